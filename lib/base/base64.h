@@ -1,0 +1,47 @@
+/*
+ * base64.h - RFC 4648, both alphabets.
+ */
+#ifndef WP_LIB_BASE_BASE64_H
+#define WP_LIB_BASE_BASE64_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Bytes that encoding len bytes takes, padding included, NUL not. */
+size_t wp_base64_encoded_len(size_t len);
+
+/* Upper bound of the bytes that decoding len characters can give. */
+size_t wp_base64_decoded_max(size_t len);
+
+/* Encode with the standard alphabet and padding; returns the length written. */
+size_t wp_base64_encode(const void *data, size_t len, char *out);
+
+/* Encode with the URL-safe alphabet, no padding; returns the length written. */
+size_t wp_base64url_encode(const void *data, size_t len, char *out);
+
+/*
+ * Decode as ProtoJSON reads bytes: standard or URL-safe alphabet (mixed is
+ * accepted), padded or not. Padding in the wrong place, a length that no
+ * encoding has, and other characters are refused; stray low bits in the last
+ * character are dropped.
+ *
+ * out:      room for wp_base64_decoded_max(len) bytes; may be the input itself
+ * Returns:  false when text is no base64
+ */
+bool wp_base64_decode(const char *text, size_t len, void *out, size_t *len_out);
+
+/* JWS form (RFC 7515 section 2): URL-safe, no padding, no stray bits. */
+bool wp_base64url_decode(const char *text, size_t len, void *out,
+			 size_t *len_out);
+
+/*
+ * Write what wp_base64_decode() accepts as standard padded text without stray
+ * bits, digit by digit: what decoding and encoding again would give, sooner.
+ *
+ * out:      room for (len + 3) / 4 * 4 characters; may be the input itself
+ * Returns:  false when text is no base64
+ */
+bool wp_base64_normalize(const char *text, size_t len, char *out,
+			 size_t *len_out);
+
+#endif /* WP_LIB_BASE_BASE64_H */

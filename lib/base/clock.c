@@ -1,0 +1,78 @@
+/*
+ * clock.c - read the kernel's clocks, and write wall time as RFC 3339.
+ *
+ * Knows CLOCK_MONOTONIC and CLOCK_REALTIME. Knows no time zone but UTC, and
+ * never caches: both calls stay in user space (vDSO) and cost nanoseconds.
+ */
+#include "lib/base/clock.h"
+
+#include <stddef.h>
+#include <time.h>
+
+enum {
+	MS_PER_S = 1000,
+	US_PER_S = 1000000,
+	NS_PER_US = 1000,
+	NS_PER_MS = 1000000
+};
+
+#define LAST_MS_OF_YEAR_9999 INT64_C(253402300799999)
+
+uint64_t wp_mono_us(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * US_PER_S +
+	       (uint64_t)now.tv_nsec / NS_PER_US;
+}
+
+uint64_t wp_mono_ms(void)
+{
+	return wp_mono_us() / (US_PER_S / MS_PER_S);
+}
+
+int64_t wp_wall_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (int64_t)now.tv_sec * MS_PER_S +
+	       (int64_t)now.tv_nsec / NS_PER_MS;
+}
+
+/* Right-aligned decimal digits with leading zeros, and what follows them. */
+static char *put_digits(char *text, int digits, int value, char then)
+{
+	int i;
+
+	for (i = digits - 1; i >= 0; i--) {
+		text[i] = (char)('0' + value % 10);
+		value /= 10;
+	}
+	text[digits] = then;
+	return text + digits + 1;
+}
+
+void wp_rfc3339(int64_t wall_ms, char text[WP_RFC3339_LEN])
+{
+	struct tm utc = { 0 };
+	time_t seconds;
+
+	/* Four digits of year are all the format has: clamp, never overflow. */
+	if (wall_ms < 0)
+		wall_ms = 0;
+	if (wall_ms > LAST_MS_OF_YEAR_9999)
+		wall_ms = LAST_MS_OF_YEAR_9999;
+	seconds = (time_t)(wall_ms / MS_PER_S);
+	gmtime_r(&seconds, &utc);
+
+	text = put_digits(text, 4, utc.tm_year + 1900, '-');
+	text = put_digits(text, 2, utc.tm_mon + 1, '-');
+	text = put_digits(text, 2, utc.tm_mday, 'T');
+	text = put_digits(text, 2, utc.tm_hour, ':');
+	text = put_digits(text, 2, utc.tm_min, ':');
+	text = put_digits(text, 2, utc.tm_sec, '.');
+	text = put_digits(text, 3, (int)(wall_ms % MS_PER_S), 'Z');
+	*text = '\0';
+}

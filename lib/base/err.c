@@ -1,0 +1,82 @@
+/*
+ * err.c - fill in the sentence that travels up with an enum wp_err.
+ *
+ * Knows about printf and errno. Knows nothing about logs or exit codes: who
+ * receives the sentence decides what becomes of it.
+ */
+#include "lib/base/err.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+enum wp_err wp_error_set(struct wp_error *err, enum wp_err code,
+			 const char *fmt, ...)
+{
+	char msg[sizeof(err->msg)]; /* the arguments may point into err->msg */
+	va_list args;
+
+	if (err == NULL)
+		return code;
+	va_start(args, fmt);
+	if (vsnprintf(msg, sizeof(msg), fmt, args) < 0)
+		msg[0] = '\0';
+	va_end(args);
+
+	err->code = code;
+	err->sys_errno = 0;
+	memcpy(err->msg, msg, sizeof(msg));
+	return code;
+}
+
+enum wp_err wp_error_sys(struct wp_error *err, const char *fmt, ...)
+{
+	int saved = errno;
+	char what[sizeof(err->msg)];
+	char why_room[128];
+	va_list args;
+
+	if (err == NULL)
+		return WP_ERR_SYS;
+	va_start(args, fmt);
+	if (vsnprintf(what, sizeof(what), fmt, args) < 0)
+		what[0] = '\0';
+	va_end(args);
+
+	wp_error_set(err, WP_ERR_SYS, "%s: %s", what,
+		     strerror_r(saved, why_room, sizeof(why_room)));
+	err->sys_errno = saved;
+	errno = saved;
+	return WP_ERR_SYS;
+}
+
+const char *wp_err_name(enum wp_err code)
+{
+	switch (code) {
+	case WP_OK:
+		return "ok";
+	case WP_ERR_INVAL:
+		return "inval";
+	case WP_ERR_NOMEM:
+		return "nomem";
+	case WP_ERR_FULL:
+		return "full";
+	case WP_ERR_NOTFOUND:
+		return "notfound";
+	case WP_ERR_STALE:
+		return "stale";
+	case WP_ERR_CONFLICT:
+		return "conflict";
+	case WP_ERR_DENIED:
+		return "denied";
+	case WP_ERR_UNAVAIL:
+		return "unavail";
+	case WP_ERR_PROTO:
+		return "proto";
+	case WP_ERR_SYS:
+		return "sys";
+	}
+	return "unknown";
+}

@@ -1,0 +1,52 @@
+/*
+ * err.h - how a call says that it could not do what was asked.
+ *
+ * Three kinds of trouble, three answers: a bug is assert()ed, a start that
+ * cannot succeed travels up to main() with one sentence, and life (a peer went
+ * away, a queue is full) is an enum wp_err that the caller decides about.
+ * struct wp_error carries the sentence and needs no allocation.
+ */
+#ifndef WP_LIB_BASE_ERR_H
+#define WP_LIB_BASE_ERR_H
+
+#define WP_MUST_USE __attribute__((warn_unused_result))
+#define WP_PRINTF(fmt_index, first_arg) \
+	__attribute__((format(printf, fmt_index, first_arg)))
+
+enum wp_err {
+	WP_OK = 0,
+	WP_ERR_INVAL,    /* the input is malformed or out of range */
+	WP_ERR_NOMEM,    /* memory is exhausted */
+	WP_ERR_FULL,     /* a configured bound would be exceeded */
+	WP_ERR_NOTFOUND, /* what was asked for does not exist */
+	WP_ERR_STALE,    /* somebody else changed it first; read again */
+	WP_ERR_CONFLICT, /* it exists already, and differs */
+	WP_ERR_DENIED,   /* the caller may not do this */
+	WP_ERR_UNAVAIL,  /* a peer or store is down, slow or refusing */
+	WP_ERR_PROTO,    /* a peer answered what it never should */
+	WP_ERR_SYS,      /* a system call failed; sys_errno tells which way */
+};
+
+struct wp_error {
+	enum wp_err code;
+	int sys_errno; /* 0 when no system call was involved */
+	char msg[256]; /* one sentence, no secrets, no trailing newline */
+};
+
+/*
+ * Fill err and return code, so that a caller can write `return wp_error_set`.
+ *
+ * err:      may be NULL when nobody wants the sentence
+ * Returns:  code
+ */
+enum wp_err wp_error_set(struct wp_error *err, enum wp_err code,
+			 const char *fmt, ...) WP_PRINTF(3, 4);
+
+/* Like wp_error_set(WP_ERR_SYS) with ": <strerror(errno)>" appended. */
+enum wp_err wp_error_sys(struct wp_error *err, const char *fmt, ...)
+	WP_PRINTF(2, 3);
+
+/* The stable lower-case name of code, for logs and metrics: "unavail". */
+const char *wp_err_name(enum wp_err code);
+
+#endif /* WP_LIB_BASE_ERR_H */

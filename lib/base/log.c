@@ -1,0 +1,167 @@
+/*
+ * log.c - write one escaped JSON object per line to standard error.
+ *
+ * Knows the line format and the threshold. Knows nothing about files, rotation
+ * or syslog: whoever started the process reads its standard error. A line is
+ * built on the stack, so that it can be written when memory is exhausted.
+ */
+#include "lib/base/log.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/base/buf.h"
+#include "lib/base/clock.h"
+
+enum {
+	LOG_STRING_MAX = 256,
+	/* Up to PIPE_BUF a write to a pipe is atomic between processes. */
+	LOG_LINE_MAX = PIPE_BUF,
+	SERVICE_MAX = 32,
+};
+
+/* What a line ends with when a field did not fit. */
+static const char truncated_tail[] = ",\"truncated\":true}\n";
+
+static const char *const level_names[] = {
+	[WP_LOG_ERROR] = "error",
+	[WP_LOG_WARN] = "warn",
+	[WP_LOG_INFO] = "info",
+	[WP_LOG_DEBUG] = "debug",
+};
+
+static char service_name[SERVICE_MAX] = "waypost";
+static atomic_int threshold_level = WP_LOG_INFO;
+
+void wp_log_setup(const char *service, enum wp_log_level threshold)
+{
+	size_t len = strnlen(service, SERVICE_MAX - 1);
+
+	memcpy(service_name, service, len);
+	service_name[len] = '\0';
+	wp_log_set_level(threshold);
+}
+
+void wp_log_set_level(enum wp_log_level threshold)
+{
+	atomic_store_explicit(&threshold_level, (int)threshold,
+			      memory_order_relaxed);
+}
+
+bool wp_log_level_parse(const char *name, enum wp_log_level *out)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(level_names) / sizeof(level_names[0]); i++) {
+		if (strcmp(name, level_names[i]) == 0) {
+			*out = (enum wp_log_level)i;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Length of text, cut at LOG_STRING_MAX bytes but not inside a character. */
+static size_t cut_len(const char *text)
+{
+	size_t len = strnlen(text, LOG_STRING_MAX + 1);
+	size_t cut = LOG_STRING_MAX;
+
+	if (len <= LOG_STRING_MAX)
+		return len;
+	while (cut > LOG_STRING_MAX - 4 &&
+	       ((unsigned char)text[cut] & 0xc0) == 0x80)
+		cut--;
+	return cut;
+}
+
+static void add_text(struct wp_buf *line, const char *key, const char *text)
+{
+	wp_buf_add_char(line, ',');
+	wp_buf_add_json(line, key, cut_len(key));
+	wp_buf_add_char(line, ':');
+	wp_buf_add_json(line, text, cut_len(text));
+}
+
+static void add_field(struct wp_buf *line, const struct wp_log_field *field)
+{
+	if (field->text != NULL) {
+		add_text(line, field->key, field->text);
+		return;
+	}
+	wp_buf_add_char(line, ',');
+	wp_buf_add_json(line, field->key, cut_len(field->key));
+	wp_buf_printf(line, ":%" PRId64, field->number);
+}
+
+static void add_head(struct wp_buf *line, const struct wp_log *log,
+		     enum wp_log_level level, const char *event)
+{
+	char now[WP_RFC3339_LEN];
+
+	wp_rfc3339(wp_wall_ms(), now);
+	wp_buf_printf(line, "{\"time\":\"%s\",\"level\":\"%s\"", now,
+		      level_names[level]);
+	add_text(line, "service", service_name);
+	if (log != NULL && log->component != NULL)
+		add_text(line, "component", log->component);
+	if (log != NULL && log->peer[0] != '\0')
+		add_text(line, "peer", log->peer);
+	add_text(line, "msg", event);
+}
+
+void wp_log_write(const struct wp_log *log, enum wp_log_level level,
+		  const char *event, const struct wp_log_field *fields)
+{
+	char memory[LOG_LINE_MAX];
+	/* Borrowed memory and a ceiling below it: see the head of buf.c. */
+	struct wp_buf line = {
+		.data = memory,
+		.cap = sizeof(memory),
+		.max_bytes = sizeof(memory) - sizeof(truncated_tail),
+	};
+	bool is_truncated = false;
+	int saved = errno;
+	ssize_t n;
+
+	if ((int)level >
+	    atomic_load_explicit(&threshold_level, memory_order_relaxed))
+		return;
+	memory[0] = '\0';
+	add_head(&line, log, level, event);
+	for (; fields->key != NULL; fields++) {
+		size_t before = line.len;
+
+		add_field(&line, fields);
+		if (line.failed) {
+			line.len = before;
+			line.failed = false;
+			is_truncated = true;
+		}
+	}
+	line.max_bytes = sizeof(memory) - 1;
+	wp_buf_add_str(&line, is_truncated ? truncated_tail : "}\n");
+
+	do
+		n = write(STDERR_FILENO, line.data, line.len);
+	while (n == -1 && errno == EINTR);
+	errno = saved;
+}
+
+bool wp_log_allow(struct wp_log_limit *limit, uint64_t now_ms,
+		  uint32_t interval_ms, uint32_t *suppressed_out)
+{
+	if (limit->last_ms != 0 && now_ms - limit->last_ms < interval_ms) {
+		if (limit->suppressed < UINT32_MAX)
+			limit->suppressed++;
+		return false;
+	}
+	*suppressed_out = limit->suppressed;
+	limit->suppressed = 0;
+	limit->last_ms = now_ms == 0 ? 1 : now_ms; /* 0 means never */
+	return true;
+}

@@ -1,0 +1,92 @@
+/*
+ * log.h - one JSON object per line on standard error.
+ *
+ *	wp_log(&conn->log, WP_LOG_WARN, "redis lost",
+ *	       wp_str("address", addr), wp_int("retry_ms", delay));
+ *
+ * writes {"time":…,"level":"warn","service":"waypost-ws","msg":"redis lost",
+ * "address":…,"retry_ms":…}. Every value is escaped, so hostile bytes cannot
+ * forge a line; a string is cut at 256 bytes. Tokens, cookies, bodies, keys and
+ * payloads are never passed here, not even at debug.
+ *
+ * Levels: error = a human must act; warn = degraded and recovering; info =
+ * lifecycle, one line per change of state; debug = off in production.
+ *
+ * Threads: any; a line is one write(2). errno is preserved.
+ */
+#ifndef WP_LIB_BASE_LOG_H
+#define WP_LIB_BASE_LOG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum wp_log_level {
+	WP_LOG_ERROR,
+	WP_LOG_WARN,
+	WP_LOG_INFO,
+	WP_LOG_DEBUG,
+};
+
+/* One key and its value; made only by the functions below. */
+struct wp_log_field {
+	const char *key; /* NULL ends a list */
+	const char *text;
+	int64_t number;
+};
+
+/* A string value; text NULL is written as "". Borrowed during the call. */
+static inline struct wp_log_field wp_str(const char *key, const char *text)
+{
+	return (struct wp_log_field){ .key = key, .text = text ? text : "" };
+}
+
+static inline struct wp_log_field wp_int(const char *key, int64_t number)
+{
+	return (struct wp_log_field){ .key = key, .number = number };
+}
+
+/* Who is talking: copied by value into the objects that log. */
+struct wp_log {
+	const char
+		*component; /* "route", "feed"; NULL when there is one only */
+	char peer[48];      /* e.g. a connection id; "" when none */
+};
+
+/* Process-wide, documented global state: name and threshold. Call once. */
+void wp_log_setup(const char *service, enum wp_log_level threshold);
+
+/* Change the threshold (on reload). */
+void wp_log_set_level(enum wp_log_level threshold);
+
+/* "error", "warn", "info" or "debug" to a level; false for anything else. */
+bool wp_log_level_parse(const char *name, enum wp_log_level *out);
+
+/* Use wp_log(). fields ends with an entry whose key is NULL. log may be NULL.
+ */
+void wp_log_write(const struct wp_log *log, enum wp_log_level level,
+		  const char *event, const struct wp_log_field *fields);
+
+/* Log event with at least one field; see the head of this file. */
+#define wp_log(log, level, event, ...)        \
+	wp_log_write((log), (level), (event), \
+		     (const struct wp_log_field[]){ __VA_ARGS__, { 0 } })
+/* The same for an event without fields. */
+#define wp_log_plain(log, level, event)       \
+	wp_log_write((log), (level), (event), \
+		     (const struct wp_log_field[]){ { 0 } })
+
+/*
+ * Say a repeated event at most once per interval.
+ *
+ * Returns:  true when this one should be logged; *suppressed_out then holds how
+ *           many were swallowed since the last line
+ * Threads:  one limiter belongs to one thread
+ */
+struct wp_log_limit {
+	uint64_t last_ms;
+	uint32_t suppressed;
+};
+bool wp_log_allow(struct wp_log_limit *limit, uint64_t now_ms,
+		  uint32_t interval_ms, uint32_t *suppressed_out);
+
+#endif /* WP_LIB_BASE_LOG_H */

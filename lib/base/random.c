@@ -1,0 +1,65 @@
+/*
+ * random.c - getrandom(2) in the three shapes that callers need.
+ *
+ * Knows the system call. Keeps no pool and no state, so it is safe in every
+ * thread and after fork().
+ */
+#include "lib/base/random.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/random.h>
+#include <sys/types.h>
+
+enum { HEX_CHUNK = 32 };
+
+void wp_random_bytes(void *data, size_t len)
+{
+	unsigned char *bytes = data;
+
+	while (len > 0) {
+		ssize_t n = getrandom(bytes, len, 0);
+
+		if (n == -1 && errno == EINTR)
+			continue;
+		/* Guessable ids and tokens are worse than no service. */
+		if (n <= 0)
+			abort();
+		bytes += n;
+		len -= (size_t)n;
+	}
+}
+
+void wp_random_hex(char *text, size_t bytes)
+{
+	static const char hex[] = "0123456789abcdef";
+	unsigned char chunk[HEX_CHUNK];
+
+	while (bytes > 0) {
+		size_t n = bytes < sizeof(chunk) ? bytes : sizeof(chunk);
+		size_t i;
+
+		wp_random_bytes(chunk, n);
+		for (i = 0; i < n; i++) {
+			*text++ = hex[chunk[i] >> 4];
+			*text++ = hex[chunk[i] & 0xf];
+		}
+		bytes -= n;
+	}
+	*text = '\0';
+}
+
+uint32_t wp_random_below(uint32_t bound)
+{
+	uint32_t limit;
+	uint32_t value;
+
+	assert(bound > 0);
+	/* Drop what would make the low results likelier than the others. */
+	limit = UINT32_MAX - UINT32_MAX % bound;
+	do
+		wp_random_bytes(&value, sizeof(value));
+	while (value >= limit);
+	return value % bound;
+}

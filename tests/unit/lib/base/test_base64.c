@@ -1,0 +1,224 @@
+/* Sealed bytes must come out as they went in, and bad text never at all. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "lib/base/base64.h"
+
+static uint64_t next_random(uint64_t *seed)
+{
+	*seed ^= *seed << 13;
+	*seed ^= *seed >> 7;
+	*seed ^= *seed << 17;
+	return *seed;
+}
+
+static void the_vectors_of_rfc_4648_hold(void **state)
+{
+	static const char *const vectors[][2] = {
+		{ "", "" },
+		{ "f", "Zg==" },
+		{ "fo", "Zm8=" },
+		{ "foo", "Zm9v" },
+		{ "foob", "Zm9vYg==" },
+		{ "fooba", "Zm9vYmE=" },
+		{ "foobar", "Zm9vYmFy" },
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(vectors) / sizeof(vectors[0]); i++) {
+		const char *plain = vectors[i][0], *coded = vectors[i][1];
+		char out[16];
+		size_t len;
+
+		len = wp_base64_encode(plain, strlen(plain), out);
+		assert_int_equal(len, strlen(coded));
+		assert_int_equal(len, wp_base64_encoded_len(strlen(plain)));
+		assert_memory_equal(out, coded, len);
+		assert_true(wp_base64_decode(coded, strlen(coded), out, &len));
+		assert_int_equal(len, strlen(plain));
+		assert_memory_equal(out, plain, len);
+	}
+}
+
+static void url_form_has_its_own_digits_and_no_padding(void **state)
+{
+	char out[8];
+
+	(void)state;
+	assert_int_equal(wp_base64url_encode("\xfb\xff", 2, out), 3);
+	assert_memory_equal(out, "-_8", 3);
+	assert_int_equal(wp_base64_encode("\xfb\xff", 2, out), 4);
+	assert_memory_equal(out, "+/8=", 4);
+}
+
+static bool decodes(const char *text)
+{
+	char out[64];
+	size_t len;
+
+	return wp_base64_decode(text, strlen(text), out, &len);
+}
+
+static void either_alphabet_padded_or_not_is_read(void **state)
+{
+	static const char *const same[] = { "+/8=", "+/8",  "-_8=", "-_8",
+					    "+_8",  "-/8=", "+/9" /* stray */ };
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(same) / sizeof(same[0]); i++) {
+		char out[8];
+		size_t len;
+
+		assert_true(
+			wp_base64_decode(same[i], strlen(same[i]), out, &len));
+		assert_int_equal(len, 2);
+		assert_memory_equal(out, "\xfb\xff", 2);
+	}
+}
+
+static void broken_text_is_refused(void **state)
+{
+	static const char *const broken[] = {
+		"A",      "AAAAA", "=",    "==",         "====",
+		"A===",   "A=",    "AA=",  "AAA==",      "AAAA=",
+		"AAAA==", "AA=A",  "=AAA", "AA==AA==",   "A A=",
+		"AA\nA",  "AA.A",  "AAA!", "\xc3\xa9zz",
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(broken) / sizeof(broken[0]); i++)
+		if (decodes(broken[i]))
+			fail_msg("accepted: %s", broken[i]);
+}
+
+static void every_byte_outside_the_alphabets_is_refused(void **state)
+{
+	static const char allowed[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+		"0123456789+/-_";
+	unsigned c;
+	size_t at;
+
+	(void)state;
+	for (c = 0; c < 256; c++) {
+		bool is_digit = c != 0 && strchr(allowed, (int)c) != NULL;
+
+		for (at = 0; at < 7; at++) {
+			char text[8] = "AAAAAAA", out[8];
+			size_t len;
+
+			text[at] = (char)c;
+			assert_int_equal(wp_base64_decode(text, 7, out, &len),
+					 is_digit);
+			assert_int_equal(
+				wp_base64_normalize(text, 7, out, &len),
+				is_digit);
+		}
+	}
+}
+
+static void jose_form_is_strict(void **state)
+{
+	static const char *const broken[] = { "-_8=", "+_8", "-/8", "-_9",
+					      "Zh",   "A",   "Z g", "AAAA=" };
+	char out[8];
+	size_t i, len;
+
+	(void)state;
+	assert_true(wp_base64url_decode("-_8", 3, out, &len));
+	assert_int_equal(len, 2);
+	assert_memory_equal(out, "\xfb\xff", 2);
+	assert_true(wp_base64url_decode("", 0, out, &len));
+	assert_int_equal(len, 0);
+	for (i = 0; i < sizeof(broken) / sizeof(broken[0]); i++)
+		if (wp_base64url_decode(broken[i], strlen(broken[i]), out,
+					&len))
+			fail_msg("accepted: %s", broken[i]);
+}
+
+static void random_bytes_survive_both_forms_in_place(void **state)
+{
+	uint64_t seed = 4648;
+	int round;
+
+	(void)state;
+	for (round = 0; round < 5000; round++) {
+		char bytes[60], text[80], back[80];
+		size_t len = next_random(&seed) % (sizeof(bytes) + 1);
+		size_t i, text_len, back_len;
+
+		for (i = 0; i < len; i++)
+			bytes[i] = (char)(next_random(&seed) >> 24);
+
+		text_len = wp_base64_encode(bytes, len, text);
+		assert_true(wp_base64_decoded_max(text_len) >= len);
+		assert_true(wp_base64_decode(text, text_len, text, &back_len));
+		assert_int_equal(back_len, len);
+		assert_memory_equal(text, bytes, len);
+
+		text_len = wp_base64url_encode(bytes, len, text);
+		assert_true(
+			wp_base64url_decode(text, text_len, back, &back_len));
+		assert_int_equal(back_len, len);
+		assert_memory_equal(back, bytes, len);
+	}
+}
+
+/* The definition of normalize is: decode, then encode. */
+static void normalizing_is_decoding_and_encoding(void **state)
+{
+	static const char digits[] = "ABab01+/-_=yz89!";
+	uint64_t seed = 64;
+	int round, accepted = 0;
+
+	(void)state;
+	for (round = 0; round < 200000; round++) {
+		char text[16], got[20], bytes[16], want[20];
+		size_t len = next_random(&seed) % 12;
+		size_t i, got_len, n, want_len;
+		bool ok;
+
+		for (i = 0; i < len; i++)
+			text[i] = digits[(next_random(&seed) >> 20) %
+					 (i + 2 < len ? 10 : 16)];
+		ok = wp_base64_decode(text, len, bytes, &n);
+		assert_int_equal(wp_base64_normalize(text, len, got, &got_len),
+				 ok);
+		if (!ok)
+			continue;
+		accepted++;
+		want_len = wp_base64_encode(bytes, n, want);
+		assert_int_equal(got_len, want_len);
+		assert_memory_equal(got, want, want_len);
+		assert_true(wp_base64_normalize(want, want_len, want, &n));
+		assert_int_equal(n, want_len);
+		assert_memory_equal(got, want, want_len);
+	}
+	assert_true(accepted > 10000);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_vectors_of_rfc_4648_hold),
+		cmocka_unit_test(url_form_has_its_own_digits_and_no_padding),
+		cmocka_unit_test(either_alphabet_padded_or_not_is_read),
+		cmocka_unit_test(broken_text_is_refused),
+		cmocka_unit_test(every_byte_outside_the_alphabets_is_refused),
+		cmocka_unit_test(jose_form_is_strict),
+		cmocka_unit_test(random_bytes_survive_both_forms_in_place),
+		cmocka_unit_test(normalizing_is_decoding_and_encoding),
+	};
+
+	return cmocka_run_group_tests_name("base64", tests, NULL, NULL);
+}

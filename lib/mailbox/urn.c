@@ -1,0 +1,100 @@
+/*
+ * urn.c - read who somebody is, strictly enough to be part of a Redis key.
+ *
+ * Knows the form and the characters. Knows no namespaces and no users: every
+ * well-formed URN is somebody.
+ */
+#include "lib/mailbox/urn.h"
+
+#include <assert.h>
+#include <stdbool.h>
+#include <string.h>
+
+#include "lib/base/crc32c.h"
+
+enum { URN_PARTS = 4 };
+
+static const char scheme[] = "urn:";
+static const char legacy_prefix[] = "urn:sm:user:";
+
+/*
+ * Printable ASCII without what separates lists, quotes JSON, makes patterns in
+ * Redis, or marks the part of a key that Redis Cluster hashes.
+ */
+static bool is_allowed(unsigned char byte)
+{
+	return byte > 0x20 && byte < 0x7f &&
+	       strchr(",*?[]\\{}\"", byte) == NULL;
+}
+
+/* How many parts the text has; 0 when one of them is empty. */
+static int count_parts(const char *text, size_t len)
+{
+	const char *p = text;
+	const char *end = text + len;
+	int parts = 0;
+
+	for (;;) {
+		const char *colon = memchr(p, ':', (size_t)(end - p));
+		const char *stop = colon != NULL ? colon : end;
+
+		if (stop == p)
+			return 0;
+		parts++;
+		if (colon == NULL)
+			return parts;
+		p = colon + 1;
+	}
+}
+
+/* The rule that text breaks, or NULL. prefix_len: what will be put before. */
+static const char *broken_rule(const char *text, size_t len, size_t prefix_len)
+{
+	size_t i;
+	int parts;
+
+	if (len > WP_URN_MAX - prefix_len)
+		return "a URN has at most 255 bytes";
+	for (i = 0; i < len; i++)
+		if (!is_allowed((unsigned char)text[i]))
+			return "a URN is printable ASCII without space and "
+			       ", * ? [ ] \\ { } \"";
+	if (prefix_len > 0)
+		return NULL;
+	parts = count_parts(text, len);
+	if (parts == 0)
+		return "no part of a URN may be empty";
+	if (parts != URN_PARTS)
+		return "a URN has four parts, urn:<namespace>:<type>:<id>";
+	if (memcmp(text, scheme, sizeof(scheme) - 1) != 0)
+		return "a URN starts with urn: in lower case";
+	return NULL;
+}
+
+enum wp_err wp_urn_parse(struct wp_urn *out, const char *text, size_t len,
+			 struct wp_error *err)
+{
+	size_t prefix_len = 0;
+	const char *rule;
+
+	if (len == 0)
+		return wp_error_set(err, WP_ERR_INVAL,
+				    "a URN must not be empty");
+	if (memchr(text, ':', len) == NULL)
+		prefix_len = sizeof(legacy_prefix) - 1;
+	rule = broken_rule(text, len, prefix_len);
+	if (rule != NULL)
+		return wp_error_set(err, WP_ERR_INVAL, "%s", rule);
+
+	memmove(out->text + prefix_len, text, len); /* text may be out->text */
+	memcpy(out->text, legacy_prefix, prefix_len);
+	out->len = (uint8_t)(prefix_len + len);
+	memset(out->text + out->len, 0, sizeof(out->text) - out->len);
+	return WP_OK;
+}
+
+uint32_t wp_urn_partition(const struct wp_urn *urn, uint32_t partitions)
+{
+	assert(partitions > 0);
+	return wp_crc32c(urn->text, urn->len) % partitions;
+}

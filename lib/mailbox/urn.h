@@ -1,0 +1,34 @@
+/*
+ * urn.h - who somebody is: urn:<namespace>:<type>:<id> (API section 1).
+ */
+#ifndef WP_LIB_MAILBOX_URN_H
+#define WP_LIB_MAILBOX_URN_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/base/err.h"
+
+enum { WP_URN_MAX = 255 };
+
+/* A canonical URN, NUL-terminated. Plain data: copy it by value. */
+struct wp_urn {
+	uint8_t len;
+	char text[WP_URN_MAX + 1];
+};
+
+/*
+ * Read a URN or a legacy id ("bob" is urn:sm:user:bob).
+ *
+ * Accepts exactly four non-empty parts, "urn" in lower case, at most 255 bytes
+ * in canonical form, each byte 0x21-0x7E except : , * ? [ ] \ { } "
+ * Errors:  WP_ERR_INVAL  err.msg is a sentence that names the rule, without the
+ *          offending bytes
+ */
+enum wp_err wp_urn_parse(struct wp_urn *out, const char *text, size_t len,
+			 struct wp_error *err) WP_MUST_USE;
+
+/* The partition of a user: CRC-32C of the canonical URN modulo partitions. */
+uint32_t wp_urn_partition(const struct wp_urn *urn, uint32_t partitions);
+
+#endif /* WP_LIB_MAILBOX_URN_H */

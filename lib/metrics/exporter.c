@@ -1,0 +1,352 @@
+/*
+ * exporter.c - a thread with a door for Prometheus and nothing behind it.
+ *
+ * Knows just enough HTTP to read one request line and answer it. A peer costs
+ * a fixed amount of memory and a fixed time; when all places are taken, the
+ * next peer waits in the socket's queue. The thread takes no signals, so the
+ * program's own handling of them is not disturbed.
+ */
+#include "lib/metrics/exporter.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "lib/base/buf.h"
+#include "lib/base/clock.h"
+#include "lib/sys/listen.h"
+
+enum {
+	PEERS_MAX = 16,
+	REQUEST_MAX_BYTES = 4096,
+	ANSWER_MAX_BYTES = 8 * 1024 * 1024,
+	PEER_TIME_MS = 5000,
+	ACCEPT_PAUSE_MS = 1000, /* when the process is out of descriptors */
+};
+
+struct peer {
+	int fd; /* -1 when this place is free */
+	uint64_t deadline_ms;
+	char request[REQUEST_MAX_BYTES];
+	size_t request_len;
+	struct wp_buf answer; /* empty while the request is being read */
+	size_t sent;
+};
+
+struct wp_exporter {
+	const struct wp_metrics *metrics;
+	char *address;
+	int listen_fd;
+	int stop_fd;
+	pthread_t thread;
+	bool has_thread;
+	uint64_t accept_after_ms;
+	struct peer peers[PEERS_MAX];
+};
+
+static void close_peer(struct peer *peer)
+{
+	close(peer->fd);
+	peer->fd = -1;
+	wp_buf_release(&peer->answer);
+}
+
+static void write_answer(struct wp_buf *out, const char *status,
+			 const char *type, const struct wp_buf *body)
+{
+	wp_buf_printf(out,
+		      "HTTP/1.1 %s\r\nContent-Type: %s\r\n"
+		      "Content-Length: %zu\r\nCache-Control: no-store\r\n"
+		      "Connection: close\r\n\r\n",
+		      status, type, body->len);
+	wp_buf_add(out, body->data, body->len);
+}
+
+/* Is the request line GET for this path, with or without a query? */
+static bool is_get(const struct peer *peer, const char *path)
+{
+	static const char method[] = "GET ";
+	size_t method_len = sizeof(method) - 1;
+	size_t len = strlen(path);
+	char next;
+
+	if (peer->request_len <= method_len + len ||
+	    memcmp(peer->request, method, method_len) != 0 ||
+	    memcmp(peer->request + method_len, path, len) != 0)
+		return false;
+	next = peer->request[method_len + len];
+	return next == ' ' || next == '?';
+}
+
+static void answer(const struct wp_exporter *exporter, struct peer *peer)
+{
+	static const char plain[] = "text/plain; charset=utf-8";
+	struct wp_buf body;
+
+	wp_buf_init(&body, ANSWER_MAX_BYTES);
+	if (is_get(peer, "/metrics")) {
+		wp_metrics_write(exporter->metrics, &body);
+		write_answer(&peer->answer, "200 OK",
+			     "text/plain; version=0.0.4; charset=utf-8", &body);
+	} else if (is_get(peer, "/healthz")) {
+		wp_buf_add_str(&body, "OK\n");
+		write_answer(&peer->answer, "200 OK", plain, &body);
+	} else {
+		wp_buf_add_str(&body, "only /metrics and /healthz are here\n");
+		write_answer(&peer->answer, "404 Not Found", plain, &body);
+	}
+	if (body.failed)
+		peer->answer.failed = true;
+	wp_buf_release(&body);
+}
+
+/* Read what is there; once the head is complete, make the answer. */
+static void peer_on_readable(const struct wp_exporter *exporter,
+			     struct peer *peer)
+{
+	size_t room = sizeof(peer->request) - peer->request_len;
+	ssize_t n = recv(peer->fd, peer->request + peer->request_len, room, 0);
+
+	if (n == -1 && (errno == EINTR || errno == EAGAIN))
+		return;
+	if (n <= 0) {
+		close_peer(peer);
+		return;
+	}
+	peer->request_len += (size_t)n;
+	if (memmem(peer->request, peer->request_len, "\r\n\r\n", 4) != NULL) {
+		answer(exporter, peer);
+		if (peer->answer.failed)
+			close_peer(peer);
+	} else if (peer->request_len == sizeof(peer->request)) {
+		close_peer(peer);
+	}
+}
+
+static void peer_on_writable(struct peer *peer)
+{
+	ssize_t n = send(peer->fd, peer->answer.data + peer->sent,
+			 peer->answer.len - peer->sent, MSG_NOSIGNAL);
+
+	if (n == -1 && (errno == EINTR || errno == EAGAIN))
+		return;
+	if (n >= 0)
+		peer->sent += (size_t)n;
+	if (n == -1 || peer->sent == peer->answer.len)
+		close_peer(peer);
+}
+
+static struct peer *free_place(struct wp_exporter *exporter)
+{
+	size_t i;
+
+	for (i = 0; i < PEERS_MAX; i++)
+		if (exporter->peers[i].fd == -1)
+			return &exporter->peers[i];
+	return NULL;
+}
+
+static void accept_one(struct wp_exporter *exporter, uint64_t now_ms)
+{
+	struct peer *peer = free_place(exporter);
+	int fd = accept4(exporter->listen_fd, NULL, NULL,
+			 SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+	if (fd == -1) {
+		/* Without a pause, a full table of descriptors is a busy loop.
+		 */
+		if (errno == EMFILE || errno == ENFILE || errno == ENOMEM ||
+		    errno == ENOBUFS)
+			exporter->accept_after_ms = now_ms + ACCEPT_PAUSE_MS;
+		return;
+	}
+	peer->fd = fd;
+	peer->deadline_ms = now_ms + PEER_TIME_MS;
+	peer->request_len = 0;
+	peer->sent = 0;
+	wp_buf_init(&peer->answer, ANSWER_MAX_BYTES + REQUEST_MAX_BYTES);
+}
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* Drop who took too long; returns the next time to look, or UINT64_MAX. */
+static uint64_t drop_late(struct wp_exporter *exporter, uint64_t now_ms)
+{
+	uint64_t next_ms = UINT64_MAX;
+	size_t i;
+
+	for (i = 0; i < PEERS_MAX; i++) {
+		struct peer *peer = &exporter->peers[i];
+
+		if (peer->fd == -1)
+			continue;
+		if (now_ms >= peer->deadline_ms)
+			close_peer(peer);
+		else
+			next_ms = earlier(next_ms, peer->deadline_ms);
+	}
+	if (exporter->accept_after_ms > now_ms)
+		next_ms = earlier(next_ms, exporter->accept_after_ms);
+	return next_ms;
+}
+
+enum { POLL_STOP, POLL_LISTEN, POLL_PEERS, POLL_N = POLL_PEERS + PEERS_MAX };
+
+static void fill(const struct wp_exporter *exporter, uint64_t now_ms,
+		 struct pollfd polls[POLL_N], bool has_room)
+{
+	bool may_accept = has_room && now_ms >= exporter->accept_after_ms;
+	size_t i;
+
+	polls[POLL_STOP] = (struct pollfd){ exporter->stop_fd, POLLIN, 0 };
+	/* poll() skips negative descriptors. */
+	polls[POLL_LISTEN] =
+		(struct pollfd){ may_accept ? exporter->listen_fd : -1, POLLIN,
+				 0 };
+	for (i = 0; i < PEERS_MAX; i++) {
+		const struct peer *peer = &exporter->peers[i];
+
+		polls[POLL_PEERS + i] = (struct pollfd){
+			peer->fd, peer->answer.len > 0 ? POLLOUT : POLLIN, 0
+		};
+	}
+}
+
+static void *run(void *ctx)
+{
+	struct wp_exporter *exporter = ctx;
+	struct pollfd polls[POLL_N];
+	size_t i;
+
+	for (;;) {
+		uint64_t now_ms = wp_mono_ms();
+		uint64_t next_ms = drop_late(exporter, now_ms);
+		int wait_ms =
+			next_ms == UINT64_MAX ? -1 : (int)(next_ms - now_ms);
+
+		fill(exporter, now_ms, polls, free_place(exporter) != NULL);
+		if (poll(polls, POLL_N, wait_ms) <= 0)
+			continue; /* somebody is late; no signals come here */
+		if (polls[POLL_STOP].revents != 0)
+			return NULL;
+		for (i = 0; i < PEERS_MAX; i++) {
+			struct peer *peer = &exporter->peers[i];
+
+			if (polls[POLL_PEERS + i].revents == 0)
+				continue;
+			if (peer->answer.len > 0)
+				peer_on_writable(peer);
+			else
+				peer_on_readable(exporter, peer);
+		}
+		/* Last, so that a new peer meets no event of an old one. */
+		if (polls[POLL_LISTEN].revents != 0)
+			accept_one(exporter, wp_mono_ms());
+	}
+}
+
+/* pthread_create() with every signal blocked in the new thread. */
+static enum wp_err start_thread(struct wp_exporter *exporter,
+				struct wp_error *err)
+{
+	sigset_t all, before;
+	int rc;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	rc = pthread_create(&exporter->thread, NULL, run, exporter);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (rc != 0) {
+		errno = rc;
+		return wp_error_sys(err, "thread for metrics");
+	}
+	exporter->has_thread = true;
+	return WP_OK;
+}
+
+static enum wp_err open_fds(struct wp_exporter *exporter, const char *address,
+			    struct wp_error *err)
+{
+	enum wp_err rc;
+	int flags;
+
+	exporter->address = strdup(address);
+	if (exporter->address == NULL)
+		return wp_error_sys(err, "memory for metrics");
+	exporter->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (exporter->stop_fd == -1)
+		return wp_error_sys(err, "eventfd for metrics");
+	rc = wp_listen(address, &exporter->listen_fd, err);
+	if (rc != WP_OK)
+		return rc;
+	/* A peer may be gone again between poll() and accept(). */
+	flags = fcntl(exporter->listen_fd, F_GETFL);
+	if (flags == -1 ||
+	    fcntl(exporter->listen_fd, F_SETFL, flags | O_NONBLOCK) == -1)
+		return wp_error_sys(err, "fcntl for metrics");
+	return WP_OK;
+}
+
+enum wp_err wp_exporter_start(struct wp_exporter **out, const char *address,
+			      const struct wp_metrics *metrics,
+			      struct wp_error *err)
+{
+	struct wp_exporter *exporter = calloc(1, sizeof(*exporter));
+	enum wp_err rc;
+	size_t i;
+
+	if (exporter == NULL)
+		return wp_error_sys(err, "memory for metrics");
+	exporter->metrics = metrics;
+	exporter->listen_fd = -1;
+	exporter->stop_fd = -1;
+	for (i = 0; i < PEERS_MAX; i++)
+		exporter->peers[i].fd = -1;
+	rc = open_fds(exporter, address, err);
+	if (rc == WP_OK)
+		rc = start_thread(exporter, err);
+	if (rc == WP_OK) {
+		*out = exporter;
+		exporter = NULL;
+	}
+	wp_exporter_stop(&exporter);
+	return rc;
+}
+
+void wp_exporter_stop(struct wp_exporter **exporter)
+{
+	struct wp_exporter *e;
+	size_t i;
+
+	if (exporter == NULL || *exporter == NULL)
+		return;
+	e = *exporter;
+	if (e->has_thread) {
+		(void)eventfd_write(e->stop_fd, 1); /* the first one fits */
+		(void)pthread_join(e->thread, NULL);
+	}
+	for (i = 0; i < PEERS_MAX; i++)
+		if (e->peers[i].fd != -1)
+			close_peer(&e->peers[i]);
+	if (e->listen_fd != -1) {
+		close(e->listen_fd);
+		wp_listen_unlink(e->address);
+	}
+	if (e->stop_fd != -1)
+		close(e->stop_fd);
+	free(e->address);
+	free(e);
+	*exporter = NULL;
+}

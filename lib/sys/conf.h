@@ -1,0 +1,160 @@
+/*
+ * conf.h - the settings of a deployment: one YAML file for all programs.
+ *
+ * Precedence: built-in default, then the file, then the environment, then the
+ * command line. Every key is described once, in conf_table.c. A secret is never
+ * taken from the file: it comes from its environment variable or from the file
+ * that <key>_file names (mode no wider than 0640 in production).
+ */
+#ifndef WP_LIB_SYS_CONF_H
+#define WP_LIB_SYS_CONF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/base/err.h"
+
+enum wp_run_mode { WP_RUN_LOCAL, WP_RUN_PRODUCTION };
+enum wp_visibility { WP_VISIBLE_ALL, WP_VISIBLE_SELF, WP_VISIBLE_NONE };
+
+/* A list of words; NULL-terminated, items[n] == NULL. */
+struct wp_conf_list {
+	char **items;
+	size_t n;
+};
+
+struct wp_conf {
+	int64_t run_mode; /* enum wp_run_mode; WAYPOST_RUN_MODE */
+
+	struct {
+		int64_t level; /* enum wp_log_level; also LOG_LEVEL */
+	} log;
+
+	struct {
+		char *address; /* unix:/path or host:port; also REDIS_ADDR */
+		char *username;
+		char *password; /* secret */
+		int64_t database;
+		int64_t connect_timeout_ms;
+		int64_t command_timeout_ms;
+		int64_t memory_high_percent; /* sends get 503 above it */
+	} redis;
+
+	struct {
+		int64_t partitions;
+		int64_t max_envelope_bytes;
+		int64_t ingress_high_mark;  /* entries of one partition */
+		int64_t max_expiry_seconds; /* default expiry as well */
+		int64_t max_tries;          /* before dead-lettering */
+		int64_t idempotency_hours;
+	} mailbox;
+
+	struct {
+		char *jwt_secret;          /* secret; also JWT_SECRET */
+		char *jwt_secret_previous; /* secret; comma list */
+		struct wp_conf_list public_key_files; /* PEM: RSA or EC P-256 */
+		char *store_secret; /* secret; also STORE_SECRET */
+		struct wp_conf_list identity_claims;
+		char *issuer;
+		char *audience;
+		int64_t leeway_seconds;
+		int64_t max_token_bytes;
+	} auth;
+
+	struct {
+		struct wp_conf_list allowed_origins;
+		bool allow_credentials;
+		int64_t max_age_seconds;
+	} cors;
+
+	struct {
+		char *listen;
+		int64_t processes;
+		int64_t threads;
+		int64_t max_batch_bytes;
+		int64_t drain_ms; /* budget of a graceful stop */
+	} handlers;
+
+	struct {
+		char *metrics_listen; /* "" = no metrics listener */
+		int64_t lease_ms;
+		int64_t tick_ms; /* how often leases are looked after */
+		int64_t batch_entries;
+		int64_t reap_after_ms;
+		int64_t drain_ms;
+	} worker;
+
+	struct {
+		char *listen;
+		bool query_token;
+		char *cookie_name; /* "" = cookies are not looked at */
+		int64_t max_connections;
+		int64_t max_connections_per_user;
+		int64_t max_message_bytes; /* 0 = envelope limit + 4 KiB */
+		int64_t max_queue_bytes;   /* per slow connection */
+		int64_t ping_interval_ms;
+		int64_t idle_timeout_ms;
+		int64_t handshake_timeout_ms;
+		int64_t heartbeat_ms;
+		int64_t grace_ms; /* clean close to migration */
+		int64_t drain_ms;
+	} websocket;
+
+	struct {
+		int64_t visibility; /* enum wp_visibility */
+	} presence;
+
+	struct {
+		char *backend; /* "sqlite" */
+		char *sqlite_path;
+		int64_t busy_timeout_ms;
+	} store;
+};
+
+/* What the command line asked for. */
+enum wp_conf_action {
+	WP_CONF_RUN,
+	WP_CONF_EXIT_OK, /* --help, --version, --print-config: all printed */
+	WP_CONF_CHECK, /* --check: the program checks what it can, then exits */
+};
+
+/* Command-line options of one program that stand for config keys. */
+struct wp_conf_flag {
+	const char *flag; /* "--processes" */
+	const char *key;  /* "handlers.processes" */
+};
+
+struct wp_conf_program {
+	const char *name;     /* "waypost-handlers" */
+	const char *summary;  /* one sentence for --help */
+	const char *sections; /* "handlers,redis,…": shown by --help */
+	const struct wp_conf_flag *flags; /* ends with flag NULL; may be NULL */
+};
+
+/*
+ * Read arguments, file and environment into conf and check every value.
+ *
+ * Options of every program: --config FILE (else WAYPOST_CONFIG, else
+ * /etc/waypost/waypost.yaml if it exists), --check, --print-config, --help,
+ * --version, and the flags of the program.
+ *
+ * Ownership:  conf is the caller's; end with wp_conf_release(), also on error
+ * Errors:     WP_ERR_INVAL  unknown key or flag, wrong type, bad value, or a
+ *             missing secret; err.msg has file, line and a sentence
+ */
+enum wp_err wp_conf_load(struct wp_conf *conf,
+			 const struct wp_conf_program *program, int argc,
+			 char **argv, enum wp_conf_action *action_out,
+			 struct wp_error *err) WP_MUST_USE;
+
+/* Free and zero the secrets first. NULL-safe, idempotent. */
+void wp_conf_release(struct wp_conf *conf);
+
+/* Effective websocket.max_message_bytes. */
+size_t wp_conf_max_ws_message(const struct wp_conf *conf);
+
+/* The version that --version prints, e.g. "0.1.0". */
+extern const char wp_version[];
+
+#endif /* WP_LIB_SYS_CONF_H */

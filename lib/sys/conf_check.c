@@ -1,0 +1,204 @@
+/*
+ * conf_check.c - what only shows when several keys are seen together.
+ *
+ * Bounds of a single key are in the table. Whether a file, a key or a server
+ * exists is for the program that uses it to find out.
+ */
+#include "lib/sys/conf_table.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/auth/digest.h"
+#include "lib/sys/listen_address.h"
+
+enum { SECRET_MIN_BYTES = 32 };
+
+static enum wp_err bad(struct wp_error *err, const char *name,
+		       const char *sentence)
+{
+	return wp_error_set(err, WP_ERR_INVAL, "%s: %s", name, sentence);
+}
+
+/*
+ * On one machine, nobody should have to invent a second secret: the one for
+ * storage follows from the one for tokens.
+ */
+static enum wp_err derive_store_secret(struct wp_conf *conf,
+				       struct wp_error *err)
+{
+	static const char label[] = "waypost store secret, version 1";
+	uint8_t mac[WP_SHA256_LEN];
+	char *text = malloc(2 * sizeof(mac) + 1);
+	size_t i;
+
+	if (text == NULL)
+		return wp_error_set(err, WP_ERR_NOMEM, "out of memory");
+	wp_hmac_sha256(conf->auth.jwt_secret, strlen(conf->auth.jwt_secret),
+		       label, sizeof(label) - 1, mac);
+	for (i = 0; i < sizeof(mac); i++)
+		snprintf(text + 2 * i, 3, "%02x", mac[i]);
+	explicit_bzero(mac, sizeof(mac));
+	free(conf->auth.store_secret);
+	conf->auth.store_secret = text;
+	return WP_OK;
+}
+
+enum wp_err wp_conf_derive(struct wp_conf_load *load, struct wp_error *err)
+{
+	static const char query_token[] = "websocket.query_token";
+	struct wp_conf *conf = load->conf;
+	const struct wp_conf_key *key;
+	bool is_path;
+
+	/* A URL ends up in the logs of web servers; be asked for that risk. */
+	key = wp_conf_find(query_token, sizeof(query_token) - 1, &is_path);
+	if (conf->run_mode == WP_RUN_PRODUCTION &&
+	    !load->is_set[wp_conf_index(key)])
+		conf->websocket.query_token = false;
+
+	if (conf->run_mode == WP_RUN_LOCAL &&
+	    conf->auth.store_secret[0] == '\0' &&
+	    conf->auth.jwt_secret[0] != '\0')
+		return derive_store_secret(conf, err);
+	return WP_OK;
+}
+
+/* scheme://host[:port], as browsers write it: RFC 6454 section 6.2. */
+static bool is_origin(const char *text)
+{
+	const char *host = strstr(text, "://");
+
+	if (host == NULL || host == text || host[3] == '\0')
+		return false;
+	return strpbrk(host + 3, "/?#@ ,*") == NULL &&
+	       strpbrk(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == NULL;
+}
+
+static enum wp_err check_origins(const struct wp_conf *conf,
+				 struct wp_error *err)
+{
+	static const char name[] = "cors.allowed_origins";
+	const struct wp_conf_list *origins = &conf->cors.allowed_origins;
+	size_t i;
+
+	for (i = 0; i < origins->n; i++) {
+		if (strcmp(origins->items[i], "*") == 0) {
+			if (conf->cors.allow_credentials)
+				return bad(err, name,
+					   "* cannot be combined with "
+					   "cors.allow_credentials");
+		} else if (!is_origin(origins->items[i])) {
+			return bad(err, name,
+				   "each must be scheme://host or "
+				   "scheme://host:port in lower case, "
+				   "without a path");
+		}
+	}
+	return WP_OK;
+}
+
+static enum wp_err check_listen(const char *name, const char *address,
+				struct wp_error *err)
+{
+	struct wp_listen_address parsed;
+	struct wp_error why;
+
+	if (address[0] == '\0' ||
+	    wp_listen_parse(&parsed, address, &why) == WP_OK)
+		return WP_OK;
+	return bad(err, name, why.msg);
+}
+
+static enum wp_err check_addresses(const struct wp_conf *conf,
+				   struct wp_error *err)
+{
+	enum wp_err rc;
+
+	if (conf->redis.address[0] == '\0')
+		return bad(err, "redis.address",
+			   "must be unix:/path or host:port");
+	if (conf->websocket.listen[0] == '\0')
+		return bad(err, "websocket.listen",
+			   "must be unix:/path or tcp:host:port");
+	if (conf->store.sqlite_path[0] == '\0')
+		return bad(err, "store.sqlite_path", "must name a file");
+	rc = check_listen("handlers.listen", conf->handlers.listen, err);
+	if (rc == WP_OK)
+		rc = check_listen("worker.metrics_listen",
+				  conf->worker.metrics_listen, err);
+	if (rc == WP_OK)
+		rc = check_listen("websocket.listen", conf->websocket.listen,
+				  err);
+	return rc;
+}
+
+static enum wp_err check_times(const struct wp_conf *conf, struct wp_error *err)
+{
+	if (conf->worker.tick_ms >= conf->worker.lease_ms)
+		return bad(err, "worker.tick_ms",
+			   "must be below worker.lease_ms, or every lease "
+			   "lapses");
+	if (conf->worker.reap_after_ms <= conf->websocket.heartbeat_ms)
+		return bad(err, "worker.reap_after_ms",
+			   "must be over websocket.heartbeat_ms, or living "
+			   "daemons are reaped");
+	if (conf->websocket.ping_interval_ms >= conf->websocket.idle_timeout_ms)
+		return bad(err, "websocket.ping_interval_ms",
+			   "must be below websocket.idle_timeout_ms, or silent "
+			   "peers are dropped unasked");
+	return WP_OK;
+}
+
+/* What a cookie may be called: a token of RFC 9110 section 5.6.2. */
+static enum wp_err check_cookie(const struct wp_conf *conf,
+				struct wp_error *err)
+{
+	static const char allowed[] = "abcdefghijklmnopqrstuvwxyz"
+				      "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				      "0123456789!#$%&'*+-.^_`|~";
+	const char *name = conf->websocket.cookie_name;
+
+	if (name[strspn(name, allowed)] != '\0')
+		return bad(err, "websocket.cookie_name",
+			   "has a character that no cookie's name has");
+	return WP_OK;
+}
+
+static enum wp_err check_secrets(const struct wp_conf *conf,
+				 struct wp_error *err)
+{
+	size_t jwt_len = strlen(conf->auth.jwt_secret);
+
+	if (conf->run_mode != WP_RUN_PRODUCTION)
+		return WP_OK;
+	if (conf->auth.store_secret[0] == '\0')
+		return bad(err, "auth.store_secret",
+			   "is required in production; set STORE_SECRET or "
+			   "auth.store_secret_file");
+	if (strlen(conf->auth.store_secret) < SECRET_MIN_BYTES)
+		return bad(err, "auth.store_secret",
+			   "must have 32 bytes or more in production");
+	if (jwt_len > 0 && jwt_len < SECRET_MIN_BYTES)
+		return bad(err, "auth.jwt_secret",
+			   "must have 32 bytes or more in production");
+	return WP_OK;
+}
+
+enum wp_err wp_conf_check(const struct wp_conf *conf, struct wp_error *err)
+{
+	enum wp_err rc;
+
+	rc = check_origins(conf, err);
+	if (rc == WP_OK)
+		rc = check_addresses(conf, err);
+	if (rc == WP_OK)
+		rc = check_times(conf, err);
+	if (rc == WP_OK)
+		rc = check_cookie(conf, err);
+	if (rc == WP_OK)
+		rc = check_secrets(conf, err);
+	return rc;
+}

@@ -1,0 +1,119 @@
+/*
+ * conf_secret.c - secrets that stand in a file of their own.
+ *
+ * Knows who may read such a file. Whatever it read is zeroed before the memory
+ * is given back.
+ */
+#include "lib/sys/conf_table.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { SECRET_MAX_BYTES = 16 * 1024, TOO_OPEN = 0027 };
+
+static enum wp_err bad(const struct wp_conf_key *key, const char *sentence,
+		       struct wp_error *err)
+{
+	return wp_error_set(err, WP_ERR_INVAL, "%s_file: %s", key->name,
+			    sentence);
+}
+
+/* Turn what a file held into the secret's text. */
+static enum wp_err take_text(struct wp_conf *conf,
+			     const struct wp_conf_key *key, struct wp_buf *file,
+			     struct wp_error *err)
+{
+	char *text = file->data;
+	size_t len = file->len;
+	struct wp_error why;
+	enum wp_err rc;
+
+	if (len > 0 && text[len - 1] == '\n')
+		len--;
+	if (len > 0 && text[len - 1] == '\r')
+		len--;
+	if (len == 0)
+		return bad(key, "the file is empty", err);
+	if (memchr(text, '\0', len) != NULL)
+		return bad(key, "the file must not hold a NUL byte", err);
+	text[len] = '\0';
+	rc = wp_conf_set(conf, key, text, &why);
+	if (rc != WP_OK)
+		return wp_error_set(err, rc, "%s_file: %s", key->name, why.msg);
+	return WP_OK;
+}
+
+static enum wp_err cannot_read(const struct wp_conf_key *key, const char *path,
+			       struct wp_error *err)
+{
+	return wp_error_set(err, WP_ERR_INVAL, "%s_file: %s cannot be read: %s",
+			    key->name, path, strerror(errno));
+}
+
+/* Read the open file; path is for sentences. */
+static enum wp_err read_open(struct wp_conf *conf,
+			     const struct wp_conf_key *key, const char *path,
+			     int fd, struct wp_error *err)
+{
+	struct wp_buf text;
+	enum wp_err rc;
+	struct stat st;
+
+	if (fstat(fd, &st) == -1)
+		return cannot_read(key, path, err);
+	if (conf->run_mode == WP_RUN_PRODUCTION && (st.st_mode & TOO_OPEN) != 0)
+		return wp_error_set(err, WP_ERR_INVAL,
+				    "%s_file: %s must not be open to others; "
+				    "chmod it to 0640 or less",
+				    key->name, path);
+	wp_buf_init(&text, 0);
+	rc = wp_conf_slurp(fd, SECRET_MAX_BYTES, &text);
+	if (rc == WP_OK)
+		rc = take_text(conf, key, &text, err);
+	else if (rc == WP_ERR_FULL)
+		rc = bad(key, "the file must not be over 16 KiB", err);
+	else if (rc == WP_ERR_SYS)
+		rc = cannot_read(key, path, err);
+	else
+		wp_error_set(err, rc, "out of memory");
+	if (text.data != NULL)
+		explicit_bzero(text.data, text.len);
+	wp_buf_release(&text);
+	return rc;
+}
+
+static enum wp_err read_secret(struct wp_conf *conf,
+			       const struct wp_conf_key *key, const char *path,
+			       struct wp_error *err)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	enum wp_err rc;
+
+	if (fd == -1)
+		return cannot_read(key, path, err);
+	rc = read_open(conf, key, path, fd, err);
+	close(fd);
+	return rc;
+}
+
+enum wp_err wp_conf_read_secrets(struct wp_conf_load *load,
+				 struct wp_error *err)
+{
+	enum wp_err rc;
+	size_t i;
+
+	for (i = 0; i < wp_conf_keys_n; i++) {
+		const char *path = load->secret_path[i];
+
+		if (path == NULL || path[0] == '\0' || load->is_set[i])
+			continue;
+		rc = read_secret(load->conf, &wp_conf_keys[i], path, err);
+		if (rc != WP_OK)
+			return rc;
+		load->is_set[i] = true;
+	}
+	return WP_OK;
+}

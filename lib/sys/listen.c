@@ -1,0 +1,196 @@
+/*
+ * listen.c - make the sockets that the web server talks to.
+ *
+ * Knows about paths, modes and descriptors. A name that a crash left behind is
+ * told from one in use by asking: nobody answers on the former.
+ */
+#include "lib/sys/listen.h"
+
+#include <errno.h>
+#include <netdb.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "lib/sys/listen_address.h"
+
+enum { SOCKET_MODE = 0660 };
+
+static struct sockaddr_un unix_name(const char *path)
+{
+	struct sockaddr_un name = { .sun_family = AF_UNIX };
+
+	memcpy(name.sun_path, path, strlen(path) + 1);
+	return name;
+}
+
+/* Make path free: nothing is there, or a socket that nobody answers on. */
+static enum wp_err clear_path(const char *path, struct wp_error *err)
+{
+	struct sockaddr_un name = unix_name(path);
+	enum wp_err rc = WP_OK;
+	struct stat st;
+	int fd;
+
+	if (lstat(path, &st) == -1)
+		return errno == ENOENT ? WP_OK : wp_error_sys(err, "%s", path);
+	if (!S_ISSOCK(st.st_mode))
+		return wp_error_set(err, WP_ERR_SYS,
+				    "%s is in the way and is no socket", path);
+	/* Not blocking: a full queue is an answer as well. */
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd == -1)
+		return wp_error_sys(err, "socket for %s", path);
+	if (connect(fd, (struct sockaddr *)&name, sizeof(name)) == 0 ||
+	    errno == EAGAIN || errno == EINPROGRESS || errno == EPROTOTYPE)
+		rc = wp_error_set(err, WP_ERR_SYS,
+				  "%s is in use by a running program", path);
+	else if (errno == ECONNREFUSED && unlink(path) == -1 && errno != ENOENT)
+		rc = wp_error_sys(err, "remove the stale %s", path);
+	else if (errno != ECONNREFUSED && errno != ENOENT)
+		rc = wp_error_sys(err, "ask who listens on %s", path);
+	close(fd);
+	return rc;
+}
+
+static enum wp_err listen_unix(const char *path, int *fd_out,
+			       struct wp_error *err)
+{
+	struct sockaddr_un name = unix_name(path);
+	bool is_bound = false;
+	enum wp_err rc;
+	int fd = -1;
+
+	rc = clear_path(path, err);
+	if (rc != WP_OK)
+		return rc;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd == -1)
+		return wp_error_sys(err, "socket for %s", path);
+	is_bound = bind(fd, (struct sockaddr *)&name, sizeof(name)) == 0;
+	/*
+	 * Nobody can connect before listen(), so chmod() here is no race; it
+	 * comes after bind() because that one obeys the umask.
+	 */
+	if (!is_bound || chmod(path, SOCKET_MODE) == -1 ||
+	    listen(fd, WP_LISTEN_BACKLOG) == -1) {
+		rc = wp_error_sys(err, "listen on %s", path);
+		goto out;
+	}
+	*fd_out = fd;
+	fd = -1; /* now the caller's */
+out:
+	if (fd != -1) {
+		close(fd);
+		if (is_bound)
+			unlink(path);
+	}
+	return rc;
+}
+
+/* Listen on one resolved address; -1 and errno when that fails. */
+static int listen_resolved(const struct addrinfo *at, bool is_any)
+{
+	static const int on = 1, off = 0;
+	int saved;
+	int fd;
+
+	fd = socket(at->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd == -1)
+		return -1;
+	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == -1)
+		goto fail;
+	/* ":port" means both families, whatever the system's default is. */
+	if (is_any && at->ai_family == AF_INET6 &&
+	    setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off)) == -1)
+		goto fail;
+	if (bind(fd, at->ai_addr, at->ai_addrlen) == -1 ||
+	    listen(fd, WP_LISTEN_BACKLOG) == -1)
+		goto fail;
+	return fd;
+fail:
+	saved = errno;
+	close(fd);
+	errno = saved;
+	return -1;
+}
+
+/* Try what the host resolves to in one family. */
+static int listen_family(const struct addrinfo *all, int family, bool is_any)
+{
+	const struct addrinfo *at;
+	int fd = -1;
+
+	errno = EADDRNOTAVAIL;
+	for (at = all; at != NULL && fd == -1; at = at->ai_next)
+		if (family == AF_UNSPEC || at->ai_family == family)
+			fd = listen_resolved(at, is_any);
+	return fd;
+}
+
+static enum wp_err listen_tcp(const struct wp_listen_address *address,
+			      const char *text, int *fd_out,
+			      struct wp_error *err)
+{
+	const struct addrinfo hints = {
+		.ai_family = AF_UNSPEC,
+		.ai_socktype = SOCK_STREAM,
+		.ai_flags = AI_PASSIVE | AI_NUMERICSERV,
+	};
+	bool is_any = address->host[0] == '\0';
+	struct addrinfo *all = NULL;
+	enum wp_err rc = WP_OK;
+	int gai;
+	int fd;
+
+	gai = getaddrinfo(is_any ? NULL : address->host, address->port, &hints,
+			  &all);
+	if (gai != 0)
+		return wp_error_set(err, WP_ERR_SYS, "listen on %s: %s", text,
+				    gai_strerror(gai));
+	/* An IPv6 socket for all serves IPv4 too; the reverse is not true. */
+	fd = listen_family(all, is_any ? AF_INET6 : AF_UNSPEC, is_any);
+	if (fd == -1 && is_any && errno != EADDRINUSE && errno != EACCES)
+		fd = listen_family(all, AF_INET, is_any);
+	if (fd == -1)
+		rc = wp_error_sys(err, "listen on %s", text);
+	else
+		*fd_out = fd;
+	freeaddrinfo(all);
+	return rc;
+}
+
+enum wp_err wp_listen(const char *address, int *fd_out, struct wp_error *err)
+{
+	struct wp_listen_address parsed;
+	enum wp_err rc = wp_listen_parse(&parsed, address, err);
+
+	if (rc != WP_OK)
+		return rc;
+	if (parsed.is_unix)
+		return listen_unix(parsed.path, fd_out, err);
+	return listen_tcp(&parsed, address, fd_out, err);
+}
+
+void wp_listen_unlink(const char *address)
+{
+	struct wp_listen_address parsed;
+	struct stat st;
+
+	if (wp_listen_parse(&parsed, address, NULL) != WP_OK ||
+	    !parsed.is_unix || lstat(parsed.path, &st) == -1 ||
+	    !S_ISSOCK(st.st_mode))
+		return;
+	(void)unlink(parsed.path); /* the next start clears it as well */
+}
+
+bool wp_listen_is_listening(int fd)
+{
+	int answer = 0;
+	socklen_t len = sizeof(answer);
+
+	return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &answer, &len) == 0 &&
+	       answer != 0;
+}

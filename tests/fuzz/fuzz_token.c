@@ -1,0 +1,105 @@
+/* A token from a stranger: bounded, and whoever it names has a sound name. */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/auth/digest.h"
+#include "lib/auth/token.h"
+#include "lib/base/base64.h"
+#include "lib/base/buf.h"
+
+#define NOW INT64_C(1795225140)
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static char secret[] = "a secret for nothing but fuzzing";
+
+static struct wp_auth *make_auth(void)
+{
+	static char empty[] = "", waypost[] = "waypost";
+	static char handle[] = "handle", sub[] = "sub";
+	static char *claims[] = { handle, sub, NULL };
+	struct wp_conf conf = { 0 };
+	struct wp_auth *auth = NULL;
+
+	conf.auth.jwt_secret = secret;
+	conf.auth.jwt_secret_previous = empty;
+	conf.auth.issuer = empty;
+	conf.auth.audience = waypost;
+	conf.auth.identity_claims.items = claims;
+	conf.auth.identity_claims.n = 2;
+	conf.auth.leeway_seconds = 30;
+	conf.auth.max_token_bytes = 8192;
+	if (wp_auth_new(&auth, &conf, NULL) != WP_OK)
+		abort();
+	return auth;
+}
+
+static void judge(const struct wp_auth *auth, const char *token, size_t len)
+{
+	struct wp_identity id;
+	struct wp_urn again;
+	struct wp_error err;
+	enum wp_err rc = wp_auth_verify(auth, token, len, NOW, &id, &err);
+
+	if (rc != WP_OK && (rc != WP_ERR_DENIED || err.msg[0] == '\0'))
+		abort();
+	if (rc == WP_OK &&
+	    (wp_urn_parse(&again, id.user.text, id.user.len, NULL) != WP_OK ||
+	     memcmp(&again, &id.user, sizeof(again)) != 0))
+		abort();
+}
+
+static void add_part(struct wp_buf *out, const void *data, size_t len)
+{
+	char *room = wp_buf_reserve(out, wp_base64_encoded_len(len));
+
+	if (room == NULL)
+		abort();
+	out->len += wp_base64url_encode(data, len, room);
+}
+
+/* Header and payload, with a NUL between them, under a sound signature. */
+static void judge_signed(const struct wp_auth *auth, const uint8_t *data,
+			 size_t size)
+{
+	const uint8_t *nul = size > 0 ? memchr(data, 0, size) : NULL;
+	uint8_t mac[WP_SHA256_LEN];
+	struct wp_buf token;
+
+	if (nul == NULL)
+		return;
+	wp_buf_init(&token, 0);
+	add_part(&token, data, (size_t)(nul - data));
+	wp_buf_add_char(&token, '.');
+	add_part(&token, nul + 1, size - (size_t)(nul - data) - 1);
+	wp_hmac_sha256(secret, strlen(secret), token.data, token.len, mac);
+	wp_buf_add_char(&token, '.');
+	add_part(&token, mac, sizeof(mac));
+	judge(auth, token.data, token.len);
+	wp_buf_release(&token);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static struct wp_auth *auth; /* keys are parsed once, as in a server */
+	const char *token;
+	size_t len;
+	char *value;
+
+	if (auth == NULL)
+		auth = make_auth();
+	judge(auth, (const char *)data, size);
+	judge_signed(auth, data, size);
+
+	value = malloc(size + 1);
+	if (value == NULL)
+		return 0;
+	memcpy(value, data, size);
+	value[size] = '\0';
+	if (wp_auth_bearer(value, &token, &len, NULL) == WP_OK &&
+	    (len == 0 || token + len > value + size))
+		abort();
+	free(value);
+	return 0;
+}

@@ -1,0 +1,233 @@
+/* One small door: what it answers, and that nobody can block it. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "lib/metrics/exporter.h"
+
+enum { PLACES = 16, REQUEST_MAX = 4096 };
+
+static const struct wp_metric_desc descs[] = {
+	{ "t_total", NULL, "Things.", WP_COUNTER },
+};
+
+struct fixture {
+	char dir[64];
+	char address[96];
+	struct wp_metrics *metrics;
+	struct wp_exporter *exporter;
+};
+
+static int start(void **state)
+{
+	struct fixture *f = calloc(1, sizeof(*f));
+	struct wp_error err;
+
+	assert_non_null(f);
+	*state = f;
+	snprintf(f->dir, sizeof(f->dir), "/tmp/waypost-test-XXXXXX");
+	assert_non_null(mkdtemp(f->dir));
+	snprintf(f->address, sizeof(f->address), "unix:%s/s", f->dir);
+	assert_int_equal(wp_metrics_new(&f->metrics, descs, 1, NULL), WP_OK);
+	if (wp_exporter_start(&f->exporter, f->address, f->metrics, &err) !=
+	    WP_OK)
+		fail_msg("%s", err.msg);
+	return 0;
+}
+
+static int stop(void **state)
+{
+	struct fixture *f = *state;
+	int rc;
+
+	wp_exporter_stop(&f->exporter);
+	assert_null(f->exporter);
+	wp_exporter_stop(&f->exporter);
+	wp_metrics_free(&f->metrics);
+	rc = rmdir(f->dir); /* fails if the socket were left behind */
+	free(f);
+	return rc;
+}
+
+static int dial(const struct fixture *f)
+{
+	struct sockaddr_un name = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	const char *path = f->address + strlen("unix:");
+
+	memcpy(name.sun_path, path, strlen(path) + 1);
+	assert_int_equal(connect(fd, (struct sockaddr *)&name, sizeof(name)),
+			 0);
+	return fd;
+}
+
+/* Read to the end, which is the peer's close, and close. */
+static char *hang_up(int fd)
+{
+	static char text[8192];
+	size_t used = 0;
+	ssize_t n;
+
+	while ((n = recv(fd, text + used, sizeof(text) - 1 - used, 0)) > 0)
+		used += (size_t)n;
+	text[used] = '\0';
+	close(fd);
+	return text;
+}
+
+static void say(int fd, const char *text)
+{
+	assert_int_equal(send(fd, text, strlen(text), MSG_NOSIGNAL),
+			 strlen(text));
+}
+
+static char *ask(const struct fixture *f, const char *request)
+{
+	int fd = dial(f);
+
+	say(fd, request);
+	return hang_up(fd);
+}
+
+static void metrics_are_served_with_their_type_and_length(void **state)
+{
+	struct fixture *f = *state;
+
+	wp_metric_add(f->metrics, 0, 3);
+
+	assert_string_equal(ask(f, "GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n"),
+			    "HTTP/1.1 200 OK\r\n"
+			    "Content-Type: text/plain; version=0.0.4; "
+			    "charset=utf-8\r\n"
+			    "Content-Length: 56\r\n"
+			    "Cache-Control: no-store\r\n"
+			    "Connection: close\r\n\r\n"
+			    "# HELP t_total Things.\n"
+			    "# TYPE t_total counter\n"
+			    "t_total 3\n");
+}
+
+static void everything_else_is_404(void **state)
+{
+	static const struct {
+		const char *request;
+		const char *status;
+	} rows[] = {
+		{ "GET /healthz HTTP/1.0\r\n\r\n", "HTTP/1.1 200 OK\r\n" },
+		{ "GET /metrics?a=b HTTP/1.0\r\n\r\n", "HTTP/1.1 200 OK\r\n" },
+		{ "GET /metricsx HTTP/1.0\r\n\r\n", "HTTP/1.1 404 " },
+		{ "GET /metrics\r\n\r\n", "HTTP/1.1 404 " },
+		{ "GET / HTTP/1.0\r\n\r\n", "HTTP/1.1 404 " },
+		{ "POST /metrics HTTP/1.0\r\n\r\n", "HTTP/1.1 404 " },
+		{ "\r\n\r\n", "HTTP/1.1 404 " },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char *answer = ask(*state, rows[i].request);
+
+		assert_memory_equal(answer, rows[i].status,
+				    strlen(rows[i].status));
+	}
+}
+
+static void a_request_may_come_byte_by_byte(void **state)
+{
+	static const char request[] = "GET /healthz HTTP/1.1\r\n\r\n";
+	int fd = dial(*state);
+
+	for (size_t i = 0; i < sizeof(request) - 1; i++)
+		assert_int_equal(send(fd, request + i, 1, MSG_NOSIGNAL), 1);
+
+	assert_non_null(strstr(hang_up(fd), "\r\n\r\nOK\n"));
+}
+
+static void a_head_without_end_is_hung_up_on(void **state)
+{
+	char text[REQUEST_MAX + 1];
+	int fd = dial(*state);
+
+	memset(text, 'a', REQUEST_MAX);
+	text[REQUEST_MAX] = '\0';
+	say(fd, text);
+
+	assert_string_equal(hang_up(fd), "");
+}
+
+static void silent_peers_leave_room_for_others(void **state)
+{
+	int silent[PLACES];
+	int fd;
+
+	for (int i = 0; i < PLACES - 1; i++)
+		silent[i] = dial(*state);
+	assert_non_null(
+		strstr(ask(*state, "GET /healthz HTTP/1.0\r\n\r\n"), "200 OK"));
+
+	/* Now all places are taken; the next gets one when one hangs up. */
+	silent[PLACES - 1] = dial(*state);
+	fd = dial(*state);
+	say(fd, "GET /healthz HTTP/1.0\r\n\r\n");
+	close(silent[0]);
+
+	assert_non_null(strstr(hang_up(fd), "200 OK"));
+	for (int i = 1; i < PLACES; i++)
+		close(silent[i]);
+}
+
+static void stopping_does_not_wait_for_peers(void **state)
+{
+	struct fixture *f = *state;
+	int fd = dial(f);
+
+	say(fd, "GET /met");
+
+	wp_exporter_stop(&f->exporter);
+
+	assert_string_equal(hang_up(fd), "");
+}
+
+static void an_address_in_use_stops_the_start(void **state)
+{
+	struct fixture *f = *state;
+	struct wp_exporter *other = NULL;
+	struct wp_error err;
+
+	assert_int_equal(
+		wp_exporter_start(&other, f->address, f->metrics, &err),
+		WP_ERR_SYS);
+	assert_null(other);
+	assert_int_equal(wp_exporter_start(&other, "x", f->metrics, &err),
+			 WP_ERR_INVAL);
+	assert_null(other);
+	/* The one that runs has kept its name. */
+	assert_non_null(
+		strstr(ask(f, "GET /healthz HTTP/1.0\r\n\r\n"), "200 OK"));
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(metrics_are_served_with_their_type_and_length),
+		TEST(everything_else_is_404),
+		TEST(a_request_may_come_byte_by_byte),
+		TEST(a_head_without_end_is_hung_up_on),
+		TEST(silent_peers_leave_room_for_others),
+		TEST(stopping_does_not_wait_for_peers),
+		TEST(an_address_in_use_stops_the_start),
+	};
+
+	return cmocka_run_group_tests_name("exporter", tests, NULL, NULL);
+}

@@ -1,0 +1,615 @@
+/* Where a value comes from, what a secret may be, and what fits together. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <ctype.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "lib/base/log.h"
+#include "lib/sys/conf_table.h"
+
+#define THIRTY_TWO "0123456789abcdef0123456789abcdef"
+
+static char dir[64];
+
+static const struct wp_conf_flag flags[] = {
+	{ "--processes", "handlers.processes" },
+	{ "--origins", "cors.allowed_origins" },
+	{ NULL, NULL },
+};
+static const struct wp_conf_program program = {
+	.name = "waypost-handlers",
+	.summary = "answers HTTP requests",
+	.sections = "handlers,redis",
+	.flags = flags,
+};
+
+/* Write text to a file of this name and return its path. */
+static const char *write_file(const char *name, const char *text, mode_t mode)
+{
+	static char path[128];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	(void)unlink(path);
+	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	assert_int_not_equal(fd, -1);
+	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+	assert_int_equal(fchmod(fd, mode), 0);
+	close(fd);
+	return path;
+}
+
+static void set_config(const char *text)
+{
+	setenv("WAYPOST_CONFIG", write_file("w.yaml", text, 0600), 1);
+}
+
+/* Each test starts without variables and with an empty file. */
+static int clean_environment(void **state)
+{
+	(void)state;
+	clearenv();
+	set_config("");
+	return 0;
+}
+
+static enum wp_err load_with(struct wp_conf *conf, const char *first,
+			     const char *second, struct wp_error *err)
+{
+	static char name[] = "waypost-handlers";
+	char one[128], two[128];
+	char *argv[] = { name, one, two, NULL };
+	int argc = 1 + (first != NULL) + (second != NULL);
+	enum wp_conf_action action;
+
+	snprintf(one, sizeof(one), "%s", first != NULL ? first : "");
+	snprintf(two, sizeof(two), "%s", second != NULL ? second : "");
+	argv[argc] = NULL;
+	*err = (struct wp_error){ 0 };
+	return wp_conf_load(conf, &program, argc, argv, &action, err);
+}
+
+static void load(struct wp_conf *conf)
+{
+	struct wp_error err;
+
+	if (load_with(conf, NULL, NULL, &err) != WP_OK)
+		fail_msg("%s", err.msg);
+}
+
+static void expect_refusal(const char *sentence)
+{
+	struct wp_conf conf;
+	struct wp_error err;
+
+	assert_int_equal(load_with(&conf, NULL, NULL, &err), WP_ERR_INVAL);
+	assert_string_equal(err.msg, sentence);
+	wp_conf_release(&conf);
+}
+
+static void without_any_source_the_defaults_hold(void **state)
+{
+	struct wp_conf conf;
+
+	(void)state;
+	load(&conf);
+
+	assert_int_equal(conf.run_mode, WP_RUN_LOCAL);
+	assert_int_equal(conf.log.level, WP_LOG_INFO);
+	assert_string_equal(conf.redis.address, "127.0.0.1:6379");
+	assert_string_equal(conf.redis.password, "");
+	assert_int_equal(conf.mailbox.partitions, 64);
+	assert_string_equal(conf.auth.identity_claims.items[0], "handle");
+	assert_string_equal(conf.auth.identity_claims.items[1], "sub");
+	assert_int_equal(conf.cors.allowed_origins.n, 0);
+	assert_null(conf.cors.allowed_origins.items[0]);
+	assert_true(conf.websocket.query_token);
+	assert_string_equal(conf.auth.store_secret, "");
+	assert_int_equal(wp_conf_max_ws_message(&conf), 262144 + 4096);
+	wp_conf_release(&conf);
+	wp_conf_release(&conf);
+}
+
+static void file_environment_and_flag_win_in_that_order(void **state)
+{
+	struct wp_conf conf;
+	struct wp_error err;
+
+	(void)state;
+	set_config("handlers: {processes: 3, threads: 3, drain_ms: 3}\n");
+	setenv("WAYPOST_HANDLERS_PROCESSES", "4", 1);
+	setenv("WAYPOST_HANDLERS_THREADS", "4", 1);
+
+	assert_int_equal(load_with(&conf, "--processes", "5", &err), WP_OK);
+
+	assert_int_equal(conf.handlers.processes, 5);
+	assert_int_equal(conf.handlers.threads, 4);
+	assert_int_equal(conf.handlers.drain_ms, 3);
+	assert_int_equal(conf.handlers.max_batch_bytes, 4194304);
+	wp_conf_release(&conf);
+}
+
+static void aliases_count_unless_the_own_name_is_set(void **state)
+{
+	struct wp_conf conf;
+
+	(void)state;
+	setenv("REDIS_ADDR", "alias:1", 1);
+	setenv("LOG_LEVEL", "WARN", 1);
+	setenv("WAYPOST_LOG_LEVEL", "Debug", 1);
+	setenv("WAYPOST_REDIS_ADDRESS", "", 1); /* empty is unset */
+	setenv("WAYPOST_NOBODY_KNOWS", "x", 1);
+	setenv("CORS_ALLOWED_ORIGINS", " https://a.example ,, http://b:81,", 1);
+
+	load(&conf);
+
+	assert_string_equal(conf.redis.address, "alias:1");
+	assert_int_equal(conf.log.level, WP_LOG_DEBUG);
+	assert_int_equal(conf.cors.allowed_origins.n, 2);
+	assert_string_equal(conf.cors.allowed_origins.items[0],
+			    "https://a.example");
+	assert_string_equal(conf.cors.allowed_origins.items[1], "http://b:81");
+	wp_conf_release(&conf);
+}
+
+static void bad_variables_are_named(void **state)
+{
+	(void)state;
+	setenv("LOG_LEVEL", "loud", 1);
+	expect_refusal("LOG_LEVEL: must be one of error, warn, info, debug");
+	unsetenv("LOG_LEVEL");
+	setenv("WAYPOST_WORKER_TICK_MS", " 5", 1);
+	expect_refusal("WAYPOST_WORKER_TICK_MS: must be a whole number from "
+		       "10 to 60000");
+	unsetenv("WAYPOST_WORKER_TICK_MS");
+	setenv("WAYPOST_AUTH_IDENTITY_CLAIMS", " , ", 1);
+	expect_refusal("WAYPOST_AUTH_IDENTITY_CLAIMS: must hold 1 to 16 "
+		       "texts");
+}
+
+static void options_are_read_in_both_forms_and_refused_by_name(void **state)
+{
+	struct wp_conf conf;
+	struct wp_error err;
+
+	(void)state;
+	assert_int_equal(load_with(&conf, "--processes=7", "--origins=", &err),
+			 WP_OK);
+	assert_int_equal(conf.handlers.processes, 7);
+	wp_conf_release(&conf);
+
+	assert_int_equal(load_with(&conf, "--processes=65", NULL, &err),
+			 WP_ERR_INVAL);
+	assert_string_equal(err.msg, "--processes: must be a whole number "
+				     "from 1 to 64");
+	wp_conf_release(&conf);
+	assert_int_equal(load_with(&conf, "--processes", NULL, &err),
+			 WP_ERR_INVAL);
+	assert_string_equal(err.msg, "--processes: needs a value");
+	wp_conf_release(&conf);
+	assert_int_equal(load_with(&conf, "--colour=red", NULL, &err),
+			 WP_ERR_INVAL);
+	assert_string_equal(err.msg, "--colour: there is no such option; try "
+				     "--help");
+	wp_conf_release(&conf);
+	assert_int_equal(load_with(&conf, "check", NULL, &err), WP_ERR_INVAL);
+	wp_conf_release(&conf);
+	assert_int_equal(load_with(&conf, "--check=1", NULL, &err),
+			 WP_ERR_INVAL);
+	wp_conf_release(&conf);
+}
+
+static void a_named_file_that_is_missing_stops(void **state)
+{
+	struct wp_conf conf;
+	struct wp_error err;
+
+	(void)state;
+	assert_int_equal(load_with(&conf, "--config", "/nowhere/w.yaml", &err),
+			 WP_ERR_INVAL);
+	assert_string_equal(err.msg, "/nowhere/w.yaml: cannot be read: No "
+				     "such file or directory");
+	wp_conf_release(&conf);
+}
+
+static void a_file_over_a_mebibyte_is_refused(void **state)
+{
+	size_t size = 1024 * 1024;
+	char *text = malloc(size + 2);
+	struct wp_conf conf;
+	char sentence[128];
+
+	(void)state;
+	assert_non_null(text);
+	memset(text, '#', size + 1);
+	text[size + 1] = '\0';
+	set_config(text);
+	snprintf(sentence, sizeof(sentence),
+		 "%s/w.yaml: must not be over 1 MiB", dir);
+	expect_refusal(sentence);
+
+	memset(text, '#', size);
+	text[size] = '\0';
+	set_config(text);
+	load(&conf);
+	wp_conf_release(&conf);
+	free(text);
+}
+
+static void a_secret_comes_from_environment_or_file(void **state)
+{
+	struct wp_conf conf;
+	char text[256];
+
+	(void)state;
+	snprintf(text, sizeof(text), "auth: {jwt_secret_file: \"%s\"}\n",
+		 write_file("jwt", "from file\r\n", 0644));
+	set_config(text);
+	load(&conf);
+	assert_string_equal(conf.auth.jwt_secret, "from file");
+	wp_conf_release(&conf);
+
+	setenv("WAYPOST_AUTH_JWT_SECRET_FILE",
+	       write_file("jwt2", "other file", 0600), 1);
+	load(&conf);
+	assert_string_equal(conf.auth.jwt_secret, "other file");
+	wp_conf_release(&conf);
+
+	setenv("JWT_SECRET", "variable", 1);
+	load(&conf);
+	assert_string_equal(conf.auth.jwt_secret, "variable");
+	wp_conf_release(&conf);
+}
+
+static void an_unfit_secret_file_is_refused(void **state)
+{
+	char sentence[256];
+
+	(void)state;
+	setenv("WAYPOST_AUTH_STORE_SECRET_FILE", "/nowhere", 1);
+	expect_refusal("auth.store_secret_file: /nowhere cannot be read: No "
+		       "such file or directory");
+	setenv("WAYPOST_AUTH_STORE_SECRET_FILE", write_file("s", "\n", 0600),
+	       1);
+	expect_refusal("auth.store_secret_file: the file is empty");
+
+	setenv("WAYPOST_RUN_MODE", "production", 1);
+	write_file("s", THIRTY_TWO "\n", 0644);
+	snprintf(sentence, sizeof(sentence),
+		 "auth.store_secret_file: %s/s must not be open to others; "
+		 "chmod it to 0640 or less",
+		 dir);
+	expect_refusal(sentence);
+}
+
+static void a_secret_file_of_the_group_is_fine_in_production(void **state)
+{
+	struct wp_conf conf;
+
+	(void)state;
+	setenv("WAYPOST_RUN_MODE", "production", 1);
+	setenv("WAYPOST_AUTH_STORE_SECRET_FILE",
+	       write_file("s", THIRTY_TWO "\n", 0640), 1);
+
+	load(&conf);
+
+	assert_string_equal(conf.auth.store_secret, THIRTY_TWO);
+	wp_conf_release(&conf);
+}
+
+static void production_demands_secrets_and_hides_tokens_from_urls(void **state)
+{
+	struct wp_conf conf;
+
+	(void)state;
+	set_config("run_mode: production\n");
+	expect_refusal("auth.store_secret: is required in production; set "
+		       "STORE_SECRET or auth.store_secret_file");
+	setenv("STORE_SECRET", "short", 1);
+	expect_refusal("auth.store_secret: must have 32 bytes or more in "
+		       "production");
+	setenv("STORE_SECRET", THIRTY_TWO, 1);
+	setenv("JWT_SECRET", "short", 1);
+	expect_refusal("auth.jwt_secret: must have 32 bytes or more in "
+		       "production");
+	setenv("JWT_SECRET", THIRTY_TWO, 1);
+	load(&conf);
+	assert_false(conf.websocket.query_token);
+	wp_conf_release(&conf);
+
+	setenv("WAYPOST_WEBSOCKET_QUERY_TOKEN", "true", 1);
+	load(&conf);
+	assert_true(conf.websocket.query_token);
+	wp_conf_release(&conf);
+}
+
+static void in_local_mode_the_store_secret_follows_from_the_other(void **state)
+{
+	struct wp_conf one, two;
+
+	(void)state;
+	setenv("JWT_SECRET", "a", 1);
+	load(&one);
+	setenv("JWT_SECRET", "b", 1);
+	load(&two);
+
+	assert_int_equal(strlen(one.auth.store_secret), 64);
+	assert_string_not_equal(one.auth.store_secret, two.auth.store_secret);
+	wp_conf_release(&two);
+	setenv("JWT_SECRET", "a", 1);
+	load(&two);
+	assert_string_equal(one.auth.store_secret, two.auth.store_secret);
+	wp_conf_release(&one);
+	wp_conf_release(&two);
+}
+
+static void keys_that_contradict_each_other_are_refused(void **state)
+{
+	static const struct {
+		const char *text, *sentence;
+	} rows[] = {
+		{ "cors: {allowed_origins: [\"*\"]}\n",
+		  "cors.allowed_origins: * cannot be combined with "
+		  "cors.allow_credentials" },
+		{ "cors: {allowed_origins: [\"https://a/\"]}\n",
+		  "cors.allowed_origins: each must be scheme://host or "
+		  "scheme://host:port in lower case, without a path" },
+		{ "worker: {tick_ms: 3000}\n",
+		  "worker.tick_ms: must be below worker.lease_ms, or every "
+		  "lease lapses" },
+		{ "websocket: {idle_timeout_ms: 30000}\n",
+		  "websocket.ping_interval_ms: must be below "
+		  "websocket.idle_timeout_ms, or silent peers are dropped "
+		  "unasked" },
+		{ "websocket: {heartbeat_ms: 9000}\n",
+		  "worker.reap_after_ms: must be over websocket.heartbeat_ms, "
+		  "or living daemons are reaped" },
+		{ "websocket: {listen: \"unix:x\"}\n",
+		  "websocket.listen: address \"unix:x\" needs an absolute "
+		  "path" },
+		{ "handlers: {listen: \"8080\"}\n",
+		  "handlers.listen: address \"8080\" is not unix:/path or "
+		  "host:port with a port up to 65535" },
+		{ "websocket: {cookie_name: \"a;b\"}\n",
+		  "websocket.cookie_name: has a character that no cookie's "
+		  "name has" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		set_config(rows[i].text);
+		expect_refusal(rows[i].sentence);
+	}
+}
+
+static void any_origin_is_fine_without_credentials(void **state)
+{
+	struct wp_conf conf;
+
+	(void)state;
+	set_config("cors: {allowed_origins: [\"*\"], "
+		   "allow_credentials: false}\n");
+	load(&conf);
+	assert_string_equal(conf.cors.allowed_origins.items[0], "*");
+	wp_conf_release(&conf);
+}
+
+/* Run with standard output in a file and give back what was printed. */
+static char *capture(const char *option, enum wp_conf_action *action)
+{
+	static char text[32768];
+	char name[] = "waypost-handlers";
+	char copy[64];
+	char *argv[] = { name, copy, NULL };
+	struct wp_error err = { 0 };
+	struct wp_conf conf;
+	int saved = dup(STDOUT_FILENO);
+	char path[128];
+	ssize_t n;
+	int fd;
+
+	snprintf(copy, sizeof(copy), "%s", option);
+	snprintf(path, sizeof(path), "%s/out", dir);
+	fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	assert_int_not_equal(fd, -1);
+	(void)fflush(stdout);
+	dup2(fd, STDOUT_FILENO);
+	if (wp_conf_load(&conf, &program, 2, argv, action, &err) != WP_OK)
+		fail_msg("%s", err.msg);
+	dup2(saved, STDOUT_FILENO);
+	n = pread(fd, text, sizeof(text) - 1, 0);
+	assert_true(n > 0);
+	text[n] = '\0';
+	close(saved);
+	close(fd);
+	wp_conf_release(&conf);
+	return text;
+}
+
+static void
+the_printed_configuration_loads_again_and_hides_secrets(void **state)
+{
+	enum wp_conf_action action;
+	struct wp_conf conf;
+	char *text;
+
+	(void)state;
+	setenv("JWT_SECRET", "hunter2", 1);
+	setenv("WAYPOST_REDIS_PASSWORD_FILE",
+	       write_file("p", "swordfish", 0600), 1);
+	setenv("WAYPOST_AUTH_ISSUER", "a \"b\" \\ c: d", 1);
+	setenv("CORS_ALLOWED_ORIGINS", "http://a,http://b", 1);
+
+	text = capture("--print-config", &action);
+
+	assert_int_equal(action, WP_CONF_EXIT_OK);
+	assert_null(strstr(text, "hunter2"));
+	assert_null(strstr(text, "swordfish"));
+	assert_non_null(strstr(text, "# jwt_secret: (set)\n"));
+	assert_non_null(strstr(text, "# jwt_secret_previous: (not set)\n"));
+	clearenv();
+	set_config(text);
+	load(&conf);
+	assert_string_equal(conf.auth.issuer, "a \"b\" \\ c: d");
+	assert_string_equal(conf.redis.password, "swordfish");
+	assert_int_equal(conf.cors.allowed_origins.n, 2);
+	wp_conf_release(&conf);
+}
+
+static void help_tells_the_sections_of_the_program_only(void **state)
+{
+	enum wp_conf_action action;
+	char *text = capture("--help", &action);
+
+	(void)state;
+	assert_int_equal(action, WP_CONF_EXIT_OK);
+	assert_non_null(strstr(text, "handlers.threads "
+				     "(WAYPOST_HANDLERS_THREADS)"));
+	assert_non_null(strstr(text, "redis.password "
+				     "(WAYPOST_REDIS_PASSWORD, "
+				     "REDIS_PASSWORD)"));
+	assert_non_null(strstr(text, "run_mode (WAYPOST_RUN_MODE)"));
+	assert_non_null(strstr(text, "--processes"));
+	assert_null(strstr(text, "websocket.listen ("));
+}
+
+static void version_names_program_and_version(void **state)
+{
+	enum wp_conf_action action;
+	char expected[64];
+
+	(void)state;
+	snprintf(expected, sizeof(expected), "waypost-handlers %s\n",
+		 wp_version);
+	assert_string_equal(capture("--version", &action), expected);
+	assert_int_equal(action, WP_CONF_EXIT_OK);
+}
+
+static void check_is_left_to_the_program(void **state)
+{
+	char name[] = "waypost-handlers", check[] = "--check";
+	char *argv[] = { name, check, NULL };
+	enum wp_conf_action action = WP_CONF_RUN;
+	struct wp_error err;
+	struct wp_conf conf;
+
+	(void)state;
+	assert_int_equal(wp_conf_load(&conf, &program, 2, argv, &action, &err),
+			 WP_OK);
+	assert_int_equal(action, WP_CONF_CHECK);
+	wp_conf_release(&conf);
+}
+
+/* Does "key:" stand in the text, commented out or not, behind its section? */
+static bool shows(const char *text, const char *name, const char *suffix)
+{
+	const char *dot = strchr(name, '.');
+	char section[64], line[64];
+	const char *at = text;
+
+	if (dot != NULL) {
+		snprintf(section, sizeof(section), "\n%.*s:\n",
+			 (int)(dot - name), name);
+		at = strstr(text, section);
+		if (at == NULL)
+			return false;
+		at += 1;
+	}
+	snprintf(line, sizeof(line), "%s%s:", dot != NULL ? dot + 1 : name,
+		 suffix);
+	while ((at = strchr(at, '\n')) != NULL) {
+		at++;
+		if (dot != NULL && isalpha((unsigned char)at[0]))
+			return false; /* the next section begins */
+		if (strncmp(at + strspn(at, " #"), line, strlen(line)) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void the_example_file_shows_every_key_with_its_default(void **state)
+{
+	static const char path[] = "web-config/waypost.yaml";
+	static char expected[32768], text[32768];
+	enum wp_conf_action action;
+	FILE *file = fopen(path, "re");
+	size_t n;
+
+	(void)state;
+	assert_non_null(file); /* tests run in the root of the repository */
+	n = fread(text, 1, sizeof(text) - 1, file);
+	text[n] = '\0';
+	fclose(file);
+
+	for (size_t i = 0; i < wp_conf_keys_n; i++) {
+		const struct wp_conf_key *key = &wp_conf_keys[i];
+
+		if (!shows(text, key->name,
+			   key->type == WP_CONF_SECRET ? "_file" : ""))
+			fail_msg("%s does not show %s", path, key->name);
+	}
+	snprintf(expected, sizeof(expected), "%s",
+		 capture("--print-config", &action));
+	setenv("WAYPOST_CONFIG", path, 1);
+	assert_string_equal(capture("--print-config", &action), expected);
+}
+
+static int make_dir(void **state)
+{
+	(void)state;
+	snprintf(dir, sizeof(dir), "/tmp/waypost-test-XXXXXX");
+	return mkdtemp(dir) == NULL;
+}
+
+static int remove_dir(void **state)
+{
+	static const char *const names[] = { "w.yaml", "jwt", "jwt2",
+					     "s",      "p",   "out" };
+	char path[128];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		snprintf(path, sizeof(path), "%s/%s", dir, names[i]);
+		(void)unlink(path);
+	}
+	return rmdir(dir);
+}
+
+#define TEST(name) cmocka_unit_test_setup(name, clean_environment)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(without_any_source_the_defaults_hold),
+		TEST(file_environment_and_flag_win_in_that_order),
+		TEST(aliases_count_unless_the_own_name_is_set),
+		TEST(bad_variables_are_named),
+		TEST(options_are_read_in_both_forms_and_refused_by_name),
+		TEST(a_named_file_that_is_missing_stops),
+		TEST(a_file_over_a_mebibyte_is_refused),
+		TEST(a_secret_comes_from_environment_or_file),
+		TEST(an_unfit_secret_file_is_refused),
+		TEST(a_secret_file_of_the_group_is_fine_in_production),
+		TEST(production_demands_secrets_and_hides_tokens_from_urls),
+		TEST(in_local_mode_the_store_secret_follows_from_the_other),
+		TEST(keys_that_contradict_each_other_are_refused),
+		TEST(any_origin_is_fine_without_credentials),
+		TEST(the_printed_configuration_loads_again_and_hides_secrets),
+		TEST(help_tells_the_sections_of_the_program_only),
+		TEST(version_names_program_and_version),
+		TEST(check_is_left_to_the_program),
+		TEST(the_example_file_shows_every_key_with_its_default),
+	};
+
+	return cmocka_run_group_tests_name("conf", tests, make_dir, remove_dir);
+}

@@ -1,0 +1,77 @@
+/*
+ * async.h - the event-driven Redis client of the WebSocket daemon (libev).
+ *
+ * One object is one connection that reconnects for ever with backoff and jitter
+ * (cap 3 s). Like the blocking client it is ready only after AUTH, SELECT, INFO
+ * and all SCRIPT LOADs were answered. Commands are answered in order. When the
+ * connection dies every pending callback runs exactly once with reply NULL,
+ * then on_lost runs; NOSCRIPT on any reply is treated as a lost connection.
+ *
+ * Commands leave when the loop is about to wait, all in one write: queue none
+ * from an ev_prepare watcher, or they stay until the next event.
+ *
+ * Threads: everything on the loop's thread. Callbacks may call any function
+ * here except wp_aredis_free().
+ */
+#ifndef WP_LIB_REDIS_ASYNC_H
+#define WP_LIB_REDIS_ASYNC_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "lib/base/err.h"
+#include "lib/redis/reply.h"
+#include "lib/redis/script.h"
+#include "lib/sys/conf.h"
+
+struct ev_loop;
+struct wp_aredis;
+
+/* reply is NULL when the connection was lost: the outcome is unknown. */
+typedef void (*wp_aredis_reply_fn)(void *ctx, const struct wp_reply *reply);
+/* A message on a subscribed channel; pattern is NULL for plain channels. */
+typedef void (*wp_aredis_message_fn)(void *ctx, const char *pattern,
+				     const char *channel, const char *data,
+				     size_t len);
+
+struct wp_aredis_hooks {
+	void (*on_ready)(void *ctx); /* connected, scripts loaded */
+	void (*on_lost)(void *ctx);  /* will reconnect by itself */
+	wp_aredis_message_fn on_message;
+	void *ctx;
+};
+
+/* conf, hooks' ctx and loop must outlive the client. Starts connecting. */
+enum wp_err wp_aredis_new(struct wp_aredis **out, struct ev_loop *loop,
+			  const struct wp_conf *conf, const char *name,
+			  const struct wp_aredis_hooks *hooks,
+			  struct wp_error *err) WP_MUST_USE;
+
+/* Pending callbacks run with NULL first; on_lost does not run. NULL-safe. */
+void wp_aredis_free(struct wp_aredis **redis);
+
+bool wp_aredis_is_ready(const struct wp_aredis *redis);
+const char *wp_aredis_run_id(const struct wp_aredis *redis);
+
+/*
+ * Queue one command. fn may be NULL.
+ *
+ * Errors:  WP_ERR_UNAVAIL  not ready; fn will not run
+ *          WP_ERR_NOMEM    not queued; fn will not run
+ */
+enum wp_err wp_aredis_do(struct wp_aredis *redis, const struct wp_cmd *cmd,
+			 wp_aredis_reply_fn fn, void *ctx) WP_MUST_USE;
+
+/*
+ * (P)SUBSCRIBE or (P)UNSUBSCRIBE; cmd holds verb and channels. Such a
+ * connection carries nothing else. fn runs once per channel when Redis
+ * confirmed it.
+ */
+enum wp_err wp_aredis_subscribe(struct wp_aredis *redis,
+				const struct wp_cmd *cmd, wp_aredis_reply_fn fn,
+				void *ctx) WP_MUST_USE;
+
+/* Drop the connection now and reconnect: for half-open sockets. */
+void wp_aredis_reset(struct wp_aredis *redis);
+
+#endif /* WP_LIB_REDIS_ASYNC_H */

@@ -1,0 +1,258 @@
+/*
+ * async_io.c - the socket of an event-driven client: connecting, sending, and
+ * handing out answers in order.
+ *
+ * hiredis opens the socket and parses answers; the queue of callbacks is ours.
+ * (hiredis' own, async.c, assert()s on answers that a server may well give:
+ * an UNSUBSCRIBE too many, or a message of a kind it does not know, would end
+ * the daemon.) Nothing here knows what the commands mean.
+ */
+#include "lib/redis/async_impl.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include <hiredis/hiredis.h>
+
+#include "lib/base/clock.h"
+
+/* ---- sending ---- */
+
+enum wp_err wp_aredis_append(struct wp_aredis *redis, const struct wp_cmd *cmd)
+{
+	enum wp_err rc = wp_link_append(redis->link, cmd, NULL);
+
+	if (rc == WP_OK && !ev_is_active(&redis->writable))
+		ev_prepare_start(redis->loop, &redis->flush);
+	return rc;
+}
+
+static void flush(struct wp_aredis *redis)
+{
+	int is_all_sent = 0;
+
+	ev_prepare_stop(redis->loop, &redis->flush);
+	if (redisBufferWrite(redis->link, &is_all_sent) != REDIS_OK)
+		wp_aredis_drop(redis, redis->link->errstr);
+	else if (is_all_sent)
+		ev_io_stop(redis->loop, &redis->writable);
+	else
+		ev_io_start(redis->loop, &redis->writable);
+}
+
+static void on_flush(struct ev_loop *loop, struct ev_prepare *w, int revents)
+{
+	(void)loop;
+	(void)revents;
+	flush(w->data);
+}
+
+/* ---- connecting ---- */
+
+void wp_aredis_dial(struct wp_aredis *redis)
+{
+	struct wp_error err = { 0 };
+	int fd;
+
+	redis->state = WP_AREDIS_DIALING;
+	if (wp_link_open(&redis->link, &redis->addr, -1, &err) != WP_OK) {
+		wp_aredis_drop(redis, err.msg);
+		return;
+	}
+	fd = redis->link->fd;
+	ev_io_set(&redis->readable, fd, EV_READ);
+	ev_io_set(&redis->writable, fd, EV_WRITE);
+	ev_io_start(redis->loop, &redis->writable);
+	wp_aredis_arm(redis, redis->conf->redis.connect_timeout_ms);
+}
+
+/* Say the next part of the handshake, or be ready. False: redis is gone. */
+static bool shake(struct wp_aredis *redis)
+{
+	struct wp_cmd cmd;
+	enum wp_err rc = WP_OK;
+
+	if (wp_handshake_is_done(&redis->hs)) {
+		ev_timer_stop(redis->loop, &redis->timer);
+		redis->state = WP_AREDIS_READY;
+		redis->was_ready = true;
+		wp_log(&redis->log, WP_LOG_INFO, "redis ready",
+		       wp_str("connection", redis->name));
+		wp_aredis_enter(redis);
+		if (redis->hooks.on_ready != NULL)
+			redis->hooks.on_ready(redis->hooks.ctx);
+		return wp_aredis_leave(redis);
+	}
+	wp_cmd_init(&cmd);
+	while (rc == WP_OK && wp_handshake_next(&redis->hs, &cmd))
+		rc = wp_aredis_append(redis, &cmd);
+	if (cmd.block != NULL) /* the password went through it */
+		explicit_bzero(cmd.block, cmd.block_cap);
+	wp_cmd_release(&cmd);
+	if (rc != WP_OK)
+		wp_aredis_drop(redis, "out of memory");
+	return true;
+}
+
+static void dialed(struct wp_aredis *redis)
+{
+	socklen_t len = sizeof(int);
+	int error = 0;
+
+	if (getsockopt(redis->link->fd, SOL_SOCKET, SO_ERROR, &error, &len) ==
+	    -1)
+		error = errno;
+	if (error != 0) {
+		wp_aredis_drop(redis, strerror(error));
+		return;
+	}
+	ev_io_stop(redis->loop, &redis->writable);
+	ev_io_start(redis->loop, &redis->readable);
+	redis->state = WP_AREDIS_SHAKING;
+	wp_handshake_begin(&redis->hs, redis->conf, redis->name);
+	wp_aredis_arm(redis, redis->conf->redis.command_timeout_ms);
+	(void)shake(redis); /* only begins, so redis cannot be gone */
+}
+
+static void on_writable(struct ev_loop *loop, struct ev_io *w, int revents)
+{
+	struct wp_aredis *redis = w->data;
+
+	(void)loop;
+	(void)revents;
+	if (redis->state == WP_AREDIS_DIALING)
+		dialed(redis);
+	else
+		flush(redis);
+}
+
+/* ---- answers ---- */
+
+/* "message" and "pmessage" answer nothing. */
+static bool is_push(const struct wp_reply *reply)
+{
+	const struct wp_reply *kind = wp_reply_at(reply, 0);
+
+	return wp_reply_is(kind, "message") || wp_reply_is(kind, "pmessage");
+}
+
+/* False: redis is gone. */
+static bool take_push(struct wp_aredis *redis, const struct wp_reply *reply)
+{
+	size_t n = wp_reply_count(reply);
+	const struct wp_reply *data;
+
+	if (redis->hooks.on_message == NULL || n < 3)
+		return true;
+	data = wp_reply_at(reply, n - 1);
+	wp_aredis_enter(redis);
+	redis->hooks.on_message(redis->hooks.ctx,
+				n == 4 ? wp_reply_str(wp_reply_at(reply, 1))
+				       : NULL,
+				wp_reply_str(wp_reply_at(reply, n - 2)),
+				wp_reply_str(data), wp_reply_len(data));
+	return wp_aredis_leave(redis);
+}
+
+/* False: redis is gone. */
+static bool take_reply(struct wp_aredis *redis, const struct wp_reply *reply)
+{
+	struct wp_pending *front = wp_pending_front(&redis->pending);
+	struct wp_pending copy;
+
+	/* This command's outcome is as unknown as that of those behind it. */
+	if (front == NULL || wp_link_is_loss(reply)) {
+		wp_aredis_drop(redis, front == NULL ? "an answer to no question"
+						    : wp_reply_str(reply));
+		return true;
+	}
+	wp_backoff_reset(&redis->backoff); /* it not only shakes hands */
+	copy = *front;
+	/* An error answers a whole (P)SUBSCRIBE, however many channels. */
+	if (front->confirmations > 1 &&
+	    wp_reply_type(reply) == WP_REPLY_ARRAY) {
+		front->confirmations--;
+		front->sent_ms = wp_mono_ms();
+	} else {
+		(void)wp_pending_pop(&redis->pending);
+	}
+	if (copy.fn == NULL)
+		return true;
+	wp_aredis_enter(redis);
+	copy.fn(copy.ctx, reply);
+	return wp_aredis_leave(redis);
+}
+
+/* False: redis is gone. */
+static bool take(struct wp_aredis *redis, const struct wp_reply *reply)
+{
+	struct wp_error err = { 0 };
+
+	if (redis->state == WP_AREDIS_READY) {
+		if (redis->is_subscriber && is_push(reply))
+			return take_push(redis, reply);
+		return take_reply(redis, reply);
+	}
+	if (!wp_handshake_is_waiting(&redis->hs)) {
+		wp_aredis_drop(redis, "an answer to no question");
+		return true;
+	}
+	if (wp_handshake_answer(&redis->hs, reply, &err) != WP_OK) {
+		wp_aredis_drop(redis, err.msg);
+		return true;
+	}
+	return wp_handshake_is_waiting(&redis->hs) || shake(redis);
+}
+
+bool wp_aredis_receive(struct wp_aredis *redis)
+{
+	bool is_here = true;
+	void *reply = NULL;
+
+	if (redisBufferRead(redis->link) != REDIS_OK) {
+		wp_aredis_drop(redis, redis->link->errstr);
+		return true;
+	}
+	/* Each call out may have dropped the link, or us. */
+	while (is_here && redis->link != NULL) {
+		if (redisGetReplyFromReader(redis->link, &reply) != REDIS_OK) {
+			wp_aredis_drop(redis, redis->link->errstr);
+			break;
+		}
+		if (reply == NULL)
+			break;
+		is_here = take(redis, reply);
+		freeReplyObject(reply);
+	}
+	return is_here;
+}
+
+static void on_readable(struct ev_loop *loop, struct ev_io *w, int revents)
+{
+	(void)loop;
+	(void)revents;
+	(void)wp_aredis_receive(w->data);
+}
+
+void wp_aredis_io_init(struct wp_aredis *redis)
+{
+	ev_io_init(&redis->readable, on_readable, -1, EV_READ);
+	ev_io_init(&redis->writable, on_writable, -1, EV_WRITE);
+	ev_prepare_init(&redis->flush, on_flush);
+	redis->readable.data = redis;
+	redis->writable.data = redis;
+	redis->flush.data = redis;
+}
+
+void wp_aredis_close(struct wp_aredis *redis)
+{
+	ev_io_stop(redis->loop, &redis->readable);
+	ev_io_stop(redis->loop, &redis->writable);
+	ev_prepare_stop(redis->loop, &redis->flush);
+	ev_timer_stop(redis->loop, &redis->timer);
+	if (redis->link != NULL)
+		redisFree(redis->link);
+	redis->link = NULL;
+	redis->is_subscriber = false;
+}

@@ -1,0 +1,262 @@
+/*
+ * check.c - compare the settings of a Redis with what messages need.
+ *
+ * Looks once, at start. A managed Redis may forbid CONFIG: then INFO tells what
+ * it can, and a warning says what nobody looked at.
+ */
+#include "lib/redis/check.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/redis/handshake.h"
+#include "lib/sys/conf.h"
+
+enum { MAX_STREAM_NODE_BYTES = 1024, VALUE_MAX = 64 };
+
+#define META_KEY "wp:meta"
+#define META_FIELD "partitions"
+
+struct rule {
+	const char *setting;
+	const char *advice; /* what to write into redis.conf */
+	const char *why;
+	bool (*is_good)(const char *value);
+};
+
+static bool is_no(const char *value)
+{
+	return strcmp(value, "no") == 0;
+}
+
+static bool is_yes(const char *value)
+{
+	return strcmp(value, "yes") == 0;
+}
+
+/* everysec is a choice that X-Durability tells about; no is a gamble. */
+static bool is_synced(const char *value)
+{
+	return strcmp(value, "no") != 0;
+}
+
+static bool is_noeviction(const char *value)
+{
+	return strcmp(value, "noeviction") == 0;
+}
+
+/* 0 lifts the limit. */
+static bool is_small_node(const char *value)
+{
+	char *end;
+	unsigned long long bytes = strtoull(value, &end, 10);
+
+	return *end == '\0' && bytes > 0 && bytes <= MAX_STREAM_NODE_BYTES;
+}
+
+static const struct rule rules[] = {
+	{ "maxmemory-policy", "noeviction",
+	  "it may throw waiting messages away", is_noeviction },
+	{ "appendonly", "yes", "a restart would lose messages", is_yes },
+	{ "appendfsync", "always or everysec",
+	  "a crash would lose any number of messages", is_synced },
+	{ "no-appendfsync-on-rewrite", "no",
+	  "a crash during a rewrite would lose messages", is_no },
+	{ "stream-node-max-bytes", "512 (at most 1024)",
+	  "mailboxes would hold on to acknowledged messages", is_small_node },
+};
+
+struct check {
+	struct wp_redis *redis;
+	const struct wp_conf *conf;
+	const struct wp_log *log;
+};
+
+/* Ask one command of words. Ownership: the reply is the caller's. */
+static enum wp_err ask(const struct check *check, const char *const *words,
+		       struct wp_reply **reply_out, struct wp_error *err)
+{
+	struct wp_cmd cmd;
+	enum wp_err rc;
+
+	wp_cmd_init(&cmd);
+	for (; *words != NULL; words++)
+		wp_cmd_str(&cmd, *words);
+	rc = wp_redis_do(check->redis, &cmd, reply_out, err);
+	wp_cmd_release(&cmd);
+	return rc;
+}
+
+/* In production a bad value ends the start, elsewhere it is worth a line. */
+static enum wp_err judge(const struct check *check, const struct rule *rule,
+			 const char *value, struct wp_error *err)
+{
+	if (rule->is_good(value))
+		return WP_OK;
+	if (check->conf->run_mode == WP_RUN_PRODUCTION)
+		return wp_error_set(err, WP_ERR_INVAL,
+				    "redis.conf has %s %.32s: %s; set %s %s",
+				    rule->setting, value, rule->why,
+				    rule->setting, rule->advice);
+	wp_log(check->log, WP_LOG_WARN, "redis setting is unfit for production",
+	       wp_str("setting", rule->setting), wp_str("value", value),
+	       wp_str("wanted", rule->advice), wp_str("why", rule->why));
+	return WP_OK;
+}
+
+/* Without append-only file its other settings mean nothing. */
+static bool is_moot(const struct rule *rule, bool is_append_only)
+{
+	return !is_append_only &&
+	       (rule->is_good == is_synced ||
+		strcmp(rule->setting, "no-appendfsync-on-rewrite") == 0);
+}
+
+static enum wp_err judge_config(const struct check *check,
+				const struct wp_reply *reply,
+				struct wp_error *err)
+{
+	const char *append = wp_config_find(reply, "appendonly");
+	enum wp_err rc = WP_OK;
+	size_t i;
+
+	for (i = 0; rc == WP_OK && i < sizeof(rules) / sizeof(rules[0]); i++) {
+		const struct rule *rule = &rules[i];
+		const char *value = wp_config_find(reply, rule->setting);
+
+		if (value == NULL)
+			wp_log(check->log, WP_LOG_WARN,
+			       "redis does not tell a setting",
+			       wp_str("setting", rule->setting));
+		else if (!is_moot(rule, append == NULL || is_yes(append)))
+			rc = judge(check, rule, value, err);
+	}
+	return rc;
+}
+
+static const struct rule *rule_of(const char *setting)
+{
+	const struct rule *rule = rules;
+
+	while (strcmp(rule->setting, setting) != 0)
+		rule++;
+	return rule;
+}
+
+/* What INFO says of two of the settings, where CONFIG may not be asked. */
+static enum wp_err judge_info(const struct check *check, struct wp_error *err)
+{
+	static const char *const memory[] = { "INFO", "memory", NULL };
+	static const char *const persistence[] = { "INFO", "persistence",
+						   NULL };
+	struct wp_reply *reply = NULL;
+	char value[VALUE_MAX] = "";
+	const char *found;
+	enum wp_err rc;
+	size_t len;
+
+	wp_log_plain(check->log, WP_LOG_WARN,
+		     "redis forbids CONFIG GET; appendfsync, "
+		     "no-appendfsync-on-rewrite and stream-node-max-bytes "
+		     "were not looked at");
+	rc = ask(check, memory, &reply, err);
+	if (rc != WP_OK)
+		goto out;
+	found = wp_info_find(reply, "maxmemory_policy", &len);
+	if (found != NULL && len < sizeof(value)) {
+		memcpy(value, found, len);
+		value[len] = '\0';
+		rc = judge(check, rule_of("maxmemory-policy"), value, err);
+		if (rc != WP_OK)
+			goto out;
+	}
+	wp_reply_free(&reply);
+	rc = ask(check, persistence, &reply, err);
+	if (rc != WP_OK)
+		goto out;
+	found = wp_info_find(reply, "aof_enabled", &len);
+	if (found != NULL)
+		rc = judge(check, rule_of("appendonly"),
+			   found[0] == '1' ? "yes" : "no", err);
+out:
+	wp_reply_free(&reply);
+	return rc;
+}
+
+static enum wp_err check_settings(const struct check *check,
+				  struct wp_error *err)
+{
+	const char *words[2 + sizeof(rules) / sizeof(rules[0]) + 1] = {
+		"CONFIG",
+		"GET",
+	};
+	struct wp_reply *reply = NULL;
+	enum wp_err rc;
+	size_t i;
+
+	for (i = 0; i < sizeof(rules) / sizeof(rules[0]); i++)
+		words[2 + i] = rules[i].setting;
+	rc = ask(check, words, &reply, err);
+	if (rc == WP_OK)
+		rc = wp_reply_type(reply) == WP_REPLY_ARRAY
+			     ? judge_config(check, reply, err)
+			     : judge_info(check, err);
+	wp_reply_free(&reply);
+	return rc;
+}
+
+/* The first program of a deployment writes the number, all others compare. */
+static enum wp_err check_partitions(const struct check *check,
+				    struct wp_error *err)
+{
+	static const char *const get[] = { "HGET", META_KEY, META_FIELD, NULL };
+	const char *set[] = { "HSETNX", META_KEY, META_FIELD, NULL, NULL };
+	int64_t wanted = check->conf->mailbox.partitions, stored;
+	struct wp_reply *made = NULL, *found = NULL;
+	char text[VALUE_MAX];
+	enum wp_err rc;
+
+	snprintf(text, sizeof(text), "%" PRId64, wanted);
+	set[3] = text;
+	rc = ask(check, set, &made, err);
+	if (rc == WP_OK)
+		rc = ask(check, get, &found, err);
+	if (rc != WP_OK)
+		goto out;
+	stored = wp_reply_int(found);
+	/* A full Redis refuses the HSETNX but still tells what is there. */
+	if (stored == 0) {
+		rc = wp_error_set(err, WP_ERR_UNAVAIL,
+				  "Redis does not keep " META_KEY ": %.120s",
+				  wp_reply_type(made) == WP_REPLY_ERROR
+					  ? wp_reply_str(made)
+					  : "its " META_FIELD " is no number");
+	} else if (stored != wanted) {
+		rc = wp_error_set(err, WP_ERR_INVAL,
+				  "mailbox.partitions is %" PRId64
+				  ", but this deployment began with %" PRId64
+				  ", which cannot change; set "
+				  "mailbox.partitions: %" PRId64,
+				  wanted, stored, stored);
+	}
+out:
+	wp_reply_free(&made);
+	wp_reply_free(&found);
+	return rc;
+}
+
+enum wp_err wp_redis_check(struct wp_redis *redis, const struct wp_conf *conf,
+			   const struct wp_log *log, struct wp_error *err)
+{
+	const struct check check = { redis, conf, log };
+	enum wp_err rc;
+
+	rc = wp_redis_connect(redis, err);
+	if (rc == WP_OK)
+		rc = check_settings(&check, err);
+	if (rc == WP_OK)
+		rc = check_partitions(&check, err);
+	return rc == WP_ERR_DENIED ? WP_ERR_INVAL : rc;
+}

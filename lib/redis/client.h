@@ -1,0 +1,95 @@
+/*
+ * client.h - the blocking Redis client of handlers, worker and tests.
+ *
+ * Connects on demand. On every connect it authenticates, selects the database,
+ * learns run_id and durability, loads all scripts and sees every one of them
+ * answered before anything else is sent (ARCHITECTURE section 3). Any I/O
+ * error, protocol error or NOSCRIPT closes the connection: what was in flight
+ * has an unknown outcome (WP_ERR_UNAVAIL) and the next call connects anew, at
+ * once the first time and then no more often than its backoff allows.
+ *
+ * Threads: a client belongs to one thread.
+ */
+#ifndef WP_LIB_REDIS_CLIENT_H
+#define WP_LIB_REDIS_CLIENT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "lib/base/err.h"
+#include "lib/redis/reply.h"
+#include "lib/redis/script.h"
+#include "lib/sys/conf.h"
+
+struct wp_redis;
+
+/* conf is borrowed and must outlive the client. Does not connect. */
+enum wp_err wp_redis_new(struct wp_redis **out, const struct wp_conf *conf,
+			 struct wp_error *err) WP_MUST_USE;
+void wp_redis_free(struct wp_redis **redis);
+
+/*
+ * Be connected, or say why not.
+ *
+ * Errors:  WP_ERR_UNAVAIL  refused, timed out, loading, or backing off
+ *          WP_ERR_DENIED   wrong password or user
+ *          WP_ERR_INVAL    it cannot run our scripts: older than Redis 7
+ */
+enum wp_err wp_redis_connect(struct wp_redis *redis,
+			     struct wp_error *err) WP_MUST_USE;
+
+/* Drop the connection, if any; the next call connects again. */
+void wp_redis_disconnect(struct wp_redis *redis);
+
+/* Rises with each connection made: a changed value means state was lost. */
+uint64_t wp_redis_epoch(const struct wp_redis *redis);
+
+/* run_id of the server (40 hex digits), "" while not connected. */
+const char *wp_redis_run_id(const struct wp_redis *redis);
+
+/* What X-Durability says of a write answered here: "fsync" or "memory". */
+const char *wp_redis_durability(const struct wp_redis *redis);
+
+/* The descriptor for poll(2), -1 while not connected. */
+int wp_redis_fd(const struct wp_redis *redis);
+
+/*
+ * Send one command and wait for its answer.
+ *
+ * *reply_out: the caller's, end with wp_reply_free(). An error reply from Redis
+ *             (OOM, WRONGTYPE, LOADING…) is WP_OK with an error reply, except
+ *             NOSCRIPT, LOADING and MASTERDOWN, which are WP_ERR_UNAVAIL
+ * Errors:     WP_ERR_UNAVAIL  outcome unknown. Also once, with nothing sent,
+ * when another run of Redis answers than at the last connect: the command may
+ * carry the run_id of before WP_ERR_NOMEM  nothing was sent
+ */
+enum wp_err wp_redis_do(struct wp_redis *redis, const struct wp_cmd *cmd,
+			struct wp_reply **reply_out,
+			struct wp_error *err) WP_MUST_USE;
+
+/*
+ * Pipelining: append any number of commands, then take their answers in the
+ * same order. After an error the rest of the pipeline is lost as well.
+ */
+enum wp_err wp_redis_append(struct wp_redis *redis, const struct wp_cmd *cmd,
+			    struct wp_error *err) WP_MUST_USE;
+enum wp_err wp_redis_take(struct wp_redis *redis, struct wp_reply **reply_out,
+			  struct wp_error *err) WP_MUST_USE;
+
+/*
+ * Wait up to timeout_ms for a pushed message on a subscribed connection
+ * (SUBSCRIBE was sent with wp_redis_do()).
+ *
+ * Errors:  WP_ERR_NOTFOUND  nothing came in time; WP_ERR_UNAVAIL  disconnected
+ */
+enum wp_err wp_redis_wait(struct wp_redis *redis, int timeout_ms,
+			  struct wp_reply **reply_out,
+			  struct wp_error *err) WP_MUST_USE;
+
+/*
+ * Used memory as per cent of maxmemory, sampled at most once a second through
+ * INFO memory on this connection; 0 when maxmemory is unlimited or unknown.
+ */
+unsigned wp_redis_memory_percent(struct wp_redis *redis);
+
+#endif /* WP_LIB_REDIS_CLIENT_H */

@@ -1,0 +1,305 @@
+/*
+ * handshake.c - the steps of a handshake and what their answers must be.
+ *
+ * Everything up to SCRIPT EXISTS is one round of pipelined commands; a second
+ * one loads what is missing. A step that does not apply is skipped alike when
+ * sending and when answers come.
+ */
+#include "lib/redis/handshake.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+	STEP_AUTH,
+	STEP_SELECT,
+	STEP_NAME,
+	STEP_SERVER,
+	STEP_DURABILITY,
+	STEP_EXISTS,
+	STEP_LOAD, /* plus the number of the script */
+	STEP_END = STEP_LOAD + WP_SCRIPT_COUNT,
+};
+
+enum { MIN_MAJOR_VERSION = 7, NAME_MAX_LEN = 64 };
+
+static bool applies(const struct wp_handshake *hs, unsigned int step)
+{
+	const char *password = hs->conf->redis.password;
+
+	switch (step) {
+	case STEP_AUTH:
+		return password != NULL && password[0] != '\0';
+	case STEP_SELECT:
+		return hs->conf->redis.database != 0;
+	case STEP_NAME:
+	case STEP_SERVER:
+	case STEP_DURABILITY:
+	case STEP_EXISTS:
+		return true;
+	default:
+		return hs->is_missing[step - STEP_LOAD];
+	}
+}
+
+/* The first step from this one on that applies, or STEP_END. */
+static unsigned int skip(const struct wp_handshake *hs, unsigned int step)
+{
+	while (step < STEP_END && !applies(hs, step))
+		step++;
+	return step;
+}
+
+void wp_handshake_begin(struct wp_handshake *hs, const struct wp_conf *conf,
+			const char *name)
+{
+	memset(hs, 0, sizeof(*hs));
+	hs->conf = conf;
+	hs->name = name;
+}
+
+bool wp_handshake_is_waiting(const struct wp_handshake *hs)
+{
+	return skip(hs, hs->due) < hs->next;
+}
+
+bool wp_handshake_is_done(const struct wp_handshake *hs)
+{
+	return skip(hs, hs->due) == STEP_END;
+}
+
+static void write_auth(struct wp_cmd *cmd, const struct wp_conf *conf)
+{
+	wp_cmd_str(cmd, "AUTH");
+	if (conf->redis.username != NULL && conf->redis.username[0] != '\0')
+		wp_cmd_str(cmd, conf->redis.username);
+	wp_cmd_str(cmd, conf->redis.password);
+}
+
+static void write_name(struct wp_cmd *cmd, const char *name)
+{
+	char text[NAME_MAX_LEN];
+
+	if (name != NULL && name[0] != '\0')
+		snprintf(text, sizeof(text), "waypost-%s", name);
+	else
+		snprintf(text, sizeof(text), "waypost");
+	wp_cmd_str(cmd, "CLIENT");
+	wp_cmd_str(cmd, "SETNAME");
+	wp_cmd_str(cmd, text);
+}
+
+static void write_exists(struct wp_cmd *cmd)
+{
+	unsigned int i;
+
+	wp_cmd_str(cmd, "SCRIPT");
+	wp_cmd_str(cmd, "EXISTS");
+	for (i = 0; i < WP_SCRIPT_COUNT; i++)
+		wp_cmd_str(cmd, wp_script_source((enum wp_script)i)->sha1);
+}
+
+static void write_load(struct wp_cmd *cmd, enum wp_script script)
+{
+	const struct wp_script_source *source = wp_script_source(script);
+
+	wp_cmd_str(cmd, "SCRIPT");
+	wp_cmd_str(cmd, "LOAD");
+	wp_cmd_add(cmd, source->text, source->len);
+}
+
+bool wp_handshake_next(struct wp_handshake *hs, struct wp_cmd *cmd)
+{
+	unsigned int step = skip(hs, hs->next);
+
+	/* Until SCRIPT EXISTS is answered no script counts as missing. */
+	if (step == STEP_END)
+		return false;
+	wp_cmd_clear(cmd);
+	switch (step) {
+	case STEP_AUTH:
+		write_auth(cmd, hs->conf);
+		break;
+	case STEP_SELECT:
+		wp_cmd_str(cmd, "SELECT");
+		wp_cmd_int(cmd, hs->conf->redis.database);
+		break;
+	case STEP_NAME:
+		write_name(cmd, hs->name);
+		break;
+	case STEP_SERVER:
+		wp_cmd_str(cmd, "INFO");
+		wp_cmd_str(cmd, "server");
+		break;
+	case STEP_DURABILITY:
+		wp_cmd_str(cmd, "CONFIG");
+		wp_cmd_str(cmd, "GET");
+		wp_cmd_str(cmd, "*append*");
+		break;
+	case STEP_EXISTS:
+		write_exists(cmd);
+		break;
+	default:
+		write_load(cmd, (enum wp_script)(step - STEP_LOAD));
+		break;
+	}
+	hs->next = step + 1;
+	return true;
+}
+
+/* What an error, or an answer of the wrong shape, means for the connection. */
+static enum wp_err refuse(const struct wp_reply *reply, const char *command,
+			  struct wp_error *err)
+{
+	const char *text = wp_reply_str(reply);
+	enum wp_err rc = WP_ERR_UNAVAIL;
+
+	if (wp_reply_type(reply) != WP_REPLY_ERROR)
+		return wp_error_set(err, rc, "Redis' answer to %s is unusable",
+				    command);
+	if (wp_reply_is_error(reply, "WRONGPASS") ||
+	    wp_reply_is_error(reply, "NOAUTH") ||
+	    wp_reply_is_error(reply, "NOPERM") ||
+	    strncmp(text, "ERR AUTH ", 9) == 0)
+		rc = WP_ERR_DENIED;
+	return wp_error_set(err, rc, "Redis refuses %s: %.120s", command, text);
+}
+
+static enum wp_err see_server(struct wp_handshake *hs,
+			      const struct wp_reply *reply,
+			      struct wp_error *err)
+{
+	size_t version_len = 0, id_len = 0;
+	const char *version, *id;
+
+	version = wp_info_find(reply, "redis_version", &version_len);
+	id = wp_info_find(reply, "run_id", &id_len);
+	if (version == NULL || id == NULL || id_len != WP_RUN_ID_LEN)
+		return refuse(reply, "INFO", err);
+	/* The number ends at the first dot. */
+	if (strtoul(version, NULL, 10) < MIN_MAJOR_VERSION)
+		return wp_error_set(err, WP_ERR_INVAL,
+				    "Redis is version %.*s, but Waypost needs "
+				    "%d.0 or newer",
+				    version_len > 32 ? 32 : (int)version_len,
+				    version, MIN_MAJOR_VERSION);
+	memcpy(hs->run_id, id, WP_RUN_ID_LEN);
+	hs->run_id[WP_RUN_ID_LEN] = '\0';
+	return WP_OK;
+}
+
+static bool config_is(const struct wp_reply *reply, const char *key,
+		      const char *value)
+{
+	const char *found = wp_config_find(reply, key);
+
+	return found != NULL && strcmp(found, value) == 0;
+}
+
+/* A managed Redis may refuse CONFIG: then the lesser promise is made. */
+static void see_durability(struct wp_handshake *hs,
+			   const struct wp_reply *reply)
+{
+	hs->is_fsync = config_is(reply, "appendonly", "yes") &&
+		       config_is(reply, "appendfsync", "always") &&
+		       config_is(reply, "no-appendfsync-on-rewrite", "no");
+}
+
+static enum wp_err see_exists(struct wp_handshake *hs,
+			      const struct wp_reply *reply,
+			      struct wp_error *err)
+{
+	size_t i;
+
+	if (wp_reply_count(reply) != WP_SCRIPT_COUNT)
+		return refuse(reply, "SCRIPT EXISTS", err);
+	for (i = 0; i < WP_SCRIPT_COUNT; i++)
+		hs->is_missing[i] = wp_reply_int(wp_reply_at(reply, i)) != 1;
+	return WP_OK;
+}
+
+static enum wp_err see_load(unsigned int script, const struct wp_reply *reply,
+			    struct wp_error *err)
+{
+	const struct wp_script_source *source =
+		wp_script_source((enum wp_script)script);
+
+	if (wp_reply_is(reply, source->sha1))
+		return WP_OK;
+	if (wp_reply_is_error(reply, "ERR"))
+		return wp_error_set(err, WP_ERR_INVAL,
+				    "Redis cannot take script %s: %.120s",
+				    source->name, wp_reply_str(reply));
+	return refuse(reply, "SCRIPT LOAD", err);
+}
+
+enum wp_err wp_handshake_answer(struct wp_handshake *hs,
+				const struct wp_reply *reply,
+				struct wp_error *err)
+{
+	unsigned int step = skip(hs, hs->due);
+
+	assert(step < hs->next);
+	hs->due = step + 1;
+	switch (step) {
+	case STEP_AUTH:
+		return wp_reply_is(reply, "OK") ? WP_OK
+						: refuse(reply, "AUTH", err);
+	case STEP_SELECT:
+		return wp_reply_is(reply, "OK") ? WP_OK
+						: refuse(reply, "SELECT", err);
+	case STEP_NAME:
+		return WP_OK; /* a name is a courtesy */
+	case STEP_SERVER:
+		return see_server(hs, reply, err);
+	case STEP_DURABILITY:
+		see_durability(hs, reply);
+		return WP_OK;
+	case STEP_EXISTS:
+		return see_exists(hs, reply, err);
+	default:
+		return see_load(step - STEP_LOAD, reply, err);
+	}
+}
+
+const char *wp_info_find(const struct wp_reply *reply, const char *key,
+			 size_t *len_out)
+{
+	const char *line = wp_reply_str(reply);
+	size_t len = strlen(key);
+
+	if (wp_reply_type(reply) != WP_REPLY_STR)
+		return NULL;
+	while (*line != '\0') {
+		size_t end = strcspn(line, "\r\n");
+
+		if (end > len && strncmp(line, key, len) == 0 &&
+		    line[len] == ':') {
+			*len_out = end - len - 1;
+			return line + len + 1;
+		}
+		line += end;
+		line += strspn(line, "\r\n");
+	}
+	return NULL;
+}
+
+uint64_t wp_info_number(const struct wp_reply *reply, const char *key)
+{
+	size_t len;
+	const char *text = wp_info_find(reply, key, &len);
+
+	return text == NULL ? 0 : strtoull(text, NULL, 10);
+}
+
+const char *wp_config_find(const struct wp_reply *reply, const char *key)
+{
+	size_t i;
+
+	for (i = 0; i + 1 < wp_reply_count(reply); i += 2)
+		if (wp_reply_is(wp_reply_at(reply, i), key))
+			return wp_reply_str(wp_reply_at(reply, i + 1));
+	return NULL;
+}

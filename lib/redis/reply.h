@@ -1,0 +1,42 @@
+/*
+ * reply.h - what Redis answered, without hiredis types.
+ *
+ * A reply is borrowed from whoever got it: valid until wp_reply_free() for the
+ * blocking client, until the callback returns for the event-driven one.
+ */
+#ifndef WP_LIB_REDIS_REPLY_H
+#define WP_LIB_REDIS_REPLY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum wp_reply_type {
+	WP_REPLY_NIL,
+	WP_REPLY_INT,
+	WP_REPLY_STR, /* bulk string or status */
+	WP_REPLY_ARRAY,
+	WP_REPLY_ERROR,
+};
+
+struct wp_reply; /* a redisReply in disguise */
+
+enum wp_reply_type wp_reply_type(const struct wp_reply *reply);
+/* Value of an integer, or of a string that is a decimal number; else 0. */
+int64_t wp_reply_int(const struct wp_reply *reply);
+/* Bytes of a string or error; "" for other types. NUL-terminated. */
+const char *wp_reply_str(const struct wp_reply *reply);
+size_t wp_reply_len(const struct wp_reply *reply);
+/* Elements of an array; 0 for other types. */
+size_t wp_reply_count(const struct wp_reply *reply);
+/* Element i < count; NULL when there is none. All of the above take NULL. */
+const struct wp_reply *wp_reply_at(const struct wp_reply *reply, size_t i);
+/* A string or status that equals text. */
+bool wp_reply_is(const struct wp_reply *reply, const char *text);
+/* An error reply that starts with this word: "OOM", "NOSCRIPT". */
+bool wp_reply_is_error(const struct wp_reply *reply, const char *word);
+
+/* For replies that the caller owns. Sets *reply to NULL. NULL-safe. */
+void wp_reply_free(struct wp_reply **reply);
+
+#endif /* WP_LIB_REDIS_REPLY_H */

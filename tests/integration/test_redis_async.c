@@ -1,0 +1,672 @@
+/* The event-driven client: every callback once, in order, whatever happens. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+#include <ev.h>
+
+#include "lib/redis/async.h"
+#include "tests/support/test_redis.h"
+
+enum { PATIENCE_S = 20, MANY = 5000, SOME = 100 };
+
+/* One client under test and all that it told its owner. */
+struct owner {
+	struct ev_loop *loop;
+	struct wp_conf conf;
+	struct wp_aredis *redis;
+	int ready;
+	int lost;
+	int answers;  /* callbacks with a reply */
+	int failures; /* callbacks with NULL */
+	int depth;    /* callbacks on the stack */
+	int failures_at_loss;
+	int64_t last;
+	bool is_in_order;
+	char log[512]; /* what came in, in order */
+};
+
+static void note(struct owner *owner, const char *a, const char *b)
+{
+	size_t at = strlen(owner->log);
+
+	snprintf(owner->log + at, sizeof(owner->log) - at, "%s %s;", a, b);
+}
+
+static void on_ready(void *ctx)
+{
+	struct owner *owner = ctx;
+
+	owner->ready++;
+	assert_true(wp_aredis_is_ready(owner->redis));
+	assert_int_equal(strlen(wp_aredis_run_id(owner->redis)), 40);
+}
+
+static void on_lost(void *ctx)
+{
+	struct owner *owner = ctx;
+
+	owner->lost++;
+	owner->failures_at_loss = owner->failures;
+	assert_false(wp_aredis_is_ready(owner->redis));
+	assert_string_equal(wp_aredis_run_id(owner->redis), "");
+}
+
+static void on_message(void *ctx, const char *pattern, const char *channel,
+		       const char *data, size_t len)
+{
+	assert_int_equal(strlen(data), len);
+	if (pattern != NULL)
+		note(ctx, pattern, channel);
+	note(ctx, channel, data);
+}
+
+/* Numbers must come in the order of the commands. */
+static void on_number(void *ctx, const struct wp_reply *reply)
+{
+	struct owner *owner = ctx;
+
+	assert_int_equal(owner->depth, 0);
+	if (reply == NULL) {
+		owner->failures++;
+		return;
+	}
+	owner->answers++;
+	owner->is_in_order &= wp_reply_int(reply) == owner->last + 1;
+	owner->last = wp_reply_int(reply);
+}
+
+static void on_confirmed(void *ctx, const struct wp_reply *reply)
+{
+	struct owner *owner = ctx;
+
+	if (reply == NULL) {
+		owner->failures++;
+		return;
+	}
+	owner->answers++;
+	note(owner, wp_reply_str(wp_reply_at(reply, 0)),
+	     wp_reply_str(wp_reply_at(reply, 1)));
+}
+
+static void begin_with(struct owner *owner, const char *path,
+		       void (*ready)(void *ctx))
+{
+	struct wp_aredis_hooks hooks = {
+		.on_ready = ready,
+		.on_lost = on_lost,
+		.on_message = on_message,
+		.ctx = owner,
+	};
+
+	memset(owner, 0, sizeof(*owner));
+	owner->is_in_order = true;
+	owner->loop = ev_loop_new(EVFLAG_AUTO);
+	assert_non_null(owner->loop);
+	wp_test_conf(&owner->conf, path);
+	assert_int_equal(wp_aredis_new(&owner->redis, owner->loop, &owner->conf,
+				       "test", &hooks, NULL),
+			 WP_OK);
+}
+
+static void on_impatience(struct ev_loop *loop, struct ev_timer *w, int revents)
+{
+	(void)revents;
+	*(bool *)w->data = true;
+	ev_break(loop, EVBREAK_ONE);
+}
+
+/* Run the loop until *counter is at least wanted. */
+static void run_until(struct owner *owner, const int *counter, int wanted)
+{
+	bool is_late = false;
+	struct ev_timer timer;
+
+	ev_timer_init(&timer, on_impatience, PATIENCE_S, 0.);
+	timer.data = &is_late;
+	ev_timer_start(owner->loop, &timer);
+	while (*counter < wanted && !is_late)
+		ev_run(owner->loop, EVRUN_ONCE);
+	ev_timer_stop(owner->loop, &timer);
+	assert_false(is_late);
+}
+
+static void begin(struct owner *owner, const char *path)
+{
+	begin_with(owner, path, on_ready);
+	run_until(owner, &owner->ready, 1);
+}
+
+static void end(struct owner *owner)
+{
+	wp_aredis_free(&owner->redis);
+	assert_null(owner->redis);
+	ev_loop_destroy(owner->loop);
+}
+
+static enum wp_err send_words(struct owner *owner, wp_aredis_reply_fn fn,
+			      const char *a, const char *b, const char *c)
+{
+	const char *words[] = { a, b, c };
+	struct wp_cmd cmd;
+	enum wp_err rc;
+	size_t i;
+
+	wp_cmd_init(&cmd);
+	for (i = 0; i < 3 && words[i] != NULL; i++)
+		wp_cmd_str(&cmd, words[i]);
+	rc = strstr(a, "SUBSCRIBE") != NULL
+		     ? wp_aredis_subscribe(owner->redis, &cmd, fn, owner)
+		     : wp_aredis_do(owner->redis, &cmd, fn, owner);
+	wp_cmd_release(&cmd);
+	return rc;
+}
+
+static void send_many(struct owner *owner, int n)
+{
+	char text[16];
+	int i;
+
+	for (i = 1; i <= n; i++) {
+		snprintf(text, sizeof(text), "%d", i);
+		assert_int_equal(
+			send_words(owner, on_number, "ECHO", text, NULL),
+			WP_OK);
+	}
+}
+
+static void ready_means_every_script_is_loaded(void **state)
+{
+	struct wp_redis *other;
+	struct wp_conf conf;
+	struct owner owner;
+	size_t i;
+
+	(void)state;
+	wp_test_conf(&conf, NULL);
+	other = wp_test_redis(&conf);
+	wp_test_run(other, "SCRIPT", "FLUSH", NULL);
+	begin_with(&owner, NULL, on_ready);
+	assert_false(wp_aredis_is_ready(owner.redis));
+	assert_int_equal(send_words(&owner, on_number, "ECHO", "1", NULL),
+			 WP_ERR_UNAVAIL);
+
+	run_until(&owner, &owner.ready, 1);
+
+	for (i = 0; i < WP_SCRIPT_COUNT; i++) {
+		struct wp_reply *reply = wp_test_cmd(
+			other, "SCRIPT", "EXISTS",
+			wp_script_source((enum wp_script)i)->sha1, NULL);
+
+		assert_int_equal(wp_reply_int(wp_reply_at(reply, 0)), 1);
+		wp_reply_free(&reply);
+	}
+	assert_string_equal(wp_aredis_run_id(owner.redis),
+			    wp_redis_run_id(other));
+	end(&owner);
+	assert_int_equal(owner.answers + owner.failures + owner.lost, 0);
+	wp_redis_free(&other);
+}
+
+static void answers_come_once_and_in_order(void **state)
+{
+	struct owner owner;
+
+	(void)state;
+	begin(&owner, NULL);
+	send_many(&owner, MANY);
+
+	run_until(&owner, &owner.answers, MANY);
+
+	assert_true(owner.is_in_order);
+	end(&owner);
+	assert_int_equal(owner.answers, MANY);
+	assert_int_equal(owner.failures, 0);
+}
+
+static void an_answer_larger_than_any_buffer_arrives_whole(void **state)
+{
+	enum { LEN = 3 * 1024 * 1024 };
+	struct owner owner;
+	char *big = malloc(LEN + 1);
+
+	(void)state;
+	assert_non_null(big);
+	memset(big, '7', LEN);
+	big[LEN] = '\0';
+	begin(&owner, NULL);
+
+	assert_int_equal(send_words(&owner, NULL, "SET", "t:big", big), WP_OK);
+	assert_int_equal(send_words(&owner, on_number, "STRLEN", "t:big", NULL),
+			 WP_OK);
+	owner.last = LEN - 1;
+	run_until(&owner, &owner.answers, 1);
+
+	assert_true(owner.is_in_order);
+	end(&owner);
+	free(big);
+}
+
+static void a_killed_server_fails_all_pending_once_and_comes_back(void **state)
+{
+	struct wp_test_server server = { 0 };
+	struct owner owner;
+	char run_id[41];
+
+	(void)state;
+	wp_test_server_start(&server, "killed", NULL);
+	begin(&owner, server.path);
+	snprintf(run_id, sizeof(run_id), "%s", wp_aredis_run_id(owner.redis));
+
+	wp_test_server_kill(&server, SIGSTOP); /* so that none is answered */
+	send_many(&owner, SOME);
+	wp_test_server_kill(&server, SIGKILL);
+	run_until(&owner, &owner.lost, 1);
+
+	assert_int_equal(owner.failures, SOME);
+	assert_int_equal(owner.failures_at_loss, SOME);
+	assert_int_equal(send_words(&owner, on_number, "ECHO", "1", NULL),
+			 WP_ERR_UNAVAIL);
+	wp_test_server_start(&server, "killed", NULL);
+	run_until(&owner, &owner.ready, 2);
+	assert_string_not_equal(wp_aredis_run_id(owner.redis), run_id);
+	send_many(&owner, SOME);
+	run_until(&owner, &owner.answers, SOME);
+	assert_int_equal(owner.failures, SOME);
+	assert_int_equal(owner.lost, 1);
+	end(&owner);
+	wp_test_server_kill(&server, SIGKILL);
+}
+
+static void a_server_that_starts_late_is_found(void **state)
+{
+	struct wp_test_server server = { 0 };
+	struct owner owner;
+	int i;
+
+	(void)state;
+	wp_test_server_start(&server, "late", NULL);
+	wp_test_server_kill(&server, SIGKILL);
+	begin_with(&owner, server.path, on_ready);
+	for (i = 0; i < 10; i++)
+		ev_run(owner.loop, EVRUN_ONCE);
+	assert_int_equal(owner.ready, 0);
+
+	wp_test_server_start(&server, "late", NULL);
+	run_until(&owner, &owner.ready, 1);
+
+	/* It was never had, so it was never lost. */
+	assert_int_equal(owner.lost, 0);
+	end(&owner);
+	wp_test_server_kill(&server, SIGKILL);
+}
+
+static void a_silent_server_is_dropped(void **state)
+{
+	struct wp_test_server server = { 0 };
+	struct owner owner;
+
+	(void)state;
+	wp_test_server_start(&server, "silent", NULL);
+	begin(&owner, server.path);
+	owner.conf.redis.command_timeout_ms = 150;
+
+	wp_test_server_kill(&server, SIGSTOP);
+	send_many(&owner, 3);
+	run_until(&owner, &owner.lost, 1);
+
+	assert_int_equal(owner.failures, 3);
+	wp_test_server_kill(&server, SIGCONT);
+	run_until(&owner, &owner.ready, 2);
+	end(&owner);
+	wp_test_server_kill(&server, SIGKILL);
+}
+
+static void a_steady_stream_is_not_taken_for_silence(void **state)
+{
+	struct owner owner;
+	int i;
+
+	(void)state;
+	begin(&owner, NULL);
+	owner.conf.redis.command_timeout_ms = 20;
+
+	/* Several timeouts long, but each answer comes in time. */
+	for (i = 1; i <= 2000; i++) {
+		char text[16];
+
+		snprintf(text, sizeof(text), "%d", i);
+		assert_int_equal(
+			send_words(&owner, on_number, "ECHO", text, NULL),
+			WP_OK);
+		run_until(&owner, &owner.answers, i);
+	}
+
+	assert_int_equal(owner.lost, 0);
+	end(&owner);
+}
+
+static void lost_scripts_are_a_lost_connection(void **state)
+{
+	struct wp_redis *other;
+	struct wp_conf conf;
+	struct owner owner;
+	struct wp_cmd cmd;
+
+	(void)state;
+	wp_test_conf(&conf, NULL);
+	other = wp_test_redis(&conf);
+	begin(&owner, NULL);
+	wp_test_run(other, "SCRIPT", "FLUSH", NULL);
+	wp_cmd_init(&cmd);
+	wp_cmd_script(&cmd, WP_SCRIPT_PRESENCE, 1);
+
+	assert_int_equal(wp_aredis_do(owner.redis, &cmd, on_number, &owner),
+			 WP_OK);
+	assert_int_equal(send_words(&owner, on_number, "ECHO", "1", NULL),
+			 WP_OK);
+	run_until(&owner, &owner.ready, 2);
+
+	assert_int_equal(owner.failures, 2);
+	assert_int_equal(owner.lost, 1);
+	assert_int_equal(owner.answers, 0);
+	wp_cmd_release(&cmd);
+	end(&owner);
+	wp_redis_free(&other);
+}
+
+/* Resets at the first answer; the rest must fail, each on its own. */
+static void on_number_reset(void *ctx, const struct wp_reply *reply)
+{
+	struct owner *owner = ctx;
+
+	on_number(ctx, reply);
+	owner->depth++;
+	if (reply != NULL)
+		wp_aredis_reset(owner->redis);
+	assert_false(wp_aredis_is_ready(owner->redis));
+	owner->depth--;
+}
+
+static void a_reset_in_a_callback_calls_nobody_back_inside_it(void **state)
+{
+	struct owner owner;
+
+	(void)state;
+	begin(&owner, NULL);
+	assert_int_equal(send_words(&owner, on_number_reset, "ECHO", "1", NULL),
+			 WP_OK);
+	send_many(&owner, SOME);
+
+	run_until(&owner, &owner.ready, 2);
+
+	assert_int_equal(owner.answers, 1);
+	assert_int_equal(owner.failures, SOME);
+	assert_int_equal(owner.lost, 1);
+	end(&owner);
+}
+
+static void a_reset_is_over_before_the_next_command(void **state)
+{
+	struct owner owner;
+
+	(void)state;
+	begin(&owner, NULL);
+
+	wp_aredis_reset(owner.redis);
+	wp_aredis_reset(owner.redis);
+
+	assert_int_equal(send_words(&owner, on_number, "ECHO", "1", NULL),
+			 WP_ERR_UNAVAIL);
+	run_until(&owner, &owner.ready, 2);
+	assert_int_equal(owner.lost, 1);
+	end(&owner);
+}
+
+static void free_fails_pending_and_loses_nothing(void **state)
+{
+	struct owner owner;
+
+	(void)state;
+	begin(&owner, NULL);
+	send_many(&owner, SOME);
+
+	wp_aredis_free(&owner.redis);
+
+	assert_int_equal(owner.failures, SOME);
+	assert_int_equal(owner.lost, 0);
+	/* Nothing of it is left in the loop. */
+	assert_false(ev_run(owner.loop, EVRUN_NOWAIT));
+	wp_aredis_free(&owner.redis);
+	ev_loop_destroy(owner.loop);
+}
+
+static void on_number_free(void *ctx, const struct wp_reply *reply)
+{
+	struct owner *owner = ctx;
+
+	on_number(ctx, reply);
+	wp_aredis_free(&owner->redis);
+}
+
+static void free_in_a_callback_is_survived(void **state)
+{
+	struct owner owner;
+
+	(void)state;
+	begin(&owner, NULL);
+	assert_int_equal(send_words(&owner, on_number_free, "ECHO", "1", NULL),
+			 WP_OK);
+	send_many(&owner, SOME);
+
+	run_until(&owner, &owner.failures, SOME);
+
+	assert_int_equal(owner.answers, 1);
+	assert_int_equal(owner.failures, SOME);
+	assert_false(ev_run(owner.loop, EVRUN_NOWAIT));
+	ev_loop_destroy(owner.loop);
+}
+
+static void free_while_failing_pending_is_survived(void **state)
+{
+	struct wp_test_server server = { 0 };
+	struct owner owner;
+
+	(void)state;
+	wp_test_server_start(&server, "freed", NULL);
+	begin(&owner, server.path);
+	wp_test_server_kill(&server, SIGSTOP);
+	assert_int_equal(send_words(&owner, on_number_free, "ECHO", "1", NULL),
+			 WP_OK);
+	send_many(&owner, SOME);
+	wp_test_server_kill(&server, SIGKILL);
+
+	run_until(&owner, &owner.failures, 1 + SOME);
+
+	assert_null(owner.redis);
+	assert_int_equal(owner.failures, 1 + SOME);
+	assert_int_equal(owner.lost, 0);
+	ev_loop_destroy(owner.loop);
+}
+
+static void each_channel_is_confirmed_and_heard(void **state)
+{
+	struct wp_redis *other;
+	struct wp_conf conf;
+	struct owner owner;
+
+	(void)state;
+	wp_test_conf(&conf, NULL);
+	other = wp_test_redis(&conf);
+	begin(&owner, NULL);
+	assert_int_equal(
+		send_words(&owner, on_confirmed, "SUBSCRIBE", "t:a", "t:b"),
+		WP_OK);
+	assert_int_equal(
+		send_words(&owner, on_confirmed, "PSUBSCRIBE", "t:p*", NULL),
+		WP_OK);
+	run_until(&owner, &owner.answers, 3);
+
+	wp_test_run(other, "PUBLISH", "t:b", "1", NULL);
+	wp_test_run(other, "PUBLISH", "t:p2", "2", NULL);
+	wp_test_run(other, "PUBLISH", "t:elsewhere", "3", NULL);
+	assert_int_equal(
+		send_words(&owner, on_confirmed, "UNSUBSCRIBE", "t:b", NULL),
+		WP_OK);
+	run_until(&owner, &owner.answers, 4);
+
+	assert_string_equal(owner.log, "subscribe t:a;subscribe t:b;"
+				       "psubscribe t:p*;"
+				       "t:b 1;t:p* t:p2;t:p2 2;"
+				       "unsubscribe t:b;");
+	end(&owner);
+	wp_redis_free(&other);
+}
+
+static void leaving_channels_more_often_than_joining_is_survived(void **state)
+{
+	struct owner owner;
+	int i;
+
+	(void)state;
+	begin(&owner, NULL);
+	assert_int_equal(
+		send_words(&owner, on_confirmed, "SUBSCRIBE", "t:a", NULL),
+		WP_OK);
+	for (i = 0; i < 3; i++)
+		assert_int_equal(send_words(&owner, on_confirmed, "UNSUBSCRIBE",
+					    "t:a", NULL),
+				 WP_OK);
+	assert_int_equal(
+		send_words(&owner, on_confirmed, "SUBSCRIBE", "t:a", NULL),
+		WP_OK);
+
+	run_until(&owner, &owner.answers, 5);
+
+	assert_int_equal(owner.lost, 0);
+	end(&owner);
+}
+
+static void on_ready_subscribe(void *ctx)
+{
+	struct owner *owner = ctx;
+
+	on_ready(ctx);
+	assert_int_equal(
+		send_words(owner, on_confirmed, "SUBSCRIBE", "t:a", NULL),
+		WP_OK);
+}
+
+static void a_killed_subscription_is_made_again(void **state)
+{
+	struct wp_redis *other;
+	struct wp_conf conf;
+	struct owner owner;
+
+	(void)state;
+	wp_test_conf(&conf, NULL);
+	other = wp_test_redis(&conf);
+	begin_with(&owner, NULL, on_ready_subscribe);
+	run_until(&owner, &owner.answers, 1);
+
+	wp_test_run(other, "CLIENT", "KILL", "TYPE", "pubsub", NULL);
+	run_until(&owner, &owner.answers, 2);
+	wp_test_run(other, "PUBLISH", "t:a", "again", NULL);
+	assert_int_equal(
+		send_words(&owner, on_confirmed, "SUBSCRIBE", "t:end", NULL),
+		WP_OK);
+	run_until(&owner, &owner.answers, 3);
+
+	assert_int_equal(owner.lost, 1);
+	assert_int_equal(owner.ready, 2);
+	assert_int_equal(owner.failures, 0);
+	assert_string_equal(owner.log, "subscribe t:a;subscribe t:a;"
+				       "t:a again;subscribe t:end;");
+	end(&owner);
+	wp_redis_free(&other);
+}
+
+static void a_wrong_password_is_never_ready(void **state)
+{
+	static const char *const options[] = { "--requirepass", "swordfish",
+					       NULL };
+	static char wrong[] = "herring", right[] = "swordfish";
+	struct wp_test_server server = { 0 };
+	struct owner owner;
+	int i;
+
+	(void)state;
+	wp_test_server_start(&server, "password", options);
+	begin_with(&owner, server.path, on_ready);
+	owner.conf.redis.password = wrong;
+	for (i = 0; i < 20; i++)
+		ev_run(owner.loop, EVRUN_ONCE);
+	assert_int_equal(owner.ready, 0);
+
+	owner.conf.redis.password = right;
+	run_until(&owner, &owner.ready, 1);
+
+	assert_int_equal(owner.lost, 0);
+	end(&owner);
+	wp_test_server_kill(&server, SIGKILL);
+}
+
+static void a_bad_address_is_refused(void **state)
+{
+	struct wp_aredis_hooks hooks = { 0 };
+	struct wp_aredis *redis = NULL;
+	struct wp_error err = { 0 };
+	struct wp_conf conf;
+	char address[] = "nowhere";
+
+	(void)state;
+	wp_test_conf(&conf, NULL);
+	conf.redis.address = address;
+
+	assert_int_equal(
+		wp_aredis_new(&redis, EV_DEFAULT, &conf, "test", &hooks, &err),
+		WP_ERR_INVAL);
+
+	assert_null(redis);
+	assert_non_null(strstr(err.msg, "redis.address"));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(ready_means_every_script_is_loaded),
+		cmocka_unit_test(answers_come_once_and_in_order),
+		cmocka_unit_test(
+			an_answer_larger_than_any_buffer_arrives_whole),
+		cmocka_unit_test(
+			a_killed_server_fails_all_pending_once_and_comes_back),
+		cmocka_unit_test(a_server_that_starts_late_is_found),
+		cmocka_unit_test(a_silent_server_is_dropped),
+		cmocka_unit_test(a_steady_stream_is_not_taken_for_silence),
+		cmocka_unit_test(lost_scripts_are_a_lost_connection),
+		cmocka_unit_test(
+			a_reset_in_a_callback_calls_nobody_back_inside_it),
+		cmocka_unit_test(a_reset_is_over_before_the_next_command),
+		cmocka_unit_test(free_fails_pending_and_loses_nothing),
+		cmocka_unit_test(free_in_a_callback_is_survived),
+		cmocka_unit_test(free_while_failing_pending_is_survived),
+		cmocka_unit_test(each_channel_is_confirmed_and_heard),
+		cmocka_unit_test(
+			leaving_channels_more_often_than_joining_is_survived),
+		cmocka_unit_test(a_killed_subscription_is_made_again),
+		cmocka_unit_test(a_wrong_password_is_never_ready),
+		cmocka_unit_test(a_bad_address_is_refused),
+	};
+
+	if (!wp_test_redis_present())
+		return WP_TEST_SKIPPED;
+	return cmocka_run_group_tests_name("redis_async", tests, NULL, NULL);
+}

@@ -1,0 +1,134 @@
+/* Scripts are found by name and number; commands keep words apart. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "lib/redis/script.h"
+
+/* Word i of cmd as text, valid until the next call. */
+static const char *word(const struct wp_cmd *cmd, size_t i)
+{
+	static char text[128];
+	const char *at = cmd->block;
+	size_t k;
+
+	assert_true(i < cmd->n);
+	for (k = 0; k < i; k++)
+		at += cmd->lens[k];
+	snprintf(text, sizeof(text), "%.*s", (int)cmd->lens[i], at);
+	return text;
+}
+
+/* That it is the right one is seen by every handshake: Redis says its own. */
+static void every_script_is_embedded_whole(void **state)
+{
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < WP_SCRIPT_COUNT; i++) {
+		const struct wp_script_source *source =
+			wp_script_source((enum wp_script)i);
+
+		assert_int_equal(strspn(source->sha1, "0123456789abcdef"), 40);
+		assert_int_equal(strlen(source->text), source->len);
+		assert_memory_equal(source->text, "#!lua", 5);
+		assert_int_equal(wp_script_by_name(source->name), i);
+	}
+}
+
+static void numbers_and_names_mean_the_same_script(void **state)
+{
+	(void)state;
+
+	assert_int_equal(wp_script_by_name("ack"), WP_SCRIPT_ACK);
+	assert_int_equal(wp_script_by_name("lease_renew"),
+			 WP_SCRIPT_LEASE_RENEW);
+	assert_int_equal(wp_script_by_name("workers"), WP_SCRIPT_WORKERS);
+	assert_int_equal(wp_script_by_name("work"), WP_SCRIPT_COUNT);
+	assert_int_equal(wp_script_by_name(""), WP_SCRIPT_COUNT);
+}
+
+static void a_call_names_its_script_and_its_partition(void **state)
+{
+	struct wp_cmd cmd;
+
+	(void)state;
+	wp_cmd_init(&cmd);
+	wp_cmd_str(&cmd, "left over");
+
+	wp_cmd_script(&cmd, WP_SCRIPT_SEND, 65535);
+	wp_cmd_int(&cmd, INT64_MIN);
+
+	assert_int_equal(cmd.n, 5);
+	assert_string_equal(word(&cmd, 0), "EVALSHA");
+	assert_string_equal(word(&cmd, 1),
+			    wp_script_source(WP_SCRIPT_SEND)->sha1);
+	assert_string_equal(word(&cmd, 2), "1");
+	assert_string_equal(word(&cmd, 3), "wp:{65535}:");
+	assert_string_equal(word(&cmd, 4), "-9223372036854775808");
+	assert_int_equal(cmd.failed, 0);
+	wp_cmd_script_key(&cmd, WP_SCRIPT_LEASE_ACQUIRE, "wp:{inbox}:");
+	assert_int_equal(cmd.n, 4);
+	assert_string_equal(word(&cmd, 3), "wp:{inbox}:");
+	wp_cmd_release(&cmd);
+}
+
+static void words_stay_apart_while_a_command_grows(void **state)
+{
+	struct wp_cmd cmd;
+	char text[32];
+	size_t i;
+
+	(void)state;
+	wp_cmd_init(&cmd);
+	for (i = 0; i < 1000; i++) {
+		wp_cmd_int(&cmd, (int64_t)i);
+		wp_cmd_add(&cmd, NULL, 0);
+	}
+
+	assert_int_equal(cmd.n, 2000);
+	for (i = 0; i < 1000; i += 111) {
+		snprintf(text, sizeof(text), "%zu", i);
+		assert_string_equal(word(&cmd, 2 * i), text);
+		assert_string_equal(word(&cmd, 2 * i + 1), "");
+	}
+	wp_cmd_release(&cmd);
+	wp_cmd_release(&cmd);
+}
+
+static void a_command_too_large_to_hold_fails_for_good(void **state)
+{
+	struct wp_cmd cmd;
+
+	(void)state;
+	wp_cmd_init(&cmd);
+	wp_cmd_str(&cmd, "SET");
+
+	wp_cmd_add(&cmd, "", SIZE_MAX - 1);
+	wp_cmd_str(&cmd, "x");
+
+	assert_int_not_equal(cmd.failed, 0);
+	assert_int_equal(cmd.n, 1);
+	wp_cmd_clear(&cmd);
+	assert_int_equal(cmd.failed, 0);
+	wp_cmd_release(&cmd);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_script_is_embedded_whole),
+		cmocka_unit_test(numbers_and_names_mean_the_same_script),
+		cmocka_unit_test(a_call_names_its_script_and_its_partition),
+		cmocka_unit_test(words_stay_apart_while_a_command_grows),
+		cmocka_unit_test(a_command_too_large_to_hold_fails_for_good),
+	};
+
+	return cmocka_run_group_tests_name("script", tests, NULL, NULL);
+}

@@ -1,0 +1,46 @@
+/*
+ * backend.h - what a cold store backend implements; private to lib/store.
+ *
+ * Functions mean what their namesakes in store.h say.
+ */
+#ifndef WP_LIB_STORE_BACKEND_H
+#define WP_LIB_STORE_BACKEND_H
+
+#include "lib/store/store.h"
+
+struct wp_store_backend {
+	const char *name; /* value of store.backend */
+	enum wp_err (*open)(struct wp_store **out, const struct wp_conf *conf,
+			    struct wp_error *err);
+	void (*close)(struct wp_store *store);
+	enum wp_err (*version)(struct wp_store *store,
+			       const struct wp_urn *user, int64_t *version_out,
+			       struct wp_error *err);
+	enum wp_err (*append)(struct wp_store *store, uint32_t partition,
+			      const struct wp_urn *user, int64_t version,
+			      const struct wp_store_row *rows, size_t n,
+			      struct wp_error *err);
+	enum wp_err (*ack)(struct wp_store *store, uint32_t partition,
+			   const struct wp_urn *user,
+			   const struct wp_msgid *ids, size_t n,
+			   bool *empty_out, struct wp_error *err);
+	enum wp_err (*read)(struct wp_store *store, const struct wp_urn *user,
+			    const struct wp_store_from from[2], int64_t now_ms,
+			    wp_store_row_fn on_row, void *ctx,
+			    struct wp_error *err);
+	enum wp_err (*top)(struct wp_store *store, uint32_t partition,
+			   struct wp_entry_id *top_out, struct wp_error *err);
+	enum wp_err (*users)(struct wp_store *store, uint32_t partition,
+			     const struct wp_urn *after,
+			     wp_store_user_fn on_user, void *ctx,
+			     struct wp_error *err);
+};
+
+/* First member of every backend's own store struct. */
+struct wp_store {
+	const struct wp_store_backend *backend;
+};
+
+extern const struct wp_store_backend wp_store_sqlite;
+
+#endif /* WP_LIB_STORE_BACKEND_H */

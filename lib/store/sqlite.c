@@ -1,0 +1,243 @@
+/*
+ * sqlite.c - the cold store in one SQLite file on a local disk.
+ *
+ * What a reader needs is here; sqlite_write.c appends and acks, sqlite_db.c has
+ * statements, transactions and errors, sqlite_schema.c files and tables.
+ */
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/store/backend.h"
+#include "lib/store/sqlite_db.h"
+#include "lib/store/sqlite_write.h"
+
+struct sqlite_store {
+	struct wp_store base; /* first: a sqlite_store is a store */
+	struct wp_sqlite_db db;
+};
+
+static struct wp_sqlite_db *db_of(struct wp_store *store)
+{
+	return &((struct sqlite_store *)store)->db;
+}
+
+static void store_close(struct wp_store *store)
+{
+	struct sqlite_store *self = (struct sqlite_store *)store;
+
+	wp_sqlite_db_close(&self->db);
+	free(self->db.path);
+	free(self);
+}
+
+static enum wp_err store_open(struct wp_store **out, const struct wp_conf *conf,
+			      struct wp_error *err)
+{
+	struct sqlite_store *self = calloc(1, sizeof(*self));
+	enum wp_err rc = WP_ERR_UNAVAIL;
+
+	if (self == NULL)
+		return wp_error_set(err, rc, "out of memory");
+	self->base.backend = &wp_store_sqlite;
+	self->db.busy_timeout_ms = conf->store.busy_timeout_ms > INT_MAX
+					   ? INT_MAX
+					   : (int)conf->store.busy_timeout_ms;
+	self->db.path = strdup(conf->store.sqlite_path);
+	if (self->db.path == NULL)
+		wp_error_set(err, rc, "out of memory");
+	else
+		rc = wp_sqlite_db_create(&self->db, err);
+	if (rc == WP_OK)
+		rc = wp_sqlite_ready(&self->db, err);
+	if (rc != WP_OK) {
+		store_close(&self->base);
+		return rc;
+	}
+	*out = &self->base;
+	return WP_OK;
+}
+
+static enum wp_err store_version(struct wp_store *store,
+				 const struct wp_urn *user,
+				 int64_t *version_out, struct wp_error *err)
+{
+	struct wp_sqlite_db *db = db_of(store);
+	enum wp_err ready = wp_sqlite_ready(db, err);
+	sqlite3_stmt *statement;
+	int rc;
+
+	if (ready != WP_OK)
+		return ready;
+	*version_out = 0;
+	statement = wp_sqlite_of_user(db, WP_SQL_VERSION, user);
+	rc = sqlite3_step(statement);
+	if (rc == SQLITE_ROW)
+		*version_out = sqlite3_column_int64(statement, 0);
+	wp_sqlite_done(statement);
+	if (rc != SQLITE_ROW && rc != SQLITE_DONE)
+		return wp_sqlite_fail(db, rc, err);
+	return WP_OK;
+}
+
+static enum wp_err store_append(struct wp_store *store, uint32_t partition,
+				const struct wp_urn *user, int64_t version,
+				const struct wp_store_row *rows, size_t n,
+				struct wp_error *err)
+{
+	return wp_sqlite_append(db_of(store), partition, user, version, rows, n,
+				err);
+}
+
+static enum wp_err store_ack(struct wp_store *store, uint32_t partition,
+			     const struct wp_urn *user,
+			     const struct wp_msgid *ids, size_t n,
+			     bool *empty_out, struct wp_error *err)
+{
+	return wp_sqlite_ack(db_of(store), partition, user, ids, n, empty_out,
+			     err);
+}
+
+static int read_band(struct wp_sqlite_db *db, const struct wp_urn *user,
+		     enum wp_band band, const struct wp_store_from *from,
+		     int64_t now_ms, wp_store_row_fn on_row, void *ctx)
+{
+	sqlite3_stmt *statement;
+	bool go_on = true;
+	int rc = SQLITE_DONE;
+
+	statement = wp_sqlite_of_entry(db, WP_SQL_MSG_READ, user, (int)band,
+				       &from->after);
+	if (!from->has_after) {
+		(void)sqlite3_bind_int64(statement, 3, -1);
+		(void)sqlite3_bind_int64(statement, 4, -1);
+	}
+	(void)sqlite3_bind_int64(statement, 5, now_ms);
+	while (go_on && (rc = sqlite3_step(statement)) == SQLITE_ROW) {
+		const char *json = sqlite3_column_blob(statement, 3);
+		struct wp_store_row row = {
+			.entry.ms =
+				(uint64_t)sqlite3_column_int64(statement, 0),
+			.entry.seq =
+				(uint64_t)sqlite3_column_int64(statement, 1),
+			.band = band,
+			.expires_ms = sqlite3_column_int64(statement, 2),
+			.json = json,
+			.json_len = (size_t)sqlite3_column_bytes(statement, 3),
+		};
+
+		/* An empty blob is NULL, and so is one that found no memory. */
+		if (json == NULL) {
+			if (sqlite3_errcode(db->handle) == SQLITE_NOMEM) {
+				rc = SQLITE_NOMEM;
+				break;
+			}
+			row.json = "";
+		}
+		go_on = on_row(ctx, &row);
+	}
+	wp_sqlite_done(statement);
+	return rc == SQLITE_ROW ? SQLITE_DONE : rc;
+}
+
+static enum wp_err store_read(struct wp_store *store, const struct wp_urn *user,
+			      const struct wp_store_from from[2],
+			      int64_t now_ms, wp_store_row_fn on_row, void *ctx,
+			      struct wp_error *err)
+{
+	static const enum wp_band order[] = { WP_BAND_HIGH, WP_BAND_STANDARD };
+	struct wp_sqlite_db *db = db_of(store);
+	enum wp_err rc;
+
+	rc = wp_sqlite_begin(db, false, err);
+	if (rc != WP_OK)
+		return rc;
+	for (size_t i = 0; i < 2 && rc == WP_OK; i++) {
+		int code;
+
+		if (from[order[i]].is_skipped)
+			continue;
+		code = read_band(db, user, order[i], &from[order[i]], now_ms,
+				 on_row, ctx);
+		if (code != SQLITE_DONE)
+			rc = wp_sqlite_fail(db, code, err);
+	}
+	return wp_sqlite_end(db, rc, err);
+}
+
+static enum wp_err store_top(struct wp_store *store, uint32_t partition,
+			     struct wp_entry_id *top_out, struct wp_error *err)
+{
+	struct wp_sqlite_db *db = db_of(store);
+	enum wp_err ready = wp_sqlite_ready(db, err);
+	sqlite3_stmt *statement;
+	int rc;
+
+	if (ready != WP_OK)
+		return ready;
+	*top_out = (struct wp_entry_id){ 0 };
+	statement = wp_sqlite_get(db, WP_SQL_TOP);
+	(void)sqlite3_bind_int64(statement, 1, partition);
+	rc = sqlite3_step(statement);
+	if (rc == SQLITE_ROW) {
+		top_out->ms = (uint64_t)sqlite3_column_int64(statement, 0);
+		top_out->seq = (uint64_t)sqlite3_column_int64(statement, 1);
+	}
+	wp_sqlite_done(statement);
+	if (rc != SQLITE_ROW && rc != SQLITE_DONE)
+		return wp_sqlite_fail(db, rc, err);
+	return WP_OK;
+}
+
+static enum wp_err hand_over(sqlite3_stmt *statement, wp_store_user_fn on_user,
+			     void *ctx, bool *go_on, struct wp_error *err)
+{
+	const char *text = (const char *)sqlite3_column_text(statement, 0);
+	int len = sqlite3_column_bytes(statement, 0);
+	struct wp_urn user;
+
+	if (text == NULL ||
+	    wp_urn_parse(&user, text, (size_t)len, NULL) != WP_OK)
+		return wp_error_set(err, WP_ERR_UNAVAIL,
+				    "the cold store holds a bad user");
+	*go_on = on_user(ctx, &user);
+	return WP_OK;
+}
+
+static enum wp_err store_users(struct wp_store *store, uint32_t partition,
+			       const struct wp_urn *after,
+			       wp_store_user_fn on_user, void *ctx,
+			       struct wp_error *err)
+{
+	struct wp_sqlite_db *db = db_of(store);
+	enum wp_err rc = wp_sqlite_ready(db, err);
+	sqlite3_stmt *statement;
+	bool go_on = true;
+	int code = SQLITE_DONE;
+
+	if (rc != WP_OK)
+		return rc;
+	statement = wp_sqlite_get(db, WP_SQL_USERS);
+	(void)sqlite3_bind_int64(statement, 1, partition);
+	(void)sqlite3_bind_text(statement, 2, after ? after->text : "",
+				after ? after->len : 0, SQLITE_STATIC);
+	while (rc == WP_OK && go_on &&
+	       (code = sqlite3_step(statement)) == SQLITE_ROW)
+		rc = hand_over(statement, on_user, ctx, &go_on, err);
+	wp_sqlite_done(statement);
+	if (code != SQLITE_ROW && code != SQLITE_DONE)
+		return wp_sqlite_fail(db, code, err);
+	return rc;
+}
+
+const struct wp_store_backend wp_store_sqlite = {
+	.name = "sqlite",
+	.open = store_open,
+	.close = store_close,
+	.version = store_version,
+	.append = store_append,
+	.ack = store_ack,
+	.read = store_read,
+	.top = store_top,
+	.users = store_users,
+};

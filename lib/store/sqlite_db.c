@@ -1,0 +1,231 @@
+/*
+ * sqlite_db.c - statements, transactions and errors of one SQLite connection.
+ *
+ * Knows every SQL text that runs after the schema is there, and which errors
+ * leave a connection in doubt. Knows nothing of what an operation is made of.
+ */
+#include "lib/store/sqlite_db.h"
+
+#include <errno.h>
+#include <stddef.h>
+
+static const char *const texts[WP_SQL_COUNT] = {
+	[WP_SQL_BEGIN_READ] = "BEGIN",
+	/* Take the lock now: a later upgrade could fail half-way. */
+	[WP_SQL_BEGIN_WRITE] = "BEGIN IMMEDIATE",
+	[WP_SQL_COMMIT] = "COMMIT",
+	[WP_SQL_ROLLBACK] = "ROLLBACK",
+	[WP_SQL_VERSION] = "SELECT ver FROM box WHERE urn = ?1",
+	[WP_SQL_BOX_FIRST] = "INSERT INTO box (urn, partition, ver) "
+			     "VALUES (?1, ?2, 1) ON CONFLICT DO NOTHING",
+	[WP_SQL_BOX_NEXT] = "UPDATE box SET ver = ver + 1 "
+			    "WHERE urn = ?1 AND ver = ?2",
+	[WP_SQL_BOX_BUMP] = "INSERT INTO box (urn, partition, ver) "
+			    "VALUES (?1, ?2, 1) "
+			    "ON CONFLICT (urn) DO UPDATE SET ver = ver + 1",
+	[WP_SQL_MSG_INSERT] =
+		"INSERT INTO msg (urn, band, ms, seq, expires_ms, json) "
+		"VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING",
+	[WP_SQL_MSG_SAME] =
+		"SELECT expires_ms = ?5 AND json = ?6 FROM msg "
+		"WHERE urn = ?1 AND band = ?2 AND ms = ?3 AND seq = ?4",
+	[WP_SQL_MSG_DELETE] =
+		"DELETE FROM msg "
+		"WHERE urn = ?1 AND band = ?2 AND ms = ?3 AND seq = ?4",
+	[WP_SQL_MSG_ANY] = "SELECT 1 FROM msg WHERE urn = ?1 LIMIT 1",
+	[WP_SQL_MSG_READ] = "SELECT ms, seq, expires_ms, json FROM msg "
+			    "WHERE urn = ?1 AND band = ?2 "
+			    "AND (ms, seq) > (?3, ?4) AND expires_ms > ?5 "
+			    "ORDER BY ms, seq",
+	[WP_SQL_TOP_RAISE] =
+		"INSERT INTO top (partition, ms, seq) VALUES (?1, ?2, ?3) "
+		"ON CONFLICT (partition) DO UPDATE "
+		"SET ms = excluded.ms, seq = excluded.seq "
+		"WHERE (excluded.ms, excluded.seq) > (top.ms, top.seq)",
+	[WP_SQL_TOP] = "SELECT ms, seq FROM top WHERE partition = ?1",
+	[WP_SQL_USERS] = "SELECT urn FROM box "
+			 "WHERE partition = ?1 AND urn > ?2 AND EXISTS "
+			 "(SELECT 1 FROM msg WHERE msg.urn = box.urn) "
+			 "ORDER BY urn",
+};
+
+static enum wp_err prepare_all(struct wp_sqlite_db *db, struct wp_error *err)
+{
+	for (int i = 0; i < WP_SQL_COUNT; i++) {
+		int rc = sqlite3_prepare_v3(db->handle, texts[i], -1,
+					    SQLITE_PREPARE_PERSISTENT,
+					    &db->statements[i], NULL);
+
+		if (rc != SQLITE_OK)
+			return wp_sqlite_fail(db, rc, err);
+	}
+	return WP_OK;
+}
+
+enum wp_err wp_sqlite_ready(struct wp_sqlite_db *db, struct wp_error *err)
+{
+	enum wp_err rc = WP_OK;
+
+	if (db->handle == NULL)
+		rc = wp_sqlite_db_open(db, err);
+	if (rc == WP_OK && db->statements[WP_SQL_COUNT - 1] == NULL)
+		rc = prepare_all(db, err);
+	if (rc == WP_OK)
+		return WP_OK;
+	wp_sqlite_db_close(db);
+	return WP_ERR_UNAVAIL;
+}
+
+void wp_sqlite_db_close(struct wp_sqlite_db *db)
+{
+	for (int i = 0; i < WP_SQL_COUNT; i++) {
+		(void)sqlite3_finalize(db->statements[i]);
+		db->statements[i] = NULL;
+	}
+	/* Nothing is open on it any more, so this cannot be refused. */
+	(void)sqlite3_close(db->handle);
+	db->handle = NULL;
+}
+
+sqlite3_stmt *wp_sqlite_get(struct wp_sqlite_db *db, enum wp_sqlite_sql sql)
+{
+	sqlite3_stmt *statement = db->statements[sql];
+
+	/* Repeats the error of the last run, which was reported then. */
+	(void)sqlite3_reset(statement);
+	return statement;
+}
+
+sqlite3_stmt *wp_sqlite_of_user(struct wp_sqlite_db *db, enum wp_sqlite_sql sql,
+				const struct wp_urn *user)
+{
+	sqlite3_stmt *statement = wp_sqlite_get(db, sql);
+
+	/* Binding in place cannot fail: the indexes are right. */
+	(void)sqlite3_bind_text(statement, 1, user->text, user->len,
+				SQLITE_STATIC);
+	return statement;
+}
+
+sqlite3_stmt *wp_sqlite_of_entry(struct wp_sqlite_db *db,
+				 enum wp_sqlite_sql sql,
+				 const struct wp_urn *user, int band,
+				 const struct wp_entry_id *entry)
+{
+	sqlite3_stmt *statement = wp_sqlite_of_user(db, sql, user);
+
+	(void)sqlite3_bind_int(statement, 2, band);
+	(void)sqlite3_bind_int64(statement, 3, (int64_t)entry->ms);
+	(void)sqlite3_bind_int64(statement, 4, (int64_t)entry->seq);
+	return statement;
+}
+
+void wp_sqlite_done(sqlite3_stmt *statement)
+{
+	if (statement == NULL)
+		return;
+	(void)sqlite3_reset(statement);
+	(void)sqlite3_clear_bindings(statement);
+}
+
+int wp_sqlite_run(sqlite3_stmt *statement)
+{
+	int rc = sqlite3_step(statement);
+
+	wp_sqlite_done(statement);
+	return rc;
+}
+
+static const char *sentence(int rc)
+{
+	switch (rc & 0xff) {
+	case SQLITE_BUSY:
+	case SQLITE_LOCKED:
+		return "the cold store is locked by another process";
+	case SQLITE_FULL:
+		return "the disk of the cold store is full";
+	case SQLITE_IOERR:
+		return "the cold store cannot be read or written";
+	case SQLITE_CORRUPT:
+	case SQLITE_NOTADB:
+		return "the cold store is damaged; restore it from a backup";
+	case SQLITE_READONLY:
+	case SQLITE_PERM:
+		return "the cold store may not be written";
+	case SQLITE_CANTOPEN:
+		return "the cold store cannot be opened";
+	case SQLITE_NOMEM:
+		return "the cold store ran out of memory";
+	default:
+		return "the cold store failed";
+	}
+}
+
+/* Errors after which a connection is as good as before. */
+static bool is_harmless(int rc)
+{
+	int code = rc & 0xff;
+
+	return code == SQLITE_BUSY || code == SQLITE_LOCKED ||
+	       code == SQLITE_CONSTRAINT;
+}
+
+enum wp_err wp_sqlite_fail(struct wp_sqlite_db *db, int rc,
+			   struct wp_error *err)
+{
+	int sys_errno = 0;
+
+	if ((rc & 0xff) == SQLITE_FULL)
+		sys_errno = ENOSPC; /* SQLite forgets it */
+	else if ((rc & 0xff) == SQLITE_IOERR)
+		sys_errno = sqlite3_system_errno(db->handle);
+	/* errstr is constant text; errmsg could quote what was stored. */
+	wp_error_set(err, WP_ERR_UNAVAIL, "%s (SQLite %d: %s)", sentence(rc),
+		     rc, sqlite3_errstr(rc));
+	if (err != NULL)
+		err->sys_errno = sys_errno;
+	/* Closing rolls back whatever is open. */
+	if (!is_harmless(rc))
+		wp_sqlite_db_close(db);
+	return WP_ERR_UNAVAIL;
+}
+
+enum wp_err wp_sqlite_begin(struct wp_sqlite_db *db, bool is_write,
+			    struct wp_error *err)
+{
+	enum wp_err ready = wp_sqlite_ready(db, err);
+	int rc;
+
+	if (ready != WP_OK)
+		return ready;
+	rc = wp_sqlite_run(wp_sqlite_get(db, is_write ? WP_SQL_BEGIN_WRITE
+						      : WP_SQL_BEGIN_READ));
+	return rc == SQLITE_DONE ? WP_OK : wp_sqlite_fail(db, rc, err);
+}
+
+/* Roll back; a connection that cannot is closed, which does it too. */
+static void roll_back(struct wp_sqlite_db *db)
+{
+	if (db->handle == NULL || sqlite3_get_autocommit(db->handle) != 0)
+		return;
+	if (wp_sqlite_run(wp_sqlite_get(db, WP_SQL_ROLLBACK)) != SQLITE_DONE ||
+	    sqlite3_get_autocommit(db->handle) == 0)
+		wp_sqlite_db_close(db);
+}
+
+enum wp_err wp_sqlite_end(struct wp_sqlite_db *db, enum wp_err rc,
+			  struct wp_error *err)
+{
+	int code;
+
+	if (rc != WP_OK) {
+		roll_back(db);
+		return rc;
+	}
+	code = wp_sqlite_run(wp_sqlite_get(db, WP_SQL_COMMIT));
+	if (code == SQLITE_DONE)
+		return WP_OK;
+	rc = wp_sqlite_fail(db, code, err);
+	roll_back(db);
+	return rc;
+}

@@ -1,0 +1,102 @@
+/*
+ * sqlite_db.h - one connection to a SQLite file; private to lib/store/sqlite*.
+ *
+ * What every operation needs: statements prepared once, a transaction that is
+ * either committed or has never been, and one way to say what went wrong. After
+ * an error that leaves any doubt the connection is closed, and the next call
+ * opens it again.
+ */
+#ifndef WP_LIB_STORE_SQLITE_DB_H
+#define WP_LIB_STORE_SQLITE_DB_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <sqlite3.h>
+
+#include "lib/base/err.h"
+#include "lib/mailbox/msgid.h"
+#include "lib/mailbox/urn.h"
+
+enum wp_sqlite_sql {
+	WP_SQL_BEGIN_READ,
+	WP_SQL_BEGIN_WRITE,
+	WP_SQL_COMMIT,
+	WP_SQL_ROLLBACK,
+	WP_SQL_VERSION,
+	WP_SQL_BOX_FIRST,
+	WP_SQL_BOX_NEXT,
+	WP_SQL_BOX_BUMP,
+	WP_SQL_MSG_INSERT,
+	WP_SQL_MSG_SAME,
+	WP_SQL_MSG_DELETE,
+	WP_SQL_MSG_ANY,
+	WP_SQL_MSG_READ,
+	WP_SQL_TOP_RAISE,
+	WP_SQL_TOP,
+	WP_SQL_USERS,
+	WP_SQL_COUNT
+};
+
+struct wp_sqlite_db {
+	char *path; /* owned */
+	int busy_timeout_ms;
+	sqlite3 *handle; /* NULL while closed */
+	sqlite3_stmt *statements[WP_SQL_COUNT];
+};
+
+/* Make or open the file; sqlite_schema.c. Errors: as wp_store_open(). */
+enum wp_err wp_sqlite_db_create(struct wp_sqlite_db *db,
+				struct wp_error *err) WP_MUST_USE;
+/*
+ * Open a file that must exist and be one of ours, statements and all. A file
+ * that vanished is not made anew: versions would go back.
+ */
+enum wp_err wp_sqlite_db_open(struct wp_sqlite_db *db,
+			      struct wp_error *err) WP_MUST_USE;
+/* Close if open. The path stays. */
+void wp_sqlite_db_close(struct wp_sqlite_db *db);
+
+/* Is this kind of file system (statfs f_type) shared between machines? */
+bool wp_sqlite_is_network_fs(uint64_t type);
+
+/* Be open, after an earlier error too. Every operation begins with it. */
+enum wp_err wp_sqlite_ready(struct wp_sqlite_db *db,
+			    struct wp_error *err) WP_MUST_USE;
+
+/*
+ * A prepared statement, reset. Its parameters borrow until wp_sqlite_done().
+ */
+sqlite3_stmt *wp_sqlite_get(struct wp_sqlite_db *db, enum wp_sqlite_sql sql);
+/* The same with the user as ?1. */
+sqlite3_stmt *wp_sqlite_of_user(struct wp_sqlite_db *db, enum wp_sqlite_sql sql,
+				const struct wp_urn *user);
+/* The same with band, ms and seq as ?2 to ?4. */
+sqlite3_stmt *wp_sqlite_of_entry(struct wp_sqlite_db *db,
+				 enum wp_sqlite_sql sql,
+				 const struct wp_urn *user, int band,
+				 const struct wp_entry_id *entry);
+/* End of using it: nothing stays locked or bound. NULL-safe. */
+void wp_sqlite_done(sqlite3_stmt *statement);
+
+/* Run a statement that gives no rows. Returns SQLite's code, SQLITE_DONE. */
+int wp_sqlite_run(sqlite3_stmt *statement) WP_MUST_USE;
+
+/*
+ * Say what SQLite's code rc means: WP_ERR_UNAVAIL with a sentence without any
+ * data in it. Closes the connection when its state is in doubt.
+ */
+enum wp_err wp_sqlite_fail(struct wp_sqlite_db *db, int rc,
+			   struct wp_error *err);
+
+/* BEGIN IMMEDIATE, or a read snapshot. */
+enum wp_err wp_sqlite_begin(struct wp_sqlite_db *db, bool is_write,
+			    struct wp_error *err) WP_MUST_USE;
+/*
+ * Commit when rc is WP_OK, else roll back and return rc. When the commit fails
+ * the outcome is unknown and the answer is WP_ERR_UNAVAIL.
+ */
+enum wp_err wp_sqlite_end(struct wp_sqlite_db *db, enum wp_err rc,
+			  struct wp_error *err) WP_MUST_USE;
+
+#endif /* WP_LIB_STORE_SQLITE_DB_H */

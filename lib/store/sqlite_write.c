@@ -1,0 +1,165 @@
+/*
+ * sqlite_write.c - the two transactions that change a mailbox on disk.
+ *
+ * Each is BEGIN IMMEDIATE, and its first statement is the one on box: the
+ * version is what makes late, stalled or overlapping writers harmless. All of
+ * a batch is written, or none of it.
+ */
+#include "lib/store/sqlite_write.h"
+
+#include <assert.h>
+
+#include "lib/mailbox/migrate.h"
+
+/* Bump the version if it is the expected one. */
+static enum wp_err take_turn(struct wp_sqlite_db *db, uint32_t partition,
+			     const struct wp_urn *user, int64_t version,
+			     struct wp_error *err)
+{
+	sqlite3_stmt *statement = wp_sqlite_of_user(
+		db, version == 0 ? WP_SQL_BOX_FIRST : WP_SQL_BOX_NEXT, user);
+	int rc;
+
+	(void)sqlite3_bind_int64(statement, 2,
+				 version == 0 ? (int64_t)partition : version);
+	rc = wp_sqlite_run(statement);
+	if (rc != SQLITE_DONE)
+		return wp_sqlite_fail(db, rc, err);
+	if (sqlite3_changes(db->handle) == 0)
+		return wp_error_set(err, WP_ERR_STALE,
+				    "the mailbox has another version");
+	return WP_OK;
+}
+
+static sqlite3_stmt *of_row(struct wp_sqlite_db *db, enum wp_sqlite_sql sql,
+			    const struct wp_urn *user,
+			    const struct wp_store_row *row)
+{
+	sqlite3_stmt *statement =
+		wp_sqlite_of_entry(db, sql, user, (int)row->band, &row->entry);
+	/* NULL would be SQL's NULL, which is no content. */
+	const char *json = row->json != NULL ? row->json : "";
+
+	(void)sqlite3_bind_int64(statement, 5, row->expires_ms);
+	(void)sqlite3_bind_blob64(statement, 6, json, row->json_len,
+				  SQLITE_STATIC);
+	return statement;
+}
+
+static enum wp_err insert_row(struct wp_sqlite_db *db,
+			      const struct wp_urn *user,
+			      const struct wp_store_row *row,
+			      struct wp_error *err)
+{
+	sqlite3_stmt *statement;
+	bool is_same = false;
+	int rc;
+
+	rc = wp_sqlite_run(of_row(db, WP_SQL_MSG_INSERT, user, row));
+	if (rc != SQLITE_DONE)
+		return wp_sqlite_fail(db, rc, err);
+	if (sqlite3_changes(db->handle) > 0)
+		return WP_OK;
+	statement = of_row(db, WP_SQL_MSG_SAME, user, row);
+	rc = sqlite3_step(statement);
+	if (rc == SQLITE_ROW)
+		is_same = sqlite3_column_int(statement, 0) == 1;
+	wp_sqlite_done(statement);
+	if (rc != SQLITE_ROW)
+		return wp_sqlite_fail(db, rc, err);
+	if (!is_same)
+		return wp_error_set(err, WP_ERR_CONFLICT,
+				    "another message is stored under the id");
+	return WP_OK;
+}
+
+static enum wp_err raise_top(struct wp_sqlite_db *db, uint32_t partition,
+			     const struct wp_store_row *rows, size_t n,
+			     struct wp_error *err)
+{
+	const struct wp_entry_id *top = &rows[0].entry;
+	sqlite3_stmt *statement = wp_sqlite_get(db, WP_SQL_TOP_RAISE);
+	int rc;
+
+	for (size_t i = 1; i < n; i++)
+		if (wp_entry_id_cmp(&rows[i].entry, top) > 0)
+			top = &rows[i].entry;
+	(void)sqlite3_bind_int64(statement, 1, partition);
+	(void)sqlite3_bind_int64(statement, 2, (int64_t)top->ms);
+	(void)sqlite3_bind_int64(statement, 3, (int64_t)top->seq);
+	rc = wp_sqlite_run(statement);
+	return rc == SQLITE_DONE ? WP_OK : wp_sqlite_fail(db, rc, err);
+}
+
+enum wp_err wp_sqlite_append(struct wp_sqlite_db *db, uint32_t partition,
+			     const struct wp_urn *user, int64_t version,
+			     const struct wp_store_row *rows, size_t n,
+			     struct wp_error *err)
+{
+	enum wp_err rc;
+
+	assert(n <= WP_MIGRATE_MAX_ROWS);
+	rc = wp_sqlite_begin(db, true, err);
+	if (rc != WP_OK)
+		return rc;
+	rc = take_turn(db, partition, user, version, err);
+	for (size_t i = 0; i < n && rc == WP_OK; i++)
+		rc = insert_row(db, user, &rows[i], err);
+	if (rc == WP_OK && n > 0)
+		rc = raise_top(db, partition, rows, n, err);
+	return wp_sqlite_end(db, rc, err);
+}
+
+static enum wp_err bump(struct wp_sqlite_db *db, uint32_t partition,
+			const struct wp_urn *user, struct wp_error *err)
+{
+	sqlite3_stmt *statement = wp_sqlite_of_user(db, WP_SQL_BOX_BUMP, user);
+	int rc;
+
+	(void)sqlite3_bind_int64(statement, 2, partition);
+	rc = wp_sqlite_run(statement);
+	return rc == SQLITE_DONE ? WP_OK : wp_sqlite_fail(db, rc, err);
+}
+
+static enum wp_err delete_row(struct wp_sqlite_db *db,
+			      const struct wp_urn *user,
+			      const struct wp_msgid *id, struct wp_error *err)
+{
+	int rc = wp_sqlite_run(wp_sqlite_of_entry(db, WP_SQL_MSG_DELETE, user,
+						  id->band, &id->entry));
+
+	return rc == SQLITE_DONE ? WP_OK : wp_sqlite_fail(db, rc, err);
+}
+
+static enum wp_err see_if_empty(struct wp_sqlite_db *db,
+				const struct wp_urn *user, bool *empty_out,
+				struct wp_error *err)
+{
+	sqlite3_stmt *statement = wp_sqlite_of_user(db, WP_SQL_MSG_ANY, user);
+	int rc = sqlite3_step(statement);
+
+	wp_sqlite_done(statement);
+	if (rc != SQLITE_ROW && rc != SQLITE_DONE)
+		return wp_sqlite_fail(db, rc, err);
+	*empty_out = rc == SQLITE_DONE;
+	return WP_OK;
+}
+
+enum wp_err wp_sqlite_ack(struct wp_sqlite_db *db, uint32_t partition,
+			  const struct wp_urn *user, const struct wp_msgid *ids,
+			  size_t n, bool *empty_out, struct wp_error *err)
+{
+	enum wp_err rc;
+
+	rc = wp_sqlite_begin(db, true, err);
+	if (rc != WP_OK)
+		return rc;
+	rc = bump(db, partition, user, err);
+	for (size_t i = 0; i < n && rc == WP_OK; i++)
+		/* Entry ids repeat between partitions. */
+		if (ids[i].partition == partition)
+			rc = delete_row(db, user, &ids[i], err);
+	if (rc == WP_OK)
+		rc = see_if_empty(db, user, empty_out, err);
+	return wp_sqlite_end(db, rc, err);
+}

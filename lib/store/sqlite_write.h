@@ -1,0 +1,22 @@
+/*
+ * sqlite_write.h - append and ack on a SQLite connection; private to lib/store.
+ *
+ * They mean what their namesakes in store.h say.
+ */
+#ifndef WP_LIB_STORE_SQLITE_WRITE_H
+#define WP_LIB_STORE_SQLITE_WRITE_H
+
+#include "lib/store/sqlite_db.h"
+#include "lib/store/store.h"
+
+enum wp_err wp_sqlite_append(struct wp_sqlite_db *db, uint32_t partition,
+			     const struct wp_urn *user, int64_t version,
+			     const struct wp_store_row *rows, size_t n,
+			     struct wp_error *err) WP_MUST_USE;
+
+enum wp_err wp_sqlite_ack(struct wp_sqlite_db *db, uint32_t partition,
+			  const struct wp_urn *user, const struct wp_msgid *ids,
+			  size_t n, bool *empty_out,
+			  struct wp_error *err) WP_MUST_USE;
+
+#endif /* WP_LIB_STORE_SQLITE_WRITE_H */

@@ -1,0 +1,82 @@
+/*
+ * store.c - find the backend that the settings name, and hand calls to it.
+ *
+ * Knows the list of backends. Knows nothing about rows or versions.
+ */
+#include "lib/store/store.h"
+
+#include <string.h>
+
+#include "lib/store/backend.h"
+
+static const struct wp_store_backend *const backends[] = {
+	&wp_store_sqlite,
+};
+
+enum wp_err wp_store_open(struct wp_store **out, const struct wp_conf *conf,
+			  struct wp_error *err)
+{
+	const char *name = conf->store.backend;
+
+	*out = NULL;
+	for (size_t i = 0; i < sizeof(backends) / sizeof(backends[0]); i++)
+		if (strcmp(backends[i]->name, name) == 0)
+			return backends[i]->open(out, conf, err);
+	return wp_error_set(err, WP_ERR_INVAL,
+			    "store.backend: there is no backend \"%.60s\"",
+			    name);
+}
+
+void wp_store_close(struct wp_store **store)
+{
+	if (store == NULL || *store == NULL)
+		return;
+	(*store)->backend->close(*store);
+	*store = NULL;
+}
+
+enum wp_err wp_store_version(struct wp_store *store, const struct wp_urn *user,
+			     int64_t *version_out, struct wp_error *err)
+{
+	return store->backend->version(store, user, version_out, err);
+}
+
+enum wp_err wp_store_append(struct wp_store *store, uint32_t partition,
+			    const struct wp_urn *user, int64_t version,
+			    const struct wp_store_row *rows, size_t n,
+			    struct wp_error *err)
+{
+	return store->backend->append(store, partition, user, version, rows, n,
+				      err);
+}
+
+enum wp_err wp_store_ack(struct wp_store *store, uint32_t partition,
+			 const struct wp_urn *user, const struct wp_msgid *ids,
+			 size_t n, bool *empty_out, struct wp_error *err)
+{
+	return store->backend->ack(store, partition, user, ids, n, empty_out,
+				   err);
+}
+
+enum wp_err wp_store_read(struct wp_store *store, const struct wp_urn *user,
+			  const struct wp_store_from from[2], int64_t now_ms,
+			  wp_store_row_fn on_row, void *ctx,
+			  struct wp_error *err)
+{
+	return store->backend->read(store, user, from, now_ms, on_row, ctx,
+				    err);
+}
+
+enum wp_err wp_store_top(struct wp_store *store, uint32_t partition,
+			 struct wp_entry_id *top_out, struct wp_error *err)
+{
+	return store->backend->top(store, partition, top_out, err);
+}
+
+enum wp_err wp_store_users(struct wp_store *store, uint32_t partition,
+			   const struct wp_urn *after, wp_store_user_fn on_user,
+			   void *ctx, struct wp_error *err)
+{
+	return store->backend->users(store, partition, after, on_user, ctx,
+				     err);
+}

@@ -1,0 +1,113 @@
+/*
+ * store.h - the cold store: where messages of absent users wait, on disk.
+ *
+ * One interface, several backends. A mailbox has a row box(urn, ver): the
+ * version is the fence that makes late, stalled or overlapping migrators
+ * harmless (ARCHITECTURE 4.3, 4.4). "No row" counts as version 0; rows of box
+ * are never deleted and versions never go back. Every backend passes the
+ * contract test in tests/integration/store_contract.c unchanged.
+ *
+ * Threads: an opened store belongs to one thread; open one per thread, after
+ * fork. Any number of processes may have the same store open.
+ */
+#ifndef WP_LIB_STORE_STORE_H
+#define WP_LIB_STORE_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/base/err.h"
+#include "lib/mailbox/msgid.h"
+#include "lib/mailbox/urn.h"
+#include "lib/sys/conf.h"
+
+struct wp_store;
+
+/* One stored message. json is borrowed as each function says. */
+struct wp_store_row {
+	struct wp_entry_id entry;
+	enum wp_band band;
+	int64_t expires_ms;
+	const char *json;
+	size_t json_len;
+};
+
+/*
+ * Open, and create what is missing. SQLite: WAL, synchronous=FULL, mode 0640.
+ *
+ * Errors:  WP_ERR_INVAL    unknown backend, or the path cannot be used
+ *          WP_ERR_UNAVAIL  locked or out of order; try again later
+ */
+enum wp_err wp_store_open(struct wp_store **out, const struct wp_conf *conf,
+			  struct wp_error *err) WP_MUST_USE;
+void wp_store_close(struct wp_store **store);
+
+/* Version of a mailbox; 0 when there is no row. Errors: WP_ERR_UNAVAIL. */
+enum wp_err wp_store_version(struct wp_store *store, const struct wp_urn *user,
+			     int64_t *version_out,
+			     struct wp_error *err) WP_MUST_USE;
+
+/*
+ * One transaction: bump the version if it still is `version`, insert the rows.
+ * A row that is there already with the same content is left alone.
+ *
+ * rows:    n <= WP_MIGRATE_MAX_ROWS, may be 0 (the version is bumped anyway)
+ * Errors:  WP_ERR_STALE     the version moved; nothing was written
+ *          WP_ERR_CONFLICT  a row with that id differs; nothing was written
+ *          WP_ERR_UNAVAIL   nothing is known; read the version again
+ */
+enum wp_err wp_store_append(struct wp_store *store, uint32_t partition,
+			    const struct wp_urn *user, int64_t version,
+			    const struct wp_store_row *rows, size_t n,
+			    struct wp_error *err) WP_MUST_USE;
+
+/*
+ * One transaction: bump the version first and always (insert it if missing),
+ * delete the ids, see whether any row of the user is left.
+ *
+ * ids:     n >= 0; ids that are not there are ignored
+ */
+enum wp_err wp_store_ack(struct wp_store *store, uint32_t partition,
+			 const struct wp_urn *user, const struct wp_msgid *ids,
+			 size_t n, bool *empty_out,
+			 struct wp_error *err) WP_MUST_USE;
+
+/*
+ * Walk both bands in one read snapshot, high before standard, oldest first,
+ * skipping what expired before now_ms.
+ *
+ * from:    per band where to go on (exclusive); NULL = from the start; a band
+ *          with is_skipped set is not read at all
+ * on_row:  return false to end this band; row->json is borrowed for the call
+ * Errors:  WP_ERR_UNAVAIL; WP_ERR_NOMEM when on_row ran out (it sets a flag of
+ *          its own and returns false)
+ */
+struct wp_store_from {
+	bool is_skipped;
+	bool has_after;
+	struct wp_entry_id after;
+};
+typedef bool (*wp_store_row_fn)(void *ctx, const struct wp_store_row *row);
+enum wp_err wp_store_read(struct wp_store *store, const struct wp_urn *user,
+			  const struct wp_store_from from[2], int64_t now_ms,
+			  wp_store_row_fn on_row, void *ctx,
+			  struct wp_error *err) WP_MUST_USE;
+
+/*
+ * Highest id ever stored for a partition, also when acked since; {0,0} if none.
+ */
+enum wp_err wp_store_top(struct wp_store *store, uint32_t partition,
+			 struct wp_entry_id *top_out,
+			 struct wp_error *err) WP_MUST_USE;
+
+/*
+ * Users of a partition who have rows, in URN order, after `after` (NULL: from
+ * the start). on_user returning false stops the walk.
+ */
+typedef bool (*wp_store_user_fn)(void *ctx, const struct wp_urn *user);
+enum wp_err wp_store_users(struct wp_store *store, uint32_t partition,
+			   const struct wp_urn *after, wp_store_user_fn on_user,
+			   void *ctx, struct wp_error *err) WP_MUST_USE;
+
+#endif /* WP_LIB_STORE_STORE_H */

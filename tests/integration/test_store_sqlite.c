@@ -1,0 +1,531 @@
+/*
+ * The SQLite backend: the contract, and what only a file on a disk can do.
+ *
+ * Faults come from below: SQLite lets a program replace the system calls that
+ * it makes, so a full disk and a kill can be placed at each single write.
+ */
+#include <errno.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+#include <sqlite3.h>
+
+#include "lib/base/clock.h"
+#include "lib/store/sqlite_db.h"
+#include "lib/store/store.h"
+#include "tests/support/store_contract.h"
+#include "tests/support/test_redis.h"
+
+enum { P = 3, ROWS = 40, STARTERS = 8, WRITES_MAX = 400 };
+
+static char path[256];
+
+static void make_conf(struct wp_conf *conf)
+{
+	static char backend[] = "sqlite";
+
+	(void)snprintf(path, sizeof(path), "%s/cold.db", wp_test_dir());
+	*conf = (struct wp_conf){
+		.store = { .backend = backend,
+			   .sqlite_path = path,
+			   .busy_timeout_ms = 20000 },
+	};
+}
+
+static void wipe(void *ctx)
+{
+	static const char *const endings[] = { "", "-wal", "-shm", "-journal" };
+	char name[300];
+
+	(void)ctx;
+	for (size_t i = 0; i < sizeof(endings) / sizeof(endings[0]); i++) {
+		(void)snprintf(name, sizeof(name), "%s%s", path, endings[i]);
+		(void)unlink(name);
+	}
+}
+
+static struct wp_store *open_store(void *ctx)
+{
+	struct wp_store *store = NULL;
+	struct wp_error err = { 0 };
+
+	if (wp_store_open(&store, ctx, &err) != WP_OK)
+		fail_msg("open: %s", err.msg);
+	return store;
+}
+
+static int setup(void **state)
+{
+	static struct wp_conf conf;
+
+	make_conf(&conf);
+	wipe(NULL);
+	*state = &conf;
+	return 0;
+}
+
+/* The sentence when opening is refused with this code. */
+static const char *refused(const struct wp_conf *conf, enum wp_err code)
+{
+	static struct wp_error err;
+	struct wp_store *store = NULL;
+
+	err = (struct wp_error){ 0 };
+	assert_int_equal(wp_store_open(&store, conf, &err), code);
+	assert_null(store);
+	return err.msg;
+}
+
+static void run_sql(const char *sql)
+{
+	sqlite3 *raw = NULL;
+
+	assert_int_equal(sqlite3_open(path, &raw), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(raw, sql, NULL, NULL, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_close(raw), SQLITE_OK);
+}
+
+static char *ask_sql(const char *sql, char answer[32])
+{
+	sqlite3_stmt *statement = NULL;
+	sqlite3 *raw = NULL;
+
+	assert_int_equal(sqlite3_open(path, &raw), SQLITE_OK);
+	assert_int_equal(sqlite3_prepare_v2(raw, sql, -1, &statement, NULL),
+			 SQLITE_OK);
+	assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
+	(void)snprintf(answer, 32, "%s",
+		       (const char *)sqlite3_column_text(statement, 0));
+	(void)sqlite3_finalize(statement);
+	assert_int_equal(sqlite3_close(raw), SQLITE_OK);
+	return answer;
+}
+
+/* ---- opening ---- */
+
+static void the_file_is_ours_alone_and_has_a_write_ahead_log(void **state)
+{
+	struct wp_store *store = open_store(*state);
+	struct stat st;
+	char answer[32];
+
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0640);
+	assert_string_equal(ask_sql("PRAGMA journal_mode", answer), "wal");
+	assert_string_equal(ask_sql("PRAGMA user_version", answer), "1");
+	wp_store_close(&store);
+}
+
+static void what_cannot_be_a_store_is_refused_by_name(void **state)
+{
+	struct wp_conf conf = *(struct wp_conf *)*state;
+	char dir[300];
+	char backend[] = "paper";
+
+	conf.store.backend = backend;
+	assert_non_null(strstr(refused(&conf, WP_ERR_INVAL), "paper"));
+
+	conf = *(struct wp_conf *)*state;
+	conf.store.sqlite_path = dir;
+	(void)snprintf(dir, sizeof(dir), "%s/missing/cold.db", wp_test_dir());
+	assert_non_null(strstr(refused(&conf, WP_ERR_INVAL), "missing"));
+	(void)snprintf(dir, sizeof(dir), "%s", wp_test_dir());
+	assert_non_null(strstr(refused(&conf, WP_ERR_INVAL), "is no file"));
+	(void)snprintf(dir, sizeof(dir), ":memory:");
+	assert_non_null(strstr(refused(&conf, WP_ERR_INVAL), ":memory:"));
+	dir[0] = '\0';
+	(void)refused(&conf, WP_ERR_INVAL);
+}
+
+static void a_file_of_something_else_is_left_as_it_is(void **state)
+{
+	char answer[32];
+	FILE *file;
+
+	run_sql("CREATE TABLE diary (entry TEXT)");
+	assert_non_null(strstr(refused(*state, WP_ERR_INVAL), "else"));
+	assert_string_equal(ask_sql("PRAGMA journal_mode", answer), "delete");
+
+	wipe(NULL);
+	run_sql("PRAGMA user_version = 2");
+	assert_non_null(strstr(refused(*state, WP_ERR_INVAL), "newer"));
+
+	wipe(NULL);
+	file = fopen(path, "w");
+	assert_non_null(file);
+	for (int i = 0; i < 1000; i++)
+		fputs("this is no database ", file);
+	assert_int_equal(fclose(file), 0);
+	assert_non_null(strstr(refused(*state, WP_ERR_INVAL), "no SQLite"));
+}
+
+static void network_file_systems_are_known(void **state)
+{
+	(void)state;
+	assert_true(wp_sqlite_is_network_fs(0x6969));      /* NFS */
+	assert_true(wp_sqlite_is_network_fs(0xfe534d42));  /* SMB 2 */
+	assert_false(wp_sqlite_is_network_fs(0xef53));     /* ext4 */
+	assert_false(wp_sqlite_is_network_fs(0x01021994)); /* tmpfs */
+}
+
+static void a_locked_store_is_unavailable_and_then_works_again(void **state)
+{
+	struct wp_conf conf = *(struct wp_conf *)*state;
+	struct wp_store_row row = wp_store_test_row(0, 1, 0, "a");
+	struct wp_urn bob = wp_store_test_user("bob");
+	struct wp_error err = { 0 };
+	struct wp_store *store;
+	sqlite3 *raw = NULL;
+	uint64_t start_ms;
+
+	conf.store.busy_timeout_ms = 50;
+	store = open_store(&conf);
+	assert_int_equal(sqlite3_open(path, &raw), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(raw, "BEGIN IMMEDIATE", NULL, NULL, NULL),
+			 SQLITE_OK);
+
+	start_ms = wp_mono_ms();
+	assert_int_equal(wp_store_append(store, P, &bob, 0, &row, 1, &err),
+			 WP_ERR_UNAVAIL);
+	assert_true(wp_mono_ms() - start_ms >= 40); /* it did wait */
+	assert_non_null(strstr(err.msg, "locked"));
+	assert_string_equal(wp_store_test_show(store, &bob), "|");
+
+	assert_int_equal(sqlite3_close(raw), SQLITE_OK); /* rolls back */
+	assert_int_equal(wp_store_append(store, P, &bob, 0, &row, 1, &err),
+			 WP_OK);
+	wp_store_close(&store);
+}
+
+static void
+a_vanished_file_is_not_made_anew_behind_a_running_program(void **state)
+{
+	struct wp_sqlite_db db = { .path = path, .busy_timeout_ms = 100 };
+	struct wp_error err = { 0 };
+	struct wp_store *store = open_store(*state);
+
+	wp_store_close(&store);
+	assert_int_equal(wp_sqlite_ready(&db, &err), WP_OK);
+	wp_sqlite_db_close(&db); /* as after an error */
+	wipe(NULL);
+
+	assert_int_equal(wp_sqlite_ready(&db, &err), WP_ERR_UNAVAIL);
+	assert_int_equal(access(path, F_OK), -1);
+
+	/* And one that was emptied is not filled. */
+	assert_int_equal(mknod(path, S_IFREG | 0640, 0), 0);
+	assert_int_equal(wp_sqlite_ready(&db, &err), WP_ERR_UNAVAIL);
+	assert_null(db.handle);
+}
+
+static void many_may_start_on_a_new_file_at_once(void **state)
+{
+	pid_t pids[STARTERS];
+	int go[2];
+
+	assert_int_equal(pipe(go), 0);
+	for (int i = 0; i < STARTERS; i++) {
+		pids[i] = fork();
+		assert_int_not_equal(pids[i], -1);
+		if (pids[i] == 0) {
+			struct wp_store *store = NULL;
+			enum wp_err rc;
+			char byte;
+
+			(void)close(go[1]);
+			(void)!read(go[0], &byte, 1); /* all at once */
+			rc = wp_store_open(&store, *state, NULL);
+			wp_store_close(&store);
+			_exit(rc == WP_OK ? 0 : 1);
+		}
+	}
+	(void)close(go[0]);
+	(void)close(go[1]);
+	for (int i = 0; i < STARTERS; i++) {
+		int status;
+
+		assert_int_equal(waitpid(pids[i], &status, 0), pids[i]);
+		assert_true(WIFEXITED(status));
+		assert_int_equal(WEXITSTATUS(status), 0);
+	}
+}
+
+/* ---- faults at each write ---- */
+
+static struct {
+	sqlite3_syscall_ptr real;
+	int left; /* writes that still work; < 0: all */
+	bool is_deadly;
+} disk;
+
+static ssize_t faulty_pwrite(int fd, const void *data, size_t len, off_t at)
+{
+	if (disk.left == 0 && disk.is_deadly)
+		(void)kill(getpid(), SIGKILL);
+	if (disk.left == 0) {
+		errno = ENOSPC;
+		return -1;
+	}
+	if (disk.left > 0)
+		disk.left--;
+	return pwrite(fd, data, len, at);
+}
+
+static const char pwrite_name[] = "pwrite64";
+
+static void make_disk_faulty(int good_writes, bool is_deadly)
+{
+	sqlite3_vfs *vfs = sqlite3_vfs_find(NULL);
+	sqlite3_syscall_ptr mine;
+
+	/* ISO C has no cast between the two kinds of function pointer. */
+	mine = (sqlite3_syscall_ptr)(uintptr_t)faulty_pwrite;
+	disk.left = good_writes;
+	disk.is_deadly = is_deadly;
+	assert_int_equal(vfs->xSetSystemCall(vfs, pwrite_name, mine),
+			 SQLITE_OK);
+}
+
+static void repair_disk(void)
+{
+	sqlite3_vfs *vfs = sqlite3_vfs_find(NULL);
+
+	assert_int_equal(vfs->xSetSystemCall(vfs, pwrite_name, NULL),
+			 SQLITE_OK);
+}
+
+/* Rows that need several pages, so that a batch takes several writes. */
+static void make_rows(struct wp_store_row rows[ROWS])
+{
+	static char text[2001];
+
+	memset(text, 'x', sizeof(text) - 1);
+	for (uint64_t i = 0; i < ROWS; i++)
+		rows[i] = wp_store_test_row(i % 2 == 0 ? WP_BAND_STANDARD
+						       : WP_BAND_HIGH,
+					    1, i, text);
+}
+
+static bool count_row(void *ctx, const struct wp_store_row *row)
+{
+	(void)row;
+	++*(unsigned int *)ctx;
+	return true;
+}
+
+/* A batch is there as a whole with its version, or not at all. */
+static bool is_there(struct wp_store *store, const struct wp_urn *user)
+{
+	const struct wp_store_from all[2] = { 0 };
+	struct wp_entry_id top = { 0 };
+	struct wp_error err = { 0 };
+	unsigned int n = 0;
+	int64_t version = -1;
+
+	if (wp_store_version(store, user, &version, &err) != WP_OK ||
+	    wp_store_read(store, user, all, 1, count_row, &n, &err) != WP_OK ||
+	    wp_store_top(store, P, &top, &err) != WP_OK)
+		fail_msg("after the fault: %s", err.msg);
+	if (version == 0) {
+		assert_int_equal(n, 0);
+		assert_int_equal(top.ms, 0);
+		return false;
+	}
+	assert_int_equal(version, 1);
+	assert_int_equal(n, ROWS);
+	assert_int_equal(top.seq, ROWS - 1);
+	return true;
+}
+
+static void a_full_disk_is_an_error_and_never_half_a_batch(void **state)
+{
+	struct wp_urn bob = wp_store_test_user("bob");
+	struct wp_store_row rows[ROWS];
+	enum wp_err rc = WP_ERR_UNAVAIL;
+	int faults = 0;
+
+	make_rows(rows);
+	for (int good = 0; rc != WP_OK && good < WRITES_MAX; good++) {
+		struct wp_error err = { 0 };
+		struct wp_store *store;
+
+		wipe(NULL);
+		store = open_store(*state);
+		make_disk_faulty(good, false);
+		rc = wp_store_append(store, P, &bob, 0, rows, ROWS, &err);
+		disk.left = -1; /* somebody made room */
+		if (rc != WP_OK) {
+			faults++;
+			assert_int_equal(rc, WP_ERR_UNAVAIL);
+			assert_non_null(strstr(err.msg, "full"));
+			assert_int_equal(err.sys_errno, ENOSPC);
+			assert_false(is_there(store, &bob));
+			assert_int_equal(wp_store_append(store, P, &bob, 0,
+							 rows, ROWS, &err),
+					 WP_OK);
+		}
+		assert_true(is_there(store, &bob));
+		wp_store_close(&store);
+		repair_disk();
+	}
+	assert_int_equal(rc, WP_OK);
+	assert_true(faults > ROWS / 4); /* the sweep did sweep */
+}
+
+static void append_in_child(const struct wp_conf *conf, int good_writes)
+{
+	struct wp_urn bob = wp_store_test_user("bob");
+	struct wp_store_row rows[ROWS];
+	struct wp_store *store = NULL;
+
+	make_rows(rows);
+	if (wp_store_open(&store, conf, NULL) != WP_OK)
+		_exit(2);
+	make_disk_faulty(good_writes, true);
+	if (wp_store_append(store, P, &bob, 0, rows, ROWS, NULL) != WP_OK)
+		_exit(3);
+	/* The answer is out: from here on it must be on disk. */
+	(void)kill(getpid(), SIGUSR1);
+}
+
+/* Returns the signal that ended the child. */
+static int run_child(const struct wp_conf *conf, int good_writes)
+{
+	pid_t pid = fork();
+	int status;
+
+	assert_int_not_equal(pid, -1);
+	if (pid == 0) {
+		(void)signal(SIGUSR1, SIG_DFL);
+		append_in_child(conf, good_writes);
+		_exit(4);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFSIGNALED(status));
+	return WTERMSIG(status);
+}
+
+static void a_kill_at_any_write_leaves_all_or_nothing(void **state)
+{
+	struct wp_urn bob = wp_store_test_user("bob");
+	int nothing = 0, signo = SIGKILL;
+
+	for (int good = 0; signo == SIGKILL && good < WRITES_MAX; good++) {
+		struct wp_store *store;
+
+		wipe(NULL);
+		store = open_store(*state);
+		wp_store_close(&store);
+		signo = run_child(*state, good);
+
+		store = open_store(*state);
+		if (signo == SIGKILL)
+			nothing += !is_there(store, &bob);
+		else
+			assert_true(is_there(store, &bob));
+		wp_store_close(&store);
+	}
+	assert_int_equal(signo, SIGUSR1);
+	assert_true(nothing > ROWS / 4);
+}
+
+static void a_kill_after_the_answer_loses_nothing(void **state)
+{
+	struct wp_urn bob = wp_store_test_user("bob");
+	struct wp_store *store;
+
+	assert_int_equal(run_child(*state, -1), SIGUSR1);
+
+	store = open_store(*state);
+	assert_true(is_there(store, &bob));
+	wp_store_close(&store);
+}
+
+static void a_damaged_file_is_an_error_with_advice(void **state)
+{
+	struct wp_urn bob = wp_store_test_user("bob");
+	struct wp_store_row rows[ROWS];
+	struct wp_error err = { 0 };
+	unsigned int n = 0;
+	const struct wp_store_from all[2] = { 0 };
+	struct wp_store *store = open_store(*state);
+	char garbage[4096];
+	FILE *file;
+
+	make_rows(rows);
+	assert_int_equal(wp_store_append(store, P, &bob, 0, rows, ROWS, &err),
+			 WP_OK);
+	wp_store_close(&store); /* checkpoints: everything is in the file */
+	memset(garbage, 0xa5, sizeof(garbage));
+	file = fopen(path, "r+");
+	assert_non_null(file);
+	assert_int_equal(fseek(file, 4096, SEEK_SET), 0);
+	for (int i = 0; i < 20; i++)
+		assert_int_equal(fwrite(garbage, sizeof(garbage), 1, file), 1);
+	assert_int_equal(fclose(file), 0);
+
+	store = open_store(*state);
+	assert_int_equal(
+		wp_store_read(store, &bob, all, 1, count_row, &n, &err),
+		WP_ERR_UNAVAIL);
+	assert_non_null(strstr(err.msg, "backup"));
+	wp_store_close(&store);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(
+			the_file_is_ours_alone_and_has_a_write_ahead_log,
+			setup),
+		cmocka_unit_test_setup(
+			what_cannot_be_a_store_is_refused_by_name, setup),
+		cmocka_unit_test_setup(
+			a_file_of_something_else_is_left_as_it_is, setup),
+		cmocka_unit_test(network_file_systems_are_known),
+		cmocka_unit_test_setup(
+			a_locked_store_is_unavailable_and_then_works_again,
+			setup),
+		cmocka_unit_test_setup(
+			a_vanished_file_is_not_made_anew_behind_a_running_program,
+			setup),
+		cmocka_unit_test_setup(many_may_start_on_a_new_file_at_once,
+				       setup),
+		cmocka_unit_test_setup(
+			a_full_disk_is_an_error_and_never_half_a_batch, setup),
+		cmocka_unit_test_setup(
+			a_kill_at_any_write_leaves_all_or_nothing, setup),
+		cmocka_unit_test_setup(a_kill_after_the_answer_loses_nothing,
+				       setup),
+		cmocka_unit_test_setup(a_damaged_file_is_an_error_with_advice,
+				       setup),
+	};
+	struct wp_store_contract contract = {
+		.name = "store_contract_sqlite",
+		.wipe = wipe,
+		.open = open_store,
+	};
+	struct wp_conf conf;
+	int failed;
+
+	if (getenv("WAYPOST_TEST_DIR") == NULL) {
+		fprintf(stderr, "SKIPPED: WAYPOST_TEST_DIR is not set, nothing "
+				"was tested\n");
+		return WP_TEST_SKIPPED;
+	}
+	make_conf(&conf);
+	contract.ctx = &conf;
+	failed = wp_store_contract_run(&contract);
+	return failed +
+	       cmocka_run_group_tests_name("store_sqlite", tests, NULL, NULL);
+}

@@ -1,0 +1,798 @@
+/*
+ * store_contract.c - the promises of lib/store/store.h, one test each.
+ *
+ * Knows the interface only. Two stores are open on the same data in each test,
+ * as two processes would have them.
+ */
+#include "tests/support/store_contract.h"
+
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "lib/base/buf.h"
+#include "lib/mailbox/migrate.h"
+
+enum { P = 3, Q = 4 };
+#define LATER INT64_C(4000000000000)
+#define MAX_MS ((UINT64_C(1) << 48) - 1)
+#define MAX_SEQ ((UINT64_C(1) << 40) - 1)
+
+struct bench {
+	const struct wp_store_contract *contract;
+	struct wp_store *store;
+	struct wp_store *other;
+	struct wp_urn amy, bob;
+};
+
+/* ---- helpers ---- */
+
+struct wp_urn wp_store_test_user(const char *name)
+{
+	struct wp_urn user;
+
+	assert_int_equal(wp_urn_parse(&user, name, strlen(name), NULL), WP_OK);
+	return user;
+}
+
+struct wp_store_row wp_store_test_row(enum wp_band band, uint64_t ms,
+				      uint64_t seq, const char *json)
+{
+	return (struct wp_store_row){
+		.entry = { .ms = ms, .seq = seq },
+		.band = band,
+		.expires_ms = LATER,
+		.json = json,
+		.json_len = strlen(json),
+	};
+}
+
+static struct wp_store_row high(uint64_t ms, uint64_t seq, const char *json)
+{
+	return wp_store_test_row(WP_BAND_HIGH, ms, seq, json);
+}
+
+static struct wp_store_row standard(uint64_t ms, uint64_t seq, const char *json)
+{
+	return wp_store_test_row(WP_BAND_STANDARD, ms, seq, json);
+}
+
+static bool write_down(void *ctx, const struct wp_store_row *row)
+{
+	wp_buf_add(ctx, row->json, row->json_len);
+	wp_buf_add_char(ctx, ' ');
+	return true;
+}
+
+static void show_band(struct wp_store *store, const struct wp_urn *user,
+		      enum wp_band band, int64_t now_ms, struct wp_buf *out)
+{
+	struct wp_store_from from[2] = { { .is_skipped = true },
+					 { .is_skipped = true } };
+	struct wp_error err = { 0 };
+
+	from[band].is_skipped = false;
+	if (wp_store_read(store, user, from, now_ms, write_down, out, &err) !=
+	    WP_OK)
+		fail_msg("read: %s", err.msg);
+}
+
+const char *wp_store_test_show(struct wp_store *store,
+			       const struct wp_urn *user)
+{
+	static char text[4096];
+	struct wp_buf out;
+
+	wp_buf_init(&out, sizeof(text) - 1);
+	show_band(store, user, WP_BAND_HIGH, 1, &out);
+	wp_buf_add_char(&out, '|');
+	show_band(store, user, WP_BAND_STANDARD, 1, &out);
+	assert_false(out.failed);
+	memcpy(text, out.data, out.len + 1);
+	wp_buf_release(&out);
+	return text;
+}
+
+static int64_t version(struct wp_store *store, const struct wp_urn *user)
+{
+	struct wp_error err = { 0 };
+	int64_t value = -1;
+
+	if (wp_store_version(store, user, &value, &err) != WP_OK)
+		fail_msg("version: %s", err.msg);
+	return value;
+}
+
+static enum wp_err append(struct bench *b, const struct wp_urn *user,
+			  int64_t at, const struct wp_store_row *rows, size_t n)
+{
+	return wp_store_append(b->store, P, user, at, rows, n, NULL);
+}
+
+/* Append at the version that the mailbox has now. */
+static void put_in(struct bench *b, uint32_t partition,
+		   const struct wp_urn *user, struct wp_store_row row)
+{
+	struct wp_error err = { 0 };
+
+	if (wp_store_append(b->store, partition, user, version(b->store, user),
+			    &row, 1, &err) != WP_OK)
+		fail_msg("append: %s", err.msg);
+}
+
+static void put(struct bench *b, struct wp_store_row row)
+{
+	put_in(b, P, &b->bob, row);
+}
+
+static struct wp_msgid id_of(struct wp_store_row row)
+{
+	return (struct wp_msgid){
+		.entry = row.entry,
+		.partition = P,
+		.band = (uint8_t)row.band,
+	};
+}
+
+/* Ack in P; returns whether the mailbox is empty now. */
+static bool ack(struct bench *b, const struct wp_urn *user,
+		const struct wp_msgid *ids, size_t n)
+{
+	struct wp_error err = { 0 };
+	bool is_empty = false;
+
+	if (wp_store_ack(b->store, P, user, ids, n, &is_empty, &err) != WP_OK)
+		fail_msg("ack: %s", err.msg);
+	return is_empty;
+}
+
+static struct wp_entry_id top(struct wp_store *store, uint32_t partition)
+{
+	struct wp_entry_id id = { .ms = 99, .seq = 99 };
+	struct wp_error err = { 0 };
+
+	if (wp_store_top(store, partition, &id, &err) != WP_OK)
+		fail_msg("top: %s", err.msg);
+	return id;
+}
+
+static void expect_top(struct wp_store *store, uint32_t partition, uint64_t ms,
+		       uint64_t seq)
+{
+	struct wp_entry_id id = top(store, partition);
+
+	assert_int_equal(id.ms, ms);
+	assert_int_equal(id.seq, seq);
+}
+
+/* Both connections must see the same. */
+static void expect(struct bench *b, const char *want)
+{
+	assert_string_equal(wp_store_test_show(b->store, &b->bob), want);
+	assert_string_equal(wp_store_test_show(b->other, &b->bob), want);
+}
+
+static int setup(void **state)
+{
+	struct bench *b = calloc(1, sizeof(*b));
+
+	assert_non_null(b);
+	b->contract = *state;
+	b->contract->wipe(b->contract->ctx);
+	b->store = b->contract->open(b->contract->ctx);
+	b->other = b->contract->open(b->contract->ctx);
+	b->amy = wp_store_test_user("amy");
+	b->bob = wp_store_test_user("bob");
+	*state = b;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct bench *b = *state;
+
+	wp_store_close(&b->store);
+	wp_store_close(&b->other);
+	free(b);
+	return 0;
+}
+
+/* ---- versions and appends ---- */
+
+static void a_mailbox_nobody_wrote_to_is_empty_at_version_zero(void **state)
+{
+	struct bench *b = *state;
+
+	assert_int_equal(version(b->store, &b->bob), 0);
+	expect(b, "|");
+	expect_top(b->store, P, 0, 0);
+}
+
+static void an_append_bumps_the_version_and_is_seen_by_others(void **state)
+{
+	struct bench *b = *state;
+	struct wp_store_row rows[] = { standard(2, 0, "s2"), high(3, 0, "h3"),
+				       standard(1, 7, "s1") };
+
+	assert_int_equal(append(b, &b->bob, 0, rows, 3), WP_OK);
+
+	assert_int_equal(version(b->other, &b->bob), 1);
+	expect(b, "h3 |s1 s2 ");
+	assert_int_equal(append(b, &b->bob, 1, NULL, 0), WP_OK);
+	assert_int_equal(version(b->other, &b->bob), 2);
+	expect(b, "h3 |s1 s2 ");
+}
+
+static void an_append_at_another_version_writes_nothing(void **state)
+{
+	struct bench *b = *state;
+	struct wp_store_row row = standard(5, 0, "no");
+	static const int64_t wrong[] = { 0, 1, 3, -1, INT64_MAX };
+
+	assert_int_equal(append(b, &b->bob, 1, &row, 1), WP_ERR_STALE);
+	assert_int_equal(version(b->store, &b->bob), 0);
+	put(b, standard(1, 0, "a"));
+	put(b, standard(2, 0, "b"));
+
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+		assert_int_equal(append(b, &b->bob, wrong[i], &row, 1),
+				 WP_ERR_STALE);
+
+	assert_int_equal(version(b->store, &b->bob), 2);
+	expect(b, "|a b ");
+	expect_top(b->store, P, 2, 0);
+}
+
+static void of_two_appends_at_one_version_one_is_refused(void **state)
+{
+	struct bench *b = *state;
+	struct wp_store_row row = standard(1, 0, "mine");
+	struct wp_store_row late = standard(2, 0, "late");
+
+	assert_int_equal(version(b->store, &b->bob), 0);
+	assert_int_equal(version(b->other, &b->bob), 0);
+
+	assert_int_equal(append(b, &b->bob, 0, &row, 1), WP_OK);
+	assert_int_equal(
+		wp_store_append(b->other, P, &b->bob, 0, &late, 1, NULL),
+		WP_ERR_STALE);
+
+	expect(b, "|mine ");
+}
+
+static void mailboxes_do_not_touch_each_other(void **state)
+{
+	struct bench *b = *state;
+
+	put(b, standard(1, 0, "bobs"));
+	put_in(b, P, &b->amy, standard(1, 0, "amys"));
+
+	assert_string_equal(wp_store_test_show(b->store, &b->amy), "|amys ");
+	expect(b, "|bobs ");
+	(void)ack(b, &b->amy, (struct wp_msgid[]){ id_of(standard(1, 0, "")) },
+		  1);
+	expect(b, "|bobs ");
+	assert_int_equal(version(b->store, &b->bob), 1);
+	assert_int_equal(version(b->store, &b->amy), 2);
+}
+
+static void a_row_that_is_there_already_is_left_alone(void **state)
+{
+	struct bench *b = *state;
+	struct wp_store_row rows[] = { standard(1, 0, "a"),
+				       standard(2, 0, "b") };
+
+	put(b, rows[0]);
+
+	assert_int_equal(append(b, &b->bob, 1, rows, 2), WP_OK);
+
+	expect(b, "|a b ");
+}
+
+static void another_message_under_an_id_is_a_conflict_as_a_whole(void **state)
+{
+	struct bench *b = *state;
+	struct wp_store_row rows[] = { standard(8, 0, "new"),
+				       standard(1, 0, "changed") };
+
+	put(b, standard(1, 0, "a"));
+
+	assert_int_equal(append(b, &b->bob, 1, rows, 2), WP_ERR_CONFLICT);
+	rows[1] = standard(1, 0, "a");
+	rows[1].expires_ms++;
+	assert_int_equal(append(b, &b->bob, 1, rows, 2), WP_ERR_CONFLICT);
+
+	assert_int_equal(version(b->store, &b->bob), 1);
+	expect(b, "|a ");
+	expect_top(b->store, P, 1, 0);
+	put(b, standard(2, 0, "usable after that"));
+	expect(b, "|a usable after that ");
+}
+
+static void an_id_may_stand_in_both_bands(void **state)
+{
+	struct bench *b = *state;
+
+	put(b, standard(1, 0, "s"));
+	put(b, high(1, 0, "h"));
+
+	expect(b, "h |s ");
+	(void)ack(b, &b->bob, (struct wp_msgid[]){ id_of(high(1, 0, "")) }, 1);
+	expect(b, "|s ");
+}
+
+static void the_largest_append_is_accepted(void **state)
+{
+	struct bench *b = *state;
+	struct wp_store_row *rows = calloc(WP_MIGRATE_MAX_ROWS, sizeof(*rows));
+
+	assert_non_null(rows);
+	for (size_t i = 0; i < WP_MIGRATE_MAX_ROWS; i++)
+		rows[i] = standard(1, i, "x");
+
+	assert_int_equal(append(b, &b->bob, 0, rows, WP_MIGRATE_MAX_ROWS),
+			 WP_OK);
+
+	assert_int_equal(strlen(wp_store_test_show(b->other, &b->bob)),
+			 2 * WP_MIGRATE_MAX_ROWS + 1);
+	free(rows);
+}
+
+static void the_largest_ids_come_back(void **state)
+{
+	struct bench *b = *state;
+
+	put(b, standard(MAX_MS, MAX_SEQ, "last"));
+	put(b, standard(MAX_MS, MAX_SEQ - 1, "before"));
+	put(b, standard(MAX_MS - 1, MAX_SEQ, "first"));
+
+	expect(b, "|first before last ");
+	expect_top(b->other, P, MAX_MS, MAX_SEQ);
+}
+
+struct one_row {
+	const char *json;
+	size_t len;
+	unsigned int n;
+};
+
+static bool compare_row(void *ctx, const struct wp_store_row *row)
+{
+	struct one_row *want = ctx;
+
+	want->n++;
+	assert_int_equal(row->json_len, want->len);
+	assert_memory_equal(row->json, want->json, want->len);
+	return true;
+}
+
+static void content_is_bytes(void **state)
+{
+	struct bench *b = *state;
+	const struct wp_store_from all[2] = { 0 };
+	size_t len = WP_MIGRATE_MAX_BYTES;
+	struct one_row want = { .json = "", .len = 0 };
+	char *large = malloc(len);
+	struct wp_store_row row = standard(1, 0, "");
+
+	assert_non_null(large);
+	put(b, row);
+	assert_int_equal(wp_store_read(b->other, &b->bob, all, 1, compare_row,
+				       &want, NULL),
+			 WP_OK);
+	assert_int_equal(want.n, 1);
+
+	(void)ack(b, &b->bob, (struct wp_msgid[]){ id_of(row) }, 1);
+	for (size_t i = 0; i < len; i++)
+		large[i] = (char)(i * 7);
+	row.json = large;
+	row.json_len = len;
+	put(b, row);
+	put(b, row); /* still the same */
+	want = (struct one_row){ .json = large, .len = len };
+	assert_int_equal(wp_store_read(b->other, &b->bob, all, 1, compare_row,
+				       &want, NULL),
+			 WP_OK);
+	assert_int_equal(want.n, 1);
+	free(large);
+}
+
+/* ---- acks ---- */
+
+static void an_ack_deletes_exactly_its_ids(void **state)
+{
+	struct bench *b = *state;
+	struct wp_store_row rows[] = { standard(1, 0, "a"), standard(1, 1, "b"),
+				       high(2, 0, "c"), standard(3, 0, "d") };
+	struct wp_msgid ids[4];
+
+	assert_int_equal(append(b, &b->bob, 0, rows, 4), WP_OK);
+	ids[0] = id_of(rows[1]);
+	ids[1] = id_of(rows[2]);
+	ids[2] = id_of(standard(77, 0, "")); /* unknown */
+	ids[3] = id_of(rows[0]);
+	ids[3].partition = Q; /* another message, not ours */
+
+	assert_false(ack(b, &b->bob, ids, 4));
+
+	expect(b, "|a d ");
+	assert_false(ack(b, &b->bob, ids, 4));
+	expect(b, "|a d ");
+}
+
+static void an_ack_tells_when_no_row_is_left(void **state)
+{
+	struct bench *b = *state;
+	struct wp_store_row rows[] = { standard(1, 0, "a"), high(2, 0, "b") };
+	struct wp_msgid ids[] = { id_of(rows[0]), id_of(rows[1]) };
+
+	rows[1].expires_ms = 5; /* long ago, but still a row */
+	assert_int_equal(append(b, &b->bob, 0, rows, 2), WP_OK);
+
+	assert_false(ack(b, &b->bob, NULL, 0));
+	assert_false(ack(b, &b->bob, ids, 1));
+	assert_true(ack(b, &b->bob, ids, 2));
+	assert_true(ack(b, &b->bob, NULL, 0));
+}
+
+static void an_ack_always_bumps_the_version(void **state)
+{
+	struct bench *b = *state;
+	struct wp_msgid unknown = id_of(standard(9, 9, ""));
+
+	assert_true(ack(b, &b->bob, &unknown, 1));
+	assert_int_equal(version(b->other, &b->bob), 1);
+	assert_true(ack(b, &b->bob, NULL, 0));
+	assert_int_equal(version(b->other, &b->bob), 2);
+}
+
+/* The model's counterexamples 6: a late append must not bring a row back. */
+static void an_append_planned_before_an_ack_is_refused(void **state)
+{
+	struct bench *b = *state;
+	struct wp_store_row row = standard(1, 0, "acked");
+	struct wp_msgid id = id_of(row);
+	int64_t fresh = version(b->other, &b->bob);
+	int64_t used;
+
+	assert_true(ack(b, &b->bob, &id, 1));
+	assert_int_equal(
+		wp_store_append(b->other, P, &b->bob, fresh, &row, 1, NULL),
+		WP_ERR_STALE);
+
+	put(b, row);
+	used = version(b->other, &b->bob);
+	assert_true(ack(b, &b->bob, &id, 1));
+	assert_int_equal(
+		wp_store_append(b->other, P, &b->bob, used, &row, 1, NULL),
+		WP_ERR_STALE);
+	expect(b, "|");
+	assert_true(version(b->store, &b->bob) > used);
+}
+
+/* ---- reads ---- */
+
+static void a_read_goes_on_after_a_position(void **state)
+{
+	struct bench *b = *state;
+	struct wp_store_row rows[] = { high(1, 0, "h1"), high(2, 0, "h2"),
+				       standard(1, 0, "s1"),
+				       standard(1, 5, "s2"),
+				       standard(2, 0, "s3") };
+	struct wp_store_from from[2] = { 0 };
+	struct wp_buf out;
+
+	wp_buf_init(&out, 0);
+	assert_int_equal(append(b, &b->bob, 0, rows, 5), WP_OK);
+
+	assert_int_equal(wp_store_read(b->other, &b->bob, from, 1, write_down,
+				       &out, NULL),
+			 WP_OK);
+	assert_string_equal(out.data, "h1 h2 s1 s2 s3 ");
+
+	wp_buf_clear(&out);
+	from[WP_BAND_HIGH] = (struct wp_store_from){
+		.has_after = true,
+		.after = { .ms = 1 },
+	};
+	from[WP_BAND_STANDARD] = (struct wp_store_from){
+		.has_after = true,
+		.after = { .ms = 1, .seq = 3 }, /* no row has that id */
+	};
+	assert_int_equal(wp_store_read(b->other, &b->bob, from, 1, write_down,
+				       &out, NULL),
+			 WP_OK);
+	assert_string_equal(out.data, "h2 s2 s3 ");
+
+	wp_buf_clear(&out);
+	from[WP_BAND_HIGH].is_skipped = true;
+	assert_int_equal(wp_store_read(b->other, &b->bob, from, 1, write_down,
+				       &out, NULL),
+			 WP_OK);
+	assert_string_equal(out.data, "s2 s3 ");
+	wp_buf_release(&out);
+}
+
+static void a_read_skips_what_has_expired(void **state)
+{
+	struct bench *b = *state;
+	struct wp_store_row rows[] = { standard(1, 0, "at100"),
+				       standard(2, 0, "at101"),
+				       standard(3, 0, "later") };
+	struct wp_buf out;
+
+	wp_buf_init(&out, 0);
+	rows[0].expires_ms = 100;
+	rows[1].expires_ms = 101;
+	assert_int_equal(append(b, &b->bob, 0, rows, 3), WP_OK);
+
+	show_band(b->store, &b->bob, WP_BAND_STANDARD, 100, &out);
+
+	assert_string_equal(out.data, "at101 later ");
+	wp_buf_release(&out);
+}
+
+static bool one_of_each(void *ctx, const struct wp_store_row *row)
+{
+	(void)write_down(ctx, row);
+	assert_int_equal(row->expires_ms, LATER);
+	assert_int_equal(row->entry.ms, row->band == WP_BAND_HIGH ? 1 : 3);
+	return false;
+}
+
+static void ending_a_band_does_not_end_the_walk(void **state)
+{
+	struct bench *b = *state;
+	struct wp_store_row rows[] = { high(1, 0, "h1"), high(2, 0, "h2"),
+				       standard(3, 0, "s1"),
+				       standard(4, 0, "s2") };
+	const struct wp_store_from all[2] = { 0 };
+	struct wp_buf out;
+
+	wp_buf_init(&out, 0);
+	assert_int_equal(append(b, &b->bob, 0, rows, 4), WP_OK);
+
+	assert_int_equal(wp_store_read(b->store, &b->bob, all, 1, one_of_each,
+				       &out, NULL),
+			 WP_OK);
+
+	assert_string_equal(out.data, "h1 s1 ");
+	wp_buf_release(&out);
+	put(b, standard(9, 0, "usable after that"));
+}
+
+struct meddler {
+	struct bench *b;
+	struct wp_buf out;
+};
+
+/* While the high band is read, somebody else writes to the standard one. */
+static bool meddle(void *ctx, const struct wp_store_row *row)
+{
+	struct meddler *meddler = ctx;
+	struct bench *b = meddler->b;
+	struct wp_store_row late = standard(9, 0, "late");
+
+	if (row->band == WP_BAND_HIGH)
+		assert_int_equal(wp_store_append(b->other, P, &b->bob, 1, &late,
+						 1, NULL),
+				 WP_OK);
+	return write_down(&meddler->out, row);
+}
+
+static void both_bands_are_read_at_one_instant(void **state)
+{
+	struct bench *b = *state;
+	struct wp_store_row rows[] = { high(1, 0, "h"), standard(1, 0, "s") };
+	const struct wp_store_from all[2] = { 0 };
+	struct meddler meddler = { .b = b };
+
+	wp_buf_init(&meddler.out, 0);
+	assert_int_equal(append(b, &b->bob, 0, rows, 2), WP_OK);
+
+	assert_int_equal(wp_store_read(b->store, &b->bob, all, 1, meddle,
+				       &meddler, NULL),
+			 WP_OK);
+
+	assert_string_equal(meddler.out.data, "h s ");
+	wp_buf_release(&meddler.out);
+	expect(b, "h |s late ");
+}
+
+/* ---- what reconciling a partition needs ---- */
+
+static void the_top_of_a_partition_only_rises(void **state)
+{
+	struct bench *b = *state;
+	struct wp_store_row rows[] = { standard(7, 3, "a"), high(7, 4, "b"),
+				       standard(6, 9, "c") };
+
+	assert_int_equal(append(b, &b->bob, 0, rows, 3), WP_OK);
+	expect_top(b->other, P, 7, 4);
+	expect_top(b->other, Q, 0, 0);
+
+	put_in(b, P, &b->amy, standard(5, 0, "older"));
+	put_in(b, Q, &b->amy, standard(1, 0, "elsewhere"));
+	(void)ack(b, &b->bob, (struct wp_msgid[]){ id_of(rows[1]) }, 1);
+
+	expect_top(b->other, P, 7, 4);
+	expect_top(b->other, Q, 1, 0);
+}
+
+struct users {
+	struct wp_buf text;
+	unsigned int left;
+};
+
+static bool note_user(void *ctx, const struct wp_urn *user)
+{
+	struct users *users = ctx;
+
+	wp_buf_add_str(&users->text, user->text + strlen("urn:sm:user:"));
+	wp_buf_add_char(&users->text, ' ');
+	return --users->left > 0;
+}
+
+static void expect_users(struct bench *b, const char *want, uint32_t partition,
+			 const struct wp_urn *after, unsigned int limit)
+{
+	struct users users = { .left = limit };
+
+	wp_buf_init(&users.text, 0);
+	wp_buf_add_char(&users.text, ' ');
+	assert_int_equal(wp_store_users(b->other, partition, after, note_user,
+					&users, NULL),
+			 WP_OK);
+	assert_string_equal(users.text.data + 1, want);
+	wp_buf_release(&users.text);
+}
+
+static void users_with_rows_are_listed_in_order(void **state)
+{
+	struct bench *b = *state;
+	static const char *const names[] = { "zoe", "Zoe", "ann", "max" };
+	struct wp_urn max = wp_store_test_user("max");
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		struct wp_urn user = wp_store_test_user(names[i]);
+
+		put_in(b, P, &user, standard(1, i, "x"));
+	}
+	put_in(b, Q, &b->amy, standard(1, 0, "elsewhere"));
+	(void)ack(b, &b->bob, NULL, 0); /* a box without rows */
+
+	expect_users(b, "Zoe ann max zoe ", P, NULL, 99);
+	expect_users(b, "Zoe ann ", P, NULL, 2);
+	expect_users(b, "zoe ", P, &max, 99);
+	expect_users(b, "amy ", Q, NULL, 99);
+	expect_users(b, "", 5, NULL, 99);
+}
+
+/* ---- at the same time ---- */
+
+enum { WRITERS = 4, ROUNDS = 20 };
+
+struct writer {
+	struct bench *b;
+	struct wp_store *store;
+	uint64_t ms;
+	unsigned int refused;
+	unsigned int failed;
+};
+
+/* Append ROUNDS rows of one's own, reading the version again when refused. */
+static void *write_rows(void *ctx)
+{
+	struct writer *writer = ctx;
+	uint64_t seq = 0;
+
+	while (seq < ROUNDS && writer->failed == 0) {
+		struct wp_store_row row = standard(writer->ms, seq, "x");
+		int64_t at = 0;
+		enum wp_err rc;
+
+		rc = wp_store_version(writer->store, &writer->b->bob, &at,
+				      NULL);
+		if (rc == WP_OK)
+			rc = wp_store_append(writer->store, P, &writer->b->bob,
+					     at, &row, 1, NULL);
+		if (rc == WP_OK)
+			seq++;
+		else if (rc == WP_ERR_STALE)
+			writer->refused++;
+		else
+			writer->failed++;
+	}
+	return NULL;
+}
+
+static void writers_at_the_same_time_lose_nothing(void **state)
+{
+	struct bench *b = *state;
+	struct writer writers[WRITERS] = { 0 };
+	pthread_t threads[WRITERS];
+
+	for (unsigned int i = 0; i < WRITERS; i++) {
+		writers[i].b = b;
+		writers[i].ms = i + 1;
+		writers[i].store = b->contract->open(b->contract->ctx);
+	}
+	for (unsigned int i = 0; i < WRITERS; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, write_rows,
+						&writers[i]),
+				 0);
+	for (unsigned int i = 0; i < WRITERS; i++)
+		assert_int_equal(pthread_join(threads[i], NULL), 0);
+
+	for (unsigned int i = 0; i < WRITERS; i++) {
+		assert_int_equal(writers[i].failed, 0);
+		wp_store_close(&writers[i].store);
+	}
+	assert_int_equal(version(b->store, &b->bob), WRITERS * ROUNDS);
+	assert_int_equal(strlen(wp_store_test_show(b->store, &b->bob)),
+			 2 * WRITERS * ROUNDS + 1);
+	expect_top(b->store, P, WRITERS, ROUNDS - 1);
+}
+
+static void everything_is_there_after_closing_and_opening(void **state)
+{
+	struct bench *b = *state;
+
+	put(b, standard(1, 0, "kept"));
+	wp_store_close(&b->store);
+	wp_store_close(&b->other);
+	assert_null(b->store);
+
+	b->store = b->contract->open(b->contract->ctx);
+	b->other = b->contract->open(b->contract->ctx);
+
+	expect(b, "|kept ");
+	assert_int_equal(version(b->store, &b->bob), 1);
+}
+
+#define CONTRACT(test)                             \
+	{                                          \
+#test, test, setup, teardown, NULL \
+	}
+
+int wp_store_contract_run(const struct wp_store_contract *contract)
+{
+	struct CMUnitTest tests[] = {
+		CONTRACT(a_mailbox_nobody_wrote_to_is_empty_at_version_zero),
+		CONTRACT(an_append_bumps_the_version_and_is_seen_by_others),
+		CONTRACT(an_append_at_another_version_writes_nothing),
+		CONTRACT(of_two_appends_at_one_version_one_is_refused),
+		CONTRACT(mailboxes_do_not_touch_each_other),
+		CONTRACT(a_row_that_is_there_already_is_left_alone),
+		CONTRACT(another_message_under_an_id_is_a_conflict_as_a_whole),
+		CONTRACT(an_id_may_stand_in_both_bands),
+		CONTRACT(the_largest_append_is_accepted),
+		CONTRACT(the_largest_ids_come_back),
+		CONTRACT(content_is_bytes),
+		CONTRACT(an_ack_deletes_exactly_its_ids),
+		CONTRACT(an_ack_tells_when_no_row_is_left),
+		CONTRACT(an_ack_always_bumps_the_version),
+		CONTRACT(an_append_planned_before_an_ack_is_refused),
+		CONTRACT(a_read_goes_on_after_a_position),
+		CONTRACT(a_read_skips_what_has_expired),
+		CONTRACT(ending_a_band_does_not_end_the_walk),
+		CONTRACT(both_bands_are_read_at_one_instant),
+		CONTRACT(the_top_of_a_partition_only_rises),
+		CONTRACT(users_with_rows_are_listed_in_order),
+		CONTRACT(writers_at_the_same_time_lose_nothing),
+		CONTRACT(everything_is_there_after_closing_and_opening),
+	};
+	/* cmocka hands it through; setup() only reads it. */
+	void *initial = (void *)(uintptr_t)contract;
+
+	for (size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++)
+		tests[i].initial_state = initial;
+	return cmocka_run_group_tests_name(contract->name, tests, NULL, NULL);
+}

@@ -1,0 +1,161 @@
+/*
+ * ack.c - deleting messages: hot queue, cold store, hint, in this order.
+ *
+ * The order is what keeps an acked message from coming back while a migrator
+ * copies it (ARCHITECTURE 4.4). Reading the ids is ack_ids.c.
+ */
+#include "lib/mailbox/ack.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static size_t count_band(const struct wp_ack_ids *ids, enum wp_band band)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < ids->n; i++)
+		n += ids->ids[i].band == band;
+	return n;
+}
+
+static void add_band(struct wp_cmd *cmd, const struct wp_ack_ids *ids,
+		     enum wp_band band)
+{
+	char text[WP_ENTRY_ID_MAX];
+
+	for (size_t i = 0; i < ids->n; i++) {
+		if (ids->ids[i].band != band)
+			continue;
+		wp_entry_id_format(&ids->ids[i].entry, text);
+		wp_cmd_str(cmd, text);
+	}
+}
+
+void wp_ack_build(struct wp_cmd *cmd, const char *run_id, uint32_t partition,
+		  const struct wp_urn *user, const struct wp_ack_ids *ids)
+{
+	wp_cmd_script(cmd, WP_SCRIPT_ACK, partition);
+	wp_cmd_str(cmd, run_id);
+	wp_cmd_add(cmd, user->text, user->len);
+	wp_cmd_int(cmd, (int64_t)count_band(ids, WP_BAND_STANDARD));
+	add_band(cmd, ids, WP_BAND_STANDARD);
+	add_band(cmd, ids, WP_BAND_HIGH);
+}
+
+/* {gate, token, deleted} */
+enum { ACK_ANSWER_LEN = 3 };
+
+enum wp_err wp_ack_parse(const struct wp_reply *reply, struct wp_ack_hint *out)
+{
+	const struct wp_reply *token = wp_reply_at(reply, 1);
+	size_t token_len = wp_reply_len(token);
+	bool is_gate_open = wp_reply_int(wp_reply_at(reply, 0)) == 1;
+
+	*out = (struct wp_ack_hint){ 0 };
+	if (wp_reply_count(reply) != ACK_ANSWER_LEN ||
+	    wp_reply_type(token) != WP_REPLY_STR || token_len > WP_TOKEN_MAX)
+		return WP_ERR_UNAVAIL;
+	memcpy(out->token, wp_reply_str(token), token_len);
+	out->ask_cold = !is_gate_open || token_len > 0;
+	out->may_clear = is_gate_open && token_len > 0;
+	out->deleted = wp_reply_int(wp_reply_at(reply, 2));
+	return WP_OK;
+}
+
+void wp_ack_clear_build(struct wp_cmd *cmd, const char *run_id,
+			uint32_t partition, const struct wp_urn *user,
+			const struct wp_ack_hint *hint)
+{
+	wp_cmd_script(cmd, WP_SCRIPT_HINT_CLEAR, partition);
+	wp_cmd_str(cmd, run_id);
+	wp_cmd_add(cmd, user->text, user->len);
+	wp_cmd_str(cmd, hint->token);
+}
+
+/* One ack on its way through the steps. */
+struct ack_walk {
+	struct wp_redis *redis;
+	struct wp_store *store;
+	uint32_t partition;
+	const struct wp_urn *user;
+	const struct wp_ack_ids *ids;
+	struct wp_cmd cmd;
+	struct wp_ack_hint hint;
+	char run_id[64]; /* the Redis that the hint came from */
+};
+
+static enum wp_err delete_hot(struct ack_walk *walk, struct wp_error *err)
+{
+	struct wp_reply *reply = NULL;
+	uint64_t epoch;
+	enum wp_err rc = wp_redis_connect(walk->redis, err);
+
+	if (rc != WP_OK)
+		goto out;
+	epoch = wp_redis_epoch(walk->redis);
+	(void)snprintf(walk->run_id, sizeof(walk->run_id), "%s",
+		       wp_redis_run_id(walk->redis));
+	wp_ack_build(&walk->cmd, walk->run_id, walk->partition, walk->user,
+		     walk->ids);
+	rc = wp_redis_do(walk->redis, &walk->cmd, &reply, err);
+	if (rc != WP_OK)
+		goto out;
+	rc = wp_ack_parse(reply, &walk->hint);
+	if (rc != WP_OK)
+		wp_error_set(err, rc, "Redis gave no usable answer to an ack");
+	/* Another Redis answered than the one whose run_id was sent along. */
+	if (epoch != wp_redis_epoch(walk->redis)) {
+		walk->hint.ask_cold = true;
+		walk->hint.may_clear = false;
+	}
+out:
+	wp_reply_free(&reply);
+	return rc;
+}
+
+static void clear_hint(struct ack_walk *walk)
+{
+	struct wp_reply *reply = NULL;
+
+	wp_ack_clear_build(&walk->cmd, walk->run_id, walk->partition,
+			   walk->user, &walk->hint);
+	/* A hint that stays costs an empty read until the next ack, no more. */
+	if (wp_redis_do(walk->redis, &walk->cmd, &reply, NULL) == WP_OK)
+		wp_reply_free(&reply);
+}
+
+static enum wp_err run(struct ack_walk *walk, struct wp_error *err)
+{
+	bool is_empty = false;
+	enum wp_err rc = delete_hot(walk, err);
+
+	if (rc != WP_OK || !walk->hint.ask_cold)
+		return rc;
+	rc = wp_store_ack(walk->store, walk->partition, walk->user,
+			  walk->ids->ids, walk->ids->n, &is_empty, err);
+	if (rc == WP_OK && is_empty && walk->hint.may_clear)
+		clear_hint(walk);
+	return rc;
+}
+
+enum wp_err wp_ack(struct wp_redis *redis, struct wp_store *store,
+		   uint32_t partition, const struct wp_urn *user,
+		   const struct wp_ack_ids *ids, struct wp_error *err)
+{
+	struct ack_walk walk = {
+		.redis = redis,
+		.store = store,
+		.partition = partition,
+		.user = user,
+		.ids = ids,
+	};
+	enum wp_err rc;
+
+	if (ids->n == 0)
+		return WP_OK;
+	wp_cmd_init(&walk.cmd);
+	rc = run(&walk, err);
+	wp_cmd_release(&walk.cmd);
+	/* Whatever went wrong, the caller can only repeat the whole ack. */
+	return rc == WP_OK ? WP_OK : WP_ERR_UNAVAIL;
+}

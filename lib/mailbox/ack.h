@@ -1,0 +1,75 @@
+/*
+ * ack.h - deleting messages, in the three steps of ARCHITECTURE 4.4.
+ *
+ * The handlers run wp_ack(); the daemon runs the steps itself because its loop
+ * must not wait for the cold store.
+ */
+#ifndef WP_LIB_MAILBOX_ACK_H
+#define WP_LIB_MAILBOX_ACK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/base/err.h"
+#include "lib/mailbox/msgid.h"
+#include "lib/mailbox/urn.h"
+#include "lib/redis/client.h"
+#include "lib/redis/reply.h"
+#include "lib/redis/script.h"
+#include "lib/store/store.h"
+
+enum { WP_ACK_MAX = 1000 };
+
+/* Ids of one user, decoded, of the user's own partition. */
+struct wp_ack_ids {
+	struct wp_msgid *ids; /* owned */
+	size_t n;
+};
+void wp_ack_ids_release(struct wp_ack_ids *ids);
+
+/*
+ * Read {"messageIds":[…]} (other members are ignored).
+ *
+ * Ids of other partitions, and UUIDs that are not ours, are left out: they are
+ * unknown ids, and those are ignored.
+ * Errors:  WP_ERR_INVAL  with a sentence: not JSON, no array, more than 1000,
+ * or an id that is no UUID; nothing must be deleted then
+ */
+enum wp_err wp_ack_ids_read(struct wp_ack_ids *out, const char *json,
+			    size_t len, uint32_t partition,
+			    struct wp_error *err) WP_MUST_USE;
+
+/* Step 1: delete from the hot queue, learn the hint. */
+void wp_ack_build(struct wp_cmd *cmd, const char *run_id, uint32_t partition,
+		  const struct wp_urn *user, const struct wp_ack_ids *ids);
+
+enum { WP_TOKEN_MAX = 63 };
+struct wp_ack_hint {
+	bool ask_cold;  /* step 2 is needed */
+	bool may_clear; /* step 3 is allowed: gate open and a token seen */
+	char token[WP_TOKEN_MAX + 1];
+	int64_t deleted; /* from the hot queue */
+};
+/* Errors: WP_ERR_UNAVAIL no usable answer (reply may be NULL). */
+enum wp_err wp_ack_parse(const struct wp_reply *reply,
+			 struct wp_ack_hint *out) WP_MUST_USE;
+
+/* Step 2 is wp_store_ack(). Step 3: clear the hint if it is still this one. */
+void wp_ack_clear_build(struct wp_cmd *cmd, const char *run_id,
+			uint32_t partition, const struct wp_urn *user,
+			const struct wp_ack_hint *hint);
+
+/*
+ * All steps with blocking clients. WP_OK means 204 may be sent: a pull that
+ * starts from now on never returns these ids. A failed step 3 is not an error.
+ *
+ * ids:     may be empty; then nothing is done
+ * Errors:  WP_ERR_UNAVAIL  unknown outcome; the caller repeats the whole ack
+ */
+enum wp_err wp_ack(struct wp_redis *redis, struct wp_store *store,
+		   uint32_t partition, const struct wp_urn *user,
+		   const struct wp_ack_ids *ids,
+		   struct wp_error *err) WP_MUST_USE;
+
+#endif /* WP_LIB_MAILBOX_ACK_H */

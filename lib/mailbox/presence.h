@@ -1,0 +1,110 @@
+/*
+ * presence.h - who is connected where (ARCHITECTURE 4.6): calls and answers of
+ * connect, disconnect, join, leave, heartbeat, reap and presence.
+ *
+ * Channel of an incarnation: wp:poke:<incarnation>. Its messages are
+ *	"p <urn>,<urn>,…"   these users have something to pull
+ *	"k <connection>"    close this connection with 4409
+ *	"n <nonce>"         the daemon's own, to see that the subscription lives
+ */
+#ifndef WP_LIB_MAILBOX_PRESENCE_H
+#define WP_LIB_MAILBOX_PRESENCE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/base/err.h"
+#include "lib/mailbox/urn.h"
+#include "lib/redis/reply.h"
+#include "lib/redis/script.h"
+
+enum {
+	WP_INCARNATION_MAX = 39, /* hex digits and '-' only: no '.' */
+	WP_CONNECTION_MAX = 63,  /* "<incarnation>.<n>" */
+	WP_HEARTBEAT_MEMBERS = 500,
+	WP_REAP_CHUNK = 200,
+	WP_SEEN_TTL_SECONDS = 30 * 24 * 3600,
+};
+
+/* What is told about a connection. Texts are printable, without tabs. */
+struct wp_presence_meta {
+	const char *protocol; /* "ws" */
+	const char *device;   /* "" when unknown */
+	const char *chat;     /* "" when none is open */
+	int64_t since_ms;     /* 0 = now, by Redis' clock */
+};
+
+void wp_presence_connect_build(struct wp_cmd *cmd, const char *run_id,
+			       uint32_t partition, const char *incarnation,
+			       const char *connection,
+			       const struct wp_urn *user,
+			       const struct wp_presence_meta *meta,
+			       int64_t max_per_user);
+
+struct wp_presence_connected {
+	bool is_gone; /* the incarnation is dead: take a new one */
+	int64_t pending;
+	int64_t since_ms;
+};
+/* Errors: WP_ERR_UNAVAIL for no or an unusable answer. The same below. */
+enum wp_err
+wp_presence_connect_parse(const struct wp_reply *reply,
+			  struct wp_presence_connected *out) WP_MUST_USE;
+
+void wp_presence_disconnect_build(struct wp_cmd *cmd, uint32_t partition,
+				  const char *connection,
+				  const struct wp_urn *user, int64_t grace_ms);
+/* *left_out: connections that the user still has anywhere. */
+enum wp_err wp_presence_disconnect_parse(const struct wp_reply *reply,
+					 int64_t *left_out) WP_MUST_USE;
+
+void wp_presence_join_build(struct wp_cmd *cmd, uint32_t partition,
+			    const char *incarnation);
+void wp_presence_leave_build(struct wp_cmd *cmd, uint32_t partition,
+			     const char *incarnation);
+/* WP_OK for {"ok"}; WP_ERR_STALE for {"busy"}; WP_ERR_UNAVAIL otherwise. */
+enum wp_err wp_presence_done_parse(const struct wp_reply *reply) WP_MUST_USE;
+
+void wp_presence_heartbeat_build(struct wp_cmd *cmd, uint32_t partition,
+				 const char *incarnation);
+
+struct wp_presence_beat {
+	bool is_gone;
+	bool more; /* call again at once */
+	size_t n;  /* members, read with wp_presence_beat_member() */
+};
+enum wp_err
+wp_presence_heartbeat_parse(const struct wp_reply *reply,
+			    struct wp_presence_beat *out) WP_MUST_USE;
+/*
+ * Member i < n: a urn to poke, or with *is_kick_out a connection to close.
+ * Borrowed from reply.
+ */
+const char *wp_presence_beat_member(const struct wp_reply *reply, size_t i,
+				    bool *is_kick_out);
+
+/* Reaping, by the partition's owner. */
+void wp_presence_reap_build(struct wp_cmd *cmd, uint32_t partition,
+			    const char *owner, int64_t lease_ms,
+			    const char *incarnation, const char *counter);
+enum wp_reap_status { WP_REAP_DONE, WP_REAP_MORE, WP_REAP_ALIVE, WP_REAP_LOST };
+enum wp_err wp_presence_reap_parse(const struct wp_reply *reply,
+				   enum wp_reap_status *status_out,
+				   int64_t *removed_out) WP_MUST_USE;
+
+/* HGETALL of live: pairs of incarnation and counter. */
+void wp_presence_live_build(struct wp_cmd *cmd, uint32_t partition);
+
+/* Presence of n users of one partition; answers in the same order. */
+void wp_presence_query_build(struct wp_cmd *cmd, uint32_t partition,
+			     const struct wp_urn *const *users, size_t n);
+struct wp_presence_state {
+	int64_t connections;
+	int64_t seen_s; /* seconds since 1970 of the last disconnect; 0 unknown
+			 */
+};
+enum wp_err wp_presence_query_parse(const struct wp_reply *reply, size_t n,
+				    struct wp_presence_state *out) WP_MUST_USE;
+
+#endif /* WP_LIB_MAILBOX_PRESENCE_H */

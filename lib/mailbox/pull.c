@@ -1,0 +1,289 @@
+/*
+ * pull.c - one page of a mailbox: the script first, then the cold store, then
+ * the merge (pull_merge.c).
+ *
+ * Never cold before the script: every move is hot to cold, so what leaves the
+ * hot queue after the script's snapshot is in that snapshot as well. Writes
+ * nothing, anywhere.
+ */
+#include "lib/mailbox/pull.h"
+
+#include <stdlib.h>
+
+#include "lib/base/arena.h"
+
+enum { BANDS = 2 };
+
+struct wp_pull_page {
+	struct wp_reply *reply; /* owned; hot rows point into it */
+	struct wp_arena arena;  /* cold rows and all arrays */
+	struct wp_pull_row *rows;
+	size_t n;
+	size_t n_high; /* the first of rows */
+	bool has_more;
+};
+
+/* What the script said, before the merge. Lanes are indexed by band. */
+struct hot_answer {
+	bool ask_cold;
+	int64_t now_ms;
+	struct wp_pull_lane lanes[BANDS];
+};
+
+/* Rows copied out of the cold store as they pass by. */
+struct cold_reader {
+	struct wp_arena *arena;
+	struct wp_pull_lane lanes[BANDS];
+	size_t bytes[BANDS];
+	size_t limit;
+	int64_t now_ms;
+	bool no_memory;
+};
+
+static enum wp_err out_of_memory(struct wp_error *err)
+{
+	return wp_error_set(err, WP_ERR_UNAVAIL, "out of memory for a page");
+}
+
+static void build(struct wp_cmd *cmd, const char *run_id,
+		  const struct wp_pull_request *req)
+{
+	char after[WP_ENTRY_ID_MAX] = "";
+	const char *band = "";
+
+	if (req->has_after) {
+		wp_entry_id_format(&req->after.entry, after);
+		band = req->after.band == WP_BAND_HIGH ? "1" : "0";
+	}
+	wp_cmd_script(cmd, WP_SCRIPT_PULL, req->partition);
+	wp_cmd_str(cmd, run_id);
+	wp_cmd_add(cmd, req->user.text, req->user.len);
+	wp_cmd_int(cmd, (int64_t)req->limit);
+	wp_cmd_int(cmd, WP_PULL_MAX_BYTES);
+	wp_cmd_str(cmd, band);
+	wp_cmd_str(cmd, after);
+}
+
+/* entries is {id, expires_ms, envelope, …} */
+static enum wp_err read_lane(struct wp_arena *arena,
+			     const struct wp_reply *more,
+			     const struct wp_reply *entries,
+			     struct wp_pull_lane *lane, struct wp_error *err)
+{
+	enum { WORDS = 3 };
+	size_t n = wp_reply_count(entries) / WORDS;
+
+	lane->more = wp_reply_int(more) == 1;
+	if (n == 0)
+		return WP_OK;
+	lane->rows = wp_arena_alloc(arena, n * sizeof(*lane->rows));
+	if (lane->rows == NULL)
+		return out_of_memory(err);
+	for (; lane->n < n; lane->n++) {
+		const struct wp_reply *id =
+			wp_reply_at(entries, lane->n * WORDS);
+		const struct wp_reply *json =
+			wp_reply_at(entries, lane->n * WORDS + 2);
+		struct wp_pull_row *row = &lane->rows[lane->n];
+
+		if (!wp_entry_id_parse(&row->entry, wp_reply_str(id),
+				       wp_reply_len(id)))
+			return wp_error_set(err, WP_ERR_UNAVAIL,
+					    "a hot queue holds a bad id");
+		row->json = wp_reply_str(json);
+		row->json_len = wp_reply_len(json);
+	}
+	return WP_OK;
+}
+
+/* {gate, token, now_ms, high_more, high, standard_more, standard} */
+static enum wp_err read_answer(struct wp_pull_page *page,
+			       struct hot_answer *hot, struct wp_error *err)
+{
+	enum { WORDS = 7 };
+	const struct wp_reply *reply = page->reply;
+	enum wp_err rc;
+
+	if (wp_reply_type(reply) != WP_REPLY_ARRAY ||
+	    wp_reply_count(reply) != WORDS)
+		return wp_error_set(err, WP_ERR_UNAVAIL,
+				    "Redis gave no usable answer to a pull");
+	hot->ask_cold = wp_reply_int(wp_reply_at(reply, 0)) != 1 ||
+			wp_reply_len(wp_reply_at(reply, 1)) > 0;
+	hot->now_ms = wp_reply_int(wp_reply_at(reply, 2));
+	rc = read_lane(&page->arena, wp_reply_at(reply, 3),
+		       wp_reply_at(reply, 4), &hot->lanes[WP_BAND_HIGH], err);
+	if (rc != WP_OK)
+		return rc;
+	return read_lane(&page->arena, wp_reply_at(reply, 5),
+			 wp_reply_at(reply, 6), &hot->lanes[WP_BAND_STANDARD],
+			 err);
+}
+
+static enum wp_err read_hot(struct wp_pull_page *page, struct wp_redis *redis,
+			    const struct wp_pull_request *req,
+			    struct hot_answer *hot, struct wp_error *err)
+{
+	struct wp_cmd cmd;
+	uint64_t epoch;
+	enum wp_err rc;
+
+	wp_cmd_init(&cmd);
+	rc = wp_redis_connect(redis, err);
+	if (rc != WP_OK)
+		goto out;
+	epoch = wp_redis_epoch(redis);
+	build(&cmd, wp_redis_run_id(redis), req);
+	rc = wp_redis_do(redis, &cmd, &page->reply, err);
+	if (rc != WP_OK)
+		goto out;
+	rc = read_answer(page, hot, err);
+	/* Another Redis answered than the one whose run_id was sent along. */
+	hot->ask_cold |= epoch != wp_redis_epoch(redis);
+out:
+	wp_cmd_release(&cmd);
+	return rc;
+}
+
+static bool cold_on_row(void *ctx, const struct wp_store_row *row)
+{
+	struct cold_reader *cold = ctx;
+	struct wp_pull_lane *lane = &cold->lanes[row->band];
+	struct wp_pull_row *copy = &lane->rows[lane->n];
+
+	/* The same rule as in the script, or hasMore would not be exact. */
+	if (row->expires_ms <= cold->now_ms)
+		return true;
+	if (lane->n == cold->limit ||
+	    (lane->n > 0 &&
+	     cold->bytes[row->band] + row->json_len > WP_PULL_MAX_BYTES)) {
+		lane->more = true;
+		return false;
+	}
+	copy->entry = row->entry;
+	copy->json = wp_arena_copy(cold->arena, row->json, row->json_len);
+	copy->json_len = row->json_len;
+	if (copy->json == NULL) {
+		cold->no_memory = true;
+		return false;
+	}
+	cold->bytes[row->band] += row->json_len;
+	lane->n++;
+	return true;
+}
+
+static enum wp_err read_cold(struct cold_reader *cold, struct wp_store *store,
+			     const struct wp_pull_request *req,
+			     struct wp_error *err)
+{
+	struct wp_store_from from[BANDS] = { 0 };
+	enum wp_err rc;
+
+	for (size_t band = 0; band < BANDS; band++) {
+		cold->lanes[band].rows = wp_arena_alloc(
+			cold->arena, cold->limit * sizeof(struct wp_pull_row));
+		if (cold->lanes[band].rows == NULL)
+			return out_of_memory(err);
+	}
+	if (req->has_after) {
+		from[WP_BAND_HIGH].is_skipped = req->after.band != WP_BAND_HIGH;
+		from[req->after.band].has_after = true;
+		from[req->after.band].after = req->after.entry;
+	}
+	rc = wp_store_read(store, &req->user, from, cold->now_ms, cold_on_row,
+			   cold, err);
+	return cold->no_memory ? out_of_memory(err) : rc;
+}
+
+static enum wp_err merge(struct wp_pull_page *page,
+			 const struct hot_answer *hot,
+			 const struct cold_reader *cold, size_t limit,
+			 struct wp_error *err)
+{
+	size_t bytes_left = WP_PULL_MAX_BYTES;
+	size_t n_standard = 0;
+
+	page->rows = wp_arena_alloc(&page->arena, limit * sizeof(*page->rows));
+	if (page->rows == NULL)
+		return out_of_memory(err);
+	wp_pull_merge(&hot->lanes[WP_BAND_HIGH], &cold->lanes[WP_BAND_HIGH],
+		      limit, true, &bytes_left, page->rows, &page->n_high,
+		      &page->has_more);
+	page->n = page->n_high;
+	/* Standard comes after all of high, on whichever page that ends. */
+	if (page->has_more)
+		return WP_OK;
+	wp_pull_merge(&hot->lanes[WP_BAND_STANDARD],
+		      &cold->lanes[WP_BAND_STANDARD], limit - page->n_high,
+		      page->n_high == 0, &bytes_left, page->rows + page->n_high,
+		      &n_standard, &page->has_more);
+	page->n += n_standard;
+	return WP_OK;
+}
+
+static enum wp_err fill(struct wp_pull_page *page, struct wp_redis *redis,
+			struct wp_store *store,
+			const struct wp_pull_request *req, struct wp_error *err)
+{
+	struct hot_answer hot = { 0 };
+	struct cold_reader cold = {
+		.arena = &page->arena,
+		.limit = req->limit,
+	};
+	enum wp_err rc = read_hot(page, redis, req, &hot, err);
+
+	if (rc != WP_OK)
+		return rc;
+	cold.now_ms = hot.now_ms;
+	if (hot.ask_cold)
+		rc = read_cold(&cold, store, req, err);
+	if (rc != WP_OK)
+		return rc;
+	return merge(page, &hot, &cold, req->limit, err);
+}
+
+enum wp_err wp_pull(struct wp_pull_page **out, struct wp_redis *redis,
+		    struct wp_store *store, const struct wp_pull_request *req,
+		    struct wp_error *err)
+{
+	struct wp_pull_page *page = calloc(1, sizeof(*page));
+
+	*out = NULL;
+	if (page == NULL)
+		return out_of_memory(err);
+	/* Lanes are bounded one by one; the arena only has to free them. */
+	wp_arena_init(&page->arena, SIZE_MAX);
+	if (fill(page, redis, store, req, err) != WP_OK) {
+		wp_pull_page_free(&page);
+		return WP_ERR_UNAVAIL;
+	}
+	*out = page;
+	return WP_OK;
+}
+
+size_t wp_pull_page_count(const struct wp_pull_page *page)
+{
+	return page->n;
+}
+
+const struct wp_pull_row *wp_pull_page_row(const struct wp_pull_page *page,
+					   size_t i, enum wp_band *band_out)
+{
+	*band_out = i < page->n_high ? WP_BAND_HIGH : WP_BAND_STANDARD;
+	return &page->rows[i];
+}
+
+bool wp_pull_page_has_more(const struct wp_pull_page *page)
+{
+	return page->has_more;
+}
+
+void wp_pull_page_free(struct wp_pull_page **page)
+{
+	if (*page == NULL)
+		return;
+	wp_reply_free(&(*page)->reply);
+	wp_arena_release(&(*page)->arena);
+	free(*page);
+	*page = NULL;
+}

@@ -1,0 +1,81 @@
+/*
+ * pull.h - reading a mailbox without changing it (ARCHITECTURE 4.5).
+ *
+ * Order of the reads: hot queue and hint in one script, then the cold store.
+ * Order of the answer: high band before standard, by id inside a band. The
+ * merge is pure and tested without any store.
+ */
+#ifndef WP_LIB_MAILBOX_PULL_H
+#define WP_LIB_MAILBOX_PULL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/base/err.h"
+#include "lib/mailbox/msgid.h"
+#include "lib/mailbox/urn.h"
+#include "lib/redis/client.h"
+#include "lib/redis/reply.h"
+#include "lib/redis/script.h"
+#include "lib/store/store.h"
+
+enum { WP_PULL_MAX = 500, WP_PULL_MAX_BYTES = 4 * 1024 * 1024 };
+
+/* A message as read; json is borrowed from the page's sources. */
+struct wp_pull_row {
+	struct wp_entry_id entry;
+	const char *json;
+	size_t json_len;
+};
+
+/* What one tier knows of one band, oldest first. */
+struct wp_pull_lane {
+	struct wp_pull_row *rows;
+	size_t n;
+	bool more; /* live entries follow the last row */
+};
+
+/*
+ * Merge one band of both tiers: by id, duplicates once. Stops before the first
+ * id that a tier which was cut short (more) might still precede, at limit rows
+ * and at *bytes_left (one row always fits while the page is empty).
+ *
+ * out:        room for limit rows; *n_out is how many were written
+ * *more_out:  live entries follow what was written
+ */
+void wp_pull_merge(const struct wp_pull_lane *hot,
+		   const struct wp_pull_lane *cold, size_t limit,
+		   bool page_is_empty, size_t *bytes_left,
+		   struct wp_pull_row *out, size_t *n_out, bool *more_out);
+
+struct wp_pull_page; /* owns everything its rows point to */
+
+/* Where to go on: after.entry in band after.band. */
+struct wp_pull_request {
+	struct wp_urn user;
+	uint32_t partition;
+	size_t limit; /* 1 to WP_PULL_MAX */
+	bool has_after;
+	struct wp_msgid after;
+};
+
+/*
+ * Read one page.
+ *
+ * store:   opened by the caller; asked only when the hint says so
+ * Errors:  WP_ERR_UNAVAIL  Redis or the cold store did not answer; nothing is
+ *                          returned then, even when the other tier had rows
+ */
+enum wp_err wp_pull(struct wp_pull_page **out, struct wp_redis *redis,
+		    struct wp_store *store, const struct wp_pull_request *req,
+		    struct wp_error *err) WP_MUST_USE;
+
+size_t wp_pull_page_count(const struct wp_pull_page *page);
+/* Row i and its band; borrowed until the page is freed. */
+const struct wp_pull_row *wp_pull_page_row(const struct wp_pull_page *page,
+					   size_t i, enum wp_band *band_out);
+bool wp_pull_page_has_more(const struct wp_pull_page *page);
+void wp_pull_page_free(struct wp_pull_page **page);
+
+#endif /* WP_LIB_MAILBOX_PULL_H */

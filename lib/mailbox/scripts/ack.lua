@@ -1,0 +1,62 @@
+#!lua flags=allow-oom
+-- ack: step A1 of deleting messages (ARCHITECTURE 4.4).
+--
+-- KEYS[1]  wp:{p}:
+-- ARGV     run_id, urn, n, n ids of the standard band, ids of the high band
+-- Result   {gate, token, deleted}: gate 1 when the hint can be believed; token
+--          "" when no cold rows can exist (with gate 1)
+--
+-- Invariants
+--   - The hint is read after the deletion, in the same instant: a copy that a
+--     migrator took before saw the ids and had set the hint; one taken after
+--     does not contain them.
+--   - A route call that was cut off may have left an id in ingress that is in
+--     hot, or already in cold, as well; it goes too, or it would come back
+--     after the 204. The entry's recipient and band are compared first: an id
+--     alone gives nobody power over the messages of others.
+local prefix, run_id, urn = KEYS[1], ARGV[1], ARGV[2]
+local n = tonumber(ARGV[3])
+local high, standard = prefix .. 'hot!:' .. urn, prefix .. 'hot:' .. urn
+local ingress = prefix .. 'ingress'
+local CHUNK = 500
+local is_routing = redis.call('XLEN', ingress) > 0
+local deleted = 0
+
+local function delete_accepted(id, band)
+  local entry = redis.call('XRANGE', ingress, id, id)[1]
+  if not entry then
+    return
+  end
+  local fields, flat = {}, entry[2]
+  for i = 1, #flat, 2 do
+    fields[flat[i]] = flat[i + 1]
+  end
+  if fields.u == urn and fields.b == band then
+    redis.call('HDEL', prefix .. 'tries', id)
+    redis.call('XDEL', ingress, id)
+  end
+end
+
+local function delete(key, band, first, last)
+  if first > last then
+    return
+  end
+  -- Ingress first: a cut between the two must not leave only that copy.
+  if is_routing then
+    for i = first, last do
+      delete_accepted(ARGV[i], band)
+    end
+  end
+  for i = first, last, CHUNK do
+    deleted = deleted +
+      redis.call('XDEL', key, unpack(ARGV, i, math.min(i + CHUNK - 1, last)))
+  end
+  if redis.call('XLEN', key) == 0 then
+    redis.call('DEL', key)
+  end
+end
+delete(standard, '0', 4, 3 + n)
+delete(high, '1', 4 + n, #ARGV)
+
+return {redis.call('GET', prefix .. 'gate') == run_id and 1 or 0,
+  redis.call('HGET', prefix .. 'cold', urn) or '', deleted}

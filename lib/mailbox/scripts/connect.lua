@@ -1,0 +1,61 @@
+#!lua flags=allow-oom
+-- connect: register a live connection, or renew what is known of it (4.6).
+--
+-- KEYS[1]  wp:{p}:
+-- ARGV     run_id, incarnation, connection, urn, since_ms, protocol, device,
+--          chat, limit
+--          connection is "<incarnation>.<n>"; since_ms "" means now
+-- Result   {"gone"}  the incarnation is not in live: take a new one
+--          {"ok", pending, since_ms}
+--          pending: lower bound of waiting messages, 0 only when nothing waits
+--
+-- Invariants
+--   - at:<incarnation> knows a connection before online:<urn> does, so whatever
+--     is online can be reaped.
+--   - At the limit the oldest connection gives way: its daemon is told through
+--     due (the guarantee) and Pub/Sub (the fast path).
+local prefix, run_id, inc = KEYS[1], ARGV[1], ARGV[2]
+local conn, urn, since = ARGV[3], ARGV[4], ARGV[5]
+local limit = tonumber(ARGV[9])
+local online = prefix .. 'online:' .. urn
+
+if redis.call('HEXISTS', prefix .. 'live', inc) == 0 then
+  return {'gone'}
+end
+if since == '' then
+  local time = redis.call('TIME')
+  since = string.format('%d', time[1] * 1000 + math.floor(time[2] / 1000))
+end
+
+local function evict_oldest()
+  local flat = redis.call('HGETALL', online)
+  local oldest, oldest_since
+  for i = 1, #flat, 2 do
+    local started = tonumber(flat[i + 1]:match('^%d+')) or 0
+    if not oldest or started < oldest_since then
+      oldest, oldest_since = flat[i], started
+    end
+  end
+  local its_inc = oldest:match('^(.*)%.')
+  redis.call('SADD', prefix .. 'due:' .. its_inc, '!' .. oldest)
+  redis.call('HDEL', online, oldest)
+  redis.call('SREM', prefix .. 'at:' .. its_inc, oldest .. ' ' .. urn)
+  redis.call('PUBLISH', 'wp:poke:' .. its_inc, 'k ' .. oldest)
+end
+
+if redis.call('HEXISTS', online, conn) == 0 then
+  while redis.call('HLEN', online) >= limit do
+    evict_oldest()
+  end
+end
+redis.call('SADD', prefix .. 'at:' .. inc, conn .. ' ' .. urn)
+redis.call('HSET', online, conn,
+  table.concat({since, ARGV[6], ARGV[7], ARGV[8]}, '\t'))
+
+local pending = redis.call('XLEN', prefix .. 'hot:' .. urn) +
+  redis.call('XLEN', prefix .. 'hot!:' .. urn)
+if redis.call('GET', prefix .. 'gate') ~= run_id or
+  redis.call('HEXISTS', prefix .. 'cold', urn) == 1 then
+  pending = pending + 1
+end
+return {'ok', pending, since}

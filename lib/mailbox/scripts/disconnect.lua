@@ -1,0 +1,26 @@
+#!lua flags=allow-oom
+-- disconnect: forget exactly one connection (ARCHITECTURE 4.6).
+--
+-- KEYS[1]  wp:{p}:
+-- ARGV     connection, urn, grace_ms, seen_ttl_seconds
+-- Result   {"ok", left}: connections that the user still has
+--
+-- Invariants: removes only its own connection id, so a late call cannot take a
+-- reconnected user offline. When it was the last one and messages wait, the user
+-- is marked for migration before at:<incarnation> forgets the connection.
+local prefix, conn, urn = KEYS[1], ARGV[1], ARGV[2]
+local online = prefix .. 'online:' .. urn
+
+redis.call('HDEL', online, conn)
+local left = redis.call('HLEN', online)
+if left == 0 then
+  local time = redis.call('TIME')
+  local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
+  redis.call('SET', prefix .. 'seen:' .. urn, time[1], 'EX', ARGV[4])
+  if redis.call('EXISTS', prefix .. 'hot:' .. urn, prefix .. 'hot!:' .. urn) > 0 then
+    redis.call('ZADD', prefix .. 'migrate', 'LT',
+      string.format('%d', now_ms + tonumber(ARGV[3])), urn)
+  end
+end
+redis.call('SREM', prefix .. 'at:' .. conn:match('^(.*)%.'), conn .. ' ' .. urn)
+return {'ok', left}

@@ -1,0 +1,20 @@
+#!lua flags=allow-oom
+-- hint_set: tell Redis again which users have cold rows (ARCHITECTURE 4.7).
+--
+-- KEYS[1]  wp:{p}:
+-- ARGV     owner, lease_ms, random, urn, …
+-- Result   {"lost"} or {"ok"}
+--
+-- Invariant: every user gets a token never used before.
+local prefix = KEYS[1]
+if redis.call('GET', prefix .. 'owner') ~= ARGV[1] then
+  return {'lost'}
+end
+redis.call('PEXPIRE', prefix .. 'owner', ARGV[2])
+redis.call('HSETNX', prefix .. 'coldseq', 'random', ARGV[3])
+local random = redis.call('HGET', prefix .. 'coldseq', 'random')
+for i = 4, #ARGV do
+  local seq = redis.call('HINCRBY', prefix .. 'coldseq', 'n', 1)
+  redis.call('HSET', prefix .. 'cold', ARGV[i], random .. ':' .. seq)
+end
+return {'ok'}

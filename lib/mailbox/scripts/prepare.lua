@@ -1,0 +1,69 @@
+#!lua flags=allow-oom
+-- prepare: step M2 of a migration (ARCHITECTURE 4.3). The version of the user's
+-- mailbox in the cold store must have been read before.
+--
+-- KEYS[1]  wp:{p}:
+-- ARGV     owner, lease_ms, urn, max_entries, max_bytes, random
+-- Result   {"lost"}   somebody else owns the partition
+--          {"none"}   nothing to move: online again, or empty; the mark is gone
+--          {"rows", now_ms, {id, band, flags, expires_ms, envelope}, …}
+--                     the oldest entries of each band, without gaps
+--
+-- Invariants
+--   - Presence, mark and hot queue are looked at in this instant only.
+--   - The hint is set, with a token never used before, before any cold row of
+--     this copy can exist; whoever acks one of these ids from now on sees it.
+local prefix = KEYS[1]
+local owner, lease_ms, urn = ARGV[1], ARGV[2], ARGV[3]
+local max_entries, max_bytes, random = tonumber(ARGV[4]), tonumber(ARGV[5]), ARGV[6]
+local SLICE = 16
+
+if redis.call('GET', prefix .. 'owner') ~= owner then
+  return {'lost'}
+end
+redis.call('PEXPIRE', prefix .. 'owner', lease_ms)
+
+local high, standard = prefix .. 'hot!:' .. urn, prefix .. 'hot:' .. urn
+local is_empty = redis.call('XLEN', high) == 0 and
+  redis.call('XLEN', standard) == 0
+if is_empty or redis.call('EXISTS', prefix .. 'online:' .. urn) == 1 then
+  if is_empty then
+    redis.call('DEL', high, standard)
+  end
+  redis.call('ZREM', prefix .. 'migrate', urn)
+  return {'none'}
+end
+
+-- The random prefix keeps tokens unique even when this key was lost.
+redis.call('HSETNX', prefix .. 'coldseq', 'random', random)
+local seq = redis.call('HINCRBY', prefix .. 'coldseq', 'n', 1)
+local token = redis.call('HGET', prefix .. 'coldseq', 'random') .. ':' .. seq
+redis.call('HSET', prefix .. 'cold', urn, token)
+
+local time = redis.call('TIME')
+local rows = {'rows', time[1] * 1000 + math.floor(time[2] / 1000)}
+local bytes = 0
+
+local function take(key, band)
+  local from, taken = '-', 0
+  while taken < max_entries do
+    local slice = redis.call('XRANGE', key, from, '+', 'COUNT',
+      math.min(SLICE, max_entries - taken))
+    for _, entry in ipairs(slice) do
+      local id, f = entry[1], entry[2] -- e, envelope, x, expiry, f, flags
+      if bytes > 0 and bytes + #f[2] > max_bytes then
+        return
+      end
+      bytes = bytes + #f[2]
+      rows[#rows + 1] = {id, band, f[6], f[4], f[2]}
+      from = '(' .. id
+    end
+    taken = taken + #slice
+    if #slice < SLICE then
+      return
+    end
+  end
+end
+take(high, '1')
+take(standard, '0')
+return rows

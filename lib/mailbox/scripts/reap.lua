@@ -1,0 +1,47 @@
+#!lua flags=allow-oom
+-- reap: take a dead incarnation's connections offline, a chunk at a time (4.6).
+--
+-- KEYS[1]  wp:{p}:
+-- ARGV     owner, lease_ms, incarnation, counter, chunk, seen_ttl_seconds
+--          counter: the heartbeat counter that has not changed for too long
+-- Result   {"lost"}      somebody else owns the partition
+--          {"alive"}     the counter moved, or it is gone already
+--          {"more", n}   n connections were removed, call again
+--          {"done", n}   and the incarnation is no longer in live
+--
+-- Invariants: staleness is judged again in this instant. Per connection: offline
+-- first, then the migration mark, then at: forgets it; live goes last. A cut
+-- anywhere leaves enough for the next call.
+local prefix, owner, inc = KEYS[1], ARGV[1], ARGV[3]
+local at = prefix .. 'at:' .. inc
+
+if redis.call('GET', prefix .. 'owner') ~= owner then
+  return {'lost'}
+end
+redis.call('PEXPIRE', prefix .. 'owner', ARGV[2])
+if redis.call('HGET', prefix .. 'live', inc) ~= ARGV[4] then
+  return {'alive'}
+end
+
+local time = redis.call('TIME')
+local now_text = string.format('%d', time[1] * 1000 + math.floor(time[2] / 1000))
+local members = redis.call('SRANDMEMBER', at, ARGV[5])
+for _, member in ipairs(members) do
+  local conn, urn = member:match('^(%S+) (.+)$')
+  local online = prefix .. 'online:' .. urn
+  redis.call('HDEL', online, conn)
+  if redis.call('EXISTS', online) == 0 then
+    redis.call('SET', prefix .. 'seen:' .. urn, time[1], 'EX', ARGV[6])
+    if redis.call('EXISTS', prefix .. 'hot:' .. urn,
+      prefix .. 'hot!:' .. urn) > 0 then
+      redis.call('ZADD', prefix .. 'migrate', 'LT', now_text, urn)
+    end
+  end
+  redis.call('SREM', at, member)
+end
+if redis.call('EXISTS', at) == 1 then
+  return {'more', #members}
+end
+redis.call('DEL', prefix .. 'due:' .. inc)
+redis.call('HDEL', prefix .. 'live', inc)
+return {'done', #members}

@@ -1,0 +1,204 @@
+#!lua flags=allow-oom
+-- route: move the oldest accepted entries of a partition into the hot queues of
+-- their recipients and poke whoever is online (ARCHITECTURE 4.2).
+--
+-- KEYS[1]  wp:{p}:
+-- ARGV     owner, run_id, lease_ms, max_entries, max_bytes, max_tries, careful
+--          careful "1": count a try before each attempt, for a partition whose
+--          last call died as a whole; an entry that was on its last try then is
+--          dead-lettered without another one
+-- Result   {"lost"}    somebody else owns the partition
+--          {"gate"}    the partition must be reconciled first
+--          {"ok", routed, dropped, dead, held, left, error}
+--          held: entries that stay for another try or behind such an entry;
+--          left: entries still in ingress; error: text of the last fault or ""
+--
+-- Invariants
+--   - An entry leaves ingress only after it is in hot, in the dead-letter
+--     stream, or allowed to vanish (expired, or ephemeral for an offline user).
+--   - A user whose hot queue grew is either in due:<incarnation> of every
+--     connection, or marked in migrate. The same instant decides which.
+--   - Entries of one recipient and band are taken in id order; a failed one
+--     holds back those behind it, and nobody else: what is held does not count
+--     against max_entries and max_bytes, only against bounds of its own.
+--   - tries has a field for an entry only while that entry is in ingress.
+-- Safe to repeat after a cut at any point: hot refuses an id that it has
+-- already covered, marks and due are sets.
+local prefix = KEYS[1]
+local owner, run_id, lease_ms = ARGV[1], ARGV[2], ARGV[3]
+local max_entries, max_bytes = tonumber(ARGV[4]), tonumber(ARGV[5])
+local max_tries, careful = tonumber(ARGV[6]), ARGV[7] == '1'
+local ingress, tries_key = prefix .. 'ingress', prefix .. 'tries'
+local SLICE, POKE_BATCH = 16, 500
+local MAX_HELD, MAX_HELD_BYTES = 4096, 8 * max_bytes
+
+if redis.call('GET', prefix .. 'owner') ~= owner then
+  return {'lost'}
+end
+redis.call('PEXPIRE', prefix .. 'owner', lease_ms)
+if redis.call('GET', prefix .. 'gate') ~= run_id then
+  return {'gate'}
+end
+
+local time = redis.call('TIME')
+local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
+local now_text = string.format('%d', now_ms)
+
+local presence = {} -- urn -> list of incarnations that hold a connection
+local function incarnations(urn)
+  local list = presence[urn]
+  if not list then
+    local seen = {}
+    list = {}
+    for _, conn in ipairs(redis.call('HKEYS', prefix .. 'online:' .. urn)) do
+      local inc = conn:match('^(.*)%.')
+      if inc and not seen[inc] then
+        seen[inc] = true
+        list[#list + 1] = inc
+      end
+    end
+    presence[urn] = list
+  end
+  return list
+end
+
+local pokes, poked = {}, {} -- incarnation -> urns; "inc urn" -> true
+local function remember_poke(inc, urn)
+  redis.call('SADD', prefix .. 'due:' .. inc, urn)
+  local once = inc .. ' ' .. urn
+  if not poked[once] then
+    poked[once] = true
+    local list = pokes[inc] or {}
+    pokes[inc] = list
+    list[#list + 1] = urn
+  end
+end
+
+local function fields_of(entry)
+  local fields = {}
+  local flat = entry[2]
+  for i = 1, #flat, 2 do
+    fields[flat[i]] = flat[i + 1]
+  end
+  return fields
+end
+
+-- Returns "routed", "dropped", or nil and what is wrong with the entry.
+-- Faults of Redis itself are raised and end the call.
+local function route_one(id, f)
+  if not (f.u and f.e and f.x and f.b and f.f) then
+    return nil, 'missing field'
+  end
+  local expires_ms = tonumber(f.x)
+  if not expires_ms then
+    return nil, 'expiry is no number'
+  end
+  if expires_ms <= now_ms then
+    return 'dropped'
+  end
+  local online = incarnations(f.u)
+  if #online == 0 and f.f:find('e', 1, true) then
+    return 'dropped'
+  end
+  local hot = prefix .. (f.b == '1' and 'hot!:' or 'hot:') .. f.u
+  local added = redis.pcall('XADD', hot, id, 'e', f.e, 'x', f.x, 'f', f.f)
+  if type(added) == 'table' and added.err then
+    -- An id the stream has already covered was routed by a call cut off later.
+    if not added.err:find('equal or smaller', 1, true) then
+      if added.err:find('^WRONGTYPE') or added.err:find('^ERR') then
+        return nil, added.err
+      end
+      error(added)
+    end
+  end
+  if #online > 0 then
+    for _, inc in ipairs(online) do
+      remember_poke(inc, f.u)
+    end
+  else
+    redis.call('ZADD', prefix .. 'migrate', 'NX', now_text, f.u)
+  end
+  return 'routed'
+end
+
+local function bury(id, f, reason, tries)
+  redis.call('XADD', prefix .. 'dlq', '*', 'id', id, 'reason', reason,
+    'tries', tries, 'at', now_text, 'u', f.u or '', 'b', f.b or '',
+    'f', f.f or '', 'x', f.x or '', 'e', f.e or '')
+end
+
+local routed, dropped, dead = 0, 0, 0
+local held, bytes, held_bytes = 0, 0, 0
+local holding = {} -- urn and band -> true
+local last_error = ''
+local has_tries = careful or redis.call('EXISTS', tries_key) == 1
+
+local function leave_ingress(id)
+  -- In this order, or a cut could leave a field that nobody removes.
+  if has_tries then
+    redis.call('HDEL', tries_key, id)
+  end
+  redis.call('XDEL', ingress, id)
+end
+
+-- Returns true when the entry has left ingress.
+local function attempt(id, f)
+  local tries = careful and redis.call('HINCRBY', tries_key, id, 1)
+  local outcome, reason
+  if careful and tries > max_tries then
+    reason = 'routing died with it'
+  else
+    outcome, reason = route_one(id, f)
+  end
+  if outcome == 'routed' then
+    routed = routed + 1
+  elseif outcome == 'dropped' then
+    dropped = dropped + 1
+  else
+    last_error = reason
+    tries = tries or redis.call('HINCRBY', tries_key, id, 1)
+    has_tries = true
+    if tries < max_tries then
+      return false
+    end
+    bury(id, f, reason, tries)
+    dead = dead + 1
+  end
+  leave_ingress(id)
+  return true
+end
+
+local function is_full()
+  return routed + dropped + dead >= max_entries or bytes >= max_bytes or
+    held >= MAX_HELD or held_bytes >= MAX_HELD_BYTES
+end
+
+local from = '-'
+repeat
+  local slice = redis.call('XRANGE', ingress, from, '+', 'COUNT', SLICE)
+  for _, entry in ipairs(slice) do
+    local id, f = entry[1], fields_of(entry)
+    local lane = (f.u or '') .. ' ' .. (f.b or '')
+    local size = #(f.e or '')
+    from = '(' .. id
+    if not holding[lane] and attempt(id, f) then
+      bytes = bytes + size
+    else
+      holding[lane] = true
+      held = held + 1
+      held_bytes = held_bytes + size
+    end
+    if is_full() then
+      break
+    end
+  end
+until #slice < SLICE or is_full()
+
+for inc, urns in pairs(pokes) do
+  for i = 1, #urns, POKE_BATCH do
+    redis.call('PUBLISH', 'wp:poke:' .. inc,
+      'p ' .. table.concat(urns, ',', i, math.min(i + POKE_BATCH - 1, #urns)))
+  end
+end
+return {'ok', routed, dropped, dead, held, redis.call('XLEN', ingress),
+  last_error}

@@ -1,0 +1,133 @@
+#!lua
+-- send: accept envelopes for recipients of one partition (ARCHITECTURE 4.1).
+--
+-- KEYS[1]  wp:{p}:
+-- ARGV     run_id, high_mark, idem_hours, n, then n times:
+--          urn, band, flags, expires_in_ms, trace, envelope, idem, digest
+--          band is 0 (standard) or 1 (high); flags is "e" for ephemeral or "";
+--          idem is the 16-byte idempotency field or "", digest 16 bytes
+-- Result   {"gate"}               the partition is not reconciled (4.7)
+--          {"ok", r1, … rn}       each {"ok", id} accepted now, {"dup", id}
+--                                 accepted before, {"conflict"}, {"overloaded"}
+--
+-- Invariants
+--   - Ids of one partition only ever rise; order of acceptance is id order.
+--   - One idempotency field, one message: while an append with a key is under
+--     way `intent` says so. A script that was cut off half-way leaves it, and
+--     the next send settles it first. No other append can lie between, so the
+--     stream's last id tells whether the append happened and under which id.
+--   - Once an item for a recipient fails, later ones for it fail alike.
+--
+-- No allow-oom: a full Redis accepts nothing new.
+local prefix = KEYS[1]
+local run_id, high_mark = ARGV[1], tonumber(ARGV[2])
+local idem_hours, n = tonumber(ARGV[3]), tonumber(ARGV[4])
+local ingress, intent = prefix .. 'ingress', prefix .. 'intent'
+
+if redis.call('GET', prefix .. 'gate') ~= run_id then
+  return {'gate'}
+end
+
+local time = redis.call('TIME')
+local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
+
+-- Idempotency lives in buckets of six hours that expire as a whole.
+local BUCKET_HOURS = 6
+local bucket = math.floor(time[1] / 3600 / BUCKET_HOURS)
+local oldest = bucket - math.ceil(idem_hours / BUCKET_HOURS)
+local bucket_ttl = (idem_hours + 2 * BUCKET_HOURS) * 3600
+
+local function bucket_key(b)
+  return prefix .. 'idem:' .. string.format('%d', b * BUCKET_HOURS)
+end
+
+local function last_generated_id()
+  local info = redis.pcall('XINFO', 'STREAM', ingress)
+  if info.err then
+    return '0-0'
+  end
+  for i = 1, #info, 2 do
+    if info[i] == 'last-generated-id' then
+      return info[i + 1]
+    end
+  end
+end
+
+local function remember(field, digest, id)
+  local key = bucket_key(bucket)
+  redis.call('HSET', key, field, digest .. id)
+  redis.call('EXPIRE', key, bucket_ttl)
+end
+
+-- Settle what a script that was cut off left behind.
+local function settle_intent()
+  local left = redis.call('GET', intent)
+  if not left then
+    return
+  end
+  local field, digest, before = left:sub(1, 16), left:sub(17, 32), left:sub(33)
+  local last = last_generated_id()
+  if last ~= before then
+    remember(field, digest, last)
+  end
+  redis.call('DEL', intent)
+end
+
+local function known(field)
+  for b = bucket, oldest, -1 do
+    local value = redis.call('HGET', bucket_key(b), field)
+    if value then
+      return value
+    end
+  end
+  return nil
+end
+
+settle_intent()
+local length = redis.call('XLEN', ingress)
+local was_empty = length == 0
+local appended = false
+local refused = {}
+local results = {'ok'}
+
+for i = 0, n - 1 do
+  local at = 5 + i * 8
+  local urn, band, flags = ARGV[at], ARGV[at + 1], ARGV[at + 2]
+  local expires_ms = now_ms + tonumber(ARGV[at + 3])
+  local trace, envelope = ARGV[at + 4], ARGV[at + 5]
+  local field, digest = ARGV[at + 6], ARGV[at + 7]
+  local seen = field ~= '' and known(field)
+  if seen and seen:sub(1, 16) == digest then
+    results[i + 2] = {'dup', seen:sub(17)}
+  elseif seen then
+    results[i + 2] = {'conflict'}
+  elseif refused[urn] or length >= high_mark then
+    refused[urn] = true
+    results[i + 2] = {'overloaded'}
+  else
+    if field ~= '' then
+      redis.call('SET', intent, field .. digest .. last_generated_id())
+    end
+    local id = redis.call('XADD', ingress, '*', 'u', urn, 'b', band,
+      'f', flags, 'x', string.format('%d', expires_ms), 't', trace,
+      'e', envelope)
+    if field ~= '' then
+      remember(field, digest, id)
+      redis.call('DEL', intent)
+    end
+    length = length + 1
+    appended = true
+    results[i + 2] = {'ok', id}
+  end
+end
+
+-- The worker polls what it knows to be non-empty; ring only when it may sleep.
+-- Entries that wait for another try keep ingress non-empty while it sleeps.
+if appended and (was_empty or redis.call('EXISTS', prefix .. 'tries') == 1) then
+  local owner = redis.call('GET', prefix .. 'owner')
+  if owner then
+    redis.call('PUBLISH', 'wp:bell:' .. owner:match(':(.*)$'),
+      prefix:match('{(%d+)}'))
+  end
+end
+return results

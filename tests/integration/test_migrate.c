@@ -1,0 +1,739 @@
+/*
+ * Migration against everything that can happen between its steps: the
+ * counterexamples of the protocol's model, replayed one by one. Each test says
+ * which guard it holds; without the guard it loses or repeats a message.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "tests/support/test_redis.h"
+#include "tests/support/world.h"
+
+#define MAIL(...) ((struct wp_world_mail){ __VA_ARGS__ })
+
+/* An ack in its steps, for what happens between them. */
+struct slow_ack {
+	struct wp_ack_hint hint;
+	bool is_empty;
+};
+
+/* One migration, and what happens before one of its steps. */
+struct plan {
+	struct wp_world *w;
+	struct wp_migrate_ctx ctx;
+	const char *at; /* the step to act before, "M1" … */
+	int times;      /* how often to act; -1 always */
+	void (*act)(struct plan *plan);
+	struct wp_msgid id;  /* for act */
+	struct slow_ack ack; /* by act */
+	char steps[128];     /* that were announced, "M1 M2 …" */
+	int64_t moved;
+	/* A second worker: its own connection and its own store. */
+	struct wp_redis *other_redis;
+	struct wp_store *other_store;
+	/* A Redis that is not there, to crash against. */
+	struct wp_conf nowhere;
+	struct wp_redis *dead_redis;
+};
+
+static void plan_on_step(void *ctx, const char *step)
+{
+	struct plan *plan = ctx;
+	size_t used = strlen(plan->steps);
+
+	(void)snprintf(plan->steps + used, sizeof(plan->steps) - used, "%s%s",
+		       used > 0 ? " " : "", step);
+	if (plan->act == NULL || plan->times == 0 ||
+	    strcmp(step, plan->at) != 0)
+		return;
+	plan->times -= plan->times > 0;
+	plan->act(plan);
+}
+
+static void plan_init(struct plan *plan, struct wp_world *w)
+{
+	static char nowhere[] = "unix:/nonexistent/redis";
+
+	*plan = (struct plan){ .w = w, .times = 1 };
+	plan->ctx = wp_world_migration(w);
+	plan->ctx.on_step = plan_on_step;
+	plan->ctx.on_step_ctx = plan;
+	plan->other_redis = wp_test_redis(&w->conf);
+	plan->other_store = wp_world_open_store(w);
+	plan->nowhere = w->conf;
+	plan->nowhere.redis.address = nowhere;
+	assert_int_equal(wp_redis_new(&plan->dead_redis, &plan->nowhere, NULL),
+			 WP_OK);
+}
+
+static void plan_release(struct plan *plan)
+{
+	wp_store_close(&plan->other_store);
+	wp_redis_free(&plan->other_redis);
+	wp_redis_free(&plan->dead_redis);
+}
+
+static enum wp_err migrate(struct plan *plan)
+{
+	return wp_migrate_user(&plan->ctx, &plan->w->bob, &plan->moved, NULL);
+}
+
+static enum wp_err migrate_acting(struct plan *plan, const char *at,
+				  void (*act)(struct plan *plan))
+{
+	plan->at = at;
+	plan->act = act;
+	return migrate(plan);
+}
+
+/* The whole migration of another worker with a lease of its own. */
+static void other_worker_migrates(struct plan *plan)
+{
+	struct wp_world *w = plan->w;
+	const struct wp_migrate_ctx ctx = {
+		.redis = plan->other_redis,
+		.store = plan->other_store,
+		.partition = WP_WORLD_PARTITION,
+		.owner = "2:worker-b",
+		.lease_ms = w->conf.worker.lease_ms,
+	};
+	int64_t moved = 0;
+
+	wp_world_run(w, "SET " WP_P "owner 2:worker-b PX 60000");
+	assert_int_equal(wp_migrate_user(&ctx, &w->bob, &moved, NULL), WP_OK);
+}
+
+static void act_ack(struct plan *plan)
+{
+	wp_world_ack_one(plan->w, plan->id);
+}
+
+static void crash(struct plan *plan)
+{
+	plan->ctx.redis = plan->dead_redis;
+}
+
+static void act_crash(struct plan *plan)
+{
+	crash(plan);
+}
+
+/* Nothing is stored anywhere, and nothing will come back. */
+static void expect_gone(struct wp_world *w)
+{
+	wp_world_expect_pull(w, "");
+	wp_world_expect_cold(w, "");
+	wp_world_expect(w, "0",
+			"EXISTS " WP_P "hot:" WP_BOB " " WP_P "hot!:" WP_BOB);
+	assert_int_equal(wp_world_migrate(w, NULL), WP_OK);
+	wp_world_expect_cold(w, "");
+	wp_world_expect(w, "-", "ZSCORE " WP_P "migrate " WP_BOB);
+}
+
+static void everything_waiting_moves_and_the_mark_goes(void **state)
+{
+	struct wp_world *w = *state;
+	struct plan plan;
+
+	plan_init(&plan, w);
+	(void)wp_world_deliver(w, "m1");
+	(void)wp_world_post(w, MAIL(.json = "h1", .band = WP_BAND_HIGH));
+	(void)wp_world_route(w);
+	assert_int_equal(migrate(&plan), WP_OK);
+
+	assert_string_equal(plan.steps, "M1 M2 M3 M4");
+	assert_int_equal(plan.moved, 2);
+	wp_world_expect_cold(w, "h1 m1");
+	wp_world_expect(w, "0",
+			"EXISTS " WP_P "hot:" WP_BOB " " WP_P "hot!:" WP_BOB
+			" " WP_P "migrate");
+	wp_world_expect_pull(w, "h1 m1");
+	assert_int_equal(migrate(&plan), WP_OK);
+	assert_int_equal(plan.moved, 0);
+	plan_release(&plan);
+}
+
+static void act_ack_and_crash(struct plan *plan)
+{
+	act_ack(plan);
+	crash(plan);
+}
+
+/* 1: appended, acked, and the worker dies before its trim. */
+static void an_ack_between_append_and_a_crash_is_final(void **state)
+{
+	struct wp_world *w = *state;
+	struct plan plan;
+
+	plan_init(&plan, w);
+	plan.id = wp_world_deliver(w, "m1");
+	assert_int_equal(migrate_acting(&plan, "M4", act_ack_and_crash),
+			 WP_ERR_UNAVAIL);
+	expect_gone(w);
+	wp_world_expect(w, "0", "EXISTS " WP_P "cold");
+	plan_release(&plan);
+}
+
+static void act_stall(struct plan *plan)
+{
+	/* The lease runs out; m1 is acked; B finds nothing and drops the mark.
+	 */
+	wp_world_run(plan->w, "DEL " WP_P "owner");
+	act_ack(plan);
+	other_worker_migrates(plan);
+}
+
+/* 2: the worker stalls before its append, the lease changes hands. */
+static void a_stalled_worker_cannot_bring_back_what_was_acked(void **state)
+{
+	struct wp_world *w = *state;
+	struct plan plan;
+
+	plan_init(&plan, w);
+	plan.id = wp_world_deliver(w, "m1");
+	assert_int_equal(migrate_acting(&plan, "M3", act_stall), WP_ERR_STALE);
+	assert_string_equal(plan.steps, "M1 M2 M3 M1 M2");
+	wp_world_run(w, "SET " WP_P "owner %s", w->owner);
+	expect_gone(w);
+	plan_release(&plan);
+}
+
+static void act_stall_overlapping(struct plan *plan)
+{
+	other_worker_migrates(plan);
+	wp_world_expect_cold(plan->w, "m1");
+	act_ack(plan);
+	wp_world_expect_cold(plan->w, "");
+}
+
+/* 6, version gone back: B moves m1, it is acked, cold is empty again. */
+static void
+a_version_never_goes_back_to_what_a_stalled_worker_read(void **state)
+{
+	struct wp_world *w = *state;
+	struct plan plan;
+
+	plan_init(&plan, w);
+	plan.id = wp_world_deliver(w, "m1");
+	assert_int_equal(migrate_acting(&plan, "M3", act_stall_overlapping),
+			 WP_ERR_STALE);
+	wp_world_run(w, "SET " WP_P "owner %s", w->owner);
+	expect_gone(w);
+	plan_release(&plan);
+}
+
+/* 6: acked completely between the copy and the append, no row deleted. */
+static void an_ack_after_the_copy_makes_the_append_stale(void **state)
+{
+	struct wp_world *w = *state;
+	struct plan plan;
+
+	plan_init(&plan, w);
+	plan.id = wp_world_deliver(w, "m1");
+	assert_int_equal(migrate_acting(&plan, "M3", act_ack), WP_OK);
+	assert_string_equal(plan.steps, "M1 M2 M3 M1 M2");
+	assert_int_equal(plan.moved, 0);
+	expect_gone(w);
+	plan_release(&plan);
+}
+
+static void slow_ack_hot_and_cold(struct wp_world *w, struct slow_ack *ack,
+				  struct wp_msgid id)
+{
+	struct wp_ack_ids ids = { .ids = &id, .n = 1 };
+	struct wp_reply *reply;
+
+	wp_ack_build(&w->cmd, wp_redis_run_id(w->redis), WP_WORLD_PARTITION,
+		     &w->bob, &ids);
+	reply = wp_world_do(w);
+	assert_int_equal(wp_ack_parse(reply, &ack->hint), WP_OK);
+	wp_reply_free(&reply);
+	assert_true(ack->hint.may_clear);
+	assert_int_equal(wp_store_ack(w->store, WP_WORLD_PARTITION, &w->bob,
+				      &id, 1, &ack->is_empty, NULL),
+			 WP_OK);
+	assert_true(ack->is_empty);
+}
+
+static int64_t slow_ack_clear(struct wp_world *w, const struct slow_ack *ack)
+{
+	struct wp_reply *reply;
+	int64_t cleared;
+
+	wp_ack_clear_build(&w->cmd, wp_redis_run_id(w->redis),
+			   WP_WORLD_PARTITION, &w->bob, &ack->hint);
+	reply = wp_world_do(w);
+	cleared = wp_reply_int(reply);
+	wp_reply_free(&reply);
+	return cleared;
+}
+
+static void plan_on_version(void *ctx, const char *operation)
+{
+	struct plan *plan = ctx;
+
+	if (strcmp(operation, "version") != 0)
+		return;
+	plan->w->spy.on_call = NULL;
+	act_ack(plan);
+}
+
+/* 6: acked completely as the version is read, so before the copy is taken. */
+static void the_version_is_read_before_the_copy_is_taken(void **state)
+{
+	struct wp_world *w = *state;
+	struct plan plan;
+
+	plan_init(&plan, w);
+	plan.id = wp_world_deliver(w, "m1");
+	w->spy.on_call = plan_on_version;
+	w->spy.ctx = &plan;
+	assert_int_equal(migrate(&plan), WP_OK);
+	assert_int_equal(plan.moved, 0);
+	expect_gone(w);
+	plan_release(&plan);
+}
+
+/* 5: a migration between an ack's cold step and its clearing of the hint. */
+static void a_hint_renewed_meanwhile_is_not_cleared(void **state)
+{
+	struct wp_world *w = *state;
+	struct slow_ack ack;
+	struct wp_msgid id = wp_world_deliver(w, "m1");
+
+	assert_int_equal(wp_world_migrate(w, NULL), WP_OK);
+	slow_ack_hot_and_cold(w, &ack, id);
+	(void)wp_world_deliver(w, "m2");
+	assert_int_equal(wp_world_migrate(w, NULL), WP_OK);
+
+	assert_int_equal(slow_ack_clear(w, &ack), 0);
+	wp_world_expect_pull(w, "m2");
+}
+
+/* 5, two ackers: the hint was cleared and set anew since the first read it. */
+static void a_token_is_never_used_again(void **state)
+{
+	struct wp_world *w = *state;
+	struct slow_ack slow;
+	struct slow_ack fast;
+	struct wp_msgid id = wp_world_deliver(w, "m1");
+
+	assert_int_equal(wp_world_migrate(w, NULL), WP_OK);
+	slow_ack_hot_and_cold(w, &slow, id);
+	slow_ack_hot_and_cold(w, &fast, id);
+	assert_int_equal(slow_ack_clear(w, &fast), 1);
+	(void)wp_world_deliver(w, "m2");
+	assert_int_equal(wp_world_migrate(w, NULL), WP_OK);
+
+	assert_int_equal(slow_ack_clear(w, &slow), 0);
+	wp_world_expect_pull(w, "m2");
+}
+
+static void act_slow_ack(struct plan *plan)
+{
+	slow_ack_hot_and_cold(plan->w, &plan->ack, plan->id);
+}
+
+/*
+ * 8: a stale hint, and an ack under it that runs around the version read. The
+ * message that is moved must stay reachable when that ack clears at last.
+ */
+static void an_ack_under_an_old_hint_never_hides_the_copy(void **state)
+{
+	static const char *const steps[] = { "M1", "M2", "M3" };
+	struct wp_world *w = *state;
+
+	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+		struct plan plan;
+		struct wp_msgid id;
+
+		plan_init(&plan, w);
+		plan.id = (struct wp_msgid){
+			.entry = { .ms = 1, .seq = 1 },
+			.partition = WP_WORLD_PARTITION,
+		};
+		wp_world_run(w, "HSET " WP_P "cold " WP_BOB " old-token");
+		id = wp_world_deliver(w, "m1");
+		assert_int_equal(migrate_acting(&plan, steps[i], act_slow_ack),
+				 WP_OK);
+		assert_int_equal(plan.moved, 1);
+		(void)slow_ack_clear(w, &plan.ack);
+		wp_world_expect_cold(w, "m1");
+		wp_world_expect_pull(w, "m1");
+		wp_world_ack_one(w, id);
+		expect_gone(w);
+		plan_release(&plan);
+	}
+}
+
+static void spy_on_read(void *ctx, const char *operation)
+{
+	struct wp_world *w = ctx;
+
+	if (strcmp(operation, "read") != 0)
+		return;
+	w->spy.on_call = NULL;
+	assert_int_equal(wp_world_migrate(w, NULL), WP_OK);
+	(void)wp_world_deliver(w, "m2");
+}
+
+/* 10: m1 moves and m2 arrives between the two reads of one pull. */
+static void a_pull_during_a_move_misses_and_repeats_nothing(void **state)
+{
+	struct wp_world *w = *state;
+
+	(void)wp_world_deliver(w, "m0");
+	assert_int_equal(wp_world_migrate(w, NULL), WP_OK);
+	(void)wp_world_deliver(w, "m1");
+	w->spy.on_call = spy_on_read;
+	w->spy.ctx = w;
+
+	wp_world_expect_pull(w, "m0 m1");
+	wp_world_expect_pull(w, "m0 m1 m2");
+}
+
+static void act_deliver(struct plan *plan)
+{
+	(void)wp_world_deliver(plan->w, "m2");
+}
+
+/* 12 and 13: a message arrives between the copy and the trim. */
+static void what_arrives_during_a_move_is_moved_as_well(void **state)
+{
+	struct wp_world *w = *state;
+	struct plan plan;
+
+	plan_init(&plan, w);
+	(void)wp_world_deliver(w, "m1");
+	assert_int_equal(migrate_acting(&plan, "M4", act_deliver), WP_OK);
+	assert_string_equal(plan.steps, "M1 M2 M3 M4 M1 M2 M3 M4");
+	wp_world_expect_cold(w, "m1 m2");
+	plan_release(&plan);
+}
+
+static void act_deliver_and_lose_the_store(struct plan *plan)
+{
+	(void)wp_world_deliver(plan->w, "m2");
+	plan->w->spy.refuse = "version"; /* of the next chunk */
+}
+
+static void a_trim_that_leaves_something_leaves_the_mark(void **state)
+{
+	struct wp_world *w = *state;
+	struct plan plan;
+
+	plan_init(&plan, w);
+	(void)wp_world_deliver(w, "m1");
+	assert_int_equal(
+		migrate_acting(&plan, "M4", act_deliver_and_lose_the_store),
+		WP_ERR_UNAVAIL);
+	assert_int_equal(plan.moved, 1);
+	wp_world_expect(w, "[" WP_BOB "]", "ZRANGE " WP_P "migrate 0 -1");
+	wp_world_expect(w, "1", "XLEN " WP_P "hot:" WP_BOB);
+	wp_world_expect_pull(w, "m1 m2");
+	plan_release(&plan);
+}
+
+static void act_connect(struct plan *plan)
+{
+	wp_world_join(plan->w, "i1");
+	assert_int_equal(wp_world_connect(plan->w, "i1.1"), 1);
+}
+
+static void act_disconnect(struct plan *plan)
+{
+	wp_world_disconnect(plan->w, "i1.1");
+}
+
+/* 12: presence is looked at in the instant that drops the mark. */
+static void who_comes_back_in_time_keeps_the_hot_queue(void **state)
+{
+	struct wp_world *w = *state;
+	struct plan plan;
+
+	plan_init(&plan, w);
+	(void)wp_world_deliver(w, "m1");
+	assert_int_equal(migrate_acting(&plan, "M2", act_connect), WP_OK);
+	assert_int_equal(plan.moved, 0);
+	wp_world_expect(w, "0", "EXISTS " WP_P "migrate " WP_P "cold");
+	wp_world_expect_pull(w, "m1");
+
+	wp_world_disconnect(w, "i1.1");
+	wp_world_expect(w, "[" WP_BOB "]", "ZRANGE " WP_P "migrate 0 -1");
+	plan_release(&plan);
+}
+
+static void who_leaves_at_the_last_moment_is_moved(void **state)
+{
+	struct wp_world *w = *state;
+	struct plan plan;
+
+	plan_init(&plan, w);
+	wp_world_join(w, "i1");
+	assert_int_equal(wp_world_connect(w, "i1.1"), 0);
+	(void)wp_world_deliver(w, "m1");
+	assert_int_equal(migrate_acting(&plan, "M2", act_disconnect), WP_OK);
+	assert_int_equal(plan.moved, 1);
+	wp_world_expect_cold(w, "m1");
+	plan_release(&plan);
+}
+
+static void
+who_connects_during_a_move_is_told_that_something_waits(void **state)
+{
+	struct wp_world *w = *state;
+	struct plan plan;
+
+	plan_init(&plan, w);
+	(void)wp_world_deliver(w, "m1");
+	assert_int_equal(migrate(&plan), WP_OK);
+	wp_world_join(w, "i1");
+	assert_int_equal(wp_world_connect(w, "i1.1"), 1);
+	plan_release(&plan);
+}
+
+static void a_crash_before_any_step_leaves_a_mark_and_one_copy(void **state)
+{
+	static const char *const steps[] = { "M1", "M2", "M3", "M4" };
+	struct wp_world *w = *state;
+
+	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+		struct wp_msgid id = wp_world_deliver(w, "m1");
+		struct plan plan;
+
+		plan_init(&plan, w);
+		assert_int_equal(migrate_acting(&plan, steps[i], act_crash),
+				 WP_ERR_UNAVAIL);
+		wp_world_expect(w, "[" WP_BOB "]",
+				"ZRANGE " WP_P "migrate 0 -1");
+		wp_world_expect_pull(w, "m1");
+		assert_int_equal(wp_world_migrate(w, NULL), WP_OK);
+		wp_world_expect_pull(w, "m1");
+		wp_world_ack_one(w, id);
+		expect_gone(w);
+		plan_release(&plan);
+	}
+}
+
+static void an_append_of_unknown_outcome_is_never_trimmed(void **state)
+{
+	struct wp_world *w = *state;
+	struct plan plan;
+
+	plan_init(&plan, w);
+	(void)wp_world_deliver(w, "m1");
+	w->spy.lose = "append";
+	assert_int_equal(migrate(&plan), WP_ERR_UNAVAIL);
+	assert_string_equal(plan.steps, "M1 M2 M3");
+	wp_world_expect(w, "1", "XLEN " WP_P "hot:" WP_BOB);
+	wp_world_expect_pull(w, "m1");
+
+	w->spy.lose = NULL;
+	assert_int_equal(migrate(&plan), WP_OK);
+	wp_world_expect_cold(w, "m1");
+	plan_release(&plan);
+}
+
+static void act_bump(struct plan *plan)
+{
+	bool is_empty;
+
+	assert_int_equal(wp_store_ack(plan->other_store, WP_WORLD_PARTITION,
+				      &plan->w->bob, NULL, 0, &is_empty, NULL),
+			 WP_OK);
+}
+
+static void a_moved_version_is_tried_again_but_not_for_ever(void **state)
+{
+	struct wp_world *w = *state;
+	struct plan plan;
+
+	plan_init(&plan, w);
+	(void)wp_world_deliver(w, "m1");
+	plan.times = 3;
+	assert_int_equal(migrate_acting(&plan, "M3", act_bump), WP_OK);
+	assert_int_equal(plan.moved, 1);
+
+	(void)wp_world_deliver(w, "m2");
+	plan.times = -1;
+	assert_int_equal(migrate(&plan), WP_ERR_UNAVAIL);
+	assert_int_equal(plan.moved, 0);
+	wp_world_expect(w, "[" WP_BOB "]", "ZRANGE " WP_P "migrate 0 -1");
+	wp_world_expect_pull(w, "m1 m2");
+	plan_release(&plan);
+}
+
+static void without_the_lease_nothing_is_moved(void **state)
+{
+	struct wp_world *w = *state;
+
+	(void)wp_world_deliver(w, "m1");
+	wp_world_run(w, "SET " WP_P "owner 2:worker-b");
+	assert_int_equal(wp_world_migrate(w, NULL), WP_ERR_STALE);
+	wp_world_expect_cold(w, "");
+	wp_world_expect(w, "0", "EXISTS " WP_P "cold");
+}
+
+static void another_message_under_the_same_id_stops_everything(void **state)
+{
+	struct wp_world *w = *state;
+	struct wp_msgid id = wp_world_deliver(w, "m1");
+	const struct wp_store_row other = {
+		.entry = id.entry,
+		.expires_ms = 99999999999999,
+		.json = "other",
+		.json_len = 5,
+	};
+
+	assert_int_equal(wp_store_append(w->spy.real, WP_WORLD_PARTITION,
+					 &w->bob, 0, &other, 1, NULL),
+			 WP_OK);
+	assert_int_equal(wp_world_migrate(w, NULL), WP_ERR_CONFLICT);
+	wp_world_expect(w, "1", "XLEN " WP_P "hot:" WP_BOB);
+	wp_world_expect_cold(w, "other");
+}
+
+static void put_hot(struct wp_world *w, const char *lane, int seq,
+		    const char *expiry, const char *flags, const char *json)
+{
+	wp_world_run(w, "XADD " WP_P "%s:" WP_BOB " 1000-%d e %s x %s f %s",
+		     lane, seq, json, expiry, flags);
+}
+
+static void the_ephemeral_and_the_expired_are_not_written(void **state)
+{
+	struct wp_world *w = *state;
+	struct plan plan;
+
+	plan_init(&plan, w);
+	put_hot(w, "hot", 1, "99999999999999", "e", "e1");
+	put_hot(w, "hot!", 2, "1000", "", "x1");
+	wp_world_run(w, "ZADD " WP_P "migrate 1 " WP_BOB);
+	assert_int_equal(migrate(&plan), WP_OK);
+	assert_string_equal(plan.steps, "M1 M2 M4");
+	assert_int_equal(plan.moved, 0);
+	expect_gone(w);
+
+	put_hot(w, "hot", 3, "99999999999999", "e", "e2");
+	put_hot(w, "hot", 4, "99999999999999", "", "m1");
+	put_hot(w, "hot", 5, "1000", "", "x2");
+	assert_int_equal(migrate(&plan), WP_OK);
+	assert_int_equal(plan.moved, 1);
+	wp_world_expect_cold(w, "m1");
+	wp_world_expect(w, "0", "EXISTS " WP_P "hot:" WP_BOB);
+	plan_release(&plan);
+}
+
+static void many_rows_of_both_bands_move_in_chunks(void **state)
+{
+	struct wp_world *w = *state;
+	struct plan plan;
+
+	plan_init(&plan, w);
+	wp_world_run(w, "EVAL for\ti=1,1100\tdo\tfor\t_,k\tin\tipairs(KEYS)\tdo"
+			"\tredis.call('XADD',k,'1000-'..i,'e','m'..i,'x',"
+			"'99999999999999','f','')end\tend 2 " WP_P "hot:" WP_BOB
+			" " WP_P "hot!:" WP_BOB);
+	assert_int_equal(migrate(&plan), WP_OK);
+	assert_int_equal(plan.moved, 2200);
+	assert_string_equal(plan.steps, "M1 M2 M3 M4 M1 M2 M3 M4 M1 M2 M3 M4");
+	wp_world_expect(w, "0",
+			"EXISTS " WP_P "hot:" WP_BOB " " WP_P "hot!:" WP_BOB);
+	wp_world_expect_page(w, "m1 m2 m3+", 3, NULL);
+	plan_release(&plan);
+}
+
+static void big_rows_move_in_chunks_of_bytes(void **state)
+{
+	struct wp_world *w = *state;
+	struct plan plan;
+
+	plan_init(&plan, w);
+	wp_world_run(w, "EVAL for\ti=1,6\tdo\tredis.call('XADD',KEYS[1],'1000-'"
+			"..i,'e',string.rep('x',1500000),'x',"
+			"'99999999999999','f','')end 1 " WP_P "hot:" WP_BOB);
+	assert_int_equal(migrate(&plan), WP_OK);
+	assert_int_equal(plan.moved, 6);
+	assert_string_equal(plan.steps, "M1 M2 M3 M4 M1 M2 M3 M4 M1 M2 M3 M4");
+	plan_release(&plan);
+}
+
+/* 9: reading that cold is empty is no reason to clear the hint. */
+static void only_an_ack_clears_the_hint(void **state)
+{
+	struct wp_world *w = *state;
+	struct wp_msgid id = wp_world_deliver(w, "m1");
+
+	assert_int_equal(wp_world_migrate(w, NULL), WP_OK);
+	assert_int_equal(wp_store_ack(w->spy.real, WP_WORLD_PARTITION, &w->bob,
+				      &id, 1, &(bool){ false }, NULL),
+			 WP_OK);
+	wp_world_expect_pull(w, "");
+	assert_int_equal(wp_world_migrate(w, NULL), WP_OK);
+	wp_world_expect(w, "1", "HEXISTS " WP_P "cold " WP_BOB);
+
+	wp_world_ack_one(w, id);
+	wp_world_expect(w, "0", "HEXISTS " WP_P "cold " WP_BOB);
+}
+
+static void an_ack_that_leaves_rows_leaves_the_hint(void **state)
+{
+	struct wp_world *w = *state;
+	struct wp_msgid ids[2];
+
+	ids[0] = wp_world_deliver(w, "m1");
+	ids[1] = wp_world_deliver(w, "m2");
+	assert_int_equal(wp_world_migrate(w, NULL), WP_OK);
+	wp_world_ack_one(w, ids[0]);
+	wp_world_expect_pull(w, "m2");
+	wp_world_expect(w, "1", "HEXISTS " WP_P "cold " WP_BOB);
+	wp_world_ack_one(w, ids[1]);
+	wp_world_expect(w, "0", "HEXISTS " WP_P "cold " WP_BOB);
+}
+
+#define WORLD_TEST(name) \
+	cmocka_unit_test_setup_teardown(name, wp_world_setup, wp_world_teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		WORLD_TEST(everything_waiting_moves_and_the_mark_goes),
+		WORLD_TEST(an_ack_between_append_and_a_crash_is_final),
+		WORLD_TEST(a_stalled_worker_cannot_bring_back_what_was_acked),
+		WORLD_TEST(
+			a_version_never_goes_back_to_what_a_stalled_worker_read),
+		WORLD_TEST(an_ack_after_the_copy_makes_the_append_stale),
+		WORLD_TEST(the_version_is_read_before_the_copy_is_taken),
+		WORLD_TEST(a_hint_renewed_meanwhile_is_not_cleared),
+		WORLD_TEST(a_token_is_never_used_again),
+		WORLD_TEST(an_ack_under_an_old_hint_never_hides_the_copy),
+		WORLD_TEST(a_pull_during_a_move_misses_and_repeats_nothing),
+		WORLD_TEST(what_arrives_during_a_move_is_moved_as_well),
+		WORLD_TEST(a_trim_that_leaves_something_leaves_the_mark),
+		WORLD_TEST(who_comes_back_in_time_keeps_the_hot_queue),
+		WORLD_TEST(who_leaves_at_the_last_moment_is_moved),
+		WORLD_TEST(
+			who_connects_during_a_move_is_told_that_something_waits),
+		WORLD_TEST(a_crash_before_any_step_leaves_a_mark_and_one_copy),
+		WORLD_TEST(an_append_of_unknown_outcome_is_never_trimmed),
+		WORLD_TEST(a_moved_version_is_tried_again_but_not_for_ever),
+		WORLD_TEST(without_the_lease_nothing_is_moved),
+		WORLD_TEST(another_message_under_the_same_id_stops_everything),
+		WORLD_TEST(the_ephemeral_and_the_expired_are_not_written),
+		WORLD_TEST(many_rows_of_both_bands_move_in_chunks),
+		WORLD_TEST(big_rows_move_in_chunks_of_bytes),
+		WORLD_TEST(only_an_ack_clears_the_hint),
+		WORLD_TEST(an_ack_that_leaves_rows_leaves_the_hint),
+	};
+
+	if (!wp_test_redis_present())
+		return WP_TEST_SKIPPED;
+	return cmocka_run_group_tests_name("migrate", tests, NULL, NULL);
+}

@@ -1,0 +1,264 @@
+/*
+ * Routing on a real Redis: who gets a message, who is poked or marked, and
+ * what one bad entry costs the others.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "tests/support/test_redis.h"
+#include "tests/support/world.h"
+
+#define MAIL(...) ((struct wp_world_mail){ __VA_ARGS__ })
+
+enum { WAIT_MS = 2000 };
+
+static void an_absent_recipient_is_marked_for_migration(void **state)
+{
+	struct wp_world *w = *state;
+
+	(void)wp_world_deliver(w, "m1");
+	wp_world_expect(w, "[" WP_BOB "]", "ZRANGE " WP_P "migrate 0 -1");
+	wp_world_expect_pull(w, "m1");
+}
+
+static void a_present_recipient_is_poked_on_every_incarnation(void **state)
+{
+	struct wp_world *w = *state;
+	struct wp_redis *ear = wp_test_redis(&w->conf);
+	struct wp_reply *reply =
+		wp_test_cmd(ear, "SUBSCRIBE", "wp:poke:i1", NULL);
+
+	wp_reply_free(&reply);
+	wp_world_join(w, "i1");
+	wp_world_join(w, "i2");
+	(void)wp_world_connect(w, "i1.1");
+	(void)wp_world_connect(w, "i1.2");
+	(void)wp_world_connect(w, "i2.1");
+	(void)wp_world_post(w, MAIL(.json = "m1"));
+	(void)wp_world_post(w, MAIL(.json = "m2"));
+	assert_int_equal(wp_world_route(w).routed, 2);
+
+	wp_world_expect(w, "[" WP_BOB "]", "SMEMBERS " WP_P "due:i1");
+	wp_world_expect(w, "[" WP_BOB "]", "SMEMBERS " WP_P "due:i2");
+	wp_world_expect(w, "0", "EXISTS " WP_P "migrate");
+	assert_int_equal(wp_redis_wait(ear, WAIT_MS, &reply, NULL), WP_OK);
+	assert_string_equal(wp_reply_str(wp_reply_at(reply, 2)), "p " WP_BOB);
+	wp_reply_free(&reply);
+	assert_int_equal(wp_redis_wait(ear, 0, &reply, NULL), WP_ERR_NOTFOUND);
+	wp_redis_free(&ear);
+}
+
+static void an_ephemeral_message_reaches_only_who_is_there(void **state)
+{
+	struct wp_world *w = *state;
+	struct wp_route_result result;
+
+	(void)wp_world_post(w, MAIL(.json = "e1", .is_ephemeral = true));
+	result = wp_world_route(w);
+	assert_int_equal(result.dropped, 1);
+	wp_world_expect(w, "0", "EXISTS " WP_P "migrate");
+
+	wp_world_join(w, "i1");
+	(void)wp_world_connect(w, "i1.1");
+	(void)wp_world_post(w, MAIL(.json = "e2", .is_ephemeral = true));
+	assert_int_equal(wp_world_route(w).routed, 1);
+	wp_world_expect_pull(w, "e2");
+}
+
+static void what_expired_in_ingress_is_dropped(void **state)
+{
+	struct wp_world *w = *state;
+	struct wp_route_result result;
+
+	wp_world_run(w, "XADD " WP_P "ingress * u " WP_BOB
+			" b 0 f  x 1000 t t e m1");
+	result = wp_world_route(w);
+	assert_int_equal(result.dropped, 1);
+	assert_int_equal(result.left, 0);
+	wp_world_expect_pull(w, "");
+}
+
+static void a_bad_entry_is_buried_after_its_tries_and_told_why(void **state)
+{
+	struct wp_world *w = *state;
+	struct wp_route_result result;
+	struct wp_reply *reply;
+	struct wp_msgid id;
+	const struct wp_reply *f;
+	char text[WP_ENTRY_ID_MAX];
+
+	wp_world_run(w, "SET " WP_P "hot:" WP_BOB " not-a-stream");
+	id = wp_world_post(w, MAIL(.json = "m1"));
+	for (int i = 1; i < w->conf.mailbox.max_tries; i++) {
+		result = wp_world_route(w);
+		assert_int_equal(result.held, 1);
+		assert_int_equal(result.left, 1);
+	}
+	result = wp_world_route(w);
+	assert_int_equal(result.dead, 1);
+	assert_int_equal(result.left, 0);
+
+	reply = wp_world_cmd(w, "XRANGE " WP_P "dlq - +");
+	f = wp_reply_at(wp_reply_at(reply, 0), 1);
+	wp_entry_id_format(&id.entry, text);
+	assert_string_equal(wp_reply_str(wp_reply_at(f, 1)), text);
+	assert_non_null(strstr(wp_reply_str(wp_reply_at(f, 3)), "WRONGTYPE"));
+	assert_int_equal(wp_reply_int(wp_reply_at(f, 5)),
+			 w->conf.mailbox.max_tries);
+	assert_string_equal(wp_reply_str(wp_reply_at(f, 9)), WP_BOB);
+	assert_string_equal(wp_reply_str(wp_reply_at(f, 17)), "m1");
+	wp_reply_free(&reply);
+	wp_world_expect(w, "0", "EXISTS " WP_P "tries");
+}
+
+static void a_failed_entry_holds_back_its_own_lane_only(void **state)
+{
+	struct wp_world *w = *state;
+	struct wp_route_result result;
+
+	wp_world_run(w, "SET " WP_P "hot:" WP_BOB " not-a-stream");
+	(void)wp_world_post(w, MAIL(.json = "m1"));
+	(void)wp_world_post(w, MAIL(.json = "m2"));
+	(void)wp_world_post(w, MAIL(.json = "h1", .band = WP_BAND_HIGH));
+	(void)wp_world_post(w, MAIL(.json = "a1", .to = WP_AMY));
+	result = wp_world_route(w);
+	assert_int_equal(result.routed, 2);
+	assert_int_equal(result.held, 2);
+
+	/* The lane is mended: its entries come in their order, none twice. */
+	wp_world_run(w, "DEL " WP_P "hot:" WP_BOB);
+	result = wp_world_route(w);
+	assert_int_equal(result.routed, 2);
+	wp_world_expect_pull(w, "h1 m1 m2");
+	wp_world_expect(w, "0", "EXISTS " WP_P "tries");
+}
+
+static void nobody_overtakes_a_failed_entry_of_the_same_lane(void **state)
+{
+	struct wp_world *w = *state;
+	struct wp_route_result result;
+
+	/* Only this entry is bad: the ones behind it could be routed. */
+	wp_world_run(w, "XADD " WP_P "ingress * u " WP_BOB
+			" b 0 f  x soon t t e m1");
+	(void)wp_world_post(w, MAIL(.json = "m2"));
+	(void)wp_world_post(w, MAIL(.json = "h1", .band = WP_BAND_HIGH));
+	result = wp_world_route(w);
+	assert_int_equal(result.held, 2);
+	wp_world_expect_pull(w, "h1");
+	assert_int_equal(wp_world_route(w).held, 2);
+
+	result = wp_world_route(w);
+	assert_int_equal(result.dead, 1);
+	assert_int_equal(result.routed, 1);
+	wp_world_expect_pull(w, "h1 m2");
+}
+
+static void held_entries_do_not_use_up_the_batch_of_others(void **state)
+{
+	struct wp_world *w = *state;
+	struct wp_route_result result;
+
+	w->conf.worker.batch_entries = 2;
+	wp_world_run(w, "SET " WP_P "hot:" WP_BOB " not-a-stream");
+	for (int i = 0; i < 40; i++)
+		(void)wp_world_post(w, MAIL(.json = "m"));
+	(void)wp_world_post(w, MAIL(.json = "a1", .to = WP_AMY));
+
+	result = wp_world_route(w);
+	assert_int_equal(result.routed, 1);
+	assert_int_equal(result.held, 40);
+}
+
+static void an_entry_without_its_fields_is_buried_too(void **state)
+{
+	struct wp_world *w = *state;
+
+	w->conf.mailbox.max_tries = 1;
+	wp_world_run(w, "XADD " WP_P "ingress * what ever");
+	wp_world_run(w, "XADD " WP_P "ingress * u " WP_BOB
+			" b 0 f  x soon t t e m1");
+	(void)wp_world_post(w, MAIL(.json = "m2"));
+	assert_int_equal(wp_world_route(w).dead, 2);
+	wp_world_expect_pull(w, "m2");
+}
+
+static struct wp_route_result route_carefully(struct wp_world *w)
+{
+	struct wp_route_result result;
+	struct wp_reply *reply;
+
+	wp_route_build(&w->cmd, &w->conf, WP_WORLD_PARTITION, w->owner,
+		       wp_redis_run_id(w->redis), 1, true);
+	reply = wp_world_do(w);
+	assert_int_equal(wp_route_parse(reply, &result), WP_OK);
+	wp_reply_free(&reply);
+	return result;
+}
+
+static void an_entry_that_kills_the_script_is_found_and_buried(void **state)
+{
+	struct wp_world *w = *state;
+
+	wp_world_run(w, "SET " WP_P "online:" WP_BOB " not-a-hash");
+	(void)wp_world_post(w, MAIL(.json = "m1"));
+	(void)wp_world_post(w, MAIL(.json = "a1", .to = WP_AMY));
+
+	for (int i = 0; i < w->conf.mailbox.max_tries; i++)
+		assert_int_equal(route_carefully(w).status, WP_ROUTE_FAULT);
+	assert_int_equal(route_carefully(w).dead, 1);
+	assert_int_equal(route_carefully(w).routed, 1);
+	wp_world_expect(w, "1", "XLEN " WP_P "dlq");
+	wp_world_expect(w, "1", "XLEN " WP_P "hot:" WP_AMY);
+	wp_world_expect(w, "0", "EXISTS " WP_P "tries");
+}
+
+static void a_sleeping_worker_is_rung_while_entries_wait_for_a_try(void **state)
+{
+	struct wp_world *w = *state;
+	struct wp_redis *ear = wp_test_redis(&w->conf);
+	struct wp_reply *reply =
+		wp_test_cmd(ear, "SUBSCRIBE", WP_BELL_PREFIX "worker-a", NULL);
+
+	wp_reply_free(&reply);
+	wp_world_run(w, "SET " WP_P "hot:" WP_BOB " not-a-stream");
+	(void)wp_world_post(w, MAIL(.json = "m1"));
+	assert_int_equal(wp_redis_wait(ear, WAIT_MS, &reply, NULL), WP_OK);
+	wp_reply_free(&reply);
+	assert_int_equal(wp_world_route(w).held, 1);
+
+	(void)wp_world_post(w, MAIL(.json = "a1", .to = WP_AMY));
+	assert_int_equal(wp_redis_wait(ear, WAIT_MS, &reply, NULL), WP_OK);
+	wp_reply_free(&reply);
+	wp_redis_free(&ear);
+}
+
+#define WORLD_TEST(name) \
+	cmocka_unit_test_setup_teardown(name, wp_world_setup, wp_world_teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		WORLD_TEST(an_absent_recipient_is_marked_for_migration),
+		WORLD_TEST(a_present_recipient_is_poked_on_every_incarnation),
+		WORLD_TEST(an_ephemeral_message_reaches_only_who_is_there),
+		WORLD_TEST(what_expired_in_ingress_is_dropped),
+		WORLD_TEST(a_bad_entry_is_buried_after_its_tries_and_told_why),
+		WORLD_TEST(a_failed_entry_holds_back_its_own_lane_only),
+		WORLD_TEST(nobody_overtakes_a_failed_entry_of_the_same_lane),
+		WORLD_TEST(held_entries_do_not_use_up_the_batch_of_others),
+		WORLD_TEST(an_entry_without_its_fields_is_buried_too),
+		WORLD_TEST(an_entry_that_kills_the_script_is_found_and_buried),
+		WORLD_TEST(
+			a_sleeping_worker_is_rung_while_entries_wait_for_a_try),
+	};
+
+	if (!wp_test_redis_present())
+		return WP_TEST_SKIPPED;
+	return cmocka_run_group_tests_name("route", tests, NULL, NULL);
+}

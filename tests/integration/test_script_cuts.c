@@ -1,0 +1,432 @@
+/*
+ * A script is isolated, not transactional: an error half-way keeps its writes.
+ * Here every script that writes more than once is cut off after each of its
+ * calls into Redis, run again as a whole, and must end where an undisturbed run
+ * ends.
+ *
+ * heartbeat is not among them: what it handed over is gone when its answer is,
+ * and a daemon then starts anew with another incarnation.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "tests/support/test_redis.h"
+#include "tests/support/world.h"
+
+enum { COMMANDS_MAX = 12, CALLS_MAX = 200 };
+
+/* Takes the number of the call to fail at, 0 for none, as one more argument. */
+static const char prologue[] =
+	"local real, left = redis, tonumber(table.remove(ARGV))\n"
+	"local function cut(f)\n"
+	"  return function(...)\n"
+	"    local result = f(...)\n"
+	"    left = left - 1\n"
+	"    if left == 0 then error('cut here') end\n"
+	"    return result\n"
+	"  end\n"
+	"end\n"
+	"local redis = setmetatable({call = cut(real.call),\n"
+	"  pcall = cut(real.pcall)}, {__index = real})\n";
+
+struct scene {
+	const char *name; /* in a failure's message */
+	enum wp_script script;
+	const char *setup[COMMANDS_MAX];
+	const char *args;
+	const char *observe[COMMANDS_MAX];
+};
+
+/* One field of every entry, e.g. the envelope: ids differ from run to run. */
+#define FIELD(stream, at)                                           \
+	"EVAL local\tt={}for\t_,x\tin\tipairs(redis.call('XRANGE'," \
+	"KEYS[1],'-','+'))do\tt[#t+1]=x[2][" at                     \
+	"]end\treturn\tt 1 " WP_P stream
+#define HOT_NAMES(lane_user) FIELD(lane_user, "2")
+#define HOT(key, id, name) \
+	"XADD " WP_P key " " id " e " name " x 99999999999999 f "
+#define ACCEPT(user, band, flags, id, name)                          \
+	"XADD " WP_P "ingress " id " u " user " b " band " f " flags \
+	" x 99999999999999 t trace e " name
+#define BURY(entry, id, name)                \
+	"XADD " WP_P "dlq " entry " id " id  \
+	" reason why tries 3 at 1 u " WP_BOB \
+	" b 0 f  x 99999999999999 e " name
+#define EVE "urn:sm:user:eve"
+
+static const struct scene scenes[] = {
+	{
+		.name = "send",
+		.script = WP_SCRIPT_SEND,
+		.setup = { "SETEX " WP_P "other 100 x" },
+		.args = "run 100 24 3 " WP_BOB " 0  9000 t1 m1 " /* item 1 */
+			"aaaaaaaaaaaaaaaa dddddddddddddddd " WP_BOB
+			" 1 e 9000 t2 m2 bbbbbbbbbbbbbbbb "
+			"dddddddddddddddd " WP_AMY
+			" 0  9000 t3 m3 cccccccccccccccc "
+			"dddddddddddddddd",
+		.observe = { FIELD("ingress", "12"), FIELD("ingress", "2"),
+			     "EXISTS " WP_P "intent" },
+	},
+	{
+		.name = "route",
+		.script = WP_SCRIPT_ROUTE,
+		.setup = { ACCEPT(WP_BOB, "0", "", "1-1", "m1"),
+			   ACCEPT(WP_AMY, "1", "", "2-1", "a1"),
+			   ACCEPT(WP_BOB, "0", "e", "3-1", "m2"),
+			   ACCEPT(EVE, "0", "", "4-1", "e1"),
+			   ACCEPT(WP_BOB, "0", "", "5-1", "m3"),
+			   "SET " WP_P "hot:" EVE " not-a-stream",
+			   "HSET " WP_P "online:" WP_AMY " i1.1 5 i1.2 6",
+			   "HSET " WP_P "tries 1-1 1" },
+		.args = "1:own run 60000 100 1000000 1 0",
+		.observe = { "XLEN " WP_P "ingress", HOT_NAMES("hot:" WP_BOB),
+			     HOT_NAMES("hot!:" WP_AMY),
+			     "ZRANGE " WP_P "migrate 0 -1",
+			     "SMEMBERS " WP_P "due:i1",
+			     "EXISTS " WP_P "tries " WP_P "dlq" },
+	},
+	{
+		.name = "route, careful",
+		.script = WP_SCRIPT_ROUTE,
+		.setup = { ACCEPT(WP_BOB, "0", "", "1-1", "m1"),
+			   ACCEPT(WP_AMY, "1", "", "2-1", "a1"),
+			   "HSET " WP_P "online:" WP_AMY " i1.1 5" },
+		.args = "1:own run 60000 100 1000000 9 1",
+		.observe = { "XLEN " WP_P "ingress", HOT_NAMES("hot:" WP_BOB),
+			     HOT_NAMES("hot!:" WP_AMY),
+			     "ZRANGE " WP_P "migrate 0 -1",
+			     "SMEMBERS " WP_P "due:i1",
+			     "EXISTS " WP_P "tries " WP_P "dlq" },
+	},
+	{
+		.name = "ack",
+		.script = WP_SCRIPT_ACK,
+		.setup = { ACCEPT(WP_BOB, "0", "", "1-1", "m1"),
+			   ACCEPT(WP_AMY, "0", "", "9-1", "a1"),
+			   HOT("hot:" WP_BOB, "1-1", "m1"),
+			   HOT("hot:" WP_BOB, "1-2", "m2"),
+			   HOT("hot!:" WP_BOB, "1-3", "h1"),
+			   "HSET " WP_P "tries 1-1 1",
+			   "HSET " WP_P "cold " WP_BOB " token" },
+		.args = "run " WP_BOB " 1 1-1 1-3",
+		.observe = { HOT_NAMES("hot:" WP_BOB),
+			     "EXISTS " WP_P "hot!:" WP_BOB " " WP_P "tries",
+			     FIELD("ingress", "12"), "HGETALL " WP_P "cold" },
+	},
+	{
+		.name = "prepare",
+		.script = WP_SCRIPT_PREPARE,
+		.setup = { HOT("hot:" WP_BOB, "1-1", "m1"),
+			   HOT("hot!:" WP_BOB, "1-2", "h1"),
+			   "ZADD " WP_P "migrate 1 " WP_BOB },
+		.args = "1:own 60000 " WP_BOB " 100 100000 random",
+		.observe = { HOT_NAMES("hot:" WP_BOB),
+			     HOT_NAMES("hot!:" WP_BOB), "HKEYS " WP_P "cold",
+			     "ZRANGE " WP_P "migrate 0 -1" },
+	},
+	{
+		.name = "prepare, user online",
+		.script = WP_SCRIPT_PREPARE,
+		.setup = { HOT("hot:" WP_BOB, "1-1", "m1"),
+			   "HSET " WP_P "online:" WP_BOB " i1.1 5",
+			   "ZADD " WP_P "migrate 1 " WP_BOB },
+		.args = "1:own 60000 " WP_BOB " 100 100000 random",
+		.observe = { HOT_NAMES("hot:" WP_BOB),
+			     "EXISTS " WP_P "cold " WP_P "migrate" },
+	},
+	{
+		.name = "trim",
+		.script = WP_SCRIPT_TRIM,
+		.setup = { HOT("hot:" WP_BOB, "1-1", "m1"),
+			   HOT("hot!:" WP_BOB, "1-2", "h1"),
+			   "ZADD " WP_P "migrate 1 " WP_BOB },
+		.args = WP_BOB " 1 1-1 1-2",
+		.observe = { "EXISTS " WP_P "hot:" WP_BOB " " WP_P
+			     "hot!:" WP_BOB " " WP_P "migrate" },
+	},
+	{
+		.name = "trim, something left",
+		.script = WP_SCRIPT_TRIM,
+		.setup = { HOT("hot:" WP_BOB, "1-1", "m1"),
+			   HOT("hot:" WP_BOB, "1-3", "m3"),
+			   HOT("hot!:" WP_BOB, "1-2", "h1"),
+			   "ZADD " WP_P "migrate 1 " WP_BOB },
+		.args = WP_BOB " 1 1-1 1-2",
+		.observe = { HOT_NAMES("hot:" WP_BOB),
+			     "ZRANGE " WP_P "migrate 0 -1" },
+	},
+	{
+		/* at:i2 is cleaned up by i2's daemon, which due tells. */
+		.name = "connect at the limit",
+		.script = WP_SCRIPT_CONNECT,
+		.setup = { "HSET " WP_P "live i1 0 i2 0",
+			   "HSET " WP_P "online:" WP_BOB " i2.1 1000",
+			   "SADD " WP_P "at:i2 i2.1_" WP_BOB },
+		.args = "run i1 i1.1 " WP_BOB " 5000 ws d c 1",
+		.observe = { "HGETALL " WP_P "online:" WP_BOB,
+			     "SMEMBERS " WP_P "at:i1",
+			     "SMEMBERS " WP_P "due:i2" },
+	},
+	{
+		.name = "disconnect",
+		.script = WP_SCRIPT_DISCONNECT,
+		.setup = { "HSET " WP_P "online:" WP_BOB " i1.1 1000",
+			   "EVAL return\tredis.call('SADD',KEYS[1],'i1.1\\32'.."
+			   "KEYS[2]) 2 " WP_P "at:i1 " WP_BOB,
+			   HOT("hot:" WP_BOB, "1-1", "m1") },
+		.args = "i1.1 " WP_BOB " 0 100",
+		.observe = { "EXISTS " WP_P "online:" WP_BOB " " WP_P "at:i1",
+			     "ZRANGE " WP_P "migrate 0 -1" },
+	},
+	{
+		.name = "reap",
+		.script = WP_SCRIPT_REAP,
+		.setup = { "HSET " WP_P "live i1 5",
+			   "HSET " WP_P "online:" WP_BOB " i1.1 1000",
+			   "HSET " WP_P "online:" WP_AMY " i1.2 1000 i2.1 1000",
+			   "EVAL return\tredis.call('SADD',KEYS[1],'i1.1\\32'.."
+			   "KEYS[2],'i1.2\\32'..KEYS[3]) 3 " WP_P
+			   "at:i1 " WP_BOB " " WP_AMY,
+			   HOT("hot:" WP_BOB, "1-1", "m1"),
+			   HOT("hot:" WP_AMY, "1-1", "a1") },
+		.args = "1:own 60000 i1 5 100 100",
+		.observe = { "EXISTS " WP_P "live " WP_P "at:i1 " WP_P
+			     "online:" WP_BOB,
+			     "HKEYS " WP_P "online:" WP_AMY,
+			     "ZRANGE " WP_P "migrate 0 -1" },
+	},
+	{
+		.name = "leave",
+		.script = WP_SCRIPT_LEAVE,
+		.setup = { "HSET " WP_P "live i1 5",
+			   "SADD " WP_P "due:i1 " WP_BOB },
+		.args = "i1",
+		.observe = { "EXISTS " WP_P "live " WP_P "due:i1" },
+	},
+	{
+		.name = "dlq_drop",
+		.script = WP_SCRIPT_DLQ_DROP,
+		.setup = { "XADD " WP_P " 9-1 e d1", "XADD " WP_P " 9-2 e d2" },
+		.args = "9-1",
+		.observe = { "XRANGE " WP_P " - +" },
+	},
+	{
+		.name = "dlq_requeue, nothing waits",
+		.script = WP_SCRIPT_DLQ_REQUEUE,
+		.setup = { BURY("9-1", "5-1", "d1"), BURY("9-2", "6-1", "d2") },
+		.args = "9-1 100 100000",
+		.observe = { "XRANGE " WP_P "hot:" WP_BOB " - +",
+			     "ZRANGE " WP_P "migrate 0 -1", HOT_NAMES("dlq") },
+	},
+	{
+		.name = "dlq_requeue, later ones wait and the user is online",
+		.script = WP_SCRIPT_DLQ_REQUEUE,
+		.setup = { BURY("9-1", "5-1", "d1"),
+			   HOT("hot:" WP_BOB, "4-1", "m1"),
+			   HOT("hot:" WP_BOB, "6-1", "m2"),
+			   HOT("hot:" WP_BOB, "7-1", "m3"),
+			   "XDEL " WP_P "hot:" WP_BOB " 7-1",
+			   "XADD " WP_P "rebuild 99-1 e left-behind",
+			   "HSET " WP_P "online:" WP_BOB " i1.1 5 i2.1 6" },
+		.args = "9-1 100 100000",
+		.observe = { "XRANGE " WP_P "hot:" WP_BOB " - +",
+			     "XADD " WP_P "hot:" WP_BOB " 7-1 e again",
+			     "EXISTS " WP_P "migrate " WP_P "rebuild",
+			     "SMEMBERS " WP_P "due:i1",
+			     "SMEMBERS " WP_P "due:i2", "XLEN " WP_P "dlq" },
+	},
+	{
+		.name = "lease_acquire",
+		.script = WP_SCRIPT_LEASE_ACQUIRE,
+		.setup = { "DEL " WP_P "owner" },
+		.args = "worker-a 60000",
+		.observe = { "EXISTS " WP_P "owner" },
+	},
+	{
+		.name = "hint_set",
+		.script = WP_SCRIPT_HINT_SET,
+		.setup = { "HSET " WP_P "cold " WP_AMY " old" },
+		.args = "1:own 60000 random " WP_BOB " " EVE,
+		.observe = { "HKEYS " WP_P "cold",
+			     "HGET " WP_P "cold " WP_AMY },
+	},
+	{
+		.name = "ingress_raise, nothing there",
+		.script = WP_SCRIPT_INGRESS_RAISE,
+		.setup = { "SET " WP_P "intent something" },
+		.args = "1:own 60000 5000 7",
+		.observe = { "XLEN " WP_P "ingress", "EXISTS " WP_P "intent",
+			     "XADD " WP_P "ingress 5000-* a b" },
+	},
+	{
+		.name = "ingress_raise, entries there",
+		.script = WP_SCRIPT_INGRESS_RAISE,
+		.setup = { ACCEPT(WP_BOB, "0", "", "1-1", "m1"),
+			   "SET " WP_P "intent something" },
+		.args = "1:own 60000 5000 7",
+		.observe = { FIELD("ingress", "12"), "EXISTS " WP_P "intent",
+			     "XADD " WP_P "ingress 5000-* a b" },
+	},
+	{
+		.name = "workers",
+		.script = WP_SCRIPT_WORKERS,
+		.setup = { "ZADD " WP_P " 1 long-dead" },
+		.args = "worker-a 60000 0",
+		.observe = { "ZRANGE " WP_P " 0 -1" },
+	},
+};
+
+static void prepare_scene(struct wp_world *w, const struct scene *scene)
+{
+	wp_world_run(w, "FLUSHALL");
+	wp_world_run(w, "SET " WP_P "owner 1:own");
+	wp_world_run(w, "SET " WP_P "gate run");
+	for (size_t i = 0; scene->setup[i] != NULL; i++)
+		wp_world_run(w, "%s", scene->setup[i]);
+}
+
+/* The script with the prologue behind its first line; the caller frees it. */
+static char *cuttable(enum wp_script script)
+{
+	const struct wp_script_source *source = wp_script_source(script);
+	const char *rest = strchr(source->text, '\n') + 1;
+	size_t size = source->len + sizeof(prologue);
+	char *text = malloc(size);
+
+	assert_non_null(text);
+	(void)snprintf(text, size, "%.*s%s%s", (int)(rest - source->text),
+		       source->text, prologue, rest);
+	return text;
+}
+
+/* Run it, cut after call n (0: never). True when it was cut. */
+static bool run_cut(struct wp_world *w, const struct scene *scene,
+		    const char *text, int n)
+{
+	const char *word = scene->args;
+	struct wp_reply *reply;
+	bool is_cut;
+
+	wp_cmd_clear(&w->cmd);
+	wp_cmd_str(&w->cmd, "EVAL");
+	wp_cmd_str(&w->cmd, text);
+	wp_cmd_str(&w->cmd, "1");
+	wp_cmd_str(&w->cmd, WP_P);
+	for (;;) {
+		size_t len = strcspn(word, " ");
+
+		wp_cmd_add(&w->cmd, word, len);
+		if (word[len] == '\0')
+			break;
+		word += len + 1;
+	}
+	wp_cmd_int(&w->cmd, n);
+	reply = wp_world_do(w);
+	is_cut = wp_reply_type(reply) == WP_REPLY_ERROR &&
+		 strstr(wp_reply_str(reply), "cut here") != NULL;
+	if (wp_reply_type(reply) == WP_REPLY_ERROR && !is_cut)
+		fail_msg("%s: %s", scene->name, wp_reply_str(reply));
+	wp_reply_free(&reply);
+	return is_cut;
+}
+
+/* All answers in one text; the caller releases it. */
+static void observe(struct wp_world *w, const struct scene *scene,
+		    struct wp_buf *out)
+{
+	wp_buf_init(out, 0);
+	for (size_t i = 0; scene->observe[i] != NULL; i++) {
+		struct wp_reply *reply =
+			wp_world_cmd(w, "%s", scene->observe[i]);
+		char *text = wp_world_show(reply);
+
+		wp_buf_add_str(out, text);
+		wp_buf_add_char(out, '\n');
+		free(text);
+		wp_reply_free(&reply);
+	}
+}
+
+static void play(struct wp_world *w, const struct scene *scene)
+{
+	char *text = cuttable(scene->script);
+	struct wp_buf want;
+	struct wp_buf got;
+	int n;
+
+	prepare_scene(w, scene);
+	assert_false(run_cut(w, scene, text, 0));
+	observe(w, scene, &want);
+	for (n = 1; n < CALLS_MAX; n++) {
+		bool is_cut;
+
+		prepare_scene(w, scene);
+		is_cut = run_cut(w, scene, text, n);
+		if (!is_cut)
+			break;
+		assert_false(run_cut(w, scene, text, 0));
+		observe(w, scene, &got);
+		if (strcmp(got.data, want.data) != 0)
+			fail_msg("%s, cut after call %d:\n%snot\n%s",
+				 scene->name, n, got.data, want.data);
+		wp_buf_release(&got);
+	}
+	/* Otherwise nothing was cut, or not at every call. */
+	assert_in_range(n, 2, CALLS_MAX - 1);
+	wp_buf_release(&want);
+	free(text);
+}
+
+static void a_script_cut_anywhere_and_run_again_ends_the_same(void **state)
+{
+	for (size_t i = 0; i < sizeof(scenes) / sizeof(scenes[0]); i++)
+		play(*state, &scenes[i]);
+}
+
+/* A cut send that is not repeated at once must not confuse the next one. */
+static void a_cut_send_is_settled_by_whoever_comes_next(void **state)
+{
+	struct wp_world *w = *state;
+	const struct scene *first = &scenes[0];
+	const struct scene other = {
+		.name = "another send",
+		.args = "run 100 24 1 " WP_AMY " 0  9000 t9 m9 "
+			"eeeeeeeeeeeeeeee dddddddddddddddd",
+	};
+	char *text = cuttable(WP_SCRIPT_SEND);
+	bool is_cut = true;
+
+	assert_int_equal(first->script, WP_SCRIPT_SEND);
+	for (int n = 1; is_cut; n++) {
+		prepare_scene(w, first);
+		is_cut = run_cut(w, first, text, n);
+		assert_false(run_cut(w, &other, text, 0));
+		assert_false(run_cut(w, first, text, 0));
+		assert_false(run_cut(w, &other, text, 0));
+		wp_world_expect(w, "4", "XLEN " WP_P "ingress");
+	}
+	free(text);
+}
+
+#define WORLD_TEST(name) \
+	cmocka_unit_test_setup_teardown(name, wp_world_setup, wp_world_teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		WORLD_TEST(a_script_cut_anywhere_and_run_again_ends_the_same),
+		WORLD_TEST(a_cut_send_is_settled_by_whoever_comes_next),
+	};
+
+	if (!wp_test_redis_present())
+		return WP_TEST_SKIPPED;
+	return cmocka_run_group_tests_name("script_cuts", tests, NULL, NULL);
+}

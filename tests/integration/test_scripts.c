@@ -1,0 +1,493 @@
+/*
+ * The scripts around a partition and its ingress, one by one on a real Redis:
+ * leases, workers, gate, hints, send, route, tickets. What happens to a user's
+ * presence is in test_presence.c, what a cut does in test_script_cuts.c.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "lib/mailbox/ticket.h"
+#include "tests/support/test_redis.h"
+#include "tests/support/world.h"
+
+enum { LEASE_MS = 60000, WAIT_MS = 2000 };
+
+static enum wp_err acquire(struct wp_world *w, const char *worker,
+			   bool *held_out, char value[WP_OWNER_MAX + 1])
+{
+	struct wp_reply *reply;
+	enum wp_err rc;
+
+	wp_lease_acquire_build(&w->cmd, WP_P, worker, LEASE_MS);
+	reply = wp_world_do(w);
+	rc = wp_lease_acquire_parse(reply, held_out, value);
+	wp_reply_free(&reply);
+	return rc;
+}
+
+/* The answer to w->cmd as one of the parsers reads it. */
+static enum wp_err answer(struct wp_world *w,
+			  enum wp_err (*parse)(const struct wp_reply *))
+{
+	struct wp_reply *reply = wp_world_do(w);
+	enum wp_err rc = parse(reply);
+
+	wp_reply_free(&reply);
+	return rc;
+}
+
+static void a_lease_has_one_holder_and_a_new_token_each_time(void **state)
+{
+	struct wp_world *w = *state;
+	char value[WP_OWNER_MAX + 1];
+	bool is_held = false;
+
+	assert_string_equal(w->owner, "1:worker-a");
+	assert_int_equal(acquire(w, "worker-b", &is_held, value), WP_OK);
+	assert_true(is_held);
+	assert_string_equal(value, "1:worker-a");
+
+	wp_lease_release_build(&w->cmd, WP_P, w->owner);
+	assert_int_equal(answer(w, wp_lease_parse), WP_OK);
+	assert_int_equal(acquire(w, "worker-b", &is_held, value), WP_OK);
+	assert_false(is_held);
+	assert_string_equal(value, "2:worker-b");
+	assert_in_range(wp_world_int(w, "PTTL " WP_P "owner"), 1, LEASE_MS);
+}
+
+static void a_lost_lease_is_neither_renewed_nor_released(void **state)
+{
+	struct wp_world *w = *state;
+
+	wp_world_run(w, "SET " WP_P "owner 9:worker-b PX 5000");
+
+	wp_lease_renew_build(&w->cmd, WP_P, w->owner, LEASE_MS);
+	assert_int_equal(answer(w, wp_lease_parse), WP_ERR_STALE);
+	wp_lease_release_build(&w->cmd, WP_P, w->owner);
+	assert_int_equal(answer(w, wp_lease_parse), WP_ERR_STALE);
+	wp_world_expect(w, "9:worker-b", "GET " WP_P "owner");
+	assert_in_range(wp_world_int(w, "PTTL " WP_P "owner"), 1, 5000);
+
+	wp_lease_renew_build(&w->cmd, WP_P, "9:worker-b", LEASE_MS);
+	assert_int_equal(answer(w, wp_lease_parse), WP_OK);
+	assert_in_range(wp_world_int(w, "PTTL " WP_P "owner"), 5001, LEASE_MS);
+}
+
+static void an_error_is_no_answer_to_any_parser(void **state)
+{
+	struct wp_world *w = *state;
+	struct wp_reply *reply = wp_world_cmd(w, "NOSUCHCOMMAND");
+	char value[WP_OWNER_MAX + 1];
+	struct wp_ack_hint hint;
+	bool is_held;
+
+	assert_int_equal(wp_lease_acquire_parse(reply, &is_held, value),
+			 WP_ERR_UNAVAIL);
+	assert_int_equal(wp_lease_parse(reply), WP_ERR_UNAVAIL);
+	assert_int_equal(wp_guarded_parse(reply), WP_ERR_UNAVAIL);
+	assert_int_equal(wp_presence_done_parse(reply), WP_ERR_UNAVAIL);
+	assert_int_equal(wp_ack_parse(reply, &hint), WP_ERR_UNAVAIL);
+	assert_int_equal(wp_lease_parse(NULL), WP_ERR_UNAVAIL);
+	assert_int_equal(wp_ack_parse(NULL, &hint), WP_ERR_UNAVAIL);
+	wp_reply_free(&reply);
+}
+
+static void workers_see_each_other_sorted_until_they_leave(void **state)
+{
+	struct wp_world *w = *state;
+	struct wp_reply *reply;
+	char *list;
+
+	wp_world_run(w, "ZADD " WP_WORKERS_KEY " 1000 long-dead");
+	wp_workers_build(&w->cmd, "bb", LEASE_MS, false);
+	reply = wp_world_do(w);
+	wp_reply_free(&reply);
+	wp_workers_build(&w->cmd, "aa", LEASE_MS, false);
+	reply = wp_world_do(w);
+	list = wp_world_show(reply);
+	assert_string_equal(list, "[aa bb]");
+	free(list);
+	wp_reply_free(&reply);
+
+	wp_workers_build(&w->cmd, "bb", LEASE_MS, true);
+	reply = wp_world_do(w);
+	list = wp_world_show(reply);
+	assert_string_equal(list, "[aa]");
+	free(list);
+	wp_reply_free(&reply);
+}
+
+static enum wp_err raise_to(struct wp_world *w, const char *owner, uint64_t ms,
+			    uint64_t seq)
+{
+	const struct wp_entry_id floor = { .ms = ms, .seq = seq };
+
+	wp_ingress_raise_build(&w->cmd, WP_WORLD_PARTITION, owner, LEASE_MS,
+			       &floor);
+	return answer(w, wp_guarded_parse);
+}
+
+/* Far in the future, and more than 2^53 when taken as one number. */
+enum { FAR_SEQ = 77 };
+static const uint64_t far_ms = 1ULL << 47;
+
+static void new_ids_are_above_the_floor_they_were_raised_to(void **state)
+{
+	struct wp_world *w = *state;
+	struct wp_msgid id;
+
+	assert_int_equal(raise_to(w, w->owner, far_ms, FAR_SEQ), WP_OK);
+	assert_int_equal(wp_world_int(w, "XLEN " WP_P "ingress"), 0);
+
+	id = wp_world_post(w, (struct wp_world_mail){ .json = "m1" });
+	assert_true(id.entry.ms == far_ms);
+	assert_int_equal(id.entry.seq, FAR_SEQ + 1);
+}
+
+static void raising_keeps_entries_and_never_lowers_the_last_id(void **state)
+{
+	struct wp_world *w = *state;
+	struct wp_msgid first =
+		wp_world_post(w, (struct wp_world_mail){ .json = "m1" });
+	struct wp_msgid id;
+
+	assert_int_equal(raise_to(w, w->owner, first.entry.ms - 1, 0), WP_OK);
+	assert_int_equal(raise_to(w, w->owner, 0, 0), WP_OK);
+	assert_int_equal(raise_to(w, w->owner, far_ms, FAR_SEQ), WP_OK);
+	assert_int_equal(raise_to(w, w->owner, far_ms, 1), WP_OK);
+
+	assert_int_equal(wp_world_int(w, "XLEN " WP_P "ingress"), 1);
+	id = wp_world_post(w, (struct wp_world_mail){ .json = "m2" });
+	assert_int_equal(id.entry.seq, FAR_SEQ + 1);
+}
+
+static void raising_forgets_an_unfinished_send(void **state)
+{
+	struct wp_world *w = *state;
+	const struct wp_world_mail mail = { .json = "m1", .key = "k" };
+	struct wp_msgid id;
+
+	wp_world_run(w, "SET " WP_P "intent %s%s0-0", "field-of-16-byte",
+		     "digest-of-16-byt");
+	assert_int_equal(raise_to(w, w->owner, far_ms, FAR_SEQ), WP_OK);
+
+	wp_world_expect(w, "0", "EXISTS " WP_P "intent");
+	id = wp_world_post(w, mail);
+	assert_int_equal(id.entry.seq, FAR_SEQ + 1);
+	assert_int_equal(wp_world_int(w, "EVAL "
+					 "return#redis.call('hkeys',redis.call("
+					 "'keys','" WP_P "idem:*')[1]) 0"),
+			 1);
+}
+
+static void a_gate_can_only_be_opened_by_the_owner(void **state)
+{
+	struct wp_world *w = *state;
+
+	wp_world_run(w, "DEL " WP_P "gate");
+	wp_gate_open_build(&w->cmd, WP_WORLD_PARTITION, "9:other", "run");
+	assert_int_equal(answer(w, wp_guarded_parse), WP_ERR_STALE);
+	wp_world_expect(w, "0", "EXISTS " WP_P "gate");
+	assert_int_equal(raise_to(w, "9:other", far_ms, 1), WP_ERR_STALE);
+	wp_world_expect(w, "0", "EXISTS " WP_P "ingress");
+}
+
+static void hints_set_again_never_repeat_a_token(void **state)
+{
+	struct wp_world *w = *state;
+	struct wp_reply *first;
+	struct wp_reply *second;
+
+	wp_hint_set_begin(&w->cmd, WP_WORLD_PARTITION, w->owner, LEASE_MS);
+	wp_cmd_str(&w->cmd, WP_BOB);
+	wp_cmd_str(&w->cmd, WP_AMY);
+	assert_int_equal(answer(w, wp_guarded_parse), WP_OK);
+	first = wp_world_cmd(w, "HMGET " WP_P "cold " WP_BOB " " WP_AMY);
+	wp_hint_set_begin(&w->cmd, WP_WORLD_PARTITION, w->owner, LEASE_MS);
+	wp_cmd_str(&w->cmd, WP_BOB);
+	assert_int_equal(answer(w, wp_guarded_parse), WP_OK);
+	second = wp_world_cmd(w, "HMGET " WP_P "cold " WP_BOB " " WP_AMY);
+
+	assert_string_not_equal(wp_reply_str(wp_reply_at(first, 0)),
+				wp_reply_str(wp_reply_at(first, 1)));
+	assert_string_not_equal(wp_reply_str(wp_reply_at(first, 0)),
+				wp_reply_str(wp_reply_at(second, 0)));
+	assert_string_equal(wp_reply_str(wp_reply_at(first, 1)),
+			    wp_reply_str(wp_reply_at(second, 1)));
+	wp_reply_free(&first);
+	wp_reply_free(&second);
+
+	wp_hint_set_begin(&w->cmd, WP_WORLD_PARTITION, "9:other", LEASE_MS);
+	wp_cmd_str(&w->cmd, "urn:sm:user:eve");
+	assert_int_equal(answer(w, wp_guarded_parse), WP_ERR_STALE);
+	wp_world_expect(w, "0", "HEXISTS " WP_P "cold urn:sm:user:eve");
+}
+
+static void due_users_come_earliest_first_and_only_to_the_owner(void **state)
+{
+	struct wp_world *w = *state;
+	struct wp_reply *reply;
+	char *list;
+
+	wp_world_run(w, "ZADD " WP_P "migrate 2 u2 1 u1 3 u3 99999999999999 "
+			"later");
+	wp_migrate_due_build(&w->cmd, WP_WORLD_PARTITION, w->owner, 2);
+	reply = wp_world_do(w);
+	list = wp_world_show(reply);
+	assert_string_equal(list, "[ok u1 u2]");
+	free(list);
+	wp_reply_free(&reply);
+
+	wp_migrate_due_build(&w->cmd, WP_WORLD_PARTITION, "9:other", 2);
+	assert_int_equal(answer(w, wp_guarded_parse), WP_ERR_STALE);
+}
+
+static void an_accepted_entry_carries_what_routing_needs(void **state)
+{
+	struct wp_world *w = *state;
+	struct wp_reply *reply;
+	const struct wp_reply *fields;
+
+	(void)wp_world_post(w, (struct wp_world_mail){
+				       .json = "{\"a\":\"b\"}",
+				       .band = WP_BAND_HIGH,
+				       .is_ephemeral = true,
+			       });
+
+	reply = wp_world_cmd(w, "XRANGE " WP_P "ingress - +");
+	fields = wp_reply_at(wp_reply_at(reply, 0), 1);
+	assert_int_equal(wp_reply_count(fields), 12);
+	assert_string_equal(wp_reply_str(wp_reply_at(fields, 1)), WP_BOB);
+	assert_string_equal(wp_reply_str(wp_reply_at(fields, 3)), "1");
+	assert_string_equal(wp_reply_str(wp_reply_at(fields, 5)), "e");
+	assert_true(wp_reply_int(wp_reply_at(fields, 7)) > 1000000000000);
+	assert_int_equal(wp_reply_len(wp_reply_at(fields, 9)), 16);
+	assert_string_equal(wp_reply_str(wp_reply_at(fields, 11)),
+			    "{\"a\":\"b\"}");
+	wp_reply_free(&reply);
+}
+
+static void a_full_redis_accepts_nothing_and_says_so(void **state)
+{
+	struct wp_world *w = *state;
+	const struct wp_world_mail mail = { .json = "m2" };
+	struct wp_send_result result;
+	struct wp_msgid id = wp_world_deliver(w, "m1");
+
+	wp_world_run(w, "CONFIG SET maxmemory 1");
+	wp_world_send(w, &mail, 1, &result);
+	assert_int_equal(result.status, WP_SEND_OVERLOADED);
+	/* Everything that drains goes on. */
+	assert_int_equal(wp_world_route(w).left, 0);
+	wp_world_expect_pull(w, "m1");
+	assert_int_equal(wp_world_migrate(w, NULL), WP_OK);
+	wp_world_ack_one(w, id);
+	wp_world_expect_pull(w, "");
+	wp_world_run(w, "CONFIG SET maxmemory 0");
+}
+
+static void what_was_never_answered_is_unknown(void **state)
+{
+	struct wp_world *w = *state;
+	struct wp_envelope envelope = { .recipient = w->bob };
+	const struct wp_send_item item = { .envelope = &envelope };
+	struct wp_send_result result;
+	struct wp_reply *reply;
+
+	wp_send_parse(NULL, WP_WORLD_PARTITION, &item, 1, &result);
+	assert_int_equal(result.status, WP_SEND_UNKNOWN);
+
+	wp_world_run(w, "SET " WP_P "ingress not-a-stream");
+	reply = wp_world_cmd(w, "XLEN " WP_P "ingress");
+	wp_send_parse(reply, WP_WORLD_PARTITION, &item, 1, &result);
+	assert_int_equal(result.status, WP_SEND_UNKNOWN);
+	wp_reply_free(&reply);
+}
+
+static void the_bell_rings_when_a_worker_may_sleep(void **state)
+{
+	struct wp_world *w = *state;
+	struct wp_redis *ear = wp_test_redis(&w->conf);
+	struct wp_reply *reply = NULL;
+
+	reply = wp_test_cmd(ear, "SUBSCRIBE", WP_BELL_PREFIX "worker-a", NULL);
+	wp_reply_free(&reply);
+
+	(void)wp_world_post(w, (struct wp_world_mail){ .json = "m1" });
+	assert_int_equal(wp_redis_wait(ear, WAIT_MS, &reply, NULL), WP_OK);
+	assert_string_equal(wp_reply_str(wp_reply_at(reply, 2)), "7");
+	wp_reply_free(&reply);
+
+	/* Ingress is not empty now: whoever works on it sees the rest. */
+	(void)wp_world_post(w, (struct wp_world_mail){ .json = "m2" });
+	assert_int_equal(wp_redis_wait(ear, 0, &reply, NULL), WP_ERR_NOTFOUND);
+	wp_redis_free(&ear);
+}
+
+static struct wp_route_result route_as(struct wp_world *w, const char *owner,
+				       const char *run_id)
+{
+	struct wp_route_result result;
+	struct wp_reply *reply;
+
+	wp_route_build(&w->cmd, &w->conf, WP_WORLD_PARTITION, owner, run_id, 10,
+		       false);
+	reply = wp_world_do(w);
+	assert_int_equal(wp_route_parse(reply, &result), WP_OK);
+	wp_reply_free(&reply);
+	return result;
+}
+
+static void routing_needs_the_lease_and_an_open_gate(void **state)
+{
+	struct wp_world *w = *state;
+
+	(void)wp_world_post(w, (struct wp_world_mail){ .json = "m1" });
+	assert_int_equal(
+		route_as(w, "9:other", wp_redis_run_id(w->redis)).status,
+		WP_ROUTE_LOST);
+	assert_int_equal(route_as(w, w->owner, "another-life").status,
+			 WP_ROUTE_GATE);
+	assert_int_equal(wp_world_int(w, "XLEN " WP_P "ingress"), 1);
+	wp_world_expect(w, "0", "EXISTS " WP_P "hot:" WP_BOB);
+}
+
+static void a_refusal_by_redis_is_no_fault_of_an_entry(void **state)
+{
+	struct wp_world *w = *state;
+	struct wp_route_result result;
+	struct wp_reply *reply;
+
+	reply = wp_world_cmd(w, "EVAL return{err='READONLY\\32no'} 0");
+	assert_int_equal(wp_route_parse(reply, &result), WP_ERR_UNAVAIL);
+	wp_reply_free(&reply);
+	reply = wp_world_cmd(w, "EVAL return{err='ERR\\32broken'} 0");
+	assert_int_equal(wp_route_parse(reply, &result), WP_OK);
+	assert_int_equal(result.status, WP_ROUTE_FAULT);
+	assert_non_null(strstr(result.error, "broken"));
+	wp_reply_free(&reply);
+	assert_int_equal(wp_route_parse(NULL, &result), WP_ERR_UNAVAIL);
+}
+
+static void a_batch_is_bounded_by_entries(void **state)
+{
+	struct wp_world *w = *state;
+	struct wp_route_result result;
+
+	for (int i = 0; i < 25; i++)
+		(void)wp_world_post(w, (struct wp_world_mail){ .json = "m" });
+	result = route_as(w, w->owner, wp_redis_run_id(w->redis));
+	assert_int_equal(result.routed, 10);
+	assert_int_equal(result.left, 15);
+}
+
+static enum wp_err redeem(struct wp_world *w, const char *ticket,
+			  struct wp_urn *user, int64_t *expires_s)
+{
+	struct wp_reply *reply;
+	enum wp_err rc;
+
+	assert_int_equal(
+		wp_ticket_redeem_build(&w->cmd, ticket, strlen(ticket)), WP_OK);
+	reply = wp_world_do(w);
+	rc = wp_ticket_redeem_parse(reply, user, expires_s);
+	wp_reply_free(&reply);
+	return rc;
+}
+
+static void a_ticket_is_good_once_and_is_stored_nowhere(void **state)
+{
+	struct wp_world *w = *state;
+	char ticket[WP_TICKET_LEN + 1];
+	struct wp_urn user = { 0 };
+	struct wp_reply *reply;
+	int64_t expires_s = 0;
+	char *keys;
+
+	wp_ticket_issue(&w->cmd, ticket, &w->bob, 1893456000);
+	assert_int_equal(strlen(ticket), WP_TICKET_LEN);
+	reply = wp_world_do(w);
+	assert_true(wp_reply_is(reply, "OK"));
+	wp_reply_free(&reply);
+	reply = wp_world_cmd(w, "KEYS wp:ticket:*");
+	keys = wp_world_show(reply);
+	assert_int_equal(wp_reply_count(reply), 1);
+	assert_null(strstr(keys, ticket));
+	assert_in_range(
+		wp_world_int(w, "TTL %s", wp_reply_str(wp_reply_at(reply, 0))),
+		1, WP_TICKET_TTL_S);
+	free(keys);
+	wp_reply_free(&reply);
+
+	assert_int_equal(redeem(w, ticket, &user, &expires_s), WP_OK);
+	assert_string_equal(user.text, WP_BOB);
+	assert_int_equal(expires_s, 1893456000);
+	assert_int_equal(redeem(w, ticket, &user, &expires_s), WP_ERR_DENIED);
+}
+
+static void what_cannot_be_a_ticket_never_reaches_redis(void **state)
+{
+	struct wp_world *w = *state;
+	struct wp_reply *reply;
+	struct wp_urn user;
+	int64_t expires_s;
+	char text[WP_TICKET_LEN + 2];
+
+	memset(text, 'A', sizeof(text));
+	assert_int_equal(wp_ticket_redeem_build(&w->cmd, text, WP_TICKET_LEN),
+			 WP_OK);
+	assert_int_equal(
+		wp_ticket_redeem_build(&w->cmd, text, WP_TICKET_LEN + 1),
+		WP_ERR_INVAL);
+	assert_int_equal(wp_ticket_redeem_build(&w->cmd, text, 0),
+			 WP_ERR_INVAL);
+	text[5] = '*';
+	assert_int_equal(wp_ticket_redeem_build(&w->cmd, text, WP_TICKET_LEN),
+			 WP_ERR_INVAL);
+
+	assert_int_equal(wp_ticket_redeem_parse(NULL, &user, &expires_s),
+			 WP_ERR_UNAVAIL);
+	reply = wp_world_cmd(w, "ECHO damaged");
+	assert_int_equal(wp_ticket_redeem_parse(reply, &user, &expires_s),
+			 WP_ERR_DENIED);
+	wp_reply_free(&reply);
+}
+
+#define WORLD_TEST(name) \
+	cmocka_unit_test_setup_teardown(name, wp_world_setup, wp_world_teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		WORLD_TEST(a_lease_has_one_holder_and_a_new_token_each_time),
+		WORLD_TEST(a_lost_lease_is_neither_renewed_nor_released),
+		WORLD_TEST(an_error_is_no_answer_to_any_parser),
+		WORLD_TEST(workers_see_each_other_sorted_until_they_leave),
+		WORLD_TEST(new_ids_are_above_the_floor_they_were_raised_to),
+		WORLD_TEST(raising_keeps_entries_and_never_lowers_the_last_id),
+		WORLD_TEST(raising_forgets_an_unfinished_send),
+		WORLD_TEST(a_gate_can_only_be_opened_by_the_owner),
+		WORLD_TEST(hints_set_again_never_repeat_a_token),
+		WORLD_TEST(due_users_come_earliest_first_and_only_to_the_owner),
+		WORLD_TEST(an_accepted_entry_carries_what_routing_needs),
+		WORLD_TEST(a_full_redis_accepts_nothing_and_says_so),
+		WORLD_TEST(what_was_never_answered_is_unknown),
+		WORLD_TEST(the_bell_rings_when_a_worker_may_sleep),
+		WORLD_TEST(routing_needs_the_lease_and_an_open_gate),
+		WORLD_TEST(a_refusal_by_redis_is_no_fault_of_an_entry),
+		WORLD_TEST(a_batch_is_bounded_by_entries),
+		WORLD_TEST(a_ticket_is_good_once_and_is_stored_nowhere),
+		WORLD_TEST(what_cannot_be_a_ticket_never_reaches_redis),
+	};
+
+	if (!wp_test_redis_present())
+		return WP_TEST_SKIPPED;
+	return cmocka_run_group_tests_name("scripts", tests, NULL, NULL);
+}

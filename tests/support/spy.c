@@ -1,0 +1,106 @@
+/*
+ * spy.c - a cold store that passes calls on, or fails them as it is told.
+ */
+#include "tests/support/spy.h"
+
+#include <string.h>
+
+static bool is(const char *name, const char *operation)
+{
+	return name != NULL && strcmp(name, operation) == 0;
+}
+
+/* Before a call: tell the test, and say whether to go on. */
+static enum wp_err begin(struct wp_spy *spy, const char *operation,
+			 struct wp_error *err)
+{
+	spy->calls++;
+	if (spy->on_call != NULL)
+		spy->on_call(spy->ctx, operation);
+	if (is(spy->refuse, operation))
+		return wp_error_set(err, WP_ERR_UNAVAIL, "refused by the spy");
+	return WP_OK;
+}
+
+static enum wp_err end(const struct wp_spy *spy, const char *operation,
+		       enum wp_err rc, struct wp_error *err)
+{
+	if (is(spy->lose, operation))
+		return wp_error_set(err, WP_ERR_UNAVAIL, "lost by the spy");
+	return rc;
+}
+
+static struct wp_spy *spy_of(struct wp_store *store)
+{
+	return (struct wp_spy *)store;
+}
+
+static enum wp_err spy_version(struct wp_store *store,
+			       const struct wp_urn *user, int64_t *version_out,
+			       struct wp_error *err)
+{
+	struct wp_spy *spy = spy_of(store);
+	enum wp_err rc = begin(spy, "version", err);
+
+	if (rc == WP_OK)
+		rc = wp_store_version(spy->real, user, version_out, err);
+	return end(spy, "version", rc, err);
+}
+
+static enum wp_err spy_append(struct wp_store *store, uint32_t partition,
+			      const struct wp_urn *user, int64_t version,
+			      const struct wp_store_row *rows, size_t n,
+			      struct wp_error *err)
+{
+	struct wp_spy *spy = spy_of(store);
+	enum wp_err rc = begin(spy, "append", err);
+
+	if (rc == WP_OK)
+		rc = wp_store_append(spy->real, partition, user, version, rows,
+				     n, err);
+	return end(spy, "append", rc, err);
+}
+
+static enum wp_err spy_ack(struct wp_store *store, uint32_t partition,
+			   const struct wp_urn *user,
+			   const struct wp_msgid *ids, size_t n,
+			   bool *empty_out, struct wp_error *err)
+{
+	struct wp_spy *spy = spy_of(store);
+	enum wp_err rc = begin(spy, "ack", err);
+
+	if (rc == WP_OK)
+		rc = wp_store_ack(spy->real, partition, user, ids, n, empty_out,
+				  err);
+	return end(spy, "ack", rc, err);
+}
+
+static enum wp_err spy_read(struct wp_store *store, const struct wp_urn *user,
+			    const struct wp_store_from from[2], int64_t now_ms,
+			    wp_store_row_fn on_row, void *ctx,
+			    struct wp_error *err)
+{
+	struct wp_spy *spy = spy_of(store);
+	enum wp_err rc = begin(spy, "read", err);
+
+	if (rc == WP_OK)
+		rc = wp_store_read(spy->real, user, from, now_ms, on_row, ctx,
+				   err);
+	return end(spy, "read", rc, err);
+}
+
+static const struct wp_store_backend spy_backend = {
+	.name = "spy",
+	.version = spy_version,
+	.append = spy_append,
+	.ack = spy_ack,
+	.read = spy_read,
+};
+
+void wp_spy_init(struct wp_spy *spy, struct wp_store *real)
+{
+	*spy = (struct wp_spy){
+		.base.backend = &spy_backend,
+		.real = real,
+	};
+}

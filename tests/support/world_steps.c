@@ -1,0 +1,251 @@
+/*
+ * world_steps.c - what senders, recipients, daemons and workers do.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "lib/base/buf.h"
+#include "lib/base/clock.h"
+#include "tests/support/world.h"
+
+enum {
+	BATCH_MAX = 100,
+	DAY_MS = 24 * 3600 * 1000,
+	INCARNATION_SIZE = WP_INCARNATION_MAX + 1,
+	CONNECTIONS_PER_USER = 3,
+	PAGE_MAX = 500,
+};
+
+static void make_item(const struct wp_world *w,
+		      const struct wp_world_mail *mail,
+		      struct wp_envelope *envelope, struct wp_send_item *item)
+{
+	const char *to = mail->to != NULL ? mail->to : WP_BOB;
+
+	*envelope = (struct wp_envelope){
+		.band = mail->band,
+		.is_ephemeral = mail->is_ephemeral,
+	};
+	assert_int_equal(
+		wp_urn_parse(&envelope->recipient, to, strlen(to), NULL),
+		WP_OK);
+	*item = (struct wp_send_item){
+		.envelope = envelope,
+		.json = mail->json,
+		.json_len = strlen(mail->json),
+		.expires_in_ms =
+			mail->expires_in_ms > 0 ? mail->expires_in_ms : DAY_MS,
+	};
+	if (mail->key != NULL)
+		wp_send_set_key(item, w->conf.auth.store_secret,
+				"urn:sm:user:sender", mail->key,
+				strlen(mail->key));
+}
+
+void wp_world_send(struct wp_world *w, const struct wp_world_mail *mails,
+		   size_t n, struct wp_send_result *results)
+{
+	struct wp_envelope envelopes[BATCH_MAX];
+	struct wp_send_item items[BATCH_MAX];
+	struct wp_reply *reply;
+
+	assert_in_range(n, 1, BATCH_MAX);
+	for (size_t i = 0; i < n; i++)
+		make_item(w, &mails[i], &envelopes[i], &items[i]);
+	wp_send_build(&w->cmd, &w->conf, wp_redis_run_id(w->redis),
+		      WP_WORLD_PARTITION, items, n);
+	reply = wp_world_do(w);
+	wp_send_parse(reply, WP_WORLD_PARTITION, items, n, results);
+	wp_reply_free(&reply);
+}
+
+struct wp_msgid wp_world_post(struct wp_world *w, struct wp_world_mail mail)
+{
+	struct wp_send_result result;
+
+	wp_world_send(w, &mail, 1, &result);
+	assert_int_equal(result.status, WP_SEND_ACCEPTED);
+	return result.id;
+}
+
+struct wp_msgid wp_world_deliver(struct wp_world *w, const char *json)
+{
+	struct wp_msgid id =
+		wp_world_post(w, (struct wp_world_mail){ .json = json });
+
+	assert_int_equal(wp_world_route(w).routed, 1);
+	return id;
+}
+
+struct wp_route_result wp_world_route(struct wp_world *w)
+{
+	struct wp_route_result result;
+	struct wp_reply *reply;
+
+	wp_route_build(&w->cmd, &w->conf, WP_WORLD_PARTITION, w->owner,
+		       wp_redis_run_id(w->redis), w->conf.worker.batch_entries,
+		       false);
+	reply = wp_world_do(w);
+	assert_int_equal(wp_route_parse(reply, &result), WP_OK);
+	if (result.status == WP_ROUTE_FAULT)
+		fail_msg("route died: %s", result.error);
+	wp_reply_free(&reply);
+	result.error = ""; /* was borrowed */
+	return result;
+}
+
+void wp_world_join(struct wp_world *w, const char *incarnation)
+{
+	struct wp_reply *reply;
+
+	wp_presence_join_build(&w->cmd, WP_WORLD_PARTITION, incarnation);
+	reply = wp_world_do(w);
+	assert_int_equal(wp_presence_done_parse(reply), WP_OK);
+	wp_reply_free(&reply);
+}
+
+int64_t wp_world_connect(struct wp_world *w, const char *connection)
+{
+	const struct wp_presence_meta meta = {
+		.protocol = "ws",
+		.device = "",
+		.chat = "",
+	};
+	struct wp_presence_connected connected;
+	char incarnation[INCARNATION_SIZE] = "";
+	struct wp_reply *reply;
+
+	strncat(incarnation, connection, strcspn(connection, "."));
+	wp_presence_connect_build(&w->cmd, wp_redis_run_id(w->redis),
+				  WP_WORLD_PARTITION, incarnation, connection,
+				  &w->bob, &meta, CONNECTIONS_PER_USER);
+	reply = wp_world_do(w);
+	assert_int_equal(wp_presence_connect_parse(reply, &connected), WP_OK);
+	assert_false(connected.is_gone);
+	wp_reply_free(&reply);
+	return connected.pending;
+}
+
+void wp_world_disconnect(struct wp_world *w, const char *connection)
+{
+	struct wp_reply *reply;
+	int64_t left = -1;
+
+	wp_presence_disconnect_build(&w->cmd, WP_WORLD_PARTITION, connection,
+				     &w->bob, 0);
+	reply = wp_world_do(w);
+	assert_int_equal(wp_presence_disconnect_parse(reply, &left), WP_OK);
+	wp_reply_free(&reply);
+}
+
+static void add_name(struct wp_buf *names, const char *json, size_t len)
+{
+	if (names->len > 0)
+		wp_buf_add_char(names, ' ');
+	wp_buf_add(names, json, len);
+}
+
+static void expect_names(struct wp_buf *names, const char *want)
+{
+	assert_string_equal(names->data != NULL ? names->data : "", want);
+	wp_buf_release(names);
+}
+
+void wp_world_expect_page(struct wp_world *w, const char *want, size_t limit,
+			  const struct wp_msgid *after)
+{
+	struct wp_pull_request req = {
+		.user = w->bob,
+		.partition = WP_WORLD_PARTITION,
+		.limit = limit,
+		.has_after = after != NULL,
+	};
+	struct wp_pull_page *page = NULL;
+	struct wp_error err = { 0 };
+	struct wp_buf names;
+
+	if (after != NULL)
+		req.after = *after;
+	if (wp_pull(&page, w->redis, w->store, &req, &err) != WP_OK)
+		fail_msg("no page: %s", err.msg);
+	wp_buf_init(&names, 0);
+	for (size_t i = 0; i < wp_pull_page_count(page); i++) {
+		enum wp_band band;
+		const struct wp_pull_row *row =
+			wp_pull_page_row(page, i, &band);
+
+		add_name(&names, row->json, row->json_len);
+	}
+	if (wp_pull_page_has_more(page))
+		wp_buf_add_char(&names, '+');
+	wp_pull_page_free(&page);
+	expect_names(&names, want);
+}
+
+void wp_world_expect_pull(struct wp_world *w, const char *want)
+{
+	wp_world_expect_page(w, want, PAGE_MAX, NULL);
+}
+
+enum wp_err wp_world_ack(struct wp_world *w, const struct wp_msgid *ids,
+			 size_t n)
+{
+	struct wp_msgid copies[BATCH_MAX];
+	struct wp_ack_ids acked = { .ids = copies, .n = n };
+
+	assert_in_range(n, 0, BATCH_MAX);
+	for (size_t i = 0; i < n; i++)
+		copies[i] = ids[i];
+	return wp_ack(w->redis, w->store, WP_WORLD_PARTITION, &w->bob, &acked,
+		      NULL);
+}
+
+void wp_world_ack_one(struct wp_world *w, struct wp_msgid id)
+{
+	assert_int_equal(wp_world_ack(w, &id, 1), WP_OK);
+}
+
+static bool name_on_row(void *ctx, const struct wp_store_row *row)
+{
+	add_name(ctx, row->json, row->json_len);
+	return true;
+}
+
+void wp_world_expect_cold(struct wp_world *w, const char *want)
+{
+	struct wp_store_from from[2] = { 0 };
+	struct wp_buf names;
+
+	wp_buf_init(&names, 0);
+	assert_int_equal(wp_store_read(w->spy.real, &w->bob, from, wp_wall_ms(),
+				       name_on_row, &names, NULL),
+			 WP_OK);
+	expect_names(&names, want);
+}
+
+struct wp_migrate_ctx wp_world_migration(struct wp_world *w)
+{
+	return (struct wp_migrate_ctx){
+		.redis = w->redis,
+		.store = w->store,
+		.partition = WP_WORLD_PARTITION,
+		.owner = w->owner,
+		.lease_ms = w->conf.worker.lease_ms,
+	};
+}
+
+enum wp_err wp_world_migrate(struct wp_world *w, int64_t *moved_out)
+{
+	struct wp_migrate_ctx ctx = wp_world_migration(w);
+	int64_t moved = 0;
+	enum wp_err rc = wp_migrate_user(&ctx, &w->bob, &moved, NULL);
+
+	if (moved_out != NULL)
+		*moved_out = moved;
+	return rc;
+}

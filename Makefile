@@ -1,0 +1,231 @@
+# Waypost: one Makefile, no recursion. `make help` lists the targets.
+
+VERSION := 0.1.0
+CC ?= gcc
+PYTHON ?= python3
+
+# FLAVOUR picks flags and the folder that objects go to.
+FLAVOUR ?= release
+B := build/$(FLAVOUR)
+
+WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion \
+	-Wstrict-prototypes -Wmissing-prototypes -Wformat=2 -Wvla -Wundef \
+	-Wcast-qual -Wwrite-strings -Wno-overlength-strings
+WERROR ?= -Werror
+FLAVOUR_release := -O2 -g -D_FORTIFY_SOURCE=2 -fstack-protector-strong
+FLAVOUR_asan := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all \
+	-fno-omit-frame-pointer
+FLAVOUR_tsan := -O1 -g -fsanitize=thread
+FLAVOUR_fuzz := -O1 -g -fsanitize=address,undefined,fuzzer-no-link \
+	-fno-sanitize-recover=all
+FLAVOUR_FLAGS := $(FLAVOUR_$(FLAVOUR))
+
+# Header of this folder first; nothing is found by accident.
+CPPFLAGS += -D_GNU_SOURCE -DWP_VERSION='"$(VERSION)"' -I.
+CFLAGS += -std=c11 -fPIE $(FLAVOUR_FLAGS) $(WARN) $(WERROR) -pthread
+LDFLAGS += -pie $(FLAVOUR_FLAGS) -Wl,--as-needed -Wl,-z,relro,-z,now -pthread
+LIBS := -lhiredis -lsqlite3 -lyaml -lcrypto
+
+LUA := $(sort $(wildcard lib/mailbox/scripts/*.lua))
+LIB_SRC := $(sort $(wildcard lib/*/*.c))
+LIB_OBJ := $(LIB_SRC:%.c=$(B)/%.o) $(B)/gen/scripts.o
+LIB := $(B)/libwaypost.a
+
+PROGRAMS := waypost waypost-handlers waypost-worker waypost-ws
+HANDLERS_OBJ := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard handlers/*.c)))
+WORKER_OBJ := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard worker/*.c)))
+WS_OBJ := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard ws-daemon/*.c)))
+CLI_OBJ := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard tools/waypost/*.c)))
+
+UNIT_SRC := $(sort $(wildcard tests/unit/*/*/test_*.c tests/unit/*/test_*.c))
+INTEGRATION_SRC := $(sort $(wildcard tests/integration/test_*.c))
+SUPPORT_OBJ := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard tests/support/*.c)))
+UNIT := $(UNIT_SRC:%.c=$(B)/%)
+INTEGRATION := $(INTEGRATION_SRC:%.c=$(B)/%)
+FUZZ_SRC := $(sort $(wildcard tests/fuzz/fuzz_*.c))
+FUZZ := $(FUZZ_SRC:%.c=$(B)/%)
+
+C_FILES := $(sort $(wildcard lib/*/*.[ch] handlers/*.[ch] worker/*.[ch] \
+	ws-daemon/*.[ch] tools/waypost/*.[ch] \
+	tests/support/*.[ch] tests/fuzz/*.[ch] \
+	tests/integration/*.[ch] tests/unit/*/*.[ch] tests/unit/*/*/*.[ch]))
+HEADERS := $(filter %.h,$(C_FILES))
+
+# What `make run`, `make test` and their helpers can be told.
+WEB ?= nginx
+PORT ?= 8080
+STATE ?= var
+JOBS ?= $(shell nproc)
+FUZZ_SECONDS ?= 30
+PREFIX ?= /usr/local
+TEST := $(PYTHON) tests/run.py
+
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+help: ## list the targets
+	@grep -hE '^[a-z0-9_.-]+:.*## ' $(MAKEFILE_LIST) | \
+		awk -F ':.*## ' '{ printf "  %-24s %s\n", $$1, $$2 }'
+
+all: $(PROGRAMS:%=$(B)/%) ## build the programs (FLAVOUR=release|asan|tsan)
+
+$(B)/gen/scripts.c: $(LUA) tools/embed-scripts.sh
+	@mkdir -p $(@D)
+	tools/embed-scripts.sh $(LUA) > $@
+
+$(B)/gen/%.o: $(B)/gen/%.c
+	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+$(B)/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+$(LIB): $(LIB_OBJ)
+	@rm -f $@
+	$(AR) rcs $@ $^
+
+$(B)/waypost-handlers: $(HANDLERS_OBJ) $(LIB)
+	$(CC) $(LDFLAGS) -o $@ $^ -lfcgi $(LIBS)
+
+$(B)/waypost-worker: $(WORKER_OBJ) $(LIB)
+	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+$(B)/waypost-ws: $(WS_OBJ) $(LIB)
+	$(CC) $(LDFLAGS) -o $@ $^ -lev $(LIBS)
+
+$(B)/waypost: $(CLI_OBJ) $(LIB)
+	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+# A test links what it tests: the library, and its program's objects but main.
+TEST_LIBS := -lcmocka -ljson-c -ljwt -lev -lfcgi $(LIBS)
+link_test = $(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIB) $(TEST_LIBS)
+
+$(B)/tests/unit/handlers/test_%: $(B)/tests/unit/handlers/test_%.o $(filter-out %/main.o,$(HANDLERS_OBJ)) $(SUPPORT_OBJ) $(LIB)
+	$(link_test)
+$(B)/tests/unit/worker/test_%: $(B)/tests/unit/worker/test_%.o $(filter-out %/main.o,$(WORKER_OBJ)) $(SUPPORT_OBJ) $(LIB)
+	$(link_test)
+$(B)/tests/unit/ws-daemon/test_%: $(B)/tests/unit/ws-daemon/test_%.o $(filter-out %/main.o,$(WS_OBJ)) $(SUPPORT_OBJ) $(LIB)
+	$(link_test)
+$(B)/tests/unit/tools/waypost/test_%: $(B)/tests/unit/tools/waypost/test_%.o $(filter-out %/main.o,$(CLI_OBJ)) $(SUPPORT_OBJ) $(LIB)
+	$(link_test)
+$(B)/tests/unit/lib/%: $(B)/tests/unit/lib/%.o $(SUPPORT_OBJ) $(LIB)
+	$(link_test)
+$(B)/tests/integration/test_%: $(B)/tests/integration/test_%.o $(SUPPORT_OBJ) $(LIB)
+	$(link_test)
+$(B)/tests/fuzz/fuzz_%: $(B)/tests/fuzz/fuzz_%.o $(filter-out %/main.o,$(WS_OBJ)) $(LIB)
+	$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $(filter %.o,$^) $(LIB) $(TEST_LIBS)
+
+tests-build: $(UNIT) $(INTEGRATION) # what the test runner needs, no more
+
+# ---- everyday targets; sub-makes pick the flavour ----
+
+deps: ## install missing Debian packages (root), or print the command
+	@tools/deps.sh dev
+
+run: ## start everything here: WEB=nginx|lighttpd PORT=8080 STATE=var
+	@tools/deps.sh run $(WEB)
+	@$(MAKE) --no-print-directory -s -j$(JOBS) all
+	@exec $(PYTHON) tools/run.py --web $(WEB) --port $(PORT) --state $(STATE) \
+		--build $(B)
+
+test: ## all tests; ends with one line "N passed, N failed"
+	@tools/deps.sh test
+	@$(MAKE) --no-print-directory -s -j$(JOBS) release-tests asan-tests
+	@$(TEST)
+
+release-tests:
+	@echo "building release"
+	@$(MAKE) --no-print-directory -s -j$(JOBS) FLAVOUR=release all tests-build
+
+asan-tests:
+	@echo "building asan"
+	@$(MAKE) --no-print-directory -s -j$(JOBS) FLAVOUR=asan all tests-build
+
+ifdef T
+test-unit: $(B)/tests/unit/$(T) ## unit tests, or one: T=lib/base/test_json
+	$<
+else
+test-unit: $(UNIT)
+	@$(TEST) unit --flavour $(FLAVOUR)
+endif
+
+test-integration: $(INTEGRATION) ## tests against a real Redis, or one: T=test_mailbox
+	@$(TEST) integration --flavour $(FLAVOUR) $(if $(T),--only $(T))
+
+test-e2e: all ## tests through the web server: WEB=nginx|lighttpd, T=test_send
+	@$(TEST) e2e-$(WEB) --flavour $(FLAVOUR) $(if $(T),--only $(T))
+
+asan: asan-tests ## the whole suite under AddressSanitizer and UBSan
+	@$(TEST) unit integration e2e-nginx e2e-lighttpd --flavour asan
+
+tsan: ## unit and integration tests under ThreadSanitizer
+	@$(MAKE) --no-print-directory -s -j$(JOBS) FLAVOUR=tsan tests-build
+	@$(TEST) unit integration --flavour tsan
+
+ci: test ## exactly what .ci/run runs
+
+fuzz: ## build and run each fuzz target for FUZZ_SECONDS=30 (clang)
+	@$(MAKE) --no-print-directory -s -j$(JOBS) CC=clang FLAVOUR=fuzz fuzz-run
+
+fuzz-run: $(FUZZ)
+	@tools/fuzz.sh $(FUZZ_SECONDS) $(FUZZ)
+
+# ---- looking after the source ----
+
+check: check-format check-layers check-headers ## the quick ones
+
+check-format: ## does clang-format agree?
+	@clang-format --dry-run -Werror $(C_FILES)
+
+format: ## let clang-format rewrite
+	@clang-format -i $(C_FILES)
+
+check-layers: ## who may include whom
+	@tools/check-layers.sh
+
+check-headers: ## each header compiles alone
+	@for header in $(HEADERS); do \
+		$(CC) $(CPPFLAGS) $(filter-out -fPIE,$(CFLAGS)) -Wno-unused \
+			-fsyntax-only -include $$header -x c /dev/null || exit 1; \
+	done
+
+# Tests are left out: cmocka's macros are not ours to tidy.
+LINT := $(filter-out tests/%,$(filter %.c,$(C_FILES)))
+lint: compile_commands.json ## clang-tidy over the programs and the library
+	@mkdir -p build
+	@printf '%s\n' $(LINT) | \
+		xargs -P $(JOBS) -n 4 clang-tidy --quiet -p . 2>build/lint.log || \
+		{ grep -v 'warnings\? generated' build/lint.log; exit 1; }
+
+# In single quotes for the shell, whatever the flags hold.
+quoted = '$(subst ','\'',$(1))'
+compile_commands.json: $(C_FILES) Makefile ## for clangd and other editors
+	@$(PYTHON) tools/compile-commands.py \
+		$(call quoted,$(CPPFLAGS) $(CFLAGS)) $(filter %.c,$(C_FILES)) > $@
+
+install: all ## programs, web-config, docs: DESTDIR= PREFIX=/usr/local
+	install -d '$(DESTDIR)$(PREFIX)/sbin' \
+		'$(DESTDIR)$(PREFIX)/share/waypost/nginx' \
+		'$(DESTDIR)$(PREFIX)/share/waypost/lighttpd' \
+		'$(DESTDIR)$(PREFIX)/share/doc/waypost'
+	install $(PROGRAMS:%=$(B)/%) '$(DESTDIR)$(PREFIX)/sbin'
+	install -m 644 web-config/nginx/*.conf \
+		'$(DESTDIR)$(PREFIX)/share/waypost/nginx'
+	sed 's|/usr/local/|$(PREFIX)/|' web-config/lighttpd/waypost.conf \
+		> '$(DESTDIR)$(PREFIX)/share/waypost/lighttpd/waypost.conf'
+	install -m 644 web-config/lighttpd/errors.lua \
+		'$(DESTDIR)$(PREFIX)/share/waypost/lighttpd'
+	install -m 644 web-config/waypost.yaml \
+		'$(DESTDIR)$(PREFIX)/share/waypost'
+	install -m 644 $(wildcard README.md docs/*.md docs/*.yaml) \
+		'$(DESTDIR)$(PREFIX)/share/doc/waypost'
+
+clean: ## remove what was built (the state directory of make run stays)
+	rm -rf build compile_commands.json
+
+-include $(shell find $(B) -name '*.d' 2>/dev/null)
+
+.PHONY: help all tests-build deps run test release-tests asan-tests test-unit \
+	test-integration test-e2e asan tsan ci fuzz fuzz-run check check-format \
+	format check-layers check-headers lint install clean

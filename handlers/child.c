@@ -1,0 +1,290 @@
+/*
+ * child.c - threads that accept, serve, and stop when told.
+ *
+ * Waiting is epoll on the listening socket, exclusive so that a connection
+ * wakes one thread and not all of them, and on an eventfd that says stop. No
+ * mutex around accept: with kept connections its holder would wait for its own
+ * peer while everybody else starves.
+ */
+#include "handlers/child.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "lib/base/clock.h"
+
+#include "handlers/fcgi_io.h"
+#include "handlers/serve.h"
+
+enum {
+	ACCEPT_PAUSE_MS = 100, /* when descriptors ran out */
+	/*
+	 * Connections that wait already when the stop comes are still served,
+	 * but others may go on coming: each thread takes so many.
+	 */
+	LAST_CONNECTIONS = 64,
+	WAIT_EVENTS = 2,
+};
+
+struct child {
+	struct wp_shared *shared;
+	int listen_fd;
+	int stop_fd; /* eventfd; readable once and for all when stopping */
+};
+
+struct thread {
+	pthread_t id;
+	struct child *child;
+	struct wp_ctx ctx;
+	struct wp_fcgi *fcgi; /* owned */
+	int epoll_fd;         /* owned */
+	unsigned int last_connections;
+};
+
+static bool is_stopping(const struct child *child)
+{
+	struct pollfd stop = { .fd = child->stop_fd, .events = POLLIN };
+
+	return poll(&stop, 1, 0) == 1;
+}
+
+/* Wait for a connection; false when the stop came instead. */
+static bool wait_for_peer(struct thread *thread)
+{
+	struct epoll_event events[WAIT_EVENTS];
+	int n;
+
+	do
+		n = epoll_wait(thread->epoll_fd, events, WAIT_EVENTS, -1);
+	while (n == -1 && errno == EINTR);
+	for (int i = 0; i < n; i++)
+		if (events[i].data.fd == thread->child->stop_fd)
+			return false;
+	return n > 0;
+}
+
+static bool is_shortage(int error)
+{
+	return error == EMFILE || error == ENFILE || error == ENOBUFS ||
+	       error == ENOMEM;
+}
+
+/* The next connection, or -1 when this thread is to end. */
+static int next_connection(struct thread *thread)
+{
+	struct pollfd stop = { .fd = thread->child->stop_fd, .events = POLLIN };
+
+	for (;;) {
+		bool is_going_on = wait_for_peer(thread);
+		int fd;
+
+		if (!is_going_on &&
+		    thread->last_connections++ == LAST_CONNECTIONS)
+			return -1;
+		fd = accept4(thread->child->listen_fd, NULL, NULL,
+			     SOCK_CLOEXEC);
+		if (fd != -1)
+			return fd;
+		if (!is_going_on)
+			return -1;
+		if (is_shortage(errno))
+			(void)poll(&stop, 1, ACCEPT_PAUSE_MS);
+	}
+}
+
+/* Is there another request on a kept connection, before the stop? */
+static bool wait_for_request(const struct thread *thread)
+{
+	struct pollfd fds[] = {
+		{ .fd = wp_fcgi_fd(thread->fcgi), .events = POLLIN },
+		{ .fd = thread->child->stop_fd, .events = POLLIN },
+	};
+	int n;
+
+	do
+		n = poll(fds, sizeof(fds) / sizeof(fds[0]), -1);
+	while (n == -1 && errno == EINTR);
+	return n > 0 && fds[0].revents != 0;
+}
+
+static void serve_connection(struct thread *thread, int fd)
+{
+	struct wp_io *io;
+
+	wp_fcgi_open(thread->fcgi, fd);
+	do {
+		io = wp_fcgi_next(thread->fcgi);
+		if (io == NULL)
+			return;
+		wp_serve(&thread->ctx, io);
+	} while (wp_fcgi_finish(thread->fcgi) && !is_stopping(thread->child) &&
+		 wait_for_request(thread));
+	wp_fcgi_close(thread->fcgi);
+}
+
+static void *thread_main(void *arg)
+{
+	struct thread *thread = arg;
+	int fd;
+
+	while ((fd = next_connection(thread)) != -1)
+		serve_connection(thread, fd);
+	return NULL;
+}
+
+static enum wp_err watch(struct thread *thread, int fd, uint32_t events,
+			 struct wp_error *err)
+{
+	struct epoll_event event = { .events = events, .data.fd = fd };
+
+	if (epoll_ctl(thread->epoll_fd, EPOLL_CTL_ADD, fd, &event) == -1)
+		return wp_error_sys(err, "epoll_ctl");
+	return WP_OK;
+}
+
+static enum wp_err prepare(struct thread *thread, struct child *child,
+			   struct wp_error *err)
+{
+	enum wp_err rc;
+
+	thread->child = child;
+	rc = wp_ctx_init(&thread->ctx, child->shared, err);
+	if (rc != WP_OK)
+		return rc;
+	thread->fcgi = wp_fcgi_new();
+	if (thread->fcgi == NULL)
+		return wp_error_set(err, WP_ERR_NOMEM, "memory is exhausted");
+	thread->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (thread->epoll_fd == -1)
+		return wp_error_sys(err, "epoll_create1");
+	rc = watch(thread, child->listen_fd, EPOLLIN | EPOLLEXCLUSIVE, err);
+	if (rc == WP_OK)
+		rc = watch(thread, child->stop_fd, EPOLLIN, err);
+	return rc;
+}
+
+static void release(struct thread *thread)
+{
+	wp_fcgi_free(&thread->fcgi);
+	wp_ctx_release(&thread->ctx);
+	if (thread->epoll_fd != -1)
+		close(thread->epoll_fd);
+}
+
+/* Start threads one by one; *n_out is how many run, also after an error. */
+static enum wp_err start(struct child *child, struct thread *threads, size_t n,
+			 size_t *n_out, struct wp_error *err)
+{
+	for (size_t i = 0; i < n; i++) {
+		enum wp_err rc = prepare(&threads[i], child, err);
+		int failure;
+
+		if (rc != WP_OK)
+			return rc;
+		failure = pthread_create(&threads[i].id, NULL, thread_main,
+					 &threads[i]);
+		if (failure != 0) {
+			errno = failure;
+			return wp_error_sys(err, "cannot start a thread");
+		}
+		(*n_out)++;
+	}
+	return WP_OK;
+}
+
+static void wait_for_stop(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	while (sigwaitinfo(&set, NULL) == -1 && errno == EINTR)
+		continue;
+}
+
+/* Tell all threads and wait for them; false when the time was not enough. */
+static bool drain(const struct child *child, const struct thread *threads,
+		  size_t n)
+{
+	int64_t budget_ms = child->shared->conf->handlers.drain_ms;
+	struct timespec end;
+
+	if (eventfd_write(child->stop_fd, 1) == -1)
+		return false;
+	clock_gettime(CLOCK_REALTIME, &end);
+	end.tv_sec += budget_ms / 1000;
+	end.tv_nsec += budget_ms % 1000 * 1000000;
+	if (end.tv_nsec >= 1000000000) {
+		end.tv_sec++;
+		end.tv_nsec -= 1000000000;
+	}
+	for (size_t i = 0; i < n; i++)
+		if (pthread_timedjoin_np(threads[i].id, NULL, &end) != 0)
+			return false;
+	return true;
+}
+
+static void tell_ready(int ready_fd)
+{
+	pid_t pid = getpid();
+
+	if (ready_fd != -1 && write(ready_fd, &pid, sizeof(pid)) == -1)
+		wp_log(NULL, WP_LOG_WARN, "cannot tell that it is ready",
+		       wp_int("errno", errno));
+}
+
+/* Start all threads and stay until the stop; *running_out as start(). */
+static enum wp_err run(struct child *child, struct thread *threads, size_t n,
+		       int ready_fd, size_t *running_out)
+{
+	struct wp_error err;
+	enum wp_err rc = wp_fcgi_setup(&err);
+
+	if (rc == WP_OK)
+		rc = start(child, threads, n, running_out, &err);
+	if (rc == WP_OK) {
+		tell_ready(ready_fd);
+		wait_for_stop();
+	} else {
+		wp_log(NULL, WP_LOG_ERROR, "process cannot start",
+		       wp_str("error", err.msg));
+	}
+	return rc;
+}
+
+int wp_child_run(struct wp_shared *shared, int listen_fd, int ready_fd)
+{
+	size_t n = (size_t)shared->conf->handlers.threads, running = 0;
+	struct thread *threads = calloc(n, sizeof(*threads));
+	struct child child = {
+		.shared = shared,
+		.listen_fd = listen_fd,
+		.stop_fd = eventfd(0, EFD_CLOEXEC),
+	};
+	int status = EXIT_FAILURE;
+
+	if (threads == NULL || child.stop_fd == -1)
+		goto out;
+	for (size_t i = 0; i < n; i++)
+		threads[i].epoll_fd = -1;
+	if (run(&child, threads, n, ready_fd, &running) == WP_OK)
+		status = EXIT_SUCCESS;
+	/* Threads that are still at work use all of it: leave it alone. */
+	if (running > 0 && !drain(&child, threads, running))
+		return EXIT_FAILURE;
+	for (size_t i = 0; i < n; i++)
+		release(&threads[i]);
+out:
+	free(threads);
+	if (child.stop_fd != -1)
+		close(child.stop_fd);
+	return status;
+}

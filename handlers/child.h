@@ -1,0 +1,23 @@
+/*
+ * child.h - one handler process: M threads around one listening socket.
+ */
+#ifndef WP_HANDLERS_CHILD_H
+#define WP_HANDLERS_CHILD_H
+
+#include "lib/base/err.h"
+
+#include "handlers/ctx.h"
+
+/*
+ * Serve until SIGTERM, then finish what was begun.
+ *
+ * Expects to be alone in a process of its own with SIGTERM blocked. Every
+ * thread opens its own connections; nothing of them is shared with the parent.
+ *
+ * listen_fd:  non-blocking, shared with other processes
+ * ready_fd:   gets the process id (a pid_t) when all threads are there; -1 = no
+ * Returns:    the exit status: 0 when every thread was done in time
+ */
+int wp_child_run(struct wp_shared *shared, int listen_fd, int ready_fd);
+
+#endif /* WP_HANDLERS_CHILD_H */

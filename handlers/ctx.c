@@ -1,0 +1,165 @@
+/*
+ * ctx.c - a thread's belongings, and when they may be used.
+ */
+#include "handlers/ctx.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "lib/base/clock.h"
+#include "lib/redis/check.h"
+
+enum {
+	ARENA_MAX_BYTES = 1024 * 1024,
+	KEEP_BYTES = 128 * 1024, /* of a buffer between two requests */
+	LOG_INTERVAL_MS = 1000,
+	STORE_RETRY_MS = 500,
+};
+
+void wp_shared_init(struct wp_shared *shared, const struct wp_conf *conf,
+		    const struct wp_auth *auth, struct wp_metrics *metrics)
+{
+	*shared = (struct wp_shared){
+		.conf = conf,
+		.auth = auth,
+		.metrics = metrics,
+		.lock = PTHREAD_MUTEX_INITIALIZER,
+	};
+}
+
+enum wp_err wp_ctx_init(struct wp_ctx *ctx, struct wp_shared *shared,
+			struct wp_error *err)
+{
+	*ctx = (struct wp_ctx){ .shared = shared, .conf = shared->conf };
+	wp_arena_init(&ctx->arena, ARENA_MAX_BYTES);
+	wp_buf_init(&ctx->body, 0);
+	wp_buf_init(&ctx->scratch, 0);
+	wp_resp_init(&ctx->resp);
+	wp_cmd_init(&ctx->cmd);
+	return wp_redis_new(&ctx->redis, shared->conf, err);
+}
+
+void wp_ctx_release(struct wp_ctx *ctx)
+{
+	if (ctx == NULL)
+		return;
+	wp_store_close(&ctx->store);
+	wp_redis_free(&ctx->redis);
+	wp_cmd_release(&ctx->cmd);
+	wp_resp_release(&ctx->resp);
+	wp_buf_release(&ctx->scratch);
+	wp_buf_release(&ctx->body);
+	wp_arena_release(&ctx->arena);
+}
+
+static void forget(struct wp_buf *buf)
+{
+	if (buf->cap > KEEP_BYTES)
+		wp_buf_release(buf);
+	wp_buf_clear(buf);
+}
+
+void wp_ctx_reset(struct wp_ctx *ctx)
+{
+	wp_arena_reset(&ctx->arena);
+	forget(&ctx->body);
+	forget(&ctx->scratch);
+	wp_resp_clear(&ctx->resp);
+	if (ctx->cmd.block_cap > KEEP_BYTES)
+		wp_cmd_release(&ctx->cmd);
+	wp_cmd_clear(&ctx->cmd);
+}
+
+void wp_ctx_log_failure(struct wp_ctx *ctx, const char *operation,
+			const struct wp_error *err)
+{
+	uint32_t suppressed;
+
+	if (wp_log_allow(&ctx->log_limit, wp_mono_ms(), LOG_INTERVAL_MS,
+			 &suppressed))
+		wp_log(&ctx->log, WP_LOG_WARN, "redis or cold store failed",
+		       wp_str("operation", operation),
+		       wp_str("error", err->msg),
+		       wp_int("suppressed", suppressed));
+}
+
+/*
+ * Drop a connection whose server hung up. The next one may reach a Redis with
+ * another run_id, and a call that was built for the old one would pass the
+ * gate of a partition that nobody has reconciled since.
+ */
+static void drop_if_hung_up(struct wp_redis *redis)
+{
+	int fd = wp_redis_fd(redis);
+	char byte;
+	ssize_t n;
+
+	if (fd == -1)
+		return;
+	n = recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+	if (n == 0 || (n == -1 && errno != EAGAIN && errno != EINTR))
+		wp_redis_disconnect(redis);
+}
+
+static bool is_known_fit(struct wp_shared *shared, const char *run_id)
+{
+	bool is_known;
+
+	pthread_mutex_lock(&shared->lock);
+	is_known = strcmp(shared->fit_run_id, run_id) == 0;
+	pthread_mutex_unlock(&shared->lock);
+	return is_known;
+}
+
+static void set_fit(struct wp_shared *shared, const char *run_id)
+{
+	pthread_mutex_lock(&shared->lock);
+	(void)snprintf(shared->fit_run_id, sizeof(shared->fit_run_id), "%s",
+		       run_id);
+	pthread_mutex_unlock(&shared->lock);
+}
+
+static enum wp_err connect_fit(struct wp_ctx *ctx, struct wp_error *err)
+{
+	enum wp_err rc;
+
+	drop_if_hung_up(ctx->redis);
+	rc = wp_redis_connect(ctx->redis, err);
+	if (rc != WP_OK || ctx->fit_epoch == wp_redis_epoch(ctx->redis))
+		return rc;
+	if (!is_known_fit(ctx->shared, wp_redis_run_id(ctx->redis))) {
+		rc = wp_redis_check(ctx->redis, ctx->conf, &ctx->log, err);
+		if (rc != WP_OK)
+			return rc;
+		set_fit(ctx->shared, wp_redis_run_id(ctx->redis));
+	}
+	ctx->fit_epoch = wp_redis_epoch(ctx->redis);
+	return WP_OK;
+}
+
+enum wp_err wp_ctx_redis(struct wp_ctx *ctx, struct wp_error *err)
+{
+	if (connect_fit(ctx, err) == WP_OK)
+		return WP_OK;
+	wp_ctx_log_failure(ctx, "connect", err);
+	return WP_ERR_UNAVAIL;
+}
+
+enum wp_err wp_ctx_store(struct wp_ctx *ctx, struct wp_error *err)
+{
+	uint64_t now_ms;
+
+	if (ctx->store != NULL)
+		return WP_OK;
+	now_ms = wp_mono_ms();
+	if (now_ms < ctx->store_retry_ms)
+		return wp_error_set(err, WP_ERR_UNAVAIL,
+				    "the cold store could not be opened");
+	if (wp_store_open(&ctx->store, ctx->conf, err) == WP_OK)
+		return WP_OK;
+	ctx->store_retry_ms = now_ms + STORE_RETRY_MS;
+	wp_ctx_log_failure(ctx, "open", err);
+	return WP_ERR_UNAVAIL;
+}

@@ -1,0 +1,141 @@
+/*
+ * handle_messages.c - GET /api/messages: a page of what waits for the caller.
+ *
+ * Reading deletes nothing. Everything is read before the first byte is written,
+ * so a client that stops reading holds no snapshot of the cold store.
+ */
+#include "handlers/handle.h"
+
+#include "lib/mailbox/msgid.h"
+#include "lib/mailbox/pull.h"
+#include "lib/mailbox/urn.h"
+
+#include "handlers/metrics.h"
+#include "handlers/query.h"
+
+enum { DEFAULT_LIMIT = 50 };
+
+/* The length of what stands around an envelope in the answer. */
+enum { ROW_BYTES = sizeof("{\"id\":\"\",\"envelope\":},") + WP_MSGID_LEN };
+
+/* WP_OK also when the parameter is not there. */
+static enum wp_err read_limit(const struct wp_call *call, size_t *limit_out,
+			      struct wp_error *err)
+{
+	const char *text;
+	int64_t value;
+	size_t len;
+	enum wp_err rc = wp_query_get(call->req, "limit", &call->ctx->arena,
+				      &text, &len, err);
+
+	*limit_out = DEFAULT_LIMIT;
+	if (rc != WP_OK)
+		return rc == WP_ERR_NOTFOUND ? WP_OK : rc;
+	if (!wp_query_integer(text, len, &value))
+		return wp_error_set(err, WP_ERR_INVAL, "limit is no integer");
+	if (value > 0)
+		*limit_out = value > WP_PULL_MAX ? WP_PULL_MAX : (size_t)value;
+	return WP_OK;
+}
+
+static enum wp_err read_after(const struct wp_call *call,
+			      struct wp_pull_request *request,
+			      struct wp_error *err)
+{
+	const char *text;
+	size_t len;
+	enum wp_err rc = wp_query_get(call->req, "after", &call->ctx->arena,
+				      &text, &len, err);
+
+	if (rc != WP_OK)
+		return rc == WP_ERR_NOTFOUND ? WP_OK : rc;
+	if (wp_msgid_parse(&request->after, text, len) != WP_MSGID_OURS)
+		return wp_error_set(err, WP_ERR_INVAL,
+				    "after is no id of a message");
+	request->has_after = true;
+	return WP_OK;
+}
+
+static bool read_request(struct wp_call *call, struct wp_pull_request *request)
+{
+	struct wp_error err;
+	enum wp_err rc;
+
+	request->user = call->caller.user;
+	request->partition = wp_urn_partition(
+		&request->user, (uint32_t)call->ctx->conf->mailbox.partitions);
+	rc = read_limit(call, &request->limit, &err);
+	if (rc == WP_OK)
+		rc = read_after(call, request, &err);
+	if (rc == WP_ERR_INVAL)
+		wp_resp_error(call->resp, 400, "bad_request", err.msg);
+	else if (rc != WP_OK)
+		wp_resp_internal(call->resp);
+	return rc == WP_OK;
+}
+
+static void add_row(struct wp_buf *out, const struct wp_pull_page *page,
+		    size_t i, uint32_t partition)
+{
+	enum wp_band band;
+	const struct wp_pull_row *row = wp_pull_page_row(page, i, &band);
+	struct wp_msgid id = {
+		.entry = row->entry,
+		.partition = (uint16_t)partition,
+		.band = (uint8_t)band,
+	};
+	char text[WP_MSGID_LEN + 1];
+
+	wp_msgid_format(&id, text);
+	wp_buf_add_str(out, i == 0 ? "{\"id\":\"" : ",{\"id\":\"");
+	wp_buf_add(out, text, WP_MSGID_LEN);
+	wp_buf_add_str(out, "\",\"envelope\":");
+	wp_buf_add(out, row->json, row->json_len);
+	wp_buf_add_char(out, '}');
+}
+
+static void respond(struct wp_call *call, const struct wp_pull_page *page,
+		    uint32_t partition)
+{
+	struct wp_buf *out = &call->resp->body;
+	size_t n = wp_pull_page_count(page), bytes = ROW_BYTES;
+	enum wp_band band;
+
+	wp_resp_json(call->resp, 200);
+	/* One allocation in place of a series of doublings. */
+	for (size_t i = 0; i < n; i++)
+		bytes += ROW_BYTES + wp_pull_page_row(page, i, &band)->json_len;
+	if (wp_buf_reserve(out, bytes) == NULL)
+		return; /* out has failed, which becomes a 500 */
+	wp_buf_add_str(out, "{\"messages\":[");
+	for (size_t i = 0; i < n; i++)
+		add_row(out, page, i, partition);
+	wp_buf_add_str(out, "],\"hasMore\":");
+	wp_buf_add_str(out, wp_pull_page_has_more(page) ? "true}" : "false}");
+	wp_metric_add(call->ctx->shared->metrics, WP_H_PULLED, (int64_t)n);
+}
+
+void wp_handle_messages(struct wp_call *call)
+{
+	struct wp_ctx *ctx = call->ctx;
+	struct wp_pull_request request = { 0 };
+	struct wp_pull_page *page = NULL;
+	struct wp_error err;
+
+	if (!read_request(call, &request))
+		return;
+	if (wp_ctx_redis(ctx, &err) != WP_OK ||
+	    wp_ctx_store(ctx, &err) != WP_OK) {
+		wp_resp_unavailable(call->resp, "the messages cannot be read "
+						"now; repeat later");
+		return;
+	}
+	if (wp_pull(&page, ctx->redis, ctx->store, &request, &err) != WP_OK) {
+		wp_ctx_log_failure(ctx, "pull", &err);
+		wp_resp_unavailable(call->resp, "the messages cannot be read "
+						"now; repeat later");
+		return;
+	}
+	respond(call, page, request.partition);
+	wp_pull_page_free(&page);
+}

@@ -1,0 +1,284 @@
+/*
+ * waypost-handlers: the HTTP side of Waypost, behind nginx or lighttpd.
+ *
+ * Started by systemd, by `make run`, or by the web server itself. Listens where
+ * handlers.listen says, else on a socket handed over (systemd, or descriptor 0
+ * as FastCGI programs get it), and forks N processes of M threads; or answers
+ * the one request of a plain CGI call and ends. Holds no state: whatever was
+ * not answered yet is repeated by the client with its Idempotency-Key.
+ *
+ * SIGTERM: finish what was begun, at most handlers.drain_ms. SIGHUP: read the
+ * configuration again, and replace the processes one by one.
+ */
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/auth/token.h"
+#include "lib/base/log.h"
+#include "lib/redis/check.h"
+#include "lib/redis/client.h"
+#include "lib/store/store.h"
+#include "lib/sys/conf.h"
+#include "lib/sys/listen.h"
+
+#include "handlers/cgi_io.h"
+#include "handlers/ctx.h"
+#include "handlers/metrics.h"
+#include "handlers/pool.h"
+#include "handlers/serve.h"
+
+static const struct wp_conf_flag flags[] = {
+	{ "--listen", "handlers.listen" },
+	{ "--processes", "handlers.processes" },
+	{ "--threads", "handlers.threads" },
+	{ NULL, NULL },
+};
+
+static const struct wp_conf_program program = {
+	.name = "waypost-handlers",
+	.summary = "Answers Waypost's HTTP requests over FastCGI or CGI.",
+	.sections = "run_mode,log,redis,mailbox,auth,cors,handlers,presence,"
+		    "store",
+	.flags = flags,
+};
+
+/* A configuration and what was made from it. */
+struct setup {
+	struct wp_conf conf;
+	struct wp_auth *auth; /* owned */
+	struct wp_shared shared;
+};
+
+struct program_state {
+	bool is_cgi;
+	int argc;
+	char **argv;
+	struct setup *setup;        /* owned */
+	struct wp_metrics *metrics; /* owned */
+	char *own_address; /* we made this socket; owned; NULL = not ours */
+};
+
+static void free_setup(struct setup **setup)
+{
+	if (*setup == NULL)
+		return;
+	wp_auth_free(&(*setup)->auth);
+	wp_conf_release(&(*setup)->conf);
+	free(*setup);
+	*setup = NULL;
+}
+
+static enum wp_err load(struct setup **out, const struct program_state *state,
+			enum wp_conf_action *action_out, struct wp_error *err)
+{
+	struct setup *setup = calloc(1, sizeof(*setup));
+	enum wp_err rc;
+
+	*out = NULL;
+	if (setup == NULL) {
+		wp_error_set(err, WP_ERR_NOMEM, "memory is exhausted");
+		return WP_ERR_NOMEM;
+	}
+	rc = wp_conf_load(&setup->conf, &program, state->argc, state->argv,
+			  action_out, err);
+	if (rc == WP_OK && *action_out != WP_CONF_EXIT_OK)
+		rc = wp_auth_new(&setup->auth, &setup->conf, err);
+	if (rc != WP_OK) {
+		free_setup(&setup);
+		return rc;
+	}
+	wp_shared_init(&setup->shared, &setup->conf, setup->auth,
+		       state->metrics);
+	*out = setup;
+	return WP_OK;
+}
+
+/*
+ * Is Redis fit? One that is down may come up later, and is looked at then; one
+ * that is unfit stops the start.
+ */
+static enum wp_err check_redis(struct setup *setup, struct wp_error *err)
+{
+	struct wp_ctx ctx;
+	enum wp_err rc = wp_ctx_init(&ctx, &setup->shared, err);
+
+	if (rc == WP_OK)
+		rc = wp_redis_check(ctx.redis, &setup->conf, &ctx.log, err);
+	if (rc == WP_OK)
+		(void)snprintf(setup->shared.fit_run_id,
+			       sizeof(setup->shared.fit_run_id), "%s",
+			       wp_redis_run_id(ctx.redis));
+	wp_ctx_release(&ctx);
+	return rc;
+}
+
+static enum wp_err check(struct setup *setup, struct wp_error *err)
+{
+	struct wp_store *store = NULL;
+	enum wp_err rc = check_redis(setup, err);
+
+	if (rc == WP_OK)
+		rc = wp_store_open(&store, &setup->conf, err);
+	wp_store_close(&store);
+	if (rc == WP_OK)
+		printf("%s: configuration, keys, Redis and cold store are "
+		       "fine\n",
+		       program.name);
+	return rc;
+}
+
+static struct wp_shared *on_reload(void *ctx)
+{
+	struct program_state *state = ctx;
+	enum wp_conf_action action;
+	struct wp_error err;
+	struct setup *setup;
+
+	if (load(&setup, state, &action, &err) != WP_OK) {
+		wp_log(NULL, WP_LOG_ERROR,
+		       "the new configuration is refused; going on as before",
+		       wp_str("error", err.msg));
+		return NULL;
+	}
+	if (state->own_address != NULL &&
+	    strcmp(setup->conf.handlers.listen, state->own_address) != 0)
+		wp_log_plain(NULL, WP_LOG_WARN,
+			     "handlers.listen changes with the next start");
+	/* Processes that run have copies of their own. */
+	free_setup(&state->setup);
+	state->setup = setup;
+	wp_log_set_level((enum wp_log_level)setup->conf.log.level);
+	return &setup->shared;
+}
+
+static void on_stop(void *ctx)
+{
+	struct program_state *state = ctx;
+
+	/*
+	 * Better no socket at all than one that nobody will answer. Once only:
+	 * by the end of the drain the name may be somebody else's.
+	 */
+	if (state->own_address != NULL)
+		wp_listen_unlink(state->own_address);
+	free(state->own_address);
+	state->own_address = NULL;
+}
+
+/* Find or make the listening socket; *fd_out -1 when this is a CGI call. */
+static enum wp_err find_socket(struct program_state *state, int *fd_out,
+			       struct wp_error *err)
+{
+	const char *address = state->setup->conf.handlers.listen;
+	enum wp_err rc;
+
+	if (state->is_cgi)
+		return WP_OK;
+	if (address[0] != '\0') {
+		rc = wp_listen(address, fd_out, err);
+		if (rc != WP_OK)
+			return rc;
+		state->own_address = strdup(address);
+		return WP_OK;
+	}
+	*fd_out = wp_listen_inherited();
+	if (*fd_out == -1 && wp_listen_is_listening(STDIN_FILENO))
+		*fd_out = STDIN_FILENO;
+	if (*fd_out == -1)
+		return wp_error_set(
+			err, WP_ERR_INVAL,
+			"there is nothing to listen on: set handlers.listen "
+			"(or --listen unix:/path), or start it from systemd "
+			"or a web server");
+	return WP_OK;
+}
+
+static enum wp_err serve_cgi(struct setup *setup, struct wp_error *err)
+{
+	struct wp_cgi cgi;
+	struct wp_ctx ctx;
+	enum wp_err rc = wp_ctx_init(&ctx, &setup->shared, err);
+
+	if (rc == WP_OK) {
+		wp_cgi_init(&cgi);
+		wp_serve(&ctx, &cgi.io);
+	}
+	wp_ctx_release(&ctx);
+	return rc;
+}
+
+static enum wp_err serve_fcgi(struct program_state *state, int listen_fd,
+			      struct wp_error *err)
+{
+	const struct wp_pool_hooks hooks = { on_reload, on_stop, state };
+	enum wp_err rc = check_redis(state->setup, err);
+
+	if (rc == WP_ERR_UNAVAIL)
+		wp_log(NULL, WP_LOG_WARN,
+		       "Redis cannot be asked; starting without it",
+		       wp_str("error", err->msg));
+	else if (rc != WP_OK)
+		return rc;
+	return wp_pool_run(&state->setup->shared, listen_fd, &hooks, err);
+}
+
+static enum wp_err run(struct program_state *state, struct wp_error *err)
+{
+	enum wp_conf_action action = WP_CONF_RUN;
+	int listen_fd = -1;
+	enum wp_err rc;
+
+	rc = wp_handlers_metrics_new(&state->metrics, err);
+	if (rc == WP_OK)
+		rc = load(&state->setup, state, &action, err);
+	if (rc != WP_OK || action == WP_CONF_EXIT_OK)
+		return rc;
+	wp_log_setup(program.name,
+		     (enum wp_log_level)state->setup->conf.log.level);
+	if (action == WP_CONF_CHECK)
+		return check(state->setup, err);
+	rc = find_socket(state, &listen_fd, err);
+	if (rc != WP_OK)
+		return rc;
+	if (listen_fd == -1)
+		return serve_cgi(state->setup, err);
+	rc = serve_fcgi(state, listen_fd, err);
+	on_stop(state);
+	close(listen_fd);
+	return rc;
+}
+
+/*
+ * Is this a CGI call? Its query may have become arguments (RFC 3875 section
+ * 4.4), and nobody's query is to be taken for options.
+ */
+static bool is_cgi_call(void)
+{
+	return getenv("GATEWAY_INTERFACE") != NULL &&
+	       getenv("REQUEST_METHOD") != NULL &&
+	       !wp_listen_is_listening(STDIN_FILENO);
+}
+
+int main(int argc, char **argv)
+{
+	struct program_state state = { .argc = argc, .argv = argv };
+	struct wp_error err = { 0 };
+	enum wp_err rc;
+
+	state.is_cgi = is_cgi_call();
+	if (state.is_cgi)
+		state.argc = 1;
+	/* A peer that is gone is an answer of write(2), not a death. */
+	(void)signal(SIGPIPE, SIG_IGN);
+	rc = run(&state, &err);
+	if (rc != WP_OK)
+		fprintf(stderr, "%s: %s\n", program.name, err.msg);
+	free_setup(&state.setup);
+	wp_metrics_free(&state.metrics);
+	free(state.own_address);
+	return rc == WP_OK ? EXIT_SUCCESS : EXIT_FAILURE;
+}

@@ -1,0 +1,178 @@
+/*
+ * pool.c - the parent's loop: signals, and what processes report.
+ */
+#include "handlers/pool.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "lib/base/log.h"
+#include "lib/sys/listen.h"
+
+#include "handlers/procs.h"
+
+struct pool {
+	const struct wp_pool_hooks *hooks;
+	struct wp_procs procs;
+	int signal_fd;
+	int ready_read;
+	int ready_write;
+	int parent_fds[3]; /* no business of the processes; ends with -1 */
+	bool is_announced; /* READY=1 was said */
+};
+
+static void reload(struct pool *pool)
+{
+	struct wp_shared *shared;
+
+	wp_notify("RELOADING=1");
+	shared = pool->hooks->on_reload(pool->hooks->ctx);
+	if (shared != NULL) {
+		wp_procs_replace(&pool->procs, shared);
+		wp_log(NULL, WP_LOG_INFO, "configuration loaded again",
+		       wp_int("processes",
+			      (int64_t)wp_procs_wanted(&pool->procs)));
+	}
+	wp_notify("READY=1");
+}
+
+static void stop(struct pool *pool)
+{
+	if (!pool->procs.is_stopping) {
+		wp_log_plain(NULL, WP_LOG_INFO, "stopping");
+		wp_notify("STOPPING=1");
+		pool->hooks->on_stop(pool->hooks->ctx);
+	}
+	wp_procs_stop(&pool->procs);
+}
+
+static void on_signal(struct pool *pool)
+{
+	struct signalfd_siginfo info;
+
+	if (read(pool->signal_fd, &info, sizeof(info)) != sizeof(info))
+		return;
+	switch (info.ssi_signo) {
+	case SIGHUP:
+		if (!pool->procs.is_stopping)
+			reload(pool);
+		break;
+	case SIGTERM:
+	case SIGINT:
+		stop(pool);
+		break;
+	default:
+		wp_procs_reap(&pool->procs);
+		break;
+	}
+}
+
+static void on_ready(struct pool *pool)
+{
+	pid_t pid;
+
+	if (read(pool->ready_read, &pid, sizeof(pid)) != sizeof(pid))
+		return;
+	if (!wp_procs_set_ready(&pool->procs, pid) || pool->is_announced ||
+	    pool->procs.is_stopping)
+		return;
+	pool->is_announced = true;
+	wp_log(NULL, WP_LOG_INFO, "ready",
+	       wp_int("processes", (int64_t)wp_procs_wanted(&pool->procs)),
+	       wp_int("threads", pool->procs.shared->conf->handlers.threads));
+	wp_notify("READY=1");
+}
+
+static void loop(struct pool *pool)
+{
+	struct pollfd fds[] = {
+		{ .fd = pool->signal_fd, .events = POLLIN },
+		{ .fd = pool->ready_read, .events = POLLIN },
+	};
+
+	for (;;) {
+		wp_procs_tend(&pool->procs);
+		if (pool->procs.is_stopping && wp_procs_is_empty(&pool->procs))
+			return;
+		if (poll(fds, sizeof(fds) / sizeof(fds[0]),
+			 wp_procs_timeout_ms(&pool->procs)) <= 0)
+			continue;
+		if (fds[1].revents != 0)
+			on_ready(pool);
+		if (fds[0].revents != 0)
+			on_signal(pool);
+	}
+}
+
+static enum wp_err open_pool(struct pool *pool, int listen_fd,
+			     struct wp_error *err)
+{
+	int flags = fcntl(listen_fd, F_GETFL);
+	sigset_t signals;
+	int ready[2];
+
+	/* Several threads may be woken for one connection; one gets it. */
+	if (flags == -1 || fcntl(listen_fd, F_SETFL, flags | O_NONBLOCK) == -1)
+		return wp_error_sys(err, "the listening socket");
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGTERM);
+	sigaddset(&signals, SIGINT);
+	sigaddset(&signals, SIGHUP);
+	sigaddset(&signals, SIGCHLD);
+	/* Inherited by the processes: none of them dies by a stray signal. */
+	if (sigprocmask(SIG_BLOCK, &signals, NULL) == -1)
+		return wp_error_sys(err, "sigprocmask");
+	pool->signal_fd = signalfd(-1, &signals, SFD_CLOEXEC);
+	if (pool->signal_fd == -1)
+		return wp_error_sys(err, "signalfd");
+	if (pipe2(ready, O_CLOEXEC) == -1)
+		return wp_error_sys(err, "pipe");
+	pool->ready_read = ready[0];
+	pool->ready_write = ready[1];
+	pool->parent_fds[0] = pool->signal_fd;
+	pool->parent_fds[1] = pool->ready_read;
+	pool->parent_fds[2] = -1;
+	return WP_OK;
+}
+
+static void close_pool(struct pool *pool)
+{
+	if (pool->signal_fd != -1)
+		close(pool->signal_fd);
+	if (pool->ready_read != -1)
+		close(pool->ready_read);
+	if (pool->ready_write != -1)
+		close(pool->ready_write);
+}
+
+enum wp_err wp_pool_run(struct wp_shared *shared, int listen_fd,
+			const struct wp_pool_hooks *hooks, struct wp_error *err)
+{
+	struct pool pool = {
+		.hooks = hooks,
+		.signal_fd = -1,
+		.ready_read = -1,
+		.ready_write = -1,
+	};
+	enum wp_err rc = open_pool(&pool, listen_fd, err);
+
+	if (rc != WP_OK)
+		goto out;
+	pool.procs.shared = shared;
+	pool.procs.listen_fd = listen_fd;
+	pool.procs.ready_fd = pool.ready_write;
+	pool.procs.parent_fds = pool.parent_fds;
+	wp_procs_init(&pool.procs);
+	loop(&pool);
+	if (!pool.procs.is_drained)
+		rc = wp_error_set(err, WP_ERR_UNAVAIL,
+				  "some requests were not done within "
+				  "handlers.drain_ms");
+out:
+	close_pool(&pool);
+	return rc;
+}

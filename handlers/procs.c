@@ -1,0 +1,283 @@
+/*
+ * procs.c - starting, replacing, draining and burying processes.
+ *
+ * Knows no signals of its own and waits for nothing: the parent's loop
+ * (procs.c) says what happened and asks when to come back.
+ */
+#include "handlers/procs.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "lib/base/clock.h"
+#include "lib/base/log.h"
+
+#include "handlers/child.h"
+#include "handlers/metrics.h"
+
+enum {
+	BACKOFF_MS = 100,
+	BACKOFF_CAP_MS = 5000,
+	STABLE_MS = 10000, /* alive for so long: the next death is a new one */
+	KILL_GRACE_MS = 500, /* a process stops by itself within drain_ms */
+	NEVER_MS = -1,
+};
+
+void wp_procs_init(struct wp_procs *procs)
+{
+	for (size_t i = 0; i < WP_PROCS_MAX; i++)
+		wp_backoff_init(&procs->slots[i].backoff, BACKOFF_MS,
+				BACKOFF_CAP_MS);
+}
+
+size_t wp_procs_wanted(const struct wp_procs *procs)
+{
+	if (procs->is_stopping)
+		return 0;
+	return (size_t)procs->shared->conf->handlers.processes;
+}
+
+/* In the new process. Does not return. */
+static void be_child(const struct wp_procs *procs, pid_t parent)
+{
+	int status;
+
+	/* A parent that was killed must not leave processes behind. */
+	if (prctl(PR_SET_PDEATHSIG, SIGTERM) == -1 || getppid() != parent)
+		_exit(EXIT_FAILURE);
+	for (const int *fd = procs->parent_fds; *fd != -1; fd++)
+		close(*fd);
+	status = wp_child_run(procs->shared, procs->listen_fd, procs->ready_fd);
+	/* After a failed drain threads are still running: no clean-up then. */
+	if (status != EXIT_SUCCESS)
+		_exit(status);
+	exit(status);
+}
+
+static void start(struct wp_procs *procs, struct wp_process_slot *slot,
+		  uint64_t now_ms)
+{
+	pid_t parent = getpid();
+	pid_t pid = fork();
+
+	if (pid == 0)
+		be_child(procs, parent);
+	if (pid == -1) {
+		wp_log(NULL, WP_LOG_ERROR, "cannot start a process",
+		       wp_int("errno", errno));
+		slot->start_at_ms = now_ms + wp_backoff_next_ms(&slot->backoff);
+		return;
+	}
+	slot->current = (struct wp_process){ .pid = pid };
+	slot->is_ready = false;
+	slot->generation = procs->generation;
+	slot->started_ms = now_ms;
+}
+
+/* Tell a process to drain; kill it when its time is over. */
+static void send_away(struct wp_procs *procs, struct wp_process *process,
+		      uint64_t now_ms)
+{
+	int64_t drain_ms = procs->shared->conf->handlers.drain_ms;
+
+	if (process->pid == 0)
+		return;
+	if (!process->is_told) {
+		process->is_told = true;
+		process->kill_at_ms =
+			now_ms + (uint64_t)drain_ms + KILL_GRACE_MS;
+		/* It may be dead already, but then it is not reaped yet. */
+		(void)kill(process->pid, SIGTERM);
+	} else if (now_ms >= process->kill_at_ms) {
+		process->kill_at_ms = UINT64_MAX;
+		(void)kill(process->pid, SIGKILL);
+	}
+}
+
+static bool is_replacing(const struct wp_procs *procs)
+{
+	for (size_t i = 0; i < WP_PROCS_MAX; i++)
+		if (procs->slots[i].old.pid != 0)
+			return true;
+	return false;
+}
+
+/* One at a time, so that all others go on serving. */
+static void replace_outdated(struct wp_procs *procs)
+{
+	if (is_replacing(procs))
+		return;
+	for (size_t i = 0; i < wp_procs_wanted(procs); i++) {
+		struct wp_process_slot *slot = &procs->slots[i];
+
+		if (slot->current.pid == 0 || slot->current.is_told ||
+		    slot->generation == procs->generation)
+			continue;
+		slot->old = slot->current;
+		slot->current = (struct wp_process){ 0 };
+		slot->is_ready = false;
+		slot->start_at_ms = 0;
+		return;
+	}
+}
+
+static void tend_slot(struct wp_procs *procs, size_t i, uint64_t now_ms)
+{
+	struct wp_process_slot *slot = &procs->slots[i];
+	bool is_wanted = i < wp_procs_wanted(procs);
+
+	if (!is_wanted)
+		send_away(procs, &slot->current, now_ms);
+	if (!is_wanted || slot->is_ready)
+		send_away(procs, &slot->old, now_ms);
+	if (is_wanted && slot->current.pid == 0 && now_ms >= slot->start_at_ms)
+		start(procs, slot, now_ms);
+}
+
+void wp_procs_tend(struct wp_procs *procs)
+{
+	uint64_t now_ms = wp_mono_ms();
+
+	replace_outdated(procs);
+	for (size_t i = 0; i < WP_PROCS_MAX; i++)
+		tend_slot(procs, i, now_ms);
+}
+
+static void soonest(uint64_t *at_ms, const struct wp_process *process)
+{
+	if (process->pid != 0 && process->is_told &&
+	    process->kill_at_ms < *at_ms)
+		*at_ms = process->kill_at_ms;
+}
+
+int wp_procs_timeout_ms(const struct wp_procs *procs)
+{
+	uint64_t now_ms = wp_mono_ms(), at_ms = UINT64_MAX;
+
+	for (size_t i = 0; i < WP_PROCS_MAX; i++) {
+		const struct wp_process_slot *slot = &procs->slots[i];
+
+		soonest(&at_ms, &slot->current);
+		soonest(&at_ms, &slot->old);
+		if (i < wp_procs_wanted(procs) && slot->current.pid == 0 &&
+		    slot->start_at_ms < at_ms)
+			at_ms = slot->start_at_ms;
+	}
+	if (at_ms == UINT64_MAX)
+		return NEVER_MS;
+	return at_ms <= now_ms ? 0 : (int)(at_ms - now_ms);
+}
+
+static void count_ready(const struct wp_procs *procs)
+{
+	int64_t n = 0;
+
+	for (size_t i = 0; i < WP_PROCS_MAX; i++)
+		n += procs->slots[i].is_ready;
+	wp_metric_set(procs->shared->metrics, WP_H_PROCESSES, n);
+}
+
+/* A process that was told to end has ended. */
+static void on_end(struct wp_procs *procs, struct wp_process *process,
+		   int status)
+{
+	if (!WIFEXITED(status) || WEXITSTATUS(status) != EXIT_SUCCESS) {
+		wp_log(NULL, WP_LOG_WARN, "process did not drain in time",
+		       wp_int("pid", process->pid));
+		procs->is_drained = false;
+	}
+	*process = (struct wp_process){ 0 };
+}
+
+/* The current process of a slot died by itself. */
+static void on_death(struct wp_procs *procs, struct wp_process_slot *slot,
+		     int status)
+{
+	uint64_t now_ms = wp_mono_ms();
+
+	if (now_ms - slot->started_ms >= STABLE_MS)
+		wp_backoff_reset(&slot->backoff);
+	slot->start_at_ms = now_ms + wp_backoff_next_ms(&slot->backoff);
+	wp_metric_add(procs->shared->metrics, WP_H_RESTARTS, 1);
+	wp_log(NULL, WP_LOG_ERROR, "process died",
+	       wp_int("pid", slot->current.pid),
+	       wp_int("signal", WIFSIGNALED(status) ? WTERMSIG(status) : 0),
+	       wp_int("status", WIFEXITED(status) ? WEXITSTATUS(status) : 0),
+	       wp_int("retry_ms", (int64_t)(slot->start_at_ms - now_ms)));
+	slot->current = (struct wp_process){ 0 };
+}
+
+static void on_exit_of(struct wp_procs *procs, pid_t pid, int status)
+{
+	for (size_t i = 0; i < WP_PROCS_MAX; i++) {
+		struct wp_process_slot *slot = &procs->slots[i];
+
+		if (pid == slot->old.pid)
+			on_end(procs, &slot->old, status);
+		if (pid != slot->current.pid)
+			continue;
+		slot->is_ready = false;
+		if (slot->current.is_told)
+			on_end(procs, &slot->current, status);
+		else
+			on_death(procs, slot, status);
+	}
+}
+
+void wp_procs_reap(struct wp_procs *procs)
+{
+	int status;
+	pid_t pid;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+		on_exit_of(procs, pid, status);
+	count_ready(procs);
+}
+
+bool wp_procs_set_ready(struct wp_procs *procs, pid_t pid)
+{
+	bool are_all_ready = true;
+
+	for (size_t i = 0; i < WP_PROCS_MAX; i++) {
+		struct wp_process_slot *slot = &procs->slots[i];
+
+		if (slot->current.pid == pid)
+			slot->is_ready = true;
+		if (i < wp_procs_wanted(procs))
+			are_all_ready &= slot->is_ready;
+	}
+	count_ready(procs);
+	return are_all_ready;
+}
+
+void wp_procs_replace(struct wp_procs *procs, struct wp_shared *shared)
+{
+	procs->shared = shared;
+	procs->generation++;
+}
+
+void wp_procs_stop(struct wp_procs *procs)
+{
+	if (!procs->is_stopping) {
+		procs->is_stopping = true;
+		procs->is_drained = true;
+		return;
+	}
+	for (size_t i = 0; i < WP_PROCS_MAX; i++) {
+		procs->slots[i].current.kill_at_ms = 0;
+		procs->slots[i].old.kill_at_ms = 0;
+	}
+}
+
+bool wp_procs_is_empty(const struct wp_procs *procs)
+{
+	for (size_t i = 0; i < WP_PROCS_MAX; i++)
+		if (procs->slots[i].current.pid != 0 ||
+		    procs->slots[i].old.pid != 0)
+			return false;
+	return true;
+}

@@ -1,0 +1,75 @@
+/*
+ * procs.h - the handler processes that should run, and those that do.
+ *
+ * A slot is one of the N processes that should run. During a replacement it
+ * has two: the new one, and the old one that is told to drain only when the
+ * new one says that it is ready.
+ */
+#ifndef WP_HANDLERS_PROCS_H
+#define WP_HANDLERS_PROCS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "lib/base/backoff.h"
+
+#include "handlers/ctx.h"
+
+enum { WP_PROCS_MAX = 64 }; /* the bound of handlers.processes */
+
+struct wp_process {
+	pid_t pid;           /* 0 = none */
+	bool is_told;        /* to drain */
+	uint64_t kill_at_ms; /* once it was told */
+};
+
+struct wp_process_slot {
+	struct wp_process current;
+	struct wp_process old; /* being replaced */
+	bool is_ready;         /* the current one */
+	unsigned int generation;
+	uint64_t started_ms;
+	uint64_t start_at_ms; /* not before */
+	struct wp_backoff backoff;
+};
+
+struct wp_procs {
+	struct wp_shared *shared; /* what new processes use; borrowed */
+	int listen_fd;            /* borrowed */
+	int ready_fd;             /* borrowed; processes write their id here */
+	const int *parent_fds;    /* they close these; ends with -1 */
+	struct wp_process_slot slots[WP_PROCS_MAX];
+	unsigned int generation;
+	bool is_stopping;
+	bool is_drained; /* nobody was cut short since the stop began */
+};
+
+/* Set the borrowed members of procs, then call this. Starts nothing. */
+void wp_procs_init(struct wp_procs *procs);
+
+/* Bring what runs nearer to what should run. */
+void wp_procs_tend(struct wp_procs *procs);
+
+/* When wp_procs_tend() has something to do without any event; -1 = never. */
+int wp_procs_timeout_ms(const struct wp_procs *procs);
+
+/* Take note of processes that ended (after SIGCHLD). */
+void wp_procs_reap(struct wp_procs *procs);
+
+/* This process said that it is ready; true when all are. */
+bool wp_procs_set_ready(struct wp_procs *procs, pid_t pid);
+
+/* Replace all processes, one by one, by such that use shared. */
+void wp_procs_replace(struct wp_procs *procs, struct wp_shared *shared);
+
+/* Begin to drain all; called again, do not wait any longer. */
+void wp_procs_stop(struct wp_procs *procs);
+
+/* How many should run. */
+size_t wp_procs_wanted(const struct wp_procs *procs);
+
+/* None runs. */
+bool wp_procs_is_empty(const struct wp_procs *procs);
+
+#endif /* WP_HANDLERS_PROCS_H */

@@ -1,0 +1,213 @@
+/*
+ * req.c - reading what the web server handed over.
+ *
+ * Knows CGI parameter names and their traps: a repeated header, two of which
+ * may say different things, and a length that may be missing, nonsense or a
+ * lie. Knows nothing about what a path or a body means.
+ */
+#include "handlers/req.h"
+
+#include <stdint.h>
+#include <string.h>
+#include <strings.h>
+
+#include "lib/base/random.h"
+
+enum { MADE_ID_BYTES = 16 };
+
+static const char *const method_names[WP_METHOD_COUNT] = {
+	[WP_METHOD_GET] = "GET",     [WP_METHOD_HEAD] = "HEAD",
+	[WP_METHOD_POST] = "POST",   [WP_METHOD_OPTIONS] = "OPTIONS",
+	[WP_METHOD_OTHER] = "other",
+};
+
+const char *wp_method_name(enum wp_method method)
+{
+	return method_names[method];
+}
+
+const char *wp_req_param(const struct wp_req *req, const char *name,
+			 size_t *count_out)
+{
+	const char *const *param = req->io->params;
+	const char *value = NULL;
+	size_t len = strlen(name), count = 0;
+
+	for (; *param != NULL; param++) {
+		if (strncmp(*param, name, len) != 0 || (*param)[len] != '=')
+			continue;
+		if (count++ == 0)
+			value = *param + len + 1;
+	}
+	if (count_out != NULL)
+		*count_out = count;
+	return value;
+}
+
+static enum wp_method read_method(const struct wp_req *req)
+{
+	const char *text = wp_req_param(req, "REQUEST_METHOD", NULL);
+	enum wp_method method = WP_METHOD_GET;
+
+	while (method < WP_METHOD_OTHER &&
+	       (text == NULL || strcmp(text, method_names[method]) != 0))
+		method++;
+	return method;
+}
+
+static void set_path(struct wp_req *req, const char *uri)
+{
+	size_t len = strcspn(uri, "?");
+
+	req->path = uri;
+	req->path_len = len;
+	req->query = uri[len] == '?' ? uri + len + 1 : uri + len;
+	req->query_len = strlen(req->query);
+}
+
+/*
+ * REQUEST_URI is what the client asked for; web servers rewrite the others.
+ * It is no part of RFC 3875, so a server may do without.
+ */
+static void read_path(struct wp_req *req)
+{
+	const char *uri = wp_req_param(req, "REQUEST_URI", NULL);
+	const char *query;
+
+	if (uri != NULL && uri[0] != '\0') {
+		set_path(req, uri);
+		return;
+	}
+	uri = wp_req_param(req, "DOCUMENT_URI", NULL);
+	if (uri == NULL || uri[0] == '\0')
+		uri = wp_req_param(req, "PATH_INFO", NULL);
+	if (uri == NULL || uri[0] == '\0')
+		uri = wp_req_param(req, "SCRIPT_NAME", NULL);
+	set_path(req, uri == NULL ? "" : uri);
+	query = wp_req_param(req, "QUERY_STRING", NULL);
+	req->query = query == NULL ? "" : query;
+	req->query_len = strlen(req->query);
+}
+
+static bool is_request_id(const char *text)
+{
+	static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				      "abcdefghijklmnopqrstuvwxyz"
+				      "0123456789._-";
+	size_t len = strspn(text, allowed);
+
+	return len >= 1 && len <= WP_REQUEST_ID_MAX && text[len] == '\0';
+}
+
+static void read_id(struct wp_req *req)
+{
+	size_t count;
+	const char *given = wp_req_param(req, "HTTP_X_REQUEST_ID", &count);
+
+	if (count == 1 && is_request_id(given))
+		memcpy(req->id, given, strlen(given) + 1);
+	else
+		wp_random_hex(req->id, MADE_ID_BYTES);
+}
+
+void wp_req_init(struct wp_req *req, struct wp_io *io)
+{
+	*req = (struct wp_req){ .io = io };
+	req->method = read_method(req);
+	read_path(req);
+	read_id(req);
+}
+
+static const char *skip_blanks(const char *text)
+{
+	return text + strspn(text, " \t");
+}
+
+/* Is text, quoted or not, the word UTF-8? */
+static bool is_utf8_name(const char *text)
+{
+	static const char *const names[] = { "utf-8", "utf8" };
+	size_t len;
+
+	if (text[0] == '"')
+		text++;
+	len = strcspn(text, "\"; \t");
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (len == strlen(names[i]) &&
+		    strncasecmp(text, names[i], len) == 0)
+			return true;
+	return false;
+}
+
+bool wp_req_is_json(const struct wp_req *req)
+{
+	static const char wanted[] = "application/json";
+	static const char charset[] = "charset=";
+	const char *type = wp_req_param(req, "CONTENT_TYPE", NULL);
+
+	if (type == NULL)
+		return false;
+	type = skip_blanks(type);
+	if (strncasecmp(type, wanted, sizeof(wanted) - 1) != 0)
+		return false;
+	type = skip_blanks(type + sizeof(wanted) - 1);
+	while (*type == ';') {
+		type = skip_blanks(type + 1);
+		if (strncasecmp(type, charset, sizeof(charset) - 1) == 0 &&
+		    !is_utf8_name(type + sizeof(charset) - 1))
+			return false;
+		type += strcspn(type, ";");
+	}
+	return *type == '\0';
+}
+
+/* Digits only; a number that is too large for *out is the largest one. */
+static bool parse_length(const char *text, size_t *out)
+{
+	size_t value = 0;
+
+	if (text == NULL || *text == '\0')
+		return false;
+	for (; *text != '\0'; text++) {
+		size_t digit = (size_t)(*text - '0');
+
+		if (*text < '0' || *text > '9')
+			return false;
+		value = value > (SIZE_MAX - digit) / 10 ? SIZE_MAX
+							: value * 10 + digit;
+	}
+	*out = value;
+	return true;
+}
+
+enum wp_err wp_req_read_body(const struct wp_req *req, size_t max_bytes,
+			     struct wp_buf *body, struct wp_error *err)
+{
+	size_t wanted = 0, count;
+	const char *text = wp_req_param(req, "CONTENT_LENGTH", &count);
+	char *room;
+
+	wp_buf_clear(body);
+	if (count > 1 || !parse_length(text, &wanted))
+		return wp_error_set(err, WP_ERR_INVAL,
+				    "Content-Length is missing or no number");
+	if (wanted > max_bytes)
+		return wp_error_set(err, WP_ERR_FULL,
+				    "the body has more than %zu bytes",
+				    max_bytes);
+	room = wp_buf_reserve(body, wanted);
+	if (room == NULL)
+		return wp_error_set(err, WP_ERR_NOMEM, "memory is exhausted");
+	while (body->len < wanted) {
+		ssize_t n = req->io->ops->read(req->io, body->data + body->len,
+					       wanted - body->len);
+
+		if (n <= 0)
+			return wp_error_set(err, WP_ERR_INVAL,
+					    "the body is shorter than its "
+					    "Content-Length");
+		body->len += (size_t)n;
+	}
+	body->data[body->len] = '\0';
+	return WP_OK;
+}

@@ -1,0 +1,72 @@
+/*
+ * req.h - a request as its handler sees it: method, path, query, headers, body.
+ *
+ * Nothing is normalised: a path with escapes or a trailing slash is another
+ * path, and an unknown one. Everything is borrowed from the io's params, which
+ * live as long as the request.
+ */
+#ifndef WP_HANDLERS_REQ_H
+#define WP_HANDLERS_REQ_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "lib/base/buf.h"
+#include "lib/base/err.h"
+
+#include "handlers/io.h"
+
+enum wp_method {
+	WP_METHOD_GET,
+	WP_METHOD_HEAD,
+	WP_METHOD_POST,
+	WP_METHOD_OPTIONS,
+	WP_METHOD_OTHER,
+	WP_METHOD_COUNT
+};
+
+enum { WP_REQUEST_ID_MAX = 64 };
+
+struct wp_req {
+	struct wp_io *io;
+	enum wp_method method;
+	const char *path; /* not decoded */
+	size_t path_len;
+	const char *query; /* behind the question mark, not decoded */
+	size_t query_len;
+	char id[WP_REQUEST_ID_MAX + 1]; /* X-Request-Id of the answer */
+};
+
+/* "GET"; "other" for what Waypost has no use for. */
+const char *wp_method_name(enum wp_method method);
+
+/* Read what every request has. io is borrowed for the life of req. */
+void wp_req_init(struct wp_req *req, struct wp_io *io);
+
+/*
+ * A parameter by its CGI name: "CONTENT_TYPE", "HTTP_ORIGIN".
+ *
+ * *count_out: how often it is there; may be NULL
+ * Returns:    the first value, NULL when there is none
+ */
+const char *wp_req_param(const struct wp_req *req, const char *name,
+			 size_t *count_out);
+
+/*
+ * Is the body said to be JSON? application/json in any case, parameters
+ * allowed, but no charset other than UTF-8 (RFC 9110 section 8.3).
+ */
+bool wp_req_is_json(const struct wp_req *req);
+
+/*
+ * Read the whole body into body, which is cleared first.
+ *
+ * Errors:  WP_ERR_INVAL  no usable Content-Length, or fewer bytes than it says
+ *          WP_ERR_FULL   more than max_bytes; nothing was read
+ *          WP_ERR_NOMEM
+ */
+enum wp_err wp_req_read_body(const struct wp_req *req, size_t max_bytes,
+			     struct wp_buf *body,
+			     struct wp_error *err) WP_MUST_USE;
+
+#endif /* WP_HANDLERS_REQ_H */

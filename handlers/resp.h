@@ -1,0 +1,75 @@
+/*
+ * resp.h - an answer, complete in memory before its first byte is written.
+ *
+ * What every answer has (API section 1) is added here and nowhere else:
+ * X-Request-Id, Cache-Control, Vary and CORS, WWW-Authenticate with 401,
+ * Retry-After with 503.
+ */
+#ifndef WP_HANDLERS_RESP_H
+#define WP_HANDLERS_RESP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "lib/base/buf.h"
+#include "lib/base/err.h"
+#include "lib/sys/conf.h"
+
+#include "handlers/req.h"
+
+struct wp_resp {
+	unsigned int status;
+	const char *type;       /* Content-Type; NULL = no body at all */
+	const char *allow;      /* Allow, and the methods of CORS; or NULL */
+	const char *durability; /* X-Durability; NULL = not said */
+	struct wp_buf body;     /* owned */
+	struct wp_buf head;     /* owned */
+};
+
+/* Content types. */
+extern const char wp_type_json[];
+extern const char wp_type_text[];
+
+void wp_resp_init(struct wp_resp *resp);
+void wp_resp_release(struct wp_resp *resp);
+
+/* Ready for the next answer; keeps what memory a usual one needs. */
+void wp_resp_clear(struct wp_resp *resp);
+
+/* An answer without a body: 204. */
+void wp_resp_empty(struct wp_resp *resp, unsigned int status);
+
+/* Begin a JSON body; the caller writes it into resp->body. */
+void wp_resp_json(struct wp_resp *resp, unsigned int status);
+
+/* A body of plain text. */
+void wp_resp_text(struct wp_resp *resp, unsigned int status, const char *text);
+
+/*
+ * {"error":sentence,"code":code}, in place of whatever was there.
+ *
+ * code:      stable, snake_case; part of the API
+ * sentence:  something a developer can act on, without secrets
+ */
+void wp_resp_error(struct wp_resp *resp, unsigned int status, const char *code,
+		   const char *sentence);
+
+/* Append "error":…,"code":… without braces, for one result of several. */
+void wp_resp_add_error(struct wp_buf *out, const char *code,
+		       const char *sentence);
+
+/* 503 with code unavailable: a part is down; nothing is known of a write. */
+void wp_resp_unavailable(struct wp_resp *resp, const char *sentence);
+
+/* 500 with code internal, for what only a lack of memory brings about. */
+void wp_resp_internal(struct wp_resp *resp);
+
+/*
+ * Write head and body through the request's io. A HEAD gets no body.
+ *
+ * Returns:  false when nobody listens any more
+ */
+bool wp_resp_write(struct wp_resp *resp, const struct wp_req *req,
+		   const struct wp_conf *conf);
+
+#endif /* WP_HANDLERS_RESP_H */

@@ -1,0 +1,245 @@
+/*
+ * Processes come, are replaced and go, and no request is lost on the way: a
+ * connection waits in the backlog until somebody serves it.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <poll.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "handlers/metrics.h"
+#include "handlers/pool.h"
+
+#include "tests/unit/handlers/fake.h"
+
+enum { BACKLOG = 64, GIVE_UP_MS = 20000 };
+
+struct stage {
+	int listen_fd;
+	struct sockaddr_un address;
+	socklen_t address_len;
+	pid_t parent; /* runs the pool */
+};
+
+static struct wp_shared *on_reload(void *ctx)
+{
+	return ctx;
+}
+
+static void on_stop(void *ctx)
+{
+	(void)ctx;
+}
+
+/* In a process of its own: run a pool and end with its result. */
+static void be_parent(int listen_fd)
+{
+	struct fake_world world;
+	const struct wp_pool_hooks hooks = { on_reload, on_stop,
+					     &world.shared };
+	enum wp_err rc;
+
+	if (!fake_world_init(&world))
+		_exit(2);
+	world.conf.handlers.processes = 2;
+	world.conf.handlers.threads = 2;
+	world.conf.handlers.drain_ms = GIVE_UP_MS;
+	rc = wp_pool_run(&world.shared, listen_fd, &hooks, NULL);
+	fake_world_release(&world);
+	_exit(rc == WP_OK ? 0 : 1);
+}
+
+static int set_up(void **state)
+{
+	struct stage *stage = calloc(1, sizeof(*stage));
+
+	if (stage == NULL)
+		return -1;
+	*state = stage;
+	/* An abstract name, chosen by the kernel (unix(7), autobind). */
+	stage->listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	stage->address.sun_family = AF_UNIX;
+	stage->address_len = sizeof(stage->address);
+	if (bind(stage->listen_fd, (struct sockaddr *)&stage->address,
+		 sizeof(sa_family_t)) == -1 ||
+	    getsockname(stage->listen_fd, (struct sockaddr *)&stage->address,
+			&stage->address_len) == -1 ||
+	    listen(stage->listen_fd, BACKLOG) == -1)
+		return -1;
+	stage->parent = fork();
+	if (stage->parent == 0)
+		be_parent(stage->listen_fd);
+	return stage->parent == -1 ? -1 : 0;
+}
+
+/* Ask for /healthz; true when it is answered as it should. */
+static bool ask(const struct stage *stage)
+{
+	static const char request[] =
+		"\1\1\0\1\0\10\0\0" /* begin, 8 bytes */
+		"\0\1\0\0\0\0\0\0"  /* responder, not kept */
+		"\1\4\0\1\0\50\0\0" /* parameters, 40 bytes */
+		"\16\3REQUEST_METHODGET"
+		"\13\10REQUEST_URI/healthz"
+		"\1\4\0\1\0\0\0\0" /* end of parameters */
+		"\1\5\0\1\0\0\0";  /* end of the body; its NUL is a part */
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	char answer[2048];
+	size_t len = 0;
+	ssize_t n;
+
+	if (connect(fd, (const struct sockaddr *)&stage->address,
+		    stage->address_len) == -1 ||
+	    send(fd, request, sizeof(request), MSG_NOSIGNAL) !=
+		    (ssize_t)sizeof(request)) {
+		close(fd);
+		return false;
+	}
+	while (len < sizeof(answer) &&
+	       (n = recv(fd, answer + len, sizeof(answer) - len, 0)) > 0)
+		len += (size_t)n;
+	close(fd);
+	return memmem(answer, len, "Status: 200 ", 12) != NULL;
+}
+
+static int wait_for_parent(struct stage *stage)
+{
+	int status = -1;
+
+	if (stage->parent > 0)
+		(void)waitpid(stage->parent, &status, 0);
+	stage->parent = -1;
+	return status;
+}
+
+static int tear_down(void **state)
+{
+	struct stage *stage = *state;
+
+	if (stage->parent > 0)
+		(void)kill(stage->parent, SIGTERM);
+	(void)wait_for_parent(stage);
+	close(stage->listen_fd);
+	free(stage);
+	return 0;
+}
+
+/* The first child of the pool; 0 when the kernel does not tell. */
+static pid_t first_child(const struct stage *stage)
+{
+	char path[64];
+	int pid = 0;
+	FILE *file;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/task/%d/children",
+		       stage->parent, stage->parent);
+	file = fopen(path, "re");
+	if (file == NULL)
+		return 0;
+	if (fscanf(file, "%d", &pid) != 1)
+		pid = 0;
+	(void)fclose(file);
+	return pid;
+}
+
+/* Wait until somebody else's child has ended. */
+static bool wait_for_end(pid_t pid)
+{
+	struct pollfd end = { .events = POLLIN };
+	bool has_ended;
+
+	end.fd = (int)syscall(SYS_pidfd_open, pid, 0);
+	if (end.fd == -1)
+		return true; /* it has ended already */
+	has_ended = poll(&end, 1, GIVE_UP_MS) == 1;
+	close(end.fd);
+	return has_ended;
+}
+
+static void a_stop_ends_everybody_in_peace(void **state)
+{
+	struct stage *stage = *state;
+
+	assert_true(ask(stage));
+	assert_int_equal(kill(stage->parent, SIGTERM), 0);
+
+	assert_int_equal(wait_for_parent(stage), 0);
+}
+
+static void a_process_that_dies_is_followed_by_another(void **state)
+{
+	struct stage *stage = *state;
+
+	assert_true(ask(stage));
+	for (int i = 0; i < 4; i++) {
+		pid_t victim = first_child(stage);
+
+		if (victim == 0)
+			skip();
+		assert_int_equal(kill(victim, SIGKILL), 0);
+		assert_true(wait_for_end(victim));
+		assert_true(ask(stage));
+	}
+	assert_int_equal(kill(stage->parent, SIGTERM), 0);
+	assert_int_equal(wait_for_parent(stage), 0);
+}
+
+static void a_reload_replaces_processes_while_requests_go_on(void **state)
+{
+	struct stage *stage = *state;
+	pid_t before;
+
+	assert_true(ask(stage));
+	before = first_child(stage);
+	if (before == 0)
+		skip();
+	assert_int_equal(kill(stage->parent, SIGHUP), 0);
+	for (int i = 0; i < 50; i++)
+		assert_true(ask(stage));
+
+	assert_true(wait_for_end(before));
+	assert_true(ask(stage));
+	assert_int_equal(kill(stage->parent, SIGTERM), 0);
+	assert_int_equal(wait_for_parent(stage), 0);
+}
+
+static void processes_do_not_outlive_a_killed_parent(void **state)
+{
+	struct stage *stage = *state;
+	pid_t child;
+
+	assert_true(ask(stage));
+	child = first_child(stage);
+	if (child == 0)
+		skip();
+	assert_int_equal(kill(stage->parent, SIGKILL), 0);
+	(void)wait_for_parent(stage);
+
+	assert_true(wait_for_end(child));
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(a_stop_ends_everybody_in_peace),
+		TEST(a_process_that_dies_is_followed_by_another),
+		TEST(a_reload_replaces_processes_while_requests_go_on),
+		TEST(processes_do_not_outlive_a_killed_parent),
+	};
+
+	wp_log_setup("test", WP_LOG_ERROR);
+	(void)signal(SIGPIPE, SIG_IGN);
+	return cmocka_run_group_tests_name("pool", tests, NULL, NULL);
+}

@@ -1,0 +1,208 @@
+/* Every answer has what the contract says, and nothing half. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "handlers/resp.h"
+
+#include "tests/unit/handlers/fake.h"
+
+struct exchange {
+	struct fake fake;
+	struct wp_req req;
+	struct wp_resp resp;
+	struct wp_conf conf;
+};
+
+static void begin(struct exchange *x, const char *method)
+{
+	fake_request(&x->fake, method, "/");
+	fake_param(&x->fake, "HTTP_X_REQUEST_ID=req-1");
+	wp_req_init(&x->req, &x->fake.io);
+	wp_resp_init(&x->resp);
+	fake_conf(&x->conf);
+}
+
+static void end(struct exchange *x)
+{
+	wp_resp_release(&x->resp);
+	fake_release(&x->fake);
+}
+
+static void every_answer_has_the_common_headers(void **state)
+{
+	struct exchange x;
+
+	(void)state;
+	begin(&x, "GET");
+	wp_resp_text(&x.resp, 200, "OK");
+
+	assert_true(wp_resp_write(&x.resp, &x.req, &x.conf));
+
+	assert_int_equal(fake_status(&x.fake), 200);
+	assert_true(fake_has(&x.fake, "X-Request-Id: req-1"));
+	assert_true(fake_has(&x.fake, "Cache-Control: no-store"));
+	assert_true(fake_has(&x.fake, "Vary: Origin"));
+	assert_true(fake_has(&x.fake, "Content-Length: 2"));
+	assert_false(fake_has_name(&x.fake, "Retry-After"));
+	assert_false(fake_has_name(&x.fake, "WWW-Authenticate"));
+	assert_false(fake_has_name(&x.fake, "X-Durability"));
+	assert_string_equal(fake_answer(&x.fake), "OK");
+	end(&x);
+}
+
+static void an_error_is_json_with_a_sentence_and_a_code(void **state)
+{
+	struct exchange x;
+
+	(void)state;
+	begin(&x, "GET");
+	wp_resp_text(&x.resp, 200, "something else before");
+	wp_resp_error(&x.resp, 409, "some_code", "say \"no\"");
+
+	(void)wp_resp_write(&x.resp, &x.req, &x.conf);
+
+	assert_int_equal(fake_status(&x.fake), 409);
+	assert_true(fake_has(&x.fake, "Content-Type: application/json"));
+	assert_string_equal(
+		fake_answer(&x.fake),
+		"{\"error\":\"say \\\"no\\\"\",\"code\":\"some_code\"}");
+	end(&x);
+}
+
+static void a_401_names_the_scheme(void **state)
+{
+	struct exchange x;
+
+	(void)state;
+	begin(&x, "GET");
+	wp_resp_error(&x.resp, 401, "unauthorized", "no");
+
+	(void)wp_resp_write(&x.resp, &x.req, &x.conf);
+
+	assert_true(fake_has(&x.fake, "WWW-Authenticate: Bearer"));
+	end(&x);
+}
+
+static void a_503_says_when_to_come_back(void **state)
+{
+	struct exchange x;
+
+	(void)state;
+	begin(&x, "GET");
+	x.resp.durability = "fsync";
+	wp_resp_unavailable(&x.resp, "down");
+
+	(void)wp_resp_write(&x.resp, &x.req, &x.conf);
+
+	assert_true(fake_has(&x.fake, "Retry-After: 1") ||
+		    fake_has(&x.fake, "Retry-After: 2"));
+	assert_true(fake_has_code(&x.fake, "unavailable"));
+	/* Nothing was made durable. */
+	assert_false(fake_has_name(&x.fake, "X-Durability"));
+	end(&x);
+}
+
+static void a_204_has_neither_type_nor_length_nor_body(void **state)
+{
+	struct exchange x;
+
+	(void)state;
+	begin(&x, "POST");
+	wp_resp_empty(&x.resp, 204);
+
+	(void)wp_resp_write(&x.resp, &x.req, &x.conf);
+
+	assert_int_equal(fake_status(&x.fake), 204);
+	assert_false(fake_has_name(&x.fake, "Content-Type"));
+	assert_false(fake_has_name(&x.fake, "Content-Length"));
+	assert_string_equal(fake_answer(&x.fake), "");
+	end(&x);
+}
+
+static void a_head_gets_the_headers_only(void **state)
+{
+	struct exchange x;
+
+	(void)state;
+	begin(&x, "HEAD");
+	wp_resp_text(&x.resp, 200, "READY");
+
+	(void)wp_resp_write(&x.resp, &x.req, &x.conf);
+
+	assert_true(fake_has(&x.fake, "Content-Length: 5"));
+	assert_string_equal(fake_answer(&x.fake), "");
+	end(&x);
+}
+
+static void a_body_that_found_no_memory_becomes_a_500(void **state)
+{
+	struct exchange x;
+
+	(void)state;
+	begin(&x, "GET");
+	wp_resp_json(&x.resp, 200);
+	wp_buf_add_str(&x.resp.body, "{\"messages\":[");
+	x.resp.body.failed = true;
+
+	(void)wp_resp_write(&x.resp, &x.req, &x.conf);
+
+	assert_int_equal(fake_status(&x.fake), 500);
+	assert_true(fake_has_code(&x.fake, "internal"));
+	assert_null(strstr(fake_answer(&x.fake), "messages"));
+	end(&x);
+}
+
+static void a_peer_that_left_is_noticed(void **state)
+{
+	struct exchange x;
+
+	(void)state;
+	begin(&x, "GET");
+	x.fake.is_gone = true;
+	wp_resp_text(&x.resp, 200, "OK");
+
+	assert_false(wp_resp_write(&x.resp, &x.req, &x.conf));
+	end(&x);
+}
+
+static void a_cleared_answer_keeps_nothing_of_the_last_one(void **state)
+{
+	struct exchange x;
+
+	(void)state;
+	begin(&x, "GET");
+	wp_resp_text(&x.resp, 200, "secret");
+	x.resp.allow = "GET";
+	x.resp.durability = "fsync";
+
+	wp_resp_clear(&x.resp);
+	wp_resp_empty(&x.resp, 204);
+	(void)wp_resp_write(&x.resp, &x.req, &x.conf);
+
+	assert_false(fake_has_name(&x.fake, "Allow"));
+	assert_false(fake_has_name(&x.fake, "X-Durability"));
+	assert_null(strstr(x.fake.out.data, "secret"));
+	end(&x);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_answer_has_the_common_headers),
+		cmocka_unit_test(an_error_is_json_with_a_sentence_and_a_code),
+		cmocka_unit_test(a_401_names_the_scheme),
+		cmocka_unit_test(a_503_says_when_to_come_back),
+		cmocka_unit_test(a_204_has_neither_type_nor_length_nor_body),
+		cmocka_unit_test(a_head_gets_the_headers_only),
+		cmocka_unit_test(a_body_that_found_no_memory_becomes_a_500),
+		cmocka_unit_test(a_peer_that_left_is_noticed),
+		cmocka_unit_test(
+			a_cleared_answer_keeps_nothing_of_the_last_one),
+	};
+
+	return cmocka_run_group_tests_name("resp", tests, NULL, NULL);
+}

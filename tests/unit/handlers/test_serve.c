@@ -1,0 +1,489 @@
+/*
+ * Whole requests through fake I/O: in which order they fail, and with what.
+ * Redis and the cold store are not there.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "handlers/metrics.h"
+#include "handlers/serve.h"
+
+#include "tests/unit/handlers/fake.h"
+
+#define ENVELOPE "{\"recipientId\":\"urn:x:y:bob\",\"encryptedData\":\"aGk=\"}"
+#define IS_JSON "CONTENT_TYPE=application/json"
+
+static int set_up(void **state)
+{
+	struct fake_world *world = calloc(1, sizeof(*world));
+
+	*state = world;
+	return world != NULL && fake_world_init(world) ? 0 : -1;
+}
+
+static int tear_down(void **state)
+{
+	struct fake_world *world = *state;
+
+	fake_world_release(world);
+	free(world);
+	return 0;
+}
+
+/* Answer a request of alice with this JSON body (NULL: none). */
+static void ask(struct fake_world *world, struct fake *fake, const char *method,
+		const char *uri, const char *body)
+{
+	fake_request(fake, method, uri);
+	fake_login(fake);
+	if (body != NULL) {
+		fake_param(fake, IS_JSON);
+		fake_body(fake, body, strlen(body));
+	}
+	wp_serve(&world->ctx, &fake->io);
+}
+
+static void an_unknown_path_is_404_before_anything_else(void **state)
+{
+	struct fake fake;
+
+	fake_request(&fake, "DELETE", "/api/nothing");
+	wp_serve(&((struct fake_world *)*state)->ctx, &fake.io);
+
+	assert_int_equal(fake_status(&fake), 404);
+	assert_true(fake_has_code(&fake, "not_found"));
+	fake_release(&fake);
+}
+
+static void a_wrong_method_is_405_before_the_token(void **state)
+{
+	struct fake fake;
+
+	fake_request(&fake, "GET", "/api/send");
+	wp_serve(&((struct fake_world *)*state)->ctx, &fake.io);
+
+	assert_int_equal(fake_status(&fake), 405);
+	assert_true(fake_has(&fake, "Allow: POST, OPTIONS"));
+	assert_true(fake_has_code(&fake, "method_not_allowed"));
+	fake_release(&fake);
+}
+
+static void options_needs_no_token(void **state)
+{
+	struct fake fake;
+
+	fake_request(&fake, "OPTIONS", "/api/messages");
+	fake_param(&fake, "HTTP_ORIGIN=https://app.example");
+	wp_serve(&((struct fake_world *)*state)->ctx, &fake.io);
+
+	assert_int_equal(fake_status(&fake), 204);
+	assert_true(
+		fake_has(&fake, "Access-Control-Allow-Methods: GET, OPTIONS"));
+	fake_release(&fake);
+}
+
+static void options_of_nothing_is_404(void **state)
+{
+	struct fake fake;
+
+	fake_request(&fake, "OPTIONS", "/api/nothing");
+	wp_serve(&((struct fake_world *)*state)->ctx, &fake.io);
+
+	assert_int_equal(fake_status(&fake), 404);
+	fake_release(&fake);
+}
+
+static void without_a_token_nothing_of_the_body_is_looked_at(void **state)
+{
+	struct fake fake;
+
+	fake_request(&fake, "POST", "/api/send");
+	fake_param(&fake, "CONTENT_TYPE=text/plain");
+	fake_body(&fake, "{", 1);
+	wp_serve(&((struct fake_world *)*state)->ctx, &fake.io);
+
+	assert_int_equal(fake_status(&fake), 401);
+	assert_true(fake_has(&fake, "WWW-Authenticate: Bearer"));
+	assert_true(fake_has_code(&fake, "unauthorized"));
+	assert_int_equal(fake.body_at, 0);
+	fake_release(&fake);
+}
+
+static void two_authorization_headers_are_none(void **state)
+{
+	struct fake fake;
+
+	fake_request(&fake, "GET", "/api/messages");
+	fake_login(&fake);
+	fake_login(&fake);
+	wp_serve(&((struct fake_world *)*state)->ctx, &fake.io);
+
+	assert_int_equal(fake_status(&fake), 401);
+	fake_release(&fake);
+}
+
+static void a_bad_authorization_header_is_401(void **state)
+{
+	static const char *const headers[] = {
+		"HTTP_AUTHORIZATION=",
+		"HTTP_AUTHORIZATION=Bearer",
+		"HTTP_AUTHORIZATION=Bearer ",
+		"HTTP_AUTHORIZATION=Basic YTpi",
+		"HTTP_AUTHORIZATION=Bearer a.b.c",
+		"HTTP_AUTHORIZATION=Bearer x, Bearer y",
+	};
+
+	for (size_t i = 0; i < sizeof(headers) / sizeof(headers[0]); i++) {
+		struct fake fake;
+
+		fake_request(&fake, "GET", "/api/messages");
+		fake_param(&fake, headers[i]);
+		wp_serve(&((struct fake_world *)*state)->ctx, &fake.io);
+		assert_int_equal(fake_status(&fake), 401);
+		fake_release(&fake);
+	}
+}
+
+static void a_body_of_another_type_is_415(void **state)
+{
+	struct fake fake;
+
+	fake_request(&fake, "POST", "/api/send");
+	fake_login(&fake);
+	fake_body(&fake, ENVELOPE, strlen(ENVELOPE));
+	wp_serve(&((struct fake_world *)*state)->ctx, &fake.io);
+
+	assert_int_equal(fake_status(&fake), 415);
+	assert_true(fake_has_code(&fake, "unsupported_media_type"));
+	fake_release(&fake);
+}
+
+static void each_body_has_its_own_limit(void **state)
+{
+	struct fake_world *world = *state;
+	static char body[9000];
+	struct fake fake;
+
+	memset(body, ' ', sizeof(body) - 1);
+
+	body[world->conf.mailbox.max_envelope_bytes + 1] = '\0';
+	ask(world, &fake, "POST", "/api/send", body);
+	assert_int_equal(fake_status(&fake), 413);
+	assert_true(fake_has_code(&fake, "payload_too_large"));
+	fake_release(&fake);
+
+	/* The same body is no problem for a batch, though empty JSON is. */
+	ask(world, &fake, "POST", "/api/send/batch", body);
+	assert_int_equal(fake_status(&fake), 400);
+	assert_true(fake_has_code(&fake, "invalid_json"));
+	fake_release(&fake);
+
+	body[world->conf.mailbox.max_envelope_bytes + 1] = ' ';
+	ask(world, &fake, "POST", "/api/send/batch", body);
+	assert_int_equal(fake_status(&fake), 413);
+	fake_release(&fake);
+}
+
+static void bad_requests_get_400_and_a_code(void **state)
+{
+	static const struct {
+		const char *method, *uri, *body, *code;
+	} cases[] = {
+		{ "POST", "/api/send", "{", "invalid_json" },
+		{ "POST", "/api/send", "{}x", "invalid_json" },
+		{ "POST", "/api/send", "{}", "invalid_envelope" },
+		{ "POST", "/api/send", "[]", "invalid_envelope" },
+		{ "POST", "/api/send?expiresInSeconds=0", ENVELOPE,
+		  "bad_request" },
+		{ "POST", "/api/send?expiresInSeconds=1001", ENVELOPE,
+		  "bad_request" },
+		{ "POST", "/api/send?expiresInSeconds=x", ENVELOPE,
+		  "bad_request" },
+		{ "POST", "/api/send?expiresInSeconds=1&expiresInSeconds=1",
+		  ENVELOPE, "bad_request" },
+		{ "POST", "/api/send/batch", "[", "invalid_json" },
+		{ "POST", "/api/send/batch", "{}", "invalid_batch" },
+		{ "POST", "/api/send/batch", "{\"envelopes\":[]}",
+		  "invalid_batch" },
+		{ "GET", "/api/messages?limit=x", NULL, "bad_request" },
+		{ "GET", "/api/messages?limit=1&limit=1", NULL, "bad_request" },
+		{ "GET", "/api/messages?after=", NULL, "bad_request" },
+		{ "GET",
+		  "/api/messages?after=550e8400-e29b-41d4-a716-446655440000",
+		  NULL, "bad_request" },
+		{ "POST", "/api/messages/ack", "{", "invalid_json" },
+		{ "POST", "/api/messages/ack", "{\"messageIds\":[\"x\"]}",
+		  "invalid_ack" },
+		{ "GET", "/api/presence", NULL, "bad_request" },
+		{ "GET", "/api/presence?users=", NULL, "bad_request" },
+		{ "GET", "/api/presence?users=bob,,eve", NULL, "bad_request" },
+		{ "GET", "/api/presence?users=bob,", NULL, "bad_request" },
+		{ "GET", "/api/presence?users=b%20b", NULL, "bad_request" },
+		{ "GET", "/api/presence?users=bob%00", NULL, "bad_request" },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct fake fake;
+
+		ask(*state, &fake, cases[i].method, cases[i].uri,
+		    cases[i].body);
+		assert_int_equal(fake_status(&fake), 400);
+		assert_true(fake_has_code(&fake, cases[i].code));
+		fake_release(&fake);
+	}
+}
+
+static void an_unusable_idempotency_key_is_400(void **state)
+{
+	static const char *const keys[] = {
+		"HTTP_IDEMPOTENCY_KEY=",
+		"HTTP_IDEMPOTENCY_KEY=\x7f",
+		"HTTP_IDEMPOTENCY_KEY=\xc3\xa9",
+	};
+
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+		struct fake fake;
+
+		fake_request(&fake, "POST", "/api/send");
+		fake_login(&fake);
+		fake_param(&fake, IS_JSON);
+		fake_param(&fake, keys[i]);
+		fake_body(&fake, ENVELOPE, strlen(ENVELOPE));
+		wp_serve(&((struct fake_world *)*state)->ctx, &fake.io);
+		assert_int_equal(fake_status(&fake), 400);
+		fake_release(&fake);
+	}
+}
+
+static void two_idempotency_keys_are_400(void **state)
+{
+	struct fake fake;
+
+	fake_request(&fake, "POST", "/api/send");
+	fake_login(&fake);
+	fake_param(&fake, IS_JSON);
+	fake_param(&fake, "HTTP_IDEMPOTENCY_KEY=a");
+	fake_param(&fake, "HTTP_IDEMPOTENCY_KEY=a");
+	fake_body(&fake, ENVELOPE, strlen(ENVELOPE));
+	wp_serve(&((struct fake_world *)*state)->ctx, &fake.io);
+
+	assert_int_equal(fake_status(&fake), 400);
+	fake_release(&fake);
+}
+
+static void more_than_a_hundred_users_are_400(void **state)
+{
+	char uri[1024] = "/api/presence?users=a";
+	struct fake fake;
+
+	for (int i = 0; i < 100; i++)
+		strncat(uri, ",a", sizeof(uri) - strlen(uri) - 1);
+	ask(*state, &fake, "GET", uri, NULL);
+
+	assert_int_equal(fake_status(&fake), 400);
+	fake_release(&fake);
+}
+
+static void presence_of_others_may_be_forbidden(void **state)
+{
+	static const struct {
+		enum wp_visibility visibility;
+		const char *uri;
+		unsigned int status;
+	} cases[] = {
+		{ WP_VISIBLE_NONE, "/api/presence?users=alice", 403 },
+		{ WP_VISIBLE_SELF, "/api/presence?users=bob", 403 },
+		{ WP_VISIBLE_SELF, "/api/presence?users=alice,bob", 403 },
+		/* Allowed, so it fails later: there is no Redis. */
+		{ WP_VISIBLE_SELF,
+		  "/api/presence?users=alice,urn%3Asm%3Auser%3Aalice", 503 },
+		{ WP_VISIBLE_ALL, "/api/presence?users=bob", 503 },
+	};
+	struct fake_world *world = *state;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct fake fake;
+
+		world->conf.presence.visibility = cases[i].visibility;
+		ask(world, &fake, "GET", cases[i].uri, NULL);
+		assert_int_equal(fake_status(&fake), cases[i].status);
+		fake_release(&fake);
+	}
+}
+
+static void without_redis_everything_sound_is_503(void **state)
+{
+	static const struct {
+		const char *method, *uri, *body, *code;
+	} cases[] = {
+		{ "POST", "/api/send", ENVELOPE, "unavailable" },
+		{ "POST", "/send?unknown=1&unknown=%zz", ENVELOPE,
+		  "unavailable" },
+		{ "POST", "/api/send/batch", "{\"envelopes\":[" ENVELOPE "]}",
+		  "unavailable" },
+		{ "GET", "/api/messages?limit=-3", NULL, "unavailable" },
+		{ "POST", "/api/messages/ack",
+		  /* partition 1, where alice's messages are */
+		  "{\"messageIds\":[]}", NULL },
+		{ "POST", "/api/ticket", NULL, "unavailable" },
+		{ "GET", "/readyz", NULL, "not_ready" },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct fake fake;
+
+		ask(*state, &fake, cases[i].method, cases[i].uri,
+		    cases[i].body);
+		/* Of nothing, nothing needs to be deleted. */
+		if (cases[i].code == NULL) {
+			assert_int_equal(fake_status(&fake), 204);
+		} else {
+			assert_int_equal(fake_status(&fake), 503);
+			assert_true(fake_has_code(&fake, cases[i].code));
+			assert_true(fake_has_name(&fake, "Retry-After"));
+		}
+		fake_release(&fake);
+	}
+}
+
+static void a_batch_of_bad_elements_is_answered_element_by_element(void **state)
+{
+	struct fake fake;
+
+	ask(*state, &fake, "POST", "/api/send/batch",
+	    "{\"envelopes\":[{},5,{\"recipientId\":\"a b\"}]}");
+
+	assert_int_equal(fake_status(&fake), 202);
+	assert_memory_equal(fake_answer(&fake),
+			    "{\"results\":[{\"error\":", 21);
+	assert_false(fake_has_name(&fake, "X-Durability"));
+	fake_release(&fake);
+}
+
+static void a_ticket_has_no_body_to_be_wrong_about(void **state)
+{
+	struct fake fake;
+
+	fake_request(&fake, "POST", "/api/ticket");
+	fake_login(&fake);
+	fake_param(&fake, "CONTENT_TYPE=text/plain");
+	fake_body(&fake, "junk", 4);
+	wp_serve(&((struct fake_world *)*state)->ctx, &fake.io);
+
+	assert_int_equal(fake_status(&fake), 503); /* but no 400 or 415 */
+	fake_release(&fake);
+}
+
+static void healthz_needs_nothing(void **state)
+{
+	struct fake fake;
+
+	fake_request(&fake, "GET", "/healthz");
+	wp_serve(&((struct fake_world *)*state)->ctx, &fake.io);
+	assert_int_equal(fake_status(&fake), 200);
+	assert_string_equal(fake_answer(&fake), "OK");
+	fake_release(&fake);
+
+	fake_request(&fake, "HEAD", "/healthz");
+	wp_serve(&((struct fake_world *)*state)->ctx, &fake.io);
+	assert_int_equal(fake_status(&fake), 200);
+	assert_string_equal(fake_answer(&fake), "");
+	fake_release(&fake);
+}
+
+static void requests_are_counted_by_route_and_class(void **state)
+{
+	struct fake_world *world = *state;
+	struct fake fake;
+
+	assert_int_equal(wp_handlers_metrics_new(&world->shared.metrics, NULL),
+			 WP_OK);
+	ask(world, &fake, "POST", "/api/send", "{}");
+	fake_release(&fake);
+	fake_request(&fake, "GET", "/metrics");
+	wp_serve(&world->ctx, &fake.io);
+
+	assert_int_equal(fake_status(&fake), 200);
+	assert_non_null(strstr(fake_answer(&fake),
+			       "waypost_http_requests_total{route=\"send\","
+			       "class=\"4xx\"} 1\n"));
+	assert_non_null(strstr(fake_answer(&fake),
+			       "waypost_http_requests_total{route=\"metrics\","
+			       "class=\"2xx\"} 0\n"));
+	fake_release(&fake);
+	wp_metrics_free(&world->shared.metrics);
+}
+
+static void the_log_joins_nobody_with_a_message(void **state)
+{
+	int saved = dup(STDERR_FILENO), log = memfd_create("log", 0);
+	char text[8192];
+	struct fake fake;
+	ssize_t len;
+
+	wp_log_setup("test", WP_LOG_DEBUG);
+	(void)dup2(log, STDERR_FILENO);
+	fake_request(&fake, "POST", "/api/send?expiresInSeconds=77&q=secret");
+	fake_login(&fake);
+	fake_param(&fake, IS_JSON);
+	fake_param(&fake, "HTTP_IDEMPOTENCY_KEY=the-key");
+	fake_param(&fake, "HTTP_X_REQUEST_ID=the-request");
+	fake_body(&fake, ENVELOPE, strlen(ENVELOPE));
+	wp_serve(&((struct fake_world *)*state)->ctx, &fake.io);
+	(void)dup2(saved, STDERR_FILENO);
+	len = pread(log, text, sizeof(text) - 1, 0);
+	text[len > 0 ? len : 0] = '\0';
+
+	assert_non_null(strstr(text, "\"route\":\"send\""));
+	assert_non_null(strstr(text, "\"request_id\":\"the-request\""));
+	assert_non_null(strstr(text, "\"status\":503"));
+	assert_null(strstr(text, "alice"));
+	assert_null(strstr(text, "bob"));
+	assert_null(strstr(text, "the-key"));
+	assert_null(strstr(text, "aGk"));
+	assert_null(strstr(text, "secret"));
+	assert_null(strstr(text, "77"));
+	assert_null(strstr(text, "Bearer"));
+	fake_release(&fake);
+	close(log);
+	close(saved);
+	wp_log_setup("test", WP_LOG_ERROR);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(an_unknown_path_is_404_before_anything_else),
+		TEST(a_wrong_method_is_405_before_the_token),
+		TEST(options_needs_no_token),
+		TEST(options_of_nothing_is_404),
+		TEST(without_a_token_nothing_of_the_body_is_looked_at),
+		TEST(two_authorization_headers_are_none),
+		TEST(a_bad_authorization_header_is_401),
+		TEST(a_body_of_another_type_is_415),
+		TEST(each_body_has_its_own_limit),
+		TEST(bad_requests_get_400_and_a_code),
+		TEST(an_unusable_idempotency_key_is_400),
+		TEST(two_idempotency_keys_are_400),
+		TEST(more_than_a_hundred_users_are_400),
+		TEST(presence_of_others_may_be_forbidden),
+		TEST(without_redis_everything_sound_is_503),
+		TEST(a_batch_of_bad_elements_is_answered_element_by_element),
+		TEST(a_ticket_has_no_body_to_be_wrong_about),
+		TEST(healthz_needs_nothing),
+		TEST(requests_are_counted_by_route_and_class),
+		TEST(the_log_joins_nobody_with_a_message),
+	};
+
+	wp_log_setup("test", WP_LOG_ERROR);
+	return cmocka_run_group_tests_name("serve", tests, NULL, NULL);
+}

@@ -1,0 +1,38 @@
+/*
+ * loop.h - the worker's own thread: leases, routing, reaping, the inbox.
+ */
+#ifndef WP_WORKER_LOOP_H
+#define WP_WORKER_LOOP_H
+
+#include <stdbool.h>
+
+#include "lib/base/err.h"
+#include "lib/metrics/metrics.h"
+#include "lib/sys/conf.h"
+#include "worker/table.h"
+
+struct wp_loop;
+
+/*
+ * Start the thread. It ends when the table is stopping, with all leases given
+ * back, or when Redis turns out to be unfit.
+ *
+ * conf, metrics, table: borrowed; must outlive the thread
+ * on_end:  called by the thread as the last thing it does
+ */
+enum wp_err wp_loop_start(struct wp_loop **out, const struct wp_conf *conf,
+			  struct wp_metrics *metrics, struct wp_table *table,
+			  void (*on_end)(void *ctx), void *ctx,
+			  struct wp_error *err) WP_MUST_USE;
+
+/* Has it ended? Then wp_loop_join() does not wait. */
+bool wp_loop_has_ended(const struct wp_loop *loop);
+
+/*
+ * Wait for its end and free it. NULL-safe.
+ *
+ * Errors:  WP_ERR_INVAL  it ended because Redis cannot be used as it is
+ */
+enum wp_err wp_loop_join(struct wp_loop **loop, struct wp_error *err);
+
+#endif /* WP_WORKER_LOOP_H */

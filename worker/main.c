@@ -1,0 +1,270 @@
+/*
+ * waypost-worker: route accepted messages, move those of absent users to disk,
+ * take the users of dead daemons offline, read the inbox.
+ *
+ * Life: read the settings; see that the cold store can be opened; start two
+ * threads (loop.h, migrate.h), the metrics listener, and wait for signals. A
+ * Redis that is not there is waited for; one that is unfit ends us. SIGHUP
+ * reads the settings again and takes the log level from them; a bad file
+ * changes nothing. SIGTERM and SIGINT give all partitions back and exit 0
+ * within worker.drain_ms; a second one exits at once.
+ *
+ * Holds no durable state: kill -9 costs a delay of one lease.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "lib/base/clock.h"
+#include "lib/base/log.h"
+#include "lib/metrics/exporter.h"
+#include "lib/redis/check.h"
+#include "lib/redis/client.h"
+#include "lib/store/store.h"
+#include "lib/sys/conf.h"
+#include "lib/sys/listen.h"
+#include "worker/loop.h"
+#include "worker/metrics.h"
+#include "worker/migrate.h"
+#include "worker/table.h"
+
+static const struct wp_conf_program program = {
+	.name = "waypost-worker",
+	.summary = "Routes messages and moves those of absent users to disk.",
+	.sections = "log,redis,mailbox,auth,worker,store",
+};
+
+/* How a thread tells main() that it has ended. */
+enum { THREAD_ENDED = SIGUSR1 };
+
+struct process {
+	int argc;
+	char **argv;
+	struct wp_conf conf;
+	struct wp_log log;
+	sigset_t signals; /* blocked everywhere, taken by main() */
+	struct wp_metrics *metrics;
+	struct wp_exporter *exporter;
+	struct wp_table *table;
+	struct wp_loop *loop;
+	struct wp_migrator *migrator;
+	bool is_stopping;
+	uint64_t end_ms; /* when stopping: at the latest */
+};
+
+/* The threads inherit the mask: signals reach sigtimedwait() only. */
+static void block_signals(struct process *p)
+{
+	struct sigaction ignore = { .sa_handler = SIG_IGN };
+
+	sigemptyset(&p->signals);
+	sigaddset(&p->signals, SIGTERM);
+	sigaddset(&p->signals, SIGINT);
+	sigaddset(&p->signals, SIGHUP);
+	sigaddset(&p->signals, THREAD_ENDED);
+	(void)pthread_sigmask(SIG_BLOCK, &p->signals, NULL);
+	(void)sigaction(SIGPIPE, &ignore, NULL);
+}
+
+static void on_thread_end(void *ctx)
+{
+	(void)ctx;
+	(void)kill(getpid(), THREAD_ENDED);
+}
+
+/* A store that can never be opened is told now; a locked one comes back. */
+static enum wp_err try_store(struct process *p, struct wp_error *err)
+{
+	struct wp_store *store = NULL;
+	enum wp_err rc = wp_store_open(&store, &p->conf, err);
+
+	wp_store_close(&store);
+	if (rc != WP_ERR_UNAVAIL)
+		return rc;
+	wp_log(&p->log, WP_LOG_WARN, "cold store is not there yet",
+	       wp_str("error", err->msg));
+	return WP_OK;
+}
+
+static enum wp_err check_only(struct process *p, struct wp_error *err)
+{
+	struct wp_redis *redis = NULL;
+	struct wp_store *store = NULL;
+	enum wp_err rc = wp_redis_new(&redis, &p->conf, err);
+
+	if (rc == WP_OK)
+		rc = wp_redis_check(redis, &p->conf, &p->log, err);
+	if (rc == WP_OK)
+		rc = wp_store_open(&store, &p->conf, err);
+	wp_store_close(&store);
+	wp_redis_free(&redis);
+	if (rc == WP_OK)
+		printf("waypost-worker: settings, Redis and the store are in "
+		       "order\n");
+	return rc;
+}
+
+static void reload(struct process *p)
+{
+	struct wp_conf conf = { 0 };
+	struct wp_error err = { 0 };
+	enum wp_conf_action action;
+
+	/* Only the log level can change while the threads run. */
+	if (wp_conf_load(&conf, &program, p->argc, p->argv, &action, &err) ==
+	    WP_OK) {
+		wp_log_set_level((enum wp_log_level)conf.log.level);
+		wp_log_plain(&p->log, WP_LOG_INFO, "settings reloaded");
+	} else {
+		wp_log(&p->log, WP_LOG_ERROR, "reload refused, nothing changed",
+		       wp_str("error", err.msg));
+	}
+	wp_conf_release(&conf);
+}
+
+/* Nothing that was begun is lost; there is nothing to tidy but a name. */
+static _Noreturn void exit_at_once(struct process *p, int status)
+{
+	if (p->exporter != NULL)
+		wp_listen_unlink(p->conf.worker.metrics_listen);
+	_exit(status);
+}
+
+static void stop(struct process *p)
+{
+	if (p->is_stopping) {
+		wp_log_plain(&p->log, WP_LOG_WARN, "stopped at once");
+		exit_at_once(p, EXIT_FAILURE);
+	}
+	p->is_stopping = true;
+	p->end_ms = wp_mono_ms() + (uint64_t)p->conf.worker.drain_ms;
+	wp_log_plain(&p->log, WP_LOG_INFO, "stopping");
+	wp_notify("STOPPING=1");
+	wp_table_stop(p->table);
+}
+
+/* The next signal; 0 when a stop has taken all its time. */
+static int next_signal(const struct process *p)
+{
+	struct timespec left = { 0 };
+	uint64_t now_ms = wp_mono_ms();
+	int signo;
+
+	if (!p->is_stopping) {
+		signo = sigwaitinfo(&p->signals, NULL);
+	} else {
+		uint64_t left_ms = now_ms < p->end_ms ? p->end_ms - now_ms : 0;
+
+		left.tv_sec = (time_t)(left_ms / 1000);
+		left.tv_nsec = (long)(left_ms % 1000) * 1000000L;
+		signo = sigtimedwait(&p->signals, NULL, &left);
+		if (signo == -1 && errno == EAGAIN)
+			return 0;
+	}
+	return signo == -1 ? THREAD_ENDED : signo; /* EINTR: look again */
+}
+
+/* Take signals until both threads have ended. */
+static void serve(struct process *p)
+{
+	while (!wp_loop_has_ended(p->loop) ||
+	       !wp_migrator_has_ended(p->migrator)) {
+		switch (next_signal(p)) {
+		case SIGHUP:
+			reload(p);
+			break;
+		case SIGTERM:
+		case SIGINT:
+			stop(p);
+			break;
+		case THREAD_ENDED:
+			/* The loop ends by itself when Redis is unfit. */
+			if (wp_loop_has_ended(p->loop))
+				wp_table_stop(p->table);
+			break;
+		case 0:
+			wp_log_plain(&p->log, WP_LOG_WARN,
+				     "work under way was left behind");
+			exit_at_once(p, EXIT_SUCCESS);
+		default:
+			break;
+		}
+	}
+}
+
+static enum wp_err start(struct process *p, struct wp_error *err)
+{
+	const char *listen = p->conf.worker.metrics_listen;
+	uint32_t partitions = (uint32_t)p->conf.mailbox.partitions;
+	enum wp_err rc = try_store(p, err);
+
+	if (rc == WP_OK)
+		rc = wp_worker_metrics_new(&p->metrics, err);
+	if (rc == WP_OK)
+		rc = wp_table_new(&p->table, partitions, err);
+	if (rc == WP_OK && listen[0] != '\0')
+		rc = wp_exporter_start(&p->exporter, listen, p->metrics, err);
+	if (rc == WP_OK)
+		rc = wp_migrator_start(&p->migrator, &p->conf, p->metrics,
+				       p->table, on_thread_end, p, err);
+	if (rc == WP_OK)
+		rc = wp_loop_start(&p->loop, &p->conf, p->metrics, p->table,
+				   on_thread_end, p, err);
+	return rc;
+}
+
+static enum wp_err run(struct process *p, enum wp_conf_action action,
+		       struct wp_error *err)
+{
+	enum wp_err rc;
+
+	block_signals(p);
+	if (action == WP_CONF_CHECK)
+		return check_only(p, err);
+	rc = start(p, err);
+	if (rc == WP_OK) {
+		wp_log(&p->log, WP_LOG_INFO, "started",
+		       wp_str("version", wp_version),
+		       wp_int("partitions", p->conf.mailbox.partitions));
+		serve(p);
+		rc = wp_loop_join(&p->loop, err);
+		wp_log_plain(&p->log, WP_LOG_INFO, "stopped");
+	}
+	return rc;
+}
+
+static void release(struct process *p)
+{
+	if (p->table != NULL)
+		wp_table_stop(p->table);
+	(void)wp_loop_join(&p->loop, NULL);
+	wp_migrator_join(&p->migrator);
+	wp_exporter_stop(&p->exporter);
+	wp_table_free(&p->table);
+	wp_metrics_free(&p->metrics);
+	wp_conf_release(&p->conf);
+}
+
+int main(int argc, char **argv)
+{
+	struct process p = { .argc = argc, .argv = argv };
+	struct wp_error err = { 0 };
+	enum wp_conf_action action = WP_CONF_RUN;
+	enum wp_err rc;
+
+	rc = wp_conf_load(&p.conf, &program, argc, argv, &action, &err);
+	if (rc == WP_OK && action != WP_CONF_EXIT_OK) {
+		wp_log_setup(program.name, (enum wp_log_level)p.conf.log.level);
+		rc = run(&p, action, &err);
+	}
+	release(&p);
+	if (rc != WP_OK) {
+		fprintf(stderr, "waypost-worker: %s\n", err.msg);
+		return EXIT_FAILURE;
+	}
+	return EXIT_SUCCESS;
+}

@@ -1,0 +1,71 @@
+/*
+ * metrics.c - names and sentences of the worker's metrics. No user and no
+ * partition ever becomes a label.
+ */
+#include "worker/metrics.h"
+
+#define ENTRIES "waypost_worker_entries_total"
+#define INBOX "waypost_worker_inbox_total"
+
+static const struct wp_metric_desc descs[WP_WORKER_METRIC_COUNT] = {
+	[WP_WM_REDIS_UP] = { "waypost_worker_redis_up", NULL,
+			     "1 while Redis answers.", WP_GAUGE },
+	[WP_WM_PARTITIONS_OWNED] = { "waypost_worker_partitions_owned", NULL,
+				     "Partitions that this worker owns.",
+				     WP_GAUGE },
+	[WP_WM_WORKERS] = { "waypost_worker_workers", NULL,
+			    "Workers that have announced themselves.",
+			    WP_GAUGE },
+	[WP_WM_LEASES_LOST] = { "waypost_worker_leases_lost_total", NULL,
+				"Leases that ended without being released.",
+				WP_COUNTER },
+	[WP_WM_ROUTED] = { ENTRIES, "result=\"routed\"",
+			   "Accepted messages taken from ingress.",
+			   WP_COUNTER },
+	[WP_WM_DROPPED] = { ENTRIES, "result=\"dropped\"", NULL, WP_COUNTER },
+	[WP_WM_DEAD] = { ENTRIES, "result=\"dead\"", NULL, WP_COUNTER },
+	[WP_WM_HELD] = { ENTRIES, "result=\"held\"", NULL, WP_COUNTER },
+	[WP_WM_ROUTE_FAULTS] = { "waypost_worker_route_faults_total", NULL,
+				 "Routing calls that failed as a whole.",
+				 WP_COUNTER },
+	[WP_WM_ROUTE_SECONDS] = { "waypost_worker_route_batch_seconds", NULL,
+				  "Time of one routing call.", WP_HISTOGRAM },
+	[WP_WM_DOORBELLS] = { "waypost_worker_doorbells_total", NULL,
+			      "Doorbells heard.", WP_COUNTER },
+	[WP_WM_GATES] = { "waypost_worker_gate_reconciliations_total", NULL,
+			  "Partitions reconciled with the cold store.",
+			  WP_COUNTER },
+	[WP_WM_MIGRATED_ROWS] = { "waypost_worker_migrated_rows_total", NULL,
+				  "Messages moved to the cold store.",
+				  WP_COUNTER },
+	[WP_WM_MIGRATION_FAILURES] = { "waypost_worker_migration_failures_"
+				       "total",
+				       NULL,
+				       "Mailboxes that could not be moved.",
+				       WP_COUNTER },
+	[WP_WM_MIGRATION_CONFLICTS] = { "waypost_worker_migration_conflicts_"
+					"total",
+					NULL,
+					"Partitions whose migration stopped.",
+					WP_COUNTER },
+	[WP_WM_REAPED_CONNECTIONS] = { "waypost_worker_reaped_connections_"
+				       "total",
+				       NULL,
+				       "Connections of dead daemons removed.",
+				       WP_COUNTER },
+	[WP_WM_REAPED_INCARNATIONS] = { "waypost_worker_reaped_incarnations_"
+					"total",
+					NULL,
+					"Dead daemons removed, one per "
+					"partition.",
+					WP_COUNTER },
+	[WP_WM_INBOX_ACCEPTED] = { INBOX, "result=\"accepted\"",
+				   "Entries read from wp:inbox.", WP_COUNTER },
+	[WP_WM_INBOX_REJECTED] = { INBOX, "result=\"rejected\"", NULL,
+				   WP_COUNTER },
+};
+
+enum wp_err wp_worker_metrics_new(struct wp_metrics **out, struct wp_error *err)
+{
+	return wp_metrics_new(out, descs, WP_WORKER_METRIC_COUNT, err);
+}

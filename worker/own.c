@@ -1,0 +1,263 @@
+/*
+ * own.c - leases, from the announcement to the release.
+ *
+ * A lease counts from before its call was sent, so our clock gives it up
+ * before Redis does. Which partitions a worker has is not planned by anybody:
+ * each takes free ones up to its share and gives back what is above it.
+ */
+#include "worker/own.h"
+
+#include <string.h>
+
+#include "lib/base/clock.h"
+#include "worker/metrics.h"
+#include "worker/own_take.h"
+#include "worker/pipe.h"
+
+void wp_own_init(struct wp_own *own, struct wp_worker *w)
+{
+	*own = (struct wp_own){ .w = w };
+}
+
+uint64_t wp_own_lease_end(const struct wp_own *own, uint64_t sent_ms)
+{
+	return sent_ms + (uint64_t)own->w->conf->worker.lease_ms;
+}
+
+/* ---- how many ---- */
+
+static void read_workers(struct wp_own *own, const struct wp_reply *reply)
+{
+	const struct wp_worker *w = own->w;
+	uint32_t partitions = (uint32_t)w->conf->mailbox.partitions;
+	size_t n = wp_reply_count(reply);
+	struct wp_worker_share share;
+
+	for (size_t rank = 0; rank < n; rank++) {
+		if (!wp_reply_is(wp_reply_at(reply, rank), w->id))
+			continue;
+		share = wp_worker_share(partitions, n, rank);
+		if (share.first != own->share.first)
+			own->cursor = share.first;
+		own->share = share;
+		own->workers = n;
+		return;
+	}
+	own->workers = 0; /* an error, or we are not on the list */
+}
+
+static enum wp_err announce(struct wp_own *own, struct wp_error *err)
+{
+	struct wp_worker *w = own->w;
+	struct wp_reply *reply = NULL;
+	enum wp_err rc;
+
+	wp_workers_build(&w->cmd, w->id, w->conf->worker.lease_ms, false);
+	rc = wp_redis_do(w->redis, &w->cmd, &reply, err);
+	if (rc == WP_OK) {
+		read_workers(own, reply);
+		if (own->workers == 0)
+			rc = wp_error_set(
+				err, WP_ERR_UNAVAIL,
+				"Redis refuses to list workers: %.120s",
+				wp_reply_str(reply));
+	}
+	wp_reply_free(&reply);
+	return rc;
+}
+
+/* ---- renewing ---- */
+
+struct renewal {
+	struct wp_own *own;
+	uint64_t until_ms;
+	uint32_t lost;
+};
+
+static void ask_renew(void *ctx, size_t i, struct wp_cmd *cmd)
+{
+	struct wp_worker *w = ((struct renewal *)ctx)->own->w;
+	char prefix[WP_PREFIX_MAX];
+
+	wp_partition_prefix(prefix, w->list[i].partition);
+	wp_lease_renew_build(cmd, prefix, w->list[i].owner,
+			     w->conf->worker.lease_ms);
+}
+
+static void hear_renew(void *ctx, size_t i, const struct wp_reply *reply)
+{
+	struct renewal *renewal = ctx;
+	const struct wp_worker *w = renewal->own->w;
+	const struct wp_owned *owned = &w->list[i];
+	enum wp_err rc = wp_lease_parse(reply);
+
+	if (rc == WP_OK)
+		wp_table_renew(w->table, owned->partition, owned->owner,
+			       renewal->until_ms);
+	else if (rc == WP_ERR_STALE)
+		renewal->lost +=
+			wp_table_drop(w->table, owned->partition, owned->owner);
+}
+
+static void count_lost(const struct wp_own *own, uint32_t lost)
+{
+	if (lost == 0)
+		return;
+	wp_metric_add(own->w->metrics, WP_WM_LEASES_LOST, lost);
+	wp_log(&own->w->log, WP_LOG_WARN, "leases lost",
+	       wp_int("partitions", lost));
+}
+
+static enum wp_err renew_all(struct wp_own *own, struct wp_error *err)
+{
+	struct wp_worker *w = own->w;
+	uint64_t now_ms = wp_mono_ms();
+	struct renewal renewal = {
+		.own = own,
+		.until_ms = wp_own_lease_end(own, now_ms),
+	};
+	size_t n = wp_table_list(w->table, WP_TABLE_ALL, now_ms, w->list);
+	enum wp_err rc;
+
+	rc = wp_pipe(w->redis, n, ask_renew, hear_renew, &renewal, err);
+	count_lost(own, renewal.lost);
+	return rc;
+}
+
+/* ---- the inbox ---- */
+
+static enum wp_err renew_inbox(struct wp_own *own, uint64_t sent_ms,
+			       struct wp_error *err)
+{
+	struct wp_worker *w = own->w;
+	struct wp_reply *reply = NULL;
+	enum wp_err rc;
+
+	wp_lease_renew_build(&w->cmd, WP_INBOX_LEASE, own->inbox,
+			     w->conf->worker.lease_ms);
+	rc = wp_redis_do(w->redis, &w->cmd, &reply, err);
+	if (rc == WP_OK && wp_lease_parse(reply) == WP_OK)
+		own->inbox_until_ms = wp_own_lease_end(own, sent_ms);
+	else if (rc == WP_OK && wp_lease_parse(reply) == WP_ERR_STALE)
+		own->inbox[0] = '\0';
+	wp_reply_free(&reply);
+	return rc;
+}
+
+static enum wp_err acquire_inbox(struct wp_own *own, uint64_t sent_ms,
+				 struct wp_error *err)
+{
+	struct wp_worker *w = own->w;
+	struct wp_reply *reply = NULL;
+	char owner[WP_OWNER_MAX + 1];
+	bool is_held = true;
+	enum wp_err rc;
+
+	wp_lease_acquire_build(&w->cmd, WP_INBOX_LEASE, w->id,
+			       w->conf->worker.lease_ms);
+	rc = wp_redis_do(w->redis, &w->cmd, &reply, err);
+	if (rc == WP_OK &&
+	    wp_lease_acquire_parse(reply, &is_held, owner) == WP_OK &&
+	    !is_held) {
+		memcpy(own->inbox, owner, sizeof(owner));
+		own->inbox_until_ms = wp_own_lease_end(own, sent_ms);
+	}
+	wp_reply_free(&reply);
+	return rc;
+}
+
+static enum wp_err tend_inbox(struct wp_own *own, struct wp_error *err)
+{
+	uint64_t now_ms = wp_mono_ms();
+
+	return own->inbox[0] != '\0' ? renew_inbox(own, now_ms, err)
+				     : acquire_inbox(own, now_ms, err);
+}
+
+bool wp_own_has_inbox(const struct wp_own *own, uint64_t now_ms)
+{
+	return own->inbox[0] != '\0' && now_ms < own->inbox_until_ms;
+}
+
+/* ---- all of it ---- */
+
+void wp_own_expire(struct wp_own *own, uint64_t now_ms)
+{
+	count_lost(own, wp_table_expire(own->w->table, now_ms));
+	if (now_ms >= own->inbox_until_ms)
+		own->inbox[0] = '\0';
+	wp_metric_set(own->w->metrics, WP_WM_PARTITIONS_OWNED,
+		      wp_table_count(own->w->table));
+}
+
+/* One line per change, however many partitions it is about. */
+static void tell(struct wp_own *own)
+{
+	uint32_t owned = wp_table_count(own->w->table);
+
+	wp_metric_set(own->w->metrics, WP_WM_PARTITIONS_OWNED, owned);
+	wp_metric_set(own->w->metrics, WP_WM_WORKERS, (int64_t)own->workers);
+	if (owned == own->said_owned && own->workers == own->said_workers)
+		return;
+	own->said_owned = owned;
+	own->said_workers = own->workers;
+	wp_log(&own->w->log, WP_LOG_INFO, "partitions owned",
+	       wp_int("owned", owned), wp_int("share", own->share.count),
+	       wp_int("workers", (int64_t)own->workers));
+}
+
+enum wp_err wp_own_tick(struct wp_own *own, struct wp_error *err)
+{
+	uint64_t now_ms = wp_mono_ms();
+	uint32_t owned;
+	enum wp_err rc;
+
+	own->next_ms = now_ms + (uint64_t)own->w->conf->worker.tick_ms;
+	wp_own_expire(own, now_ms);
+	/* Renewing comes first: it is what has a deadline. */
+	rc = renew_all(own, err);
+	if (rc == WP_OK)
+		rc = announce(own, err);
+	owned = wp_table_count(own->w->table);
+	if (rc == WP_OK && owned > own->share.count)
+		rc = wp_own_give_back(own, owned - own->share.count, err);
+	else if (rc == WP_OK)
+		rc = wp_own_take_missing(own, err);
+	if (rc == WP_OK)
+		rc = tend_inbox(own, err);
+	tell(own);
+	return rc;
+}
+
+/* For its effect: whatever fails here lapses by itself. */
+static enum wp_err try_last(struct wp_worker *w)
+{
+	struct wp_reply *reply = NULL;
+	enum wp_err rc = wp_redis_do(w->redis, &w->cmd, &reply, NULL);
+
+	wp_reply_free(&reply);
+	return rc;
+}
+
+void wp_own_release_all(struct wp_own *own)
+{
+	struct wp_worker *w = own->w;
+	size_t n;
+	enum wp_err rc;
+
+	n = wp_table_list(w->table, WP_TABLE_ALL, wp_mono_ms(), w->list);
+	rc = wp_own_release_listed(own, n, NULL);
+	if (rc == WP_OK && own->inbox[0] != '\0') {
+		wp_lease_release_build(&w->cmd, WP_INBOX_LEASE, own->inbox);
+		rc = try_last(w);
+	}
+	own->inbox[0] = '\0';
+	if (rc == WP_OK) {
+		wp_workers_build(&w->cmd, w->id, w->conf->worker.lease_ms,
+				 true);
+		rc = try_last(w);
+	}
+	wp_log(&w->log, WP_LOG_INFO,
+	       rc == WP_OK ? "leases released" : "leases left to lapse",
+	       wp_int("partitions", (int64_t)n));
+}

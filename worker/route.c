@@ -1,0 +1,248 @@
+/*
+ * route.c - round and round the partitions in which something waits, a batch
+ * at a time.
+ *
+ * A partition leaves the line when its ingress is empty or holds only what
+ * waits for another try; the poll puts it back. Nothing is retried in a spin.
+ */
+#include "worker/route.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/base/clock.h"
+#include "lib/mailbox/route.h"
+#include "worker/metrics.h"
+#include "worker/pipe.h"
+
+enum {
+	POLL_MS = 1000,
+	REFUSED_PAUSE_MS = 200,
+	LOG_INTERVAL_MS = 5000,
+};
+
+struct wp_lane {
+	bool is_waiting;
+	/*
+	 * Careful calls still to make after a fault: one entry each, and its
+	 * try counted before. As many as the batch that failed could have had.
+	 */
+	uint32_t careful;
+};
+
+enum wp_err wp_router_init(struct wp_router *router, struct wp_worker *w,
+			   struct wp_error *err)
+{
+	*router = (struct wp_router){ .w = w };
+	router->lanes = calloc((size_t)w->conf->mailbox.partitions,
+			       sizeof(*router->lanes));
+	if (router->lanes == NULL)
+		return wp_error_set(err, WP_ERR_NOMEM, "out of memory");
+	return WP_OK;
+}
+
+void wp_router_release(struct wp_router *router)
+{
+	free(router->lanes);
+	router->lanes = NULL;
+}
+
+void wp_router_ring(struct wp_router *router, uint32_t partition)
+{
+	struct wp_lane *lane = &router->lanes[partition];
+
+	router->waiting += !lane->is_waiting;
+	lane->is_waiting = true;
+}
+
+static void leave_line(struct wp_router *router, uint32_t partition)
+{
+	struct wp_lane *lane = &router->lanes[partition];
+
+	router->waiting -= lane->is_waiting;
+	lane->is_waiting = false;
+}
+
+bool wp_router_has_work(const struct wp_router *router, uint64_t now_ms)
+{
+	return router->waiting > 0 && now_ms >= router->paused_until_ms;
+}
+
+/* ---- the poll ---- */
+
+static void ask_length(void *ctx, size_t i, struct wp_cmd *cmd)
+{
+	const struct wp_router *router = ctx;
+	char key[WP_PREFIX_MAX + sizeof("ingress")];
+
+	wp_partition_prefix(key, router->w->list[i].partition);
+	memcpy(key + strlen(key), "ingress", sizeof("ingress"));
+	wp_cmd_str(cmd, "XLEN");
+	wp_cmd_str(cmd, key);
+}
+
+static void hear_length(void *ctx, size_t i, const struct wp_reply *reply)
+{
+	struct wp_router *router = ctx;
+
+	if (wp_reply_int(reply) > 0)
+		wp_router_ring(router, router->w->list[i].partition);
+}
+
+enum wp_err wp_router_poll(struct wp_router *router, struct wp_error *err)
+{
+	struct wp_worker *w = router->w;
+	uint64_t now_ms = wp_mono_ms();
+	size_t n = wp_table_list(w->table, WP_TABLE_OPEN, now_ms, w->list);
+
+	router->next_poll_ms = now_ms + POLL_MS;
+	return wp_pipe(w->redis, n, ask_length, hear_length, router, err);
+}
+
+/* ---- one batch ---- */
+
+/* The next partition in line that is ours and open; the others leave it. */
+static bool choose(struct wp_router *router, uint32_t *partition_out,
+		   char owner[WP_OWNER_MAX + 1])
+{
+	uint32_t partitions = (uint32_t)router->w->conf->mailbox.partitions;
+
+	for (uint32_t i = 0; i < partitions && router->waiting > 0; i++) {
+		uint32_t p = router->cursor;
+
+		router->cursor = (p + 1) % partitions;
+		if (!router->lanes[p].is_waiting)
+			continue;
+		if (wp_table_owner(router->w->table, p, WP_TABLE_OPEN,
+				   wp_mono_ms(), owner)) {
+			*partition_out = p;
+			return true;
+		}
+		leave_line(router, p);
+		router->lanes[p].careful = 0;
+	}
+	return false;
+}
+
+static void warn_limited(struct wp_router *router, struct wp_log_limit *limit,
+			 const char *event, uint32_t partition,
+			 const char *reason)
+{
+	uint32_t suppressed;
+
+	if (wp_log_allow(limit, wp_mono_ms(), LOG_INTERVAL_MS, &suppressed))
+		wp_log(&router->w->log, WP_LOG_WARN, event,
+		       wp_int("partition", partition), wp_str("reason", reason),
+		       wp_int("suppressed", suppressed));
+}
+
+static void on_routed(struct wp_router *router, uint32_t partition,
+		      const struct wp_route_result *result)
+{
+	struct wp_metrics *metrics = router->w->metrics;
+	struct wp_lane *lane = &router->lanes[partition];
+
+	wp_metric_add(metrics, WP_WM_ROUTED, result->routed);
+	wp_metric_add(metrics, WP_WM_DROPPED, result->dropped);
+	wp_metric_add(metrics, WP_WM_DEAD, result->dead);
+	wp_metric_add(metrics, WP_WM_HELD, result->held);
+	if (result->dead > 0)
+		warn_limited(router, &router->dead_limit,
+			     "entries dead-lettered", partition, result->error);
+	if (lane->careful > 0)
+		lane->careful--;
+	if (result->left > result->held &&
+	    result->routed + result->dropped + result->dead > 0)
+		return;
+	leave_line(router, partition);
+	lane->careful = 0;
+}
+
+/* The script died as a whole: find out which entry does that, one by one. */
+static void on_fault(struct wp_router *router, uint32_t partition,
+		     const struct wp_route_result *result)
+{
+	const struct wp_conf *conf = router->w->conf;
+	struct wp_lane *lane = &router->lanes[partition];
+
+	wp_metric_add(router->w->metrics, WP_WM_ROUTE_FAULTS, 1);
+	warn_limited(router, &router->fault_limit, "routing failed", partition,
+		     result->error);
+	/* In careful mode already: the next try is the poll's. */
+	if (lane->careful > 0)
+		leave_line(router, partition);
+	lane->careful = (uint32_t)conf->worker.batch_entries;
+}
+
+static void on_lost(struct wp_router *router, uint32_t partition,
+		    const char *owner)
+{
+	struct wp_worker *w = router->w;
+
+	leave_line(router, partition);
+	router->lanes[partition].careful = 0;
+	if (wp_table_drop(w->table, partition, owner))
+		wp_metric_add(w->metrics, WP_WM_LEASES_LOST, 1);
+}
+
+/* Redis cannot route now; that is nobody's fault. */
+static enum wp_err on_refused(struct wp_router *router, uint32_t partition,
+			      const struct wp_reply *reply)
+{
+	router->paused_until_ms = wp_mono_ms() + REFUSED_PAUSE_MS;
+	warn_limited(router, &router->refused_limit, "redis refuses to route",
+		     partition, wp_reply_str(reply));
+	return WP_OK;
+}
+
+static enum wp_err route_batch(struct wp_router *router, uint32_t partition,
+			       const char *owner, struct wp_error *err)
+{
+	struct wp_worker *w = router->w;
+	bool is_careful = router->lanes[partition].careful > 0;
+	struct wp_route_result result;
+	struct wp_reply *reply = NULL;
+	uint64_t start_us = wp_mono_us();
+	enum wp_err rc;
+
+	wp_route_build(
+		&w->cmd, w->conf, partition, owner, wp_redis_run_id(w->redis),
+		is_careful ? 1 : w->conf->worker.batch_entries, is_careful);
+	rc = wp_redis_do(w->redis, &w->cmd, &reply, err);
+	if (rc != WP_OK)
+		goto out;
+	wp_metric_observe_us(w->metrics, WP_WM_ROUTE_SECONDS,
+			     wp_mono_us() - start_us);
+	if (wp_route_parse(reply, &result) != WP_OK) {
+		rc = on_refused(router, partition, reply);
+		goto out;
+	}
+	switch (result.status) {
+	case WP_ROUTE_OK:
+		on_routed(router, partition, &result);
+		break;
+	case WP_ROUTE_LOST:
+		on_lost(router, partition, owner);
+		break;
+	case WP_ROUTE_GATE:
+		leave_line(router, partition);
+		wp_table_set_open(w->table, partition, owner, false);
+		break;
+	case WP_ROUTE_FAULT:
+		on_fault(router, partition, &result);
+		break;
+	}
+out:
+	wp_reply_free(&reply);
+	return rc;
+}
+
+enum wp_err wp_router_step(struct wp_router *router, struct wp_error *err)
+{
+	char owner[WP_OWNER_MAX + 1];
+	uint32_t partition;
+
+	if (!choose(router, &partition, owner))
+		return WP_OK;
+	return route_batch(router, partition, owner, err);
+}

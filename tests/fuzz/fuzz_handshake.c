@@ -1,0 +1,28 @@
+/* A request head from a stranger: bounded, and judged without reading past. */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ws-daemon/handshake.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct wp_upgrade upgrade;
+	struct wp_head head;
+	struct wp_buf out;
+	unsigned http = 0;
+	char value[64];
+
+	if (wp_head_parse(&head, (const char *)data, size, &http) != WP_HEAD_OK)
+		return 0;
+	(void)wp_head_cookie(&head, "auth");
+	(void)wp_query_param(&head.query, "ticket", value, sizeof(value));
+	if (wp_upgrade_read(&upgrade, &head) == 101) {
+		wp_buf_init(&out, 0);
+		wp_upgrade_response(&out, &upgrade);
+		wp_buf_release(&out);
+	}
+	return 0;
+}

@@ -1,0 +1,197 @@
+/* Late answers find their connection or nothing; users live while needed. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "ws-daemon/hub.h"
+
+enum { PARTITIONS = 16, MANY = 1000 };
+
+static struct wp_urn urn(const char *id)
+{
+	struct wp_urn out;
+
+	assert_int_equal(wp_urn_parse(&out, id, strlen(id), NULL), WP_OK);
+	return out;
+}
+
+static struct wp_user *user_of(struct wp_hub *hub, const char *id)
+{
+	struct wp_urn name = urn(id);
+
+	return wp_hub_user(hub, name.text, name.len);
+}
+
+static void a_number_finds_its_member_until_it_leaves(void **state)
+{
+	struct wp_hub *hub = wp_hub_new(PARTITIONS);
+	struct wp_member member = { 0 };
+	uint64_t number;
+
+	(void)state;
+	assert_int_equal(wp_hub_add(hub, &member), WP_OK);
+	number = member.number;
+	assert_int_not_equal(number, 0);
+
+	assert_ptr_equal(wp_hub_find(hub, number), &member);
+	wp_hub_remove(hub, &member);
+	assert_null(wp_hub_find(hub, number));
+	wp_hub_remove(hub, &member);
+
+	assert_int_equal(wp_hub_members(hub), 0);
+	wp_hub_free(&hub);
+	assert_null(hub);
+}
+
+static void a_slot_is_used_again_but_a_number_never(void **state)
+{
+	struct wp_hub *hub = wp_hub_new(PARTITIONS);
+	struct wp_member first = { 0 };
+	struct wp_member second = { 0 };
+	uint64_t old;
+	size_t slots;
+
+	(void)state;
+	assert_int_equal(wp_hub_add(hub, &first), WP_OK);
+	old = first.number;
+	slots = wp_hub_slots(hub);
+	wp_hub_remove(hub, &first);
+
+	for (int i = 0; i < MANY; i++) {
+		assert_int_equal(wp_hub_add(hub, &second), WP_OK);
+		assert_int_not_equal(second.number, old);
+		assert_null(wp_hub_find(hub, old));
+		old = second.number;
+		wp_hub_remove(hub, &second);
+	}
+
+	assert_int_equal(wp_hub_slots(hub), slots);
+	wp_hub_free(&hub);
+}
+
+static void nobody_finds_numbers_that_were_never_given(void **state)
+{
+	struct wp_hub *hub = wp_hub_new(PARTITIONS);
+	struct wp_member member = { 0 };
+
+	(void)state;
+	assert_null(wp_hub_find(hub, 0));
+	assert_null(wp_hub_find(hub, UINT64_MAX));
+
+	assert_int_equal(wp_hub_add(hub, &member), WP_OK);
+	assert_null(wp_hub_find(hub, 0));
+	assert_null(wp_hub_find(hub, UINT64_MAX));
+
+	wp_hub_remove(hub, &member);
+	wp_hub_free(&hub);
+}
+
+static void connections_of_one_user_share_one_entry(void **state)
+{
+	struct wp_hub *hub = wp_hub_new(PARTITIONS);
+	struct wp_member members[3] = { { 0 } };
+	struct wp_urn bob = urn("bob");
+
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(wp_hub_add(hub, &members[i]), WP_OK);
+		assert_int_equal(wp_hub_join(hub, &members[i], &bob), WP_OK);
+	}
+	assert_int_equal(wp_hub_users(hub), 1);
+	assert_int_equal(user_of(hub, "bob")->n_members, 3);
+	assert_string_equal(members[0].user->text, "urn:sm:user:bob");
+	assert_int_equal(members[0].user->partition,
+			 wp_urn_partition(&bob, PARTITIONS));
+
+	/* The one in the middle of the list first. */
+	wp_hub_leave(hub, &members[1]);
+	assert_null(members[1].user);
+	assert_int_equal(user_of(hub, "bob")->n_members, 2);
+	wp_hub_remove(hub, &members[0]);
+	wp_hub_remove(hub, &members[2]);
+	assert_null(user_of(hub, "bob"));
+
+	wp_hub_remove(hub, &members[1]);
+	assert_int_equal(wp_hub_users(hub), 0);
+	wp_hub_free(&hub);
+}
+
+static void a_pinned_user_stays_in_memory_but_not_in_sight(void **state)
+{
+	struct wp_hub *hub = wp_hub_new(PARTITIONS);
+	struct wp_member member = { 0 };
+	struct wp_urn bob = urn("bob");
+	struct wp_user *user;
+
+	(void)state;
+	assert_int_equal(wp_hub_add(hub, &member), WP_OK);
+	assert_int_equal(wp_hub_join(hub, &member, &bob), WP_OK);
+	user = member.user;
+	wp_hub_pin(user);
+
+	wp_hub_leave(hub, &member);
+	assert_null(user_of(hub, "bob"));
+	assert_null(user->members);
+
+	/* Who comes back meanwhile is the same user. */
+	assert_int_equal(wp_hub_join(hub, &member, &bob), WP_OK);
+	assert_ptr_equal(member.user, user);
+	wp_hub_leave(hub, &member);
+	wp_hub_unpin(hub, user);
+	assert_int_equal(wp_hub_users(hub), 0);
+
+	wp_hub_remove(hub, &member);
+	wp_hub_free(&hub);
+}
+
+static void many_users_are_all_found_while_the_table_grows(void **state)
+{
+	static struct wp_member members[MANY];
+	struct wp_hub *hub = wp_hub_new(PARTITIONS);
+	char id[16];
+	size_t seen = 0;
+
+	(void)state;
+	for (int i = 0; i < MANY; i++) {
+		struct wp_urn name;
+
+		snprintf(id, sizeof(id), "user%d", i);
+		name = urn(id);
+		assert_int_equal(wp_hub_add(hub, &members[i]), WP_OK);
+		assert_int_equal(wp_hub_join(hub, &members[i], &name), WP_OK);
+	}
+
+	for (int i = 0; i < MANY; i++) {
+		snprintf(id, sizeof(id), "user%d", i);
+		assert_ptr_equal(user_of(hub, id), members[i].user);
+	}
+	for (size_t i = 0; i < wp_hub_slots(hub); i++)
+		seen += wp_hub_at(hub, i) != NULL;
+	assert_int_equal(seen, MANY);
+
+	for (int i = 0; i < MANY; i++)
+		wp_hub_remove(hub, &members[i]);
+	assert_int_equal(wp_hub_users(hub), 0);
+	wp_hub_free(&hub);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_number_finds_its_member_until_it_leaves),
+		cmocka_unit_test(a_slot_is_used_again_but_a_number_never),
+		cmocka_unit_test(nobody_finds_numbers_that_were_never_given),
+		cmocka_unit_test(connections_of_one_user_share_one_entry),
+		cmocka_unit_test(
+			a_pinned_user_stays_in_memory_but_not_in_sight),
+		cmocka_unit_test(
+			many_users_are_all_found_while_the_table_grows),
+	};
+
+	return cmocka_run_group_tests_name("hub", tests, NULL, NULL);
+}

@@ -1,0 +1,161 @@
+/* What backends publish passes through unchanged, or not at all. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "ws-daemon/notification.h"
+
+/* The frame that text would become; NULL when it is refused. */
+static char *frame_of(const char *text)
+{
+	struct wp_notification notification;
+	struct wp_buf buf;
+	char *exact = malloc(strlen(text) + 1);
+	char *out = NULL;
+
+	/* A copy without its terminator lets the sanitizer see a read past
+	 * the end. */
+	memcpy(exact, text, strlen(text));
+	exact = realloc(exact, strlen(text) > 0 ? strlen(text) : 1);
+	wp_buf_init(&buf, 0);
+	if (wp_notification_read(&notification, exact, strlen(text))) {
+		wp_notification_write(&notification, 0, &buf);
+		out = strdup(buf.data);
+	}
+	wp_buf_release(&buf);
+	free(exact);
+	return out;
+}
+
+static void assert_frame(const char *text, const char *expected)
+{
+	char *frame = frame_of(text);
+
+	assert_non_null(frame);
+	assert_string_equal(frame, expected);
+	free(frame);
+}
+
+#define AT "\"timestamp\":\"1970-01-01T00:00:00.000Z\"}"
+
+static void type_and_payload_pass_through_unchanged(void **state)
+{
+	(void)state;
+
+	assert_frame(
+		"{\"type\":\"x\",\"payload\":{\"b\":1.50,\"a\" : [ ]}}",
+		"{\"type\":\"x\",\"payload\":{\"b\":1.50,\"a\" : [ ]}," AT);
+	assert_frame(" { \"payload\" : \"p\" , \"type\" : \"\\u0041\" } ",
+		     "{\"type\":\"\\u0041\",\"payload\":\"p\"," AT);
+	assert_frame("{\"type\":\"x\",\"payload\":-1e9,\"more\":[{}]}",
+		     "{\"type\":\"x\",\"payload\":-1e9," AT);
+	assert_frame(
+		"{\"type\":\"x\",\"payload\":[[],{},[{\"a\":[1,2]}],0]}",
+		"{\"type\":\"x\",\"payload\":[[],{},[{\"a\":[1,2]}],0]," AT);
+	assert_frame("{\"type\":\"x\"}",
+		     "{\"type\":\"x\",\"payload\":null," AT);
+}
+
+static void what_is_no_such_object_is_refused(void **state)
+{
+	static const char *const rows[] = {
+		"",
+		"null",
+		"[]",
+		"{}",
+		"{\"payload\":1}",
+		"{\"type\":1,\"payload\":1}",
+		"{\"type\":null}",
+		"{\"type\":[\"x\"],\"payload\":1}",
+		"{\"type\":\"x\",\"payload\":}",
+		"{\"type\":\"x\",\"payload\":1",
+		"{\"type\":\"x\",\"payload\":1}}",
+		"{\"type\":\"x\",\"payload\":1} x",
+		"{\"type\":\"x\",\"payload\":1,}",
+		"{,\"type\":\"x\"}",
+		"{\"type\":\"x\" \"payload\":1}",
+		"{\"type\":\"x\",\"payload\":[1,]}",
+		"{\"type\":\"x\",\"payload\":[1 2]}",
+		"{\"type\":\"x\",\"payload\":[1}",
+		"{\"type\":\"x\",\"payload\":{\"a\"}}",
+		"{\"type\":\"x\",\"payload\":{\"a\":1]}",
+		"{\"type\":\"x\",\"payload\":{1:1}}",
+		"{\"type\":\"x\",\"payload\":{\"a\":1,}}",
+		"{\"type\":\"x\",\"payload\":01}",
+		"{\"type\":\"x\",\"payload\":nul}",
+		"{\"type\":\"x\",\"payload\":\"\xff\"}",
+		"{\"type\":\"x\",\"payload\":\"a\nb\"}",
+		"{\"type\":\"x\",\"payload\":[",
+		"{\"type\":\"x\",\"payload\":{",
+	};
+
+	(void)state;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char *frame = frame_of(rows[i]);
+
+		if (frame != NULL)
+			fail_msg("accepted: %s", rows[i]);
+	}
+}
+
+static bool is_accepted_at_depth(size_t depth)
+{
+	char text[512] = "{\"type\":\"x\",\"payload\":";
+	char *frame;
+	bool is_accepted;
+
+	for (size_t i = 0; i < depth; i++)
+		strcat(text, i % 2 == 0 ? "[" : "{\"a\":");
+	strcat(text, "1");
+	for (size_t i = depth; i > 0; i--)
+		strcat(text, (i - 1) % 2 == 0 ? "]" : "}");
+	strcat(text, "}");
+	frame = frame_of(text);
+	is_accepted = frame != NULL;
+	free(frame);
+	return is_accepted;
+}
+
+static void payloads_nest_deeper_than_envelopes_but_not_for_ever(void **state)
+{
+	(void)state;
+
+	assert_true(is_accepted_at_depth(20));
+	assert_true(is_accepted_at_depth(WP_NOTIFICATION_DEPTH - 1));
+	assert_false(is_accepted_at_depth(WP_NOTIFICATION_DEPTH));
+	assert_false(is_accepted_at_depth(WP_NOTIFICATION_DEPTH + 1));
+}
+
+static void a_text_cut_anywhere_is_refused(void **state)
+{
+	static const char text[] =
+		"{\"type\":\"x\",\"payload\":{\"a\":[1,{\"b\":\"c\"}]}}";
+	char cut[sizeof(text)];
+
+	(void)state;
+
+	for (size_t i = 0; i < sizeof(text) - 1; i++) {
+		memcpy(cut, text, i);
+		cut[i] = '\0';
+		assert_null(frame_of(cut));
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(type_and_payload_pass_through_unchanged),
+		cmocka_unit_test(what_is_no_such_object_is_refused),
+		cmocka_unit_test(
+			payloads_nest_deeper_than_envelopes_but_not_for_ever),
+		cmocka_unit_test(a_text_cut_anywhere_is_refused),
+	};
+
+	return cmocka_run_group_tests_name("notification", tests, NULL, NULL);
+}

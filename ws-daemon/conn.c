@@ -1,0 +1,365 @@
+/*
+ * conn.c - the life of a connection: its states and its deadlines.
+ *
+ * Reading and writing are in conn_io.c, the request in admit.c, the client's
+ * frames in frames_in.c.
+ */
+#include "ws-daemon/conn.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/base/clock.h"
+#include "lib/base/random.h"
+#include "ws-daemon/http.h"
+
+static uint32_t earlier(uint32_t a, uint32_t b)
+{
+	return a < b ? a : b;
+}
+
+void wp_conn_schedule(struct wp_conn *conn)
+{
+	const struct wp_conf *conf = conn->server->conf;
+	uint32_t tick = conn->due;
+
+	if (conn->state == WP_CONN_OPEN) {
+		tick = conn->heard +
+		       wp_server_ticks(conf->websocket.idle_timeout_ms);
+		tick = earlier(tick, earlier(conn->due, conn->expires));
+	}
+	wp_wheel_set(conn->server->wheel, &conn->timer, tick);
+}
+
+static void limit_in(struct wp_conn *conn, int64_t ms)
+{
+	conn->due = conn->server->tick + wp_server_ticks(ms);
+	wp_conn_schedule(conn);
+}
+
+void wp_conn_accept(struct wp_server *server, int fd)
+{
+	struct wp_conn *conn = calloc(1, sizeof(*conn));
+
+	if (conn == NULL || wp_hub_add(server->hub, &conn->member) != WP_OK) {
+		free(conn);
+		close(fd);
+		return;
+	}
+	conn->server = server;
+	conn->state = WP_CONN_HEAD;
+	ev_io_init(&conn->io, wp_conn_on_io, fd, EV_READ);
+	ev_io_start(server->loop, &conn->io);
+	server->n_sockets++;
+	limit_in(conn, server->conf->websocket.handshake_timeout_ms);
+}
+
+static void free_stash(struct wp_conn *conn)
+{
+	if (conn->stash == NULL)
+		return;
+	wp_buf_release(&conn->stash->input);
+	wp_buf_release(&conn->stash->response);
+	free(conn->stash);
+	conn->stash = NULL;
+}
+
+void wp_conn_free(struct wp_conn *conn)
+{
+	struct wp_server *server = conn->server;
+
+	ev_io_stop(server->loop, &conn->io);
+	close(conn->io.fd);
+	wp_wheel_clear(&conn->timer);
+	wp_hub_remove(server->hub, &conn->member);
+	wp_outbox_free(&conn->outbox);
+	wp_ws_reader_release(&conn->reader);
+	free_stash(conn);
+	free(conn->member.chat);
+	free(conn);
+	server->n_sockets--;
+}
+
+struct wp_conn *wp_conn_find_open(struct wp_server *server, uint64_t number)
+{
+	struct wp_member *member = wp_hub_find(server->hub, number);
+	struct wp_conn *conn = member == NULL ? NULL : wp_conn_of(member);
+
+	return conn != NULL && conn->state == WP_CONN_OPEN ? conn : NULL;
+}
+
+struct wp_stash *wp_conn_stash(struct wp_conn *conn)
+{
+	if (conn->stash == NULL) {
+		conn->stash = calloc(1, sizeof(*conn->stash));
+		if (conn->stash == NULL)
+			return NULL;
+		wp_buf_init(&conn->stash->input, 0);
+		wp_buf_init(&conn->stash->response, 0);
+	}
+	return conn->stash;
+}
+
+static void log_debug(const struct wp_conn *conn, const char *event)
+{
+	struct wp_log log = { .component = "conn" };
+
+	snprintf(log.peer, sizeof(log.peer), "%" PRIu64, conn->member.number);
+	wp_log_plain(&log, WP_LOG_DEBUG, event);
+}
+
+/* Presence ends with the state, not with the socket. */
+static void leave(struct wp_conn *conn, bool is_clean)
+{
+	struct wp_server *server = conn->server;
+	int64_t grace_ms = is_clean ? server->conf->websocket.grace_ms : 0;
+
+	if (conn->is_admitted) {
+		conn->is_admitted = false;
+		server->n_admitted--;
+	}
+	if (conn->state == WP_CONN_OPEN) {
+		server->n_open--;
+		log_debug(conn, "closed");
+	}
+	if (conn->member.user == NULL)
+		return;
+	wp_registrar_remove(server->registrar, &conn->member, grace_ms);
+	wp_hub_leave(server->hub, &conn->member);
+}
+
+void wp_conn_register(struct wp_conn *conn, const struct wp_urn *user,
+		      int64_t expires_s)
+{
+	struct wp_server *server = conn->server;
+
+	if (wp_hub_join(server->hub, &conn->member, user) != WP_OK) {
+		wp_http_error(conn, 503, "unavailable",
+			      "the server is out of memory",
+			      WP_M_REJECT_UNAVAILABLE);
+		return;
+	}
+	conn->stash->expires_s = expires_s;
+	conn->state = WP_CONN_REGISTERING;
+	wp_registrar_add(server->registrar, &conn->member);
+}
+
+/* A token that only lives by the leeway gets the whole of it. */
+static uint32_t expiry_tick(const struct wp_conn *conn)
+{
+	const struct wp_server *server = conn->server;
+	int64_t left_s = conn->stash->expires_s - wp_wall_ms() / 1000;
+	int64_t most_s = INT32_MAX / 1000 * WP_TICK_MS;
+
+	if (left_s <= 0)
+		left_s += server->conf->auth.leeway_seconds;
+	if (left_s > most_s)
+		left_s = most_s;
+	return server->tick + wp_server_ticks(left_s * 1000);
+}
+
+static void begin_open(struct wp_conn *conn)
+{
+	struct wp_server *server = conn->server;
+	uint32_t interval =
+		wp_server_ticks(server->conf->websocket.ping_interval_ms);
+
+	conn->expires = expiry_tick(conn);
+	conn->heard = server->tick;
+	/* Who came together need not be pinged together. */
+	conn->due = server->tick + interval - wp_random_below(interval / 2 + 1);
+	wp_ws_reader_init(&conn->reader, wp_conf_max_ws_message(server->conf));
+	conn->state = WP_CONN_OPEN;
+	server->n_open++;
+	wp_metric_add(server->metrics, WP_M_CONNECTS, 1);
+	log_debug(conn, "open");
+	wp_conn_schedule(conn);
+}
+
+static void send_connected(struct wp_conn *conn, int64_t pending)
+{
+	struct wp_server *server = conn->server;
+	const struct wp_user *user = conn->member.user;
+	struct wp_buf *buf = &server->scratch;
+	char name[WP_CONNECTION_MAX + 1];
+
+	wp_registrar_name(server->registrar, &conn->member, name);
+	wp_buf_printf(buf, "{\"type\":\"connected\",\"connectionId\":\"%s\",",
+		      name);
+	wp_buf_add_str(buf, "\"user\":");
+	wp_buf_add_json(buf, user->text, user->len);
+	wp_buf_printf(buf, ",\"pending\":%" PRId64 "}", pending);
+	wp_conn_send_scratch(conn);
+}
+
+void wp_conn_on_registered(struct wp_conn *conn, int64_t pending)
+{
+	struct wp_message *response;
+	bool is_poke_owed = conn->is_poke_owed || pending > 0;
+
+	if (conn->state == WP_CONN_OPEN) { /* again, after a resync */
+		if (pending > 0)
+			wp_pokes_later(conn->server->pokes, &conn->member);
+		return;
+	}
+	if (conn->state != WP_CONN_REGISTERING)
+		return;
+	begin_open(conn);
+	response = wp_message_raw(conn->stash->response.data,
+				  conn->stash->response.len);
+	if (response == NULL) {
+		wp_conn_drop(conn, WP_M_CLOSE_INTERNAL);
+		return;
+	}
+	wp_conn_send(conn, response);
+	wp_message_unref(&response);
+	wp_buf_release(&conn->stash->response);
+	send_connected(conn, pending);
+	conn->is_poke_owed = false;
+	if (is_poke_owed)
+		wp_conn_poke(conn);
+	wp_conn_resume(conn);
+}
+
+void wp_conn_on_refused(struct wp_conn *conn)
+{
+	if (conn->state == WP_CONN_REGISTERING)
+		wp_http_error(conn, 503, "unavailable",
+			      "presence cannot be registered now",
+			      WP_M_REJECT_UNAVAILABLE);
+}
+
+void wp_conn_respond(struct wp_conn *conn, const struct wp_buf *response)
+{
+	struct wp_message *message = NULL;
+
+	leave(conn, true);
+	conn->state = WP_CONN_ANSWERED;
+	conn->is_paused = false;
+	conn->is_last_sent = true;
+	wp_outbox_free(&conn->outbox);
+	if (!response->failed)
+		message = wp_message_raw(response->data, response->len);
+	conn->outbox = wp_outbox_new(SIZE_MAX);
+	if (message == NULL || conn->outbox == NULL ||
+	    wp_outbox_push(conn->outbox, message) != WP_OK) {
+		wp_message_unref(&message);
+		wp_conn_drop(conn, WP_M_CLOSE_INTERNAL);
+		return;
+	}
+	wp_message_unref(&message);
+	limit_in(conn, WP_CLOSE_WAIT_MS);
+	wp_conn_watch(conn);
+	wp_server_mark(conn->server, conn);
+}
+
+/* The close frame goes behind what is begun, before what is not. */
+static enum wp_err queue_close(struct wp_conn *conn, uint16_t code)
+{
+	struct wp_message *message = wp_message_close(code);
+	enum wp_err rc = WP_ERR_NOMEM;
+
+	if (message == NULL)
+		return rc;
+	if (conn->outbox == NULL)
+		conn->outbox = wp_outbox_new(SIZE_MAX);
+	if (conn->outbox != NULL) {
+		if (code == WP_CLOSE_TRY_LATER)
+			wp_outbox_drop_unsent(conn->outbox);
+		rc = wp_outbox_push_last(conn->outbox, message);
+	}
+	wp_message_unref(&message);
+	return rc;
+}
+
+void wp_conn_close(struct wp_conn *conn, uint16_t code, enum wp_ws_metric why)
+{
+	struct wp_server *server = conn->server;
+
+	if (conn->state < WP_CONN_OPEN) {
+		wp_http_error(conn, 503, "unavailable",
+			      "the server is shutting down",
+			      WP_M_REJECT_UNAVAILABLE);
+		return;
+	}
+	if (conn->state != WP_CONN_OPEN)
+		return;
+	wp_metric_add(server->metrics, why, 1);
+	leave(conn, true);
+	conn->state = WP_CONN_CLOSING;
+	conn->is_paused = false;
+	free_stash(conn);
+	if (queue_close(conn, code) != WP_OK) {
+		wp_conn_drop(conn, why);
+		return;
+	}
+	limit_in(conn, WP_CLOSE_WAIT_MS);
+	wp_conn_watch(conn);
+	wp_server_mark(server, conn);
+}
+
+void wp_conn_drop(struct wp_conn *conn, enum wp_ws_metric why)
+{
+	struct wp_server *server = conn->server;
+
+	if (conn->state == WP_CONN_DEAD)
+		return;
+	if (conn->state == WP_CONN_OPEN)
+		wp_metric_add(server->metrics, why, 1);
+	leave(conn, false);
+	conn->state = WP_CONN_DEAD;
+	ev_io_stop(server->loop, &conn->io);
+	wp_wheel_clear(&conn->timer);
+	wp_server_mark(server, conn);
+}
+
+static void on_open_tick(struct wp_conn *conn)
+{
+	struct wp_server *server = conn->server;
+	const struct wp_conf *conf = server->conf;
+	uint32_t silence = server->tick - conn->heard;
+
+	if (server->tick >= conn->expires) {
+		wp_conn_close(conn, WP_CLOSE_TOKEN_EXPIRED, WP_M_CLOSE_EXPIRED);
+		return;
+	}
+	if (silence >= wp_server_ticks(conf->websocket.idle_timeout_ms)) {
+		wp_conn_drop(conn, WP_M_CLOSE_IDLE);
+		return;
+	}
+	if (server->tick >= conn->due) {
+		conn->due = server->tick +
+			    wp_server_ticks(conf->websocket.ping_interval_ms);
+		/* Behind a queue it would be late and prove nothing. */
+		if (!conn->is_blocked)
+			wp_conn_send(conn, server->ping);
+	}
+	if (conn->state == WP_CONN_OPEN)
+		wp_conn_schedule(conn);
+}
+
+void wp_conn_on_tick(struct wp_conn *conn)
+{
+	if (conn->state == WP_CONN_OPEN) {
+		on_open_tick(conn);
+		return;
+	}
+	if (conn->server->tick < conn->due) {
+		wp_conn_schedule(conn);
+		return;
+	}
+	if (conn->state == WP_CONN_HEAD)
+		wp_http_error(conn, 408, "request_timeout",
+			      "the request did not come in time",
+			      WP_M_REJECT_TIMEOUT);
+	else if (conn->state == WP_CONN_ASKING ||
+		 conn->state == WP_CONN_REGISTERING)
+		wp_http_error(conn, 503, "unavailable",
+			      "presence could not be registered in time",
+			      WP_M_REJECT_UNAVAILABLE);
+	else
+		wp_conn_drop(conn, WP_M_CLOSE_LOST);
+}

@@ -1,0 +1,135 @@
+/*
+ * conn.h - one connection from accept to close.
+ *
+ *	HEAD -> ASKING -> REGISTERING -> OPEN -> CLOSING -> DEAD
+ *	   \-> ANSWERED (an HTTP response is on its way) -> DEAD
+ *
+ * The 101 is sent when Redis has registered the connection, so whoever can read
+ * is online and whoever cannot be registered gets an HTTP error. Nothing here
+ * frees a connection: DEAD ones are freed when the turn of the loop ends.
+ */
+#ifndef WP_WS_CONN_H
+#define WP_WS_CONN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <ev.h>
+
+#include "lib/base/buf.h"
+#include "ws-daemon/frame.h"
+#include "ws-daemon/hub.h"
+#include "ws-daemon/metrics.h"
+#include "ws-daemon/outbox.h"
+#include "ws-daemon/server.h"
+#include "ws-daemon/timers.h"
+
+enum wp_conn_state {
+	WP_CONN_HEAD,        /* reading the request */
+	WP_CONN_ASKING,      /* a ticket is being redeemed */
+	WP_CONN_REGISTERING, /* presence is being told */
+	WP_CONN_OPEN,
+	WP_CONN_ANSWERED, /* no upgrade: response, then close */
+	WP_CONN_CLOSING,  /* our close frame is on its way */
+	WP_CONN_DEAD,     /* to be freed */
+};
+
+enum {
+	WP_CONN_UNANSWERED_MAX = 32,
+	WP_REQUEST_ID_MAX = 64,
+	WP_CLOSE_WAIT_MS = 5000, /* for the peer's half of a close */
+};
+
+/* What a connection needs only before it is open, or while it is paused. */
+struct wp_stash {
+	struct wp_buf input;    /* read, and not yet understood */
+	struct wp_buf response; /* the 101, when all is well */
+	char request_id[WP_REQUEST_ID_MAX + 1];
+	int64_t expires_s; /* of the token */
+};
+
+struct wp_conn {
+	struct wp_member member; /* first: hub and registrar know only this */
+	ev_io io;
+	struct wp_timer timer;
+	struct wp_server *server;
+	struct wp_ws_reader reader;
+	struct wp_outbox *outbox; /* NULL while nothing waits */
+	struct wp_stash *stash;   /* NULL most of the time */
+
+	struct wp_conn *next_marked; /* see wp_server_mark() */
+
+	/* Ticks. due: the next ping while OPEN, else the end of our patience.
+	 */
+	uint32_t heard;
+	uint32_t due;
+	uint32_t expires;
+
+	uint8_t state; /* enum wp_conn_state */
+	uint8_t n_unanswered;
+	bool is_admitted : 1; /* counted in n_admitted */
+	bool is_marked : 1;
+	bool is_blocked : 1;   /* the socket took no more */
+	bool is_paused : 1;    /* we do not read */
+	bool is_poke_owed : 1; /* came before the connection was open */
+	bool is_last_sent : 1; /* close when the outbox is empty */
+	bool is_half_closed : 1;
+};
+
+static inline struct wp_conn *wp_conn_of(struct wp_member *member)
+{
+	return (struct wp_conn *)member;
+}
+
+/* Takes fd, also on failure. */
+void wp_conn_accept(struct wp_server *server, int fd);
+/* Only for the server's reaper. */
+void wp_conn_free(struct wp_conn *conn);
+
+/* The connection with this number if it is open, else NULL. */
+struct wp_conn *wp_conn_find_open(struct wp_server *server, uint64_t number);
+
+/* NULL when memory is exhausted. */
+struct wp_stash *wp_conn_stash(struct wp_conn *conn);
+
+/* The caller is user until expires_s; on_registered or on_refused follows. */
+void wp_conn_register(struct wp_conn *conn, const struct wp_urn *user,
+		      int64_t expires_s);
+/* The registrar's answers. */
+void wp_conn_on_registered(struct wp_conn *conn, int64_t pending);
+void wp_conn_on_refused(struct wp_conn *conn);
+
+/* Queue message; the caller keeps its reference. Nothing happens unless OPEN.
+ * A peer that is too slow for it is closed with 1013. */
+void wp_conn_send(struct wp_conn *conn, struct wp_message *message);
+/* Queue the server's scratch buffer as a text frame, and empty it. */
+void wp_conn_send_scratch(struct wp_conn *conn);
+/* The same as the answer to a frame that was counted unanswered. */
+void wp_conn_answer_scratch(struct wp_conn *conn);
+/* Queue a poke unless one is waiting already. */
+void wp_conn_poke(struct wp_conn *conn);
+
+/* Send what waits as far as the socket takes it. */
+void wp_conn_flush(struct wp_conn *conn);
+
+/* Answer with these bytes instead of an upgrade, and close. */
+void wp_conn_respond(struct wp_conn *conn, const struct wp_buf *response);
+
+/* Begin the close handshake, or refuse what is not open yet. */
+void wp_conn_close(struct wp_conn *conn, uint16_t code, enum wp_ws_metric why);
+/* Over: nothing more is read or written. */
+void wp_conn_drop(struct wp_conn *conn, enum wp_ws_metric why);
+
+/* The earliest deadline of conn has come. */
+void wp_conn_on_tick(struct wp_conn *conn);
+/* Set the timer to the earliest deadline; after changing one of them. */
+void wp_conn_schedule(struct wp_conn *conn);
+
+/* conn_io.c: watch for what the flags say. */
+void wp_conn_watch(struct wp_conn *conn);
+void wp_conn_on_io(struct ev_loop *loop, ev_io *io, int events);
+/* Understand what was stashed, then read on. */
+void wp_conn_resume(struct wp_conn *conn);
+
+#endif /* WP_WS_CONN_H */

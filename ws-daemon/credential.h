@@ -1,0 +1,34 @@
+/*
+ * credential.h - where in a request the caller's token or ticket is.
+ */
+#ifndef WP_WS_CREDENTIAL_H
+#define WP_WS_CREDENTIAL_H
+
+#include "lib/sys/conf.h"
+#include "ws-daemon/handshake.h"
+#include "ws-daemon/origin.h"
+
+enum wp_credential_source {
+	WP_CREDENTIAL_NONE,
+	WP_CREDENTIAL_JWT,
+	WP_CREDENTIAL_TICKET,
+	WP_CREDENTIAL_BAD, /* there, and unusable */
+};
+
+struct wp_credential {
+	enum wp_credential_source source;
+	struct wp_text text;      /* into head or buffer; JWT and TICKET */
+	const char *sentence;     /* NONE and BAD: what to tell the caller */
+	char buffer[WP_HEAD_MAX]; /* a decoded query parameter */
+};
+
+/*
+ * Look in the order of API section 3. The first carrier that is there counts:
+ * when it is bad there is no second try. A cookie is looked at only when origin
+ * is trusted by name, because browsers attach cookies to any page's request.
+ */
+void wp_credential_find(struct wp_credential *out, const struct wp_head *head,
+			const struct wp_upgrade *upgrade, enum wp_origin origin,
+			const struct wp_conf *conf);
+
+#endif /* WP_WS_CREDENTIAL_H */

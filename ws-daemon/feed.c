@@ -1,0 +1,191 @@
+/*
+ * feed.c - subscriptions, and what comes in on them.
+ */
+#include "ws-daemon/feed.h"
+
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/redis/async.h"
+
+enum { CHANNEL_MAX = sizeof(WP_POKE_CHANNEL) + WP_INCARNATION_MAX };
+
+struct wp_feed {
+	struct wp_aredis *redis;
+	struct wp_feed_hooks hooks;
+	char channel[CHANNEL_MAX]; /* "" when none is subscribed */
+	bool has_pattern;
+	/* Confirmations come in the order of the requests. */
+	uint32_t n_asked;
+	uint32_t n_confirmed;
+};
+
+static void forget_subscriptions(struct wp_feed *feed)
+{
+	feed->channel[0] = '\0';
+	feed->has_pattern = false;
+	feed->n_asked = 0;
+	feed->n_confirmed = 0;
+}
+
+static void feed_on_ready(void *ctx)
+{
+	struct wp_feed *feed = ctx;
+
+	forget_subscriptions(feed);
+	feed->hooks.on_ready(feed->hooks.ctx);
+}
+
+static void feed_on_lost(void *ctx)
+{
+	struct wp_feed *feed = ctx;
+
+	forget_subscriptions(feed);
+	feed->hooks.on_lost(feed->hooks.ctx);
+}
+
+static void on_users(struct wp_feed *feed, const char *data, size_t len)
+{
+	while (len > 0) {
+		const char *comma = memchr(data, ',', len);
+		size_t n = comma == NULL ? len : (size_t)(comma - data);
+
+		feed->hooks.on_poke(feed->hooks.ctx, data, n);
+		if (comma == NULL)
+			break;
+		data += n + 1;
+		len -= n + 1;
+	}
+}
+
+static void feed_on_message(void *ctx, const char *pattern, const char *channel,
+			    const char *data, size_t len)
+{
+	struct wp_feed *feed = ctx;
+	const struct wp_feed_hooks *hooks = &feed->hooks;
+
+	if (pattern != NULL) {
+		const char *who = channel + sizeof(WP_NOTI_CHANNEL) - 1;
+
+		if (strncmp(channel, WP_NOTI_CHANNEL,
+			    sizeof(WP_NOTI_CHANNEL) - 1) == 0)
+			hooks->on_notification(hooks->ctx, who, strlen(who),
+					       data, len);
+		return;
+	}
+	/* What is still under way for an incarnation of before says nothing. */
+	if (strcmp(channel, feed->channel) != 0 || len < 2 || data[1] != ' ')
+		return;
+	if (data[0] == 'p')
+		on_users(feed, data + 2, len - 2);
+	else if (data[0] == 'k')
+		hooks->on_kick(hooks->ctx, data + 2, len - 2);
+	else if (data[0] == 'n')
+		hooks->on_nonce(hooks->ctx, data + 2, len - 2);
+}
+
+enum wp_err wp_feed_new(struct wp_feed **out, struct ev_loop *loop,
+			const struct wp_conf *conf,
+			const struct wp_feed_hooks *hooks, struct wp_error *err)
+{
+	struct wp_feed *feed = calloc(1, sizeof(*feed));
+	struct wp_aredis_hooks redis_hooks = {
+		.on_ready = feed_on_ready,
+		.on_lost = feed_on_lost,
+		.on_message = feed_on_message,
+		.ctx = feed,
+	};
+	enum wp_err rc;
+
+	if (feed == NULL)
+		return wp_error_set(err, WP_ERR_NOMEM, "out of memory");
+	feed->hooks = *hooks;
+	rc = wp_aredis_new(&feed->redis, loop, conf, "feed", &redis_hooks, err);
+	if (rc != WP_OK) {
+		free(feed);
+		return rc;
+	}
+	*out = feed;
+	return WP_OK;
+}
+
+void wp_feed_free(struct wp_feed **feed)
+{
+	struct wp_feed *f = *feed;
+
+	*feed = NULL;
+	if (f == NULL)
+		return;
+	wp_aredis_free(&f->redis);
+	free(f);
+}
+
+bool wp_feed_is_ready(const struct wp_feed *feed)
+{
+	return wp_aredis_is_ready(feed->redis);
+}
+
+/* NULL means lost: feed_on_lost() starts the count again. */
+static void on_confirmed(void *ctx, const struct wp_reply *reply)
+{
+	struct wp_feed *feed = ctx;
+
+	if (reply == NULL)
+		return;
+	feed->n_confirmed++;
+	if (feed->n_confirmed == feed->n_asked)
+		feed->hooks.on_listening(feed->hooks.ctx);
+}
+
+static enum wp_err subscribe(struct wp_feed *feed, const char *verb,
+			     const char *channel, wp_aredis_reply_fn fn)
+{
+	struct wp_cmd cmd;
+	enum wp_err rc;
+
+	wp_cmd_init(&cmd);
+	wp_cmd_str(&cmd, verb);
+	wp_cmd_str(&cmd, channel);
+	rc = wp_aredis_subscribe(feed->redis, &cmd, fn, feed);
+	wp_cmd_release(&cmd);
+	return rc;
+}
+
+enum wp_err wp_feed_listen(struct wp_feed *feed, const char *incarnation)
+{
+	char before[CHANNEL_MAX];
+	enum wp_err rc;
+
+	memcpy(before, feed->channel, sizeof(before));
+	snprintf(feed->channel, sizeof(feed->channel), WP_POKE_CHANNEL "%s",
+		 incarnation);
+	rc = subscribe(feed, "SUBSCRIBE", feed->channel, on_confirmed);
+	if (rc != WP_OK)
+		goto out;
+	feed->n_asked++;
+	if (!feed->has_pattern) {
+		rc = subscribe(feed, "PSUBSCRIBE", WP_NOTI_CHANNEL "*",
+			       on_confirmed);
+		if (rc != WP_OK)
+			goto out;
+		feed->n_asked++;
+		feed->has_pattern = true;
+	}
+	/* Behind the new one: a connection with no channel left leaves
+	 * subscriber mode. */
+	if (before[0] != '\0')
+		rc = subscribe(feed, "UNSUBSCRIBE", before, NULL);
+out:
+	if (rc != WP_OK) {
+		feed->channel[0] = '\0';
+		wp_aredis_reset(feed->redis); /* all or nothing */
+	}
+	return rc;
+}
+
+void wp_feed_reset(struct wp_feed *feed)
+{
+	wp_aredis_reset(feed->redis);
+}

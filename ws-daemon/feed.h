@@ -1,0 +1,59 @@
+/*
+ * feed.h - the daemon's ear: one subscribed Redis connection.
+ *
+ * It hears the channel of the current incarnation (pokes, kicks, our own
+ * nonces) and every user_noti:* channel. It knows channel names and message
+ * forms, and nothing of who is connected.
+ */
+#ifndef WP_WS_FEED_H
+#define WP_WS_FEED_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "lib/base/err.h"
+#include "lib/mailbox/presence.h"
+#include "lib/sys/conf.h"
+
+struct ev_loop;
+struct wp_feed;
+
+#define WP_POKE_CHANNEL "wp:poke:"
+#define WP_NOTI_CHANNEL "user_noti:"
+
+struct wp_feed_hooks {
+	void (*on_ready)(void *ctx); /* wp_feed_listen() works now */
+	void (*on_lost)(void *ctx);  /* deaf until ready and listening again */
+	/* Redis confirmed everything that the last wp_feed_listen() asked. */
+	void (*on_listening)(void *ctx);
+	/* Texts are borrowed and not terminated. */
+	void (*on_poke)(void *ctx, const char *urn, size_t len);
+	void (*on_kick)(void *ctx, const char *connection, size_t len);
+	void (*on_nonce)(void *ctx, const char *nonce, size_t len);
+	void (*on_notification)(void *ctx, const char *who, size_t who_len,
+				const char *data, size_t len);
+	void *ctx;
+};
+
+/* conf, loop and hooks->ctx must outlive the feed. Starts connecting. */
+enum wp_err wp_feed_new(struct wp_feed **out, struct ev_loop *loop,
+			const struct wp_conf *conf,
+			const struct wp_feed_hooks *hooks,
+			struct wp_error *err) WP_MUST_USE;
+void wp_feed_free(struct wp_feed **feed);
+
+bool wp_feed_is_ready(const struct wp_feed *feed);
+
+/*
+ * Subscribe to the channel of incarnation, drop that of the one before, and
+ * keep user_noti:* subscribed.
+ *
+ * Errors:  WP_ERR_UNAVAIL  not ready, or lost meanwhile: wait for on_ready
+ */
+enum wp_err wp_feed_listen(struct wp_feed *feed,
+			   const char *incarnation) WP_MUST_USE;
+
+/* The subscription seems half-open: connect anew. on_lost follows. */
+void wp_feed_reset(struct wp_feed *feed);
+
+#endif /* WP_WS_FEED_H */

@@ -1,0 +1,299 @@
+/*
+ * frames_in.c - take client frames apart and hand them on.
+ *
+ * Strangers write these: a member given twice, a wrong type or a deep nest is
+ * an error frame, never the end of the connection.
+ */
+#include "ws-daemon/frames_in.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { CHAT_MAX = 255, CHAT_RAW_MAX = 6 * 1024 };
+
+static const struct {
+	const char *name;
+	enum wp_frame_type type;
+} type_names[] = {
+	{ "send", WP_FRAME_SEND },   { "ack", WP_FRAME_ACK },
+	{ "chat", WP_FRAME_CHAT },   { "ping", WP_FRAME_PING },
+	{ "watch", WP_FRAME_WATCH }, { "unwatch", WP_FRAME_UNWATCH },
+};
+
+static void read_type(struct wp_json *js, struct wp_client_frame *out)
+{
+	struct wp_json_slice name;
+
+	if (!wp_json_string(js, &name))
+		return;
+	for (size_t i = 0; i < sizeof(type_names) / sizeof(type_names[0]); i++)
+		if (wp_json_slice_is(&name, type_names[i].name))
+			out->type = type_names[i].type;
+}
+
+static void read_ref(struct wp_json *js, struct wp_client_frame *out)
+{
+	enum wp_json_type type = wp_json_peek(js);
+	struct wp_json_slice raw;
+	int64_t number;
+
+	if (!wp_json_skip(js, &raw) || type == WP_JSON_NULL)
+		return;
+	/* Two quotes come with a string. */
+	if ((type == WP_JSON_STRING && raw.len <= WP_REF_MAX + 2) ||
+	    (type == WP_JSON_NUMBER && raw.len <= WP_REF_MAX &&
+	     wp_json_integer(&raw, INT64_MIN, INT64_MAX, &number)))
+		out->ref = raw;
+	else
+		wp_json_fail(js, "ref must be an integer or a string of at "
+				 "most 128 bytes");
+}
+
+/* A string; null is as if it were not there. */
+static void read_text(struct wp_json *js, struct wp_json_slice *out)
+{
+	if (wp_json_peek(js) == WP_JSON_NULL)
+		wp_json_null(js);
+	else
+		wp_json_string(js, out);
+}
+
+/* A number or, as ProtoJSON allows, the same in quotes. */
+static void read_integer(struct wp_json *js, struct wp_json_slice *out)
+{
+	if (wp_json_peek(js) == WP_JSON_NUMBER)
+		wp_json_number(js, out);
+	else
+		read_text(js, out);
+}
+
+static void read_raw(struct wp_json *js, struct wp_json_slice *out)
+{
+	if (wp_json_peek(js) == WP_JSON_NULL)
+		wp_json_null(js);
+	else
+		wp_json_skip(js, out);
+}
+
+enum member {
+	MEMBER_TYPE,
+	MEMBER_REF,
+	MEMBER_KEY,
+	MEMBER_EXPIRES,
+	MEMBER_ENVELOPE,
+	MEMBER_IDS,
+	MEMBER_CHAT,
+	MEMBER_COUNT
+};
+
+static const char *const member_names[MEMBER_COUNT] = {
+	[MEMBER_TYPE] = "type",          [MEMBER_REF] = "ref",
+	[MEMBER_KEY] = "idempotencyKey", [MEMBER_EXPIRES] = "expiresInSeconds",
+	[MEMBER_ENVELOPE] = "envelope",  [MEMBER_IDS] = "messageIds",
+	[MEMBER_CHAT] = "chatId",
+};
+
+static void read_member(struct wp_json *js, enum member member,
+			struct wp_client_frame *out)
+{
+	switch (member) {
+	case MEMBER_TYPE:
+		read_type(js, out);
+		break;
+	case MEMBER_REF:
+		read_ref(js, out);
+		break;
+	case MEMBER_KEY:
+		read_text(js, &out->key);
+		break;
+	case MEMBER_EXPIRES:
+		read_integer(js, &out->expires);
+		break;
+	case MEMBER_ENVELOPE:
+		read_raw(js, &out->envelope);
+		break;
+	case MEMBER_IDS:
+		out->has_ids = wp_json_skip(js, NULL);
+		break;
+	case MEMBER_CHAT:
+		out->has_chat = true;
+		read_text(js, &out->chat);
+		break;
+	case MEMBER_COUNT:
+		wp_json_skip(js, NULL);
+		break;
+	}
+}
+
+static enum member which_member(const struct wp_json_key *key)
+{
+	int i = 0;
+
+	while (i < MEMBER_COUNT && !wp_json_key_is(key, member_names[i]))
+		i++;
+	return (enum member)i;
+}
+
+const char *wp_client_frame_read(struct wp_client_frame *out, const char *data,
+				 size_t len)
+{
+	bool seen[MEMBER_COUNT] = { false };
+	struct wp_json js;
+	struct wp_json_key key;
+
+	*out = (struct wp_client_frame){ .text = { .data = data, .len = len } };
+	wp_json_init(&js, data, len);
+	wp_json_object_begin(&js);
+	while (wp_json_object_next(&js, &key)) {
+		enum member member = which_member(&key);
+
+		if (member != MEMBER_COUNT && seen[member])
+			wp_json_fail(&js, "a member is given twice");
+		if (member != MEMBER_COUNT)
+			seen[member] = true;
+		read_member(&js, member, out);
+	}
+	wp_json_end(&js);
+	if (js.err == NULL && !seen[MEMBER_TYPE])
+		wp_json_fail(&js, "type is missing");
+	return js.err;
+}
+
+void wp_reply_begin(struct wp_conn *conn, const char *type, const char *ref,
+		    size_t ref_len)
+{
+	struct wp_buf *buf = &conn->server->scratch;
+
+	wp_buf_printf(buf, "{\"type\":\"%s\"", type);
+	if (ref_len > 0) {
+		wp_buf_add_str(buf, ",\"ref\":");
+		wp_buf_add(buf, ref, ref_len);
+	}
+}
+
+void wp_reply_error(struct wp_conn *conn, const char *ref, size_t ref_len,
+		    const char *code, const char *sentence)
+{
+	struct wp_buf *buf = &conn->server->scratch;
+
+	wp_reply_begin(conn, "error", ref, ref_len);
+	wp_buf_printf(buf, ",\"code\":\"%s\",\"error\":", code);
+	wp_buf_add_json(buf, sentence, strlen(sentence));
+	wp_buf_add_char(buf, '}');
+}
+
+void wp_refuse_frame(struct wp_conn *conn, const struct wp_client_frame *frame,
+		     const char *code, const char *sentence)
+{
+	wp_reply_error(conn, frame->ref.data, frame->ref.len, code, sentence);
+	wp_conn_send_scratch(conn);
+}
+
+static void on_ping(struct wp_conn *conn)
+{
+	wp_buf_add_str(&conn->server->scratch, "{\"type\":\"pong\"}");
+	wp_conn_send_scratch(conn);
+}
+
+/* Bytes of the UTF-8 character that begins with c; text is valid UTF-8. */
+static size_t char_len(char c)
+{
+	unsigned char u = (unsigned char)c;
+
+	if (u < 0x80)
+		return 1;
+	if (u < 0xE0)
+		return 2;
+	return u < 0xF0 ? 3 : 4;
+}
+
+char *wp_chat_sanitise(const struct wp_json_slice *chat)
+{
+	struct wp_buf text;
+	char *out = NULL;
+	size_t len = 0;
+
+	wp_buf_init(&text, CHAT_RAW_MAX);
+	wp_json_decode(chat, &text);
+	if (text.failed)
+		goto out;
+	out = malloc(text.len < CHAT_MAX ? text.len + 1 : CHAT_MAX + 1);
+	if (out == NULL)
+		goto out;
+	while (len < text.len) {
+		char c = text.data[len];
+		size_t n = char_len(c);
+
+		if (len + n > CHAT_MAX || len + n > text.len)
+			break;
+		memcpy(out + len, text.data + len, n);
+		if ((unsigned char)c < 0x20 || c == 0x7F)
+			out[len] = ' ';
+		len += n;
+	}
+	out[len] = '\0';
+out:
+	wp_buf_release(&text);
+	return out;
+}
+
+static void on_chat(struct wp_conn *conn, const struct wp_client_frame *frame)
+{
+	char *chat = NULL;
+
+	if (!frame->has_chat) {
+		wp_refuse_frame(conn, frame, "bad_request",
+				"chatId is missing");
+		return;
+	}
+	if (frame->chat.len > CHAT_RAW_MAX) {
+		wp_refuse_frame(conn, frame, "bad_request",
+				"chatId is too long");
+		return;
+	}
+	if (frame->chat.data != NULL) {
+		chat = wp_chat_sanitise(&frame->chat);
+		if (chat == NULL) {
+			wp_refuse_frame(conn, frame, "unavailable",
+					"the server is out of memory");
+			return;
+		}
+	}
+	free(conn->member.chat);
+	conn->member.chat = chat;
+	wp_registrar_update(conn->server->registrar, &conn->member);
+}
+
+void wp_frames_in(struct wp_conn *conn, const char *data, size_t len)
+{
+	struct wp_client_frame frame;
+	const char *sentence = wp_client_frame_read(&frame, data, len);
+
+	if (sentence != NULL) {
+		wp_refuse_frame(conn, &frame, "invalid_json", sentence);
+		return;
+	}
+	switch (frame.type) {
+	case WP_FRAME_SEND:
+		wp_send_frame(conn, &frame);
+		break;
+	case WP_FRAME_ACK:
+		wp_ack_frame(conn, &frame);
+		break;
+	case WP_FRAME_CHAT:
+		on_chat(conn, &frame);
+		break;
+	case WP_FRAME_PING:
+		on_ping(conn);
+		break;
+	case WP_FRAME_WATCH:
+	case WP_FRAME_UNWATCH:
+		wp_refuse_frame(conn, &frame, "unsupported",
+				"watching users is not offered here");
+		break;
+	case WP_FRAME_UNKNOWN:
+		wp_refuse_frame(conn, &frame, "unknown_type",
+				"this type of frame is not known");
+		break;
+	}
+}

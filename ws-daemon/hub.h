@@ -1,0 +1,86 @@
+/*
+ * hub.h - who is connected to this process: users and their connections.
+ *
+ * Two tables. Slots: every socket has a number that is never used twice, so
+ * that an answer which comes late finds its connection or nothing. Users: each
+ * URN is stored once, with the list of its connections.
+ *
+ * The hub owns users; a connection is its caller's, and embeds a wp_member.
+ */
+#ifndef WP_WS_HUB_H
+#define WP_WS_HUB_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/base/err.h"
+#include "lib/mailbox/urn.h"
+
+struct wp_member;
+
+struct wp_user {
+	struct wp_user *next; /* in its bucket */
+	struct wp_member *members;
+	uint32_t hash;
+	uint32_t partition;
+	uint32_t n_members;
+	uint32_t poked_beat; /* heartbeat before the last Pub/Sub poke */
+	uint32_t due_beat;   /* heartbeat whose due poke is held back */
+	uint8_t pins;        /* somebody remembers the pointer */
+	bool is_cooling;     /* was poked a moment ago; pokes.c */
+	bool is_poke_owed;   /* and has another poke to come; pokes.c */
+	uint8_t len;
+	char text[]; /* canonical URN and its NUL */
+};
+
+/* A connection as the hub and the registrar see it. */
+struct wp_member {
+	struct wp_user *user;   /* NULL before wp_hub_join() */
+	struct wp_member *next; /* of the same user */
+	uint64_t number;        /* 0 when in no slot */
+	int64_t since_ms;       /* by Redis' clock; 0 until told */
+	char *chat;             /* the open chat, the owner's; NULL for none */
+	uint32_t epoch; /* incarnation it was last registered under; 0 none */
+};
+
+struct wp_hub;
+
+/* partitions: of the deployment. NULL when memory is exhausted. */
+struct wp_hub *wp_hub_new(uint32_t partitions);
+/* No member may be left in it. NULL-safe. */
+void wp_hub_free(struct wp_hub **hub);
+
+/* Give member a slot and a number. Errors: WP_ERR_NOMEM, WP_ERR_FULL. */
+enum wp_err wp_hub_add(struct wp_hub *hub,
+		       struct wp_member *member) WP_MUST_USE;
+/* Leave the user and the slot. Idempotent. */
+void wp_hub_remove(struct wp_hub *hub, struct wp_member *member);
+
+/* Be a connection of this user from now on. Errors: WP_ERR_NOMEM. */
+enum wp_err wp_hub_join(struct wp_hub *hub, struct wp_member *member,
+			const struct wp_urn *urn) WP_MUST_USE;
+/* Be nobody's connection; the last one takes the user with it. Idempotent. */
+void wp_hub_leave(struct wp_hub *hub, struct wp_member *member);
+
+/* The member with this number, or NULL when it is gone. */
+struct wp_member *wp_hub_find(const struct wp_hub *hub, uint64_t number);
+/* The connected user with this canonical URN, or NULL. */
+struct wp_user *wp_hub_user(const struct wp_hub *hub, const char *text,
+			    size_t len);
+
+/* Walk all members: slots are 0 … n-1, an empty one is NULL. */
+size_t wp_hub_slots(const struct wp_hub *hub);
+struct wp_member *wp_hub_at(const struct wp_hub *hub, size_t slot);
+
+/* Keep user's memory although its last connection leaves; pair them. */
+void wp_hub_pin(struct wp_user *user);
+void wp_hub_unpin(struct wp_hub *hub, struct wp_user *user);
+
+size_t wp_hub_members(const struct wp_hub *hub);
+size_t wp_hub_users(const struct wp_hub *hub);
+
+/* The user's URN as the library's calls want it. */
+void wp_user_urn(const struct wp_user *user, struct wp_urn *out);
+
+#endif /* WP_WS_HUB_H */

@@ -1,0 +1,365 @@
+/*
+ * waypost-ws: hold WebSocket connections, tell Redis who is here, and poke
+ * them.
+ *
+ * Life: read the settings; raise the descriptor limit; listen (or take the
+ * socket that systemd hands over); answer 503 until Redis was found fit and has
+ * registered us; serve. SIGHUP reads the settings again and takes limits,
+ * origins, keys and the log level from them; a bad file changes nothing.
+ * SIGTERM and SIGINT accept nobody, close everybody with 1012, take them
+ * offline with a grace period and exit 0 within websocket.drain_ms; a second
+ * one exits at once.
+ *
+ * Holds no durable state: after kill -9 the reaper takes our users offline.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <ev.h>
+
+#include "lib/auth/token.h"
+#include "lib/base/backoff.h"
+#include "lib/base/log.h"
+#include "lib/redis/check.h"
+#include "lib/redis/client.h"
+#include "lib/store/store.h"
+#include "lib/sys/conf.h"
+#include "lib/sys/listen.h"
+#include "ws-daemon/metrics.h"
+#include "ws-daemon/server.h"
+
+enum {
+	SPARE_DESCRIPTORS = 64, /* Redis, store, log, listening socket */
+	CHECK_FIRST_MS = 200,
+	CHECK_CAP_MS = 3000,
+};
+
+static const struct wp_conf_program program = {
+	.name = "waypost-ws",
+	.summary = "Holds WebSocket connections and pokes their users.",
+	.sections = "log,redis,mailbox,auth,cors,websocket,presence,store",
+};
+
+struct daemon {
+	int argc;
+	char **argv;
+	struct wp_conf first; /* Redis and the store are reached with it */
+	struct wp_conf now;   /* a reload puts its settings here; else empty */
+	struct wp_auth *auth;
+	struct wp_metrics *metrics;
+	struct wp_server *server;
+	struct wp_log log;
+	struct ev_loop *loop;
+	int fd;
+	bool is_inherited;
+	bool is_notified;
+
+	ev_signal on_term;
+	ev_signal on_int;
+	ev_signal on_hup;
+	ev_timer drain_timer;
+	ev_timer check_timer;
+	struct wp_backoff backoff;
+	bool has_failed;
+	struct wp_error err;
+};
+
+/* The one blocking talk with Redis, before anything depends on it. */
+static enum wp_err check_redis(struct daemon *d, struct wp_error *err)
+{
+	struct wp_redis *redis = NULL;
+	enum wp_err rc = wp_redis_new(&redis, &d->first, err);
+
+	if (rc == WP_OK)
+		rc = wp_redis_check(redis, &d->first, &d->log, err);
+	wp_redis_free(&redis);
+	return rc;
+}
+
+/* Register as soon as Redis is there; a Redis that is unfit ends us. */
+static void try_start(struct daemon *d)
+{
+	struct wp_error err = { 0 };
+	enum wp_err rc = check_redis(d, &err);
+	uint32_t wait_ms;
+
+	if (rc == WP_OK)
+		rc = wp_registrar_start(d->server->registrar, &err);
+	else if (rc == WP_ERR_UNAVAIL) {
+		wait_ms = wp_backoff_next_ms(&d->backoff);
+		wp_log(&d->log, WP_LOG_WARN, "redis is not there yet",
+		       wp_str("error", err.msg), wp_int("retry_ms", wait_ms));
+		ev_timer_set(&d->check_timer, wait_ms / 1e3, 0.);
+		ev_timer_start(d->loop, &d->check_timer);
+		return;
+	}
+	if (rc != WP_OK) {
+		d->has_failed = true;
+		d->err = err;
+		ev_break(d->loop, EVBREAK_ALL);
+	}
+}
+
+static void on_check(struct ev_loop *loop, ev_timer *timer, int events)
+{
+	(void)loop;
+	(void)events;
+	try_start(timer->data);
+}
+
+static void on_live(void *ctx)
+{
+	struct daemon *d = ctx;
+
+	if (!d->is_notified)
+		wp_notify("READY=1");
+	d->is_notified = true;
+}
+
+static void on_stopped(void *ctx)
+{
+	struct daemon *d = ctx;
+
+	ev_break(d->loop, EVBREAK_ALL);
+}
+
+static void on_drain_over(struct ev_loop *loop, ev_timer *timer, int events)
+{
+	(void)timer;
+	(void)events;
+	ev_break(loop, EVBREAK_ALL);
+}
+
+static void on_stop(struct ev_loop *loop, ev_signal *sig, int events)
+{
+	struct daemon *d = sig->data;
+
+	(void)events;
+	if (d->server->is_stopping) {
+		wp_log_plain(&d->log, WP_LOG_WARN, "stopped at once");
+		ev_break(loop, EVBREAK_ALL);
+		return;
+	}
+	wp_log(&d->log, WP_LOG_INFO, "stopping",
+	       wp_int("connections", (int64_t)d->server->n_open));
+	wp_notify("STOPPING=1");
+	ev_timer_stop(loop, &d->check_timer);
+	ev_timer_init(&d->drain_timer, on_drain_over,
+		      (double)d->server->conf->websocket.drain_ms / 1e3, 0.);
+	ev_timer_start(loop, &d->drain_timer);
+	wp_server_stop(d->server);
+}
+
+/* Read, check, and only then swap: a bad file changes nothing. */
+static enum wp_err reload(struct daemon *d, struct wp_error *err)
+{
+	struct wp_conf conf = { 0 };
+	struct wp_conf old_conf;
+	struct wp_auth *auth = NULL;
+	struct wp_auth *old_auth;
+	enum wp_conf_action action;
+	enum wp_err rc;
+
+	rc = wp_conf_load(&conf, &program, d->argc, d->argv, &action, err);
+	if (rc != WP_OK)
+		goto out;
+	rc = wp_auth_new(&auth, &conf, err);
+	if (rc != WP_OK)
+		goto out;
+	if (conf.mailbox.partitions != d->first.mailbox.partitions) {
+		rc = wp_error_set(err, WP_ERR_INVAL,
+				  "mailbox.partitions cannot be changed by a "
+				  "reload");
+		goto out;
+	}
+	wp_log_set_level((enum wp_log_level)conf.log.level);
+	/* Swap, so that what goes is what was there before. */
+	old_conf = d->now;
+	old_auth = d->auth;
+	d->now = conf;
+	d->auth = auth;
+	wp_server_use(d->server, &d->now, d->auth);
+	conf = old_conf;
+	auth = old_auth;
+out:
+	wp_auth_free(&auth);
+	wp_conf_release(&conf);
+	return rc;
+}
+
+static void on_reload(struct ev_loop *loop, ev_signal *sig, int events)
+{
+	struct daemon *d = sig->data;
+	struct wp_error err = { 0 };
+
+	(void)loop;
+	(void)events;
+	if (reload(d, &err) == WP_OK)
+		wp_log_plain(&d->log, WP_LOG_INFO, "settings reloaded");
+	else
+		wp_log(&d->log, WP_LOG_ERROR, "reload refused, nothing changed",
+		       wp_str("error", err.msg));
+}
+
+static void watch_signals(struct daemon *d)
+{
+	ev_signal_init(&d->on_term, on_stop, SIGTERM);
+	ev_signal_init(&d->on_int, on_stop, SIGINT);
+	ev_signal_init(&d->on_hup, on_reload, SIGHUP);
+	d->on_term.data = d;
+	d->on_int.data = d;
+	d->on_hup.data = d;
+	ev_signal_start(d->loop, &d->on_term);
+	ev_signal_start(d->loop, &d->on_int);
+	ev_signal_start(d->loop, &d->on_hup);
+	signal(SIGPIPE, SIG_IGN);
+}
+
+/* Every connection is a descriptor: take all that we may have. */
+static void raise_descriptor_limit(struct daemon *d)
+{
+	int64_t wanted = d->first.websocket.max_connections + SPARE_DESCRIPTORS;
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == -1)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &limit) == -1 ||
+	    getrlimit(RLIMIT_NOFILE, &limit) == -1)
+		wp_log(&d->log, WP_LOG_WARN, "descriptor limit not raised",
+		       wp_int("errno", errno));
+	if (limit.rlim_cur != RLIM_INFINITY && (int64_t)limit.rlim_cur < wanted)
+		wp_log(&d->log, WP_LOG_WARN,
+		       "websocket.max_connections does not fit the descriptor "
+		       "limit",
+		       wp_int("descriptors", (int64_t)limit.rlim_cur),
+		       wp_int("wanted", wanted));
+}
+
+static enum wp_err check_only(struct daemon *d, struct wp_error *err)
+{
+	struct wp_store *store = NULL;
+	enum wp_err rc = check_redis(d, err);
+
+	if (rc == WP_OK)
+		rc = wp_store_open(&store, &d->first, err);
+	wp_store_close(&store);
+	if (rc == WP_OK)
+		printf("waypost-ws: settings, keys, Redis and the store are "
+		       "in order\n");
+	return rc;
+}
+
+static enum wp_err listen_somewhere(struct daemon *d, struct wp_error *err)
+{
+	d->fd = wp_listen_inherited();
+	d->is_inherited = d->fd != -1;
+	if (d->is_inherited)
+		return WP_OK;
+	return wp_listen(d->first.websocket.listen, &d->fd, err);
+}
+
+static enum wp_err serve(struct daemon *d, struct wp_error *err)
+{
+	struct wp_server_setup setup = {
+		.loop = d->loop,
+		.conf = &d->first,
+		.auth = d->auth,
+		.metrics = d->metrics,
+		.fd = d->fd,
+		.on_live = on_live,
+		.on_stopped = on_stopped,
+		.ctx = d,
+	};
+	enum wp_err rc = wp_server_new(&d->server, &setup, err);
+
+	if (rc != WP_OK)
+		return rc;
+	watch_signals(d);
+	wp_backoff_init(&d->backoff, CHECK_FIRST_MS, CHECK_CAP_MS);
+	ev_timer_init(&d->check_timer, on_check, 0., 0.);
+	d->check_timer.data = d;
+	wp_log(&d->log, WP_LOG_INFO, "started", wp_str("version", wp_version),
+	       wp_str("listen", d->is_inherited ? "(inherited)"
+						: d->first.websocket.listen));
+	ev_timer_start(d->loop, &d->check_timer);
+	ev_run(d->loop, 0);
+	wp_log_plain(&d->log, WP_LOG_INFO, "stopped");
+	if (!d->has_failed)
+		return WP_OK;
+	*err = d->err;
+	return d->err.code;
+}
+
+static enum wp_err run(struct daemon *d, enum wp_conf_action action,
+		       struct wp_error *err)
+{
+	enum wp_err rc = wp_auth_new(&d->auth, &d->first, err);
+
+	if (rc != WP_OK)
+		return rc;
+	if (action == WP_CONF_CHECK)
+		return check_only(d, err);
+	raise_descriptor_limit(d);
+	rc = wp_ws_metrics_new(&d->metrics, err);
+	if (rc != WP_OK)
+		return rc;
+	d->loop = ev_loop_new(EVFLAG_AUTO);
+	if (d->loop == NULL)
+		return wp_error_set(err, WP_ERR_SYS,
+				    "no event loop can be made");
+	rc = listen_somewhere(d, err);
+	if (rc != WP_OK)
+		return rc;
+	return serve(d, err);
+}
+
+static void release(struct daemon *d)
+{
+	wp_server_free(&d->server);
+	if (d->fd != -1) {
+		close(d->fd);
+		if (!d->is_inherited)
+			wp_listen_unlink(d->first.websocket.listen);
+	}
+	if (d->loop != NULL)
+		ev_loop_destroy(d->loop);
+	wp_metrics_free(&d->metrics);
+	wp_auth_free(&d->auth);
+	wp_conf_release(&d->now);
+	wp_conf_release(&d->first);
+}
+
+int main(int argc, char **argv)
+{
+	struct daemon d = {
+		.argc = argc,
+		.argv = argv,
+		.fd = -1,
+	};
+	struct wp_error err = { 0 };
+	enum wp_conf_action action = WP_CONF_RUN;
+	enum wp_err rc;
+
+	rc = wp_conf_load(&d.first, &program, argc, argv, &action, &err);
+	if (rc == WP_OK && action == WP_CONF_EXIT_OK) {
+		wp_conf_release(&d.first);
+		return EXIT_SUCCESS;
+	}
+	if (rc == WP_OK) {
+		wp_log_setup(program.name,
+			     (enum wp_log_level)d.first.log.level);
+		rc = run(&d, action, &err);
+	}
+	release(&d);
+	if (rc != WP_OK) {
+		fprintf(stderr, "waypost-ws: %s\n", err.msg);
+		return EXIT_FAILURE;
+	}
+	return EXIT_SUCCESS;
+}

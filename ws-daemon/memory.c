@@ -1,0 +1,69 @@
+/*
+ * memory.c - ask INFO memory over the command connection, keep one number.
+ */
+#include "ws-daemon/memory.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const double sample_s = 1.0;
+
+static unsigned long long field(const char *info, const char *name)
+{
+	const char *at = strstr(info, name);
+
+	return at == NULL ? 0 : strtoull(at + strlen(name), NULL, 10);
+}
+
+unsigned wp_memory_percent(const char *info)
+{
+	unsigned long long used = field(info, "\nused_memory:");
+	unsigned long long max = field(info, "\nmaxmemory:");
+
+	if (max == 0)
+		return 0;
+	if (used >= max)
+		return 100;
+	return (unsigned)((double)used * 100. / (double)max);
+}
+
+static void on_info(void *ctx, const struct wp_reply *reply)
+{
+	struct wp_memory *memory = ctx;
+
+	memory->is_asking = false;
+	if (wp_reply_type(reply) == WP_REPLY_STR)
+		memory->percent = wp_memory_percent(wp_reply_str(reply));
+}
+
+static void on_sample(struct ev_loop *loop, ev_timer *timer, int events)
+{
+	struct wp_memory *memory = timer->data;
+	struct wp_aredis *redis = wp_registrar_redis(memory->registrar);
+	struct wp_cmd cmd;
+
+	(void)loop;
+	(void)events;
+	if (memory->is_asking || redis == NULL || !wp_aredis_is_ready(redis))
+		return;
+	wp_cmd_init(&cmd);
+	wp_cmd_str(&cmd, "INFO");
+	wp_cmd_str(&cmd, "memory");
+	memory->is_asking = wp_aredis_do(redis, &cmd, on_info, memory) == WP_OK;
+	wp_cmd_release(&cmd);
+}
+
+void wp_memory_start(struct wp_memory *memory, struct ev_loop *loop,
+		     struct wp_registrar *registrar)
+{
+	*memory = (struct wp_memory){ .loop = loop, .registrar = registrar };
+	ev_timer_init(&memory->timer, on_sample, 0., sample_s);
+	memory->timer.data = memory;
+	ev_timer_start(loop, &memory->timer);
+}
+
+void wp_memory_stop(struct wp_memory *memory)
+{
+	if (memory->loop != NULL)
+		ev_timer_stop(memory->loop, &memory->timer);
+}

@@ -1,0 +1,85 @@
+/*
+ * metrics.c - names and sentences of the daemon's metrics. No user, no
+ * connection and no channel ever becomes a label.
+ */
+#include "ws-daemon/metrics.h"
+
+#define REJECTS "waypost_ws_rejects_total"
+#define CLOSES "waypost_ws_closes_total"
+#define POKES "waypost_ws_pokes_total"
+#define NOTIFICATIONS "waypost_ws_notifications_total"
+#define FRAMES "waypost_ws_frames_total"
+#define SENDS "waypost_ws_sends_total"
+#define ACKS "waypost_ws_acks_total"
+
+static const struct wp_metric_desc descs[WP_WS_METRIC_COUNT] = {
+	[WP_M_CONNECTIONS] = { "waypost_ws_connections", NULL,
+			       "Open WebSocket connections.", WP_GAUGE },
+	[WP_M_USERS] = { "waypost_ws_users", NULL,
+			 "Users with at least one connection here.", WP_GAUGE },
+	[WP_M_CONNECTS] = { "waypost_ws_connects_total", NULL,
+			    "Connections that were opened.", WP_COUNTER },
+	[WP_M_REJECT_BAD_REQUEST] = { REJECTS, "reason=\"bad_request\"",
+				      "Requests refused before the upgrade.",
+				      WP_COUNTER },
+	[WP_M_REJECT_UNAUTHORIZED] = { REJECTS, "reason=\"unauthorized\"", NULL,
+				       WP_COUNTER },
+	[WP_M_REJECT_ORIGIN] = { REJECTS, "reason=\"origin\"", NULL,
+				 WP_COUNTER },
+	[WP_M_REJECT_LIMIT] = { REJECTS, "reason=\"limit\"", NULL, WP_COUNTER },
+	[WP_M_REJECT_UNAVAILABLE] = { REJECTS, "reason=\"unavailable\"", NULL,
+				      WP_COUNTER },
+	[WP_M_REJECT_TIMEOUT] = { REJECTS, "reason=\"timeout\"", NULL,
+				  WP_COUNTER },
+	[WP_M_CLOSE_PEER] = { CLOSES, "reason=\"peer\"",
+			      "Connections that ended.", WP_COUNTER },
+	[WP_M_CLOSE_LOST] = { CLOSES, "reason=\"lost\"", NULL, WP_COUNTER },
+	[WP_M_CLOSE_IDLE] = { CLOSES, "reason=\"idle\"", NULL, WP_COUNTER },
+	[WP_M_CLOSE_SLOW] = { CLOSES, "reason=\"slow\"", NULL, WP_COUNTER },
+	[WP_M_CLOSE_EXPIRED] = { CLOSES, "reason=\"expired\"", NULL,
+				 WP_COUNTER },
+	[WP_M_CLOSE_REPLACED] = { CLOSES, "reason=\"replaced\"", NULL,
+				  WP_COUNTER },
+	[WP_M_CLOSE_PROTOCOL] = { CLOSES, "reason=\"protocol\"", NULL,
+				  WP_COUNTER },
+	[WP_M_CLOSE_SHUTDOWN] = { CLOSES, "reason=\"shutdown\"", NULL,
+				  WP_COUNTER },
+	[WP_M_CLOSE_INTERNAL] = { CLOSES, "reason=\"internal\"", NULL,
+				  WP_COUNTER },
+	[WP_M_POKES_SENT] = { POKES, "result=\"sent\"",
+			      "Pokes for connections of this process.",
+			      WP_COUNTER },
+	[WP_M_POKES_COALESCED] = { POKES, "result=\"coalesced\"", NULL,
+				   WP_COUNTER },
+	[WP_M_NOTIFIED] = { NOTIFICATIONS, "result=\"forwarded\"",
+			    "Messages on user_noti channels.", WP_COUNTER },
+	[WP_M_NOTIFY_NO_USER] = { NOTIFICATIONS, "result=\"not_connected\"",
+				  NULL, WP_COUNTER },
+	[WP_M_NOTIFY_INVALID] = { NOTIFICATIONS, "result=\"invalid\"", NULL,
+				  WP_COUNTER },
+	[WP_M_FRAMES_IN] = { FRAMES, "direction=\"in\"",
+			     "WebSocket frames of all kinds.", WP_COUNTER },
+	[WP_M_FRAMES_OUT] = { FRAMES, "direction=\"out\"", NULL, WP_COUNTER },
+	[WP_M_SEND_ACCEPTED] = { SENDS, "result=\"accepted\"",
+				 "Envelopes sent over a socket.", WP_COUNTER },
+	[WP_M_SEND_REFUSED] = { SENDS, "result=\"refused\"", NULL, WP_COUNTER },
+	[WP_M_SEND_UNKNOWN] = { SENDS, "result=\"unknown\"", NULL, WP_COUNTER },
+	[WP_M_ACKED] = { ACKS, "result=\"acked\"", "Acks over a socket.",
+			 WP_COUNTER },
+	[WP_M_ACK_FAILED] = { ACKS, "result=\"failed\"", NULL, WP_COUNTER },
+	[WP_M_ACCEPT_PAUSES] = { "waypost_ws_accept_pauses_total", NULL,
+				 "Times that descriptors ran out.",
+				 WP_COUNTER },
+	[WP_M_REDIS_UP] = { "waypost_ws_redis_up", NULL,
+			    "1 while presence can be registered.", WP_GAUGE },
+	[WP_M_RESYNCS] = { "waypost_ws_resyncs_total", NULL,
+			   "Incarnations taken after the first.", WP_COUNTER },
+	[WP_M_HEARTBEATS] = { "waypost_ws_heartbeats_total", NULL,
+			      "Heartbeats answered, one per partition.",
+			      WP_COUNTER },
+};
+
+enum wp_err wp_ws_metrics_new(struct wp_metrics **out, struct wp_error *err)
+{
+	return wp_metrics_new(out, descs, WP_WS_METRIC_COUNT, err);
+}

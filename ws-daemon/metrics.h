@@ -1,0 +1,51 @@
+/*
+ * metrics.h - what the daemon counts.
+ */
+#ifndef WP_WS_METRICS_H
+#define WP_WS_METRICS_H
+
+#include "lib/metrics/metrics.h"
+
+enum wp_ws_metric {
+	WP_M_CONNECTIONS,
+	WP_M_USERS,
+	WP_M_CONNECTS,
+	WP_M_REJECT_BAD_REQUEST,
+	WP_M_REJECT_UNAUTHORIZED,
+	WP_M_REJECT_ORIGIN,
+	WP_M_REJECT_LIMIT,
+	WP_M_REJECT_UNAVAILABLE,
+	WP_M_REJECT_TIMEOUT,
+	WP_M_CLOSE_PEER,
+	WP_M_CLOSE_LOST,
+	WP_M_CLOSE_IDLE,
+	WP_M_CLOSE_SLOW,
+	WP_M_CLOSE_EXPIRED,
+	WP_M_CLOSE_REPLACED,
+	WP_M_CLOSE_PROTOCOL,
+	WP_M_CLOSE_SHUTDOWN,
+	WP_M_CLOSE_INTERNAL,
+	WP_M_POKES_SENT,
+	WP_M_POKES_COALESCED,
+	WP_M_NOTIFIED,
+	WP_M_NOTIFY_NO_USER,
+	WP_M_NOTIFY_INVALID,
+	WP_M_FRAMES_IN,
+	WP_M_FRAMES_OUT,
+	WP_M_SEND_ACCEPTED,
+	WP_M_SEND_REFUSED,
+	WP_M_SEND_UNKNOWN,
+	WP_M_ACKED,
+	WP_M_ACK_FAILED,
+	WP_M_ACCEPT_PAUSES,
+	WP_M_REDIS_UP,
+	WP_M_RESYNCS,
+	WP_M_HEARTBEATS,
+	WP_WS_METRIC_COUNT
+};
+
+/* The table behind the enum. Errors: as wp_metrics_new(). */
+enum wp_err wp_ws_metrics_new(struct wp_metrics **out,
+			      struct wp_error *err) WP_MUST_USE;
+
+#endif /* WP_WS_METRICS_H */

@@ -1,0 +1,67 @@
+/*
+ * outbox.h - bounded queue of messages waiting for one slow socket.
+ *
+ * A peer that stops reading must cost a known amount of memory and nothing
+ * more. The outbox stores references, and it exists only while something waits.
+ */
+#ifndef WP_WS_OUTBOX_H
+#define WP_WS_OUTBOX_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/uio.h>
+
+#include "lib/base/err.h"
+#include "ws-daemon/message.h"
+
+/* Each waiting message counts this much beside its bytes: its place in line. */
+enum { WP_OUTBOX_ENTRY_COST = 16 };
+
+struct wp_outbox;
+
+/*
+ * Create an outbox that never holds more than max_bytes.
+ *
+ * max_bytes:  wire bytes plus WP_OUTBOX_ENTRY_COST for each message, > 0
+ * Returns:    a new outbox, or NULL when memory is exhausted
+ * Ownership:  the caller owns the result; end with wp_outbox_free()
+ */
+struct wp_outbox *wp_outbox_new(size_t max_bytes) WP_MUST_USE;
+
+/* Unref everything queued, free the outbox, set *box to NULL. NULL-safe. */
+void wp_outbox_free(struct wp_outbox **box);
+
+/*
+ * Queue message behind everything already waiting.
+ *
+ * Ownership:  takes its own reference on success; the caller keeps its own
+ * Errors:     WP_ERR_FULL   the bound would be exceeded, queue unchanged
+ *             WP_ERR_NOMEM  queue unchanged
+ */
+enum wp_err wp_outbox_push(struct wp_outbox *box,
+			   struct wp_message *message) WP_MUST_USE;
+
+/* The same without the bound: for the close frame, the last of all. */
+enum wp_err wp_outbox_push_last(struct wp_outbox *box,
+				struct wp_message *message) WP_MUST_USE;
+
+/* Point iov at what is to be sent next, oldest first; returns how many. */
+size_t wp_outbox_gather(const struct wp_outbox *box, struct iovec *iov,
+			size_t max);
+
+/* n bytes were sent, n <= what gather() showed: drop what is out completely. */
+void wp_outbox_advance(struct wp_outbox *box, size_t n);
+
+/*
+ * Drop everything of which no byte is out yet. A frame that was begun stays,
+ * or the peer could not read what comes behind it.
+ */
+void wp_outbox_drop_unsent(struct wp_outbox *box);
+
+bool wp_outbox_is_empty(const struct wp_outbox *box);
+/* Is a poke among the waiting? */
+bool wp_outbox_has_poke(const struct wp_outbox *box);
+/* What counts towards max_bytes now. */
+size_t wp_outbox_bytes(const struct wp_outbox *box);
+
+#endif /* WP_WS_OUTBOX_H */

@@ -1,0 +1,36 @@
+/*
+ * pokes.h - when a user is told that messages wait.
+ *
+ * The first poke goes out at once; more within a few milliseconds become one.
+ * After a resync many users are owed a poke: those are spread over a few
+ * seconds, or everybody would pull in the same instant.
+ */
+#ifndef WP_WS_POKES_H
+#define WP_WS_POKES_H
+
+#include <stdint.h>
+
+#include "lib/base/err.h"
+#include "lib/metrics/metrics.h"
+#include "ws-daemon/hub.h"
+
+struct ev_loop;
+struct wp_pokes;
+
+/* Put a poke on its way to one connection. */
+typedef void (*wp_poke_fn)(void *ctx, struct wp_member *member);
+
+/* Everything is borrowed. NULL when memory is exhausted. */
+struct wp_pokes *wp_pokes_new(struct ev_loop *loop, struct wp_hub *hub,
+			      struct wp_metrics *metrics, wp_poke_fn fn,
+			      void *ctx);
+/* Before the hub is freed. NULL-safe. */
+void wp_pokes_free(struct wp_pokes **pokes);
+
+/* Poke every connection of user, now or within a few milliseconds. */
+void wp_pokes_user(struct wp_pokes *pokes, struct wp_user *user);
+
+/* Poke this one connection when its turn has come, within five seconds. */
+void wp_pokes_later(struct wp_pokes *pokes, const struct wp_member *member);
+
+#endif /* WP_WS_POKES_H */

@@ -1,0 +1,317 @@
+/*
+ * registrar.c - incarnations: when one ends, how the next one begins.
+ *
+ * The order that the model showed to be necessary: subscription confirmed, then
+ * partitions joined, then connections registered, then pokes. Knows the hub's
+ * members and two Redis connections. Knows nothing about sockets or frames.
+ */
+#include "ws-daemon/registrar.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/base/clock.h"
+#include "lib/base/random.h"
+#include "ws-daemon/metrics.h"
+#include "ws-daemon/registrar_priv.h"
+
+/* Connect calls under way during a resync: enough to fill the pipe, few enough
+ * that a heartbeat behind them is not late. */
+enum { RESYNC_WINDOW = 256, LOG_INTERVAL_MS = 10000 };
+
+static void go_down(struct wp_registrar *reg, const char *what)
+{
+	if (reg->state == WP_REGISTRAR_DOWN)
+		return;
+	reg->state = WP_REGISTRAR_DOWN;
+	reg->is_resyncing = false;
+	wp_metric_set(reg->metrics, WP_M_REDIS_UP, 0);
+	wp_log(&reg->log, WP_LOG_WARN, "presence suspended",
+	       wp_str("reason", what));
+	wp_registrar_check_stop(reg);
+}
+
+/* End this incarnation, if there is one, and begin the next. */
+void wp_registrar_renew(struct wp_registrar *reg, const char *why)
+{
+	char suffix[2 * WP_SUFFIX_BYTES + 1];
+
+	go_down(reg, why);
+	wp_registrar_forget_disconnects(reg);
+	if (reg->is_stopping || !wp_aredis_is_ready(reg->redis) ||
+	    !wp_feed_is_ready(reg->feed))
+		return;
+	wp_random_hex(suffix, WP_SUFFIX_BYTES);
+	snprintf(reg->incarnation, sizeof(reg->incarnation), "%s-%s",
+		 reg->instance, suffix);
+	reg->epoch++;
+	reg->state = WP_REGISTRAR_SUBSCRIBING;
+	if (wp_feed_listen(reg->feed, reg->incarnation) != WP_OK)
+		reg->state = WP_REGISTRAR_DOWN; /* on_ready comes again */
+}
+
+static void on_redis_ready(void *ctx)
+{
+	struct wp_registrar *reg = ctx;
+
+	wp_registrar_renew(reg, "commands connected");
+}
+
+static void on_redis_lost(void *ctx)
+{
+	struct wp_registrar *reg = ctx;
+
+	go_down(reg, "command connection lost");
+}
+
+static void on_feed_ready(void *ctx)
+{
+	struct wp_registrar *reg = ctx;
+
+	wp_registrar_renew(reg, "feed connected");
+}
+
+static void on_feed_lost(void *ctx)
+{
+	struct wp_registrar *reg = ctx;
+
+	go_down(reg, "feed connection lost");
+}
+
+static void on_feed_listening(void *ctx)
+{
+	struct wp_registrar *reg = ctx;
+
+	if (reg->state != WP_REGISTRAR_SUBSCRIBING)
+		return;
+	reg->state = WP_REGISTRAR_LIVE;
+	wp_registrar_beat_begin(reg);
+	if (reg->was_live)
+		wp_metric_add(reg->metrics, WP_M_RESYNCS, 1);
+	reg->was_live = true;
+	wp_metric_set(reg->metrics, WP_M_REDIS_UP, 1);
+	wp_log(&reg->log, WP_LOG_INFO, "presence live",
+	       wp_str("incarnation", reg->incarnation),
+	       wp_int("connections", (int64_t)wp_hub_members(reg->hub)));
+	reg->is_resyncing = true;
+	reg->cursor = 0;
+	wp_registrar_resync_some(reg);
+	if (reg->hooks.on_live != NULL)
+		reg->hooks.on_live(reg->hooks.ctx);
+}
+
+void wp_registrar_resync_some(struct wp_registrar *reg)
+{
+	while (reg->is_resyncing && reg->n_connecting < RESYNC_WINDOW) {
+		struct wp_member *member;
+
+		if (reg->cursor >= wp_hub_slots(reg->hub)) {
+			reg->is_resyncing = false;
+			reg->epoch_before = reg->epoch;
+			memcpy(reg->before, reg->incarnation,
+			       sizeof(reg->before));
+			return;
+		}
+		member = wp_hub_at(reg->hub, reg->cursor++);
+		if (member == NULL || member->user == NULL ||
+		    member->epoch == reg->epoch)
+			continue;
+		if (wp_registrar_connect(reg, member, false) != WP_OK) {
+			/* Lost, and a new incarnation starts over; or out of
+			 * memory, and the next beat does. */
+			reg->is_resyncing = false;
+			reg->has_refused = true;
+		}
+	}
+}
+
+void wp_registrar_complain(struct wp_registrar *reg, const char *event,
+			   const struct wp_reply *reply)
+{
+	uint32_t suppressed;
+
+	if (wp_log_allow(&reg->log_limit, wp_mono_ms(), LOG_INTERVAL_MS,
+			 &suppressed))
+		wp_log(&reg->log, WP_LOG_WARN, event,
+		       wp_str("reply", wp_reply_str(reply)),
+		       wp_int("suppressed", suppressed));
+}
+
+void wp_registrar_kick(struct wp_registrar *reg, const char *connection,
+		       size_t len)
+{
+	size_t skip = strlen(reg->incarnation);
+	uint64_t number = 0;
+	struct wp_member *member;
+
+	/* A kick for an incarnation of before was decided without this one. */
+	if (len <= skip + 1 ||
+	    memcmp(connection, reg->incarnation, skip) != 0 ||
+	    connection[skip] != '.')
+		return;
+	for (size_t i = skip + 1; i < len; i++) {
+		if (connection[i] < '0' || connection[i] > '9')
+			return;
+		number = number * 10 + (uint64_t)(connection[i] - '0');
+	}
+	member = wp_hub_find(reg->hub, number);
+	if (member != NULL && member->user != NULL &&
+	    member->epoch == reg->epoch)
+		reg->hooks.on_kick(reg->hooks.ctx, member);
+}
+
+static void on_feed_poke(void *ctx, const char *urn, size_t len)
+{
+	wp_registrar_on_poke(ctx, urn, len);
+}
+
+static void on_feed_kick(void *ctx, const char *connection, size_t len)
+{
+	wp_registrar_kick(ctx, connection, len);
+}
+
+static void on_feed_nonce(void *ctx, const char *nonce, size_t len)
+{
+	wp_registrar_on_nonce(ctx, nonce, len);
+}
+
+static void on_feed_notification(void *ctx, const char *who, size_t who_len,
+				 const char *data, size_t len)
+{
+	struct wp_registrar *reg = ctx;
+
+	reg->hooks.on_notification(reg->hooks.ctx, who, who_len, data, len);
+}
+
+enum wp_err wp_registrar_new(struct wp_registrar **out, struct ev_loop *loop,
+			     const struct wp_conf *conf, struct wp_hub *hub,
+			     struct wp_pokes *pokes, struct wp_metrics *metrics,
+			     const struct wp_registrar_hooks *hooks,
+			     struct wp_error *err)
+{
+	struct wp_registrar *reg = calloc(1, sizeof(*reg));
+	uint32_t partitions = (uint32_t)conf->mailbox.partitions;
+
+	if (reg == NULL)
+		return wp_error_set(err, WP_ERR_NOMEM, "out of memory");
+	reg->joined = calloc(partitions, sizeof(*reg->joined));
+	if (reg->joined == NULL) {
+		free(reg);
+		return wp_error_set(err, WP_ERR_NOMEM, "out of memory");
+	}
+	reg->partitions = partitions;
+	reg->loop = loop;
+	reg->conf = conf;
+	reg->hub = hub;
+	reg->pokes = pokes;
+	reg->metrics = metrics;
+	reg->hooks = *hooks;
+	reg->log.component = "registrar";
+	wp_cmd_init(&reg->cmd);
+	wp_random_hex(reg->instance, WP_INSTANCE_BYTES);
+	wp_registrar_beat_init(reg);
+	*out = reg;
+	return WP_OK;
+}
+
+void wp_registrar_free(struct wp_registrar **registrar)
+{
+	struct wp_registrar *reg = *registrar;
+
+	*registrar = NULL;
+	if (reg == NULL)
+		return;
+	reg->is_stopping = true;
+	reg->is_stopped = true;
+	ev_timer_stop(reg->loop, &reg->beat_timer);
+	ev_timer_stop(reg->loop, &reg->due_timer);
+	wp_feed_free(&reg->feed);
+	wp_aredis_free(&reg->redis);
+	wp_registrar_forget_disconnects(reg);
+	wp_cmd_release(&reg->cmd);
+	free(reg->joined);
+	free(reg);
+}
+
+enum wp_err wp_registrar_start(struct wp_registrar *reg, struct wp_error *err)
+{
+	struct wp_aredis_hooks redis_hooks = {
+		.on_ready = on_redis_ready,
+		.on_lost = on_redis_lost,
+		.ctx = reg,
+	};
+	struct wp_feed_hooks feed_hooks = {
+		.on_ready = on_feed_ready,
+		.on_lost = on_feed_lost,
+		.on_listening = on_feed_listening,
+		.on_poke = on_feed_poke,
+		.on_kick = on_feed_kick,
+		.on_nonce = on_feed_nonce,
+		.on_notification = on_feed_notification,
+		.ctx = reg,
+	};
+	enum wp_err rc;
+
+	assert(reg->redis == NULL);
+	rc = wp_aredis_new(&reg->redis, reg->loop, reg->conf, "commands",
+			   &redis_hooks, err);
+	if (rc != WP_OK)
+		return rc;
+	rc = wp_feed_new(&reg->feed, reg->loop, reg->conf, &feed_hooks, err);
+	if (rc != WP_OK)
+		return rc;
+	ev_timer_start(reg->loop, &reg->beat_timer);
+	return WP_OK;
+}
+
+void wp_registrar_use(struct wp_registrar *reg, const struct wp_conf *conf)
+{
+	reg->conf = conf;
+}
+
+bool wp_registrar_is_live(const struct wp_registrar *reg)
+{
+	return reg->state == WP_REGISTRAR_LIVE && !reg->is_stopping &&
+	       wp_aredis_is_ready(reg->redis);
+}
+
+struct wp_aredis *wp_registrar_redis(const struct wp_registrar *reg)
+{
+	return reg->redis;
+}
+
+void wp_registrar_name(const struct wp_registrar *reg,
+		       const struct wp_member *member,
+		       char out[WP_CONNECTION_MAX + 1])
+{
+	snprintf(out, WP_CONNECTION_MAX + 1, "%s.%" PRIu64, reg->incarnation,
+		 member->number);
+}
+
+/* The last steps of a stop, each once the one before is answered. */
+void wp_registrar_check_stop(struct wp_registrar *reg)
+{
+	if (!reg->is_stopping || reg->is_stopped)
+		return;
+	if (reg->state == WP_REGISTRAR_LIVE) {
+		if (reg->n_connecting > 0 || reg->n_disconnecting > 0)
+			return;
+		if (!reg->is_parting) {
+			reg->is_parting = true;
+			wp_registrar_part(reg);
+		}
+		if (reg->n_parting > 0)
+			return;
+	}
+	reg->is_stopped = true;
+	reg->hooks.on_stopped(reg->hooks.ctx);
+}
+
+void wp_registrar_stop(struct wp_registrar *reg)
+{
+	reg->is_stopping = true;
+	wp_registrar_check_stop(reg);
+}

@@ -1,0 +1,92 @@
+/*
+ * registrar.h - telling Redis who is connected here (ARCHITECTURE 4.6).
+ *
+ * An incarnation is one unbroken time of being registered. It ends when either
+ * Redis connection is lost, when a heartbeat is told `gone` or stays
+ * unanswered; then a new one is taken: its channel is subscribed and confirmed
+ * first, then every connection is registered again and poked if something waits
+ * for it. The old one is left to the reaper.
+ *
+ * All commands of this daemon travel one Redis connection, in order.
+ */
+#ifndef WP_WS_REGISTRAR_H
+#define WP_WS_REGISTRAR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/base/err.h"
+#include "lib/mailbox/presence.h"
+#include "lib/metrics/metrics.h"
+#include "lib/redis/async.h"
+#include "lib/sys/conf.h"
+#include "ws-daemon/hub.h"
+#include "ws-daemon/pokes.h"
+
+struct wp_registrar;
+
+struct wp_registrar_hooks {
+	/*
+	 * Redis knows this connection now: at first, and again after a resync.
+	 * pending is a lower bound of what waits, 0 only when nothing does.
+	 */
+	void (*on_registered)(void *ctx, struct wp_member *member,
+			      int64_t pending);
+	/* It could not be registered; tried again with the next heartbeat. */
+	void (*on_refused)(void *ctx, struct wp_member *member);
+	/* The user has too many connections and this is the oldest. */
+	void (*on_kick)(void *ctx, struct wp_member *member);
+	void (*on_notification)(void *ctx, const char *who, size_t who_len,
+				const char *data, size_t len);
+	/* Registration works now, for the first time or again. */
+	void (*on_live)(void *ctx);
+	/* wp_registrar_stop() has come to its end. */
+	void (*on_stopped)(void *ctx);
+	void *ctx;
+};
+
+/* All pointers are borrowed and outlive the registrar. Does not connect. */
+enum wp_err wp_registrar_new(struct wp_registrar **out, struct ev_loop *loop,
+			     const struct wp_conf *conf, struct wp_hub *hub,
+			     struct wp_pokes *pokes, struct wp_metrics *metrics,
+			     const struct wp_registrar_hooks *hooks,
+			     struct wp_error *err) WP_MUST_USE;
+void wp_registrar_free(struct wp_registrar **registrar);
+
+/* Connect and take the first incarnation as soon as Redis lets us. */
+enum wp_err wp_registrar_start(struct wp_registrar *registrar,
+			       struct wp_error *err) WP_MUST_USE;
+
+/* Take per-user limit from conf from now on (reload). */
+void wp_registrar_use(struct wp_registrar *registrar,
+		      const struct wp_conf *conf);
+
+/* New connections can be registered now. */
+bool wp_registrar_is_live(const struct wp_registrar *registrar);
+
+/* The connection that carries commands; NULL before the start. */
+struct wp_aredis *wp_registrar_redis(const struct wp_registrar *registrar);
+
+/* "<incarnation>.<number>" as Redis knows member now. */
+void wp_registrar_name(const struct wp_registrar *registrar,
+		       const struct wp_member *member,
+		       char out[WP_CONNECTION_MAX + 1]);
+
+/* member has joined its user in the hub; on_registered or on_refused follows,
+ * perhaps only after a resync. */
+void wp_registrar_add(struct wp_registrar *registrar, struct wp_member *member);
+/* member->chat changed. */
+void wp_registrar_update(struct wp_registrar *registrar,
+			 struct wp_member *member);
+/* member is about to leave the hub. grace_ms: until its messages migrate. */
+void wp_registrar_remove(struct wp_registrar *registrar,
+			 struct wp_member *member, int64_t grace_ms);
+
+/*
+ * No more connections come: when all disconnects are answered, leave the
+ * partitions, then call on_stopped. At once when Redis is away.
+ */
+void wp_registrar_stop(struct wp_registrar *registrar);
+
+#endif /* WP_WS_REGISTRAR_H */

@@ -1,0 +1,235 @@
+/*
+ * registrar_beat.c - heartbeats, and the guarantee behind Pub/Sub.
+ *
+ * Each beat sends one script per joined partition and then a nonce to our own
+ * channel. The scripts hand over who was to be poked since the beat before.
+ * Pub/ Sub has usually told us of them already: Redis delivers one channel in
+ * order, so when the nonce comes back nothing before it was lost and a second
+ * poke would only cost another pull. If the nonce stays away, everybody held
+ * back is poked; if it stays away for two beats, the subscription is taken for
+ * dead.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ws-daemon/metrics.h"
+#include "ws-daemon/registrar_priv.h"
+
+enum {
+	MISSED_BEATS = 2,
+	NONCE_SHARE = 3, /* the nonce has this part of a beat to come back */
+	NONCE_MAX = 10,
+};
+
+struct beat_call {
+	struct wp_registrar *reg;
+	uint32_t epoch;
+	uint32_t beat;
+	uint32_t partition;
+	bool is_repeat;
+};
+
+static void send_beat(struct wp_registrar *reg, uint32_t partition,
+		      bool is_repeat);
+
+void wp_registrar_on_poke(struct wp_registrar *reg, const char *urn, size_t len)
+{
+	struct wp_user *user = wp_hub_user(reg->hub, urn, len);
+
+	if (user == NULL)
+		return;
+	user->poked_beat = reg->beat;
+	wp_pokes_user(reg->pokes, user);
+}
+
+static void on_due_user(const struct beat_call *call, const char *urn)
+{
+	struct wp_registrar *reg = call->reg;
+	struct wp_user *user = wp_hub_user(reg->hub, urn, strlen(urn));
+
+	if (user == NULL)
+		return;
+	if (!call->is_repeat && user->poked_beat + 1 >= call->beat)
+		user->due_beat = call->beat;
+	else
+		wp_pokes_user(reg->pokes, user);
+}
+
+static void read_members(const struct beat_call *call,
+			 const struct wp_reply *reply, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		bool is_kick;
+		const char *text = wp_presence_beat_member(reply, i, &is_kick);
+
+		if (is_kick)
+			wp_registrar_kick(call->reg, text, strlen(text));
+		else
+			on_due_user(call, text);
+	}
+}
+
+static void judge_beat(const struct beat_call *call,
+		       const struct wp_reply *reply)
+{
+	struct wp_registrar *reg = call->reg;
+	struct wp_presence_beat answer;
+
+	if (wp_presence_heartbeat_parse(reply, &answer) != WP_OK) {
+		wp_registrar_complain(reg, "heartbeat refused", reply);
+		wp_aredis_reset(reg->redis);
+		return;
+	}
+	if (answer.is_gone) {
+		wp_registrar_renew(reg, "incarnation was reaped");
+		return;
+	}
+	wp_metric_add(reg->metrics, WP_M_HEARTBEATS, 1);
+	reg->answered = call->beat;
+	read_members(call, reply, answer.n);
+	if (answer.more)
+		send_beat(reg, call->partition, true);
+}
+
+static void on_beat_reply(void *ctx, const struct wp_reply *reply)
+{
+	struct beat_call *call = ctx;
+
+	call->reg->n_beating--;
+	if (reply != NULL && call->epoch == call->reg->epoch &&
+	    call->reg->state == WP_REGISTRAR_LIVE)
+		judge_beat(call, reply);
+	free(call);
+}
+
+static void send_beat(struct wp_registrar *reg, uint32_t partition,
+		      bool is_repeat)
+{
+	struct beat_call *call = malloc(sizeof(*call));
+
+	if (call == NULL)
+		return; /* a beat less; the next one is soon */
+	*call = (struct beat_call){
+		.reg = reg,
+		.epoch = reg->epoch,
+		.beat = reg->beat,
+		.partition = partition,
+		.is_repeat = is_repeat,
+	};
+	wp_presence_heartbeat_build(&reg->cmd, partition, reg->incarnation);
+	if (wp_aredis_do(reg->redis, &reg->cmd, on_beat_reply, call) == WP_OK)
+		reg->n_beating++;
+	else
+		free(call);
+}
+
+static void send_nonce(struct wp_registrar *reg)
+{
+	char text[NONCE_MAX + 3];
+	char channel[sizeof(WP_POKE_CHANNEL) + WP_INCARNATION_MAX];
+
+	snprintf(channel, sizeof(channel), WP_POKE_CHANNEL "%s",
+		 reg->incarnation);
+	snprintf(text, sizeof(text), "n %u", reg->beat);
+	wp_cmd_clear(&reg->cmd);
+	wp_cmd_str(&reg->cmd, "PUBLISH");
+	wp_cmd_str(&reg->cmd, channel);
+	wp_cmd_str(&reg->cmd, text);
+	if (wp_aredis_do(reg->redis, &reg->cmd, NULL, NULL) != WP_OK)
+		return; /* its absence will tell */
+}
+
+void wp_registrar_on_nonce(struct wp_registrar *reg, const char *text,
+			   size_t len)
+{
+	uint32_t beat = 0;
+
+	if (len > NONCE_MAX)
+		return;
+	for (size_t i = 0; i < len; i++) {
+		if (text[i] < '0' || text[i] > '9')
+			return;
+		beat = beat * 10 + (uint32_t)(text[i] - '0');
+	}
+	if (beat > reg->heard && beat <= reg->beat)
+		reg->heard = beat;
+}
+
+/* The nonce of this beat is late: what was held back because of it goes out. */
+static void on_due(struct ev_loop *loop, ev_timer *timer, int events)
+{
+	struct wp_registrar *reg = timer->data;
+
+	(void)loop;
+	(void)events;
+	if (reg->heard == reg->beat)
+		return;
+	for (size_t i = 0; i < wp_hub_slots(reg->hub); i++) {
+		struct wp_member *member = wp_hub_at(reg->hub, i);
+
+		if (member == NULL || member->user == NULL ||
+		    member->user->due_beat != reg->beat)
+			continue;
+		member->user->due_beat = 0;
+		wp_pokes_user(reg->pokes, member->user);
+	}
+}
+
+static bool has_missed_beats(struct wp_registrar *reg)
+{
+	if (reg->n_beating > 0 && reg->beat - reg->answered >= MISSED_BEATS) {
+		wp_log_plain(&reg->log, WP_LOG_WARN, "heartbeat unanswered");
+		wp_aredis_reset(reg->redis);
+		return true;
+	}
+	if (reg->beat - reg->heard >= MISSED_BEATS) {
+		wp_log_plain(&reg->log, WP_LOG_WARN, "subscription half-open");
+		wp_feed_reset(reg->feed);
+		return true;
+	}
+	return false;
+}
+
+static void on_beat(struct ev_loop *loop, ev_timer *timer, int events)
+{
+	struct wp_registrar *reg = timer->data;
+	double share = timer->repeat / NONCE_SHARE;
+
+	(void)events;
+	if (reg->state != WP_REGISTRAR_LIVE || has_missed_beats(reg))
+		return;
+	reg->beat++;
+	for (uint32_t p = 0; p < reg->partitions; p++)
+		if (reg->joined[p] == reg->epoch)
+			send_beat(reg, p, false);
+	send_nonce(reg);
+	ev_timer_stop(loop, &reg->due_timer);
+	ev_timer_set(&reg->due_timer, share, 0.);
+	ev_timer_start(loop, &reg->due_timer);
+	wp_registrar_disconnect_again(reg);
+	if (reg->has_refused && !reg->is_resyncing) {
+		reg->has_refused = false;
+		reg->is_resyncing = true;
+		reg->cursor = 0;
+		wp_registrar_resync_some(reg);
+	}
+}
+
+void wp_registrar_beat_init(struct wp_registrar *reg)
+{
+	double period = (double)reg->conf->websocket.heartbeat_ms / 1e3;
+
+	ev_timer_init(&reg->beat_timer, on_beat, period, period);
+	reg->beat_timer.data = reg;
+	ev_timer_init(&reg->due_timer, on_due, 0., 0.);
+	reg->due_timer.data = reg;
+}
+
+void wp_registrar_beat_begin(struct wp_registrar *reg)
+{
+	/* Pokes that were heard under another incarnation prove nothing. */
+	reg->beat += MISSED_BEATS;
+	reg->answered = reg->beat;
+	reg->heard = reg->beat;
+}

@@ -1,0 +1,94 @@
+/*
+ * registrar_priv.h - what the registrar's three files share. Private to them:
+ * registrar.c (incarnations and resync), registrar_calls.c (connect,
+ * disconnect, leave), registrar_beat.c (heartbeats, due pokes, the nonce).
+ */
+#ifndef WP_WS_REGISTRAR_PRIV_H
+#define WP_WS_REGISTRAR_PRIV_H
+
+#include <ev.h>
+
+#include "lib/base/log.h"
+#include "ws-daemon/feed.h"
+#include "ws-daemon/registrar.h"
+
+enum wp_registrar_state {
+	WP_REGISTRAR_DOWN,        /* a Redis connection is missing */
+	WP_REGISTRAR_SUBSCRIBING, /* the new channel is not confirmed yet */
+	WP_REGISTRAR_LIVE,
+};
+
+enum { WP_INSTANCE_BYTES = 8, WP_SUFFIX_BYTES = 6 };
+
+struct wp_disconnect; /* registrar_calls.c */
+
+struct wp_registrar {
+	struct ev_loop *loop;
+	const struct wp_conf *conf;
+	struct wp_hub *hub;
+	struct wp_pokes *pokes;
+	struct wp_metrics *metrics;
+	struct wp_registrar_hooks hooks;
+	struct wp_log log;
+	struct wp_log_limit log_limit;
+	struct wp_aredis *redis;
+	struct wp_feed *feed;
+	struct wp_cmd cmd; /* reused for every command */
+
+	enum wp_registrar_state state;
+	bool was_live;
+	bool is_stopping;
+	bool is_stopped;
+	char instance[2 * WP_INSTANCE_BYTES + 1];
+	char incarnation[WP_INCARNATION_MAX + 1];
+	uint32_t epoch; /* rises with each incarnation; never 0 when one is */
+	char before[WP_INCARNATION_MAX + 1]; /* the incarnation before */
+	uint32_t epoch_before;               /* 0: there was none */
+	uint32_t partitions;
+	uint32_t *joined; /* per partition: epoch that joined it last */
+
+	bool is_resyncing;
+	size_t cursor;    /* next slot of the hub to look at */
+	bool has_refused; /* somebody is to be tried again */
+	size_t n_connecting;
+
+	size_t n_disconnecting;
+	struct wp_disconnect *again; /* refused ones, for the next beat */
+	bool is_parting;
+	size_t n_parting;
+
+	ev_timer beat_timer;
+	ev_timer due_timer;
+	uint32_t beat;     /* heartbeats sent; goes on over incarnations */
+	uint32_t answered; /* the last beat that Redis answered */
+	uint32_t heard;    /* the last nonce that came back */
+	size_t n_beating;
+};
+
+/* registrar.c */
+void wp_registrar_renew(struct wp_registrar *reg, const char *why);
+void wp_registrar_resync_some(struct wp_registrar *reg);
+/* Log what Redis said to a call that it should not have refused; rate-limited.
+ */
+void wp_registrar_complain(struct wp_registrar *reg, const char *event,
+			   const struct wp_reply *reply);
+void wp_registrar_check_stop(struct wp_registrar *reg);
+void wp_registrar_kick(struct wp_registrar *reg, const char *connection,
+		       size_t len);
+
+/* registrar_calls.c */
+enum wp_err wp_registrar_connect(struct wp_registrar *reg,
+				 struct wp_member *member, bool is_update);
+void wp_registrar_part(struct wp_registrar *reg);
+void wp_registrar_disconnect_again(struct wp_registrar *reg);
+void wp_registrar_forget_disconnects(struct wp_registrar *reg);
+
+/* registrar_beat.c */
+void wp_registrar_beat_init(struct wp_registrar *reg);
+void wp_registrar_beat_begin(struct wp_registrar *reg);
+void wp_registrar_on_nonce(struct wp_registrar *reg, const char *text,
+			   size_t len);
+void wp_registrar_on_poke(struct wp_registrar *reg, const char *urn,
+			  size_t len);
+
+#endif /* WP_WS_REGISTRAR_PRIV_H */

@@ -1,0 +1,232 @@
+/*
+ * send_frame.c - {"type":"send"}: POST /api/send over a socket.
+ *
+ * The same reading, the same script, the same codes. Sends of one connection
+ * travel one Redis connection, so they are accepted in their order. Nothing
+ * here is logged: not the caller, not the recipient, not the id.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/mailbox/envelope.h"
+#include "lib/mailbox/send.h"
+#include "ws-daemon/frames_in.h"
+
+enum { CANONICAL_SLACK = 4 * 1024, KEY_TEXT_MAX = 6 * WP_IDEMPOTENCY_KEY_MAX };
+
+/* A send that Redis has not answered. */
+struct send_call {
+	struct wp_server *server;
+	uint64_t number;
+	struct wp_envelope envelope; /* parsing the answer wants its band */
+	uint32_t partition;
+	size_t bytes;
+	size_t ref_len;
+	char ref[WP_REF_MAX + 2];
+};
+
+/* What a frame asks for, once it is understood. */
+struct send_order {
+	struct wp_envelope envelope;
+	struct wp_buf json; /* canonical */
+	struct wp_buf key;
+	int64_t expires_s;
+};
+
+/* Why a frame is not sent on; code NULL when it may be. */
+struct refusal {
+	const char *code;
+	const char *sentence;
+};
+
+static struct refusal refuse(const char *code, const char *sentence)
+{
+	return (struct refusal){ .code = code, .sentence = sentence };
+}
+
+static struct refusal read_envelope(const struct wp_conf *conf,
+				    const struct wp_client_frame *frame,
+				    struct send_order *order,
+				    struct wp_error *err)
+{
+	enum wp_err rc;
+
+	if (frame->envelope.data == NULL)
+		return refuse("invalid_envelope", "envelope is missing");
+	if (frame->envelope.len > (size_t)conf->mailbox.max_envelope_bytes)
+		return refuse("payload_too_large", "the envelope is too large");
+	rc = wp_envelope_read(&order->envelope, frame->envelope.data,
+			      frame->envelope.len, false, &order->json, err);
+	if (rc == WP_ERR_FULL)
+		return refuse("payload_too_large", "the envelope is too large");
+	if (rc == WP_ERR_NOMEM)
+		return refuse("unavailable", "the server is out of memory");
+	if (rc != WP_OK)
+		return refuse("invalid_envelope", err->msg);
+	return refuse(NULL, NULL);
+}
+
+static struct refusal read_options(const struct wp_conf *conf,
+				   const struct wp_client_frame *frame,
+				   struct send_order *order)
+{
+	order->expires_s = conf->mailbox.max_expiry_seconds;
+	if (frame->expires.data != NULL &&
+	    !wp_json_integer(&frame->expires, 1,
+			     conf->mailbox.max_expiry_seconds,
+			     &order->expires_s))
+		return refuse("bad_request",
+			      "expiresInSeconds must be an integer from 1 to "
+			      "the configured maximum");
+	if (frame->key.data == NULL)
+		return refuse(NULL, NULL);
+	wp_json_decode(&frame->key, &order->key);
+	if (order->key.failed ||
+	    !wp_idempotency_key_is_valid(order->key.data, order->key.len))
+		return refuse("bad_request",
+			      "idempotencyKey must be 1 to 128 printable ASCII "
+			      "characters");
+	return refuse(NULL, NULL);
+}
+
+/* Overload is answered, never absorbed (P8). */
+static struct refusal check_load(const struct wp_server *server, size_t bytes)
+{
+	struct wp_aredis *redis = wp_registrar_redis(server->registrar);
+	int64_t high = server->conf->redis.memory_high_percent;
+
+	if (redis == NULL || !wp_aredis_is_ready(redis))
+		return refuse("unavailable", "Redis cannot be reached");
+	if ((int64_t)server->memory.percent > high)
+		return refuse("overloaded", "Redis is nearly full");
+	if (server->inflight_bytes + bytes > WP_INFLIGHT_BYTES_MAX)
+		return refuse("overloaded", "too many sends are unanswered");
+	return refuse(NULL, NULL);
+}
+
+static void answer(struct send_call *call, struct wp_conn *conn,
+		   const struct wp_send_result *result)
+{
+	char id[WP_MSGID_LEN + 1];
+
+	switch (result->status) {
+	case WP_SEND_ACCEPTED:
+		wp_msgid_format(&result->id, id);
+		wp_reply_begin(conn, "accepted", call->ref, call->ref_len);
+		wp_buf_printf(&call->server->scratch, ",\"id\":\"%s\"}", id);
+		break;
+	case WP_SEND_CONFLICT:
+		wp_reply_error(conn, call->ref, call->ref_len,
+			       "idempotency_conflict",
+			       "this idempotencyKey was used for another "
+			       "envelope");
+		break;
+	case WP_SEND_OVERLOADED:
+		wp_reply_error(conn, call->ref, call->ref_len, "overloaded",
+			       "the service takes no more now; not accepted");
+		break;
+	case WP_SEND_UNKNOWN:
+		wp_reply_error(conn, call->ref, call->ref_len, "unavailable",
+			       "the outcome is unknown; repeat with the same "
+			       "idempotencyKey");
+		break;
+	}
+	wp_conn_answer_scratch(conn);
+}
+
+static enum wp_ws_metric metric_of(enum wp_send_status status)
+{
+	if (status == WP_SEND_ACCEPTED)
+		return WP_M_SEND_ACCEPTED;
+	return status == WP_SEND_UNKNOWN ? WP_M_SEND_UNKNOWN
+					 : WP_M_SEND_REFUSED;
+}
+
+static void on_sent(void *ctx, const struct wp_reply *reply)
+{
+	struct send_call *call = ctx;
+	struct wp_server *server = call->server;
+	struct wp_conn *conn = wp_conn_find_open(server, call->number);
+	struct wp_send_item item = { .envelope = &call->envelope };
+	struct wp_send_result result;
+
+	server->inflight_bytes -= call->bytes;
+	wp_send_parse(reply, call->partition, &item, 1, &result);
+	wp_metric_add(server->metrics, metric_of(result.status), 1);
+	if (conn != NULL)
+		answer(call, conn, &result);
+	free(call);
+}
+
+static enum wp_err send_on(struct wp_conn *conn,
+			   const struct wp_client_frame *frame,
+			   const struct send_order *order)
+{
+	struct wp_server *server = conn->server;
+	struct wp_aredis *redis = wp_registrar_redis(server->registrar);
+	struct wp_send_item item = {
+		.envelope = &order->envelope,
+		.json = order->json.data,
+		.json_len = order->json.len,
+		.expires_in_ms = order->expires_s * 1000,
+	};
+	struct send_call *call = malloc(sizeof(*call));
+	struct wp_cmd cmd;
+	enum wp_err rc;
+
+	if (call == NULL)
+		return WP_ERR_NOMEM;
+	*call = (struct send_call){
+		.server = server,
+		.number = conn->member.number,
+		.envelope = order->envelope,
+		.bytes = order->json.len,
+		.ref_len = frame->ref.len,
+	};
+	if (frame->ref.len > 0)
+		memcpy(call->ref, frame->ref.data, frame->ref.len);
+	call->partition = wp_urn_partition(&order->envelope.recipient,
+					   server->partitions);
+	if (order->key.len > 0)
+		wp_send_set_key(&item, server->conf->auth.store_secret,
+				conn->member.user->text, order->key.data,
+				order->key.len);
+	wp_cmd_init(&cmd);
+	wp_send_build(&cmd, server->conf, wp_aredis_run_id(redis),
+		      call->partition, &item, 1);
+	server->inflight_bytes += call->bytes;
+	conn->n_unanswered++;
+	rc = wp_aredis_do(redis, &cmd, on_sent, call);
+	if (rc != WP_OK) {
+		server->inflight_bytes -= call->bytes;
+		conn->n_unanswered--;
+		free(call);
+	}
+	wp_cmd_release(&cmd);
+	return rc;
+}
+
+void wp_send_frame(struct wp_conn *conn, const struct wp_client_frame *frame)
+{
+	const struct wp_conf *conf = conn->server->conf;
+	struct send_order order;
+	struct refusal refusal;
+	struct wp_error err = { 0 };
+
+	wp_buf_init(&order.json, 2 * (size_t)conf->mailbox.max_envelope_bytes +
+					 CANONICAL_SLACK);
+	wp_buf_init(&order.key, KEY_TEXT_MAX);
+	refusal = read_envelope(conf, frame, &order, &err);
+	if (refusal.code == NULL)
+		refusal = read_options(conf, frame, &order);
+	if (refusal.code == NULL)
+		refusal = check_load(conn->server, order.json.len);
+	if (refusal.code == NULL && send_on(conn, frame, &order) != WP_OK)
+		refusal = refuse("unavailable", "Redis cannot be reached");
+	if (refusal.code != NULL) {
+		wp_metric_add(conn->server->metrics, WP_M_SEND_REFUSED, 1);
+		wp_refuse_frame(conn, frame, refusal.code, refusal.sentence);
+	}
+	wp_buf_release(&order.key);
+	wp_buf_release(&order.json);
+}

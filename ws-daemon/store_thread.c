@@ -1,0 +1,221 @@
+/*
+ * store_thread.c - two lists under one lock, and a thread between them.
+ *
+ * Knows nothing about connections: a job carries what its submitter needs.
+ */
+#include "ws-daemon/store_thread.h"
+
+#include <assert.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+
+#include <ev.h>
+
+#include "lib/base/clock.h"
+#include "lib/base/log.h"
+#include "lib/store/store.h"
+
+enum { LOG_INTERVAL_MS = 10000 };
+
+struct job_list {
+	struct wp_store_job *head;
+	struct wp_store_job **tail;
+};
+
+struct wp_store_thread {
+	struct ev_loop *loop;
+	const struct wp_conf *conf;
+	struct wp_log log;
+	pthread_t thread;
+	ev_async done_async;
+	size_t n_open; /* submitted and not done; the loop's thread only */
+
+	pthread_mutex_t lock;
+	pthread_cond_t wake;
+	struct job_list todo; /* the three below are under lock */
+	struct job_list done;
+	bool is_stopping;
+
+	struct wp_store *store; /* these two are the thread's own */
+	struct wp_log_limit log_limit;
+};
+
+static void list_init(struct job_list *list)
+{
+	list->head = NULL;
+	list->tail = &list->head;
+}
+
+static void list_add(struct job_list *list, struct wp_store_job *job)
+{
+	job->next = NULL;
+	*list->tail = job;
+	list->tail = &job->next;
+}
+
+static struct wp_store_job *list_take(struct job_list *list)
+{
+	struct wp_store_job *job = list->head;
+
+	if (job != NULL) {
+		list->head = job->next;
+		if (list->head == NULL)
+			list->tail = &list->head;
+	}
+	return job;
+}
+
+/* On the store's thread, without the lock. */
+static void run_job(struct wp_store_thread *thread, struct wp_store_job *job)
+{
+	struct wp_error err = { 0 };
+	enum wp_err rc = WP_OK;
+	uint32_t suppressed;
+
+	if (thread->store == NULL)
+		rc = wp_store_open(&thread->store, thread->conf, &err);
+	if (rc == WP_OK)
+		rc = wp_store_ack(thread->store, job->partition, &job->user,
+				  job->ids.ids, job->ids.n, &job->is_empty,
+				  &err);
+	job->result = rc;
+	if (rc != WP_OK && wp_log_allow(&thread->log_limit, wp_mono_ms(),
+					LOG_INTERVAL_MS, &suppressed))
+		wp_log(&thread->log, WP_LOG_WARN, "cold store failed",
+		       wp_str("error", err.msg),
+		       wp_int("suppressed", suppressed));
+}
+
+static void *thread_main(void *arg)
+{
+	struct wp_store_thread *thread = arg;
+
+	pthread_mutex_lock(&thread->lock);
+	while (!thread->is_stopping) {
+		struct wp_store_job *job = list_take(&thread->todo);
+
+		if (job == NULL) {
+			pthread_cond_wait(&thread->wake, &thread->lock);
+			continue;
+		}
+		pthread_mutex_unlock(&thread->lock);
+		run_job(thread, job);
+		pthread_mutex_lock(&thread->lock);
+		list_add(&thread->done, job);
+		ev_async_send(thread->loop, &thread->done_async);
+	}
+	pthread_mutex_unlock(&thread->lock);
+	wp_store_close(&thread->store);
+	return NULL;
+}
+
+static void finish_done(struct wp_store_thread *thread)
+{
+	struct job_list list;
+
+	pthread_mutex_lock(&thread->lock);
+	list = thread->done;
+	list_init(&thread->done);
+	pthread_mutex_unlock(&thread->lock);
+	while (list.head != NULL) {
+		struct wp_store_job *job = list.head;
+
+		list.head = job->next;
+		thread->n_open--;
+		job->done(job, job->result, job->is_empty);
+	}
+}
+
+static void on_done(struct ev_loop *loop, ev_async *async, int events)
+{
+	(void)loop;
+	(void)events;
+	finish_done(async->data);
+}
+
+/* The thread inherits a mask with every signal blocked. */
+static int start_masked(struct wp_store_thread *thread)
+{
+	sigset_t all;
+	sigset_t before;
+	int rc;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	rc = pthread_create(&thread->thread, NULL, thread_main, thread);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return rc;
+}
+
+enum wp_err wp_store_thread_start(struct wp_store_thread **out,
+				  struct ev_loop *loop,
+				  const struct wp_conf *conf,
+				  struct wp_error *err)
+{
+	struct wp_store_thread *thread = calloc(1, sizeof(*thread));
+
+	if (thread == NULL)
+		return wp_error_set(err, WP_ERR_NOMEM, "out of memory");
+	thread->loop = loop;
+	thread->conf = conf;
+	thread->log.component = "store";
+	list_init(&thread->todo);
+	list_init(&thread->done);
+	pthread_mutex_init(&thread->lock, NULL);
+	pthread_cond_init(&thread->wake, NULL);
+	ev_async_init(&thread->done_async, on_done);
+	thread->done_async.data = thread;
+	ev_async_start(loop, &thread->done_async);
+	if (start_masked(thread) != 0) {
+		ev_async_stop(loop, &thread->done_async);
+		pthread_cond_destroy(&thread->wake);
+		pthread_mutex_destroy(&thread->lock);
+		free(thread);
+		return wp_error_set(err, WP_ERR_SYS,
+				    "the store thread cannot be started");
+	}
+	*out = thread;
+	return WP_OK;
+}
+
+void wp_store_thread_stop(struct wp_store_thread **thread)
+{
+	struct wp_store_thread *t = *thread;
+	struct wp_store_job *job;
+
+	*thread = NULL;
+	if (t == NULL)
+		return;
+	pthread_mutex_lock(&t->lock);
+	t->is_stopping = true;
+	pthread_cond_signal(&t->wake);
+	pthread_mutex_unlock(&t->lock);
+	pthread_join(t->thread, NULL);
+
+	ev_async_stop(t->loop, &t->done_async);
+	while ((job = list_take(&t->todo)) != NULL) {
+		job->result = WP_ERR_UNAVAIL;
+		list_add(&t->done, job);
+	}
+	finish_done(t);
+	assert(t->n_open == 0);
+	pthread_cond_destroy(&t->wake);
+	pthread_mutex_destroy(&t->lock);
+	free(t);
+}
+
+enum wp_err wp_store_thread_submit(struct wp_store_thread *thread,
+				   struct wp_store_job *job)
+{
+	if (thread->n_open >= WP_STORE_JOBS_MAX)
+		return WP_ERR_FULL;
+	thread->n_open++;
+	job->result = WP_ERR_UNAVAIL;
+	job->is_empty = false;
+	pthread_mutex_lock(&thread->lock);
+	list_add(&thread->todo, job);
+	pthread_cond_signal(&thread->wake);
+	pthread_mutex_unlock(&thread->lock);
+	return WP_OK;
+}

@@ -1,0 +1,237 @@
+"""What the end-to-end tests stand on: stacks, users, patience, claims.
+
+Environment: WEB (nginx or lighttpd), WAYPOST_E2E_BUILD (folder of the
+programs), WAYPOST_E2E_DIR (an empty folder with a short path),
+WAYPOST_TEST_SLOWNESS (how much slower than a release build things may be).
+"""
+import itertools
+import os
+import re
+import secrets
+import shutil
+import sys
+import tempfile
+import time
+import unittest
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
+    os.path.abspath(__file__))))
+sys.path.insert(0, os.path.join(ROOT, "tools"))
+
+from devkit.stack import Stack  # noqa: E402
+from devkit.user import User, envelope  # noqa: E402,F401
+from devkit.websocket import Closed, Refused, WebSocket  # noqa: E402,F401
+
+WEB = os.environ.get("WEB", "nginx")
+SLOWNESS = int(os.environ.get("WAYPOST_TEST_SLOWNESS", "1"))
+PATIENCE_S = 15 * SLOWNESS
+PARTITIONS = 8
+ALLOWED_ORIGIN = "https://app.example"
+UUID7 = re.compile(
+    r"^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$")
+CODE = re.compile(r"^[a-z][a-z0-9_]*$")
+REQUEST_ID = re.compile(r"^[A-Za-z0-9._-]{1,64}$")
+
+# A key nobody has the other half of: tests of algorithm confusion use it.
+RSA_PUBLIC_KEY = """-----BEGIN PUBLIC KEY-----
+MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAzO+wB66hDDsrqo4DocPc
+nwIE3kCScR9DvdXHV+D4U6nW2BQncutCiSvNzuCVaGFcEw9xhaq4ScAYo29evL6V
+LeM1+1eE6FLK8tc6BNsQhz3kwrV29IgXI3vgBGs7+QGZpcYjJfquyIX88+Uy3S6o
+c4T5Ilrc7loGD+uuh1LlCNqBuSy3SaDbXwEsU6xe4O0TuTtujl41HuuCv/+4mlK2
+7fBTWU8Uv764GEqifRFbYTD3LtLZJqzs0w56IBPVw6eZFUaLyzPLiVTXNopYu4fr
+dPGZudNIcC3AOPPREnlArFy7seRZDIzBdBfyE98PXz79qVE9dVSaA51OCuCtu2Kv
+6wIDAQAB
+-----END PUBLIC KEY-----
+"""
+
+_stacks = []
+_folders = []
+_shared = None
+_numbers = itertools.count(1)
+_run = secrets.token_hex(3)
+
+
+def scratch():
+    """A new folder below WAYPOST_E2E_DIR, or below the usual place."""
+    folder = tempfile.mkdtemp(prefix="s",
+                              dir=os.environ.get("WAYPOST_E2E_DIR"))
+    _folders.append(folder)
+    return folder
+
+
+def new_stack(config=None, **how):
+    """Start a stack; everything is stopped when the run ends."""
+    settings = {"mailbox": {"partitions": PARTITIONS}}
+    for section, values in (config or {}).items():
+        settings.setdefault(section, {}).update(values)
+    state = scratch()
+    stack = Stack(state, WEB, build=os.environ.get("WAYPOST_E2E_BUILD"),
+                  config=settings, **how)
+    _stacks.append(stack)
+    return stack.start(60 * SLOWNESS)
+
+
+def shared_stack():
+    """The stack that most modules use together."""
+    global _shared
+    if _shared is None:
+        folder = scratch()
+        key = os.path.join(folder, "rsa.pem")
+        with open(key, "w", encoding="ascii") as file:
+            file.write(RSA_PUBLIC_KEY)
+        _shared = new_stack({
+            "auth": {"public_key_files": [key]},
+            "cors": {"allowed_origins": [ALLOWED_ORIGIN]},
+            "websocket": {"cookie_name": "waypost"},
+        })
+    return _shared
+
+
+def end_stack(stack):
+    """Stop and forget one stack.
+
+    Returns: sentences about what was not as it should be
+    """
+    if stack in _stacks:
+        _stacks.remove(stack)
+    complaints = [f"{name} ended with status {status}:\n"
+                  f"{stack.programs[name].log_tail(40)}"
+                  for name, status in stack.stop().items()]
+    stack.remove()
+    return complaints
+
+
+def end_all_stacks():
+    """Stop every stack that is still running; see end_stack()."""
+    complaints = []
+    for stack in list(_stacks):
+        complaints += end_stack(stack)
+    for folder in _folders:
+        shutil.rmtree(folder, ignore_errors=True)
+    return complaints
+
+
+def wait_for(claim, what, timeout_s=None):
+    """Poll until claim() is true or an AssertionError would say why not."""
+    deadline = time.monotonic() + (PATIENCE_S if timeout_s is None
+                                   else timeout_s)
+    while True:
+        result = claim()
+        if result:
+            return result
+        if time.monotonic() > deadline:
+            raise AssertionError(f"in vain: {what}")
+        time.sleep(0.02)
+
+
+class E2eTest(unittest.TestCase):
+    """A test case with the shared stack and claims about answers."""
+
+    maxDiff = 2000
+
+    @classmethod
+    def setUpClass(cls):
+        cls.stack = cls.make_stack()
+
+    @classmethod
+    def make_stack(cls):
+        return shared_stack()
+
+    def user(self, prefix="user"):
+        """A user nobody else has met."""
+        return User(self.stack, f"{prefix}-{_run}-{next(_numbers)}")
+
+    def connect(self, user, *arguments, **how):
+        """A WebSocket that is closed when the test ends."""
+        socket = user.connect(*arguments, **how)
+        self.addCleanup(socket.abort)
+        return socket
+
+    # ---- claims ----
+
+    def assert_status(self, response, status):
+        self.assertEqual(response.status, status, response)
+
+    def assert_common_headers(self, response):
+        """What every response carries."""
+        ids = response.header_all("X-Request-Id")
+        self.assertEqual(len(ids), 1, response)
+        self.assertRegex(ids[0], REQUEST_ID)
+        self.assertEqual(response.header_all("Cache-Control"), ["no-store"],
+                         response)
+
+    def assert_error(self, response, status, code=None):
+        """The one form of an error, with all that belongs to its status."""
+        self.assert_status(response, status)
+        self.assert_common_headers(response)
+        kind = response.header("Content-Type", "").split(";")[0]
+        self.assertEqual(kind, "application/json", response)
+        body = response.json()
+        self.assertEqual(sorted(body), ["code", "error"], response)
+        self.assertRegex(body["code"], CODE)
+        self.assertTrue(body["error"])
+        if code:
+            self.assertEqual(body["code"], code)
+        if status == 401:
+            self.assertTrue(response.header("WWW-Authenticate", "")
+                            .startswith("Bearer"), response)
+        if status in (429, 503):
+            self.assertRegex(response.header("Retry-After", ""), r"^[1-9]\d*$")
+        if status == 405:
+            self.assertTrue(response.header("Allow"), response)
+
+    def assert_accepted(self, response):
+        """202 with an id; the id is returned."""
+        self.assert_status(response, 202)
+        self.assert_common_headers(response)
+        body = response.json()
+        self.assertEqual(list(body), ["id"])
+        self.assertRegex(body["id"], UUID7)
+        return body["id"]
+
+    # ---- messages ----
+
+    def messages(self, user, count, **query):
+        """Pull until count messages are there; return that page's list."""
+        seen = []
+
+        def enough():
+            answer = user.pull(**{"limit": 500, **query})
+            self.assert_status(answer, 200)
+            seen[:] = answer.json()["messages"]
+            return len(seen) >= count
+        wait_for(enough, f"{count} messages for {user.name}")
+        self.assertEqual(len(seen), count)
+        return list(seen)
+
+    def message_ids(self, user, count, **query):
+        return [message["id"]
+                for message in self.messages(user, count, **query)]
+
+    def assert_nothing_waits(self, user):
+        answer = user.pull()
+        self.assert_status(answer, 200)
+        self.assertEqual(answer.json(), {"messages": [], "hasMore": False})
+
+    def settle(self, user):
+        """Wait until whatever was accepted for user has been routed.
+
+        A later message can only be routed after all earlier ones, so it is
+        sent, awaited and acked.
+        """
+        marker = self.user("settle").send(user, b"marker").json()["id"]
+        wait_for(lambda: marker in [
+            message["id"]
+            for message in user.pull(limit=500).json()["messages"]],
+            "the marker")
+        self.assert_status(user.ack([marker]), 204)
+
+    # ---- looking inside, where nothing else tells ----
+
+    def redis_keys(self, pattern):
+        with self.stack.redis() as redis:
+            return sorted(key.decode() for key in redis("KEYS", pattern))
+
+    def is_cold(self, user):
+        """Has everything of an absent user left Redis?"""
+        return not self.redis_keys("wp:*:hot*:" + user.urn)

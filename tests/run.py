@@ -1,0 +1,364 @@
+#!/usr/bin/python3
+"""Run the test suites and count: the last line is "N passed, N failed".
+
+usage: tests/run.py [SUITE…] [--flavour release|asan|tsan] [--only NAME]
+
+Suites: unit, integration, e2e-nginx, e2e-lighttpd. Without arguments it is
+what `make test` runs: unit and integration as released, both again under the
+sanitizers, end-to-end through nginx with sanitized programs and through
+lighttpd with released ones. Nothing is left behind, and two runs side by side
+do not disturb each other.
+"""
+import argparse
+import glob
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, os.path.join(ROOT, "tools"))
+
+from devkit import redis  # noqa: E402
+from devkit.process import Program, StartError  # noqa: E402
+from devkit.stack import find_program, scrubbed_environment  # noqa: E402
+
+UNIT_TIMEOUT_S = 120
+INTEGRATION_TIMEOUT_S = 180
+E2E_TIMEOUT_S = 420
+# Sanitizers and a busy machine make everything slower.
+FLAVOUR_FACTOR = {"release": 1, "asan": 2, "tsan": 4}
+SUITES = ("unit", "integration", "e2e-nginx", "e2e-lighttpd")
+DEFAULT_PLAN = (
+    ("unit", "release"), ("integration", "release"),
+    ("unit", "asan"), ("integration", "asan"),
+    ("e2e-nginx", "asan"), ("e2e-lighttpd", "release"),
+)
+PASSED = re.compile(r"^\[  PASSED  \] (\d+) test\(s\)", re.M)
+FAILED = re.compile(r"^\[  FAILED  \] (?:.*: )?(\d+) test\(s\)", re.M)
+SKIPPED = re.compile(r"^\[  SKIPPED \] (?:.*: )?(\d+) test\(s\)", re.M)
+E2E_RESULT = re.compile(r"^e2e result: (\d+) passed, (\d+) failed$", re.M)
+
+_print_lock = threading.Lock()
+
+
+def say(text):
+    with _print_lock:
+        print(text, flush=True)
+
+
+class Outcome:
+    """What one test program said."""
+
+    def __init__(self, name):
+        self.name = name
+        self.passed = 0
+        self.failed = 0
+        self.skipped = 0
+        self.seconds = 0.0
+        self.output = ""
+        self.trouble = ""
+
+
+def sanitizer_environment(folder, factor):
+    """Reports go to files, so that no program can swallow them."""
+    log = os.path.join(folder, "sanitizer")
+    common = f"log_path={log}:exitcode=99:handle_abort=1"
+    return {
+        "ASAN_OPTIONS": common + ":detect_leaks=1:strict_string_checks=1:"
+                                 "detect_stack_use_after_return=1",
+        "UBSAN_OPTIONS": common + ":print_stacktrace=1",
+        "TSAN_OPTIONS": common,
+        "WAYPOST_TEST_SLOWNESS": str(factor),
+    }
+
+
+def sanitizer_reports(folder):
+    texts = []
+    for path in sorted(glob.glob(os.path.join(folder, "sanitizer.*"))):
+        with open(path, encoding="utf-8", errors="replace") as file:
+            texts.append(file.read())
+    return "\n".join(texts)
+
+
+def run_bounded(argv, env, timeout_s, show=None):
+    """Run a program in a session of its own; kill all of it at the end.
+
+    show: called with each line as it comes, or None
+    Returns: (exit status or None for a timeout, output)
+    """
+    process = subprocess.Popen(
+        argv, env=env, cwd=ROOT, stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        start_new_session=True)
+    timed_out = threading.Event()
+
+    def expire():
+        timed_out.set()
+        kill_session(process.pid)
+    timer = threading.Timer(timeout_s, expire)
+    timer.start()
+    lines = []
+    try:
+        for raw in process.stdout:
+            line = raw.decode("utf-8", "replace")
+            lines.append(line)
+            if show:
+                show(line.rstrip("\n"))
+        process.wait()
+    finally:
+        timer.cancel()
+        kill_session(process.pid)
+        process.wait()
+        process.stdout.close()
+    status = None if timed_out.is_set() else process.returncode
+    return status, "".join(lines)
+
+
+def kill_session(pid):
+    try:
+        os.killpg(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+
+
+def count_cmocka(outcome, status, timeout_s):
+    """Read what cmocka printed; a crash is one more failure."""
+    outcome.passed = sum(int(n) for n in PASSED.findall(outcome.output))
+    for pattern, name in ((FAILED, "failed"), (SKIPPED, "skipped")):
+        total = sum(int(n) for n in pattern.findall(outcome.output))
+        setattr(outcome, name, total)
+    if status is None:
+        outcome.trouble = f"not done after {timeout_s} s"
+    elif status < 0:
+        outcome.trouble = (f"ended by signal {-status} "
+                           f"({signal.strsignal(-status)})")
+    elif status != 0 and not outcome.failed:
+        outcome.trouble = f"exit status {status}"
+    elif not outcome.passed + outcome.failed + outcome.skipped:
+        outcome.trouble = "said nothing about tests"
+    if outcome.trouble:
+        outcome.failed += 1
+
+
+def start_redis(folder, env):
+    """A fresh private Redis for one test program."""
+    path = os.path.join(folder, "redis.sock")
+    os.mkdir(os.path.join(folder, "redis"))
+    program = Program(
+        "redis", [find_program("redis-server"), "--port", "0",
+                  "--unixsocket", path, "--dir",
+                  os.path.join(folder, "redis"), "--save", "",
+                  "--appendonly", "yes", "--appendfsync", "always",
+                  "--stream-node-max-bytes", "512"],
+        env, folder, os.path.join(folder, "redis.log"),
+        lambda: redis.answers(path))
+    program.start()
+    return program, path
+
+
+class CmockaSuite:
+    """Unit or integration: every binary of one folder."""
+
+    def __init__(self, kind, flavour, scratch):
+        self.kind = kind
+        self.base = os.path.join(ROOT, "build", flavour, "tests", kind)
+        self.factor = FLAVOUR_FACTOR[flavour]
+        self.scratch = scratch
+        self.flavour = flavour
+
+    def binaries(self, only):
+        """One per source file, so that stale binaries do not count."""
+        pattern = os.path.join(ROOT, "tests", self.kind, "**", "test_*.c")
+        found = []
+        for source in sorted(glob.glob(pattern, recursive=True)):
+            name = os.path.relpath(source[:-2],
+                                   os.path.join(ROOT, "tests", self.kind))
+            if not only or only in name:
+                found.append(name)
+        return found
+
+    def run(self, only):
+        names = self.binaries(only)
+        with ThreadPoolExecutor(max_workers=2) as pool:
+            return list(pool.map(self._run_one, names))
+
+    def _run_one(self, name):
+        outcome = Outcome(name)
+        folder = tempfile.mkdtemp(dir=self.scratch)
+        started = time.monotonic()
+        try:
+            self._execute(outcome, folder)
+        except (OSError, StartError) as error:
+            outcome.failed += 1
+            outcome.trouble = str(error)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+        outcome.seconds = time.monotonic() - started
+        report(outcome)
+        return outcome
+
+    def _execute(self, outcome, folder):
+        env = {**scrubbed_environment(), "TMPDIR": folder,
+               **sanitizer_environment(folder, self.factor)}
+        server = None
+        timeout_s = UNIT_TIMEOUT_S * self.factor
+        if self.kind == "integration":
+            timeout_s = INTEGRATION_TIMEOUT_S * self.factor
+            server, path = start_redis(folder, scrubbed_environment())
+            env["WAYPOST_TEST_REDIS"] = path
+            env["WAYPOST_TEST_DIR"] = os.path.join(folder, "work")
+            os.mkdir(env["WAYPOST_TEST_DIR"])
+        try:
+            status, outcome.output = run_bounded(
+                [os.path.join(self.base, outcome.name)], env, timeout_s)
+        finally:
+            if server is not None:
+                server.kill()
+        count_cmocka(outcome, status, timeout_s)
+        add_reports(outcome, folder)
+
+
+def add_reports(outcome, folder):
+    reports = sanitizer_reports(folder)
+    if reports:
+        outcome.output += "\n" + reports
+        if not outcome.failed:
+            outcome.failed = 1
+            outcome.trouble = "a sanitizer complained"
+
+
+class E2eSuite:
+    """The unittest modules of tests/e2e, through one web server."""
+
+    def __init__(self, web, flavour, scratch):
+        self.web = web
+        self.flavour = flavour
+        self.scratch = scratch
+        self.factor = FLAVOUR_FACTOR[flavour]
+
+    def run(self, only):
+        outcome = Outcome("e2e-" + self.web)
+        folder = tempfile.mkdtemp(dir=self.scratch)
+        env = {**scrubbed_environment(),
+               **sanitizer_environment(folder, self.factor),
+               "WEB": self.web, "WAYPOST_E2E_DIR": folder,
+               "WAYPOST_E2E_BUILD": os.path.join(ROOT, "build",
+                                                 self.flavour),
+               "PYTHONDONTWRITEBYTECODE": "1", "PYTHONUNBUFFERED": "1"}
+        timeout_s = E2E_TIMEOUT_S * self.factor
+        argv = [sys.executable, os.path.join(ROOT, "tests", "e2e", "main.py")]
+        started = time.monotonic()
+        try:
+            status, output = run_bounded(argv + ([only] if only else []),
+                                         env, timeout_s, show=self._show)
+            self._count(outcome, status, output, timeout_s)
+            outcome.output = ""  # it has been shown
+            add_reports(outcome, folder)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+        outcome.seconds = time.monotonic() - started
+        if outcome.failed:
+            report(outcome)
+        return [outcome]
+
+    @staticmethod
+    def _show(line):
+        if not E2E_RESULT.match(line):
+            say("  " + line)
+
+    @staticmethod
+    def _count(outcome, status, output, timeout_s):
+        match = E2E_RESULT.search(output)
+        if match:
+            outcome.passed, outcome.failed = map(int, match.groups())
+        if status is None:
+            outcome.trouble = f"not done after {timeout_s} s"
+        elif not match:
+            outcome.trouble = f"ended early with exit status {status}"
+        if outcome.trouble:
+            outcome.failed += 1
+
+
+def report(outcome):
+    """One line of progress; everything about a failure."""
+    text = f"  {outcome.name}: {outcome.passed} passed"
+    if outcome.failed:
+        text += f", {outcome.failed} FAILED"
+    if outcome.skipped:
+        text += f", {outcome.skipped} skipped"
+    text += f" ({outcome.seconds:.1f} s)"
+    if outcome.trouble:
+        text += f": {outcome.trouble}"
+    if outcome.failed and outcome.output:
+        text += "\n" + outcome.output.rstrip()
+    say(text)
+
+
+def make_suite(name, flavour, scratch):
+    if name.startswith("e2e-"):
+        return E2eSuite(name[len("e2e-"):], flavour, scratch)
+    return CmockaSuite(name, flavour, scratch)
+
+
+def run_plan(plan, only):
+    """Returns: (passed, failed) over all suites."""
+    summaries, passed, failed = [], 0, 0
+    # A short path: sockets in it must fit into 108 bytes.
+    scratch = tempfile.mkdtemp(prefix="waypost-test-")
+    try:
+        for name, flavour in plan:
+            title = name if flavour == "release" else f"{name} ({flavour})"
+            say(f"== {title}")
+            started = time.monotonic()
+            outcomes = make_suite(name, flavour, scratch).run(only)
+            good = sum(outcome.passed for outcome in outcomes)
+            bad = sum(outcome.failed for outcome in outcomes)
+            skipped = sum(outcome.skipped for outcome in outcomes)
+            summary = f"{title}: {good} passed, {bad} failed"
+            if skipped:
+                summary += f", {skipped} skipped"
+            summaries.append(summary)
+            say(f"{summary} ({time.monotonic() - started:.0f} s)")
+            passed, failed = passed + good, failed + bad
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+    say("")
+    for summary in summaries:
+        say(summary)
+    return passed, failed
+
+
+def stop_on_signal(number, _frame):
+    raise SystemExit(128 + number)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("suites", nargs="*", metavar="SUITE")
+    parser.add_argument("--flavour", choices=FLAVOUR_FACTOR)
+    parser.add_argument("--only", default="")
+    arguments = parser.parse_args()
+    for name in arguments.suites:
+        if name not in SUITES:
+            parser.error(f"no suite {name}; there are {', '.join(SUITES)}")
+    signal.signal(signal.SIGTERM, stop_on_signal)
+    signal.signal(signal.SIGHUP, stop_on_signal)
+    flavour = arguments.flavour or "release"
+    plan = [(name, flavour) for name in arguments.suites] or DEFAULT_PLAN
+    passed, failed = run_plan(plan, arguments.only)
+    if not passed + failed:
+        say("no test was found")
+        failed = 1
+    say(f"{passed} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""What `make run` and the tests share: a private stack and its clients."""

@@ -1,0 +1,202 @@
+"""One child process: started, watched, ended, and never left behind.
+
+Knows about signals, sessions and log files. Knows nothing about Waypost.
+"""
+import ctypes
+import os
+import signal
+import subprocess
+import time
+
+PR_SET_PDEATHSIG = 1
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+class StartError(Exception):
+    """A program could not be started; the text is for the person at the
+    keyboard."""
+
+
+def wait_until(ready, timeout_s, what, step_s=0.02):
+    """Poll ready() until it returns something true; that is returned."""
+    deadline = time.monotonic() + timeout_s
+    while True:
+        result = ready()
+        if result:
+            return result
+        if time.monotonic() > deadline:
+            raise StartError(f"{what}: not within {timeout_s:g} s")
+        time.sleep(step_s)
+
+
+def describe_exit(returncode):
+    """'exit status 3' or 'signal 9 (Killed)'."""
+    if returncode is not None and returncode < 0:
+        return f"signal {-returncode} ({signal.strsignal(-returncode)})"
+    return f"exit status {returncode}"
+
+
+def _die_with_parent(parent):
+    """Runs in the child before exec: no orphan survives its supervisor."""
+    _libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != parent:
+        os._exit(1)
+    signal.pthread_sigmask(signal.SIG_SETMASK, [])
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
+class Program:
+    """A program in a session of its own, so that it can be killed whole."""
+
+    def __init__(self, name, argv, env, cwd, log_path, ready,
+                 stop_signal=signal.SIGTERM):
+        self.name = name
+        self.argv = argv
+        self.env = env
+        self.cwd = cwd
+        self.log_path = log_path
+        self.ready = ready
+        self.stop_signal = stop_signal
+        self.process = None
+
+    @property
+    def pid(self):
+        return self.process.pid if self.process else None
+
+    def is_running(self):
+        return self.process is not None and self.process.poll() is None
+
+    def exit_text(self):
+        return describe_exit(self.process.poll())
+
+    def start(self, timeout_s=30):
+        """Start it and wait until it is ready."""
+        self.spawn()
+        self.wait_ready(timeout_s)
+
+    def spawn(self):
+        parent = os.getpid()
+        with open(self.log_path, "ab") as log:
+            try:
+                self.process = subprocess.Popen(
+                    self.argv, env=self.env, cwd=self.cwd,
+                    stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                    start_new_session=True,
+                    preexec_fn=lambda: _die_with_parent(parent))
+            except OSError as error:
+                raise StartError(f"{self.name}: {error}") from error
+
+    def wait_ready(self, timeout_s=30):
+        def check():
+            if not self.is_running():
+                raise StartError(
+                    f"{self.name} ended at once with {self.exit_text()}; "
+                    f"its last words:\n{self.log_tail()}")
+            return self.ready()
+        try:
+            wait_until(check, timeout_s, f"{self.name} is not ready")
+        except StartError as error:
+            if self.is_running():
+                raise StartError(f"{error}\n{self.log_tail()}") from None
+            raise
+
+    def log_tail(self, lines=15):
+        try:
+            with open(self.log_path, encoding="utf-8",
+                      errors="replace") as log:
+                return "".join(log.readlines()[-lines:])
+        except OSError:
+            return ""
+
+    def signal(self, number):
+        """Signal the first process only."""
+        if self.is_running():
+            os.kill(self.pid, number)
+
+    def kill(self):
+        """SIGKILL for it and everything that it started."""
+        if self.process is None:
+            return
+        try:
+            os.killpg(self.process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        self.process.wait()
+
+    def stop(self, timeout_s=15):
+        """Ask it to end; kill what has not ended by then.
+
+        Returns: its exit status (negative: the signal); None if never started
+        """
+        if self.process is None:
+            return None
+        if self.is_running():
+            self.signal(self.stop_signal)
+            try:
+                self.process.wait(timeout_s)
+            except subprocess.TimeoutExpired:
+                pass
+        status = self.process.poll()
+        self.kill()
+        return self.process.returncode if status is None else status
+
+
+def _cwd_of(pid):
+    try:
+        return os.readlink(f"/proc/{pid}/cwd").removesuffix(" (deleted)")
+    except OSError:
+        return ""
+
+
+def _program_of(pid):
+    try:
+        path = os.readlink(f"/proc/{pid}/exe").removesuffix(" (deleted)")
+        return os.path.basename(path)
+    except OSError:
+        return ""
+
+
+def leftovers(state, programs):
+    """Processes of earlier runs that still work in the folder state.
+
+    programs: names of executables; anything else there (a shell, an editor)
+    is none of our business
+    """
+    found = []
+    for entry in os.listdir("/proc"):
+        if not entry.isdigit() or int(entry) == os.getpid():
+            continue
+        cwd = _cwd_of(entry)
+        if cwd != state and not cwd.startswith(state + os.sep):
+            continue
+        if _program_of(entry) in programs:
+            found.append(int(entry))
+    return found
+
+
+def end_leftovers(state, programs, patience_s=5):
+    """End them, gently first.
+
+    Returns: how many there were
+    """
+    count = 0
+    deadline = time.monotonic() + patience_s
+    number = signal.SIGTERM
+    signalled = set()
+    while True:
+        pids = leftovers(state, programs)
+        count = max(count, len(pids))
+        if not pids:
+            return count
+        if time.monotonic() > deadline:
+            number = signal.SIGKILL
+        for pid in pids:
+            if (pid, number) in signalled:
+                continue
+            signalled.add((pid, number))
+            try:
+                os.kill(pid, number)
+            except ProcessLookupError:
+                pass
+        time.sleep(0.05)

@@ -1,0 +1,214 @@
+#!/usr/bin/python3
+"""make run: a whole Waypost in the foreground, until Ctrl-C.
+
+Starts everything in one state directory, sends one message from alice to bob
+through the front door to show that it works, prints lines to paste, and then
+watches: what dies is started again. Messages and secrets stay in the folder.
+"""
+import argparse
+import os
+import signal
+import sys
+import time
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+
+from devkit.process import StartError  # noqa: E402
+from devkit.stack import Stack  # noqa: E402
+from devkit.user import User  # noqa: E402
+
+TOKEN_LIFETIME_S = 24 * 3600
+FIRST_DELAY_S = 0.2
+LONGEST_DELAY_S = 5.0
+HEALTHY_AFTER_S = 30.0
+WATCH_STEP_S = 0.1
+
+
+class Interrupted(Exception):
+    """SIGINT or SIGTERM arrived."""
+
+
+def on_signal(number, _frame):
+    # Once is enough: what follows is an orderly stop.
+    signal.signal(number, signal.SIG_IGN)
+    raise Interrupted(signal.Signals(number).name)
+
+
+def say(text=""):
+    print(text, flush=True)
+
+
+def demonstrate(stack):
+    """alice sends, bob is poked, pulls and acks; say how long each took."""
+    alice, bob = User(stack, "alice"), User(stack, "bob")
+    with bob.connect() as socket:
+        socket.expect("connected")
+        started = time.monotonic()
+
+        def step(name, detail):
+            elapsed = (time.monotonic() - started) * 1000
+            say(f"  {name:<9} {elapsed:8.1f} ms  {detail}")
+
+        answer = alice.send(bob, b"hello bob")
+        if answer.status != 202:
+            raise StartError(f"the send was answered {answer!r}")
+        message_id = answer.json()["id"]
+        step("accepted", message_id)
+        socket.expect("poke")
+        step("poked", "over the WebSocket")
+        step("pulled", f"{find(bob, message_id)} waiting")
+        if bob.ack([message_id]).status != 204:
+            raise StartError("the ack was refused")
+        step("acked", "gone")
+
+
+def find(user, message_id):
+    """Page through the user's messages until the id is there.
+
+    Returns: how many were read
+    """
+    count, query = 0, {"limit": 500}
+    while True:
+        page = user.pull(**query).json()
+        ids = [message["id"] for message in page["messages"]]
+        count += len(ids)
+        if message_id in ids:
+            return count
+        if not page["hasMore"]:
+            raise StartError(f"the message is not among {user.name}'s")
+        query["after"] = ids[-1]
+
+
+def greet(stack):
+    """Lines to paste into another terminal."""
+    base = f"http://127.0.0.1:{stack.port}"
+    say()
+    say(f"Waypost listens on {base} ({stack.web}); "
+        f"state and logs are in {stack.state}")
+    say()
+    for name in ("alice", "bob"):
+        token = stack.token(name, TOKEN_LIFETIME_S)
+        say(f"export {name.upper()}={token}")
+    say()
+    say("# alice sends to bob")
+    say(f"curl -si {base}/api/send -H \"Authorization: Bearer $ALICE\" "
+        "-H 'Content-Type: application/json' -d "
+        "'{\"recipientId\":\"urn:sm:user:bob\",\"encryptedData\":\"aGVsbG8=\"}'")
+    say("# bob reads, then acks an id")
+    say(f"curl -s {base}/api/messages -H \"Authorization: Bearer $BOB\"")
+    say(f"curl -si {base}/api/messages/ack -H \"Authorization: Bearer $BOB\" "
+        "-H 'Content-Type: application/json' -d '{\"messageIds\":[\"ID\"]}'")
+    say("# bob's WebSocket, in a browser's console")
+    say(f"new WebSocket('ws://127.0.0.1:{stack.port}/connect?token=' + TOKEN)"
+        ".onmessage = e => console.log(e.data)")
+    say()
+    say("Ctrl-C stops everything and keeps the messages.")
+
+
+class Watch:
+    """Restarts what dies, more slowly the more often it does."""
+
+    def __init__(self, stack):
+        self._stack = stack
+        now = time.monotonic()
+        self._started = {name: now for name in stack.programs}
+        self._delay = dict.fromkeys(stack.programs, FIRST_DELAY_S)
+        self._due = {}
+
+    def look(self):
+        now = time.monotonic()
+        for name, program in self._stack.programs.items():
+            if name in self._due:
+                if now >= self._due[name]:
+                    self._restart(name, program)
+            elif not program.is_running():
+                self._schedule(name, program, now)
+
+    def _schedule(self, name, program, now):
+        program.kill()  # children of it that are still there
+        if now - self._started[name] > HEALTHY_AFTER_S:
+            self._delay[name] = FIRST_DELAY_S
+        delay = self._delay[name]
+        say(f"{name} died with {program.exit_text()}; "
+            f"starting it again in {delay:.1f} s (log: {program.log_path})")
+        self._due[name] = now + delay
+        self._delay[name] = min(delay * 2, LONGEST_DELAY_S)
+
+    def _restart(self, name, program):
+        del self._due[name]
+        self._started[name] = time.monotonic()
+        try:
+            program.spawn()
+        except StartError as error:
+            say(str(error))
+        else:
+            say(f"{name} is running again")
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--web", choices=("nginx", "lighttpd"),
+                        default="nginx")
+    parser.add_argument("--port", type=int, default=8080)
+    parser.add_argument("--state", default="var")
+    parser.add_argument("--build", default=None,
+                        help="folder of the programs (build/release)")
+    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--websockets", type=int, default=1)
+    arguments = parser.parse_args()
+    if not 0 < arguments.port < 65536:
+        parser.error("--port is 1 to 65535")
+    return arguments
+
+
+def run(stack):
+    started = time.monotonic()
+    stack.start()
+    if stack.leftovers_ended:
+        say(f"ended {stack.leftovers_ended} processes of an earlier run "
+            "that was killed")
+    say(f"everything is ready after "
+        f"{(time.monotonic() - started) * 1000:.0f} ms; "
+        "alice sends bob a message:")
+    demonstrate(stack)
+    greet(stack)
+    watch = Watch(stack)
+    while True:
+        watch.look()
+        time.sleep(WATCH_STEP_S)
+
+
+def main():
+    arguments = parse_arguments()
+    signal.signal(signal.SIGINT, on_signal)
+    signal.signal(signal.SIGTERM, on_signal)
+    signal.signal(signal.SIGHUP, on_signal)
+    stack = None
+    try:
+        stack = Stack(arguments.state, arguments.web, arguments.port,
+                      arguments.build, arguments.workers,
+                      arguments.websockets, env=os.environ)
+        run(stack)
+    except Interrupted as reason:
+        say(f"\n{reason}: stopping")
+        return stop(stack)
+    except StartError as error:
+        print(f"run: {error}", file=sys.stderr, flush=True)
+        if stack is not None:
+            stack.stop()
+        return 1
+    except Exception:
+        if stack is not None:
+            stack.stop()
+        raise
+
+
+def stop(stack):
+    for name, status in stack.stop().items():
+        say(f"{name} ended with status {status}")
+    say(f"stopped; the messages are in {stack.state}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,60 @@
+-- The errors that lighttpd itself makes, in the form that Waypost's have.
+--
+-- Runs when any response starts. What a handler or the daemon answered has an
+-- X-Request-Id already and passes untouched, and so does every other part of
+-- the site. A request that was refused before its path was known has none.
+
+local SENTENCES = {
+  [400] = {'bad_request', 'the request is malformed'},
+  [403] = {'forbidden', 'this address may not ask for it'},
+  [404] = {'not_found', 'there is nothing at this path'},
+  [405] = {'method_not_allowed', 'the method is not allowed here'},
+  [408] = {'request_timeout', 'the request did not arrive in time'},
+  [411] = {'length_required', 'Content-Length is missing'},
+  [413] = {'payload_too_large', 'the body is too large'},
+  [414] = {'uri_too_long', 'the URL is too long'},
+  [417] = {'bad_request', 'the Expect header asks for the impossible'},
+  [431] = {'headers_too_large', 'the request headers are too large'},
+  [500] = {'internal', 'the web server cannot handle this request'},
+  [501] = {'internal', 'the web server cannot handle this request'},
+  [502] = {'bad_gateway', 'the service gave no usable answer; the outcome ' ..
+    'is unknown, repeat with the same Idempotency-Key'},
+  [503] = {'unavailable', 'the service is not available; repeat later'},
+  [504] = {'gateway_timeout', 'the service did not answer in time; the ' ..
+    'outcome is unknown, repeat with the same Idempotency-Key'},
+  [505] = {'internal', 'the web server cannot handle this request'},
+}
+
+local PATHS = {
+  ['/send'] = true, ['/send/batch'] = true, ['/messages'] = true,
+  ['/messages/ack'] = true, ['/healthz'] = true, ['/readyz'] = true,
+  ['/metrics'] = true, ['/connect'] = true, ['/ws'] = true,
+}
+
+local r = lighty.r
+local status = r.req_item.http_status
+local sentence = SENTENCES[status]
+if not sentence or r.resp_header['X-Request-Id'] then
+  return 0
+end
+local path = (r.req_attr['request.orig-uri'] or ''):match('^[^?]*')
+if path ~= '' and not PATHS[path] and path:sub(1, 5) ~= '/api/' then
+  return 0
+end
+
+local id = r.req_header['X-Request-Id'] or ''
+if #id > 64 or not id:match('^[%w._-]+$') then
+  local now = lighty.c.hrtime()
+  id = lighty.c.md('sha256', table.concat(
+    {now[1], now[2], math.random(), tostring(r)}, ' ')):sub(1, 32):lower()
+end
+local body = '{"error":"' .. sentence[2] .. '","code":"' .. sentence[1] .. '"}'
+local header = r.resp_header
+header['Content-Type'] = 'application/json'
+header['Cache-Control'] = 'no-store'
+header['X-Request-Id'] = id
+if status == 503 then
+  header['Retry-After'] = '1'
+end
+r.resp_body:set({body})
+return status -- 0 would leave the answer waiting for more body

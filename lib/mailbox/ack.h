@@ -64,6 +64,7 @@ void wp_ack_clear_build(struct wp_cmd *cmd, const char *run_id,
  * All steps with blocking clients. WP_OK means 204 may be sent: a pull that
  * starts from now on never returns these ids. A failed step 3 is not an error.
  *
+ * store:   asked only when the hint says so; NULL when it could not be opened
  * ids:     may be empty; then nothing is done
  * Errors:  WP_ERR_UNAVAIL  unknown outcome; the caller repeats the whole ack
  */

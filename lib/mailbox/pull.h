@@ -63,7 +63,7 @@ struct wp_pull_request {
 /*
  * Read one page.
  *
- * store:   opened by the caller; asked only when the hint says so
+ * store:   asked only when the hint says so; NULL when it could not be opened
  * Errors:  WP_ERR_UNAVAIL  Redis or the cold store did not answer; nothing is
  *                          returned then, even when the other tier had rows
  */

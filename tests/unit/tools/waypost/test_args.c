@@ -1,0 +1,201 @@
+/* The command line: what is understood, and what is refused before harm. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "tools/waypost/args.h"
+
+enum { WORDS_MAX = 16, LINE_MAX = 200 };
+
+/* A line of words with single blanks between them; "waypost" is added. */
+struct line {
+	char text[LINE_MAX];
+	char *argv[WORDS_MAX + 1];
+	int argc;
+};
+
+static void split(struct line *line, const char *words)
+{
+	char *word = line->text;
+
+	(void)snprintf(line->text, sizeof(line->text), "waypost %s", words);
+	line->argc = 0;
+	while (word != NULL) {
+		assert_true(line->argc < WORDS_MAX);
+		line->argv[line->argc++] = word;
+		word = strchr(word, ' ');
+		if (word != NULL)
+			*word++ = '\0';
+	}
+	line->argv[line->argc] = NULL;
+}
+
+/* line keeps the texts that the result borrows. */
+static struct wp_cli_args read_good(struct line *line, const char *words)
+{
+	struct wp_error err = { 0 };
+	struct wp_cli_args args;
+
+	split(line, words);
+	if (wp_cli_read_args(&args, line->argc, line->argv, &err) != WP_OK)
+		fail_msg("%s: %s", words, err.msg);
+	return args;
+}
+
+static void expect_bad(const char *words, const char *sentence)
+{
+	struct wp_error err = { 0 };
+	struct wp_cli_args args;
+	struct line line;
+
+	split(&line, words);
+	if (wp_cli_read_args(&args, line.argc, line.argv, &err) != WP_ERR_INVAL)
+		fail_msg("%s is accepted", words);
+	if (strstr(err.msg, sentence) == NULL)
+		fail_msg("%s: '%s' lacks '%s'", words, err.msg, sentence);
+}
+
+static void the_command_begins_at_the_first_word_that_is_no_option(void **state)
+{
+	struct wp_cli_args args;
+	struct line line;
+
+	(void)state;
+	args = read_good(&line, "--config a.yaml --redis=x:1 dlq list --json");
+	assert_int_equal(args.command, WP_CLI_DLQ_LIST);
+	assert_int_equal(args.n_before, 4);
+	assert_true(args.is_json);
+	args = read_good(&line, "--redis dlq --check");
+	assert_int_equal(args.command, WP_CLI_NONE);
+	assert_int_equal(args.n_before, 4);
+	/* The configuration says what is wrong with this one. */
+	args = read_good(&line, "--config");
+	assert_int_equal(args.n_before, 2);
+}
+
+static void options_of_a_list_are_read(void **state)
+{
+	struct wp_cli_args args;
+	struct line line;
+
+	(void)state;
+	args = read_good(&line, "dlq list");
+	assert_int_equal(args.limit, WP_CLI_LIMIT_DEFAULT);
+	assert_false(args.has_queue || args.show_recipient || args.is_json);
+	args = read_good(&line,
+			 "dlq list --partition 12 --limit=7 --show-recipient");
+	assert_true(args.has_queue && args.show_recipient);
+	assert_false(args.queue.is_inbox);
+	assert_int_equal(args.queue.partition, 12);
+	assert_int_equal(args.limit, 7);
+	args = read_good(&line, "dlq list --partition inbox");
+	assert_true(args.queue.is_inbox);
+}
+
+static void a_dead_letter_is_named_before_or_after_options(void **state)
+{
+	struct wp_cli_args args;
+	struct line line;
+
+	(void)state;
+	args = read_good(&line, "dlq show 3/17-2 --raw");
+	assert_true(args.has_id && args.is_raw);
+	assert_int_equal(args.id.queue.partition, 3);
+	assert_int_equal(args.id.entry.ms, 17);
+	args = read_good(&line, "dlq drop --yes inbox/17-2");
+	assert_true(args.id.queue.is_inbox);
+	args = read_good(&line, "dlq requeue --all --partition 0");
+	assert_true(args.is_all && args.has_queue);
+	assert_false(args.has_id);
+}
+
+static void a_send_takes_values_that_look_like_options(void **state)
+{
+	struct wp_cli_args args;
+	struct line line;
+
+	(void)state;
+	args = read_good(&line, "send --to bob --priority -3 --key --k "
+				"--ephemeral --data -");
+	assert_string_equal(args.to, "bob");
+	assert_string_equal(args.key, "--k");
+	assert_string_equal(args.data, "-");
+	assert_int_equal(args.priority, -3);
+	assert_true(args.is_ephemeral);
+}
+
+static void help_is_given_wherever_it_is_asked_for(void **state)
+{
+	static const char *const lines[] = { "--help", "help", "dlq --help",
+					     "dlq drop --help",
+					     "send --to bob --help" };
+	struct line line;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
+		assert_int_equal(read_good(&line, lines[i]).command,
+				 WP_CLI_HELP);
+}
+
+static void nothing_is_dropped_without_a_yes(void **state)
+{
+	(void)state;
+	expect_bad("dlq drop 3/17-2", "--yes");
+	expect_bad("dlq drop --all", "--yes");
+	expect_bad("dlq drop --yes", "--all");
+}
+
+static void what_is_ambiguous_is_refused(void **state)
+{
+	(void)state;
+	expect_bad("dlq requeue", "--all");
+	expect_bad("dlq requeue 3/17-2 --all", "--all");
+	expect_bad("dlq requeue 3/17-2 --partition 3", "--all only");
+	expect_bad("dlq requeue 3/17-2 3/17-3", "too many");
+	expect_bad("dlq list 3/17-2", "too many");
+	expect_bad("send --to bob --data - bob", "too many");
+	expect_bad("dlq show", "which");
+	expect_bad("dlq show 17-2", "<partition>/<entry>");
+}
+
+static void unknown_words_and_bad_values_are_refused(void **state)
+{
+	(void)state;
+	expect_bad("--verbose dlq list", "--verbose");
+	expect_bad("queue", "no such command");
+	expect_bad("dlq", "list, show");
+	expect_bad("dlq eat", "list, show");
+	expect_bad("dlq list --all", "no such option");
+	expect_bad("dlq list --json=yes", "no value");
+	expect_bad("dlq list --limit", "needs a value");
+	expect_bad("dlq list --limit 0", "1 to 10000");
+	expect_bad("dlq list --limit 10001", "1 to 10000");
+	expect_bad("dlq list --limit ten", "1 to 10000");
+	expect_bad("dlq list --partition 65536", "65535");
+	expect_bad("send --to bob --data - --priority 4.5", "whole number");
+	expect_bad("send --data -", "--to");
+	expect_bad("send --to bob", "--data");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(
+			the_command_begins_at_the_first_word_that_is_no_option),
+		cmocka_unit_test(options_of_a_list_are_read),
+		cmocka_unit_test(
+			a_dead_letter_is_named_before_or_after_options),
+		cmocka_unit_test(a_send_takes_values_that_look_like_options),
+		cmocka_unit_test(help_is_given_wherever_it_is_asked_for),
+		cmocka_unit_test(nothing_is_dropped_without_a_yes),
+		cmocka_unit_test(what_is_ambiguous_is_refused),
+		cmocka_unit_test(unknown_words_and_bad_values_are_refused),
+	};
+
+	return cmocka_run_group_tests_name("args", tests, NULL, NULL);
+}

@@ -1,0 +1,66 @@
+/*
+ * args.h - what an operator typed: which command, on what, and how.
+ *
+ *	waypost [options of every program] <command> [options and names]
+ *
+ * The first word that is no option (nor the value of one) begins the command.
+ * What stands before it is the configuration's business (lib/sys/conf.h).
+ */
+#ifndef WP_TOOLS_WAYPOST_ARGS_H
+#define WP_TOOLS_WAYPOST_ARGS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/base/err.h"
+#include "lib/mailbox/dlq.h"
+
+enum wp_cli_command {
+	WP_CLI_NONE, /* no command was given */
+	WP_CLI_HELP,
+	WP_CLI_DLQ_LIST,
+	WP_CLI_DLQ_SHOW,
+	WP_CLI_DLQ_REQUEUE,
+	WP_CLI_DLQ_DROP,
+	WP_CLI_SEND,
+};
+
+enum { WP_CLI_LIMIT_DEFAULT = 100, WP_CLI_LIMIT_MAX = 10000 };
+
+/* Texts are borrowed from argv. */
+struct wp_cli_args {
+	enum wp_cli_command command;
+	int n_before; /* words of argv in front of the command, its own first */
+
+	bool has_id; /* a dead letter was named */
+	struct wp_dlq_id id;
+	bool has_queue; /* --partition */
+	struct wp_dlq_queue queue;
+	size_t limit;
+	bool is_all;
+	bool is_json;
+	bool is_raw;
+	bool is_sure; /* --yes */
+	bool show_recipient;
+
+	const char *to; /* NULL when not given; likewise below */
+	const char *key;
+	const char *data; /* a path, or "-" */
+	int32_t priority;
+	bool is_ephemeral;
+};
+
+/*
+ * Read the command line.
+ *
+ * Errors:  WP_ERR_INVAL  err.msg says which rule was broken; arguments are not
+ *          repeated, but for the names of options and commands
+ */
+enum wp_err wp_cli_read_args(struct wp_cli_args *out, int argc, char **argv,
+			     struct wp_error *err) WP_MUST_USE;
+
+/* What --help prints. */
+extern const char wp_cli_help[];
+
+#endif /* WP_TOOLS_WAYPOST_ARGS_H */

@@ -1,0 +1,188 @@
+/*
+ * cli.c - asking Redis, and finding the queues that hold dead letters.
+ *
+ * The number of partitions is the deployment's own, not the configuration's: a
+ * look around must neither fix it nor fail because of it.
+ */
+#include "tools/waypost/cli.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+enum {
+	PARTITIONS_MAX = 65536,
+	PIPELINE = 256, /* commands in flight while queues are counted */
+};
+
+/* An error reply becomes an error: an operator reads it, nobody parses it. */
+static enum wp_err unwrap(struct wp_reply **reply, struct wp_error *err)
+{
+	enum wp_err rc;
+
+	if (wp_reply_type(*reply) != WP_REPLY_ERROR)
+		return WP_OK;
+	rc = wp_error_set(err, WP_ERR_UNAVAIL, "Redis refuses: %.160s",
+			  wp_reply_str(*reply));
+	wp_reply_free(reply);
+	return rc;
+}
+
+enum wp_err wp_cli_ask(struct wp_cli *cli, struct wp_reply **reply_out,
+		       struct wp_error *err)
+{
+	enum wp_err rc = wp_redis_do(cli->redis, &cli->cmd, reply_out, err);
+
+	return rc == WP_OK ? unwrap(reply_out, err) : rc;
+}
+
+enum wp_err wp_cli_connect(struct wp_cli *cli, struct wp_error *err)
+{
+	struct wp_reply *reply = NULL;
+	int64_t n;
+	enum wp_err rc;
+
+	rc = wp_redis_connect(cli->redis, err);
+	if (rc != WP_OK)
+		return rc;
+	wp_cmd_clear(&cli->cmd);
+	wp_cmd_str(&cli->cmd, "HGET");
+	wp_cmd_str(&cli->cmd, "wp:meta");
+	wp_cmd_str(&cli->cmd, "partitions");
+	rc = wp_cli_ask(cli, &reply, err);
+	if (rc != WP_OK)
+		return rc;
+	n = wp_reply_type(reply) == WP_REPLY_NIL ? cli->conf.mailbox.partitions
+						 : wp_reply_int(reply);
+	wp_reply_free(&reply);
+	if (n < 1 || n > PARTITIONS_MAX)
+		return wp_error_set(err, WP_ERR_PROTO,
+				    "wp:meta has no usable number of "
+				    "partitions");
+	cli->partitions = (uint32_t)n;
+	return WP_OK;
+}
+
+void wp_cli_queues_release(struct wp_cli_queues *queues)
+{
+	free(queues->list);
+	*queues = (struct wp_cli_queues){ 0 };
+}
+
+/* All queues of the deployment, or the one asked for. */
+static enum wp_err name_queues(const struct wp_cli *cli,
+			       struct wp_cli_queues *out, struct wp_error *err)
+{
+	const struct wp_cli_args *args = &cli->args;
+	size_t n = args->has_queue ? 1 : (size_t)cli->partitions + 1;
+
+	if (args->has_queue && !args->queue.is_inbox &&
+	    args->queue.partition >= cli->partitions)
+		return wp_error_set(err, WP_ERR_INVAL,
+				    "this deployment has the partitions 0 to "
+				    "%" PRIu32,
+				    cli->partitions - 1);
+	out->list = calloc(n, sizeof(*out->list));
+	if (out->list == NULL)
+		return wp_error_set(err, WP_ERR_NOMEM, "out of memory");
+	out->n = n;
+	if (args->has_queue) {
+		out->list[0] = args->queue;
+		return WP_OK;
+	}
+	for (size_t i = 0; i < cli->partitions; i++)
+		out->list[i].partition = (uint32_t)i;
+	out->list[n - 1].is_inbox = true;
+	return WP_OK;
+}
+
+/* Count the queues from..to at once; *kept of all so far stay in the list. */
+static enum wp_err keep_full(struct wp_cli *cli, struct wp_cli_queues *queues,
+			     size_t from, size_t to, size_t *kept,
+			     struct wp_error *err)
+{
+	enum wp_err rc = WP_OK;
+
+	for (size_t i = from; i < to && rc == WP_OK; i++) {
+		wp_dlq_count_build(&cli->cmd, &queues->list[i]);
+		rc = wp_redis_append(cli->redis, &cli->cmd, err);
+	}
+	for (size_t i = from; i < to && rc == WP_OK; i++) {
+		struct wp_reply *reply = NULL;
+
+		rc = wp_redis_take(cli->redis, &reply, err);
+		if (rc == WP_OK)
+			rc = unwrap(&reply, err);
+		if (rc == WP_OK && wp_reply_int(reply) > 0)
+			queues->list[(*kept)++] = queues->list[i];
+		wp_reply_free(&reply);
+	}
+	return rc;
+}
+
+enum wp_err wp_cli_queues_find(struct wp_cli *cli, struct wp_cli_queues *out,
+			       struct wp_error *err)
+{
+	enum wp_err rc;
+	size_t kept = 0;
+
+	*out = (struct wp_cli_queues){ 0 };
+	rc = name_queues(cli, out, err);
+	for (size_t i = 0; i < out->n && rc == WP_OK; i += PIPELINE)
+		rc = keep_full(cli, out, i,
+			       i + PIPELINE < out->n ? i + PIPELINE : out->n,
+			       &kept, err);
+	out->n = kept;
+	return rc;
+}
+
+/* Rows of a reply to out, which has room for max of them. */
+static enum wp_err read_rows(const struct wp_reply *reply,
+			     const struct wp_dlq_queue *queue,
+			     struct wp_dlq_letter *out, size_t max,
+			     size_t *n_out, struct wp_error *err)
+{
+	size_t n = wp_dlq_list_count(reply);
+
+	for (*n_out = 0; *n_out < n; (*n_out)++)
+		if (*n_out == max ||
+		    wp_dlq_list_at(reply, *n_out, queue, &out[*n_out]) != WP_OK)
+			return wp_error_set(err, WP_ERR_PROTO,
+					    "Redis gave no usable answer about "
+					    "dead letters");
+	return WP_OK;
+}
+
+enum wp_err wp_cli_list(struct wp_cli *cli, const struct wp_dlq_queue *queue,
+			const struct wp_entry_id *after,
+			const struct wp_entry_id *up_to,
+			struct wp_dlq_letter *out, size_t max, size_t *n_out,
+			struct wp_error *err)
+{
+	struct wp_reply *reply = NULL;
+	enum wp_err rc;
+
+	wp_dlq_list_build(&cli->cmd, queue, after, up_to, max);
+	rc = wp_cli_ask(cli, &reply, err);
+	if (rc == WP_OK)
+		rc = read_rows(reply, queue, out, max, n_out, err);
+	wp_reply_free(&reply);
+	return rc;
+}
+
+enum wp_err wp_cli_find(struct wp_cli *cli, struct wp_dlq_letter *out,
+			struct wp_error *err)
+{
+	struct wp_reply *reply = NULL;
+	size_t n = 0;
+	enum wp_err rc;
+
+	wp_dlq_find_build(&cli->cmd, &cli->args.id);
+	rc = wp_cli_ask(cli, &reply, err);
+	if (rc == WP_OK)
+		rc = read_rows(reply, &cli->args.id.queue, out, 1, &n, err);
+	wp_reply_free(&reply);
+	if (rc == WP_OK && n == 0)
+		rc = wp_error_set(err, WP_ERR_NOTFOUND, "%s",
+				  wp_dlq_outcome_text(WP_DLQ_GONE));
+	return rc;
+}

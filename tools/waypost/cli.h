@@ -1,0 +1,85 @@
+/*
+ * cli.h - what the commands share: a connection, the deployment it leads to,
+ * and the queues of dead letters in it.
+ *
+ * A command says on standard output what it did and returns what kept it from
+ * doing more; main() prints that.
+ */
+#ifndef WP_TOOLS_WAYPOST_CLI_H
+#define WP_TOOLS_WAYPOST_CLI_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/base/err.h"
+#include "lib/mailbox/dlq.h"
+#include "lib/redis/client.h"
+#include "lib/redis/reply.h"
+#include "lib/redis/script.h"
+#include "lib/sys/conf.h"
+#include "tools/waypost/args.h"
+
+struct wp_cli {
+	struct wp_conf conf;
+	struct wp_cli_args args;
+	struct wp_redis *redis; /* owned; connected when a command runs */
+	struct wp_cmd cmd;      /* scratch */
+	uint32_t partitions;    /* what the deployment began with */
+};
+
+/*
+ * Send cli->cmd.
+ *
+ * *reply_out:  the caller's, and no error reply
+ * Errors:      WP_ERR_UNAVAIL  no answer, or Redis refuses, with its sentence
+ */
+enum wp_err wp_cli_ask(struct wp_cli *cli, struct wp_reply **reply_out,
+		       struct wp_error *err) WP_MUST_USE;
+
+/* Connect and learn the number of partitions. */
+enum wp_err wp_cli_connect(struct wp_cli *cli,
+			   struct wp_error *err) WP_MUST_USE;
+
+/* Queues that hold dead letters. */
+struct wp_cli_queues {
+	struct wp_dlq_queue *list; /* owned */
+	size_t n;
+};
+void wp_cli_queues_release(struct wp_cli_queues *queues);
+
+/*
+ * Find all queues with something in them, or the one that --partition names.
+ *
+ * Errors:  WP_ERR_INVAL  the deployment has no such partition
+ */
+enum wp_err wp_cli_queues_find(struct wp_cli *cli, struct wp_cli_queues *out,
+			       struct wp_error *err) WP_MUST_USE;
+
+/*
+ * Read up to max letters of a queue, behind after and up to up_to (or NULL).
+ *
+ * out:     room for max
+ * Errors:  also WP_ERR_PROTO  what is there is no queue of dead letters
+ */
+enum wp_err wp_cli_list(struct wp_cli *cli, const struct wp_dlq_queue *queue,
+			const struct wp_entry_id *after,
+			const struct wp_entry_id *up_to,
+			struct wp_dlq_letter *out, size_t max, size_t *n_out,
+			struct wp_error *err) WP_MUST_USE;
+
+/* The letter that the command line names. Errors: also WP_ERR_NOTFOUND. */
+enum wp_err wp_cli_find(struct wp_cli *cli, struct wp_dlq_letter *out,
+			struct wp_error *err) WP_MUST_USE;
+
+/* The commands. */
+enum wp_err wp_cli_dlq_list(struct wp_cli *cli,
+			    struct wp_error *err) WP_MUST_USE;
+enum wp_err wp_cli_dlq_show(struct wp_cli *cli,
+			    struct wp_error *err) WP_MUST_USE;
+enum wp_err wp_cli_dlq_requeue(struct wp_cli *cli,
+			       struct wp_error *err) WP_MUST_USE;
+enum wp_err wp_cli_dlq_drop(struct wp_cli *cli,
+			    struct wp_error *err) WP_MUST_USE;
+enum wp_err wp_cli_send(struct wp_cli *cli, struct wp_error *err) WP_MUST_USE;
+
+#endif /* WP_TOOLS_WAYPOST_CLI_H */

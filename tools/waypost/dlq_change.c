@@ -1,0 +1,240 @@
+/*
+ * dlq_change.c - `waypost dlq requeue` and `waypost dlq drop`.
+ *
+ * With --all, only what was dead when the command began is touched: a message
+ * that dies again meanwhile is not tried for ever. One letter that is refused
+ * does not keep the others from their second chance.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "tools/waypost/cli.h"
+
+enum { PAGE = 100 };
+
+static const uint64_t max_seq = (UINT64_C(1) << 40) - 1;
+
+/* The last place that a letter could have taken until now, by Redis' clock. */
+static enum wp_err read_now(struct wp_cli *cli, struct wp_entry_id *out,
+			    struct wp_error *err)
+{
+	struct wp_reply *reply = NULL;
+	enum wp_err rc;
+
+	wp_cmd_clear(&cli->cmd);
+	wp_cmd_str(&cli->cmd, "TIME");
+	rc = wp_cli_ask(cli, &reply, err);
+	if (rc != WP_OK)
+		return rc;
+	out->ms = (uint64_t)(wp_reply_int(wp_reply_at(reply, 0)) * 1000 +
+			     wp_reply_int(wp_reply_at(reply, 1)) / 1000);
+	out->seq = max_seq;
+	wp_reply_free(&reply);
+	return WP_OK;
+}
+
+/* What is done to n letters of one queue. */
+typedef enum wp_err (*page_fn)(struct wp_cli *cli,
+			       const struct wp_dlq_letter *letters, size_t n,
+			       void *ctx, struct wp_error *err);
+
+static enum wp_err walk_queue(struct wp_cli *cli,
+			      const struct wp_dlq_queue *queue,
+			      const struct wp_entry_id *up_to, page_fn on_page,
+			      void *ctx, struct wp_error *err)
+{
+	struct wp_dlq_letter letters[PAGE];
+	struct wp_entry_id last;
+	const struct wp_entry_id *after = NULL;
+	size_t n = PAGE;
+	enum wp_err rc = WP_OK;
+
+	while (n == PAGE && rc == WP_OK) {
+		rc = wp_cli_list(cli, queue, after, up_to, letters, PAGE, &n,
+				 err);
+		if (rc != WP_OK || n == 0)
+			break;
+		last = letters[n - 1].id.entry;
+		after = &last;
+		rc = on_page(cli, letters, n, ctx, err);
+	}
+	return rc;
+}
+
+static enum wp_err walk_all(struct wp_cli *cli, page_fn on_page, void *ctx,
+			    struct wp_error *err)
+{
+	struct wp_cli_queues queues = { 0 };
+	struct wp_entry_id now;
+	enum wp_err rc;
+
+	rc = read_now(cli, &now, err);
+	if (rc == WP_OK)
+		rc = wp_cli_queues_find(cli, &queues, err);
+	for (size_t i = 0; i < queues.n && rc == WP_OK; i++)
+		rc = walk_queue(cli, &queues.list[i], &now, on_page, ctx, err);
+	wp_cli_queues_release(&queues);
+	return rc;
+}
+
+/* ---- drop ---- */
+
+static enum wp_err drop_page(struct wp_cli *cli,
+			     const struct wp_dlq_letter *letters, size_t n,
+			     void *ctx, struct wp_error *err)
+{
+	struct wp_reply *reply = NULL;
+	int64_t *dropped = ctx;
+	enum wp_err rc;
+
+	wp_dlq_drop_begin(&cli->cmd, &letters[0].id.queue);
+	for (size_t i = 0; i < n; i++)
+		wp_dlq_drop_add(&cli->cmd, &letters[i].id.entry);
+	rc = wp_cli_ask(cli, &reply, err);
+	if (rc == WP_OK)
+		*dropped += wp_reply_int(reply);
+	wp_reply_free(&reply);
+	return rc;
+}
+
+enum wp_err wp_cli_dlq_drop(struct wp_cli *cli, struct wp_error *err)
+{
+	const struct wp_dlq_letter one = { .id = cli->args.id };
+	int64_t dropped = 0;
+	enum wp_err rc;
+
+	if (cli->args.is_all)
+		rc = walk_all(cli, drop_page, &dropped, err);
+	else
+		rc = drop_page(cli, &one, 1, &dropped, err);
+	if (rc == WP_OK && dropped == 0 && !cli->args.is_all)
+		return wp_error_set(err, WP_ERR_NOTFOUND, "%s",
+				    wp_dlq_outcome_text(WP_DLQ_GONE));
+	if (rc == WP_OK || dropped > 0)
+		printf("%" PRId64 " dropped\n", dropped);
+	return rc;
+}
+
+/* ---- requeue ---- */
+
+struct tally {
+	size_t requeued;
+	size_t refused;
+};
+
+/* Hand it in where it came from; only then may it go from the dead letters. */
+static enum wp_err requeue_to_inbox(struct wp_cli *cli,
+				    const struct wp_dlq_letter *letter,
+				    enum wp_dlq_outcome *out,
+				    struct wp_error *err)
+{
+	struct wp_reply *found = NULL;
+	struct wp_reply *added = NULL;
+	struct wp_dlq_content content;
+	int64_t dropped = 0;
+	enum wp_err rc;
+
+	wp_dlq_read_build(&cli->cmd, &letter->id);
+	rc = wp_cli_ask(cli, &found, err);
+	if (rc != WP_OK)
+		goto out;
+	if (wp_dlq_read_parse(found, &content) != WP_OK) {
+		*out = WP_DLQ_GONE;
+		goto out;
+	}
+	if (content.envelope == NULL) {
+		*out = WP_DLQ_BROKEN;
+		goto out;
+	}
+	wp_dlq_inbox_build(&cli->cmd, &letter->id, &content);
+	rc = wp_cli_ask(cli, &added, err);
+	if (rc != WP_OK)
+		goto out;
+	*out = WP_DLQ_REQUEUED;
+	rc = drop_page(cli, letter, 1, &dropped, err);
+out:
+	wp_reply_free(&found);
+	wp_reply_free(&added);
+	return rc;
+}
+
+static enum wp_err requeue_to_hot(struct wp_cli *cli,
+				  const struct wp_dlq_letter *letter,
+				  enum wp_dlq_outcome *out, char *why,
+				  size_t why_size, struct wp_error *err)
+{
+	struct wp_reply *reply = NULL;
+	const char *text;
+	enum wp_err rc;
+
+	wp_dlq_requeue_build(&cli->cmd, &letter->id);
+	rc = wp_cli_ask(cli, &reply, err);
+	if (rc != WP_OK)
+		return rc;
+	rc = wp_dlq_requeue_parse(reply, out, &text);
+	if (rc == WP_OK)
+		(void)snprintf(why, why_size, "%s%s",
+			       text[0] != '\0' ? ": " : "", text);
+	else
+		rc = wp_error_set(err, rc,
+				  "Redis gave no usable answer to dlq_requeue");
+	wp_reply_free(&reply);
+	return rc;
+}
+
+static enum wp_err requeue_one(struct wp_cli *cli,
+			       const struct wp_dlq_letter *letter,
+			       struct tally *tally, struct wp_error *err)
+{
+	enum wp_dlq_outcome outcome = WP_DLQ_GONE;
+	char id[WP_DLQ_ID_MAX];
+	char why[80] = "";
+	enum wp_err rc;
+
+	if (letter->id.queue.is_inbox)
+		rc = requeue_to_inbox(cli, letter, &outcome, err);
+	else
+		rc = requeue_to_hot(cli, letter, &outcome, why, sizeof(why),
+				    err);
+	if (rc != WP_OK)
+		return rc;
+	wp_dlq_id_format(&letter->id, id);
+	if (outcome == WP_DLQ_REQUEUED) {
+		tally->requeued++;
+		printf("%s requeued\n", id);
+	} else {
+		tally->refused++;
+		fprintf(stderr, "waypost: %s: %s%s\n", id,
+			wp_dlq_outcome_text(outcome), why);
+	}
+	return WP_OK;
+}
+
+static enum wp_err requeue_page(struct wp_cli *cli,
+				const struct wp_dlq_letter *letters, size_t n,
+				void *ctx, struct wp_error *err)
+{
+	enum wp_err rc = WP_OK;
+
+	for (size_t i = 0; i < n && rc == WP_OK; i++)
+		rc = requeue_one(cli, &letters[i], ctx, err);
+	return rc;
+}
+
+enum wp_err wp_cli_dlq_requeue(struct wp_cli *cli, struct wp_error *err)
+{
+	const struct wp_dlq_letter one = { .id = cli->args.id };
+	struct tally tally = { 0 };
+	enum wp_err rc;
+
+	if (cli->args.is_all)
+		rc = walk_all(cli, requeue_page, &tally, err);
+	else
+		rc = requeue_one(cli, &one, &tally, err);
+	if (rc == WP_OK && tally.refused > 0)
+		rc = wp_error_set(err, WP_ERR_INVAL,
+				  "%zu requeued, %zu refused and left where "
+				  "they are",
+				  tally.requeued, tally.refused);
+	return rc;
+}

@@ -1,0 +1,125 @@
+/*
+ * dlq_show.c - `waypost dlq show`: all that is known of one dead letter.
+ *
+ * Only --raw lets the envelope out.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "tools/waypost/cli.h"
+#include "tools/waypost/letter.h"
+
+static const char *band_text(const struct wp_dlq_letter *letter)
+{
+	if (!letter->has_msgid)
+		return "";
+	return letter->msgid.band == WP_BAND_HIGH ? "high" : "standard";
+}
+
+static void add_field(struct wp_buf *out, const char *name, const char *text)
+{
+	wp_buf_printf(out, "%-10s %s\n", name, text[0] != '\0' ? text : "-");
+}
+
+static void add_story(struct wp_buf *out, const struct wp_dlq_letter *letter)
+{
+	char id[WP_DLQ_ID_MAX];
+	char msgid[WP_MSGID_LEN + 1];
+	char died[WP_RFC3339_LEN];
+	char expires[WP_RFC3339_LEN];
+
+	wp_dlq_id_format(&letter->id, id);
+	wp_cli_msgid_text(letter, msgid);
+	wp_cli_time_text(letter->died_ms, died);
+	wp_cli_time_text(letter->expires_ms, expires);
+	add_field(out, "id", id);
+	add_field(out, "message", msgid);
+	add_field(out, "recipient", letter->recipient);
+	add_field(out, "reason", letter->reason);
+	wp_buf_printf(out, "%-10s %" PRId64 "\n", "tries", letter->tries);
+	add_field(out, "time", died);
+	add_field(out, "expires", expires);
+	add_field(out, "band", band_text(letter));
+	add_field(out, "ephemeral", letter->is_ephemeral ? "yes" : "no");
+	add_field(out, "key", letter->has_key ? "yes" : "no");
+	wp_buf_printf(out, "%-10s %zu bytes\n", "envelope",
+		      letter->envelope_bytes);
+}
+
+static void add_object(struct wp_buf *out, const struct wp_dlq_letter *letter)
+{
+	char expires[WP_RFC3339_LEN] = "";
+
+	if (letter->expires_ms > 0)
+		wp_cli_time_text(letter->expires_ms, expires);
+	wp_cli_add_json(out, letter);
+	wp_cli_add_member(out, "recipient", letter->recipient);
+	wp_cli_add_member(out, "expires", expires);
+	wp_cli_add_member(out, "band", band_text(letter));
+	wp_buf_printf(out,
+		      ",\"ephemeral\":%s,\"hasKey\":%s,"
+		      "\"envelopeBytes\":%zu",
+		      letter->is_ephemeral ? "true" : "false",
+		      letter->has_key ? "true" : "false",
+		      letter->envelope_bytes);
+}
+
+/* Put the envelope behind the rest, as it is or as a JSON string. */
+static enum wp_err add_raw(struct wp_cli *cli, struct wp_buf *out,
+			   struct wp_error *err)
+{
+	struct wp_dlq_content content;
+	struct wp_reply *reply = NULL;
+	const char *text;
+	size_t len;
+	enum wp_err rc;
+
+	wp_dlq_read_build(&cli->cmd, &cli->args.id);
+	rc = wp_cli_ask(cli, &reply, err);
+	if (rc != WP_OK)
+		goto out;
+	rc = wp_dlq_read_parse(reply, &content);
+	if (rc != WP_OK) {
+		rc = wp_error_set(err, rc, "%s",
+				  wp_dlq_outcome_text(WP_DLQ_GONE));
+		goto out;
+	}
+	text = wp_reply_str(content.envelope);
+	len = wp_reply_len(content.envelope);
+	if (cli->args.is_json) {
+		wp_buf_add_str(out, ",\"envelope\":");
+		wp_buf_add_json(out, text, len);
+	} else {
+		wp_buf_add_char(out, '\n');
+		wp_buf_add(out, text, len);
+		wp_buf_add_char(out, '\n');
+	}
+out:
+	wp_reply_free(&reply);
+	return rc;
+}
+
+enum wp_err wp_cli_dlq_show(struct wp_cli *cli, struct wp_error *err)
+{
+	struct wp_dlq_letter letter;
+	struct wp_buf out;
+	enum wp_err rc;
+
+	wp_buf_init(&out, 0);
+	rc = wp_cli_find(cli, &letter, err);
+	if (rc != WP_OK)
+		goto out;
+	if (cli->args.is_json)
+		add_object(&out, &letter);
+	else
+		add_story(&out, &letter);
+	if (cli->args.is_raw)
+		rc = add_raw(cli, &out, err);
+	if (cli->args.is_json)
+		wp_buf_add_str(&out, "}\n");
+	if (rc == WP_OK)
+		rc = wp_cli_put_out(&out, err);
+out:
+	wp_buf_release(&out);
+	return rc;
+}

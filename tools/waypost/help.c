@@ -1,0 +1,38 @@
+/*
+ * help.c - what --help prints: every command that args.c knows.
+ */
+#include "tools/waypost/args.h"
+
+const char wp_cli_help[] =
+	"waypost: looks after dead letters, and hands messages in.\n"
+	"\n"
+	"Usage: waypost [options] <command> …\n"
+	"\n"
+	"Dead letters are messages that could not be routed. Their names are\n"
+	"<partition>/<entry>, or inbox/<entry>.\n"
+	"\n"
+	"  dlq list [--partition N|inbox] [--limit N] [--show-recipient] "
+	"[--json]\n"
+	"      The oldest dead letters first; at most 100 unless --limit says\n"
+	"      otherwise. Recipients only when asked for, contents never.\n"
+	"  dlq show <id> [--raw] [--json]\n"
+	"      All that is known of one; --raw adds the sealed envelope.\n"
+	"  dlq requeue <id> | --all [--partition N|inbox]\n"
+	"      Deliver it after all, under the message id it has had before.\n"
+	"  dlq drop <id> --yes | --all [--partition N|inbox] --yes\n"
+	"      Throw it away for good.\n"
+	"  send --to URN [--priority N] [--ephemeral] [--key K] --data FILE|-\n"
+	"      Hand in the bytes of a file, or of standard input, as sealed "
+	"data.\n"
+	"      Prints the entry in the inbox; the message gets its id later.\n"
+	"\n"
+	"Options:\n"
+	"  --config FILE    read this file; else WAYPOST_CONFIG, else\n"
+	"                   /etc/waypost/waypost.yaml if it exists\n"
+	"  --redis ADDRESS  unix:/path or host:port instead of redis.address\n"
+	"  --check          check the configuration and Redis, and exit\n"
+	"  --print-config   print the values in effect as YAML and exit\n"
+	"  --version        print the version and exit\n"
+	"  --help           print this and exit\n"
+	"\n"
+	"Exit status: 0 done, 1 it failed or was refused, 2 wrong usage.\n";

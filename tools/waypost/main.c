@@ -1,0 +1,110 @@
+/*
+ * waypost: the operator's command line.
+ *
+ * Life: read the command line, then the settings of the deployment as every
+ * program does; connect to its Redis; do one thing; exit. Whatever it changes,
+ * it changes through scripts that are safe to run again, so it may be stopped
+ * at any moment and started once more.
+ */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "lib/base/log.h"
+#include "tools/waypost/cli.h"
+
+enum { EXIT_USAGE = 2 };
+
+static const struct wp_conf_flag flags[] = {
+	{ "--redis", "redis.address" },
+	{ NULL, NULL },
+};
+
+static const struct wp_conf_program program = {
+	.name = "waypost",
+	.summary = "Looks after dead letters, and hands messages in.",
+	.sections = "run_mode,log,redis,mailbox",
+	.flags = flags,
+};
+
+static enum wp_err run_command(struct wp_cli *cli, struct wp_error *err)
+{
+	switch (cli->args.command) {
+	case WP_CLI_DLQ_LIST:
+		return wp_cli_dlq_list(cli, err);
+	case WP_CLI_DLQ_SHOW:
+		return wp_cli_dlq_show(cli, err);
+	case WP_CLI_DLQ_REQUEUE:
+		return wp_cli_dlq_requeue(cli, err);
+	case WP_CLI_DLQ_DROP:
+		return wp_cli_dlq_drop(cli, err);
+	case WP_CLI_SEND:
+		return wp_cli_send(cli, err);
+	case WP_CLI_NONE:
+	case WP_CLI_HELP:
+		break;
+	}
+	return WP_OK;
+}
+
+static enum wp_err run(struct wp_cli *cli, enum wp_conf_action action,
+		       struct wp_error *err)
+{
+	enum wp_err rc;
+
+	rc = wp_redis_new(&cli->redis, &cli->conf, err);
+	if (rc == WP_OK)
+		rc = wp_cli_connect(cli, err);
+	if (rc != WP_OK)
+		return rc;
+	if (action == WP_CONF_CHECK)
+		printf("waypost: settings and Redis are in order\n");
+	else
+		rc = run_command(cli, err);
+	/* Also after a failure: what was done before has been told. */
+	if (fflush(stdout) == EOF && rc == WP_OK)
+		rc = wp_error_sys(err, "standard output");
+	return rc;
+}
+
+int main(int argc, char **argv)
+{
+	struct wp_cli cli = { .redis = NULL };
+	struct wp_error err = { 0 };
+	enum wp_conf_action action = WP_CONF_RUN;
+	int status = EXIT_FAILURE;
+	enum wp_err rc;
+
+	(void)signal(SIGPIPE, SIG_IGN);
+	wp_cmd_init(&cli.cmd);
+	rc = wp_cli_read_args(&cli.args, argc, argv, &err);
+	if (rc != WP_OK) {
+		status = EXIT_USAGE;
+		goto out;
+	}
+	if (cli.args.command == WP_CLI_HELP) {
+		if (fputs(wp_cli_help, stdout) == EOF || fflush(stdout) == EOF)
+			rc = wp_error_sys(&err, "standard output");
+		goto out;
+	}
+	rc = wp_conf_load(&cli.conf, &program, cli.args.n_before, argv, &action,
+			  &err);
+	if (rc != WP_OK || action == WP_CONF_EXIT_OK)
+		goto out;
+	if (action == WP_CONF_RUN && cli.args.command == WP_CLI_NONE) {
+		rc = wp_error_set(&err, WP_ERR_INVAL,
+				  "say what to do; try --help");
+		status = EXIT_USAGE;
+		goto out;
+	}
+	wp_log_setup(program.name, (enum wp_log_level)cli.conf.log.level);
+	rc = run(&cli, action, &err);
+out:
+	wp_redis_free(&cli.redis);
+	wp_cmd_release(&cli.cmd);
+	wp_conf_release(&cli.conf);
+	if (rc == WP_OK)
+		return EXIT_SUCCESS;
+	fprintf(stderr, "waypost: %s\n", err.msg);
+	return status;
+}

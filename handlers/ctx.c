@@ -3,10 +3,8 @@
  */
 #include "handlers/ctx.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "lib/base/clock.h"
 #include "lib/redis/check.h"
@@ -85,24 +83,6 @@ void wp_ctx_log_failure(struct wp_ctx *ctx, const char *operation,
 		       wp_int("suppressed", suppressed));
 }
 
-/*
- * Drop a connection whose server hung up. The next one may reach a Redis with
- * another run_id, and a call that was built for the old one would pass the
- * gate of a partition that nobody has reconciled since.
- */
-static void drop_if_hung_up(struct wp_redis *redis)
-{
-	int fd = wp_redis_fd(redis);
-	char byte;
-	ssize_t n;
-
-	if (fd == -1)
-		return;
-	n = recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-	if (n == 0 || (n == -1 && errno != EAGAIN && errno != EINTR))
-		wp_redis_disconnect(redis);
-}
-
 static bool is_known_fit(struct wp_shared *shared, const char *run_id)
 {
 	bool is_known;
@@ -125,7 +105,6 @@ static enum wp_err connect_fit(struct wp_ctx *ctx, struct wp_error *err)
 {
 	enum wp_err rc;
 
-	drop_if_hung_up(ctx->redis);
 	rc = wp_redis_connect(ctx->redis, err);
 	if (rc != WP_OK || ctx->fit_epoch == wp_redis_epoch(ctx->redis))
 		return rc;
@@ -162,4 +141,11 @@ enum wp_err wp_ctx_store(struct wp_ctx *ctx, struct wp_error *err)
 	ctx->store_retry_ms = now_ms + STORE_RETRY_MS;
 	wp_ctx_log_failure(ctx, "open", err);
 	return WP_ERR_UNAVAIL;
+}
+
+struct wp_store *wp_ctx_store_or_null(struct wp_ctx *ctx)
+{
+	struct wp_error err;
+
+	return wp_ctx_store(ctx, &err) == WP_OK ? ctx->store : NULL;
 }

@@ -80,6 +80,12 @@ enum wp_err wp_ctx_redis(struct wp_ctx *ctx, struct wp_error *err) WP_MUST_USE;
 enum wp_err wp_ctx_store(struct wp_ctx *ctx, struct wp_error *err) WP_MUST_USE;
 
 /*
+ * The cold store, or NULL while it cannot be opened: only who has rows there
+ * needs it, and finds out when it is asked.
+ */
+struct wp_store *wp_ctx_store_or_null(struct wp_ctx *ctx);
+
+/*
  * Say, at most once a second and thread, that Redis or the cold store failed.
  *
  * operation:  what was being done: "send", "connect"

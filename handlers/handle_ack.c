@@ -36,10 +36,10 @@ static enum wp_err ack(struct wp_ctx *ctx, const struct wp_urn *user,
 {
 	struct wp_error err;
 
-	if (wp_ctx_redis(ctx, &err) != WP_OK ||
-	    wp_ctx_store(ctx, &err) != WP_OK)
+	if (wp_ctx_redis(ctx, &err) != WP_OK)
 		return WP_ERR_UNAVAIL;
-	if (wp_ack(ctx->redis, ctx->store, partition, user, ids, &err) == WP_OK)
+	if (wp_ack(ctx->redis, wp_ctx_store_or_null(ctx), partition, user, ids,
+		   &err) == WP_OK)
 		return WP_OK;
 	wp_ctx_log_failure(ctx, "ack", &err);
 	return WP_ERR_UNAVAIL;

@@ -124,13 +124,13 @@ void wp_handle_messages(struct wp_call *call)
 
 	if (!read_request(call, &request))
 		return;
-	if (wp_ctx_redis(ctx, &err) != WP_OK ||
-	    wp_ctx_store(ctx, &err) != WP_OK) {
+	if (wp_ctx_redis(ctx, &err) != WP_OK) {
 		wp_resp_unavailable(call->resp, "the messages cannot be read "
 						"now; repeat later");
 		return;
 	}
-	if (wp_pull(&page, ctx->redis, ctx->store, &request, &err) != WP_OK) {
+	if (wp_pull(&page, ctx->redis, wp_ctx_store_or_null(ctx), &request,
+		    &err) != WP_OK) {
 		wp_ctx_log_failure(ctx, "pull", &err);
 		wp_resp_unavailable(call->resp, "the messages cannot be read "
 						"now; repeat later");

@@ -35,6 +35,12 @@ void wp_store_close(struct wp_store **store)
 	*store = NULL;
 }
 
+/* A mailbox without cold rows must not suffer from a store that is away. */
+static enum wp_err not_open(struct wp_error *err)
+{
+	return wp_error_set(err, WP_ERR_UNAVAIL, "the cold store is not open");
+}
+
 enum wp_err wp_store_version(struct wp_store *store, const struct wp_urn *user,
 			     int64_t *version_out, struct wp_error *err)
 {
@@ -54,6 +60,8 @@ enum wp_err wp_store_ack(struct wp_store *store, uint32_t partition,
 			 const struct wp_urn *user, const struct wp_msgid *ids,
 			 size_t n, bool *empty_out, struct wp_error *err)
 {
+	if (store == NULL)
+		return not_open(err);
 	return store->backend->ack(store, partition, user, ids, n, empty_out,
 				   err);
 }
@@ -63,6 +71,8 @@ enum wp_err wp_store_read(struct wp_store *store, const struct wp_urn *user,
 			  wp_store_row_fn on_row, void *ctx,
 			  struct wp_error *err)
 {
+	if (store == NULL)
+		return not_open(err);
 	return store->backend->read(store, user, from, now_ms, on_row, ctx,
 				    err);
 }

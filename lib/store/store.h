@@ -66,6 +66,7 @@ enum wp_err wp_store_append(struct wp_store *store, uint32_t partition,
  * One transaction: bump the version first and always (insert it if missing),
  * delete the ids, see whether any row of the user is left.
  *
+ * store:   NULL when it could not be opened: WP_ERR_UNAVAIL
  * ids:     n >= 0; ids that are not there are ignored
  */
 enum wp_err wp_store_ack(struct wp_store *store, uint32_t partition,
@@ -77,6 +78,7 @@ enum wp_err wp_store_ack(struct wp_store *store, uint32_t partition,
  * Walk both bands in one read snapshot, high before standard, oldest first,
  * skipping what expired before now_ms.
  *
+ * store:   NULL when it could not be opened: WP_ERR_UNAVAIL
  * from:    per band where to go on (exclusive); NULL = from the start; a band
  *          with is_skipped set is not read at all
  * on_row:  return false to end this band; row->json is borrowed for the call

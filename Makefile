@@ -126,6 +126,7 @@ deps: ## install missing Debian packages (root), or print the command
 
 run: ## start everything here: WEB=nginx|lighttpd PORT=8080 STATE=var
 	@tools/deps.sh run $(WEB)
+	@echo "building, which takes a minute the first time"
 	@$(MAKE) --no-print-directory -s -j$(JOBS) all
 	@exec $(PYTHON) tools/run.py --web $(WEB) --port $(PORT) --state $(STATE) \
 		--build $(B)

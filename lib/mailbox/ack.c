@@ -132,7 +132,7 @@ static enum wp_err run(struct ack_walk *walk, struct wp_error *err)
 	if (rc != WP_OK || !walk->hint.ask_cold)
 		return rc;
 	rc = wp_store_ack(walk->store, walk->partition, walk->user,
-			  walk->ids->ids, walk->ids->n, &is_empty, err);
+			  walk->ids->ids, walk->ids->n, &is_empty, NULL, err);
 	if (rc == WP_OK && is_empty && walk->hint.may_clear)
 		clear_hint(walk);
 	return rc;

@@ -171,7 +171,7 @@ static enum wp_err copy_chunk(const struct wp_migrate_ctx *ctx,
 			return WP_OK; /* nothing worth a write */
 		announce(ctx, "M3");
 		rc = wp_store_append(ctx->store, ctx->partition, user, version,
-				     chunk->rows, chunk->n, err);
+				     chunk->rows, chunk->n, NULL, err);
 		if (rc != WP_ERR_STALE)
 			return rc;
 	}

@@ -159,3 +159,48 @@ enum wp_err wp_ack(struct wp_redis *redis, struct wp_store *store,
 	/* Whatever went wrong, the caller can only repeat the whole ack. */
 	return rc == WP_OK ? WP_OK : WP_ERR_UNAVAIL;
 }
+
+/* Transactions of a bounded size, so that nobody waits long for the store. */
+static enum wp_err delete_expired(struct ack_walk *walk, int64_t now_ms,
+				  int64_t *deleted_out, bool *empty_out,
+				  struct wp_error *err)
+{
+	int64_t deleted;
+	enum wp_err rc;
+
+	do {
+		deleted = 0;
+		rc = wp_store_expire(walk->store, walk->partition, walk->user,
+				     now_ms, &deleted, empty_out, NULL, err);
+		if (rc == WP_OK)
+			*deleted_out += deleted;
+	} while (rc == WP_OK && deleted == WP_EXPIRE_MAX_ROWS);
+	return rc;
+}
+
+enum wp_err wp_ack_expired(struct wp_redis *redis, struct wp_store *store,
+			   uint32_t partition, const struct wp_urn *user,
+			   int64_t now_ms, int64_t *deleted_out,
+			   struct wp_error *err)
+{
+	const struct wp_ack_ids none = { .n = 0 };
+	struct ack_walk walk = {
+		.redis = redis,
+		.store = store,
+		.partition = partition,
+		.user = user,
+		.ids = &none,
+	};
+	bool is_empty = false;
+	enum wp_err rc;
+
+	*deleted_out = 0;
+	wp_cmd_init(&walk.cmd);
+	rc = delete_hot(&walk, err);
+	if (rc == WP_OK)
+		rc = delete_expired(&walk, now_ms, deleted_out, &is_empty, err);
+	if (rc == WP_OK && is_empty && walk.hint.may_clear)
+		clear_hint(&walk);
+	wp_cmd_release(&walk.cmd);
+	return rc == WP_OK ? WP_OK : WP_ERR_UNAVAIL;
+}

@@ -73,4 +73,16 @@ enum wp_err wp_ack(struct wp_redis *redis, struct wp_store *store,
 		   const struct wp_ack_ids *ids,
 		   struct wp_error *err) WP_MUST_USE;
 
+/*
+ * The same steps with expired rows in place of ids, whatever the hint says:
+ * nothing in hot is touched, and the hint goes when no row is left.
+ *
+ * *deleted_out: rows deleted, also when it ends with an error
+ * Errors:  WP_ERR_UNAVAIL  the caller repeats it some other time
+ */
+enum wp_err wp_ack_expired(struct wp_redis *redis, struct wp_store *store,
+			   uint32_t partition, const struct wp_urn *user,
+			   int64_t now_ms, int64_t *deleted_out,
+			   struct wp_error *err) WP_MUST_USE;
+
 #endif /* WP_LIB_MAILBOX_ACK_H */

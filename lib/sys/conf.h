@@ -82,6 +82,7 @@ struct wp_conf {
 		int64_t tick_ms; /* how often leases are looked after */
 		int64_t batch_entries;
 		int64_t reap_after_ms;
+		int64_t sweep_interval_ms; /* of expired messages */
 		int64_t drain_ms;
 	} worker;
 

@@ -147,6 +147,9 @@ const struct wp_conf_key wp_conf_keys[] = {
 	  .preset = "9000", .min = 100, .max = 600000, .unit = "ms",
 	  .help = "how long a daemon may be silent before its users are "
 		  "offline" },
+	{ "worker.sweep_interval_ms", AT(worker.sweep_interval_ms),
+	  .type = WP_CONF_INT, .preset = "10000", .min = 100, .max = 3600000,
+	  .unit = "ms", .help = "how often expired messages are deleted" },
 	{ "worker.drain_ms", AT(worker.drain_ms), .type = WP_CONF_INT,
 	  .preset = "5000", .min = 0, .max = 600000, .unit = "ms",
 	  .help = "how long a stop waits for work under way" },

@@ -55,6 +55,7 @@ struct scene {
 #define ACCEPT(user, band, flags, id, name)                          \
 	"XADD " WP_P "ingress " id " u " user " b " band " f " flags \
 	" x 99999999999999 t trace e " name
+#define EXPIRED(key, id, name) "XADD " WP_P key " " id " e " name " x 7 f "
 #define BURY(entry, id, name)                \
 	"XADD " WP_P "dlq " entry " id " id  \
 	" reason why tries 3 at 1 u " WP_BOB \
@@ -104,7 +105,8 @@ static const struct scene scenes[] = {
 			     HOT_NAMES("hot!:" WP_AMY),
 			     "ZRANGE " WP_P "migrate 0 -1",
 			     "SMEMBERS " WP_P "due:i1",
-			     "EXISTS " WP_P "tries " WP_P "dlq" },
+			     "EXISTS " WP_P "tries " WP_P "dlq",
+			     "ZRANGE " WP_P "expiry 0 -1 WITHSCORES" },
 	},
 	{
 		.name = "ack",
@@ -120,6 +122,16 @@ static const struct scene scenes[] = {
 		.observe = { HOT_NAMES("hot:" WP_BOB),
 			     "EXISTS " WP_P "hot!:" WP_BOB " " WP_P "tries",
 			     FIELD("ingress", "12"), "HGETALL " WP_P "cold" },
+	},
+	{
+		.name = "ack of everything",
+		.script = WP_SCRIPT_ACK,
+		.setup = { HOT("hot:" WP_BOB, "1-1", "m1"),
+			   HOT("hot!:" WP_BOB, "1-3", "h1"),
+			   "ZADD " WP_P "expiry 9 " WP_BOB },
+		.args = "run " WP_BOB " 1 1-1 1-3",
+		.observe = { "EXISTS " WP_P "hot:" WP_BOB " " WP_P
+			     "hot!:" WP_BOB " " WP_P "expiry" },
 	},
 	{
 		.name = "prepare",
@@ -147,10 +159,11 @@ static const struct scene scenes[] = {
 		.script = WP_SCRIPT_TRIM,
 		.setup = { HOT("hot:" WP_BOB, "1-1", "m1"),
 			   HOT("hot!:" WP_BOB, "1-2", "h1"),
-			   "ZADD " WP_P "migrate 1 " WP_BOB },
+			   "ZADD " WP_P "migrate 1 " WP_BOB,
+			   "ZADD " WP_P "expiry 9 " WP_BOB },
 		.args = WP_BOB " 1 1-1 1-2",
 		.observe = { "EXISTS " WP_P "hot:" WP_BOB " " WP_P
-			     "hot!:" WP_BOB " " WP_P "migrate" },
+			     "hot!:" WP_BOB " " WP_P "migrate " WP_P "expiry" },
 	},
 	{
 		.name = "trim, something left",
@@ -162,6 +175,38 @@ static const struct scene scenes[] = {
 		.args = WP_BOB " 1 1-1 1-2",
 		.observe = { HOT_NAMES("hot:" WP_BOB),
 			     "ZRANGE " WP_P "migrate 0 -1" },
+	},
+	{
+		.name = "sweep",
+		.script = WP_SCRIPT_SWEEP,
+		.setup = { EXPIRED("hot:" WP_BOB, "1-1", "m1"),
+			   HOT("hot:" WP_BOB, "1-2", "m2"),
+			   EXPIRED("hot!:" WP_BOB, "1-3", "h1"),
+			   EXPIRED("hot:" WP_AMY, "1-4", "a1"),
+			   EXPIRED("hot!:" WP_AMY, "1-5", "a2"),
+			   "ZADD " WP_P "expiry 7 " WP_BOB " 7 " WP_AMY
+			   " 7 " EVE,
+			   "ZADD " WP_P "migrate 1 " WP_BOB " 2 " WP_AMY },
+		.args = "1:own 60000 100 1000 1000000",
+		.observe = { HOT_NAMES("hot:" WP_BOB),
+			     "EXISTS " WP_P "hot!:" WP_BOB " " WP_P
+			     "hot:" WP_AMY " " WP_P "hot!:" WP_AMY,
+			     "ZRANGE " WP_P "expiry 0 -1 WITHSCORES",
+			     "ZRANGE " WP_P "migrate 0 -1" },
+	},
+	{
+		.name = "sweep, going on",
+		.script = WP_SCRIPT_SWEEP,
+		.setup = { EXPIRED("hot:" WP_BOB, "1-1", "m1"),
+			   HOT("hot:" WP_BOB, "1-2", "m2"),
+			   EXPIRED("hot:" WP_BOB, "1-3", "m3"),
+			   "EVAL return\tredis.call('SET',KEYS[1],"
+			   "'0\\032(1-1\\032500\\032'..KEYS[2]) 2 " WP_P
+			   "sweep " WP_BOB,
+			   "ZADD " WP_P "expiry 99999999999999 " WP_BOB },
+		.args = "1:own 60000 100 1000 1000000",
+		.observe = { HOT_NAMES("hot:" WP_BOB), "EXISTS " WP_P "sweep",
+			     "ZRANGE " WP_P "expiry 0 -1" },
 	},
 	{
 		/* at:i2 is cleaned up by i2's daemon, which due tells. */

@@ -58,5 +58,9 @@ end
 delete(standard, '0', 4, 3 + n)
 delete(high, '1', 4 + n, #ARGV)
 
+if redis.call('EXISTS', standard, high) == 0 then
+  redis.call('ZREM', prefix .. 'expiry', urn)
+end
+
 return {redis.call('GET', prefix .. 'gate') == run_id and 1 or 0,
   redis.call('HGET', prefix .. 'cold', urn) or '', deleted}

@@ -18,6 +18,8 @@
 --     stream, or allowed to vanish (expired, or ephemeral for an offline user).
 --   - A user whose hot queue grew is either in due:<incarnation> of every
 --     connection, or marked in migrate. The same instant decides which.
+--   - expiry has every user with something in hot, at or before the earliest
+--     expiry in there: noted before hot grows, so that no cut can leave it out.
 --   - Entries of one recipient and band are taken in id order; a failed one
 --     holds back those behind it, and nobody else: what is held does not count
 --     against max_entries and max_bytes, only against bounds of its own.
@@ -74,6 +76,15 @@ local function remember_poke(inc, urn)
   end
 end
 
+local noted = {} -- urn -> earliest expiry that this call has noted
+local function note_expiry(urn, expires_ms)
+  if not noted[urn] or expires_ms < noted[urn] then
+    noted[urn] = expires_ms
+    redis.call('ZADD', prefix .. 'expiry', 'LT',
+      string.format('%d', expires_ms), urn)
+  end
+end
+
 local function fields_of(entry)
   local fields = {}
   local flat = entry[2]
@@ -101,6 +112,7 @@ local function route_one(id, f)
     return 'dropped'
   end
   local hot = prefix .. (f.b == '1' and 'hot!:' or 'hot:') .. f.u
+  note_expiry(f.u, expires_ms)
   local added = redis.pcall('XADD', hot, id, 'e', f.e, 'x', f.x, 'f', f.f)
   if type(added) == 'table' and added.err then
     -- An id the stream has already covered was routed by a call cut off later.

@@ -4,7 +4,7 @@
 --
 -- KEYS[1]  wp:{p}:
 -- ARGV     urn, n, n ids of the standard band, ids of the high band
--- Result   {"empty"} the mark is gone; {"more"} the mark stays
+-- Result   {"empty"} the marks are gone; {"more"} the mark stays
 --
 -- Invariants: deletes exactly these ids, so what was routed after prepare stays
 -- and keeps its mark. Never sets, clears or needs the hint. Needs no guard: the
@@ -26,4 +26,5 @@ if redis.call('XLEN', high) + redis.call('XLEN', standard) > 0 then
 end
 redis.call('DEL', high, standard)
 redis.call('ZREM', prefix .. 'migrate', urn)
+redis.call('ZREM', prefix .. 'expiry', urn)
 return {'empty'}

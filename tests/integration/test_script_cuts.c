@@ -67,7 +67,8 @@ static const struct scene scenes[] = {
 		.name = "send",
 		.script = WP_SCRIPT_SEND,
 		.setup = { "SETEX " WP_P "other 100 x" },
-		.args = "run 100 24 3 " WP_BOB " 0  9000 t1 m1 " /* item 1 */
+		.args = "run 100 24 1000 1000000 1000 3 " WP_BOB
+			" 0  9000 t1 m1 " /* item 1 */
 			"aaaaaaaaaaaaaaaa dddddddddddddddd " WP_BOB
 			" 1 e 9000 t2 m2 bbbbbbbbbbbbbbbb "
 			"dddddddddddddddd " WP_AMY
@@ -161,7 +162,7 @@ static const struct scene scenes[] = {
 			   HOT("hot!:" WP_BOB, "1-2", "h1"),
 			   "ZADD " WP_P "migrate 1 " WP_BOB,
 			   "ZADD " WP_P "expiry 9 " WP_BOB },
-		.args = WP_BOB " 1 1-1 1-2",
+		.args = WP_BOB "  1 1-1 1-2",
 		.observe = { "EXISTS " WP_P "hot:" WP_BOB " " WP_P
 			     "hot!:" WP_BOB " " WP_P "migrate " WP_P "expiry" },
 	},
@@ -171,10 +172,29 @@ static const struct scene scenes[] = {
 		.setup = { HOT("hot:" WP_BOB, "1-1", "m1"),
 			   HOT("hot:" WP_BOB, "1-3", "m3"),
 			   HOT("hot!:" WP_BOB, "1-2", "h1"),
-			   "ZADD " WP_P "migrate 1 " WP_BOB },
-		.args = WP_BOB " 1 1-1 1-2",
+			   "ZADD " WP_P "migrate 1 " WP_BOB,
+			   "HSET " WP_P "cold " WP_BOB " token" },
+		.args = WP_BOB " 5_2_9 1 1-1 1-2",
 		.observe = { HOT_NAMES("hot:" WP_BOB),
-			     "ZRANGE " WP_P "migrate 0 -1" },
+			     "ZRANGE " WP_P "migrate 0 -1",
+			     "HGETALL " WP_P "coldsize" },
+	},
+	{
+		.name = "cold_size",
+		.script = WP_SCRIPT_COLD_SIZE,
+		.setup = { "HSET " WP_P "cold " WP_BOB " t1 " WP_AMY " t2",
+			   "HSET " WP_P "coldsize " WP_BOB " 7_1_1 " WP_AMY
+			   " 3_9_9 " EVE " 1_1_1" },
+		.args = WP_BOB " 6 5 5 " WP_AMY " 4 2 20 " EVE " 9 1 1",
+		.observe = { "HGETALL " WP_P "coldsize" },
+	},
+	{
+		.name = "hint_clear",
+		.script = WP_SCRIPT_HINT_CLEAR,
+		.setup = { "HSET " WP_P "cold " WP_BOB " token",
+			   "HSET " WP_P "coldsize " WP_BOB " 7_0_0" },
+		.args = "run " WP_BOB " token",
+		.observe = { "EXISTS " WP_P "cold " WP_P "coldsize" },
 	},
 	{
 		.name = "sweep",
@@ -443,7 +463,8 @@ static void a_cut_send_is_settled_by_whoever_comes_next(void **state)
 	const struct scene *first = &scenes[0];
 	const struct scene other = {
 		.name = "another send",
-		.args = "run 100 24 1 " WP_AMY " 0  9000 t9 m9 "
+		.args = "run 100 24 1000 1000000 1000 1 " WP_AMY
+			" 0  9000 t9 m9 "
 			"eeeeeeeeeeeeeeee dddddddddddddddd",
 	};
 	char *text = cuttable(WP_SCRIPT_SEND);

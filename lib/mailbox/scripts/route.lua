@@ -23,6 +23,8 @@
 --   - Entries of one recipient and band are taken in id order; a failed one
 --     holds back those behind it, and nobody else: what is held does not count
 --     against max_entries and max_bytes, only against bounds of its own.
+--   - inq loses what leaves ingress; it is deleted with the last entry, which
+--     also takes what a cut has left in there.
 --   - tries has a field for an entry only while that entry is in ingress.
 -- Safe to repeat after a cut at any point: hot refuses an id that it has
 -- already covered, marks and due are sets.
@@ -145,12 +147,37 @@ local holding = {} -- urn and band -> true
 local last_error = ''
 local has_tries = careful or redis.call('EXISTS', tries_key) == 1
 
-local function leave_ingress(id)
+local gone = {} -- urn -> {entries, bytes} that have left ingress
+local function leave_ingress(id, f)
   -- In this order, or a cut could leave a field that nobody removes.
   if has_tries then
     redis.call('HDEL', tries_key, id)
   end
   redis.call('XDEL', ingress, id)
+  if f.u then
+    local sum = gone[f.u] or {0, 0}
+    gone[f.u] = sum
+    sum[1], sum[2] = sum[1] + 1, sum[2] + #(f.e or '')
+  end
+end
+
+-- Take what has left ingress off the numbers that send keeps.
+local function settle_queued(left)
+  local inq = prefix .. 'inq'
+  if left == 0 then
+    redis.call('DEL', inq)
+    return
+  end
+  for urn, sum in pairs(gone) do
+    local queued = redis.call('HGET', inq, urn) or ''
+    local n, size = queued:match('^(%d+) (%d+)$')
+    if n and tonumber(n) > sum[1] then
+      redis.call('HSET', inq, urn, string.format('%d %d', n - sum[1],
+        math.max(size - sum[2], 0)))
+    else
+      redis.call('HDEL', inq, urn)
+    end
+  end
 end
 
 -- Returns true when the entry has left ingress.
@@ -176,7 +203,7 @@ local function attempt(id, f)
     bury(id, f, reason, tries)
     dead = dead + 1
   end
-  leave_ingress(id)
+  leave_ingress(id, f)
   return true
 end
 
@@ -212,5 +239,6 @@ for inc, urns in pairs(pokes) do
       'p ' .. table.concat(urns, ',', i, math.min(i + POKE_BATCH - 1, #urns)))
   end
 end
-return {'ok', routed, dropped, dead, held, redis.call('XLEN', ingress),
-  last_error}
+local left = redis.call('XLEN', ingress)
+settle_queued(left)
+return {'ok', routed, dropped, dead, held, left, last_error}

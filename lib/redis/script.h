@@ -18,6 +18,7 @@
 /* One per file in lib/mailbox/scripts, in alphabetical order. */
 enum wp_script {
 	WP_SCRIPT_ACK,
+	WP_SCRIPT_AUDIT,
 	WP_SCRIPT_COLD_SIZE,
 	WP_SCRIPT_CONNECT,
 	WP_SCRIPT_DISCONNECT,

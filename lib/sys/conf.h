@@ -85,6 +85,7 @@ struct wp_conf {
 		int64_t batch_entries;
 		int64_t reap_after_ms;
 		int64_t sweep_interval_ms; /* of expired messages */
+		int64_t audit_keys_per_second;
 		int64_t drain_ms;
 	} worker;
 

@@ -180,6 +180,35 @@ static const struct scene scenes[] = {
 			     "HGETALL " WP_P "coldsize" },
 	},
 	{
+		.name = "audit of a user",
+		.script = WP_SCRIPT_AUDIT,
+		.setup = { HOT("hot:" WP_BOB, "1-1", "m1"),
+			   HOT("hot!:" WP_BOB, "1-2", "h1"),
+			   "XDEL " WP_P "hot!:" WP_BOB " 1-2",
+			   "HSET " WP_P "live i2 0",
+			   "HSET " WP_P "online:" WP_BOB " i1.1 5 i1.2 6" },
+		.args = "user " WP_BOB " 10 100",
+		.observe = { "EXISTS " WP_P "online:" WP_BOB " " WP_P
+			     "hot!:" WP_BOB,
+			     "EXISTS " WP_P "hot:" WP_BOB,
+			     "ZRANGE " WP_P "migrate 0 -1",
+			     "ZRANGE " WP_P "expiry 0 -1" },
+	},
+	{
+		.name = "audit of an incarnation",
+		.script = WP_SCRIPT_AUDIT,
+		.setup = { HOT("hot:" WP_BOB, "1-1", "m1"),
+			   "HSET " WP_P "online:" WP_BOB " i1.1 5",
+			   "EVAL return\tredis.call('SADD',KEYS[1],'i1.1\\32'.."
+			   "KEYS[2]) 2 " WP_P "at:i1 " WP_BOB,
+			   "SADD " WP_P "due:i1 " WP_BOB },
+		.args = "incarnation i1 10 100",
+		.observe = { "EXISTS " WP_P "online:" WP_BOB " " WP_P
+			     "at:i1 " WP_P "due:i1",
+			     "ZRANGE " WP_P "migrate 0 -1",
+			     "ZRANGE " WP_P "expiry 0 -1" },
+	},
+	{
 		.name = "cold_size",
 		.script = WP_SCRIPT_COLD_SIZE,
 		.setup = { "HSET " WP_P "cold " WP_BOB " t1 " WP_AMY " t2",

@@ -114,7 +114,12 @@ static enum wp_err spy_size(struct wp_store *store, const struct wp_urn *user,
 			    struct wp_store_size *size_out,
 			    struct wp_error *err)
 {
-	return wp_store_size(spy_of(store)->real, user, size_out, err);
+	struct wp_spy *spy = spy_of(store);
+	enum wp_err rc = begin(spy, "size", err);
+
+	if (rc == WP_OK)
+		rc = wp_store_size(spy->real, user, size_out, err);
+	return end(spy, "size", rc, err);
 }
 
 static enum wp_err spy_read(struct wp_store *store, const struct wp_urn *user,

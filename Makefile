@@ -112,6 +112,8 @@ $(B)/tests/unit/tools/waypost/test_%: $(B)/tests/unit/tools/waypost/test_%.o $(f
 	$(link_test)
 $(B)/tests/unit/lib/%: $(B)/tests/unit/lib/%.o $(SUPPORT_OBJ) $(LIB)
 	$(link_test)
+$(B)/tests/integration/test_worker_%: $(B)/tests/integration/test_worker_%.o $(filter-out %/main.o,$(WORKER_OBJ)) $(SUPPORT_OBJ) $(LIB)
+	$(link_test)
 $(B)/tests/integration/test_%: $(B)/tests/integration/test_%.o $(SUPPORT_OBJ) $(LIB)
 	$(link_test)
 $(B)/tests/fuzz/fuzz_%: $(B)/tests/fuzz/fuzz_%.o $(filter-out %/main.o,$(WS_OBJ)) $(LIB)

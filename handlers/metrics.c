@@ -51,6 +51,7 @@ static const struct wp_metric_desc descs[WP_H_COUNT] = {
 				 WP_COUNTER },
 	[WP_H_SEND_CONFLICT] = { SENDS, "result=\"conflict\"", NULL,
 				 WP_COUNTER },
+	[WP_H_SEND_FULL] = { SENDS, "result=\"full\"", NULL, WP_COUNTER },
 	[WP_H_SEND_OVERLOADED] = { SENDS, "result=\"overloaded\"", NULL,
 				   WP_COUNTER },
 	[WP_H_SEND_UNKNOWN] = { SENDS, "result=\"unknown\"", NULL, WP_COUNTER },

@@ -23,6 +23,9 @@ static const struct wp_send_verdict verdicts[] = {
 	[WP_SEND_CONFLICT] = { 409, "idempotency_conflict",
 			       "this Idempotency-Key was used with another "
 			       "envelope or expiry" },
+	[WP_SEND_FULL] = { 507, "mailbox_full",
+			   "the message was not accepted, too much waits for "
+			   "the recipient already" },
 	[WP_SEND_OVERLOADED] = { 503, "overloaded",
 				 "the message was not accepted, the service is "
 				 "overloaded; repeat later" },
@@ -42,6 +45,7 @@ static void count(struct wp_metrics *metrics,
 	static const size_t metric_of[] = {
 		[WP_SEND_ACCEPTED] = WP_H_SEND_ACCEPTED,
 		[WP_SEND_CONFLICT] = WP_H_SEND_CONFLICT,
+		[WP_SEND_FULL] = WP_H_SEND_FULL,
 		[WP_SEND_OVERLOADED] = WP_H_SEND_OVERLOADED,
 		[WP_SEND_UNKNOWN] = WP_H_SEND_UNKNOWN,
 	};

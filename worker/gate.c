@@ -6,6 +6,7 @@
  */
 #include "worker/gate.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "lib/mailbox/partition.h"
@@ -19,7 +20,7 @@ struct walk {
 	int64_t lease_ms;
 	struct wp_cmd cmd;
 
-	struct wp_urn last; /* user of the page that is being filled */
+	struct wp_urn *page; /* owned; users whose hints are being set */
 	size_t n;
 };
 
@@ -80,9 +81,25 @@ static bool on_user(void *ctx, const struct wp_urn *user)
 	struct walk *walk = ctx;
 
 	wp_cmd_add(&walk->cmd, user->text, user->len);
-	walk->last = *user;
-	walk->n++;
+	walk->page[walk->n++] = *user;
 	return walk->n < HINTS_AT_ONCE;
+}
+
+/* What the users of the page have on disk, for the quota. */
+static enum wp_err set_sizes(struct walk *walk, struct wp_store *store,
+			     struct wp_error *err)
+{
+	enum wp_err rc = WP_OK;
+
+	wp_cold_size_begin(&walk->cmd, walk->partition);
+	for (size_t i = 0; i < walk->n && rc == WP_OK; i++) {
+		struct wp_store_size size;
+
+		rc = wp_store_size(store, &walk->page[i], &size, err);
+		if (rc == WP_OK)
+			wp_cold_size_add(&walk->cmd, &walk->page[i], &size);
+	}
+	return rc == WP_OK ? run_guarded(walk, "to note sizes", err) : rc;
 }
 
 /* No store transaction is open while Redis is talked to: page by page. */
@@ -102,7 +119,10 @@ static enum wp_err set_hints(struct walk *walk, struct wp_store *store,
 				    err);
 		if (rc == WP_OK && walk->n > 0)
 			rc = run_guarded(walk, "to set hints", err);
-		after = walk->last;
+		if (rc == WP_OK && walk->n > 0)
+			rc = set_sizes(walk, store, err);
+		if (walk->n > 0)
+			after = walk->page[walk->n - 1];
 		is_first = false;
 	} while (rc == WP_OK && walk->n == HINTS_AT_ONCE);
 	return rc;
@@ -132,6 +152,11 @@ enum wp_err wp_gate_reconcile(struct wp_redis *redis, struct wp_store *store,
 
 	*was_closed_out = false;
 	wp_cmd_init(&walk.cmd);
+	walk.page = calloc(HINTS_AT_ONCE, sizeof(*walk.page));
+	if (walk.page == NULL) {
+		rc = wp_error_set(err, WP_ERR_NOMEM, "out of memory");
+		goto out;
+	}
 	rc = wp_redis_connect(redis, err);
 	if (rc != WP_OK)
 		goto out;
@@ -147,6 +172,7 @@ enum wp_err wp_gate_reconcile(struct wp_redis *redis, struct wp_store *store,
 		rc = open_gate(&walk, run_id, err);
 	*was_closed_out = rc == WP_OK;
 out:
+	free(walk.page);
 	wp_cmd_release(&walk.cmd);
 	return rc == WP_OK || rc == WP_ERR_STALE ? rc : WP_ERR_UNAVAIL;
 }

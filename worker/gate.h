@@ -13,7 +13,8 @@
 
 /*
  * Raise ingress above every id in the cold store, set a hint for every user
- * with cold rows, open the gate; nothing when it is open already.
+ * with cold rows and note how much that is, open the gate; nothing when it is
+ * open already.
  *
  * *was_closed_out: there was something to do, and it is done
  * Errors:  WP_ERR_STALE    the lease is lost

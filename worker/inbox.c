@@ -134,6 +134,10 @@ static void hear_send(void *ctx, size_t i, const struct wp_reply *reply)
 			wp_inbox_item_reject(items[k],
 					     "the key was used with another "
 					     "envelope");
+		else if (results[k].status == WP_SEND_FULL)
+			/* One full mailbox must not stop everybody else. */
+			wp_inbox_item_reject(items[k], "too much waits for the "
+						       "recipient");
 		else
 			items[k]->fate = WP_FATE_KEEP;
 	}

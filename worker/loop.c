@@ -205,6 +205,7 @@ static enum wp_err do_due(struct wp_loop *loop, struct wp_error *err)
 		rc = wp_reaper_sample(&loop->reaper, err);
 	if (rc == WP_OK && wp_reaper_has_work(&loop->reaper))
 		rc = wp_reaper_step(&loop->reaper, err);
+	wp_table_set_inbox(loop->w.table, wp_own_has_inbox(&loop->own, now_ms));
 	if (rc == WP_OK && now_ms >= loop->inbox.next_ms &&
 	    wp_own_has_inbox(&loop->own, now_ms))
 		rc = wp_inbox_step(&loop->inbox, err);

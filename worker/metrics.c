@@ -5,6 +5,8 @@
 #include "worker/metrics.h"
 
 #define ENTRIES "waypost_worker_entries_total"
+#define EXPIRED "waypost_worker_expired_total"
+#define REPAIRS "waypost_worker_repairs_total"
 #define INBOX "waypost_worker_inbox_total"
 
 static const struct wp_metric_desc descs[WP_WORKER_METRIC_COUNT] = {
@@ -48,6 +50,28 @@ static const struct wp_metric_desc descs[WP_WORKER_METRIC_COUNT] = {
 					NULL,
 					"Partitions whose migration stopped.",
 					WP_COUNTER },
+	[WP_WM_EXPIRED_HOT] = { EXPIRED, "tier=\"hot\"",
+				"Expired messages deleted.", WP_COUNTER },
+	[WP_WM_EXPIRED_COLD] = { EXPIRED, "tier=\"cold\"", NULL, WP_COUNTER },
+	[WP_WM_EXPIRY_WAITING] = { "waypost_worker_expiry_waiting", NULL,
+				   "1 while expiry waits for waypost expire "
+				   "--confirm because the clock jumped.",
+				   WP_GAUGE },
+	[WP_WM_REPAIR_CONNECTION] = { REPAIRS, "kind=\"connection\"",
+				      "What should never be, found and "
+				      "repaired.",
+				      WP_COUNTER },
+	[WP_WM_REPAIR_MARK] = { REPAIRS, "kind=\"mark\"", NULL, WP_COUNTER },
+	[WP_WM_REPAIR_EXPIRY] = { REPAIRS, "kind=\"expiry\"", NULL,
+				  WP_COUNTER },
+	[WP_WM_REPAIR_STREAM] = { REPAIRS, "kind=\"stream\"", NULL,
+				  WP_COUNTER },
+	[WP_WM_REPAIR_INCARNATION] = { REPAIRS, "kind=\"incarnation\"", NULL,
+				       WP_COUNTER },
+	[WP_WM_REPAIR_HINT_MISSING] = { REPAIRS, "kind=\"hint_missing\"", NULL,
+					WP_COUNTER },
+	[WP_WM_REPAIR_HINT_IDLE] = { REPAIRS, "kind=\"hint_idle\"", NULL,
+				     WP_COUNTER },
 	[WP_WM_REAPED_CONNECTIONS] = { "waypost_worker_reaped_connections_"
 				       "total",
 				       NULL,

@@ -1,6 +1,6 @@
 /*
  * migrate.c - rounds over our partitions: first those that are closed, then
- * whoever is due.
+ * whoever is due, then what has expired, then what should never be.
  *
  * Has a Redis connection and a store of its own, so that a slow disk delays
  * nobody's routing. Trouble with either ends the round, and the next one waits
@@ -18,9 +18,11 @@
 #include "lib/mailbox/migrate.h"
 #include "lib/redis/client.h"
 #include "lib/store/store.h"
+#include "worker/audit.h"
 #include "worker/gate.h"
 #include "worker/metrics.h"
 #include "worker/pipe.h"
+#include "worker/sweep.h"
 
 enum {
 	ROUND_MS = 1000,
@@ -46,6 +48,8 @@ struct wp_migrator {
 	struct wp_store *store;
 	struct wp_owned *list; /* one per partition */
 	bool *is_due;          /* by place in the list */
+	struct wp_sweeper sweeper;
+	struct wp_auditor auditor;
 	struct wp_backoff backoff;
 	struct wp_log log;
 	struct wp_log_limit limit;
@@ -249,6 +253,17 @@ static enum wp_err move_due(struct wp_migrator *m, struct wp_error *err)
 
 /* ---- the thread ---- */
 
+/* Share the connection, the store and the list with us. */
+static enum wp_err tidy(struct wp_migrator *m, struct wp_error *err)
+{
+	enum wp_err rc;
+
+	m->sweeper.store = m->store;
+	m->auditor.store = m->store;
+	rc = wp_sweeper_run(&m->sweeper, err);
+	return rc == WP_OK ? wp_auditor_run(&m->auditor, err) : rc;
+}
+
 static enum wp_err round_once(struct wp_migrator *m, struct wp_error *err)
 {
 	enum wp_err rc = WP_OK;
@@ -263,6 +278,8 @@ static enum wp_err round_once(struct wp_migrator *m, struct wp_error *err)
 		rc = reconcile_closed(m, err);
 	if (rc == WP_OK)
 		rc = move_due(m, err);
+	if (rc == WP_OK)
+		rc = tidy(m, err);
 	return rc;
 }
 
@@ -334,6 +351,21 @@ enum wp_err wp_migrator_start(struct wp_migrator **out,
 		rc = wp_error_set(err, WP_ERR_NOMEM, "out of memory");
 	else
 		rc = wp_redis_new(&m->redis, conf, err);
+	m->sweeper = (struct wp_sweeper){
+		.conf = conf,
+		.metrics = metrics,
+		.table = table,
+		.redis = m->redis,
+		.list = m->list,
+		.log.component = "sweep",
+	};
+	m->auditor = (struct wp_auditor){
+		.conf = conf,
+		.metrics = metrics,
+		.table = table,
+		.redis = m->redis,
+		.log.component = "audit",
+	};
 	if (rc == WP_OK && pthread_create(&m->thread, NULL, run, m) != 0)
 		rc = wp_error_set(err, WP_ERR_SYS, "no thread can be made");
 	if (rc != WP_OK) {

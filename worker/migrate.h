@@ -1,6 +1,6 @@
 /*
  * migrate.h - the thread that may wait for the cold store: it moves mailboxes
- * of absent users to disk and reconciles partitions.
+ * of absent users to disk, reconciles partitions and sweeps out what expired.
  */
 #ifndef WP_WORKER_MIGRATE_H
 #define WP_WORKER_MIGRATE_H

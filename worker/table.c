@@ -29,6 +29,7 @@ struct wp_table {
 	uint32_t closed;
 	uint32_t busy;
 	bool is_stopping;
+	bool has_inbox;
 	struct lease leases[];
 };
 
@@ -360,4 +361,21 @@ void wp_table_clear_event(struct wp_table *table)
 	uint64_t count;
 
 	(void)!read(table->event_fd, &count, sizeof(count));
+}
+
+void wp_table_set_inbox(struct wp_table *table, bool has_inbox)
+{
+	(void)pthread_mutex_lock(&table->lock);
+	table->has_inbox = has_inbox;
+	(void)pthread_mutex_unlock(&table->lock);
+}
+
+bool wp_table_has_inbox(struct wp_table *table)
+{
+	bool has_inbox;
+
+	(void)pthread_mutex_lock(&table->lock);
+	has_inbox = table->has_inbox;
+	(void)pthread_mutex_unlock(&table->lock);
+	return has_inbox;
 }

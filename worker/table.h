@@ -79,6 +79,10 @@ void wp_table_each_fresh(struct wp_table *table,
 			 void (*on_partition)(void *ctx, uint32_t partition),
 			 void *ctx);
 
+/* Do we read the inbox? One worker does, and so it has the one-off chores. */
+void wp_table_set_inbox(struct wp_table *table, bool has_inbox);
+bool wp_table_has_inbox(struct wp_table *table);
+
 /* The partition that migration is working on, or WP_TABLE_NONE. */
 #define WP_TABLE_NONE UINT32_MAX
 void wp_table_set_busy(struct wp_table *table, uint32_t partition);

@@ -48,7 +48,8 @@ static void finish(struct ack_call *call, bool is_done)
 	free_call(call);
 }
 
-static void clear_hint(struct ack_call *call)
+/* Step 3 */
+static void settle(struct ack_call *call)
 {
 	struct wp_aredis *redis = wp_registrar_redis(call->server->registrar);
 	struct wp_cmd cmd;
@@ -56,8 +57,9 @@ static void clear_hint(struct ack_call *call)
 	if (!wp_aredis_is_ready(redis))
 		return; /* an old hint costs a look, nothing else */
 	wp_cmd_init(&cmd);
-	wp_ack_clear_build(&cmd, wp_aredis_run_id(redis), call->job.partition,
-			   &call->job.user, &call->hint);
+	wp_ack_settle_build(&cmd, wp_aredis_run_id(redis), call->job.partition,
+			    &call->job.user, &call->hint, call->job.is_empty,
+			    &call->job.size);
 	if (wp_aredis_do(redis, &cmd, NULL, NULL) != WP_OK)
 		call->hint.may_clear = false;
 	wp_cmd_release(&cmd);
@@ -68,8 +70,9 @@ static void on_stored(struct wp_store_job *job, enum wp_err result,
 {
 	struct ack_call *call = (struct ack_call *)job;
 
-	if (result == WP_OK && is_empty && call->hint.may_clear)
-		clear_hint(call);
+	(void)is_empty; /* the job has it, too */
+	if (result == WP_OK)
+		settle(call);
 	finish(call, result == WP_OK);
 }
 

@@ -121,6 +121,11 @@ static void answer(struct send_call *call, struct wp_conn *conn,
 			       "this idempotencyKey was used for another "
 			       "envelope");
 		break;
+	case WP_SEND_FULL:
+		wp_reply_error(conn, call->ref, call->ref_len, "mailbox_full",
+			       "too much waits for the recipient already; not "
+			       "accepted");
+		break;
 	case WP_SEND_OVERLOADED:
 		wp_reply_error(conn, call->ref, call->ref_len, "overloaded",
 			       "the service takes no more now; not accepted");

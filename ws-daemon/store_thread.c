@@ -78,7 +78,7 @@ static void run_job(struct wp_store_thread *thread, struct wp_store_job *job)
 	if (rc == WP_OK)
 		rc = wp_store_ack(thread->store, job->partition, &job->user,
 				  job->ids.ids, job->ids.n, &job->is_empty,
-				  &err);
+				  &job->size, &err);
 	job->result = rc;
 	if (rc != WP_OK && wp_log_allow(&thread->log_limit, wp_mono_ms(),
 					LOG_INTERVAL_MS, &suppressed))

@@ -32,6 +32,7 @@ struct wp_store_job {
 		     bool is_empty);
 	enum wp_err result;
 	bool is_empty;
+	struct wp_store_size size; /* what is left, when result is WP_OK */
 };
 
 /* conf is borrowed. The store is opened by the thread, and again after a

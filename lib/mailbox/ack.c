@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "lib/mailbox/partition.h"
+
 static size_t count_band(const struct wp_ack_ids *ids, enum wp_band band)
 {
 	size_t n = 0;
@@ -72,6 +74,19 @@ void wp_ack_clear_build(struct wp_cmd *cmd, const char *run_id,
 	wp_cmd_str(cmd, hint->token);
 }
 
+void wp_ack_settle_build(struct wp_cmd *cmd, const char *run_id,
+			 uint32_t partition, const struct wp_urn *user,
+			 const struct wp_ack_hint *hint, bool is_empty,
+			 const struct wp_store_size *size)
+{
+	if (is_empty && hint->may_clear) {
+		wp_ack_clear_build(cmd, run_id, partition, user, hint);
+		return;
+	}
+	wp_cold_size_begin(cmd, partition);
+	wp_cold_size_add(cmd, user, size);
+}
+
 /* One ack on its way through the steps. */
 struct ack_walk {
 	struct wp_redis *redis;
@@ -82,6 +97,8 @@ struct ack_walk {
 	struct wp_cmd cmd;
 	struct wp_ack_hint hint;
 	char run_id[64]; /* the Redis that the hint came from */
+	bool is_empty;   /* as step 2 left it */
+	struct wp_store_size size;
 };
 
 static enum wp_err delete_hot(struct ack_walk *walk, struct wp_error *err)
@@ -113,12 +130,13 @@ out:
 	return rc;
 }
 
-static void clear_hint(struct ack_walk *walk)
+static void settle(struct ack_walk *walk)
 {
 	struct wp_reply *reply = NULL;
 
-	wp_ack_clear_build(&walk->cmd, walk->run_id, walk->partition,
-			   walk->user, &walk->hint);
+	wp_ack_settle_build(&walk->cmd, walk->run_id, walk->partition,
+			    walk->user, &walk->hint, walk->is_empty,
+			    &walk->size);
 	/* A hint that stays costs an empty read until the next ack, no more. */
 	if (wp_redis_do(walk->redis, &walk->cmd, &reply, NULL) == WP_OK)
 		wp_reply_free(&reply);
@@ -126,15 +144,15 @@ static void clear_hint(struct ack_walk *walk)
 
 static enum wp_err run(struct ack_walk *walk, struct wp_error *err)
 {
-	bool is_empty = false;
 	enum wp_err rc = delete_hot(walk, err);
 
 	if (rc != WP_OK || !walk->hint.ask_cold)
 		return rc;
 	rc = wp_store_ack(walk->store, walk->partition, walk->user,
-			  walk->ids->ids, walk->ids->n, &is_empty, err);
-	if (rc == WP_OK && is_empty && walk->hint.may_clear)
-		clear_hint(walk);
+			  walk->ids->ids, walk->ids->n, &walk->is_empty,
+			  &walk->size, err);
+	if (rc == WP_OK)
+		settle(walk);
 	return rc;
 }
 
@@ -157,5 +175,49 @@ enum wp_err wp_ack(struct wp_redis *redis, struct wp_store *store,
 	rc = run(&walk, err);
 	wp_cmd_release(&walk.cmd);
 	/* Whatever went wrong, the caller can only repeat the whole ack. */
+	return rc == WP_OK ? WP_OK : WP_ERR_UNAVAIL;
+}
+
+/* Transactions of a bounded size, so that nobody waits long for the store. */
+static enum wp_err delete_expired(struct ack_walk *walk, int64_t now_ms,
+				  int64_t *deleted_out, struct wp_error *err)
+{
+	int64_t deleted;
+	enum wp_err rc;
+
+	do {
+		deleted = 0;
+		rc = wp_store_expire(walk->store, walk->partition, walk->user,
+				     now_ms, &deleted, &walk->is_empty,
+				     &walk->size, err);
+		if (rc == WP_OK)
+			*deleted_out += deleted;
+	} while (rc == WP_OK && deleted == WP_EXPIRE_MAX_ROWS);
+	return rc;
+}
+
+enum wp_err wp_ack_expired(struct wp_redis *redis, struct wp_store *store,
+			   uint32_t partition, const struct wp_urn *user,
+			   int64_t now_ms, int64_t *deleted_out,
+			   struct wp_error *err)
+{
+	const struct wp_ack_ids none = { .n = 0 };
+	struct ack_walk walk = {
+		.redis = redis,
+		.store = store,
+		.partition = partition,
+		.user = user,
+		.ids = &none,
+	};
+	enum wp_err rc;
+
+	*deleted_out = 0;
+	wp_cmd_init(&walk.cmd);
+	rc = delete_hot(&walk, err);
+	if (rc == WP_OK)
+		rc = delete_expired(&walk, now_ms, deleted_out, err);
+	if (rc == WP_OK)
+		settle(&walk);
+	wp_cmd_release(&walk.cmd);
 	return rc == WP_OK ? WP_OK : WP_ERR_UNAVAIL;
 }

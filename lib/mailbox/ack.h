@@ -55,10 +55,22 @@ struct wp_ack_hint {
 enum wp_err wp_ack_parse(const struct wp_reply *reply,
 			 struct wp_ack_hint *out) WP_MUST_USE;
 
-/* Step 2 is wp_store_ack(). Step 3: clear the hint if it is still this one. */
+/*
+ * Step 2 is wp_store_ack(). Step 3: clear the hint if it is still this one.
+ * wp_ack_settle_build() does that and serves the quota as well.
+ */
 void wp_ack_clear_build(struct wp_cmd *cmd, const char *run_id,
 			uint32_t partition, const struct wp_urn *user,
 			const struct wp_ack_hint *hint);
+
+/*
+ * Step 3 as it should be done after each step 2: clear the hint if nothing is
+ * left and that is allowed, else note what is left.
+ */
+void wp_ack_settle_build(struct wp_cmd *cmd, const char *run_id,
+			 uint32_t partition, const struct wp_urn *user,
+			 const struct wp_ack_hint *hint, bool is_empty,
+			 const struct wp_store_size *size);
 
 /*
  * All steps with blocking clients. WP_OK means 204 may be sent: a pull that
@@ -72,5 +84,17 @@ enum wp_err wp_ack(struct wp_redis *redis, struct wp_store *store,
 		   uint32_t partition, const struct wp_urn *user,
 		   const struct wp_ack_ids *ids,
 		   struct wp_error *err) WP_MUST_USE;
+
+/*
+ * The same steps with expired rows in place of ids, whatever the hint says:
+ * nothing in hot is touched, and the hint goes when no row is left.
+ *
+ * *deleted_out: rows deleted, also when it ends with an error
+ * Errors:  WP_ERR_UNAVAIL  the caller repeats it some other time
+ */
+enum wp_err wp_ack_expired(struct wp_redis *redis, struct wp_store *store,
+			   uint32_t partition, const struct wp_urn *user,
+			   int64_t now_ms, int64_t *deleted_out,
+			   struct wp_error *err) WP_MUST_USE;
 
 #endif /* WP_LIB_MAILBOX_ACK_H */

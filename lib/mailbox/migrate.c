@@ -8,6 +8,8 @@
  */
 #include "lib/mailbox/migrate.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -22,6 +24,7 @@ enum {
 	TOKEN_RANDOM_BYTES = 8,
 	STALE_TRIES = 8,
 	JITTER_MAX_US = 4000,
+	SIZE_TEXT_MAX = 64, /* three numbers of at most 20 digits */
 };
 
 void wp_migrate_due_build(struct wp_cmd *cmd, uint32_t partition,
@@ -37,7 +40,8 @@ struct chunk {
 	struct wp_reply *reply;    /* owned; rows point into it */
 	struct wp_store_row *rows; /* owned; worth storing */
 	size_t n;
-	bool is_none; /* nothing to move: the mark is gone */
+	bool is_none;              /* nothing to move: the mark is gone */
+	struct wp_store_size size; /* after the append; version 0: none */
 };
 
 static void chunk_release(struct chunk *chunk)
@@ -171,7 +175,7 @@ static enum wp_err copy_chunk(const struct wp_migrate_ctx *ctx,
 			return WP_OK; /* nothing worth a write */
 		announce(ctx, "M3");
 		rc = wp_store_append(ctx->store, ctx->partition, user, version,
-				     chunk->rows, chunk->n, err);
+				     chunk->rows, chunk->n, &chunk->size, err);
 		if (rc != WP_ERR_STALE)
 			return rc;
 	}
@@ -208,11 +212,17 @@ static enum wp_err trim(const struct wp_migrate_ctx *ctx,
 			struct wp_error *err)
 {
 	struct wp_reply *reply = NULL;
+	char size[SIZE_TEXT_MAX] = "";
 	enum wp_err rc;
 
 	announce(ctx, "M4");
+	if (chunk->size.version > 0)
+		(void)snprintf(
+			size, sizeof(size), "%" PRId64 " %" PRId64 " %" PRId64,
+			chunk->size.version, chunk->size.n, chunk->size.bytes);
 	wp_cmd_script(cmd, WP_SCRIPT_TRIM, ctx->partition);
 	wp_cmd_add(cmd, user->text, user->len);
+	wp_cmd_str(cmd, size);
 	wp_cmd_int(cmd, count_standard(chunk->reply));
 	add_trim_ids(cmd, chunk->reply, false);
 	add_trim_ids(cmd, chunk->reply, true);

@@ -1,8 +1,8 @@
 /*
  * partition.c - words of the calls that own and reconcile a partition.
  *
- * Knows the argument order of the lease_*, workers, ingress_raise, hint_set
- * and gate_open scripts, and nothing about when to call them.
+ * Knows the argument order of the lease_*, workers, ingress_raise, hint_set,
+ * gate_open and cold_size scripts, and nothing about when to call them.
  */
 #include "lib/mailbox/partition.h"
 
@@ -115,4 +115,18 @@ enum wp_err wp_guarded_parse(const struct wp_reply *reply)
 	if (wp_reply_is(status, "lost"))
 		return WP_ERR_STALE;
 	return WP_ERR_UNAVAIL;
+}
+
+void wp_cold_size_begin(struct wp_cmd *cmd, uint32_t partition)
+{
+	wp_cmd_script(cmd, WP_SCRIPT_COLD_SIZE, partition);
+}
+
+void wp_cold_size_add(struct wp_cmd *cmd, const struct wp_urn *user,
+		      const struct wp_store_size *size)
+{
+	wp_cmd_add(cmd, user->text, user->len);
+	wp_cmd_int(cmd, size->version);
+	wp_cmd_int(cmd, size->n);
+	wp_cmd_int(cmd, size->bytes);
 }

@@ -14,6 +14,7 @@
 #include "lib/mailbox/msgid.h"
 #include "lib/redis/reply.h"
 #include "lib/redis/script.h"
+#include "lib/store/store.h"
 
 enum {
 	WP_WORKER_ID_LEN = 32, /* hex digits of a random worker id */
@@ -56,5 +57,10 @@ void wp_gate_open_build(struct wp_cmd *cmd, uint32_t partition,
 			const char *owner, const char *run_id);
 /* For the three above: WP_OK, WP_ERR_STALE (lost), WP_ERR_UNAVAIL. */
 enum wp_err wp_guarded_parse(const struct wp_reply *reply) WP_MUST_USE;
+
+/* Note sizes of mailboxes in the cold store, for the quota; then add users. */
+void wp_cold_size_begin(struct wp_cmd *cmd, uint32_t partition);
+void wp_cold_size_add(struct wp_cmd *cmd, const struct wp_urn *user,
+		      const struct wp_store_size *size);
 
 #endif /* WP_LIB_MAILBOX_PARTITION_H */

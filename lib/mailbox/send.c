@@ -21,6 +21,8 @@ enum {
 	KEY_MAX = 2 * WP_IDEMPOTENCY_KEY_MAX,
 	KEYED_MAX = 3 * LENGTH_BYTES + 2 * WP_URN_MAX + KEY_MAX,
 	EXPIRY_BYTES = 8,
+	/* What an entry of a hot queue may take beyond the envelope's limit. */
+	ENTRY_OVERHEAD = 1024,
 };
 
 static size_t put_big_endian(uint8_t *out, uint64_t value, size_t bytes)
@@ -103,6 +105,9 @@ void wp_send_build(struct wp_cmd *cmd, const struct wp_conf *conf,
 	wp_cmd_str(cmd, run_id);
 	wp_cmd_int(cmd, conf->mailbox.ingress_high_mark);
 	wp_cmd_int(cmd, conf->mailbox.idempotency_hours);
+	wp_cmd_int(cmd, conf->mailbox.max_waiting);
+	wp_cmd_int(cmd, conf->mailbox.max_waiting_bytes);
+	wp_cmd_int(cmd, conf->mailbox.max_envelope_bytes + ENTRY_OVERHEAD);
 	wp_cmd_int(cmd, (int64_t)n);
 	for (size_t i = 0; i < n; i++)
 		add_item(cmd, &items[i]);
@@ -117,6 +122,8 @@ static void parse_item(const struct wp_reply *answer, uint32_t partition,
 	*result = (struct wp_send_result){ .status = WP_SEND_UNKNOWN };
 	if (wp_reply_is(status, "conflict")) {
 		result->status = WP_SEND_CONFLICT;
+	} else if (wp_reply_is(status, "full")) {
+		result->status = WP_SEND_FULL;
 	} else if (wp_reply_is(status, "overloaded")) {
 		result->status = WP_SEND_OVERLOADED;
 	} else if ((wp_reply_is(status, "ok") || wp_reply_is(status, "dup")) &&

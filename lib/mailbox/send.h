@@ -46,6 +46,7 @@ void wp_send_build(struct wp_cmd *cmd, const struct wp_conf *conf,
 enum wp_send_status {
 	WP_SEND_ACCEPTED,   /* id is set; also for a repeat with the same key */
 	WP_SEND_CONFLICT,   /* key used with another envelope */
+	WP_SEND_FULL,       /* not accepted: too much waits for the recipient */
 	WP_SEND_OVERLOADED, /* not accepted: high mark, full Redis, closed gate
 			     */
 	WP_SEND_UNKNOWN, /* outcome unknown: no answer, or a surprising one */

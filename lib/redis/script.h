@@ -18,6 +18,8 @@
 /* One per file in lib/mailbox/scripts, in alphabetical order. */
 enum wp_script {
 	WP_SCRIPT_ACK,
+	WP_SCRIPT_AUDIT,
+	WP_SCRIPT_COLD_SIZE,
 	WP_SCRIPT_CONNECT,
 	WP_SCRIPT_DISCONNECT,
 	WP_SCRIPT_DLQ_DROP,
@@ -40,6 +42,7 @@ enum wp_script {
 	WP_SCRIPT_REAP,
 	WP_SCRIPT_ROUTE,
 	WP_SCRIPT_SEND,
+	WP_SCRIPT_SWEEP,
 	WP_SCRIPT_TRIM,
 	WP_SCRIPT_WORKERS,
 	WP_SCRIPT_COUNT

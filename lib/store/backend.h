@@ -19,11 +19,18 @@ struct wp_store_backend {
 	enum wp_err (*append)(struct wp_store *store, uint32_t partition,
 			      const struct wp_urn *user, int64_t version,
 			      const struct wp_store_row *rows, size_t n,
+			      struct wp_store_size *size_out,
 			      struct wp_error *err);
 	enum wp_err (*ack)(struct wp_store *store, uint32_t partition,
 			   const struct wp_urn *user,
 			   const struct wp_msgid *ids, size_t n,
-			   bool *empty_out, struct wp_error *err);
+			   bool *empty_out, struct wp_store_size *size_out,
+			   struct wp_error *err);
+	enum wp_err (*expire)(struct wp_store *store, uint32_t partition,
+			      const struct wp_urn *user, int64_t now_ms,
+			      int64_t *deleted_out, bool *empty_out,
+			      struct wp_store_size *size_out,
+			      struct wp_error *err);
 	enum wp_err (*read)(struct wp_store *store, const struct wp_urn *user,
 			    const struct wp_store_from from[2], int64_t now_ms,
 			    wp_store_row_fn on_row, void *ctx,
@@ -34,6 +41,13 @@ struct wp_store_backend {
 			     const struct wp_urn *after,
 			     wp_store_user_fn on_user, void *ctx,
 			     struct wp_error *err);
+	enum wp_err (*expired_users)(struct wp_store *store, uint32_t partition,
+				     int64_t now_ms, size_t max,
+				     wp_store_user_fn on_user, void *ctx,
+				     struct wp_error *err);
+	enum wp_err (*size)(struct wp_store *store, const struct wp_urn *user,
+			    struct wp_store_size *size_out,
+			    struct wp_error *err);
 };
 
 /* First member of every backend's own store struct. */

@@ -83,19 +83,53 @@ static enum wp_err store_version(struct wp_store *store,
 static enum wp_err store_append(struct wp_store *store, uint32_t partition,
 				const struct wp_urn *user, int64_t version,
 				const struct wp_store_row *rows, size_t n,
+				struct wp_store_size *size_out,
 				struct wp_error *err)
 {
 	return wp_sqlite_append(db_of(store), partition, user, version, rows, n,
-				err);
+				size_out, err);
 }
 
 static enum wp_err store_ack(struct wp_store *store, uint32_t partition,
 			     const struct wp_urn *user,
 			     const struct wp_msgid *ids, size_t n,
-			     bool *empty_out, struct wp_error *err)
+			     bool *empty_out, struct wp_store_size *size_out,
+			     struct wp_error *err)
 {
 	return wp_sqlite_ack(db_of(store), partition, user, ids, n, empty_out,
-			     err);
+			     size_out, err);
+}
+
+static enum wp_err store_expire(struct wp_store *store, uint32_t partition,
+				const struct wp_urn *user, int64_t now_ms,
+				int64_t *deleted_out, bool *empty_out,
+				struct wp_store_size *size_out,
+				struct wp_error *err)
+{
+	return wp_sqlite_expire(db_of(store), partition, user, now_ms,
+				deleted_out, empty_out, size_out, err);
+}
+
+static enum wp_err store_size(struct wp_store *store, const struct wp_urn *user,
+			      struct wp_store_size *size_out,
+			      struct wp_error *err)
+{
+	struct wp_sqlite_db *db = db_of(store);
+	enum wp_err ready = wp_sqlite_ready(db, err);
+	sqlite3_stmt *statement;
+	int rc;
+
+	if (ready != WP_OK)
+		return ready;
+	*size_out = (struct wp_store_size){ 0 };
+	statement = wp_sqlite_of_user(db, WP_SQL_BOX_SIZE, user);
+	rc = sqlite3_step(statement);
+	if (rc == SQLITE_ROW)
+		wp_sqlite_read_size(statement, size_out);
+	wp_sqlite_done(statement);
+	if (rc != SQLITE_ROW && rc != SQLITE_DONE)
+		return wp_sqlite_fail(db, rc, err);
+	return WP_OK;
 }
 
 static int read_band(struct wp_sqlite_db *db, const struct wp_urn *user,
@@ -204,6 +238,24 @@ static enum wp_err hand_over(sqlite3_stmt *statement, wp_store_user_fn on_user,
 	return WP_OK;
 }
 
+/* Hand over the user of each row. */
+static enum wp_err walk_users(struct wp_sqlite_db *db, sqlite3_stmt *statement,
+			      wp_store_user_fn on_user, void *ctx,
+			      struct wp_error *err)
+{
+	enum wp_err rc = WP_OK;
+	bool go_on = true;
+	int code = SQLITE_DONE;
+
+	while (rc == WP_OK && go_on &&
+	       (code = sqlite3_step(statement)) == SQLITE_ROW)
+		rc = hand_over(statement, on_user, ctx, &go_on, err);
+	wp_sqlite_done(statement);
+	if (code != SQLITE_ROW && code != SQLITE_DONE)
+		return wp_sqlite_fail(db, code, err);
+	return rc;
+}
+
 static enum wp_err store_users(struct wp_store *store, uint32_t partition,
 			       const struct wp_urn *after,
 			       wp_store_user_fn on_user, void *ctx,
@@ -212,8 +264,6 @@ static enum wp_err store_users(struct wp_store *store, uint32_t partition,
 	struct wp_sqlite_db *db = db_of(store);
 	enum wp_err rc = wp_sqlite_ready(db, err);
 	sqlite3_stmt *statement;
-	bool go_on = true;
-	int code = SQLITE_DONE;
 
 	if (rc != WP_OK)
 		return rc;
@@ -221,13 +271,25 @@ static enum wp_err store_users(struct wp_store *store, uint32_t partition,
 	(void)sqlite3_bind_int64(statement, 1, partition);
 	(void)sqlite3_bind_text(statement, 2, after ? after->text : "",
 				after ? after->len : 0, SQLITE_STATIC);
-	while (rc == WP_OK && go_on &&
-	       (code = sqlite3_step(statement)) == SQLITE_ROW)
-		rc = hand_over(statement, on_user, ctx, &go_on, err);
-	wp_sqlite_done(statement);
-	if (code != SQLITE_ROW && code != SQLITE_DONE)
-		return wp_sqlite_fail(db, code, err);
-	return rc;
+	return walk_users(db, statement, on_user, ctx, err);
+}
+
+static enum wp_err store_expired_users(struct wp_store *store,
+				       uint32_t partition, int64_t now_ms,
+				       size_t max, wp_store_user_fn on_user,
+				       void *ctx, struct wp_error *err)
+{
+	struct wp_sqlite_db *db = db_of(store);
+	enum wp_err rc = wp_sqlite_ready(db, err);
+	sqlite3_stmt *statement;
+
+	if (rc != WP_OK)
+		return rc;
+	statement = wp_sqlite_get(db, WP_SQL_EXPIRED_USERS);
+	(void)sqlite3_bind_int64(statement, 1, partition);
+	(void)sqlite3_bind_int64(statement, 2, now_ms);
+	(void)sqlite3_bind_int64(statement, 3, (int64_t)max);
+	return walk_users(db, statement, on_user, ctx, err);
 }
 
 const struct wp_store_backend wp_store_sqlite = {
@@ -240,4 +302,7 @@ const struct wp_store_backend wp_store_sqlite = {
 	.read = store_read,
 	.top = store_top,
 	.users = store_users,
+	.expire = store_expire,
+	.expired_users = store_expired_users,
+	.size = store_size,
 };

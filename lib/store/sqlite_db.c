@@ -23,6 +23,9 @@ static const char *const texts[WP_SQL_COUNT] = {
 	[WP_SQL_BOX_BUMP] = "INSERT INTO box (urn, partition, ver) "
 			    "VALUES (?1, ?2, 1) "
 			    "ON CONFLICT (urn) DO UPDATE SET ver = ver + 1",
+	[WP_SQL_BOX_RESIZE] = "UPDATE box SET n = n + ?2, bytes = bytes + ?3 "
+			      "WHERE urn = ?1 RETURNING ver, n, bytes",
+	[WP_SQL_BOX_SIZE] = "SELECT ver, n, bytes FROM box WHERE urn = ?1",
 	[WP_SQL_MSG_INSERT] =
 		"INSERT INTO msg (urn, band, ms, seq, expires_ms, json) "
 		"VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING",
@@ -31,7 +34,12 @@ static const char *const texts[WP_SQL_COUNT] = {
 		"WHERE urn = ?1 AND band = ?2 AND ms = ?3 AND seq = ?4",
 	[WP_SQL_MSG_DELETE] =
 		"DELETE FROM msg "
-		"WHERE urn = ?1 AND band = ?2 AND ms = ?3 AND seq = ?4",
+		"WHERE urn = ?1 AND band = ?2 AND ms = ?3 AND seq = ?4 "
+		"RETURNING length(json)",
+	[WP_SQL_MSG_EXPIRE] = "DELETE FROM msg WHERE (urn, band, ms, seq) IN "
+			      "(SELECT urn, band, ms, seq FROM msg "
+			      "WHERE urn = ?1 AND expires_ms <= ?2 LIMIT ?3) "
+			      "RETURNING length(json)",
 	[WP_SQL_MSG_ANY] = "SELECT 1 FROM msg WHERE urn = ?1 LIMIT 1",
 	[WP_SQL_MSG_READ] = "SELECT ms, seq, expires_ms, json FROM msg "
 			    "WHERE urn = ?1 AND band = ?2 "
@@ -47,6 +55,10 @@ static const char *const texts[WP_SQL_COUNT] = {
 			 "WHERE partition = ?1 AND urn > ?2 AND EXISTS "
 			 "(SELECT 1 FROM msg WHERE msg.urn = box.urn) "
 			 "ORDER BY urn",
+	[WP_SQL_EXPIRED_USERS] =
+		"SELECT DISTINCT msg.urn FROM msg INDEXED BY msg_expiry "
+		"CROSS JOIN box ON box.urn = msg.urn "
+		"WHERE msg.expires_ms <= ?2 AND box.partition = ?1 LIMIT ?3",
 };
 
 static enum wp_err prepare_all(struct wp_sqlite_db *db, struct wp_error *err)

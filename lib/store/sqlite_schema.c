@@ -19,7 +19,7 @@
 #include "lib/base/clock.h"
 
 enum {
-	SCHEMA_VERSION = 1,
+	SCHEMA_VERSION = 2,
 	STORE_MODE = 0640,
 	RETRY_MS = 5,
 };
@@ -27,17 +27,29 @@ enum {
 static const char schema[] =
 	"CREATE TABLE box ("
 	"  urn TEXT PRIMARY KEY, partition INTEGER NOT NULL,"
-	"  ver INTEGER NOT NULL) WITHOUT ROWID;"
+	"  ver INTEGER NOT NULL, n INTEGER NOT NULL DEFAULT 0,"
+	"  bytes INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;"
 	"CREATE INDEX box_partition ON box (partition, urn);"
 	"CREATE TABLE msg ("
 	"  urn TEXT NOT NULL, band INTEGER NOT NULL,"
 	"  ms INTEGER NOT NULL, seq INTEGER NOT NULL,"
 	"  expires_ms INTEGER NOT NULL, json BLOB NOT NULL,"
 	"  PRIMARY KEY (urn, band, ms, seq)) WITHOUT ROWID;"
+	"CREATE INDEX msg_expiry ON msg (expires_ms);"
 	"CREATE TABLE top ("
 	"  partition INTEGER PRIMARY KEY, ms INTEGER NOT NULL,"
 	"  seq INTEGER NOT NULL);"
-	"PRAGMA user_version = 1;";
+	"PRAGMA user_version = 2;";
+
+/* What version 1 lacks: how much a mailbox holds, and what expires when. */
+static const char upgrade_1[] =
+	"ALTER TABLE box ADD COLUMN n INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE box ADD COLUMN bytes INTEGER NOT NULL DEFAULT 0;"
+	"UPDATE box SET (n, bytes) ="
+	"  (SELECT count(*), coalesce(sum(length(json)), 0)"
+	"   FROM msg WHERE msg.urn = box.urn);"
+	"CREATE INDEX msg_expiry ON msg (expires_ms);"
+	"PRAGMA user_version = 2;";
 
 /*
  * Of the connection, not of the file. FULL: a commit is on disk when it
@@ -169,7 +181,7 @@ static enum wp_err check_is_ours(struct wp_sqlite_db *db, int64_t *version_out,
 		return wp_sqlite_fail(db, rc, err);
 	if (*version_out > SCHEMA_VERSION)
 		return refuse(db, "was made by a newer Waypost", err);
-	if (*version_out != SCHEMA_VERSION && tables > 0)
+	if (*version_out < 1 && tables > 0)
 		return refuse(db, "is a database of something else", err);
 	return WP_OK;
 }
@@ -194,7 +206,7 @@ static enum wp_err enter_wal(struct wp_sqlite_db *db, struct wp_error *err)
 }
 
 /* Inside the write lock, so that one of those who start at once does it. */
-static enum wp_err create_tables(struct wp_sqlite_db *db, struct wp_error *err)
+static enum wp_err make_tables(struct wp_sqlite_db *db, struct wp_error *err)
 {
 	int64_t version = 0;
 	int rc;
@@ -204,6 +216,8 @@ static enum wp_err create_tables(struct wp_sqlite_db *db, struct wp_error *err)
 		rc = ask(db, "PRAGMA user_version", &version, NULL, NULL);
 	if (rc == SQLITE_OK && version == 0)
 		rc = sqlite3_exec(db->handle, schema, NULL, NULL, NULL);
+	if (rc == SQLITE_OK && version == 1)
+		rc = sqlite3_exec(db->handle, upgrade_1, NULL, NULL, NULL);
 	if (rc == SQLITE_OK)
 		rc = sqlite3_exec(db->handle, "COMMIT", NULL, NULL, NULL);
 	return rc == SQLITE_OK ? WP_OK : wp_sqlite_fail(db, rc, err);
@@ -220,8 +234,8 @@ static enum wp_err enter_schema(struct wp_sqlite_db *db, bool may_create,
 		return refuse(db, "is empty now; it was not before", err);
 	if (rc == WP_OK)
 		rc = enter_wal(db, err);
-	if (rc == WP_OK && version == 0)
-		rc = create_tables(db, err);
+	if (rc == WP_OK && version < SCHEMA_VERSION)
+		rc = make_tables(db, err);
 	return rc;
 }
 

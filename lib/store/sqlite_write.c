@@ -1,15 +1,22 @@
 /*
- * sqlite_write.c - the two transactions that change a mailbox on disk.
+ * sqlite_write.c - the three transactions that change a mailbox on disk.
  *
  * Each is BEGIN IMMEDIATE, and its first statement is the one on box: the
  * version is what makes late, stalled or overlapping writers harmless. All of
- * a batch is written, or none of it.
+ * a batch is written, or none of it. The last statement keeps the size of the
+ * mailbox in box, so it is true of exactly that version.
  */
 #include "lib/store/sqlite_write.h"
 
 #include <assert.h>
 
 #include "lib/mailbox/migrate.h"
+
+/* By how much a transaction changes a mailbox. */
+struct change {
+	int64_t n;
+	int64_t bytes;
+};
 
 /* Bump the version if it is the expected one. */
 static enum wp_err take_turn(struct wp_sqlite_db *db, uint32_t partition,
@@ -49,7 +56,7 @@ static sqlite3_stmt *of_row(struct wp_sqlite_db *db, enum wp_sqlite_sql sql,
 static enum wp_err insert_row(struct wp_sqlite_db *db,
 			      const struct wp_urn *user,
 			      const struct wp_store_row *row,
-			      struct wp_error *err)
+			      struct change *change, struct wp_error *err)
 {
 	sqlite3_stmt *statement;
 	bool is_same = false;
@@ -58,8 +65,11 @@ static enum wp_err insert_row(struct wp_sqlite_db *db,
 	rc = wp_sqlite_run(of_row(db, WP_SQL_MSG_INSERT, user, row));
 	if (rc != SQLITE_DONE)
 		return wp_sqlite_fail(db, rc, err);
-	if (sqlite3_changes(db->handle) > 0)
+	if (sqlite3_changes(db->handle) > 0) {
+		change->n++;
+		change->bytes += (int64_t)row->json_len;
 		return WP_OK;
+	}
 	statement = of_row(db, WP_SQL_MSG_SAME, user, row);
 	rc = sqlite3_step(statement);
 	if (rc == SQLITE_ROW)
@@ -91,11 +101,42 @@ static enum wp_err raise_top(struct wp_sqlite_db *db, uint32_t partition,
 	return rc == SQLITE_DONE ? WP_OK : wp_sqlite_fail(db, rc, err);
 }
 
+void wp_sqlite_read_size(sqlite3_stmt *statement,
+			 struct wp_store_size *size_out)
+{
+	size_out->version = sqlite3_column_int64(statement, 0);
+	size_out->n = sqlite3_column_int64(statement, 1);
+	size_out->bytes = sqlite3_column_int64(statement, 2);
+}
+
+/* Note the change down, and say what the mailbox holds now. */
+static enum wp_err resize(struct wp_sqlite_db *db, const struct wp_urn *user,
+			  const struct change *change,
+			  struct wp_store_size *size_out, struct wp_error *err)
+{
+	sqlite3_stmt *statement =
+		wp_sqlite_of_user(db, WP_SQL_BOX_RESIZE, user);
+	int rc;
+
+	(void)sqlite3_bind_int64(statement, 2, change->n);
+	(void)sqlite3_bind_int64(statement, 3, change->bytes);
+	rc = sqlite3_step(statement);
+	if (rc == SQLITE_ROW && size_out != NULL)
+		wp_sqlite_read_size(statement, size_out);
+	/* RETURNING is done with the first row; one more step ends it. */
+	if (rc == SQLITE_ROW)
+		rc = sqlite3_step(statement);
+	wp_sqlite_done(statement);
+	return rc == SQLITE_DONE ? WP_OK : wp_sqlite_fail(db, rc, err);
+}
+
 enum wp_err wp_sqlite_append(struct wp_sqlite_db *db, uint32_t partition,
 			     const struct wp_urn *user, int64_t version,
 			     const struct wp_store_row *rows, size_t n,
+			     struct wp_store_size *size_out,
 			     struct wp_error *err)
 {
+	struct change change = { 0 };
 	enum wp_err rc;
 
 	assert(n <= WP_MIGRATE_MAX_ROWS);
@@ -104,9 +145,11 @@ enum wp_err wp_sqlite_append(struct wp_sqlite_db *db, uint32_t partition,
 		return rc;
 	rc = take_turn(db, partition, user, version, err);
 	for (size_t i = 0; i < n && rc == WP_OK; i++)
-		rc = insert_row(db, user, &rows[i], err);
+		rc = insert_row(db, user, &rows[i], &change, err);
 	if (rc == WP_OK && n > 0)
 		rc = raise_top(db, partition, rows, n, err);
+	if (rc == WP_OK)
+		rc = resize(db, user, &change, size_out, err);
 	return wp_sqlite_end(db, rc, err);
 }
 
@@ -121,13 +164,17 @@ static enum wp_err bump(struct wp_sqlite_db *db, uint32_t partition,
 	return rc == SQLITE_DONE ? WP_OK : wp_sqlite_fail(db, rc, err);
 }
 
-static enum wp_err delete_row(struct wp_sqlite_db *db,
-			      const struct wp_urn *user,
-			      const struct wp_msgid *id, struct wp_error *err)
+/* Run a statement that deletes rows and gives the length of each. */
+static enum wp_err run_delete(struct wp_sqlite_db *db, sqlite3_stmt *statement,
+			      struct change *change, struct wp_error *err)
 {
-	int rc = wp_sqlite_run(wp_sqlite_of_entry(db, WP_SQL_MSG_DELETE, user,
-						  id->band, &id->entry));
+	int rc;
 
+	while ((rc = sqlite3_step(statement)) == SQLITE_ROW) {
+		change->n--;
+		change->bytes -= sqlite3_column_int64(statement, 0);
+	}
+	wp_sqlite_done(statement);
 	return rc == SQLITE_DONE ? WP_OK : wp_sqlite_fail(db, rc, err);
 }
 
@@ -147,8 +194,10 @@ static enum wp_err see_if_empty(struct wp_sqlite_db *db,
 
 enum wp_err wp_sqlite_ack(struct wp_sqlite_db *db, uint32_t partition,
 			  const struct wp_urn *user, const struct wp_msgid *ids,
-			  size_t n, bool *empty_out, struct wp_error *err)
+			  size_t n, bool *empty_out,
+			  struct wp_store_size *size_out, struct wp_error *err)
 {
+	struct change change = { 0 };
 	enum wp_err rc;
 
 	rc = wp_sqlite_begin(db, true, err);
@@ -158,8 +207,42 @@ enum wp_err wp_sqlite_ack(struct wp_sqlite_db *db, uint32_t partition,
 	for (size_t i = 0; i < n && rc == WP_OK; i++)
 		/* Entry ids repeat between partitions. */
 		if (ids[i].partition == partition)
-			rc = delete_row(db, user, &ids[i], err);
+			rc = run_delete(
+				db,
+				wp_sqlite_of_entry(db, WP_SQL_MSG_DELETE, user,
+						   ids[i].band, &ids[i].entry),
+				&change, err);
 	if (rc == WP_OK)
 		rc = see_if_empty(db, user, empty_out, err);
+	if (rc == WP_OK)
+		rc = resize(db, user, &change, size_out, err);
+	return wp_sqlite_end(db, rc, err);
+}
+
+enum wp_err wp_sqlite_expire(struct wp_sqlite_db *db, uint32_t partition,
+			     const struct wp_urn *user, int64_t now_ms,
+			     int64_t *deleted_out, bool *empty_out,
+			     struct wp_store_size *size_out,
+			     struct wp_error *err)
+{
+	struct change change = { 0 };
+	sqlite3_stmt *statement;
+	enum wp_err rc;
+
+	rc = wp_sqlite_begin(db, true, err);
+	if (rc != WP_OK)
+		return rc;
+	rc = bump(db, partition, user, err);
+	if (rc == WP_OK) {
+		statement = wp_sqlite_of_user(db, WP_SQL_MSG_EXPIRE, user);
+		(void)sqlite3_bind_int64(statement, 2, now_ms);
+		(void)sqlite3_bind_int64(statement, 3, WP_EXPIRE_MAX_ROWS);
+		rc = run_delete(db, statement, &change, err);
+	}
+	if (rc == WP_OK)
+		rc = see_if_empty(db, user, empty_out, err);
+	if (rc == WP_OK)
+		rc = resize(db, user, &change, size_out, err);
+	*deleted_out = -change.n;
 	return wp_sqlite_end(db, rc, err);
 }

@@ -1,5 +1,6 @@
 /*
- * sqlite_write.h - append and ack on a SQLite connection; private to lib/store.
+ * sqlite_write.h - append, ack and expire on a SQLite connection; private to
+ * lib/store.
  *
  * They mean what their namesakes in store.h say.
  */
@@ -9,14 +10,26 @@
 #include "lib/store/sqlite_db.h"
 #include "lib/store/store.h"
 
+/* Read ver, n and bytes from the row that statement stands at. */
+void wp_sqlite_read_size(sqlite3_stmt *statement,
+			 struct wp_store_size *size_out);
+
 enum wp_err wp_sqlite_append(struct wp_sqlite_db *db, uint32_t partition,
 			     const struct wp_urn *user, int64_t version,
 			     const struct wp_store_row *rows, size_t n,
+			     struct wp_store_size *size_out,
 			     struct wp_error *err) WP_MUST_USE;
 
 enum wp_err wp_sqlite_ack(struct wp_sqlite_db *db, uint32_t partition,
 			  const struct wp_urn *user, const struct wp_msgid *ids,
 			  size_t n, bool *empty_out,
+			  struct wp_store_size *size_out,
 			  struct wp_error *err) WP_MUST_USE;
+
+enum wp_err wp_sqlite_expire(struct wp_sqlite_db *db, uint32_t partition,
+			     const struct wp_urn *user, int64_t now_ms,
+			     int64_t *deleted_out, bool *empty_out,
+			     struct wp_store_size *size_out,
+			     struct wp_error *err) WP_MUST_USE;
 
 #endif /* WP_LIB_STORE_SQLITE_WRITE_H */

@@ -50,20 +50,32 @@ enum wp_err wp_store_version(struct wp_store *store, const struct wp_urn *user,
 enum wp_err wp_store_append(struct wp_store *store, uint32_t partition,
 			    const struct wp_urn *user, int64_t version,
 			    const struct wp_store_row *rows, size_t n,
+			    struct wp_store_size *size_out,
 			    struct wp_error *err)
 {
 	return store->backend->append(store, partition, user, version, rows, n,
-				      err);
+				      size_out, err);
 }
 
 enum wp_err wp_store_ack(struct wp_store *store, uint32_t partition,
 			 const struct wp_urn *user, const struct wp_msgid *ids,
-			 size_t n, bool *empty_out, struct wp_error *err)
+			 size_t n, bool *empty_out,
+			 struct wp_store_size *size_out, struct wp_error *err)
 {
 	if (store == NULL)
 		return not_open(err);
 	return store->backend->ack(store, partition, user, ids, n, empty_out,
-				   err);
+				   size_out, err);
+}
+
+enum wp_err wp_store_expire(struct wp_store *store, uint32_t partition,
+			    const struct wp_urn *user, int64_t now_ms,
+			    int64_t *deleted_out, bool *empty_out,
+			    struct wp_store_size *size_out,
+			    struct wp_error *err)
+{
+	return store->backend->expire(store, partition, user, now_ms,
+				      deleted_out, empty_out, size_out, err);
 }
 
 enum wp_err wp_store_read(struct wp_store *store, const struct wp_urn *user,
@@ -89,4 +101,19 @@ enum wp_err wp_store_users(struct wp_store *store, uint32_t partition,
 {
 	return store->backend->users(store, partition, after, on_user, ctx,
 				     err);
+}
+
+enum wp_err wp_store_expired_users(struct wp_store *store, uint32_t partition,
+				   int64_t now_ms, size_t max,
+				   wp_store_user_fn on_user, void *ctx,
+				   struct wp_error *err)
+{
+	return store->backend->expired_users(store, partition, now_ms, max,
+					     on_user, ctx, err);
+}
+
+enum wp_err wp_store_size(struct wp_store *store, const struct wp_urn *user,
+			  struct wp_store_size *size_out, struct wp_error *err)
+{
+	return store->backend->size(store, user, size_out, err);
 }

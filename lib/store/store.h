@@ -24,6 +24,16 @@
 
 struct wp_store;
 
+/*
+ * What a mailbox holds on disk, as of one version of it: the newer version is
+ * the truer size.
+ */
+struct wp_store_size {
+	int64_t version;
+	int64_t n;     /* rows */
+	int64_t bytes; /* of their json */
+};
+
 /* One stored message. json is borrowed as each function says. */
 struct wp_store_row {
 	struct wp_entry_id entry;
@@ -53,6 +63,7 @@ enum wp_err wp_store_version(struct wp_store *store, const struct wp_urn *user,
  * A row that is there already with the same content is left alone.
  *
  * rows:    n <= WP_MIGRATE_MAX_ROWS, may be 0 (the version is bumped anyway)
+ * size_out: what is stored now; NULL when nobody asks
  * Errors:  WP_ERR_STALE     the version moved; nothing was written
  *          WP_ERR_CONFLICT  a row with that id differs; nothing was written
  *          WP_ERR_UNAVAIL   nothing is known; read the version again
@@ -60,6 +71,7 @@ enum wp_err wp_store_version(struct wp_store *store, const struct wp_urn *user,
 enum wp_err wp_store_append(struct wp_store *store, uint32_t partition,
 			    const struct wp_urn *user, int64_t version,
 			    const struct wp_store_row *rows, size_t n,
+			    struct wp_store_size *size_out,
 			    struct wp_error *err) WP_MUST_USE;
 
 /*
@@ -68,11 +80,28 @@ enum wp_err wp_store_append(struct wp_store *store, uint32_t partition,
  *
  * store:   NULL when it could not be opened: WP_ERR_UNAVAIL
  * ids:     n >= 0; ids that are not there are ignored
+ * size_out: what is left; NULL when nobody asks
  */
 enum wp_err wp_store_ack(struct wp_store *store, uint32_t partition,
 			 const struct wp_urn *user, const struct wp_msgid *ids,
 			 size_t n, bool *empty_out,
+			 struct wp_store_size *size_out,
 			 struct wp_error *err) WP_MUST_USE;
+
+/*
+ * One transaction like an ack: bump the version first and always, delete up to
+ * WP_EXPIRE_MAX_ROWS rows that expired at now_ms or before, see whether any row
+ * of the user is left.
+ *
+ * deleted_out: WP_EXPIRE_MAX_ROWS when there may be more
+ * size_out:    what is left; NULL when nobody asks
+ */
+enum { WP_EXPIRE_MAX_ROWS = 1000 };
+enum wp_err wp_store_expire(struct wp_store *store, uint32_t partition,
+			    const struct wp_urn *user, int64_t now_ms,
+			    int64_t *deleted_out, bool *empty_out,
+			    struct wp_store_size *size_out,
+			    struct wp_error *err) WP_MUST_USE;
 
 /*
  * Walk both bands in one read snapshot, high before standard, oldest first,
@@ -111,5 +140,19 @@ typedef bool (*wp_store_user_fn)(void *ctx, const struct wp_urn *user);
 enum wp_err wp_store_users(struct wp_store *store, uint32_t partition,
 			   const struct wp_urn *after, wp_store_user_fn on_user,
 			   void *ctx, struct wp_error *err) WP_MUST_USE;
+
+/*
+ * Up to max users of a partition who have rows that expired at now_ms or
+ * before, in no order. on_user returning false stops the walk.
+ */
+enum wp_err wp_store_expired_users(struct wp_store *store, uint32_t partition,
+				   int64_t now_ms, size_t max,
+				   wp_store_user_fn on_user, void *ctx,
+				   struct wp_error *err) WP_MUST_USE;
+
+/* What a mailbox holds; all zero when there is no row of it. */
+enum wp_err wp_store_size(struct wp_store *store, const struct wp_urn *user,
+			  struct wp_store_size *size_out,
+			  struct wp_error *err) WP_MUST_USE;
 
 #endif /* WP_LIB_STORE_STORE_H */

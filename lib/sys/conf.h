@@ -45,6 +45,8 @@ struct wp_conf {
 		int64_t partitions;
 		int64_t max_envelope_bytes;
 		int64_t ingress_high_mark;  /* entries of one partition */
+		int64_t max_waiting;        /* messages of one user */
+		int64_t max_waiting_bytes;  /* of their envelopes */
 		int64_t max_expiry_seconds; /* default expiry as well */
 		int64_t max_tries;          /* before dead-lettering */
 		int64_t idempotency_hours;
@@ -82,6 +84,8 @@ struct wp_conf {
 		int64_t tick_ms; /* how often leases are looked after */
 		int64_t batch_entries;
 		int64_t reap_after_ms;
+		int64_t sweep_interval_ms; /* of expired messages */
+		int64_t audit_keys_per_second;
 		int64_t drain_ms;
 	} worker;
 

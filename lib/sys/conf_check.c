@@ -135,6 +135,15 @@ static enum wp_err check_addresses(const struct wp_conf *conf,
 	return rc;
 }
 
+static enum wp_err check_quota(const struct wp_conf *conf, struct wp_error *err)
+{
+	if (conf->mailbox.max_waiting_bytes < conf->mailbox.max_envelope_bytes)
+		return bad(err, "mailbox.max_waiting_bytes",
+			   "must not be below mailbox.max_envelope_bytes, or "
+			   "some envelopes never fit");
+	return WP_OK;
+}
+
 static enum wp_err check_times(const struct wp_conf *conf, struct wp_error *err)
 {
 	if (conf->worker.tick_ms >= conf->worker.lease_ms)
@@ -194,6 +203,8 @@ enum wp_err wp_conf_check(const struct wp_conf *conf, struct wp_error *err)
 	rc = check_origins(conf, err);
 	if (rc == WP_OK)
 		rc = check_addresses(conf, err);
+	if (rc == WP_OK)
+		rc = check_quota(conf, err);
 	if (rc == WP_OK)
 		rc = check_times(conf, err);
 	if (rc == WP_OK)

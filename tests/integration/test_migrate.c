@@ -257,7 +257,7 @@ static void slow_ack_hot_and_cold(struct wp_world *w, struct slow_ack *ack,
 	wp_reply_free(&reply);
 	assert_true(ack->hint.may_clear);
 	assert_int_equal(wp_store_ack(w->store, WP_WORLD_PARTITION, &w->bob,
-				      &id, 1, &ack->is_empty, NULL),
+				      &id, 1, &ack->is_empty, NULL, NULL),
 			 WP_OK);
 	assert_true(ack->is_empty);
 }
@@ -546,7 +546,8 @@ static void act_bump(struct plan *plan)
 	bool is_empty;
 
 	assert_int_equal(wp_store_ack(plan->other_store, WP_WORLD_PARTITION,
-				      &plan->w->bob, NULL, 0, &is_empty, NULL),
+				      &plan->w->bob, NULL, 0, &is_empty, NULL,
+				      NULL),
 			 WP_OK);
 }
 
@@ -593,7 +594,7 @@ static void another_message_under_the_same_id_stops_everything(void **state)
 	};
 
 	assert_int_equal(wp_store_append(w->spy.real, WP_WORLD_PARTITION,
-					 &w->bob, 0, &other, 1, NULL),
+					 &w->bob, 0, &other, 1, NULL, NULL),
 			 WP_OK);
 	assert_int_equal(wp_world_migrate(w, NULL), WP_ERR_CONFLICT);
 	wp_world_expect(w, "1", "XLEN " WP_P "hot:" WP_BOB);
@@ -673,7 +674,7 @@ static void only_an_ack_clears_the_hint(void **state)
 
 	assert_int_equal(wp_world_migrate(w, NULL), WP_OK);
 	assert_int_equal(wp_store_ack(w->spy.real, WP_WORLD_PARTITION, &w->bob,
-				      &id, 1, &(bool){ false }, NULL),
+				      &id, 1, &(bool){ false }, NULL, NULL),
 			 WP_OK);
 	wp_world_expect_pull(w, "");
 	assert_int_equal(wp_world_migrate(w, NULL), WP_OK);

@@ -67,7 +67,7 @@ static void put_cold(struct wp_world *w, const struct wp_urn *user,
 	assert_int_equal(wp_store_version(w->spy.real, user, &version, NULL),
 			 WP_OK);
 	assert_int_equal(wp_store_append(w->spy.real, WP_WORLD_PARTITION, user,
-					 version, rows, n, NULL),
+					 version, rows, n, NULL, NULL),
 			 WP_OK);
 	wp_world_run(w, "HSET " WP_P "cold %s token", user->text);
 }

@@ -55,6 +55,7 @@ struct scene {
 #define ACCEPT(user, band, flags, id, name)                          \
 	"XADD " WP_P "ingress " id " u " user " b " band " f " flags \
 	" x 99999999999999 t trace e " name
+#define EXPIRED(key, id, name) "XADD " WP_P key " " id " e " name " x 7 f "
 #define BURY(entry, id, name)                \
 	"XADD " WP_P "dlq " entry " id " id  \
 	" reason why tries 3 at 1 u " WP_BOB \
@@ -66,7 +67,8 @@ static const struct scene scenes[] = {
 		.name = "send",
 		.script = WP_SCRIPT_SEND,
 		.setup = { "SETEX " WP_P "other 100 x" },
-		.args = "run 100 24 3 " WP_BOB " 0  9000 t1 m1 " /* item 1 */
+		.args = "run 100 24 1000 1000000 1000 3 " WP_BOB
+			" 0  9000 t1 m1 " /* item 1 */
 			"aaaaaaaaaaaaaaaa dddddddddddddddd " WP_BOB
 			" 1 e 9000 t2 m2 bbbbbbbbbbbbbbbb "
 			"dddddddddddddddd " WP_AMY
@@ -104,7 +106,8 @@ static const struct scene scenes[] = {
 			     HOT_NAMES("hot!:" WP_AMY),
 			     "ZRANGE " WP_P "migrate 0 -1",
 			     "SMEMBERS " WP_P "due:i1",
-			     "EXISTS " WP_P "tries " WP_P "dlq" },
+			     "EXISTS " WP_P "tries " WP_P "dlq",
+			     "ZRANGE " WP_P "expiry 0 -1 WITHSCORES" },
 	},
 	{
 		.name = "ack",
@@ -120,6 +123,16 @@ static const struct scene scenes[] = {
 		.observe = { HOT_NAMES("hot:" WP_BOB),
 			     "EXISTS " WP_P "hot!:" WP_BOB " " WP_P "tries",
 			     FIELD("ingress", "12"), "HGETALL " WP_P "cold" },
+	},
+	{
+		.name = "ack of everything",
+		.script = WP_SCRIPT_ACK,
+		.setup = { HOT("hot:" WP_BOB, "1-1", "m1"),
+			   HOT("hot!:" WP_BOB, "1-3", "h1"),
+			   "ZADD " WP_P "expiry 9 " WP_BOB },
+		.args = "run " WP_BOB " 1 1-1 1-3",
+		.observe = { "EXISTS " WP_P "hot:" WP_BOB " " WP_P
+			     "hot!:" WP_BOB " " WP_P "expiry" },
 	},
 	{
 		.name = "prepare",
@@ -147,10 +160,11 @@ static const struct scene scenes[] = {
 		.script = WP_SCRIPT_TRIM,
 		.setup = { HOT("hot:" WP_BOB, "1-1", "m1"),
 			   HOT("hot!:" WP_BOB, "1-2", "h1"),
-			   "ZADD " WP_P "migrate 1 " WP_BOB },
-		.args = WP_BOB " 1 1-1 1-2",
+			   "ZADD " WP_P "migrate 1 " WP_BOB,
+			   "ZADD " WP_P "expiry 9 " WP_BOB },
+		.args = WP_BOB "  1 1-1 1-2",
 		.observe = { "EXISTS " WP_P "hot:" WP_BOB " " WP_P
-			     "hot!:" WP_BOB " " WP_P "migrate" },
+			     "hot!:" WP_BOB " " WP_P "migrate " WP_P "expiry" },
 	},
 	{
 		.name = "trim, something left",
@@ -158,10 +172,90 @@ static const struct scene scenes[] = {
 		.setup = { HOT("hot:" WP_BOB, "1-1", "m1"),
 			   HOT("hot:" WP_BOB, "1-3", "m3"),
 			   HOT("hot!:" WP_BOB, "1-2", "h1"),
-			   "ZADD " WP_P "migrate 1 " WP_BOB },
-		.args = WP_BOB " 1 1-1 1-2",
+			   "ZADD " WP_P "migrate 1 " WP_BOB,
+			   "HSET " WP_P "cold " WP_BOB " token" },
+		.args = WP_BOB " 5_2_9 1 1-1 1-2",
 		.observe = { HOT_NAMES("hot:" WP_BOB),
+			     "ZRANGE " WP_P "migrate 0 -1",
+			     "HGETALL " WP_P "coldsize" },
+	},
+	{
+		.name = "audit of a user",
+		.script = WP_SCRIPT_AUDIT,
+		.setup = { HOT("hot:" WP_BOB, "1-1", "m1"),
+			   HOT("hot!:" WP_BOB, "1-2", "h1"),
+			   "XDEL " WP_P "hot!:" WP_BOB " 1-2",
+			   "HSET " WP_P "live i2 0",
+			   "HSET " WP_P "online:" WP_BOB " i1.1 5 i1.2 6" },
+		.args = "user " WP_BOB " 10 100",
+		.observe = { "EXISTS " WP_P "online:" WP_BOB " " WP_P
+			     "hot!:" WP_BOB,
+			     "EXISTS " WP_P "hot:" WP_BOB,
+			     "ZRANGE " WP_P "migrate 0 -1",
+			     "ZRANGE " WP_P "expiry 0 -1" },
+	},
+	{
+		.name = "audit of an incarnation",
+		.script = WP_SCRIPT_AUDIT,
+		.setup = { HOT("hot:" WP_BOB, "1-1", "m1"),
+			   "HSET " WP_P "online:" WP_BOB " i1.1 5",
+			   "EVAL return\tredis.call('SADD',KEYS[1],'i1.1\\32'.."
+			   "KEYS[2]) 2 " WP_P "at:i1 " WP_BOB,
+			   "SADD " WP_P "due:i1 " WP_BOB },
+		.args = "incarnation i1 10 100",
+		.observe = { "EXISTS " WP_P "online:" WP_BOB " " WP_P
+			     "at:i1 " WP_P "due:i1",
+			     "ZRANGE " WP_P "migrate 0 -1",
+			     "ZRANGE " WP_P "expiry 0 -1" },
+	},
+	{
+		.name = "cold_size",
+		.script = WP_SCRIPT_COLD_SIZE,
+		.setup = { "HSET " WP_P "cold " WP_BOB " t1 " WP_AMY " t2",
+			   "HSET " WP_P "coldsize " WP_BOB " 7_1_1 " WP_AMY
+			   " 3_9_9 " EVE " 1_1_1" },
+		.args = WP_BOB " 6 5 5 " WP_AMY " 4 2 20 " EVE " 9 1 1",
+		.observe = { "HGETALL " WP_P "coldsize" },
+	},
+	{
+		.name = "hint_clear",
+		.script = WP_SCRIPT_HINT_CLEAR,
+		.setup = { "HSET " WP_P "cold " WP_BOB " token",
+			   "HSET " WP_P "coldsize " WP_BOB " 7_0_0" },
+		.args = "run " WP_BOB " token",
+		.observe = { "EXISTS " WP_P "cold " WP_P "coldsize" },
+	},
+	{
+		.name = "sweep",
+		.script = WP_SCRIPT_SWEEP,
+		.setup = { EXPIRED("hot:" WP_BOB, "1-1", "m1"),
+			   HOT("hot:" WP_BOB, "1-2", "m2"),
+			   EXPIRED("hot!:" WP_BOB, "1-3", "h1"),
+			   EXPIRED("hot:" WP_AMY, "1-4", "a1"),
+			   EXPIRED("hot!:" WP_AMY, "1-5", "a2"),
+			   "ZADD " WP_P "expiry 7 " WP_BOB " 7 " WP_AMY
+			   " 7 " EVE,
+			   "ZADD " WP_P "migrate 1 " WP_BOB " 2 " WP_AMY },
+		.args = "1:own 60000 100 1000 1000000",
+		.observe = { HOT_NAMES("hot:" WP_BOB),
+			     "EXISTS " WP_P "hot!:" WP_BOB " " WP_P
+			     "hot:" WP_AMY " " WP_P "hot!:" WP_AMY,
+			     "ZRANGE " WP_P "expiry 0 -1 WITHSCORES",
 			     "ZRANGE " WP_P "migrate 0 -1" },
+	},
+	{
+		.name = "sweep, going on",
+		.script = WP_SCRIPT_SWEEP,
+		.setup = { EXPIRED("hot:" WP_BOB, "1-1", "m1"),
+			   HOT("hot:" WP_BOB, "1-2", "m2"),
+			   EXPIRED("hot:" WP_BOB, "1-3", "m3"),
+			   "EVAL return\tredis.call('SET',KEYS[1],"
+			   "'0\\032(1-1\\032500\\032'..KEYS[2]) 2 " WP_P
+			   "sweep " WP_BOB,
+			   "ZADD " WP_P "expiry 99999999999999 " WP_BOB },
+		.args = "1:own 60000 100 1000 1000000",
+		.observe = { HOT_NAMES("hot:" WP_BOB), "EXISTS " WP_P "sweep",
+			     "ZRANGE " WP_P "expiry 0 -1" },
 	},
 	{
 		/* at:i2 is cleaned up by i2's daemon, which due tells. */
@@ -398,7 +492,8 @@ static void a_cut_send_is_settled_by_whoever_comes_next(void **state)
 	const struct scene *first = &scenes[0];
 	const struct scene other = {
 		.name = "another send",
-		.args = "run 100 24 1 " WP_AMY " 0  9000 t9 m9 "
+		.args = "run 100 24 1000 1000000 1000 1 " WP_AMY
+			" 0  9000 t9 m9 "
 			"eeeeeeeeeeeeeeee dddddddddddddddd",
 	};
 	char *text = cuttable(WP_SCRIPT_SEND);

@@ -122,7 +122,7 @@ static void the_file_is_ours_alone_and_has_a_write_ahead_log(void **state)
 	assert_int_equal(stat(path, &st), 0);
 	assert_int_equal(st.st_mode & 07777, 0640);
 	assert_string_equal(ask_sql("PRAGMA journal_mode", answer), "wal");
-	assert_string_equal(ask_sql("PRAGMA user_version", answer), "1");
+	assert_string_equal(ask_sql("PRAGMA user_version", answer), "2");
 	wp_store_close(&store);
 }
 
@@ -157,7 +157,7 @@ static void a_file_of_something_else_is_left_as_it_is(void **state)
 	assert_string_equal(ask_sql("PRAGMA journal_mode", answer), "delete");
 
 	wipe(NULL);
-	run_sql("PRAGMA user_version = 2");
+	run_sql("PRAGMA user_version = 3");
 	assert_non_null(strstr(refused(*state, WP_ERR_INVAL), "newer"));
 
 	wipe(NULL);
@@ -167,6 +167,59 @@ static void a_file_of_something_else_is_left_as_it_is(void **state)
 		fputs("this is no database ", file);
 	assert_int_equal(fclose(file), 0);
 	assert_non_null(strstr(refused(*state, WP_ERR_INVAL), "no SQLite"));
+}
+
+/* A file as the first release made it. */
+static void a_file_of_version_1_gets_sizes_and_an_expiry_index(void **state)
+{
+	struct wp_urn bob = wp_store_test_user("bob");
+	struct wp_urn amy = wp_store_test_user("amy");
+	struct wp_store_size size;
+	struct wp_store *stores[2];
+	int64_t deleted = 0;
+	bool is_empty = true;
+	char answer[32];
+
+	run_sql("PRAGMA journal_mode = WAL;"
+		"CREATE TABLE box ("
+		"  urn TEXT PRIMARY KEY, partition INTEGER NOT NULL,"
+		"  ver INTEGER NOT NULL) WITHOUT ROWID;"
+		"CREATE INDEX box_partition ON box (partition, urn);"
+		"CREATE TABLE msg ("
+		"  urn TEXT NOT NULL, band INTEGER NOT NULL,"
+		"  ms INTEGER NOT NULL, seq INTEGER NOT NULL,"
+		"  expires_ms INTEGER NOT NULL, json BLOB NOT NULL,"
+		"  PRIMARY KEY (urn, band, ms, seq)) WITHOUT ROWID;"
+		"CREATE TABLE top ("
+		"  partition INTEGER PRIMARY KEY, ms INTEGER NOT NULL,"
+		"  seq INTEGER NOT NULL);"
+		"INSERT INTO box VALUES ('urn:sm:user:bob', 3, 4),"
+		"  ('urn:sm:user:amy', 3, 2);"
+		"INSERT INTO msg VALUES"
+		"  ('urn:sm:user:bob', 0, 1, 0, 50, CAST('four' AS BLOB)),"
+		"  ('urn:sm:user:bob', 1, 2, 0, 5000, CAST('12' AS BLOB));"
+		"PRAGMA user_version = 1;");
+
+	stores[0] = open_store(*state);
+	stores[1] = open_store(*state);
+
+	assert_string_equal(ask_sql("PRAGMA user_version", answer), "2");
+	assert_string_equal(wp_store_test_show(stores[1], &bob), "12 |four ");
+	assert_int_equal(wp_store_size(stores[0], &bob, &size, NULL), WP_OK);
+	assert_int_equal(size.version, 4);
+	assert_int_equal(size.n, 2);
+	assert_int_equal(size.bytes, 6);
+	assert_int_equal(wp_store_size(stores[0], &amy, &size, NULL), WP_OK);
+	assert_int_equal(size.version, 2);
+	assert_int_equal(size.n, 0);
+	assert_int_equal(wp_store_expire(stores[1], P, &bob, 60, &deleted,
+					 &is_empty, &size, NULL),
+			 WP_OK);
+	assert_int_equal(deleted, 1);
+	assert_false(is_empty);
+	assert_int_equal(size.bytes, 2);
+	wp_store_close(&stores[0]);
+	wp_store_close(&stores[1]);
 }
 
 static void network_file_systems_are_known(void **state)
@@ -195,15 +248,16 @@ static void a_locked_store_is_unavailable_and_then_works_again(void **state)
 			 SQLITE_OK);
 
 	start_ms = wp_mono_ms();
-	assert_int_equal(wp_store_append(store, P, &bob, 0, &row, 1, &err),
-			 WP_ERR_UNAVAIL);
+	assert_int_equal(
+		wp_store_append(store, P, &bob, 0, &row, 1, NULL, &err),
+		WP_ERR_UNAVAIL);
 	assert_true(wp_mono_ms() - start_ms >= 40); /* it did wait */
 	assert_non_null(strstr(err.msg, "locked"));
 	assert_string_equal(wp_store_test_show(store, &bob), "|");
 
 	assert_int_equal(sqlite3_close(raw), SQLITE_OK); /* rolls back */
-	assert_int_equal(wp_store_append(store, P, &bob, 0, &row, 1, &err),
-			 WP_OK);
+	assert_int_equal(
+		wp_store_append(store, P, &bob, 0, &row, 1, NULL, &err), WP_OK);
 	wp_store_close(&store);
 }
 
@@ -362,7 +416,7 @@ static void a_full_disk_is_an_error_and_never_half_a_batch(void **state)
 		wipe(NULL);
 		store = open_store(*state);
 		make_disk_faulty(good, false);
-		rc = wp_store_append(store, P, &bob, 0, rows, ROWS, &err);
+		rc = wp_store_append(store, P, &bob, 0, rows, ROWS, NULL, &err);
 		disk.left = -1; /* somebody made room */
 		if (rc != WP_OK) {
 			faults++;
@@ -371,7 +425,8 @@ static void a_full_disk_is_an_error_and_never_half_a_batch(void **state)
 			assert_int_equal(err.sys_errno, ENOSPC);
 			assert_false(is_there(store, &bob));
 			assert_int_equal(wp_store_append(store, P, &bob, 0,
-							 rows, ROWS, &err),
+							 rows, ROWS, NULL,
+							 &err),
 					 WP_OK);
 		}
 		assert_true(is_there(store, &bob));
@@ -392,7 +447,7 @@ static void append_in_child(const struct wp_conf *conf, int good_writes)
 	if (wp_store_open(&store, conf, NULL) != WP_OK)
 		_exit(2);
 	make_disk_faulty(good_writes, true);
-	if (wp_store_append(store, P, &bob, 0, rows, ROWS, NULL) != WP_OK)
+	if (wp_store_append(store, P, &bob, 0, rows, ROWS, NULL, NULL) != WP_OK)
 		_exit(3);
 	/* The answer is out: from here on it must be on disk. */
 	(void)kill(getpid(), SIGUSR1);
@@ -463,8 +518,9 @@ static void a_damaged_file_is_an_error_with_advice(void **state)
 	FILE *file;
 
 	make_rows(rows);
-	assert_int_equal(wp_store_append(store, P, &bob, 0, rows, ROWS, &err),
-			 WP_OK);
+	assert_int_equal(
+		wp_store_append(store, P, &bob, 0, rows, ROWS, NULL, &err),
+		WP_OK);
 	wp_store_close(&store); /* checkpoints: everything is in the file */
 	memset(garbage, 0xa5, sizeof(garbage));
 	file = fopen(path, "r+");
@@ -492,6 +548,9 @@ int main(void)
 			what_cannot_be_a_store_is_refused_by_name, setup),
 		cmocka_unit_test_setup(
 			a_file_of_something_else_is_left_as_it_is, setup),
+		cmocka_unit_test_setup(
+			a_file_of_version_1_gets_sizes_and_an_expiry_index,
+			setup),
 		cmocka_unit_test(network_file_systems_are_known),
 		cmocka_unit_test_setup(
 			a_locked_store_is_unavailable_and_then_works_again,

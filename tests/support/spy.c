@@ -50,6 +50,7 @@ static enum wp_err spy_version(struct wp_store *store,
 static enum wp_err spy_append(struct wp_store *store, uint32_t partition,
 			      const struct wp_urn *user, int64_t version,
 			      const struct wp_store_row *rows, size_t n,
+			      struct wp_store_size *size_out,
 			      struct wp_error *err)
 {
 	struct wp_spy *spy = spy_of(store);
@@ -57,22 +58,68 @@ static enum wp_err spy_append(struct wp_store *store, uint32_t partition,
 
 	if (rc == WP_OK)
 		rc = wp_store_append(spy->real, partition, user, version, rows,
-				     n, err);
+				     n, size_out, err);
 	return end(spy, "append", rc, err);
 }
 
 static enum wp_err spy_ack(struct wp_store *store, uint32_t partition,
 			   const struct wp_urn *user,
 			   const struct wp_msgid *ids, size_t n,
-			   bool *empty_out, struct wp_error *err)
+			   bool *empty_out, struct wp_store_size *size_out,
+			   struct wp_error *err)
 {
 	struct wp_spy *spy = spy_of(store);
 	enum wp_err rc = begin(spy, "ack", err);
 
 	if (rc == WP_OK)
 		rc = wp_store_ack(spy->real, partition, user, ids, n, empty_out,
-				  err);
+				  size_out, err);
 	return end(spy, "ack", rc, err);
+}
+
+static enum wp_err spy_expire(struct wp_store *store, uint32_t partition,
+			      const struct wp_urn *user, int64_t now_ms,
+			      int64_t *deleted_out, bool *empty_out,
+			      struct wp_store_size *size_out,
+			      struct wp_error *err)
+{
+	struct wp_spy *spy = spy_of(store);
+	enum wp_err rc = begin(spy, "expire", err);
+
+	if (rc == WP_OK)
+		rc = wp_store_expire(spy->real, partition, user, now_ms,
+				     deleted_out, empty_out, size_out, err);
+	return end(spy, "expire", rc, err);
+}
+
+static enum wp_err spy_expired_users(struct wp_store *store, uint32_t partition,
+				     int64_t now_ms, size_t max,
+				     wp_store_user_fn on_user, void *ctx,
+				     struct wp_error *err)
+{
+	return wp_store_expired_users(spy_of(store)->real, partition, now_ms,
+				      max, on_user, ctx, err);
+}
+
+static enum wp_err spy_users(struct wp_store *store, uint32_t partition,
+			     const struct wp_urn *after,
+			     wp_store_user_fn on_user, void *ctx,
+			     struct wp_error *err)
+{
+	return wp_store_users(spy_of(store)->real, partition, after, on_user,
+			      ctx, err);
+}
+
+static enum wp_err spy_size(struct wp_store *store, const struct wp_urn *user,
+			    struct wp_store_size *size_out,
+			    struct wp_error *err)
+{
+	struct wp_spy *spy = spy_of(store);
+	enum wp_err rc = begin(spy, "size", err);
+
+	if (rc == WP_OK)
+		rc = wp_store_size(spy->real, user, size_out, err);
+	return end(spy, "size", rc, err);
 }
 
 static enum wp_err spy_read(struct wp_store *store, const struct wp_urn *user,
@@ -95,6 +142,10 @@ static const struct wp_store_backend spy_backend = {
 	.append = spy_append,
 	.ack = spy_ack,
 	.read = spy_read,
+	.users = spy_users,
+	.expire = spy_expire,
+	.expired_users = spy_expired_users,
+	.size = spy_size,
 };
 
 void wp_spy_init(struct wp_spy *spy, struct wp_store *real)

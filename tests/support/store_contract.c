@@ -113,7 +113,7 @@ static int64_t version(struct wp_store *store, const struct wp_urn *user)
 static enum wp_err append(struct bench *b, const struct wp_urn *user,
 			  int64_t at, const struct wp_store_row *rows, size_t n)
 {
-	return wp_store_append(b->store, P, user, at, rows, n, NULL);
+	return wp_store_append(b->store, P, user, at, rows, n, NULL, NULL);
 }
 
 /* Append at the version that the mailbox has now. */
@@ -123,7 +123,7 @@ static void put_in(struct bench *b, uint32_t partition,
 	struct wp_error err = { 0 };
 
 	if (wp_store_append(b->store, partition, user, version(b->store, user),
-			    &row, 1, &err) != WP_OK)
+			    &row, 1, NULL, &err) != WP_OK)
 		fail_msg("append: %s", err.msg);
 }
 
@@ -148,7 +148,8 @@ static bool ack(struct bench *b, const struct wp_urn *user,
 	struct wp_error err = { 0 };
 	bool is_empty = false;
 
-	if (wp_store_ack(b->store, P, user, ids, n, &is_empty, &err) != WP_OK)
+	if (wp_store_ack(b->store, P, user, ids, n, &is_empty, NULL, &err) !=
+	    WP_OK)
 		fail_msg("ack: %s", err.msg);
 	return is_empty;
 }
@@ -261,7 +262,7 @@ static void of_two_appends_at_one_version_one_is_refused(void **state)
 
 	assert_int_equal(append(b, &b->bob, 0, &row, 1), WP_OK);
 	assert_int_equal(
-		wp_store_append(b->other, P, &b->bob, 0, &late, 1, NULL),
+		wp_store_append(b->other, P, &b->bob, 0, &late, 1, NULL, NULL),
 		WP_ERR_STALE);
 
 	expect(b, "|mine ");
@@ -463,16 +464,16 @@ static void an_append_planned_before_an_ack_is_refused(void **state)
 	int64_t used;
 
 	assert_true(ack(b, &b->bob, &id, 1));
-	assert_int_equal(
-		wp_store_append(b->other, P, &b->bob, fresh, &row, 1, NULL),
-		WP_ERR_STALE);
+	assert_int_equal(wp_store_append(b->other, P, &b->bob, fresh, &row, 1,
+					 NULL, NULL),
+			 WP_ERR_STALE);
 
 	put(b, row);
 	used = version(b->other, &b->bob);
 	assert_true(ack(b, &b->bob, &id, 1));
-	assert_int_equal(
-		wp_store_append(b->other, P, &b->bob, used, &row, 1, NULL),
-		WP_ERR_STALE);
+	assert_int_equal(wp_store_append(b->other, P, &b->bob, used, &row, 1,
+					 NULL, NULL),
+			 WP_ERR_STALE);
 	expect(b, "|");
 	assert_true(version(b->store, &b->bob) > used);
 }
@@ -582,7 +583,7 @@ static bool meddle(void *ctx, const struct wp_store_row *row)
 
 	if (row->band == WP_BAND_HIGH)
 		assert_int_equal(wp_store_append(b->other, P, &b->bob, 1, &late,
-						 1, NULL),
+						 1, NULL, NULL),
 				 WP_OK);
 	return write_down(&meddler->out, row);
 }
@@ -702,7 +703,7 @@ static void *write_rows(void *ctx)
 				      NULL);
 		if (rc == WP_OK)
 			rc = wp_store_append(writer->store, P, &writer->b->bob,
-					     at, &row, 1, NULL);
+					     at, &row, 1, NULL, NULL);
 		if (rc == WP_OK)
 			seq++;
 		else if (rc == WP_ERR_STALE)
@@ -739,6 +740,172 @@ static void writers_at_the_same_time_lose_nothing(void **state)
 	assert_int_equal(strlen(wp_store_test_show(b->store, &b->bob)),
 			 2 * WRITERS * ROUNDS + 1);
 	expect_top(b->store, P, WRITERS, ROUNDS - 1);
+}
+
+/* ---- expiry and sizes ---- */
+
+static struct wp_store_row expiring(uint64_t ms, int64_t expires_ms)
+{
+	struct wp_store_row row = standard(ms, 0, "gone");
+
+	row.expires_ms = expires_ms;
+	return row;
+}
+
+/* Returns how many rows went. */
+static int64_t expire(struct bench *b, const struct wp_urn *user,
+		      int64_t now_ms, bool *empty_out)
+{
+	struct wp_error err = { 0 };
+	int64_t deleted = -1;
+
+	if (wp_store_expire(b->store, P, user, now_ms, &deleted, empty_out,
+			    NULL, &err) != WP_OK)
+		fail_msg("expire: %s", err.msg);
+	return deleted;
+}
+
+static void expiry_deletes_what_is_over_and_nothing_else(void **state)
+{
+	struct bench *b = *state;
+	bool is_empty = true;
+
+	put(b, expiring(1, 100));
+	put(b, standard(2, 0, "s"));
+	put(b, expiring(3, 101));
+	put(b, high(4, 0, "h"));
+	put_in(b, P, &b->amy, expiring(1, 100));
+
+	assert_int_equal(expire(b, &b->bob, 99, &is_empty), 0);
+	assert_int_equal(expire(b, &b->bob, 100, &is_empty), 1);
+	assert_false(is_empty);
+	expect(b, "h |s gone ");
+	assert_int_equal(expire(b, &b->bob, 101, &is_empty), 1);
+	expect(b, "h |s ");
+	assert_string_equal(wp_store_test_show(b->store, &b->amy), "|gone ");
+	assert_int_equal(expire(b, &b->amy, 101, &is_empty), 1);
+	assert_true(is_empty);
+	expect_top(b->other, P, 4, 0);
+}
+
+static void expiry_always_bumps_the_version_and_fences_appends(void **state)
+{
+	struct bench *b = *state;
+	struct wp_store_row row = standard(1, 0, "late");
+	bool is_empty = false;
+	int64_t at;
+
+	assert_int_equal(expire(b, &b->bob, 5, &is_empty), 0);
+	assert_true(is_empty);
+	assert_int_equal(version(b->other, &b->bob), 1);
+	put(b, expiring(1, 5));
+	at = version(b->other, &b->bob);
+
+	assert_int_equal(expire(b, &b->bob, 5, &is_empty), 1);
+
+	assert_int_equal(version(b->other, &b->bob), at + 1);
+	assert_int_equal(append(b, &b->bob, at, &row, 1), WP_ERR_STALE);
+}
+
+static void expiry_takes_a_bounded_number_of_rows_at_a_time(void **state)
+{
+	struct bench *b = *state;
+	struct wp_store_row *rows = calloc(WP_EXPIRE_MAX_ROWS, sizeof(*rows));
+	bool is_empty = true;
+
+	assert_non_null(rows);
+	for (size_t i = 0; i < WP_EXPIRE_MAX_ROWS; i++)
+		rows[i] = expiring(i + 1, 7);
+	assert_int_equal(append(b, &b->bob, 0, rows, WP_EXPIRE_MAX_ROWS),
+			 WP_OK);
+	put(b, expiring(WP_EXPIRE_MAX_ROWS + 1, 7));
+
+	assert_int_equal(expire(b, &b->bob, 7, &is_empty), WP_EXPIRE_MAX_ROWS);
+	assert_false(is_empty);
+	assert_int_equal(expire(b, &b->bob, 7, &is_empty), 1);
+	assert_true(is_empty);
+	free(rows);
+}
+
+static bool count_user(void *ctx, const struct wp_urn *user)
+{
+	(void)user;
+	(*(unsigned int *)ctx)++;
+	return true;
+}
+
+static unsigned int expired_users(struct bench *b, uint32_t partition,
+				  int64_t now_ms, size_t max)
+{
+	unsigned int n = 0;
+
+	assert_int_equal(wp_store_expired_users(b->other, partition, now_ms,
+						max, count_user, &n, NULL),
+			 WP_OK);
+	return n;
+}
+
+static void users_with_expired_rows_are_found_by_partition(void **state)
+{
+	struct bench *b = *state;
+	struct wp_urn eve = wp_store_test_user("eve");
+
+	put(b, expiring(1, 50));
+	put(b, expiring(2, 51));
+	put_in(b, P, &b->amy, expiring(1, 60));
+	put_in(b, Q, &eve, expiring(1, 40));
+
+	assert_int_equal(expired_users(b, P, 49, 9), 0);
+	assert_int_equal(expired_users(b, P, 55, 9), 1);
+	assert_int_equal(expired_users(b, P, 60, 9), 2);
+	assert_int_equal(expired_users(b, P, 60, 1), 1);
+	assert_int_equal(expired_users(b, Q, 60, 9), 1);
+}
+
+static void expect_size(const struct wp_store_size *size, int64_t at, int64_t n,
+			int64_t bytes)
+{
+	assert_int_equal(size->version, at);
+	assert_int_equal(size->n, n);
+	assert_int_equal(size->bytes, bytes);
+}
+
+static void every_write_tells_what_the_mailbox_holds_now(void **state)
+{
+	struct bench *b = *state;
+	struct wp_store_row rows[] = { standard(1, 0, "four"),
+				       high(2, 0, "sixsix"),
+				       standard(3, 0, "") };
+	struct wp_store_row again[] = { rows[0], expiring(9, 70) };
+	struct wp_msgid id = id_of(rows[0]);
+	struct wp_store_size size = { .n = 99 };
+	int64_t deleted = 0;
+	bool is_empty = false;
+
+	assert_int_equal(wp_store_size(b->other, &b->bob, &size, NULL), WP_OK);
+	expect_size(&size, 0, 0, 0);
+	assert_int_equal(
+		wp_store_append(b->store, P, &b->bob, 0, rows, 3, &size, NULL),
+		WP_OK);
+	expect_size(&size, 1, 3, 10);
+	assert_int_equal(
+		wp_store_append(b->store, P, &b->bob, 1, again, 2, &size, NULL),
+		WP_OK);
+	expect_size(&size, 2, 4, 14);
+	assert_int_equal(wp_store_ack(b->store, P, &b->bob, &id, 1, &is_empty,
+				      &size, NULL),
+			 WP_OK);
+	expect_size(&size, 3, 3, 10);
+	assert_int_equal(wp_store_ack(b->store, P, &b->bob, &id, 1, &is_empty,
+				      &size, NULL),
+			 WP_OK);
+	expect_size(&size, 4, 3, 10);
+	assert_int_equal(wp_store_expire(b->store, P, &b->bob, 70, &deleted,
+					 &is_empty, &size, NULL),
+			 WP_OK);
+	expect_size(&size, 5, 2, 6);
+	assert_int_equal(wp_store_size(b->other, &b->bob, &size, NULL), WP_OK);
+	expect_size(&size, 5, 2, 6);
 }
 
 static void everything_is_there_after_closing_and_opening(void **state)
@@ -787,6 +954,11 @@ int wp_store_contract_run(const struct wp_store_contract *contract)
 		CONTRACT(the_top_of_a_partition_only_rises),
 		CONTRACT(users_with_rows_are_listed_in_order),
 		CONTRACT(writers_at_the_same_time_lose_nothing),
+		CONTRACT(expiry_deletes_what_is_over_and_nothing_else),
+		CONTRACT(expiry_always_bumps_the_version_and_fences_appends),
+		CONTRACT(expiry_takes_a_bounded_number_of_rows_at_a_time),
+		CONTRACT(users_with_expired_rows_are_found_by_partition),
+		CONTRACT(every_write_tells_what_the_mailbox_holds_now),
 		CONTRACT(everything_is_there_after_closing_and_opening),
 	};
 	/* cmocka hands it through; setup() only reads it. */

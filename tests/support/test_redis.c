@@ -83,6 +83,8 @@ void wp_test_conf(struct wp_conf *conf, const char *path)
 			.partitions = WP_TEST_PARTITIONS,
 			.max_envelope_bytes = 65536,
 			.ingress_high_mark = 10000,
+			.max_waiting = 10000,
+			.max_waiting_bytes = 64 * 1024 * 1024,
 			.max_expiry_seconds = 30 * 24 * 3600,
 			.max_tries = 3,
 			.idempotency_hours = 24,

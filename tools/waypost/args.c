@@ -33,6 +33,7 @@ static const struct {
 	{ "dlq", "requeue", WP_CLI_DLQ_REQUEUE },
 	{ "dlq", "drop", WP_CLI_DLQ_DROP },
 	{ NULL, "send", WP_CLI_SEND },
+	{ NULL, "expire", WP_CLI_EXPIRE },
 };
 
 enum option {
@@ -43,6 +44,7 @@ enum option {
 	RAW,
 	ALL,
 	YES,
+	CONFIRM,
 	TO,
 	PRIORITY,
 	EPHEMERAL,
@@ -67,6 +69,7 @@ static const struct {
 	[ALL] = { "--all", false,
 		  FOR(WP_CLI_DLQ_REQUEUE) | FOR(WP_CLI_DLQ_DROP) },
 	[YES] = { "--yes", false, FOR(WP_CLI_DLQ_DROP) },
+	[CONFIRM] = { "--confirm", false, FOR(WP_CLI_EXPIRE) },
 	[TO] = { "--to", true, FOR(WP_CLI_SEND) },
 	[PRIORITY] = { "--priority", true, FOR(WP_CLI_SEND) },
 	[EPHEMERAL] = { "--ephemeral", false, FOR(WP_CLI_SEND) },
@@ -231,6 +234,7 @@ static enum wp_err set_option(struct wp_cli_args *out, enum option option,
 		out->is_all = true;
 		break;
 	case YES:
+	case CONFIRM:
 		out->is_sure = true;
 		break;
 	case EPHEMERAL:
@@ -278,7 +282,7 @@ static enum wp_err read_id(struct wp_cli_args *out, const char *text,
 			   struct wp_error *err)
 {
 	if (out->has_id || out->command == WP_CLI_SEND ||
-	    out->command == WP_CLI_DLQ_LIST)
+	    out->command == WP_CLI_EXPIRE || out->command == WP_CLI_DLQ_LIST)
 		return wp_error_set(err, WP_ERR_INVAL,
 				    "there is a word too many; try --help");
 	out->has_id = wp_dlq_id_parse(&out->id, text, strlen(text));
@@ -309,6 +313,11 @@ static enum wp_err check(const struct wp_cli_args *args, struct wp_error *err)
 		return wp_error_set(err, WP_ERR_INVAL,
 				    "dlq drop: what is dropped is gone for "
 				    "good; say --yes if you mean it");
+	if (args->command == WP_CLI_EXPIRE && !args->is_sure)
+		return wp_error_set(err, WP_ERR_INVAL,
+				    "expire: what has expired by the clock of "
+				    "Redis is deleted for good; look at that "
+				    "clock, then say --confirm");
 	if (args->command == WP_CLI_SEND && args->to == NULL)
 		return wp_error_set(err, WP_ERR_INVAL,
 				    "send: say who gets it, with --to");

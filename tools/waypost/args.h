@@ -24,6 +24,7 @@ enum wp_cli_command {
 	WP_CLI_DLQ_REQUEUE,
 	WP_CLI_DLQ_DROP,
 	WP_CLI_SEND,
+	WP_CLI_EXPIRE,
 };
 
 enum { WP_CLI_LIMIT_DEFAULT = 100, WP_CLI_LIMIT_MAX = 10000 };
@@ -41,7 +42,7 @@ struct wp_cli_args {
 	bool is_all;
 	bool is_json;
 	bool is_raw;
-	bool is_sure; /* --yes */
+	bool is_sure; /* --yes, --confirm */
 	bool show_recipient;
 
 	const char *to; /* NULL when not given; likewise below */

@@ -81,5 +81,6 @@ enum wp_err wp_cli_dlq_requeue(struct wp_cli *cli,
 enum wp_err wp_cli_dlq_drop(struct wp_cli *cli,
 			    struct wp_error *err) WP_MUST_USE;
 enum wp_err wp_cli_send(struct wp_cli *cli, struct wp_error *err) WP_MUST_USE;
+enum wp_err wp_cli_expire(struct wp_cli *cli, struct wp_error *err) WP_MUST_USE;
 
 #endif /* WP_TOOLS_WAYPOST_CLI_H */

@@ -4,7 +4,7 @@
 #include "tools/waypost/args.h"
 
 const char wp_cli_help[] =
-	"waypost: looks after dead letters, and hands messages in.\n"
+	"waypost: looks after dead letters and expiry, and hands messages in.\n"
 	"\n"
 	"Usage: waypost [options] <command> …\n"
 	"\n"
@@ -25,6 +25,9 @@ const char wp_cli_help[] =
 	"      Hand in the bytes of a file, or of standard input, as sealed "
 	"data.\n"
 	"      Prints the entry in the inbox; the message gets its id later.\n"
+	"  expire --confirm\n"
+	"      Let workers delete expired messages again: the clock of Redis\n"
+	"      has jumped, and it is right now. Holds for an hour.\n"
 	"\n"
 	"Options:\n"
 	"  --config FILE    read this file; else WAYPOST_CONFIG, else\n"

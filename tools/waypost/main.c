@@ -22,7 +22,8 @@ static const struct wp_conf_flag flags[] = {
 
 static const struct wp_conf_program program = {
 	.name = "waypost",
-	.summary = "Looks after dead letters, and hands messages in.",
+	.summary =
+		"Looks after dead letters and expiry, and hands messages in.",
 	.sections = "run_mode,log,redis,mailbox",
 	.flags = flags,
 };
@@ -40,6 +41,8 @@ static enum wp_err run_command(struct wp_cli *cli, struct wp_error *err)
 		return wp_cli_dlq_drop(cli, err);
 	case WP_CLI_SEND:
 		return wp_cli_send(cli, err);
+	case WP_CLI_EXPIRE:
+		return wp_cli_expire(cli, err);
 	case WP_CLI_NONE:
 	case WP_CLI_HELP:
 		break;

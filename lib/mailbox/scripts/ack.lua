@@ -57,6 +57,13 @@ local function delete(key, band, first, last)
 end
 delete(standard, '0', 4, 3 + n)
 delete(high, '1', 4 + n, #ARGV)
+if is_routing and redis.call('XLEN', ingress) == 0 then
+  redis.call('DEL', prefix .. 'inq')
+end
+
+if redis.call('EXISTS', standard, high) == 0 then
+  redis.call('ZREM', prefix .. 'expiry', urn)
+end
 
 return {redis.call('GET', prefix .. 'gate') == run_id and 1 or 0,
   redis.call('HGET', prefix .. 'cold', urn) or '', deleted}

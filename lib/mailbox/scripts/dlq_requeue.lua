@@ -22,8 +22,8 @@
 -- Invariants
 --   - The entry leaves the dead letters only after it is in hot, and at once
 --     then: while it is in both, an ack takes away only one of them.
---   - Who will have to be poked or migrated is written down before hot grows;
---     a mark or poke without a message is harmless, the reverse is not.
+--   - Who will have to be poked, migrated or swept is written down before hot
+--     grows; a mark or poke without a message is harmless, the reverse is not.
 --   - A rebuilt queue has the last id of the old one: route relies on it to
 --     refuse what it has routed before.
 -- Safe to repeat after a cut at any point: an id that is in hot is not added
@@ -150,6 +150,8 @@ if #online == 0 then
   redis.call('ZADD', prefix .. 'migrate', 'NX', string.format('%d', now_ms),
     f.u)
 end
+redis.call('ZADD', prefix .. 'expiry', 'LT', string.format('%d', expires_ms),
+  f.u)
 if has_moved_on then
   redis.call('RENAME', copy, hot)
 elseif not is_there then

@@ -29,6 +29,7 @@ local is_empty = redis.call('XLEN', high) == 0 and
 if is_empty or redis.call('EXISTS', prefix .. 'online:' .. urn) == 1 then
   if is_empty then
     redis.call('DEL', high, standard)
+    redis.call('ZREM', prefix .. 'expiry', urn)
   end
   redis.call('ZREM', prefix .. 'migrate', urn)
   return {'none'}

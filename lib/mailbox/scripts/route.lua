@@ -18,9 +18,13 @@
 --     stream, or allowed to vanish (expired, or ephemeral for an offline user).
 --   - A user whose hot queue grew is either in due:<incarnation> of every
 --     connection, or marked in migrate. The same instant decides which.
+--   - expiry has every user with something in hot, at or before the earliest
+--     expiry in there: noted before hot grows, so that no cut can leave it out.
 --   - Entries of one recipient and band are taken in id order; a failed one
 --     holds back those behind it, and nobody else: what is held does not count
 --     against max_entries and max_bytes, only against bounds of its own.
+--   - inq loses what leaves ingress; it is deleted with the last entry, which
+--     also takes what a cut has left in there.
 --   - tries has a field for an entry only while that entry is in ingress.
 -- Safe to repeat after a cut at any point: hot refuses an id that it has
 -- already covered, marks and due are sets.
@@ -74,6 +78,15 @@ local function remember_poke(inc, urn)
   end
 end
 
+local noted = {} -- urn -> earliest expiry that this call has noted
+local function note_expiry(urn, expires_ms)
+  if not noted[urn] or expires_ms < noted[urn] then
+    noted[urn] = expires_ms
+    redis.call('ZADD', prefix .. 'expiry', 'LT',
+      string.format('%d', expires_ms), urn)
+  end
+end
+
 local function fields_of(entry)
   local fields = {}
   local flat = entry[2]
@@ -101,6 +114,7 @@ local function route_one(id, f)
     return 'dropped'
   end
   local hot = prefix .. (f.b == '1' and 'hot!:' or 'hot:') .. f.u
+  note_expiry(f.u, expires_ms)
   local added = redis.pcall('XADD', hot, id, 'e', f.e, 'x', f.x, 'f', f.f)
   if type(added) == 'table' and added.err then
     -- An id the stream has already covered was routed by a call cut off later.
@@ -133,12 +147,37 @@ local holding = {} -- urn and band -> true
 local last_error = ''
 local has_tries = careful or redis.call('EXISTS', tries_key) == 1
 
-local function leave_ingress(id)
+local gone = {} -- urn -> {entries, bytes} that have left ingress
+local function leave_ingress(id, f)
   -- In this order, or a cut could leave a field that nobody removes.
   if has_tries then
     redis.call('HDEL', tries_key, id)
   end
   redis.call('XDEL', ingress, id)
+  if f.u then
+    local sum = gone[f.u] or {0, 0}
+    gone[f.u] = sum
+    sum[1], sum[2] = sum[1] + 1, sum[2] + #(f.e or '')
+  end
+end
+
+-- Take what has left ingress off the numbers that send keeps.
+local function settle_queued(left)
+  local inq = prefix .. 'inq'
+  if left == 0 then
+    redis.call('DEL', inq)
+    return
+  end
+  for urn, sum in pairs(gone) do
+    local queued = redis.call('HGET', inq, urn) or ''
+    local n, size = queued:match('^(%d+) (%d+)$')
+    if n and tonumber(n) > sum[1] then
+      redis.call('HSET', inq, urn, string.format('%d %d', n - sum[1],
+        math.max(size - sum[2], 0)))
+    else
+      redis.call('HDEL', inq, urn)
+    end
+  end
 end
 
 -- Returns true when the entry has left ingress.
@@ -164,7 +203,7 @@ local function attempt(id, f)
     bury(id, f, reason, tries)
     dead = dead + 1
   end
-  leave_ingress(id)
+  leave_ingress(id, f)
   return true
 end
 
@@ -200,5 +239,6 @@ for inc, urns in pairs(pokes) do
       'p ' .. table.concat(urns, ',', i, math.min(i + POKE_BATCH - 1, #urns)))
   end
 end
-return {'ok', routed, dropped, dead, held, redis.call('XLEN', ingress),
-  last_error}
+local left = redis.call('XLEN', ingress)
+settle_queued(left)
+return {'ok', routed, dropped, dead, held, left, last_error}

@@ -2,13 +2,15 @@
 -- send: accept envelopes for recipients of one partition (ARCHITECTURE 4.1).
 --
 -- KEYS[1]  wp:{p}:
--- ARGV     run_id, high_mark, idem_hours, n, then n times:
+-- ARGV     run_id, high_mark, idem_hours, max_waiting, max_waiting_bytes,
+--          max_envelope, n, then n times:
 --          urn, band, flags, expires_in_ms, trace, envelope, idem, digest
 --          band is 0 (standard) or 1 (high); flags is "e" for ephemeral or "";
 --          idem is the 16-byte idempotency field or "", digest 16 bytes
 -- Result   {"gate"}               the partition is not reconciled (4.7)
 --          {"ok", r1, … rn}       each {"ok", id} accepted now, {"dup", id}
---                                 accepted before, {"conflict"}, {"overloaded"}
+--                                 accepted before, {"conflict"}, {"overloaded"},
+--                                 {"full"}: too much waits for the recipient
 --
 -- Invariants
 --   - Ids of one partition only ever rise; order of acceptance is id order.
@@ -17,12 +19,19 @@
 --     the next send settles it first. No other append can lie between, so the
 --     stream's last id tells whether the append happened and under which id.
 --   - Once an item for a recipient fails, later ones for it fail alike.
+--   - What waits for a user is what is in ingress (inq), in hot (counted on the
+--     spot) and in cold (coldsize). None of these is a counter that could drift:
+--     inq is forgotten whenever ingress is empty, coldsize holds what the cold
+--     store said of a version. A cut leaves inq a little off until then.
 --
 -- No allow-oom: a full Redis accepts nothing new.
 local prefix = KEYS[1]
 local run_id, high_mark = ARGV[1], tonumber(ARGV[2])
-local idem_hours, n = tonumber(ARGV[3]), tonumber(ARGV[4])
+local idem_hours, n = tonumber(ARGV[3]), tonumber(ARGV[7])
+local max_waiting, max_bytes = tonumber(ARGV[4]), tonumber(ARGV[5])
+local max_envelope = tonumber(ARGV[6])
 local ingress, intent = prefix .. 'ingress', prefix .. 'intent'
+local inq = prefix .. 'inq'
 
 if redis.call('GET', prefix .. 'gate') ~= run_id then
   return {'gate'}
@@ -83,15 +92,57 @@ local function known(field)
   return nil
 end
 
+-- Foreign keys are route's business, it dead-letters what meets one.
+local function ask_number(...)
+  local answer = redis.pcall(...)
+  return type(answer) == 'number' and answer or 0
+end
+
+-- What waits for a user; queued is the part of it that is in ingress.
+local waiting = {}
+local function waiting_for(urn, is_queue_empty)
+  local w = waiting[urn]
+  if w then
+    return w
+  end
+  local queued = not is_queue_empty and redis.call('HGET', inq, urn) or '0 0'
+  local queued_n, queued_bytes = queued:match('^(%d+) (%d+)$')
+  local cold = redis.call('HGET', prefix .. 'coldsize', urn) or '0 0 0'
+  local cold_n, cold_bytes = cold:match('^%d+ (%d+) (%d+)$')
+  w = {queued_n = tonumber(queued_n), queued_bytes = tonumber(queued_bytes),
+    cold_n = tonumber(cold_n), cold_bytes = tonumber(cold_bytes)}
+  w.hot_n = ask_number('XLEN', prefix .. 'hot:' .. urn) +
+    ask_number('XLEN', prefix .. 'hot!:' .. urn)
+  waiting[urn] = w
+  return w
+end
+
+-- Does one more message of this size go over what one user may keep waiting?
+local function is_over(urn, w, size)
+  if w.queued_n + w.hot_n + w.cold_n >= max_waiting then
+    return true
+  end
+  local sure = w.queued_bytes + w.cold_bytes + size
+  if sure + w.hot_n * max_envelope <= max_bytes then
+    return false
+  end
+  if not w.hot_bytes then
+    w.hot_bytes = ask_number('MEMORY', 'USAGE', prefix .. 'hot:' .. urn,
+      'SAMPLES', 5) + ask_number('MEMORY', 'USAGE', prefix .. 'hot!:' .. urn,
+      'SAMPLES', 5)
+  end
+  return sure + w.hot_bytes > max_bytes
+end
+
 settle_intent()
 local length = redis.call('XLEN', ingress)
 local was_empty = length == 0
-local appended = false
-local refused = {}
+local appended = {} -- urn -> what waits for it now
+local refused = {} -- urn -> why
 local results = {'ok'}
 
 for i = 0, n - 1 do
-  local at = 5 + i * 8
+  local at = 8 + i * 8
   local urn, band, flags = ARGV[at], ARGV[at + 1], ARGV[at + 2]
   local expires_ms = now_ms + tonumber(ARGV[at + 3])
   local trace, envelope = ARGV[at + 4], ARGV[at + 5]
@@ -101,8 +152,13 @@ for i = 0, n - 1 do
     results[i + 2] = {'dup', seen:sub(17)}
   elseif seen then
     results[i + 2] = {'conflict'}
-  elseif refused[urn] or length >= high_mark then
-    refused[urn] = true
+  elseif refused[urn] then
+    results[i + 2] = {refused[urn]}
+  elseif is_over(urn, waiting_for(urn, was_empty), #envelope) then
+    refused[urn] = 'full'
+    results[i + 2] = {'full'}
+  elseif length >= high_mark then
+    refused[urn] = 'overloaded'
     results[i + 2] = {'overloaded'}
   else
     if field ~= '' then
@@ -115,15 +171,26 @@ for i = 0, n - 1 do
       remember(field, digest, id)
       redis.call('DEL', intent)
     end
+    local w = waiting_for(urn, was_empty)
+    w.queued_n = w.queued_n + 1
+    w.queued_bytes = w.queued_bytes + #envelope
+    appended[urn] = w
     length = length + 1
-    appended = true
     results[i + 2] = {'ok', id}
   end
 end
 
+if was_empty then
+  redis.call('DEL', inq)
+end
+for urn, w in pairs(appended) do
+  redis.call('HSET', inq, urn,
+    string.format('%d %d', w.queued_n, w.queued_bytes))
+end
+
 -- The worker polls what it knows to be non-empty; ring only when it may sleep.
 -- Entries that wait for another try keep ingress non-empty while it sleeps.
-if appended and (was_empty or redis.call('EXISTS', prefix .. 'tries') == 1) then
+if next(appended) and (was_empty or redis.call('EXISTS', prefix .. 'tries') == 1) then
   local owner = redis.call('GET', prefix .. 'owner')
   if owner then
     redis.call('PUBLISH', 'wp:bell:' .. owner:match(':(.*)$'),

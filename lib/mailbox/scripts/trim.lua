@@ -3,27 +3,44 @@
 -- or were acked meanwhile.
 --
 -- KEYS[1]  wp:{p}:
--- ARGV     urn, n, n ids of the standard band, ids of the high band
--- Result   {"empty"} the mark is gone; {"more"} the mark stays
+-- ARGV     urn, size, n, n ids of the standard band, ids of the high band
+--          size: "<version> <n> <bytes>" of the mailbox in the cold store as of
+--          the append, or "" when nothing was appended
+-- Result   {"empty"} the marks are gone; {"more"} the mark stays
 --
 -- Invariants: deletes exactly these ids, so what was routed after prepare stays
--- and keeps its mark. Never sets, clears or needs the hint. Needs no guard: the
--- ids are in cold or acked whoever owns the partition now.
-local prefix, urn, n = KEYS[1], ARGV[1], tonumber(ARGV[2])
+-- and keeps its mark. Never sets or clears the hint. Needs no guard: the ids are in
+-- cold or acked whoever owns the partition now. The size obeys the rules of
+-- cold_size; it is written before the ids go, so that a cut counts twice what
+-- moved, and the next trim, for the mark is still there, puts that right.
+local prefix, urn, size = KEYS[1], ARGV[1], ARGV[2]
+local n = tonumber(ARGV[3])
 local high, standard = prefix .. 'hot!:' .. urn, prefix .. 'hot:' .. urn
 local CHUNK = 500
+
+local function version_of(text)
+  return tonumber(text:match('^%d+'))
+end
+
+if size ~= '' and redis.call('HEXISTS', prefix .. 'cold', urn) == 1 then
+  local known = redis.call('HGET', prefix .. 'coldsize', urn)
+  if not known or version_of(known) < version_of(size) then
+    redis.call('HSET', prefix .. 'coldsize', urn, size)
+  end
+end
 
 local function delete(key, first, last)
   for i = first, last, CHUNK do
     redis.call('XDEL', key, unpack(ARGV, i, math.min(i + CHUNK - 1, last)))
   end
 end
-delete(standard, 3, 2 + n)
-delete(high, 3 + n, #ARGV)
+delete(standard, 4, 3 + n)
+delete(high, 4 + n, #ARGV)
 
 if redis.call('XLEN', high) + redis.call('XLEN', standard) > 0 then
   return {'more'}
 end
 redis.call('DEL', high, standard)
 redis.call('ZREM', prefix .. 'migrate', urn)
+redis.call('ZREM', prefix .. 'expiry', urn)
 return {'empty'}

@@ -188,6 +188,8 @@ static inline void fake_conf(struct wp_conf *conf)
 	conf->mailbox.partitions = 8;
 	conf->mailbox.max_envelope_bytes = 2048;
 	conf->mailbox.ingress_high_mark = 100;
+	conf->mailbox.max_waiting = 100;
+	conf->mailbox.max_waiting_bytes = 100 * 2048;
 	conf->mailbox.max_expiry_seconds = 1000;
 	conf->mailbox.idempotency_hours = 24;
 	conf->auth.jwt_secret = fake_secret;

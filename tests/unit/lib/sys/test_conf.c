@@ -364,6 +364,9 @@ static void keys_that_contradict_each_other_are_refused(void **state)
 		{ "cors: {allowed_origins: [\"https://a/\"]}\n",
 		  "cors.allowed_origins: each must be scheme://host or "
 		  "scheme://host:port in lower case, without a path" },
+		{ "mailbox: {max_waiting_bytes: 65536}\n",
+		  "mailbox.max_waiting_bytes: must not be below "
+		  "mailbox.max_envelope_bytes, or some envelopes never fit" },
 		{ "worker: {tick_ms: 3000}\n",
 		  "worker.tick_ms: must be below worker.lease_ms, or every "
 		  "lease lapses" },

@@ -97,6 +97,17 @@ static void options_of_a_list_are_read(void **state)
 	assert_true(args.queue.is_inbox);
 }
 
+static void expiry_is_confirmed_in_so_many_words(void **state)
+{
+	struct wp_cli_args args;
+	struct line line;
+
+	(void)state;
+	args = read_good(&line, "expire --confirm");
+	assert_int_equal(args.command, WP_CLI_EXPIRE);
+	assert_true(args.is_sure);
+}
+
 static void a_dead_letter_is_named_before_or_after_options(void **state)
 {
 	struct wp_cli_args args;
@@ -148,6 +159,8 @@ static void nothing_is_dropped_without_a_yes(void **state)
 	expect_bad("dlq drop 3/17-2", "--yes");
 	expect_bad("dlq drop --all", "--yes");
 	expect_bad("dlq drop --yes", "--all");
+	expect_bad("expire", "--confirm");
+	expect_bad("expire --confirm now", "too many");
 }
 
 static void what_is_ambiguous_is_refused(void **state)
@@ -188,6 +201,7 @@ int main(void)
 		cmocka_unit_test(
 			the_command_begins_at_the_first_word_that_is_no_option),
 		cmocka_unit_test(options_of_a_list_are_read),
+		cmocka_unit_test(expiry_is_confirmed_in_so_many_words),
 		cmocka_unit_test(
 			a_dead_letter_is_named_before_or_after_options),
 		cmocka_unit_test(a_send_takes_values_that_look_like_options),

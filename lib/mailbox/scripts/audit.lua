@@ -1,0 +1,112 @@
+#!lua flags=allow-oom
+-- audit: repair what should never be. Nothing here is on a message's way; it
+-- finds what a bug, an operator or a Redis that lost its last second left.
+--
+-- KEYS[1]  wp:{p}:
+-- ARGV     kind, name, chunk, seen_ttl_seconds
+--          kind "user": name is a urn; "incarnation": name is one
+-- Result   {more, connections, marks, expiries, streams, incarnations}
+--          more 1 when the call should be repeated; the others: repairs made
+--
+-- What is repaired
+--   - a connection whose incarnation is not in live: removed, as disconnect
+--     would; nobody else would ever remove it
+--   - a user with something in hot and no connection: marked for migration
+--   - a user with something in hot: noted in expiry, as due, so that a sweep
+--     finds the right time
+--   - an empty hot queue: deleted
+--   - at: and due: of an incarnation that is not in live: its users are taken
+--     offline as by reap, then they go
+--
+-- Needs no owner: everything is judged and mended in one instant, and true
+-- whoever does it. Safe to repeat after a cut at any point: whatever is still
+-- wrong is found by the next call.
+local prefix, kind, name = KEYS[1], ARGV[1], ARGV[2]
+local chunk, seen_ttl = tonumber(ARGV[3]), ARGV[4]
+local live = prefix .. 'live'
+local connections, marks, expiries, streams, incarnations = 0, 0, 0, 0, 0
+
+local time = redis.call('TIME')
+local now_text = string.format('%d',
+  time[1] * 1000 + math.floor(time[2] / 1000))
+
+-- Returns whether the user is online, and the connections that were removed.
+local function drop_dead_connections(urn)
+  local online, dropped = prefix .. 'online:' .. urn, {}
+  for _, conn in ipairs(redis.call('HKEYS', online)) do
+    local inc = conn:match('^(.*)%.') or conn
+    if redis.call('HEXISTS', live, inc) == 0 then
+      redis.call('HDEL', online, conn)
+      dropped[conn] = inc
+      connections = connections + 1
+    end
+  end
+  local is_online = redis.call('EXISTS', online) == 1
+  if next(dropped) and not is_online then
+    redis.call('SET', prefix .. 'seen:' .. urn, time[1], 'EX', seen_ttl)
+  end
+  return is_online, dropped
+end
+
+local function has_hot(urn)
+  local found = false
+  for _, key in ipairs({prefix .. 'hot:' .. urn, prefix .. 'hot!:' .. urn}) do
+    if redis.call('TYPE', key).ok == 'stream' then
+      if redis.call('XLEN', key) > 0 then
+        found = true
+      else
+        redis.call('DEL', key)
+        streams = streams + 1
+      end
+    end
+  end
+  return found
+end
+
+local function audit_user(urn)
+  local is_online, dropped = drop_dead_connections(urn)
+  if has_hot(urn) then
+    if not is_online then
+      marks = marks +
+        redis.call('ZADD', prefix .. 'migrate', 'NX', now_text, urn)
+    end
+    expiries = expiries +
+      redis.call('ZADD', prefix .. 'expiry', 'NX', now_text, urn)
+  end
+  -- Last, as in reap: until then at: brings somebody back here.
+  for conn, inc in pairs(dropped) do
+    redis.call('SREM', prefix .. 'at:' .. inc, conn .. ' ' .. urn)
+  end
+end
+
+-- Returns true when connections are left for another call.
+local function audit_incarnation(inc)
+  if redis.call('HEXISTS', live, inc) == 1 then
+    return false
+  end
+  local at, due = prefix .. 'at:' .. inc, prefix .. 'due:' .. inc
+  for _, member in ipairs(redis.call('SRANDMEMBER', at, chunk)) do
+    local urn = member:match('^%S+ (.+)$')
+    if urn then
+      audit_user(urn)
+    end
+    redis.call('SREM', at, member)
+  end
+  if redis.call('EXISTS', at) == 1 then
+    return true
+  end
+  incarnations = redis.call('DEL', due)
+  return false
+end
+
+local more = false
+if kind == 'user' then
+  audit_user(name)
+else
+  local had = redis.call('EXISTS', prefix .. 'at:' .. name)
+  more = audit_incarnation(name)
+  if had == 1 and not more and redis.call('HEXISTS', live, name) == 0 then
+    incarnations = 1
+  end
+end
+return {more and 1 or 0, connections, marks, expiries, streams, incarnations}

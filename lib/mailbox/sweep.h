@@ -1,0 +1,30 @@
+/*
+ * sweep.h - the call and answer of sweep.lua, and how an operator lets expiry
+ * go on after the clock has jumped (ARCHITECTURE 4.9).
+ */
+#ifndef WP_LIB_MAILBOX_SWEEP_H
+#define WP_LIB_MAILBOX_SWEEP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "lib/base/err.h"
+#include "lib/redis/reply.h"
+#include "lib/redis/script.h"
+
+/* Set by "waypost expire --confirm" to a value that was never there before. */
+#define WP_EXPIRE_CONFIRM_KEY "wp:expire:confirm"
+enum { WP_EXPIRE_CONFIRM_SECONDS = 3600, WP_EXPIRE_CONFIRM_MAX = 63 };
+
+void wp_sweep_build(struct wp_cmd *cmd, uint32_t partition, const char *owner,
+		    int64_t lease_ms);
+
+/*
+ * *deleted_out: expired messages that are gone from hot queues
+ * *more_out:    the call should be repeated
+ * Errors:  WP_ERR_STALE the lease is lost; WP_ERR_UNAVAIL no usable answer
+ */
+enum wp_err wp_sweep_parse(const struct wp_reply *reply, int64_t *deleted_out,
+			   bool *more_out) WP_MUST_USE;
+
+#endif /* WP_LIB_MAILBOX_SWEEP_H */

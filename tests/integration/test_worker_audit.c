@@ -1,0 +1,290 @@
+/*
+ * What should never be, made by hand, is found and repaired; what is in order
+ * is left as it is.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "lib/base/clock.h"
+#include "tests/support/test_redis.h"
+#include "tests/support/world.h"
+#include "worker/audit.h"
+#include "worker/metrics.h"
+
+#define HOT(key, id, name) \
+	"XADD " WP_P key " " id " e " name " x 99999999999999 f _"
+
+struct rig {
+	struct wp_world *w;
+	struct wp_metrics *metrics;
+	struct wp_table *table;
+	struct wp_auditor auditor;
+};
+
+static void rig_init(struct rig *rig, struct wp_world *w)
+{
+	*rig = (struct rig){ .w = w };
+	w->conf.worker.audit_keys_per_second = 100000;
+	assert_int_equal(wp_worker_metrics_new(&rig->metrics, NULL), WP_OK);
+	assert_int_equal(wp_table_new(&rig->table, WP_TEST_PARTITIONS, NULL),
+			 WP_OK);
+	wp_table_take(rig->table, WP_WORLD_PARTITION, w->owner,
+		      wp_mono_ms() + 60000);
+	rig->auditor = (struct wp_auditor){
+		.conf = &w->conf,
+		.metrics = rig->metrics,
+		.table = rig->table,
+		.redis = w->redis,
+		.store = w->store,
+		.log.component = "audit",
+	};
+}
+
+static void rig_release(struct rig *rig)
+{
+	wp_table_free(&rig->table);
+	wp_metrics_free(&rig->metrics);
+}
+
+/* Once round the keyspace and all partitions. */
+static void audit(struct rig *rig)
+{
+	rig->auditor.budget = 100000;
+	assert_int_equal(wp_audit_cold(&rig->auditor, NULL), WP_OK);
+	assert_int_equal(wp_audit_keys(&rig->auditor, NULL), WP_OK);
+}
+
+/* How many repairs of this kind the exposition tells. */
+static int64_t repairs(struct rig *rig, const char *kind)
+{
+	struct wp_buf text;
+	char name[80];
+	const char *line;
+	int64_t n;
+
+	(void)snprintf(name, sizeof(name),
+		       "waypost_worker_repairs_total{kind=\"%s\"} ", kind);
+	wp_buf_init(&text, 0);
+	wp_metrics_write(rig->metrics, &text);
+	line = strstr(text.data, name);
+	assert_non_null(line);
+	n = strtoll(line + strlen(name), NULL, 10);
+	wp_buf_release(&text);
+	return n;
+}
+
+static int64_t all_repairs(struct rig *rig)
+{
+	static const char *const kinds[] = { "connection",  "mark",
+					     "expiry",      "stream",
+					     "incarnation", "hint_missing",
+					     "hint_idle" };
+	int64_t n = 0;
+
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		n += repairs(rig, kinds[i]);
+	return n;
+}
+
+static void what_is_in_order_is_left_alone(void **state)
+{
+	struct rig rig;
+
+	rig_init(&rig, *state);
+	(void)wp_world_deliver(rig.w, "m1");
+	assert_int_equal(wp_world_migrate(rig.w, NULL), WP_OK);
+	(void)wp_world_deliver(rig.w, "m2");
+	wp_world_join(rig.w, "inc-1");
+	(void)wp_world_connect(rig.w, "inc-1.1");
+	(void)wp_world_post(
+		rig.w, (struct wp_world_mail){ .json = "a", .to = WP_AMY });
+	(void)wp_world_route(rig.w);
+	audit(&rig);
+	audit(&rig);
+	assert_int_equal(all_repairs(&rig), 0);
+	wp_world_expect_pull(rig.w, "m1 m2");
+	rig_release(&rig);
+}
+
+static void waiting_messages_get_their_mark_and_note_back(void **state)
+{
+	struct rig rig;
+
+	rig_init(&rig, *state);
+	wp_world_run(rig.w, HOT("hot:" WP_BOB, "1-1", "m1"));
+	wp_world_run(rig.w, HOT("hot!:" WP_AMY, "1-1", "a1"));
+	wp_world_run(rig.w, "HSET " WP_P "live i1 0");
+	wp_world_run(rig.w, "HSET " WP_P "online:" WP_AMY " i1.1 5");
+	audit(&rig);
+	wp_world_expect(rig.w, "[" WP_BOB "]", "ZRANGE " WP_P "migrate 0 -1");
+	wp_world_expect(rig.w, "2", "ZCARD " WP_P "expiry");
+	assert_int_equal(repairs(&rig, "mark"), 1);
+	assert_int_equal(repairs(&rig, "expiry"), 2);
+	audit(&rig);
+	assert_int_equal(all_repairs(&rig), 3);
+	rig_release(&rig);
+}
+
+static void an_empty_queue_is_deleted(void **state)
+{
+	struct rig rig;
+
+	rig_init(&rig, *state);
+	wp_world_run(rig.w, HOT("hot:" WP_BOB, "1-1", "m1"));
+	wp_world_run(rig.w, "XDEL " WP_P "hot:" WP_BOB " 1-1");
+	wp_world_run(rig.w, "SET " WP_P "hot!:" WP_BOB " foreign");
+	audit(&rig);
+	wp_world_expect(rig.w, "0", "EXISTS " WP_P "hot:" WP_BOB);
+	wp_world_expect(rig.w, "foreign", "GET " WP_P "hot!:" WP_BOB);
+	assert_int_equal(all_repairs(&rig), 1);
+	rig_release(&rig);
+}
+
+static void nobody_stays_online_by_a_daemon_that_is_gone(void **state)
+{
+	struct rig rig;
+
+	rig_init(&rig, *state);
+	wp_world_run(rig.w, "HSET " WP_P "live i2 0");
+	wp_world_run(rig.w, "HSET " WP_P "online:" WP_BOB " i1.1 5 i2.1 6");
+	wp_world_run(rig.w, "HSET " WP_P "online:" WP_AMY " i1.2 5");
+	wp_world_run(rig.w, HOT("hot:" WP_AMY, "1-1", "a1"));
+	audit(&rig);
+	wp_world_expect(rig.w, "[i2.1 6]", "HGETALL " WP_P "online:" WP_BOB);
+	wp_world_expect(rig.w, "0", "EXISTS " WP_P "online:" WP_AMY);
+	wp_world_expect(rig.w, "1", "EXISTS " WP_P "seen:" WP_AMY);
+	wp_world_expect(rig.w, "0", "EXISTS " WP_P "seen:" WP_BOB);
+	wp_world_expect(rig.w, "[" WP_AMY "]", "ZRANGE " WP_P "migrate 0 -1");
+	assert_int_equal(repairs(&rig, "connection"), 2);
+	rig_release(&rig);
+}
+
+static void what_a_gone_daemon_left_goes_in_bounded_steps(void **state)
+{
+	struct rig rig;
+
+	rig_init(&rig, *state);
+	wp_world_run(rig.w, "HSET " WP_P "live i2 0");
+	wp_world_run(rig.w,
+		     "EVAL for\ti=1,450\tdo\tredis.call('SADD',KEYS[1],"
+		     "'i1.'..i..'\\32urn:sm:user:u'..i)redis.call('HSET',"
+		     "KEYS[2]..i,'i1.'..i,'5')end 2 " WP_P "at:i1 " WP_P
+		     "online:urn:sm:user:u");
+	wp_world_run(rig.w, "SADD " WP_P "due:i1 " WP_BOB);
+	wp_world_run(rig.w, "SADD " WP_P "due:i2 " WP_BOB);
+	audit(&rig);
+	wp_world_expect(rig.w, "0", "EXISTS " WP_P "at:i1 " WP_P "due:i1");
+	wp_world_expect(rig.w, "1", "EXISTS " WP_P "due:i2");
+	wp_world_expect(rig.w, "0",
+			"EVAL return\t#redis.call('KEYS',KEYS[1]) 1 " WP_P
+			"online:*");
+	assert_int_equal(repairs(&rig, "connection"), 450);
+	assert_int_equal(repairs(&rig, "incarnation"), 1);
+	rig_release(&rig);
+}
+
+static void rows_without_a_hint_are_found_again(void **state)
+{
+	struct rig rig;
+
+	rig_init(&rig, *state);
+	(void)wp_world_deliver(rig.w, "m1");
+	assert_int_equal(wp_world_migrate(rig.w, NULL), WP_OK);
+	wp_world_run(rig.w, "DEL " WP_P "cold " WP_P "coldsize");
+	wp_world_expect_pull(rig.w, "");
+	audit(&rig);
+	wp_world_expect_pull(rig.w, "m1");
+	wp_world_expect(rig.w, "1 1 2", "HGET " WP_P "coldsize " WP_BOB);
+	assert_int_equal(repairs(&rig, "hint_missing"), 1);
+	rig_release(&rig);
+}
+
+/* An ack that has deleted the rows clears the hint; no new one may come. */
+static void ack_meanwhile(void *ctx, const char *operation)
+{
+	struct wp_world *w = ctx;
+
+	if (strcmp(operation, "size") != 0)
+		return;
+	assert_int_equal(wp_store_ack(w->spy.real, WP_WORLD_PARTITION, &w->bob,
+				      NULL, 0, &(bool){ false }, NULL, NULL),
+			 WP_OK);
+}
+
+static void a_mailbox_that_is_being_changed_is_not_judged(void **state)
+{
+	struct rig rig;
+
+	rig_init(&rig, *state);
+	(void)wp_world_deliver(rig.w, "m1");
+	assert_int_equal(wp_world_migrate(rig.w, NULL), WP_OK);
+	wp_world_run(rig.w, "DEL " WP_P "cold");
+	rig.w->spy.on_call = ack_meanwhile;
+	rig.w->spy.ctx = rig.w;
+	audit(&rig);
+	wp_world_expect(rig.w, "0", "EXISTS " WP_P "cold");
+	rig.w->spy.on_call = NULL;
+	audit(&rig);
+	wp_world_expect(rig.w, "1", "EXISTS " WP_P "cold");
+	rig_release(&rig);
+}
+
+static void a_hint_without_rows_goes_unless_a_migration_has_set_it(void **state)
+{
+	struct rig rig;
+
+	rig_init(&rig, *state);
+	wp_world_run(rig.w, "HSET " WP_P "cold " WP_BOB " t1 " WP_AMY " t2");
+	wp_world_run(rig.w, "ZADD " WP_P "migrate 5 " WP_AMY);
+	audit(&rig);
+	wp_world_expect(rig.w, "[" WP_AMY "]", "HKEYS " WP_P "cold");
+	assert_int_equal(repairs(&rig, "hint_idle"), 1);
+	rig_release(&rig);
+}
+
+static void the_rate_bounds_what_is_looked_at(void **state)
+{
+	struct rig rig;
+
+	rig_init(&rig, *state);
+	wp_table_set_inbox(rig.table, true);
+	wp_world_run(rig.w, HOT("hot:" WP_BOB, "1-1", "m1"));
+	rig.w->conf.worker.audit_keys_per_second = 0;
+	assert_int_equal(wp_auditor_run(&rig.auditor, NULL), WP_OK);
+	assert_int_equal(all_repairs(&rig), 0);
+	rig.w->conf.worker.audit_keys_per_second = 1000;
+	rig.auditor.last_ms = 0;
+	assert_int_equal(wp_auditor_run(&rig.auditor, NULL), WP_OK);
+	assert_true(all_repairs(&rig) > 0);
+	rig_release(&rig);
+}
+
+#define WORLD_TEST(name) \
+	cmocka_unit_test_setup_teardown(name, wp_world_setup, wp_world_teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		WORLD_TEST(what_is_in_order_is_left_alone),
+		WORLD_TEST(waiting_messages_get_their_mark_and_note_back),
+		WORLD_TEST(an_empty_queue_is_deleted),
+		WORLD_TEST(nobody_stays_online_by_a_daemon_that_is_gone),
+		WORLD_TEST(what_a_gone_daemon_left_goes_in_bounded_steps),
+		WORLD_TEST(rows_without_a_hint_are_found_again),
+		WORLD_TEST(a_mailbox_that_is_being_changed_is_not_judged),
+		WORLD_TEST(
+			a_hint_without_rows_goes_unless_a_migration_has_set_it),
+		WORLD_TEST(the_rate_bounds_what_is_looked_at),
+	};
+
+	if (!wp_test_redis_present())
+		return WP_TEST_SKIPPED;
+	return cmocka_run_group_tests_name("worker_audit", tests, NULL, NULL);
+}

@@ -1,0 +1,423 @@
+/*
+ * Expiry in both tiers: what goes, what stays, and when nothing may go because
+ * the clock cannot be believed.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "lib/base/clock.h"
+#include "lib/mailbox/sweep.h"
+#include "tests/support/test_redis.h"
+#include "tests/support/world.h"
+#include "worker/metrics.h"
+#include "worker/sweep.h"
+
+#define MAIL(...) ((struct wp_world_mail){ __VA_ARGS__ })
+#define HOT(key, id, name, expiry) \
+	"XADD " WP_P key " " id " e " name " x " expiry " f _"
+#define ALIVE "99999999999999"
+
+enum { MINUTE_MS = 60000, LONG_AGO_MS = 5 };
+
+/* ---- sweep.lua ---- */
+
+static int64_t sweep(struct wp_world *w, bool *more_out)
+{
+	struct wp_reply *reply;
+	int64_t deleted = 0;
+
+	wp_sweep_build(&w->cmd, WP_WORLD_PARTITION, w->owner, 60000);
+	reply = wp_world_do(w);
+	assert_int_equal(wp_sweep_parse(reply, &deleted, more_out), WP_OK);
+	wp_reply_free(&reply);
+	return deleted;
+}
+
+static int64_t sweep_all(struct wp_world *w)
+{
+	bool is_more = false;
+	int64_t deleted = sweep(w, &is_more);
+
+	assert_false(is_more);
+	return deleted;
+}
+
+static void what_route_appends_is_noted_by_its_earliest_expiry(void **state)
+{
+	struct wp_world *w = *state;
+	int64_t now_ms = wp_wall_ms();
+	int64_t score;
+
+	(void)wp_world_post(w, MAIL(.json = "m1", .expires_in_ms = 600000));
+	(void)wp_world_post(w, MAIL(.json = "m2", .expires_in_ms = 500000,
+				    .band = WP_BAND_HIGH));
+	(void)wp_world_post(w, MAIL(.json = "m3", .expires_in_ms = 700000));
+	(void)wp_world_route(w);
+	score = wp_world_int(w, "ZSCORE " WP_P "expiry " WP_BOB);
+	assert_in_range(score, now_ms + 500000 - 1000, now_ms + 600000 - 1);
+
+	(void)wp_world_post(w, MAIL(.json = "m4", .expires_in_ms = 900000));
+	(void)wp_world_route(w);
+	assert_int_equal(wp_world_int(w, "ZSCORE " WP_P "expiry " WP_BOB),
+			 score);
+}
+
+static void a_sweep_deletes_what_is_over_and_finds_the_next_time(void **state)
+{
+	struct wp_world *w = *state;
+
+	wp_world_run(w, HOT("hot:" WP_BOB, "1-1", "m1", "7"));
+	wp_world_run(w, HOT("hot:" WP_BOB, "1-2", "m2", ALIVE));
+	wp_world_run(w, HOT("hot!:" WP_BOB, "1-3", "h1", "8"));
+	wp_world_run(w, HOT("hot!:" WP_BOB, "1-4", "h2", "88888888888888"));
+	wp_world_run(w, HOT("hot:" WP_AMY, "1-5", "a1", "7"));
+	wp_world_run(w, "ZADD " WP_P "expiry 7 " WP_BOB " 6 " WP_AMY);
+	wp_world_run(w, "ZADD " WP_P "migrate 7 " WP_BOB " 6 " WP_AMY);
+
+	assert_int_equal(sweep_all(w), 3);
+
+	wp_world_expect_pull(w, "h2 m2");
+	wp_world_expect(w, "1", "XLEN " WP_P "hot:" WP_BOB);
+	wp_world_expect(w, "1", "XLEN " WP_P "hot!:" WP_BOB);
+	wp_world_expect(w, "0", "EXISTS " WP_P "hot:" WP_AMY);
+	wp_world_expect(w, "[" WP_BOB " 88888888888888]",
+			"ZRANGE " WP_P "expiry 0 -1 WITHSCORES");
+	wp_world_expect(w, "[" WP_BOB "]", "ZRANGE " WP_P "migrate 0 -1");
+	assert_int_equal(sweep_all(w), 0);
+}
+
+static void users_who_are_not_due_are_not_looked_at(void **state)
+{
+	struct wp_world *w = *state;
+
+	wp_world_run(w, HOT("hot:" WP_BOB, "1-1", "m1", "7"));
+	wp_world_run(w, "ZADD " WP_P "expiry " ALIVE " " WP_BOB);
+	assert_int_equal(sweep_all(w), 0);
+	wp_world_expect(w, "1", "XLEN " WP_P "hot:" WP_BOB);
+}
+
+static void a_note_without_messages_goes(void **state)
+{
+	struct wp_world *w = *state;
+
+	wp_world_run(w, "ZADD " WP_P "expiry 7 " WP_BOB " 8 " WP_AMY);
+	wp_world_run(w, "SET " WP_P "hot:" WP_AMY " no-stream");
+	assert_int_equal(sweep_all(w), 0);
+	wp_world_expect(w, "0", "EXISTS " WP_P "expiry");
+	wp_world_expect(w, "no-stream", "GET " WP_P "hot:" WP_AMY);
+}
+
+static void only_the_owner_may_sweep(void **state)
+{
+	struct wp_world *w = *state;
+	struct wp_reply *reply;
+	int64_t deleted;
+	bool is_more;
+
+	wp_world_run(w, HOT("hot:" WP_BOB, "1-1", "m1", "7"));
+	wp_world_run(w, "ZADD " WP_P "expiry 7 " WP_BOB);
+	wp_sweep_build(&w->cmd, WP_WORLD_PARTITION, "9:somebody", 60000);
+	reply = wp_world_do(w);
+	assert_int_equal(wp_sweep_parse(reply, &deleted, &is_more),
+			 WP_ERR_STALE);
+	wp_reply_free(&reply);
+	assert_int_equal(wp_sweep_parse(NULL, &deleted, &is_more),
+			 WP_ERR_UNAVAIL);
+	wp_world_expect(w, "1", "XLEN " WP_P "hot:" WP_BOB);
+}
+
+/* More than one call looks at, with an arrival behind the walk's back. */
+static void a_long_queue_is_swept_in_several_calls(void **state)
+{
+	struct wp_world *w = *state;
+	bool is_more = false;
+	int64_t deleted = 0;
+	int calls = 1;
+
+	wp_world_run(w, "EVAL for\ti=1,1500\tdo\tredis.call('XADD',KEYS[1],"
+			"'5-'..i,'e','m','x',i%%2==0\tand\t7\tor\t" ALIVE
+			",'f','')\tredis.call('XADD',KEYS[2],'5-'..i,"
+			"'e','m','x',7,'f','')end 2 " WP_P "hot:" WP_BOB
+			" " WP_P "hot!:" WP_BOB);
+	wp_world_run(w, "ZADD " WP_P "expiry 7 " WP_BOB);
+
+	deleted += sweep(w, &is_more);
+	assert_true(is_more);
+	(void)wp_world_post(w, MAIL(.json = "h1", .band = WP_BAND_HIGH,
+				    .expires_in_ms = 60000));
+	(void)wp_world_route(w);
+	while (is_more && calls++ < 20)
+		deleted += sweep(w, &is_more);
+
+	assert_false(is_more);
+	assert_int_equal(deleted, 2250);
+	wp_world_expect(w, "750", "XLEN " WP_P "hot:" WP_BOB);
+	wp_world_expect(w, "1", "XLEN " WP_P "hot!:" WP_BOB);
+	wp_world_expect(w, "0", "EXISTS " WP_P "sweep");
+	/* Not the far expiry that was found, but before h1's. */
+	assert_in_range(wp_world_int(w, "ZSCORE " WP_P "expiry " WP_BOB), 8,
+			wp_wall_ms() + 60000);
+}
+
+static void whoever_empties_the_queues_takes_the_note_along(void **state)
+{
+	struct wp_world *w = *state;
+	struct wp_msgid m1 = wp_world_deliver(w, "m1");
+	struct wp_msgid m2 = wp_world_deliver(w, "m2");
+
+	wp_world_ack_one(w, m1);
+	assert_true(wp_world_int(w, "ZSCORE " WP_P "expiry " WP_BOB) > 0);
+	wp_world_ack_one(w, m2);
+	wp_world_expect(w, "-", "ZSCORE " WP_P "expiry " WP_BOB);
+
+	(void)wp_world_deliver(w, "m3");
+	assert_int_equal(wp_world_migrate(w, NULL), WP_OK);
+	wp_world_expect(w, "0", "EXISTS " WP_P "expiry " WP_P "hot:" WP_BOB);
+}
+
+/* ---- cold ---- */
+
+static int64_t expire_cold(struct wp_world *w, int64_t now_ms)
+{
+	int64_t deleted = -1;
+
+	assert_int_equal(wp_ack_expired(w->redis, w->store, WP_WORLD_PARTITION,
+					&w->bob, now_ms, &deleted, NULL),
+			 WP_OK);
+	return deleted;
+}
+
+static void the_hint_goes_with_the_last_expired_row(void **state)
+{
+	struct wp_world *w = *state;
+
+	(void)wp_world_post(w, MAIL(.json = "m1", .expires_in_ms = 60000));
+	(void)wp_world_post(w, MAIL(.json = "m2", .expires_in_ms = 900000));
+	(void)wp_world_route(w);
+	assert_int_equal(wp_world_migrate(w, NULL), WP_OK);
+	wp_world_expect_cold(w, "m1 m2");
+
+	assert_int_equal(expire_cold(w, wp_wall_ms() + 120000), 1);
+	wp_world_expect_cold(w, "m2");
+	wp_world_expect(w, "1", "HEXISTS " WP_P "cold " WP_BOB);
+	assert_int_equal(expire_cold(w, wp_wall_ms() + 990000), 1);
+	wp_world_expect_cold(w, "");
+	wp_world_expect(w, "0", "HEXISTS " WP_P "cold " WP_BOB);
+}
+
+/* A migration that is prepared between our two steps keeps its hint. */
+static void prepare_meanwhile(void *ctx, const char *operation)
+{
+	struct wp_world *w = ctx;
+
+	if (strcmp(operation, "expire") != 0)
+		return;
+	wp_world_run(w, "HSET " WP_P "cold " WP_BOB " a-newer-token");
+}
+
+static void a_hint_that_was_set_meanwhile_stays(void **state)
+{
+	struct wp_world *w = *state;
+
+	(void)wp_world_post(w, MAIL(.json = "m1", .expires_in_ms = 60000));
+	(void)wp_world_route(w);
+	assert_int_equal(wp_world_migrate(w, NULL), WP_OK);
+	w->spy.on_call = prepare_meanwhile;
+	w->spy.ctx = w;
+	assert_int_equal(expire_cold(w, wp_wall_ms() + 120000), 1);
+	wp_world_expect(w, "a-newer-token", "HGET " WP_P "cold " WP_BOB);
+}
+
+static void messages_in_hot_are_none_of_the_cold_sweep_s_business(void **state)
+{
+	struct wp_world *w = *state;
+
+	(void)wp_world_deliver(w, "m1");
+	assert_int_equal(expire_cold(w, wp_wall_ms() + 1), 0);
+	wp_world_expect_pull(w, "m1");
+}
+
+/* ---- the worker ---- */
+
+struct rig {
+	struct wp_world *w;
+	struct wp_metrics *metrics;
+	struct wp_table *table;
+	struct wp_sweeper sweeper;
+};
+
+static void rig_init(struct rig *rig, struct wp_world *w)
+{
+	*rig = (struct rig){ .w = w };
+	w->conf.worker.sweep_interval_ms = 1;
+	assert_int_equal(wp_worker_metrics_new(&rig->metrics, NULL), WP_OK);
+	assert_int_equal(wp_table_new(&rig->table, WP_TEST_PARTITIONS, NULL),
+			 WP_OK);
+	wp_table_take(rig->table, WP_WORLD_PARTITION, w->owner,
+		      wp_mono_ms() + 60000);
+	rig->sweeper = (struct wp_sweeper){
+		.conf = &w->conf,
+		.metrics = rig->metrics,
+		.table = rig->table,
+		.redis = w->redis,
+		.store = w->store,
+		.list = calloc(WP_TEST_PARTITIONS, sizeof(struct wp_owned)),
+		.log.component = "sweep",
+	};
+	assert_non_null(rig->sweeper.list);
+}
+
+static void rig_release(struct rig *rig)
+{
+	free(rig->sweeper.list);
+	wp_table_free(&rig->table);
+	wp_metrics_free(&rig->metrics);
+}
+
+static void run(struct rig *rig)
+{
+	rig->sweeper.next_ms = 0;
+	assert_int_equal(wp_sweeper_run(&rig->sweeper, NULL), WP_OK);
+}
+
+/* One expired message in each tier. */
+static void leave_expired(struct wp_world *w)
+{
+	const struct wp_store_row row = {
+		.entry = { .ms = 1, .seq = 1 },
+		.expires_ms = LONG_AGO_MS,
+		.json = "c1",
+		.json_len = 2,
+	};
+	int64_t version = 0;
+
+	wp_world_run(w, HOT("hot:" WP_BOB, "1-9", "m1", "7"));
+	wp_world_run(w, "ZADD " WP_P "expiry 7 " WP_BOB);
+	assert_int_equal(wp_store_version(w->spy.real, &w->bob, &version, NULL),
+			 WP_OK);
+	assert_int_equal(wp_store_append(w->spy.real, WP_WORLD_PARTITION,
+					 &w->bob, version, &row, 1, NULL, NULL),
+			 WP_OK);
+	wp_world_run(w, "HSET " WP_P "cold " WP_BOB " token");
+}
+
+static void expect_left(struct wp_world *w, int64_t hot, int64_t cold)
+{
+	struct wp_store_size size;
+
+	assert_int_equal(wp_world_int(w, "XLEN " WP_P "hot:" WP_BOB), hot);
+	assert_int_equal(wp_store_size(w->spy.real, &w->bob, &size, NULL),
+			 WP_OK);
+	assert_int_equal(size.n, cold);
+	assert_int_equal(wp_world_int(w, "HLEN " WP_P "cold"), cold);
+}
+
+static void a_worker_sweeps_both_tiers_once_it_knows_the_clock(void **state)
+{
+	struct rig rig;
+
+	rig_init(&rig, *state);
+	leave_expired(rig.w);
+	run(&rig);
+	expect_left(rig.w, 1, 1);
+	run(&rig);
+	expect_left(rig.w, 0, 0);
+	rig_release(&rig);
+}
+
+static void a_worker_sweeps_no_more_often_than_it_is_told(void **state)
+{
+	struct rig rig;
+
+	rig_init(&rig, *state);
+	rig.w->conf.worker.sweep_interval_ms = 3600000;
+	run(&rig);
+	leave_expired(rig.w);
+	assert_int_equal(wp_sweeper_run(&rig.sweeper, NULL), WP_OK);
+	expect_left(rig.w, 1, 1);
+	rig_release(&rig);
+}
+
+static void after_a_jump_nothing_expires_until_somebody_confirms(void **state)
+{
+	struct rig rig;
+
+	rig_init(&rig, *state);
+	run(&rig);
+	leave_expired(rig.w);
+	wp_sweep_clock_believe(&rig.sweeper.clock, wp_wall_ms() - 5 * MINUTE_MS,
+			       wp_mono_ms());
+	run(&rig);
+	run(&rig);
+	expect_left(rig.w, 1, 1);
+	assert_true(rig.sweeper.is_waiting);
+
+	wp_world_run(rig.w, "SET " WP_EXPIRE_CONFIRM_KEY " yes-1");
+	run(&rig);
+	expect_left(rig.w, 0, 0);
+	assert_false(rig.sweeper.is_waiting);
+
+	/* It is used up: another jump needs another word. */
+	leave_expired(rig.w);
+	wp_sweep_clock_believe(&rig.sweeper.clock, wp_wall_ms() + 5 * MINUTE_MS,
+			       wp_mono_ms());
+	run(&rig);
+	expect_left(rig.w, 1, 1);
+	wp_world_run(rig.w, "SET " WP_EXPIRE_CONFIRM_KEY " yes-2");
+	run(&rig);
+	expect_left(rig.w, 0, 0);
+	rig_release(&rig);
+}
+
+static void a_store_that_is_away_is_tried_again(void **state)
+{
+	struct rig rig;
+
+	rig_init(&rig, *state);
+	run(&rig);
+	leave_expired(rig.w);
+	rig.w->spy.refuse = "expire";
+	rig.sweeper.next_ms = 0;
+	assert_int_equal(wp_sweeper_run(&rig.sweeper, NULL), WP_ERR_UNAVAIL);
+	rig.w->spy.refuse = NULL;
+	assert_int_equal(wp_sweeper_run(&rig.sweeper, NULL), WP_OK);
+	expect_left(rig.w, 0, 0);
+	rig_release(&rig);
+}
+
+#define WORLD_TEST(name) \
+	cmocka_unit_test_setup_teardown(name, wp_world_setup, wp_world_teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		WORLD_TEST(what_route_appends_is_noted_by_its_earliest_expiry),
+		WORLD_TEST(
+			a_sweep_deletes_what_is_over_and_finds_the_next_time),
+		WORLD_TEST(users_who_are_not_due_are_not_looked_at),
+		WORLD_TEST(a_note_without_messages_goes),
+		WORLD_TEST(only_the_owner_may_sweep),
+		WORLD_TEST(a_long_queue_is_swept_in_several_calls),
+		WORLD_TEST(whoever_empties_the_queues_takes_the_note_along),
+		WORLD_TEST(the_hint_goes_with_the_last_expired_row),
+		WORLD_TEST(a_hint_that_was_set_meanwhile_stays),
+		WORLD_TEST(
+			messages_in_hot_are_none_of_the_cold_sweep_s_business),
+		WORLD_TEST(a_worker_sweeps_both_tiers_once_it_knows_the_clock),
+		WORLD_TEST(a_worker_sweeps_no_more_often_than_it_is_told),
+		WORLD_TEST(
+			after_a_jump_nothing_expires_until_somebody_confirms),
+		WORLD_TEST(a_store_that_is_away_is_tried_again),
+	};
+
+	if (!wp_test_redis_present())
+		return WP_TEST_SKIPPED;
+	return cmocka_run_group_tests_name("worker_sweep", tests, NULL, NULL);
+}

@@ -1,0 +1,271 @@
+/*
+ * audit_cold.c - do hints and rows agree? One page of one partition at a time.
+ *
+ * A hint too many is harmless: it costs a look. So one is set as soon as it
+ * seems to be missing, and one that seems to be idle goes the way that an ack
+ * takes it, which is safe against every migration.
+ */
+#include "worker/audit.h"
+
+#include <string.h>
+
+#include "lib/base/clock.h"
+#include "lib/mailbox/ack.h"
+#include "lib/mailbox/partition.h"
+#include "worker/metrics.h"
+
+enum { USERS_AT_ONCE = 50 };
+
+struct users {
+	struct wp_urn list[USERS_AT_ONCE];
+	size_t n;
+};
+
+static bool on_user(void *ctx, const struct wp_urn *user)
+{
+	struct users *users = ctx;
+
+	users->list[users->n++] = *user;
+	return users->n < USERS_AT_ONCE;
+}
+
+/* Is there surely no hint, by an open gate? */
+static enum wp_err lacks_hint(struct wp_auditor *auditor,
+			      const struct wp_owned *owned,
+			      const struct wp_urn *user, bool *lacks_out,
+			      struct wp_error *err)
+{
+	const struct wp_ack_ids none = { .n = 0 };
+	struct wp_reply *reply = NULL;
+	struct wp_ack_hint hint;
+	struct wp_cmd cmd;
+	enum wp_err rc;
+
+	*lacks_out = false;
+	wp_cmd_init(&cmd);
+	wp_ack_build(&cmd, wp_redis_run_id(auditor->redis), owned->partition,
+		     user, &none);
+	rc = wp_redis_do(auditor->redis, &cmd, &reply, err);
+	if (rc == WP_OK && wp_ack_parse(reply, &hint) == WP_OK)
+		*lacks_out = !hint.ask_cold;
+	wp_reply_free(&reply);
+	wp_cmd_release(&cmd);
+	return rc;
+}
+
+static enum wp_err run(struct wp_auditor *auditor, struct wp_cmd *cmd,
+		       struct wp_error *err)
+{
+	struct wp_reply *reply = NULL;
+	enum wp_err rc = wp_redis_do(auditor->redis, cmd, &reply, err);
+
+	if (rc == WP_OK)
+		rc = wp_guarded_parse(reply);
+	wp_reply_free(&reply);
+	return rc;
+}
+
+static enum wp_err set_hint(struct wp_auditor *auditor,
+			    const struct wp_owned *owned,
+			    const struct wp_urn *user,
+			    const struct wp_store_size *size,
+			    struct wp_error *err)
+{
+	struct wp_cmd cmd;
+	enum wp_err rc;
+
+	wp_cmd_init(&cmd);
+	wp_hint_set_begin(&cmd, owned->partition, owned->owner,
+			  auditor->conf->worker.lease_ms);
+	wp_cmd_add(&cmd, user->text, user->len);
+	rc = run(auditor, &cmd, err);
+	if (rc == WP_OK) {
+		wp_cold_size_begin(&cmd, owned->partition);
+		wp_cold_size_add(&cmd, user, size);
+		rc = run(auditor, &cmd, err);
+	}
+	wp_cmd_release(&cmd);
+	return rc;
+}
+
+/*
+ * Rows without a hint. A migration sets the hint before it appends, an ack
+ * clears it after it has deleted, and both move the version: with the hint
+ * missing before and after, and one version all along, the rows are orphans.
+ */
+static enum wp_err check_user(struct wp_auditor *auditor,
+			      const struct wp_owned *owned,
+			      const struct wp_urn *user, struct wp_error *err)
+{
+	struct wp_store_size before, after;
+	bool lacks = false;
+	enum wp_err rc;
+
+	rc = lacks_hint(auditor, owned, user, &lacks, err);
+	if (rc != WP_OK || !lacks)
+		return rc;
+	rc = wp_store_size(auditor->store, user, &before, err);
+	if (rc == WP_OK && before.n > 0)
+		rc = lacks_hint(auditor, owned, user, &lacks, err);
+	if (rc != WP_OK || before.n == 0 || !lacks)
+		return rc;
+	rc = wp_store_size(auditor->store, user, &after, err);
+	if (rc != WP_OK || before.version != after.version)
+		return rc;
+	rc = set_hint(auditor, owned, user, &after, err);
+	if (rc == WP_OK)
+		wp_audit_tell(auditor, WP_WM_REPAIR_HINT_MISSING,
+			      "messages on disk without a hint", 1);
+	return rc;
+}
+
+/* ---- hints without rows ---- */
+
+static enum wp_err ask_key(struct wp_auditor *auditor, const char *command,
+			   const struct wp_owned *owned, const char *name,
+			   const char *argument, struct wp_reply **reply,
+			   struct wp_error *err)
+{
+	char key[WP_PREFIX_MAX + sizeof("migrate")];
+	struct wp_cmd cmd;
+	enum wp_err rc;
+
+	wp_partition_prefix(key, owned->partition);
+	memcpy(key + strlen(key), name, strlen(name) + 1);
+	wp_cmd_init(&cmd);
+	wp_cmd_str(&cmd, command);
+	wp_cmd_str(&cmd, key);
+	wp_cmd_str(&cmd, argument);
+	rc = wp_redis_do(auditor->redis, &cmd, reply, err);
+	wp_cmd_release(&cmd);
+	return rc;
+}
+
+static enum wp_err check_hint(struct wp_auditor *auditor,
+			      const struct wp_owned *owned,
+			      const struct wp_urn *user, struct wp_error *err)
+{
+	struct wp_reply *reply = NULL;
+	struct wp_store_size size;
+	int64_t deleted = 0;
+	bool is_moving;
+	enum wp_err rc;
+
+	rc = wp_store_size(auditor->store, user, &size, err);
+	if (rc != WP_OK || size.n > 0)
+		return rc;
+	/* A migration under way has set it for rows that are about to come. */
+	rc = ask_key(auditor, "ZSCORE", owned, "migrate", user->text, &reply,
+		     err);
+	is_moving = wp_reply_type(reply) != WP_REPLY_NIL;
+	wp_reply_free(&reply);
+	if (rc != WP_OK || is_moving)
+		return rc;
+	/* Nothing has expired at 0: all that happens is what clears a hint. */
+	rc = wp_ack_expired(auditor->redis, auditor->store, owned->partition,
+			    user, 0, &deleted, err);
+	/* No warning: an ack whose last step was lost leaves one behind. */
+	if (rc == WP_OK)
+		wp_metric_add(auditor->metrics, WP_WM_REPAIR_HINT_IDLE, 1);
+	return rc;
+}
+
+/* All hints of a partition, a page of HSCAN at a time. */
+static enum wp_err check_hints(struct wp_auditor *auditor,
+			       const struct wp_owned *owned,
+			       struct wp_error *err)
+{
+	char cursor[WP_AUDIT_CURSOR_MAX + 1] = "0";
+	enum wp_err rc;
+
+	do {
+		struct wp_reply *reply = NULL;
+		const struct wp_reply *pairs;
+		size_t len;
+
+		rc = ask_key(auditor, "HSCAN", owned, "cold", cursor, &reply,
+			     err);
+		pairs = wp_reply_at(reply, 1);
+		for (size_t i = 0; i < wp_reply_count(pairs) && rc == WP_OK;
+		     i += 2) {
+			const struct wp_reply *text = wp_reply_at(pairs, i);
+			struct wp_urn user;
+
+			auditor->budget--;
+			if (wp_urn_parse(&user, wp_reply_str(text),
+					 wp_reply_len(text), NULL) == WP_OK)
+				rc = check_hint(auditor, owned, &user, err);
+		}
+		len = wp_reply_len(wp_reply_at(reply, 0));
+		if (len == 0 || len > WP_AUDIT_CURSOR_MAX)
+			rc = rc == WP_OK ? WP_ERR_UNAVAIL : rc;
+		else
+			memcpy(cursor, wp_reply_str(wp_reply_at(reply, 0)),
+			       len + 1);
+		wp_reply_free(&reply);
+	} while (rc == WP_OK && strcmp(cursor, "0") != 0 &&
+		 !wp_table_is_stopping(auditor->table));
+	return rc;
+}
+
+/* ---- partitions ---- */
+
+static void next_partition(struct wp_auditor *auditor)
+{
+	auditor->has_after = false;
+	auditor->partition++;
+	if (auditor->partition >= auditor->conf->mailbox.partitions)
+		auditor->partition = 0;
+}
+
+static enum wp_err audit_page(struct wp_auditor *auditor,
+			      const struct wp_owned *owned,
+			      struct wp_error *err)
+{
+	struct users users = { .n = 0 };
+	enum wp_err rc;
+
+	rc = wp_store_users(auditor->store, owned->partition,
+			    auditor->has_after ? &auditor->after : NULL,
+			    on_user, &users, err);
+	for (size_t i = 0; i < users.n && rc == WP_OK; i++)
+		rc = check_user(auditor, owned, &users.list[i], err);
+	auditor->budget -= 1 + (int64_t)users.n;
+	if (rc != WP_OK)
+		return rc;
+	if (users.n == USERS_AT_ONCE) {
+		auditor->after = users.list[users.n - 1];
+		auditor->has_after = true;
+		return WP_OK;
+	}
+	rc = check_hints(auditor, owned, err);
+	next_partition(auditor);
+	return rc;
+}
+
+enum wp_err wp_audit_cold(struct wp_auditor *auditor, struct wp_error *err)
+{
+	/* The other half is for the keyspace. */
+	int64_t floor = auditor->budget / 2;
+	int64_t left = auditor->conf->mailbox.partitions;
+	enum wp_err rc = WP_OK;
+
+	while (rc == WP_OK && left > 0 && auditor->budget > floor &&
+	       !wp_table_is_stopping(auditor->table) &&
+	       !wp_table_has_closed(auditor->table)) {
+		struct wp_owned owned = { .partition = auditor->partition };
+
+		left--;
+		if (wp_table_owner(auditor->table, owned.partition,
+				   WP_TABLE_OPEN, wp_mono_ms(), owned.owner))
+			rc = audit_page(auditor, &owned, err);
+		else
+			next_partition(auditor);
+		if (rc == WP_ERR_STALE) {
+			/* Lost meanwhile: somebody else looks after it now. */
+			next_partition(auditor);
+			rc = WP_OK;
+		}
+	}
+	return rc;
+}

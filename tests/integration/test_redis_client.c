@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -16,6 +17,7 @@
 #include <cmocka.h>
 
 #include "lib/base/clock.h"
+#include "lib/base/random.h"
 #include "tests/support/test_redis.h"
 
 enum { RETRY_MS = 10, RECOVERY_TRIES = 1000, PIPELINE = 2000 };
@@ -581,14 +583,33 @@ static void bad_addresses_are_refused_without_being_repeated(void **state)
 	}
 }
 
+/* A port that nobody listens on, outside the range that connects are given. */
+static int free_port(void)
+{
+	enum { FIRST = 20000, COUNT = 12000 };
+	struct sockaddr_in addr = { .sin_family = AF_INET };
+	int fd, rc, port;
+
+	addr.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	do {
+		port = FIRST + (int)wp_random_below(COUNT);
+		addr.sin_port = htons((uint16_t)port);
+		fd = socket(AF_INET, SOCK_STREAM, 0);
+		assert_int_not_equal(fd, -1);
+		rc = bind(fd, (struct sockaddr *)&addr, sizeof(addr));
+		close(fd);
+	} while (rc == -1);
+	return port;
+}
+
 static void every_form_of_tcp_address_connects(void **state)
 {
 	static const char *const schemes[] = { "", "tcp:", "redis://" };
 	struct wp_test_server server = { 0 };
 	struct wp_redis *redis;
 	struct wp_conf conf;
-	char port_text[8], address[64];
-	int port = 20000 + (int)(wp_mono_us() % 20000);
+	char port_text[12], address[64];
+	int port = free_port();
 	const char *options[] = { "--port", port_text, "--bind", "127.0.0.1",
 				  NULL };
 	size_t i;

@@ -165,7 +165,10 @@ enum wp_err wp_gate_reconcile(struct wp_redis *redis, struct wp_store *store,
 	rc = read_gate(&walk, run_id, &is_open, err);
 	if (rc != WP_OK || is_open)
 		goto out;
-	rc = raise_ingress(&walk, store, err);
+	/* Before the store is looked at, or a late append would be missed. */
+	rc = wp_store_fence(store, run_id, err);
+	if (rc == WP_OK)
+		rc = raise_ingress(&walk, store, err);
 	if (rc == WP_OK)
 		rc = set_hints(&walk, store, err);
 	if (rc == WP_OK)

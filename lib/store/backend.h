@@ -16,6 +16,8 @@ struct wp_store_backend {
 	enum wp_err (*version)(struct wp_store *store,
 			       const struct wp_urn *user, int64_t *version_out,
 			       struct wp_error *err);
+	enum wp_err (*fence)(struct wp_store *store, const char *life,
+			     struct wp_error *err);
 	enum wp_err (*append)(struct wp_store *store, uint32_t partition,
 			      const struct wp_urn *user, int64_t version,
 			      const struct wp_store_row *rows, size_t n,

@@ -73,11 +73,19 @@ static enum wp_err store_version(struct wp_store *store,
 	statement = wp_sqlite_of_user(db, WP_SQL_VERSION, user);
 	rc = sqlite3_step(statement);
 	if (rc == SQLITE_ROW)
-		*version_out = sqlite3_column_int64(statement, 0);
+		*version_out = wp_sqlite_join_version(
+			sqlite3_column_int64(statement, 0),
+			sqlite3_column_int64(statement, 1));
 	wp_sqlite_done(statement);
-	if (rc != SQLITE_ROW && rc != SQLITE_DONE)
+	if (rc != SQLITE_ROW)
 		return wp_sqlite_fail(db, rc, err);
 	return WP_OK;
+}
+
+static enum wp_err store_fence(struct wp_store *store, const char *life,
+			       struct wp_error *err)
+{
+	return wp_sqlite_fence(db_of(store), life, err);
 }
 
 static enum wp_err store_append(struct wp_store *store, uint32_t partition,
@@ -297,6 +305,7 @@ const struct wp_store_backend wp_store_sqlite = {
 	.open = store_open,
 	.close = store_close,
 	.version = store_version,
+	.fence = store_fence,
 	.append = store_append,
 	.ack = store_ack,
 	.read = store_read,

@@ -15,7 +15,12 @@ static const char *const texts[WP_SQL_COUNT] = {
 	[WP_SQL_BEGIN_WRITE] = "BEGIN IMMEDIATE",
 	[WP_SQL_COMMIT] = "COMMIT",
 	[WP_SQL_ROLLBACK] = "ROLLBACK",
-	[WP_SQL_VERSION] = "SELECT ver FROM box WHERE urn = ?1",
+	[WP_SQL_VERSION] = "SELECT (SELECT max(epoch) FROM life), "
+			   "(SELECT ver FROM box WHERE urn = ?1)",
+	[WP_SQL_EPOCH] = "SELECT max(epoch) FROM life",
+	[WP_SQL_LIFE_KNOWN] = "SELECT 1 FROM life WHERE run_id = ?1",
+	[WP_SQL_LIFE_ADD] = "INSERT INTO life (run_id) VALUES (?1) "
+			    "ON CONFLICT DO NOTHING",
 	[WP_SQL_BOX_FIRST] = "INSERT INTO box (urn, partition, ver) "
 			     "VALUES (?1, ?2, 1) ON CONFLICT DO NOTHING",
 	[WP_SQL_BOX_NEXT] = "UPDATE box SET ver = ver + 1 "

@@ -24,6 +24,12 @@ enum {
 	RETRY_MS = 5,
 };
 
+/* Lives of Redis that were reconciled; the highest epoch is the present one. */
+#define LIFE_TABLE                                   \
+	"CREATE TABLE life ("                        \
+	"  epoch INTEGER PRIMARY KEY AUTOINCREMENT," \
+	"  run_id TEXT NOT NULL UNIQUE);"
+
 static const char schema[] =
 	"CREATE TABLE box ("
 	"  urn TEXT PRIMARY KEY, partition INTEGER NOT NULL,"
@@ -38,8 +44,7 @@ static const char schema[] =
 	"CREATE INDEX msg_expiry ON msg (expires_ms);"
 	"CREATE TABLE top ("
 	"  partition INTEGER PRIMARY KEY, ms INTEGER NOT NULL,"
-	"  seq INTEGER NOT NULL);"
-	"PRAGMA user_version = 2;";
+	"  seq INTEGER NOT NULL);" LIFE_TABLE "PRAGMA user_version = 2;";
 
 /* What version 1 lacks: how much a mailbox holds, and what expires when. */
 static const char upgrade_1[] =
@@ -48,7 +53,7 @@ static const char upgrade_1[] =
 	"UPDATE box SET (n, bytes) ="
 	"  (SELECT count(*), coalesce(sum(length(json)), 0)"
 	"   FROM msg WHERE msg.urn = box.urn);"
-	"CREATE INDEX msg_expiry ON msg (expires_ms);"
+	"CREATE INDEX msg_expiry ON msg (expires_ms);" LIFE_TABLE
 	"PRAGMA user_version = 2;";
 
 /*

@@ -1,10 +1,11 @@
 /*
- * sqlite_write.c - the three transactions that change a mailbox on disk.
+ * sqlite_write.c - the three transactions that change a mailbox on disk, and
+ * the fence between two lives of Redis.
  *
- * Each is BEGIN IMMEDIATE, and its first statement is the one on box: the
- * version is what makes late, stalled or overlapping writers harmless. All of
- * a batch is written, or none of it. The last statement keeps the size of the
- * mailbox in box, so it is true of exactly that version.
+ * Each is BEGIN IMMEDIATE, and the first statement that writes is the one on
+ * box: the version is what makes late, stalled or overlapping writers harmless.
+ * All of a batch is written, or none of it. The last statement keeps the size
+ * of the mailbox in box, so it is true of exactly that version.
  */
 #include "lib/store/sqlite_write.h"
 
@@ -18,17 +19,90 @@ struct change {
 	int64_t bytes;
 };
 
+/* 2^40 versions of one mailbox, 2^23 lives of Redis. */
+enum { VER_BITS = 40 };
+
+int64_t wp_sqlite_join_version(int64_t epoch, int64_t ver)
+{
+	return epoch << VER_BITS | ver;
+}
+
+static enum wp_err is_life_known(struct wp_sqlite_db *db, const char *life,
+				 bool *known_out, struct wp_error *err)
+{
+	sqlite3_stmt *statement = wp_sqlite_get(db, WP_SQL_LIFE_KNOWN);
+	int rc;
+
+	(void)sqlite3_bind_text(statement, 1, life, -1, SQLITE_STATIC);
+	rc = sqlite3_step(statement);
+	wp_sqlite_done(statement);
+	*known_out = rc == SQLITE_ROW;
+	return rc == SQLITE_ROW || rc == SQLITE_DONE
+		       ? WP_OK
+		       : wp_sqlite_fail(db, rc, err);
+}
+
+enum wp_err wp_sqlite_fence(struct wp_sqlite_db *db, const char *life,
+			    struct wp_error *err)
+{
+	bool is_known = false;
+	sqlite3_stmt *statement;
+	enum wp_err rc;
+	int step;
+
+	/* Every partition asks, the first one writes. */
+	rc = wp_sqlite_ready(db, err);
+	if (rc == WP_OK)
+		rc = is_life_known(db, life, &is_known, err);
+	if (rc != WP_OK || is_known)
+		return rc;
+	rc = wp_sqlite_begin(db, true, err);
+	if (rc != WP_OK)
+		return rc;
+	statement = wp_sqlite_get(db, WP_SQL_LIFE_ADD);
+	(void)sqlite3_bind_text(statement, 1, life, -1, SQLITE_STATIC);
+	step = wp_sqlite_run(statement);
+	if (step != SQLITE_DONE)
+		rc = wp_sqlite_fail(db, step, err);
+	return wp_sqlite_end(db, rc, err);
+}
+
+/* Was the version read in the present life of Redis? */
+static enum wp_err check_epoch(struct wp_sqlite_db *db, int64_t epoch,
+			       struct wp_error *err)
+{
+	sqlite3_stmt *statement = wp_sqlite_get(db, WP_SQL_EPOCH);
+	int64_t now = -1;
+	int rc = sqlite3_step(statement);
+
+	if (rc == SQLITE_ROW)
+		now = sqlite3_column_int64(statement, 0);
+	wp_sqlite_done(statement);
+	if (rc != SQLITE_ROW)
+		return wp_sqlite_fail(db, rc, err);
+	if (now != epoch)
+		return wp_error_set(err, WP_ERR_STALE,
+				    "the version is of an earlier life of "
+				    "Redis");
+	return WP_OK;
+}
+
 /* Bump the version if it is the expected one. */
 static enum wp_err take_turn(struct wp_sqlite_db *db, uint32_t partition,
 			     const struct wp_urn *user, int64_t version,
 			     struct wp_error *err)
 {
-	sqlite3_stmt *statement = wp_sqlite_of_user(
-		db, version == 0 ? WP_SQL_BOX_FIRST : WP_SQL_BOX_NEXT, user);
+	int64_t ver = version & (((int64_t)1 << VER_BITS) - 1);
+	sqlite3_stmt *statement;
+	enum wp_err fence = check_epoch(db, version >> VER_BITS, err);
 	int rc;
 
+	if (fence != WP_OK)
+		return fence;
+	statement = wp_sqlite_of_user(
+		db, ver == 0 ? WP_SQL_BOX_FIRST : WP_SQL_BOX_NEXT, user);
 	(void)sqlite3_bind_int64(statement, 2,
-				 version == 0 ? (int64_t)partition : version);
+				 ver == 0 ? (int64_t)partition : ver);
 	rc = wp_sqlite_run(statement);
 	if (rc != SQLITE_DONE)
 		return wp_sqlite_fail(db, rc, err);

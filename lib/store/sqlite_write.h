@@ -14,6 +14,14 @@
 void wp_sqlite_read_size(sqlite3_stmt *statement,
 			 struct wp_store_size *size_out);
 
+/*
+ * A version as callers see it: the epoch of Redis' present life above the bits
+ * of the mailbox' own version.
+ */
+int64_t wp_sqlite_join_version(int64_t epoch, int64_t ver);
+
+enum wp_err wp_sqlite_fence(struct wp_sqlite_db *db, const char *life,
+			    struct wp_error *err);
 enum wp_err wp_sqlite_append(struct wp_sqlite_db *db, uint32_t partition,
 			     const struct wp_urn *user, int64_t version,
 			     const struct wp_store_row *rows, size_t n,

@@ -47,6 +47,12 @@ enum wp_err wp_store_version(struct wp_store *store, const struct wp_urn *user,
 	return store->backend->version(store, user, version_out, err);
 }
 
+enum wp_err wp_store_fence(struct wp_store *store, const char *life,
+			   struct wp_error *err)
+{
+	return store->backend->fence(store, life, err);
+}
+
 enum wp_err wp_store_append(struct wp_store *store, uint32_t partition,
 			    const struct wp_urn *user, int64_t version,
 			    const struct wp_store_row *rows, size_t n,

@@ -53,10 +53,27 @@ enum wp_err wp_store_open(struct wp_store **out, const struct wp_conf *conf,
 			  struct wp_error *err) WP_MUST_USE;
 void wp_store_close(struct wp_store **store);
 
-/* Version of a mailbox; 0 when there is no row. Errors: WP_ERR_UNAVAIL. */
+/*
+ * Version of a mailbox, for one append. It changes with every append, ack,
+ * expiry and fence; compare it with nothing but itself.
+ *
+ * Errors: WP_ERR_UNAVAIL
+ */
 enum wp_err wp_store_version(struct wp_store *store, const struct wp_urn *user,
 			     int64_t *version_out,
 			     struct wp_error *err) WP_MUST_USE;
+
+/*
+ * The first step of reconciling partitions with a Redis that was started anew:
+ * no version that was read before is good for an append any more. Else a
+ * migrator that took its copy, stalled, and wakes up after the reconciliation
+ * would append rows that no hint tells of (tests/model: F1 to F4).
+ *
+ * life:    run_id of Redis; a life that is known already changes nothing
+ * Errors:  WP_ERR_UNAVAIL
+ */
+enum wp_err wp_store_fence(struct wp_store *store, const char *life,
+			   struct wp_error *err) WP_MUST_USE;
 
 /*
  * One transaction: bump the version if it still is `version`, insert the rows.

@@ -241,5 +241,12 @@ class E2eTest(unittest.TestCase):
             return sorted(key.decode() for key in redis("KEYS", pattern))
 
     def is_cold(self, user):
-        """Has everything of an absent user left Redis?"""
+        """Has everything of an absent user left Redis?
+
+        In this order: what leaves ingress is in the hot queue by then.
+        """
+        with self.stack.redis() as redis:
+            for key in redis("KEYS", "wp:*:ingress"):
+                if redis("XLEN", key) > 0:
+                    return False
         return not self.redis_keys("wp:*:hot*:" + user.urn)

@@ -47,6 +47,17 @@ static enum wp_err spy_version(struct wp_store *store,
 	return end(spy, "version", rc, err);
 }
 
+static enum wp_err spy_fence(struct wp_store *store, const char *life,
+			     struct wp_error *err)
+{
+	struct wp_spy *spy = spy_of(store);
+	enum wp_err rc = begin(spy, "fence", err);
+
+	if (rc == WP_OK)
+		rc = wp_store_fence(spy->real, life, err);
+	return end(spy, "fence", rc, err);
+}
+
 static enum wp_err spy_append(struct wp_store *store, uint32_t partition,
 			      const struct wp_urn *user, int64_t version,
 			      const struct wp_store_row *rows, size_t n,
@@ -139,6 +150,7 @@ static enum wp_err spy_read(struct wp_store *store, const struct wp_urn *user,
 static const struct wp_store_backend spy_backend = {
 	.name = "spy",
 	.version = spy_version,
+	.fence = spy_fence,
 	.append = spy_append,
 	.ack = spy_ack,
 	.read = spy_read,

@@ -807,6 +807,44 @@ static void expiry_always_bumps_the_version_and_fences_appends(void **state)
 	assert_int_equal(append(b, &b->bob, at, &row, 1), WP_ERR_STALE);
 }
 
+/* Also for a mailbox that nobody has written to: it has no version of its own.
+ */
+static void a_new_life_of_redis_fences_every_version_read_before(void **state)
+{
+	struct bench *b = *state;
+	struct wp_store_row row = standard(2, 0, "late");
+	int64_t bob, amy;
+
+	put(b, standard(1, 0, "one"));
+	bob = version(b->store, &b->bob);
+	amy = version(b->store, &b->amy);
+
+	assert_int_equal(wp_store_fence(b->other, "life-1", NULL), WP_OK);
+
+	assert_int_equal(append(b, &b->bob, bob, &row, 1), WP_ERR_STALE);
+	assert_int_equal(append(b, &b->amy, amy, &row, 1), WP_ERR_STALE);
+	put(b, row);
+	put_in(b, P, &b->amy, row);
+	assert_string_equal(wp_store_test_show(b->other, &b->bob),
+			    "|one late ");
+}
+
+static void a_life_that_is_known_fences_nothing(void **state)
+{
+	struct bench *b = *state;
+	struct wp_store_row row = standard(1, 0, "one");
+	int64_t at;
+
+	assert_int_equal(wp_store_fence(b->store, "life-1", NULL), WP_OK);
+	assert_int_equal(wp_store_fence(b->store, "life-2", NULL), WP_OK);
+	at = version(b->store, &b->bob);
+
+	assert_int_equal(wp_store_fence(b->other, "life-2", NULL), WP_OK);
+	assert_int_equal(wp_store_fence(b->other, "life-1", NULL), WP_OK);
+
+	assert_int_equal(append(b, &b->bob, at, &row, 1), WP_OK);
+}
+
 static void expiry_takes_a_bounded_number_of_rows_at_a_time(void **state)
 {
 	struct bench *b = *state;
@@ -956,6 +994,8 @@ int wp_store_contract_run(const struct wp_store_contract *contract)
 		CONTRACT(writers_at_the_same_time_lose_nothing),
 		CONTRACT(expiry_deletes_what_is_over_and_nothing_else),
 		CONTRACT(expiry_always_bumps_the_version_and_fences_appends),
+		CONTRACT(a_new_life_of_redis_fences_every_version_read_before),
+		CONTRACT(a_life_that_is_known_fences_nothing),
 		CONTRACT(expiry_takes_a_bounded_number_of_rows_at_a_time),
 		CONTRACT(users_with_expired_rows_are_found_by_partition),
 		CONTRACT(every_write_tells_what_the_mailbox_holds_now),

@@ -2,7 +2,8 @@
 
 VERSION := 0.1.0
 CC ?= gcc
-PYTHON ?= python3
+# The packages that tools/deps.sh installs are for this one.
+PYTHON ?= /usr/bin/python3
 
 # FLAVOUR picks flags and the folder that objects go to.
 FLAVOUR ?= release
@@ -127,6 +128,7 @@ deps: ## install missing Debian packages (root), or print the command
 
 run: ## start everything here: WEB=nginx|lighttpd PORT=8080 STATE=var
 	@tools/deps.sh run $(WEB)
+	@echo "building, which takes a minute the first time"
 	@$(MAKE) --no-print-directory -s -j$(JOBS) all
 	@exec $(PYTHON) tools/run.py --web $(WEB) --port $(PORT) --state $(STATE) \
 		--build $(B)
@@ -138,11 +140,11 @@ test: ## all tests; ends with one line "N passed, N failed"
 
 release-tests:
 	@echo "building release"
-	@$(MAKE) --no-print-directory -s -j$(JOBS) FLAVOUR=release all tests-build
+	@$(MAKE) --no-print-directory -s FLAVOUR=release all tests-build
 
 asan-tests:
 	@echo "building asan"
-	@$(MAKE) --no-print-directory -s -j$(JOBS) FLAVOUR=asan all tests-build
+	@$(MAKE) --no-print-directory -s FLAVOUR=asan all tests-build
 
 ifdef T
 test-unit: $(B)/tests/unit/$(T) ## unit tests, or one: T=lib/base/test_json
@@ -158,7 +160,8 @@ test-integration: $(INTEGRATION) ## tests against a real Redis, or one: T=test_m
 test-e2e: all ## tests through the web server: WEB=nginx|lighttpd, T=test_send
 	@$(TEST) e2e-$(WEB) --flavour $(FLAVOUR) $(if $(T),--only $(T))
 
-asan: asan-tests ## the whole suite under AddressSanitizer and UBSan
+asan: ## the whole suite under AddressSanitizer and UBSan
+	@$(MAKE) --no-print-directory -s -j$(JOBS) asan-tests
 	@$(TEST) unit integration e2e-nginx e2e-lighttpd --flavour asan
 
 tsan: ## unit and integration tests under ThreadSanitizer

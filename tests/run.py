@@ -46,6 +46,7 @@ SKIPPED = re.compile(r"^\[  SKIPPED \] (?:.*: )?(\d+) test\(s\)", re.M)
 E2E_RESULT = re.compile(r"^e2e result: (\d+) passed, (\d+) failed$", re.M)
 
 _print_lock = threading.Lock()
+_sessions = set()  # of programs that are running now
 
 
 def say(text):
@@ -97,6 +98,7 @@ def run_bounded(argv, env, timeout_s, show=None):
         argv, env=env, cwd=ROOT, stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         start_new_session=True)
+    _sessions.add(process.pid)
     timed_out = threading.Event()
 
     def expire():
@@ -115,6 +117,7 @@ def run_bounded(argv, env, timeout_s, show=None):
     finally:
         timer.cancel()
         kill_session(process.pid)
+        _sessions.discard(process.pid)
         process.wait()
         process.stdout.close()
     status = None if timed_out.is_set() else process.returncode
@@ -187,7 +190,11 @@ class CmockaSuite:
     def run(self, only):
         names = self.binaries(only)
         with ThreadPoolExecutor(max_workers=2) as pool:
-            return list(pool.map(self._run_one, names))
+            try:
+                return list(pool.map(self._run_one, names))
+            except SystemExit:
+                pool.shutdown(wait=True, cancel_futures=True)
+                raise
 
     def _run_one(self, name):
         outcome = Outcome(name)
@@ -268,10 +275,9 @@ class E2eSuite:
             report(outcome)
         return [outcome]
 
-    @staticmethod
-    def _show(line):
+    def _show(self, line):
         if not E2E_RESULT.match(line):
-            say("  " + line)
+            say(f"  {self.web}: {line}")
 
     @staticmethod
     def _count(outcome, status, output, timeout_s):
@@ -307,35 +313,52 @@ def make_suite(name, flavour, scratch):
     return CmockaSuite(name, flavour, scratch)
 
 
+def run_suite(name, flavour, only, scratch):
+    """Run one suite and say how it went.
+
+    Returns: (passed, failed, summary line)
+    """
+    title = name if flavour == "release" else f"{name} ({flavour})"
+    say(f"== {title}")
+    started = time.monotonic()
+    outcomes = make_suite(name, flavour, scratch).run(only)
+    passed = sum(outcome.passed for outcome in outcomes)
+    failed = sum(outcome.failed for outcome in outcomes)
+    skipped = sum(outcome.skipped for outcome in outcomes)
+    summary = f"{title}: {passed} passed, {failed} failed"
+    if skipped:
+        summary += f", {skipped} skipped"
+    say(f"{summary} ({time.monotonic() - started:.0f} s)")
+    return passed, failed, summary
+
+
 def run_plan(plan, only):
-    """Returns: (passed, failed) over all suites."""
-    summaries, passed, failed = [], 0, 0
+    """Returns: (passed, failed) over all suites.
+
+    End-to-end suites mostly wait, so they run side by side, after the rest.
+    """
     # A short path: sockets in it must fit into 108 bytes.
     scratch = tempfile.mkdtemp(prefix="waypost-test-")
     try:
-        for name, flavour in plan:
-            title = name if flavour == "release" else f"{name} ({flavour})"
-            say(f"== {title}")
-            started = time.monotonic()
-            outcomes = make_suite(name, flavour, scratch).run(only)
-            good = sum(outcome.passed for outcome in outcomes)
-            bad = sum(outcome.failed for outcome in outcomes)
-            skipped = sum(outcome.skipped for outcome in outcomes)
-            summary = f"{title}: {good} passed, {bad} failed"
-            if skipped:
-                summary += f", {skipped} skipped"
-            summaries.append(summary)
-            say(f"{summary} ({time.monotonic() - started:.0f} s)")
-            passed, failed = passed + good, failed + bad
+        results = [run_suite(name, flavour, only, scratch)
+                   for name, flavour in plan if not name.startswith("e2e-")]
+        with ThreadPoolExecutor(max_workers=2) as pool:
+            waiting = [pool.submit(run_suite, name, flavour, only, scratch)
+                       for name, flavour in plan if name.startswith("e2e-")]
+            results += [each.result() for each in waiting]
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     say("")
-    for summary in summaries:
+    for _, _, summary in results:
         say(summary)
-    return passed, failed
+    return (sum(passed for passed, _, _ in results),
+            sum(failed for _, failed, _ in results))
 
 
 def stop_on_signal(number, _frame):
+    """End what is running, so that the threads that wait for it end too."""
+    for pid in list(_sessions):
+        kill_session(pid)
     raise SystemExit(128 + number)
 
 
@@ -348,8 +371,8 @@ def main():
     for name in arguments.suites:
         if name not in SUITES:
             parser.error(f"no suite {name}; there are {', '.join(SUITES)}")
-    signal.signal(signal.SIGTERM, stop_on_signal)
-    signal.signal(signal.SIGHUP, stop_on_signal)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, stop_on_signal)
     flavour = arguments.flavour or "release"
     plan = [(name, flavour) for name in arguments.suites] or DEFAULT_PLAN
     passed, failed = run_plan(plan, arguments.only)

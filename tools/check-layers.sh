@@ -26,7 +26,7 @@ only() {
 	done
 	grep -rnE --include='*.[ch]' \
 		"^[[:space:]]*#[[:space:]]*include[[:space:]]*[<\"]$header" \
-		lib handlers worker ws-daemon 2>/dev/null |
+		lib handlers worker ws-daemon tools 2>/dev/null |
 		grep -vE "^(${places#|})" |
 		sed "s|\$|    <- only in: $*|" >>"$failures" || :
 }
@@ -40,17 +40,19 @@ for folder in handlers worker ws-daemon; do
 	forbid lib "\"$folder/" 'lib/ includes lib/ only'
 done
 forbid lib '"(tests|tools|bench)/' 'lib/ includes lib/ only'
+forbid tools '"(handlers|worker|ws-daemon|tests|bench)/' \
+	'tools/ includes lib/ and itself'
 forbid lib/base '"lib/(sys|redis|mailbox|store|auth|metrics)/' \
 	'lib/base knows nothing of Waypost'
 # Paths are from the root, so that the line shows the layer.
-forbid 'lib handlers worker ws-daemon' '"[^/"]+"' 'write the path from the root'
-forbid 'lib handlers worker ws-daemon' '"\.\.?/' 'write the path from the root'
+forbid 'lib handlers worker ws-daemon tools' '"[^/"]+"' 'write the path from the root'
+forbid 'lib handlers worker ws-daemon tools' '"\.\.?/' 'write the path from the root'
 
 only 'hiredis/' 'lib/redis/'
 only 'sqlite3\.h' 'lib/store/sqlite'
 only 'yaml\.h' 'lib/sys/'
 only 'openssl/' 'lib/auth/' 'lib/base/random\.c'
-only 'ev\.h' 'ws-daemon/' 'lib/redis/async\.[ch]'
+only 'ev\.h' 'ws-daemon/' 'lib/redis/async'
 only 'fcgi' 'handlers/fcgi_io\.c'
 only 'json-c/' 'nowhere'
 only 'jwt\.h' 'nowhere'

@@ -246,7 +246,9 @@ void wp_own_release_all(struct wp_own *own)
 	enum wp_err rc;
 
 	n = wp_table_list(w->table, WP_TABLE_ALL, wp_mono_ms(), w->list);
-	rc = wp_own_release_listed(own, n, NULL);
+	/* A Redis that is down is not waited for at the very end. */
+	rc = wp_redis_fd(w->redis) == -1 ? WP_ERR_UNAVAIL
+					 : wp_own_release_listed(own, n, NULL);
 	if (rc == WP_OK && own->inbox[0] != '\0') {
 		wp_lease_release_build(&w->cmd, WP_INBOX_LEASE, own->inbox);
 		rc = try_last(w);

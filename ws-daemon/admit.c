@@ -122,7 +122,7 @@ static void admit_credential(struct wp_conn *conn,
 			     const struct wp_credential *found)
 {
 	struct wp_error err = { 0 };
-	struct wp_identity caller;
+	struct wp_identity caller = { 0 };
 
 	if (found->source == WP_CREDENTIAL_JWT &&
 	    wp_auth_verify(conn->server->auth, found->text.data,

@@ -20,6 +20,7 @@ struct wp_feed {
 	/* Confirmations come in the order of the requests. */
 	uint32_t n_asked;
 	uint32_t n_confirmed;
+	uint64_t n_received;
 };
 
 static void forget_subscriptions(struct wp_feed *feed)
@@ -66,6 +67,7 @@ static void feed_on_message(void *ctx, const char *pattern, const char *channel,
 	struct wp_feed *feed = ctx;
 	const struct wp_feed_hooks *hooks = &feed->hooks;
 
+	feed->n_received++;
 	if (pattern != NULL) {
 		const char *who = channel + sizeof(WP_NOTI_CHANNEL) - 1;
 
@@ -183,6 +185,11 @@ out:
 		wp_aredis_reset(feed->redis); /* all or nothing */
 	}
 	return rc;
+}
+
+uint64_t wp_feed_received(const struct wp_feed *feed)
+{
+	return feed->n_received;
 }
 
 void wp_feed_reset(struct wp_feed *feed)

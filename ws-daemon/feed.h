@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "lib/base/err.h"
 #include "lib/mailbox/presence.h"
@@ -52,6 +53,9 @@ bool wp_feed_is_ready(const struct wp_feed *feed);
  */
 enum wp_err wp_feed_listen(struct wp_feed *feed,
 			   const char *incarnation) WP_MUST_USE;
+
+/* Messages received so far: a feed that is busy is not half-open. */
+uint64_t wp_feed_received(const struct wp_feed *feed);
 
 /* The subscription seems half-open: connect anew. on_lost follows. */
 void wp_feed_reset(struct wp_feed *feed);

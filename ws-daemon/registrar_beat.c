@@ -18,6 +18,7 @@
 
 enum {
 	MISSED_BEATS = 2,
+	MISSED_BEATS_BUSY = 10,
 	NONCE_SHARE = 3, /* the nonce has this part of a beat to come back */
 	NONCE_MAX = 10,
 };
@@ -176,6 +177,24 @@ static void on_due(struct ev_loop *loop, ev_timer *timer, int events)
 	}
 }
 
+/*
+ * No nonce for two beats on a silent connection: nobody is there. While other
+ * messages flow it may just be behind them, and a reset would lose them all.
+ */
+static bool is_feed_dead(struct wp_registrar *reg)
+{
+	uint64_t received = wp_feed_received(reg->feed);
+	uint32_t missed = reg->beat - reg->heard;
+
+	if (received != reg->received) {
+		reg->received = received;
+		reg->active = reg->beat;
+	}
+	return missed >= MISSED_BEATS_BUSY ||
+	       (missed >= MISSED_BEATS &&
+		reg->beat - reg->active >= MISSED_BEATS);
+}
+
 static bool has_missed_beats(struct wp_registrar *reg)
 {
 	if (reg->n_beating > 0 && reg->beat - reg->answered >= MISSED_BEATS) {
@@ -183,7 +202,7 @@ static bool has_missed_beats(struct wp_registrar *reg)
 		wp_aredis_reset(reg->redis);
 		return true;
 	}
-	if (reg->beat - reg->heard >= MISSED_BEATS) {
+	if (is_feed_dead(reg)) {
 		wp_log_plain(&reg->log, WP_LOG_WARN, "subscription half-open");
 		wp_feed_reset(reg->feed);
 		return true;
@@ -232,4 +251,5 @@ void wp_registrar_beat_begin(struct wp_registrar *reg)
 	reg->beat += MISSED_BEATS;
 	reg->answered = reg->beat;
 	reg->heard = reg->beat;
+	reg->active = reg->beat;
 }

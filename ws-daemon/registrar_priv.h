@@ -62,6 +62,9 @@ struct wp_registrar {
 	uint32_t beat;     /* heartbeats sent; goes on over incarnations */
 	uint32_t answered; /* the last beat that Redis answered */
 	uint32_t heard;    /* the last nonce that came back */
+	uint32_t active;   /* the last beat before which the feed brought
+			      anything at all */
+	uint64_t received; /* messages of the feed by then */
 	size_t n_beating;
 };
 

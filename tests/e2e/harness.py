@@ -135,7 +135,15 @@ class E2eTest(unittest.TestCase):
 
     @classmethod
     def make_stack(cls):
+        """Classes that need another one make it here; it ends with them."""
         return shared_stack()
+
+    @classmethod
+    def tearDownClass(cls):
+        if cls.stack is not _shared:
+            complaints = end_stack(cls.stack)
+            if complaints:
+                raise AssertionError("\n".join(complaints))
 
     def user(self, prefix="user"):
         """A user nobody else has met."""

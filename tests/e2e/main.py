@@ -15,6 +15,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 
 import harness  # noqa: E402
+from contract import Contract  # noqa: E402
+from devkit.http import Http  # noqa: E402
 
 TEST_TIMEOUT_S = 90
 
@@ -86,6 +88,28 @@ def chosen(suite, part):
             yield item
 
 
+def watch_contract():
+    """Have every answer that a test gets held against the contract."""
+    contract = Contract(harness.ROOT)
+    request = Http.request
+
+    def observed(self, method, target, *arguments, **how):
+        response = request(self, method, target, *arguments, **how)
+        contract.observe(method, target, response)
+        return response
+    Http.request = observed
+    return contract
+
+
+def broken_contract(contract, is_whole_run):
+    """Sentences about answers and operations that do not fit."""
+    found = sorted(set(contract.complaints))
+    if is_whole_run:
+        found += [f"docs/openapi.yaml has {method} {path}, which no test calls"
+                  for path, method in contract.untouched()]
+    return found
+
+
 def main():
     faulthandler.enable()
     signal.signal(signal.SIGALRM, on_alarm)
@@ -95,10 +119,12 @@ def main():
     suite = unittest.TestSuite(
         chosen(loader.discover(HERE, "test_*.py", HERE), part))
     result = OneLineResult()
+    contract = watch_contract()
     try:
         suite.run(result)
     finally:
         complaints = harness.end_all_stacks()
+    complaints += broken_contract(contract, not part)
     for complaint in complaints:
         print(f"FAIL  at the end: {complaint}", flush=True)
     bad = result.bad + len(complaints)

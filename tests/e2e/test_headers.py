@@ -41,7 +41,7 @@ class Errors(E2eTest):
         for method in ("BREW", "PROPFIND"):
             with self.subTest(method):
                 answer = self.stack.http().request(method, "/api/send")
-                self.assertIn(answer.status, (400, 405, 501))
+                self.assertIn(answer.status, (400, 405))
                 self.assert_error(answer, answer.status)
 
     def test_errors_of_the_web_server_look_like_ours(self):
@@ -214,15 +214,15 @@ class Health(E2eTest):
 
 
 class HostileHeaders(E2eTest):
-    def test_proxy_header_is_no_setting_and_underscores_are_no_headers(self):
+    def test_headers_named_like_settings_change_nothing(self):
         bob = self.user()
         answer = bob.call("POST", "/api/send", envelope(bob.urn), [
-            ("Proxy", "http://evil.example"), ("X_Request_Id", "spoofed"),
-            ("Content_Length", "1"), ("Script-Name", "/metrics"),
+            ("Proxy", "http://evil.example"), ("Content_Length", "1"),
+            ("Content_Type", "text/plain"), ("Script-Name", "/metrics"),
             ("Request-Method", "GET"), ("Request-Uri", "/metrics")])
 
         self.assert_accepted(answer)
-        self.assertNotEqual(answer.header("X-Request-Id"), "spoofed")
+        self.messages(bob, 1)
 
     def test_authorization_with_an_underscore_twin(self):
         token = self.stack.token("bob")

@@ -43,9 +43,14 @@ class Tickets(E2eTest):
         ticket = self.buy(self.user())
         last = "A" if ticket[-1] != "A" else "Q"
         for bad in ("", "x", ticket[:-1], ticket[:-1] + last, ticket + "A",
-                    "A" * 43, "%00", "..", "*", ticket + "%00"):
+                    "A" * 43, "..", "*", ticket + "%20", "%" + ticket):
             with self.subTest(bad):
                 self.assert_refused(bad)
+
+    def test_nul_in_a_ticket_is_refused_here_or_by_the_web_server(self):
+        with self.assertRaises(Refused) as caught:
+            self.open(self.buy(self.user()) + "%00")
+        self.assertIn(caught.exception.response.status, (400, 401))
 
     def test_ticket_is_no_token(self):
         ticket = self.buy(self.user())

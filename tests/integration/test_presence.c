@@ -340,6 +340,7 @@ static void who_reconnected_elsewhere_stays_online(void **state)
 static void a_big_incarnation_is_reaped_in_chunks(void **state)
 {
 	struct wp_world *w = *state;
+	struct wp_reply *reply = NULL;
 	int64_t removed = 0;
 
 	wp_world_join(w, "i1");
@@ -350,6 +351,12 @@ static void a_big_incarnation_is_reaped_in_chunks(void **state)
 	assert_int_equal(reap(w, w->owner, "i1", "0", &removed), WP_REAP_MORE);
 	assert_int_equal(removed, WP_REAP_CHUNK);
 	wp_world_expect(w, "1", "HEXISTS " WP_P "live i1");
+
+	/* Half reaped is as good as dead, or its first 200 would stay offline.
+	 */
+	assert_true(beat(w, "i1", &reply).is_gone);
+	wp_reply_free(&reply);
+	assert_true(connect_since(w, "i1", "i1.999", 0).is_gone);
 	assert_int_equal(reap(w, w->owner, "i1", "0", &removed), WP_REAP_DONE);
 	assert_int_equal(removed, 50);
 	wp_world_expect(w, "[]", "KEYS " WP_P "online:*");

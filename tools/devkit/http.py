@@ -52,6 +52,8 @@ class Http:
                 connection.putheader(name, value)
             if isinstance(body, str):
                 body = body.encode()
+            if body is None and method in ("POST", "PUT", "PATCH"):
+                body = b""  # lighttpd answers 411 to no length at all
             if (body is not None and not has(headers, "content-length")
                     and not has(headers, "transfer-encoding")):
                 connection.putheader("Content-Length", str(len(body)))

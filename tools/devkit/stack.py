@@ -431,18 +431,23 @@ class Stack:
         for name in order:
             if name in self.programs:
                 status = self.programs[name].stop()
-                if status not in (0, None):
+                # lighttpd's status after SIGTERM is 0 or 1, as it happens.
+                if status not in (0, None) and (name != "web" or status < 0):
                     odd[name] = status
         if self._lock is not None:
+            self._remove_far_sockets()
             self._lock.close()
             self._lock = None
         return odd
 
+    def _remove_far_sockets(self):
+        sockets = getattr(self, "sockets", self.state)
+        if not sockets.startswith(self.state):
+            shutil.rmtree(sockets, ignore_errors=True)
+            os.unlink(self.path("sockets.path"))
+
     def remove(self):
         """Delete the state directory; the stack must be stopped."""
-        sockets = getattr(self, "sockets", None)
-        if sockets and not sockets.startswith(self.state):
-            shutil.rmtree(sockets, ignore_errors=True)
         shutil.rmtree(self.state, ignore_errors=True)
 
     def kill(self, name):

@@ -15,14 +15,11 @@ local SENTENCES = {
   [414] = {'uri_too_long', 'the URL is too long'},
   [417] = {'bad_request', 'the Expect header asks for the impossible'},
   [431] = {'headers_too_large', 'the request headers are too large'},
-  [500] = {'internal', 'the web server cannot handle this request'},
-  [501] = {'internal', 'the web server cannot handle this request'},
   [502] = {'bad_gateway', 'the service gave no usable answer; the outcome ' ..
     'is unknown, repeat with the same Idempotency-Key'},
   [503] = {'unavailable', 'the service is not available; repeat later'},
   [504] = {'gateway_timeout', 'the service did not answer in time; the ' ..
     'outcome is unknown, repeat with the same Idempotency-Key'},
-  [505] = {'internal', 'the web server cannot handle this request'},
 }
 
 local PATHS = {
@@ -33,6 +30,11 @@ local PATHS = {
 
 local r = lighty.r
 local status = r.req_item.http_status
+if status == 500 then
+  status = 502 -- a backend that died before it answered
+elseif status == 501 or status == 505 then
+  status = 400 -- a method or version of the client's own making
+end
 local sentence = SENTENCES[status]
 if not sentence or r.resp_header['X-Request-Id'] then
   return 0
@@ -44,14 +46,16 @@ end
 
 local id = r.req_header['X-Request-Id'] or ''
 if #id > 64 or not id:match('^[%w._-]+$') then
-  local now = lighty.c.hrtime()
-  id = lighty.c.md('sha256', table.concat(
-    {now[1], now[2], math.random(), tostring(r)}, ' ')):sub(1, 32):lower()
+  local seconds, nanoseconds = lighty.c.hrtime()
+  id = lighty.c.md('sha256', table.concat({
+    tostring(seconds), tostring(nanoseconds), math.random(), tostring(r),
+  }, ' ')):sub(1, 32):lower()
 end
 local body = '{"error":"' .. sentence[2] .. '","code":"' .. sentence[1] .. '"}'
 local header = r.resp_header
 header['Content-Type'] = 'application/json'
 header['Cache-Control'] = 'no-store'
+header['Vary'] = 'Origin'
 header['X-Request-Id'] = id
 if status == 503 then
   header['Retry-After'] = '1'

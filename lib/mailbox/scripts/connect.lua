@@ -5,7 +5,8 @@
 -- ARGV     run_id, incarnation, connection, urn, since_ms, protocol, device,
 --          chat, limit
 --          connection is "<incarnation>.<n>"; since_ms "" means now
--- Result   {"gone"}  the incarnation is not in live: take a new one
+-- Result   {"gone"}  the incarnation is not in live, or is being reaped: take a
+--                    new one
 --          {"ok", pending, since_ms}
 --          pending: lower bound of waiting messages, 0 only when nothing waits
 --
@@ -19,7 +20,8 @@ local conn, urn, since = ARGV[3], ARGV[4], ARGV[5]
 local limit = tonumber(ARGV[9])
 local online = prefix .. 'online:' .. urn
 
-if redis.call('HEXISTS', prefix .. 'live', inc) == 0 then
+local counter = redis.call('HGET', prefix .. 'live', inc)
+if not counter or counter == 'doomed' then
   return {'gone'}
 end
 if since == '' then

@@ -3,7 +3,7 @@
 --
 -- KEYS[1]  wp:{p}:
 -- ARGV     incarnation, max_members
--- Result   {"gone"}  the incarnation was reaped: take a new one
+-- Result   {"gone"}  the incarnation was or is being reaped: take a new one
 --          {"ok", more, member, …}
 --          a member is a urn to poke, or "!<connection>" to close with 4409;
 --          more 1 when the call should be repeated at once
@@ -13,7 +13,8 @@
 -- then takes a new incarnation and pokes everybody who has something waiting.
 local prefix, inc = KEYS[1], ARGV[1]
 local due = prefix .. 'due:' .. inc
-if redis.call('HEXISTS', prefix .. 'live', inc) == 0 then
+local counter = redis.call('HGET', prefix .. 'live', inc)
+if not counter or counter == 'doomed' then
   return {'gone'}
 end
 redis.call('HINCRBY', prefix .. 'live', inc, 1)

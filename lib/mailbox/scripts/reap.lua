@@ -12,9 +12,14 @@
 --          {"more", n}   n connections were removed, call again
 --          {"done", n}   and the incarnation is no longer in live
 --
--- Invariants: staleness is judged again in this instant. Per connection: offline
--- first, then the migration mark and a notification, then at: forgets it; live goes last. A cut
--- anywhere leaves enough for the next call.
+-- Invariants
+--   - Staleness is judged again in this instant, once: from the first chunk on
+--     the incarnation is "doomed" in live, and heartbeat and connect treat it as
+--     gone. If it could beat again between two chunks, the connections of the
+--     first would stay offline although they are open.
+--   - Per connection: offline first, then the migration mark and a notification
+--     unless one was asked for the same messages, then at: forgets it; live goes
+--     last. A cut anywhere leaves enough for the next call.
 local prefix, owner, inc = KEYS[1], ARGV[1], ARGV[3]
 local at = prefix .. 'at:' .. inc
 local push_max, NOTIFIED_SECONDS = tonumber(ARGV[7] or '0'), 30 * 24 * 3600
@@ -76,9 +81,11 @@ if redis.call('GET', prefix .. 'owner') ~= owner then
   return {'lost'}
 end
 redis.call('PEXPIRE', prefix .. 'owner', ARGV[2])
-if redis.call('HGET', prefix .. 'live', inc) ~= ARGV[4] then
+local counter = redis.call('HGET', prefix .. 'live', inc)
+if counter ~= ARGV[4] and counter ~= 'doomed' then
   return {'alive'}
 end
+redis.call('HSET', prefix .. 'live', inc, 'doomed')
 
 local time = redis.call('TIME')
 local now_text = string.format('%d', time[1] * 1000 + math.floor(time[2] / 1000))

@@ -449,7 +449,7 @@ static void the_log_joins_nobody_with_a_message(void **state)
 	assert_null(strstr(text, "the-key"));
 	assert_null(strstr(text, "aGk"));
 	assert_null(strstr(text, "secret"));
-	assert_null(strstr(text, "77"));
+	assert_null(strstr(text, "expiresIn"));
 	assert_null(strstr(text, "Bearer"));
 	fake_release(&fake);
 	close(log);

@@ -35,7 +35,7 @@
 static const struct wp_conf_program program = {
 	.name = "waypost-worker",
 	.summary = "Routes messages and moves those of absent users to disk.",
-	.sections = "log,redis,mailbox,auth,worker,store",
+	.sections = "log,redis,mailbox,auth,worker,push,store",
 };
 
 /* How a thread tells main() that it has ended. */

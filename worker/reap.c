@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "lib/base/clock.h"
+#include "lib/mailbox/route.h"
 #include "worker/metrics.h"
 #include "worker/pipe.h"
 #include "worker/reap_watch.h"
@@ -192,6 +193,7 @@ enum wp_err wp_reaper_step(struct wp_reaper *reaper, struct wp_error *err)
 	wp_presence_reap_build(&w->cmd, job->partition, owner,
 			       w->conf->worker.lease_ms, job->incarnation,
 			       job->counter);
+	wp_push_add(&w->cmd, w->conf);
 	rc = wp_redis_do(w->redis, &w->cmd, &reply, err);
 	if (rc == WP_OK &&
 	    wp_presence_reap_parse(reply, &status, &removed) == WP_OK)

@@ -42,7 +42,7 @@ enum {
 static const struct wp_conf_program program = {
 	.name = "waypost-ws",
 	.summary = "Holds WebSocket connections and pokes their users.",
-	.sections = "log,redis,mailbox,auth,cors,websocket,presence,store",
+	.sections = "log,redis,mailbox,auth,cors,websocket,presence,push,store",
 };
 
 struct daemon {

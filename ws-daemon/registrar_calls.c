@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "lib/mailbox/route.h"
 #include "ws-daemon/metrics.h"
 #include "ws-daemon/registrar_priv.h"
 
@@ -120,6 +121,7 @@ static enum wp_err drop_ghost(struct wp_registrar *reg,
 		 member->number);
 	wp_presence_disconnect_build(&reg->cmd, member->user->partition, name,
 				     urn, reg->conf->websocket.grace_ms);
+	wp_push_add(&reg->cmd, reg->conf);
 	return wp_aredis_do(reg->redis, &reg->cmd, NULL, NULL);
 }
 
@@ -222,6 +224,7 @@ static void send_disconnect(struct wp_disconnect *call)
 
 	wp_presence_disconnect_build(&reg->cmd, call->partition, call->name,
 				     &call->urn, call->grace_ms);
+	wp_push_add(&reg->cmd, reg->conf);
 	if (wp_aredis_do(reg->redis, &reg->cmd, on_disconnect_reply, call) ==
 	    WP_OK)
 		reg->n_disconnecting++;

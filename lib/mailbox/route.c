@@ -8,6 +8,19 @@
 
 #include "lib/mailbox/refusal.h"
 
+enum { PUSH_MIN = 100 };
+
+void wp_push_add(struct wp_cmd *cmd, const struct wp_conf *conf)
+{
+	int64_t max = 0;
+
+	if (conf->push.enabled) {
+		max = conf->push.max_commands / conf->mailbox.partitions;
+		max = max < PUSH_MIN ? PUSH_MIN : max;
+	}
+	wp_cmd_int(cmd, max);
+}
+
 void wp_route_build(struct wp_cmd *cmd, const struct wp_conf *conf,
 		    uint32_t partition, const char *owner, const char *run_id,
 		    int64_t max_entries, bool is_careful)
@@ -20,6 +33,7 @@ void wp_route_build(struct wp_cmd *cmd, const struct wp_conf *conf,
 	wp_cmd_int(cmd, WP_ROUTE_MAX_BYTES);
 	wp_cmd_int(cmd, conf->mailbox.max_tries);
 	wp_cmd_str(cmd, is_careful ? "1" : "0");
+	wp_push_add(cmd, conf);
 }
 
 /* {"ok", routed, dropped, dead, held, left, error} */

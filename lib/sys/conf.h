@@ -110,6 +110,11 @@ struct wp_conf {
 	} presence;
 
 	struct {
+		bool enabled; /* somebody reads wp:{p}:push */
+		int64_t max_commands;
+	} push;
+
+	struct {
 		char *backend; /* "sqlite" */
 		char *sqlite_path;
 		int64_t busy_timeout_ms;

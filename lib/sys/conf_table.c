@@ -213,6 +213,13 @@ const struct wp_conf_key wp_conf_keys[] = {
 	  .words = visibilities, .preset = "all",
 	  .help = "whose presence a caller may ask for" },
 
+	{ "push.enabled", AT(push.enabled), .type = WP_CONF_BOOL,
+	  .preset = "false",
+	  .help = "write notification commands about absent users" },
+	{ "push.max_commands", AT(push.max_commands), .type = WP_CONF_INT,
+	  .preset = "10000", .min = 1, .max = 100000000, .unit = "commands",
+	  .help = "about how many are kept that nobody has read" },
+
 	{ "store.backend", AT(store.backend), .type = WP_CONF_STRING,
 	  .words = backends, .preset = "sqlite",
 	  .help = "where messages of absent users wait" },

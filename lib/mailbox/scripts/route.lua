@@ -3,10 +3,13 @@
 -- their recipients and poke whoever is online (ARCHITECTURE 4.2).
 --
 -- KEYS[1]  wp:{p}:
--- ARGV     owner, run_id, lease_ms, max_entries, max_bytes, max_tries, careful
+-- ARGV     owner, run_id, lease_ms, max_entries, max_bytes, max_tries, careful,
+--          push_max
 --          careful "1": count a try before each attempt, for a partition whose
 --          last call died as a whole; an entry that was on its last try then is
 --          dead-lettered without another one
+--          push_max: about how many notification commands are kept; 0 or left
+--          out: nobody wants any
 -- Result   {"lost"}    somebody else owns the partition
 --          {"gate"}    the partition must be reconciled first
 --          {"ok", routed, dropped, dead, held, left, error}
@@ -20,6 +23,8 @@
 --     connection, or marked in migrate. The same instant decides which.
 --   - expiry has every user with something in hot, at or before the earliest
 --     expiry in there: noted before hot grows, so that no cut can leave it out.
+--   - A message for an offline user is asked a notification for before it leaves
+--     ingress; one command per user and call stays, about the highest id.
 --   - Entries of one recipient and band are taken in id order; a failed one
 --     holds back those behind it, and nobody else: what is held does not count
 --     against max_entries and max_bytes, only against bounds of its own.
@@ -34,6 +39,7 @@ local max_entries, max_bytes = tonumber(ARGV[4]), tonumber(ARGV[5])
 local max_tries, careful = tonumber(ARGV[6]), ARGV[7] == '1'
 local ingress, tries_key = prefix .. 'ingress', prefix .. 'tries'
 local SLICE, POKE_BATCH = 16, 500
+local push_max, NOTIFIED_SECONDS = tonumber(ARGV[8] or '0'), 30 * 24 * 3600
 local MAX_HELD, MAX_HELD_BYTES = 4096, 8 * max_bytes
 
 if redis.call('GET', prefix .. 'owner') ~= owner then
@@ -76,6 +82,44 @@ local function remember_poke(inc, urn)
     pokes[inc] = list
     list[#list + 1] = urn
   end
+end
+
+-- Both parts are below 2^53, so Lua's numbers compare them exactly.
+local function is_above(a, b)
+  local a_ms, a_seq = a:match('^(%d+)-(%d+)$')
+  local b_ms, b_seq = b:match('^(%d+)-(%d+)$')
+  a_ms, a_seq = tonumber(a_ms), tonumber(a_seq)
+  b_ms, b_seq = tonumber(b_ms), tonumber(b_seq)
+  return a_ms > b_ms or (a_ms == b_ms and a_seq > b_seq)
+end
+
+-- Ask for a notification about id, unless that or a higher one was asked for. A
+-- command that a cut left as the newest one is not written twice.
+local push = prefix .. 'push'
+local function notify(urn, id)
+  local notified = prefix .. 'notified:' .. urn
+  local known = redis.call('GET', notified)
+  if known and not is_above(id, known) then
+    return nil
+  end
+  local newest = redis.call('XREVRANGE', push, '+', '-', 'COUNT', 1)[1]
+  local entry = newest and newest[2][2] == urn and newest[2][4] == id and
+    newest[1]
+  if not entry then
+    entry = redis.call('XADD', push, 'MAXLEN', '~', push_max, '*', 'u', urn,
+      'id', id)
+  end
+  redis.call('SET', notified, id, 'EX', NOTIFIED_SECONDS)
+  return entry
+end
+
+local told = {} -- urn -> the command that this call has written
+local function tell(urn, id)
+  local entry = notify(urn, id)
+  if entry and told[urn] and told[urn] ~= entry then
+    redis.call('XDEL', push, told[urn])
+  end
+  told[urn] = entry or told[urn]
 end
 
 local noted = {} -- urn -> earliest expiry that this call has noted
@@ -131,6 +175,9 @@ local function route_one(id, f)
     end
   else
     redis.call('ZADD', prefix .. 'migrate', 'NX', now_text, f.u)
+    if push_max > 0 then
+      tell(f.u, id)
+    end
   end
   return 'routed'
 end

@@ -1,0 +1,146 @@
+#!/bin/sh
+# Check the protocol's models: each must hold as it is, and must fail when one
+# of its guards is taken away. Needs gcc and spin.
+#
+# usage: tests/model/run.sh [--trace] [NAME…]
+#
+# MODEL=full  larger bounds as well: a quarter of an hour, 3 GB for each job
+# JOBS=2      how many at a time
+# --trace     print the shortest way to each violation
+#
+# One line per case, then "model: N passed, N failed".
+set -eu
+
+cd "$(dirname "$0")/../.."
+CC=${CC:-gcc}
+
+# name|must it hold|what|flags; "full" in front of those for MODEL=full only.
+# The first group is the protocol, the last what may be left out by itself.
+presence_cases() {
+	cat <<'END'
+D1|holds|presence: two faults|-DFAULTS=2
+D2|holds|presence: two messages|-DSENDS=2
+D3|holds|presence: three moves|-DMOVES=3
+D4|holds|presence: Redis loses its memory|-DLOSS
+full D5|holds|presence: two faults, two messages|-DFAULTS=2 -DSENDS=2
+full D6|holds|presence: two faults, three moves|-DFAULTS=2 -DMOVES=3
+full D7|holds|presence: a loss, two messages, three moves|-DLOSS -DSENDS=2 -DMOVES=3
+D10|fails|route: due and pokes in a later step|-DDUE_OUTSIDE
+D11|fails|route: no due set, deaf daemon not noticed|-DNO_DUE -DNO_NONCE
+D12|fails|beat: trusts earlier pokes, without a nonce|-DTRUST_POKES -DNO_NONCE -DSENDS=2
+D13|fails|registers before subscribed, no due set|-DEARLY -DNO_DUE
+D14|fails|lost answer to a beat ignored, no nonce|-DBEAT_KEEPS -DNO_NONCE -DFAULTS=2
+D15|fails|daemon ignores that it was reaped|-DGONE_IGNORED
+D16|fails|connect does not ask for live|-DCONNECT_ANYWHERE
+D17|fails|connect counts hot only|-DCONNECT_HOT_ONLY
+D18|fails|connect does not lead to a poke|-DCONNECT_SILENT
+D19|fails|disconnect by user, not by connection|-DDISCONNECT_USER -DMOVES=3
+D20|fails|disconnect does not mark|-DDISCONNECT_UNMARKED
+D21|fails|reap does not mark|-DREAP_UNMARKED
+D22|fails|reap does not compare the counter|-DREAP_BLINDLY
+D23|fails|reap: at: first, online in a later step|-DREAP_FORGETS -DFAULTS=2
+D24|fails|reap: live first, connections in a later step|-DREAP_LIVE_FIRST -DFAULTS=2
+D25|fails|reap: half reaped, and may beat on|-DREAP_UNDOOMED
+D26|fails|leave although connections are left|-DLEAVE_BUSY
+D27|fails|client forgets a poke when its pull ends|-DPOKE_FORGOTTEN -DSENDS=2
+D30|holds|no due set: the nonce finds what was lost|-DNO_DUE
+D31|holds|no nonce: the due set finds what was lost|-DNO_NONCE
+D32|holds|registers before subscribed|-DEARLY
+D33|holds|trusts earlier pokes: late, not lost|-DTRUST_POKES -DSENDS=2
+END
+}
+
+say() { # ok|FAIL name what outcome states seconds
+	printf '%-4s %-5s %-46s %-50s%9s states %5.1f s\n' "$@"
+}
+
+# Build and run one case of presence.pml; prints its line.
+presence() { # directory name must what flags
+	dir=$1/$2 name=$2 must=$3 what=$4 flags=$5 verdict=FAIL
+	mkdir -p "$dir"
+	cp tests/model/presence.pml "$dir"
+	begun=$(date +%s%N)
+	(
+		cd "$dir"
+		# shellcheck disable=SC2086 # flags are words
+		spin -a $flags presence.pml &&
+			$CC -O1 -w -DBFS -DSAFETY -DNOREDUCE -DMEMLIM=8000 \
+				$PAN -o pan pan.c && ./pan -E -m1000000
+	) >"$dir/log" 2>&1 || true
+	ended=$(date +%s%N)
+	errors=$(sed -n 's/.*errors: \([0-9]*\)$/\1/p' "$dir/log")
+	states=$(sed -n 's/^ *\([0-9]*\) states, stored.*/\1/p' "$dir/log")
+	steps=$(sed -n 's/^pan:1: .*at depth \([0-9]*\)).*/\1/p' "$dir/log")
+	if [ -n "$steps" ]; then
+		outcome="fails, $steps steps"
+	elif [ "$errors" = 0 ] && ! grep -Eq 'MEMLIM bound|out of memory' \
+		"$dir/log"; then
+		outcome=holds
+	else
+		outcome="no result: $(tail -n 1 "$dir/log")"
+	fi
+	case $outcome in "$must"*) verdict=ok ;; esac
+	say $verdict "$name" "$what" "$outcome" "${states:--}" \
+		"$(((ended - begun) / 100000000))e-1"
+	if [ -n "$steps" ] && { [ $verdict = FAIL ] || [ -n "$TRACE" ]; }; then
+		# shellcheck disable=SC2086
+		(cd "$dir" && spin -t -T $flags presence.pml) |
+			sed -n '/^spin: trail/d;/Error/q;s/^[a-zA-Z]/    &/p'
+	fi
+	rm -rf "$dir"
+}
+
+# One case, by name: this is what xargs starts.
+if [ "${1-}" = --job ]; then
+	work=$2 name=$3
+	line=$(presence_cases | sed 's/^full //' | grep "^$name|" || true)
+	if [ -z "$line" ]; then
+		# shellcheck disable=SC2086 # empty or one word
+		"$work/mailbox" $TRACE "$name" >"$work/$name.out" || true
+	else
+		echo "$line" | {
+			IFS='|' read -r name must what flags
+			presence "$work" "$name" "$must" "$what" "$flags"
+		} >"$work/$name.out"
+	fi
+	cat "$work/$name.out"
+	exit 0
+fi
+
+TRACE=
+if [ "${1-}" = --trace ]; then
+	TRACE=--trace
+	shift
+fi
+PAN=
+if [ "${MODEL-}" = full ]; then
+	PAN=-DCOLLAPSE # a third of the memory, three times as long
+fi
+export TRACE CC PAN
+for tool in "$CC" spin; do
+	if ! command -v "$tool" >/dev/null; then
+		echo "model: $tool is missing (Debian packages gcc, spin)" >&2
+		exit 1
+	fi
+done
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+trap 'exit 1' INT TERM
+$CC -std=c11 -O2 -D_GNU_SOURCE -I. -o "$work/mailbox" tests/model/mailbox*.c
+
+if [ $# -gt 0 ]; then
+	printf '%s\n' "$@"
+elif [ "${MODEL-}" = full ]; then
+	presence_cases | sed 's/^full //;s/|.*//'
+	"$work/mailbox" --full --list
+else
+	presence_cases | sed '/^full /d;s/|.*//'
+	"$work/mailbox" --list
+fi >"$work/names"
+xargs -P "${JOBS:-2}" -n 1 sh "$0" --job "$work" <"$work/names"
+
+passed=$(cat "$work"/*.out | grep -c '^ok ' || true)
+failed=$(($(wc -l <"$work/names") - passed))
+echo "model: $passed passed, $failed failed"
+[ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]

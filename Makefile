@@ -49,7 +49,7 @@ FUZZ := $(FUZZ_SRC:%.c=$(B)/%)
 C_FILES := $(sort $(wildcard lib/*/*.[ch] handlers/*.[ch] worker/*.[ch] \
 	ws-daemon/*.[ch] tools/waypost/*.[ch] \
 	tests/support/*.[ch] tests/fuzz/*.[ch] \
-	tests/integration/*.[ch] tests/unit/*/*.[ch] tests/unit/*/*/*.[ch]))
+	tests/model/*.[ch] tests/integration/*.[ch] tests/unit/*/*.[ch] tests/unit/*/*/*.[ch]))
 HEADERS := $(filter %.h,$(C_FILES))
 
 # What `make run`, `make test` and their helpers can be told.
@@ -58,6 +58,8 @@ PORT ?= 8080
 STATE ?= var
 JOBS ?= $(shell nproc)
 FUZZ_SECONDS ?= 30
+MINUTES ?= 30
+SEED ?= 1
 PREFIX ?= /usr/local
 TEST := $(PYTHON) tests/run.py
 
@@ -159,6 +161,21 @@ test-integration: $(INTEGRATION) ## tests against a real Redis, or one: T=test_m
 
 test-e2e: all ## tests through the web server: WEB=nginx|lighttpd, T=test_send
 	@$(TEST) e2e-$(WEB) --flavour $(FLAVOUR) $(if $(T),--only $(T))
+
+model: ## check the protocol's models; MODEL=full for larger bounds
+	@tests/model/run.sh
+
+test-fault: all ## kill, stop and starve everything under load, fixed seeds
+	@$(PYTHON) tests/fault/unit.py
+	@$(PYTHON) tests/fault/main.py --seed 1 --seconds 60 --web nginx --build $(B)
+	@$(PYTHON) tests/fault/main.py --seed 2 --seconds 60 --web lighttpd --build $(B)
+
+test-fault-bugs: all ## plant bugs, see that the fault test finds each (13 min)
+	@$(PYTHON) tests/fault/mutate.py --build $(B)
+
+soak: all ## faults for as long as you like: MINUTES=30 SEED=1 WEB=nginx
+	@$(PYTHON) tests/fault/main.py --seed $(SEED) --web $(WEB) --build $(B) \
+		--seconds $$(($(MINUTES) * 60))
 
 asan: ## the whole suite under AddressSanitizer and UBSan
 	@$(MAKE) --no-print-directory -s -j$(JOBS) asan-tests

@@ -3,11 +3,13 @@
 
 usage: tests/run.py [SUITE…] [--flavour release|asan|tsan] [--only NAME]
 
-Suites: unit, integration, e2e-nginx, e2e-lighttpd. Without arguments it is
-what `make test` runs: unit and integration as released, both again under the
-sanitizers, end-to-end through nginx with sanitized programs and through
-lighttpd with released ones. Nothing is left behind, and two runs side by side
-do not disturb each other.
+Suites: unit, integration, harness (of the fault test), model, e2e-nginx,
+e2e-lighttpd, fault-nginx, fault-lighttpd. Without arguments it is what `make
+test` runs: unit and integration as released, both again under the sanitizers,
+the tests of the fault test itself, the model,
+end-to-end through nginx with sanitized programs and through lighttpd with
+released ones, and a minute of faults behind each. Nothing is left behind, and
+two runs side by side do not disturb each other.
 """
 import argparse
 import glob
@@ -32,18 +34,27 @@ from devkit.stack import find_program, scrubbed_environment  # noqa: E402
 UNIT_TIMEOUT_S = 120
 INTEGRATION_TIMEOUT_S = 180
 E2E_TIMEOUT_S = 420
+MODEL_TIMEOUT_S = 600
+FAULT_TIMEOUT_S = 600
+FAULT_SHORT = ["--seed", "1", "--seconds", "60", "--rounds", "2"]
 # Sanitizers and a busy machine make everything slower.
 FLAVOUR_FACTOR = {"release": 1, "asan": 2, "tsan": 4}
-SUITES = ("unit", "integration", "e2e-nginx", "e2e-lighttpd")
+SUITES = ("unit", "integration", "harness", "model", "e2e-nginx",
+          "e2e-lighttpd", "fault-nginx", "fault-lighttpd")
+# These mostly wait: they run side by side, after the rest.
+WAITING = ("e2e-", "fault-")
 DEFAULT_PLAN = (
     ("unit", "release"), ("integration", "release"),
     ("unit", "asan"), ("integration", "asan"),
+    ("harness", "release"), ("model", "release"),
     ("e2e-nginx", "asan"), ("e2e-lighttpd", "release"),
+    ("fault-nginx", "release"), ("fault-lighttpd", "release"),
 )
 PASSED = re.compile(r"^\[  PASSED  \] (\d+) test\(s\)", re.M)
 FAILED = re.compile(r"^\[  FAILED  \] (?:.*: )?(\d+) test\(s\)", re.M)
 SKIPPED = re.compile(r"^\[  SKIPPED \] (?:.*: )?(\d+) test\(s\)", re.M)
-E2E_RESULT = re.compile(r"^e2e result: (\d+) passed, (\d+) failed$", re.M)
+OWN_RESULT = re.compile(
+    r"^(?:e2e result|fault result|model): (\d+) passed, (\d+) failed$", re.M)
 
 _print_lock = threading.Lock()
 _sessions = set()  # of programs that are running now
@@ -241,31 +252,32 @@ def add_reports(outcome, folder):
             outcome.trouble = "a sanitizer complained"
 
 
-class E2eSuite:
-    """The unittest modules of tests/e2e, through one web server."""
+class ScriptSuite:
+    """A suite that runs itself and counts in its last line."""
 
-    def __init__(self, web, flavour, scratch):
-        self.web = web
+    def __init__(self, name, label, argv, flavour, scratch, timeout_s):
+        self.name = name
+        self.label = label
+        self.argv = argv
         self.flavour = flavour
         self.scratch = scratch
         self.factor = FLAVOUR_FACTOR[flavour]
+        self.timeout_s = timeout_s * self.factor
 
     def run(self, only):
-        outcome = Outcome("e2e-" + self.web)
+        outcome = Outcome(self.name)
         folder = tempfile.mkdtemp(dir=self.scratch)
         env = {**scrubbed_environment(),
                **sanitizer_environment(folder, self.factor),
-               "WEB": self.web, "WAYPOST_E2E_DIR": folder,
+               "WEB": self.label, "WAYPOST_E2E_DIR": folder,
                "WAYPOST_E2E_BUILD": os.path.join(ROOT, "build",
                                                  self.flavour),
                "PYTHONDONTWRITEBYTECODE": "1", "PYTHONUNBUFFERED": "1"}
-        timeout_s = E2E_TIMEOUT_S * self.factor
-        argv = [sys.executable, os.path.join(ROOT, "tests", "e2e", "main.py")]
         started = time.monotonic()
         try:
-            status, output = run_bounded(argv + ([only] if only else []),
-                                         env, timeout_s, show=self._show)
-            self._count(outcome, status, output, timeout_s)
+            status, output = run_bounded(self.argv + ([only] if only else []),
+                                         env, self.timeout_s, show=self._show)
+            self._count(outcome, status, output)
             outcome.output = ""  # it has been shown
             add_reports(outcome, folder)
         finally:
@@ -276,18 +288,19 @@ class E2eSuite:
         return [outcome]
 
     def _show(self, line):
-        if not E2E_RESULT.match(line):
-            say(f"  {self.web}: {line}")
+        if not OWN_RESULT.match(line):
+            say(f"  {self.label}: {line}")
 
-    @staticmethod
-    def _count(outcome, status, output, timeout_s):
-        match = E2E_RESULT.search(output)
-        if match:
-            outcome.passed, outcome.failed = map(int, match.groups())
+    def _count(self, outcome, status, output):
+        results = OWN_RESULT.findall(output)
+        outcome.passed = sum(int(passed) for passed, _ in results)
+        outcome.failed = sum(int(failed) for _, failed in results)
         if status is None:
-            outcome.trouble = f"not done after {timeout_s} s"
-        elif not match:
+            outcome.trouble = f"not done after {self.timeout_s} s"
+        elif not results:
             outcome.trouble = f"ended early with exit status {status}"
+        elif status and not outcome.failed:
+            outcome.trouble = f"exit status {status}"
         if outcome.trouble:
             outcome.failed += 1
 
@@ -308,8 +321,29 @@ def report(outcome):
 
 
 def make_suite(name, flavour, scratch):
-    if name.startswith("e2e-"):
-        return E2eSuite(name[len("e2e-"):], flavour, scratch)
+    kind, _, label = name.partition("-")
+    here = os.path.join(ROOT, "tests")
+    if kind == "e2e":
+        return ScriptSuite(name, label,
+                           [sys.executable, os.path.join(here, "e2e",
+                                                         "main.py")],
+                           flavour, scratch, E2E_TIMEOUT_S)
+    if kind == "harness":
+        return ScriptSuite(name, name,
+                           [sys.executable, os.path.join(here, "fault",
+                                                         "unit.py")],
+                           flavour, scratch, UNIT_TIMEOUT_S)
+    if kind == "model":
+        return ScriptSuite(name, name,
+                           [os.path.join(here, "model", "run.sh")],
+                           flavour, scratch, MODEL_TIMEOUT_S)
+    if kind == "fault":
+        build = os.path.join(ROOT, "build", flavour)
+        return ScriptSuite(name, label,
+                           [sys.executable,
+                            os.path.join(here, "fault", "main.py"),
+                            "--web", label, "--build", build] + FAULT_SHORT,
+                           flavour, scratch, FAULT_TIMEOUT_S)
     return CmockaSuite(name, flavour, scratch)
 
 
@@ -335,16 +369,16 @@ def run_suite(name, flavour, only, scratch):
 def run_plan(plan, only):
     """Returns: (passed, failed) over all suites.
 
-    End-to-end suites mostly wait, so they run side by side, after the rest.
+    What mostly waits runs side by side, after the rest.
     """
     # A short path: sockets in it must fit into 108 bytes.
     scratch = tempfile.mkdtemp(prefix="waypost-test-")
     try:
         results = [run_suite(name, flavour, only, scratch)
-                   for name, flavour in plan if not name.startswith("e2e-")]
+                   for name, flavour in plan if not name.startswith(WAITING)]
         with ThreadPoolExecutor(max_workers=2) as pool:
             waiting = [pool.submit(run_suite, name, flavour, only, scratch)
-                       for name, flavour in plan if name.startswith("e2e-")]
+                       for name, flavour in plan if name.startswith(WAITING)]
             results += [each.result() for each in waiting]
     finally:
         shutil.rmtree(scratch, ignore_errors=True)

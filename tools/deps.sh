@@ -63,6 +63,7 @@ need_test() {
 	need libcmocka-dev ./cmocka.h
 	need libjson-c-dev json-c/json.h
 	need libjwt-dev ./jwt.h
+	need spin spin
 	need python3-yaml ./python3/dist-packages/yaml/__init__.py
 }
 

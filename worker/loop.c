@@ -122,7 +122,10 @@ static void subscribe(struct wp_loop *loop)
 	struct wp_worker *w = &loop->w;
 	struct wp_reply *reply = NULL;
 
-	if (wp_redis_fd(loop->bell) != -1)
+	/* First of all connect: a subscription that is refused for being written
+	 * before a restart would leave a connection without one. */
+	if (wp_redis_fd(loop->bell) != -1 ||
+	    wp_redis_connect(loop->bell, NULL) != WP_OK)
 		return;
 	(void)snprintf(channel, sizeof(channel), WP_BELL_PREFIX "%s", w->id);
 	wp_cmd_clear(&w->cmd);

@@ -1,0 +1,308 @@
+"""What can go wrong, planned from a seed and done to a running stack.
+
+A plan is a list of (second, fault, target, how long), the same for the same
+seed. Each fault puts back what it broke; a supervisor starts again whatever
+ended meanwhile, as systemd would.
+"""
+import os
+import random
+import signal
+import sqlite3
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+from devkit.process import StartError, describe_exit
+from devkit.redis import RedisError
+
+RESTART_PATIENCE_S = 60
+SANITIZER_STATUS = 99  # what main.py asks sanitizers for
+TARGETS = ("handlers", "worker", "websocket", "redis", "web")
+# fault: (weight, shortest and longest seconds, what it can be done to)
+KINDS = {
+    "kill": (8, 0.0, 1.5, TARGETS),
+    "kill-child": (2, 0.0, 0.0, ("handlers",)),
+    "kill-all": (1, 0.2, 1.5, ("all",)),
+    "term": (4, 0.0, 1.0, TARGETS),
+    "stop": (5, 0.2, 2.0, TARGETS),
+    # past the lease (3 s), past the heartbeat limit (9 s)
+    "stop-long": (3, 4.0, 6.0, ("handlers", "worker", "redis", "web")),
+    "stop-dead": (2, 11.0, 14.0, ("websocket", "worker")),
+    "redis-pause": (2, 0.3, 4.0, ("redis",)),
+    "redis-pause-writes": (1, 0.3, 4.0, ("redis",)),
+    "redis-cut": (3, 0.0, 0.0, ("redis",)),
+    "redis-cut-pubsub": (2, 0.0, 0.0, ("redis",)),
+    "cold-locked": (4, 0.5, 7.0, ("cold",)),
+    "disk-full": (2, 0.5, 4.0, ("disk",)),
+}
+
+
+class Step:
+    def __init__(self, at, kind, target, seconds):
+        self.at = at
+        self.kind = kind
+        self.target = target
+        self.seconds = seconds
+
+    def __str__(self):
+        return f"{self.kind} {self.target} {self.seconds:.2f} s"
+
+
+def plan(seed, round_no, seconds, names, has_small_disk, kinds=None):
+    """The steps of one round, by time.
+
+    kinds: only these, as "kill" or "kill:redis"; None for all
+    """
+    generator = random.Random(f"faults {seed} {round_no}")
+    only = {}
+    for text in kinds or ():
+        kind, _, target = text.partition(":")
+        only.setdefault(kind, []).extend([target] if target else [])
+    chosen = [kind for kind in KINDS if not only or kind in only]
+    steps, at = [], generator.uniform(0.5, 2)
+    while at < seconds:
+        kind = generator.choices(chosen,
+                                 [KINDS[name][0] for name in chosen])[0]
+        _, low, high, targets = KINDS[kind]
+        target = generator.choice(only.get(kind) or targets)
+        if target in ("worker", "websocket"):
+            target = generator.choice(
+                [name for name in names if name.startswith(target)])
+        seconds_down = generator.uniform(low, high)
+        if kind != "disk-full" or has_small_disk:
+            steps.append(Step(at, kind, target, seconds_down))
+        at += generator.choice((0.1, 1, 1, 2, 2, 3, 5)) * \
+            generator.uniform(0.5, 1.5)
+    return steps
+
+
+class Faults:
+    """Does the steps, several at a time, never two to one target."""
+
+    def __init__(self, context, say, has_small_disk):
+        self.context = context
+        self.stack = context.stack
+        self.say = say
+        self.has_small_disk = has_small_disk
+        self.locks = {name: threading.Lock()
+                      for name in (*self.stack.programs, "cold", "disk")}
+        self.done = {}
+        self.skipped = 0
+        self.notes = []
+        self.crashes = []
+        self._threads = []
+        # A program dies with the thread that started it, so these stay.
+        self._starters = ThreadPoolExecutor(len(self.stack.programs))
+        self._is_ending = threading.Event()
+        self._supervisor = threading.Thread(target=self._supervise,
+                                            daemon=True)
+
+    def start(self):
+        self._supervisor.start()
+
+    def end(self):
+        """No more faults, nothing is started again."""
+        self._is_ending.set()
+        if self._supervisor.is_alive():
+            self._supervisor.join()
+        for thread in self._threads:
+            thread.join()
+
+    def release(self):
+        """Ends what was started here; the stack should be stopped by now."""
+        self._starters.shutdown()
+
+    # ---- doing it ----
+
+    def run(self, steps, seconds):
+        """All steps of a round; returns when their time is over."""
+        started = time.monotonic()
+        for step in steps:
+            self._wait_until(started + step.at)
+            self._begin(step)
+        self._wait_until(started + seconds)
+
+    def _wait_until(self, when):
+        self._is_ending.wait(max(0, when - time.monotonic()))
+
+    def _begin(self, step):
+        names = (list(self.stack.programs) if step.target == "all"
+                 else [step.target])
+        taken = []
+        for name in names:
+            if not self.locks[name].acquire(blocking=False):
+                break
+            taken.append(name)
+        if len(taken) < len(names):
+            for name in taken:
+                self.locks[name].release()
+            self.skipped += 1
+            return
+        self.done[step.kind] = self.done.get(step.kind, 0) + 1
+        self.note(str(step))
+        thread = threading.Thread(target=self._do, args=(step, taken),
+                                  daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def note(self, text):
+        self.context.history.mark(self.context.now(), text)
+        self.say(f"{self.context.now():8.2f}  {text}")
+
+    def _do(self, step, taken):
+        try:
+            getattr(self, "do_" + step.kind.split("-")[0])(step)
+        except (OSError, RedisError, sqlite3.Error, StartError) as error:
+            self.notes.append(f"{step}: {error}")
+        finally:
+            for name in taken:
+                self.locks[name].release()
+
+    def heal(self, timeout_s):
+        """Wait until every fault has been put back and all is ready."""
+        for thread in self._threads:
+            thread.join()
+        self._threads.clear()
+        deadline = time.monotonic() + timeout_s
+        last = ["no answer"]
+        while time.monotonic() < deadline:
+            if self.stack.is_ready(last):
+                return True
+            time.sleep(0.05)
+        self.notes.append(f"not ready: {last[0]}")
+        return False
+
+    # ---- the kinds ----
+
+    def _programs(self, step):
+        if step.target == "all":
+            return list(self.stack.programs.values())
+        return [self.stack.programs[step.target]]
+
+    def _start_again(self, programs):
+        list(self._starters.map(self._start_one, programs))
+
+    def _start_one(self, program):
+        """A program that needs another one may need several attempts."""
+        deadline = time.monotonic() + RESTART_PATIENCE_S
+        while not self._is_ending.is_set():
+            try:
+                program.kill()
+                program.start()
+                return
+            except StartError as error:
+                if time.monotonic() > deadline:
+                    self.crashes.append(
+                        f"{program.name} does not start: {error}")
+                    return
+                self._is_ending.wait(0.2)
+
+    def do_kill(self, step):
+        if step.kind == "kill-child":
+            self._kill_child(self.stack.programs[step.target])
+            return
+        programs = self._programs(step)
+        for program in programs:
+            program.kill()
+        time.sleep(step.seconds)
+        self._start_again(programs)
+
+    def _kill_child(self, program):
+        with open(f"/proc/{program.pid}/task/{program.pid}/children",
+                  encoding="ascii") as file:
+            children = [int(word) for word in file.read().split()]
+        if children:
+            os.kill(children[0], signal.SIGKILL)
+
+    def do_term(self, step):
+        for program in self._programs(step):
+            was_running = program.is_running()
+            status = program.stop()
+            if was_running and status != 0:
+                self._ended_badly(program, "after SIGTERM: " +
+                                  describe_exit(status), status)
+        time.sleep(step.seconds)
+        self._start_again(self._programs(step))
+
+    def do_stop(self, step):
+        program = self.stack.programs[step.target]
+        group = program.pid
+        if not program.is_running():
+            return
+        os.killpg(group, signal.SIGSTOP)
+        try:
+            time.sleep(step.seconds)
+        finally:
+            os.killpg(group, signal.SIGCONT)
+
+    def do_redis(self, step):
+        with self.stack.redis() as redis:
+            if step.kind == "redis-cut":
+                redis("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+            elif step.kind == "redis-cut-pubsub":
+                redis("CLIENT", "KILL", "TYPE", "pubsub")
+            else:
+                what = "WRITE" if step.kind.endswith("writes") else "ALL"
+                redis("CLIENT", "PAUSE", int(step.seconds * 1000), what)
+                time.sleep(step.seconds)
+
+    def do_cold(self, step):
+        """Another writer that takes its time."""
+        database = sqlite3.connect(self.stack.path("waypost.db"), timeout=10,
+                                   isolation_level=None)
+        try:
+            database.execute("BEGIN IMMEDIATE")
+            time.sleep(step.seconds)
+            database.execute("ROLLBACK")
+        finally:
+            database.close()
+
+    def do_disk(self, step):
+        path = self.stack.path("filler")
+        try:
+            fill_disk(path)
+            time.sleep(step.seconds)
+        finally:
+            os.unlink(path)
+
+    # ---- who ends by himself ----
+
+    def _supervise(self):
+        while not self._is_ending.wait(0.2):
+            for name, program in self.stack.programs.items():
+                lock = self.locks[name]
+                if program.is_running() or not lock.acquire(blocking=False):
+                    continue
+                try:
+                    if not program.is_running():
+                        self._ended_by_itself(program)
+                finally:
+                    lock.release()
+
+    def _ended_by_itself(self, program):
+        text = "ended by itself: " + program.exit_text()
+        self.note(f"{program.name} {text}")
+        self._ended_badly(program, text, program.process.returncode)
+        self._start_again([program])
+
+    def _ended_badly(self, program, text, status):
+        """A crash, a hang at the end, or just an error that was told?"""
+        text = f"{self.context.now():.2f} {program.name} {text}"
+        is_ours = program.name not in ("redis", "web")
+        if is_ours and (status < 0 or status == SANITIZER_STATUS):
+            self.crashes.append(text + "\n" + program.log_tail(30))
+        else:
+            self.notes.append(text)
+
+
+def fill_disk(path):
+    """Leave not one byte on the file system of path."""
+    block = b"\0" * (1 << 20)
+    with open(path, "wb", buffering=0) as file:
+        while len(block) > 0:
+            try:
+                written = file.write(block)
+                if written < len(block):
+                    block = block[:len(block) // 2]
+            except OSError:
+                block = block[:len(block) // 2]

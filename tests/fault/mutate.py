@@ -1,0 +1,265 @@
+#!/usr/bin/python3
+"""Plant bugs, and see whether the fault test finds them.
+
+usage: tests/fault/mutate.py [--list] [--flavour-dir DIR] [--web W] [NAME…]
+
+Each mutation is a small edit of the product in a temporary copy of the tree,
+built there (objects that already exist are copied, so a build takes seconds)
+and handed to main.py, which must fail and name a violation of the expected
+kind. The checkout itself is never touched. Exit status: 0 all were found, 1
+one was missed, 2 an edit does not fit the source any more.
+"""
+import argparse
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(os.path.dirname(HERE))
+PARTS = ("Makefile", "lib", "handlers", "worker", "ws-daemon", "tools",
+         "web-config", "tests/fault")
+SCRIPTS = "lib/mailbox/scripts/"
+RUN_TIMEOUT_S = 420
+
+
+class Mutation:
+    """One bug.
+
+    edits:    (file, old text, new text), each old text occurring once
+    expected: kinds of violations, one of which must be reported
+    faults:   for --only; "" for all of them
+    """
+
+    def __init__(self, name, what, edits, expected, faults="", seconds=30,
+                 seeds=(1, 2)):
+        self.name = name
+        self.what = what
+        self.edits = edits
+        self.expected = expected
+        self.faults = faults
+        self.seconds = seconds
+        self.seeds = seeds
+
+
+MUTATIONS = (
+    Mutation(
+        "lose", "routing drops one message in forty",
+        [(SCRIPTS + "route.lua",
+          "  local online = incarnations(f.u)\n",
+          "  if tonumber(id:match('^%d+')) % 40 == 7 then\n"
+          "    return 'dropped'\n  end\n"
+          "  local online = incarnations(f.u)\n")],
+        {"lost"}, "cold-locked"),
+    Mutation(
+        "reorder", "some messages show up two seconds later than others",
+        [(SCRIPTS + "pull.lua",
+          "if tonumber(f[4]) > now_ms then",
+          "local ms = tonumber(id:match('^%d+'))\n"
+          "      if tonumber(f[4]) > now_ms and\n"
+          "        not (ms % 9 == 4 and now_ms - ms < 2000) then")],
+        {"reordered"}, "cold-locked"),
+    Mutation(
+        "misroute", "one message in thirty goes to whoever had the one before",
+        [(SCRIPTS + "route.lua",
+          "  local hot = prefix .. (f.b == '1' and 'hot!:' or 'hot:') .."
+          " f.u\n",
+          "  local last = redis.call('HGET', prefix .. 'coldseq', 'last')\n"
+          "  redis.call('HSET', prefix .. 'coldseq', 'last', f.u)\n"
+          "  if last and tonumber(id:match('^%d+')) % 30 == 7 then\n"
+          "    f.u = last\n  end\n"
+          "  local hot = prefix .. (f.b == '1' and 'hot!:' or 'hot:') .. f.u\n"
+          )],
+        {"misrouted"}, "cold-locked"),
+    Mutation(
+        "forget-ack", "an ack leaves one message in twenty in the hot queue",
+        [(SCRIPTS + "ack.lua",
+          "    deleted = deleted +\n"
+          "      redis.call('XDEL', key, unpack(ARGV, i, "
+          "math.min(i + CHUNK - 1, last)))\n",
+          "    for j = i, math.min(i + CHUNK - 1, last) do\n"
+          "      if tonumber(ARGV[j]:match('^%d+')) % 20 ~= 7 then\n"
+          "        deleted = deleted + redis.call('XDEL', key, ARGV[j])\n"
+          "      end\n    end\n")],
+        {"resurrected"}, "cold-locked"),
+    Mutation(
+        "forget-cold-ack", "an ack leaves every second row in the cold store",
+        [("lib/store/sqlite_write.c",
+          "\t\tif (ids[i].partition == partition)\n",
+          "\t\tif (ids[i].partition == partition && i % 2 == 1)\n")],
+        {"resurrected"}, "cold-locked"),
+    Mutation(
+        "forget-poke", "one poke in three is neither sent nor remembered",
+        [(SCRIPTS + "route.lua",
+          "  redis.call('SADD', prefix .. 'due:' .. inc, urn)\n",
+          "  if now_ms % 3 == 0 then\n    return\n  end\n"
+          "  redis.call('SADD', prefix .. 'due:' .. inc, urn)\n")],
+        {"missed_poke"}, "cold-locked"),
+    Mutation(
+        "forget-connect-poke", "connect does not see what waits",
+        [(SCRIPTS + "connect.lua",
+          "return {'ok', pending, since}", "return {'ok', 0, since}")],
+        {"missed_poke"}, "kill:websocket"),
+    Mutation(
+        "forget-key", "idempotency keys are not remembered",
+        [(SCRIPTS + "send.lua",
+          "  redis.call('HSET', key, field, digest .. id)\n", "")],
+        {"duplicated"}, "stop-long:redis,redis-cut"),
+    Mutation(
+        "forget-hint", "cold rows without a hint",
+        [(SCRIPTS + "prepare.lua",
+          "redis.call('HSET', prefix .. 'cold', urn, token)\n", "")],
+        {"vanished", "lost"}, "cold-locked"),
+    Mutation(
+        "forget-mark", "users who are away are not marked for migration",
+        [(SCRIPTS + "route.lua",
+          "    redis.call('ZADD', prefix .. 'migrate', 'NX', now_text, f.u)\n",
+          "")],
+        {"stranded"}, "cold-locked"),
+    Mutation(
+        "trim-early", "a migration that failed is taken for done",
+        [("lib/mailbox/migrate.c",
+          "\t\tif (rc != WP_ERR_STALE)\n\t\t\treturn rc;\n",
+          "\t\tif (rc != WP_ERR_STALE)\n\t\t\treturn WP_OK;\n")],
+        {"vanished", "lost"}, "cold-locked"),
+    Mutation(
+        "leave-online", "a clean goodbye leaves the user online",
+        [(SCRIPTS + "disconnect.lua",
+          "redis.call('HDEL', online, conn)\n", "")],
+        {"left_over", "stranded"}, "cold-locked"),
+    Mutation(
+        "deaf", "the worker does not subscribe again to its doorbell",
+        [("worker/loop.c",
+          "\tif (wp_redis_fd(loop->bell) != -1 ||\n"
+          "\t    wp_redis_connect(loop->bell, NULL) != WP_OK)\n\t\treturn;\n",
+          "\tif (loop->epoch > 1)\n\t\treturn;\n")],
+        {"deaf"}, "redis-cut,redis-cut-pubsub"),
+    Mutation(
+        "no-file", "202 although Redis keeps nothing on disk",
+        [("tools/devkit/stack.py", '"appendonly yes"', '"appendonly no"')],
+        {"lost", "vanished", "resurrected"}, "kill:redis"),
+    Mutation(
+        "skip-fencing", "a migrator does not compare the mailbox' version",
+        [("lib/store/sqlite_db.c",
+          '"WHERE urn = ?1 AND ver = ?2",',
+          '"WHERE urn = ?1 AND ver >= ?2",')],
+        {"resurrected"}, "cold-locked", seconds=60, seeds=(1, 2, 3)),
+)
+
+
+def copy_tree(target, build):
+    for part in PARTS:
+        source = os.path.join(ROOT, part)
+        copy = os.path.join(target, part)
+        if os.path.isdir(source):
+            shutil.copytree(source, copy, ignore=shutil.ignore_patterns(
+                "__pycache__"))
+        else:
+            shutil.copy2(source, copy)
+    if os.path.isdir(build):
+        shutil.copytree(build, os.path.join(target, "build", "release"),
+                        ignore=shutil.ignore_patterns("tests"))
+
+
+def apply(mutation, target):
+    """Edit the copy; a sentence when an edit does not fit, else None."""
+    for name, old, new in mutation.edits:
+        path = os.path.join(target, name)
+        with open(path, encoding="utf-8") as file:
+            text = file.read()
+        if text.count(old) != 1:
+            return f"{name}: found {text.count(old)} times: {old.strip()!r}"
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text.replace(old, new))
+    return None
+
+
+def build(target):
+    """Make the programs; the output when that failed, else None."""
+    done = subprocess.run(["make", "-s", "-j2", "all"], cwd=target,
+                          capture_output=True, text=True, check=False)
+    return None if done.returncode == 0 else done.stdout + done.stderr
+
+
+def hunt(mutation, target, web, seed):
+    """(kinds of violations reported, all output) of one run."""
+    command = [sys.executable, os.path.join(target, "tests/fault/main.py"),
+               "--seed", str(seed), "--seconds", str(mutation.seconds),
+               "--rounds", "1", "--web", web, "--patience", "12"]
+    if mutation.faults:
+        command += ["--only", mutation.faults]
+    run = subprocess.Popen(command, stdout=subprocess.PIPE,
+                           stderr=subprocess.STDOUT, text=True)
+    try:
+        output, _ = run.communicate(timeout=RUN_TIMEOUT_S)
+    except BaseException:
+        run.terminate()  # it ends its own programs
+        run.wait()
+        raise
+    return set(re.findall(r"^VIOLATION \(.*?\) (\w+):", output, re.M)), output
+
+
+def judge(mutation, options):
+    """True when it was found; tells how."""
+    target = tempfile.mkdtemp(prefix="wpm")
+    began = time.monotonic()
+    try:
+        copy_tree(target, options.build)
+        trouble = apply(mutation, target)
+        if trouble:
+            print(f"STALE {mutation.name}: {trouble}", flush=True)
+            return None
+        trouble = build(target)
+        if trouble:
+            print(f"STALE {mutation.name}: it does not build\n{trouble}",
+                  flush=True)
+            return None
+        kinds = set()
+        for seed in mutation.seeds:
+            kinds, output = hunt(mutation, target, options.web, seed)
+            if kinds & mutation.expected:
+                print(f"ok    {mutation.name}: {', '.join(sorted(kinds))} "
+                      f"(seed {seed}, {time.monotonic() - began:.0f} s)",
+                      flush=True)
+                return True
+        print(f"MISSED {mutation.name}: {mutation.what}; expected "
+              f"{', '.join(sorted(mutation.expected))}, got "
+              f"{', '.join(sorted(kinds)) or 'nothing'}\n{output[-3000:]}",
+              flush=True)
+        return False
+    finally:
+        shutil.rmtree(target, ignore_errors=True)
+
+
+def main():
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: sys.exit(143))
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("names", nargs="*", metavar="NAME")
+    parser.add_argument("--list", action="store_true")
+    parser.add_argument("--web", default="nginx")
+    parser.add_argument("--build",
+                        default=os.path.join(ROOT, "build", "release"),
+                        help="objects to start from")
+    options = parser.parse_args()
+    known = {mutation.name: mutation for mutation in MUTATIONS}
+    for name in options.names:
+        if name not in known:
+            parser.error(f"no such mutation: {name}; see --list")
+    if options.list:
+        for mutation in MUTATIONS:
+            print(f"{mutation.name:20} {mutation.what}")
+        return 0
+    verdicts = [judge(known[name], options)
+                for name in options.names or known]
+    print(f"mutations: {verdicts.count(True)} found, "
+          f"{verdicts.count(False)} missed, {verdicts.count(None)} stale")
+    return 2 if None in verdicts else int(False in verdicts)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,90 @@
+"""What is left in Redis and in the cold store when nothing should be.
+
+Looks behind the contract, in the words of docs/architecture.md. Allowed to
+stay: ids (ingress, empty), leases, gates, counters, idempotency buckets, last
+seen, version rows of mailboxes, hints ("cold rows may exist": cleared by the
+next ack that finds none) and incarnations of daemons that live.
+"""
+import sqlite3
+
+# Type of key -> what must be 0 in it.
+EMPTY = {
+    "ingress": "XLEN", "dlq": "XLEN", "tries": "HLEN", "migrate": "ZCARD",
+}
+GONE = ("hot:", "hot!:", "online:", "due:", "at:", "rebuild", "intent")
+STAY = ("owner", "fence", "gate", "cold", "coldseq", "idem:", "seen:",
+        "live", "rate:")
+
+
+def in_redis(redis, daemons):
+    """Sentences about what is too much.
+
+    daemons: how many live incarnations a partition may know
+    """
+    found = []
+    for raw in redis("KEYS", "wp:*"):
+        key = raw.decode("utf-8", "replace")
+        if not key.startswith("wp:{") or key.startswith("wp:{inbox}"):
+            continue
+        part = key.split("}:", 1)[1]
+        if part in EMPTY:
+            count = redis(EMPTY[part], raw)
+            if count:
+                found.append(f"{key}: {count} left")
+        elif part.startswith(GONE):
+            found.append(f"{key} is still there")
+        elif part == "live":
+            count = redis("HLEN", raw)
+            if count > daemons:
+                found.append(f"{key}: {count} incarnations, {daemons} live")
+        elif not part.startswith(STAY):
+            found.append(f"{key}: unknown")
+    for raw in (b"wp:inbox", b"wp:inbox:dlq"):
+        if redis("EXISTS", raw) and redis("XLEN", raw):
+            found.append(f"{raw.decode()}: not empty")
+    return sorted(found)
+
+
+def hints(redis):
+    return sum(redis("HLEN", key) for key in redis("KEYS", "wp:{*}:cold"))
+
+
+def deaf(redis):
+    """Channels that nobody listens to although somebody should.
+
+    A deaf worker still polls, a deaf daemon still hears at its heartbeat: all
+    arrives, late, for ever. Nothing but this look would tell.
+    """
+    channels = [b"wp:bell:" + worker
+                for worker in redis("ZRANGE", "wp:workers", 0, -1)]
+    for key in redis("KEYS", "wp:{*}:live"):
+        channels += [b"wp:poke:" + name for name in redis("HKEYS", key)]
+    if not channels:
+        return []
+    answer = redis("PUBSUB", "NUMSUB", *sorted(set(channels)))
+    return [answer[i].decode() for i in range(0, len(answer), 2)
+            if answer[i + 1] == 0]
+
+
+def stranded(redis):
+    """Hot queues of users who are not connected: they should move to disk."""
+    found = []
+    for key in redis("KEYS", "wp:{*}:hot*:*"):
+        prefix, urn = key.split(b":hot", 1)
+        urn = urn.split(b":", 1)[1]
+        if not redis("EXISTS", prefix + b":online:" + urn):
+            found.append(key.decode("utf-8", "replace"))
+    return sorted(found)
+
+
+def in_cold(path):
+    """Sentences about rows in the cold store."""
+    database = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=10)
+    try:
+        rows = database.execute(
+            "SELECT urn, band, count(*) FROM msg GROUP BY urn, band"
+        ).fetchall()
+    finally:
+        database.close()
+    return [f"cold store: {count} rows of {urn}, band {band}"
+            for urn, band, count in rows]

@@ -28,6 +28,7 @@ LDFLAGS += -pie $(FLAVOUR_FLAGS) -Wl,--as-needed -Wl,-z,relro,-z,now -pthread
 LIBS := -lhiredis -lsqlite3 -lyaml -lcrypto
 
 LUA := $(sort $(wildcard lib/mailbox/scripts/*.lua))
+LUA_PARTS := $(wildcard lib/mailbox/scripts/parts/*.lua)
 LIB_SRC := $(sort $(wildcard lib/*/*.c))
 LIB_OBJ := $(LIB_SRC:%.c=$(B)/%.o) $(B)/gen/scripts.o
 LIB := $(B)/libwaypost.a
@@ -73,7 +74,7 @@ help: ## list the targets
 
 all: $(PROGRAMS:%=$(B)/%) ## build the programs (FLAVOUR=release|asan|tsan)
 
-$(B)/gen/scripts.c: $(LUA) tools/embed-scripts.sh
+$(B)/gen/scripts.c: $(LUA) $(LUA_PARTS) tools/embed-scripts.sh
 	@mkdir -p $(@D)
 	tools/embed-scripts.sh $(LUA) > $@
 

@@ -122,8 +122,8 @@ static void subscribe(struct wp_loop *loop)
 	struct wp_worker *w = &loop->w;
 	struct wp_reply *reply = NULL;
 
-	/* First of all connect: a subscription that is refused for being written
-	 * before a restart would leave a connection without one. */
+	/* First of all connect: a subscription that is refused for being
+	 * written before a restart would leave a connection without one. */
 	if (wp_redis_fd(loop->bell) != -1 ||
 	    wp_redis_connect(loop->bell, NULL) != WP_OK)
 		return;

@@ -2,10 +2,11 @@
  * script.h - the Lua scripts that are Waypost's only way to change the keyspace
  * of a mailbox, and how a call of one is written down.
  *
- * Sources are lib/mailbox/scripts/<name>.lua, embedded at build time as they
- * are. Each takes the partition's prefix "wp:{<p>}:" as KEYS[1] and makes every
- * other key from it, so a call touches one hash slot (Redis Cluster) and Lua
- * sees all of a user's state at one instant.
+ * Sources are lib/mailbox/scripts/<name>.lua, embedded at build time with their
+ * "-- include" lines replaced by the parts that they share. Each takes the
+ * partition's prefix "wp:{<p>}:" as KEYS[1] and makes every other key from it,
+ * so a call touches one hash slot (Redis Cluster) and Lua sees all of a user's
+ * state at one instant.
  */
 #ifndef WP_LIB_REDIS_SCRIPT_H
 #define WP_LIB_REDIS_SCRIPT_H

@@ -15,58 +15,11 @@ local prefix, conn, urn = KEYS[1], ARGV[1], ARGV[2]
 local online = prefix .. 'online:' .. urn
 local push_max, NOTIFIED_SECONDS = tonumber(ARGV[5] or '0'), 30 * 24 * 3600
 
--- Both parts are below 2^53, so Lua's numbers compare them exactly.
-local function is_above(a, b)
-  local a_ms, a_seq = a:match('^(%d+)-(%d+)$')
-  local b_ms, b_seq = b:match('^(%d+)-(%d+)$')
-  a_ms, a_seq = tonumber(a_ms), tonumber(a_seq)
-  b_ms, b_seq = tonumber(b_ms), tonumber(b_seq)
-  return a_ms > b_ms or (a_ms == b_ms and a_seq > b_seq)
-end
+-- include is_above
 
--- Ask for a notification about id, unless that or a higher one was asked for. A
--- command that a cut left as the newest one is not written twice.
-local push = prefix .. 'push'
-local function notify(urn, id)
-  local notified = prefix .. 'notified:' .. urn
-  local known = redis.call('GET', notified)
-  if known and not is_above(id, known) then
-    return nil
-  end
-  local newest = redis.call('XREVRANGE', push, '+', '-', 'COUNT', 1)[1]
-  local entry = newest and newest[2][2] == urn and newest[2][4] == id and
-    newest[1]
-  if not entry then
-    entry = redis.call('XADD', push, 'MAXLEN', '~', push_max, '*', 'u', urn,
-      'id', id)
-  end
-  redis.call('SET', notified, id, 'EX', NOTIFIED_SECONDS)
-  return entry
-end
+-- include notify
 
--- The highest id that waits in hot and is not ephemeral, or nil.
-local function highest_waiting(urn)
-  local highest
-  for _, key in ipairs({prefix .. 'hot:' .. urn, prefix .. 'hot!:' .. urn}) do
-    local to, looked = '+', 0
-    repeat
-      local slice = redis.pcall('XREVRANGE', key, to, '-', 'COUNT', 16)
-      local found
-      slice = slice.err and {} or slice -- a foreign key is route's business
-      for _, entry in ipairs(slice) do
-        to = '(' .. entry[1]
-        if not found and not entry[2][6]:find('e', 1, true) then
-          found = entry[1]
-        end
-      end
-      looked = looked + #slice
-      if found and (not highest or is_above(found, highest)) then
-        highest = found
-      end
-    until found or #slice < 16 or looked >= 1024
-  end
-  return highest
-end
+-- include highest_waiting
 
 redis.call('HDEL', online, conn)
 local left = redis.call('HLEN', online)

@@ -29,14 +29,7 @@ local function last_generated_id()
   end
 end
 
--- Both parts are below 2^53, so Lua's numbers compare them exactly.
-local function is_above(a, b)
-  local a_ms, a_seq = a:match('^(%d+)-(%d+)$')
-  local b_ms, b_seq = b:match('^(%d+)-(%d+)$')
-  a_ms, a_seq = tonumber(a_ms), tonumber(a_seq)
-  b_ms, b_seq = tonumber(b_ms), tonumber(b_seq)
-  return a_ms > b_ms or (a_ms == b_ms and a_seq > b_seq)
-end
+-- include is_above
 
 local exists = redis.call('EXISTS', ingress) == 1
 if not is_above(floor, exists and last_generated_id() or '0-0') then

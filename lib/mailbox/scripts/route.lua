@@ -84,34 +84,9 @@ local function remember_poke(inc, urn)
   end
 end
 
--- Both parts are below 2^53, so Lua's numbers compare them exactly.
-local function is_above(a, b)
-  local a_ms, a_seq = a:match('^(%d+)-(%d+)$')
-  local b_ms, b_seq = b:match('^(%d+)-(%d+)$')
-  a_ms, a_seq = tonumber(a_ms), tonumber(a_seq)
-  b_ms, b_seq = tonumber(b_ms), tonumber(b_seq)
-  return a_ms > b_ms or (a_ms == b_ms and a_seq > b_seq)
-end
+-- include is_above
 
--- Ask for a notification about id, unless that or a higher one was asked for. A
--- command that a cut left as the newest one is not written twice.
-local push = prefix .. 'push'
-local function notify(urn, id)
-  local notified = prefix .. 'notified:' .. urn
-  local known = redis.call('GET', notified)
-  if known and not is_above(id, known) then
-    return nil
-  end
-  local newest = redis.call('XREVRANGE', push, '+', '-', 'COUNT', 1)[1]
-  local entry = newest and newest[2][2] == urn and newest[2][4] == id and
-    newest[1]
-  if not entry then
-    entry = redis.call('XADD', push, 'MAXLEN', '~', push_max, '*', 'u', urn,
-      'id', id)
-  end
-  redis.call('SET', notified, id, 'EX', NOTIFIED_SECONDS)
-  return entry
-end
+-- include notify
 
 local told = {} -- urn -> the command that this call has written
 local function tell(urn, id)

@@ -159,6 +159,7 @@ static enum wp_err copy_chunk(const struct wp_migrate_ctx *ctx,
 			      struct chunk *chunk, struct wp_error *err)
 {
 	for (int tries = 0; tries < STALE_TRIES; tries++) {
+		struct wp_store_size size = { 0 };
 		int64_t version = 0;
 		enum wp_err rc;
 
@@ -175,7 +176,8 @@ static enum wp_err copy_chunk(const struct wp_migrate_ctx *ctx,
 			return WP_OK; /* nothing worth a write */
 		announce(ctx, "M3");
 		rc = wp_store_append(ctx->store, ctx->partition, user, version,
-				     chunk->rows, chunk->n, &chunk->size, err);
+				     chunk->rows, chunk->n, &size, err);
+		chunk->size = size;
 		if (rc != WP_ERR_STALE)
 			return rc;
 	}

@@ -5,10 +5,14 @@
 #ifndef WP_TESTS_UNIT_LIB_AUTH_MINT_H
 #define WP_TESTS_UNIT_LIB_AUTH_MINT_H
 
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include <cmocka.h>
 #include <openssl/ec.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>

@@ -176,10 +176,11 @@ static enum wp_err check_is_ours(struct wp_sqlite_db *db, int64_t *version_out,
 	int64_t tables = 0;
 	int rc;
 
-	rc = ask(db, "PRAGMA user_version", version_out, NULL, NULL);
+	/* Tables first: somebody may be making them, and the version with them,
+	 * just now; whoever sees them sees the version as well. */
+	rc = ask(db, "SELECT count(*) FROM sqlite_master", &tables, NULL, NULL);
 	if (rc == SQLITE_OK)
-		rc = ask(db, "SELECT count(*) FROM sqlite_master", &tables,
-			 NULL, NULL);
+		rc = ask(db, "PRAGMA user_version", version_out, NULL, NULL);
 	if ((rc & 0xff) == SQLITE_NOTADB)
 		return refuse(db, "is no SQLite database", err);
 	if (rc != SQLITE_OK)

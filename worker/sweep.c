@@ -122,7 +122,7 @@ static void ask_sweep(void *ctx, size_t i, struct wp_cmd *cmd)
 	const struct wp_sweeper *s = ctx;
 
 	wp_sweep_build(cmd, s->list[i].partition, s->list[i].owner,
-		       s->conf->worker.lease_ms);
+		       s->conf->worker.lease_ms, s->wall_ms);
 }
 
 /* Answers come in order, so what is kept moves to the front. */

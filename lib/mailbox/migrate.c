@@ -51,8 +51,8 @@ static void chunk_release(struct chunk *chunk)
 	*chunk = (struct chunk){ 0 };
 }
 
-/* {"rows", now_ms, {id, band, flags, expires_ms, envelope}, …} */
-enum { FIRST_ROW = 2, ROW_WORDS = 5 };
+/* {"rows", {id, band, flags, expires_ms, envelope}, …} */
+enum { FIRST_ROW = 1, ROW_WORDS = 5 };
 
 static bool row_is_high(const struct wp_reply *row)
 {
@@ -71,9 +71,10 @@ static enum wp_err no_answer(struct wp_error *err, const char *step)
 			    "Redis gave no usable answer to %s", step);
 }
 
-/* Keep what must survive: not the ephemeral, not the expired. */
+/* Keep all but the ephemeral. What has expired is for the sweeper to delete,
+ * who knows whether the clock can be believed. */
 static enum wp_err chunk_add(struct chunk *chunk, const struct wp_reply *row,
-			     int64_t now_ms, struct wp_error *err)
+			     struct wp_error *err)
 {
 	const struct wp_reply *id = wp_reply_at(row, 0);
 	const struct wp_reply *flags = wp_reply_at(row, 2);
@@ -88,8 +89,7 @@ static enum wp_err chunk_add(struct chunk *chunk, const struct wp_reply *row,
 	stored->expires_ms = wp_reply_int(wp_reply_at(row, 3));
 	stored->json = wp_reply_str(json);
 	stored->json_len = wp_reply_len(json);
-	if (strchr(wp_reply_str(flags), 'e') == NULL &&
-	    stored->expires_ms > now_ms)
+	if (strchr(wp_reply_str(flags), 'e') == NULL)
 		chunk->n++;
 	return WP_OK;
 }
@@ -97,7 +97,6 @@ static enum wp_err chunk_add(struct chunk *chunk, const struct wp_reply *row,
 static enum wp_err chunk_read(struct chunk *chunk, struct wp_error *err)
 {
 	const struct wp_reply *status = wp_reply_at(chunk->reply, 0);
-	int64_t now_ms = wp_reply_int(wp_reply_at(chunk->reply, 1));
 	size_t count = wp_reply_count(chunk->reply);
 	enum wp_err rc = WP_OK;
 
@@ -114,8 +113,7 @@ static enum wp_err chunk_read(struct chunk *chunk, struct wp_error *err)
 	if (chunk->rows == NULL)
 		return wp_error_set(err, WP_ERR_UNAVAIL, "out of memory");
 	for (size_t i = FIRST_ROW; i < count && rc == WP_OK; i++)
-		rc = chunk_add(chunk, wp_reply_at(chunk->reply, i), now_ms,
-			       err);
+		rc = chunk_add(chunk, wp_reply_at(chunk->reply, i), err);
 	return rc;
 }
 

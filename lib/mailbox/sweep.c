@@ -13,7 +13,7 @@ enum {
 };
 
 void wp_sweep_build(struct wp_cmd *cmd, uint32_t partition, const char *owner,
-		    int64_t lease_ms)
+		    int64_t lease_ms, int64_t now_ms)
 {
 	wp_cmd_script(cmd, WP_SCRIPT_SWEEP, partition);
 	wp_cmd_str(cmd, owner);
@@ -21,6 +21,7 @@ void wp_sweep_build(struct wp_cmd *cmd, uint32_t partition, const char *owner,
 	wp_cmd_int(cmd, USERS_MAX);
 	wp_cmd_int(cmd, ENTRIES_MAX);
 	wp_cmd_int(cmd, BYTES_MAX);
+	wp_cmd_int(cmd, now_ms);
 }
 
 /* {"ok", deleted, more} */

@@ -16,8 +16,9 @@
 #define WP_EXPIRE_CONFIRM_KEY "wp:expire:confirm"
 enum { WP_EXPIRE_CONFIRM_SECONDS = 3600, WP_EXPIRE_CONFIRM_MAX = 63 };
 
+/* now_ms: by Redis' clock, when it was last found to be right */
 void wp_sweep_build(struct wp_cmd *cmd, uint32_t partition, const char *owner,
-		    int64_t lease_ms);
+		    int64_t lease_ms, int64_t now_ms);
 
 /*
  * *deleted_out: expired messages that are gone from hot queues

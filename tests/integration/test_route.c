@@ -70,7 +70,7 @@ static void an_ephemeral_message_reaches_only_who_is_there(void **state)
 	wp_world_expect_pull(w, "e2");
 }
 
-static void what_expired_in_ingress_is_dropped(void **state)
+static void what_expired_in_ingress_is_left_to_the_sweeper(void **state)
 {
 	struct wp_world *w = *state;
 	struct wp_route_result result;
@@ -78,9 +78,10 @@ static void what_expired_in_ingress_is_dropped(void **state)
 	wp_world_run(w, "XADD " WP_P "ingress * u " WP_BOB
 			" b 0 f  x 1000 t t e m1");
 	result = wp_world_route(w);
-	assert_int_equal(result.dropped, 1);
+	assert_int_equal(result.routed, 1);
 	assert_int_equal(result.left, 0);
 	wp_world_expect_pull(w, "");
+	wp_world_expect(w, "1", "XLEN " WP_P "hot:" WP_BOB);
 }
 
 static void a_bad_entry_is_buried_after_its_tries_and_told_why(void **state)
@@ -247,7 +248,7 @@ int main(void)
 		WORLD_TEST(an_absent_recipient_is_marked_for_migration),
 		WORLD_TEST(a_present_recipient_is_poked_on_every_incarnation),
 		WORLD_TEST(an_ephemeral_message_reaches_only_who_is_there),
-		WORLD_TEST(what_expired_in_ingress_is_dropped),
+		WORLD_TEST(what_expired_in_ingress_is_left_to_the_sweeper),
 		WORLD_TEST(a_bad_entry_is_buried_after_its_tries_and_told_why),
 		WORLD_TEST(a_failed_entry_holds_back_its_own_lane_only),
 		WORLD_TEST(nobody_overtakes_a_failed_entry_of_the_same_lane),

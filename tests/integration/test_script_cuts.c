@@ -237,7 +237,7 @@ static const struct scene scenes[] = {
 			   "ZADD " WP_P "expiry 7 " WP_BOB " 7 " WP_AMY
 			   " 7 " EVE,
 			   "ZADD " WP_P "migrate 1 " WP_BOB " 2 " WP_AMY },
-		.args = "1:own 60000 100 1000 1000000",
+		.args = "1:own 60000 100 1000 1000000 1000",
 		.observe = { HOT_NAMES("hot:" WP_BOB),
 			     "EXISTS " WP_P "hot!:" WP_BOB " " WP_P
 			     "hot:" WP_AMY " " WP_P "hot!:" WP_AMY,
@@ -254,7 +254,7 @@ static const struct scene scenes[] = {
 			   "'0\\032(1-1\\032500\\032'..KEYS[2]) 2 " WP_P
 			   "sweep " WP_BOB,
 			   "ZADD " WP_P "expiry 99999999999999 " WP_BOB },
-		.args = "1:own 60000 100 1000 1000000",
+		.args = "1:own 60000 100 1000 1000000 1000",
 		.observe = { HOT_NAMES("hot:" WP_BOB), "EXISTS " WP_P "sweep",
 			     "ZRANGE " WP_P "expiry 0 -1" },
 	},

@@ -33,7 +33,8 @@ static int64_t sweep(struct wp_world *w, bool *more_out)
 	struct wp_reply *reply;
 	int64_t deleted = 0;
 
-	wp_sweep_build(&w->cmd, WP_WORLD_PARTITION, w->owner, 60000);
+	wp_sweep_build(&w->cmd, WP_WORLD_PARTITION, w->owner, 60000,
+		       wp_wall_ms());
 	reply = wp_world_do(w);
 	assert_int_equal(wp_sweep_parse(reply, &deleted, more_out), WP_OK);
 	wp_reply_free(&reply);
@@ -123,7 +124,8 @@ static void only_the_owner_may_sweep(void **state)
 
 	wp_world_run(w, HOT("hot:" WP_BOB, "1-1", "m1", "7"));
 	wp_world_run(w, "ZADD " WP_P "expiry 7 " WP_BOB);
-	wp_sweep_build(&w->cmd, WP_WORLD_PARTITION, "9:somebody", 60000);
+	wp_sweep_build(&w->cmd, WP_WORLD_PARTITION, "9:somebody", 60000,
+		       wp_wall_ms());
 	reply = wp_world_do(w);
 	assert_int_equal(wp_sweep_parse(reply, &deleted, &is_more),
 			 WP_ERR_STALE);

@@ -49,7 +49,7 @@ enum wp_model_rule {
 	WP_MODEL_PRESENCE_OUTSIDE, /* looked up before prepare.lua */
 	WP_MODEL_TRIM_UNMARKS,     /* although more has been routed */
 	WP_MODEL_TRIM_EVERYTHING,  /* not only the ids of M2 */
-	WP_MODEL_TRIM_STORED_ONLY, /* keeps the ephemeral and the expired */
+	WP_MODEL_TRIM_STORED_ONLY, /* keeps the ephemeral */
 	WP_MODEL_COPY_EPHEMERAL,
 	/* Acks */
 	WP_MODEL_BUMP_IF_DELETED,      /* A2 without rows leaves the version */

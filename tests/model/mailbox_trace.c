@@ -17,6 +17,7 @@ static const struct act {
 	[WP_MODEL_ACT_SEND] = { NOBODY, "send.lua accepts", true },
 	[WP_MODEL_ACT_EXPIRE] = { NOBODY, "time passes; expired:", true },
 	[WP_MODEL_ACT_SWEEP] = { NOBODY, "sweep deletes expired rows", true },
+	[WP_MODEL_ACT_SWEEP_HOT] = { NOBODY, "sweep deletes from hot", true },
 	[WP_MODEL_ACT_SWEEP_CLEAR] = { NOBODY, "sweep clears the hint", false },
 	[WP_MODEL_ACT_CONNECT] = { NOBODY, "connect.lua", false },
 	[WP_MODEL_ACT_RECONNECT] = { NOBODY, "connect.lua, again", false },

@@ -65,8 +65,7 @@ static void route(struct wp_model_fan *fan, unsigned i, enum route_cut cut)
 {
 	struct wp_model_state *state = wp_model_fork(fan);
 	uint8_t id = wp_model_lowest(state->ingress);
-	bool is_dropped = (id & state->expired) ||
-			  (id & fan->model->bounds.ephemeral && !state->online);
+	bool is_dropped = id & fan->model->bounds.ephemeral && !state->online;
 
 	if (is_dropped) {
 		state->ingress = wp_model_minus(state->ingress, id);
@@ -97,8 +96,7 @@ static void route_steps(struct wp_model_fan *fan, unsigned i)
 	if (!id || !(from->gate || breaks(fan, WP_MODEL_ROUTE_CLOSED)))
 		return;
 	route(fan, i, CUT_NOWHERE);
-	if (!from->cuts || (id & from->expired) ||
-	    (id & fan->model->bounds.ephemeral && !from->online))
+	if (!from->cuts || (id & fan->model->bounds.ephemeral && !from->online))
 		return;
 	route(fan, i, CUT_BEFORE_MARK);
 	route(fan, i, CUT_BEFORE_DELETE);
@@ -155,10 +153,10 @@ static void prepare(struct wp_model_fan *fan, unsigned i, uint8_t copy)
 {
 	struct wp_model_state *state = wp_model_fork(fan);
 	struct wp_model_worker *worker = &state->workers[i];
-	uint8_t left_out = state->expired;
+	uint8_t left_out = breaks(fan, WP_MODEL_COPY_EPHEMERAL)
+				   ? 0
+				   : fan->model->bounds.ephemeral;
 
-	if (!breaks(fan, WP_MODEL_COPY_EPHEMERAL))
-		left_out |= fan->model->bounds.ephemeral;
 	if (!breaks(fan, WP_MODEL_HINT_AT_TRIM) &&
 	    !breaks(fan, WP_MODEL_HINT_AFTER_READ) &&
 	    !breaks(fan, WP_MODEL_HINT_FIRST))

@@ -49,6 +49,21 @@ static void expire(struct wp_model_fan *fan)
 	}
 }
 
+/* sweep.lua: what has expired leaves hot, and the mark goes with the last. */
+static void sweep_hot(struct wp_model_fan *fan)
+{
+	uint8_t swept = fan->from->hot & fan->from->expired;
+	struct wp_model_state *state;
+
+	if (!swept)
+		return;
+	state = wp_model_fork(fan);
+	state->hot = wp_model_minus(state->hot, swept);
+	if (!state->hot)
+		state->mark = 0;
+	wp_model_commit(fan, WP_MODEL_ACT_SWEEP_HOT, 0, swept, 0);
+}
+
 /* Expired rows are swept (ARCHITECTURE 4.9), without a look at the hint. */
 static void sweep(struct wp_model_fan *fan)
 {
@@ -177,6 +192,7 @@ void wp_model_world_steps(struct wp_model_fan *fan)
 
 	send_message(fan);
 	expire(fan);
+	sweep_hot(fan);
 	sweep(fan);
 	if (!from->online && (from->moves || from->returns))
 		connect_client(fan);

@@ -6,8 +6,8 @@
 -- ARGV     owner, lease_ms, urn, max_entries, max_bytes, random
 -- Result   {"lost"}   somebody else owns the partition
 --          {"none"}   nothing to move: online again, or empty; the mark is gone
---          {"rows", now_ms, {id, band, flags, expires_ms, envelope}, …}
---                     the oldest entries of each band, without gaps
+--          {"rows", {id, band, flags, expires_ms, envelope}, …}
+--                   the oldest entries of each band, without gaps
 --
 -- Invariants
 --   - Presence, mark and hot queue are looked at in this instant only.
@@ -41,8 +41,7 @@ local seq = redis.call('HINCRBY', prefix .. 'coldseq', 'n', 1)
 local token = redis.call('HGET', prefix .. 'coldseq', 'random') .. ':' .. seq
 redis.call('HSET', prefix .. 'cold', urn, token)
 
-local time = redis.call('TIME')
-local rows = {'rows', time[1] * 1000 + math.floor(time[2] / 1000)}
+local rows = {'rows'}
 local bytes = 0
 
 local function take(key, band)

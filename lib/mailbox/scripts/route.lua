@@ -18,7 +18,9 @@
 --
 -- Invariants
 --   - An entry leaves ingress only after it is in hot, in the dead-letter
---     stream, or allowed to vanish (expired, or ephemeral for an offline user).
+--     stream, or allowed to vanish (ephemeral, for an offline user). What has
+--     expired goes to hot like the rest: only a sweep deletes it, when the clock
+--     can be believed (4.9), and pulls skip it until then.
 --   - A user whose hot queue grew is either in due:<incarnation> of every
 --     connection, or marked in migrate. The same instant decides which.
 --   - expiry has every user with something in hot, at or before the earliest
@@ -125,9 +127,6 @@ local function route_one(id, f)
   if not expires_ms then
     return nil, 'expiry is no number'
   end
-  if expires_ms <= now_ms then
-    return 'dropped'
-  end
   local online = incarnations(f.u)
   if #online == 0 and f.f:find('e', 1, true) then
     return 'dropped'
@@ -150,7 +149,7 @@ local function route_one(id, f)
     end
   else
     redis.call('ZADD', prefix .. 'migrate', 'NX', now_text, f.u)
-    if push_max > 0 then
+    if push_max > 0 and expires_ms > now_ms then
       tell(f.u, id)
     end
   end

@@ -3,8 +3,9 @@
 -- what has expired anyway; this gives the memory back.
 --
 -- KEYS[1]  wp:{p}:
--- ARGV     owner, lease_ms, max_users, max_entries, max_bytes
---          the latter two bound what one call looks at
+-- ARGV     owner, lease_ms, max_users, max_entries, max_bytes, now_ms
+--          max_entries and max_bytes bound what one call looks at; now_ms is the
+--          time that was found to be right, which Redis' may not be any more
 -- Result   {"lost"}  somebody else owns the partition
 --          {"ok", deleted, more}: more 1 when the call should be repeated
 --
@@ -16,13 +17,14 @@
 -- route as well: at the latest then somebody looks again.
 --
 -- Invariants
---   - Deletes what has expired by Redis' clock and nothing else.
+--   - Deletes what had expired by now_ms and nothing else.
 --   - Mark and queues go like in trim, once nothing is left.
 -- Safe to repeat after a cut at any point: a score that is still due, or the
 -- place in sweep, brings the next call back here.
 local prefix, owner, lease_ms = KEYS[1], ARGV[1], ARGV[2]
 local max_users = tonumber(ARGV[3])
 local max_entries, max_bytes = tonumber(ARGV[4]), tonumber(ARGV[5])
+local now_ms = tonumber(ARGV[6])
 local expiry, place = prefix .. 'expiry', prefix .. 'sweep'
 local SLICE, RETRY_MS = 16, 3600 * 1000
 
@@ -31,8 +33,6 @@ if redis.call('GET', prefix .. 'owner') ~= owner then
 end
 redis.call('PEXPIRE', prefix .. 'owner', lease_ms)
 
-local time = redis.call('TIME')
-local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
 local deleted, looked, bytes = 0, 0, 0
 
 local function is_full()

@@ -86,22 +86,25 @@ static uint32_t circle(const struct wp_own *own, uint64_t partition)
 			  (uint64_t)own->w->conf->mailbox.partitions);
 }
 
-static void ask_exists(void *ctx, size_t i, struct wp_cmd *cmd)
+/* Has it a lease, and none that a clock which went back makes too long? */
+static void ask_ttl(void *ctx, size_t i, struct wp_cmd *cmd)
 {
 	const struct look *look = ctx;
 	char key[WP_PREFIX_MAX + sizeof("owner")];
 
 	wp_partition_prefix(key, circle(look->own, look->first + i));
 	memcpy(key + strlen(key), "owner", sizeof("owner"));
-	wp_cmd_str(cmd, "EXISTS");
+	wp_cmd_str(cmd, "PTTL");
 	wp_cmd_str(cmd, key);
 }
 
-static void hear_exists(void *ctx, size_t i, const struct wp_reply *reply)
+static void hear_ttl(void *ctx, size_t i, const struct wp_reply *reply)
 {
 	struct look *look = ctx;
+	int64_t ttl_ms = wp_reply_int(reply); /* below 0: there is none */
 
-	if (wp_reply_type(reply) == WP_REPLY_INT && wp_reply_int(reply) == 0 &&
+	if (wp_reply_type(reply) == WP_REPLY_INT &&
+	    (ttl_ms < 0 || ttl_ms > look->own->w->conf->worker.lease_ms) &&
 	    look->n_free < look->max_free)
 		look->free[look->n_free++] = circle(look->own, look->first + i);
 }
@@ -139,7 +142,7 @@ static enum wp_err take_some(struct wp_own *own, uint32_t n, uint32_t missing,
 	};
 	enum wp_err rc;
 
-	rc = wp_pipe(redis, n, ask_exists, hear_exists, &look, err);
+	rc = wp_pipe(redis, n, ask_ttl, hear_ttl, &look, err);
 	if (rc != WP_OK)
 		return rc;
 	look.until_ms = wp_own_lease_end(own, wp_mono_ms());

@@ -236,8 +236,7 @@ static void due_users_come_earliest_first_and_only_to_the_owner(void **state)
 	struct wp_reply *reply;
 	char *list;
 
-	wp_world_run(w, "ZADD " WP_P "migrate 2 u2 1 u1 3 u3 99999999999999 "
-			"later");
+	wp_world_run(w, "ZADD " WP_P "migrate 2 u2 1 u1 3 u3");
 	wp_migrate_due_build(&w->cmd, WP_WORLD_PARTITION, w->owner, 2);
 	reply = wp_world_do(w);
 	list = wp_world_show(reply);

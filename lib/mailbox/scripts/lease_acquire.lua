@@ -6,9 +6,16 @@
 -- Result   {"ok", value}: the owner value "<token>:<worker>" to show from now on
 --          {"held", value}: who holds it
 --
--- Invariant: tokens rise and are used once, so an owner value never comes back.
+-- Invariants
+--   - Tokens rise and are used once, so an owner value never comes back.
+--   - No lease outlasts its holder by more than lease_ms: one that would, because
+--     the clock went back, is cut to that.
 local owner = redis.call('GET', KEYS[1] .. 'owner')
 if owner then
+  local left_ms = redis.call('PTTL', KEYS[1] .. 'owner')
+  if left_ms < 0 or left_ms > tonumber(ARGV[2]) then
+    redis.call('PEXPIRE', KEYS[1] .. 'owner', ARGV[2])
+  end
   return {'held', owner}
 end
 local value = redis.call('INCR', KEYS[1] .. 'fence') .. ':' .. ARGV[1]

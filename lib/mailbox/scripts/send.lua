@@ -82,8 +82,9 @@ local function settle_intent()
   redis.call('DEL', intent)
 end
 
+-- From the next bucket on: a key may be of before the clock went back.
 local function known(field)
-  for b = bucket, oldest, -1 do
+  for b = bucket + 1, oldest, -1 do
     local value = redis.call('HGET', bucket_key(b), field)
     if value then
       return value

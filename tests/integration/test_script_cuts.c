@@ -1,11 +1,10 @@
 /*
  * A script is isolated, not transactional: an error half-way keeps its writes.
- * Here every script that writes more than once is cut off after each of its
- * calls into Redis, run again as a whole, and must end where an undisturbed run
- * ends.
+ * Here every script that writes is cut off after each of its calls into Redis,
+ * run again as a whole, and must end where an undisturbed run ends.
  *
- * heartbeat is not among them: what it handed over is gone when its answer is,
- * and a daemon then starts anew with another incarnation.
+ * heartbeat has a test of its own: nobody runs it again. What it handed over is
+ * gone when its answer is, and the daemon starts anew with another incarnation.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -348,6 +347,43 @@ static const struct scene scenes[] = {
 		.observe = { "EXISTS " WP_P "owner" },
 	},
 	{
+		.name = "lease_acquire, held for too long",
+		.script = WP_SCRIPT_LEASE_ACQUIRE,
+		.setup = { "SET " WP_P "owner 9:dead PX 9000000" },
+		.args = "worker-a 1000000",
+		.observe = { "GET " WP_P "owner",
+			     "EVAL return\tredis.call('PTTL',KEYS[1])>1000000 "
+			     "1 " WP_P "owner" },
+	},
+	{
+		.name = "lease_renew",
+		.script = WP_SCRIPT_LEASE_RENEW,
+		.setup = { "SET " WP_P "owner 1:own PX 1000000" },
+		.args = "1:own 9000000",
+		.observe = { "GET " WP_P "owner",
+			     "EVAL return\tredis.call('PTTL',KEYS[1])>1000000 "
+			     "1 " WP_P "owner" },
+	},
+	{
+		.name = "lease_release",
+		.script = WP_SCRIPT_LEASE_RELEASE,
+		.args = "1:own",
+		.observe = { "EXISTS " WP_P "owner" },
+	},
+	{
+		.name = "gate_open",
+		.script = WP_SCRIPT_GATE_OPEN,
+		.setup = { "SET " WP_P "gate of-before" },
+		.args = "1:own run",
+		.observe = { "GET " WP_P "gate" },
+	},
+	{
+		.name = "join",
+		.script = WP_SCRIPT_JOIN,
+		.args = "i1",
+		.observe = { "HGETALL " WP_P "live" },
+	},
+	{
 		.name = "hint_set",
 		.script = WP_SCRIPT_HINT_SET,
 		.setup = { "HSET " WP_P "cold " WP_AMY " old" },
@@ -375,7 +411,7 @@ static const struct scene scenes[] = {
 	{
 		.name = "workers",
 		.script = WP_SCRIPT_WORKERS,
-		.setup = { "ZADD " WP_P " 1 long-dead" },
+		.setup = { "ZADD " WP_P " 1 long-dead 99999999999999 ahead" },
 		.args = "worker-a 60000 0",
 		.observe = { "ZRANGE " WP_P " 0 -1" },
 	},
@@ -488,6 +524,69 @@ static void a_script_cut_anywhere_and_run_again_ends_the_same(void **state)
 		play(*state, &scenes[i]);
 }
 
+/* What cannot write cannot be cut off half-way. */
+static bool writes(enum wp_script script)
+{
+	const char *text = wp_script_source(script)->text;
+	const char *flag = strstr(text, "no-writes");
+
+	return flag == NULL || flag > strchr(text, '\n');
+}
+
+static void no_script_that_writes_is_left_out(void **state)
+{
+	(void)state;
+
+	for (int script = 0; script < WP_SCRIPT_COUNT; script++) {
+		bool is_cut = script == WP_SCRIPT_HEARTBEAT;
+
+		for (size_t i = 0; i < sizeof(scenes) / sizeof(scenes[0]); i++)
+			is_cut |= scenes[i].script == (enum wp_script)script;
+		if (!is_cut && writes((enum wp_script)script))
+			fail_msg(
+				"%s is never cut",
+				wp_script_source((enum wp_script)script)->name);
+	}
+}
+
+/*
+ * A daemon whose heartbeat failed drops the connection to Redis, and registers
+ * all of its own under a new incarnation: whoever had to be poked is found to
+ * have something waiting.
+ */
+static void a_cut_heartbeat_is_made_good_by_the_next_incarnation(void **state)
+{
+	static const struct scene scene = {
+		.name = "heartbeat",
+		.script = WP_SCRIPT_HEARTBEAT,
+		.setup = { "HSET " WP_P "live i1 5",
+			   "HSET " WP_P "online:" WP_BOB " i1.1 1000",
+			   "EVAL return\tredis.call('SADD',KEYS[1],'i1.1\\32'.."
+			   "KEYS[2]) 2 " WP_P "at:i1 " WP_BOB,
+			   HOT("hot:" WP_BOB, "1-1", "m1"),
+			   "SADD " WP_P "due:i1 " WP_BOB " " WP_AMY " !i1.9" },
+		.args = "i1 2",
+	};
+	struct wp_world *w = *state;
+	char *text = cuttable(scene.script);
+	bool is_cut = true;
+	int n;
+
+	for (n = 1; is_cut; n++) {
+		prepare_scene(w, &scene);
+		wp_world_run(w, "SET " WP_P "gate %s",
+			     wp_redis_run_id(w->redis));
+		is_cut = run_cut(w, &scene, text, n);
+
+		wp_world_join(w, "i2");
+		wp_world_disconnect(w, "i1.1");
+		assert_int_equal(wp_world_connect(w, "i2.1"), 1);
+		wp_world_expect(w, "[i2.1]", "HKEYS " WP_P "online:" WP_BOB);
+	}
+	assert_in_range(n, 4, CALLS_MAX);
+	free(text);
+}
+
 /* A cut send that is not repeated at once must not confuse the next one. */
 static void a_cut_send_is_settled_by_whoever_comes_next(void **state)
 {
@@ -521,6 +620,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		WORLD_TEST(a_script_cut_anywhere_and_run_again_ends_the_same),
+		cmocka_unit_test(no_script_that_writes_is_left_out),
+		WORLD_TEST(
+			a_cut_heartbeat_is_made_good_by_the_next_incarnation),
 		WORLD_TEST(a_cut_send_is_settled_by_whoever_comes_next),
 	};
 

@@ -131,16 +131,31 @@ static enum wp_err check(struct setup *setup, struct wp_error *err)
 	return rc;
 }
 
+/* Read the settings, and find out whether processes could serve with them. */
+static enum wp_err load_next(struct setup **out,
+			     const struct program_state *state,
+			     struct wp_error *err)
+{
+	enum wp_conf_action action;
+	enum wp_err rc = load(out, state, &action, err);
+
+	if (rc != WP_OK)
+		return rc;
+	rc = check_redis(*out, err);
+	if (rc == WP_OK || rc == WP_ERR_UNAVAIL)
+		return WP_OK;
+	free_setup(out);
+	return rc;
+}
+
 static struct wp_shared *on_reload(void *ctx)
 {
 	struct program_state *state = ctx;
-	enum wp_conf_action action;
-	struct wp_error err;
+	struct wp_error err = { 0 };
 	struct setup *setup;
 
-	if (load(&setup, state, &action, &err) != WP_OK) {
-		wp_log(NULL, WP_LOG_ERROR,
-		       "the new configuration is refused; going on as before",
+	if (load_next(&setup, state, &err) != WP_OK) {
+		wp_log(NULL, WP_LOG_ERROR, "reload refused, nothing changed",
 		       wp_str("error", err.msg));
 		return NULL;
 	}

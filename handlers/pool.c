@@ -33,7 +33,7 @@ static void reload(struct pool *pool)
 	shared = pool->hooks->on_reload(pool->hooks->ctx);
 	if (shared != NULL) {
 		wp_procs_replace(&pool->procs, shared);
-		wp_log(NULL, WP_LOG_INFO, "configuration loaded again",
+		wp_log(NULL, WP_LOG_INFO, "settings reloaded",
 		       wp_int("processes",
 			      (int64_t)wp_procs_wanted(&pool->procs)));
 	}

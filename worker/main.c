@@ -5,9 +5,10 @@
  * Life: read the settings; see that the cold store can be opened; start two
  * threads (loop.h, migrate.h), the metrics listener, and wait for signals. A
  * Redis that is not there is waited for; one that is unfit ends us. SIGHUP
- * reads the settings again and takes the log level from them; a bad file
- * changes nothing. SIGTERM and SIGINT give all partitions back and exit 0
- * within worker.drain_ms; a second one exits at once.
+ * reads the settings again and, if they are good, ends both threads and starts
+ * them anew with these; bad ones change nothing. SIGTERM and SIGINT give all
+ * partitions back and exit 0 within worker.drain_ms; a second one exits at
+ * once.
  *
  * Holds no durable state: kill -9 costs a delay of one lease.
  */
@@ -44,7 +45,9 @@ enum { THREAD_ENDED = SIGUSR1 };
 struct process {
 	int argc;
 	char **argv;
-	struct wp_conf conf;
+	struct wp_conf conf; /* the threads run with it */
+	struct wp_conf next; /* is_reloading: they will; else empty */
+	bool is_reloading;
 	struct wp_log log;
 	sigset_t signals; /* blocked everywhere, taken by main() */
 	struct wp_metrics *metrics;
@@ -77,10 +80,11 @@ static void on_thread_end(void *ctx)
 }
 
 /* A store that can never be opened is told now; a locked one comes back. */
-static enum wp_err try_store(struct process *p, struct wp_error *err)
+static enum wp_err try_store(const struct process *p,
+			     const struct wp_conf *conf, struct wp_error *err)
 {
 	struct wp_store *store = NULL;
-	enum wp_err rc = wp_store_open(&store, &p->conf, err);
+	enum wp_err rc = wp_store_open(&store, conf, err);
 
 	wp_store_close(&store);
 	if (rc != WP_ERR_UNAVAIL)
@@ -108,22 +112,55 @@ static enum wp_err check_only(struct process *p, struct wp_error *err)
 	return rc;
 }
 
-static void reload(struct process *p)
+/* A Redis that could never be used is told now; one that is down comes back. */
+static enum wp_err try_redis(const struct process *p,
+			     const struct wp_conf *conf, struct wp_error *err)
+{
+	struct wp_redis *redis = NULL;
+	enum wp_err rc = wp_redis_new(&redis, conf, err);
+
+	if (rc == WP_OK)
+		rc = wp_redis_check(redis, conf, &p->log, err);
+	wp_redis_free(&redis);
+	return rc == WP_ERR_UNAVAIL ? WP_OK : rc;
+}
+
+/* Read the settings, and find out whether the threads could run with them. */
+static enum wp_err load_next(struct process *p, struct wp_conf *conf,
+			     struct wp_error *err)
+{
+	enum wp_conf_action action;
+	enum wp_err rc =
+		wp_conf_load(conf, &program, p->argc, p->argv, &action, err);
+
+	if (rc == WP_OK)
+		rc = try_redis(p, conf, err);
+	if (rc == WP_OK)
+		rc = try_store(p, conf, err);
+	return rc;
+}
+
+/* The threads end, and serve() starts them again with what was read here. */
+static void begin_reload(struct process *p)
 {
 	struct wp_conf conf = { 0 };
 	struct wp_error err = { 0 };
-	enum wp_conf_action action;
 
-	/* Only the log level can change while the threads run. */
-	if (wp_conf_load(&conf, &program, p->argc, p->argv, &action, &err) ==
-	    WP_OK) {
-		wp_log_set_level((enum wp_log_level)conf.log.level);
-		wp_log_plain(&p->log, WP_LOG_INFO, "settings reloaded");
-	} else {
+	if (p->is_stopping)
+		return;
+	wp_notify("RELOADING=1");
+	if (load_next(p, &conf, &err) != WP_OK) {
 		wp_log(&p->log, WP_LOG_ERROR, "reload refused, nothing changed",
 		       wp_str("error", err.msg));
+		wp_conf_release(&conf);
+		wp_notify("READY=1");
+		return;
 	}
-	wp_conf_release(&conf);
+	/* A second signal before the threads have ended: the newest counts. */
+	wp_conf_release(&p->next);
+	p->next = conf;
+	p->is_reloading = true;
+	wp_table_stop(p->table);
 }
 
 /* Nothing that was begun is lost; there is nothing to tidy but a name. */
@@ -169,13 +206,13 @@ static int next_signal(const struct process *p)
 }
 
 /* Take signals until both threads have ended. */
-static void serve(struct process *p)
+static void await_threads(struct process *p)
 {
 	while (!wp_loop_has_ended(p->loop) ||
 	       !wp_migrator_has_ended(p->migrator)) {
 		switch (next_signal(p)) {
 		case SIGHUP:
-			reload(p);
+			begin_reload(p);
 			break;
 		case SIGTERM:
 		case SIGINT:
@@ -196,24 +233,82 @@ static void serve(struct process *p)
 	}
 }
 
-static enum wp_err start(struct process *p, struct wp_error *err)
+static enum wp_err start_threads(struct process *p, struct wp_error *err)
 {
-	const char *listen = p->conf.worker.metrics_listen;
 	uint32_t partitions = (uint32_t)p->conf.mailbox.partitions;
-	enum wp_err rc = try_store(p, err);
+	enum wp_err rc = wp_table_new(&p->table, partitions, err);
 
-	if (rc == WP_OK)
-		rc = wp_worker_metrics_new(&p->metrics, err);
-	if (rc == WP_OK)
-		rc = wp_table_new(&p->table, partitions, err);
-	if (rc == WP_OK && listen[0] != '\0')
-		rc = wp_exporter_start(&p->exporter, listen, p->metrics, err);
 	if (rc == WP_OK)
 		rc = wp_migrator_start(&p->migrator, &p->conf, p->metrics,
 				       p->table, on_thread_end, p, err);
 	if (rc == WP_OK)
 		rc = wp_loop_start(&p->loop, &p->conf, p->metrics, p->table,
 				   on_thread_end, p, err);
+	return rc;
+}
+
+/* Both threads have ended, or are told to. */
+static enum wp_err join_threads(struct process *p, struct wp_error *err)
+{
+	enum wp_err rc;
+
+	if (p->table != NULL)
+		wp_table_stop(p->table);
+	rc = wp_loop_join(&p->loop, err);
+	wp_migrator_join(&p->migrator);
+	wp_table_free(&p->table);
+	return rc;
+}
+
+static enum wp_err finish_reload(struct process *p, struct wp_error *err)
+{
+	enum wp_err rc = join_threads(p, err);
+	char *listen = p->conf.worker.metrics_listen;
+
+	p->is_reloading = false;
+	if (rc != WP_OK)
+		return rc;
+	if (strcmp(p->next.worker.metrics_listen, listen) != 0)
+		wp_log_plain(&p->log, WP_LOG_WARN,
+			     "worker.metrics_listen changes with the next "
+			     "start");
+	/* exit_at_once() removes the name that is in use. */
+	p->conf.worker.metrics_listen = p->next.worker.metrics_listen;
+	p->next.worker.metrics_listen = listen;
+	wp_conf_release(&p->conf);
+	p->conf = p->next;
+	p->next = (struct wp_conf){ 0 };
+	wp_log_set_level((enum wp_log_level)p->conf.log.level);
+	rc = start_threads(p, err);
+	if (rc == WP_OK)
+		wp_log_plain(&p->log, WP_LOG_INFO, "settings reloaded");
+	return rc;
+}
+
+static enum wp_err serve(struct process *p, struct wp_error *err)
+{
+	enum wp_err rc = WP_OK;
+
+	do {
+		await_threads(p);
+		if (!p->is_reloading || p->is_stopping)
+			return join_threads(p, err);
+		rc = finish_reload(p, err);
+	} while (rc == WP_OK);
+	return rc;
+}
+
+static enum wp_err start(struct process *p, struct wp_error *err)
+{
+	const char *listen = p->conf.worker.metrics_listen;
+	enum wp_err rc = try_store(p, &p->conf, err);
+
+	if (rc == WP_OK)
+		rc = wp_worker_metrics_new(&p->metrics, err);
+	if (rc == WP_OK && listen[0] != '\0')
+		rc = wp_exporter_start(&p->exporter, listen, p->metrics, err);
+	if (rc == WP_OK)
+		rc = start_threads(p, err);
 	return rc;
 }
 
@@ -230,8 +325,7 @@ static enum wp_err run(struct process *p, enum wp_conf_action action,
 		wp_log(&p->log, WP_LOG_INFO, "started",
 		       wp_str("version", wp_version),
 		       wp_int("partitions", p->conf.mailbox.partitions));
-		serve(p);
-		rc = wp_loop_join(&p->loop, err);
+		rc = serve(p, err);
 		wp_log_plain(&p->log, WP_LOG_INFO, "stopped");
 	}
 	return rc;
@@ -239,13 +333,10 @@ static enum wp_err run(struct process *p, enum wp_conf_action action,
 
 static void release(struct process *p)
 {
-	if (p->table != NULL)
-		wp_table_stop(p->table);
-	(void)wp_loop_join(&p->loop, NULL);
-	wp_migrator_join(&p->migrator);
+	(void)join_threads(p, NULL);
 	wp_exporter_stop(&p->exporter);
-	wp_table_free(&p->table);
 	wp_metrics_free(&p->metrics);
+	wp_conf_release(&p->next);
 	wp_conf_release(&p->conf);
 }
 

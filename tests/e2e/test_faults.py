@@ -37,6 +37,7 @@ class Pair:
         self.seen = []      # numbers in the order of their first delivery
         self.ids = {}       # number -> id as delivered
         self.acked = set()
+        self.failures = []  # what had to be repeated: "pull 502", "send none"
         self.complaints = []
         self.stop_sending = threading.Event()
         self.stop_reading = threading.Event()
@@ -71,11 +72,11 @@ class Pair:
                     {"Idempotency-Key": f"key-{number}"})
                 if answer.status == 202:
                     return answer.json()["id"]
-                if not self.may_repeat(answer):
+                if not self.may_repeat("send", answer):
                     self.complaints.append(f"send {number}: {answer!r}")
                     return None
             except LOAD_ERRORS:
-                pass
+                self.failures.append("send none")
             if self.has_failed.is_set():
                 return None
             if self.stop_sending.is_set():
@@ -85,9 +86,9 @@ class Pair:
                     return None
             time.sleep(0.05)
 
-    @staticmethod
-    def may_repeat(answer):
+    def may_repeat(self, what, answer):
         """Not accepted, or unknown: both may be repeated."""
+        self.failures.append(f"{what} {answer.status}")
         return answer.status >= 500 and answer.status != 507
 
     def read_all(self):
@@ -118,10 +119,10 @@ class Pair:
             answer = self.recipient.pull(limit=100)
             if answer.status == 200:
                 self.note(answer.json()["messages"])
-            elif not self.may_repeat(answer):
+            elif not self.may_repeat("pull", answer):
                 self.complaints.append(f"pull: {answer!r}")
         except LOAD_ERRORS:
-            pass
+            self.failures.append("pull or ack none")
 
     def note(self, messages):
         ids = []
@@ -141,7 +142,7 @@ class Pair:
             answer = self.recipient.ack(chosen)
             if answer.status == 204:
                 self.acked.update(chosen)
-            elif not self.may_repeat(answer):
+            elif not self.may_repeat("ack", answer):
                 self.complaints.append(f"ack: {answer!r}")
 
     def verdict(self):
@@ -216,6 +217,14 @@ class FaultTest(E2eTest):
             wait_for(lambda p=pair, n=before: len(p.seen) > n + 3,
                      f"{pair.recipient.name} gets new messages; "
                      f"{pair.complaints}", timeout_s * SLOWNESS)
+
+    def failures(self, pairs):
+        """What had to be repeated since the last look."""
+        found = []
+        for pair in pairs:
+            seen, pair.failures = pair.failures, []
+            found += seen
+        return found
 
     def recovers(self):
         self.stack.wait_ready(60 * SLOWNESS)

@@ -49,7 +49,7 @@ FUZZ := $(FUZZ_SRC:%.c=$(B)/%)
 
 C_FILES := $(sort $(wildcard lib/*/*.[ch] handlers/*.[ch] worker/*.[ch] \
 	ws-daemon/*.[ch] tools/waypost/*.[ch] \
-	tests/support/*.[ch] tests/fuzz/*.[ch] \
+	tests/support/*.[ch] tests/fuzz/*.[ch] tests/fault/*.[ch] \
 	tests/model/*.[ch] tests/integration/*.[ch] tests/unit/*/*.[ch] tests/unit/*/*/*.[ch]))
 HEADERS := $(filter %.h,$(C_FILES))
 
@@ -122,7 +122,14 @@ $(B)/tests/integration/test_%: $(B)/tests/integration/test_%.o $(SUPPORT_OBJ) $(
 $(B)/tests/fuzz/fuzz_%: $(B)/tests/fuzz/fuzz_%.o $(filter-out %/main.o,$(WS_OBJ)) $(LIB)
 	$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $(filter %.o,$^) $(LIB) $(TEST_LIBS)
 
-tests-build: $(UNIT) $(INTEGRATION) # what the test runner needs, no more
+# Preloaded by the fault test; see there.
+STEPPED_CLOCK := $(B)/tests/fault/stepped_clock.so
+$(STEPPED_CLOCK): tests/fault/stepped_clock.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) -std=c11 -O2 $(WARN) $(WERROR) -shared -fPIC -o $@ $<
+
+# What the test runner needs, no more.
+tests-build: $(UNIT) $(INTEGRATION) $(STEPPED_CLOCK)
 
 # ---- everyday targets; sub-makes pick the flavour ----
 
@@ -166,7 +173,7 @@ test-e2e: all ## tests through the web server: WEB=nginx|lighttpd, T=test_send
 model: ## check the protocol's models; MODEL=full for larger bounds
 	@tests/model/run.sh
 
-test-fault: all ## kill, stop and starve everything under load, fixed seeds
+test-fault: all $(STEPPED_CLOCK) ## kill, stop and starve everything under load, fixed seeds
 	@$(PYTHON) tests/fault/unit.py
 	@$(PYTHON) tests/fault/main.py --seed 1 --seconds 60 --web nginx --build $(B)
 	@$(PYTHON) tests/fault/main.py --seed 2 --seconds 60 --web lighttpd --build $(B)
@@ -174,7 +181,7 @@ test-fault: all ## kill, stop and starve everything under load, fixed seeds
 test-fault-bugs: all ## plant bugs, see that the fault test finds each (13 min)
 	@$(PYTHON) tests/fault/mutate.py --build $(B)
 
-soak: all ## faults for as long as you like: MINUTES=30 SEED=1 WEB=nginx
+soak: all $(STEPPED_CLOCK) ## faults for as long as you like: MINUTES=30 SEED=1 WEB=nginx
 	@$(PYTHON) tests/fault/main.py --seed $(SEED) --web $(WEB) --build $(B) \
 		--seconds $$(($(MINUTES) * 60))
 

@@ -219,7 +219,7 @@ static bool drain(const struct child *child, const struct thread *threads,
 
 	if (eventfd_write(child->stop_fd, 1) == -1)
 		return false;
-	clock_gettime(CLOCK_REALTIME, &end);
+	clock_gettime(CLOCK_MONOTONIC, &end);
 	end.tv_sec += budget_ms / 1000;
 	end.tv_nsec += budget_ms % 1000 * 1000000;
 	if (end.tv_nsec >= 1000000000) {
@@ -227,7 +227,8 @@ static bool drain(const struct child *child, const struct thread *threads,
 		end.tv_nsec -= 1000000000;
 	}
 	for (size_t i = 0; i < n; i++)
-		if (pthread_timedjoin_np(threads[i].id, NULL, &end) != 0)
+		if (pthread_clockjoin_np(threads[i].id, NULL, CLOCK_MONOTONIC,
+					 &end) != 0)
 			return false;
 	return true;
 }

@@ -34,24 +34,35 @@ KINDS = {
     "redis-cut-pubsub": (2, 0.0, 0.0, ("redis",)),
     "cold-locked": (4, 0.5, 7.0, ("cold",)),
     "disk-full": (2, 0.5, 4.0, ("disk",)),
+    # ahead or behind, and after a while back again
+    "clock-step": (4, 0.5, 8.0, ("redis", "redis", "worker", "websocket",
+                                 "handlers")),
 }
+# More than two clocks may differ for expiry to go on; less than tokens last.
+STEP_S = (90, 2 * 3600)
 
 
 class Step:
-    def __init__(self, at, kind, target, seconds):
+    """at: second of the round; seconds: until it is put back;
+    ahead_s: for a clock"""
+
+    def __init__(self, at, kind, target, seconds, ahead_s=0):
         self.at = at
         self.kind = kind
         self.target = target
         self.seconds = seconds
+        self.ahead_s = ahead_s
 
     def __str__(self):
-        return f"{self.kind} {self.target} {self.seconds:.2f} s"
+        ahead = f" by {self.ahead_s:+d} s" if self.ahead_s else ""
+        return f"{self.kind} {self.target}{ahead} {self.seconds:.2f} s"
 
 
-def plan(seed, round_no, seconds, names, has_small_disk, kinds=None):
+def plan(seed, round_no, seconds, names, cannot=(), kinds=None):
     """The steps of one round, by time.
 
-    kinds: only these, as "kill" or "kill:redis"; None for all
+    cannot: kinds that cannot be done here; the others stay where they are
+    kinds:  only these, as "kill" or "kill:redis"; None for all
     """
     generator = random.Random(f"faults {seed} {round_no}")
     only = {}
@@ -69,8 +80,11 @@ def plan(seed, round_no, seconds, names, has_small_disk, kinds=None):
             target = generator.choice(
                 [name for name in names if name.startswith(target)])
         seconds_down = generator.uniform(low, high)
-        if kind != "disk-full" or has_small_disk:
-            steps.append(Step(at, kind, target, seconds_down))
+        ahead_s = 0
+        if kind == "clock-step":
+            ahead_s = generator.choice((-1, 1)) * generator.randint(*STEP_S)
+        if kind not in cannot:
+            steps.append(Step(at, kind, target, seconds_down, ahead_s))
         at += generator.choice((0.1, 1, 1, 2, 2, 3, 5)) * \
             generator.uniform(0.5, 1.5)
     return steps
@@ -79,11 +93,11 @@ def plan(seed, round_no, seconds, names, has_small_disk, kinds=None):
 class Faults:
     """Does the steps, several at a time, never two to one target."""
 
-    def __init__(self, context, say, has_small_disk):
+    def __init__(self, context, say, clocks):
         self.context = context
         self.stack = context.stack
         self.say = say
-        self.has_small_disk = has_small_disk
+        self.clocks = clocks
         self.locks = {name: threading.Lock()
                       for name in (*self.stack.programs, "cold", "disk")}
         self.done = {}
@@ -245,6 +259,15 @@ class Faults:
                 what = "WRITE" if step.kind.endswith("writes") else "ALL"
                 redis("CLIENT", "PAUSE", int(step.seconds * 1000), what)
                 time.sleep(step.seconds)
+                # Its clock may have been set, and the end be far away.
+                redis("CLIENT", "UNPAUSE")
+
+    def do_clock(self, step):
+        self.clocks.set(step.target, step.ahead_s)
+        try:
+            time.sleep(step.seconds)
+        finally:
+            self.clocks.set(step.target, 0)
 
     def do_cold(self, step):
         """Another writer that takes its time."""

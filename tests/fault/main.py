@@ -26,6 +26,7 @@ sys.path[:0] = [HERE, os.path.join(ROOT, "tools")]
 
 import clients  # noqa: E402
 import remains  # noqa: E402
+from clocks import Clocks  # noqa: E402
 from devkit.process import StartError  # noqa: E402
 from devkit.redis import RedisError  # noqa: E402
 from devkit.stack import WEB_SERVERS, Stack  # noqa: E402
@@ -89,6 +90,8 @@ class Episode:
         self.found = []
         self.told = set()
         self.poke_ms = []
+        self.cannot = []  # kinds of faults that cannot be done here
+        self.clocks = None
         self.stack = None
         self.faults = None
         self.context = None
@@ -97,14 +100,22 @@ class Episode:
         folder = tempfile.mkdtemp(prefix="wpf")
         disk = SmallDisk(folder)
         try:
-            has_small_disk = disk.mount()
+            if not disk.mount():
+                self.cannot.append("disk-full")
+            self.clocks = Clocks(os.path.join(
+                self.options.build, "tests", "fault", "stepped_clock.so"),
+                os.path.join(folder, "clocks"))
+            if not self.clocks.are_there:
+                self.cannot.append("clock-step")
+                say("SKIPPED: clock-step, there is no " + self.clocks.library)
             self.stack = Stack(
                 os.path.join(folder, "s"), self.options.web,
                 build=self.options.build, workers=WORKERS,
                 websockets=WEBSOCKETS,
-                config={"mailbox": {"partitions": PARTITIONS}})
+                config={"mailbox": {"partitions": PARTITIONS}},
+                program_env=self.clocks.env)
             self.stack.start(READY_S)
-            self.play(has_small_disk)
+            self.play()
         finally:
             if self.faults:
                 self.faults.end()
@@ -127,17 +138,17 @@ class Episode:
             say(f"logs kept in {kept}")
         self.stack.remove()
 
-    def play(self, has_small_disk):
+    def play(self):
         self.context = clients.Context(self.stack, History(), self.seed,
                                        send_pause_s=0.15)
-        self.faults = Faults(self.context, say, has_small_disk)
+        self.faults = Faults(self.context, say, self.clocks)
         self.faults.start()
         self.senders, self.receivers = clients.cast(self.context)
         self.prober = clients.Prober(self.context)
         for client in self.senders + self.receivers:
             client.start()
         for number in range(1, self.rounds + 1):
-            self.round(number, has_small_disk)
+            self.round(number)
             if self.found:
                 break
         self.finish()
@@ -145,7 +156,7 @@ class Episode:
 
     # ---- a round ----
 
-    def round(self, number, has_small_disk):
+    def round(self, number):
         seconds = self.seconds / self.rounds
         self.mark(f"round {number} of {self.rounds} begins")
         for receiver in self.receivers:
@@ -153,7 +164,7 @@ class Episode:
         self.context.is_sending.set()
         self.faults.run(
             plan(self.seed, number, seconds, list(self.stack.programs),
-                 has_small_disk, self.options.only), seconds)
+                 self.cannot, self.options.only), seconds)
         self.settle()
         if not self.context.history.overdue:
             self.probe()
@@ -289,6 +300,10 @@ class Episode:
         if not self.await_all(self.is_clean):
             for text in self.left[:20]:
                 self.add("left_over", text)
+        for name in self.stack.programs:
+            if name.startswith("worker"):
+                for text in remains.repairs(self.stack.read_log(name)):
+                    self.add("repaired", f"{name} {text}")
         if not self.stack.is_ready():
             self.add("not_ready", "/readyz is not 200 at the end")
 
@@ -380,7 +395,8 @@ def arguments():
     parser.add_argument("--seconds", type=float, default=60,
                         help="of faults under load; settling comes on top")
     parser.add_argument("--web", choices=WEB_SERVERS, default="nginx")
-    parser.add_argument("--build", help="folder with the programs")
+    parser.add_argument("--build", help="folder with the programs",
+                        default=os.path.join(ROOT, "build", "release"))
     parser.add_argument("--rounds", type=int,
                         help=f"default: one per {ROUND_S} s")
     parser.add_argument("--patience", type=float, default=60, metavar="S",
@@ -400,8 +416,9 @@ def arguments():
 def main():
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: sys.exit(143))
-    for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS"):
-        os.environ.setdefault(name, f"exitcode={SANITIZER_STATUS}")
+    for name, more in (("ASAN_OPTIONS", ":verify_asan_link_order=0"),
+                       ("UBSAN_OPTIONS", ""), ("TSAN_OPTIONS", "")):
+        os.environ.setdefault(name, f"exitcode={SANITIZER_STATUS}{more}")
     options = arguments()
     left, seed, failed = options.seconds, options.seed, []
     while left > 0:

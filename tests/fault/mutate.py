@@ -139,6 +139,12 @@ MUTATIONS = (
           "\tif (loop->epoch > 1)\n\t\treturn;\n")],
         {"deaf"}, "redis-cut,redis-cut-pubsub"),
     Mutation(
+        "trust-clock", "a mark waits for a time that the clock went back from",
+        [(SCRIPTS + "migrate_due.lua",
+          "for _, urn in ipairs(ahead) do",
+          "for _, urn in ipairs({}) do")],
+        {"stranded"}, "clock-step:redis"),
+    Mutation(
         "no-file", "202 although Redis keeps nothing on disk",
         [("tools/devkit/stack.py", '"appendonly yes"', '"appendonly no"')],
         {"lost", "vanished", "resurrected"}, "kill:redis"),
@@ -180,8 +186,10 @@ def apply(mutation, target):
 
 def build(target):
     """Make the programs; the output when that failed, else None."""
-    done = subprocess.run(["make", "-s", "-j2", "all"], cwd=target,
-                          capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        ["make", "-s", "-j2", "all",
+         "build/release/tests/fault/stepped_clock.so"],
+        cwd=target, capture_output=True, text=True, check=False)
     return None if done.returncode == 0 else done.stdout + done.stderr
 
 

@@ -5,6 +5,7 @@ stay: ids (ingress, empty), leases, gates, counters, idempotency buckets, last
 seen, version rows of mailboxes, hints ("cold rows may exist": cleared by the
 next ack that finds none) and incarnations of daemons that live.
 """
+import json
 import sqlite3
 
 # Type of key -> what must be 0 in it.
@@ -75,6 +76,20 @@ def stranded(redis):
         if not redis("EXISTS", prefix + b":online:" + urn):
             found.append(key.decode("utf-8", "replace"))
     return sorted(found)
+
+
+def repairs(log):
+    """What a worker's log says was repaired that should never have been."""
+    found = []
+    for line in log.splitlines():
+        try:
+            entry = json.loads(line)
+        except ValueError:
+            continue  # a program killed in the middle of a line
+        if entry.get("msg") == "repaired what should never be":
+            found.append(f"{entry['time']} {entry.get('what')}, "
+                         f"{entry.get('n')} times")
+    return found
 
 
 def in_cold(path):

@@ -13,10 +13,9 @@ from mutate import MUTATIONS  # noqa: E402
 NAMES = ["redis", "worker-0", "worker-1", "websocket-0", "handlers", "web"]
 
 
-def texts(seed, round_no=1, has_small_disk=True, **how):
+def texts(seed, round_no=1, **how):
     return [(step.at, str(step))
-            for step in plan(seed, round_no, 300, NAMES, has_small_disk,
-                             **how)]
+            for step in plan(seed, round_no, 300, NAMES, **how)]
 
 
 class Plan(unittest.TestCase):
@@ -34,7 +33,7 @@ class Plan(unittest.TestCase):
 
     def test_every_kind_happens_to_something_that_runs(self):
         steps = [step for seed in range(20)
-                 for step in plan(seed, 1, 300, NAMES, True)]
+                 for step in plan(seed, 1, 300, NAMES)]
         self.assertEqual({step.kind for step in steps}, set(KINDS))
         self.assertLessEqual({step.target for step in steps},
                              {*NAMES, "all", "cold", "disk"})
@@ -43,10 +42,20 @@ class Plan(unittest.TestCase):
         for kind in KINDS:
             self.assertTrue(hasattr(Faults, "do_" + kind.split("-")[0]), kind)
 
-    def test_without_a_small_disk_it_is_never_filled(self):
-        self.assertNotIn("disk-full",
-                         {text.split()[0]
-                          for _, text in texts(7, has_small_disk=False)})
+    def test_what_cannot_be_done_is_left_out_and_moves_nothing(self):
+        cannot = ("disk-full", "clock-step")
+        self.assertEqual(
+            texts(7, cannot=cannot),
+            [(at, text) for at, text in texts(7)
+             if text.split()[0] not in cannot])
+
+    def test_a_clock_is_set_far_enough_to_matter(self):
+        steps = [step for seed in range(20)
+                 for step in plan(seed, 1, 300, NAMES)
+                 if step.kind == "clock-step"]
+        self.assertTrue(all(abs(step.ahead_s) > 60 for step in steps))
+        self.assertTrue(any(step.ahead_s < 0 for step in steps))
+        self.assertTrue(any(step.ahead_s > 0 for step in steps))
 
     def test_only_what_was_asked_for(self):
         chosen = {tuple(text.split()[:2])

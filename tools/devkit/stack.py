@@ -125,11 +125,12 @@ class Stack:
     config:       {"section": {"key": value}} on top of what a stack needs
     redis_config: lines for redis.conf, e.g. ["maxmemory 64mb"]
     env:          base environment of the programs; default: the scrubbed one
+    program_env:  called with a program's name, what its environment has besides
     """
 
     def __init__(self, state, web="nginx", port=0, build=None, workers=1,
                  websockets=1, config=None, redis_config=(), env=None,
-                 host="127.0.0.1"):
+                 host="127.0.0.1", program_env=None):
         if web not in WEB_SERVERS:
             raise StartError(f"the web server is one of {WEB_SERVERS}")
         self.state = os.path.realpath(state)
@@ -141,6 +142,7 @@ class Stack:
         self.config = config or {}
         self.redis_config = list(redis_config)
         self.base_env = scrubbed_environment() if env is None else dict(env)
+        self.program_env = program_env or (lambda name: {})
         self.worker_count = workers
         self.websocket_count = websockets
         self.programs = {}
@@ -307,8 +309,9 @@ class Stack:
 
     def _add(self, name, argv, ready, **env):
         self.programs[name] = Program(
-            name, argv, {**self.base_env, **env}, self.state,
-            self.log_path(name), ready)
+            name, argv,
+            {**self.base_env, **env, **self.program_env(name)},
+            self.state, self.log_path(name), ready)
 
     def _waypost(self, program):
         path = os.path.join(self.build, program)

@@ -50,26 +50,33 @@ def encode_frame(opcode, payload, fin=True, mask=True, rsv=0):
 
 
 class WebSocket:
-    """One connection. Pings are answered unless answer_pings is False."""
+    """One connection. Pings are answered unless answer_pings is False.
+
+    unix_path: straight to a daemon, past the web server
+    """
 
     def __init__(self, port, target="/connect", headers=(), protocols=None,
                  host="127.0.0.1", timeout_s=10, receive_buffer=None,
-                 answer_pings=True):
+                 answer_pings=True, unix_path=None):
         self.answer_pings = answer_pings
         self.pings = 0
         self.response = None
         self._data = bytearray()
         self._fragments = bytearray()
         self._eof = False
-        self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        self._socket = socket.socket(
+            socket.AF_UNIX if unix_path else socket.AF_INET,
+            socket.SOCK_STREAM)
         if receive_buffer:
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF,
                                     receive_buffer)
         self._socket.settimeout(timeout_s)
         self.timeout_s = timeout_s
         try:
-            self._socket.connect((host, port))
-            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self._socket.connect(unix_path or (host, port))
+            if not unix_path:
+                self._socket.setsockopt(socket.IPPROTO_TCP,
+                                        socket.TCP_NODELAY, 1)
             self._upgrade(f"{host}:{port}", target, headers, protocols)
         except BaseException:
             self._socket.close()

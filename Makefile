@@ -178,8 +178,13 @@ test-fault: all $(STEPPED_CLOCK) ## kill, stop and starve everything under load,
 	@$(PYTHON) tests/fault/main.py --seed 1 --seconds 60 --web nginx --build $(B)
 	@$(PYTHON) tests/fault/main.py --seed 2 --seconds 60 --web lighttpd --build $(B)
 
-test-fault-bugs: all ## plant bugs, see that the fault test finds each (13 min)
-	@$(PYTHON) tests/fault/mutate.py --build $(B)
+test-fault-bugs: all ## plant bugs, see that the fault test finds each (5 min)
+	@$(PYTHON) tests/fault/mutate.py --build $(B) --jobs 3
+
+bug: all ## build the programs with a planted bug into build/bug: BUG=lose
+	@$(PYTHON) tests/fault/mutate.py --build $(B) --into build/bug $(BUG)
+	@echo "build/bug/build/release has the programs with the bug $(BUG);" \
+		"try them: tests/fault/main.py --build build/bug/build/release"
 
 soak: all $(STEPPED_CLOCK) ## faults for as long as you like: MINUTES=30 SEED=1 WEB=nginx
 	@$(PYTHON) tests/fault/main.py --seed $(SEED) --web $(WEB) --build $(B) \
@@ -257,5 +262,5 @@ clean: ## remove what was built (the state directory of make run stays)
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 
 .PHONY: help all tests-build deps run test release-tests asan-tests test-unit \
-	test-integration test-e2e asan tsan ci fuzz fuzz-run check check-format \
+	test-fault test-fault-bugs bug soak test-integration test-e2e asan tsan ci fuzz fuzz-run check check-format \
 	format check-layers check-headers lint install clean

@@ -4,12 +4,12 @@
 usage: tests/run.py [SUITE…] [--flavour release|asan|tsan] [--only NAME]
 
 Suites: unit, integration, harness (of the fault test), model, e2e-nginx,
-e2e-lighttpd, fault-nginx, fault-lighttpd. Without arguments it is what `make
-test` runs: unit and integration as released, both again under the sanitizers,
-the tests of the fault test itself, the model,
-end-to-end through nginx with sanitized programs and through lighttpd with
-released ones, and a minute of faults behind each. Nothing is left behind, and
-two runs side by side do not disturb each other.
+e2e-lighttpd, fault-nginx, fault-lighttpd, bugs. Without arguments it is what
+`make test` runs: unit and integration as released, both again under the
+sanitizers, the tests of the fault test itself, the model, end-to-end through
+nginx with sanitized programs and through lighttpd with released ones, a minute
+of faults behind each, and planted bugs that the fault test must find. Nothing
+is left behind, and two runs side by side do not disturb each other.
 """
 import argparse
 import glob
@@ -36,18 +36,22 @@ INTEGRATION_TIMEOUT_S = 180
 E2E_TIMEOUT_S = 420
 MODEL_TIMEOUT_S = 600
 FAULT_TIMEOUT_S = 600
+BUGS_TIMEOUT_S = 1200
+# One of each kind; make test-fault-bugs has them all.
+BUGS = ["lose", "reorder", "forget-ack", "forget-poke", "skip-fencing"]
 FAULT_SHORT = ["--seed", "1", "--seconds", "60", "--rounds", "2"]
 # Sanitizers and a busy machine make everything slower.
 FLAVOUR_FACTOR = {"release": 1, "asan": 2, "tsan": 4}
 SUITES = ("unit", "integration", "harness", "model", "e2e-nginx",
-          "e2e-lighttpd", "fault-nginx", "fault-lighttpd")
+          "e2e-lighttpd", "fault-nginx", "fault-lighttpd", "bugs")
 # These mostly wait: they run side by side, after the rest.
-WAITING = ("e2e-", "fault-")
+WAITING = ("e2e-", "fault-", "bugs")
+SIDE_BY_SIDE = 3
 DEFAULT_PLAN = (
     ("unit", "release"), ("integration", "release"),
     ("unit", "asan"), ("integration", "asan"),
     ("harness", "release"), ("model", "release"),
-    ("e2e-nginx", "asan"), ("e2e-lighttpd", "release"),
+    ("e2e-nginx", "asan"), ("e2e-lighttpd", "release"), ("bugs", "release"),
     ("fault-nginx", "release"), ("fault-lighttpd", "release"),
 )
 PASSED = re.compile(r"^\[  PASSED  \] (\d+) test\(s\)", re.M)
@@ -344,6 +348,13 @@ def make_suite(name, flavour, scratch):
                             os.path.join(here, "fault", "main.py"),
                             "--web", label, "--build", build] + FAULT_SHORT,
                            flavour, scratch, FAULT_TIMEOUT_S)
+    if kind == "bugs":
+        return ScriptSuite(name, name,
+                           [sys.executable,
+                            os.path.join(here, "fault", "mutate.py"),
+                            "--jobs", "2", "--build",
+                            os.path.join(ROOT, "build", flavour)] + BUGS,
+                           flavour, scratch, BUGS_TIMEOUT_S)
     return CmockaSuite(name, flavour, scratch)
 
 
@@ -376,7 +387,7 @@ def run_plan(plan, only):
     try:
         results = [run_suite(name, flavour, only, scratch)
                    for name, flavour in plan if not name.startswith(WAITING)]
-        with ThreadPoolExecutor(max_workers=2) as pool:
+        with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
             waiting = [pool.submit(run_suite, name, flavour, only, scratch)
                        for name, flavour in plan if name.startswith(WAITING)]
             results += [each.result() for each in waiting]

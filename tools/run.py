@@ -19,7 +19,7 @@ from devkit.user import User  # noqa: E402
 
 TOKEN_LIFETIME_S = 24 * 3600
 FIRST_DELAY_S = 0.2
-LONGEST_DELAY_S = 5.0
+LONGEST_DELAY_S = 2.0
 HEALTHY_AFTER_S = 30.0
 WATCH_STEP_S = 0.1
 

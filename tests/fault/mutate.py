@@ -1,13 +1,17 @@
 #!/usr/bin/python3
 """Plant bugs, and see whether the fault test finds them.
 
-usage: tests/fault/mutate.py [--list] [--flavour-dir DIR] [--web W] [NAME…]
+usage: tests/fault/mutate.py [--list] [--build DIR] [--web W] [--jobs N]
+                             [--into DIR] [NAME…]
 
 Each mutation is a small edit of the product in a temporary copy of the tree,
 built there (objects that already exist are copied, so a build takes seconds)
 and handed to main.py, which must fail and name a violation of the expected
-kind. The checkout itself is never touched. Exit status: 0 all were found, 1
-one was missed, 2 an edit does not fit the source any more.
+kind. The checkout itself is never touched, so no bug can be shipped. Exit
+status: 0 all were found, 1 one was missed, 2 an edit does not fit the source
+any more.
+
+--into DIR: only build one of them there, to try it by hand (make BUG=NAME bug)
 """
 import argparse
 import os
@@ -18,6 +22,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
@@ -25,6 +30,8 @@ PARTS = ("Makefile", "lib", "handlers", "worker", "ws-daemon", "tools",
          "web-config", "tests/fault")
 SCRIPTS = "lib/mailbox/scripts/"
 RUN_TIMEOUT_S = 420
+
+_hunts = set()  # runs of main.py that are under way
 
 
 class Mutation:
@@ -36,7 +43,7 @@ class Mutation:
     """
 
     def __init__(self, name, what, edits, expected, faults="", seconds=30,
-                 seeds=(1, 2)):
+                 seeds=(1, 2, 3)):
         self.name = name
         self.what = what
         self.edits = edits
@@ -113,13 +120,13 @@ MUTATIONS = (
         "forget-hint", "cold rows without a hint",
         [(SCRIPTS + "prepare.lua",
           "redis.call('HSET', prefix .. 'cold', urn, token)\n", "")],
-        {"vanished", "lost"}, "cold-locked"),
+        {"vanished", "lost", "repaired"}, "cold-locked"),
     Mutation(
         "forget-mark", "users who are away are not marked for migration",
         [(SCRIPTS + "route.lua",
           "    redis.call('ZADD', prefix .. 'migrate', 'NX', now_text, f.u)\n",
           "")],
-        {"stranded"}, "cold-locked"),
+        {"stranded", "repaired"}, "cold-locked"),
     Mutation(
         "trim-early", "a migration that failed is taken for done",
         [("lib/mailbox/migrate.c",
@@ -153,7 +160,7 @@ MUTATIONS = (
         [("lib/store/sqlite_db.c",
           '"WHERE urn = ?1 AND ver = ?2",',
           '"WHERE urn = ?1 AND ver >= ?2",')],
-        {"resurrected"}, "cold-locked", seconds=60, seeds=(1, 2, 3)),
+        {"resurrected"}, "cold-locked", seconds=60),
 )
 
 
@@ -202,29 +209,33 @@ def hunt(mutation, target, web, seed):
         command += ["--only", mutation.faults]
     run = subprocess.Popen(command, stdout=subprocess.PIPE,
                            stderr=subprocess.STDOUT, text=True)
+    _hunts.add(run)
     try:
         output, _ = run.communicate(timeout=RUN_TIMEOUT_S)
     except BaseException:
         run.terminate()  # it ends its own programs
         run.wait()
         raise
+    finally:
+        _hunts.discard(run)
     return set(re.findall(r"^VIOLATION \(.*?\) (\w+):", output, re.M)), output
 
 
+def plant(mutation, target, options):
+    """A tree with this bug, built; whether that went well."""
+    copy_tree(target, options.build)
+    trouble = apply(mutation, target) or build(target)
+    if trouble:
+        print(f"STALE {mutation.name}: {trouble}", flush=True)
+    return not trouble
+
+
 def judge(mutation, options):
-    """True when it was found; tells how."""
+    """True when it was found; tells how. None when it cannot be planted."""
     target = tempfile.mkdtemp(prefix="wpm")
     began = time.monotonic()
     try:
-        copy_tree(target, options.build)
-        trouble = apply(mutation, target)
-        if trouble:
-            print(f"STALE {mutation.name}: {trouble}", flush=True)
-            return None
-        trouble = build(target)
-        if trouble:
-            print(f"STALE {mutation.name}: it does not build\n{trouble}",
-                  flush=True)
+        if not plant(mutation, target, options):
             return None
         kinds = set()
         for seed in mutation.seeds:
@@ -243,6 +254,19 @@ def judge(mutation, options):
         shutil.rmtree(target, ignore_errors=True)
 
 
+def judge_all(mutations, options):
+    with ThreadPoolExecutor(options.jobs) as pool:
+        verdicts = [pool.submit(judge, mutation, options)
+                    for mutation in mutations]
+        try:
+            return [verdict.result() for verdict in verdicts]
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            for hunt_under_way in list(_hunts):
+                hunt_under_way.terminate()
+            raise
+
+
 def main():
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: sys.exit(143))
@@ -250,6 +274,10 @@ def main():
     parser.add_argument("names", nargs="*", metavar="NAME")
     parser.add_argument("--list", action="store_true")
     parser.add_argument("--web", default="nginx")
+    parser.add_argument("--jobs", type=int, default=1,
+                        help="how many at a time; they mostly wait")
+    parser.add_argument("--into", metavar="DIR",
+                        help="build one there, and hunt for nothing")
     parser.add_argument("--build",
                         default=os.path.join(ROOT, "build", "release"),
                         help="objects to start from")
@@ -262,10 +290,16 @@ def main():
         for mutation in MUTATIONS:
             print(f"{mutation.name:20} {mutation.what}")
         return 0
-    verdicts = [judge(known[name], options)
-                for name in options.names or known]
-    print(f"mutations: {verdicts.count(True)} found, "
-          f"{verdicts.count(False)} missed, {verdicts.count(None)} stale")
+    chosen = [known[name] for name in options.names or known]
+    if options.into:
+        if len(chosen) != 1:
+            parser.error("--into takes one name")
+        shutil.rmtree(options.into, ignore_errors=True)
+        os.makedirs(options.into)
+        return 0 if plant(chosen[0], options.into, options) else 2
+    verdicts = judge_all(chosen, options)
+    print(f"fault result: {verdicts.count(True)} passed, "
+          f"{len(verdicts) - verdicts.count(True)} failed")
     return 2 if None in verdicts else int(False in verdicts)
 
 

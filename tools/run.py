@@ -6,6 +6,7 @@ through the front door to show that it works, prints lines to paste, and then
 watches: what dies is started again. Messages and secrets stay in the folder.
 """
 import argparse
+import http.client
 import os
 import signal
 import sys
@@ -13,15 +14,19 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-from devkit.process import StartError  # noqa: E402
+from devkit.process import KilledError, StartError  # noqa: E402
 from devkit.stack import Stack  # noqa: E402
 from devkit.user import User  # noqa: E402
+from devkit.websocket import Closed, Refused  # noqa: E402
 
 TOKEN_LIFETIME_S = 24 * 3600
 FIRST_DELAY_S = 0.2
 LONGEST_DELAY_S = 2.0
 HEALTHY_AFTER_S = 30.0
 WATCH_STEP_S = 0.1
+STARTS = 5  # a program that is killed while all start costs one
+INTERRUPTIONS = (StartError, Closed, Refused, AssertionError, OSError,
+                 http.client.HTTPException)
 
 
 class Interrupted(Exception):
@@ -161,16 +166,39 @@ def parse_arguments():
     return arguments
 
 
+def start(stack):
+    """Until all is ready; whoever kills a program meanwhile delays it."""
+    for left in reversed(range(STARTS)):
+        try:
+            stack.start()
+            return
+        except KilledError as error:
+            if left == 0:
+                raise
+            say(f"{str(error).splitlines()[0]} starting all again")
+
+
+def demonstrate_unless_killed(stack):
+    """That it does not work is an error, unless something was killed."""
+    try:
+        demonstrate(stack)
+    except INTERRUPTIONS as error:
+        if all(program.is_running() for program in stack.programs.values()):
+            raise StartError(f"the message did not get through: {error}") \
+                from error
+        say("  interrupted, for a program died")
+
+
 def run(stack):
     started = time.monotonic()
-    stack.start()
+    start(stack)
     if stack.leftovers_ended:
         say(f"ended {stack.leftovers_ended} processes of an earlier run "
             "that was killed")
     say(f"everything is ready after "
         f"{(time.monotonic() - started) * 1000:.0f} ms; "
         "alice sends bob a message:")
-    demonstrate(stack)
+    demonstrate_unless_killed(stack)
     greet(stack)
     watch = Watch(stack)
     while True:

@@ -17,6 +17,10 @@ class StartError(Exception):
     keyboard."""
 
 
+class KilledError(StartError):
+    """It was on its way, and somebody killed it."""
+
+
 def wait_until(ready, timeout_s, what, step_s=0.02):
     """Poll ready() until it returns something true; that is returned."""
     deadline = time.monotonic() + timeout_s
@@ -90,9 +94,7 @@ class Program:
     def wait_ready(self, timeout_s=30):
         def check():
             if not self.is_running():
-                raise StartError(
-                    f"{self.name} ended at once with {self.exit_text()}; "
-                    f"its last words:\n{self.log_tail()}")
+                raise self.end_error("ended at once with")
             return self.ready()
         try:
             wait_until(check, timeout_s, f"{self.name} is not ready")
@@ -100,6 +102,15 @@ class Program:
             if self.is_running():
                 raise StartError(f"{error}\n{self.log_tail()}") from None
             raise
+
+    def end_error(self, how):
+        """What to raise when it has ended but should be running.
+
+        Nothing ends with 0 unless it was told to.
+        """
+        kind = KilledError if self.process.poll() <= 0 else StartError
+        return kind(f"{self.name} {how} {self.exit_text()}; its last words:\n"
+                    f"{self.log_tail()}")
 
     def log_tail(self, lines=15):
         try:

@@ -393,14 +393,12 @@ class Stack:
         def check():
             for program in self.programs.values():
                 if not program.is_running():
-                    raise StartError(f"{program.name} ended with "
-                                     f"{program.exit_text()}:\n"
-                                     f"{program.log_tail()}")
+                    raise program.end_error("ended with")
             return self.is_ready(last)
         try:
             wait_until(check, timeout_s, "/readyz is not 200")
         except StartError as error:
-            raise StartError(f"{error} (last answer: {last[0]})") from None
+            raise type(error)(f"{error} (last answer: {last[0]})") from None
 
     def is_ready(self, last=None):
         try:

@@ -1,0 +1,157 @@
+"""make run: shows a message's way, brings back what dies, forgets nothing."""
+import os
+import signal
+import subprocess
+import sys
+import unittest
+
+from devkit.process import leftovers
+from devkit.stack import PROGRAMS, Stack, free_port
+from devkit.user import User
+from harness import ROOT, SLOWNESS, WEB, scratch, wait_for
+
+START_S = 90 * SLOWNESS
+BACK_S = 30 * SLOWNESS
+BUILD = os.environ.get("WAYPOST_E2E_BUILD",
+                       os.path.join(ROOT, "build", "release"))
+
+
+class Run:
+    """tools/run.py in a process of its own."""
+
+    def __init__(self, state, port):
+        self.state, self.port = os.path.realpath(state), port
+        self.log_path = scratch() + "/run.log"
+        with open(self.log_path, "wb") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, os.path.join(ROOT, "tools", "run.py"),
+                 "--web", WEB, "--port", str(port), "--state", state,
+                 "--build", BUILD],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+
+    def said(self):
+        with open(self.log_path, encoding="utf-8") as file:
+            return file.read()
+
+    def wait_greeting(self):
+        wait_for(lambda: "Ctrl-C" in self.said() or
+                 self.process.poll() is not None, "the greeting", START_S)
+        if self.process.poll() is not None:
+            raise AssertionError(self.said())
+
+    def pids(self):
+        return leftovers(self.state, PROGRAMS)
+
+    def stop(self):
+        """Ctrl-C; its exit status."""
+        self.process.send_signal(signal.SIGINT)
+        return self.process.wait(60 * SLOWNESS)
+
+    def end(self):
+        if self.process.poll() is None:
+            self.stop()
+
+
+class MakeRun(unittest.TestCase):
+    timeout_s = 240
+
+    def run_it(self, state=None, port=None):
+        run = Run(state or scratch(), port or free_port())
+        self.addCleanup(run.end)
+        return run
+
+    def client(self, run, name):
+        """A user of the stack that the other process started."""
+        stack = Stack(run.state, WEB, run.port)
+        with open(os.path.join(run.state, "secrets", "jwt"),
+                  encoding="ascii") as file:
+            stack.jwt_secret = file.read().strip()
+        return User(stack, name)
+
+    def when_ready(self, run):
+        stack = Stack(run.state, WEB, run.port)
+
+        def is_ready():
+            try:
+                return stack.http().request("GET", "/readyz").status == 200
+            except OSError:
+                return False
+        wait_for(is_ready, f"/readyz is 200; {run.said()[-2000:]}", BACK_S)
+
+    def send(self, run, count):
+        alice = self.client(run, "alice")
+        ids = []
+        for number in range(count):
+            answer = alice.send("urn:sm:user:carol", b"%d" % number)
+            self.assertEqual(answer.status, 202, answer)
+            ids.append(answer.json()["id"])
+        return ids
+
+    def waiting(self, run):
+        answer = self.client(run, "carol").pull(limit=500)
+        if answer.status != 200:
+            return None
+        return [one["id"] for one in answer.json()["messages"]]
+
+    def test_first_message_is_shown_and_everything_stops_with_ctrl_c(self):
+        run = self.run_it()
+        run.wait_greeting()
+        said = run.said()
+        places = [said.find(step) for step in (
+            "accepted", "poked", "pulled", "acked", "export ALICE=",
+            "export BOB=", "curl -si")]
+        self.assertNotIn(-1, places)
+        self.assertEqual(places, sorted(places))
+
+        self.assertEqual(run.stop(), 0)
+        self.assertEqual(run.pids(), [])
+
+    def test_whatever_is_killed_comes_back_and_nothing_is_lost(self):
+        run = self.run_it()
+        run.wait_greeting()
+        ids = self.send(run, 10)
+        for pid in run.pids():
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                continue  # a child of one that was killed before
+            self.when_ready(run)
+        wait_for(lambda: self.waiting(run) == ids, "all messages", BACK_S)
+        self.assertIsNone(run.process.poll())
+        ids += self.send(run, 1)
+        wait_for(lambda: self.waiting(run) == ids, "a new one", BACK_S)
+
+    def test_everything_killed_and_started_again_has_all_messages(self):
+        run = self.run_it()
+        run.wait_greeting()
+        ids = self.send(run, 10)
+        run.process.kill()
+        for pid in run.pids():
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        run.process.wait()
+
+        again = self.run_it(run.state, run.port)
+        again.wait_greeting()
+        wait_for(lambda: self.waiting(again) == ids, "all messages", BACK_S)
+        self.assertEqual(again.stop(), 0)
+
+    def test_program_killed_while_all_start_delays_it(self):
+        run = self.run_it()
+        # The first program that is there: everything else is still to come.
+        pid = wait_for(run.pids, "a program", START_S)[0]
+        os.kill(pid, signal.SIGKILL)
+        run.wait_greeting()
+        self.when_ready(run)
+
+    def test_taken_port_and_used_state_are_refused(self):
+        run = self.run_it()
+        run.wait_greeting()
+        for state, port, word in ((scratch(), run.port, "PORT="),
+                                  (run.state, free_port(), "STATE=")):
+            other = self.run_it(state, port)
+            self.assertEqual(other.process.wait(START_S), 1)
+            self.assertIn(word, other.said())
+        self.when_ready(run)

@@ -1,5 +1,4 @@
 """One of two daemons dies or sleeps: whose users go, whose stay, who is told."""
-import json
 import signal
 
 from harness import PATIENCE_S, SLOWNESS, wait_for
@@ -12,15 +11,6 @@ class DaemonDeath(FaultTest):
     @classmethod
     def make_stack(cls):
         return new_stack({"push": {"enabled": True}}, websockets=2)
-
-    def incarnation(self, daemon):
-        """As that daemon is registered now."""
-        found = None
-        for line in self.stack.read_log(daemon).splitlines():
-            entry = json.loads(line)
-            if entry.get("msg") == "presence live":
-                found = entry["incarnation"]
-        return found
 
     def connections(self, user):
         """{incarnation: connections of the user there}"""

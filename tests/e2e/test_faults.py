@@ -7,6 +7,7 @@ recipient sees for the first time must rise (P2), all accepted ones must come
 """
 import base64
 import http.client
+import json
 import os
 import random
 import signal
@@ -224,6 +225,15 @@ class FaultTest(E2eTest):
         for pair in pairs:
             seen, pair.failures = pair.failures, []
             found += seen
+        return found
+
+    def incarnation(self, daemon):
+        """As that daemon is registered now."""
+        found = None
+        for line in self.stack.read_log(daemon).splitlines():
+            entry = json.loads(line)
+            if entry.get("msg") == "presence live":
+                found = entry["incarnation"]
         return found
 
     def recovers(self):

@@ -16,7 +16,6 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "lib/base/clock.h"
@@ -37,7 +36,8 @@ enum {
 struct child {
 	struct wp_shared *shared;
 	int listen_fd;
-	int stop_fd; /* eventfd; readable once and for all when stopping */
+	int stop_fd;  /* eventfd; readable once and for all when stopping */
+	int ended_fd; /* eventfd; counts threads that are about to end */
 };
 
 struct thread {
@@ -137,6 +137,7 @@ static void *thread_main(void *arg)
 
 	while ((fd = next_connection(thread)) != -1)
 		serve_connection(thread, fd);
+	(void)eventfd_write(thread->child->ended_fd, 1); /* cannot overflow */
 	return NULL;
 }
 
@@ -210,26 +211,38 @@ static void wait_for_stop(void)
 		continue;
 }
 
+/*
+ * Wait until n threads are about to end; false when the time was not enough.
+ * pthread_timedjoin_np() would wait by a clock that can be set.
+ */
+static bool wait_for_ends(const struct child *child, size_t n)
+{
+	uint64_t end_ms =
+		wp_mono_ms() + (uint64_t)child->shared->conf->handlers.drain_ms;
+	struct pollfd ended = { .fd = child->ended_fd, .events = POLLIN };
+	eventfd_t count = 0;
+
+	for (size_t seen = 0; seen < n; seen += count) {
+		uint64_t now_ms = wp_mono_ms();
+
+		count = 0;
+		if (poll(&ended, 1,
+			 now_ms < end_ms ? (int)(end_ms - now_ms) : 0) == 1)
+			(void)eventfd_read(child->ended_fd, &count);
+		else if (now_ms >= end_ms)
+			return false;
+	}
+	return true;
+}
+
 /* Tell all threads and wait for them; false when the time was not enough. */
 static bool drain(const struct child *child, const struct thread *threads,
 		  size_t n)
 {
-	int64_t budget_ms = child->shared->conf->handlers.drain_ms;
-	struct timespec end;
-
-	if (eventfd_write(child->stop_fd, 1) == -1)
+	if (eventfd_write(child->stop_fd, 1) == -1 || !wait_for_ends(child, n))
 		return false;
-	clock_gettime(CLOCK_MONOTONIC, &end);
-	end.tv_sec += budget_ms / 1000;
-	end.tv_nsec += budget_ms % 1000 * 1000000;
-	if (end.tv_nsec >= 1000000000) {
-		end.tv_sec++;
-		end.tv_nsec -= 1000000000;
-	}
 	for (size_t i = 0; i < n; i++)
-		if (pthread_clockjoin_np(threads[i].id, NULL, CLOCK_MONOTONIC,
-					 &end) != 0)
-			return false;
+		(void)pthread_join(threads[i].id, NULL);
 	return true;
 }
 
@@ -269,10 +282,11 @@ int wp_child_run(struct wp_shared *shared, int listen_fd, int ready_fd)
 		.shared = shared,
 		.listen_fd = listen_fd,
 		.stop_fd = eventfd(0, EFD_CLOEXEC),
+		.ended_fd = eventfd(0, EFD_CLOEXEC),
 	};
 	int status = EXIT_FAILURE;
 
-	if (threads == NULL || child.stop_fd == -1)
+	if (threads == NULL || child.stop_fd == -1 || child.ended_fd == -1)
 		goto out;
 	for (size_t i = 0; i < n; i++)
 		threads[i].epoll_fd = -1;
@@ -287,5 +301,7 @@ out:
 	free(threads);
 	if (child.stop_fd != -1)
 		close(child.stop_fd);
+	if (child.ended_fd != -1)
+		close(child.ended_fd);
 	return status;
 }

@@ -145,7 +145,8 @@ run: ## start everything here: WEB=nginx|lighttpd PORT=8080 STATE=var
 
 test: ## all tests; ends with one line "N passed, N failed"
 	@tools/deps.sh test
-	@$(MAKE) --no-print-directory -s -j$(JOBS) release-tests asan-tests
+	@$(MAKE) --no-print-directory -s -j$(JOBS) release-tests asan-tests \
+		tsan-tests
 	@$(TEST)
 
 release-tests:
@@ -155,6 +156,10 @@ release-tests:
 asan-tests:
 	@echo "building asan"
 	@$(MAKE) --no-print-directory -s FLAVOUR=asan all tests-build
+
+tsan-tests:
+	@echo "building tsan"
+	@$(MAKE) --no-print-directory -s FLAVOUR=tsan tests-build
 
 ifdef T
 test-unit: $(B)/tests/unit/$(T) ## unit tests, or one: T=lib/base/test_json
@@ -195,7 +200,7 @@ asan: ## the whole suite under AddressSanitizer and UBSan
 	@$(TEST) unit integration e2e-nginx e2e-lighttpd --flavour asan
 
 tsan: ## unit and integration tests under ThreadSanitizer
-	@$(MAKE) --no-print-directory -s -j$(JOBS) FLAVOUR=tsan tests-build
+	@$(MAKE) --no-print-directory -s -j$(JOBS) tsan-tests
 	@$(TEST) unit integration --flavour tsan
 
 ci: test ## exactly what .ci/run runs
@@ -261,6 +266,6 @@ clean: ## remove what was built (the state directory of make run stays)
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 
-.PHONY: help all tests-build deps run test release-tests asan-tests test-unit \
+.PHONY: help all tests-build deps run test release-tests asan-tests tsan-tests test-unit \
 	test-fault test-fault-bugs bug soak test-integration test-e2e asan tsan ci fuzz fuzz-run check check-format \
 	format check-layers check-headers lint install clean

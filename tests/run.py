@@ -6,7 +6,7 @@ usage: tests/run.py [SUITE…] [--flavour release|asan|tsan] [--only NAME]
 Suites: unit, integration, harness (of the fault test), model, e2e-nginx,
 e2e-lighttpd, fault-nginx, fault-lighttpd, bugs. Without arguments it is what
 `make test` runs: unit and integration as released, both again under the
-sanitizers, the tests of the fault test itself, the model, end-to-end through
+address and under the thread sanitizer, the tests of the fault test itself, the model, end-to-end through
 nginx with sanitized programs and through lighttpd with released ones, a minute
 of faults behind each, and planted bugs that the fault test must find. Nothing
 is left behind, and two runs side by side do not disturb each other.
@@ -50,6 +50,7 @@ SIDE_BY_SIDE = 3
 DEFAULT_PLAN = (
     ("unit", "release"), ("integration", "release"),
     ("unit", "asan"), ("integration", "asan"),
+    ("unit", "tsan"), ("integration", "tsan"),
     ("harness", "release"), ("model", "release"),
     ("e2e-nginx", "asan"), ("e2e-lighttpd", "release"), ("bugs", "release"),
     ("fault-nginx", "release"), ("fault-lighttpd", "release"),
@@ -190,6 +191,9 @@ class CmockaSuite:
         self.factor = FLAVOUR_FACTOR[flavour]
         self.scratch = scratch
         self.flavour = flavour
+        # It wants memory where a kernel that scatters it more puts other
+        # things.
+        self.wrapper = ["setarch", "-R"] if flavour == "tsan" else []
 
     def binaries(self, only):
         """One per source file, so that stale binaries do not count."""
@@ -239,7 +243,8 @@ class CmockaSuite:
             os.mkdir(env["WAYPOST_TEST_DIR"])
         try:
             status, outcome.output = run_bounded(
-                [os.path.join(self.base, outcome.name)], env, timeout_s)
+                self.wrapper + [os.path.join(self.base, outcome.name)], env,
+                timeout_s)
         finally:
             if server is not None:
                 server.kill()

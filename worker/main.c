@@ -2,8 +2,8 @@
  * waypost-worker: route accepted messages, move those of absent users to disk,
  * take the users of dead daemons offline, read the inbox.
  *
- * Life: read the settings; see that the cold store can be opened; start two
- * threads (loop.h, migrate.h), the metrics listener, and wait for signals. A
+ * Life: read the settings; see that the cold store can be opened; start the
+ * metrics listener and two threads (threads.h), and wait for signals. A
  * Redis that is not there is waited for; one that is unfit ends us. SIGHUP
  * reads the settings again and, if they are good, ends both threads and starts
  * them anew with these; bad ones change nothing. SIGTERM and SIGINT give all
@@ -28,10 +28,8 @@
 #include "lib/store/store.h"
 #include "lib/sys/conf.h"
 #include "lib/sys/listen.h"
-#include "worker/loop.h"
 #include "worker/metrics.h"
-#include "worker/migrate.h"
-#include "worker/table.h"
+#include "worker/threads.h"
 
 static const struct wp_conf_program program = {
 	.name = "waypost-worker",
@@ -52,9 +50,7 @@ struct process {
 	sigset_t signals; /* blocked everywhere, taken by main() */
 	struct wp_metrics *metrics;
 	struct wp_exporter *exporter;
-	struct wp_table *table;
-	struct wp_loop *loop;
-	struct wp_migrator *migrator;
+	struct wp_threads threads;
 	bool is_stopping;
 	uint64_t end_ms; /* when stopping: at the latest */
 };
@@ -160,7 +156,7 @@ static void begin_reload(struct process *p)
 	wp_conf_release(&p->next);
 	p->next = conf;
 	p->is_reloading = true;
-	wp_table_stop(p->table);
+	wp_threads_stop(&p->threads);
 }
 
 /* Nothing that was begun is lost; there is nothing to tidy but a name. */
@@ -181,7 +177,7 @@ static void stop(struct process *p)
 	p->end_ms = wp_mono_ms() + (uint64_t)p->conf.worker.drain_ms;
 	wp_log_plain(&p->log, WP_LOG_INFO, "stopping");
 	wp_notify("STOPPING=1");
-	wp_table_stop(p->table);
+	wp_threads_stop(&p->threads);
 }
 
 /* The next signal; 0 when a stop has taken all its time. */
@@ -208,8 +204,7 @@ static int next_signal(const struct process *p)
 /* Take signals until both threads have ended. */
 static void await_threads(struct process *p)
 {
-	while (!wp_loop_has_ended(p->loop) ||
-	       !wp_migrator_has_ended(p->migrator)) {
+	while (!wp_threads_have_ended(&p->threads)) {
 		switch (next_signal(p)) {
 		case SIGHUP:
 			begin_reload(p);
@@ -218,16 +213,11 @@ static void await_threads(struct process *p)
 		case SIGINT:
 			stop(p);
 			break;
-		case THREAD_ENDED:
-			/* The loop ends by itself when Redis is unfit. */
-			if (wp_loop_has_ended(p->loop))
-				wp_table_stop(p->table);
-			break;
 		case 0:
 			wp_log_plain(&p->log, WP_LOG_WARN,
 				     "work under way was left behind");
 			exit_at_once(p, EXIT_SUCCESS);
-		default:
+		default: /* THREAD_ENDED: look again */
 			break;
 		}
 	}
@@ -235,34 +225,13 @@ static void await_threads(struct process *p)
 
 static enum wp_err start_threads(struct process *p, struct wp_error *err)
 {
-	uint32_t partitions = (uint32_t)p->conf.mailbox.partitions;
-	enum wp_err rc = wp_table_new(&p->table, partitions, err);
-
-	if (rc == WP_OK)
-		rc = wp_migrator_start(&p->migrator, &p->conf, p->metrics,
-				       p->table, on_thread_end, p, err);
-	if (rc == WP_OK)
-		rc = wp_loop_start(&p->loop, &p->conf, p->metrics, p->table,
-				   on_thread_end, p, err);
-	return rc;
-}
-
-/* Both threads have ended, or are told to. */
-static enum wp_err join_threads(struct process *p, struct wp_error *err)
-{
-	enum wp_err rc;
-
-	if (p->table != NULL)
-		wp_table_stop(p->table);
-	rc = wp_loop_join(&p->loop, err);
-	wp_migrator_join(&p->migrator);
-	wp_table_free(&p->table);
-	return rc;
+	return wp_threads_start(&p->threads, &p->conf, p->metrics,
+				on_thread_end, p, err);
 }
 
 static enum wp_err finish_reload(struct process *p, struct wp_error *err)
 {
-	enum wp_err rc = join_threads(p, err);
+	enum wp_err rc = wp_threads_join(&p->threads, err);
 	char *listen = p->conf.worker.metrics_listen;
 
 	p->is_reloading = false;
@@ -292,7 +261,7 @@ static enum wp_err serve(struct process *p, struct wp_error *err)
 	do {
 		await_threads(p);
 		if (!p->is_reloading || p->is_stopping)
-			return join_threads(p, err);
+			return wp_threads_join(&p->threads, err);
 		rc = finish_reload(p, err);
 	} while (rc == WP_OK);
 	return rc;
@@ -333,7 +302,7 @@ static enum wp_err run(struct process *p, enum wp_conf_action action,
 
 static void release(struct process *p)
 {
-	(void)join_threads(p, NULL);
+	(void)wp_threads_join(&p->threads, NULL);
 	wp_exporter_stop(&p->exporter);
 	wp_metrics_free(&p->metrics);
 	wp_conf_release(&p->next);

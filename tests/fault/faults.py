@@ -24,6 +24,7 @@ KINDS = {
     "kill-child": (2, 0.0, 0.0, ("handlers",)),
     "kill-all": (1, 0.2, 1.5, ("all",)),
     "term": (4, 0.0, 1.0, TARGETS),
+    "reload": (5, 0.0, 0.0, ("handlers", "worker", "websocket")),
     "stop": (5, 0.2, 2.0, TARGETS),
     # past the lease (3 s), past the heartbeat limit (9 s)
     "stop-long": (3, 4.0, 6.0, ("handlers", "worker", "redis", "web")),
@@ -237,6 +238,9 @@ class Faults:
                                   describe_exit(status), status)
         time.sleep(step.seconds)
         self._start_again(self._programs(step))
+
+    def do_reload(self, step):
+        self.stack.programs[step.target].signal(signal.SIGHUP)
 
     def do_stop(self, step):
         program = self.stack.programs[step.target]

@@ -211,7 +211,7 @@ static enum wp_err move_partition(struct wp_migrator *m,
 	wp_cmd_init(&cmd);
 	wp_table_set_busy(m->table, owned->partition);
 	wp_migrate_due_build(&cmd, owned->partition, owned->owner,
-			     USERS_AT_ONCE);
+			     USERS_AT_ONCE, m->conf->websocket.grace_ms);
 	rc = wp_redis_do(m->redis, &cmd, &reply, err);
 	if (rc == WP_OK && wp_reply_is(wp_reply_at(reply, 0), "lost"))
 		lose(m, owned);
@@ -228,7 +228,8 @@ static void ask_due(void *ctx, size_t i, struct wp_cmd *cmd)
 {
 	const struct wp_migrator *m = ctx;
 
-	wp_migrate_due_build(cmd, m->list[i].partition, m->list[i].owner, 1);
+	wp_migrate_due_build(cmd, m->list[i].partition, m->list[i].owner, 1,
+			     m->conf->websocket.grace_ms);
 }
 
 static void hear_due(void *ctx, size_t i, const struct wp_reply *reply)

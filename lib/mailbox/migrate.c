@@ -28,11 +28,13 @@ enum {
 };
 
 void wp_migrate_due_build(struct wp_cmd *cmd, uint32_t partition,
-			  const char *owner, int64_t max_users)
+			  const char *owner, int64_t max_users,
+			  int64_t grace_ms)
 {
 	wp_cmd_script(cmd, WP_SCRIPT_MIGRATE_DUE, partition);
 	wp_cmd_str(cmd, owner);
 	wp_cmd_int(cmd, max_users < DUE_MAX ? max_users : DUE_MAX);
+	wp_cmd_int(cmd, grace_ms);
 }
 
 /* What prepare handed over: every entry for the trim, some for the store. */

@@ -19,8 +19,13 @@
 
 enum { WP_MIGRATE_MAX_ROWS = 1000, WP_MIGRATE_MAX_BYTES = 4 * 1024 * 1024 };
 
+/*
+ * grace_ms: the longest that a daemon puts a migration off; a mark further
+ *           ahead counts as due (websocket.grace_ms)
+ */
 void wp_migrate_due_build(struct wp_cmd *cmd, uint32_t partition,
-			  const char *owner, int64_t max_users);
+			  const char *owner, int64_t max_users,
+			  int64_t grace_ms);
 
 struct wp_migrate_ctx {
 	struct wp_redis *redis;

@@ -54,8 +54,18 @@ class Racing(E2eTest):
             redis("CLIENT", "UNPAUSE")
 
     def stop(self, pid):
+        """Until no thread of it can take another request."""
         os.kill(pid, signal.SIGSTOP)
         self.addCleanup(self.go_on, pid)
+
+        def are_all_stopped():
+            for task in os.listdir(f"/proc/{pid}/task"):
+                with open(f"/proc/{pid}/task/{task}/stat",
+                          encoding="ascii") as file:
+                    if file.read().rsplit(")", 1)[1].split()[0] != "T":
+                        return False
+            return True
+        wait_for(are_all_stopped, "it is stopped")
 
     @staticmethod
     def go_on(pid):

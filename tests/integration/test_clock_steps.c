@@ -19,7 +19,12 @@
 #include "tests/support/test_redis.h"
 #include "tests/support/world.h"
 
-enum { LEASE_MS = 3000, HOUR_MS = 3600 * 1000, BUCKET_HOURS = 6 };
+enum {
+	LEASE_MS = 3000,
+	GRACE_MS = 60000,
+	HOUR_MS = 3600 * 1000,
+	BUCKET_HOURS = 6,
+};
 
 static void expect_answer(struct wp_world *w, const char *want)
 {
@@ -72,10 +77,12 @@ static void a_mark_that_no_grace_explains_is_due(void **state)
 	long long now_ms = (long long)wp_wall_ms();
 
 	wp_world_run(w, "ZADD " WP_P "migrate %lld ahead %lld graced 1 due",
-		     now_ms + 2 * HOUR_MS, now_ms + HOUR_MS / 2);
-	wp_migrate_due_build(&w->cmd, WP_WORLD_PARTITION, w->owner, 10);
+		     now_ms + 2 * GRACE_MS, now_ms + GRACE_MS / 2);
+	wp_migrate_due_build(&w->cmd, WP_WORLD_PARTITION, w->owner, 10,
+			     GRACE_MS);
 	expect_answer(w, "[ok due ahead]");
-	wp_migrate_due_build(&w->cmd, WP_WORLD_PARTITION, w->owner, 1);
+	wp_migrate_due_build(&w->cmd, WP_WORLD_PARTITION, w->owner, 1,
+			     GRACE_MS);
 	expect_answer(w, "[ok due]");
 }
 

@@ -237,14 +237,15 @@ static void due_users_come_earliest_first_and_only_to_the_owner(void **state)
 	char *list;
 
 	wp_world_run(w, "ZADD " WP_P "migrate 2 u2 1 u1 3 u3");
-	wp_migrate_due_build(&w->cmd, WP_WORLD_PARTITION, w->owner, 2);
+	wp_migrate_due_build(&w->cmd, WP_WORLD_PARTITION, w->owner, 2,
+			     w->conf.websocket.grace_ms);
 	reply = wp_world_do(w);
 	list = wp_world_show(reply);
 	assert_string_equal(list, "[ok u1 u2]");
 	free(list);
 	wp_reply_free(&reply);
 
-	wp_migrate_due_build(&w->cmd, WP_WORLD_PARTITION, "9:other", 2);
+	wp_migrate_due_build(&w->cmd, WP_WORLD_PARTITION, "9:other", 2, 0);
 	assert_int_equal(answer(w, wp_guarded_parse), WP_ERR_STALE);
 }
 

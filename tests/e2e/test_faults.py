@@ -167,10 +167,12 @@ class FaultTest(E2eTest):
     timeout_s = 240
     workers = 1
     websockets = 1
+    pools = 1
 
     @classmethod
     def make_stack(cls):
-        return new_stack(workers=cls.workers, websockets=cls.websockets)
+        return new_stack(workers=cls.workers, websockets=cls.websockets,
+                         pools=cls.pools)
 
     @classmethod
     def setUpClass(cls):

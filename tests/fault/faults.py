@@ -77,7 +77,7 @@ def plan(seed, round_no, seconds, names, cannot=(), kinds=None):
                                  [KINDS[name][0] for name in chosen])[0]
         _, low, high, targets = KINDS[kind]
         target = generator.choice(only.get(kind) or targets)
-        if target in ("worker", "websocket"):
+        if target in ("worker", "websocket", "handlers"):
             target = generator.choice(
                 [name for name in names if name.startswith(target)])
         seconds_down = generator.uniform(low, high)

@@ -4,7 +4,7 @@
 usage: main.py [--seed N] [--seconds S] [--web nginx|lighttpd] [--build DIR]
                [--rounds N] [--patience S] [--only KIND,…] [--keep]
 
-A run is a private stack (two workers, two WebSocket daemons), senders,
+A run is a private stack (two workers, daemons and handler pools), senders,
 receivers, and faults planned from the seed. In each round faults are injected
 under load, everything is healed, and then the history must keep every promise
 of ARCHITECTURE 1. Long runs are cut into episodes with a fresh stack and the
@@ -43,7 +43,7 @@ POKE_BOUND_S = 60 * SLOWNESS
 PROBES = 2
 EPISODE_S, ROUND_S = 240, 30
 PARTITIONS = 4
-WORKERS = WEBSOCKETS = 2
+WORKERS = WEBSOCKETS = POOLS = 2
 DISK_MB = 256
 EVIDENCE = 6  # violations of a kind that are told in full
 
@@ -111,7 +111,7 @@ class Episode:
             self.stack = Stack(
                 os.path.join(folder, "s"), self.options.web,
                 build=self.options.build, workers=WORKERS,
-                websockets=WEBSOCKETS,
+                websockets=WEBSOCKETS, pools=POOLS,
                 config={"mailbox": {"partitions": PARTITIONS}},
                 program_env=self.clocks.env)
             self.stack.start(READY_S)

@@ -35,6 +35,13 @@ OWN_VARIABLES = ("JWT_SECRET", "JWT_SECRET_PREVIOUS", "STORE_SECRET",
                  "LOG_LEVEL")
 
 # The settings of one backend in web-config/lighttpd/waypost.conf.
+LIGHTTPD_POOL = """
+		"check-local" => "disable",
+		"disable-time" => 0, # a restarted handler is used at once
+		"connect-timeout" => 5,
+		"write-timeout" => 30,
+		"read-timeout" => 30
+	"""
 LIGHTTPD_PROXY = """
 		"disable-time" => 0,
 		"connect-timeout" => 5,
@@ -122,6 +129,7 @@ class Stack:
     port:         of the front door; 0 picks a free one
     build:        the folder with the programs
     workers, websockets: how many processes of each
+    pools:        how many waypost-handlers: "handlers", "handlers-1", …
     config:       {"section": {"key": value}} on top of what a stack needs
     redis_config: lines for redis.conf, e.g. ["maxmemory 64mb"]
     env:          base environment of the programs; default: the scrubbed one
@@ -130,7 +138,7 @@ class Stack:
 
     def __init__(self, state, web="nginx", port=0, build=None, workers=1,
                  websockets=1, config=None, redis_config=(), env=None,
-                 host="127.0.0.1", program_env=None):
+                 host="127.0.0.1", program_env=None, pools=1):
         if web not in WEB_SERVERS:
             raise StartError(f"the web server is one of {WEB_SERVERS}")
         self.state = os.path.realpath(state)
@@ -145,6 +153,8 @@ class Stack:
         self.program_env = program_env or (lambda name: {})
         self.worker_count = workers
         self.websocket_count = websockets
+        self.pools = ["handlers"] + [f"handlers-{i}"
+                                     for i in range(1, pools)]
         self.programs = {}
         self.leftovers_ended = 0
         self._lock = None
@@ -276,34 +286,45 @@ class Stack:
             "USER": f"user {user};" if os.getuid() == 0 else "",
         }
         folder = os.path.join(ROOT, "web-config", self.web)
-        handlers = self.socket_path("handlers.sock")
         if self.web == "nginx":
             fill(os.path.join(folder, "nginx.conf.in"),
                  self.path("nginx.conf"), words)
             servers = "\n\t".join(
                 f"server unix:{self._websocket_socket(i)} max_fails=0;"
                 for i in range(self.websocket_count))
+            pools = "\n\t".join(
+                f"server unix:{self._pool_socket(name)} max_fails=0;"
+                for name in self.pools)
             fill(os.path.join(folder, "waypost-upstreams.conf"),
                  self.path("waypost-upstreams.conf"), words,
-                 [("/run/waypost/handlers.sock", handlers),
+                 [("server unix:/run/waypost/handlers.sock max_fails=0;",
+                   pools),
                   ("server unix:/run/waypost/websocket.sock max_fails=0;",
                    servers)])
             return
         fill(os.path.join(folder, "lighttpd.conf.in"),
              self.path("lighttpd.conf"), words)
+        pools = " ), (\n".join(
+            f'"socket" => "{self._pool_socket(name)}",' + LIGHTTPD_POOL
+            for name in self.pools)
         hosts = " ), (\n".join(
             f'"host" => "{self._websocket_socket(i)}",' + LIGHTTPD_PROXY
             for i in range(self.websocket_count))
         fill(os.path.join(folder, "waypost.conf"), self.path("waypost.conf"),
              words,
-             [("/run/waypost/handlers.sock", handlers),
+             [("/run/waypost/handlers.sock",
+               self._pool_socket(self.pools[0])),
               ("/run/waypost/websocket.sock", self._websocket_socket(0)),
+              ('"socket" => var.waypost_handlers,' + LIGHTTPD_POOL, pools),
               ("/usr/local/share/waypost/lighttpd/errors.lua",
                os.path.join(folder, "errors.lua")),
               ('"host" => var.waypost_websocket,' + LIGHTTPD_PROXY, hosts)])
 
     def _websocket_socket(self, index):
         return self.socket_path(f"websocket-{index}.sock")
+
+    def _pool_socket(self, name):
+        return self.socket_path(name + ".sock")
 
     # ---- the programs ------------------------------------------------------
 
@@ -336,9 +357,11 @@ class Stack:
             self._add(f"websocket-{i}", self._waypost("waypost-ws"),
                       lambda path=listen: listens(path), **secret_env,
                       WAYPOST_WEBSOCKET_LISTEN="unix:" + listen)
-        handlers = self.socket_path("handlers.sock")
-        self._add("handlers", self._waypost("waypost-handlers"),
-                  lambda: listens(handlers), **secret_env)
+        for name in self.pools:
+            listen = self._pool_socket(name)
+            self._add(name, self._waypost("waypost-handlers"),
+                      lambda path=listen: listens(path), **secret_env,
+                      WAYPOST_HANDLERS_LISTEN="unix:" + listen)
         self._add("web", self._web_command(), self._web_listens)
 
     def _web_command(self):
@@ -427,7 +450,7 @@ class Stack:
         """
         odd = {}
         order = ([f"websocket-{i}" for i in range(self.websocket_count)] +
-                 ["web", "handlers"] +
+                 ["web"] + self.pools +
                  [f"worker-{i}" for i in range(self.worker_count)] + ["redis"])
         for name in order:
             if name in self.programs:

@@ -180,8 +180,8 @@ model: ## check the protocol's models; MODEL=full for larger bounds
 
 test-fault: all $(STEPPED_CLOCK) ## kill, stop and starve everything under load, fixed seeds
 	@$(PYTHON) tests/fault/unit.py
-	@$(PYTHON) tests/fault/main.py --seed 1 --seconds 60 --web nginx --build $(B)
-	@$(PYTHON) tests/fault/main.py --seed 2 --seconds 60 --web lighttpd --build $(B)
+	@$(PYTHON) tests/fault/main.py --seed 1 --seconds 120 --web nginx --build $(B)
+	@$(PYTHON) tests/fault/main.py --seed 2 --seconds 120 --web lighttpd --build $(B)
 
 test-fault-bugs: all ## plant bugs, see that the fault test finds each (5 min)
 	@$(PYTHON) tests/fault/mutate.py --build $(B) --jobs 3

@@ -6,10 +6,11 @@ usage: tests/run.py [SUITE…] [--flavour release|asan|tsan] [--only NAME]
 Suites: unit, integration, harness (of the fault test), model, e2e-nginx,
 e2e-lighttpd, fault-nginx, fault-lighttpd, bugs. Without arguments it is what
 `make test` runs: unit and integration as released, both again under the
-address and under the thread sanitizer, the tests of the fault test itself, the model, end-to-end through
-nginx with sanitized programs and through lighttpd with released ones, a minute
-of faults behind each, and planted bugs that the fault test must find. Nothing
-is left behind, and two runs side by side do not disturb each other.
+address and under the thread sanitizer, the tests of the fault test itself, the
+model, end-to-end through nginx with sanitized programs and through lighttpd
+with released ones, two minutes of faults behind each, and planted bugs that
+the fault test must find. Nothing is left behind, and two runs side by side do
+not disturb each other.
 """
 import argparse
 import glob
@@ -39,7 +40,9 @@ FAULT_TIMEOUT_S = 600
 BUGS_TIMEOUT_S = 1200
 # One of each kind; make test-fault-bugs has them all.
 BUGS = ["lose", "reorder", "forget-ack", "forget-poke", "skip-fencing"]
-FAULT_SHORT = ["--seed", "1", "--seconds", "60", "--rounds", "2"]
+# Each web server has a seed of its own, as in make test-fault.
+FAULT_SEEDS = {"nginx": "1", "lighttpd": "2"}
+FAULT_SECONDS = "120"
 # Sanitizers and a busy machine make everything slower.
 FLAVOUR_FACTOR = {"release": 1, "asan": 2, "tsan": 4}
 SUITES = ("unit", "integration", "harness", "model", "e2e-nginx",
@@ -351,7 +354,8 @@ def make_suite(name, flavour, scratch):
         return ScriptSuite(name, label,
                            [sys.executable,
                             os.path.join(here, "fault", "main.py"),
-                            "--web", label, "--build", build] + FAULT_SHORT,
+                            "--web", label, "--build", build, "--seconds",
+                            FAULT_SECONDS, "--seed", FAULT_SEEDS[label]],
                            flavour, scratch, FAULT_TIMEOUT_S)
     if kind == "bugs":
         return ScriptSuite(name, name,

@@ -217,7 +217,8 @@ const struct wp_conf_key wp_conf_keys[] = {
 	{ "websocket.grace_ms", AT(websocket.grace_ms), .type = WP_CONF_INT,
 	  .preset = "5000", .min = 0, .max = 600000, .unit = "ms",
 	  .is_reloadable = true,
-	  .help = "from a clean close to migration and push" },
+	  .help = "from a clean close to migration and push; the same for "
+		  "daemons and workers" },
 	{ "websocket.drain_ms", AT(websocket.drain_ms), .type = WP_CONF_INT,
 	  .preset = "5000", .min = 0, .max = 600000, .unit = "ms",
 	  .is_reloadable = true,

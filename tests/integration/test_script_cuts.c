@@ -176,6 +176,7 @@ static const struct scene scenes[] = {
 			   "HSET " WP_P "cold " WP_BOB " token" },
 		.args = WP_BOB " 5_2_9 1 1-1 1-2",
 		.observe = { HOT_NAMES("hot:" WP_BOB),
+			     "EXISTS " WP_P "hot!:" WP_BOB,
 			     "ZRANGE " WP_P "migrate 0 -1",
 			     "HGETALL " WP_P "coldsize" },
 	},

@@ -249,6 +249,27 @@ static void due_users_come_earliest_first_and_only_to_the_owner(void **state)
 	assert_int_equal(answer(w, wp_guarded_parse), WP_ERR_STALE);
 }
 
+static void a_trim_deletes_the_band_that_it_has_emptied(void **state)
+{
+	struct wp_world *w = *state;
+	struct wp_reply *reply;
+
+	wp_world_run(w, "XADD " WP_P "hot:" WP_BOB " 1-1 e m1 x 9 f _");
+	wp_world_run(w, "XADD " WP_P "hot!:" WP_BOB " 1-2 e h1 x 9 f _");
+	wp_world_run(w, "XADD " WP_P "hot:" WP_BOB " 1-3 e m3 x 9 f _");
+	wp_cmd_script(&w->cmd, WP_SCRIPT_TRIM, WP_WORLD_PARTITION);
+	wp_cmd_str(&w->cmd, WP_BOB);
+	wp_cmd_str(&w->cmd, "");
+	wp_cmd_int(&w->cmd, 1);
+	wp_cmd_str(&w->cmd, "1-1");
+	wp_cmd_str(&w->cmd, "1-2");
+	reply = wp_world_do(w);
+	assert_true(wp_reply_is(wp_reply_at(reply, 0), "more"));
+	wp_reply_free(&reply);
+	wp_world_expect(w, "0", "EXISTS " WP_P "hot!:" WP_BOB);
+	wp_world_expect(w, "1", "XLEN " WP_P "hot:" WP_BOB);
+}
+
 static void an_accepted_entry_carries_what_routing_needs(void **state)
 {
 	struct wp_world *w = *state;
@@ -476,6 +497,7 @@ int main(void)
 		WORLD_TEST(a_gate_can_only_be_opened_by_the_owner),
 		WORLD_TEST(hints_set_again_never_repeat_a_token),
 		WORLD_TEST(due_users_come_earliest_first_and_only_to_the_owner),
+		WORLD_TEST(a_trim_deletes_the_band_that_it_has_emptied),
 		WORLD_TEST(an_accepted_entry_carries_what_routing_needs),
 		WORLD_TEST(a_full_redis_accepts_nothing_and_says_so),
 		WORLD_TEST(what_was_never_answered_is_unknown),

@@ -37,10 +37,18 @@ end
 delete(standard, 4, 3 + n)
 delete(high, 4 + n, #ARGV)
 
-if redis.call('XLEN', high) + redis.call('XLEN', standard) > 0 then
+-- One band may be empty for long while new messages arrive in the other.
+local left = 0
+for _, key in ipairs({high, standard}) do
+  local waiting = redis.call('XLEN', key)
+  left = left + waiting
+  if waiting == 0 then
+    redis.call('DEL', key)
+  end
+end
+if left > 0 then
   return {'more'}
 end
-redis.call('DEL', high, standard)
 redis.call('ZREM', prefix .. 'migrate', urn)
 redis.call('ZREM', prefix .. 'expiry', urn)
 return {'empty'}

@@ -1,0 +1,121 @@
+#!/usr/bin/python3
+"""How long a crowd takes to connect at once, and what a bystander feels of it.
+
+usage: bench/stampede.py [--connections N] [--build DIR]
+
+One waypost-ws, one connection per user, no pause, past the web server. A
+bystander is sent message after message through the front door meanwhile; what
+counts is the ratio of its poke times before and during the stampede.
+"""
+import argparse
+import base64
+import os
+import resource
+import socket
+import statistics
+import sys
+import tempfile
+import threading
+import time
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, os.path.join(ROOT, "tools"))
+
+from devkit.stack import Stack  # noqa: E402
+from devkit.user import User  # noqa: E402
+
+QUIET_S, POKE_TIMEOUT_S = 1.0, 30
+
+
+class Bystander(threading.Thread):
+    """Somebody who is poked for each message, one after the other."""
+
+    def __init__(self, stack, path):
+        super().__init__(daemon=True)
+        self.sender = User(stack, "sender")
+        self.socket = User(stack, "bystander").connect(unix_path=path)
+        self.socket.expect("connected")
+        self.is_over = threading.Event()
+        self.pokes = []  # (when sent, milliseconds until the poke)
+
+    def run(self):
+        while not self.is_over.is_set():
+            sent = time.monotonic()
+            answer = self.sender.send("bystander", b"x")
+            if answer.status == 202:
+                self.socket.expect("poke", POKE_TIMEOUT_S)
+                self.pokes.append((sent, (time.monotonic() - sent) * 1000))
+
+    def between(self, start, end):
+        return [ms for sent, ms in self.pokes if start <= sent <= end]
+
+
+def request(token):
+    key = base64.b64encode(os.urandom(16)).decode()
+    return (f"GET /connect HTTP/1.1\r\nHost: bench\r\nUpgrade: websocket\r\n"
+            f"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+            f"Sec-WebSocket-Key: {key}\r\n"
+            f"Authorization: Bearer {token}\r\n\r\n").encode()
+
+
+def stampede(path, requests):
+    """Connect all, then wait until each has been told that it is connected."""
+    crowd = []
+    for text in requests:
+        peer = socket.socket(socket.AF_UNIX)
+        peer.connect(path)
+        peer.sendall(text)
+        crowd.append(peer)
+    for peer in crowd:
+        told = b""
+        while b'"connected"' not in told:
+            data = peer.recv(4096)
+            if not data:
+                raise SystemExit(f"refused: {told!r}")
+            told += data
+    return crowd
+
+
+def measure(stack, count):
+    path = stack.socket_path("websocket-0.sock")
+    requests = [request(stack.token(f"user-{i}")) for i in range(count)]
+    bystander = Bystander(stack, path)
+    bystander.start()
+    quiet = time.monotonic()
+    time.sleep(QUIET_S)
+    start = time.monotonic()
+    crowd = stampede(path, requests)
+    end = time.monotonic()
+    bystander.is_over.set()
+    bystander.join(POKE_TIMEOUT_S)
+    before = bystander.between(quiet, start)
+    during = bystander.between(start, end)
+    for peer in crowd:
+        peer.close()
+    ratio = statistics.median(during) / statistics.median(before)
+    print(f"{count} connections registered and told in {end - start:.2f} s, "
+          f"{count / (end - start):.0f}/s")
+    print(f"poke of a bystander, ms: median {statistics.median(before):.1f} "
+          f"before, {statistics.median(during):.1f} during "
+          f"(ratio {ratio:.1f}); worst {max(before):.1f} and {max(during):.1f}")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--connections", type=int, default=5000)
+    parser.add_argument("--build", default=None)
+    options = parser.parse_args()
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    with tempfile.TemporaryDirectory(prefix="wpb") as folder:
+        stack = Stack(os.path.join(folder, "s"), build=options.build, config={
+            "websocket": {"max_connections": options.connections + 10}})
+        stack.start()
+        try:
+            measure(stack, options.connections)
+        finally:
+            stack.stop()
+
+
+if __name__ == "__main__":
+    main()

@@ -11,9 +11,10 @@ class Clocks:
     """
 
     def __init__(self, library, folder):
-        self.library = library
+        # Programs are started in folders of their own.
+        self.library = os.path.abspath(library)
         self.folder = folder
-        self.are_there = os.path.exists(library)
+        self.are_there = os.path.exists(self.library)
 
     def env(self, name):
         """What the environment of this program needs."""

@@ -45,6 +45,7 @@ EPISODE_S, ROUND_S = 240, 30
 PARTITIONS = 4
 WORKERS = WEBSOCKETS = POOLS = 2
 DISK_MB = 256
+CLOCK_PROOF_S = 1000
 EVIDENCE = 6  # violations of a kind that are told in full
 
 _say_lock = threading.Lock()
@@ -115,6 +116,8 @@ class Episode:
                 config={"mailbox": {"partitions": PARTITIONS}},
                 program_env=self.clocks.env)
             self.stack.start(READY_S)
+            if self.clocks.are_there:
+                self.see_clock_step()
             self.play()
         finally:
             if self.faults:
@@ -130,6 +133,17 @@ class Episode:
             disk.unmount()
             shutil.rmtree(folder, ignore_errors=True)
         return self.found
+
+    def see_clock_step(self):
+        """A clock that cannot be set would make its faults mean nothing."""
+        with self.stack.redis() as redis:
+            before = int(redis("TIME")[0])
+            self.clocks.set("redis", CLOCK_PROOF_S)
+            after = int(redis("TIME")[0])
+            self.clocks.set("redis", 0)
+        if after - before < CLOCK_PROOF_S:
+            raise StartError("the clock of redis cannot be set; see "
+                             "stepped_clock.c")
 
     def keep_or_remove(self):
         if self.options.keep:

@@ -90,27 +90,9 @@ static enum wp_err try_store(const struct process *p,
 	return WP_OK;
 }
 
-static enum wp_err check_only(struct process *p, struct wp_error *err)
-{
-	struct wp_redis *redis = NULL;
-	struct wp_store *store = NULL;
-	enum wp_err rc = wp_redis_new(&redis, &p->conf, err);
-
-	if (rc == WP_OK)
-		rc = wp_redis_check(redis, &p->conf, &p->log, err);
-	if (rc == WP_OK)
-		rc = wp_store_open(&store, &p->conf, err);
-	wp_store_close(&store);
-	wp_redis_free(&redis);
-	if (rc == WP_OK)
-		printf("waypost-worker: settings, Redis and the store are in "
-		       "order\n");
-	return rc;
-}
-
-/* A Redis that could never be used is told now; one that is down comes back. */
-static enum wp_err try_redis(const struct process *p,
-			     const struct wp_conf *conf, struct wp_error *err)
+/* Is this a Redis to work with? UNAVAIL: it cannot be asked. */
+static enum wp_err check_redis(const struct process *p,
+			       const struct wp_conf *conf, struct wp_error *err)
 {
 	struct wp_redis *redis = NULL;
 	enum wp_err rc = wp_redis_new(&redis, conf, err);
@@ -118,7 +100,21 @@ static enum wp_err try_redis(const struct process *p,
 	if (rc == WP_OK)
 		rc = wp_redis_check(redis, conf, &p->log, err);
 	wp_redis_free(&redis);
-	return rc == WP_ERR_UNAVAIL ? WP_OK : rc;
+	return rc;
+}
+
+static enum wp_err check_only(const struct process *p, struct wp_error *err)
+{
+	struct wp_store *store = NULL;
+	enum wp_err rc = check_redis(p, &p->conf, err);
+
+	if (rc == WP_OK)
+		rc = wp_store_open(&store, &p->conf, err);
+	wp_store_close(&store);
+	if (rc == WP_OK)
+		printf("waypost-worker: settings, Redis and the store are in "
+		       "order\n");
+	return rc;
 }
 
 /* Read the settings, and find out whether the threads could run with them. */
@@ -130,8 +126,9 @@ static enum wp_err load_next(struct process *p, struct wp_conf *conf,
 		wp_conf_load(conf, &program, p->argc, p->argv, &action, err);
 
 	if (rc == WP_OK)
-		rc = try_redis(p, conf, err);
-	if (rc == WP_OK)
+		rc = check_redis(p, conf, err);
+	/* One that is down comes back, and the threads wait for it. */
+	if (rc == WP_OK || rc == WP_ERR_UNAVAIL)
 		rc = try_store(p, conf, err);
 	return rc;
 }
@@ -249,8 +246,11 @@ static enum wp_err finish_reload(struct process *p, struct wp_error *err)
 	p->next = (struct wp_conf){ 0 };
 	wp_log_set_level((enum wp_log_level)p->conf.log.level);
 	rc = start_threads(p, err);
-	if (rc == WP_OK)
+	if (rc == WP_OK) {
+		/* The reload is over, also while Redis is waited for. */
+		wp_notify("READY=1");
 		wp_log_plain(&p->log, WP_LOG_INFO, "settings reloaded");
+	}
 	return rc;
 }
 

@@ -1,8 +1,8 @@
 """One of two daemons dies or sleeps: whose users go, whose stay, who is told."""
 import signal
 
-from harness import PATIENCE_S, SLOWNESS, wait_for
-from test_faults import FaultTest, new_stack
+from harness import PATIENCE_S, SLOWNESS, new_stack, wait_for
+from test_faults import FaultTest
 
 OFFLINE_WITHIN_S = 15
 

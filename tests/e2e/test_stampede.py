@@ -3,8 +3,8 @@ import resource
 import threading
 
 from devkit.websocket import Closed, Refused
-from harness import SLOWNESS, User, wait_for
-from test_faults import LOAD_ERRORS, FaultTest, new_stack
+from harness import SLOWNESS, User, new_stack, wait_for
+from test_faults import LOAD_ERRORS, FaultTest
 
 CROWD, THREADS = 400, 16
 PATIENCE_S = 60 * SLOWNESS

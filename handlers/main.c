@@ -60,6 +60,7 @@ struct program_state {
 	struct setup *setup;        /* owned */
 	struct wp_metrics *metrics; /* owned */
 	char *own_address; /* we made this socket; owned; NULL = not ours */
+	struct wp_listener listener; /* the same */
 };
 
 static void free_setup(struct setup **setup)
@@ -178,8 +179,7 @@ static void on_stop(void *ctx)
 	 * Better no socket at all than one that nobody will answer. Once only:
 	 * by the end of the drain the name may be somebody else's.
 	 */
-	if (state->own_address != NULL)
-		wp_listen_unlink(state->own_address);
+	wp_listen_unlink(&state->listener);
 	free(state->own_address);
 	state->own_address = NULL;
 }
@@ -194,9 +194,10 @@ static enum wp_err find_socket(struct program_state *state, int *fd_out,
 	if (state->is_cgi)
 		return WP_OK;
 	if (address[0] != '\0') {
-		rc = wp_listen(address, fd_out, err);
+		rc = wp_listen(address, &state->listener, err);
 		if (rc != WP_OK)
 			return rc;
+		*fd_out = state->listener.fd;
 		state->own_address = strdup(address);
 		return WP_OK;
 	}
@@ -280,7 +281,11 @@ static bool is_cgi_call(void)
 
 int main(int argc, char **argv)
 {
-	struct program_state state = { .argc = argc, .argv = argv };
+	struct program_state state = {
+		.argc = argc,
+		.argv = argv,
+		.listener = WP_LISTENER_NONE,
+	};
 	struct wp_error err = { 0 };
 	enum wp_err rc;
 

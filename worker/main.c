@@ -159,8 +159,7 @@ static void begin_reload(struct process *p)
 /* Nothing that was begun is lost; there is nothing to tidy but a name. */
 static _Noreturn void exit_at_once(struct process *p, int status)
 {
-	if (p->exporter != NULL)
-		wp_listen_unlink(p->conf.worker.metrics_listen);
+	wp_exporter_unlink(p->exporter);
 	_exit(status);
 }
 
@@ -238,7 +237,7 @@ static enum wp_err finish_reload(struct process *p, struct wp_error *err)
 		wp_log_plain(&p->log, WP_LOG_WARN,
 			     "worker.metrics_listen changes with the next "
 			     "start");
-	/* exit_at_once() removes the name that is in use. */
+	/* What is in use is what the next reload is compared with. */
 	p->conf.worker.metrics_listen = p->next.worker.metrics_listen;
 	p->next.worker.metrics_listen = listen;
 	wp_conf_release(&p->conf);

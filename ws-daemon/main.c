@@ -55,7 +55,7 @@ struct daemon {
 	struct wp_server *server;
 	struct wp_log log;
 	struct ev_loop *loop;
-	int fd;
+	struct wp_listener listener;
 	bool is_inherited;
 	bool is_notified;
 
@@ -257,11 +257,11 @@ static enum wp_err check_only(struct daemon *d, struct wp_error *err)
 
 static enum wp_err listen_somewhere(struct daemon *d, struct wp_error *err)
 {
-	d->fd = wp_listen_inherited();
-	d->is_inherited = d->fd != -1;
+	d->listener.fd = wp_listen_inherited();
+	d->is_inherited = d->listener.fd != -1;
 	if (d->is_inherited)
 		return WP_OK;
-	return wp_listen(d->first.websocket.listen, &d->fd, err);
+	return wp_listen(d->first.websocket.listen, &d->listener, err);
 }
 
 static enum wp_err serve(struct daemon *d, struct wp_error *err)
@@ -271,7 +271,7 @@ static enum wp_err serve(struct daemon *d, struct wp_error *err)
 		.conf = &d->first,
 		.auth = d->auth,
 		.metrics = d->metrics,
-		.fd = d->fd,
+		.fd = d->listener.fd,
 		.on_live = on_live,
 		.on_stopped = on_stopped,
 		.ctx = d,
@@ -322,11 +322,7 @@ static enum wp_err run(struct daemon *d, enum wp_conf_action action,
 static void release(struct daemon *d)
 {
 	wp_server_free(&d->server);
-	if (d->fd != -1) {
-		close(d->fd);
-		if (!d->is_inherited)
-			wp_listen_unlink(d->first.websocket.listen);
-	}
+	wp_listen_close(&d->listener);
 	if (d->loop != NULL)
 		ev_loop_destroy(d->loop);
 	wp_metrics_free(&d->metrics);
@@ -340,7 +336,7 @@ int main(int argc, char **argv)
 	struct daemon d = {
 		.argc = argc,
 		.argv = argv,
-		.fd = -1,
+		.listener = WP_LISTENER_NONE,
 	};
 	struct wp_error err = { 0 };
 	enum wp_conf_action action = WP_CONF_RUN;

@@ -44,8 +44,7 @@ struct peer {
 
 struct wp_exporter {
 	const struct wp_metrics *metrics;
-	char *address;
-	int listen_fd;
+	struct wp_listener listener;
 	int stop_fd;
 	pthread_t thread;
 	bool has_thread;
@@ -158,7 +157,7 @@ static struct peer *free_place(struct wp_exporter *exporter)
 static void accept_one(struct wp_exporter *exporter, uint64_t now_ms)
 {
 	struct peer *peer = free_place(exporter);
-	int fd = accept4(exporter->listen_fd, NULL, NULL,
+	int fd = accept4(exporter->listener.fd, NULL, NULL,
 			 SOCK_NONBLOCK | SOCK_CLOEXEC);
 
 	if (fd == -1) {
@@ -213,8 +212,8 @@ static void fill(const struct wp_exporter *exporter, uint64_t now_ms,
 	polls[POLL_STOP] = (struct pollfd){ exporter->stop_fd, POLLIN, 0 };
 	/* poll() skips negative descriptors. */
 	polls[POLL_LISTEN] =
-		(struct pollfd){ may_accept ? exporter->listen_fd : -1, POLLIN,
-				 0 };
+		(struct pollfd){ may_accept ? exporter->listener.fd : -1,
+				 POLLIN, 0 };
 	for (i = 0; i < PEERS_MAX; i++) {
 		const struct peer *peer = &exporter->peers[i];
 
@@ -282,19 +281,16 @@ static enum wp_err open_fds(struct wp_exporter *exporter, const char *address,
 	enum wp_err rc;
 	int flags;
 
-	exporter->address = strdup(address);
-	if (exporter->address == NULL)
-		return wp_error_sys(err, "memory for metrics");
 	exporter->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (exporter->stop_fd == -1)
 		return wp_error_sys(err, "eventfd for metrics");
-	rc = wp_listen(address, &exporter->listen_fd, err);
+	rc = wp_listen(address, &exporter->listener, err);
 	if (rc != WP_OK)
 		return rc;
 	/* A peer may be gone again between poll() and accept(). */
-	flags = fcntl(exporter->listen_fd, F_GETFL);
+	flags = fcntl(exporter->listener.fd, F_GETFL);
 	if (flags == -1 ||
-	    fcntl(exporter->listen_fd, F_SETFL, flags | O_NONBLOCK) == -1)
+	    fcntl(exporter->listener.fd, F_SETFL, flags | O_NONBLOCK) == -1)
 		return wp_error_sys(err, "fcntl for metrics");
 	return WP_OK;
 }
@@ -310,7 +306,7 @@ enum wp_err wp_exporter_start(struct wp_exporter **out, const char *address,
 	if (exporter == NULL)
 		return wp_error_sys(err, "memory for metrics");
 	exporter->metrics = metrics;
-	exporter->listen_fd = -1;
+	exporter->listener = WP_LISTENER_NONE;
 	exporter->stop_fd = -1;
 	for (i = 0; i < PEERS_MAX; i++)
 		exporter->peers[i].fd = -1;
@@ -333,6 +329,7 @@ void wp_exporter_stop(struct wp_exporter **exporter)
 	if (exporter == NULL || *exporter == NULL)
 		return;
 	e = *exporter;
+	wp_listen_unlink(&e->listener);
 	if (e->has_thread) {
 		(void)eventfd_write(e->stop_fd, 1); /* the first one fits */
 		(void)pthread_join(e->thread, NULL);
@@ -340,13 +337,15 @@ void wp_exporter_stop(struct wp_exporter **exporter)
 	for (i = 0; i < PEERS_MAX; i++)
 		if (e->peers[i].fd != -1)
 			close_peer(&e->peers[i]);
-	if (e->listen_fd != -1) {
-		close(e->listen_fd);
-		wp_listen_unlink(e->address);
-	}
+	wp_listen_close(&e->listener);
 	if (e->stop_fd != -1)
 		close(e->stop_fd);
-	free(e->address);
 	free(e);
 	*exporter = NULL;
+}
+
+void wp_exporter_unlink(struct wp_exporter *exporter)
+{
+	if (exporter != NULL)
+		wp_listen_unlink(&exporter->listener);
 }

@@ -16,7 +16,10 @@ enum wp_err wp_exporter_start(struct wp_exporter **out, const char *address,
 			      const struct wp_metrics *metrics,
 			      struct wp_error *err) WP_MUST_USE;
 
-/* Stop the thread, close and unlink the socket. NULL-safe. */
+/* Unlink the socket, stop the thread, close. NULL-safe. */
 void wp_exporter_stop(struct wp_exporter **exporter);
+
+/* For who exits at once: take the socket's name away, no more. NULL-safe. */
+void wp_exporter_unlink(struct wp_exporter *exporter);
 
 #endif /* WP_LIB_METRICS_EXPORTER_H */

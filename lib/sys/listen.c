@@ -2,21 +2,37 @@
  * listen.c - make the sockets that the web server talks to.
  *
  * Knows about paths, modes and descriptors. A name that a crash left behind is
- * told from one in use by asking: nobody answers on the former.
+ * told from one in use by asking: nobody answers on the former. What is found
+ * out about a name holds only while nobody else changes it, so whoever makes or
+ * removes one has the folder locked for that moment.
  */
 #include "lib/sys/listen.h"
 
+#include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
 #include <netdb.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "lib/sys/listen_address.h"
 
-enum { SOCKET_MODE = 0660 };
+enum {
+	SOCKET_MODE = 0660,
+	/* Ours hold it for microseconds; a stranger must not stop us for ever.
+	 */
+	LOCK_TRIES = 100,
+	LOCK_PAUSE_NS = 10 * 1000 * 1000,
+};
+
+_Static_assert(sizeof((struct wp_listener){ 0 }.path) == WP_LISTEN_PATH_MAX + 1,
+	       "a listener holds every path that an address may have");
 
 static struct sockaddr_un unix_name(const char *path)
 {
@@ -24,6 +40,35 @@ static struct sockaddr_un unix_name(const char *path)
 
 	memcpy(name.sun_path, path, strlen(path) + 1);
 	return name;
+}
+
+/*
+ * Lock the folder of path against others who make or remove sockets there. The
+ * folder, because a file for it could not be removed again without a race.
+ * Returns a descriptor that unlocks when it is closed; -1 and errno.
+ */
+static int lock_folder(const char *path)
+{
+	static const struct timespec pause = { .tv_nsec = LOCK_PAUSE_NS };
+	char folder[WP_LISTEN_PATH_MAX + 1];
+	int saved;
+	int fd;
+
+	memcpy(folder, path, strlen(path) + 1);
+	fd = open(dirname(folder), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd == -1)
+		return -1;
+	for (int i = 0; i < LOCK_TRIES; i++) {
+		if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+			return fd;
+		if (errno != EWOULDBLOCK)
+			break;
+		(void)nanosleep(&pause, NULL);
+	}
+	saved = errno;
+	close(fd);
+	errno = saved;
+	return -1;
 }
 
 /* Make path free: nothing is there, or a socket that nobody answers on. */
@@ -55,38 +100,63 @@ static enum wp_err clear_path(const char *path, struct wp_error *err)
 	return rc;
 }
 
-static enum wp_err listen_unix(const char *path, int *fd_out,
-			       struct wp_error *err)
+/* Bind fd to a name that is free, and remember which one it got. */
+static enum wp_err bind_name(struct wp_listener *out, int fd, const char *path,
+			     struct wp_error *err)
 {
 	struct sockaddr_un name = unix_name(path);
-	bool is_bound = false;
 	enum wp_err rc;
-	int fd = -1;
+	struct stat st;
 
-	rc = clear_path(path, err);
-	if (rc != WP_OK)
-		return rc;
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd == -1)
-		return wp_error_sys(err, "socket for %s", path);
-	is_bound = bind(fd, (struct sockaddr *)&name, sizeof(name)) == 0;
+	if (bind(fd, (struct sockaddr *)&name, sizeof(name)) == -1)
+		return wp_error_sys(err, "listen on %s", path);
 	/*
 	 * Nobody can connect before listen(), so chmod() here is no race; it
 	 * comes after bind() because that one obeys the umask.
 	 */
-	if (!is_bound || chmod(path, SOCKET_MODE) == -1 ||
+	if (chmod(path, SOCKET_MODE) == -1 || lstat(path, &st) == -1 ||
 	    listen(fd, WP_LISTEN_BACKLOG) == -1) {
 		rc = wp_error_sys(err, "listen on %s", path);
+		(void)unlink(path);
+		return rc;
+	}
+	*out = (struct wp_listener){
+		.fd = fd,
+		.dev = st.st_dev,
+		.ino = st.st_ino,
+	};
+	memcpy(out->path, path, strlen(path) + 1);
+	return WP_OK;
+}
+
+static enum wp_err listen_unix(const char *path, struct wp_listener *out,
+			       struct wp_error *err)
+{
+	int lock = lock_folder(path);
+	enum wp_err rc;
+	int fd = -1;
+
+	if (lock == -1)
+		return errno == EWOULDBLOCK
+			       ? wp_error_set(err, WP_ERR_SYS,
+					      "listen on %s: somebody keeps "
+					      "its folder locked",
+					      path)
+			       : wp_error_sys(err, "listen on %s", path);
+	rc = clear_path(path, err);
+	if (rc != WP_OK)
 		goto out;
-	}
-	*fd_out = fd;
-	fd = -1; /* now the caller's */
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd == -1)
+		rc = wp_error_sys(err, "socket for %s", path);
+	else
+		rc = bind_name(out, fd, path, err);
+	if (rc == WP_OK)
+		fd = -1; /* now the listener's */
 out:
-	if (fd != -1) {
+	if (fd != -1)
 		close(fd);
-		if (is_bound)
-			unlink(path);
-	}
+	close(lock);
 	return rc;
 }
 
@@ -131,7 +201,7 @@ static int listen_family(const struct addrinfo *all, int family, bool is_any)
 }
 
 static enum wp_err listen_tcp(const struct wp_listen_address *address,
-			      const char *text, int *fd_out,
+			      const char *text, struct wp_listener *out,
 			      struct wp_error *err)
 {
 	const struct addrinfo hints = {
@@ -157,33 +227,51 @@ static enum wp_err listen_tcp(const struct wp_listen_address *address,
 	if (fd == -1)
 		rc = wp_error_sys(err, "listen on %s", text);
 	else
-		*fd_out = fd;
+		out->fd = fd;
 	freeaddrinfo(all);
 	return rc;
 }
 
-enum wp_err wp_listen(const char *address, int *fd_out, struct wp_error *err)
+enum wp_err wp_listen(const char *address, struct wp_listener *out,
+		      struct wp_error *err)
 {
 	struct wp_listen_address parsed;
 	enum wp_err rc = wp_listen_parse(&parsed, address, err);
 
+	*out = WP_LISTENER_NONE;
 	if (rc != WP_OK)
 		return rc;
 	if (parsed.is_unix)
-		return listen_unix(parsed.path, fd_out, err);
-	return listen_tcp(&parsed, address, fd_out, err);
+		return listen_unix(parsed.path, out, err);
+	return listen_tcp(&parsed, address, out, err);
 }
 
-void wp_listen_unlink(const char *address)
+void wp_listen_unlink(struct wp_listener *listener)
 {
-	struct wp_listen_address parsed;
 	struct stat st;
+	int lock;
 
-	if (wp_listen_parse(&parsed, address, NULL) != WP_OK ||
-	    !parsed.is_unix || lstat(parsed.path, &st) == -1 ||
-	    !S_ISSOCK(st.st_mode))
+	if (listener->path[0] == '\0')
 		return;
-	(void)unlink(parsed.path); /* the next start clears it as well */
+	/* The number of a file is not given away while the socket is open. */
+	assert(listener->fd != -1);
+	lock = lock_folder(listener->path);
+	/* Rather a stale name than a wrong one: the next start clears it. */
+	if (lock != -1 && lstat(listener->path, &st) == 0 &&
+	    st.st_dev == listener->dev && st.st_ino == listener->ino)
+		(void)unlink(listener->path);
+	if (lock != -1)
+		close(lock);
+	listener->path[0] = '\0';
+}
+
+void wp_listen_close(struct wp_listener *listener)
+{
+	if (listener->fd == -1)
+		return;
+	wp_listen_unlink(listener);
+	close(listener->fd);
+	listener->fd = -1;
 }
 
 bool wp_listen_is_listening(int fd)

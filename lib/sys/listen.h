@@ -8,6 +8,7 @@
 #define WP_LIB_SYS_LISTEN_H
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 #include "lib/base/err.h"
 
@@ -15,19 +16,41 @@
 enum { WP_LISTEN_BACKLOG = 1024 };
 
 /*
+ * A listening socket and, for a unix address, the name that was made for it.
+ * WP_LISTENER_NONE is one that was never opened.
+ */
+struct wp_listener {
+	int fd;         /* -1: none */
+	char path[108]; /* as long as sun_path; "": no name of ours */
+	dev_t dev;      /* of the name */
+	ino_t ino;
+};
+
+#define WP_LISTENER_NONE ((struct wp_listener){ .fd = -1 })
+
+/*
  * Listen on address: "unix:/path", "tcp:host:port", "host:port", ":port" or
  * "[v6]:port". A unix socket gets mode 0660; a stale one (nobody answers) is
- * replaced, a live one is refused with a sentence.
+ * replaced, a live one is refused with a sentence. Of two programs that come at
+ * once, one gets the name.
  *
- * *fd_out:  blocking, close-on-exec, the caller's
+ * out:      its fd is blocking and close-on-exec; the caller ends it with
+ *           wp_listen_close(). WP_LISTENER_NONE after an error
  * Errors:   WP_ERR_INVAL  address is malformed; err names it
  *           WP_ERR_SYS    the socket cannot be made or is in use
  */
-enum wp_err wp_listen(const char *address, int *fd_out,
+enum wp_err wp_listen(const char *address, struct wp_listener *out,
 		      struct wp_error *err) WP_MUST_USE;
 
-/* Remove the name of a unix listening address; nothing for tcp. */
-void wp_listen_unlink(const char *address);
+/*
+ * Take the name of a unix socket away, unless a successor has it by now. Nobody
+ * new comes in then; who waits in the queue already can still be accepted. The
+ * first step of every stop. Nothing for tcp, and nothing the second time.
+ */
+void wp_listen_unlink(struct wp_listener *listener);
+
+/* wp_listen_unlink(), then close. Nothing for WP_LISTENER_NONE. */
+void wp_listen_close(struct wp_listener *listener);
 
 /*
  * The first descriptor handed over by systemd (sd_listen_fds(3): LISTEN_PID is

@@ -215,6 +215,24 @@ static void an_address_in_use_stops_the_start(void **state)
 		strstr(ask(f, "GET /healthz HTTP/1.0\r\n\r\n"), "200 OK"));
 }
 
+static void stopping_leaves_a_successors_name_alone(void **state)
+{
+	struct fixture *f = *state;
+	struct wp_exporter *successor = NULL;
+	struct wp_error err;
+
+	wp_exporter_unlink(f->exporter);
+	assert_int_equal(
+		wp_exporter_start(&successor, f->address, f->metrics, &err),
+		WP_OK);
+
+	wp_exporter_stop(&f->exporter);
+
+	assert_non_null(
+		strstr(ask(f, "GET /healthz HTTP/1.0\r\n\r\n"), "200 OK"));
+	wp_exporter_stop(&successor);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
 
 int main(void)
@@ -227,6 +245,7 @@ int main(void)
 		TEST(silent_peers_leave_room_for_others),
 		TEST(stopping_does_not_wait_for_peers),
 		TEST(an_address_in_use_stops_the_start),
+		TEST(stopping_leaves_a_successors_name_alone),
 	};
 
 	return cmocka_run_group_tests_name("exporter", tests, NULL, NULL);

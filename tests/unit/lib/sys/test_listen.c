@@ -9,9 +9,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -24,14 +26,14 @@ static char dir[64];
 static char path[96];    /* of the socket */
 static char address[96]; /* the same with unix: */
 
-static int must_listen(const char *text)
+static struct wp_listener must_listen(const char *text)
 {
+	struct wp_listener listener;
 	struct wp_error err;
-	int fd = -1;
 
-	if (wp_listen(text, &fd, &err) != WP_OK)
+	if (wp_listen(text, &listener, &err) != WP_OK)
 		fail_msg("%s", err.msg);
-	return fd;
+	return listener;
 }
 
 static int connect_unix(void)
@@ -87,67 +89,72 @@ static void a_malformed_address_is_named(void **state)
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
 		struct wp_error err = { 0 };
 		char quoted[64];
-		int fd = -1;
+		struct wp_listener none;
 
-		assert_int_equal(wp_listen(texts[i], &fd, &err), WP_ERR_INVAL);
+		assert_int_equal(wp_listen(texts[i], &none, &err),
+				 WP_ERR_INVAL);
 		snprintf(quoted, sizeof(quoted), "address \"%s\" ", texts[i]);
 		assert_memory_equal(err.msg, quoted, strlen(quoted));
-		assert_int_equal(fd, -1);
+		assert_int_equal(none.fd, -1);
 	}
 	snprintf(long_path, sizeof(long_path), "unix:/%0*d", 107, 0);
-	assert_int_equal(wp_listen(long_path, &(int){ 0 }, NULL), WP_ERR_INVAL);
+	assert_int_equal(wp_listen(long_path, &(struct wp_listener){ 0 }, NULL),
+			 WP_ERR_INVAL);
 }
 
 static void a_unix_socket_is_for_its_group_whatever_the_umask(void **state)
 {
 	mode_t before = umask(0);
 	struct stat st;
-	int peer, fd;
+	int peer;
 
 	(void)state;
 	for (int i = 0; i < 2; i++) {
+		struct wp_listener listener;
+
 		umask(i == 0 ? 0 : 0777);
-		fd = must_listen(address);
+		listener = must_listen(address);
 		assert_int_equal(lstat(path, &st), 0);
 		assert_int_equal(st.st_mode & 07777, 0660);
 		peer = connect_unix();
 		assert_int_not_equal(peer, -1);
-		assert_true(wp_listen_is_listening(fd));
+		assert_true(wp_listen_is_listening(listener.fd));
 		assert_false(wp_listen_is_listening(peer));
-		assert_int_equal(fcntl(fd, F_GETFD), FD_CLOEXEC);
-		assert_int_equal(fcntl(fd, F_GETFL) & O_NONBLOCK, 0);
+		assert_int_equal(fcntl(listener.fd, F_GETFD), FD_CLOEXEC);
+		assert_int_equal(fcntl(listener.fd, F_GETFL) & O_NONBLOCK, 0);
 		close(peer);
-		close(fd);
-		wp_listen_unlink(address);
+		wp_listen_close(&listener);
+		assert_int_equal(listener.fd, -1);
 		assert_int_equal(access(path, F_OK), -1);
+		wp_listen_close(&listener); /* nothing */
 	}
 	umask(before);
 }
 
 static void a_stale_name_is_replaced(void **state)
 {
-	int fd = must_listen(address);
+	struct wp_listener listener = must_listen(address);
 	int peer;
 
 	(void)state;
-	close(fd); /* as a crash would: the name stays */
+	close(listener.fd); /* as a crash would: the name stays */
 	assert_int_equal(access(path, F_OK), 0);
 
-	fd = must_listen(address);
+	listener = must_listen(address);
 
 	peer = connect_unix();
 	assert_int_not_equal(peer, -1);
 	close(peer);
-	close(fd);
-	wp_listen_unlink(address);
+	wp_listen_close(&listener);
 }
 
 static void a_live_name_is_refused_and_left_alone(void **state)
 {
-	int fd = must_listen(address);
+	struct wp_listener listener = must_listen(address);
+	struct wp_listener other;
 	struct wp_error err;
 	char sentence[160];
-	int peer, other = -1;
+	int peer;
 
 	(void)state;
 	assert_int_equal(wp_listen(address, &other, &err), WP_ERR_SYS);
@@ -155,40 +162,179 @@ static void a_live_name_is_refused_and_left_alone(void **state)
 	snprintf(sentence, sizeof(sentence),
 		 "%s is in use by a running program", path);
 	assert_string_equal(err.msg, sentence);
-	assert_int_equal(other, -1);
+	assert_int_equal(other.fd, -1);
 	peer = connect_unix();
 	assert_int_not_equal(peer, -1);
 	close(peer);
-	close(fd);
-	wp_listen_unlink(address);
+	wp_listen_close(&listener);
+}
+
+/* Who waits in the queue is still accepted; nobody else comes in. */
+static void a_name_goes_before_its_socket(void **state)
+{
+	struct wp_listener listener = must_listen(address);
+	int waiting = connect_unix();
+	int accepted;
+
+	(void)state;
+	wp_listen_unlink(&listener);
+
+	assert_int_equal(connect_unix(), -1);
+	accepted = accept(listener.fd, NULL, NULL);
+	assert_int_not_equal(accepted, -1);
+	close(accepted);
+	close(waiting);
+	wp_listen_close(&listener);
+}
+
+static void a_successors_name_is_left_alone(void **state)
+{
+	struct wp_listener old = must_listen(address);
+	struct wp_listener new, late;
+	int peer;
+
+	(void)state;
+	wp_listen_unlink(&old);
+	new = must_listen(address);
+	wp_listen_unlink(&old); /* the second time */
+	/* And one that only now comes to it, after somebody removed the name.
+	 */
+	assert_int_equal(unlink(path), 0);
+	late = must_listen(address);
+	wp_listen_close(&new);
+
+	peer = connect_unix();
+	assert_int_not_equal(peer, -1);
+	close(peer);
+	wp_listen_close(&late);
+	wp_listen_close(&old);
+	assert_int_equal(access(path, F_OK), -1);
+}
+
+/* ---- who comes at the same time ---- */
+
+enum { STARTERS = 4, ROUNDS = 200 };
+
+struct starter {
+	pthread_barrier_t *barrier;
+	struct wp_listener listener;
+};
+
+static void *start_now(void *ctx)
+{
+	struct starter *starter = ctx;
+
+	(void)pthread_barrier_wait(starter->barrier);
+	(void)!wp_listen(address, &starter->listener, NULL);
+	return NULL;
+}
+
+static void of_several_that_start_at_once_one_gets_the_name(void **state)
+{
+	struct starter starters[STARTERS];
+	pthread_t threads[STARTERS];
+	pthread_barrier_t barrier;
+
+	(void)state;
+	pthread_barrier_init(&barrier, NULL, STARTERS);
+	for (int round = 0; round < ROUNDS; round++) {
+		struct wp_listener stale = must_listen(address);
+		int n = 0;
+		int peer;
+
+		close(stale.fd);
+		for (int i = 0; i < STARTERS; i++) {
+			starters[i].barrier = &barrier;
+			pthread_create(&threads[i], NULL, start_now,
+				       &starters[i]);
+		}
+		for (int i = 0; i < STARTERS; i++) {
+			pthread_join(threads[i], NULL);
+			n += starters[i].listener.fd != -1;
+		}
+		assert_int_equal(n, 1);
+		peer = connect_unix();
+		assert_int_not_equal(peer, -1);
+		close(peer);
+		for (int i = 0; i < STARTERS; i++)
+			wp_listen_close(&starters[i].listener);
+		assert_int_equal(access(path, F_OK), -1);
+	}
+	pthread_barrier_destroy(&barrier);
+}
+
+/* A start in the middle of a stop: refused, or it has a name that works. */
+static void a_stop_never_takes_the_name_of_a_start(void **state)
+{
+	pthread_barrier_t barrier;
+
+	(void)state;
+	pthread_barrier_init(&barrier, NULL, 2);
+	for (int round = 0; round < ROUNDS; round++) {
+		struct wp_listener old = must_listen(address);
+		struct starter starter = { .barrier = &barrier };
+		pthread_t thread;
+		int peer;
+
+		pthread_create(&thread, NULL, start_now, &starter);
+		(void)pthread_barrier_wait(&barrier);
+		wp_listen_close(&old);
+		pthread_join(thread, NULL);
+		peer = connect_unix();
+		assert_int_equal(peer != -1, starter.listener.fd != -1);
+		if (peer != -1)
+			close(peer);
+		wp_listen_close(&starter.listener);
+	}
+	pthread_barrier_destroy(&barrier);
 }
 
 static void what_is_no_socket_is_never_removed(void **state)
 {
-	int file = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	struct wp_listener listener = must_listen(address);
+	struct wp_listener other;
 	struct wp_error err;
-	int fd = -1;
+	int file;
 
 	(void)state;
+	assert_int_equal(unlink(path), 0);
+	file = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	assert_int_not_equal(file, -1);
 	close(file);
 
-	assert_int_equal(wp_listen(address, &fd, &err), WP_ERR_SYS);
-	wp_listen_unlink(address);
-	wp_listen_unlink("tcp:127.0.0.1:80");
-	wp_listen_unlink("nonsense");
+	assert_int_equal(wp_listen(address, &other, &err), WP_ERR_SYS);
+	wp_listen_close(&listener);
 
 	assert_int_equal(access(path, F_OK), 0);
 	unlink(path);
 }
 
-static void a_missing_folder_is_told(void **state)
+static void a_locked_folder_is_told(void **state)
 {
+	struct wp_listener listener;
 	struct wp_error err;
-	int fd = -1;
+	char sentence[160];
+	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	(void)state;
-	assert_int_equal(wp_listen("unix:/nowhere/s", &fd, &err), WP_ERR_SYS);
+	assert_int_equal(flock(fd, LOCK_EX), 0);
+
+	assert_int_equal(wp_listen(address, &listener, &err), WP_ERR_SYS);
+
+	snprintf(sentence, sizeof(sentence),
+		 "listen on %s: somebody keeps its folder locked", path);
+	assert_string_equal(err.msg, sentence);
+	close(fd);
+}
+
+static void a_missing_folder_is_told(void **state)
+{
+	struct wp_listener listener;
+	struct wp_error err;
+
+	(void)state;
+	assert_int_equal(wp_listen("unix:/nowhere/s", &listener, &err),
+			 WP_ERR_SYS);
 	assert_int_equal(err.sys_errno, ENOENT);
 	assert_string_equal(err.msg, "listen on /nowhere/s: No such file or "
 				     "directory");
@@ -211,23 +357,24 @@ static void a_tcp_socket_listens_and_its_port_is_taken(void **state)
 {
 	struct sockaddr_in name;
 	socklen_t len = sizeof(name);
-	int fd = must_listen("tcp:127.0.0.1:0");
+	struct wp_listener listener = must_listen("tcp:127.0.0.1:0");
+	struct wp_listener other;
 	struct wp_error err;
 	char again[32];
-	int other = -1;
 
 	(void)state;
-	assert_true(wp_listen_is_listening(fd));
-	assert_int_equal(getsockname(fd, (struct sockaddr *)&name, &len), 0);
+	assert_true(wp_listen_is_listening(listener.fd));
+	assert_int_equal(
+		getsockname(listener.fd, (struct sockaddr *)&name, &len), 0);
 	assert_int_equal(name.sin_addr.s_addr, htonl(INADDR_LOOPBACK));
 	snprintf(again, sizeof(again), "127.0.0.1:%d", ntohs(name.sin_port));
 
 	assert_int_equal(wp_listen(again, &other, &err), WP_ERR_SYS);
 
 	assert_int_equal(err.sys_errno, EADDRINUSE);
-	close(fd);
-	fd = must_listen(again); /* at once: SO_REUSEADDR */
-	close(fd);
+	wp_listen_close(&listener);
+	listener = must_listen(again); /* at once: SO_REUSEADDR */
+	wp_listen_close(&listener);
 }
 
 static int make_dir(void **state)
@@ -256,7 +403,13 @@ int main(void)
 			a_unix_socket_is_for_its_group_whatever_the_umask),
 		cmocka_unit_test(a_stale_name_is_replaced),
 		cmocka_unit_test(a_live_name_is_refused_and_left_alone),
+		cmocka_unit_test(a_name_goes_before_its_socket),
+		cmocka_unit_test(a_successors_name_is_left_alone),
+		cmocka_unit_test(
+			of_several_that_start_at_once_one_gets_the_name),
+		cmocka_unit_test(a_stop_never_takes_the_name_of_a_start),
 		cmocka_unit_test(what_is_no_socket_is_never_removed),
+		cmocka_unit_test(a_locked_folder_is_told),
 		cmocka_unit_test(a_missing_folder_is_told),
 		cmocka_unit_test(what_is_no_socket_is_not_listening),
 		cmocka_unit_test(a_tcp_socket_listens_and_its_port_is_taken),

@@ -21,6 +21,8 @@ enum {
 	RSA_MIN_BITS = 2048,   /* RFC 7518 section 3.3 */
 };
 
+static const char blanks[] = " \t\r\n";
+
 static enum wp_err add(struct wp_keys *keys, const struct wp_key *key,
 		       struct wp_error *err)
 {
@@ -51,6 +53,28 @@ static enum wp_err check_secret(const struct wp_conf *conf, const char *text,
 	return WP_OK;
 }
 
+/*
+ * A secret moves into the list of previous ones one day. There a comma would
+ * make two of it, the second as short as chance has it, and blanks around it
+ * would be lost.
+ */
+static enum wp_err check_can_be_listed(const char *text, struct wp_error *err)
+{
+	size_t len = strlen(text);
+
+	if (strchr(text, ',') != NULL)
+		return wp_error_set(err, WP_ERR_INVAL,
+				    "auth.jwt_secret: must not hold a comma, "
+				    "which separates previous secrets; make "
+				    "another one");
+	if (strchr(blanks, text[0]) != NULL ||
+	    strchr(blanks, text[len - 1]) != NULL)
+		return wp_error_set(err, WP_ERR_INVAL,
+				    "auth.jwt_secret: must not begin or end "
+				    "with a blank");
+	return WP_OK;
+}
+
 static enum wp_err add_secret(struct wp_keys *keys, const struct wp_conf *conf,
 			      const char *text, size_t len, const char *setting,
 			      struct wp_error *err)
@@ -78,12 +102,14 @@ static enum wp_err add_secret(struct wp_keys *keys, const struct wp_conf *conf,
 	return rc;
 }
 
-/* Every non-blank element of a comma list, trimmed. */
+/*
+ * Every non-blank element of a comma list, trimmed. A short one is a piece of
+ * a secret that held a comma, in local mode as well: anybody could guess it.
+ */
 static enum wp_err add_secrets(struct wp_keys *keys, const struct wp_conf *conf,
 			       const char *list, const char *setting,
 			       struct wp_error *err)
 {
-	static const char blanks[] = " \t\r\n";
 	const char *p = list;
 
 	for (;;) {
@@ -94,7 +120,12 @@ static enum wp_err add_secrets(struct wp_keys *keys, const struct wp_conf *conf,
 
 		while (end > lead && strchr(blanks, p[end - 1]) != NULL)
 			end--;
-		if (lead < end)
+		if (lead < end && end - lead < SECRET_MIN_BYTES)
+			rc = wp_error_set(err, WP_ERR_INVAL,
+					  "%s: each must have %d bytes or "
+					  "more; a comma separates them",
+					  setting, SECRET_MIN_BYTES);
+		else if (lead < end)
 			rc = add_secret(keys, conf, p + lead, end - lead,
 					setting, err);
 		if (rc != WP_OK || p[len] == '\0')
@@ -221,9 +252,12 @@ static enum wp_err add_all(struct wp_keys *keys, const struct wp_conf *conf,
 	enum wp_err rc = WP_OK;
 	size_t i;
 
-	if (secret != NULL && secret[0] != '\0')
-		rc = add_secret(keys, conf, secret, strlen(secret),
-				"auth.jwt_secret", err);
+	if (secret != NULL && secret[0] != '\0') {
+		rc = check_can_be_listed(secret, err);
+		if (rc == WP_OK)
+			rc = add_secret(keys, conf, secret, strlen(secret),
+					"auth.jwt_secret", err);
+	}
 	if (rc == WP_OK && previous != NULL)
 		rc = add_secrets(keys, conf, previous,
 				 "auth.jwt_secret_previous", err);

@@ -135,6 +135,23 @@ static enum wp_err check_addresses(const struct wp_conf *conf,
 	return rc;
 }
 
+/*
+ * A name from the folder that a program happens to start in; or, from the
+ * environment, the rest of a name that has a comma in it.
+ */
+static enum wp_err check_key_files(const struct wp_conf *conf,
+				   struct wp_error *err)
+{
+	const struct wp_conf_list *files = &conf->auth.public_key_files;
+
+	for (size_t i = 0; i < files->n; i++)
+		if (files->items[i][0] != '/')
+			return bad(err, "auth.public_key_files",
+				   "each must be an absolute path; a comma "
+				   "separates them");
+	return WP_OK;
+}
+
 static enum wp_err check_quota(const struct wp_conf *conf, struct wp_error *err)
 {
 	if (conf->mailbox.max_waiting_bytes < conf->mailbox.max_envelope_bytes)
@@ -203,6 +220,8 @@ enum wp_err wp_conf_check(const struct wp_conf *conf, struct wp_error *err)
 	rc = check_origins(conf, err);
 	if (rc == WP_OK)
 		rc = check_addresses(conf, err);
+	if (rc == WP_OK)
+		rc = check_key_files(conf, err);
 	if (rc == WP_OK)
 		rc = check_quota(conf, err);
 	if (rc == WP_OK)

@@ -82,15 +82,17 @@ const struct wp_conf_key wp_conf_keys[] = {
 
 	{ "auth.jwt_secret", AT(auth.jwt_secret), .type = WP_CONF_SECRET,
 	  .alias = "JWT_SECRET", .is_reloadable = true,
-	  .help = "verifies HS256 tokens; 32 bytes or more" },
+	  .help = "verifies HS256 tokens; 32 bytes or more, no comma" },
 	{ "auth.jwt_secret_previous", AT(auth.jwt_secret_previous),
 	  .type = WP_CONF_SECRET, .alias = "JWT_SECRET_PREVIOUS",
 	  .is_reloadable = true,
-	  .help = "older secrets that still verify, separated by commas" },
+	  .help = "older secrets that still verify, separated by commas; "
+		  "each 32 bytes or more" },
 	{ "auth.public_key_files", AT(auth.public_key_files),
 	  .type = WP_CONF_LIST, .preset = "", .min = 0, .max = WP_CONF_LIST_MAX,
 	  .is_reloadable = true,
-	  .help = "PEM files: RSA (RS256) or EC P-256 (ES256) public keys" },
+	  .help = "PEM files, by absolute paths: RSA (RS256) or EC P-256 "
+		  "(ES256) public keys" },
 	{ "auth.store_secret", AT(auth.store_secret), .type = WP_CONF_SECRET,
 	  .alias = "STORE_SECRET",
 	  .help = "keys the HMACs of what is stored; the same everywhere" },

@@ -153,6 +153,23 @@ void wp_conf_list_release(struct wp_conf_list *list)
 	*list = (struct wp_conf_list){ 0 };
 }
 
+static bool is_blank(char c)
+{
+	return c == ' ' || c == '\t';
+}
+
+/*
+ * What may stand in a list, whatever its source: the environment separates
+ * with commas and trims, so such a text would mean something else there.
+ */
+static bool is_item(const char *text)
+{
+	size_t len = strlen(text);
+
+	return len > 0 && is_plain_text(text) && strchr(text, ',') == NULL &&
+	       !is_blank(text[0]) && !is_blank(text[len - 1]);
+}
+
 enum wp_err wp_conf_take_list(struct wp_conf *conf,
 			      const struct wp_conf_key *key,
 			      struct wp_conf_list *list, struct wp_error *why)
@@ -162,11 +179,11 @@ enum wp_err wp_conf_take_list(struct wp_conf *conf,
 	size_t i;
 
 	for (i = 0; i < list->n; i++) {
-		if (list->items[i][0] == '\0' ||
-		    !is_plain_text(list->items[i])) {
+		if (!is_item(list->items[i])) {
 			wp_error_set(why, rc,
 				     "must hold UTF-8 texts that are not "
-				     "empty, without control characters");
+				     "empty, without commas, blanks around "
+				     "them and control characters");
 			goto out;
 		}
 	}
@@ -197,17 +214,16 @@ out:
 static enum wp_err set_list(struct wp_conf *conf, const struct wp_conf_key *key,
 			    const char *text, struct wp_error *why)
 {
-	static const char blanks[] = " \t";
 	struct wp_conf_list list = { 0 };
 	const char *p = text;
 	enum wp_err rc;
 
 	for (;;) {
 		size_t len = strcspn(p, ",");
-		size_t lead = strspn(p, blanks);
+		size_t lead = strspn(p, " \t");
 		size_t end = len;
 
-		while (end > lead && strchr(blanks, p[end - 1]) != NULL)
+		while (end > lead && is_blank(p[end - 1]))
 			end--;
 		if (lead < end) {
 			rc = wp_conf_list_add(&list, p + lead, end - lead, why);

@@ -19,10 +19,11 @@
 #define NOW INT64_C(1795225140)
 #define SECRET "0123456789abcdef0123456789abcdef"
 #define OLD_SECRET "an older secret of thirty-two b."
+#define OLDER_SECRET "the oldest secret of thirty-two."
 #define SOUND "\"sub\":\"bob\",\"exp\":1795225200"
 
 static char secret[] = SECRET;
-static char previous[] = " short , " OLD_SECRET " ,";
+static char previous[] = " " OLDER_SECRET " , " OLD_SECRET " ,";
 static char empty[] = "";
 static char handle[] = "handle", sub[] = "sub";
 static char *claims[] = { handle, sub, NULL };
@@ -387,9 +388,9 @@ static void previous_secrets_still_verify_and_others_do_not(void **state)
 		enum wp_err expected;
 	} rows[] = {
 		{ OLD_SECRET, WP_OK },
-		{ "short", WP_OK },
+		{ OLDER_SECRET, WP_OK },
 		{ "", WP_ERR_DENIED },
-		{ " short ", WP_ERR_DENIED },
+		{ " " OLD_SECRET, WP_ERR_DENIED },
 		{ "another secret of thirty-two by.", WP_ERR_DENIED },
 	};
 	struct wp_identity id;
@@ -469,6 +470,62 @@ static void libjwt_agrees_about_our_tokens_and_their_forgeries(void **state)
 	free(token);
 }
 
+/* The secret SECRET ",x" signed for nobody; its piece "x" must not either. */
+static void a_comma_makes_no_second_secret(void **state)
+{
+	static const char *const secrets[] = {
+		SECRET ",x", "x," SECRET, ",", SECRET ",", SECRET "," SECRET,
+	};
+	static const char *const lists[] = {
+		SECRET ",x", "x," SECRET, "x", SECRET ",, x ,", OLD_SECRET ",x",
+	};
+	struct wp_conf conf = sound_conf();
+	struct wp_auth *auth = NULL;
+	struct wp_error err;
+	char text[128];
+
+	(void)state;
+	conf.auth.jwt_secret = text;
+	conf.auth.jwt_secret_previous = empty;
+	for (size_t i = 0; i < sizeof(secrets) / sizeof(secrets[0]); i++) {
+		snprintf(text, sizeof(text), "%s", secrets[i]);
+		assert_int_equal(wp_auth_new(&auth, &conf, &err), WP_ERR_INVAL);
+		assert_string_equal(err.msg,
+				    "auth.jwt_secret: must not hold a comma, "
+				    "which separates previous secrets; make "
+				    "another one");
+	}
+	conf.auth.jwt_secret = secret;
+	conf.auth.jwt_secret_previous = text;
+	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+		snprintf(text, sizeof(text), "%s", lists[i]);
+		assert_int_equal(wp_auth_new(&auth, &conf, &err), WP_ERR_INVAL);
+		assert_string_equal(err.msg,
+				    "auth.jwt_secret_previous: each must have "
+				    "32 bytes or more; a comma separates them");
+	}
+}
+
+static void blanks_around_a_secret_would_be_lost_in_the_list(void **state)
+{
+	static const char *const secrets[] = {
+		" " SECRET, SECRET " ", SECRET "\n", "\t" SECRET, " ",
+	};
+	struct wp_conf conf = sound_conf();
+	struct wp_auth *auth = NULL;
+	struct wp_error err;
+	char text[128];
+
+	(void)state;
+	conf.auth.jwt_secret = text;
+	for (size_t i = 0; i < sizeof(secrets) / sizeof(secrets[0]); i++) {
+		snprintf(text, sizeof(text), "%s", secrets[i]);
+		assert_int_equal(wp_auth_new(&auth, &conf, &err), WP_ERR_INVAL);
+		assert_string_equal(err.msg, "auth.jwt_secret: must not begin "
+					     "or end with a blank");
+	}
+}
+
 static void unfit_secrets_stop_the_start(void **state)
 {
 	struct wp_conf conf = sound_conf();
@@ -479,9 +536,6 @@ static void unfit_secrets_stop_the_start(void **state)
 
 	(void)state;
 	conf.run_mode = WP_RUN_PRODUCTION;
-	assert_int_equal(wp_auth_new(&auth, &conf, &err), WP_ERR_INVAL);
-	assert_string_equal(err.msg, "auth.jwt_secret_previous: must have 32 "
-				     "bytes or more in production");
 	conf.auth.jwt_secret = weak;
 	assert_int_equal(wp_auth_new(&auth, &conf, &err), WP_ERR_INVAL);
 	assert_string_equal(err.msg, "auth.jwt_secret: must have 32 bytes or "
@@ -569,6 +623,9 @@ int main(void)
 		TEST(previous_secrets_still_verify_and_others_do_not),
 		TEST(tokens_of_libjwt_verify_here),
 		TEST(libjwt_agrees_about_our_tokens_and_their_forgeries),
+		cmocka_unit_test(a_comma_makes_no_second_secret),
+		cmocka_unit_test(
+			blanks_around_a_secret_would_be_lost_in_the_list),
 		cmocka_unit_test(unfit_secrets_stop_the_start),
 		cmocka_unit_test(bearer_finds_the_token_of_one_header),
 	};

@@ -364,6 +364,9 @@ static void keys_that_contradict_each_other_are_refused(void **state)
 		{ "cors: {allowed_origins: [\"https://a/\"]}\n",
 		  "cors.allowed_origins: each must be scheme://host or "
 		  "scheme://host:port in lower case, without a path" },
+		{ "auth: {public_key_files: [\"/k/a.pem\", b.pem]}\n",
+		  "auth.public_key_files: each must be an absolute path; a "
+		  "comma separates them" },
 		{ "mailbox: {max_waiting_bytes: 65536}\n",
 		  "mailbox.max_waiting_bytes: must not be below "
 		  "mailbox.max_envelope_bytes, or some envelopes never fit" },
@@ -393,6 +396,38 @@ static void keys_that_contradict_each_other_are_refused(void **state)
 		set_config(rows[i].text);
 		expect_refusal(rows[i].sentence);
 	}
+}
+
+/* What the environment cannot hold is refused in the file too. */
+static void a_list_means_the_same_in_file_and_environment(void **state)
+{
+	static const char *const keys[][2] = {
+		{ "auth", "public_key_files" },
+		{ "auth", "identity_claims" },
+		{ "cors", "allowed_origins" },
+	};
+	static const char *const items[] = { "/a,b", "/a,/b", ",",
+					     " /a",  "/a ",   "\\t/a" };
+	char text[128], sentence[256];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+		for (size_t k = 0; k < sizeof(items) / sizeof(items[0]); k++) {
+			snprintf(text, sizeof(text), "%s: {%s: [\"%s\"]}\n",
+				 keys[i][0], keys[i][1], items[k]);
+			set_config(text);
+			snprintf(sentence, sizeof(sentence),
+				 "%s/w.yaml:1: %s.%s: must hold UTF-8 texts "
+				 "that are not empty, without commas, blanks "
+				 "around them and control characters",
+				 dir, keys[i][0], keys[i][1]);
+			expect_refusal(sentence);
+		}
+	}
+	set_config("");
+	setenv("WAYPOST_AUTH_PUBLIC_KEY_FILES", "/k/a,b.pem", 1);
+	expect_refusal("auth.public_key_files: each must be an absolute path; "
+		       "a comma separates them");
 }
 
 static void any_origin_is_fine_without_credentials(void **state)
@@ -606,6 +641,7 @@ int main(void)
 		TEST(production_demands_secrets_and_hides_tokens_from_urls),
 		TEST(in_local_mode_the_store_secret_follows_from_the_other),
 		TEST(keys_that_contradict_each_other_are_refused),
+		TEST(a_list_means_the_same_in_file_and_environment),
 		TEST(any_origin_is_fine_without_credentials),
 		TEST(the_printed_configuration_loads_again_and_hides_secrets),
 		TEST(help_tells_the_sections_of_the_program_only),

@@ -208,7 +208,8 @@ static void a_value_out_of_bounds_is_refused(void **state)
 		       "texts");
 	expect_refusal("auth: {identity_claims: [\"\"]}\n",
 		       "w.yaml:1: auth.identity_claims: must hold UTF-8 texts "
-		       "that are not empty, without control characters");
+		       "that are not empty, without commas, blanks around "
+		       "them and control characters");
 	expect_refusal("auth: {issuer: \"a\\nb\"}\n",
 		       "w.yaml:1: auth.issuer: must be UTF-8 without control "
 		       "characters");

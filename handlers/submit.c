@@ -70,13 +70,20 @@ static enum wp_err append_all(struct wp_ctx *ctx,
 			      const uint32_t *partitions, size_t n,
 			      struct wp_error *err)
 {
+	/* The question may cost the connection, and with it the run_id. */
+	unsigned int percent = wp_redis_memory_percent(ctx->redis);
+	const struct wp_send_target target = {
+		.conf = ctx->conf,
+		.run_id = wp_redis_run_id(ctx->redis),
+		.memory_percent = percent,
+	};
 	enum wp_err rc = WP_OK;
 	size_t len;
 
 	for (size_t at = 0; rc == WP_OK && at < n; at += len) {
 		len = run_len(partitions, at, n);
-		wp_send_build(&ctx->cmd, ctx->conf, wp_redis_run_id(ctx->redis),
-			      partitions[at], items + at, len);
+		wp_send_build(&ctx->cmd, &target, partitions[at], items + at,
+			      len);
 		rc = wp_redis_append(ctx->redis, &ctx->cmd, err);
 	}
 	/* The first call would go to another Redis than it was built for. */
@@ -116,15 +123,6 @@ enum wp_err wp_submit(struct wp_call *call, const struct wp_send_item *items,
 	enum wp_err rc;
 
 	rc = wp_ctx_redis(ctx, &err);
-	if (rc == WP_OK && wp_redis_memory_percent(ctx->redis) >=
-				   ctx->conf->redis.memory_high_percent) {
-		const struct wp_send_verdict *verdict =
-			wp_send_verdict(WP_SEND_OVERLOADED);
-
-		wp_resp_error(call->resp, verdict->status, verdict->code,
-			      verdict->sentence);
-		return WP_ERR_FULL;
-	}
 	if (rc == WP_OK)
 		rc = append_all(ctx, items, partitions, n, &err);
 	if (rc == WP_ERR_NOMEM) {

@@ -21,7 +21,6 @@
  * partitions:  of each item
  * results:     room for n; set when WP_OK is returned
  * Errors:      nothing was sent, call->resp holds the answer:
- *              WP_ERR_FULL     Redis' memory is past its mark
  *              WP_ERR_UNAVAIL  Redis is down
  *              WP_ERR_NOMEM
  */

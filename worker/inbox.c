@@ -85,6 +85,7 @@ static enum wp_err read_batch(struct wp_inbox *inbox, struct wp_reply **reply,
 /* Items by partition; order inside a partition is that of the inbox. */
 struct sending {
 	struct wp_inbox *inbox;
+	struct wp_send_target target;
 	uint32_t partitions[BATCH];
 	size_t n;
 };
@@ -109,13 +110,11 @@ static size_t gather(const struct wp_inbox *inbox, uint32_t partition,
 static void ask_send(void *ctx, size_t i, struct wp_cmd *cmd)
 {
 	const struct sending *sending = ctx;
-	const struct wp_worker *w = sending->inbox->w;
 	struct wp_send_item send[BATCH];
 	struct wp_inbox_item *items[BATCH];
 	size_t n = gather(sending->inbox, sending->partitions[i], send, items);
 
-	wp_send_build(cmd, w->conf, wp_redis_run_id(w->redis),
-		      sending->partitions[i], send, n);
+	wp_send_build(cmd, &sending->target, sending->partitions[i], send, n);
 }
 
 static void hear_send(void *ctx, size_t i, const struct wp_reply *reply)
@@ -163,12 +162,15 @@ static void list_partitions(struct sending *sending)
 static enum wp_err send_all(struct wp_inbox *inbox, struct wp_error *err)
 {
 	struct wp_worker *w = inbox->w;
-	struct sending sending = { .inbox = inbox };
+	/* The question may cost the connection, and with it the run_id. */
+	unsigned int percent = wp_redis_memory_percent(w->redis);
+	struct sending sending = {
+		.inbox = inbox,
+		.target = { .conf = w->conf,
+			    .run_id = wp_redis_run_id(w->redis),
+			    .memory_percent = percent },
+	};
 
-	/* Same rule as for everybody else's sends. */
-	if (wp_redis_memory_percent(w->redis) >=
-	    (unsigned int)w->conf->redis.memory_high_percent)
-		return WP_OK;
 	list_partitions(&sending);
 	return wp_pipe(w->redis, sending.n, ask_send, hear_send, &sending, err);
 }

@@ -3,29 +3,9 @@
  */
 #include "ws-daemon/memory.h"
 
-#include <stdlib.h>
-#include <string.h>
+#include "lib/redis/memory.h"
 
 static const double sample_s = 1.0;
-
-static unsigned long long field(const char *info, const char *name)
-{
-	const char *at = strstr(info, name);
-
-	return at == NULL ? 0 : strtoull(at + strlen(name), NULL, 10);
-}
-
-unsigned wp_memory_percent(const char *info)
-{
-	unsigned long long used = field(info, "\nused_memory:");
-	unsigned long long max = field(info, "\nmaxmemory:");
-
-	if (max == 0)
-		return 0;
-	if (used >= max)
-		return 100;
-	return (unsigned)((double)used * 100. / (double)max);
-}
 
 static void on_info(void *ctx, const struct wp_reply *reply)
 {
@@ -33,7 +13,7 @@ static void on_info(void *ctx, const struct wp_reply *reply)
 
 	memory->is_asking = false;
 	if (wp_reply_type(reply) == WP_REPLY_STR)
-		memory->percent = wp_memory_percent(wp_reply_str(reply));
+		memory->percent = wp_memory_percent(reply);
 }
 
 static void on_sample(struct ev_loop *loop, ev_timer *timer, int events)

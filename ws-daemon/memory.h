@@ -21,7 +21,4 @@ void wp_memory_start(struct wp_memory *memory, struct ev_loop *loop,
 		     struct wp_registrar *registrar);
 void wp_memory_stop(struct wp_memory *memory);
 
-/* Read the answer of INFO memory; 0 when maxmemory is unlimited. */
-unsigned wp_memory_percent(const char *info);
-
 #endif /* WP_WS_MEMORY_H */

@@ -20,6 +20,7 @@ struct send_call {
 	uint64_t number;
 	struct wp_envelope envelope; /* parsing the answer wants its band */
 	uint32_t partition;
+	bool has_key;
 	size_t bytes;
 	size_t ref_len;
 	char ref[WP_REF_MAX + 2];
@@ -89,19 +90,20 @@ static struct refusal read_options(const struct wp_conf *conf,
 	return refuse(NULL, NULL);
 }
 
-/* Overload is answered, never absorbed (P8). */
-static struct refusal check_load(const struct wp_server *server, size_t bytes)
+/*
+ * Overload is answered, never absorbed (P8). What has a key may have been
+ * accepted before, and Redis is not asked: nothing is known of it.
+ */
+static struct refusal check_load(const struct wp_server *server,
+				 const struct send_order *order)
 {
 	struct wp_aredis *redis = wp_registrar_redis(server->registrar);
-	int64_t high = server->conf->redis.memory_high_percent;
-
 	if (redis == NULL || !wp_aredis_is_ready(redis))
 		return refuse("unavailable", "Redis cannot be reached");
-	if ((int64_t)server->memory.percent > high)
-		return refuse("overloaded", "Redis is nearly full");
-	if (server->inflight_bytes + bytes > WP_INFLIGHT_BYTES_MAX)
-		return refuse("overloaded", "too many sends are unanswered");
-	return refuse(NULL, NULL);
+	if (server->inflight_bytes + order->json.len <= WP_INFLIGHT_BYTES_MAX)
+		return refuse(NULL, NULL);
+	return refuse(order->key.len > 0 ? "unavailable" : "overloaded",
+		      "too many sends are unanswered; repeat later");
 }
 
 static void answer(struct send_call *call, struct wp_conn *conn,
@@ -152,7 +154,8 @@ static void on_sent(void *ctx, const struct wp_reply *reply)
 	struct send_call *call = ctx;
 	struct wp_server *server = call->server;
 	struct wp_conn *conn = wp_conn_find_open(server, call->number);
-	struct wp_send_item item = { .envelope = &call->envelope };
+	const struct wp_send_item item = { .envelope = &call->envelope,
+					   .has_key = call->has_key };
 	struct wp_send_result result;
 
 	server->inflight_bytes -= call->bytes;
@@ -175,6 +178,11 @@ static enum wp_err send_on(struct wp_conn *conn,
 		.json_len = order->json.len,
 		.expires_in_ms = order->expires_s * 1000,
 	};
+	const struct wp_send_target target = {
+		.conf = server->conf,
+		.run_id = wp_aredis_run_id(redis),
+		.memory_percent = server->memory.percent,
+	};
 	struct send_call *call = malloc(sizeof(*call));
 	struct wp_cmd cmd;
 	enum wp_err rc;
@@ -185,6 +193,7 @@ static enum wp_err send_on(struct wp_conn *conn,
 		.server = server,
 		.number = conn->member.number,
 		.envelope = order->envelope,
+		.has_key = order->key.len > 0,
 		.bytes = order->json.len,
 		.ref_len = frame->ref.len,
 	};
@@ -197,8 +206,7 @@ static enum wp_err send_on(struct wp_conn *conn,
 				conn->member.user->text, order->key.data,
 				order->key.len);
 	wp_cmd_init(&cmd);
-	wp_send_build(&cmd, server->conf, wp_aredis_run_id(redis),
-		      call->partition, &item, 1);
+	wp_send_build(&cmd, &target, call->partition, &item, 1);
 	server->inflight_bytes += call->bytes;
 	conn->n_unanswered++;
 	rc = wp_aredis_do(redis, &cmd, on_sent, call);
@@ -225,7 +233,7 @@ void wp_send_frame(struct wp_conn *conn, const struct wp_client_frame *frame)
 	if (refusal.code == NULL)
 		refusal = read_options(conf, frame, &order);
 	if (refusal.code == NULL)
-		refusal = check_load(conn->server, order.json.len);
+		refusal = check_load(conn->server, &order);
 	if (refusal.code == NULL && send_on(conn, frame, &order) != WP_OK)
 		refusal = refuse("unavailable", "Redis cannot be reached");
 	if (refusal.code != NULL) {

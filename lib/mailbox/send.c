@@ -12,6 +12,7 @@
 #include "lib/auth/digest.h"
 #include "lib/base/random.h"
 #include "lib/mailbox/refusal.h"
+#include "lib/redis/memory.h"
 
 enum {
 	ITEMS_MAX = 100,
@@ -96,18 +97,21 @@ static void add_item(struct wp_cmd *cmd, const struct wp_send_item *item)
 	wp_cmd_add(cmd, item->digest, key_len);
 }
 
-void wp_send_build(struct wp_cmd *cmd, const struct wp_conf *conf,
-		   const char *run_id, uint32_t partition,
-		   const struct wp_send_item *items, size_t n)
+void wp_send_build(struct wp_cmd *cmd, const struct wp_send_target *target,
+		   uint32_t partition, const struct wp_send_item *items,
+		   size_t n)
 {
+	const struct wp_conf *conf = target->conf;
+
 	assert(n >= 1 && n <= ITEMS_MAX);
 	wp_cmd_script(cmd, WP_SCRIPT_SEND, partition);
-	wp_cmd_str(cmd, run_id);
+	wp_cmd_str(cmd, target->run_id);
 	wp_cmd_int(cmd, conf->mailbox.ingress_high_mark);
 	wp_cmd_int(cmd, conf->mailbox.idempotency_hours);
 	wp_cmd_int(cmd, conf->mailbox.max_waiting);
 	wp_cmd_int(cmd, conf->mailbox.max_waiting_bytes);
 	wp_cmd_int(cmd, conf->mailbox.max_envelope_bytes + ENTRY_OVERHEAD);
+	wp_cmd_int(cmd, wp_memory_is_high(conf, target->memory_percent));
 	wp_cmd_int(cmd, (int64_t)n);
 	for (size_t i = 0; i < n; i++)
 		add_item(cmd, &items[i]);
@@ -139,15 +143,15 @@ void wp_send_parse(const struct wp_reply *reply, uint32_t partition,
 		   const struct wp_send_item *items, size_t n,
 		   struct wp_send_result *results)
 {
-	bool is_refused = wp_reply_is(wp_reply_at(reply, 0), "gate") ||
-			  wp_reply_is_refusal(reply);
+	bool is_refused = wp_reply_is_refusal(reply);
 	bool is_answer = wp_reply_is(wp_reply_at(reply, 0), "ok") &&
 			 wp_reply_count(reply) == n + 1;
 
 	for (size_t i = 0; i < n; i++) {
 		results[i] = (struct wp_send_result){
-			.status = is_refused ? WP_SEND_OVERLOADED
-					     : WP_SEND_UNKNOWN
+			.status = is_refused && !items[i].has_key
+					  ? WP_SEND_OVERLOADED
+					  : WP_SEND_UNKNOWN
 		};
 		if (is_answer)
 			parse_item(wp_reply_at(reply, i + 1), partition,

@@ -38,17 +38,31 @@ struct wp_send_item {
 void wp_send_set_key(struct wp_send_item *item, const char *secret,
 		     const char *sender, const char *key, size_t key_len);
 
-/* Write the call for n items of one partition, 1 <= n <= 100. */
-void wp_send_build(struct wp_cmd *cmd, const struct wp_conf *conf,
-		   const char *run_id, uint32_t partition,
-		   const struct wp_send_item *items, size_t n);
+/* The Redis that is sent to, and what is known of it. */
+struct wp_send_target {
+	const struct wp_conf *conf;
+	const char *run_id;
+	unsigned int memory_percent; /* of maxmemory, lately */
+};
+
+/*
+ * Write the call for n items of one partition, 1 <= n <= 100. All verdicts are
+ * the script's, in their one order: known key, quota, overload.
+ */
+void wp_send_build(struct wp_cmd *cmd, const struct wp_send_target *target,
+		   uint32_t partition, const struct wp_send_item *items,
+		   size_t n);
 
 enum wp_send_status {
-	WP_SEND_ACCEPTED,   /* id is set; also for a repeat with the same key */
-	WP_SEND_CONFLICT,   /* key used with another envelope */
-	WP_SEND_FULL,       /* not accepted: too much waits for the recipient */
-	WP_SEND_OVERLOADED, /* not accepted: high mark, full Redis, closed gate
-			     */
+	WP_SEND_ACCEPTED, /* id is set; also for a repeat with the same key */
+	WP_SEND_CONFLICT, /* key used with another envelope */
+	WP_SEND_FULL,     /* not accepted: too much waits for the recipient */
+	/*
+	 * Not accepted: high mark, full Redis, closed gate; or refused as a
+	 * whole. With a key only after the key was looked up: a repeat of what
+	 * was accepted must not be called refused.
+	 */
+	WP_SEND_OVERLOADED,
 	WP_SEND_UNKNOWN, /* outcome unknown: no answer, or a surprising one */
 };
 
@@ -59,7 +73,7 @@ struct wp_send_result {
 
 /*
  * Read the answer; reply NULL means none came. results has room for n, the same
- * items that were built (their band makes the id).
+ * items that were built (their band makes the id, has_key is looked at).
  */
 void wp_send_parse(const struct wp_reply *reply, uint32_t partition,
 		   const struct wp_send_item *items, size_t n,

@@ -21,6 +21,7 @@
 #include "lib/base/clock.h"
 #include "lib/redis/handshake.h"
 #include "lib/redis/link.h"
+#include "lib/redis/memory.h"
 
 enum {
 	IDLE_CHECK_MS = 50, /* look for a hang-up after this much silence */
@@ -376,7 +377,7 @@ enum wp_err wp_redis_wait(struct wp_redis *redis, int timeout_ms,
 unsigned int wp_redis_memory_percent(struct wp_redis *redis)
 {
 	struct wp_reply *reply = NULL;
-	uint64_t now_ms = wp_mono_ms(), used, max;
+	uint64_t now_ms = wp_mono_ms();
 	struct wp_cmd cmd;
 
 	/* In the middle of a pipeline there is no place for a question. */
@@ -389,12 +390,7 @@ unsigned int wp_redis_memory_percent(struct wp_redis *redis)
 	wp_cmd_str(&cmd, "INFO");
 	wp_cmd_str(&cmd, "memory");
 	if (wp_redis_do(redis, &cmd, &reply, NULL) == WP_OK) {
-		used = wp_info_number(reply, "used_memory");
-		max = wp_info_number(reply, "maxmemory");
-		if (max > 0)
-			redis->memory_percent =
-				(unsigned int)((double)used * 100.0 /
-					       (double)max);
+		redis->memory_percent = wp_memory_percent(reply);
 		redis->memory_ms = now_ms;
 	}
 	wp_reply_free(&reply);

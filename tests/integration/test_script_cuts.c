@@ -66,7 +66,7 @@ static const struct scene scenes[] = {
 		.name = "send",
 		.script = WP_SCRIPT_SEND,
 		.setup = { "SETEX " WP_P "other 100 x" },
-		.args = "run 100 24 1000 1000000 1000 3 " WP_BOB
+		.args = "run 100 24 1000 1000000 1000 0 3 " WP_BOB
 			" 0  9000 t1 m1 " /* item 1 */
 			"aaaaaaaaaaaaaaaa dddddddddddddddd " WP_BOB
 			" 1 e 9000 t2 m2 bbbbbbbbbbbbbbbb "
@@ -595,7 +595,7 @@ static void a_cut_send_is_settled_by_whoever_comes_next(void **state)
 	const struct scene *first = &scenes[0];
 	const struct scene other = {
 		.name = "another send",
-		.args = "run 100 24 1000 1000000 1000 1 " WP_AMY
+		.args = "run 100 24 1000 1000000 1000 0 1 " WP_AMY
 			" 0  9000 t9 m9 "
 			"eeeeeeeeeeeeeeee dddddddddddddddd",
 	};

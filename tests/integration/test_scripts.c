@@ -314,6 +314,118 @@ static void a_full_redis_accepts_nothing_and_says_so(void **state)
 	wp_world_run(w, "CONFIG SET maxmemory 0");
 }
 
+/* Each makes a partition accept nothing new, and ends what it began. */
+static const struct overload {
+	const char *name;
+	const char *begin;
+	const char *end;
+	unsigned int memory_percent;
+	int64_t high_mark;
+} overloads[] = {
+	{ "at the memory mark", "PING", "PING", 80, 100 },
+	{ "over the memory mark", "PING", "PING", 4000000000, 100 },
+	{ "full", "CONFIG SET maxmemory 1", "CONFIG SET maxmemory 0", 0, 100 },
+	{ "full ingress", "PING", "PING", 0, 1 },
+	{ "closed gate", "SET " WP_P "gate other", "PING", 0, 100 },
+	{ "no replicas", "CONFIG SET min-replicas-to-write 1",
+	  "CONFIG SET min-replicas-to-write 0", 0, 100 },
+};
+
+/* m1 was accepted with key k: what is said of it and others once it is full? */
+static void expect_key_before_overload(struct wp_world *w,
+				       const struct overload *how,
+				       struct wp_msgid id)
+{
+	const struct wp_world_mail mails[] = {
+		{ .json = "m2" },
+		{ .json = "m1", .key = "k" },
+		{ .json = "m3", .key = "k" },
+		{ .json = "m4", .key = "l" },
+		{ .json = "m1", .key = "k" },
+	};
+	static const enum wp_send_status wanted[] = {
+		WP_SEND_OVERLOADED, WP_SEND_ACCEPTED, WP_SEND_CONFLICT,
+		WP_SEND_OVERLOADED, WP_SEND_ACCEPTED,
+	};
+	struct wp_send_result results[5];
+
+	wp_world_run(w, "%s", how->begin);
+	w->memory_percent = how->memory_percent;
+	w->conf.mailbox.ingress_high_mark = how->high_mark;
+	wp_world_send(w, mails, 5, results);
+	for (size_t i = 0; i < 5; i++)
+		if (results[i].status != wanted[i])
+			fail_msg("%s, item %zu: %d", how->name, i,
+				 (int)results[i].status);
+	assert_memory_equal(&results[1].id, &id, sizeof(id));
+	assert_memory_equal(&results[4].id, &id, sizeof(id));
+	w->memory_percent = 0;
+	wp_world_run(w, "%s", how->end);
+	wp_world_expect(w, "1", "XLEN " WP_P "ingress");
+}
+
+static void a_known_key_is_answered_before_any_overload(void **state)
+{
+	const struct wp_world_mail mail = { .json = "m1", .key = "k" };
+
+	for (size_t i = 0; i < sizeof(overloads) / sizeof(overloads[0]); i++) {
+		struct wp_world *w = *state;
+		int64_t high_mark = w->conf.mailbox.ingress_high_mark;
+		struct wp_msgid id = wp_world_post(w, mail);
+
+		expect_key_before_overload(w, &overloads[i], id);
+		w->conf.mailbox.ingress_high_mark = high_mark;
+		wp_world_teardown(state);
+		wp_world_setup(state);
+	}
+}
+
+/* A cut send that was not settled yet is known as well. */
+static void what_was_cut_off_is_known_to_a_full_redis(void **state)
+{
+	struct wp_world *w = *state;
+	const struct wp_world_mail mail = { .json = "m1", .key = "k" };
+	struct wp_msgid id = wp_world_post(w, mail);
+	struct wp_send_result result;
+
+	wp_world_run(w, "EVAL local\tb=redis.call('KEYS','" WP_P "idem:*')[1]"
+			"local\tf=redis.call('HGETALL',b)"
+			"redis.call('DEL',b)"
+			"redis.call('SET',KEYS[1],f[1]..f[2]:sub(1,16)..'0-0') "
+			"1 " WP_P "intent");
+	w->memory_percent = 100;
+	wp_world_send(w, &mail, 1, &result);
+	assert_int_equal(result.status, WP_SEND_ACCEPTED);
+	assert_memory_equal(&result.id, &id, sizeof(id));
+	wp_world_expect(w, "1", "EXISTS " WP_P "intent");
+
+	w->memory_percent = 0;
+	(void)wp_world_post(w, (struct wp_world_mail){ .json = "m2" });
+	wp_world_expect(w, "0", "EXISTS " WP_P "intent");
+	id = wp_world_post(w, mail);
+	assert_memory_equal(&result.id, &id, sizeof(id));
+	wp_world_expect(w, "2", "XLEN " WP_P "ingress");
+}
+
+/* Nobody has looked the key up: the repeat may be of what was accepted. */
+static void a_refusal_as_a_whole_is_certain_without_a_key_only(void **state)
+{
+	struct wp_world *w = *state;
+	struct wp_envelope envelope = { .recipient = w->bob };
+	const struct wp_send_item items[] = {
+		{ .envelope = &envelope },
+		{ .envelope = &envelope, .has_key = true },
+	};
+	struct wp_send_result results[2];
+	struct wp_reply *reply;
+
+	reply = wp_world_cmd(w, "EVAL return{err='BUSY'} 0");
+	wp_send_parse(reply, WP_WORLD_PARTITION, items, 2, results);
+	assert_int_equal(results[0].status, WP_SEND_OVERLOADED);
+	assert_int_equal(results[1].status, WP_SEND_UNKNOWN);
+	wp_reply_free(&reply);
+}
+
 static void what_was_never_answered_is_unknown(void **state)
 {
 	struct wp_world *w = *state;
@@ -500,6 +612,9 @@ int main(void)
 		WORLD_TEST(a_trim_deletes_the_band_that_it_has_emptied),
 		WORLD_TEST(an_accepted_entry_carries_what_routing_needs),
 		WORLD_TEST(a_full_redis_accepts_nothing_and_says_so),
+		WORLD_TEST(a_known_key_is_answered_before_any_overload),
+		WORLD_TEST(what_was_cut_off_is_known_to_a_full_redis),
+		WORLD_TEST(a_refusal_as_a_whole_is_certain_without_a_key_only),
 		WORLD_TEST(what_was_never_answered_is_unknown),
 		WORLD_TEST(the_bell_rings_when_a_worker_may_sleep),
 		WORLD_TEST(routing_needs_the_lease_and_an_open_gate),

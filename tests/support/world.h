@@ -50,6 +50,7 @@ struct wp_world {
 	struct wp_store *store; /* &spy.base, what is under test uses */
 	struct wp_cmd cmd;
 	struct wp_urn bob;
+	unsigned int memory_percent; /* what sends are told */
 	char owner[WP_OWNER_MAX + 1];
 };
 

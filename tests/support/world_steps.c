@@ -57,7 +57,10 @@ void wp_world_send(struct wp_world *w, const struct wp_world_mail *mails,
 	assert_in_range(n, 1, BATCH_MAX);
 	for (size_t i = 0; i < n; i++)
 		make_item(w, &mails[i], &envelopes[i], &items[i]);
-	wp_send_build(&w->cmd, &w->conf, wp_redis_run_id(w->redis),
+	wp_send_build(&w->cmd,
+		      &(struct wp_send_target){ &w->conf,
+						wp_redis_run_id(w->redis),
+						w->memory_percent },
 		      WP_WORLD_PARTITION, items, n);
 	reply = wp_world_do(w);
 	wp_send_parse(reply, WP_WORLD_PARTITION, items, n, results);

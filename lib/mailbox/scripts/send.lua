@@ -1,41 +1,43 @@
-#!lua
 -- send: accept envelopes for recipients of one partition (ARCHITECTURE 4.1).
 --
 -- KEYS[1]  wp:{p}:
 -- ARGV     run_id, high_mark, idem_hours, max_waiting, max_waiting_bytes,
---          max_envelope, n, then n times:
+--          max_envelope, is_full, n, then n times:
 --          urn, band, flags, expires_in_ms, trace, envelope, idem, digest
+--          is_full is 1 when Redis is past its memory mark;
 --          band is 0 (standard) or 1 (high); flags is "e" for ephemeral or "";
 --          idem is the 16-byte idempotency field or "", digest 16 bytes
--- Result   {"gate"}               the partition is not reconciled (4.7)
---          {"ok", r1, … rn}       each {"ok", id} accepted now, {"dup", id}
---                                 accepted before, {"conflict"}, {"overloaded"},
---                                 {"full"}: too much waits for the recipient
+-- Result   {"ok", r1, … rn}       each {"ok", id} accepted now, {"dup", id}
+--                                 accepted before, {"conflict"},
+--                                 {"full"}: too much waits for the recipient,
+--                                 {"overloaded"}: a mark is reached, Redis is
+--                                 full, or the partition not reconciled (4.7)
 --
 -- Invariants
 --   - Ids of one partition only ever rise; order of acceptance is id order.
+--   - A known key comes before all other verdicts: what was accepted is never
+--     called refused, however full Redis has become since.
 --   - One idempotency field, one message: while an append with a key is under
---     way `intent` says so. A script that was cut off half-way leaves it, and
---     the next send settles it first. No other append can lie between, so the
---     stream's last id tells whether the append happened and under which id.
+--     way `intent` says so. A script that was cut off half-way leaves it; every
+--     send knows what it stands for, and settles it before it appends. No other
+--     append can lie between, so the stream's last id tells whether the append
+--     happened and under which id.
 --   - Once an item for a recipient fails, later ones for it fail alike.
 --   - What waits for a user is what is in ingress (inq), in hot (counted on the
 --     spot) and in cold (coldsize). None of these is a counter that could drift:
 --     inq is forgotten whenever ingress is empty, coldsize holds what the cold
 --     store said of a version. A cut leaves inq a little off until then.
 --
--- No allow-oom: a full Redis accepts nothing new.
+-- No first line with flags, unlike the other scripts: with one, a full Redis
+-- (or one with a bad disk, or too few replicas) would refuse to begin, and known
+-- keys would get no answer. Without it Redis refuses the first write.
 local prefix = KEYS[1]
 local run_id, high_mark = ARGV[1], tonumber(ARGV[2])
-local idem_hours, n = tonumber(ARGV[3]), tonumber(ARGV[7])
+local idem_hours, n = tonumber(ARGV[3]), tonumber(ARGV[8])
 local max_waiting, max_bytes = tonumber(ARGV[4]), tonumber(ARGV[5])
-local max_envelope = tonumber(ARGV[6])
+local max_envelope, is_full = tonumber(ARGV[6]), ARGV[7] == '1'
 local ingress, intent = prefix .. 'ingress', prefix .. 'intent'
 local inq = prefix .. 'inq'
-
-if redis.call('GET', prefix .. 'gate') ~= run_id then
-  return {'gate'}
-end
 
 local time = redis.call('TIME')
 local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -68,22 +70,19 @@ local function remember(field, digest, id)
   redis.call('EXPIRE', key, bucket_ttl)
 end
 
--- Settle what a script that was cut off left behind.
-local function settle_intent()
-  local left = redis.call('GET', intent)
-  if not left then
-    return
-  end
-  local field, digest, before = left:sub(1, 16), left:sub(17, 32), left:sub(33)
-  local last = last_generated_id()
-  if last ~= before then
-    remember(field, digest, last)
-  end
-  redis.call('DEL', intent)
+-- What a script that was cut off left behind, if it had come to its append.
+local left = redis.call('GET', intent)
+local cut
+if left and last_generated_id() ~= left:sub(33) then
+  cut = {field = left:sub(1, 16), digest = left:sub(17, 32),
+    id = last_generated_id()}
 end
 
 -- From the next bucket on: a key may be of before the clock went back.
 local function known(field)
+  if cut and cut.field == field then
+    return cut.digest .. cut.id
+  end
   for b = bucket + 1, oldest, -1 do
     local value = redis.call('HGET', bucket_key(b), field)
     if value then
@@ -135,15 +134,46 @@ local function is_over(urn, w, size)
   return sure + w.hot_bytes > max_bytes
 end
 
-settle_intent()
 local length = redis.call('XLEN', ingress)
 local was_empty = length == 0
 local appended = {} -- urn -> what waits for it now
 local refused = {} -- urn -> why
 local results = {'ok'}
 
+-- Would Redis refuse a write now? One that changes nothing tells, before there
+-- is one that does.
+local function is_refused()
+  local answer = redis.pcall('SETRANGE', intent, 0, '')
+  if type(answer) == 'number' then
+    return false
+  end
+  if answer.err:find('^READONLY') then
+    redis.call('SETRANGE', intent, 0, '') -- the caller is to leave this server
+  end
+  return true
+end
+
+-- May something new be appended? Found out once a call, settling what was cut.
+local may_append
+local function is_open()
+  if may_append == nil then
+    may_append = not is_full and
+      redis.call('GET', prefix .. 'gate') == run_id and not is_refused()
+    if may_append and cut then
+      remember(cut.field, cut.digest, cut.id)
+    end
+    if may_append and left then
+      redis.call('DEL', intent)
+    end
+  end
+  return may_append
+end
+
+if left then
+  is_open()
+end
 for i = 0, n - 1 do
-  local at = 8 + i * 8
+  local at = 9 + i * 8
   local urn, band, flags = ARGV[at], ARGV[at + 1], ARGV[at + 2]
   local expires_ms = now_ms + tonumber(ARGV[at + 3])
   local trace, envelope = ARGV[at + 4], ARGV[at + 5]
@@ -158,7 +188,7 @@ for i = 0, n - 1 do
   elseif is_over(urn, waiting_for(urn, was_empty), #envelope) then
     refused[urn] = 'full'
     results[i + 2] = {'full'}
-  elseif length >= high_mark then
+  elseif length >= high_mark or not is_open() then
     refused[urn] = 'overloaded'
     results[i + 2] = {'overloaded'}
   else
@@ -181,7 +211,7 @@ for i = 0, n - 1 do
   end
 end
 
-if was_empty then
+if was_empty and next(appended) then
   redis.call('DEL', inq)
 end
 for urn, w in pairs(appended) do

@@ -18,6 +18,12 @@ struct wp_store_backend {
 			       struct wp_error *err);
 	enum wp_err (*fence)(struct wp_store *store, const char *life,
 			     struct wp_error *err);
+	enum wp_err (*note)(struct wp_store *store, const char *name,
+			    char value[WP_STORE_NOTE_MAX + 1],
+			    struct wp_error *err);
+	enum wp_err (*note_swap)(struct wp_store *store, const char *name,
+				 const char *was, const char *value,
+				 struct wp_error *err);
 	enum wp_err (*append)(struct wp_store *store, uint32_t partition,
 			      const struct wp_urn *user, int64_t version,
 			      const struct wp_store_row *rows, size_t n,

@@ -5,6 +5,7 @@
  * statements, transactions and errors, sqlite_schema.c files and tables.
  */
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -86,6 +87,41 @@ static enum wp_err store_fence(struct wp_store *store, const char *life,
 			       struct wp_error *err)
 {
 	return wp_sqlite_fence(db_of(store), life, err);
+}
+
+static enum wp_err store_note(struct wp_store *store, const char *name,
+			      char value[WP_STORE_NOTE_MAX + 1],
+			      struct wp_error *err)
+{
+	struct wp_sqlite_db *db = db_of(store);
+	enum wp_err ready = wp_sqlite_ready(db, err);
+	sqlite3_stmt *statement;
+	int rc;
+
+	if (ready != WP_OK)
+		return ready;
+	value[0] = '\0';
+	statement = wp_sqlite_get(db, WP_SQL_NOTE);
+	(void)sqlite3_bind_text(statement, 1, name, -1, SQLITE_STATIC);
+	rc = sqlite3_step(statement);
+	if (rc == SQLITE_ROW) {
+		const char *text =
+			(const char *)sqlite3_column_text(statement, 0);
+
+		(void)snprintf(value, WP_STORE_NOTE_MAX + 1, "%s",
+			       text != NULL ? text : "");
+	}
+	wp_sqlite_done(statement);
+	if (rc != SQLITE_ROW && rc != SQLITE_DONE)
+		return wp_sqlite_fail(db, rc, err);
+	return WP_OK;
+}
+
+static enum wp_err store_note_swap(struct wp_store *store, const char *name,
+				   const char *was, const char *value,
+				   struct wp_error *err)
+{
+	return wp_sqlite_note_swap(db_of(store), name, was, value, err);
 }
 
 static enum wp_err store_append(struct wp_store *store, uint32_t partition,
@@ -306,6 +342,8 @@ const struct wp_store_backend wp_store_sqlite = {
 	.close = store_close,
 	.version = store_version,
 	.fence = store_fence,
+	.note = store_note,
+	.note_swap = store_note_swap,
 	.append = store_append,
 	.ack = store_ack,
 	.read = store_read,

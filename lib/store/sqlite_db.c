@@ -64,6 +64,11 @@ static const char *const texts[WP_SQL_COUNT] = {
 		"SELECT DISTINCT msg.urn FROM msg INDEXED BY msg_expiry "
 		"CROSS JOIN box ON box.urn = msg.urn "
 		"WHERE msg.expires_ms <= ?2 AND box.partition = ?1 LIMIT ?3",
+	[WP_SQL_NOTE] = "SELECT value FROM note WHERE name = ?1",
+	[WP_SQL_NOTE_SWAP] =
+		"INSERT INTO note (name, value) SELECT ?1, ?3 WHERE ?2 = "
+		"coalesce((SELECT value FROM note WHERE name = ?1), '') "
+		"ON CONFLICT (name) DO UPDATE SET value = excluded.value",
 };
 
 static enum wp_err prepare_all(struct wp_sqlite_db *db, struct wp_error *err)

@@ -42,6 +42,8 @@ enum wp_sqlite_sql {
 	WP_SQL_TOP,
 	WP_SQL_USERS,
 	WP_SQL_EXPIRED_USERS,
+	WP_SQL_NOTE,
+	WP_SQL_NOTE_SWAP,
 	WP_SQL_COUNT
 };
 

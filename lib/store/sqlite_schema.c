@@ -17,9 +17,10 @@
 #include <sys/vfs.h>
 
 #include "lib/base/clock.h"
+#include "lib/store/store.h"
 
 enum {
-	SCHEMA_VERSION = 2,
+	SCHEMA_VERSION = 3,
 	STORE_MODE = 0640,
 	RETRY_MS = 5,
 };
@@ -29,6 +30,11 @@ enum {
 	"CREATE TABLE life ("                        \
 	"  epoch INTEGER PRIMARY KEY AUTOINCREMENT," \
 	"  run_id TEXT NOT NULL UNIQUE);"
+
+/* See wp_store_note(). */
+#define NOTE_TABLE            \
+	"CREATE TABLE note (" \
+	"  name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;"
 
 static const char schema[] =
 	"CREATE TABLE box ("
@@ -44,7 +50,9 @@ static const char schema[] =
 	"CREATE INDEX msg_expiry ON msg (expires_ms);"
 	"CREATE TABLE top ("
 	"  partition INTEGER PRIMARY KEY, ms INTEGER NOT NULL,"
-	"  seq INTEGER NOT NULL);" LIFE_TABLE "PRAGMA user_version = 2;";
+	"  seq INTEGER NOT NULL);" LIFE_TABLE NOTE_TABLE
+	"INSERT INTO note VALUES ('" WP_STORE_NOTE_MADE "', 'empty');"
+	"PRAGMA user_version = 3;";
 
 /* What version 1 lacks: how much a mailbox holds, and what expires when. */
 static const char upgrade_1[] =
@@ -55,6 +63,9 @@ static const char upgrade_1[] =
 	"   FROM msg WHERE msg.urn = box.urn);"
 	"CREATE INDEX msg_expiry ON msg (expires_ms);" LIFE_TABLE
 	"PRAGMA user_version = 2;";
+
+/* Version 2 lacks notes; how it was made is not known. */
+static const char upgrade_2[] = NOTE_TABLE "PRAGMA user_version = 3;";
 
 /*
  * Of the connection, not of the file. FULL: a commit is on disk when it
@@ -224,6 +235,8 @@ static enum wp_err make_tables(struct wp_sqlite_db *db, struct wp_error *err)
 		rc = sqlite3_exec(db->handle, schema, NULL, NULL, NULL);
 	if (rc == SQLITE_OK && version == 1)
 		rc = sqlite3_exec(db->handle, upgrade_1, NULL, NULL, NULL);
+	if (rc == SQLITE_OK && (version == 1 || version == 2))
+		rc = sqlite3_exec(db->handle, upgrade_2, NULL, NULL, NULL);
 	if (rc == SQLITE_OK)
 		rc = sqlite3_exec(db->handle, "COMMIT", NULL, NULL, NULL);
 	return rc == SQLITE_OK ? WP_OK : wp_sqlite_fail(db, rc, err);

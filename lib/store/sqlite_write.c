@@ -67,6 +67,30 @@ enum wp_err wp_sqlite_fence(struct wp_sqlite_db *db, const char *life,
 	return wp_sqlite_end(db, rc, err);
 }
 
+enum wp_err wp_sqlite_note_swap(struct wp_sqlite_db *db, const char *name,
+				const char *was, const char *value,
+				struct wp_error *err)
+{
+	sqlite3_stmt *statement;
+	enum wp_err rc = wp_sqlite_ready(db, err);
+	int step;
+
+	if (rc == WP_OK)
+		rc = wp_sqlite_begin(db, true, err);
+	if (rc != WP_OK)
+		return rc;
+	statement = wp_sqlite_get(db, WP_SQL_NOTE_SWAP);
+	(void)sqlite3_bind_text(statement, 1, name, -1, SQLITE_STATIC);
+	(void)sqlite3_bind_text(statement, 2, was, -1, SQLITE_STATIC);
+	(void)sqlite3_bind_text(statement, 3, value, -1, SQLITE_STATIC);
+	step = wp_sqlite_run(statement);
+	if (step != SQLITE_DONE)
+		rc = wp_sqlite_fail(db, step, err);
+	else if (sqlite3_changes(db->handle) == 0)
+		rc = wp_error_set(err, WP_ERR_STALE, "the note was changed");
+	return wp_sqlite_end(db, rc, err);
+}
+
 /* Was the version read in the present life of Redis? */
 static enum wp_err check_epoch(struct wp_sqlite_db *db, int64_t epoch,
 			       struct wp_error *err)

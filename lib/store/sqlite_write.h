@@ -22,6 +22,9 @@ int64_t wp_sqlite_join_version(int64_t epoch, int64_t ver);
 
 enum wp_err wp_sqlite_fence(struct wp_sqlite_db *db, const char *life,
 			    struct wp_error *err);
+enum wp_err wp_sqlite_note_swap(struct wp_sqlite_db *db, const char *name,
+				const char *was, const char *value,
+				struct wp_error *err) WP_MUST_USE;
 enum wp_err wp_sqlite_append(struct wp_sqlite_db *db, uint32_t partition,
 			     const struct wp_urn *user, int64_t version,
 			     const struct wp_store_row *rows, size_t n,

@@ -5,6 +5,7 @@
  */
 #include "lib/store/store.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "lib/store/backend.h"
@@ -51,6 +52,21 @@ enum wp_err wp_store_fence(struct wp_store *store, const char *life,
 			   struct wp_error *err)
 {
 	return store->backend->fence(store, life, err);
+}
+
+enum wp_err wp_store_note(struct wp_store *store, const char *name,
+			  char value[WP_STORE_NOTE_MAX + 1],
+			  struct wp_error *err)
+{
+	return store->backend->note(store, name, value, err);
+}
+
+enum wp_err wp_store_note_swap(struct wp_store *store, const char *name,
+			       const char *was, const char *value,
+			       struct wp_error *err)
+{
+	assert(strlen(value) <= WP_STORE_NOTE_MAX);
+	return store->backend->note_swap(store, name, was, value, err);
 }
 
 enum wp_err wp_store_append(struct wp_store *store, uint32_t partition,

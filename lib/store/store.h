@@ -76,6 +76,30 @@ enum wp_err wp_store_fence(struct wp_store *store, const char *life,
 			   struct wp_error *err) WP_MUST_USE;
 
 /*
+ * Notes: short texts about the deployment as a whole, by name, for all programs
+ * that use this store. "" is a note that nobody has written.
+ *
+ * The store's own note "made" is "empty" when it was made without any messages,
+ * and "" when that is not known: it comes from an earlier release.
+ *
+ * Errors: WP_ERR_UNAVAIL
+ */
+#define WP_STORE_NOTE_MADE "made"
+enum { WP_STORE_NOTE_MAX = 255 };
+enum wp_err wp_store_note(struct wp_store *store, const char *name,
+			  char value[WP_STORE_NOTE_MAX + 1],
+			  struct wp_error *err) WP_MUST_USE;
+/*
+ * Write a note if it still says `was`.
+ *
+ * Errors:  WP_ERR_STALE    it says something else; nothing was written
+ *          WP_ERR_UNAVAIL  read it again
+ */
+enum wp_err wp_store_note_swap(struct wp_store *store, const char *name,
+			       const char *was, const char *value,
+			       struct wp_error *err) WP_MUST_USE;
+
+/*
  * One transaction: bump the version if it still is `version`, insert the rows.
  * A row that is there already with the same content is left alone.
  *

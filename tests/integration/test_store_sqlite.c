@@ -122,7 +122,7 @@ static void the_file_is_ours_alone_and_has_a_write_ahead_log(void **state)
 	assert_int_equal(stat(path, &st), 0);
 	assert_int_equal(st.st_mode & 07777, 0640);
 	assert_string_equal(ask_sql("PRAGMA journal_mode", answer), "wal");
-	assert_string_equal(ask_sql("PRAGMA user_version", answer), "2");
+	assert_string_equal(ask_sql("PRAGMA user_version", answer), "3");
 	wp_store_close(&store);
 }
 
@@ -157,7 +157,7 @@ static void a_file_of_something_else_is_left_as_it_is(void **state)
 	assert_string_equal(ask_sql("PRAGMA journal_mode", answer), "delete");
 
 	wipe(NULL);
-	run_sql("PRAGMA user_version = 3");
+	run_sql("PRAGMA user_version = 4");
 	assert_non_null(strstr(refused(*state, WP_ERR_INVAL), "newer"));
 
 	wipe(NULL);
@@ -179,6 +179,7 @@ static void a_file_of_version_1_gets_sizes_and_an_expiry_index(void **state)
 	int64_t deleted = 0;
 	bool is_empty = true;
 	char answer[32];
+	char note[WP_STORE_NOTE_MAX + 1];
 
 	run_sql("PRAGMA journal_mode = WAL;"
 		"CREATE TABLE box ("
@@ -203,8 +204,15 @@ static void a_file_of_version_1_gets_sizes_and_an_expiry_index(void **state)
 	stores[0] = open_store(*state);
 	stores[1] = open_store(*state);
 
-	assert_string_equal(ask_sql("PRAGMA user_version", answer), "2");
+	assert_string_equal(ask_sql("PRAGMA user_version", answer), "3");
 	assert_string_equal(wp_store_test_show(stores[1], &bob), "12 |four ");
+	/* Nobody knows what it began with. */
+	assert_int_equal(
+		wp_store_note(stores[0], WP_STORE_NOTE_MADE, note, NULL),
+		WP_OK);
+	assert_string_equal(note, "");
+	assert_int_equal(wp_store_note_swap(stores[1], "n", "", "1", NULL),
+			 WP_OK);
 	assert_int_equal(wp_store_size(stores[0], &bob, &size, NULL), WP_OK);
 	assert_int_equal(size.version, 4);
 	assert_int_equal(size.n, 2);

@@ -58,6 +58,30 @@ static enum wp_err spy_fence(struct wp_store *store, const char *life,
 	return end(spy, "fence", rc, err);
 }
 
+static enum wp_err spy_note(struct wp_store *store, const char *name,
+			    char value[WP_STORE_NOTE_MAX + 1],
+			    struct wp_error *err)
+{
+	struct wp_spy *spy = spy_of(store);
+	enum wp_err rc = begin(spy, "note", err);
+
+	if (rc == WP_OK)
+		rc = wp_store_note(spy->real, name, value, err);
+	return end(spy, "note", rc, err);
+}
+
+static enum wp_err spy_note_swap(struct wp_store *store, const char *name,
+				 const char *was, const char *value,
+				 struct wp_error *err)
+{
+	struct wp_spy *spy = spy_of(store);
+	enum wp_err rc = begin(spy, "note_swap", err);
+
+	if (rc == WP_OK)
+		rc = wp_store_note_swap(spy->real, name, was, value, err);
+	return end(spy, "note_swap", rc, err);
+}
+
 static enum wp_err spy_append(struct wp_store *store, uint32_t partition,
 			      const struct wp_urn *user, int64_t version,
 			      const struct wp_store_row *rows, size_t n,
@@ -151,6 +175,8 @@ static const struct wp_store_backend spy_backend = {
 	.name = "spy",
 	.version = spy_version,
 	.fence = spy_fence,
+	.note = spy_note,
+	.note_swap = spy_note_swap,
 	.append = spy_append,
 	.ack = spy_ack,
 	.read = spy_read,

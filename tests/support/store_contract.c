@@ -829,6 +829,43 @@ static void a_new_life_of_redis_fences_every_version_read_before(void **state)
 			    "|one late ");
 }
 
+/* ---- notes ---- */
+
+static void expect_note(struct wp_store *store, const char *name,
+			const char *want)
+{
+	char value[WP_STORE_NOTE_MAX + 1] = "?";
+
+	assert_int_equal(wp_store_note(store, name, value, NULL), WP_OK);
+	assert_string_equal(value, want);
+}
+
+static void a_store_says_that_it_was_made_empty(void **state)
+{
+	struct bench *b = *state;
+
+	expect_note(b->other, WP_STORE_NOTE_MADE, "empty");
+	expect_note(b->store, "something-else", "");
+}
+
+static void a_note_changes_only_from_what_was_read(void **state)
+{
+	struct bench *b = *state;
+
+	assert_int_equal(wp_store_note_swap(b->store, "n", "x", "1", NULL),
+			 WP_ERR_STALE);
+	expect_note(b->other, "n", "");
+	assert_int_equal(wp_store_note_swap(b->store, "n", "", "1", NULL),
+			 WP_OK);
+	expect_note(b->other, "n", "1");
+	assert_int_equal(wp_store_note_swap(b->other, "n", "", "2", NULL),
+			 WP_ERR_STALE);
+	assert_int_equal(wp_store_note_swap(b->other, "n", "1", "2", NULL),
+			 WP_OK);
+	expect_note(b->store, "n", "2");
+	expect_note(b->store, "m", "");
+}
+
 static void a_life_that_is_known_fences_nothing(void **state)
 {
 	struct bench *b = *state;
@@ -996,6 +1033,8 @@ int wp_store_contract_run(const struct wp_store_contract *contract)
 		CONTRACT(expiry_always_bumps_the_version_and_fences_appends),
 		CONTRACT(a_new_life_of_redis_fences_every_version_read_before),
 		CONTRACT(a_life_that_is_known_fences_nothing),
+		CONTRACT(a_store_says_that_it_was_made_empty),
+		CONTRACT(a_note_changes_only_from_what_was_read),
 		CONTRACT(expiry_takes_a_bounded_number_of_rows_at_a_time),
 		CONTRACT(users_with_expired_rows_are_found_by_partition),
 		CONTRACT(every_write_tells_what_the_mailbox_holds_now),

@@ -23,6 +23,7 @@
 #include "lib/redis/client.h"
 #include "lib/store/store.h"
 #include "lib/sys/conf.h"
+#include "lib/sys/descriptors.h"
 #include "lib/sys/listen.h"
 
 #include "handlers/cgi_io.h"
@@ -289,6 +290,8 @@ int main(int argc, char **argv)
 	struct wp_error err = { 0 };
 	enum wp_err rc;
 
+	if (!wp_descriptors_begin())
+		return EXIT_FAILURE;
 	state.is_cgi = is_cgi_call();
 	if (state.is_cgi)
 		state.argc = 1;

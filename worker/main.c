@@ -27,6 +27,7 @@
 #include "lib/redis/client.h"
 #include "lib/store/store.h"
 #include "lib/sys/conf.h"
+#include "lib/sys/descriptors.h"
 #include "lib/sys/listen.h"
 #include "worker/metrics.h"
 #include "worker/threads.h"
@@ -315,6 +316,8 @@ int main(int argc, char **argv)
 	enum wp_conf_action action = WP_CONF_RUN;
 	enum wp_err rc;
 
+	if (!wp_descriptors_begin())
+		return EXIT_FAILURE;
 	rc = wp_conf_load(&p.conf, &program, argc, argv, &action, &err);
 	if (rc == WP_OK && action != WP_CONF_EXIT_OK) {
 		wp_log_setup(program.name, (enum wp_log_level)p.conf.log.level);

@@ -12,12 +12,10 @@
  *
  * Holds no durable state: after kill -9 the reaper takes our users offline.
  */
-#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <ev.h>
@@ -29,6 +27,7 @@
 #include "lib/redis/client.h"
 #include "lib/store/store.h"
 #include "lib/sys/conf.h"
+#include "lib/sys/descriptors.h"
 #include "lib/sys/listen.h"
 #include "ws-daemon/metrics.h"
 #include "ws-daemon/server.h"
@@ -224,20 +223,13 @@ static void watch_signals(struct daemon *d)
 static void raise_descriptor_limit(struct daemon *d)
 {
 	int64_t wanted = d->first.websocket.max_connections + SPARE_DESCRIPTORS;
-	struct rlimit limit;
+	uint64_t limit = wp_descriptors_raise();
 
-	if (getrlimit(RLIMIT_NOFILE, &limit) == -1)
-		return;
-	limit.rlim_cur = limit.rlim_max;
-	if (setrlimit(RLIMIT_NOFILE, &limit) == -1 ||
-	    getrlimit(RLIMIT_NOFILE, &limit) == -1)
-		wp_log(&d->log, WP_LOG_WARN, "descriptor limit not raised",
-		       wp_int("errno", errno));
-	if (limit.rlim_cur != RLIM_INFINITY && (int64_t)limit.rlim_cur < wanted)
+	if (limit < (uint64_t)wanted)
 		wp_log(&d->log, WP_LOG_WARN,
 		       "websocket.max_connections does not fit the descriptor "
 		       "limit",
-		       wp_int("descriptors", (int64_t)limit.rlim_cur),
+		       wp_int("descriptors", (int64_t)limit),
 		       wp_int("wanted", wanted));
 }
 
@@ -342,6 +334,8 @@ int main(int argc, char **argv)
 	enum wp_conf_action action = WP_CONF_RUN;
 	enum wp_err rc;
 
+	if (!wp_descriptors_begin())
+		return EXIT_FAILURE;
 	rc = wp_conf_load(&d.first, &program, argc, argv, &action, &err);
 	if (rc == WP_OK && action == WP_CONF_EXIT_OK) {
 		wp_conf_release(&d.first);

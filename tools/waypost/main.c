@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "lib/base/log.h"
+#include "lib/sys/descriptors.h"
 #include "tools/waypost/cli.h"
 
 enum { EXIT_USAGE = 2 };
@@ -78,6 +79,8 @@ int main(int argc, char **argv)
 	int status = EXIT_FAILURE;
 	enum wp_err rc;
 
+	if (!wp_descriptors_begin())
+		return EXIT_FAILURE;
 	(void)signal(SIGPIPE, SIG_IGN);
 	wp_cmd_init(&cli.cmd);
 	rc = wp_cli_read_args(&cli.args, argc, argv, &err);

@@ -1,0 +1,48 @@
+"""Programs that are started with descriptors 0 to 2 closed."""
+import os
+
+from harness import E2eTest, end_stack, new_stack, wait_for
+
+PROGRAMS = ("worker-0", "websocket-0", "handlers")
+
+
+class Closed(E2eTest):
+    @classmethod
+    def make_stack(cls):
+        return new_stack()
+
+    @classmethod
+    def tearDownClass(cls):
+        complaints = end_stack(cls.stack)
+        assert not complaints, complaints
+
+    def processes(self, name):
+        parent = self.stack.programs[name].pid
+        with open(f"/proc/{parent}/task/{parent}/children",
+                  encoding="ascii") as file:
+            return [parent] + [int(word) for word in file.read().split()]
+
+    def restart_closed(self, name):
+        program = self.stack.programs[name]
+        program.argv = ["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh",
+                        *program.argv]
+        self.stack.restart(name)
+
+    def test_nothing_of_ours_takes_the_place_of_standard_error(self):
+        for name in PROGRAMS:
+            self.restart_closed(name)
+        wait_for(lambda: self.user().send(self.user()).status == 202,
+                 "sends are accepted")
+        alice, bob = self.user(), self.user()
+        socket = self.connect(bob)
+        socket.expect("connected")
+        self.assert_accepted(alice.send(bob))
+        socket.expect("poke")
+
+        for name in PROGRAMS:
+            for pid in self.processes(name):
+                for number in range(3):
+                    with self.subTest(program=name, number=number):
+                        self.assertEqual(
+                            os.readlink(f"/proc/{pid}/fd/{number}"),
+                            "/dev/null")

@@ -33,6 +33,9 @@ enum {
 	WAIT_EVENTS = 2,
 };
 
+/* Of a thread: its epoll, its connection, Redis, and a store of two files. */
+enum { THREAD_DESCRIPTORS = 6, SPARE_DESCRIPTORS = 32 };
+
 struct child {
 	struct wp_shared *shared;
 	int listen_fd;
@@ -272,6 +275,12 @@ static enum wp_err run(struct child *child, struct thread *threads, size_t n,
 		       wp_str("error", err.msg));
 	}
 	return rc;
+}
+
+uint64_t wp_child_descriptors(const struct wp_conf *conf)
+{
+	return (uint64_t)conf->handlers.threads * THREAD_DESCRIPTORS +
+	       SPARE_DESCRIPTORS;
 }
 
 int wp_child_run(struct wp_shared *shared, int listen_fd, int ready_fd)

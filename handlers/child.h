@@ -20,4 +20,7 @@
  */
 int wp_child_run(struct wp_shared *shared, int listen_fd, int ready_fd);
 
+/* How many descriptors such a process may need. */
+uint64_t wp_child_descriptors(const struct wp_conf *conf);
+
 #endif /* WP_HANDLERS_CHILD_H */

@@ -27,6 +27,7 @@
 #include "lib/sys/listen.h"
 
 #include "handlers/cgi_io.h"
+#include "handlers/child.h"
 #include "handlers/ctx.h"
 #include "handlers/metrics.h"
 #include "handlers/pool.h"
@@ -118,11 +119,31 @@ static enum wp_err check_redis(struct setup *setup, struct wp_error *err)
 	return rc;
 }
 
+/* Does what a process may have open fit the limit of the host? */
+static enum wp_err check_descriptors(const struct wp_conf *conf,
+				     struct wp_error *err)
+{
+	uint64_t wanted = wp_child_descriptors(conf);
+	uint64_t limit = wp_descriptors_raise();
+
+	if (limit >= wanted)
+		return WP_OK;
+	return wp_error_set(err, WP_ERR_INVAL,
+			    "handlers.threads: %lld threads need %llu file "
+			    "descriptors and the limit is %llu; lower one or "
+			    "raise the other (LimitNOFILE=, ulimit -n)",
+			    (long long)conf->handlers.threads,
+			    (unsigned long long)wanted,
+			    (unsigned long long)limit);
+}
+
 static enum wp_err check(struct setup *setup, struct wp_error *err)
 {
 	struct wp_store *store = NULL;
-	enum wp_err rc = check_redis(setup, err);
+	enum wp_err rc = check_descriptors(&setup->conf, err);
 
+	if (rc == WP_OK)
+		rc = check_redis(setup, err);
 	if (rc == WP_OK)
 		rc = wp_store_open(&store, &setup->conf, err);
 	wp_store_close(&store);
@@ -143,7 +164,9 @@ static enum wp_err load_next(struct setup **out,
 
 	if (rc != WP_OK)
 		return rc;
-	rc = check_redis(*out, err);
+	rc = check_descriptors(&(*out)->conf, err);
+	if (rc == WP_OK)
+		rc = check_redis(*out, err);
 	if (rc == WP_OK || rc == WP_ERR_UNAVAIL)
 		return WP_OK;
 	free_setup(out);
@@ -232,8 +255,11 @@ static enum wp_err serve_fcgi(struct program_state *state, int listen_fd,
 			      struct wp_error *err)
 {
 	const struct wp_pool_hooks hooks = { on_reload, on_stop, state };
-	enum wp_err rc = check_redis(state->setup, err);
+	enum wp_err rc = check_descriptors(&state->setup->conf, err);
 
+	if (rc != WP_OK)
+		return rc;
+	rc = check_redis(state->setup, err);
 	if (rc == WP_ERR_UNAVAIL)
 		wp_log(NULL, WP_LOG_WARN,
 		       "Redis cannot be asked; starting without it",

@@ -1,5 +1,6 @@
-"""Programs that are started with descriptors 0 to 2 closed."""
+"""Programs that are started with descriptors 0 to 2 closed, or with few."""
 import os
+import subprocess
 
 from harness import E2eTest, end_stack, new_stack, wait_for
 
@@ -46,3 +47,30 @@ class Closed(E2eTest):
                         self.assertEqual(
                             os.readlink(f"/proc/{pid}/fd/{number}"),
                             "/dev/null")
+
+
+class Few(E2eTest):
+    def handlers(self, limit, threads, *words):
+        """The program's command line under ulimit."""
+        argv = self.stack.programs["handlers"].argv
+        return ["sh", "-c", f'ulimit {limit}; exec "$@"', "sh", *argv,
+                "--threads", str(threads), *words]
+
+    def check(self, limit, threads):
+        return subprocess.run(
+            self.handlers(limit, threads, "--check"), check=False,
+            env=self.stack.programs["handlers"].env, timeout=60,
+            capture_output=True, text=True)
+
+    def test_threads_that_do_not_fit_the_limit_are_refused(self):
+        done = self.check("-n 100", 100)
+
+        self.assertEqual(done.returncode, 1, done)
+        self.assertIn("handlers.threads", done.stderr)
+        self.assertIn("the limit is 100;", done.stderr)
+
+    def test_limit_is_raised_where_that_may_be(self):
+        for threads in (1, 1024):
+            done = self.check("-Sn 30", threads)
+
+            self.assertEqual(done.returncode, 0, done)

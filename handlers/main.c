@@ -165,11 +165,12 @@ static enum wp_err load_next(struct setup **out,
 	if (rc != WP_OK)
 		return rc;
 	rc = check_descriptors(&(*out)->conf, err);
+	/* What Redis and the store depend on is the same then. */
 	if (rc == WP_OK)
-		rc = check_redis(*out, err);
-	if (rc == WP_OK || rc == WP_ERR_UNAVAIL)
-		return WP_OK;
-	free_setup(out);
+		rc = wp_conf_check_reload(&state->setup->conf, &(*out)->conf,
+					  err);
+	if (rc != WP_OK)
+		free_setup(out);
 	return rc;
 }
 
@@ -184,10 +185,6 @@ static struct wp_shared *on_reload(void *ctx)
 		       wp_str("error", err.msg));
 		return NULL;
 	}
-	if (state->own_address != NULL &&
-	    strcmp(setup->conf.handlers.listen, state->own_address) != 0)
-		wp_log_plain(NULL, WP_LOG_WARN,
-			     "handlers.listen changes with the next start");
 	/* Processes that run have copies of their own. */
 	free_setup(&state->setup);
 	state->setup = setup;

@@ -77,11 +77,10 @@ static void on_thread_end(void *ctx)
 }
 
 /* A store that can never be opened is told now; a locked one comes back. */
-static enum wp_err try_store(const struct process *p,
-			     const struct wp_conf *conf, struct wp_error *err)
+static enum wp_err try_store(const struct process *p, struct wp_error *err)
 {
 	struct wp_store *store = NULL;
-	enum wp_err rc = wp_store_open(&store, conf, err);
+	enum wp_err rc = wp_store_open(&store, &p->conf, err);
 
 	wp_store_close(&store);
 	if (rc != WP_ERR_UNAVAIL)
@@ -92,14 +91,13 @@ static enum wp_err try_store(const struct process *p,
 }
 
 /* Is this a Redis to work with? UNAVAIL: it cannot be asked. */
-static enum wp_err check_redis(const struct process *p,
-			       const struct wp_conf *conf, struct wp_error *err)
+static enum wp_err check_redis(const struct process *p, struct wp_error *err)
 {
 	struct wp_redis *redis = NULL;
-	enum wp_err rc = wp_redis_new(&redis, conf, err);
+	enum wp_err rc = wp_redis_new(&redis, &p->conf, err);
 
 	if (rc == WP_OK)
-		rc = wp_redis_check(redis, conf, &p->log, err);
+		rc = wp_redis_check(redis, &p->conf, &p->log, err);
 	wp_redis_free(&redis);
 	return rc;
 }
@@ -107,7 +105,7 @@ static enum wp_err check_redis(const struct process *p,
 static enum wp_err check_only(const struct process *p, struct wp_error *err)
 {
 	struct wp_store *store = NULL;
-	enum wp_err rc = check_redis(p, &p->conf, err);
+	enum wp_err rc = check_redis(p, err);
 
 	if (rc == WP_OK)
 		rc = wp_store_open(&store, &p->conf, err);
@@ -126,11 +124,9 @@ static enum wp_err load_next(struct process *p, struct wp_conf *conf,
 	enum wp_err rc =
 		wp_conf_load(conf, &program, p->argc, p->argv, &action, err);
 
+	/* So Redis and the store are the same, and need no look. */
 	if (rc == WP_OK)
-		rc = check_redis(p, conf, err);
-	/* One that is down comes back, and the threads wait for it. */
-	if (rc == WP_OK || rc == WP_ERR_UNAVAIL)
-		rc = try_store(p, conf, err);
+		rc = wp_conf_check_reload(&p->conf, conf, err);
 	return rc;
 }
 
@@ -229,18 +225,10 @@ static enum wp_err start_threads(struct process *p, struct wp_error *err)
 static enum wp_err finish_reload(struct process *p, struct wp_error *err)
 {
 	enum wp_err rc = wp_threads_join(&p->threads, err);
-	char *listen = p->conf.worker.metrics_listen;
 
 	p->is_reloading = false;
 	if (rc != WP_OK)
 		return rc;
-	if (strcmp(p->next.worker.metrics_listen, listen) != 0)
-		wp_log_plain(&p->log, WP_LOG_WARN,
-			     "worker.metrics_listen changes with the next "
-			     "start");
-	/* What is in use is what the next reload is compared with. */
-	p->conf.worker.metrics_listen = p->next.worker.metrics_listen;
-	p->next.worker.metrics_listen = listen;
 	wp_conf_release(&p->conf);
 	p->conf = p->next;
 	p->next = (struct wp_conf){ 0 };
@@ -270,7 +258,7 @@ static enum wp_err serve(struct process *p, struct wp_error *err)
 static enum wp_err start(struct process *p, struct wp_error *err)
 {
 	const char *listen = p->conf.worker.metrics_listen;
-	enum wp_err rc = try_store(p, &p->conf, err);
+	enum wp_err rc = try_store(p, err);
 
 	if (rc == WP_OK)
 		rc = wp_worker_metrics_new(&p->metrics, err);

@@ -170,12 +170,9 @@ static enum wp_err reload(struct daemon *d, struct wp_error *err)
 	rc = wp_auth_new(&auth, &conf, err);
 	if (rc != WP_OK)
 		goto out;
-	if (conf.mailbox.partitions != d->first.mailbox.partitions) {
-		rc = wp_error_set(err, WP_ERR_INVAL,
-				  "mailbox.partitions cannot be changed by a "
-				  "reload");
+	rc = wp_conf_check_reload(&d->first, &conf, err);
+	if (rc != WP_OK)
 		goto out;
-	}
 	wp_log_set_level((enum wp_log_level)conf.log.level);
 	/* Swap, so that what goes is what was there before. */
 	old_conf = d->now;

@@ -157,6 +157,17 @@ enum wp_err wp_conf_load(struct wp_conf *conf,
 			 char **argv, enum wp_conf_action *action_out,
 			 struct wp_error *err) WP_MUST_USE;
 
+/*
+ * May a program that runs with now go on with next? Every key that a reload
+ * cannot change must be the same, in every program alike: a deployment of which
+ * one half follows a change and the other does not is two.
+ *
+ * Errors:  WP_ERR_INVAL  err.msg names the keys, and no value
+ */
+enum wp_err wp_conf_check_reload(const struct wp_conf *now,
+				 const struct wp_conf *next,
+				 struct wp_error *err) WP_MUST_USE;
+
 /* Free and zero the secrets first. NULL-safe, idempotent. */
 void wp_conf_release(struct wp_conf *conf);
 

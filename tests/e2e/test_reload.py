@@ -1,4 +1,5 @@
 """SIGHUP: good settings are taken, bad ones change nothing, and say so."""
+import os
 import signal
 
 from devkit.stack import to_yaml
@@ -83,8 +84,7 @@ class Reload(FaultTest):
         wait_for(lambda: self.redis_keys("wp:*:push"), "a command")
 
     def test_bad_settings_change_nothing_and_are_told(self):
-        bad = ("mailbox:\n  partitions: x\n", "nonsense: 1\n", "a: [\n",
-               self.good.replace("  partitions: ", "  partitions: 1"))
+        bad = ("mailbox:\n  partitions: x\n", "nonsense: 1\n", "a: [\n")
 
         def disturb(pairs):
             for text in bad:
@@ -93,6 +93,60 @@ class Reload(FaultTest):
             self.flows(pairs)
             self.assertEqual(self.failures(pairs), [])
         self.under_load(disturb)
+
+    def refuse(self, name, text):
+        """All programs refuse the file, say which key, and serve on."""
+        said = {program: self.stack.read_log(program).count(REFUSED)
+                for program in PROGRAMS}
+        self.write(text)
+        self.reload(REFUSED)
+        for program in PROGRAMS:
+            lines = [line for line in
+                     self.stack.read_log(program).splitlines()
+                     if REFUSED in line][said[program]:]
+            self.assertIn(f"{name}: cannot be changed by a reload",
+                          lines[-1], program)
+        alice, bob = self.user(), self.user()
+        socket = self.connect(bob)
+        socket.expect("connected")
+        self.assert_accepted(alice.send(bob))
+        socket.expect("poke")
+        self.assertEqual(len(bob.pull().json()["messages"]), 1)
+        socket.close()
+
+    def with_key(self, section, key, value):
+        """The good file, where this key has another value."""
+        lines = [line for line in self.good.splitlines()
+                 if not line.startswith(f"  {key}: ")]
+        if section + ":" not in lines:
+            lines.append(section + ":")
+        lines.insert(lines.index(section + ":") + 1, f"  {key}: {value}")
+        return "\n".join(lines) + "\n"
+
+    def test_what_a_reload_cannot_change_is_refused_by_all(self):
+        other = self.stack.path("other")
+        for section, key, value in (
+                ("redis", "address", f'"unix:{other}.sock"'),
+                ("redis", "database", 1),
+                ("redis", "command_timeout_ms", 4000),
+                ("mailbox", "partitions", 32),
+                ("store", "sqlite_path", f'"{other}.db"'),
+                ("websocket", "heartbeat_ms", 2000)):
+            name = f"{section}.{key}"
+            with self.subTest(name):
+                self.refuse(name, self.with_key(section, key, value))
+        self.assertFalse(os.path.exists(other + ".db"))
+
+    def test_another_partition_count_is_refused_while_redis_is_down(self):
+        worker = self.stack.programs["worker-0"]
+        self.stack.kill("redis")
+        self.write(self.with_key("mailbox", "partitions", 32))
+        self.reload(REFUSED)
+        self.stack.programs["redis"].start()
+        alice, bob = self.user(), self.user()
+        wait_for(lambda: alice.send(bob).status == 202, "a send")
+        wait_for(lambda: self.is_cold(bob), "migration")
+        self.assertTrue(worker.is_running())
 
     def test_reload_under_load_fails_nobody(self):
         def disturb(pairs):

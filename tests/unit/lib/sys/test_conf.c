@@ -398,6 +398,87 @@ static void keys_that_contradict_each_other_are_refused(void **state)
 	}
 }
 
+/* Give key another value; what it was is freed. */
+static void change(struct wp_conf *conf, const struct wp_conf_key *key)
+{
+	void *at = wp_conf_at(conf, key);
+	struct wp_error err;
+	char text[32];
+
+	switch (key->type) {
+	case WP_CONF_INT:
+		snprintf(text, sizeof(text), "%lld",
+			 (long long)(*(int64_t *)at == key->max ? key->min
+								: key->max));
+		assert_int_equal(wp_conf_set(conf, key, text, &err), WP_OK);
+		break;
+	case WP_CONF_ENUM:
+		*(int64_t *)at = *(int64_t *)at == 0;
+		break;
+	case WP_CONF_BOOL:
+		*(bool *)at = !*(bool *)at;
+		break;
+	case WP_CONF_STRING:
+	case WP_CONF_SECRET:
+		free(*(char **)at);
+		*(char **)at = strdup("hidden value");
+		break;
+	case WP_CONF_LIST:
+		assert_int_equal(wp_conf_set(conf, key, "hidden value", &err),
+				 WP_OK);
+		break;
+	}
+}
+
+static void a_reload_changes_only_what_the_table_says(void **state)
+{
+	struct wp_conf now;
+
+	(void)state;
+	setenv("JWT_SECRET", "hidden secret", 1);
+	load(&now);
+	for (size_t i = 0; i < wp_conf_keys_n; i++) {
+		const struct wp_conf_key *key = &wp_conf_keys[i];
+		struct wp_error err = { 0 };
+		struct wp_conf next;
+		enum wp_err rc;
+
+		load(&next);
+		assert_int_equal(wp_conf_check_reload(&now, &next, &err),
+				 WP_OK);
+		change(&next, key);
+		rc = wp_conf_check_reload(&now, &next, &err);
+
+		assert_int_equal(rc, key->is_reloadable ? WP_OK : WP_ERR_INVAL);
+		if (rc != WP_OK) {
+			assert_memory_equal(err.msg, key->name,
+					    strlen(key->name));
+			assert_null(strstr(err.msg, "hidden"));
+		}
+		wp_conf_release(&next);
+	}
+	wp_conf_release(&now);
+}
+
+static void a_refused_reload_names_all_keys(void **state)
+{
+	struct wp_conf now, next;
+	struct wp_error err;
+
+	(void)state;
+	load(&now);
+	setenv("REDIS_ADDR", "other:1", 1);
+	setenv("WAYPOST_MAILBOX_PARTITIONS", "32", 1);
+	load(&next);
+
+	assert_int_equal(wp_conf_check_reload(&now, &next, &err), WP_ERR_INVAL);
+	assert_string_equal(err.msg, "redis.address, mailbox.partitions: "
+				     "cannot be changed by a reload; restart "
+				     "all programs, or change it back");
+	wp_conf_release(&next);
+	wp_conf_release(&now);
+}
+
 /* What the environment cannot hold is refused in the file too. */
 static void a_list_means_the_same_in_file_and_environment(void **state)
 {
@@ -641,6 +722,8 @@ int main(void)
 		TEST(production_demands_secrets_and_hides_tokens_from_urls),
 		TEST(in_local_mode_the_store_secret_follows_from_the_other),
 		TEST(keys_that_contradict_each_other_are_refused),
+		TEST(a_reload_changes_only_what_the_table_says),
+		TEST(a_refused_reload_names_all_keys),
 		TEST(a_list_means_the_same_in_file_and_environment),
 		TEST(any_origin_is_fine_without_credentials),
 		TEST(the_printed_configuration_loads_again_and_hides_secrets),

@@ -24,11 +24,9 @@ struct wp_store_backend {
 	enum wp_err (*note_swap)(struct wp_store *store, const char *name,
 				 const char *was, const char *value,
 				 struct wp_error *err);
-	enum wp_err (*append)(struct wp_store *store, uint32_t partition,
-			      const struct wp_urn *user, int64_t version,
-			      const struct wp_store_row *rows, size_t n,
-			      struct wp_store_size *size_out,
-			      struct wp_error *err);
+	enum wp_err (*append_many)(struct wp_store *store,
+				   struct wp_store_append *appends, size_t n,
+				   struct wp_error *err);
 	enum wp_err (*ack)(struct wp_store *store, uint32_t partition,
 			   const struct wp_urn *user,
 			   const struct wp_msgid *ids, size_t n,

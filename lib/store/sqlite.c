@@ -124,14 +124,11 @@ static enum wp_err store_note_swap(struct wp_store *store, const char *name,
 	return wp_sqlite_note_swap(db_of(store), name, was, value, err);
 }
 
-static enum wp_err store_append(struct wp_store *store, uint32_t partition,
-				const struct wp_urn *user, int64_t version,
-				const struct wp_store_row *rows, size_t n,
-				struct wp_store_size *size_out,
-				struct wp_error *err)
+static enum wp_err store_append_many(struct wp_store *store,
+				     struct wp_store_append *appends, size_t n,
+				     struct wp_error *err)
 {
-	return wp_sqlite_append(db_of(store), partition, user, version, rows, n,
-				size_out, err);
+	return wp_sqlite_append_many(db_of(store), appends, n, err);
 }
 
 static enum wp_err store_ack(struct wp_store *store, uint32_t partition,
@@ -344,7 +341,7 @@ const struct wp_store_backend wp_store_sqlite = {
 	.fence = store_fence,
 	.note = store_note,
 	.note_swap = store_note_swap,
-	.append = store_append,
+	.append_many = store_append_many,
 	.ack = store_ack,
 	.read = store_read,
 	.top = store_top,

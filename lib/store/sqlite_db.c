@@ -15,6 +15,10 @@ static const char *const texts[WP_SQL_COUNT] = {
 	[WP_SQL_BEGIN_WRITE] = "BEGIN IMMEDIATE",
 	[WP_SQL_COMMIT] = "COMMIT",
 	[WP_SQL_ROLLBACK] = "ROLLBACK",
+	/* A part of a transaction that can be undone alone. */
+	[WP_SQL_PART] = "SAVEPOINT part",
+	[WP_SQL_PART_KEEP] = "RELEASE part",
+	[WP_SQL_PART_UNDO] = "ROLLBACK TO part",
 	[WP_SQL_VERSION] = "SELECT (SELECT max(epoch) FROM life), "
 			   "(SELECT ver FROM box WHERE urn = ?1)",
 	[WP_SQL_EPOCH] = "SELECT max(epoch) FROM life",

@@ -228,26 +228,64 @@ static enum wp_err resize(struct wp_sqlite_db *db, const struct wp_urn *user,
 	return rc == SQLITE_DONE ? WP_OK : wp_sqlite_fail(db, rc, err);
 }
 
-enum wp_err wp_sqlite_append(struct wp_sqlite_db *db, uint32_t partition,
-			     const struct wp_urn *user, int64_t version,
-			     const struct wp_store_row *rows, size_t n,
-			     struct wp_store_size *size_out,
+static enum wp_err run_plain(struct wp_sqlite_db *db, enum wp_sqlite_sql sql,
 			     struct wp_error *err)
 {
+	int rc = wp_sqlite_run(wp_sqlite_get(db, sql));
+
+	return rc == SQLITE_DONE ? WP_OK : wp_sqlite_fail(db, rc, err);
+}
+
+/* One user's rows; STALE and CONFLICT may leave some of it written. */
+static enum wp_err append(struct wp_sqlite_db *db, struct wp_store_append *a,
+			  struct wp_error *err)
+{
 	struct change change = { 0 };
+	enum wp_err rc = take_turn(db, a->partition, a->user, a->version, err);
+
+	assert(a->n <= WP_MIGRATE_MAX_ROWS);
+	for (size_t i = 0; i < a->n && rc == WP_OK; i++)
+		rc = insert_row(db, a->user, &a->rows[i], &change, err);
+	if (rc == WP_OK && a->n > 0)
+		rc = raise_top(db, a->partition, a->rows, a->n, err);
+	if (rc == WP_OK)
+		rc = resize(db, a->user, &change, &a->size, err);
+	return rc;
+}
+
+/* What one user's outcome is stays his: the others' rows go in with or without
+ * his. Anything else is about the store. */
+static enum wp_err append_part(struct wp_sqlite_db *db,
+			       struct wp_store_append *a, struct wp_error *err)
+{
+	enum wp_err rc = run_plain(db, WP_SQL_PART, err);
+
+	a->err = (struct wp_error){ 0 };
+	if (rc != WP_OK)
+		return rc;
+	rc = append(db, a, &a->err);
+	if (rc == WP_ERR_STALE || rc == WP_ERR_CONFLICT) {
+		a->size = (struct wp_store_size){ 0 };
+		rc = run_plain(db, WP_SQL_PART_UNDO, err);
+	} else if (rc != WP_OK && err != NULL) {
+		*err = a->err;
+	}
+	/* Undone or not, it is over. */
+	return rc == WP_OK ? run_plain(db, WP_SQL_PART_KEEP, err) : rc;
+}
+
+enum wp_err wp_sqlite_append_many(struct wp_sqlite_db *db,
+				  struct wp_store_append *appends, size_t n,
+				  struct wp_error *err)
+{
 	enum wp_err rc;
 
-	assert(n <= WP_MIGRATE_MAX_ROWS);
+	assert(n <= WP_APPENDS_MAX);
 	rc = wp_sqlite_begin(db, true, err);
 	if (rc != WP_OK)
 		return rc;
-	rc = take_turn(db, partition, user, version, err);
 	for (size_t i = 0; i < n && rc == WP_OK; i++)
-		rc = insert_row(db, user, &rows[i], &change, err);
-	if (rc == WP_OK && n > 0)
-		rc = raise_top(db, partition, rows, n, err);
-	if (rc == WP_OK)
-		rc = resize(db, user, &change, size_out, err);
+		rc = append_part(db, &appends[i], err);
 	return wp_sqlite_end(db, rc, err);
 }
 

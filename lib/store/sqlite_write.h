@@ -25,11 +25,9 @@ enum wp_err wp_sqlite_fence(struct wp_sqlite_db *db, const char *life,
 enum wp_err wp_sqlite_note_swap(struct wp_sqlite_db *db, const char *name,
 				const char *was, const char *value,
 				struct wp_error *err) WP_MUST_USE;
-enum wp_err wp_sqlite_append(struct wp_sqlite_db *db, uint32_t partition,
-			     const struct wp_urn *user, int64_t version,
-			     const struct wp_store_row *rows, size_t n,
-			     struct wp_store_size *size_out,
-			     struct wp_error *err) WP_MUST_USE;
+enum wp_err wp_sqlite_append_many(struct wp_sqlite_db *db,
+				  struct wp_store_append *appends, size_t n,
+				  struct wp_error *err) WP_MUST_USE;
 
 enum wp_err wp_sqlite_ack(struct wp_sqlite_db *db, uint32_t partition,
 			  const struct wp_urn *user, const struct wp_msgid *ids,

@@ -75,8 +75,27 @@ enum wp_err wp_store_append(struct wp_store *store, uint32_t partition,
 			    struct wp_store_size *size_out,
 			    struct wp_error *err)
 {
-	return store->backend->append(store, partition, user, version, rows, n,
-				      size_out, err);
+	struct wp_store_append one = {
+		.partition = partition,
+		.user = user,
+		.version = version,
+		.rows = rows,
+		.n = n,
+	};
+	enum wp_err rc = wp_store_append_many(store, &one, 1, err);
+
+	if (rc == WP_OK && one.err.code != WP_OK && err != NULL)
+		*err = one.err;
+	if (size_out != NULL)
+		*size_out = one.size;
+	return rc == WP_OK ? one.err.code : rc;
+}
+
+enum wp_err wp_store_append_many(struct wp_store *store,
+				 struct wp_store_append *appends, size_t n,
+				 struct wp_error *err)
+{
+	return store->backend->append_many(store, appends, n, err);
 }
 
 enum wp_err wp_store_ack(struct wp_store *store, uint32_t partition,

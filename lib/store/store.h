@@ -116,6 +116,28 @@ enum wp_err wp_store_append(struct wp_store *store, uint32_t partition,
 			    struct wp_error *err) WP_MUST_USE;
 
 /*
+ * The same for many users at once, in one transaction, so that the disk is
+ * waited for once. Each one's outcome is its own, in err.code: WP_OK,
+ * WP_ERR_STALE or WP_ERR_CONFLICT, and only those with WP_OK were written.
+ *
+ * appends: n <= WP_APPENDS_MAX, each of another user
+ * Errors:  WP_ERR_UNAVAIL  nothing is known of any of them
+ */
+struct wp_store_append {
+	uint32_t partition;
+	const struct wp_urn *user; /* borrowed, as are rows */
+	int64_t version;
+	const struct wp_store_row *rows;
+	size_t n;
+	struct wp_store_size size; /* out: what is stored now */
+	struct wp_error err;       /* out */
+};
+enum { WP_APPENDS_MAX = 64 };
+enum wp_err wp_store_append_many(struct wp_store *store,
+				 struct wp_store_append *appends, size_t n,
+				 struct wp_error *err) WP_MUST_USE;
+
+/*
  * One transaction: bump the version first and always (insert it if missing),
  * delete the ids, see whether any row of the user is left.
  *

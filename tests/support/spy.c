@@ -82,18 +82,15 @@ static enum wp_err spy_note_swap(struct wp_store *store, const char *name,
 	return end(spy, "note_swap", rc, err);
 }
 
-static enum wp_err spy_append(struct wp_store *store, uint32_t partition,
-			      const struct wp_urn *user, int64_t version,
-			      const struct wp_store_row *rows, size_t n,
-			      struct wp_store_size *size_out,
-			      struct wp_error *err)
+static enum wp_err spy_append_many(struct wp_store *store,
+				   struct wp_store_append *appends, size_t n,
+				   struct wp_error *err)
 {
 	struct wp_spy *spy = spy_of(store);
 	enum wp_err rc = begin(spy, "append", err);
 
 	if (rc == WP_OK)
-		rc = wp_store_append(spy->real, partition, user, version, rows,
-				     n, size_out, err);
+		rc = wp_store_append_many(spy->real, appends, n, err);
 	return end(spy, "append", rc, err);
 }
 
@@ -177,7 +174,7 @@ static const struct wp_store_backend spy_backend = {
 	.fence = spy_fence,
 	.note = spy_note,
 	.note_swap = spy_note_swap,
-	.append = spy_append,
+	.append_many = spy_append_many,
 	.ack = spy_ack,
 	.read = spy_read,
 	.users = spy_users,

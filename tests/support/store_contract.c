@@ -329,6 +329,45 @@ static void an_id_may_stand_in_both_bands(void **state)
 	expect(b, "|s ");
 }
 
+static void appends_of_many_users_have_each_their_own_outcome(void **state)
+{
+	struct bench *b = *state;
+	struct wp_urn eve = wp_store_test_user("urn:sm:user:eve");
+	struct wp_store_row rows[] = { standard(1, 0, "a"), high(9, 0, "h"),
+				       standard(5, 0, "changed") };
+	struct wp_store_append many[] = {
+		{ .partition = Q, .user = &eve, .rows = rows, .n = 2 },
+		{ .partition = P, .user = &b->bob, .rows = rows, .n = 3 },
+		{ .partition = P, .user = &b->amy, .rows = rows, .n = 1 },
+	};
+
+	put(b, standard(5, 0, "mine"));
+	many[1].version = version(b->store, &b->bob);
+	many[2].version = 7;
+	assert_int_equal(wp_store_append_many(b->store, many, 3, NULL), WP_OK);
+	assert_int_equal(many[0].err.code, WP_OK);
+	assert_int_equal(many[0].size.n, 2);
+	assert_int_equal(many[0].size.bytes, 2);
+	assert_int_equal(many[1].err.code, WP_ERR_CONFLICT);
+	assert_int_equal(many[2].err.code, WP_ERR_STALE);
+	assert_string_equal(wp_store_test_show(b->other, &eve), "h |a ");
+	assert_string_equal(wp_store_test_show(b->other, &b->amy), "|");
+	/* Of bob's nothing, and no version: it can be tried again. */
+	expect(b, "|mine ");
+	assert_int_equal(version(b->store, &b->bob), many[1].version);
+	expect_top(b->store, P, 5, 0);
+	expect_top(b->store, Q, 9, 0);
+
+	many[1].n = 2;
+	many[2].version = 0;
+	assert_int_equal(wp_store_append_many(b->store, many + 1, 2, NULL),
+			 WP_OK);
+	assert_int_equal(many[1].err.code, WP_OK);
+	assert_int_equal(many[2].err.code, WP_OK);
+	expect(b, "h |a mine ");
+	assert_string_equal(wp_store_test_show(b->other, &b->amy), "|a ");
+}
+
 static void the_largest_append_is_accepted(void **state)
 {
 	struct bench *b = *state;
@@ -1015,6 +1054,7 @@ int wp_store_contract_run(const struct wp_store_contract *contract)
 		CONTRACT(a_row_that_is_there_already_is_left_alone),
 		CONTRACT(another_message_under_an_id_is_a_conflict_as_a_whole),
 		CONTRACT(an_id_may_stand_in_both_bands),
+		CONTRACT(appends_of_many_users_have_each_their_own_outcome),
 		CONTRACT(the_largest_append_is_accepted),
 		CONTRACT(the_largest_ids_come_back),
 		CONTRACT(content_is_bytes),

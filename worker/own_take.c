@@ -50,15 +50,14 @@ enum wp_err wp_own_give_back(struct wp_own *own, uint32_t surplus,
 			     struct wp_error *err)
 {
 	struct wp_worker *w = own->w;
-	uint32_t busy = wp_table_busy(w->table);
 	size_t n = wp_table_list(w->table, WP_TABLE_ALL, wp_mono_ms(), w->list);
 	size_t chosen = 0;
 
-	/* Any will do, but not the one that is being worked on. */
+	/* Any will do, but none that is being worked on. */
 	for (size_t i = n; i > 0 && chosen < surplus; i--) {
 		struct wp_owned owned = w->list[i - 1];
 
-		if (owned.partition == busy)
+		if (wp_table_is_busy(w->table, owned.partition))
 			continue;
 		/* What lies behind i was looked at: its place is free. */
 		w->list[i - 1] = w->list[n - 1 - chosen];

@@ -18,6 +18,7 @@ struct lease {
 	bool is_closed;
 	bool is_stopped; /* its migration */
 	bool is_fresh;
+	bool is_busy; /* migration works on it */
 };
 
 struct wp_table {
@@ -27,7 +28,6 @@ struct wp_table {
 	uint32_t partitions;
 	uint32_t owned;
 	uint32_t closed;
-	uint32_t busy;
 	bool is_stopping;
 	bool has_inbox;
 	struct lease leases[];
@@ -60,7 +60,6 @@ enum wp_err wp_table_new(struct wp_table **out, uint32_t partitions,
 	pthread_mutex_init(&table->lock, NULL);
 	init_wake(&table->wake);
 	table->partitions = partitions;
-	table->busy = WP_TABLE_NONE;
 	*out = table;
 	return WP_OK;
 }
@@ -296,21 +295,21 @@ void wp_table_each_fresh(struct wp_table *table,
 		on_partition(ctx, at - 1);
 }
 
-void wp_table_set_busy(struct wp_table *table, uint32_t partition)
+void wp_table_set_busy(struct wp_table *table, uint32_t partition, bool is_busy)
 {
 	pthread_mutex_lock(&table->lock);
-	table->busy = partition;
+	table->leases[partition].is_busy = is_busy;
 	pthread_mutex_unlock(&table->lock);
 }
 
-uint32_t wp_table_busy(struct wp_table *table)
+bool wp_table_is_busy(struct wp_table *table, uint32_t partition)
 {
-	uint32_t partition;
+	bool is_busy;
 
 	pthread_mutex_lock(&table->lock);
-	partition = table->busy;
+	is_busy = table->leases[partition].is_busy;
 	pthread_mutex_unlock(&table->lock);
-	return partition;
+	return is_busy;
 }
 
 void wp_table_wait(struct wp_table *table, uint32_t timeout_ms, bool is_deaf)

@@ -83,10 +83,11 @@ void wp_table_each_fresh(struct wp_table *table,
 void wp_table_set_inbox(struct wp_table *table, bool has_inbox);
 bool wp_table_has_inbox(struct wp_table *table);
 
-/* The partition that migration is working on, or WP_TABLE_NONE. */
-#define WP_TABLE_NONE UINT32_MAX
-void wp_table_set_busy(struct wp_table *table, uint32_t partition);
-uint32_t wp_table_busy(struct wp_table *table);
+/* Is migration working on it just now? Then it is not given back, if others
+ * can be. */
+void wp_table_set_busy(struct wp_table *table, uint32_t partition,
+		       bool is_busy);
+bool wp_table_is_busy(struct wp_table *table, uint32_t partition);
 
 /* ---- between the threads ---- */
 

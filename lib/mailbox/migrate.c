@@ -1,13 +1,16 @@
 /*
- * migrate.c - one user's waiting messages on their way to disk, M1 to M4.
+ * migrate.c - waiting messages on their way to disk, M1 to M4, a chunk of each
+ * user at a time.
  *
  * The version is read before the copy is taken, and the append succeeds only
  * if it is still the same: that, not the lease, keeps a message that was acked
  * meanwhile from coming back (ARCHITECTURE 4.3). A stop anywhere leaves the
- * user's mark, and whoever comes next starts at M1.
+ * user's mark, and whoever comes next starts at M1. Many users take each step
+ * together, but none depends on another.
  */
 #include "lib/mailbox/migrate.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,8 +22,9 @@
 
 enum {
 	DUE_MAX = 500, /* a Lua call unpacks them onto its stack */
-	/* Both bands of a chunk fill one append. */
-	ROWS_PER_BAND = WP_MIGRATE_MAX_ROWS / 2,
+	/* Of a chunk, however many share the turn. */
+	ROWS_MIN = 16,
+	BYTES_MIN = 64 * 1024,
 	TOKEN_RANDOM_BYTES = 8,
 	STALE_TRIES = 8,
 	JITTER_MAX_US = 4000,
@@ -37,13 +41,34 @@ void wp_migrate_due_build(struct wp_cmd *cmd, uint32_t partition,
 	wp_cmd_int(cmd, grace_ms);
 }
 
+void wp_migrate_later_build(struct wp_cmd *cmd, uint32_t partition,
+			    const char *owner, int64_t delay_ms,
+			    const char *urn, size_t len)
+{
+	wp_cmd_script(cmd, WP_SCRIPT_MIGRATE_LATER, partition);
+	wp_cmd_str(cmd, owner);
+	wp_cmd_int(cmd, delay_ms);
+	wp_cmd_add(cmd, urn, len);
+}
+
 /* What prepare handed over: every entry for the trim, some for the store. */
 struct chunk {
 	struct wp_reply *reply;    /* owned; rows point into it */
 	struct wp_store_row *rows; /* owned; worth storing */
 	size_t n;
 	bool is_none;              /* nothing to move: the mark is gone */
+	int64_t version;           /* read at M1 */
+	bool is_copied;            /* what is in it may be trimmed */
 	struct wp_store_size size; /* after the append; version 0: none */
+};
+
+/* One turn: users[i] has chunks[i]. */
+struct turn {
+	const struct wp_migrate_ctx *ctx;
+	struct wp_migrate_user *users;
+	struct chunk chunks[WP_MIGRATE_MAX_USERS];
+	size_t n;
+	struct wp_cmd cmd;
 };
 
 static void chunk_release(struct chunk *chunk)
@@ -67,9 +92,10 @@ static void announce(const struct wp_migrate_ctx *ctx, const char *step)
 		ctx->on_step(ctx->on_step_ctx, step);
 }
 
+/* Redis is there, and does not do it for this user. */
 static enum wp_err no_answer(struct wp_error *err, const char *step)
 {
-	return wp_error_set(err, WP_ERR_UNAVAIL,
+	return wp_error_set(err, WP_ERR_PROTO,
 			    "Redis gave no usable answer to %s", step);
 }
 
@@ -113,31 +139,135 @@ static enum wp_err chunk_read(struct chunk *chunk, struct wp_error *err)
 		return no_answer(err, "prepare");
 	chunk->rows = calloc(count - FIRST_ROW, sizeof(*chunk->rows));
 	if (chunk->rows == NULL)
-		return wp_error_set(err, WP_ERR_UNAVAIL, "out of memory");
+		return wp_error_set(err, WP_ERR_PROTO, "out of memory");
 	for (size_t i = FIRST_ROW; i < count && rc == WP_OK; i++)
 		rc = chunk_add(chunk, wp_reply_at(chunk->reply, i), err);
 	return rc;
 }
 
-/* M2 */
-static enum wp_err prepare(const struct wp_migrate_ctx *ctx,
-			   const struct wp_urn *user, struct wp_cmd *cmd,
-			   struct chunk *chunk, struct wp_error *err)
+/* Does this user's chunk still have to be copied? */
+static bool is_waiting(const struct turn *turn, size_t i)
 {
+	return turn->users[i].err.code == WP_OK && !turn->users[i].is_done &&
+	       !turn->chunks[i].is_copied;
+}
+
+static size_t count_waiting(const struct turn *turn)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < turn->n; i++)
+		n += is_waiting(turn, i);
+	return n;
+}
+
+/* M1 */
+static enum wp_err read_versions(struct turn *turn, struct wp_error *err)
+{
+	enum wp_err rc = WP_OK;
+
+	announce(turn->ctx, "M1");
+	for (size_t i = 0; i < turn->n && rc == WP_OK; i++)
+		if (is_waiting(turn, i))
+			rc = wp_store_version(turn->ctx->store,
+					      &turn->users[i].urn,
+					      &turn->chunks[i].version, err);
+	return rc;
+}
+
+/* What is due to one of n who share what one alone may have. */
+static int64_t share(int64_t whole, size_t n, int64_t least)
+{
+	int64_t part = whole / (int64_t)n;
+
+	return part > least ? part : least;
+}
+
+/* What was asked and not heard would answer the next question: whoever asks
+ * and fails disconnects. */
+static enum wp_err ask_prepare(struct turn *turn, size_t i, size_t n,
+			       struct wp_error *err)
+{
+	const struct wp_migrate_user *user = &turn->users[i];
 	char random[2 * TOKEN_RANDOM_BYTES + 1];
+
+	wp_random_hex(random, TOKEN_RANDOM_BYTES);
+	wp_cmd_script(&turn->cmd, WP_SCRIPT_PREPARE, user->partition);
+	wp_cmd_str(&turn->cmd, user->owner);
+	wp_cmd_int(&turn->cmd, turn->ctx->lease_ms);
+	wp_cmd_add(&turn->cmd, user->urn.text, user->urn.len);
+	/* Both bands of a chunk fill one append. */
+	wp_cmd_int(&turn->cmd, share(WP_MIGRATE_MAX_ROWS / 2, n, ROWS_MIN));
+	wp_cmd_int(&turn->cmd, share(WP_MIGRATE_MAX_BYTES, n, BYTES_MIN));
+	wp_cmd_str(&turn->cmd, random);
+	return wp_redis_append(turn->ctx->redis, &turn->cmd, err);
+}
+
+/* M2 */
+static enum wp_err prepare(struct turn *turn, struct wp_error *err)
+{
+	size_t n = count_waiting(turn);
+	enum wp_err rc = WP_OK;
+
+	announce(turn->ctx, "M2");
+	for (size_t i = 0; i < turn->n && rc == WP_OK; i++)
+		if (is_waiting(turn, i))
+			rc = ask_prepare(turn, i, n, err);
+	for (size_t i = 0; i < turn->n && rc == WP_OK; i++) {
+		struct chunk *chunk = &turn->chunks[i];
+
+		if (!is_waiting(turn, i))
+			continue;
+		rc = wp_redis_take(turn->ctx->redis, &chunk->reply, err);
+		if (rc != WP_OK)
+			break;
+		if (chunk_read(chunk, &turn->users[i].err) != WP_OK)
+			continue;
+		turn->users[i].is_done = chunk->is_none;
+		/* Nothing may be worth a write. */
+		chunk->is_copied = !chunk->is_none && chunk->n == 0;
+	}
+	if (rc != WP_OK)
+		wp_redis_disconnect(turn->ctx->redis);
+	return rc;
+}
+
+/* M3 */
+static enum wp_err append(struct turn *turn, struct wp_error *err)
+{
+	struct wp_store_append appends[WP_MIGRATE_MAX_USERS];
+	size_t of[WP_MIGRATE_MAX_USERS];
+	size_t n = 0;
 	enum wp_err rc;
 
-	announce(ctx, "M2");
-	wp_random_hex(random, TOKEN_RANDOM_BYTES);
-	wp_cmd_script(cmd, WP_SCRIPT_PREPARE, ctx->partition);
-	wp_cmd_str(cmd, ctx->owner);
-	wp_cmd_int(cmd, ctx->lease_ms);
-	wp_cmd_add(cmd, user->text, user->len);
-	wp_cmd_int(cmd, ROWS_PER_BAND);
-	wp_cmd_int(cmd, WP_MIGRATE_MAX_BYTES);
-	wp_cmd_str(cmd, random);
-	rc = wp_redis_do(ctx->redis, cmd, &chunk->reply, err);
-	return rc == WP_OK ? chunk_read(chunk, err) : rc;
+	for (size_t i = 0; i < turn->n; i++) {
+		if (!is_waiting(turn, i))
+			continue;
+		appends[n] = (struct wp_store_append){
+			.partition = turn->users[i].partition,
+			.user = &turn->users[i].urn,
+			.version = turn->chunks[i].version,
+			.rows = turn->chunks[i].rows,
+			.n = turn->chunks[i].n,
+		};
+		of[n++] = i;
+	}
+	if (n == 0)
+		return WP_OK;
+	announce(turn->ctx, "M3");
+	rc = wp_store_append_many(turn->ctx->store, appends, n, err);
+	for (size_t k = 0; k < n && rc == WP_OK; k++) {
+		struct wp_migrate_user *user = &turn->users[of[k]];
+		struct chunk *chunk = &turn->chunks[of[k]];
+
+		chunk->is_copied = appends[k].err.code == WP_OK;
+		chunk->size = appends[k].size;
+		if (chunk->is_copied)
+			user->moved += (int64_t)chunk->n;
+		else if (appends[k].err.code != WP_ERR_STALE)
+			user->err = appends[k].err;
+	}
+	return rc;
 }
 
 /* Wait a little, so that two who collide do not collide again in step. */
@@ -150,40 +280,47 @@ static void pause_briefly(void)
 	(void)nanosleep(&pause, NULL); /* shorter is fine */
 }
 
+/* Those whose mailbox has changed meanwhile begin with M1 again. */
+static void drop_stale(struct turn *turn)
+{
+	for (size_t i = 0; i < turn->n; i++)
+		if (is_waiting(turn, i))
+			chunk_release(&turn->chunks[i]);
+}
+
+static void give_up(struct turn *turn)
+{
+	for (size_t i = 0; i < turn->n; i++)
+		if (is_waiting(turn, i))
+			wp_error_set(&turn->users[i].err, WP_ERR_PROTO,
+				     "the mailbox changed in each of %d tries",
+				     STALE_TRIES);
+}
+
 /*
- * M1 to M3: leave with a chunk that is in the cold store, or is_none.
+ * M1 to M3, until each chunk is in the cold store or its user is out of it.
  * Every retry begins with the version again, or the fence would be open.
  */
-static enum wp_err copy_chunk(const struct wp_migrate_ctx *ctx,
-			      const struct wp_urn *user, struct wp_cmd *cmd,
-			      struct chunk *chunk, struct wp_error *err)
+static enum wp_err copy(struct turn *turn, struct wp_error *err)
 {
 	for (int tries = 0; tries < STALE_TRIES; tries++) {
-		struct wp_store_size size = { 0 };
-		int64_t version = 0;
 		enum wp_err rc;
 
+		if (count_waiting(turn) == 0)
+			return WP_OK;
 		if (tries > 0)
 			pause_briefly();
-		chunk_release(chunk);
-		announce(ctx, "M1");
-		rc = wp_store_version(ctx->store, user, &version, err);
+		drop_stale(turn);
+		rc = read_versions(turn, err);
 		if (rc == WP_OK)
-			rc = prepare(ctx, user, cmd, chunk, err);
-		if (rc != WP_OK || chunk->is_none)
-			return rc;
-		if (chunk->n == 0)
-			return WP_OK; /* nothing worth a write */
-		announce(ctx, "M3");
-		rc = wp_store_append(ctx->store, ctx->partition, user, version,
-				     chunk->rows, chunk->n, &size, err);
-		chunk->size = size;
-		if (rc != WP_ERR_STALE)
+			rc = prepare(turn, err);
+		if (rc == WP_OK)
+			rc = append(turn, err);
+		if (rc != WP_OK)
 			return rc;
 	}
-	return wp_error_set(err, WP_ERR_UNAVAIL,
-			    "the mailbox changed in each of %d tries",
-			    STALE_TRIES);
+	give_up(turn);
+	return WP_OK;
 }
 
 static void add_trim_ids(struct wp_cmd *cmd, const struct wp_reply *rows,
@@ -207,59 +344,99 @@ static int64_t count_standard(const struct wp_reply *rows)
 	return n;
 }
 
-/* M4 */
-static enum wp_err trim(const struct wp_migrate_ctx *ctx,
-			const struct wp_urn *user, struct wp_cmd *cmd,
-			const struct chunk *chunk, bool *is_empty_out,
-			struct wp_error *err)
+static enum wp_err ask_trim(struct turn *turn, size_t i, struct wp_error *err)
 {
-	struct wp_reply *reply = NULL;
+	const struct wp_migrate_user *user = &turn->users[i];
+	const struct chunk *chunk = &turn->chunks[i];
 	char size[SIZE_TEXT_MAX] = "";
-	enum wp_err rc;
 
-	announce(ctx, "M4");
 	if (chunk->size.version > 0)
 		(void)snprintf(
 			size, sizeof(size), "%" PRId64 " %" PRId64 " %" PRId64,
 			chunk->size.version, chunk->size.n, chunk->size.bytes);
-	wp_cmd_script(cmd, WP_SCRIPT_TRIM, ctx->partition);
-	wp_cmd_add(cmd, user->text, user->len);
-	wp_cmd_str(cmd, size);
-	wp_cmd_int(cmd, count_standard(chunk->reply));
-	add_trim_ids(cmd, chunk->reply, false);
-	add_trim_ids(cmd, chunk->reply, true);
-	rc = wp_redis_do(ctx->redis, cmd, &reply, err);
-	if (rc != WP_OK)
-		goto out;
-	*is_empty_out = wp_reply_is(wp_reply_at(reply, 0), "empty");
-	if (!*is_empty_out && !wp_reply_is(wp_reply_at(reply, 0), "more"))
-		rc = no_answer(err, "trim");
-out:
+	wp_cmd_script(&turn->cmd, WP_SCRIPT_TRIM, user->partition);
+	wp_cmd_add(&turn->cmd, user->urn.text, user->urn.len);
+	wp_cmd_str(&turn->cmd, size);
+	wp_cmd_int(&turn->cmd, count_standard(chunk->reply));
+	add_trim_ids(&turn->cmd, chunk->reply, false);
+	add_trim_ids(&turn->cmd, chunk->reply, true);
+	return wp_redis_append(turn->ctx->redis, &turn->cmd, err);
+}
+
+static enum wp_err hear_trim(struct turn *turn, size_t i, struct wp_error *err)
+{
+	struct wp_migrate_user *user = &turn->users[i];
+	struct wp_reply *reply = NULL;
+	enum wp_err rc = wp_redis_take(turn->ctx->redis, &reply, err);
+
+	if (rc == WP_OK) {
+		user->is_done = wp_reply_is(wp_reply_at(reply, 0), "empty");
+		if (!user->is_done &&
+		    !wp_reply_is(wp_reply_at(reply, 0), "more"))
+			(void)no_answer(&user->err, "trim");
+	}
 	wp_reply_free(&reply);
 	return rc;
 }
 
-enum wp_err wp_migrate_user(const struct wp_migrate_ctx *ctx,
-			    const struct wp_urn *user, int64_t *moved_out,
-			    struct wp_error *err)
+/* M4 */
+static enum wp_err trim(struct turn *turn, struct wp_error *err)
 {
-	struct chunk chunk = { 0 };
-	struct wp_cmd cmd;
-	bool is_done = false;
+	bool is_announced = false;
 	enum wp_err rc = WP_OK;
 
-	*moved_out = 0;
-	wp_cmd_init(&cmd);
-	while (rc == WP_OK && !is_done) {
-		rc = copy_chunk(ctx, user, &cmd, &chunk, err);
-		if (rc != WP_OK || chunk.is_none)
-			break;
-		*moved_out += (int64_t)chunk.n;
-		rc = trim(ctx, user, &cmd, &chunk, &is_done, err);
+	for (size_t i = 0; i < turn->n && rc == WP_OK; i++) {
+		if (!turn->chunks[i].is_copied)
+			continue;
+		if (!is_announced)
+			announce(turn->ctx, "M4");
+		is_announced = true;
+		rc = ask_trim(turn, i, err);
 	}
-	chunk_release(&chunk);
-	wp_cmd_release(&cmd);
-	if (rc == WP_OK || rc == WP_ERR_STALE || rc == WP_ERR_CONFLICT)
-		return rc;
-	return WP_ERR_UNAVAIL;
+	for (size_t i = 0; i < turn->n && rc == WP_OK; i++)
+		if (turn->chunks[i].is_copied) {
+			rc = hear_trim(turn, i, err);
+			turn->chunks[i].is_copied = rc != WP_OK;
+		}
+	if (rc != WP_OK)
+		wp_redis_disconnect(turn->ctx->redis);
+	return rc;
+}
+
+/* The users whose chunk was under way when it ended. */
+static void spread(struct turn *turn, const struct wp_error *err)
+{
+	for (size_t i = 0; i < turn->n; i++)
+		if (is_waiting(turn, i) || turn->chunks[i].is_copied)
+			turn->users[i].err = *err;
+}
+
+enum wp_err wp_migrate_turn(const struct wp_migrate_ctx *ctx,
+			    struct wp_migrate_user *users, size_t n,
+			    struct wp_error *err)
+{
+	struct turn turn = { .ctx = ctx, .users = users, .n = n };
+	struct wp_error failed = { 0 };
+	enum wp_err rc;
+
+	assert(n <= WP_MIGRATE_MAX_USERS);
+	for (size_t i = 0; i < n; i++) {
+		users[i].moved = 0;
+		users[i].is_done = false;
+		users[i].err = (struct wp_error){ 0 };
+	}
+	wp_cmd_init(&turn.cmd);
+	rc = copy(&turn, &failed);
+	if (rc == WP_OK)
+		rc = trim(&turn, &failed);
+	if (rc != WP_OK) {
+		failed.code = WP_ERR_UNAVAIL;
+		spread(&turn, &failed);
+		if (err != NULL)
+			*err = failed;
+	}
+	for (size_t i = 0; i < n; i++)
+		chunk_release(&turn.chunks[i]);
+	wp_cmd_release(&turn.cmd);
+	return rc == WP_OK ? WP_OK : WP_ERR_UNAVAIL;
 }

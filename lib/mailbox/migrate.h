@@ -1,7 +1,9 @@
 /*
- * migrate.h - moving one user's waiting messages from hot to cold, step by step
- * (ARCHITECTURE 4.3). wp_migrate_user() is the whole walk; the steps are public
- * so that tests can stop between them.
+ * migrate.h - moving waiting messages of absent users from hot to cold
+ * (ARCHITECTURE 4.3).
+ *
+ * A turn moves one chunk of each of its users, so nobody who is sent to without
+ * end keeps the others waiting, and all of them wait for the disk together.
  */
 #ifndef WP_LIB_MAILBOX_MIGRATE_H
 #define WP_LIB_MAILBOX_MIGRATE_H
@@ -17,7 +19,11 @@
 #include "lib/redis/script.h"
 #include "lib/store/store.h"
 
-enum { WP_MIGRATE_MAX_ROWS = 1000, WP_MIGRATE_MAX_BYTES = 4 * 1024 * 1024 };
+enum {
+	WP_MIGRATE_MAX_ROWS = 1000,
+	WP_MIGRATE_MAX_BYTES = 4 * 1024 * 1024,
+	WP_MIGRATE_MAX_USERS = WP_APPENDS_MAX,
+};
 
 /*
  * grace_ms: the longest that a daemon puts a migration off; a mark further
@@ -27,29 +33,56 @@ void wp_migrate_due_build(struct wp_cmd *cmd, uint32_t partition,
 			  const char *owner, int64_t max_users,
 			  int64_t grace_ms);
 
+/*
+ * Put a user's mark behind those of everybody who is due by then.
+ *
+ * delay_ms: at most the grace, or the mark would count as due at once
+ */
+void wp_migrate_later_build(struct wp_cmd *cmd, uint32_t partition,
+			    const char *owner, int64_t delay_ms,
+			    const char *urn, size_t len);
+
 struct wp_migrate_ctx {
 	struct wp_redis *redis;
 	struct wp_store *store;
-	uint32_t partition;
-	const char *owner; /* borrowed */
 	int64_t lease_ms;
 	/* Called before each step with its name ("M1"…"M4"); may be NULL. */
 	void (*on_step)(void *ctx, const char *step);
 	void *on_step_ctx;
 };
 
+/* One user in a turn. */
+struct wp_migrate_user {
+	uint32_t partition;
+	const char *owner; /* borrowed */
+	struct wp_urn urn;
+
+	/* What became of it. */
+	int64_t moved; /* rows committed to the cold store */
+	bool is_done;  /* nothing is left, or the user is online again */
+	/*
+	 * WP_OK, or
+	 * WP_ERR_STALE     the lease is lost
+	 * WP_ERR_CONFLICT  the cold store has another message under an id: the
+	 *                  partition's migration must stop (bug or damage)
+	 * WP_ERR_PROTO     this user cannot be moved now: a key that is
+	 *                  something else, a mailbox that changes all the time
+	 * WP_ERR_UNAVAIL   as the turn
+	 */
+	struct wp_error err;
+};
+
 /*
- * Move everything that is due of one user, chunk by chunk, until the hot queues
- * are empty, the user is online again, or the lease is lost.
+ * Move one chunk of each user. What all take together is bounded by what one
+ * chunk may be, but for at least a message of each. A mark stays until nothing
+ * is left.
  *
- * *moved_out: rows committed to the cold store
- * Errors:  WP_ERR_STALE     the lease is lost
- *          WP_ERR_UNAVAIL   Redis or the cold store; the mark stays
- *          WP_ERR_CONFLICT  the cold store has another message under an id:
- *                           the partition's migration must stop (bug or damage)
+ * users:   n <= WP_MIGRATE_MAX_USERS, no user twice
+ * Errors:  WP_ERR_UNAVAIL  Redis or the cold store; the users whose chunk is
+ *                          not complete say so as well
  */
-enum wp_err wp_migrate_user(const struct wp_migrate_ctx *ctx,
-			    const struct wp_urn *user, int64_t *moved_out,
+enum wp_err wp_migrate_turn(const struct wp_migrate_ctx *ctx,
+			    struct wp_migrate_user *users, size_t n,
 			    struct wp_error *err) WP_MUST_USE;
 
 #endif /* WP_LIB_MAILBOX_MIGRATE_H */

@@ -93,6 +93,13 @@ enum wp_err wp_urn_parse(struct wp_urn *out, const char *text, size_t len,
 	return WP_OK;
 }
 
+enum wp_err wp_urn_reread(struct wp_urn *out, const char *text, size_t len)
+{
+	enum wp_err rc = wp_urn_parse(out, text, len, NULL);
+
+	return rc == WP_OK && out->len != len ? WP_ERR_INVAL : rc;
+}
+
 uint32_t wp_urn_partition(const struct wp_urn *urn, uint32_t partitions)
 {
 	assert(partitions > 0);

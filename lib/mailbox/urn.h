@@ -28,6 +28,15 @@ struct wp_urn {
 enum wp_err wp_urn_parse(struct wp_urn *out, const char *text, size_t len,
 			 struct wp_error *err) WP_MUST_USE;
 
+/*
+ * Read what was written as a canonical URN, by us or as if by us: a legacy id
+ * is nobody there.
+ *
+ * Errors:  WP_ERR_INVAL
+ */
+enum wp_err wp_urn_reread(struct wp_urn *out, const char *text,
+			  size_t len) WP_MUST_USE;
+
 /* The partition of a user: CRC-32C of the canonical URN modulo partitions. */
 uint32_t wp_urn_partition(const struct wp_urn *urn, uint32_t partitions);
 

@@ -82,7 +82,8 @@ static void plan_release(struct plan *plan)
 
 static enum wp_err migrate(struct plan *plan)
 {
-	return wp_migrate_user(&plan->ctx, &plan->w->bob, &plan->moved, NULL);
+	return wp_world_move(&plan->ctx, plan->w->owner, &plan->w->bob,
+			     &plan->moved);
 }
 
 static enum wp_err migrate_acting(struct plan *plan, const char *at,
@@ -100,14 +101,13 @@ static void other_worker_migrates(struct plan *plan)
 	const struct wp_migrate_ctx ctx = {
 		.redis = plan->other_redis,
 		.store = plan->other_store,
-		.partition = WP_WORLD_PARTITION,
-		.owner = "2:worker-b",
 		.lease_ms = w->conf.worker.lease_ms,
 	};
 	int64_t moved = 0;
 
 	wp_world_run(w, "SET " WP_P "owner 2:worker-b PX 60000");
-	assert_int_equal(wp_migrate_user(&ctx, &w->bob, &moved, NULL), WP_OK);
+	assert_int_equal(wp_world_move(&ctx, "2:worker-b", &w->bob, &moved),
+			 WP_OK);
 }
 
 static void act_ack(struct plan *plan)
@@ -564,7 +564,7 @@ static void a_moved_version_is_tried_again_but_not_for_ever(void **state)
 
 	(void)wp_world_deliver(w, "m2");
 	plan.times = -1;
-	assert_int_equal(migrate(&plan), WP_ERR_UNAVAIL);
+	assert_int_equal(migrate(&plan), WP_ERR_PROTO);
 	assert_int_equal(plan.moved, 0);
 	wp_world_expect(w, "[" WP_BOB "]", "ZRANGE " WP_P "migrate 0 -1");
 	wp_world_expect_pull(w, "m1 m2");

@@ -268,7 +268,7 @@ static void an_ack_between_append_and_trim_leaves_no_size(void **state)
 
 	ctx.on_step = ack_before_trim;
 	ctx.on_step_ctx = &meddler;
-	assert_int_equal(wp_migrate_user(&ctx, &w->bob, &moved, NULL), WP_OK);
+	assert_int_equal(wp_world_move(&ctx, w->owner, &w->bob, &moved), WP_OK);
 	wp_world_expect(w, "0", "EXISTS " WP_P "coldsize " WP_P "cold");
 }
 

@@ -181,6 +181,13 @@ static const struct scene scenes[] = {
 			     "HGETALL " WP_P "coldsize" },
 	},
 	{
+		.name = "migrate_later",
+		.script = WP_SCRIPT_MIGRATE_LATER,
+		.setup = { "ZADD " WP_P "migrate 1 " WP_BOB " 2 " WP_AMY },
+		.args = "1:own 0 " WP_BOB,
+		.observe = { "ZRANGE " WP_P "migrate 0 -1" },
+	},
+	{
 		.name = "audit of a user",
 		.script = WP_SCRIPT_AUDIT,
 		.setup = { HOT("hot:" WP_BOB, "1-1", "m1"),

@@ -260,7 +260,7 @@ static void trim(struct wp_model_fan *fan, unsigned i)
 	wp_model_commit(fan, WP_MODEL_ACT_TRIM, i, gone, 0);
 }
 
-/* migrate_due.lua found the user: the first step of wp_migrate_user(). */
+/* migrate_due.lua found the user: the first step of wp_migrate_turn(). */
 static void begin_migration(struct wp_model_fan *fan, unsigned i)
 {
 	if (breaks(fan, WP_MODEL_HINT_FIRST))

@@ -110,6 +110,9 @@ void wp_world_expect_cold(struct wp_world *w, const char *want);
 
 /* How a worker migrates here; the test may add hooks. */
 struct wp_migrate_ctx wp_world_migration(struct wp_world *w);
+/* Turn by turn until nothing is left of one user. */
+enum wp_err wp_world_move(const struct wp_migrate_ctx *ctx, const char *owner,
+			  const struct wp_urn *user, int64_t *moved_out);
 enum wp_err wp_world_migrate(struct wp_world *w, int64_t *moved_out);
 
 /* Another store on the same data, for a second worker. Close it. */

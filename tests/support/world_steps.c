@@ -236,17 +236,35 @@ struct wp_migrate_ctx wp_world_migration(struct wp_world *w)
 	return (struct wp_migrate_ctx){
 		.redis = w->redis,
 		.store = w->store,
-		.partition = WP_WORLD_PARTITION,
-		.owner = w->owner,
 		.lease_ms = w->conf.worker.lease_ms,
 	};
+}
+
+enum wp_err wp_world_move(const struct wp_migrate_ctx *ctx, const char *owner,
+			  const struct wp_urn *user, int64_t *moved_out)
+{
+	struct wp_migrate_user one = {
+		.partition = WP_WORLD_PARTITION,
+		.owner = owner,
+		.urn = *user,
+	};
+
+	*moved_out = 0;
+	do {
+		enum wp_err rc = wp_migrate_turn(ctx, &one, 1, NULL);
+
+		assert_int_equal(rc == WP_ERR_UNAVAIL,
+				 one.err.code == WP_ERR_UNAVAIL);
+		*moved_out += one.moved;
+	} while (one.err.code == WP_OK && !one.is_done);
+	return one.err.code;
 }
 
 enum wp_err wp_world_migrate(struct wp_world *w, int64_t *moved_out)
 {
 	struct wp_migrate_ctx ctx = wp_world_migration(w);
 	int64_t moved = 0;
-	enum wp_err rc = wp_migrate_user(&ctx, &w->bob, &moved, NULL);
+	enum wp_err rc = wp_world_move(&ctx, w->owner, &w->bob, &moved);
 
 	if (moved_out != NULL)
 		*moved_out = moved;

@@ -1,0 +1,361 @@
+/*
+ * Rounds over due users: whoever is sent to without end, cannot be moved, or
+ * comes in crowds costs the others a turn, and not their place.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "lib/base/clock.h"
+#include "tests/support/test_redis.h"
+#include "tests/support/world.h"
+#include "worker/metrics.h"
+#include "worker/move.h"
+
+#define OTHER_P "wp:{3}:"
+enum { OTHER = 3, CROWD = 150, ROUNDS_MAX = 20, REFILLS_MAX = 200 };
+
+struct rig {
+	struct wp_world *w;
+	struct wp_metrics *metrics;
+	struct wp_table *table;
+	struct wp_movers movers;
+	int refills;
+};
+
+static void rig_init(struct rig *rig, struct wp_world *w)
+{
+	*rig = (struct rig){ .w = w };
+	assert_int_equal(wp_worker_metrics_new(&rig->metrics, NULL), WP_OK);
+	assert_int_equal(wp_table_new(&rig->table, WP_TEST_PARTITIONS, NULL),
+			 WP_OK);
+	wp_table_take(rig->table, WP_WORLD_PARTITION, w->owner,
+		      wp_mono_ms() + 60000);
+	wp_table_take(rig->table, OTHER, w->owner, wp_mono_ms() + 60000);
+	wp_world_run(w, "SET " OTHER_P "owner %s", w->owner);
+	rig->movers = (struct wp_movers){
+		.conf = &w->conf,
+		.metrics = rig->metrics,
+		.table = rig->table,
+		.redis = w->redis,
+		.store = w->store,
+		.log.component = "migrate",
+	};
+	rig->movers.list = calloc(WP_TEST_PARTITIONS, sizeof(struct wp_owned));
+	rig->movers.is_due = calloc(WP_TEST_PARTITIONS, sizeof(bool));
+	assert_non_null(rig->movers.list);
+	assert_non_null(rig->movers.is_due);
+}
+
+static void rig_release(struct rig *rig)
+{
+	free(rig->movers.list);
+	free(rig->movers.is_due);
+	wp_table_free(&rig->table);
+	wp_metrics_free(&rig->metrics);
+}
+
+static bool move_once(struct rig *rig)
+{
+	bool is_late = false;
+	struct wp_error err = { 0 };
+
+	if (wp_movers_round(&rig->movers, &is_late, &err) != WP_OK)
+		fail_msg("round: %s", err.msg);
+	return is_late;
+}
+
+/* One message that waits for a user, due since then. */
+static void leave(struct wp_world *w, const char *prefix, const char *urn,
+		  int due_ms)
+{
+	wp_world_run(w, "XADD %shot:%s * e m x 99999999999999 f _", prefix,
+		     urn);
+	wp_world_run(w, "ZADD %smigrate %d %s", prefix, due_ms, urn);
+}
+
+static void leave_crowd(struct wp_world *w, const char *lane, const char *what)
+{
+	wp_world_run(w,
+		     "EVAL for\ti=1,%d\tdo\tlocal\tu='urn:sm:user:c'..i\t"
+		     "redis.call('XADD',KEYS[1]..'hot:'..u,'1-1','e','m','x',"
+		     "'99999999999999','f','')\t"
+		     "redis.call('ZADD',KEYS[1]..'migrate',i,u)\t%send 1 %s",
+		     CROWD, what, lane);
+}
+
+static bool waits(struct wp_world *w, const char *prefix, const char *urn)
+{
+	return wp_world_int(w, "EXISTS %shot:%s", prefix, urn) == 1;
+}
+
+/* How many rounds until the user has moved. */
+static int rounds_until_moved(struct rig *rig, const char *prefix,
+			      const char *urn)
+{
+	int n = 0;
+
+	while (waits(rig->w, prefix, urn) && n < ROUNDS_MAX) {
+		(void)move_once(rig);
+		n++;
+	}
+	assert_false(waits(rig->w, prefix, urn));
+	return n;
+}
+
+/* Somebody sends to bob again as soon as anything of his was stored. */
+static void refill(void *ctx, const char *operation)
+{
+	struct rig *rig = ctx;
+
+	if (strcmp(operation, "append") != 0)
+		return;
+	assert_true(++rig->refills < REFILLS_MAX);
+	wp_world_run(rig->w,
+		     "XADD " WP_P "hot:" WP_BOB " * e m x 99999999999999 f _");
+}
+
+static void who_is_sent_to_without_end_delays_nobody(void **state)
+{
+	struct rig rig;
+
+	rig_init(&rig, *state);
+	leave(rig.w, WP_P, WP_BOB, 1);
+	leave(rig.w, WP_P, WP_AMY, 2);
+	leave(rig.w, OTHER_P, WP_AMY, 3);
+	rig.w->spy.on_call = refill;
+	rig.w->spy.ctx = &rig;
+
+	assert_true(move_once(&rig)); /* bob has more */
+	assert_false(waits(rig.w, WP_P, WP_AMY));
+	assert_false(waits(rig.w, OTHER_P, WP_AMY));
+	assert_true(waits(rig.w, WP_P, WP_BOB));
+
+	rig.w->spy.on_call = NULL;
+	assert_int_equal(rounds_until_moved(&rig, WP_P, WP_BOB), 1);
+	wp_world_expect(rig.w, "0", "EXISTS " WP_P "migrate");
+	rig_release(&rig);
+}
+
+/* The crowd is filled again and again; its turns come after amy's. */
+static void refill_crowd(void *ctx, const char *operation)
+{
+	struct rig *rig = ctx;
+
+	if (strcmp(operation, "append") == 0)
+		wp_world_run(rig->w,
+			     "EVAL for\ti=1,%d\tdo\tredis.call('XADD',KEYS[1].."
+			     "'hot:urn:sm:user:c'..i,'*','e','m','x',"
+			     "'99999999999999','f','')end 1 " WP_P,
+			     CROWD);
+}
+
+static void a_crowd_that_is_sent_to_without_end_delays_nobody(void **state)
+{
+	struct rig rig;
+	int n;
+
+	rig_init(&rig, *state);
+	leave_crowd(rig.w, WP_P, "");
+	leave(rig.w, WP_P, WP_AMY, CROWD + 1);
+	rig.w->spy.on_call = refill_crowd;
+	rig.w->spy.ctx = &rig;
+	n = rounds_until_moved(&rig, WP_P, WP_AMY);
+	/* Each of the crowd has had one turn at most. */
+	assert_in_range(n, 1, 1 + CROWD / 32);
+	rig_release(&rig);
+}
+
+static void many_users_wait_for_the_disk_together(void **state)
+{
+	struct rig rig;
+
+	rig_init(&rig, *state);
+	leave_crowd(rig.w, WP_P, "");
+	while (move_once(&rig))
+		continue;
+	wp_world_expect(rig.w, "0", "EXISTS " WP_P "migrate");
+	assert_int_equal(wp_world_int(rig.w, "HLEN " WP_P "cold"), CROWD);
+	/* Versions aside, one append is one commit. */
+	assert_in_range(rig.w->spy.calls - CROWD, 1, 1 + CROWD / 16);
+	rig_release(&rig);
+}
+
+static void a_key_of_another_kind_is_the_business_of_its_user(void **state)
+{
+	struct rig rig;
+
+	rig_init(&rig, *state);
+	leave_crowd(rig.w, WP_P, "redis.call('SET',KEYS[1]..'hot!:'..u,'x')\t");
+	leave(rig.w, WP_P, WP_AMY, CROWD + 1);
+	leave(rig.w, OTHER_P, WP_AMY, CROWD + 1);
+	(void)rounds_until_moved(&rig, OTHER_P, WP_AMY);
+	(void)rounds_until_moved(&rig, WP_P, WP_AMY);
+	/* Nothing of theirs is lost, and once it can be, it is moved. */
+	assert_int_equal(wp_world_int(rig.w, "ZCARD " WP_P "migrate"), CROWD);
+	wp_world_run(rig.w, "DEL " WP_P "hot!:urn:sm:user:c1");
+	wp_world_run(rig.w, "ZADD " WP_P "migrate 1 urn:sm:user:c1");
+	assert_int_equal(rounds_until_moved(&rig, WP_P, "urn:sm:user:c1"), 1);
+	rig_release(&rig);
+}
+
+static void a_mark_of_nobody_makes_room(void **state)
+{
+	struct rig rig;
+
+	rig_init(&rig, *state);
+	wp_world_run(rig.w,
+		     "EVAL for\ti=1,%d\tdo\tredis.call('ZADD',KEYS[1].."
+		     "'migrate',i,'nobody'..i)end 1 " WP_P,
+		     CROWD);
+	leave(rig.w, WP_P, WP_AMY, CROWD + 1);
+	(void)rounds_until_moved(&rig, WP_P, WP_AMY);
+	/* They are no reason to ask again at once and for ever. */
+	for (int i = 0; i < ROUNDS_MAX && move_once(&rig); i++)
+		assert_true(i < ROUNDS_MAX - 1);
+	rig_release(&rig);
+}
+
+static void without_any_grace_they_make_room_as_well(void **state)
+{
+	struct rig rig;
+
+	rig_init(&rig, *state);
+	rig.w->conf.websocket.grace_ms = 0;
+	leave_crowd(rig.w, WP_P, "redis.call('SET',KEYS[1]..'hot!:'..u,'x')\t");
+	leave(rig.w, WP_P, WP_AMY, CROWD + 1);
+	(void)rounds_until_moved(&rig, WP_P, WP_AMY);
+	assert_false(move_once(&rig));
+	rig_release(&rig);
+}
+
+static void a_conflict_stops_its_partition_and_no_other(void **state)
+{
+	const struct wp_store_row other = {
+		.entry = { .ms = 1, .seq = 1 },
+		.expires_ms = 99999999999999,
+		.json = "other",
+		.json_len = 5,
+	};
+	struct rig rig;
+	char owner[WP_OWNER_MAX + 1];
+
+	rig_init(&rig, *state);
+	assert_int_equal(wp_store_append(rig.w->spy.real, WP_WORLD_PARTITION,
+					 &rig.w->bob, 0, &other, 1, NULL, NULL),
+			 WP_OK);
+	wp_world_run(rig.w, "XADD " WP_P "hot:" WP_BOB
+			    " 1-1 e m x 99999999999999 f _");
+	wp_world_run(rig.w, "ZADD " WP_P "migrate 1 " WP_BOB);
+	leave(rig.w, OTHER_P, WP_AMY, 2);
+	(void)move_once(&rig);
+	assert_true(waits(rig.w, WP_P, WP_BOB));
+	wp_world_expect_cold(rig.w, "other");
+	assert_false(waits(rig.w, OTHER_P, WP_AMY));
+	assert_false(wp_table_owner(rig.table, WP_WORLD_PARTITION,
+				    WP_TABLE_MIGRATE, wp_mono_ms(), owner));
+	assert_true(wp_table_owner(rig.table, OTHER, WP_TABLE_MIGRATE,
+				   wp_mono_ms(), owner));
+	rig_release(&rig);
+}
+
+/* The store does what it is asked, but not while bob is part of it. */
+static void fail_for_bob(void *ctx, const char *operation)
+{
+	struct rig *rig = ctx;
+	bool has_bob = false;
+
+	for (size_t i = 0; i < WP_MIGRATE_MAX_USERS; i++)
+		has_bob |= strcmp(rig->movers.batch[i].urn.text, WP_BOB) == 0 &&
+			   rig->movers.batch[i].err.code == WP_OK &&
+			   !rig->movers.batch[i].is_done;
+	if (strcmp(operation, "append") == 0)
+		rig->w->spy.refuse = has_bob ? "append" : NULL;
+}
+
+static void what_the_store_cannot_do_for_one_it_does_for_others(void **state)
+{
+	struct rig rig;
+
+	rig_init(&rig, *state);
+	leave(rig.w, WP_P, WP_BOB, 1);
+	leave(rig.w, WP_P, WP_AMY, 2);
+	rig.w->spy.on_call = fail_for_bob;
+	rig.w->spy.ctx = &rig;
+	(void)rounds_until_moved(&rig, WP_P, WP_AMY);
+	assert_true(waits(rig.w, WP_P, WP_BOB));
+	rig_release(&rig);
+}
+
+static void a_store_that_is_away_ends_the_round(void **state)
+{
+	struct rig rig;
+	bool is_late = false;
+
+	rig_init(&rig, *state);
+	leave_crowd(rig.w, WP_P, "");
+	rig.w->spy.lose = "append";
+	assert_int_equal(wp_movers_round(&rig.movers, &is_late, NULL),
+			 WP_ERR_UNAVAIL);
+	assert_int_equal(wp_world_int(rig.w, "ZCARD " WP_P "migrate"), CROWD);
+	rig.w->spy.lose = NULL;
+	wp_world_run(rig.w, "ZADD " WP_P "migrate 1 urn:sm:user:c1 1 "
+			    "urn:sm:user:c2 1 urn:sm:user:c3");
+	while (move_once(&rig))
+		continue;
+	wp_world_expect(rig.w, "0", "EXISTS " WP_P "migrate");
+	rig_release(&rig);
+}
+
+static void stop_at_append(void *ctx, const char *operation)
+{
+	struct rig *rig = ctx;
+
+	if (strcmp(operation, "append") == 0)
+		wp_table_stop(rig->table);
+}
+
+static void a_stop_is_heard_between_batches(void **state)
+{
+	struct rig rig;
+
+	rig_init(&rig, *state);
+	leave_crowd(rig.w, WP_P, "");
+	leave_crowd(rig.w, OTHER_P, "");
+	rig.w->spy.on_call = stop_at_append;
+	rig.w->spy.ctx = &rig;
+	(void)move_once(&rig);
+	assert_in_range(wp_world_int(rig.w, "HLEN " WP_P "cold") +
+				wp_world_int(rig.w, "HLEN " OTHER_P "cold"),
+			1, WP_MIGRATE_MAX_USERS);
+	rig_release(&rig);
+}
+
+#define WORLD_TEST(name) \
+	cmocka_unit_test_setup_teardown(name, wp_world_setup, wp_world_teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		WORLD_TEST(who_is_sent_to_without_end_delays_nobody),
+		WORLD_TEST(a_crowd_that_is_sent_to_without_end_delays_nobody),
+		WORLD_TEST(many_users_wait_for_the_disk_together),
+		WORLD_TEST(a_key_of_another_kind_is_the_business_of_its_user),
+		WORLD_TEST(a_mark_of_nobody_makes_room),
+		WORLD_TEST(without_any_grace_they_make_room_as_well),
+		WORLD_TEST(a_conflict_stops_its_partition_and_no_other),
+		WORLD_TEST(what_the_store_cannot_do_for_one_it_does_for_others),
+		WORLD_TEST(a_store_that_is_away_ends_the_round),
+		WORLD_TEST(a_stop_is_heard_between_batches),
+	};
+
+	if (!wp_test_redis_present())
+		return WP_TEST_SKIPPED;
+	return cmocka_run_group_tests_name("worker_move", tests, NULL, NULL);
+}

@@ -42,6 +42,7 @@ CLI_OBJ := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard tools/waypost/*.c)))
 UNIT_SRC := $(sort $(wildcard tests/unit/*/*/test_*.c tests/unit/*/test_*.c))
 INTEGRATION_SRC := $(sort $(wildcard tests/integration/test_*.c))
 SUPPORT_OBJ := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard tests/support/*.c)))
+WS_SUPPORT_OBJ := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard tests/support/ws/*.c)))
 UNIT := $(UNIT_SRC:%.c=$(B)/%)
 INTEGRATION := $(INTEGRATION_SRC:%.c=$(B)/%)
 FUZZ_SRC := $(sort $(wildcard tests/fuzz/fuzz_*.c))
@@ -49,7 +50,7 @@ FUZZ := $(FUZZ_SRC:%.c=$(B)/%)
 
 C_FILES := $(sort $(wildcard lib/*/*.[ch] handlers/*.[ch] worker/*.[ch] \
 	ws-daemon/*.[ch] tools/waypost/*.[ch] \
-	tests/support/*.[ch] tests/fuzz/*.[ch] tests/fault/*.[ch] \
+	tests/support/*.[ch] tests/support/*/*.[ch] tests/fuzz/*.[ch] tests/fault/*.[ch] \
 	tests/model/*.[ch] tests/integration/*.[ch] tests/unit/*/*.[ch] tests/unit/*/*/*.[ch]))
 HEADERS := $(filter %.h,$(C_FILES))
 
@@ -121,6 +122,12 @@ $(B)/tests/integration/test_%: $(B)/tests/integration/test_%.o $(SUPPORT_OBJ) $(
 	$(link_test)
 $(B)/tests/fuzz/fuzz_%: $(B)/tests/fuzz/fuzz_%.o $(filter-out %/main.o,$(WS_OBJ)) $(LIB)
 	$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $(filter %.o,$^) $(LIB) $(TEST_LIBS)
+
+# These drive whole connections; what would go to Redis goes to the test.
+WS_WORLD := $(B)/tests/unit/ws-daemon/test_conn $(B)/tests/fuzz/fuzz_conn
+$(WS_WORLD): $(WS_SUPPORT_OBJ)
+$(WS_WORLD): LDFLAGS += -Wl,--wrap=wp_registrar_redis,--wrap=wp_aredis_do \
+	-Wl,--wrap=wp_aredis_is_ready,--wrap=wp_aredis_run_id
 
 # Preloaded by the fault test; see there.
 STEPPED_CLOCK := $(B)/tests/fault/stepped_clock.so

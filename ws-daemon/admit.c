@@ -83,8 +83,6 @@ static void admit(struct wp_conn *conn)
 {
 	conn->is_admitted = true;
 	conn->server->n_admitted++;
-	conn->is_paused = true; /* until we have answered */
-	wp_conn_watch(conn);
 }
 
 static void redeem(struct wp_conn *conn, const struct wp_text *ticket)

@@ -57,7 +57,7 @@ void wp_conn_accept(struct wp_server *server, int fd)
 	limit_in(conn, server->conf->websocket.handshake_timeout_ms);
 }
 
-static void free_stash(struct wp_conn *conn)
+void wp_conn_free_stash(struct wp_conn *conn)
 {
 	if (conn->stash == NULL)
 		return;
@@ -77,7 +77,7 @@ void wp_conn_free(struct wp_conn *conn)
 	wp_hub_remove(server->hub, &conn->member);
 	wp_outbox_free(&conn->outbox);
 	wp_ws_reader_release(&conn->reader);
-	free_stash(conn);
+	wp_conn_free_stash(conn);
 	free(conn->member.chat);
 	free(conn);
 	server->n_sockets--;
@@ -221,7 +221,6 @@ void wp_conn_on_registered(struct wp_conn *conn, int64_t pending)
 	conn->is_poke_owed = false;
 	if (is_poke_owed)
 		wp_conn_poke(conn);
-	wp_conn_resume(conn);
 }
 
 void wp_conn_on_refused(struct wp_conn *conn)
@@ -238,7 +237,6 @@ void wp_conn_respond(struct wp_conn *conn, const struct wp_buf *response)
 
 	leave(conn, true);
 	conn->state = WP_CONN_ANSWERED;
-	conn->is_paused = false;
 	conn->is_last_sent = true;
 	wp_outbox_free(&conn->outbox);
 	if (!response->failed)
@@ -252,7 +250,6 @@ void wp_conn_respond(struct wp_conn *conn, const struct wp_buf *response)
 	}
 	wp_message_unref(&message);
 	limit_in(conn, WP_CLOSE_WAIT_MS);
-	wp_conn_watch(conn);
 	wp_server_mark(conn->server, conn);
 }
 
@@ -290,14 +287,11 @@ void wp_conn_close(struct wp_conn *conn, uint16_t code, enum wp_ws_metric why)
 	wp_metric_add(server->metrics, why, 1);
 	leave(conn, true);
 	conn->state = WP_CONN_CLOSING;
-	conn->is_paused = false;
-	free_stash(conn);
 	if (queue_close(conn, code) != WP_OK) {
 		wp_conn_drop(conn, why);
 		return;
 	}
 	limit_in(conn, WP_CLOSE_WAIT_MS);
-	wp_conn_watch(conn);
 	wp_server_mark(server, conn);
 }
 

@@ -5,8 +5,13 @@
  *	   \-> ANSWERED (an HTTP response is on its way) -> DEAD
  *
  * The 101 is sent when Redis has registered the connection, so whoever can read
- * is online and whoever cannot be registered gets an HTTP error. Nothing here
- * frees a connection: DEAD ones are freed when the turn of the loop ends.
+ * is online and whoever cannot be registered gets an HTTP error.
+ *
+ * All input is taken up by wp_conn_turn(), which the server calls for marked
+ * connections when the turn of the loop ends, and by nobody else. Everything
+ * here that a frame, an answer or a timer may call only changes fields, queues
+ * and marks: it never reads, and never frees what its caller still holds. DEAD
+ * connections are freed at the end of the turn, too.
  */
 #ifndef WP_WS_CONN_H
 #define WP_WS_CONN_H
@@ -41,9 +46,9 @@ enum {
 	WP_CLOSE_WAIT_MS = 5000, /* for the peer's half of a close */
 };
 
-/* What a connection needs only before it is open, or while it is paused. */
+/* What a connection needs only before it is open, or while input waits. */
 struct wp_stash {
-	struct wp_buf input;    /* read, and not yet understood */
+	struct wp_buf input;    /* read, and not yet taken up */
 	struct wp_buf response; /* the 101, when all is well */
 	char request_id[WP_REQUEST_ID_MAX + 1];
 	int64_t expires_s; /* of the token */
@@ -70,8 +75,8 @@ struct wp_conn {
 	uint8_t n_unanswered;
 	bool is_admitted : 1; /* counted in n_admitted */
 	bool is_marked : 1;
+	bool is_readable : 1;  /* the socket has something */
 	bool is_blocked : 1;   /* the socket took no more */
-	bool is_paused : 1;    /* we do not read */
 	bool is_poke_owed : 1; /* came before the connection was open */
 	bool is_last_sent : 1; /* close when the outbox is empty */
 	bool is_half_closed : 1;
@@ -92,6 +97,8 @@ struct wp_conn *wp_conn_find_open(struct wp_server *server, uint64_t number);
 
 /* NULL when memory is exhausted. */
 struct wp_stash *wp_conn_stash(struct wp_conn *conn);
+/* Idempotent. */
+void wp_conn_free_stash(struct wp_conn *conn);
 
 /* The caller is user until expires_s; on_registered or on_refused follows. */
 void wp_conn_register(struct wp_conn *conn, const struct wp_urn *user,
@@ -105,7 +112,8 @@ void wp_conn_on_refused(struct wp_conn *conn);
 void wp_conn_send(struct wp_conn *conn, struct wp_message *message);
 /* Queue the server's scratch buffer as a text frame, and empty it. */
 void wp_conn_send_scratch(struct wp_conn *conn);
-/* The same as the answer to a frame that was counted unanswered. */
+/* The same as the answer to a frame that was counted unanswered; what waited
+ * for it is taken up when the turn ends. */
 void wp_conn_answer_scratch(struct wp_conn *conn);
 /* Queue a poke unless one is waiting already. */
 void wp_conn_poke(struct wp_conn *conn);
@@ -126,10 +134,16 @@ void wp_conn_on_tick(struct wp_conn *conn);
 /* Set the timer to the earliest deadline; after changing one of them. */
 void wp_conn_schedule(struct wp_conn *conn);
 
-/* conn_io.c: watch for what the flags say. */
-void wp_conn_watch(struct wp_conn *conn);
+/* The socket can do something: note it and mark. */
 void wp_conn_on_io(struct ev_loop *loop, ev_io *io, int events);
-/* Understand what was stashed, then read on. */
-void wp_conn_resume(struct wp_conn *conn);
+
+/*
+ * Only for the end of a turn: take up input as far as it may be now and as a
+ * fair share of the turn allows, send what waits, watch the socket for what
+ * comes next.
+ *
+ * Returns:  whether input is left that could be taken up at once
+ */
+bool wp_conn_turn(struct wp_conn *conn);
 
 #endif /* WP_WS_CONN_H */

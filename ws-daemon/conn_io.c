@@ -1,9 +1,9 @@
 /*
  * conn_io.c - bytes in, bytes out.
  *
- * Every read goes to the server's one input buffer; only what cannot be
- * understood yet is kept. Writes are gathered over one turn of the loop and go
- * out together; a queue outlives the turn only when the socket takes no more.
+ * Every read goes to the server's one input buffer; only what may not be taken
+ * up yet is kept. Writes are gathered over one turn of the loop and go out
+ * together; a queue outlives the turn only when the socket takes no more.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -16,12 +16,45 @@
 #include "ws-daemon/conn.h"
 #include "ws-daemon/frames_in.h"
 
-enum { GATHER_MAX = 64 };
+enum {
+	GATHER_MAX = 64,
+	/* A client that sends many small frames shares the loop with others. */
+	FRAMES_PER_TURN = 256,
+};
 
-void wp_conn_watch(struct wp_conn *conn)
+static bool has_rest(const struct wp_conn *conn)
+{
+	return conn->stash != NULL && conn->stash->input.len > 0;
+}
+
+static bool may_take_up(const struct wp_conn *conn)
+{
+	return conn->state == WP_CONN_OPEN &&
+	       conn->n_unanswered < WP_CONN_UNANSWERED_MAX;
+}
+
+/* May more be read? Not before we know what to do with it. */
+static bool wants_input(const struct wp_conn *conn)
+{
+	switch ((enum wp_conn_state)conn->state) {
+	case WP_CONN_HEAD:
+	case WP_CONN_ANSWERED:
+	case WP_CONN_CLOSING:
+		return true;
+	case WP_CONN_OPEN:
+		return may_take_up(conn) && !has_rest(conn);
+	case WP_CONN_ASKING:
+	case WP_CONN_REGISTERING:
+	case WP_CONN_DEAD:
+		break;
+	}
+	return false;
+}
+
+static void watch(struct wp_conn *conn)
 {
 	struct ev_loop *loop = conn->server->loop;
-	int events = (conn->is_paused ? 0 : EV_READ) |
+	int events = (wants_input(conn) ? EV_READ : 0) |
 		     (conn->is_blocked ? EV_WRITE : 0);
 
 	if (ev_is_active(&conn->io) &&
@@ -34,18 +67,10 @@ void wp_conn_watch(struct wp_conn *conn)
 	ev_io_start(loop, &conn->io);
 }
 
-static void set_blocked(struct wp_conn *conn, bool is_blocked)
-{
-	conn->is_blocked = is_blocked;
-	wp_conn_watch(conn);
-}
-
 /* All is out. */
 static void on_drained(struct wp_conn *conn)
 {
 	wp_outbox_free(&conn->outbox);
-	if (conn->is_blocked)
-		set_blocked(conn, false);
 	if (!conn->is_last_sent || conn->is_half_closed)
 		return;
 	if (conn->state == WP_CONN_CLOSING) {
@@ -63,7 +88,8 @@ void wp_conn_flush(struct wp_conn *conn)
 	struct iovec iov[GATHER_MAX];
 	struct msghdr msg = { .msg_iov = iov };
 
-	while (conn->state != WP_CONN_DEAD && conn->outbox != NULL) {
+	while (conn->state != WP_CONN_DEAD && conn->outbox != NULL &&
+	       !conn->is_blocked) {
 		ssize_t n;
 
 		if (wp_outbox_is_empty(conn->outbox)) {
@@ -76,7 +102,7 @@ void wp_conn_flush(struct wp_conn *conn)
 		if (n == -1 && errno == EINTR)
 			continue;
 		if (n == -1 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
-			set_blocked(conn, true);
+			conn->is_blocked = true;
 			return;
 		}
 		if (n == -1) {
@@ -121,8 +147,7 @@ void wp_conn_send(struct wp_conn *conn, struct wp_message *message)
 		return;
 	}
 	wp_metric_add(conn->server->metrics, WP_M_FRAMES_OUT, 1);
-	if (!conn->is_blocked)
-		wp_server_mark(conn->server, conn);
+	wp_server_mark(conn->server, conn);
 }
 
 void wp_conn_send_scratch(struct wp_conn *conn)
@@ -144,8 +169,6 @@ void wp_conn_answer_scratch(struct wp_conn *conn)
 {
 	conn->n_unanswered--;
 	wp_conn_send_scratch(conn);
-	if (conn->state == WP_CONN_OPEN && conn->is_paused)
-		wp_conn_resume(conn);
 }
 
 void wp_conn_poke(struct wp_conn *conn)
@@ -198,45 +221,65 @@ static void on_event(struct wp_conn *conn, const struct wp_ws_event *event)
 	}
 }
 
-/* Understand as much as may be now; returns how much that was. */
-static size_t feed(struct wp_conn *conn, uint8_t *data, size_t len)
-{
-	size_t at = 0;
-
-	while (at < len && conn->state == WP_CONN_OPEN &&
-	       conn->n_unanswered < WP_CONN_UNANSWERED_MAX) {
-		struct wp_ws_event event;
-
-		at += wp_ws_reader_feed(&conn->reader, data + at, len - at,
-					&event);
-		on_event(conn, &event);
-	}
-	return at;
-}
-
 /* Only the peer's close frame is of interest now. */
-static void feed_closing(struct wp_conn *conn, uint8_t *data, size_t len)
+static void take_up_closing(struct wp_conn *conn, uint8_t *data, size_t len)
 {
 	size_t at = 0;
 
-	while (at < len && !conn->reader.is_failed) {
+	while (at < len && !conn->reader.is_failed && !conn->is_last_sent) {
 		struct wp_ws_event event;
 
 		at += wp_ws_reader_feed(&conn->reader, data + at, len - at,
 					&event);
-		if (event.type == WP_WS_EVENT_ERROR)
-			return;
 		if (event.type != WP_WS_EVENT_CLOSE)
 			continue;
 		conn->is_last_sent = true;
 		if (conn->outbox == NULL)
 			wp_conn_drop(conn, WP_M_CLOSE_PEER);
-		return;
 	}
 }
 
-/* Too many frames are unanswered: keep the rest and stop reading. */
-static void pause_with(struct wp_conn *conn, const uint8_t *rest, size_t len)
+/* Take up frames as long as that is allowed; returns the bytes of these. */
+static size_t take_up(struct wp_conn *conn, uint8_t *data, size_t len,
+		      int *budget)
+{
+	size_t at = 0;
+
+	while (at < len && may_take_up(conn) && *budget > 0) {
+		struct wp_ws_event event;
+
+		at += wp_ws_reader_feed(&conn->reader, data + at, len - at,
+					&event);
+		on_event(conn, &event);
+		(*budget)--;
+	}
+	if (conn->state == WP_CONN_OPEN)
+		return at;
+	if (conn->state == WP_CONN_CLOSING)
+		take_up_closing(conn, data + at, len - at);
+	return len;
+}
+
+static void take_up_rest(struct wp_conn *conn, int *budget)
+{
+	bool is_time = may_take_up(conn) || conn->state == WP_CONN_CLOSING;
+	struct wp_buf rest;
+
+	if (!is_time || !has_rest(conn))
+		return;
+	/* In our hands, whatever the frames do to the connection. */
+	rest = conn->stash->input;
+	wp_buf_init(&conn->stash->input, 0);
+	wp_buf_consume(&rest,
+		       take_up(conn, (uint8_t *)rest.data, rest.len, budget));
+	if (rest.len > 0)
+		conn->stash->input = rest;
+	else
+		wp_buf_release(&rest);
+}
+
+/* For later: too much is unanswered, or others have to have their turn. */
+static void keep_rest(struct wp_conn *conn, const uint8_t *rest, size_t len)
 {
 	struct wp_stash *stash = wp_conn_stash(conn);
 
@@ -245,45 +288,12 @@ static void pause_with(struct wp_conn *conn, const uint8_t *rest, size_t len)
 		return;
 	}
 	wp_buf_add(&stash->input, rest, len);
-	if (stash->input.failed) {
+	if (stash->input.failed)
 		wp_conn_drop(conn, WP_M_CLOSE_INTERNAL);
-		return;
-	}
-	conn->is_paused = true;
-	wp_conn_watch(conn);
 }
 
-void wp_conn_resume(struct wp_conn *conn)
-{
-	struct wp_stash *stash = conn->stash;
-
-	if (stash != NULL && stash->input.len > 0) {
-		/* on_event() may close, and closing frees the stash. */
-		struct wp_buf input = stash->input;
-		size_t n;
-
-		wp_buf_init(&stash->input, 0);
-		n = feed(conn, (uint8_t *)input.data, input.len);
-		if (conn->state == WP_CONN_OPEN && n < input.len) {
-			wp_buf_consume(&input, n);
-			conn->stash->input = input;
-			return; /* paused as before */
-		}
-		wp_buf_release(&input);
-	}
-	if (conn->state != WP_CONN_OPEN)
-		return;
-	if (conn->stash != NULL) {
-		wp_buf_release(&conn->stash->input);
-		wp_buf_release(&conn->stash->response);
-		free(conn->stash);
-		conn->stash = NULL;
-	}
-	conn->is_paused = conn->n_unanswered >= WP_CONN_UNANSWERED_MAX;
-	wp_conn_watch(conn);
-}
-
-static void on_input(struct wp_conn *conn, uint8_t *data, size_t len)
+static void on_input(struct wp_conn *conn, uint8_t *data, size_t len,
+		     int *budget)
 {
 	size_t n;
 
@@ -293,13 +303,12 @@ static void on_input(struct wp_conn *conn, uint8_t *data, size_t len)
 		break;
 	case WP_CONN_OPEN:
 		conn->heard = conn->server->tick;
-		n = feed(conn, data, len);
-		if (conn->state == WP_CONN_OPEN &&
-		    conn->n_unanswered >= WP_CONN_UNANSWERED_MAX)
-			pause_with(conn, data + n, len - n);
+		n = take_up(conn, data, len, budget);
+		if (n < len)
+			keep_rest(conn, data + n, len - n);
 		break;
 	case WP_CONN_CLOSING:
-		feed_closing(conn, data, len);
+		take_up_closing(conn, data, len);
 		break;
 	case WP_CONN_ASKING:
 	case WP_CONN_REGISTERING:
@@ -309,7 +318,7 @@ static void on_input(struct wp_conn *conn, uint8_t *data, size_t len)
 	}
 }
 
-static void on_readable(struct wp_conn *conn)
+static void read_some(struct wp_conn *conn, int *budget)
 {
 	uint8_t *input = conn->server->input;
 	ssize_t n = recv(conn->io.fd, input, WP_INPUT_BYTES, MSG_DONTWAIT);
@@ -320,7 +329,22 @@ static void on_readable(struct wp_conn *conn)
 	if (n <= 0)
 		wp_conn_drop(conn, WP_M_CLOSE_LOST);
 	else
-		on_input(conn, input, (size_t)n);
+		on_input(conn, input, (size_t)n, budget);
+}
+
+bool wp_conn_turn(struct wp_conn *conn)
+{
+	int budget = FRAMES_PER_TURN;
+
+	take_up_rest(conn, &budget);
+	if (conn->is_readable && wants_input(conn))
+		read_some(conn, &budget);
+	conn->is_readable = false; /* if it is still so, we are told again */
+	if (conn->state == WP_CONN_OPEN && !has_rest(conn))
+		wp_conn_free_stash(conn);
+	wp_conn_flush(conn);
+	watch(conn);
+	return may_take_up(conn) && has_rest(conn);
 }
 
 void wp_conn_on_io(struct ev_loop *loop, ev_io *io, int events)
@@ -330,8 +354,8 @@ void wp_conn_on_io(struct ev_loop *loop, ev_io *io, int events)
 
 	(void)loop;
 	if ((events & EV_WRITE) != 0)
-		wp_conn_flush(conn);
-	if ((events & EV_READ) != 0 && conn->state != WP_CONN_DEAD &&
-	    !conn->is_paused)
-		on_readable(conn);
+		conn->is_blocked = false;
+	if ((events & EV_READ) != 0)
+		conn->is_readable = true;
+	wp_server_mark(conn->server, conn);
 }

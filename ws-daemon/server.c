@@ -1,9 +1,9 @@
 /*
  * server.c - accept, and what happens once per turn of the loop.
  *
- * A turn: callbacks read and queue; behind them all, what was queued is written
- * and connections that ended are freed. So nothing is freed
- * under a callback's feet, and a burst for one socket is one system call.
+ * A turn: callbacks queue and mark; behind them all, marked connections read
+ * and write, and those that ended are freed. So nothing is read or freed under
+ * a callback's feet, and a burst for one socket is one system call.
  */
 #include "ws-daemon/server.h"
 
@@ -49,19 +49,36 @@ void wp_server_mark(struct wp_server *server, struct wp_conn *conn)
 	server->marked = conn;
 }
 
-/* Flushing may mark a connection again, as dead. */
+/*
+ * A connection stays marked in its own turn: what it does to itself there needs
+ * no second one. Who has input left gets its next share in the next turn, which
+ * then comes at once.
+ */
 static void look_after_marked(struct wp_server *server)
 {
+	struct wp_conn *again = NULL;
+
 	while (server->marked != NULL) {
 		struct wp_conn *conn = server->marked;
+		bool has_more = false;
 
 		server->marked = conn->next_marked;
-		conn->is_marked = false;
-		if (conn->state == WP_CONN_DEAD)
+		if (conn->state != WP_CONN_DEAD)
+			has_more = wp_conn_turn(conn);
+		if (conn->state == WP_CONN_DEAD) {
 			wp_conn_free(conn);
-		else
-			wp_conn_flush(conn);
+		} else if (has_more) {
+			conn->next_marked = again;
+			again = conn;
+		} else {
+			conn->is_marked = false;
+		}
 	}
+	server->marked = again;
+	if (again != NULL)
+		ev_idle_start(server->loop, &server->more);
+	else
+		ev_idle_stop(server->loop, &server->more);
 }
 
 static void finish_stop(struct wp_server *server)
@@ -70,6 +87,13 @@ static void finish_stop(struct wp_server *server)
 		return;
 	server->is_finished = true;
 	server->on_stopped(server->ctx);
+}
+
+static void on_more(struct ev_loop *loop, ev_idle *idle, int events)
+{
+	(void)loop;
+	(void)idle;
+	(void)events; /* being active is all it is for */
 }
 
 static void on_turn_end(struct ev_loop *loop, ev_check *check, int events)
@@ -246,6 +270,7 @@ static void start_watchers(struct wp_server *server)
 	ev_set_priority(&server->turn_end, EV_MINPRI);
 	server->turn_end.data = server;
 	ev_check_start(server->loop, &server->turn_end);
+	ev_idle_init(&server->more, on_more);
 	ev_timer_init(&server->tick_timer, on_tick, WP_TICK_MS / 1e3,
 		      WP_TICK_MS / 1e3);
 	server->tick_timer.data = server;
@@ -317,6 +342,7 @@ void wp_server_free(struct wp_server **server)
 	wp_registrar_free(&s->registrar);
 	wp_pokes_free(&s->pokes);
 	ev_check_stop(s->loop, &s->turn_end);
+	ev_idle_stop(s->loop, &s->more);
 	ev_timer_stop(s->loop, &s->tick_timer);
 	ev_timer_stop(s->loop, &s->accept_timer);
 	ev_io_stop(s->loop, &s->accept_io);

@@ -67,6 +67,7 @@ struct wp_server {
 	ev_timer accept_timer; /* pause after descriptors ran out */
 	ev_timer tick_timer;
 	ev_check turn_end;
+	ev_idle more; /* active: the next turn must not wait */
 	bool is_stopping;
 	bool has_left;    /* presence is told */
 	bool is_finished; /* on_stopped has run */
@@ -106,7 +107,7 @@ void wp_server_use(struct wp_server *server, const struct wp_conf *conf,
 /* Accept nobody, close everybody with 1012, tell Redis, call on_stopped. */
 void wp_server_stop(struct wp_server *server);
 
-/* When this turn of the loop ends: flush conn, or free it if it is DEAD. */
+/* When this turn of the loop ends: wp_conn_turn(), or free it if it is DEAD. */
 void wp_server_mark(struct wp_server *server, struct wp_conn *conn);
 
 /* Ticks from now that milliseconds take, at least 1. */

@@ -15,13 +15,20 @@ import time
 
 from devkit.redis import RedisError
 from devkit.user import User, envelope
-from devkit.websocket import Closed, Refused
+from devkit.websocket import PING, TEXT, Closed, Refused, encode_frame
 
 TOKEN_S = 24 * 3600
 CALL_TIMEOUT_S = 10
 NETWORK = (OSError, http.client.HTTPException)
 HIGH_SHARE, EPHEMERAL_SHARE, KEYED_SHARE = 0.3, 0.1, 0.85
 PAGE = 200
+# What a client may say beside its sends; the answers carry no ref of a send.
+SMALL_TALK = [encode_frame(TEXT, json.dumps(frame).encode()) for frame in (
+    {"type": "ack", "messageIds": []},
+    {"type": "ack", "messageIds": ["0190a3c1-7e2b-7f4a-8c3d-1b2a3c4d5e6f"]},
+    {"type": "ack", "messageIds": ["x"]},
+    {"type": "chat", "chatId": "a"}, {"type": "chat", "chatId": None},
+    {"type": "ping"}, {"type": "nonsense"})] + [encode_frame(PING, b"x")]
 
 
 class Context:
@@ -233,7 +240,8 @@ class BatchSender(Sender):
 
 
 class SocketSender(Sender):
-    """Sends over a WebSocket, sometimes three before the first answer."""
+    """Sends over a WebSocket, sometimes 40 before the first answer, and with
+    other frames before, between and behind them, whole or in small pieces."""
 
     def __init__(self, context, name, recipients):
         super().__init__(context, name, recipients)
@@ -241,7 +249,7 @@ class SocketSender(Sender):
 
     def send_some(self):
         open_ones = {}
-        for _ in range(self.random.choice((1, 1, 3))):
+        for _ in range(self.random.choice((1, 1, 1, 1, 3, 3, 3, 40))):
             send, body = self.draw(is_keyed=True)
             open_ones[str(send.number)] = send, body
         while open_ones and not self.context.is_over.is_set():
@@ -260,10 +268,17 @@ class SocketSender(Sender):
     def exchange(self, open_ones):
         if self.socket is None:
             self.socket = self.user.connect(timeout_s=CALL_TIMEOUT_S)
+        talk = self.random.choice((0, 1, 3))
+        data = bytearray()
         for ref, (send, body) in open_ones.items():
-            self.socket.send_json({"type": "send", "ref": ref,
-                                   "idempotencyKey": self.key(send),
-                                   "envelope": body})
+            data += b"".join(self.random.choices(SMALL_TALK, k=talk))
+            data += encode_frame(TEXT, json.dumps({
+                "type": "send", "ref": ref, "idempotencyKey": self.key(send),
+                "envelope": body}).encode())
+        data += b"".join(self.random.choices(SMALL_TALK, k=talk))
+        piece = self.random.choice((len(data), len(data), 1000, 100))
+        for at in range(0, len(data), piece):
+            self.socket.send_raw(data[at:at + piece])
         answers = len(open_ones)
         deadline = time.monotonic() + CALL_TIMEOUT_S
         while answers and time.monotonic() < deadline:

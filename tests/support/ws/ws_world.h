@@ -1,0 +1,50 @@
+/*
+ * ws_world.h - a server of ws-daemon without a network and without Redis, for
+ * its unit tests and fuzz targets: connections are socket pairs, the loop is
+ * turned by hand, and commands to Redis wait here until they are answered.
+ *
+ * The linker hands the calls over (WS_WORLD in the Makefile).
+ */
+#ifndef WP_TESTS_SUPPORT_WS_WORLD_H
+#define WP_TESTS_SUPPORT_WS_WORLD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "lib/sys/conf.h"
+#include "ws-daemon/conn.h"
+
+struct ws_world {
+	struct wp_conf conf; /* presets; may be changed at any time */
+	struct ev_loop *loop;
+	struct wp_metrics *metrics;
+	struct wp_server *server;
+	int listen_fd;
+};
+
+/* Everything here aborts on failure: there is nothing to test then. */
+void ws_world_start(struct ws_world *w);
+/* Answers what Redis has not, and drops what is connected. */
+void ws_world_stop(struct ws_world *w);
+
+/* A connection of user past its 101; peer_out is the client's end, and the
+ * caller's. The greeting waits there. */
+struct wp_conn *ws_world_open(struct ws_world *w, const char *user,
+			      int *peer_out);
+
+/* One turn of the loop that does not wait. */
+void ws_world_turn(struct ws_world *w);
+/* Turn until nothing is left to do at once. */
+void ws_world_settle(struct ws_world *w);
+
+/* Commands that wait for an answer. */
+size_t ws_world_waiting(void);
+/* The oldest gets the answer of a lost connection; false when none waits. */
+bool ws_world_answer(void);
+
+/* Append a masked frame to out. */
+void ws_frame_add(struct wp_buf *out, enum wp_ws_opcode opcode,
+		  const void *payload, size_t len);
+void ws_text_add(struct wp_buf *out, const char *text);
+
+#endif /* WP_TESTS_SUPPORT_WS_WORLD_H */

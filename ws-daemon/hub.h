@@ -41,7 +41,10 @@ struct wp_member {
 	uint64_t number;        /* 0 when in no slot */
 	int64_t since_ms;       /* by Redis' clock; 0 until told */
 	char *chat;             /* the open chat, the owner's; NULL for none */
-	uint32_t epoch; /* incarnation it was last registered under; 0 none */
+	uint32_t epoch;  /* incarnation it was last registered under; 0 none */
+	bool is_telling; /* a connect is under way; registrar_calls.c */
+	bool is_news_owed; /* and what it tells is out of date */
+	bool is_refused;   /* Redis did not take it: again with a beat */
 };
 
 struct wp_hub;

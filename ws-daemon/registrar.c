@@ -18,8 +18,9 @@
 #include "ws-daemon/metrics.h"
 #include "ws-daemon/registrar_priv.h"
 
-/* Connect calls under way during a resync: enough to fill the pipe, few enough
- * that a heartbeat behind them is not late. */
+/* Connect calls of a resync under way: enough to fill the pipe, few enough that
+ * a heartbeat behind them is not late. Others do not count: clients that keep
+ * Redis busy must not hold up the rest. */
 enum { RESYNC_WINDOW = 256, LOG_INTERVAL_MS = 10000 };
 
 static void go_down(struct wp_registrar *reg, const char *what)
@@ -105,7 +106,7 @@ static void on_feed_listening(void *ctx)
 
 void wp_registrar_resync_some(struct wp_registrar *reg)
 {
-	while (reg->is_resyncing && reg->n_connecting < RESYNC_WINDOW) {
+	while (reg->is_resyncing && reg->n_resyncing < RESYNC_WINDOW) {
 		struct wp_member *member;
 
 		if (reg->cursor >= wp_hub_slots(reg->hub)) {
@@ -117,9 +118,10 @@ void wp_registrar_resync_some(struct wp_registrar *reg)
 		}
 		member = wp_hub_at(reg->hub, reg->cursor++);
 		if (member == NULL || member->user == NULL ||
-		    member->epoch == reg->epoch)
+		    (member->epoch == reg->epoch && !member->is_refused))
 			continue;
-		if (wp_registrar_connect(reg, member, false) != WP_OK) {
+		if (wp_registrar_connect(reg, member, WP_CONNECT_RESYNC) !=
+		    WP_OK) {
 			/* Lost, and a new incarnation starts over; or out of
 			 * memory, and the next beat does. */
 			reg->is_resyncing = false;

@@ -16,7 +16,7 @@ struct connect_call {
 	struct wp_registrar *reg;
 	uint64_t number;
 	uint32_t epoch;
-	bool is_update;
+	enum wp_connect_why why;
 };
 
 struct wp_disconnect {
@@ -58,7 +58,7 @@ static void on_connected(struct connect_call *call, struct wp_member *member,
 	struct wp_registrar *reg = call->reg;
 
 	member->since_ms = answer->since_ms;
-	if (!call->is_update)
+	if (call->why != WP_CONNECT_UPDATE)
 		reg->hooks.on_registered(reg->hooks.ctx, member,
 					 answer->pending);
 }
@@ -73,17 +73,25 @@ static void judge_connect(struct connect_call *call, struct wp_member *member,
 	    wp_presence_connect_parse(reply, &answer) != WP_OK) {
 		if (reply != NULL)
 			wp_registrar_complain(reg, "connect refused", reply);
-		if (member == NULL || call->is_update)
+		if (member == NULL)
 			return;
-		member->epoch = 0;
+		member->is_refused = true;
 		reg->has_refused = true;
-		reg->hooks.on_refused(reg->hooks.ctx, member);
+		if (call->why != WP_CONNECT_UPDATE)
+			reg->hooks.on_refused(reg->hooks.ctx, member);
 		return;
 	}
 	if (answer.is_gone)
 		wp_registrar_renew(reg, "incarnation was reaped");
 	else if (member != NULL)
 		on_connected(call, member, &answer);
+}
+
+/* What changed while the call was under way. A refused one waits for a beat. */
+static void tell_news(struct wp_registrar *reg, struct wp_member *member)
+{
+	if (member->user != NULL && member->is_news_owed && !member->is_refused)
+		wp_registrar_update(reg, member);
 }
 
 static void on_connect_reply(void *ctx, const struct wp_reply *reply)
@@ -93,11 +101,18 @@ static void on_connect_reply(void *ctx, const struct wp_reply *reply)
 	struct wp_member *member = wp_hub_find(reg->hub, call->number);
 
 	reg->n_connecting--;
+	if (call->why == WP_CONNECT_RESYNC)
+		reg->n_resyncing--;
 	if (member != NULL && member->user == NULL)
 		member = NULL; /* closing: its disconnect is on the way */
 	/* A resync that has begun since registers it anew and tells then. */
-	if (call->epoch == reg->epoch)
+	if (call->epoch == reg->epoch) {
+		if (member != NULL)
+			member->is_telling = false;
 		judge_connect(call, member, reply);
+		if (member != NULL)
+			tell_news(reg, member);
+	}
 	free(call);
 	if (reg->state == WP_REGISTRAR_LIVE)
 		wp_registrar_resync_some(reg);
@@ -145,7 +160,8 @@ static void build_connect(struct wp_registrar *reg,
 }
 
 enum wp_err wp_registrar_connect(struct wp_registrar *reg,
-				 struct wp_member *member, bool is_update)
+				 struct wp_member *member,
+				 enum wp_connect_why why)
 {
 	struct connect_call *call;
 	struct wp_urn urn;
@@ -165,7 +181,7 @@ enum wp_err wp_registrar_connect(struct wp_registrar *reg,
 		.reg = reg,
 		.number = member->number,
 		.epoch = reg->epoch,
-		.is_update = is_update,
+		.why = why,
 	};
 	build_connect(reg, member, &urn);
 	rc = wp_aredis_do(reg->redis, &reg->cmd, on_connect_reply, call);
@@ -174,7 +190,12 @@ enum wp_err wp_registrar_connect(struct wp_registrar *reg,
 		return rc;
 	}
 	member->epoch = reg->epoch;
+	member->is_telling = true;
+	member->is_news_owed = false;
+	member->is_refused = false;
 	reg->n_connecting++;
+	if (why == WP_CONNECT_RESYNC)
+		reg->n_resyncing++;
 	return WP_OK;
 }
 
@@ -183,16 +204,21 @@ void wp_registrar_add(struct wp_registrar *reg, struct wp_member *member)
 	/* Not live: on_refused is an answer as well, and the caller's to use.
 	 */
 	if (!wp_registrar_is_live(reg) ||
-	    wp_registrar_connect(reg, member, false) != WP_OK)
+	    wp_registrar_connect(reg, member, WP_CONNECT_NEW) != WP_OK)
 		reg->hooks.on_refused(reg->hooks.ctx, member);
 }
 
 void wp_registrar_update(struct wp_registrar *reg, struct wp_member *member)
 {
-	/* Otherwise the resync to come carries the news. */
-	if (wp_registrar_is_live(reg) && member->epoch == reg->epoch &&
-	    wp_registrar_connect(reg, member, true) != WP_OK)
+	if (!wp_registrar_is_live(reg) || member->epoch != reg->epoch)
+		return; /* the resync to come carries the news */
+	if (member->is_telling) {
+		member->is_news_owed = true;
+	} else if (wp_registrar_connect(reg, member, WP_CONNECT_UPDATE) !=
+		   WP_OK) {
+		member->is_refused = true;
 		reg->has_refused = true;
+	}
 }
 
 static void send_disconnect(struct wp_disconnect *call);

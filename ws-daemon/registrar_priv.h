@@ -20,6 +20,13 @@ enum wp_registrar_state {
 
 enum { WP_INSTANCE_BYTES = 8, WP_SUFFIX_BYTES = 6 };
 
+/* Why a connection is told to Redis. */
+enum wp_connect_why {
+	WP_CONNECT_NEW,
+	WP_CONNECT_RESYNC, /* a new incarnation, or one more try */
+	WP_CONNECT_UPDATE, /* its chat changed */
+};
+
 struct wp_disconnect; /* registrar_calls.c */
 
 struct wp_registrar {
@@ -51,6 +58,7 @@ struct wp_registrar {
 	size_t cursor;    /* next slot of the hub to look at */
 	bool has_refused; /* somebody is to be tried again */
 	size_t n_connecting;
+	size_t n_resyncing; /* those of them that the resync began */
 
 	size_t n_disconnecting;
 	struct wp_disconnect *again; /* refused ones, for the next beat */
@@ -81,7 +89,8 @@ void wp_registrar_kick(struct wp_registrar *reg, const char *connection,
 
 /* registrar_calls.c */
 enum wp_err wp_registrar_connect(struct wp_registrar *reg,
-				 struct wp_member *member, bool is_update);
+				 struct wp_member *member,
+				 enum wp_connect_why why);
 void wp_registrar_part(struct wp_registrar *reg);
 void wp_registrar_disconnect_again(struct wp_registrar *reg);
 void wp_registrar_forget_disconnects(struct wp_registrar *reg);

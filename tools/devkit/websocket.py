@@ -162,6 +162,11 @@ class WebSocket:
         self._socket.settimeout(self.timeout_s)
         self._socket.sendall(data)
 
+    def discard_some(self):
+        """Read bytes that nobody will look at; False at the end."""
+        self._socket.settimeout(self.timeout_s)
+        return bool(self._socket.recv(1 << 20))
+
     def send_frame(self, opcode, payload=b"", **how):
         self.send_raw(encode_frame(opcode, payload, **how))
 
@@ -292,6 +297,13 @@ class WebSocket:
         except OSError:
             pass
         self.abort()
+
+    def hang_up(self):
+        """End the connection; a thread that waits for it goes on."""
+        try:
+            self._socket.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass  # it has ended already
 
     def abort(self):
         """End the TCP connection without a word."""

@@ -1,0 +1,316 @@
+/*
+ * The daemon's registrar with a Redis of its own and without sockets: who is
+ * told to Redis, how often, and what follows when Redis refuses.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <ev.h>
+
+#include "tests/support/test_redis.h"
+#include "ws-daemon/metrics.h"
+#include "ws-daemon/registrar.h"
+
+enum { PATIENCE_S = 20, BEAT_MS = 50, FLOOD = 100000, MANY = 600, FEW = 10 };
+
+/* A connection as the hub sees it, and what it was told. */
+struct peer {
+	struct wp_member member; /* first */
+	char chat[32];
+	int registered;
+	int refused;
+};
+
+/* A registrar, what it stands on, and what it said. */
+struct daemon {
+	struct wp_test_server server;
+	struct wp_redis *other; /* a second look at the server */
+	struct ev_loop *loop;
+	struct wp_conf conf;
+	struct wp_hub *hub;
+	struct wp_pokes *pokes;
+	struct wp_metrics *metrics;
+	struct wp_registrar *registrar;
+	int live;
+	int registered;
+	int stopped;
+	bool keeps_chatting; /* all that are registered, all the time */
+};
+
+static void on_poke(void *ctx, struct wp_member *member)
+{
+	(void)ctx;
+	(void)member;
+}
+
+static void on_registered(void *ctx, struct wp_member *member, int64_t pending)
+{
+	struct daemon *d = ctx;
+
+	(void)pending;
+	d->registered++;
+	((struct peer *)member)->registered++;
+}
+
+static void on_refused(void *ctx, struct wp_member *member)
+{
+	(void)ctx;
+	((struct peer *)member)->refused++;
+}
+
+static void on_kick(void *ctx, struct wp_member *member)
+{
+	(void)ctx;
+	(void)member;
+}
+
+static void on_notification(void *ctx, const char *who, size_t who_len,
+			    const char *data, size_t len)
+{
+	(void)ctx;
+	(void)who;
+	(void)who_len;
+	(void)data;
+	(void)len;
+}
+
+static void on_live(void *ctx)
+{
+	((struct daemon *)ctx)->live++;
+}
+
+static void on_stopped(void *ctx)
+{
+	((struct daemon *)ctx)->stopped++;
+}
+
+static void on_impatience(struct ev_loop *loop, struct ev_timer *w, int revents)
+{
+	(void)revents;
+	*(bool *)w->data = true;
+	ev_break(loop, EVBREAK_ONE);
+}
+
+typedef bool (*claim_fn)(struct daemon *d);
+
+/* Run the loop until the claim holds. */
+static void run_until(struct daemon *d, claim_fn claim)
+{
+	bool is_late = false;
+	struct ev_timer timer;
+
+	ev_timer_init(&timer, on_impatience, PATIENCE_S, 0.);
+	timer.data = &is_late;
+	ev_timer_start(d->loop, &timer);
+	while (!claim(d) && !is_late)
+		ev_run(d->loop, EVRUN_ONCE);
+	ev_timer_stop(d->loop, &timer);
+	assert_false(is_late);
+}
+
+static bool is_live(struct daemon *d)
+{
+	return wp_registrar_is_live(d->registrar);
+}
+
+static void begin(struct daemon *d, const char *name)
+{
+	const struct wp_registrar_hooks hooks = {
+		.on_registered = on_registered,
+		.on_refused = on_refused,
+		.on_kick = on_kick,
+		.on_notification = on_notification,
+		.on_live = on_live,
+		.on_stopped = on_stopped,
+		.ctx = d,
+	};
+
+	memset(d, 0, sizeof(*d));
+	wp_test_server_start(&d->server, name, NULL);
+	wp_test_conf(&d->conf, d->server.path);
+	d->conf.websocket.heartbeat_ms = BEAT_MS;
+	d->other = wp_test_redis(&d->conf);
+	d->loop = ev_loop_new(EVFLAG_AUTO);
+	assert_non_null(d->loop);
+	assert_int_equal(wp_ws_metrics_new(&d->metrics, NULL), WP_OK);
+	d->hub = wp_hub_new((uint32_t)d->conf.mailbox.partitions);
+	d->pokes = wp_pokes_new(d->loop, d->hub, d->metrics, on_poke, d);
+	assert_non_null(d->pokes);
+	assert_int_equal(wp_registrar_new(&d->registrar, d->loop, &d->conf,
+					  d->hub, d->pokes, d->metrics, &hooks,
+					  NULL),
+			 WP_OK);
+}
+
+static void start(struct daemon *d)
+{
+	assert_int_equal(wp_registrar_start(d->registrar, NULL), WP_OK);
+}
+
+static void end(struct daemon *d)
+{
+	wp_registrar_free(&d->registrar);
+	wp_pokes_free(&d->pokes);
+	wp_hub_free(&d->hub);
+	wp_metrics_free(&d->metrics);
+	ev_loop_destroy(d->loop);
+	wp_redis_free(&d->other);
+	wp_test_server_kill(&d->server, SIGKILL);
+}
+
+static void come(struct daemon *d, struct peer *peer, const char *name)
+{
+	struct wp_urn urn;
+
+	memset(peer, 0, sizeof(*peer));
+	assert_int_equal(wp_urn_parse(&urn, name, strlen(name), NULL), WP_OK);
+	assert_int_equal(wp_hub_add(d->hub, &peer->member), WP_OK);
+	assert_int_equal(wp_hub_join(d->hub, &peer->member, &urn), WP_OK);
+	wp_registrar_add(d->registrar, &peer->member);
+}
+
+static void go(struct daemon *d, struct peer *peer)
+{
+	wp_registrar_remove(d->registrar, &peer->member, 0);
+	wp_hub_remove(d->hub, &peer->member);
+}
+
+static void chat(struct daemon *d, struct peer *peer, int number)
+{
+	snprintf(peer->chat, sizeof(peer->chat), "chat-%d", number);
+	peer->member.chat = peer->chat;
+	wp_registrar_update(d->registrar, &peer->member);
+}
+
+/* A number out of INFO, such as the calls of a command. */
+static int64_t info(struct daemon *d, const char *section, const char *name)
+{
+	struct wp_reply *reply = wp_test_cmd(d->other, "INFO", section, NULL);
+	const char *at = strstr(wp_reply_str(reply), name);
+	int64_t value = at == NULL ? 0 : strtoll(at + strlen(name), NULL, 10);
+
+	wp_reply_free(&reply);
+	return value;
+}
+
+/* Does what is known of bob's one connection end with text? */
+static bool bob_ends_with(struct daemon *d, const char *text)
+{
+	struct wp_reply *keys =
+		wp_test_cmd(d->other, "KEYS", "wp:*:online:*bob", NULL);
+	const char *key = wp_reply_str(wp_reply_at(keys, 0));
+	struct wp_reply *values = wp_test_cmd(d->other, "HVALS",
+					      key[0] == '\0' ? "-" : key, NULL);
+	const struct wp_reply *value = wp_reply_at(values, 0);
+	size_t len = wp_reply_len(value);
+	bool result =
+		len >= strlen(text) &&
+		strcmp(wp_reply_str(value) + len - strlen(text), text) == 0;
+
+	wp_reply_free(&values);
+	wp_reply_free(&keys);
+	return result;
+}
+
+static bool bob_has_the_last_chat(struct daemon *d)
+{
+	char last[32];
+
+	snprintf(last, sizeof(last), "\tchat-%d", FLOOD);
+	return bob_ends_with(d, last);
+}
+
+static bool one_is_registered(struct daemon *d)
+{
+	return d->registered >= 1;
+}
+
+static void a_flood_of_chats_is_one_call_at_a_time_and_the_last_counts(void **s)
+{
+	struct daemon d;
+	struct peer bob;
+
+	(void)s;
+	begin(&d, "flood");
+	start(&d);
+	run_until(&d, is_live);
+	come(&d, &bob, "urn:sm:user:bob");
+	run_until(&d, one_is_registered);
+	wp_test_run(d.other, "CONFIG", "RESETSTAT", NULL);
+
+	for (int i = 1; i <= FLOOD; i++)
+		chat(&d, &bob, i);
+	run_until(&d, bob_has_the_last_chat);
+
+	/* Two, and heartbeats. */
+	assert_in_range(info(&d, "commandstats", "cmdstat_evalsha:calls="), 1,
+			FLOOD / 100);
+	assert_int_equal(bob.registered, 1);
+	go(&d, &bob);
+	end(&d);
+}
+
+static bool all_are_registered(struct daemon *d)
+{
+	if (d->keeps_chatting)
+		for (size_t i = 0; i < wp_hub_slots(d->hub); i++) {
+			struct wp_member *member = wp_hub_at(d->hub, i);
+
+			if (member != NULL)
+				chat(d, (struct peer *)member, d->registered);
+		}
+	return d->registered >= MANY;
+}
+
+static void busy_clients_hold_up_nobodys_registration_after_a_loss(void **state)
+{
+	struct peer *peers = calloc(MANY, sizeof(*peers));
+	struct daemon d;
+
+	(void)state;
+	assert_non_null(peers);
+	begin(&d, "resync");
+	start(&d);
+	run_until(&d, is_live);
+	for (int i = 0; i < MANY; i++) {
+		char name[64];
+
+		snprintf(name, sizeof(name), "urn:sm:user:u%d", i);
+		come(&d, &peers[i], name);
+	}
+	run_until(&d, all_are_registered);
+	d.registered = 0;
+	d.keeps_chatting = true;
+
+	wp_aredis_reset(wp_registrar_redis(d.registrar));
+	run_until(&d, all_are_registered);
+
+	for (int i = 0; i < MANY; i++) {
+		assert_int_equal(peers[i].registered, 2);
+		go(&d, &peers[i]);
+	}
+	end(&d);
+	free(peers);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(
+			a_flood_of_chats_is_one_call_at_a_time_and_the_last_counts),
+		cmocka_unit_test(
+			busy_clients_hold_up_nobodys_registration_after_a_loss),
+	};
+
+	if (!wp_test_redis_present())
+		return WP_TEST_SKIPPED;
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

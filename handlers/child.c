@@ -5,6 +5,11 @@
  * wakes one thread and not all of them, and on an eventfd that says stop. No
  * mutex around accept: with kept connections its holder would wait for its own
  * peer while everybody else starves.
+ *
+ * There is one thread more than may work at a time. Threads are all alike; the
+ * one that has no place to work in goes on taking connections: it answers what
+ * needs no work, and gives the others a seat, where those who have done their
+ * work find them.
  */
 #include "handlers/child.h"
 
@@ -20,11 +25,20 @@
 
 #include "lib/base/clock.h"
 
+#include "lib/sys/descriptors.h"
+
 #include "handlers/fcgi_io.h"
+#include "handlers/room.h"
 #include "handlers/serve.h"
 
 enum {
 	ACCEPT_PAUSE_MS = 100, /* when descriptors ran out */
+	/*
+	 * For so long a connection is left to other processes, which may have a
+	 * place, by one that has none.
+	 */
+	MOMENT_MS = 20,
+	SEATS_MAX = 2048, /* with two processes: a whole accept queue */
 	/*
 	 * Connections that wait already when the stop comes are still served,
 	 * but others may go on coming: each thread takes so many.
@@ -41,14 +55,17 @@ struct child {
 	int listen_fd;
 	int stop_fd;  /* eventfd; readable once and for all when stopping */
 	int ended_fd; /* eventfd; counts threads that are about to end */
+	struct wp_room *room; /* owned */
 };
 
 struct thread {
 	pthread_t id;
 	struct child *child;
 	struct wp_ctx ctx;
-	struct wp_fcgi *fcgi; /* owned */
-	int epoll_fd;         /* owned */
+	struct wp_fcgi *fcgi;  /* owned */
+	struct wp_fcgi *spare; /* owned; in place of one that got a seat */
+	int epoll_fd;          /* owned */
+	bool is_taking;        /* has just taken one, and there may be more */
 	unsigned int last_connections;
 };
 
@@ -59,12 +76,15 @@ static bool is_stopping(const struct child *child)
 	return poll(&stop, 1, 0) == 1;
 }
 
-/* Wait for a connection; false when the stop came instead. */
+/* Wait until there may be a connection; false when the stop came instead. */
 static bool wait_for_peer(struct thread *thread)
 {
 	struct epoll_event events[WAIT_EVENTS];
 	int n;
 
+	if (thread->is_taking ||
+	    !wp_room_await_place(thread->child->room, MOMENT_MS))
+		return !is_stopping(thread->child);
 	do
 		n = epoll_wait(thread->epoll_fd, events, WAIT_EVENTS, -1);
 	while (n == -1 && errno == EINTR);
@@ -94,6 +114,7 @@ static int next_connection(struct thread *thread)
 			return -1;
 		fd = accept4(thread->child->listen_fd, NULL, NULL,
 			     SOCK_CLOEXEC);
+		thread->is_taking = fd != -1;
 		if (fd != -1)
 			return fd;
 		if (!is_going_on)
@@ -118,18 +139,81 @@ static bool wait_for_request(const struct thread *thread)
 	return n > 0 && fds[0].revents != 0;
 }
 
+/* Keep what held a connection that is closed, for the next one. */
+static void put_aside(struct thread *thread, struct wp_fcgi *fcgi)
+{
+	wp_fcgi_close(fcgi);
+	if (thread->spare == NULL)
+		thread->spare = fcgi;
+	else
+		wp_fcgi_free(&fcgi);
+}
+
+/*
+ * The thread has a place: answer its request, and then those of all who have a
+ * seat. False when the last one's connection is closed.
+ */
+static bool work(struct thread *thread)
+{
+	struct wp_fcgi *guest;
+
+	for (;;) {
+		bool is_kept;
+
+		wp_serve(&thread->ctx, wp_fcgi_io(thread->fcgi));
+		is_kept = wp_fcgi_finish(thread->fcgi);
+		guest = wp_room_leave(thread->child->room);
+		if (guest == NULL)
+			return is_kept;
+		put_aside(thread, thread->fcgi);
+		thread->fcgi = guest;
+	}
+}
+
+/* A place, a seat, or neither; as wp_room_enter(). */
+static enum wp_room_way enter(struct thread *thread)
+{
+	enum wp_room_way way;
+
+	if (thread->spare == NULL)
+		thread->spare = wp_fcgi_new();
+	if (thread->spare == NULL)
+		return WP_ROOM_FULL;
+	way = wp_room_enter(thread->child->room, thread->fcgi);
+	if (way == WP_ROOM_WAIT) {
+		thread->fcgi = thread->spare;
+		thread->spare = NULL;
+	}
+	return way;
+}
+
+/* Answer one request; false when its connection is not ours any more. */
+static bool serve_request(struct thread *thread, struct wp_io *io)
+{
+	if (!wp_serve_is_work(io)) {
+		wp_serve(&thread->ctx, io);
+		return wp_fcgi_finish(thread->fcgi);
+	}
+	switch (enter(thread)) {
+	case WP_ROOM_WORK:
+		return work(thread);
+	case WP_ROOM_WAIT:
+		return false;
+	default:
+		wp_serve_full(&thread->ctx, io);
+		return wp_fcgi_finish(thread->fcgi);
+	}
+}
+
 static void serve_connection(struct thread *thread, int fd)
 {
 	struct wp_io *io;
 
 	wp_fcgi_open(thread->fcgi, fd);
-	do {
+	do
 		io = wp_fcgi_next(thread->fcgi);
-		if (io == NULL)
-			return;
-		wp_serve(&thread->ctx, io);
-	} while (wp_fcgi_finish(thread->fcgi) && !is_stopping(thread->child) &&
-		 wait_for_request(thread));
+	while (io != NULL && serve_request(thread, io) &&
+	       !is_stopping(thread->child) && wait_for_request(thread));
 	wp_fcgi_close(thread->fcgi);
 }
 
@@ -178,6 +262,7 @@ static enum wp_err prepare(struct thread *thread, struct child *child,
 static void release(struct thread *thread)
 {
 	wp_fcgi_free(&thread->fcgi);
+	wp_fcgi_free(&thread->spare);
 	wp_ctx_release(&thread->ctx);
 	if (thread->epoll_fd != -1)
 		close(thread->epoll_fd);
@@ -279,23 +364,37 @@ static enum wp_err run(struct child *child, struct thread *threads, size_t n,
 
 uint64_t wp_child_descriptors(const struct wp_conf *conf)
 {
-	return (uint64_t)conf->handlers.threads * THREAD_DESCRIPTORS +
-	       SPARE_DESCRIPTORS;
+	uint64_t threads = (uint64_t)conf->handlers.threads + 1;
+
+	return threads * THREAD_DESCRIPTORS + SPARE_DESCRIPTORS;
+}
+
+/* A seat is a connection; what the threads need goes first. */
+static struct wp_room *make_room(const struct wp_conf *conf)
+{
+	uint64_t limit = wp_descriptors_raise();
+	uint64_t taken = wp_child_descriptors(conf);
+	uint64_t seats = limit > taken ? limit - taken : 0;
+
+	return wp_room_new((size_t)conf->handlers.threads,
+			   seats < SEATS_MAX ? (size_t)seats : SEATS_MAX);
 }
 
 int wp_child_run(struct wp_shared *shared, int listen_fd, int ready_fd)
 {
-	size_t n = (size_t)shared->conf->handlers.threads, running = 0;
+	size_t n = (size_t)shared->conf->handlers.threads + 1, running = 0;
 	struct thread *threads = calloc(n, sizeof(*threads));
 	struct child child = {
 		.shared = shared,
 		.listen_fd = listen_fd,
 		.stop_fd = eventfd(0, EFD_CLOEXEC),
 		.ended_fd = eventfd(0, EFD_CLOEXEC),
+		.room = make_room(shared->conf),
 	};
 	int status = EXIT_FAILURE;
 
-	if (threads == NULL || child.stop_fd == -1 || child.ended_fd == -1)
+	if (threads == NULL || child.room == NULL || child.stop_fd == -1 ||
+	    child.ended_fd == -1)
 		goto out;
 	for (size_t i = 0; i < n; i++)
 		threads[i].epoll_fd = -1;
@@ -308,6 +407,7 @@ int wp_child_run(struct wp_shared *shared, int listen_fd, int ready_fd)
 		release(&threads[i]);
 out:
 	free(threads);
+	wp_room_free(&child.room);
 	if (child.stop_fd != -1)
 		close(child.stop_fd);
 	if (child.ended_fd != -1)

@@ -1,5 +1,6 @@
 /*
- * child.h - one handler process: M threads around one listening socket.
+ * child.h - one handler process: threads around one listening socket, of which
+ * handlers.threads may work at a time.
  */
 #ifndef WP_HANDLERS_CHILD_H
 #define WP_HANDLERS_CHILD_H

@@ -113,6 +113,11 @@ struct wp_io *wp_fcgi_next(struct wp_fcgi *fcgi)
 	return &fcgi->io;
 }
 
+struct wp_io *wp_fcgi_io(struct wp_fcgi *fcgi)
+{
+	return &fcgi->io;
+}
+
 bool wp_fcgi_finish(struct wp_fcgi *fcgi)
 {
 	FCGX_Request *request = &fcgi->request;

@@ -26,7 +26,7 @@ enum wp_err wp_fcgi_setup(struct wp_error *err) WP_MUST_USE;
  * Room for one connection at a time; NULL when out of memory.
  *
  * Ownership:  the caller's; end with wp_fcgi_free()
- * Threads:    belongs to one thread
+ * Threads:    belongs to one thread at a time
  */
 struct wp_fcgi *wp_fcgi_new(void) WP_MUST_USE;
 void wp_fcgi_free(struct wp_fcgi **fcgi);
@@ -41,6 +41,9 @@ void wp_fcgi_open(struct wp_fcgi *fcgi, int fd);
  *           and is closed
  */
 struct wp_io *wp_fcgi_next(struct wp_fcgi *fcgi);
+
+/* The request that was read last; as wp_fcgi_next(). */
+struct wp_io *wp_fcgi_io(struct wp_fcgi *fcgi);
 
 /*
  * The answer is complete: send what is buffered.

@@ -110,11 +110,16 @@ static void read_id(struct wp_req *req)
 		wp_random_hex(req->id, MADE_ID_BYTES);
 }
 
-void wp_req_init(struct wp_req *req, struct wp_io *io)
+void wp_req_begin(struct wp_req *req, struct wp_io *io)
 {
 	*req = (struct wp_req){ .io = io };
 	req->method = read_method(req);
 	read_path(req);
+}
+
+void wp_req_init(struct wp_req *req, struct wp_io *io)
+{
+	wp_req_begin(req, io);
 	read_id(req);
 }
 

@@ -40,7 +40,9 @@ struct wp_req {
 /* "GET"; "other" for what Waypost has no use for. */
 const char *wp_method_name(enum wp_method method);
 
-/* Read what every request has. io is borrowed for the life of req. */
+/* Read method, path and query only. io is borrowed for the life of req. */
+void wp_req_begin(struct wp_req *req, struct wp_io *io);
+/* Read what every request has. */
 void wp_req_init(struct wp_req *req, struct wp_io *io);
 
 /*

@@ -19,6 +19,7 @@ struct wp_http_route {
 	enum wp_method method;
 	bool with_head;   /* HEAD is GET without the body */
 	bool needs_token; /* the caller must say who it is */
+	bool is_light;    /* answered without Redis and cold store */
 	bool is_probe;    /* asked for every few seconds: logged at debug */
 	const char *allow;
 	wp_handle_fn handle;

@@ -59,7 +59,18 @@ static void record(const struct wp_call *call,
 	       wp_int("duration_us", (int64_t)duration_us));
 }
 
-void wp_serve(struct wp_ctx *ctx, struct wp_io *io)
+bool wp_serve_is_work(struct wp_io *io)
+{
+	const struct wp_http_route *route;
+	struct wp_req req;
+
+	wp_req_begin(&req, io);
+	route = wp_http_route_find(req.path, req.path_len);
+	return route != NULL && !route->is_light &&
+	       wp_http_route_takes(route, req.method);
+}
+
+static void serve(struct wp_ctx *ctx, struct wp_io *io, bool is_full)
 {
 	uint64_t start_us = wp_mono_us();
 	const struct wp_http_route *route;
@@ -68,9 +79,23 @@ void wp_serve(struct wp_ctx *ctx, struct wp_io *io)
 
 	wp_req_init(&req, io);
 	route = wp_http_route_find(req.path, req.path_len);
-	answer(&call, route);
+	if (is_full)
+		wp_resp_unavailable(call.resp, "too many requests wait here; "
+					       "repeat later");
+	else
+		answer(&call, route);
 	/* That the peer has gone meanwhile changes nothing any more. */
 	(void)wp_resp_write(call.resp, &req, ctx->conf);
 	record(&call, route, wp_mono_us() - start_us);
 	wp_ctx_reset(ctx);
+}
+
+void wp_serve(struct wp_ctx *ctx, struct wp_io *io)
+{
+	serve(ctx, io, false);
+}
+
+void wp_serve_full(struct wp_ctx *ctx, struct wp_io *io)
+{
+	serve(ctx, io, true);
 }

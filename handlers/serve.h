@@ -10,4 +10,10 @@
 /* Answer the request behind io; count it and write one line about it. */
 void wp_serve(struct wp_ctx *ctx, struct wp_io *io);
 
+/* Does the answer need Redis or the cold store, and may take its time? */
+bool wp_serve_is_work(struct wp_io *io);
+
+/* Answer that too many requests wait already. */
+void wp_serve_full(struct wp_ctx *ctx, struct wp_io *io);
+
 #endif /* WP_HANDLERS_SERVE_H */

@@ -17,8 +17,8 @@ static const struct {
 	const char *prefix;
 	bool is_user;
 } kinds[] = {
-	{ "hot:", true }, { "hot!:", true }, { "online:", true },
-	{ "at:", false }, { "due:", false },
+	{ "hot:", true },   { "hot!:", true }, { "online:", true },
+	{ "index:", true }, { "at:", false },  { "due:", false },
 };
 
 /* Read "wp:{<p>}:"; returns its length, 0 when it is something else. */

@@ -22,8 +22,6 @@ enum {
 	KEY_MAX = 2 * WP_IDEMPOTENCY_KEY_MAX,
 	KEYED_MAX = 3 * LENGTH_BYTES + 2 * WP_URN_MAX + KEY_MAX,
 	EXPIRY_BYTES = 8,
-	/* What an entry of a hot queue may take beyond the envelope's limit. */
-	ENTRY_OVERHEAD = 1024,
 };
 
 static size_t put_big_endian(uint8_t *out, uint64_t value, size_t bytes)
@@ -110,7 +108,7 @@ void wp_send_build(struct wp_cmd *cmd, const struct wp_send_target *target,
 	wp_cmd_int(cmd, conf->mailbox.idempotency_hours);
 	wp_cmd_int(cmd, conf->mailbox.max_waiting);
 	wp_cmd_int(cmd, conf->mailbox.max_waiting_bytes);
-	wp_cmd_int(cmd, conf->mailbox.max_envelope_bytes + ENTRY_OVERHEAD);
+	wp_cmd_int(cmd, conf->mailbox.max_envelope_bytes);
 	wp_cmd_int(cmd, wp_memory_is_high(conf, target->memory_percent));
 	wp_cmd_int(cmd, (int64_t)n);
 	for (size_t i = 0; i < n; i++)

@@ -75,3 +75,68 @@ class Quota(E2eTest):
         wait_for(accepts, "expired messages are deleted")
         wait_for(lambda: len(self.messages(bob, 1)) == 1,
                  "the new one is what waits")
+
+
+class Unswept(E2eTest):
+    """What has expired counts for nobody, also before it is deleted."""
+
+    @classmethod
+    def make_stack(cls):
+        return new_stack({"mailbox": {"max_waiting": LIMIT,
+                                      "max_envelope_bytes": 80000,
+                                      "max_waiting_bytes": 100000},
+                          "worker": {"sweep_interval_ms": 3600000}})
+
+    @classmethod
+    def tearDownClass(cls):
+        complaints = end_stack(cls.stack)
+        assert not complaints, complaints
+
+    def fill(self, bob):
+        for _ in range(LIMIT):
+            self.assert_accepted(
+                self.user().send(bob, query="?expiresInSeconds=1"))
+
+    def assert_no_poke(self, bob):
+        wait_for(lambda: self.pending_of(bob) == 0, "nothing is pending")
+        self.assert_nothing_waits(bob)
+        socket = self.connect(bob)
+        self.assertEqual(socket.recv_json()["pending"], 0)
+        socket.send_json({"type": "ping"})
+        self.assertEqual(socket.recv_json()["type"], "pong")
+
+    def pending_of(self, bob):
+        socket = self.connect(bob)
+        pending = socket.expect("connected")["pending"]
+        socket.close()
+        return pending
+
+    def assert_room_for_all(self, bob):
+        for _ in range(LIMIT):
+            self.assert_accepted(self.user().send(bob))
+        self.assert_error(self.user().send(bob), 507, "mailbox_full")
+
+    def test_expired_messages_of_somebody_online(self):
+        bob = self.user()
+        socket = self.connect(bob)
+        socket.expect("connected")
+        self.fill(bob)
+        self.assert_no_poke(bob)
+        self.assert_room_for_all(bob)
+
+    def test_expired_messages_of_somebody_absent(self):
+        bob = self.user()
+        self.fill(bob)
+        wait_for(lambda: self.is_cold(bob), "it is on disk")
+        self.assert_no_poke(bob)
+        self.assert_room_for_all(bob)
+
+    def test_bytes_count_exactly_whatever_came_first(self):
+        bob = self.user()
+        socket = self.connect(bob)
+        socket.expect("connected")
+        for size in (1, 40000):
+            self.assert_accepted(self.user().send(bob, b"x" * size))
+        wait_for(lambda: len(self.messages(bob, 2)) == 2, "they are routed")
+        self.assert_error(self.user().send(bob, b"x" * 40000), 507,
+                          "mailbox_full")

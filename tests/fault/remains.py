@@ -11,8 +11,10 @@ import sqlite3
 # Type of key -> what must be 0 in it.
 EMPTY = {
     "ingress": "XLEN", "dlq": "XLEN", "tries": "HLEN", "migrate": "ZCARD",
+    "hotsize": "HLEN",
 }
-GONE = ("hot:", "hot!:", "online:", "due:", "at:", "rebuild", "intent")
+GONE = ("hot:", "hot!:", "online:", "due:", "at:", "rebuild", "reindex", "intent",
+        "index:")
 STAY = ("owner", "fence", "gate", "cold", "coldseq", "idem:", "seen:",
         "live", "rate:")
 

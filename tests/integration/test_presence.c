@@ -114,6 +114,80 @@ static void pending_is_zero_only_when_nothing_waits(void **state)
 	assert_int_equal(wp_world_connect(w, "i1.1"), 1);
 }
 
+static int64_t pending(struct wp_world *w)
+{
+	int64_t n = wp_world_connect(w, "i1.1");
+
+	wp_world_disconnect(w, "i1.1");
+	return n;
+}
+
+static void deliver_until(struct wp_world *w, int64_t expires_in_ms)
+{
+	(void)wp_world_post(w, (struct wp_world_mail){
+				       .json = "m",
+				       .expires_in_ms = expires_in_ms,
+			       });
+	(void)wp_world_route(w);
+}
+
+static void what_has_expired_does_not_wait(void **state)
+{
+	enum { AGO_MS = -5000, LATER_MS = 60000, MANY = 40 };
+	struct wp_world *w = *state;
+
+	wp_world_join(w, "i1");
+	for (int i = 0; i < MANY; i++)
+		deliver_until(w, AGO_MS);
+	assert_int_equal(pending(w), 0);
+	deliver_until(w, LATER_MS);
+	deliver_until(w, AGO_MS);
+	assert_int_equal(pending(w), 1);
+	/* A foreign hand: then it is no less than it may be. */
+	wp_world_run(w, "SET " WP_P "index:" WP_BOB " not-an-index");
+	assert_in_range(pending(w), 1, MANY + 2);
+}
+
+static void nor_what_has_expired_on_disk(void **state)
+{
+	enum { AGO_MS = -5000, LATER_MS = 60000 };
+	struct wp_world *w = *state;
+
+	wp_world_join(w, "i1");
+	deliver_until(w, AGO_MS);
+	deliver_until(w, AGO_MS);
+	assert_int_equal(wp_world_migrate(w, NULL), WP_OK);
+	wp_world_expect(w, "1 2 2", "HGET " WP_P "coldsize " WP_BOB);
+	assert_int_equal(pending(w), 0);
+	deliver_until(w, LATER_MS);
+	assert_int_equal(wp_world_migrate(w, NULL), WP_OK);
+	deliver_until(w, AGO_MS);
+	assert_int_equal(wp_world_migrate(w, NULL), WP_OK);
+	assert_int_equal(pending(w), 1);
+}
+
+/* Redis was told again who has rows, not how long these will live. */
+static void what_lives_on_disk_after_a_loss_of_memory_waits(void **state)
+{
+	struct wp_world *w = *state;
+	struct wp_reply *reply;
+
+	wp_world_join(w, "i1");
+	deliver_until(w, 60000);
+	assert_int_equal(wp_world_migrate(w, NULL), WP_OK);
+	wp_world_run(w, "HSET " WP_P "coldlast " WP_BOB " 1000");
+	assert_int_equal(pending(w), 0);
+	wp_hint_set_begin(&w->cmd, WP_WORLD_PARTITION, w->owner, 60000);
+	wp_cmd_str(&w->cmd, WP_BOB);
+	reply = wp_world_do(w);
+	assert_int_equal(wp_guarded_parse(reply), WP_OK);
+	wp_reply_free(&reply);
+	assert_int_equal(pending(w), 1);
+	deliver_until(w, -5000);
+	assert_int_equal(wp_world_migrate(w, NULL), WP_OK);
+	assert_int_equal(pending(w), 1);
+}
+
 static void at_the_limit_the_oldest_connection_gives_way(void **state)
 {
 	struct wp_world *w = *state;
@@ -423,6 +497,9 @@ int main(void)
 		WORLD_TEST(an_unknown_incarnation_may_not_register),
 		WORLD_TEST(what_is_known_of_a_connection_is_kept_and_renewed),
 		WORLD_TEST(pending_is_zero_only_when_nothing_waits),
+		WORLD_TEST(what_has_expired_does_not_wait),
+		WORLD_TEST(nor_what_has_expired_on_disk),
+		WORLD_TEST(what_lives_on_disk_after_a_loss_of_memory_waits),
 		WORLD_TEST(at_the_limit_the_oldest_connection_gives_way),
 		WORLD_TEST(a_late_disconnect_takes_nobody_else_offline),
 		WORLD_TEST(the_last_to_leave_marks_what_waits_with_its_grace),

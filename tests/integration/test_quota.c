@@ -109,9 +109,7 @@ static void bytes_count_wherever_they_wait(void **state)
 
 	memset(large, 'x', sizeof(large) - 1);
 	large[sizeof(large) - 1] = '\0';
-	w->conf.mailbox.max_envelope_bytes = 4096;
 	w->conf.mailbox.max_waiting_bytes = 10000;
-	/* Hot is counted with what Redis needs for it. */
 	(void)wp_world_post(w, MAIL(.json = large));
 	(void)wp_world_post(w, MAIL(.json = large));
 	(void)wp_world_post(w, MAIL(.json = large));
@@ -125,6 +123,230 @@ static void bytes_count_wherever_they_wait(void **state)
 	wp_world_expect(w, "1 4 9002", "HGET " WP_P "coldsize " WP_BOB);
 	expect_full(w, large);
 	(void)wp_world_post(w, MAIL(.json = "small"));
+}
+
+enum { LARGE = 24500, MIB = 1024 * 1024, SMALL_ONES = 40 };
+
+/* Envelopes of `size` bytes until one is refused; the bytes that fitted. */
+static int64_t fill(struct wp_world *w, size_t size, enum wp_band band,
+		    int64_t n_max)
+{
+	char *json = calloc(1, size + 1);
+	int64_t bytes = 0;
+
+	assert_non_null(json);
+	memset(json, 'x', size);
+	for (int64_t n = 0; n < n_max; n++) {
+		enum wp_send_status status =
+			send_one(w, MAIL(.json = json, .band = band));
+
+		if (status == WP_SEND_FULL)
+			break;
+		assert_int_equal(status, WP_SEND_ACCEPTED);
+		bytes += (int64_t)size;
+		(void)wp_world_route(w);
+	}
+	free(json);
+	return bytes;
+}
+
+/* The sample that Redis takes of a queue is one that the sender chooses. */
+static void the_first_envelopes_do_not_hide_the_size_of_the_others(void **state)
+{
+	struct wp_world *w = *state;
+
+	w->conf.mailbox.max_waiting_bytes = MIB;
+	for (int band = 0; band < 2; band++) {
+		int64_t sum = fill(w, 1, (enum wp_band)band, SMALL_ONES);
+
+		assert_int_equal(sum, SMALL_ONES);
+		sum += fill(w, LARGE, (enum wp_band)band, MIB);
+		assert_in_range(sum, MIB - LARGE + 1, MIB);
+		/* Exactly what is left, and not a byte more. */
+		assert_int_equal(
+			fill(w, (size_t)(MIB - sum), (enum wp_band)band, 1),
+			MIB - sum);
+		expect_full(w, "x");
+		wp_world_run(w, "DEL " WP_P "ingress " WP_P "hot:" WP_BOB
+				" " WP_P "hot!:" WP_BOB);
+	}
+}
+
+static void the_last_envelopes_do_not_hide_it_either(void **state)
+{
+	struct wp_world *w = *state;
+	int64_t sum;
+
+	w->conf.mailbox.max_waiting_bytes = MIB;
+	sum = fill(w, LARGE, WP_BAND_STANDARD, MIB / LARGE);
+	sum += fill(w, 1, WP_BAND_STANDARD, SMALL_ONES);
+	assert_int_equal(sum, MIB / LARGE * LARGE + SMALL_ONES);
+	assert_int_equal(fill(w, LARGE, WP_BAND_HIGH, 1), 0);
+	assert_int_equal(wp_world_migrate(w, NULL), WP_OK);
+	assert_int_equal(fill(w, LARGE, WP_BAND_HIGH, 1), 0);
+	sum += fill(w, (size_t)(MIB - sum), WP_BAND_HIGH, 1);
+	assert_int_equal(sum, MIB);
+	expect_full(w, "x");
+}
+
+/* xorshift64*: the same cases on every machine. */
+static uint32_t next_random(uint64_t *seed, uint32_t bound)
+{
+	*seed ^= *seed >> 12;
+	*seed ^= *seed << 25;
+	*seed ^= *seed >> 27;
+	return (uint32_t)((*seed * 2685821657736338717ULL) >> 33) % bound;
+}
+
+/* What bob is known to have waiting. */
+enum { PILE_MAX = 2000, PILE_BYTES = 100000, PILE_COUNT = 60 };
+struct pile {
+	struct wp_msgid ids[PILE_MAX];
+	size_t sizes[PILE_MAX];
+	size_t n;
+	size_t bytes;
+};
+
+static void send_at_random(struct wp_world *w, struct pile *pile,
+			   uint64_t *seed)
+{
+	static const uint32_t most[] = { 2, 100, 3000, 30000 };
+	static char json[30001];
+	size_t size = 1 + next_random(seed, most[next_random(seed, 4)]);
+	struct wp_send_result result;
+	const struct wp_world_mail mail = {
+		.json = json,
+		.band = (enum wp_band)next_random(seed, 2),
+	};
+	bool fits = pile->n < PILE_COUNT && pile->bytes + size <= PILE_BYTES;
+
+	memset(json, 'x', size);
+	json[size] = '\0';
+	wp_world_send(w, &mail, 1, &result);
+	assert_int_equal(result.status, fits ? WP_SEND_ACCEPTED : WP_SEND_FULL);
+	if (!fits)
+		return;
+	pile->ids[pile->n] = result.id;
+	pile->sizes[pile->n++] = size;
+	pile->bytes += size;
+}
+
+static void ack_at_random(struct wp_world *w, struct pile *pile, uint64_t *seed)
+{
+	size_t i;
+
+	if (pile->n == 0)
+		return;
+	i = next_random(seed, (uint32_t)pile->n);
+	wp_world_ack_one(w, pile->ids[i]);
+	pile->bytes -= pile->sizes[i];
+	pile->n--;
+	pile->ids[i] = pile->ids[pile->n];
+	pile->sizes[i] = pile->sizes[pile->n];
+}
+
+/* Acks take entries out of all three places, ingress too. */
+static void the_quota_is_exact_wherever_messages_wait(void **state)
+{
+	enum { STEPS = 3000 };
+	struct wp_world *w = *state;
+	struct pile pile = { .n = 0 };
+	uint64_t seed = 20261129;
+
+	w->conf.mailbox.max_waiting = PILE_COUNT;
+	w->conf.mailbox.max_waiting_bytes = PILE_BYTES;
+	for (int i = 0; i < STEPS; i++) {
+		uint32_t what = next_random(&seed, 100);
+
+		if (what < 50)
+			send_at_random(w, &pile, &seed);
+		else if (what < 85)
+			ack_at_random(w, &pile, &seed);
+		else if (what < 97)
+			(void)wp_world_route(w);
+		else
+			assert_int_equal(wp_world_migrate(w, NULL), WP_OK);
+	}
+}
+
+static void expired(struct wp_world *w, const char *json)
+{
+	(void)wp_world_post(w, MAIL(.json = json, .expires_in_ms = -5000));
+}
+
+static void what_has_expired_holds_no_quota(void **state)
+{
+	struct wp_world *w = *state;
+
+	w->conf.mailbox.max_waiting = 3;
+	w->conf.mailbox.max_waiting_bytes = 8;
+	expired(w, "m1");
+	expired(w, "m2");
+	(void)wp_world_post(w, MAIL(.json = "m3"));
+	(void)wp_world_route(w);
+	(void)wp_world_post(w, MAIL(.json = "m4"));
+	(void)wp_world_post(w, MAIL(.json = "m5"));
+	expect_full(w, "m6");
+	(void)wp_world_route(w);
+	expect_full(w, "m6");
+
+	w->conf.mailbox.max_waiting = 10;
+	(void)wp_world_post(w, MAIL(.json = "m6"));
+	expect_full(w, "m");
+}
+
+static void nor_does_it_on_disk(void **state)
+{
+	struct wp_world *w = *state;
+
+	w->conf.mailbox.max_waiting = 2;
+	expired(w, "m1");
+	expired(w, "m2");
+	(void)wp_world_route(w);
+	assert_int_equal(wp_world_migrate(w, NULL), WP_OK);
+	(void)wp_world_post(w, MAIL(.json = "m3"));
+	(void)wp_world_post(w, MAIL(.json = "m4"));
+	expect_full(w, "m5");
+	(void)wp_world_route(w);
+	assert_int_equal(wp_world_migrate(w, NULL), WP_OK);
+	expect_full(w, "m5");
+}
+
+/* The clock went back: what had expired waits again. */
+static void what_has_expired_is_not_forgotten(void **state)
+{
+	struct wp_world *w = *state;
+
+	w->conf.mailbox.max_waiting = 5;
+	w->conf.mailbox.max_waiting_bytes = 4;
+	(void)wp_world_deliver(w, "m1");
+	(void)wp_world_deliver(w, "m2");
+	expect_full(w, "m");
+	wp_world_run(w,
+		     "EVAL return\tredis.call('HSET',KEYS[1],KEYS[2],"
+		     "'2\0324\0321073741823\0324') 2 " WP_P "hotsize " WP_BOB);
+	expect_full(w, "m");
+}
+
+static void a_queue_without_an_index_is_counted_all_the_same(void **state)
+{
+	struct wp_world *w = *state;
+	struct wp_msgid m1;
+
+	w->conf.mailbox.max_waiting_bytes = 4;
+	m1 = wp_world_deliver(w, "m1");
+	(void)wp_world_deliver(w, "m2");
+	wp_world_run(w, "DEL " WP_P "index:" WP_BOB " " WP_P "hotsize");
+	expect_full(w, "m");
+	wp_world_run(w, "SET " WP_P "index:" WP_BOB " not-an-index");
+	expect_full(w, "m");
+	wp_world_run(w, "SET " WP_P "index:" WP_BOB " not-an-index");
+	wp_world_ack_one(w, m1);
+	(void)wp_world_post(w, MAIL(.json = "m"));
+	wp_world_run(w, "SET " WP_P "index:" WP_BOB " not-an-index");
+	(void)wp_world_route(w);
+	(void)wp_world_post(w, MAIL(.json = "m"));
+	expect_full(w, "m");
 }
 
 static void a_known_key_is_answered_before_the_quota(void **state)
@@ -283,6 +505,14 @@ int main(void)
 		WORLD_TEST(what_waits_in_cold_counts_until_it_is_acked),
 		WORLD_TEST(expiry_in_cold_makes_room),
 		WORLD_TEST(bytes_count_wherever_they_wait),
+		WORLD_TEST(
+			the_first_envelopes_do_not_hide_the_size_of_the_others),
+		WORLD_TEST(the_last_envelopes_do_not_hide_it_either),
+		WORLD_TEST(the_quota_is_exact_wherever_messages_wait),
+		WORLD_TEST(what_has_expired_holds_no_quota),
+		WORLD_TEST(nor_does_it_on_disk),
+		WORLD_TEST(what_has_expired_is_not_forgotten),
+		WORLD_TEST(a_queue_without_an_index_is_counted_all_the_same),
 		WORLD_TEST(a_known_key_is_answered_before_the_quota),
 		WORLD_TEST(the_quota_comes_before_the_mark_of_ingress),
 		WORLD_TEST(later_elements_for_a_full_mailbox_fail_with_it),

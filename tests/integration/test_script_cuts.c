@@ -77,6 +77,25 @@ static const struct scene scenes[] = {
 			     "EXISTS " WP_P "intent" },
 	},
 	{
+		.name = "send, nearly full",
+		.script = WP_SCRIPT_SEND,
+		.setup = { EXPIRED("hot:" WP_BOB, "1-1", "m1"),
+			   HOT("hot:" WP_BOB, "1-2", "m2"),
+			   HOT("hot!:" WP_BOB, "1-3", "h1") },
+		.args = "run 100 24 1000 6 1000 0 1 " WP_BOB " 0  9000 t1 m3  ",
+		.observe = { "GET nothing" },
+	},
+	{
+		.name = "send, nearly full and without an index",
+		.script = WP_SCRIPT_SEND,
+		.setup = { EXPIRED("hot:" WP_BOB, "1-1", "m1"),
+			   HOT("hot:" WP_BOB, "1-2", "m2"),
+			   "ZADD " WP_P "index:" WP_BOB " 1 left-behind",
+			   HOT("hot!:" WP_BOB, "1-3", "h1") },
+		.args = "run 100 24 1000 6 1000 0 1 " WP_BOB " 0  9000 t1 m3  ",
+		.observe = { "GET nothing" },
+	},
+	{
 		.name = "route",
 		.script = WP_SCRIPT_ROUTE,
 		.setup = { ACCEPT(WP_BOB, "0", "", "1-1", "m1"),
@@ -143,7 +162,8 @@ static const struct scene scenes[] = {
 		.args = "1:own 60000 " WP_BOB " 100 100000 random",
 		.observe = { HOT_NAMES("hot:" WP_BOB),
 			     HOT_NAMES("hot!:" WP_BOB), "HKEYS " WP_P "cold",
-			     "ZRANGE " WP_P "migrate 0 -1" },
+			     "ZRANGE " WP_P "migrate 0 -1",
+			     "HGETALL " WP_P "coldlast" },
 	},
 	{
 		.name = "prepare, user online",
@@ -162,7 +182,7 @@ static const struct scene scenes[] = {
 			   HOT("hot!:" WP_BOB, "1-2", "h1"),
 			   "ZADD " WP_P "migrate 1 " WP_BOB,
 			   "ZADD " WP_P "expiry 9 " WP_BOB },
-		.args = WP_BOB "  1 1-1 1-2",
+		.args = WP_BOB "  0 1 1-1 1-2",
 		.observe = { "EXISTS " WP_P "hot:" WP_BOB " " WP_P
 			     "hot!:" WP_BOB " " WP_P "migrate " WP_P "expiry" },
 	},
@@ -173,12 +193,14 @@ static const struct scene scenes[] = {
 			   HOT("hot:" WP_BOB, "1-3", "m3"),
 			   HOT("hot!:" WP_BOB, "1-2", "h1"),
 			   "ZADD " WP_P "migrate 1 " WP_BOB,
-			   "HSET " WP_P "cold " WP_BOB " token" },
-		.args = WP_BOB " 5_2_9 1 1-1 1-2",
+			   "HSET " WP_P "cold " WP_BOB " token",
+			   "HSET " WP_P "coldlast " WP_BOB " 7000" },
+		.args = WP_BOB " 5_2_9 8000 1 1-1 1-2",
 		.observe = { HOT_NAMES("hot:" WP_BOB),
 			     "EXISTS " WP_P "hot!:" WP_BOB,
 			     "ZRANGE " WP_P "migrate 0 -1",
-			     "HGETALL " WP_P "coldsize" },
+			     "HGETALL " WP_P "coldsize",
+			     "HGETALL " WP_P "coldlast" },
 	},
 	{
 		.name = "migrate_later",
@@ -229,9 +251,11 @@ static const struct scene scenes[] = {
 		.name = "hint_clear",
 		.script = WP_SCRIPT_HINT_CLEAR,
 		.setup = { "HSET " WP_P "cold " WP_BOB " token",
-			   "HSET " WP_P "coldsize " WP_BOB " 7_0_0" },
+			   "HSET " WP_P "coldsize " WP_BOB " 7_0_0",
+			   "HSET " WP_P "coldlast " WP_BOB " 7000" },
 		.args = "run " WP_BOB " token",
-		.observe = { "EXISTS " WP_P "cold " WP_P "coldsize" },
+		.observe = { "EXISTS " WP_P "cold " WP_P "coldsize " WP_P
+			     "coldlast" },
 	},
 	{
 		.name = "sweep",
@@ -394,10 +418,11 @@ static const struct scene scenes[] = {
 	{
 		.name = "hint_set",
 		.script = WP_SCRIPT_HINT_SET,
-		.setup = { "HSET " WP_P "cold " WP_AMY " old" },
+		.setup = { "HSET " WP_P "cold " WP_AMY " old",
+			   "HSET " WP_P "coldlast " WP_BOB " 7000" },
 		.args = "1:own 60000 random " WP_BOB " " EVE,
-		.observe = { "HKEYS " WP_P "cold",
-			     "HGET " WP_P "cold " WP_AMY },
+		.observe = { "HKEYS " WP_P "cold", "HGET " WP_P "cold " WP_AMY,
+			     "EXISTS " WP_P "coldlast" },
 	},
 	{
 		.name = "ingress_raise, nothing there",
@@ -425,13 +450,110 @@ static const struct scene scenes[] = {
 	},
 };
 
+static const char *const users[] = { WP_BOB, WP_AMY, EVE };
+
+/* The indexes of all users, as if route had put everything into hot. */
+static const char make_index[] =
+	"for _, urn in ipairs(ARGV) do\n"
+	"  local n, bytes = 0, 0\n"
+	"  for mark, lane in pairs({[''] = 'hot:', ['!'] = 'hot!:'}) do\n"
+	"    local key = KEYS[1] .. lane .. urn\n"
+	"    local is_stream = redis.call('TYPE', key).ok == 'stream'\n"
+	"    for _, x in ipairs(is_stream and\n"
+	"        redis.call('XRANGE', key, '-', '+') or {}) do\n"
+	"      local s = math.ceil(x[2][4] / 1000) - 1735689600\n"
+	"      s = math.max(0, math.min(s, 2^30 - 1))\n"
+	"      redis.call('ZADD', KEYS[1] .. 'index:' .. urn,\n"
+	"        string.format('%d', s * 2^23 + #x[2][2]), mark .. x[1])\n"
+	"      n, bytes = n + 1, bytes + #x[2][2]\n"
+	"    end\n"
+	"  end\n"
+	"  if n > 0 then\n"
+	"    redis.call('HSET', KEYS[1] .. 'hotsize', urn,\n"
+	"      n .. ' ' .. bytes .. ' 0 0')\n"
+	"  end\n"
+	"end\n";
+
+/*
+ * What is wrong with the indexes: one lacks an entry of hot, one that is as
+ * long as hot differs from it, or a size that is believed is not true.
+ */
+static const char judge_index[] =
+	"for _, urn in ipairs(ARGV) do\n"
+	"  local index, n = KEYS[1] .. 'index:' .. urn, 0\n"
+	"  for mark, lane in pairs({[''] = 'hot:', ['!'] = 'hot!:'}) do\n"
+	"    local key = KEYS[1] .. lane .. urn\n"
+	"    local is_stream = redis.call('TYPE', key).ok == 'stream'\n"
+	"    for _, x in ipairs(is_stream and\n"
+	"        redis.call('XRANGE', key, '-', '+') or {}) do\n"
+	"      local score = redis.call('ZSCORE', index, mark .. x[1])\n"
+	"      if not score then return urn .. ' lacks ' .. x[1] end\n"
+	"      if score % 2^23 ~= #x[2][2] then return 'size of ' .. x[1] end\n"
+	"      n = n + 1\n"
+	"    end\n"
+	"  end\n"
+	"  local card, bytes = redis.call('ZCARD', index), 0\n"
+	"  if ARGV[#ARGV] == 'exact' and card ~= n then\n"
+	"    return urn .. ' has ' .. card .. ' not ' .. n\n"
+	"  end\n"
+	"  local all = redis.call('ZRANGE', index, 0, -1, 'WITHSCORES')\n"
+	"  for i = 2, #all, 2 do bytes = bytes + all[i] % 2^23 end\n"
+	"  local size = redis.call('HGET', KEYS[1] .. 'hotsize', urn)\n"
+	"  local had, sum = (size or '-1 0'):match('^(-?%d+) (%d+)')\n"
+	"  if tonumber(had) == n and n == card and tonumber(sum) ~= bytes "
+	"then\n"
+	"    return urn .. ' says ' .. sum .. ' not ' .. bytes\n"
+	"  end\n"
+	"end\n"
+	"return ''\n";
+
+static struct wp_reply *eval_users(struct wp_world *w, const char *text,
+				   const char *more)
+{
+	wp_cmd_clear(&w->cmd);
+	wp_cmd_str(&w->cmd, "EVAL");
+	wp_cmd_str(&w->cmd, text);
+	wp_cmd_str(&w->cmd, "1");
+	wp_cmd_str(&w->cmd, WP_P);
+	for (size_t i = 0; i < sizeof(users) / sizeof(users[0]); i++)
+		wp_cmd_str(&w->cmd, users[i]);
+	if (more != NULL)
+		wp_cmd_str(&w->cmd, more);
+	return wp_world_do(w);
+}
+
+static void expect_index(struct wp_world *w, const struct scene *scene, int n,
+			 const char *more)
+{
+	struct wp_reply *reply = eval_users(w, judge_index, more);
+
+	if (wp_reply_type(reply) != WP_REPLY_STR || wp_reply_len(reply) > 0)
+		fail_msg("%s, cut after call %d: index: %s", scene->name, n,
+			 wp_reply_str(reply));
+	wp_reply_free(&reply);
+}
+
+/* Whatever is left of the index is mended by an audit. */
+static void expect_mended(struct wp_world *w, const struct scene *scene, int n)
+{
+	for (size_t i = 0; i < sizeof(users) / sizeof(users[0]); i++)
+		wp_world_run(w, "EVALSHA %s 1 " WP_P " user %s 10 100",
+			     wp_script_source(WP_SCRIPT_AUDIT)->sha1, users[i]);
+	expect_index(w, scene, n, "exact");
+}
+
 static void prepare_scene(struct wp_world *w, const struct scene *scene)
 {
+	struct wp_reply *reply;
+
 	wp_world_run(w, "FLUSHALL");
 	wp_world_run(w, "SET " WP_P "owner 1:own");
 	wp_world_run(w, "SET " WP_P "gate run");
 	for (size_t i = 0; scene->setup[i] != NULL; i++)
 		wp_world_run(w, "%s", scene->setup[i]);
+	reply = eval_users(w, make_index, NULL);
+	assert_int_not_equal(wp_reply_type(reply), WP_REPLY_ERROR);
+	wp_reply_free(&reply);
 }
 
 /* The script with the prologue behind its first line; the caller frees it. */
@@ -506,6 +628,7 @@ static void play(struct wp_world *w, const struct scene *scene)
 	prepare_scene(w, scene);
 	assert_false(run_cut(w, scene, text, 0));
 	observe(w, scene, &want);
+	expect_index(w, scene, 0, "exact");
 	for (n = 1; n < CALLS_MAX; n++) {
 		bool is_cut;
 
@@ -513,8 +636,11 @@ static void play(struct wp_world *w, const struct scene *scene)
 		is_cut = run_cut(w, scene, text, n);
 		if (!is_cut)
 			break;
+		expect_index(w, scene, n, NULL);
 		assert_false(run_cut(w, scene, text, 0));
 		observe(w, scene, &got);
+		expect_index(w, scene, n, NULL);
+		expect_mended(w, scene, n);
 		if (strcmp(got.data, want.data) != 0)
 			fail_msg("%s, cut after call %d:\n%snot\n%s",
 				 scene->name, n, got.data, want.data);

@@ -81,7 +81,7 @@ struct wp_world_mail {
 	const char *to; /* NULL: bob */
 	enum wp_band band;
 	bool is_ephemeral;
-	int64_t expires_in_ms; /* 0: a day */
+	int64_t expires_in_ms; /* 0: a day; less: it has expired already */
 	const char *key;       /* idempotency key; NULL: none */
 };
 void wp_world_send(struct wp_world *w, const struct wp_world_mail *mails,

@@ -39,7 +39,7 @@ static void make_item(const struct wp_world *w,
 		.json = mail->json,
 		.json_len = strlen(mail->json),
 		.expires_in_ms =
-			mail->expires_in_ms > 0 ? mail->expires_in_ms : DAY_MS,
+			mail->expires_in_ms != 0 ? mail->expires_in_ms : DAY_MS,
 	};
 	if (mail->key != NULL)
 		wp_send_set_key(item, w->conf.auth.store_secret,

@@ -15,6 +15,8 @@
 --   - a user with something in hot: noted in expiry, as due, so that a sweep
 --     finds the right time
 --   - an empty hot queue: deleted
+--   - an index that has not the length of hot: made anew; a cut can leave one, so
+--     this is no repair that is told
 --   - at: and due: of an incarnation that is not in live: its users are taken
 --     offline as by reap, then they go
 --
@@ -48,17 +50,29 @@ local function drop_dead_connections(urn)
   return is_online, dropped
 end
 
+-- include index_score
+
+-- include index
+
+-- include index_exact
+
 local function has_hot(urn)
-  local found = false
+  local found, n = false, 0
   for _, key in ipairs({prefix .. 'hot:' .. urn, prefix .. 'hot!:' .. urn}) do
     if redis.call('TYPE', key).ok == 'stream' then
-      if redis.call('XLEN', key) > 0 then
-        found = true
+      local waiting = redis.call('XLEN', key)
+      if waiting > 0 then
+        found, n = true, n + waiting
       else
         redis.call('DEL', key)
         streams = streams + 1
       end
     end
+  end
+  if not found then
+    index_forget(urn)
+  elseif redis.pcall('ZCARD', prefix .. 'index:' .. urn) ~= n then
+    index_rebuild(urn)
   end
   return found
 end

@@ -8,7 +8,8 @@
 -- Result   {"gone"}  the incarnation is not in live, or is being reaped: take a
 --                    new one
 --          {"ok", pending, since_ms}
---          pending: lower bound of waiting messages, 0 only when nothing waits
+--          pending: lower bound of waiting messages, 0 only when nothing waits;
+--          what has expired does not wait
 --
 -- Invariants
 --   - at:<incarnation> knows a connection before online:<urn> does, so whatever
@@ -24,9 +25,10 @@ local counter = redis.call('HGET', prefix .. 'live', inc)
 if not counter or counter == 'doomed' then
   return {'gone'}
 end
+local time = redis.call('TIME')
+local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
 if since == '' then
-  local time = redis.call('TIME')
-  since = string.format('%d', time[1] * 1000 + math.floor(time[2] / 1000))
+  since = string.format('%d', now_ms)
 end
 
 local function evict_oldest()
@@ -54,10 +56,26 @@ redis.call('SADD', prefix .. 'at:' .. inc, conn .. ' ' .. urn)
 redis.call('HSET', online, conn,
   table.concat({since, ARGV[6], ARGV[7], ARGV[8]}, '\t'))
 
-local pending = redis.call('XLEN', prefix .. 'hot:' .. urn) +
+-- include index_score
+
+-- include index_live
+
+-- Can there be something in cold that has not expired?
+local function may_wait_in_cold()
+  if redis.call('GET', prefix .. 'gate') ~= run_id then
+    return true
+  end
+  if redis.call('HEXISTS', prefix .. 'cold', urn) == 0 then
+    return false
+  end
+  local last = redis.call('HGET', prefix .. 'coldlast', urn)
+  return not last or tonumber(last) > now_ms
+end
+
+local in_hot = redis.call('XLEN', prefix .. 'hot:' .. urn) +
   redis.call('XLEN', prefix .. 'hot!:' .. urn)
-if redis.call('GET', prefix .. 'gate') ~= run_id or
-  redis.call('HEXISTS', prefix .. 'cold', urn) == 1 then
+local pending = live_in_hot(urn, in_hot, now_ms)
+if may_wait_in_cold() then
   pending = pending + 1
 end
 return {'ok', pending, since}

@@ -86,6 +86,10 @@ end
 
 -- include is_above
 
+-- include index_score
+
+-- include index
+
 local function last_generated_id()
   local info = redis.call('XINFO', 'STREAM', hot)
   for i = 1, #info, 2 do
@@ -145,11 +149,13 @@ if #online == 0 then
 end
 redis.call('ZADD', prefix .. 'expiry', 'LT', string.format('%d', expires_ms),
   f.u)
+index_add(f.u, (f.b == '1' and '!' or '') .. id, expires_ms, #lane.e)
 if has_moved_on then
   redis.call('RENAME', copy, hot)
 elseif not is_there then
   add_to(hot)
 end
+index_settle()
 redis.call('XDEL', dlq, entry_id)
 for _, inc in ipairs(online) do
   redis.call('PUBLISH', 'wp:poke:' .. inc, 'p ' .. f.u)

@@ -15,4 +15,5 @@ if redis.call('GET', KEYS[1] .. 'gate') ~= ARGV[1] or
 end
 -- In this order: a size without a hint would count for ever.
 redis.call('HDEL', KEYS[1] .. 'coldsize', ARGV[2])
+redis.call('HDEL', KEYS[1] .. 'coldlast', ARGV[2])
 return redis.call('HDEL', cold, ARGV[2])

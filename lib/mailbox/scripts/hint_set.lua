@@ -5,7 +5,9 @@
 -- ARGV     owner, lease_ms, random, urn, …
 -- Result   {"lost"} or {"ok"}
 --
--- Invariant: every user gets a token never used before.
+-- Invariants
+--   - Every user gets a token never used before.
+--   - How long what is in cold will live is not known any more (coldlast).
 local prefix = KEYS[1]
 if redis.call('GET', prefix .. 'owner') ~= ARGV[1] then
   return {'lost'}
@@ -14,6 +16,7 @@ redis.call('PEXPIRE', prefix .. 'owner', ARGV[2])
 redis.call('HSETNX', prefix .. 'coldseq', 'random', ARGV[3])
 local random = redis.call('HGET', prefix .. 'coldseq', 'random')
 for i = 4, #ARGV do
+  redis.call('HDEL', prefix .. 'coldlast', ARGV[i])
   local seq = redis.call('HINCRBY', prefix .. 'coldseq', 'n', 1)
   redis.call('HSET', prefix .. 'cold', ARGV[i], random .. ':' .. seq)
 end

@@ -13,6 +13,9 @@
 --   - Presence, mark and hot queue are looked at in this instant only.
 --   - The hint is set, with a token never used before, before any cold row of
 --     this copy can exist; whoever acks one of these ids from now on sees it.
+--   - coldlast is no earlier than any expiry in cold, and there only since a time
+--     when nothing was in cold, for there was no hint. Trim raises it.
+-- Bounds: max_entries of each band, max_bytes and a slice beyond it.
 local prefix = KEYS[1]
 local owner, lease_ms, urn = ARGV[1], ARGV[2], ARGV[3]
 local max_entries, max_bytes, random = tonumber(ARGV[4]), tonumber(ARGV[5]), ARGV[6]
@@ -28,8 +31,9 @@ local is_empty = redis.call('XLEN', high) == 0 and
   redis.call('XLEN', standard) == 0
 if is_empty or redis.call('EXISTS', prefix .. 'online:' .. urn) == 1 then
   if is_empty then
-    redis.call('DEL', high, standard)
+    redis.call('DEL', high, standard, prefix .. 'index:' .. urn)
     redis.call('ZREM', prefix .. 'expiry', urn)
+    redis.call('HDEL', prefix .. 'hotsize', urn)
   end
   redis.call('ZREM', prefix .. 'migrate', urn)
   return {'none'}
@@ -39,6 +43,9 @@ end
 redis.call('HSETNX', prefix .. 'coldseq', 'random', random)
 local seq = redis.call('HINCRBY', prefix .. 'coldseq', 'n', 1)
 local token = redis.call('HGET', prefix .. 'coldseq', 'random') .. ':' .. seq
+if redis.call('HEXISTS', prefix .. 'cold', urn) == 0 then
+  redis.call('HSET', prefix .. 'coldlast', urn, '0')
+end
 redis.call('HSET', prefix .. 'cold', urn, token)
 
 local rows = {'rows'}

@@ -25,6 +25,7 @@
 --     connection, or marked in migrate. The same instant decides which.
 --   - expiry has every user with something in hot, at or before the earliest
 --     expiry in there: noted before hot grows, so that no cut can leave it out.
+--   - index has an entry before hot has it.
 --   - A message for an offline user is asked a notification for before it leaves
 --     ingress; one command per user and call stays, about the highest id.
 --   - Entries of one recipient and band are taken in id order; a failed one
@@ -90,6 +91,10 @@ end
 
 -- include notify
 
+-- include index_score
+
+-- include index
+
 local told = {} -- urn -> the command that this call has written
 local function tell(urn, id)
   local entry = notify(urn, id)
@@ -117,6 +122,10 @@ local function fields_of(entry)
   return fields
 end
 
+local function is_in(hot, id)
+  return #redis.call('XRANGE', hot, id, id) > 0
+end
+
 -- Returns "routed", "dropped", or nil and what is wrong with the entry.
 -- Faults of Redis itself are raised and end the call.
 local function route_one(id, f)
@@ -133,10 +142,16 @@ local function route_one(id, f)
   end
   local hot = prefix .. (f.b == '1' and 'hot!:' or 'hot:') .. f.u
   note_expiry(f.u, expires_ms)
+  local mark = f.b == '1' and '!' or ''
+  local is_new = index_add(f.u, mark .. id, expires_ms, #f.e)
   local added = redis.pcall('XADD', hot, id, 'e', f.e, 'x', f.x, 'f', f.f)
   if type(added) == 'table' and added.err then
     -- An id the stream has already covered was routed by a call cut off later.
-    if not added.err:find('equal or smaller', 1, true) then
+    local is_covered = added.err:find('equal or smaller', 1, true)
+    if is_new and not (is_covered and is_in(hot, id)) then
+      index_remove(f.u, mark, {id}, 1, 1)
+    end
+    if not is_covered then
       if added.err:find('^WRONGTYPE') or added.err:find('^ERR') then
         return nil, added.err
       end
@@ -262,4 +277,5 @@ for inc, urns in pairs(pokes) do
 end
 local left = redis.call('XLEN', ingress)
 settle_queued(left)
+index_settle()
 return {'ok', routed, dropped, dead, held, left, last_error}

@@ -23,10 +23,13 @@
 --     append can lie between, so the stream's last id tells whether the append
 --     happened and under which id.
 --   - Once an item for a recipient fails, later ones for it fail alike.
---   - What waits for a user is what is in ingress (inq), in hot (counted on the
---     spot) and in cold (coldsize). None of these is a counter that could drift:
---     inq is forgotten whenever ingress is empty, coldsize holds what the cold
---     store said of a version. A cut leaves inq a little off until then.
+--   - What waits for a user is what is in ingress (inq), in hot (index, hotsize)
+--     and in cold (coldsize). None of these is a counter that could drift: inq is
+--     forgotten whenever ingress is empty, hotsize is believed only while it has
+--     the length of hot, coldsize holds what the cold store said of a version. A
+--     cut leaves inq a little off until then.
+--   - What has expired counts for nobody: in hot at once, in cold when all of it
+--     has (coldlast), else until the sweep.
 --
 -- No first line with flags, unlike the other scripts: with one, a full Redis
 -- (or one with a bad disk, or too few replicas) would refuse to begin, and known
@@ -98,6 +101,46 @@ local function ask_number(...)
   return type(answer) == 'number' and answer or 0
 end
 
+-- include index_score
+
+-- include index
+
+-- include index_exact
+
+-- Bytes of the entries from one rank of an index up to another.
+local function bytes_between(key, from, to)
+  local bytes = 0
+  for i = from, to - 1, 500 do
+    local slice = redis.call('ZRANGE', key, i, math.min(i + 499, to - 1),
+      'WITHSCORES')
+    for k = 2, #slice, 2 do
+      bytes = bytes + tonumber(slice[k]) % INDEX_SPAN
+    end
+  end
+  return bytes
+end
+
+-- How many entries of hot have not expired, and their bytes. Each one that
+-- expires is looked at once; all of them when hotsize does not say.
+local function measure(urn, n)
+  local key, alive = prefix .. 'index:' .. urn, index_alive(now_ms)
+  if redis.pcall('ZCARD', key) ~= n then
+    index_rebuild(urn)
+    n = redis.call('ZCARD', key)
+  end
+  local sum = index_sum(urn)
+  if not sum.n or sum.alive * INDEX_SPAN > tonumber(alive) then
+    sum.n, sum.bytes = n, bytes_between(key, 0, n)
+    sum.alive, sum.dead = 0, 0
+  end
+  local before = redis.call('ZCOUNT', key, '-inf',
+    string.format('(%d', sum.alive * INDEX_SPAN))
+  local dead_n = redis.call('ZCOUNT', key, '-inf', '(' .. alive)
+  sum.dead = sum.dead + bytes_between(key, before, dead_n)
+  sum.alive, sum.has_changed = tonumber(alive) / INDEX_SPAN, true
+  return n - dead_n, sum.bytes - sum.dead
+end
+
 -- What waits for a user; queued is the part of it that is in ingress.
 local waiting = {}
 local function waiting_for(urn, is_queue_empty)
@@ -113,25 +156,22 @@ local function waiting_for(urn, is_queue_empty)
     cold_n = tonumber(cold_n), cold_bytes = tonumber(cold_bytes)}
   w.hot_n = ask_number('XLEN', prefix .. 'hot:' .. urn) +
     ask_number('XLEN', prefix .. 'hot!:' .. urn)
+  -- No less than it is, until it matters.
+  w.hot_bytes = w.hot_n * max_envelope
   waiting[urn] = w
   return w
 end
 
--- Does one more message of this size go over what one user may keep waiting?
-local function is_over(urn, w, size)
-  if w.queued_n + w.hot_n + w.cold_n >= max_waiting then
-    return true
+local function look_closely(urn, w)
+  w.is_exact = true
+  if w.hot_n > 0 then
+    w.hot_n, w.hot_bytes = measure(urn, w.hot_n)
   end
-  local sure = w.queued_bytes + w.cold_bytes + size
-  if sure + w.hot_n * max_envelope <= max_bytes then
-    return false
+  local last = w.cold_n > 0 and
+    tonumber(redis.call('HGET', prefix .. 'coldlast', urn) or nil)
+  if last and last <= now_ms then
+    w.cold_n, w.cold_bytes = 0, 0
   end
-  if not w.hot_bytes then
-    w.hot_bytes = ask_number('MEMORY', 'USAGE', prefix .. 'hot:' .. urn,
-      'SAMPLES', 5) + ask_number('MEMORY', 'USAGE', prefix .. 'hot!:' .. urn,
-      'SAMPLES', 5)
-  end
-  return sure + w.hot_bytes > max_bytes
 end
 
 local length = redis.call('XLEN', ingress)
@@ -167,6 +207,22 @@ local function is_open()
     end
   end
   return may_append
+end
+
+-- Does one more message of this size go over what one user may keep waiting?
+-- Where nothing may be written, nobody looks closely: that is overload.
+local function is_over(urn, w, size)
+  local function goes_over()
+    return w.queued_n + w.hot_n + w.cold_n >= max_waiting or
+      w.queued_bytes + w.hot_bytes + w.cold_bytes + size > max_bytes
+  end
+  if not w.is_exact and goes_over() then
+    if not is_open() then
+      return false
+    end
+    look_closely(urn, w)
+  end
+  return goes_over()
 end
 
 if left then
@@ -211,6 +267,7 @@ for i = 0, n - 1 do
   end
 end
 
+index_settle()
 if was_empty and next(appended) then
   redis.call('DEL', inq)
 end

@@ -35,6 +35,10 @@ redis.call('PEXPIRE', prefix .. 'owner', lease_ms)
 
 local deleted, looked, bytes = 0, 0, 0
 
+-- include index_score
+
+-- include index
+
 local function is_full()
   return looked >= max_entries or bytes >= max_bytes
 end
@@ -45,7 +49,7 @@ end
 
 -- Sweep a band from a position on. Returns the earliest expiry seen, and the
 -- position to go on from when the call is full before the end.
-local function sweep_band(key, from, earliest)
+local function sweep_band(urn, mark, key, from, earliest)
   if not is_stream(key) then
     return earliest
   end
@@ -66,6 +70,7 @@ local function sweep_band(key, from, earliest)
     looked = looked + #slice
     if #expired > 0 then
       deleted = deleted + redis.call('XDEL', key, unpack(expired))
+      index_remove(urn, mark, expired, 1, #expired)
     end
     if #slice < SLICE then
       return earliest
@@ -105,6 +110,7 @@ local function finish(urn, earliest, is_first)
       redis.call('ZREM', prefix .. 'migrate', urn)
     end
     redis.call('ZREM', expiry, urn)
+    index_forget(urn)
   elseif is_first then
     redis.call('ZADD', expiry, to_text(earliest), urn)
   else
@@ -116,14 +122,15 @@ end
 local function sweep_user(urn, band, from, earliest, is_first)
   local rest
   if band == '1' then
-    earliest, rest = sweep_band(prefix .. 'hot!:' .. urn, from, earliest)
+    earliest, rest = sweep_band(urn, '!', prefix .. 'hot!:' .. urn, from,
+      earliest)
     if rest then
       pause(urn, '1', rest, earliest, is_first)
       return false
     end
     from = '-'
   end
-  earliest, rest = sweep_band(prefix .. 'hot:' .. urn, from, earliest)
+  earliest, rest = sweep_band(urn, '', prefix .. 'hot:' .. urn, from, earliest)
   if rest then
     pause(urn, '0', rest, earliest, is_first)
     return false
@@ -132,21 +139,27 @@ local function sweep_user(urn, band, from, earliest, is_first)
   return true
 end
 
-local paused = redis.call('GET', place)
-if paused then
-  local band, from, earliest, urn = paused:match('^(%d) (%S+) (%S+) (.+)$')
-  earliest = earliest == '+inf' and math.huge or tonumber(earliest)
-  if not sweep_user(urn, band, from, earliest, false) then
-    return {'ok', deleted, 1}
+-- Returns whether the call should be repeated.
+local function sweep()
+  local paused = redis.call('GET', place)
+  if paused then
+    local band, from, earliest, urn = paused:match('^(%d) (%S+) (%S+) (.+)$')
+    earliest = earliest == '+inf' and math.huge or tonumber(earliest)
+    if not sweep_user(urn, band, from, earliest, false) then
+      return true
+    end
+    redis.call('DEL', place)
   end
-  redis.call('DEL', place)
+  local due = redis.call('ZRANGEBYSCORE', expiry, '-inf',
+    string.format('%d', now_ms), 'LIMIT', 0, max_users)
+  for _, urn in ipairs(due) do
+    if is_full() or not sweep_user(urn, '1', '-', math.huge, true) then
+      return true
+    end
+  end
+  return #due == max_users
 end
 
-local due = redis.call('ZRANGEBYSCORE', expiry, '-inf',
-  string.format('%d', now_ms), 'LIMIT', 0, max_users)
-for _, urn in ipairs(due) do
-  if is_full() or not sweep_user(urn, '1', '-', math.huge, true) then
-    return {'ok', deleted, 1}
-  end
-end
-return {'ok', deleted, #due == max_users and 1 or 0}
+local more = sweep()
+index_settle()
+return {'ok', deleted, more and 1 or 0}

@@ -1,0 +1,25 @@
+-- Make the index of a user anew, out of what is in hot, beside the old one. Looks
+-- at every entry: only after a cut, a foreign hand, or a version without index.
+local function index_rebuild(urn)
+  local copy = prefix .. 'reindex'
+  redis.call('DEL', copy)
+  for mark, lane in pairs({[''] = 'hot:', ['!'] = 'hot!:'}) do
+    local from, slice = '-'
+    repeat
+      slice = redis.pcall('XRANGE', prefix .. lane .. urn, from, '+', 'COUNT',
+        16)
+      slice = slice.err and {} or slice -- a foreign key is route's business
+      for _, entry in ipairs(slice) do
+        local id, f = entry[1], entry[2] -- e, envelope, x, expiry, f, flags
+        from = '(' .. id
+        redis.call('ZADD', copy, string.format('%d',
+          index_score(tonumber(f[4]) or 0, #f[2])), mark .. id)
+      end
+    until #slice < 16
+  end
+  redis.call('HDEL', prefix .. 'hotsize', urn)
+  index_sums[urn] = nil
+  if redis.call('EXISTS', copy) == 1 then
+    redis.call('RENAME', copy, prefix .. 'index:' .. urn)
+  end
+end

@@ -195,9 +195,21 @@ static void send_connected(struct wp_conn *conn, int64_t pending)
 	wp_conn_send_scratch(conn);
 }
 
+static enum wp_err queue_response(struct wp_conn *conn,
+				  const struct wp_buf *response)
+{
+	struct wp_message *message = NULL;
+	enum wp_err rc;
+
+	if (!response->failed)
+		message = wp_message_http(response->data, response->len);
+	rc = wp_conn_queue_always(conn, message);
+	wp_message_unref(&message);
+	return rc;
+}
+
 void wp_conn_on_registered(struct wp_conn *conn, int64_t pending)
 {
-	struct wp_message *response;
 	bool is_poke_owed = conn->is_poke_owed || pending > 0;
 
 	if (conn->state == WP_CONN_OPEN) { /* again, after a resync */
@@ -208,14 +220,10 @@ void wp_conn_on_registered(struct wp_conn *conn, int64_t pending)
 	if (conn->state != WP_CONN_REGISTERING)
 		return;
 	begin_open(conn);
-	response = wp_message_raw(conn->stash->response.data,
-				  conn->stash->response.len);
-	if (response == NULL) {
+	if (queue_response(conn, &conn->stash->response) != WP_OK) {
 		wp_conn_drop(conn, WP_M_CLOSE_INTERNAL);
 		return;
 	}
-	wp_conn_send(conn, response);
-	wp_message_unref(&response);
 	wp_buf_release(&conn->stash->response);
 	send_connected(conn, pending);
 	conn->is_poke_owed = false;
@@ -233,41 +241,25 @@ void wp_conn_on_refused(struct wp_conn *conn)
 
 void wp_conn_respond(struct wp_conn *conn, const struct wp_buf *response)
 {
-	struct wp_message *message = NULL;
-
 	leave(conn, true);
 	conn->state = WP_CONN_ANSWERED;
 	conn->is_last_sent = true;
-	wp_outbox_free(&conn->outbox);
-	if (!response->failed)
-		message = wp_message_raw(response->data, response->len);
-	conn->outbox = wp_outbox_new(SIZE_MAX);
-	if (message == NULL || conn->outbox == NULL ||
-	    wp_outbox_push(conn->outbox, message) != WP_OK) {
-		wp_message_unref(&message);
+	if (queue_response(conn, response) != WP_OK) {
 		wp_conn_drop(conn, WP_M_CLOSE_INTERNAL);
 		return;
 	}
-	wp_message_unref(&message);
 	limit_in(conn, WP_CLOSE_WAIT_MS);
-	wp_server_mark(conn->server, conn);
 }
 
 /* The close frame goes behind what is begun, before what is not. */
 static enum wp_err queue_close(struct wp_conn *conn, uint16_t code)
 {
 	struct wp_message *message = wp_message_close(code);
-	enum wp_err rc = WP_ERR_NOMEM;
+	enum wp_err rc;
 
-	if (message == NULL)
-		return rc;
-	if (conn->outbox == NULL)
-		conn->outbox = wp_outbox_new(SIZE_MAX);
-	if (conn->outbox != NULL) {
-		if (code == WP_CLOSE_TRY_LATER)
-			wp_outbox_drop_unsent(conn->outbox);
-		rc = wp_outbox_push_last(conn->outbox, message);
-	}
+	if (conn->outbox != NULL && code == WP_CLOSE_TRY_LATER)
+		wp_outbox_drop_unsent(conn->outbox);
+	rc = wp_conn_queue_always(conn, message);
 	wp_message_unref(&message);
 	return rc;
 }
@@ -292,7 +284,6 @@ void wp_conn_close(struct wp_conn *conn, uint16_t code, enum wp_ws_metric why)
 		return;
 	}
 	limit_in(conn, WP_CLOSE_WAIT_MS);
-	wp_server_mark(server, conn);
 }
 
 void wp_conn_drop(struct wp_conn *conn, enum wp_ws_metric why)

@@ -108,7 +108,8 @@ void wp_conn_on_registered(struct wp_conn *conn, int64_t pending);
 void wp_conn_on_refused(struct wp_conn *conn);
 
 /* Queue message; the caller keeps its reference. Nothing happens unless OPEN.
- * A peer that is too slow for it is closed with 1013. */
+ * A peer that is too slow for it is closed with 1013, so conn may be in another
+ * state afterwards. */
 void wp_conn_send(struct wp_conn *conn, struct wp_message *message);
 /* Queue the server's scratch buffer as a text frame, and empty it. */
 void wp_conn_send_scratch(struct wp_conn *conn);
@@ -117,6 +118,11 @@ void wp_conn_send_scratch(struct wp_conn *conn);
 void wp_conn_answer_scratch(struct wp_conn *conn);
 /* Queue a poke unless one is waiting already. */
 void wp_conn_poke(struct wp_conn *conn);
+
+/* Queue message, NULL when there was no memory for it, whatever waits: for
+ * HTTP responses and close frames. Never closes or drops. */
+enum wp_err wp_conn_queue_always(struct wp_conn *conn,
+				 struct wp_message *message) WP_MUST_USE;
 
 /* Send what waits as far as the socket takes it. */
 void wp_conn_flush(struct wp_conn *conn);

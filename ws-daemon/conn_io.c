@@ -113,15 +113,30 @@ void wp_conn_flush(struct wp_conn *conn)
 	}
 }
 
-static enum wp_err queue(struct wp_conn *conn, struct wp_message *message)
+static bool has_outbox(struct wp_conn *conn)
 {
 	int64_t max = conn->server->conf->websocket.max_queue_bytes;
 
 	if (conn->outbox == NULL)
 		conn->outbox = wp_outbox_new((size_t)max);
-	if (conn->outbox == NULL)
-		return WP_ERR_NOMEM;
-	return wp_outbox_push(conn->outbox, message);
+	return conn->outbox != NULL;
+}
+
+static enum wp_err queue(struct wp_conn *conn, struct wp_message *message)
+{
+	return has_outbox(conn) ? wp_outbox_push(conn->outbox, message)
+				: WP_ERR_NOMEM;
+}
+
+enum wp_err wp_conn_queue_always(struct wp_conn *conn,
+				 struct wp_message *message)
+{
+	enum wp_err rc = WP_ERR_NOMEM;
+
+	if (message != NULL && has_outbox(conn))
+		rc = wp_outbox_push_always(conn->outbox, message);
+	wp_server_mark(conn->server, conn);
+	return rc;
 }
 
 void wp_conn_send(struct wp_conn *conn, struct wp_message *message)

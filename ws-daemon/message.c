@@ -22,15 +22,18 @@ static struct wp_message *message_new(size_t len)
 	message->refs = 1;
 	message->len = (uint32_t)len;
 	message->is_poke = false;
+	message->is_http = false;
 	return message;
 }
 
-struct wp_message *wp_message_raw(const void *data, size_t len)
+struct wp_message *wp_message_http(const void *data, size_t len)
 {
 	struct wp_message *message = message_new(len);
 
-	if (message != NULL)
-		memcpy(message->data, data, len);
+	if (message == NULL)
+		return NULL;
+	message->is_http = true;
+	memcpy(message->data, data, len);
 	return message;
 }
 

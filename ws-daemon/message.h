@@ -17,11 +17,12 @@ struct wp_message {
 	uint32_t refs;
 	uint32_t len;
 	bool is_poke; /* one waiting poke is as good as two */
+	bool is_http; /* no frame: the bound for frames is not its own */
 	uint8_t data[];
 };
 
-/* Bytes as they are (an HTTP response); NULL when memory is exhausted. */
-struct wp_message *wp_message_raw(const void *data, size_t len);
+/* An HTTP response as it is; NULL when memory is exhausted. */
+struct wp_message *wp_message_http(const void *data, size_t len);
 
 /*
  * One whole WebSocket frame, unmasked as servers send (RFC 6455 section 5.1).

@@ -26,7 +26,7 @@ struct wp_outbox {
 
 static size_t cost(const struct wp_message *message)
 {
-	return message->len + WP_OUTBOX_ENTRY_COST;
+	return message->is_http ? 0 : message->len + WP_OUTBOX_ENTRY_COST;
 }
 
 static struct wp_message *at(const struct wp_outbox *box, size_t i)
@@ -91,8 +91,8 @@ static enum wp_err grow(struct wp_outbox *box)
 	return WP_OK;
 }
 
-enum wp_err wp_outbox_push_last(struct wp_outbox *box,
-				struct wp_message *message)
+enum wp_err wp_outbox_push_always(struct wp_outbox *box,
+				  struct wp_message *message)
 {
 	if (box->n == box->cap && grow(box) != WP_OK)
 		return WP_ERR_NOMEM;
@@ -109,7 +109,7 @@ enum wp_err wp_outbox_push(struct wp_outbox *box, struct wp_message *message)
 	if (box->bytes > box->max_bytes ||
 	    cost(message) > box->max_bytes - box->bytes)
 		return WP_ERR_FULL;
-	return wp_outbox_push_last(box, message);
+	return wp_outbox_push_always(box, message);
 }
 
 size_t wp_outbox_gather(const struct wp_outbox *box, struct iovec *iov,
@@ -139,7 +139,7 @@ void wp_outbox_advance(struct wp_outbox *box, size_t n)
 
 void wp_outbox_drop_unsent(struct wp_outbox *box)
 {
-	size_t keep = box->sent > 0 ? 1 : 0;
+	size_t keep = box->n > 0 && (box->sent > 0 || at(box, 0)->is_http);
 
 	while (box->n > keep) {
 		struct wp_message *message = at(box, box->n - 1);

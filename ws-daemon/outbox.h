@@ -22,7 +22,8 @@ struct wp_outbox;
 /*
  * Create an outbox that never holds more than max_bytes.
  *
- * max_bytes:  wire bytes plus WP_OUTBOX_ENTRY_COST for each message, > 0
+ * max_bytes:  wire bytes plus WP_OUTBOX_ENTRY_COST for each frame, > 0; an HTTP
+ *             response does not count
  * Returns:    a new outbox, or NULL when memory is exhausted
  * Ownership:  the caller owns the result; end with wp_outbox_free()
  */
@@ -41,9 +42,10 @@ void wp_outbox_free(struct wp_outbox **box);
 enum wp_err wp_outbox_push(struct wp_outbox *box,
 			   struct wp_message *message) WP_MUST_USE;
 
-/* The same without the bound: for the close frame, the last of all. */
-enum wp_err wp_outbox_push_last(struct wp_outbox *box,
-				struct wp_message *message) WP_MUST_USE;
+/* The same without the bound: for the answer to a request, the first of all,
+ * and the close frame, the last. */
+enum wp_err wp_outbox_push_always(struct wp_outbox *box,
+				  struct wp_message *message) WP_MUST_USE;
 
 /* Point iov at what is to be sent next, oldest first; returns how many. */
 size_t wp_outbox_gather(const struct wp_outbox *box, struct iovec *iov,
@@ -54,7 +56,7 @@ void wp_outbox_advance(struct wp_outbox *box, size_t n);
 
 /*
  * Drop everything of which no byte is out yet. A frame that was begun stays,
- * or the peer could not read what comes behind it.
+ * and so does an HTTP response: the peer could not read what comes behind.
  */
 void wp_outbox_drop_unsent(struct wp_outbox *box);
 

@@ -161,6 +161,14 @@ static struct wp_conn *newest(const struct wp_server *server)
 	return wp_conn_of(found);
 }
 
+static void add_response(struct wp_buf *out, size_t len)
+{
+	wp_buf_add_str(out, "HTTP/1.1 101 Yes\r\nX: ");
+	while (out->len + 4 < len)
+		wp_buf_add_char(out, 'x');
+	wp_buf_add_str(out, "\r\n\r\n");
+}
+
 struct wp_conn *ws_world_open(struct ws_world *w, const char *user,
 			      int *peer_out)
 {
@@ -169,13 +177,16 @@ struct wp_conn *ws_world_open(struct ws_world *w, const char *user,
 	int pair[2];
 
 	need(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair) == 0);
+	need(w->send_buffer == 0 ||
+	     setsockopt(pair[0], SOL_SOCKET, SO_SNDBUF, &w->send_buffer,
+			sizeof(w->send_buffer)) == 0);
 	wp_conn_accept(w->server, pair[0]);
 	conn = newest(w->server);
 	need(wp_conn_stash(conn) != NULL &&
 	     wp_urn_parse(&urn, user, strlen(user), NULL) == WP_OK &&
 	     wp_hub_join(w->server->hub, &conn->member, &urn) == WP_OK);
 	conn->stash->expires_s = wp_wall_ms() / 1000 + HOUR_S;
-	wp_buf_add_str(&conn->stash->response, "HTTP/1.1 101 Yes\r\n\r\n");
+	add_response(&conn->stash->response, w->response_bytes);
 	conn->state = WP_CONN_REGISTERING;
 	conn->is_admitted = true;
 	w->server->n_admitted++;

@@ -20,6 +20,9 @@ struct ws_world {
 	struct wp_metrics *metrics;
 	struct wp_server *server;
 	int listen_fd;
+	/* For connections to come; 0 is as usual. */
+	size_t response_bytes; /* of the 101 */
+	int send_buffer;       /* how much their sockets take */
 };
 
 /* Everything here aborts on failure: there is nothing to test then. */

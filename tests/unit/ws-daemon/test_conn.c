@@ -69,6 +69,26 @@ static const char *read_all(int peer, size_t *len_out)
 	return text;
 }
 
+/* The same, for a socket that takes little at a time. */
+static const char *read_in_turns(struct ws_world *w, int peer, size_t *len_out)
+{
+	static char all[READ_MAX + 1];
+	size_t len = 0;
+	size_t n;
+
+	do {
+		const char *piece;
+
+		ws_world_settle(w);
+		piece = read_all(peer, &n);
+		memcpy(all + len, piece, n);
+		len += n;
+	} while (n > 0);
+	all[len] = '\0';
+	*len_out = len;
+	return all;
+}
+
 static size_t count(const char *text, size_t len, const char *what)
 {
 	size_t n = 0;
@@ -380,6 +400,62 @@ static void peer_that_leaves_during_the_pause_is_noticed(void **state)
 	wp_buf_release(&out);
 }
 
+/* The 101 echoes a lone token, and tokens may be long. */
+static void response_may_be_longer_than_the_queue(void **state)
+{
+	struct ws_world *w = *state;
+
+	w->conf.websocket.max_queue_bytes = 1024;
+	w->send_buffer = 1; /* the kernel's least: a few KB */
+	for (size_t len = 900; len < 20000; len = len * 5 / 4) {
+		struct wp_buf out;
+		struct wp_conn *conn;
+		const char *text, *end;
+		size_t n;
+		int peer;
+
+		w->response_bytes = len;
+		conn = ws_world_open(w, "urn:sm:user:ann", &peer);
+		assert_int_equal(conn->state, WP_CONN_OPEN);
+		wp_buf_init(&out, 0);
+		ws_text_add(&out, json_ping);
+		write_all(peer, out.data, out.len);
+		text = read_in_turns(w, peer, &n);
+		end = strstr(text, "\r\n\r\n");
+		assert_non_null(end);
+		assert_int_equal(end + 4 - text, len);
+		assert_non_null(strstr(end, "connected"));
+		assert_non_null(strstr(end, "pong"));
+		wp_buf_release(&out);
+		close(peer);
+		ws_world_settle(w);
+	}
+}
+
+static void close_does_not_overtake_the_response(void **state)
+{
+	struct ws_world *w = *state;
+	const char *text;
+	struct wp_conn *conn;
+	size_t len;
+	int peer;
+
+	w->conf.websocket.max_queue_bytes = 1024;
+	w->send_buffer = 1;
+	w->response_bytes = 100000;
+	conn = ws_world_open(w, "urn:sm:user:ann", &peer);
+	assert_true(conn->is_blocked);
+	for (int i = 0; i < 100; i++) /* too much for the queue */
+		wp_conn_send(conn, w->server->ping);
+	assert_int_equal(conn->state, WP_CONN_CLOSING);
+
+	text = read_in_turns(w, peer, &len);
+	assert_int_equal(len, 100000 + 4);
+	assert_memory_equal(text + 100000, "\x88\x02\x03\xf5", 4);
+	close(peer);
+	ws_world_settle(w);
+}
+
 static void server_that_ends_during_the_pause_lets_go(void **state)
 {
 	struct ws_world *w = *state;
@@ -419,6 +495,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			peer_that_leaves_during_the_pause_is_noticed, setup,
 			teardown),
+		cmocka_unit_test_setup_teardown(
+			response_may_be_longer_than_the_queue, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			close_does_not_overtake_the_response, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			server_that_ends_during_the_pause_lets_go, setup,
 			teardown),

@@ -11,9 +11,10 @@
 
 static struct wp_message *raw(const char *text)
 {
-	struct wp_message *message = wp_message_raw(text, strlen(text));
+	struct wp_message *message = wp_message_http(text, strlen(text));
 
 	assert_non_null(message);
+	message->is_http = false; /* a frame, whose bytes are easily read */
 	return message;
 }
 
@@ -78,10 +79,29 @@ static void the_last_message_goes_in_over_the_bound(void **state)
 	(void)state;
 	assert_int_equal(wp_outbox_push(box, five), WP_OK);
 
-	assert_int_equal(wp_outbox_push_last(box, five), WP_OK);
+	assert_int_equal(wp_outbox_push_always(box, five), WP_OK);
 	assert_int_equal(wp_outbox_push(box, five), WP_ERR_FULL);
 
 	wp_message_unref(&five);
+	wp_outbox_free(&box);
+}
+
+static void response_neither_counts_nor_is_dropped(void **state)
+{
+	struct wp_outbox *box = wp_outbox_new(5 + WP_OUTBOX_ENTRY_COST);
+	struct wp_message *response = wp_message_http("response", 8);
+	char text[64];
+
+	(void)state;
+	assert_non_null(response);
+	assert_int_equal(wp_outbox_push_always(box, response), WP_OK);
+	assert_int_equal(wp_outbox_bytes(box), 0);
+	push_text(box, "12345");
+
+	wp_outbox_drop_unsent(box);
+
+	assert_string_equal(waiting(box, text), "response");
+	wp_message_unref(&response);
 	wp_outbox_free(&box);
 }
 
@@ -207,6 +227,7 @@ int main(void)
 		cmocka_unit_test(push_refuses_what_would_exceed_the_bound),
 		cmocka_unit_test(even_empty_messages_fill_a_box),
 		cmocka_unit_test(the_last_message_goes_in_over_the_bound),
+		cmocka_unit_test(response_neither_counts_nor_is_dropped),
 		cmocka_unit_test(
 			a_box_keeps_a_message_alive_after_the_caller_lets_go),
 		cmocka_unit_test(

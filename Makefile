@@ -181,7 +181,7 @@ endif
 test-integration: $(INTEGRATION) ## tests against a real Redis, or one: T=test_mailbox
 	@$(TEST) integration --flavour $(FLAVOUR) $(if $(T),--only $(T))
 
-test-e2e: all ## tests through the web server: WEB=nginx|lighttpd, T=test_send
+test-e2e: all $(STEPPED_CLOCK) ## tests through the web server: WEB=nginx|lighttpd, T=test_send
 	@$(TEST) e2e-$(WEB) --flavour $(FLAVOUR) $(if $(T),--only $(T))
 
 model: ## check the protocol's models; MODEL=full for larger bounds

@@ -54,9 +54,14 @@ static const struct wp_metric_desc descs[WP_WORKER_METRIC_COUNT] = {
 				"Expired messages deleted.", WP_COUNTER },
 	[WP_WM_EXPIRED_COLD] = { EXPIRED, "tier=\"cold\"", NULL, WP_COUNTER },
 	[WP_WM_EXPIRY_WAITING] = { "waypost_worker_expiry_waiting", NULL,
-				   "1 while expiry waits for waypost expire "
-				   "--confirm because the clock jumped.",
+				   "1 while expiry is over ten minutes late "
+				   "because the clock cannot be believed; "
+				   "waypost expire --confirm ends it.",
 				   WP_GAUGE },
+	[WP_WM_EXPIRY_LATE] = { "waypost_worker_expiry_late_seconds", NULL,
+				"By how much longer than asked for messages "
+				"are kept.",
+				WP_GAUGE },
 	[WP_WM_REPAIR_CONNECTION] = { REPAIRS, "kind=\"connection\"",
 				      "What should never be, found and "
 				      "repaired.",

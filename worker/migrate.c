@@ -141,6 +141,8 @@ static enum wp_err round_once(struct wp_migrator *m, struct wp_error *err)
 	m->auditor.store = m->store;
 	if (rc == WP_OK)
 		rc = wp_redis_connect(m->redis, err);
+	if (rc == WP_OK) /* before a gate is opened */
+		rc = wp_sweeper_watch(&m->sweeper, err);
 	if (rc == WP_OK)
 		rc = reconcile_closed(m, err);
 	if (rc == WP_OK)

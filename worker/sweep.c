@@ -2,12 +2,13 @@
  * sweep.c - one sweep over our partitions: hot queues by script, then users
  * with expired rows on disk, one by one.
  *
- * A wrong clock would delete what nobody has read yet, so each sweep begins by
- * comparing Redis' clock with our own. After a jump nothing is deleted until an
- * operator says that the time is right.
+ * A wrong clock would delete what nobody has read yet. So it is not the clock
+ * that says what has expired, but sweep_clock.c; this file reads the clocks,
+ * and keeps the record in the store, changed by one worker at a time.
  */
 #include "worker/sweep.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "lib/base/clock.h"
@@ -20,7 +21,14 @@ enum {
 	PASSES_MAX = 64,
 	USERS_AT_ONCE = 32,
 	US_PER_MS = 1000,
+	LOOK_MS = 1000,
+	/* A clock that was read so slowly is read again. */
+	TIME_MAX_MS = 2000,
+	LOOKS_MAX = 5,
 };
+
+/* Of the cold store, where every worker finds it. */
+#define CLOCK_NOTE "clock"
 
 static bool may_go_on(const struct wp_sweeper *s)
 {
@@ -30,6 +38,7 @@ static bool may_go_on(const struct wp_sweeper *s)
 
 /* ---- the clock ---- */
 
+/* A line of words for one GET or TIME; key may be NULL. */
 static enum wp_err ask(struct wp_sweeper *s, const char *command,
 		       const char *key, struct wp_reply **reply,
 		       struct wp_error *err)
@@ -46,73 +55,157 @@ static enum wp_err ask(struct wp_sweeper *s, const char *command,
 	return rc;
 }
 
-/* Has an operator said that the time is right, and not been heard yet? */
-static enum wp_err is_confirmed(struct wp_sweeper *s, bool *is_confirmed_out,
-				struct wp_error *err)
+/* What an operator has said of the clock; "" when nobody did. */
+static enum wp_err read_word(struct wp_sweeper *s,
+			     char word[WP_EXPIRE_CONFIRM_MAX + 1],
+			     struct wp_error *err)
 {
 	struct wp_reply *reply = NULL;
-	size_t len;
 	enum wp_err rc = ask(s, "GET", WP_EXPIRE_CONFIRM_KEY, &reply, err);
 
-	*is_confirmed_out = false;
+	word[0] = '\0';
+	if (rc == WP_OK && wp_reply_type(reply) == WP_REPLY_STR &&
+	    wp_reply_len(reply) <= WP_EXPIRE_CONFIRM_MAX)
+		(void)snprintf(word, WP_EXPIRE_CONFIRM_MAX + 1, "%s",
+			       wp_reply_str(reply));
+	wp_reply_free(&reply);
+	return rc;
+}
+
+/* Redis' clock, and how old our host was at that moment. */
+static enum wp_err read_clocks(struct wp_sweeper *s, struct wp_sweep_look *look,
+			       struct wp_error *err)
+{
+	struct wp_reply *reply = NULL;
+	int64_t asked_ms = wp_boot_ms();
+	enum wp_err rc = ask(s, "TIME", NULL, &reply, err);
+
 	if (rc != WP_OK)
 		return rc;
-	len = wp_reply_len(reply);
-	if (wp_reply_type(reply) == WP_REPLY_STR && len > 0 &&
-	    len <= WP_EXPIRE_CONFIRM_MAX && !wp_reply_is(reply, s->confirmed)) {
-		memcpy(s->confirmed, wp_reply_str(reply), len);
-		s->confirmed[len] = '\0';
-		*is_confirmed_out = true;
-	}
+	look->boot_ms = wp_boot_ms();
+	look->wall_ms = wp_reply_int(wp_reply_at(reply, 0)) * 1000 +
+			wp_reply_int(wp_reply_at(reply, 1)) / US_PER_MS;
+	if (wp_reply_count(reply) != 2 || look->wall_ms <= 0)
+		rc = wp_error_set(err, WP_ERR_UNAVAIL,
+				  "Redis does not tell the time");
+	else if (look->boot_ms - asked_ms > TIME_MAX_MS)
+		rc = wp_error_set(err, WP_ERR_UNAVAIL,
+				  "Redis took too long to tell the time");
 	wp_reply_free(&reply);
+	return rc;
+}
+
+static enum wp_err read_record(struct wp_sweeper *s,
+			       char text[WP_STORE_NOTE_MAX + 1],
+			       struct wp_error *err)
+{
+	char made[WP_STORE_NOTE_MAX + 1] = "";
+	enum wp_err rc = wp_store_note(s->store, CLOCK_NOTE, text, err);
+
+	if (rc != WP_OK || wp_sweep_clock_parse(&s->seen, text))
+		return rc;
+	/* One that cannot be read is as good as none, of a store in use. */
+	if (text[0] == '\0')
+		rc = wp_store_note(s->store, WP_STORE_NOTE_MADE, made, err);
+	wp_sweep_clock_begin(&s->seen, strcmp(made, "empty") == 0);
+	return rc;
+}
+
+/* Errors: WP_ERR_STALE  somebody else has written meanwhile */
+static enum wp_err look_once(struct wp_sweeper *s,
+			     const struct wp_sweep_look *look,
+			     struct wp_error *err)
+{
+	struct wp_sweep_count count = s->count;
+	char was[WP_STORE_NOTE_MAX + 1];
+	char text[WP_SWEEP_CLOCK_TEXT];
+	struct wp_sweep_clock clock;
+	int64_t now_ms;
+	enum wp_err rc;
+
+	rc = read_record(s, was, err);
+	if (rc != WP_OK)
+		return rc;
+	clock = s->seen;
+	now_ms = wp_sweep_clock_look(&clock, &count, look);
+	if (wp_sweep_clock_is_news(&s->seen, &clock)) {
+		wp_sweep_clock_print(&clock, text);
+		rc = wp_store_note_swap(s->store, CLOCK_NOTE, was, text, err);
+	}
+	if (rc != WP_OK)
+		return rc;
+	s->count = count;
+	s->now_ms = now_ms;
 	return WP_OK;
 }
 
-static void set_waiting(struct wp_sweeper *s, bool is_waiting)
+static void tell(struct wp_sweeper *s, const struct wp_sweep_look *look)
 {
-	if (s->is_waiting == is_waiting)
+	enum wp_sweep_told told = WP_SWEEP_TOLD_NONE;
+	int64_t late_ms = look->longest_ms;
+
+	if (s->now_ms == WP_SWEEP_UNKNOWN) {
+		told = WP_SWEEP_TOLD_UNKNOWN;
+	} else {
+		late_ms = look->wall_ms - s->now_ms;
+		if (late_ms > WP_SWEEP_TELL_MS)
+			told = WP_SWEEP_TOLD_LATE;
+	}
+	wp_metric_set(s->metrics, WP_WM_EXPIRY_LATE, late_ms / 1000);
+	wp_metric_set(s->metrics, WP_WM_EXPIRY_WAITING,
+		      told != WP_SWEEP_TOLD_NONE);
+	if (told == s->told)
 		return;
-	s->is_waiting = is_waiting;
-	wp_metric_set(s->metrics, WP_WM_EXPIRY_WAITING, is_waiting);
-	if (is_waiting)
+	s->told = told;
+	if (told == WP_SWEEP_TOLD_LATE)
+		wp_log(&s->log, WP_LOG_WARN,
+		       "the clock of Redis is ahead of the time that has "
+		       "passed; what expires is kept for longer by as much, "
+		       "until the clock is set right, or until somebody runs: "
+		       "waypost expire --confirm",
+		       wp_int("late_s", late_ms / 1000));
+	else if (told == WP_SWEEP_TOLD_UNKNOWN)
 		wp_log_plain(&s->log, WP_LOG_WARN,
-			     "the clock of Redis has jumped; nothing expires "
-			     "until it is set right, or until somebody runs: "
+			     "it is not known what the clock of Redis was "
+			     "before; nothing expires for the longest time "
+			     "that a message is kept, or until somebody runs: "
 			     "waypost expire --confirm");
 	else
 		wp_log_plain(&s->log, WP_LOG_INFO, "expiry goes on");
 }
 
-static enum wp_err look_at_clock(struct wp_sweeper *s, bool *may_delete_out,
-				 struct wp_error *err)
+enum wp_err wp_sweeper_watch(struct wp_sweeper *sweeper, struct wp_error *err)
 {
-	struct wp_reply *reply = NULL;
-	enum wp_sweep_trust trust;
-	uint64_t mono_ms;
-	enum wp_err rc = ask(s, "TIME", NULL, &reply, err);
+	uint64_t mono_ms = wp_mono_ms();
+	char word[WP_EXPIRE_CONFIRM_MAX + 1];
+	struct wp_sweep_look look = {
+		.boot = sweeper->boot,
+		.longest_ms = sweeper->conf->mailbox.max_expiry_seconds * 1000,
+		.word = word,
+	};
+	enum wp_err rc;
+	int tries = 0;
 
-	*may_delete_out = false;
-	if (rc != WP_OK)
-		return rc;
-	mono_ms = wp_mono_ms();
-	s->wall_ms = wp_reply_int(wp_reply_at(reply, 0)) * 1000 +
-		     wp_reply_int(wp_reply_at(reply, 1)) / US_PER_MS;
-	if (wp_reply_count(reply) != 2)
-		rc = wp_error_set(err, WP_ERR_UNAVAIL,
-				  "Redis does not tell the time");
-	wp_reply_free(&reply);
-	if (rc != WP_OK)
-		return rc;
-	trust = wp_sweep_clock_look(&s->clock, s->wall_ms, mono_ms);
-	*may_delete_out = trust == WP_SWEEP_AGREE;
-	if (trust == WP_SWEEP_JUMP) {
-		rc = is_confirmed(s, may_delete_out, err);
-		if (rc == WP_OK && *may_delete_out)
-			wp_sweep_clock_believe(&s->clock, s->wall_ms, mono_ms);
-	}
+	if (mono_ms < sweeper->look_ms)
+		return WP_OK;
+	if (sweeper->boot[0] == '\0')
+		wp_boot_id(sweeper->boot);
+	sweeper->now_ms = WP_SWEEP_UNKNOWN;
+	/* The word first: what the clock says after it is not what was meant.
+	 */
+	rc = read_word(sweeper, word, err);
 	if (rc == WP_OK)
-		set_waiting(s, trust == WP_SWEEP_JUMP && !*may_delete_out);
-	return rc;
+		rc = read_clocks(sweeper, &look, err);
+	if (rc != WP_OK)
+		return rc;
+	do {
+		rc = look_once(sweeper, &look, err);
+	} while (rc == WP_ERR_STALE && ++tries < LOOKS_MAX);
+	if (rc != WP_OK)
+		return rc == WP_ERR_STALE ? WP_ERR_UNAVAIL : rc;
+	sweeper->look_ms = mono_ms + LOOK_MS;
+	tell(sweeper, &look);
+	return WP_OK;
 }
 
 /* ---- hot ---- */
@@ -122,7 +215,7 @@ static void ask_sweep(void *ctx, size_t i, struct wp_cmd *cmd)
 	const struct wp_sweeper *s = ctx;
 
 	wp_sweep_build(cmd, s->list[i].partition, s->list[i].owner,
-		       s->conf->worker.lease_ms, s->wall_ms);
+		       s->conf->worker.lease_ms, s->now_ms);
 }
 
 /* Answers come in order, so what is kept moves to the front. */
@@ -180,7 +273,7 @@ static enum wp_err sweep_partition(struct wp_sweeper *s, uint32_t partition,
 
 	do {
 		page.n = 0;
-		rc = wp_store_expired_users(s->store, partition, s->wall_ms,
+		rc = wp_store_expired_users(s->store, partition, s->now_ms,
 					    USERS_AT_ONCE, on_user, &page, err);
 		for (size_t i = 0; i < page.n && rc == WP_OK; i++) {
 			int64_t deleted = 0;
@@ -188,8 +281,8 @@ static enum wp_err sweep_partition(struct wp_sweeper *s, uint32_t partition,
 			if (!may_go_on(s))
 				return WP_OK;
 			rc = wp_ack_expired(s->redis, s->store, partition,
-					    &page.users[i], s->wall_ms,
-					    &deleted, err);
+					    &page.users[i], s->now_ms, &deleted,
+					    err);
 			wp_metric_add(s->metrics, WP_WM_EXPIRED_COLD, deleted);
 		}
 	} while (rc == WP_OK && page.n == USERS_AT_ONCE &&
@@ -209,20 +302,17 @@ static enum wp_err sweep_cold(struct wp_sweeper *s, struct wp_error *err)
 
 enum wp_err wp_sweeper_run(struct wp_sweeper *sweeper, struct wp_error *err)
 {
-	uint64_t now_ms = wp_mono_ms();
-	bool may_delete = false;
+	uint64_t mono_ms = wp_mono_ms();
 	enum wp_err rc;
 
-	if (now_ms < sweeper->next_ms)
+	if (mono_ms < sweeper->next_ms || sweeper->now_ms == WP_SWEEP_UNKNOWN)
 		return WP_OK;
-	rc = look_at_clock(sweeper, &may_delete, err);
-	if (rc == WP_OK && may_delete)
-		rc = sweep_hot(sweeper, err);
-	if (rc == WP_OK && may_delete)
+	rc = sweep_hot(sweeper, err);
+	if (rc == WP_OK)
 		rc = sweep_cold(sweeper, err);
 	if (rc == WP_OK)
 		sweeper->next_ms =
-			now_ms +
+			mono_ms +
 			(uint64_t)sweeper->conf->worker.sweep_interval_ms;
 	return rc;
 }

@@ -18,6 +18,13 @@
 #include "worker/sweep_clock.h"
 #include "worker/table.h"
 
+/* What the log has been told of the clock. */
+enum wp_sweep_told {
+	WP_SWEEP_TOLD_NONE,
+	WP_SWEEP_TOLD_LATE,
+	WP_SWEEP_TOLD_UNKNOWN,
+};
+
 struct wp_sweeper {
 	/* Borrowed; set by whoever owns the sweeper. */
 	const struct wp_conf *conf;
@@ -29,19 +36,31 @@ struct wp_sweeper {
 	struct wp_log log;
 
 	uint64_t next_ms; /* monotonic; 0: at once */
-	struct wp_sweep_clock clock;
-	bool is_waiting; /* for an operator; the log knows */
-	/* The confirmation that was used up. */
-	char confirmed[WP_EXPIRE_CONFIRM_MAX + 1];
+
+	/* Of the clock. */
+	uint64_t look_ms;           /* when to look again, monotonic */
+	struct wp_sweep_clock seen; /* the record as it is in the store */
+	struct wp_sweep_count count;
+	char boot[WP_BOOT_ID_LEN];
+	int64_t now_ms; /* by which to delete; WP_SWEEP_UNKNOWN */
+	enum wp_sweep_told told;
 
 	/* Of one run. */
-	int64_t wall_ms; /* Redis' clock */
-	size_t n;        /* partitions in the list */
-	size_t kept;     /* of them, those that asked for another call */
+	size_t n;    /* partitions in the list */
+	size_t kept; /* of them, those that asked for another call */
 };
 
 /*
- * Sweep the partitions that are ours, when it is time to.
+ * Look at the clock, when it is time to: at each round, and before any gate is
+ * opened, because messages are accepted then.
+ *
+ * Errors:  WP_ERR_UNAVAIL, WP_ERR_NOMEM  nobody should go on
+ */
+enum wp_err wp_sweeper_watch(struct wp_sweeper *sweeper,
+			     struct wp_error *err) WP_MUST_USE;
+
+/*
+ * Sweep the partitions that are ours, when it is time to, by the last look.
  *
  * Errors:  WP_ERR_UNAVAIL, WP_ERR_NOMEM  the next call begins again
  */

@@ -1,13 +1,17 @@
 /*
  * clock.c - read the kernel's clocks, and write wall time as RFC 3339.
  *
- * Knows CLOCK_MONOTONIC and CLOCK_REALTIME. Knows no time zone but UTC, and
- * never caches: both calls stay in user space (vDSO) and cost nanoseconds.
+ * Knows CLOCK_MONOTONIC, CLOCK_BOOTTIME and CLOCK_REALTIME. Knows no time zone
+ * but UTC, and never caches: calls stay in user space (vDSO) and cost
+ * nanoseconds.
  */
 #include "lib/base/clock.h"
 
+#include <fcntl.h>
 #include <stddef.h>
+#include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 enum {
 	MS_PER_S = 1000,
@@ -30,6 +34,29 @@ uint64_t wp_mono_us(void)
 uint64_t wp_mono_ms(void)
 {
 	return wp_mono_us() / (US_PER_S / MS_PER_S);
+}
+
+int64_t wp_boot_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_BOOTTIME, &now);
+	return (int64_t)now.tv_sec * MS_PER_S +
+	       (int64_t)now.tv_nsec / NS_PER_MS;
+}
+
+void wp_boot_id(char id[WP_BOOT_ID_LEN])
+{
+	int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+	ssize_t n = -1;
+
+	memset(id, 0, WP_BOOT_ID_LEN);
+	if (fd == -1)
+		return;
+	n = read(fd, id, WP_BOOT_ID_LEN - 1);
+	close(fd);
+	if (n != WP_BOOT_ID_LEN - 1)
+		id[0] = '\0';
 }
 
 int64_t wp_wall_ms(void)

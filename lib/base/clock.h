@@ -1,5 +1,5 @@
 /*
- * clock.h - the two clocks. Durations and deadlines use the monotonic one;
+ * clock.h - the clocks. Durations and deadlines use the monotonic one;
  * wall time is only for what leaves the process (tokens, logs, expiry).
  */
 #ifndef WP_LIB_BASE_CLOCK_H
@@ -12,6 +12,16 @@ uint64_t wp_mono_ms(void);
 
 /* Microseconds on the same clock as wp_mono_ms(). */
 uint64_t wp_mono_us(void);
+
+/*
+ * Milliseconds since the host was started, also those that it slept. Comparable
+ * between processes while they find the same boot id.
+ */
+int64_t wp_boot_ms(void);
+
+/* 36 characters that are others after each start of the host; "" unknown. */
+enum { WP_BOOT_ID_LEN = 37 };
+void wp_boot_id(char id[WP_BOOT_ID_LEN]);
 
 /* Milliseconds since 1970-01-01T00:00:00Z; may step in both directions. */
 int64_t wp_wall_ms(void);

@@ -12,11 +12,15 @@
 #include "lib/redis/reply.h"
 #include "lib/redis/script.h"
 
-/* Set by "waypost expire --confirm" to a value that was never there before. */
+/*
+ * Set by "waypost expire --confirm" to "<ms> <random>": at that time by Redis'
+ * clock an operator said that the clock was right. Heard once by all workers
+ * together; what the clock does afterwards is another matter.
+ */
 #define WP_EXPIRE_CONFIRM_KEY "wp:expire:confirm"
 enum { WP_EXPIRE_CONFIRM_SECONDS = 3600, WP_EXPIRE_CONFIRM_MAX = 63 };
 
-/* now_ms: by Redis' clock, when it was last found to be right */
+/* now_ms: the time to delete by; see worker/sweep_clock.h */
 void wp_sweep_build(struct wp_cmd *cmd, uint32_t partition, const char *owner,
 		    int64_t lease_ms, int64_t now_ms);
 

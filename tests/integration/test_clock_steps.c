@@ -155,6 +155,22 @@ static void a_sweep_deletes_by_the_time_that_was_believed(void **state)
 	wp_world_expect(w, "1", "XLEN " WP_P "hot:" WP_BOB);
 }
 
+/* It was set back after somebody had looked at it. */
+static void a_sweep_never_deletes_ahead_of_the_clock(void **state)
+{
+	struct wp_world *w = *state;
+	long long now_ms = (long long)wp_wall_ms();
+
+	wp_world_run(w, "XADD " WP_P "hot:" WP_BOB " 1-1 e m1 x %lld f _",
+		     now_ms + HOUR_MS);
+	wp_world_run(w, "ZADD " WP_P "expiry %lld " WP_BOB, now_ms + HOUR_MS);
+
+	wp_sweep_build(&w->cmd, WP_WORLD_PARTITION, w->owner, LEASE_MS,
+		       now_ms + 2 * HOUR_MS);
+	expect_answer(w, "[ok 0 0]");
+	wp_world_expect(w, "1", "XLEN " WP_P "hot:" WP_BOB);
+}
+
 #define WORLD_TEST(name) \
 	cmocka_unit_test_setup_teardown(name, wp_world_setup, wp_world_teardown)
 
@@ -168,6 +184,7 @@ int main(void)
 		WORLD_TEST(a_key_of_before_the_clock_went_back_is_known),
 		WORLD_TEST(what_seems_to_have_expired_is_routed_and_moved),
 		WORLD_TEST(a_sweep_deletes_by_the_time_that_was_believed),
+		WORLD_TEST(a_sweep_never_deletes_ahead_of_the_clock),
 	};
 
 	if (!wp_test_redis_present())

@@ -24,7 +24,7 @@
 	"XADD " WP_P key " " id " e " name " x " expiry " f _"
 #define ALIVE "99999999999999"
 
-enum { MINUTE_MS = 60000, LONG_AGO_MS = 5 };
+enum { LONG_AGO_MS = 5, HOUR_MS = 3600 * 1000 };
 
 /* ---- sweep.lua ---- */
 
@@ -283,31 +283,81 @@ static void rig_release(struct rig *rig)
 	wp_metrics_free(&rig->metrics);
 }
 
+/* The process ends, and another one takes its place. */
+static void restart(struct rig *rig)
+{
+	struct wp_world *w = rig->w;
+
+	rig_release(rig);
+	rig_init(rig, w);
+}
+
 static void run(struct rig *rig)
 {
 	rig->sweeper.next_ms = 0;
+	rig->sweeper.look_ms = 0;
+	assert_int_equal(wp_sweeper_watch(&rig->sweeper, NULL), WP_OK);
 	assert_int_equal(wp_sweeper_run(&rig->sweeper, NULL), WP_OK);
 }
 
-/* One expired message in each tier. */
-static void leave_expired(struct wp_world *w)
+/*
+ * Redis' clock is set by so much against what was seen of it. It cannot be, so
+ * what was seen is; tests/e2e/test_clock.py does the other.
+ */
+static void set_clock(struct wp_world *w, int64_t by_ms)
+{
+	char was[WP_STORE_NOTE_MAX + 1];
+	char text[WP_SWEEP_CLOCK_TEXT];
+	struct wp_sweep_clock clock;
+
+	assert_int_equal(wp_store_note(w->store, "clock", was, NULL), WP_OK);
+	assert_true(wp_sweep_clock_parse(&clock, was));
+	clock.skew_ms -= by_ms;
+	if (clock.skew_before_ms < 2 * wp_wall_ms()) /* there was one */
+		clock.skew_before_ms -= by_ms;
+	wp_sweep_clock_print(&clock, text);
+	assert_int_equal(wp_store_note_swap(w->store, "clock", was, text, NULL),
+			 WP_OK);
+}
+
+static void confirm(struct wp_world *w)
+{
+	char word[WP_EXPIRE_CONFIRM_MAX + 1];
+
+	(void)snprintf(word, sizeof(word), "%lld x", (long long)wp_wall_ms());
+	wp_cmd_clear(&w->cmd);
+	wp_cmd_str(&w->cmd, "SET");
+	wp_cmd_str(&w->cmd, WP_EXPIRE_CONFIRM_KEY);
+	wp_cmd_str(&w->cmd, word);
+	wp_reply_free(&(struct wp_reply *){ wp_world_do(w) });
+}
+
+/* A message in each tier that expires, or expired, then by the clock. */
+static void leave(struct wp_world *w, int64_t expires_ms)
 {
 	const struct wp_store_row row = {
 		.entry = { .ms = 1, .seq = 1 },
-		.expires_ms = LONG_AGO_MS,
+		.expires_ms = expires_ms,
 		.json = "c1",
 		.json_len = 2,
 	};
 	int64_t version = 0;
 
-	wp_world_run(w, HOT("hot:" WP_BOB, "1-9", "m1", "7"));
-	wp_world_run(w, "ZADD " WP_P "expiry 7 " WP_BOB);
+	wp_world_run(w, HOT("hot:" WP_BOB, "1-9", "m1", "%lld"),
+		     (long long)expires_ms);
+	wp_world_run(w, "ZADD " WP_P "expiry %lld " WP_BOB,
+		     (long long)expires_ms);
 	assert_int_equal(wp_store_version(w->spy.real, &w->bob, &version, NULL),
 			 WP_OK);
 	assert_int_equal(wp_store_append(w->spy.real, WP_WORLD_PARTITION,
 					 &w->bob, version, &row, 1, NULL, NULL),
 			 WP_OK);
 	wp_world_run(w, "HSET " WP_P "cold " WP_BOB " token");
+}
+
+static void leave_expired(struct wp_world *w)
+{
+	leave(w, LONG_AGO_MS);
 }
 
 static void expect_left(struct wp_world *w, int64_t hot, int64_t cold)
@@ -321,14 +371,12 @@ static void expect_left(struct wp_world *w, int64_t hot, int64_t cold)
 	assert_int_equal(wp_world_int(w, "HLEN " WP_P "cold"), cold);
 }
 
-static void a_worker_sweeps_both_tiers_once_it_knows_the_clock(void **state)
+static void a_worker_sweeps_both_tiers(void **state)
 {
 	struct rig rig;
 
 	rig_init(&rig, *state);
 	leave_expired(rig.w);
-	run(&rig);
-	expect_left(rig.w, 1, 1);
 	run(&rig);
 	expect_left(rig.w, 0, 0);
 	rig_release(&rig);
@@ -347,34 +395,166 @@ static void a_worker_sweeps_no_more_often_than_it_is_told(void **state)
 	rig_release(&rig);
 }
 
-static void after_a_jump_nothing_expires_until_somebody_confirms(void **state)
+/* An hour before the clock says so, an hour ahead. */
+static void a_jump_deletes_nothing_until_somebody_confirms(void **state)
 {
 	struct rig rig;
 
 	rig_init(&rig, *state);
 	run(&rig);
-	leave_expired(rig.w);
-	wp_sweep_clock_believe(&rig.sweeper.clock, wp_wall_ms() - 5 * MINUTE_MS,
-			       wp_mono_ms());
-	run(&rig);
-	run(&rig);
-	expect_left(rig.w, 1, 1);
-	assert_true(rig.sweeper.is_waiting);
+	set_clock(rig.w, HOUR_MS);
+	leave(rig.w, wp_wall_ms() - HOUR_MS / 2);
+	for (int i = 0; i < 2; i++) {
+		run(&rig);
+		run(&rig);
+		expect_left(rig.w, 1, 1);
+		assert_int_equal(rig.sweeper.told, WP_SWEEP_TOLD_LATE);
+		restart(&rig); /* to start is not to trust */
+	}
 
-	wp_world_run(rig.w, "SET " WP_EXPIRE_CONFIRM_KEY " yes-1");
+	confirm(rig.w);
 	run(&rig);
 	expect_left(rig.w, 0, 0);
-	assert_false(rig.sweeper.is_waiting);
+	assert_int_equal(rig.sweeper.told, WP_SWEEP_TOLD_NONE);
 
-	/* It is used up: another jump needs another word. */
-	leave_expired(rig.w);
-	wp_sweep_clock_believe(&rig.sweeper.clock, wp_wall_ms() + 5 * MINUTE_MS,
-			       wp_mono_ms());
+	/* It is used up: another jump needs another word, from anybody. */
+	restart(&rig);
+	set_clock(rig.w, HOUR_MS);
+	leave(rig.w, wp_wall_ms() - HOUR_MS / 2);
 	run(&rig);
 	expect_left(rig.w, 1, 1);
-	wp_world_run(rig.w, "SET " WP_EXPIRE_CONFIRM_KEY " yes-2");
+	rig_release(&rig);
+}
+
+static void after_a_jump_expiry_goes_on_by_the_time_that_passes(void **state)
+{
+	struct rig rig;
+
+	rig_init(&rig, *state);
+	run(&rig);
+	set_clock(rig.w, HOUR_MS);
+	leave(rig.w, wp_wall_ms() - HOUR_MS - 1);
 	run(&rig);
 	expect_left(rig.w, 0, 0);
+
+	/* And set right again, as if nothing had been. */
+	set_clock(rig.w, -HOUR_MS);
+	leave(rig.w, wp_wall_ms() - 1);
+	run(&rig);
+	expect_left(rig.w, 0, 0);
+	assert_int_equal(rig.sweeper.told, WP_SWEEP_TOLD_NONE);
+	rig_release(&rig);
+}
+
+/* Two workers, one record: what one saw, the other knows. */
+static void a_clock_set_back_is_seen_by_one_and_known_to_all(void **state)
+{
+	struct wp_world *w = *state;
+	struct rig a, b;
+
+	rig_init(&a, w);
+	rig_init(&b, w);
+	run(&a);
+	run(&b);
+	set_clock(w, -HOUR_MS); /* behind */
+	run(&a);
+	set_clock(w, HOUR_MS); /* right; but one message was sent meanwhile */
+	leave(w, wp_wall_ms() - HOUR_MS / 2);
+
+	run(&b);
+	run(&a);
+
+	expect_left(w, 1, 1);
+	assert_int_equal(b.sweeper.told, WP_SWEEP_TOLD_LATE);
+	rig_release(&a);
+	rig_release(&b);
+}
+
+static void a_store_of_an_earlier_release_waits_for_a_word(void **state)
+{
+	static const char *const notes[] = { "", "no record of ours" };
+	struct wp_world *w = *state;
+	struct rig rig;
+
+	assert_int_equal(
+		wp_store_note_swap(w->store, "made", "empty", "", NULL), WP_OK);
+	rig_init(&rig, w);
+	leave_expired(w);
+	for (size_t i = 0; i < 2; i++) {
+		char was[WP_STORE_NOTE_MAX + 1];
+
+		assert_int_equal(wp_store_note(w->store, "clock", was, NULL),
+				 WP_OK);
+		assert_int_equal(wp_store_note_swap(w->store, "clock", was,
+						    notes[i], NULL),
+				 WP_OK);
+		run(&rig);
+		run(&rig);
+		expect_left(w, 1, 1);
+		assert_int_equal(rig.sweeper.told, WP_SWEEP_TOLD_UNKNOWN);
+	}
+	confirm(w);
+	run(&rig);
+	expect_left(w, 0, 0);
+	rig_release(&rig);
+}
+
+/* Somebody writes the record between our reading and our writing. */
+static void write_meanwhile(void *ctx, const char *operation)
+{
+	struct wp_world *w = ctx;
+
+	if (strcmp(operation, "note_swap") != 0)
+		return;
+	w->spy.on_call = NULL;
+	set_clock(w, HOUR_MS);
+}
+
+static void two_who_look_at_once_do_not_undo_each_other(void **state)
+{
+	struct wp_world *w = *state;
+	struct rig a, b;
+
+	rig_init(&a, w);
+	rig_init(&b, w);
+	run(&a);
+	leave(w, wp_wall_ms() - HOUR_MS / 2);
+	wp_world_run(w, "SET " WP_EXPIRE_CONFIRM_KEY " some-news");
+	w->spy.on_call = write_meanwhile;
+	w->spy.ctx = w;
+
+	run(&b);
+
+	assert_null(w->spy.on_call);
+	expect_left(w, 1, 1);
+	assert_int_equal(b.sweeper.told, WP_SWEEP_TOLD_LATE);
+	rig_release(&a);
+	rig_release(&b);
+}
+
+static void without_a_look_nothing_is_deleted(void **state)
+{
+	struct wp_world *w = *state;
+	struct rig rig;
+
+	rig_init(&rig, w);
+	run(&rig);
+	leave_expired(w);
+	w->spy.refuse = "note";
+	rig.sweeper.look_ms = 0;
+	rig.sweeper.next_ms = 0;
+	assert_int_equal(wp_sweeper_watch(&rig.sweeper, NULL), WP_ERR_UNAVAIL);
+	assert_int_equal(wp_sweeper_run(&rig.sweeper, NULL), WP_OK);
+	expect_left(w, 1, 1);
+	w->spy.refuse = NULL;
+	w->spy.lose = "note_swap";
+	wp_world_run(w, "SET " WP_EXPIRE_CONFIRM_KEY " some-news");
+	assert_int_equal(wp_sweeper_watch(&rig.sweeper, NULL), WP_ERR_UNAVAIL);
+	assert_int_equal(wp_sweeper_run(&rig.sweeper, NULL), WP_OK);
+	expect_left(w, 1, 1);
+	w->spy.lose = NULL;
+	run(&rig);
+	expect_left(w, 0, 0);
 	rig_release(&rig);
 }
 
@@ -412,10 +592,14 @@ int main(void)
 		WORLD_TEST(a_hint_that_was_set_meanwhile_stays),
 		WORLD_TEST(
 			messages_in_hot_are_none_of_the_cold_sweep_s_business),
-		WORLD_TEST(a_worker_sweeps_both_tiers_once_it_knows_the_clock),
+		WORLD_TEST(a_worker_sweeps_both_tiers),
 		WORLD_TEST(a_worker_sweeps_no_more_often_than_it_is_told),
-		WORLD_TEST(
-			after_a_jump_nothing_expires_until_somebody_confirms),
+		WORLD_TEST(a_jump_deletes_nothing_until_somebody_confirms),
+		WORLD_TEST(after_a_jump_expiry_goes_on_by_the_time_that_passes),
+		WORLD_TEST(a_clock_set_back_is_seen_by_one_and_known_to_all),
+		WORLD_TEST(a_store_of_an_earlier_release_waits_for_a_word),
+		WORLD_TEST(two_who_look_at_once_do_not_undo_each_other),
+		WORLD_TEST(without_a_look_nothing_is_deleted),
 		WORLD_TEST(a_store_that_is_away_is_tried_again),
 	};
 

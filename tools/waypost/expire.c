@@ -1,34 +1,66 @@
 /*
- * expire.c - waypost expire --confirm: the clock has jumped, and an operator
- * says that it is right.
+ * expire.c - waypost expire --confirm: expiry is late because nobody knows
+ * whether the clock is right, and an operator says that it is.
  *
- * Each worker takes a value that it has not seen before for one confirmation.
+ * What is confirmed is the time that the clock shows now, and that we print. It
+ * stays true whatever the clock does before a worker hears of it.
  */
+#include <inttypes.h>
 #include <stdio.h>
 
+#include "lib/base/clock.h"
 #include "lib/base/random.h"
 #include "lib/mailbox/sweep.h"
 #include "tools/waypost/cli.h"
 
-enum { VALUE_BYTES = 16 };
+enum { NONCE_BYTES = 16, US_PER_MS = 1000 };
 
-enum wp_err wp_cli_expire(struct wp_cli *cli, struct wp_error *err)
+static enum wp_err read_time(struct wp_cli *cli, int64_t *wall_ms_out,
+			     struct wp_error *err)
 {
-	char value[2 * VALUE_BYTES + 1];
 	struct wp_reply *reply = NULL;
 	enum wp_err rc;
 
-	wp_random_hex(value, VALUE_BYTES);
+	wp_cmd_clear(&cli->cmd);
+	wp_cmd_str(&cli->cmd, "TIME");
+	rc = wp_cli_ask(cli, &reply, err);
+	if (rc != WP_OK)
+		return rc;
+	*wall_ms_out = wp_reply_int(wp_reply_at(reply, 0)) * 1000 +
+		       wp_reply_int(wp_reply_at(reply, 1)) / US_PER_MS;
+	if (wp_reply_count(reply) != 2)
+		rc = wp_error_set(err, WP_ERR_UNAVAIL,
+				  "Redis does not tell the time");
+	wp_reply_free(&reply);
+	return rc;
+}
+
+enum wp_err wp_cli_expire(struct wp_cli *cli, struct wp_error *err)
+{
+	char nonce[2 * NONCE_BYTES + 1];
+	char word[WP_EXPIRE_CONFIRM_MAX + 1];
+	char text[WP_RFC3339_LEN];
+	struct wp_reply *reply = NULL;
+	int64_t wall_ms = 0;
+	enum wp_err rc = read_time(cli, &wall_ms, err);
+
+	if (rc != WP_OK)
+		return rc;
+	wp_random_hex(nonce, NONCE_BYTES);
+	(void)snprintf(word, sizeof(word), "%" PRId64 " %s", wall_ms, nonce);
 	wp_cmd_clear(&cli->cmd);
 	wp_cmd_str(&cli->cmd, "SET");
 	wp_cmd_str(&cli->cmd, WP_EXPIRE_CONFIRM_KEY);
-	wp_cmd_str(&cli->cmd, value);
+	wp_cmd_str(&cli->cmd, word);
 	wp_cmd_str(&cli->cmd, "EX");
 	wp_cmd_int(&cli->cmd, WP_EXPIRE_CONFIRM_SECONDS);
 	rc = wp_cli_ask(cli, &reply, err);
 	wp_reply_free(&reply);
-	if (rc == WP_OK)
-		printf("workers that wait for it delete what has expired by "
-		       "the clock of Redis\n");
-	return rc;
+	if (rc != WP_OK)
+		return rc;
+	wp_rfc3339(wall_ms, text);
+	printf("%s by the clock of Redis: workers delete what has expired by "
+	       "then\n",
+	       text);
+	return WP_OK;
 }

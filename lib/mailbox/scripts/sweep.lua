@@ -5,7 +5,8 @@
 -- KEYS[1]  wp:{p}:
 -- ARGV     owner, lease_ms, max_users, max_entries, max_bytes, now_ms
 --          max_entries and max_bytes bound what one call looks at; now_ms is the
---          time that was found to be right, which Redis' may not be any more
+--          time to delete by: the clock may be ahead of it, and if the clock has
+--          been set back since, a new message may carry a time before it
 -- Result   {"lost"}  somebody else owns the partition
 --          {"ok", deleted, more}: more 1 when the call should be repeated
 --
@@ -17,14 +18,16 @@
 -- route as well: at the latest then somebody looks again.
 --
 -- Invariants
---   - Deletes what had expired by now_ms and nothing else.
+--   - Deletes what had expired by now_ms and by the clock, and nothing else.
 --   - Mark and queues go like in trim, once nothing is left.
 -- Safe to repeat after a cut at any point: a score that is still due, or the
 -- place in sweep, brings the next call back here.
 local prefix, owner, lease_ms = KEYS[1], ARGV[1], ARGV[2]
 local max_users = tonumber(ARGV[3])
 local max_entries, max_bytes = tonumber(ARGV[4]), tonumber(ARGV[5])
-local now_ms = tonumber(ARGV[6])
+local time = redis.call('TIME')
+local now_ms = math.min(tonumber(ARGV[6]),
+  time[1] * 1000 + math.floor(time[2] / 1000))
 local expiry, place = prefix .. 'expiry', prefix .. 'sweep'
 local SLICE, RETRY_MS = 16, 3600 * 1000
 

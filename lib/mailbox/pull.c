@@ -3,19 +3,32 @@
  * the merge (pull_merge.c).
  *
  * Never cold before the script: every move is hot to cold, so what leaves the
- * hot queue after the script's snapshot is in that snapshot as well. Writes
- * nothing, anywhere.
+ * hot queue after the script has looked at its place is in the page already.
+ * Writes nothing, anywhere.
  */
 #include "lib/mailbox/pull.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "lib/base/arena.h"
 
-enum { BANDS = 2 };
+enum {
+	BANDS = 2,
+	/* What has expired and is skipped by one call: a millisecond or two of
+	 * Redis' time, which is everybody's. */
+	MAX_SKIPPED = 500,
+	MAX_SKIPPED_BYTES = 512 * 1024,
+};
+
+/* An answer that hot rows point into. */
+struct answer {
+	struct answer *next;
+	struct wp_reply *reply; /* owned */
+};
 
 struct wp_pull_page {
-	struct wp_reply *reply; /* owned; hot rows point into it */
+	struct answer *answers; /* in the arena */
 	struct wp_arena arena;  /* cold rows and all arrays */
 	struct wp_pull_row *rows;
 	size_t n;
@@ -23,11 +36,22 @@ struct wp_pull_page {
 	bool has_more;
 };
 
-/* What the script said, before the merge. Lanes are indexed by band. */
-struct hot_answer {
+/*
+ * What the script said, before the merge. Lanes are indexed by band.
+ *
+ * It may take several calls, each going on where the one before stopped: every
+ * place is looked at once, and before the cold store is. The hint counts if any
+ * of them saw it.
+ */
+struct hot_walk {
+	const struct wp_pull_request *req;
 	bool ask_cold;
-	int64_t now_ms;
+	int64_t now_ms; /* of the last call */
 	struct wp_pull_lane lanes[BANDS];
+	size_t bytes;
+	bool has_place;
+	enum wp_band band; /* where to go on */
+	char place[WP_ENTRY_ID_MAX];
 };
 
 /* Rows copied out of the cold store as they pass by. */
@@ -46,44 +70,44 @@ static enum wp_err out_of_memory(struct wp_error *err)
 }
 
 static void build(struct wp_cmd *cmd, const char *run_id,
-		  const struct wp_pull_request *req)
+		  const struct hot_walk *hot)
 {
-	char after[WP_ENTRY_ID_MAX] = "";
-	const char *band = "";
+	const struct wp_pull_request *req = hot->req;
 
-	if (req->has_after) {
-		wp_entry_id_format(&req->after.entry, after);
-		band = req->after.band == WP_BAND_HIGH ? "1" : "0";
-	}
 	wp_cmd_script(cmd, WP_SCRIPT_PULL, req->partition);
 	wp_cmd_str(cmd, run_id);
 	wp_cmd_add(cmd, req->user.text, req->user.len);
 	wp_cmd_int(cmd, (int64_t)req->limit);
 	wp_cmd_int(cmd, WP_PULL_MAX_BYTES);
-	wp_cmd_str(cmd, band);
-	wp_cmd_str(cmd, after);
+	wp_cmd_int(cmd, MAX_SKIPPED);
+	wp_cmd_int(cmd, MAX_SKIPPED_BYTES);
+	if (hot->has_place)
+		wp_cmd_str(cmd, hot->band == WP_BAND_HIGH ? "1" : "0");
+	else
+		wp_cmd_str(cmd, "");
+	wp_cmd_str(cmd, hot->place);
+	wp_cmd_int(cmd, (int64_t)hot->lanes[hot->band].n);
+	wp_cmd_int(cmd, (int64_t)hot->bytes);
 }
 
 /* entries is {id, expires_ms, envelope, …} */
-static enum wp_err read_lane(struct wp_arena *arena,
+static enum wp_err read_lane(struct hot_walk *hot, enum wp_band band,
 			     const struct wp_reply *more,
 			     const struct wp_reply *entries,
-			     struct wp_pull_lane *lane, struct wp_error *err)
+			     struct wp_error *err)
 {
 	enum { WORDS = 3 };
+	struct wp_pull_lane *lane = &hot->lanes[band];
 	size_t n = wp_reply_count(entries) / WORDS;
 
 	lane->more = wp_reply_int(more) == 1;
-	if (n == 0)
-		return WP_OK;
-	lane->rows = wp_arena_alloc(arena, n * sizeof(*lane->rows));
-	if (lane->rows == NULL)
-		return out_of_memory(err);
-	for (; lane->n < n; lane->n++) {
-		const struct wp_reply *id =
-			wp_reply_at(entries, lane->n * WORDS);
+	if (n > hot->req->limit - lane->n)
+		return wp_error_set(err, WP_ERR_UNAVAIL,
+				    "Redis gave more than a pull asked for");
+	for (size_t i = 0; i < n; i++) {
+		const struct wp_reply *id = wp_reply_at(entries, i * WORDS);
 		const struct wp_reply *json =
-			wp_reply_at(entries, lane->n * WORDS + 2);
+			wp_reply_at(entries, i * WORDS + 2);
 		struct wp_pull_row *row = &lane->rows[lane->n];
 
 		if (!wp_entry_id_parse(&row->entry, wp_reply_str(id),
@@ -92,55 +116,127 @@ static enum wp_err read_lane(struct wp_arena *arena,
 					    "a hot queue holds a bad id");
 		row->json = wp_reply_str(json);
 		row->json_len = wp_reply_len(json);
+		hot->bytes += row->json_len;
+		lane->n++;
 	}
 	return WP_OK;
 }
 
-/* {gate, token, now_ms, high_more, high, standard_more, standard} */
-static enum wp_err read_answer(struct wp_pull_page *page,
-			       struct hot_answer *hot, struct wp_error *err)
+/* Where the next call goes on, if there is to be one. */
+static bool read_place(struct hot_walk *hot, const struct wp_reply *band,
+		       const struct wp_reply *place)
 {
-	enum { WORDS = 7 };
-	const struct wp_reply *reply = page->reply;
+	size_t len = wp_reply_len(place);
+
+	hot->has_place = wp_reply_len(band) > 0;
+	hot->band = wp_reply_is(band, "1") ? WP_BAND_HIGH : WP_BAND_STANDARD;
+	if (len >= sizeof(hot->place) || (hot->has_place && len == 0))
+		return false;
+	memcpy(hot->place, wp_reply_str(place), len);
+	hot->place[len] = '\0';
+	return true;
+}
+
+/*
+ * {gate, token, now_ms, high_more, high, standard_more, standard, band, id};
+ * sets hot->has_place when there is to be another call
+ */
+static enum wp_err read_answer(struct hot_walk *hot,
+			       const struct wp_reply *reply,
+			       struct wp_error *err)
+{
+	enum { WORDS = 9 };
 	enum wp_err rc;
 
 	if (wp_reply_type(reply) != WP_REPLY_ARRAY ||
-	    wp_reply_count(reply) != WORDS)
+	    wp_reply_count(reply) != WORDS ||
+	    !read_place(hot, wp_reply_at(reply, 7), wp_reply_at(reply, 8)))
 		return wp_error_set(err, WP_ERR_UNAVAIL,
 				    "Redis gave no usable answer to a pull");
-	hot->ask_cold = wp_reply_int(wp_reply_at(reply, 0)) != 1 ||
-			wp_reply_len(wp_reply_at(reply, 1)) > 0;
+	hot->ask_cold |= wp_reply_int(wp_reply_at(reply, 0)) != 1 ||
+			 wp_reply_len(wp_reply_at(reply, 1)) > 0;
 	hot->now_ms = wp_reply_int(wp_reply_at(reply, 2));
-	rc = read_lane(&page->arena, wp_reply_at(reply, 3),
-		       wp_reply_at(reply, 4), &hot->lanes[WP_BAND_HIGH], err);
+	rc = read_lane(hot, WP_BAND_HIGH, wp_reply_at(reply, 3),
+		       wp_reply_at(reply, 4), err);
 	if (rc != WP_OK)
 		return rc;
-	return read_lane(&page->arena, wp_reply_at(reply, 5),
-			 wp_reply_at(reply, 6), &hot->lanes[WP_BAND_STANDARD],
-			 err);
+	return read_lane(hot, WP_BAND_STANDARD, wp_reply_at(reply, 5),
+			 wp_reply_at(reply, 6), err);
+}
+
+/* Keep what rows point into; a walk over many expired entries points nowhere.
+ */
+static enum wp_err keep(struct wp_pull_page *page, struct wp_reply **reply,
+			bool has_rows, struct wp_error *err)
+{
+	struct answer *answer;
+
+	if (!has_rows) {
+		wp_reply_free(reply);
+		return WP_OK;
+	}
+	answer = wp_arena_alloc(&page->arena, sizeof(*answer));
+	if (answer == NULL) {
+		wp_reply_free(reply);
+		return out_of_memory(err);
+	}
+	*answer = (struct answer){ .next = page->answers, .reply = *reply };
+	page->answers = answer;
+	*reply = NULL;
+	return WP_OK;
+}
+
+static size_t count_rows(const struct hot_walk *hot)
+{
+	return hot->lanes[WP_BAND_HIGH].n + hot->lanes[WP_BAND_STANDARD].n;
+}
+
+static enum wp_err call_script(struct wp_pull_page *page,
+			       struct wp_redis *redis, struct wp_cmd *cmd,
+			       struct hot_walk *hot, struct wp_error *err)
+{
+	struct wp_reply *reply = NULL;
+	size_t n = count_rows(hot);
+	uint64_t epoch;
+	enum wp_err rc = wp_redis_connect(redis, err);
+
+	if (rc != WP_OK)
+		return rc;
+	epoch = wp_redis_epoch(redis);
+	build(cmd, wp_redis_run_id(redis), hot);
+	rc = wp_redis_do(redis, cmd, &reply, err);
+	if (rc == WP_OK)
+		rc = read_answer(hot, reply, err);
+	/* Another Redis answered than the one whose run_id was sent along. */
+	hot->ask_cold |= epoch != wp_redis_epoch(redis);
+	if (rc == WP_OK)
+		return keep(page, &reply, count_rows(hot) > n, err);
+	wp_reply_free(&reply);
+	return rc;
 }
 
 static enum wp_err read_hot(struct wp_pull_page *page, struct wp_redis *redis,
-			    const struct wp_pull_request *req,
-			    struct hot_answer *hot, struct wp_error *err)
+			    struct hot_walk *hot, struct wp_error *err)
 {
+	const struct wp_pull_request *req = hot->req;
 	struct wp_cmd cmd;
-	uint64_t epoch;
-	enum wp_err rc;
+	enum wp_err rc = WP_OK;
 
+	for (size_t band = 0; band < BANDS; band++) {
+		hot->lanes[band].rows = wp_arena_alloc(
+			&page->arena, req->limit * sizeof(struct wp_pull_row));
+		if (hot->lanes[band].rows == NULL)
+			return out_of_memory(err);
+	}
+	hot->has_place = req->has_after;
+	if (req->has_after) {
+		hot->band = (enum wp_band)req->after.band;
+		wp_entry_id_format(&req->after.entry, hot->place);
+	}
 	wp_cmd_init(&cmd);
-	rc = wp_redis_connect(redis, err);
-	if (rc != WP_OK)
-		goto out;
-	epoch = wp_redis_epoch(redis);
-	build(&cmd, wp_redis_run_id(redis), req);
-	rc = wp_redis_do(redis, &cmd, &page->reply, err);
-	if (rc != WP_OK)
-		goto out;
-	rc = read_answer(page, hot, err);
-	/* Another Redis answered than the one whose run_id was sent along. */
-	hot->ask_cold |= epoch != wp_redis_epoch(redis);
-out:
+	do {
+		rc = call_script(page, redis, &cmd, hot, err);
+	} while (rc == WP_OK && hot->has_place);
 	wp_cmd_release(&cmd);
 	return rc;
 }
@@ -195,8 +291,7 @@ static enum wp_err read_cold(struct cold_reader *cold, struct wp_store *store,
 	return cold->no_memory ? out_of_memory(err) : rc;
 }
 
-static enum wp_err merge(struct wp_pull_page *page,
-			 const struct hot_answer *hot,
+static enum wp_err merge(struct wp_pull_page *page, const struct hot_walk *hot,
 			 const struct cold_reader *cold, size_t limit,
 			 struct wp_error *err)
 {
@@ -225,12 +320,12 @@ static enum wp_err fill(struct wp_pull_page *page, struct wp_redis *redis,
 			struct wp_store *store,
 			const struct wp_pull_request *req, struct wp_error *err)
 {
-	struct hot_answer hot = { 0 };
+	struct hot_walk hot = { .req = req };
 	struct cold_reader cold = {
 		.arena = &page->arena,
 		.limit = req->limit,
 	};
-	enum wp_err rc = read_hot(page, redis, req, &hot, err);
+	enum wp_err rc = read_hot(page, redis, &hot, err);
 
 	if (rc != WP_OK)
 		return rc;
@@ -282,7 +377,8 @@ void wp_pull_page_free(struct wp_pull_page **page)
 {
 	if (*page == NULL)
 		return;
-	wp_reply_free(&(*page)->reply);
+	for (struct answer *at = (*page)->answers; at != NULL; at = at->next)
+		wp_reply_free(&at->reply);
 	wp_arena_release(&(*page)->arena);
 	free(*page);
 	*page = NULL;

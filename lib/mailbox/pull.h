@@ -2,8 +2,10 @@
  * pull.h - reading a mailbox without changing it (ARCHITECTURE 4.5).
  *
  * Order of the reads: hot queue and hint in one script, then the cold store.
- * Order of the answer: high band before standard, by id inside a band. The
- * merge is pure and tested without any store.
+ * The script is called again for as long as all it sees is what has expired: a
+ * call holds up everybody, so it is bounded by what it looks at, not by what it
+ * finds. Order of the answer: high band before standard, by id inside a band.
+ * The merge is pure and tested without any store.
  */
 #ifndef WP_LIB_MAILBOX_PULL_H
 #define WP_LIB_MAILBOX_PULL_H

@@ -350,6 +350,51 @@ static void pages_add_up_and_has_more_is_exact_wherever_rows_are(void **state)
 	}
 }
 
+/*
+ * A call of the script passes over a bounded number of expired entries, and
+ * the next one goes on; nobody who pages can tell.
+ */
+static void pages_add_up_over_whatever_has_expired(void **state)
+{
+	enum { LONG = 1700 };
+	static const uint64_t alive[] = { 1, 700, 701, 1600 };
+	enum { ALIVE = sizeof(alive) / sizeof(alive[0]) };
+	struct wp_world *w = *state;
+	struct scene scene = { .user = w->bob };
+	struct wp_store_row cold = row(900, "c900");
+	uint64_t seed = 20261129;
+
+	for (int band = WP_BAND_HIGH; band >= WP_BAND_STANDARD; band--) {
+		size_t k = 0;
+
+		for (uint64_t seq = 1; seq <= LONG; seq++) {
+			bool is_alive = k < ALIVE && alive[k] == seq;
+			struct wp_store_row one;
+			char *name = scene.names[scene.n];
+
+			(void)snprintf(name, NAME_SIZE, "%d.%u", band,
+				       (unsigned)seq);
+			one = row(seq, name);
+			one.band = (enum wp_band)band;
+			one.expires_ms = is_alive ? never_ms : long_ago_ms;
+			put_hot(w, &w->bob, &one);
+			if (is_alive)
+				scene.ids[scene.n++] =
+					id_of(seq, (enum wp_band)band);
+			k += is_alive;
+		}
+	}
+	walk_pages(w, &scene, &seed);
+	/* A row on disk between them. */
+	put_cold(w, &w->bob, &cold, 1);
+	memmove(&scene.names[ALIVE + 4], &scene.names[ALIVE + 3], NAME_SIZE);
+	memcpy(scene.names[ALIVE + 3], "c900", sizeof("c900"));
+	scene.ids[ALIVE + 4] = scene.ids[ALIVE + 3];
+	scene.ids[ALIVE + 3] = id_of(900, WP_BAND_STANDARD);
+	scene.n++;
+	walk_pages(w, &scene, &seed);
+}
+
 #define WORLD_TEST(name) \
 	cmocka_unit_test_setup_teardown(name, wp_world_setup, wp_world_teardown)
 
@@ -366,6 +411,7 @@ int main(void)
 		WORLD_TEST(a_page_ends_before_its_bytes_run_out),
 		WORLD_TEST(
 			pages_add_up_and_has_more_is_exact_wherever_rows_are),
+		WORLD_TEST(pages_add_up_over_whatever_has_expired),
 	};
 
 	if (!wp_test_redis_present())

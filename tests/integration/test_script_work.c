@@ -1,0 +1,218 @@
+/*
+ * A script holds up everybody while it runs. So each is bounded by the work
+ * that it does, not by what it finds: here the entries and bytes that a call
+ * gets out of Redis are counted, where somebody has piled up a lot of what is
+ * looked at for nothing.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "tests/support/test_redis.h"
+#include "tests/support/world.h"
+
+enum { MANY = 9900, SLICE = 16, SIZE = 4000 };
+
+/* Answers {entries, bytes, what the script answers}. */
+static const char prologue[] =
+	"local real, looked, bytes = redis, 0, 0\n"
+	"local function weigh(x)\n"
+	"  if type(x) == 'string' then bytes = bytes + #x end\n"
+	"  if type(x) == 'table' then\n"
+	"    for _, y in ipairs(x) do weigh(y) end\n"
+	"  end\n"
+	"end\n"
+	"local function count(f)\n"
+	"  return function(...)\n"
+	"    local x = f(...)\n"
+	"    if type(x) == 'table' then looked = looked + #x end\n"
+	"    weigh(x)\n"
+	"    return x\n"
+	"  end\n"
+	"end\n"
+	"local redis = setmetatable({call = count(real.call),\n"
+	"  pcall = count(real.pcall)}, {__index = real})\n"
+	"local function main()\n";
+static const char epilogue[] = "\nend\n"
+			       "local answer = main()\n"
+			       "return {looked, bytes, answer}\n";
+
+struct work {
+	int64_t entries;
+	int64_t bytes;
+	struct wp_reply *reply; /* the caller frees it */
+};
+
+static const struct wp_reply *answer(const struct work *work)
+{
+	return wp_reply_at(work->reply, 2);
+}
+
+/* Run a script whose arguments are one text, blanks between, "_" for none. */
+static struct work run(struct wp_world *w, enum wp_script script,
+		       const char *args)
+{
+	const struct wp_script_source *source = wp_script_source(script);
+	const char *rest = strncmp(source->text, "#!", 2) == 0
+				   ? strchr(source->text, '\n') + 1
+				   : source->text;
+	size_t size = source->len + sizeof(prologue) + sizeof(epilogue);
+	char *text = malloc(size);
+	struct work work;
+
+	assert_non_null(text);
+	(void)snprintf(text, size, "%.*s%s%s%s", (int)(rest - source->text),
+		       source->text, prologue, rest, epilogue);
+	wp_cmd_clear(&w->cmd);
+	wp_cmd_str(&w->cmd, "EVAL");
+	wp_cmd_str(&w->cmd, text);
+	wp_cmd_str(&w->cmd, "1");
+	wp_cmd_str(&w->cmd, WP_P);
+	while (*args != '\0') {
+		size_t len = strcspn(args, " ");
+
+		wp_cmd_add(&w->cmd, args, *args == '_' ? 0 : len);
+		args += len + (args[len] == ' ');
+	}
+	work.reply = wp_world_do(w);
+	free(text);
+	if (wp_reply_type(work.reply) == WP_REPLY_ERROR)
+		fail_msg("%s: %s", source->name, wp_reply_str(work.reply));
+	work.entries = wp_reply_int(wp_reply_at(work.reply, 0));
+	work.bytes = wp_reply_int(wp_reply_at(work.reply, 1));
+	return work;
+}
+
+/* In the order of a hot queue: e, envelope, x, expiry, f, flags. */
+static void pile_up_hot(struct wp_world *w, const char *lane, int n, int ms,
+			const char *expiry, const char *flags)
+{
+	wp_world_run(w,
+		     "EVAL for\ti=1,%d\tdo\tredis.call('XADD',KEYS[1],(%d+i).."
+		     "'-1','e',string.rep('x',%d),'x','%s','f','%s')end 1 " WP_P
+		     "%s" WP_BOB,
+		     n, ms, SIZE, expiry, flags, lane);
+}
+
+static void a_pull_skips_a_bounded_number_of_the_expired(void **state)
+{
+	static const char start[] =
+		"run " WP_BOB " 10 4194304 500 524288 _ _ 0 0";
+	struct wp_world *w = *state;
+	char args[200];
+	int calls = 1;
+
+	pile_up_hot(w, "hot!:", MANY, 0, "7", "");
+	pile_up_hot(w, "hot:", 1, MANY, "99999999999999", "");
+	(void)snprintf(args, sizeof(args), "%s", start);
+	for (bool is_over = false; !is_over; calls++) {
+		struct work work = run(w, WP_SCRIPT_PULL, args);
+		const struct wp_reply *band = wp_reply_at(answer(&work), 7);
+		const struct wp_reply *place = wp_reply_at(answer(&work), 8);
+
+		assert_in_range(work.entries, 1, 500 + 2 * SLICE);
+		assert_in_range(work.bytes, 1,
+				524288 + 2 * SLICE * (SIZE + 99));
+		is_over = wp_reply_len(band) == 0;
+		(void)snprintf(args, sizeof(args),
+			       "run " WP_BOB " 10 4194304 500 524288 %s %s 0 0",
+			       wp_reply_str(band), wp_reply_str(place));
+		if (is_over)
+			assert_int_equal(
+				wp_reply_count(wp_reply_at(answer(&work), 6)),
+				3);
+		wp_reply_free(&work.reply);
+	}
+	assert_in_range(calls, MANY * SIZE / (524288 + SLICE * SIZE), MANY);
+}
+
+static void deliver_expired(struct wp_world *w, int n)
+{
+	enum { BATCH = 100 };
+	struct wp_world_mail mails[BATCH];
+	struct wp_send_result results[BATCH];
+
+	for (int i = 0; i < BATCH; i++)
+		mails[i] = (struct wp_world_mail){ .json = "m",
+						   .expires_in_ms = -5000 };
+	for (int i = 0; i < n / BATCH; i++) {
+		wp_world_send(w, mails, BATCH, results);
+		assert_int_equal(results[BATCH - 1].status, WP_SEND_ACCEPTED);
+		while (wp_world_route(w).left > 0)
+			;
+	}
+}
+
+static void a_pull_of_nothing_but_the_expired_looks_at_nothing(void **state)
+{
+	struct wp_world *w = *state;
+	struct work work;
+
+	deliver_expired(w, MANY);
+	work = run(w, WP_SCRIPT_PULL,
+		   "run " WP_BOB " 10 4194304 500 524288 _ _ 0 0");
+	assert_int_equal(wp_reply_len(wp_reply_at(answer(&work), 7)), 0);
+	assert_int_equal(work.entries, 2); /* the time */
+	wp_reply_free(&work.reply);
+}
+
+static void connect_counts_without_looking(void **state)
+{
+	struct wp_world *w = *state;
+	struct work work;
+
+	deliver_expired(w, MANY);
+	wp_world_run(w, "HSET " WP_P "live i1 0");
+	work = run(w, WP_SCRIPT_CONNECT,
+		   "run i1 i1.1 " WP_BOB " 5000 ws d c 3");
+	assert_in_range(work.entries, 0, SLICE);
+	wp_reply_free(&work.reply);
+}
+
+/* Each entry that expires is looked at by one send, not by all of them. */
+static void a_send_looks_once_at_what_has_expired(void **state)
+{
+	struct wp_world *w = *state;
+	char args[200];
+	struct work work;
+
+	deliver_expired(w, MANY);
+	wp_world_run(w, "SET " WP_P "gate run");
+	(void)snprintf(args, sizeof(args),
+		       "run 100000 24 10 1000000 1000 0 1 " WP_BOB
+		       " 0 _ 9000 t m _ _");
+	work = run(w, WP_SCRIPT_SEND, args);
+	assert_true(wp_reply_is(wp_reply_at(wp_reply_at(answer(&work), 1), 0),
+				"ok"));
+	assert_in_range(work.entries, 1, 4 * MANY + SLICE);
+	wp_reply_free(&work.reply);
+
+	work = run(w, WP_SCRIPT_SEND, args);
+	assert_true(wp_reply_is(wp_reply_at(wp_reply_at(answer(&work), 1), 0),
+				"ok"));
+	assert_in_range(work.entries, 1, 4 * SLICE);
+	wp_reply_free(&work.reply);
+}
+
+#define WORLD_TEST(name) \
+	cmocka_unit_test_setup_teardown(name, wp_world_setup, wp_world_teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		WORLD_TEST(a_pull_skips_a_bounded_number_of_the_expired),
+		WORLD_TEST(a_pull_of_nothing_but_the_expired_looks_at_nothing),
+		WORLD_TEST(connect_counts_without_looking),
+		WORLD_TEST(a_send_looks_once_at_what_has_expired),
+	};
+
+	if (!wp_test_redis_present())
+		return WP_TEST_SKIPPED;
+	return cmocka_run_group_tests_name("script_work", tests, NULL, NULL);
+}

@@ -61,24 +61,26 @@ static void on_users(struct wp_feed *feed, const char *data, size_t len)
 	}
 }
 
+/* Names are compared with their lengths: a NUL is a byte like others. */
 static void feed_on_message(void *ctx, const char *pattern, const char *channel,
-			    const char *data, size_t len)
+			    size_t channel_len, const char *data, size_t len)
 {
+	const size_t skip = sizeof(WP_NOTI_CHANNEL) - 1;
 	struct wp_feed *feed = ctx;
 	const struct wp_feed_hooks *hooks = &feed->hooks;
 
 	feed->n_received++;
 	if (pattern != NULL) {
-		const char *who = channel + sizeof(WP_NOTI_CHANNEL) - 1;
-
-		if (strncmp(channel, WP_NOTI_CHANNEL,
-			    sizeof(WP_NOTI_CHANNEL) - 1) == 0)
-			hooks->on_notification(hooks->ctx, who, strlen(who),
-					       data, len);
+		if (channel_len >= skip &&
+		    memcmp(channel, WP_NOTI_CHANNEL, skip) == 0)
+			hooks->on_notification(hooks->ctx, channel + skip,
+					       channel_len - skip, data, len);
 		return;
 	}
 	/* What is still under way for an incarnation of before says nothing. */
-	if (strcmp(channel, feed->channel) != 0 || len < 2 || data[1] != ' ')
+	if (channel_len != strlen(feed->channel) ||
+	    memcmp(channel, feed->channel, channel_len) != 0 || len < 2 ||
+	    data[1] != ' ')
 		return;
 	if (data[0] == 'p')
 		on_users(feed, data + 2, len - 2);

@@ -142,23 +142,32 @@ void wp_registrar_complain(struct wp_registrar *reg, const char *event,
 		       wp_int("suppressed", suppressed));
 }
 
+bool wp_registrar_number(const char *text, size_t len, uint64_t *out)
+{
+	*out = 0;
+	for (size_t i = 0; i < len; i++) {
+		if (text[i] < '0' || text[i] > '9' ||
+		    *out > (UINT64_MAX - 9) / 10)
+			return false;
+		*out = *out * 10 + (uint64_t)(text[i] - '0');
+	}
+	return len > 0;
+}
+
 void wp_registrar_kick(struct wp_registrar *reg, const char *connection,
 		       size_t len)
 {
 	size_t skip = strlen(reg->incarnation);
-	uint64_t number = 0;
 	struct wp_member *member;
+	uint64_t number;
 
 	/* A kick for an incarnation of before was decided without this one. */
 	if (len <= skip + 1 ||
 	    memcmp(connection, reg->incarnation, skip) != 0 ||
-	    connection[skip] != '.')
+	    connection[skip] != '.' ||
+	    !wp_registrar_number(connection + skip + 1, len - skip - 1,
+				 &number))
 		return;
-	for (size_t i = skip + 1; i < len; i++) {
-		if (connection[i] < '0' || connection[i] > '9')
-			return;
-		number = number * 10 + (uint64_t)(connection[i] - '0');
-	}
 	member = wp_hub_find(reg->hub, number);
 	if (member != NULL && member->user != NULL &&
 	    member->epoch == reg->epoch)

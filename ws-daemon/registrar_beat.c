@@ -44,10 +44,11 @@ void wp_registrar_on_poke(struct wp_registrar *reg, const char *urn, size_t len)
 	wp_pokes_user(reg->pokes, user);
 }
 
-static void on_due_user(const struct beat_call *call, const char *urn)
+static void on_due_user(const struct beat_call *call, const char *urn,
+			size_t len)
 {
 	struct wp_registrar *reg = call->reg;
-	struct wp_user *user = wp_hub_user(reg->hub, urn, strlen(urn));
+	struct wp_user *user = wp_hub_user(reg->hub, urn, len);
 
 	if (user == NULL)
 		return;
@@ -62,12 +63,14 @@ static void read_members(const struct beat_call *call,
 {
 	for (size_t i = 0; i < n; i++) {
 		bool is_kick;
-		const char *text = wp_presence_beat_member(reply, i, &is_kick);
+		size_t len;
+		const char *text =
+			wp_presence_beat_member(reply, i, &len, &is_kick);
 
 		if (is_kick)
-			wp_registrar_kick(call->reg, text, strlen(text));
+			wp_registrar_kick(call->reg, text, len);
 		else
-			on_due_user(call, text);
+			on_due_user(call, text, len);
 	}
 }
 
@@ -144,17 +147,11 @@ static void send_nonce(struct wp_registrar *reg)
 void wp_registrar_on_nonce(struct wp_registrar *reg, const char *text,
 			   size_t len)
 {
-	uint32_t beat = 0;
+	uint64_t beat;
 
-	if (len > NONCE_MAX)
-		return;
-	for (size_t i = 0; i < len; i++) {
-		if (text[i] < '0' || text[i] > '9')
-			return;
-		beat = beat * 10 + (uint32_t)(text[i] - '0');
-	}
-	if (beat > reg->heard && beat <= reg->beat)
-		reg->heard = beat;
+	if (wp_registrar_number(text, len, &beat) && beat > reg->heard &&
+	    beat <= reg->beat)
+		reg->heard = (uint32_t)beat;
 }
 
 /* The nonce of this beat is late: what was held back because of it goes out. */

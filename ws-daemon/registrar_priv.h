@@ -84,6 +84,8 @@ void wp_registrar_resync_some(struct wp_registrar *reg);
 void wp_registrar_complain(struct wp_registrar *reg, const char *event,
 			   const struct wp_reply *reply);
 void wp_registrar_check_stop(struct wp_registrar *reg);
+/* Digits and nothing else, as a number that they do not overflow. */
+bool wp_registrar_number(const char *text, size_t len, uint64_t *out);
 void wp_registrar_kick(struct wp_registrar *reg, const char *connection,
 		       size_t len);
 

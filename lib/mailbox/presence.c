@@ -123,12 +123,13 @@ enum wp_err wp_presence_heartbeat_parse(const struct wp_reply *reply,
 }
 
 const char *wp_presence_beat_member(const struct wp_reply *reply, size_t i,
-				    bool *is_kick_out)
+				    size_t *len_out, bool *is_kick_out)
 {
-	const char *member =
-		wp_reply_str(wp_reply_at(reply, BEAT_FIRST_MEMBER + i));
+	const struct wp_reply *item = wp_reply_at(reply, BEAT_FIRST_MEMBER + i);
+	const char *member = wp_reply_str(item);
 
 	*is_kick_out = member[0] == '!';
+	*len_out = wp_reply_len(item) - (*is_kick_out ? 1 : 0);
 	return *is_kick_out ? member + 1 : member;
 }
 

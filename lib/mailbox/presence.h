@@ -82,7 +82,7 @@ wp_presence_heartbeat_parse(const struct wp_reply *reply,
  * Borrowed from reply.
  */
 const char *wp_presence_beat_member(const struct wp_reply *reply, size_t i,
-				    bool *is_kick_out);
+				    size_t *len_out, bool *is_kick_out);
 
 /* Reaping, by the partition's owner. */
 void wp_presence_reap_build(struct wp_cmd *cmd, uint32_t partition,

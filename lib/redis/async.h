@@ -29,10 +29,13 @@ struct wp_aredis;
 
 /* reply is NULL when the connection was lost: the outcome is unknown. */
 typedef void (*wp_aredis_reply_fn)(void *ctx, const struct wp_reply *reply);
-/* A message on a subscribed channel; pattern is NULL for plain channels. */
+/*
+ * A message on a subscribed channel; pattern is NULL for plain channels. Names
+ * and data come from strangers and may hold any byte, NUL too.
+ */
 typedef void (*wp_aredis_message_fn)(void *ctx, const char *pattern,
-				     const char *channel, const char *data,
-				     size_t len);
+				     const char *channel, size_t channel_len,
+				     const char *data, size_t len);
 
 struct wp_aredis_hooks {
 	void (*on_ready)(void *ctx); /* connected, scripts loaded */

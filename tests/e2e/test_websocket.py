@@ -520,7 +520,9 @@ class Notifications(WsTest):
                     '{"type":"\xff","payload":1}'.encode("latin-1"),
                     '{"type":"t","payload":1}x'):
             self.publish(bob.name, bad)
-        for channel in ("", ":", "a:b", "urn:sm:user:", "x" * 1000, "*"):
+        for channel in ("", ":", "a:b", "urn:sm:user:", "x" * 1000, "*",
+                        bob.urn + "\0", bob.urn + "\0x", bob.name + "\0",
+                        "\0" + bob.name):
             self.publish(channel, {"type": "t", "payload": 1})
         self.publish("nobody-at-all", {"type": "t", "payload": 1})
         self.publish(bob.name, {"type": "last", "payload": 2})

@@ -27,9 +27,11 @@ struct owner {
 	int lost;
 	int answers;  /* callbacks with a reply */
 	int failures; /* callbacks with NULL */
-	int depth;    /* callbacks on the stack */
+	int messages;
+	int depth; /* callbacks on the stack */
 	int failures_at_loss;
 	int64_t last;
+	size_t channel_len; /* of the last message */
 	bool is_in_order;
 	char log[512]; /* what came in, in order */
 };
@@ -61,8 +63,12 @@ static void on_lost(void *ctx)
 }
 
 static void on_message(void *ctx, const char *pattern, const char *channel,
-		       const char *data, size_t len)
+		       size_t channel_len, const char *data, size_t len)
 {
+	struct owner *owner = ctx;
+
+	owner->messages++;
+	owner->channel_len = channel_len;
 	assert_int_equal(strlen(data), len);
 	if (pattern != NULL)
 		note(ctx, pattern, channel);
@@ -531,6 +537,31 @@ static void each_channel_is_confirmed_and_heard(void **state)
 	wp_redis_free(&other);
 }
 
+static void names_and_data_are_as_long_as_they_are(void **state)
+{
+	struct wp_redis *other;
+	struct wp_conf conf;
+	struct owner owner;
+
+	(void)state;
+	wp_test_conf(&conf, NULL);
+	other = wp_test_redis(&conf);
+	begin(&owner, NULL);
+	assert_int_equal(
+		send_words(&owner, on_confirmed, "PSUBSCRIBE", "t:n*", NULL),
+		WP_OK);
+	run_until(&owner, &owner.answers, 1);
+
+	wp_test_run(other, "EVAL",
+		    "return redis.call('PUBLISH', 't:nul\\0x', '1')", "0",
+		    NULL);
+	run_until(&owner, &owner.messages, 1);
+
+	assert_int_equal(owner.channel_len, sizeof("t:nul.x") - 1);
+	end(&owner);
+	wp_redis_free(&other);
+}
+
 static void leaving_channels_more_often_than_joining_is_survived(void **state)
 {
 	struct owner owner;
@@ -659,6 +690,7 @@ int main(void)
 		cmocka_unit_test(free_in_a_callback_is_survived),
 		cmocka_unit_test(free_while_failing_pending_is_survived),
 		cmocka_unit_test(each_channel_is_confirmed_and_heard),
+		cmocka_unit_test(names_and_data_are_as_long_as_they_are),
 		cmocka_unit_test(
 			leaving_channels_more_often_than_joining_is_survived),
 		cmocka_unit_test(a_killed_subscription_is_made_again),

@@ -197,7 +197,7 @@ static void on_ready(struct wp_conn *conn, bool with_body)
 			      WP_M_REJECT_UNAVAILABLE);
 	else if (!wp_registrar_is_live(conn->server->registrar))
 		wp_http_error(conn, 503, "not_ready",
-			      "presence cannot be registered: Redis is away",
+			      "presence cannot be registered now",
 			      WP_M_REJECT_UNAVAILABLE);
 	else
 		wp_http_ok(conn, "text/plain; charset=utf-8", "READY", 5,

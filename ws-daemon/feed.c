@@ -17,9 +17,11 @@ struct wp_feed {
 	struct wp_feed_hooks hooks;
 	char channel[CHANNEL_MAX]; /* "" when none is subscribed */
 	bool has_pattern;
-	/* Confirmations come in the order of the requests. */
+	/* Answers come in the order of the requests. */
 	uint32_t n_asked;
-	uint32_t n_confirmed;
+	uint32_t n_answered;
+	uint32_t first;   /* request of the last wp_feed_listen() */
+	uint32_t refused; /* the last request that was, by its number; 0 none */
 	uint64_t n_received;
 };
 
@@ -28,7 +30,9 @@ static void forget_subscriptions(struct wp_feed *feed)
 	feed->channel[0] = '\0';
 	feed->has_pattern = false;
 	feed->n_asked = 0;
-	feed->n_confirmed = 0;
+	feed->n_answered = 0;
+	feed->refused = 0;
+	feed->first = 0;
 }
 
 static void feed_on_ready(void *ctx)
@@ -132,15 +136,29 @@ bool wp_feed_is_ready(const struct wp_feed *feed)
 }
 
 /* NULL means lost: feed_on_lost() starts the count again. */
-static void on_confirmed(void *ctx, const struct wp_reply *reply)
+static void on_subscribed(void *ctx, const struct wp_reply *reply)
 {
 	struct wp_feed *feed = ctx;
 
 	if (reply == NULL)
 		return;
-	feed->n_confirmed++;
-	if (feed->n_confirmed == feed->n_asked)
+	feed->n_answered++;
+	if (wp_reply_type(reply) == WP_REPLY_ERROR) {
+		feed->refused = feed->n_answered;
+		feed->hooks.on_refused(feed->hooks.ctx, reply);
+	} else if (feed->n_answered == feed->n_asked &&
+		   feed->refused < feed->first) {
 		feed->hooks.on_listening(feed->hooks.ctx);
+	}
+}
+
+static void on_pattern_subscribed(void *ctx, const struct wp_reply *reply)
+{
+	struct wp_feed *feed = ctx;
+
+	if (reply != NULL && wp_reply_type(reply) == WP_REPLY_ERROR)
+		feed->has_pattern = false; /* to be asked for again */
+	on_subscribed(ctx, reply);
 }
 
 static enum wp_err subscribe(struct wp_feed *feed, const char *verb,
@@ -165,13 +183,14 @@ enum wp_err wp_feed_listen(struct wp_feed *feed, const char *incarnation)
 	memcpy(before, feed->channel, sizeof(before));
 	snprintf(feed->channel, sizeof(feed->channel), WP_POKE_CHANNEL "%s",
 		 incarnation);
-	rc = subscribe(feed, "SUBSCRIBE", feed->channel, on_confirmed);
+	rc = subscribe(feed, "SUBSCRIBE", feed->channel, on_subscribed);
 	if (rc != WP_OK)
 		goto out;
 	feed->n_asked++;
+	feed->first = feed->n_asked;
 	if (!feed->has_pattern) {
 		rc = subscribe(feed, "PSUBSCRIBE", WP_NOTI_CHANNEL "*",
-			       on_confirmed);
+			       on_pattern_subscribed);
 		if (rc != WP_OK)
 			goto out;
 		feed->n_asked++;

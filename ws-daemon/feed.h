@@ -14,6 +14,7 @@
 
 #include "lib/base/err.h"
 #include "lib/mailbox/presence.h"
+#include "lib/redis/reply.h"
 #include "lib/sys/conf.h"
 
 struct ev_loop;
@@ -27,6 +28,9 @@ struct wp_feed_hooks {
 	void (*on_lost)(void *ctx);  /* deaf until ready and listening again */
 	/* Redis confirmed everything that the last wp_feed_listen() asked. */
 	void (*on_listening)(void *ctx);
+	/* Redis refuses a channel: deaf until wp_feed_listen() is called again.
+	 */
+	void (*on_refused)(void *ctx, const struct wp_reply *reply);
 	/* Texts are borrowed and not terminated. */
 	void (*on_poke)(void *ctx, const char *urn, size_t len);
 	void (*on_kick)(void *ctx, const char *connection, size_t len);

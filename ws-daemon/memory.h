@@ -6,6 +6,7 @@
 
 #include <ev.h>
 
+#include "lib/base/log.h"
 #include "ws-daemon/registrar.h"
 
 struct wp_memory {
@@ -14,6 +15,8 @@ struct wp_memory {
 	ev_timer timer;
 	unsigned percent; /* of maxmemory; 0 when unlimited or unknown */
 	bool is_asking;
+	struct wp_log log;
+	struct wp_log_limit log_limit;
 };
 
 /* Everything is borrowed; memory must not move afterwards. */

@@ -2,8 +2,10 @@
  * registrar.c - incarnations: when one ends, how the next one begins.
  *
  * The order that the model showed to be necessary: subscription confirmed, then
- * partitions joined, then connections registered, then pokes. Knows the hub's
- * members and two Redis connections. Knows nothing about sockets or frames.
+ * partitions joined, then connections registered, then pokes. Behind the first
+ * comes a nonce that Redis must take: whoever may hear a channel need not be
+ * allowed to publish there. Knows the hub's members and two Redis connections.
+ * Knows nothing about sockets or frames.
  */
 #include "ws-daemon/registrar.h"
 
@@ -25,13 +27,16 @@ enum { RESYNC_WINDOW = 256, LOG_INTERVAL_MS = 10000 };
 
 static void go_down(struct wp_registrar *reg, const char *what)
 {
+	bool was_live = reg->state == WP_REGISTRAR_LIVE;
+
 	if (reg->state == WP_REGISTRAR_DOWN)
 		return;
 	reg->state = WP_REGISTRAR_DOWN;
 	reg->is_resyncing = false;
 	wp_metric_set(reg->metrics, WP_M_REDIS_UP, 0);
-	wp_log(&reg->log, WP_LOG_WARN, "presence suspended",
-	       wp_str("reason", what));
+	if (was_live)
+		wp_log(&reg->log, WP_LOG_WARN, "presence suspended",
+		       wp_str("reason", what));
 	wp_registrar_check_stop(reg);
 }
 
@@ -51,7 +56,7 @@ void wp_registrar_renew(struct wp_registrar *reg, const char *why)
 	reg->epoch++;
 	reg->state = WP_REGISTRAR_SUBSCRIBING;
 	if (wp_feed_listen(reg->feed, reg->incarnation) != WP_OK)
-		reg->state = WP_REGISTRAR_DOWN; /* on_ready comes again */
+		reg->state = WP_REGISTRAR_DOWN; /* till on_ready or a beat */
 }
 
 static void on_redis_ready(void *ctx)
@@ -88,6 +93,33 @@ static void on_feed_listening(void *ctx)
 
 	if (reg->state != WP_REGISTRAR_SUBSCRIBING)
 		return;
+	wp_registrar_prove(reg);
+}
+
+static void on_feed_refused(void *ctx, const struct wp_reply *reply)
+{
+	wp_registrar_on_forbidden(ctx, reply);
+}
+
+void wp_registrar_on_forbidden(struct wp_registrar *reg,
+			       const struct wp_reply *reply)
+{
+	uint32_t suppressed;
+
+	if (wp_log_allow(&reg->forbidden_limit, wp_mono_ms(), LOG_INTERVAL_MS,
+			 &suppressed))
+		wp_log(&reg->log, WP_LOG_ERROR,
+		       "Redis refuses the channels of presence",
+		       wp_str("reply", wp_reply_str(reply)),
+		       wp_str("needs",
+			      "an ACL user with &wp:* and &" WP_NOTI_CHANNEL
+			      "*"),
+		       wp_int("suppressed", suppressed));
+	go_down(reg, "Redis refuses the channels");
+}
+
+void wp_registrar_go_live(struct wp_registrar *reg)
+{
 	reg->state = WP_REGISTRAR_LIVE;
 	wp_registrar_beat_begin(reg);
 	if (reg->was_live)
@@ -258,6 +290,7 @@ enum wp_err wp_registrar_start(struct wp_registrar *reg, struct wp_error *err)
 		.on_ready = on_feed_ready,
 		.on_lost = on_feed_lost,
 		.on_listening = on_feed_listening,
+		.on_refused = on_feed_refused,
 		.on_poke = on_feed_poke,
 		.on_kick = on_feed_kick,
 		.on_nonce = on_feed_nonce,

@@ -128,7 +128,22 @@ static void send_beat(struct wp_registrar *reg, uint32_t partition,
 		free(call);
 }
 
-static void send_nonce(struct wp_registrar *reg)
+/* Of an older incarnation or of this one: the newest tells what holds now. */
+static void on_nonce_reply(void *ctx, const struct wp_reply *reply)
+{
+	struct wp_registrar *reg = ctx;
+
+	reg->n_nonces--;
+	if (reply == NULL || reg->n_nonces > 0)
+		return;
+	if (wp_reply_type(reply) != WP_REPLY_INT)
+		wp_registrar_on_forbidden(reg, reply);
+	else if (reg->state == WP_REGISTRAR_PROVING)
+		wp_registrar_go_live(reg);
+}
+
+/* False: not published, and its absence will tell. */
+static bool send_nonce(struct wp_registrar *reg)
 {
 	char text[NONCE_MAX + 3];
 	char channel[sizeof(WP_POKE_CHANNEL) + WP_INCARNATION_MAX];
@@ -140,8 +155,16 @@ static void send_nonce(struct wp_registrar *reg)
 	wp_cmd_str(&reg->cmd, "PUBLISH");
 	wp_cmd_str(&reg->cmd, channel);
 	wp_cmd_str(&reg->cmd, text);
-	if (wp_aredis_do(reg->redis, &reg->cmd, NULL, NULL) != WP_OK)
-		return; /* its absence will tell */
+	if (wp_aredis_do(reg->redis, &reg->cmd, on_nonce_reply, reg) != WP_OK)
+		return false;
+	reg->n_nonces++;
+	return true;
+}
+
+void wp_registrar_prove(struct wp_registrar *reg)
+{
+	reg->state = send_nonce(reg) ? WP_REGISTRAR_PROVING
+				     : WP_REGISTRAR_DOWN; /* till a beat */
 }
 
 void wp_registrar_on_nonce(struct wp_registrar *reg, const char *text,
@@ -213,13 +236,19 @@ static void on_beat(struct ev_loop *loop, ev_timer *timer, int events)
 	double share = timer->repeat / NONCE_SHARE;
 
 	(void)events;
-	if (reg->state != WP_REGISTRAR_LIVE || has_missed_beats(reg))
+	if (reg->state != WP_REGISTRAR_LIVE) {
+		/* Redis may have another opinion now. */
+		if (reg->state == WP_REGISTRAR_DOWN)
+			wp_registrar_renew(reg, "tried again");
+		return;
+	}
+	if (has_missed_beats(reg))
 		return;
 	reg->beat++;
 	for (uint32_t p = 0; p < reg->partitions; p++)
 		if (reg->joined[p] == reg->epoch)
 			send_beat(reg, p, false);
-	send_nonce(reg);
+	(void)send_nonce(reg);
 	ev_timer_stop(loop, &reg->due_timer);
 	ev_timer_set(&reg->due_timer, share, 0.);
 	ev_timer_start(loop, &reg->due_timer);

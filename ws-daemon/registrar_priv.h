@@ -15,6 +15,7 @@
 enum wp_registrar_state {
 	WP_REGISTRAR_DOWN,        /* a Redis connection is missing */
 	WP_REGISTRAR_SUBSCRIBING, /* the new channel is not confirmed yet */
+	WP_REGISTRAR_PROVING,     /* it is; may we publish there? */
 	WP_REGISTRAR_LIVE,
 };
 
@@ -38,6 +39,7 @@ struct wp_registrar {
 	struct wp_registrar_hooks hooks;
 	struct wp_log log;
 	struct wp_log_limit log_limit;
+	struct wp_log_limit forbidden_limit;
 	struct wp_aredis *redis;
 	struct wp_feed *feed;
 	struct wp_cmd cmd; /* reused for every command */
@@ -74,11 +76,18 @@ struct wp_registrar {
 			      anything at all */
 	uint64_t received; /* messages of the feed by then */
 	size_t n_beating;
+	size_t n_nonces; /* published and not answered */
 };
 
 /* registrar.c */
 void wp_registrar_renew(struct wp_registrar *reg, const char *why);
 void wp_registrar_resync_some(struct wp_registrar *reg);
+/* All is proved that presence needs: it is live from now on. */
+void wp_registrar_go_live(struct wp_registrar *reg);
+/* Redis does not let us use a channel: say what is missing, try again with the
+ * beats to come. */
+void wp_registrar_on_forbidden(struct wp_registrar *reg,
+			       const struct wp_reply *reply);
 /* Log what Redis said to a call that it should not have refused; rate-limited.
  */
 void wp_registrar_complain(struct wp_registrar *reg, const char *event,
@@ -100,6 +109,8 @@ void wp_registrar_forget_disconnects(struct wp_registrar *reg);
 /* registrar_beat.c */
 void wp_registrar_beat_init(struct wp_registrar *reg);
 void wp_registrar_beat_begin(struct wp_registrar *reg);
+/* Publish a nonce; its answer proves that we may. */
+void wp_registrar_prove(struct wp_registrar *reg);
 void wp_registrar_on_nonce(struct wp_registrar *reg, const char *text,
 			   size_t len);
 void wp_registrar_on_poke(struct wp_registrar *reg, const char *urn,

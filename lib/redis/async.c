@@ -15,8 +15,6 @@
 #include "lib/base/clock.h"
 #include "lib/redis/async_impl.h"
 
-enum { LOG_INTERVAL_MS = 10000 };
-
 void wp_aredis_arm(struct wp_aredis *redis, int64_t delay_ms)
 {
 	redis->deadline_ms = wp_mono_ms() + (uint64_t)delay_ms;
@@ -32,8 +30,9 @@ void wp_aredis_drop(struct wp_aredis *redis, const char *reason)
 	if (redis->state == WP_AREDIS_DOWN || redis->state == WP_AREDIS_LOST)
 		return;
 	/* A server that stays away is worth a line now and then. */
-	if (redis->was_ready || wp_log_allow(&redis->log_limit, wp_mono_ms(),
-					     LOG_INTERVAL_MS, &suppressed))
+	if (redis->was_ready ||
+	    wp_log_allow(&redis->log_limit, wp_mono_ms(),
+			 WP_AREDIS_LOG_INTERVAL_MS, &suppressed))
 		wp_log(&redis->log, WP_LOG_WARN,
 		       redis->was_ready ? "redis lost"
 					: "redis cannot be reached",

@@ -57,7 +57,7 @@ bool wp_aredis_is_ready(const struct wp_aredis *redis);
 const char *wp_aredis_run_id(const struct wp_aredis *redis);
 
 /*
- * Queue one command. fn may be NULL.
+ * Queue one command. fn may be NULL; an error is then logged, now and then.
  *
  * Errors:  WP_ERR_UNAVAIL  not ready; fn will not run
  *          WP_ERR_NOMEM    not queued; fn will not run

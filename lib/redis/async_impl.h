@@ -25,12 +25,15 @@ enum wp_aredis_state {
 	WP_AREDIS_LOST, /* closed; callbacks are to be told by the timer */
 };
 
+enum { WP_AREDIS_LOG_INTERVAL_MS = 10000 };
+
 struct wp_aredis {
 	struct ev_loop *loop;       /* borrowed */
 	const struct wp_conf *conf; /* borrowed */
 	struct wp_aredis_hooks hooks;
 	struct wp_log log;
 	struct wp_log_limit log_limit;
+	struct wp_log_limit refusal_limit;
 	char *name;
 	struct wp_link_addr addr;
 

@@ -157,6 +157,20 @@ static bool take_push(struct wp_aredis *redis, const struct wp_reply *reply)
 	return wp_aredis_leave(redis);
 }
 
+/* Nobody waits for this answer; an error must still not pass unseen. */
+static void complain(struct wp_aredis *redis, const struct wp_reply *reply)
+{
+	uint32_t suppressed;
+
+	if (wp_reply_type(reply) == WP_REPLY_ERROR &&
+	    wp_log_allow(&redis->refusal_limit, wp_mono_ms(),
+			 WP_AREDIS_LOG_INTERVAL_MS, &suppressed))
+		wp_log(&redis->log, WP_LOG_WARN, "a command was refused",
+		       wp_str("connection", redis->name),
+		       wp_str("reply", wp_reply_str(reply)),
+		       wp_int("suppressed", suppressed));
+}
+
 /* False: redis is gone. */
 static bool take_reply(struct wp_aredis *redis, const struct wp_reply *reply)
 {
@@ -179,8 +193,10 @@ static bool take_reply(struct wp_aredis *redis, const struct wp_reply *reply)
 	} else {
 		(void)wp_pending_pop(&redis->pending);
 	}
-	if (copy.fn == NULL)
+	if (copy.fn == NULL) {
+		complain(redis, reply);
 		return true;
+	}
 	wp_aredis_enter(redis);
 	copy.fn(copy.ctx, reply);
 	return wp_aredis_leave(redis);

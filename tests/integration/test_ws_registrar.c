@@ -120,6 +120,11 @@ static void run_until(struct daemon *d, claim_fn claim)
 	assert_false(is_late);
 }
 
+static bool is_down(struct daemon *d)
+{
+	return !wp_registrar_is_live(d->registrar);
+}
+
 static bool is_live(struct daemon *d)
 {
 	return wp_registrar_is_live(d->registrar);
@@ -373,6 +378,86 @@ static void a_name_ends_where_it_ends_and_not_at_a_nul(void **state)
 	end(&d);
 }
 
+static bool something_was_refused(struct daemon *d)
+{
+	struct wp_reply *reply = wp_test_cmd(d->other, "ACL", "LOG", NULL);
+	bool result = wp_reply_count(reply) > 0;
+
+	wp_reply_free(&reply);
+	return result;
+}
+
+/* Twice: what was refused is tried again. */
+static void is_refused_again_and_again(struct daemon *d)
+{
+	for (int i = 0; i < 2; i++) {
+		wp_test_run(d->other, "ACL", "LOG", "RESET", NULL);
+		run_until(d, something_was_refused);
+	}
+	assert_false(wp_registrar_is_live(d->registrar));
+}
+
+static void
+without_its_channels_presence_is_not_live_until_they_are_given(void **state)
+{
+	static const char *const rights[][2] = {
+		{ "resetchannels", "resetchannels" },
+		{ "resetchannels", "&wp:poke:*" },
+		{ "resetchannels", "&user_noti:*" },
+		{ "allchannels", "-publish" },
+		{ "allchannels", "-psubscribe" },
+	};
+	struct daemon d;
+
+	(void)state;
+	begin(&d, "rights");
+	start(&d);
+	for (size_t i = 0; i < sizeof(rights) / sizeof(rights[0]); i++) {
+		wp_test_run(d.other, "ACL", "SETUSER", "default", rights[i][0],
+			    rights[i][1], NULL);
+		/* Those who keep what they have are not asked again. */
+		wp_test_run(d.other, "CLIENT", "KILL", "TYPE", "pubsub", NULL);
+		is_refused_again_and_again(&d);
+
+		wp_test_run(d.other, "ACL", "SETUSER", "default", "allchannels",
+			    "+@all", NULL);
+		run_until(&d, is_live);
+	}
+	wp_test_run(d.other, "ACL", "SETUSER", "default", "resetchannels",
+		    "&wp:poke:*", "&user_noti:*", NULL);
+	wp_test_run(d.other, "CLIENT", "KILL", "TYPE", "pubsub", NULL);
+	run_until(&d, is_down);
+	run_until(&d, is_live);
+	end(&d);
+}
+
+static bool nonces_were_refused(struct daemon *d)
+{
+	return something_was_refused(d) && is_down(d);
+}
+
+static void losing_the_right_to_publish_is_not_taken_for_a_lost_ear(void **s)
+{
+	struct daemon d;
+	int64_t connections;
+
+	(void)s;
+	begin(&d, "publish");
+	start(&d);
+	run_until(&d, is_live);
+	connections = info(&d, "stats", "total_connections_received:");
+
+	wp_test_run(d.other, "ACL", "SETUSER", "default", "-publish", NULL);
+	run_until(&d, nonces_were_refused);
+
+	/* One ear all the time. */
+	assert_int_equal(info(&d, "stats", "total_connections_received:"),
+			 connections);
+	wp_test_run(d.other, "ACL", "SETUSER", "default", "+publish", NULL);
+	run_until(&d, is_live);
+	end(&d);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -381,6 +466,10 @@ int main(void)
 		cmocka_unit_test(
 			busy_clients_hold_up_nobodys_registration_after_a_loss),
 		cmocka_unit_test(a_name_ends_where_it_ends_and_not_at_a_nul),
+		cmocka_unit_test(
+			without_its_channels_presence_is_not_live_until_they_are_given),
+		cmocka_unit_test(
+			losing_the_right_to_publish_is_not_taken_for_a_lost_ear),
 	};
 
 	if (!wp_test_redis_present())

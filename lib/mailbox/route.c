@@ -6,7 +6,7 @@
  */
 #include "lib/mailbox/route.h"
 
-#include "lib/mailbox/refusal.h"
+#include "lib/redis/refusal.h"
 
 enum { PUSH_MIN = 100 };
 

@@ -11,8 +11,8 @@
 
 #include "lib/auth/digest.h"
 #include "lib/base/random.h"
-#include "lib/mailbox/refusal.h"
 #include "lib/redis/memory.h"
+#include "lib/redis/refusal.h"
 
 enum {
 	ITEMS_MAX = 100,

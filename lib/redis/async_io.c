@@ -16,6 +16,7 @@
 #include <hiredis/hiredis.h>
 
 #include "lib/base/clock.h"
+#include "lib/redis/refusal.h"
 
 /* ---- sending ---- */
 
@@ -178,7 +179,7 @@ static bool take_reply(struct wp_aredis *redis, const struct wp_reply *reply)
 	struct wp_pending copy;
 
 	/* This command's outcome is as unknown as that of those behind it. */
-	if (front == NULL || wp_link_is_loss(reply)) {
+	if (front == NULL || wp_reply_is_loss(reply)) {
 		wp_aredis_drop(redis, front == NULL ? "an answer to no question"
 						    : wp_reply_str(reply));
 		return true;

@@ -22,10 +22,11 @@
 #include "lib/redis/handshake.h"
 #include "lib/redis/link.h"
 #include "lib/redis/memory.h"
+#include "lib/redis/refusal.h"
 
 enum {
 	IDLE_CHECK_MS = 50, /* look for a hang-up after this much silence */
-	MEMORY_SAMPLE_MS = 1000,
+	SAMPLE_MS = 1000,
 };
 
 struct wp_redis {
@@ -43,8 +44,9 @@ struct wp_redis {
 	struct wp_backoff backoff;
 	uint64_t next_try_ms;
 
+	/* Sampled: of now, as far as a second allows. */
 	unsigned int memory_percent;
-	uint64_t memory_ms; /* 0 = no sample on this connection */
+	uint64_t sample_ms; /* 0 = no sample on this connection */
 };
 
 enum wp_err wp_redis_new(struct wp_redis **out, const struct wp_conf *conf,
@@ -86,7 +88,7 @@ void wp_redis_disconnect(struct wp_redis *redis)
 	redis->link = NULL;
 	redis->due = 0;
 	redis->is_subscribed = false;
-	redis->memory_ms = 0;
+	redis->sample_ms = 0;
 }
 
 /* Drop the connection and decide when the next one may be tried. */
@@ -303,7 +305,7 @@ enum wp_err wp_redis_take(struct wp_redis *redis, struct wp_reply **reply_out,
 	} while (redis->is_subscribed && is_push(reply));
 	redis->due--;
 	heard(redis);
-	if (wp_link_is_loss(reply)) {
+	if (wp_reply_is_loss(reply)) {
 		wp_error_set(err, WP_ERR_UNAVAIL, "Redis is not ready: %.120s",
 			     wp_reply_str(reply));
 		wp_reply_free(&reply);
@@ -374,27 +376,66 @@ enum wp_err wp_redis_wait(struct wp_redis *redis, int timeout_ms,
 	return WP_OK;
 }
 
+/* Queue what a sample asks. */
+static enum wp_err append_sample(struct wp_redis *redis)
+{
+	static const char *const sections[] = { "memory", "replication" };
+	struct wp_cmd cmd;
+	enum wp_err rc = WP_OK;
+
+	wp_cmd_init(&cmd);
+	for (size_t i = 0; rc == WP_OK && i < 2; i++) {
+		wp_cmd_clear(&cmd);
+		wp_cmd_str(&cmd, "INFO");
+		wp_cmd_str(&cmd, sections[i]);
+		rc = wp_redis_append(redis, &cmd, NULL);
+	}
+	wp_cmd_clear(&cmd);
+	wp_durability_ask(&cmd);
+	if (rc == WP_OK)
+		rc = wp_redis_append(redis, &cmd, NULL);
+	wp_cmd_release(&cmd);
+	return rc;
+}
+
+static enum wp_err take_sample(struct wp_redis *redis)
+{
+	struct wp_reply *memory = NULL, *role = NULL, *durability = NULL;
+	enum wp_err rc = wp_redis_take(redis, &memory, NULL);
+
+	if (rc == WP_OK)
+		rc = wp_redis_take(redis, &role, NULL);
+	if (rc == WP_OK)
+		rc = wp_redis_take(redis, &durability, NULL);
+	if (rc == WP_OK && wp_role_is_replica(role))
+		rc = WP_ERR_UNAVAIL;
+	if (rc == WP_OK) {
+		redis->memory_percent = wp_memory_percent(memory);
+		redis->hs.is_fsync = wp_durability_is_fsync(durability);
+	}
+	wp_reply_free(&memory);
+	wp_reply_free(&role);
+	wp_reply_free(&durability);
+	return rc;
+}
+
 unsigned int wp_redis_memory_percent(struct wp_redis *redis)
 {
-	struct wp_reply *reply = NULL;
 	uint64_t now_ms = wp_mono_ms();
-	struct wp_cmd cmd;
+	enum wp_err rc;
 
 	/* In the middle of a pipeline there is no place for a question. */
 	if (redis->due > 0 || redis->is_subscribed ||
-	    (redis->memory_ms != 0 &&
-	     now_ms - redis->memory_ms < MEMORY_SAMPLE_MS))
+	    (redis->sample_ms != 0 && now_ms - redis->sample_ms < SAMPLE_MS))
 		return redis->memory_percent;
 	redis->memory_percent = 0;
-	wp_cmd_init(&cmd);
-	wp_cmd_str(&cmd, "INFO");
-	wp_cmd_str(&cmd, "memory");
-	if (wp_redis_do(redis, &cmd, &reply, NULL) == WP_OK) {
-		redis->memory_percent = wp_memory_percent(reply);
-		redis->memory_ms = now_ms;
-	}
-	wp_reply_free(&reply);
-	wp_cmd_release(&cmd);
+	rc = append_sample(redis);
+	if (rc == WP_OK)
+		rc = take_sample(redis);
+	if (rc == WP_OK)
+		redis->sample_ms = now_ms;
+	else if (redis->link != NULL)
+		lose(redis); /* answers under way would pass for others */
 	return redis->memory_percent;
 }
 

@@ -47,7 +47,10 @@ uint64_t wp_redis_epoch(const struct wp_redis *redis);
 /* run_id of the server (40 hex digits), "" while not connected. */
 const char *wp_redis_run_id(const struct wp_redis *redis);
 
-/* What X-Durability says of a write answered here: "fsync" or "memory". */
+/*
+ * What X-Durability says of a write answered here: "fsync" or "memory". As of
+ * the connection, or of wp_redis_memory_percent().
+ */
 const char *wp_redis_durability(const struct wp_redis *redis);
 
 /* The descriptor for poll(2), -1 while not connected. */
@@ -57,8 +60,8 @@ int wp_redis_fd(const struct wp_redis *redis);
  * Send one command and wait for its answer.
  *
  * *reply_out: the caller's, end with wp_reply_free(). An error reply from Redis
- *             (OOM, WRONGTYPE, LOADING…) is WP_OK with an error reply, except
- *             NOSCRIPT, LOADING and MASTERDOWN, which are WP_ERR_UNAVAIL
+ *             (OOM, WRONGTYPE…) is WP_OK with an error reply, except those that
+ *             mean a loss (refusal.h), which are WP_ERR_UNAVAIL
  * Errors:     WP_ERR_UNAVAIL  outcome unknown. Also once, with nothing sent,
  * when another run of Redis answers than at the last connect: the command may
  * carry the run_id of before WP_ERR_NOMEM  nothing was sent
@@ -87,8 +90,9 @@ enum wp_err wp_redis_wait(struct wp_redis *redis, int timeout_ms,
 			  struct wp_error *err) WP_MUST_USE;
 
 /*
- * Used memory as per cent of maxmemory, sampled at most once a second through
- * INFO memory on this connection; 0 when maxmemory is unlimited or unknown.
+ * Used memory as per cent of maxmemory, sampled at most once a second on this
+ * connection; 0 when maxmemory is unlimited or unknown. The sample also renews
+ * the durability, and drops the connection to what has become a replica.
  */
 unsigned wp_redis_memory_percent(struct wp_redis *redis);
 

@@ -17,6 +17,7 @@ enum {
 	STEP_SELECT,
 	STEP_NAME,
 	STEP_SERVER,
+	STEP_ROLE,
 	STEP_DURABILITY,
 	STEP_EXISTS,
 	STEP_LOAD, /* plus the number of the script */
@@ -36,6 +37,7 @@ static bool applies(const struct wp_handshake *hs, unsigned int step)
 		return hs->conf->redis.database != 0;
 	case STEP_NAME:
 	case STEP_SERVER:
+	case STEP_ROLE:
 	case STEP_DURABILITY:
 	case STEP_EXISTS:
 		return true;
@@ -110,6 +112,13 @@ static void write_load(struct wp_cmd *cmd, enum wp_script script)
 	wp_cmd_add(cmd, source->text, source->len);
 }
 
+void wp_durability_ask(struct wp_cmd *cmd)
+{
+	wp_cmd_str(cmd, "CONFIG");
+	wp_cmd_str(cmd, "GET");
+	wp_cmd_str(cmd, "*append*");
+}
+
 bool wp_handshake_next(struct wp_handshake *hs, struct wp_cmd *cmd)
 {
 	unsigned int step = skip(hs, hs->next);
@@ -133,10 +142,12 @@ bool wp_handshake_next(struct wp_handshake *hs, struct wp_cmd *cmd)
 		wp_cmd_str(cmd, "INFO");
 		wp_cmd_str(cmd, "server");
 		break;
+	case STEP_ROLE:
+		wp_cmd_str(cmd, "INFO");
+		wp_cmd_str(cmd, "replication");
+		break;
 	case STEP_DURABILITY:
-		wp_cmd_str(cmd, "CONFIG");
-		wp_cmd_str(cmd, "GET");
-		wp_cmd_str(cmd, "*append*");
+		wp_durability_ask(cmd);
 		break;
 	case STEP_EXISTS:
 		write_exists(cmd);
@@ -199,12 +210,30 @@ static bool config_is(const struct wp_reply *reply, const char *key,
 }
 
 /* A managed Redis may refuse CONFIG: then the lesser promise is made. */
-static void see_durability(struct wp_handshake *hs,
-			   const struct wp_reply *reply)
+bool wp_durability_is_fsync(const struct wp_reply *reply)
 {
-	hs->is_fsync = config_is(reply, "appendonly", "yes") &&
-		       config_is(reply, "appendfsync", "always") &&
-		       config_is(reply, "no-appendfsync-on-rewrite", "no");
+	return config_is(reply, "appendonly", "yes") &&
+	       config_is(reply, "appendfsync", "always") &&
+	       config_is(reply, "no-appendfsync-on-rewrite", "no");
+}
+
+bool wp_role_is_replica(const struct wp_reply *reply)
+{
+	size_t len = 0;
+	const char *role = wp_info_find(reply, "role", &len);
+
+	return role != NULL && len == strlen("slave") &&
+	       strncmp(role, "slave", len) == 0;
+}
+
+/* Whatever a replica took would be thrown away by its master. */
+static enum wp_err see_role(const struct wp_reply *reply, struct wp_error *err)
+{
+	if (wp_role_is_replica(reply))
+		return wp_error_set(err, WP_ERR_UNAVAIL,
+				    "Redis is a replica; set redis.address to "
+				    "its master");
+	return WP_OK;
 }
 
 static enum wp_err see_exists(struct wp_handshake *hs,
@@ -254,8 +283,10 @@ enum wp_err wp_handshake_answer(struct wp_handshake *hs,
 		return WP_OK; /* a name is a courtesy */
 	case STEP_SERVER:
 		return see_server(hs, reply, err);
+	case STEP_ROLE:
+		return see_role(reply, err);
 	case STEP_DURABILITY:
-		see_durability(hs, reply);
+		hs->is_fsync = wp_durability_is_fsync(reply);
 		return WP_OK;
 	case STEP_EXISTS:
 		return see_exists(hs, reply, err);

@@ -45,7 +45,7 @@ bool wp_handshake_is_done(const struct wp_handshake *hs);
 /*
  * Errors:  WP_ERR_DENIED   wrong password or user, or a command is forbidden
  *          WP_ERR_INVAL    not a Redis that can run our scripts
- *          WP_ERR_UNAVAIL  loading, full of clients, …
+ *          WP_ERR_UNAVAIL  loading, full of clients, a replica, …
  */
 enum wp_err wp_handshake_answer(struct wp_handshake *hs,
 				const struct wp_reply *reply,
@@ -60,6 +60,14 @@ const char *wp_info_find(const struct wp_reply *reply, const char *key,
 			 size_t *len_out);
 /* The same as a number; 0 when missing. */
 uint64_t wp_info_number(const struct wp_reply *reply, const char *key);
+
+/* How firm is a write? The question, and whether it is on disk when answered.
+ */
+void wp_durability_ask(struct wp_cmd *cmd);
+bool wp_durability_is_fsync(const struct wp_reply *reply);
+
+/* Does an answer to INFO replication speak of a replica? */
+bool wp_role_is_replica(const struct wp_reply *reply);
 
 /* The value of key in an answer to CONFIG GET; NULL when missing. */
 const char *wp_config_find(const struct wp_reply *reply, const char *key);

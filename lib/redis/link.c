@@ -165,10 +165,3 @@ enum wp_err wp_link_append(struct redisContext *link, const struct wp_cmd *cmd,
 	free(bytes);
 	return rc;
 }
-
-bool wp_link_is_loss(const struct wp_reply *reply)
-{
-	return wp_reply_is_error(reply, "NOSCRIPT") ||
-	       wp_reply_is_error(reply, "LOADING") ||
-	       wp_reply_is_error(reply, "MASTERDOWN");
-}

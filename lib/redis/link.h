@@ -50,10 +50,4 @@ enum wp_err wp_link_open(struct redisContext **out,
 enum wp_err wp_link_append(struct redisContext *link, const struct wp_cmd *cmd,
 			   struct wp_error *err) WP_MUST_USE;
 
-/*
- * An answer that means the connection is of no use (any more): the server lost
- * its scripts, is loading its data, or is a replica without a master.
- */
-bool wp_link_is_loss(const struct wp_reply *reply);
-
 #endif /* WP_LIB_REDIS_LINK_H */

@@ -486,8 +486,89 @@ static void a_replica_without_master_is_no_answer(void **state)
 
 	assert_int_equal(wp_redis_fd(redis), -1);
 	assert_int_equal(wp_redis_connect(redis, &err), WP_ERR_UNAVAIL);
-	assert_non_null(strstr(err.msg, "MASTERDOWN"));
+	assert_non_null(strstr(err.msg, "replica"));
 	wp_redis_free(&redis);
+	wp_test_server_kill(&server, SIGKILL);
+}
+
+/* A master that is demoted, and comes back; nobody cuts the connections. */
+static void a_demoted_master_is_left_until_it_is_one_again(void **state)
+{
+	struct wp_test_server server = { 0 };
+	struct wp_conf conf;
+	struct wp_redis *writer, *reader, *admin;
+	struct wp_error err = { 0 };
+
+	(void)state;
+	wp_test_server_start(&server, "demoted", NULL);
+	wp_test_conf(&conf, server.path);
+	writer = wp_test_redis(&conf);
+	reader = wp_test_redis(&conf);
+	admin = wp_test_redis(&conf);
+	wp_test_run(admin, "REPLICAOF", "127.0.0.1", "1", NULL);
+
+	/* By its answer to a write, */
+	assert_null(wp_test_cmd(writer, "SET", "t:any", "x", NULL));
+	assert_int_equal(wp_redis_fd(writer), -1);
+	/* and by the sample where nothing is written. */
+	assert_int_equal(wp_redis_memory_percent(reader), 0);
+	assert_int_equal(wp_redis_fd(reader), -1);
+	assert_int_equal(wp_redis_connect(reader, &err), WP_ERR_UNAVAIL);
+	assert_non_null(strstr(err.msg, "replica"));
+
+	wp_test_run(admin, "REPLICAOF", "NO", "ONE", NULL);
+	await_recovery(writer);
+	await_recovery(reader);
+	wp_test_run(writer, "SET", "t:any", "x", NULL);
+	wp_redis_free(&writer);
+	wp_redis_free(&reader);
+	wp_redis_free(&admin);
+	wp_test_server_kill(&server, SIGKILL);
+}
+
+static void await_durability(struct wp_redis *redis, const char *wanted)
+{
+	int i;
+
+	for (i = 0; i < RECOVERY_TRIES; i++) {
+		(void)wp_redis_memory_percent(redis);
+		if (strcmp(wp_redis_durability(redis), wanted) == 0)
+			return;
+		(void)poll(NULL, 0, RETRY_MS);
+	}
+	fail_msg("durability never became %s", wanted);
+}
+
+static void durability_follows_the_settings_of_redis(void **state)
+{
+	static const struct {
+		const char *setting, *bad, *good;
+	} switches[] = {
+		{ "appendfsync", "everysec", "always" },
+		{ "appendonly", "no", "yes" },
+	};
+	struct wp_test_server server = { 0 };
+	struct wp_conf conf;
+	struct wp_redis *redis, *admin;
+	size_t i;
+
+	(void)state;
+	wp_test_server_start(&server, "switched", NULL);
+	wp_test_conf(&conf, server.path);
+	redis = wp_test_redis(&conf);
+	admin = wp_test_redis(&conf);
+	for (i = 0; i < sizeof(switches) / sizeof(switches[0]); i++) {
+		await_durability(redis, "fsync");
+		wp_test_run(admin, "CONFIG", "SET", switches[i].setting,
+			    switches[i].bad, NULL);
+		await_durability(redis, "memory");
+		wp_test_run(admin, "CONFIG", "SET", switches[i].setting,
+			    switches[i].good, NULL);
+	}
+	await_durability(redis, "fsync");
+	assert_int_equal(wp_redis_epoch(redis), 1);
+	wp_redis_free(&redis);
+	wp_redis_free(&admin);
 	wp_test_server_kill(&server, SIGKILL);
 }
 
@@ -836,6 +917,9 @@ int main(void)
 			a_command_written_before_a_restart_is_not_sent),
 		cmocka_unit_test(a_silent_server_is_not_waited_for),
 		cmocka_unit_test(a_replica_without_master_is_no_answer),
+		cmocka_unit_test(
+			a_demoted_master_is_left_until_it_is_one_again),
+		cmocka_unit_test(durability_follows_the_settings_of_redis),
 		cmocka_unit_test(passwords_open_and_wrong_ones_are_denied),
 		cmocka_unit_test(a_password_nobody_asked_for_is_denied),
 		cmocka_unit_test(

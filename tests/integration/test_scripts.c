@@ -499,7 +499,7 @@ static void a_refusal_by_redis_is_no_fault_of_an_entry(void **state)
 	struct wp_route_result result;
 	struct wp_reply *reply;
 
-	reply = wp_world_cmd(w, "EVAL return{err='READONLY\\32no'} 0");
+	reply = wp_world_cmd(w, "EVAL return{err='NOREPLICAS\\32no'} 0");
 	assert_int_equal(wp_route_parse(reply, &result), WP_ERR_UNAVAIL);
 	wp_reply_free(&reply);
 	reply = wp_world_cmd(w, "EVAL return{err='ERR\\32broken'} 0");

@@ -34,7 +34,7 @@ void wp_conn_schedule(struct wp_conn *conn)
 	wp_wheel_set(conn->server->wheel, &conn->timer, tick);
 }
 
-static void limit_in(struct wp_conn *conn, int64_t ms)
+void wp_conn_limit(struct wp_conn *conn, int64_t ms)
 {
 	conn->due = conn->server->tick + wp_server_ticks(ms);
 	wp_conn_schedule(conn);
@@ -54,7 +54,7 @@ void wp_conn_accept(struct wp_server *server, int fd)
 	ev_io_init(&conn->io, wp_conn_on_io, fd, EV_READ);
 	ev_io_start(server->loop, &conn->io);
 	server->n_sockets++;
-	limit_in(conn, server->conf->websocket.handshake_timeout_ms);
+	wp_conn_limit(conn, server->conf->websocket.handshake_timeout_ms);
 }
 
 void wp_conn_free_stash(struct wp_conn *conn)
@@ -248,7 +248,7 @@ void wp_conn_respond(struct wp_conn *conn, const struct wp_buf *response)
 		wp_conn_drop(conn, WP_M_CLOSE_INTERNAL);
 		return;
 	}
-	limit_in(conn, WP_CLOSE_WAIT_MS);
+	wp_conn_limit(conn, WP_CLOSE_WAIT_MS);
 }
 
 /* The close frame goes behind what is begun, before what is not. */
@@ -283,7 +283,13 @@ void wp_conn_close(struct wp_conn *conn, uint16_t code, enum wp_ws_metric why)
 		wp_conn_drop(conn, why);
 		return;
 	}
-	limit_in(conn, WP_CLOSE_WAIT_MS);
+	wp_conn_limit(conn, WP_CLOSE_WAIT_MS);
+}
+
+void wp_conn_fail(struct wp_conn *conn, uint16_t code)
+{
+	wp_conn_close(conn, code, WP_M_CLOSE_PROTOCOL);
+	conn->is_last_sent = true;
 }
 
 void wp_conn_drop(struct wp_conn *conn, enum wp_ws_metric why)

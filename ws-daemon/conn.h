@@ -43,7 +43,8 @@ enum wp_conn_state {
 enum {
 	WP_CONN_UNANSWERED_MAX = 32,
 	WP_REQUEST_ID_MAX = 64,
-	WP_CLOSE_WAIT_MS = 5000, /* for the peer's half of a close */
+	WP_CLOSE_WAIT_MS = 5000,  /* for the peer's half of a close */
+	WP_CLOSE_DRAIN_MS = 1000, /* for the peer to read our last bytes */
 };
 
 /* What a connection needs only before it is open, or while input waits. */
@@ -78,7 +79,7 @@ struct wp_conn {
 	bool is_readable : 1;  /* the socket has something */
 	bool is_blocked : 1;   /* the socket took no more */
 	bool is_poke_owed : 1; /* came before the connection was open */
-	bool is_last_sent : 1; /* close when the outbox is empty */
+	bool is_last_sent : 1; /* nothing follows what is queued */
 	bool is_half_closed : 1;
 };
 
@@ -132,9 +133,14 @@ void wp_conn_respond(struct wp_conn *conn, const struct wp_buf *response);
 
 /* Begin the close handshake, or refuse what is not open yet. */
 void wp_conn_close(struct wp_conn *conn, uint16_t code, enum wp_ws_metric why);
+/* The peer broke the protocol: the same without waiting for its answer (RFC
+ * 6455 section 7.1.7). */
+void wp_conn_fail(struct wp_conn *conn, uint16_t code);
 /* Over: nothing more is read or written. */
 void wp_conn_drop(struct wp_conn *conn, enum wp_ws_metric why);
 
+/* Bear with conn, which is not open, for so long. */
+void wp_conn_limit(struct wp_conn *conn, int64_t ms);
 /* The earliest deadline of conn has come. */
 void wp_conn_on_tick(struct wp_conn *conn);
 /* Set the timer to the earliest deadline; after changing one of them. */

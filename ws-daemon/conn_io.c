@@ -67,20 +67,20 @@ static void watch(struct wp_conn *conn)
 	ev_io_start(loop, &conn->io);
 }
 
-/* All is out. */
+/*
+ * All is out. Behind the last bytes, say that we are done and let the peer
+ * close: to close with input unread would reset the connection, and what we
+ * sent might be lost with it.
+ */
 static void on_drained(struct wp_conn *conn)
 {
 	wp_outbox_free(&conn->outbox);
 	if (!conn->is_last_sent || conn->is_half_closed)
 		return;
-	if (conn->state == WP_CONN_CLOSING) {
-		wp_conn_drop(conn, WP_M_CLOSE_PEER);
-		return;
-	}
-	/* Closing with unread input would reset the connection, and the
-	 * response with it: say that we are done and let the peer close. */
 	conn->is_half_closed = true;
 	shutdown(conn->io.fd, SHUT_WR);
+	if (conn->state == WP_CONN_CLOSING)
+		wp_conn_limit(conn, WP_CLOSE_DRAIN_MS);
 }
 
 void wp_conn_flush(struct wp_conn *conn)
@@ -88,11 +88,10 @@ void wp_conn_flush(struct wp_conn *conn)
 	struct iovec iov[GATHER_MAX];
 	struct msghdr msg = { .msg_iov = iov };
 
-	while (conn->state != WP_CONN_DEAD && conn->outbox != NULL &&
-	       !conn->is_blocked) {
+	while (conn->state != WP_CONN_DEAD && !conn->is_blocked) {
 		ssize_t n;
 
-		if (wp_outbox_is_empty(conn->outbox)) {
+		if (conn->outbox == NULL || wp_outbox_is_empty(conn->outbox)) {
 			on_drained(conn);
 			return;
 		}
@@ -228,7 +227,7 @@ static void on_event(struct wp_conn *conn, const struct wp_ws_event *event)
 		on_peer_close(conn, event->code);
 		break;
 	case WP_WS_EVENT_ERROR:
-		wp_conn_close(conn, event->code, WP_M_CLOSE_PROTOCOL);
+		wp_conn_fail(conn, event->code);
 		break;
 	case WP_WS_EVENT_PONG:
 	case WP_WS_EVENT_NONE:
@@ -236,21 +235,18 @@ static void on_event(struct wp_conn *conn, const struct wp_ws_event *event)
 	}
 }
 
-/* Only the peer's close frame is of interest now. */
+/* Only the peer's close frame is of interest now, or that none can come. */
 static void take_up_closing(struct wp_conn *conn, uint8_t *data, size_t len)
 {
 	size_t at = 0;
 
-	while (at < len && !conn->reader.is_failed && !conn->is_last_sent) {
+	while (at < len && !conn->is_last_sent) {
 		struct wp_ws_event event;
 
 		at += wp_ws_reader_feed(&conn->reader, data + at, len - at,
 					&event);
-		if (event.type != WP_WS_EVENT_CLOSE)
-			continue;
-		conn->is_last_sent = true;
-		if (conn->outbox == NULL)
-			wp_conn_drop(conn, WP_M_CLOSE_PEER);
+		conn->is_last_sent = event.type == WP_WS_EVENT_CLOSE ||
+				     event.type == WP_WS_EVENT_ERROR;
 	}
 }
 

@@ -219,6 +219,13 @@ void ws_world_settle(struct ws_world *w)
 	ws_world_turn(w);
 }
 
+void ws_world_pass(struct ws_world *w, int64_t ms)
+{
+	w->server->start_ms -= (uint64_t)ms;
+	ev_feed_event(w->loop, &w->server->tick_timer, EV_TIMER);
+	ws_world_settle(w);
+}
+
 void ws_frame_add(struct wp_buf *out, enum wp_ws_opcode opcode,
 		  const void *payload, size_t len)
 {

@@ -40,6 +40,9 @@ void ws_world_turn(struct ws_world *w);
 /* Turn until nothing is left to do at once. */
 void ws_world_settle(struct ws_world *w);
 
+/* Time goes by, and the timers that it makes due run. */
+void ws_world_pass(struct ws_world *w, int64_t ms);
+
 /* Commands that wait for an answer. */
 size_t ws_world_waiting(void);
 /* The oldest gets the answer of a lost connection; false when none waits. */

@@ -456,6 +456,108 @@ static void close_does_not_overtake_the_response(void **state)
 	ws_world_settle(w);
 }
 
+/* Whatever it sent behind, and although it does nothing any more. */
+static void peer_that_breaks_the_protocol_is_told_and_left(void **state)
+{
+	static const struct {
+		const char *frame;
+		size_t len;
+		const char *close;
+	} cases[] = {
+		{ "\xc1\x80....", 6, "\x88\x02\x03\xea" },
+		{ "\x81\x02{}", 4, "\x88\x02\x03\xea" },
+		{ "\x83\x80....", 6, "\x88\x02\x03\xea" },
+		{ "\x82\x80....", 6, "\x88\x02\x03\xeb" },
+		{ "\x81\x81\0\0\0\0\xff", 7, "\x88\x02\x03\xef" },
+		{ "\x81\xff\0\xff\0\0\0\0\0\0....", 14, "\x88\x02\x03\xf1" },
+	};
+	static const size_t behind[] = { 0, 1, 5000, 150000 };
+	static char garbage[150000];
+	struct ws_world *w = *state;
+
+	for (size_t i = 0; i < 4 * sizeof(cases) / sizeof(cases[0]); i++) {
+		const char *text;
+		size_t len;
+		int peer;
+
+		(void)open_quiet(w, &peer);
+		write_all(peer, cases[i / 4].frame, cases[i / 4].len);
+		write_all(peer, garbage, behind[i % 4]);
+		ws_world_settle(w);
+
+		text = read_all(peer, &len);
+		assert_int_equal(len, 4);
+		assert_memory_equal(text, cases[i / 4].close, 4);
+		assert_true(is_at_end(peer));
+
+		/* Nor is it borne for long. */
+		assert_int_equal(w->server->n_sockets, 1);
+		assert_int_equal(w->server->n_open, 0);
+		ws_world_pass(w, WP_CLOSE_DRAIN_MS + 2 * WP_TICK_MS);
+		assert_int_equal(w->server->n_sockets, 0);
+		close(peer);
+	}
+}
+
+static void close_of_ours_waits_for_the_answer(void **state)
+{
+	struct ws_world *w = *state;
+	struct wp_buf out;
+	struct wp_conn *conn;
+	int peer;
+
+	wp_buf_init(&out, 0);
+	for (int answers = 0; answers < 3; answers++) {
+		conn = open_quiet(w, &peer);
+		wp_conn_close(conn, WP_CLOSE_RESTART, WP_M_CLOSE_SHUTDOWN);
+		ws_world_settle(w);
+		assert_memory_equal(read_all(peer, NULL), "\x88\x02\x03\xf4",
+				    4);
+		assert_false(is_at_end(peer));
+		ws_world_pass(w, WP_CLOSE_WAIT_MS - 2 * WP_TICK_MS);
+		assert_false(is_at_end(peer));
+
+		wp_buf_clear(&out);
+		ws_text_add(&out, json_ping);
+		if (answers == 1)
+			ws_frame_add(&out, WP_WS_CLOSE, "\x03\xf4", 2);
+		else if (answers == 2) /* what it sends now is no protocol */
+			wp_buf_add(&out, "\xff\xff", 2);
+		write_all(peer, out.data, out.len);
+		ws_world_settle(w);
+		assert_int_equal(is_at_end(peer), answers > 0);
+		ws_world_pass(w, 4 * WP_TICK_MS);
+		assert_int_equal(w->server->n_sockets, answers > 0 ? 1 : 0);
+		close(peer);
+		ws_world_settle(w);
+		assert_int_equal(w->server->n_sockets, 0);
+	}
+	wp_buf_release(&out);
+}
+
+static void close_of_the_peer_is_answered_and_the_end(void **state)
+{
+	struct ws_world *w = *state;
+	struct wp_buf out;
+	int peer;
+
+	wp_buf_init(&out, 0);
+	(void)open_quiet(w, &peer);
+	ws_text_add(&out, json_ping);
+	ws_frame_add(&out, WP_WS_CLOSE, "\x03\xe8", 2);
+	ws_text_add(&out, json_ping); /* against the rules, and of no effect */
+	write_all(peer, out.data, out.len);
+	ws_world_settle(w);
+
+	assert_string_equal(read_all(peer, NULL),
+			    "\x81\x0f{\"type\":\"pong\"}\x88\x02\x03\xe8");
+	assert_true(is_at_end(peer));
+	wp_buf_release(&out);
+	close(peer);
+	ws_world_settle(w);
+	assert_int_equal(w->server->n_sockets, 0);
+}
+
 static void server_that_ends_during_the_pause_lets_go(void **state)
 {
 	struct ws_world *w = *state;
@@ -499,6 +601,14 @@ int main(void)
 			response_may_be_longer_than_the_queue, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			close_does_not_overtake_the_response, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			peer_that_breaks_the_protocol_is_told_and_left, setup,
+			teardown),
+		cmocka_unit_test_setup_teardown(
+			close_of_ours_waits_for_the_answer, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			close_of_the_peer_is_answered_and_the_end, setup,
+			teardown),
 		cmocka_unit_test_setup_teardown(
 			server_that_ends_during_the_pause_lets_go, setup,
 			teardown),

@@ -112,6 +112,34 @@ void wp_dlq_count_build(struct wp_cmd *cmd, const struct wp_dlq_queue *queue)
 	wp_cmd_str(cmd, key);
 }
 
+void wp_dlq_last_build(struct wp_cmd *cmd, const struct wp_dlq_queue *queue)
+{
+	char key[KEY_MAX];
+
+	stream_of(queue, key);
+	wp_cmd_clear(cmd);
+	wp_cmd_str(cmd, "XREVRANGE");
+	wp_cmd_str(cmd, key);
+	wp_cmd_str(cmd, "+");
+	wp_cmd_str(cmd, "-");
+	wp_cmd_str(cmd, "COUNT");
+	wp_cmd_int(cmd, 1);
+}
+
+enum wp_err wp_dlq_last_parse(const struct wp_reply *reply,
+			      struct wp_entry_id *out)
+{
+	const struct wp_reply *id = wp_reply_at(wp_reply_at(reply, 0), 0);
+
+	if (wp_reply_type(reply) != WP_REPLY_ARRAY)
+		return WP_ERR_PROTO;
+	if (wp_reply_count(reply) == 0)
+		return WP_ERR_NOTFOUND;
+	return wp_entry_id_parse(out, wp_reply_str(id), wp_reply_len(id))
+		       ? WP_OK
+		       : WP_ERR_PROTO;
+}
+
 void wp_dlq_list_build(struct wp_cmd *cmd, const struct wp_dlq_queue *queue,
 		       const struct wp_entry_id *after,
 		       const struct wp_entry_id *up_to, size_t max)

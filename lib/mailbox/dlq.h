@@ -67,6 +67,17 @@ struct wp_dlq_letter {
 void wp_dlq_count_build(struct wp_cmd *cmd, const struct wp_dlq_queue *queue);
 
 /*
+ * The last letter of a queue. Ids only rise, so whatever dies later is behind
+ * it; the clock cannot tell that, it may go back and ids do not.
+ *
+ * Errors: WP_ERR_NOTFOUND  the queue is empty
+ *         WP_ERR_PROTO     no usable answer
+ */
+void wp_dlq_last_build(struct wp_cmd *cmd, const struct wp_dlq_queue *queue);
+enum wp_err wp_dlq_last_parse(const struct wp_reply *reply,
+			      struct wp_entry_id *out) WP_MUST_USE;
+
+/*
  * The oldest letters of a queue behind one (after; NULL: from the start) up to
  * one (up_to; NULL: to the end). max is at most WP_DLQ_PAGE_MAX.
  */

@@ -7,30 +7,41 @@
  */
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "tools/waypost/cli.h"
 
 enum { PAGE = 100 };
 
-static const uint64_t max_seq = (UINT64_C(1) << 40) - 1;
-
-/* The last place that a letter could have taken until now, by Redis' clock. */
-static enum wp_err read_now(struct wp_cli *cli, struct wp_entry_id *out,
-			    struct wp_error *err)
+/*
+ * The last letter of each queue, for all of them before any is touched: what is
+ * requeued from one may die into another. A queue that is empty by now is done.
+ */
+static enum wp_err read_ends(struct wp_cli *cli, struct wp_cli_queues *queues,
+			     struct wp_entry_id *ends, struct wp_error *err)
 {
-	struct wp_reply *reply = NULL;
-	enum wp_err rc;
+	enum wp_err rc = WP_OK;
+	size_t kept = 0;
 
-	wp_cmd_clear(&cli->cmd);
-	wp_cmd_str(&cli->cmd, "TIME");
-	rc = wp_cli_ask(cli, &reply, err);
-	if (rc != WP_OK)
-		return rc;
-	out->ms = (uint64_t)(wp_reply_int(wp_reply_at(reply, 0)) * 1000 +
-			     wp_reply_int(wp_reply_at(reply, 1)) / 1000);
-	out->seq = max_seq;
-	wp_reply_free(&reply);
-	return WP_OK;
+	for (size_t i = 0; i < queues->n && rc == WP_OK; i++) {
+		struct wp_reply *reply = NULL;
+		enum wp_err found;
+
+		wp_dlq_last_build(&cli->cmd, &queues->list[i]);
+		rc = wp_cli_ask(cli, &reply, err);
+		if (rc != WP_OK)
+			break;
+		found = wp_dlq_last_parse(reply, &ends[kept]);
+		if (found == WP_OK)
+			queues->list[kept++] = queues->list[i];
+		else if (found != WP_ERR_NOTFOUND)
+			rc = wp_error_set(err, found,
+					  "Redis gave no usable answer about "
+					  "dead letters");
+		wp_reply_free(&reply);
+	}
+	queues->n = kept;
+	return rc;
 }
 
 /* What is done to n letters of one queue. */
@@ -65,14 +76,23 @@ static enum wp_err walk_all(struct wp_cli *cli, page_fn on_page, void *ctx,
 			    struct wp_error *err)
 {
 	struct wp_cli_queues queues = { 0 };
-	struct wp_entry_id now;
+	struct wp_entry_id *ends = NULL;
 	enum wp_err rc;
 
-	rc = read_now(cli, &now, err);
-	if (rc == WP_OK)
-		rc = wp_cli_queues_find(cli, &queues, err);
+	rc = wp_cli_queues_find(cli, &queues, err);
+	if (rc != WP_OK)
+		goto out;
+	ends = calloc(queues.n + 1, sizeof(*ends));
+	if (ends == NULL) {
+		rc = wp_error_set(err, WP_ERR_NOMEM, "out of memory");
+		goto out;
+	}
+	rc = read_ends(cli, &queues, ends, err);
 	for (size_t i = 0; i < queues.n && rc == WP_OK; i++)
-		rc = walk_queue(cli, &queues.list[i], &now, on_page, ctx, err);
+		rc = walk_queue(cli, &queues.list[i], &ends[i], on_page, ctx,
+				err);
+out:
+	free(ends);
 	wp_cli_queues_release(&queues);
 	return rc;
 }

@@ -1,0 +1,55 @@
+"""What an operator does about dead letters, by `waypost dlq`."""
+import json
+import os
+import subprocess
+
+from harness import E2eTest, end_stack, envelope, new_stack
+
+# Ids never go back; this one was given while the clock was far ahead.
+AHEAD = "99999999999999-1"
+
+
+class DeadLetters(E2eTest):
+    @classmethod
+    def make_stack(cls):
+        return new_stack({})
+
+    @classmethod
+    def tearDownClass(cls):
+        complaints = end_stack(cls.stack)
+        assert not complaints, complaints
+
+    def waypost(self, *words):
+        done = subprocess.run(
+            [os.path.join(self.stack.build, "waypost"), "--config",
+             self.stack.path("waypost.yaml"), *words],
+            env=self.stack.base_env, stdin=subprocess.DEVNULL,
+            capture_output=True, text=True,
+            timeout=60, check=False)
+        self.assertEqual(done.returncode, 0, done)
+        return done.stdout
+
+    def bury(self, text, *at):
+        with self.stack.redis() as redis:
+            for entry in at:
+                redis("XADD", "wp:inbox:dlq", entry, "id", entry, "reason",
+                      "why", "tries", "1", "at", "1", "envelope", text)
+
+    def count(self):
+        with self.stack.redis() as redis:
+            return redis("XLEN", "wp:inbox:dlq")
+
+    def test_all_are_all_whatever_the_clock_says(self):
+        bob = self.user()
+        text = json.dumps(envelope(bob.urn, b"second chance"))
+
+        self.bury(text, "1-1", AHEAD)
+        self.assertEqual(self.waypost("dlq", "drop", "--all", "--yes"),
+                         "2 dropped\n")
+        self.assertEqual(self.count(), 0)
+
+        later = "99999999999999-2"
+        self.bury(text, later)
+        self.assertIn("requeued", self.waypost("dlq", "requeue", "--all"))
+        self.assertEqual(self.count(), 0)
+        self.messages(bob, 1)

@@ -11,6 +11,7 @@
 
 enum {
 	KEYS_AT_ONCE = 200, /* a hint to SCAN, and the length of a page */
+	MORE_COST = 100,    /* of a key that asks for another call */
 	MS_PER_S = 1000,
 };
 
@@ -29,14 +30,23 @@ static const struct {
 				    "remains of a daemon that is gone" },
 };
 
-void wp_audit_tell(const struct wp_auditor *auditor, size_t metric,
-		   const char *what, int64_t n)
+void wp_audit_tell(struct wp_auditor *auditor, size_t metric, const char *what,
+		   int64_t n)
 {
+	size_t kind = metric - WP_WM_REPAIR_CONNECTION;
+	uint32_t suppressed;
+
 	if (n == 0)
 		return;
 	wp_metric_add(auditor->metrics, metric, n);
+	auditor->untold[kind] += n;
+	if (!wp_log_allow(&auditor->told[kind], wp_mono_ms(), WP_AUDIT_LOG_MS,
+			  &suppressed))
+		return;
 	wp_log(&auditor->log, WP_LOG_WARN, "repaired what should never be",
-	       wp_str("what", what), wp_int("n", n));
+	       wp_str("what", what), wp_int("n", auditor->untold[kind]),
+	       wp_int("suppressed", suppressed));
+	auditor->untold[kind] = 0;
 }
 
 /* One page of keys; targets that ask for another call stay in it. */
@@ -70,17 +80,23 @@ static void hear_audit(void *ctx, size_t i, const struct wp_reply *reply)
 		page->targets[page->kept++] = page->targets[i];
 }
 
+/* As far as the budget goes; what a call has done is done. */
 static enum wp_err audit_page(struct wp_auditor *auditor, struct page *page,
 			      struct wp_error *err)
 {
 	enum wp_err rc = WP_OK;
+	bool is_first = true;
 
 	while (rc == WP_OK && page->n > 0 &&
-	       !wp_table_is_stopping(auditor->table)) {
+	       (is_first || auditor->budget > 0) &&
+	       !wp_table_is_stopping(auditor->table) &&
+	       !wp_table_has_closed(auditor->table)) {
+		is_first = false;
 		page->kept = 0;
 		rc = wp_pipe(auditor->redis, page->n, ask_audit, hear_audit,
 			     page, err);
 		page->n = page->kept;
+		auditor->budget -= MORE_COST * (int64_t)page->kept;
 	}
 	for (size_t i = 0; i < WP_REPAIR_COUNT; i++)
 		wp_audit_tell(auditor, repairs[i].metric, repairs[i].what,
@@ -88,8 +104,10 @@ static enum wp_err audit_page(struct wp_auditor *auditor, struct page *page,
 	return rc;
 }
 
+/* *is_through_out: none of the keys asks for another call */
 static enum wp_err audit_list(struct wp_auditor *auditor,
-			      const struct wp_reply *keys, struct wp_error *err)
+			      const struct wp_reply *keys, bool *is_through_out,
+			      struct wp_error *err)
 {
 	size_t count = wp_reply_count(keys);
 	enum wp_err rc = WP_OK;
@@ -106,6 +124,7 @@ static enum wp_err audit_list(struct wp_auditor *auditor,
 						  &page.targets[page.n]);
 		}
 		rc = audit_page(auditor, &page, err);
+		*is_through_out &= page.n == 0;
 	}
 	return rc;
 }
@@ -134,18 +153,22 @@ static enum wp_err scan(struct wp_auditor *auditor, struct wp_reply **reply,
 
 enum wp_err wp_audit_keys(struct wp_auditor *auditor, struct wp_error *err)
 {
-	bool is_through = false;
+	bool is_round = false;
 	enum wp_err rc = WP_OK;
 
-	while (rc == WP_OK && auditor->budget > 0 && !is_through &&
+	while (rc == WP_OK && auditor->budget > 0 && !is_round &&
 	       !wp_table_is_stopping(auditor->table) &&
 	       !wp_table_has_closed(auditor->table)) {
 		struct wp_reply *reply = NULL;
+		bool is_through = true;
 
 		rc = scan(auditor, &reply, err);
 		if (rc == WP_OK)
-			rc = audit_list(auditor, wp_reply_at(reply, 1), err);
-		if (rc == WP_OK) {
+			rc = audit_list(auditor, wp_reply_at(reply, 1),
+					&is_through, err);
+		auditor->budget -= KEYS_AT_ONCE;
+		/* Else the same page again; it gets shorter each time. */
+		if (rc == WP_OK && is_through) {
 			const struct wp_reply *next = wp_reply_at(reply, 0);
 			size_t len = wp_reply_len(next);
 
@@ -154,8 +177,7 @@ enum wp_err wp_audit_keys(struct wp_auditor *auditor, struct wp_error *err)
 			memcpy(auditor->cursor, wp_reply_str(next), len);
 			auditor->cursor[len] = '\0';
 			/* Round the corner no more often than once a call. */
-			is_through = wp_reply_is(next, "0");
-			auditor->budget -= KEYS_AT_ONCE;
+			is_round = wp_reply_is(next, "0");
 		}
 		wp_reply_free(&reply);
 	}

@@ -18,9 +18,13 @@
 #include "lib/redis/client.h"
 #include "lib/store/store.h"
 #include "lib/sys/conf.h"
+#include "worker/metrics.h"
 #include "worker/table.h"
 
-enum { WP_AUDIT_CURSOR_MAX = 24 };
+enum {
+	WP_AUDIT_KINDS = WP_WM_REPAIR_HINT_IDLE - WP_WM_REPAIR_CONNECTION + 1,
+};
+enum { WP_AUDIT_CURSOR_MAX = 24, WP_AUDIT_LOG_MS = 5000 };
 
 struct wp_auditor {
 	/* Borrowed; set by whoever owns the auditor. */
@@ -37,8 +41,14 @@ struct wp_auditor {
 	char cursor[WP_AUDIT_CURSOR_MAX + 1]; /* of SCAN; "" is "0" */
 
 	uint32_t partition; /* whose cold store is being looked at */
-	bool has_after;
-	struct wp_urn after; /* behind this user */
+	int64_t passed;     /* partitions done with, in this run */
+	struct wp_store_place users;
+	char hints[WP_AUDIT_CURSOR_MAX + 1]; /* of HSCAN; "": users first */
+
+	struct wp_log_limit limit;
+	/* By kind, as the metrics are: repairs that the log has not told. */
+	struct wp_log_limit told[WP_AUDIT_KINDS];
+	int64_t untold[WP_AUDIT_KINDS];
 };
 
 /*
@@ -49,14 +59,16 @@ struct wp_auditor {
 enum wp_err wp_auditor_run(struct wp_auditor *auditor,
 			   struct wp_error *err) WP_MUST_USE;
 
-/* The two walks; each uses up budget. Public for tests. */
+/* The two walks; each uses up budget, and goes on where it left off. Public for
+ * tests. */
 enum wp_err wp_audit_keys(struct wp_auditor *auditor,
 			  struct wp_error *err) WP_MUST_USE;
 enum wp_err wp_audit_cold(struct wp_auditor *auditor,
 			  struct wp_error *err) WP_MUST_USE;
 
-/* Count and tell a repair; metric is one of WP_WM_REPAIR_…. */
-void wp_audit_tell(const struct wp_auditor *auditor, size_t metric,
-		   const char *what, int64_t n);
+/* Count a repair and tell it, not more often than every few seconds; metric is
+ * one of WP_WM_REPAIR_…. */
+void wp_audit_tell(struct wp_auditor *auditor, size_t metric, const char *what,
+		   int64_t n);
 
 #endif /* WP_WORKER_AUDIT_H */

@@ -26,7 +26,14 @@ static bool on_user(void *ctx, const struct wp_urn *user)
 	struct users *users = ctx;
 
 	users->list[users->n++] = *user;
-	return users->n < USERS_AT_ONCE;
+	return true; /* the walk looks at no more than that */
+}
+
+/* Redis is there, and does not do it for this user or partition. */
+static enum wp_err refused(struct wp_error *err, const struct wp_reply *reply)
+{
+	return wp_error_set(err, WP_ERR_PROTO, "Redis refuses: %.120s",
+			    wp_reply_str(reply));
 }
 
 /* Is there surely no hint, by an open gate? */
@@ -59,8 +66,10 @@ static enum wp_err run(struct wp_auditor *auditor, struct wp_cmd *cmd,
 	struct wp_reply *reply = NULL;
 	enum wp_err rc = wp_redis_do(auditor->redis, cmd, &reply, err);
 
-	if (rc == WP_OK)
-		rc = wp_guarded_parse(reply);
+	if (rc == WP_OK && wp_guarded_parse(reply) == WP_ERR_STALE)
+		rc = WP_ERR_STALE;
+	else if (rc == WP_OK && wp_guarded_parse(reply) != WP_OK)
+		rc = refused(err, reply);
 	wp_reply_free(&reply);
 	return rc;
 }
@@ -137,6 +146,8 @@ static enum wp_err ask_key(struct wp_auditor *auditor, const char *command,
 	wp_cmd_str(&cmd, key);
 	wp_cmd_str(&cmd, argument);
 	rc = wp_redis_do(auditor->redis, &cmd, reply, err);
+	if (rc == WP_OK && wp_reply_type(*reply) == WP_REPLY_ERROR)
+		rc = refused(err, *reply);
 	wp_cmd_release(&cmd);
 	return rc;
 }
@@ -170,76 +181,95 @@ static enum wp_err check_hint(struct wp_auditor *auditor,
 	return rc;
 }
 
-/* All hints of a partition, a page of HSCAN at a time. */
-static enum wp_err check_hints(struct wp_auditor *auditor,
-			       const struct wp_owned *owned,
-			       struct wp_error *err)
+/* ---- pages ---- */
+
+/* What is about one user or partition is told; the walk goes on behind it. */
+static enum wp_err go_on(struct wp_auditor *auditor,
+			 const struct wp_owned *owned, enum wp_err rc,
+			 const struct wp_error *err)
 {
-	char cursor[WP_AUDIT_CURSOR_MAX + 1] = "0";
-	enum wp_err rc;
+	uint32_t suppressed;
 
-	do {
-		struct wp_reply *reply = NULL;
-		const struct wp_reply *pairs;
-		size_t len;
-
-		rc = ask_key(auditor, "HSCAN", owned, "cold", cursor, &reply,
-			     err);
-		pairs = wp_reply_at(reply, 1);
-		for (size_t i = 0; i < wp_reply_count(pairs) && rc == WP_OK;
-		     i += 2) {
-			const struct wp_reply *text = wp_reply_at(pairs, i);
-			struct wp_urn user;
-
-			auditor->budget--;
-			if (wp_urn_parse(&user, wp_reply_str(text),
-					 wp_reply_len(text), NULL) == WP_OK)
-				rc = check_hint(auditor, owned, &user, err);
-		}
-		len = wp_reply_len(wp_reply_at(reply, 0));
-		if (len == 0 || len > WP_AUDIT_CURSOR_MAX)
-			rc = rc == WP_OK ? WP_ERR_UNAVAIL : rc;
-		else
-			memcpy(cursor, wp_reply_str(wp_reply_at(reply, 0)),
-			       len + 1);
-		wp_reply_free(&reply);
-	} while (rc == WP_OK && strcmp(cursor, "0") != 0 &&
-		 !wp_table_is_stopping(auditor->table));
-	return rc;
+	if (rc != WP_ERR_PROTO)
+		return rc;
+	if (wp_log_allow(&auditor->limit, wp_mono_ms(), WP_AUDIT_LOG_MS,
+			 &suppressed))
+		wp_log(&auditor->log, WP_LOG_WARN, "audit cannot repair",
+		       wp_int("partition", owned->partition),
+		       wp_str("error", err->msg),
+		       wp_int("suppressed", suppressed));
+	return WP_OK;
 }
-
-/* ---- partitions ---- */
 
 static void next_partition(struct wp_auditor *auditor)
 {
-	auditor->has_after = false;
+	auditor->users = (struct wp_store_place){ 0 };
+	auditor->hints[0] = '\0';
+	auditor->passed++;
 	auditor->partition++;
 	if (auditor->partition >= auditor->conf->mailbox.partitions)
 		auditor->partition = 0;
 }
 
-static enum wp_err audit_page(struct wp_auditor *auditor,
-			      const struct wp_owned *owned,
-			      struct wp_error *err)
+/* One page of HSCAN over the hints; behind the last one the next partition. */
+static enum wp_err audit_hints(struct wp_auditor *auditor,
+			       const struct wp_owned *owned,
+			       struct wp_error *err)
 {
+	struct wp_reply *reply = NULL;
+	const struct wp_reply *pairs, *cursor;
+	size_t len;
+	enum wp_err rc;
+
+	auditor->budget--;
+	rc = ask_key(auditor, "HSCAN", owned, "cold", auditor->hints, &reply,
+		     err);
+	cursor = wp_reply_at(reply, 0);
+	len = wp_reply_len(cursor);
+	pairs = wp_reply_at(reply, 1);
+	for (size_t i = 0; i < wp_reply_count(pairs) && rc == WP_OK; i += 2) {
+		const struct wp_reply *text = wp_reply_at(pairs, i);
+		struct wp_urn user;
+
+		auditor->budget--;
+		if (wp_urn_reread(&user, wp_reply_str(text),
+				  wp_reply_len(text)) != WP_OK)
+			continue;
+		rc = check_hint(auditor, owned, &user, err);
+		rc = go_on(auditor, owned, rc, err);
+	}
+	if (rc == WP_OK && len > 0 && len <= WP_AUDIT_CURSOR_MAX &&
+	    !wp_reply_is(cursor, "0")) {
+		memcpy(auditor->hints, wp_reply_str(cursor), len);
+		auditor->hints[len] = '\0';
+	} else if (rc == WP_OK || rc == WP_ERR_PROTO) {
+		rc = go_on(auditor, owned, rc, err);
+		next_partition(auditor);
+	}
+	wp_reply_free(&reply);
+	return rc;
+}
+
+/* One page of the users on disk; behind the last one the hints. */
+static enum wp_err audit_users(struct wp_auditor *auditor,
+			       const struct wp_owned *owned,
+			       struct wp_error *err)
+{
+	const struct wp_store_place from = auditor->users;
 	struct users users = { .n = 0 };
 	enum wp_err rc;
 
-	rc = wp_store_users(auditor->store, owned->partition,
-			    auditor->has_after ? &auditor->after : NULL,
-			    on_user, &users, err);
-	for (size_t i = 0; i < users.n && rc == WP_OK; i++)
+	rc = wp_store_users(auditor->store, owned->partition, &auditor->users,
+			    USERS_AT_ONCE, on_user, &users, err);
+	for (size_t i = 0; i < users.n && rc == WP_OK; i++) {
 		rc = check_user(auditor, owned, &users.list[i], err);
-	auditor->budget -= 1 + (int64_t)users.n;
-	if (rc != WP_OK)
-		return rc;
-	if (users.n == USERS_AT_ONCE) {
-		auditor->after = users.list[users.n - 1];
-		auditor->has_after = true;
-		return WP_OK;
+		rc = go_on(auditor, owned, rc, err);
 	}
-	rc = check_hints(auditor, owned, err);
-	next_partition(auditor);
+	auditor->budget -= 1 + (int64_t)auditor->users.looked;
+	if (rc != WP_OK)
+		auditor->users = from;
+	else if (auditor->users.is_end)
+		memcpy(auditor->hints, "0", sizeof("0"));
 	return rc;
 }
 
@@ -247,25 +277,30 @@ enum wp_err wp_audit_cold(struct wp_auditor *auditor, struct wp_error *err)
 {
 	/* The other half is for the keyspace. */
 	int64_t floor = auditor->budget / 2;
-	int64_t left = auditor->conf->mailbox.partitions;
+	struct wp_error why = { 0 };
 	enum wp_err rc = WP_OK;
 
-	while (rc == WP_OK && left > 0 && auditor->budget > floor &&
+	auditor->passed = 0;
+	while (rc == WP_OK && auditor->budget > floor &&
+	       auditor->passed < auditor->conf->mailbox.partitions &&
 	       !wp_table_is_stopping(auditor->table) &&
 	       !wp_table_has_closed(auditor->table)) {
 		struct wp_owned owned = { .partition = auditor->partition };
 
-		left--;
-		if (wp_table_owner(auditor->table, owned.partition,
-				   WP_TABLE_OPEN, wp_mono_ms(), owned.owner))
-			rc = audit_page(auditor, &owned, err);
-		else
+		if (!wp_table_owner(auditor->table, owned.partition,
+				    WP_TABLE_OPEN, wp_mono_ms(), owned.owner))
 			next_partition(auditor);
+		else if (auditor->hints[0] != '\0')
+			rc = audit_hints(auditor, &owned, &why);
+		else
+			rc = audit_users(auditor, &owned, &why);
 		if (rc == WP_ERR_STALE) {
 			/* Lost meanwhile: somebody else looks after it now. */
 			next_partition(auditor);
 			rc = WP_OK;
 		}
 	}
+	if (rc != WP_OK && err != NULL)
+		*err = why;
 	return rc;
 }

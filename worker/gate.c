@@ -36,8 +36,10 @@ static enum wp_err run_guarded(struct walk *walk, const char *what,
 		if (rc == WP_ERR_STALE)
 			wp_error_set(err, rc, "the lease is lost");
 		else if (rc != WP_OK)
-			wp_error_set(err, rc, "Redis refuses %s: %.120s", what,
-				     wp_reply_str(reply));
+			/* It is there: the answer is about this partition. */
+			rc = wp_error_set(err, WP_ERR_PROTO,
+					  "Redis refuses %s: %.120s", what,
+					  wp_reply_str(reply));
 	}
 	wp_reply_free(&reply);
 	return rc;
@@ -106,25 +108,20 @@ static enum wp_err set_sizes(struct walk *walk, struct wp_store *store,
 static enum wp_err set_hints(struct walk *walk, struct wp_store *store,
 			     struct wp_error *err)
 {
-	struct wp_urn after;
-	bool is_first = true;
+	struct wp_store_place place = { .is_end = false };
 	enum wp_err rc;
 
 	do {
 		wp_hint_set_begin(&walk->cmd, walk->partition, walk->owner,
 				  walk->lease_ms);
 		walk->n = 0;
-		rc = wp_store_users(store, walk->partition,
-				    is_first ? NULL : &after, on_user, walk,
-				    err);
+		rc = wp_store_users(store, walk->partition, &place, SIZE_MAX,
+				    on_user, walk, err);
 		if (rc == WP_OK && walk->n > 0)
 			rc = run_guarded(walk, "to set hints", err);
 		if (rc == WP_OK && walk->n > 0)
 			rc = set_sizes(walk, store, err);
-		if (walk->n > 0)
-			after = walk->page[walk->n - 1];
-		is_first = false;
-	} while (rc == WP_OK && walk->n == HINTS_AT_ONCE);
+	} while (rc == WP_OK && !place.is_end);
 	return rc;
 }
 
@@ -177,5 +174,7 @@ enum wp_err wp_gate_reconcile(struct wp_redis *redis, struct wp_store *store,
 out:
 	free(walk.page);
 	wp_cmd_release(&walk.cmd);
-	return rc == WP_OK || rc == WP_ERR_STALE ? rc : WP_ERR_UNAVAIL;
+	if (rc == WP_OK || rc == WP_ERR_STALE || rc == WP_ERR_PROTO)
+		return rc;
+	return WP_ERR_UNAVAIL;
 }

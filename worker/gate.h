@@ -18,6 +18,7 @@
  *
  * *was_closed_out: there was something to do, and it is done
  * Errors:  WP_ERR_STALE    the lease is lost
+ *          WP_ERR_PROTO    Redis does not do it for this partition
  *          WP_ERR_UNAVAIL  Redis or the cold store; begin again later
  */
 enum wp_err wp_gate_reconcile(struct wp_redis *redis, struct wp_store *store,

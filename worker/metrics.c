@@ -50,6 +50,10 @@ static const struct wp_metric_desc descs[WP_WORKER_METRIC_COUNT] = {
 					NULL,
 					"Partitions whose migration stopped.",
 					WP_COUNTER },
+	[WP_WM_REFUSED_ROWS] = { "waypost_worker_refused_rows_total", NULL,
+				 "Times that a user of the cold store was "
+				 "passed over whose name is no URN.",
+				 WP_COUNTER },
 	[WP_WM_EXPIRED_HOT] = { EXPIRED, "tier=\"hot\"",
 				"Expired messages deleted.", WP_COUNTER },
 	[WP_WM_EXPIRED_COLD] = { EXPIRED, "tier=\"cold\"", NULL, WP_COUNTER },

@@ -18,7 +18,7 @@
 #include "lib/redis/client.h"
 #include "lib/store/store.h"
 #include "worker/audit.h"
-#include "worker/gate.h"
+#include "worker/gates.h"
 #include "worker/metrics.h"
 #include "worker/move.h"
 #include "worker/sweep.h"
@@ -43,13 +43,16 @@ struct wp_migrator {
 	struct wp_redis *redis;
 	struct wp_store *store;
 	struct wp_owned *list; /* one per partition */
+	struct wp_gates gates;
 	struct wp_movers movers;
 	struct wp_sweeper sweeper;
 	struct wp_auditor auditor;
 	struct wp_backoff backoff;
 	struct wp_log log;
 	struct wp_log_limit limit;
-	bool is_late; /* there may be more to do at once */
+	struct wp_log_limit refused_limit;
+	int64_t refused; /* by the store, as far as it was told */
+	bool is_late;    /* there may be more to do at once */
 };
 
 static void warn_limited(struct wp_migrator *m, const char *event,
@@ -62,55 +65,16 @@ static void warn_limited(struct wp_migrator *m, const char *event,
 		       wp_int("suppressed", suppressed));
 }
 
-static void lose(struct wp_migrator *m, const struct wp_owned *owned)
+/* ---- the thread ---- */
+
+static enum wp_err reopen(struct wp_migrator *m, struct wp_error *err)
 {
-	if (wp_table_drop(m->table, owned->partition, owned->owner))
-		wp_metric_add(m->metrics, WP_WM_LEASES_LOST, 1);
-}
+	bool has_opened = false;
+	enum wp_err rc = wp_gates_round(&m->gates, &has_opened, err);
 
-/* ---- closed partitions ---- */
-
-static enum wp_err reconcile(struct wp_migrator *m,
-			     const struct wp_owned *owned, struct wp_error *err)
-{
-	bool was_closed = false;
-	enum wp_err rc;
-
-	rc = wp_gate_reconcile(m->redis, m->store, owned->partition,
-			       owned->owner, m->conf->worker.lease_ms,
-			       &was_closed, err);
-	if (rc == WP_ERR_STALE) {
-		lose(m, owned);
-		return WP_OK;
-	}
-	if (rc != WP_OK)
-		return rc;
-	wp_metric_add(m->metrics, WP_WM_GATES, was_closed);
-	wp_table_set_open(m->table, owned->partition, owned->owner, true);
-	return WP_OK;
-}
-
-/* Nothing is routed in a closed partition, so these never wait for others. */
-static enum wp_err reconcile_closed(struct wp_migrator *m, struct wp_error *err)
-{
-	uint64_t start_ms = wp_mono_ms();
-	size_t n = wp_table_list(m->table, WP_TABLE_CLOSED, start_ms, m->list);
-	size_t done = 0;
-	enum wp_err rc = WP_OK;
-
-	while (done < n && rc == WP_OK && !wp_table_is_stopping(m->table)) {
-		rc = reconcile(m, &m->list[done], err);
-		done += rc == WP_OK;
-	}
-	m->is_late |= done > 0; /* more may have come meanwhile */
-	if (done > 0)
-		wp_log(&m->log, WP_LOG_INFO, "partitions reconciled",
-		       wp_int("partitions", (int64_t)done),
-		       wp_int("ms", (int64_t)(wp_mono_ms() - start_ms)));
+	m->is_late |= has_opened;
 	return rc;
 }
-
-/* ---- the thread ---- */
 
 static enum wp_err move_due(struct wp_migrator *m, struct wp_error *err)
 {
@@ -126,6 +90,7 @@ static enum wp_err tidy(struct wp_migrator *m, struct wp_error *err)
 	enum wp_err rc;
 
 	rc = wp_sweeper_run(&m->sweeper, err);
+	m->is_late |= m->sweeper.is_sweeping && !wp_table_has_closed(m->table);
 	return rc == WP_OK ? wp_auditor_run(&m->auditor, err) : rc;
 }
 
@@ -136,6 +101,7 @@ static enum wp_err round_once(struct wp_migrator *m, struct wp_error *err)
 	m->is_late = false;
 	if (m->store == NULL)
 		rc = wp_store_open(&m->store, m->conf, err);
+	m->gates.store = m->store;
 	m->movers.store = m->store;
 	m->sweeper.store = m->store;
 	m->auditor.store = m->store;
@@ -144,12 +110,30 @@ static enum wp_err round_once(struct wp_migrator *m, struct wp_error *err)
 	if (rc == WP_OK) /* before a gate is opened */
 		rc = wp_sweeper_watch(&m->sweeper, err);
 	if (rc == WP_OK)
-		rc = reconcile_closed(m, err);
+		rc = reopen(m, err);
 	if (rc == WP_OK)
 		rc = move_due(m, err);
 	if (rc == WP_OK)
 		rc = tidy(m, err);
 	return rc;
+}
+
+/* Users of rows that were passed over. */
+static void tell_refused(struct wp_migrator *m)
+{
+	int64_t refused = m->store != NULL ? wp_store_refused(m->store) : 0;
+	uint32_t suppressed;
+
+	if (refused == m->refused)
+		return;
+	wp_metric_add(m->metrics, WP_WM_REFUSED_ROWS, refused - m->refused);
+	m->refused = refused;
+	if (wp_log_allow(&m->refused_limit, wp_mono_ms(), LOG_INTERVAL_MS,
+			 &suppressed))
+		wp_log(&m->log, WP_LOG_WARN,
+		       "the cold store holds messages of a user whose name is "
+		       "no URN; they stay there",
+		       wp_int("suppressed", suppressed));
 }
 
 static void wait_for_next(struct wp_migrator *m, enum wp_err rc)
@@ -176,6 +160,8 @@ static void *run(void *ctx)
 		struct wp_error err = { 0 };
 		enum wp_err rc = round_once(m, &err);
 
+		tell_refused(m);
+
 		if (rc != WP_OK)
 			warn_limited(m, "migration waits", &err);
 		wait_for_next(m, rc);
@@ -198,6 +184,14 @@ static void release(struct wp_migrator *m)
 /* The parts of the thread's work have its connection, store and list. */
 static void share(struct wp_migrator *m)
 {
+	m->gates = (struct wp_gates){
+		.conf = m->conf,
+		.metrics = m->metrics,
+		.table = m->table,
+		.redis = m->redis,
+		.list = m->list,
+		.log.component = "migrate",
+	};
 	m->movers.conf = m->conf;
 	m->movers.metrics = m->metrics;
 	m->movers.table = m->table;

@@ -1,6 +1,6 @@
 /*
  * sweep.c - one sweep over our partitions: hot queues by script, then users
- * with expired rows on disk, one by one.
+ * with expired rows on disk, a page at a time, so that nobody's turn is long.
  *
  * A wrong clock would delete what nobody has read yet. So it is not the clock
  * that says what has expired, but sweep_clock.c; this file reads the clocks,
@@ -19,7 +19,12 @@
 enum {
 	/* Of one sweep; what is left then has its turn at the next. */
 	PASSES_MAX = 64,
+	/* Of the cold store, before others have their turn. */
 	USERS_AT_ONCE = 32,
+	ROWS_AT_ONCE = 5000,
+	/* One bad mailbox must not stop the others; a bad store does. */
+	FAILURES_MAX = 3,
+	LOG_INTERVAL_MS = 5000,
 	US_PER_MS = 1000,
 	LOOK_MS = 1000,
 	/* A clock that was read so slowly is read again. */
@@ -251,66 +256,122 @@ static enum wp_err sweep_hot(struct wp_sweeper *s, struct wp_error *err)
 /* ---- cold ---- */
 
 struct page {
+	const struct wp_sweeper *sweeper;
+	uint32_t partitions[USERS_AT_ONCE];
 	struct wp_urn users[USERS_AT_ONCE];
 	size_t n;
 };
 
-static bool on_user(void *ctx, const struct wp_urn *user)
+static bool is_on_page(const struct page *page, const struct wp_urn *user)
+{
+	for (size_t i = 0; i < page->n; i++)
+		if (page->users[i].len == user->len &&
+		    memcmp(page->users[i].text, user->text, user->len) == 0)
+			return true;
+	return false;
+}
+
+/* Others look after the other partitions. */
+static bool on_expired(void *ctx, uint32_t partition, const struct wp_urn *user)
 {
 	struct page *page = ctx;
+	char owner[WP_OWNER_MAX + 1];
 
+	if (is_on_page(page, user) ||
+	    partition >= (uint32_t)page->sweeper->conf->mailbox.partitions ||
+	    !wp_table_owner(page->sweeper->table, partition, WP_TABLE_OPEN,
+			    wp_mono_ms(), owner))
+		return true;
+	page->partitions[page->n] = partition;
 	page->users[page->n++] = *user;
 	return page->n < USERS_AT_ONCE;
 }
 
-/* No store transaction is open while Redis is talked to: page by page. */
-static enum wp_err sweep_partition(struct wp_sweeper *s, uint32_t partition,
-				   struct wp_error *err)
+static void warn_failed(struct wp_sweeper *s, uint32_t partition,
+			const struct wp_error *err)
 {
-	struct page page;
-	enum wp_err rc;
-	int passes = 0;
+	uint32_t suppressed;
 
-	do {
-		page.n = 0;
-		rc = wp_store_expired_users(s->store, partition, s->now_ms,
-					    USERS_AT_ONCE, on_user, &page, err);
-		for (size_t i = 0; i < page.n && rc == WP_OK; i++) {
-			int64_t deleted = 0;
-
-			if (!may_go_on(s))
-				return WP_OK;
-			rc = wp_ack_expired(s->redis, s->store, partition,
-					    &page.users[i], s->now_ms, &deleted,
-					    err);
-			wp_metric_add(s->metrics, WP_WM_EXPIRED_COLD, deleted);
-		}
-	} while (rc == WP_OK && page.n == USERS_AT_ONCE &&
-		 ++passes < PASSES_MAX);
-	return rc;
+	if (wp_log_allow(&s->limit, wp_mono_ms(), LOG_INTERVAL_MS, &suppressed))
+		wp_log(&s->log, WP_LOG_WARN,
+		       "expired messages of a user cannot be deleted",
+		       wp_int("partition", partition),
+		       wp_str("error", err->msg),
+		       wp_int("suppressed", suppressed));
 }
 
+/*
+ * The users of a page. What goes wrong with one of them waits for the next
+ * sweep; with all of them, or many in a row, it is Redis or the store.
+ */
+static enum wp_err sweep_users(struct wp_sweeper *s, const struct page *page,
+			       struct wp_error *err)
+{
+	size_t failures = 0;
+
+	for (size_t i = 0; i < page->n && may_go_on(s); i++) {
+		struct wp_error why = { 0 };
+		int64_t deleted = 0;
+		enum wp_err rc;
+
+		rc = wp_ack_expired(s->redis, s->store, page->partitions[i],
+				    &page->users[i], s->now_ms, &deleted, &why);
+		wp_metric_add(s->metrics, WP_WM_EXPIRED_COLD, deleted);
+		failures = rc == WP_OK ? 0 : failures + 1;
+		if (rc == WP_OK)
+			continue;
+		if (wp_redis_fd(s->redis) == -1 || failures == page->n ||
+		    failures == FAILURES_MAX) {
+			if (err != NULL)
+				*err = why;
+			return rc;
+		}
+		warn_failed(s, page->partitions[i], &why);
+	}
+	return WP_OK;
+}
+
+/*
+ * One page of the walk over everything that has expired; is_sweeping tells
+ * whether there is more. No store transaction is open while Redis is talked to.
+ */
 static enum wp_err sweep_cold(struct wp_sweeper *s, struct wp_error *err)
 {
-	enum wp_err rc = WP_OK;
+	const struct wp_store_place from = s->place;
+	struct page page = { .sweeper = s };
+	enum wp_err rc;
 
-	s->n = wp_table_list(s->table, WP_TABLE_OPEN, wp_mono_ms(), s->list);
-	for (size_t i = 0; i < s->n && rc == WP_OK && may_go_on(s); i++)
-		rc = sweep_partition(s, s->list[i].partition, err);
-	return rc;
+	rc = wp_store_expired_users(s->store, s->now_ms, &s->place,
+				    ROWS_AT_ONCE, on_expired, &page, err);
+	if (rc == WP_OK)
+		rc = sweep_users(s, &page, err);
+	if (rc != WP_OK)
+		return rc;
+	/* Whoever is cut short looks at the page again. */
+	if (!may_go_on(s))
+		s->place = from;
+	s->is_sweeping = !may_go_on(s) || !s->place.is_end;
+	return WP_OK;
 }
 
 enum wp_err wp_sweeper_run(struct wp_sweeper *sweeper, struct wp_error *err)
 {
 	uint64_t mono_ms = wp_mono_ms();
-	enum wp_err rc;
+	enum wp_err rc = WP_OK;
 
-	if (mono_ms < sweeper->next_ms || sweeper->now_ms == WP_SWEEP_UNKNOWN)
+	if (sweeper->now_ms == WP_SWEEP_UNKNOWN)
+		sweeper->is_sweeping = false;
+	if (sweeper->now_ms == WP_SWEEP_UNKNOWN ||
+	    (mono_ms < sweeper->next_ms && !sweeper->is_sweeping))
 		return WP_OK;
-	rc = sweep_hot(sweeper, err);
+	if (!sweeper->is_sweeping) {
+		sweeper->place = (struct wp_store_place){ 0 };
+		sweeper->is_sweeping = true;
+		rc = sweep_hot(sweeper, err);
+	}
 	if (rc == WP_OK)
 		rc = sweep_cold(sweeper, err);
-	if (rc == WP_OK)
+	if (rc == WP_OK && !sweeper->is_sweeping)
 		sweeper->next_ms =
 			mono_ms +
 			(uint64_t)sweeper->conf->worker.sweep_interval_ms;

@@ -45,6 +45,10 @@ struct wp_sweeper {
 	int64_t now_ms; /* by which to delete; WP_SWEEP_UNKNOWN */
 	enum wp_sweep_told told;
 
+	bool is_sweeping; /* the walk below has not ended */
+	struct wp_store_place place;
+	struct wp_log_limit limit;
+
 	/* Of one run. */
 	size_t n;    /* partitions in the list */
 	size_t kept; /* of them, those that asked for another call */
@@ -60,9 +64,11 @@ enum wp_err wp_sweeper_watch(struct wp_sweeper *sweeper,
 			     struct wp_error *err) WP_MUST_USE;
 
 /*
- * Sweep the partitions that are ours, when it is time to, by the last look.
+ * Sweep the partitions that are ours, when it is time to, by the last look. As
+ * long as is_sweeping is set, another call goes on.
  *
- * Errors:  WP_ERR_UNAVAIL, WP_ERR_NOMEM  the next call begins again
+ * Errors:  WP_ERR_UNAVAIL, WP_ERR_NOMEM  the next call goes on behind it; what
+ *          was left has its turn at the next sweep
  */
 enum wp_err wp_sweeper_run(struct wp_sweeper *sweeper,
 			   struct wp_error *err) WP_MUST_USE;

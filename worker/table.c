@@ -16,6 +16,7 @@ struct lease {
 	char owner[WP_OWNER_MAX + 1]; /* "" = not ours */
 	uint64_t until_ms;
 	bool is_closed;
+	bool is_ailing;  /* closed, and could not be reconciled */
 	bool is_stopped; /* its migration */
 	bool is_fresh;
 	bool is_busy; /* migration works on it */
@@ -27,7 +28,7 @@ struct wp_table {
 	int event_fd;
 	uint32_t partitions;
 	uint32_t owned;
-	uint32_t closed;
+	uint32_t closed; /* and not ailing */
 	bool is_stopping;
 	bool has_inbox;
 	struct lease leases[];
@@ -80,6 +81,11 @@ static bool is_owned(const struct lease *lease)
 	return lease->owner[0] != '\0';
 }
 
+static bool is_urgent(const struct lease *lease)
+{
+	return lease->is_closed && !lease->is_ailing;
+}
+
 static void ring(struct wp_table *table)
 {
 	uint64_t one = 1;
@@ -97,7 +103,7 @@ static void freshen(struct wp_table *table, struct lease *lease)
 static void forget(struct wp_table *table, struct lease *lease)
 {
 	table->owned--;
-	table->closed -= lease->is_closed;
+	table->closed -= is_urgent(lease);
 	*lease = (struct lease){ 0 };
 }
 
@@ -179,7 +185,9 @@ static bool passes(const struct lease *lease, enum wp_table_filter filter,
 	case WP_TABLE_OPEN:
 		return !lease->is_closed;
 	case WP_TABLE_CLOSED:
-		return lease->is_closed;
+		return is_urgent(lease);
+	case WP_TABLE_AILING:
+		return lease->is_ailing;
 	case WP_TABLE_MIGRATE:
 		return !lease->is_closed && !lease->is_stopped;
 	}
@@ -228,14 +236,28 @@ void wp_table_set_open(struct wp_table *table, uint32_t partition,
 	pthread_mutex_lock(&table->lock);
 	if (is_owned(lease) && strcmp(lease->owner, owner) == 0 &&
 	    lease->is_closed == is_open) {
+		table->closed -= is_urgent(lease);
 		lease->is_closed = !is_open;
-		if (is_open) {
-			table->closed--;
+		lease->is_ailing = false;
+		table->closed += is_urgent(lease);
+		if (is_open)
 			freshen(table, lease);
-		} else {
-			table->closed++;
+		else
 			pthread_cond_signal(&table->wake);
-		}
+	}
+	pthread_mutex_unlock(&table->lock);
+}
+
+void wp_table_set_ailing(struct wp_table *table, uint32_t partition,
+			 const char *owner)
+{
+	struct lease *lease = &table->leases[partition];
+
+	pthread_mutex_lock(&table->lock);
+	if (is_owned(lease) && strcmp(lease->owner, owner) == 0 &&
+	    is_urgent(lease)) {
+		lease->is_ailing = true;
+		table->closed--;
 	}
 	pthread_mutex_unlock(&table->lock);
 }

@@ -49,6 +49,7 @@ enum wp_table_filter {
 	WP_TABLE_ALL,
 	WP_TABLE_OPEN,    /* may be routed */
 	WP_TABLE_CLOSED,  /* must be reconciled first */
+	WP_TABLE_AILING,  /* so, but the last try failed */
 	WP_TABLE_MIGRATE, /* open, and migration was not stopped */
 };
 
@@ -67,6 +68,10 @@ void wp_table_set_open(struct wp_table *table, uint32_t partition,
 /* Migration found damage: none until another lease is taken. */
 void wp_table_stop_migration(struct wp_table *table, uint32_t partition,
 			     const char *owner);
+/* It could not be reconciled: it stays closed, and nobody waits for it. */
+void wp_table_set_ailing(struct wp_table *table, uint32_t partition,
+			 const char *owner);
+/* Is there a closed partition that is not ailing? */
 bool wp_table_has_closed(struct wp_table *table);
 
 /* Ask for all owned partitions to be fresh again (after a reconnect). */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "lib/mailbox/presence.h"
+#include "lib/mailbox/urn.h"
 
 enum {
 	CHUNK = 100,
@@ -45,6 +46,7 @@ static size_t read_partition(const char *key, size_t len, uint32_t *out)
 bool wp_audit_target(const char *key, size_t len, struct wp_audit_target *out)
 {
 	size_t at = read_partition(key, len, &out->partition);
+	struct wp_urn user;
 
 	if (at == 0)
 		return false;
@@ -56,7 +58,9 @@ bool wp_audit_target(const char *key, size_t len, struct wp_audit_target *out)
 		out->is_user = kinds[i].is_user;
 		out->name = key + at + n;
 		out->len = len - at - n;
-		return true;
+		/* A queue of nobody can neither be read nor moved. */
+		return !out->is_user ||
+		       wp_urn_reread(&user, out->name, out->len) == WP_OK;
 	}
 	return false;
 }

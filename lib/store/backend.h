@@ -44,12 +44,13 @@ struct wp_store_backend {
 	enum wp_err (*top)(struct wp_store *store, uint32_t partition,
 			   struct wp_entry_id *top_out, struct wp_error *err);
 	enum wp_err (*users)(struct wp_store *store, uint32_t partition,
-			     const struct wp_urn *after,
+			     struct wp_store_place *place, size_t max_looked,
 			     wp_store_user_fn on_user, void *ctx,
 			     struct wp_error *err);
-	enum wp_err (*expired_users)(struct wp_store *store, uint32_t partition,
-				     int64_t now_ms, size_t max,
-				     wp_store_user_fn on_user, void *ctx,
+	enum wp_err (*expired_users)(struct wp_store *store, int64_t now_ms,
+				     struct wp_store_place *place,
+				     size_t max_looked,
+				     wp_store_expired_fn on_user, void *ctx,
 				     struct wp_error *err);
 	enum wp_err (*size)(struct wp_store *store, const struct wp_urn *user,
 			    struct wp_store_size *size_out,
@@ -59,6 +60,7 @@ struct wp_store_backend {
 /* First member of every backend's own store struct. */
 struct wp_store {
 	const struct wp_store_backend *backend;
+	int64_t refused; /* for wp_store_refused() */
 };
 
 extern const struct wp_store_backend wp_store_sqlite;

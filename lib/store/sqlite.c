@@ -264,44 +264,82 @@ static enum wp_err store_top(struct wp_store *store, uint32_t partition,
 	return WP_OK;
 }
 
-static enum wp_err hand_over(sqlite3_stmt *statement, wp_store_user_fn on_user,
-			     void *ctx, bool *go_on, struct wp_error *err)
+/* One walk over users, by a statement that has the urn in column 0. */
+struct walk {
+	struct wp_store *store;
+	struct wp_store_place *place;
+	size_t max_looked;
+	wp_store_user_fn on_user;
+	wp_store_expired_fn on_expired; /* or this one */
+	void *ctx;
+};
+
+/* What the row says, handed over; false ends the walk. */
+static bool hand_over(struct walk *walk, sqlite3_stmt *statement)
 {
 	const char *text = (const char *)sqlite3_column_text(statement, 0);
 	int len = sqlite3_column_bytes(statement, 0);
+	struct wp_store_place *place = walk->place;
 	struct wp_urn user;
 
-	if (text == NULL ||
-	    wp_urn_parse(&user, text, (size_t)len, NULL) != WP_OK)
-		return wp_error_set(err, WP_ERR_UNAVAIL,
-				    "the cold store holds a bad user");
-	*go_on = on_user(ctx, &user);
+	/* One bad row is no reason to keep anybody else waiting. */
+	if (text == NULL || wp_urn_reread(&user, text, (size_t)len) != WP_OK) {
+		walk->store->refused++;
+		return true;
+	}
+	place->looked++;
+	place->has_after = true;
+	place->after = user;
+	if (walk->on_expired != NULL) {
+		place->expires_ms = sqlite3_column_int64(statement, 2);
+		return walk->on_expired(
+			walk->ctx, (uint32_t)sqlite3_column_int64(statement, 1),
+			&user);
+	}
+	return sqlite3_column_int(statement, 1) == 0 ||
+	       walk->on_user(walk->ctx, &user);
+}
+
+static enum wp_err walk_users(struct walk *walk, sqlite3_stmt *statement,
+			      struct wp_error *err)
+{
+	struct wp_store_place *place = walk->place;
+	int code = SQLITE_ROW;
+	bool go_on = true;
+
+	place->looked = 0;
+	while (go_on && place->looked < walk->max_looked &&
+	       (code = sqlite3_step(statement)) == SQLITE_ROW)
+		go_on = hand_over(walk, statement);
+	wp_sqlite_done(statement);
+	place->is_end = code == SQLITE_DONE;
+	if (code != SQLITE_ROW && code != SQLITE_DONE)
+		return wp_sqlite_fail(db_of(walk->store), code, err);
 	return WP_OK;
 }
 
-/* Hand over the user of each row. */
-static enum wp_err walk_users(struct wp_sqlite_db *db, sqlite3_stmt *statement,
-			      wp_store_user_fn on_user, void *ctx,
-			      struct wp_error *err)
+/* Bind where the walk goes on: behind a URN that is never empty. */
+static void bind_after(sqlite3_stmt *statement, int index,
+		       const struct wp_store_place *place)
 {
-	enum wp_err rc = WP_OK;
-	bool go_on = true;
-	int code = SQLITE_DONE;
-
-	while (rc == WP_OK && go_on &&
-	       (code = sqlite3_step(statement)) == SQLITE_ROW)
-		rc = hand_over(statement, on_user, ctx, &go_on, err);
-	wp_sqlite_done(statement);
-	if (code != SQLITE_ROW && code != SQLITE_DONE)
-		return wp_sqlite_fail(db, code, err);
-	return rc;
+	(void)sqlite3_bind_text(statement, index, place->after.text,
+				place->has_after ? place->after.len : 0,
+				SQLITE_STATIC);
 }
 
 static enum wp_err store_users(struct wp_store *store, uint32_t partition,
-			       const struct wp_urn *after,
+			       struct wp_store_place *place, size_t max_looked,
 			       wp_store_user_fn on_user, void *ctx,
 			       struct wp_error *err)
 {
+	const struct wp_store_place from = *place;
+	struct walk walk = {
+		.store = store,
+		.place = place,
+		.max_looked = max_looked,
+		.on_user = on_user,
+		.ctx = ctx,
+	};
 	struct wp_sqlite_db *db = db_of(store);
 	enum wp_err rc = wp_sqlite_ready(db, err);
 	sqlite3_stmt *statement;
@@ -310,16 +348,24 @@ static enum wp_err store_users(struct wp_store *store, uint32_t partition,
 		return rc;
 	statement = wp_sqlite_get(db, WP_SQL_USERS);
 	(void)sqlite3_bind_int64(statement, 1, partition);
-	(void)sqlite3_bind_text(statement, 2, after ? after->text : "",
-				after ? after->len : 0, SQLITE_STATIC);
-	return walk_users(db, statement, on_user, ctx, err);
+	bind_after(statement, 2, &from);
+	return walk_users(&walk, statement, err);
 }
 
-static enum wp_err store_expired_users(struct wp_store *store,
-				       uint32_t partition, int64_t now_ms,
-				       size_t max, wp_store_user_fn on_user,
-				       void *ctx, struct wp_error *err)
+static enum wp_err store_expired_users(struct wp_store *store, int64_t now_ms,
+				       struct wp_store_place *place,
+				       size_t max_looked,
+				       wp_store_expired_fn on_user, void *ctx,
+				       struct wp_error *err)
 {
+	const struct wp_store_place from = *place;
+	struct walk walk = {
+		.store = store,
+		.place = place,
+		.max_looked = max_looked,
+		.on_expired = on_user,
+		.ctx = ctx,
+	};
 	struct wp_sqlite_db *db = db_of(store);
 	enum wp_err rc = wp_sqlite_ready(db, err);
 	sqlite3_stmt *statement;
@@ -327,10 +373,11 @@ static enum wp_err store_expired_users(struct wp_store *store,
 	if (rc != WP_OK)
 		return rc;
 	statement = wp_sqlite_get(db, WP_SQL_EXPIRED_USERS);
-	(void)sqlite3_bind_int64(statement, 1, partition);
-	(void)sqlite3_bind_int64(statement, 2, now_ms);
-	(void)sqlite3_bind_int64(statement, 3, (int64_t)max);
-	return walk_users(db, statement, on_user, ctx, err);
+	(void)sqlite3_bind_int64(statement, 1, now_ms);
+	(void)sqlite3_bind_int64(statement, 2,
+				 from.has_after ? from.expires_ms : INT64_MIN);
+	bind_after(statement, 3, &from);
+	return walk_users(&walk, statement, err);
 }
 
 const struct wp_store_backend wp_store_sqlite = {

@@ -60,20 +60,29 @@ static const char *const texts[WP_SQL_COUNT] = {
 		"SET ms = excluded.ms, seq = excluded.seq "
 		"WHERE (excluded.ms, excluded.seq) > (top.ms, top.seq)",
 	[WP_SQL_TOP] = "SELECT ms, seq FROM top WHERE partition = ?1",
-	[WP_SQL_USERS] = "SELECT urn FROM box "
-			 "WHERE partition = ?1 AND urn > ?2 AND EXISTS "
+	/* Empty mailboxes are rows as well: whoever asks counts them. */
+	[WP_SQL_USERS] = "SELECT urn, EXISTS "
 			 "(SELECT 1 FROM msg WHERE msg.urn = box.urn) "
+			 "FROM box WHERE partition = ?1 AND urn > ?2 "
 			 "ORDER BY urn",
 	[WP_SQL_EXPIRED_USERS] =
-		"SELECT DISTINCT msg.urn FROM msg INDEXED BY msg_expiry "
+		"SELECT msg.urn, box.partition, msg.expires_ms "
+		"FROM msg INDEXED BY msg_expiry "
 		"CROSS JOIN box ON box.urn = msg.urn "
-		"WHERE msg.expires_ms <= ?2 AND box.partition = ?1 LIMIT ?3",
+		"WHERE msg.expires_ms <= ?1 "
+		"AND (msg.expires_ms, msg.urn) > (?2, ?3) "
+		"ORDER BY msg.expires_ms, msg.urn",
 	[WP_SQL_NOTE] = "SELECT value FROM note WHERE name = ?1",
 	[WP_SQL_NOTE_SWAP] =
 		"INSERT INTO note (name, value) SELECT ?1, ?3 WHERE ?2 = "
 		"coalesce((SELECT value FROM note WHERE name = ?1), '') "
 		"ON CONFLICT (name) DO UPDATE SET value = excluded.value",
 };
+
+const char *wp_sqlite_text(enum wp_sqlite_sql sql)
+{
+	return texts[sql];
+}
 
 static enum wp_err prepare_all(struct wp_sqlite_db *db, struct wp_error *err)
 {

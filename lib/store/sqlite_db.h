@@ -76,6 +76,8 @@ bool wp_sqlite_is_network_fs(uint64_t type);
 enum wp_err wp_sqlite_ready(struct wp_sqlite_db *db,
 			    struct wp_error *err) WP_MUST_USE;
 
+/* Its SQL. */
+const char *wp_sqlite_text(enum wp_sqlite_sql sql);
 /*
  * A prepared statement, reset. Its parameters borrow until wp_sqlite_done().
  */

@@ -137,20 +137,27 @@ enum wp_err wp_store_top(struct wp_store *store, uint32_t partition,
 }
 
 enum wp_err wp_store_users(struct wp_store *store, uint32_t partition,
-			   const struct wp_urn *after, wp_store_user_fn on_user,
-			   void *ctx, struct wp_error *err)
+			   struct wp_store_place *place, size_t max_looked,
+			   wp_store_user_fn on_user, void *ctx,
+			   struct wp_error *err)
 {
-	return store->backend->users(store, partition, after, on_user, ctx,
-				     err);
+	return store->backend->users(store, partition, place, max_looked,
+				     on_user, ctx, err);
 }
 
-enum wp_err wp_store_expired_users(struct wp_store *store, uint32_t partition,
-				   int64_t now_ms, size_t max,
-				   wp_store_user_fn on_user, void *ctx,
+enum wp_err wp_store_expired_users(struct wp_store *store, int64_t now_ms,
+				   struct wp_store_place *place,
+				   size_t max_looked,
+				   wp_store_expired_fn on_user, void *ctx,
 				   struct wp_error *err)
 {
-	return store->backend->expired_users(store, partition, now_ms, max,
+	return store->backend->expired_users(store, now_ms, place, max_looked,
 					     on_user, ctx, err);
+}
+
+int64_t wp_store_refused(const struct wp_store *store)
+{
+	return store->refused;
 }
 
 enum wp_err wp_store_size(struct wp_store *store, const struct wp_urn *user,

@@ -196,22 +196,46 @@ enum wp_err wp_store_top(struct wp_store *store, uint32_t partition,
 			 struct wp_error *err) WP_MUST_USE;
 
 /*
- * Users of a partition who have rows, in URN order, after `after` (NULL: from
- * the start). on_user returning false stops the walk.
+ * Where a walk stands; {0} is the start. A walk goes on from there with the
+ * next call, however much was written meanwhile.
+ */
+struct wp_store_place {
+	bool is_end;
+	size_t looked; /* at so many in the last call */
+	bool has_after;
+	struct wp_urn after; /* behind this one */
+	int64_t expires_ms;  /* and this time, among expired rows */
+};
+
+/*
+ * Users of a partition who have rows, in URN order. Looks at no more than
+ * max_looked mailboxes, empty ones included, and stops when on_user returns
+ * false. A user whom today's rules refuse is passed over: wp_store_refused().
  */
 typedef bool (*wp_store_user_fn)(void *ctx, const struct wp_urn *user);
 enum wp_err wp_store_users(struct wp_store *store, uint32_t partition,
-			   const struct wp_urn *after, wp_store_user_fn on_user,
-			   void *ctx, struct wp_error *err) WP_MUST_USE;
+			   struct wp_store_place *place, size_t max_looked,
+			   wp_store_user_fn on_user, void *ctx,
+			   struct wp_error *err) WP_MUST_USE;
 
 /*
- * Up to max users of a partition who have rows that expired at now_ms or
- * before, in no order. on_user returning false stops the walk.
+ * Users, of all partitions, who have rows that expired at now_ms or before, the
+ * earliest first; a user comes once for each time that something of his
+ * expired. Looks at no more than max_looked rows, otherwise as above.
  */
-enum wp_err wp_store_expired_users(struct wp_store *store, uint32_t partition,
-				   int64_t now_ms, size_t max,
-				   wp_store_user_fn on_user, void *ctx,
+typedef bool (*wp_store_expired_fn)(void *ctx, uint32_t partition,
+				    const struct wp_urn *user);
+enum wp_err wp_store_expired_users(struct wp_store *store, int64_t now_ms,
+				   struct wp_store_place *place,
+				   size_t max_looked,
+				   wp_store_expired_fn on_user, void *ctx,
 				   struct wp_error *err) WP_MUST_USE;
+
+/*
+ * How many users the walks of this store have passed over since it was opened:
+ * damage, or rows of another release. Their messages stay where they are.
+ */
+int64_t wp_store_refused(const struct wp_store *store);
 
 /* What a mailbox holds; all zero when there is no row of it. */
 enum wp_err wp_store_size(struct wp_store *store, const struct wp_urn *user,

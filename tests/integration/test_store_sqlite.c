@@ -409,6 +409,111 @@ static bool is_there(struct wp_store *store, const struct wp_urn *user)
 	return true;
 }
 
+static bool name_user(void *ctx, const struct wp_urn *user)
+{
+	strcat(ctx, user->text + strlen("urn:sm:user:"));
+	return true;
+}
+
+static bool name_expired(void *ctx, uint32_t partition,
+			 const struct wp_urn *user)
+{
+	assert_int_equal(partition, P);
+	return name_user(ctx, user);
+}
+
+/* Damage, or another release with other rules: they cost nobody else. */
+static void users_that_the_rules_refuse_are_passed_over(void **state)
+{
+	struct wp_store_row row =
+		wp_store_test_row(WP_BAND_STANDARD, 1, 1, "x");
+	struct wp_urn bob = wp_store_test_user("bob");
+	struct wp_store *store = open_store(*state);
+	struct wp_store_place place = { 0 };
+	char names[80] = "";
+
+	row.expires_ms = 7;
+	assert_int_equal(
+		wp_store_append(store, P, &bob, 0, &row, 1, NULL, NULL), WP_OK);
+	run_sql("INSERT INTO box (urn, partition, ver, n) VALUES"
+		" ('urn:no', 3, 1, 1), ('bob', 3, 1, 1), ('', 3, 1, 1),"
+		" (x'00ff', 3, 1, 1), ('urn:sm:user:a b', 3, 1, 1);"
+		"INSERT INTO msg SELECT urn, 0, 1, 1, 7, 'x' FROM box"
+		" WHERE ver = 1 ON CONFLICT DO NOTHING");
+	assert_int_equal(
+		wp_store_users(store, P, &place, 1, name_user, names, NULL),
+		WP_OK);
+	assert_string_equal(names, "bob");
+	assert_false(place.is_end);
+	assert_int_equal(
+		wp_store_users(store, P, &place, 9, name_user, names, NULL),
+		WP_OK);
+	assert_true(place.is_end);
+	assert_string_equal(names, "bob");
+	/* '' is not behind the start, so it is not even looked at. */
+	assert_int_equal(wp_store_refused(store), 4);
+
+	place = (struct wp_store_place){ 0 };
+	names[0] = '\0';
+	assert_int_equal(wp_store_expired_users(store, 9, &place, 9,
+						name_expired, names, NULL),
+			 WP_OK);
+	assert_string_equal(names, "bob");
+	assert_true(place.is_end);
+	wp_store_close(&store);
+}
+
+/* How SQLite goes about a statement, its steps one behind the other. */
+static void explain(enum wp_sqlite_sql sql, char *plan, size_t size)
+{
+	sqlite3_stmt *statement = NULL;
+	sqlite3 *raw = NULL;
+	char text[1024];
+	size_t used = 0;
+
+	(void)snprintf(text, sizeof(text), "EXPLAIN QUERY PLAN %s",
+		       wp_sqlite_text(sql));
+	assert_int_equal(sqlite3_open(path, &raw), SQLITE_OK);
+	assert_int_equal(sqlite3_prepare_v2(raw, text, -1, &statement, NULL),
+			 SQLITE_OK);
+	while (sqlite3_step(statement) == SQLITE_ROW && used < size)
+		used += (size_t)snprintf(
+			plan + used, size - used, "%s; ",
+			(const char *)sqlite3_column_text(statement, 3));
+	(void)sqlite3_finalize(statement);
+	assert_int_equal(sqlite3_close(raw), SQLITE_OK);
+}
+
+/* A walk costs what it looks at, whatever else the file holds. */
+static void walks_go_along_an_index(void **state)
+{
+	static const struct {
+		enum wp_sqlite_sql sql;
+		const char *step;
+	} walks[] = {
+		{ WP_SQL_USERS, "SEARCH box USING COVERING INDEX box_partition "
+				"(partition=? AND urn>?)" },
+		{ WP_SQL_USERS, "SEARCH msg USING PRIMARY KEY (urn=?)" },
+		{ WP_SQL_EXPIRED_USERS,
+		  "SEARCH msg USING COVERING INDEX msg_expiry "
+		  "((expires_ms,urn)>(?,?) AND expires_ms<?)" },
+		{ WP_SQL_EXPIRED_USERS,
+		  "SEARCH box USING PRIMARY KEY (urn=?)" },
+	};
+	struct wp_store *store = open_store(*state);
+
+	for (size_t i = 0; i < sizeof(walks) / sizeof(walks[0]); i++) {
+		char plan[1024] = "";
+
+		explain(walks[i].sql, plan, sizeof(plan));
+		if (strstr(plan, walks[i].step) == NULL)
+			fail_msg("no \"%s\" in: %s", walks[i].step, plan);
+		assert_null(strstr(plan, "SCAN"));
+		assert_null(strstr(plan, "TEMP B-TREE"));
+	}
+	wp_store_close(&store);
+}
+
 static void a_full_disk_is_an_error_and_never_half_a_batch(void **state)
 {
 	struct wp_urn bob = wp_store_test_user("bob");
@@ -568,6 +673,9 @@ int main(void)
 			setup),
 		cmocka_unit_test_setup(many_may_start_on_a_new_file_at_once,
 				       setup),
+		cmocka_unit_test_setup(
+			users_that_the_rules_refuse_are_passed_over, setup),
+		cmocka_unit_test_setup(walks_go_along_an_index, setup),
 		cmocka_unit_test_setup(
 			a_full_disk_is_an_error_and_never_half_a_batch, setup),
 		cmocka_unit_test_setup(

@@ -266,6 +266,103 @@ static void the_rate_bounds_what_is_looked_at(void **state)
 	rig_release(&rig);
 }
 
+/* A crowd of absent users, on disk or as hints. */
+static void leave_hints(struct wp_world *w, int n)
+{
+	wp_world_run(w,
+		     "EVAL for\ti=1,%d\tdo\tredis.call('HSET',KEYS[1],"
+		     "'urn:sm:user:h'..i,'t'..i)end 1 " WP_P "cold",
+		     n);
+}
+
+/* Steps of so much budget until all hints without rows are gone. */
+static int steps_until_clear(struct rig *rig, int64_t budget)
+{
+	int steps = 0;
+
+	while (wp_world_int(rig->w, "HLEN " WP_P "cold") > 0) {
+		int64_t left = wp_world_int(rig->w, "HLEN " WP_P "cold");
+
+		rig->auditor.budget = budget;
+		assert_int_equal(wp_audit_cold(&rig->auditor, NULL), WP_OK);
+		left -= wp_world_int(rig->w, "HLEN " WP_P "cold");
+		/* A page of HSCAN is ten, or a little more. */
+		assert_in_range(left, 0, budget + 60);
+		assert_true(++steps < 200);
+	}
+	return steps;
+}
+
+static void many_hints_are_looked_at_a_budget_at_a_time(void **state)
+{
+	struct rig rig;
+
+	rig_init(&rig, *state);
+	leave_hints(rig.w, 1000);
+	assert_true(steps_until_clear(&rig, 100) > 5);
+	assert_int_equal(repairs(&rig, "hint_idle"), 1000);
+	rig_release(&rig);
+}
+
+static void what_a_gone_daemon_left_costs_budget(void **state)
+{
+	struct rig rig;
+	int64_t left = 2000;
+	int steps = 0;
+
+	rig_init(&rig, *state);
+	wp_world_run(rig.w,
+		     "EVAL for\ti=1,2000\tdo\tredis.call('SADD',"
+		     "KEYS[1],'i1.'..i..'\32urn:sm:user:u'..i)end 1 " WP_P
+		     "at:i1");
+	while (left > 0) {
+		int64_t was = left;
+
+		rig.auditor.budget = 300;
+		assert_int_equal(wp_audit_keys(&rig.auditor, NULL), WP_OK);
+		left = wp_world_int(rig.w, "SCARD " WP_P "at:i1");
+		assert_in_range(was - left, 0, 400);
+		assert_true(++steps < 200);
+	}
+	assert_true(steps > 4);
+	rig_release(&rig);
+}
+
+static void keys_of_another_kind_cost_nobody_else(void **state)
+{
+	struct rig rig;
+
+	rig_init(&rig, *state);
+	/* Rows whose hint cannot be set, and a partition whose hints are none.
+	 */
+	(void)wp_world_deliver(rig.w, "m1");
+	assert_int_equal(wp_world_migrate(rig.w, NULL), WP_OK);
+	wp_world_run(rig.w, "DEL " WP_P "cold " WP_P "coldsize");
+	wp_world_run(rig.w, "SET " WP_P "cold foreign");
+	wp_table_take(rig.table, 3, rig.w->owner, wp_mono_ms() + 60000);
+	wp_world_run(rig.w, "SET wp:{3}:owner %s", rig.w->owner);
+	wp_world_run(rig.w, "SET wp:{3}:gate %s",
+		     wp_redis_run_id(rig.w->redis));
+	wp_world_run(rig.w, "HSET wp:{3}:cold " WP_AMY " t1");
+	audit(&rig);
+	wp_world_expect(rig.w, "0", "EXISTS wp:{3}:cold");
+	wp_world_expect(rig.w, "foreign", "GET " WP_P "cold");
+	rig_release(&rig);
+}
+
+static void a_queue_of_nobody_gets_no_mark(void **state)
+{
+	struct rig rig;
+
+	rig_init(&rig, *state);
+	wp_world_run(rig.w, HOT("hot:bob", "1-1", "m1"));
+	wp_world_run(rig.w, HOT("hot:", "1-1", "m1"));
+	wp_world_run(rig.w, HOT("hot:urn:a:b:c:d", "1-1", "m1"));
+	audit(&rig);
+	wp_world_expect(rig.w, "0", "EXISTS " WP_P "migrate");
+	rig_release(&rig);
+}
+
 #define WORLD_TEST(name) \
 	cmocka_unit_test_setup_teardown(name, wp_world_setup, wp_world_teardown)
 
@@ -281,6 +378,10 @@ int main(void)
 		WORLD_TEST(a_mailbox_that_is_being_changed_is_not_judged),
 		WORLD_TEST(
 			a_hint_without_rows_goes_unless_a_migration_has_set_it),
+		WORLD_TEST(many_hints_are_looked_at_a_budget_at_a_time),
+		WORLD_TEST(what_a_gone_daemon_left_costs_budget),
+		WORLD_TEST(keys_of_another_kind_cost_nobody_else),
+		WORLD_TEST(a_queue_of_nobody_gets_no_mark),
 		WORLD_TEST(the_rate_bounds_what_is_looked_at),
 	};
 

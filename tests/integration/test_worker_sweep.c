@@ -570,7 +570,114 @@ static void a_store_that_is_away_is_tried_again(void **state)
 	assert_int_equal(wp_sweeper_run(&rig.sweeper, NULL), WP_ERR_UNAVAIL);
 	rig.w->spy.refuse = NULL;
 	assert_int_equal(wp_sweeper_run(&rig.sweeper, NULL), WP_OK);
+	run(&rig);
 	expect_left(rig.w, 0, 0);
+	rig_release(&rig);
+}
+
+enum { CROWD = 100 };
+
+/* One expired message of each of a crowd, on disk. */
+static void leave_expired_crowd(struct wp_world *w, uint32_t partition)
+{
+	const struct wp_store_row row = {
+		.entry = { .ms = 1, .seq = 1 },
+		.expires_ms = LONG_AGO_MS,
+		.json = "c1",
+		.json_len = 2,
+	};
+
+	for (int i = 0; i < CROWD; i++) {
+		char name[40];
+		struct wp_urn user;
+
+		(void)snprintf(name, sizeof(name), "urn:sm:user:%u-%d",
+			       partition, i);
+		assert_int_equal(wp_urn_parse(&user, name, strlen(name), NULL),
+				 WP_OK);
+		assert_int_equal(wp_store_append(w->spy.real, partition, &user,
+						 0, &row, 1, NULL, NULL),
+				 WP_OK);
+	}
+}
+
+static bool count_user(void *ctx, const struct wp_urn *user)
+{
+	(void)user;
+	(*(int *)ctx)++;
+	return true;
+}
+
+static int users_left(struct wp_world *w, uint32_t partition)
+{
+	struct wp_store_place place = { 0 };
+	int n = 0;
+
+	assert_int_equal(wp_store_users(w->spy.real, partition, &place, 1000,
+					count_user, &n, NULL),
+			 WP_OK);
+	return n;
+}
+
+static void a_crowd_is_swept_in_steps_and_only_ours(void **state)
+{
+	struct rig rig;
+	int left = CROWD, steps = 0;
+
+	rig_init(&rig, *state);
+	run(&rig);
+	leave_expired_crowd(rig.w, WP_WORLD_PARTITION);
+	leave_expired_crowd(rig.w, WP_WORLD_PARTITION - 1);
+	rig.sweeper.next_ms = 0;
+	do {
+		int was = left;
+
+		assert_int_equal(wp_sweeper_run(&rig.sweeper, NULL), WP_OK);
+		left = users_left(rig.w, WP_WORLD_PARTITION);
+		assert_in_range(was - left, 0, 32);
+		steps++;
+	} while (rig.sweeper.is_sweeping);
+	assert_int_equal(left, 0);
+	assert_in_range(steps, CROWD / 32, CROWD / 32 + 2);
+	assert_int_equal(users_left(rig.w, WP_WORLD_PARTITION - 1), CROWD);
+	/* And then not before it is time again. */
+	assert_true(rig.sweeper.next_ms > 0);
+	rig_release(&rig);
+}
+
+/* Every third expiry fails, whoever it is about. */
+static void fail_some(void *ctx, const char *operation)
+{
+	struct wp_world *w = ctx;
+	static unsigned int n;
+
+	if (strcmp(operation, "expire") == 0)
+		w->spy.refuse = ++n % 3 == 0 ? "expire" : NULL;
+}
+
+static void who_cannot_be_swept_keeps_nobody_else(void **state)
+{
+	struct rig rig;
+	int left;
+
+	rig_init(&rig, *state);
+	run(&rig);
+	leave_expired_crowd(rig.w, WP_WORLD_PARTITION);
+	rig.w->spy.on_call = fail_some;
+	rig.w->spy.ctx = rig.w;
+	rig.sweeper.next_ms = 0;
+	do {
+		assert_int_equal(wp_sweeper_run(&rig.sweeper, NULL), WP_OK);
+	} while (rig.sweeper.is_sweeping);
+	left = users_left(rig.w, WP_WORLD_PARTITION);
+	assert_in_range(left, CROWD / 3 - 1, CROWD / 3 + 1);
+	rig.w->spy.on_call = NULL;
+	rig.w->spy.refuse = NULL;
+	rig.sweeper.next_ms = 0;
+	do {
+		assert_int_equal(wp_sweeper_run(&rig.sweeper, NULL), WP_OK);
+	} while (rig.sweeper.is_sweeping);
+	assert_int_equal(users_left(rig.w, WP_WORLD_PARTITION), 0);
 	rig_release(&rig);
 }
 
@@ -601,6 +708,8 @@ int main(void)
 		WORLD_TEST(two_who_look_at_once_do_not_undo_each_other),
 		WORLD_TEST(without_a_look_nothing_is_deleted),
 		WORLD_TEST(a_store_that_is_away_is_tried_again),
+		WORLD_TEST(a_crowd_is_swept_in_steps_and_only_ours),
+		WORLD_TEST(who_cannot_be_swept_keeps_nobody_else),
 	};
 
 	if (!wp_test_redis_present())

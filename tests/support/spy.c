@@ -124,22 +124,46 @@ static enum wp_err spy_expire(struct wp_store *store, uint32_t partition,
 	return end(spy, "expire", rc, err);
 }
 
-static enum wp_err spy_expired_users(struct wp_store *store, uint32_t partition,
-				     int64_t now_ms, size_t max,
-				     wp_store_user_fn on_user, void *ctx,
+static enum wp_err spy_expired_users(struct wp_store *store, int64_t now_ms,
+				     struct wp_store_place *place,
+				     size_t max_looked,
+				     wp_store_expired_fn on_user, void *ctx,
 				     struct wp_error *err)
 {
-	return wp_store_expired_users(spy_of(store)->real, partition, now_ms,
-				      max, on_user, ctx, err);
+	struct wp_spy *spy = spy_of(store);
+	enum wp_err rc = begin(spy, "expired_users", err);
+
+	if (rc == WP_OK)
+		rc = wp_store_expired_users(spy->real, now_ms, place,
+					    max_looked, on_user, ctx, err);
+	spy->base.refused = wp_store_refused(spy->real);
+	return end(spy, "expired_users", rc, err);
 }
 
 static enum wp_err spy_users(struct wp_store *store, uint32_t partition,
-			     const struct wp_urn *after,
+			     struct wp_store_place *place, size_t max_looked,
 			     wp_store_user_fn on_user, void *ctx,
 			     struct wp_error *err)
 {
-	return wp_store_users(spy_of(store)->real, partition, after, on_user,
-			      ctx, err);
+	struct wp_spy *spy = spy_of(store);
+	enum wp_err rc = begin(spy, "users", err);
+
+	if (rc == WP_OK)
+		rc = wp_store_users(spy->real, partition, place, max_looked,
+				    on_user, ctx, err);
+	spy->base.refused = wp_store_refused(spy->real);
+	return end(spy, "users", rc, err);
+}
+
+static enum wp_err spy_top(struct wp_store *store, uint32_t partition,
+			   struct wp_entry_id *top_out, struct wp_error *err)
+{
+	struct wp_spy *spy = spy_of(store);
+	enum wp_err rc = begin(spy, "top", err);
+
+	if (rc == WP_OK)
+		rc = wp_store_top(spy->real, partition, top_out, err);
+	return end(spy, "top", rc, err);
 }
 
 static enum wp_err spy_size(struct wp_store *store, const struct wp_urn *user,
@@ -177,6 +201,7 @@ static const struct wp_store_backend spy_backend = {
 	.append_many = spy_append_many,
 	.ack = spy_ack,
 	.read = spy_read,
+	.top = spy_top,
 	.users = spy_users,
 	.expire = spy_expire,
 	.expired_users = spy_expired_users,

@@ -684,11 +684,14 @@ static void expect_users(struct bench *b, const char *want, uint32_t partition,
 			 const struct wp_urn *after, unsigned int limit)
 {
 	struct users users = { .left = limit };
+	struct wp_store_place place = { .has_after = after != NULL };
 
+	if (after != NULL)
+		place.after = *after;
 	wp_buf_init(&users.text, 0);
 	wp_buf_add_char(&users.text, ' ');
-	assert_int_equal(wp_store_users(b->other, partition, after, note_user,
-					&users, NULL),
+	assert_int_equal(wp_store_users(b->other, partition, &place, 1000,
+					note_user, &users, NULL),
 			 WP_OK);
 	assert_string_equal(users.text.data + 1, want);
 	wp_buf_release(&users.text);
@@ -941,25 +944,38 @@ static void expiry_takes_a_bounded_number_of_rows_at_a_time(void **state)
 	free(rows);
 }
 
-static bool count_user(void *ctx, const struct wp_urn *user)
+static bool note_expired(void *ctx, uint32_t partition,
+			 const struct wp_urn *user)
 {
-	(void)user;
-	(*(unsigned int *)ctx)++;
+	struct wp_buf *text = ctx;
+
+	wp_buf_add_char(text, (char)('0' + partition));
+	wp_buf_add_str(text, user->text + strlen("urn:sm:user:"));
+	wp_buf_add_char(text, ' ');
 	return true;
 }
 
-static unsigned int expired_users(struct bench *b, uint32_t partition,
-				  int64_t now_ms, size_t max)
+/* All that is found, rows at a time. */
+static void expect_expired(struct bench *b, int64_t now_ms, size_t rows,
+			   const char *want)
 {
-	unsigned int n = 0;
+	struct wp_store_place place = { 0 };
+	struct wp_buf text;
 
-	assert_int_equal(wp_store_expired_users(b->other, partition, now_ms,
-						max, count_user, &n, NULL),
-			 WP_OK);
-	return n;
+	wp_buf_init(&text, 0);
+	wp_buf_add_char(&text, ' ');
+	do {
+		assert_int_equal(
+			wp_store_expired_users(b->other, now_ms, &place, rows,
+					       note_expired, &text, NULL),
+			WP_OK);
+		assert_true(place.looked <= rows);
+	} while (!place.is_end);
+	assert_string_equal(text.data + 1, want);
+	wp_buf_release(&text);
 }
 
-static void users_with_expired_rows_are_found_by_partition(void **state)
+static void users_with_expired_rows_are_found_the_earliest_first(void **state)
 {
 	struct bench *b = *state;
 	struct wp_urn eve = wp_store_test_user("eve");
@@ -967,13 +983,42 @@ static void users_with_expired_rows_are_found_by_partition(void **state)
 	put(b, expiring(1, 50));
 	put(b, expiring(2, 51));
 	put_in(b, P, &b->amy, expiring(1, 60));
-	put_in(b, Q, &eve, expiring(1, 40));
+	put_in(b, P, &b->amy, expiring(2, 60));
+	put_in(b, Q, &eve, expiring(1, 60));
+	put_in(b, Q, &eve, expiring(2, 40));
 
-	assert_int_equal(expired_users(b, P, 49, 9), 0);
-	assert_int_equal(expired_users(b, P, 55, 9), 1);
-	assert_int_equal(expired_users(b, P, 60, 9), 2);
-	assert_int_equal(expired_users(b, P, 60, 1), 1);
-	assert_int_equal(expired_users(b, Q, 60, 9), 1);
+	expect_expired(b, 39, 9, "");
+	expect_expired(b, 50, 9, "4eve 3bob ");
+	/* Of several rows of one time one is enough, at a seam at least. */
+	expect_expired(b, 60, 1, "4eve 3bob 3bob 3amy 4eve ");
+	expect_expired(b, 60, 9, "4eve 3bob 3bob 3amy 3amy 4eve ");
+}
+
+static void an_empty_mailbox_is_looked_at_and_not_listed(void **state)
+{
+	struct bench *b = *state;
+	struct users users = { .left = 9 };
+	struct wp_store_place place = { 0 };
+	struct wp_urn zoe = wp_store_test_user("zoe");
+
+	put(b, standard(1, 0, "x"));
+	(void)ack(b, &b->bob, (struct wp_msgid[]){ id_of(standard(1, 0, "")) },
+		  1);
+	put_in(b, P, &zoe, standard(1, 0, "x"));
+	wp_buf_init(&users.text, 0);
+	wp_buf_add_char(&users.text, ' ');
+	assert_int_equal(
+		wp_store_users(b->store, P, &place, 1, note_user, &users, NULL),
+		WP_OK);
+	assert_string_equal(users.text.data, " ");
+	assert_int_equal(place.looked, 1);
+	assert_false(place.is_end);
+	assert_int_equal(
+		wp_store_users(b->store, P, &place, 2, note_user, &users, NULL),
+		WP_OK);
+	assert_string_equal(users.text.data, " zoe ");
+	assert_true(place.is_end);
+	wp_buf_release(&users.text);
 }
 
 static void expect_size(const struct wp_store_size *size, int64_t at, int64_t n,
@@ -1076,7 +1121,8 @@ int wp_store_contract_run(const struct wp_store_contract *contract)
 		CONTRACT(a_store_says_that_it_was_made_empty),
 		CONTRACT(a_note_changes_only_from_what_was_read),
 		CONTRACT(expiry_takes_a_bounded_number_of_rows_at_a_time),
-		CONTRACT(users_with_expired_rows_are_found_by_partition),
+		CONTRACT(users_with_expired_rows_are_found_the_earliest_first),
+		CONTRACT(an_empty_mailbox_is_looked_at_and_not_listed),
 		CONTRACT(every_write_tells_what_the_mailbox_holds_now),
 		CONTRACT(everything_is_there_after_closing_and_opening),
 	};

@@ -159,6 +159,33 @@ static bool has_event(const struct wp_table *table)
 	return poll(&fd, 1, 0) == 1;
 }
 
+static void nobody_waits_for_an_ailing_partition(void **state)
+{
+	struct wp_table *table = *state;
+
+	wp_table_take(table, 3, "1:w", 1000);
+	wp_table_set_ailing(table, 3, "1:w"); /* it is open */
+	assert_true(is_ours(table, 3, WP_TABLE_OPEN, 0));
+	wp_table_set_open(table, 3, "1:w", false);
+	wp_table_set_ailing(table, 3, "0:w"); /* of an older lease */
+	assert_true(wp_table_has_closed(table));
+	wp_table_set_ailing(table, 3, "1:w");
+	wp_table_set_ailing(table, 3, "1:w");
+	assert_false(wp_table_has_closed(table));
+	assert_true(is_ours(table, 3, WP_TABLE_AILING, 0));
+	assert_false(is_ours(table, 3, WP_TABLE_CLOSED, 0));
+	assert_false(is_ours(table, 3, WP_TABLE_OPEN, 0));
+
+	wp_table_set_open(table, 3, "1:w", true);
+	assert_false(is_ours(table, 3, WP_TABLE_AILING, 0));
+	assert_true(is_ours(table, 3, WP_TABLE_OPEN, 0));
+	wp_table_set_open(table, 3, "1:w", false);
+	assert_true(wp_table_has_closed(table));
+	wp_table_set_ailing(table, 3, "1:w");
+	assert_true(wp_table_drop(table, 3, "1:w"));
+	assert_false(wp_table_has_closed(table));
+}
+
 static void what_was_taken_or_opened_is_looked_at_once(void **state)
 {
 	struct wp_table *table = *state;
@@ -225,6 +252,7 @@ int main(void)
 		TABLE_TEST(lists_hold_what_passes),
 		TABLE_TEST(a_new_lease_migrates_again),
 		TABLE_TEST(closed_partitions_are_counted),
+		TABLE_TEST(nobody_waits_for_an_ailing_partition),
 		TABLE_TEST(what_was_taken_or_opened_is_looked_at_once),
 		TABLE_TEST(a_closed_partition_ends_the_wait),
 		TABLE_TEST(stopping_ends_every_wait),

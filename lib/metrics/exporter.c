@@ -3,8 +3,9 @@
  *
  * Knows just enough HTTP to read one request line and answer it. A peer costs
  * a fixed amount of memory and a fixed time; when all places are taken, the
- * next peer waits in the socket's queue. The thread takes no signals, so the
- * program's own handling of them is not disturbed.
+ * next peer gets that of the one that has said nothing for longest, so that
+ * peers that are idle, however many, keep nobody else waiting. The thread takes
+ * no signals, so the program's own handling of them is not disturbed.
  */
 #include "lib/metrics/exporter.h"
 
@@ -34,7 +35,8 @@ enum {
 };
 
 struct peer {
-	int fd; /* -1 when this place is free */
+	int fd;          /* -1 when this place is free */
+	uint64_t number; /* of those that came before */
 	uint64_t deadline_ms;
 	char request[REQUEST_MAX_BYTES];
 	size_t request_len;
@@ -49,6 +51,7 @@ struct wp_exporter {
 	pthread_t thread;
 	bool has_thread;
 	uint64_t accept_after_ms;
+	uint64_t accepted;
 	struct peer peers[PEERS_MAX];
 };
 
@@ -144,19 +147,38 @@ static void peer_on_writable(struct peer *peer)
 		close_peer(peer);
 }
 
-static struct peer *free_place(struct wp_exporter *exporter)
+/* Is it the turn of a, rather than of b, to give its place to another? */
+static bool goes_first(const struct peer *a, const struct peer *b)
 {
+	bool has_a = a->answer.len > 0;
+	bool has_b = b->answer.len > 0;
+
+	/* Who has got an answer was no idler, though it may be one now. */
+	if (has_a != has_b)
+		return has_b;
+	return a->number < b->number;
+}
+
+static struct peer *make_place(struct wp_exporter *exporter)
+{
+	struct peer *found = &exporter->peers[0];
 	size_t i;
 
-	for (i = 0; i < PEERS_MAX; i++)
-		if (exporter->peers[i].fd == -1)
-			return &exporter->peers[i];
-	return NULL;
+	for (i = 0; i < PEERS_MAX; i++) {
+		struct peer *peer = &exporter->peers[i];
+
+		if (peer->fd == -1)
+			return peer;
+		if (goes_first(peer, found))
+			found = peer;
+	}
+	close_peer(found);
+	return found;
 }
 
 static void accept_one(struct wp_exporter *exporter, uint64_t now_ms)
 {
-	struct peer *peer = free_place(exporter);
+	struct peer *peer;
 	int fd = accept4(exporter->listener.fd, NULL, NULL,
 			 SOCK_NONBLOCK | SOCK_CLOEXEC);
 
@@ -168,7 +190,9 @@ static void accept_one(struct wp_exporter *exporter, uint64_t now_ms)
 			exporter->accept_after_ms = now_ms + ACCEPT_PAUSE_MS;
 		return;
 	}
+	peer = make_place(exporter);
 	peer->fd = fd;
+	peer->number = exporter->accepted++;
 	peer->deadline_ms = now_ms + PEER_TIME_MS;
 	peer->request_len = 0;
 	peer->sent = 0;
@@ -204,9 +228,9 @@ static uint64_t drop_late(struct wp_exporter *exporter, uint64_t now_ms)
 enum { POLL_STOP, POLL_LISTEN, POLL_PEERS, POLL_N = POLL_PEERS + PEERS_MAX };
 
 static void fill(const struct wp_exporter *exporter, uint64_t now_ms,
-		 struct pollfd polls[POLL_N], bool has_room)
+		 struct pollfd polls[POLL_N])
 {
-	bool may_accept = has_room && now_ms >= exporter->accept_after_ms;
+	bool may_accept = now_ms >= exporter->accept_after_ms;
 	size_t i;
 
 	polls[POLL_STOP] = (struct pollfd){ exporter->stop_fd, POLLIN, 0 };
@@ -235,7 +259,7 @@ static void *run(void *ctx)
 		int wait_ms =
 			next_ms == UINT64_MAX ? -1 : (int)(next_ms - now_ms);
 
-		fill(exporter, now_ms, polls, free_place(exporter) != NULL);
+		fill(exporter, now_ms, polls);
 		if (poll(polls, POLL_N, wait_ms) <= 0)
 			continue; /* somebody is late; no signals come here */
 		if (polls[POLL_STOP].revents != 0)

@@ -164,24 +164,25 @@ static void a_head_without_end_is_hung_up_on(void **state)
 	assert_string_equal(hang_up(fd), "");
 }
 
+/* Nobody hangs up, and nobody waits: the oldest of them gives way. */
 static void silent_peers_leave_room_for_others(void **state)
 {
-	int silent[PLACES];
-	int fd;
+	int silent[3 * PLACES];
 
-	for (int i = 0; i < PLACES - 1; i++)
+	for (int i = 0; i < 3 * PLACES; i++) {
 		silent[i] = dial(*state);
+		if (i % 2 == 0)
+			say(silent[i], "GET /metr");
+	}
+
 	assert_non_null(
 		strstr(ask(*state, "GET /healthz HTTP/1.0\r\n\r\n"), "200 OK"));
 
-	/* Now all places are taken; the next gets one when one hangs up. */
-	silent[PLACES - 1] = dial(*state);
-	fd = dial(*state);
-	say(fd, "GET /healthz HTTP/1.0\r\n\r\n");
-	close(silent[0]);
-
-	assert_non_null(strstr(hang_up(fd), "200 OK"));
-	for (int i = 1; i < PLACES; i++)
+	assert_string_equal(hang_up(silent[0]), "");
+	/* Who came last is still listened to. */
+	say(silent[3 * PLACES - 1], "GET /healthz HTTP/1.0\r\n\r\n");
+	assert_non_null(strstr(hang_up(silent[3 * PLACES - 1]), "200 OK"));
+	for (int i = 1; i < 3 * PLACES - 1; i++)
 		close(silent[i]);
 }
 

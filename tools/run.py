@@ -24,6 +24,7 @@ FIRST_DELAY_S = 0.2
 LONGEST_DELAY_S = 2.0
 HEALTHY_AFTER_S = 30.0
 WATCH_STEP_S = 0.1
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 STARTS = 5  # a program that is killed while all start costs one
 INTERRUPTIONS = (StartError, Closed, Refused, AssertionError, OSError,
                  http.client.HTTPException)
@@ -33,9 +34,14 @@ class Interrupted(Exception):
     """SIGINT or SIGTERM arrived."""
 
 
+def ignore_signals():
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+
+
 def on_signal(number, _frame):
-    # Once is enough: what follows is an orderly stop.
-    signal.signal(number, signal.SIG_IGN)
+    # Once is enough, of any kind: what follows is an orderly stop.
+    ignore_signals()
     raise Interrupted(signal.Signals(number).name)
 
 
@@ -208,34 +214,32 @@ def run(stack):
 
 def main():
     arguments = parse_arguments()
-    signal.signal(signal.SIGINT, on_signal)
-    signal.signal(signal.SIGTERM, on_signal)
-    signal.signal(signal.SIGHUP, on_signal)
-    stack = None
+    stack, status = None, 1
     try:
-        stack = Stack(arguments.state, arguments.web, arguments.port,
-                      arguments.build, arguments.workers,
-                      arguments.websockets, env=os.environ)
-        run(stack)
+        try:
+            for number in SIGNALS:
+                signal.signal(number, on_signal)
+            stack = Stack(arguments.state, arguments.web, arguments.port,
+                          arguments.build, arguments.workers,
+                          arguments.websockets, env=os.environ)
+            run(stack)
+        except StartError as error:
+            print(f"run: {error}", file=sys.stderr, flush=True)
+        ignore_signals()
     except Interrupted as reason:
         say(f"\n{reason}: stopping")
-        return stop(stack)
-    except StartError as error:
-        print(f"run: {error}", file=sys.stderr, flush=True)
+        status = 0
+    finally:
+        ignore_signals()
         if stack is not None:
-            stack.stop()
-        return 1
-    except Exception:
-        if stack is not None:
-            stack.stop()
-        raise
+            stop(stack)
+    return status
 
 
 def stop(stack):
     for name, status in stack.stop().items():
         say(f"{name} ended with status {status}")
     say(f"stopped; the messages are in {stack.state}")
-    return 0
 
 
 if __name__ == "__main__":

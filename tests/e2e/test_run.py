@@ -16,6 +16,18 @@ BUILD = os.environ.get("WAYPOST_E2E_BUILD",
                        os.path.join(ROOT, "build", "release"))
 
 
+# run.py, sent a signal when it calls that function.
+SIGNAL_IN = """
+import os, signal, sys
+sys.path.insert(0, {tools!r})
+import run
+def ended(*_, **__):
+    os.kill(os.getpid(), signal.SIGTERM)
+run.{moment} = ended
+sys.exit(run.main())
+"""
+
+
 class Run:
     """tools/run.py in a process of its own."""
 
@@ -105,6 +117,37 @@ class MakeRun(unittest.TestCase):
 
         self.assertEqual(run.stop(), 0)
         self.assertEqual(run.pids(), [])
+
+    def test_a_second_signal_does_not_cut_the_stop_short(self):
+        """A terminal that is closed sends several, and so does systemd."""
+        run = self.run_it()
+        run.wait_greeting()
+
+        run.process.send_signal(signal.SIGINT)
+        wait_for(lambda: "stopping" in run.said(), "the stop begins")
+        for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+            run.process.send_signal(number)
+
+        self.assertEqual(run.process.wait(60 * SLOWNESS), 0)
+        self.assertEqual(run.pids(), [])
+        self.assertNotIn("Traceback", run.said())
+        self.assertIn("stopped; the messages are in", run.said())
+
+    def test_a_signal_at_any_moment_of_the_start_ends_it(self):
+        state = scratch()
+        for moment in ("Stack", "start", "demonstrate", "greet"):
+            done = subprocess.run(
+                [sys.executable, "-c", SIGNAL_IN.format(
+                    tools=os.path.join(ROOT, "tools"), moment=moment),
+                 "--web", WEB, "--port", str(free_port()), "--state", state,
+                 "--build", BUILD],
+                stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                timeout=START_S, check=False)
+            with self.subTest(moment):
+                self.assertEqual((done.returncode, done.stderr), (0, ""))
+                self.assertIn("SIGTERM: stopping", done.stdout)
+                self.assertEqual(
+                    leftovers(os.path.realpath(state), PROGRAMS), [])
 
     def test_whatever_is_killed_comes_back_and_nothing_is_lost(self):
         run = self.run_it()

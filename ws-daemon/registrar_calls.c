@@ -75,6 +75,8 @@ static void judge_connect(struct connect_call *call, struct wp_member *member,
 			wp_registrar_complain(reg, "connect refused", reply);
 		if (member == NULL)
 			return;
+		/* Redis may know it all the same: when it leaves, it is taken
+		 * back like others. */
 		member->is_refused = true;
 		reg->has_refused = true;
 		if (call->why != WP_CONNECT_UPDATE)
@@ -221,7 +223,12 @@ void wp_registrar_update(struct wp_registrar *reg, struct wp_member *member)
 	}
 }
 
-static void send_disconnect(struct wp_disconnect *call);
+/* Takes call: it is sent again with the next beat. */
+static void keep_for_later(struct wp_registrar *reg, struct wp_disconnect *call)
+{
+	call->next = reg->again;
+	reg->again = call;
+}
 
 static void on_disconnect_reply(void *ctx, const struct wp_reply *reply)
 {
@@ -238,8 +245,7 @@ static void on_disconnect_reply(void *ctx, const struct wp_reply *reply)
 		return;
 	}
 	wp_registrar_complain(reg, "disconnect refused", reply);
-	call->next = reg->again;
-	reg->again = call;
+	keep_for_later(reg, call);
 	wp_registrar_check_stop(reg);
 }
 
@@ -247,15 +253,18 @@ static void on_disconnect_reply(void *ctx, const struct wp_reply *reply)
 static void send_disconnect(struct wp_disconnect *call)
 {
 	struct wp_registrar *reg = call->reg;
+	enum wp_err rc;
 
 	wp_presence_disconnect_build(&reg->cmd, call->partition, call->name,
 				     &call->urn, call->grace_ms);
 	wp_push_add(&reg->cmd, reg->conf);
-	if (wp_aredis_do(reg->redis, &reg->cmd, on_disconnect_reply, call) ==
-	    WP_OK)
+	rc = wp_aredis_do(reg->redis, &reg->cmd, on_disconnect_reply, call);
+	if (rc == WP_OK)
 		reg->n_disconnecting++;
-	else
+	else if (rc == WP_ERR_UNAVAIL)
 		free(call); /* lost, as above */
+	else
+		keep_for_later(reg, call); /* there is no room now */
 }
 
 void wp_registrar_remove(struct wp_registrar *reg, struct wp_member *member,

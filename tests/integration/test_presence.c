@@ -251,6 +251,55 @@ static void a_late_disconnect_takes_nobody_else_offline(void **state)
 	wp_world_expect(w, "[i1.2 " WP_BOB "]", "SMEMBERS " WP_P "at:i1");
 }
 
+static void who_was_never_there_was_not_seen_leaving(void **state)
+{
+	struct wp_world *w = *state;
+
+	wp_world_join(w, "i1");
+	assert_int_equal(disconnect(w, "i1.1", 0), 0);
+	wp_world_expect(w, "0", "EXISTS " WP_P "seen:" WP_BOB);
+	(void)wp_world_connect(w, "i1.1");
+	assert_int_equal(disconnect(w, "i1.1", 0), 0);
+	wp_world_expect(w, "1", "EXISTS " WP_P "seen:" WP_BOB);
+}
+
+/* Keys of a foreign type, everywhere that a connect looks. */
+static void a_connect_that_fails_registers_nobody(void **state)
+{
+	static const char *const keys[] = {
+		"hot:" WP_BOB,    "hot!:" WP_BOB, "cold", "coldlast",
+		"online:" WP_BOB, "at:i1",        "gate"
+	};
+	const struct wp_presence_meta meta = { .protocol = "ws",
+					       .device = "",
+					       .chat = "" };
+	struct wp_world *w = *state;
+
+	wp_world_join(w, "i1");
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+		struct wp_presence_connected out;
+		struct wp_reply *reply;
+
+		wp_world_run(w, "DEL " WP_P "%s", keys[i]);
+		if (strcmp(keys[i], "coldlast") == 0)
+			wp_world_run(w, "HSET " WP_P "cold " WP_BOB " 1");
+		wp_world_run(w, "ZADD " WP_P "%s 1 x", keys[i]);
+
+		wp_presence_connect_build(&w->cmd, wp_redis_run_id(w->redis),
+					  WP_WORLD_PARTITION, "i1", "i1.1",
+					  &w->bob, &meta, LIMIT);
+		reply = wp_world_do(w);
+
+		assert_int_equal(wp_presence_connect_parse(reply, &out),
+				 WP_ERR_UNAVAIL);
+		wp_reply_free(&reply);
+		wp_world_run(w, "DEL " WP_P "%s " WP_P "cold", keys[i]);
+		wp_world_expect(w, "0",
+				"EXISTS " WP_P "online:" WP_BOB " " WP_P
+				"at:i1");
+	}
+}
+
 static int64_t due_in_ms(struct wp_world *w)
 {
 	struct wp_reply *time = wp_world_cmd(w, "TIME");
@@ -504,6 +553,8 @@ int main(void)
 		WORLD_TEST(what_lives_on_disk_after_a_loss_of_memory_waits),
 		WORLD_TEST(at_the_limit_the_oldest_connection_gives_way),
 		WORLD_TEST(a_late_disconnect_takes_nobody_else_offline),
+		WORLD_TEST(who_was_never_there_was_not_seen_leaving),
+		WORLD_TEST(a_connect_that_fails_registers_nobody),
 		WORLD_TEST(the_last_to_leave_marks_what_waits_with_its_grace),
 		WORLD_TEST(who_leaves_an_empty_mailbox_is_not_marked),
 		WORLD_TEST(a_heartbeat_hands_over_everybody_once),

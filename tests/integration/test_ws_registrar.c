@@ -26,7 +26,6 @@ struct peer {
 	struct wp_member member; /* first */
 	char chat[32];
 	int registered;
-	int refused;
 };
 
 /* A registrar, what it stands on, and what it said. */
@@ -41,6 +40,7 @@ struct daemon {
 	struct wp_registrar *registrar;
 	int live;
 	int registered;
+	int refused;
 	int poked;
 	int notified; /* whom a notification names, the last one's length */
 	size_t notified_len;
@@ -64,8 +64,8 @@ static void on_registered(void *ctx, struct wp_member *member, int64_t pending)
 
 static void on_refused(void *ctx, struct wp_member *member)
 {
-	(void)ctx;
-	((struct peer *)member)->refused++;
+	((struct daemon *)ctx)->refused++;
+	(void)member;
 }
 
 static void on_kick(void *ctx, struct wp_member *member)
@@ -458,6 +458,65 @@ static void losing_the_right_to_publish_is_not_taken_for_a_lost_ear(void **s)
 	end(&d);
 }
 
+static bool one_was_refused(struct daemon *d)
+{
+	return d->refused >= 1;
+}
+
+static bool nobody_is_at(struct daemon *d)
+{
+	struct wp_reply *keys =
+		wp_test_cmd(d->other, "KEYS", "wp:*:at:*", NULL);
+	bool result = wp_reply_count(keys) == 0;
+
+	wp_reply_free(&keys);
+	return result;
+}
+
+/* The script fails in its middle; what it did stays until it is taken back. */
+static void a_connect_that_was_refused_is_taken_back(void **state)
+{
+	struct daemon d;
+	struct peer bob;
+
+	(void)state;
+	begin(&d, "refused");
+	start(&d);
+	run_until(&d, is_live);
+	wp_test_run(d.other, "ACL", "SETUSER", "default", "-hset", NULL);
+	come(&d, &bob, "urn:sm:user:bob");
+	run_until(&d, one_was_refused);
+	assert_false(nobody_is_at(&d));
+
+	go(&d, &bob);
+	run_until(&d, nobody_is_at);
+
+	end(&d);
+}
+
+static void a_refused_disconnect_is_repeated(void **state)
+{
+	struct daemon d;
+	struct peer bob;
+
+	(void)state;
+	begin(&d, "again");
+	start(&d);
+	run_until(&d, is_live);
+	come(&d, &bob, "urn:sm:user:bob");
+	run_until(&d, one_is_registered);
+	wp_test_run(d.other, "ACL", "SETUSER", "default", "-hdel", NULL);
+	wp_test_run(d.other, "ACL", "LOG", "RESET", NULL);
+	go(&d, &bob);
+	run_until(&d, something_was_refused);
+	assert_false(nobody_is_at(&d));
+
+	wp_test_run(d.other, "ACL", "SETUSER", "default", "+hdel", NULL);
+	run_until(&d, nobody_is_at);
+
+	end(&d);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -470,6 +529,8 @@ int main(void)
 			without_its_channels_presence_is_not_live_until_they_are_given),
 		cmocka_unit_test(
 			losing_the_right_to_publish_is_not_taken_for_a_lost_ear),
+		cmocka_unit_test(a_connect_that_was_refused_is_taken_back),
+		cmocka_unit_test(a_refused_disconnect_is_repeated),
 	};
 
 	if (!wp_test_redis_present())

@@ -12,6 +12,8 @@
 --          what has expired does not wait
 --
 -- Invariants
+--   - Everything is read before the first thing is written: a key of a foreign
+--     type is an error that leaves nothing behind.
 --   - at:<incarnation> knows a connection before online:<urn> does, so whatever
 --     is online can be reaped.
 --   - At the limit the oldest connection gives way: its daemon is told through
@@ -30,31 +32,6 @@ local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
 if since == '' then
   since = string.format('%d', now_ms)
 end
-
-local function evict_oldest()
-  local flat = redis.call('HGETALL', online)
-  local oldest, oldest_since
-  for i = 1, #flat, 2 do
-    local started = tonumber(flat[i + 1]:match('^%d+')) or 0
-    if not oldest or started < oldest_since then
-      oldest, oldest_since = flat[i], started
-    end
-  end
-  local its_inc = oldest:match('^(.*)%.')
-  redis.call('SADD', prefix .. 'due:' .. its_inc, '!' .. oldest)
-  redis.call('HDEL', online, oldest)
-  redis.call('SREM', prefix .. 'at:' .. its_inc, oldest .. ' ' .. urn)
-  redis.call('PUBLISH', 'wp:poke:' .. its_inc, 'k ' .. oldest)
-end
-
-if redis.call('HEXISTS', online, conn) == 0 then
-  while redis.call('HLEN', online) >= limit do
-    evict_oldest()
-  end
-end
-redis.call('SADD', prefix .. 'at:' .. inc, conn .. ' ' .. urn)
-redis.call('HSET', online, conn,
-  table.concat({since, ARGV[6], ARGV[7], ARGV[8]}, '\t'))
 
 -- include index_score
 
@@ -78,4 +55,34 @@ local pending = live_in_hot(urn, in_hot, now_ms)
 if may_wait_in_cold() then
   pending = pending + 1
 end
+local is_new = redis.call('HEXISTS', online, conn) == 0
+redis.call('SCARD', prefix .. 'at:' .. inc)
+
+local function evict_oldest()
+  local flat = redis.call('HGETALL', online)
+  local oldest, oldest_since
+  for i = 1, #flat, 2 do
+    local started = tonumber(flat[i + 1]:match('^%d+')) or 0
+    if not oldest or started < oldest_since then
+      oldest, oldest_since = flat[i], started
+    end
+  end
+  local its_inc = oldest:match('^(.*)%.')
+  if not its_inc then -- no daemon of ours wrote it: there is nobody to tell
+    return redis.call('HDEL', online, oldest)
+  end
+  redis.call('SADD', prefix .. 'due:' .. its_inc, '!' .. oldest)
+  redis.call('HDEL', online, oldest)
+  redis.call('SREM', prefix .. 'at:' .. its_inc, oldest .. ' ' .. urn)
+  redis.call('PUBLISH', 'wp:poke:' .. its_inc, 'k ' .. oldest)
+end
+
+if is_new then
+  while redis.call('HLEN', online) >= limit do
+    evict_oldest()
+  end
+end
+redis.call('SADD', prefix .. 'at:' .. inc, conn .. ' ' .. urn)
+redis.call('HSET', online, conn,
+  table.concat({since, ARGV[6], ARGV[7], ARGV[8]}, '\t'))
 return {'ok', pending, since}

@@ -184,18 +184,20 @@ static void add_reply(struct wp_cmd *cmd, const char *name,
 	wp_cmd_add(cmd, wp_reply_str(value), wp_reply_len(value));
 }
 
-static enum wp_err bury(struct wp_inbox *inbox, struct wp_inbox_item *item,
-			struct wp_error *err)
-{
-	struct wp_worker *w = inbox->w;
-	struct wp_reply *reply = NULL;
-	uint32_t suppressed;
-	enum wp_err rc;
+/* What a letter takes beside the texts in it, at most. */
+enum { LETTER_OVERHEAD = 1024 };
 
-	wp_cmd_clear(&w->cmd);
-	wp_cmd_str(&w->cmd, "XADD");
-	wp_cmd_str(&w->cmd, DLQ_KEY);
-	wp_cmd_str(&w->cmd, "*");
+static void build_letter(struct wp_worker *w, const struct wp_inbox_item *item)
+{
+	int64_t max_bytes = w->conf->mailbox.max_rejected_bytes;
+	int64_t bytes = (int64_t)(wp_reply_len(item->raw) +
+				  wp_reply_len(item->key) + LETTER_OVERHEAD);
+	bool is_kept_whole = bytes <= max_bytes;
+
+	wp_cmd_script_key(&w->cmd, WP_SCRIPT_INBOX_BURY, DLQ_KEY);
+	wp_cmd_int(&w->cmd, w->conf->mailbox.max_rejected);
+	wp_cmd_int(&w->cmd, max_bytes);
+	wp_cmd_int(&w->cmd, is_kept_whole ? bytes : LETTER_OVERHEAD);
 	add_reply(&w->cmd, "id", item->id);
 	wp_cmd_str(&w->cmd, "reason");
 	wp_cmd_str(&w->cmd, item->reason);
@@ -203,22 +205,42 @@ static enum wp_err bury(struct wp_inbox *inbox, struct wp_inbox_item *item,
 	wp_cmd_int(&w->cmd, 1);
 	wp_cmd_str(&w->cmd, "at");
 	wp_cmd_int(&w->cmd, wp_wall_ms());
-	if (item->raw != NULL)
+	if (item->raw != NULL && is_kept_whole)
 		add_reply(&w->cmd, "envelope", item->raw);
-	if (item->key != NULL)
+	if (item->key != NULL && is_kept_whole)
 		add_reply(&w->cmd, "key", item->key);
+}
+
+static void tell_rejected(struct wp_inbox *inbox,
+			  const struct wp_inbox_item *item, int64_t dropped)
+{
+	struct wp_worker *w = inbox->w;
+	uint32_t suppressed;
+
+	wp_metric_add(w->metrics, WP_WM_INBOX_REJECTED, 1);
+	wp_metric_add(w->metrics, WP_WM_INBOX_DROPPED, dropped);
+	if (wp_log_allow(&inbox->limit, wp_mono_ms(), LOG_INTERVAL_MS,
+			 &suppressed))
+		wp_log(&w->log, WP_LOG_WARN, "inbox entry rejected",
+		       wp_str("reason", item->reason),
+		       wp_int("older_dropped", dropped),
+		       wp_int("suppressed", suppressed));
+}
+
+static enum wp_err bury(struct wp_inbox *inbox, struct wp_inbox_item *item,
+			struct wp_error *err)
+{
+	struct wp_worker *w = inbox->w;
+	struct wp_reply *reply = NULL;
+	enum wp_err rc;
+
+	build_letter(w, item);
 	rc = wp_redis_do(w->redis, &w->cmd, &reply, err);
 	/* A full Redis takes nothing: the entry stays where it is. */
-	if (rc == WP_OK && wp_reply_type(reply) == WP_REPLY_ERROR)
+	if (rc == WP_OK && wp_reply_type(reply) != WP_REPLY_INT)
 		item->fate = WP_FATE_KEEP;
-	else if (rc == WP_OK) {
-		wp_metric_add(w->metrics, WP_WM_INBOX_REJECTED, 1);
-		if (wp_log_allow(&inbox->limit, wp_mono_ms(), LOG_INTERVAL_MS,
-				 &suppressed))
-			wp_log(&w->log, WP_LOG_WARN, "inbox entry rejected",
-			       wp_str("reason", item->reason),
-			       wp_int("suppressed", suppressed));
-	}
+	else if (rc == WP_OK)
+		tell_rejected(inbox, item, wp_reply_int(reply));
 	wp_reply_free(&reply);
 	return rc;
 }

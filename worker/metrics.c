@@ -96,6 +96,10 @@ static const struct wp_metric_desc descs[WP_WORKER_METRIC_COUNT] = {
 				   "Entries read from wp:inbox.", WP_COUNTER },
 	[WP_WM_INBOX_REJECTED] = { INBOX, "result=\"rejected\"", NULL,
 				   WP_COUNTER },
+	[WP_WM_INBOX_DROPPED] = { "waypost_worker_inbox_dropped_total", NULL,
+				  "Rejected entries that gave way to newer "
+				  "ones.",
+				  WP_COUNTER },
 };
 
 enum wp_err wp_worker_metrics_new(struct wp_metrics **out, struct wp_error *err)

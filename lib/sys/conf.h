@@ -44,9 +44,11 @@ struct wp_conf {
 	struct {
 		int64_t partitions;
 		int64_t max_envelope_bytes;
-		int64_t ingress_high_mark;  /* entries of one partition */
-		int64_t max_waiting;        /* messages of one user */
-		int64_t max_waiting_bytes;  /* of their envelopes */
+		int64_t ingress_high_mark; /* entries of one partition */
+		int64_t max_waiting;       /* messages of one user */
+		int64_t max_waiting_bytes; /* of their envelopes */
+		int64_t max_rejected;
+		int64_t max_rejected_bytes;
 		int64_t max_expiry_seconds; /* default expiry as well */
 		int64_t max_tries;          /* before dead-lettering */
 		int64_t idempotency_hours;

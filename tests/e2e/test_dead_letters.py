@@ -3,7 +3,9 @@ import json
 import os
 import subprocess
 
-from harness import E2eTest, end_stack, envelope, new_stack
+from harness import E2eTest, end_stack, envelope, new_stack, wait_for
+
+KEPT = 10
 
 # Ids never go back; this one was given while the clock was far ahead.
 AHEAD = "99999999999999-1"
@@ -12,7 +14,8 @@ AHEAD = "99999999999999-1"
 class DeadLetters(E2eTest):
     @classmethod
     def make_stack(cls):
-        return new_stack({})
+        return new_stack({"mailbox": {"max_rejected": KEPT,
+                                      "max_rejected_bytes": 65536}})
 
     @classmethod
     def tearDownClass(cls):
@@ -43,7 +46,7 @@ class DeadLetters(E2eTest):
         bob = self.user()
         text = json.dumps(envelope(bob.urn, b"second chance"))
 
-        self.bury(text, "1-1", AHEAD)
+        self.bury(text, "*", AHEAD)
         self.assertEqual(self.waypost("dlq", "drop", "--all", "--yes"),
                          "2 dropped\n")
         self.assertEqual(self.count(), 0)
@@ -53,3 +56,30 @@ class DeadLetters(E2eTest):
         self.assertIn("requeued", self.waypost("dlq", "requeue", "--all"))
         self.assertEqual(self.count(), 0)
         self.messages(bob, 1)
+
+    def letters(self):
+        with self.stack.redis() as redis:
+            found = redis("XRANGE", "wp:inbox:dlq", "-", "+")
+        return [dict(zip(flat[::2], flat[1::2])) for _, flat in found]
+
+    def refuse(self, *texts):
+        """Hand in what is refused; entries, when all have been read."""
+        with self.stack.redis() as redis:
+            entries = [redis("XADD", "wp:inbox", "*", "envelope", text)
+                       for text in texts]
+            wait_for(lambda: redis("XLEN", "wp:inbox") == 0, "all are read")
+        return entries
+
+    def test_the_refused_are_kept_in_a_bounded_room(self):
+        entries = self.refuse(*["no json"] * (3 * KEPT))
+
+        self.assertEqual([letter[b"id"] for letter in self.letters()],
+                         entries[-KEPT:])
+
+        # What alone is larger than the room: only that, and why.
+        entry, = self.refuse("x" * 100000)
+        letter = self.letters()[-1]
+        self.assertEqual(letter[b"id"], entry)
+        self.assertNotIn(b"envelope", letter)
+        self.assertIn(b"reason", letter)
+        self.waypost("dlq", "drop", "--all", "--yes")

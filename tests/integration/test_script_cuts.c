@@ -425,6 +425,13 @@ static const struct scene scenes[] = {
 			     "EXISTS " WP_P "coldlast" },
 	},
 	{
+		.name = "inbox_bury",
+		.script = WP_SCRIPT_INBOX_BURY,
+		.setup = { "XADD " WP_P " 9-1 e d1", "XADD " WP_P " 9-2 e d2" },
+		.args = "1 100000 100 id 5-1 envelope new",
+		.observe = { FIELD("", "4") },
+	},
+	{
 		.name = "ingress_raise, nothing there",
 		.script = WP_SCRIPT_INGRESS_RAISE,
 		.setup = { "SET " WP_P "intent something" },

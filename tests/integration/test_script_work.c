@@ -200,6 +200,60 @@ static void a_send_looks_once_at_what_has_expired(void **state)
 	wp_reply_free(&work.reply);
 }
 
+/* A refused entry of the inbox: `size` bytes; how many older ones went. */
+static int64_t bury(struct wp_world *w, int64_t max, int64_t max_bytes,
+		    size_t size)
+{
+	char *envelope = calloc(1, size);
+	struct wp_reply *reply;
+	int64_t dropped;
+
+	assert_non_null(envelope);
+	wp_cmd_script_key(&w->cmd, WP_SCRIPT_INBOX_BURY, "wp:inbox:dlq");
+	wp_cmd_int(&w->cmd, max);
+	wp_cmd_int(&w->cmd, max_bytes);
+	wp_cmd_int(&w->cmd, (int64_t)size + 1024);
+	wp_cmd_str(&w->cmd, "envelope");
+	wp_cmd_add(&w->cmd, envelope, size);
+	free(envelope);
+	reply = wp_world_do(w);
+	assert_int_equal(wp_reply_type(reply), WP_REPLY_INT);
+	dropped = wp_reply_int(reply);
+	wp_reply_free(&reply);
+	return dropped;
+}
+
+static void refused_entries_are_kept_in_a_bounded_room(void **state)
+{
+	enum { MOST = 50, ROOM = 200000, LARGE = 30000 };
+	static const size_t sizes[] = { 1, 5000, LARGE, 1, 1, LARGE };
+	struct wp_world *w = *state;
+	int64_t dropped = 0;
+	int64_t n = 0;
+
+	for (; n < 2 * MOST; n++)
+		dropped += bury(w, MOST, ROOM, 1);
+	assert_int_equal(dropped, MOST);
+	wp_world_expect(w, "50", "XLEN wp:inbox:dlq");
+	for (size_t i = 0; i < 10 * sizeof(sizes) / sizeof(sizes[0]); i++) {
+		size_t size = sizes[i % (sizeof(sizes) / sizeof(sizes[0]))];
+
+		dropped += bury(w, MOST, ROOM, size);
+		n++;
+		assert_in_range(
+			wp_world_int(w, "MEMORY USAGE wp:inbox:dlq SAMPLES 0"),
+			size, ROOM);
+		assert_int_equal(wp_world_int(w, "XLEN wp:inbox:dlq"),
+				 n - dropped);
+		/* The newest tells what goes wrong now. */
+		assert_int_equal(
+			wp_world_int(w, "EVAL return#redis.call('XREVRANGE',"
+					"KEYS[1],'+','-','COUNT',1)[1][2][2]"
+					" 1 wp:inbox:dlq"),
+			size);
+	}
+}
+
 #define WORLD_TEST(name) \
 	cmocka_unit_test_setup_teardown(name, wp_world_setup, wp_world_teardown)
 
@@ -210,6 +264,7 @@ int main(void)
 		WORLD_TEST(a_pull_of_nothing_but_the_expired_looks_at_nothing),
 		WORLD_TEST(connect_counts_without_looking),
 		WORLD_TEST(a_send_looks_once_at_what_has_expired),
+		WORLD_TEST(refused_entries_are_kept_in_a_bounded_room),
 	};
 
 	if (!wp_test_redis_present())

@@ -120,6 +120,8 @@ $(B)/tests/integration/test_worker_%: $(B)/tests/integration/test_worker_%.o $(f
 	$(link_test)
 $(B)/tests/integration/test_ws_%: $(B)/tests/integration/test_ws_%.o $(filter-out %/main.o,$(WS_OBJ)) $(SUPPORT_OBJ) $(LIB)
 	$(link_test)
+$(B)/tests/integration/test_handlers_%: $(B)/tests/integration/test_handlers_%.o $(filter-out %/main.o,$(HANDLERS_OBJ)) $(SUPPORT_OBJ) $(LIB)
+	$(link_test)
 $(B)/tests/integration/test_%: $(B)/tests/integration/test_%.o $(SUPPORT_OBJ) $(LIB)
 	$(link_test)
 $(B)/tests/fuzz/fuzz_%: $(B)/tests/fuzz/fuzz_%.o $(filter-out %/main.o,$(WS_OBJ)) $(LIB)

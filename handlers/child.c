@@ -190,7 +190,7 @@ static enum wp_room_way enter(struct thread *thread)
 /* Answer one request; false when its connection is not ours any more. */
 static bool serve_request(struct thread *thread, struct wp_io *io)
 {
-	if (!wp_serve_is_work(io)) {
+	if (!wp_serve_is_work(thread->child->shared, io)) {
 		wp_serve(&thread->ctx, io);
 		return wp_fcgi_finish(thread->fcgi);
 	}

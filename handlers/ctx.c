@@ -25,6 +25,7 @@ void wp_shared_init(struct wp_shared *shared, const struct wp_conf *conf,
 		.metrics = metrics,
 		.lock = PTHREAD_MUTEX_INITIALIZER,
 	};
+	wp_ready_init(&shared->ready);
 }
 
 enum wp_err wp_ctx_init(struct wp_ctx *ctx, struct wp_shared *shared,

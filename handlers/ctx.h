@@ -22,6 +22,7 @@
 #include "lib/store/store.h"
 #include "lib/sys/conf.h"
 
+#include "handlers/ready.h"
 #include "handlers/resp.h"
 
 enum { WP_CTX_RUN_ID_MAX = 63 };
@@ -31,6 +32,7 @@ struct wp_shared {
 	const struct wp_conf *conf;
 	const struct wp_auth *auth;
 	struct wp_metrics *metrics;
+	struct wp_ready ready;
 	pthread_mutex_t lock;
 	char fit_run_id[WP_CTX_RUN_ID_MAX + 1]; /* of a Redis that was checked
 						 */

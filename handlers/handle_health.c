@@ -3,111 +3,101 @@
  * monitoring, without a token.
  *
  * Healthy means that this process answers. Ready means that a send would be
- * accepted and a pull answered: Redis, the cold store, and a worker that has
- * opened the gates of the partitions since Redis was started (ARCHITECTURE
- * 4.7).
+ * accepted and a pull answered: a Redis that takes writes, the cold store, and
+ * a worker that has opened the gates of the partitions since Redis was started
+ * (ARCHITECTURE 4.7). It is found out at most once a second and process.
  */
 #include "handlers/handle.h"
 
-#include <stdio.h>
 #include <string.h>
 
+#include "lib/base/clock.h"
 #include "lib/mailbox/msgid.h"
-#include "lib/mailbox/partition.h"
 #include "lib/redis/client.h"
-
-enum { GATES_MAX = 1024 }; /* asked for by one probe */
+#include "lib/redis/memory.h"
 
 void wp_handle_healthz(struct wp_call *call)
 {
 	wp_resp_text(call->resp, 200, "OK");
 }
 
-static enum wp_err append_gates(struct wp_ctx *ctx, uint32_t n,
-				struct wp_error *err)
+/* What exactly is wrong is in the log; others than we may read the answer. */
+static enum wp_err fail(struct wp_ctx *ctx, const char *sentence,
+			struct wp_error *err)
 {
-	char prefix[WP_PREFIX_MAX];
-	char key[WP_PREFIX_MAX + sizeof("gate")];
-
-	for (uint32_t p = 0; p < n; p++) {
-		enum wp_err rc;
-
-		wp_partition_prefix(prefix, p);
-		(void)snprintf(key, sizeof(key), "%sgate", prefix);
-		wp_cmd_clear(&ctx->cmd);
-		wp_cmd_str(&ctx->cmd, "GET");
-		wp_cmd_str(&ctx->cmd, key);
-		rc = wp_redis_append(ctx->redis, &ctx->cmd, err);
-		if (rc != WP_OK)
-			return rc;
-	}
-	return WP_OK;
+	wp_ctx_log_failure(ctx, "readyz", err);
+	return wp_error_set(err, WP_ERR_UNAVAIL, "%s", sentence);
 }
 
-static enum wp_err take_gates(struct wp_ctx *ctx, uint32_t n,
-			      uint32_t *closed_out, struct wp_error *err)
+/* Would a send be taken? */
+static enum wp_err check_writes(struct wp_ctx *ctx, struct wp_error *err)
 {
-	for (uint32_t p = 0; p < n; p++) {
-		struct wp_reply *reply = NULL;
-		enum wp_err rc = wp_redis_take(ctx->redis, &reply, err);
+	struct wp_reply *reply = NULL;
+	enum wp_err rc;
 
-		if (rc != WP_OK)
-			return rc;
-		*closed_out += !wp_reply_is(reply, wp_redis_run_id(ctx->redis));
-		wp_reply_free(&reply);
-	}
+	if (wp_memory_is_high(ctx->conf, wp_redis_memory_percent(ctx->redis)))
+		return wp_error_set(err, WP_ERR_UNAVAIL,
+				    "Redis is at its memory mark and takes no "
+				    "messages");
+	wp_cmd_script_key(&ctx->cmd, WP_SCRIPT_READY, "wp:meta");
+	rc = wp_redis_do(ctx->redis, &ctx->cmd, &reply, err);
+	if (rc == WP_OK && !wp_reply_is(reply, "ok"))
+		rc = wp_error_set(err, WP_ERR_UNAVAIL, "Redis says %.120s",
+				  wp_reply_str(reply));
+	wp_reply_free(&reply);
+	return rc == WP_OK ? rc : fail(ctx, "Redis takes no messages", err);
+}
+
+static enum wp_err check_store(struct wp_ctx *ctx, struct wp_error *err)
+{
+	struct wp_entry_id top;
+
+	if (wp_ctx_store(ctx, err) != WP_OK)
+		return wp_error_set(err, WP_ERR_UNAVAIL,
+				    "the cold store cannot be opened");
+	if (wp_store_top(ctx->store, 0, &top, err) != WP_OK)
+		return fail(ctx, "the cold store does not answer", err);
 	return WP_OK;
 }
 
 static enum wp_err check_gates(struct wp_ctx *ctx, struct wp_error *err)
 {
-	int64_t partitions = ctx->conf->mailbox.partitions;
-	uint32_t n = partitions > GATES_MAX ? GATES_MAX : (uint32_t)partitions;
-	uint32_t closed = 0;
-	enum wp_err rc = append_gates(ctx, n, err);
+	uint32_t n = (uint32_t)ctx->conf->mailbox.partitions;
+	enum wp_err rc = wp_gates_look(&ctx->shared->ready.gates, ctx->redis,
+				       &ctx->cmd, n, err);
 
-	if (rc == WP_OK)
-		rc = take_gates(ctx, n, &closed, err);
-	if (rc != WP_OK) {
-		wp_redis_disconnect(ctx->redis);
-		wp_ctx_log_failure(ctx, "readyz", err);
-		return wp_error_set(err, rc, "Redis does not answer");
-	}
-	if (closed > 0)
-		return wp_error_set(err, WP_ERR_UNAVAIL,
-				    "%u of %u partitions were not reconciled "
-				    "yet; is waypost-worker running?",
-				    closed, n);
-	return WP_OK;
+	if (rc != WP_OK && wp_redis_fd(ctx->redis) == -1)
+		return fail(ctx, "Redis does not answer", err);
+	return rc;
 }
 
 static enum wp_err check_ready(struct wp_ctx *ctx, struct wp_error *err)
 {
-	struct wp_entry_id top;
+	enum wp_err rc;
 
-	/* What exactly is wrong is in the log; anybody may ask here. */
 	if (wp_ctx_redis(ctx, err) != WP_OK)
 		return wp_error_set(err, WP_ERR_UNAVAIL,
 				    "Redis cannot be used");
-	if (wp_ctx_store(ctx, err) != WP_OK)
-		return wp_error_set(err, WP_ERR_UNAVAIL,
-				    "the cold store cannot be opened");
-	if (wp_store_top(ctx->store, 0, &top, err) != WP_OK) {
-		wp_ctx_log_failure(ctx, "readyz", err);
-		return wp_error_set(err, WP_ERR_UNAVAIL,
-				    "the cold store does not answer");
-	}
-	return check_gates(ctx, err);
+	rc = check_writes(ctx, err);
+	if (rc == WP_OK)
+		rc = check_store(ctx, err);
+	return rc == WP_OK ? check_gates(ctx, err) : rc;
 }
 
 void wp_handle_readyz(struct wp_call *call)
 {
-	struct wp_error err;
+	struct wp_ready *ready = &call->ctx->shared->ready;
+	struct wp_error verdict = { 0 };
 
-	if (check_ready(call->ctx, &err) == WP_OK)
+	if (!wp_ready_recall(ready, wp_mono_ms(), &verdict)) {
+		if (check_ready(call->ctx, &verdict) == WP_OK)
+			verdict = (struct wp_error){ 0 };
+		wp_ready_note(ready, wp_mono_ms(), &verdict);
+	}
+	if (verdict.code == WP_OK)
 		wp_resp_text(call->resp, 200, "READY");
 	else
-		wp_resp_error(call->resp, 503, "not_ready", err.msg);
+		wp_resp_error(call->resp, 503, "not_ready", verdict.msg);
 }
 
 void wp_handle_metrics(struct wp_call *call)

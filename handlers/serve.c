@@ -59,15 +59,18 @@ static void record(const struct wp_call *call,
 	       wp_int("duration_us", (int64_t)duration_us));
 }
 
-bool wp_serve_is_work(struct wp_io *io)
+bool wp_serve_is_work(struct wp_shared *shared, struct wp_io *io)
 {
 	const struct wp_http_route *route;
 	struct wp_req req;
 
 	wp_req_begin(&req, io);
 	route = wp_http_route_find(req.path, req.path_len);
-	return route != NULL && !route->is_light &&
-	       wp_http_route_takes(route, req.method);
+	if (route == NULL || route->is_light ||
+	    !wp_http_route_takes(route, req.method))
+		return false;
+	return route->id != WP_ROUTE_ID_READYZ ||
+	       !wp_ready_is_known(&shared->ready, wp_mono_ms());
 }
 
 static void serve(struct wp_ctx *ctx, struct wp_io *io, bool is_full)

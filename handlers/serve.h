@@ -11,7 +11,7 @@
 void wp_serve(struct wp_ctx *ctx, struct wp_io *io);
 
 /* Does the answer need Redis or the cold store, and may take its time? */
-bool wp_serve_is_work(struct wp_io *io);
+bool wp_serve_is_work(struct wp_shared *shared, struct wp_io *io);
 
 /* Answer that too many requests wait already. */
 void wp_serve_full(struct wp_ctx *ctx, struct wp_io *io);

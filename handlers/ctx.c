@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "lib/base/clock.h"
-#include "lib/redis/check.h"
+#include "lib/mailbox/deployment.h"
 
 enum {
 	ARENA_MAX_BYTES = 1024 * 1024,
@@ -84,39 +84,35 @@ void wp_ctx_log_failure(struct wp_ctx *ctx, const char *operation,
 		       wp_int("suppressed", suppressed));
 }
 
-static bool is_known_fit(struct wp_shared *shared, const char *run_id)
-{
-	bool is_known;
-
-	pthread_mutex_lock(&shared->lock);
-	is_known = strcmp(shared->fit_run_id, run_id) == 0;
-	pthread_mutex_unlock(&shared->lock);
-	return is_known;
-}
-
-static void set_fit(struct wp_shared *shared, const char *run_id)
+static void read_store_id(struct wp_shared *shared,
+			  char id[WP_STORE_ID_LEN + 1])
 {
 	pthread_mutex_lock(&shared->lock);
-	(void)snprintf(shared->fit_run_id, sizeof(shared->fit_run_id), "%s",
-		       run_id);
+	memcpy(id, shared->store_id, WP_STORE_ID_LEN + 1);
 	pthread_mutex_unlock(&shared->lock);
 }
 
+static void set_store_id(struct wp_shared *shared, const char *id)
+{
+	pthread_mutex_lock(&shared->lock);
+	memcpy(shared->store_id, id, WP_STORE_ID_LEN + 1);
+	pthread_mutex_unlock(&shared->lock);
+}
+
+/* A store that is open is the one of shared->store_id. */
 static enum wp_err connect_fit(struct wp_ctx *ctx, struct wp_error *err)
 {
+	char store_id[WP_STORE_ID_LEN + 1];
 	enum wp_err rc;
 
 	rc = wp_redis_connect(ctx->redis, err);
 	if (rc != WP_OK || ctx->fit_epoch == wp_redis_epoch(ctx->redis))
 		return rc;
-	if (!is_known_fit(ctx->shared, wp_redis_run_id(ctx->redis))) {
-		rc = wp_redis_check(ctx->redis, ctx->conf, &ctx->log, err);
-		if (rc != WP_OK)
-			return rc;
-		set_fit(ctx->shared, wp_redis_run_id(ctx->redis));
-	}
-	ctx->fit_epoch = wp_redis_epoch(ctx->redis);
-	return WP_OK;
+	read_store_id(ctx->shared, store_id);
+	rc = wp_deployment_check(ctx->redis, ctx->conf, store_id, err);
+	if (rc == WP_OK)
+		ctx->fit_epoch = wp_redis_epoch(ctx->redis);
+	return rc;
 }
 
 enum wp_err wp_ctx_redis(struct wp_ctx *ctx, struct wp_error *err)
@@ -129,6 +125,7 @@ enum wp_err wp_ctx_redis(struct wp_ctx *ctx, struct wp_error *err)
 
 enum wp_err wp_ctx_store(struct wp_ctx *ctx, struct wp_error *err)
 {
+	char store_id[WP_STORE_ID_LEN + 1];
 	uint64_t now_ms;
 
 	if (ctx->store != NULL)
@@ -137,8 +134,11 @@ enum wp_err wp_ctx_store(struct wp_ctx *ctx, struct wp_error *err)
 	if (now_ms < ctx->store_retry_ms)
 		return wp_error_set(err, WP_ERR_UNAVAIL,
 				    "the cold store could not be opened");
-	if (wp_store_open(&ctx->store, ctx->conf, err) == WP_OK)
+	if (wp_deployment_open(&ctx->store, ctx->redis, ctx->conf, store_id,
+			       err) == WP_OK) {
+		set_store_id(ctx->shared, store_id);
 		return WP_OK;
+	}
 	ctx->store_retry_ms = now_ms + STORE_RETRY_MS;
 	wp_ctx_log_failure(ctx, "open", err);
 	return WP_ERR_UNAVAIL;

@@ -25,8 +25,6 @@
 #include "handlers/ready.h"
 #include "handlers/resp.h"
 
-enum { WP_CTX_RUN_ID_MAX = 63 };
-
 /* One per process. conf and auth are borrowed and constant; metrics: or NULL */
 struct wp_shared {
 	const struct wp_conf *conf;
@@ -34,8 +32,7 @@ struct wp_shared {
 	struct wp_metrics *metrics;
 	struct wp_ready ready;
 	pthread_mutex_t lock;
-	char fit_run_id[WP_CTX_RUN_ID_MAX + 1]; /* of a Redis that was checked
-						 */
+	char store_id[WP_STORE_ID_LEN + 1]; /* "" until it was open once */
 };
 
 struct wp_ctx {
@@ -44,7 +41,7 @@ struct wp_ctx {
 	struct wp_redis *redis;  /* owned; use wp_ctx_redis() */
 	struct wp_store *store;  /* owned; NULL until wp_ctx_store() */
 	uint64_t store_retry_ms; /* not before, after it could not be opened */
-	uint64_t fit_epoch;      /* connection to Redis that was checked */
+	uint64_t fit_epoch;      /* connection to Redis that was found fit */
 	struct wp_arena arena;   /* of the request */
 	struct wp_buf body;      /* of the request */
 	struct wp_buf scratch;   /* of the request */
@@ -71,14 +68,16 @@ void wp_ctx_release(struct wp_ctx *ctx);
 void wp_ctx_reset(struct wp_ctx *ctx);
 
 /*
- * Be connected to a Redis that is fit for this deployment. The first thread
- * that meets a new one checks it (settings, number of partitions).
+ * Be connected to a Redis that is fit, and is the one of this deployment and of
+ * its store. Each new connection is checked.
  *
  * Errors:  WP_ERR_UNAVAIL  it is down or unfit; logged, nothing was sent
  */
 enum wp_err wp_ctx_redis(struct wp_ctx *ctx, struct wp_error *err) WP_MUST_USE;
 
-/* Have ctx->store open. Errors: WP_ERR_UNAVAIL; logged. */
+/*
+ * Have ctx->store open, after wp_ctx_redis(). Errors: WP_ERR_UNAVAIL; logged.
+ */
 enum wp_err wp_ctx_store(struct wp_ctx *ctx, struct wp_error *err) WP_MUST_USE;
 
 /*

@@ -19,9 +19,8 @@
 
 #include "lib/auth/token.h"
 #include "lib/base/log.h"
-#include "lib/redis/check.h"
+#include "lib/mailbox/deployment.h"
 #include "lib/redis/client.h"
-#include "lib/store/store.h"
 #include "lib/sys/conf.h"
 #include "lib/sys/descriptors.h"
 #include "lib/sys/listen.h"
@@ -59,10 +58,9 @@ struct program_state {
 	bool is_cgi;
 	int argc;
 	char **argv;
-	struct setup *setup;        /* owned */
-	struct wp_metrics *metrics; /* owned */
-	char *own_address; /* we made this socket; owned; NULL = not ours */
-	struct wp_listener listener; /* the same */
+	struct setup *setup;         /* owned */
+	struct wp_metrics *metrics;  /* owned */
+	struct wp_listener listener; /* none when it was handed over */
 };
 
 static void free_setup(struct setup **setup)
@@ -101,20 +99,21 @@ static enum wp_err load(struct setup **out, const struct program_state *state,
 }
 
 /*
- * Is Redis fit? One that is down may come up later, and is looked at then; one
- * that is unfit stops the start.
+ * Are Redis and the store fit, and ours? A Redis that is down may come up
+ * later, and is looked at then; what is unfit stops the start.
  */
-static enum wp_err check_redis(struct setup *setup, struct wp_error *err)
+static enum wp_err check_deployment(struct setup *setup, bool is_start,
+				    struct wp_error *err)
 {
+	struct wp_shared *shared = &setup->shared;
 	struct wp_ctx ctx;
-	enum wp_err rc = wp_ctx_init(&ctx, &setup->shared, err);
+	enum wp_err rc = wp_ctx_init(&ctx, shared, err);
 
-	if (rc == WP_OK)
-		rc = wp_redis_check(ctx.redis, &setup->conf, &ctx.log, err);
-	if (rc == WP_OK)
-		(void)snprintf(setup->shared.fit_run_id,
-			       sizeof(setup->shared.fit_run_id), "%s",
-			       wp_redis_run_id(ctx.redis));
+	if (rc == WP_OK && is_start)
+		rc = wp_deployment_join(ctx.redis, &setup->conf, &ctx.log,
+					shared->store_id, err);
+	else if (rc == WP_OK)
+		rc = wp_deployment_look(ctx.redis, &setup->conf, &ctx.log, err);
 	wp_ctx_release(&ctx);
 	return rc;
 }
@@ -139,14 +138,10 @@ static enum wp_err check_descriptors(const struct wp_conf *conf,
 
 static enum wp_err check(struct setup *setup, struct wp_error *err)
 {
-	struct wp_store *store = NULL;
 	enum wp_err rc = check_descriptors(&setup->conf, err);
 
 	if (rc == WP_OK)
-		rc = check_redis(setup, err);
-	if (rc == WP_OK)
-		rc = wp_store_open(&store, &setup->conf, err);
-	wp_store_close(&store);
+		rc = check_deployment(setup, false, err);
 	if (rc == WP_OK)
 		printf("%s: configuration, keys, Redis and cold store are "
 		       "fine\n",
@@ -185,6 +180,9 @@ static struct wp_shared *on_reload(void *ctx)
 		       wp_str("error", err.msg));
 		return NULL;
 	}
+	/* Redis and the store are the same, and so is what is known of them. */
+	memcpy(setup->shared.store_id, state->setup->shared.store_id,
+	       sizeof(setup->shared.store_id));
 	/* Processes that run have copies of their own. */
 	free_setup(&state->setup);
 	state->setup = setup;
@@ -201,8 +199,6 @@ static void on_stop(void *ctx)
 	 * by the end of the drain the name may be somebody else's.
 	 */
 	wp_listen_unlink(&state->listener);
-	free(state->own_address);
-	state->own_address = NULL;
 }
 
 /* Find or make the listening socket; *fd_out -1 when this is a CGI call. */
@@ -219,7 +215,6 @@ static enum wp_err find_socket(struct program_state *state, int *fd_out,
 		if (rc != WP_OK)
 			return rc;
 		*fd_out = state->listener.fd;
-		state->own_address = strdup(address);
 		return WP_OK;
 	}
 	*fd_out = wp_listen_inherited();
@@ -256,7 +251,7 @@ static enum wp_err serve_fcgi(struct program_state *state, int listen_fd,
 
 	if (rc != WP_OK)
 		return rc;
-	rc = check_redis(state->setup, err);
+	rc = check_deployment(state->setup, true, err);
 	if (rc == WP_ERR_UNAVAIL)
 		wp_log(NULL, WP_LOG_WARN,
 		       "Redis cannot be asked; starting without it",
@@ -279,6 +274,7 @@ static enum wp_err run(struct program_state *state, struct wp_error *err)
 		return rc;
 	wp_log_setup(program.name,
 		     (enum wp_log_level)state->setup->conf.log.level);
+	wp_conf_warn_unset(&state->setup->conf);
 	if (action == WP_CONF_CHECK)
 		return check(state->setup, err);
 	rc = find_socket(state, &listen_fd, err);
@@ -325,6 +321,5 @@ int main(int argc, char **argv)
 		fprintf(stderr, "%s: %s\n", program.name, err.msg);
 	free_setup(&state.setup);
 	wp_metrics_free(&state.metrics);
-	free(state.own_address);
 	return rc == WP_OK ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -17,7 +17,7 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/random.h"
-#include "lib/redis/check.h"
+#include "lib/mailbox/deployment.h"
 #include "lib/sys/listen.h"
 #include "worker/inbox.h"
 #include "worker/metrics.h"
@@ -39,9 +39,10 @@ struct wp_loop {
 	struct wp_reaper reaper;
 	struct wp_inbox inbox;
 
-	uint64_t epoch;  /* of the command connection that state is for */
-	bool is_checked; /* this Redis was found fit */
-	bool is_up;      /* what the log knows */
+	uint64_t epoch; /* of the command connection that state is for */
+	bool is_joined; /* Redis and the store were found fit, and ours */
+	char store_id[WP_STORE_ID_LEN + 1];
+	bool is_up; /* what the log knows */
 	struct wp_log_limit down_limit;
 
 	pthread_t thread;
@@ -86,21 +87,26 @@ static void on_connected(struct wp_loop *loop)
 	loop->router.paused_until_ms = 0;
 }
 
-/* Once, before anything is written: is this a Redis that keeps messages? */
-static enum wp_err check_once(struct wp_loop *loop, struct wp_error *err)
+/* Before anything is written: is this our Redis, and does it keep messages? */
+static enum wp_err join(struct wp_loop *loop, struct wp_error *err)
 {
-	enum wp_err rc;
+	enum wp_err rc = wp_deployment_join(loop->w.redis, loop->w.conf,
+					    &loop->w.log, loop->store_id, err);
 
-	if (loop->is_checked)
-		return WP_OK;
-	rc = wp_redis_check(loop->w.redis, loop->w.conf, &loop->w.log, err);
 	if (rc == WP_ERR_INVAL)
 		loop->fatal = *err;
 	if (rc != WP_OK)
 		return rc;
-	loop->is_checked = true;
+	loop->is_joined = true;
 	wp_notify("READY=1");
 	return WP_OK;
+}
+
+/* What was good once may be put right again: then we wait for it. */
+static enum wp_err check_again(struct wp_loop *loop, struct wp_error *err)
+{
+	return wp_deployment_check(loop->w.redis, loop->w.conf, loop->store_id,
+				   err);
 }
 
 static enum wp_err be_connected(struct wp_loop *loop, struct wp_error *err)
@@ -109,9 +115,10 @@ static enum wp_err be_connected(struct wp_loop *loop, struct wp_error *err)
 
 	if (rc == WP_ERR_INVAL)
 		loop->fatal = *err;
+	if (rc != WP_OK || wp_redis_epoch(loop->w.redis) == loop->epoch)
+		return rc;
+	rc = loop->is_joined ? check_again(loop, err) : join(loop, err);
 	if (rc == WP_OK)
-		rc = check_once(loop, err);
-	if (rc == WP_OK && wp_redis_epoch(loop->w.redis) != loop->epoch)
 		on_connected(loop);
 	return rc;
 }

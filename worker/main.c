@@ -2,7 +2,7 @@
  * waypost-worker: route accepted messages, move those of absent users to disk,
  * take the users of dead daemons offline, read the inbox.
  *
- * Life: read the settings; see that the cold store can be opened; start the
+ * Life: read the settings; see that the cold store could be opened; start the
  * metrics listener and two threads (threads.h), and wait for signals. A
  * Redis that is not there is waited for; one that is unfit ends us. SIGHUP
  * reads the settings again and, if they are good, ends both threads and starts
@@ -22,8 +22,8 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
+#include "lib/mailbox/deployment.h"
 #include "lib/metrics/exporter.h"
-#include "lib/redis/check.h"
 #include "lib/redis/client.h"
 #include "lib/store/store.h"
 #include "lib/sys/conf.h"
@@ -76,13 +76,15 @@ static void on_thread_end(void *ctx)
 	(void)kill(getpid(), THREAD_ENDED);
 }
 
-/* A store that can never be opened is told now; a locked one comes back. */
-static enum wp_err try_store(const struct process *p, struct wp_error *err)
+/*
+ * A store that can never be opened is told now; a locked one comes back. It is
+ * made when Redis has said that there is none yet.
+ */
+static enum wp_err look_at_store(const struct process *p, struct wp_error *err)
 {
-	struct wp_store *store = NULL;
-	enum wp_err rc = wp_store_open(&store, &p->conf, err);
+	struct wp_store_look look;
+	enum wp_err rc = wp_store_look(&look, &p->conf, err);
 
-	wp_store_close(&store);
 	if (rc != WP_ERR_UNAVAIL)
 		return rc;
 	wp_log(&p->log, WP_LOG_WARN, "cold store is not there yet",
@@ -90,26 +92,14 @@ static enum wp_err try_store(const struct process *p, struct wp_error *err)
 	return WP_OK;
 }
 
-/* Is this a Redis to work with? UNAVAIL: it cannot be asked. */
-static enum wp_err check_redis(const struct process *p, struct wp_error *err)
+static enum wp_err check_only(const struct process *p, struct wp_error *err)
 {
 	struct wp_redis *redis = NULL;
 	enum wp_err rc = wp_redis_new(&redis, &p->conf, err);
 
 	if (rc == WP_OK)
-		rc = wp_redis_check(redis, &p->conf, &p->log, err);
+		rc = wp_deployment_look(redis, &p->conf, &p->log, err);
 	wp_redis_free(&redis);
-	return rc;
-}
-
-static enum wp_err check_only(const struct process *p, struct wp_error *err)
-{
-	struct wp_store *store = NULL;
-	enum wp_err rc = check_redis(p, err);
-
-	if (rc == WP_OK)
-		rc = wp_store_open(&store, &p->conf, err);
-	wp_store_close(&store);
 	if (rc == WP_OK)
 		printf("waypost-worker: settings, Redis and the store are in "
 		       "order\n");
@@ -258,7 +248,7 @@ static enum wp_err serve(struct process *p, struct wp_error *err)
 static enum wp_err start(struct process *p, struct wp_error *err)
 {
 	const char *listen = p->conf.worker.metrics_listen;
-	enum wp_err rc = try_store(p, err);
+	enum wp_err rc = look_at_store(p, err);
 
 	if (rc == WP_OK)
 		rc = wp_worker_metrics_new(&p->metrics, err);
@@ -309,6 +299,7 @@ int main(int argc, char **argv)
 	rc = wp_conf_load(&p.conf, &program, argc, argv, &action, &err);
 	if (rc == WP_OK && action != WP_CONF_EXIT_OK) {
 		wp_log_setup(program.name, (enum wp_log_level)p.conf.log.level);
+		wp_conf_warn_unset(&p.conf);
 		rc = run(&p, action, &err);
 	}
 	release(&p);

@@ -15,6 +15,7 @@
 #include "lib/base/backoff.h"
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
+#include "lib/mailbox/deployment.h"
 #include "lib/redis/client.h"
 #include "lib/store/store.h"
 #include "worker/audit.h"
@@ -42,6 +43,8 @@ struct wp_migrator {
 	/* The thread's own. */
 	struct wp_redis *redis;
 	struct wp_store *store;
+	char store_id[WP_STORE_ID_LEN + 1];
+	uint64_t epoch;        /* of the connection whose store it is */
 	struct wp_owned *list; /* one per partition */
 	struct wp_gates gates;
 	struct wp_movers movers;
@@ -94,19 +97,30 @@ static enum wp_err tidy(struct wp_migrator *m, struct wp_error *err)
 	return rc == WP_OK ? wp_auditor_run(&m->auditor, err) : rc;
 }
 
-static enum wp_err round_once(struct wp_migrator *m, struct wp_error *err)
+/* Redis is there, and the store is the one of its deployment. */
+static enum wp_err be_ready(struct wp_migrator *m, struct wp_error *err)
 {
-	enum wp_err rc = WP_OK;
+	enum wp_err rc = wp_redis_connect(m->redis, err);
 
-	m->is_late = false;
-	if (m->store == NULL)
-		rc = wp_store_open(&m->store, m->conf, err);
+	if (rc == WP_OK && m->store == NULL)
+		rc = wp_deployment_open(&m->store, m->redis, m->conf,
+					m->store_id, err);
+	else if (rc == WP_OK && m->epoch != wp_redis_epoch(m->redis))
+		rc = wp_deployment_match(m->redis, m->conf, m->store_id, err);
+	if (rc == WP_OK)
+		m->epoch = wp_redis_epoch(m->redis);
 	m->gates.store = m->store;
 	m->movers.store = m->store;
 	m->sweeper.store = m->store;
 	m->auditor.store = m->store;
-	if (rc == WP_OK)
-		rc = wp_redis_connect(m->redis, err);
+	return rc;
+}
+
+static enum wp_err round_once(struct wp_migrator *m, struct wp_error *err)
+{
+	enum wp_err rc = be_ready(m, err);
+
+	m->is_late = false;
 	if (rc == WP_OK) /* before a gate is opened */
 		rc = wp_sweeper_watch(&m->sweeper, err);
 	if (rc == WP_OK)

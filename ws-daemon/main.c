@@ -23,9 +23,8 @@
 #include "lib/auth/token.h"
 #include "lib/base/backoff.h"
 #include "lib/base/log.h"
-#include "lib/redis/check.h"
+#include "lib/mailbox/deployment.h"
 #include "lib/redis/client.h"
-#include "lib/store/store.h"
 #include "lib/sys/conf.h"
 #include "lib/sys/descriptors.h"
 #include "lib/sys/listen.h"
@@ -69,13 +68,18 @@ struct daemon {
 };
 
 /* The one blocking talk with Redis, before anything depends on it. */
-static enum wp_err check_redis(struct daemon *d, struct wp_error *err)
+static enum wp_err check_deployment(struct daemon *d, bool is_start,
+				    struct wp_error *err)
 {
+	char store_id[WP_STORE_ID_LEN + 1];
 	struct wp_redis *redis = NULL;
 	enum wp_err rc = wp_redis_new(&redis, &d->first, err);
 
-	if (rc == WP_OK)
-		rc = wp_redis_check(redis, &d->first, &d->log, err);
+	if (rc == WP_OK && is_start)
+		rc = wp_deployment_join(redis, &d->first, &d->log, store_id,
+					err);
+	else if (rc == WP_OK)
+		rc = wp_deployment_look(redis, &d->first, &d->log, err);
 	wp_redis_free(&redis);
 	return rc;
 }
@@ -84,7 +88,7 @@ static enum wp_err check_redis(struct daemon *d, struct wp_error *err)
 static void try_start(struct daemon *d)
 {
 	struct wp_error err = { 0 };
-	enum wp_err rc = check_redis(d, &err);
+	enum wp_err rc = check_deployment(d, true, &err);
 	uint32_t wait_ms;
 
 	if (rc == WP_OK)
@@ -232,12 +236,8 @@ static void raise_descriptor_limit(struct daemon *d)
 
 static enum wp_err check_only(struct daemon *d, struct wp_error *err)
 {
-	struct wp_store *store = NULL;
-	enum wp_err rc = check_redis(d, err);
+	enum wp_err rc = check_deployment(d, false, err);
 
-	if (rc == WP_OK)
-		rc = wp_store_open(&store, &d->first, err);
-	wp_store_close(&store);
 	if (rc == WP_OK)
 		printf("waypost-ws: settings, keys, Redis and the store are "
 		       "in order\n");
@@ -341,6 +341,7 @@ int main(int argc, char **argv)
 	if (rc == WP_OK) {
 		wp_log_setup(program.name,
 			     (enum wp_log_level)d.first.log.level);
+		wp_conf_warn_unset(&d.first);
 		rc = run(&d, action, &err);
 	}
 	release(&d);

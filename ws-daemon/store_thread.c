@@ -14,6 +14,8 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
+#include "lib/mailbox/deployment.h"
+#include "lib/redis/client.h"
 #include "lib/store/store.h"
 
 enum { LOG_INTERVAL_MS = 10000 };
@@ -37,7 +39,9 @@ struct wp_store_thread {
 	struct job_list done;
 	bool is_stopping;
 
-	struct wp_store *store; /* these two are the thread's own */
+	struct wp_redis *redis; /* these are the thread's own */
+	struct wp_store *store;
+	char store_id[WP_STORE_ID_LEN + 1];
 	struct wp_log_limit log_limit;
 };
 
@@ -66,15 +70,34 @@ static struct wp_store_job *list_take(struct job_list *list)
 	return job;
 }
 
+/*
+ * The store is open, and it is the one of the deployment that Redis serves now:
+ * an ack that found another one empty would take away the hint to the right
+ * one.
+ */
+static enum wp_err be_ready(struct wp_store_thread *thread,
+			    struct wp_error *err)
+{
+	enum wp_err rc = WP_OK;
+
+	if (thread->redis == NULL)
+		rc = wp_redis_new(&thread->redis, thread->conf, err);
+	if (rc != WP_OK)
+		return rc;
+	if (thread->store != NULL)
+		return wp_deployment_match(thread->redis, thread->conf,
+					   thread->store_id, err);
+	return wp_deployment_open(&thread->store, thread->redis, thread->conf,
+				  thread->store_id, err);
+}
+
 /* On the store's thread, without the lock. */
 static void run_job(struct wp_store_thread *thread, struct wp_store_job *job)
 {
 	struct wp_error err = { 0 };
-	enum wp_err rc = WP_OK;
+	enum wp_err rc = be_ready(thread, &err);
 	uint32_t suppressed;
 
-	if (thread->store == NULL)
-		rc = wp_store_open(&thread->store, thread->conf, &err);
 	if (rc == WP_OK)
 		rc = wp_store_ack(thread->store, job->partition, &job->user,
 				  job->ids.ids, job->ids.n, &job->is_empty,
@@ -107,6 +130,7 @@ static void *thread_main(void *arg)
 	}
 	pthread_mutex_unlock(&thread->lock);
 	wp_store_close(&thread->store);
+	wp_redis_free(&thread->redis);
 	return NULL;
 }
 

@@ -1,13 +1,11 @@
 /*
  * check.c - compare the settings of a Redis with what messages need.
  *
- * Looks once, at start. A managed Redis may forbid CONFIG: then INFO tells what
- * it can, and a warning says what nobody looked at.
+ * A managed Redis may forbid CONFIG: then INFO tells what it can, and a warning
+ * says what nobody looked at.
  */
 #include "lib/redis/check.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,9 +13,6 @@
 #include "lib/sys/conf.h"
 
 enum { MAX_STREAM_NODE_BYTES = 1024, VALUE_MAX = 64 };
-
-#define META_KEY "wp:meta"
-#define META_FIELD "partitions"
 
 struct rule {
 	const char *setting;
@@ -71,7 +66,7 @@ static const struct rule rules[] = {
 struct check {
 	struct wp_redis *redis;
 	const struct wp_conf *conf;
-	const struct wp_log *log;
+	const struct wp_log *log; /* NULL: say nothing */
 };
 
 /* Ask one command of words. Ownership: the reply is the caller's. */
@@ -100,9 +95,12 @@ static enum wp_err judge(const struct check *check, const struct rule *rule,
 				    "redis.conf has %s %.32s: %s; set %s %s",
 				    rule->setting, value, rule->why,
 				    rule->setting, rule->advice);
-	wp_log(check->log, WP_LOG_WARN, "redis setting is unfit for production",
-	       wp_str("setting", rule->setting), wp_str("value", value),
-	       wp_str("wanted", rule->advice), wp_str("why", rule->why));
+	if (check->log != NULL)
+		wp_log(check->log, WP_LOG_WARN,
+		       "redis setting is unfit for production",
+		       wp_str("setting", rule->setting), wp_str("value", value),
+		       wp_str("wanted", rule->advice),
+		       wp_str("why", rule->why));
 	return WP_OK;
 }
 
@@ -126,11 +124,12 @@ static enum wp_err judge_config(const struct check *check,
 		const struct rule *rule = &rules[i];
 		const char *value = wp_config_find(reply, rule->setting);
 
-		if (value == NULL)
+		if (value == NULL && check->log != NULL)
 			wp_log(check->log, WP_LOG_WARN,
 			       "redis does not tell a setting",
 			       wp_str("setting", rule->setting));
-		else if (!is_moot(rule, append == NULL || is_yes(append)))
+		else if (value != NULL &&
+			 !is_moot(rule, append == NULL || is_yes(append)))
 			rc = judge(check, rule, value, err);
 	}
 	return rc;
@@ -157,10 +156,12 @@ static enum wp_err judge_info(const struct check *check, struct wp_error *err)
 	enum wp_err rc;
 	size_t len;
 
-	wp_log_plain(check->log, WP_LOG_WARN,
-		     "redis forbids CONFIG GET; appendfsync, "
-		     "no-appendfsync-on-rewrite and stream-node-max-bytes "
-		     "were not looked at");
+	if (check->log != NULL)
+		wp_log_plain(
+			check->log, WP_LOG_WARN,
+			"redis forbids CONFIG GET; appendfsync, "
+			"no-appendfsync-on-rewrite and stream-node-max-bytes "
+			"were not looked at");
 	rc = ask(check, memory, &reply, err);
 	if (rc != WP_OK)
 		goto out;
@@ -207,46 +208,6 @@ static enum wp_err check_settings(const struct check *check,
 	return rc;
 }
 
-/* The first program of a deployment writes the number, all others compare. */
-static enum wp_err check_partitions(const struct check *check,
-				    struct wp_error *err)
-{
-	static const char *const get[] = { "HGET", META_KEY, META_FIELD, NULL };
-	const char *set[] = { "HSETNX", META_KEY, META_FIELD, NULL, NULL };
-	int64_t wanted = check->conf->mailbox.partitions, stored;
-	struct wp_reply *made = NULL, *found = NULL;
-	char text[VALUE_MAX];
-	enum wp_err rc;
-
-	snprintf(text, sizeof(text), "%" PRId64, wanted);
-	set[3] = text;
-	rc = ask(check, set, &made, err);
-	if (rc == WP_OK)
-		rc = ask(check, get, &found, err);
-	if (rc != WP_OK)
-		goto out;
-	stored = wp_reply_int(found);
-	/* A full Redis refuses the HSETNX but still tells what is there. */
-	if (stored == 0) {
-		rc = wp_error_set(err, WP_ERR_UNAVAIL,
-				  "Redis does not keep " META_KEY ": %.120s",
-				  wp_reply_type(made) == WP_REPLY_ERROR
-					  ? wp_reply_str(made)
-					  : "its " META_FIELD " is no number");
-	} else if (stored != wanted) {
-		rc = wp_error_set(err, WP_ERR_INVAL,
-				  "mailbox.partitions is %" PRId64
-				  ", but this deployment began with %" PRId64
-				  ", which cannot change; set "
-				  "mailbox.partitions: %" PRId64,
-				  wanted, stored, stored);
-	}
-out:
-	wp_reply_free(&made);
-	wp_reply_free(&found);
-	return rc;
-}
-
 enum wp_err wp_redis_check(struct wp_redis *redis, const struct wp_conf *conf,
 			   const struct wp_log *log, struct wp_error *err)
 {
@@ -256,7 +217,5 @@ enum wp_err wp_redis_check(struct wp_redis *redis, const struct wp_conf *conf,
 	rc = wp_redis_connect(redis, err);
 	if (rc == WP_OK)
 		rc = check_settings(&check, err);
-	if (rc == WP_OK)
-		rc = check_partitions(&check, err);
 	return rc == WP_ERR_DENIED ? WP_ERR_INVAL : rc;
 }

@@ -1,10 +1,9 @@
 /*
  * check.h - is this Redis fit to carry messages?
  *
- * Used at start. In production a volatile or evicting Redis,
- * `no-appendfsync-on-rewrite yes`, a stream node size over 1024 bytes or a
- * version under 7 stops the start; locally they are warnings. A partition count
- * that differs from the one the deployment began with stops it everywhere.
+ * In production a volatile or evicting Redis, `no-appendfsync-on-rewrite yes`,
+ * a stream node size over 1024 bytes or a version under 7 stops the start;
+ * locally they are warnings. lib/mailbox/deployment.h asks this first.
  */
 #ifndef WP_LIB_REDIS_CHECK_H
 #define WP_LIB_REDIS_CHECK_H
@@ -14,6 +13,7 @@
 #include "lib/redis/client.h"
 
 /*
+ * log:     for warnings; NULL when they have been given before
  * Errors:  WP_ERR_INVAL    err.msg names the setting to change and its value
  *          WP_ERR_UNAVAIL  Redis could not be asked
  */

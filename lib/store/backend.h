@@ -11,13 +11,17 @@
 struct wp_store_backend {
 	const char *name; /* value of store.backend */
 	enum wp_err (*open)(struct wp_store **out, const struct wp_conf *conf,
-			    struct wp_error *err);
+			    bool may_create, struct wp_error *err);
+	enum wp_err (*look)(struct wp_store_look *out,
+			    const struct wp_conf *conf, struct wp_error *err);
 	void (*close)(struct wp_store *store);
 	enum wp_err (*version)(struct wp_store *store,
 			       const struct wp_urn *user, int64_t *version_out,
 			       struct wp_error *err);
 	enum wp_err (*fence)(struct wp_store *store, const char *life,
 			     struct wp_error *err);
+	enum wp_err (*has_life)(struct wp_store *store, bool *has_life_out,
+				struct wp_error *err);
 	enum wp_err (*note)(struct wp_store *store, const char *name,
 			    char value[WP_STORE_NOTE_MAX + 1],
 			    struct wp_error *err);

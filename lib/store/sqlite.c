@@ -4,7 +4,6 @@
  * What a reader needs is here; sqlite_write.c appends and acks, sqlite_db.c has
  * statements, transactions and errors, sqlite_schema.c files and tables.
  */
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,7 +32,7 @@ static void store_close(struct wp_store *store)
 }
 
 static enum wp_err store_open(struct wp_store **out, const struct wp_conf *conf,
-			      struct wp_error *err)
+			      bool may_create, struct wp_error *err)
 {
 	struct sqlite_store *self = calloc(1, sizeof(*self));
 	enum wp_err rc = WP_ERR_UNAVAIL;
@@ -41,14 +40,14 @@ static enum wp_err store_open(struct wp_store **out, const struct wp_conf *conf,
 	if (self == NULL)
 		return wp_error_set(err, rc, "out of memory");
 	self->base.backend = &wp_store_sqlite;
-	self->db.busy_timeout_ms = conf->store.busy_timeout_ms > INT_MAX
-					   ? INT_MAX
-					   : (int)conf->store.busy_timeout_ms;
+	self->db.busy_timeout_ms = (int)conf->store.busy_timeout_ms;
 	self->db.path = strdup(conf->store.sqlite_path);
 	if (self->db.path == NULL)
 		wp_error_set(err, rc, "out of memory");
-	else
+	else if (may_create)
 		rc = wp_sqlite_db_create(&self->db, err);
+	else
+		rc = wp_sqlite_db_open(&self->db, err);
 	if (rc == WP_OK)
 		rc = wp_sqlite_ready(&self->db, err);
 	if (rc != WP_OK) {
@@ -87,6 +86,31 @@ static enum wp_err store_fence(struct wp_store *store, const char *life,
 			       struct wp_error *err)
 {
 	return wp_sqlite_fence(db_of(store), life, err);
+}
+
+static enum wp_err store_has_life(struct wp_store *store, bool *has_life_out,
+				  struct wp_error *err)
+{
+	struct wp_sqlite_db *db = db_of(store);
+	enum wp_err ready = wp_sqlite_ready(db, err);
+	sqlite3_stmt *statement;
+	int rc;
+
+	if (ready != WP_OK)
+		return ready;
+	statement = wp_sqlite_get(db, WP_SQL_EPOCH);
+	rc = sqlite3_step(statement);
+	*has_life_out =
+		rc == SQLITE_ROW && sqlite3_column_int64(statement, 0) > 0;
+	wp_sqlite_done(statement);
+	return rc == SQLITE_ROW ? WP_OK : wp_sqlite_fail(db, rc, err);
+}
+
+static enum wp_err store_look(struct wp_store_look *out,
+			      const struct wp_conf *conf, struct wp_error *err)
+{
+	return wp_sqlite_look(out, conf->store.sqlite_path,
+			      (int)conf->store.busy_timeout_ms, err);
 }
 
 static enum wp_err store_note(struct wp_store *store, const char *name,
@@ -386,6 +410,8 @@ const struct wp_store_backend wp_store_sqlite = {
 	.close = store_close,
 	.version = store_version,
 	.fence = store_fence,
+	.look = store_look,
+	.has_life = store_has_life,
 	.note = store_note,
 	.note_swap = store_note_swap,
 	.append_many = store_append_many,

@@ -17,6 +17,7 @@
 #include "lib/base/err.h"
 #include "lib/mailbox/msgid.h"
 #include "lib/mailbox/urn.h"
+#include "lib/store/store.h"
 
 enum wp_sqlite_sql {
 	WP_SQL_BEGIN_READ,
@@ -66,6 +67,25 @@ enum wp_err wp_sqlite_db_create(struct wp_sqlite_db *db,
  */
 enum wp_err wp_sqlite_db_open(struct wp_sqlite_db *db,
 			      struct wp_error *err) WP_MUST_USE;
+/* wp_store_look() for the file at path; sqlite_look.c. */
+enum wp_err wp_sqlite_look(struct wp_store_look *out, const char *path,
+			   int busy_timeout_ms,
+			   struct wp_error *err) WP_MUST_USE;
+/* Is the folder of the file one for a database? Errors: WP_ERR_INVAL */
+enum wp_err wp_sqlite_check_folder(const char *path,
+				   struct wp_error *err) WP_MUST_USE;
+/*
+ * The open database is a store of ours, of *version_out, or empty (0).
+ *
+ * Errors:  WP_ERR_INVAL    it is something else
+ *          WP_ERR_UNAVAIL  it cannot be read
+ */
+enum wp_err wp_sqlite_check_is_ours(struct wp_sqlite_db *db,
+				    int64_t *version_out,
+				    struct wp_error *err) WP_MUST_USE;
+/* A sentence about store.sqlite_path. Returns WP_ERR_INVAL. */
+enum wp_err wp_sqlite_refuse(const char *path, const char *why,
+			     struct wp_error *err);
 /* Close if open. The path stays. */
 void wp_sqlite_db_close(struct wp_sqlite_db *db);
 

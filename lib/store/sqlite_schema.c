@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
+#include <unistd.h>
 
 #include "lib/base/clock.h"
 #include "lib/store/store.h"
@@ -98,41 +99,47 @@ bool wp_sqlite_is_network_fs(uint64_t type)
 	return false;
 }
 
+enum wp_err wp_sqlite_refuse(const char *path, const char *why,
+			     struct wp_error *err)
+{
+	return wp_error_set(err, WP_ERR_INVAL, "store.sqlite_path: %.120s %s",
+			    path, why);
+}
+
 static enum wp_err refuse(const struct wp_sqlite_db *db, const char *why,
 			  struct wp_error *err)
 {
-	return wp_error_set(err, WP_ERR_INVAL, "store.sqlite_path: %.120s %s",
-			    db->path, why);
+	return wp_sqlite_refuse(db->path, why, err);
 }
 
-static enum wp_err refuse_errno(const struct wp_sqlite_db *db, const char *what,
+static enum wp_err refuse_errno(const char *path, const char *what,
 				struct wp_error *err)
 {
 	int saved = errno;
 
 	wp_error_set(err, WP_ERR_INVAL, "store.sqlite_path: %s %.120s: %s",
-		     what, db->path, strerror(saved));
+		     what, path, strerror(saved));
 	if (err != NULL)
 		err->sys_errno = saved;
 	return WP_ERR_INVAL;
 }
 
-static enum wp_err check_folder(const struct wp_sqlite_db *db,
-				struct wp_error *err)
+enum wp_err wp_sqlite_check_folder(const char *path, struct wp_error *err)
 {
-	char *copy = strdup(db->path);
+	char *copy = strdup(path);
 	struct statfs fs;
 	enum wp_err rc = WP_OK;
 
 	if (copy == NULL)
 		return wp_error_set(err, WP_ERR_UNAVAIL, "out of memory");
 	if (statfs(dirname(copy), &fs) == -1)
-		rc = refuse_errno(db, "cannot look at the folder of", err);
+		rc = refuse_errno(path, "cannot look at the folder of", err);
 	else if (wp_sqlite_is_network_fs((uint64_t)fs.f_type & 0xffffffffU))
-		rc = refuse(db,
-			    "is on a network file system; SQLite needs a "
-			    "local disk",
-			    err);
+		rc = wp_sqlite_refuse(
+			path,
+			"is on a network file system; SQLite needs a "
+			"local disk",
+			err);
 	free(copy);
 	return rc;
 }
@@ -148,11 +155,11 @@ static enum wp_err make_file(const struct wp_sqlite_db *db,
 	if (mknod(db->path, S_IFREG | STORE_MODE, 0) == 0)
 		return chmod(db->path, STORE_MODE) == 0
 			       ? WP_OK
-			       : refuse_errno(db, "cannot make", err);
+			       : refuse_errno(db->path, "cannot make", err);
 	if (errno != EEXIST)
-		return refuse_errno(db, "cannot make", err);
+		return refuse_errno(db->path, "cannot make", err);
 	if (stat(db->path, &st) == -1)
-		return refuse_errno(db, "cannot look at", err);
+		return refuse_errno(db->path, "cannot look at", err);
 	return S_ISREG(st.st_mode) ? WP_OK : refuse(db, "is no file", err);
 }
 
@@ -181,8 +188,8 @@ static int ask(struct wp_sqlite_db *db, const char *sql, int64_t *number_out,
 }
 
 /* Look before anything is changed: the file may belong to somebody else. */
-static enum wp_err check_is_ours(struct wp_sqlite_db *db, int64_t *version_out,
-				 struct wp_error *err)
+enum wp_err wp_sqlite_check_is_ours(struct wp_sqlite_db *db,
+				    int64_t *version_out, struct wp_error *err)
 {
 	int64_t tables = 0;
 	int rc;
@@ -248,7 +255,7 @@ static enum wp_err enter_schema(struct wp_sqlite_db *db, bool may_create,
 	int64_t version = 0;
 	enum wp_err rc;
 
-	rc = check_is_ours(db, &version, err);
+	rc = wp_sqlite_check_is_ours(db, &version, err);
 	if (rc == WP_OK && version == 0 && !may_create)
 		return refuse(db, "is empty now; it was not before", err);
 	if (rc == WP_OK)
@@ -268,6 +275,13 @@ static enum wp_err open_file(struct wp_sqlite_db *db, bool may_create,
 
 	code = sqlite3_open_v2(db->path, &db->handle, flags, NULL);
 	/* SQLite falls back to reading only, and would fail much later. */
+	if (code == SQLITE_CANTOPEN && access(db->path, F_OK) == -1) {
+		wp_sqlite_db_close(db);
+		return refuse(db,
+			      "is not there, but this deployment has a store; "
+			      "all programs must use its file",
+			      err);
+	}
 	if ((code & 0xff) == SQLITE_CANTOPEN ||
 	    (code == SQLITE_OK &&
 	     sqlite3_db_readonly(db->handle, "main") == 1)) {
@@ -296,7 +310,7 @@ enum wp_err wp_sqlite_db_open(struct wp_sqlite_db *db, struct wp_error *err)
 
 enum wp_err wp_sqlite_db_create(struct wp_sqlite_db *db, struct wp_error *err)
 {
-	enum wp_err rc = check_folder(db, err);
+	enum wp_err rc = wp_sqlite_check_folder(db->path, err);
 
 	if (rc == WP_OK)
 		rc = make_file(db, err);

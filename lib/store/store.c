@@ -8,24 +8,94 @@
 #include <assert.h>
 #include <string.h>
 
+#include "lib/base/random.h"
 #include "lib/store/backend.h"
 
 static const struct wp_store_backend *const backends[] = {
 	&wp_store_sqlite,
 };
 
-enum wp_err wp_store_open(struct wp_store **out, const struct wp_conf *conf,
-			  struct wp_error *err)
+/* NULL and a sentence when the settings name none that is there. */
+static const struct wp_store_backend *find(const struct wp_conf *conf,
+					   struct wp_error *err)
 {
 	const char *name = conf->store.backend;
 
-	*out = NULL;
 	for (size_t i = 0; i < sizeof(backends) / sizeof(backends[0]); i++)
 		if (strcmp(backends[i]->name, name) == 0)
-			return backends[i]->open(out, conf, err);
-	return wp_error_set(err, WP_ERR_INVAL,
-			    "store.backend: there is no backend \"%.60s\"",
-			    name);
+			return backends[i];
+	wp_error_set(err, WP_ERR_INVAL,
+		     "store.backend: there is no backend \"%.60s\"", name);
+	return NULL;
+}
+
+enum wp_err wp_store_open(struct wp_store **out, const struct wp_conf *conf,
+			  struct wp_error *err)
+{
+	const struct wp_store_backend *backend = find(conf, err);
+
+	*out = NULL;
+	return backend != NULL ? backend->open(out, conf, true, err)
+			       : WP_ERR_INVAL;
+}
+
+enum wp_err wp_store_open_existing(struct wp_store **out,
+				   const struct wp_conf *conf,
+				   struct wp_error *err)
+{
+	const struct wp_store_backend *backend = find(conf, err);
+
+	*out = NULL;
+	return backend != NULL ? backend->open(out, conf, false, err)
+			       : WP_ERR_INVAL;
+}
+
+enum wp_err wp_store_look(struct wp_store_look *out, const struct wp_conf *conf,
+			  struct wp_error *err)
+{
+	const struct wp_store_backend *backend = find(conf, err);
+
+	*out = (struct wp_store_look){ 0 };
+	return backend != NULL ? backend->look(out, conf, err) : WP_ERR_INVAL;
+}
+
+static enum wp_err read_id(struct wp_store *store, char id[WP_STORE_ID_LEN + 1],
+			   struct wp_error *err)
+{
+	char note[WP_STORE_NOTE_MAX + 1];
+	enum wp_err rc = wp_store_note(store, WP_STORE_NOTE_ID, note, err);
+	size_t len;
+
+	if (rc != WP_OK)
+		return rc;
+	len = strlen(note);
+	if (len != 0 && len != WP_STORE_ID_LEN)
+		return wp_error_set(err, WP_ERR_UNAVAIL,
+				    "the cold store has a bad id");
+	memcpy(id, note, len + 1);
+	return WP_OK;
+}
+
+enum wp_err wp_store_id(struct wp_store *store, char id[WP_STORE_ID_LEN + 1],
+			struct wp_error *err)
+{
+	char made[WP_STORE_ID_LEN + 1];
+	enum wp_err rc = read_id(store, id, err);
+
+	if (rc != WP_OK || id[0] != '\0')
+		return rc;
+	wp_random_hex(made, WP_STORE_ID_LEN / 2);
+	rc = wp_store_note_swap(store, WP_STORE_NOTE_ID, "", made, err);
+	/* Stale: another program was first, and its id is as good. */
+	if (rc == WP_OK || rc == WP_ERR_STALE)
+		rc = read_id(store, id, err);
+	return rc;
+}
+
+enum wp_err wp_store_has_life(struct wp_store *store, bool *has_life_out,
+			      struct wp_error *err)
+{
+	return store->backend->has_life(store, has_life_out, err);
 }
 
 void wp_store_close(struct wp_store **store)

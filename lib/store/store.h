@@ -51,7 +51,45 @@ struct wp_store_row {
  */
 enum wp_err wp_store_open(struct wp_store **out, const struct wp_conf *conf,
 			  struct wp_error *err) WP_MUST_USE;
+/*
+ * The same, but what is missing is an error: this deployment has a store, and
+ * an empty one in its place would hide what is in it.
+ */
+enum wp_err wp_store_open_existing(struct wp_store **out,
+				   const struct wp_conf *conf,
+				   struct wp_error *err) WP_MUST_USE;
 void wp_store_close(struct wp_store **store);
+
+enum { WP_STORE_ID_LEN = 32 };
+
+/* What wp_store_look() found. */
+struct wp_store_look {
+	bool is_there;                /* else wp_store_open() would make it */
+	bool has_life;                /* it has served a Redis */
+	char id[WP_STORE_ID_LEN + 1]; /* "" while it has none */
+};
+
+/*
+ * Could the store be opened, and which one is it? Makes and changes nothing.
+ *
+ * Errors:  as wp_store_open()
+ * Threads: only while this process has no store open (SQLite's locks)
+ */
+enum wp_err wp_store_look(struct wp_store_look *out, const struct wp_conf *conf,
+			  struct wp_error *err) WP_MUST_USE;
+
+/*
+ * Who this store is: a random name for its whole life, made by the first who
+ * asks. Two files with one id are one store and its copy.
+ *
+ * Errors: WP_ERR_UNAVAIL
+ */
+enum wp_err wp_store_id(struct wp_store *store, char id[WP_STORE_ID_LEN + 1],
+			struct wp_error *err) WP_MUST_USE;
+
+/* Has it served a Redis (wp_store_fence)? Errors: WP_ERR_UNAVAIL */
+enum wp_err wp_store_has_life(struct wp_store *store, bool *has_life_out,
+			      struct wp_error *err) WP_MUST_USE;
 
 /*
  * Version of a mailbox, for one append. It changes with every append, ack,
@@ -85,6 +123,7 @@ enum wp_err wp_store_fence(struct wp_store *store, const char *life,
  * Errors: WP_ERR_UNAVAIL
  */
 #define WP_STORE_NOTE_MADE "made"
+#define WP_STORE_NOTE_ID "id" /* see wp_store_id() */
 enum { WP_STORE_NOTE_MAX = 255 };
 enum wp_err wp_store_note(struct wp_store *store, const char *name,
 			  char value[WP_STORE_NOTE_MAX + 1],

@@ -12,12 +12,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "lib/base/log.h"
 #include "lib/sys/conf_table.h"
 
 /* A frame is larger than the envelope in it, by so much at most. */
 enum { FRAME_OVERHEAD_BYTES = 4096 };
-
-static const char default_path[] = "/etc/waypost/waypost.yaml";
 
 const char wp_version[] = WP_VERSION;
 
@@ -45,10 +44,10 @@ static const char *choose_file(const struct wp_conf_args *args)
 		return args->config_path;
 	if (path != NULL && path[0] != '\0')
 		return path;
-	if (access(default_path, F_OK) == -1 &&
+	if (access(WP_CONF_DEFAULT_PATH, F_OK) == -1 &&
 	    (errno == ENOENT || errno == ENOTDIR))
 		return NULL;
-	return default_path;
+	return WP_CONF_DEFAULT_PATH;
 }
 
 static enum wp_err read_sources(struct wp_conf_load *load,
@@ -60,6 +59,7 @@ static enum wp_err read_sources(struct wp_conf_load *load,
 	enum wp_err rc;
 
 	rc = set_presets(load->conf, err);
+	load->conf->has_file = path != NULL;
 	if (rc == WP_OK && path != NULL)
 		rc = wp_conf_read_file(load, path, err);
 	if (rc == WP_OK)
@@ -170,6 +170,18 @@ void wp_conf_release(struct wp_conf *conf)
 		}
 	}
 	memset(conf, 0, sizeof(*conf));
+}
+
+void wp_conf_warn_unset(const struct wp_conf *conf)
+{
+	const char *mode = getenv("WAYPOST_RUN_MODE");
+
+	if (conf->has_file || (mode != NULL && mode[0] != '\0'))
+		return;
+	wp_log(NULL, WP_LOG_WARN,
+	       "no configuration file was found; this is local mode, for one "
+	       "machine, and no production",
+	       wp_str("path", WP_CONF_DEFAULT_PATH));
 }
 
 size_t wp_conf_max_ws_message(const struct wp_conf *conf)

@@ -25,6 +25,7 @@ struct wp_conf_list {
 };
 
 struct wp_conf {
+	bool has_file;    /* a configuration file was read */
 	int64_t run_mode; /* enum wp_run_mode; WAYPOST_RUN_MODE */
 
 	struct {
@@ -136,6 +137,9 @@ struct wp_conf_flag {
 	const char *key;  /* "handlers.processes" */
 };
 
+/* The file that is read when nobody names one, if it exists. */
+#define WP_CONF_DEFAULT_PATH "/etc/waypost/waypost.yaml"
+
 struct wp_conf_program {
 	const char *name;     /* "waypost-handlers" */
 	const char *summary;  /* one sentence for --help */
@@ -172,6 +176,12 @@ enum wp_err wp_conf_check_reload(const struct wp_conf *now,
 
 /* Free and zero the secrets first. NULL-safe, idempotent. */
 void wp_conf_release(struct wp_conf *conf);
+
+/*
+ * Say, as the first line of a log, that nobody has said what this program is
+ * to do: no file and no WAYPOST_RUN_MODE, so that defaults of local mode hold.
+ */
+void wp_conf_warn_unset(const struct wp_conf *conf);
 
 /* Effective websocket.max_message_bytes. */
 size_t wp_conf_max_ws_message(const struct wp_conf *conf);

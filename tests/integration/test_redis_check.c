@@ -40,7 +40,6 @@ static struct wp_redis *begin(struct wp_conf *conf)
 	wp_test_conf(conf, server.path);
 	conf->run_mode = WP_RUN_PRODUCTION;
 	redis = wp_test_redis(conf);
-	wp_test_run(redis, "DEL", "wp:meta", NULL);
 	wp_test_run(redis, "CONFIG", "SET", "maxmemory-policy", "noeviction",
 		    "appendonly", "yes", "appendfsync", "always",
 		    "no-appendfsync-on-rewrite", "no", "stream-node-max-bytes",
@@ -48,9 +47,8 @@ static struct wp_redis *begin(struct wp_conf *conf)
 	return redis;
 }
 
-static void a_fit_redis_passes_and_remembers_the_partitions(void **state)
+static void a_fit_redis_passes(void **state)
 {
-	struct wp_reply *reply;
 	struct wp_redis *redis;
 	struct wp_conf conf;
 
@@ -58,40 +56,7 @@ static void a_fit_redis_passes_and_remembers_the_partitions(void **state)
 	redis = begin(&conf);
 
 	assert_int_equal(wp_redis_check(redis, &conf, NULL, NULL), WP_OK);
-	assert_int_equal(wp_redis_check(redis, &conf, NULL, NULL), WP_OK);
 
-	reply = wp_test_cmd(redis, "HGET", "wp:meta", "partitions", NULL);
-	assert_int_equal(wp_reply_int(reply), WP_TEST_PARTITIONS);
-	wp_reply_free(&reply);
-	wp_redis_free(&redis);
-}
-
-static void another_partition_count_is_refused_everywhere(void **state)
-{
-	static const enum wp_run_mode modes[] = { WP_RUN_LOCAL,
-						  WP_RUN_PRODUCTION };
-	struct wp_redis *redis;
-	struct wp_conf conf;
-	size_t i;
-
-	(void)state;
-	redis = begin(&conf);
-	conf.mailbox.partitions = 256;
-	assert_int_equal(wp_redis_check(redis, &conf, NULL, NULL), WP_OK);
-
-	conf.mailbox.partitions = 64;
-	for (i = 0; i < 2; i++) {
-		struct wp_error err = { 0 };
-
-		conf.run_mode = modes[i];
-		assert_int_equal(wp_redis_check(redis, &conf, NULL, &err),
-				 WP_ERR_INVAL);
-		assert_non_null(strstr(err.msg, "mailbox.partitions: 256"));
-		assert_non_null(strstr(err.msg, "64"));
-	}
-
-	conf.mailbox.partitions = 256;
-	assert_int_equal(wp_redis_check(redis, &conf, NULL, NULL), WP_OK);
 	wp_redis_free(&redis);
 }
 
@@ -154,25 +119,6 @@ static void everysec_is_a_choice_and_is_told(void **state)
 	wp_redis_disconnect(redis);
 	assert_int_equal(wp_redis_connect(redis, NULL), WP_OK);
 	assert_string_equal(wp_redis_durability(redis), "memory");
-	wp_redis_free(&redis);
-}
-
-static void a_full_redis_can_still_be_started_against(void **state)
-{
-	struct wp_redis *redis;
-	struct wp_conf conf;
-
-	(void)state;
-	redis = begin(&conf);
-	assert_int_equal(wp_redis_check(redis, &conf, NULL, NULL), WP_OK);
-	wp_test_run(redis, "CONFIG", "SET", "maxmemory", "1", NULL);
-
-	assert_int_equal(wp_redis_check(redis, &conf, NULL, NULL), WP_OK);
-
-	wp_test_run(redis, "DEL", "wp:meta", NULL);
-	assert_int_equal(wp_redis_check(redis, &conf, NULL, NULL),
-			 WP_ERR_UNAVAIL);
-	wp_test_run(redis, "CONFIG", "SET", "maxmemory", "0", NULL);
 	wp_redis_free(&redis);
 }
 
@@ -244,12 +190,9 @@ static void no_redis_is_not_a_bad_redis(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(
-			a_fit_redis_passes_and_remembers_the_partitions),
-		cmocka_unit_test(another_partition_count_is_refused_everywhere),
+		cmocka_unit_test(a_fit_redis_passes),
 		cmocka_unit_test(an_unfit_setting_stops_production_by_name),
 		cmocka_unit_test(everysec_is_a_choice_and_is_told),
-		cmocka_unit_test(a_full_redis_can_still_be_started_against),
 		cmocka_unit_test(where_config_is_forbidden_info_is_asked),
 		cmocka_unit_test(no_redis_is_not_a_bad_redis),
 	};

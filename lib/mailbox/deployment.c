@@ -1,0 +1,333 @@
+/*
+ * deployment.c - wp:meta, read and compared, and noted by whoever comes first.
+ */
+#include "lib/mailbox/deployment.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "lib/redis/check.h"
+
+enum { LAYOUT = 1, ID_SHOWN = 8 };
+
+struct meta {
+	int64_t partitions; /* 0 = not noted; likewise layout */
+	int64_t layout;
+	bool is_production;
+	char store[WP_STORE_ID_LEN + 1]; /* "" = not noted */
+};
+
+/* Send words (NULL ends them); an error reply is WP_OK. */
+static enum wp_err ask(struct wp_redis *redis, const char *const *words,
+		       struct wp_reply **reply_out, struct wp_error *err)
+{
+	struct wp_cmd cmd;
+	enum wp_err rc;
+
+	wp_cmd_init(&cmd);
+	for (; *words != NULL; words++)
+		wp_cmd_str(&cmd, *words);
+	rc = wp_redis_do(redis, &cmd, reply_out, err);
+	wp_cmd_release(&cmd);
+	return rc;
+}
+
+static enum wp_err not_kept(const char *why, struct wp_error *err)
+{
+	return wp_error_set(err, WP_ERR_UNAVAIL,
+			    "Redis does not keep " WP_META_KEY ": %.120s", why);
+}
+
+/* Is a field there that should be a number, and is none? */
+static bool is_bad_number(const struct wp_reply *reply)
+{
+	return wp_reply_type(reply) != WP_REPLY_NIL && wp_reply_int(reply) <= 0;
+}
+
+static enum wp_err parse(const struct wp_reply *reply, struct meta *out,
+			 struct wp_error *err)
+{
+	const struct wp_reply *store = wp_reply_at(reply, 3);
+
+	*out = (struct meta){
+		.partitions = wp_reply_int(wp_reply_at(reply, 0)),
+		.layout = wp_reply_int(wp_reply_at(reply, 1)),
+		.is_production =
+			wp_reply_is(wp_reply_at(reply, 2), "production"),
+	};
+	if (wp_reply_type(reply) == WP_REPLY_ERROR)
+		return not_kept(wp_reply_str(reply), err);
+	if (is_bad_number(wp_reply_at(reply, 0)))
+		return not_kept("its partitions is no number", err);
+	if (is_bad_number(wp_reply_at(reply, 1)))
+		return not_kept("its layout is no number", err);
+	if (wp_reply_type(store) == WP_REPLY_NIL)
+		return WP_OK;
+	if (wp_reply_len(store) != WP_STORE_ID_LEN)
+		return not_kept("its " WP_META_STORE " is no id", err);
+	memcpy(out->store, wp_reply_str(store), WP_STORE_ID_LEN);
+	return WP_OK;
+}
+
+static enum wp_err read_meta(struct wp_redis *redis, struct meta *out,
+			     struct wp_error *err)
+{
+	static const char *const words[] = {
+		"HMGET",    WP_META_KEY,   "partitions", "layout",
+		"run_mode", WP_META_STORE, NULL,
+	};
+	struct wp_reply *reply = NULL;
+	enum wp_err rc = ask(redis, words, &reply, err);
+
+	if (rc == WP_OK)
+		rc = parse(reply, out, err);
+	wp_reply_free(&reply);
+	return rc;
+}
+
+static enum wp_err compare(const struct meta *meta, const struct wp_conf *conf,
+			   struct wp_error *err)
+{
+	int64_t wanted = conf->mailbox.partitions;
+
+	if (meta->layout > LAYOUT)
+		return wp_error_set(err, WP_ERR_INVAL,
+				    "the keys in Redis have layout %" PRId64
+				    ", of a newer Waypost; this one knows %d",
+				    meta->layout, LAYOUT);
+	if (meta->is_production && conf->run_mode != WP_RUN_PRODUCTION)
+		return wp_error_set(
+			err, WP_ERR_INVAL,
+			"this Redis belongs to a production deployment, but "
+			"run_mode is local%s",
+			conf->has_file ? ""
+				       : " (no configuration file was found "
+					 "at " WP_CONF_DEFAULT_PATH ")");
+	if (meta->partitions != 0 && meta->partitions != wanted)
+		return wp_error_set(err, WP_ERR_INVAL,
+				    "mailbox.partitions is %" PRId64
+				    ", but this deployment began with %" PRId64
+				    ", which cannot change; set "
+				    "mailbox.partitions: %" PRId64,
+				    wanted, meta->partitions, meta->partitions);
+	return WP_OK;
+}
+
+/* Set one field, unless it is there; a full Redis may refuse. */
+static enum wp_err note(struct wp_redis *redis, const char *field,
+			const char *value, struct wp_error *err)
+{
+	const char *const words[] = { "HSETNX", WP_META_KEY, field, value,
+				      NULL };
+	struct wp_reply *reply = NULL;
+	enum wp_err rc = ask(redis, words, &reply, err);
+
+	wp_reply_free(&reply);
+	return rc;
+}
+
+static enum wp_err note_number(struct wp_redis *redis, const char *field,
+			       int64_t value, struct wp_error *err)
+{
+	char text[24];
+
+	(void)snprintf(text, sizeof(text), "%" PRId64, value);
+	return note(redis, field, text, err);
+}
+
+/* Note what is missing, and read again: another program may have been first. */
+static enum wp_err complete(struct wp_redis *redis, const struct wp_conf *conf,
+			    struct meta *meta, struct wp_error *err)
+{
+	bool is_production = conf->run_mode == WP_RUN_PRODUCTION;
+	enum wp_err rc = WP_OK;
+
+	if (meta->partitions != 0 && meta->layout != 0 &&
+	    meta->is_production == is_production)
+		return WP_OK;
+	if (meta->partitions == 0)
+		rc = note_number(redis, "partitions", conf->mailbox.partitions,
+				 err);
+	if (rc == WP_OK && meta->layout == 0)
+		rc = note_number(redis, "layout", LAYOUT, err);
+	if (rc == WP_OK && is_production && !meta->is_production)
+		rc = note(redis, "run_mode", "production", err);
+	if (rc == WP_OK)
+		rc = read_meta(redis, meta, err);
+	if (rc == WP_OK && meta->partitions == 0)
+		rc = not_kept("it is full, or may not be written", err);
+	return rc == WP_OK ? compare(meta, conf, err) : rc;
+}
+
+static enum wp_err compare_store(const struct meta *meta,
+				 const struct wp_conf *conf, const char *id,
+				 struct wp_error *err)
+{
+	if (meta->store[0] == '\0' || id[0] == '\0' ||
+	    strcmp(meta->store, id) == 0)
+		return WP_OK;
+	return wp_error_set(err, WP_ERR_INVAL,
+			    "store.sqlite_path %.100s is not the store of this "
+			    "deployment (%.*s…, expected %.*s…); all programs "
+			    "must use one file",
+			    conf->store.sqlite_path, ID_SHOWN, id, ID_SHOWN,
+			    meta->store);
+}
+
+static enum wp_err match(struct wp_redis *redis, const struct wp_conf *conf,
+			 struct meta *meta, const char *id,
+			 struct wp_error *err)
+{
+	enum wp_err rc;
+
+	if (meta->store[0] == '\0' && id[0] != '\0') {
+		rc = note(redis, WP_META_STORE, id, err);
+		if (rc == WP_OK)
+			rc = read_meta(redis, meta, err);
+		if (rc != WP_OK)
+			return rc;
+	}
+	return compare_store(meta, conf, id, err);
+}
+
+/* Open what meta says, or whatever is there while it says nothing. */
+static enum wp_err open_store(struct wp_store **out, struct wp_redis *redis,
+			      const struct wp_conf *conf, struct meta *meta,
+			      char id[WP_STORE_ID_LEN + 1],
+			      struct wp_error *err)
+{
+	enum wp_err rc = meta->store[0] != '\0'
+				 ? wp_store_open_existing(out, conf, err)
+				 : wp_store_open(out, conf, err);
+
+	if (rc == WP_OK)
+		rc = wp_store_id(*out, id, err);
+	if (rc == WP_OK)
+		rc = match(redis, conf, meta, id, err);
+	if (rc != WP_OK)
+		wp_store_close(out);
+	return rc;
+}
+
+static void warn_of_lost_memory(const struct wp_log *log)
+{
+	wp_log_plain(log, WP_LOG_WARN,
+		     "this Redis knows nothing, but the store has served one "
+		     "before; if a backup was to be restored, stop everything "
+		     "and see docs/operations.md");
+}
+
+static enum wp_err check_meta(struct wp_redis *redis,
+			      const struct wp_conf *conf, struct meta *meta,
+			      bool *was_empty_out, struct wp_error *err)
+{
+	enum wp_err rc = read_meta(redis, meta, err);
+
+	*was_empty_out = rc == WP_OK && meta->partitions == 0;
+	return rc == WP_OK ? compare(meta, conf, err) : rc;
+}
+
+enum wp_err wp_deployment_join(struct wp_redis *redis,
+			       const struct wp_conf *conf,
+			       const struct wp_log *log,
+			       char store_id_out[WP_STORE_ID_LEN + 1],
+			       struct wp_error *err)
+{
+	struct wp_store *store = NULL;
+	bool was_empty = false, has_life = false;
+	struct meta meta;
+	enum wp_err rc;
+
+	store_id_out[0] = '\0';
+	rc = wp_redis_check(redis, conf, log, err);
+	if (rc == WP_OK)
+		rc = check_meta(redis, conf, &meta, &was_empty, err);
+	if (rc == WP_OK)
+		rc = complete(redis, conf, &meta, err);
+	if (rc != WP_OK)
+		return rc;
+	rc = open_store(&store, redis, conf, &meta, store_id_out, err);
+	if (rc == WP_OK && was_empty)
+		rc = wp_store_has_life(store, &has_life, err);
+	if (has_life)
+		warn_of_lost_memory(log);
+	wp_store_close(&store);
+	if (rc != WP_ERR_UNAVAIL)
+		return rc;
+	/* One that is locked comes back; who needs it opens it then. */
+	store_id_out[0] = '\0';
+	wp_log(log, WP_LOG_WARN, "cold store is not there yet",
+	       wp_str("error", err != NULL ? err->msg : ""));
+	return WP_OK;
+}
+
+enum wp_err wp_deployment_look(struct wp_redis *redis,
+			       const struct wp_conf *conf,
+			       const struct wp_log *log, struct wp_error *err)
+{
+	struct wp_store_look look;
+	bool was_empty = false;
+	struct meta meta;
+	enum wp_err rc;
+
+	rc = wp_redis_check(redis, conf, log, err);
+	if (rc == WP_OK)
+		rc = check_meta(redis, conf, &meta, &was_empty, err);
+	if (rc == WP_OK)
+		rc = wp_store_look(&look, conf, err);
+	if (rc != WP_OK)
+		return rc;
+	if (meta.store[0] != '\0' && look.id[0] == '\0')
+		return wp_error_set(err, WP_ERR_INVAL,
+				    "store.sqlite_path %.100s is %s, but this "
+				    "deployment has a store (%.*s…); all "
+				    "programs must use one file",
+				    conf->store.sqlite_path,
+				    look.is_there ? "another one" : "not there",
+				    ID_SHOWN, meta.store);
+	if (was_empty && look.has_life)
+		warn_of_lost_memory(log);
+	return compare_store(&meta, conf, look.id, err);
+}
+
+enum wp_err wp_deployment_check(struct wp_redis *redis,
+				const struct wp_conf *conf,
+				const char *store_id, struct wp_error *err)
+{
+	struct meta meta;
+	bool was_empty;
+	enum wp_err rc;
+
+	rc = wp_redis_check(redis, conf, NULL, err);
+	if (rc == WP_OK)
+		rc = check_meta(redis, conf, &meta, &was_empty, err);
+	if (rc == WP_OK)
+		rc = complete(redis, conf, &meta, err);
+	return rc == WP_OK ? match(redis, conf, &meta, store_id, err) : rc;
+}
+
+enum wp_err wp_deployment_open(struct wp_store **out, struct wp_redis *redis,
+			       const struct wp_conf *conf,
+			       char store_id_out[WP_STORE_ID_LEN + 1],
+			       struct wp_error *err)
+{
+	struct meta meta;
+	enum wp_err rc;
+
+	*out = NULL;
+	rc = read_meta(redis, &meta, err);
+	if (rc == WP_OK)
+		rc = open_store(out, redis, conf, &meta, store_id_out, err);
+	return rc;
+}
+
+enum wp_err wp_deployment_match(struct wp_redis *redis,
+				const struct wp_conf *conf,
+				const char *store_id, struct wp_error *err)
+{
+	struct meta meta;
+	enum wp_err rc = read_meta(redis, &meta, err);
+
+	return rc == WP_OK ? match(redis, conf, &meta, store_id, err) : rc;
+}

@@ -1,0 +1,84 @@
+/*
+ * deployment.h - do a program, its Redis and its cold store belong together?
+ *
+ * A deployment is one Redis and one store. wp:meta says which: how many
+ * partitions, which store (wp_store_id), whether it is in production, and which
+ * version of the layout of keys. Whoever comes first notes what is missing; all
+ * others compare. Programs with two stores, or a stray program in local mode on
+ * a production Redis, would lose sight of messages without a word.
+ *
+ * A Redis that knows nothing (it is new, or has lost its memory) takes all of
+ * it from whoever comes first.
+ */
+#ifndef WP_LIB_MAILBOX_DEPLOYMENT_H
+#define WP_LIB_MAILBOX_DEPLOYMENT_H
+
+#include "lib/base/err.h"
+#include "lib/base/log.h"
+#include "lib/redis/client.h"
+#include "lib/store/store.h"
+#include "lib/sys/conf.h"
+
+#define WP_META_KEY "wp:meta"
+#define WP_META_STORE "store"
+
+/*
+ * At start: is Redis fit, is this its deployment, and is this its store? Notes
+ * what is not known yet, and makes a store where there never was one.
+ *
+ * log:           what is worth a line but does not stop a start
+ * store_id_out:  "" when the store cannot be opened just now, which is logged
+ * Errors:        WP_ERR_INVAL    err.msg says what to change
+ *                WP_ERR_UNAVAIL  Redis could not be asked
+ */
+enum wp_err wp_deployment_join(struct wp_redis *redis,
+			       const struct wp_conf *conf,
+			       const struct wp_log *log,
+			       char store_id_out[WP_STORE_ID_LEN + 1],
+			       struct wp_error *err) WP_MUST_USE;
+
+/*
+ * The same question for --check: changes and makes nothing, neither in Redis
+ * nor on disk.
+ *
+ * Errors:  also WP_ERR_UNAVAIL  the store could not be opened
+ * Threads: as wp_store_look()
+ */
+enum wp_err wp_deployment_look(struct wp_redis *redis,
+			       const struct wp_conf *conf,
+			       const struct wp_log *log,
+			       struct wp_error *err) WP_MUST_USE;
+
+/*
+ * For each new connection of a program that runs: join() without a word and
+ * without opening the store.
+ *
+ * store_id:  of our store; "" while it is not known, and then not compared
+ */
+enum wp_err wp_deployment_check(struct wp_redis *redis,
+				const struct wp_conf *conf,
+				const char *store_id,
+				struct wp_error *err) WP_MUST_USE;
+
+/*
+ * Open the store, if it is the one of the deployment that redis serves.
+ *
+ * store_id_out:  of the store, when the answer is WP_OK
+ * Errors:        as wp_store_open(); WP_ERR_INVAL also when it is another's
+ */
+enum wp_err wp_deployment_open(struct wp_store **out, struct wp_redis *redis,
+			       const struct wp_conf *conf,
+			       char store_id_out[WP_STORE_ID_LEN + 1],
+			       struct wp_error *err) WP_MUST_USE;
+
+/*
+ * Is the store with this id (still) the one of the deployment?
+ *
+ * Errors:  WP_ERR_INVAL, WP_ERR_UNAVAIL
+ */
+enum wp_err wp_deployment_match(struct wp_redis *redis,
+				const struct wp_conf *conf,
+				const char *store_id,
+				struct wp_error *err) WP_MUST_USE;
+
+#endif /* WP_LIB_MAILBOX_DEPLOYMENT_H */

@@ -1,0 +1,115 @@
+"""One Redis, one store: who does not belong is refused, and a look is free."""
+import os
+import subprocess
+
+from harness import E2eTest, SLOWNESS, new_stack, scratch, wait_for
+
+PROGRAMS = {
+    "waypost-handlers": {"WAYPOST_HANDLERS_LISTEN": "handlers"},
+    "waypost-worker": {"WAYPOST_WORKER_METRICS_LISTEN": "worker"},
+    "waypost-ws": {"WAYPOST_WEBSOCKET_LISTEN": "websocket"},
+}
+
+
+class Deployment(E2eTest):
+    @classmethod
+    def make_stack(cls):
+        return new_stack()
+
+    def start(self, name, *arguments, **env):
+        """Run a program that is expected to end; (status, what it said)."""
+        folder = scratch()
+        listen = {key: f"unix:{folder}/{path}"
+                  for key, path in PROGRAMS[name].items()}
+        done = subprocess.run(
+            [os.path.join(self.stack.build, name), "--config",
+             self.stack.path("waypost.yaml"), *arguments],
+            env={**self.stack.base_env, "JWT_SECRET": self.stack.jwt_secret,
+                 "STORE_SECRET": self.stack.store_secret, **listen, **env},
+            cwd=folder, capture_output=True, text=True,
+            timeout=30 * SLOWNESS, check=False)
+        self.assertEqual(os.listdir(folder), [], name)
+        return done.returncode, done.stderr
+
+    def assert_refused(self, part, **env):
+        for name in PROGRAMS:
+            for arguments in ([], ["--check"]):
+                with self.subTest(f"{name} {arguments}"):
+                    status, said = self.start(name, *arguments, **env)
+                    self.assertEqual(status, 1, said)
+                    self.assertIn(part, said.splitlines()[-1])
+
+    def test_another_store_is_refused_and_not_made(self):
+        folder = scratch()
+        self.assert_refused("all programs must use",
+                            WAYPOST_STORE_SQLITE_PATH=folder + "/other.db")
+        # As the default was: the folder that somebody happens to start in.
+        self.assert_refused("all programs must use",
+                            WAYPOST_STORE_SQLITE_PATH="waypost.db")
+        self.assertEqual(os.listdir(folder), [])
+
+    def test_a_local_program_is_refused_by_a_production_redis(self):
+        with self.stack.redis() as redis:
+            redis("HSET", "wp:meta", "run_mode", "production")
+            try:
+                self.assert_refused("belongs to a production deployment")
+            finally:
+                redis("HDEL", "wp:meta", "run_mode")
+
+    def test_a_check_changes_nothing(self):
+        path = scratch() + "/new.db"
+        with self.stack.redis() as redis:
+            redis("SELECT", "7")
+            for name in PROGRAMS:
+                status, said = self.start(
+                    name, "--check", WAYPOST_REDIS_DATABASE="7",
+                    WAYPOST_MAILBOX_PARTITIONS="32",
+                    WAYPOST_STORE_SQLITE_PATH=path)
+                self.assertEqual(status, 0, said)
+                self.assertEqual(redis("DBSIZE"), 0, name)
+                self.assertEqual(os.listdir(os.path.dirname(path)), [], name)
+        before = os.listdir(self.stack.state)
+        for name in PROGRAMS:
+            self.assertEqual(self.start(name, "--check")[0], 0, name)
+        self.assertEqual(os.listdir(self.stack.state), before)
+
+    def test_without_a_file_the_first_line_says_so(self):
+        # Where a machine has that file, there is nothing to say.
+        if os.path.exists("/etc/waypost/waypost.yaml"):
+            self.skipTest("this machine has a configuration file")
+        for name in PROGRAMS:
+            done = subprocess.run(
+                [os.path.join(self.stack.build, name), "--check"],
+                env={**self.stack.base_env,
+                     "JWT_SECRET": self.stack.jwt_secret,
+                     "REDIS_ADDR": "unix:" + self.stack.redis_socket},
+                cwd=scratch(), capture_output=True, text=True,
+                timeout=30 * SLOWNESS, check=False)
+            self.assertIn("no configuration file was found",
+                          done.stderr.splitlines()[0], name)
+
+    def meet(self, store):
+        """Redis names this store, and everybody connects anew."""
+        with self.stack.redis() as redis:
+            redis("HSET", "wp:meta", "store", store)
+            redis("CLIENT", "KILL", "TYPE", "normal")
+
+    def test_a_foreign_deployment_is_not_served(self):
+        alice, bob = self.user(), self.user()
+        self.assert_accepted(alice.send(bob))
+        wait_for(lambda: self.is_cold(bob), "migration")
+        with self.stack.redis() as redis:
+            own = redis("HGET", "wp:meta", "store").decode()
+        self.meet("f" * 32)
+        try:
+            wait_for(lambda: bob.pull().status == 503, "503")
+            self.assertEqual(alice.send(bob).status, 503)
+            self.assertEqual(bob.pull().status, 503)
+            wait_for(lambda: "is not the store of this deployment"
+                     in self.stack.read_log("worker-0"), "the worker's line")
+        finally:
+            self.meet(own)
+        wait_for(lambda: bob.pull().status == 200, "service")
+        self.assertEqual(len(bob.pull().json()["messages"]), 1)
+        for name in ("worker-0", "websocket-0", "handlers"):
+            self.assertTrue(self.stack.programs[name].is_running(), name)

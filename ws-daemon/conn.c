@@ -334,6 +334,14 @@ static void on_open_tick(struct wp_conn *conn)
 
 void wp_conn_on_tick(struct wp_conn *conn)
 {
+	conn->is_due = true;
+	wp_server_mark(conn->server, conn);
+}
+
+void wp_conn_judge_time(struct wp_conn *conn)
+{
+	if (conn->state == WP_CONN_DEAD)
+		return;
 	if (conn->state == WP_CONN_OPEN) {
 		on_open_tick(conn);
 		return;

@@ -77,6 +77,7 @@ struct wp_conn {
 	bool is_admitted : 1; /* counted in n_admitted */
 	bool is_marked : 1;
 	bool is_readable : 1;  /* the socket has something */
+	bool is_due : 1;       /* a deadline is to be judged */
 	bool is_blocked : 1;   /* the socket took no more */
 	bool is_poke_owed : 1; /* came before the connection was open */
 	bool is_last_sent : 1; /* nothing follows what is queued */
@@ -141,8 +142,11 @@ void wp_conn_drop(struct wp_conn *conn, enum wp_ws_metric why);
 
 /* Bear with conn, which is not open, for so long. */
 void wp_conn_limit(struct wp_conn *conn, int64_t ms);
-/* The earliest deadline of conn has come. */
+/* The earliest deadline of conn has come: note it and mark. */
 void wp_conn_on_tick(struct wp_conn *conn);
+/* Only for wp_conn_turn(), behind the reading: what came in time but was not
+ * read in time, because we were stopped or busy, counts. */
+void wp_conn_judge_time(struct wp_conn *conn);
 /* Set the timer to the earliest deadline; after changing one of them. */
 void wp_conn_schedule(struct wp_conn *conn);
 
@@ -151,8 +155,8 @@ void wp_conn_on_io(struct ev_loop *loop, ev_io *io, int events);
 
 /*
  * Only for the end of a turn: take up input as far as it may be now and as a
- * fair share of the turn allows, send what waits, watch the socket for what
- * comes next.
+ * fair share of the turn allows, judge the deadline that has come, send what
+ * waits, watch the socket for what comes next.
  *
  * Returns:  whether input is left that could be taken up at once
  */

@@ -348,9 +348,15 @@ bool wp_conn_turn(struct wp_conn *conn)
 	int budget = FRAMES_PER_TURN;
 
 	take_up_rest(conn, &budget);
-	if (conn->is_readable && wants_input(conn))
+	if ((conn->is_readable || conn->is_due) && wants_input(conn))
 		read_some(conn, &budget);
+	else if (conn->is_due && !wants_input(conn))
+		conn->heard = conn->server->tick; /* we did not listen */
 	conn->is_readable = false; /* if it is still so, we are told again */
+	if (conn->is_due) {
+		conn->is_due = false;
+		wp_conn_judge_time(conn);
+	}
 	if (conn->state == WP_CONN_OPEN && !has_rest(conn))
 		wp_conn_free_stash(conn);
 	wp_conn_flush(conn);

@@ -602,6 +602,23 @@ class Tight(WsTest):
         self.assertIsNotNone(socket.wait_closed(PATIENCE_S))
         wait_for(lambda: self.presence(bob) == "offline", "offline")
 
+    def test_daemon_that_was_stopped_does_not_blame_its_clients(self):
+        sockets = [self.opened() for _ in range(4)]
+        daemon = self.stack.programs["websocket-0"]
+        daemon.signal(signal.SIGSTOP)
+        try:
+            deadline = time.monotonic() + 2.5  # they may be silent for 1.5 s
+            while time.monotonic() < deadline:
+                for socket in sockets:
+                    socket.send_json({"type": "ping"})
+                time.sleep(0.2)
+        finally:
+            daemon.signal(signal.SIGCONT)
+        for socket in sockets:
+            socket.expect("pong")
+            socket.send_json({"type": "chat"})
+            socket.expect("error")  # it is still this connection
+
     def presence(self, user):
         answer = user.call("GET", "/api/presence?users=" + user.urn)
         return answer.json()["users"][0]["status"]

@@ -558,6 +558,60 @@ static void close_of_the_peer_is_answered_and_the_end(void **state)
 	assert_int_equal(w->server->n_sockets, 0);
 }
 
+/* As after a SIGSTOP: time has gone by, and what came is unread. */
+static void what_came_in_time_is_read_before_silence_is_judged(void **state)
+{
+	struct ws_world *w = *state;
+	int64_t idle_ms = w->conf.websocket.idle_timeout_ms;
+	struct wp_buf out;
+	int talker, silent;
+
+	(void)open_quiet(w, &talker);
+	(void)open_quiet(w, &silent);
+	wp_buf_init(&out, 0);
+	ws_text_add(&out, json_ping);
+	for (int i = 0; i < 3; i++) {
+		write_all(talker, out.data, out.len);
+		ws_world_pass(w, 2 * idle_ms);
+		assert_non_null(strstr(read_all(talker, NULL), "pong"));
+		assert_false(is_at_end(talker));
+	}
+	(void)read_all(silent, NULL);
+	assert_true(is_at_end(silent));
+	assert_int_equal(w->server->n_sockets, 1);
+	wp_buf_release(&out);
+	close(talker);
+	close(silent);
+	ws_world_settle(w);
+}
+
+static void pause_of_ours_is_no_silence_of_the_peer(void **state)
+{
+	struct ws_world *w = *state;
+	int64_t idle_ms = w->conf.websocket.idle_timeout_ms;
+	struct wp_buf out;
+	size_t len;
+	const char *text;
+	int peer;
+
+	(void)open_quiet(w, &peer);
+	wp_buf_init(&out, 0);
+	for (int i = 0; i < 40; i++)
+		add_send(&out, i);
+	write_all(peer, out.data, out.len);
+	ws_world_settle(w);
+	write_all(peer, out.data, out.len); /* stays in the socket */
+	for (int i = 0; i < 5; i++)
+		ws_world_pass(w, idle_ms + WP_TICK_MS);
+	answer_all(w);
+	text = read_all(peer, &len);
+	assert_int_equal(count(text, len, "\"ref\":"), 80);
+	assert_false(is_at_end(peer));
+	wp_buf_release(&out);
+	close(peer);
+	ws_world_settle(w);
+}
+
 static void server_that_ends_during_the_pause_lets_go(void **state)
 {
 	struct ws_world *w = *state;
@@ -608,6 +662,12 @@ int main(void)
 			close_of_ours_waits_for_the_answer, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			close_of_the_peer_is_answered_and_the_end, setup,
+			teardown),
+		cmocka_unit_test_setup_teardown(
+			what_came_in_time_is_read_before_silence_is_judged,
+			setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			pause_of_ours_is_no_silence_of_the_peer, setup,
 			teardown),
 		cmocka_unit_test_setup_teardown(
 			server_that_ends_during_the_pause_lets_go, setup,

@@ -21,16 +21,28 @@ static uint32_t earlier(uint32_t a, uint32_t b)
 	return a < b ? a : b;
 }
 
-void wp_conn_schedule(struct wp_conn *conn)
+/*
+ * When silence becomes too long. Nobody is dropped unasked, not even when we
+ * were late with the question: there is always time for an answer to it.
+ */
+static uint32_t end_of_patience(const struct wp_conn *conn)
 {
 	const struct wp_conf *conf = conn->server->conf;
+	int64_t idle_ms = conf->websocket.idle_timeout_ms;
+	int64_t answer_ms = idle_ms - conf->websocket.ping_interval_ms;
+	uint32_t end = conn->heard + wp_server_ticks(idle_ms);
+	uint32_t answer = conn->asked + wp_server_ticks(answer_ms);
+
+	return conn->is_asked && answer > end ? answer : end;
+}
+
+void wp_conn_schedule(struct wp_conn *conn)
+{
 	uint32_t tick = conn->due;
 
-	if (conn->state == WP_CONN_OPEN) {
-		tick = conn->heard +
-		       wp_server_ticks(conf->websocket.idle_timeout_ms);
-		tick = earlier(tick, earlier(conn->due, conn->expires));
-	}
+	if (conn->state == WP_CONN_OPEN)
+		tick = earlier(end_of_patience(conn),
+			       earlier(conn->due, conn->expires));
 	wp_wheel_set(conn->server->wheel, &conn->timer, tick);
 }
 
@@ -168,7 +180,7 @@ static void begin_open(struct wp_conn *conn)
 		wp_server_ticks(server->conf->websocket.ping_interval_ms);
 
 	conn->expires = expiry_tick(conn);
-	conn->heard = server->tick;
+	wp_conn_heard(conn);
 	/* Who came together need not be pinged together. */
 	conn->due = server->tick + interval - wp_random_below(interval / 2 + 1);
 	wp_ws_reader_init(&conn->reader, wp_conf_max_ws_message(server->conf));
@@ -307,27 +319,36 @@ void wp_conn_drop(struct wp_conn *conn, enum wp_ws_metric why)
 	wp_server_mark(server, conn);
 }
 
-static void on_open_tick(struct wp_conn *conn)
+static void ask(struct wp_conn *conn)
 {
 	struct wp_server *server = conn->server;
-	const struct wp_conf *conf = server->conf;
-	uint32_t silence = server->tick - conn->heard;
+
+	conn->due = server->tick +
+		    wp_server_ticks(server->conf->websocket.ping_interval_ms);
+	/* Behind a queue it would be late and prove nothing. */
+	if (conn->is_blocked)
+		return;
+	if (!conn->is_asked)
+		conn->asked = server->tick;
+	conn->is_asked = true;
+	wp_conn_send(conn, server->ping);
+}
+
+static void judge_open(struct wp_conn *conn)
+{
+	struct wp_server *server = conn->server;
+	bool is_silent = server->tick >= end_of_patience(conn);
 
 	if (server->tick >= conn->expires) {
 		wp_conn_close(conn, WP_CLOSE_TOKEN_EXPIRED, WP_M_CLOSE_EXPIRED);
 		return;
 	}
-	if (silence >= wp_server_ticks(conf->websocket.idle_timeout_ms)) {
+	if (is_silent && (conn->is_asked || conn->is_blocked)) {
 		wp_conn_drop(conn, WP_M_CLOSE_IDLE);
 		return;
 	}
-	if (server->tick >= conn->due) {
-		conn->due = server->tick +
-			    wp_server_ticks(conf->websocket.ping_interval_ms);
-		/* Behind a queue it would be late and prove nothing. */
-		if (!conn->is_blocked)
-			wp_conn_send(conn, server->ping);
-	}
+	if (is_silent || server->tick >= conn->due)
+		ask(conn);
 	if (conn->state == WP_CONN_OPEN)
 		wp_conn_schedule(conn);
 }
@@ -343,7 +364,7 @@ void wp_conn_judge_time(struct wp_conn *conn)
 	if (conn->state == WP_CONN_DEAD)
 		return;
 	if (conn->state == WP_CONN_OPEN) {
-		on_open_tick(conn);
+		judge_open(conn);
 		return;
 	}
 	if (conn->server->tick < conn->due) {

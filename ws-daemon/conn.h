@@ -68,7 +68,8 @@ struct wp_conn {
 
 	/* Ticks. due: the next ping while OPEN, else the end of our patience.
 	 */
-	uint32_t heard;
+	uint32_t heard; /* the last sign of life */
+	uint32_t asked; /* is_asked: the first ping since then */
 	uint32_t due;
 	uint32_t expires;
 
@@ -78,6 +79,7 @@ struct wp_conn {
 	bool is_marked : 1;
 	bool is_readable : 1;  /* the socket has something */
 	bool is_due : 1;       /* a deadline is to be judged */
+	bool is_asked : 1;     /* pinged since it was heard */
 	bool is_blocked : 1;   /* the socket took no more */
 	bool is_poke_owed : 1; /* came before the connection was open */
 	bool is_last_sent : 1; /* nothing follows what is queued */
@@ -87,6 +89,13 @@ struct wp_conn {
 static inline struct wp_conn *wp_conn_of(struct wp_member *member)
 {
 	return (struct wp_conn *)member;
+}
+
+/* A sign of life, or a time when we did not listen for one. */
+static inline void wp_conn_heard(struct wp_conn *conn)
+{
+	conn->heard = conn->server->tick;
+	conn->is_asked = false;
 }
 
 /* Takes fd, also on failure. */

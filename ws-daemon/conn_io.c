@@ -313,7 +313,7 @@ static void on_input(struct wp_conn *conn, uint8_t *data, size_t len,
 		wp_admit_input(conn, (const char *)data, len);
 		break;
 	case WP_CONN_OPEN:
-		conn->heard = conn->server->tick;
+		wp_conn_heard(conn);
 		n = take_up(conn, data, len, budget);
 		if (n < len)
 			keep_rest(conn, data + n, len - n);
@@ -351,8 +351,8 @@ bool wp_conn_turn(struct wp_conn *conn)
 	if ((conn->is_readable || conn->is_due) && wants_input(conn))
 		read_some(conn, &budget);
 	else if (conn->is_due && !wants_input(conn))
-		conn->heard = conn->server->tick; /* we did not listen */
-	conn->is_readable = false; /* if it is still so, we are told again */
+		wp_conn_heard(conn); /* or not: we did not listen */
+	conn->is_readable = false;   /* if it is still so, we are told again */
 	if (conn->is_due) {
 		conn->is_due = false;
 		wp_conn_judge_time(conn);

@@ -31,7 +31,8 @@ uint32_t wp_server_ticks(int64_t ms)
 {
 	int64_t ticks = (ms + WP_TICK_MS - 1) / WP_TICK_MS;
 
-	return ticks < 1 ? 1 : (uint32_t)ticks;
+	/* The tick that we are in is nearly over, perhaps. */
+	return (uint32_t)(ticks < 1 ? 1 : ticks) + 1;
 }
 
 static void update_tick(struct wp_server *server)

@@ -110,7 +110,7 @@ void wp_server_stop(struct wp_server *server);
 /* When this turn of the loop ends: wp_conn_turn(), or free it if it is DEAD. */
 void wp_server_mark(struct wp_server *server, struct wp_conn *conn);
 
-/* Ticks from now that milliseconds take, at least 1. */
+/* Ticks from now in which at least so many milliseconds go by. */
 uint32_t wp_server_ticks(int64_t ms);
 
 /* notify.c: forward a backend's notification to every connection of a user. */

@@ -612,6 +612,50 @@ static void pause_of_ours_is_no_silence_of_the_peer(void **state)
 	ws_world_settle(w);
 }
 
+/* Whatever the two settings are, and however late we are. */
+static void peer_that_answers_pings_stays(void **state)
+{
+	static const int64_t times[][3] = {
+		{ 100, 200, 100 },  { 100, 101, 100 },   { 110, 200, 100 },
+		{ 150, 190, 100 },  { 100, 200, 250 },   { 100, 200, 1000 },
+		{ 110, 200, 5000 }, { 1000, 1001, 300 }, { 1000, 3000, 100 },
+	};
+	struct ws_world *w = *state;
+	struct wp_buf pong;
+
+	wp_buf_init(&pong, 0);
+	ws_frame_add(&pong, WP_WS_PONG, "", 0);
+	for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++) {
+		int peer, silent;
+		size_t asked = 0;
+
+		w->conf.websocket.ping_interval_ms = times[i][0];
+		w->conf.websocket.idle_timeout_ms = times[i][1];
+		(void)open_quiet(w, &peer);
+		(void)open_quiet(w, &silent);
+		for (int64_t ms = 0; ms < 20000; ms += times[i][2]) {
+			size_t len;
+			const char *text;
+
+			ws_world_pass(w, times[i][2]);
+			assert_false(is_at_end(peer));
+			text = read_all(peer, &len);
+			if (count(text, len, "\x89") == 0)
+				continue;
+			write_all(peer, pong.data, pong.len);
+			ws_world_settle(w);
+			asked++;
+		}
+		assert_true(asked > 3);
+		(void)read_all(silent, NULL);
+		assert_true(is_at_end(silent));
+		close(peer);
+		close(silent);
+		ws_world_settle(w);
+	}
+	wp_buf_release(&pong);
+}
+
 static void server_that_ends_during_the_pause_lets_go(void **state)
 {
 	struct ws_world *w = *state;
@@ -669,6 +713,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			pause_of_ours_is_no_silence_of_the_peer, setup,
 			teardown),
+		cmocka_unit_test_setup_teardown(peer_that_answers_pings_stays,
+						setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			server_that_ends_during_the_pause_lets_go, setup,
 			teardown),

@@ -6,13 +6,19 @@
 
 #include "lib/mailbox/ticket.h"
 #include "lib/redis/client.h"
+#include "lib/redis/memory.h"
 
+/*
+ * *reply_out stays NULL where nothing may be added to Redis: the room above the
+ * mark is for routing and acks, and anybody may ask for any number of tickets.
+ */
 static enum wp_err store(struct wp_ctx *ctx, struct wp_reply **reply_out,
 			 struct wp_error *err)
 {
 	enum wp_err rc = wp_ctx_redis(ctx, err);
 
-	if (rc != WP_OK)
+	if (rc != WP_OK ||
+	    wp_memory_is_high(ctx->conf, wp_redis_memory_percent(ctx->redis)))
 		return rc;
 	rc = wp_redis_do(ctx->redis, &ctx->cmd, reply_out, err);
 	if (rc != WP_OK)
@@ -37,7 +43,7 @@ void wp_handle_ticket(struct wp_call *call)
 			      "{\"ticket\":\"%s\",\"expiresInSeconds\":%d}",
 			      ticket, WP_TICKET_TTL_S);
 	} else {
-		/* Redis refused to write: it is full, or a replica. */
+		/* Past the mark, or Redis refused to write. */
 		wp_resp_error(call->resp, 503, "overloaded",
 			      "no ticket can be made now; repeat later");
 	}

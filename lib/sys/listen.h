@@ -12,8 +12,11 @@
 
 #include "lib/base/err.h"
 
-/* Unix sockets do not queue beyond it: connect() fails at once (see probe). */
-enum { WP_LISTEN_BACKLOG = 1024 };
+/*
+ * Unix sockets do not queue beyond it: connect() fails at once. The kernel
+ * allows no more than net.core.somaxconn, which is 4,096 by default.
+ */
+enum { WP_LISTEN_BACKLOG = 4096 };
 
 /*
  * A listening socket and, for a unix address, the name that was made for it.

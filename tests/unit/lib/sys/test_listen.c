@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -394,9 +395,51 @@ static int remove_dir(void **state)
 	return rmdir(dir);
 }
 
+/* As many as the kernel allows wait to be accepted; the next one is refused. */
+static void a_crowd_is_queued(void **state)
+{
+	enum { CROWD = 2000 };
+	struct rlimit old, all;
+	struct sockaddr_un name = { .sun_family = AF_UNIX };
+	int *peers = malloc(CROWD * sizeof(*peers));
+	FILE *file = fopen("/proc/sys/net/core/somaxconn", "r");
+	struct wp_listener listener;
+	int allowed = 0;
+	int n;
+
+	(void)state;
+	assert_non_null(peers);
+	assert_non_null(file);
+	assert_int_equal(fscanf(file, "%d", &allowed), 1);
+	(void)fclose(file);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
+	if (allowed < CROWD || old.rlim_max < CROWD + 100) {
+		free(peers);
+		skip();
+	}
+	all = (struct rlimit){ old.rlim_max, old.rlim_max };
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &all), 0);
+	listener = must_listen(address);
+	memcpy(name.sun_path, path, strlen(path) + 1);
+	for (n = 0; n < CROWD; n++) {
+		peers[n] = socket(
+			AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+		assert_int_not_equal(peers[n], -1);
+		if (connect(peers[n], (struct sockaddr *)&name, sizeof(name)) !=
+		    0)
+			fail_msg("only %d were queued", n);
+	}
+	while (n > 0)
+		close(peers[--n]);
+	wp_listen_close(&listener);
+	free(peers);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_crowd_is_queued),
 		cmocka_unit_test(every_form_of_an_address_is_read),
 		cmocka_unit_test(a_malformed_address_is_named),
 		cmocka_unit_test(

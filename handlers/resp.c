@@ -153,6 +153,8 @@ static void write_head(struct wp_resp *resp, const struct wp_req *req,
 	}
 	add_header(head, "X-Request-Id", req->id);
 	add_header(head, "Cache-Control", "no-store");
+	/* Else lighttpd answers a Range with a part of the page. */
+	add_header(head, "Accept-Ranges", "none");
 	add_header(head, "Allow", resp->allow);
 	add_header(head, "X-Durability", resp->durability);
 	if (resp->status == 401)

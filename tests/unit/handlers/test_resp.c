@@ -45,6 +45,7 @@ static void every_answer_has_the_common_headers(void **state)
 	assert_int_equal(fake_status(&x.fake), 200);
 	assert_true(fake_has(&x.fake, "X-Request-Id: req-1"));
 	assert_true(fake_has(&x.fake, "Cache-Control: no-store"));
+	assert_true(fake_has(&x.fake, "Accept-Ranges: none"));
 	assert_true(fake_has(&x.fake, "Vary: Origin"));
 	assert_true(fake_has(&x.fake, "Content-Length: 2"));
 	assert_false(fake_has_name(&x.fake, "Retry-After"));

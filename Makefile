@@ -265,7 +265,7 @@ install: all ## programs, web-config, docs: DESTDIR= PREFIX=/usr/local
 		'$(DESTDIR)$(PREFIX)/share/waypost/nginx'
 	sed 's|/usr/local/|$(PREFIX)/|' web-config/lighttpd/waypost.conf \
 		> '$(DESTDIR)$(PREFIX)/share/waypost/lighttpd/waypost.conf'
-	install -m 644 web-config/lighttpd/errors.lua \
+	install -m 644 web-config/lighttpd/*.lua \
 		'$(DESTDIR)$(PREFIX)/share/waypost/lighttpd'
 	install -m 644 web-config/waypost.yaml \
 		'$(DESTDIR)$(PREFIX)/share/waypost'

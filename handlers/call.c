@@ -9,6 +9,11 @@ bool wp_call_read_json(struct wp_call *call, size_t max_bytes)
 {
 	struct wp_error err;
 
+	if (wp_req_has_two_types(call->req)) {
+		wp_resp_error(call->resp, 400, "bad_request",
+			      "the Content-Type header is given twice");
+		return false;
+	}
 	if (!wp_req_is_json(call->req)) {
 		wp_resp_error(call->resp, 415, "unsupported_media_type",
 			      "the body must be sent as Content-Type: "

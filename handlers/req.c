@@ -166,6 +166,22 @@ bool wp_req_is_json(const struct wp_req *req)
 	return *type == '\0';
 }
 
+bool wp_req_has_two_types(const struct wp_req *req)
+{
+	static const char name[] = "HTTP_CONTENT_TYPE=";
+	const char *first = NULL;
+
+	for (const char *const *param = req->io->params; *param != NULL;
+	     param++) {
+		if (strncmp(*param, name, sizeof(name) - 1) != 0)
+			continue;
+		if (first != NULL && strcmp(first, *param) != 0)
+			return true;
+		first = *param;
+	}
+	return false;
+}
+
 /* Digits only; a number that is too large for *out is the largest one. */
 static bool parse_length(const char *text, size_t *out)
 {

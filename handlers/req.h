@@ -61,6 +61,12 @@ const char *wp_req_param(const struct wp_req *req, const char *name,
 bool wp_req_is_json(const struct wp_req *req);
 
 /*
+ * Does the body have two types? nginx tells us the first, lighttpd refuses the
+ * request by itself.
+ */
+bool wp_req_has_two_types(const struct wp_req *req);
+
+/*
  * Read the whole body into body, which is cleared first.
  *
  * Errors:  WP_ERR_INVAL  no usable Content-Length, or fewer bytes than it says

@@ -318,6 +318,8 @@ class Stack:
               ('"socket" => var.waypost_handlers,' + LIGHTTPD_POOL, pools),
               ("/usr/local/share/waypost/lighttpd/errors.lua",
                os.path.join(folder, "errors.lua")),
+              ("/usr/local/share/waypost/lighttpd/request.lua",
+               os.path.join(folder, "request.lua")),
               ('"host" => var.waypost_websocket,' + LIGHTTPD_PROXY, hosts)])
 
     def _websocket_socket(self, index):

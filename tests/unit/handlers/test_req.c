@@ -224,6 +224,34 @@ static void json_is_told_from_other_content_types(void **state)
 	}
 }
 
+static void two_types_are_two_that_differ(void **state)
+{
+	static const struct {
+		const char *first, *second;
+		bool are_two;
+	} cases[] = {
+		{ "A=b", "C=d", false },
+		{ "HTTP_CONTENT_TYPE=a/b", "C=d", false },
+		{ "HTTP_CONTENT_TYPE=a/b", "HTTP_CONTENT_TYPE=a/b", false },
+		{ "HTTP_CONTENT_TYPE=a/b", "HTTP_CONTENT_TYPE=a/c", true },
+		{ "HTTP_CONTENT_TYPE=a/b", "HTTP_CONTENT_TYPE=", true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct fake fake;
+		struct wp_req req;
+
+		fake_request(&fake, "POST", "/");
+		fake_param(&fake, cases[i].first);
+		fake_param(&fake, "CONTENT_TYPE=a/b");
+		fake_param(&fake, cases[i].second);
+		wp_req_init(&req, &fake.io);
+		assert_int_equal(wp_req_has_two_types(&req), cases[i].are_two);
+		fake_release(&fake);
+	}
+}
+
 /* Read a body of which the web server says that it has this length. */
 static enum wp_err read_body(const char *length, const char *body,
 			     size_t max_bytes, size_t piece, size_t *read_out,
@@ -351,6 +379,7 @@ static void a_body_over_the_limit_is_not_even_begun(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(two_types_are_two_that_differ),
 		cmocka_unit_test(method_names_are_exact),
 		cmocka_unit_test(a_request_without_any_parameter_is_bearable),
 		cmocka_unit_test(path_ends_at_the_first_question_mark),

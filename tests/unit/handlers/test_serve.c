@@ -245,6 +245,7 @@ static void an_unusable_idempotency_key_is_400(void **state)
 	static const char *const keys[] = {
 		"HTTP_IDEMPOTENCY_KEY=",
 		"HTTP_IDEMPOTENCY_KEY=\x7f",
+		"HTTP_IDEMPOTENCY_KEY=a, a", /* two, joined by lighttpd */
 		"HTTP_IDEMPOTENCY_KEY=\xc3\xa9",
 	};
 

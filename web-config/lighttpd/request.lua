@@ -1,0 +1,18 @@
+-- What lighttpd would let through to Waypost. Runs before any of that happens.
+
+local header = lighty.r.req_header
+
+-- CGI has no place for characters other than letters, digits and "_", and
+-- lighttpd writes all others as "_": Idempotency_Key, Idempotency.Key and
+-- Idempotency-Key would all be one. Here a header is what the client called
+-- it, so the others go.
+local odd = {}
+for name in pairs(header) do
+  if name:find('[^%w-]') then
+    odd[#odd + 1] = name
+  end
+end
+for _, name in ipairs(odd) do
+  header[name] = nil
+end
+return 0

@@ -1,16 +1,24 @@
 """What a web server adds by itself, and where the two differ."""
 import http.client
 import os
+import resource
+import signal
 import socket
 
-from devkit.http import Response
-from harness import E2eTest, WEB
+from devkit.http import Response, raw_exchange, statuses
+from harness import E2eTest, WEB, new_stack, wait_for
+from test_headers import ROUTES
 
 # As docs/openapi.yaml has it: what is sent, nginx, lighttpd.
 DIFFERENCES = {
     "`Idempotency-Key:` with nothing behind it": ("400", "as without it"),
     "a POST with neither `Content-Length` nor a chunked body":
         ("as with an empty one", "411"),
+    "a method that HTTP does not know": ("405", "400"),
+    "TRACE or CONNECT of an unknown path below `/api`": ("405", "404"),
+    "a URL that is too long": ("414", "431"),
+    "more at once than the programs' sockets queue":
+        ("503 `overloaded`", "502"),
 }
 
 
@@ -37,6 +45,99 @@ class WebServer(E2eTest):
             self.assertIn("| " + " | ".join((what, *DIFFERENCES[what])) + " |",
                           file.read())
         return DIFFERENCES[what][WEB == "lighttpd"]
+
+
+class Refusals(WebServer):
+    def test_methods_that_web_servers_look_at(self):
+        for path, right in {**ROUTES, "/connect": "GET", "/ws": "GET"}.items():
+            for method in ("TRACE", "CONNECT"):
+                with self.subTest(f"{method} {path}"):
+                    answer = self.raw(f"{method} {path}?token=x")
+                    self.assert_error(answer, 405, "method_not_allowed")
+                    self.assertIn(right, answer.header("Allow").split(", "))
+                    self.assertNotIn(method, answer.header("Allow"))
+        status = self.differs(
+            "TRACE or CONNECT of an unknown path below `/api`")
+        self.assert_error(self.raw("TRACE /api/nope"), int(status))
+
+    def test_made_up_method(self):
+        status = int(self.differs("a method that HTTP does not know"))
+        for path in ("/api/send", "/messages", "/connect"):
+            self.assert_error(self.raw("BREW " + path), status)
+
+    def test_api_without_its_slash_is_nothing(self):
+        for method in ("GET", "POST"):
+            for path in ("/api", "/api?a=b"):
+                answer = self.raw(f"{method} {path}", Content_Length=0)
+                self.assert_error(answer, 404, "not_found")
+
+    def test_whatever_is_wrong_with_a_head(self):
+        heads = (b"NONSENSE\r\n", b"GET / HTTP/9.9\r\nHost: x\r\n",
+                 b"GET /api/messages HTTP/1.1\r\n",
+                 b"GET /api/messages HTTP/1.1\r\nHost: a\r\nHost: b\r\n",
+                 b"GET /api/messages HTTP/1.1 x\r\nHost: a\r\n",
+                 b"GET messages HTTP/1.1\r\nHost: a\r\n",
+                 b"GET /api/messages HTTP/1.1\r\nHost: a b\r\n",
+                 b"CONNECT x:80 HTTP/1.1\r\nHost: x\r\n",
+                 b"POST /api/send HTTP/1.1\r\nHost: x\r\n"
+                 b"Transfer-Encoding: gzip\r\n",
+                 b"POST /api/send HTTP/1.1\r\nHost: x\r\n"
+                 b"Content-Length: -1\r\n")
+        for head in heads:
+            with self.subTest(head):
+                self.assert_error(
+                    self.send(head + b"Connection: close\r\n\r\n"),
+                    400, "bad_request")
+        self.assert_error(self.raw("GET /api/messages?" + "x" * 60000), int(
+            self.differs("a URL that is too long")))
+
+    def test_large_batch_by_its_short_name(self):
+        bob = self.user()
+        answer = bob.call("POST", "/send/batch", b"[" + b" " * (3 << 20))
+        self.assert_error(answer, 400, "invalid_json")
+        answer = bob.call("POST", "/send/batch", b" " * (5 << 20))
+        self.assert_error(answer, 413, "payload_too_large")
+
+    def test_upgrade_takes_no_body(self):
+        """Behind an upgrade there is no limit, so nothing may be kept."""
+        for path in ("/connect", "/ws"):
+            for answer in (
+                    self.raw("POST " + path, Content_Length=99999999999),
+                    self.raw("POST " + path, b"0\r\n\r\n",
+                             Transfer_Encoding="chunked")):
+                self.assertIn(answer.status, (405, 413))
+                self.assert_error(answer, answer.status)
+
+    def test_probes_are_for_this_host(self):
+        for path in ("/metrics", "/readyz", "/readyz?a=b"):
+            answer = self.send(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n"
+                               .encode(), "127.0.0.2")
+            self.assert_error(answer, 403, "forbidden")
+
+
+class Pages(WebServer):
+    def test_no_part_and_no_version_of_an_answer(self):
+        bob = self.user()
+        self.assert_accepted(bob.send(bob, b"x" * 3000))
+        self.messages(bob, 1)
+        whole = bob.pull().body
+        for name, value in (
+                ("Range", "bytes=0-4"), ("Range", "bytes=99999-"),
+                ("Range", "bytes=0-1,3-4"), ("Range", "bytes=-1"),
+                ("If-None-Match", "*"), ("If-Match", '"x"'),
+                ("If-Modified-Since", "Mon, 01 Jan 2035 00:00:00 GMT"),
+                ("If-Unmodified-Since", "Mon, 01 Jan 1990 00:00:00 GMT"),
+                ("Accept-Encoding", "gzip, deflate, br"),
+                ("TE", "trailers"), ("Accept", "text/html")):
+            with self.subTest(f"{name}: {value}"):
+                answer = bob.call("GET", "/api/messages", None,
+                                  [(name, value)])
+                self.assert_status(answer, 200)
+                self.assertEqual(answer.body, whole)
+                for header in ("Content-Range", "Content-Encoding", "ETag"):
+                    self.assertIsNone(answer.header(header))
+                self.assert_error(bob.call("GET", "/api", None,
+                                           [(name, value)]), 404)
 
 
 class Names(WebServer):
@@ -107,3 +208,93 @@ class Names(WebServer):
             self.assert_error(answer, 411, "length_required")
         else:
             self.assert_status(answer, 201)
+
+
+class Slow(WebServer):
+    @classmethod
+    def make_stack(cls):
+        return new_stack(web_edits=[
+            ("client_header_timeout 15s", "client_header_timeout 1s")
+            if WEB == "nginx" else
+            ("server.max-read-idle = 15", "server.max-read-idle = 1")])
+
+    def test_request_that_does_not_arrive_is_closed_without_an_answer(self):
+        """The time for a body stands in the snippets; it is shortened here."""
+        path = self.stack.path("waypost.conf")
+        with open(path, encoding="utf-8") as file:
+            text = file.read()
+        old, new = (("client_body_timeout 20s", "client_body_timeout 1s")
+                    if WEB == "nginx" else
+                    ("server.max-read-idle = 20", "server.max-read-idle = 1"))
+        self.assertIn(old, text)
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text.replace(old, new))
+        self.stack.restart("web")
+
+        head = b"POST /api/send HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n"
+        for begun in (b"POST /api", head, head + b"\r\n", head + b"\r\nx"):
+            self.assertEqual(
+                raw_exchange(self.stack.port, begun, timeout_s=60),
+                (b"", True))
+
+
+class Crowd(WebServer):
+    """The accept queue of a unix socket does not wait when it is full."""
+
+    SIZE = 1500  # 1,024 was too few
+
+    @classmethod
+    def make_stack(cls):
+        return new_stack()
+
+    def test_crowd_at_one_moment_is_answered(self):
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        if hard < 8 * self.SIZE:
+            self.skipTest("too few descriptors are allowed here")
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        self.addCleanup(resource.setrlimit, resource.RLIMIT_NOFILE,
+                        (soft, hard))
+        head = (b"GET /api/messages HTTP/1.1\r\nHost: x\r\nConnection: close"
+                b"\r\nAuthorization: Bearer " +
+                self.stack.token("bob").encode() + b"\r\n\r\n")
+        group = os.getpgid(self.stack.programs["handlers"].pid)
+        peers = []
+        os.killpg(group, signal.SIGSTOP)  # so that all wait at one moment
+        try:
+            for _ in range(self.SIZE):
+                peer = socket.create_connection(
+                    ("127.0.0.1", self.stack.port), 60)
+                self.addCleanup(peer.close)
+                peer.sendall(head)
+                peers.append(peer)
+            wait_for(lambda: self.queued() >= self.SIZE, "all wait", 30)
+        finally:
+            os.killpg(group, signal.SIGCONT)
+        answers = [statuses(peer.recv(65536)) for peer in peers]
+        self.assertEqual(answers, [[200]] * self.SIZE)
+
+    def queued(self):
+        """How many connections the handlers' socket has, queued or not."""
+        path = self.stack.socket_path("handlers.sock")
+        with open("/proc/net/unix", encoding="ascii") as file:
+            return sum(line.rstrip().endswith(path) for line in file) - 1
+
+    def test_what_finds_the_queue_full_is_told(self):
+        self.stack.kill("handlers")
+        path = self.stack.socket_path("handlers.sock")
+        os.unlink(path)
+        with socket.socket(socket.AF_UNIX) as full, \
+                socket.socket(socket.AF_UNIX) as first:
+            full.bind(path)
+            full.listen(0)
+            first.connect(path)  # nobody accepts it
+            answer = self.stack.http().request("POST", "/api/send")
+        os.unlink(path)
+        self.stack.restart("handlers")
+        self.stack.wait_ready()
+
+        said = self.differs("more at once than the programs' sockets queue")
+        self.assert_error(answer, int(said[:3]))
+        self.assertRegex(answer.header("Retry-After", ""), "^[12]$")
+        if "overloaded" in said:
+            self.assertEqual(answer.json()["code"], "overloaded")

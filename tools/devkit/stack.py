@@ -134,11 +134,12 @@ class Stack:
     redis_config: lines for redis.conf, e.g. ["maxmemory 64mb"]
     env:          base environment of the programs; default: the scrubbed one
     program_env:  called with a program's name, what its environment has besides
+    web_edits:    (old, new) pairs for the web server's main configuration
     """
 
     def __init__(self, state, web="nginx", port=0, build=None, workers=1,
                  websockets=1, config=None, redis_config=(), env=None,
-                 host="127.0.0.1", program_env=None, pools=1):
+                 host="127.0.0.1", program_env=None, pools=1, web_edits=()):
         if web not in WEB_SERVERS:
             raise StartError(f"the web server is one of {WEB_SERVERS}")
         self.state = os.path.realpath(state)
@@ -151,6 +152,7 @@ class Stack:
         self.redis_config = list(redis_config)
         self.base_env = scrubbed_environment() if env is None else dict(env)
         self.program_env = program_env or (lambda name: {})
+        self.web_edits = list(web_edits)
         self.worker_count = workers
         self.websocket_count = websockets
         self.pools = ["handlers"] + [f"handlers-{i}"
@@ -282,13 +284,16 @@ class Stack:
         words = {
             "STATE": self.state, "ADDRESS": self.host, "PORT": self.port,
             "NOFILE": nofile, "CONNECTIONS": nofile // 4,
-            "SNIPPETS": os.path.join(ROOT, "web-config", self.web),
             "USER": f"user {user};" if os.getuid() == 0 else "",
         }
         folder = os.path.join(ROOT, "web-config", self.web)
         if self.web == "nginx":
             fill(os.path.join(folder, "nginx.conf.in"),
-                 self.path("nginx.conf"), words)
+                 self.path("nginx.conf"), words, self.web_edits)
+            fill(os.path.join(folder, "waypost.conf"),
+                 self.path("waypost.conf"), words,
+                 [("/var/log/nginx/access.log", self.log_path("access")),
+                  ("/var/log/nginx/error.log", self.log_path("nginx"))])
             servers = "\n\t".join(
                 f"server unix:{self._websocket_socket(i)} max_fails=0;"
                 for i in range(self.websocket_count))
@@ -303,7 +308,7 @@ class Stack:
                    servers)])
             return
         fill(os.path.join(folder, "lighttpd.conf.in"),
-             self.path("lighttpd.conf"), words)
+             self.path("lighttpd.conf"), words, self.web_edits)
         pools = " ), (\n".join(
             f'"socket" => "{self._pool_socket(name)}",' + LIGHTTPD_POOL
             for name in self.pools)

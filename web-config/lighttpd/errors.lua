@@ -17,21 +17,26 @@ local SENTENCES = {
   [431] = {'headers_too_large', 'the request headers are too large'},
   [502] = {'bad_gateway', 'the service gave no usable answer; the outcome ' ..
     'is unknown, repeat with the same Idempotency-Key'},
-  [503] = {'unavailable', 'the service is not available; repeat later'},
+  [503] = {'overloaded', 'the request was not accepted, the service cannot ' ..
+    'be reached or is overloaded; repeat later'},
   [504] = {'gateway_timeout', 'the service did not answer in time; the ' ..
     'outcome is unknown, repeat with the same Idempotency-Key'},
 }
 
-local PATHS = {
-  ['/send'] = true, ['/send/batch'] = true, ['/messages'] = true,
-  ['/messages/ack'] = true, ['/healthz'] = true, ['/readyz'] = true,
-  ['/metrics'] = true, ['/connect'] = true, ['/ws'] = true,
+local GET, POST, PROBE = 'GET, OPTIONS', 'POST, OPTIONS', 'GET, HEAD, OPTIONS'
+local PATHS = { -- and what a 405 of lighttpd's says of them
+  ['/send'] = POST, ['/send/batch'] = POST, ['/messages'] = GET,
+  ['/messages/ack'] = POST, ['/healthz'] = PROBE, ['/readyz'] = PROBE,
+  ['/metrics'] = GET, ['/connect'] = 'GET', ['/ws'] = 'GET',
+  ['/api'] = 'OPTIONS', ['/api/send'] = POST, ['/api/send/batch'] = POST,
+  ['/api/messages'] = GET, ['/api/messages/ack'] = POST,
+  ['/api/presence'] = GET, ['/api/ticket'] = POST,
 }
 
 local r = lighty.r
 local status = r.req_item.http_status
 if status == 500 then
-  status = 502 -- a backend that died before it answered
+  status = 502 -- a backend that died with the request; else it is 503
 elseif status == 501 or status == 505 then
   status = 400 -- a method or version of the client's own making
 end
@@ -57,8 +62,11 @@ header['Content-Type'] = 'application/json'
 header['Cache-Control'] = 'no-store'
 header['Vary'] = 'Origin'
 header['X-Request-Id'] = id
-if status == 503 then
-  header['Retry-After'] = '1'
+if status == 405 then
+  header['Allow'] = PATHS[path] or 'OPTIONS'
+end
+if status >= 502 then -- spread out those who were all refused at once
+  header['Retry-After'] = tostring(math.random(1, 2))
 end
 r.resp_body:set({body})
 return status -- 0 would leave the answer waiting for more body

@@ -2,6 +2,13 @@
 
 local header = lighty.r.req_header
 
+-- What comes behind an upgrade has no limit, for it is the frames of the socket.
+-- A body in its place would have none either, and lighttpd would keep it all.
+local path = lighty.r.req_attr['uri.path']
+if (path == '/connect' or path == '/ws') and lighty.r.req_body.len ~= 0 then
+  return 405
+end
+
 -- CGI has no place for characters other than letters, digits and "_", and
 -- lighttpd writes all others as "_": Idempotency_Key, Idempotency.Key and
 -- Idempotency-Key would all be one. Here a header is what the client called

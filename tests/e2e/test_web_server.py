@@ -6,7 +6,7 @@ import signal
 import socket
 
 from devkit.http import Response, raw_exchange, statuses
-from harness import E2eTest, WEB, new_stack, wait_for
+from harness import ALLOWED_ORIGIN, E2eTest, WEB, new_stack, wait_for
 from test_headers import ROUTES
 
 # As docs/openapi.yaml has it: what is sent, nginx, lighttpd.
@@ -113,6 +113,85 @@ class Refusals(WebServer):
             answer = self.send(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n"
                                .encode(), "127.0.0.2")
             self.assert_error(answer, 403, "forbidden")
+
+
+class Origins(WebServer):
+    def readable(self, answer, *allowed):
+        self.assertIn(answer.header("Access-Control-Allow-Origin"), allowed,
+                      answer)
+        self.assertIn("Retry-After",
+                      answer.header("Access-Control-Expose-Headers"))
+        self.assertEqual(answer.header("Access-Control-Allow-Credentials"),
+                         "true" if allowed == (ALLOWED_ORIGIN,) else
+                         answer.header("Access-Control-Allow-Credentials"))
+
+    def assert_vary(self, answer):
+        self.assertEqual(answer.header_all("Vary"), ["Origin"], answer)
+
+    def test_listed_origin_reads_errors_of_the_web_server(self):
+        for head, headers, status in (
+                ("POST /api/send", {"Content_Length": 9999999}, 413),
+                ("POST /send", {"Content_Length": 9999999}, 413),
+                ("GET /api", {}, 404), ("TRACE /api/messages", {}, 405),
+                ("TRACE /api/send", {}, 405)):
+            for origin in (ALLOWED_ORIGIN, "https://evil.example", "null",
+                           ALLOWED_ORIGIN.upper(), ALLOWED_ORIGIN + ".evil",
+                           "x" + ALLOWED_ORIGIN, "https://appxexample", None):
+                with self.subTest(f"{head} {origin}"):
+                    answer = self.raw(head, **headers, **(
+                        {"Origin": origin} if origin else {}))
+                    self.assert_error(answer, status)
+                    self.assert_vary(answer)
+                    if origin == ALLOWED_ORIGIN:
+                        self.readable(answer, ALLOWED_ORIGIN)
+                        continue
+                    self.assertEqual(
+                        [name for name, _ in answer.headers
+                         if name.startswith("Access-Control")], [])
+
+    def test_head_that_was_refused_before_its_origin_was_read(self):
+        for head, headers in (
+                ("GET /api/messages?" + "x" * 60000, {}),
+                ("GET /api/messages", {"X_Long": "x" * 60000}),
+                ("NONSENSE", {})):
+            answer = self.raw(head, **headers, Origin=ALLOWED_ORIGIN)
+            self.assert_error(answer, answer.status)
+            self.assert_vary(answer)
+            self.readable(answer, ALLOWED_ORIGIN, "*")
+
+    def test_listed_origin_reads_that_a_service_is_down(self):
+        """And when to come back."""
+        self.stack.kill("handlers")
+        os.unlink(self.stack.socket_path("handlers.sock"))
+        try:
+            answer = self.raw("POST /api/send", Origin=ALLOWED_ORIGIN,
+                              Content_Length=0)
+            other = self.raw("POST /api/send", Origin="https://evil.example",
+                             Content_Length=0)
+        finally:
+            self.stack.restart("handlers")
+        self.assert_error(answer, 503, "overloaded")
+        self.readable(answer, ALLOWED_ORIGIN)
+        self.assert_vary(answer)
+        self.assertIsNone(other.header("Access-Control-Allow-Origin"))
+        self.stack.wait_ready()
+
+
+class AnyOrigin(WebServer):
+    @classmethod
+    def make_stack(cls):
+        return new_stack({"cors": {"allowed_origins": ["*"],
+                                   "allow_credentials": False}})
+
+    def test_star_allows_any_origin_but_null(self):
+        for origin, allowed in (("https://a.example", True), ("null", False)):
+            answer = self.raw("POST /api/send", Origin=origin,
+                              Content_Length=9999999)
+            self.assert_error(answer, 413)
+            self.assertEqual(answer.header("Access-Control-Allow-Origin"),
+                             origin if allowed else None)
+            self.assertIsNone(
+                answer.header("Access-Control-Allow-Credentials"))
 
 
 class Pages(WebServer):

@@ -15,6 +15,7 @@ import secrets
 import shutil
 import socket
 import stat
+import subprocess
 import tempfile
 
 from devkit import redis
@@ -276,6 +277,17 @@ class Stack:
         with open(self.path("redis.conf"), "w", encoding="utf-8") as file:
             file.write("\n".join(lines) + "\n")
 
+    def _write_origins(self):
+        """What the web server knows of cors.allowed_origins."""
+        done = subprocess.run(
+            [*self._waypost("waypost"), "origins"],
+            env={**self.base_env, **self._secret_env()},
+            capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise StartError(done.stderr.strip())
+        with open(self.path("origins.conf"), "w", encoding="utf-8") as file:
+            file.write(done.stdout)
+
     def _write_web_config(self):
         nofile = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
         nofile = 65536 if nofile == resource.RLIM_INFINITY else nofile
@@ -305,10 +317,13 @@ class Stack:
                  [("server unix:/run/waypost/handlers.sock max_fails=0;",
                    pools),
                   ("server unix:/run/waypost/websocket.sock max_fails=0;",
-                   servers)])
+                   servers),
+                  ("/etc/waypost/origins[.]conf", self.path("origins.conf"))])
             return
         fill(os.path.join(folder, "lighttpd.conf.in"),
              self.path("lighttpd.conf"), words, self.web_edits)
+        fill(os.path.join(folder, "errors.lua"), self.path("errors.lua"),
+             words, [("/etc/waypost/origins.conf", self.path("origins.conf"))])
         pools = " ), (\n".join(
             f'"socket" => "{self._pool_socket(name)}",' + LIGHTTPD_POOL
             for name in self.pools)
@@ -322,7 +337,7 @@ class Stack:
               ("/run/waypost/websocket.sock", self._websocket_socket(0)),
               ('"socket" => var.waypost_handlers,' + LIGHTTPD_POOL, pools),
               ("/usr/local/share/waypost/lighttpd/errors.lua",
-               os.path.join(folder, "errors.lua")),
+               self.path("errors.lua")),
               ("/usr/local/share/waypost/lighttpd/request.lua",
                os.path.join(folder, "request.lua")),
               ('"host" => var.waypost_websocket,' + LIGHTTPD_PROXY, hosts)])
@@ -341,6 +356,10 @@ class Stack:
             {**self.base_env, **env, **self.program_env(name)},
             self.state, self.log_path(name), ready)
 
+    def _secret_env(self):
+        return {"JWT_SECRET": self.jwt_secret,
+                "STORE_SECRET": self.store_secret}
+
     def _waypost(self, program):
         path = os.path.join(self.build, program)
         if not os.access(path, os.X_OK):
@@ -349,8 +368,7 @@ class Stack:
 
     def _define_programs(self):
         self.programs = {}
-        secret_env = {"JWT_SECRET": self.jwt_secret,
-                      "STORE_SECRET": self.store_secret}
+        secret_env = self._secret_env()
         self._add("redis",
                   [find_program("redis-server"), self.path("redis.conf")],
                   lambda: redis.answers(self.redis_socket))
@@ -401,6 +419,7 @@ class Stack:
                                          self.base_env.get("STORE_SECRET"))
         self._write_config()
         self._write_redis_config()
+        self._write_origins()
         self._write_web_config()
         self._define_programs()
 

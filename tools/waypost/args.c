@@ -34,6 +34,7 @@ static const struct {
 	{ "dlq", "drop", WP_CLI_DLQ_DROP },
 	{ NULL, "send", WP_CLI_SEND },
 	{ NULL, "expire", WP_CLI_EXPIRE },
+	{ NULL, "origins", WP_CLI_ORIGINS },
 };
 
 enum option {
@@ -282,7 +283,8 @@ static enum wp_err read_id(struct wp_cli_args *out, const char *text,
 			   struct wp_error *err)
 {
 	if (out->has_id || out->command == WP_CLI_SEND ||
-	    out->command == WP_CLI_EXPIRE || out->command == WP_CLI_DLQ_LIST)
+	    out->command == WP_CLI_EXPIRE || out->command == WP_CLI_ORIGINS ||
+	    out->command == WP_CLI_DLQ_LIST)
 		return wp_error_set(err, WP_ERR_INVAL,
 				    "there is a word too many; try --help");
 	out->has_id = wp_dlq_id_parse(&out->id, text, strlen(text));

@@ -25,6 +25,7 @@ enum wp_cli_command {
 	WP_CLI_DLQ_DROP,
 	WP_CLI_SEND,
 	WP_CLI_EXPIRE,
+	WP_CLI_ORIGINS,
 };
 
 enum { WP_CLI_LIMIT_DEFAULT = 100, WP_CLI_LIMIT_MAX = 10000 };

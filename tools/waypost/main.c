@@ -25,7 +25,7 @@ static const struct wp_conf_program program = {
 	.name = "waypost",
 	.summary =
 		"Looks after dead letters and expiry, and hands messages in.",
-	.sections = "run_mode,log,redis,mailbox",
+	.sections = "run_mode,log,redis,mailbox,cors",
 	.flags = flags,
 };
 
@@ -46,13 +46,16 @@ static enum wp_err run_command(struct wp_cli *cli, struct wp_error *err)
 		return wp_cli_expire(cli, err);
 	case WP_CLI_NONE:
 	case WP_CLI_HELP:
+	case WP_CLI_ORIGINS:
 		break;
 	}
 	return WP_OK;
 }
 
-static enum wp_err run(struct wp_cli *cli, enum wp_conf_action action,
-		       struct wp_error *err)
+/* Connect and do what was asked for. */
+static enum wp_err run_with_redis(struct wp_cli *cli,
+				  enum wp_conf_action action,
+				  struct wp_error *err)
 {
 	enum wp_err rc;
 
@@ -61,10 +64,21 @@ static enum wp_err run(struct wp_cli *cli, enum wp_conf_action action,
 		rc = wp_cli_connect(cli, err);
 	if (rc != WP_OK)
 		return rc;
-	if (action == WP_CONF_CHECK)
-		printf("waypost: settings and Redis are in order\n");
+	if (action != WP_CONF_CHECK)
+		return run_command(cli, err);
+	printf("waypost: settings and Redis are in order\n");
+	return WP_OK;
+}
+
+static enum wp_err run(struct wp_cli *cli, enum wp_conf_action action,
+		       struct wp_error *err)
+{
+	enum wp_err rc;
+
+	if (cli->args.command == WP_CLI_ORIGINS && action == WP_CONF_RUN)
+		rc = wp_cli_origins(cli, err);
 	else
-		rc = run_command(cli, err);
+		rc = run_with_redis(cli, action, err);
 	/* Also after a failure: what was done before has been told. */
 	if (fflush(stdout) == EOF && rc == WP_OK)
 		rc = wp_error_sys(err, "standard output");

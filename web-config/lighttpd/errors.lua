@@ -4,6 +4,9 @@
 -- X-Request-Id already and passes untouched, and so does every other part of
 -- the site. A request that was refused before its path was known has none.
 
+-- cors.allowed_origins, which `waypost origins` writes.
+local ORIGINS = '/etc/waypost/origins.conf'
+
 local SENTENCES = {
   [400] = {'bad_request', 'the request is malformed'},
   [403] = {'forbidden', 'this address may not ask for it'},
@@ -32,6 +35,27 @@ local PATHS = { -- and what a 405 of lighttpd's says of them
   ['/api/messages'] = GET, ['/api/messages/ack'] = POST,
   ['/api/presence'] = GET, ['/api/ticket'] = POST,
 }
+
+-- Each line is "~^<the origin, escaped for nginx>$" "credentials" or "plain".
+-- A request that was refused before its Origin was read tells it to anybody.
+local function allowed_origin(origin, status)
+  local file = io.open(ORIGINS)
+  if not file then
+    return nil
+  end
+  local text = file:read('*a')
+  file:close()
+  if not origin then
+    local is_early = status == 400 or status == 414 or status == 431
+    return is_early and text:find('"unknown"', 1, true) and '*', 'plain'
+  end
+  for escaped, how in text:gmatch('"~^(%S-)%$" "(%l+)";') do
+    local plain = escaped:gsub('\\(.)', '%1')
+    if plain == origin or plain == '.+' and origin ~= 'null' then
+      return origin, how
+    end
+  end
+end
 
 local r = lighty.r
 local status = r.req_item.http_status
@@ -67,6 +91,15 @@ if status == 405 then
 end
 if status >= 502 then -- spread out those who were all refused at once
   header['Retry-After'] = tostring(math.random(1, 2))
+end
+local origin, how = allowed_origin(r.req_header['Origin'], status)
+if origin then
+  header['Access-Control-Allow-Origin'] = origin
+  header['Access-Control-Expose-Headers'] =
+    'X-Request-Id, X-Durability, Retry-After'
+  if how == 'credentials' then
+    header['Access-Control-Allow-Credentials'] = 'true'
+  end
 end
 r.resp_body:set({body})
 return status -- 0 would leave the answer waiting for more body

@@ -108,6 +108,16 @@ static void expiry_is_confirmed_in_so_many_words(void **state)
 	assert_true(args.is_sure);
 }
 
+static void origins_are_printed_without_another_word(void **state)
+{
+	struct line line;
+
+	(void)state;
+	assert_int_equal(read_good(&line, "origins").command, WP_CLI_ORIGINS);
+	expect_bad("origins x", "a word too many");
+	expect_bad("origins --json", "no such option");
+}
+
 static void a_dead_letter_is_named_before_or_after_options(void **state)
 {
 	struct wp_cli_args args;
@@ -198,6 +208,7 @@ static void unknown_words_and_bad_values_are_refused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(origins_are_printed_without_another_word),
 		cmocka_unit_test(
 			the_command_begins_at_the_first_word_that_is_no_option),
 		cmocka_unit_test(options_of_a_list_are_read),

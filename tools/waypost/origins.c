@@ -1,0 +1,54 @@
+/*
+ * origins.c - cors.allowed_origins, for the web server.
+ *
+ * The errors that a web server makes by itself are answered when no program of
+ * ours can be asked, so it has a list of its own: lines of an nginx map, which
+ * web-config/lighttpd/errors.lua reads as well.
+ */
+#include "tools/waypost/cli.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* Regular expressions: nginx compares other keys without regard to case. */
+static void print_origin(const char *origin, const char *how)
+{
+	fputs("\"~^", stdout);
+	for (; *origin != '\0'; origin++) {
+		if (strchr(".+[]", *origin) != NULL)
+			putchar('\\');
+		putchar(*origin);
+	}
+	printf("$\" \"%s\";\n", how);
+}
+
+enum wp_err wp_cli_origins(const struct wp_cli *cli, struct wp_error *err)
+{
+	static const char usual[] = "abcdefghijklmnopqrstuvwxyz"
+				    "0123456789.:/_+-[]";
+	const struct wp_conf_list *origins = &cli->conf.cors.allowed_origins;
+	const char *how =
+		cli->conf.cors.allow_credentials ? "credentials" : "plain";
+
+	for (size_t i = 0; i < origins->n; i++) {
+		const char *origin = origins->items[i];
+
+		if (strcmp(origin, "*") != 0 &&
+		    origin[strspn(origin, usual)] != '\0')
+			return wp_error_set(err, WP_ERR_INVAL,
+					    "cors.allowed_origins: %.100s has "
+					    "characters that no host has",
+					    origin);
+	}
+	puts("# cors.allowed_origins, written by: waypost origins");
+	if (origins->n > 0)
+		puts("\"\" \"unknown\";"); /* a head refused before its Origin
+					    */
+	for (size_t i = 0; i < origins->n; i++) {
+		if (strcmp(origins->items[i], "*") == 0)
+			puts("\"~^null$\" \"\";\n\"~^.+$\" \"plain\";");
+		else
+			print_origin(origins->items[i], how);
+	}
+	return WP_OK;
+}

@@ -7,6 +7,7 @@
  */
 #include "worker/inbox.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,8 +18,11 @@
 
 enum {
 	BATCH = 64,
+	SLICE_BYTES = 1024 * 1024, /* and one envelope more */
 	POLL_MS = 100,
 	RETRY_MS = 250, /* something is overloaded */
+	REFUSED_MS = 1000,
+	REFUSED_LOG_MS = 60000,
 	LOG_INTERVAL_MS = 5000,
 };
 
@@ -29,7 +33,9 @@ enum wp_err wp_inbox_init(struct wp_inbox *inbox, struct wp_worker *w,
 {
 	*inbox = (struct wp_inbox){ .w = w };
 	inbox->items = calloc(BATCH, sizeof(*inbox->items));
-	if (inbox->items == NULL)
+	inbox->is_stuck = calloc((size_t)w->conf->mailbox.partitions,
+				 sizeof(*inbox->is_stuck));
+	if (inbox->items == NULL || inbox->is_stuck == NULL)
 		return wp_error_set(err, WP_ERR_NOMEM, "out of memory");
 	return WP_OK;
 }
@@ -47,37 +53,69 @@ void wp_inbox_release(struct wp_inbox *inbox)
 		clear(inbox);
 	free(inbox->items);
 	inbox->items = NULL;
+	free(inbox->is_stuck);
+	inbox->is_stuck = NULL;
 }
 
 /* ---- reading ---- */
 
-static enum wp_err read_batch(struct wp_inbox *inbox, struct wp_reply **reply,
+/* From the head again: what was stuck is tried again. */
+static void begin_pass(struct wp_inbox *inbox)
+{
+	inbox->after[0] = '\0';
+	inbox->pass_ms = wp_mono_ms();
+	inbox->has_stuck = false;
+	memset(inbox->is_stuck, 0,
+	       (size_t)inbox->w->conf->mailbox.partitions *
+		       sizeof(*inbox->is_stuck));
+}
+
+/* An answer about this one key says nothing about Redis. */
+static void on_refused(struct wp_inbox *inbox, const struct wp_reply *reply)
+{
+	struct wp_worker *w = inbox->w;
+	uint32_t suppressed;
+
+	inbox->next_ms = wp_mono_ms() + REFUSED_MS;
+	if (wp_log_allow(&inbox->refused_limit, wp_mono_ms(), REFUSED_LOG_MS,
+			 &suppressed))
+		wp_log(&w->log, WP_LOG_WARN,
+		       "redis refuses to read " WP_INBOX_KEY,
+		       wp_str("error", wp_reply_str(reply)),
+		       wp_int("suppressed", suppressed));
+}
+
+static enum wp_err read_items(struct wp_inbox *inbox,
+			      const struct wp_reply *reply)
+{
+	const struct wp_worker *w = inbox->w;
+	size_t count = wp_reply_count(reply);
+	enum wp_err rc = WP_OK;
+
+	inbox->is_more = wp_reply_int(wp_reply_at(reply, 0)) == 1;
+	for (size_t i = 1; rc == WP_OK && i < count && i <= BATCH; i++)
+		/* A gap would let later ones overtake: all or none. */
+		rc = wp_inbox_item_read(&inbox->items[inbox->n++],
+					wp_reply_at(reply, i), w->conf);
+	/* Behind an earlier one that had to stay. */
+	for (size_t i = 0; i < inbox->n; i++)
+		if (inbox->items[i].fate == WP_FATE_SEND &&
+		    inbox->is_stuck[inbox->items[i].partition])
+			inbox->items[i].fate = WP_FATE_KEEP;
+	return rc;
+}
+
+static enum wp_err read_slice(struct wp_inbox *inbox, struct wp_reply **reply,
 			      struct wp_error *err)
 {
 	struct wp_worker *w = inbox->w;
-	enum wp_err rc;
 
-	wp_cmd_clear(&w->cmd);
-	wp_cmd_str(&w->cmd, "XRANGE");
-	wp_cmd_str(&w->cmd, WP_INBOX_KEY);
-	wp_cmd_str(&w->cmd, "-");
-	wp_cmd_str(&w->cmd, "+");
-	wp_cmd_str(&w->cmd, "COUNT");
+	wp_cmd_script_key(&w->cmd, WP_SCRIPT_INBOX_READ, WP_INBOX_KEY);
+	wp_cmd_str(&w->cmd, inbox->after);
 	wp_cmd_int(&w->cmd, BATCH);
-	rc = wp_redis_do(w->redis, &w->cmd, reply, err);
-	if (rc != WP_OK)
-		return rc;
-	if (wp_reply_type(*reply) != WP_REPLY_ARRAY)
-		return wp_error_set(err, WP_ERR_UNAVAIL,
-				    "Redis refuses to read " WP_INBOX_KEY
-				    ": %.120s",
-				    wp_reply_str(*reply));
-	for (size_t i = 0;
-	     rc == WP_OK && i < wp_reply_count(*reply) && i < BATCH; i++)
-		/* A gap would let later ones overtake: all or none. */
-		rc = wp_inbox_item_read(&inbox->items[inbox->n++],
-					wp_reply_at(*reply, i), w->conf);
-	return rc;
+	wp_cmd_int(&w->cmd, SLICE_BYTES);
+	wp_cmd_int(&w->cmd, w->conf->mailbox.max_envelope_bytes);
+	return wp_redis_do(w->redis, &w->cmd, reply, err);
 }
 
 /* ---- sending ---- */
@@ -159,7 +197,8 @@ static void list_partitions(struct sending *sending)
 	}
 }
 
-static enum wp_err send_all(struct wp_inbox *inbox, struct wp_error *err)
+static enum wp_err send_all(struct wp_inbox *inbox, bool *is_overloaded_out,
+			    struct wp_error *err)
 {
 	struct wp_worker *w = inbox->w;
 	/* The question may cost the connection, and with it the run_id. */
@@ -171,6 +210,8 @@ static enum wp_err send_all(struct wp_inbox *inbox, struct wp_error *err)
 			    .memory_percent = percent },
 	};
 
+	*is_overloaded_out =
+		percent >= (unsigned int)w->conf->redis.memory_high_percent;
 	list_partitions(&sending);
 	return wp_pipe(w->redis, sending.n, ask_send, hear_send, &sending, err);
 }
@@ -285,29 +326,69 @@ static enum wp_err finish(struct wp_inbox *inbox, struct wp_error *err)
 	return rc == WP_OK ? remove_done(inbox, err) : rc;
 }
 
-static bool is_all_done(const struct wp_inbox *inbox)
+/* Whose users must wait, and where the next slice begins. */
+static void note_stuck(struct wp_inbox *inbox)
 {
-	for (size_t i = 0; i < inbox->n; i++)
-		if (inbox->items[i].fate == WP_FATE_SEND ||
-		    inbox->items[i].fate == WP_FATE_KEEP)
-			return false;
-	return true;
+	for (size_t i = 0; i < inbox->n; i++) {
+		const struct wp_inbox_item *item = &inbox->items[i];
+
+		if (item->fate != WP_FATE_KEEP)
+			continue;
+		inbox->has_stuck = true;
+		/* What was no envelope at all is in nobody's way. */
+		if (item->send.envelope != NULL)
+			inbox->is_stuck[item->partition] = true;
+	}
+	if (inbox->n > 0)
+		(void)snprintf(inbox->after, sizeof(inbox->after), "%s",
+			       wp_reply_str(inbox->items[inbox->n - 1].id));
 }
 
-enum wp_err wp_inbox_step(struct wp_inbox *inbox, struct wp_error *err)
+static void plan_next(struct wp_inbox *inbox, bool is_overloaded)
+{
+	uint64_t now_ms = wp_mono_ms();
+	uint64_t took_ms = now_ms - inbox->pass_ms;
+
+	inbox->next_ms = now_ms;
+	/* What is refused to all is no reason to look at all. */
+	if (inbox->is_more && !is_overloaded)
+		return;
+	inbox->next_ms += inbox->has_stuck ? RETRY_MS : POLL_MS;
+	/* Long passes over what has to stay are no more than half the time. */
+	if (inbox->has_stuck && took_ms > RETRY_MS)
+		inbox->next_ms = now_ms + took_ms;
+	inbox->after[0] = '\0';
+}
+
+enum wp_err wp_inbox_step(struct wp_inbox *inbox, const char *lease,
+			  struct wp_error *err)
 {
 	struct wp_reply *reply = NULL;
-	uint64_t now_ms = wp_mono_ms();
+	bool is_overloaded = false;
 	enum wp_err rc;
 
-	inbox->next_ms = now_ms + RETRY_MS;
-	rc = read_batch(inbox, &reply, err);
+	inbox->next_ms = wp_mono_ms() + RETRY_MS;
+	if (strcmp(inbox->lease, lease) != 0 || inbox->after[0] == '\0')
+		begin_pass(inbox);
+	(void)snprintf(inbox->lease, sizeof(inbox->lease), "%s", lease);
+	rc = read_slice(inbox, &reply, err);
+	if (rc == WP_OK && wp_reply_type(reply) != WP_REPLY_ARRAY) {
+		on_refused(inbox, reply);
+		goto out;
+	}
 	if (rc == WP_OK)
-		rc = send_all(inbox, err);
+		rc = read_items(inbox, reply);
+	if (rc == WP_OK)
+		rc = send_all(inbox, &is_overloaded, err);
 	if (rc == WP_OK)
 		rc = finish(inbox, err);
-	if (rc == WP_OK && is_all_done(inbox))
-		inbox->next_ms = inbox->n == BATCH ? now_ms : now_ms + POLL_MS;
+	if (rc == WP_OK) {
+		note_stuck(inbox);
+		plan_next(inbox, is_overloaded);
+	}
+out:
+	if (rc != WP_OK)
+		inbox->after[0] = '\0';
 	clear(inbox);
 	wp_reply_free(&reply);
 	return rc;

@@ -42,13 +42,12 @@ static void set_key(const struct wp_conf *conf, struct wp_inbox_item *item)
 }
 
 /* What is wrong with the entry around the envelope, or NULL. */
-static const char *find_fault(const struct wp_conf *conf,
-			      const struct wp_inbox_item *item)
+static const char *find_fault(const struct wp_inbox_item *item)
 {
+	if (item->is_too_big)
+		return "the envelope is over mailbox.max_envelope_bytes";
 	if (item->raw == NULL)
 		return "there is no field envelope";
-	if (wp_reply_len(item->raw) > (size_t)conf->mailbox.max_envelope_bytes)
-		return "the envelope is over mailbox.max_envelope_bytes";
 	if (item->key != NULL &&
 	    !wp_idempotency_key_is_valid(wp_reply_str(item->key),
 					 wp_reply_len(item->key)))
@@ -59,7 +58,7 @@ static const char *find_fault(const struct wp_conf *conf,
 static enum wp_err validate(const struct wp_conf *conf,
 			    struct wp_inbox_item *item)
 {
-	const char *fault = find_fault(conf, item);
+	const char *fault = find_fault(item);
 	struct wp_error err = { 0 };
 	enum wp_err rc;
 
@@ -87,24 +86,25 @@ static enum wp_err validate(const struct wp_conf *conf,
 	return WP_OK;
 }
 
+static const struct wp_reply *text_at(const struct wp_reply *entry, size_t i)
+{
+	const struct wp_reply *text = wp_reply_at(entry, i);
+
+	return wp_reply_type(text) == WP_REPLY_STR ? text : NULL;
+}
+
 enum wp_err wp_inbox_item_read(struct wp_inbox_item *item,
 			       const struct wp_reply *entry,
 			       const struct wp_conf *conf)
 {
-	const struct wp_reply *fields = wp_reply_at(entry, 1);
-
-	*item = (struct wp_inbox_item){ .id = wp_reply_at(entry, 0) };
+	*item = (struct wp_inbox_item){
+		.id = wp_reply_at(entry, 0),
+		.raw = text_at(entry, 1),
+		.key = text_at(entry, 2),
+		.is_too_big = wp_reply_int(wp_reply_at(entry, 3)) == 1,
+	};
 	/* Canonical base64 and names may be a little longer than what came. */
 	wp_buf_init(&item->json, 2 * (size_t)conf->mailbox.max_envelope_bytes);
-	for (size_t i = 0; i + 1 < wp_reply_count(fields); i += 2) {
-		const struct wp_reply *name = wp_reply_at(fields, i);
-		const struct wp_reply *value = wp_reply_at(fields, i + 1);
-
-		if (wp_reply_is(name, "envelope"))
-			item->raw = value;
-		else if (wp_reply_is(name, "key"))
-			item->key = value;
-	}
 	return validate(conf, item);
 }
 

@@ -4,6 +4,7 @@
 #ifndef WP_WORKER_INBOX_ITEM_H
 #define WP_WORKER_INBOX_ITEM_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "lib/mailbox/envelope.h"
@@ -18,10 +19,11 @@ enum wp_fate {
 	WP_FATE_REJECT, /* never will be: to be buried */
 };
 
-/* Pointers go into the reply of XRANGE, and into the item itself. */
+/* Pointers go into the reply of inbox_read, and into the item itself. */
 struct wp_inbox_item {
 	const struct wp_reply *id;
 	const struct wp_reply *raw; /* the envelope as it came, or NULL */
+	bool is_too_big;            /* which is why raw is NULL */
 	const struct wp_reply *key; /* or NULL */
 	enum wp_fate fate;
 	char reason[128];
@@ -32,7 +34,8 @@ struct wp_inbox_item {
 };
 
 /*
- * Read {id, {name, value, …}} and judge it. The fate is SEND or REJECT.
+ * Read one entry of inbox_read.lua's answer and judge it. The fate is SEND or
+ * REJECT.
  *
  * Ownership:  end with wp_inbox_item_release(), also on error
  * Errors:     WP_ERR_NOMEM

@@ -44,6 +44,7 @@ struct wp_loop {
 	char store_id[WP_STORE_ID_LEN + 1];
 	bool is_up; /* what the log knows */
 	struct wp_log_limit down_limit;
+	struct wp_log_limit up_limit;
 
 	pthread_t thread;
 	atomic_bool has_ended;
@@ -59,22 +60,28 @@ static void on_down(struct wp_loop *loop, const struct wp_error *err)
 	uint32_t suppressed;
 
 	wp_metric_set(loop->w.metrics, WP_WM_REDIS_UP, 0);
-	if (loop->is_up || wp_log_allow(&loop->down_limit, wp_mono_ms(),
-					LOG_INTERVAL_MS, &suppressed))
+	if (wp_log_allow(&loop->down_limit, wp_mono_ms(), LOG_INTERVAL_MS,
+			 &suppressed))
 		wp_log(&loop->w.log, WP_LOG_WARN,
 		       loop->is_up ? "redis lost" : "redis is not there",
-		       wp_str("error", err->msg));
+		       wp_str("error", err->msg),
+		       wp_int("suppressed", suppressed));
 	loop->is_up = false;
 }
 
 /* Redis did all that was asked of it. */
 static void on_good_turn(struct wp_loop *loop)
 {
+	uint32_t suppressed;
+
 	if (loop->is_up)
 		return;
 	loop->is_up = true;
 	wp_metric_set(loop->w.metrics, WP_WM_REDIS_UP, 1);
-	wp_log_plain(&loop->w.log, WP_LOG_INFO, "redis connected");
+	if (wp_log_allow(&loop->up_limit, wp_mono_ms(), LOG_INTERVAL_MS,
+			 &suppressed))
+		wp_log(&loop->w.log, WP_LOG_INFO, "redis connected",
+		       wp_int("suppressed", suppressed));
 }
 
 /* A new connection: whatever the old one said may be out of date. */
@@ -218,7 +225,7 @@ static enum wp_err do_due(struct wp_loop *loop, struct wp_error *err)
 	wp_table_set_inbox(loop->w.table, wp_own_has_inbox(&loop->own, now_ms));
 	if (rc == WP_OK && now_ms >= loop->inbox.next_ms &&
 	    wp_own_has_inbox(&loop->own, now_ms))
-		rc = wp_inbox_step(&loop->inbox, err);
+		rc = wp_inbox_step(&loop->inbox, loop->own.inbox, err);
 	return rc;
 }
 

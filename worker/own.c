@@ -14,6 +14,8 @@
 #include "worker/own_take.h"
 #include "worker/pipe.h"
 
+enum { LIST_LOG_MS = 60000 };
+
 void wp_own_init(struct wp_own *own, struct wp_worker *w)
 {
 	*own = (struct wp_own){ .w = w };
@@ -46,6 +48,23 @@ static void read_workers(struct wp_own *own, const struct wp_reply *reply)
 	own->workers = 0; /* an error, or we are not on the list */
 }
 
+/*
+ * Without the list nobody's share is known: then everybody takes what is free,
+ * and no partition stays without an owner.
+ */
+static void on_no_list(struct wp_own *own, const struct wp_reply *reply)
+{
+	uint32_t suppressed;
+
+	own->share.count = (uint32_t)own->w->conf->mailbox.partitions;
+	if (wp_log_allow(&own->list_limit, wp_mono_ms(), LIST_LOG_MS,
+			 &suppressed))
+		wp_log(&own->w->log, WP_LOG_WARN,
+		       "redis refuses to list workers; we take what is free",
+		       wp_str("error", wp_reply_str(reply)),
+		       wp_int("suppressed", suppressed));
+}
+
 static enum wp_err announce(struct wp_own *own, struct wp_error *err)
 {
 	struct wp_worker *w = own->w;
@@ -57,10 +76,7 @@ static enum wp_err announce(struct wp_own *own, struct wp_error *err)
 	if (rc == WP_OK) {
 		read_workers(own, reply);
 		if (own->workers == 0)
-			rc = wp_error_set(
-				err, WP_ERR_UNAVAIL,
-				"Redis refuses to list workers: %.120s",
-				wp_reply_str(reply));
+			on_no_list(own, reply);
 	}
 	wp_reply_free(&reply);
 	return rc;

@@ -16,6 +16,7 @@ struct wp_own {
 	uint64_t next_ms; /* when to tick */
 	size_t workers;   /* announced, ourselves included; 0 = unknown */
 	struct wp_worker_share share;
+	struct wp_log_limit list_limit;
 	uint32_t cursor; /* where the next look for free ones begins */
 
 	char inbox[WP_OWNER_MAX + 1]; /* owner value; "" = not ours */

@@ -70,23 +70,40 @@ bool wp_router_has_work(const struct wp_router *router, uint64_t now_ms)
 
 /* ---- the poll ---- */
 
-static void ask_length(void *ctx, size_t i, struct wp_cmd *cmd)
+/* Two questions for each partition: does something wait, is the gate open? */
+enum { QUESTIONS = 2 };
+
+static void ask_look(void *ctx, size_t i, struct wp_cmd *cmd)
 {
+	static const struct {
+		const char *command, *key;
+	} questions[QUESTIONS] = { { "XLEN", "ingress" }, { "GET", "gate" } };
 	const struct wp_router *router = ctx;
+	size_t question = i % QUESTIONS;
 	char key[WP_PREFIX_MAX + sizeof("ingress")];
 
-	wp_partition_prefix(key, router->w->list[i].partition);
-	memcpy(key + strlen(key), "ingress", sizeof("ingress"));
-	wp_cmd_str(cmd, "XLEN");
+	wp_partition_prefix(key, router->w->list[i / QUESTIONS].partition);
+	memcpy(key + strlen(key), questions[question].key,
+	       strlen(questions[question].key) + 1);
+	wp_cmd_str(cmd, questions[question].command);
 	wp_cmd_str(cmd, key);
 }
 
-static void hear_length(void *ctx, size_t i, const struct wp_reply *reply)
+static void hear_look(void *ctx, size_t i, const struct wp_reply *reply)
 {
 	struct wp_router *router = ctx;
+	const struct wp_worker *w = router->w;
+	const struct wp_owned *owned = &w->list[i / QUESTIONS];
 
-	if (wp_reply_int(reply) > 0)
-		wp_router_ring(router, router->w->list[i].partition);
+	if (i % QUESTIONS == 0) {
+		if (wp_reply_int(reply) > 0)
+			wp_router_ring(router, owned->partition);
+		return;
+	}
+	/* Nothing is accepted behind a closed gate, so no routing finds it. */
+	if (!wp_reply_is(reply, wp_redis_run_id(w->redis)))
+		wp_table_set_open(w->table, owned->partition, owned->owner,
+				  false);
 }
 
 enum wp_err wp_router_poll(struct wp_router *router, struct wp_error *err)
@@ -96,7 +113,8 @@ enum wp_err wp_router_poll(struct wp_router *router, struct wp_error *err)
 	size_t n = wp_table_list(w->table, WP_TABLE_OPEN, now_ms, w->list);
 
 	router->next_poll_ms = now_ms + POLL_MS;
-	return wp_pipe(w->redis, n, ask_length, hear_length, router, err);
+	return wp_pipe(w->redis, n * QUESTIONS, ask_look, hear_look, router,
+		       err);
 }
 
 /* ---- one batch ---- */

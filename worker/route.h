@@ -31,7 +31,10 @@ void wp_router_release(struct wp_router *router);
 /* Something may wait in this partition (a doorbell, a new lease). */
 void wp_router_ring(struct wp_router *router, uint32_t partition);
 
-/* Look at the length of every ingress: the guarantee behind the doorbells. */
+/*
+ * Look at the length of every ingress, the guarantee behind the doorbells, and
+ * at every gate: one that is not open any more has to be reconciled.
+ */
 enum wp_err wp_router_poll(struct wp_router *router,
 			   struct wp_error *err) WP_MUST_USE;
 

@@ -1,0 +1,129 @@
+/*
+ * What the worker's own thread makes of keys that are missing or of another
+ * kind.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "lib/base/clock.h"
+#include "tests/support/test_redis.h"
+#include "tests/support/world.h"
+#include "worker/metrics.h"
+#include "worker/own.h"
+#include "worker/route.h"
+
+struct rig {
+	struct wp_world *w;
+	struct wp_worker worker;
+	struct wp_own own;
+	struct wp_router router;
+};
+
+static void rig_init(struct rig *rig, struct wp_world *w)
+{
+	*rig = (struct rig){ .w = w };
+	w->conf.mailbox.partitions = WP_TEST_PARTITIONS;
+	rig->worker = (struct wp_worker){
+		.conf = &w->conf,
+		.redis = w->redis,
+		.id = "worker-1",
+		.log.component = "worker",
+	};
+	assert_int_equal(wp_worker_metrics_new(&rig->worker.metrics, NULL),
+			 WP_OK);
+	assert_int_equal(
+		wp_table_new(&rig->worker.table, WP_TEST_PARTITIONS, NULL),
+		WP_OK);
+	rig->worker.list =
+		calloc(WP_TEST_PARTITIONS, sizeof(*rig->worker.list));
+	assert_non_null(rig->worker.list);
+	wp_cmd_init(&rig->worker.cmd);
+	wp_own_init(&rig->own, &rig->worker);
+	assert_int_equal(wp_router_init(&rig->router, &rig->worker, NULL),
+			 WP_OK);
+}
+
+static void rig_release(struct rig *rig)
+{
+	wp_router_release(&rig->router);
+	wp_cmd_release(&rig->worker.cmd);
+	free(rig->worker.list);
+	wp_table_free(&rig->worker.table);
+	wp_metrics_free(&rig->worker.metrics);
+}
+
+/* Only one partition has an owner: the test itself. */
+static void without_the_list_of_workers_what_is_free_is_taken(void **state)
+{
+	struct rig rig;
+
+	rig_init(&rig, *state);
+	wp_world_run(rig.w, "SET wp:workers foreign");
+	assert_int_equal(wp_own_tick(&rig.own, NULL), WP_OK);
+	assert_int_equal(wp_table_count(rig.worker.table),
+			 WP_TEST_PARTITIONS - 1);
+	/* And kept, and when the list is there again shared. */
+	assert_int_equal(wp_own_tick(&rig.own, NULL), WP_OK);
+	assert_int_equal(wp_table_count(rig.worker.table),
+			 WP_TEST_PARTITIONS - 1);
+	wp_world_run(rig.w, "DEL wp:workers");
+	wp_world_run(rig.w, "EVAL return\tredis.call('ZADD',KEYS[1],"
+			    "redis.call('TIME')[1]*1000,'worker-2') 1 "
+			    "wp:workers");
+	assert_int_equal(wp_own_tick(&rig.own, NULL), WP_OK);
+	assert_int_equal(wp_table_count(rig.worker.table),
+			 WP_TEST_PARTITIONS / 2);
+	rig_release(&rig);
+}
+
+static void a_lost_gate_is_noticed_although_nothing_comes_in(void **state)
+{
+	struct rig rig;
+
+	rig_init(&rig, *state);
+	wp_table_take(rig.worker.table, WP_WORLD_PARTITION, rig.w->owner,
+		      wp_mono_ms() + 60000);
+	assert_int_equal(wp_router_poll(&rig.router, NULL), WP_OK);
+	assert_false(wp_table_has_closed(rig.worker.table));
+	wp_world_run(rig.w, "DEL " WP_P "gate");
+	assert_int_equal(wp_router_poll(&rig.router, NULL), WP_OK);
+	assert_true(wp_table_has_closed(rig.worker.table));
+	rig_release(&rig);
+}
+
+static void the_poll_finds_what_no_bell_rang_for(void **state)
+{
+	struct rig rig;
+
+	rig_init(&rig, *state);
+	wp_table_take(rig.worker.table, WP_WORLD_PARTITION, rig.w->owner,
+		      wp_mono_ms() + 60000);
+	assert_int_equal(wp_router_poll(&rig.router, NULL), WP_OK);
+	assert_false(wp_router_has_work(&rig.router, wp_mono_ms()));
+	(void)wp_world_post(rig.w, (struct wp_world_mail){ .json = "m1" });
+	assert_int_equal(wp_router_poll(&rig.router, NULL), WP_OK);
+	assert_true(wp_router_has_work(&rig.router, wp_mono_ms()));
+	rig_release(&rig);
+}
+
+#define WORLD_TEST(name) \
+	cmocka_unit_test_setup_teardown(name, wp_world_setup, wp_world_teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		WORLD_TEST(without_the_list_of_workers_what_is_free_is_taken),
+		WORLD_TEST(a_lost_gate_is_noticed_although_nothing_comes_in),
+		WORLD_TEST(the_poll_finds_what_no_bell_rang_for),
+	};
+
+	if (!wp_test_redis_present())
+		return WP_TEST_SKIPPED;
+	return cmocka_run_group_tests_name("worker_loop", tests, NULL, NULL);
+}

@@ -178,11 +178,16 @@ enum wp_err wp_ack(struct wp_redis *redis, struct wp_store *store,
 	return rc == WP_OK ? WP_OK : WP_ERR_UNAVAIL;
 }
 
-/* Transactions of a bounded size, so that nobody waits long for the store. */
+/*
+ * A bounded number of transactions of a bounded size: nobody waits long for the
+ * store, and nobody's mailbox keeps those of others waiting. What is left has
+ * its turn at the next sweep.
+ */
 static enum wp_err delete_expired(struct ack_walk *walk, int64_t now_ms,
 				  int64_t *deleted_out, struct wp_error *err)
 {
 	int64_t deleted;
+	int turns = 0;
 	enum wp_err rc;
 
 	do {
@@ -192,7 +197,8 @@ static enum wp_err delete_expired(struct ack_walk *walk, int64_t now_ms,
 				     &walk->size, err);
 		if (rc == WP_OK)
 			*deleted_out += deleted;
-	} while (rc == WP_OK && deleted == WP_EXPIRE_MAX_ROWS);
+	} while (rc == WP_OK && deleted == WP_EXPIRE_MAX_ROWS &&
+		 ++turns < WP_EXPIRE_MAX_TURNS);
 	return rc;
 }
 

@@ -87,11 +87,13 @@ enum wp_err wp_ack(struct wp_redis *redis, struct wp_store *store,
 
 /*
  * The same steps with expired rows in place of ids, whatever the hint says:
- * nothing in hot is touched, and the hint goes when no row is left.
+ * nothing in hot is touched, and the hint goes when no row is left. At most
+ * WP_EXPIRE_MAX_TURNS transactions: more rows wait for another call.
  *
  * *deleted_out: rows deleted, also when it ends with an error
  * Errors:  WP_ERR_UNAVAIL  the caller repeats it some other time
  */
+enum { WP_EXPIRE_MAX_TURNS = 4 };
 enum wp_err wp_ack_expired(struct wp_redis *redis, struct wp_store *store,
 			   uint32_t partition, const struct wp_urn *user,
 			   int64_t now_ms, int64_t *deleted_out,

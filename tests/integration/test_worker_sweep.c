@@ -214,6 +214,43 @@ static void the_hint_goes_with_the_last_expired_row(void **state)
 	wp_world_expect(w, "0", "HEXISTS " WP_P "cold " WP_BOB);
 }
 
+/* One mailbox does not keep the others waiting. */
+static void a_long_mailbox_is_emptied_in_several_turns(void **state)
+{
+	enum { ROWS = WP_MIGRATE_MAX_ROWS };
+	struct wp_world *w = *state;
+	struct wp_store_row *rows = calloc(ROWS, sizeof(*rows));
+	uint64_t seq = 1;
+
+	assert_non_null(rows);
+	for (int i = 0; i <= WP_EXPIRE_MAX_TURNS; i++) {
+		int64_t version = 0;
+
+		for (size_t k = 0; k < ROWS; k++)
+			rows[k] = (struct wp_store_row){
+				.entry = { .ms = 1, .seq = seq++ },
+				.expires_ms = 7,
+				.json = "m",
+				.json_len = 1,
+			};
+		assert_int_equal(
+			wp_store_version(w->spy.real, &w->bob, &version, NULL),
+			WP_OK);
+		assert_int_equal(wp_store_append(w->spy.real,
+						 WP_WORLD_PARTITION, &w->bob,
+						 version, rows, ROWS, NULL,
+						 NULL),
+				 WP_OK);
+	}
+	free(rows);
+	wp_world_run(w, "HSET " WP_P "cold " WP_BOB " token");
+
+	assert_int_equal(expire_cold(w, 8), WP_EXPIRE_MAX_TURNS * ROWS);
+	wp_world_expect(w, "1", "HEXISTS " WP_P "cold " WP_BOB);
+	assert_int_equal(expire_cold(w, 8), ROWS);
+	wp_world_expect(w, "0", "HEXISTS " WP_P "cold " WP_BOB);
+}
+
 /* A migration that is prepared between our two steps keeps its hint. */
 static void prepare_meanwhile(void *ctx, const char *operation)
 {
@@ -695,6 +732,7 @@ int main(void)
 		WORLD_TEST(only_the_owner_may_sweep),
 		WORLD_TEST(a_long_queue_is_swept_in_several_calls),
 		WORLD_TEST(whoever_empties_the_queues_takes_the_note_along),
+		WORLD_TEST(a_long_mailbox_is_emptied_in_several_turns),
 		WORLD_TEST(the_hint_goes_with_the_last_expired_row),
 		WORLD_TEST(a_hint_that_was_set_meanwhile_stays),
 		WORLD_TEST(

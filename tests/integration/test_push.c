@@ -121,6 +121,26 @@ static void leaving_with_nothing_but_the_ephemeral_tells_nothing(void **state)
 	expect_commands(w, 0);
 }
 
+static void nor_does_leaving_with_nothing_but_the_expired(void **state)
+{
+	struct wp_world *w = *state;
+	struct wp_msgid id;
+
+	w->conf.push.enabled = true;
+	wp_world_join(w, "i1");
+	(void)wp_world_connect(w, "i1.1");
+	post(w, MAIL(.json = "m1", .expires_in_ms = -5000));
+	leave(w, "i1.1");
+	expect_commands(w, 0);
+
+	(void)wp_world_connect(w, "i1.1");
+	id = wp_world_deliver(w, "m2");
+	post(w, MAIL(.json = "m3", .expires_in_ms = -5000));
+	leave(w, "i1.1");
+	expect_commands(w, 1);
+	expect_newest(w, id);
+}
+
 static void the_reaped_are_told_as_well(void **state)
 {
 	struct wp_world *w = *state;
@@ -169,6 +189,7 @@ int main(void)
 			whoever_is_online_needs_none_until_the_last_one_leaves),
 		WORLD_TEST(
 			leaving_with_nothing_but_the_ephemeral_tells_nothing),
+		WORLD_TEST(nor_does_leaving_with_nothing_but_the_expired),
 		WORLD_TEST(the_reaped_are_told_as_well),
 		WORLD_TEST(commands_that_nobody_reads_are_bounded),
 	};

@@ -200,6 +200,46 @@ static void a_send_looks_once_at_what_has_expired(void **state)
 	wp_reply_free(&work.reply);
 }
 
+/* Who is to be notified about what: one look is short, and so is the sum. */
+static void
+what_waits_for_the_departed_is_looked_for_within_bounds(void **state)
+{
+	enum { LOOKS = 256, ROOM = 256 * 1024, MEMBERS = 30 };
+	static const char later[] = "99999999999999";
+	struct wp_world *w = *state;
+	struct work work;
+	int removed = 0;
+
+	pile_up_hot(w, "hot:", 1, 0, later, "");
+	pile_up_hot(w, "hot:", 2000, 1, later, "e");
+	wp_world_run(w, "HSET " WP_P "online:" WP_BOB " i1.1 5");
+	work = run(w, WP_SCRIPT_DISCONNECT, "i1.1 " WP_BOB " 0 100 100");
+	assert_in_range(work.entries, 1, LOOKS + 4 * SLICE);
+	assert_in_range(work.bytes, 1, ROOM + 2 * SLICE * SIZE);
+	wp_reply_free(&work.reply);
+	/* Not found in time: told all the same. */
+	wp_world_expect(w, "1", "XLEN " WP_P "push");
+
+	wp_world_run(w, "SET " WP_P "owner own");
+	wp_world_run(w, "HSET " WP_P "live i1 5");
+	wp_world_run(w,
+		     "EVAL for\ti=1,%d\tdo\tlocal\tu='urn:sm:user:u'..i\t"
+		     "redis.call('SADD',KEYS[1]..'at:i1','i1.'..i..'\\32'..u)"
+		     "for\tk=1,40\tdo\tredis.call('XADD',KEYS[1]..'hot:'..u,"
+		     "k..'-1','e',string.rep('x',%d),'x','%s','f','e')end\tend"
+		     " 1 " WP_P,
+		     MEMBERS, SIZE, later);
+	for (bool is_done = false; !is_done;) {
+		work = run(w, WP_SCRIPT_REAP, "own 60000 i1 5 100 100 100");
+		is_done = wp_reply_is(wp_reply_at(answer(&work), 0), "done");
+		assert_in_range(work.entries, 0, LOOKS + MEMBERS + 4 * SLICE);
+		assert_in_range(work.bytes, 0, ROOM + 4 * SLICE * SIZE);
+		removed += (int)wp_reply_int(wp_reply_at(answer(&work), 1));
+		wp_reply_free(&work.reply);
+	}
+	assert_int_equal(removed, MEMBERS);
+}
+
 /* A refused entry of the inbox: `size` bytes; how many older ones went. */
 static int64_t bury(struct wp_world *w, int64_t max, int64_t max_bytes,
 		    size_t size)
@@ -264,6 +304,8 @@ int main(void)
 		WORLD_TEST(a_pull_of_nothing_but_the_expired_looks_at_nothing),
 		WORLD_TEST(connect_counts_without_looking),
 		WORLD_TEST(a_send_looks_once_at_what_has_expired),
+		WORLD_TEST(
+			what_waits_for_the_departed_is_looked_for_within_bounds),
 		WORLD_TEST(refused_entries_are_kept_in_a_bounded_room),
 	};
 

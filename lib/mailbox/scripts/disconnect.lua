@@ -39,7 +39,7 @@ if left == 0 then
   if redis.call('EXISTS', prefix .. 'hot:' .. urn, prefix .. 'hot!:' .. urn) > 0 then
     redis.call('ZADD', prefix .. 'migrate', 'LT',
       string.format('%d', now_ms + tonumber(ARGV[3])), urn)
-    local id = push_max > 0 and highest_waiting(urn)
+    local id = push_max > 0 and highest_waiting(urn, now_ms)
     if id then
       notify(urn, id)
     end

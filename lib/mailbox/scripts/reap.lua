@@ -20,6 +20,7 @@
 --   - Per connection: offline first, then the migration mark and a notification
 --     unless one was asked for the same messages, then at: forgets it; live goes
 --     last. A cut anywhere leaves enough for the next call.
+-- Bounds: chunk connections, fewer when it took long to see what waits for them.
 local prefix, owner, inc = KEYS[1], ARGV[1], ARGV[3]
 local at = prefix .. 'at:' .. inc
 local push_max, NOTIFIED_SECONDS = tonumber(ARGV[7] or '0'), 30 * 24 * 3600
@@ -41,8 +42,9 @@ end
 redis.call('HSET', prefix .. 'live', inc, 'doomed')
 
 local time = redis.call('TIME')
-local now_text = string.format('%d', time[1] * 1000 + math.floor(time[2] / 1000))
-local members = redis.call('SRANDMEMBER', at, ARGV[5])
+local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
+local now_text = string.format('%d', now_ms)
+local members, removed = redis.call('SRANDMEMBER', at, ARGV[5]), 0
 for _, member in ipairs(members) do
   local conn, urn = member:match('^(%S+) (.+)$')
   local online = prefix .. 'online:' .. urn
@@ -52,17 +54,21 @@ for _, member in ipairs(members) do
     if redis.call('EXISTS', prefix .. 'hot:' .. urn,
       prefix .. 'hot!:' .. urn) > 0 then
       redis.call('ZADD', prefix .. 'migrate', 'LT', now_text, urn)
-      local id = push_max > 0 and highest_waiting(urn)
+      local id = push_max > 0 and highest_waiting(urn, now_ms)
       if id then
         notify(urn, id)
       end
     end
   end
   redis.call('SREM', at, member)
+  removed = removed + 1
+  if looks_left <= 0 or bytes_left <= 0 then
+    break
+  end
 end
 if redis.call('EXISTS', at) == 1 then
-  return {'more', #members}
+  return {'more', removed}
 end
 redis.call('DEL', prefix .. 'due:' .. inc)
 redis.call('HDEL', prefix .. 'live', inc)
-return {'done', #members}
+return {'done', removed}

@@ -1,23 +1,34 @@
--- The highest id that waits in hot and is not ephemeral, or nil.
-local function highest_waiting(urn)
-  local highest
-  for _, key in ipairs({prefix .. 'hot:' .. urn, prefix .. 'hot!:' .. urn}) do
-    local to, looked = '+', 0
-    repeat
-      local slice = redis.pcall('XREVRANGE', key, to, '-', 'COUNT', 16)
-      local found
-      slice = slice.err and {} or slice -- a foreign key is route's business
-      for _, entry in ipairs(slice) do
-        to = '(' .. entry[1]
-        if not found and not entry[2][6]:find('e', 1, true) then
-          found = entry[1]
-        end
+-- The highest id that waits in hot, has not expired and is not ephemeral, or nil.
+-- Where that takes too long a look, it is the lowest id that was looked at: a
+-- notification too many is better than none. Bounds, of all looks of a script
+-- together: 256 entries, 256 KiB, and a slice beyond them for each user.
+local looks_left, bytes_left = 256, 256 * 1024
+local function highest_in(key, now_ms)
+  local to, count, last = '+', 1, nil
+  repeat
+    local slice = redis.pcall('XREVRANGE', key, to, '-', 'COUNT', count)
+    slice = slice.err and {} or slice -- a foreign key is route's business
+    for _, entry in ipairs(slice) do
+      local f = entry[2] -- e, envelope, x, expiry, f, flags
+      last = entry[1]
+      looks_left, bytes_left = looks_left - 1, bytes_left - #f[2]
+      if not f[6]:find('e', 1, true) and (tonumber(f[4]) or 0) > now_ms then
+        return last
       end
-      looked = looked + #slice
-      if found and (not highest or is_above(found, highest)) then
-        highest = found
-      end
-    until found or #slice < 16 or looked >= 1024
+    end
+    if #slice < count then
+      return nil
+    end
+    to, count = '(' .. last, 16
+  until looks_left <= 0 or bytes_left <= 0
+  return last
+end
+
+local function highest_waiting(urn, now_ms)
+  local standard = highest_in(prefix .. 'hot:' .. urn, now_ms)
+  local high = highest_in(prefix .. 'hot!:' .. urn, now_ms)
+  if standard and high then
+    return is_above(high, standard) and high or standard
   end
-  return highest
+  return standard or high
 end

@@ -6,9 +6,9 @@
  * socket that systemd hands over); answer 503 until Redis was found fit and has
  * registered us; serve. SIGHUP reads the settings again and takes limits,
  * origins, keys and the log level from them; a bad file changes nothing.
- * SIGTERM and SIGINT accept nobody, close everybody with 1012, take them
- * offline with a grace period and exit 0 within websocket.drain_ms; a second
- * one exits at once.
+ * SIGTERM and SIGINT take the socket's name away and close it, close everybody
+ * with 1012, take them offline with a grace period and exit 0 within
+ * websocket.drain_ms; a second one exits at once.
  *
  * Holds no durable state: after kill -9 the reaper takes our users offline.
  */
@@ -155,7 +155,11 @@ static void on_stop(struct ev_loop *loop, ev_signal *sig, int events)
 	ev_timer_init(&d->drain_timer, on_drain_over,
 		      (double)d->server->conf->websocket.drain_ms / 1e3, 0.);
 	ev_timer_start(loop, &d->drain_timer);
-	wp_server_stop(d->server);
+	/* In this order a newcomer is refused at once, or a successor's, who
+	 * may use the name from now on. A socket that we were given stays. */
+	wp_listen_unlink(&d->listener);
+	wp_server_stop(d->server, !d->is_inherited);
+	wp_listen_close(&d->listener);
 }
 
 /* Read, check, and only then swap: a bad file changes nothing. */

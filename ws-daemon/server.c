@@ -126,37 +126,40 @@ static void on_accept_pause_over(struct ev_loop *loop, ev_timer *timer,
 		ev_io_start(loop, &server->accept_io);
 }
 
-static void on_acceptable(struct ev_loop *loop, ev_io *io, int events)
+/* False when nobody waits, or there is no room. */
+static bool accept_one(struct wp_server *server)
 {
-	struct wp_server *server = io->data;
 	size_t most =
 		(size_t)server->conf->websocket.max_connections + SPARE_SOCKETS;
 	int one = 1;
+	int fd;
 
+	if (server->n_sockets >= most) {
+		pause_accept(server);
+		return false;
+	}
+	fd = accept4(server->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	if (fd == -1) {
+		/* Descriptors or memory ran out: accepting again at once would
+		 * only spin. */
+		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS ||
+		    errno == ENOMEM)
+			pause_accept(server);
+		return false;
+	}
+	/* Fails on a unix socket, which has no such delay. */
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	wp_conn_accept(server, fd);
+	return true;
+}
+
+static void on_acceptable(struct ev_loop *loop, ev_io *io, int events)
+{
 	(void)loop;
 	(void)events;
-	for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
-		int fd;
-
-		if (server->n_sockets >= most) {
-			pause_accept(server);
+	for (int i = 0; i < ACCEPTS_PER_TURN; i++)
+		if (!accept_one(io->data))
 			return;
-		}
-		fd = accept4(server->fd, NULL, NULL,
-			     SOCK_NONBLOCK | SOCK_CLOEXEC);
-		if (fd == -1) {
-			/* Descriptors or memory ran out: accepting again at
-			 * once would only spin. */
-			if (errno == EMFILE || errno == ENFILE ||
-			    errno == ENOBUFS || errno == ENOMEM)
-				pause_accept(server);
-			return;
-		}
-		/* Fails on a unix socket, which has no such delay. */
-		(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one,
-				 sizeof(one));
-		wp_conn_accept(server, fd);
-	}
 }
 
 static void on_timer(void *ctx, struct wp_timer *timer)
@@ -364,11 +367,14 @@ void wp_server_use(struct wp_server *server, const struct wp_conf *conf,
 	wp_registrar_use(server->registrar, conf);
 }
 
-void wp_server_stop(struct wp_server *server)
+void wp_server_stop(struct wp_server *server, bool takes_queue)
 {
 	if (server->is_stopping)
 		return;
 	server->is_stopping = true;
+	/* Nobody new can come in, so this ends. */
+	while (takes_queue && accept_one(server))
+		continue;
 	ev_io_stop(server->loop, &server->accept_io);
 	ev_timer_stop(server->loop, &server->accept_timer);
 	for (size_t i = 0; i < wp_hub_slots(server->hub); i++) {

@@ -104,8 +104,14 @@ void wp_server_free(struct wp_server **server);
 void wp_server_use(struct wp_server *server, const struct wp_conf *conf,
 		   const struct wp_auth *auth);
 
-/* Accept nobody, close everybody with 1012, tell Redis, call on_stopped. */
-void wp_server_stop(struct wp_server *server);
+/*
+ * Close everybody with 1012, tell Redis, call on_stopped. From when this
+ * returns the listening socket is not used any more.
+ *
+ * takes_queue:  whoever waits to be accepted is answered now, as nobody else
+ *               will; false when the socket goes on without us
+ */
+void wp_server_stop(struct wp_server *server, bool takes_queue);
 
 /* When this turn of the loop ends: wp_conn_turn(), or free it if it is DEAD. */
 void wp_server_mark(struct wp_server *server, struct wp_conn *conn);

@@ -1,0 +1,125 @@
+"""A daemon that stops: who comes meanwhile is refused at once, or a successor's."""
+import copy
+import os
+import signal
+import socket
+import subprocess
+
+from harness import E2eTest, Refused, new_stack, wait_for
+
+DAEMON = "websocket-0"
+
+
+class Stop(E2eTest):
+    @classmethod
+    def make_stack(cls):
+        return new_stack()
+
+    def setUp(self):
+        """The daemon drains: somebody is open who does not answer a close."""
+        self.old = self.stack.programs[DAEMON]
+        self.deaf = self.come_in()
+
+    def come_in(self):
+        """lighttpd takes a moment to see that a daemon is back."""
+        def try_it():
+            try:
+                socket = self.connect(self.user())
+            except Refused as refused:
+                self.assert_error(refused.response, 503)
+                return None
+            socket.expect("connected")
+            return socket
+        return wait_for(try_it, "a connection")
+
+    def stop_old(self):
+        self.old.signal(signal.SIGTERM)
+        # Its close frame is behind everything that a stop begins with.
+        frame = self.deaf.recv_frame()
+        self.assertEqual(frame[1], 8)
+
+    def begin_again(self):
+        self.deaf.abort()
+        self.assertEqual(self.old.stop(), 0)
+        self.old.start()
+        self.stack.wait_ready()
+
+    def test_newcomer_is_refused_while_it_drains(self):
+        self.addCleanup(self.begin_again)
+        self.stop_old()
+
+        with self.assertRaises(Refused) as caught:
+            self.connect(self.user())
+
+        self.assertIn(caught.exception.response.status, (502, 503))
+        self.assertTrue(self.old.is_running(), "nobody waited for its end")
+
+    def test_successor_takes_newcomers_and_keeps_its_name(self):
+        successor = copy.copy(self.old)
+        self.stop_old()
+
+        successor.start()
+        self.assertTrue(self.old.is_running())
+        self.stack.programs[DAEMON] = successor
+        self.come_in()
+        self.deaf.abort()
+        self.old.process.wait(30)
+
+        self.assertEqual(self.old.process.returncode, 0)
+        self.come_in()
+
+    def test_who_waits_in_the_queue_is_answered(self):
+        """They come while the daemon cannot look, and SIGTERM with them."""
+        self.addCleanup(self.begin_again)
+        self.old.signal(signal.SIGSTOP)
+        peers = [socket.socket(socket.AF_UNIX) for _ in range(20)]
+        for peer in peers:
+            self.addCleanup(peer.close)
+            peer.settimeout(30)
+            peer.connect(self.stack.socket_path(DAEMON + ".sock"))
+            peer.sendall(b"GET /connect HTTP/1.1\r\nHost: x\r\n\r\n")
+        self.old.signal(signal.SIGTERM)
+        self.old.signal(signal.SIGCONT)
+
+        for peer in peers:
+            # One that was accepted before the signal was seen: 426.
+            self.assertRegex(peer.recv(4096), rb"^HTTP/1.1 (503|426) ")
+
+    def start_with(self, listener):
+        """A daemon that is handed its socket as systemd does it."""
+        def put_at_3():
+            os.dup2(listener.fileno(), 3)
+        process = subprocess.Popen(
+            ["/bin/sh", "-c", 'LISTEN_PID=$$ LISTEN_FDS=1 exec "$@"', "sh",
+             *self.old.argv], env=self.old.env, cwd=self.old.cwd,
+            stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            preexec_fn=put_at_3, pass_fds=[3])
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        return process
+
+    def ask(self, path):
+        peer = socket.socket(socket.AF_UNIX)
+        self.addCleanup(peer.close)
+        peer.settimeout(30)
+        peer.connect(path)
+        peer.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+        return peer
+
+    def test_socket_that_was_given_stays_and_so_do_those_who_wait(self):
+        path = self.stack.socket_path("given.sock")
+        listener = socket.socket(socket.AF_UNIX)
+        self.addCleanup(listener.close)
+        listener.bind(path)
+        listener.listen()
+        first = self.start_with(listener)
+        with self.ask(path) as peer:
+            self.assertIn(b" 200 OK", peer.recv(4096))
+        first.send_signal(signal.SIGTERM)
+        first.wait(30)
+        self.assertEqual(first.returncode, 0)
+
+        late = self.ask(path)
+        self.start_with(listener)
+
+        self.assertIn(b" 200 OK", late.recv(4096))

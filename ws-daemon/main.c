@@ -28,6 +28,7 @@
 #include "lib/sys/conf.h"
 #include "lib/sys/descriptors.h"
 #include "lib/sys/listen.h"
+#include "ws-daemon/first_look.h"
 #include "ws-daemon/metrics.h"
 #include "ws-daemon/server.h"
 
@@ -63,56 +64,59 @@ struct daemon {
 	ev_timer drain_timer;
 	ev_timer check_timer;
 	struct wp_backoff backoff;
+	struct wp_first_look *look; /* owned; NULL but while it lasts */
 	bool has_failed;
 	struct wp_error err;
 };
 
-/* The one blocking talk with Redis, before anything depends on it. */
-static enum wp_err check_deployment(struct daemon *d, bool is_start,
-				    struct wp_error *err)
+/* From now, however long this callback has taken already. */
+static void start_timer(struct daemon *d, ev_timer *timer, int64_t ms)
 {
-	char store_id[WP_STORE_ID_LEN + 1];
-	struct wp_redis *redis = NULL;
-	enum wp_err rc = wp_redis_new(&redis, &d->first, err);
+	ev_now_update(d->loop);
+	ev_timer_set(timer, (double)ms / 1e3, 0.);
+	ev_timer_start(d->loop, timer);
+}
 
-	if (rc == WP_OK && is_start)
-		rc = wp_deployment_join(redis, &d->first, &d->log, store_id,
-					err);
-	else if (rc == WP_OK)
-		rc = wp_deployment_look(redis, &d->first, &d->log, err);
-	wp_redis_free(&redis);
-	return rc;
+static void give_up(struct daemon *d, const struct wp_error *err)
+{
+	d->has_failed = true;
+	d->err = *err;
+	ev_break(d->loop, EVBREAK_ALL);
 }
 
 /* Register as soon as Redis is there; a Redis that is unfit ends us. */
-static void try_start(struct daemon *d)
+static void on_looked(void *ctx, enum wp_err result,
+		      const struct wp_error *said)
 {
-	struct wp_error err = { 0 };
-	enum wp_err rc = check_deployment(d, true, &err);
+	struct daemon *d = ctx;
+	struct wp_error err = *said;
 	uint32_t wait_ms;
 
-	if (rc == WP_OK)
-		rc = wp_registrar_start(d->server->registrar, &err);
-	else if (rc == WP_ERR_UNAVAIL) {
+	(void)wp_first_look_end(&d->look); /* it has answered */
+	if (d->server->is_stopping)
+		return;
+	if (result == WP_ERR_UNAVAIL) {
 		wait_ms = wp_backoff_next_ms(&d->backoff);
 		wp_log(&d->log, WP_LOG_WARN, "redis is not there yet",
 		       wp_str("error", err.msg), wp_int("retry_ms", wait_ms));
-		ev_timer_set(&d->check_timer, wait_ms / 1e3, 0.);
-		ev_timer_start(d->loop, &d->check_timer);
+		start_timer(d, &d->check_timer, wait_ms);
 		return;
 	}
-	if (rc != WP_OK) {
-		d->has_failed = true;
-		d->err = err;
-		ev_break(d->loop, EVBREAK_ALL);
-	}
+	if (result == WP_OK)
+		result = wp_registrar_start(d->server->registrar, &err);
+	if (result != WP_OK)
+		give_up(d, &err);
 }
 
 static void on_check(struct ev_loop *loop, ev_timer *timer, int events)
 {
-	(void)loop;
+	struct daemon *d = timer->data;
+	struct wp_error err = { 0 };
+
 	(void)events;
-	try_start(timer->data);
+	if (wp_first_look_begin(&d->look, loop, &d->first, on_looked, d,
+				&err) != WP_OK)
+		give_up(d, &err);
 }
 
 static void on_live(void *ctx)
@@ -131,11 +135,25 @@ static void on_stopped(void *ctx)
 	ev_break(d->loop, EVBREAK_ALL);
 }
 
+/*
+ * Without waiting for anybody: not for peers, nor for threads that talk to a
+ * Redis or a disk that is silent. Nothing durable is here that could be lost.
+ */
+static _Noreturn void exit_at_once(struct daemon *d, int status)
+{
+	wp_listen_close(&d->listener);
+	_exit(status);
+}
+
 static void on_drain_over(struct ev_loop *loop, ev_timer *timer, int events)
 {
-	(void)timer;
+	struct daemon *d = timer->data;
+
+	(void)loop;
 	(void)events;
-	ev_break(loop, EVBREAK_ALL);
+	wp_log(&d->log, WP_LOG_WARN, "connections were left behind",
+	       wp_int("sockets", (int64_t)d->server->n_sockets));
+	exit_at_once(d, EXIT_SUCCESS);
 }
 
 static void on_stop(struct ev_loop *loop, ev_signal *sig, int events)
@@ -145,16 +163,13 @@ static void on_stop(struct ev_loop *loop, ev_signal *sig, int events)
 	(void)events;
 	if (d->server->is_stopping) {
 		wp_log_plain(&d->log, WP_LOG_WARN, "stopped at once");
-		ev_break(loop, EVBREAK_ALL);
-		return;
+		exit_at_once(d, EXIT_SUCCESS);
 	}
 	wp_log(&d->log, WP_LOG_INFO, "stopping",
 	       wp_int("connections", (int64_t)d->server->n_open));
 	wp_notify("STOPPING=1");
 	ev_timer_stop(loop, &d->check_timer);
-	ev_timer_init(&d->drain_timer, on_drain_over,
-		      (double)d->server->conf->websocket.drain_ms / 1e3, 0.);
-	ev_timer_start(loop, &d->drain_timer);
+	start_timer(d, &d->drain_timer, d->server->conf->websocket.drain_ms);
 	/* In this order a newcomer is refused at once, or a successor's, who
 	 * may use the name from now on. A socket that we were given stays. */
 	wp_listen_unlink(&d->listener);
@@ -238,9 +253,21 @@ static void raise_descriptor_limit(struct daemon *d)
 		       wp_int("wanted", wanted));
 }
 
+/* For --check: blocking, and changing nothing. */
+static enum wp_err look_at_deployment(struct daemon *d, struct wp_error *err)
+{
+	struct wp_redis *redis = NULL;
+	enum wp_err rc = wp_redis_new(&redis, &d->first, err);
+
+	if (rc == WP_OK)
+		rc = wp_deployment_look(redis, &d->first, &d->log, err);
+	wp_redis_free(&redis);
+	return rc;
+}
+
 static enum wp_err check_only(struct daemon *d, struct wp_error *err)
 {
-	enum wp_err rc = check_deployment(d, false, err);
+	enum wp_err rc = look_at_deployment(d, err);
 
 	if (rc == WP_OK)
 		printf("waypost-ws: settings, keys, Redis and the store are "
@@ -277,6 +304,8 @@ static enum wp_err serve(struct daemon *d, struct wp_error *err)
 	wp_backoff_init(&d->backoff, CHECK_FIRST_MS, CHECK_CAP_MS);
 	ev_timer_init(&d->check_timer, on_check, 0., 0.);
 	d->check_timer.data = d;
+	ev_timer_init(&d->drain_timer, on_drain_over, 0., 0.);
+	d->drain_timer.data = d;
 	wp_log(&d->log, WP_LOG_INFO, "started", wp_str("version", wp_version),
 	       wp_str("listen", d->is_inherited ? "(inherited)"
 						: d->first.websocket.listen));
@@ -334,6 +363,7 @@ int main(int argc, char **argv)
 	struct wp_error err = { 0 };
 	enum wp_conf_action action = WP_CONF_RUN;
 	enum wp_err rc;
+	int status;
 
 	if (!wp_descriptors_begin())
 		return EXIT_FAILURE;
@@ -348,10 +378,12 @@ int main(int argc, char **argv)
 		wp_conf_warn_unset(&d.first);
 		rc = run(&d, action, &err);
 	}
-	release(&d);
-	if (rc != WP_OK) {
+	if (rc != WP_OK)
 		fprintf(stderr, "waypost-ws: %s\n", err.msg);
-		return EXIT_FAILURE;
-	}
-	return EXIT_SUCCESS;
+	status = rc == WP_OK ? EXIT_SUCCESS : EXIT_FAILURE;
+	/* It reads the settings, and may have to wait for a silent Redis. */
+	if (!wp_first_look_end(&d.look))
+		exit_at_once(&d, status);
+	release(&d);
+	return status;
 }

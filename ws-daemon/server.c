@@ -84,7 +84,9 @@ static void look_after_marked(struct wp_server *server)
 
 static void finish_stop(struct wp_server *server)
 {
-	if (server->is_finished || !server->has_left || server->n_sockets > 0)
+	/* A job of the store may wait for a lock; the loop must not. */
+	if (server->is_finished || !server->has_left || server->n_sockets > 0 ||
+	    !wp_store_thread_is_idle(server->store))
 		return;
 	server->is_finished = true;
 	server->on_stopped(server->ctx);

@@ -229,6 +229,11 @@ void wp_store_thread_stop(struct wp_store_thread **thread)
 	free(t);
 }
 
+bool wp_store_thread_is_idle(const struct wp_store_thread *thread)
+{
+	return thread->n_open == 0;
+}
+
 enum wp_err wp_store_thread_submit(struct wp_store_thread *thread,
 				   struct wp_store_job *job)
 {

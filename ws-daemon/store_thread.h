@@ -48,6 +48,9 @@ enum wp_err wp_store_thread_start(struct wp_store_thread **out,
  */
 void wp_store_thread_stop(struct wp_store_thread **thread);
 
+/* Is no job submitted that is not done? */
+bool wp_store_thread_is_idle(const struct wp_store_thread *thread);
+
 /*
  * Errors:  WP_ERR_FULL  too many are waiting; done will not run
  * Threads: the loop's

@@ -5,7 +5,7 @@ import signal
 import socket
 import subprocess
 
-from harness import E2eTest, Refused, new_stack, wait_for
+from harness import E2eTest, PATIENCE_S, Refused, new_stack, wait_for
 
 DAEMON = "websocket-0"
 
@@ -123,3 +123,51 @@ class Stop(E2eTest):
         self.start_with(listener)
 
         self.assertIn(b" 200 OK", late.recv(4096))
+
+
+class SilentRedis(E2eTest):
+    """Redis takes connections and says nothing while a daemon starts."""
+
+    @classmethod
+    def make_stack(cls):
+        # Whoever waited for it would wait longer than any test.
+        return new_stack({"redis": {"connect_timeout_ms": 60000,
+                                    "command_timeout_ms": 60000}})
+
+    def setUp(self):
+        self.daemon = self.stack.programs[DAEMON]
+        self.daemon.stop()
+        self.stack.programs["redis"].signal(signal.SIGSTOP)
+        self.addCleanup(self.begin_again)
+        self.daemon.start()
+
+    def begin_again(self):
+        self.stack.programs["redis"].signal(signal.SIGCONT)
+        self.stack.restart(DAEMON)
+        self.stack.wait_ready()
+
+    def ask(self, target):
+        with socket.socket(socket.AF_UNIX) as peer:
+            peer.settimeout(PATIENCE_S)
+            peer.connect(self.stack.socket_path(DAEMON + ".sock"))
+            peer.sendall(f"GET {target} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+            return peer.recv(4096).split(b"\r\n")[0]
+
+    def test_it_lives_and_is_not_ready(self):
+        self.assertEqual(self.ask("/healthz"), b"HTTP/1.1 200 OK")
+        self.assertEqual(self.ask("/readyz"),
+                         b"HTTP/1.1 503 Service Unavailable")
+
+    def test_it_can_be_stopped(self):
+        self.ask("/healthz")
+
+        self.daemon.signal(signal.SIGTERM)
+
+        self.assertEqual(self.daemon.process.wait(PATIENCE_S), 0)
+
+    def test_it_is_ready_when_redis_speaks(self):
+        self.ask("/healthz")
+
+        self.stack.programs["redis"].signal(signal.SIGCONT)
+
+        self.stack.wait_ready()

@@ -402,7 +402,7 @@ int wp_child_run(struct wp_shared *shared, int listen_fd, int ready_fd)
 		status = EXIT_SUCCESS;
 	/* Threads that are still at work use all of it: leave it alone. */
 	if (running > 0 && !drain(&child, threads, running))
-		return EXIT_FAILURE;
+		return WP_CHILD_CUT;
 	for (size_t i = 0; i < n; i++)
 		release(&threads[i]);
 out:

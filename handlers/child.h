@@ -9,6 +9,8 @@
 
 #include "handlers/ctx.h"
 
+enum { WP_CHILD_CUT = 3 }; /* unlike those of a death */
+
 /*
  * Serve until SIGTERM, then finish what was begun.
  *
@@ -17,7 +19,8 @@
  *
  * listen_fd:  non-blocking, shared with other processes
  * ready_fd:   gets the process id (a pid_t) when all threads are there; -1 = no
- * Returns:    the exit status: 0 when every thread was done in time
+ * Returns:    the exit status: 0 when every thread was done in time,
+ *             WP_CHILD_CUT when one was not
  */
 int wp_child_run(struct wp_shared *shared, int listen_fd, int ready_fd);
 

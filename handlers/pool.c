@@ -168,10 +168,9 @@ enum wp_err wp_pool_run(struct wp_shared *shared, int listen_fd,
 	pool.procs.parent_fds = pool.parent_fds;
 	wp_procs_init(&pool.procs);
 	loop(&pool);
-	if (!pool.procs.is_drained)
+	if (pool.procs.has_failed)
 		rc = wp_error_set(err, WP_ERR_UNAVAIL,
-				  "some requests were not done within "
-				  "handlers.drain_ms");
+				  "a process died while it drained");
 out:
 	close_pool(&pool);
 	return rc;

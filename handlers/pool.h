@@ -30,8 +30,9 @@ struct wp_pool_hooks {
  *
  * shared:     what the first processes use; the pool never frees it
  * listen_fd:  made non-blocking; stays the caller's
- * Returns:    WP_OK when everybody drained in time
- * Errors:     WP_ERR_UNAVAIL  some had to be killed
+ * Returns:    WP_OK when everybody ended as they were told, those included who
+ *             did not in time; the log says so
+ * Errors:     WP_ERR_UNAVAIL  one died by itself meanwhile
  *             WP_ERR_SYS      nothing could be started
  */
 enum wp_err wp_pool_run(struct wp_shared *shared, int listen_fd,

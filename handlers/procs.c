@@ -185,10 +185,17 @@ static void count_ready(const struct wp_procs *procs)
 static void on_end(struct wp_procs *procs, struct wp_process *process,
 		   int status)
 {
-	if (!WIFEXITED(status) || WEXITSTATUS(status) != EXIT_SUCCESS) {
+	bool is_cut =
+		process->kill_at_ms == UINT64_MAX ||
+		(WIFEXITED(status) && WEXITSTATUS(status) == WP_CHILD_CUT);
+
+	if (is_cut) {
 		wp_log(NULL, WP_LOG_WARN, "process did not drain in time",
 		       wp_int("pid", process->pid));
-		procs->is_drained = false;
+	} else if (!WIFEXITED(status) || WEXITSTATUS(status) != EXIT_SUCCESS) {
+		wp_log(NULL, WP_LOG_ERROR, "process died while it drained",
+		       wp_int("pid", process->pid));
+		procs->has_failed = true;
 	}
 	*process = (struct wp_process){ 0 };
 }
@@ -264,7 +271,7 @@ void wp_procs_stop(struct wp_procs *procs)
 {
 	if (!procs->is_stopping) {
 		procs->is_stopping = true;
-		procs->is_drained = true;
+		procs->has_failed = false;
 		return;
 	}
 	for (size_t i = 0; i < WP_PROCS_MAX; i++) {

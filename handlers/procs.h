@@ -42,7 +42,7 @@ struct wp_procs {
 	struct wp_process_slot slots[WP_PROCS_MAX];
 	unsigned int generation;
 	bool is_stopping;
-	bool is_drained; /* nobody was cut short since the stop began */
+	bool has_failed; /* somebody died by himself since the stop began */
 };
 
 /* Set the borrowed members of procs, then call this. Starts nothing. */

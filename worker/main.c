@@ -7,8 +7,8 @@
  * Redis that is not there is waited for; one that is unfit ends us. SIGHUP
  * reads the settings again and, if they are good, ends both threads and starts
  * them anew with these; bad ones change nothing. SIGTERM and SIGINT give all
- * partitions back and exit 0 within worker.drain_ms; a second one exits at
- * once.
+ * partitions back and exit within worker.drain_ms; a second one exits at once.
+ * Either way with 0: it was asked to.
  *
  * Holds no durable state: kill -9 costs a delay of one lease.
  */
@@ -154,7 +154,7 @@ static void stop(struct process *p)
 {
 	if (p->is_stopping) {
 		wp_log_plain(&p->log, WP_LOG_WARN, "stopped at once");
-		exit_at_once(p, EXIT_FAILURE);
+		exit_at_once(p, EXIT_SUCCESS);
 	}
 	p->is_stopping = true;
 	p->end_ms = wp_mono_ms() + (uint64_t)p->conf.worker.drain_ms;

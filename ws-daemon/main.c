@@ -7,8 +7,9 @@
  * registered us; serve. SIGHUP reads the settings again and takes limits,
  * origins, keys and the log level from them; a bad file changes nothing.
  * SIGTERM and SIGINT take the socket's name away and close it, close everybody
- * with 1012, take them offline with a grace period and exit 0 within
- * websocket.drain_ms; a second one exits at once.
+ * with 1012, take them offline with a grace period and exit within
+ * websocket.drain_ms; a second one exits at once. Either way with 0: it was
+ * asked to.
  *
  * Holds no durable state: after kill -9 the reaper takes our users offline.
  */
@@ -218,11 +219,16 @@ static void on_reload(struct ev_loop *loop, ev_signal *sig, int events)
 
 	(void)loop;
 	(void)events;
+	/* To systemd one that was never READY is starting, not reloading. */
+	if (d->is_notified)
+		wp_notify("RELOADING=1");
 	if (reload(d, &err) == WP_OK)
 		wp_log_plain(&d->log, WP_LOG_INFO, "settings reloaded");
 	else
 		wp_log(&d->log, WP_LOG_ERROR, "reload refused, nothing changed",
 		       wp_str("error", err.msg));
+	if (d->is_notified)
+		wp_notify("READY=1");
 }
 
 static void watch_signals(struct daemon *d)

@@ -1,9 +1,11 @@
 """SIGHUP: good settings are taken, bad ones change nothing, and say so."""
 import os
 import signal
+import socket
+import tempfile
 
 from devkit.stack import to_yaml
-from harness import PATIENCE_S, wait_for
+from harness import PATIENCE_S, new_stack, wait_for
 from test_faults import FaultTest
 
 REFUSED = "reload refused, nothing changed"
@@ -11,7 +13,7 @@ RELOADED = "settings reloaded"
 PROGRAMS = ("handlers", "websocket-0", "worker-0")
 
 
-class Reload(FaultTest):
+class ReloadTest(FaultTest):
     def write(self, text):
         with open(self.stack.path("waypost.yaml"), "w",
                   encoding="utf-8") as file:
@@ -48,6 +50,8 @@ class Reload(FaultTest):
                 lines[at:at] = kept
         self.write("\n".join(lines) + "\n")
 
+
+class Reload(ReloadTest):
     def test_handlers_take_new_limits(self):
         alice, bob = self.user(), self.user()
         self.assert_accepted(alice.send(bob, "A" * 4000))
@@ -155,3 +159,50 @@ class Reload(FaultTest):
                 self.flows(pairs)
             self.assertEqual(self.failures(pairs), [])
         self.under_load(disturb)
+
+
+class Systemd(ReloadTest):
+    """What a service manager is told, as in sd_notify(3)."""
+
+    @classmethod
+    def make_stack(cls):
+        cls.folder = tempfile.mkdtemp(prefix="wpn", dir="/tmp")
+        cls.managers = {}
+        for name in PROGRAMS:
+            cls.managers[name] = socket.socket(socket.AF_UNIX,
+                                               socket.SOCK_DGRAM)
+            cls.managers[name].settimeout(PATIENCE_S)
+            cls.managers[name].bind(cls.path(name))
+        return new_stack(program_env=lambda name: {
+            "NOTIFY_SOCKET": cls.path(name)} if name in PROGRAMS else {})
+
+    @classmethod
+    def path(cls, name):
+        return os.path.join(cls.folder, name)
+
+    @classmethod
+    def tearDownClass(cls):
+        super().tearDownClass()
+        for name, manager in cls.managers.items():
+            manager.close()
+            os.unlink(cls.path(name))
+        os.rmdir(cls.folder)
+
+    def told(self, name):
+        return self.managers[name].recv(256).decode()
+
+    def test_manager_hears_of_the_start_of_each_reload_and_of_its_end(self):
+        for name in PROGRAMS:
+            self.assertEqual(self.told(name), "READY=1")
+        for text, said in ((self.good, RELOADED), ("a: [\n", REFUSED)):
+            self.write(text)
+            for name in PROGRAMS:
+                with self.subTest(name + ": " + said):
+                    self.reload(said, [name])
+                    # A worker is READY again when it has its Redis again.
+                    heard = self.told(name)
+                    while heard == "READY=1":
+                        heard = self.told(name)
+                    self.assertRegex(heard,
+                                     r"^RELOADING=1\nMONOTONIC_USEC=\d+$")
+                    self.assertEqual(self.told(name), "READY=1")

@@ -171,3 +171,77 @@ class SilentRedis(E2eTest):
         self.stack.programs["redis"].signal(signal.SIGCONT)
 
         self.stack.wait_ready()
+
+
+class Ends(E2eTest):
+    """A stop that was asked for is no failure, however it ends."""
+    DRAIN_MS = 600000
+    PROGRAMS = ("handlers", "worker-0", DAEMON)
+
+    @classmethod
+    def make_stack(cls):
+        return new_stack({
+            "redis": {"command_timeout_ms": 60000},
+            **{section: {"drain_ms": cls.DRAIN_MS}
+               for section in ("handlers", "worker", "websocket")}})
+
+    def keep_busy(self):
+        """Something is under way in each program, and does not end."""
+        self.connect(self.user()).expect("connected")
+        peer = socket.socket(socket.AF_UNIX)
+        self.addCleanup(peer.close)
+        peer.connect(self.stack.socket_path("handlers.sock"))
+        # Begin a request (FastCGI 1.0), and say no more.
+        peer.sendall(b"\1\1\0\1\0\10\0\0\0\1\0\0\0\0\0\0")
+        # One round trip behind it: a thread has the connection.
+        self.assertEqual(
+            self.stack.http().request("GET", "/healthz").status, 200)
+        self.stack.programs["redis"].signal(signal.SIGSTOP)
+        self.addCleanup(self.begin_again)
+
+    def begin_again(self):
+        self.stack.programs["redis"].signal(signal.SIGCONT)
+        for name in self.PROGRAMS:
+            self.stack.restart(name)
+        self.stack.wait_ready()
+
+    def stop(self, name):
+        """SIGTERM, and wait until it was seen."""
+        before = self.stack.read_log(name).count('"stopping"')
+        self.stack.programs[name].signal(signal.SIGTERM)
+        wait_for(lambda: self.stack.read_log(name).count('"stopping"')
+                 > before, f"{name} to begin its stop")
+
+    def assert_ends(self, name, said):
+        process = self.stack.programs[name].process
+        self.assertEqual(process.wait(PATIENCE_S), 0, name)
+        self.assertIn(said[name], self.stack.read_log(name))
+
+
+class SecondSignal(Ends):
+    SAID = {"handlers": "process did not drain in time",
+            "worker-0": "stopped at once", DAEMON: "stopped at once"}
+
+    def test_it_ends_each_program_at_once_with_0(self):
+        self.keep_busy()
+        for name in self.PROGRAMS:
+            self.stop(name)
+            self.assertTrue(self.stack.programs[name].is_running(), name)
+
+            self.stack.programs[name].signal(signal.SIGTERM)
+
+            self.assert_ends(name, self.SAID)
+
+
+class DrainOver(Ends):
+    DRAIN_MS = 200
+    SAID = {"handlers": "process did not drain in time",
+            "worker-0": "work under way was left behind",
+            DAEMON: "connections were left behind"}
+
+    def test_each_program_ends_with_0(self):
+        self.keep_busy()
+        for name in self.PROGRAMS:
+            self.stop(name)
+
+            self.assert_ends(name, self.SAID)

@@ -44,6 +44,7 @@ static const struct wp_conf_program program = {
 	.summary = "Answers Waypost's HTTP requests over FastCGI or CGI.",
 	.sections = "run_mode,log,redis,mailbox,auth,cors,handlers,presence,"
 		    "store",
+	.is_service = true,
 	.flags = flags,
 };
 

@@ -36,6 +36,7 @@ static const struct wp_conf_program program = {
 	.name = "waypost-worker",
 	.summary = "Routes messages and moves those of absent users to disk.",
 	.sections = "log,redis,mailbox,auth,worker,push,store",
+	.is_service = true,
 };
 
 /* How a thread tells main() that it has ended. */

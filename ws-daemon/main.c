@@ -43,6 +43,7 @@ static const struct wp_conf_program program = {
 	.name = "waypost-ws",
 	.summary = "Holds WebSocket connections and pokes their users.",
 	.sections = "log,redis,mailbox,auth,cors,websocket,presence,push,store",
+	.is_service = true,
 };
 
 struct daemon {

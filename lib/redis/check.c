@@ -42,6 +42,11 @@ static bool is_noeviction(const char *value)
 	return strcmp(value, "noeviction") == 0;
 }
 
+static bool is_limited(const char *value)
+{
+	return strcmp(value, "0") != 0;
+}
+
 /* 0 lifts the limit. */
 static bool is_small_node(const char *value)
 {
@@ -54,6 +59,9 @@ static bool is_small_node(const char *value)
 static const struct rule rules[] = {
 	{ "maxmemory-policy", "noeviction",
 	  "it may throw waiting messages away", is_noeviction },
+	{ "maxmemory", "what this host can spare, such as 2gb",
+	  "there is no mark at which sends wait, and the kernel ends Redis",
+	  is_limited },
 	{ "appendonly", "yes", "a restart would lose messages", is_yes },
 	{ "appendfsync", "always or everysec",
 	  "a crash would lose any number of messages", is_synced },
@@ -82,6 +90,23 @@ static enum wp_err ask(const struct check *check, const char *const *words,
 	rc = wp_redis_do(check->redis, &cmd, reply_out, err);
 	wp_cmd_release(&cmd);
 	return rc;
+}
+
+/*
+ * What 202 means is weaker then, and X-Durability says so to clients who read
+ * it; an operator should have meant it.
+ */
+static void tell_durability(const struct check *check, const char *append_fsync)
+{
+	if (append_fsync == NULL || check->log == NULL ||
+	    check->conf->run_mode != WP_RUN_PRODUCTION ||
+	    strcmp(append_fsync, "everysec") != 0)
+		return;
+	wp_log(check->log, WP_LOG_WARN,
+	       "redis syncs once a second: a crash of its host loses what was "
+	       "accepted within the last one",
+	       wp_str("setting", "appendfsync"), wp_str("value", append_fsync),
+	       wp_str("wanted", "always"));
 }
 
 /* In production a bad value ends the start, elsewhere it is worth a line. */
@@ -120,6 +145,7 @@ static enum wp_err judge_config(const struct check *check,
 	enum wp_err rc = WP_OK;
 	size_t i;
 
+	tell_durability(check, wp_config_find(reply, "appendfsync"));
 	for (i = 0; rc == WP_OK && i < sizeof(rules) / sizeof(rules[0]); i++) {
 		const struct rule *rule = &rules[i];
 		const char *value = wp_config_find(reply, rule->setting);
@@ -170,9 +196,13 @@ static enum wp_err judge_info(const struct check *check, struct wp_error *err)
 		memcpy(value, found, len);
 		value[len] = '\0';
 		rc = judge(check, rule_of("maxmemory-policy"), value, err);
-		if (rc != WP_OK)
-			goto out;
 	}
+	found = wp_info_find(reply, "maxmemory", &len);
+	if (rc == WP_OK && found != NULL)
+		rc = judge(check, rule_of("maxmemory"),
+			   len == 1 && found[0] == '0' ? "0" : "limited", err);
+	if (rc != WP_OK)
+		goto out;
 	wp_reply_free(&reply);
 	rc = ask(check, persistence, &reply, err);
 	if (rc != WP_OK)

@@ -1,9 +1,10 @@
 /*
  * check.h - is this Redis fit to carry messages?
  *
- * In production a volatile or evicting Redis, `no-appendfsync-on-rewrite yes`,
- * a stream node size over 1024 bytes or a version under 7 stops the start;
- * locally they are warnings. lib/mailbox/deployment.h asks this first.
+ * In production a volatile, evicting or unlimited Redis,
+ * `no-appendfsync-on-rewrite yes`, a stream node size over 1024 bytes or a
+ * version under 7 stops the start; locally they are warnings.
+ * lib/mailbox/deployment.h asks this first.
  */
 #ifndef WP_LIB_REDIS_CHECK_H
 #define WP_LIB_REDIS_CHECK_H

@@ -71,7 +71,7 @@ static enum wp_err read_sources(struct wp_conf_load *load,
 	if (rc == WP_OK)
 		rc = wp_conf_derive(load, err);
 	if (rc == WP_OK)
-		rc = wp_conf_check(load->conf, err);
+		rc = wp_conf_check(load->conf, program, err);
 	return rc;
 }
 

@@ -144,6 +144,7 @@ struct wp_conf_program {
 	const char *name;     /* "waypost-handlers" */
 	const char *summary;  /* one sentence for --help */
 	const char *sections; /* "handlers,redis,…": shown by --help */
+	bool is_service;      /* it makes files and sockets while it runs */
 	const struct wp_conf_flag *flags; /* ends with flag NULL; may be NULL */
 };
 

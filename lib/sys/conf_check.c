@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "lib/auth/digest.h"
 #include "lib/sys/listen_address.h"
@@ -46,18 +47,34 @@ static enum wp_err derive_store_secret(struct wp_conf *conf,
 	return WP_OK;
 }
 
+/* What is else the default of key in production. */
+static enum wp_err set_unset(struct wp_conf_load *load, const char *name,
+			     const char *text, struct wp_error *err)
+{
+	bool is_path;
+	const struct wp_conf_key *key =
+		wp_conf_find(name, strlen(name), &is_path);
+
+	if (load->is_set[wp_conf_index(key)])
+		return WP_OK;
+	return wp_conf_set(load->conf, key, text, err);
+}
+
 enum wp_err wp_conf_derive(struct wp_conf_load *load, struct wp_error *err)
 {
-	static const char query_token[] = "websocket.query_token";
 	struct wp_conf *conf = load->conf;
-	const struct wp_conf_key *key;
-	bool is_path;
+	enum wp_err rc = WP_OK;
 
-	/* A URL ends up in the logs of web servers; be asked for that risk. */
-	key = wp_conf_find(query_token, sizeof(query_token) - 1, &is_path);
-	if (conf->run_mode == WP_RUN_PRODUCTION &&
-	    !load->is_set[wp_conf_index(key)])
-		conf->websocket.query_token = false;
+	if (conf->run_mode == WP_RUN_PRODUCTION) {
+		/* A URL ends up in the logs of web servers; be asked for that
+		 * risk. */
+		rc = set_unset(load, "websocket.query_token", "false", err);
+		if (rc == WP_OK)
+			rc = set_unset(load, "store.sqlite_path",
+				       "/var/lib/waypost/waypost.db", err);
+	}
+	if (rc != WP_OK)
+		return rc;
 
 	if (conf->run_mode == WP_RUN_LOCAL &&
 	    conf->auth.store_secret[0] == '\0' &&
@@ -125,6 +142,12 @@ static enum wp_err check_addresses(const struct wp_conf *conf,
 			   "must be unix:/path or tcp:host:port");
 	if (conf->store.sqlite_path[0] == '\0')
 		return bad(err, "store.sqlite_path", "must name a file");
+	/* Else each program would use the folder that it happens to start in.
+	 */
+	if (conf->run_mode == WP_RUN_PRODUCTION &&
+	    conf->store.sqlite_path[0] != '/')
+		return bad(err, "store.sqlite_path",
+			   "must be an absolute path in production");
 	rc = check_listen("handlers.listen", conf->handlers.listen, err);
 	if (rc == WP_OK)
 		rc = check_listen("worker.metrics_listen",
@@ -193,6 +216,27 @@ static enum wp_err check_cookie(const struct wp_conf *conf,
 	return WP_OK;
 }
 
+/* Is text one of a comma list, blanks around it aside? */
+static bool is_in_list(const char *list, const char *text)
+{
+	static const char blanks[] = " \t\r\n";
+	size_t want = strlen(text);
+	const char *p = list;
+
+	for (;;) {
+		const char *item = p + strspn(p, blanks);
+		size_t len = strcspn(p, ",");
+		size_t lead = (size_t)(item - p);
+
+		if (lead + want <= len && memcmp(item, text, want) == 0 &&
+		    lead + want + strspn(item + want, blanks) == len)
+			return true;
+		if (p[len] == '\0')
+			return false;
+		p += len + 1;
+	}
+}
+
 static enum wp_err check_secrets(const struct wp_conf *conf,
 				 struct wp_error *err)
 {
@@ -210,14 +254,44 @@ static enum wp_err check_secrets(const struct wp_conf *conf,
 	if (jwt_len > 0 && jwt_len < SECRET_MIN_BYTES)
 		return bad(err, "auth.jwt_secret",
 			   "must have 32 bytes or more in production");
+	/* Whoever issues tokens must not know what is stored, and the other
+	 * way round; and only one of the two is ever rotated. */
+	if (strcmp(conf->auth.store_secret, conf->auth.jwt_secret) == 0 ||
+	    is_in_list(conf->auth.jwt_secret_previous, conf->auth.store_secret))
+		return bad(err, "auth.store_secret",
+			   "must not be the secret of tokens; make another "
+			   "one");
 	return WP_OK;
 }
 
-enum wp_err wp_conf_check(const struct wp_conf *conf, struct wp_error *err)
+/*
+ * A root that serves strangers is a risk, and leaves files behind that the
+ * right user cannot open.
+ */
+static enum wp_err check_user(const struct wp_conf *conf,
+			      const struct wp_conf_program *program,
+			      struct wp_error *err)
+{
+	const char *allow = getenv("WAYPOST_ALLOW_ROOT");
+
+	if (!program->is_service || conf->run_mode != WP_RUN_PRODUCTION ||
+	    geteuid() != 0 || (allow != NULL && strcmp(allow, "1") == 0))
+		return WP_OK;
+	return wp_error_set(err, WP_ERR_INVAL,
+			    "root does not run %s in production; start it as "
+			    "user waypost, or set WAYPOST_ALLOW_ROOT=1",
+			    program->name);
+}
+
+enum wp_err wp_conf_check(const struct wp_conf *conf,
+			  const struct wp_conf_program *program,
+			  struct wp_error *err)
 {
 	enum wp_err rc;
 
-	rc = check_origins(conf, err);
+	rc = check_user(conf, program, err);
+	if (rc == WP_OK)
+		rc = check_origins(conf, err);
 	if (rc == WP_OK)
 		rc = check_addresses(conf, err);
 	if (rc == WP_OK)

@@ -252,7 +252,8 @@ const struct wp_conf_key wp_conf_keys[] = {
 	  .help = "where messages of absent users wait" },
 	{ "store.sqlite_path", AT(store.sqlite_path), .type = WP_CONF_STRING,
 	  .preset = "waypost.db",
-	  .help = "the database file; all programs on one host" },
+	  .help = "the database file; all programs on one host; in production "
+		  "the default is /var/lib/waypost/waypost.db" },
 	{ "store.busy_timeout_ms", AT(store.busy_timeout_ms),
 	  .type = WP_CONF_INT, .preset = "2000", .min = 0, .max = 60000,
 	  .unit = "ms", .help = "how long a write waits for another one" },

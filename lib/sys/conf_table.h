@@ -133,6 +133,7 @@ enum wp_err wp_conf_read_secrets(struct wp_conf_load *load,
 enum wp_err wp_conf_derive(struct wp_conf_load *load,
 			   struct wp_error *err) WP_MUST_USE;
 enum wp_err wp_conf_check(const struct wp_conf *conf,
+			  const struct wp_conf_program *program,
 			  struct wp_error *err) WP_MUST_USE;
 
 /* ---- conf_cli.c and conf_print.c: the command line --------------------- */

@@ -11,6 +11,7 @@ UNFIT = (
     ("no-appendfsync-on-rewrite", "yes"),
     ("stream-node-max-bytes", "4096"),
     ("appendonly", "no"),
+    ("maxmemory", "0"),
 )
 PROGRAMS = {
     "waypost-handlers": {"WAYPOST_HANDLERS_LISTEN": "handlers"},
@@ -33,6 +34,7 @@ class Production(E2eTest):
             [os.path.join(self.stack.build, name), "--config",
              self.stack.path("waypost.yaml"), *arguments],
             env={**self.stack.base_env, "WAYPOST_RUN_MODE": "production",
+                 "WAYPOST_ALLOW_ROOT": "1",
                  "JWT_SECRET": self.stack.jwt_secret,
                  "STORE_SECRET": self.stack.store_secret, **listen, **env},
             capture_output=True, text=True, timeout=30 * SLOWNESS,
@@ -70,3 +72,38 @@ class Production(E2eTest):
             status, said = self.start(name, "--check", STORE_SECRET="")
             self.assertEqual(status, 1, said)
             self.assertIn("store_secret", said.splitlines()[-1])
+
+    def refuse(self, part, **env):
+        for name in PROGRAMS:
+            for arguments in ([], ["--check"]):
+                with self.subTest(f"{name} {arguments}"):
+                    status, said = self.start(name, *arguments, **env)
+                    self.assertEqual(status, 1, said)
+                    self.assertIn(part, said.splitlines()[-1])
+
+    def test_a_store_in_the_folder_of_the_start_is_refused(self):
+        self.refuse("store.sqlite_path: must be an absolute path",
+                    WAYPOST_STORE_SQLITE_PATH="waypost.db")
+
+    def test_one_text_for_both_secrets_is_refused(self):
+        self.refuse("auth.store_secret: must not be the secret of tokens",
+                    STORE_SECRET=self.stack.jwt_secret)
+        self.refuse("auth.store_secret: must not be the secret of tokens",
+                    JWT_SECRET_PREVIOUS="o" * 40 + " , "
+                    + self.stack.store_secret)
+
+    def test_root_is_refused(self):
+        if os.geteuid() != 0:
+            self.skipTest("needs root")
+        self.refuse("start it as user waypost", WAYPOST_ALLOW_ROOT="")
+
+    def test_everysec_is_told_and_no_fault(self):
+        with self.stack.redis() as redis:
+            redis("CONFIG", "SET", "appendfsync", "everysec")
+            try:
+                for name in PROGRAMS:
+                    status, said = self.start(name, "--check")
+                    self.assertEqual(status, 0, said)
+                    self.assertIn("redis syncs once a second", said)
+            finally:
+                redis("CONFIG", "SET", "appendfsync", "always")

@@ -41,9 +41,9 @@ static struct wp_redis *begin(struct wp_conf *conf)
 	conf->run_mode = WP_RUN_PRODUCTION;
 	redis = wp_test_redis(conf);
 	wp_test_run(redis, "CONFIG", "SET", "maxmemory-policy", "noeviction",
-		    "appendonly", "yes", "appendfsync", "always",
-		    "no-appendfsync-on-rewrite", "no", "stream-node-max-bytes",
-		    "512", NULL);
+		    "maxmemory", "1gb", "appendonly", "yes", "appendfsync",
+		    "always", "no-appendfsync-on-rewrite", "no",
+		    "stream-node-max-bytes", "512", NULL);
 	return redis;
 }
 
@@ -65,6 +65,7 @@ static void an_unfit_setting_stops_production_by_name(void **state)
 	static const char *const unfit[][3] = {
 		{ "maxmemory-policy", "allkeys-lru", "noeviction" },
 		{ "maxmemory-policy", "volatile-ttl", "noeviction" },
+		{ "maxmemory", "0", "2gb" },
 		{ "appendonly", "no", "yes" },
 		{ "appendfsync", "no", "always" },
 		{ "no-appendfsync-on-rewrite", "yes", "no" },
@@ -157,7 +158,7 @@ static void where_config_is_forbidden_info_is_asked(void **state)
 			 WP_ERR_INVAL);
 	assert_non_null(strstr(err.msg, "maxmemory-policy"));
 	wp_test_run(redis, "CONFIG", "SET", "maxmemory-policy", "noeviction",
-		    "appendonly", "no", NULL);
+		    "maxmemory", "1gb", "appendonly", "no", NULL);
 	assert_int_equal(wp_redis_check(managed, &managed_conf, NULL, &err),
 			 WP_ERR_INVAL);
 	assert_non_null(strstr(err.msg, "appendonly"));

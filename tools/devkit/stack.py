@@ -270,6 +270,7 @@ class Stack:
             "appendonly yes",
             "appendfsync always",
             "no-appendfsync-on-rewrite no",
+            "maxmemory 4gb",
             "maxmemory-policy noeviction",
             "stream-node-max-bytes 512",
             *self.redis_config,

@@ -323,7 +323,20 @@ static void production_demands_secrets_and_hides_tokens_from_urls(void **state)
 	expect_refusal("auth.jwt_secret: must have 32 bytes or more in "
 		       "production");
 	setenv("JWT_SECRET", THIRTY_TWO, 1);
+	expect_refusal("auth.store_secret: must not be the secret of tokens; "
+		       "make another one");
+	setenv("JWT_SECRET", "another " THIRTY_TWO, 1);
+	setenv("JWT_SECRET_PREVIOUS", "x" THIRTY_TWO ",\t" THIRTY_TWO " ", 1);
+	expect_refusal("auth.store_secret: must not be the secret of tokens; "
+		       "make another one");
+	setenv("JWT_SECRET_PREVIOUS", "x" THIRTY_TWO "," THIRTY_TWO "x", 1);
+	setenv("WAYPOST_STORE_SQLITE_PATH", "waypost.db", 1);
+	expect_refusal("store.sqlite_path: must be an absolute path in "
+		       "production");
+	unsetenv("WAYPOST_STORE_SQLITE_PATH");
 	load(&conf);
+	assert_string_equal(conf.store.sqlite_path,
+			    "/var/lib/waypost/waypost.db");
 	assert_false(conf.websocket.query_token);
 	wp_conf_release(&conf);
 

@@ -22,8 +22,9 @@ static uint32_t earlier(uint32_t a, uint32_t b)
 }
 
 /*
- * When silence becomes too long. Nobody is dropped unasked, not even when we
- * were late with the question: there is always time for an answer to it.
+ * When silence becomes too long; of a peer with a full queue, when it has taken
+ * nothing for too long, whatever it says. Nobody is dropped unasked, not even
+ * when we were late with the question: there is always time for an answer.
  */
 static uint32_t end_of_patience(const struct wp_conn *conn)
 {
@@ -33,6 +34,8 @@ static uint32_t end_of_patience(const struct wp_conn *conn)
 	uint32_t end = conn->heard + wp_server_ticks(idle_ms);
 	uint32_t answer = conn->asked + wp_server_ticks(answer_ms);
 
+	if (conn->is_blocked)
+		return conn->moved + wp_server_ticks(idle_ms);
 	return conn->is_asked && answer > end ? answer : end;
 }
 
@@ -343,7 +346,11 @@ static void judge_open(struct wp_conn *conn)
 		wp_conn_close(conn, WP_CLOSE_TOKEN_EXPIRED, WP_M_CLOSE_EXPIRED);
 		return;
 	}
-	if (is_silent && (conn->is_asked || conn->is_blocked)) {
+	if (is_silent && conn->is_blocked) {
+		wp_conn_close(conn, WP_CLOSE_TRY_LATER, WP_M_CLOSE_SLOW);
+		return;
+	}
+	if (is_silent && conn->is_asked) {
 		wp_conn_drop(conn, WP_M_CLOSE_IDLE);
 		return;
 	}

@@ -69,6 +69,7 @@ struct wp_conn {
 	/* Ticks. due: the next ping while OPEN, else the end of our patience.
 	 */
 	uint32_t heard; /* the last sign of life */
+	uint32_t moved; /* is_blocked: the last time that it was not */
 	uint32_t asked; /* is_asked: the first ping since then */
 	uint32_t due;
 	uint32_t expires;

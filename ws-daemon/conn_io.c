@@ -102,6 +102,7 @@ void wp_conn_flush(struct wp_conn *conn)
 			continue;
 		if (n == -1 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
 			conn->is_blocked = true;
+			conn->moved = conn->server->tick;
 			return;
 		}
 		if (n == -1) {
@@ -370,8 +371,10 @@ void wp_conn_on_io(struct ev_loop *loop, ev_io *io, int events)
 		(struct wp_conn *)((char *)io - offsetof(struct wp_conn, io));
 
 	(void)loop;
-	if ((events & EV_WRITE) != 0)
+	if ((events & EV_WRITE) != 0) {
 		conn->is_blocked = false;
+		wp_conn_heard(conn); /* it reads, and was not pinged */
+	}
 	if ((events & EV_READ) != 0)
 		conn->is_readable = true;
 	wp_server_mark(conn->server, conn);

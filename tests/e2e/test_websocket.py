@@ -512,6 +512,21 @@ class Notifications(WsTest):
         self.assertEqual([socket.expect("n")["payload"] for _ in range(100)],
                          list(range(100)))
 
+    def test_burst_reaches_whoever_reads(self):
+        for count, size in ((80, 8000), (4000, 100), (3, 200000)):
+            with self.subTest(count=count, size=size):
+                bob = self.user()
+                sockets = [self.opened(bob) for _ in range(3)]
+                with self.stack.redis() as redis:
+                    redis.at_once([
+                        ("PUBLISH", "user_noti:" + bob.name, json.dumps(
+                            {"type": "n", "payload": [i, "x" * size]}))
+                        for i in range(count)])
+                for socket in sockets:
+                    self.assertEqual(
+                        [socket.expect("n")["payload"][0]
+                         for _ in range(count)], list(range(count)))
+
     def test_what_is_no_notification_is_dropped(self):
         bob = self.user()
         socket = self.opened(bob)

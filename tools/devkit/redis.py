@@ -30,12 +30,21 @@ class Redis:
         self.close()
 
     def __call__(self, *words):
+        self._socket.sendall(self._command(words))
+        return self._reply()
+
+    def at_once(self, commands):
+        """Several commands in one write; a list of their replies."""
+        self._socket.sendall(b"".join(map(self._command, commands)))
+        return [self._reply() for _ in commands]
+
+    @staticmethod
+    def _command(words):
         parts = [b"*%d\r\n" % len(words)]
         for word in words:
             data = word if isinstance(word, bytes) else str(word).encode()
             parts.append(b"$%d\r\n%s\r\n" % (len(data), data))
-        self._socket.sendall(b"".join(parts))
-        return self._reply()
+        return b"".join(parts)
 
     def _reply(self):
         line = self._file.readline()

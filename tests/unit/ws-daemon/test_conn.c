@@ -656,6 +656,74 @@ static void peer_that_answers_pings_stays(void **state)
 	wp_buf_release(&pong);
 }
 
+static struct wp_conn *open_and_fill(struct ws_world *w, int *peer)
+{
+	struct wp_conn *conn;
+
+	w->send_buffer = 1; /* the kernel's least: a few KB */
+	conn = open_quiet(w, peer);
+	while (!conn->is_blocked) {
+		wp_conn_send(conn, w->server->ping);
+		ws_world_settle(w);
+	}
+	return conn;
+}
+
+/* Talking does not help: what waits for it costs memory. */
+static void peer_that_takes_nothing_is_told_that_it_is_slow(void **state)
+{
+	struct ws_world *w = *state;
+	int64_t idle_ms = w->conf.websocket.idle_timeout_ms;
+	struct wp_buf out;
+	const char *text;
+	size_t len;
+	int peer;
+	struct wp_conn *conn = open_and_fill(w, &peer);
+
+	wp_buf_init(&out, 0);
+	ws_text_add(&out, json_ping);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(conn->state, WP_CONN_OPEN);
+		ws_world_pass(w, idle_ms / 2);
+		write_all(peer, out.data, out.len);
+		ws_world_settle(w);
+	}
+	assert_int_equal(conn->state, WP_CONN_CLOSING);
+	text = read_in_turns(w, peer, &len);
+	assert_memory_equal(text + len - 4, "\x88\x02\x03\xf5", 4);
+	wp_buf_release(&out);
+	close(peer);
+	ws_world_settle(w);
+}
+
+static void slow_peer_that_goes_on_reading_stays(void **state)
+{
+	struct ws_world *w = *state;
+	int64_t idle_ms = w->conf.websocket.idle_timeout_ms;
+	struct wp_message *much;
+	char *payload = calloc(1, 500000);
+	char piece[4096];
+	int peer;
+	struct wp_conn *conn = open_and_fill(w, &peer);
+
+	assert_non_null(payload);
+	much = wp_message_frame(WP_WS_TEXT, payload, 500000);
+	assert_non_null(much);
+	wp_conn_send(conn, much);
+	for (int i = 0; i < 40; i++) {
+		assert_true(conn->is_blocked);
+		ws_world_pass(w, idle_ms - 2 * WP_TICK_MS);
+		while (recv(peer, piece, sizeof(piece), MSG_DONTWAIT) > 0)
+			;
+		ws_world_settle(w);
+		assert_int_equal(conn->state, WP_CONN_OPEN);
+	}
+	wp_message_unref(&much);
+	free(payload);
+	close(peer);
+	ws_world_settle(w);
+}
+
 static void server_that_ends_during_the_pause_lets_go(void **state)
 {
 	struct ws_world *w = *state;
@@ -715,6 +783,11 @@ int main(void)
 			teardown),
 		cmocka_unit_test_setup_teardown(peer_that_answers_pings_stays,
 						setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			peer_that_takes_nothing_is_told_that_it_is_slow, setup,
+			teardown),
+		cmocka_unit_test_setup_teardown(
+			slow_peer_that_goes_on_reading_stays, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			server_that_ends_during_the_pause_lets_go, setup,
 			teardown),

@@ -15,12 +15,14 @@ struct ack_call {
 	struct wp_server *server;
 	uint64_t number;
 	struct wp_ack_hint hint;
+	struct wp_charge charge;
 	size_t ref_len;
 	char ref[WP_REF_MAX + 2];
 };
 
 static void free_call(struct ack_call *call)
 {
+	wp_inflight_give(&call->server->inflight, &call->charge);
 	wp_ack_ids_release(&call->job.ids);
 	free(call);
 }
@@ -153,6 +155,16 @@ void wp_ack_frame(struct wp_conn *conn, const struct wp_client_frame *frame)
 		conn->n_unanswered++;
 		finish(call, true);
 		return;
+	}
+	if (!wp_inflight_take(&conn->server->inflight, &call->charge,
+			      conn->member.user->hash,
+			      frame->text.len +
+				      call->job.ids.n *
+					      sizeof(*call->job.ids.ids))) {
+		wp_metric_add(conn->server->metrics, WP_M_ACK_FAILED, 1);
+		wp_refuse_frame(conn, frame, "overloaded",
+				"too many frames are unanswered; repeat later");
+		goto out;
 	}
 	if (begin(conn, call) == WP_OK)
 		return; /* the callback's now */

@@ -21,7 +21,7 @@ struct send_call {
 	struct wp_envelope envelope; /* parsing the answer wants its band */
 	uint32_t partition;
 	bool has_key;
-	size_t bytes;
+	struct wp_charge charge;
 	size_t ref_len;
 	char ref[WP_REF_MAX + 2];
 };
@@ -31,6 +31,7 @@ struct send_order {
 	struct wp_envelope envelope;
 	struct wp_buf json; /* canonical */
 	struct wp_buf key;
+	struct wp_charge charge;
 	int64_t expires_s;
 };
 
@@ -94,13 +95,15 @@ static struct refusal read_options(const struct wp_conf *conf,
  * Overload is answered, never absorbed (P8). What has a key may have been
  * accepted before, and Redis is not asked: nothing is known of it.
  */
-static struct refusal check_load(const struct wp_server *server,
-				 const struct send_order *order)
+static struct refusal check_load(struct wp_conn *conn, struct send_order *order)
 {
+	struct wp_server *server = conn->server;
 	struct wp_aredis *redis = wp_registrar_redis(server->registrar);
+
 	if (redis == NULL || !wp_aredis_is_ready(redis))
 		return refuse("unavailable", "Redis cannot be reached");
-	if (server->inflight_bytes + order->json.len <= WP_INFLIGHT_BYTES_MAX)
+	if (wp_inflight_take(&server->inflight, &order->charge,
+			     conn->member.user->hash, order->json.len))
 		return refuse(NULL, NULL);
 	return refuse(order->key.len > 0 ? "unavailable" : "overloaded",
 		      "too many sends are unanswered; repeat later");
@@ -158,7 +161,7 @@ static void on_sent(void *ctx, const struct wp_reply *reply)
 					   .has_key = call->has_key };
 	struct wp_send_result result;
 
-	server->inflight_bytes -= call->bytes;
+	wp_inflight_give(&server->inflight, &call->charge);
 	wp_send_parse(reply, call->partition, &item, 1, &result);
 	wp_metric_add(server->metrics, metric_of(result.status), 1);
 	if (conn != NULL)
@@ -168,7 +171,7 @@ static void on_sent(void *ctx, const struct wp_reply *reply)
 
 static enum wp_err send_on(struct wp_conn *conn,
 			   const struct wp_client_frame *frame,
-			   const struct send_order *order)
+			   struct send_order *order)
 {
 	struct wp_server *server = conn->server;
 	struct wp_aredis *redis = wp_registrar_redis(server->registrar);
@@ -194,7 +197,7 @@ static enum wp_err send_on(struct wp_conn *conn,
 		.number = conn->member.number,
 		.envelope = order->envelope,
 		.has_key = order->key.len > 0,
-		.bytes = order->json.len,
+		.charge = order->charge,
 		.ref_len = frame->ref.len,
 	};
 	if (frame->ref.len > 0)
@@ -207,13 +210,13 @@ static enum wp_err send_on(struct wp_conn *conn,
 				order->key.len);
 	wp_cmd_init(&cmd);
 	wp_send_build(&cmd, &target, call->partition, &item, 1);
-	server->inflight_bytes += call->bytes;
 	conn->n_unanswered++;
 	rc = wp_aredis_do(redis, &cmd, on_sent, call);
 	if (rc != WP_OK) {
-		server->inflight_bytes -= call->bytes;
 		conn->n_unanswered--;
 		free(call);
+	} else {
+		order->charge.bytes = 0; /* the call's */
 	}
 	wp_cmd_release(&cmd);
 	return rc;
@@ -222,7 +225,7 @@ static enum wp_err send_on(struct wp_conn *conn,
 void wp_send_frame(struct wp_conn *conn, const struct wp_client_frame *frame)
 {
 	const struct wp_conf *conf = conn->server->conf;
-	struct send_order order;
+	struct send_order order = { 0 };
 	struct refusal refusal;
 	struct wp_error err = { 0 };
 
@@ -233,13 +236,14 @@ void wp_send_frame(struct wp_conn *conn, const struct wp_client_frame *frame)
 	if (refusal.code == NULL)
 		refusal = read_options(conf, frame, &order);
 	if (refusal.code == NULL)
-		refusal = check_load(conn->server, &order);
+		refusal = check_load(conn, &order);
 	if (refusal.code == NULL && send_on(conn, frame, &order) != WP_OK)
 		refusal = refuse("unavailable", "Redis cannot be reached");
 	if (refusal.code != NULL) {
 		wp_metric_add(conn->server->metrics, WP_M_SEND_REFUSED, 1);
 		wp_refuse_frame(conn, frame, refusal.code, refusal.sentence);
 	}
+	wp_inflight_give(&conn->server->inflight, &order.charge);
 	wp_buf_release(&order.key);
 	wp_buf_release(&order.json);
 }

@@ -16,6 +16,7 @@
 #include "lib/metrics/metrics.h"
 #include "lib/sys/conf.h"
 #include "ws-daemon/hub.h"
+#include "ws-daemon/inflight.h"
 #include "ws-daemon/memory.h"
 #include "ws-daemon/message.h"
 #include "ws-daemon/pokes.h"
@@ -23,11 +24,7 @@
 #include "ws-daemon/store_thread.h"
 #include "ws-daemon/timers.h"
 
-enum {
-	WP_INPUT_BYTES = 64 * 1024,
-	/* Bytes of sends that Redis has not answered, all clients together. */
-	WP_INFLIGHT_BYTES_MAX = 64 * 1024 * 1024,
-};
+enum { WP_INPUT_BYTES = 64 * 1024 };
 
 struct wp_conn;
 
@@ -60,7 +57,7 @@ struct wp_server {
 	size_t n_sockets;
 	size_t n_admitted; /* count towards max_connections */
 	size_t n_open;
-	size_t inflight_bytes;
+	struct wp_inflight inflight;
 
 	int fd;
 	ev_io accept_io;

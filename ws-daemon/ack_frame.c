@@ -105,6 +105,7 @@ static struct ack_call *new_call(const struct wp_conn *conn,
 	call->server = conn->server;
 	call->number = conn->member.number;
 	call->job.partition = conn->member.user->partition;
+	call->job.user_hash = conn->member.user->hash;
 	wp_user_urn(conn->member.user, &call->job.user);
 	call->ref_len = frame->ref.len;
 	if (frame->ref.len > 0)

@@ -18,7 +18,7 @@
 #include "lib/redis/client.h"
 #include "lib/store/store.h"
 
-enum { LOG_INTERVAL_MS = 10000 };
+enum { LOG_INTERVAL_MS = 10000, USER_SLOTS = 4096 };
 
 struct job_list {
 	struct wp_store_job *head;
@@ -31,7 +31,10 @@ struct wp_store_thread {
 	struct wp_log log;
 	pthread_t thread;
 	ev_async done_async;
-	size_t n_open; /* submitted and not done; the loop's thread only */
+	/* Submitted and not done; the loop's thread only. Users are told apart
+	 * by their hash: two that meet have one part. */
+	size_t n_open;
+	uint16_t n_open_of[USER_SLOTS];
 
 	pthread_mutex_t lock;
 	pthread_cond_t wake;
@@ -147,6 +150,7 @@ static void finish_done(struct wp_store_thread *thread)
 
 		list.head = job->next;
 		thread->n_open--;
+		thread->n_open_of[job->user_hash % USER_SLOTS]--;
 		job->done(job, job->result, job->is_empty);
 	}
 }
@@ -237,9 +241,13 @@ bool wp_store_thread_is_idle(const struct wp_store_thread *thread)
 enum wp_err wp_store_thread_submit(struct wp_store_thread *thread,
 				   struct wp_store_job *job)
 {
-	if (thread->n_open >= WP_STORE_JOBS_MAX)
+	uint16_t *n_of_user = &thread->n_open_of[job->user_hash % USER_SLOTS];
+
+	if (thread->n_open >= WP_STORE_JOBS_MAX ||
+	    *n_of_user >= WP_STORE_JOBS_USER_MAX)
 		return WP_ERR_FULL;
 	thread->n_open++;
+	(*n_of_user)++;
 	job->result = WP_ERR_UNAVAIL;
 	job->is_empty = false;
 	pthread_mutex_lock(&thread->lock);

@@ -2,7 +2,8 @@
  * store_thread.h - the cold store, at arm's length from the event loop.
  *
  * SQLite blocks, the loop must not: jobs go to one thread that owns a store of
- * its own, and come back through an ev_async. The line of jobs is bounded.
+ * its own, and come back through an ev_async. The line of jobs is bounded, and
+ * so is one user's part of it.
  */
 #ifndef WP_WS_STORE_THREAD_H
 #define WP_WS_STORE_THREAD_H
@@ -18,12 +19,17 @@
 struct ev_loop;
 struct wp_store_thread;
 
-enum { WP_STORE_JOBS_MAX = 1024 };
+enum {
+	WP_STORE_JOBS_MAX = 1024,
+	/* Nobody waits behind more of somebody else's. */
+	WP_STORE_JOBS_USER_MAX = WP_STORE_JOBS_MAX / 8,
+};
 
 /* Step 2 of an ack (ARCHITECTURE 4.4). The submitter's memory. */
 struct wp_store_job {
 	struct wp_store_job *next;
 	struct wp_urn user;
+	uint32_t user_hash;
 	uint32_t partition;
 	struct wp_ack_ids ids;
 	/* Runs once, on the loop's thread; result is WP_OK or an error, and
@@ -52,8 +58,8 @@ void wp_store_thread_stop(struct wp_store_thread **thread);
 bool wp_store_thread_is_idle(const struct wp_store_thread *thread);
 
 /*
- * Errors:  WP_ERR_FULL  too many are waiting; done will not run
- * Threads: the loop's
+ * Errors:  WP_ERR_FULL  too many are waiting, or too many of this user; done
+ * will not run Threads: the loop's
  */
 enum wp_err wp_store_thread_submit(struct wp_store_thread *thread,
 				   struct wp_store_job *job) WP_MUST_USE;

@@ -1,0 +1,83 @@
+/* The line before the store: bounded, for all and for each. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+#include <ev.h>
+
+#include "ws-daemon/store_thread.h"
+
+enum { JOBS = WP_STORE_JOBS_MAX + WP_STORE_JOBS_USER_MAX };
+
+/* No store can be opened there: every job fails, which is none of the line's
+ * business. What is done is told on the loop, which does not turn by itself. */
+static char backend[] = "sqlite";
+static char path[] = "/nowhere/waypost.db";
+static const struct wp_conf conf = {
+	.store = { .backend = backend, .sqlite_path = path },
+};
+static struct wp_store_job jobs[JOBS];
+static size_t n_done;
+
+static void on_done(struct wp_store_job *job, enum wp_err result, bool is_empty)
+{
+	(void)job;
+	(void)result;
+	(void)is_empty;
+	n_done++;
+}
+
+/* How many of n jobs of this user get in, the first of them at `from`. */
+static size_t submit(struct wp_store_thread *thread, size_t from, size_t n,
+		     uint32_t hash)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct wp_store_job *job = &jobs[from + i];
+
+		*job = (struct wp_store_job){ .user_hash = hash,
+					      .done = on_done };
+		if (wp_store_thread_submit(thread, job) != WP_OK)
+			return i;
+	}
+	return n;
+}
+
+static void one_user_has_a_part_of_the_line(void **state)
+{
+	struct wp_store_thread *thread = NULL;
+	struct ev_loop *loop = ev_loop_new(EVFLAG_AUTO);
+	size_t n = 0;
+
+	(void)state;
+	n_done = 0;
+	assert_int_equal(wp_store_thread_start(&thread, loop, &conf, NULL),
+			 WP_OK);
+	assert_int_equal(submit(thread, 0, WP_STORE_JOBS_USER_MAX + 1, 1),
+			 WP_STORE_JOBS_USER_MAX);
+	n = WP_STORE_JOBS_USER_MAX;
+	for (uint32_t hash = 2; n < WP_STORE_JOBS_MAX; hash++)
+		n += submit(thread, n, WP_STORE_JOBS_USER_MAX, hash);
+	assert_int_equal(n, WP_STORE_JOBS_MAX);
+	assert_int_equal(submit(thread, n, 1, 1000), 0);
+
+	/* When they are done there is room again. */
+	while (n_done < n)
+		ev_run(loop, EVRUN_ONCE);
+	assert_int_equal(submit(thread, 0, WP_STORE_JOBS_USER_MAX + 1, 1),
+			 WP_STORE_JOBS_USER_MAX);
+	wp_store_thread_stop(&thread);
+	assert_int_equal(n_done, n + WP_STORE_JOBS_USER_MAX);
+	ev_loop_destroy(loop);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(one_user_has_a_part_of_the_line),
+	};
+
+	return cmocka_run_group_tests_name("store_thread", tests, NULL, NULL);
+}

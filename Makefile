@@ -147,6 +147,9 @@ tests-build: $(UNIT) $(INTEGRATION) $(STEPPED_CLOCK)
 deps: ## install missing Debian packages (root), or print the command
 	@tools/deps.sh dev
 
+deps-build: ## install what building and running needs (root): WEB=nginx|lighttpd
+	@tools/deps.sh run $(WEB)
+
 run: ## start everything here: WEB=nginx|lighttpd PORT=8080 STATE=var
 	@tools/deps.sh run $(WEB)
 	@echo "building, which takes a minute the first time"
@@ -259,7 +262,9 @@ install: all ## programs, web-config, docs: DESTDIR= PREFIX=/usr/local
 	install -d '$(DESTDIR)$(PREFIX)/sbin' \
 		'$(DESTDIR)$(PREFIX)/share/waypost/nginx' \
 		'$(DESTDIR)$(PREFIX)/share/waypost/lighttpd' \
-		'$(DESTDIR)$(PREFIX)/share/doc/waypost'
+		'$(DESTDIR)$(PREFIX)/share/waypost/systemd' \
+		'$(DESTDIR)$(PREFIX)/share/doc/waypost' \
+		'$(DESTDIR)/etc/waypost'
 	install $(PROGRAMS:%=$(B)/%) '$(DESTDIR)$(PREFIX)/sbin'
 	install -m 644 web-config/nginx/*.conf \
 		'$(DESTDIR)$(PREFIX)/share/waypost/nginx'
@@ -267,8 +272,10 @@ install: all ## programs, web-config, docs: DESTDIR= PREFIX=/usr/local
 		> '$(DESTDIR)$(PREFIX)/share/waypost/lighttpd/waypost.conf'
 	install -m 644 web-config/lighttpd/*.lua \
 		'$(DESTDIR)$(PREFIX)/share/waypost/lighttpd'
-	install -m 644 web-config/waypost.yaml \
+	install -m 644 web-config/waypost.yaml web-config/redis.conf \
 		'$(DESTDIR)$(PREFIX)/share/waypost'
+	sed 's|/usr/local/|$(PREFIX)/|' web-config/waypost@.service \
+		> '$(DESTDIR)$(PREFIX)/share/waypost/systemd/waypost@.service'
 	install -m 644 $(wildcard README.md docs/*.md docs/*.yaml) \
 		'$(DESTDIR)$(PREFIX)/share/doc/waypost'
 
@@ -277,6 +284,6 @@ clean: ## remove what was built (the state directory of make run stays)
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 
-.PHONY: help all tests-build deps run test release-tests asan-tests tsan-tests test-unit \
+.PHONY: help all tests-build deps deps-build run test release-tests asan-tests tsan-tests test-unit \
 	test-fault test-fault-bugs bug soak test-integration test-e2e asan tsan ci fuzz fuzz-run check check-format \
 	format check-layers check-headers lint install clean

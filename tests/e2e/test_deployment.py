@@ -11,6 +11,64 @@ PROGRAMS = {
 }
 
 
+class Adopt(E2eTest):
+    @classmethod
+    def make_stack(cls):
+        return new_stack()
+
+    def adopt(self):
+        done = subprocess.run(
+            [os.path.join(self.stack.build, "waypost"), "--config",
+             self.stack.path("waypost.yaml"), "store", "adopt", "--yes"],
+            env=self.stack.base_env, capture_output=True, text=True,
+            timeout=30 * SLOWNESS, check=False)
+        return done.returncode, done.stdout + done.stderr
+
+    def test_a_lost_store_is_replaced_by_an_empty_one(self):
+        """What waited in Redis is kept, and nothing is held for what is lost."""
+        alice, bob, carol = self.user(), self.user(), self.user()
+        self.assert_accepted(alice.send(bob))
+        wait_for(lambda: self.is_cold(bob), "migration")
+        socket = self.connect(carol)
+        socket.expect("connected")
+        self.assert_accepted(alice.send(carol))
+        socket.expect("poke")
+        self.assertEqual(self.adopt()[0], 0)  # it is the one already
+        self.assertEqual(len(bob.pull().json()["messages"]), 1)
+
+        worker = self.stack.programs["worker-0"]
+        self.assertEqual(worker.stop(), 0)
+        for name in ("websocket-0", "handlers"):
+            self.assertEqual(self.stack.programs[name].stop(), 0)
+        for name in os.listdir(self.stack.state):
+            if name.startswith("waypost.db"):
+                os.unlink(self.stack.path(name))
+        worker.spawn()
+        wait_for(lambda: not worker.is_running(), "the refusal")
+        self.assertIn("is not there, but this deployment has a store",
+                      self.stack.read_log("worker-0"))
+        status, said = self.adopt()
+        self.assertEqual(status, 0, said)
+        for name in ("worker-0", "websocket-0", "handlers"):
+            self.stack.programs[name].start()
+        self.stack.wait_ready()
+
+        self.assertEqual(bob.pull().json()["messages"], [])
+        self.assertEqual(len(carol.pull().json()["messages"]), 1)
+        self.assert_accepted(alice.send(bob))
+        wait_for(lambda: self.is_cold(bob), "migration")
+        self.assertEqual(len(bob.pull().json()["messages"]), 1)
+
+    def test_it_is_refused_while_a_worker_runs(self):
+        with self.stack.redis() as redis:
+            own = redis("HGET", "wp:meta", "store").decode()
+            redis("HSET", "wp:meta", "store", "f" * 32)
+            status, said = self.adopt()
+            redis("HSET", "wp:meta", "store", own)
+        self.assertEqual(status, 1, said)
+        self.assertIn("stop all programs first", said)
+
+
 class Deployment(E2eTest):
     @classmethod
     def make_stack(cls):

@@ -35,6 +35,7 @@ static const struct {
 	{ NULL, "send", WP_CLI_SEND },
 	{ NULL, "expire", WP_CLI_EXPIRE },
 	{ NULL, "origins", WP_CLI_ORIGINS },
+	{ "store", "adopt", WP_CLI_STORE_ADOPT },
 };
 
 enum option {
@@ -69,7 +70,8 @@ static const struct {
 	[RAW] = { "--raw", false, FOR(WP_CLI_DLQ_SHOW) },
 	[ALL] = { "--all", false,
 		  FOR(WP_CLI_DLQ_REQUEUE) | FOR(WP_CLI_DLQ_DROP) },
-	[YES] = { "--yes", false, FOR(WP_CLI_DLQ_DROP) },
+	[YES] = { "--yes", false,
+		  FOR(WP_CLI_DLQ_DROP) | FOR(WP_CLI_STORE_ADOPT) },
 	[CONFIRM] = { "--confirm", false, FOR(WP_CLI_EXPIRE) },
 	[TO] = { "--to", true, FOR(WP_CLI_SEND) },
 	[PRIORITY] = { "--priority", true, FOR(WP_CLI_SEND) },
@@ -175,6 +177,9 @@ static enum wp_err read_command(struct wp_cli_args *out, int *i, int argc,
 		return wp_error_set(err, WP_ERR_INVAL,
 				    "dlq: say list, show, requeue or drop; try "
 				    "--help");
+	if (strcmp(first, "store") == 0)
+		return wp_error_set(err, WP_ERR_INVAL,
+				    "store: say adopt; try --help");
 	return wp_error_set(err, WP_ERR_INVAL,
 			    "there is no such command; try --help");
 }
@@ -284,6 +289,7 @@ static enum wp_err read_id(struct wp_cli_args *out, const char *text,
 {
 	if (out->has_id || out->command == WP_CLI_SEND ||
 	    out->command == WP_CLI_EXPIRE || out->command == WP_CLI_ORIGINS ||
+	    out->command == WP_CLI_STORE_ADOPT ||
 	    out->command == WP_CLI_DLQ_LIST)
 		return wp_error_set(err, WP_ERR_INVAL,
 				    "there is a word too many; try --help");
@@ -315,6 +321,11 @@ static enum wp_err check(const struct wp_cli_args *args, struct wp_error *err)
 		return wp_error_set(err, WP_ERR_INVAL,
 				    "dlq drop: what is dropped is gone for "
 				    "good; say --yes if you mean it");
+	if (args->command == WP_CLI_STORE_ADOPT && !args->is_sure)
+		return wp_error_set(err, WP_ERR_INVAL,
+				    "store adopt: what is in the store of "
+				    "before is lost; stop all programs, then "
+				    "say --yes if you mean it");
 	if (args->command == WP_CLI_EXPIRE && !args->is_sure)
 		return wp_error_set(err, WP_ERR_INVAL,
 				    "expire: what has expired by the clock of "

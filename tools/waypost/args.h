@@ -26,6 +26,7 @@ enum wp_cli_command {
 	WP_CLI_SEND,
 	WP_CLI_EXPIRE,
 	WP_CLI_ORIGINS,
+	WP_CLI_STORE_ADOPT,
 };
 
 enum { WP_CLI_LIMIT_DEFAULT = 100, WP_CLI_LIMIT_MAX = 10000 };

@@ -82,6 +82,8 @@ enum wp_err wp_cli_dlq_drop(struct wp_cli *cli,
 			    struct wp_error *err) WP_MUST_USE;
 enum wp_err wp_cli_send(struct wp_cli *cli, struct wp_error *err) WP_MUST_USE;
 enum wp_err wp_cli_expire(struct wp_cli *cli, struct wp_error *err) WP_MUST_USE;
+enum wp_err wp_cli_store_adopt(struct wp_cli *cli,
+			       struct wp_error *err) WP_MUST_USE;
 /* Needs no Redis. Errors: WP_ERR_INVAL  an origin that is no browser's */
 enum wp_err wp_cli_origins(const struct wp_cli *cli,
 			   struct wp_error *err) WP_MUST_USE;

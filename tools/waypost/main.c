@@ -25,7 +25,7 @@ static const struct wp_conf_program program = {
 	.name = "waypost",
 	.summary =
 		"Looks after dead letters and expiry, and hands messages in.",
-	.sections = "run_mode,log,redis,mailbox,cors",
+	.sections = "run_mode,log,redis,mailbox,cors,store",
 	.flags = flags,
 };
 
@@ -44,6 +44,8 @@ static enum wp_err run_command(struct wp_cli *cli, struct wp_error *err)
 		return wp_cli_send(cli, err);
 	case WP_CLI_EXPIRE:
 		return wp_cli_expire(cli, err);
+	case WP_CLI_STORE_ADOPT:
+		return wp_cli_store_adopt(cli, err);
 	case WP_CLI_NONE:
 	case WP_CLI_HELP:
 	case WP_CLI_ORIGINS:

@@ -169,6 +169,9 @@ static void nothing_is_dropped_without_a_yes(void **state)
 	expect_bad("dlq drop 3/17-2", "--yes");
 	expect_bad("dlq drop --all", "--yes");
 	expect_bad("dlq drop --yes", "--all");
+	expect_bad("store adopt", "--yes");
+	expect_bad("store adopt --yes x", "a word too many");
+	expect_bad("store", "store: say adopt");
 	expect_bad("expire", "--confirm");
 	expect_bad("expire --confirm now", "too many");
 }

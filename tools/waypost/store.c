@@ -1,0 +1,120 @@
+/*
+ * store.c - waypost store adopt --yes: the store of store.sqlite_path becomes
+ * the one of this deployment, whatever wp:meta said before.
+ *
+ * What Redis knows of the other store must go first: hints and sizes of rows
+ * that this one does not have. Without gates every partition is reconciled
+ * with the new store before anything is accepted again (worker/gate.c), as
+ * after a loss of Redis' memory. Each step may be cut off and done again; until
+ * the last one the old id stands, and programs refuse the new store.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "lib/mailbox/deployment.h"
+#include "lib/mailbox/partition.h"
+#include "tools/waypost/cli.h"
+
+static enum wp_err forget_partition(struct wp_cli *cli, uint32_t partition,
+				    struct wp_error *err)
+{
+	/* The gate first: nobody may look while the hints are gone. */
+	static const char *const names[] = { "gate", "cold", "coldsize" };
+	struct wp_reply *reply = NULL;
+	enum wp_err rc = WP_OK;
+
+	for (size_t i = 0; rc == WP_OK && i < sizeof(names) / sizeof(names[0]);
+	     i++) {
+		char key[WP_PREFIX_MAX + sizeof("coldsize")];
+
+		wp_partition_prefix(key, partition);
+		memcpy(key + strlen(key), names[i], strlen(names[i]) + 1);
+		wp_cmd_clear(&cli->cmd);
+		wp_cmd_str(&cli->cmd, "UNLINK");
+		wp_cmd_str(&cli->cmd, key);
+		rc = wp_cli_ask(cli, &reply, err);
+		wp_reply_free(&reply);
+	}
+	return rc;
+}
+
+static enum wp_err note_store(struct wp_cli *cli, const char *id,
+			      struct wp_error *err)
+{
+	struct wp_reply *reply = NULL;
+	enum wp_err rc;
+
+	wp_cmd_clear(&cli->cmd);
+	wp_cmd_str(&cli->cmd, "HSET");
+	wp_cmd_str(&cli->cmd, WP_META_KEY);
+	wp_cmd_str(&cli->cmd, WP_META_STORE);
+	wp_cmd_str(&cli->cmd, id);
+	rc = wp_cli_ask(cli, &reply, err);
+	wp_reply_free(&reply);
+	return rc;
+}
+
+static enum wp_err read_id(struct wp_cli *cli, char id[WP_STORE_ID_LEN + 1],
+			   struct wp_error *err)
+{
+	struct wp_store *store = NULL;
+	enum wp_err rc = wp_store_open(&store, &cli->conf, err);
+
+	if (rc == WP_OK)
+		rc = wp_store_id(store, id, err);
+	wp_store_close(&store);
+	return rc;
+}
+
+/* A worker that runs would tell Redis again of the store that goes. */
+static enum wp_err check_nobody_works(struct wp_cli *cli, struct wp_error *err)
+{
+	struct wp_reply *reply = NULL;
+	enum wp_err rc;
+
+	wp_cmd_clear(&cli->cmd);
+	wp_cmd_str(&cli->cmd, "ZCARD");
+	wp_cmd_str(&cli->cmd, WP_WORKERS_KEY);
+	rc = wp_cli_ask(cli, &reply, err);
+	if (rc == WP_OK && wp_reply_int(reply) > 0)
+		rc = wp_error_set(err, WP_ERR_CONFLICT,
+				  "a worker is running, or was a moment ago; "
+				  "stop all programs first");
+	wp_reply_free(&reply);
+	return rc;
+}
+
+enum wp_err wp_cli_store_adopt(struct wp_cli *cli, struct wp_error *err)
+{
+	char id[WP_STORE_ID_LEN + 1];
+	struct wp_error why = { 0 };
+	enum wp_err rc = read_id(cli, id, err);
+
+	if (rc != WP_OK)
+		return rc;
+	rc = wp_deployment_match(cli->redis, &cli->conf, id, &why);
+	if (rc == WP_OK) {
+		printf("%s is the store of this deployment already\n",
+		       cli->conf.store.sqlite_path);
+		return WP_OK;
+	}
+	if (rc != WP_ERR_INVAL) {
+		*err = why;
+		return rc;
+	}
+	rc = check_nobody_works(cli, err);
+	if (rc != WP_OK)
+		return rc;
+	for (uint32_t p = 0; p < cli->partitions; p++) {
+		rc = forget_partition(cli, p, err);
+		if (rc != WP_OK)
+			return rc;
+	}
+	rc = note_store(cli, id, err);
+	if (rc == WP_OK)
+		printf("%s is the store of this deployment now (%.8s…); start "
+		       "the programs\n",
+		       cli->conf.store.sqlite_path, id);
+	return rc;
+}

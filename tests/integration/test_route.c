@@ -202,6 +202,44 @@ static struct wp_route_result route_carefully(struct wp_world *w)
 	return result;
 }
 
+/*
+ * A queue that is none: its first entry has the tries, and takes the others of
+ * the lane along. Else they would keep back, for hours, whoever is behind more
+ * of them than one call may look at.
+ */
+static void a_foreign_queue_is_found_out_once(void **state)
+{
+	enum { MANY = 50 };
+	struct wp_world *w = *state;
+
+	w->conf.mailbox.max_tries = 3;
+	wp_world_run(w, "SET " WP_P "hot:" WP_BOB " not-a-stream");
+	for (int i = 0; i < MANY; i++)
+		(void)wp_world_post(w, MAIL(.json = "m"));
+	(void)wp_world_post(w, MAIL(.json = "h", .band = WP_BAND_HIGH));
+	assert_int_equal(wp_world_route(w).dead, 0);
+	assert_int_equal(wp_world_route(w).dead, 0);
+	assert_int_equal(wp_world_route(w).dead, MANY);
+	wp_world_expect(w, "0", "XLEN " WP_P "ingress");
+	wp_world_expect(w, "0", "EXISTS " WP_P "tries");
+	wp_world_expect(w, "50", "XLEN " WP_P "dlq");
+	wp_world_expect(w, "1", "XLEN " WP_P "hot!:" WP_BOB);
+	/* None of them is counted as waiting. */
+	wp_world_expect(w, "1", "ZCARD " WP_P "index:" WP_BOB);
+}
+
+static void a_foreign_size_costs_nobody_anything(void **state)
+{
+	struct wp_world *w = *state;
+	struct wp_msgid id;
+
+	wp_world_run(w, "SET " WP_P "hotsize not-a-hash");
+	id = wp_world_deliver(w, "m1");
+	wp_world_run(w, "SET " WP_P "hotsize not-a-hash");
+	wp_world_ack_one(w, id);
+	wp_world_expect(w, "0", "EXISTS " WP_P "hot:" WP_BOB);
+}
+
 static void an_entry_that_kills_the_script_is_found_and_buried(void **state)
 {
 	struct wp_world *w = *state;
@@ -254,6 +292,8 @@ int main(void)
 		WORLD_TEST(nobody_overtakes_a_failed_entry_of_the_same_lane),
 		WORLD_TEST(held_entries_do_not_use_up_the_batch_of_others),
 		WORLD_TEST(an_entry_without_its_fields_is_buried_too),
+		WORLD_TEST(a_foreign_queue_is_found_out_once),
+		WORLD_TEST(a_foreign_size_costs_nobody_anything),
 		WORLD_TEST(an_entry_that_kills_the_script_is_found_and_buried),
 		WORLD_TEST(
 			a_sleeping_worker_is_rung_while_entries_wait_for_a_try),

@@ -33,7 +33,7 @@ if is_empty or redis.call('EXISTS', prefix .. 'online:' .. urn) == 1 then
   if is_empty then
     redis.call('DEL', high, standard, prefix .. 'index:' .. urn)
     redis.call('ZREM', prefix .. 'expiry', urn)
-    redis.call('HDEL', prefix .. 'hotsize', urn)
+    redis.pcall('HDEL', prefix .. 'hotsize', urn)
   end
   redis.call('ZREM', prefix .. 'migrate', urn)
   return {'none'}

@@ -34,6 +34,8 @@
 --   - inq loses what leaves ingress; it is deleted with the last entry, which
 --     also takes what a cut has left in there.
 --   - tries has a field for an entry only while that entry is in ingress.
+-- Bounds: max_entries and max_bytes of what leaves ingress, 4,096 entries and
+-- eight times max_bytes of what is held, and a slice beyond each.
 -- Safe to repeat after a cut at any point: hot refuses an id that it has
 -- already covered, marks and due are sets.
 local prefix = KEYS[1]
@@ -216,12 +218,18 @@ local function settle_queued(left)
   end
 end
 
+-- Lanes whose queue is what is wrong, found out by the tries of a first entry.
+-- The others need none of their own: each would keep everybody behind them.
+local foreign = {}
+
 -- Returns true when the entry has left ingress.
-local function attempt(id, f)
+local function attempt(id, f, lane)
   local tries = careful and redis.call('HINCRBY', tries_key, id, 1)
   local outcome, reason
   if careful and tries > max_tries then
     reason = 'routing died with it'
+  elseif foreign[lane] then
+    reason, tries = foreign[lane], max_tries
   else
     outcome, reason = route_one(id, f)
   end
@@ -235,6 +243,9 @@ local function attempt(id, f)
     has_tries = true
     if tries < max_tries then
       return false
+    end
+    if reason:find('^WRONGTYPE') then
+      foreign[lane] = reason
     end
     bury(id, f, reason, tries)
     dead = dead + 1
@@ -256,7 +267,7 @@ repeat
     local lane = (f.u or '') .. ' ' .. (f.b or '')
     local size = #(f.e or '')
     from = '(' .. id
-    if not holding[lane] and attempt(id, f) then
+    if not holding[lane] and attempt(id, f, lane) then
       bytes = bytes + size
     else
       holding[lane] = true

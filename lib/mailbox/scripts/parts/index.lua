@@ -13,7 +13,12 @@ local function index_sum(urn)
   sum = {key = prefix .. 'index:' .. urn} -- without n: hotsize says nothing
   index_sums[urn] = sum
   if index_has_sums == nil then
-    index_has_sums = redis.call('HLEN', prefix .. 'hotsize') > 0
+    local size = redis.pcall('HLEN', prefix .. 'hotsize')
+    if type(size) ~= 'number' then -- a foreign key; it can be made anew
+      redis.call('DEL', prefix .. 'hotsize')
+      size = 0
+    end
+    index_has_sums = size > 0
   end
   local text = index_has_sums and redis.call('HGET', prefix .. 'hotsize', urn)
   if text then
@@ -75,7 +80,7 @@ end
 -- Nothing is in hot.
 local function index_forget(urn)
   redis.call('DEL', prefix .. 'index:' .. urn)
-  redis.call('HDEL', prefix .. 'hotsize', urn)
+  redis.pcall('HDEL', prefix .. 'hotsize', urn)
   index_sums[urn] = nil
 end
 

@@ -17,7 +17,7 @@ local function index_rebuild(urn)
       end
     until #slice < 16
   end
-  redis.call('HDEL', prefix .. 'hotsize', urn)
+  redis.pcall('HDEL', prefix .. 'hotsize', urn)
   index_sums[urn] = nil
   if redis.call('EXISTS', copy) == 1 then
     redis.call('RENAME', copy, prefix .. 'index:' .. urn)

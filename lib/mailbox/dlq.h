@@ -24,7 +24,9 @@ enum {
 	WP_DLQ_QUEUE_MAX = 8,                                   /* "65535" */
 	WP_DLQ_ID_MAX = WP_DLQ_QUEUE_MAX + 1 + WP_ENTRY_ID_MAX, /* with NUL */
 	WP_DLQ_REASON_MAX = 255,
-	WP_DLQ_PAGE_MAX = 500, /* letters of one list or drop call */
+	/* Letters of one list or drop call. Redis has to look at what is
+	 * sealed in them as well, and everybody waits. */
+	WP_DLQ_PAGE_MAX = 32,
 	/* A hot queue beyond these is not rebuilt for one dead letter. */
 	WP_DLQ_REBUILD_ENTRIES = 10000,
 	WP_DLQ_REBUILD_BYTES = 64 * 1024 * 1024,

@@ -200,6 +200,93 @@ static void a_send_looks_once_at_what_has_expired(void **state)
 	wp_reply_free(&work.reply);
 }
 
+static void accept(struct wp_world *w, const char *to, int n, int ms)
+{
+	wp_world_run(w,
+		     "EVAL for\ti=1,%d\tdo\tredis.call('XADD',KEYS[1],(%d+i).."
+		     "'-1','u','%s','b','0','f','','x','99999999999999','t',"
+		     "'t','e',string.rep('x',%d))end 1 " WP_P "ingress",
+		     n, ms, to, SIZE);
+}
+
+static void a_call_of_route_walks_over_so_much_of_what_is_held(void **state)
+{
+	enum { ROOM = 100000, TAKEN = 10 };
+	struct wp_world *w = *state;
+
+	wp_world_run(w, "SET " WP_P "owner own");
+	wp_world_run(w, "SET " WP_P "gate run");
+	wp_world_run(w, "SET " WP_P "hot:" WP_BOB " not-a-stream");
+	accept(w, WP_AMY, TAKEN + 1, 0);
+	accept(w, WP_BOB, MANY, TAKEN + 1);
+	for (int careful = 0; careful < 2; careful++) {
+		struct work work;
+		char args[100];
+
+		(void)snprintf(args, sizeof(args), "own run 60000 %d %d 5 %d 0",
+			       2 * TAKEN, ROOM, careful);
+		work = run(w, WP_SCRIPT_ROUTE, args);
+		assert_in_range(work.bytes, 8 * ROOM,
+				9 * ROOM + 3 * SLICE * (SIZE + 200));
+		wp_reply_free(&work.reply);
+	}
+}
+
+static void a_sweep_looks_at_so_many_entries(void **state)
+{
+	enum { ENTRIES = 300, ROOM = 400000 };
+	struct wp_world *w = *state;
+	int calls = 0;
+
+	wp_world_run(w, "SET " WP_P "owner own");
+	pile_up_hot(w, "hot:", 2000, 0, "7", "");
+	pile_up_hot(w, "hot!:", 300, 0, "99999999999999", "");
+	wp_world_run(w, "ZADD " WP_P "expiry 7 " WP_BOB);
+	for (bool more = true; more; calls++) {
+		struct work work = run(w, WP_SCRIPT_SWEEP,
+				       "own 60000 100 300 400000 1000");
+
+		more = wp_reply_int(wp_reply_at(answer(&work), 2)) == 1;
+		assert_in_range(work.entries, 0, ENTRIES + 3 * SLICE);
+		assert_in_range(work.bytes, 0, ROOM + 3 * SLICE * (SIZE + 99));
+		wp_reply_free(&work.reply);
+	}
+	assert_in_range(calls, 2000 * SIZE / (ROOM + SLICE * SIZE), 2000);
+	wp_world_expect(w, "0", "EXISTS " WP_P "hot:" WP_BOB);
+}
+
+static void a_move_takes_so_much_at_a_time(void **state)
+{
+	enum { ENTRIES = 100, ROOM = 200000 };
+	struct wp_world *w = *state;
+	struct work work;
+
+	wp_world_run(w, "SET " WP_P "owner own");
+	pile_up_hot(w, "hot:", 2000, 0, "7", "");
+	pile_up_hot(w, "hot!:", 10, 0, "7", "");
+	work = run(w, WP_SCRIPT_PREPARE,
+		   "own 60000 " WP_BOB " 100 200000 random");
+	assert_in_range(work.entries, 1, ENTRIES + 3 * SLICE);
+	assert_in_range(work.bytes, 1, ROOM + 3 * SLICE * (SIZE + 99));
+	wp_reply_free(&work.reply);
+}
+
+/* Where it is not said, nobody has thought of it. */
+static void every_script_with_a_loop_says_what_bounds_it(void **state)
+{
+	(void)state;
+
+	for (int i = 0; i < WP_SCRIPT_COUNT; i++) {
+		const struct wp_script_source *source =
+			wp_script_source((enum wp_script)i);
+		bool loops = strstr(source->text, " do\n") != NULL ||
+			     strstr(source->text, "repeat\n") != NULL;
+
+		if (loops && strstr(source->text, "Bounds: ") == NULL)
+			fail_msg("%s has no \"Bounds: \"", source->name);
+	}
+}
+
 /* Who is to be notified about what: one look is short, and so is the sum. */
 static void
 what_waits_for_the_departed_is_looked_for_within_bounds(void **state)
@@ -304,6 +391,10 @@ int main(void)
 		WORLD_TEST(a_pull_of_nothing_but_the_expired_looks_at_nothing),
 		WORLD_TEST(connect_counts_without_looking),
 		WORLD_TEST(a_send_looks_once_at_what_has_expired),
+		WORLD_TEST(a_call_of_route_walks_over_so_much_of_what_is_held),
+		WORLD_TEST(a_sweep_looks_at_so_many_entries),
+		WORLD_TEST(a_move_takes_so_much_at_a_time),
+		cmocka_unit_test(every_script_with_a_loop_says_what_bounds_it),
 		WORLD_TEST(
 			what_waits_for_the_departed_is_looked_for_within_bounds),
 		WORLD_TEST(refused_entries_are_kept_in_a_bounded_room),

@@ -11,7 +11,7 @@
 
 #include "tools/waypost/cli.h"
 
-enum { PAGE = 100 };
+enum { PAGE = WP_DLQ_PAGE_MAX };
 
 /*
  * The last letter of each queue, for all of them before any is touched: what is

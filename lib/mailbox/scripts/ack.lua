@@ -14,6 +14,7 @@
 --     hot, or already in cold, as well; it goes too, or it would come back
 --     after the 204. The entry's recipient and band are compared first: an id
 --     alone gives nobody power over the messages of others.
+-- Bounds: the ids, of which an ack has at most 1,000; one look each.
 local prefix, run_id, urn = KEYS[1], ARGV[1], ARGV[2]
 local n = tonumber(ARGV[3])
 local high, standard = prefix .. 'hot!:' .. urn, prefix .. 'hot:' .. urn

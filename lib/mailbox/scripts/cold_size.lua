@@ -10,6 +10,7 @@
 --   - A version that is older than what is known changes nothing: versions only
 --     rise, so late writers cannot overwrite the truth.
 --   - There is a size only where there is a hint, so that none outlives it.
+-- Bounds: the users that are named, one look each.
 local prefix = KEYS[1]
 local cold, sizes = prefix .. 'cold', prefix .. 'coldsize'
 

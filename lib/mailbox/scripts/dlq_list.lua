@@ -8,6 +8,8 @@
 --
 -- Envelopes and idempotency keys do not leave Redis here, and lengths are
 -- bounded: what is in wp:inbox:dlq was written by others.
+--
+-- Bounds: count entries, and they may be large: callers ask for few.
 local from, to, left = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local SLICE, MAX_TEXT = 16, 256
 local NAMES = {'id', 'reason', 'tries', 'at', 'u', 'b', 'f', 'x'}

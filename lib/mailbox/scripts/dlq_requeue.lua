@@ -26,6 +26,7 @@
 --     grows; a mark or poke without a message is harmless, the reverse is not.
 --   - A rebuilt queue has the last id of the old one: route relies on it to
 --     refuse what it has routed before.
+-- Bounds: max_entries and max_bytes of a queue that is rebuilt, else one look.
 -- Safe to repeat after a cut at any point: an id that is in hot is not added
 -- again, and what a rebuild left behind is deleted by the next one.
 --

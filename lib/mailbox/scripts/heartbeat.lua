@@ -11,6 +11,7 @@
 -- The due set is the guarantee behind Pub/Sub: what is handed over here is
 -- forgotten here. When the answer is lost, so is the connection, and the daemon
 -- then takes a new incarnation and pokes everybody who has something waiting.
+-- Bounds: max_members.
 local prefix, inc = KEYS[1], ARGV[1]
 local due = prefix .. 'due:' .. inc
 local counter = redis.call('HGET', prefix .. 'live', inc)

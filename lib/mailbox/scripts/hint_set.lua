@@ -8,6 +8,7 @@
 -- Invariants
 --   - Every user gets a token never used before.
 --   - How long what is in cold will live is not known any more (coldlast).
+-- Bounds: the users that are named, one look each.
 local prefix = KEYS[1]
 if redis.call('GET', prefix .. 'owner') ~= ARGV[1] then
   return {'lost'}

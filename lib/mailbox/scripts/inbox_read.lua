@@ -9,6 +9,7 @@
 --          the entry has none; an envelope above the maximum is not handed out
 --
 -- Whatever else a producer has written into an entry stays here.
+-- Bounds: max_entries and max_bytes, and one entry beyond them.
 local key, after = KEYS[1], ARGV[1]
 local max_entries, max_bytes = tonumber(ARGV[2]), tonumber(ARGV[3])
 local max_envelope_bytes = tonumber(ARGV[4])

@@ -11,6 +11,7 @@
 --     can be left behind.
 --   - An unfinished send is forgotten before that: settled afterwards, it would
 --     take the raised id for its own and answer for a message that is nowhere.
+-- Bounds: a dozen words about a stream.
 local prefix = KEYS[1]
 local ingress = prefix .. 'ingress'
 local floor = ARGV[3] .. '-' .. ARGV[4]

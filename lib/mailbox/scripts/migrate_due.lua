@@ -8,6 +8,7 @@
 --
 -- The clock is Redis' own: marks were written with it. One that is further ahead
 -- than any grace was written before the clock went back, and is due.
+-- Bounds: max_users.
 local prefix = KEYS[1]
 if redis.call('GET', prefix .. 'owner') ~= ARGV[1] then
   return {'lost'}

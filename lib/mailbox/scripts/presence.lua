@@ -5,6 +5,7 @@
 -- ARGV     urn, …
 -- Result   {connections, seen, …}: a pair per user; seen is seconds since 1970
 --          of the last disconnect, or "" when unknown
+-- Bounds: the users that are named, one look each.
 local prefix = KEYS[1]
 local out = {}
 for _, urn in ipairs(ARGV) do

@@ -31,6 +31,9 @@
 --   - What has expired counts for nobody: in hot at once, in cold when all of it
 --     has (coldlast), else until the sweep.
 --
+-- Bounds: n items, at most 100. Where a mailbox may be full, its index: all of it
+-- when that was not known before, later what has expired since.
+--
 -- No first line with flags, unlike the other scripts: with one, a full Redis
 -- (or one with a bad disk, or too few replicas) would refuse to begin, and known
 -- keys would get no answer. Without it Redis refuses the first write.

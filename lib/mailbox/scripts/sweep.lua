@@ -17,6 +17,7 @@
 -- score is raised by RETRY_MS before it, and lowered only by what is found, by
 -- route as well: at the latest then somebody looks again.
 --
+-- Bounds: max_users, max_entries, max_bytes, and a slice beyond them.
 -- Invariants
 --   - Deletes what had expired by now_ms and by the clock, and nothing else.
 --   - Mark and queues go like in trim, once nothing is left.

@@ -1,7 +1,8 @@
 -- The highest id that waits in hot, has not expired and is not ephemeral, or nil.
 -- Where that takes too long a look, it is the lowest id that was looked at: a
--- notification too many is better than none. Bounds, of all looks of a script
--- together: 256 entries, 256 KiB, and a slice beyond them for each user.
+-- notification too many is better than none.
+-- Bounds: 256 entries and 256 KiB in all looks of a script together, and a slice
+-- beyond them for each user.
 local looks_left, bytes_left = 256, 256 * 1024
 local function highest_in(key, now_ms)
   local to, count, last = '+', 1, nil

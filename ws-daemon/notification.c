@@ -37,6 +37,16 @@ static bool take(struct walk *walk, int c)
 	return true;
 }
 
+/*
+ * What is passed on has to be JSON by its grammar, no more: JavaScript writes
+ * half a surrogate pair when it cuts an emoji.
+ */
+static void begin_part(const struct walk *walk, struct wp_json *js)
+{
+	wp_json_init(js, walk->data + walk->pos, walk->len - walk->pos);
+	js->allows_half_pairs = true;
+}
+
 /* A string, number, true, false or null. */
 static bool take_scalar(struct walk *walk, struct wp_json_slice *raw_out)
 {
@@ -44,7 +54,7 @@ static bool take_scalar(struct walk *walk, struct wp_json_slice *raw_out)
 
 	if (next_char(walk) == -1)
 		return false;
-	wp_json_init(&js, walk->data + walk->pos, walk->len - walk->pos);
+	begin_part(walk, &js);
 	if (!wp_json_skip(&js, raw_out))
 		return false;
 	walk->pos += js.pos;
@@ -57,7 +67,7 @@ static bool take_name(struct walk *walk, struct wp_json_slice *name_out)
 
 	if (next_char(walk) != '"')
 		return false;
-	wp_json_init(&js, walk->data + walk->pos, walk->len - walk->pos);
+	begin_part(walk, &js);
 	if (!wp_json_string(&js, name_out))
 		return false;
 	walk->pos += js.pos;

@@ -19,6 +19,7 @@
 #include "ws-daemon/inflight.h"
 #include "ws-daemon/memory.h"
 #include "ws-daemon/message.h"
+#include "ws-daemon/metrics.h"
 #include "ws-daemon/pokes.h"
 #include "ws-daemon/registrar.h"
 #include "ws-daemon/store_thread.h"
@@ -35,6 +36,7 @@ struct wp_server {
 	const struct wp_auth *auth;
 	struct wp_metrics *metrics;
 	struct wp_log log;
+	struct wp_log_limit notify_limits[WP_WS_METRIC_COUNT]; /* notify.c */
 
 	struct wp_hub *hub;
 	struct wp_wheel *wheel;

@@ -3,8 +3,10 @@
  *
  * A pull scanner over memory that the caller keeps: no allocation, no tree, no
  * recursion deeper than WP_JSON_MAX_DEPTH. Strict means RFC 8259: no comments,
- * no trailing commas, no leading zeros, no NaN, valid UTF-8 everywhere, valid
- * surrogate pairs in escapes, and nothing but white space after the value.
+ * no trailing commas, no leading zeros, no NaN, valid UTF-8 everywhere, and
+ * nothing but white space after the value; and, unless allows_half_pairs,
+ * surrogate pairs in escapes that are whole (the grammar does not ask for that,
+ * but half a pair is no character).
  *
  * The caller walks objects and arrays itself:
  *
@@ -65,6 +67,7 @@ struct wp_json {
 	size_t pos;
 	const char *err; /* static sentence, NULL while all is well */
 	uint8_t depth;
+	bool allows_half_pairs; /* set it behind wp_json_init() */
 	bool first[WP_JSON_MAX_DEPTH +
 		   1]; /* no element read yet at this depth */
 };
@@ -102,8 +105,9 @@ bool wp_json_end(struct wp_json *js);
 void wp_json_fail(struct wp_json *js, const char *sentence);
 
 /*
- * Decode a string slice (escapes resolved) into buf, appended.
- * The slice came from this scanner, so it is valid; only buf can fail.
+ * Decode a string slice (escapes resolved) into buf, appended; half a surrogate
+ * pair becomes U+FFFD. The slice came from this scanner, so it is valid; only
+ * buf can fail.
  */
 void wp_json_decode(const struct wp_json_slice *slice, struct wp_buf *buf);
 

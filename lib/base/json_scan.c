@@ -95,9 +95,10 @@ static bool scan_escape(struct wp_json *js)
 		return fail(js, "a \\u escape needs four hex digits");
 	if (first >= 0xd800 && first <= 0xdfff) {
 		second = unicode_escape(js, js->pos + UNICODE_ESCAPE_LEN);
-		if (first >= 0xdc00 || second < 0xdc00 || second > 0xdfff)
+		if (first < 0xdc00 && second >= 0xdc00 && second <= 0xdfff)
+			js->pos += UNICODE_ESCAPE_LEN;
+		else if (!js->allows_half_pairs)
 			return fail(js, "a string has half a surrogate pair");
-		js->pos += UNICODE_ESCAPE_LEN;
 	}
 	js->pos += UNICODE_ESCAPE_LEN;
 	return true;

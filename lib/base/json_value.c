@@ -12,6 +12,7 @@ enum {
 	UTF8_MAX = 4,
 	UNICODE_ESCAPE_LEN = 6,
 	ESCAPED_NUMBER_MAX = 64,
+	REPLACEMENT = 0xfffd, /* for what is no character */
 };
 
 /* Further than any text is long; keeps sums of exponents from overflowing. */
@@ -58,8 +59,20 @@ static size_t encode_utf8(uint32_t code, char out[UTF8_MAX])
 	return 4;
 }
 
+/* The low half of a surrogate pair when one is escaped at p, else 0. */
+static uint32_t low_half(const char *p, const char *end)
+{
+	uint32_t code;
+
+	if (end - p < UNICODE_ESCAPE_LEN || p[0] != '\\' || p[1] != 'u')
+		return 0;
+	code = hex_value(p + 2);
+	return code >= 0xdc00 && code <= 0xdfff ? code : 0;
+}
+
 /* Resolve the escape at *text and step over it; returns the bytes in out. */
-static size_t resolve_escape(const char **text, char out[UTF8_MAX])
+static size_t resolve_escape(const char **text, const char *end,
+			     char out[UTF8_MAX])
 {
 	static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
 	const char *p = *text;
@@ -72,9 +85,13 @@ static size_t resolve_escape(const char **text, char out[UTF8_MAX])
 	}
 	code = hex_value(p + 2);
 	*text += UNICODE_ESCAPE_LEN;
-	if (code >= 0xd800 && code <= 0xdbff) {
-		uint32_t low = hex_value(p + UNICODE_ESCAPE_LEN + 2);
+	if (code >= 0xd800 && code <= 0xdfff) {
+		uint32_t low = code < 0xdc00
+				       ? low_half(p + UNICODE_ESCAPE_LEN, end)
+				       : 0;
 
+		if (low == 0)
+			return encode_utf8(REPLACEMENT, out);
 		code = 0x10000 + ((code - 0xd800) << 10) + (low - 0xdc00);
 		*text += UNICODE_ESCAPE_LEN;
 	}
@@ -99,7 +116,7 @@ void wp_json_decode(const struct wp_json_slice *slice, struct wp_buf *buf)
 		wp_buf_add(buf, p, (size_t)(stop - p));
 		p = stop;
 		if (p < end) {
-			size_t n = resolve_escape(&p, bytes);
+			size_t n = resolve_escape(&p, end, bytes);
 
 			wp_buf_add(buf, bytes, n);
 		}
@@ -119,7 +136,7 @@ bool wp_json_slice_is(const struct wp_json_slice *slice, const char *text)
 		size_t n = 1;
 
 		if (*p == '\\')
-			n = resolve_escape(&p, bytes);
+			n = resolve_escape(&p, end, bytes);
 		else
 			bytes[0] = *p++;
 		if (n > left || memcmp(bytes, text, n) != 0)

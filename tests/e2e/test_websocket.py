@@ -1,6 +1,8 @@
 """GET /connect: the handshake, the frames, and how a connection ends."""
 import json
+import re
 import signal
+import socket as socket_module
 import struct
 import time
 
@@ -543,6 +545,59 @@ class Notifications(WsTest):
         self.publish(bob.name, {"type": "last", "payload": 2})
 
         self.assertEqual(socket.recv_json()["type"], "last")
+
+    def test_half_a_surrogate_pair_passes_through_unchanged(self):
+        """What JavaScript writes when it cuts an emoji in two."""
+        bob = self.user()
+        socket = self.opened(bob)
+        for raw in ('"\\ud83d"', '{"\\ude00":["a\\uD83Db"]}'):
+            self.publish(bob.name, '{"type":"t","payload":' + raw + "}")
+
+            self.assertIn('"payload":' + raw + ",", socket.recv())
+
+    def dropped(self):
+        """{reason: how many} of what was not forwarded."""
+        return {reason: int(count) for reason, count in re.findall(
+            r'^waypost_ws_notifications_total\{result="(\w+)"\} (\d+)$',
+            self.metrics(), re.MULTILINE)}
+
+    def metrics(self):
+        with socket_module.socket(socket_module.AF_UNIX) as peer:
+            peer.settimeout(PATIENCE_S)
+            peer.connect(self.stack.socket_path("websocket-0.sock"))
+            peer.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
+            answer = b""
+            while True:
+                data = peer.recv(65536)
+                if not data:
+                    return answer.decode()
+                answer += data
+
+    def test_large_ones_pass_up_to_their_bound_and_others_are_told(self):
+        bob = self.user()
+        socket = self.opened(bob)
+        for size in (40000, 500000):
+            self.publish(bob.name, {"type": "big", "payload": "x" * size})
+            self.assertEqual(len(socket.expect("big")["payload"]), size)
+        before = self.dropped()
+
+        secret = "s3cret" * 100000
+        self.publish(bob.name, {"type": "big", "payload": secret})
+        self.publish(bob.name, '{"type":5,"payload":"s3cret"}')
+        self.publish("no:name", {"type": "t", "payload": "s3cret"})
+        self.publish("nobody-at-all", {"type": "t", "payload": "s3cret"})
+        self.publish(bob.name, {"type": "last", "payload": 2})
+        self.assertEqual(socket.recv_json()["type"], "last")
+
+        after = self.dropped()
+        self.assertEqual(
+            {reason: after[reason] - before[reason] for reason in after},
+            {"forwarded": 1, "not_connected": 1, "bad_channel": 1,
+             "malformed": 1, "too_large": 1, "no_memory": 0})
+        log = self.stack.read_log("websocket-0")
+        self.assertIn("it is over half of websocket.max_queue_bytes", log)
+        self.assertNotIn("s3cret", log)
+        self.assertNotIn(bob.name, log)
 
     def test_no_poke_is_invented(self):
         bob = self.user()

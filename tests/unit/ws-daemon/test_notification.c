@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -59,6 +60,36 @@ static void type_and_payload_pass_through_unchanged(void **state)
 		"{\"type\":\"x\",\"payload\":[[],{},[{\"a\":[1,2]}],0]," AT);
 	assert_frame("{\"type\":\"x\"}",
 		     "{\"type\":\"x\",\"payload\":null," AT);
+}
+
+/* Grammar asks for four digits, not for whole characters (RFC 8259, 7). */
+static void half_a_surrogate_pair_passes_through_unchanged(void **state)
+{
+	static const char *const halves[] = {
+		"\\ud83d",        "\\ude00",        "x\\ud83d",
+		"\\ud83dx",       "\\ud83d\\n",     "\\ud83d\\u0041",
+		"\\ud83d\\ud83d", "\\ude00\\ud83d", "\\uD83D\\uDE00\\uDBFF",
+		"\\udfff\\udfff",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(halves) / sizeof(halves[0]); i++) {
+		char text[256];
+		char frame[256];
+
+		snprintf(text, sizeof(text),
+			 "{\"type\":\"%s\",\"%s\":1,\"payload\":{\"%s\":\"%s\"}"
+			 "}",
+			 halves[i], halves[i], halves[i], halves[i]);
+		snprintf(frame, sizeof(frame),
+			 "{\"type\":\"%s\",\"payload\":{\"%s\":\"%s\"}," AT,
+			 halves[i], halves[i], halves[i]);
+		assert_frame(text, frame);
+	}
+	assert_null(frame_of("{\"type\":\"x\",\"payload\":\"\\ud83\"}"));
+	assert_null(frame_of("{\"type\":\"x\",\"payload\":\"\\ud83d\\u\"}"));
+	assert_null(
+		frame_of("{\"type\":\"x\",\"payload\":\"\\ud83d\\u12g4\"}"));
 }
 
 static void what_is_no_such_object_is_refused(void **state)
@@ -151,6 +182,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(type_and_payload_pass_through_unchanged),
+		cmocka_unit_test(
+			half_a_surrogate_pair_passes_through_unchanged),
 		cmocka_unit_test(what_is_no_such_object_is_refused),
 		cmocka_unit_test(
 			payloads_nest_deeper_than_envelopes_but_not_for_ever),

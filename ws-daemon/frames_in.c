@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CHAT_MAX = 255, CHAT_RAW_MAX = 6 * 1024 };
+static const char too_long[] = "chatId must be at most 255 bytes";
 
 static const struct {
 	const char *name;
@@ -195,69 +195,56 @@ static void on_ping(struct wp_conn *conn)
 	wp_conn_send_scratch(conn);
 }
 
-/* Bytes of the UTF-8 character that begins with c; text is valid UTF-8. */
-static size_t char_len(char c)
-{
-	unsigned char u = (unsigned char)c;
-
-	if (u < 0x80)
-		return 1;
-	if (u < 0xE0)
-		return 2;
-	return u < 0xF0 ? 3 : 4;
-}
-
-char *wp_chat_sanitise(const struct wp_json_slice *chat)
+const char *wp_chat_read(const struct wp_json_slice *chat, char **out)
 {
 	struct wp_buf text;
-	char *out = NULL;
-	size_t len = 0;
+	const char *sentence = NULL;
 
-	wp_buf_init(&text, CHAT_RAW_MAX);
+	*out = NULL;
+	/* A byte may be written as six. */
+	if (chat->len > 6 * WP_CHAT_MAX)
+		return too_long;
+	wp_buf_init(&text, 0);
 	wp_json_decode(chat, &text);
+	wp_buf_add_char(&text, '\0');
 	if (text.failed)
 		goto out;
-	out = malloc(text.len < CHAT_MAX ? text.len + 1 : CHAT_MAX + 1);
-	if (out == NULL)
+	if (text.len - 1 > WP_CHAT_MAX) {
+		sentence = too_long;
 		goto out;
-	while (len < text.len) {
-		char c = text.data[len];
-		size_t n = char_len(c);
-
-		if (len + n > CHAT_MAX || len + n > text.len)
-			break;
-		memcpy(out + len, text.data + len, n);
-		if ((unsigned char)c < 0x20 || c == 0x7F)
-			out[len] = ' ';
-		len += n;
 	}
-	out[len] = '\0';
+	for (size_t i = 0; i < text.len - 1; i++) {
+		unsigned char c = (unsigned char)text.data[i];
+
+		/* A tab would end it in what presence keeps. */
+		if (c < 0x20 || c == 0x7F) {
+			sentence = "chatId must not have control characters";
+			goto out;
+		}
+	}
+	*out = strdup(text.data);
 out:
 	wp_buf_release(&text);
-	return out;
+	return sentence;
 }
 
 static void on_chat(struct wp_conn *conn, const struct wp_client_frame *frame)
 {
+	const char *sentence = NULL;
 	char *chat = NULL;
 
-	if (!frame->has_chat) {
-		wp_refuse_frame(conn, frame, "bad_request",
-				"chatId is missing");
+	if (!frame->has_chat)
+		sentence = "chatId is missing";
+	else if (frame->chat.data != NULL)
+		sentence = wp_chat_read(&frame->chat, &chat);
+	if (sentence != NULL) {
+		wp_refuse_frame(conn, frame, "bad_request", sentence);
 		return;
 	}
-	if (frame->chat.len > CHAT_RAW_MAX) {
-		wp_refuse_frame(conn, frame, "bad_request",
-				"chatId is too long");
+	if (frame->chat.data != NULL && chat == NULL) {
+		wp_refuse_frame(conn, frame, "unavailable",
+				"the server is out of memory");
 		return;
-	}
-	if (frame->chat.data != NULL) {
-		chat = wp_chat_sanitise(&frame->chat);
-		if (chat == NULL) {
-			wp_refuse_frame(conn, frame, "unavailable",
-					"the server is out of memory");
-			return;
-		}
 	}
 	free(conn->member.chat);
 	conn->member.chat = chat;

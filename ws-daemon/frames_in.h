@@ -10,7 +10,7 @@
 #include "lib/base/json.h"
 #include "ws-daemon/conn.h"
 
-enum { WP_REF_MAX = 128 };
+enum { WP_REF_MAX = 128, WP_CHAT_MAX = 255 };
 
 enum wp_frame_type {
 	WP_FRAME_UNKNOWN,
@@ -62,11 +62,12 @@ void wp_send_frame(struct wp_conn *conn, const struct wp_client_frame *frame);
 void wp_ack_frame(struct wp_conn *conn, const struct wp_client_frame *frame);
 
 /*
- * Make text fit for presence: printable, no tabs, at most 255 bytes of whole
- * UTF-8 characters; what does not fit becomes a space or is cut.
+ * The text of a chatId as presence keeps it.
  *
- * Returns:  a string of its own, or NULL when memory is exhausted
+ * out:      a string of its own, the caller's; NULL when memory is exhausted
+ * Returns:  NULL, or why it is refused: nothing is cut or replaced, or two ids
+ *           would become one
  */
-char *wp_chat_sanitise(const struct wp_json_slice *chat);
+const char *wp_chat_read(const struct wp_json_slice *chat, char **out);
 
 #endif /* WP_WS_FRAMES_IN_H */

@@ -454,6 +454,18 @@ class ClientFrames(WsTest):
         self.assertEqual(socket.expect("error")["ref"], "b")
         self.messages(bob, 1)
 
+    def test_chat_that_would_have_to_be_cut_is_an_error(self):
+        socket = self.opened()
+        for chat in ("x" * 256, "x" * 300, "\u20ac" * 86, "x" * 9000, "a\tb"):
+            socket.send_json({"type": "chat", "ref": 1, "chatId": chat})
+            error = socket.expect("error")
+            self.assertEqual((error["ref"], error["code"]),
+                             (1, "bad_request"))
+        for chat in ("x" * 255, "\u20ac" * 85):
+            socket.send_json({"type": "chat", "chatId": chat})
+        socket.send_json({"type": "ping"})
+        self.assertEqual(socket.recv_json(), {"type": "pong"})
+
     def test_chat_may_be_set_and_cleared(self):
         socket = self.opened()
         for chat in ("room-1", "x" * 100, None):

@@ -176,51 +176,69 @@ static void chat_null_differs_from_no_chat(void **state)
 	assert_slice(&frame.chat, "c");
 }
 
-/* The text that presence would be told for this JSON string. */
-static char *sanitised(const char *json_string)
+/* The text that presence is told for this JSON string; NULL: it is refused. */
+static char *chat_of(const char *json_string)
 {
 	struct wp_client_frame frame;
-	char text[2048];
+	char text[4096];
+	const char *sentence;
 	char *out;
 
 	snprintf(text, sizeof(text), "{\"type\":\"chat\",\"chatId\":%s}",
 		 json_string);
 	assert_null(read_text(&frame, text));
-	out = wp_chat_sanitise(&frame.chat);
-	assert_non_null(out);
+	sentence = wp_chat_read(&frame.chat, &out);
+	assert_true((sentence == NULL) == (out != NULL));
 	return out;
 }
 
-static void chat_text_becomes_printable(void **state)
+static void assert_chat(const char *json_string, const char *expected)
 {
-	char *text = sanitised("\"a\\tb\\nc\\u0000d\\u007fe\\u00e9\"");
+	char *text = chat_of(json_string);
 
-	(void)state;
-
-	assert_string_equal(text, "a b c d e\xc3\xa9");
-	free(text);
-
-	text = sanitised("\"\"");
-	assert_string_equal(text, "");
+	assert_non_null(text);
+	assert_string_equal(text, expected);
 	free(text);
 }
 
-static void chat_text_is_cut_between_characters(void **state)
+/* n times the text, in quotes. */
+static const char *repeated(const char *text, size_t n)
 {
-	char json[1024] = "\"a";
-	char *text;
+	static char json[4096];
+
+	strcpy(json, "\"");
+	for (size_t i = 0; i < n; i++)
+		strcat(json, text);
+	strcat(json, "\"");
+	return json;
+}
+
+static void a_chat_is_told_as_it_is(void **state)
+{
+	char longest[WP_CHAT_MAX + 1] = { 0 };
 
 	(void)state;
-	for (int i = 0; i < 200; i++)
-		strcat(json, "\xc3\xa9");
-	strcat(json, "\"");
+	assert_chat("\"\"", "");
+	assert_chat("\"a b\\u00e9\\\"\"", "a b\xc3\xa9\"");
+	memset(longest, 'a', WP_CHAT_MAX);
+	assert_chat(repeated("a", WP_CHAT_MAX), longest);
+	assert_chat(repeated("\\u0061", WP_CHAT_MAX), longest);
+}
 
-	text = sanitised(json);
+/* Cut or replaced, two ids could become one. */
+static void a_chat_that_would_have_to_be_changed_is_refused(void **state)
+{
+	static const char *const controls[] = { "\"a\\tb\"", "\"\\n\"",
+						"\"a\\u0000\"", "\"\\u007f\"",
+						"\"\\u001fa\"" };
 
-	/* 255 bytes would end inside nothing: 1 + 2 * 127. */
-	assert_int_equal(strlen(text), 255);
-	assert_true(wp_utf8_is_valid(text, strlen(text)));
-	free(text);
+	(void)state;
+	assert_null(chat_of(repeated("a", WP_CHAT_MAX + 1)));
+	assert_null(chat_of(repeated("\\u0061", WP_CHAT_MAX + 1)));
+	assert_null(chat_of(repeated("\xc3\xa9", WP_CHAT_MAX / 2 + 1)));
+	assert_null(chat_of(repeated("a", 3000)));
+	for (size_t i = 0; i < sizeof(controls) / sizeof(controls[0]); i++)
+		assert_null(chat_of(controls[i]));
 }
 
 int main(void)
@@ -233,8 +251,9 @@ int main(void)
 		cmocka_unit_test(a_ref_is_an_integer_or_a_short_string),
 		cmocka_unit_test(unsound_frames_are_refused),
 		cmocka_unit_test(chat_null_differs_from_no_chat),
-		cmocka_unit_test(chat_text_becomes_printable),
-		cmocka_unit_test(chat_text_is_cut_between_characters),
+		cmocka_unit_test(a_chat_is_told_as_it_is),
+		cmocka_unit_test(
+			a_chat_that_would_have_to_be_changed_is_refused),
 	};
 
 	return cmocka_run_group_tests_name("frames_in", tests, NULL, NULL);

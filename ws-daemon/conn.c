@@ -244,6 +244,8 @@ void wp_conn_on_registered(struct wp_conn *conn, int64_t pending)
 	conn->is_poke_owed = false;
 	if (is_poke_owed)
 		wp_conn_poke(conn);
+	if (conn->is_replaced)
+		wp_conn_replace(conn);
 }
 
 void wp_conn_on_refused(struct wp_conn *conn)
@@ -305,6 +307,16 @@ void wp_conn_fail(struct wp_conn *conn, uint16_t code)
 {
 	wp_conn_close(conn, code, WP_M_CLOSE_PROTOCOL);
 	conn->is_last_sent = true;
+}
+
+void wp_conn_replace(struct wp_conn *conn)
+{
+	/* Redis has registered it, or nobody could evict it: the answer that
+	 * says so is on its way. */
+	if (conn->state < WP_CONN_OPEN)
+		conn->is_replaced = true;
+	else
+		wp_conn_close(conn, WP_CLOSE_REPLACED, WP_M_CLOSE_REPLACED);
 }
 
 void wp_conn_drop(struct wp_conn *conn, enum wp_ws_metric why)

@@ -83,6 +83,7 @@ struct wp_conn {
 	bool is_asked : 1;     /* pinged since it was heard */
 	bool is_blocked : 1;   /* the socket took no more */
 	bool is_poke_owed : 1; /* came before the connection was open */
+	bool is_replaced : 1;  /* so did the word that it gives way */
 	bool is_last_sent : 1; /* nothing follows what is queued */
 	bool is_half_closed : 1;
 };
@@ -147,6 +148,8 @@ void wp_conn_close(struct wp_conn *conn, uint16_t code, enum wp_ws_metric why);
 /* The peer broke the protocol: the same without waiting for its answer (RFC
  * 6455 section 7.1.7). */
 void wp_conn_fail(struct wp_conn *conn, uint16_t code);
+/* Give way to a newer connection of the user: 4409, behind a 101 to come. */
+void wp_conn_replace(struct wp_conn *conn);
 /* Over: nothing more is read or written. */
 void wp_conn_drop(struct wp_conn *conn, enum wp_ws_metric why);
 

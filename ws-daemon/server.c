@@ -206,8 +206,7 @@ static void on_refused(void *ctx, struct wp_member *member)
 static void on_kick(void *ctx, struct wp_member *member)
 {
 	(void)ctx;
-	wp_conn_close(wp_conn_of(member), WP_CLOSE_REPLACED,
-		      WP_M_CLOSE_REPLACED);
+	wp_conn_replace(wp_conn_of(member));
 }
 
 static void on_notification(void *ctx, const char *who, size_t who_len,

@@ -190,6 +190,8 @@ struct wp_conn *ws_world_open(struct ws_world *w, const char *user,
 	conn->state = WP_CONN_REGISTERING;
 	conn->is_admitted = true;
 	w->server->n_admitted++;
+	if (w->is_replaced)
+		wp_conn_replace(conn);
 	wp_conn_on_registered(conn, 0);
 	ws_world_settle(w);
 	*peer_out = pair[1];

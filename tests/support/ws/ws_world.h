@@ -23,6 +23,7 @@ struct ws_world {
 	/* For connections to come; 0 is as usual. */
 	size_t response_bytes; /* of the 101 */
 	int send_buffer;       /* how much their sockets take */
+	bool is_replaced;      /* by newer ones, before they are registered */
 };
 
 /* Everything here aborts on failure: there is nothing to test then. */

@@ -432,6 +432,29 @@ static void response_may_be_longer_than_the_queue(void **state)
 	}
 }
 
+/* The word that it gives way may overtake the answer to its own connect. */
+static void replaced_before_it_is_open_it_is_told_behind_its_101(void **state)
+{
+	static const char close_frame[] = "\x88\x02\x11\x39"; /* 4409 */
+	struct ws_world *w = *state;
+	const char *text;
+	struct wp_conn *conn;
+	size_t len;
+	int peer;
+
+	w->is_replaced = true;
+	conn = ws_world_open(w, "urn:sm:user:ann", &peer);
+	assert_int_equal(conn->state, WP_CONN_CLOSING);
+
+	text = read_all(peer, &len);
+	assert_memory_equal(text, "HTTP/1.1 101 ", 13);
+	assert_non_null(strstr(text, "connected"));
+	assert_true(len > 4);
+	assert_memory_equal(text + len - 4, close_frame, 4);
+	close(peer);
+	ws_world_settle(w);
+}
+
 static void close_does_not_overtake_the_response(void **state)
 {
 	struct ws_world *w = *state;
@@ -869,6 +892,9 @@ int main(void)
 			teardown),
 		cmocka_unit_test_setup_teardown(
 			response_may_be_longer_than_the_queue, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			replaced_before_it_is_open_it_is_told_behind_its_101,
+			setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			close_does_not_overtake_the_response, setup, teardown),
 		cmocka_unit_test_setup_teardown(

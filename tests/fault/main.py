@@ -24,6 +24,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 sys.path[:0] = [HERE, os.path.join(ROOT, "tools")]
 
+import burdens  # noqa: E402
 import clients  # noqa: E402
 import remains  # noqa: E402
 from clocks import Clocks  # noqa: E402
@@ -91,6 +92,7 @@ class Episode:
         self.found = []
         self.told = set()
         self.poke_ms = []
+        self.others = []  # who got a message beside all the rest
         self.cannot = []  # kinds of faults that cannot be done here
         self.clocks = None
         self.stack = None
@@ -159,7 +161,10 @@ class Episode:
         self.faults.start()
         self.senders, self.receivers = clients.cast(self.context)
         self.prober = clients.Prober(self.context)
-        for client in self.senders + self.receivers:
+        self.flooder = burdens.Flooder(self.context)
+        self.damage = burdens.Damage(self.stack, PARTITIONS)
+        self.damage.do()
+        for client in self.senders + self.receivers + [self.flooder]:
             client.start()
         for number in range(1, self.rounds + 1):
             self.round(number)
@@ -206,6 +211,7 @@ class Episode:
             self.add("not_ready", "not READY after healing: " +
                      self.faults.notes[-1])
         self.mark("healed")
+        self.see_others_move()
         self.context.is_sending.clear()
         if not self.await_all(lambda: all(sender.is_idle.is_set()
                                           for sender in self.senders)):
@@ -225,6 +231,22 @@ class Episode:
             self.add("stranded", "not connected, and still in Redis: " +
                      ", ".join(self.seen(remains.stranded)))
         self.mark("settled")
+
+    def see_others_move(self):
+        """While the flooder goes on, an ordinary absent user's mail moves."""
+        name = f"x-other-{len(self.others)}"
+        self.others.append(name)
+        user = self.context.user(name)
+        sent = self.await_all(
+            lambda: (answer := self.prober.call("other", user.send, name,
+                                                b"x")) is not None and
+            answer.status == 202)
+        if not sent:
+            self.add("stuck", f"a message for {name} is not accepted")
+        elif not self.await_all(lambda: self.seen(
+                lambda redis: burdens.is_moved(redis, name)) is True):
+            self.add("delayed", f"the mail of {name} does not move to disk "
+                     "while others are flooded or damaged")
 
     def seen(self, look):
         """What look(redis) finds."""
@@ -306,7 +328,7 @@ class Episode:
         if not self.found:
             self.drain_all()
         self.context.is_over.set()
-        for client in self.senders + self.receivers:
+        for client in self.senders + self.receivers + [self.flooder]:
             client.join(30)
         if self.found:
             return  # what is left over would only repeat it
@@ -326,6 +348,9 @@ class Episode:
         for name in self.users():
             if not self.await_all(lambda one=name: self.drain(one)):
                 self.add("stuck", f"{name} cannot be drained")
+        if not self.await_all(lambda: self.flooder.drain(self.others)):
+            self.add("stuck", "what was flooded cannot be drained")
+        self.damage.mend()
         self.judge()
 
     def drain(self, name):

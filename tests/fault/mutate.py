@@ -131,8 +131,8 @@ MUTATIONS = (
         "trim-early", "a migration that failed is taken for done",
         [("lib/mailbox/migrate.c",
           "\trc = wp_store_append_many(turn->ctx->store, appends, n, err);\n",
-          "\t(void)wp_store_append_many(turn->ctx->store, appends, n, err);\n"
-          "\trc = WP_OK;\n")],
+          "\trc = wp_store_append_many(turn->ctx->store, appends, n, err);\n"
+          "\tif (rc == WP_ERR_UNAVAIL)\n\t\trc = WP_OK;\n")],
         {"vanished", "lost"}, "cold-locked"),
     Mutation(
         "leave-online", "a clean goodbye leaves the user online",

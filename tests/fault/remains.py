@@ -75,6 +75,8 @@ def stranded(redis):
     for key in redis("KEYS", "wp:{*}:hot*:*"):
         prefix, urn = key.split(b":hot", 1)
         urn = urn.split(b":", 1)[1]
+        if b":x-foreign-" in urn:
+            continue  # made so that they cannot; see burdens.py
         if not redis("EXISTS", prefix + b":online:" + urn):
             found.append(key.decode("utf-8", "replace"))
     return sorted(found)

@@ -17,6 +17,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -56,6 +57,7 @@ struct child {
 	int stop_fd;  /* eventfd; readable once and for all when stopping */
 	int ended_fd; /* eventfd; counts threads that are about to end */
 	struct wp_room *room; /* owned */
+	atomic_size_t busy;   /* threads that have a request, or wait for it */
 };
 
 struct thread {
@@ -207,13 +209,18 @@ static bool serve_request(struct thread *thread, struct wp_io *io)
 
 static void serve_connection(struct thread *thread, int fd)
 {
-	struct wp_io *io;
+	struct child *child = thread->child;
+	bool is_kept;
 
 	wp_fcgi_open(thread->fcgi, fd);
-	do
+	do {
+		struct wp_io *io;
+
+		atomic_fetch_add(&child->busy, 1);
 		io = wp_fcgi_next(thread->fcgi);
-	while (io != NULL && serve_request(thread, io) &&
-	       !is_stopping(thread->child) && wait_for_request(thread));
+		is_kept = io != NULL && serve_request(thread, io);
+		atomic_fetch_sub(&child->busy, 1);
+	} while (is_kept && !is_stopping(child) && wait_for_request(thread));
 	wp_fcgi_close(thread->fcgi);
 }
 
@@ -300,7 +307,8 @@ static void wait_for_stop(void)
 }
 
 /*
- * Wait until n threads are about to end; false when the time was not enough.
+ * Wait until n threads are about to end; false when the time was not enough for
+ * one that has a request. The others end in a moment, whatever the time.
  * pthread_timedjoin_np() would wait by a clock that can be set.
  */
 static bool wait_for_ends(const struct child *child, size_t n)
@@ -312,12 +320,13 @@ static bool wait_for_ends(const struct child *child, size_t n)
 
 	for (size_t seen = 0; seen < n; seen += count) {
 		uint64_t now_ms = wp_mono_ms();
+		bool is_over = now_ms >= end_ms;
 
 		count = 0;
 		if (poll(&ended, 1,
-			 now_ms < end_ms ? (int)(end_ms - now_ms) : 0) == 1)
+			 is_over ? MOMENT_MS : (int)(end_ms - now_ms)) == 1)
 			(void)eventfd_read(child->ended_fd, &count);
-		else if (now_ms >= end_ms)
+		else if (is_over && atomic_load(&child->busy) > 0)
 			return false;
 	}
 	return true;

@@ -63,6 +63,8 @@ static void on_signal(struct pool *pool)
 		break;
 	case SIGTERM:
 	case SIGINT:
+		/* Who has died before the stop was not cut short by it. */
+		wp_procs_reap(&pool->procs);
 		stop(pool);
 		break;
 	default:

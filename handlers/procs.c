@@ -2,7 +2,7 @@
  * procs.c - starting, replacing, draining and burying processes.
  *
  * Knows no signals of its own and waits for nothing: the parent's loop
- * (procs.c) says what happened and asks when to come back.
+ * (pool.c) says what happened and asks when to come back.
  */
 #include "handlers/procs.h"
 
@@ -21,9 +21,9 @@
 
 enum {
 	BACKOFF_MS = 100,
-	BACKOFF_CAP_MS = 5000,
+	BACKOFF_CAP_MS = 1000, /* it may be all of them, and nobody answers */
 	STABLE_MS = 10000, /* alive for so long: the next death is a new one */
-	KILL_GRACE_MS = 500, /* a process stops by itself within drain_ms */
+	KILL_GRACE_MS = 2000, /* a process stops by itself within drain_ms */
 	NEVER_MS = -1,
 };
 
@@ -72,24 +72,24 @@ static void start(struct wp_procs *procs, struct wp_process_slot *slot,
 		slot->start_at_ms = now_ms + wp_backoff_next_ms(&slot->backoff);
 		return;
 	}
-	slot->current = (struct wp_process){ .pid = pid };
+	slot->current = (struct wp_process){
+		.pid = pid,
+		.drain_ms = procs->shared->conf->handlers.drain_ms,
+	};
 	slot->is_ready = false;
 	slot->generation = procs->generation;
 	slot->started_ms = now_ms;
 }
 
 /* Tell a process to drain; kill it when its time is over. */
-static void send_away(struct wp_procs *procs, struct wp_process *process,
-		      uint64_t now_ms)
+static void send_away(struct wp_process *process, uint64_t now_ms)
 {
-	int64_t drain_ms = procs->shared->conf->handlers.drain_ms;
-
 	if (process->pid == 0)
 		return;
 	if (!process->is_told) {
 		process->is_told = true;
 		process->kill_at_ms =
-			now_ms + (uint64_t)drain_ms + KILL_GRACE_MS;
+			now_ms + (uint64_t)process->drain_ms + KILL_GRACE_MS;
 		/* It may be dead already, but then it is not reaped yet. */
 		(void)kill(process->pid, SIGTERM);
 	} else if (now_ms >= process->kill_at_ms) {
@@ -131,9 +131,9 @@ static void tend_slot(struct wp_procs *procs, size_t i, uint64_t now_ms)
 	bool is_wanted = i < wp_procs_wanted(procs);
 
 	if (!is_wanted)
-		send_away(procs, &slot->current, now_ms);
+		send_away(&slot->current, now_ms);
 	if (!is_wanted || slot->is_ready)
-		send_away(procs, &slot->old, now_ms);
+		send_away(&slot->old, now_ms);
 	if (is_wanted && slot->current.pid == 0 && now_ms >= slot->start_at_ms)
 		start(procs, slot, now_ms);
 }
@@ -200,9 +200,18 @@ static void on_end(struct wp_procs *procs, struct wp_process *process,
 	*process = (struct wp_process){ 0 };
 }
 
-/* The current process of a slot died by itself. */
-static void on_death(struct wp_procs *procs, struct wp_process_slot *slot,
-		     int status)
+/* A process ended that nobody had told to. */
+static void on_death(struct wp_process *process, int status)
+{
+	wp_log(NULL, WP_LOG_ERROR, "process died", wp_int("pid", process->pid),
+	       wp_int("signal", WIFSIGNALED(status) ? WTERMSIG(status) : 0),
+	       wp_int("status", WIFEXITED(status) ? WEXITSTATUS(status) : 0));
+	*process = (struct wp_process){ 0 };
+}
+
+/* The current process of a slot is gone: when does the next one start? */
+static void plan_restart(const struct wp_procs *procs,
+			 struct wp_process_slot *slot)
 {
 	uint64_t now_ms = wp_mono_ms();
 
@@ -210,12 +219,14 @@ static void on_death(struct wp_procs *procs, struct wp_process_slot *slot,
 		wp_backoff_reset(&slot->backoff);
 	slot->start_at_ms = now_ms + wp_backoff_next_ms(&slot->backoff);
 	wp_metric_add(procs->shared->metrics, WP_H_RESTARTS, 1);
-	wp_log(NULL, WP_LOG_ERROR, "process died",
-	       wp_int("pid", slot->current.pid),
-	       wp_int("signal", WIFSIGNALED(status) ? WTERMSIG(status) : 0),
-	       wp_int("status", WIFEXITED(status) ? WEXITSTATUS(status) : 0),
-	       wp_int("retry_ms", (int64_t)(slot->start_at_ms - now_ms)));
-	slot->current = (struct wp_process){ 0 };
+}
+
+static void bury(struct wp_procs *procs, struct wp_process *process, int status)
+{
+	if (process->is_told)
+		on_end(procs, process, status);
+	else
+		on_death(process, status);
 }
 
 static void on_exit_of(struct wp_procs *procs, pid_t pid, int status)
@@ -224,14 +235,13 @@ static void on_exit_of(struct wp_procs *procs, pid_t pid, int status)
 		struct wp_process_slot *slot = &procs->slots[i];
 
 		if (pid == slot->old.pid)
-			on_end(procs, &slot->old, status);
+			bury(procs, &slot->old, status);
 		if (pid != slot->current.pid)
 			continue;
 		slot->is_ready = false;
-		if (slot->current.is_told)
-			on_end(procs, &slot->current, status);
-		else
-			on_death(procs, slot, status);
+		if (!slot->current.is_told)
+			plan_restart(procs, slot);
+		bury(procs, &slot->current, status);
 	}
 }
 

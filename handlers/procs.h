@@ -20,6 +20,7 @@ enum { WP_PROCS_MAX = 64 }; /* the bound of handlers.processes */
 
 struct wp_process {
 	pid_t pid;           /* 0 = none */
+	int64_t drain_ms;    /* what it was started with */
 	bool is_told;        /* to drain */
 	uint64_t kill_at_ms; /* once it was told */
 };

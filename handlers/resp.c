@@ -125,8 +125,8 @@ void wp_resp_unavailable(struct wp_resp *resp, const char *sentence)
 void wp_resp_internal(struct wp_resp *resp)
 {
 	wp_resp_error(resp, 500, "internal",
-		      "the server ran out of memory; the outcome is unknown, "
-		      "repeat with the same Idempotency-Key");
+		      "the server ran out of memory; repeat later, a send "
+		      "with the same Idempotency-Key");
 }
 
 static void add_header(struct wp_buf *head, const char *name, const char *value)

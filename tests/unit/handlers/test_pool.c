@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/socket.h>
@@ -17,6 +18,7 @@
 
 #include <cmocka.h>
 
+#include "handlers/child.h"
 #include "handlers/metrics.h"
 #include "handlers/pool.h"
 
@@ -193,6 +195,47 @@ static void a_stop_ends_everybody_in_peace(void **state)
 	assert_int_equal(wait_for_parent(stage), 0);
 }
 
+/* One process with no time for requests under way. Does not return. */
+static void be_hasty_child(int listen_fd, int ready_fd)
+{
+	struct fake_world world;
+	sigset_t stop;
+
+	sigemptyset(&stop);
+	sigaddset(&stop, SIGTERM);
+	if (!fake_world_init(&world) ||
+	    sigprocmask(SIG_BLOCK, &stop, NULL) == -1)
+		_exit(99);
+	world.conf.handlers.threads = 4;
+	world.conf.handlers.drain_ms = 0;
+	_exit(wp_child_run(&world.shared, listen_fd, ready_fd));
+}
+
+/* Nothing is under way, so nothing is cut short. */
+static void an_idle_stop_needs_no_time_to_drain(void **state)
+{
+	struct stage *stage = *state;
+	int ready[2], status = -1;
+	pid_t child, told;
+
+	assert_int_equal(pipe(ready), 0);
+	assert_int_equal(fcntl(stage->listen_fd, F_SETFL, O_NONBLOCK), 0);
+	child = fork();
+	assert_int_not_equal(child, -1);
+	if (child == 0)
+		be_hasty_child(stage->listen_fd, ready[1]);
+	assert_int_equal(read(ready[0], &told, sizeof(told)), sizeof(told));
+	assert_int_equal(told, child);
+
+	assert_int_equal(kill(child, SIGTERM), 0);
+
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+	close(ready[0]);
+	close(ready[1]);
+}
+
 static void a_process_that_dies_is_followed_by_another(void **state)
 {
 	struct stage *stage = *state;
@@ -252,6 +295,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(a_stop_ends_everybody_in_peace),
+		TEST(an_idle_stop_needs_no_time_to_drain),
 		TEST(a_process_that_dies_is_followed_by_another),
 		TEST(a_reload_replaces_processes_while_requests_go_on),
 		TEST(processes_do_not_outlive_a_killed_parent),

@@ -1,0 +1,129 @@
+/* What is told of processes that end, and how long they are waited for. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <poll.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "lib/base/clock.h"
+
+#include "handlers/procs.h"
+
+#include "tests/unit/handlers/fake.h"
+
+enum { GIVE_UP_MS = 20000, DRAIN_MS = 60000, DEATHS = 20, PAUSE_MAX_MS = 1000 };
+
+struct stage {
+	struct fake_world world;
+	struct wp_procs procs;
+};
+
+static int set_up(void **state)
+{
+	static const int parent_fds[] = { -1 };
+	struct stage *stage = calloc(1, sizeof(*stage));
+
+	if (stage == NULL || !fake_world_init(&stage->world))
+		return -1;
+	stage->world.conf.handlers.processes = 1;
+	stage->procs.shared = &stage->world.shared;
+	stage->procs.parent_fds = parent_fds;
+	wp_procs_init(&stage->procs);
+	*state = stage;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	struct stage *stage = *state;
+
+	fake_world_release(&stage->world);
+	free(stage);
+	return 0;
+}
+
+/* A child that ends with this status; when it has ended. */
+static pid_t ended(int status)
+{
+	struct pollfd end = { .events = POLLIN };
+	pid_t pid = fork();
+
+	if (pid == 0)
+		_exit(status);
+	end.fd = (int)syscall(SYS_pidfd_open, pid, 0);
+	assert_int_not_equal(end.fd, -1);
+	assert_int_equal(poll(&end, 1, GIVE_UP_MS), 1);
+	close(end.fd);
+	return pid;
+}
+
+static void a_process_is_waited_for_as_long_as_it_was_told(void **state)
+{
+	struct stage *stage = *state;
+	struct wp_process *process = &stage->procs.slots[0].current;
+	uint64_t now_ms = wp_mono_ms();
+
+	/* A reload has shortened the time since it was started. */
+	*process = (struct wp_process){ .pid = ended(0), .drain_ms = DRAIN_MS };
+	stage->world.conf.handlers.drain_ms = 0;
+	wp_procs_stop(&stage->procs);
+	wp_procs_tend(&stage->procs);
+
+	assert_true(process->is_told);
+	assert_true(process->kill_at_ms >= now_ms + DRAIN_MS);
+	wp_procs_reap(&stage->procs);
+	assert_true(wp_procs_is_empty(&stage->procs));
+	assert_false(stage->procs.has_failed);
+}
+
+static void only_who_was_told_can_fail_to_drain(void **state)
+{
+	struct stage *stage = *state;
+	struct wp_procs *procs = &stage->procs;
+
+	/* It dies while its successor is not ready yet. */
+	procs->slots[0].current.pid = getpid();
+	procs->slots[0].old.pid = ended(1);
+	wp_procs_reap(procs);
+	assert_int_equal(procs->slots[0].old.pid, 0);
+	assert_false(procs->has_failed);
+
+	procs->slots[0].old =
+		(struct wp_process){ .pid = ended(1), .is_told = true };
+	wp_procs_reap(procs);
+	assert_true(procs->has_failed);
+}
+
+static void somebody_is_started_again_soon_however_often_they_die(void **state)
+{
+	struct stage *stage = *state;
+	struct wp_process_slot *slot = &stage->procs.slots[0];
+
+	for (int i = 0; i < DEATHS; i++) {
+		slot->current.pid = ended(1);
+		slot->started_ms = wp_mono_ms();
+		wp_procs_reap(&stage->procs);
+		assert_int_equal(slot->current.pid, 0);
+		assert_true(slot->start_at_ms <= wp_mono_ms() + PAUSE_MAX_MS);
+	}
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(a_process_is_waited_for_as_long_as_it_was_told),
+		TEST(only_who_was_told_can_fail_to_drain),
+		TEST(somebody_is_started_again_soon_however_often_they_die),
+	};
+
+	wp_log_setup("test", WP_LOG_ERROR);
+	return cmocka_run_group_tests_name("procs", tests, NULL, NULL);
+}

@@ -462,6 +462,21 @@ static void who_reconnected_elsewhere_stays_online(void **state)
 	wp_world_expect(w, "0", "EXISTS " WP_P "migrate");
 }
 
+/* Something foreign in at: must not keep the others online for ever. */
+static void what_is_no_connection_does_not_stop_a_reap(void **state)
+{
+	struct wp_world *w = *state;
+	int64_t removed = 0;
+
+	wp_world_join(w, "i1");
+	(void)wp_world_connect(w, "i1.1");
+	wp_world_run(w, "SADD " WP_P "at:i1 foreign");
+
+	assert_int_equal(reap(w, w->owner, "i1", "0", &removed), WP_REAP_DONE);
+	wp_world_expect(w, "0",
+			"EXISTS " WP_P "online:" WP_BOB " " WP_P "at:i1");
+}
+
 static void a_big_incarnation_is_reaped_in_chunks(void **state)
 {
 	struct wp_world *w = *state;
@@ -563,6 +578,7 @@ int main(void)
 		WORLD_TEST(the_dead_are_taken_offline_and_their_mail_is_marked),
 		WORLD_TEST(the_living_and_other_peoples_dead_are_not_reaped),
 		WORLD_TEST(who_reconnected_elsewhere_stays_online),
+		WORLD_TEST(what_is_no_connection_does_not_stop_a_reap),
 		WORLD_TEST(a_big_incarnation_is_reaped_in_chunks),
 		WORLD_TEST(presence_tells_connections_and_when_last_seen),
 		WORLD_TEST(the_list_of_the_living_has_their_counters),

@@ -44,21 +44,28 @@ redis.call('HSET', prefix .. 'live', inc, 'doomed')
 local time = redis.call('TIME')
 local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
 local now_text = string.format('%d', now_ms)
+
+local function take_offline(conn, urn)
+  local online = prefix .. 'online:' .. urn
+  redis.call('HDEL', online, conn)
+  if redis.call('EXISTS', online) == 1 then
+    return
+  end
+  redis.call('SET', prefix .. 'seen:' .. urn, time[1], 'EX', ARGV[6])
+  if redis.call('EXISTS', prefix .. 'hot:' .. urn, prefix .. 'hot!:' .. urn) > 0 then
+    redis.call('ZADD', prefix .. 'migrate', 'LT', now_text, urn)
+    local id = push_max > 0 and highest_waiting(urn, now_ms)
+    if id then
+      notify(urn, id)
+    end
+  end
+end
+
 local members, removed = redis.call('SRANDMEMBER', at, ARGV[5]), 0
 for _, member in ipairs(members) do
   local conn, urn = member:match('^(%S+) (.+)$')
-  local online = prefix .. 'online:' .. urn
-  redis.call('HDEL', online, conn)
-  if redis.call('EXISTS', online) == 0 then
-    redis.call('SET', prefix .. 'seen:' .. urn, time[1], 'EX', ARGV[6])
-    if redis.call('EXISTS', prefix .. 'hot:' .. urn,
-      prefix .. 'hot!:' .. urn) > 0 then
-      redis.call('ZADD', prefix .. 'migrate', 'LT', now_text, urn)
-      local id = push_max > 0 and highest_waiting(urn, now_ms)
-      if id then
-        notify(urn, id)
-      end
-    end
+  if urn then -- else no script of ours wrote it, and it is nobody's
+    take_offline(conn, urn)
   end
   redis.call('SREM', at, member)
   removed = removed + 1

@@ -188,7 +188,8 @@ class Logs(E2eTest):
         for name in ("handlers", "websocket-0"):
             self.stack.kill(name)
             paths[name] = self.stack.socket_path(name + ".sock")
-        listeners = [nonsense_on(path) for path in paths.values()]
+        listeners = [serve_on(path, b"\xff\xfenonsense\0\r\n\r\n" * 10)
+                     for path in paths.values()]
         try:
             self.send_all()
             answer = self.stack.http().request("POST", "/api/send")
@@ -203,8 +204,8 @@ class Logs(E2eTest):
         self.assert_error(answer, 502, "bad_gateway")
 
 
-def nonsense_on(path):
-    """A service that reads and then says what no protocol has."""
+def serve_on(path, speech):
+    """A service that reads and then says this, or nothing and waits."""
     os.unlink(path)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     listener.bind(path)
@@ -218,8 +219,9 @@ def nonsense_on(path):
                 return
             with peer:
                 try:
-                    peer.recv(65536)
-                    peer.sendall(b"\xff\xfenonsense\0\r\n\r\n" * 10)
+                    while peer.recv(65536) and speech is None:
+                        pass
+                    peer.sendall(speech or b"")
                 except OSError:
                     pass
     threading.Thread(target=serve, daemon=True).start()

@@ -8,6 +8,7 @@ import socket
 from devkit.http import Response, raw_exchange, statuses
 from harness import ALLOWED_ORIGIN, E2eTest, WEB, new_stack, wait_for
 from test_headers import ROUTES
+from test_web_logs import serve_on
 
 # As docs/openapi.yaml has it: what is sent, nginx, lighttpd.
 DIFFERENCES = {
@@ -20,6 +21,18 @@ DIFFERENCES = {
     "more at once than the programs' sockets queue":
         ("503 `overloaded`", "502"),
 }
+
+
+def shorten(stack, for_nginx, for_lighttpd):
+    """Change a time that stands in the snippet, (old, new)."""
+    old, new = for_nginx if WEB == "nginx" else for_lighttpd
+    path = stack.path("waypost.conf")
+    with open(path, encoding="utf-8") as file:
+        text = file.read()
+    assert old in text, old
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text.replace(old, new))
+    stack.restart("web")
 
 
 class WebServer(E2eTest):
@@ -177,6 +190,47 @@ class Origins(WebServer):
         self.stack.wait_ready()
 
 
+class Silence(WebServer):
+    """A program that takes a request and says nothing of use, or nothing."""
+
+    @classmethod
+    def make_stack(cls):
+        return new_stack({"cors": {"allowed_origins": [ALLOWED_ORIGIN]}})
+
+    def ask(self, speech):
+        """What a browser gets while something else serves the socket."""
+        path = self.stack.socket_path("handlers.sock")
+        self.stack.kill("handlers")
+        listener = serve_on(path, speech)
+        try:
+            return self.raw("POST /api/send", Origin=ALLOWED_ORIGIN,
+                            Content_Length=0)
+        finally:
+            listener.close()
+            os.unlink(path)
+            self.stack.restart("handlers")
+            self.stack.wait_ready()
+
+    def assert_unknown(self, answer, status, code):
+        self.assert_error(answer, status, code)
+        self.assertIn("outcome is unknown", answer.json()["error"])
+        self.assertRegex(answer.header("Retry-After", ""), "^[12]$")
+        self.assertEqual(answer.header("Access-Control-Allow-Origin"),
+                         ALLOWED_ORIGIN)
+        self.assertEqual(answer.header_all("Vary"), ["Origin"], answer)
+
+    def test_nonsense_and_a_cut_are_an_unknown_outcome(self):
+        for speech in (b"\xff\xfenonsense\0\r\n\r\n", b""):
+            self.assert_unknown(self.ask(speech), 502, "bad_gateway")
+
+    def test_silence_is_an_unknown_outcome(self):
+        """The time that an answer may take is shortened here."""
+        shorten(self.stack, ("fastcgi_read_timeout 30s",
+                             "fastcgi_read_timeout 1s"),
+                ('"read-timeout" => 30', '"read-timeout" => 1'))
+        self.assert_unknown(self.ask(None), 504, "gateway_timeout")
+
+
 class AnyOrigin(WebServer):
     @classmethod
     def make_stack(cls):
@@ -298,17 +352,10 @@ class Slow(WebServer):
             ("server.max-read-idle = 15", "server.max-read-idle = 1")])
 
     def test_request_that_does_not_arrive_is_closed_without_an_answer(self):
-        """The time for a body stands in the snippets; it is shortened here."""
-        path = self.stack.path("waypost.conf")
-        with open(path, encoding="utf-8") as file:
-            text = file.read()
-        old, new = (("client_body_timeout 20s", "client_body_timeout 1s")
-                    if WEB == "nginx" else
-                    ("server.max-read-idle = 20", "server.max-read-idle = 1"))
-        self.assertIn(old, text)
-        with open(path, "w", encoding="utf-8") as file:
-            file.write(text.replace(old, new))
-        self.stack.restart("web")
+        """The time for a body is shortened here."""
+        shorten(self.stack, ("client_body_timeout 20s",
+                             "client_body_timeout 1s"),
+                ("server.max-read-idle = 20", "server.max-read-idle = 1"))
 
         head = b"POST /api/send HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n"
         for begun in (b"POST /api", head, head + b"\r\n", head + b"\r\nx"):

@@ -22,7 +22,7 @@ static void split_array(struct wp_json *js, struct wp_json_slice *slices,
 					 "elements");
 			return;
 		}
-		if (wp_json_skip(js, &slices[*n_out]))
+		if (wp_json_raw(js, &slices[*n_out]))
 			(*n_out)++;
 	}
 	if (js->err == NULL && *n_out == 0)
@@ -90,8 +90,10 @@ enum wp_err wp_batch_read(struct wp_batch_element *out,
 		out->json_len = json_out->len - out->json_at;
 	else
 		refuse(out,
-		       rc == WP_ERR_FULL ? "payload_too_large"
-					 : "invalid_envelope",
+		       rc == WP_ERR_FULL
+			       ? "payload_too_large"
+			       : wp_bad_json_code(slice->data, slice->len,
+						  "invalid_envelope"),
 		       err.msg);
 	return WP_OK;
 }

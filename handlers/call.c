@@ -38,12 +38,7 @@ bool wp_call_read_json(struct wp_call *call, size_t max_bytes)
 
 const char *wp_bad_json_code(const char *data, size_t len, const char *code)
 {
-	struct wp_json js;
-
-	wp_json_init(&js, data, len);
-	wp_json_skip(&js, NULL);
-	wp_json_end(&js);
-	return js.err == NULL ? code : "invalid_json";
+	return wp_json_is_valid(data, len) ? code : "invalid_json";
 }
 
 void wp_call_bad_body(struct wp_call *call, const char *code,

@@ -72,7 +72,7 @@ static void read_raw(struct wp_json *js, struct wp_json_slice *out)
 	if (wp_json_peek(js) == WP_JSON_NULL)
 		wp_json_null(js);
 	else
-		wp_json_skip(js, out);
+		wp_json_raw(js, out);
 }
 
 enum member {

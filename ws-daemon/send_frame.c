@@ -64,7 +64,11 @@ static struct refusal read_envelope(const struct wp_conf *conf,
 	if (rc == WP_ERR_NOMEM)
 		return refuse("unavailable", "the server is out of memory");
 	if (rc != WP_OK)
-		return refuse("invalid_envelope", err->msg);
+		return refuse(wp_json_is_valid(frame->envelope.data,
+					       frame->envelope.len)
+				      ? "invalid_envelope"
+				      : "invalid_json",
+			      err->msg);
 	return refuse(NULL, NULL);
 }
 

@@ -12,7 +12,9 @@
 
 void wp_json_init(struct wp_json *js, const char *data, size_t len)
 {
-	*js = (struct wp_json){ .data = data, .len = len };
+	*js = (struct wp_json){ .data = data,
+				.len = len,
+				.max_depth = WP_JSON_MAX_DEPTH };
 }
 
 void wp_json_fail(struct wp_json *js, const char *sentence)
@@ -139,7 +141,7 @@ static bool enter(struct wp_json *js, int bracket, const char *sentence)
 		return false;
 	if (next_char(js) != bracket)
 		return fail_expected(js, sentence);
-	if (js->depth == WP_JSON_MAX_DEPTH)
+	if (js->depth == js->max_depth)
 		return fail(js, "nesting is deeper than 8");
 	js->pos++;
 	js->depth++;
@@ -200,7 +202,7 @@ bool wp_json_array_next(struct wp_json *js)
 	return advance(js, ']', "expected a comma or a closing bracket");
 }
 
-/* Recursion ends at WP_JSON_MAX_DEPTH, where enter() refuses. */
+/* Recursion ends at max_depth, where enter() refuses. */
 static bool skip_value(struct wp_json *js)
 {
 	struct wp_json_slice slice;
@@ -250,6 +252,25 @@ bool wp_json_skip(struct wp_json *js, struct wp_json_slice *raw_out)
 		*raw_out = (struct wp_json_slice){ .data = js->data + start,
 						   .len = js->pos - start };
 	return true;
+}
+
+bool wp_json_raw(struct wp_json *js, struct wp_json_slice *raw_out)
+{
+	bool is_read;
+
+	js->max_depth = (uint8_t)(js->depth + WP_JSON_RAW_DEPTH);
+	is_read = wp_json_skip(js, raw_out);
+	js->max_depth = WP_JSON_MAX_DEPTH;
+	return is_read;
+}
+
+bool wp_json_is_valid(const char *data, size_t len)
+{
+	struct wp_json js;
+
+	wp_json_init(&js, data, len);
+	wp_json_skip(&js, NULL);
+	return wp_json_end(&js);
 }
 
 bool wp_json_end(struct wp_json *js)

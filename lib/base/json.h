@@ -38,7 +38,10 @@
 #include "lib/base/buf.h"
 #include "lib/base/err.h"
 
-enum { WP_JSON_MAX_DEPTH = 8 };
+enum {
+	WP_JSON_MAX_DEPTH = 8,
+	WP_JSON_RAW_DEPTH = 64, /* see wp_json_raw() */
+};
 
 enum wp_json_type {
 	WP_JSON_NONE, /* error, or nothing there */
@@ -67,9 +70,10 @@ struct wp_json {
 	size_t pos;
 	const char *err; /* static sentence, NULL while all is well */
 	uint8_t depth;
+	uint8_t max_depth;
 	bool allows_half_pairs; /* set it behind wp_json_init() */
-	bool first[WP_JSON_MAX_DEPTH +
-		   1]; /* no element read yet at this depth */
+	/* No element read yet at this depth. */
+	bool first[WP_JSON_MAX_DEPTH + WP_JSON_RAW_DEPTH + 1];
 };
 
 void wp_json_init(struct wp_json *js, const char *data, size_t len);
@@ -97,6 +101,16 @@ bool wp_json_number(struct wp_json *js, struct wp_json_slice *out);
 
 /* Consume and validate any value; raw_out (may be NULL) gets its exact text. */
 bool wp_json_skip(struct wp_json *js, struct wp_json_slice *raw_out);
+
+/*
+ * The same for a value that will be read by a scanner of its own, which then
+ * judges its nesting: how deep the value may be does not depend on what it is
+ * wrapped in. More than WP_JSON_RAW_DEPTH levels are an error here already.
+ */
+bool wp_json_raw(struct wp_json *js, struct wp_json_slice *raw_out);
+
+/* Is this one JSON value that the scanner accepts, and nothing else? */
+bool wp_json_is_valid(const char *data, size_t len);
 
 /* The value must have been the last thing: only white space may follow. */
 bool wp_json_end(struct wp_json *js);

@@ -57,6 +57,28 @@ class Batch(E2eTest):
         self.assertEqual(self.message_ids(bob, len(bad) + 1),
                          [result["id"] for result in results[0::2]])
 
+    def test_nesting_is_judged_alike_on_each_way_in(self):
+        bob = self.user()
+        good = json.dumps(envelope(bob.urn, b"x"))
+        socket = self.connect(self.user())
+        socket.expect("connected")
+        for depth in (0, 1, 5, 6, 7, 8, 9, 30, 60):
+            deep = good[:-1] + ',"x":' + "[" * depth + "1" + "]" * depth + "}"
+            with self.subTest(depth=depth):
+                single = bob.call("POST", "/api/send", deep)
+                results = self.results(bob.call(
+                    "POST", "/api/send/batch",
+                    f'{{"envelopes":[{good},{deep},{good}]}}'), 3)
+                socket.send_text('{"type":"send","envelope":' + deep + "}")
+                frame = socket.recv_json()
+
+                code = None if depth < 8 else "invalid_json"
+                self.assertEqual(single.status, 400 if code else 202)
+                self.assertEqual(single.json().get("code"), code)
+                self.assertEqual([result.get("code") for result in results],
+                                 [None, code, None])
+                self.assertEqual(frame.get("code"), code, frame)
+
     def test_answer_is_202_even_when_all_fail(self):
         results = self.results(self.batch(self.user(), [{}, {}]), 2)
 

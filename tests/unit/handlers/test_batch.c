@@ -49,7 +49,12 @@ static void bad_frames_are_refused(void **state)
 		"{\"envelopes\":[{},]}",
 		"{\"envelopes\":[{]}",
 		"{\"envelopes\":[{}],\"envelopes\":[{}]}",
-		"{\"envelopes\":[[[[[[[[[1]]]]]]]]]}",
+		/* 65 brackets where 64 may be */
+		"{\"envelopes\":["
+		"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[["
+		"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[["
+		"]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]"
+		"]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]}",
 	};
 	struct wp_json_slice slices[WP_BATCH_MAX];
 	size_t n;

@@ -157,7 +157,7 @@ static void unsound_frames_are_refused(void **state)
 	assert_unsound("{\"type\":\"ping\",\"ref\":1,\"r\\u0065f\":2}");
 	assert_unsound("{\"type\":\"chat\",\"chatId\":7}");
 	assert_unsound("{\"type\":\"send\",\"idempotencyKey\":7}");
-	assert_unsound("{\"type\":\"send\",\"envelope\":"
+	assert_unsound("{\"type\":\"send\",\"x\":"
 		       "[[[[[[[[[[[[1]]]]]]]]]]]]}");
 }
 

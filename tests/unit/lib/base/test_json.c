@@ -227,6 +227,56 @@ static void nesting_ends_at_eight(void **state)
 	accepts("[[[[[[[[]]]]]]],[[[[[[[]]]]]]],{\"a\":[[[[[[]]]]]]}]");
 }
 
+/* What is around it does not count, and not what it holds either. */
+static void raw_value_is_cut_out_however_deep_it_is(void **state)
+{
+	char text[400];
+
+	(void)state;
+	for (int around = 1; around <= WP_JSON_MAX_DEPTH; around++) {
+		for (int inside = 0; inside <= WP_JSON_RAW_DEPTH + 1;
+		     inside++) {
+			struct wp_json_slice raw = { 0 };
+			struct wp_json js;
+			size_t len = (size_t)(2 * (around + inside) + 1);
+
+			memset(text, '[', len / 2);
+			text[len / 2] = '1';
+			memset(text + len / 2 + 1, ']', len / 2);
+			wp_json_init(&js, text, len);
+			for (int i = 0; i < around; i++) {
+				assert_true(wp_json_array_begin(&js));
+				assert_true(wp_json_array_next(&js));
+			}
+			assert_int_equal(wp_json_raw(&js, &raw),
+					 inside <= WP_JSON_RAW_DEPTH);
+			if (inside > WP_JSON_RAW_DEPTH)
+				continue;
+			assert_ptr_equal(raw.data, text + around);
+			assert_int_equal(raw.len, 2 * inside + 1);
+			for (int i = 0; i < around; i++)
+				assert_false(wp_json_array_next(&js));
+			assert_true(wp_json_end(&js));
+			assert_int_equal(wp_json_is_valid(raw.data, raw.len),
+					 inside <= WP_JSON_MAX_DEPTH);
+		}
+	}
+}
+
+static void depth_counts_again_behind_a_raw_value(void **state)
+{
+	static const char text[] = "[[[[[[[[[[[1]]]]]]]]]],[[[[[[[[1]]]]]]]]]";
+	struct wp_json js;
+
+	(void)state;
+	wp_json_init(&js, text, sizeof(text) - 1);
+	assert_true(wp_json_array_begin(&js));
+	assert_true(wp_json_array_next(&js));
+	assert_true(wp_json_raw(&js, NULL));
+	assert_true(wp_json_array_next(&js));
+	assert_false(wp_json_skip(&js, NULL));
+}
+
 static void a_caller_walks_what_it_knows_and_skips_the_rest(void **state)
 {
 	static const char text[] =
@@ -592,6 +642,8 @@ int main(void)
 		cmocka_unit_test(
 			special_bytes_are_seen_at_every_offset_of_a_word),
 		cmocka_unit_test(nesting_ends_at_eight),
+		cmocka_unit_test(raw_value_is_cut_out_however_deep_it_is),
+		cmocka_unit_test(depth_counts_again_behind_a_raw_value),
 		cmocka_unit_test(
 			a_caller_walks_what_it_knows_and_skips_the_rest),
 		cmocka_unit_test(peek_names_every_type_and_consumes_nothing),

@@ -39,6 +39,15 @@ static uint32_t end_of_patience(const struct wp_conn *conn)
 	return conn->is_asked && answer > end ? answer : end;
 }
 
+/* A message that has begun has as long as silence has. */
+static bool is_too_long_in_coming(const struct wp_conn *conn)
+{
+	int64_t idle_ms = conn->server->conf->websocket.idle_timeout_ms;
+
+	return conn->is_holding &&
+	       conn->server->tick >= conn->begun + wp_server_ticks(idle_ms);
+}
+
 void wp_conn_schedule(struct wp_conn *conn)
 {
 	uint32_t tick = conn->due;
@@ -364,6 +373,10 @@ static void judge_open(struct wp_conn *conn)
 	}
 	if (is_silent && conn->is_asked) {
 		wp_conn_drop(conn, WP_M_CLOSE_IDLE);
+		return;
+	}
+	if (is_too_long_in_coming(conn)) {
+		wp_conn_close(conn, WP_CLOSE_POLICY, WP_M_CLOSE_IDLE);
 		return;
 	}
 	if (is_silent || server->tick >= conn->due)

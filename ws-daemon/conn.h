@@ -71,6 +71,7 @@ struct wp_conn {
 	uint32_t heard; /* the last sign of life */
 	uint32_t moved; /* is_blocked: the last time that it was not */
 	uint32_t asked; /* is_asked: the first ping since then */
+	uint32_t begun; /* is_holding: when the message began */
 	uint32_t due;
 	uint32_t expires;
 
@@ -81,6 +82,7 @@ struct wp_conn {
 	bool is_readable : 1;  /* the socket has something */
 	bool is_due : 1;       /* a deadline is to be judged */
 	bool is_asked : 1;     /* pinged since it was heard */
+	bool is_holding : 1;   /* a part of a message is kept */
 	bool is_blocked : 1;   /* the socket took no more */
 	bool is_poke_owed : 1; /* came before the connection was open */
 	bool is_replaced : 1;  /* so did the word that it gives way */

@@ -216,6 +216,7 @@ static void on_event(struct wp_conn *conn, const struct wp_ws_event *event)
 		wp_metric_add(conn->server->metrics, WP_M_FRAMES_IN, 1);
 	switch (event->type) {
 	case WP_WS_EVENT_TEXT:
+		conn->is_holding = false;
 		wp_frames_in(conn, event->data, event->len);
 		break;
 	case WP_WS_EVENT_PING:
@@ -290,6 +291,18 @@ static void take_up_rest(struct wp_conn *conn, int *budget)
 		wp_buf_release(&rest);
 }
 
+/* A part of a message costs memory for as long as the rest does not come. */
+static void note_begun(struct wp_conn *conn)
+{
+	bool is_holding;
+
+	wp_ws_reader_done(&conn->reader);
+	is_holding = wp_ws_reader_is_holding(&conn->reader);
+	if (is_holding && !conn->is_holding)
+		conn->begun = conn->server->tick;
+	conn->is_holding = is_holding;
+}
+
 /* For later: too much is unanswered, or others have to have their turn. */
 static void keep_rest(struct wp_conn *conn, const uint8_t *rest, size_t len)
 {
@@ -344,22 +357,35 @@ static void read_some(struct wp_conn *conn, int *budget)
 		on_input(conn, input, (size_t)n, budget);
 }
 
-bool wp_conn_turn(struct wp_conn *conn)
+/* Our pause is neither silence of the peer nor slowness. */
+static void excuse(struct wp_conn *conn)
+{
+	wp_conn_heard(conn);
+	conn->begun = conn->server->tick;
+}
+
+static void take_input(struct wp_conn *conn)
 {
 	int budget = FRAMES_PER_TURN;
 
 	take_up_rest(conn, &budget);
-	if ((conn->is_readable || conn->is_due) && wants_input(conn))
+	if (!wants_input(conn))
+		excuse(conn);
+	else if (conn->is_readable || conn->is_due)
 		read_some(conn, &budget);
-	else if (conn->is_due && !wants_input(conn))
-		wp_conn_heard(conn); /* or not: we did not listen */
-	conn->is_readable = false;   /* if it is still so, we are told again */
+	conn->is_readable = false; /* if it is still so, we are told again */
+	note_begun(conn);
+	if (conn->state == WP_CONN_OPEN && !has_rest(conn))
+		wp_conn_free_stash(conn);
+}
+
+bool wp_conn_turn(struct wp_conn *conn)
+{
+	take_input(conn);
 	if (conn->is_due) {
 		conn->is_due = false;
 		wp_conn_judge_time(conn);
 	}
-	if (conn->state == WP_CONN_OPEN && !has_rest(conn))
-		wp_conn_free_stash(conn);
 	wp_conn_flush(conn);
 	watch(conn);
 	return may_take_up(conn) && has_rest(conn);

@@ -352,13 +352,17 @@ static void read_message(struct wp_ws_reader *reader, uint8_t *data, size_t len,
 	out->len = is_whole ? len : reader->partial->message_len;
 }
 
-/* Free what the last event was borrowed from, unless it is still needed. */
-static void drop_delivered(struct wp_ws_reader *reader)
+void wp_ws_reader_done(struct wp_ws_reader *reader)
 {
 	bool is_busy = reader->in_message || reader->in_payload;
 
 	if (!is_busy)
 		drop_partial(reader);
+}
+
+bool wp_ws_reader_is_holding(const struct wp_ws_reader *reader)
+{
+	return reader->partial != NULL;
 }
 
 size_t wp_ws_reader_feed(struct wp_ws_reader *reader, uint8_t *data, size_t len,
@@ -368,7 +372,7 @@ size_t wp_ws_reader_feed(struct wp_ws_reader *reader, uint8_t *data, size_t len,
 
 	*out = (struct wp_ws_event){ .type = WP_WS_EVENT_NONE };
 	assert(!reader->is_failed);
-	drop_delivered(reader);
+	wp_ws_reader_done(reader);
 
 	while (out->type == WP_WS_EVENT_NONE) {
 		size_t piece;

@@ -2,7 +2,8 @@
  * frame.h - RFC 6455 framing: bytes in, events out. No sockets, no clock.
  *
  * A reader costs a few dozen bytes while nothing is half-read; memory for a
- * partial message exists only until it is complete and never exceeds the limit.
+ * partial message exists only until it is complete and done with, and never
+ * exceeds the limit.
  */
 #ifndef WP_WS_FRAME_H
 #define WP_WS_FRAME_H
@@ -30,6 +31,7 @@ enum wp_ws_close {
 	WP_CLOSE_UNSUPPORTED = 1003,
 	WP_CLOSE_NO_STATUS = 1005, /* never on the wire */
 	WP_CLOSE_BAD_DATA = 1007,
+	WP_CLOSE_POLICY = 1008,
 	WP_CLOSE_TOO_BIG = 1009,
 	WP_CLOSE_INTERNAL = 1011,
 	WP_CLOSE_RESTART = 1012,
@@ -86,6 +88,13 @@ void wp_ws_reader_release(struct wp_ws_reader *reader);
  */
 size_t wp_ws_reader_feed(struct wp_ws_reader *reader, uint8_t *data, size_t len,
 			 struct wp_ws_event *out);
+
+/* What the last event was borrowed from is not needed any more; frees it now
+ * and not with the next call. */
+void wp_ws_reader_done(struct wp_ws_reader *reader);
+
+/* Is memory held for a message or control frame that has begun? */
+bool wp_ws_reader_is_holding(const struct wp_ws_reader *reader);
 
 /* Header of an unmasked, unfragmented frame; returns its length (2, 4, 10). */
 size_t wp_ws_frame_header(uint8_t out[WP_WS_HEADER_MAX],

@@ -190,10 +190,10 @@ static enum wp_err check_times(const struct wp_conf *conf, struct wp_error *err)
 		return bad(err, "worker.tick_ms",
 			   "must be below worker.lease_ms, or every lease "
 			   "lapses");
-	if (conf->worker.reap_after_ms <= conf->websocket.heartbeat_ms)
+	if (conf->worker.reap_after_ms < 2 * conf->websocket.heartbeat_ms)
 		return bad(err, "worker.reap_after_ms",
-			   "must be over websocket.heartbeat_ms, or living "
-			   "daemons are reaped");
+			   "must be twice websocket.heartbeat_ms or more, or "
+			   "living daemons are reaped");
 	if (conf->websocket.ping_interval_ms >= conf->websocket.idle_timeout_ms)
 		return bad(err, "websocket.ping_interval_ms",
 			   "must be below websocket.idle_timeout_ms, or silent "

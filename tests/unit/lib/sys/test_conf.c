@@ -390,9 +390,9 @@ static void keys_that_contradict_each_other_are_refused(void **state)
 		  "websocket.ping_interval_ms: must be below "
 		  "websocket.idle_timeout_ms, or silent peers are dropped "
 		  "unasked" },
-		{ "websocket: {heartbeat_ms: 9000}\n",
-		  "worker.reap_after_ms: must be over websocket.heartbeat_ms, "
-		  "or living daemons are reaped" },
+		{ "websocket: {heartbeat_ms: 4501}\n",
+		  "worker.reap_after_ms: must be twice websocket.heartbeat_ms "
+		  "or more, or living daemons are reaped" },
 		{ "websocket: {listen: \"unix:x\"}\n",
 		  "websocket.listen: address \"unix:x\" needs an absolute "
 		  "path" },

@@ -118,8 +118,16 @@ enum wp_err wp_link_open(struct redisContext **out,
 		return wp_error_set(err, WP_ERR_NOMEM,
 				    "no memory for a connection to Redis");
 	if (link->err != 0) {
-		wp_error_set(err, WP_ERR_UNAVAIL,
-			     "cannot connect to Redis: %.120s", link->errstr);
+		if (addr->port == 0)
+			wp_error_set(err, WP_ERR_UNAVAIL,
+				     "cannot connect to Redis at unix:%.110s: "
+				     "%.90s",
+				     addr->host, link->errstr);
+		else
+			wp_error_set(err, WP_ERR_UNAVAIL,
+				     "cannot connect to Redis at %.110s:%d: "
+				     "%.90s",
+				     addr->host, addr->port, link->errstr);
 		redisFree(link);
 		return WP_ERR_UNAVAIL;
 	}

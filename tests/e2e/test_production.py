@@ -107,3 +107,12 @@ class Production(E2eTest):
                     self.assertIn("redis syncs once a second", said)
             finally:
                 redis("CONFIG", "SET", "appendfsync", "always")
+
+    def test_a_redis_that_is_away_is_named(self):
+        for address in ("unix:/nowhere/redis.sock", "127.0.0.1:1"):
+            for name in PROGRAMS:
+                status, said = self.start(name, "--check",
+                                          WAYPOST_REDIS_ADDRESS=address)
+                self.assertEqual(status, 1, said)
+                self.assertIn(f"cannot connect to Redis at {address}: ",
+                              said.splitlines()[-1])

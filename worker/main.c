@@ -35,7 +35,8 @@
 static const struct wp_conf_program program = {
 	.name = "waypost-worker",
 	.summary = "Routes messages and moves those of absent users to disk.",
-	.sections = "log,redis,mailbox,auth,worker,push,store",
+	.sections = "log,redis,mailbox,auth.store_secret,worker,push,store,"
+		    "websocket.heartbeat_ms,websocket.grace_ms",
 	.is_service = true,
 };
 

@@ -288,6 +288,11 @@ static enum wp_err listen_somewhere(struct daemon *d, struct wp_error *err)
 	d->is_inherited = d->listener.fd != -1;
 	if (d->is_inherited)
 		return WP_OK;
+	if (d->first.websocket.listen[0] == '\0')
+		return wp_error_set(err, WP_ERR_INVAL,
+				    "there is nothing to listen on: set "
+				    "websocket.listen, or start it from "
+				    "systemd");
 	return wp_listen(d->first.websocket.listen, &d->listener, err);
 }
 

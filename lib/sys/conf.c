@@ -67,11 +67,15 @@ static enum wp_err read_sources(struct wp_conf_load *load,
 	if (rc == WP_OK)
 		rc = wp_conf_read_flags(load, program, args, err);
 	if (rc == WP_OK)
-		rc = wp_conf_read_secrets(load, err);
+		rc = wp_conf_read_secrets(load, program, err);
 	if (rc == WP_OK)
 		rc = wp_conf_derive(load, err);
 	if (rc == WP_OK)
 		rc = wp_conf_check(load->conf, program, err);
+	/* The last, so that a refused start makes nothing. */
+	if (rc == WP_OK && args->action == WP_CONF_RUN && !args->wants_config &&
+	    wp_conf_uses_name(program, "auth.store_secret"))
+		rc = wp_conf_keep_store_secret(load->conf, err);
 	return rc;
 }
 

@@ -141,10 +141,15 @@ struct wp_conf_flag {
 #define WP_CONF_DEFAULT_PATH "/etc/waypost/waypost.yaml"
 
 struct wp_conf_program {
-	const char *name;     /* "waypost-handlers" */
-	const char *summary;  /* one sentence for --help */
-	const char *sections; /* "handlers,redis,…": shown by --help */
-	bool is_service;      /* it makes files and sockets while it runs */
+	const char *name;    /* "waypost-handlers" */
+	const char *summary; /* one sentence for --help */
+	/*
+	 * Sections, and single keys by their whole names, that it uses:
+	 * "handlers,redis,auth.store_secret". --help shows them, and only
+	 * these secrets are read and only these rules are checked.
+	 */
+	const char *sections;
+	bool is_service; /* it makes files and sockets while it runs */
 	const struct wp_conf_flag *flags; /* ends with flag NULL; may be NULL */
 };
 

@@ -12,7 +12,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "lib/auth/digest.h"
 #include "lib/sys/listen_address.h"
 
 enum { SECRET_MIN_BYTES = 32 };
@@ -21,30 +20,6 @@ static enum wp_err bad(struct wp_error *err, const char *name,
 		       const char *sentence)
 {
 	return wp_error_set(err, WP_ERR_INVAL, "%s: %s", name, sentence);
-}
-
-/*
- * On one machine, nobody should have to invent a second secret: the one for
- * storage follows from the one for tokens.
- */
-static enum wp_err derive_store_secret(struct wp_conf *conf,
-				       struct wp_error *err)
-{
-	static const char label[] = "waypost store secret, version 1";
-	uint8_t mac[WP_SHA256_LEN];
-	char *text = malloc(2 * sizeof(mac) + 1);
-	size_t i;
-
-	if (text == NULL)
-		return wp_error_set(err, WP_ERR_NOMEM, "out of memory");
-	wp_hmac_sha256(conf->auth.jwt_secret, strlen(conf->auth.jwt_secret),
-		       label, sizeof(label) - 1, mac);
-	for (i = 0; i < sizeof(mac); i++)
-		snprintf(text + 2 * i, 3, "%02x", mac[i]);
-	explicit_bzero(mac, sizeof(mac));
-	free(conf->auth.store_secret);
-	conf->auth.store_secret = text;
-	return WP_OK;
 }
 
 /* What is else the default of key in production. */
@@ -73,14 +48,7 @@ enum wp_err wp_conf_derive(struct wp_conf_load *load, struct wp_error *err)
 			rc = set_unset(load, "store.sqlite_path",
 				       "/var/lib/waypost/waypost.db", err);
 	}
-	if (rc != WP_OK)
-		return rc;
-
-	if (conf->run_mode == WP_RUN_LOCAL &&
-	    conf->auth.store_secret[0] == '\0' &&
-	    conf->auth.jwt_secret[0] != '\0')
-		return derive_store_secret(conf, err);
-	return WP_OK;
+	return rc;
 }
 
 /* scheme://host[:port], as browsers write it: RFC 6454 section 6.2. */
@@ -117,19 +85,21 @@ static enum wp_err check_origins(const struct wp_conf *conf,
 	return WP_OK;
 }
 
-static enum wp_err check_listen(const char *name, const char *address,
+static enum wp_err check_listen(const struct wp_conf_program *program,
+				const char *name, const char *address,
 				struct wp_error *err)
 {
 	struct wp_listen_address parsed;
 	struct wp_error why;
 
-	if (address[0] == '\0' ||
+	if (address[0] == '\0' || !wp_conf_uses_name(program, name) ||
 	    wp_listen_parse(&parsed, address, &why) == WP_OK)
 		return WP_OK;
 	return bad(err, name, why.msg);
 }
 
 static enum wp_err check_addresses(const struct wp_conf *conf,
+				   const struct wp_conf_program *program,
 				   struct wp_error *err)
 {
 	enum wp_err rc;
@@ -137,9 +107,6 @@ static enum wp_err check_addresses(const struct wp_conf *conf,
 	if (conf->redis.address[0] == '\0')
 		return bad(err, "redis.address",
 			   "must be unix:/path or host:port");
-	if (conf->websocket.listen[0] == '\0')
-		return bad(err, "websocket.listen",
-			   "must be unix:/path or tcp:host:port");
 	if (conf->store.sqlite_path[0] == '\0')
 		return bad(err, "store.sqlite_path", "must name a file");
 	/* Else each program would use the folder that it happens to start in.
@@ -148,13 +115,14 @@ static enum wp_err check_addresses(const struct wp_conf *conf,
 	    conf->store.sqlite_path[0] != '/')
 		return bad(err, "store.sqlite_path",
 			   "must be an absolute path in production");
-	rc = check_listen("handlers.listen", conf->handlers.listen, err);
+	rc = check_listen(program, "handlers.listen", conf->handlers.listen,
+			  err);
 	if (rc == WP_OK)
-		rc = check_listen("worker.metrics_listen",
+		rc = check_listen(program, "worker.metrics_listen",
 				  conf->worker.metrics_listen, err);
 	if (rc == WP_OK)
-		rc = check_listen("websocket.listen", conf->websocket.listen,
-				  err);
+		rc = check_listen(program, "websocket.listen",
+				  conf->websocket.listen, err);
 	return rc;
 }
 
@@ -238,11 +206,13 @@ static bool is_in_list(const char *list, const char *text)
 }
 
 static enum wp_err check_secrets(const struct wp_conf *conf,
+				 const struct wp_conf_program *program,
 				 struct wp_error *err)
 {
 	size_t jwt_len = strlen(conf->auth.jwt_secret);
 
-	if (conf->run_mode != WP_RUN_PRODUCTION)
+	if (conf->run_mode != WP_RUN_PRODUCTION ||
+	    !wp_conf_uses_name(program, "auth.store_secret"))
 		return WP_OK;
 	if (conf->auth.store_secret[0] == '\0')
 		return bad(err, "auth.store_secret",
@@ -293,7 +263,7 @@ enum wp_err wp_conf_check(const struct wp_conf *conf,
 	if (rc == WP_OK)
 		rc = check_origins(conf, err);
 	if (rc == WP_OK)
-		rc = check_addresses(conf, err);
+		rc = check_addresses(conf, program, err);
 	if (rc == WP_OK)
 		rc = check_key_files(conf, err);
 	if (rc == WP_OK)
@@ -303,6 +273,6 @@ enum wp_err wp_conf_check(const struct wp_conf *conf,
 	if (rc == WP_OK)
 		rc = check_cookie(conf, err);
 	if (rc == WP_OK)
-		rc = check_secrets(conf, err);
+		rc = check_secrets(conf, program, err);
 	return rc;
 }

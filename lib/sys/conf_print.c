@@ -17,24 +17,6 @@ static size_t section_len(const char *name)
 	return dot == NULL ? 0 : (size_t)(dot - name);
 }
 
-/* Does the comma list of sections name the one of this key? */
-static bool is_listed(const char *sections, const struct wp_conf_key *key)
-{
-	size_t want = section_len(key->name);
-	const char *p = sections;
-
-	if (want == 0)
-		return true;
-	while (*p != '\0') {
-		size_t len = strcspn(p, ",");
-
-		if (len == want && memcmp(p, key->name, len) == 0)
-			return true;
-		p += len + (p[len] == ',');
-	}
-	return false;
-}
-
 /* "error, warn, info or debug", "1 to 64 entries", "true or false" */
 static void write_range(struct wp_buf *out, const struct wp_conf_key *key)
 {
@@ -114,7 +96,7 @@ void wp_conf_write_help(struct wp_buf *out,
 	wp_buf_add_str(out, "\nKeys of the file, and the environment variables "
 			    "that override them:\n");
 	for (i = 0; i < wp_conf_keys_n; i++)
-		if (is_listed(program->sections, &wp_conf_keys[i]))
+		if (wp_conf_uses(program, &wp_conf_keys[i]))
 			write_key(out, &wp_conf_keys[i]);
 }
 

@@ -12,7 +12,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { SECRET_MAX_BYTES = 16 * 1024, TOO_OPEN = 0027 };
+#include "lib/base/random.h"
+
+enum {
+	SECRET_MAX_BYTES = 16 * 1024,
+	TOO_OPEN = 0027,
+	KEPT_BYTES = 32, /* of a secret that is made here */
+};
 
 static enum wp_err bad(const struct wp_conf_key *key, const char *sentence,
 		       struct wp_error *err)
@@ -100,6 +106,7 @@ static enum wp_err read_secret(struct wp_conf *conf,
 }
 
 enum wp_err wp_conf_read_secrets(struct wp_conf_load *load,
+				 const struct wp_conf_program *program,
 				 struct wp_error *err)
 {
 	enum wp_err rc;
@@ -108,7 +115,9 @@ enum wp_err wp_conf_read_secrets(struct wp_conf_load *load,
 	for (i = 0; i < wp_conf_keys_n; i++) {
 		const char *path = load->secret_path[i];
 
-		if (path == NULL || path[0] == '\0' || load->is_set[i])
+		/* Who does not use it may not be allowed to read it either. */
+		if (path == NULL || path[0] == '\0' || load->is_set[i] ||
+		    !wp_conf_uses(program, &wp_conf_keys[i]))
 			continue;
 		rc = read_secret(load->conf, &wp_conf_keys[i], path, err);
 		if (rc != WP_OK)
@@ -116,4 +125,87 @@ enum wp_err wp_conf_read_secrets(struct wp_conf_load *load,
 		load->is_set[i] = true;
 	}
 	return WP_OK;
+}
+
+static enum wp_err cannot_keep(const char *path, struct wp_error *err)
+{
+	return wp_error_set(err, WP_ERR_INVAL,
+			    "auth.store_secret: %.140s cannot be made: %s; set "
+			    "STORE_SECRET",
+			    path, strerror(errno));
+}
+
+/* Write a new secret to a file of no name yet; -1 and errno when that fails. */
+static int write_new_secret(const char *path)
+{
+	char text[2 * KEPT_BYTES + 2];
+	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	ssize_t len;
+	int saved;
+
+	if (fd == -1)
+		return -1;
+	wp_random_hex(text, KEPT_BYTES);
+	text[sizeof(text) - 2] = '\n';
+	len = write(fd, text, sizeof(text) - 1);
+	saved = len == -1 ? errno : ENOSPC;
+	explicit_bzero(text, sizeof(text));
+	if (len == sizeof(text) - 1 && fsync(fd) == 0) {
+		close(fd);
+		return 0;
+	}
+	close(fd);
+	(void)unlink(path);
+	errno = saved;
+	return -1;
+}
+
+/*
+ * Make the file, whole or not at all: of several programs that start at once
+ * one gives it its name, and all read that one.
+ */
+static enum wp_err make_secret(const char *path, struct wp_error *err)
+{
+	char suffix[2 * 8 + 1];
+	enum wp_err rc = WP_OK;
+	struct wp_buf own;
+
+	wp_random_hex(suffix, 8);
+	wp_buf_init(&own, 0);
+	wp_buf_printf(&own, "%s.%s", path, suffix);
+	if (own.failed)
+		rc = wp_error_set(err, WP_ERR_NOMEM, "out of memory");
+	else if (write_new_secret(own.data) == -1)
+		rc = cannot_keep(path, err);
+	else if (link(own.data, path) == -1 && errno != EEXIST)
+		rc = cannot_keep(path, err);
+	if (!own.failed)
+		(void)unlink(own.data);
+	wp_buf_release(&own);
+	return rc;
+}
+
+enum wp_err wp_conf_keep_store_secret(struct wp_conf *conf,
+				      struct wp_error *err)
+{
+	static const char name[] = "auth.store_secret";
+	const struct wp_conf_key *key;
+	enum wp_err rc = WP_OK;
+	struct wp_buf path;
+	bool is_path;
+
+	if (conf->run_mode != WP_RUN_LOCAL ||
+	    conf->auth.store_secret[0] != '\0')
+		return WP_OK;
+	key = wp_conf_find(name, sizeof(name) - 1, &is_path);
+	wp_buf_init(&path, 0);
+	wp_buf_printf(&path, "%s-secret", conf->store.sqlite_path);
+	if (path.failed)
+		rc = wp_error_set(err, WP_ERR_NOMEM, "out of memory");
+	else if (access(path.data, F_OK) == -1)
+		rc = make_secret(path.data, err);
+	if (rc == WP_OK)
+		rc = read_secret(conf, key, path.data, err);
+	wp_buf_release(&path);
+	return rc;
 }

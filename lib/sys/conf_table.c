@@ -104,7 +104,8 @@ const struct wp_conf_key wp_conf_keys[] = {
 		  "(ES256) public keys" },
 	{ "auth.store_secret", AT(auth.store_secret), .type = WP_CONF_SECRET,
 	  .alias = "STORE_SECRET",
-	  .help = "keys the HMACs of what is stored; the same everywhere" },
+	  .help = "keys the HMACs of what is stored; the same everywhere; in "
+		  "local mode it may be kept beside the database" },
 	{ "auth.identity_claims", AT(auth.identity_claims),
 	  .type = WP_CONF_LIST, .preset = "handle,sub", .min = 1, .max = 16,
 	  .is_reloadable = true,
@@ -187,7 +188,8 @@ const struct wp_conf_key wp_conf_keys[] = {
 
 	{ "websocket.listen", AT(websocket.listen), .type = WP_CONF_STRING,
 	  .preset = "tcp:127.0.0.1:8083",
-	  .help = "unix:/path or tcp:host:port" },
+	  .help = "unix:/path or tcp:host:port; empty: the socket that was "
+		  "handed over" },
 	{ "websocket.query_token", AT(websocket.query_token),
 	  .type = WP_CONF_BOOL, .preset = "true", .is_reloadable = true,
 	  .help = "accept ?token=; in production the default is false" },
@@ -286,6 +288,34 @@ const struct wp_conf_key *wp_conf_find(const char *name, size_t len,
 			return key;
 	}
 	return NULL;
+}
+
+bool wp_conf_uses(const struct wp_conf_program *program,
+		  const struct wp_conf_key *key)
+{
+	const char *dot = strchr(key->name, '.');
+	size_t section = dot == NULL ? 0 : (size_t)(dot - key->name);
+	const char *p = program->sections;
+
+	if (section == 0)
+		return true;
+	while (*p != '\0') {
+		size_t len = strcspn(p, ",");
+
+		if ((len == section || len == strlen(key->name)) &&
+		    memcmp(p, key->name, len) == 0)
+			return true;
+		p += len + (p[len] == ',');
+	}
+	return false;
+}
+
+bool wp_conf_uses_name(const struct wp_conf_program *program, const char *name)
+{
+	bool is_path;
+
+	return wp_conf_uses(program,
+			    wp_conf_find(name, strlen(name), &is_path));
 }
 
 void wp_conf_env_name(const struct wp_conf_key *key, const char *suffix,

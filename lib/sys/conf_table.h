@@ -61,6 +61,12 @@ struct wp_conf_load {
 const struct wp_conf_key *wp_conf_find(const char *name, size_t len,
 				       bool *is_path_out);
 
+/* Does the program use this key? Keys without a section are everybody's. */
+bool wp_conf_uses(const struct wp_conf_program *program,
+		  const struct wp_conf_key *key);
+/* The same by the key's name, which must be one. */
+bool wp_conf_uses_name(const struct wp_conf_program *program, const char *name);
+
 static inline size_t wp_conf_index(const struct wp_conf_key *key)
 {
 	return (size_t)(key - wp_conf_keys);
@@ -127,7 +133,15 @@ enum wp_err wp_conf_read_env(struct wp_conf_load *load,
 
 /* conf_secret.c: the files that <key>_file names, for secrets not yet set. */
 enum wp_err wp_conf_read_secrets(struct wp_conf_load *load,
+				 const struct wp_conf_program *program,
 				 struct wp_error *err) WP_MUST_USE;
+/*
+ * conf_secret.c: the store secret of local mode, when nobody gives one: from a
+ * file beside the database, which the first program makes. It must not follow
+ * from the secret of tokens, which is rotated.
+ */
+enum wp_err wp_conf_keep_store_secret(struct wp_conf *conf,
+				      struct wp_error *err) WP_MUST_USE;
 
 /* conf_check.c: fill in what follows from other keys, then judge the whole. */
 enum wp_err wp_conf_derive(struct wp_conf_load *load,

@@ -116,3 +116,14 @@ class Production(E2eTest):
                 self.assertEqual(status, 1, said)
                 self.assertIn(f"cannot connect to Redis at {address}: ",
                               said.splitlines()[-1])
+
+    def test_dead_letters_need_no_secret(self):
+        done = subprocess.run(
+            [os.path.join(self.stack.build, "waypost"), "--config",
+             self.stack.path("waypost.yaml"), "dlq", "list"],
+            env={**self.stack.base_env, "WAYPOST_RUN_MODE": "production",
+                 "WAYPOST_AUTH_JWT_SECRET_FILE": "/nowhere/jwt",
+                 "WAYPOST_AUTH_STORE_SECRET_FILE": "/nowhere/store"},
+            capture_output=True, text=True, timeout=30 * SLOWNESS,
+            check=False)
+        self.assertEqual((done.returncode, done.stderr), (0, "waypost: there are no dead letters\n"))

@@ -7,6 +7,12 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+static const struct wp_conf_program program = {
+	.name = "fuzz",
+	.sections = "log,redis,mailbox,auth,cors,handlers,worker,websocket,"
+		    "presence,push,store",
+};
+
 static void begin(struct wp_conf_load *load, struct wp_conf *conf)
 {
 	memset(conf, 0, sizeof(*conf));
@@ -37,7 +43,7 @@ static enum wp_err read_text(struct wp_conf_load *load, const char *text,
 	if (rc == WP_OK)
 		rc = wp_conf_derive(load, err);
 	if (rc == WP_OK)
-		rc = wp_conf_check(load->conf, err);
+		rc = wp_conf_check(load->conf, &program, err);
 	return rc;
 }
 

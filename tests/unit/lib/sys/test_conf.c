@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "lib/base/log.h"
@@ -29,7 +30,7 @@ static const struct wp_conf_flag flags[] = {
 static const struct wp_conf_program program = {
 	.name = "waypost-handlers",
 	.summary = "answers HTTP requests",
-	.sections = "handlers,redis",
+	.sections = "handlers,redis,auth,websocket.listen",
 	.flags = flags,
 };
 
@@ -58,7 +59,11 @@ static void set_config(const char *text)
 static int clean_environment(void **state)
 {
 	(void)state;
+	static char path[128];
+
 	clearenv();
+	snprintf(path, sizeof(path), "%s/waypost.db", dir);
+	setenv("WAYPOST_STORE_SQLITE_PATH", path, 1);
 	set_config("");
 	return 0;
 }
@@ -114,7 +119,7 @@ static void without_any_source_the_defaults_hold(void **state)
 	assert_int_equal(conf.cors.allowed_origins.n, 0);
 	assert_null(conf.cors.allowed_origins.items[0]);
 	assert_true(conf.websocket.query_token);
-	assert_string_equal(conf.auth.store_secret, "");
+	assert_int_equal(strlen(conf.auth.store_secret), 64); /* kept */
 	assert_int_equal(wp_conf_max_ws_message(&conf), 262144 + 4096);
 	wp_conf_release(&conf);
 	wp_conf_release(&conf);
@@ -346,24 +351,128 @@ static void production_demands_secrets_and_hides_tokens_from_urls(void **state)
 	wp_conf_release(&conf);
 }
 
-static void in_local_mode_the_store_secret_follows_from_the_other(void **state)
+static void run_with(struct wp_conf *conf, const char *jwt_secret)
+{
+	setenv("JWT_SECRET", jwt_secret, 1);
+	load(conf);
+	assert_int_equal(strlen(conf->auth.store_secret), 64);
+}
+
+/* A key of before a rotation must find its message. */
+static void in_local_mode_the_store_secret_outlives_the_other(void **state)
 {
 	struct wp_conf one, two;
+	struct wp_error err;
+	struct stat st;
+	char path[128];
 
 	(void)state;
-	setenv("JWT_SECRET", "a", 1);
-	load(&one);
-	setenv("JWT_SECRET", "b", 1);
-	load(&two);
+	snprintf(path, sizeof(path), "%s/kept.db", dir);
+	setenv("WAYPOST_STORE_SQLITE_PATH", path, 1);
+	snprintf(path, sizeof(path), "%s/kept.db-secret", dir);
 
-	assert_int_equal(strlen(one.auth.store_secret), 64);
+	/* Nobody who only looks makes it. */
+	assert_int_equal(load_with(&one, "--check", NULL, &err), WP_OK);
+	assert_string_equal(one.auth.store_secret, "");
+	wp_conf_release(&one);
+	assert_int_equal(access(path, F_OK), -1);
+
+	run_with(&one, "a");
+	run_with(&two, "b");
+	assert_string_equal(one.auth.store_secret, two.auth.store_secret);
+	assert_int_equal(wp_conf_check_reload(&one, &two, &err), WP_OK);
+	wp_conf_release(&two);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0600);
+
+	/* Another database, another secret; a given one wins. */
+	snprintf(path, sizeof(path), "%s/other.db", dir);
+	setenv("WAYPOST_STORE_SQLITE_PATH", path, 1);
+	run_with(&two, "a");
 	assert_string_not_equal(one.auth.store_secret, two.auth.store_secret);
 	wp_conf_release(&two);
-	setenv("JWT_SECRET", "a", 1);
+	setenv("STORE_SECRET", "given", 1);
 	load(&two);
-	assert_string_equal(one.auth.store_secret, two.auth.store_secret);
-	wp_conf_release(&one);
+	assert_string_equal(two.auth.store_secret, "given");
 	wp_conf_release(&two);
+	unsetenv("STORE_SECRET");
+	setenv("WAYPOST_STORE_SQLITE_PATH", "/nowhere/at/all.db", 1);
+	expect_refusal("auth.store_secret: /nowhere/at/all.db-secret cannot be "
+		       "made: No such file or directory; set STORE_SECRET");
+	wp_conf_release(&one);
+}
+
+static void of_many_first_starts_one_makes_the_secret(void **state)
+{
+	enum { STARTS = 8 };
+	char path[128], line[65], first[65] = "";
+	int ends[2];
+
+	(void)state;
+	snprintf(path, sizeof(path), "%s/raced.db", dir);
+	setenv("WAYPOST_STORE_SQLITE_PATH", path, 1);
+	assert_int_equal(pipe(ends), 0);
+	for (int i = 0; i < STARTS; i++) {
+		if (fork() == 0) {
+			struct wp_conf conf;
+			struct wp_error err;
+
+			if (load_with(&conf, NULL, NULL, &err) != WP_OK ||
+			    write(ends[1], conf.auth.store_secret, 65) != 65)
+				_exit(1);
+			_exit(0);
+		}
+	}
+	for (int i = 0; i < STARTS; i++) {
+		assert_int_equal(read(ends[0], line, 65), 65);
+		if (i == 0)
+			memcpy(first, line, 65);
+		assert_string_equal(line, first);
+	}
+	for (int i = 0; i < STARTS; i++) {
+		int status;
+
+		assert_int_not_equal(wait(&status), -1);
+		assert_int_equal(status, 0);
+	}
+	close(ends[0]);
+	close(ends[1]);
+}
+
+/* worker and waypost have no use for the secret of tokens. */
+static void a_program_reads_only_the_secrets_it_uses(void **state)
+{
+	static const struct wp_conf_program worker = {
+		.name = "waypost-worker",
+		.summary = "",
+		.sections = "worker,redis,auth.store_secret",
+	};
+	static const struct wp_conf_program waypost = { .name = "waypost",
+							.summary = "",
+							.sections = "redis" };
+	static char name[] = "x";
+	char *argv[] = { name, NULL };
+	enum wp_conf_action action;
+	struct wp_conf conf;
+	struct wp_error err;
+
+	(void)state;
+	set_config("run_mode: production\n"
+		   "websocket: {listen: \"unix:x\"}\n");
+	setenv("WAYPOST_AUTH_JWT_SECRET_FILE", "/nowhere/jwt", 1);
+	assert_int_equal(wp_conf_load(&conf, &waypost, 1, argv, &action, &err),
+			 WP_OK);
+	wp_conf_release(&conf);
+	assert_int_equal(wp_conf_load(&conf, &worker, 1, argv, &action, &err),
+			 WP_ERR_INVAL);
+	assert_non_null(strstr(err.msg, "auth.store_secret: is required"));
+	wp_conf_release(&conf);
+	setenv("STORE_SECRET", THIRTY_TWO, 1);
+	assert_int_equal(wp_conf_load(&conf, &worker, 1, argv, &action, &err),
+			 WP_OK);
+	wp_conf_release(&conf);
+	expect_refusal("auth.jwt_secret_file: /nowhere/jwt cannot be read: No "
+		       "such file or directory");
 }
 
 static void keys_that_contradict_each_other_are_refused(void **state)
@@ -612,7 +721,9 @@ static void help_tells_the_sections_of_the_program_only(void **state)
 				     "REDIS_PASSWORD)"));
 	assert_non_null(strstr(text, "run_mode (WAYPOST_RUN_MODE)"));
 	assert_non_null(strstr(text, "--processes"));
-	assert_null(strstr(text, "websocket.listen ("));
+	assert_non_null(strstr(text, "websocket.listen ("));
+	assert_null(strstr(text, "websocket.drain_ms ("));
+	assert_null(strstr(text, "worker.lease_ms ("));
 }
 
 static void version_names_program_and_version(void **state)
@@ -705,8 +816,18 @@ static int make_dir(void **state)
 
 static int remove_dir(void **state)
 {
-	static const char *const names[] = { "w.yaml", "jwt", "jwt2",
-					     "s",      "p",   "out" };
+	static const char *const names[] = {
+		"w.yaml",
+		"jwt",
+		"jwt2",
+		"s",
+		"p",
+		"out",
+		"waypost.db-secret",
+		"kept.db-secret",
+		"other.db-secret",
+		"raced.db-secret",
+	};
 	char path[128];
 
 	(void)state;
@@ -733,7 +854,9 @@ int main(void)
 		TEST(an_unfit_secret_file_is_refused),
 		TEST(a_secret_file_of_the_group_is_fine_in_production),
 		TEST(production_demands_secrets_and_hides_tokens_from_urls),
-		TEST(in_local_mode_the_store_secret_follows_from_the_other),
+		TEST(in_local_mode_the_store_secret_outlives_the_other),
+		TEST(of_many_first_starts_one_makes_the_secret),
+		TEST(a_program_reads_only_the_secrets_it_uses),
 		TEST(keys_that_contradict_each_other_are_refused),
 		TEST(a_reload_changes_only_what_the_table_says),
 		TEST(a_refused_reload_names_all_keys),

@@ -27,6 +27,7 @@ enum {
 	LOG_INTERVAL_MS = 5000,
 	US_PER_MS = 1000,
 	LOOK_MS = 1000,
+	LOOK_HOLDS_MS = 5000,
 	/* A clock that was read so slowly is read again. */
 	TIME_MAX_MS = 2000,
 	LOOKS_MAX = 5,
@@ -35,10 +36,15 @@ enum {
 /* Of the cold store, where every worker finds it. */
 #define CLOCK_NOTE "clock"
 
+/*
+ * The time to delete by ages: the clock may be set back, and what is accepted
+ * then carries a time before it.
+ */
 static bool may_go_on(const struct wp_sweeper *s)
 {
 	return !wp_table_is_stopping(s->table) &&
-	       !wp_table_has_closed(s->table);
+	       !wp_table_has_closed(s->table) &&
+	       wp_mono_ms() - s->looked_ms < LOOK_HOLDS_MS;
 }
 
 /* ---- the clock ---- */
@@ -116,31 +122,46 @@ static enum wp_err read_record(struct wp_sweeper *s,
 	return rc;
 }
 
-/* Errors: WP_ERR_STALE  somebody else has written meanwhile */
-static enum wp_err look_once(struct wp_sweeper *s,
-			     const struct wp_sweep_look *look,
+/*
+ * The record first: what is read after it counts only if the record is still
+ * the same. The word last: it is of a time that the clock is not behind of.
+ *
+ * Errors: WP_ERR_STALE  somebody else has written meanwhile
+ */
+static enum wp_err look_once(struct wp_sweeper *s, struct wp_sweep_look *look,
 			     struct wp_error *err)
 {
-	struct wp_sweep_count count = s->count;
 	char was[WP_STORE_NOTE_MAX + 1];
+	char word[WP_EXPIRE_CONFIRM_MAX + 1];
 	char text[WP_SWEEP_CLOCK_TEXT];
 	struct wp_sweep_clock clock;
+	uint64_t looked_ms = wp_mono_ms();
 	int64_t now_ms;
 	enum wp_err rc;
 
 	rc = read_record(s, was, err);
+	if (rc == WP_OK)
+		rc = read_clocks(s, look, err);
+	if (rc == WP_OK)
+		rc = read_word(s, word, err);
 	if (rc != WP_OK)
 		return rc;
+	look->word = word;
 	clock = s->seen;
-	now_ms = wp_sweep_clock_look(&clock, &count, look);
+	now_ms = wp_sweep_clock_look(&clock, look);
+	look->word = NULL;
 	if (wp_sweep_clock_is_news(&s->seen, &clock)) {
 		wp_sweep_clock_print(&clock, text);
 		rc = wp_store_note_swap(s->store, CLOCK_NOTE, was, text, err);
+	} else {
+		rc = wp_store_note(s->store, CLOCK_NOTE, text, err);
+		if (rc == WP_OK && strcmp(text, was) != 0)
+			rc = WP_ERR_STALE;
 	}
 	if (rc != WP_OK)
 		return rc;
-	s->count = count;
 	s->now_ms = now_ms;
+	s->looked_ms = looked_ms;
 	return WP_OK;
 }
 
@@ -182,11 +203,9 @@ static void tell(struct wp_sweeper *s, const struct wp_sweep_look *look)
 enum wp_err wp_sweeper_watch(struct wp_sweeper *sweeper, struct wp_error *err)
 {
 	uint64_t mono_ms = wp_mono_ms();
-	char word[WP_EXPIRE_CONFIRM_MAX + 1];
 	struct wp_sweep_look look = {
 		.boot = sweeper->boot,
 		.longest_ms = sweeper->conf->mailbox.max_expiry_seconds * 1000,
-		.word = word,
 	};
 	enum wp_err rc;
 	int tries = 0;
@@ -196,13 +215,6 @@ enum wp_err wp_sweeper_watch(struct wp_sweeper *sweeper, struct wp_error *err)
 	if (sweeper->boot[0] == '\0')
 		wp_boot_id(sweeper->boot);
 	sweeper->now_ms = WP_SWEEP_UNKNOWN;
-	/* The word first: what the clock says after it is not what was meant.
-	 */
-	rc = read_word(sweeper, word, err);
-	if (rc == WP_OK)
-		rc = read_clocks(sweeper, &look, err);
-	if (rc != WP_OK)
-		return rc;
 	do {
 		rc = look_once(sweeper, &look, err);
 	} while (rc == WP_ERR_STALE && ++tries < LOOKS_MAX);

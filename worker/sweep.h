@@ -39,8 +39,8 @@ struct wp_sweeper {
 
 	/* Of the clock. */
 	uint64_t look_ms;           /* when to look again, monotonic */
+	uint64_t looked_ms;         /* when the look that found now_ms began */
 	struct wp_sweep_clock seen; /* the record as it is in the store */
-	struct wp_sweep_count count;
 	char boot[WP_BOOT_ID_LEN];
 	int64_t now_ms; /* by which to delete; WP_SWEEP_UNKNOWN */
 	enum wp_sweep_told told;

@@ -31,19 +31,14 @@ void wp_sweep_clock_begin(struct wp_sweep_clock *clock, bool is_new)
 	};
 }
 
-/* How much real time has certainly been since the record was begun? */
-static int64_t real_now(const struct wp_sweep_clock *clock,
-			const struct wp_sweep_count *count,
-			const struct wp_sweep_look *look)
+/* Real time goes on, as far as it is known to have. */
+static void count(struct wp_sweep_clock *clock,
+		  const struct wp_sweep_look *look)
 {
-	int64_t passed = 0;
-
-	if (count->has_looked)
-		return most(clock->real_ms,
-			    count->real_ms + (look->boot_ms - count->boot_ms));
-	if (look->boot[0] != '\0' && strcmp(look->boot, clock->boot) == 0)
-		passed = most(0, look->boot_ms - clock->boot_ms);
-	return clock->real_ms + passed;
+	if (strcmp(look->boot, clock->boot) == 0)
+		clock->real_ms += most(0, look->boot_ms - clock->boot_ms);
+	(void)snprintf(clock->boot, sizeof(clock->boot), "%s", look->boot);
+	clock->boot_ms = look->boot_ms;
 }
 
 /*
@@ -68,19 +63,11 @@ static void hear(struct wp_sweep_clock *clock, const struct wp_sweep_look *look)
 }
 
 int64_t wp_sweep_clock_look(struct wp_sweep_clock *clock,
-			    struct wp_sweep_count *count,
 			    const struct wp_sweep_look *look)
 {
 	int64_t skew_ms;
 
-	clock->real_ms = real_now(clock, count, look);
-	*count = (struct wp_sweep_count){
-		.has_looked = true,
-		.real_ms = clock->real_ms,
-		.boot_ms = look->boot_ms,
-	};
-	(void)snprintf(clock->boot, sizeof(clock->boot), "%s", look->boot);
-	clock->boot_ms = look->boot_ms;
+	count(clock, look);
 	clock->longest_ms = most(clock->longest_ms, look->longest_ms);
 
 	skew_ms = look->wall_ms - clock->real_ms;

@@ -12,8 +12,12 @@
  * time, or after that longest life, or when somebody says that the clock is
  * right.
  *
- * Real time is what a clock that nobody can set has counted. Where nothing
- * counted, as while a host was off, none is taken to have passed.
+ * Real time is what a clock that nobody can set has counted: how old the host
+ * is. Where nothing counted, as while it was off, none is taken to have passed;
+ * nor between looks from two hosts, whose ages do not compare. (To take what
+ * each process has counted by itself is wrong: one that began later knows of
+ * less, and what it saw of the clock would be carried on for longer than it
+ * was. tests/model/clock.c finds that.)
  *
  * All processes share one record, in a note of the cold store: none begins with
  * trust of its own. Knows neither Redis, nor the store, nor time itself.
@@ -54,13 +58,6 @@ struct wp_sweep_look {
 	const char *word;   /* WP_EXPIRE_CONFIRM_KEY, "" when there is none */
 };
 
-/* What this process has counted by itself; zero before its first look. */
-struct wp_sweep_count {
-	bool has_looked;
-	int64_t real_ms;
-	int64_t boot_ms;
-};
-
 /* From here on an operator is told that expiry is late. */
 enum { WP_SWEEP_TELL_MS = 600 * 1000 };
 
@@ -75,7 +72,6 @@ void wp_sweep_clock_begin(struct wp_sweep_clock *clock, bool is_new);
 
 /* Take a look. Returns the time to delete by, or WP_SWEEP_UNKNOWN. */
 int64_t wp_sweep_clock_look(struct wp_sweep_clock *clock,
-			    struct wp_sweep_count *count,
 			    const struct wp_sweep_look *look);
 
 /*

@@ -9,7 +9,9 @@
 
 #include <fcntl.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/utsname.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -48,15 +50,16 @@ int64_t wp_boot_ms(void)
 void wp_boot_id(char id[WP_BOOT_ID_LEN])
 {
 	int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+	struct utsname host;
 	ssize_t n = -1;
 
 	memset(id, 0, WP_BOOT_ID_LEN);
-	if (fd == -1)
-		return;
-	n = read(fd, id, WP_BOOT_ID_LEN - 1);
-	close(fd);
-	if (n != WP_BOOT_ID_LEN - 1)
-		id[0] = '\0';
+	if (fd != -1) {
+		n = read(fd, id, WP_BOOT_ID_LEN - 1);
+		close(fd);
+	}
+	if (n != WP_BOOT_ID_LEN - 1 && uname(&host) == 0)
+		(void)snprintf(id, WP_BOOT_ID_LEN, "%.36s", host.nodename);
 }
 
 int64_t wp_wall_ms(void)

@@ -14,12 +14,15 @@ uint64_t wp_mono_ms(void);
 uint64_t wp_mono_us(void);
 
 /*
- * Milliseconds since the host was started, also those that it slept. Comparable
- * between processes while they find the same boot id.
+ * Milliseconds since the host was started, also those that it slept: the same
+ * for all processes of a host.
  */
 int64_t wp_boot_ms(void);
 
-/* 36 characters that are others after each start of the host; "" unknown. */
+/*
+ * What tells this life of this host from others: the kernel's boot id or, where
+ * it may not be read, the name of the host.
+ */
 enum { WP_BOOT_ID_LEN = 37 };
 void wp_boot_id(char id[WP_BOOT_ID_LEN]);
 

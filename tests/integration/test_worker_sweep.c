@@ -595,6 +595,28 @@ static void without_a_look_nothing_is_deleted(void **state)
 	rig_release(&rig);
 }
 
+/* What was found out of the clock a while ago is not acted upon. */
+static void a_look_that_is_old_deletes_nothing(void **state)
+{
+	struct wp_world *w = *state;
+	struct rig rig;
+
+	rig_init(&rig, w);
+	w->conf.worker.sweep_interval_ms = 3600000;
+	leave_expired(w);
+	assert_int_equal(wp_sweeper_watch(&rig.sweeper, NULL), WP_OK);
+	rig.sweeper.looked_ms -= 60000;
+	assert_int_equal(wp_sweeper_run(&rig.sweeper, NULL), WP_OK);
+	expect_left(w, 1, 1);
+
+	/* The sweep is not over, so the next one does not wait. */
+	rig.sweeper.look_ms = 0;
+	assert_int_equal(wp_sweeper_watch(&rig.sweeper, NULL), WP_OK);
+	assert_int_equal(wp_sweeper_run(&rig.sweeper, NULL), WP_OK);
+	expect_left(w, 1, 0); /* hot has its turn at the next sweep */
+	rig_release(&rig);
+}
+
 static void a_store_that_is_away_is_tried_again(void **state)
 {
 	struct rig rig;
@@ -745,6 +767,7 @@ int main(void)
 		WORLD_TEST(a_store_of_an_earlier_release_waits_for_a_word),
 		WORLD_TEST(two_who_look_at_once_do_not_undo_each_other),
 		WORLD_TEST(without_a_look_nothing_is_deleted),
+		WORLD_TEST(a_look_that_is_old_deletes_nothing),
 		WORLD_TEST(a_store_that_is_away_is_tried_again),
 		WORLD_TEST(a_crowd_is_swept_in_steps_and_only_ours),
 		WORLD_TEST(who_cannot_be_swept_keeps_nobody_else),

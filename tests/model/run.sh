@@ -95,8 +95,12 @@ if [ "${1-}" = --job ]; then
 	work=$2 name=$3
 	line=$(presence_cases | sed 's/^full //' | grep "^$name|" || true)
 	if [ -z "$line" ]; then
+		case $name in
+		T*) program=clock ;;
+		*) program=mailbox ;;
+		esac
 		# shellcheck disable=SC2086 # empty or one word
-		"$work/mailbox" $TRACE "$name" >"$work/$name.out" || true
+		"$work/$program" $TRACE "$name" >"$work/$name.out" || true
 	else
 		echo "$line" | {
 			IFS='|' read -r name must what flags
@@ -128,15 +132,19 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 trap 'exit 1' INT TERM
 $CC -std=c11 -O2 -D_GNU_SOURCE -I. -o "$work/mailbox" tests/model/mailbox*.c
+$CC -std=c11 -O2 -D_GNU_SOURCE -I. -o "$work/clock" tests/model/clock.c \
+	worker/sweep_clock.c
 
 if [ $# -gt 0 ]; then
 	printf '%s\n' "$@"
 elif [ "${MODEL-}" = full ]; then
 	presence_cases | sed 's/^full //;s/|.*//'
 	"$work/mailbox" --full --list
+	"$work/clock" --list
 else
 	presence_cases | sed '/^full /d;s/|.*//'
 	"$work/mailbox" --list
+	"$work/clock" --list
 fi >"$work/names"
 xargs -P "${JOBS:-2}" -n 1 sh "$0" --job "$work" <"$work/names"
 

@@ -4,6 +4,7 @@ A plan is a list of (second, fault, target, how long), the same for the same
 seed. Each fault puts back what it broke; a supervisor starts again whatever
 ended meanwhile, as systemd would.
 """
+import itertools
 import os
 import random
 import signal
@@ -11,9 +12,11 @@ import sqlite3
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPException
 
 from devkit.process import StartError, describe_exit
 from devkit.redis import RedisError
+from devkit.user import User
 
 RESTART_PATIENCE_S = 60
 SANITIZER_STATUS = 99  # what main.py asks sanitizers for
@@ -38,9 +41,14 @@ KINDS = {
     # ahead or behind, and after a while back again
     "clock-step": (4, 0.5, 8.0, ("redis", "redis", "worker", "websocket",
                                  "handlers")),
+    # ahead, and workers that begin meanwhile know no other time
+    "clock-death": (3, 0.5, 4.0, ("redis",)),
 }
-# More than two clocks may differ for expiry to go on; less than tokens last.
+# Enough to matter, less than tokens last.
 STEP_S = (90, 2 * 3600)
+# Of messages that nobody reads, and by how much more the clock is ahead then.
+LIFE_S, DEATH_S = 3600, (3660, 7200)
+SLEEPING = 3
 
 
 class Step:
@@ -84,6 +92,8 @@ def plan(seed, round_no, seconds, names, cannot=(), kinds=None):
         ahead_s = 0
         if kind == "clock-step":
             ahead_s = generator.choice((-1, 1)) * generator.randint(*STEP_S)
+        elif kind == "clock-death":
+            ahead_s = generator.randint(*DEATH_S)
         if kind not in cannot:
             steps.append(Step(at, kind, target, seconds_down, ahead_s))
         at += generator.choice((0.1, 1, 1, 2, 2, 3, 5)) * \
@@ -105,6 +115,8 @@ class Faults:
         self.skipped = 0
         self.notes = []
         self.crashes = []
+        self._numbers = itertools.count(1)
+        self.sleepers = []  # (user, ids of what waits for him)
         self._threads = []
         # A program dies with the thread that started it, so these stay.
         self._starters = ThreadPoolExecutor(len(self.stack.programs))
@@ -167,7 +179,8 @@ class Faults:
     def _do(self, step, taken):
         try:
             getattr(self, "do_" + step.kind.split("-")[0])(step)
-        except (OSError, RedisError, sqlite3.Error, StartError) as error:
+        except (OSError, HTTPException, RedisError, sqlite3.Error,
+                StartError) as error:
             self.notes.append(f"{step}: {error}")
         finally:
             for name in taken:
@@ -267,11 +280,38 @@ class Faults:
                 redis("CLIENT", "UNPAUSE")
 
     def do_clock(self, step):
+        if step.kind == "clock-death":
+            self._send_to_sleeper()
         self.clocks.set(step.target, step.ahead_s)
         try:
+            if step.kind == "clock-death":
+                self._kill_workers()
             time.sleep(step.seconds)
         finally:
             self.clocks.set(step.target, 0)
+
+    def _send_to_sleeper(self):
+        """Messages that must wait until somebody asks for them."""
+        sleeper = User(self.stack, f"sleeper-{next(self._numbers)}")
+        self.sleepers.append((sleeper, [
+            answer.json()["id"] for answer in [
+                User(self.stack, "lullaby").send(
+                    sleeper, query=f"?expiresInSeconds={LIFE_S}")
+                for _ in range(SLEEPING)] if answer.status == 202]))
+
+    def _kill_workers(self):
+        """All whom nothing else is done to."""
+        names = [name for name in self.stack.programs
+                 if name.startswith("worker") and
+                 self.locks[name].acquire(blocking=False)]
+        try:
+            programs = [self.stack.programs[name] for name in names]
+            for program in programs:
+                program.kill()
+            self._start_again(programs)
+        finally:
+            for name in names:
+                self.locks[name].release()
 
     def do_cold(self, step):
         """Another writer that takes its time."""

@@ -109,13 +109,15 @@ class Episode:
                 self.options.build, "tests", "fault", "stepped_clock.so"),
                 os.path.join(folder, "clocks"))
             if not self.clocks.are_there:
-                self.cannot.append("clock-step")
-                say("SKIPPED: clock-step, there is no " + self.clocks.library)
+                self.cannot += ["clock-step", "clock-death"]
+                say("SKIPPED: clock-step, clock-death, there is no " +
+                    self.clocks.library)
             self.stack = Stack(
                 os.path.join(folder, "s"), self.options.web,
                 build=self.options.build, workers=WORKERS,
                 websockets=WEBSOCKETS, pools=POOLS,
-                config={"mailbox": {"partitions": PARTITIONS}},
+                config={"mailbox": {"partitions": PARTITIONS},
+                        "worker": {"sweep_interval_ms": 100}},
                 program_env=self.clocks.env)
             self.stack.start(READY_S)
             if self.clocks.are_there:
@@ -188,6 +190,7 @@ class Episode:
         if not self.context.history.overdue:
             self.probe()
         self.look_everywhere()
+        self.wake_sleepers()
         self.judge()
 
     def mark(self, text):
@@ -315,6 +318,25 @@ class Episode:
         self.await_all(lambda: all(
             self.reader(name).pull_all() and
             not self.context.history.missing(name) for name in missing))
+
+    def wake_sleepers(self):
+        """Nobody has read it, and its time is not over."""
+        for sleeper, ids in self.faults.sleepers:
+            there = []
+
+            def is_all_there(user=sleeper, wanted=ids, found=there):
+                answer = user.pull(limit=100)
+                found[:] = [message["id"]
+                            for message in answer.json()["messages"]] \
+                    if answer.status == 200 else []
+                return found == wanted
+            if not self.await_all(is_all_there):
+                self.add("expired_early", f"{sleeper.name}: {len(there)} of "
+                         f"{len(ids)} are left")
+            if ids and not self.await_all(
+                    lambda u=sleeper, i=ids: u.ack(i).status == 204):
+                self.add("stuck", f"{sleeper.name} cannot ack")
+        self.faults.sleepers.clear()
 
     def judge(self):
         history = self.context.history.frozen()

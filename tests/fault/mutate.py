@@ -63,6 +63,11 @@ MUTATIONS = (
           "  local online = incarnations(f.u)\n")],
         {"lost"}, "cold-locked"),
     Mutation(
+        "believe-clock", "what has expired by a wrong clock is deleted",
+        [("worker/sweep.c", "\ts->now_ms = now_ms;\n",
+          "\ts->now_ms = now_ms > 0 ? look->wall_ms : now_ms;\n")],
+        {"expired_early"}, "clock-death"),
+    Mutation(
         "reorder", "some messages show up two seconds later than others",
         [(SCRIPTS + "pull.lua",
           "if tonumber(f[4]) > now_ms then",

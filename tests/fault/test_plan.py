@@ -7,7 +7,7 @@ import unittest
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(HERE, "..", "..", "tools")]
 
-from faults import KINDS, Faults, plan  # noqa: E402
+from faults import KINDS, LIFE_S, Faults, plan  # noqa: E402
 from mutate import MUTATIONS  # noqa: E402
 
 NAMES = ["redis", "worker-0", "worker-1", "websocket-0", "handlers", "web"]
@@ -56,6 +56,13 @@ class Plan(unittest.TestCase):
         self.assertTrue(all(abs(step.ahead_s) > 60 for step in steps))
         self.assertTrue(any(step.ahead_s < 0 for step in steps))
         self.assertTrue(any(step.ahead_s > 0 for step in steps))
+
+    def test_a_clock_is_ahead_of_a_life_while_workers_begin(self):
+        steps = [step for seed in range(20)
+                 for step in plan(seed, 1, 300, NAMES)
+                 if step.kind == "clock-death"]
+        self.assertTrue(steps)
+        self.assertTrue(all(step.ahead_s > LIFE_S for step in steps))
 
     def test_only_what_was_asked_for(self):
         chosen = {tuple(text.split()[:2])

@@ -48,6 +48,7 @@ void wp_aredis_drop(struct wp_aredis *redis, const char *reason)
 static void free_now(struct wp_aredis *redis)
 {
 	wp_pending_release(&redis->pending);
+	wp_buf_release(&redis->out);
 	free(redis->name);
 	free(redis);
 }
@@ -107,6 +108,11 @@ static void watch_oldest(struct wp_aredis *redis)
 	if (!wp_aredis_receive(redis) || redis->state != WP_AREDIS_READY ||
 	    redis->pending.n == 0)
 		return;
+	/* That was a part of it: a server that has so much to say is there. */
+	if (wp_aredis_has_input(redis)) {
+		wp_aredis_arm(redis, 0);
+		return;
+	}
 	age_ms = wp_mono_ms() - wp_pending_front(&redis->pending)->sent_ms;
 	if (age_ms >= timeout_ms)
 		wp_aredis_drop(redis, "no answer in time");
@@ -216,16 +222,15 @@ static enum wp_err queue_command(struct wp_aredis *redis,
 		.sent_ms = wp_mono_ms(),
 		.confirmations = confirmations,
 	};
+	enum wp_err rc;
 
 	if (redis->state != WP_AREDIS_READY)
 		return WP_ERR_UNAVAIL;
 	if (cmd->failed || !wp_pending_reserve(&redis->pending))
 		return WP_ERR_NOMEM;
-	if (wp_aredis_append(redis, cmd) != WP_OK) {
-		/* hiredis gives up on a link whose buffer cannot grow. */
-		wp_aredis_drop(redis, "out of memory");
-		return WP_ERR_NOMEM;
-	}
+	rc = wp_aredis_append(redis, cmd);
+	if (rc != WP_OK)
+		return rc;
 	wp_pending_push(&redis->pending, &item);
 	if (!ev_is_active(&redis->timer))
 		wp_aredis_arm(redis, redis->conf->redis.command_timeout_ms);

@@ -27,6 +27,9 @@
 struct ev_loop;
 struct wp_aredis;
 
+/* A server that does not read costs no more than this. */
+enum { WP_AREDIS_UNSENT_MAX = 128 * 1024 * 1024 };
+
 /* reply is NULL when the connection was lost: the outcome is unknown. */
 typedef void (*wp_aredis_reply_fn)(void *ctx, const struct wp_reply *reply);
 /*
@@ -60,6 +63,8 @@ const char *wp_aredis_run_id(const struct wp_aredis *redis);
  * Queue one command. fn may be NULL; an error is then logged, now and then.
  *
  * Errors:  WP_ERR_UNAVAIL  not ready; fn will not run
+ *          WP_ERR_FULL     with it more than WP_AREDIS_UNSENT_MAX bytes would
+ *                          wait to be sent; fn will not run
  *          WP_ERR_NOMEM    not queued; fn will not run
  */
 enum wp_err wp_aredis_do(struct wp_aredis *redis, const struct wp_cmd *cmd,

@@ -45,6 +45,8 @@ struct wp_aredis {
 	struct wp_backoff backoff;
 
 	struct wp_pending_ring pending;
+	struct wp_buf out; /* bytes to be sent; those before sent are out */
+	size_t sent;
 
 	unsigned int depth; /* calls out to the owner under way */
 	bool is_doomed;     /* freed in one of them */
@@ -82,9 +84,12 @@ void wp_aredis_io_init(struct wp_aredis *redis);
 void wp_aredis_close(struct wp_aredis *redis);
 /* Begin to connect. */
 void wp_aredis_dial(struct wp_aredis *redis);
-/* Queue bytes; they leave when the loop is about to wait. */
+/* Queue bytes; they leave when the loop is about to wait. Errors: WP_ERR_FULL,
+ * WP_ERR_NOMEM. */
 enum wp_err wp_aredis_append(struct wp_aredis *redis,
 			     const struct wp_cmd *cmd) WP_MUST_USE;
+/* Is there more to read? */
+bool wp_aredis_has_input(const struct wp_aredis *redis);
 /* Read once and hand out every complete answer. False: redis is gone. */
 bool wp_aredis_receive(struct wp_aredis *redis);
 

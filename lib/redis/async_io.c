@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <hiredis/hiredis.h>
@@ -18,28 +19,76 @@
 #include "lib/base/clock.h"
 #include "lib/redis/refusal.h"
 
+enum { OUT_KEPT = 256 * 1024 };
+
 /* ---- sending ---- */
 
 enum wp_err wp_aredis_append(struct wp_aredis *redis, const struct wp_cmd *cmd)
 {
-	enum wp_err rc = wp_link_append(redis->link, cmd, NULL);
+	size_t waiting = redis->out.len - redis->sent;
+	enum wp_err rc;
 
+	if (waiting + wp_link_size(cmd) > WP_AREDIS_UNSENT_MAX)
+		return WP_ERR_FULL;
+	rc = wp_link_format(&redis->out, cmd, NULL);
+	redis->out.failed = false; /* what was in there still is */
 	if (rc == WP_OK && !ev_is_active(&redis->writable))
 		ev_prepare_start(redis->loop, &redis->flush);
 	return rc;
 }
 
+/* All is out, or nobody is there any more to send it to. */
+static void forget_out(struct wp_aredis *redis)
+{
+	redis->sent = 0;
+	/* The password went through it, and a burst need not stay for ever. */
+	if (redis->state != WP_AREDIS_READY && redis->out.data != NULL)
+		explicit_bzero(redis->out.data, redis->out.cap);
+	if (redis->out.cap > OUT_KEPT)
+		wp_buf_release(&redis->out);
+	else
+		wp_buf_clear(&redis->out);
+}
+
+/* Send what the socket takes; false when it is of no use any more. */
+static bool send_some(struct wp_aredis *redis)
+{
+	while (redis->sent < redis->out.len) {
+		ssize_t n = send(redis->link->fd, redis->out.data + redis->sent,
+				 redis->out.len - redis->sent,
+				 MSG_NOSIGNAL | MSG_DONTWAIT);
+
+		if (n >= 0)
+			redis->sent += (size_t)n;
+		else if (errno == EAGAIN || errno == EWOULDBLOCK)
+			return true;
+		else if (errno != EINTR)
+			return false;
+	}
+	return true;
+}
+
+/*
+ * hiredis would move all that is left after each write, which takes a second
+ * for 64 MB; here it is moved when that is the smaller half.
+ */
 static void flush(struct wp_aredis *redis)
 {
-	int is_all_sent = 0;
-
 	ev_prepare_stop(redis->loop, &redis->flush);
-	if (redisBufferWrite(redis->link, &is_all_sent) != REDIS_OK)
-		wp_aredis_drop(redis, redis->link->errstr);
-	else if (is_all_sent)
+	if (!send_some(redis)) {
+		wp_aredis_drop(redis, strerror(errno));
+		return;
+	}
+	if (redis->sent == redis->out.len) {
+		forget_out(redis);
 		ev_io_stop(redis->loop, &redis->writable);
-	else
-		ev_io_start(redis->loop, &redis->writable);
+		return;
+	}
+	if (redis->sent > redis->out.len / 2) {
+		wp_buf_consume(&redis->out, redis->sent);
+		redis->sent = 0;
+	}
+	ev_io_start(redis->loop, &redis->writable);
 }
 
 static void on_flush(struct ev_loop *loop, struct ev_prepare *w, int revents)
@@ -247,6 +296,13 @@ bool wp_aredis_receive(struct wp_aredis *redis)
 	return is_here;
 }
 
+bool wp_aredis_has_input(const struct wp_aredis *redis)
+{
+	int waiting = 0;
+
+	return ioctl(redis->link->fd, FIONREAD, &waiting) == 0 && waiting > 0;
+}
+
 static void on_readable(struct ev_loop *loop, struct ev_io *w, int revents)
 {
 	(void)loop;
@@ -259,6 +315,7 @@ void wp_aredis_io_init(struct wp_aredis *redis)
 	ev_io_init(&redis->readable, on_readable, -1, EV_READ);
 	ev_io_init(&redis->writable, on_writable, -1, EV_WRITE);
 	ev_prepare_init(&redis->flush, on_flush);
+	wp_buf_init(&redis->out, 0);
 	redis->readable.data = redis;
 	redis->writable.data = redis;
 	redis->flush.data = redis;
@@ -273,5 +330,6 @@ void wp_aredis_close(struct wp_aredis *redis)
 	if (redis->link != NULL)
 		redisFree(redis->link);
 	redis->link = NULL;
+	forget_out(redis);
 	redis->is_subscriber = false;
 }

@@ -142,17 +142,21 @@ enum wp_err wp_link_open(struct redisContext **out,
 	return WP_OK;
 }
 
-enum wp_err wp_link_append(struct redisContext *link, const struct wp_cmd *cmd,
+size_t wp_link_size(const struct wp_cmd *cmd)
+{
+	return WORD_OVERHEAD + cmd->block_len + cmd->n * WORD_OVERHEAD;
+}
+
+enum wp_err wp_link_format(struct wp_buf *out, const struct wp_cmd *cmd,
 			   struct wp_error *err)
 {
-	size_t size = WORD_OVERHEAD + cmd->block_len + cmd->n * WORD_OVERHEAD;
-	enum wp_err rc = WP_OK;
+	size_t size = wp_link_size(cmd);
 	const char *word = cmd->block;
 	char *bytes = NULL;
 	size_t at, i;
 
 	if (!cmd->failed)
-		bytes = malloc(size);
+		bytes = wp_buf_reserve(out, size);
 	if (bytes == NULL)
 		return wp_error_set(err, WP_ERR_NOMEM,
 				    "no memory for a Redis command");
@@ -167,9 +171,22 @@ enum wp_err wp_link_append(struct redisContext *link, const struct wp_cmd *cmd,
 		bytes[at++] = '\r';
 		bytes[at++] = '\n';
 	}
-	if (redisAppendFormattedCommand(link, bytes, at) != REDIS_OK)
+	out->len += at;
+	return WP_OK;
+}
+
+enum wp_err wp_link_append(struct redisContext *link, const struct wp_cmd *cmd,
+			   struct wp_error *err)
+{
+	struct wp_buf bytes;
+	enum wp_err rc;
+
+	wp_buf_init(&bytes, 0);
+	rc = wp_link_format(&bytes, cmd, err);
+	if (rc == WP_OK && redisAppendFormattedCommand(link, bytes.data,
+						       bytes.len) != REDIS_OK)
 		rc = wp_error_set(err, WP_ERR_NOMEM,
 				  "no memory to send to Redis");
-	free(bytes);
+	wp_buf_release(&bytes);
 	return rc;
 }

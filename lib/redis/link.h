@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "lib/base/buf.h"
 #include "lib/base/err.h"
 #include "lib/redis/reply.h"
 #include "lib/redis/script.h"
@@ -45,6 +46,12 @@ enum wp_err wp_link_parse(struct wp_link_addr *out, const char *address,
 enum wp_err wp_link_open(struct redisContext **out,
 			 const struct wp_link_addr *addr, int64_t timeout_ms,
 			 struct wp_error *err) WP_MUST_USE;
+
+/* Append cmd as it goes to the server. Errors: WP_ERR_NOMEM. */
+enum wp_err wp_link_format(struct wp_buf *out, const struct wp_cmd *cmd,
+			   struct wp_error *err) WP_MUST_USE;
+/* No less than the bytes of that. */
+size_t wp_link_size(const struct wp_cmd *cmd);
 
 /* Put cmd behind the bytes that wait to be sent. Errors: WP_ERR_NOMEM. */
 enum wp_err wp_link_append(struct redisContext *link, const struct wp_cmd *cmd,

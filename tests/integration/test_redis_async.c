@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -625,6 +626,77 @@ static void a_killed_subscription_is_made_again(void **state)
 	wp_redis_free(&other);
 }
 
+static void what_a_silent_server_costs_is_bounded(void **state)
+{
+	enum { BIG = 1024 * 1024 };
+	struct wp_test_server server = { 0 };
+	char *big = malloc(BIG + 1);
+	struct owner owner;
+	enum wp_err rc;
+	int n = 0;
+
+	(void)state;
+	assert_non_null(big);
+	memset(big, 'k', BIG);
+	big[BIG] = '\0';
+	wp_test_server_start(&server, "bounded", NULL);
+	begin(&owner, server.path);
+	owner.conf.redis.command_timeout_ms = 3600000;
+	wp_test_server_kill(&server, SIGSTOP);
+
+	while ((rc = send_words(&owner, on_number, "EXISTS", big, NULL)) ==
+		       WP_OK &&
+	       n < 1000) {
+		n++;
+		if (n % 8 == 0)
+			ev_run(owner.loop, EVRUN_NOWAIT);
+	}
+
+	assert_int_equal(rc, WP_ERR_FULL);
+	assert_in_range(n, 64, WP_AREDIS_UNSENT_MAX / BIG + 8);
+	assert_true(wp_aredis_is_ready(owner.redis));
+	assert_int_equal(send_words(&owner, on_number, "EXISTS", "k", NULL),
+			 WP_OK);
+	wp_test_server_kill(&server, SIGCONT);
+	run_until(&owner, &owner.answers, n + 1);
+	assert_int_equal(owner.failures, 0);
+	end(&owner);
+	wp_test_server_kill(&server, SIGKILL);
+	free(big);
+}
+
+/* The loop was busy for longer than a server may be silent. */
+static void answers_that_wait_to_be_read_are_no_silence(void **state)
+{
+	enum { LEN = 1000, TIMEOUT_MS = 200 };
+	struct wp_redis *other;
+	struct wp_conf conf;
+	struct owner owner;
+	char text[LEN + 1];
+
+	(void)state;
+	memset(text, '1', LEN);
+	text[LEN] = '\0';
+	wp_test_conf(&conf, NULL);
+	other = wp_test_redis(&conf);
+	begin(&owner, NULL);
+	owner.conf.redis.command_timeout_ms = TIMEOUT_MS;
+	for (int i = 0; i < SOME; i++)
+		assert_int_equal(
+			send_words(&owner, on_number, "ECHO", text, NULL),
+			WP_OK);
+	ev_run(owner.loop, EVRUN_NOWAIT);
+	for (int i = 0; i < 3; i++) /* they have been answered by then */
+		wp_test_run(other, "PING", NULL);
+	(void)poll(NULL, 0, TIMEOUT_MS + 1);
+
+	run_until(&owner, &owner.answers, SOME);
+
+	assert_int_equal(owner.lost, 0);
+	end(&owner);
+	wp_redis_free(&other);
+}
+
 static void a_wrong_password_is_never_ready(void **state)
 {
 	static const char *const options[] = { "--requirepass", "swordfish",
@@ -694,6 +766,8 @@ int main(void)
 		cmocka_unit_test(
 			leaving_channels_more_often_than_joining_is_survived),
 		cmocka_unit_test(a_killed_subscription_is_made_again),
+		cmocka_unit_test(what_a_silent_server_costs_is_bounded),
+		cmocka_unit_test(answers_that_wait_to_be_read_are_no_silence),
 		cmocka_unit_test(a_wrong_password_is_never_ready),
 		cmocka_unit_test(a_bad_address_is_refused),
 	};

@@ -28,11 +28,14 @@ struct wp_gates {
 
 	struct wp_log_limit limit;
 	uint64_t ailing_ms; /* when to try again those that failed */
+	uint64_t epoch;     /* of the connection whose Redis was looked at */
 };
 
 /*
- * Reconcile what is closed, first what was not tried yet. One that cannot be is
- * told, and tried again from time to time; the others do not wait for it.
+ * Reconcile what is closed, and all of it when this Redis has its memory and
+ * was left for another one meanwhile; first what was not tried yet. One that
+ * cannot be is told, and tried again from time to time; the others do not wait
+ * for it.
  *
  * *has_opened_out: some were opened; more may have come meanwhile
  * Errors:          WP_ERR_UNAVAIL  Redis or the cold store as a whole

@@ -20,6 +20,10 @@ struct wp_store_backend {
 			       struct wp_error *err);
 	enum wp_err (*fence)(struct wp_store *store, const char *life,
 			     struct wp_error *err);
+	enum wp_err (*is_past)(struct wp_store *store, const char *life,
+			       bool *is_past_out, struct wp_error *err);
+	enum wp_err (*return_to)(struct wp_store *store, const char *life,
+				 struct wp_error *err);
 	enum wp_err (*has_life)(struct wp_store *store, bool *has_life_out,
 				struct wp_error *err);
 	enum wp_err (*note)(struct wp_store *store, const char *name,

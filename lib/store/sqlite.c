@@ -88,6 +88,23 @@ static enum wp_err store_fence(struct wp_store *store, const char *life,
 	return wp_sqlite_fence(db_of(store), life, err);
 }
 
+static enum wp_err store_is_past(struct wp_store *store, const char *life,
+				 bool *is_past_out, struct wp_error *err)
+{
+	struct wp_sqlite_db *db = db_of(store);
+	enum wp_err rc = wp_sqlite_ready(db, err);
+
+	return rc == WP_OK ? wp_sqlite_ask_life(db, WP_SQL_LIFE_PAST, life,
+						is_past_out, err)
+			   : rc;
+}
+
+static enum wp_err store_return(struct wp_store *store, const char *life,
+				struct wp_error *err)
+{
+	return wp_sqlite_return(db_of(store), life, err);
+}
+
 static enum wp_err store_has_life(struct wp_store *store, bool *has_life_out,
 				  struct wp_error *err)
 {
@@ -410,6 +427,8 @@ const struct wp_store_backend wp_store_sqlite = {
 	.close = store_close,
 	.version = store_version,
 	.fence = store_fence,
+	.is_past = store_is_past,
+	.return_to = store_return,
 	.look = store_look,
 	.has_life = store_has_life,
 	.note = store_note,

@@ -25,6 +25,12 @@ static const char *const texts[WP_SQL_COUNT] = {
 	[WP_SQL_LIFE_KNOWN] = "SELECT 1 FROM life WHERE run_id = ?1",
 	[WP_SQL_LIFE_ADD] = "INSERT INTO life (run_id) VALUES (?1) "
 			    "ON CONFLICT DO NOTHING",
+	[WP_SQL_LIFE_PAST] = "SELECT 1 FROM life WHERE run_id = ?1 "
+			     "AND epoch < (SELECT max(epoch) FROM life)",
+	/* The old row goes; the new one has an epoch that was never used. */
+	[WP_SQL_LIFE_RETURN] = "INSERT OR REPLACE INTO life (run_id) "
+			       "SELECT run_id FROM life WHERE run_id = ?1 "
+			       "AND epoch < (SELECT max(epoch) FROM life)",
 	[WP_SQL_BOX_FIRST] = "INSERT INTO box (urn, partition, ver) "
 			     "VALUES (?1, ?2, 1) ON CONFLICT DO NOTHING",
 	[WP_SQL_BOX_NEXT] = "UPDATE box SET ver = ver + 1 "

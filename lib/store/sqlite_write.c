@@ -27,44 +27,58 @@ int64_t wp_sqlite_join_version(int64_t epoch, int64_t ver)
 	return epoch << VER_BITS | ver;
 }
 
-static enum wp_err is_life_known(struct wp_sqlite_db *db, const char *life,
-				 bool *known_out, struct wp_error *err)
+enum wp_err wp_sqlite_ask_life(struct wp_sqlite_db *db, enum wp_sqlite_sql sql,
+			       const char *life, bool *answer_out,
+			       struct wp_error *err)
 {
-	sqlite3_stmt *statement = wp_sqlite_get(db, WP_SQL_LIFE_KNOWN);
+	sqlite3_stmt *statement = wp_sqlite_get(db, sql);
 	int rc;
 
 	(void)sqlite3_bind_text(statement, 1, life, -1, SQLITE_STATIC);
 	rc = sqlite3_step(statement);
 	wp_sqlite_done(statement);
-	*known_out = rc == SQLITE_ROW;
+	*answer_out = rc == SQLITE_ROW;
 	return rc == SQLITE_ROW || rc == SQLITE_DONE
 		       ? WP_OK
 		       : wp_sqlite_fail(db, rc, err);
+}
+
+static enum wp_err write_life(struct wp_sqlite_db *db, enum wp_sqlite_sql sql,
+			      const char *life, struct wp_error *err)
+{
+	sqlite3_stmt *statement;
+	enum wp_err rc = wp_sqlite_begin(db, true, err);
+	int step;
+
+	if (rc != WP_OK)
+		return rc;
+	statement = wp_sqlite_get(db, sql);
+	(void)sqlite3_bind_text(statement, 1, life, -1, SQLITE_STATIC);
+	step = wp_sqlite_run(statement);
+	if (step != SQLITE_DONE)
+		rc = wp_sqlite_fail(db, step, err);
+	return wp_sqlite_end(db, rc, err);
 }
 
 enum wp_err wp_sqlite_fence(struct wp_sqlite_db *db, const char *life,
 			    struct wp_error *err)
 {
 	bool is_known = false;
-	sqlite3_stmt *statement;
-	enum wp_err rc;
-	int step;
+	enum wp_err rc = wp_sqlite_ready(db, err);
 
 	/* Every partition asks, the first one writes. */
-	rc = wp_sqlite_ready(db, err);
 	if (rc == WP_OK)
-		rc = is_life_known(db, life, &is_known, err);
+		rc = wp_sqlite_ask_life(db, WP_SQL_LIFE_KNOWN, life, &is_known,
+					err);
 	if (rc != WP_OK || is_known)
 		return rc;
-	rc = wp_sqlite_begin(db, true, err);
-	if (rc != WP_OK)
-		return rc;
-	statement = wp_sqlite_get(db, WP_SQL_LIFE_ADD);
-	(void)sqlite3_bind_text(statement, 1, life, -1, SQLITE_STATIC);
-	step = wp_sqlite_run(statement);
-	if (step != SQLITE_DONE)
-		rc = wp_sqlite_fail(db, step, err);
-	return wp_sqlite_end(db, rc, err);
+	return write_life(db, WP_SQL_LIFE_ADD, life, err);
+}
+
+enum wp_err wp_sqlite_return(struct wp_sqlite_db *db, const char *life,
+			     struct wp_error *err)
+{
+	return write_life(db, WP_SQL_LIFE_RETURN, life, err);
 }
 
 enum wp_err wp_sqlite_note_swap(struct wp_sqlite_db *db, const char *name,

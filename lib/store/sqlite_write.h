@@ -20,8 +20,14 @@ void wp_sqlite_read_size(sqlite3_stmt *statement,
  */
 int64_t wp_sqlite_join_version(int64_t epoch, int64_t ver);
 
+/* One of the WP_SQL_LIFE_… that select: is there such a row? */
+enum wp_err wp_sqlite_ask_life(struct wp_sqlite_db *db, enum wp_sqlite_sql sql,
+			       const char *life, bool *answer_out,
+			       struct wp_error *err) WP_MUST_USE;
 enum wp_err wp_sqlite_fence(struct wp_sqlite_db *db, const char *life,
-			    struct wp_error *err);
+			    struct wp_error *err) WP_MUST_USE;
+enum wp_err wp_sqlite_return(struct wp_sqlite_db *db, const char *life,
+			     struct wp_error *err) WP_MUST_USE;
 enum wp_err wp_sqlite_note_swap(struct wp_sqlite_db *db, const char *name,
 				const char *was, const char *value,
 				struct wp_error *err) WP_MUST_USE;

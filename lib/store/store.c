@@ -124,6 +124,18 @@ enum wp_err wp_store_fence(struct wp_store *store, const char *life,
 	return store->backend->fence(store, life, err);
 }
 
+enum wp_err wp_store_is_past(struct wp_store *store, const char *life,
+			     bool *is_past_out, struct wp_error *err)
+{
+	return store->backend->is_past(store, life, is_past_out, err);
+}
+
+enum wp_err wp_store_return(struct wp_store *store, const char *life,
+			    struct wp_error *err)
+{
+	return store->backend->return_to(store, life, err);
+}
+
 enum wp_err wp_store_note(struct wp_store *store, const char *name,
 			  char value[WP_STORE_NOTE_MAX + 1],
 			  struct wp_error *err)

@@ -114,6 +114,20 @@ enum wp_err wp_store_fence(struct wp_store *store, const char *life,
 			   struct wp_error *err) WP_MUST_USE;
 
 /*
+ * Is this a life that was left for another one since, as when an operator goes
+ * to another Redis and back? What it knows of the store is out of date.
+ *
+ * Errors: WP_ERR_UNAVAIL
+ */
+enum wp_err wp_store_is_past(struct wp_store *store, const char *life,
+			     bool *is_past_out,
+			     struct wp_error *err) WP_MUST_USE;
+
+/* Make a past life the present one again, with a fence as for a new one. */
+enum wp_err wp_store_return(struct wp_store *store, const char *life,
+			    struct wp_error *err) WP_MUST_USE;
+
+/*
  * Notes: short texts about the deployment as a whole, by name, for all programs
  * that use this store. "" is a note that nobody has written.
  *

@@ -164,6 +164,56 @@ static void ailing_partitions_never_end_a_round(void **state)
 	rig_release(&rig);
 }
 
+/*
+ * A, then B, then A again, which has kept its memory: what was stored for B is
+ * not hidden by A's open gates, and no copy that was taken from B is appended.
+ */
+static void a_redis_that_comes_back_is_reconciled(void **state)
+{
+	const char *const other = "0123456789abcdef0123456789abcdef01234567";
+	const struct wp_store_row row = {
+		.entry = { .ms = 1, .seq = 7 },
+		.expires_ms = 99999999999999,
+		.json = "of-b",
+		.json_len = 4,
+	};
+	struct rig rig;
+	int64_t version = 0;
+
+	rig_init(&rig, *state);
+	assert_int_equal(go_round(&rig), WP_OK);
+	assert_int_equal(count(&rig, WP_TABLE_OPEN), WP_TEST_PARTITIONS);
+	/* B is reconciled, and bob's mail moved there. */
+	assert_int_equal(wp_store_fence(rig.w->store, other, NULL), WP_OK);
+	assert_int_equal(
+		wp_store_version(rig.w->store, &rig.w->bob, &version, NULL),
+		WP_OK);
+	assert_int_equal(wp_store_append(rig.w->store, WP_WORLD_PARTITION,
+					 &rig.w->bob, version, &row, 1, NULL,
+					 NULL),
+			 WP_OK);
+	assert_int_equal(
+		wp_store_version(rig.w->store, &rig.w->bob, &version, NULL),
+		WP_OK);
+	/* On one connection nothing can have changed; on a new one it can. */
+	assert_int_equal(go_round(&rig), WP_OK);
+	wp_world_expect_pull(rig.w, "");
+	wp_redis_disconnect(rig.w->redis);
+	assert_int_equal(go_round(&rig), WP_OK);
+	assert_int_equal(count(&rig, WP_TABLE_OPEN), WP_TEST_PARTITIONS);
+	wp_world_expect_pull(rig.w, "of-b");
+	assert_int_equal(wp_store_append(rig.w->store, WP_WORLD_PARTITION,
+					 &rig.w->bob, version, &row, 1, NULL,
+					 NULL),
+			 WP_ERR_STALE);
+	/* And that was that. */
+	wp_redis_disconnect(rig.w->redis);
+	wp_world_run(rig.w, "SET wp:{1}:gate mine");
+	assert_int_equal(go_round(&rig), WP_OK);
+	wp_world_expect(rig.w, "mine", "GET wp:{1}:gate");
+	rig_release(&rig);
+}
+
 #define WORLD_TEST(name) \
 	cmocka_unit_test_setup_teardown(name, wp_world_setup, wp_world_teardown)
 
@@ -175,6 +225,7 @@ int main(void)
 			a_key_of_another_kind_is_the_business_of_its_partition),
 		WORLD_TEST(a_store_that_is_away_ends_the_round_and_no_more),
 		WORLD_TEST(ailing_partitions_never_end_a_round),
+		WORLD_TEST(a_redis_that_comes_back_is_reconciled),
 	};
 
 	if (!wp_test_redis_present())

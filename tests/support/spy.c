@@ -82,6 +82,28 @@ static enum wp_err spy_note_swap(struct wp_store *store, const char *name,
 	return end(spy, "note_swap", rc, err);
 }
 
+static enum wp_err spy_is_past(struct wp_store *store, const char *life,
+			       bool *is_past_out, struct wp_error *err)
+{
+	struct wp_spy *spy = spy_of(store);
+	enum wp_err rc = begin(spy, "is_past", err);
+
+	if (rc == WP_OK)
+		rc = wp_store_is_past(spy->real, life, is_past_out, err);
+	return end(spy, "is_past", rc, err);
+}
+
+static enum wp_err spy_return(struct wp_store *store, const char *life,
+			      struct wp_error *err)
+{
+	struct wp_spy *spy = spy_of(store);
+	enum wp_err rc = begin(spy, "return", err);
+
+	if (rc == WP_OK)
+		rc = wp_store_return(spy->real, life, err);
+	return end(spy, "return", rc, err);
+}
+
 static enum wp_err spy_append_many(struct wp_store *store,
 				   struct wp_store_append *appends, size_t n,
 				   struct wp_error *err)
@@ -196,6 +218,8 @@ static const struct wp_store_backend spy_backend = {
 	.name = "spy",
 	.version = spy_version,
 	.fence = spy_fence,
+	.is_past = spy_is_past,
+	.return_to = spy_return,
 	.note = spy_note,
 	.note_swap = spy_note_swap,
 	.append_many = spy_append_many,

@@ -908,6 +908,40 @@ static void a_note_changes_only_from_what_was_read(void **state)
 	expect_note(b->store, "m", "");
 }
 
+static bool is_past(struct bench *b, const char *life)
+{
+	bool answer = false;
+
+	assert_int_equal(wp_store_is_past(b->store, life, &answer, NULL),
+			 WP_OK);
+	return answer;
+}
+
+static void who_returns_to_a_past_life_fences_as_well(void **state)
+{
+	struct bench *b = *state;
+	struct wp_store_row row = standard(1, 0, "a");
+	int64_t at;
+
+	assert_int_equal(wp_store_fence(b->store, "life-1", NULL), WP_OK);
+	assert_false(is_past(b, "life-1"));
+	assert_false(is_past(b, "life-2")); /* it is new */
+	assert_int_equal(wp_store_fence(b->store, "life-2", NULL), WP_OK);
+	assert_true(is_past(b, "life-1"));
+	assert_false(is_past(b, "life-2"));
+
+	at = version(b->store, &b->bob);
+	assert_int_equal(wp_store_return(b->other, "life-1", NULL), WP_OK);
+	assert_int_equal(append(b, &b->bob, at, &row, 1), WP_ERR_STALE);
+	assert_false(is_past(b, "life-1"));
+	assert_true(is_past(b, "life-2"));
+	/* The present one, or one that is new, changes nothing. */
+	at = version(b->store, &b->bob);
+	assert_int_equal(wp_store_return(b->store, "life-1", NULL), WP_OK);
+	assert_int_equal(wp_store_return(b->store, "life-3", NULL), WP_OK);
+	assert_int_equal(append(b, &b->bob, at, &row, 1), WP_OK);
+}
+
 static void a_life_that_is_known_fences_nothing(void **state)
 {
 	struct bench *b = *state;
@@ -1118,6 +1152,7 @@ int wp_store_contract_run(const struct wp_store_contract *contract)
 		CONTRACT(expiry_always_bumps_the_version_and_fences_appends),
 		CONTRACT(a_new_life_of_redis_fences_every_version_read_before),
 		CONTRACT(a_life_that_is_known_fences_nothing),
+		CONTRACT(who_returns_to_a_past_life_fences_as_well),
 		CONTRACT(a_store_says_that_it_was_made_empty),
 		CONTRACT(a_note_changes_only_from_what_was_read),
 		CONTRACT(expiry_takes_a_bounded_number_of_rows_at_a_time),

@@ -66,6 +66,7 @@ enum wp_model_rule {
 	WP_MODEL_PULL_COLD_FIRST, /* before the hot queue */
 	WP_MODEL_PULL_REVALIDATE, /* …and looks at the hint again */
 	WP_MODEL_PULL_HINT_FIRST, /* P1 as two commands */
+	WP_MODEL_PULL_FIRST_HINT, /* of several calls only the first one's */
 	WP_MODEL_PULL_CONCATENATES,
 	WP_MODEL_PULL_MIXES_BANDS, /* fills a page before high has ended */
 	WP_MODEL_PULL_HOT_EXPIRED,
@@ -111,6 +112,7 @@ struct wp_model_bounds {
 	uint8_t expiring; /* which may expire, at any moment */
 	uint8_t limit;    /* of a page; 0 is none */
 	uint8_t chunks;   /* prepare may take one of each band */
+	uint8_t walks;    /* P1 may take two calls, over what has expired */
 	uint8_t crashes;  /* of a worker */
 	uint8_t lapses;   /* leases that run out under a stalled worker */
 	uint8_t moves;    /* connects and disconnects */
@@ -179,6 +181,7 @@ enum wp_model_pull_at {
 	WP_MODEL_NO_PULL,
 	WP_MODEL_PULL_AT_COLD,
 	WP_MODEL_PULL_AT_ANSWER,
+	WP_MODEL_PULL_AT_REST,
 	WP_MODEL_PULL_AT_HOT,
 	WP_MODEL_PULL_AT_COLD_EARLY,
 	WP_MODEL_PULL_AT_HOT_LATE,
@@ -192,6 +195,7 @@ struct wp_model_pull {
 	uint8_t past;    /* acked when it began */
 	uint8_t expired; /* when it began */
 	uint8_t after;   /* position: id + 1, or 0 */
+	uint8_t place;   /* position where the second call of P1 goes on */
 	uint8_t asks;    /* the cold store */
 	uint8_t token;
 };
@@ -239,6 +243,7 @@ struct wp_model_state {
 	struct wp_model_worker workers[WP_MODEL_WORKERS];
 	struct wp_model_pull pull[WP_MODEL_PULLS];
 	struct wp_model_ack ack[WP_MODEL_ACKS];
+	uint8_t filler[6]; /* always 0 */
 };
 _Static_assert(sizeof(struct wp_model_state) % 8 == 0, "hashed by words");
 

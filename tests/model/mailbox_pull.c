@@ -45,9 +45,16 @@ static enum wp_model_pull_at second_step(const struct wp_model_fan *fan,
 	return asks ? WP_MODEL_PULL_AT_COLD : WP_MODEL_PULL_AT_ANSWER;
 }
 
-/* P1: pull.lua */
+static bool sees_hint(const struct wp_model_fan *fan,
+		      const struct wp_model_state *state)
+{
+	return state->hint ||
+	       (!state->gate && !breaks(fan, WP_MODEL_PULL_CLOSED));
+}
+
+/* P1: pull.lua, its first call; place: where that stops, or 0 */
 static void begin(struct wp_model_fan *fan, struct wp_model_state *state,
-		  unsigned i, uint8_t after)
+		  unsigned i, uint8_t after, uint8_t place)
 {
 	struct wp_model_pull *pull = &state->pull[i];
 
@@ -55,8 +62,8 @@ static void begin(struct wp_model_fan *fan, struct wp_model_state *state,
 		.past = state->acked,
 		.expired = state->expired,
 		.after = after,
-		.asks = state->hint ||
-			(!state->gate && !breaks(fan, WP_MODEL_PULL_CLOSED)),
+		.asks = sees_hint(fan, state),
+		.place = place,
 	};
 	pull->owed = wp_model_minus(state->hot | state->cold,
 				    state->expired | state->ackreq) &
@@ -68,11 +75,39 @@ static void begin(struct wp_model_fan *fan, struct wp_model_state *state,
 	if (!breaks(fan, WP_MODEL_PULL_COLD_FIRST) &&
 	    !breaks(fan, WP_MODEL_PULL_HINT_FIRST))
 		pull->got = visible_hot(fan, state, pull);
+	if (place) {
+		pull->got = wp_model_minus(pull->got,
+					   wp_model_beyond(fan->model, place));
+		pull->at = WP_MODEL_PULL_AT_REST;
+	}
 	pull->owed = wp_model_minus(pull->owed, pull->got);
 	wp_model_commit(fan, WP_MODEL_ACT_PULL, i, pull->got, 0);
 }
 
-static void begin_steps(struct wp_model_fan *fan, unsigned i)
+/* P1, its second call */
+static void read_rest(struct wp_model_fan *fan, unsigned i)
+{
+	struct wp_model_state *state = wp_model_fork(fan);
+	struct wp_model_pull *pull = &state->pull[i];
+
+	pull->got |= visible_hot(fan, state, pull) &
+		     wp_model_beyond(fan->model, pull->place);
+	pull->owed = wp_model_minus(pull->owed, pull->got);
+	if (!breaks(fan, WP_MODEL_PULL_FIRST_HINT))
+		pull->asks |= sees_hint(fan, state);
+	pull->place = 0;
+	pull->at = (uint8_t)second_step(fan, pull->asks);
+	wp_model_commit(fan, WP_MODEL_ACT_PULL_HOT, i, state->hot, 0);
+}
+
+/* A call stops at an entry that it has seen. */
+static bool may_stop_at(const struct wp_model_fan *fan, uint8_t place)
+{
+	return place == 0 ||
+	       (fan->model->bounds.walks && fan->from->hot >> (place - 1U) & 1);
+}
+
+static void begin_steps_at(struct wp_model_fan *fan, unsigned i, uint8_t place)
 {
 	const struct wp_model_state *from = fan->from;
 	struct wp_model_state *state;
@@ -81,18 +116,27 @@ static void begin_steps(struct wp_model_fan *fan, unsigned i)
 		/* A client forgets the poke when its pull starts. */
 		state = wp_model_fork(fan);
 		state->poke = 0;
-		begin(fan, state, i, 0);
+		begin(fan, state, i, 0, place);
 	}
-	if (from->next) {
+	if (from->next &&
+	    (place == 0 ||
+	     wp_model_beyond(fan->model, from->next) >> (place - 1U) & 1)) {
 		state = wp_model_fork(fan);
 		state->next = 0;
-		begin(fan, state, i, from->next);
+		begin(fan, state, i, from->next, place);
 	}
 	if (from->pulls) {
 		state = wp_model_fork(fan);
 		state->pulls--;
-		begin(fan, state, i, 0);
+		begin(fan, state, i, 0, place);
 	}
+}
+
+static void begin_steps(struct wp_model_fan *fan, unsigned i)
+{
+	for (uint8_t place = 0; place <= 8; place++)
+		if (may_stop_at(fan, place))
+			begin_steps_at(fan, i, place);
 }
 
 /* P2: wp_store_read(), then wp_pull_merge() */
@@ -192,6 +236,9 @@ void wp_model_pull_steps(struct wp_model_fan *fan, unsigned i)
 	switch (fan->from->pull[i].at) {
 	case WP_MODEL_NO_PULL:
 		begin_steps(fan, i);
+		break;
+	case WP_MODEL_PULL_AT_REST:
+		read_rest(fan, i);
 		break;
 	case WP_MODEL_PULL_AT_COLD:
 		read_cold(fan, i);

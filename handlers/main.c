@@ -39,11 +39,14 @@ static const struct wp_conf_flag flags[] = {
 	{ NULL, NULL },
 };
 
+static struct wp_faults faults; /* of a start or --check */
+
 static const struct wp_conf_program program = {
 	.name = "waypost-handlers",
 	.summary = "Answers Waypost's HTTP requests over FastCGI or CGI.",
 	.sections = "run_mode,log,redis,mailbox,auth,cors,handlers,presence,"
 		    "store",
+	.faults = &faults,
 	.is_service = true,
 	.flags = flags,
 };
@@ -85,8 +88,13 @@ static enum wp_err load(struct setup **out, const struct program_state *state,
 		wp_error_set(err, WP_ERR_NOMEM, "memory is exhausted");
 		return WP_ERR_NOMEM;
 	}
-	rc = wp_conf_load(&setup->conf, &program, state->argc, state->argv,
-			  action_out, err);
+	if (state->setup == NULL)
+		rc = wp_conf_load(&setup->conf, &program, state->argc,
+				  state->argv, action_out, err);
+	else
+		rc = wp_conf_load_again(&setup->conf, &state->setup->conf,
+					&program, state->argc, state->argv,
+					err);
 	if (rc == WP_OK && *action_out != WP_CONF_EXIT_OK)
 		rc = wp_auth_new(&setup->auth, &setup->conf, err);
 	if (rc != WP_OK) {
@@ -155,16 +163,13 @@ static enum wp_err load_next(struct setup **out,
 			     const struct program_state *state,
 			     struct wp_error *err)
 {
-	enum wp_conf_action action;
+	enum wp_conf_action action = WP_CONF_RUN;
+	/* What Redis and the store depend on is the same then. */
 	enum wp_err rc = load(out, state, &action, err);
 
 	if (rc != WP_OK)
 		return rc;
 	rc = check_descriptors(&(*out)->conf, err);
-	/* What Redis and the store depend on is the same then. */
-	if (rc == WP_OK)
-		rc = wp_conf_check_reload(&state->setup->conf, &(*out)->conf,
-					  err);
 	if (rc != WP_OK)
 		free_setup(out);
 	return rc;
@@ -319,7 +324,7 @@ int main(int argc, char **argv)
 	(void)signal(SIGPIPE, SIG_IGN);
 	rc = run(&state, &err);
 	if (rc != WP_OK)
-		fprintf(stderr, "%s: %s\n", program.name, err.msg);
+		wp_faults_print(&faults, program.name, &err);
 	free_setup(&state.setup);
 	wp_metrics_free(&state.metrics);
 	return rc == WP_OK ? EXIT_SUCCESS : EXIT_FAILURE;

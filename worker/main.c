@@ -32,11 +32,14 @@
 #include "worker/metrics.h"
 #include "worker/threads.h"
 
+static struct wp_faults faults; /* of a start or --check */
+
 static const struct wp_conf_program program = {
 	.name = "waypost-worker",
 	.summary = "Routes messages and moves those of absent users to disk.",
 	.sections = "log,redis,mailbox,auth.store_secret,worker,push,store,"
 		    "websocket.heartbeat_ms,websocket.grace_ms",
+	.faults = &faults,
 	.is_service = true,
 };
 
@@ -112,14 +115,9 @@ static enum wp_err check_only(const struct process *p, struct wp_error *err)
 static enum wp_err load_next(struct process *p, struct wp_conf *conf,
 			     struct wp_error *err)
 {
-	enum wp_conf_action action;
-	enum wp_err rc =
-		wp_conf_load(conf, &program, p->argc, p->argv, &action, err);
-
 	/* So Redis and the store are the same, and need no look. */
-	if (rc == WP_OK)
-		rc = wp_conf_check_reload(&p->conf, conf, err);
-	return rc;
+	return wp_conf_load_again(conf, &p->conf, &program, p->argc, p->argv,
+				  err);
 }
 
 /* The threads end, and serve() starts them again with what was read here. */
@@ -306,7 +304,7 @@ int main(int argc, char **argv)
 	}
 	release(&p);
 	if (rc != WP_OK) {
-		fprintf(stderr, "waypost-worker: %s\n", err.msg);
+		wp_faults_print(&faults, program.name, &err);
 		return EXIT_FAILURE;
 	}
 	return EXIT_SUCCESS;

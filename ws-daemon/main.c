@@ -39,10 +39,13 @@ enum {
 	CHECK_CAP_MS = 3000,
 };
 
+static struct wp_faults faults; /* of a start or --check */
+
 static const struct wp_conf_program program = {
 	.name = "waypost-ws",
 	.summary = "Holds WebSocket connections and pokes their users.",
 	.sections = "log,redis,mailbox,auth,cors,websocket,presence,push,store",
+	.faults = &faults,
 	.is_service = true,
 };
 
@@ -186,16 +189,13 @@ static enum wp_err reload(struct daemon *d, struct wp_error *err)
 	struct wp_conf old_conf;
 	struct wp_auth *auth = NULL;
 	struct wp_auth *old_auth;
-	enum wp_conf_action action;
 	enum wp_err rc;
 
-	rc = wp_conf_load(&conf, &program, d->argc, d->argv, &action, err);
+	rc = wp_conf_load_again(&conf, &d->first, &program, d->argc, d->argv,
+				err);
 	if (rc != WP_OK)
 		goto out;
 	rc = wp_auth_new(&auth, &conf, err);
-	if (rc != WP_OK)
-		goto out;
-	rc = wp_conf_check_reload(&d->first, &conf, err);
 	if (rc != WP_OK)
 		goto out;
 	wp_log_set_level((enum wp_log_level)conf.log.level);
@@ -391,7 +391,7 @@ int main(int argc, char **argv)
 		rc = run(&d, action, &err);
 	}
 	if (rc != WP_OK)
-		fprintf(stderr, "waypost-ws: %s\n", err.msg);
+		wp_faults_print(&faults, program.name, &err);
 	status = rc == WP_OK ? EXIT_SUCCESS : EXIT_FAILURE;
 	/* It reads the settings, and may have to wait for a silent Redis. */
 	if (!wp_first_look_end(&d.look))

@@ -236,13 +236,16 @@ enum wp_err wp_deployment_join(struct wp_redis *redis,
 {
 	struct wp_store *store = NULL;
 	bool was_empty = false, has_life = false;
+	struct wp_error why = { 0 };
 	struct meta meta;
-	enum wp_err rc;
+	enum wp_err rc, one;
 
 	store_id_out[0] = '\0';
 	rc = wp_redis_check(redis, conf, log, err);
-	if (rc == WP_OK)
-		rc = check_meta(redis, conf, &meta, &was_empty, err);
+	if (rc == WP_OK || rc == WP_ERR_INVAL) {
+		one = check_meta(redis, conf, &meta, &was_empty, &why);
+		wp_faults_note(conf->faults, one, &why, &rc, err);
+	}
 	if (rc == WP_OK)
 		rc = complete(redis, conf, &meta, err);
 	if (rc != WP_OK)
@@ -262,33 +265,48 @@ enum wp_err wp_deployment_join(struct wp_redis *redis,
 	return WP_OK;
 }
 
-enum wp_err wp_deployment_look(struct wp_redis *redis,
-			       const struct wp_conf *conf,
-			       const struct wp_log *log, struct wp_error *err)
+/* Is the file one that meta leads to expect? */
+static enum wp_err look_at_store(const struct meta *meta,
+				 const struct wp_conf *conf, bool *has_life_out,
+				 struct wp_error *err)
 {
 	struct wp_store_look look;
-	bool was_empty = false;
-	struct meta meta;
-	enum wp_err rc;
+	enum wp_err rc = wp_store_look(&look, conf, err);
 
-	rc = wp_redis_check(redis, conf, log, err);
-	if (rc == WP_OK)
-		rc = check_meta(redis, conf, &meta, &was_empty, err);
-	if (rc == WP_OK)
-		rc = wp_store_look(&look, conf, err);
+	*has_life_out = look.has_life;
 	if (rc != WP_OK)
 		return rc;
-	if (meta.store[0] != '\0' && look.id[0] == '\0')
+	if (meta->store[0] != '\0' && look.id[0] == '\0')
 		return wp_error_set(err, WP_ERR_INVAL,
 				    "store.sqlite_path %.100s is %s, but this "
 				    "deployment has a store (%.*s…); all "
 				    "programs must use one file",
 				    conf->store.sqlite_path,
 				    look.is_there ? "another one" : "not there",
-				    ID_SHOWN, meta.store);
-	if (was_empty && look.has_life)
+				    ID_SHOWN, meta->store);
+	return compare_store(meta, conf, look.id, err);
+}
+
+/* One thing after the other, whatever is wrong with the one before. */
+enum wp_err wp_deployment_look(struct wp_redis *redis,
+			       const struct wp_conf *conf,
+			       const struct wp_log *log, struct wp_error *err)
+{
+	bool was_empty = false, has_life = false;
+	struct meta meta = { 0 };
+	struct wp_error why = { 0 };
+	enum wp_err one;
+	enum wp_err rc = wp_redis_check(redis, conf, log, err);
+
+	if (rc == WP_OK || rc == WP_ERR_INVAL) {
+		one = check_meta(redis, conf, &meta, &was_empty, &why);
+		wp_faults_note(conf->faults, one, &why, &rc, err);
+	}
+	one = look_at_store(&meta, conf, &has_life, &why);
+	wp_faults_note(conf->faults, one, &why, &rc, err);
+	if (rc == WP_OK && was_empty && has_life)
 		warn_of_lost_memory(log);
-	return compare_store(&meta, conf, look.id, err);
+	return rc;
 }
 
 enum wp_err wp_deployment_check(struct wp_redis *redis,

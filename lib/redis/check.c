@@ -137,16 +137,26 @@ static bool is_moot(const struct rule *rule, bool is_append_only)
 		strcmp(rule->setting, "no-appendfsync-on-rewrite") == 0);
 }
 
+/* At a start all faults are told; later, with no log, the first will do. */
+static void note(const struct check *check, enum wp_err verdict,
+		 const struct wp_error *why, enum wp_err *rc,
+		 struct wp_error *err)
+{
+	wp_faults_note(check->log != NULL ? check->conf->faults : NULL, verdict,
+		       why, rc, err);
+}
+
 static enum wp_err judge_config(const struct check *check,
 				const struct wp_reply *reply,
 				struct wp_error *err)
 {
 	const char *append = wp_config_find(reply, "appendonly");
+	struct wp_error why = { 0 };
 	enum wp_err rc = WP_OK;
 	size_t i;
 
 	tell_durability(check, wp_config_find(reply, "appendfsync"));
-	for (i = 0; rc == WP_OK && i < sizeof(rules) / sizeof(rules[0]); i++) {
+	for (i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
 		const struct rule *rule = &rules[i];
 		const char *value = wp_config_find(reply, rule->setting);
 
@@ -156,7 +166,8 @@ static enum wp_err judge_config(const struct check *check,
 			       wp_str("setting", rule->setting));
 		else if (value != NULL &&
 			 !is_moot(rule, append == NULL || is_yes(append)))
-			rc = judge(check, rule, value, err);
+			note(check, judge(check, rule, value, &why), &why, &rc,
+			     err);
 	}
 	return rc;
 }

@@ -50,28 +50,33 @@ static const char *choose_file(const struct wp_conf_args *args)
 	return WP_CONF_DEFAULT_PATH;
 }
 
+/*
+ * Each source and each rule, whatever the one before said: what it left unset
+ * has its default.
+ */
 static enum wp_err read_sources(struct wp_conf_load *load,
 				const struct wp_conf_program *program,
 				const struct wp_conf_args *args,
 				struct wp_error *err)
 {
 	const char *path = choose_file(args);
-	enum wp_err rc;
+	struct wp_faults *faults = load->conf->faults;
+	struct wp_error why = { 0 };
+	enum wp_err rc, one;
 
-	rc = set_presets(load->conf, err);
 	load->conf->has_file = path != NULL;
-	if (rc == WP_OK && path != NULL)
-		rc = wp_conf_read_file(load, path, err);
-	if (rc == WP_OK)
-		rc = wp_conf_read_env(load, err);
-	if (rc == WP_OK)
-		rc = wp_conf_read_flags(load, program, args, err);
-	if (rc == WP_OK)
-		rc = wp_conf_read_secrets(load, program, err);
-	if (rc == WP_OK)
-		rc = wp_conf_derive(load, err);
-	if (rc == WP_OK)
-		rc = wp_conf_check(load->conf, program, err);
+	rc = set_presets(load->conf, err);
+	if (rc != WP_OK)
+		return rc;
+	if (path != NULL)
+		wp_conf_read_file(load, path, &rc, err);
+	wp_conf_read_env(load, &rc, err);
+	one = wp_conf_read_flags(load, program, args, &why);
+	wp_faults_note(faults, one, &why, &rc, err);
+	wp_conf_read_secrets(load, program, &rc, err);
+	one = wp_conf_derive(load, &why);
+	wp_faults_note(faults, one, &why, &rc, err);
+	wp_conf_check(load->conf, program, &rc, err);
 	/* The last, so that a refused start makes nothing. */
 	if (rc == WP_OK && args->action == WP_CONF_RUN && !args->wants_config &&
 	    wp_conf_uses_name(program, "auth.store_secret"))
@@ -126,6 +131,9 @@ enum wp_err wp_conf_load(struct wp_conf *conf,
 	size_t i;
 
 	memset(conf, 0, sizeof(*conf));
+	conf->faults = program->faults;
+	if (conf->faults != NULL)
+		conf->faults->n = 0;
 	rc = wp_conf_read_args(&args, program, argc, argv, err);
 	if (rc != WP_OK)
 		return rc;

@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "lib/base/err.h"
+#include "lib/base/faults.h"
 
 enum wp_run_mode { WP_RUN_LOCAL, WP_RUN_PRODUCTION };
 enum wp_visibility { WP_VISIBLE_ALL, WP_VISIBLE_SELF, WP_VISIBLE_NONE };
@@ -25,8 +26,9 @@ struct wp_conf_list {
 };
 
 struct wp_conf {
-	bool has_file;    /* a configuration file was read */
-	int64_t run_mode; /* enum wp_run_mode; WAYPOST_RUN_MODE */
+	struct wp_faults *faults; /* of the program that loaded it, or NULL */
+	bool has_file;            /* a configuration file was read */
+	int64_t run_mode;         /* enum wp_run_mode; WAYPOST_RUN_MODE */
 
 	struct {
 		int64_t level; /* enum wp_log_level; also LOG_LEVEL */
@@ -151,6 +153,11 @@ struct wp_conf_program {
 	const char *sections;
 	bool is_service; /* it makes files and sockets while it runs */
 	const struct wp_conf_flag *flags; /* ends with flag NULL; may be NULL */
+	/*
+	 * Where all that is wrong is noted, each time anew; may be NULL.
+	 * Checks of Redis and the store at a start add to it, by conf->faults.
+	 */
+	struct wp_faults *faults;
 };
 
 /*
@@ -179,6 +186,16 @@ enum wp_err wp_conf_load(struct wp_conf *conf,
 enum wp_err wp_conf_check_reload(const struct wp_conf *now,
 				 const struct wp_conf *next,
 				 struct wp_error *err) WP_MUST_USE;
+
+/*
+ * wp_conf_load() for a reload: the same sources, no faults noted anywhere, and
+ * wp_conf_check_reload().
+ *
+ * Ownership, errors: as wp_conf_load()
+ */
+enum wp_err wp_conf_load_again(struct wp_conf *next, const struct wp_conf *now,
+			       const struct wp_conf_program *program, int argc,
+			       char **argv, struct wp_error *err) WP_MUST_USE;
 
 /* Free and zero the secrets first. NULL-safe, idempotent. */
 void wp_conf_release(struct wp_conf *conf);

@@ -98,15 +98,8 @@ static enum wp_err check_listen(const struct wp_conf_program *program,
 	return bad(err, name, why.msg);
 }
 
-static enum wp_err check_addresses(const struct wp_conf *conf,
-				   const struct wp_conf_program *program,
-				   struct wp_error *err)
+static enum wp_err check_path(const struct wp_conf *conf, struct wp_error *err)
 {
-	enum wp_err rc;
-
-	if (conf->redis.address[0] == '\0')
-		return bad(err, "redis.address",
-			   "must be unix:/path or host:port");
 	if (conf->store.sqlite_path[0] == '\0')
 		return bad(err, "store.sqlite_path", "must name a file");
 	/* Else each program would use the folder that it happens to start in.
@@ -115,15 +108,7 @@ static enum wp_err check_addresses(const struct wp_conf *conf,
 	    conf->store.sqlite_path[0] != '/')
 		return bad(err, "store.sqlite_path",
 			   "must be an absolute path in production");
-	rc = check_listen(program, "handlers.listen", conf->handlers.listen,
-			  err);
-	if (rc == WP_OK)
-		rc = check_listen(program, "worker.metrics_listen",
-				  conf->worker.metrics_listen, err);
-	if (rc == WP_OK)
-		rc = check_listen(program, "websocket.listen",
-				  conf->websocket.listen, err);
-	return rc;
+	return WP_OK;
 }
 
 /*
@@ -253,26 +238,42 @@ static enum wp_err check_user(const struct wp_conf *conf,
 			    program->name);
 }
 
-enum wp_err wp_conf_check(const struct wp_conf *conf,
-			  const struct wp_conf_program *program,
-			  struct wp_error *err)
+static enum wp_err check_redis_address(const struct wp_conf *conf,
+				       struct wp_error *err)
 {
-	enum wp_err rc;
+	if (conf->redis.address[0] == '\0')
+		return bad(err, "redis.address",
+			   "must be unix:/path or host:port");
+	return WP_OK;
+}
 
-	rc = check_user(conf, program, err);
-	if (rc == WP_OK)
-		rc = check_origins(conf, err);
-	if (rc == WP_OK)
-		rc = check_addresses(conf, program, err);
-	if (rc == WP_OK)
-		rc = check_key_files(conf, err);
-	if (rc == WP_OK)
-		rc = check_quota(conf, err);
-	if (rc == WP_OK)
-		rc = check_times(conf, err);
-	if (rc == WP_OK)
-		rc = check_cookie(conf, err);
-	if (rc == WP_OK)
-		rc = check_secrets(conf, program, err);
-	return rc;
+void wp_conf_check(const struct wp_conf *conf,
+		   const struct wp_conf_program *program, enum wp_err *rc,
+		   struct wp_error *err)
+{
+	static enum wp_err (*const rules[])(const struct wp_conf *conf,
+					    struct wp_error *err) = {
+		check_origins, check_key_files,     check_quota, check_times,
+		check_cookie,  check_redis_address, check_path,
+	};
+	static const char *const listens[] = { "handlers.listen",
+					       "worker.metrics_listen",
+					       "websocket.listen" };
+	const char *const addresses[] = { conf->handlers.listen,
+					  conf->worker.metrics_listen,
+					  conf->websocket.listen };
+	struct wp_error why = { 0 };
+	enum wp_err one = check_user(conf, program, &why);
+
+	wp_faults_note(conf->faults, one, &why, rc, err);
+	one = check_secrets(conf, program, &why);
+	wp_faults_note(conf->faults, one, &why, rc, err);
+	for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
+		one = rules[i](conf, &why);
+		wp_faults_note(conf->faults, one, &why, rc, err);
+	}
+	for (size_t i = 0; i < sizeof(listens) / sizeof(listens[0]); i++) {
+		one = check_listen(program, listens[i], addresses[i], &why);
+		wp_faults_note(conf->faults, one, &why, rc, err);
+	}
 }

@@ -61,15 +61,19 @@ static enum wp_err read_path(struct wp_conf_load *load,
 	return WP_OK;
 }
 
-enum wp_err wp_conf_read_env(struct wp_conf_load *load, struct wp_error *err)
+void wp_conf_read_env(struct wp_conf_load *load, enum wp_err *rc,
+		      struct wp_error *err)
 {
-	enum wp_err rc = WP_OK;
+	struct wp_error why = { 0 };
+	enum wp_err one;
 	size_t i;
 
-	for (i = 0; i < wp_conf_keys_n && rc == WP_OK; i++) {
-		rc = read_key(load, &wp_conf_keys[i], err);
-		if (rc == WP_OK && wp_conf_keys[i].type == WP_CONF_SECRET)
-			rc = read_path(load, &wp_conf_keys[i], err);
+	for (i = 0; i < wp_conf_keys_n; i++) {
+		one = read_key(load, &wp_conf_keys[i], &why);
+		wp_faults_note(load->conf->faults, one, &why, rc, err);
+		if (wp_conf_keys[i].type != WP_CONF_SECRET)
+			continue;
+		one = read_path(load, &wp_conf_keys[i], &why);
+		wp_faults_note(load->conf->faults, one, &why, rc, err);
 	}
-	return rc;
 }

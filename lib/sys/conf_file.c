@@ -42,28 +42,33 @@ enum wp_err wp_conf_slurp(int fd, size_t max_bytes, struct wp_buf *out)
 	return WP_OK;
 }
 
-enum wp_err wp_conf_read_file(struct wp_conf_load *load, const char *path,
-			      struct wp_error *err)
+void wp_conf_read_file(struct wp_conf_load *load, const char *path,
+		       enum wp_err *rc, struct wp_error *err)
 {
+	struct wp_error why = { 0 };
 	struct wp_buf text;
-	enum wp_err rc;
+	enum wp_err one;
 	int fd;
 
 	wp_buf_init(&text, 0);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
-	rc = fd == -1 ? WP_ERR_SYS : wp_conf_slurp(fd, FILE_MAX_BYTES, &text);
-	if (rc == WP_OK)
-		rc = wp_conf_read_yaml(load, path, text.data, text.len, err);
-	else if (rc == WP_ERR_FULL)
-		rc = wp_error_set(err, WP_ERR_INVAL,
-				  "%s: must not be over 1 MiB", path);
-	else if (rc == WP_ERR_SYS)
-		rc = wp_error_set(err, WP_ERR_INVAL, "%s: cannot be read: %s",
-				  path, strerror(errno));
+	one = fd == -1 ? WP_ERR_SYS : wp_conf_slurp(fd, FILE_MAX_BYTES, &text);
+	if (one == WP_OK) {
+		/* It has noted all there is. */
+		*rc = wp_conf_read_yaml(load, path, text.data, text.len, err);
+		goto out;
+	}
+	if (one == WP_ERR_FULL)
+		one = wp_error_set(&why, WP_ERR_INVAL,
+				   "%s: must not be over 1 MiB", path);
+	else if (one == WP_ERR_SYS)
+		one = wp_error_set(&why, WP_ERR_INVAL, "%s: cannot be read: %s",
+				   path, strerror(errno));
 	else
-		wp_error_set(err, rc, "out of memory");
+		wp_error_set(&why, one, "out of memory");
+	wp_faults_note(load->conf->faults, one, &why, rc, err);
+out:
 	if (fd != -1)
 		close(fd);
 	wp_buf_release(&text);
-	return rc;
 }

@@ -105,26 +105,25 @@ static enum wp_err read_secret(struct wp_conf *conf,
 	return rc;
 }
 
-enum wp_err wp_conf_read_secrets(struct wp_conf_load *load,
-				 const struct wp_conf_program *program,
-				 struct wp_error *err)
+void wp_conf_read_secrets(struct wp_conf_load *load,
+			  const struct wp_conf_program *program,
+			  enum wp_err *rc, struct wp_error *err)
 {
-	enum wp_err rc;
+	struct wp_error why = { 0 };
 	size_t i;
 
 	for (i = 0; i < wp_conf_keys_n; i++) {
 		const char *path = load->secret_path[i];
+		enum wp_err one;
 
 		/* Who does not use it may not be allowed to read it either. */
 		if (path == NULL || path[0] == '\0' || load->is_set[i] ||
 		    !wp_conf_uses(program, &wp_conf_keys[i]))
 			continue;
-		rc = read_secret(load->conf, &wp_conf_keys[i], path, err);
-		if (rc != WP_OK)
-			return rc;
-		load->is_set[i] = true;
+		one = read_secret(load->conf, &wp_conf_keys[i], path, &why);
+		wp_faults_note(load->conf->faults, one, &why, rc, err);
+		load->is_set[i] = one == WP_OK;
 	}
-	return WP_OK;
 }
 
 static enum wp_err cannot_keep(const char *path, struct wp_error *err)

@@ -109,9 +109,14 @@ enum wp_err wp_conf_set_path(struct wp_conf_load *load,
 
 /* ---- the sources, in rising precedence -------------------------------- */
 
+/*
+ * Those with rc note each fault in load->conf->faults and go on; rc and err
+ * keep the first, as wp_faults_note() says.
+ */
+
 /* conf_file.c: the configuration file at path, at most 1 MiB. */
-enum wp_err wp_conf_read_file(struct wp_conf_load *load, const char *path,
-			      struct wp_error *err) WP_MUST_USE;
+void wp_conf_read_file(struct wp_conf_load *load, const char *path,
+		       enum wp_err *rc, struct wp_error *err);
 
 /*
  * conf_file.c: append all that fd gives to out, in one piece of memory.
@@ -122,19 +127,22 @@ enum wp_err wp_conf_read_file(struct wp_conf_load *load, const char *path,
 enum wp_err wp_conf_slurp(int fd, size_t max_bytes,
 			  struct wp_buf *out) WP_MUST_USE;
 
-/* conf_yaml.c: len bytes of YAML that sentences call name. */
+/*
+ * conf_yaml.c: len bytes of YAML that sentences call name. Notes each fault,
+ * and returns the first.
+ */
 enum wp_err wp_conf_read_yaml(struct wp_conf_load *load, const char *name,
 			      const char *text, size_t len,
 			      struct wp_error *err) WP_MUST_USE;
 
 /* conf_env.c: WAYPOST_… and the older names. */
-enum wp_err wp_conf_read_env(struct wp_conf_load *load,
-			     struct wp_error *err) WP_MUST_USE;
+void wp_conf_read_env(struct wp_conf_load *load, enum wp_err *rc,
+		      struct wp_error *err);
 
 /* conf_secret.c: the files that <key>_file names, for secrets not yet set. */
-enum wp_err wp_conf_read_secrets(struct wp_conf_load *load,
-				 const struct wp_conf_program *program,
-				 struct wp_error *err) WP_MUST_USE;
+void wp_conf_read_secrets(struct wp_conf_load *load,
+			  const struct wp_conf_program *program,
+			  enum wp_err *rc, struct wp_error *err);
 /*
  * conf_secret.c: the store secret of local mode, when nobody gives one: from a
  * file beside the database, which the first program makes. It must not follow
@@ -146,9 +154,9 @@ enum wp_err wp_conf_keep_store_secret(struct wp_conf *conf,
 /* conf_check.c: fill in what follows from other keys, then judge the whole. */
 enum wp_err wp_conf_derive(struct wp_conf_load *load,
 			   struct wp_error *err) WP_MUST_USE;
-enum wp_err wp_conf_check(const struct wp_conf *conf,
-			  const struct wp_conf_program *program,
-			  struct wp_error *err) WP_MUST_USE;
+void wp_conf_check(const struct wp_conf *conf,
+		   const struct wp_conf_program *program, enum wp_err *rc,
+		   struct wp_error *err);
 
 /* ---- conf_cli.c and conf_print.c: the command line --------------------- */
 

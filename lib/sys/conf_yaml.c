@@ -22,6 +22,11 @@ struct reader {
 	yaml_event_t event;          /* the latest; deleted by the next one */
 	char name[WP_CONF_NAME_MAX]; /* "section.key" of the value at hand */
 	size_t line;                 /* of that name, counted from 1 */
+	size_t depth;                /* of lists and mappings around event */
+	size_t n_events;             /* read so far */
+	bool is_broken;              /* there is no next event */
+	enum wp_err rc;              /* the first fault, and its sentence */
+	struct wp_error first;
 	bool section_seen[WP_CONF_KEYS_MAX]; /* by its first key's index */
 };
 
@@ -64,16 +69,25 @@ static bool is_decorated(const yaml_event_t *event)
 static enum wp_err next(struct reader *r)
 {
 	yaml_event_delete(&r->event);
+	r->n_events++;
 	if (!yaml_parser_parse(&r->parser, &r->event)) {
 		const char *why = r->parser.problem;
 
+		r->is_broken = true;
 		memset(&r->event, 0, sizeof(r->event));
 		return wp_error_set(r->err, WP_ERR_INVAL,
 				    "%s:%zu: this is no YAML: %s", r->file,
 				    r->parser.problem_mark.line + 1,
 				    why != NULL ? why : "out of memory");
 	}
-	if (is_decorated(&r->event))
+	if (r->event.type == YAML_MAPPING_START_EVENT ||
+	    r->event.type == YAML_SEQUENCE_START_EVENT)
+		r->depth++;
+	else if (r->event.type == YAML_MAPPING_END_EVENT ||
+		 r->event.type == YAML_SEQUENCE_END_EVENT)
+		r->depth--;
+	r->is_broken = is_decorated(&r->event);
+	if (r->is_broken)
 		return bad_here(r, "anchors, aliases and tags have no place "
 				   "in this file");
 	return WP_OK;
@@ -247,23 +261,56 @@ static enum wp_err read_value(struct reader *r, const struct wp_conf_key *key,
 	return rc;
 }
 
+/* Where the name at hand stands, for go_on(). */
+struct place {
+	size_t depth;
+	size_t n_events;
+};
+
+/*
+ * After an entry with a fault: note it, and step over what is left of its
+ * value. The entries behind it are looked at as well.
+ */
+static enum wp_err go_on(struct reader *r, const struct place *name,
+			 enum wp_err verdict)
+{
+	enum wp_err rc = WP_OK;
+
+	if (verdict == WP_OK || r->is_broken || verdict == WP_ERR_NOMEM)
+		return verdict;
+	wp_faults_note(r->load->conf->faults, verdict, r->err, &r->rc,
+		       &r->first);
+	if (r->n_events == name->n_events)
+		rc = next(r);
+	while (rc == WP_OK && r->depth > name->depth)
+		rc = next(r);
+	return rc;
+}
+
+static enum wp_err read_known(struct reader *r)
+{
+	bool is_path;
+	const struct wp_conf_key *key =
+		wp_conf_find(r->name, strlen(r->name), &is_path);
+
+	return key == NULL ? bad(r, "there is no such key")
+			   : read_value(r, key, is_path);
+}
+
 static enum wp_err read_section(struct reader *r, const char *section)
 {
-	const struct wp_conf_key *key;
-	bool is_path;
+	struct place name;
 	enum wp_err rc;
 
 	for (;;) {
 		rc = next(r);
 		if (rc != WP_OK || r->event.type == YAML_MAPPING_END_EVENT)
 			return rc;
+		name = (struct place){ r->depth, r->n_events };
 		rc = take_name(r, section);
 		if (rc != WP_OK)
 			return rc;
-		key = wp_conf_find(r->name, strlen(r->name), &is_path);
-		if (key == NULL)
-			return bad(r, "there is no such key");
-		rc = read_value(r, key, is_path);
+		rc = go_on(r, &name, read_known(r));
 		if (rc != WP_OK)
 			return rc;
 	}
@@ -291,9 +338,6 @@ static enum wp_err read_entry(struct reader *r)
 	enum wp_err rc;
 	size_t i;
 
-	rc = take_name(r, "");
-	if (rc != WP_OK)
-		return rc;
 	key = wp_conf_find(r->name, strlen(r->name), &is_path);
 	if (key != NULL && strchr(r->name, '.') == NULL)
 		return read_value(r, key, is_path);
@@ -317,6 +361,7 @@ static enum wp_err read_entry(struct reader *r)
 
 static enum wp_err read_entries(struct reader *r)
 {
+	struct place name;
 	enum wp_err rc;
 
 	if (is_null(r))
@@ -327,7 +372,11 @@ static enum wp_err read_entries(struct reader *r)
 		rc = next(r);
 		if (rc != WP_OK || r->event.type == YAML_MAPPING_END_EVENT)
 			return rc;
-		rc = read_entry(r);
+		name = (struct place){ r->depth, r->n_events };
+		rc = take_name(r, "");
+		if (rc != WP_OK)
+			return rc;
+		rc = go_on(r, &name, read_entry(r));
 		if (rc != WP_OK)
 			return rc;
 	}
@@ -357,7 +406,8 @@ enum wp_err wp_conf_read_yaml(struct wp_conf_load *load, const char *name,
 			      const char *text, size_t len,
 			      struct wp_error *err)
 {
-	struct reader r = { .load = load, .file = name, .err = err };
+	struct wp_error why = { 0 };
+	struct reader r = { .load = load, .file = name, .err = &why };
 	enum wp_err rc;
 
 	if (!yaml_parser_initialize(&r.parser))
@@ -366,7 +416,10 @@ enum wp_err wp_conf_read_yaml(struct wp_conf_load *load, const char *name,
 				     len);
 	yaml_parser_set_encoding(&r.parser, YAML_UTF8_ENCODING);
 	rc = read_stream(&r);
+	wp_faults_note(load->conf->faults, rc, &why, &r.rc, &r.first);
+	if (r.rc != WP_OK && err != NULL)
+		*err = r.first;
 	yaml_event_delete(&r.event);
 	yaml_parser_delete(&r.parser);
-	return rc;
+	return r.rc;
 }

@@ -127,3 +127,55 @@ class Production(E2eTest):
             capture_output=True, text=True, timeout=30 * SLOWNESS,
             check=False)
         self.assertEqual((done.returncode, done.stderr), (0, "waypost: there are no dead letters\n"))
+
+    def said_at_once(self, name, *arguments, **env):
+        status, said = self.start(name, *arguments, **env)
+        self.assertEqual(status, 1, said)
+        start = name + ": "
+        return [line[len(start):] for line in said.splitlines()
+                if line.startswith(start)]
+
+    def test_all_that_is_wrong_is_told_at_once(self):
+        bad = scratch() + "/bad.yaml"
+        with open(bad, "w", encoding="utf-8") as file:
+            file.write("nonsense: {a: [1, {b: c}]}\n"
+                       "log: {level: loud, colour: [red]}\n"
+                       "mailbox:\n"
+                       "  partitions: many\n"
+                       "  max_tries: [1, 2]\n"
+                       "worker: {tick_ms: 5000}\n"
+                       "store: {sqlite_path: waypost.db}\n")
+        for arguments in (["--check"], []):
+            lines = self.said_at_once(
+                "waypost-worker", "--config", bad, *arguments,
+                STORE_SECRET="short", WAYPOST_ALLOW_ROOT="",
+                WAYPOST_REDIS_DATABASE="x")
+            wanted = ["nonsense: ", "log.level: ", "log.colour: ",
+                      "mailbox.partitions: ", "mailbox.max_tries: ",
+                      "WAYPOST_REDIS_DATABASE: ", "start it as user",
+                      "auth.store_secret: ", "worker.tick_ms: ",
+                      "store.sqlite_path: "]
+            if os.geteuid() != 0:
+                wanted.remove("start it as user")
+            self.assertEqual(len(lines), len(wanted), lines)
+            for part, line in zip(wanted, lines):
+                self.assertIn(part, line)
+
+    def test_all_about_redis_and_the_store_is_told_at_once(self):
+        with self.stack.redis() as redis:
+            redis("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
+            redis("CONFIG", "SET", "no-appendfsync-on-rewrite", "yes")
+            try:
+                for name in PROGRAMS:
+                    lines = self.said_at_once(
+                        name, "--check", WAYPOST_MAILBOX_PARTITIONS="3",
+                        WAYPOST_STORE_SQLITE_PATH="/nowhere/a.db")
+                    for part, line in zip(("maxmemory-policy",
+                                           "no-appendfsync-on-rewrite",
+                                           "mailbox.partitions is 3",
+                                           "store.sqlite_path"), lines,
+                                          strict=True):
+                        self.assertIn(part, line)
+            finally:
+                redis("CONFIG", "SET", "maxmemory-policy", "noeviction")
+                redis("CONFIG", "SET", "no-appendfsync-on-rewrite", "no")

@@ -43,7 +43,7 @@ static enum wp_err read_text(struct wp_conf_load *load, const char *text,
 	if (rc == WP_OK)
 		rc = wp_conf_derive(load, err);
 	if (rc == WP_OK)
-		rc = wp_conf_check(load->conf, &program, err);
+		wp_conf_check(load->conf, &program, &rc, err);
 	return rc;
 }
 

@@ -21,11 +21,14 @@ static const struct wp_conf_flag flags[] = {
 	{ NULL, NULL },
 };
 
+static struct wp_faults faults; /* of a start or --check */
+
 static const struct wp_conf_program program = {
 	.name = "waypost",
 	.summary =
 		"Looks after dead letters and expiry, and hands messages in.",
 	.sections = "run_mode,log,redis,mailbox,cors,store",
+	.faults = &faults,
 	.flags = flags,
 };
 
@@ -127,6 +130,6 @@ out:
 	wp_conf_release(&cli.conf);
 	if (rc == WP_OK)
 		return EXIT_SUCCESS;
-	fprintf(stderr, "waypost: %s\n", err.msg);
+	wp_faults_print(&faults, program.name, &err);
 	return status;
 }

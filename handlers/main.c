@@ -147,10 +147,17 @@ static enum wp_err check_descriptors(const struct wp_conf *conf,
 
 static enum wp_err check(struct setup *setup, struct wp_error *err)
 {
+	struct wp_error why = { 0 };
 	enum wp_err rc = check_descriptors(&setup->conf, err);
+	enum wp_err one;
 
-	if (rc == WP_OK)
-		rc = check_deployment(setup, false, err);
+	wp_listen_check("handlers.listen", setup->conf.handlers.listen, NULL,
+			&faults, &rc, err);
+	one = check_deployment(setup, false, &why);
+	if (rc == WP_OK && one != WP_OK) {
+		rc = one;
+		*err = why;
+	}
 	if (rc == WP_OK)
 		printf("%s: configuration, keys, Redis and cold store are "
 		       "fine\n",

@@ -100,10 +100,18 @@ static enum wp_err look_at_store(const struct process *p, struct wp_error *err)
 static enum wp_err check_only(const struct process *p, struct wp_error *err)
 {
 	struct wp_redis *redis = NULL;
-	enum wp_err rc = wp_redis_new(&redis, &p->conf, err);
+	struct wp_error why = { 0 };
+	enum wp_err rc = WP_OK, one;
 
-	if (rc == WP_OK)
-		rc = wp_deployment_look(redis, &p->conf, &p->log, err);
+	wp_listen_check("worker.metrics_listen", p->conf.worker.metrics_listen,
+			&p->log, &faults, &rc, err);
+	one = wp_redis_new(&redis, &p->conf, &why);
+	if (one == WP_OK)
+		one = wp_deployment_look(redis, &p->conf, &p->log, &why);
+	if (rc == WP_OK && one != WP_OK) {
+		rc = one;
+		*err = why;
+	}
 	wp_redis_free(&redis);
 	if (rc == WP_OK)
 		printf("waypost-worker: settings, Redis and the store are in "

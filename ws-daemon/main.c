@@ -274,8 +274,16 @@ static enum wp_err look_at_deployment(struct daemon *d, struct wp_error *err)
 
 static enum wp_err check_only(struct daemon *d, struct wp_error *err)
 {
-	enum wp_err rc = look_at_deployment(d, err);
+	struct wp_error why = { 0 };
+	enum wp_err rc = WP_OK, one;
 
+	wp_listen_check("websocket.listen", d->first.websocket.listen, &d->log,
+			&faults, &rc, err);
+	one = look_at_deployment(d, &why);
+	if (rc == WP_OK && one != WP_OK) {
+		rc = one;
+		*err = why;
+	}
 	if (rc == WP_OK)
 		printf("waypost-ws: settings, keys, Redis and the store are "
 		       "in order\n");

@@ -282,3 +282,71 @@ bool wp_listen_is_listening(int fd)
 	return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &answer, &len) == 0 &&
 	       answer != 0;
 }
+
+/* Does anybody take connections on this socket? */
+static bool is_answered(const char *path)
+{
+	struct sockaddr_un name = unix_name(path);
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	bool is_there;
+
+	if (fd == -1)
+		return false;
+	is_there = connect(fd, (struct sockaddr *)&name, sizeof(name)) == 0 ||
+		   errno == EAGAIN || errno == EINPROGRESS;
+	close(fd);
+	return is_there;
+}
+
+static enum wp_err look_at_path(const char *path, struct wp_error *err)
+{
+	char folder[WP_LISTEN_PATH_MAX + 1];
+	const char *name;
+	struct stat st;
+
+	memcpy(folder, path, strlen(path) + 1);
+	name = dirname(folder);
+	if (access(name, W_OK | X_OK) == -1)
+		return wp_error_set(err, WP_ERR_INVAL,
+				    "no socket can be made in %s: %s", name,
+				    strerror(errno));
+	if (lstat(path, &st) == -1)
+		return WP_OK;
+	if (!S_ISSOCK(st.st_mode))
+		return wp_error_set(err, WP_ERR_INVAL,
+				    "%s is in the way and is no socket", path);
+	if (is_answered(path))
+		return wp_error_set(err, WP_ERR_CONFLICT,
+				    "%s is in use by a running program", path);
+	return WP_OK;
+}
+
+enum wp_err wp_listen_look(const char *address, struct wp_error *err)
+{
+	struct wp_listen_address parsed;
+	enum wp_err rc = wp_listen_parse(&parsed, address, err);
+
+	if (rc != WP_OK || !parsed.is_unix)
+		return rc;
+	return look_at_path(parsed.path, err);
+}
+
+void wp_listen_check(const char *key, const char *address,
+		     const struct wp_log *log, struct wp_faults *faults,
+		     enum wp_err *rc, struct wp_error *err)
+{
+	struct wp_error found = { 0 }, why;
+	enum wp_err one;
+
+	if (address[0] == '\0')
+		return;
+	one = wp_listen_look(address, &found);
+	if (one == WP_ERR_CONFLICT) {
+		wp_log(log, WP_LOG_WARN, "an address is in use, by us or not",
+		       wp_str("setting", key), wp_str("error", found.msg));
+		return;
+	}
+	if (one != WP_OK)
+		wp_error_set(&why, one, "%s: %.200s", key, found.msg);
+	wp_faults_note(faults, one, &why, rc, err);
+}

@@ -11,6 +11,8 @@
 #include <sys/types.h>
 
 #include "lib/base/err.h"
+#include "lib/base/faults.h"
+#include "lib/base/log.h"
 
 /*
  * Unix sockets do not queue beyond it: connect() fails at once. The kernel
@@ -44,6 +46,25 @@ struct wp_listener {
  */
 enum wp_err wp_listen(const char *address, struct wp_listener *out,
 		      struct wp_error *err) WP_MUST_USE;
+
+/*
+ * Could wp_listen() have this address? For --check: binds and removes nothing.
+ * Of TCP addresses only the form is known before.
+ *
+ * Errors:  WP_ERR_INVAL     the address is malformed; or no socket can be made
+ *                           there: no folder, no right to write, a file
+ *          WP_ERR_CONFLICT  a running program listens there, perhaps our own
+ */
+enum wp_err wp_listen_look(const char *address,
+			   struct wp_error *err) WP_MUST_USE;
+
+/*
+ * The same for one address of --check: a fault is noted with the name of its
+ * key, an address in use is worth a line of the log. "" is none to look at.
+ */
+void wp_listen_check(const char *key, const char *address,
+		     const struct wp_log *log, struct wp_faults *faults,
+		     enum wp_err *rc, struct wp_error *err);
 
 /*
  * Take the name of a unix socket away, unless a successor has it by now. Nobody

@@ -179,3 +179,11 @@ class Production(E2eTest):
             finally:
                 redis("CONFIG", "SET", "maxmemory-policy", "noeviction")
                 redis("CONFIG", "SET", "no-appendfsync-on-rewrite", "no")
+
+    def test_a_check_looks_whether_it_could_listen(self):
+        for name, listens in PROGRAMS.items():
+            key, = listens
+            lines = self.said_at_once(name, "--check",
+                                      **{key: "unix:/nowhere/a.sock"})
+            self.assertEqual(len(lines), 1, lines)
+            self.assertIn("no socket can be made in /nowhere", lines[0])

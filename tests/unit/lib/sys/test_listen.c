@@ -328,6 +328,37 @@ static void a_locked_folder_is_told(void **state)
 	close(fd);
 }
 
+/* A look finds what a start would, and leaves everything as it is. */
+static void a_look_tells_what_a_start_would_meet(void **state)
+{
+	struct wp_listener listener;
+	struct wp_error err;
+	struct stat st;
+	FILE *file;
+
+	(void)state;
+	assert_int_equal(wp_listen_look(address, &err), WP_OK);
+	assert_int_equal(lstat(path, &st), -1);
+	assert_int_equal(wp_listen_look("tcp:127.0.0.1:1", &err), WP_OK);
+	assert_int_equal(wp_listen_look("nonsense", &err), WP_ERR_INVAL);
+	assert_int_equal(wp_listen_look("unix:/nowhere/at/all.sock", &err),
+			 WP_ERR_INVAL);
+	assert_string_equal(err.msg, "no socket can be made in /nowhere/at: No "
+				     "such file or directory");
+
+	listener = must_listen(address);
+	assert_int_equal(wp_listen_look(address, &err), WP_ERR_CONFLICT);
+	close(listener.fd); /* a crash: the name stays */
+	assert_int_equal(wp_listen_look(address, &err), WP_OK);
+	assert_int_equal(lstat(path, &st), 0);
+	assert_int_equal(unlink(path), 0);
+	file = fopen(path, "we");
+	assert_non_null(file);
+	fclose(file);
+	assert_int_equal(wp_listen_look(address, &err), WP_ERR_INVAL);
+	assert_int_equal(unlink(path), 0);
+}
+
 static void a_missing_folder_is_told(void **state)
 {
 	struct wp_listener listener;
@@ -453,6 +484,7 @@ int main(void)
 		cmocka_unit_test(a_stop_never_takes_the_name_of_a_start),
 		cmocka_unit_test(what_is_no_socket_is_never_removed),
 		cmocka_unit_test(a_locked_folder_is_told),
+		cmocka_unit_test(a_look_tells_what_a_start_would_meet),
 		cmocka_unit_test(a_missing_folder_is_told),
 		cmocka_unit_test(what_is_no_socket_is_not_listening),
 		cmocka_unit_test(a_tcp_socket_listens_and_its_port_is_taken),

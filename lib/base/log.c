@@ -4,12 +4,18 @@
  * Knows the line format and the threshold. Knows nothing about files, rotation
  * or syslog: whoever started the process reads its standard error. A line is
  * built on the stack, so that it can be written when memory is exhausted.
+ *
+ * Whoever reads may stand still, and nobody's work may wait for that: after a
+ * moment lines are dropped, and how many is told once there is room again. The
+ * descriptor stays blocking, for others have it too.
  */
 #include "lib/base/log.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <poll.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <unistd.h>
@@ -22,6 +28,7 @@ enum {
 	/* Up to PIPE_BUF a write to a pipe is atomic between processes. */
 	LOG_LINE_MAX = PIPE_BUF,
 	SERVICE_MAX = 32,
+	ROOM_WAIT_MS = 100,
 };
 
 /* What a line ends with when a field did not fit. */
@@ -36,6 +43,10 @@ static const char *const level_names[] = {
 
 static char service_name[SERVICE_MAX] = "waypost";
 static atomic_int threshold_level = WP_LOG_INFO;
+
+/* One at a time finds room and uses it. */
+static pthread_mutex_t out_lock = PTHREAD_MUTEX_INITIALIZER;
+static int64_t dropped; /* since there was room last */
 
 void wp_log_setup(const char *service, enum wp_log_level threshold)
 {
@@ -114,6 +125,61 @@ static void add_head(struct wp_buf *line, const struct wp_log *log,
 	add_text(line, "msg", event);
 }
 
+/* Is there room for a line (a page of a pipe, PIPE_BUF), now or in a moment? */
+static bool has_room(int wait_ms)
+{
+	struct pollfd out = { .fd = STDERR_FILENO, .events = POLLOUT };
+	int n;
+
+	do
+		n = poll(&out, 1, wait_ms);
+	while (n == -1 && errno == EINTR);
+	return n != 0; /* an error is write()'s to find */
+}
+
+static void put(const struct wp_buf *line)
+{
+	ssize_t n;
+
+	do
+		n = write(STDERR_FILENO, line->data, line->len);
+	while (n == -1 && errno == EINTR);
+}
+
+static void put_dropped(void)
+{
+	char memory[LOG_LINE_MAX];
+	struct wp_buf line = {
+		.data = memory,
+		.cap = sizeof(memory),
+		.max_bytes = sizeof(memory) - 1,
+	};
+
+	add_head(&line, NULL, WP_LOG_WARN,
+		 "lines were dropped, for nobody read them");
+	wp_buf_printf(&line, ",\"lines\":%" PRId64 "}\n", dropped);
+	put(&line);
+}
+
+static void put_unless_full(const struct wp_buf *line)
+{
+	bool is_room;
+
+	(void)pthread_mutex_lock(&out_lock);
+	/* Who is known to stand still is not waited for again. */
+	is_room = has_room(dropped > 0 ? 0 : ROOM_WAIT_MS);
+	if (is_room && dropped > 0) {
+		put_dropped();
+		dropped = 0;
+		is_room = has_room(0);
+	}
+	if (is_room)
+		put(line);
+	else
+		dropped++;
+	(void)pthread_mutex_unlock(&out_lock);
+}
+
 void wp_log_write(const struct wp_log *log, enum wp_log_level level,
 		  const char *event, const struct wp_log_field *fields)
 {
@@ -126,7 +192,6 @@ void wp_log_write(const struct wp_log *log, enum wp_log_level level,
 	};
 	bool is_truncated = false;
 	int saved = errno;
-	ssize_t n;
 
 	if ((int)level >
 	    atomic_load_explicit(&threshold_level, memory_order_relaxed))
@@ -146,9 +211,7 @@ void wp_log_write(const struct wp_log *log, enum wp_log_level level,
 	line.max_bytes = sizeof(memory) - 1;
 	wp_buf_add_str(&line, is_truncated ? truncated_tail : "}\n");
 
-	do
-		n = write(STDERR_FILENO, line.data, line.len);
-	while (n == -1 && errno == EINTR);
+	put_unless_full(&line);
 	errno = saved;
 }
 

@@ -262,6 +262,42 @@ static void errno_survives_even_a_failed_write(void **state)
 
 enum { THREADS = 4, LINES = 200 };
 
+/* Would hang here if it waited. */
+static void a_reader_that_stands_still_stops_nobody(void **state)
+{
+	enum { SPOKEN = 5000 }; /* more than a pipe holds */
+	static char text[1 << 16];
+	int saved = dup(STDERR_FILENO);
+	int ends[2];
+	int written = 0;
+	char told[64];
+	ssize_t n;
+
+	(void)state;
+	assert_int_equal(pipe(ends), 0);
+	assert_int_equal(fcntl(ends[0], F_SETFL, O_NONBLOCK), 0);
+	dup2(ends[1], STDERR_FILENO);
+
+	for (int i = 0; i < SPOKEN; i++)
+		wp_log_plain(NULL, WP_LOG_WARN, "nobody hears");
+	while ((n = read(ends[0], text, sizeof(text))) > 0)
+		for (ssize_t i = 0; i < n; i++)
+			written += text[i] == '\n';
+	wp_log_plain(NULL, WP_LOG_WARN, "somebody hears");
+	n = read(ends[0], text, sizeof(text) - 1);
+
+	dup2(saved, STDERR_FILENO);
+	close(saved);
+	close(ends[0]);
+	close(ends[1]);
+	assert_in_range(written, 1, SPOKEN - 1);
+	assert_true(n > 0);
+	text[n] = '\0';
+	(void)snprintf(told, sizeof(told), "\"lines\":%d}\n", SPOKEN - written);
+	assert_non_null(strstr(text, told));
+	assert_non_null(strstr(text, "somebody hears"));
+}
+
 static void *chatter(void *arg)
 {
 	int i;
@@ -344,6 +380,7 @@ int main(void)
 		cmocka_unit_test(exactly_256_bytes_are_not_cut),
 		cmocka_unit_test(fields_that_do_not_fit_are_left_out_and_told),
 		cmocka_unit_test(errno_survives_even_a_failed_write),
+		cmocka_unit_test(a_reader_that_stands_still_stops_nobody),
 		cmocka_unit_test(lines_of_many_threads_stay_whole),
 		cmocka_unit_test(level_names_are_read_and_others_refused),
 		cmocka_unit_test(a_repeated_event_is_said_once_per_interval),

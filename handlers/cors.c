@@ -1,12 +1,15 @@
 /*
- * cors.c - an origin is compared byte by byte with the configured ones.
+ * cors.c - what an origin that is listed is told.
  *
- * "*" is allowed by the configuration only without credentials, and is then
- * told as it is. The origin "null" is anybody's, so it is nobody's.
+ * It is told its own name as it gave it, because a browser compares byte by
+ * byte. "*" is allowed by the configuration only without credentials, and is
+ * then told as it is.
  */
 #include "handlers/cors.h"
 
 #include <string.h>
+
+#include "lib/http/origin.h"
 
 #define REQUEST_HEADERS \
 	"Authorization, Content-Type, Idempotency-Key, X-Request-Id"
@@ -19,17 +22,17 @@ static const char *allowed_origin(const struct wp_conf *conf,
 	size_t count;
 	const char *origin = wp_req_param(req, "HTTP_ORIGIN", &count);
 
-	if (count != 1 || strcmp(origin, "null") == 0)
+	if (count != 1)
 		return NULL;
-	for (size_t i = 0; i < conf->cors.allowed_origins.n; i++) {
-		const char *item = conf->cors.allowed_origins.items[i];
-
-		if (strcmp(item, "*") == 0 && !conf->cors.allow_credentials)
-			return item;
-		if (strcmp(item, origin) == 0)
-			return item;
+	switch (wp_origin_find(&conf->cors.allowed_origins, origin,
+			       strlen(origin))) {
+	case WP_ORIGIN_BY_NAME:
+		return origin;
+	case WP_ORIGIN_BY_STAR:
+		return conf->cors.allow_credentials ? NULL : "*";
+	default:
+		return NULL;
 	}
-	return NULL;
 }
 
 void wp_cors_add(struct wp_buf *head, const struct wp_conf *conf,

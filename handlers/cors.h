@@ -12,7 +12,7 @@
 
 /*
  * Append the header lines of an answer to req: Vary always, the others only
- * for an origin that is listed exactly.
+ * for an origin that is listed.
  *
  * methods:  of the path, for the answer to OPTIONS; may be NULL
  */

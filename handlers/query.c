@@ -1,132 +1,35 @@
 /*
- * query.c - splitting and percent-decoding, nothing else.
+ * query.c - a parameter in the memory of its request.
  */
 #include "handlers/query.h"
 
-#include <string.h>
-
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
-/*
- * Take one character of text off its front.
- *
- * Returns:  0 to 255, or -1 when an escape is broken
- */
-static int next_char(const char **text, size_t *len)
-{
-	const char *at = *text;
-	int high, low;
-
-	if (*at != '%') {
-		(*text)++;
-		(*len)--;
-		return (unsigned char)*at;
-	}
-	if (*len < 3)
-		return -1;
-	high = hex_digit(at[1]);
-	low = hex_digit(at[2]);
-	if (high == -1 || low == -1)
-		return -1;
-	*text += 3;
-	*len -= 3;
-	return high * 16 + low;
-}
-
-/* Does the raw text decode to name? */
-static bool is_name(const char *text, size_t len, const char *name)
-{
-	for (; len > 0 && *name != '\0'; name++)
-		if (next_char(&text, &len) != (unsigned char)*name)
-			return false;
-	return len == 0 && *name == '\0';
-}
-
-struct pair {
-	const char *name;
-	size_t name_len;
-	const char *value;
-	size_t value_len;
-};
-
-/* Take the next "name=value" off the front; false at the end. */
-static bool next_pair(const char **query, size_t *len, struct pair *out)
-{
-	const char *end, *equals;
-	size_t pair_len;
-
-	if (*len == 0)
-		return false;
-	end = memchr(*query, '&', *len);
-	pair_len = end == NULL ? *len : (size_t)(end - *query);
-	equals = memchr(*query, '=', pair_len);
-	out->name = *query;
-	out->name_len = equals == NULL ? pair_len : (size_t)(equals - *query);
-	out->value = equals == NULL ? *query + pair_len : equals + 1;
-	out->value_len = pair_len - (size_t)(out->value - *query);
-	*query += pair_len;
-	*len -= pair_len;
-	if (end != NULL) {
-		(*query)++;
-		(*len)--;
-	}
-	return true;
-}
-
-static enum wp_err decode(const struct pair *pair, const char *name,
-			  struct wp_arena *arena, const char **value_out,
-			  size_t *len_out, struct wp_error *err)
-{
-	const char *text = pair->value;
-	size_t len = pair->value_len, n = 0;
-	char *value = wp_arena_alloc(arena, len + 1);
-
-	if (value == NULL)
-		return wp_error_set(err, WP_ERR_NOMEM, "memory is exhausted");
-	while (len > 0) {
-		int c = next_char(&text, &len);
-
-		if (c == -1)
-			return wp_error_set(err, WP_ERR_INVAL,
-					    "the query parameter %s has a "
-					    "broken percent-escape",
-					    name);
-		value[n++] = (char)c;
-	}
-	*value_out = value;
-	*len_out = n;
-	return WP_OK;
-}
+#include "lib/http/query.h"
 
 enum wp_err wp_query_get(const struct wp_req *req, const char *name,
 			 struct wp_arena *arena, const char **value_out,
 			 size_t *len_out, struct wp_error *err)
 {
-	const char *query = req->query;
-	size_t len = req->query_len;
-	struct pair pair, found = { 0 };
+	const char *raw;
+	size_t raw_len;
+	char *value;
+	long len;
+	enum wp_err rc = wp_query_find(req->query, req->query_len, name, &raw,
+				       &raw_len, err);
 
-	while (next_pair(&query, &len, &pair)) {
-		if (!is_name(pair.name, pair.name_len, name))
-			continue;
-		if (found.name != NULL)
-			return wp_error_set(
-				err, WP_ERR_INVAL,
-				"the query parameter %s is given twice", name);
-		found = pair;
-	}
-	if (found.name == NULL)
-		return WP_ERR_NOTFOUND;
-	return decode(&found, name, arena, value_out, len_out, err);
+	if (rc != WP_OK)
+		return rc;
+	value = wp_arena_alloc(arena, raw_len + 1);
+	if (value == NULL)
+		return wp_error_set(err, WP_ERR_NOMEM, "memory is exhausted");
+	len = wp_query_decode(raw, raw_len, value);
+	if (len == -1)
+		return wp_error_set(err, WP_ERR_INVAL,
+				    "the query parameter %s has a broken "
+				    "percent-escape",
+				    name);
+	*value_out = value;
+	*len_out = (size_t)len;
+	return WP_OK;
 }
 
 bool wp_query_integer(const char *text, size_t len, int64_t *out)

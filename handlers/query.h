@@ -1,8 +1,5 @@
 /*
- * query.h - parameters behind the question mark (RFC 3986 section 3.4).
- *
- * Only what a handler asks for is looked at: unknown parameters are ignored,
- * one that it knows must not be there twice. A plus sign is a plus sign.
+ * query.h - what handlers ask of a query; the rules are in lib/http/query.h.
  */
 #ifndef WP_HANDLERS_QUERY_H
 #define WP_HANDLERS_QUERY_H

@@ -9,6 +9,7 @@
 
 #include "lib/auth/digest.h"
 #include "lib/base/base64.h"
+#include "lib/http/query.h"
 
 /* RFC 6455 section 1.3. */
 #define ACCEPT_GUID "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
@@ -212,69 +213,26 @@ bool wp_head_has_token(const struct wp_head *head, const char *name,
 	return false;
 }
 
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
-/* Percent-decode; -2 when it is malformed, holds a NUL, or does not fit. */
-static int percent_decode(const char *data, size_t len, char *out,
-			  size_t out_size)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < len; i++) {
-		char c = data[i];
-
-		if (c == '%') {
-			int high = i + 2 < len ? hex_digit(data[i + 1]) : -1;
-			int low = i + 2 < len ? hex_digit(data[i + 2]) : -1;
-
-			if (high < 0 || low < 0)
-				return -2;
-			c = (char)(high << 4 | low);
-			i += 2;
-		} else if (c == '+') {
-			c = ' ';
-		}
-		if (c == '\0' || n + 1 >= out_size)
-			return -2;
-		out[n++] = c;
-	}
-	out[n] = '\0';
-	return (int)n;
-}
-
 int wp_query_param(const struct wp_text *query, const char *name, char *out,
 		   size_t out_size)
 {
-	size_t name_len = strlen(name);
-	const char *at = query->data;
-	const char *end;
+	const char *raw;
+	size_t raw_len;
+	long len;
+	enum wp_err rc;
 
-	if (at == NULL)
+	if (query->data == NULL)
 		return -1;
-	end = at + query->len;
-	while (at <= end) {
-		const char *stop = memchr(at, '&', (size_t)(end - at));
-
-		if (stop == NULL)
-			stop = end;
-		if ((size_t)(stop - at) > name_len && at[name_len] == '=' &&
-		    memcmp(at, name, name_len) == 0)
-			return percent_decode(at + name_len + 1,
-					      (size_t)(stop - at) - name_len -
-						      1,
-					      out, out_size);
-		at = stop + 1;
-	}
-	return -1;
+	rc = wp_query_find(query->data, query->len, name, &raw, &raw_len, NULL);
+	if (rc != WP_OK)
+		return rc == WP_ERR_NOTFOUND ? -1 : -2;
+	if (raw_len >= out_size)
+		return -2;
+	len = wp_query_decode(raw, raw_len, out);
+	/* A NUL would cut it short for whoever takes it for a string. */
+	if (len == -1 || memchr(out, '\0', (size_t)len) != NULL)
+		return -2;
+	return (int)len;
 }
 
 struct wp_text wp_head_cookie(const struct wp_head *head, const char *name)

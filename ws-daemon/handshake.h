@@ -57,7 +57,8 @@ bool wp_head_has_token(const struct wp_head *head, const char *name,
 /*
  * Value of a query parameter, percent-decoded into out (NUL added).
  *
- * Returns:  length; -1 when absent; -2 when it is malformed or too long
+ * Returns:  length; -1 when absent; -2 when it is malformed, there twice, or
+ *           too long (before it is decoded)
  */
 int wp_query_param(const struct wp_text *query, const char *name, char *out,
 		   size_t out_size);

@@ -10,6 +10,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "lib/http/origin.h"
+
 enum { ORIGIN_MAX = 512 };
 
 static bool text_is(const struct wp_text *text, const char *value)
@@ -55,26 +57,21 @@ static bool is_own(const struct wp_head *head, const struct wp_text *origin)
 		host.len -= strlen(port);
 	n = snprintf(own, sizeof(own), "%s://%.*s", secure ? "https" : "http",
 		     (int)host.len, host.data);
-	return n > 0 && text_is(origin, own);
+	return n > 0 && wp_origin_is(origin->data, origin->len, own);
 }
 
 enum wp_origin wp_origin_judge(const struct wp_head *head,
 			       const struct wp_text *origin,
 			       const struct wp_conf_list *allowed)
 {
-	bool is_any = false;
+	enum wp_origin_match match;
 
 	if (origin->data == NULL)
 		return WP_ORIGIN_ABSENT;
-	if (text_is(origin, "null") || wp_head_count(head, "Origin") > 1)
+	if (wp_head_count(head, "Origin") > 1)
 		return WP_ORIGIN_FOREIGN;
-	for (size_t i = 0; i < allowed->n; i++) {
-		if (strcmp(allowed->items[i], "*") == 0)
-			is_any = true;
-		else if (text_is(origin, allowed->items[i]))
-			return WP_ORIGIN_TRUSTED;
-	}
-	if (is_own(head, origin))
+	match = wp_origin_find(allowed, origin->data, origin->len);
+	if (match == WP_ORIGIN_BY_NAME || is_own(head, origin))
 		return WP_ORIGIN_TRUSTED;
-	return is_any ? WP_ORIGIN_ANY : WP_ORIGIN_FOREIGN;
+	return match == WP_ORIGIN_BY_STAR ? WP_ORIGIN_ANY : WP_ORIGIN_FOREIGN;
 }

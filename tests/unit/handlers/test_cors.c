@@ -42,7 +42,7 @@ static void an_unlisted_origin_is_told_nothing(void **state)
 		"https://evil.example",
 		"https://app.example.evil",
 		"https://app.example/",
-		"HTTPS://app.example",
+		"NULL",
 		"http://app.example",
 		"https://app.example, https://app.example",
 	};
@@ -80,6 +80,23 @@ static void a_listed_origin_may_read(void **state)
 		"Access-Control-Allow-Credentials: true\r\n"
 		"Access-Control-Expose-Headers: X-Request-Id, X-Durability, "
 		"Retry-After\r\n");
+	wp_buf_release(&out);
+}
+
+/* Case means nothing to us, and everything to who compares the answer. */
+static void an_origin_is_told_its_name_as_it_gave_it(void **state)
+{
+	struct wp_conf conf;
+	struct wp_buf out;
+
+	(void)state;
+	fake_conf(&conf);
+	wp_buf_init(&out, 0);
+
+	lines(&conf, "GET", "HTTPS://App.example", NULL, &out);
+
+	assert_non_null(strstr(out.data, "Access-Control-Allow-Origin: "
+					 "HTTPS://App.example\r\n"));
 	wp_buf_release(&out);
 }
 
@@ -146,6 +163,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_unlisted_origin_is_told_nothing),
 		cmocka_unit_test(a_listed_origin_may_read),
+		cmocka_unit_test(an_origin_is_told_its_name_as_it_gave_it),
 		cmocka_unit_test(a_preflight_is_told_methods_headers_and_age),
 		cmocka_unit_test(two_origins_are_none),
 		cmocka_unit_test(a_star_works_only_without_credentials),

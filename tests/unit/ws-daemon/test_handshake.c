@@ -244,7 +244,12 @@ static void query_parameters_are_found_and_decoded(void **state)
 	assert_string_equal(out, "a-b");
 	assert_int_equal(
 		param("xticket=1&tickets=2", "ticket", out, sizeof(out)), -1);
-	assert_int_equal(param("ticket", "ticket", out, sizeof(out)), -1);
+	/* The rules are those of all other queries: see test_query. */
+	assert_int_equal(param("ticket", "ticket", out, sizeof(out)), 0);
+	assert_int_equal(param("%74icket=a+b", "ticket", out, sizeof(out)), 3);
+	assert_string_equal(out, "a+b");
+	assert_int_equal(param("ticket=a&ticket=a", "ticket", out, sizeof(out)),
+			 -2);
 	assert_int_equal(param("", "ticket", out, sizeof(out)), -1);
 	assert_int_equal(wp_query_param(&absent, "ticket", out, sizeof(out)),
 			 -1);

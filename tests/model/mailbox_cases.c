@@ -90,7 +90,7 @@ const struct wp_model_case wp_model_cases[] = {
 	  false,
 	  { BANDS, .lapses = 1, .limit = 2 } },
 	{ "P11", "routing is cut off", 0, 0, false, { CORE, .cuts = 1 } },
-	{ "P15", "a pull of two calls", 0, 0, false, { CORE, .walks = 1 } },
+	{ "P18", "a pull of two calls", 0, 0, false, { CORE, .walks = 1 } },
 	{ "P19",
 	  "a pull of two calls, two bands, pages of one",
 	  0,

@@ -303,7 +303,7 @@ static void run_race(const struct wp_conf *conf, struct racer racers[RACERS],
 		     int n_stores)
 {
 	for (int i = 0; i < RACERS; i++) {
-		char name[8];
+		char name[16];
 
 		racers[i].conf = *conf;
 		snprintf(name, sizeof(name), "%d.db", i % n_stores);

@@ -19,7 +19,7 @@ enum {
 	MIB = 1024 * 1024,
 	ROWS = 12, /* of a band in the random cases */
 	ROUNDS = 60,
-	NAME_SIZE = 8,
+	NAME_SIZE = 24,
 };
 static const uint64_t base_ms = 1000000;
 static const int64_t never_ms = 99999999999999;

@@ -76,6 +76,7 @@ struct look {
 	uint32_t free[LOOKS_AT_ONCE];
 	size_t n_free;
 	size_t max_free;
+	size_t n_judged; /* answers, until there were enough free ones */
 	uint64_t until_ms;
 };
 
@@ -102,9 +103,11 @@ static void hear_ttl(void *ctx, size_t i, const struct wp_reply *reply)
 	struct look *look = ctx;
 	int64_t ttl_ms = wp_reply_int(reply); /* below 0: there is none */
 
+	if (look->n_free == look->max_free)
+		return;
+	look->n_judged = i + 1;
 	if (wp_reply_type(reply) == WP_REPLY_INT &&
-	    (ttl_ms < 0 || ttl_ms > look->own->w->conf->worker.lease_ms) &&
-	    look->n_free < look->max_free)
+	    (ttl_ms < 0 || ttl_ms > look->own->w->conf->worker.lease_ms))
 		look->free[look->n_free++] = circle(look->own, look->first + i);
 }
 
@@ -146,9 +149,8 @@ static enum wp_err take_some(struct wp_own *own, uint32_t n, uint32_t missing,
 		return rc;
 	look.until_ms = wp_own_lease_end(own, wp_mono_ms());
 	rc = wp_pipe(redis, look.n_free, ask_acquire, hear_acquire, &look, err);
-	/* With many free ones, there may be more right here. */
-	if (look.n_free < look.max_free)
-		own->cursor = circle(own, (uint64_t)own->cursor + n);
+	/* Not what seemed free again and cannot be had: others may be. */
+	own->cursor = circle(own, (uint64_t)own->cursor + look.n_judged);
 	return rc;
 }
 

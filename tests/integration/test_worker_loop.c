@@ -82,6 +82,31 @@ static void without_the_list_of_workers_what_is_free_is_taken(void **state)
 	rig_release(&rig);
 }
 
+/* Of two workers, the other has its share but for one partition. */
+static void a_partition_that_cannot_be_had_hides_no_free_one(void **state)
+{
+	enum { FREE = WP_TEST_PARTITIONS - 2 }; /* the last is the test's */
+	char owner[WP_OWNER_MAX + 1];
+	struct rig rig;
+
+	rig_init(&rig, *state);
+	wp_world_run(rig.w, "EVAL return\tredis.call('ZADD',KEYS[1],"
+			    "redis.call('TIME')[1]*1000,'worker-2') 1 "
+			    "wp:workers");
+	wp_world_run(rig.w, "SET wp:{0}:fence foreign");
+	for (uint32_t p = WP_TEST_PARTITIONS / 2; p < FREE; p++)
+		wp_world_run(rig.w, "SET wp:{%u}:owner 1:worker-2 PX %lld", p,
+			     (long long)rig.w->conf.worker.lease_ms);
+	/* Once round the circle, whatever a tick looks at. */
+	for (uint32_t i = 0; i < WP_TEST_PARTITIONS; i++)
+		assert_int_equal(wp_own_tick(&rig.own, NULL), WP_OK);
+	assert_false(wp_table_owner(rig.worker.table, 0, WP_TABLE_ALL,
+				    wp_mono_ms(), owner));
+	assert_true(wp_table_owner(rig.worker.table, FREE, WP_TABLE_ALL,
+				   wp_mono_ms(), owner));
+	rig_release(&rig);
+}
+
 static void a_lost_gate_is_noticed_although_nothing_comes_in(void **state)
 {
 	struct rig rig;
@@ -119,6 +144,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		WORLD_TEST(without_the_list_of_workers_what_is_free_is_taken),
+		WORLD_TEST(a_partition_that_cannot_be_had_hides_no_free_one),
 		WORLD_TEST(a_lost_gate_is_noticed_although_nothing_comes_in),
 		WORLD_TEST(the_poll_finds_what_no_bell_rang_for),
 	};

@@ -132,7 +132,8 @@ enum wp_err wp_store_return(struct wp_store *store, const char *life,
  * that use this store. "" is a note that nobody has written.
  *
  * The store's own note "made" is "empty" when it was made without any messages,
- * and "" when that is not known: it comes from an earlier release.
+ * "adopted" when it was given to a deployment that had another one before, and
+ * "" when nothing is known: it comes from an earlier release.
  *
  * Errors: WP_ERR_UNAVAIL
  */

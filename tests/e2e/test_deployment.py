@@ -49,10 +49,16 @@ class Adopt(E2eTest):
                       self.stack.read_log("worker-0"))
         status, said = self.adopt()
         self.assertEqual(status, 0, said)
+        with self.stack.redis() as redis:
+            self.assertEqual(redis("KEYS", "wp:{*}:cold"), [])
+            self.assertEqual(redis("KEYS", "wp:{*}:cold[sl][ia][zs][et]"), [])
         for name in ("worker-0", "websocket-0", "handlers"):
             self.stack.programs[name].start()
         self.stack.wait_ready()
 
+        # An empty store is no sign of a clock that was always right.
+        self.assertIn("it is not known what the clock of Redis was before",
+                      self.stack.read_log("worker-0"))
         self.assertEqual(bob.pull().json()["messages"], [])
         self.assertEqual(len(carol.pull().json()["messages"]), 1)
         self.assert_accepted(alice.send(bob))

@@ -2,10 +2,12 @@
 import http.client
 import os
 import resource
+import select
 import signal
 import socket
 
 from devkit.http import Response, raw_exchange, statuses
+from devkit.websocket import encode_frame
 from harness import ALLOWED_ORIGIN, E2eTest, WEB, new_stack, wait_for
 from test_headers import ROUTES
 from test_web_logs import serve_on
@@ -33,6 +35,65 @@ def shorten(stack, for_nginx, for_lighttpd):
     with open(path, "w", encoding="utf-8") as file:
         file.write(text.replace(old, new))
     stack.restart("web")
+
+
+class Http2WebSocket:
+    """As much of HTTP/2 as one socket over a connection without TLS takes."""
+
+    def __init__(self, port, path):
+        self._peer = socket.create_connection(("127.0.0.1", port), 60)
+        self._said = b""
+        head = b"".join(map(self._field, (
+            (":method", "CONNECT"), (":protocol", "websocket"),
+            (":scheme", "http"), (":path", path), (":authority", "x"),
+            ("sec-websocket-version", "13"))))
+        self._peer.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" +
+                           self._frame(4, 0, 0, b"") +
+                           self._frame(1, 4, 1, head))
+
+    @staticmethod
+    def _frame(kind, flags, stream, payload):
+        return (len(payload).to_bytes(3, "big") + bytes((kind, flags)) +
+                stream.to_bytes(4, "big") + payload)
+
+    @staticmethod
+    def _field(pair):
+        """A literal that is not indexed: RFC 7541 section 6.2.2."""
+        field = b"\0"
+        for text in pair:
+            field += bytes((min(len(text), 127),))
+            rest = len(text) - 127
+            while rest >= 128:
+                field += bytes((rest % 128 + 128,))
+                rest //= 128
+            field += bytes((rest,)) if rest >= 0 else b""
+            field += text.encode()
+        return field
+
+    def send(self, data):
+        self._peer.sendall(self._frame(0, 0, 1, data))
+
+    def wait_for(self, data):
+        while data not in self._said:
+            some = self._peer.recv(65536)
+            assert some, self._said
+            self._said += some
+
+    def read_some(self):
+        """What has come already, so that the peer can go on writing."""
+        while select.select([self._peer], [], [], 0)[0]:
+            some = self._peer.recv(65536)
+            if not some:
+                break
+            self._said += some
+
+    def has_ended(self):
+        """Was the stream reset?"""
+        self.read_some()
+        return b"\0\0\4\3\0\0\0\0\1" in self._said
+
+    def close(self):
+        self._peer.close()
 
 
 class WebServer(E2eTest):
@@ -120,6 +181,44 @@ class Refusals(WebServer):
                              Transfer_Encoding="chunked")):
                 self.assertIn(answer.status, (405, 413))
                 self.assert_error(answer, answer.status)
+
+    def test_upgrade_of_http_2(self):
+        """Browsers that speak HTTP/2 upgrade that way (RFC 8441)."""
+        if WEB == "nginx":
+            self.skipTest("nginx knows no such upgrade, and offers none")
+        for path in ("/connect", "/ws"):
+            peer = Http2WebSocket(self.stack.port, path + "?token=" +
+                                  self.stack.token("bob"))
+            self.addCleanup(peer.close)
+            peer.wait_for(b'"type":"connected"')
+            peer.send(encode_frame(9, b"are you there"))
+            peer.wait_for(b"\x8a\x0dare you there")
+
+    def test_socket_over_http_2_fills_no_disk(self):
+        """lighttpd keeps what the daemon does not take yet."""
+        if WEB == "nginx":
+            self.skipTest("nginx knows no such upgrade, and offers none")
+        limit = 65536 << 10
+        most = limit + (4 << 20)
+        peer = Http2WebSocket(self.stack.port, "/connect?token=" +
+                              self.stack.token("bob"))
+        self.addCleanup(peer.close)
+        peer.wait_for(b'"type":"connected"')
+        daemon = self.stack.programs["websocket-0"]
+        daemon.signal(signal.SIGSTOP)
+        self.addCleanup(daemon.signal, signal.SIGCONT)
+        block = encode_frame(9, b"x" * 100) * 150
+        for _ in range(limit * 5 // 4 // len(block)):
+            peer.send(block)
+            peer.read_some()
+        wait_for(lambda: self.kept() > most or peer.has_ended(), "an end")
+        self.assertLess(self.kept(), most)
+
+    def kept(self):
+        """Bytes in temporary files of the web server."""
+        folder = self.stack.path("tmp")
+        return sum(os.stat(os.path.join(folder, name)).st_size
+                   for name in os.listdir(folder))
 
     def test_probes_are_for_this_host(self):
         for path in ("/metrics", "/readyz", "/readyz?a=b"):

@@ -89,10 +89,10 @@ static void judge_connect(struct connect_call *call, struct wp_member *member,
 		on_connected(call, member, &answer);
 }
 
-/* What changed while the call was under way. A refused one waits for a beat. */
+/* What changed while the call was under way. */
 static void tell_news(struct wp_registrar *reg, struct wp_member *member)
 {
-	if (member->user != NULL && member->is_news_owed && !member->is_refused)
+	if (member->user != NULL && member->is_news_owed)
 		wp_registrar_update(reg, member);
 }
 
@@ -212,8 +212,11 @@ void wp_registrar_add(struct wp_registrar *reg, struct wp_member *member)
 
 void wp_registrar_update(struct wp_registrar *reg, struct wp_member *member)
 {
-	if (!wp_registrar_is_live(reg) || member->epoch != reg->epoch)
-		return; /* the resync to come carries the news */
+	/* The resync to come carries the news, or the next beat; and it pokes
+	 * for what has come meanwhile, which an update does not. */
+	if (!wp_registrar_is_live(reg) || member->epoch != reg->epoch ||
+	    member->is_refused)
+		return;
 	if (member->is_telling) {
 		member->is_news_owed = true;
 	} else if (wp_registrar_connect(reg, member, WP_CONNECT_UPDATE) !=

@@ -517,6 +517,35 @@ static void a_refused_disconnect_is_repeated(void **state)
 	end(&d);
 }
 
+/*
+ * An update tells Redis, but nobody pokes for it: were it taken for the
+ * registration, what has come meanwhile would wait for the next message.
+ */
+static void
+a_chat_does_not_pass_for_the_registration_that_was_refused(void **state)
+{
+	struct daemon d;
+	struct peer bob;
+
+	(void)state;
+	begin(&d, "overtaken");
+	start(&d);
+	run_until(&d, is_live);
+	come(&d, &bob, "urn:sm:user:bob");
+	run_until(&d, one_is_registered);
+	wp_test_run(d.other, "ACL", "SETUSER", "default", "-hset", NULL);
+	wp_aredis_reset(wp_registrar_redis(d.registrar));
+	run_until(&d, one_was_refused);
+
+	wp_test_run(d.other, "ACL", "SETUSER", "default", "+hset", NULL);
+	chat(&d, &bob, 1);
+	run_until(&d, two_are_registered);
+	assert_true(bob_ends_with(&d, "\tchat-1"));
+
+	go(&d, &bob);
+	end(&d);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -531,6 +560,8 @@ int main(void)
 			losing_the_right_to_publish_is_not_taken_for_a_lost_ear),
 		cmocka_unit_test(a_connect_that_was_refused_is_taken_back),
 		cmocka_unit_test(a_refused_disconnect_is_repeated),
+		cmocka_unit_test(
+			a_chat_does_not_pass_for_the_registration_that_was_refused),
 	};
 
 	if (!wp_test_redis_present())

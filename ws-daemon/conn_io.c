@@ -216,7 +216,6 @@ static void on_event(struct wp_conn *conn, const struct wp_ws_event *event)
 		wp_metric_add(conn->server->metrics, WP_M_FRAMES_IN, 1);
 	switch (event->type) {
 	case WP_WS_EVENT_TEXT:
-		conn->is_holding = false;
 		wp_frames_in(conn, event->data, event->len);
 		break;
 	case WP_WS_EVENT_PING:
@@ -235,6 +234,10 @@ static void on_event(struct wp_conn *conn, const struct wp_ws_event *event)
 	case WP_WS_EVENT_NONE:
 		break;
 	}
+	/* What has ended with it is no part of what comes next. */
+	wp_ws_reader_done(&conn->reader);
+	if (!wp_ws_reader_is_holding(&conn->reader))
+		conn->is_holding = false;
 }
 
 /* Only the peer's close frame is of interest now, or that none can come. */
@@ -357,20 +360,13 @@ static void read_some(struct wp_conn *conn, int *budget)
 		on_input(conn, input, (size_t)n, budget);
 }
 
-/* Our pause is neither silence of the peer nor slowness. */
-static void excuse(struct wp_conn *conn)
-{
-	wp_conn_heard(conn);
-	conn->begun = conn->server->tick;
-}
-
 static void take_input(struct wp_conn *conn)
 {
 	int budget = FRAMES_PER_TURN;
 
 	take_up_rest(conn, &budget);
 	if (!wants_input(conn))
-		excuse(conn);
+		wp_conn_heard(conn); /* our pause is no silence of the peer */
 	else if (conn->is_readable || conn->is_due)
 		read_some(conn, &budget);
 	conn->is_readable = false; /* if it is still so, we are told again */

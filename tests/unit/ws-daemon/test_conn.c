@@ -812,6 +812,60 @@ static void messages_in_a_row_are_no_endless_one(void **state)
 	ws_world_settle(w);
 }
 
+/* It holds a part of a message back behind many small frames. */
+static void message_behind_floods_is_not_kept_for_ever(void **state)
+{
+	struct ws_world *w = *state;
+	int64_t step_ms = w->conf.websocket.idle_timeout_ms / 4;
+	struct wp_buf out;
+	struct wp_conn *conn;
+	int peer, steps = 0;
+
+	conn = open_quiet(w, &peer);
+	wp_buf_init(&out, 0);
+	ws_text_add(&out, json_ping);
+	out.data[0] = '\x01'; /* not the last fragment */
+	write_all(peer, out.data, out.len);
+	wp_buf_clear(&out);
+	for (int i = 0; i < 4 * FRAMES_PER_TURN; i++)
+		ws_frame_add(&out, WP_WS_PONG, "", 0);
+	while (conn->state == WP_CONN_OPEN) {
+		write_all(peer, out.data, out.len);
+		ws_world_pass(w, step_ms);
+		assert_true(++steps < 10);
+	}
+	assert_true(steps >= 4);
+	wp_buf_release(&out);
+	close(peer);
+	ws_world_settle(w);
+}
+
+/* Each turn ends in the middle of one, and it is never the same. */
+static void control_frames_in_a_row_are_no_endless_message(void **state)
+{
+	struct ws_world *w = *state;
+	int64_t step_ms = w->conf.websocket.idle_timeout_ms / 4;
+	struct wp_buf out;
+	struct wp_conn *conn;
+	int peer;
+
+	conn = open_quiet(w, &peer);
+	wp_buf_init(&out, 0);
+	ws_frame_add(&out, WP_WS_PONG, "0123456789", 10);
+	write_all(peer, out.data, out.len / 2);
+	for (int i = 0; i < 40; i++) {
+		ws_world_pass(w, step_ms);
+		assert_true(wp_ws_reader_is_holding(&conn->reader));
+		write_all(peer, out.data + out.len / 2, out.len - out.len / 2);
+		write_all(peer, out.data, out.len / 2);
+		ws_world_settle(w);
+		assert_int_equal(conn->state, WP_CONN_OPEN);
+	}
+	wp_buf_release(&out);
+	close(peer);
+	ws_world_settle(w);
+}
+
 /* Frames of one user over as many connections as it takes, all unanswered. */
 static size_t flood_unanswered(struct ws_world *w, const char *frame, int *peer,
 			       size_t n_peers)
@@ -988,6 +1042,12 @@ int main(void)
 			teardown),
 		cmocka_unit_test_setup_teardown(
 			messages_in_a_row_are_no_endless_one, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			message_behind_floods_is_not_kept_for_ever, setup,
+			teardown),
+		cmocka_unit_test_setup_teardown(
+			control_frames_in_a_row_are_no_endless_message, setup,
+			teardown),
 		cmocka_unit_test_setup_teardown(
 			unanswered_sends_of_one_user_are_bounded, setup,
 			teardown),

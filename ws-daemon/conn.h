@@ -139,9 +139,6 @@ void wp_conn_poke(struct wp_conn *conn);
 enum wp_err wp_conn_queue_always(struct wp_conn *conn,
 				 struct wp_message *message) WP_MUST_USE;
 
-/* Send what waits as far as the socket takes it. */
-void wp_conn_flush(struct wp_conn *conn);
-
 /* Answer with these bytes instead of an upgrade, and close. */
 void wp_conn_respond(struct wp_conn *conn, const struct wp_buf *response);
 

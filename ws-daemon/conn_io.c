@@ -83,12 +83,23 @@ static void on_drained(struct wp_conn *conn)
 		wp_conn_limit(conn, WP_CLOSE_DRAIN_MS);
 }
 
-void wp_conn_flush(struct wp_conn *conn)
+static void unblock(struct wp_conn *conn)
+{
+	conn->is_blocked = false;
+	wp_conn_heard(conn); /* it reads, and was not pinged */
+}
+
+/*
+ * Send as far as the socket takes it, even if it took no more a moment ago: the
+ * kernel tells of room only when a good part of its buffer is free, and who
+ * reads less than that in the time reads all the same.
+ */
+static void try_to_send(struct wp_conn *conn)
 {
 	struct iovec iov[GATHER_MAX];
 	struct msghdr msg = { .msg_iov = iov };
 
-	while (conn->state != WP_CONN_DEAD && !conn->is_blocked) {
+	while (conn->state != WP_CONN_DEAD) {
 		ssize_t n;
 
 		if (conn->outbox == NULL || wp_outbox_is_empty(conn->outbox)) {
@@ -101,16 +112,25 @@ void wp_conn_flush(struct wp_conn *conn)
 		if (n == -1 && errno == EINTR)
 			continue;
 		if (n == -1 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
+			if (!conn->is_blocked)
+				conn->moved = conn->server->tick;
 			conn->is_blocked = true;
-			conn->moved = conn->server->tick;
 			return;
 		}
 		if (n == -1) {
 			wp_conn_drop(conn, WP_M_CLOSE_LOST);
 			return;
 		}
+		if (conn->is_blocked)
+			unblock(conn);
 		wp_outbox_advance(conn->outbox, (size_t)n);
 	}
+}
+
+static void flush(struct wp_conn *conn)
+{
+	if (!conn->is_blocked)
+		try_to_send(conn);
 }
 
 static bool has_outbox(struct wp_conn *conn)
@@ -146,9 +166,9 @@ void wp_conn_send(struct wp_conn *conn, struct wp_message *message)
 	if (conn->state != WP_CONN_OPEN)
 		return;
 	rc = queue(conn, message);
-	if (rc == WP_ERR_FULL && !conn->is_blocked) {
+	if (rc == WP_ERR_FULL) {
 		/* Perhaps it is not the peer who is slow. */
-		wp_conn_flush(conn);
+		try_to_send(conn);
 		if (conn->state != WP_CONN_OPEN)
 			return;
 		rc = queue(conn, message);
@@ -380,9 +400,11 @@ bool wp_conn_turn(struct wp_conn *conn)
 	take_input(conn);
 	if (conn->is_due) {
 		conn->is_due = false;
+		if (conn->is_blocked)
+			try_to_send(conn);
 		wp_conn_judge_time(conn);
 	}
-	wp_conn_flush(conn);
+	flush(conn);
 	watch(conn);
 	return may_take_up(conn) && has_rest(conn);
 }
@@ -393,10 +415,8 @@ void wp_conn_on_io(struct ev_loop *loop, ev_io *io, int events)
 		(struct wp_conn *)((char *)io - offsetof(struct wp_conn, io));
 
 	(void)loop;
-	if ((events & EV_WRITE) != 0) {
-		conn->is_blocked = false;
-		wp_conn_heard(conn); /* it reads, and was not pinged */
-	}
+	if ((events & EV_WRITE) != 0)
+		unblock(conn);
 	if ((events & EV_READ) != 0)
 		conn->is_readable = true;
 	wp_server_mark(conn->server, conn);

@@ -866,6 +866,38 @@ static void control_frames_in_a_row_are_no_endless_message(void **state)
 	ws_world_settle(w);
 }
 
+/*
+ * The kernel calls a socket writable when most of its buffer is free; who takes
+ * less than that in the time goes on reading all the same.
+ */
+static void peer_that_reads_a_little_at_a_time_stays(void **state)
+{
+	enum { MUCH = 1000000, LITTLE = 40000 };
+	struct ws_world *w = *state;
+	int64_t step_ms = w->conf.websocket.idle_timeout_ms / 2;
+	struct wp_message *much;
+	char *payload = calloc(1, MUCH);
+	char piece[LITTLE];
+	int peer;
+	struct wp_conn *conn = open_quiet(w, &peer);
+
+	assert_non_null(payload);
+	much = wp_message_frame(WP_WS_TEXT, payload, MUCH);
+	assert_non_null(much);
+	wp_conn_send(conn, much);
+	ws_world_settle(w);
+	for (int i = 0; i < 15; i++) {
+		assert_true(conn->is_blocked);
+		assert_true(recv(peer, piece, LITTLE, MSG_DONTWAIT) > 0);
+		ws_world_pass(w, step_ms);
+		assert_int_equal(conn->state, WP_CONN_OPEN);
+	}
+	wp_message_unref(&much);
+	free(payload);
+	close(peer);
+	ws_world_settle(w);
+}
+
 /* Frames of one user over as many connections as it takes, all unanswered. */
 static size_t flood_unanswered(struct ws_world *w, const char *frame, int *peer,
 			       size_t n_peers)
@@ -1047,6 +1079,9 @@ int main(void)
 			teardown),
 		cmocka_unit_test_setup_teardown(
 			control_frames_in_a_row_are_no_endless_message, setup,
+			teardown),
+		cmocka_unit_test_setup_teardown(
+			peer_that_reads_a_little_at_a_time_stays, setup,
 			teardown),
 		cmocka_unit_test_setup_teardown(
 			unanswered_sends_of_one_user_are_bounded, setup,

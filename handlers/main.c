@@ -24,6 +24,7 @@
 #include "lib/sys/conf.h"
 #include "lib/sys/descriptors.h"
 #include "lib/sys/listen.h"
+#include "lib/sys/reload.h"
 
 #include "handlers/cgi_io.h"
 #include "handlers/child.h"
@@ -324,6 +325,7 @@ int main(int argc, char **argv)
 
 	if (!wp_descriptors_begin())
 		return EXIT_FAILURE;
+	wp_reload_hold();
 	state.is_cgi = is_cgi_call();
 	if (state.is_cgi)
 		state.argc = 1;

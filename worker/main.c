@@ -29,6 +29,7 @@
 #include "lib/sys/conf.h"
 #include "lib/sys/descriptors.h"
 #include "lib/sys/listen.h"
+#include "lib/sys/reload.h"
 #include "worker/metrics.h"
 #include "worker/threads.h"
 
@@ -304,6 +305,7 @@ int main(int argc, char **argv)
 
 	if (!wp_descriptors_begin())
 		return EXIT_FAILURE;
+	wp_reload_hold();
 	rc = wp_conf_load(&p.conf, &program, argc, argv, &action, &err);
 	if (rc == WP_OK && action != WP_CONF_EXIT_OK) {
 		wp_log_setup(program.name, (enum wp_log_level)p.conf.log.level);

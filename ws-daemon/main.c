@@ -29,6 +29,7 @@
 #include "lib/sys/conf.h"
 #include "lib/sys/descriptors.h"
 #include "lib/sys/listen.h"
+#include "lib/sys/reload.h"
 #include "ws-daemon/first_look.h"
 #include "ws-daemon/metrics.h"
 #include "ws-daemon/server.h"
@@ -243,6 +244,7 @@ static void watch_signals(struct daemon *d)
 	ev_signal_start(d->loop, &d->on_term);
 	ev_signal_start(d->loop, &d->on_int);
 	ev_signal_start(d->loop, &d->on_hup);
+	wp_reload_take();
 	signal(SIGPIPE, SIG_IGN);
 }
 
@@ -387,6 +389,7 @@ int main(int argc, char **argv)
 
 	if (!wp_descriptors_begin())
 		return EXIT_FAILURE;
+	wp_reload_hold();
 	rc = wp_conf_load(&d.first, &program, argc, argv, &action, &err);
 	if (rc == WP_OK && action == WP_CONF_EXIT_OK) {
 		wp_conf_release(&d.first);

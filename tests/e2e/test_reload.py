@@ -51,6 +51,48 @@ class ReloadTest(FaultTest):
         self.write("\n".join(lines) + "\n")
 
 
+class Early(ReloadTest):
+    """A reload of programs that have just begun to start."""
+    ASKING = ("handlers", "websocket-0")  # their start asks Redis
+
+    @classmethod
+    def make_stack(cls):
+        # While Redis is silent, no start goes past its first look at it.
+        return new_stack({"redis": {"command_timeout_ms": 60000}})
+
+    def test_it_waits_for_the_end_of_the_start(self):
+        redis = self.stack.programs["redis"]
+        for name in self.ASKING:
+            self.stack.programs[name].stop()
+        said = {name: self.stack.read_log(name).count(RELOADED)
+                for name in self.ASKING}
+        redis.signal(signal.SIGSTOP)
+        self.addCleanup(redis.signal, signal.SIGCONT)
+
+        for name in self.ASKING:
+            self.stack.programs[name].spawn()
+        for name in self.ASKING:
+            wait_for(lambda n=name: self.has_begun(n), f"{name} has begun")
+            self.stack.programs[name].signal(signal.SIGHUP)
+        redis.signal(signal.SIGCONT)
+
+        for name in self.ASKING:
+            wait_for(lambda n=name:
+                     self.stack.read_log(n).count(RELOADED) > said[n],
+                     f"{name} says {RELOADED!r}")
+            self.assertTrue(self.stack.programs[name].is_running())
+        self.stack.wait_ready()
+
+    def has_begun(self, name):
+        """Is it the program, and does it hold SIGHUP back or handle it?"""
+        path = f"/proc/{self.stack.programs[name].pid}/status"
+        with open(path, encoding="ascii") as file:
+            lines = dict(line.strip().split(":", 1) for line in file)
+        bit = 1 << (signal.SIGHUP - 1)
+        return lines["Name"].strip().startswith("waypost") and any(
+            int(lines[mask], 16) & bit for mask in ("SigBlk", "SigCgt"))
+
+
 class Reload(ReloadTest):
     def test_handlers_take_new_limits(self):
         alice, bob = self.user(), self.user()

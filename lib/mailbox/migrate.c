@@ -60,7 +60,6 @@ struct chunk {
 	int64_t version;           /* read at M1 */
 	bool is_copied;            /* what is in it may be trimmed */
 	struct wp_store_size size; /* after the append; version 0: none */
-	int64_t last_ms;           /* latest expiry of the rows */
 };
 
 /* One turn: users[i] has chunks[i]. */
@@ -120,8 +119,6 @@ static enum wp_err chunk_add(struct chunk *chunk, const struct wp_reply *row,
 	stored->json_len = wp_reply_len(json);
 	if (strchr(wp_reply_str(flags), 'e') != NULL)
 		return WP_OK;
-	if (stored->expires_ms > chunk->last_ms)
-		chunk->last_ms = stored->expires_ms;
 	chunk->n++;
 	return WP_OK;
 }
@@ -361,7 +358,6 @@ static enum wp_err ask_trim(struct turn *turn, size_t i, struct wp_error *err)
 	wp_cmd_script(&turn->cmd, WP_SCRIPT_TRIM, user->partition);
 	wp_cmd_add(&turn->cmd, user->urn.text, user->urn.len);
 	wp_cmd_str(&turn->cmd, size);
-	wp_cmd_int(&turn->cmd, chunk->last_ms);
 	wp_cmd_int(&turn->cmd, count_standard(chunk->reply));
 	add_trim_ids(&turn->cmd, chunk->reply, false);
 	add_trim_ids(&turn->cmd, chunk->reply, true);

@@ -181,6 +181,50 @@ static void an_ack_between_append_and_a_crash_is_final(void **state)
 	plan_release(&plan);
 }
 
+static void act_half_an_ack_and_crash(struct plan *plan)
+{
+	struct wp_world *w = plan->w;
+
+	w->spy.refuse = "ack";
+	assert_int_equal(wp_world_ack(w, &plan->id, 1), WP_ERR_UNAVAIL);
+	w->spy.refuse = NULL;
+	crash(plan);
+}
+
+/* Hot has lost it, the store has not, and no trim comes any more. */
+static void what_an_ack_could_not_delete_is_pending(void **state)
+{
+	struct wp_world *w = *state;
+	struct plan plan;
+
+	plan_init(&plan, w);
+	plan.id = wp_world_deliver(w, "m1");
+	assert_int_equal(migrate_acting(&plan, "M4", act_half_an_ack_and_crash),
+			 WP_ERR_UNAVAIL);
+	wp_world_expect_pull(w, "m1");
+	wp_world_join(w, "i1");
+	assert_int_equal(wp_world_connect(w, "i1.1"), 1);
+	wp_world_disconnect(w, "i1.1");
+	assert_int_equal(wp_world_migrate(w, NULL), WP_OK);
+	assert_int_equal(wp_world_connect(w, "i1.1"), 1);
+	plan_release(&plan);
+}
+
+/* Copied and not trimmed, it waits twice and is one. */
+static void what_is_in_both_is_pending_once(void **state)
+{
+	struct wp_world *w = *state;
+	struct plan plan;
+
+	plan_init(&plan, w);
+	plan.id = wp_world_deliver(w, "m1");
+	assert_int_equal(migrate_acting(&plan, "M4", act_crash),
+			 WP_ERR_UNAVAIL);
+	wp_world_join(w, "i1");
+	assert_int_equal(wp_world_connect(w, "i1.1"), 1);
+	plan_release(&plan);
+}
+
 static void act_stall(struct plan *plan)
 {
 	/* The lease runs out; m1 is acked; B finds nothing and drops the mark.
@@ -716,6 +760,8 @@ int main(void)
 		WORLD_TEST(an_ack_under_an_old_hint_never_hides_the_copy),
 		WORLD_TEST(a_pull_during_a_move_misses_and_repeats_nothing),
 		WORLD_TEST(what_arrives_during_a_move_is_moved_as_well),
+		WORLD_TEST(what_an_ack_could_not_delete_is_pending),
+		WORLD_TEST(what_is_in_both_is_pending_once),
 		WORLD_TEST(a_trim_that_leaves_something_leaves_the_mark),
 		WORLD_TEST(who_comes_back_in_time_keeps_the_hot_queue),
 		WORLD_TEST(who_leaves_at_the_last_moment_is_moved),

@@ -260,7 +260,6 @@ static void a_trim_deletes_the_band_that_it_has_emptied(void **state)
 	wp_cmd_script(&w->cmd, WP_SCRIPT_TRIM, WP_WORLD_PARTITION);
 	wp_cmd_str(&w->cmd, WP_BOB);
 	wp_cmd_str(&w->cmd, "");
-	wp_cmd_int(&w->cmd, 9);
 	wp_cmd_int(&w->cmd, 1);
 	wp_cmd_str(&w->cmd, "1-1");
 	wp_cmd_str(&w->cmd, "1-2");

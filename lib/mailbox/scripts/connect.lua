@@ -55,7 +55,7 @@ local in_hot = redis.call('XLEN', prefix .. 'hot:' .. urn) +
   redis.call('XLEN', prefix .. 'hot!:' .. urn)
 local pending = live_in_hot(urn, in_hot, now_ms)
 if may_wait_in_cold() then
-  pending = pending + 1
+  pending = math.max(pending, 1) -- what is in cold may be in hot as well
 end
 local is_new = redis.call('HEXISTS', online, conn) == 0
 redis.call('SCARD', prefix .. 'at:' .. inc)

@@ -14,7 +14,8 @@
 --   - The hint is set, with a token never used before, before any cold row of
 --     this copy can exist; whoever acks one of these ids from now on sees it.
 --   - coldlast is no earlier than any expiry in cold, and there only since a time
---     when nothing was in cold, for there was no hint. Trim raises it.
+--     when nothing was in cold, for there was no hint. It is raised before rows of
+--     this copy can exist: hot may lose them by an ack that the cold store refuses.
 -- Bounds: max_entries of each band, max_bytes and a slice beyond it.
 local prefix = KEYS[1]
 local owner, lease_ms, urn = ARGV[1], ARGV[2], ARGV[3]
@@ -39,17 +40,8 @@ if is_empty or redis.call('EXISTS', prefix .. 'online:' .. urn) == 1 then
   return {'none'}
 end
 
--- The random prefix keeps tokens unique even when this key was lost.
-redis.call('HSETNX', prefix .. 'coldseq', 'random', random)
-local seq = redis.call('HINCRBY', prefix .. 'coldseq', 'n', 1)
-local token = redis.call('HGET', prefix .. 'coldseq', 'random') .. ':' .. seq
-if redis.call('HEXISTS', prefix .. 'cold', urn) == 0 then
-  redis.call('HSET', prefix .. 'coldlast', urn, '0')
-end
-redis.call('HSET', prefix .. 'cold', urn, token)
-
 local rows = {'rows'}
-local bytes = 0
+local bytes, last_ms = 0, 0
 
 local function take(key, band)
   local from, taken = '-', 0
@@ -62,6 +54,9 @@ local function take(key, band)
         return
       end
       bytes = bytes + #f[2]
+      if not f[6]:find('e', 1, true) then -- else it is not stored
+        last_ms = math.max(last_ms, tonumber(f[4]) or 0)
+      end
       rows[#rows + 1] = {id, band, f[6], f[4], f[2]}
       from = '(' .. id
     end
@@ -73,4 +68,15 @@ local function take(key, band)
 end
 take(high, '1')
 take(standard, '0')
+
+-- The random prefix keeps tokens unique even when this key was lost.
+redis.call('HSETNX', prefix .. 'coldseq', 'random', random)
+local seq = redis.call('HINCRBY', prefix .. 'coldseq', 'n', 1)
+local token = redis.call('HGET', prefix .. 'coldseq', 'random') .. ':' .. seq
+local covered_ms = redis.call('HGET', prefix .. 'coldlast', urn)
+if redis.call('HEXISTS', prefix .. 'cold', urn) == 0 or
+  (covered_ms and tonumber(covered_ms) < last_ms) then
+  redis.call('HSET', prefix .. 'coldlast', urn, string.format('%d', last_ms))
+end
+redis.call('HSET', prefix .. 'cold', urn, token)
 return rows

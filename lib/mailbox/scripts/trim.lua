@@ -3,21 +3,19 @@
 -- or were acked meanwhile.
 --
 -- KEYS[1]  wp:{p}:
--- ARGV     urn, size, last, n, n ids of the standard band, ids of the high band
+-- ARGV     urn, size, n, n ids of the standard band, ids of the high band
 --          size: "<version> <n> <bytes>" of the mailbox in the cold store as of
 --          the append, or "" when nothing was appended
---          last: the latest expiry of what was appended, ms
 -- Result   {"empty"} the marks are gone; {"more"} the mark stays
 --
 -- Invariants: deletes exactly these ids, so what was routed after prepare stays
 -- and keeps its mark. Never sets or clears the hint. Needs no guard: the ids are in
 -- cold or acked whoever owns the partition now. The size obeys the rules of
 -- cold_size; it is written before the ids go, so that a cut counts twice what
--- moved, and the next trim, for the mark is still there, puts that right. So is
--- coldlast raised: what is in cold is in hot as well, or expires by then.
+-- moved, and the next trim, for the mark is still there, puts that right.
 -- Bounds: one look per id, and a migration moves at most 1,000 at a time.
 local prefix, urn, size = KEYS[1], ARGV[1], ARGV[2]
-local last_ms, n = tonumber(ARGV[3]), tonumber(ARGV[4])
+local n = tonumber(ARGV[3])
 local high, standard = prefix .. 'hot!:' .. urn, prefix .. 'hot:' .. urn
 local CHUNK = 500
 
@@ -36,19 +34,14 @@ if size ~= '' and redis.call('HEXISTS', prefix .. 'cold', urn) == 1 then
   end
 end
 
-local covered_ms = tonumber(redis.call('HGET', prefix .. 'coldlast', urn) or nil)
-if covered_ms and covered_ms < last_ms then
-  redis.call('HSET', prefix .. 'coldlast', urn, string.format('%d', last_ms))
-end
-
 local function delete(key, mark, first, last)
   for i = first, last, CHUNK do
     redis.call('XDEL', key, unpack(ARGV, i, math.min(i + CHUNK - 1, last)))
   end
   index_remove(urn, mark, ARGV, first, last)
 end
-delete(standard, '', 5, 4 + n)
-delete(high, '!', 5 + n, #ARGV)
+delete(standard, '', 4, 3 + n)
+delete(high, '!', 4 + n, #ARGV)
 
 -- One band may be empty for long while new messages arrive in the other.
 local left = 0

@@ -355,8 +355,12 @@ static enum wp_err sweep_cold(struct wp_sweeper *s, struct wp_error *err)
 
 	rc = wp_store_expired_users(s->store, s->now_ms, &s->place,
 				    ROWS_AT_ONCE, on_expired, &page, err);
-	if (rc == WP_OK)
-		rc = sweep_users(s, &page, err);
+	if (rc != WP_OK) {
+		/* Here it may never go on, and hot does not wait for it. */
+		s->is_sweeping = false;
+		return rc;
+	}
+	rc = sweep_users(s, &page, err);
 	if (rc != WP_OK)
 		return rc;
 	/* Whoever is cut short looks at the page again. */
@@ -383,7 +387,7 @@ enum wp_err wp_sweeper_run(struct wp_sweeper *sweeper, struct wp_error *err)
 	}
 	if (rc == WP_OK)
 		rc = sweep_cold(sweeper, err);
-	if (rc == WP_OK && !sweeper->is_sweeping)
+	if (!sweeper->is_sweeping)
 		sweeper->next_ms =
 			mono_ms +
 			(uint64_t)sweeper->conf->worker.sweep_interval_ms;

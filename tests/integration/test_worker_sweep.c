@@ -634,6 +634,29 @@ static void a_store_that_is_away_is_tried_again(void **state)
 	rig_release(&rig);
 }
 
+static void hot_waits_for_no_store_that_cannot_be_walked(void **state)
+{
+	struct rig rig;
+
+	rig_init(&rig, *state);
+	run(&rig);
+	rig.w->conf.worker.sweep_interval_ms = 3600000;
+	rig.w->spy.refuse = "expired_users";
+	for (int i = 0; i < 2; i++) {
+		leave_expired(rig.w);
+		rig.sweeper.next_ms = 0;
+		assert_int_equal(wp_sweeper_run(&rig.sweeper, NULL),
+				 WP_ERR_UNAVAIL);
+		expect_left(rig.w, 0, 1);
+		/* Nor does anything else, until the next sweep. */
+		assert_int_equal(wp_sweeper_run(&rig.sweeper, NULL), WP_OK);
+	}
+	rig.w->spy.refuse = NULL;
+	run(&rig);
+	expect_left(rig.w, 0, 0);
+	rig_release(&rig);
+}
+
 enum { CROWD = 100 };
 
 /* One expired message of each of a crowd, on disk. */
@@ -769,6 +792,7 @@ int main(void)
 		WORLD_TEST(without_a_look_nothing_is_deleted),
 		WORLD_TEST(a_look_that_is_old_deletes_nothing),
 		WORLD_TEST(a_store_that_is_away_is_tried_again),
+		WORLD_TEST(hot_waits_for_no_store_that_cannot_be_walked),
 		WORLD_TEST(a_crowd_is_swept_in_steps_and_only_ours),
 		WORLD_TEST(who_cannot_be_swept_keeps_nobody_else),
 	};

@@ -160,6 +160,13 @@ class Logs(E2eTest):
             b"Content-Length: %d\r\n\r\n" % (
                 method, self.target(form).encode(), length)
             for form in TARGETS for method in (b"GET", b"POST"))
+        # A page of the same host tells its whole URL.
+        self.exchange(
+            b"POST %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+            b"Referer: https://x%s\r\nContent-Length: %d\r\n\r\n" % (
+                path, self.target("/?token={}").encode(), length)
+            for path in (b"/api/send", b"/send", b"/messages/ack",
+                         b"/api/nope", b"/connect", b"/api", b"/readyz"))
 
     def test_bodies_that_are_too_large_or_never_come(self):
         self.send_all(length=50 << 20)

@@ -9,6 +9,8 @@
 
 #include <string.h>
 
+enum { NAMES_MAX = 150 }; /* bytes of a sentence */
+
 static bool is_same_list(const struct wp_conf_list *a,
 			 const struct wp_conf_list *b)
 {
@@ -43,22 +45,29 @@ enum wp_err wp_conf_check_reload(const struct wp_conf *now,
 {
 	enum wp_err rc = WP_OK;
 	struct wp_buf names;
+	size_t left_out = 0;
 	size_t i;
 
 	wp_buf_init(&names, 0);
 	for (i = 0; i < wp_conf_keys_n; i++) {
 		const struct wp_conf_key *key = &wp_conf_keys[i];
 
-		if (!key->is_reloadable && !is_same(key, wp_conf_peek(now, key),
-						    wp_conf_peek(next, key)))
+		if (key->is_reloadable || is_same(key, wp_conf_peek(now, key),
+						  wp_conf_peek(next, key)))
+			continue;
+		if (names.len + strlen(key->name) > NAMES_MAX)
+			left_out++;
+		else
 			wp_buf_printf(&names, "%s%s", names.len > 0 ? ", " : "",
 				      key->name);
 	}
+	if (left_out > 0)
+		wp_buf_printf(&names, " and %zu more", left_out);
 	if (names.failed)
 		rc = wp_error_set(err, WP_ERR_NOMEM, "out of memory");
 	else if (names.len > 0)
 		rc = wp_error_set(err, WP_ERR_INVAL,
-				  "%.160s: cannot be changed by a reload; "
+				  "%s: cannot be changed by a reload; "
 				  "restart all programs, or change it back",
 				  names.data);
 	wp_buf_release(&names);

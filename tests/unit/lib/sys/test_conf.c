@@ -597,6 +597,12 @@ static void a_refused_reload_names_all_keys(void **state)
 	assert_string_equal(err.msg, "redis.address, mailbox.partitions: "
 				     "cannot be changed by a reload; restart "
 				     "all programs, or change it back");
+	for (size_t i = 0; i < wp_conf_keys_n; i++)
+		change(&next, &wp_conf_keys[i]);
+	assert_int_equal(wp_conf_check_reload(&now, &next, &err), WP_ERR_INVAL);
+	assert_non_null(strstr(err.msg, " more: cannot be changed by a reload; "
+					"restart all programs, or change it "
+					"back"));
 	wp_conf_release(&next);
 	wp_conf_release(&now);
 }

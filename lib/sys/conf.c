@@ -80,7 +80,8 @@ static enum wp_err read_sources(struct wp_conf_load *load,
 	/* The last, so that a refused start makes nothing. */
 	if (rc == WP_OK && args->action == WP_CONF_RUN && !args->wants_config &&
 	    wp_conf_uses_name(program, "auth.store_secret"))
-		rc = wp_conf_keep_store_secret(load->conf, err);
+		rc = wp_conf_keep_store_secret(load->conf, !program->is_reload,
+					       err);
 	return rc;
 }
 

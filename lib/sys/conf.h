@@ -158,6 +158,7 @@ struct wp_conf_program {
 	 * Checks of Redis and the store at a start add to it, by conf->faults.
 	 */
 	struct wp_faults *faults;
+	bool is_reload; /* wp_conf_load_again() sets it: nothing is made */
 };
 
 /*
@@ -188,8 +189,8 @@ enum wp_err wp_conf_check_reload(const struct wp_conf *now,
 				 struct wp_error *err) WP_MUST_USE;
 
 /*
- * wp_conf_load() for a reload: the same sources, no faults noted anywhere, and
- * wp_conf_check_reload().
+ * wp_conf_load() for a reload: the same sources, no faults noted anywhere, no
+ * file made, and wp_conf_check_reload().
  *
  * Ownership, errors: as wp_conf_load()
  */

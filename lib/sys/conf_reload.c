@@ -84,6 +84,7 @@ enum wp_err wp_conf_load_again(struct wp_conf *next, const struct wp_conf *now,
 	enum wp_err rc;
 
 	quiet.faults = NULL;
+	quiet.is_reload = true;
 	rc = wp_conf_load(next, &quiet, argc, argv, &action, err);
 	return rc == WP_OK ? wp_conf_check_reload(now, next, err) : rc;
 }

@@ -184,14 +184,14 @@ static enum wp_err make_secret(const char *path, struct wp_error *err)
 	return rc;
 }
 
-enum wp_err wp_conf_keep_store_secret(struct wp_conf *conf,
+enum wp_err wp_conf_keep_store_secret(struct wp_conf *conf, bool may_make,
 				      struct wp_error *err)
 {
 	static const char name[] = "auth.store_secret";
 	const struct wp_conf_key *key;
 	enum wp_err rc = WP_OK;
+	bool is_path, is_there;
 	struct wp_buf path;
-	bool is_path;
 
 	if (conf->run_mode != WP_RUN_LOCAL ||
 	    conf->auth.store_secret[0] != '\0')
@@ -199,11 +199,14 @@ enum wp_err wp_conf_keep_store_secret(struct wp_conf *conf,
 	key = wp_conf_find(name, sizeof(name) - 1, &is_path);
 	wp_buf_init(&path, 0);
 	wp_buf_printf(&path, "%s-secret", conf->store.sqlite_path);
-	if (path.failed)
-		rc = wp_error_set(err, WP_ERR_NOMEM, "out of memory");
-	else if (access(path.data, F_OK) == -1)
+	if (path.failed) {
+		wp_buf_release(&path);
+		return wp_error_set(err, WP_ERR_NOMEM, "out of memory");
+	}
+	is_there = access(path.data, F_OK) == 0;
+	if (!is_there && may_make)
 		rc = make_secret(path.data, err);
-	if (rc == WP_OK)
+	if (rc == WP_OK && (is_there || may_make))
 		rc = read_secret(conf, key, path.data, err);
 	wp_buf_release(&path);
 	return rc;

@@ -147,8 +147,10 @@ void wp_conf_read_secrets(struct wp_conf_load *load,
  * conf_secret.c: the store secret of local mode, when nobody gives one: from a
  * file beside the database, which the first program makes. It must not follow
  * from the secret of tokens, which is rotated.
+ *
+ * may_make:  else a file that is not there leaves the secret empty
  */
-enum wp_err wp_conf_keep_store_secret(struct wp_conf *conf,
+enum wp_err wp_conf_keep_store_secret(struct wp_conf *conf, bool may_make,
 				      struct wp_error *err) WP_MUST_USE;
 
 /* conf_check.c: fill in what follows from other keys, then judge the whole. */

@@ -402,6 +402,36 @@ static void in_local_mode_the_store_secret_outlives_the_other(void **state)
 	wp_conf_release(&one);
 }
 
+static void a_reload_makes_no_secret(void **state)
+{
+	char name[] = "waypost-test";
+	char *argv[] = { name, NULL };
+	struct wp_conf now, next;
+	struct wp_error err = { 0 };
+	char path[128];
+
+	(void)state;
+	snprintf(path, sizeof(path), "%s/kept.db", dir);
+	setenv("WAYPOST_STORE_SQLITE_PATH", path, 1);
+	run_with(&now, "a");
+	assert_int_equal(
+		wp_conf_load_again(&next, &now, &program, 1, argv, &err),
+		WP_OK);
+	assert_string_equal(next.auth.store_secret, now.auth.store_secret);
+	wp_conf_release(&next);
+
+	snprintf(path, sizeof(path), "%s/moved.db", dir);
+	setenv("WAYPOST_STORE_SQLITE_PATH", path, 1);
+	assert_int_equal(
+		wp_conf_load_again(&next, &now, &program, 1, argv, &err),
+		WP_ERR_INVAL);
+	assert_non_null(strstr(err.msg, "store.sqlite_path"));
+	snprintf(path, sizeof(path), "%s/moved.db-secret", dir);
+	assert_int_equal(access(path, F_OK), -1);
+	wp_conf_release(&next);
+	wp_conf_release(&now);
+}
+
 static void of_many_first_starts_one_makes_the_secret(void **state)
 {
 	enum { STARTS = 8 };
@@ -861,6 +891,7 @@ int main(void)
 		TEST(a_secret_file_of_the_group_is_fine_in_production),
 		TEST(production_demands_secrets_and_hides_tokens_from_urls),
 		TEST(in_local_mode_the_store_secret_outlives_the_other),
+		TEST(a_reload_makes_no_secret),
 		TEST(of_many_first_starts_one_makes_the_secret),
 		TEST(a_program_reads_only_the_secrets_it_uses),
 		TEST(keys_that_contradict_each_other_are_refused),

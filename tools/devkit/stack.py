@@ -461,7 +461,23 @@ class Stack:
             answer, sockets = error, [False]
         if last is not None:
             last[0] = f"{answer!r}, websocket daemons ready: {sockets}"
-        return getattr(answer, "status", 0) == 200 and all(sockets)
+        return (getattr(answer, "status", 0) == 200 and all(sockets) and
+                self._has_open_gates())
+
+    def _has_open_gates(self):
+        """/readyz may be a second old, and of an earlier life of Redis."""
+        try:
+            with self.redis() as ask:
+                info = ask("INFO", "server").decode()
+                gates = ask("KEYS", "wp:{*}:gate")
+                count = int(ask("HGET", "wp:meta", "partitions") or 0)
+                lives = set(ask("MGET", *gates)) if gates else set()
+        except OSError:
+            return False
+        except redis.RedisError:
+            return True  # not for us to see
+        return len(gates) == count and all(
+            f"run_id:{life.decode()}" in info for life in lives if life)
 
     def _websocket_ready(self, index):
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as peer:

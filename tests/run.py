@@ -34,7 +34,7 @@ from devkit.stack import find_program, scrubbed_environment  # noqa: E402
 
 UNIT_TIMEOUT_S = 120
 INTEGRATION_TIMEOUT_S = 180
-E2E_TIMEOUT_S = 420
+E2E_TIMEOUT_S = 900
 MODEL_TIMEOUT_S = 600
 FAULT_TIMEOUT_S = 600
 BUGS_TIMEOUT_S = 1200

@@ -3,28 +3,18 @@
  *
  * The errors that a web server makes by itself are answered when no program of
  * ours can be asked, so it has a list of its own: lines of an nginx map, which
- * web-config/lighttpd/errors.lua reads as well.
+ * web-config/lighttpd/errors.lua reads as well. Both compare without regard to
+ * case, as lib/http/origin.c does.
  */
 #include "tools/waypost/cli.h"
 
 #include <stdio.h>
 #include <string.h>
 
-/* Regular expressions: nginx compares other keys without regard to case. */
-static void print_origin(const char *origin, const char *how)
-{
-	fputs("\"~^", stdout);
-	for (; *origin != '\0'; origin++) {
-		if (strchr(".+[]", *origin) != NULL)
-			putchar('\\');
-		putchar(*origin);
-	}
-	printf("$\" \"%s\";\n", how);
-}
-
 enum wp_err wp_cli_origins(const struct wp_cli *cli, struct wp_error *err)
 {
 	static const char usual[] = "abcdefghijklmnopqrstuvwxyz"
+				    "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 				    "0123456789.:/_+-[]";
 	const struct wp_conf_list *origins = &cli->conf.cors.allowed_origins;
 	const char *how =
@@ -48,7 +38,7 @@ enum wp_err wp_cli_origins(const struct wp_cli *cli, struct wp_error *err)
 		if (strcmp(origins->items[i], "*") == 0)
 			puts("\"~^null$\" \"\";\n\"~^.+$\" \"plain\";");
 		else
-			print_origin(origins->items[i], how);
+			printf("\"%s\" \"%s\";\n", origins->items[i], how);
 	}
 	return WP_OK;
 }

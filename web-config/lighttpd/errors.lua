@@ -36,7 +36,7 @@ local PATHS = { -- and what a 405 of lighttpd's says of them
   ['/api/presence'] = GET, ['/api/ticket'] = POST,
 }
 
--- Each line is "~^<the origin, escaped for nginx>$" "credentials" or "plain".
+-- Each line is "<an origin>" or "~^.+$" for any, then "credentials" or "plain".
 -- A request that was refused before its Origin was read tells it to anybody.
 local function allowed_origin(origin, status)
   local file = io.open(ORIGINS)
@@ -49,9 +49,9 @@ local function allowed_origin(origin, status)
     local is_early = status == 400 or status == 414 or status == 431
     return is_early and text:find('"unknown"', 1, true) and '*', 'plain'
   end
-  for escaped, how in text:gmatch('"~^(%S-)%$" "(%l+)";') do
-    local plain = escaped:gsub('\\(.)', '%1')
-    if plain == origin or plain == '.+' and origin ~= 'null' then
+  for listed, how in text:gmatch('"(%S-)" "(%l+)";') do
+    if listed:lower() == origin:lower() or
+      listed == '~^.+$' and origin ~= 'null' then
       return origin, how
     end
   end

@@ -174,6 +174,13 @@ void wp_registrar_complain(struct wp_registrar *reg, const char *event,
 		       wp_int("suppressed", suppressed));
 }
 
+void wp_registrar_on_refused(struct wp_registrar *reg, const char *event,
+			     const struct wp_reply *reply)
+{
+	wp_registrar_complain(reg, event, reply);
+	go_down(reg, event);
+}
+
 bool wp_registrar_number(const char *text, size_t len, uint64_t *out)
 {
 	*out = 0;

@@ -2,10 +2,10 @@
  * registrar.h - telling Redis who is connected here (ARCHITECTURE 4.6).
  *
  * An incarnation is one unbroken time of being registered. It ends when either
- * Redis connection is lost, when a heartbeat is told `gone` or stays
- * unanswered; then a new one is taken: its channel is subscribed and confirmed
- * first, then every connection is registered again and poked if something waits
- * for it. The old one is left to the reaper.
+ * Redis connection is lost, when a heartbeat is told `gone`, is refused or
+ * stays unanswered; then a new one is taken: its channel is subscribed and
+ * confirmed first, then every connection is registered again and poked if
+ * something waits for it. The old one is left to the reaper.
  *
  * All commands of this daemon travel one Redis connection, in order.
  */

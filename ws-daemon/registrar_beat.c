@@ -81,8 +81,7 @@ static void judge_beat(const struct beat_call *call,
 	struct wp_presence_beat answer;
 
 	if (wp_presence_heartbeat_parse(reply, &answer) != WP_OK) {
-		wp_registrar_complain(reg, "heartbeat refused", reply);
-		wp_aredis_reset(reg->redis);
+		wp_registrar_on_refused(reg, "heartbeat refused", reply);
 		return;
 	}
 	if (answer.is_gone) {

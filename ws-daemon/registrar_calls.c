@@ -35,8 +35,7 @@ static void on_join_reply(void *ctx, const struct wp_reply *reply)
 
 	if (reply == NULL || wp_presence_done_parse(reply) == WP_OK)
 		return;
-	wp_registrar_complain(reg, "join refused", reply);
-	wp_aredis_reset(reg->redis);
+	wp_registrar_on_refused(reg, "join refused", reply);
 }
 
 static enum wp_err join_once(struct wp_registrar *reg, uint32_t partition)

@@ -92,6 +92,11 @@ void wp_registrar_on_forbidden(struct wp_registrar *reg,
  */
 void wp_registrar_complain(struct wp_registrar *reg, const char *event,
 			   const struct wp_reply *reply);
+/* The same for one without which this incarnation is worth nothing. The next
+ * one begins with a beat: who is refused and comes again at once does nothing
+ * else, and the connection is good. */
+void wp_registrar_on_refused(struct wp_registrar *reg, const char *event,
+			     const struct wp_reply *reply);
 void wp_registrar_check_stop(struct wp_registrar *reg);
 /* Digits and nothing else, as a number that they do not overflow. */
 bool wp_registrar_number(const char *text, size_t len, uint64_t *out);

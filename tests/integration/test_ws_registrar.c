@@ -546,6 +546,41 @@ a_chat_does_not_pass_for_the_registration_that_was_refused(void **state)
 	end(&d);
 }
 
+static bool went_live_three_times(struct daemon *d)
+{
+	return d->live >= 3;
+}
+
+/* A full disk, or too few replicas: it takes no write for a while. */
+static void
+a_redis_that_refuses_writes_is_asked_once_a_beat_and_not_left(void **state)
+{
+	struct daemon d;
+	struct peer bob;
+	int64_t connections;
+
+	(void)state;
+	begin(&d, "writes");
+	start(&d);
+	run_until(&d, is_live);
+	come(&d, &bob, "urn:sm:user:bob");
+	run_until(&d, one_is_registered);
+	connections = info(&d, "stats", "total_connections_received:");
+
+	wp_test_run(d.other, "CONFIG", "SET", "min-replicas-to-write", "1",
+		    NULL);
+	run_until(&d, went_live_three_times);
+	assert_int_equal(info(&d, "stats", "total_connections_received:"),
+			 connections);
+	assert_int_equal(d.registered, 1);
+
+	wp_test_run(d.other, "CONFIG", "SET", "min-replicas-to-write", "0",
+		    NULL);
+	run_until(&d, two_are_registered);
+	go(&d, &bob);
+	end(&d);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -562,6 +597,8 @@ int main(void)
 		cmocka_unit_test(a_refused_disconnect_is_repeated),
 		cmocka_unit_test(
 			a_chat_does_not_pass_for_the_registration_that_was_refused),
+		cmocka_unit_test(
+			a_redis_that_refuses_writes_is_asked_once_a_beat_and_not_left),
 	};
 
 	if (!wp_test_redis_present())

@@ -190,12 +190,24 @@ static bool is_in_list(const char *list, const char *text)
 	}
 }
 
-static enum wp_err check_secrets(const struct wp_conf *conf,
-				 const struct wp_conf_program *program,
-				 struct wp_error *err)
+static enum wp_err check_token_secret(const struct wp_conf *conf,
+				      const struct wp_conf_program *program,
+				      struct wp_error *err)
 {
-	size_t jwt_len = strlen(conf->auth.jwt_secret);
+	size_t len = strlen(conf->auth.jwt_secret);
 
+	if (conf->run_mode == WP_RUN_PRODUCTION && len > 0 &&
+	    len < SECRET_MIN_BYTES &&
+	    wp_conf_uses_name(program, "auth.jwt_secret"))
+		return bad(err, "auth.jwt_secret",
+			   "must have 32 bytes or more in production");
+	return WP_OK;
+}
+
+static enum wp_err check_store_secret(const struct wp_conf *conf,
+				      const struct wp_conf_program *program,
+				      struct wp_error *err)
+{
 	if (conf->run_mode != WP_RUN_PRODUCTION ||
 	    !wp_conf_uses_name(program, "auth.store_secret"))
 		return WP_OK;
@@ -205,9 +217,6 @@ static enum wp_err check_secrets(const struct wp_conf *conf,
 			   "auth.store_secret_file");
 	if (strlen(conf->auth.store_secret) < SECRET_MIN_BYTES)
 		return bad(err, "auth.store_secret",
-			   "must have 32 bytes or more in production");
-	if (jwt_len > 0 && jwt_len < SECRET_MIN_BYTES)
-		return bad(err, "auth.jwt_secret",
 			   "must have 32 bytes or more in production");
 	/* Whoever issues tokens must not know what is stored, and the other
 	 * way round; and only one of the two is ever rotated. */
@@ -266,7 +275,9 @@ void wp_conf_check(const struct wp_conf *conf,
 	enum wp_err one = check_user(conf, program, &why);
 
 	wp_faults_note(conf->faults, one, &why, rc, err);
-	one = check_secrets(conf, program, &why);
+	one = check_store_secret(conf, program, &why);
+	wp_faults_note(conf->faults, one, &why, rc, err);
+	one = check_token_secret(conf, program, &why);
 	wp_faults_note(conf->faults, one, &why, rc, err);
 	for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
 		one = rules[i](conf, &why);

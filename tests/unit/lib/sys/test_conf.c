@@ -351,6 +351,33 @@ static void production_demands_secrets_and_hides_tokens_from_urls(void **state)
 	wp_conf_release(&conf);
 }
 
+static void one_bad_secret_hides_no_other(void **state)
+{
+	static struct wp_faults faults;
+	struct wp_conf_program telling = program;
+	char name[] = "waypost-test";
+	char *argv[] = { name, NULL };
+	enum wp_conf_action action;
+	struct wp_error err = { 0 };
+	struct wp_conf conf;
+
+	(void)state;
+	telling.faults = &faults;
+	setenv("WAYPOST_RUN_MODE", "production", 1);
+	setenv("STORE_SECRET", "short", 1);
+	setenv("JWT_SECRET", "short", 1);
+	assert_int_equal(wp_conf_load(&conf, &telling, 1, argv, &action, &err),
+			 WP_ERR_INVAL);
+	assert_int_equal(faults.n, 2);
+	assert_string_equal(faults.list[0].msg,
+			    "auth.store_secret: must have 32 bytes or more in "
+			    "production");
+	assert_string_equal(faults.list[1].msg,
+			    "auth.jwt_secret: must have 32 bytes or more in "
+			    "production");
+	wp_conf_release(&conf);
+}
+
 static void run_with(struct wp_conf *conf, const char *jwt_secret)
 {
 	setenv("JWT_SECRET", jwt_secret, 1);
@@ -890,6 +917,7 @@ int main(void)
 		TEST(an_unfit_secret_file_is_refused),
 		TEST(a_secret_file_of_the_group_is_fine_in_production),
 		TEST(production_demands_secrets_and_hides_tokens_from_urls),
+		TEST(one_bad_secret_hides_no_other),
 		TEST(in_local_mode_the_store_secret_outlives_the_other),
 		TEST(a_reload_makes_no_secret),
 		TEST(of_many_first_starts_one_makes_the_secret),

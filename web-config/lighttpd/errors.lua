@@ -43,7 +43,7 @@ local function allowed_origin(origin, status)
   if not file then
     return nil
   end
-  local text = file:read('*a')
+  local text = file:read('*a') or ''
   file:close()
   if not origin then
     local is_early = status == 400 or status == 414 or status == 431

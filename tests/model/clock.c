@@ -9,7 +9,7 @@
  * same; it may stall in between, and so may whoever has looked before it
  * deletes.
  *
- * Assumed, as docs/decisions/0014 says: a clock that was set back is looked at
+ * Assumed, as docs/decisions/0011 says: a clock that was set back is looked at
  * before a message is accepted by it, and what was found out before that is not
  * acted upon any more. What was sent while the clock was behind may go once an
  * operator has confirmed a right one.

@@ -10,6 +10,7 @@
  * SIGTERM: finish what was begun, at most handlers.drain_ms. SIGHUP: read the
  * configuration again, and replace the processes one by one.
  */
+#include <assert.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -194,6 +195,7 @@ static struct wp_shared *on_reload(void *ctx)
 		       wp_str("error", err.msg));
 		return NULL;
 	}
+	assert(state->setup != NULL);
 	/* Redis and the store are the same, and so is what is known of them. */
 	memcpy(setup->shared.store_id, state->setup->shared.store_id,
 	       sizeof(setup->shared.store_id));

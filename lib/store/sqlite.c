@@ -310,8 +310,8 @@ struct walk {
 	struct wp_store *store;
 	struct wp_store_place *place;
 	size_t max_looked;
-	wp_store_user_fn on_user;
-	wp_store_expired_fn on_expired; /* or this one */
+	wp_store_user_fn on_user; /* NULL: on_expired */
+	wp_store_expired_fn on_expired;
 	void *ctx;
 };
 
@@ -331,7 +331,7 @@ static bool hand_over(struct walk *walk, sqlite3_stmt *statement)
 	place->looked++;
 	place->has_after = true;
 	place->after = user;
-	if (walk->on_expired != NULL) {
+	if (walk->on_user == NULL) {
 		place->expires_ms = sqlite3_column_int64(statement, 2);
 		return walk->on_expired(
 			walk->ctx, (uint32_t)sqlite3_column_int64(statement, 1),

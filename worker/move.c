@@ -266,7 +266,7 @@ static size_t users_of_each(const struct wp_movers *m, size_t n)
 
 	for (size_t i = 0; i < n; i++)
 		due += m->is_due[i];
-	if (due * USERS_AT_ONCE <= USERS_PER_ROUND)
+	if (due <= USERS_PER_ROUND / USERS_AT_ONCE)
 		return USERS_AT_ONCE;
 	return due < USERS_PER_ROUND ? USERS_PER_ROUND / due : 1;
 }

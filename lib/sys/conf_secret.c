@@ -174,9 +174,8 @@ static enum wp_err make_secret(const char *path, struct wp_error *err)
 	wp_buf_printf(&own, "%s.%s", path, suffix);
 	if (own.failed)
 		rc = wp_error_set(err, WP_ERR_NOMEM, "out of memory");
-	else if (write_new_secret(own.data) == -1)
-		rc = cannot_keep(path, err);
-	else if (link(own.data, path) == -1 && errno != EEXIST)
+	else if (write_new_secret(own.data) == -1 ||
+		 (link(own.data, path) == -1 && errno != EEXIST))
 		rc = cannot_keep(path, err);
 	if (!own.failed)
 		(void)unlink(own.data);

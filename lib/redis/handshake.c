@@ -160,22 +160,33 @@ bool wp_handshake_next(struct wp_handshake *hs, struct wp_cmd *cmd)
 	return true;
 }
 
+/* What to change when Redis does not let us in; "" for any other error. */
+static const char *credential_of(const struct wp_reply *reply)
+{
+	if (wp_reply_is_error(reply, "NOPERM"))
+		return "redis.username: ";
+	if (wp_reply_is_error(reply, "WRONGPASS") ||
+	    wp_reply_is_error(reply, "NOAUTH") ||
+	    strncmp(wp_reply_str(reply), "ERR AUTH ", 9) == 0)
+		return "redis.password: ";
+	return "";
+}
+
 /* What an error, or an answer of the wrong shape, means for the connection. */
 static enum wp_err refuse(const struct wp_reply *reply, const char *command,
 			  struct wp_error *err)
 {
-	const char *text = wp_reply_str(reply);
 	enum wp_err rc = WP_ERR_UNAVAIL;
+	const char *setting;
 
 	if (wp_reply_type(reply) != WP_REPLY_ERROR)
 		return wp_error_set(err, rc, "Redis' answer to %s is unusable",
 				    command);
-	if (wp_reply_is_error(reply, "WRONGPASS") ||
-	    wp_reply_is_error(reply, "NOAUTH") ||
-	    wp_reply_is_error(reply, "NOPERM") ||
-	    strncmp(text, "ERR AUTH ", 9) == 0)
+	setting = credential_of(reply);
+	if (setting[0] != '\0')
 		rc = WP_ERR_DENIED;
-	return wp_error_set(err, rc, "Redis refuses %s: %.120s", command, text);
+	return wp_error_set(err, rc, "%sRedis refuses %s: %.160s", setting,
+			    command, wp_reply_str(reply));
 }
 
 static enum wp_err see_server(struct wp_handshake *hs,

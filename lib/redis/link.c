@@ -119,15 +119,17 @@ enum wp_err wp_link_open(struct redisContext **out,
 				    "no memory for a connection to Redis");
 	if (link->err != 0) {
 		if (addr->port == 0)
-			wp_error_set(err, WP_ERR_UNAVAIL,
-				     "cannot connect to Redis at unix:%.110s: "
-				     "%.90s",
-				     addr->host, link->errstr);
+			wp_error_set(
+				err, WP_ERR_UNAVAIL,
+				"redis.address: cannot connect to Redis at "
+				"unix:%.110s: %.90s",
+				addr->host, link->errstr);
 		else
-			wp_error_set(err, WP_ERR_UNAVAIL,
-				     "cannot connect to Redis at %.110s:%d: "
-				     "%.90s",
-				     addr->host, addr->port, link->errstr);
+			wp_error_set(
+				err, WP_ERR_UNAVAIL,
+				"redis.address: cannot connect to Redis at "
+				"%.110s:%d: %.90s",
+				addr->host, addr->port, link->errstr);
 		redisFree(link);
 		return WP_ERR_UNAVAIL;
 	}

@@ -114,7 +114,8 @@ class Production(E2eTest):
                 status, said = self.start(name, "--check",
                                           WAYPOST_REDIS_ADDRESS=address)
                 self.assertEqual(status, 1, said)
-                self.assertIn(f"cannot connect to Redis at {address}: ",
+                self.assertIn("redis.address: cannot connect to Redis "
+                              f"at {address}: ",
                               said.splitlines()[-1])
 
     def test_dead_letters_need_no_secret(self):

@@ -586,6 +586,8 @@ static enum wp_err connect_with(const struct wp_test_server *server,
 	assert_int_equal(wp_redis_new(&redis, &conf, &err), WP_OK);
 	rc = wp_redis_connect(redis, &err);
 	assert_null(strstr(err.msg, password[0] == '\0' ? "?" : password));
+	if (rc != WP_OK) /* it says what to change */
+		assert_ptr_equal(strstr(err.msg, "redis.password: "), err.msg);
 	wp_redis_free(&redis);
 	return rc;
 }

@@ -29,7 +29,7 @@ class Production(E2eTest):
         """Run a program that is expected to end; (status, what it said)."""
         folder = scratch()
         listen = {key: f"unix:{folder}/{path}"
-                  for key, path in PROGRAMS[name].items()}
+                  for key, path in PROGRAMS.get(name, {}).items()}
         done = subprocess.run(
             [os.path.join(self.stack.build, name), "--config",
              self.stack.path("waypost.yaml"), *arguments],
@@ -52,6 +52,10 @@ class Production(E2eTest):
                         status, said = self.start(name, *arguments)
                         self.assertEqual(status, 1, said)
                         self.assertIn(setting, said.splitlines()[-1])
+            with self.subTest(f"waypost {setting}"):
+                status, said = self.start("waypost", "--check")
+                self.assertEqual(status, 1, said)
+                self.assertIn(setting, said.splitlines()[-1])
             with self.stack.redis() as redis:
                 redis("CONFIG", "SET", setting, fit)
         # Until its new file is written Redis does not obey SIGTERM.
@@ -64,7 +68,7 @@ class Production(E2eTest):
                 "aof_rewrite_scheduled:0"} <= set(state)
 
     def test_fit_redis_passes(self):
-        for name in PROGRAMS:
+        for name in [*PROGRAMS, "waypost"]:
             self.assertEqual(self.start(name, "--check")[0], 0, name)
 
     def test_missing_secrets_are_refused(self):

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "lib/base/log.h"
+#include "lib/redis/check.h"
 #include "lib/sys/descriptors.h"
 #include "tools/waypost/cli.h"
 
@@ -62,6 +63,7 @@ static enum wp_err run_with_redis(struct wp_cli *cli,
 				  enum wp_conf_action action,
 				  struct wp_error *err)
 {
+	const struct wp_log log = { .component = NULL };
 	enum wp_err rc;
 
 	rc = wp_redis_new(&cli->redis, &cli->conf, err);
@@ -71,8 +73,11 @@ static enum wp_err run_with_redis(struct wp_cli *cli,
 		return rc;
 	if (action != WP_CONF_CHECK)
 		return run_command(cli, err);
-	printf("waypost: settings and Redis are in order\n");
-	return WP_OK;
+	rc = wp_redis_check(cli->redis, &cli->conf, &log, err);
+	if (rc == WP_OK)
+		printf("waypost: its settings and Redis are in order; each "
+		       "program's --check looks at its own\n");
+	return rc;
 }
 
 static enum wp_err run(struct wp_cli *cli, enum wp_conf_action action,

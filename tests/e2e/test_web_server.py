@@ -16,7 +16,7 @@ from test_web_logs import serve_on
 DIFFERENCES = {
     "`Idempotency-Key:` with nothing behind it": ("400", "as without it"),
     "a POST with neither `Content-Length` nor a chunked body":
-        ("as with an empty one", "411"),
+        ("400, but `/api/ticket` takes it", "411"),
     "a method that HTTP does not know": ("405", "400"),
     "TRACE or CONNECT of an unknown path below `/api`": ("405", "404"),
     "a URL that is too long": ("414", "431"),
@@ -434,12 +434,16 @@ class Names(WebServer):
     def test_post_without_a_length(self):
         lacks = self.differs(
             "a POST with neither `Content-Length` nor a chunked body")
-        answer = self.raw("POST /api/ticket", Authorization="Bearer " +
-                          self.stack.token("bob"))
+        token = "Bearer " + self.stack.token("bob")
+        ticket = self.raw("POST /api/ticket", Authorization=token)
+        send = self.raw("POST /api/send", Authorization=token,
+                        **{"Content-Type": "application/json"})
         if lacks == "411":
-            self.assert_error(answer, 411, "length_required")
+            self.assert_error(ticket, 411, "length_required")
+            self.assert_error(send, 411, "length_required")
         else:
-            self.assert_status(answer, 201)
+            self.assert_status(ticket, 201)
+            self.assert_error(send, 400, "bad_request")
 
 
 class Slow(WebServer):

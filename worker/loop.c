@@ -57,13 +57,16 @@ struct wp_loop {
 
 static void on_down(struct wp_loop *loop, const struct wp_error *err)
 {
+	const char *what = loop->is_up ? "redis lost" : "redis is not there";
 	uint32_t suppressed;
+
+	if (err->code == WP_ERR_INVAL) /* it is, but not with these settings */
+		what = "redis and the store cannot be used";
 
 	wp_metric_set(loop->w.metrics, WP_WM_REDIS_UP, 0);
 	if (wp_log_allow(&loop->down_limit, wp_mono_ms(), LOG_INTERVAL_MS,
 			 &suppressed))
-		wp_log(&loop->w.log, WP_LOG_WARN,
-		       loop->is_up ? "redis lost" : "redis is not there",
+		wp_log(&loop->w.log, WP_LOG_WARN, what,
 		       wp_str("error", err->msg),
 		       wp_int("suppressed", suppressed));
 	loop->is_up = false;

@@ -61,6 +61,10 @@ DEFAULT_PLAN = (
 PASSED = re.compile(r"^\[  PASSED  \] (\d+) test\(s\)", re.M)
 FAILED = re.compile(r"^\[  FAILED  \] (?:.*: )?(\d+) test\(s\)", re.M)
 SKIPPED = re.compile(r"^\[  SKIPPED \] (?:.*: )?(\d+) test\(s\)", re.M)
+# What a failed test is called, in cmocka's words and in those of our own
+# runners; the last unindented line after the latter says what was wrong.
+FAILED_NAME = re.compile(r"^\[  FAILED  \] (?!.*test\(s\))(.+)$", re.M)
+OWN_FAILURE = re.compile(r"^FAIL  (.+)$")
 OWN_RESULT = re.compile(
     r"^(?:e2e result|fault result|model): (\d+) passed, (\d+) failed$", re.M)
 
@@ -84,6 +88,7 @@ class Outcome:
         self.seconds = 0.0
         self.output = ""
         self.trouble = ""
+        self.failures = []  # one line each, to be said again at the end
 
 
 def sanitizer_environment(folder, factor):
@@ -167,6 +172,7 @@ def count_cmocka(outcome, status, timeout_s):
         outcome.trouble = "said nothing about tests"
     if outcome.trouble:
         outcome.failed += 1
+    outcome.failures = sorted(set(FAILED_NAME.findall(outcome.output)))
 
 
 def start_redis(folder, env):
@@ -299,6 +305,18 @@ class ScriptSuite:
             report(outcome)
         return [outcome]
 
+    def _note_failures(self, outcome, output):
+        """Keep the name of each failed test and what it ended with."""
+        name, last = "", ""
+        for line in output.splitlines() + ["ok    "]:
+            failure = OWN_FAILURE.match(line)
+            if failure or line.startswith(("ok    ", "skip  ")):
+                if name:
+                    outcome.failures.append(f"{name}: {last}")
+                name, last = failure.group(1) if failure else "", ""
+            elif line and not line[0].isspace() and not OWN_RESULT.match(line):
+                last = line[:200]
+
     def _show(self, line):
         if not OWN_RESULT.match(line):
             say(f"  {self.label}: {line}")
@@ -315,6 +333,7 @@ class ScriptSuite:
             outcome.trouble = f"exit status {status}"
         if outcome.trouble:
             outcome.failed += 1
+        self._note_failures(outcome, output)
 
 
 def report(outcome):
@@ -370,7 +389,7 @@ def make_suite(name, flavour, scratch):
 def run_suite(name, flavour, only, scratch):
     """Run one suite and say how it went.
 
-    Returns: (passed, failed, summary line)
+    Returns: (passed, failed, summary: a line, and one for each failure)
     """
     title = name if flavour == "release" else f"{name} ({flavour})"
     say(f"== {title}")
@@ -383,6 +402,9 @@ def run_suite(name, flavour, only, scratch):
     if skipped:
         summary += f", {skipped} skipped"
     say(f"{summary} ({time.monotonic() - started:.0f} s)")
+    for outcome in outcomes:
+        summary += "".join(f"\n  FAILED {outcome.name} {what}" for what in
+                           outcome.failures + [outcome.trouble] if what)
     return passed, failed, summary
 
 

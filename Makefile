@@ -36,7 +36,7 @@ LIB := $(B)/libwaypost.a
 PROGRAMS := waypost waypost-handlers waypost-worker waypost-ws
 HANDLERS_OBJ := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard handlers/*.c)))
 WORKER_OBJ := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard worker/*.c)))
-WS_OBJ := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard ws-daemon/*.c)))
+WS_OBJ := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard ws-daemon/*.c ws-daemon/*/*.c)))
 CLI_OBJ := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard tools/waypost/*.c)))
 
 UNIT_SRC := $(sort $(wildcard tests/unit/*/*/test_*.c tests/unit/*/test_*.c))
@@ -49,7 +49,7 @@ FUZZ_SRC := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 FUZZ := $(FUZZ_SRC:%.c=$(B)/%)
 
 C_FILES := $(sort $(wildcard lib/*/*.[ch] handlers/*.[ch] worker/*.[ch] \
-	ws-daemon/*.[ch] tools/waypost/*.[ch] \
+	ws-daemon/*.[ch] ws-daemon/*/*.[ch] tools/waypost/*.[ch] \
 	tests/support/*.[ch] tests/support/*/*.[ch] tests/fuzz/*.[ch] tests/fault/*.[ch] \
 	tests/model/*.[ch] tests/integration/*.[ch] tests/unit/*/*.[ch] tests/unit/*/*/*.[ch]))
 HEADERS := $(filter %.h,$(C_FILES))

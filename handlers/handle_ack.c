@@ -7,7 +7,7 @@
 #include "handlers/handle.h"
 
 #include "lib/mailbox/ack.h"
-#include "lib/mailbox/urn.h"
+#include "lib/name/urn.h"
 
 #include "handlers/metrics.h"
 

@@ -6,9 +6,9 @@
  */
 #include "handlers/handle.h"
 
-#include "lib/mailbox/msgid.h"
 #include "lib/mailbox/pull.h"
-#include "lib/mailbox/urn.h"
+#include "lib/name/msgid.h"
+#include "lib/name/urn.h"
 
 #include "handlers/metrics.h"
 #include "handlers/query.h"

@@ -11,7 +11,7 @@
 
 #include "lib/base/clock.h"
 #include "lib/mailbox/presence.h"
-#include "lib/mailbox/urn.h"
+#include "lib/name/urn.h"
 #include "lib/redis/client.h"
 
 #include "handlers/group.h"

@@ -10,9 +10,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "lib/mailbox/msgid.h"
 #include "lib/mailbox/send.h"
-#include "lib/mailbox/urn.h"
+#include "lib/name/msgid.h"
+#include "lib/name/urn.h"
 
 #include "handlers/batch.h"
 #include "handlers/submit.h"

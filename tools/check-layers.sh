@@ -42,7 +42,7 @@ done
 forbid lib '"(tests|tools|bench)/' 'lib/ includes lib/ only'
 forbid tools '"(handlers|worker|ws-daemon|tests|bench)/' \
 	'tools/ includes lib/ and itself'
-forbid lib/base '"lib/(sys|redis|mailbox|store|auth|metrics)/' \
+forbid lib/base '"lib/(name|sys|redis|mailbox|store|auth|http|metrics)/' \
 	'lib/base knows nothing of Waypost'
 # Paths are from the root, so that the line shows the layer.
 forbid 'lib handlers worker ws-daemon tools' '"[^/"]+"' 'write the path from the root'
@@ -51,7 +51,7 @@ forbid 'lib handlers worker ws-daemon tools' '"\.\.?/' 'write the path from the 
 only 'hiredis/' 'lib/redis/'
 only 'sqlite3\.h' 'lib/store/sqlite'
 only 'yaml\.h' 'lib/sys/'
-only 'openssl/' 'lib/auth/' 'lib/base/random\.c'
+only 'openssl/' 'lib/auth/' 'lib/base/digest\.c' 'lib/base/random\.c'
 only 'ev\.h' 'ws-daemon/' 'lib/redis/async'
 only 'fcgi' 'handlers/fcgi_io\.c'
 only 'json-c/' 'nowhere'

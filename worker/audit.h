@@ -13,8 +13,8 @@
 
 #include "lib/base/log.h"
 #include "lib/mailbox/audit.h"
-#include "lib/mailbox/urn.h"
 #include "lib/metrics/metrics.h"
+#include "lib/name/urn.h"
 #include "lib/redis/client.h"
 #include "lib/store/store.h"
 #include "lib/sys/conf.h"

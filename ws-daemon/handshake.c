@@ -7,8 +7,8 @@
 #include <string.h>
 #include <strings.h>
 
-#include "lib/auth/digest.h"
 #include "lib/base/base64.h"
+#include "lib/base/digest.h"
 #include "lib/http/query.h"
 
 /* RFC 6455 section 1.3. */

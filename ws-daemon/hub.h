@@ -15,7 +15,7 @@
 #include <stdint.h>
 
 #include "lib/base/err.h"
-#include "lib/mailbox/urn.h"
+#include "lib/name/urn.h"
 
 struct wp_member;
 

@@ -6,7 +6,7 @@
  * mend is told in the log now and then, without whom it was for and what.
  */
 #include "lib/base/clock.h"
-#include "lib/mailbox/urn.h"
+#include "lib/name/urn.h"
 #include "ws-daemon/conn.h"
 #include "ws-daemon/notification.h"
 #include "ws-daemon/server.h"

@@ -13,7 +13,7 @@
 #include <stdint.h>
 
 #include "lib/base/err.h"
-#include "lib/mailbox/urn.h"
+#include "lib/name/urn.h"
 #include "lib/sys/conf.h"
 
 struct wp_auth;

@@ -13,7 +13,7 @@
 #include <openssl/err.h>
 #include <openssl/evp.h>
 
-#include "lib/auth/digest.h"
+#include "lib/base/digest.h"
 
 enum {
 	P256_NUMBER = 32, /* bytes of r and of s */

@@ -12,8 +12,8 @@
 #include <stdint.h>
 
 #include "lib/base/err.h"
-#include "lib/mailbox/msgid.h"
-#include "lib/mailbox/urn.h"
+#include "lib/name/msgid.h"
+#include "lib/name/urn.h"
 #include "lib/redis/client.h"
 #include "lib/redis/reply.h"
 #include "lib/redis/script.h"

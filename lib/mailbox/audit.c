@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "lib/mailbox/presence.h"
-#include "lib/mailbox/urn.h"
+#include "lib/name/urn.h"
 
 enum {
 	CHUNK = 100,

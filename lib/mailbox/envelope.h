@@ -15,8 +15,8 @@
 #include "lib/base/buf.h"
 #include "lib/base/err.h"
 #include "lib/base/json.h"
-#include "lib/mailbox/msgid.h"
-#include "lib/mailbox/urn.h"
+#include "lib/name/msgid.h"
+#include "lib/name/urn.h"
 
 enum { WP_PRIORITY_HIGH = 5 }; /* from here on the high band */
 enum { WP_IDEMPOTENCY_KEY_MAX = 128 };

@@ -18,7 +18,7 @@
 #include <time.h>
 
 #include "lib/base/random.h"
-#include "lib/mailbox/msgid.h"
+#include "lib/name/msgid.h"
 
 enum {
 	DUE_MAX = 500, /* a Lua call unpacks them onto its stack */

@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 #include "lib/base/err.h"
-#include "lib/mailbox/msgid.h"
+#include "lib/name/msgid.h"
 #include "lib/redis/reply.h"
 #include "lib/redis/script.h"
 #include "lib/store/store.h"

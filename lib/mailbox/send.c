@@ -9,7 +9,7 @@
 #include <assert.h>
 #include <string.h>
 
-#include "lib/auth/digest.h"
+#include "lib/base/digest.h"
 #include "lib/base/random.h"
 #include "lib/redis/memory.h"
 #include "lib/redis/refusal.h"

@@ -15,8 +15,8 @@
 #include <sqlite3.h>
 
 #include "lib/base/err.h"
-#include "lib/mailbox/msgid.h"
-#include "lib/mailbox/urn.h"
+#include "lib/name/msgid.h"
+#include "lib/name/urn.h"
 #include "lib/store/store.h"
 
 enum wp_sqlite_sql {

@@ -18,8 +18,8 @@
 #include <stdint.h>
 
 #include "lib/base/err.h"
-#include "lib/mailbox/msgid.h"
-#include "lib/mailbox/urn.h"
+#include "lib/name/msgid.h"
+#include "lib/name/urn.h"
 #include "lib/sys/conf.h"
 
 struct wp_store;

@@ -3,10 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/auth/digest.h"
 #include "lib/auth/token.h"
 #include "lib/base/base64.h"
 #include "lib/base/buf.h"
+#include "lib/base/digest.h"
 
 #define NOW INT64_C(1795225140)
 

@@ -10,7 +10,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/err.h"
 #include "lib/mailbox/dlq.h"
-#include "lib/mailbox/msgid.h"
+#include "lib/name/msgid.h"
 
 /* The public message id, or "" where the letter has none. */
 void wp_cli_msgid_text(const struct wp_dlq_letter *letter,

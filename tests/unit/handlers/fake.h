@@ -15,11 +15,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/auth/digest.h"
 #include "lib/auth/token.h"
 #include "lib/base/base64.h"
 #include "lib/base/buf.h"
 #include "lib/base/clock.h"
+#include "lib/base/digest.h"
 
 #include "handlers/ctx.h"
 #include "handlers/io.h"

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "lib/auth/digest.h"
+#include "lib/base/digest.h"
 #include "lib/mailbox/send.h"
 
 static const char secret[] = "secret";

@@ -4,7 +4,7 @@
  * Knows the bits. Knows nothing about Redis: an id names a place, whether
  * anything is there or not.
  */
-#include "lib/mailbox/msgid.h"
+#include "lib/name/msgid.h"
 
 #include <assert.h>
 #include <inttypes.h>

@@ -4,7 +4,7 @@
  * Knows the form and the characters. Knows no namespaces and no users: every
  * well-formed URN is somebody.
  */
-#include "lib/mailbox/urn.h"
+#include "lib/name/urn.h"
 
 #include <assert.h>
 #include <stdbool.h>

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "lib/auth/digest.h"
+#include "lib/base/digest.h"
 
 static void assert_hex(const uint8_t *bytes, size_t len, const char *expected)
 {

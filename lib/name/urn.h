@@ -1,8 +1,8 @@
 /*
  * urn.h - who somebody is: urn:<namespace>:<type>:<id> (API section 1).
  */
-#ifndef WP_LIB_MAILBOX_URN_H
-#define WP_LIB_MAILBOX_URN_H
+#ifndef WP_LIB_NAME_URN_H
+#define WP_LIB_NAME_URN_H
 
 #include <stddef.h>
 #include <stdint.h>
@@ -40,4 +40,4 @@ enum wp_err wp_urn_reread(struct wp_urn *out, const char *text,
 /* The partition of a user: CRC-32C of the canonical URN modulo partitions. */
 uint32_t wp_urn_partition(const struct wp_urn *urn, uint32_t partitions);
 
-#endif /* WP_LIB_MAILBOX_URN_H */
+#endif /* WP_LIB_NAME_URN_H */

@@ -1,8 +1,8 @@
 /*
  * digest.h - SHA-1, SHA-256 and HMAC-SHA-256 on OpenSSL.
  */
-#ifndef WP_LIB_AUTH_DIGEST_H
-#define WP_LIB_AUTH_DIGEST_H
+#ifndef WP_LIB_BASE_DIGEST_H
+#define WP_LIB_BASE_DIGEST_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -20,4 +20,4 @@ void wp_hmac_sha256(const void *key, size_t key_len, const void *data,
 /* Compare secrets in constant time. */
 bool wp_equal_ct(const void *a, const void *b, size_t len);
 
-#endif /* WP_LIB_AUTH_DIGEST_H */
+#endif /* WP_LIB_BASE_DIGEST_H */

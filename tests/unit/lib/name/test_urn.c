@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #include "lib/base/crc32c.h"
-#include "lib/mailbox/urn.h"
+#include "lib/name/urn.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 

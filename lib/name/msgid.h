@@ -10,8 +10,8 @@
  * so ids of one partition and band sort as they were accepted, as text and as
  * bytes (RFC 9562 section 5.7).
  */
-#ifndef WP_LIB_MAILBOX_MSGID_H
-#define WP_LIB_MAILBOX_MSGID_H
+#ifndef WP_LIB_NAME_MSGID_H
+#define WP_LIB_NAME_MSGID_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -55,4 +55,4 @@ bool wp_entry_id_parse(struct wp_entry_id *out, const char *text, size_t len);
 /* <0, 0, >0 in stream order. */
 int wp_entry_id_cmp(const struct wp_entry_id *a, const struct wp_entry_id *b);
 
-#endif /* WP_LIB_MAILBOX_MSGID_H */
+#endif /* WP_LIB_NAME_MSGID_H */

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "lib/mailbox/msgid.h"
+#include "lib/name/msgid.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define MS_MAX ((UINT64_C(1) << 48) - 1)

@@ -4,7 +4,7 @@
  * OpenSSL can only fail for want of memory or of the algorithm itself; going
  * on with a digest that is none would be worse than stopping.
  */
-#include "lib/auth/digest.h"
+#include "lib/base/digest.h"
 
 #include <stdlib.h>
 

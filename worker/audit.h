@@ -3,7 +3,7 @@
  *
  * One worker, the one that reads the inbox, walks the keyspace of Redis; each
  * compares the cold store of its own partitions with the hints about it. Both
- * at a bounded rate, as a part of the migration thread.
+ * at a bounded rate, as a part of the cold thread.
  */
 #ifndef WP_WORKER_AUDIT_H
 #define WP_WORKER_AUDIT_H

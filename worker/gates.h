@@ -1,7 +1,7 @@
 /*
  * gates.h - rounds over closed partitions, until each is open again.
  *
- * A part of the migration thread. What it takes to open one is gate.h's.
+ * A part of the cold thread. What it takes to open one is gate.h's.
  */
 #ifndef WP_WORKER_GATES_H
 #define WP_WORKER_GATES_H

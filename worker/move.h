@@ -2,7 +2,7 @@
  * move.h - rounds over the users whose waiting messages are due to move to the
  * cold store: who is next, who waits, and what a failure means.
  *
- * A part of the migration thread. The order of the steps of a move is
+ * A part of the cold thread. The order of the steps of a move is
  * lib/mailbox/migrate.c's.
  */
 #ifndef WP_WORKER_MOVE_H

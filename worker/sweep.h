@@ -1,7 +1,7 @@
 /*
  * sweep.h - deleting what has expired, in both tiers (ARCHITECTURE 4.9).
  *
- * Belongs to the migration thread, which owns the store that it needs.
+ * Belongs to the cold thread, which owns the store that it needs.
  */
 #ifndef WP_WORKER_SWEEP_H
 #define WP_WORKER_SWEEP_H

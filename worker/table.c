@@ -1,6 +1,6 @@
 /*
- * table.c - leases under one lock, a condition for the migration thread and an
- * eventfd for the loop.
+ * table.c - leases under one lock, a condition for the cold thread and an
+ * eventfd for the hot one.
  */
 #include "worker/table.h"
 

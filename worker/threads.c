@@ -11,11 +11,11 @@ enum wp_err wp_threads_start(struct wp_threads *threads,
 	enum wp_err rc = wp_table_new(&threads->table, partitions, err);
 
 	if (rc == WP_OK)
-		rc = wp_migrator_start(&threads->migrator, conf, metrics,
-				       threads->table, on_end, ctx, err);
+		rc = wp_cold_thread_start(&threads->cold, conf, metrics,
+					  threads->table, on_end, ctx, err);
 	if (rc == WP_OK)
-		rc = wp_loop_start(&threads->loop, conf, metrics,
-				   threads->table, on_end, ctx, err);
+		rc = wp_hot_thread_start(&threads->hot, conf, metrics,
+					 threads->table, on_end, ctx, err);
 	return rc;
 }
 
@@ -27,10 +27,10 @@ void wp_threads_stop(struct wp_threads *threads)
 
 bool wp_threads_have_ended(struct wp_threads *threads)
 {
-	if (!wp_loop_has_ended(threads->loop))
+	if (!wp_hot_thread_has_ended(threads->hot))
 		return false;
 	wp_threads_stop(threads);
-	return wp_migrator_has_ended(threads->migrator);
+	return wp_cold_thread_has_ended(threads->cold);
 }
 
 enum wp_err wp_threads_join(struct wp_threads *threads, struct wp_error *err)
@@ -38,8 +38,8 @@ enum wp_err wp_threads_join(struct wp_threads *threads, struct wp_error *err)
 	enum wp_err rc;
 
 	wp_threads_stop(threads);
-	rc = wp_loop_join(&threads->loop, err);
-	wp_migrator_join(&threads->migrator);
+	rc = wp_hot_thread_join(&threads->hot, err);
+	wp_cold_thread_join(&threads->cold);
 	wp_table_free(&threads->table);
 	return rc;
 }

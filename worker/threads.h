@@ -12,15 +12,15 @@
 #include "lib/base/err.h"
 #include "lib/metrics/metrics.h"
 #include "lib/sys/conf.h"
-#include "worker/loop.h"
-#include "worker/migrate.h"
+#include "worker/cold_thread.h"
+#include "worker/hot_thread.h"
 #include "worker/table.h"
 
 /* Zero before the start and after the join. */
 struct wp_threads {
 	struct wp_table *table;
-	struct wp_loop *loop;
-	struct wp_migrator *migrator;
+	struct wp_hot_thread *hot;
+	struct wp_cold_thread *cold;
 };
 
 /*
@@ -38,7 +38,7 @@ enum wp_err wp_threads_start(struct wp_threads *threads,
 void wp_threads_stop(struct wp_threads *threads);
 
 /*
- * Have both ended? Call it after each on_end: the loop ends by itself when
+ * Have both ended? Call it after each on_end: the hot one ends by itself when
  * Redis is unfit, and takes the other one along.
  */
 bool wp_threads_have_ended(struct wp_threads *threads);
@@ -46,7 +46,7 @@ bool wp_threads_have_ended(struct wp_threads *threads);
 /*
  * Stop them and wait for their end.
  *
- * Returns: WP_OK, or why the loop had to end by itself
+ * Returns: WP_OK, or why the hot one had to end by itself
  */
 enum wp_err wp_threads_join(struct wp_threads *threads, struct wp_error *err);
 

@@ -146,10 +146,10 @@ MUTATIONS = (
         {"left_over", "stranded"}, "cold-locked"),
     Mutation(
         "deaf", "the worker does not subscribe again to its doorbell",
-        [("worker/loop.c",
-          "\tif (wp_redis_fd(loop->bell) != -1 ||\n"
-          "\t    wp_redis_connect(loop->bell, NULL) != WP_OK)\n\t\treturn;\n",
-          "\tif (loop->epoch > 1)\n\t\treturn;\n")],
+        [("worker/hot_thread.c",
+          "\tif (wp_redis_fd(hot->bell) != -1 ||\n"
+          "\t    wp_redis_connect(hot->bell, NULL) != WP_OK)\n\t\treturn;\n",
+          "\tif (hot->epoch > 1)\n\t\treturn;\n")],
         {"deaf"}, "redis-cut,redis-cut-pubsub"),
     Mutation(
         "trust-clock", "a mark waits for a time that the clock went back from",

@@ -151,5 +151,6 @@ int main(void)
 
 	if (!wp_test_redis_present())
 		return WP_TEST_SKIPPED;
-	return cmocka_run_group_tests_name("worker_loop", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("worker_hot_thread", tests, NULL,
+					   NULL);
 }

@@ -1,0 +1,286 @@
+/*
+ * cold_thread.c - rounds over our partitions: first those that are closed, then
+ * whoever is due, then what has expired, then what should never be.
+ *
+ * Has a Redis connection and a store of its own, so that a slow disk delays
+ * nobody's routing. Trouble with either ends the round, and the next one waits
+ * longer each time.
+ */
+#include "worker/cold_thread.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#include "lib/base/backoff.h"
+#include "lib/base/clock.h"
+#include "lib/base/log.h"
+#include "lib/mailbox/deployment.h"
+#include "lib/redis/client.h"
+#include "lib/store/store.h"
+#include "worker/audit.h"
+#include "worker/gates.h"
+#include "worker/metrics.h"
+#include "worker/move.h"
+#include "worker/sweep.h"
+
+enum {
+	ROUND_MS = 1000,
+	BACKOFF_MS = 100,
+	BACKOFF_CAP_MS = 5000,
+	LOG_INTERVAL_MS = 5000,
+};
+
+struct wp_cold_thread {
+	const struct wp_conf *conf;
+	struct wp_metrics *metrics;
+	struct wp_table *table;
+	void (*on_end)(void *ctx);
+	void *ctx;
+	pthread_t thread;
+	atomic_bool has_ended;
+
+	/* The thread's own. */
+	struct wp_redis *redis;
+	struct wp_store *store;
+	char store_id[WP_STORE_ID_LEN + 1];
+	uint64_t epoch;        /* of the connection whose store it is */
+	struct wp_owned *list; /* one per partition */
+	struct wp_gates gates;
+	struct wp_movers movers;
+	struct wp_sweeper sweeper;
+	struct wp_auditor auditor;
+	struct wp_backoff backoff;
+	struct wp_log log;
+	struct wp_log_limit limit;
+	struct wp_log_limit refused_limit;
+	int64_t refused; /* by the store, as far as it was told */
+	bool is_late;    /* there may be more to do at once */
+};
+
+static void warn_limited(struct wp_cold_thread *cold, const char *event,
+			 const struct wp_error *err)
+{
+	uint32_t suppressed;
+
+	if (wp_log_allow(&cold->limit, wp_mono_ms(), LOG_INTERVAL_MS,
+			 &suppressed))
+		wp_log(&cold->log, WP_LOG_WARN, event,
+		       wp_str("error", err->msg),
+		       wp_int("suppressed", suppressed));
+}
+
+/* ---- the thread ---- */
+
+static enum wp_err reopen(struct wp_cold_thread *cold, struct wp_error *err)
+{
+	bool has_opened = false;
+	enum wp_err rc = wp_gates_round(&cold->gates, &has_opened, err);
+
+	cold->is_late |= has_opened;
+	return rc;
+}
+
+static enum wp_err move_due(struct wp_cold_thread *cold, struct wp_error *err)
+{
+	bool is_late = false;
+	enum wp_err rc = wp_movers_round(&cold->movers, &is_late, err);
+
+	cold->is_late |= is_late;
+	return rc;
+}
+
+static enum wp_err tidy(struct wp_cold_thread *cold, struct wp_error *err)
+{
+	enum wp_err rc;
+
+	rc = wp_sweeper_run(&cold->sweeper, err);
+	cold->is_late |=
+		cold->sweeper.is_sweeping && !wp_table_has_closed(cold->table);
+	return rc == WP_OK ? wp_auditor_run(&cold->auditor, err) : rc;
+}
+
+/* Redis is there, and the store is the one of its deployment. */
+static enum wp_err be_ready(struct wp_cold_thread *cold, struct wp_error *err)
+{
+	enum wp_err rc = wp_redis_connect(cold->redis, err);
+
+	if (rc == WP_OK && cold->store == NULL)
+		rc = wp_deployment_open(&cold->store, cold->redis, cold->conf,
+					cold->store_id, err);
+	else if (rc == WP_OK && cold->epoch != wp_redis_epoch(cold->redis))
+		rc = wp_deployment_match(cold->redis, cold->conf,
+					 cold->store_id, err);
+	if (rc == WP_OK)
+		cold->epoch = wp_redis_epoch(cold->redis);
+	cold->gates.store = cold->store;
+	cold->movers.store = cold->store;
+	cold->sweeper.store = cold->store;
+	cold->auditor.store = cold->store;
+	return rc;
+}
+
+static enum wp_err round_once(struct wp_cold_thread *cold, struct wp_error *err)
+{
+	enum wp_err rc = be_ready(cold, err);
+
+	cold->is_late = false;
+	if (rc == WP_OK) /* before a gate is opened */
+		rc = wp_sweeper_watch(&cold->sweeper, err);
+	if (rc == WP_OK)
+		rc = reopen(cold, err);
+	if (rc == WP_OK)
+		rc = move_due(cold, err);
+	if (rc == WP_OK)
+		rc = tidy(cold, err);
+	return rc;
+}
+
+/* Users of rows that were passed over. */
+static void tell_refused(struct wp_cold_thread *cold)
+{
+	int64_t refused =
+		cold->store != NULL ? wp_store_refused(cold->store) : 0;
+	uint32_t suppressed;
+
+	if (refused == cold->refused)
+		return;
+	wp_metric_add(cold->metrics, WP_WM_REFUSED_ROWS,
+		      refused - cold->refused);
+	cold->refused = refused;
+	if (wp_log_allow(&cold->refused_limit, wp_mono_ms(), LOG_INTERVAL_MS,
+			 &suppressed))
+		wp_log(&cold->log, WP_LOG_WARN,
+		       "the cold store holds messages of a user whose name is "
+		       "no URN; they stay there",
+		       wp_int("suppressed", suppressed));
+}
+
+static void wait_for_next(struct wp_cold_thread *cold, enum wp_err rc)
+{
+	if (rc != WP_OK) {
+		wp_table_wait(cold->table, wp_backoff_next_ms(&cold->backoff),
+			      true);
+		return;
+	}
+	wp_backoff_reset(&cold->backoff);
+	if (cold->is_late)
+		return;
+	/* Closed still: its lease has lapsed, and nobody has noted it yet. */
+	if (wp_table_has_closed(cold->table))
+		wp_table_wait(cold->table, BACKOFF_MS, true);
+	else
+		wp_table_wait(cold->table, ROUND_MS, false);
+}
+
+static void *run(void *ctx)
+{
+	struct wp_cold_thread *cold = ctx;
+
+	while (!wp_table_is_stopping(cold->table)) {
+		struct wp_error err = { 0 };
+		enum wp_err rc = round_once(cold, &err);
+
+		tell_refused(cold);
+
+		if (rc != WP_OK)
+			warn_limited(cold, "migration waits", &err);
+		wait_for_next(cold, rc);
+	}
+	wp_store_close(&cold->store);
+	wp_redis_free(&cold->redis);
+	atomic_store(&cold->has_ended, true);
+	cold->on_end(cold->ctx);
+	return NULL;
+}
+
+static void release(struct wp_cold_thread *cold)
+{
+	wp_redis_free(&cold->redis);
+	free(cold->list);
+	free(cold->movers.is_due);
+	free(cold);
+}
+
+/* The parts of the thread's work have its connection, store and list. */
+static void share(struct wp_cold_thread *cold)
+{
+	cold->gates = (struct wp_gates){
+		.conf = cold->conf,
+		.metrics = cold->metrics,
+		.table = cold->table,
+		.redis = cold->redis,
+		.list = cold->list,
+		.log.component = "migrate",
+	};
+	cold->movers.conf = cold->conf;
+	cold->movers.metrics = cold->metrics;
+	cold->movers.table = cold->table;
+	cold->movers.redis = cold->redis;
+	cold->movers.list = cold->list;
+	cold->movers.log.component = "migrate";
+	cold->sweeper = (struct wp_sweeper){
+		.conf = cold->conf,
+		.metrics = cold->metrics,
+		.table = cold->table,
+		.redis = cold->redis,
+		.list = cold->list,
+		.log.component = "sweep",
+	};
+	cold->auditor = (struct wp_auditor){
+		.conf = cold->conf,
+		.metrics = cold->metrics,
+		.table = cold->table,
+		.redis = cold->redis,
+		.log.component = "audit",
+	};
+}
+
+enum wp_err
+wp_cold_thread_start(struct wp_cold_thread **out, const struct wp_conf *conf,
+		     struct wp_metrics *metrics, struct wp_table *table,
+		     void (*on_end)(void *ctx), void *ctx, struct wp_error *err)
+{
+	struct wp_cold_thread *cold = calloc(1, sizeof(*cold));
+	size_t partitions = (size_t)conf->mailbox.partitions;
+	enum wp_err rc;
+
+	if (cold == NULL)
+		return wp_error_set(err, WP_ERR_NOMEM, "out of memory");
+	cold->conf = conf;
+	cold->metrics = metrics;
+	cold->table = table;
+	cold->on_end = on_end;
+	cold->ctx = ctx;
+	cold->log.component = "migrate";
+	wp_backoff_init(&cold->backoff, BACKOFF_MS, BACKOFF_CAP_MS);
+	cold->list = calloc(partitions, sizeof(*cold->list));
+	cold->movers.is_due = calloc(partitions, sizeof(*cold->movers.is_due));
+	if (cold->list == NULL || cold->movers.is_due == NULL)
+		rc = wp_error_set(err, WP_ERR_NOMEM, "out of memory");
+	else
+		rc = wp_redis_new(&cold->redis, conf, err);
+	share(cold);
+	if (rc == WP_OK && pthread_create(&cold->thread, NULL, run, cold) != 0)
+		rc = wp_error_set(err, WP_ERR_SYS, "no thread can be made");
+	if (rc != WP_OK) {
+		release(cold);
+		return rc;
+	}
+	*out = cold;
+	return WP_OK;
+}
+
+bool wp_cold_thread_has_ended(const struct wp_cold_thread *cold)
+{
+	return atomic_load(&cold->has_ended);
+}
+
+void wp_cold_thread_join(struct wp_cold_thread **cold)
+{
+	if (*cold == NULL)
+		return;
+	(void)pthread_join((*cold)->thread, NULL);
+	release(*cold);
+	*cold = NULL;
+}

@@ -29,9 +29,12 @@ LIBS := -lhiredis -lsqlite3 -lyaml -lcrypto
 
 LUA := $(sort $(wildcard lib/mailbox/scripts/*.lua))
 LUA_PARTS := $(wildcard lib/mailbox/scripts/parts/*.lua)
-LIB_SRC := $(sort $(wildcard lib/*/*.c))
+LIB_SRC := $(sort $(filter-out lib/live/%,$(wildcard lib/*/*.c)))
 LIB_OBJ := $(LIB_SRC:%.c=$(B)/%.o) $(B)/gen/scripts.o
 LIB := $(B)/libwaypost.a
+# For programs that hold connections; only they link libev.
+LIVE_OBJ := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard lib/live/*.c)))
+LIVE := $(B)/liblive.a
 
 PROGRAMS := waypost waypost-handlers waypost-worker waypost-ws
 HANDLERS_OBJ := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard handlers/*.c)))
@@ -87,6 +90,8 @@ $(B)/%.o: %.c
 	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 $(LIB): $(LIB_OBJ)
+$(LIVE): $(LIVE_OBJ)
+$(LIB) $(LIVE):
 	@rm -f $@
 	$(AR) rcs $@ $^
 
@@ -96,7 +101,7 @@ $(B)/waypost-handlers: $(HANDLERS_OBJ) $(LIB)
 $(B)/waypost-worker: $(WORKER_OBJ) $(LIB)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
 
-$(B)/waypost-ws: $(WS_OBJ) $(LIB)
+$(B)/waypost-ws: $(WS_OBJ) $(LIVE) $(LIB)
 	$(CC) $(LDFLAGS) -o $@ $^ -lev $(LIBS)
 
 $(B)/waypost: $(CLI_OBJ) $(LIB)
@@ -104,28 +109,32 @@ $(B)/waypost: $(CLI_OBJ) $(LIB)
 
 # A test links what it tests: the library, and its program's objects but main.
 TEST_LIBS := -lcmocka -ljson-c -ljwt -lev -lfcgi $(LIBS)
-link_test = $(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIB) $(TEST_LIBS)
+link_test = $(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(TEST_LIBS)
 
 $(B)/tests/unit/handlers/test_%: $(B)/tests/unit/handlers/test_%.o $(filter-out %/main.o,$(HANDLERS_OBJ)) $(SUPPORT_OBJ) $(LIB)
 	$(link_test)
 $(B)/tests/unit/worker/test_%: $(B)/tests/unit/worker/test_%.o $(filter-out %/main.o,$(WORKER_OBJ)) $(SUPPORT_OBJ) $(LIB)
 	$(link_test)
-$(B)/tests/unit/ws-daemon/test_%: $(B)/tests/unit/ws-daemon/test_%.o $(filter-out %/main.o,$(WS_OBJ)) $(SUPPORT_OBJ) $(LIB)
+$(B)/tests/unit/ws-daemon/test_%: $(B)/tests/unit/ws-daemon/test_%.o $(filter-out %/main.o,$(WS_OBJ)) $(SUPPORT_OBJ) $(LIVE) $(LIB)
 	$(link_test)
 $(B)/tests/unit/tools/waypost/test_%: $(B)/tests/unit/tools/waypost/test_%.o $(filter-out %/main.o,$(CLI_OBJ)) $(SUPPORT_OBJ) $(LIB)
+	$(link_test)
+$(B)/tests/unit/lib/live/%: $(B)/tests/unit/lib/live/%.o $(SUPPORT_OBJ) $(LIVE) $(LIB)
 	$(link_test)
 $(B)/tests/unit/lib/%: $(B)/tests/unit/lib/%.o $(SUPPORT_OBJ) $(LIB)
 	$(link_test)
 $(B)/tests/integration/test_worker_%: $(B)/tests/integration/test_worker_%.o $(filter-out %/main.o,$(WORKER_OBJ)) $(SUPPORT_OBJ) $(LIB)
 	$(link_test)
-$(B)/tests/integration/test_ws_%: $(B)/tests/integration/test_ws_%.o $(filter-out %/main.o,$(WS_OBJ)) $(SUPPORT_OBJ) $(LIB)
+$(B)/tests/integration/test_ws_%: $(B)/tests/integration/test_ws_%.o $(filter-out %/main.o,$(WS_OBJ)) $(SUPPORT_OBJ) $(LIVE) $(LIB)
+	$(link_test)
+$(B)/tests/integration/test_live_%: $(B)/tests/integration/test_live_%.o $(SUPPORT_OBJ) $(LIVE) $(LIB)
 	$(link_test)
 $(B)/tests/integration/test_handlers_%: $(B)/tests/integration/test_handlers_%.o $(filter-out %/main.o,$(HANDLERS_OBJ)) $(SUPPORT_OBJ) $(LIB)
 	$(link_test)
 $(B)/tests/integration/test_%: $(B)/tests/integration/test_%.o $(SUPPORT_OBJ) $(LIB)
 	$(link_test)
-$(B)/tests/fuzz/fuzz_%: $(B)/tests/fuzz/fuzz_%.o $(filter-out %/main.o,$(WS_OBJ)) $(LIB)
-	$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $(filter %.o,$^) $(LIB) $(TEST_LIBS)
+$(B)/tests/fuzz/fuzz_%: $(B)/tests/fuzz/fuzz_%.o $(filter-out %/main.o,$(WS_OBJ)) $(LIVE) $(LIB)
+	$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $(filter %.o,$^) $(filter %.a,$^) $(TEST_LIBS)
 
 # These drive whole connections; what would go to Redis goes to the test.
 WS_WORLD := $(B)/tests/unit/ws-daemon/test_conn $(B)/tests/fuzz/fuzz_conn

@@ -42,6 +42,7 @@ done
 forbid lib '"(tests|tools|bench)/' 'lib/ includes lib/ only'
 forbid tools '"(handlers|worker|ws-daemon|tests|bench)/' \
 	'tools/ includes lib/ and itself'
+forbid 'handlers worker tools' '"lib/live/' 'lib/live is for programs that hold connections'
 forbid lib/base '"lib/(name|sys|redis|mailbox|store|auth|http|metrics)/' \
 	'lib/base knows nothing of Waypost'
 # Paths are from the root, so that the line shows the layer.
@@ -52,7 +53,7 @@ only 'hiredis/' 'lib/redis/'
 only 'sqlite3\.h' 'lib/store/sqlite'
 only 'yaml\.h' 'lib/sys/'
 only 'openssl/' 'lib/auth/' 'lib/base/digest\.c' 'lib/base/random\.c'
-only 'ev\.h' 'ws-daemon/' 'lib/redis/async'
+only 'ev\.h' 'ws-daemon/' 'lib/live/' 'lib/redis/async'
 only 'fcgi' 'handlers/fcgi_io\.c'
 only 'json-c/' 'nowhere'
 only 'jwt\.h' 'nowhere'

@@ -23,12 +23,12 @@
 #include <ev.h>
 
 #include "lib/base/buf.h"
+#include "lib/live/hub.h"
+#include "lib/live/timers.h"
 #include "ws-daemon/frame.h"
-#include "ws-daemon/hub.h"
 #include "ws-daemon/metrics.h"
 #include "ws-daemon/outbox.h"
 #include "ws-daemon/server.h"
-#include "ws-daemon/timers.h"
 
 enum wp_conn_state {
 	WP_CONN_HEAD,        /* reading the request */

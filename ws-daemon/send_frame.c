@@ -188,7 +188,7 @@ static enum wp_err send_on(struct wp_conn *conn,
 	const struct wp_send_target target = {
 		.conf = server->conf,
 		.run_id = wp_aredis_run_id(redis),
-		.memory_percent = server->memory.percent,
+		.memory_percent = server->overload.percent,
 	};
 	struct send_call *call = malloc(sizeof(*call));
 	struct wp_cmd cmd;

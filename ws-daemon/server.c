@@ -241,6 +241,13 @@ static enum wp_err make_parts(struct wp_server *server, struct wp_error *err)
 		.on_stopped = on_left,
 		.ctx = server,
 	};
+	const struct wp_live_counts counts = {
+		.metrics = server->metrics,
+		.is_live = WP_M_REDIS_UP,
+		.resyncs = WP_M_RESYNCS,
+		.heartbeats = WP_M_HEARTBEATS,
+		.coalesced = WP_M_POKES_COALESCED,
+	};
 	enum wp_err rc;
 
 	server->hub = wp_hub_new(server->partitions);
@@ -254,7 +261,7 @@ static enum wp_err make_parts(struct wp_server *server, struct wp_error *err)
 	    server->ping == NULL)
 		return wp_error_set(err, WP_ERR_NOMEM, "out of memory");
 	server->poke->is_poke = true;
-	server->pokes = wp_pokes_new(server->loop, server->hub, server->metrics,
+	server->pokes = wp_pokes_new(server->loop, server->hub, &counts,
 				     on_poke, server);
 	if (server->pokes == NULL)
 		return wp_error_set(err, WP_ERR_NOMEM, "out of memory");
@@ -263,8 +270,8 @@ static enum wp_err make_parts(struct wp_server *server, struct wp_error *err)
 	if (rc != WP_OK)
 		return rc;
 	return wp_registrar_new(&server->registrar, server->loop, server->conf,
-				server->hub, server->pokes, server->metrics,
-				&hooks, err);
+				server->hub, server->pokes, &counts, &hooks,
+				err);
 }
 
 static void start_watchers(struct wp_server *server)
@@ -285,7 +292,7 @@ static void start_watchers(struct wp_server *server)
 	ev_io_init(&server->accept_io, on_acceptable, server->fd, EV_READ);
 	server->accept_io.data = server;
 	ev_io_start(server->loop, &server->accept_io);
-	wp_memory_start(&server->memory, server->loop, server->registrar);
+	wp_overload_start(&server->overload, server->loop, server->registrar);
 }
 
 enum wp_err wp_server_new(struct wp_server **out,
@@ -343,7 +350,7 @@ void wp_server_free(struct wp_server **server)
 		drop_all(s);
 	/* Pending callbacks run now and find their connections gone. */
 	wp_store_thread_stop(&s->store);
-	wp_memory_stop(&s->memory);
+	wp_overload_stop(&s->overload);
 	wp_registrar_free(&s->registrar);
 	wp_pokes_free(&s->pokes);
 	ev_check_stop(s->loop, &s->turn_end);

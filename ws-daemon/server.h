@@ -13,17 +13,17 @@
 #include "lib/auth/token.h"
 #include "lib/base/buf.h"
 #include "lib/base/log.h"
+#include "lib/live/hub.h"
+#include "lib/live/overload.h"
+#include "lib/live/pokes.h"
+#include "lib/live/registrar.h"
+#include "lib/live/store_thread.h"
+#include "lib/live/timers.h"
 #include "lib/metrics/metrics.h"
 #include "lib/sys/conf.h"
-#include "ws-daemon/hub.h"
 #include "ws-daemon/inflight.h"
-#include "ws-daemon/memory.h"
 #include "ws-daemon/message.h"
 #include "ws-daemon/metrics.h"
-#include "ws-daemon/pokes.h"
-#include "ws-daemon/registrar.h"
-#include "ws-daemon/store_thread.h"
-#include "ws-daemon/timers.h"
 
 enum { WP_INPUT_BYTES = 64 * 1024 };
 
@@ -43,7 +43,7 @@ struct wp_server {
 	struct wp_pokes *pokes;
 	struct wp_registrar *registrar;
 	struct wp_store_thread *store;
-	struct wp_memory memory;
+	struct wp_overload overload;
 	uint32_t partitions;
 
 	struct wp_message *poke; /* built once */

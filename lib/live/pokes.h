@@ -5,14 +5,14 @@
  * After a resync many users are owed a poke: those are spread over a few
  * seconds, or everybody would pull in the same instant.
  */
-#ifndef WP_WS_POKES_H
-#define WP_WS_POKES_H
+#ifndef WP_LIB_LIVE_POKES_H
+#define WP_LIB_LIVE_POKES_H
 
 #include <stdint.h>
 
 #include "lib/base/err.h"
-#include "lib/metrics/metrics.h"
-#include "ws-daemon/hub.h"
+#include "lib/live/counts.h"
+#include "lib/live/hub.h"
 
 struct ev_loop;
 struct wp_pokes;
@@ -20,10 +20,10 @@ struct wp_pokes;
 /* Put a poke on its way to one connection. */
 typedef void (*wp_poke_fn)(void *ctx, struct wp_member *member);
 
-/* Everything is borrowed. NULL when memory is exhausted. */
+/* loop, hub and ctx are borrowed. NULL when memory is exhausted. */
 struct wp_pokes *wp_pokes_new(struct ev_loop *loop, struct wp_hub *hub,
-			      struct wp_metrics *metrics, wp_poke_fn fn,
-			      void *ctx);
+			      const struct wp_live_counts *counts,
+			      wp_poke_fn fn, void *ctx);
 /* Before the hub is freed. NULL-safe. */
 void wp_pokes_free(struct wp_pokes **pokes);
 
@@ -33,4 +33,4 @@ void wp_pokes_user(struct wp_pokes *pokes, struct wp_user *user);
 /* Poke this one connection when its turn has come, within five seconds. */
 void wp_pokes_later(struct wp_pokes *pokes, const struct wp_member *member);
 
-#endif /* WP_WS_POKES_H */
+#endif /* WP_LIB_LIVE_POKES_H */

@@ -7,8 +7,8 @@
  *
  * The hub owns users; a connection is its caller's, and embeds a wp_member.
  */
-#ifndef WP_WS_HUB_H
-#define WP_WS_HUB_H
+#ifndef WP_LIB_LIVE_HUB_H
+#define WP_LIB_LIVE_HUB_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -86,4 +86,4 @@ size_t wp_hub_users(const struct wp_hub *hub);
 /* The user's URN as the library's calls want it. */
 void wp_user_urn(const struct wp_user *user, struct wp_urn *out);
 
-#endif /* WP_WS_HUB_H */
+#endif /* WP_LIB_LIVE_HUB_H */

@@ -5,8 +5,8 @@
  * its own, and come back through an ev_async. The line of jobs is bounded, and
  * so is one user's part of it.
  */
-#ifndef WP_WS_STORE_THREAD_H
-#define WP_WS_STORE_THREAD_H
+#ifndef WP_LIB_LIVE_STORE_THREAD_H
+#define WP_LIB_LIVE_STORE_THREAD_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -64,4 +64,4 @@ bool wp_store_thread_is_idle(const struct wp_store_thread *thread);
 enum wp_err wp_store_thread_submit(struct wp_store_thread *thread,
 				   struct wp_store_job *job) WP_MUST_USE;
 
-#endif /* WP_WS_STORE_THREAD_H */
+#endif /* WP_LIB_LIVE_STORE_THREAD_H */

@@ -8,7 +8,7 @@
 #include <cmocka.h>
 #include <ev.h>
 
-#include "ws-daemon/store_thread.h"
+#include "lib/live/store_thread.h"
 
 enum { JOBS = WP_STORE_JOBS_MAX + WP_STORE_JOBS_USER_MAX };
 

@@ -15,9 +15,8 @@
 #include <cmocka.h>
 #include <ev.h>
 
+#include "lib/live/registrar.h"
 #include "tests/support/test_redis.h"
-#include "ws-daemon/metrics.h"
-#include "ws-daemon/registrar.h"
 
 enum { PATIENCE_S = 20, BEAT_MS = 500, FLOOD = 100000, MANY = 600, FEW = 10 };
 
@@ -36,7 +35,6 @@ struct daemon {
 	struct wp_conf conf;
 	struct wp_hub *hub;
 	struct wp_pokes *pokes;
-	struct wp_metrics *metrics;
 	struct wp_registrar *registrar;
 	int live;
 	int registered;
@@ -132,6 +130,7 @@ static bool is_live(struct daemon *d)
 
 static void begin(struct daemon *d, const char *name)
 {
+	const struct wp_live_counts no_counts = { .metrics = NULL };
 	const struct wp_registrar_hooks hooks = {
 		.on_registered = on_registered,
 		.on_refused = on_refused,
@@ -149,12 +148,11 @@ static void begin(struct daemon *d, const char *name)
 	d->other = wp_test_redis(&d->conf);
 	d->loop = ev_loop_new(EVFLAG_AUTO);
 	assert_non_null(d->loop);
-	assert_int_equal(wp_ws_metrics_new(&d->metrics, NULL), WP_OK);
 	d->hub = wp_hub_new((uint32_t)d->conf.mailbox.partitions);
-	d->pokes = wp_pokes_new(d->loop, d->hub, d->metrics, on_poke, d);
+	d->pokes = wp_pokes_new(d->loop, d->hub, &no_counts, on_poke, d);
 	assert_non_null(d->pokes);
 	assert_int_equal(wp_registrar_new(&d->registrar, d->loop, &d->conf,
-					  d->hub, d->pokes, d->metrics, &hooks,
+					  d->hub, d->pokes, &no_counts, &hooks,
 					  NULL),
 			 WP_OK);
 }
@@ -169,7 +167,6 @@ static void end(struct daemon *d)
 	wp_registrar_free(&d->registrar);
 	wp_pokes_free(&d->pokes);
 	wp_hub_free(&d->hub);
-	wp_metrics_free(&d->metrics);
 	ev_loop_destroy(d->loop);
 	wp_redis_free(&d->other);
 	wp_test_server_kill(&d->server, SIGKILL);

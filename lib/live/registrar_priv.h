@@ -3,14 +3,14 @@
  * registrar.c (incarnations and resync), registrar_calls.c (connect,
  * disconnect, leave), registrar_beat.c (heartbeats, due pokes, the nonce).
  */
-#ifndef WP_WS_REGISTRAR_PRIV_H
-#define WP_WS_REGISTRAR_PRIV_H
+#ifndef WP_LIB_LIVE_REGISTRAR_PRIV_H
+#define WP_LIB_LIVE_REGISTRAR_PRIV_H
 
 #include <ev.h>
 
 #include "lib/base/log.h"
-#include "ws-daemon/feed.h"
-#include "ws-daemon/registrar.h"
+#include "lib/live/feed.h"
+#include "lib/live/registrar.h"
 
 enum wp_registrar_state {
 	WP_REGISTRAR_DOWN,        /* a Redis connection is missing */
@@ -35,7 +35,7 @@ struct wp_registrar {
 	const struct wp_conf *conf;
 	struct wp_hub *hub;
 	struct wp_pokes *pokes;
-	struct wp_metrics *metrics;
+	struct wp_live_counts counts;
 	struct wp_registrar_hooks hooks;
 	struct wp_log log;
 	struct wp_log_limit log_limit;
@@ -121,4 +121,4 @@ void wp_registrar_on_nonce(struct wp_registrar *reg, const char *text,
 void wp_registrar_on_poke(struct wp_registrar *reg, const char *urn,
 			  size_t len);
 
-#endif /* WP_WS_REGISTRAR_PRIV_H */
+#endif /* WP_LIB_LIVE_REGISTRAR_PRIV_H */

@@ -4,13 +4,11 @@
  * Knows users and time. Knows nothing about frames: what a poke looks like and
  * whether one is waiting in a socket's queue already is its callback's affair.
  */
-#include "ws-daemon/pokes.h"
+#include "lib/live/pokes.h"
 
 #include <stdlib.h>
 
 #include <ev.h>
-
-#include "ws-daemon/metrics.h"
 
 enum {
 	COOLING_MS = 3,
@@ -23,7 +21,7 @@ enum {
 struct wp_pokes {
 	struct ev_loop *loop;
 	struct wp_hub *hub;
-	struct wp_metrics *metrics;
+	struct wp_live_counts counts;
 	wp_poke_fn fn;
 	void *ctx;
 
@@ -101,8 +99,8 @@ static void on_spread(struct ev_loop *loop, ev_timer *timer, int events)
 }
 
 struct wp_pokes *wp_pokes_new(struct ev_loop *loop, struct wp_hub *hub,
-			      struct wp_metrics *metrics, wp_poke_fn fn,
-			      void *ctx)
+			      const struct wp_live_counts *counts,
+			      wp_poke_fn fn, void *ctx)
 {
 	struct wp_pokes *pokes = calloc(1, sizeof(*pokes));
 
@@ -110,7 +108,7 @@ struct wp_pokes *wp_pokes_new(struct ev_loop *loop, struct wp_hub *hub,
 		return NULL;
 	pokes->loop = loop;
 	pokes->hub = hub;
-	pokes->metrics = metrics;
+	pokes->counts = *counts;
 	pokes->fn = fn;
 	pokes->ctx = ctx;
 	ev_timer_init(&pokes->cooling_timer, on_cooled, COOLING_MS / 1e3,
@@ -164,7 +162,8 @@ void wp_pokes_user(struct wp_pokes *pokes, struct wp_user *user)
 {
 	if (user->is_cooling) {
 		if (user->is_poke_owed)
-			wp_metric_add(pokes->metrics, WP_M_POKES_COALESCED, 1);
+			wp_metric_add(pokes->counts.metrics,
+				      pokes->counts.coalesced, 1);
 		user->is_poke_owed = true;
 		return;
 	}

@@ -7,7 +7,7 @@
  * allowed to publish there. Knows the hub's members and two Redis connections.
  * Knows nothing about sockets or frames.
  */
-#include "ws-daemon/registrar.h"
+#include "lib/live/registrar.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -17,8 +17,7 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/random.h"
-#include "ws-daemon/metrics.h"
-#include "ws-daemon/registrar_priv.h"
+#include "lib/live/registrar_priv.h"
 
 /* Connect calls of a resync under way: enough to fill the pipe, few enough that
  * a heartbeat behind them is not late. Others do not count: clients that keep
@@ -33,7 +32,7 @@ static void go_down(struct wp_registrar *reg, const char *what)
 		return;
 	reg->state = WP_REGISTRAR_DOWN;
 	reg->is_resyncing = false;
-	wp_metric_set(reg->metrics, WP_M_REDIS_UP, 0);
+	wp_metric_set(reg->counts.metrics, reg->counts.is_live, 0);
 	if (was_live)
 		wp_log(&reg->log, WP_LOG_WARN, "presence suspended",
 		       wp_str("reason", what));
@@ -123,9 +122,9 @@ void wp_registrar_go_live(struct wp_registrar *reg)
 	reg->state = WP_REGISTRAR_LIVE;
 	wp_registrar_beat_begin(reg);
 	if (reg->was_live)
-		wp_metric_add(reg->metrics, WP_M_RESYNCS, 1);
+		wp_metric_add(reg->counts.metrics, reg->counts.resyncs, 1);
 	reg->was_live = true;
-	wp_metric_set(reg->metrics, WP_M_REDIS_UP, 1);
+	wp_metric_set(reg->counts.metrics, reg->counts.is_live, 1);
 	wp_log(&reg->log, WP_LOG_INFO, "presence live",
 	       wp_str("incarnation", reg->incarnation),
 	       wp_int("connections", (int64_t)wp_hub_members(reg->hub)));
@@ -238,7 +237,8 @@ static void on_feed_notification(void *ctx, const char *who, size_t who_len,
 
 enum wp_err wp_registrar_new(struct wp_registrar **out, struct ev_loop *loop,
 			     const struct wp_conf *conf, struct wp_hub *hub,
-			     struct wp_pokes *pokes, struct wp_metrics *metrics,
+			     struct wp_pokes *pokes,
+			     const struct wp_live_counts *counts,
 			     const struct wp_registrar_hooks *hooks,
 			     struct wp_error *err)
 {
@@ -257,7 +257,7 @@ enum wp_err wp_registrar_new(struct wp_registrar **out, struct ev_loop *loop,
 	reg->conf = conf;
 	reg->hub = hub;
 	reg->pokes = pokes;
-	reg->metrics = metrics;
+	reg->counts = *counts;
 	reg->hooks = *hooks;
 	reg->log.component = "registrar";
 	wp_cmd_init(&reg->cmd);

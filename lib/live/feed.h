@@ -5,8 +5,8 @@
  * nonces) and every user_noti:* channel. It knows channel names and message
  * forms, and nothing of who is connected.
  */
-#ifndef WP_WS_FEED_H
-#define WP_WS_FEED_H
+#ifndef WP_LIB_LIVE_FEED_H
+#define WP_LIB_LIVE_FEED_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -64,4 +64,4 @@ uint64_t wp_feed_received(const struct wp_feed *feed);
 /* The subscription seems half-open: connect anew. on_lost follows. */
 void wp_feed_reset(struct wp_feed *feed);
 
-#endif /* WP_WS_FEED_H */
+#endif /* WP_LIB_LIVE_FEED_H */

@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "ws-daemon/hub.h"
+#include "lib/live/hub.h"
 
 enum { PARTITIONS = 16, MANY = 1000 };
 

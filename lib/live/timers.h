@@ -6,8 +6,8 @@
  * close) and works out the next one when it fires. Time is what the caller
  * says, so tests turn the wheel by hand.
  */
-#ifndef WP_WS_TIMERS_H
-#define WP_WS_TIMERS_H
+#ifndef WP_LIB_LIVE_TIMERS_H
+#define WP_LIB_LIVE_TIMERS_H
 
 #include <stdint.h>
 
@@ -42,4 +42,4 @@ void wp_wheel_clear(struct wp_timer *timer);
 void wp_wheel_advance(struct wp_wheel *wheel, uint32_t now, wp_timer_fn fn,
 		      void *ctx);
 
-#endif /* WP_WS_TIMERS_H */
+#endif /* WP_LIB_LIVE_TIMERS_H */

@@ -3,7 +3,7 @@
  *
  * Knows nothing about connections: a job carries what its submitter needs.
  */
-#include "ws-daemon/store_thread.h"
+#include "lib/live/store_thread.h"
 
 #include <assert.h>
 #include <pthread.h>

@@ -8,9 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "lib/live/registrar_priv.h"
 #include "lib/mailbox/route.h"
-#include "ws-daemon/metrics.h"
-#include "ws-daemon/registrar_priv.h"
 
 struct connect_call {
 	struct wp_registrar *reg;

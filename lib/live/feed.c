@@ -1,7 +1,7 @@
 /*
  * feed.c - subscriptions, and what comes in on them.
  */
-#include "ws-daemon/feed.h"
+#include "lib/live/feed.h"
 
 #include <stdint.h>
 #include <stdio.h>

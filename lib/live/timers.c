@@ -4,7 +4,7 @@
  * An entry further away than one turn waits in its slot and is passed over
  * until its round has come. Knows nothing about what its entries mean.
  */
-#include "ws-daemon/timers.h"
+#include "lib/live/timers.h"
 
 #include <stdlib.h>
 

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "ws-daemon/timers.h"
+#include "lib/live/timers.h"
 
 struct probe {
 	struct wp_timer timer; /* first */

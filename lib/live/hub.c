@@ -4,7 +4,7 @@
  * Knows pointers and texts. Knows nothing about sockets, frames or Redis.
  * Buckets are chained and seeded: names are chosen by strangers.
  */
-#include "ws-daemon/hub.h"
+#include "lib/live/hub.h"
 
 #include <assert.h>
 #include <stdlib.h>

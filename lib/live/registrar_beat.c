@@ -13,8 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ws-daemon/metrics.h"
-#include "ws-daemon/registrar_priv.h"
+#include "lib/live/registrar_priv.h"
 
 enum {
 	MISSED_BEATS = 2,
@@ -88,7 +87,7 @@ static void judge_beat(const struct beat_call *call,
 		wp_registrar_renew(reg, "incarnation was reaped");
 		return;
 	}
-	wp_metric_add(reg->metrics, WP_M_HEARTBEATS, 1);
+	wp_metric_add(reg->counts.metrics, reg->counts.heartbeats, 1);
 	reg->answered = call->beat;
 	read_members(call, reply, answer.n);
 	if (answer.more)

@@ -9,20 +9,20 @@
  *
  * All commands of this daemon travel one Redis connection, in order.
  */
-#ifndef WP_WS_REGISTRAR_H
-#define WP_WS_REGISTRAR_H
+#ifndef WP_LIB_LIVE_REGISTRAR_H
+#define WP_LIB_LIVE_REGISTRAR_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "lib/base/err.h"
+#include "lib/live/counts.h"
+#include "lib/live/hub.h"
+#include "lib/live/pokes.h"
 #include "lib/mailbox/presence.h"
-#include "lib/metrics/metrics.h"
 #include "lib/redis/async.h"
 #include "lib/sys/conf.h"
-#include "ws-daemon/hub.h"
-#include "ws-daemon/pokes.h"
 
 struct wp_registrar;
 
@@ -49,7 +49,8 @@ struct wp_registrar_hooks {
 /* All pointers are borrowed and outlive the registrar. Does not connect. */
 enum wp_err wp_registrar_new(struct wp_registrar **out, struct ev_loop *loop,
 			     const struct wp_conf *conf, struct wp_hub *hub,
-			     struct wp_pokes *pokes, struct wp_metrics *metrics,
+			     struct wp_pokes *pokes,
+			     const struct wp_live_counts *counts,
 			     const struct wp_registrar_hooks *hooks,
 			     struct wp_error *err) WP_MUST_USE;
 void wp_registrar_free(struct wp_registrar **registrar);
@@ -90,4 +91,4 @@ void wp_registrar_remove(struct wp_registrar *registrar,
  */
 void wp_registrar_stop(struct wp_registrar *registrar);
 
-#endif /* WP_WS_REGISTRAR_H */
+#endif /* WP_LIB_LIVE_REGISTRAR_H */

@@ -8,6 +8,7 @@
 
 #include "lib/base/clock.h"
 #include "lib/mailbox/deployment.h"
+#include "lib/mailbox/scripts.h"
 
 enum {
 	ARENA_MAX_BYTES = 1024 * 1024,
@@ -37,7 +38,7 @@ enum wp_err wp_ctx_init(struct wp_ctx *ctx, struct wp_shared *shared,
 	wp_buf_init(&ctx->scratch, 0);
 	wp_resp_init(&ctx->resp);
 	wp_cmd_init(&ctx->cmd);
-	return wp_redis_new(&ctx->redis, shared->conf, err);
+	return wp_redis_new(&ctx->redis, shared->conf, &wp_scripts, err);
 }
 
 void wp_ctx_release(struct wp_ctx *ctx)

@@ -18,7 +18,7 @@
 #include "lib/base/log.h"
 #include "lib/metrics/metrics.h"
 #include "lib/redis/client.h"
-#include "lib/redis/script.h"
+#include "lib/redis/cmd.h"
 #include "lib/store/store.h"
 #include "lib/sys/conf.h"
 

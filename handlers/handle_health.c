@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "lib/base/clock.h"
+#include "lib/mailbox/scripts.h"
 #include "lib/name/msgid.h"
 #include "lib/redis/client.h"
 #include "lib/redis/memory.h"

@@ -13,7 +13,7 @@
 
 #include "lib/base/err.h"
 #include "lib/redis/client.h"
-#include "lib/redis/script.h"
+#include "lib/redis/cmd.h"
 
 enum { WP_READY_RUN_ID_MAX = 63 };
 

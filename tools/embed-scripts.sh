@@ -27,8 +27,8 @@ whole=$(mktemp)
 trap 'rm -f "$whole"' EXIT
 
 echo '/* Made by tools/embed-scripts.sh from lib/mailbox/scripts. */'
-echo '#include "lib/redis/script.h"'
-echo 'const struct wp_script_source wp_script_sources[WP_SCRIPT_COUNT] = {'
+echo '#include "lib/mailbox/scripts.h"'
+echo 'static const struct wp_script_source sources[WP_SCRIPT_COUNT] = {'
 for file in "$@"; do
 	expand "$file" >"$whole"
 	name=$(basename "$file" .lua)
@@ -42,3 +42,4 @@ for file in "$@"; do
 	printf '\t},\n'
 done
 echo '};'
+echo 'const struct wp_script_set wp_scripts = { sources, WP_SCRIPT_COUNT };'

@@ -16,6 +16,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
 #include "lib/mailbox/deployment.h"
+#include "lib/mailbox/scripts.h"
 #include "lib/redis/client.h"
 #include "lib/store/store.h"
 #include "worker/audit.h"
@@ -259,7 +260,7 @@ wp_cold_thread_start(struct wp_cold_thread **out, const struct wp_conf *conf,
 	if (cold->list == NULL || cold->movers.is_due == NULL)
 		rc = wp_error_set(err, WP_ERR_NOMEM, "out of memory");
 	else
-		rc = wp_redis_new(&cold->redis, conf, err);
+		rc = wp_redis_new(&cold->redis, conf, &wp_scripts, err);
 	share(cold);
 	if (rc == WP_OK && pthread_create(&cold->thread, NULL, run, cold) != 0)
 		rc = wp_error_set(err, WP_ERR_SYS, "no thread can be made");

@@ -18,6 +18,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/random.h"
 #include "lib/mailbox/deployment.h"
+#include "lib/mailbox/scripts.h"
 #include "lib/sys/listen.h"
 #include "worker/inbox.h"
 #include "worker/metrics.h"
@@ -314,9 +315,9 @@ static enum wp_err init(struct wp_hot_thread *hot, struct wp_error *err)
 	w->list = calloc((size_t)w->conf->mailbox.partitions, sizeof(*w->list));
 	if (w->list == NULL)
 		return wp_error_set(err, WP_ERR_NOMEM, "out of memory");
-	rc = wp_redis_new(&w->redis, w->conf, err);
+	rc = wp_redis_new(&w->redis, w->conf, &wp_scripts, err);
 	if (rc == WP_OK)
-		rc = wp_redis_new(&hot->bell, w->conf, err);
+		rc = wp_redis_new(&hot->bell, w->conf, &wp_scripts, err);
 	if (rc == WP_OK)
 		rc = wp_router_init(&hot->router, w, err);
 	if (rc == WP_OK)

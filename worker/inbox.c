@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "lib/base/clock.h"
+#include "lib/mailbox/scripts.h"
 #include "worker/inbox_item.h"
 #include "worker/metrics.h"
 #include "worker/pipe.h"

@@ -23,6 +23,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
 #include "lib/mailbox/deployment.h"
+#include "lib/mailbox/scripts.h"
 #include "lib/metrics/exporter.h"
 #include "lib/redis/client.h"
 #include "lib/store/store.h"
@@ -106,7 +107,7 @@ static enum wp_err check_only(const struct process *p, struct wp_error *err)
 
 	wp_listen_check("worker.metrics_listen", p->conf.worker.metrics_listen,
 			&p->log, &faults, &rc, err);
-	one = wp_redis_new(&redis, &p->conf, &why);
+	one = wp_redis_new(&redis, &p->conf, &wp_scripts, &why);
 	if (one == WP_OK)
 		one = wp_deployment_look(redis, &p->conf, &p->log, &why);
 	if (rc == WP_OK && one != WP_OK) {

@@ -15,6 +15,7 @@
 
 #include "lib/base/log.h"
 #include "lib/mailbox/deployment.h"
+#include "lib/mailbox/scripts.h"
 #include "lib/redis/client.h"
 
 struct wp_first_look {
@@ -36,7 +37,7 @@ static enum wp_err join(const struct wp_conf *conf, struct wp_error *err)
 	const struct wp_log log = { 0 };
 	char store_id[WP_STORE_ID_LEN + 1];
 	struct wp_redis *redis = NULL;
-	enum wp_err rc = wp_redis_new(&redis, conf, err);
+	enum wp_err rc = wp_redis_new(&redis, conf, &wp_scripts, err);
 
 	if (rc == WP_OK)
 		rc = wp_deployment_join(redis, conf, &log, store_id, err);

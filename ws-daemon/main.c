@@ -25,6 +25,7 @@
 #include "lib/base/backoff.h"
 #include "lib/base/log.h"
 #include "lib/mailbox/deployment.h"
+#include "lib/mailbox/scripts.h"
 #include "lib/redis/client.h"
 #include "lib/sys/conf.h"
 #include "lib/sys/descriptors.h"
@@ -266,7 +267,7 @@ static void raise_descriptor_limit(struct daemon *d)
 static enum wp_err look_at_deployment(struct daemon *d, struct wp_error *err)
 {
 	struct wp_redis *redis = NULL;
-	enum wp_err rc = wp_redis_new(&redis, &d->first, err);
+	enum wp_err rc = wp_redis_new(&redis, &d->first, &wp_scripts, err);
 
 	if (rc == WP_OK)
 		rc = wp_deployment_look(redis, &d->first, &d->log, err);

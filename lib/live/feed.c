@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/mailbox/scripts.h"
 #include "lib/redis/async.h"
 
 enum { CHANNEL_MAX = sizeof(WP_POKE_CHANNEL) + WP_INCARNATION_MAX };
@@ -99,18 +100,22 @@ enum wp_err wp_feed_new(struct wp_feed **out, struct ev_loop *loop,
 			const struct wp_feed_hooks *hooks, struct wp_error *err)
 {
 	struct wp_feed *feed = calloc(1, sizeof(*feed));
-	struct wp_aredis_hooks redis_hooks = {
-		.on_ready = feed_on_ready,
-		.on_lost = feed_on_lost,
-		.on_message = feed_on_message,
-		.ctx = feed,
+	const struct wp_aredis_setup setup = {
+		.loop = loop,
+		.conf = conf,
+		.scripts = &wp_scripts,
+		.name = "feed",
+		.hooks = { .on_ready = feed_on_ready,
+			   .on_lost = feed_on_lost,
+			   .on_message = feed_on_message,
+			   .ctx = feed },
 	};
 	enum wp_err rc;
 
 	if (feed == NULL)
 		return wp_error_set(err, WP_ERR_NOMEM, "out of memory");
 	feed->hooks = *hooks;
-	rc = wp_aredis_new(&feed->redis, loop, conf, "feed", &redis_hooks, err);
+	rc = wp_aredis_new(&feed->redis, &setup, err);
 	if (rc != WP_OK) {
 		free(feed);
 		return rc;

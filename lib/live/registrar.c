@@ -18,6 +18,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/random.h"
 #include "lib/live/registrar_priv.h"
+#include "lib/mailbox/scripts.h"
 
 /* Connect calls of a resync under way: enough to fill the pipe, few enough that
  * a heartbeat behind them is not late. Others do not count: clients that keep
@@ -288,10 +289,14 @@ void wp_registrar_free(struct wp_registrar **registrar)
 
 enum wp_err wp_registrar_start(struct wp_registrar *reg, struct wp_error *err)
 {
-	struct wp_aredis_hooks redis_hooks = {
-		.on_ready = on_redis_ready,
-		.on_lost = on_redis_lost,
-		.ctx = reg,
+	const struct wp_aredis_setup setup = {
+		.loop = reg->loop,
+		.conf = reg->conf,
+		.scripts = &wp_scripts,
+		.name = "commands",
+		.hooks = { .on_ready = on_redis_ready,
+			   .on_lost = on_redis_lost,
+			   .ctx = reg },
 	};
 	struct wp_feed_hooks feed_hooks = {
 		.on_ready = on_feed_ready,
@@ -307,8 +312,7 @@ enum wp_err wp_registrar_start(struct wp_registrar *reg, struct wp_error *err)
 	enum wp_err rc;
 
 	assert(reg->redis == NULL);
-	rc = wp_aredis_new(&reg->redis, reg->loop, reg->conf, "commands",
-			   &redis_hooks, err);
+	rc = wp_aredis_new(&reg->redis, &setup, err);
 	if (rc != WP_OK)
 		return rc;
 	rc = wp_feed_new(&reg->feed, reg->loop, reg->conf, &feed_hooks, err);

@@ -15,6 +15,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
 #include "lib/mailbox/deployment.h"
+#include "lib/mailbox/scripts.h"
 #include "lib/redis/client.h"
 #include "lib/store/store.h"
 
@@ -84,7 +85,8 @@ static enum wp_err be_ready(struct wp_store_thread *thread,
 	enum wp_err rc = WP_OK;
 
 	if (thread->redis == NULL)
-		rc = wp_redis_new(&thread->redis, thread->conf, err);
+		rc = wp_redis_new(&thread->redis, thread->conf, &wp_scripts,
+				  err);
 	if (rc != WP_OK)
 		return rc;
 	if (thread->store != NULL)

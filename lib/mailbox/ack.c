@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "lib/mailbox/partition.h"
+#include "lib/mailbox/scripts.h"
 
 static size_t count_band(const struct wp_ack_ids *ids, enum wp_band band)
 {

@@ -15,8 +15,8 @@
 #include "lib/name/msgid.h"
 #include "lib/name/urn.h"
 #include "lib/redis/client.h"
+#include "lib/redis/cmd.h"
 #include "lib/redis/reply.h"
-#include "lib/redis/script.h"
 #include "lib/store/store.h"
 
 enum { WP_ACK_MAX = 1000 };

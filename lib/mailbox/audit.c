@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "lib/mailbox/presence.h"
+#include "lib/mailbox/scripts.h"
 #include "lib/name/urn.h"
 
 enum {

@@ -9,8 +9,8 @@
 #include <stdint.h>
 
 #include "lib/base/err.h"
+#include "lib/redis/cmd.h"
 #include "lib/redis/reply.h"
-#include "lib/redis/script.h"
 
 enum wp_repair {
 	WP_REPAIR_CONNECTION,  /* of an incarnation that is gone */

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "lib/mailbox/partition.h"
+#include "lib/mailbox/scripts.h"
 
 enum {
 	PARTITION_MAX = 65535,

@@ -17,8 +17,8 @@
 #include "lib/base/err.h"
 #include "lib/name/msgid.h"
 #include "lib/name/urn.h"
+#include "lib/redis/cmd.h"
 #include "lib/redis/reply.h"
-#include "lib/redis/script.h"
 
 enum {
 	WP_DLQ_QUEUE_MAX = 8,                                   /* "65535" */

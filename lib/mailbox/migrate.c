@@ -18,6 +18,7 @@
 #include <time.h>
 
 #include "lib/base/random.h"
+#include "lib/mailbox/scripts.h"
 #include "lib/name/msgid.h"
 
 enum {

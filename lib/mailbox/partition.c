@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "lib/base/random.h"
+#include "lib/mailbox/scripts.h"
 
 enum { TOKEN_RANDOM_BYTES = 8 };
 

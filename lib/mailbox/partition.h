@@ -12,8 +12,8 @@
 
 #include "lib/base/err.h"
 #include "lib/name/msgid.h"
+#include "lib/redis/cmd.h"
 #include "lib/redis/reply.h"
-#include "lib/redis/script.h"
 #include "lib/store/store.h"
 
 enum {

@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #include "lib/mailbox/partition.h"
+#include "lib/mailbox/scripts.h"
 
 void wp_presence_connect_build(struct wp_cmd *cmd, const char *run_id,
 			       uint32_t partition, const char *incarnation,

@@ -16,8 +16,8 @@
 
 #include "lib/base/err.h"
 #include "lib/name/urn.h"
+#include "lib/redis/cmd.h"
 #include "lib/redis/reply.h"
-#include "lib/redis/script.h"
 
 enum {
 	WP_INCARNATION_MAX = 39, /* hex digits and '-' only: no '.' */

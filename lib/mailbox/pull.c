@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "lib/base/arena.h"
+#include "lib/mailbox/scripts.h"
 
 enum {
 	BANDS = 2,

@@ -18,8 +18,8 @@
 #include "lib/name/msgid.h"
 #include "lib/name/urn.h"
 #include "lib/redis/client.h"
+#include "lib/redis/cmd.h"
 #include "lib/redis/reply.h"
-#include "lib/redis/script.h"
 #include "lib/store/store.h"
 
 enum { WP_PULL_MAX = 500, WP_PULL_MAX_BYTES = 4 * 1024 * 1024 };

@@ -6,6 +6,7 @@
  */
 #include "lib/mailbox/route.h"
 
+#include "lib/mailbox/scripts.h"
 #include "lib/redis/refusal.h"
 
 enum { PUSH_MIN = 100 };

@@ -9,8 +9,8 @@
 #include <stdint.h>
 
 #include "lib/base/err.h"
+#include "lib/redis/cmd.h"
 #include "lib/redis/reply.h"
-#include "lib/redis/script.h"
 #include "lib/sys/conf.h"
 
 enum { WP_ROUTE_MAX_BYTES = 1024 * 1024 };

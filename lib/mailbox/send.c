@@ -11,6 +11,7 @@
 
 #include "lib/base/digest.h"
 #include "lib/base/random.h"
+#include "lib/mailbox/scripts.h"
 #include "lib/redis/memory.h"
 #include "lib/redis/refusal.h"
 

@@ -13,8 +13,8 @@
 
 #include "lib/base/err.h"
 #include "lib/mailbox/envelope.h"
+#include "lib/redis/cmd.h"
 #include "lib/redis/reply.h"
-#include "lib/redis/script.h"
 #include "lib/sys/conf.h"
 
 enum { WP_IDEM_FIELD_LEN = 16 };

@@ -5,6 +5,8 @@
  */
 #include "lib/mailbox/sweep.h"
 
+#include "lib/mailbox/scripts.h"
+
 /* What one call looks at: a few milliseconds of Redis' time. */
 enum {
 	USERS_MAX = 200,

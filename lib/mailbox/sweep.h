@@ -9,8 +9,8 @@
 #include <stdint.h>
 
 #include "lib/base/err.h"
+#include "lib/redis/cmd.h"
 #include "lib/redis/reply.h"
-#include "lib/redis/script.h"
 
 /*
  * Set by "waypost expire --confirm" to "<ms> <random>": at that time by Redis'

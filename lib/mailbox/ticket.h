@@ -12,8 +12,8 @@
 
 #include "lib/base/err.h"
 #include "lib/name/urn.h"
+#include "lib/redis/cmd.h"
 #include "lib/redis/reply.h"
-#include "lib/redis/script.h"
 
 enum { WP_TICKET_LEN = 43, WP_TICKET_TTL_S = 30 };
 

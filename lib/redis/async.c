@@ -150,27 +150,27 @@ static void on_timer(struct ev_loop *loop, struct ev_timer *w, int revents)
 	}
 }
 
-enum wp_err wp_aredis_new(struct wp_aredis **out, struct ev_loop *loop,
-			  const struct wp_conf *conf, const char *name,
-			  const struct wp_aredis_hooks *hooks,
+enum wp_err wp_aredis_new(struct wp_aredis **out,
+			  const struct wp_aredis_setup *setup,
 			  struct wp_error *err)
 {
 	struct wp_link_addr addr;
 	struct wp_aredis *redis;
 	enum wp_err rc;
 
-	rc = wp_link_parse(&addr, conf->redis.address, err);
+	rc = wp_link_parse(&addr, setup->conf->redis.address, err);
 	if (rc != WP_OK)
 		return rc;
 	redis = calloc(1, sizeof(*redis));
-	if (redis == NULL || (redis->name = strdup(name)) == NULL) {
+	if (redis == NULL || (redis->name = strdup(setup->name)) == NULL) {
 		free(redis);
 		return wp_error_set(err, WP_ERR_NOMEM,
 				    "no memory for a Redis client");
 	}
-	redis->loop = loop;
-	redis->conf = conf;
-	redis->hooks = *hooks;
+	redis->loop = setup->loop;
+	redis->conf = setup->conf;
+	redis->scripts = setup->scripts;
+	redis->hooks = setup->hooks;
 	redis->addr = addr;
 	redis->log.component = "redis";
 	wp_backoff_init(&redis->backoff, WP_LINK_BACKOFF_MS,

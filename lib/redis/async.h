@@ -20,8 +20,8 @@
 #include <stddef.h>
 
 #include "lib/base/err.h"
+#include "lib/redis/cmd.h"
 #include "lib/redis/reply.h"
-#include "lib/redis/script.h"
 #include "lib/sys/conf.h"
 
 struct ev_loop;
@@ -47,10 +47,18 @@ struct wp_aredis_hooks {
 	void *ctx;
 };
 
-/* conf, hooks' ctx and loop must outlive the client. Starts connecting. */
-enum wp_err wp_aredis_new(struct wp_aredis **out, struct ev_loop *loop,
-			  const struct wp_conf *conf, const char *name,
-			  const struct wp_aredis_hooks *hooks,
+/* What a client needs. All it points to but the name must outlive it. */
+struct wp_aredis_setup {
+	struct ev_loop *loop;
+	const struct wp_conf *conf;
+	const struct wp_script_set *scripts;
+	const char *name; /* for the log and CLIENT LIST */
+	struct wp_aredis_hooks hooks;
+};
+
+/* Starts connecting. setup itself is not kept. */
+enum wp_err wp_aredis_new(struct wp_aredis **out,
+			  const struct wp_aredis_setup *setup,
 			  struct wp_error *err) WP_MUST_USE;
 
 /* Pending callbacks run with NULL first; on_lost does not run. NULL-safe. */

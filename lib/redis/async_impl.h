@@ -28,8 +28,9 @@ enum wp_aredis_state {
 enum { WP_AREDIS_LOG_INTERVAL_MS = 10000 };
 
 struct wp_aredis {
-	struct ev_loop *loop;       /* borrowed */
-	const struct wp_conf *conf; /* borrowed */
+	struct ev_loop *loop;                /* borrowed */
+	const struct wp_conf *conf;          /* borrowed */
+	const struct wp_script_set *scripts; /* borrowed */
 	struct wp_aredis_hooks hooks;
 	struct wp_log log;
 	struct wp_log_limit log_limit;

@@ -160,7 +160,8 @@ static void dialed(struct wp_aredis *redis)
 	ev_io_stop(redis->loop, &redis->writable);
 	ev_io_start(redis->loop, &redis->readable);
 	redis->state = WP_AREDIS_SHAKING;
-	wp_handshake_begin(&redis->hs, redis->conf, redis->name);
+	wp_handshake_begin(&redis->hs, redis->conf, redis->scripts,
+			   redis->name);
 	wp_aredis_arm(redis, redis->conf->redis.command_timeout_ms);
 	(void)shake(redis); /* only begins, so redis cannot be gone */
 }

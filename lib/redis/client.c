@@ -30,7 +30,8 @@ enum {
 };
 
 struct wp_redis {
-	const struct wp_conf *conf; /* borrowed */
+	const struct wp_conf *conf;          /* borrowed */
+	const struct wp_script_set *scripts; /* borrowed */
 	struct wp_link_addr addr;
 	struct redisContext *link; /* NULL while not connected */
 	struct wp_handshake hs;    /* of this connection */
@@ -50,6 +51,7 @@ struct wp_redis {
 };
 
 enum wp_err wp_redis_new(struct wp_redis **out, const struct wp_conf *conf,
+			 const struct wp_script_set *scripts,
 			 struct wp_error *err)
 {
 	struct wp_link_addr addr;
@@ -64,6 +66,7 @@ enum wp_err wp_redis_new(struct wp_redis **out, const struct wp_conf *conf,
 		return wp_error_set(err, WP_ERR_NOMEM,
 				    "no memory for a Redis client");
 	redis->conf = conf;
+	redis->scripts = scripts;
 	redis->addr = addr;
 	redis->has_free_retry = true;
 	wp_backoff_init(&redis->backoff, WP_LINK_BACKOFF_MS,
@@ -169,7 +172,7 @@ static enum wp_err connect_now(struct wp_redis *redis, struct wp_error *err)
 				  link->errstr);
 		goto out;
 	}
-	wp_handshake_begin(&redis->hs, redis->conf, NULL);
+	wp_handshake_begin(&redis->hs, redis->conf, redis->scripts, NULL);
 	while (rc == WP_OK && !wp_handshake_is_done(&redis->hs))
 		rc = shake_round(link, &redis->hs, err);
 	if (rc != WP_OK)

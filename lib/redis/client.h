@@ -17,14 +17,17 @@
 #include <stdint.h>
 
 #include "lib/base/err.h"
+#include "lib/redis/cmd.h"
 #include "lib/redis/reply.h"
-#include "lib/redis/script.h"
 #include "lib/sys/conf.h"
 
 struct wp_redis;
 
-/* conf is borrowed and must outlive the client. Does not connect. */
+/*
+ * conf and scripts are borrowed and must outlive the client. Does not connect.
+ */
 enum wp_err wp_redis_new(struct wp_redis **out, const struct wp_conf *conf,
+			 const struct wp_script_set *scripts,
 			 struct wp_error *err) WP_MUST_USE;
 void wp_redis_free(struct wp_redis **redis);
 

@@ -21,7 +21,6 @@ enum {
 	STEP_DURABILITY,
 	STEP_EXISTS,
 	STEP_LOAD, /* plus the number of the script */
-	STEP_END = STEP_LOAD + WP_SCRIPT_COUNT,
 };
 
 enum { MIN_MAJOR_VERSION = 7, NAME_MAX_LEN = 64 };
@@ -46,19 +45,26 @@ static bool applies(const struct wp_handshake *hs, unsigned int step)
 	}
 }
 
-/* The first step from this one on that applies, or STEP_END. */
+static unsigned int end_of(const struct wp_handshake *hs)
+{
+	return STEP_LOAD + (unsigned int)hs->scripts->n;
+}
+
+/* The first step from this one on that applies, or the end. */
 static unsigned int skip(const struct wp_handshake *hs, unsigned int step)
 {
-	while (step < STEP_END && !applies(hs, step))
+	while (step < end_of(hs) && !applies(hs, step))
 		step++;
 	return step;
 }
 
 void wp_handshake_begin(struct wp_handshake *hs, const struct wp_conf *conf,
-			const char *name)
+			const struct wp_script_set *scripts, const char *name)
 {
+	assert(scripts->n <= WP_SCRIPT_SET_MAX);
 	memset(hs, 0, sizeof(*hs));
 	hs->conf = conf;
+	hs->scripts = scripts;
 	hs->name = name;
 }
 
@@ -69,7 +75,7 @@ bool wp_handshake_is_waiting(const struct wp_handshake *hs)
 
 bool wp_handshake_is_done(const struct wp_handshake *hs)
 {
-	return skip(hs, hs->due) == STEP_END;
+	return skip(hs, hs->due) == end_of(hs);
 }
 
 static void write_auth(struct wp_cmd *cmd, const struct wp_conf *conf)
@@ -93,20 +99,20 @@ static void write_name(struct wp_cmd *cmd, const char *name)
 	wp_cmd_str(cmd, text);
 }
 
-static void write_exists(struct wp_cmd *cmd)
+static void write_exists(struct wp_cmd *cmd,
+			 const struct wp_script_set *scripts)
 {
-	unsigned int i;
+	size_t i;
 
 	wp_cmd_str(cmd, "SCRIPT");
 	wp_cmd_str(cmd, "EXISTS");
-	for (i = 0; i < WP_SCRIPT_COUNT; i++)
-		wp_cmd_str(cmd, wp_script_source((enum wp_script)i)->sha1);
+	for (i = 0; i < scripts->n; i++)
+		wp_cmd_str(cmd, scripts->list[i].sha1);
 }
 
-static void write_load(struct wp_cmd *cmd, enum wp_script script)
+static void write_load(struct wp_cmd *cmd,
+		       const struct wp_script_source *source)
 {
-	const struct wp_script_source *source = wp_script_source(script);
-
 	wp_cmd_str(cmd, "SCRIPT");
 	wp_cmd_str(cmd, "LOAD");
 	wp_cmd_add(cmd, source->text, source->len);
@@ -124,7 +130,7 @@ bool wp_handshake_next(struct wp_handshake *hs, struct wp_cmd *cmd)
 	unsigned int step = skip(hs, hs->next);
 
 	/* Until SCRIPT EXISTS is answered no script counts as missing. */
-	if (step == STEP_END)
+	if (step == end_of(hs))
 		return false;
 	wp_cmd_clear(cmd);
 	switch (step) {
@@ -150,10 +156,10 @@ bool wp_handshake_next(struct wp_handshake *hs, struct wp_cmd *cmd)
 		wp_durability_ask(cmd);
 		break;
 	case STEP_EXISTS:
-		write_exists(cmd);
+		write_exists(cmd, hs->scripts);
 		break;
 	default:
-		write_load(cmd, (enum wp_script)(step - STEP_LOAD));
+		write_load(cmd, &hs->scripts->list[step - STEP_LOAD]);
 		break;
 	}
 	hs->next = step + 1;
@@ -253,19 +259,16 @@ static enum wp_err see_exists(struct wp_handshake *hs,
 {
 	size_t i;
 
-	if (wp_reply_count(reply) != WP_SCRIPT_COUNT)
+	if (wp_reply_count(reply) != hs->scripts->n)
 		return refuse(reply, "SCRIPT EXISTS", err);
-	for (i = 0; i < WP_SCRIPT_COUNT; i++)
+	for (i = 0; i < hs->scripts->n; i++)
 		hs->is_missing[i] = wp_reply_int(wp_reply_at(reply, i)) != 1;
 	return WP_OK;
 }
 
-static enum wp_err see_load(unsigned int script, const struct wp_reply *reply,
-			    struct wp_error *err)
+static enum wp_err see_load(const struct wp_script_source *source,
+			    const struct wp_reply *reply, struct wp_error *err)
 {
-	const struct wp_script_source *source =
-		wp_script_source((enum wp_script)script);
-
 	if (wp_reply_is(reply, source->sha1))
 		return WP_OK;
 	if (wp_reply_is_error(reply, "ERR"))
@@ -302,7 +305,8 @@ enum wp_err wp_handshake_answer(struct wp_handshake *hs,
 	case STEP_EXISTS:
 		return see_exists(hs, reply, err);
 	default:
-		return see_load(step - STEP_LOAD, reply, err);
+		return see_load(&hs->scripts->list[step - STEP_LOAD], reply,
+				err);
 	}
 }
 

@@ -15,25 +15,26 @@
 #include <stdint.h>
 
 #include "lib/base/err.h"
+#include "lib/redis/cmd.h"
 #include "lib/redis/reply.h"
-#include "lib/redis/script.h"
 #include "lib/sys/conf.h"
 
 enum { WP_RUN_ID_LEN = 40 };
 
 struct wp_handshake {
 	const struct wp_conf *conf;
+	const struct wp_script_set *scripts;
 	const char *name;  /* for CLIENT LIST; NULL or "" = none */
 	unsigned int next; /* first step not yet sent */
 	unsigned int due;  /* first step not yet answered */
-	bool is_missing[WP_SCRIPT_COUNT];
+	bool is_missing[WP_SCRIPT_SET_MAX];
 	char run_id[WP_RUN_ID_LEN + 1];
 	bool is_fsync; /* a write is on disk before it is answered */
 };
 
-/* conf and name are borrowed until the handshake is done. */
+/* All but hs is borrowed until the handshake is done. */
 void wp_handshake_begin(struct wp_handshake *hs, const struct wp_conf *conf,
-			const char *name);
+			const struct wp_script_set *scripts, const char *name);
 
 /* Write the next command into cmd; false when there is none to send now. */
 bool wp_handshake_next(struct wp_handshake *hs, struct wp_cmd *cmd);

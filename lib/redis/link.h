@@ -13,8 +13,8 @@
 
 #include "lib/base/buf.h"
 #include "lib/base/err.h"
+#include "lib/redis/cmd.h"
 #include "lib/redis/reply.h"
-#include "lib/redis/script.h"
 
 struct redisContext;
 

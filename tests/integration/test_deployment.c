@@ -18,6 +18,7 @@
 #include <cmocka.h>
 
 #include "lib/mailbox/deployment.h"
+#include "lib/mailbox/scripts.h"
 #include "tests/support/test_redis.h"
 
 enum { PATH_SIZE = 256, LISTING_SIZE = 1024, RACERS = 8 };
@@ -291,7 +292,7 @@ static void *race(void *ctx)
 	struct wp_redis *redis = NULL;
 	struct wp_error err;
 
-	racer->rc = wp_redis_new(&redis, &racer->conf, &err);
+	racer->rc = wp_redis_new(&redis, &racer->conf, &wp_scripts, &err);
 	if (racer->rc == WP_OK)
 		racer->rc = wp_deployment_join(redis, &racer->conf, NULL,
 					       racer->id, &err);

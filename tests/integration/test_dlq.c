@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "lib/mailbox/dlq.h"
+#include "lib/mailbox/scripts.h"
 #include "tests/support/test_redis.h"
 #include "tests/support/world.h"
 

@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include "lib/mailbox/scripts.h"
 #include "tests/support/test_redis.h"
 #include "tests/support/world.h"
 
@@ -69,7 +70,8 @@ static void plan_init(struct plan *plan, struct wp_world *w)
 	plan->other_store = wp_world_open_store(w);
 	plan->nowhere = w->conf;
 	plan->nowhere.redis.address = nowhere;
-	assert_int_equal(wp_redis_new(&plan->dead_redis, &plan->nowhere, NULL),
+	assert_int_equal(wp_redis_new(&plan->dead_redis, &plan->nowhere,
+				      &wp_scripts, NULL),
 			 WP_OK);
 }
 

@@ -14,6 +14,7 @@
 #include <cmocka.h>
 #include <ev.h>
 
+#include "lib/mailbox/scripts.h"
 #include "lib/redis/async.h"
 #include "tests/support/test_redis.h"
 
@@ -107,11 +108,14 @@ static void on_confirmed(void *ctx, const struct wp_reply *reply)
 static void begin_with(struct owner *owner, const char *path,
 		       void (*ready)(void *ctx))
 {
-	struct wp_aredis_hooks hooks = {
-		.on_ready = ready,
-		.on_lost = on_lost,
-		.on_message = on_message,
-		.ctx = owner,
+	struct wp_aredis_setup setup = {
+		.conf = &owner->conf,
+		.scripts = &wp_scripts,
+		.name = "test",
+		.hooks = { .on_ready = ready,
+			   .on_lost = on_lost,
+			   .on_message = on_message,
+			   .ctx = owner },
 	};
 
 	memset(owner, 0, sizeof(*owner));
@@ -119,9 +123,8 @@ static void begin_with(struct owner *owner, const char *path,
 	owner->loop = ev_loop_new(EVFLAG_AUTO);
 	assert_non_null(owner->loop);
 	wp_test_conf(&owner->conf, path);
-	assert_int_equal(wp_aredis_new(&owner->redis, owner->loop, &owner->conf,
-				       "test", &hooks, NULL),
-			 WP_OK);
+	setup.loop = owner->loop;
+	assert_int_equal(wp_aredis_new(&owner->redis, &setup, NULL), WP_OK);
 }
 
 static void on_impatience(struct ev_loop *loop, struct ev_timer *w, int revents)
@@ -724,19 +727,22 @@ static void a_wrong_password_is_never_ready(void **state)
 
 static void a_bad_address_is_refused(void **state)
 {
-	struct wp_aredis_hooks hooks = { 0 };
+	struct wp_conf conf;
+	const struct wp_aredis_setup setup = {
+		.loop = EV_DEFAULT,
+		.conf = &conf,
+		.scripts = &wp_scripts,
+		.name = "test",
+	};
 	struct wp_aredis *redis = NULL;
 	struct wp_error err = { 0 };
-	struct wp_conf conf;
 	char address[] = "nowhere";
 
 	(void)state;
 	wp_test_conf(&conf, NULL);
 	conf.redis.address = address;
 
-	assert_int_equal(
-		wp_aredis_new(&redis, EV_DEFAULT, &conf, "test", &hooks, &err),
-		WP_ERR_INVAL);
+	assert_int_equal(wp_aredis_new(&redis, &setup, &err), WP_ERR_INVAL);
 
 	assert_null(redis);
 	assert_non_null(strstr(err.msg, "redis.address"));

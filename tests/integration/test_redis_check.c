@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "lib/mailbox/scripts.h"
 #include "lib/redis/check.h"
 #include "tests/support/test_redis.h"
 
@@ -179,7 +180,7 @@ static void no_redis_is_not_a_bad_redis(void **state)
 	wp_test_server_start(&absent, "absent", NULL);
 	wp_test_server_kill(&absent, SIGKILL);
 	wp_test_conf(&conf, absent.path);
-	assert_int_equal(wp_redis_new(&redis, &conf, NULL), WP_OK);
+	assert_int_equal(wp_redis_new(&redis, &conf, &wp_scripts, NULL), WP_OK);
 
 	assert_int_equal(wp_redis_check(redis, &conf, NULL, &err),
 			 WP_ERR_UNAVAIL);

@@ -18,6 +18,7 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/random.h"
+#include "lib/mailbox/scripts.h"
 #include "tests/support/test_redis.h"
 
 enum { RETRY_MS = 10, RECOVERY_TRIES = 1000, PIPELINE = 2000 };
@@ -583,7 +584,7 @@ static enum wp_err connect_with(const struct wp_test_server *server,
 	wp_test_conf(&conf, server->path);
 	conf.redis.username = username;
 	conf.redis.password = password;
-	assert_int_equal(wp_redis_new(&redis, &conf, &err), WP_OK);
+	assert_int_equal(wp_redis_new(&redis, &conf, &wp_scripts, &err), WP_OK);
 	rc = wp_redis_connect(redis, &err);
 	assert_null(strstr(err.msg, password[0] == '\0' ? "?" : password));
 	if (rc != WP_OK) /* it says what to change */
@@ -623,7 +624,7 @@ static void a_password_nobody_asked_for_is_denied(void **state)
 	(void)state;
 	wp_test_conf(&conf, NULL);
 	conf.redis.password = password;
-	assert_int_equal(wp_redis_new(&redis, &conf, NULL), WP_OK);
+	assert_int_equal(wp_redis_new(&redis, &conf, &wp_scripts, NULL), WP_OK);
 
 	assert_int_equal(wp_redis_connect(redis, NULL), WP_ERR_DENIED);
 
@@ -658,7 +659,7 @@ static void bad_addresses_are_refused_without_being_repeated(void **state)
 
 		snprintf(address, sizeof(address), "%s", bad[i]);
 		conf.redis.address = address;
-		assert_int_equal(wp_redis_new(&redis, &conf, &err),
+		assert_int_equal(wp_redis_new(&redis, &conf, &wp_scripts, &err),
 				 WP_ERR_INVAL);
 		assert_non_null(strstr(err.msg, "redis.address"));
 		assert_null(strstr(err.msg, "secret"));
@@ -853,7 +854,7 @@ static enum wp_err meet_impostor(const char *name, const char *bytes,
 	snprintf(path, sizeof(path), "%s/%s", wp_test_dir(), name);
 	pid = start_impostor(path, bytes);
 	wp_test_conf(&conf, path);
-	assert_int_equal(wp_redis_new(&redis, &conf, NULL), WP_OK);
+	assert_int_equal(wp_redis_new(&redis, &conf, &wp_scripts, NULL), WP_OK);
 	rc = wp_redis_connect(redis, err);
 	wp_redis_free(&redis);
 	assert_int_equal(waitpid(pid, NULL, 0), pid);

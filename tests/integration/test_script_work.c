@@ -14,6 +14,7 @@
 
 #include <cmocka.h>
 
+#include "lib/mailbox/scripts.h"
 #include "tests/support/test_redis.h"
 #include "tests/support/world.h"
 

@@ -24,6 +24,7 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
+#include "lib/mailbox/scripts.h"
 
 enum {
 	START_TIMEOUT_MS = 10000,
@@ -139,7 +140,7 @@ struct wp_redis *wp_test_redis(const struct wp_conf *conf)
 	struct wp_redis *redis = NULL;
 	struct wp_error err = { 0 };
 
-	if (wp_redis_new(&redis, conf, &err) != WP_OK ||
+	if (wp_redis_new(&redis, conf, &wp_scripts, &err) != WP_OK ||
 	    wp_redis_connect(redis, &err) != WP_OK)
 		fail_msg("no Redis client: %s", err.msg);
 	return redis;
@@ -223,7 +224,7 @@ static void await_server(const struct wp_test_server *server)
 		conf.redis.address = address;
 		conf.redis.connect_timeout_ms = 1000;
 		conf.redis.command_timeout_ms = 1000;
-		rc = wp_redis_new(&redis, &conf, &err);
+		rc = wp_redis_new(&redis, &conf, &wp_scripts, &err);
 		assert_int_equal(rc, WP_OK);
 		rc = wp_redis_connect(redis, &err);
 		wp_redis_free(&redis);

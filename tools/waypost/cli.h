@@ -14,8 +14,8 @@
 #include "lib/base/err.h"
 #include "lib/mailbox/dlq.h"
 #include "lib/redis/client.h"
+#include "lib/redis/cmd.h"
 #include "lib/redis/reply.h"
-#include "lib/redis/script.h"
 #include "lib/sys/conf.h"
 #include "tools/waypost/args.h"
 

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "lib/base/log.h"
+#include "lib/mailbox/scripts.h"
 #include "lib/redis/check.h"
 #include "lib/sys/descriptors.h"
 #include "tools/waypost/cli.h"
@@ -66,7 +67,7 @@ static enum wp_err run_with_redis(struct wp_cli *cli,
 	const struct wp_log log = { .component = NULL };
 	enum wp_err rc;
 
-	rc = wp_redis_new(&cli->redis, &cli->conf, err);
+	rc = wp_redis_new(&cli->redis, &cli->conf, &wp_scripts, err);
 	if (rc == WP_OK)
 		rc = wp_cli_connect(cli, err);
 	if (rc != WP_OK)

@@ -1,6 +1,6 @@
 /*
- * script.h - the Lua scripts that are Waypost's only way to change the keyspace
- * of a mailbox, and how a call of one is written down.
+ * scripts.h - the Lua scripts that are Waypost's only way to change the keyspace
+ * of a mailbox.
  *
  * Sources are lib/mailbox/scripts/<name>.lua, embedded at build time with their
  * "-- include" lines replaced by the parts that they share. Each takes the
@@ -8,13 +8,12 @@
  * so a call touches one hash slot (Redis Cluster) and Lua sees all of a user's
  * state at one instant.
  */
-#ifndef WP_LIB_REDIS_SCRIPT_H
-#define WP_LIB_REDIS_SCRIPT_H
+#ifndef WP_LIB_MAILBOX_SCRIPTS_H
+#define WP_LIB_MAILBOX_SCRIPTS_H
 
-#include <stddef.h>
 #include <stdint.h>
 
-#include "lib/base/err.h"
+#include "lib/redis/cmd.h"
 
 /* One per file in lib/mailbox/scripts, in alphabetical order. */
 enum wp_script {
@@ -53,43 +52,14 @@ enum wp_script {
 	WP_SCRIPT_COUNT
 };
 
-struct wp_script_source {
-	const char *name; /* "send" */
-	const char *text; /* NUL-terminated Lua */
-	size_t len;
-	char sha1[41]; /* lower-case hex, what EVALSHA wants */
-};
+/* All of them, for whoever makes a client. Made at build time. */
+extern const struct wp_script_set wp_scripts;
 
-/* All sources, made at build time; use wp_script_source(). */
-extern const struct wp_script_source wp_script_sources[WP_SCRIPT_COUNT];
-
-/* The source of a script; constant after start. Threads: any. */
+/* The source of a script; constant. Threads: any. */
 const struct wp_script_source *wp_script_source(enum wp_script script);
 
 /* Which script has this name (a word in a test or trace); COUNT if none. */
 enum wp_script wp_script_by_name(const char *name);
-
-/*
- * A command on its way to Redis: words with lengths, binary-safe. The words are
- * copied into one growing block, so the caller's memory need not stay.
- */
-struct wp_cmd {
-	char *block; /* all words, one after the other */
-	size_t block_len;
-	size_t block_cap;
-	size_t *lens; /* length of each word */
-	size_t n;
-	size_t cap;
-	int failed; /* memory ran out; sending it is WP_ERR_NOMEM */
-};
-
-void wp_cmd_init(struct wp_cmd *cmd);
-void wp_cmd_release(struct wp_cmd *cmd);
-/* Empty it, keep the memory. */
-void wp_cmd_clear(struct wp_cmd *cmd);
-void wp_cmd_add(struct wp_cmd *cmd, const void *data, size_t len);
-void wp_cmd_str(struct wp_cmd *cmd, const char *text);
-void wp_cmd_int(struct wp_cmd *cmd, int64_t value);
 
 /* Clear cmd and begin EVALSHA <sha> 1 wp:{partition}: */
 void wp_cmd_script(struct wp_cmd *cmd, enum wp_script script,
@@ -99,4 +69,4 @@ void wp_cmd_script(struct wp_cmd *cmd, enum wp_script script,
 void wp_cmd_script_key(struct wp_cmd *cmd, enum wp_script script,
 		       const char *key);
 
-#endif /* WP_LIB_REDIS_SCRIPT_H */
+#endif /* WP_LIB_MAILBOX_SCRIPTS_H */

@@ -1,12 +1,11 @@
 /*
- * script.c - finding a script, and writing a command down word by word.
+ * cmd.c - writing a command down word by word.
  *
  * Knows the shape of a command, not the protocol: turning words into bytes on a
  * wire is link.c's job.
  */
-#include "lib/redis/script.h"
+#include "lib/redis/cmd.h"
 
-#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,24 +15,7 @@ enum {
 	BLOCK_FIRST = 256,
 	WORDS_FIRST = 16,
 	NUMBER_MAX = 24, /* sign, 19 digits, NUL */
-	PREFIX_MAX = 24, /* wp:{4294967295}: */
 };
-
-const struct wp_script_source *wp_script_source(enum wp_script script)
-{
-	assert((unsigned int)script < WP_SCRIPT_COUNT);
-	return &wp_script_sources[script];
-}
-
-enum wp_script wp_script_by_name(const char *name)
-{
-	unsigned int i;
-
-	for (i = 0; i < WP_SCRIPT_COUNT; i++)
-		if (strcmp(wp_script_sources[i].name, name) == 0)
-			break;
-	return (enum wp_script)i;
-}
 
 void wp_cmd_init(struct wp_cmd *cmd)
 {
@@ -110,21 +92,12 @@ void wp_cmd_int(struct wp_cmd *cmd, int64_t value)
 	wp_cmd_add(cmd, text, (size_t)len);
 }
 
-void wp_cmd_script_key(struct wp_cmd *cmd, enum wp_script script,
-		       const char *key)
+void wp_cmd_eval(struct wp_cmd *cmd, const struct wp_script_source *script,
+		 const char *key)
 {
 	wp_cmd_clear(cmd);
 	wp_cmd_add(cmd, "EVALSHA", 7);
-	wp_cmd_add(cmd, wp_script_source(script)->sha1, 40);
+	wp_cmd_add(cmd, script->sha1, 40);
 	wp_cmd_add(cmd, "1", 1);
 	wp_cmd_str(cmd, key);
-}
-
-void wp_cmd_script(struct wp_cmd *cmd, enum wp_script script,
-		   uint32_t partition)
-{
-	char key[PREFIX_MAX];
-
-	snprintf(key, sizeof(key), "wp:{%" PRIu32 "}:", partition);
-	wp_cmd_script_key(cmd, script, key);
 }

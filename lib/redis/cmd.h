@@ -1,0 +1,56 @@
+/*
+ * cmd.h - a command on its way to Redis, and the scripts that one may call.
+ *
+ * Which scripts there are is not known here: whoever makes a client hands their
+ * list in, and every connection has them loaded before it is used.
+ */
+#ifndef WP_LIB_REDIS_CMD_H
+#define WP_LIB_REDIS_CMD_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/base/err.h"
+
+struct wp_script_source {
+	const char *name; /* "send" */
+	const char *text; /* NUL-terminated Lua */
+	size_t len;
+	char sha1[41]; /* lower-case hex, what EVALSHA wants */
+};
+
+/* As many scripts as a list may hold. */
+enum { WP_SCRIPT_SET_MAX = 64 };
+
+struct wp_script_set {
+	const struct wp_script_source *list;
+	size_t n; /* at most WP_SCRIPT_SET_MAX */
+};
+
+/*
+ * A command on its way to Redis: words with lengths, binary-safe. The words are
+ * copied into one growing block, so the caller's memory need not stay.
+ */
+struct wp_cmd {
+	char *block; /* all words, one after the other */
+	size_t block_len;
+	size_t block_cap;
+	size_t *lens; /* length of each word */
+	size_t n;
+	size_t cap;
+	int failed; /* memory ran out; sending it is WP_ERR_NOMEM */
+};
+
+void wp_cmd_init(struct wp_cmd *cmd);
+void wp_cmd_release(struct wp_cmd *cmd);
+/* Empty it, keep the memory. */
+void wp_cmd_clear(struct wp_cmd *cmd);
+void wp_cmd_add(struct wp_cmd *cmd, const void *data, size_t len);
+void wp_cmd_str(struct wp_cmd *cmd, const char *text);
+void wp_cmd_int(struct wp_cmd *cmd, int64_t value);
+
+/* Clear cmd and begin EVALSHA <sha> 1 <key>. */
+void wp_cmd_eval(struct wp_cmd *cmd, const struct wp_script_source *script,
+		 const char *key);
+
+#endif /* WP_LIB_REDIS_CMD_H */

@@ -1,0 +1,106 @@
+/* Commands keep words apart. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "lib/redis/cmd.h"
+
+/* Word i of cmd as text, valid until the next call. */
+static const char *word(const struct wp_cmd *cmd, size_t i)
+{
+	static char text[128];
+	const char *at = cmd->block;
+	size_t k;
+
+	assert_true(i < cmd->n);
+	for (k = 0; k < i; k++)
+		at += cmd->lens[k];
+	snprintf(text, sizeof(text), "%.*s", (int)cmd->lens[i], at);
+	return text;
+}
+
+static const struct wp_script_source script = {
+	.name = "some",
+	.text = "return 1",
+	.len = 8,
+	.sha1 = "0123456789abcdef0123456789abcdef01234567",
+};
+
+static void a_call_names_its_script_and_its_key(void **state)
+{
+	struct wp_cmd cmd;
+
+	(void)state;
+	wp_cmd_init(&cmd);
+	wp_cmd_str(&cmd, "left over");
+
+	wp_cmd_eval(&cmd, &script, "wp:{inbox}:");
+	wp_cmd_int(&cmd, INT64_MIN);
+
+	assert_int_equal(cmd.n, 5);
+	assert_string_equal(word(&cmd, 0), "EVALSHA");
+	assert_string_equal(word(&cmd, 1), script.sha1);
+	assert_string_equal(word(&cmd, 2), "1");
+	assert_string_equal(word(&cmd, 3), "wp:{inbox}:");
+	assert_string_equal(word(&cmd, 4), "-9223372036854775808");
+	assert_int_equal(cmd.failed, 0);
+	wp_cmd_release(&cmd);
+}
+
+static void words_stay_apart_while_a_command_grows(void **state)
+{
+	struct wp_cmd cmd;
+	char text[32];
+	size_t i;
+
+	(void)state;
+	wp_cmd_init(&cmd);
+	for (i = 0; i < 1000; i++) {
+		wp_cmd_int(&cmd, (int64_t)i);
+		wp_cmd_add(&cmd, NULL, 0);
+	}
+
+	assert_int_equal(cmd.n, 2000);
+	for (i = 0; i < 1000; i += 111) {
+		snprintf(text, sizeof(text), "%zu", i);
+		assert_string_equal(word(&cmd, 2 * i), text);
+		assert_string_equal(word(&cmd, 2 * i + 1), "");
+	}
+	wp_cmd_release(&cmd);
+	wp_cmd_release(&cmd);
+}
+
+static void a_command_too_large_to_hold_fails_for_good(void **state)
+{
+	struct wp_cmd cmd;
+
+	(void)state;
+	wp_cmd_init(&cmd);
+	wp_cmd_str(&cmd, "SET");
+
+	wp_cmd_add(&cmd, "", SIZE_MAX - 1);
+	wp_cmd_str(&cmd, "x");
+
+	assert_int_not_equal(cmd.failed, 0);
+	assert_int_equal(cmd.n, 1);
+	wp_cmd_clear(&cmd);
+	assert_int_equal(cmd.failed, 0);
+	wp_cmd_release(&cmd);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_call_names_its_script_and_its_key),
+		cmocka_unit_test(words_stay_apart_while_a_command_grows),
+		cmocka_unit_test(a_command_too_large_to_hold_fails_for_good),
+	};
+
+	return cmocka_run_group_tests_name("cmd", tests, NULL, NULL);
+}

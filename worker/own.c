@@ -7,38 +7,60 @@
  */
 #include "worker/own.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "lib/base/clock.h"
 #include "worker/metrics.h"
-#include "worker/own_take.h"
 #include "worker/pipe.h"
 
-enum { LIST_LOG_MS = 60000 };
+enum {
+	LIST_LOG_MS = 60000,
+	LOOKS_PER_TICK = 4096, /* partitions looked at for being free */
+	LOOKS_AT_ONCE = 256,
+};
 
 void wp_own_init(struct wp_own *own, struct wp_worker *w)
 {
 	*own = (struct wp_own){ .w = w };
 }
 
-uint64_t wp_own_lease_end(const struct wp_own *own, uint64_t sent_ms)
+/* When a lease that is asked for now ends, by our clock. */
+static uint64_t lease_end(const struct wp_own *own, uint64_t sent_ms)
 {
 	return sent_ms + (uint64_t)own->w->conf->worker.lease_ms;
 }
 
 /* ---- how many ---- */
 
+/* The first ones take the rest. */
+struct wp_share wp_own_share(uint32_t partitions, size_t workers, size_t rank)
+{
+	struct wp_share share;
+	uint64_t each, rest;
+
+	assert(workers > 0 && rank < workers);
+	each = partitions / workers;
+	rest = partitions % workers;
+	share.count = (uint32_t)(each + (rank < rest));
+	share.first = (uint32_t)(rank * each + (rank < rest ? rank : rest));
+	/* More workers than partitions: those without any look from 0. */
+	if (share.first >= partitions)
+		share.first = 0;
+	return share;
+}
+
 static void read_workers(struct wp_own *own, const struct wp_reply *reply)
 {
 	const struct wp_worker *w = own->w;
 	uint32_t partitions = (uint32_t)w->conf->mailbox.partitions;
 	size_t n = wp_reply_count(reply);
-	struct wp_worker_share share;
+	struct wp_share share;
 
 	for (size_t rank = 0; rank < n; rank++) {
 		if (!wp_reply_is(wp_reply_at(reply, rank), w->id))
 			continue;
-		share = wp_worker_share(partitions, n, rank);
+		share = wp_own_share(partitions, n, rank);
 		if (share.first != own->share.first)
 			own->cursor = share.first;
 		own->share = share;
@@ -130,13 +152,170 @@ static enum wp_err renew_all(struct wp_own *own, struct wp_error *err)
 	uint64_t now_ms = wp_mono_ms();
 	struct renewal renewal = {
 		.own = own,
-		.until_ms = wp_own_lease_end(own, now_ms),
+		.until_ms = lease_end(own, now_ms),
 	};
 	size_t n = wp_table_list(w->table, WP_TABLE_ALL, now_ms, w->list);
 	enum wp_err rc;
 
 	rc = wp_pipe(w->redis, n, ask_renew, hear_renew, &renewal, err);
 	count_lost(own, renewal.lost);
+	return rc;
+}
+
+/* ---- giving back ---- */
+
+static void ask_release(void *ctx, size_t i, struct wp_cmd *cmd)
+{
+	const struct wp_owned *owned =
+		&((const struct wp_own *)ctx)->w->list[i];
+	char prefix[WP_PREFIX_MAX];
+
+	wp_partition_prefix(prefix, owned->partition);
+	wp_lease_release_build(cmd, prefix, owned->owner);
+}
+
+static void hear_release(void *ctx, size_t i, const struct wp_reply *reply)
+{
+	(void)ctx;
+	(void)i;
+	(void)reply; /* not ours any more is as good */
+}
+
+static enum wp_err release_listed(struct wp_own *own, size_t n,
+				  struct wp_error *err)
+{
+	struct wp_worker *w = own->w;
+
+	for (size_t i = 0; i < n; i++)
+		(void)wp_table_drop(w->table, w->list[i].partition,
+				    w->list[i].owner);
+	return wp_pipe(w->redis, n, ask_release, hear_release, own, err);
+}
+
+static enum wp_err give_back(struct wp_own *own, uint32_t surplus,
+			     struct wp_error *err)
+{
+	struct wp_worker *w = own->w;
+	size_t n = wp_table_list(w->table, WP_TABLE_ALL, wp_mono_ms(), w->list);
+	size_t chosen = 0;
+
+	/* Any will do, but none that is being worked on. */
+	for (size_t i = n; i > 0 && chosen < surplus; i--) {
+		struct wp_owned owned = w->list[i - 1];
+
+		if (wp_table_is_busy(w->table, owned.partition))
+			continue;
+		/* What lies behind i was looked at: its place is free. */
+		w->list[i - 1] = w->list[n - 1 - chosen];
+		w->list[n - 1 - chosen] = owned;
+		chosen++;
+	}
+	memmove(w->list, w->list + (n - chosen), chosen * sizeof(*w->list));
+	return release_listed(own, chosen, err);
+}
+
+/* ---- taking ---- */
+
+struct look {
+	struct wp_own *own;
+	uint32_t first; /* partition of answer 0, in a circle */
+	uint32_t free[LOOKS_AT_ONCE];
+	size_t n_free;
+	size_t max_free;
+	size_t n_judged; /* answers, until there were enough free ones */
+	uint64_t until_ms;
+};
+
+static uint32_t circle(const struct wp_own *own, uint64_t partition)
+{
+	return (uint32_t)(partition %
+			  (uint64_t)own->w->conf->mailbox.partitions);
+}
+
+/* Has it a lease, and none that a clock which went back makes too long? */
+static void ask_ttl(void *ctx, size_t i, struct wp_cmd *cmd)
+{
+	const struct look *look = ctx;
+	char key[WP_PREFIX_MAX + sizeof("owner")];
+
+	wp_partition_prefix(key, circle(look->own, look->first + i));
+	memcpy(key + strlen(key), "owner", sizeof("owner"));
+	wp_cmd_str(cmd, "PTTL");
+	wp_cmd_str(cmd, key);
+}
+
+static void hear_ttl(void *ctx, size_t i, const struct wp_reply *reply)
+{
+	struct look *look = ctx;
+	int64_t ttl_ms = wp_reply_int(reply); /* below 0: there is none */
+
+	if (look->n_free == look->max_free)
+		return;
+	look->n_judged = i + 1;
+	if (wp_reply_type(reply) == WP_REPLY_INT &&
+	    (ttl_ms < 0 || ttl_ms > look->own->w->conf->worker.lease_ms))
+		look->free[look->n_free++] = circle(look->own, look->first + i);
+}
+
+static void ask_acquire(void *ctx, size_t i, struct wp_cmd *cmd)
+{
+	const struct look *look = ctx;
+	const struct wp_worker *w = look->own->w;
+	char prefix[WP_PREFIX_MAX];
+
+	wp_partition_prefix(prefix, look->free[i]);
+	wp_lease_acquire_build(cmd, prefix, w->id, w->conf->worker.lease_ms);
+}
+
+static void hear_acquire(void *ctx, size_t i, const struct wp_reply *reply)
+{
+	const struct look *look = ctx;
+	char owner[WP_OWNER_MAX + 1];
+	bool is_held;
+
+	if (wp_lease_acquire_parse(reply, &is_held, owner) == WP_OK && !is_held)
+		wp_table_take(look->own->w->table, look->free[i], owner,
+			      look->until_ms);
+}
+
+/* Look at n partitions from the cursor on and take what is free. */
+static enum wp_err take_some(struct wp_own *own, uint32_t n, uint32_t missing,
+			     struct wp_error *err)
+{
+	struct wp_redis *redis = own->w->redis;
+	struct look look = {
+		.own = own,
+		.first = own->cursor,
+		.max_free = missing < LOOKS_AT_ONCE ? missing : LOOKS_AT_ONCE,
+	};
+	enum wp_err rc;
+
+	rc = wp_pipe(redis, n, ask_ttl, hear_ttl, &look, err);
+	if (rc != WP_OK)
+		return rc;
+	look.until_ms = lease_end(own, wp_mono_ms());
+	rc = wp_pipe(redis, look.n_free, ask_acquire, hear_acquire, &look, err);
+	/* Not what seemed free again and cannot be had: others may be. */
+	own->cursor = circle(own, (uint64_t)own->cursor + look.n_judged);
+	return rc;
+}
+
+static enum wp_err take_missing(struct wp_own *own, struct wp_error *err)
+{
+	uint32_t partitions = (uint32_t)own->w->conf->mailbox.partitions;
+	uint32_t left =
+		partitions < LOOKS_PER_TICK ? partitions : LOOKS_PER_TICK;
+	enum wp_err rc = WP_OK;
+
+	while (rc == WP_OK && left > 0) {
+		uint32_t owned = wp_table_count(own->w->table);
+		uint32_t n = left < LOOKS_AT_ONCE ? left : LOOKS_AT_ONCE;
+
+		if (owned >= own->share.count)
+			break;
+		rc = take_some(own, n, own->share.count - owned, err);
+		left -= n;
+	}
 	return rc;
 }
 
@@ -153,7 +332,7 @@ static enum wp_err renew_inbox(struct wp_own *own, uint64_t sent_ms,
 			     w->conf->worker.lease_ms);
 	rc = wp_redis_do(w->redis, &w->cmd, &reply, err);
 	if (rc == WP_OK && wp_lease_parse(reply) == WP_OK)
-		own->inbox_until_ms = wp_own_lease_end(own, sent_ms);
+		own->inbox_until_ms = lease_end(own, sent_ms);
 	else if (rc == WP_OK && wp_lease_parse(reply) == WP_ERR_STALE)
 		own->inbox[0] = '\0';
 	wp_reply_free(&reply);
@@ -176,7 +355,7 @@ static enum wp_err acquire_inbox(struct wp_own *own, uint64_t sent_ms,
 	    wp_lease_acquire_parse(reply, &is_held, owner) == WP_OK &&
 	    !is_held) {
 		memcpy(own->inbox, owner, sizeof(owner));
-		own->inbox_until_ms = wp_own_lease_end(own, sent_ms);
+		own->inbox_until_ms = lease_end(own, sent_ms);
 	}
 	wp_reply_free(&reply);
 	return rc;
@@ -236,9 +415,9 @@ enum wp_err wp_own_tick(struct wp_own *own, struct wp_error *err)
 		rc = announce(own, err);
 	owned = wp_table_count(own->w->table);
 	if (rc == WP_OK && owned > own->share.count)
-		rc = wp_own_give_back(own, owned - own->share.count, err);
+		rc = give_back(own, owned - own->share.count, err);
 	else if (rc == WP_OK)
-		rc = wp_own_take_missing(own, err);
+		rc = take_missing(own, err);
 	if (rc == WP_OK)
 		rc = tend_inbox(own, err);
 	tell(own);
@@ -264,7 +443,7 @@ void wp_own_release_all(struct wp_own *own)
 	n = wp_table_list(w->table, WP_TABLE_ALL, wp_mono_ms(), w->list);
 	/* A Redis that is down is not waited for at the very end. */
 	rc = wp_redis_fd(w->redis) == -1 ? WP_ERR_UNAVAIL
-					 : wp_own_release_listed(own, n, NULL);
+					 : release_listed(own, n, NULL);
 	if (rc == WP_OK && own->inbox[0] != '\0') {
 		wp_lease_release_build(&w->cmd, WP_INBOX_LEASE, own->inbox);
 		rc = try_last(w);

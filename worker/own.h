@@ -6,16 +6,22 @@
 #define WP_WORKER_OWN_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
-#include "worker/share.h"
 #include "worker/worker.h"
+
+/* Of the partitions, for one worker. */
+struct wp_share {
+	uint32_t first; /* where to look for free ones, in a circle */
+	uint32_t count; /* how many to own */
+};
 
 struct wp_own {
 	struct wp_worker *w;
 	uint64_t next_ms; /* when to tick */
 	size_t workers;   /* announced, ourselves included; 0 = unknown */
-	struct wp_worker_share share;
+	struct wp_share share;
 	struct wp_log_limit list_limit;
 	uint32_t cursor; /* where the next look for free ones begins */
 
@@ -42,5 +48,12 @@ bool wp_own_has_inbox(const struct wp_own *own, uint64_t now_ms);
 
 /* Give everything back and leave the list of workers, as well as it goes. */
 void wp_own_release_all(struct wp_own *own);
+
+/*
+ * The share of worker number rank of workers (> 0), on a list that everybody
+ * sees in the same order: the counts add up to partitions and differ by one at
+ * most; the ranges from first do not overlap. Pure.
+ */
+struct wp_share wp_own_share(uint32_t partitions, size_t workers, size_t rank);
 
 #endif /* WP_WORKER_OWN_H */

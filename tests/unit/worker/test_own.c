@@ -6,11 +6,11 @@
 
 #include <cmocka.h>
 
-#include "worker/share.h"
+#include "worker/own.h"
 
 static void one_worker_gets_everything(void **state)
 {
-	struct wp_worker_share share = wp_worker_share(64, 1, 0);
+	struct wp_share share = wp_own_share(64, 1, 0);
 
 	(void)state;
 	assert_int_equal(share.count, 64);
@@ -27,8 +27,8 @@ static void shares_add_up_and_differ_by_one_at_most(void **state)
 			uint32_t sum = 0, least = UINT32_MAX, most = 0;
 
 			for (size_t rank = 0; rank < workers; rank++) {
-				uint32_t n = wp_worker_share(partitions[k],
-							     workers, rank)
+				uint32_t n = wp_own_share(partitions[k],
+							  workers, rank)
 						     .count;
 
 				sum += n;
@@ -46,7 +46,7 @@ static void ranges_touch_and_do_not_overlap(void **state)
 
 	(void)state;
 	for (size_t rank = 0; rank < 5; rank++) {
-		struct wp_worker_share share = wp_worker_share(64, 5, rank);
+		struct wp_share share = wp_own_share(64, 5, rank);
 
 		assert_int_equal(share.first, next);
 		next += share.count;
@@ -57,10 +57,10 @@ static void ranges_touch_and_do_not_overlap(void **state)
 static void more_workers_than_partitions_leave_some_without(void **state)
 {
 	(void)state;
-	assert_int_equal(wp_worker_share(2, 3, 0).count, 1);
-	assert_int_equal(wp_worker_share(2, 3, 1).count, 1);
-	assert_int_equal(wp_worker_share(2, 3, 2).count, 0);
-	assert_in_range(wp_worker_share(2, 3, 2).first, 0, 1);
+	assert_int_equal(wp_own_share(2, 3, 0).count, 1);
+	assert_int_equal(wp_own_share(2, 3, 1).count, 1);
+	assert_int_equal(wp_own_share(2, 3, 2).count, 0);
+	assert_in_range(wp_own_share(2, 3, 2).first, 0, 1);
 }
 
 int main(void)
@@ -73,5 +73,5 @@ int main(void)
 			more_workers_than_partitions_leave_some_without),
 	};
 
-	return cmocka_run_group_tests_name("share", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("own", tests, NULL, NULL);
 }

@@ -8,8 +8,6 @@
  */
 #include "worker/cold_thread.h"
 
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "lib/base/backoff.h"
@@ -19,6 +17,7 @@
 #include "lib/mailbox/scripts.h"
 #include "lib/redis/client.h"
 #include "lib/store/store.h"
+#include "lib/sys/thread.h"
 #include "worker/audit.h"
 #include "worker/gates.h"
 #include "worker/metrics.h"
@@ -36,10 +35,7 @@ struct wp_cold_thread {
 	const struct wp_conf *conf;
 	struct wp_metrics *metrics;
 	struct wp_table *table;
-	void (*on_end)(void *ctx);
-	void *ctx;
-	pthread_t thread;
-	atomic_bool has_ended;
+	struct wp_thread thread;
 
 	/* The thread's own. */
 	struct wp_redis *redis;
@@ -174,7 +170,7 @@ static void wait_for_next(struct wp_cold_thread *cold, enum wp_err rc)
 		wp_table_wait(cold->table, ROUND_MS, false);
 }
 
-static void *run(void *ctx)
+static void run(void *ctx)
 {
 	struct wp_cold_thread *cold = ctx;
 
@@ -190,9 +186,6 @@ static void *run(void *ctx)
 	}
 	wp_store_close(&cold->store);
 	wp_redis_free(&cold->redis);
-	atomic_store(&cold->has_ended, true);
-	cold->on_end(cold->ctx);
-	return NULL;
 }
 
 static void release(struct wp_cold_thread *cold)
@@ -244,6 +237,7 @@ wp_cold_thread_start(struct wp_cold_thread **out, const struct wp_conf *conf,
 {
 	struct wp_cold_thread *cold = calloc(1, sizeof(*cold));
 	size_t partitions = (size_t)conf->mailbox.partitions;
+	const struct wp_thread_job job = { run, cold, on_end, ctx };
 	enum wp_err rc;
 
 	if (cold == NULL)
@@ -251,8 +245,6 @@ wp_cold_thread_start(struct wp_cold_thread **out, const struct wp_conf *conf,
 	cold->conf = conf;
 	cold->metrics = metrics;
 	cold->table = table;
-	cold->on_end = on_end;
-	cold->ctx = ctx;
 	cold->log.component = "migrate";
 	wp_backoff_init(&cold->backoff, BACKOFF_MS, BACKOFF_CAP_MS);
 	cold->list = calloc(partitions, sizeof(*cold->list));
@@ -262,8 +254,8 @@ wp_cold_thread_start(struct wp_cold_thread **out, const struct wp_conf *conf,
 	else
 		rc = wp_redis_new(&cold->redis, conf, &wp_scripts, err);
 	share(cold);
-	if (rc == WP_OK && pthread_create(&cold->thread, NULL, run, cold) != 0)
-		rc = wp_error_set(err, WP_ERR_SYS, "no thread can be made");
+	if (rc == WP_OK)
+		rc = wp_thread_start(&cold->thread, &job, err);
 	if (rc != WP_OK) {
 		release(cold);
 		return rc;
@@ -274,14 +266,14 @@ wp_cold_thread_start(struct wp_cold_thread **out, const struct wp_conf *conf,
 
 bool wp_cold_thread_has_ended(const struct wp_cold_thread *cold)
 {
-	return atomic_load(&cold->has_ended);
+	return wp_thread_has_ended(&cold->thread);
 }
 
 void wp_cold_thread_join(struct wp_cold_thread **cold)
 {
 	if (*cold == NULL)
 		return;
-	(void)pthread_join((*cold)->thread, NULL);
+	wp_thread_join(&(*cold)->thread);
 	release(*cold);
 	*cold = NULL;
 }

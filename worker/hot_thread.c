@@ -9,8 +9,6 @@
 #include "worker/hot_thread.h"
 
 #include <poll.h>
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +18,7 @@
 #include "lib/mailbox/deployment.h"
 #include "lib/mailbox/scripts.h"
 #include "lib/sys/listen.h"
+#include "lib/sys/thread.h"
 #include "worker/inbox.h"
 #include "worker/metrics.h"
 #include "worker/own.h"
@@ -47,10 +46,7 @@ struct wp_hot_thread {
 	struct wp_log_limit down_limit;
 	struct wp_log_limit up_limit;
 
-	pthread_t thread;
-	atomic_bool has_ended;
-	void (*on_end)(void *ctx);
-	void *ctx;
+	struct wp_thread thread;
 	struct wp_error fatal; /* WP_OK unless it ended because of it */
 };
 
@@ -279,7 +275,7 @@ static void turn(struct wp_hot_thread *hot)
 
 /* ---- the thread ---- */
 
-static void *run(void *ctx)
+static void run(void *ctx)
 {
 	struct wp_hot_thread *hot = ctx;
 
@@ -287,9 +283,6 @@ static void *run(void *ctx)
 		turn(hot);
 	if (hot->fatal.code == WP_OK)
 		wp_own_release_all(&hot->own);
-	atomic_store(&hot->has_ended, true);
-	hot->on_end(hot->ctx);
-	return NULL;
 }
 
 static void release(struct wp_hot_thread *hot)
@@ -333,6 +326,7 @@ wp_hot_thread_start(struct wp_hot_thread **out, const struct wp_conf *conf,
 		    void (*on_end)(void *ctx), void *ctx, struct wp_error *err)
 {
 	struct wp_hot_thread *hot = calloc(1, sizeof(*hot));
+	const struct wp_thread_job job = { run, hot, on_end, ctx };
 	enum wp_err rc;
 
 	if (hot == NULL)
@@ -340,11 +334,9 @@ wp_hot_thread_start(struct wp_hot_thread **out, const struct wp_conf *conf,
 	hot->w.conf = conf;
 	hot->w.metrics = metrics;
 	hot->w.table = table;
-	hot->on_end = on_end;
-	hot->ctx = ctx;
 	rc = init(hot, err);
-	if (rc == WP_OK && pthread_create(&hot->thread, NULL, run, hot) != 0)
-		rc = wp_error_set(err, WP_ERR_SYS, "no thread can be made");
+	if (rc == WP_OK)
+		rc = wp_thread_start(&hot->thread, &job, err);
 	if (rc != WP_OK) {
 		release(hot);
 		return rc;
@@ -355,7 +347,7 @@ wp_hot_thread_start(struct wp_hot_thread **out, const struct wp_conf *conf,
 
 bool wp_hot_thread_has_ended(const struct wp_hot_thread *hot)
 {
-	return atomic_load(&hot->has_ended);
+	return wp_thread_has_ended(&hot->thread);
 }
 
 enum wp_err wp_hot_thread_join(struct wp_hot_thread **hot, struct wp_error *err)
@@ -364,7 +356,7 @@ enum wp_err wp_hot_thread_join(struct wp_hot_thread **hot, struct wp_error *err)
 
 	if (*hot == NULL)
 		return WP_OK;
-	(void)pthread_join((*hot)->thread, NULL);
+	wp_thread_join(&(*hot)->thread);
 	rc = (*hot)->fatal.code;
 	if (rc != WP_OK && err != NULL)
 		*err = (*hot)->fatal;

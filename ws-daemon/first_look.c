@@ -6,9 +6,6 @@
  */
 #include "ws-daemon/first_look.h"
 
-#include <pthread.h>
-#include <signal.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 
 #include <ev.h>
@@ -17,6 +14,7 @@
 #include "lib/mailbox/deployment.h"
 #include "lib/mailbox/scripts.h"
 #include "lib/redis/client.h"
+#include "lib/sys/thread.h"
 
 struct wp_first_look {
 	struct ev_loop *loop;
@@ -24,11 +22,10 @@ struct wp_first_look {
 	wp_first_look_fn done;
 	void *ctx;
 	ev_async answered;
-	pthread_t thread;
+	struct wp_thread thread;
 
-	enum wp_err result; /* the thread's until is_over */
+	enum wp_err result; /* the thread's until it has ended */
 	struct wp_error err;
-	atomic_bool is_over;
 };
 
 /* The blocking talk itself. */
@@ -45,14 +42,12 @@ static enum wp_err join(const struct wp_conf *conf, struct wp_error *err)
 	return rc;
 }
 
-static void *thread_main(void *arg)
+static void run(void *ctx)
 {
-	struct wp_first_look *look = arg;
+	struct wp_first_look *look = ctx;
 
 	look->result = join(look->conf, &look->err);
 	ev_async_send(look->loop, &look->answered);
-	atomic_store(&look->is_over, true); /* the last that touches look */
-	return NULL;
 }
 
 static void on_answered(struct ev_loop *loop, ev_async *async, int events)
@@ -62,22 +57,8 @@ static void on_answered(struct ev_loop *loop, ev_async *async, int events)
 	(void)events;
 	ev_async_stop(loop, async);
 	/* It has nothing left to do but to end. */
-	pthread_join(look->thread, NULL);
+	wp_thread_join(&look->thread);
 	look->done(look->ctx, look->result, &look->err);
-}
-
-/* The thread inherits a mask with every signal blocked. */
-static int start_masked(struct wp_first_look *look)
-{
-	sigset_t all;
-	sigset_t before;
-	int rc;
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	rc = pthread_create(&look->thread, NULL, thread_main, look);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	return rc;
 }
 
 enum wp_err wp_first_look_begin(struct wp_first_look **out,
@@ -87,6 +68,7 @@ enum wp_err wp_first_look_begin(struct wp_first_look **out,
 				struct wp_error *err)
 {
 	struct wp_first_look *look = calloc(1, sizeof(*look));
+	const struct wp_thread_job job = { .run = run, .ctx = look };
 
 	if (look == NULL)
 		return wp_error_set(err, WP_ERR_NOMEM, "out of memory");
@@ -97,7 +79,7 @@ enum wp_err wp_first_look_begin(struct wp_first_look **out,
 	ev_async_init(&look->answered, on_answered);
 	look->answered.data = look;
 	ev_async_start(loop, &look->answered);
-	if (start_masked(look) != 0) {
+	if (wp_thread_start(&look->thread, &job, NULL) != WP_OK) {
 		ev_async_stop(loop, &look->answered);
 		free(look);
 		return wp_error_set(err, WP_ERR_SYS,
@@ -114,11 +96,11 @@ bool wp_first_look_end(struct wp_first_look **look)
 	*look = NULL;
 	if (l == NULL)
 		return true;
-	if (!atomic_load(&l->is_over))
+	if (!wp_thread_has_ended(&l->thread))
 		return false;
 	if (ev_is_active(&l->answered)) {
 		ev_async_stop(l->loop, &l->answered);
-		pthread_join(l->thread, NULL);
+		wp_thread_join(&l->thread);
 	}
 	free(l);
 	return true;

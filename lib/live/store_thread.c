@@ -7,7 +7,6 @@
 
 #include <assert.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 
 #include <ev.h>
@@ -18,6 +17,7 @@
 #include "lib/mailbox/scripts.h"
 #include "lib/redis/client.h"
 #include "lib/store/store.h"
+#include "lib/sys/thread.h"
 
 enum { LOG_INTERVAL_MS = 10000, USER_SLOTS = 4096 };
 
@@ -30,7 +30,7 @@ struct wp_store_thread {
 	struct ev_loop *loop;
 	const struct wp_conf *conf;
 	struct wp_log log;
-	pthread_t thread;
+	struct wp_thread thread;
 	ev_async done_async;
 	/* Submitted and not done; the loop's thread only. Users are told apart
 	 * by their hash: two that meet have one part. */
@@ -115,9 +115,9 @@ static void run_job(struct wp_store_thread *thread, struct wp_store_job *job)
 		       wp_int("suppressed", suppressed));
 }
 
-static void *thread_main(void *arg)
+static void run(void *ctx)
 {
-	struct wp_store_thread *thread = arg;
+	struct wp_store_thread *thread = ctx;
 
 	pthread_mutex_lock(&thread->lock);
 	while (!thread->is_stopping) {
@@ -136,7 +136,6 @@ static void *thread_main(void *arg)
 	pthread_mutex_unlock(&thread->lock);
 	wp_store_close(&thread->store);
 	wp_redis_free(&thread->redis);
-	return NULL;
 }
 
 static void finish_done(struct wp_store_thread *thread)
@@ -164,26 +163,13 @@ static void on_done(struct ev_loop *loop, ev_async *async, int events)
 	finish_done(async->data);
 }
 
-/* The thread inherits a mask with every signal blocked. */
-static int start_masked(struct wp_store_thread *thread)
-{
-	sigset_t all;
-	sigset_t before;
-	int rc;
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	rc = pthread_create(&thread->thread, NULL, thread_main, thread);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	return rc;
-}
-
 enum wp_err wp_store_thread_start(struct wp_store_thread **out,
 				  struct ev_loop *loop,
 				  const struct wp_conf *conf,
 				  struct wp_error *err)
 {
 	struct wp_store_thread *thread = calloc(1, sizeof(*thread));
+	const struct wp_thread_job job = { .run = run, .ctx = thread };
 
 	if (thread == NULL)
 		return wp_error_set(err, WP_ERR_NOMEM, "out of memory");
@@ -197,7 +183,7 @@ enum wp_err wp_store_thread_start(struct wp_store_thread **out,
 	ev_async_init(&thread->done_async, on_done);
 	thread->done_async.data = thread;
 	ev_async_start(loop, &thread->done_async);
-	if (start_masked(thread) != 0) {
+	if (wp_thread_start(&thread->thread, &job, NULL) != WP_OK) {
 		ev_async_stop(loop, &thread->done_async);
 		pthread_cond_destroy(&thread->wake);
 		pthread_mutex_destroy(&thread->lock);
@@ -221,7 +207,7 @@ void wp_store_thread_stop(struct wp_store_thread **thread)
 	t->is_stopping = true;
 	pthread_cond_signal(&t->wake);
 	pthread_mutex_unlock(&t->lock);
-	pthread_join(t->thread, NULL);
+	wp_thread_join(&t->thread);
 
 	ev_async_stop(t->loop, &t->done_async);
 	while ((job = list_take(&t->todo)) != NULL) {

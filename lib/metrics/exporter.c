@@ -12,8 +12,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -25,6 +23,7 @@
 #include "lib/base/buf.h"
 #include "lib/base/clock.h"
 #include "lib/sys/listen.h"
+#include "lib/sys/thread.h"
 
 enum {
 	PEERS_MAX = 16,
@@ -48,8 +47,7 @@ struct wp_exporter {
 	const struct wp_metrics *metrics;
 	struct wp_listener listener;
 	int stop_fd;
-	pthread_t thread;
-	bool has_thread;
+	struct wp_thread thread;
 	uint64_t accept_after_ms;
 	uint64_t accepted;
 	struct peer peers[PEERS_MAX];
@@ -247,7 +245,7 @@ static void fill(const struct wp_exporter *exporter, uint64_t now_ms,
 	}
 }
 
-static void *run(void *ctx)
+static void run(void *ctx)
 {
 	struct wp_exporter *exporter = ctx;
 	struct pollfd polls[POLL_N];
@@ -263,7 +261,7 @@ static void *run(void *ctx)
 		if (poll(polls, POLL_N, wait_ms) <= 0)
 			continue; /* somebody is late; no signals come here */
 		if (polls[POLL_STOP].revents != 0)
-			return NULL;
+			return;
 		for (i = 0; i < PEERS_MAX; i++) {
 			struct peer *peer = &exporter->peers[i];
 
@@ -278,25 +276,6 @@ static void *run(void *ctx)
 		if (polls[POLL_LISTEN].revents != 0)
 			accept_one(exporter, wp_mono_ms());
 	}
-}
-
-/* pthread_create() with every signal blocked in the new thread. */
-static enum wp_err start_thread(struct wp_exporter *exporter,
-				struct wp_error *err)
-{
-	sigset_t all, before;
-	int rc;
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	rc = pthread_create(&exporter->thread, NULL, run, exporter);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	if (rc != 0) {
-		errno = rc;
-		return wp_error_sys(err, "thread for metrics");
-	}
-	exporter->has_thread = true;
-	return WP_OK;
 }
 
 static enum wp_err open_fds(struct wp_exporter *exporter, const char *address,
@@ -324,6 +303,7 @@ enum wp_err wp_exporter_start(struct wp_exporter **out, const char *address,
 			      struct wp_error *err)
 {
 	struct wp_exporter *exporter = calloc(1, sizeof(*exporter));
+	const struct wp_thread_job job = { .run = run, .ctx = exporter };
 	enum wp_err rc;
 	size_t i;
 
@@ -336,7 +316,7 @@ enum wp_err wp_exporter_start(struct wp_exporter **out, const char *address,
 		exporter->peers[i].fd = -1;
 	rc = open_fds(exporter, address, err);
 	if (rc == WP_OK)
-		rc = start_thread(exporter, err);
+		rc = wp_thread_start(&exporter->thread, &job, err);
 	if (rc == WP_OK) {
 		*out = exporter;
 		exporter = NULL;
@@ -354,10 +334,9 @@ void wp_exporter_stop(struct wp_exporter **exporter)
 		return;
 	e = *exporter;
 	wp_listen_unlink(&e->listener);
-	if (e->has_thread) {
+	if (e->stop_fd != -1)
 		(void)eventfd_write(e->stop_fd, 1); /* the first one fits */
-		(void)pthread_join(e->thread, NULL);
-	}
+	wp_thread_join(&e->thread);
 	for (i = 0; i < PEERS_MAX; i++)
 		if (e->peers[i].fd != -1)
 			close_peer(&e->peers[i]);

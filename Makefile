@@ -115,7 +115,7 @@ $(B)/tests/unit/handlers/test_%: $(B)/tests/unit/handlers/test_%.o $(filter-out 
 	$(link_test)
 $(B)/tests/unit/worker/test_%: $(B)/tests/unit/worker/test_%.o $(filter-out %/main.o,$(WORKER_OBJ)) $(SUPPORT_OBJ) $(LIB)
 	$(link_test)
-$(B)/tests/unit/ws-daemon/test_%: $(B)/tests/unit/ws-daemon/test_%.o $(filter-out %/main.o,$(WS_OBJ)) $(SUPPORT_OBJ) $(LIVE) $(LIB)
+$(B)/tests/unit/ws-daemon/%: $(B)/tests/unit/ws-daemon/%.o $(filter-out %/main.o,$(WS_OBJ)) $(SUPPORT_OBJ) $(LIVE) $(LIB)
 	$(link_test)
 $(B)/tests/unit/tools/waypost/test_%: $(B)/tests/unit/tools/waypost/test_%.o $(filter-out %/main.o,$(CLI_OBJ)) $(SUPPORT_OBJ) $(LIB)
 	$(link_test)

@@ -45,6 +45,8 @@ forbid tools '"(handlers|worker|ws-daemon|tests|bench)/' \
 forbid 'handlers worker tools' '"lib/live/' 'lib/live is for programs that hold connections'
 forbid lib/base '"lib/(name|sys|redis|mailbox|store|auth|http|metrics)/' \
 	'lib/base knows nothing of Waypost'
+forbid ws-daemon/wire '(<ev\.h>|<sys/socket\.h>|<unistd\.h>|"lib/(redis|sys|base/clock)|"ws-daemon/[^w/])' \
+	'ws-daemon/wire/ is the protocol: no socket, clock, loop or Redis'
 # Paths are from the root, so that the line shows the layer.
 forbid 'lib handlers worker ws-daemon tools' '"[^/"]+"' 'write the path from the root'
 forbid 'lib handlers worker ws-daemon tools' '"\.\.?/' 'write the path from the root'

@@ -5,7 +5,6 @@
  * for. `acked` goes out when the deletion is done in both tiers.
  */
 #include <stdlib.h>
-#include <string.h>
 
 #include "lib/mailbox/ack.h"
 #include "ws-daemon/frames_in.h"
@@ -16,8 +15,7 @@ struct ack_call {
 	uint64_t number;
 	struct wp_ack_hint hint;
 	struct wp_charge charge;
-	size_t ref_len;
-	char ref[WP_REF_MAX + 2];
+	struct wp_frame_ref ref;
 };
 
 static void free_call(struct ack_call *call)
@@ -32,6 +30,7 @@ static void finish(struct ack_call *call, bool is_done)
 {
 	struct wp_server *server = call->server;
 	struct wp_conn *conn = wp_conn_find_open(server, call->number);
+	const struct wp_json_slice ref = wp_frame_ref_slice(&call->ref);
 
 	wp_metric_add(server->metrics, is_done ? WP_M_ACKED : WP_M_ACK_FAILED,
 		      1);
@@ -40,10 +39,10 @@ static void finish(struct ack_call *call, bool is_done)
 		return;
 	}
 	if (is_done) {
-		wp_reply_begin(conn, "acked", call->ref, call->ref_len);
+		wp_frame_reply(&server->scratch, "acked", &ref);
 		wp_buf_add_char(&server->scratch, '}');
 	} else {
-		wp_reply_error(conn, call->ref, call->ref_len, "unavailable",
+		wp_frame_error(&server->scratch, &ref, "unavailable",
 			       "the ack may not have been stored; repeat it");
 	}
 	wp_conn_answer_scratch(conn);
@@ -107,9 +106,7 @@ static struct ack_call *new_call(const struct wp_conn *conn,
 	call->job.partition = conn->member.user->partition;
 	call->job.user_hash = conn->member.user->hash;
 	wp_user_urn(conn->member.user, &call->job.user);
-	call->ref_len = frame->ref.len;
-	if (frame->ref.len > 0)
-		memcpy(call->ref, frame->ref.data, frame->ref.len);
+	wp_frame_ref_keep(&call->ref, frame);
 	return call;
 }
 

@@ -12,9 +12,8 @@
 #include "lib/base/clock.h"
 #include "lib/mailbox/ticket.h"
 #include "ws-daemon/credential.h"
-#include "ws-daemon/handshake.h"
-#include "ws-daemon/http.h"
 #include "ws-daemon/origin.h"
+#include "ws-daemon/wire/upgrade.h"
 
 static bool text_is(const struct wp_text *text, const char *value)
 {
@@ -24,14 +23,14 @@ static bool text_is(const struct wp_text *text, const char *value)
 
 static void unauthorized(struct wp_conn *conn, const char *sentence)
 {
-	wp_http_error(conn, 401, "unauthorized", sentence,
-		      WP_M_REJECT_UNAUTHORIZED);
+	wp_conn_refuse(conn, 401, "unauthorized", sentence,
+		       WP_M_REJECT_UNAUTHORIZED);
 }
 
 static void unavailable(struct wp_conn *conn, const char *sentence)
 {
-	wp_http_error(conn, 503, "unavailable", sentence,
-		      WP_M_REJECT_UNAVAILABLE);
+	wp_conn_refuse(conn, 503, "unavailable", sentence,
+		       WP_M_REJECT_UNAVAILABLE);
 }
 
 /* Is there room, and can presence be told? Answers when not. */
@@ -41,9 +40,9 @@ static bool has_room(struct wp_conn *conn)
 
 	if (server->n_admitted >=
 	    (size_t)server->conf->websocket.max_connections) {
-		wp_http_error(conn, 503, "overloaded",
-			      "this instance has no room for more connections",
-			      WP_M_REJECT_LIMIT);
+		wp_conn_refuse(conn, 503, "overloaded",
+			       "this instance has no room for more connections",
+			       WP_M_REJECT_LIMIT);
 		return false;
 	}
 	if (!wp_registrar_is_live(server->registrar)) {
@@ -142,17 +141,17 @@ static void admit_credential(struct wp_conn *conn,
 static void on_no_upgrade(struct wp_conn *conn, unsigned status)
 {
 	if (status == 405)
-		wp_http_error(conn, 405, "method_not_allowed",
-			      "only GET opens a WebSocket",
-			      WP_M_REJECT_BAD_REQUEST);
+		wp_conn_refuse(conn, 405, "method_not_allowed",
+			       "only GET opens a WebSocket",
+			       WP_M_REJECT_BAD_REQUEST);
 	else if (status == 426)
-		wp_http_error(conn, 426, "upgrade_required",
-			      "this path speaks WebSocket version 13 only",
-			      WP_M_REJECT_BAD_REQUEST);
+		wp_conn_refuse(conn, 426, "upgrade_required",
+			       "this path speaks WebSocket version 13 only",
+			       WP_M_REJECT_BAD_REQUEST);
 	else
-		wp_http_error(conn, 400, "bad_request",
-			      "the WebSocket handshake is malformed",
-			      WP_M_REJECT_BAD_REQUEST);
+		wp_conn_refuse(conn, 400, "bad_request",
+			       "the WebSocket handshake is malformed",
+			       WP_M_REJECT_BAD_REQUEST);
 }
 
 static void on_connect(struct wp_conn *conn, const struct wp_head *head)
@@ -169,9 +168,9 @@ static void on_connect(struct wp_conn *conn, const struct wp_head *head)
 	origin = wp_origin_judge(head, &upgrade.origin,
 				 &conn->server->conf->cors.allowed_origins);
 	if (origin == WP_ORIGIN_FOREIGN) {
-		wp_http_error(conn, 403, "origin_not_allowed",
-			      "this Origin may not connect",
-			      WP_M_REJECT_ORIGIN);
+		wp_conn_refuse(conn, 403, "origin_not_allowed",
+			       "this Origin may not connect",
+			       WP_M_REJECT_ORIGIN);
 		return;
 	}
 	wp_credential_find(&found, head, &upgrade, origin, conn->server->conf);
@@ -186,22 +185,22 @@ static void on_connect(struct wp_conn *conn, const struct wp_head *head)
 
 static void on_health(struct wp_conn *conn, bool with_body)
 {
-	wp_http_ok(conn, "text/plain; charset=utf-8", "OK", 2, with_body);
+	wp_conn_show(conn, "text/plain; charset=utf-8", "OK", with_body);
 }
 
 static void on_ready(struct wp_conn *conn, bool with_body)
 {
 	if (conn->server->is_stopping)
-		wp_http_error(conn, 503, "not_ready",
-			      "the daemon is shutting down",
-			      WP_M_REJECT_UNAVAILABLE);
+		wp_conn_refuse(conn, 503, "not_ready",
+			       "the daemon is shutting down",
+			       WP_M_REJECT_UNAVAILABLE);
 	else if (!wp_registrar_is_live(conn->server->registrar))
-		wp_http_error(conn, 503, "not_ready",
-			      "presence cannot be registered now",
-			      WP_M_REJECT_UNAVAILABLE);
+		wp_conn_refuse(conn, 503, "not_ready",
+			       "presence cannot be registered now",
+			       WP_M_REJECT_UNAVAILABLE);
 	else
-		wp_http_ok(conn, "text/plain; charset=utf-8", "READY", 5,
-			   with_body);
+		wp_conn_show(conn, "text/plain; charset=utf-8", "READY",
+			     with_body);
 }
 
 static void on_metrics(struct wp_conn *conn, bool with_body)
@@ -218,8 +217,8 @@ static void on_metrics(struct wp_conn *conn, bool with_body)
 	if (body.failed)
 		unavailable(conn, "the server is out of memory");
 	else
-		wp_http_ok(conn, "text/plain; version=0.0.4", body.data,
-			   body.len, with_body);
+		wp_conn_show(conn, "text/plain; version=0.0.4", body.data,
+			     with_body);
 	wp_buf_release(&body);
 }
 
@@ -266,29 +265,29 @@ static void on_request(struct wp_conn *conn, const struct wp_head *head)
 		if (is_get || text_is(&head->method, "HEAD"))
 			plain_paths[i].fn(conn, is_get);
 		else
-			wp_http_error(conn, 405, "method_not_allowed",
-				      "only GET is served here",
-				      WP_M_REJECT_BAD_REQUEST);
+			wp_conn_refuse(conn, 405, "method_not_allowed",
+				       "only GET is served here",
+				       WP_M_REJECT_BAD_REQUEST);
 		return;
 	}
-	wp_http_error(conn, 404, "not_found", "there is nothing at this path",
-		      WP_M_REJECT_BAD_REQUEST);
+	wp_conn_refuse(conn, 404, "not_found", "there is nothing at this path",
+		       WP_M_REJECT_BAD_REQUEST);
 }
 
 static void on_bad_head(struct wp_conn *conn, unsigned status)
 {
 	if (status == 431)
-		wp_http_error(conn, 431, "headers_too_large",
-			      "the request's header is too large",
-			      WP_M_REJECT_BAD_REQUEST);
+		wp_conn_refuse(conn, 431, "headers_too_large",
+			       "the request's header is too large",
+			       WP_M_REJECT_BAD_REQUEST);
 	else if (status == 505)
-		wp_http_error(conn, 505, "version_not_supported",
-			      "only HTTP/1.1 is spoken here",
-			      WP_M_REJECT_BAD_REQUEST);
+		wp_conn_refuse(conn, 505, "version_not_supported",
+			       "only HTTP/1.1 is spoken here",
+			       WP_M_REJECT_BAD_REQUEST);
 	else
-		wp_http_error(conn, 400, "bad_request",
-			      "the request is malformed",
-			      WP_M_REJECT_BAD_REQUEST);
+		wp_conn_refuse(conn, 400, "bad_request",
+			       "the request is malformed",
+			       WP_M_REJECT_BAD_REQUEST);
 }
 
 void wp_admit_input(struct wp_conn *conn, const char *data, size_t len)

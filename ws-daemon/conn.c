@@ -14,7 +14,7 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/random.h"
-#include "ws-daemon/http.h"
+#include "ws-daemon/wire/http_answer.h"
 
 static uint32_t earlier(uint32_t a, uint32_t b)
 {
@@ -161,9 +161,9 @@ void wp_conn_register(struct wp_conn *conn, const struct wp_urn *user,
 	struct wp_server *server = conn->server;
 
 	if (wp_hub_join(server->hub, &conn->member, user) != WP_OK) {
-		wp_http_error(conn, 503, "unavailable",
-			      "the server is out of memory",
-			      WP_M_REJECT_UNAVAILABLE);
+		wp_conn_refuse(conn, 503, "unavailable",
+			       "the server is out of memory",
+			       WP_M_REJECT_UNAVAILABLE);
 		return;
 	}
 	conn->stash->expires_s = expires_s;
@@ -260,12 +260,13 @@ void wp_conn_on_registered(struct wp_conn *conn, int64_t pending)
 void wp_conn_on_refused(struct wp_conn *conn)
 {
 	if (conn->state == WP_CONN_REGISTERING)
-		wp_http_error(conn, 503, "unavailable",
-			      "presence cannot be registered now",
-			      WP_M_REJECT_UNAVAILABLE);
+		wp_conn_refuse(conn, 503, "unavailable",
+			       "presence cannot be registered now",
+			       WP_M_REJECT_UNAVAILABLE);
 }
 
-void wp_conn_respond(struct wp_conn *conn, const struct wp_buf *response)
+/* With these bytes instead of an upgrade, and close. */
+static void respond(struct wp_conn *conn, const struct wp_buf *response)
 {
 	leave(conn, true);
 	conn->state = WP_CONN_ANSWERED;
@@ -275,6 +276,40 @@ void wp_conn_respond(struct wp_conn *conn, const struct wp_buf *response)
 		return;
 	}
 	wp_conn_limit(conn, WP_CLOSE_WAIT_MS);
+}
+
+static const char *request_id_of(const struct wp_conn *conn)
+{
+	return conn->stash == NULL ? NULL : conn->stash->request_id;
+}
+
+void wp_conn_refuse(struct wp_conn *conn, unsigned status, const char *code,
+		    const char *sentence, enum wp_ws_metric why)
+{
+	struct wp_buf response;
+
+	if (conn->state >= WP_CONN_OPEN)
+		return;
+	wp_metric_add(conn->server->metrics, why, 1);
+	wp_buf_init(&response, 0);
+	wp_http_answer_error(&response, request_id_of(conn), status, code,
+			     sentence);
+	respond(conn, &response);
+	wp_buf_release(&response);
+}
+
+void wp_conn_show(struct wp_conn *conn, const char *type, const char *body,
+		  bool with_body)
+{
+	struct wp_buf response;
+
+	if (conn->state >= WP_CONN_OPEN)
+		return;
+	wp_buf_init(&response, 0);
+	wp_http_answer_ok(&response, request_id_of(conn), type, body,
+			  with_body);
+	respond(conn, &response);
+	wp_buf_release(&response);
 }
 
 /* The close frame goes behind what is begun, before what is not. */
@@ -295,9 +330,9 @@ void wp_conn_close(struct wp_conn *conn, uint16_t code, enum wp_ws_metric why)
 	struct wp_server *server = conn->server;
 
 	if (conn->state < WP_CONN_OPEN) {
-		wp_http_error(conn, 503, "unavailable",
-			      "the server is shutting down",
-			      WP_M_REJECT_UNAVAILABLE);
+		wp_conn_refuse(conn, 503, "unavailable",
+			       "the server is shutting down",
+			       WP_M_REJECT_UNAVAILABLE);
 		return;
 	}
 	if (conn->state != WP_CONN_OPEN)
@@ -404,14 +439,14 @@ void wp_conn_judge_time(struct wp_conn *conn)
 		return;
 	}
 	if (conn->state == WP_CONN_HEAD)
-		wp_http_error(conn, 408, "request_timeout",
-			      "the request did not come in time",
-			      WP_M_REJECT_TIMEOUT);
+		wp_conn_refuse(conn, 408, "request_timeout",
+			       "the request did not come in time",
+			       WP_M_REJECT_TIMEOUT);
 	else if (conn->state == WP_CONN_ASKING ||
 		 conn->state == WP_CONN_REGISTERING)
-		wp_http_error(conn, 503, "unavailable",
-			      "presence could not be registered in time",
-			      WP_M_REJECT_UNAVAILABLE);
+		wp_conn_refuse(conn, 503, "unavailable",
+			       "presence could not be registered in time",
+			       WP_M_REJECT_UNAVAILABLE);
 	else
 		wp_conn_drop(conn, WP_M_CLOSE_LOST);
 }

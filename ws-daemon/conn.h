@@ -25,10 +25,10 @@
 #include "lib/base/buf.h"
 #include "lib/live/hub.h"
 #include "lib/live/timers.h"
-#include "ws-daemon/frame.h"
 #include "ws-daemon/metrics.h"
-#include "ws-daemon/outbox.h"
 #include "ws-daemon/server.h"
+#include "ws-daemon/wire/frame.h"
+#include "ws-daemon/wire/outbox.h"
 
 enum wp_conn_state {
 	WP_CONN_HEAD,        /* reading the request */
@@ -139,8 +139,13 @@ void wp_conn_poke(struct wp_conn *conn);
 enum wp_err wp_conn_queue_always(struct wp_conn *conn,
 				 struct wp_message *message) WP_MUST_USE;
 
-/* Answer with these bytes instead of an upgrade, and close. */
-void wp_conn_respond(struct wp_conn *conn, const struct wp_buf *response);
+/* Answer the request with an HTTP error, and close; nothing happens when there
+ * is an answer already. why: the counter of rejections. */
+void wp_conn_refuse(struct wp_conn *conn, unsigned status, const char *code,
+		    const char *sentence, enum wp_ws_metric why);
+/* Answer it with 200 and this body, and close. with_body: false for HEAD. */
+void wp_conn_show(struct wp_conn *conn, const char *type, const char *body,
+		  bool with_body);
 
 /* Begin the close handshake, or refuse what is not open yet. */
 void wp_conn_close(struct wp_conn *conn, uint16_t code, enum wp_ws_metric why);

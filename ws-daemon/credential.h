@@ -5,8 +5,8 @@
 #define WP_WS_CREDENTIAL_H
 
 #include "lib/sys/conf.h"
-#include "ws-daemon/handshake.h"
 #include "ws-daemon/origin.h"
+#include "ws-daemon/wire/upgrade.h"
 
 enum wp_credential_source {
 	WP_CREDENTIAL_NONE,

@@ -10,7 +10,7 @@
 #include <stdbool.h>
 
 #include "lib/sys/conf.h"
-#include "ws-daemon/handshake.h"
+#include "ws-daemon/wire/upgrade.h"
 
 enum wp_origin {
 	WP_ORIGIN_ABSENT,  /* no browser */

@@ -6,7 +6,6 @@
  * here is logged: not the caller, not the recipient, not the id.
  */
 #include <stdlib.h>
-#include <string.h>
 
 #include "lib/mailbox/envelope.h"
 #include "lib/mailbox/send.h"
@@ -22,8 +21,7 @@ struct send_call {
 	uint32_t partition;
 	bool has_key;
 	struct wp_charge charge;
-	size_t ref_len;
-	char ref[WP_REF_MAX + 2];
+	struct wp_frame_ref ref;
 };
 
 /* What a frame asks for, once it is understood. */
@@ -116,31 +114,32 @@ static struct refusal check_load(struct wp_conn *conn, struct send_order *order)
 static void answer(struct send_call *call, struct wp_conn *conn,
 		   const struct wp_send_result *result)
 {
+	const struct wp_json_slice ref = wp_frame_ref_slice(&call->ref);
+	struct wp_buf *out = &call->server->scratch;
 	char id[WP_MSGID_LEN + 1];
 
 	switch (result->status) {
 	case WP_SEND_ACCEPTED:
 		wp_msgid_format(&result->id, id);
-		wp_reply_begin(conn, "accepted", call->ref, call->ref_len);
-		wp_buf_printf(&call->server->scratch, ",\"id\":\"%s\"}", id);
+		wp_frame_reply(out, "accepted", &ref);
+		wp_buf_printf(out, ",\"id\":\"%s\"}", id);
 		break;
 	case WP_SEND_CONFLICT:
-		wp_reply_error(conn, call->ref, call->ref_len,
-			       "idempotency_conflict",
+		wp_frame_error(out, &ref, "idempotency_conflict",
 			       "this idempotencyKey was used for another "
 			       "envelope");
 		break;
 	case WP_SEND_FULL:
-		wp_reply_error(conn, call->ref, call->ref_len, "mailbox_full",
+		wp_frame_error(out, &ref, "mailbox_full",
 			       "too much waits for the recipient already; not "
 			       "accepted");
 		break;
 	case WP_SEND_OVERLOADED:
-		wp_reply_error(conn, call->ref, call->ref_len, "overloaded",
+		wp_frame_error(out, &ref, "overloaded",
 			       "the service takes no more now; not accepted");
 		break;
 	case WP_SEND_UNKNOWN:
-		wp_reply_error(conn, call->ref, call->ref_len, "unavailable",
+		wp_frame_error(out, &ref, "unavailable",
 			       "the outcome is unknown; repeat with the same "
 			       "idempotencyKey");
 		break;
@@ -202,10 +201,8 @@ static enum wp_err send_on(struct wp_conn *conn,
 		.envelope = order->envelope,
 		.has_key = order->key.len > 0,
 		.charge = order->charge,
-		.ref_len = frame->ref.len,
 	};
-	if (frame->ref.len > 0)
-		memcpy(call->ref, frame->ref.data, frame->ref.len);
+	wp_frame_ref_keep(&call->ref, frame);
 	call->partition = wp_urn_partition(&order->envelope.recipient,
 					   server->partitions);
 	if (order->key.len > 0)

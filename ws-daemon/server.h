@@ -22,8 +22,8 @@
 #include "lib/metrics/metrics.h"
 #include "lib/sys/conf.h"
 #include "ws-daemon/inflight.h"
-#include "ws-daemon/message.h"
 #include "ws-daemon/metrics.h"
+#include "ws-daemon/wire/outbox.h"
 
 enum { WP_INPUT_BYTES = 64 * 1024 };
 

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ws-daemon/frame.h"
+#include "ws-daemon/wire/frame.h"
 
 enum { MAX_MESSAGE = 4096 };
 

@@ -1,12 +1,12 @@
 /*
- * handshake.h - the HTTP half of a WebSocket connection: bytes in, answer out.
+ * upgrade.h - the HTTP half of a WebSocket connection: bytes in, answer out.
  *
  * Parses one HTTP/1.1 request head (RFC 9112) strictly and bounded, judges the
  * upgrade (RFC 6455 section 4.2.1) and finds where tokens may be. Knows nothing
  * about keys, sockets or users.
  */
-#ifndef WP_WS_HANDSHAKE_H
-#define WP_WS_HANDSHAKE_H
+#ifndef WP_WS_UPGRADE_H
+#define WP_WS_UPGRADE_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -91,4 +91,4 @@ void wp_upgrade_accept(const struct wp_text *key, char out[WP_ACCEPT_LEN + 1]);
 /* Append "HTTP/1.1 101 …" with accept and, if present, the protocol. */
 void wp_upgrade_response(struct wp_buf *out, const struct wp_upgrade *upgrade);
 
-#endif /* WP_WS_HANDSHAKE_H */
+#endif /* WP_WS_UPGRADE_H */

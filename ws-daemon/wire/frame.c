@@ -4,7 +4,7 @@
  * A frame that lies in the input as a whole is handed out where it lies. Only
  * what is cut by the end of the input, or spread over fragments, is copied.
  */
-#include "ws-daemon/frame.h"
+#include "ws-daemon/wire/frame.h"
 
 #include <assert.h>
 #include <stdlib.h>

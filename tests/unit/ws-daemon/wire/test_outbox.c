@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "ws-daemon/outbox.h"
+#include "ws-daemon/wire/outbox.h"
 
 static struct wp_message *raw(const char *text)
 {

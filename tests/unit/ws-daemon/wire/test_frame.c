@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ws-daemon/frame.h"
+#include "ws-daemon/wire/frame.h"
 
 enum { LIMIT = 100000, FIN = 0x80, MASKED = 0x80 };
 

@@ -1,7 +1,7 @@
 /*
- * handshake.c - the HTTP half of a WebSocket connection: bytes in, answer out.
+ * upgrade.c - the HTTP half of a WebSocket connection: bytes in, answer out.
  */
-#include "ws-daemon/handshake.h"
+#include "ws-daemon/wire/upgrade.h"
 
 #include <stdint.h>
 #include <string.h>

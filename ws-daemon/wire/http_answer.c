@@ -1,10 +1,7 @@
 /*
- * http.c - status lines and headers.
- *
- * Every answer closes its connection: a client that wants more asks again, and
- * no body of ours is ever confused with the next request.
+ * http_answer.c - status lines and headers.
  */
-#include "ws-daemon/http.h"
+#include "ws-daemon/wire/http_answer.h"
 
 #include <string.h>
 
@@ -60,15 +57,14 @@ static void add_headers_of(struct wp_buf *out, unsigned status)
 			      RETRY_FIRST_S + wp_random_below(RETRY_SPREAD_S));
 }
 
-static void add_head(struct wp_conn *conn, struct wp_buf *out, unsigned status,
-		     const char *type, size_t len)
+static void add_head(struct wp_buf *out, const char *request_id,
+		     unsigned status, const char *type, size_t len)
 {
 	char made[2 * REQUEST_ID_BYTES + 1];
-	const char *id = conn->stash == NULL ? "" : conn->stash->request_id;
 
-	if (id[0] == '\0') {
+	if (request_id == NULL || request_id[0] == '\0') {
 		wp_random_hex(made, REQUEST_ID_BYTES);
-		id = made;
+		request_id = made;
 	}
 	wp_buf_printf(out, "HTTP/1.1 %u %s\r\n", status, reason_of(status));
 	add_headers_of(out, status);
@@ -76,48 +72,30 @@ static void add_head(struct wp_conn *conn, struct wp_buf *out, unsigned status,
 		      "Content-Type: %s\r\nContent-Length: %zu\r\n"
 		      "X-Request-Id: %s\r\nCache-Control: no-store\r\n"
 		      "Connection: %s\r\n\r\n",
-		      type, len, id,
+		      type, len, request_id,
 		      status == 426 ? "close, Upgrade" : "close");
 }
 
-static bool is_answerable(const struct wp_conn *conn)
+void wp_http_answer_error(struct wp_buf *out, const char *request_id,
+			  unsigned status, const char *code,
+			  const char *sentence)
 {
-	return conn->state < WP_CONN_OPEN;
-}
-
-void wp_http_error(struct wp_conn *conn, unsigned status, const char *code,
-		   const char *sentence, enum wp_ws_metric why)
-{
-	struct wp_buf response;
 	struct wp_buf body;
 
-	if (!is_answerable(conn))
-		return;
-	wp_metric_add(conn->server->metrics, why, 1);
-	wp_buf_init(&response, 0);
 	wp_buf_init(&body, 0);
 	wp_buf_add_str(&body, "{\"error\":");
 	wp_buf_add_json(&body, sentence, strlen(sentence));
 	wp_buf_printf(&body, ",\"code\":\"%s\"}", code);
-	add_head(conn, &response, status, "application/json", body.len);
-	wp_buf_add(&response, body.data, body.len);
-	response.failed = response.failed || body.failed;
-	wp_conn_respond(conn, &response);
+	add_head(out, request_id, status, "application/json", body.len);
+	wp_buf_add(out, body.data, body.len);
+	out->failed = out->failed || body.failed;
 	wp_buf_release(&body);
-	wp_buf_release(&response);
 }
 
-void wp_http_ok(struct wp_conn *conn, const char *type, const char *body,
-		size_t len, bool with_body)
+void wp_http_answer_ok(struct wp_buf *out, const char *request_id,
+		       const char *type, const char *body, bool with_body)
 {
-	struct wp_buf response;
-
-	if (!is_answerable(conn))
-		return;
-	wp_buf_init(&response, 0);
-	add_head(conn, &response, 200, type, len);
+	add_head(out, request_id, 200, type, strlen(body));
 	if (with_body)
-		wp_buf_add(&response, body, len);
-	wp_conn_respond(conn, &response);
-	wp_buf_release(&response);
+		wp_buf_add_str(out, body);
 }

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "ws-daemon/frames_in.h"
+#include "ws-daemon/wire/client_frame.h"
 
 static const char *read_text(struct wp_client_frame *frame, const char *text)
 {
@@ -256,5 +256,5 @@ int main(void)
 			a_chat_that_would_have_to_be_changed_is_refused),
 	};
 
-	return cmocka_run_group_tests_name("frames_in", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("client_frame", tests, NULL, NULL);
 }

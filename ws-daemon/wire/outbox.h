@@ -1,5 +1,10 @@
 /*
- * outbox.h - bounded queue of messages waiting for one slow socket.
+ * outbox.h - bytes for the wire, and the bounded queue of them that waits for
+ * one slow socket.
+ *
+ * A message is built once and shared by reference: a notification to a user
+ * with five connections is one allocation and five pointers. Messages never
+ * change after they were made.
  *
  * A peer that stops reading must cost a known amount of memory and nothing
  * more. The outbox stores references, and it exists only while something waits.
@@ -9,10 +14,38 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/uio.h>
 
 #include "lib/base/err.h"
-#include "ws-daemon/message.h"
+#include "ws-daemon/wire/frame.h"
+
+struct wp_message {
+	uint32_t refs;
+	uint32_t len;
+	bool is_poke; /* one waiting poke is as good as two */
+	bool is_http; /* no frame: the bound for frames is not its own */
+	uint8_t data[];
+};
+
+/* An HTTP response as it is; NULL when memory is exhausted. */
+struct wp_message *wp_message_http(const void *data, size_t len);
+
+/*
+ * One whole WebSocket frame, unmasked as servers send (RFC 6455 section 5.1).
+ *
+ * Returns:  a message with one reference, or NULL when memory is exhausted
+ */
+struct wp_message *wp_message_frame(enum wp_ws_opcode opcode,
+				    const void *payload, size_t len);
+
+/* A close frame with this code and no reason; empty for WP_CLOSE_NO_STATUS. */
+struct wp_message *wp_message_close(uint16_t code);
+
+struct wp_message *wp_message_ref(struct wp_message *message);
+
+/* Give one reference back and set *message to NULL. NULL-safe. */
+void wp_message_unref(struct wp_message **message);
 
 /* Each waiting message counts this much beside its bytes: its place in line. */
 enum { WP_OUTBOX_ENTRY_COST = 16 };

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ws-daemon/handshake.h"
+#include "ws-daemon/wire/upgrade.h"
 
 #define KEY "dGhlIHNhbXBsZSBub25jZQ=="
 #define SOUND                                                                  \
@@ -296,5 +296,5 @@ int main(void)
 		cmocka_unit_test(cookies_are_found_by_their_whole_name),
 	};
 
-	return cmocka_run_group_tests_name("handshake", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("upgrade", tests, NULL, NULL);
 }

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "lib/base/base64.h"
+#include "lib/base/hex.h"
 #include "lib/base/utf8.h"
 
 enum { BUF_FIRST_CAP = 64 };
@@ -131,15 +132,13 @@ static bool is_plain(unsigned char byte)
 
 static void add_escaped_ascii(struct wp_buf *buf, unsigned char byte)
 {
-	static const char hex[] = "0123456789abcdef";
-
 	if (byte == '"' || byte == '\\') {
 		wp_buf_add(buf, (const char[]){ '\\', (char)byte }, 2);
 		return;
 	}
 	wp_buf_add(buf,
-		   (const char[]){ '\\', 'u', '0', '0', hex[byte >> 4],
-				   hex[byte & 0xf] },
+		   (const char[]){ '\\', 'u', '0', '0', wp_hex_digit(byte >> 4),
+				   wp_hex_digit(byte) },
 		   6);
 }
 

@@ -8,6 +8,8 @@
 
 #include <string.h>
 
+#include "lib/base/hex.h"
+
 enum {
 	UTF8_MAX = 4,
 	UNICODE_ESCAPE_LEN = 6,
@@ -18,20 +20,14 @@ enum {
 /* Further than any text is long; keeps sums of exponents from overflowing. */
 #define EXPONENT_MAX (INT64_MAX / 4)
 
-static uint32_t hex_value(const char *digits)
+/* The scanner has seen that they are four hex digits. */
+static uint32_t code_unit(const char *digits)
 {
 	uint32_t value = 0;
 	int i;
 
-	for (i = 0; i < 4; i++) {
-		char c = digits[i];
-
-		value *= 16;
-		if (c <= '9')
-			value += (uint32_t)(c - '0');
-		else
-			value += (uint32_t)((c | 0x20) - 'a' + 10);
-	}
+	for (i = 0; i < 4; i++)
+		value = value << 4 | (uint32_t)wp_hex_value(digits[i]);
 	return value;
 }
 
@@ -66,7 +62,7 @@ static uint32_t low_half(const char *p, const char *end)
 
 	if (end - p < UNICODE_ESCAPE_LEN || p[0] != '\\' || p[1] != 'u')
 		return 0;
-	code = hex_value(p + 2);
+	code = code_unit(p + 2);
 	return code >= 0xdc00 && code <= 0xdfff ? code : 0;
 }
 
@@ -83,7 +79,7 @@ static size_t resolve_escape(const char **text, const char *end,
 		out[0] = to[strchr(from, p[1]) - from];
 		return 1;
 	}
-	code = hex_value(p + 2);
+	code = code_unit(p + 2);
 	*text += UNICODE_ESCAPE_LEN;
 	if (code >= 0xd800 && code <= 0xdfff) {
 		uint32_t low = code < 0xdc00

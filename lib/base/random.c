@@ -12,6 +12,8 @@
 #include <sys/random.h>
 #include <sys/types.h>
 
+#include "lib/base/hex.h"
+
 enum { HEX_CHUNK = 32 };
 
 void wp_random_bytes(void *data, size_t len)
@@ -33,18 +35,14 @@ void wp_random_bytes(void *data, size_t len)
 
 void wp_random_hex(char *text, size_t bytes)
 {
-	static const char hex[] = "0123456789abcdef";
 	unsigned char chunk[HEX_CHUNK];
 
 	while (bytes > 0) {
 		size_t n = bytes < sizeof(chunk) ? bytes : sizeof(chunk);
-		size_t i;
 
 		wp_random_bytes(chunk, n);
-		for (i = 0; i < n; i++) {
-			*text++ = hex[chunk[i] >> 4];
-			*text++ = hex[chunk[i] & 0xf];
-		}
+		wp_hex_write(text, chunk, n);
+		text += 2 * n;
 		bytes -= n;
 	}
 	*text = '\0';

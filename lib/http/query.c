@@ -6,16 +6,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
+#include "lib/base/hex.h"
 
 /*
  * Take one character of text off its front.
@@ -34,8 +25,8 @@ static int next_char(const char **text, size_t *len)
 	}
 	if (*len < 3)
 		return -1;
-	high = hex_digit(at[1]);
-	low = hex_digit(at[2]);
+	high = wp_hex_value(at[1]);
+	low = wp_hex_value(at[2]);
 	if (high == -1 || low == -1)
 		return -1;
 	*text += 3;

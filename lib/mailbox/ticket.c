@@ -14,6 +14,7 @@
 
 #include "lib/base/base64.h"
 #include "lib/base/digest.h"
+#include "lib/base/hex.h"
 #include "lib/base/random.h"
 
 enum {
@@ -30,8 +31,7 @@ static void ticket_key(char key[KEY_MAX], const char *ticket)
 	int at = snprintf(key, KEY_MAX, "wp:ticket:");
 
 	wp_sha256(ticket, WP_TICKET_LEN, hash);
-	for (size_t i = 0; i < sizeof(hash); i++)
-		at += snprintf(key + at, KEY_MAX - (size_t)at, "%02x", hash[i]);
+	wp_hex_write(key + at, hash, sizeof(hash));
 }
 
 void wp_ticket_issue(struct wp_cmd *cmd, char ticket[WP_TICKET_LEN + 1],

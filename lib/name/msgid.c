@@ -10,6 +10,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "lib/base/hex.h"
+
 enum {
 	MS_BITS = 48,
 	SEQ_BITS = 40,
@@ -34,7 +36,6 @@ static bool is_dash_at(size_t i)
 
 void wp_msgid_format(const struct wp_msgid *id, char text[WP_MSGID_LEN + 1])
 {
-	static const char hex[] = "0123456789abcdef";
 	uint64_t seq = id->entry.seq;
 	uint64_t half[2];
 	size_t i, digit = 0;
@@ -52,22 +53,11 @@ void wp_msgid_format(const struct wp_msgid *id, char text[WP_MSGID_LEN + 1])
 			text[i] = '-';
 			continue;
 		}
-		text[i] = hex[half[digit / 16] >> (60 - digit % 16 * 4) & 0xf];
+		text[i] = wp_hex_digit(
+			half[digit / 16] >> (60 - digit % 16 * 4) & 0xf);
 		digit++;
 	}
 	text[WP_MSGID_LEN] = '\0';
-}
-
-/* -1 when c is no hex digit. */
-static int hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
 }
 
 /* The 128 bits of any UUID, high half first. */
@@ -86,7 +76,7 @@ static bool read_uuid(uint64_t half[2], const char *text, size_t len)
 				return false;
 			continue;
 		}
-		value = hex_value(text[i]);
+		value = wp_hex_value(text[i]);
 		if (value < 0)
 			return false;
 		half[digit / 16] = half[digit / 16] << 4 | (uint64_t)value;

@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "lib/base/clock.h"
-#include "lib/mailbox/route.h"
+#include "lib/mailbox/push.h"
 #include "worker/metrics.h"
 #include "worker/pipe.h"
 #include "worker/reap_watch.h"

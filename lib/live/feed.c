@@ -4,19 +4,16 @@
 #include "lib/live/feed.h"
 
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "lib/mailbox/scripts.h"
 #include "lib/redis/async.h"
 
-enum { CHANNEL_MAX = sizeof(WP_POKE_CHANNEL) + WP_INCARNATION_MAX };
-
 struct wp_feed {
 	struct wp_aredis *redis;
 	struct wp_feed_hooks hooks;
-	char channel[CHANNEL_MAX]; /* "" when none is subscribed */
+	char channel[WP_POKE_CHANNEL_MAX + 1]; /* "" when none is subscribed */
 	bool has_pattern;
 	/* Answers come in the order of the requests. */
 	uint32_t n_asked;
@@ -52,47 +49,38 @@ static void feed_on_lost(void *ctx)
 	feed->hooks.on_lost(feed->hooks.ctx);
 }
 
-static void on_users(struct wp_feed *feed, const char *data, size_t len)
+static void take_notification(const struct wp_feed *feed,
+			      const struct wp_reply *channel,
+			      const struct wp_reply *data)
 {
-	while (len > 0) {
-		const char *comma = memchr(data, ',', len);
-		size_t n = comma == NULL ? len : (size_t)(comma - data);
+	size_t len = wp_reply_len(channel);
+	const char *who = wp_poke_notified(wp_reply_str(channel), &len);
 
-		feed->hooks.on_poke(feed->hooks.ctx, data, n);
-		if (comma == NULL)
-			break;
-		data += n + 1;
-		len -= n + 1;
-	}
+	if (who != NULL)
+		feed->hooks.on_notification(feed->hooks.ctx, who, len,
+					    wp_reply_str(data),
+					    wp_reply_len(data));
 }
 
-/* Names are compared with their lengths: a NUL is a byte like others. */
-static void feed_on_message(void *ctx, const char *pattern, const char *channel,
-			    size_t channel_len, const char *data, size_t len)
+static void feed_on_message(void *ctx, const char *pattern,
+			    const struct wp_reply *channel,
+			    const struct wp_reply *data)
 {
-	const size_t skip = sizeof(WP_NOTI_CHANNEL) - 1;
 	struct wp_feed *feed = ctx;
-	const struct wp_feed_hooks *hooks = &feed->hooks;
+	struct wp_poke_reader reader;
+	struct wp_poke poke;
 
 	feed->n_received++;
 	if (pattern != NULL) {
-		if (channel_len >= skip &&
-		    memcmp(channel, WP_NOTI_CHANNEL, skip) == 0)
-			hooks->on_notification(hooks->ctx, channel + skip,
-					       channel_len - skip, data, len);
+		take_notification(feed, channel, data);
 		return;
 	}
 	/* What is still under way for an incarnation of before says nothing. */
-	if (channel_len != strlen(feed->channel) ||
-	    memcmp(channel, feed->channel, channel_len) != 0 || len < 2 ||
-	    data[1] != ' ')
+	if (!wp_reply_is(channel, feed->channel))
 		return;
-	if (data[0] == 'p')
-		on_users(feed, data + 2, len - 2);
-	else if (data[0] == 'k')
-		hooks->on_kick(hooks->ctx, data + 2, len - 2);
-	else if (data[0] == 'n')
-		hooks->on_nonce(hooks->ctx, data + 2, len - 2);
+	reader = wp_poke_read(wp_reply_str(data), wp_reply_len(data));
+	while (wp_poke_next(&reader, &poke))
+		feed->hooks.on_poke(feed->hooks.ctx, &poke);
 }
 
 enum wp_err wp_feed_new(struct wp_feed **out, struct ev_loop *loop,
@@ -182,19 +170,18 @@ static enum wp_err subscribe(struct wp_feed *feed, const char *verb,
 
 enum wp_err wp_feed_listen(struct wp_feed *feed, const char *incarnation)
 {
-	char before[CHANNEL_MAX];
+	char before[WP_POKE_CHANNEL_MAX + 1];
 	enum wp_err rc;
 
 	memcpy(before, feed->channel, sizeof(before));
-	snprintf(feed->channel, sizeof(feed->channel), WP_POKE_CHANNEL "%s",
-		 incarnation);
+	wp_poke_channel(feed->channel, incarnation);
 	rc = subscribe(feed, "SUBSCRIBE", feed->channel, on_subscribed);
 	if (rc != WP_OK)
 		goto out;
 	feed->n_asked++;
 	feed->first = feed->n_asked;
 	if (!feed->has_pattern) {
-		rc = subscribe(feed, "PSUBSCRIBE", WP_NOTI_CHANNEL "*",
+		rc = subscribe(feed, "PSUBSCRIBE", WP_NOTIFICATION_CHANNELS,
 			       on_pattern_subscribed);
 		if (rc != WP_OK)
 			goto out;

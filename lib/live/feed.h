@@ -2,8 +2,8 @@
  * feed.h - the daemon's ear: one subscribed Redis connection.
  *
  * It hears the channel of the current incarnation (pokes, kicks, our own
- * nonces) and every user_noti:* channel. It knows channel names and message
- * forms, and nothing of who is connected.
+ * nonces) and every channel of notifications. It knows when it is deaf, and
+ * nothing of who is connected.
  */
 #ifndef WP_LIB_LIVE_FEED_H
 #define WP_LIB_LIVE_FEED_H
@@ -13,15 +13,12 @@
 #include <stdint.h>
 
 #include "lib/base/err.h"
-#include "lib/mailbox/presence.h"
+#include "lib/mailbox/poke.h"
 #include "lib/redis/reply.h"
 #include "lib/sys/conf.h"
 
 struct ev_loop;
 struct wp_feed;
-
-#define WP_POKE_CHANNEL "wp:poke:"
-#define WP_NOTI_CHANNEL "user_noti:"
 
 struct wp_feed_hooks {
 	void (*on_ready)(void *ctx); /* wp_feed_listen() works now */
@@ -31,10 +28,8 @@ struct wp_feed_hooks {
 	/* Redis refuses a channel: deaf until wp_feed_listen() is called again.
 	 */
 	void (*on_refused)(void *ctx, const struct wp_reply *reply);
+	void (*on_poke)(void *ctx, const struct wp_poke *poke);
 	/* Texts are borrowed and not terminated. */
-	void (*on_poke)(void *ctx, const char *urn, size_t len);
-	void (*on_kick)(void *ctx, const char *connection, size_t len);
-	void (*on_nonce)(void *ctx, const char *nonce, size_t len);
 	void (*on_notification)(void *ctx, const char *who, size_t who_len,
 				const char *data, size_t len);
 	void *ctx;
@@ -51,7 +46,7 @@ bool wp_feed_is_ready(const struct wp_feed *feed);
 
 /*
  * Subscribe to the channel of incarnation, drop that of the one before, and
- * keep user_noti:* subscribed.
+ * keep the notifications subscribed.
  *
  * Errors:  WP_ERR_UNAVAIL  not ready, or lost meanwhile: wait for on_ready
  */

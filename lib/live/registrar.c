@@ -10,7 +10,6 @@
 #include "lib/live/registrar.h"
 
 #include <assert.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -111,9 +110,7 @@ void wp_registrar_on_forbidden(struct wp_registrar *reg,
 		wp_log(&reg->log, WP_LOG_ERROR,
 		       "Redis refuses the channels of presence",
 		       wp_str("reply", wp_reply_str(reply)),
-		       wp_str("needs",
-			      "an ACL user with &wp:* and &" WP_NOTI_CHANNEL
-			      "*"),
+		       wp_str("needs", "an ACL user with " WP_POKE_ACL),
 		       wp_int("suppressed", suppressed));
 	go_down(reg, "Redis refuses the channels");
 }
@@ -181,31 +178,14 @@ void wp_registrar_on_refused(struct wp_registrar *reg, const char *event,
 	go_down(reg, event);
 }
 
-bool wp_registrar_number(const char *text, size_t len, uint64_t *out)
+void wp_registrar_kick(struct wp_registrar *reg, const struct wp_poke *poke)
 {
-	*out = 0;
-	for (size_t i = 0; i < len; i++) {
-		if (text[i] < '0' || text[i] > '9' ||
-		    *out > (UINT64_MAX - 9) / 10)
-			return false;
-		*out = *out * 10 + (uint64_t)(text[i] - '0');
-	}
-	return len > 0;
-}
-
-void wp_registrar_kick(struct wp_registrar *reg, const char *connection,
-		       size_t len)
-{
-	size_t skip = strlen(reg->incarnation);
 	struct wp_member *member;
 	uint64_t number;
 
 	/* A kick for an incarnation of before was decided without this one. */
-	if (len <= skip + 1 ||
-	    memcmp(connection, reg->incarnation, skip) != 0 ||
-	    connection[skip] != '.' ||
-	    !wp_registrar_number(connection + skip + 1, len - skip - 1,
-				 &number))
+	if (!wp_connection_number(poke->text, poke->len, reg->incarnation,
+				  &number))
 		return;
 	member = wp_hub_find(reg->hub, number);
 	if (member != NULL && member->user != NULL &&
@@ -213,19 +193,14 @@ void wp_registrar_kick(struct wp_registrar *reg, const char *connection,
 		reg->hooks.on_kick(reg->hooks.ctx, member);
 }
 
-static void on_feed_poke(void *ctx, const char *urn, size_t len)
+static void on_feed_poke(void *ctx, const struct wp_poke *poke)
 {
-	wp_registrar_on_poke(ctx, urn, len);
-}
-
-static void on_feed_kick(void *ctx, const char *connection, size_t len)
-{
-	wp_registrar_kick(ctx, connection, len);
-}
-
-static void on_feed_nonce(void *ctx, const char *nonce, size_t len)
-{
-	wp_registrar_on_nonce(ctx, nonce, len);
+	if (poke->what == WP_POKE_USER)
+		wp_registrar_on_poke(ctx, poke);
+	else if (poke->what == WP_POKE_KICK)
+		wp_registrar_kick(ctx, poke);
+	else
+		wp_registrar_on_nonce(ctx, poke->nonce);
 }
 
 static void on_feed_notification(void *ctx, const char *who, size_t who_len,
@@ -304,8 +279,6 @@ enum wp_err wp_registrar_start(struct wp_registrar *reg, struct wp_error *err)
 		.on_listening = on_feed_listening,
 		.on_refused = on_feed_refused,
 		.on_poke = on_feed_poke,
-		.on_kick = on_feed_kick,
-		.on_nonce = on_feed_nonce,
 		.on_notification = on_feed_notification,
 		.ctx = reg,
 	};
@@ -342,8 +315,7 @@ void wp_registrar_name(const struct wp_registrar *reg,
 		       const struct wp_member *member,
 		       char out[WP_CONNECTION_MAX + 1])
 {
-	snprintf(out, WP_CONNECTION_MAX + 1, "%s.%" PRIu64, reg->incarnation,
-		 member->number);
+	wp_connection_name(out, reg->incarnation, member->number);
 }
 
 /* The last steps of a stop, each once the one before is answered. */

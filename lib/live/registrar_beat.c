@@ -9,9 +9,7 @@
  * back is poked; if it stays away for two beats, the subscription is taken for
  * dead.
  */
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "lib/live/registrar_priv.h"
 
@@ -19,7 +17,6 @@ enum {
 	MISSED_BEATS = 2,
 	MISSED_BEATS_BUSY = 10,
 	NONCE_SHARE = 3, /* the nonce has this part of a beat to come back */
-	NONCE_MAX = 10,
 };
 
 struct beat_call {
@@ -33,9 +30,9 @@ struct beat_call {
 static void send_beat(struct wp_registrar *reg, uint32_t partition,
 		      bool is_repeat);
 
-void wp_registrar_on_poke(struct wp_registrar *reg, const char *urn, size_t len)
+void wp_registrar_on_poke(struct wp_registrar *reg, const struct wp_poke *poke)
 {
-	struct wp_user *user = wp_hub_user(reg->hub, urn, len);
+	struct wp_user *user = wp_hub_user(reg->hub, poke->text, poke->len);
 
 	if (user == NULL)
 		return;
@@ -43,11 +40,11 @@ void wp_registrar_on_poke(struct wp_registrar *reg, const char *urn, size_t len)
 	wp_pokes_user(reg->pokes, user);
 }
 
-static void on_due_user(const struct beat_call *call, const char *urn,
-			size_t len)
+static void on_due_user(const struct beat_call *call,
+			const struct wp_poke *poke)
 {
 	struct wp_registrar *reg = call->reg;
-	struct wp_user *user = wp_hub_user(reg->hub, urn, len);
+	struct wp_user *user = wp_hub_user(reg->hub, poke->text, poke->len);
 
 	if (user == NULL)
 		return;
@@ -61,15 +58,12 @@ static void read_members(const struct beat_call *call,
 			 const struct wp_reply *reply, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
-		bool is_kick;
-		size_t len;
-		const char *text =
-			wp_presence_beat_member(reply, i, &len, &is_kick);
+		struct wp_poke poke = wp_presence_beat_member(reply, i);
 
-		if (is_kick)
-			wp_registrar_kick(call->reg, text, len);
+		if (poke.what == WP_POKE_KICK)
+			wp_registrar_kick(call->reg, &poke);
 		else
-			on_due_user(call, text, len);
+			on_due_user(call, &poke);
 	}
 }
 
@@ -143,16 +137,7 @@ static void on_nonce_reply(void *ctx, const struct wp_reply *reply)
 /* False: not published, and its absence will tell. */
 static bool send_nonce(struct wp_registrar *reg)
 {
-	char text[NONCE_MAX + 3];
-	char channel[sizeof(WP_POKE_CHANNEL) + WP_INCARNATION_MAX];
-
-	snprintf(channel, sizeof(channel), WP_POKE_CHANNEL "%s",
-		 reg->incarnation);
-	snprintf(text, sizeof(text), "n %u", reg->beat);
-	wp_cmd_clear(&reg->cmd);
-	wp_cmd_str(&reg->cmd, "PUBLISH");
-	wp_cmd_str(&reg->cmd, channel);
-	wp_cmd_str(&reg->cmd, text);
+	wp_poke_nonce_build(&reg->cmd, reg->incarnation, reg->beat);
 	if (wp_aredis_do(reg->redis, &reg->cmd, on_nonce_reply, reg) != WP_OK)
 		return false;
 	reg->n_nonces++;
@@ -165,14 +150,10 @@ void wp_registrar_prove(struct wp_registrar *reg)
 				     : WP_REGISTRAR_DOWN; /* till a beat */
 }
 
-void wp_registrar_on_nonce(struct wp_registrar *reg, const char *text,
-			   size_t len)
+void wp_registrar_on_nonce(struct wp_registrar *reg, uint32_t nonce)
 {
-	uint64_t beat;
-
-	if (wp_registrar_number(text, len, &beat) && beat > reg->heard &&
-	    beat <= reg->beat)
-		reg->heard = (uint32_t)beat;
+	if (nonce > reg->heard && nonce <= reg->beat)
+		reg->heard = nonce;
 }
 
 /* The nonce of this beat is late: what was held back because of it goes out. */

@@ -4,12 +4,10 @@
  * An answer finds its connection by number, or finds that it is gone, and says
  * nothing once its incarnation is over.
  */
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "lib/live/registrar_priv.h"
-#include "lib/mailbox/route.h"
+#include "lib/mailbox/push.h"
 
 struct connect_call {
 	struct wp_registrar *reg;
@@ -132,8 +130,7 @@ static enum wp_err drop_ghost(struct wp_registrar *reg,
 	if (member->epoch == 0 || member->epoch != reg->epoch_before ||
 	    member->epoch == reg->epoch)
 		return WP_OK;
-	snprintf(name, sizeof(name), "%s.%" PRIu64, reg->before,
-		 member->number);
+	wp_connection_name(name, reg->before, member->number);
 	wp_presence_disconnect_build(&reg->cmd, member->user->partition, name,
 				     urn, reg->conf->websocket.grace_ms);
 	wp_push_add(&reg->cmd, reg->conf);

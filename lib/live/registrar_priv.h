@@ -98,10 +98,7 @@ void wp_registrar_complain(struct wp_registrar *reg, const char *event,
 void wp_registrar_on_refused(struct wp_registrar *reg, const char *event,
 			     const struct wp_reply *reply);
 void wp_registrar_check_stop(struct wp_registrar *reg);
-/* Digits and nothing else, as a number that they do not overflow. */
-bool wp_registrar_number(const char *text, size_t len, uint64_t *out);
-void wp_registrar_kick(struct wp_registrar *reg, const char *connection,
-		       size_t len);
+void wp_registrar_kick(struct wp_registrar *reg, const struct wp_poke *poke);
 
 /* registrar_calls.c */
 enum wp_err wp_registrar_connect(struct wp_registrar *reg,
@@ -116,9 +113,7 @@ void wp_registrar_beat_init(struct wp_registrar *reg);
 void wp_registrar_beat_begin(struct wp_registrar *reg);
 /* Publish a nonce; its answer proves that we may. */
 void wp_registrar_prove(struct wp_registrar *reg);
-void wp_registrar_on_nonce(struct wp_registrar *reg, const char *text,
-			   size_t len);
-void wp_registrar_on_poke(struct wp_registrar *reg, const char *urn,
-			  size_t len);
+void wp_registrar_on_nonce(struct wp_registrar *reg, uint32_t nonce);
+void wp_registrar_on_poke(struct wp_registrar *reg, const struct wp_poke *poke);
 
 #endif /* WP_LIB_LIVE_REGISTRAR_PRIV_H */

@@ -123,15 +123,21 @@ enum wp_err wp_presence_heartbeat_parse(const struct wp_reply *reply,
 	return WP_OK;
 }
 
-const char *wp_presence_beat_member(const struct wp_reply *reply, size_t i,
-				    size_t *len_out, bool *is_kick_out)
+struct wp_poke wp_presence_beat_member(const struct wp_reply *reply, size_t i)
 {
 	const struct wp_reply *item = wp_reply_at(reply, BEAT_FIRST_MEMBER + i);
-	const char *member = wp_reply_str(item);
+	struct wp_poke poke = {
+		.what = WP_POKE_USER,
+		.text = wp_reply_str(item),
+		.len = wp_reply_len(item),
+	};
 
-	*is_kick_out = member[0] == '!';
-	*len_out = wp_reply_len(item) - (*is_kick_out ? 1 : 0);
-	return *is_kick_out ? member + 1 : member;
+	if (poke.text[0] == '!') {
+		poke.what = WP_POKE_KICK;
+		poke.text++;
+		poke.len--;
+	}
+	return poke;
 }
 
 void wp_presence_reap_build(struct wp_cmd *cmd, uint32_t partition,

@@ -1,11 +1,6 @@
 /*
  * presence.h - who is connected where (ARCHITECTURE 4.6): calls and answers of
  * connect, disconnect, join, leave, heartbeat, reap and presence.
- *
- * Channel of an incarnation: wp:poke:<incarnation>. Its messages are
- *	"p <urn>,<urn>,…"   these users have something to pull
- *	"k <connection>"    close this connection with 4409
- *	"n <nonce>"         the daemon's own, to see that the subscription lives
  */
 #ifndef WP_LIB_MAILBOX_PRESENCE_H
 #define WP_LIB_MAILBOX_PRESENCE_H
@@ -15,13 +10,12 @@
 #include <stdint.h>
 
 #include "lib/base/err.h"
+#include "lib/mailbox/poke.h"
 #include "lib/name/urn.h"
 #include "lib/redis/cmd.h"
 #include "lib/redis/reply.h"
 
 enum {
-	WP_INCARNATION_MAX = 39, /* hex digits and '-' only: no '.' */
-	WP_CONNECTION_MAX = 63,  /* "<incarnation>.<n>" */
 	WP_HEARTBEAT_MEMBERS = 500,
 	WP_REAP_CHUNK = 200,
 	WP_SEEN_TTL_SECONDS = 30 * 24 * 3600,
@@ -77,12 +71,8 @@ struct wp_presence_beat {
 enum wp_err
 wp_presence_heartbeat_parse(const struct wp_reply *reply,
 			    struct wp_presence_beat *out) WP_MUST_USE;
-/*
- * Member i < n: a urn to poke, or with *is_kick_out a connection to close.
- * Borrowed from reply.
- */
-const char *wp_presence_beat_member(const struct wp_reply *reply, size_t i,
-				    size_t *len_out, bool *is_kick_out);
+/* Member i < n, WP_POKE_USER or WP_POKE_KICK. Borrowed from reply. */
+struct wp_poke wp_presence_beat_member(const struct wp_reply *reply, size_t i);
 
 /* Reaping, by the partition's owner. */
 void wp_presence_reap_build(struct wp_cmd *cmd, uint32_t partition,

@@ -6,21 +6,9 @@
  */
 #include "lib/mailbox/route.h"
 
+#include "lib/mailbox/push.h"
 #include "lib/mailbox/scripts.h"
 #include "lib/redis/refusal.h"
-
-enum { PUSH_MIN = 100 };
-
-void wp_push_add(struct wp_cmd *cmd, const struct wp_conf *conf)
-{
-	int64_t max = 0;
-
-	if (conf->push.enabled) {
-		max = conf->push.max_commands / conf->mailbox.partitions;
-		max = max < PUSH_MIN ? PUSH_MIN : max;
-	}
-	wp_cmd_int(cmd, max);
-}
 
 void wp_route_build(struct wp_cmd *cmd, const struct wp_conf *conf,
 		    uint32_t partition, const char *owner, const char *run_id,

@@ -15,12 +15,6 @@
 
 enum { WP_ROUTE_MAX_BYTES = 1024 * 1024 };
 
-/*
- * Append to a route, disconnect or reap call how many notification commands a
- * partition keeps; without that, none are written.
- */
-void wp_push_add(struct wp_cmd *cmd, const struct wp_conf *conf);
-
 /* max_entries: 1 in careful mode, else worker.batch_entries. */
 void wp_route_build(struct wp_cmd *cmd, const struct wp_conf *conf,
 		    uint32_t partition, const char *owner, const char *run_id,

@@ -37,8 +37,8 @@ typedef void (*wp_aredis_reply_fn)(void *ctx, const struct wp_reply *reply);
  * and data come from strangers and may hold any byte, NUL too.
  */
 typedef void (*wp_aredis_message_fn)(void *ctx, const char *pattern,
-				     const char *channel, size_t channel_len,
-				     const char *data, size_t len);
+				     const struct wp_reply *channel,
+				     const struct wp_reply *data);
 
 struct wp_aredis_hooks {
 	void (*on_ready)(void *ctx); /* connected, scripts loaded */

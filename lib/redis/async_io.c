@@ -192,19 +192,14 @@ static bool is_push(const struct wp_reply *reply)
 static bool take_push(struct wp_aredis *redis, const struct wp_reply *reply)
 {
 	size_t n = wp_reply_count(reply);
-	const struct wp_reply *channel;
-	const struct wp_reply *data;
 
 	if (redis->hooks.on_message == NULL || n < 3)
 		return true;
-	channel = wp_reply_at(reply, n - 2);
-	data = wp_reply_at(reply, n - 1);
 	wp_aredis_enter(redis);
-	redis->hooks.on_message(redis->hooks.ctx,
-				n == 4 ? wp_reply_str(wp_reply_at(reply, 1))
-				       : NULL,
-				wp_reply_str(channel), wp_reply_len(channel),
-				wp_reply_str(data), wp_reply_len(data));
+	redis->hooks.on_message(
+		redis->hooks.ctx,
+		n == 4 ? wp_reply_str(wp_reply_at(reply, 1)) : NULL,
+		wp_reply_at(reply, n - 2), wp_reply_at(reply, n - 1));
 	return wp_aredis_leave(redis);
 }
 

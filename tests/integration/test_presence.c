@@ -195,8 +195,7 @@ static void at_the_limit_the_oldest_connection_gives_way(void **state)
 	struct wp_reply *reply =
 		wp_test_cmd(ear, "SUBSCRIBE", "wp:poke:i1", NULL);
 	struct wp_presence_beat got;
-	bool is_kick = false;
-	size_t len;
+	struct wp_poke member;
 
 	wp_reply_free(&reply);
 	wp_world_join(w, "i1");
@@ -217,9 +216,9 @@ static void at_the_limit_the_oldest_connection_gives_way(void **state)
 	wp_reply_free(&reply);
 	got = beat(w, "i1", &reply);
 	assert_int_equal(got.n, 1);
-	assert_string_equal(wp_presence_beat_member(reply, 0, &len, &is_kick),
-			    "i1.1");
-	assert_true(is_kick);
+	member = wp_presence_beat_member(reply, 0);
+	assert_string_equal(member.text, "i1.1");
+	assert_int_equal(member.what, WP_POKE_KICK);
 	wp_reply_free(&reply);
 	wp_redis_free(&ear);
 }
@@ -344,8 +343,7 @@ static void a_heartbeat_hands_over_everybody_once(void **state)
 	struct wp_world *w = *state;
 	struct wp_reply *reply = NULL;
 	struct wp_presence_beat got;
-	bool is_kick = true;
-	size_t len;
+	struct wp_poke member;
 
 	wp_world_join(w, "i1");
 	(void)wp_world_connect(w, "i1.1");
@@ -353,9 +351,9 @@ static void a_heartbeat_hands_over_everybody_once(void **state)
 	got = beat(w, "i1", &reply);
 	assert_false(got.is_gone || got.more);
 	assert_int_equal(got.n, 1);
-	assert_string_equal(wp_presence_beat_member(reply, 0, &len, &is_kick),
-			    WP_BOB);
-	assert_false(is_kick);
+	member = wp_presence_beat_member(reply, 0);
+	assert_string_equal(member.text, WP_BOB);
+	assert_int_equal(member.what, WP_POKE_USER);
 	wp_reply_free(&reply);
 	got = beat(w, "i1", &reply);
 	assert_int_equal(got.n, 0);

@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "lib/mailbox/push.h"
 #include "tests/support/test_redis.h"
 #include "tests/support/world.h"
 

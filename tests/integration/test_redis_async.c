@@ -64,17 +64,18 @@ static void on_lost(void *ctx)
 	assert_string_equal(wp_aredis_run_id(owner->redis), "");
 }
 
-static void on_message(void *ctx, const char *pattern, const char *channel,
-		       size_t channel_len, const char *data, size_t len)
+static void on_message(void *ctx, const char *pattern,
+		       const struct wp_reply *channel,
+		       const struct wp_reply *data)
 {
 	struct owner *owner = ctx;
 
 	owner->messages++;
-	owner->channel_len = channel_len;
-	assert_int_equal(strlen(data), len);
+	owner->channel_len = wp_reply_len(channel);
+	assert_int_equal(strlen(wp_reply_str(data)), wp_reply_len(data));
 	if (pattern != NULL)
-		note(ctx, pattern, channel);
-	note(ctx, channel, data);
+		note(ctx, pattern, wp_reply_str(channel));
+	note(ctx, wp_reply_str(channel), wp_reply_str(data));
 }
 
 /* Numbers must come in the order of the commands. */

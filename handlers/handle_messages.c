@@ -6,12 +6,12 @@
  */
 #include "handlers/handle.h"
 
+#include "lib/http/query.h"
 #include "lib/mailbox/pull.h"
 #include "lib/name/msgid.h"
 #include "lib/name/urn.h"
 
 #include "handlers/metrics.h"
-#include "handlers/query.h"
 
 enum { DEFAULT_LIMIT = 50 };
 
@@ -22,16 +22,15 @@ enum { ROW_BYTES = sizeof("{\"id\":\"\",\"envelope\":},") + WP_MSGID_LEN };
 static enum wp_err read_limit(const struct wp_call *call, size_t *limit_out,
 			      struct wp_error *err)
 {
-	const char *text;
+	struct wp_text text;
 	int64_t value;
-	size_t len;
-	enum wp_err rc = wp_query_get(call->req, "limit", &call->ctx->arena,
-				      &text, &len, err);
+	enum wp_err rc = wp_query_get(&call->req->query, "limit",
+				      &call->ctx->arena, &text, err);
 
 	*limit_out = DEFAULT_LIMIT;
 	if (rc != WP_OK)
 		return rc == WP_ERR_NOTFOUND ? WP_OK : rc;
-	if (!wp_query_integer(text, len, &value))
+	if (!wp_query_integer(&text, &value))
 		return wp_error_set(err, WP_ERR_INVAL, "limit is no integer");
 	if (value > 0)
 		*limit_out = value > WP_PULL_MAX ? WP_PULL_MAX : (size_t)value;
@@ -42,14 +41,14 @@ static enum wp_err read_after(const struct wp_call *call,
 			      struct wp_pull_request *request,
 			      struct wp_error *err)
 {
-	const char *text;
-	size_t len;
-	enum wp_err rc = wp_query_get(call->req, "after", &call->ctx->arena,
-				      &text, &len, err);
+	struct wp_text text;
+	enum wp_err rc = wp_query_get(&call->req->query, "after",
+				      &call->ctx->arena, &text, err);
 
 	if (rc != WP_OK)
 		return rc == WP_ERR_NOTFOUND ? WP_OK : rc;
-	if (wp_msgid_parse(&request->after, text, len) != WP_MSGID_OURS)
+	if (wp_msgid_parse(&request->after, text.data, text.len) !=
+	    WP_MSGID_OURS)
 		return wp_error_set(err, WP_ERR_INVAL,
 				    "after is no id of a message");
 	request->has_after = true;

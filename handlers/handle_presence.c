@@ -10,12 +10,12 @@
 #include <string.h>
 
 #include "lib/base/clock.h"
+#include "lib/http/query.h"
 #include "lib/mailbox/presence.h"
 #include "lib/name/urn.h"
 #include "lib/redis/client.h"
 
 #include "handlers/group.h"
-#include "handlers/query.h"
 
 enum { USERS_MAX = WP_GROUP_MAX, S_PER_MINUTE = 60, MS_PER_S = 1000 };
 
@@ -31,10 +31,11 @@ struct query {
 	struct wp_presence_state states[USERS_MAX];
 };
 
-static enum wp_err split_users(struct query *query, const char *text,
-			       size_t len, struct wp_error *err)
+static enum wp_err split_users(struct query *query, const struct wp_text *list,
+			       struct wp_error *err)
 {
-	const char *end = text + len;
+	const char *text = list->data;
+	const char *end = text + list->len;
 
 	for (;;) {
 		const char *comma = memchr(text, ',', (size_t)(end - text));
@@ -58,19 +59,18 @@ static enum wp_err split_users(struct query *query, const char *text,
 
 static bool read_users(struct wp_call *call, struct query *query)
 {
-	const char *text = NULL;
+	struct wp_text list = { 0 };
 	struct wp_error err;
-	size_t len = 0;
-	enum wp_err rc = wp_query_get(call->req, "users", &call->ctx->arena,
-				      &text, &len, &err);
+	enum wp_err rc = wp_query_get(&call->req->query, "users",
+				      &call->ctx->arena, &list, &err);
 
-	if (rc == WP_ERR_NOTFOUND || (rc == WP_OK && len == 0))
+	if (rc == WP_ERR_NOTFOUND || (rc == WP_OK && list.len == 0))
 		rc = wp_error_set(&err, WP_ERR_INVAL,
 				  "users must be a list of 1 to %d URNs, "
 				  "separated by commas",
 				  USERS_MAX);
 	if (rc == WP_OK)
-		rc = split_users(query, text, len, &err);
+		rc = split_users(query, &list, &err);
 	if (rc == WP_ERR_INVAL)
 		wp_resp_error(call->resp, 400, "bad_request", err.msg);
 	else if (rc != WP_OK)

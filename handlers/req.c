@@ -11,10 +11,6 @@
 #include <string.h>
 #include <strings.h>
 
-#include "lib/base/random.h"
-
-enum { MADE_ID_BYTES = 16 };
-
 static const char *const method_names[WP_METHOD_COUNT] = {
 	[WP_METHOD_GET] = "GET",     [WP_METHOD_HEAD] = "HEAD",
 	[WP_METHOD_POST] = "POST",   [WP_METHOD_OPTIONS] = "OPTIONS",
@@ -59,10 +55,9 @@ static void set_path(struct wp_req *req, const char *uri)
 {
 	size_t len = strcspn(uri, "?");
 
-	req->path = uri;
-	req->path_len = len;
-	req->query = uri[len] == '?' ? uri + len + 1 : uri + len;
-	req->query_len = strlen(req->query);
+	req->path = (struct wp_text){ uri, len };
+	uri += uri[len] == '?' ? len + 1 : len;
+	req->query = (struct wp_text){ uri, strlen(uri) };
 }
 
 /*
@@ -85,29 +80,21 @@ static void read_path(struct wp_req *req)
 		uri = wp_req_param(req, "SCRIPT_NAME", NULL);
 	set_path(req, uri == NULL ? "" : uri);
 	query = wp_req_param(req, "QUERY_STRING", NULL);
-	req->query = query == NULL ? "" : query;
-	req->query_len = strlen(req->query);
-}
-
-static bool is_request_id(const char *text)
-{
-	static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				      "abcdefghijklmnopqrstuvwxyz"
-				      "0123456789._-";
-	size_t len = strspn(text, allowed);
-
-	return len >= 1 && len <= WP_REQUEST_ID_MAX && text[len] == '\0';
+	if (query == NULL)
+		query = "";
+	req->query = (struct wp_text){ query, strlen(query) };
 }
 
 static void read_id(struct wp_req *req)
 {
 	size_t count;
-	const char *given = wp_req_param(req, "HTTP_X_REQUEST_ID", &count);
+	struct wp_text given = { 0 };
 
-	if (count == 1 && is_request_id(given))
-		memcpy(req->id, given, strlen(given) + 1);
-	else
-		wp_random_hex(req->id, MADE_ID_BYTES);
+	given.data = wp_req_param(req, "HTTP_X_REQUEST_ID", &count);
+	if (given.data != NULL)
+		given.len = strlen(given.data);
+	if (count != 1 || !wp_request_id_keep(req->id, &given))
+		wp_request_id_make(req->id);
 }
 
 void wp_req_begin(struct wp_req *req, struct wp_io *io)

@@ -13,6 +13,8 @@
 
 #include "lib/base/buf.h"
 #include "lib/base/err.h"
+#include "lib/http/answer.h"
+#include "lib/http/head.h"
 
 #include "handlers/io.h"
 
@@ -25,15 +27,11 @@ enum wp_method {
 	WP_METHOD_COUNT
 };
 
-enum { WP_REQUEST_ID_MAX = 64 };
-
 struct wp_req {
 	struct wp_io *io;
 	enum wp_method method;
-	const char *path; /* not decoded */
-	size_t path_len;
-	const char *query; /* behind the question mark, not decoded */
-	size_t query_len;
+	struct wp_text path;  /* not decoded */
+	struct wp_text query; /* behind the question mark, not decoded */
 	char id[WP_REQUEST_ID_MAX + 1]; /* X-Request-Id of the answer */
 };
 

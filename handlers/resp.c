@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-#include "lib/base/random.h"
+#include "lib/http/answer.h"
 
 #include "handlers/cors.h"
 
@@ -17,37 +17,8 @@ const char wp_type_text[] = "text/plain; charset=utf-8";
 
 enum {
 	KEEP_BYTES = 128 * 1024, /* of a buffer between two requests */
-	RETRY_AFTER_S = 1,
-	RETRY_JITTER_S = 2,
+	RETRY_MAX_S = 2,
 };
-
-static const struct {
-	unsigned int status;
-	const char *text;
-} reasons[] = {
-	{ 200, "OK" },
-	{ 201, "Created" },
-	{ 202, "Accepted" },
-	{ 204, "No Content" },
-	{ 400, "Bad Request" },
-	{ 401, "Unauthorized" },
-	{ 403, "Forbidden" },
-	{ 404, "Not Found" },
-	{ 405, "Method Not Allowed" },
-	{ 409, "Conflict" },
-	{ 413, "Content Too Large" },
-	{ 415, "Unsupported Media Type" },
-	{ 503, "Service Unavailable" },
-	{ 507, "Insufficient Storage" },
-};
-
-static const char *reason_of(unsigned int status)
-{
-	for (size_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++)
-		if (reasons[i].status == status)
-			return reasons[i].text;
-	return "Internal Server Error";
-}
 
 void wp_resp_init(struct wp_resp *resp)
 {
@@ -146,7 +117,7 @@ static void write_head(struct wp_resp *resp, const struct wp_req *req,
 
 	wp_buf_clear(head);
 	wp_buf_printf(head, "Status: %u %s\r\n", resp->status,
-		      reason_of(resp->status));
+		      wp_http_reason(resp->status));
 	if (resp->type != NULL) {
 		add_header(head, "Content-Type", resp->type);
 		wp_buf_printf(head, "Content-Length: %zu\r\n", resp->body.len);
@@ -162,7 +133,7 @@ static void write_head(struct wp_resp *resp, const struct wp_req *req,
 	/* Spread out those who were all refused at the same moment. */
 	if (resp->status == 503)
 		wp_buf_printf(head, "Retry-After: %u\r\n",
-			      RETRY_AFTER_S + wp_random_below(RETRY_JITTER_S));
+			      wp_http_retry_after_s(RETRY_MAX_S));
 	wp_cors_add(head, conf, req, resp->allow);
 	wp_buf_add_str(head, "\r\n");
 }

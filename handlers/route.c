@@ -3,8 +3,6 @@
  */
 #include "handlers/route.h"
 
-#include <string.h>
-
 static const char allow_get[] = "GET, OPTIONS";
 static const char allow_get_head[] = "GET, HEAD, OPTIONS";
 static const char allow_post[] = "POST, OPTIONS";
@@ -83,17 +81,12 @@ static const struct wp_http_route routes[] = {
 	  .handle = wp_handle_metrics },
 };
 
-static bool is_path(const char *wanted, const char *path, size_t len)
-{
-	return wanted != NULL && strlen(wanted) == len &&
-	       memcmp(wanted, path, len) == 0;
-}
-
-const struct wp_http_route *wp_http_route_find(const char *path, size_t len)
+const struct wp_http_route *wp_http_route_find(const struct wp_text *path)
 {
 	for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++)
-		if (is_path(routes[i].path, path, len) ||
-		    is_path(routes[i].alias, path, len))
+		if (wp_text_is(path, routes[i].path) ||
+		    (routes[i].alias != NULL &&
+		     wp_text_is(path, routes[i].alias)))
 			return &routes[i];
 	return NULL;
 }

@@ -26,7 +26,7 @@ struct wp_http_route {
 };
 
 /* The route of exactly this path; NULL when nothing is there. */
-const struct wp_http_route *wp_http_route_find(const char *path, size_t len);
+const struct wp_http_route *wp_http_route_find(const struct wp_text *path);
 
 /* May the route be asked with this method? OPTIONS is not the route's. */
 bool wp_http_route_takes(const struct wp_http_route *route,

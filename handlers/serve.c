@@ -65,7 +65,7 @@ bool wp_serve_is_work(struct wp_shared *shared, struct wp_io *io)
 	struct wp_req req;
 
 	wp_req_begin(&req, io);
-	route = wp_http_route_find(req.path, req.path_len);
+	route = wp_http_route_find(&req.path);
 	if (route == NULL || route->is_light ||
 	    !wp_http_route_takes(route, req.method))
 		return false;
@@ -81,7 +81,7 @@ static void serve(struct wp_ctx *ctx, struct wp_io *io, bool is_full)
 	struct wp_call call = { .ctx = ctx, .req = &req, .resp = &ctx->resp };
 
 	wp_req_init(&req, io);
-	route = wp_http_route_find(req.path, req.path_len);
+	route = wp_http_route_find(&req.path);
 	if (is_full)
 		wp_resp_unavailable(call.resp, "too many requests wait here; "
 					       "repeat later");

@@ -9,10 +9,10 @@
 
 #include <string.h>
 
+#include "lib/http/query.h"
 #include "lib/redis/client.h"
 
 #include "handlers/metrics.h"
-#include "handlers/query.h"
 
 enum {
 	CANONICAL_SLACK = 512, /* names, priority, padding of one envelope */
@@ -145,15 +145,14 @@ bool wp_submit_expiry(struct wp_call *call, int64_t *expires_in_ms_out)
 	static const char name[] = "expiresInSeconds";
 	int64_t max = call->ctx->conf->mailbox.max_expiry_seconds;
 	int64_t seconds = max;
-	const char *text = NULL;
+	struct wp_text text = { 0 };
 	struct wp_error err;
-	size_t len = 0;
 	enum wp_err rc;
 
-	rc = wp_query_get(call->req, name, &call->ctx->arena, &text, &len,
+	rc = wp_query_get(&call->req->query, name, &call->ctx->arena, &text,
 			  &err);
-	if (rc == WP_OK && (!wp_query_integer(text, len, &seconds) ||
-			    seconds < 1 || seconds > max))
+	if (rc == WP_OK && (!wp_query_integer(&text, &seconds) || seconds < 1 ||
+			    seconds > max))
 		rc = wp_error_set(&err, WP_ERR_INVAL,
 				  "%s must be an integer from 1 to %lld", name,
 				  (long long)max);

@@ -15,12 +15,6 @@
 #include "ws-daemon/origin.h"
 #include "ws-daemon/wire/upgrade.h"
 
-static bool text_is(const struct wp_text *text, const char *value)
-{
-	return text->data != NULL && strlen(value) == text->len &&
-	       memcmp(text->data, value, text->len) == 0;
-}
-
 static void unauthorized(struct wp_conn *conn, const char *sentence)
 {
 	wp_conn_refuse(conn, 401, "unauthorized", sentence,
@@ -231,38 +225,23 @@ static const struct {
 	{ "/metrics", on_metrics },
 };
 
-/* Ours to make when the client sent none, or one that could forge a line. */
-static void keep_request_id(struct wp_conn *conn, const struct wp_head *head)
-{
-	struct wp_text id = wp_head_field(head, "X-Request-Id");
-
-	if (id.data == NULL || id.len == 0 || id.len > WP_REQUEST_ID_MAX)
-		return;
-	for (size_t i = 0; i < id.len; i++) {
-		char c = id.data[i];
-
-		if (!((c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
-		      (c >= '0' && c <= '9') || c == '.' || c == '_' ||
-		      c == '-'))
-			return;
-	}
-	memcpy(conn->stash->request_id, id.data, id.len);
-}
-
 static void on_request(struct wp_conn *conn, const struct wp_head *head)
 {
-	bool is_get = text_is(&head->method, "GET");
+	bool is_get = wp_text_is(&head->method, "GET");
+	struct wp_text id = wp_head_field(head, "X-Request-Id");
 
-	keep_request_id(conn, head);
-	if (text_is(&head->path, "/connect") || text_is(&head->path, "/ws")) {
+	/* Else one is made when it is needed. */
+	(void)wp_request_id_keep(conn->stash->request_id, &id);
+	if (wp_text_is(&head->path, "/connect") ||
+	    wp_text_is(&head->path, "/ws")) {
 		on_connect(conn, head);
 		return;
 	}
 	for (size_t i = 0; i < sizeof(plain_paths) / sizeof(plain_paths[0]);
 	     i++) {
-		if (!text_is(&head->path, plain_paths[i].path))
+		if (!wp_text_is(&head->path, plain_paths[i].path))
 			continue;
-		if (is_get || text_is(&head->method, "HEAD"))
+		if (is_get || wp_text_is(&head->method, "HEAD"))
 			plain_paths[i].fn(conn, is_get);
 		else
 			wp_conn_refuse(conn, 405, "method_not_allowed",

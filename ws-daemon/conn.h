@@ -23,6 +23,7 @@
 #include <ev.h>
 
 #include "lib/base/buf.h"
+#include "lib/http/answer.h"
 #include "lib/live/hub.h"
 #include "lib/live/timers.h"
 #include "ws-daemon/metrics.h"
@@ -42,7 +43,6 @@ enum wp_conn_state {
 
 enum {
 	WP_CONN_UNANSWERED_MAX = 32,
-	WP_REQUEST_ID_MAX = 64,
 	WP_CLOSE_WAIT_MS = 5000,  /* for the peer's half of a close */
 	WP_CLOSE_DRAIN_MS = 1000, /* for the peer to read our last bytes */
 };

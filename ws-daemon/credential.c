@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "lib/auth/token.h"
+#include "lib/http/query.h"
 
 static void set_jwt(struct wp_credential *found, const char *data, size_t len)
 {
@@ -50,8 +51,8 @@ static void from_query(const struct wp_head *head, const char *name,
 		       enum wp_credential_source source,
 		       struct wp_credential *found)
 {
-	int len = wp_query_param(&head->query, name, found->buffer,
-				 sizeof(found->buffer));
+	int len = wp_query_copy(&head->query, name, found->buffer,
+				sizeof(found->buffer));
 
 	if (len == -1)
 		return;

@@ -8,17 +8,10 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
 #include "lib/http/origin.h"
 
 enum { ORIGIN_MAX = 512 };
-
-static bool text_is(const struct wp_text *text, const char *value)
-{
-	return strlen(value) == text->len &&
-	       strncasecmp(text->data, value, text->len) == 0;
-}
 
 static bool is_secure(const struct wp_head *head)
 {
@@ -31,7 +24,8 @@ static bool is_secure(const struct wp_head *head)
 	comma = memchr(proto.data, ',', proto.len);
 	if (comma != NULL)
 		proto.len = (size_t)(comma - proto.data);
-	return text_is(&proto, "https") || text_is(&proto, "wss");
+	return wp_text_is_word(&proto, "https") ||
+	       wp_text_is_word(&proto, "wss");
 }
 
 static bool ends_with(const struct wp_text *text, const char *tail)

@@ -1,7 +1,7 @@
 /*
  * exporter.c - a thread with a door for Prometheus and nothing behind it.
  *
- * Knows just enough HTTP to read one request line and answer it. A peer costs
+ * Looks at one request line (lib/http/head.h) and answers it. A peer costs
  * a fixed amount of memory and a fixed time; when all places are taken, the
  * next peer gets that of the one that has said nothing for longest, so that
  * peers that are idle, however many, keep nobody else waiting. The thread takes
@@ -22,6 +22,8 @@
 
 #include "lib/base/buf.h"
 #include "lib/base/clock.h"
+#include "lib/http/answer.h"
+#include "lib/http/head.h"
 #include "lib/sys/listen.h"
 #include "lib/sys/thread.h"
 
@@ -60,49 +62,41 @@ static void close_peer(struct peer *peer)
 	wp_buf_release(&peer->answer);
 }
 
-static void write_answer(struct wp_buf *out, const char *status,
-			 const char *type, const struct wp_buf *body)
+static void write_answer(struct wp_buf *out, unsigned status, const char *type,
+			 const struct wp_buf *body)
 {
 	wp_buf_printf(out,
-		      "HTTP/1.1 %s\r\nContent-Type: %s\r\n"
+		      "HTTP/1.1 %u %s\r\nContent-Type: %s\r\n"
 		      "Content-Length: %zu\r\nCache-Control: no-store\r\n"
 		      "Connection: close\r\n\r\n",
-		      status, type, body->len);
+		      status, wp_http_reason(status), type, body->len);
 	wp_buf_add(out, body->data, body->len);
 }
 
-/* Is the request line GET for this path, with or without a query? */
-static bool is_get(const struct peer *peer, const char *path)
+/* head: NULL when it was malformed */
+static bool is_get(const struct wp_head *head, const char *path)
 {
-	static const char method[] = "GET ";
-	size_t method_len = sizeof(method) - 1;
-	size_t len = strlen(path);
-	char next;
-
-	if (peer->request_len <= method_len + len ||
-	    memcmp(peer->request, method, method_len) != 0 ||
-	    memcmp(peer->request + method_len, path, len) != 0)
-		return false;
-	next = peer->request[method_len + len];
-	return next == ' ' || next == '?';
+	return head != NULL && wp_text_is(&head->method, "GET") &&
+	       wp_text_is(&head->path, path);
 }
 
-static void answer(const struct wp_exporter *exporter, struct peer *peer)
+static void answer(const struct wp_exporter *exporter, struct peer *peer,
+		   const struct wp_head *head)
 {
 	static const char plain[] = "text/plain; charset=utf-8";
 	struct wp_buf body;
 
 	wp_buf_init(&body, ANSWER_MAX_BYTES);
-	if (is_get(peer, "/metrics")) {
+	if (is_get(head, "/metrics")) {
 		wp_metrics_write(exporter->metrics, &body);
-		write_answer(&peer->answer, "200 OK",
+		write_answer(&peer->answer, 200,
 			     "text/plain; version=0.0.4; charset=utf-8", &body);
-	} else if (is_get(peer, "/healthz")) {
+	} else if (is_get(head, "/healthz")) {
 		wp_buf_add_str(&body, "OK\n");
-		write_answer(&peer->answer, "200 OK", plain, &body);
+		write_answer(&peer->answer, 200, plain, &body);
 	} else {
 		wp_buf_add_str(&body, "only /metrics and /healthz are here\n");
-		write_answer(&peer->answer, "404 Not Found", plain, &body);
+		write_answer(&peer->answer, 404, plain, &body);
 	}
 	if (body.failed)
 		peer->answer.failed = true;
@@ -115,6 +109,7 @@ static void peer_on_readable(const struct wp_exporter *exporter,
 {
 	size_t room = sizeof(peer->request) - peer->request_len;
 	ssize_t n = recv(peer->fd, peer->request + peer->request_len, room, 0);
+	struct wp_head head;
 
 	if (n == -1 && (errno == EINTR || errno == EAGAIN))
 		return;
@@ -123,13 +118,20 @@ static void peer_on_readable(const struct wp_exporter *exporter,
 		return;
 	}
 	peer->request_len += (size_t)n;
-	if (memmem(peer->request, peer->request_len, "\r\n\r\n", 4) != NULL) {
-		answer(exporter, peer);
-		if (peer->answer.failed)
+	switch (wp_head_parse_line(&head, peer->request, peer->request_len)) {
+	case WP_HEAD_MORE:
+		if (peer->request_len == sizeof(peer->request))
 			close_peer(peer);
-	} else if (peer->request_len == sizeof(peer->request)) {
-		close_peer(peer);
+		return;
+	case WP_HEAD_OK:
+		answer(exporter, peer, &head);
+		break;
+	case WP_HEAD_BAD:
+		answer(exporter, peer, NULL);
+		break;
 	}
+	if (peer->answer.failed)
+		close_peer(peer);
 }
 
 static void peer_on_writable(struct peer *peer)

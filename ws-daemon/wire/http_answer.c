@@ -5,43 +5,9 @@
 
 #include <string.h>
 
-#include "lib/base/random.h"
+#include "lib/http/answer.h"
 
-enum {
-	REQUEST_ID_BYTES = 16,
-	RETRY_FIRST_S = 1,
-	RETRY_SPREAD_S = 5, /* so that they do not come back together */
-};
-
-static const char *reason_of(unsigned status)
-{
-	switch (status) {
-	case 200:
-		return "OK";
-	case 400:
-		return "Bad Request";
-	case 401:
-		return "Unauthorized";
-	case 403:
-		return "Forbidden";
-	case 404:
-		return "Not Found";
-	case 405:
-		return "Method Not Allowed";
-	case 408:
-		return "Request Timeout";
-	case 426:
-		return "Upgrade Required";
-	case 431:
-		return "Request Header Fields Too Large";
-	case 503:
-		return "Service Unavailable";
-	case 505:
-		return "HTTP Version Not Supported";
-	default:
-		return "Error";
-	}
-}
+enum { RETRY_MAX_S = 5 };
 
 static void add_headers_of(struct wp_buf *out, unsigned status)
 {
@@ -54,19 +20,20 @@ static void add_headers_of(struct wp_buf *out, unsigned status)
 				    "Sec-WebSocket-Version: 13\r\n");
 	else if (status == 503)
 		wp_buf_printf(out, "Retry-After: %u\r\n",
-			      RETRY_FIRST_S + wp_random_below(RETRY_SPREAD_S));
+			      wp_http_retry_after_s(RETRY_MAX_S));
 }
 
 static void add_head(struct wp_buf *out, const char *request_id,
 		     unsigned status, const char *type, size_t len)
 {
-	char made[2 * REQUEST_ID_BYTES + 1];
+	char made[WP_REQUEST_ID_MAX + 1];
 
 	if (request_id == NULL || request_id[0] == '\0') {
-		wp_random_hex(made, REQUEST_ID_BYTES);
+		wp_request_id_make(made);
 		request_id = made;
 	}
-	wp_buf_printf(out, "HTTP/1.1 %u %s\r\n", status, reason_of(status));
+	wp_buf_printf(out, "HTTP/1.1 %u %s\r\n", status,
+		      wp_http_reason(status));
 	add_headers_of(out, status);
 	wp_buf_printf(out,
 		      "Content-Type: %s\r\nContent-Length: %zu\r\n"

@@ -45,8 +45,8 @@ static void a_request_without_any_parameter_is_bearable(void **state)
 	wp_req_init(&req, &fake.io);
 
 	assert_int_equal(req.method, WP_METHOD_OTHER);
-	assert_int_equal(req.path_len, 0);
-	assert_int_equal(req.query_len, 0);
+	assert_int_equal(req.path.len, 0);
+	assert_int_equal(req.query.len, 0);
 	assert_int_equal(strlen(req.id), 32);
 	assert_false(wp_req_is_json(&req));
 	fake_release(&fake);
@@ -62,10 +62,10 @@ static void path_ends_at_the_first_question_mark(void **state)
 
 	wp_req_init(&req, &fake.io);
 
-	assert_int_equal(req.path_len, strlen("/api/messages"));
-	assert_memory_equal(req.path, "/api/messages", req.path_len);
-	assert_string_equal(req.query, "limit=5?x");
-	assert_int_equal(req.query_len, strlen("limit=5?x"));
+	assert_int_equal(req.path.len, strlen("/api/messages"));
+	assert_memory_equal(req.path.data, "/api/messages", req.path.len);
+	assert_string_equal(req.query.data, "limit=5?x");
+	assert_int_equal(req.query.len, strlen("limit=5?x"));
 	fake_release(&fake);
 }
 
@@ -82,9 +82,9 @@ static void request_uri_beats_what_the_web_server_rewrote(void **state)
 
 	wp_req_init(&req, &fake.io);
 
-	assert_int_equal(req.path_len, 5);
-	assert_memory_equal(req.path, "/send", 5);
-	assert_int_equal(req.query_len, 0);
+	assert_int_equal(req.path.len, 5);
+	assert_memory_equal(req.path.data, "/send", 5);
+	assert_int_equal(req.query.len, 0);
 	fake_release(&fake);
 }
 
@@ -101,9 +101,9 @@ static void without_request_uri_cgi_variables_must_do(void **state)
 
 	wp_req_init(&req, &fake.io);
 
-	assert_memory_equal(req.path, "/api/send", req.path_len);
-	assert_int_equal(req.path_len, 9);
-	assert_string_equal(req.query, "a=1");
+	assert_memory_equal(req.path.data, "/api/send", req.path.len);
+	assert_int_equal(req.path.len, 9);
+	assert_string_equal(req.query.data, "a=1");
 	fake_release(&fake);
 }
 

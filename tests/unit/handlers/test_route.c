@@ -12,7 +12,9 @@
 
 static const struct wp_http_route *find(const char *path)
 {
-	return wp_http_route_find(path, strlen(path));
+	const struct wp_text text = { path, strlen(path) };
+
+	return wp_http_route_find(&text);
 }
 
 static void every_path_of_the_contract_has_its_handler(void **state)

@@ -6,25 +6,27 @@
 
 #include <cmocka.h>
 
-#include "handlers/query.h"
+#include <string.h>
 
-#include "tests/unit/handlers/fake.h"
+#include "lib/http/query.h"
 
 /* Look for name in query; the value is copied to text as a string. */
 static enum wp_err get(const char *query, const char *name, char text[64],
 		       size_t *len_out)
 {
-	struct wp_req req = { .query = query, .query_len = strlen(query) };
+	const struct wp_text all = { query, strlen(query) };
 	struct wp_arena arena;
-	const char *value = "";
+	struct wp_text value;
 	enum wp_err rc;
 
 	*len_out = 0;
 	text[0] = '\0';
 	wp_arena_init(&arena, 4096);
-	rc = wp_query_get(&req, name, &arena, &value, len_out, NULL);
-	if (rc == WP_OK)
-		memcpy(text, value, *len_out + 1);
+	rc = wp_query_get(&all, name, &arena, &value, NULL);
+	if (rc == WP_OK) {
+		*len_out = value.len;
+		memcpy(text, value.data, value.len + 1);
+	}
 	wp_arena_release(&arena);
 	return rc;
 }
@@ -144,14 +146,50 @@ static void integers_saturate_and_nothing_else_is_one(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const struct wp_text text = { cases[i].text,
+					      strlen(cases[i].text) };
 		int64_t value = 0;
 
-		assert_int_equal(wp_query_integer(cases[i].text,
-						  strlen(cases[i].text),
-						  &value),
+		assert_int_equal(wp_query_integer(&text, &value),
 				 cases[i].is_integer);
 		assert_true(value == cases[i].value);
 	}
+}
+
+static int param(const char *query, const char *name, char *out, size_t size)
+{
+	struct wp_text text = { query, strlen(query) };
+
+	return wp_query_copy(&text, name, out, size);
+}
+
+static void a_copy_has_no_nul_and_fits(void **state)
+{
+	struct wp_text absent = { 0 };
+	char out[8];
+
+	(void)state;
+	assert_int_equal(param("ticket=abc", "ticket", out, sizeof(out)), 3);
+	assert_string_equal(out, "abc");
+	assert_int_equal(
+		param("x=1&ticket=a%2Db&y", "ticket", out, sizeof(out)), 3);
+	assert_string_equal(out, "a-b");
+	assert_int_equal(
+		param("xticket=1&tickets=2", "ticket", out, sizeof(out)), -1);
+	assert_int_equal(param("ticket", "ticket", out, sizeof(out)), 0);
+	assert_int_equal(param("%74icket=a+b", "ticket", out, sizeof(out)), 3);
+	assert_string_equal(out, "a+b");
+	assert_int_equal(param("ticket=a&ticket=a", "ticket", out, sizeof(out)),
+			 -2);
+	assert_int_equal(param("", "ticket", out, sizeof(out)), -1);
+	assert_int_equal(wp_query_copy(&absent, "ticket", out, sizeof(out)),
+			 -1);
+	assert_int_equal(param("ticket=%4", "ticket", out, sizeof(out)), -2);
+	assert_int_equal(param("ticket=%zz", "ticket", out, sizeof(out)), -2);
+	assert_int_equal(param("ticket=%00", "ticket", out, sizeof(out)), -2);
+	assert_int_equal(param("ticket=12345678", "ticket", out, sizeof(out)),
+			 -2);
+	assert_int_equal(param("ticket=", "ticket", out, sizeof(out)), 0);
 }
 
 int main(void)
@@ -162,6 +200,7 @@ int main(void)
 		cmocka_unit_test(a_known_parameter_must_not_be_repeated),
 		cmocka_unit_test(broken_escapes_are_refused),
 		cmocka_unit_test(an_escaped_nul_ends_nothing),
+		cmocka_unit_test(a_copy_has_no_nul_and_fits),
 		cmocka_unit_test(integers_saturate_and_nothing_else_is_one),
 	};
 

@@ -155,7 +155,7 @@ static void on_pattern_subscribed(void *ctx, const struct wp_reply *reply)
 }
 
 static enum wp_err subscribe(struct wp_feed *feed, const char *verb,
-			     const char *channel, wp_aredis_reply_fn fn)
+			     const char *channel, wp_reply_fn fn)
 {
 	struct wp_cmd cmd;
 	enum wp_err rc;

@@ -1,21 +1,84 @@
 /*
- * async.c - the life of a connection that comes back by itself: when to
- * connect, what its loss means to those who wait, when silence is a loss.
+ * async.c - a connection that comes back by itself: when to connect, sending,
+ * handing out answers in order, what its loss means to those who wait, when
+ * silence is a loss.
  *
  * Whatever goes wrong closes the socket at once, but callbacks are told from
  * the loop a moment later: neither a write nor wp_aredis_reset() runs code of
  * the caller under the caller's feet.
+ *
+ * hiredis opens the socket and parses answers; the queue of callbacks is ours.
+ * (hiredis' own, async.c, assert()s on answers that a server may well give:
+ * an UNSUBSCRIBE too many, or a message of a kind it does not know, would end
+ * the daemon.) Nothing here knows what the commands mean.
  */
 #include "lib/redis/async.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
 
+#include <ev.h>
+#include <hiredis/hiredis.h>
+
+#include "lib/base/backoff.h"
 #include "lib/base/clock.h"
-#include "lib/redis/async_impl.h"
+#include "lib/base/log.h"
+#include "lib/redis/handshake.h"
+#include "lib/redis/link.h"
+#include "lib/redis/pending.h"
+#include "lib/redis/refusal.h"
 
-void wp_aredis_arm(struct wp_aredis *redis, int64_t delay_ms)
+enum { OUT_KEPT = 256 * 1024, LOG_INTERVAL_MS = 10000 };
+
+enum state {
+	DOWN,    /* waits for the timer to connect */
+	DIALING, /* the socket is not connected yet */
+	SHAKING, /* connected; the handshake is under way */
+	READY,
+	LOST, /* closed; callbacks are to be told by the timer */
+};
+
+struct wp_aredis {
+	struct ev_loop *loop;                /* borrowed */
+	const struct wp_conf *conf;          /* borrowed */
+	const struct wp_script_set *scripts; /* borrowed */
+	struct wp_aredis_hooks hooks;
+	struct wp_log log;
+	struct wp_log_limit log_limit;
+	struct wp_log_limit refusal_limit;
+	char *name;
+	struct wp_link_addr addr;
+
+	enum state state;
+	struct redisContext *link; /* NULL in DOWN and LOST */
+	struct wp_handshake hs;
+	bool is_subscriber; /* has sent a (P)SUBSCRIBE */
+	bool was_ready;     /* on_ready ran, on_lost has not */
+	struct wp_backoff backoff;
+
+	struct wp_pending_ring pending;
+	struct wp_buf out; /* bytes to be sent; those before sent are out */
+	size_t sent;
+
+	unsigned int depth; /* calls out to the owner under way */
+	bool is_doomed;     /* freed in one of them */
+
+	struct ev_io readable;
+	struct ev_io writable;   /* while dialing, or the socket is full */
+	struct ev_prepare flush; /* active while bytes wait to be sent */
+	struct ev_timer timer;   /* what for depends on the state */
+	uint64_t deadline_ms;    /* of the timer */
+};
+
+/*
+ * (Re)start the timer. The loop's own time may be old when a callback took
+ * long, so its callback compares with deadline_ms and does not trust its call.
+ */
+static void arm(struct wp_aredis *redis, int64_t delay_ms)
 {
 	redis->deadline_ms = wp_mono_ms() + (uint64_t)delay_ms;
 	ev_timer_stop(redis->loop, &redis->timer);
@@ -23,16 +86,48 @@ void wp_aredis_arm(struct wp_aredis *redis, int64_t delay_ms)
 	ev_timer_start(redis->loop, &redis->timer);
 }
 
-void wp_aredis_drop(struct wp_aredis *redis, const char *reason)
+/* ---- losing it ---- */
+
+/* All is out, or nobody is there any more to send it to. */
+static void forget_out(struct wp_aredis *redis)
+{
+	redis->sent = 0;
+	/* The password went through it, and a burst need not stay for ever. */
+	if (redis->state != READY && redis->out.data != NULL)
+		explicit_bzero(redis->out.data, redis->out.cap);
+	if (redis->out.cap > OUT_KEPT)
+		wp_buf_release(&redis->out);
+	else
+		wp_buf_clear(&redis->out);
+}
+
+/* Stop all watchers, close the socket. Idempotent. */
+static void close_link(struct wp_aredis *redis)
+{
+	ev_io_stop(redis->loop, &redis->readable);
+	ev_io_stop(redis->loop, &redis->writable);
+	ev_prepare_stop(redis->loop, &redis->flush);
+	ev_timer_stop(redis->loop, &redis->timer);
+	if (redis->link != NULL)
+		redisFree(redis->link);
+	redis->link = NULL;
+	forget_out(redis);
+	redis->is_subscriber = false;
+}
+
+/*
+ * The connection is of no use any more, for this reason: close it at once,
+ * tell everybody from the loop. Nothing happens when it is down already.
+ */
+static void drop(struct wp_aredis *redis, const char *reason)
 {
 	uint32_t suppressed = 0;
 
-	if (redis->state == WP_AREDIS_DOWN || redis->state == WP_AREDIS_LOST)
+	if (redis->state == DOWN || redis->state == LOST)
 		return;
 	/* A server that stays away is worth a line now and then. */
-	if (redis->was_ready ||
-	    wp_log_allow(&redis->log_limit, wp_mono_ms(),
-			 WP_AREDIS_LOG_INTERVAL_MS, &suppressed))
+	if (redis->was_ready || wp_log_allow(&redis->log_limit, wp_mono_ms(),
+					     LOG_INTERVAL_MS, &suppressed))
 		wp_log(&redis->log, WP_LOG_WARN,
 		       redis->was_ready ? "redis lost"
 					: "redis cannot be reached",
@@ -40,9 +135,9 @@ void wp_aredis_drop(struct wp_aredis *redis, const char *reason)
 		       wp_str("reason", reason),
 		       wp_int("unanswered", (int64_t)redis->pending.n),
 		       wp_int("suppressed", suppressed));
-	wp_aredis_close(redis);
-	redis->state = WP_AREDIS_LOST;
-	wp_aredis_arm(redis, 0);
+	close_link(redis);
+	redis->state = LOST;
+	arm(redis, 0);
 }
 
 static void free_now(struct wp_aredis *redis)
@@ -53,12 +148,14 @@ static void free_now(struct wp_aredis *redis)
 	free(redis);
 }
 
-void wp_aredis_enter(struct wp_aredis *redis)
+/* Around every call of the owner's code: it may free us. */
+static void enter(struct wp_aredis *redis)
 {
 	redis->depth++;
 }
 
-bool wp_aredis_leave(struct wp_aredis *redis)
+/* False when redis is gone; nothing of it may be touched then. */
+static bool leave(struct wp_aredis *redis)
 {
 	redis->depth--;
 	if (!redis->is_doomed)
@@ -67,6 +164,280 @@ bool wp_aredis_leave(struct wp_aredis *redis)
 		free_now(redis);
 	return false;
 }
+
+/* ---- sending ---- */
+
+/*
+ * Queue bytes; they leave when the loop is about to wait.
+ *
+ * Errors:  WP_ERR_FULL, WP_ERR_NOMEM
+ */
+static enum wp_err append(struct wp_aredis *redis, const struct wp_cmd *cmd)
+{
+	size_t waiting = redis->out.len - redis->sent;
+	enum wp_err rc;
+
+	if (waiting + wp_link_size(cmd) > WP_AREDIS_UNSENT_MAX)
+		return WP_ERR_FULL;
+	rc = wp_link_format(&redis->out, cmd, NULL);
+	redis->out.failed = false; /* what was in there still is */
+	if (rc == WP_OK && !ev_is_active(&redis->writable))
+		ev_prepare_start(redis->loop, &redis->flush);
+	return rc;
+}
+
+/* Send what the socket takes; false when it is of no use any more. */
+static bool send_some(struct wp_aredis *redis)
+{
+	while (redis->sent < redis->out.len) {
+		ssize_t n = send(redis->link->fd, redis->out.data + redis->sent,
+				 redis->out.len - redis->sent,
+				 MSG_NOSIGNAL | MSG_DONTWAIT);
+
+		if (n >= 0)
+			redis->sent += (size_t)n;
+		else if (errno == EAGAIN || errno == EWOULDBLOCK)
+			return true;
+		else if (errno != EINTR)
+			return false;
+	}
+	return true;
+}
+
+/*
+ * hiredis would move all that is left after each write, which takes a second
+ * for 64 MB; here it is moved when that is the smaller half.
+ */
+static void flush(struct wp_aredis *redis)
+{
+	ev_prepare_stop(redis->loop, &redis->flush);
+	if (!send_some(redis)) {
+		drop(redis, strerror(errno));
+		return;
+	}
+	if (redis->sent == redis->out.len) {
+		forget_out(redis);
+		ev_io_stop(redis->loop, &redis->writable);
+		return;
+	}
+	if (redis->sent > redis->out.len / 2) {
+		wp_buf_consume(&redis->out, redis->sent);
+		redis->sent = 0;
+	}
+	ev_io_start(redis->loop, &redis->writable);
+}
+
+static void on_flush(struct ev_loop *loop, struct ev_prepare *w, int revents)
+{
+	(void)loop;
+	(void)revents;
+	flush(w->data);
+}
+
+/* ---- connecting ---- */
+
+/* Begin to connect. */
+static void dial(struct wp_aredis *redis)
+{
+	struct wp_error err = { 0 };
+	int fd;
+
+	redis->state = DIALING;
+	if (wp_link_open(&redis->link, &redis->addr, -1, &err) != WP_OK) {
+		drop(redis, err.msg);
+		return;
+	}
+	fd = redis->link->fd;
+	ev_io_set(&redis->readable, fd, EV_READ);
+	ev_io_set(&redis->writable, fd, EV_WRITE);
+	ev_io_start(redis->loop, &redis->writable);
+	arm(redis, redis->conf->redis.connect_timeout_ms);
+}
+
+/* Say the next part of the handshake, or be ready. False: redis is gone. */
+static bool shake(struct wp_aredis *redis)
+{
+	struct wp_cmd cmd;
+	enum wp_err rc = WP_OK;
+
+	if (wp_handshake_is_done(&redis->hs)) {
+		ev_timer_stop(redis->loop, &redis->timer);
+		redis->state = READY;
+		redis->was_ready = true;
+		wp_log(&redis->log, WP_LOG_INFO, "redis ready",
+		       wp_str("connection", redis->name));
+		enter(redis);
+		if (redis->hooks.on_ready != NULL)
+			redis->hooks.on_ready(redis->hooks.ctx);
+		return leave(redis);
+	}
+	wp_cmd_init(&cmd);
+	while (rc == WP_OK && wp_handshake_next(&redis->hs, &cmd))
+		rc = append(redis, &cmd);
+	if (cmd.block != NULL) /* the password went through it */
+		explicit_bzero(cmd.block, cmd.block_cap);
+	wp_cmd_release(&cmd);
+	if (rc != WP_OK)
+		drop(redis, "out of memory");
+	return true;
+}
+
+static void dialed(struct wp_aredis *redis)
+{
+	socklen_t len = sizeof(int);
+	int error = 0;
+
+	if (getsockopt(redis->link->fd, SOL_SOCKET, SO_ERROR, &error, &len) ==
+	    -1)
+		error = errno;
+	if (error != 0) {
+		drop(redis, strerror(error));
+		return;
+	}
+	ev_io_stop(redis->loop, &redis->writable);
+	ev_io_start(redis->loop, &redis->readable);
+	redis->state = SHAKING;
+	wp_handshake_begin(&redis->hs, redis->conf, redis->scripts,
+			   redis->name);
+	arm(redis, redis->conf->redis.command_timeout_ms);
+	(void)shake(redis); /* only begins, so redis cannot be gone */
+}
+
+static void on_writable(struct ev_loop *loop, struct ev_io *w, int revents)
+{
+	struct wp_aredis *redis = w->data;
+
+	(void)loop;
+	(void)revents;
+	if (redis->state == DIALING)
+		dialed(redis);
+	else
+		flush(redis);
+}
+
+/* ---- answers ---- */
+
+/* "message" and "pmessage" answer nothing. */
+static bool is_push(const struct wp_reply *reply)
+{
+	const struct wp_reply *kind = wp_reply_at(reply, 0);
+
+	return wp_reply_is(kind, "message") || wp_reply_is(kind, "pmessage");
+}
+
+/* False: redis is gone. */
+static bool take_push(struct wp_aredis *redis, const struct wp_reply *reply)
+{
+	size_t n = wp_reply_count(reply);
+
+	if (redis->hooks.on_message == NULL || n < 3)
+		return true;
+	enter(redis);
+	redis->hooks.on_message(
+		redis->hooks.ctx,
+		n == 4 ? wp_reply_str(wp_reply_at(reply, 1)) : NULL,
+		wp_reply_at(reply, n - 2), wp_reply_at(reply, n - 1));
+	return leave(redis);
+}
+
+/* Nobody waits for this answer; an error must still not pass unseen. */
+static void complain(struct wp_aredis *redis, const struct wp_reply *reply)
+{
+	uint32_t suppressed;
+
+	if (wp_reply_type(reply) == WP_REPLY_ERROR &&
+	    wp_log_allow(&redis->refusal_limit, wp_mono_ms(), LOG_INTERVAL_MS,
+			 &suppressed))
+		wp_log(&redis->log, WP_LOG_WARN, "a command was refused",
+		       wp_str("connection", redis->name),
+		       wp_str("reply", wp_reply_str(reply)),
+		       wp_int("suppressed", suppressed));
+}
+
+/* False: redis is gone. */
+static bool take_reply(struct wp_aredis *redis, const struct wp_reply *reply)
+{
+	struct wp_pending *front = wp_pending_front(&redis->pending);
+	struct wp_pending copy;
+
+	/* This command's outcome is as unknown as that of those behind it. */
+	if (front == NULL || wp_reply_is_loss(reply)) {
+		drop(redis, front == NULL ? "an answer to no question"
+					  : wp_reply_str(reply));
+		return true;
+	}
+	wp_backoff_reset(&redis->backoff); /* it not only shakes hands */
+	copy = *front;
+	/* An error answers a whole (P)SUBSCRIBE, however many channels. */
+	if (front->confirmations > 1 &&
+	    wp_reply_type(reply) == WP_REPLY_ARRAY) {
+		front->confirmations--;
+		front->sent_ms = wp_mono_ms();
+	} else {
+		(void)wp_pending_pop(&redis->pending);
+	}
+	if (copy.fn == NULL) {
+		complain(redis, reply);
+		return true;
+	}
+	enter(redis);
+	copy.fn(copy.ctx, reply);
+	return leave(redis);
+}
+
+/* False: redis is gone. */
+static bool take(struct wp_aredis *redis, const struct wp_reply *reply)
+{
+	struct wp_error err = { 0 };
+
+	if (redis->state == READY) {
+		if (redis->is_subscriber && is_push(reply))
+			return take_push(redis, reply);
+		return take_reply(redis, reply);
+	}
+	if (!wp_handshake_is_waiting(&redis->hs)) {
+		drop(redis, "an answer to no question");
+		return true;
+	}
+	if (wp_handshake_answer(&redis->hs, reply, &err) != WP_OK) {
+		drop(redis, err.msg);
+		return true;
+	}
+	return wp_handshake_is_waiting(&redis->hs) || shake(redis);
+}
+
+/* Read once and hand out every complete answer. False: redis is gone. */
+static bool receive(struct wp_aredis *redis)
+{
+	bool is_here = true;
+	void *reply = NULL;
+
+	if (redisBufferRead(redis->link) != REDIS_OK) {
+		drop(redis, redis->link->errstr);
+		return true;
+	}
+	/* Each call out may have dropped the link, or us. */
+	while (is_here && redis->link != NULL) {
+		if (redisGetReplyFromReader(redis->link, &reply) != REDIS_OK) {
+			drop(redis, redis->link->errstr);
+			break;
+		}
+		if (reply == NULL)
+			break;
+		is_here = take(redis, reply);
+		freeReplyObject(reply);
+	}
+	return is_here;
+}
+
+static void on_readable(struct ev_loop *loop, struct ev_io *w, int revents)
+{
+	(void)loop;
+	(void)revents;
+	(void)receive(w->data);
+}
+
+/* ---- time passes ---- */
 
 /* Tell everybody who still waits that there will be no answer. */
 static void fail_pending(struct wp_aredis *redis)
@@ -81,8 +452,8 @@ static void fail_pending(struct wp_aredis *redis)
 
 static void retry_later(struct wp_aredis *redis)
 {
-	redis->state = WP_AREDIS_DOWN;
-	wp_aredis_arm(redis, wp_backoff_next_ms(&redis->backoff));
+	redis->state = DOWN;
+	arm(redis, wp_backoff_next_ms(&redis->backoff));
 }
 
 static void report_loss(struct wp_aredis *redis)
@@ -90,12 +461,20 @@ static void report_loss(struct wp_aredis *redis)
 	bool was_ready = redis->was_ready;
 
 	redis->was_ready = false;
-	wp_aredis_enter(redis);
+	enter(redis);
 	fail_pending(redis);
 	if (!redis->is_doomed && was_ready && redis->hooks.on_lost != NULL)
 		redis->hooks.on_lost(redis->hooks.ctx);
-	if (wp_aredis_leave(redis))
+	if (leave(redis))
 		retry_later(redis);
+}
+
+/* Is there more to read? */
+static bool has_input(const struct wp_aredis *redis)
+{
+	int waiting = 0;
+
+	return ioctl(redis->link->fd, FIONREAD, &waiting) == 0 && waiting > 0;
 }
 
 /* A server that took commands and is silent since must not be waited for. */
@@ -105,19 +484,18 @@ static void watch_oldest(struct wp_aredis *redis)
 	uint64_t age_ms;
 
 	/* The loop may have been busy: look what has come before judging. */
-	if (!wp_aredis_receive(redis) || redis->state != WP_AREDIS_READY ||
-	    redis->pending.n == 0)
+	if (!receive(redis) || redis->state != READY || redis->pending.n == 0)
 		return;
 	/* That was a part of it: a server that has so much to say is there. */
-	if (wp_aredis_has_input(redis)) {
-		wp_aredis_arm(redis, 0);
+	if (has_input(redis)) {
+		arm(redis, 0);
 		return;
 	}
 	age_ms = wp_mono_ms() - wp_pending_front(&redis->pending)->sent_ms;
 	if (age_ms >= timeout_ms)
-		wp_aredis_drop(redis, "no answer in time");
+		drop(redis, "no answer in time");
 	else
-		wp_aredis_arm(redis, (int64_t)(timeout_ms - age_ms));
+		arm(redis, (int64_t)(timeout_ms - age_ms));
 }
 
 static void on_timer(struct ev_loop *loop, struct ev_timer *w, int revents)
@@ -128,26 +506,39 @@ static void on_timer(struct ev_loop *loop, struct ev_timer *w, int revents)
 	(void)loop;
 	(void)revents;
 	if (now_ms < redis->deadline_ms) {
-		wp_aredis_arm(redis, (int64_t)(redis->deadline_ms - now_ms));
+		arm(redis, (int64_t)(redis->deadline_ms - now_ms));
 		return;
 	}
 	switch (redis->state) {
-	case WP_AREDIS_DOWN:
-		wp_aredis_dial(redis);
+	case DOWN:
+		dial(redis);
 		break;
-	case WP_AREDIS_DIALING:
-		wp_aredis_drop(redis, "no connection in time");
+	case DIALING:
+		drop(redis, "no connection in time");
 		break;
-	case WP_AREDIS_SHAKING:
-		wp_aredis_drop(redis, "no answer in time while connecting");
+	case SHAKING:
+		drop(redis, "no answer in time while connecting");
 		break;
-	case WP_AREDIS_READY:
+	case READY:
 		watch_oldest(redis);
 		break;
-	case WP_AREDIS_LOST:
+	case LOST:
 		report_loss(redis);
 		break;
 	}
+}
+
+/* ---- for its owner ---- */
+
+static void init_watchers(struct wp_aredis *redis)
+{
+	ev_io_init(&redis->readable, on_readable, -1, EV_READ);
+	ev_io_init(&redis->writable, on_writable, -1, EV_WRITE);
+	ev_prepare_init(&redis->flush, on_flush);
+	wp_buf_init(&redis->out, 0);
+	redis->readable.data = redis;
+	redis->writable.data = redis;
+	redis->flush.data = redis;
 }
 
 enum wp_err wp_aredis_new(struct wp_aredis **out,
@@ -175,11 +566,11 @@ enum wp_err wp_aredis_new(struct wp_aredis **out,
 	redis->log.component = "redis";
 	wp_backoff_init(&redis->backoff, WP_LINK_BACKOFF_MS,
 			WP_LINK_BACKOFF_CAP_MS);
-	wp_aredis_io_init(redis);
+	init_watchers(redis);
 	ev_init(&redis->timer, on_timer);
 	redis->timer.data = redis;
-	redis->state = WP_AREDIS_DOWN;
-	wp_aredis_arm(redis, 0);
+	redis->state = DOWN;
+	arm(redis, 0);
 	*out = redis;
 	return WP_OK;
 }
@@ -192,29 +583,28 @@ void wp_aredis_free(struct wp_aredis **redis_ptr)
 		return;
 	redis = *redis_ptr;
 	*redis_ptr = NULL;
-	wp_aredis_close(redis);
-	redis->state = WP_AREDIS_LOST;
+	close_link(redis);
+	redis->state = LOST;
 	redis->was_ready = false;
 	redis->is_doomed = true;
-	wp_aredis_enter(redis);
+	enter(redis);
 	fail_pending(redis);
-	(void)wp_aredis_leave(redis);
+	(void)leave(redis);
 }
 
 bool wp_aredis_is_ready(const struct wp_aredis *redis)
 {
-	return redis->state == WP_AREDIS_READY;
+	return redis->state == READY;
 }
 
 const char *wp_aredis_run_id(const struct wp_aredis *redis)
 {
-	return redis->state == WP_AREDIS_READY ? redis->hs.run_id : "";
+	return redis->state == READY ? redis->hs.run_id : "";
 }
 
 static enum wp_err queue_command(struct wp_aredis *redis,
-				 const struct wp_cmd *cmd,
-				 wp_aredis_reply_fn fn, void *ctx,
-				 size_t confirmations)
+				 const struct wp_cmd *cmd, wp_reply_fn fn,
+				 void *ctx, size_t confirmations)
 {
 	const struct wp_pending item = {
 		.fn = fn,
@@ -224,28 +614,28 @@ static enum wp_err queue_command(struct wp_aredis *redis,
 	};
 	enum wp_err rc;
 
-	if (redis->state != WP_AREDIS_READY)
+	if (redis->state != READY)
 		return WP_ERR_UNAVAIL;
 	if (cmd->failed || !wp_pending_reserve(&redis->pending))
 		return WP_ERR_NOMEM;
-	rc = wp_aredis_append(redis, cmd);
+	rc = append(redis, cmd);
 	if (rc != WP_OK)
 		return rc;
 	wp_pending_push(&redis->pending, &item);
 	if (!ev_is_active(&redis->timer))
-		wp_aredis_arm(redis, redis->conf->redis.command_timeout_ms);
+		arm(redis, redis->conf->redis.command_timeout_ms);
 	return WP_OK;
 }
 
 enum wp_err wp_aredis_do(struct wp_aredis *redis, const struct wp_cmd *cmd,
-			 wp_aredis_reply_fn fn, void *ctx)
+			 wp_reply_fn fn, void *ctx)
 {
 	assert(!redis->is_subscriber);
 	return queue_command(redis, cmd, fn, ctx, 0);
 }
 
 enum wp_err wp_aredis_subscribe(struct wp_aredis *redis,
-				const struct wp_cmd *cmd, wp_aredis_reply_fn fn,
+				const struct wp_cmd *cmd, wp_reply_fn fn,
 				void *ctx)
 {
 	enum wp_err rc;
@@ -259,5 +649,5 @@ enum wp_err wp_aredis_subscribe(struct wp_aredis *redis,
 
 void wp_aredis_reset(struct wp_aredis *redis)
 {
-	wp_aredis_drop(redis, "reset by its owner");
+	drop(redis, "reset by its owner");
 }

@@ -30,8 +30,6 @@ struct wp_aredis;
 /* A server that does not read costs no more than this. */
 enum { WP_AREDIS_UNSENT_MAX = 128 * 1024 * 1024 };
 
-/* reply is NULL when the connection was lost: the outcome is unknown. */
-typedef void (*wp_aredis_reply_fn)(void *ctx, const struct wp_reply *reply);
 /*
  * A message on a subscribed channel; pattern is NULL for plain channels. Names
  * and data come from strangers and may hold any byte, NUL too.
@@ -68,7 +66,8 @@ bool wp_aredis_is_ready(const struct wp_aredis *redis);
 const char *wp_aredis_run_id(const struct wp_aredis *redis);
 
 /*
- * Queue one command. fn may be NULL; an error is then logged, now and then.
+ * Queue one command. fn gets NULL when the connection was lost: the outcome is
+ * unknown. fn may be NULL; an error is then logged, now and then.
  *
  * Errors:  WP_ERR_UNAVAIL  not ready; fn will not run
  *          WP_ERR_FULL     with it more than WP_AREDIS_UNSENT_MAX bytes would
@@ -76,7 +75,7 @@ const char *wp_aredis_run_id(const struct wp_aredis *redis);
  *          WP_ERR_NOMEM    not queued; fn will not run
  */
 enum wp_err wp_aredis_do(struct wp_aredis *redis, const struct wp_cmd *cmd,
-			 wp_aredis_reply_fn fn, void *ctx) WP_MUST_USE;
+			 wp_reply_fn fn, void *ctx) WP_MUST_USE;
 
 /*
  * (P)SUBSCRIBE or (P)UNSUBSCRIBE; cmd holds verb and channels. Such a
@@ -84,7 +83,7 @@ enum wp_err wp_aredis_do(struct wp_aredis *redis, const struct wp_cmd *cmd,
  * confirmed it.
  */
 enum wp_err wp_aredis_subscribe(struct wp_aredis *redis,
-				const struct wp_cmd *cmd, wp_aredis_reply_fn fn,
+				const struct wp_cmd *cmd, wp_reply_fn fn,
 				void *ctx) WP_MUST_USE;
 
 /* Drop the connection now and reconnect: for half-open sockets. */

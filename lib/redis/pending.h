@@ -9,12 +9,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "lib/redis/async.h"
+#include "lib/base/err.h"
+#include "lib/redis/reply.h"
 
 enum { WP_PENDING_MAX = 1 << 20 }; /* commands in flight; a power of two */
 
 struct wp_pending {
-	wp_aredis_reply_fn fn; /* may be NULL */
+	wp_reply_fn fn; /* may be NULL */
 	void *ctx;
 	uint64_t sent_ms;
 	size_t confirmations; /* of a subscription; 0 = an ordinary command */

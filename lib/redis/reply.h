@@ -21,6 +21,9 @@ enum wp_reply_type {
 
 struct wp_reply; /* a redisReply in disguise */
 
+/* Somebody waits for an answer; what NULL means, the waiting one knows. */
+typedef void (*wp_reply_fn)(void *ctx, const struct wp_reply *reply);
+
 enum wp_reply_type wp_reply_type(const struct wp_reply *reply);
 /* Value of an integer, or of a string that is a decimal number; else 0. */
 int64_t wp_reply_int(const struct wp_reply *reply);

@@ -163,7 +163,7 @@ static void end(struct owner *owner)
 	ev_loop_destroy(owner->loop);
 }
 
-static enum wp_err send_words(struct owner *owner, wp_aredis_reply_fn fn,
+static enum wp_err send_words(struct owner *owner, wp_reply_fn fn,
 			      const char *a, const char *b, const char *c)
 {
 	const char *words[] = { a, b, c };

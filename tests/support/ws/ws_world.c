@@ -25,7 +25,7 @@ static void need(bool is_so)
 
 struct waiting {
 	struct waiting *next;
-	wp_aredis_reply_fn fn;
+	wp_reply_fn fn;
 	void *ctx;
 };
 
@@ -38,7 +38,7 @@ __wrap_wp_registrar_redis(const struct wp_registrar *registrar);
 bool __wrap_wp_aredis_is_ready(const struct wp_aredis *redis);
 const char *__wrap_wp_aredis_run_id(const struct wp_aredis *redis);
 enum wp_err __wrap_wp_aredis_do(struct wp_aredis *redis,
-				const struct wp_cmd *cmd, wp_aredis_reply_fn fn,
+				const struct wp_cmd *cmd, wp_reply_fn fn,
 				void *ctx);
 
 struct wp_aredis *
@@ -62,7 +62,7 @@ const char *__wrap_wp_aredis_run_id(const struct wp_aredis *redis)
 }
 
 enum wp_err __wrap_wp_aredis_do(struct wp_aredis *redis,
-				const struct wp_cmd *cmd, wp_aredis_reply_fn fn,
+				const struct wp_cmd *cmd, wp_reply_fn fn,
 				void *ctx)
 {
 	struct waiting *call;

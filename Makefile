@@ -45,6 +45,7 @@ CLI_OBJ := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard tools/waypost/*.c)))
 UNIT_SRC := $(sort $(wildcard tests/unit/*/*/test_*.c tests/unit/*/test_*.c))
 INTEGRATION_SRC := $(sort $(wildcard tests/integration/test_*.c))
 SUPPORT_OBJ := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard tests/support/*.c)))
+WORKER_SUPPORT_OBJ := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard tests/support/worker/*.c)))
 WS_SUPPORT_OBJ := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard tests/support/ws/*.c)))
 UNIT := $(UNIT_SRC:%.c=$(B)/%)
 INTEGRATION := $(INTEGRATION_SRC:%.c=$(B)/%)
@@ -135,6 +136,8 @@ $(B)/tests/integration/test_%: $(B)/tests/integration/test_%.o $(SUPPORT_OBJ) $(
 	$(link_test)
 $(B)/tests/fuzz/fuzz_%: $(B)/tests/fuzz/fuzz_%.o $(filter-out %/main.o,$(WS_OBJ)) $(LIVE) $(LIB)
 	$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $(filter %.o,$^) $(filter %.a,$^) $(TEST_LIBS)
+
+$(filter $(B)/tests/integration/test_worker_%,$(INTEGRATION)): $(WORKER_SUPPORT_OBJ)
 
 # These drive whole connections; what would go to Redis goes to the test.
 WS_WORLD := $(B)/tests/unit/ws-daemon/test_conn $(B)/tests/fuzz/fuzz_conn

@@ -1,17 +1,25 @@
 /*
- * audit.c - the walk over Redis' keyspace, and how fast all of this may go.
+ * audit.c - two walks that never end, and how fast they may go: over Redis'
+ * keyspace, and over the users of the cold store and the hints about them.
+ *
+ * A hint too many is harmless: it costs a look. So one is set as soon as it
+ * seems to be missing, and one that seems to be idle goes the way that an ack
+ * takes it, which is safe against every migration.
  */
 #include "worker/audit.h"
 
 #include <string.h>
 
 #include "lib/base/clock.h"
+#include "lib/mailbox/ack.h"
+#include "lib/mailbox/audit.h"
 #include "worker/metrics.h"
-#include "worker/pipe.h"
 
 enum {
 	KEYS_AT_ONCE = 200, /* a hint to SCAN, and the length of a page */
 	MORE_COST = 100,    /* of a key that asks for another call */
+	USERS_AT_ONCE = 50,
+	LOG_INTERVAL_MS = 5000,
 	MS_PER_S = 1000,
 };
 
@@ -30,17 +38,24 @@ static const struct {
 				    "remains of a daemon that is gone" },
 };
 
-void wp_audit_tell(struct wp_auditor *auditor, size_t metric, const char *what,
-		   int64_t n)
+void wp_auditor_init(struct wp_auditor *auditor, struct wp_worker *w)
+{
+	*auditor = (struct wp_auditor){ .w = w, .log.component = "audit" };
+}
+
+/* Count repairs and tell them, not more often than every few seconds; metric is
+ * one of WP_WM_REPAIR_…. */
+static void tell(struct wp_auditor *auditor, size_t metric, const char *what,
+		 int64_t n)
 {
 	size_t kind = metric - WP_WM_REPAIR_CONNECTION;
 	uint32_t suppressed;
 
 	if (n == 0)
 		return;
-	wp_metric_add(auditor->metrics, metric, n);
+	wp_metric_add(auditor->w->metrics, metric, n);
 	auditor->untold[kind] += n;
-	if (!wp_log_allow(&auditor->told[kind], wp_mono_ms(), WP_AUDIT_LOG_MS,
+	if (!wp_log_allow(&auditor->told[kind], wp_mono_ms(), LOG_INTERVAL_MS,
 			  &suppressed))
 		return;
 	wp_log(&auditor->log, WP_LOG_WARN, "repaired what should never be",
@@ -48,6 +63,8 @@ void wp_audit_tell(struct wp_auditor *auditor, size_t metric, const char *what,
 	       wp_int("suppressed", suppressed));
 	auditor->untold[kind] = 0;
 }
+
+/* ---- the keyspace ---- */
 
 /* One page of keys; targets that ask for another call stay in it. */
 struct page {
@@ -80,6 +97,8 @@ static void hear_audit(void *ctx, size_t i, const struct wp_reply *reply)
 		page->targets[page->kept++] = page->targets[i];
 }
 
+static const struct wp_pipe auditing = { ask_audit, hear_audit };
+
 /* As far as the budget goes; what a call has done is done. */
 static enum wp_err audit_page(struct wp_auditor *auditor, struct page *page,
 			      struct wp_error *err)
@@ -89,18 +108,17 @@ static enum wp_err audit_page(struct wp_auditor *auditor, struct page *page,
 
 	while (rc == WP_OK && page->n > 0 &&
 	       (is_first || auditor->budget > 0) &&
-	       !wp_table_is_stopping(auditor->table) &&
-	       !wp_table_has_closed(auditor->table)) {
+	       !wp_table_is_stopping(auditor->w->table) &&
+	       !wp_table_has_closed(auditor->w->table)) {
 		is_first = false;
 		page->kept = 0;
-		rc = wp_pipe(auditor->redis, page->n, ask_audit, hear_audit,
-			     page, err);
+		rc = wp_pipe(auditor->w->redis, &auditing, page->n, page, err);
 		page->n = page->kept;
 		auditor->budget -= MORE_COST * (int64_t)page->kept;
 	}
 	for (size_t i = 0; i < WP_REPAIR_COUNT; i++)
-		wp_audit_tell(auditor, repairs[i].metric, repairs[i].what,
-			      page->repairs[i]);
+		tell(auditor, repairs[i].metric, repairs[i].what,
+		     page->repairs[i]);
 	return rc;
 }
 
@@ -142,7 +160,7 @@ static enum wp_err scan(struct wp_auditor *auditor, struct wp_reply **reply,
 	wp_cmd_str(&cmd, "wp:{*");
 	wp_cmd_str(&cmd, "COUNT");
 	wp_cmd_int(&cmd, KEYS_AT_ONCE);
-	rc = wp_redis_do(auditor->redis, &cmd, reply, err);
+	rc = wp_redis_do(auditor->w->redis, &cmd, reply, err);
 	wp_cmd_release(&cmd);
 	if (rc == WP_OK && wp_reply_count(*reply) != 2)
 		rc = wp_error_set(err, WP_ERR_UNAVAIL,
@@ -157,8 +175,8 @@ enum wp_err wp_audit_keys(struct wp_auditor *auditor, struct wp_error *err)
 	enum wp_err rc = WP_OK;
 
 	while (rc == WP_OK && auditor->budget > 0 && !is_round &&
-	       !wp_table_is_stopping(auditor->table) &&
-	       !wp_table_has_closed(auditor->table)) {
+	       !wp_table_is_stopping(auditor->w->table) &&
+	       !wp_table_has_closed(auditor->w->table)) {
 		struct wp_reply *reply = NULL;
 		bool is_through = true;
 
@@ -184,9 +202,297 @@ enum wp_err wp_audit_keys(struct wp_auditor *auditor, struct wp_error *err)
 	return rc;
 }
 
+/* ---- rows without hints ---- */
+
+struct users {
+	struct wp_urn list[USERS_AT_ONCE];
+	size_t n;
+};
+
+static bool on_user(void *ctx, const struct wp_urn *user)
+{
+	struct users *users = ctx;
+
+	users->list[users->n++] = *user;
+	return true; /* the walk looks at no more than that */
+}
+
+/* Redis is there, and does not do it for this user or partition. */
+static enum wp_err refused(struct wp_error *err, const struct wp_reply *reply)
+{
+	return wp_error_set(err, WP_ERR_PROTO, "Redis refuses: %.120s",
+			    wp_reply_str(reply));
+}
+
+/* Is there surely no hint, by an open gate? */
+static enum wp_err lacks_hint(struct wp_auditor *auditor,
+			      const struct wp_owned *owned,
+			      const struct wp_urn *user, bool *lacks_out,
+			      struct wp_error *err)
+{
+	const struct wp_ack_ids none = { .n = 0 };
+	struct wp_reply *reply = NULL;
+	struct wp_ack_hint hint;
+	struct wp_cmd cmd;
+	enum wp_err rc;
+
+	*lacks_out = false;
+	wp_cmd_init(&cmd);
+	wp_ack_build(&cmd, wp_redis_run_id(auditor->w->redis), owned->partition,
+		     user, &none);
+	rc = wp_redis_do(auditor->w->redis, &cmd, &reply, err);
+	if (rc == WP_OK && wp_ack_parse(reply, &hint) == WP_OK)
+		*lacks_out = !hint.ask_cold;
+	wp_reply_free(&reply);
+	wp_cmd_release(&cmd);
+	return rc;
+}
+
+static enum wp_err run_guarded(struct wp_auditor *auditor, struct wp_cmd *cmd,
+			       struct wp_error *err)
+{
+	struct wp_reply *reply = NULL;
+	enum wp_err rc = wp_redis_do(auditor->w->redis, cmd, &reply, err);
+
+	if (rc == WP_OK && wp_guarded_parse(reply) == WP_ERR_STALE)
+		rc = WP_ERR_STALE;
+	else if (rc == WP_OK && wp_guarded_parse(reply) != WP_OK)
+		rc = refused(err, reply);
+	wp_reply_free(&reply);
+	return rc;
+}
+
+static enum wp_err set_hint(struct wp_auditor *auditor,
+			    const struct wp_owned *owned,
+			    const struct wp_urn *user,
+			    const struct wp_store_size *size,
+			    struct wp_error *err)
+{
+	struct wp_cmd cmd;
+	enum wp_err rc;
+
+	wp_cmd_init(&cmd);
+	wp_hint_set_begin(&cmd, owned->partition, owned->owner,
+			  auditor->w->conf->worker.lease_ms);
+	wp_cmd_add(&cmd, user->text, user->len);
+	rc = run_guarded(auditor, &cmd, err);
+	if (rc == WP_OK) {
+		wp_cold_size_begin(&cmd, owned->partition);
+		wp_cold_size_add(&cmd, user, size);
+		rc = run_guarded(auditor, &cmd, err);
+	}
+	wp_cmd_release(&cmd);
+	return rc;
+}
+
+/*
+ * Rows without a hint. A migration sets the hint before it appends, an ack
+ * clears it after it has deleted, and both move the version: with the hint
+ * missing before and after, and one version all along, the rows are orphans.
+ */
+static enum wp_err check_user(struct wp_auditor *auditor,
+			      const struct wp_owned *owned,
+			      const struct wp_urn *user, struct wp_error *err)
+{
+	struct wp_store_size before, after;
+	bool lacks = false;
+	enum wp_err rc;
+
+	rc = lacks_hint(auditor, owned, user, &lacks, err);
+	if (rc != WP_OK || !lacks)
+		return rc;
+	rc = wp_store_size(auditor->w->store, user, &before, err);
+	if (rc == WP_OK && before.n > 0)
+		rc = lacks_hint(auditor, owned, user, &lacks, err);
+	if (rc != WP_OK || before.n == 0 || !lacks)
+		return rc;
+	rc = wp_store_size(auditor->w->store, user, &after, err);
+	if (rc != WP_OK || before.version != after.version)
+		return rc;
+	rc = set_hint(auditor, owned, user, &after, err);
+	if (rc == WP_OK)
+		tell(auditor, WP_WM_REPAIR_HINT_MISSING,
+		     "messages on disk without a hint", 1);
+	return rc;
+}
+
+/* ---- hints without rows ---- */
+
+/* Ask what is in w->cmd; an error reply is about this partition. */
+static enum wp_err ask(struct wp_auditor *auditor, struct wp_reply **reply,
+		       struct wp_error *err)
+{
+	struct wp_worker *w = auditor->w;
+	enum wp_err rc = wp_redis_do(w->redis, &w->cmd, reply, err);
+
+	if (rc == WP_OK && wp_reply_type(*reply) == WP_REPLY_ERROR)
+		rc = refused(err, *reply);
+	return rc;
+}
+
+static enum wp_err check_hint(struct wp_auditor *auditor,
+			      const struct wp_owned *owned,
+			      const struct wp_urn *user, struct wp_error *err)
+{
+	struct wp_reply *reply = NULL;
+	struct wp_store_size size;
+	int64_t deleted = 0;
+	bool is_moving;
+	enum wp_err rc;
+
+	rc = wp_store_size(auditor->w->store, user, &size, err);
+	if (rc != WP_OK || size.n > 0)
+		return rc;
+	/* A migration under way has set it for rows that are about to come. */
+	wp_cmd_clear(&auditor->w->cmd);
+	wp_ask_key(&auditor->w->cmd, "ZSCORE", owned->partition, "migrate");
+	wp_cmd_add(&auditor->w->cmd, user->text, user->len);
+	rc = ask(auditor, &reply, err);
+	is_moving = wp_reply_type(reply) != WP_REPLY_NIL;
+	wp_reply_free(&reply);
+	if (rc != WP_OK || is_moving)
+		return rc;
+	/* Nothing has expired at 0: all that happens is what clears a hint. */
+	rc = wp_ack_expired(auditor->w->redis, auditor->w->store,
+			    owned->partition, user, 0, &deleted, err);
+	/* No warning: an ack whose last step was lost leaves one behind. */
+	if (rc == WP_OK)
+		wp_metric_add(auditor->w->metrics, WP_WM_REPAIR_HINT_IDLE, 1);
+	return rc;
+}
+
+/* ---- pages ---- */
+
+/* What is about one user or partition is told; the walk goes on behind it. */
+static enum wp_err go_on(struct wp_auditor *auditor,
+			 const struct wp_owned *owned, enum wp_err rc,
+			 const struct wp_error *err)
+{
+	uint32_t suppressed;
+
+	if (rc != WP_ERR_PROTO)
+		return rc;
+	if (wp_log_allow(&auditor->limit, wp_mono_ms(), LOG_INTERVAL_MS,
+			 &suppressed))
+		wp_log(&auditor->log, WP_LOG_WARN, "audit cannot repair",
+		       wp_int("partition", owned->partition),
+		       wp_str("error", err->msg),
+		       wp_int("suppressed", suppressed));
+	return WP_OK;
+}
+
+static void next_partition(struct wp_auditor *auditor)
+{
+	auditor->users = (struct wp_store_place){ 0 };
+	auditor->hints[0] = '\0';
+	auditor->passed++;
+	auditor->partition++;
+	if (auditor->partition >= auditor->w->conf->mailbox.partitions)
+		auditor->partition = 0;
+}
+
+/* One page of HSCAN over the hints; behind the last one the next partition. */
+static enum wp_err audit_hints(struct wp_auditor *auditor,
+			       const struct wp_owned *owned,
+			       struct wp_error *err)
+{
+	struct wp_reply *reply = NULL;
+	const struct wp_reply *pairs, *cursor;
+	size_t len;
+	enum wp_err rc;
+
+	auditor->budget--;
+	wp_cmd_clear(&auditor->w->cmd);
+	wp_ask_key(&auditor->w->cmd, "HSCAN", owned->partition, "cold");
+	wp_cmd_str(&auditor->w->cmd, auditor->hints);
+	rc = ask(auditor, &reply, err);
+	cursor = wp_reply_at(reply, 0);
+	len = wp_reply_len(cursor);
+	pairs = wp_reply_at(reply, 1);
+	for (size_t i = 0; i < wp_reply_count(pairs) && rc == WP_OK; i += 2) {
+		const struct wp_reply *text = wp_reply_at(pairs, i);
+		struct wp_urn user;
+
+		auditor->budget--;
+		if (wp_urn_reread(&user, wp_reply_str(text),
+				  wp_reply_len(text)) != WP_OK)
+			continue;
+		rc = check_hint(auditor, owned, &user, err);
+		rc = go_on(auditor, owned, rc, err);
+	}
+	if (rc == WP_OK && len > 0 && len <= WP_AUDIT_CURSOR_MAX &&
+	    !wp_reply_is(cursor, "0")) {
+		memcpy(auditor->hints, wp_reply_str(cursor), len);
+		auditor->hints[len] = '\0';
+	} else if (rc == WP_OK || rc == WP_ERR_PROTO) {
+		rc = go_on(auditor, owned, rc, err);
+		next_partition(auditor);
+	}
+	wp_reply_free(&reply);
+	return rc;
+}
+
+/* One page of the users on disk; behind the last one the hints. */
+static enum wp_err audit_users(struct wp_auditor *auditor,
+			       const struct wp_owned *owned,
+			       struct wp_error *err)
+{
+	const struct wp_store_place from = auditor->users;
+	struct users users = { .n = 0 };
+	enum wp_err rc;
+
+	rc = wp_store_users(auditor->w->store, owned->partition,
+			    &auditor->users, USERS_AT_ONCE, on_user, &users,
+			    err);
+	for (size_t i = 0; i < users.n && rc == WP_OK; i++) {
+		rc = check_user(auditor, owned, &users.list[i], err);
+		rc = go_on(auditor, owned, rc, err);
+	}
+	auditor->budget -= 1 + (int64_t)auditor->users.looked;
+	if (rc != WP_OK)
+		auditor->users = from;
+	else if (auditor->users.is_end)
+		memcpy(auditor->hints, "0", sizeof("0"));
+	return rc;
+}
+
+enum wp_err wp_audit_cold(struct wp_auditor *auditor, struct wp_error *err)
+{
+	/* The other half is for the keyspace. */
+	int64_t floor = auditor->budget / 2;
+	struct wp_error why = { 0 };
+	enum wp_err rc = WP_OK;
+
+	auditor->passed = 0;
+	while (rc == WP_OK && auditor->budget > floor &&
+	       auditor->passed < auditor->w->conf->mailbox.partitions &&
+	       !wp_table_is_stopping(auditor->w->table) &&
+	       !wp_table_has_closed(auditor->w->table)) {
+		struct wp_owned owned = { .partition = auditor->partition };
+
+		if (!wp_table_owner(auditor->w->table, owned.partition,
+				    WP_TABLE_OPEN, wp_mono_ms(), owned.owner))
+			next_partition(auditor);
+		else if (auditor->hints[0] != '\0')
+			rc = audit_hints(auditor, &owned, &why);
+		else
+			rc = audit_users(auditor, &owned, &why);
+		if (rc == WP_ERR_STALE) {
+			/* Lost meanwhile: somebody else looks after it now. */
+			next_partition(auditor);
+			rc = WP_OK;
+		}
+	}
+	if (rc != WP_OK && err != NULL)
+		*err = why;
+	return rc;
+}
+
+/* ---- both ---- */
+
 enum wp_err wp_auditor_run(struct wp_auditor *auditor, struct wp_error *err)
 {
-	int64_t rate = auditor->conf->worker.audit_keys_per_second;
+	int64_t rate = auditor->w->conf->worker.audit_keys_per_second;
 	uint64_t now_ms = wp_mono_ms();
 	uint64_t passed_ms = now_ms - auditor->last_ms;
 	enum wp_err rc = WP_OK;
@@ -201,7 +507,7 @@ enum wp_err wp_auditor_run(struct wp_auditor *auditor, struct wp_error *err)
 	if (auditor->budget <= 0)
 		return WP_OK;
 	rc = wp_audit_cold(auditor, err);
-	if (rc == WP_OK && wp_table_has_inbox(auditor->table))
+	if (rc == WP_OK && wp_table_has_inbox(auditor->w->table))
 		rc = wp_audit_keys(auditor, err);
 	return rc;
 }

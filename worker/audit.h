@@ -11,28 +11,16 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "lib/base/log.h"
-#include "lib/mailbox/audit.h"
-#include "lib/metrics/metrics.h"
-#include "lib/name/urn.h"
-#include "lib/redis/client.h"
-#include "lib/store/store.h"
-#include "lib/sys/conf.h"
 #include "worker/metrics.h"
-#include "worker/table.h"
+#include "worker/worker.h"
 
 enum {
 	WP_AUDIT_KINDS = WP_WM_REPAIR_HINT_IDLE - WP_WM_REPAIR_CONNECTION + 1,
 };
-enum { WP_AUDIT_CURSOR_MAX = 24, WP_AUDIT_LOG_MS = 5000 };
+enum { WP_AUDIT_CURSOR_MAX = 24 };
 
 struct wp_auditor {
-	/* Borrowed; set by whoever owns the auditor. */
-	const struct wp_conf *conf;
-	struct wp_metrics *metrics;
-	struct wp_table *table;
-	struct wp_redis *redis;
-	struct wp_store *store;
+	struct wp_worker *w;
 	struct wp_log log;
 
 	uint64_t last_ms; /* monotonic; when budget was last handed out */
@@ -51,6 +39,8 @@ struct wp_auditor {
 	int64_t untold[WP_AUDIT_KINDS];
 };
 
+void wp_auditor_init(struct wp_auditor *auditor, struct wp_worker *w);
+
 /*
  * Do as much as the rate allows since the last call.
  *
@@ -65,10 +55,5 @@ enum wp_err wp_audit_keys(struct wp_auditor *auditor,
 			  struct wp_error *err) WP_MUST_USE;
 enum wp_err wp_audit_cold(struct wp_auditor *auditor,
 			  struct wp_error *err) WP_MUST_USE;
-
-/* Count a repair and tell it, not more often than every few seconds; metric is
- * one of WP_WM_REPAIR_…. */
-void wp_audit_tell(struct wp_auditor *auditor, size_t metric, const char *what,
-		   int64_t n);
 
 #endif /* WP_WORKER_AUDIT_H */

@@ -14,7 +14,6 @@
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
 #include "lib/mailbox/deployment.h"
-#include "lib/mailbox/scripts.h"
 #include "lib/redis/client.h"
 #include "lib/store/store.h"
 #include "lib/sys/thread.h"
@@ -32,23 +31,17 @@ enum {
 };
 
 struct wp_cold_thread {
-	const struct wp_conf *conf;
-	struct wp_metrics *metrics;
-	struct wp_table *table;
 	struct wp_thread thread;
 
 	/* The thread's own. */
-	struct wp_redis *redis;
-	struct wp_store *store;
+	struct wp_worker w;
 	char store_id[WP_STORE_ID_LEN + 1];
-	uint64_t epoch;        /* of the connection whose store it is */
-	struct wp_owned *list; /* one per partition */
+	uint64_t epoch; /* of the connection whose store it is */
 	struct wp_gates gates;
 	struct wp_movers movers;
 	struct wp_sweeper sweeper;
 	struct wp_auditor auditor;
 	struct wp_backoff backoff;
-	struct wp_log log;
 	struct wp_log_limit limit;
 	struct wp_log_limit refused_limit;
 	int64_t refused; /* by the store, as far as it was told */
@@ -62,7 +55,7 @@ static void warn_limited(struct wp_cold_thread *cold, const char *event,
 
 	if (wp_log_allow(&cold->limit, wp_mono_ms(), LOG_INTERVAL_MS,
 			 &suppressed))
-		wp_log(&cold->log, WP_LOG_WARN, event,
+		wp_log(&cold->w.log, WP_LOG_WARN, event,
 		       wp_str("error", err->msg),
 		       wp_int("suppressed", suppressed));
 }
@@ -92,28 +85,24 @@ static enum wp_err tidy(struct wp_cold_thread *cold, struct wp_error *err)
 	enum wp_err rc;
 
 	rc = wp_sweeper_run(&cold->sweeper, err);
-	cold->is_late |=
-		cold->sweeper.is_sweeping && !wp_table_has_closed(cold->table);
+	cold->is_late |= cold->sweeper.is_sweeping &&
+			 !wp_table_has_closed(cold->w.table);
 	return rc == WP_OK ? wp_auditor_run(&cold->auditor, err) : rc;
 }
 
 /* Redis is there, and the store is the one of its deployment. */
 static enum wp_err be_ready(struct wp_cold_thread *cold, struct wp_error *err)
 {
-	enum wp_err rc = wp_redis_connect(cold->redis, err);
+	enum wp_err rc = wp_redis_connect(cold->w.redis, err);
 
-	if (rc == WP_OK && cold->store == NULL)
-		rc = wp_deployment_open(&cold->store, cold->redis, cold->conf,
-					cold->store_id, err);
-	else if (rc == WP_OK && cold->epoch != wp_redis_epoch(cold->redis))
-		rc = wp_deployment_match(cold->redis, cold->conf,
+	if (rc == WP_OK && cold->w.store == NULL)
+		rc = wp_deployment_open(&cold->w.store, cold->w.redis,
+					cold->w.conf, cold->store_id, err);
+	else if (rc == WP_OK && cold->epoch != wp_redis_epoch(cold->w.redis))
+		rc = wp_deployment_match(cold->w.redis, cold->w.conf,
 					 cold->store_id, err);
 	if (rc == WP_OK)
-		cold->epoch = wp_redis_epoch(cold->redis);
-	cold->gates.store = cold->store;
-	cold->movers.store = cold->store;
-	cold->sweeper.store = cold->store;
-	cold->auditor.store = cold->store;
+		cold->epoch = wp_redis_epoch(cold->w.redis);
 	return rc;
 }
 
@@ -137,17 +126,17 @@ static enum wp_err round_once(struct wp_cold_thread *cold, struct wp_error *err)
 static void tell_refused(struct wp_cold_thread *cold)
 {
 	int64_t refused =
-		cold->store != NULL ? wp_store_refused(cold->store) : 0;
+		cold->w.store != NULL ? wp_store_refused(cold->w.store) : 0;
 	uint32_t suppressed;
 
 	if (refused == cold->refused)
 		return;
-	wp_metric_add(cold->metrics, WP_WM_REFUSED_ROWS,
+	wp_metric_add(cold->w.metrics, WP_WM_REFUSED_ROWS,
 		      refused - cold->refused);
 	cold->refused = refused;
 	if (wp_log_allow(&cold->refused_limit, wp_mono_ms(), LOG_INTERVAL_MS,
 			 &suppressed))
-		wp_log(&cold->log, WP_LOG_WARN,
+		wp_log(&cold->w.log, WP_LOG_WARN,
 		       "the cold store holds messages of a user whose name is "
 		       "no URN; they stay there",
 		       wp_int("suppressed", suppressed));
@@ -156,7 +145,7 @@ static void tell_refused(struct wp_cold_thread *cold)
 static void wait_for_next(struct wp_cold_thread *cold, enum wp_err rc)
 {
 	if (rc != WP_OK) {
-		wp_table_wait(cold->table, wp_backoff_next_ms(&cold->backoff),
+		wp_table_wait(cold->w.table, wp_backoff_next_ms(&cold->backoff),
 			      true);
 		return;
 	}
@@ -164,17 +153,17 @@ static void wait_for_next(struct wp_cold_thread *cold, enum wp_err rc)
 	if (cold->is_late)
 		return;
 	/* Closed still: its lease has lapsed, and nobody has noted it yet. */
-	if (wp_table_has_closed(cold->table))
-		wp_table_wait(cold->table, BACKOFF_MS, true);
+	if (wp_table_has_closed(cold->w.table))
+		wp_table_wait(cold->w.table, BACKOFF_MS, true);
 	else
-		wp_table_wait(cold->table, ROUND_MS, false);
+		wp_table_wait(cold->w.table, ROUND_MS, false);
 }
 
 static void run(void *ctx)
 {
 	struct wp_cold_thread *cold = ctx;
 
-	while (!wp_table_is_stopping(cold->table)) {
+	while (!wp_table_is_stopping(cold->w.table)) {
 		struct wp_error err = { 0 };
 		enum wp_err rc = round_once(cold, &err);
 
@@ -184,76 +173,44 @@ static void run(void *ctx)
 			warn_limited(cold, "migration waits", &err);
 		wait_for_next(cold, rc);
 	}
-	wp_store_close(&cold->store);
-	wp_redis_free(&cold->redis);
+	wp_store_close(&cold->w.store);
+	wp_redis_free(&cold->w.redis);
 }
 
 static void release(struct wp_cold_thread *cold)
 {
-	wp_redis_free(&cold->redis);
-	free(cold->list);
-	free(cold->movers.is_due);
+	wp_movers_release(&cold->movers);
+	wp_worker_release(&cold->w);
 	free(cold);
 }
 
-/* The parts of the thread's work have its connection, store and list. */
-static void share(struct wp_cold_thread *cold)
+static enum wp_err init(struct wp_cold_thread *cold,
+			const struct wp_worker_setup *setup,
+			struct wp_error *err)
 {
-	cold->gates = (struct wp_gates){
-		.conf = cold->conf,
-		.metrics = cold->metrics,
-		.table = cold->table,
-		.redis = cold->redis,
-		.list = cold->list,
-		.log.component = "migrate",
-	};
-	cold->movers.conf = cold->conf;
-	cold->movers.metrics = cold->metrics;
-	cold->movers.table = cold->table;
-	cold->movers.redis = cold->redis;
-	cold->movers.list = cold->list;
-	cold->movers.log.component = "migrate";
-	cold->sweeper = (struct wp_sweeper){
-		.conf = cold->conf,
-		.metrics = cold->metrics,
-		.table = cold->table,
-		.redis = cold->redis,
-		.list = cold->list,
-		.log.component = "sweep",
-	};
-	cold->auditor = (struct wp_auditor){
-		.conf = cold->conf,
-		.metrics = cold->metrics,
-		.table = cold->table,
-		.redis = cold->redis,
-		.log.component = "audit",
-	};
+	struct wp_worker *w = &cold->w;
+	enum wp_err rc = wp_worker_init(w, setup, err);
+
+	w->log.component = "migrate";
+	wp_backoff_init(&cold->backoff, BACKOFF_MS, BACKOFF_CAP_MS);
+	wp_gates_init(&cold->gates, w);
+	wp_sweeper_init(&cold->sweeper, w);
+	wp_auditor_init(&cold->auditor, w);
+	return rc == WP_OK ? wp_movers_init(&cold->movers, w, err) : rc;
 }
 
-enum wp_err
-wp_cold_thread_start(struct wp_cold_thread **out, const struct wp_conf *conf,
-		     struct wp_metrics *metrics, struct wp_table *table,
-		     void (*on_end)(void *ctx), void *ctx, struct wp_error *err)
+enum wp_err wp_cold_thread_start(struct wp_cold_thread **out,
+				 const struct wp_worker_setup *setup,
+				 struct wp_error *err)
 {
 	struct wp_cold_thread *cold = calloc(1, sizeof(*cold));
-	size_t partitions = (size_t)conf->mailbox.partitions;
-	const struct wp_thread_job job = { run, cold, on_end, ctx };
+	const struct wp_thread_job job = { run, cold, setup->on_end,
+					   setup->ctx };
 	enum wp_err rc;
 
 	if (cold == NULL)
 		return wp_error_set(err, WP_ERR_NOMEM, "out of memory");
-	cold->conf = conf;
-	cold->metrics = metrics;
-	cold->table = table;
-	cold->log.component = "migrate";
-	wp_backoff_init(&cold->backoff, BACKOFF_MS, BACKOFF_CAP_MS);
-	cold->list = calloc(partitions, sizeof(*cold->list));
-	cold->movers.is_due = calloc(partitions, sizeof(*cold->movers.is_due));
-	if (cold->list == NULL || cold->movers.is_due == NULL)
-		rc = wp_error_set(err, WP_ERR_NOMEM, "out of memory");
-	else
-		rc = wp_redis_new(&cold->redis, conf, &wp_scripts, err);
-	share(cold);
+	rc = init(cold, setup, err);
 	if (rc == WP_OK)
 		rc = wp_thread_start(&cold->thread, &job, err);
 	if (rc != WP_OK) {

@@ -8,23 +8,13 @@
 
 #include <stdbool.h>
 
-#include "lib/metrics/metrics.h"
-#include "lib/sys/conf.h"
-#include "worker/table.h"
+#include "worker/worker.h"
 
 struct wp_cold_thread;
 
-/*
- * Start the thread. It ends when the table is stopping.
- *
- * conf, metrics, table: borrowed; must outlive the thread
- * on_end:  called by the thread as the last thing it does
- */
+/* Start the thread. It ends when the table is stopping. */
 enum wp_err wp_cold_thread_start(struct wp_cold_thread **out,
-				 const struct wp_conf *conf,
-				 struct wp_metrics *metrics,
-				 struct wp_table *table,
-				 void (*on_end)(void *ctx), void *ctx,
+				 const struct wp_worker_setup *setup,
 				 struct wp_error *err) WP_MUST_USE;
 
 /* Has it ended? Then wp_cold_thread_join() does not wait. */

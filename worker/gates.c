@@ -1,17 +1,16 @@
 /*
- * gates.c - which partition is reconciled next, and whom a failure is about.
+ * gates.c - closed partitions, opened one after the other.
  */
 #include "worker/gates.h"
 
 #include <stdio.h>
-#include <string.h>
+#include <stdlib.h>
 
 #include "lib/base/clock.h"
-#include "worker/gate.h"
 #include "worker/metrics.h"
-#include "worker/pipe.h"
 
 enum {
+	HINTS_AT_ONCE = 500,
 	/* One bad partition must not keep the others closed; a bad store does.
 	 */
 	FAILURES_MAX = 3,
@@ -19,6 +18,187 @@ enum {
 	LOG_INTERVAL_MS = 5000,
 	RUN_ID_MAX = 64,
 };
+
+void wp_gates_init(struct wp_gates *gates, struct wp_worker *w)
+{
+	*gates = (struct wp_gates){ .w = w, .log.component = "migrate" };
+}
+
+/* ---- one partition ---- */
+
+/* From "Redis may have lost its memory" to an open gate. */
+struct walk {
+	struct wp_worker *w;
+	const struct wp_owned *owned;
+	struct wp_urn *page; /* owned; users whose hints are being set */
+	size_t n;
+};
+
+/* Send w->cmd, one of the guarded scripts. */
+static enum wp_err run_guarded(struct walk *walk, const char *what,
+			       struct wp_error *err)
+{
+	struct wp_reply *reply = NULL;
+	enum wp_err rc =
+		wp_redis_do(walk->w->redis, &walk->w->cmd, &reply, err);
+
+	if (rc == WP_OK) {
+		rc = wp_guarded_parse(reply);
+		if (rc == WP_ERR_STALE)
+			wp_error_set(err, rc, "the lease is lost");
+		else if (rc != WP_OK)
+			/* It is there: the answer is about this partition. */
+			rc = wp_error_set(err, WP_ERR_PROTO,
+					  "Redis refuses %s: %.120s", what,
+					  wp_reply_str(reply));
+	}
+	wp_reply_free(&reply);
+	return rc;
+}
+
+static enum wp_err read_gate(struct walk *walk, const char *run_id,
+			     bool *is_open_out, struct wp_error *err)
+{
+	struct wp_reply *reply = NULL;
+	enum wp_err rc;
+
+	wp_cmd_clear(&walk->w->cmd);
+	wp_ask_key(&walk->w->cmd, "GET", walk->owned->partition, "gate");
+	rc = wp_redis_do(walk->w->redis, &walk->w->cmd, &reply, err);
+	if (rc == WP_OK)
+		*is_open_out = wp_reply_is(reply, run_id);
+	wp_reply_free(&reply);
+	return rc;
+}
+
+static enum wp_err raise_ingress(struct walk *walk, struct wp_error *err)
+{
+	struct wp_entry_id top;
+	enum wp_err rc;
+
+	rc = wp_store_top(walk->w->store, walk->owned->partition, &top, err);
+	if (rc != WP_OK)
+		return rc;
+	wp_ingress_raise_build(&walk->w->cmd, walk->owned->partition,
+			       walk->owned->owner,
+			       walk->w->conf->worker.lease_ms, &top);
+	return run_guarded(walk, "to raise ingress", err);
+}
+
+static bool on_user(void *ctx, const struct wp_urn *user)
+{
+	struct walk *walk = ctx;
+
+	wp_cmd_add(&walk->w->cmd, user->text, user->len);
+	walk->page[walk->n++] = *user;
+	return walk->n < HINTS_AT_ONCE;
+}
+
+/* What the users of the page have on disk, for the quota. */
+static enum wp_err set_sizes(struct walk *walk, struct wp_error *err)
+{
+	enum wp_err rc = WP_OK;
+
+	wp_cold_size_begin(&walk->w->cmd, walk->owned->partition);
+	for (size_t i = 0; i < walk->n && rc == WP_OK; i++) {
+		struct wp_store_size size;
+
+		rc = wp_store_size(walk->w->store, &walk->page[i], &size, err);
+		if (rc == WP_OK)
+			wp_cold_size_add(&walk->w->cmd, &walk->page[i], &size);
+	}
+	return rc == WP_OK ? run_guarded(walk, "to note sizes", err) : rc;
+}
+
+/* No store transaction is open while Redis is talked to: page by page. */
+static enum wp_err set_hints(struct walk *walk, struct wp_error *err)
+{
+	struct wp_store_place place = { .is_end = false };
+	enum wp_err rc;
+
+	do {
+		wp_hint_set_begin(&walk->w->cmd, walk->owned->partition,
+				  walk->owned->owner,
+				  walk->w->conf->worker.lease_ms);
+		walk->n = 0;
+		rc = wp_store_users(walk->w->store, walk->owned->partition,
+				    &place, SIZE_MAX, on_user, walk, err);
+		if (rc == WP_OK && walk->n > 0)
+			rc = run_guarded(walk, "to set hints", err);
+		if (rc == WP_OK && walk->n > 0)
+			rc = set_sizes(walk, err);
+	} while (rc == WP_OK && !place.is_end);
+	return rc;
+}
+
+static enum wp_err open_gate(struct walk *walk, const char *run_id,
+			     struct wp_error *err)
+{
+	wp_gate_open_build(&walk->w->cmd, walk->owned->partition,
+			   walk->owned->owner, run_id);
+	return run_guarded(walk, "to open the gate", err);
+}
+
+/* The run_id is the one that was read at the start. */
+static enum wp_err walk_on(struct walk *walk, const char *run_id,
+			   struct wp_error *err)
+{
+	/* Before the store is looked at, or a late append would be missed. */
+	enum wp_err rc = wp_store_fence(walk->w->store, run_id, err);
+
+	if (rc == WP_OK)
+		rc = raise_ingress(walk, err);
+	if (rc == WP_OK)
+		rc = set_hints(walk, err);
+	if (rc == WP_OK)
+		rc = open_gate(walk, run_id, err);
+	return rc;
+}
+
+/*
+ * Raise ingress above every id in the cold store, set a hint for every user
+ * with cold rows and note how much that is, open the gate; nothing when it is
+ * open already.
+ *
+ * The run_id is read once. If Redis is replaced on the way, the gate is set for
+ * a life that is over, which is as good as not at all.
+ *
+ * *was_closed_out: there was something to do, and it is done
+ * Errors:  WP_ERR_STALE    the lease is lost
+ *          WP_ERR_PROTO    Redis does not do it for this partition
+ *          WP_ERR_UNAVAIL  Redis or the cold store; begin again later
+ */
+static enum wp_err reconcile(struct wp_worker *w, const struct wp_owned *owned,
+			     bool *was_closed_out, struct wp_error *err)
+{
+	struct walk walk = { .w = w, .owned = owned };
+	char run_id[RUN_ID_MAX + 1] = "";
+	bool is_open = false;
+	enum wp_err rc;
+
+	*was_closed_out = false;
+	walk.page = calloc(HINTS_AT_ONCE, sizeof(*walk.page));
+	if (walk.page == NULL) {
+		(void)wp_error_set(err, WP_ERR_NOMEM, "out of memory");
+		return WP_ERR_UNAVAIL;
+	}
+	rc = wp_redis_connect(w->redis, err);
+	if (rc == WP_OK) {
+		(void)snprintf(run_id, sizeof(run_id), "%s",
+			       wp_redis_run_id(w->redis));
+		rc = read_gate(&walk, run_id, &is_open, err);
+	}
+	if (rc == WP_OK && !is_open) {
+		rc = walk_on(&walk, run_id, err);
+		*was_closed_out = rc == WP_OK;
+	}
+	free(walk.page);
+	if (rc == WP_OK || rc == WP_ERR_STALE || rc == WP_ERR_PROTO)
+		return rc;
+	return WP_ERR_UNAVAIL;
+}
+
+/* ---- which is next, and whom a failure is about ---- */
 
 static void warn_failed(struct wp_gates *gates, uint32_t partition,
 			const struct wp_error *err)
@@ -34,27 +214,24 @@ static void warn_failed(struct wp_gates *gates, uint32_t partition,
 		       wp_int("suppressed", suppressed));
 }
 
-static enum wp_err reconcile(struct wp_gates *gates,
-			     const struct wp_owned *owned, bool *is_open_out,
-			     struct wp_error *err)
+static enum wp_err try_one(struct wp_gates *gates, const struct wp_owned *owned,
+			   bool *is_open_out, struct wp_error *err)
 {
+	struct wp_worker *w = gates->w;
 	bool was_closed = false;
 	enum wp_err rc;
 
 	*is_open_out = false;
-	rc = wp_gate_reconcile(gates->redis, gates->store, owned->partition,
-			       owned->owner, gates->conf->worker.lease_ms,
-			       &was_closed, err);
+	rc = reconcile(w, owned, &was_closed, err);
 	if (rc == WP_ERR_STALE) {
-		if (wp_table_drop(gates->table, owned->partition, owned->owner))
-			wp_metric_add(gates->metrics, WP_WM_LEASES_LOST, 1);
+		wp_worker_lost(w, owned->partition, owned->owner);
 		return WP_OK;
 	}
 	if (rc != WP_OK)
 		return rc;
 	*is_open_out = true;
-	wp_metric_add(gates->metrics, WP_WM_GATES, was_closed);
-	wp_table_set_open(gates->table, owned->partition, owned->owner, true);
+	wp_metric_add(w->metrics, WP_WM_GATES, was_closed);
+	wp_table_set_open(w->table, owned->partition, owned->owner, true);
 	return WP_OK;
 }
 
@@ -62,23 +239,24 @@ static enum wp_err reconcile(struct wp_gates *gates,
 static enum wp_err open_all(struct wp_gates *gates, enum wp_table_filter filter,
 			    size_t *opened_out, struct wp_error *err)
 {
-	size_t n =
-		wp_table_list(gates->table, filter, wp_mono_ms(), gates->list);
+	size_t n = wp_table_list(gates->w->table, filter, wp_mono_ms(),
+				 gates->w->list);
 	int failures = 0;
 
-	for (size_t i = 0; i < n && !wp_table_is_stopping(gates->table); i++) {
-		const struct wp_owned *owned = &gates->list[i];
+	for (size_t i = 0; i < n && !wp_table_is_stopping(gates->w->table);
+	     i++) {
+		const struct wp_owned *owned = &gates->w->list[i];
 		bool is_open = false;
-		enum wp_err rc = reconcile(gates, owned, &is_open, err);
+		enum wp_err rc = try_one(gates, owned, &is_open, err);
 
 		*opened_out += is_open;
 		if (rc == WP_OK) {
 			failures = 0;
 			continue;
 		}
-		if (wp_redis_fd(gates->redis) == -1)
+		if (wp_redis_fd(gates->w->redis) == -1)
 			return rc;
-		wp_table_set_ailing(gates->table, owned->partition,
+		wp_table_set_ailing(gates->w->table, owned->partition,
 				    owned->owner);
 		warn_failed(gates, owned->partition, err);
 		/* An answer about this one says nothing about the store. */
@@ -93,21 +271,11 @@ static enum wp_err open_all(struct wp_gates *gates, enum wp_table_filter filter,
 
 static void ask_close(void *ctx, size_t i, struct wp_cmd *cmd)
 {
-	char key[WP_PREFIX_MAX + sizeof("gate")];
-
 	(void)ctx;
-	wp_partition_prefix(key, (uint32_t)i);
-	memcpy(key + strlen(key), "gate", sizeof("gate"));
-	wp_cmd_str(cmd, "DEL");
-	wp_cmd_str(cmd, key);
+	wp_ask_key(cmd, "DEL", (uint32_t)i, "gate");
 }
 
-static void hear_close(void *ctx, size_t i, const struct wp_reply *reply)
-{
-	(void)ctx;
-	(void)i;
-	(void)reply;
-}
+static const struct wp_pipe closing = { ask_close, NULL };
 
 /*
  * Its gates are open, and its hints and ids know nothing of what has been
@@ -117,32 +285,32 @@ static void hear_close(void *ctx, size_t i, const struct wp_reply *reply)
  */
 static enum wp_err look_at_life(struct wp_gates *gates, struct wp_error *err)
 {
-	size_t partitions = (size_t)gates->conf->mailbox.partitions;
+	size_t partitions = (size_t)gates->w->conf->mailbox.partitions;
 	char life[RUN_ID_MAX + 1];
 	bool is_past = false;
 	uint64_t epoch;
 	size_t n;
-	enum wp_err rc = wp_redis_connect(gates->redis, err);
+	enum wp_err rc = wp_redis_connect(gates->w->redis, err);
 
-	epoch = wp_redis_epoch(gates->redis);
+	epoch = wp_redis_epoch(gates->w->redis);
 	if (rc != WP_OK || epoch == gates->epoch)
 		return rc;
-	(void)snprintf(life, sizeof(life), "%s", wp_redis_run_id(gates->redis));
-	rc = wp_store_is_past(gates->store, life, &is_past, err);
+	(void)snprintf(life, sizeof(life), "%s",
+		       wp_redis_run_id(gates->w->redis));
+	rc = wp_store_is_past(gates->w->store, life, &is_past, err);
 	if (rc == WP_OK && is_past) {
 		wp_log_plain(&gates->log, WP_LOG_WARN,
 			     "this Redis was left for another one meanwhile; "
 			     "it is reconciled with the cold store");
-		rc = wp_pipe(gates->redis, partitions, ask_close, hear_close,
-			     gates, err);
+		rc = wp_pipe(gates->w->redis, &closing, partitions, gates, err);
 		if (rc == WP_OK)
-			rc = wp_store_return(gates->store, life, err);
-		n = wp_table_list(gates->table, WP_TABLE_OPEN, wp_mono_ms(),
-				  gates->list);
+			rc = wp_store_return(gates->w->store, life, err);
+		n = wp_table_list(gates->w->table, WP_TABLE_OPEN, wp_mono_ms(),
+				  gates->w->list);
 		for (size_t i = 0; i < n && rc == WP_OK; i++)
-			wp_table_set_open(gates->table,
-					  gates->list[i].partition,
-					  gates->list[i].owner, false);
+			wp_table_set_open(gates->w->table,
+					  gates->w->list[i].partition,
+					  gates->w->list[i].owner, false);
 	}
 	if (rc == WP_OK)
 		gates->epoch = epoch;
@@ -163,7 +331,7 @@ enum wp_err wp_gates_round(struct wp_gates *gates, bool *has_opened_out,
 		gates->ailing_ms = start_ms + AILING_MS;
 		/* They have been told, and nobody else waits for them. */
 		rc = open_all(gates, WP_TABLE_AILING, &opened, &why);
-		if (wp_redis_fd(gates->redis) != -1)
+		if (wp_redis_fd(gates->w->redis) != -1)
 			rc = WP_OK;
 	}
 	if (rc != WP_OK && err != NULL)

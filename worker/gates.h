@@ -1,7 +1,6 @@
 /*
- * gates.h - rounds over closed partitions, until each is open again.
- *
- * A part of the cold thread. What it takes to open one is gate.h's.
+ * gates.h - make partitions fit for this life of Redis: rounds over closed
+ * ones, until each is open again. A part of the cold thread.
  */
 #ifndef WP_WORKER_GATES_H
 #define WP_WORKER_GATES_H
@@ -9,27 +8,17 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "lib/base/log.h"
-#include "lib/metrics/metrics.h"
-#include "lib/redis/client.h"
-#include "lib/store/store.h"
-#include "lib/sys/conf.h"
-#include "worker/table.h"
+#include "worker/worker.h"
 
 struct wp_gates {
-	/* Borrowed; set by whoever owns the gates. */
-	const struct wp_conf *conf;
-	struct wp_metrics *metrics;
-	struct wp_table *table;
-	struct wp_redis *redis;
-	struct wp_store *store;
-	struct wp_owned *list; /* scratch, one per partition */
+	struct wp_worker *w;
 	struct wp_log log;
-
 	struct wp_log_limit limit;
 	uint64_t ailing_ms; /* when to try again those that failed */
 	uint64_t epoch;     /* of the connection whose Redis was looked at */
 };
+
+void wp_gates_init(struct wp_gates *gates, struct wp_worker *w);
 
 /*
  * Reconcile what is closed, and all of it when this Redis has its memory and

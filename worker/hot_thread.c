@@ -14,7 +14,6 @@
 #include <string.h>
 
 #include "lib/base/clock.h"
-#include "lib/base/random.h"
 #include "lib/mailbox/deployment.h"
 #include "lib/mailbox/scripts.h"
 #include "lib/sys/listen.h"
@@ -291,24 +290,18 @@ static void release(struct wp_hot_thread *hot)
 	wp_reaper_release(&hot->reaper);
 	wp_router_release(&hot->router);
 	wp_redis_free(&hot->bell);
-	wp_redis_free(&hot->w.redis);
-	wp_cmd_release(&hot->w.cmd);
-	free(hot->w.list);
+	wp_worker_release(&hot->w);
 	free(hot);
 }
 
-static enum wp_err init(struct wp_hot_thread *hot, struct wp_error *err)
+static enum wp_err init(struct wp_hot_thread *hot,
+			const struct wp_worker_setup *setup,
+			struct wp_error *err)
 {
 	struct wp_worker *w = &hot->w;
-	enum wp_err rc;
+	enum wp_err rc = wp_worker_init(w, setup, err);
 
-	wp_cmd_init(&w->cmd);
-	wp_random_hex(w->id, WP_WORKER_ID_LEN / 2);
 	wp_own_init(&hot->own, w);
-	w->list = calloc((size_t)w->conf->mailbox.partitions, sizeof(*w->list));
-	if (w->list == NULL)
-		return wp_error_set(err, WP_ERR_NOMEM, "out of memory");
-	rc = wp_redis_new(&w->redis, w->conf, &wp_scripts, err);
 	if (rc == WP_OK)
 		rc = wp_redis_new(&hot->bell, w->conf, &wp_scripts, err);
 	if (rc == WP_OK)
@@ -320,21 +313,18 @@ static enum wp_err init(struct wp_hot_thread *hot, struct wp_error *err)
 	return rc;
 }
 
-enum wp_err
-wp_hot_thread_start(struct wp_hot_thread **out, const struct wp_conf *conf,
-		    struct wp_metrics *metrics, struct wp_table *table,
-		    void (*on_end)(void *ctx), void *ctx, struct wp_error *err)
+enum wp_err wp_hot_thread_start(struct wp_hot_thread **out,
+				const struct wp_worker_setup *setup,
+				struct wp_error *err)
 {
 	struct wp_hot_thread *hot = calloc(1, sizeof(*hot));
-	const struct wp_thread_job job = { run, hot, on_end, ctx };
+	const struct wp_thread_job job = { run, hot, setup->on_end,
+					   setup->ctx };
 	enum wp_err rc;
 
 	if (hot == NULL)
 		return wp_error_set(err, WP_ERR_NOMEM, "out of memory");
-	hot->w.conf = conf;
-	hot->w.metrics = metrics;
-	hot->w.table = table;
-	rc = init(hot, err);
+	rc = init(hot, setup, err);
 	if (rc == WP_OK)
 		rc = wp_thread_start(&hot->thread, &job, err);
 	if (rc != WP_OK) {

@@ -7,25 +7,16 @@
 
 #include <stdbool.h>
 
-#include "lib/base/err.h"
-#include "lib/metrics/metrics.h"
-#include "lib/sys/conf.h"
-#include "worker/table.h"
+#include "worker/worker.h"
 
 struct wp_hot_thread;
 
 /*
  * Start the thread. It ends when the table is stopping, with all leases given
  * back, or when Redis turns out to be unfit.
- *
- * conf, metrics, table: borrowed; must outlive the thread
- * on_end:  called by the thread as the last thing it does
  */
 enum wp_err wp_hot_thread_start(struct wp_hot_thread **out,
-				const struct wp_conf *conf,
-				struct wp_metrics *metrics,
-				struct wp_table *table,
-				void (*on_end)(void *ctx), void *ctx,
+				const struct wp_worker_setup *setup,
 				struct wp_error *err) WP_MUST_USE;
 
 /* Has it ended? Then wp_hot_thread_join() does not wait. */

@@ -15,7 +15,6 @@
 #include "lib/mailbox/scripts.h"
 #include "worker/inbox_item.h"
 #include "worker/metrics.h"
-#include "worker/pipe.h"
 
 enum {
 	BATCH = 64,
@@ -181,6 +180,8 @@ static void hear_send(void *ctx, size_t i, const struct wp_reply *reply)
 	}
 }
 
+static const struct wp_pipe sending_calls = { ask_send, hear_send };
+
 static void list_partitions(struct sending *sending)
 {
 	const struct wp_inbox *inbox = sending->inbox;
@@ -214,7 +215,7 @@ static enum wp_err send_all(struct wp_inbox *inbox, bool *is_overloaded_out,
 	*is_overloaded_out =
 		percent >= (unsigned int)w->conf->redis.memory_high_percent;
 	list_partitions(&sending);
-	return wp_pipe(w->redis, sending.n, ask_send, hear_send, &sending, err);
+	return wp_pipe(w->redis, &sending_calls, sending.n, &sending, err);
 }
 
 /* ---- forgetting ---- */

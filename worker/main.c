@@ -218,8 +218,14 @@ static void await_threads(struct process *p)
 
 static enum wp_err start_threads(struct process *p, struct wp_error *err)
 {
-	return wp_threads_start(&p->threads, &p->conf, p->metrics,
-				on_thread_end, p, err);
+	const struct wp_worker_setup setup = {
+		.conf = &p->conf,
+		.metrics = p->metrics,
+		.on_end = on_thread_end,
+		.ctx = p,
+	};
+
+	return wp_threads_start(&p->threads, &setup, err);
 }
 
 static enum wp_err finish_reload(struct process *p, struct wp_error *err)

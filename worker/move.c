@@ -7,9 +7,10 @@
  */
 #include "worker/move.h"
 
+#include <stdlib.h>
+
 #include "lib/base/clock.h"
 #include "worker/metrics.h"
-#include "worker/pipe.h"
 
 enum {
 	USERS_AT_ONCE = 32, /* of one partition */
@@ -20,12 +21,29 @@ enum {
 	LOG_INTERVAL_MS = 5000,
 };
 
+enum wp_err wp_movers_init(struct wp_movers *movers, struct wp_worker *w,
+			   struct wp_error *err)
+{
+	*movers = (struct wp_movers){ .w = w, .log.component = "migrate" };
+	movers->is_due = calloc((size_t)w->conf->mailbox.partitions,
+				sizeof(*movers->is_due));
+	if (movers->is_due == NULL)
+		return wp_error_set(err, WP_ERR_NOMEM, "out of memory");
+	return WP_OK;
+}
+
+void wp_movers_release(struct wp_movers *movers)
+{
+	free(movers->is_due);
+	movers->is_due = NULL;
+}
+
 static void warn_failed(struct wp_movers *m, const struct wp_owned *owned,
 			const struct wp_error *err)
 {
 	uint32_t suppressed;
 
-	wp_metric_add(m->metrics, WP_WM_MIGRATION_FAILURES, 1);
+	wp_metric_add(m->w->metrics, WP_WM_MIGRATION_FAILURES, 1);
 	if (wp_log_allow(&m->limit, wp_mono_ms(), LOG_INTERVAL_MS, &suppressed))
 		wp_log(&m->log, WP_LOG_WARN, "migration failed",
 		       wp_int("partition", owned->partition),
@@ -38,16 +56,22 @@ static bool may_go_on(struct wp_movers *m, const struct wp_owned *owned)
 {
 	char owner[WP_OWNER_MAX + 1];
 
-	return !wp_table_is_stopping(m->table) &&
-	       !wp_table_has_closed(m->table) &&
-	       wp_table_owner(m->table, owned->partition, WP_TABLE_MIGRATE,
+	return !wp_table_is_stopping(m->w->table) &&
+	       !wp_table_has_closed(m->w->table) &&
+	       wp_table_owner(m->w->table, owned->partition, WP_TABLE_MIGRATE,
 			      wp_mono_ms(), owner);
 }
 
 /* ---- the end of the line ---- */
 
+/* Of whom a mark is: text that may be no URN at all. */
+struct marked {
+	const char *urn;
+	size_t len;
+};
+
 static enum wp_err put_behind(struct wp_movers *m, const struct wp_owned *owned,
-			      const char *urn, size_t len, int64_t delay_ms,
+			      struct marked who, int64_t delay_ms,
 			      struct wp_error *err)
 {
 	struct wp_reply *reply = NULL;
@@ -56,8 +80,8 @@ static enum wp_err put_behind(struct wp_movers *m, const struct wp_owned *owned,
 
 	wp_cmd_init(&cmd);
 	wp_migrate_later_build(&cmd, owned->partition, owned->owner, delay_ms,
-			       urn, len);
-	rc = wp_redis_do(m->redis, &cmd, &reply, err);
+			       who.urn, who.len);
+	rc = wp_redis_do(m->w->redis, &cmd, &reply, err);
 	/* A Redis that refuses this has refused the move as well. */
 	m->advanced += rc == WP_OK && delay_ms > 0 &&
 		       wp_reply_is(wp_reply_at(reply, 0), "ok");
@@ -69,7 +93,7 @@ static enum wp_err put_behind(struct wp_movers *m, const struct wp_owned *owned,
 /* A mark further ahead than the grace would be due at once. */
 static int64_t failed_wait_ms(const struct wp_movers *m)
 {
-	int64_t grace_ms = m->conf->websocket.grace_ms;
+	int64_t grace_ms = m->w->conf->websocket.grace_ms;
 
 	return grace_ms < FAILED_WAIT_MS ? grace_ms : FAILED_WAIT_MS;
 }
@@ -79,8 +103,8 @@ static int64_t failed_wait_ms(const struct wp_movers *m)
 static void on_conflict(struct wp_movers *m, const struct wp_owned *owned,
 			const struct wp_error *err)
 {
-	wp_metric_add(m->metrics, WP_WM_MIGRATION_CONFLICTS, 1);
-	wp_table_stop_migration(m->table, owned->partition, owned->owner);
+	wp_metric_add(m->w->metrics, WP_WM_MIGRATION_CONFLICTS, 1);
+	wp_table_stop_migration(m->w->table, owned->partition, owned->owner);
 	wp_log(&m->log, WP_LOG_ERROR,
 	       "migration of a partition is stopped: the cold store has "
 	       "another message under an id",
@@ -93,28 +117,26 @@ static enum wp_err settle(struct wp_movers *m, size_t i, struct wp_error *err)
 {
 	const struct wp_migrate_user *user = &m->batch[i];
 	const struct wp_owned *owned = &m->of[i];
+	const struct marked who = { user->urn.text, user->urn.len };
 
-	wp_metric_add(m->metrics, WP_WM_MIGRATED_ROWS, user->moved);
+	wp_metric_add(m->w->metrics, WP_WM_MIGRATED_ROWS, user->moved);
 	switch (user->err.code) {
 	case WP_OK:
 		m->advanced++;
 		if (user->is_done)
 			return WP_OK;
 		m->is_more = true;
-		return put_behind(m, owned, user->urn.text, user->urn.len, 0,
-				  err);
+		return put_behind(m, owned, who, 0, err);
 	case WP_ERR_STALE:
-		if (wp_table_drop(m->table, owned->partition, owned->owner))
-			wp_metric_add(m->metrics, WP_WM_LEASES_LOST, 1);
+		wp_worker_lost(m->w, owned->partition, owned->owner);
 		return WP_OK;
 	case WP_ERR_CONFLICT:
-		wp_metric_add(m->metrics, WP_WM_MIGRATION_FAILURES, 1);
+		wp_metric_add(m->w->metrics, WP_WM_MIGRATION_FAILURES, 1);
 		on_conflict(m, owned, &user->err);
 		return WP_OK;
 	case WP_ERR_PROTO:
 		warn_failed(m, owned, &user->err);
-		return put_behind(m, owned, user->urn.text, user->urn.len,
-				  failed_wait_ms(m), err);
+		return put_behind(m, owned, who, failed_wait_ms(m), err);
 	default:
 		warn_failed(m, owned, &user->err);
 		return WP_OK;
@@ -131,7 +153,7 @@ static enum wp_err one_by_one(struct wp_movers *m,
 
 		if (user->err.code != WP_ERR_UNAVAIL)
 			continue;
-		if (!may_go_on(m, &m->of[i]) || wp_redis_fd(m->redis) == -1)
+		if (!may_go_on(m, &m->of[i]) || wp_redis_fd(m->w->redis) == -1)
 			return WP_ERR_UNAVAIL;
 		if (wp_migrate_turn(ctx, user, 1, err) == WP_OK) {
 			m->failures = 0;
@@ -147,9 +169,9 @@ static enum wp_err one_by_one(struct wp_movers *m,
 static enum wp_err flush(struct wp_movers *m, struct wp_error *err)
 {
 	struct wp_migrate_ctx ctx = {
-		.redis = m->redis,
-		.store = m->store,
-		.lease_ms = m->conf->worker.lease_ms,
+		.redis = m->w->redis,
+		.store = m->w->store,
+		.lease_ms = m->w->conf->worker.lease_ms,
 	};
 	size_t n = m->n;
 	enum wp_err rc;
@@ -162,14 +184,14 @@ static enum wp_err flush(struct wp_movers *m, struct wp_error *err)
 	rc = wp_migrate_turn(&ctx, m->batch, n, err);
 	if (rc == WP_OK)
 		m->failures = 0;
-	else if (wp_redis_fd(m->redis) != -1)
+	else if (wp_redis_fd(m->w->redis) != -1)
 		rc = one_by_one(m, &ctx, n, err);
 	for (size_t i = 0; i < n; i++) {
 		enum wp_err settled = settle(m, i, rc == WP_OK ? err : NULL);
 
 		if (rc == WP_OK)
 			rc = settled;
-		wp_table_set_busy(m->table, m->of[i].partition, false);
+		wp_table_set_busy(m->w->table, m->of[i].partition, false);
 	}
 	return rc;
 }
@@ -180,20 +202,19 @@ static enum wp_err add(struct wp_movers *m, const struct wp_owned *owned,
 		       const struct wp_reply *text, struct wp_error *err)
 {
 	struct wp_migrate_user *user = &m->batch[m->n];
+	const struct marked who = { wp_reply_str(text), wp_reply_len(text) };
 
 	m->looked++;
-	if (wp_urn_reread(&user->urn, wp_reply_str(text), wp_reply_len(text)) !=
-	    WP_OK) {
+	if (wp_urn_reread(&user->urn, who.urn, who.len) != WP_OK) {
 		struct wp_error bad;
 
 		wp_error_set(&bad, WP_ERR_PROTO, "a mark is of no user");
 		warn_failed(m, owned, &bad);
-		return put_behind(m, owned, wp_reply_str(text),
-				  wp_reply_len(text), failed_wait_ms(m), err);
+		return put_behind(m, owned, who, failed_wait_ms(m), err);
 	}
 	user->partition = owned->partition;
 	m->of[m->n++] = *owned;
-	wp_table_set_busy(m->table, owned->partition, true);
+	wp_table_set_busy(m->w->table, owned->partition, true);
 	return m->n == WP_MIGRATE_MAX_USERS ? flush(m, err) : WP_OK;
 }
 
@@ -221,11 +242,10 @@ static enum wp_err add_partition(struct wp_movers *m,
 
 	wp_cmd_init(&cmd);
 	wp_migrate_due_build(&cmd, owned->partition, owned->owner, (int64_t)max,
-			     m->conf->websocket.grace_ms);
-	rc = wp_redis_do(m->redis, &cmd, &reply, err);
+			     m->w->conf->websocket.grace_ms);
+	rc = wp_redis_do(m->w->redis, &cmd, &reply, err);
 	if (rc == WP_OK && wp_reply_is(wp_reply_at(reply, 0), "lost")) {
-		if (wp_table_drop(m->table, owned->partition, owned->owner))
-			wp_metric_add(m->metrics, WP_WM_LEASES_LOST, 1);
+		wp_worker_lost(m->w, owned->partition, owned->owner);
 	} else if (rc == WP_OK) {
 		rc = add_users(m, owned, reply, max, err);
 	}
@@ -238,8 +258,8 @@ static void ask_due(void *ctx, size_t i, struct wp_cmd *cmd)
 {
 	const struct wp_movers *m = ctx;
 
-	wp_migrate_due_build(cmd, m->list[i].partition, m->list[i].owner, 1,
-			     m->conf->websocket.grace_ms);
+	wp_migrate_due_build(cmd, m->w->list[i].partition, m->w->list[i].owner,
+			     1, m->w->conf->websocket.grace_ms);
 }
 
 static void hear_due(void *ctx, size_t i, const struct wp_reply *reply)
@@ -249,12 +269,14 @@ static void hear_due(void *ctx, size_t i, const struct wp_reply *reply)
 	m->is_due[i] = wp_reply_count(reply) > 1;
 }
 
+static const struct wp_pipe asking_who_is_due = { ask_due, hear_due };
+
 /* Where in the list the round begins. */
 static size_t find_first(const struct wp_movers *m, size_t n)
 {
 	size_t i = 0;
 
-	while (i < n && m->list[i].partition < m->next)
+	while (i < n && m->w->list[i].partition < m->next)
 		i++;
 	return i < n ? i : 0;
 }
@@ -278,7 +300,7 @@ static enum wp_err go_round(struct wp_movers *m, size_t n, struct wp_error *err)
 	enum wp_err rc = WP_OK;
 
 	for (size_t k = 0; k < n && rc == WP_OK; k++) {
-		const struct wp_owned *owned = &m->list[(first + k) % n];
+		const struct wp_owned *owned = &m->w->list[(first + k) % n];
 
 		if (!m->is_due[(first + k) % n])
 			continue;
@@ -294,7 +316,7 @@ static enum wp_err go_round(struct wp_movers *m, size_t n, struct wp_error *err)
 		return flush(m, err);
 	/* Whoever was gathered in vain is found again. */
 	for (size_t i = 0; i < m->n; i++)
-		wp_table_set_busy(m->table, m->of[i].partition, false);
+		wp_table_set_busy(m->w->table, m->of[i].partition, false);
 	m->n = 0;
 	return rc;
 }
@@ -303,15 +325,15 @@ enum wp_err wp_movers_round(struct wp_movers *movers, bool *is_late_out,
 			    struct wp_error *err)
 {
 	struct wp_movers *m = movers;
-	size_t n = wp_table_list(m->table, WP_TABLE_MIGRATE, wp_mono_ms(),
-				 m->list);
+	size_t n = wp_table_list(m->w->table, WP_TABLE_MIGRATE, wp_mono_ms(),
+				 m->w->list);
 	enum wp_err rc;
 
 	m->failures = 0;
 	m->looked = 0;
 	m->advanced = 0;
 	m->is_more = false;
-	rc = wp_pipe(m->redis, n, ask_due, hear_due, m, err);
+	rc = wp_pipe(m->w->redis, &asking_who_is_due, n, m, err);
 	if (rc == WP_OK && n > 0)
 		rc = go_round(m, n, err);
 	/* Where nothing moves, nothing is gained by asking again at once. */

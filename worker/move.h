@@ -11,25 +11,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "lib/base/log.h"
 #include "lib/mailbox/migrate.h"
-#include "lib/metrics/metrics.h"
-#include "lib/redis/client.h"
-#include "lib/store/store.h"
-#include "lib/sys/conf.h"
-#include "worker/table.h"
+#include "worker/worker.h"
 
 struct wp_movers {
-	/* Borrowed; set by whoever owns the movers. */
-	const struct wp_conf *conf;
-	struct wp_metrics *metrics;
-	struct wp_table *table;
-	struct wp_redis *redis;
-	struct wp_store *store;
-	struct wp_owned *list; /* scratch, one per partition */
-	bool *is_due;          /* scratch, by place in the list */
+	struct wp_worker *w;
+	bool *is_due; /* owned scratch, by place in the worker's list */
 	struct wp_log log;
-
 	struct wp_log_limit limit;
 	uint32_t next; /* the partition that the next round begins with */
 	int failures;  /* of the store, in a row, in this round */
@@ -44,6 +32,10 @@ struct wp_movers {
 	struct wp_owned of[WP_MIGRATE_MAX_USERS];
 	size_t n;
 };
+
+enum wp_err wp_movers_init(struct wp_movers *movers, struct wp_worker *w,
+			   struct wp_error *err) WP_MUST_USE;
+void wp_movers_release(struct wp_movers *movers);
 
 /*
  * Move some of what is due of each of our partitions: a bounded number of

@@ -12,7 +12,6 @@
 
 #include "lib/base/clock.h"
 #include "worker/metrics.h"
-#include "worker/pipe.h"
 
 enum {
 	LIST_LOG_MS = 60000,
@@ -137,6 +136,8 @@ static void hear_renew(void *ctx, size_t i, const struct wp_reply *reply)
 			wp_table_drop(w->table, owned->partition, owned->owner);
 }
 
+static const struct wp_pipe renewing = { ask_renew, hear_renew };
+
 static void count_lost(const struct wp_own *own, uint32_t lost)
 {
 	if (lost == 0)
@@ -157,7 +158,7 @@ static enum wp_err renew_all(struct wp_own *own, struct wp_error *err)
 	size_t n = wp_table_list(w->table, WP_TABLE_ALL, now_ms, w->list);
 	enum wp_err rc;
 
-	rc = wp_pipe(w->redis, n, ask_renew, hear_renew, &renewal, err);
+	rc = wp_pipe(w->redis, &renewing, n, &renewal, err);
 	count_lost(own, renewal.lost);
 	return rc;
 }
@@ -174,12 +175,8 @@ static void ask_release(void *ctx, size_t i, struct wp_cmd *cmd)
 	wp_lease_release_build(cmd, prefix, owned->owner);
 }
 
-static void hear_release(void *ctx, size_t i, const struct wp_reply *reply)
-{
-	(void)ctx;
-	(void)i;
-	(void)reply; /* not ours any more is as good */
-}
+/* Not ours any more is as good. */
+static const struct wp_pipe releasing = { ask_release, NULL };
 
 static enum wp_err release_listed(struct wp_own *own, size_t n,
 				  struct wp_error *err)
@@ -189,7 +186,7 @@ static enum wp_err release_listed(struct wp_own *own, size_t n,
 	for (size_t i = 0; i < n; i++)
 		(void)wp_table_drop(w->table, w->list[i].partition,
 				    w->list[i].owner);
-	return wp_pipe(w->redis, n, ask_release, hear_release, own, err);
+	return wp_pipe(w->redis, &releasing, n, own, err);
 }
 
 static enum wp_err give_back(struct wp_own *own, uint32_t surplus,
@@ -236,12 +233,8 @@ static uint32_t circle(const struct wp_own *own, uint64_t partition)
 static void ask_ttl(void *ctx, size_t i, struct wp_cmd *cmd)
 {
 	const struct look *look = ctx;
-	char key[WP_PREFIX_MAX + sizeof("owner")];
 
-	wp_partition_prefix(key, circle(look->own, look->first + i));
-	memcpy(key + strlen(key), "owner", sizeof("owner"));
-	wp_cmd_str(cmd, "PTTL");
-	wp_cmd_str(cmd, key);
+	wp_ask_key(cmd, "PTTL", circle(look->own, look->first + i), "owner");
 }
 
 static void hear_ttl(void *ctx, size_t i, const struct wp_reply *reply)
@@ -278,6 +271,9 @@ static void hear_acquire(void *ctx, size_t i, const struct wp_reply *reply)
 			      look->until_ms);
 }
 
+static const struct wp_pipe looking = { ask_ttl, hear_ttl };
+static const struct wp_pipe acquiring = { ask_acquire, hear_acquire };
+
 /* Look at n partitions from the cursor on and take what is free. */
 static enum wp_err take_some(struct wp_own *own, uint32_t n, uint32_t missing,
 			     struct wp_error *err)
@@ -290,11 +286,11 @@ static enum wp_err take_some(struct wp_own *own, uint32_t n, uint32_t missing,
 	};
 	enum wp_err rc;
 
-	rc = wp_pipe(redis, n, ask_ttl, hear_ttl, &look, err);
+	rc = wp_pipe(redis, &looking, n, &look, err);
 	if (rc != WP_OK)
 		return rc;
 	look.until_ms = lease_end(own, wp_mono_ms());
-	rc = wp_pipe(redis, look.n_free, ask_acquire, hear_acquire, &look, err);
+	rc = wp_pipe(redis, &acquiring, look.n_free, &look, err);
 	/* Not what seemed free again and cannot be had: others may be. */
 	own->cursor = circle(own, (uint64_t)own->cursor + look.n_judged);
 	return rc;

@@ -13,7 +13,6 @@
 #include "lib/base/clock.h"
 #include "lib/mailbox/push.h"
 #include "worker/metrics.h"
-#include "worker/pipe.h"
 #include "worker/reap_watch.h"
 
 enum {
@@ -114,6 +113,8 @@ static void hear_live(void *ctx, size_t i, const struct wp_reply *reply)
 	wp_reap_watch_end(watch);
 }
 
+static const struct wp_pipe sampling = { ask_live, hear_live };
+
 enum wp_err wp_reaper_sample(struct wp_reaper *reaper, struct wp_error *err)
 {
 	struct wp_worker *w = reaper->w;
@@ -122,7 +123,7 @@ enum wp_err wp_reaper_sample(struct wp_reaper *reaper, struct wp_error *err)
 	reaper->sample_ms = wp_mono_ms();
 	reaper->next_sample_ms = reaper->sample_ms + SAMPLE_MS;
 	n = wp_table_list(w->table, WP_TABLE_ALL, reaper->sample_ms, w->list);
-	return wp_pipe(w->redis, n, ask_live, hear_live, reaper, err);
+	return wp_pipe(w->redis, &sampling, n, reaper, err);
 }
 
 /* ---- reaping ---- */
@@ -166,8 +167,7 @@ static void on_reaped(struct wp_reaper *reaper, const struct wp_reap_job *job,
 		wp_metric_add(w->metrics, WP_WM_REAPED_INCARNATIONS, 1);
 		break;
 	case WP_REAP_LOST:
-		if (wp_table_drop(w->table, job->partition, owner))
-			wp_metric_add(w->metrics, WP_WM_LEASES_LOST, 1);
+		wp_worker_lost(w, job->partition, owner);
 		break;
 	case WP_REAP_ALIVE:
 		break;

@@ -8,12 +8,10 @@
 #include "worker/route.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "lib/base/clock.h"
 #include "lib/mailbox/route.h"
 #include "worker/metrics.h"
-#include "worker/pipe.h"
 
 enum {
 	POLL_MS = 1000,
@@ -80,13 +78,10 @@ static void ask_look(void *ctx, size_t i, struct wp_cmd *cmd)
 	} questions[QUESTIONS] = { { "XLEN", "ingress" }, { "GET", "gate" } };
 	const struct wp_router *router = ctx;
 	size_t question = i % QUESTIONS;
-	char key[WP_PREFIX_MAX + sizeof("ingress")];
 
-	wp_partition_prefix(key, router->w->list[i / QUESTIONS].partition);
-	memcpy(key + strlen(key), questions[question].key,
-	       strlen(questions[question].key) + 1);
-	wp_cmd_str(cmd, questions[question].command);
-	wp_cmd_str(cmd, key);
+	wp_ask_key(cmd, questions[question].command,
+		   router->w->list[i / QUESTIONS].partition,
+		   questions[question].key);
 }
 
 static void hear_look(void *ctx, size_t i, const struct wp_reply *reply)
@@ -106,6 +101,8 @@ static void hear_look(void *ctx, size_t i, const struct wp_reply *reply)
 				  false);
 }
 
+static const struct wp_pipe looking = { ask_look, hear_look };
+
 enum wp_err wp_router_poll(struct wp_router *router, struct wp_error *err)
 {
 	struct wp_worker *w = router->w;
@@ -113,8 +110,7 @@ enum wp_err wp_router_poll(struct wp_router *router, struct wp_error *err)
 	size_t n = wp_table_list(w->table, WP_TABLE_OPEN, now_ms, w->list);
 
 	router->next_poll_ms = now_ms + POLL_MS;
-	return wp_pipe(w->redis, n * QUESTIONS, ask_look, hear_look, router,
-		       err);
+	return wp_pipe(w->redis, &looking, n * QUESTIONS, router, err);
 }
 
 /* ---- one batch ---- */
@@ -195,12 +191,9 @@ static void on_fault(struct wp_router *router, uint32_t partition,
 static void on_lost(struct wp_router *router, uint32_t partition,
 		    const char *owner)
 {
-	struct wp_worker *w = router->w;
-
 	leave_line(router, partition);
 	router->lanes[partition].careful = 0;
-	if (wp_table_drop(w->table, partition, owner))
-		wp_metric_add(w->metrics, WP_WM_LEASES_LOST, 1);
+	wp_worker_lost(router->w, partition, owner);
 }
 
 /* Redis cannot route now; that is nobody's fault. */

@@ -14,7 +14,6 @@
 #include "lib/base/clock.h"
 #include "lib/mailbox/ack.h"
 #include "worker/metrics.h"
-#include "worker/pipe.h"
 
 enum {
 	/* Of one sweep; what is left then has its turn at the next. */
@@ -36,14 +35,19 @@ enum {
 /* Of the cold store, where every worker finds it. */
 #define CLOCK_NOTE "clock"
 
+void wp_sweeper_init(struct wp_sweeper *sweeper, struct wp_worker *w)
+{
+	*sweeper = (struct wp_sweeper){ .w = w, .log.component = "sweep" };
+}
+
 /*
  * The time to delete by ages: the clock may be set back, and what is accepted
  * then carries a time before it.
  */
 static bool may_go_on(const struct wp_sweeper *s)
 {
-	return !wp_table_is_stopping(s->table) &&
-	       !wp_table_has_closed(s->table) &&
+	return !wp_table_is_stopping(s->w->table) &&
+	       !wp_table_has_closed(s->w->table) &&
 	       wp_mono_ms() - s->looked_ms < LOOK_HOLDS_MS;
 }
 
@@ -61,7 +65,7 @@ static enum wp_err ask(struct wp_sweeper *s, const char *command,
 	wp_cmd_str(&cmd, command);
 	if (key != NULL)
 		wp_cmd_str(&cmd, key);
-	rc = wp_redis_do(s->redis, &cmd, reply, err);
+	rc = wp_redis_do(s->w->redis, &cmd, reply, err);
 	wp_cmd_release(&cmd);
 	return rc;
 }
@@ -111,13 +115,13 @@ static enum wp_err read_record(struct wp_sweeper *s,
 			       struct wp_error *err)
 {
 	char made[WP_STORE_NOTE_MAX + 1] = "";
-	enum wp_err rc = wp_store_note(s->store, CLOCK_NOTE, text, err);
+	enum wp_err rc = wp_store_note(s->w->store, CLOCK_NOTE, text, err);
 
 	if (rc != WP_OK || wp_sweep_clock_parse(&s->seen, text))
 		return rc;
 	/* One that cannot be read is as good as none, of a store in use. */
 	if (text[0] == '\0')
-		rc = wp_store_note(s->store, WP_STORE_NOTE_MADE, made, err);
+		rc = wp_store_note(s->w->store, WP_STORE_NOTE_MADE, made, err);
 	wp_sweep_clock_begin(&s->seen, strcmp(made, "empty") == 0);
 	return rc;
 }
@@ -152,9 +156,10 @@ static enum wp_err look_once(struct wp_sweeper *s, struct wp_sweep_look *look,
 	look->word = NULL;
 	if (wp_sweep_clock_is_news(&s->seen, &clock)) {
 		wp_sweep_clock_print(&clock, text);
-		rc = wp_store_note_swap(s->store, CLOCK_NOTE, was, text, err);
+		rc = wp_store_note_swap(s->w->store, CLOCK_NOTE, was, text,
+					err);
 	} else {
-		rc = wp_store_note(s->store, CLOCK_NOTE, text, err);
+		rc = wp_store_note(s->w->store, CLOCK_NOTE, text, err);
 		if (rc == WP_OK && strcmp(text, was) != 0)
 			rc = WP_ERR_STALE;
 	}
@@ -177,8 +182,8 @@ static void tell(struct wp_sweeper *s, const struct wp_sweep_look *look)
 		if (late_ms > WP_SWEEP_TELL_MS)
 			told = WP_SWEEP_TOLD_LATE;
 	}
-	wp_metric_set(s->metrics, WP_WM_EXPIRY_LATE, late_ms / 1000);
-	wp_metric_set(s->metrics, WP_WM_EXPIRY_WAITING,
+	wp_metric_set(s->w->metrics, WP_WM_EXPIRY_LATE, late_ms / 1000);
+	wp_metric_set(s->w->metrics, WP_WM_EXPIRY_WAITING,
 		      told != WP_SWEEP_TOLD_NONE);
 	if (told == s->told)
 		return;
@@ -205,7 +210,8 @@ enum wp_err wp_sweeper_watch(struct wp_sweeper *sweeper, struct wp_error *err)
 	uint64_t mono_ms = wp_mono_ms();
 	struct wp_sweep_look look = {
 		.boot = sweeper->boot,
-		.longest_ms = sweeper->conf->mailbox.max_expiry_seconds * 1000,
+		.longest_ms =
+			sweeper->w->conf->mailbox.max_expiry_seconds * 1000,
 	};
 	enum wp_err rc;
 	int tries = 0;
@@ -231,8 +237,8 @@ static void ask_sweep(void *ctx, size_t i, struct wp_cmd *cmd)
 {
 	const struct wp_sweeper *s = ctx;
 
-	wp_sweep_build(cmd, s->list[i].partition, s->list[i].owner,
-		       s->conf->worker.lease_ms, s->now_ms);
+	wp_sweep_build(cmd, s->w->list[i].partition, s->w->list[i].owner,
+		       s->w->conf->worker.lease_ms, s->now_ms);
 }
 
 /* Answers come in order, so what is kept moves to the front. */
@@ -245,21 +251,24 @@ static void hear_sweep(void *ctx, size_t i, const struct wp_reply *reply)
 	/* A lost lease is found out by those who live by it. */
 	if (wp_sweep_parse(reply, &deleted, &is_more) != WP_OK)
 		return;
-	wp_metric_add(s->metrics, WP_WM_EXPIRED_HOT, deleted);
+	wp_metric_add(s->w->metrics, WP_WM_EXPIRED_HOT, deleted);
 	if (is_more)
-		s->list[s->kept++] = s->list[i];
+		s->w->list[s->kept++] = s->w->list[i];
 }
+
+static const struct wp_pipe sweeping = { ask_sweep, hear_sweep };
 
 static enum wp_err sweep_hot(struct wp_sweeper *s, struct wp_error *err)
 {
 	enum wp_err rc = WP_OK;
 
-	s->n = wp_table_list(s->table, WP_TABLE_OPEN, wp_mono_ms(), s->list);
+	s->n = wp_table_list(s->w->table, WP_TABLE_OPEN, wp_mono_ms(),
+			     s->w->list);
 	for (int i = 0; i < PASSES_MAX && s->n > 0 && rc == WP_OK; i++) {
 		if (!may_go_on(s))
 			break;
 		s->kept = 0;
-		rc = wp_pipe(s->redis, s->n, ask_sweep, hear_sweep, s, err);
+		rc = wp_pipe(s->w->redis, &sweeping, s->n, s, err);
 		s->n = s->kept;
 	}
 	return rc;
@@ -290,8 +299,8 @@ static bool on_expired(void *ctx, uint32_t partition, const struct wp_urn *user)
 	char owner[WP_OWNER_MAX + 1];
 
 	if (is_on_page(page, user) ||
-	    partition >= (uint32_t)page->sweeper->conf->mailbox.partitions ||
-	    !wp_table_owner(page->sweeper->table, partition, WP_TABLE_OPEN,
+	    partition >= (uint32_t)page->sweeper->w->conf->mailbox.partitions ||
+	    !wp_table_owner(page->sweeper->w->table, partition, WP_TABLE_OPEN,
 			    wp_mono_ms(), owner))
 		return true;
 	page->partitions[page->n] = partition;
@@ -326,13 +335,14 @@ static enum wp_err sweep_users(struct wp_sweeper *s, const struct page *page,
 		int64_t deleted = 0;
 		enum wp_err rc;
 
-		rc = wp_ack_expired(s->redis, s->store, page->partitions[i],
-				    &page->users[i], s->now_ms, &deleted, &why);
-		wp_metric_add(s->metrics, WP_WM_EXPIRED_COLD, deleted);
+		rc = wp_ack_expired(s->w->redis, s->w->store,
+				    page->partitions[i], &page->users[i],
+				    s->now_ms, &deleted, &why);
+		wp_metric_add(s->w->metrics, WP_WM_EXPIRED_COLD, deleted);
 		failures = rc == WP_OK ? 0 : failures + 1;
 		if (rc == WP_OK)
 			continue;
-		if (wp_redis_fd(s->redis) == -1 || failures == page->n ||
+		if (wp_redis_fd(s->w->redis) == -1 || failures == page->n ||
 		    failures == FAILURES_MAX) {
 			if (err != NULL)
 				*err = why;
@@ -353,7 +363,7 @@ static enum wp_err sweep_cold(struct wp_sweeper *s, struct wp_error *err)
 	struct page page = { .sweeper = s };
 	enum wp_err rc;
 
-	rc = wp_store_expired_users(s->store, s->now_ms, &s->place,
+	rc = wp_store_expired_users(s->w->store, s->now_ms, &s->place,
 				    ROWS_AT_ONCE, on_expired, &page, err);
 	if (rc != WP_OK) {
 		/* Here it may never go on, and hot does not wait for it. */
@@ -390,6 +400,6 @@ enum wp_err wp_sweeper_run(struct wp_sweeper *sweeper, struct wp_error *err)
 	if (!sweeper->is_sweeping)
 		sweeper->next_ms =
 			mono_ms +
-			(uint64_t)sweeper->conf->worker.sweep_interval_ms;
+			(uint64_t)sweeper->w->conf->worker.sweep_interval_ms;
 	return rc;
 }

@@ -9,14 +9,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "lib/base/log.h"
-#include "lib/mailbox/sweep.h"
-#include "lib/metrics/metrics.h"
-#include "lib/redis/client.h"
-#include "lib/store/store.h"
-#include "lib/sys/conf.h"
 #include "worker/sweep_clock.h"
-#include "worker/table.h"
+#include "worker/worker.h"
 
 /* What the log has been told of the clock. */
 enum wp_sweep_told {
@@ -26,15 +20,8 @@ enum wp_sweep_told {
 };
 
 struct wp_sweeper {
-	/* Borrowed; set by whoever owns the sweeper. */
-	const struct wp_conf *conf;
-	struct wp_metrics *metrics;
-	struct wp_table *table;
-	struct wp_redis *redis;
-	struct wp_store *store;
-	struct wp_owned *list; /* scratch, one per partition */
+	struct wp_worker *w;
 	struct wp_log log;
-
 	uint64_t next_ms; /* monotonic; 0: at once */
 
 	/* Of the clock. */
@@ -53,6 +40,8 @@ struct wp_sweeper {
 	size_t n;    /* partitions in the list */
 	size_t kept; /* of them, those that asked for another call */
 };
+
+void wp_sweeper_init(struct wp_sweeper *sweeper, struct wp_worker *w);
 
 /*
  * Look at the clock, when it is time to: at each round, and before any gate is

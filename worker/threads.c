@@ -2,20 +2,18 @@
 #include "worker/threads.h"
 
 enum wp_err wp_threads_start(struct wp_threads *threads,
-			     const struct wp_conf *conf,
-			     struct wp_metrics *metrics,
-			     void (*on_end)(void *ctx), void *ctx,
+			     const struct wp_worker_setup *setup,
 			     struct wp_error *err)
 {
-	uint32_t partitions = (uint32_t)conf->mailbox.partitions;
+	uint32_t partitions = (uint32_t)setup->conf->mailbox.partitions;
+	struct wp_worker_setup both = *setup;
 	enum wp_err rc = wp_table_new(&threads->table, partitions, err);
 
+	both.table = threads->table;
 	if (rc == WP_OK)
-		rc = wp_cold_thread_start(&threads->cold, conf, metrics,
-					  threads->table, on_end, ctx, err);
+		rc = wp_cold_thread_start(&threads->cold, &both, err);
 	if (rc == WP_OK)
-		rc = wp_hot_thread_start(&threads->hot, conf, metrics,
-					 threads->table, on_end, ctx, err);
+		rc = wp_hot_thread_start(&threads->hot, &both, err);
 	return rc;
 }
 

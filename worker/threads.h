@@ -9,12 +9,9 @@
 
 #include <stdbool.h>
 
-#include "lib/base/err.h"
-#include "lib/metrics/metrics.h"
-#include "lib/sys/conf.h"
 #include "worker/cold_thread.h"
 #include "worker/hot_thread.h"
-#include "worker/table.h"
+#include "worker/worker.h"
 
 /* Zero before the start and after the join. */
 struct wp_threads {
@@ -24,14 +21,11 @@ struct wp_threads {
 };
 
 /*
- * conf, metrics: borrowed until the join
- * on_end:        called by each thread as it ends
- * Errors:        whatever stopped it; what was started is the join's to end
+ * setup:  but for its table, which is made here
+ * Errors: whatever stopped it; what was started is the join's to end
  */
 enum wp_err wp_threads_start(struct wp_threads *threads,
-			     const struct wp_conf *conf,
-			     struct wp_metrics *metrics,
-			     void (*on_end)(void *ctx), void *ctx,
+			     const struct wp_worker_setup *setup,
 			     struct wp_error *err) WP_MUST_USE;
 
 /* Tell both to give everything back and end. Idempotent. */

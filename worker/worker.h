@@ -1,9 +1,10 @@
 /*
- * worker.h - what the parts of the hot thread share.
+ * worker.h - what the parts of a thread's work share, and how they ask Redis
+ * about many partitions.
  *
  * The hot thread keeps leases, routes, reaps and reads the inbox; it never
- * touches the cold store. The cold thread does, and has connections of its own.
- * Between them is the table.
+ * touches the cold store. The cold thread does. Between them is the table; all
+ * else here is of one thread.
  */
 #ifndef WP_WORKER_WORKER_H
 #define WP_WORKER_WORKER_H
@@ -12,18 +13,60 @@
 #include "lib/mailbox/partition.h"
 #include "lib/metrics/metrics.h"
 #include "lib/redis/client.h"
+#include "lib/store/store.h"
 #include "lib/sys/conf.h"
 #include "worker/table.h"
 
+/* What both threads are given. Borrowed; outlives them. */
+struct wp_worker_setup {
+	const struct wp_conf *conf; /* does not change */
+	struct wp_metrics *metrics;
+	struct wp_table *table;
+	void (*on_end)(void *ctx); /* a thread calls it as the last thing */
+	void *ctx;
+};
+
 struct wp_worker {
-	const struct wp_conf *conf; /* borrowed; does not change */
-	struct wp_metrics *metrics; /* borrowed */
-	struct wp_table *table;     /* borrowed */
-	struct wp_redis *redis;     /* commands of the hot thread */
-	char id[WP_WORKER_ID_LEN + 1];
-	struct wp_cmd cmd;     /* scratch */
-	struct wp_owned *list; /* scratch, one per partition */
+	const struct wp_conf *conf; /* borrowed, as the next two */
+	struct wp_metrics *metrics;
+	struct wp_table *table;
+	struct wp_redis *redis; /* for commands */
+	struct wp_store
+		*store; /* NULL in the hot thread, and until it is open */
+	char id[WP_WORKER_ID_LEN + 1]; /* random */
+	struct wp_cmd cmd;             /* scratch */
+	struct wp_owned *list;         /* scratch, one per partition */
 	struct wp_log log;
 };
+
+/* With a Redis that is not connected yet. Release it also on error. */
+enum wp_err wp_worker_init(struct wp_worker *w,
+			   const struct wp_worker_setup *setup,
+			   struct wp_error *err) WP_MUST_USE;
+void wp_worker_release(struct wp_worker *w);
+
+/* Redis says that this lease is not ours any more. */
+void wp_worker_lost(struct wp_worker *w, uint32_t partition, const char *owner);
+
+/* Add a command and a key of a partition, name being what is behind the "}:",
+ * 15 characters at most. */
+void wp_ask_key(struct wp_cmd *cmd, const char *command, uint32_t partition,
+		const char *name);
+
+/* The same question many times. */
+struct wp_pipe {
+	/* Write command i into cmd, which is empty. */
+	void (*ask)(void *ctx, size_t i, struct wp_cmd *cmd);
+	/* Look at the answer to it, borrowed for the call. NULL: nobody does. */
+	void (*hear)(void *ctx, size_t i, const struct wp_reply *reply);
+};
+
+/*
+ * Send commands 0 to n-1 and hear their answers, a bounded number at a time.
+ *
+ * Errors:  WP_ERR_UNAVAIL, WP_ERR_NOMEM  some answers were not heard
+ */
+enum wp_err wp_pipe(struct wp_redis *redis, const struct wp_pipe *pipe,
+		    size_t n, void *ctx, struct wp_error *err) WP_MUST_USE;
 
 #endif /* WP_WORKER_WORKER_H */

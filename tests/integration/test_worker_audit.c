@@ -14,17 +14,15 @@
 
 #include "lib/base/clock.h"
 #include "tests/support/test_redis.h"
-#include "tests/support/world.h"
+#include "tests/support/worker/rig.h"
 #include "worker/audit.h"
-#include "worker/metrics.h"
 
 #define HOT(key, id, name) \
 	"XADD " WP_P key " " id " e " name " x 99999999999999 f _"
 
 struct rig {
 	struct wp_world *w;
-	struct wp_metrics *metrics;
-	struct wp_table *table;
+	struct wp_worker worker;
 	struct wp_auditor auditor;
 };
 
@@ -32,25 +30,14 @@ static void rig_init(struct rig *rig, struct wp_world *w)
 {
 	*rig = (struct rig){ .w = w };
 	w->conf.worker.audit_keys_per_second = 100000;
-	assert_int_equal(wp_worker_metrics_new(&rig->metrics, NULL), WP_OK);
-	assert_int_equal(wp_table_new(&rig->table, WP_TEST_PARTITIONS, NULL),
-			 WP_OK);
-	wp_table_take(rig->table, WP_WORLD_PARTITION, w->owner,
-		      wp_mono_ms() + 60000);
-	rig->auditor = (struct wp_auditor){
-		.conf = &w->conf,
-		.metrics = rig->metrics,
-		.table = rig->table,
-		.redis = w->redis,
-		.store = w->store,
-		.log.component = "audit",
-	};
+	wp_rig_init(&rig->worker, w);
+	wp_rig_own(&rig->worker, w, WP_WORLD_PARTITION);
+	wp_auditor_init(&rig->auditor, &rig->worker);
 }
 
 static void rig_release(struct rig *rig)
 {
-	wp_table_free(&rig->table);
-	wp_metrics_free(&rig->metrics);
+	wp_rig_release(&rig->worker);
 }
 
 /* Once round the keyspace and all partitions. */
@@ -64,20 +51,11 @@ static void audit(struct rig *rig)
 /* How many repairs of this kind the exposition tells. */
 static int64_t repairs(struct rig *rig, const char *kind)
 {
-	struct wp_buf text;
 	char name[80];
-	const char *line;
-	int64_t n;
 
 	(void)snprintf(name, sizeof(name),
-		       "waypost_worker_repairs_total{kind=\"%s\"} ", kind);
-	wp_buf_init(&text, 0);
-	wp_metrics_write(rig->metrics, &text);
-	line = strstr(text.data, name);
-	assert_non_null(line);
-	n = strtoll(line + strlen(name), NULL, 10);
-	wp_buf_release(&text);
-	return n;
+		       "waypost_worker_repairs_total{kind=\"%s\"}", kind);
+	return wp_rig_metric(&rig->worker, name);
 }
 
 static int64_t all_repairs(struct rig *rig)
@@ -254,7 +232,7 @@ static void the_rate_bounds_what_is_looked_at(void **state)
 	struct rig rig;
 
 	rig_init(&rig, *state);
-	wp_table_set_inbox(rig.table, true);
+	wp_table_set_inbox(rig.worker.table, true);
 	wp_world_run(rig.w, HOT("hot:" WP_BOB, "1-1", "m1"));
 	rig.w->conf.worker.audit_keys_per_second = 0;
 	assert_int_equal(wp_auditor_run(&rig.auditor, NULL), WP_OK);
@@ -339,7 +317,7 @@ static void keys_of_another_kind_cost_nobody_else(void **state)
 	assert_int_equal(wp_world_migrate(rig.w, NULL), WP_OK);
 	wp_world_run(rig.w, "DEL " WP_P "cold " WP_P "coldsize");
 	wp_world_run(rig.w, "SET " WP_P "cold foreign");
-	wp_table_take(rig.table, 3, rig.w->owner, wp_mono_ms() + 60000);
+	wp_table_take(rig.worker.table, 3, rig.w->owner, wp_mono_ms() + 60000);
 	wp_world_run(rig.w, "SET wp:{3}:owner %s", rig.w->owner);
 	wp_world_run(rig.w, "SET wp:{3}:gate %s",
 		     wp_redis_run_id(rig.w->redis));

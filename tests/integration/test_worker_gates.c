@@ -6,7 +6,6 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -14,14 +13,12 @@
 
 #include "lib/base/clock.h"
 #include "tests/support/test_redis.h"
-#include "tests/support/world.h"
+#include "tests/support/worker/rig.h"
 #include "worker/gates.h"
-#include "worker/metrics.h"
 
 struct rig {
 	struct wp_world *w;
-	struct wp_metrics *metrics;
-	struct wp_table *table;
+	struct wp_worker worker;
 	struct wp_gates gates;
 	int calls_until_well;
 };
@@ -30,37 +27,24 @@ struct rig {
 static void rig_init(struct rig *rig, struct wp_world *w)
 {
 	*rig = (struct rig){ .w = w };
-	assert_int_equal(wp_worker_metrics_new(&rig->metrics, NULL), WP_OK);
-	assert_int_equal(wp_table_new(&rig->table, WP_TEST_PARTITIONS, NULL),
-			 WP_OK);
+	wp_rig_init(&rig->worker, w);
 	wp_world_run(w, "DEL " WP_P "gate");
 	for (uint32_t p = 0; p < WP_TEST_PARTITIONS; p++) {
-		wp_table_take(rig->table, p, w->owner, wp_mono_ms() + 60000);
-		wp_table_set_open(rig->table, p, w->owner, false);
-		wp_world_run(w, "SET wp:{%u}:owner %s", p, w->owner);
+		wp_rig_own(&rig->worker, w, p);
+		wp_table_set_open(rig->worker.table, p, w->owner, false);
 	}
-	rig->gates = (struct wp_gates){
-		.conf = &w->conf,
-		.metrics = rig->metrics,
-		.table = rig->table,
-		.redis = w->redis,
-		.store = w->store,
-		.log.component = "migrate",
-	};
-	rig->gates.list = calloc(WP_TEST_PARTITIONS, sizeof(struct wp_owned));
-	assert_non_null(rig->gates.list);
+	wp_gates_init(&rig->gates, &rig->worker);
 }
 
 static void rig_release(struct rig *rig)
 {
-	free(rig->gates.list);
-	wp_table_free(&rig->table);
-	wp_metrics_free(&rig->metrics);
+	wp_rig_release(&rig->worker);
 }
 
 static size_t count(struct rig *rig, enum wp_table_filter filter)
 {
-	return wp_table_list(rig->table, filter, wp_mono_ms(), rig->gates.list);
+	return wp_table_list(rig->worker.table, filter, wp_mono_ms(),
+			     rig->worker.list);
 }
 
 static enum wp_err go_round(struct rig *rig)
@@ -112,7 +96,7 @@ static void a_key_of_another_kind_is_the_business_of_its_partition(void **state)
 	assert_int_equal(count(&rig, WP_TABLE_OPEN), WP_TEST_PARTITIONS - 4);
 	assert_int_equal(count(&rig, WP_TABLE_AILING), 4);
 	/* They stop nothing else, and are not forgotten. */
-	assert_false(wp_table_has_closed(rig.table));
+	assert_false(wp_table_has_closed(rig.worker.table));
 	wp_world_run(rig.w, "DEL wp:{2}:ingress");
 	rig.gates.ailing_ms = 0;
 	assert_int_equal(go_round(&rig), WP_OK);

@@ -13,8 +13,7 @@
 
 #include "lib/base/clock.h"
 #include "tests/support/test_redis.h"
-#include "tests/support/world.h"
-#include "worker/metrics.h"
+#include "tests/support/worker/rig.h"
 #include "worker/own.h"
 #include "worker/route.h"
 
@@ -28,22 +27,7 @@ struct rig {
 static void rig_init(struct rig *rig, struct wp_world *w)
 {
 	*rig = (struct rig){ .w = w };
-	w->conf.mailbox.partitions = WP_TEST_PARTITIONS;
-	rig->worker = (struct wp_worker){
-		.conf = &w->conf,
-		.redis = w->redis,
-		.id = "worker-1",
-		.log.component = "worker",
-	};
-	assert_int_equal(wp_worker_metrics_new(&rig->worker.metrics, NULL),
-			 WP_OK);
-	assert_int_equal(
-		wp_table_new(&rig->worker.table, WP_TEST_PARTITIONS, NULL),
-		WP_OK);
-	rig->worker.list =
-		calloc(WP_TEST_PARTITIONS, sizeof(*rig->worker.list));
-	assert_non_null(rig->worker.list);
-	wp_cmd_init(&rig->worker.cmd);
+	wp_rig_init(&rig->worker, w);
 	wp_own_init(&rig->own, &rig->worker);
 	assert_int_equal(wp_router_init(&rig->router, &rig->worker, NULL),
 			 WP_OK);
@@ -52,10 +36,7 @@ static void rig_init(struct rig *rig, struct wp_world *w)
 static void rig_release(struct rig *rig)
 {
 	wp_router_release(&rig->router);
-	wp_cmd_release(&rig->worker.cmd);
-	free(rig->worker.list);
-	wp_table_free(&rig->worker.table);
-	wp_metrics_free(&rig->worker.metrics);
+	wp_rig_release(&rig->worker);
 }
 
 /* Only one partition has an owner: the test itself. */

@@ -12,9 +12,8 @@
 #include <cmocka.h>
 
 #include "tests/support/test_redis.h"
-#include "tests/support/world.h"
+#include "tests/support/worker/rig.h"
 #include "worker/inbox.h"
-#include "worker/metrics.h"
 
 enum { STEPS_MAX = 400, MANY = 150 };
 
@@ -53,14 +52,7 @@ static void rig_init(struct rig *rig, struct wp_world *w)
 	*rig = (struct rig){ .w = w };
 	w->conf.mailbox.max_rejected = 1000;
 	w->conf.mailbox.max_rejected_bytes = 64 * 1024 * 1024;
-	rig->worker = (struct wp_worker){
-		.conf = &w->conf,
-		.redis = w->redis,
-		.log.component = "worker",
-	};
-	assert_int_equal(wp_worker_metrics_new(&rig->worker.metrics, NULL),
-			 WP_OK);
-	wp_cmd_init(&rig->worker.cmd);
+	wp_rig_init(&rig->worker, w);
 	assert_int_equal(wp_inbox_init(&rig->inbox, &rig->worker, NULL), WP_OK);
 	rig->bob_p = find_user(rig->bob, WP_TEST_PARTITIONS);
 	rig->amy_p = find_user(rig->amy, rig->bob_p);
@@ -71,8 +63,7 @@ static void rig_init(struct rig *rig, struct wp_world *w)
 static void rig_release(struct rig *rig)
 {
 	wp_inbox_release(&rig->inbox);
-	wp_cmd_release(&rig->worker.cmd);
-	wp_metrics_free(&rig->worker.metrics);
+	wp_rig_release(&rig->worker);
 }
 
 /* n envelopes, numbered from first on. */

@@ -14,8 +14,7 @@
 
 #include "lib/base/clock.h"
 #include "tests/support/test_redis.h"
-#include "tests/support/world.h"
-#include "worker/metrics.h"
+#include "tests/support/worker/rig.h"
 #include "worker/move.h"
 
 #define OTHER_P "wp:{3}:"
@@ -23,8 +22,7 @@ enum { OTHER = 3, CROWD = 150, ROUNDS_MAX = 20, REFILLS_MAX = 200 };
 
 struct rig {
 	struct wp_world *w;
-	struct wp_metrics *metrics;
-	struct wp_table *table;
+	struct wp_worker worker;
 	struct wp_movers movers;
 	int refills;
 };
@@ -32,33 +30,17 @@ struct rig {
 static void rig_init(struct rig *rig, struct wp_world *w)
 {
 	*rig = (struct rig){ .w = w };
-	assert_int_equal(wp_worker_metrics_new(&rig->metrics, NULL), WP_OK);
-	assert_int_equal(wp_table_new(&rig->table, WP_TEST_PARTITIONS, NULL),
+	wp_rig_init(&rig->worker, w);
+	wp_rig_own(&rig->worker, w, WP_WORLD_PARTITION);
+	wp_rig_own(&rig->worker, w, OTHER);
+	assert_int_equal(wp_movers_init(&rig->movers, &rig->worker, NULL),
 			 WP_OK);
-	wp_table_take(rig->table, WP_WORLD_PARTITION, w->owner,
-		      wp_mono_ms() + 60000);
-	wp_table_take(rig->table, OTHER, w->owner, wp_mono_ms() + 60000);
-	wp_world_run(w, "SET " OTHER_P "owner %s", w->owner);
-	rig->movers = (struct wp_movers){
-		.conf = &w->conf,
-		.metrics = rig->metrics,
-		.table = rig->table,
-		.redis = w->redis,
-		.store = w->store,
-		.log.component = "migrate",
-	};
-	rig->movers.list = calloc(WP_TEST_PARTITIONS, sizeof(struct wp_owned));
-	rig->movers.is_due = calloc(WP_TEST_PARTITIONS, sizeof(bool));
-	assert_non_null(rig->movers.list);
-	assert_non_null(rig->movers.is_due);
 }
 
 static void rig_release(struct rig *rig)
 {
-	free(rig->movers.list);
-	free(rig->movers.is_due);
-	wp_table_free(&rig->table);
-	wp_metrics_free(&rig->metrics);
+	wp_movers_release(&rig->movers);
+	wp_rig_release(&rig->worker);
 }
 
 static bool move_once(struct rig *rig)
@@ -258,9 +240,9 @@ static void a_conflict_stops_its_partition_and_no_other(void **state)
 	assert_true(waits(rig.w, WP_P, WP_BOB));
 	wp_world_expect_cold(rig.w, "other");
 	assert_false(waits(rig.w, OTHER_P, WP_AMY));
-	assert_false(wp_table_owner(rig.table, WP_WORLD_PARTITION,
+	assert_false(wp_table_owner(rig.worker.table, WP_WORLD_PARTITION,
 				    WP_TABLE_MIGRATE, wp_mono_ms(), owner));
-	assert_true(wp_table_owner(rig.table, OTHER, WP_TABLE_MIGRATE,
+	assert_true(wp_table_owner(rig.worker.table, OTHER, WP_TABLE_MIGRATE,
 				   wp_mono_ms(), owner));
 	rig_release(&rig);
 }
@@ -318,7 +300,7 @@ static void stop_at_append(void *ctx, const char *operation)
 	struct rig *rig = ctx;
 
 	if (strcmp(operation, "append") == 0)
-		wp_table_stop(rig->table);
+		wp_table_stop(rig->worker.table);
 }
 
 static void a_stop_is_heard_between_batches(void **state)

@@ -15,8 +15,7 @@
 #include "lib/base/clock.h"
 #include "lib/mailbox/sweep.h"
 #include "tests/support/test_redis.h"
-#include "tests/support/world.h"
-#include "worker/metrics.h"
+#include "tests/support/worker/rig.h"
 #include "worker/sweep.h"
 
 #define MAIL(...) ((struct wp_world_mail){ __VA_ARGS__ })
@@ -287,8 +286,7 @@ static void messages_in_hot_are_none_of_the_cold_sweep_s_business(void **state)
 
 struct rig {
 	struct wp_world *w;
-	struct wp_metrics *metrics;
-	struct wp_table *table;
+	struct wp_worker worker;
 	struct wp_sweeper sweeper;
 };
 
@@ -296,28 +294,14 @@ static void rig_init(struct rig *rig, struct wp_world *w)
 {
 	*rig = (struct rig){ .w = w };
 	w->conf.worker.sweep_interval_ms = 1;
-	assert_int_equal(wp_worker_metrics_new(&rig->metrics, NULL), WP_OK);
-	assert_int_equal(wp_table_new(&rig->table, WP_TEST_PARTITIONS, NULL),
-			 WP_OK);
-	wp_table_take(rig->table, WP_WORLD_PARTITION, w->owner,
-		      wp_mono_ms() + 60000);
-	rig->sweeper = (struct wp_sweeper){
-		.conf = &w->conf,
-		.metrics = rig->metrics,
-		.table = rig->table,
-		.redis = w->redis,
-		.store = w->store,
-		.list = calloc(WP_TEST_PARTITIONS, sizeof(struct wp_owned)),
-		.log.component = "sweep",
-	};
-	assert_non_null(rig->sweeper.list);
+	wp_rig_init(&rig->worker, w);
+	wp_rig_own(&rig->worker, w, WP_WORLD_PARTITION);
+	wp_sweeper_init(&rig->sweeper, &rig->worker);
 }
 
 static void rig_release(struct rig *rig)
 {
-	free(rig->sweeper.list);
-	wp_table_free(&rig->table);
-	wp_metrics_free(&rig->metrics);
+	wp_rig_release(&rig->worker);
 }
 
 /* The process ends, and another one takes its place. */

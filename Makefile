@@ -138,6 +138,7 @@ $(B)/tests/fuzz/fuzz_%: $(B)/tests/fuzz/fuzz_%.o $(filter-out %/main.o,$(WS_OBJ)
 	$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $(filter %.o,$^) $(filter %.a,$^) $(TEST_LIBS)
 
 $(filter $(B)/tests/integration/test_worker_%,$(INTEGRATION)): $(WORKER_SUPPORT_OBJ)
+$(B)/tests/unit/ws-daemon/wire/test_session: $(B)/tests/support/ws/ws_bytes.o
 
 # These drive whole connections; what would go to Redis goes to the test.
 WS_WORLD := $(B)/tests/unit/ws-daemon/test_conn $(B)/tests/fuzz/fuzz_conn

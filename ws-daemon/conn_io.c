@@ -135,17 +135,18 @@ static void flush(struct wp_conn *conn)
 
 static bool has_outbox(struct wp_conn *conn)
 {
-	int64_t max = conn->server->conf->websocket.max_queue_bytes;
-
 	if (conn->outbox == NULL)
-		conn->outbox = wp_outbox_new((size_t)max);
+		conn->outbox = wp_outbox_new();
 	return conn->outbox != NULL;
 }
 
 static enum wp_err queue(struct wp_conn *conn, struct wp_message *message)
 {
-	return has_outbox(conn) ? wp_outbox_push(conn->outbox, message)
-				: WP_ERR_NOMEM;
+	int64_t max = conn->server->conf->websocket.max_queue_bytes;
+
+	return has_outbox(conn)
+		       ? wp_outbox_push(conn->outbox, message, (size_t)max)
+		       : WP_ERR_NOMEM;
 }
 
 enum wp_err wp_conn_queue_always(struct wp_conn *conn,

@@ -21,7 +21,6 @@ struct wp_outbox {
 	size_t n;
 	size_t sent; /* bytes of the oldest message that are out */
 	size_t bytes;
-	size_t max_bytes;
 	size_t n_pokes;
 	struct wp_message *first[OUTBOX_FIRST_CAP]; /* ring until it grows */
 };
@@ -106,16 +105,14 @@ static struct wp_message *at(const struct wp_outbox *box, size_t i)
 	return box->ring[(box->head + i) & (box->cap - 1)];
 }
 
-struct wp_outbox *wp_outbox_new(size_t max_bytes)
+struct wp_outbox *wp_outbox_new(void)
 {
 	struct wp_outbox *box = calloc(1, sizeof(*box));
 
-	assert(max_bytes > 0);
 	if (box == NULL)
 		return NULL;
 	box->ring = box->first;
 	box->cap = OUTBOX_FIRST_CAP;
-	box->max_bytes = max_bytes;
 	return box;
 }
 
@@ -176,10 +173,10 @@ enum wp_err wp_outbox_push_always(struct wp_outbox *box,
 	return WP_OK;
 }
 
-enum wp_err wp_outbox_push(struct wp_outbox *box, struct wp_message *message)
+enum wp_err wp_outbox_push(struct wp_outbox *box, struct wp_message *message,
+			   size_t max_bytes)
 {
-	if (box->bytes > box->max_bytes ||
-	    cost(message) > box->max_bytes - box->bytes)
+	if (box->bytes > max_bytes || cost(message) > max_bytes - box->bytes)
 		return WP_ERR_FULL;
 	return wp_outbox_push_always(box, message);
 }
@@ -231,9 +228,4 @@ bool wp_outbox_is_empty(const struct wp_outbox *box)
 bool wp_outbox_has_poke(const struct wp_outbox *box)
 {
 	return box->n_pokes > 0;
-}
-
-size_t wp_outbox_bytes(const struct wp_outbox *box)
-{
-	return box->bytes;
 }

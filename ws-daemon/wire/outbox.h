@@ -52,15 +52,8 @@ enum { WP_OUTBOX_ENTRY_COST = 16 };
 
 struct wp_outbox;
 
-/*
- * Create an outbox that never holds more than max_bytes.
- *
- * max_bytes:  wire bytes plus WP_OUTBOX_ENTRY_COST for each frame, > 0; an HTTP
- *             response does not count
- * Returns:    a new outbox, or NULL when memory is exhausted
- * Ownership:  the caller owns the result; end with wp_outbox_free()
- */
-struct wp_outbox *wp_outbox_new(size_t max_bytes) WP_MUST_USE;
+/* NULL when memory is exhausted. The caller's; end with wp_outbox_free(). */
+struct wp_outbox *wp_outbox_new(void) WP_MUST_USE;
 
 /* Unref everything queued, free the outbox, set *box to NULL. NULL-safe. */
 void wp_outbox_free(struct wp_outbox **box);
@@ -68,12 +61,14 @@ void wp_outbox_free(struct wp_outbox **box);
 /*
  * Queue message behind everything already waiting.
  *
+ * max_bytes:  that may wait then: wire bytes plus WP_OUTBOX_ENTRY_COST for each
+ *             frame; an HTTP response does not count
  * Ownership:  takes its own reference on success; the caller keeps its own
  * Errors:     WP_ERR_FULL   the bound would be exceeded, queue unchanged
  *             WP_ERR_NOMEM  queue unchanged
  */
-enum wp_err wp_outbox_push(struct wp_outbox *box,
-			   struct wp_message *message) WP_MUST_USE;
+enum wp_err wp_outbox_push(struct wp_outbox *box, struct wp_message *message,
+			   size_t max_bytes) WP_MUST_USE;
 
 /* The same without the bound: for the answer to a request, the first of all,
  * and the close frame, the last. */
@@ -96,7 +91,4 @@ void wp_outbox_drop_unsent(struct wp_outbox *box);
 bool wp_outbox_is_empty(const struct wp_outbox *box);
 /* Is a poke among the waiting? */
 bool wp_outbox_has_poke(const struct wp_outbox *box);
-/* What counts towards max_bytes now. */
-size_t wp_outbox_bytes(const struct wp_outbox *box);
-
 #endif /* WP_WS_OUTBOX_H */

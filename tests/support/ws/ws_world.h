@@ -12,6 +12,7 @@
 #include <stddef.h>
 
 #include "lib/sys/conf.h"
+#include "tests/support/ws/ws_bytes.h"
 #include "ws-daemon/conn.h"
 
 struct ws_world {
@@ -48,10 +49,5 @@ void ws_world_pass(struct ws_world *w, int64_t ms);
 size_t ws_world_waiting(void);
 /* The oldest gets the answer of a lost connection; false when none waits. */
 bool ws_world_answer(void);
-
-/* Append a masked frame to out. */
-void ws_frame_add(struct wp_buf *out, enum wp_ws_opcode opcode,
-		  const void *payload, size_t len);
-void ws_text_add(struct wp_buf *out, const char *text);
 
 #endif /* WP_TESTS_SUPPORT_WS_WORLD_H */

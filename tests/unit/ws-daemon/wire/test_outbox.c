@@ -18,12 +18,20 @@ static struct wp_message *raw(const char *text)
 	return message;
 }
 
-static void push_text(struct wp_outbox *box, const char *text)
+/* The answer to a push when max_bytes may wait. */
+static enum wp_err push_text_below(struct wp_outbox *box, const char *text,
+				   size_t max_bytes)
 {
 	struct wp_message *message = raw(text);
+	enum wp_err rc = wp_outbox_push(box, message, max_bytes);
 
-	assert_int_equal(wp_outbox_push(box, message), WP_OK);
 	wp_message_unref(&message);
+	return rc;
+}
+
+static void push_text(struct wp_outbox *box, const char *text)
+{
+	assert_int_equal(push_text_below(box, text, 4096), WP_OK);
 }
 
 /* All that gather() shows, as one text. */
@@ -40,17 +48,22 @@ static const char *waiting(const struct wp_outbox *box, char *out)
 
 static void push_refuses_what_would_exceed_the_bound(void **state)
 {
-	struct wp_outbox *box =
-		wp_outbox_new(2 * (5 + WP_OUTBOX_ENTRY_COST) - 1);
+	enum { MAX = 2 * (5 + WP_OUTBOX_ENTRY_COST) - 1 };
+	struct wp_outbox *box = wp_outbox_new();
 	struct wp_message *five = raw("12345");
 
 	(void)state;
 
-	assert_int_equal(wp_outbox_push(box, five), WP_OK);
-	assert_int_equal(wp_outbox_push(box, five), WP_ERR_FULL);
-
-	assert_int_equal(wp_outbox_bytes(box), 5 + WP_OUTBOX_ENTRY_COST);
+	assert_int_equal(wp_outbox_push(box, five, MAX), WP_OK);
+	assert_int_equal(wp_outbox_push(box, five, MAX), WP_ERR_FULL);
 	assert_int_equal(five->refs, 2);
+
+	/* What is refused takes no room. */
+	assert_int_equal(push_text_below(box, "1234", MAX), WP_OK);
+	assert_int_equal(push_text_below(box, "", MAX), WP_ERR_FULL);
+	wp_outbox_advance(box, 5 + 4);
+	assert_int_equal(
+		push_text_below(box, "12345", 5 + WP_OUTBOX_ENTRY_COST), WP_OK);
 	wp_message_unref(&five);
 	wp_outbox_free(&box);
 	assert_null(box);
@@ -58,14 +71,15 @@ static void push_refuses_what_would_exceed_the_bound(void **state)
 
 static void even_empty_messages_fill_a_box(void **state)
 {
-	struct wp_outbox *box = wp_outbox_new(10 * WP_OUTBOX_ENTRY_COST);
+	enum { MAX = 10 * WP_OUTBOX_ENTRY_COST };
+	struct wp_outbox *box = wp_outbox_new();
 	struct wp_message *empty = raw("");
 
 	(void)state;
 
 	for (int i = 0; i < 10; i++)
-		assert_int_equal(wp_outbox_push(box, empty), WP_OK);
-	assert_int_equal(wp_outbox_push(box, empty), WP_ERR_FULL);
+		assert_int_equal(wp_outbox_push(box, empty, MAX), WP_OK);
+	assert_int_equal(wp_outbox_push(box, empty, MAX), WP_ERR_FULL);
 
 	wp_message_unref(&empty);
 	wp_outbox_free(&box);
@@ -73,14 +87,15 @@ static void even_empty_messages_fill_a_box(void **state)
 
 static void the_last_message_goes_in_over_the_bound(void **state)
 {
-	struct wp_outbox *box = wp_outbox_new(5 + WP_OUTBOX_ENTRY_COST);
+	enum { MAX = 5 + WP_OUTBOX_ENTRY_COST };
+	struct wp_outbox *box = wp_outbox_new();
 	struct wp_message *five = raw("12345");
 
 	(void)state;
-	assert_int_equal(wp_outbox_push(box, five), WP_OK);
+	assert_int_equal(wp_outbox_push(box, five, MAX), WP_OK);
 
 	assert_int_equal(wp_outbox_push_always(box, five), WP_OK);
-	assert_int_equal(wp_outbox_push(box, five), WP_ERR_FULL);
+	assert_int_equal(wp_outbox_push(box, five, MAX), WP_ERR_FULL);
 
 	wp_message_unref(&five);
 	wp_outbox_free(&box);
@@ -88,15 +103,15 @@ static void the_last_message_goes_in_over_the_bound(void **state)
 
 static void response_neither_counts_nor_is_dropped(void **state)
 {
-	struct wp_outbox *box = wp_outbox_new(5 + WP_OUTBOX_ENTRY_COST);
+	enum { MAX = 5 + WP_OUTBOX_ENTRY_COST };
+	struct wp_outbox *box = wp_outbox_new();
 	struct wp_message *response = wp_message_http("response", 8);
 	char text[64];
 
 	(void)state;
 	assert_non_null(response);
 	assert_int_equal(wp_outbox_push_always(box, response), WP_OK);
-	assert_int_equal(wp_outbox_bytes(box), 0);
-	push_text(box, "12345");
+	assert_int_equal(push_text_below(box, "12345", MAX), WP_OK);
 
 	wp_outbox_drop_unsent(box);
 
@@ -107,7 +122,7 @@ static void response_neither_counts_nor_is_dropped(void **state)
 
 static void a_box_keeps_a_message_alive_after_the_caller_lets_go(void **state)
 {
-	struct wp_outbox *box = wp_outbox_new(64);
+	struct wp_outbox *box = wp_outbox_new();
 	char text[64];
 
 	(void)state;
@@ -120,7 +135,7 @@ static void a_box_keeps_a_message_alive_after_the_caller_lets_go(void **state)
 
 static void messages_leave_in_the_order_in_which_they_came(void **state)
 {
-	struct wp_outbox *box = wp_outbox_new(4096);
+	struct wp_outbox *box = wp_outbox_new();
 	char text[256];
 
 	(void)state;
@@ -139,7 +154,9 @@ static void messages_leave_in_the_order_in_which_they_came(void **state)
 		wp_outbox_advance(box, 5);
 		assert_true(wp_outbox_is_empty(box));
 	}
-	assert_int_equal(wp_outbox_bytes(box), 0);
+	/* Nothing is left of what went through. */
+	assert_int_equal(
+		push_text_below(box, "12345", 5 + WP_OUTBOX_ENTRY_COST), WP_OK);
 	wp_outbox_free(&box);
 }
 
@@ -150,7 +167,7 @@ static void a_partial_write_goes_on_where_it_stopped(void **state)
 	(void)state;
 
 	for (size_t cut = 0; cut <= 6; cut++) {
-		struct wp_outbox *box = wp_outbox_new(4096);
+		struct wp_outbox *box = wp_outbox_new();
 
 		push_text(box, "abc");
 		push_text(box, "def");
@@ -162,7 +179,7 @@ static void a_partial_write_goes_on_where_it_stopped(void **state)
 
 static void dropping_spares_a_frame_that_was_begun(void **state)
 {
-	struct wp_outbox *box = wp_outbox_new(4096);
+	struct wp_outbox *box = wp_outbox_new();
 	char text[64];
 
 	(void)state;
@@ -182,7 +199,7 @@ static void dropping_spares_a_frame_that_was_begun(void **state)
 
 static void a_box_knows_whether_a_poke_is_among_the_waiting(void **state)
 {
-	struct wp_outbox *box = wp_outbox_new(4096);
+	struct wp_outbox *box = wp_outbox_new();
 	struct wp_message *poke = raw("poke");
 
 	(void)state;
@@ -190,14 +207,14 @@ static void a_box_knows_whether_a_poke_is_among_the_waiting(void **state)
 	push_text(box, "x");
 	assert_false(wp_outbox_has_poke(box));
 
-	assert_int_equal(wp_outbox_push(box, poke), WP_OK);
+	assert_int_equal(wp_outbox_push(box, poke, 4096), WP_OK);
 	assert_true(wp_outbox_has_poke(box));
 	wp_outbox_advance(box, 1 + 3);
 	assert_true(wp_outbox_has_poke(box));
 	wp_outbox_advance(box, 1);
 	assert_false(wp_outbox_has_poke(box));
 
-	assert_int_equal(wp_outbox_push(box, poke), WP_OK);
+	assert_int_equal(wp_outbox_push(box, poke, 4096), WP_OK);
 	wp_outbox_drop_unsent(box);
 	assert_false(wp_outbox_has_poke(box));
 	wp_message_unref(&poke);

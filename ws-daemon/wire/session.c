@@ -1,0 +1,344 @@
+/*
+ * session.c - the states of a connection, its input and its output.
+ *
+ * Input that is fed is looked at where it lies; only what is left when the owner
+ * wants its memory back is copied. The head of a request is the exception: it
+ * has to be whole before it is looked at.
+ */
+#include "ws-daemon/wire/session.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void forget_input(struct wp_session *session)
+{
+	free(session->kept);
+	session->kept = NULL;
+	session->at = NULL;
+	session->left = 0;
+}
+
+void wp_session_release(struct wp_session *session)
+{
+	wp_outbox_free(&session->outbox);
+	wp_ws_reader_release(&session->reader);
+	forget_input(session);
+}
+
+/* ---- in ---- */
+
+static enum wp_err add_to_head(struct wp_session *session, const uint8_t *data,
+			       size_t len)
+{
+	uint8_t *grown = realloc(session->kept, session->left + len);
+
+	if (grown == NULL)
+		return WP_ERR_NOMEM;
+	memcpy(grown + session->left, data, len);
+	session->kept = grown;
+	session->at = grown;
+	session->left += len;
+	/* A head ends with a line; bytes that drip in are not looked at one by
+	 * one. */
+	if (memchr(data, '\n', len) != NULL || session->left > WP_HEAD_MAX)
+		session->is_line_new = true;
+	return WP_OK;
+}
+
+enum wp_err wp_session_feed(struct wp_session *session, uint8_t *data,
+			    size_t len)
+{
+	switch ((enum wp_session_state)session->state) {
+	case WP_SESSION_HEAD:
+		return add_to_head(session, data, len);
+	case WP_SESSION_OPEN:
+	case WP_SESSION_CLOSING:
+		assert(session->left == 0);
+		forget_input(session);
+		session->at = data;
+		session->left = len;
+		break;
+	case WP_SESSION_ASKED:
+	case WP_SESSION_ANSWERED:
+	case WP_SESSION_OVER:
+		break; /* nobody listens any more */
+	}
+	return WP_OK;
+}
+
+static bool next_of_head(struct wp_session *session,
+			 struct wp_session_event *out)
+{
+	if (!session->is_line_new)
+		return false;
+	session->is_line_new = false;
+	out->status = 400;
+	switch (wp_head_parse(&out->head, (const char *)session->at,
+			      session->left, &out->status)) {
+	case WP_HEAD_MORE:
+		return false;
+	case WP_HEAD_BAD:
+		out->type = WP_SESSION_BAD_REQUEST;
+		break;
+	case WP_HEAD_OK:
+		out->type = WP_SESSION_REQUEST;
+		/* What came behind the head belongs to the frames to come. */
+		session->at += out->head.len;
+		session->left -= out->head.len;
+		break;
+	}
+	session->state = WP_SESSION_ASKED;
+	return true;
+}
+
+/* Take input up until a frame's event is complete or nothing is left. */
+static bool next_frame(struct wp_session *session, struct wp_ws_event *out)
+{
+	size_t n = wp_ws_reader_feed(&session->reader, session->at,
+				     session->left, out);
+
+	session->at += n;
+	session->left -= n;
+	return out->type != WP_WS_EVENT_NONE;
+}
+
+static bool next_of_frames(struct wp_session *session,
+			   struct wp_session_event *out)
+{
+	static const enum wp_session_event_type types[] = {
+		[WP_WS_EVENT_TEXT] = WP_SESSION_TEXT,
+		[WP_WS_EVENT_PING] = WP_SESSION_PING,
+		[WP_WS_EVENT_PONG] = WP_SESSION_PONG,
+		[WP_WS_EVENT_CLOSE] = WP_SESSION_LEAVE,
+		[WP_WS_EVENT_ERROR] = WP_SESSION_BROKEN,
+	};
+	struct wp_ws_event event;
+
+	if (!wp_session_has_more(session) || !next_frame(session, &event))
+		return false;
+	out->type = types[event.type];
+	out->code = event.code;
+	out->data = event.data;
+	out->len = event.len;
+	return true;
+}
+
+/* Only the peer's close frame is of interest now, or that none can come. */
+static void look_for_close(struct wp_session *session)
+{
+	while (session->left > 0 && !session->is_last_sent) {
+		struct wp_ws_event event;
+
+		if (next_frame(session, &event))
+			session->is_last_sent =
+				event.type == WP_WS_EVENT_CLOSE ||
+				event.type == WP_WS_EVENT_ERROR;
+	}
+	session->left = 0;
+}
+
+bool wp_session_next(struct wp_session *session, struct wp_session_event *out)
+{
+	switch ((enum wp_session_state)session->state) {
+	case WP_SESSION_HEAD:
+		return next_of_head(session, out);
+	case WP_SESSION_OPEN:
+		return next_of_frames(session, out);
+	case WP_SESSION_CLOSING:
+		look_for_close(session);
+		break;
+	case WP_SESSION_ANSWERED:
+	case WP_SESSION_OVER:
+		session->left = 0;
+		break;
+	case WP_SESSION_ASKED:
+		break; /* what is there waits */
+	}
+	return false;
+}
+
+enum wp_err wp_session_keep(struct wp_session *session)
+{
+	uint8_t *copy;
+
+	if (session->left == 0) {
+		forget_input(session);
+		return WP_OK;
+	}
+	if (session->kept != NULL)
+		return WP_OK;
+	copy = malloc(session->left);
+	if (copy == NULL) {
+		forget_input(session);
+		return WP_ERR_NOMEM;
+	}
+	session->kept = memcpy(copy, session->at, session->left);
+	session->at = copy;
+	return WP_OK;
+}
+
+bool wp_session_has_more(const struct wp_session *session)
+{
+	return session->state == WP_SESSION_OPEN && session->left > 0 &&
+	       session->n_unanswered < WP_SESSION_UNANSWERED_MAX;
+}
+
+bool wp_session_is_holding(struct wp_session *session)
+{
+	wp_ws_reader_done(&session->reader);
+	return wp_ws_reader_is_holding(&session->reader);
+}
+
+/* May more be read? Not before we know what to do with it. */
+static bool wants_input(const struct wp_session *session)
+{
+	switch ((enum wp_session_state)session->state) {
+	case WP_SESSION_HEAD:
+	case WP_SESSION_ANSWERED:
+		return true;
+	case WP_SESSION_CLOSING:
+		return session->left == 0;
+	case WP_SESSION_OPEN:
+		return session->left == 0 &&
+		       session->n_unanswered < WP_SESSION_UNANSWERED_MAX;
+	case WP_SESSION_ASKED:
+	case WP_SESSION_OVER:
+		break;
+	}
+	return false;
+}
+
+unsigned wp_session_wants(const struct wp_session *session)
+{
+	unsigned wants = wants_input(session) ? WP_SESSION_READ : 0;
+
+	if (session->state == WP_SESSION_OVER)
+		return 0;
+	if (session->outbox != NULL)
+		wants |= WP_SESSION_WRITE;
+	else if (session->is_last_sent)
+		wants |= WP_SESSION_END;
+	return wants;
+}
+
+void wp_session_ask(struct wp_session *session)
+{
+	assert(session->n_unanswered < WP_SESSION_UNANSWERED_MAX);
+	session->n_unanswered++;
+}
+
+void wp_session_answer(struct wp_session *session)
+{
+	assert(session->n_unanswered > 0);
+	session->n_unanswered--;
+}
+
+/* ---- out ---- */
+
+static bool has_outbox(struct wp_session *session)
+{
+	if (session->outbox == NULL)
+		session->outbox = wp_outbox_new();
+	return session->outbox != NULL;
+}
+
+/* Nobody waits for an empty one. */
+static void drop_empty_outbox(struct wp_session *session)
+{
+	if (session->outbox != NULL && wp_outbox_is_empty(session->outbox))
+		wp_outbox_free(&session->outbox);
+}
+
+/* Takes message, which may be NULL: there was no memory for it. */
+static enum wp_err queue_always(struct wp_session *session,
+				struct wp_message *message)
+{
+	enum wp_err rc = WP_ERR_NOMEM;
+
+	if (message != NULL && has_outbox(session))
+		rc = wp_outbox_push_always(session->outbox, message);
+	wp_message_unref(&message);
+	drop_empty_outbox(session);
+	return rc;
+}
+
+static enum wp_err queue_response(struct wp_session *session,
+				  const struct wp_buf *response)
+{
+	struct wp_message *message = NULL;
+
+	if (!response->failed)
+		message = wp_message_http(response->data, response->len);
+	return queue_always(session, message);
+}
+
+enum wp_err wp_session_open(struct wp_session *session,
+			    const struct wp_buf *response, size_t max_message)
+{
+	assert(session->state == WP_SESSION_ASKED);
+	session->state = WP_SESSION_OPEN;
+	wp_ws_reader_init(&session->reader, max_message);
+	return queue_response(session, response);
+}
+
+enum wp_err wp_session_respond(struct wp_session *session,
+			       const struct wp_buf *response)
+{
+	assert(session->state < WP_SESSION_OPEN);
+	session->state = WP_SESSION_ANSWERED;
+	session->is_last_sent = true;
+	return queue_response(session, response);
+}
+
+enum wp_err wp_session_send(struct wp_session *session,
+			    struct wp_message *message, size_t max_queue)
+{
+	enum wp_err rc = WP_ERR_NOMEM;
+
+	assert(session->state == WP_SESSION_OPEN);
+	if (has_outbox(session))
+		rc = wp_outbox_push(session->outbox, message, max_queue);
+	drop_empty_outbox(session);
+	return rc;
+}
+
+bool wp_session_has_poke(const struct wp_session *session)
+{
+	return session->outbox != NULL && wp_outbox_has_poke(session->outbox);
+}
+
+enum wp_err wp_session_close(struct wp_session *session, uint16_t code)
+{
+	assert(session->state == WP_SESSION_OPEN);
+	session->state = WP_SESSION_CLOSING;
+	/* It goes behind what is begun, before what is not. */
+	if (session->outbox != NULL && code == WP_CLOSE_TRY_LATER)
+		wp_outbox_drop_unsent(session->outbox);
+	return queue_always(session, wp_message_close(code));
+}
+
+enum wp_err wp_session_fail(struct wp_session *session, uint16_t code)
+{
+	session->is_last_sent = true;
+	return wp_session_close(session, code);
+}
+
+void wp_session_end(struct wp_session *session)
+{
+	session->state = WP_SESSION_OVER;
+}
+
+size_t wp_session_gather(const struct wp_session *session, struct iovec *iov,
+			 size_t max)
+{
+	return session->outbox == NULL
+		       ? 0
+		       : wp_outbox_gather(session->outbox, iov, max);
+}
+
+void wp_session_sent(struct wp_session *session, size_t n)
+{
+	wp_outbox_advance(session->outbox, n);
+	drop_empty_outbox(session);
+}

@@ -26,7 +26,7 @@
 
 #include "lib/base/clock.h"
 
-#include "lib/sys/descriptors.h"
+#include "lib/sys/program.h"
 
 #include "handlers/fcgi_io.h"
 #include "handlers/room.h"
@@ -381,7 +381,7 @@ uint64_t wp_child_descriptors(const struct wp_conf *conf)
 /* A seat is a connection; what the threads need goes first. */
 static struct wp_room *make_room(const struct wp_conf *conf)
 {
-	uint64_t limit = wp_descriptors_raise();
+	uint64_t limit = wp_program_raise_descriptors();
 	uint64_t taken = wp_child_descriptors(conf);
 	uint64_t seats = limit > taken ? limit - taken : 0;
 

@@ -11,9 +11,7 @@
  * configuration again, and replace the processes one by one.
  */
 #include <assert.h>
-#include <signal.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -22,10 +20,9 @@
 #include "lib/base/log.h"
 #include "lib/mailbox/deployment.h"
 #include "lib/redis/client.h"
-#include "lib/sys/conf.h"
-#include "lib/sys/descriptors.h"
 #include "lib/sys/listen.h"
-#include "lib/sys/reload.h"
+#include "lib/sys/program.h"
+#include "lib/sys/systemd.h"
 
 #include "handlers/cgi_io.h"
 #include "handlers/child.h"
@@ -41,14 +38,11 @@ static const struct wp_conf_flag flags[] = {
 	{ NULL, NULL },
 };
 
-static struct wp_faults faults; /* of a start or --check */
-
-static const struct wp_conf_program program = {
+static const struct wp_conf_program about = {
 	.name = "waypost-handlers",
 	.summary = "Answers Waypost's HTTP requests over FastCGI or CGI.",
 	.sections = "run_mode,log,redis,mailbox,auth,cors,handlers,presence,"
 		    "store",
-	.faults = &faults,
 	.is_service = true,
 	.flags = flags,
 };
@@ -61,9 +55,8 @@ struct setup {
 };
 
 struct program_state {
+	struct wp_program program;
 	bool is_cgi;
-	int argc;
-	char **argv;
 	struct setup *setup;         /* owned */
 	struct wp_metrics *metrics;  /* owned */
 	struct wp_listener listener; /* none when it was handed over */
@@ -79,34 +72,21 @@ static void free_setup(struct setup **setup)
 	*setup = NULL;
 }
 
-static enum wp_err load(struct setup **out, const struct program_state *state,
-			enum wp_conf_action *action_out, struct wp_error *err)
+static enum wp_err load(struct program_state *state, struct wp_error *err)
 {
 	struct setup *setup = calloc(1, sizeof(*setup));
 	enum wp_err rc;
 
-	*out = NULL;
-	if (setup == NULL) {
-		wp_error_set(err, WP_ERR_NOMEM, "memory is exhausted");
-		return WP_ERR_NOMEM;
-	}
-	if (state->setup == NULL)
-		rc = wp_conf_load(&setup->conf, &program, state->argc,
-				  state->argv, action_out, err);
-	else
-		rc = wp_conf_load_again(&setup->conf, &state->setup->conf,
-					&program, state->argc, state->argv,
-					err);
-	if (rc == WP_OK && *action_out != WP_CONF_EXIT_OK)
-		rc = wp_auth_new(&setup->auth, &setup->conf, err);
-	if (rc != WP_OK) {
-		free_setup(&setup);
+	if (setup == NULL)
+		return wp_error_set(err, WP_ERR_NOMEM, "memory is exhausted");
+	state->setup = setup;
+	rc = wp_program_load(&state->program, &setup->conf, err);
+	if (rc != WP_OK || state->program.is_over)
 		return rc;
-	}
+	rc = wp_auth_new(&setup->auth, &setup->conf, err);
 	wp_shared_init(&setup->shared, &setup->conf, setup->auth,
 		       state->metrics);
-	*out = setup;
-	return WP_OK;
+	return rc;
 }
 
 /*
@@ -134,7 +114,7 @@ static enum wp_err check_descriptors(const struct wp_conf *conf,
 				     struct wp_error *err)
 {
 	uint64_t wanted = wp_child_descriptors(conf);
-	uint64_t limit = wp_descriptors_raise();
+	uint64_t limit = wp_program_raise_descriptors();
 
 	if (limit >= wanted)
 		return WP_OK;
@@ -147,62 +127,67 @@ static enum wp_err check_descriptors(const struct wp_conf *conf,
 			    (unsigned long long)limit);
 }
 
-static enum wp_err check(struct setup *setup, struct wp_error *err)
+static enum wp_err look_around(void *ctx, struct wp_error *err)
 {
+	struct setup *setup = ctx;
 	struct wp_error why = { 0 };
 	enum wp_err rc = check_descriptors(&setup->conf, err);
-	enum wp_err one;
+	enum wp_err one = check_deployment(setup, false, &why);
 
-	wp_listen_check("handlers.listen", setup->conf.handlers.listen, NULL,
-			&faults, &rc, err);
-	one = check_deployment(setup, false, &why);
 	if (rc == WP_OK && one != WP_OK) {
 		rc = one;
 		*err = why;
 	}
-	if (rc == WP_OK)
-		printf("%s: configuration, keys, Redis and cold store are "
-		       "fine\n",
-		       program.name);
 	return rc;
 }
 
-/* Read the settings, and find out whether processes could serve with them. */
-static enum wp_err load_next(struct setup **out,
-			     const struct program_state *state,
-			     struct wp_error *err)
+static enum wp_err check(struct program_state *state, struct wp_error *err)
 {
-	enum wp_conf_action action = WP_CONF_RUN;
-	/* What Redis and the store depend on is the same then. */
-	enum wp_err rc = load(out, state, &action, err);
+	const struct wp_program_look look = {
+		.key = "handlers.listen",
+		.address = state->setup->conf.handlers.listen,
+		.look = look_around,
+		.ctx = state->setup,
+		.fine = "configuration, keys, Redis and cold store are fine",
+	};
 
-	if (rc != WP_OK)
-		return rc;
-	rc = check_descriptors(&(*out)->conf, err);
-	if (rc != WP_OK)
-		free_setup(out);
-	return rc;
+	return wp_program_check(&state->program, &look, err);
+}
+
+/* Could processes serve with these settings? What Redis needs is the same. */
+static enum wp_err fit(void *ctx, const struct wp_conf *next,
+		       struct wp_error *err)
+{
+	struct setup *setup = ctx;
+	enum wp_err rc = wp_auth_new(&setup->auth, next, err);
+
+	return rc == WP_OK ? check_descriptors(next, err) : rc;
 }
 
 static struct wp_shared *on_reload(void *ctx)
 {
 	struct program_state *state = ctx;
-	struct wp_error err = { 0 };
-	struct setup *setup;
+	struct setup *setup = calloc(1, sizeof(*setup));
 
-	if (load_next(&setup, state, &err) != WP_OK) {
-		wp_log(NULL, WP_LOG_ERROR, "reload refused, nothing changed",
-		       wp_str("error", err.msg));
+	assert(state->setup != NULL);
+	if (setup == NULL) {
+		wp_log_plain(NULL, WP_LOG_ERROR,
+			     "reload refused, memory is exhausted");
 		return NULL;
 	}
-	assert(state->setup != NULL);
+	if (!wp_program_reload(&state->program, &state->setup->conf,
+			       &setup->conf, fit, setup)) {
+		free_setup(&setup);
+		return NULL;
+	}
+	wp_shared_init(&setup->shared, &setup->conf, setup->auth,
+		       state->metrics);
 	/* Redis and the store are the same, and so is what is known of them. */
 	memcpy(setup->shared.store_id, state->setup->shared.store_id,
 	       sizeof(setup->shared.store_id));
 	/* Processes that run have copies of their own. */
 	free_setup(&state->setup);
 	state->setup = setup;
-	wp_log_set_level((enum wp_log_level)setup->conf.log.level);
 	return &setup->shared;
 }
 
@@ -233,7 +218,7 @@ static enum wp_err find_socket(struct program_state *state, int *fd_out,
 		*fd_out = state->listener.fd;
 		return WP_OK;
 	}
-	*fd_out = wp_listen_inherited();
+	*fd_out = wp_sd_take_socket();
 	if (*fd_out == -1 && wp_listen_is_listening(STDIN_FILENO))
 		*fd_out = STDIN_FILENO;
 	if (*fd_out == -1)
@@ -279,20 +264,16 @@ static enum wp_err serve_fcgi(struct program_state *state, int listen_fd,
 
 static enum wp_err run(struct program_state *state, struct wp_error *err)
 {
-	enum wp_conf_action action = WP_CONF_RUN;
 	int listen_fd = -1;
 	enum wp_err rc;
 
 	rc = wp_handlers_metrics_new(&state->metrics, err);
 	if (rc == WP_OK)
-		rc = load(&state->setup, state, &action, err);
-	if (rc != WP_OK || action == WP_CONF_EXIT_OK)
+		rc = load(state, err);
+	if (rc != WP_OK || state->program.is_over)
 		return rc;
-	wp_log_setup(program.name,
-		     (enum wp_log_level)state->setup->conf.log.level);
-	wp_conf_warn_unset(&state->setup->conf);
-	if (action == WP_CONF_CHECK)
-		return check(state->setup, err);
+	if (state->program.is_check)
+		return check(state, err);
 	rc = find_socket(state, &listen_fd, err);
 	if (rc != WP_OK)
 		return rc;
@@ -317,26 +298,17 @@ static bool is_cgi_call(void)
 
 int main(int argc, char **argv)
 {
-	struct program_state state = {
-		.argc = argc,
-		.argv = argv,
-		.listener = WP_LISTENER_NONE,
-	};
+	struct program_state state = { .listener = WP_LISTENER_NONE };
 	struct wp_error err = { 0 };
-	enum wp_err rc;
+	int status;
 
-	if (!wp_descriptors_begin())
-		return EXIT_FAILURE;
-	wp_reload_hold();
+	if (!wp_program_begin(&state.program, &about, argc, argv))
+		return WP_EXIT_FAILED;
 	state.is_cgi = is_cgi_call();
 	if (state.is_cgi)
-		state.argc = 1;
-	/* A peer that is gone is an answer of write(2), not a death. */
-	(void)signal(SIGPIPE, SIG_IGN);
-	rc = run(&state, &err);
-	if (rc != WP_OK)
-		wp_faults_print(&faults, program.name, &err);
+		state.program.argc = 1;
+	status = wp_program_end(&state.program, run(&state, &err), &err);
 	free_setup(&state.setup);
 	wp_metrics_free(&state.metrics);
-	return rc == WP_OK ? EXIT_SUCCESS : EXIT_FAILURE;
+	return status;
 }

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "lib/base/log.h"
-#include "lib/sys/listen.h"
+#include "lib/sys/systemd.h"
 
 #include "handlers/procs.h"
 
@@ -29,7 +29,7 @@ static void reload(struct pool *pool)
 {
 	struct wp_shared *shared;
 
-	wp_notify("RELOADING=1");
+	wp_sd_notify("RELOADING=1");
 	shared = pool->hooks->on_reload(pool->hooks->ctx);
 	if (shared != NULL) {
 		wp_procs_replace(&pool->procs, shared);
@@ -37,14 +37,14 @@ static void reload(struct pool *pool)
 		       wp_int("processes",
 			      (int64_t)wp_procs_wanted(&pool->procs)));
 	}
-	wp_notify("READY=1");
+	wp_sd_notify("READY=1");
 }
 
 static void stop(struct pool *pool)
 {
 	if (!pool->procs.is_stopping) {
 		wp_log_plain(NULL, WP_LOG_INFO, "stopping");
-		wp_notify("STOPPING=1");
+		wp_sd_notify("STOPPING=1");
 		pool->hooks->on_stop(pool->hooks->ctx);
 	}
 	wp_procs_stop(&pool->procs);
@@ -86,7 +86,7 @@ static void on_ready(struct pool *pool)
 	wp_log(NULL, WP_LOG_INFO, "ready",
 	       wp_int("processes", (int64_t)wp_procs_wanted(&pool->procs)),
 	       wp_int("threads", pool->procs.shared->conf->handlers.threads));
-	wp_notify("READY=1");
+	wp_sd_notify("READY=1");
 }
 
 static void loop(struct pool *pool)

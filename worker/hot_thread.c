@@ -16,7 +16,7 @@
 #include "lib/base/clock.h"
 #include "lib/mailbox/deployment.h"
 #include "lib/mailbox/scripts.h"
-#include "lib/sys/listen.h"
+#include "lib/sys/systemd.h"
 #include "lib/sys/thread.h"
 #include "worker/inbox.h"
 #include "worker/metrics.h"
@@ -104,7 +104,7 @@ static enum wp_err join(struct wp_hot_thread *hot, struct wp_error *err)
 	if (rc != WP_OK)
 		return rc;
 	hot->is_joined = true;
-	wp_notify("READY=1");
+	wp_sd_notify("READY=1");
 	return WP_OK;
 }
 

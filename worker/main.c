@@ -14,9 +14,6 @@
  */
 #include <errno.h>
 #include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -27,21 +24,16 @@
 #include "lib/metrics/exporter.h"
 #include "lib/redis/client.h"
 #include "lib/store/store.h"
-#include "lib/sys/conf.h"
-#include "lib/sys/descriptors.h"
-#include "lib/sys/listen.h"
-#include "lib/sys/reload.h"
+#include "lib/sys/program.h"
+#include "lib/sys/systemd.h"
 #include "worker/metrics.h"
 #include "worker/threads.h"
 
-static struct wp_faults faults; /* of a start or --check */
-
-static const struct wp_conf_program program = {
+static const struct wp_conf_program about = {
 	.name = "waypost-worker",
 	.summary = "Routes messages and moves those of absent users to disk.",
 	.sections = "log,redis,mailbox,auth.store_secret,worker,push,store,"
 		    "websocket.heartbeat_ms,websocket.grace_ms",
-	.faults = &faults,
 	.is_service = true,
 };
 
@@ -49,8 +41,7 @@ static const struct wp_conf_program program = {
 enum { THREAD_ENDED = SIGUSR1 };
 
 struct process {
-	int argc;
-	char **argv;
+	struct wp_program program;
 	struct wp_conf conf; /* the threads run with it */
 	struct wp_conf next; /* is_reloading: they will; else empty */
 	bool is_reloading;
@@ -66,15 +57,12 @@ struct process {
 /* The threads inherit the mask: signals reach sigtimedwait() only. */
 static void block_signals(struct process *p)
 {
-	struct sigaction ignore = { .sa_handler = SIG_IGN };
-
 	sigemptyset(&p->signals);
 	sigaddset(&p->signals, SIGTERM);
 	sigaddset(&p->signals, SIGINT);
 	sigaddset(&p->signals, SIGHUP);
 	sigaddset(&p->signals, THREAD_ENDED);
 	(void)pthread_sigmask(SIG_BLOCK, &p->signals, NULL);
-	(void)sigaction(SIGPIPE, &ignore, NULL);
 }
 
 static void on_thread_end(void *ctx)
@@ -99,51 +87,42 @@ static enum wp_err look_at_store(const struct process *p, struct wp_error *err)
 	return WP_OK;
 }
 
-static enum wp_err check_only(const struct process *p, struct wp_error *err)
+static enum wp_err look_at_deployment(void *ctx, struct wp_error *err)
 {
+	const struct process *p = ctx;
 	struct wp_redis *redis = NULL;
-	struct wp_error why = { 0 };
-	enum wp_err rc = WP_OK, one;
+	enum wp_err rc = wp_redis_new(&redis, &p->conf, &wp_scripts, err);
 
-	wp_listen_check("worker.metrics_listen", p->conf.worker.metrics_listen,
-			&p->log, &faults, &rc, err);
-	one = wp_redis_new(&redis, &p->conf, &wp_scripts, &why);
-	if (one == WP_OK)
-		one = wp_deployment_look(redis, &p->conf, &p->log, &why);
-	if (rc == WP_OK && one != WP_OK) {
-		rc = one;
-		*err = why;
-	}
-	wp_redis_free(&redis);
 	if (rc == WP_OK)
-		printf("waypost-worker: settings, Redis and the store are in "
-		       "order\n");
+		rc = wp_deployment_look(redis, &p->conf, &p->log, err);
+	wp_redis_free(&redis);
 	return rc;
 }
 
-/* Read the settings, and find out whether the threads could run with them. */
-static enum wp_err load_next(struct process *p, struct wp_conf *conf,
-			     struct wp_error *err)
+static enum wp_err check(struct process *p, struct wp_error *err)
 {
-	/* So Redis and the store are the same, and need no look. */
-	return wp_conf_load_again(conf, &p->conf, &program, p->argc, p->argv,
-				  err);
+	const struct wp_program_look look = {
+		.key = "worker.metrics_listen",
+		.address = p->conf.worker.metrics_listen,
+		.look = look_at_deployment,
+		.ctx = p,
+		.fine = "settings, Redis and the store are in order",
+	};
+
+	return wp_program_check(&p->program, &look, err);
 }
 
 /* The threads end, and serve() starts them again with what was read here. */
 static void begin_reload(struct process *p)
 {
 	struct wp_conf conf = { 0 };
-	struct wp_error err = { 0 };
 
 	if (p->is_stopping)
 		return;
-	wp_notify("RELOADING=1");
-	if (load_next(p, &conf, &err) != WP_OK) {
-		wp_log(&p->log, WP_LOG_ERROR, "reload refused, nothing changed",
-		       wp_str("error", err.msg));
-		wp_conf_release(&conf);
-		wp_notify("READY=1");
+	wp_sd_notify("RELOADING=1");
+	/* Redis and the store are the same then, and need no look. */
+	if (!wp_program_reload(&p->program, &p->conf, &conf, NULL, NULL)) {
+		wp_sd_notify("READY=1");
 		return;
 	}
 	/* A second signal before the threads have ended: the newest counts. */
@@ -154,22 +133,22 @@ static void begin_reload(struct process *p)
 }
 
 /* Nothing that was begun is lost; there is nothing to tidy but a name. */
-static _Noreturn void exit_at_once(struct process *p, int status)
+static _Noreturn void exit_at_once(struct process *p)
 {
 	wp_exporter_unlink(p->exporter);
-	_exit(status);
+	_exit(WP_EXIT_DONE);
 }
 
 static void stop(struct process *p)
 {
 	if (p->is_stopping) {
 		wp_log_plain(&p->log, WP_LOG_WARN, "stopped at once");
-		exit_at_once(p, EXIT_SUCCESS);
+		exit_at_once(p);
 	}
 	p->is_stopping = true;
 	p->end_ms = wp_mono_ms() + (uint64_t)p->conf.worker.drain_ms;
 	wp_log_plain(&p->log, WP_LOG_INFO, "stopping");
-	wp_notify("STOPPING=1");
+	wp_sd_notify("STOPPING=1");
 	wp_threads_stop(&p->threads);
 }
 
@@ -209,7 +188,7 @@ static void await_threads(struct process *p)
 		case 0:
 			wp_log_plain(&p->log, WP_LOG_WARN,
 				     "work under way was left behind");
-			exit_at_once(p, EXIT_SUCCESS);
+			exit_at_once(p);
 		default: /* THREAD_ENDED: look again */
 			break;
 		}
@@ -238,11 +217,10 @@ static enum wp_err finish_reload(struct process *p, struct wp_error *err)
 	wp_conf_release(&p->conf);
 	p->conf = p->next;
 	p->next = (struct wp_conf){ 0 };
-	wp_log_set_level((enum wp_log_level)p->conf.log.level);
 	rc = start_threads(p, err);
 	if (rc == WP_OK) {
 		/* The reload is over, also while Redis is waited for. */
-		wp_notify("READY=1");
+		wp_sd_notify("READY=1");
 		wp_log_plain(&p->log, WP_LOG_INFO, "settings reloaded");
 	}
 	return rc;
@@ -275,14 +253,15 @@ static enum wp_err start(struct process *p, struct wp_error *err)
 	return rc;
 }
 
-static enum wp_err run(struct process *p, enum wp_conf_action action,
-		       struct wp_error *err)
+static enum wp_err run(struct process *p, struct wp_error *err)
 {
-	enum wp_err rc;
+	enum wp_err rc = wp_program_load(&p->program, &p->conf, err);
 
+	if (rc != WP_OK || p->program.is_over)
+		return rc;
 	block_signals(p);
-	if (action == WP_CONF_CHECK)
-		return check_only(p, err);
+	if (p->program.is_check)
+		return check(p, err);
 	rc = start(p, err);
 	if (rc == WP_OK) {
 		wp_log(&p->log, WP_LOG_INFO, "started",
@@ -305,24 +284,13 @@ static void release(struct process *p)
 
 int main(int argc, char **argv)
 {
-	struct process p = { .argc = argc, .argv = argv };
+	struct process p = { 0 };
 	struct wp_error err = { 0 };
-	enum wp_conf_action action = WP_CONF_RUN;
 	enum wp_err rc;
 
-	if (!wp_descriptors_begin())
-		return EXIT_FAILURE;
-	wp_reload_hold();
-	rc = wp_conf_load(&p.conf, &program, argc, argv, &action, &err);
-	if (rc == WP_OK && action != WP_CONF_EXIT_OK) {
-		wp_log_setup(program.name, (enum wp_log_level)p.conf.log.level);
-		wp_conf_warn_unset(&p.conf);
-		rc = run(&p, action, &err);
-	}
+	if (!wp_program_begin(&p.program, &about, argc, argv))
+		return WP_EXIT_FAILED;
+	rc = run(&p, &err);
 	release(&p);
-	if (rc != WP_OK) {
-		wp_faults_print(&faults, program.name, &err);
-		return EXIT_FAILURE;
-	}
-	return EXIT_SUCCESS;
+	return wp_program_end(&p.program, rc, &err);
 }

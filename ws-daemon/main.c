@@ -14,9 +14,6 @@
  * Holds no durable state: after kill -9 the reaper takes our users offline.
  */
 #include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include <ev.h>
@@ -27,10 +24,9 @@
 #include "lib/mailbox/deployment.h"
 #include "lib/mailbox/scripts.h"
 #include "lib/redis/client.h"
-#include "lib/sys/conf.h"
-#include "lib/sys/descriptors.h"
 #include "lib/sys/listen.h"
-#include "lib/sys/reload.h"
+#include "lib/sys/program.h"
+#include "lib/sys/systemd.h"
 #include "ws-daemon/first_look.h"
 #include "ws-daemon/metrics.h"
 #include "ws-daemon/server.h"
@@ -41,19 +37,15 @@ enum {
 	CHECK_CAP_MS = 3000,
 };
 
-static struct wp_faults faults; /* of a start or --check */
-
-static const struct wp_conf_program program = {
+static const struct wp_conf_program about = {
 	.name = "waypost-ws",
 	.summary = "Holds WebSocket connections and pokes their users.",
 	.sections = "log,redis,mailbox,auth,cors,websocket,presence,push,store",
-	.faults = &faults,
 	.is_service = true,
 };
 
 struct daemon {
-	int argc;
-	char **argv;
+	struct wp_program program;
 	struct wp_conf first; /* Redis and the store are reached with it */
 	struct wp_conf now;   /* a reload puts its settings here; else empty */
 	struct wp_auth *auth;
@@ -131,7 +123,7 @@ static void on_live(void *ctx)
 	struct daemon *d = ctx;
 
 	if (!d->is_notified)
-		wp_notify("READY=1");
+		wp_sd_notify("READY=1");
 	d->is_notified = true;
 }
 
@@ -160,7 +152,7 @@ static void on_drain_over(struct ev_loop *loop, ev_timer *timer, int events)
 	(void)events;
 	wp_log(&d->log, WP_LOG_WARN, "connections were left behind",
 	       wp_int("sockets", (int64_t)d->server->n_sockets));
-	exit_at_once(d, EXIT_SUCCESS);
+	exit_at_once(d, WP_EXIT_DONE);
 }
 
 static void on_stop(struct ev_loop *loop, ev_signal *sig, int events)
@@ -170,11 +162,11 @@ static void on_stop(struct ev_loop *loop, ev_signal *sig, int events)
 	(void)events;
 	if (d->server->is_stopping) {
 		wp_log_plain(&d->log, WP_LOG_WARN, "stopped at once");
-		exit_at_once(d, EXIT_SUCCESS);
+		exit_at_once(d, WP_EXIT_DONE);
 	}
 	wp_log(&d->log, WP_LOG_INFO, "stopping",
 	       wp_int("connections", (int64_t)d->server->n_open));
-	wp_notify("STOPPING=1");
+	wp_sd_notify("STOPPING=1");
 	ev_timer_stop(loop, &d->check_timer);
 	start_timer(d, &d->drain_timer, d->server->conf->websocket.drain_ms);
 	/* In this order a newcomer is refused at once, or a successor's, who
@@ -184,54 +176,42 @@ static void on_stop(struct ev_loop *loop, ev_signal *sig, int events)
 	wp_listen_close(&d->listener);
 }
 
-/* Read, check, and only then swap: a bad file changes nothing. */
-static enum wp_err reload(struct daemon *d, struct wp_error *err)
+static enum wp_err make_auth(void *ctx, const struct wp_conf *next,
+			     struct wp_error *err)
 {
-	struct wp_conf conf = { 0 };
-	struct wp_conf old_conf;
-	struct wp_auth *auth = NULL;
-	struct wp_auth *old_auth;
-	enum wp_err rc;
+	struct wp_auth **auth = ctx;
 
-	rc = wp_conf_load_again(&conf, &d->first, &program, d->argc, d->argv,
-				err);
-	if (rc != WP_OK)
-		goto out;
-	rc = wp_auth_new(&auth, &conf, err);
-	if (rc != WP_OK)
-		goto out;
-	wp_log_set_level((enum wp_log_level)conf.log.level);
-	/* Swap, so that what goes is what was there before. */
-	old_conf = d->now;
-	old_auth = d->auth;
+	return wp_auth_new(auth, next, err);
+}
+
+/* Read, check, and only then swap: a bad file changes nothing. */
+static void reload(struct daemon *d)
+{
+	struct wp_conf conf, old_conf = d->now;
+	struct wp_auth *auth = NULL, *old_auth = d->auth;
+
+	if (!wp_program_reload(&d->program, &d->first, &conf, make_auth, &auth))
+		return;
 	d->now = conf;
 	d->auth = auth;
 	wp_server_use(d->server, &d->now, d->auth);
-	conf = old_conf;
-	auth = old_auth;
-out:
-	wp_auth_free(&auth);
-	wp_conf_release(&conf);
-	return rc;
+	wp_auth_free(&old_auth);
+	wp_conf_release(&old_conf);
+	wp_log_plain(&d->log, WP_LOG_INFO, "settings reloaded");
 }
 
 static void on_reload(struct ev_loop *loop, ev_signal *sig, int events)
 {
 	struct daemon *d = sig->data;
-	struct wp_error err = { 0 };
 
 	(void)loop;
 	(void)events;
 	/* To systemd one that was never READY is starting, not reloading. */
 	if (d->is_notified)
-		wp_notify("RELOADING=1");
-	if (reload(d, &err) == WP_OK)
-		wp_log_plain(&d->log, WP_LOG_INFO, "settings reloaded");
-	else
-		wp_log(&d->log, WP_LOG_ERROR, "reload refused, nothing changed",
-		       wp_str("error", err.msg));
+		wp_sd_notify("RELOADING=1");
+	reload(d);
 	if (d->is_notified)
-		wp_notify("READY=1");
+		wp_sd_notify("READY=1");
 }
 
 static void watch_signals(struct daemon *d)
@@ -245,15 +225,14 @@ static void watch_signals(struct daemon *d)
 	ev_signal_start(d->loop, &d->on_term);
 	ev_signal_start(d->loop, &d->on_int);
 	ev_signal_start(d->loop, &d->on_hup);
-	wp_reload_take();
-	signal(SIGPIPE, SIG_IGN);
+	wp_program_take_reload();
 }
 
 /* Every connection is a descriptor: take all that we may have. */
 static void raise_descriptor_limit(struct daemon *d)
 {
 	int64_t wanted = d->first.websocket.max_connections + SPARE_DESCRIPTORS;
-	uint64_t limit = wp_descriptors_raise();
+	uint64_t limit = wp_program_raise_descriptors();
 
 	if (limit < (uint64_t)wanted)
 		wp_log(&d->log, WP_LOG_WARN,
@@ -264,8 +243,9 @@ static void raise_descriptor_limit(struct daemon *d)
 }
 
 /* For --check: blocking, and changing nothing. */
-static enum wp_err look_at_deployment(struct daemon *d, struct wp_error *err)
+static enum wp_err look_at_deployment(void *ctx, struct wp_error *err)
 {
+	struct daemon *d = ctx;
 	struct wp_redis *redis = NULL;
 	enum wp_err rc = wp_redis_new(&redis, &d->first, &wp_scripts, err);
 
@@ -275,27 +255,22 @@ static enum wp_err look_at_deployment(struct daemon *d, struct wp_error *err)
 	return rc;
 }
 
-static enum wp_err check_only(struct daemon *d, struct wp_error *err)
+static enum wp_err check(struct daemon *d, struct wp_error *err)
 {
-	struct wp_error why = { 0 };
-	enum wp_err rc = WP_OK, one;
+	const struct wp_program_look look = {
+		.key = "websocket.listen",
+		.address = d->first.websocket.listen,
+		.look = look_at_deployment,
+		.ctx = d,
+		.fine = "settings, keys, Redis and the store are in order",
+	};
 
-	wp_listen_check("websocket.listen", d->first.websocket.listen, &d->log,
-			&faults, &rc, err);
-	one = look_at_deployment(d, &why);
-	if (rc == WP_OK && one != WP_OK) {
-		rc = one;
-		*err = why;
-	}
-	if (rc == WP_OK)
-		printf("waypost-ws: settings, keys, Redis and the store are "
-		       "in order\n");
-	return rc;
+	return wp_program_check(&d->program, &look, err);
 }
 
 static enum wp_err listen_somewhere(struct daemon *d, struct wp_error *err)
 {
-	d->listener.fd = wp_listen_inherited();
+	d->listener.fd = wp_sd_take_socket();
 	d->is_inherited = d->listener.fd != -1;
 	if (d->is_inherited)
 		return WP_OK;
@@ -341,15 +316,17 @@ static enum wp_err serve(struct daemon *d, struct wp_error *err)
 	return d->err.code;
 }
 
-static enum wp_err run(struct daemon *d, enum wp_conf_action action,
-		       struct wp_error *err)
+static enum wp_err run(struct daemon *d, struct wp_error *err)
 {
-	enum wp_err rc = wp_auth_new(&d->auth, &d->first, err);
+	enum wp_err rc = wp_program_load(&d->program, &d->first, err);
 
+	if (rc != WP_OK || d->program.is_over)
+		return rc;
+	rc = wp_auth_new(&d->auth, &d->first, err);
 	if (rc != WP_OK)
 		return rc;
-	if (action == WP_CONF_CHECK)
-		return check_only(d, err);
+	if (d->program.is_check)
+		return check(d, err);
 	raise_descriptor_limit(d);
 	rc = wp_ws_metrics_new(&d->metrics, err);
 	if (rc != WP_OK)
@@ -378,33 +355,13 @@ static void release(struct daemon *d)
 
 int main(int argc, char **argv)
 {
-	struct daemon d = {
-		.argc = argc,
-		.argv = argv,
-		.listener = WP_LISTENER_NONE,
-	};
+	struct daemon d = { .listener = WP_LISTENER_NONE };
 	struct wp_error err = { 0 };
-	enum wp_conf_action action = WP_CONF_RUN;
-	enum wp_err rc;
 	int status;
 
-	if (!wp_descriptors_begin())
-		return EXIT_FAILURE;
-	wp_reload_hold();
-	rc = wp_conf_load(&d.first, &program, argc, argv, &action, &err);
-	if (rc == WP_OK && action == WP_CONF_EXIT_OK) {
-		wp_conf_release(&d.first);
-		return EXIT_SUCCESS;
-	}
-	if (rc == WP_OK) {
-		wp_log_setup(program.name,
-			     (enum wp_log_level)d.first.log.level);
-		wp_conf_warn_unset(&d.first);
-		rc = run(&d, action, &err);
-	}
-	if (rc != WP_OK)
-		wp_faults_print(&faults, program.name, &err);
-	status = rc == WP_OK ? EXIT_SUCCESS : EXIT_FAILURE;
+	if (!wp_program_begin(&d.program, &about, argc, argv))
+		return WP_EXIT_FAILED;
+	status = wp_program_end(&d.program, run(&d, &err), &err);
 	/* It reads the settings, and may have to wait for a silent Redis. */
 	if (!wp_first_look_end(&d.look))
 		exit_at_once(&d, status);

@@ -55,10 +55,11 @@ static const char *choose_file(const struct wp_conf_args *args)
  * has its default.
  */
 static enum wp_err read_sources(struct wp_conf_load *load,
-				const struct wp_conf_program *program,
+				const struct wp_conf_source *source,
 				const struct wp_conf_args *args,
 				struct wp_error *err)
 {
+	const struct wp_conf_program *program = source->program;
 	const char *path = choose_file(args);
 	struct wp_faults *faults = load->conf->faults;
 	struct wp_error why = { 0 };
@@ -80,7 +81,7 @@ static enum wp_err read_sources(struct wp_conf_load *load,
 	/* The last, so that a refused start makes nothing. */
 	if (rc == WP_OK && args->action == WP_CONF_RUN && !args->wants_config &&
 	    wp_conf_uses_name(program, "auth.store_secret"))
-		rc = wp_conf_keep_store_secret(load->conf, !program->is_reload,
+		rc = wp_conf_keep_store_secret(load->conf, !source->is_reload,
 					       err);
 	return rc;
 }
@@ -122,20 +123,20 @@ static enum wp_err print_config(const struct wp_conf_load *load,
 }
 
 enum wp_err wp_conf_load(struct wp_conf *conf,
-			 const struct wp_conf_program *program, int argc,
-			 char **argv, enum wp_conf_action *action_out,
-			 struct wp_error *err)
+			 const struct wp_conf_source *source,
+			 enum wp_conf_action *action_out, struct wp_error *err)
 {
+	const struct wp_conf_program *program = source->program;
 	struct wp_conf_load load = { .conf = conf };
 	struct wp_conf_args args;
 	enum wp_err rc;
 	size_t i;
 
 	memset(conf, 0, sizeof(*conf));
-	conf->faults = program->faults;
+	conf->faults = source->faults;
 	if (conf->faults != NULL)
 		conf->faults->n = 0;
-	rc = wp_conf_read_args(&args, program, argc, argv, err);
+	rc = wp_conf_read_args(&args, program, source->argc, source->argv, err);
 	if (rc != WP_OK)
 		return rc;
 	*action_out = args.action;
@@ -144,7 +145,7 @@ enum wp_err wp_conf_load(struct wp_conf *conf,
 		return tell(program, &args, err);
 	}
 
-	rc = read_sources(&load, program, &args, err);
+	rc = read_sources(&load, source, &args, err);
 	if (rc == WP_OK && args.wants_config) {
 		*action_out = WP_CONF_EXIT_OK;
 		rc = print_config(&load, err);

@@ -153,12 +153,19 @@ struct wp_conf_program {
 	const char *sections;
 	bool is_service; /* it makes files and sockets while it runs */
 	const struct wp_conf_flag *flags; /* ends with flag NULL; may be NULL */
+};
+
+/* Whose settings are read, and when. */
+struct wp_conf_source {
+	const struct wp_conf_program *program;
+	int argc;
+	char **argv;
 	/*
 	 * Where all that is wrong is noted, each time anew; may be NULL.
 	 * Checks of Redis and the store at a start add to it, by conf->faults.
 	 */
 	struct wp_faults *faults;
-	bool is_reload; /* wp_conf_load_again() sets it: nothing is made */
+	bool is_reload; /* no file is made */
 };
 
 /*
@@ -173,8 +180,8 @@ struct wp_conf_program {
  *             missing secret; err.msg has file, line and a sentence
  */
 enum wp_err wp_conf_load(struct wp_conf *conf,
-			 const struct wp_conf_program *program, int argc,
-			 char **argv, enum wp_conf_action *action_out,
+			 const struct wp_conf_source *source,
+			 enum wp_conf_action *action_out,
 			 struct wp_error *err) WP_MUST_USE;
 
 /*
@@ -187,16 +194,6 @@ enum wp_err wp_conf_load(struct wp_conf *conf,
 enum wp_err wp_conf_check_reload(const struct wp_conf *now,
 				 const struct wp_conf *next,
 				 struct wp_error *err) WP_MUST_USE;
-
-/*
- * wp_conf_load() for a reload: the same sources, no faults noted anywhere, no
- * file made, and wp_conf_check_reload().
- *
- * Ownership, errors: as wp_conf_load()
- */
-enum wp_err wp_conf_load_again(struct wp_conf *next, const struct wp_conf *now,
-			       const struct wp_conf_program *program, int argc,
-			       char **argv, struct wp_error *err) WP_MUST_USE;
 
 /* Free and zero the secrets first. NULL-safe, idempotent. */
 void wp_conf_release(struct wp_conf *conf);

@@ -73,18 +73,3 @@ enum wp_err wp_conf_check_reload(const struct wp_conf *now,
 	wp_buf_release(&names);
 	return rc;
 }
-
-enum wp_err wp_conf_load_again(struct wp_conf *next, const struct wp_conf *now,
-			       const struct wp_conf_program *program, int argc,
-			       char **argv, struct wp_error *err)
-{
-	/* What is noted is told when the program ends; this does not end it. */
-	struct wp_conf_program quiet = *program;
-	enum wp_conf_action action;
-	enum wp_err rc;
-
-	quiet.faults = NULL;
-	quiet.is_reload = true;
-	rc = wp_conf_load(next, &quiet, argc, argv, &action, err);
-	return rc == WP_OK ? wp_conf_check_reload(now, next, err) : rc;
-}

@@ -330,23 +330,3 @@ enum wp_err wp_listen_look(const char *address, struct wp_error *err)
 		return rc;
 	return look_at_path(parsed.path, err);
 }
-
-void wp_listen_check(const char *key, const char *address,
-		     const struct wp_log *log, struct wp_faults *faults,
-		     enum wp_err *rc, struct wp_error *err)
-{
-	struct wp_error found = { 0 }, why;
-	enum wp_err one;
-
-	if (address[0] == '\0')
-		return;
-	one = wp_listen_look(address, &found);
-	if (one == WP_ERR_CONFLICT) {
-		wp_log(log, WP_LOG_WARN, "an address is in use, by us or not",
-		       wp_str("setting", key), wp_str("error", found.msg));
-		return;
-	}
-	if (one != WP_OK)
-		wp_error_set(&why, one, "%s: %.200s", key, found.msg);
-	wp_faults_note(faults, one, &why, rc, err);
-}

@@ -1,8 +1,8 @@
 /*
  * listen.h - open the sockets that the web server talks to.
  *
- * Knows about paths, modes and descriptors, and about sockets handed over by
- * systemd. Knows nothing about FastCGI or WebSocket.
+ * Knows about paths, modes and descriptors. Knows nothing about FastCGI or
+ * WebSocket.
  */
 #ifndef WP_LIB_SYS_LISTEN_H
 #define WP_LIB_SYS_LISTEN_H
@@ -11,8 +11,6 @@
 #include <sys/types.h>
 
 #include "lib/base/err.h"
-#include "lib/base/faults.h"
-#include "lib/base/log.h"
 
 /*
  * Unix sockets do not queue beyond it: connect() fails at once. The kernel
@@ -59,14 +57,6 @@ enum wp_err wp_listen_look(const char *address,
 			   struct wp_error *err) WP_MUST_USE;
 
 /*
- * The same for one address of --check: a fault is noted with the name of its
- * key, an address in use is worth a line of the log. "" is none to look at.
- */
-void wp_listen_check(const char *key, const char *address,
-		     const struct wp_log *log, struct wp_faults *faults,
-		     enum wp_err *rc, struct wp_error *err);
-
-/*
  * Take the name of a unix socket away, unless a successor has it by now. Nobody
  * new comes in then; who waits in the queue already can still be accepted. The
  * first step of every stop. Nothing for tcp, and nothing the second time.
@@ -76,16 +66,7 @@ void wp_listen_unlink(struct wp_listener *listener);
 /* wp_listen_unlink(), then close. Nothing for WP_LISTENER_NONE. */
 void wp_listen_close(struct wp_listener *listener);
 
-/*
- * The first descriptor handed over by systemd (sd_listen_fds(3): LISTEN_PID is
- * ours, LISTEN_FDS >= 1), or -1. Removes the variables from the environment.
- */
-int wp_listen_inherited(void);
-
 /* Is fd a listening socket? (FastCGI programs get one as descriptor 0.) */
 bool wp_listen_is_listening(int fd);
-
-/* sd_notify(3) without the library: "READY=1", "STOPPING=1", "RELOADING=1". */
-void wp_notify(const char *state);
 
 #endif /* WP_LIB_SYS_LISTEN_H */

@@ -1,12 +1,12 @@
 /*
- * systemd.c - the two small protocols that a service manager speaks, without
- * its library: sd_listen_fds(3) and sd_notify(3).
+ * systemd.c - variables of the environment, and datagrams to a unix socket.
  */
-#include "lib/sys/listen.h"
+#include "lib/sys/systemd.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,7 +33,7 @@ static long read_number(const char *name, long max)
 	return *end == '\0' && errno == 0 && value <= max ? value : 0;
 }
 
-int wp_listen_inherited(void)
+int wp_sd_take_socket(void)
 {
 	bool is_ours = read_number("LISTEN_PID", INT32_MAX) == getpid();
 	long n = read_number("LISTEN_FDS", FDS_MAX);
@@ -51,7 +51,7 @@ int wp_listen_inherited(void)
 	return n > 0 ? FIRST_FD : -1;
 }
 
-void wp_notify(const char *state)
+void wp_sd_notify(const char *state)
 {
 	const char *path = getenv("NOTIFY_SOCKET");
 	struct sockaddr_un name = { .sun_family = AF_UNIX };

@@ -6,31 +6,24 @@
  * it changes through scripts that are safe to run again, so it may be stopped
  * at any moment and started once more.
  */
-#include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "lib/base/log.h"
 #include "lib/mailbox/scripts.h"
 #include "lib/redis/check.h"
-#include "lib/sys/descriptors.h"
+#include "lib/sys/program.h"
 #include "tools/waypost/cli.h"
-
-enum { EXIT_USAGE = 2 };
 
 static const struct wp_conf_flag flags[] = {
 	{ "--redis", "redis.address" },
 	{ NULL, NULL },
 };
 
-static struct wp_faults faults; /* of a start or --check */
-
-static const struct wp_conf_program program = {
+static const struct wp_conf_program about = {
 	.name = "waypost",
 	.summary =
 		"Looks after dead letters and expiry, and hands messages in.",
 	.sections = "run_mode,log,redis,mailbox,cors,store",
-	.faults = &faults,
 	.flags = flags,
 };
 
@@ -60,8 +53,7 @@ static enum wp_err run_command(struct wp_cli *cli, struct wp_error *err)
 }
 
 /* Connect and do what was asked for. */
-static enum wp_err run_with_redis(struct wp_cli *cli,
-				  enum wp_conf_action action,
+static enum wp_err run_with_redis(struct wp_cli *cli, bool is_check,
 				  struct wp_error *err)
 {
 	const struct wp_log log = { .component = NULL };
@@ -72,7 +64,7 @@ static enum wp_err run_with_redis(struct wp_cli *cli,
 		rc = wp_cli_connect(cli, err);
 	if (rc != WP_OK)
 		return rc;
-	if (action != WP_CONF_CHECK)
+	if (!is_check)
 		return run_command(cli, err);
 	rc = wp_redis_check(cli->redis, &cli->conf, &log, err);
 	if (rc == WP_OK)
@@ -81,61 +73,62 @@ static enum wp_err run_with_redis(struct wp_cli *cli,
 	return rc;
 }
 
-static enum wp_err run(struct wp_cli *cli, enum wp_conf_action action,
-		       struct wp_error *err)
+static enum wp_err run(struct wp_cli *cli, bool is_check, struct wp_error *err)
 {
 	enum wp_err rc;
 
-	if (cli->args.command == WP_CLI_ORIGINS && action == WP_CONF_RUN)
+	if (cli->args.command == WP_CLI_ORIGINS && !is_check)
 		rc = wp_cli_origins(cli, err);
 	else
-		rc = run_with_redis(cli, action, err);
+		rc = run_with_redis(cli, is_check, err);
 	/* Also after a failure: what was done before has been told. */
 	if (fflush(stdout) == EOF && rc == WP_OK)
 		rc = wp_error_sys(err, "standard output");
 	return rc;
 }
 
+/* Do what the command line says; *is_usage_out: it is none of ours. */
+static enum wp_err obey(struct wp_program *program, struct wp_cli *cli,
+			bool *is_usage_out, struct wp_error *err)
+{
+	enum wp_err rc;
+
+	rc = wp_cli_read_args(&cli->args, program->argc, program->argv, err);
+	*is_usage_out = rc != WP_OK;
+	if (rc != WP_OK)
+		return rc;
+	if (cli->args.command == WP_CLI_HELP) {
+		if (fputs(wp_cli_help, stdout) == EOF || fflush(stdout) == EOF)
+			return wp_error_sys(err, "standard output");
+		return WP_OK;
+	}
+	program->argc = cli->args.n_before;
+	rc = wp_program_load(program, &cli->conf, err);
+	if (rc != WP_OK || program->is_over)
+		return rc;
+	if (!program->is_check && cli->args.command == WP_CLI_NONE) {
+		*is_usage_out = true;
+		return wp_error_set(err, WP_ERR_INVAL,
+				    "say what to do; try --help");
+	}
+	return run(cli, program->is_check, err);
+}
+
 int main(int argc, char **argv)
 {
 	struct wp_cli cli = { .redis = NULL };
+	struct wp_program program;
 	struct wp_error err = { 0 };
-	enum wp_conf_action action = WP_CONF_RUN;
-	int status = EXIT_FAILURE;
-	enum wp_err rc;
+	bool is_usage = false;
+	int status;
 
-	if (!wp_descriptors_begin())
-		return EXIT_FAILURE;
-	(void)signal(SIGPIPE, SIG_IGN);
+	if (!wp_program_begin(&program, &about, argc, argv))
+		return WP_EXIT_FAILED;
 	wp_cmd_init(&cli.cmd);
-	rc = wp_cli_read_args(&cli.args, argc, argv, &err);
-	if (rc != WP_OK) {
-		status = EXIT_USAGE;
-		goto out;
-	}
-	if (cli.args.command == WP_CLI_HELP) {
-		if (fputs(wp_cli_help, stdout) == EOF || fflush(stdout) == EOF)
-			rc = wp_error_sys(&err, "standard output");
-		goto out;
-	}
-	rc = wp_conf_load(&cli.conf, &program, cli.args.n_before, argv, &action,
-			  &err);
-	if (rc != WP_OK || action == WP_CONF_EXIT_OK)
-		goto out;
-	if (action == WP_CONF_RUN && cli.args.command == WP_CLI_NONE) {
-		rc = wp_error_set(&err, WP_ERR_INVAL,
-				  "say what to do; try --help");
-		status = EXIT_USAGE;
-		goto out;
-	}
-	wp_log_setup(program.name, (enum wp_log_level)cli.conf.log.level);
-	rc = run(&cli, action, &err);
-out:
+	status = wp_program_end(&program, obey(&program, &cli, &is_usage, &err),
+				&err);
 	wp_redis_free(&cli.redis);
 	wp_cmd_release(&cli.cmd);
 	wp_conf_release(&cli.conf);
-	if (rc == WP_OK)
-		return EXIT_SUCCESS;
-	wp_faults_print(&faults, program.name, &err);
-	return status;
+	return is_usage ? WP_EXIT_USAGE : status;
 }

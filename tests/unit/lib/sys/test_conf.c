@@ -75,13 +75,17 @@ static enum wp_err load_with(struct wp_conf *conf, const char *first,
 	char one[128], two[128];
 	char *argv[] = { name, one, two, NULL };
 	int argc = 1 + (first != NULL) + (second != NULL);
+	struct wp_conf_source source;
 	enum wp_conf_action action;
 
 	snprintf(one, sizeof(one), "%s", first != NULL ? first : "");
 	snprintf(two, sizeof(two), "%s", second != NULL ? second : "");
 	argv[argc] = NULL;
 	*err = (struct wp_error){ 0 };
-	return wp_conf_load(conf, &program, argc, argv, &action, err);
+	source = (struct wp_conf_source){ .program = &program,
+					  .argc = argc,
+					  .argv = argv };
+	return wp_conf_load(conf, &source, &action, err);
 }
 
 static void load(struct wp_conf *conf)
@@ -354,19 +358,19 @@ static void production_demands_secrets_and_hides_tokens_from_urls(void **state)
 static void one_bad_secret_hides_no_other(void **state)
 {
 	static struct wp_faults faults;
-	struct wp_conf_program telling = program;
 	char name[] = "waypost-test";
 	char *argv[] = { name, NULL };
+	const struct wp_conf_source source = { &program, 1, argv, &faults,
+					       false };
 	enum wp_conf_action action;
 	struct wp_error err = { 0 };
 	struct wp_conf conf;
 
 	(void)state;
-	telling.faults = &faults;
 	setenv("WAYPOST_RUN_MODE", "production", 1);
 	setenv("STORE_SECRET", "short", 1);
 	setenv("JWT_SECRET", "short", 1);
-	assert_int_equal(wp_conf_load(&conf, &telling, 1, argv, &action, &err),
+	assert_int_equal(wp_conf_load(&conf, &source, &action, &err),
 			 WP_ERR_INVAL);
 	assert_int_equal(faults.n, 2);
 	assert_string_equal(faults.list[0].msg,
@@ -433,6 +437,8 @@ static void a_reload_makes_no_secret(void **state)
 {
 	char name[] = "waypost-test";
 	char *argv[] = { name, NULL };
+	const struct wp_conf_source source = { &program, 1, argv, NULL, true };
+	enum wp_conf_action action;
 	struct wp_conf now, next;
 	struct wp_error err = { 0 };
 	char path[128];
@@ -441,17 +447,15 @@ static void a_reload_makes_no_secret(void **state)
 	snprintf(path, sizeof(path), "%s/kept.db", dir);
 	setenv("WAYPOST_STORE_SQLITE_PATH", path, 1);
 	run_with(&now, "a");
-	assert_int_equal(
-		wp_conf_load_again(&next, &now, &program, 1, argv, &err),
-		WP_OK);
+	assert_int_equal(wp_conf_load(&next, &source, &action, &err), WP_OK);
+	assert_int_equal(wp_conf_check_reload(&now, &next, &err), WP_OK);
 	assert_string_equal(next.auth.store_secret, now.auth.store_secret);
 	wp_conf_release(&next);
 
 	snprintf(path, sizeof(path), "%s/moved.db", dir);
 	setenv("WAYPOST_STORE_SQLITE_PATH", path, 1);
-	assert_int_equal(
-		wp_conf_load_again(&next, &now, &program, 1, argv, &err),
-		WP_ERR_INVAL);
+	assert_int_equal(wp_conf_load(&next, &source, &action, &err), WP_OK);
+	assert_int_equal(wp_conf_check_reload(&now, &next, &err), WP_ERR_INVAL);
 	assert_non_null(strstr(err.msg, "store.sqlite_path"));
 	snprintf(path, sizeof(path), "%s/moved.db-secret", dir);
 	assert_int_equal(access(path, F_OK), -1);
@@ -509,6 +513,10 @@ static void a_program_reads_only_the_secrets_it_uses(void **state)
 							.sections = "redis" };
 	static char name[] = "x";
 	char *argv[] = { name, NULL };
+	const struct wp_conf_source for_worker = { &worker, 1, argv, NULL,
+						   false };
+	const struct wp_conf_source for_waypost = { &waypost, 1, argv, NULL,
+						    false };
 	enum wp_conf_action action;
 	struct wp_conf conf;
 	struct wp_error err;
@@ -517,15 +525,15 @@ static void a_program_reads_only_the_secrets_it_uses(void **state)
 	set_config("run_mode: production\n"
 		   "websocket: {listen: \"unix:x\"}\n");
 	setenv("WAYPOST_AUTH_JWT_SECRET_FILE", "/nowhere/jwt", 1);
-	assert_int_equal(wp_conf_load(&conf, &waypost, 1, argv, &action, &err),
+	assert_int_equal(wp_conf_load(&conf, &for_waypost, &action, &err),
 			 WP_OK);
 	wp_conf_release(&conf);
-	assert_int_equal(wp_conf_load(&conf, &worker, 1, argv, &action, &err),
+	assert_int_equal(wp_conf_load(&conf, &for_worker, &action, &err),
 			 WP_ERR_INVAL);
 	assert_non_null(strstr(err.msg, "auth.store_secret: is required"));
 	wp_conf_release(&conf);
 	setenv("STORE_SECRET", THIRTY_TWO, 1);
-	assert_int_equal(wp_conf_load(&conf, &worker, 1, argv, &action, &err),
+	assert_int_equal(wp_conf_load(&conf, &for_worker, &action, &err),
 			 WP_OK);
 	wp_conf_release(&conf);
 	expect_refusal("auth.jwt_secret_file: /nowhere/jwt cannot be read: No "
@@ -715,6 +723,7 @@ static char *capture(const char *option, enum wp_conf_action *action)
 	char name[] = "waypost-handlers";
 	char copy[64];
 	char *argv[] = { name, copy, NULL };
+	const struct wp_conf_source source = { &program, 2, argv, NULL, false };
 	struct wp_error err = { 0 };
 	struct wp_conf conf;
 	int saved = dup(STDOUT_FILENO);
@@ -728,7 +737,7 @@ static char *capture(const char *option, enum wp_conf_action *action)
 	assert_int_not_equal(fd, -1);
 	(void)fflush(stdout);
 	dup2(fd, STDOUT_FILENO);
-	if (wp_conf_load(&conf, &program, 2, argv, action, &err) != WP_OK)
+	if (wp_conf_load(&conf, &source, action, &err) != WP_OK)
 		fail_msg("%s", err.msg);
 	dup2(saved, STDOUT_FILENO);
 	n = pread(fd, text, sizeof(text) - 1, 0);
@@ -805,13 +814,13 @@ static void check_is_left_to_the_program(void **state)
 {
 	char name[] = "waypost-handlers", check[] = "--check";
 	char *argv[] = { name, check, NULL };
+	const struct wp_conf_source source = { &program, 2, argv, NULL, false };
 	enum wp_conf_action action = WP_CONF_RUN;
 	struct wp_error err;
 	struct wp_conf conf;
 
 	(void)state;
-	assert_int_equal(wp_conf_load(&conf, &program, 2, argv, &action, &err),
-			 WP_OK);
+	assert_int_equal(wp_conf_load(&conf, &source, &action, &err), WP_OK);
 	assert_int_equal(action, WP_CONF_CHECK);
 	wp_conf_release(&conf);
 }

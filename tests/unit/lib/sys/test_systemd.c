@@ -1,6 +1,7 @@
 /* Sockets that a service manager hands over, and what it is told. */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -15,10 +16,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "lib/sys/listen.h"
+#include "lib/sys/systemd.h"
 
 /*
- * What wp_listen_inherited() gives in a child with these variables and, when
+ * What wp_sd_take_socket() gives in a child with these variables and, when
  * has_fd, a socket as descriptor 3. "self" stands for the child's own id.
  * Exit status: the descriptor, or 99 for -1; 98 when a variable stayed.
  */
@@ -39,7 +40,7 @@ static int inherited(const char *pid, const char *fds, bool has_fd)
 			dup2(socket(AF_UNIX, SOCK_STREAM, 0), 3);
 		else
 			close(3);
-		fd = wp_listen_inherited();
+		fd = wp_sd_take_socket();
 		if (getenv("LISTEN_PID") != NULL ||
 		    getenv("LISTEN_FDS") != NULL ||
 		    getenv("LISTEN_FDNAMES") != NULL)
@@ -97,15 +98,15 @@ static void the_state_reaches_a_socket_in_the_file_system(void **state)
 	fd = receiver(&name, sizeof(name));
 	setenv("NOTIFY_SOCKET", path, 1);
 
-	wp_notify("READY=1");
+	wp_sd_notify("READY=1");
 	expect_message(fd, "READY=1");
-	wp_notify("RELOADING=1");
+	wp_sd_notify("RELOADING=1");
 	expect_message(fd, "RELOADING=1\nMONOTONIC_USEC=");
 
 	close(fd);
-	wp_notify("STOPPING=1"); /* nobody listens: no harm */
+	wp_sd_notify("STOPPING=1"); /* nobody listens: no harm */
 	unlink(path);
-	wp_notify("STOPPING=1");
+	wp_sd_notify("STOPPING=1");
 	rmdir(dir);
 }
 
@@ -123,7 +124,7 @@ static void the_state_reaches_an_abstract_socket(void **state)
 				  (size_t)len));
 	setenv("NOTIFY_SOCKET", text, 1);
 
-	wp_notify("STOPPING=1");
+	wp_sd_notify("STOPPING=1");
 
 	expect_message(fd, "STOPPING=1");
 	close(fd);
@@ -135,14 +136,14 @@ static void without_a_manager_nothing_happens(void **state)
 
 	(void)state;
 	unsetenv("NOTIFY_SOCKET");
-	wp_notify("READY=1");
+	wp_sd_notify("READY=1");
 	setenv("NOTIFY_SOCKET", "relative", 1);
-	wp_notify("READY=1");
+	wp_sd_notify("READY=1");
 	memset(long_path, 'a', sizeof(long_path));
 	long_path[0] = '/';
 	long_path[sizeof(long_path) - 1] = '\0';
 	setenv("NOTIFY_SOCKET", long_path, 1);
-	wp_notify("READY=1");
+	wp_sd_notify("READY=1");
 }
 
 int main(void)

@@ -1,0 +1,181 @@
+/*
+ * program.c - the frame of a program. What is in it is the program's own.
+ */
+#include "lib/sys/program.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "lib/base/log.h"
+#include "lib/sys/listen.h"
+
+static void mask_reload(int how)
+{
+	sigset_t signals;
+
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGHUP);
+	(void)pthread_sigmask(how, &signals, NULL);
+}
+
+static bool fill_descriptors(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+		if (fcntl(fd, F_GETFD) != -1 || errno != EBADF)
+			continue;
+		/* The lowest that is free is this one. */
+		if (open("/dev/null", O_RDWR) != fd)
+			return false;
+	}
+	return true;
+}
+
+bool wp_program_begin(struct wp_program *program,
+		      const struct wp_conf_program *about, int argc,
+		      char **argv)
+{
+	*program = (struct wp_program){
+		.about = about,
+		.argc = argc,
+		.argv = argv,
+	};
+	if (!fill_descriptors())
+		return false;
+	if (about->is_service)
+		mask_reload(SIG_BLOCK);
+	(void)signal(SIGPIPE, SIG_IGN);
+	return true;
+}
+
+enum wp_err wp_program_load(struct wp_program *program, struct wp_conf *conf,
+			    struct wp_error *err)
+{
+	const struct wp_conf_source source = {
+		.program = program->about,
+		.argc = program->argc,
+		.argv = program->argv,
+		.faults = &program->faults,
+	};
+	enum wp_conf_action action = WP_CONF_RUN;
+	enum wp_err rc = wp_conf_load(conf, &source, &action, err);
+
+	program->is_over = action == WP_CONF_EXIT_OK;
+	program->is_check = action == WP_CONF_CHECK;
+	if (rc != WP_OK || program->is_over)
+		return rc;
+	wp_log_setup(program->about->name, (enum wp_log_level)conf->log.level);
+	if (program->about->is_service)
+		wp_conf_warn_unset(conf);
+	return WP_OK;
+}
+
+/* Note a fault unless whoever found it has done so. */
+static void note_once(struct wp_faults *faults, enum wp_err verdict,
+		      const struct wp_error *why, enum wp_err *rc,
+		      struct wp_error *err)
+{
+	size_t n = faults->n < WP_FAULTS_MAX ? faults->n : WP_FAULTS_MAX;
+	bool is_noted = false;
+
+	for (size_t i = 0; i < n; i++)
+		is_noted |= strcmp(faults->list[i].msg, why->msg) == 0;
+	wp_faults_note(is_noted ? NULL : faults, verdict, why, rc, err);
+}
+
+static enum wp_err look_at_address(const struct wp_program_look *look,
+				   struct wp_error *err)
+{
+	struct wp_error found = { 0 };
+	enum wp_err rc = WP_OK;
+
+	if (look->address[0] != '\0')
+		rc = wp_listen_look(look->address, &found);
+	if (rc == WP_ERR_CONFLICT) {
+		wp_log(NULL, WP_LOG_WARN, "an address is in use, by us or not",
+		       wp_str("setting", look->key),
+		       wp_str("error", found.msg));
+		return WP_OK;
+	}
+	if (rc != WP_OK)
+		wp_error_set(err, rc, "%s: %.200s", look->key, found.msg);
+	return rc;
+}
+
+enum wp_err wp_program_check(struct wp_program *program,
+			     const struct wp_program_look *look,
+			     struct wp_error *err)
+{
+	struct wp_error why = { 0 };
+	enum wp_err rc = WP_OK;
+	enum wp_err one = look_at_address(look, &why);
+
+	wp_faults_note(&program->faults, one, &why, &rc, err);
+	one = look->look(look->ctx, &why);
+	note_once(&program->faults, one, &why, &rc, err);
+	if (rc == WP_OK)
+		printf("%s: %s\n", program->about->name, look->fine);
+	return rc;
+}
+
+bool wp_program_reload(const struct wp_program *program,
+		       const struct wp_conf *now, struct wp_conf *next,
+		       wp_program_fit_fn fit, void *ctx)
+{
+	/* What is noted is told when the program ends; this does not end it. */
+	const struct wp_conf_source source = {
+		.program = program->about,
+		.argc = program->argc,
+		.argv = program->argv,
+		.is_reload = true,
+	};
+	struct wp_error err = { 0 };
+	enum wp_conf_action action;
+	enum wp_err rc = wp_conf_load(next, &source, &action, &err);
+
+	if (rc == WP_OK)
+		rc = wp_conf_check_reload(now, next, &err);
+	if (rc == WP_OK && fit != NULL)
+		rc = fit(ctx, next, &err);
+	if (rc != WP_OK) {
+		wp_log(NULL, WP_LOG_ERROR, "reload refused, nothing changed",
+		       wp_str("error", err.msg));
+		wp_conf_release(next);
+		return false;
+	}
+	wp_log_set_level((enum wp_log_level)next->log.level);
+	return true;
+}
+
+void wp_program_take_reload(void)
+{
+	mask_reload(SIG_UNBLOCK);
+}
+
+uint64_t wp_program_raise_descriptors(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == -1)
+		return UINT64_MAX; /* unknown is no reason to refuse */
+	if (limit.rlim_cur != limit.rlim_max) {
+		const struct rlimit raised = { limit.rlim_max, limit.rlim_max };
+
+		if (setrlimit(RLIMIT_NOFILE, &raised) == 0)
+			limit = raised;
+	}
+	return limit.rlim_cur == RLIM_INFINITY ? UINT64_MAX : limit.rlim_cur;
+}
+
+int wp_program_end(const struct wp_program *program, enum wp_err rc,
+		   const struct wp_error *err)
+{
+	if (rc == WP_OK)
+		return WP_EXIT_DONE;
+	wp_faults_print(&program->faults, program->about->name, err);
+	return WP_EXIT_FAILED;
+}

@@ -1,0 +1,116 @@
+/*
+ * program.h - what every program does alike around its own work: read its
+ * settings, --check, log, reload, end.
+ */
+#ifndef WP_LIB_SYS_PROGRAM_H
+#define WP_LIB_SYS_PROGRAM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "lib/base/err.h"
+#include "lib/base/faults.h"
+#include "lib/sys/conf.h"
+
+/* How programs end; there are no other exit statuses. */
+enum wp_exit {
+	/*
+	 * It did what it was asked to. A stop by SIGTERM or SIGINT is that too,
+	 * also the second one and one that ran out of time.
+	 */
+	WP_EXIT_DONE = 0,
+	/* It could not start or go on, or --check found a fault. */
+	WP_EXIT_FAILED = 1,
+	/* Only waypost: the command line is none of its. */
+	WP_EXIT_USAGE = 2,
+};
+
+/* One life of a program. */
+struct wp_program {
+	const struct wp_conf_program *about;
+	int argc; /* how many of argv are options */
+	char **argv;
+	struct wp_faults faults; /* all that is wrong with a start or --check */
+	bool is_over;            /* what was asked for has been printed */
+	bool is_check;           /* --check: look, change nothing, and end */
+};
+
+/*
+ * The first call of main(). Puts /dev/null where descriptors 0 to 2 are closed:
+ * else the first socket would be one of them, and what is meant for standard
+ * error would be written into it. Makes a peer that is gone an answer of
+ * write(2). Lets a SIGHUP wait: it would end a service that is still starting,
+ * which may take as long as Redis is silent. Who takes signals by signalfd or
+ * sigwait gets it then; who has a handler says wp_program_take_reload().
+ *
+ * about, argv:  borrowed for good
+ * Returns:      false when that cannot be had: go no further, tell nobody
+ * Threads:      before any other is started; they inherit it
+ * Source:       signal(7), "Signal mask and pending signals"
+ */
+bool wp_program_begin(struct wp_program *program,
+		      const struct wp_conf_program *about, int argc,
+		      char **argv) WP_MUST_USE;
+
+/*
+ * Read the settings as wp_conf_load() does and set up the log. Then is_over and
+ * is_check are known.
+ *
+ * Ownership:  conf is the caller's; end with wp_conf_release(), also on error
+ * Errors:     WP_ERR_INVAL  each fault is in program->faults
+ */
+enum wp_err wp_program_load(struct wp_program *program, struct wp_conf *conf,
+			    struct wp_error *err) WP_MUST_USE;
+
+/* What --check looks at when the settings are good. */
+struct wp_program_look {
+	const char *key;     /* of the address that we would listen on */
+	const char *address; /* "": none */
+	/* All else; it notes in conf->faults what it can. */
+	enum wp_err (*look)(void *ctx, struct wp_error *err);
+	void *ctx;
+	const char *fine; /* said when there is no fault */
+};
+
+/*
+ * Do what --check is for. An address in use is worth a line of the log: we may
+ * be who uses it.
+ *
+ * Errors:  the first fault; each is in program->faults
+ */
+enum wp_err wp_program_check(struct wp_program *program,
+			     const struct wp_program_look *look,
+			     struct wp_error *err) WP_MUST_USE;
+
+/* Could the program run with next? What it makes for that is ctx's. */
+typedef enum wp_err (*wp_program_fit_fn)(void *ctx, const struct wp_conf *next,
+					 struct wp_error *err);
+
+/*
+ * Answer SIGHUP: read the settings anew. They are refused as a whole, with a
+ * line of the log that says why, when one is wrong, when one differs that only
+ * a restart can change, or when fit (may be NULL) says no. Good ones give the
+ * log its level.
+ *
+ * now:      what the program runs with
+ * Returns:  true: *next is the caller's. false: nothing has changed
+ */
+bool wp_program_reload(const struct wp_program *program,
+		       const struct wp_conf *now, struct wp_conf *next,
+		       wp_program_fit_fn fit, void *ctx) WP_MUST_USE;
+
+/* There is a handler of SIGHUP: let it have what waited. */
+void wp_program_take_reload(void);
+
+/*
+ * Take all descriptors that we may have.
+ *
+ * Returns:  how many, as far as known; UINT64_MAX when there is no limit
+ */
+uint64_t wp_program_raise_descriptors(void);
+
+/* Tell what was wrong, if anything was. Returns: enum wp_exit, for main() */
+int wp_program_end(const struct wp_program *program, enum wp_err rc,
+		   const struct wp_error *err);
+
+#endif /* WP_LIB_SYS_PROGRAM_H */

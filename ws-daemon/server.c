@@ -230,17 +230,42 @@ static void on_left(void *ctx)
 	finish_stop(server);
 }
 
+static struct wp_registrar_rules rules_of(const struct wp_conf *conf)
+{
+	return (struct wp_registrar_rules){
+		.conf = conf,
+		.max_per_user = conf->websocket.max_connections_per_user,
+		.grace_ms = conf->websocket.grace_ms,
+	};
+}
+
+static enum wp_err make_registrar(struct wp_server *server,
+				  const struct wp_live_counts *counts,
+				  struct wp_error *err)
+{
+	const struct wp_registrar_setup setup = {
+		.loop = server->loop,
+		.conf = server->conf,
+		.hub = server->hub,
+		.pokes = server->pokes,
+		.protocol = "ws",
+		.heartbeat_ms = server->conf->websocket.heartbeat_ms,
+		.rules = rules_of(server->conf),
+		.counts = *counts,
+		.hooks = { .on_registered = on_registered,
+			   .on_refused = on_refused,
+			   .on_kick = on_kick,
+			   .on_live = on_live,
+			   .on_stopped = on_left,
+			   .ctx = server,
+			   .notification = { on_notification, server } },
+	};
+
+	return wp_registrar_new(&server->registrar, &setup, err);
+}
+
 static enum wp_err make_parts(struct wp_server *server, struct wp_error *err)
 {
-	struct wp_registrar_hooks hooks = {
-		.on_registered = on_registered,
-		.on_refused = on_refused,
-		.on_kick = on_kick,
-		.on_notification = on_notification,
-		.on_live = on_live,
-		.on_stopped = on_left,
-		.ctx = server,
-	};
 	const struct wp_live_counts counts = {
 		.metrics = server->metrics,
 		.is_live = WP_M_REDIS_UP,
@@ -269,9 +294,7 @@ static enum wp_err make_parts(struct wp_server *server, struct wp_error *err)
 				   err);
 	if (rc != WP_OK)
 		return rc;
-	return wp_registrar_new(&server->registrar, server->loop, server->conf,
-				server->hub, server->pokes, &counts, &hooks,
-				err);
+	return make_registrar(server, &counts, err);
 }
 
 static void start_watchers(struct wp_server *server)
@@ -370,9 +393,11 @@ void wp_server_free(struct wp_server **server)
 void wp_server_use(struct wp_server *server, const struct wp_conf *conf,
 		   const struct wp_auth *auth)
 {
+	const struct wp_registrar_rules rules = rules_of(conf);
+
 	server->conf = conf;
 	server->auth = auth;
-	wp_registrar_use(server->registrar, conf);
+	wp_registrar_use(server->registrar, &rules);
 }
 
 void wp_server_stop(struct wp_server *server, bool takes_queue)

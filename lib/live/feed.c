@@ -57,8 +57,8 @@ static void take_notification(const struct wp_feed *feed,
 	const char *who = wp_poke_notified(wp_reply_str(channel), &len);
 
 	if (who != NULL)
-		feed->hooks.on_notification(feed->hooks.ctx, who, len,
-					    wp_reply_str(data),
+		feed->hooks.notification.fn(feed->hooks.notification.ctx, who,
+					    len, wp_reply_str(data),
 					    wp_reply_len(data));
 }
 

@@ -20,6 +20,13 @@
 struct ev_loop;
 struct wp_feed;
 
+/* What a backend says to a user; texts are borrowed and not terminated. */
+struct wp_notification_hook {
+	void (*fn)(void *ctx, const char *who, size_t who_len, const char *data,
+		   size_t len);
+	void *ctx;
+};
+
 struct wp_feed_hooks {
 	void (*on_ready)(void *ctx); /* wp_feed_listen() works now */
 	void (*on_lost)(void *ctx);  /* deaf until ready and listening again */
@@ -29,10 +36,8 @@ struct wp_feed_hooks {
 	 */
 	void (*on_refused)(void *ctx, const struct wp_reply *reply);
 	void (*on_poke)(void *ctx, const struct wp_poke *poke);
-	/* Texts are borrowed and not terminated. */
-	void (*on_notification)(void *ctx, const char *who, size_t who_len,
-				const char *data, size_t len);
 	void *ctx;
+	struct wp_notification_hook notification;
 };
 
 /* conf, loop and hooks->ctx must outlive the feed. Starts connecting. */

@@ -15,9 +15,25 @@
 #include <stdint.h>
 
 #include "lib/base/err.h"
+#include "lib/live/beat.h"
 #include "lib/name/urn.h"
 
 struct wp_member;
+
+/* How the pokes of a user are spaced. */
+struct wp_user_pokes {
+	bool is_cooling; /* one went out a moment ago */
+	bool is_owed;    /* and another one is to come */
+};
+
+/* What Redis has been told of a connection. */
+struct wp_member_told {
+	int64_t since_ms;  /* by Redis' clock; 0 until it was told */
+	uint32_t epoch;    /* incarnation that it was told under; 0 for none */
+	bool is_telling;   /* a connect is under way */
+	bool is_news_owed; /* and what it tells is out of date */
+	bool is_refused;   /* Redis did not take it: again with a beat */
+};
 
 struct wp_user {
 	struct wp_user *next; /* in its bucket */
@@ -25,11 +41,9 @@ struct wp_user {
 	uint32_t hash;
 	uint32_t partition;
 	uint32_t n_members;
-	uint32_t poked_beat; /* heartbeat before the last Pub/Sub poke */
-	uint32_t due_beat;   /* heartbeat whose due poke is held back */
-	uint8_t pins;        /* somebody remembers the pointer */
-	bool is_cooling;     /* was poked a moment ago; pokes.c */
-	bool is_poke_owed;   /* and has another poke to come; pokes.c */
+	struct wp_beat_mark beat;   /* the registrar's */
+	struct wp_user_pokes pokes; /* those of pokes.c */
+	uint8_t pins;               /* somebody remembers the pointer */
 	uint8_t len;
 	char text[]; /* canonical URN and its NUL */
 };
@@ -39,12 +53,11 @@ struct wp_member {
 	struct wp_user *user;   /* NULL before wp_hub_join() */
 	struct wp_member *next; /* of the same user */
 	uint64_t number;        /* 0 when in no slot */
-	int64_t since_ms;       /* by Redis' clock; 0 until told */
-	char *chat;             /* the open chat, the owner's; NULL for none */
-	uint32_t epoch;  /* incarnation it was last registered under; 0 none */
-	bool is_telling; /* a connect is under way; registrar_calls.c */
-	bool is_news_owed; /* and what it tells is out of date */
-	bool is_refused;   /* Redis did not take it: again with a beat */
+	/* What others may know of it, printable and without tabs; the owner's,
+	 * who tells the registrar of a change. NULL when there is none. */
+	const char *device;
+	char *chat;
+	struct wp_member_told told; /* the registrar's */
 };
 
 struct wp_hub;

@@ -59,12 +59,12 @@ static void on_cooled(struct ev_loop *loop, ev_timer *timer, int events)
 	for (size_t i = 0; i < pokes->n_cooling; i++) {
 		struct wp_user *user = pokes->cooling[i];
 
-		if (user->is_poke_owed) {
-			user->is_poke_owed = false;
+		if (user->pokes.is_owed) {
+			user->pokes.is_owed = false;
 			poke_members(pokes, user);
 			pokes->cooling[kept++] = user;
 		} else {
-			user->is_cooling = false;
+			user->pokes.is_cooling = false;
 			wp_hub_unpin(pokes->hub, user);
 		}
 	}
@@ -151,7 +151,7 @@ static bool begin_cooling(struct wp_pokes *pokes, struct wp_user *user)
 		pokes->cap_cooling = cap;
 	}
 	wp_hub_pin(user);
-	user->is_cooling = true;
+	user->pokes.is_cooling = true;
 	pokes->cooling[pokes->n_cooling++] = user;
 	if (!ev_is_active(&pokes->cooling_timer))
 		ev_timer_again(pokes->loop, &pokes->cooling_timer);
@@ -160,11 +160,11 @@ static bool begin_cooling(struct wp_pokes *pokes, struct wp_user *user)
 
 void wp_pokes_user(struct wp_pokes *pokes, struct wp_user *user)
 {
-	if (user->is_cooling) {
-		if (user->is_poke_owed)
+	if (user->pokes.is_cooling) {
+		if (user->pokes.is_owed)
 			wp_metric_add(pokes->counts.metrics,
 				      pokes->counts.coalesced, 1);
-		user->is_poke_owed = true;
+		user->pokes.is_owed = true;
 		return;
 	}
 	(void)begin_cooling(pokes, user); /* poked either way */

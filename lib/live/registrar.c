@@ -1,11 +1,15 @@
 /*
- * registrar.c - incarnations: when one ends, how the next one begins.
+ * registrar.c - incarnations: when one ends, how the next one begins, and what
+ * is told while it lasts.
  *
  * The order that the model showed to be necessary: subscription confirmed, then
  * partitions joined, then connections registered, then pokes. Behind the first
  * comes a nonce that Redis must take: whoever may hear a channel need not be
- * allowed to publish there. Knows the hub's members and two Redis connections.
- * Knows nothing about sockets or frames.
+ * allowed to publish there.
+ *
+ * An answer finds its connection by number, or finds that it is gone, and says
+ * nothing once its incarnation is over. Knows the hub's members and two Redis
+ * connections. Knows nothing about sockets or frames.
  */
 #include "lib/live/registrar.h"
 
@@ -14,95 +18,131 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <ev.h>
+
 #include "lib/base/clock.h"
+#include "lib/base/log.h"
 #include "lib/base/random.h"
-#include "lib/live/registrar_priv.h"
+#include "lib/live/beat.h"
+#include "lib/mailbox/presence.h"
+#include "lib/mailbox/push.h"
 #include "lib/mailbox/scripts.h"
 
-/* Connect calls of a resync under way: enough to fill the pipe, few enough that
- * a heartbeat behind them is not late. Others do not count: clients that keep
- * Redis busy must not hold up the rest. */
-enum { RESYNC_WINDOW = 256, LOG_INTERVAL_MS = 10000 };
+enum {
+	/* Connect calls of a resync under way: enough to fill the pipe, few
+	 * enough that a heartbeat behind them is not late. Others do not count:
+	 * clients that keep Redis busy must not hold up the rest. */
+	RESYNC_WINDOW = 256,
+	NONCE_SHARE = 3, /* a nonce has this part of a beat to come back */
+	LOG_INTERVAL_MS = 10000,
+	INSTANCE_BYTES = 8,
+	SUFFIX_BYTES = 6,
+};
+
+enum state {
+	DOWN,        /* a Redis connection is missing */
+	SUBSCRIBING, /* the new channel is not confirmed yet */
+	PROVING,     /* it is; may we publish there? */
+	LIVE,
+};
+
+struct disconnect;
+
+struct wp_registrar {
+	struct ev_loop *loop;
+	const struct wp_conf *conf;
+	struct wp_hub *hub;
+	struct wp_pokes *pokes;
+	const char *protocol;
+	struct wp_registrar_rules rules;
+	struct wp_live_counts counts;
+	struct wp_registrar_hooks hooks;
+	struct wp_log log;
+	struct wp_log_limit log_limit;
+	struct wp_log_limit forbidden_limit;
+	struct wp_aredis *redis;
+	struct wp_feed *feed;
+	struct wp_cmd cmd; /* reused for every command */
+
+	enum state state;
+	bool was_live;
+	bool is_stopping;
+	bool is_stopped;
+	char instance[2 * INSTANCE_BYTES + 1];
+	char incarnation[WP_INCARNATION_MAX + 1];
+	uint32_t epoch; /* rises with each incarnation; never 0 when one is */
+	char before[WP_INCARNATION_MAX + 1]; /* the incarnation before */
+	uint32_t epoch_before;               /* 0: there was none */
+	uint32_t partitions;
+	uint32_t *joined; /* per partition: epoch that joined it last */
+
+	bool is_resyncing;
+	size_t cursor;    /* next slot of the hub to look at */
+	bool has_refused; /* somebody is to be tried again */
+	size_t n_connecting;
+	size_t n_resyncing; /* those of them that the resync began */
+
+	size_t n_disconnecting;
+	struct disconnect *again; /* refused ones, for the next beat */
+	bool is_parting;
+	size_t n_parting;
+
+	ev_timer beat_timer;
+	ev_timer due_timer;
+	struct wp_beat beat;
+	size_t n_beating;
+	size_t n_nonces; /* published and not answered */
+};
+
+/* ---- how an incarnation ends ---- */
+
+static void check_stop(struct wp_registrar *reg);
 
 static void go_down(struct wp_registrar *reg, const char *what)
 {
-	bool was_live = reg->state == WP_REGISTRAR_LIVE;
+	bool was_live = reg->state == LIVE;
 
-	if (reg->state == WP_REGISTRAR_DOWN)
+	if (reg->state == DOWN)
 		return;
-	reg->state = WP_REGISTRAR_DOWN;
+	reg->state = DOWN;
 	reg->is_resyncing = false;
 	wp_metric_set(reg->counts.metrics, reg->counts.is_live, 0);
 	if (was_live)
 		wp_log(&reg->log, WP_LOG_WARN, "presence suspended",
 		       wp_str("reason", what));
-	wp_registrar_check_stop(reg);
+	check_stop(reg);
 }
 
-/* End this incarnation, if there is one, and begin the next. */
-void wp_registrar_renew(struct wp_registrar *reg, const char *why)
+/* Redis should not have refused that. */
+static void complain(struct wp_registrar *reg, const char *event,
+		     const struct wp_reply *reply)
 {
-	char suffix[2 * WP_SUFFIX_BYTES + 1];
+	uint32_t suppressed;
 
-	go_down(reg, why);
-	wp_registrar_forget_disconnects(reg);
-	if (reg->is_stopping || !wp_aredis_is_ready(reg->redis) ||
-	    !wp_feed_is_ready(reg->feed))
-		return;
-	wp_random_hex(suffix, WP_SUFFIX_BYTES);
-	snprintf(reg->incarnation, sizeof(reg->incarnation), "%s-%s",
-		 reg->instance, suffix);
-	reg->epoch++;
-	reg->state = WP_REGISTRAR_SUBSCRIBING;
-	if (wp_feed_listen(reg->feed, reg->incarnation) != WP_OK)
-		reg->state = WP_REGISTRAR_DOWN; /* till on_ready or a beat */
+	if (wp_log_allow(&reg->log_limit, wp_mono_ms(), LOG_INTERVAL_MS,
+			 &suppressed))
+		wp_log(&reg->log, WP_LOG_WARN, event,
+		       wp_str("reply", wp_reply_str(reply)),
+		       wp_int("suppressed", suppressed));
 }
 
-static void on_redis_ready(void *ctx)
+/*
+ * Redis refused what this incarnation is worth nothing without. The next one
+ * begins with a beat: who is refused and comes again at once does nothing else,
+ * and the connection is good.
+ */
+static void end_refused(struct wp_registrar *reg, const char *event,
+			const struct wp_reply *reply)
 {
-	struct wp_registrar *reg = ctx;
-
-	wp_registrar_renew(reg, "commands connected");
+	complain(reg, event, reply);
+	go_down(reg, event);
 }
 
-static void on_redis_lost(void *ctx)
-{
-	struct wp_registrar *reg = ctx;
-
-	go_down(reg, "command connection lost");
-}
-
-static void on_feed_ready(void *ctx)
+/* Redis does not let us use a channel: say what is missing, try again with the
+ * beats to come. */
+static void on_forbidden(void *ctx, const struct wp_reply *reply)
 {
 	struct wp_registrar *reg = ctx;
-
-	wp_registrar_renew(reg, "feed connected");
-}
-
-static void on_feed_lost(void *ctx)
-{
-	struct wp_registrar *reg = ctx;
-
-	go_down(reg, "feed connection lost");
-}
-
-static void on_feed_listening(void *ctx)
-{
-	struct wp_registrar *reg = ctx;
-
-	if (reg->state != WP_REGISTRAR_SUBSCRIBING)
-		return;
-	wp_registrar_prove(reg);
-}
-
-static void on_feed_refused(void *ctx, const struct wp_reply *reply)
-{
-	wp_registrar_on_forbidden(ctx, reply);
-}
-
-void wp_registrar_on_forbidden(struct wp_registrar *reg,
-			       const struct wp_reply *reply)
-{
 	uint32_t suppressed;
 
 	if (wp_log_allow(&reg->forbidden_limit, wp_mono_ms(), LOG_INTERVAL_MS,
@@ -115,25 +155,292 @@ void wp_registrar_on_forbidden(struct wp_registrar *reg,
 	go_down(reg, "Redis refuses the channels");
 }
 
-void wp_registrar_go_live(struct wp_registrar *reg)
+/* ---- taking connections away ---- */
+
+struct disconnect {
+	struct disconnect *next;
+	struct wp_registrar *reg;
+	uint32_t epoch;
+	uint32_t partition;
+	int64_t grace_ms;
+	char name[WP_CONNECTION_MAX + 1];
+	struct wp_urn urn;
+};
+
+/* Takes call: it is sent again with the next beat. */
+static void keep_for_later(struct wp_registrar *reg, struct disconnect *call)
 {
-	reg->state = WP_REGISTRAR_LIVE;
-	wp_registrar_beat_begin(reg);
-	if (reg->was_live)
-		wp_metric_add(reg->counts.metrics, reg->counts.resyncs, 1);
-	reg->was_live = true;
-	wp_metric_set(reg->counts.metrics, reg->counts.is_live, 1);
-	wp_log(&reg->log, WP_LOG_INFO, "presence live",
-	       wp_str("incarnation", reg->incarnation),
-	       wp_int("connections", (int64_t)wp_hub_members(reg->hub)));
-	reg->is_resyncing = true;
-	reg->cursor = 0;
-	wp_registrar_resync_some(reg);
-	if (reg->hooks.on_live != NULL)
-		reg->hooks.on_live(reg->hooks.ctx);
+	call->next = reg->again;
+	reg->again = call;
 }
 
-void wp_registrar_resync_some(struct wp_registrar *reg)
+static void on_disconnect_reply(void *ctx, const struct wp_reply *reply)
+{
+	struct disconnect *call = ctx;
+	struct wp_registrar *reg = call->reg;
+	int64_t left;
+
+	reg->n_disconnecting--;
+	if (reply == NULL || call->epoch != reg->epoch ||
+	    wp_presence_disconnect_parse(reply, &left) == WP_OK) {
+		/* Lost: the whole incarnation is the reaper's now. */
+		free(call);
+		check_stop(reg);
+		return;
+	}
+	complain(reg, "disconnect refused", reply);
+	keep_for_later(reg, call);
+	check_stop(reg);
+}
+
+/* Takes call. */
+static void send_disconnect(struct disconnect *call)
+{
+	struct wp_registrar *reg = call->reg;
+	enum wp_err rc;
+
+	wp_presence_disconnect_build(&reg->cmd, call->partition, call->name,
+				     &call->urn, call->grace_ms);
+	wp_push_add(&reg->cmd, reg->rules.conf);
+	rc = wp_aredis_do(reg->redis, &reg->cmd, on_disconnect_reply, call);
+	if (rc == WP_OK)
+		reg->n_disconnecting++;
+	else if (rc == WP_ERR_UNAVAIL)
+		free(call); /* lost, as above */
+	else
+		keep_for_later(reg, call); /* there is no room now */
+}
+
+static void disconnect_again(struct wp_registrar *reg)
+{
+	struct disconnect *list = reg->again;
+
+	reg->again = NULL;
+	while (list != NULL) {
+		struct disconnect *next = list->next;
+
+		send_disconnect(list);
+		list = next;
+	}
+}
+
+static void forget_disconnects(struct wp_registrar *reg)
+{
+	while (reg->again != NULL) {
+		struct disconnect *call = reg->again;
+
+		reg->again = call->next;
+		free(call);
+	}
+}
+
+/* End this incarnation, if there is one, and begin the next. */
+static void renew(struct wp_registrar *reg, const char *why)
+{
+	char suffix[2 * SUFFIX_BYTES + 1];
+
+	go_down(reg, why);
+	forget_disconnects(reg);
+	if (reg->is_stopping || !wp_aredis_is_ready(reg->redis) ||
+	    !wp_feed_is_ready(reg->feed))
+		return;
+	wp_random_hex(suffix, SUFFIX_BYTES);
+	snprintf(reg->incarnation, sizeof(reg->incarnation), "%s-%s",
+		 reg->instance, suffix);
+	reg->epoch++;
+	reg->state = SUBSCRIBING;
+	if (wp_feed_listen(reg->feed, reg->incarnation) != WP_OK)
+		reg->state = DOWN; /* till on_ready or a beat */
+}
+
+/* ---- telling of connections ---- */
+
+static void resync_some(struct wp_registrar *reg);
+
+/* Why a connection is told to Redis. */
+enum why {
+	NEW,
+	RESYNC, /* a new incarnation, or one more try */
+	UPDATE, /* what is told of it changed */
+};
+
+struct connect_call {
+	struct wp_registrar *reg;
+	uint64_t number;
+	uint32_t epoch;
+	enum why why;
+};
+
+static void on_join_reply(void *ctx, const struct wp_reply *reply)
+{
+	struct wp_registrar *reg = ctx;
+
+	if (reply == NULL || wp_presence_done_parse(reply) == WP_OK)
+		return;
+	end_refused(reg, "join refused", reply);
+}
+
+static enum wp_err join_once(struct wp_registrar *reg, uint32_t partition)
+{
+	enum wp_err rc;
+
+	if (reg->joined[partition] == reg->epoch)
+		return WP_OK;
+	wp_presence_join_build(&reg->cmd, partition, reg->incarnation);
+	rc = wp_aredis_do(reg->redis, &reg->cmd, on_join_reply, reg);
+	if (rc == WP_OK)
+		reg->joined[partition] = reg->epoch;
+	return rc;
+}
+
+static void on_connected(struct connect_call *call, struct wp_member *member,
+			 const struct wp_presence_connected *answer)
+{
+	struct wp_registrar *reg = call->reg;
+
+	member->told.since_ms = answer->since_ms;
+	if (call->why != UPDATE)
+		reg->hooks.on_registered(reg->hooks.ctx, member,
+					 answer->pending);
+}
+
+static void judge_connect(struct connect_call *call, struct wp_member *member,
+			  const struct wp_reply *reply)
+{
+	struct wp_registrar *reg = call->reg;
+	struct wp_presence_connected answer;
+
+	if (reply == NULL ||
+	    wp_presence_connect_parse(reply, &answer) != WP_OK) {
+		if (reply != NULL)
+			complain(reg, "connect refused", reply);
+		if (member == NULL)
+			return;
+		/* Redis may know it all the same: when it leaves, it is taken
+		 * back like others. */
+		member->told.is_refused = true;
+		reg->has_refused = true;
+		if (call->why != UPDATE)
+			reg->hooks.on_refused(reg->hooks.ctx, member);
+		return;
+	}
+	if (answer.is_gone)
+		renew(reg, "incarnation was reaped");
+	else if (member != NULL)
+		on_connected(call, member, &answer);
+}
+
+/* What changed while the call was under way. */
+static void tell_news(struct wp_registrar *reg, struct wp_member *member)
+{
+	if (member->user != NULL && member->told.is_news_owed)
+		wp_registrar_update(reg, member);
+}
+
+static void on_connect_reply(void *ctx, const struct wp_reply *reply)
+{
+	struct connect_call *call = ctx;
+	struct wp_registrar *reg = call->reg;
+	struct wp_member *member = wp_hub_find(reg->hub, call->number);
+
+	reg->n_connecting--;
+	if (call->why == RESYNC)
+		reg->n_resyncing--;
+	if (member != NULL && member->user == NULL)
+		member = NULL; /* closing: its disconnect is on the way */
+	/* A resync that has begun since registers it anew and tells then. */
+	if (call->epoch == reg->epoch) {
+		if (member != NULL)
+			member->told.is_telling = false;
+		judge_connect(call, member, reply);
+		if (member != NULL)
+			tell_news(reg, member);
+	}
+	free(call);
+	if (reg->state == LIVE)
+		resync_some(reg);
+	check_stop(reg);
+}
+
+/*
+ * A connection that was registered under the incarnation before is taken away
+ * there first: at the user's limit its ghost would evict a living one.
+ */
+static enum wp_err drop_ghost(struct wp_registrar *reg,
+			      const struct wp_member *member,
+			      const struct wp_urn *urn)
+{
+	char name[WP_CONNECTION_MAX + 1];
+
+	if (member->told.epoch == 0 ||
+	    member->told.epoch != reg->epoch_before ||
+	    member->told.epoch == reg->epoch)
+		return WP_OK;
+	wp_connection_name(name, reg->before, member->number);
+	wp_presence_disconnect_build(&reg->cmd, member->user->partition, name,
+				     urn, reg->rules.grace_ms);
+	wp_push_add(&reg->cmd, reg->rules.conf);
+	return wp_aredis_do(reg->redis, &reg->cmd, NULL, NULL);
+}
+
+static void build_connect(struct wp_registrar *reg,
+			  const struct wp_member *member,
+			  const struct wp_urn *urn)
+{
+	char name[WP_CONNECTION_MAX + 1];
+	struct wp_presence_meta meta = {
+		.protocol = reg->protocol,
+		.device = member->device == NULL ? "" : member->device,
+		.chat = member->chat == NULL ? "" : member->chat,
+		.since_ms = member->told.since_ms,
+	};
+
+	wp_registrar_name(reg, member, name);
+	wp_presence_connect_build(&reg->cmd, wp_aredis_run_id(reg->redis),
+				  member->user->partition, reg->incarnation,
+				  name, urn, &meta, reg->rules.max_per_user);
+}
+
+static enum wp_err connect_member(struct wp_registrar *reg,
+				  struct wp_member *member, enum why why)
+{
+	struct connect_call *call;
+	struct wp_urn urn;
+	enum wp_err rc;
+
+	wp_user_urn(member->user, &urn);
+	rc = join_once(reg, member->user->partition);
+	if (rc != WP_OK)
+		return rc;
+	rc = drop_ghost(reg, member, &urn);
+	if (rc != WP_OK)
+		return rc;
+	call = malloc(sizeof(*call));
+	if (call == NULL)
+		return WP_ERR_NOMEM;
+	*call = (struct connect_call){
+		.reg = reg,
+		.number = member->number,
+		.epoch = reg->epoch,
+		.why = why,
+	};
+	build_connect(reg, member, &urn);
+	rc = wp_aredis_do(reg->redis, &reg->cmd, on_connect_reply, call);
+	if (rc != WP_OK) {
+		free(call);
+		return rc;
+	}
+	member->told.epoch = reg->epoch;
+	member->told.is_telling = true;
+	member->told.is_news_owed = false;
+	member->told.is_refused = false;
+	reg->n_connecting++;
+	if (why == RESYNC)
+		reg->n_resyncing++;
+	return WP_OK;
+}
+
+static void resync_some(struct wp_registrar *reg)
 {
 	while (reg->is_resyncing && reg->n_resyncing < RESYNC_WINDOW) {
 		struct wp_member *member;
@@ -147,10 +454,10 @@ void wp_registrar_resync_some(struct wp_registrar *reg)
 		}
 		member = wp_hub_at(reg->hub, reg->cursor++);
 		if (member == NULL || member->user == NULL ||
-		    (member->epoch == reg->epoch && !member->is_refused))
+		    (member->told.epoch == reg->epoch &&
+		     !member->told.is_refused))
 			continue;
-		if (wp_registrar_connect(reg, member, WP_CONNECT_RESYNC) !=
-		    WP_OK) {
+		if (connect_member(reg, member, RESYNC) != WP_OK) {
 			/* Lost, and a new incarnation starts over; or out of
 			 * memory, and the next beat does. */
 			reg->is_resyncing = false;
@@ -159,26 +466,17 @@ void wp_registrar_resync_some(struct wp_registrar *reg)
 	}
 }
 
-void wp_registrar_complain(struct wp_registrar *reg, const char *event,
-			   const struct wp_reply *reply)
+static void begin_resync(struct wp_registrar *reg)
 {
-	uint32_t suppressed;
-
-	if (wp_log_allow(&reg->log_limit, wp_mono_ms(), LOG_INTERVAL_MS,
-			 &suppressed))
-		wp_log(&reg->log, WP_LOG_WARN, event,
-		       wp_str("reply", wp_reply_str(reply)),
-		       wp_int("suppressed", suppressed));
+	reg->has_refused = false;
+	reg->is_resyncing = true;
+	reg->cursor = 0;
+	resync_some(reg);
 }
 
-void wp_registrar_on_refused(struct wp_registrar *reg, const char *event,
-			     const struct wp_reply *reply)
-{
-	wp_registrar_complain(reg, event, reply);
-	go_down(reg, event);
-}
+/* ---- what is heard, and what heartbeats bring ---- */
 
-void wp_registrar_kick(struct wp_registrar *reg, const struct wp_poke *poke)
+static void kick(struct wp_registrar *reg, const struct wp_poke *poke)
 {
 	struct wp_member *member;
 	uint64_t number;
@@ -189,56 +487,345 @@ void wp_registrar_kick(struct wp_registrar *reg, const struct wp_poke *poke)
 		return;
 	member = wp_hub_find(reg->hub, number);
 	if (member != NULL && member->user != NULL &&
-	    member->epoch == reg->epoch)
+	    member->told.epoch == reg->epoch)
 		reg->hooks.on_kick(reg->hooks.ctx, member);
+}
+
+struct beat_call {
+	struct wp_registrar *reg;
+	uint32_t epoch;
+	uint32_t beat;
+	uint32_t partition;
+	bool is_repeat;
+};
+
+static void send_beat(struct wp_registrar *reg, uint32_t partition,
+		      bool is_repeat);
+
+static void on_due_user(const struct beat_call *call,
+			const struct wp_poke *poke)
+{
+	struct wp_registrar *reg = call->reg;
+	struct wp_user *user = wp_hub_user(reg->hub, poke->text, poke->len);
+
+	if (user == NULL)
+		return;
+	if (call->is_repeat || !wp_beat_hold(&user->beat, call->beat))
+		wp_pokes_user(reg->pokes, user);
+}
+
+static void read_members(const struct beat_call *call,
+			 const struct wp_reply *reply, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct wp_poke poke = wp_presence_beat_member(reply, i);
+
+		if (poke.what == WP_POKE_KICK)
+			kick(call->reg, &poke);
+		else
+			on_due_user(call, &poke);
+	}
+}
+
+static void judge_beat(const struct beat_call *call,
+		       const struct wp_reply *reply)
+{
+	struct wp_registrar *reg = call->reg;
+	struct wp_presence_beat answer;
+
+	if (wp_presence_heartbeat_parse(reply, &answer) != WP_OK) {
+		end_refused(reg, "heartbeat refused", reply);
+		return;
+	}
+	if (answer.is_gone) {
+		renew(reg, "incarnation was reaped");
+		return;
+	}
+	wp_metric_add(reg->counts.metrics, reg->counts.heartbeats, 1);
+	reg->beat.answered = call->beat;
+	read_members(call, reply, answer.n);
+	if (answer.more)
+		send_beat(reg, call->partition, true);
+}
+
+static void on_beat_reply(void *ctx, const struct wp_reply *reply)
+{
+	struct beat_call *call = ctx;
+
+	call->reg->n_beating--;
+	if (reply != NULL && call->epoch == call->reg->epoch &&
+	    call->reg->state == LIVE)
+		judge_beat(call, reply);
+	free(call);
+}
+
+static void send_beat(struct wp_registrar *reg, uint32_t partition,
+		      bool is_repeat)
+{
+	struct beat_call *call = malloc(sizeof(*call));
+
+	if (call == NULL)
+		return; /* a beat less; the next one is soon */
+	*call = (struct beat_call){
+		.reg = reg,
+		.epoch = reg->epoch,
+		.beat = reg->beat.now,
+		.partition = partition,
+		.is_repeat = is_repeat,
+	};
+	wp_presence_heartbeat_build(&reg->cmd, partition, reg->incarnation);
+	if (wp_aredis_do(reg->redis, &reg->cmd, on_beat_reply, call) == WP_OK)
+		reg->n_beating++;
+	else
+		free(call);
+}
+
+/* The nonce of this beat is late: what was held back because of it goes out. */
+static void on_due(struct ev_loop *loop, ev_timer *timer, int events)
+{
+	struct wp_registrar *reg = timer->data;
+
+	(void)loop;
+	(void)events;
+	if (reg->beat.heard == reg->beat.now)
+		return;
+	for (size_t i = 0; i < wp_hub_slots(reg->hub); i++) {
+		struct wp_member *member = wp_hub_at(reg->hub, i);
+
+		if (member != NULL && member->user != NULL &&
+		    wp_beat_release(&reg->beat, &member->user->beat))
+			wp_pokes_user(reg->pokes, member->user);
+	}
+}
+
+/* ---- going live ---- */
+
+static void go_live(struct wp_registrar *reg)
+{
+	reg->state = LIVE;
+	wp_beat_renew(&reg->beat);
+	if (reg->was_live)
+		wp_metric_add(reg->counts.metrics, reg->counts.resyncs, 1);
+	reg->was_live = true;
+	wp_metric_set(reg->counts.metrics, reg->counts.is_live, 1);
+	wp_log(&reg->log, WP_LOG_INFO, "presence live",
+	       wp_str("incarnation", reg->incarnation),
+	       wp_int("connections", (int64_t)wp_hub_members(reg->hub)));
+	begin_resync(reg);
+	if (reg->hooks.on_live != NULL)
+		reg->hooks.on_live(reg->hooks.ctx);
+}
+
+/* Of an older incarnation or of this one: the newest tells what holds now. */
+static void on_nonce_reply(void *ctx, const struct wp_reply *reply)
+{
+	struct wp_registrar *reg = ctx;
+
+	reg->n_nonces--;
+	if (reply == NULL || reg->n_nonces > 0)
+		return;
+	if (wp_reply_type(reply) != WP_REPLY_INT)
+		on_forbidden(reg, reply);
+	else if (reg->state == PROVING)
+		go_live(reg);
+}
+
+/* False: not published, and its absence will tell. */
+static bool send_nonce(struct wp_registrar *reg)
+{
+	wp_poke_nonce_build(&reg->cmd, reg->incarnation, reg->beat.now);
+	if (wp_aredis_do(reg->redis, &reg->cmd, on_nonce_reply, reg) != WP_OK)
+		return false;
+	reg->n_nonces++;
+	return true;
+}
+
+static void prove(struct wp_registrar *reg)
+{
+	reg->state = send_nonce(reg) ? PROVING : DOWN; /* till a beat */
+}
+
+static void send_all_beats(struct wp_registrar *reg)
+{
+	for (uint32_t p = 0; p < reg->partitions; p++)
+		if (reg->joined[p] == reg->epoch)
+			send_beat(reg, p, false);
+	(void)send_nonce(reg);
+	ev_timer_stop(reg->loop, &reg->due_timer);
+	ev_timer_set(&reg->due_timer, reg->beat_timer.repeat / NONCE_SHARE, 0.);
+	ev_timer_start(reg->loop, &reg->due_timer);
+}
+
+static void beat(struct wp_registrar *reg)
+{
+	switch (wp_beat_next(&reg->beat, reg->n_beating > 0,
+			     wp_feed_received(reg->feed))) {
+	case WP_BEAT_UNANSWERED:
+		wp_log_plain(&reg->log, WP_LOG_WARN, "heartbeat unanswered");
+		wp_aredis_reset(reg->redis);
+		return;
+	case WP_BEAT_DEAF:
+		wp_log_plain(&reg->log, WP_LOG_WARN, "subscription half-open");
+		wp_feed_reset(reg->feed);
+		return;
+	case WP_BEAT_GO:
+		break;
+	}
+	send_all_beats(reg);
+	disconnect_again(reg);
+	if (reg->has_refused && !reg->is_resyncing)
+		begin_resync(reg);
+}
+
+static void on_beat(struct ev_loop *loop, ev_timer *timer, int events)
+{
+	struct wp_registrar *reg = timer->data;
+
+	(void)loop;
+	(void)events;
+	if (reg->state == LIVE)
+		beat(reg);
+	else if (reg->state == DOWN)
+		renew(reg, "tried again"); /* Redis may think otherwise now */
+}
+
+static void on_redis_ready(void *ctx)
+{
+	struct wp_registrar *reg = ctx;
+
+	renew(reg, "commands connected");
+}
+
+static void on_redis_lost(void *ctx)
+{
+	struct wp_registrar *reg = ctx;
+
+	go_down(reg, "command connection lost");
+}
+
+static void on_feed_ready(void *ctx)
+{
+	struct wp_registrar *reg = ctx;
+
+	renew(reg, "feed connected");
+}
+
+static void on_feed_lost(void *ctx)
+{
+	struct wp_registrar *reg = ctx;
+
+	go_down(reg, "feed connection lost");
+}
+
+static void on_feed_listening(void *ctx)
+{
+	struct wp_registrar *reg = ctx;
+
+	if (reg->state != SUBSCRIBING)
+		return;
+	prove(reg);
 }
 
 static void on_feed_poke(void *ctx, const struct wp_poke *poke)
 {
-	if (poke->what == WP_POKE_USER)
-		wp_registrar_on_poke(ctx, poke);
-	else if (poke->what == WP_POKE_KICK)
-		wp_registrar_kick(ctx, poke);
-	else
-		wp_registrar_on_nonce(ctx, poke->nonce);
+	struct wp_registrar *reg = ctx;
+	struct wp_user *user;
+
+	switch (poke->what) {
+	case WP_POKE_USER:
+		user = wp_hub_user(reg->hub, poke->text, poke->len);
+		if (user == NULL)
+			break;
+		wp_beat_note_poke(&reg->beat, &user->beat);
+		wp_pokes_user(reg->pokes, user);
+		break;
+	case WP_POKE_KICK:
+		kick(reg, poke);
+		break;
+	case WP_POKE_NONCE:
+		wp_beat_hear(&reg->beat, poke->nonce);
+		break;
+	}
 }
 
-static void on_feed_notification(void *ctx, const char *who, size_t who_len,
-				 const char *data, size_t len)
+/* ---- stopping ---- */
+
+static void on_leave_reply(void *ctx, const struct wp_reply *reply)
 {
 	struct wp_registrar *reg = ctx;
 
-	reg->hooks.on_notification(reg->hooks.ctx, who, who_len, data, len);
+	(void)reply; /* busy or lost: the reaper looks after the rest */
+	reg->n_parting--;
+	check_stop(reg);
 }
 
-enum wp_err wp_registrar_new(struct wp_registrar **out, struct ev_loop *loop,
-			     const struct wp_conf *conf, struct wp_hub *hub,
-			     struct wp_pokes *pokes,
-			     const struct wp_live_counts *counts,
-			     const struct wp_registrar_hooks *hooks,
+static void part(struct wp_registrar *reg)
+{
+	/* A beat behind the leave would be told `gone`. */
+	ev_timer_stop(reg->loop, &reg->beat_timer);
+	ev_timer_stop(reg->loop, &reg->due_timer);
+	for (uint32_t p = 0; p < reg->partitions; p++) {
+		if (reg->joined[p] != reg->epoch)
+			continue;
+		wp_presence_leave_build(&reg->cmd, p, reg->incarnation);
+		if (wp_aredis_do(reg->redis, &reg->cmd, on_leave_reply, reg) !=
+		    WP_OK)
+			return;
+		reg->n_parting++;
+	}
+}
+
+/* The last steps of a stop, each once the one before is answered. */
+static void check_stop(struct wp_registrar *reg)
+{
+	if (!reg->is_stopping || reg->is_stopped)
+		return;
+	if (reg->state == LIVE) {
+		if (reg->n_connecting > 0 || reg->n_disconnecting > 0)
+			return;
+		if (!reg->is_parting) {
+			reg->is_parting = true;
+			part(reg);
+		}
+		if (reg->n_parting > 0)
+			return;
+	}
+	reg->is_stopped = true;
+	reg->hooks.on_stopped(reg->hooks.ctx);
+}
+
+/* ---- doors ---- */
+
+enum wp_err wp_registrar_new(struct wp_registrar **out,
+			     const struct wp_registrar_setup *setup,
 			     struct wp_error *err)
 {
 	struct wp_registrar *reg = calloc(1, sizeof(*reg));
-	uint32_t partitions = (uint32_t)conf->mailbox.partitions;
+	double period = (double)setup->heartbeat_ms / 1e3;
 
 	if (reg == NULL)
 		return wp_error_set(err, WP_ERR_NOMEM, "out of memory");
-	reg->joined = calloc(partitions, sizeof(*reg->joined));
+	reg->partitions = (uint32_t)setup->conf->mailbox.partitions;
+	reg->joined = calloc(reg->partitions, sizeof(*reg->joined));
 	if (reg->joined == NULL) {
 		free(reg);
 		return wp_error_set(err, WP_ERR_NOMEM, "out of memory");
 	}
-	reg->partitions = partitions;
-	reg->loop = loop;
-	reg->conf = conf;
-	reg->hub = hub;
-	reg->pokes = pokes;
-	reg->counts = *counts;
-	reg->hooks = *hooks;
+	reg->loop = setup->loop;
+	reg->conf = setup->conf;
+	reg->hub = setup->hub;
+	reg->pokes = setup->pokes;
+	reg->protocol = setup->protocol;
+	reg->rules = setup->rules;
+	reg->counts = setup->counts;
+	reg->hooks = setup->hooks;
 	reg->log.component = "registrar";
 	wp_cmd_init(&reg->cmd);
-	wp_random_hex(reg->instance, WP_INSTANCE_BYTES);
-	wp_registrar_beat_init(reg);
+	wp_random_hex(reg->instance, INSTANCE_BYTES);
+	ev_timer_init(&reg->beat_timer, on_beat, period, period);
+	reg->beat_timer.data = reg;
+	ev_timer_init(&reg->due_timer, on_due, 0., 0.);
+	reg->due_timer.data = reg;
 	*out = reg;
 	return WP_OK;
 }
@@ -256,7 +843,7 @@ void wp_registrar_free(struct wp_registrar **registrar)
 	ev_timer_stop(reg->loop, &reg->due_timer);
 	wp_feed_free(&reg->feed);
 	wp_aredis_free(&reg->redis);
-	wp_registrar_forget_disconnects(reg);
+	forget_disconnects(reg);
 	wp_cmd_release(&reg->cmd);
 	free(reg->joined);
 	free(reg);
@@ -277,10 +864,10 @@ enum wp_err wp_registrar_start(struct wp_registrar *reg, struct wp_error *err)
 		.on_ready = on_feed_ready,
 		.on_lost = on_feed_lost,
 		.on_listening = on_feed_listening,
-		.on_refused = on_feed_refused,
+		.on_refused = on_forbidden,
 		.on_poke = on_feed_poke,
-		.on_notification = on_feed_notification,
 		.ctx = reg,
+		.notification = reg->hooks.notification,
 	};
 	enum wp_err rc;
 
@@ -295,14 +882,15 @@ enum wp_err wp_registrar_start(struct wp_registrar *reg, struct wp_error *err)
 	return WP_OK;
 }
 
-void wp_registrar_use(struct wp_registrar *reg, const struct wp_conf *conf)
+void wp_registrar_use(struct wp_registrar *reg,
+		      const struct wp_registrar_rules *rules)
 {
-	reg->conf = conf;
+	reg->rules = *rules;
 }
 
 bool wp_registrar_is_live(const struct wp_registrar *reg)
 {
-	return reg->state == WP_REGISTRAR_LIVE && !reg->is_stopping &&
+	return reg->state == LIVE && !reg->is_stopping &&
 	       wp_aredis_is_ready(reg->redis);
 }
 
@@ -318,27 +906,57 @@ void wp_registrar_name(const struct wp_registrar *reg,
 	wp_connection_name(out, reg->incarnation, member->number);
 }
 
-/* The last steps of a stop, each once the one before is answered. */
-void wp_registrar_check_stop(struct wp_registrar *reg)
+void wp_registrar_add(struct wp_registrar *reg, struct wp_member *member)
 {
-	if (!reg->is_stopping || reg->is_stopped)
+	/* Not live: on_refused is an answer as well, and the caller's to use.
+	 */
+	if (!wp_registrar_is_live(reg) ||
+	    connect_member(reg, member, NEW) != WP_OK)
+		reg->hooks.on_refused(reg->hooks.ctx, member);
+}
+
+void wp_registrar_update(struct wp_registrar *reg, struct wp_member *member)
+{
+	/* The resync to come carries the news, or the next beat; and it pokes
+	 * for what has come meanwhile, which an update does not. */
+	if (!wp_registrar_is_live(reg) || member->told.epoch != reg->epoch ||
+	    member->told.is_refused)
 		return;
-	if (reg->state == WP_REGISTRAR_LIVE) {
-		if (reg->n_connecting > 0 || reg->n_disconnecting > 0)
-			return;
-		if (!reg->is_parting) {
-			reg->is_parting = true;
-			wp_registrar_part(reg);
-		}
-		if (reg->n_parting > 0)
-			return;
+	if (member->told.is_telling) {
+		member->told.is_news_owed = true;
+	} else if (connect_member(reg, member, UPDATE) != WP_OK) {
+		member->told.is_refused = true;
+		reg->has_refused = true;
 	}
-	reg->is_stopped = true;
-	reg->hooks.on_stopped(reg->hooks.ctx);
+}
+
+void wp_registrar_remove(struct wp_registrar *reg, struct wp_member *member,
+			 int64_t grace_ms)
+{
+	struct disconnect *call;
+
+	if (reg->state != LIVE || member->told.epoch != reg->epoch)
+		return; /* what Redis knows of it is a ghost for the reaper */
+	call = malloc(sizeof(*call));
+	if (call == NULL) {
+		/* Nobody would ever take it offline but the reaper. */
+		wp_aredis_reset(reg->redis);
+		return;
+	}
+	*call = (struct disconnect){
+		.reg = reg,
+		.epoch = reg->epoch,
+		.partition = member->user->partition,
+		.grace_ms = grace_ms,
+	};
+	wp_registrar_name(reg, member, call->name);
+	wp_user_urn(member->user, &call->urn);
+	member->told.epoch = 0;
+	send_disconnect(call);
 }
 
 void wp_registrar_stop(struct wp_registrar *reg)
 {
 	reg->is_stopping = true;
-	wp_registrar_check_stop(reg);
+	check_stop(reg);
 }

@@ -18,9 +18,9 @@
 
 #include "lib/base/err.h"
 #include "lib/live/counts.h"
+#include "lib/live/feed.h"
 #include "lib/live/hub.h"
 #include "lib/live/pokes.h"
-#include "lib/mailbox/presence.h"
 #include "lib/redis/async.h"
 #include "lib/sys/conf.h"
 
@@ -37,21 +37,38 @@ struct wp_registrar_hooks {
 	void (*on_refused)(void *ctx, struct wp_member *member);
 	/* The user has too many connections and this is the oldest. */
 	void (*on_kick)(void *ctx, struct wp_member *member);
-	void (*on_notification)(void *ctx, const char *who, size_t who_len,
-				const char *data, size_t len);
 	/* Registration works now, for the first time or again. */
 	void (*on_live)(void *ctx);
 	/* wp_registrar_stop() has come to its end. */
 	void (*on_stopped)(void *ctx);
 	void *ctx;
+	struct wp_notification_hook notification; /* to whoever it is for */
 };
 
-/* All pointers are borrowed and outlive the registrar. Does not connect. */
-enum wp_err wp_registrar_new(struct wp_registrar **out, struct ev_loop *loop,
-			     const struct wp_conf *conf, struct wp_hub *hub,
-			     struct wp_pokes *pokes,
-			     const struct wp_live_counts *counts,
-			     const struct wp_registrar_hooks *hooks,
+/* What a reload may change. */
+struct wp_registrar_rules {
+	const struct wp_conf *conf; /* how much push keeps */
+	int64_t max_per_user;       /* connections; the oldest gives way */
+	/* Until messages of one that is lost without a goodbye migrate. */
+	int64_t grace_ms;
+};
+
+/* All pointers are borrowed and outlive the registrar. */
+struct wp_registrar_setup {
+	struct ev_loop *loop;
+	const struct wp_conf *conf; /* Redis is reached with this one */
+	struct wp_hub *hub;
+	struct wp_pokes *pokes;
+	const char *protocol; /* of the connections, as others read it: "ws" */
+	int64_t heartbeat_ms;
+	struct wp_registrar_rules rules;
+	struct wp_live_counts counts;
+	struct wp_registrar_hooks hooks;
+};
+
+/* Does not connect. */
+enum wp_err wp_registrar_new(struct wp_registrar **out,
+			     const struct wp_registrar_setup *setup,
 			     struct wp_error *err) WP_MUST_USE;
 void wp_registrar_free(struct wp_registrar **registrar);
 
@@ -59,9 +76,9 @@ void wp_registrar_free(struct wp_registrar **registrar);
 enum wp_err wp_registrar_start(struct wp_registrar *registrar,
 			       struct wp_error *err) WP_MUST_USE;
 
-/* Take per-user limit from conf from now on (reload). */
+/* Go by these from now on (reload). */
 void wp_registrar_use(struct wp_registrar *registrar,
-		      const struct wp_conf *conf);
+		      const struct wp_registrar_rules *rules);
 
 /* New connections can be registered now. */
 bool wp_registrar_is_live(const struct wp_registrar *registrar);
@@ -77,7 +94,7 @@ void wp_registrar_name(const struct wp_registrar *registrar,
 /* member has joined its user in the hub; on_registered or on_refused follows,
  * perhaps only after a resync. */
 void wp_registrar_add(struct wp_registrar *registrar, struct wp_member *member);
-/* member->chat changed. One call per member is under way at a time; what
+/* What is told of member changed. One call per member is under way at a time; what
  * changes meanwhile is told when it is answered, the newest only. */
 void wp_registrar_update(struct wp_registrar *registrar,
 			 struct wp_member *member);

@@ -130,31 +130,35 @@ static bool is_live(struct daemon *d)
 
 static void begin(struct daemon *d, const char *name)
 {
-	const struct wp_live_counts no_counts = { .metrics = NULL };
-	const struct wp_registrar_hooks hooks = {
-		.on_registered = on_registered,
-		.on_refused = on_refused,
-		.on_kick = on_kick,
-		.on_notification = on_notification,
-		.on_live = on_live,
-		.on_stopped = on_stopped,
-		.ctx = d,
+	struct wp_registrar_setup setup = {
+		.protocol = "talk",
+		.heartbeat_ms = BEAT_MS,
+		.rules = { .conf = &d->conf,
+			   .max_per_user = 16,
+			   .grace_ms = 5000 },
+		.hooks = { .on_registered = on_registered,
+			   .on_refused = on_refused,
+			   .on_kick = on_kick,
+			   .on_live = on_live,
+			   .on_stopped = on_stopped,
+			   .ctx = d,
+			   .notification = { on_notification, d } },
 	};
 
 	memset(d, 0, sizeof(*d));
 	wp_test_server_start(&d->server, name, NULL);
 	wp_test_conf(&d->conf, d->server.path);
-	d->conf.websocket.heartbeat_ms = BEAT_MS;
 	d->other = wp_test_redis(&d->conf);
 	d->loop = ev_loop_new(EVFLAG_AUTO);
 	assert_non_null(d->loop);
 	d->hub = wp_hub_new((uint32_t)d->conf.mailbox.partitions);
-	d->pokes = wp_pokes_new(d->loop, d->hub, &no_counts, on_poke, d);
+	d->pokes = wp_pokes_new(d->loop, d->hub, &setup.counts, on_poke, d);
 	assert_non_null(d->pokes);
-	assert_int_equal(wp_registrar_new(&d->registrar, d->loop, &d->conf,
-					  d->hub, d->pokes, &no_counts, &hooks,
-					  NULL),
-			 WP_OK);
+	setup.loop = d->loop;
+	setup.conf = &d->conf;
+	setup.hub = d->hub;
+	setup.pokes = d->pokes;
+	assert_int_equal(wp_registrar_new(&d->registrar, &setup, NULL), WP_OK);
 }
 
 static void start(struct daemon *d)
@@ -259,6 +263,31 @@ static void a_flood_of_chats_is_one_call_at_a_time_and_the_last_counts(void **s)
 	/* Two, and heartbeats. */
 	assert_in_range(info(&d, "commandstats", "cmdstat_evalsha:calls="), 1,
 			FLOOD / 100);
+	go(&d, &bob);
+	end(&d);
+}
+
+static bool bob_talks_on_his_phone(struct daemon *d)
+{
+	return bob_ends_with(d, "\ttalk\tphone\tchat-1");
+}
+
+static void what_is_told_of_a_connection_is_its_programs(void **state)
+{
+	struct daemon d;
+	struct peer bob;
+
+	(void)state;
+	begin(&d, "told");
+	start(&d);
+	run_until(&d, is_live);
+	come(&d, &bob, "urn:sm:user:bob");
+	run_until(&d, one_is_registered);
+	assert_true(bob_ends_with(&d, "\ttalk\t\t"));
+
+	bob.member.device = "phone";
+	chat(&d, &bob, 1);
+	run_until(&d, bob_talks_on_his_phone);
 	go(&d, &bob);
 	end(&d);
 }
@@ -581,6 +610,7 @@ a_redis_that_refuses_writes_is_asked_once_a_beat_and_not_left(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_is_told_of_a_connection_is_its_programs),
 		cmocka_unit_test(
 			a_flood_of_chats_is_one_call_at_a_time_and_the_last_counts),
 		cmocka_unit_test(

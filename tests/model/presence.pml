@@ -266,7 +266,7 @@ proctype Reaper(byte i, d) {
 	od
 }
 
-/* heartbeat.lua and what registrar_beat.c makes of the answer */
+/* heartbeat.lua and what registrar.c makes of the answer */
 inline beat(d) {
 	if
 	:: !IS_LIVE(INC(d)) ->
@@ -316,7 +316,7 @@ proctype Daemon(byte d) {
 	:: d_step { RUNS(d) && state[d] == SUBSCRIBING -> state[d] = LIVE;
 		printf("daemon %d is subscribed\n", d) }
 
-	/* ---- registrar_calls.c: join, connect, disconnect, leave ---- */
+	/* ---- registrar.c: join, connect, disconnect, leave ---- */
 	:: d_step { (READY(d)
 #ifdef EARLY
 		     || (RUNS(d) && state[d] == SUBSCRIBING)
@@ -384,7 +384,7 @@ proctype Daemon(byte d) {
 	:: d_step { RUNS(d) && stopping[d] && state[d] != LIVE ->
 		alive[d] = false }
 
-	/* ---- registrar_beat.c ---- */
+	/* ---- registrar.c: heartbeats ---- */
 	:: d_step { READY(d) && joined[d] && BEATS(d) ->
 		printf("heartbeat.lua by %d\n", INC(d));
 		beat(d) }

@@ -248,8 +248,8 @@ check-format: ## does clang-format agree?
 format: ## let clang-format rewrite
 	@clang-format -i $(C_FILES)
 
-check-layers: ## who may include whom
-	@tools/check-layers.sh
+check-layers: all ## who may include and call whom
+	@$(PYTHON) tools/check-layers.py --objects $(B)
 
 check-headers: ## each header compiles alone
 	@for header in $(HEADERS); do \

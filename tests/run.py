@@ -3,13 +3,13 @@
 
 usage: tests/run.py [SUITE…] [--flavour release|asan|tsan] [--only NAME]
 
-Suites: unit, integration, harness (of the fault test), model, e2e-nginx,
-e2e-lighttpd, fault-nginx, fault-lighttpd, bugs. Without arguments it is what
-`make test` runs: unit and integration as released, both again under the
-address and under the thread sanitizer, the tests of the fault test itself, the
-model, end-to-end through nginx with sanitized programs and through lighttpd
-with released ones, two minutes of faults behind each, and planted bugs that
-the fault test must find. Nothing is left behind, and two runs side by side do
+Suites: unit, integration, harness (of the fault test), source (what the code as
+text must keep to), model, e2e-nginx, e2e-lighttpd, fault-nginx, fault-lighttpd,
+bugs. Without arguments it is what `make test` runs: unit and integration as
+released, both again under the address and under the thread sanitizer, the tests
+of the fault test itself, the source, the model, end-to-end through nginx with
+sanitized programs and through lighttpd with released ones, two minutes of
+faults behind each, and planted bugs that the fault test must find. Nothing is left behind, and two runs side by side do
 not disturb each other.
 """
 import argparse
@@ -45,7 +45,7 @@ FAULT_SEEDS = {"nginx": "1", "lighttpd": "2"}
 FAULT_SECONDS = "120"
 # Sanitizers and a busy machine make everything slower.
 FLAVOUR_FACTOR = {"release": 1, "asan": 2, "tsan": 4}
-SUITES = ("unit", "integration", "harness", "model", "e2e-nginx",
+SUITES = ("unit", "integration", "harness", "source", "model", "e2e-nginx",
           "e2e-lighttpd", "fault-nginx", "fault-lighttpd", "bugs")
 # These mostly wait: they run side by side, after the rest.
 WAITING = ("e2e-", "fault-", "bugs")
@@ -54,7 +54,7 @@ DEFAULT_PLAN = (
     ("unit", "release"), ("integration", "release"),
     ("unit", "asan"), ("integration", "asan"),
     ("unit", "tsan"), ("integration", "tsan"),
-    ("harness", "release"), ("model", "release"),
+    ("harness", "release"), ("source", "release"), ("model", "release"),
     ("e2e-nginx", "asan"), ("e2e-lighttpd", "release"), ("bugs", "release"),
     ("fault-nginx", "release"), ("fault-lighttpd", "release"),
 )
@@ -66,7 +66,7 @@ SKIPPED = re.compile(r"^\[  SKIPPED \] (?:.*: )?(\d+) test\(s\)", re.M)
 FAILED_NAME = re.compile(r"^\[  FAILED  \] (?!.*test\(s\))(.+)$", re.M)
 OWN_FAILURE = re.compile(r"^FAIL  (.+)$")
 OWN_RESULT = re.compile(
-    r"^(?:e2e result|fault result|model): (\d+) passed, (\d+) failed$", re.M)
+    r"^(?:e2e result|fault result|source|model): (\d+) passed, (\d+) failed$", re.M)
 
 _print_lock = threading.Lock()
 _sessions = set()  # of programs that are running now
@@ -363,6 +363,11 @@ def make_suite(name, flavour, scratch):
         return ScriptSuite(name, name,
                            [sys.executable, os.path.join(here, "fault",
                                                          "unit.py")],
+                           flavour, scratch, UNIT_TIMEOUT_S)
+    if kind == "source":
+        return ScriptSuite(name, name,
+                           [sys.executable, os.path.join(here, "source",
+                                                         "main.py")],
                            flavour, scratch, UNIT_TIMEOUT_S)
     if kind == "model":
         return ScriptSuite(name, name,

@@ -6,7 +6,7 @@
 
 #include <stdio.h>
 
-#include "handlers/handle.h"
+#include "handlers/call.h"
 
 static void split_array(struct wp_json *js, struct wp_json_slice *slices,
 			size_t *n_out)

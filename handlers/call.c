@@ -1,7 +1,7 @@
 /*
  * call.c - what several handlers do alike.
  */
-#include "handlers/handle.h"
+#include "handlers/call.h"
 
 #include "lib/base/json.h"
 

@@ -36,7 +36,7 @@ static const char *allowed_origin(const struct wp_conf *conf,
 }
 
 void wp_cors_add(struct wp_buf *head, const struct wp_conf *conf,
-		 const struct wp_req *req, const char *methods)
+		 const struct wp_req *req, unsigned int methods)
 {
 	const char *origin = allowed_origin(conf, req);
 
@@ -47,17 +47,19 @@ void wp_cors_add(struct wp_buf *head, const struct wp_conf *conf,
 	if (conf->cors.allow_credentials)
 		wp_buf_add_str(head,
 			       "Access-Control-Allow-Credentials: true\r\n");
-	if (req->method != WP_METHOD_OPTIONS) {
+	if (req->method != WP_OPTIONS) {
 		wp_buf_add_str(head,
 			       "Access-Control-Expose-Headers: " EXPOSED_HEADERS
 			       "\r\n");
 		return;
 	}
-	if (methods == NULL)
+	if (methods == 0)
 		return;
-	wp_buf_printf(head, "Access-Control-Allow-Methods: %s\r\n", methods);
+	wp_buf_add_str(head, "Access-Control-Allow-Methods: ");
+	wp_methods_add(head, methods);
 	wp_buf_add_str(head,
-		       "Access-Control-Allow-Headers: " REQUEST_HEADERS "\r\n");
+		       "\r\nAccess-Control-Allow-Headers: " REQUEST_HEADERS
+		       "\r\n");
 	wp_buf_printf(head, "Access-Control-Max-Age: %lld\r\n",
 		      (long long)conf->cors.max_age_seconds);
 }

@@ -14,9 +14,9 @@
  * Append the header lines of an answer to req: Vary always, the others only
  * for an origin that is listed.
  *
- * methods:  of the path, for the answer to OPTIONS; may be NULL
+ * methods:  of the path, for the answer to OPTIONS; may be 0
  */
 void wp_cors_add(struct wp_buf *head, const struct wp_conf *conf,
-		 const struct wp_req *req, const char *methods);
+		 const struct wp_req *req, unsigned int methods);
 
 #endif /* WP_HANDLERS_CORS_H */

@@ -4,7 +4,7 @@
  * 204 means that no pull that starts from now on returns them. All ids are
  * read before the first is deleted.
  */
-#include "handlers/handle.h"
+#include "handlers/call.h"
 
 #include "lib/mailbox/ack.h"
 #include "lib/name/urn.h"

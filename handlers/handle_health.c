@@ -7,7 +7,7 @@
  * a worker that has opened the gates of the partitions since Redis was started
  * (ARCHITECTURE 4.7). It is found out at most once a second and process.
  */
-#include "handlers/handle.h"
+#include "handlers/call.h"
 
 #include <string.h>
 

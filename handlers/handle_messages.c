@@ -4,7 +4,7 @@
  * Reading deletes nothing. Everything is read before the first byte is written,
  * so a client that stops reading holds no snapshot of the cold store.
  */
-#include "handlers/handle.h"
+#include "handlers/call.h"
 
 #include "lib/http/query.h"
 #include "lib/mailbox/pull.h"

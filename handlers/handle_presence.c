@@ -5,7 +5,7 @@
  * How many connections somebody has is told to nobody else, and when somebody
  * was last seen only to the minute.
  */
-#include "handlers/handle.h"
+#include "handlers/call.h"
 
 #include <string.h>
 

@@ -3,7 +3,7 @@
  *
  * 202 is said only after Redis said yes (ARCHITECTURE 4.1).
  */
-#include "handlers/handle.h"
+#include "handlers/call.h"
 
 #include "lib/mailbox/envelope.h"
 #include "lib/mailbox/send.h"

@@ -5,7 +5,7 @@
  * Elements of one partition travel in one script call, so those for one
  * recipient are accepted in order and fail together.
  */
-#include "handlers/handle.h"
+#include "handlers/call.h"
 
 #include <stdio.h>
 #include <string.h>

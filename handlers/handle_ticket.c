@@ -2,7 +2,7 @@
  * handle_ticket.c - POST /api/ticket: something a browser may put into a URL,
  * good for one connection within 30 seconds.
  */
-#include "handlers/handle.h"
+#include "handlers/call.h"
 
 #include "lib/mailbox/ticket.h"
 #include "lib/redis/client.h"

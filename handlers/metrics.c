@@ -3,49 +3,33 @@
  */
 #include "handlers/metrics.h"
 
-#define REQUESTS "waypost_http_requests_total"
-#define DURATION "waypost_http_request_duration_seconds"
 #define SENDS "waypost_http_sends_total"
 
-/* The first route carries the sentence of the whole name. */
-#define REQUESTS_OF(id, route, sentence)                                       \
-	[WP_H_REQUESTS + (id)*                                                 \
-		WP_STATUS_CLASSES] = { REQUESTS,                               \
-				       "route=\"" route "\",class=\"2xx\"",    \
-				       sentence, WP_COUNTER },                 \
-	   [WP_H_REQUESTS + (id)*WP_STATUS_CLASSES +                           \
-		   1] = { REQUESTS, "route=\"" route "\",class=\"4xx\"", NULL, \
-			  WP_COUNTER },                                        \
-	   [WP_H_REQUESTS + (id)*WP_STATUS_CLASSES +                           \
-		   2] = { REQUESTS, "route=\"" route "\",class=\"5xx\"", NULL, \
-			  WP_COUNTER }
-#define DURATION_OF(id, route, sentence)                                      \
-	[WP_H_DURATION + (id)] = { DURATION, "route=\"" route "\"", sentence, \
-				   WP_HISTOGRAM }
+/* Which of them counts requests of an endpoint, and which measures them. */
+#define REQUESTS_AT(endpoint, class) \
+	(WP_H_REQUESTS + (endpoint)*WP_STATUS_CLASSES + (class))
+#define DURATION_AT(endpoint) (WP_H_DURATION + (endpoint))
+
+#define REQUESTS_OF(route, class, text)                                     \
+	[REQUESTS_AT(WP_ENDPOINT_##route, class)] = {                       \
+		.name = "waypost_http_requests_total",                      \
+		.labels = "route=\"" #route "\",class=\"" text "\"",        \
+		.help = "Requests answered, by route and class of status.", \
+		.type = WP_COUNTER,                                         \
+	}
+#define REQUESTS(route, ...)                                        \
+	REQUESTS_OF(route, 0, "2xx"), REQUESTS_OF(route, 1, "4xx"), \
+		REQUESTS_OF(route, 2, "5xx"),
+#define DURATION(route, ...)                                              \
+	[DURATION_AT(WP_ENDPOINT_##route)] = {                            \
+		.name = "waypost_http_request_duration_seconds",          \
+		.labels = "route=\"" #route "\"",                         \
+		.help = "Time from the request's headers to its answer.", \
+		.type = WP_HISTOGRAM,                                     \
+	},
+#define COUNTED(ROW) WP_ENDPOINTS(ROW) ROW(none, )
 
 static const struct wp_metric_desc descs[WP_H_COUNT] = {
-	REQUESTS_OF(WP_ROUTE_ID_SEND, "send",
-		    "Requests answered, by route and class of status."),
-	REQUESTS_OF(WP_ROUTE_ID_SEND_BATCH, "send_batch", NULL),
-	REQUESTS_OF(WP_ROUTE_ID_MESSAGES, "messages", NULL),
-	REQUESTS_OF(WP_ROUTE_ID_ACK, "ack", NULL),
-	REQUESTS_OF(WP_ROUTE_ID_PRESENCE, "presence", NULL),
-	REQUESTS_OF(WP_ROUTE_ID_TICKET, "ticket", NULL),
-	REQUESTS_OF(WP_ROUTE_ID_HEALTHZ, "healthz", NULL),
-	REQUESTS_OF(WP_ROUTE_ID_READYZ, "readyz", NULL),
-	REQUESTS_OF(WP_ROUTE_ID_METRICS, "metrics", NULL),
-	REQUESTS_OF(WP_ROUTE_ID_NONE, "none", NULL),
-	DURATION_OF(WP_ROUTE_ID_SEND, "send",
-		    "Time from the request's headers to its answer."),
-	DURATION_OF(WP_ROUTE_ID_SEND_BATCH, "send_batch", NULL),
-	DURATION_OF(WP_ROUTE_ID_MESSAGES, "messages", NULL),
-	DURATION_OF(WP_ROUTE_ID_ACK, "ack", NULL),
-	DURATION_OF(WP_ROUTE_ID_PRESENCE, "presence", NULL),
-	DURATION_OF(WP_ROUTE_ID_TICKET, "ticket", NULL),
-	DURATION_OF(WP_ROUTE_ID_HEALTHZ, "healthz", NULL),
-	DURATION_OF(WP_ROUTE_ID_READYZ, "readyz", NULL),
-	DURATION_OF(WP_ROUTE_ID_METRICS, "metrics", NULL),
-	DURATION_OF(WP_ROUTE_ID_NONE, "none", NULL),
 	[WP_H_SEND_ACCEPTED] = { SENDS, "result=\"accepted\"",
 				 "Envelopes given to Redis, by its answer.",
 				 WP_COUNTER },
@@ -64,6 +48,7 @@ static const struct wp_metric_desc descs[WP_H_COUNT] = {
 	[WP_H_RESTARTS] = { "waypost_http_process_restarts_total", NULL,
 			    "Handler processes that died by themselves.",
 			    WP_COUNTER },
+	COUNTED(REQUESTS) COUNTED(DURATION)
 };
 
 enum wp_err wp_handlers_metrics_new(struct wp_metrics **out,
@@ -73,14 +58,12 @@ enum wp_err wp_handlers_metrics_new(struct wp_metrics **out,
 }
 
 void wp_handlers_metrics_request(struct wp_metrics *metrics,
-				 enum wp_route_id route, unsigned int status,
-				 uint64_t duration_us)
+				 enum wp_endpoint_id endpoint,
+				 unsigned int status, uint64_t duration_us)
 {
 	size_t class = status < 400 ? 0 : status < 500 ? 1 : 2;
 
-	wp_metric_add(metrics,
-		      WP_H_REQUESTS + (size_t)route * WP_STATUS_CLASSES + class,
-		      1);
-	wp_metric_observe_us(metrics, WP_H_DURATION + (size_t)route,
+	wp_metric_add(metrics, REQUESTS_AT((size_t)endpoint, class), 1);
+	wp_metric_observe_us(metrics, DURATION_AT((size_t)endpoint),
 			     duration_us);
 }

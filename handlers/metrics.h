@@ -5,34 +5,20 @@
 #ifndef WP_HANDLERS_METRICS_H
 #define WP_HANDLERS_METRICS_H
 
-#include <stddef.h>
 #include <stdint.h>
 
 #include "lib/base/err.h"
 #include "lib/metrics/metrics.h"
 
-/* Rows of the route table, in its order; NONE counts unknown paths. */
-enum wp_route_id {
-	WP_ROUTE_ID_SEND,
-	WP_ROUTE_ID_SEND_BATCH,
-	WP_ROUTE_ID_MESSAGES,
-	WP_ROUTE_ID_ACK,
-	WP_ROUTE_ID_PRESENCE,
-	WP_ROUTE_ID_TICKET,
-	WP_ROUTE_ID_HEALTHZ,
-	WP_ROUTE_ID_READYZ,
-	WP_ROUTE_ID_METRICS,
-	WP_ROUTE_ID_NONE,
-	WP_ROUTE_ID_COUNT
-};
+#include "handlers/endpoints.h"
 
 /* Classes of status: 2xx, 4xx, 5xx. */
 enum { WP_STATUS_CLASSES = 3 };
 
 enum wp_handlers_metric {
 	WP_H_REQUESTS,
-	WP_H_DURATION = WP_H_REQUESTS + WP_ROUTE_ID_COUNT * WP_STATUS_CLASSES,
-	WP_H_SEND_ACCEPTED = WP_H_DURATION + WP_ROUTE_ID_COUNT,
+	WP_H_DURATION = WP_H_REQUESTS + WP_ENDPOINT_COUNT * WP_STATUS_CLASSES,
+	WP_H_SEND_ACCEPTED = WP_H_DURATION + WP_ENDPOINT_COUNT,
 	WP_H_SEND_CONFLICT,
 	WP_H_SEND_FULL,
 	WP_H_SEND_OVERLOADED,
@@ -50,7 +36,7 @@ enum wp_err wp_handlers_metrics_new(struct wp_metrics **out,
 
 /* One request is done. */
 void wp_handlers_metrics_request(struct wp_metrics *metrics,
-				 enum wp_route_id route, unsigned int status,
-				 uint64_t duration_us);
+				 enum wp_endpoint_id endpoint,
+				 unsigned int status, uint64_t duration_us);
 
 #endif /* WP_HANDLERS_METRICS_H */

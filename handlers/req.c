@@ -11,15 +11,37 @@
 #include <string.h>
 #include <strings.h>
 
-static const char *const method_names[WP_METHOD_COUNT] = {
-	[WP_METHOD_GET] = "GET",     [WP_METHOD_HEAD] = "HEAD",
-	[WP_METHOD_POST] = "POST",   [WP_METHOD_OPTIONS] = "OPTIONS",
-	[WP_METHOD_OTHER] = "other",
+static const struct {
+	enum wp_method method;
+	const char *name;
+} methods[] = {
+	{ WP_GET, "GET" },
+	{ WP_HEAD, "HEAD" },
+	{ WP_POST, "POST" },
+	{ WP_OPTIONS, "OPTIONS" },
 };
+
+enum { METHODS = sizeof(methods) / sizeof(methods[0]) };
 
 const char *wp_method_name(enum wp_method method)
 {
-	return method_names[method];
+	for (size_t i = 0; i < METHODS; i++)
+		if (methods[i].method == method)
+			return methods[i].name;
+	return "other";
+}
+
+void wp_methods_add(struct wp_buf *out, unsigned int set)
+{
+	const char *comma = "";
+
+	for (size_t i = 0; i < METHODS; i++) {
+		if ((methods[i].method & set) == 0)
+			continue;
+		wp_buf_add_str(out, comma);
+		wp_buf_add_str(out, methods[i].name);
+		comma = ", ";
+	}
 }
 
 const char *wp_req_param(const struct wp_req *req, const char *name,
@@ -43,12 +65,11 @@ const char *wp_req_param(const struct wp_req *req, const char *name,
 static enum wp_method read_method(const struct wp_req *req)
 {
 	const char *text = wp_req_param(req, "REQUEST_METHOD", NULL);
-	enum wp_method method = WP_METHOD_GET;
 
-	while (method < WP_METHOD_OTHER &&
-	       (text == NULL || strcmp(text, method_names[method]) != 0))
-		method++;
-	return method;
+	for (size_t i = 0; text != NULL && i < METHODS; i++)
+		if (strcmp(text, methods[i].name) == 0)
+			return methods[i].method;
+	return WP_METHOD_OTHER;
 }
 
 static void set_path(struct wp_req *req, const char *uri)

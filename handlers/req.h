@@ -18,13 +18,13 @@
 
 #include "handlers/io.h"
 
+/* Bits of a set. */
 enum wp_method {
-	WP_METHOD_GET,
-	WP_METHOD_HEAD,
-	WP_METHOD_POST,
-	WP_METHOD_OPTIONS,
-	WP_METHOD_OTHER,
-	WP_METHOD_COUNT
+	WP_METHOD_OTHER = 0, /* what Waypost has no use for */
+	WP_GET = 1,
+	WP_HEAD = 2,
+	WP_POST = 4,
+	WP_OPTIONS = 8,
 };
 
 struct wp_req {
@@ -35,8 +35,10 @@ struct wp_req {
 	char id[WP_REQUEST_ID_MAX + 1]; /* X-Request-Id of the answer */
 };
 
-/* "GET"; "other" for what Waypost has no use for. */
+/* "GET"; "other". */
 const char *wp_method_name(enum wp_method method);
+/* Append the names of a set: "GET, HEAD, OPTIONS". */
+void wp_methods_add(struct wp_buf *out, unsigned int set);
 
 /* Read method, path and query only. io is borrowed for the life of req. */
 void wp_req_begin(struct wp_req *req, struct wp_io *io);

@@ -39,7 +39,7 @@ void wp_resp_clear(struct wp_resp *resp)
 {
 	resp->status = 0;
 	resp->type = NULL;
-	resp->allow = NULL;
+	resp->methods = 0;
 	resp->durability = NULL;
 	if (resp->body.cap > KEEP_BYTES)
 		wp_buf_release(&resp->body);
@@ -126,7 +126,11 @@ static void write_head(struct wp_resp *resp, const struct wp_req *req,
 	add_header(head, "Cache-Control", "no-store");
 	/* Else lighttpd answers a Range with a part of the page. */
 	add_header(head, "Accept-Ranges", "none");
-	add_header(head, "Allow", resp->allow);
+	if (resp->methods != 0) {
+		wp_buf_add_str(head, "Allow: ");
+		wp_methods_add(head, resp->methods);
+		wp_buf_add_str(head, "\r\n");
+	}
 	add_header(head, "X-Durability", resp->durability);
 	if (resp->status == 401)
 		add_header(head, "WWW-Authenticate", "Bearer");
@@ -134,7 +138,7 @@ static void write_head(struct wp_resp *resp, const struct wp_req *req,
 	if (resp->status == 503)
 		wp_buf_printf(head, "Retry-After: %u\r\n",
 			      wp_http_retry_after_s(RETRY_MAX_S));
-	wp_cors_add(head, conf, req, resp->allow);
+	wp_cors_add(head, conf, req, resp->methods);
 	wp_buf_add_str(head, "\r\n");
 }
 
@@ -150,8 +154,7 @@ bool wp_resp_write(struct wp_resp *resp, const struct wp_req *req,
 		return false;
 	if (!io->ops->write(io, resp->head.data, resp->head.len))
 		return false;
-	if (resp->type == NULL || resp->body.len == 0 ||
-	    req->method == WP_METHOD_HEAD)
+	if (resp->type == NULL || resp->body.len == 0 || req->method == WP_HEAD)
 		return true;
 	return io->ops->write(io, resp->body.data, resp->body.len);
 }

@@ -20,7 +20,7 @@
 struct wp_resp {
 	unsigned int status;
 	const char *type;       /* Content-Type; NULL = no body at all */
-	const char *allow;      /* Allow, and the methods of CORS; or NULL */
+	unsigned int methods;   /* Allow, and those of CORS; 0 = not said */
 	const char *durability; /* X-Durability; NULL = not said */
 	struct wp_buf body;     /* owned */
 	struct wp_buf head;     /* owned */

@@ -9,51 +9,109 @@
 
 #include "lib/base/clock.h"
 
-#include "handlers/auth.h"
-#include "handlers/handle.h"
-#include "handlers/route.h"
+#include "handlers/metrics.h"
 
-static void answer(struct wp_call *call, const struct wp_http_route *route)
+#define ROW(name_, path_, alias_, methods_, scope_, limit_) \
+	{ .id = WP_ENDPOINT_##name_,                        \
+	  .name = #name_,                                   \
+	  .path = path_,                                    \
+	  .alias = alias_,                                  \
+	  .methods = methods_,                              \
+	  .scope = WP_SCOPE_##scope_,                       \
+	  .limit = WP_LIMIT_##limit_,                       \
+	  .handle = wp_handle_##name_ },
+
+static const struct wp_endpoint endpoints[] = { WP_ENDPOINTS(ROW) };
+
+static bool is_path(const struct wp_text *path, const char *wanted)
+{
+	return wanted != NULL && wp_text_is(path, wanted);
+}
+
+const struct wp_endpoint *wp_endpoint_find(const struct wp_text *path)
+{
+	for (size_t i = 0; i < sizeof(endpoints) / sizeof(endpoints[0]); i++)
+		if (is_path(path, endpoints[i].path) ||
+		    is_path(path, endpoints[i].alias))
+			return &endpoints[i];
+	return NULL;
+}
+
+/*
+ * Read the caller from the one Authorization header. Several are refused,
+ * because the web server, a proxy before it and we might each believe another
+ * one. nginx hands them over one by one, lighttpd joined by a comma, which
+ * wp_auth_bearer() refuses.
+ *
+ * Errors:  WP_ERR_DENIED  always; err->msg is for the developer and quotes
+ *          nothing of the header
+ */
+static enum wp_err authenticate(struct wp_call *call, struct wp_error *err)
+{
+	const char *value, *token;
+	size_t count, len;
+	enum wp_err rc;
+
+	value = wp_req_param(call->req, "HTTP_AUTHORIZATION", &count);
+	if (count == 0)
+		return wp_error_set(err, WP_ERR_DENIED,
+				    "the header Authorization: Bearer <token> "
+				    "is missing");
+	if (count > 1)
+		return wp_error_set(err, WP_ERR_DENIED,
+				    "the Authorization header is given more "
+				    "than once");
+	rc = wp_auth_bearer(value, &token, &len, err);
+	if (rc != WP_OK)
+		return rc;
+	return wp_auth_verify(call->ctx->shared->auth, token, len,
+			      wp_wall_ms() / 1000, &call->caller, err);
+}
+
+static void answer(struct wp_call *call, const struct wp_endpoint *endpoint)
 {
 	struct wp_error err;
 
-	if (route == NULL) {
+	if (endpoint == NULL) {
 		wp_resp_error(call->resp, 404, "not_found",
 			      "there is nothing at this path");
 		return;
 	}
-	if (call->req->method == WP_METHOD_OPTIONS) {
-		call->resp->allow = route->allow;
-		wp_handle_options(call);
+	/*
+	 * A browser sends it without a token before it sends the real request;
+	 * what else it wants to know is added to every answer (cors.c).
+	 */
+	if (call->req->method == WP_OPTIONS) {
+		wp_resp_empty(call->resp, 204);
+		call->resp->methods = endpoint->methods | WP_OPTIONS;
 		return;
 	}
-	if (!wp_http_route_takes(route, call->req->method)) {
+	if ((call->req->method & endpoint->methods) == 0) {
 		wp_resp_error(call->resp, 405, "method_not_allowed",
 			      "the method is not allowed here; see Allow");
-		call->resp->allow = route->allow;
+		call->resp->methods = endpoint->methods | WP_OPTIONS;
 		return;
 	}
-	if (route->needs_token &&
-	    wp_authenticate(call->ctx->shared->auth, call->req, &call->caller,
-			    &err) != WP_OK) {
+	if (endpoint->scope == WP_SCOPE_USER &&
+	    authenticate(call, &err) != WP_OK) {
 		wp_resp_error(call->resp, 401, "unauthorized", err.msg);
 		return;
 	}
-	route->handle(call);
+	endpoint->handle(call);
 }
 
 static void record(const struct wp_call *call,
-		   const struct wp_http_route *route, uint64_t duration_us)
+		   const struct wp_endpoint *endpoint, uint64_t duration_us)
 {
-	struct wp_metrics *metrics = call->ctx->shared->metrics;
-	bool is_probe = route != NULL && route->is_probe;
+	bool is_probe = endpoint != NULL && endpoint->scope == WP_SCOPE_PROBE;
 
-	wp_handlers_metrics_request(
-		metrics, route == NULL ? WP_ROUTE_ID_NONE : route->id,
-		call->resp->status, duration_us);
+	wp_handlers_metrics_request(call->ctx->shared->metrics,
+				    endpoint == NULL ? WP_ENDPOINT_none
+						     : endpoint->id,
+				    call->resp->status, duration_us);
 	wp_log(&call->ctx->log, is_probe ? WP_LOG_DEBUG : WP_LOG_INFO,
 	       "request", wp_str("request_id", call->req->id),
-	       wp_str("route", route == NULL ? "none" : route->name),
+	       wp_str("route", endpoint == NULL ? "none" : endpoint->name),
 	       wp_str("method", wp_method_name(call->req->method)),
 	       wp_int("status", call->resp->status),
 	       wp_int("duration_us", (int64_t)duration_us));
@@ -61,35 +119,40 @@ static void record(const struct wp_call *call,
 
 bool wp_serve_is_work(struct wp_shared *shared, struct wp_io *io)
 {
-	const struct wp_http_route *route;
+	const struct wp_endpoint *endpoint;
 	struct wp_req req;
 
 	wp_req_begin(&req, io);
-	route = wp_http_route_find(&req.path);
-	if (route == NULL || route->is_light ||
-	    !wp_http_route_takes(route, req.method))
+	endpoint = wp_endpoint_find(&req.path);
+	if (endpoint == NULL || (req.method & endpoint->methods) == 0)
 		return false;
-	return route->id != WP_ROUTE_ID_READYZ ||
-	       !wp_ready_is_known(&shared->ready, wp_mono_ms());
+	switch (endpoint->limit) {
+	case WP_LIMIT_NONE:
+		return false;
+	case WP_LIMIT_LOOK:
+		return !wp_ready_is_known(&shared->ready, wp_mono_ms());
+	default:
+		return true;
+	}
 }
 
 static void serve(struct wp_ctx *ctx, struct wp_io *io, bool is_full)
 {
 	uint64_t start_us = wp_mono_us();
-	const struct wp_http_route *route;
+	const struct wp_endpoint *endpoint;
 	struct wp_req req;
 	struct wp_call call = { .ctx = ctx, .req = &req, .resp = &ctx->resp };
 
 	wp_req_init(&req, io);
-	route = wp_http_route_find(&req.path);
+	endpoint = wp_endpoint_find(&req.path);
 	if (is_full)
 		wp_resp_unavailable(call.resp, "too many requests wait here; "
 					       "repeat later");
 	else
-		answer(&call, route);
+		answer(&call, endpoint);
 	/* That the peer has gone meanwhile changes nothing any more. */
 	(void)wp_resp_write(call.resp, &req, ctx->conf);
-	record(&call, route, wp_mono_us() - start_us);
+	record(&call, endpoint, wp_mono_us() - start_us);
 	wp_ctx_reset(ctx);
 }
 

@@ -4,8 +4,23 @@
 #ifndef WP_HANDLERS_SERVE_H
 #define WP_HANDLERS_SERVE_H
 
-#include "handlers/ctx.h"
-#include "handlers/io.h"
+#include "handlers/call.h"
+#include "handlers/endpoints.h"
+
+/* A row of the table, as it is looked up. */
+struct wp_endpoint {
+	enum wp_endpoint_id id;
+	const char *name;
+	const char *path;
+	const char *alias;
+	unsigned int methods;
+	enum wp_scope scope;
+	enum wp_limit limit;
+	void (*handle)(struct wp_call *call);
+};
+
+/* The endpoint of exactly this path; NULL when nothing is there. */
+const struct wp_endpoint *wp_endpoint_find(const struct wp_text *path);
 
 /* Answer the request behind io; count it and write one line about it. */
 void wp_serve(struct wp_ctx *ctx, struct wp_io *io);

@@ -11,7 +11,7 @@
 #include "lib/base/err.h"
 #include "lib/mailbox/send.h"
 
-#include "handlers/handle.h"
+#include "handlers/call.h"
 
 /*
  * Send n items in one pipeline, a script call for each run of items of one

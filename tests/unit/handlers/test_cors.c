@@ -29,7 +29,7 @@ static void lines(const struct wp_conf *conf, const char *method,
 	}
 	wp_req_init(&req, &fake.io);
 	wp_buf_clear(out);
-	wp_cors_add(out, conf, &req, "POST, OPTIONS");
+	wp_cors_add(out, conf, &req, WP_POST | WP_OPTIONS);
 	fake_release(&fake);
 }
 

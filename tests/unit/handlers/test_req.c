@@ -16,10 +16,14 @@ static void method_names_are_exact(void **state)
 		const char *text;
 		enum wp_method method;
 	} cases[] = {
-		{ "GET", WP_METHOD_GET },      { "HEAD", WP_METHOD_HEAD },
-		{ "POST", WP_METHOD_POST },    { "OPTIONS", WP_METHOD_OPTIONS },
-		{ "DELETE", WP_METHOD_OTHER }, { "get", WP_METHOD_OTHER },
-		{ "", WP_METHOD_OTHER },       { "POSTS", WP_METHOD_OTHER },
+		{ "GET", WP_GET },
+		{ "HEAD", WP_HEAD },
+		{ "POST", WP_POST },
+		{ "OPTIONS", WP_OPTIONS },
+		{ "DELETE", WP_METHOD_OTHER },
+		{ "get", WP_METHOD_OTHER },
+		{ "", WP_METHOD_OTHER },
+		{ "POSTS", WP_METHOD_OTHER },
 	};
 
 	(void)state;

@@ -177,7 +177,7 @@ static void a_cleared_answer_keeps_nothing_of_the_last_one(void **state)
 	(void)state;
 	begin(&x, "GET");
 	wp_resp_text(&x.resp, 200, "secret");
-	x.resp.allow = "GET";
+	x.resp.methods = WP_GET;
 	x.resp.durability = "fsync";
 
 	wp_resp_clear(&x.resp);

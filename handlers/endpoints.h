@@ -1,0 +1,50 @@
+/*
+ * endpoints.h - what can be asked for: the one table, of which paths, answers
+ * to OPTIONS, log lines and metrics are made.
+ *
+ * A new endpoint is a row here, and a file with its wp_handle_<name>().
+ */
+#ifndef WP_HANDLERS_ENDPOINTS_H
+#define WP_HANDLERS_ENDPOINTS_H
+
+#include "handlers/req.h"
+
+/* Who may ask. */
+enum wp_scope {
+	WP_SCOPE_USER,  /* the caller must say who it is, with a token */
+	WP_SCOPE_PROBE, /* anybody, every few seconds: logged at debug */
+};
+
+/* What bounds how many requests are worked on at a time (room.h)? */
+enum wp_limit {
+	WP_LIMIT_WORK, /* needs Redis or the cold store, and so a place */
+	WP_LIMIT_NONE, /* needs neither */
+	WP_LIMIT_LOOK, /* does when nobody has looked lately (ready.h) */
+};
+
+/*
+ * name:         what logs and metrics call it, as "route"
+ * path, alias:  exactly these; NULL when there is no alias
+ * methods:      a set; OPTIONS is answered for all endpoints alike
+ * scope, limit: see above
+ */
+#define WP_ENDPOINTS(ROW)                                                      \
+	ROW(send, "/api/send", "/send", WP_POST, USER, WORK)                   \
+	ROW(send_batch, "/api/send/batch", "/send/batch", WP_POST, USER, WORK) \
+	ROW(messages, "/api/messages", "/messages", WP_GET, USER, WORK)        \
+	ROW(ack, "/api/messages/ack", "/messages/ack", WP_POST, USER, WORK)    \
+	ROW(presence, "/api/presence", NULL, WP_GET, USER, WORK)               \
+	ROW(ticket, "/api/ticket", NULL, WP_POST, USER, WORK)                  \
+	ROW(healthz, "/healthz", NULL, WP_GET | WP_HEAD, PROBE, NONE)          \
+	ROW(readyz, "/readyz", NULL, WP_GET | WP_HEAD, PROBE, LOOK)            \
+	ROW(metrics, "/metrics", NULL, WP_GET, PROBE, NONE)
+
+/* The rows in their order, and what is counted as no endpoint at all. */
+#define WP_ENDPOINT_ID(name, ...) WP_ENDPOINT_##name,
+enum wp_endpoint_id {
+	WP_ENDPOINTS(WP_ENDPOINT_ID) WP_ENDPOINT_none,
+	WP_ENDPOINT_COUNT
+};
+#undef WP_ENDPOINT_ID
+
+#endif /* WP_HANDLERS_ENDPOINTS_H */

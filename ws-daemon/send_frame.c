@@ -104,7 +104,7 @@ static struct refusal check_load(struct wp_conn *conn, struct send_order *order)
 
 	if (redis == NULL || !wp_aredis_is_ready(redis))
 		return refuse("unavailable", "Redis cannot be reached");
-	if (wp_inflight_take(&server->inflight, &order->charge,
+	if (wp_inflight_take(&server->live.inflight, &order->charge,
 			     conn->member.user->hash, order->json.len))
 		return refuse(NULL, NULL);
 	return refuse(order->key.len > 0 ? "unavailable" : "overloaded",
@@ -164,7 +164,7 @@ static void on_sent(void *ctx, const struct wp_reply *reply)
 					   .has_key = call->has_key };
 	struct wp_send_result result;
 
-	wp_inflight_give(&server->inflight, &call->charge);
+	wp_inflight_give(&server->live.inflight, &call->charge);
 	wp_send_parse(reply, call->partition, &item, 1, &result);
 	wp_metric_add(server->metrics, metric_of(result.status), 1);
 	if (conn != NULL)
@@ -187,7 +187,7 @@ static enum wp_err send_on(struct wp_conn *conn,
 	const struct wp_send_target target = {
 		.conf = server->conf,
 		.run_id = wp_aredis_run_id(redis),
-		.memory_percent = server->overload.percent,
+		.memory_percent = server->live.overload.percent,
 	};
 	struct send_call *call = malloc(sizeof(*call));
 	struct wp_cmd cmd;
@@ -244,7 +244,7 @@ void wp_send_frame(struct wp_conn *conn, const struct wp_client_frame *frame)
 		wp_metric_add(conn->server->metrics, WP_M_SEND_REFUSED, 1);
 		wp_refuse_frame(conn, frame, refusal.code, refusal.sentence);
 	}
-	wp_inflight_give(&conn->server->inflight, &order.charge);
+	wp_inflight_give(&conn->server->live.inflight, &order.charge);
 	wp_buf_release(&order.key);
 	wp_buf_release(&order.json);
 }

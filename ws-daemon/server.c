@@ -294,7 +294,11 @@ static enum wp_err make_parts(struct wp_server *server, struct wp_error *err)
 				   err);
 	if (rc != WP_OK)
 		return rc;
-	return make_registrar(server, &counts, err);
+	rc = make_registrar(server, &counts, err);
+	server->live.conf = server->conf;
+	server->live.registrar = server->registrar;
+	server->live.store = server->store;
+	return rc;
 }
 
 static void start_watchers(struct wp_server *server)
@@ -315,7 +319,8 @@ static void start_watchers(struct wp_server *server)
 	ev_io_init(&server->accept_io, on_acceptable, server->fd, EV_READ);
 	server->accept_io.data = server;
 	ev_io_start(server->loop, &server->accept_io);
-	wp_overload_start(&server->overload, server->loop, server->registrar);
+	wp_overload_start(&server->live.overload, server->loop,
+			  server->registrar);
 }
 
 enum wp_err wp_server_new(struct wp_server **out,
@@ -373,7 +378,7 @@ void wp_server_free(struct wp_server **server)
 		drop_all(s);
 	/* Pending callbacks run now and find their connections gone. */
 	wp_store_thread_stop(&s->store);
-	wp_overload_stop(&s->overload);
+	wp_overload_stop(&s->live.overload);
 	wp_registrar_free(&s->registrar);
 	wp_pokes_free(&s->pokes);
 	ev_check_stop(s->loop, &s->turn_end);
@@ -396,6 +401,7 @@ void wp_server_use(struct wp_server *server, const struct wp_conf *conf,
 	const struct wp_registrar_rules rules = rules_of(conf);
 
 	server->conf = conf;
+	server->live.conf = conf;
 	server->auth = auth;
 	wp_registrar_use(server->registrar, &rules);
 }

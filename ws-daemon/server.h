@@ -14,14 +14,13 @@
 #include "lib/base/buf.h"
 #include "lib/base/log.h"
 #include "lib/live/hub.h"
-#include "lib/live/overload.h"
+#include "lib/live/live.h"
 #include "lib/live/pokes.h"
 #include "lib/live/registrar.h"
 #include "lib/live/store_thread.h"
 #include "lib/live/timers.h"
 #include "lib/metrics/metrics.h"
 #include "lib/sys/conf.h"
-#include "ws-daemon/inflight.h"
 #include "ws-daemon/metrics.h"
 #include "ws-daemon/wire/outbox.h"
 
@@ -43,7 +42,7 @@ struct wp_server {
 	struct wp_pokes *pokes;
 	struct wp_registrar *registrar;
 	struct wp_store_thread *store;
-	struct wp_overload overload;
+	struct wp_live live; /* for submit and settle */
 	uint32_t partitions;
 
 	struct wp_message *poke; /* built once */
@@ -59,7 +58,6 @@ struct wp_server {
 	size_t n_sockets;
 	size_t n_admitted; /* count towards max_connections */
 	size_t n_open;
-	struct wp_inflight inflight;
 
 	int fd;
 	ev_io accept_io;

@@ -104,9 +104,7 @@ static void run_job(struct wp_store_thread *thread, struct wp_store_job *job)
 	uint32_t suppressed;
 
 	if (rc == WP_OK)
-		rc = wp_store_ack(thread->store, job->partition, &job->user,
-				  job->ids.ids, job->ids.n, &job->is_empty,
-				  &job->size, &err);
+		rc = job->run(job, thread->store, &err);
 	job->result = rc;
 	if (rc != WP_OK && wp_log_allow(&thread->log_limit, wp_mono_ms(),
 					LOG_INTERVAL_MS, &suppressed))
@@ -152,7 +150,7 @@ static void finish_done(struct wp_store_thread *thread)
 		list.head = job->next;
 		thread->n_open--;
 		thread->n_open_of[job->user_hash % USER_SLOTS]--;
-		job->done(job, job->result, job->is_empty);
+		job->done(job, job->result);
 	}
 }
 
@@ -237,7 +235,6 @@ enum wp_err wp_store_thread_submit(struct wp_store_thread *thread,
 	thread->n_open++;
 	(*n_of_user)++;
 	job->result = WP_ERR_UNAVAIL;
-	job->is_empty = false;
 	pthread_mutex_lock(&thread->lock);
 	list_add(&thread->todo, job);
 	pthread_cond_signal(&thread->wake);

@@ -12,11 +12,10 @@
 #include <stdint.h>
 
 #include "lib/base/err.h"
-#include "lib/mailbox/ack.h"
-#include "lib/name/urn.h"
 #include "lib/sys/conf.h"
 
 struct ev_loop;
+struct wp_store;
 struct wp_store_thread;
 
 enum {
@@ -25,20 +24,21 @@ enum {
 	WP_STORE_JOBS_USER_MAX = WP_STORE_JOBS_MAX / 8,
 };
 
-/* Step 2 of an ack (ARCHITECTURE 4.4). The submitter's memory. */
+/* Something to do with the store. The submitter's memory, until it is done. */
 struct wp_store_job {
-	struct wp_store_job *next;
-	struct wp_urn user;
-	uint32_t user_hash;
-	uint32_t partition;
-	struct wp_ack_ids ids;
-	/* Runs once, on the loop's thread; result is WP_OK or an error, and
-	 * is_empty says that no row is left. */
-	void (*done)(struct wp_store_job *job, enum wp_err result,
-		     bool is_empty);
+	uint32_t user_hash; /* on whose account */
+	/*
+	 * On the store's thread, at most once: what takes its time. The store
+	 * is the one that belongs to the deployment. Errors are logged.
+	 */
+	enum wp_err (*run)(struct wp_store_job *job, struct wp_store *store,
+			   struct wp_error *err);
+	/* On the loop's thread, once: what run made of it, or why it did not
+	 * run. */
+	void (*done)(struct wp_store_job *job, enum wp_err result);
+
+	struct wp_store_job *next; /* the rest is the line's */
 	enum wp_err result;
-	bool is_empty;
-	struct wp_store_size size; /* what is left, when result is WP_OK */
 };
 
 /* conf is borrowed. The store is opened by the thread, and again after a
@@ -58,8 +58,9 @@ void wp_store_thread_stop(struct wp_store_thread **thread);
 bool wp_store_thread_is_idle(const struct wp_store_thread *thread);
 
 /*
- * Errors:  WP_ERR_FULL  too many are waiting, or too many of this user; done
- * will not run Threads: the loop's
+ * Errors:   WP_ERR_FULL  too many are waiting, or too many of this user; done
+ *           will not run
+ * Threads:  the loop's
  */
 enum wp_err wp_store_thread_submit(struct wp_store_thread *thread,
 				   struct wp_store_job *job) WP_MUST_USE;

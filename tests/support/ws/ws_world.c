@@ -130,7 +130,7 @@ void ws_world_start(struct ws_world *w)
 	need(wp_server_new(&w->server, &setup, NULL) == WP_OK);
 	/* Nobody connects there. */
 	ev_io_stop(w->loop, &w->server->accept_io);
-	ev_timer_stop(w->loop, &w->server->overload.timer);
+	ev_timer_stop(w->loop, &w->server->live.overload.timer);
 }
 
 void ws_world_stop(struct ws_world *w)

@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "lib/name/msgid.h"
 #include "tests/support/ws/ws_world.h"
 
 enum { READ_MAX = 1 << 20, FRAMES_PER_TURN = 256 };
@@ -934,7 +935,7 @@ static void assert_user_has_a_part(struct ws_world *w, const char *frame,
 
 	assert_true(refused > 0);
 	assert_int_equal(refused + waiting, n_peers * WP_CONN_UNANSWERED_MAX);
-	assert_true(w->server->inflight.total <= WP_INFLIGHT_USER_MAX);
+	assert_true(w->server->live.inflight.total <= WP_INFLIGHT_USER_MAX);
 	assert_true(waiting * strlen(frame) > WP_INFLIGHT_USER_MAX / 3);
 
 	/* Others go on, and their connections need not be old. */
@@ -949,9 +950,9 @@ static void assert_user_has_a_part(struct ws_world *w, const char *frame,
 	for (size_t i = 0; i < n_peers; i++)
 		close(peers[i]);
 	ws_world_settle(w);
-	assert_true(w->server->inflight.total > WP_INFLIGHT_USER_MAX / 3);
+	assert_true(w->server->live.inflight.total > WP_INFLIGHT_USER_MAX / 3);
 	answer_all(w);
-	assert_int_equal(w->server->inflight.total, 0);
+	assert_int_equal(w->server->live.inflight.total, 0);
 	wp_buf_release(&out);
 	close(other);
 	ws_world_settle(w);

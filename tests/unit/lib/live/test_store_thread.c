@@ -22,11 +22,20 @@ static const struct wp_conf conf = {
 static struct wp_store_job jobs[JOBS];
 static size_t n_done;
 
-static void on_done(struct wp_store_job *job, enum wp_err result, bool is_empty)
+/* Without a store. */
+static enum wp_err never(struct wp_store_job *job, struct wp_store *store,
+			 struct wp_error *err)
 {
 	(void)job;
-	(void)result;
-	(void)is_empty;
+	(void)store;
+	(void)err;
+	abort();
+}
+
+static void on_done(struct wp_store_job *job, enum wp_err result)
+{
+	(void)job;
+	assert_int_not_equal(result, WP_OK);
 	n_done++;
 }
 
@@ -38,6 +47,7 @@ static size_t submit(struct wp_store_thread *thread, size_t from, size_t n,
 		struct wp_store_job *job = &jobs[from + i];
 
 		*job = (struct wp_store_job){ .user_hash = hash,
+					      .run = never,
 					      .done = on_done };
 		if (wp_store_thread_submit(thread, job) != WP_OK)
 			return i;

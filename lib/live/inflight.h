@@ -8,8 +8,8 @@
  * Users are told apart by a hash: two that meet share a part, which is noticed
  * by whoever asks for nearly all of it.
  */
-#ifndef WP_WS_INFLIGHT_H
-#define WP_WS_INFLIGHT_H
+#ifndef WP_LIB_LIVE_INFLIGHT_H
+#define WP_LIB_LIVE_INFLIGHT_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -47,4 +47,4 @@ bool wp_inflight_take(struct wp_inflight *inflight, struct wp_charge *charge,
 /* Idempotent. */
 void wp_inflight_give(struct wp_inflight *inflight, struct wp_charge *charge);
 
-#endif /* WP_WS_INFLIGHT_H */
+#endif /* WP_LIB_LIVE_INFLIGHT_H */

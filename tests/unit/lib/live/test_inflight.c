@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "ws-daemon/inflight.h"
+#include "lib/live/inflight.h"
 
 enum { BYTES = 100000, CHARGES = 1024 };
 

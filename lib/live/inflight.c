@@ -1,7 +1,7 @@
 /*
  * inflight.c - two sums and their bounds. Knows neither users nor frames.
  */
-#include "ws-daemon/inflight.h"
+#include "lib/live/inflight.h"
 
 #include <assert.h>
 

@@ -1,19 +1,25 @@
 /*
- * resp.c - status line and headers in CGI form (RFC 3875 section 6).
+ * resp.c - status line and headers in CGI form (RFC 3875 section 6), and what
+ * pages of other sites are told (Fetch standard, section 3.2, "CORS protocol").
  *
  * Knows which headers a status brings with it. Knows nothing about why a
  * handler chose that status.
  */
 #include "handlers/resp.h"
 
+#include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "lib/http/answer.h"
+#include "lib/http/origin.h"
 
-#include "handlers/cors.h"
+#define REQUEST_HEADERS \
+	"Authorization, Content-Type, Idempotency-Key, X-Request-Id"
+#define EXPOSED_HEADERS "X-Request-Id, X-Durability, Retry-After"
 
-const char wp_type_json[] = "application/json";
-const char wp_type_text[] = "text/plain; charset=utf-8";
+static const char type_json[] = "application/json";
+static const char type_text[] = "text/plain; charset=utf-8";
 
 enum {
 	KEEP_BYTES = 128 * 1024, /* of a buffer between two requests */
@@ -24,6 +30,7 @@ void wp_resp_init(struct wp_resp *resp)
 {
 	*resp = (struct wp_resp){ 0 };
 	wp_buf_init(&resp->body, 0);
+	wp_buf_init(&resp->headers, 0);
 	wp_buf_init(&resp->head, 0);
 }
 
@@ -32,6 +39,7 @@ void wp_resp_release(struct wp_resp *resp)
 	if (resp == NULL)
 		return;
 	wp_buf_release(&resp->body);
+	wp_buf_release(&resp->headers);
 	wp_buf_release(&resp->head);
 }
 
@@ -40,33 +48,58 @@ void wp_resp_clear(struct wp_resp *resp)
 	resp->status = 0;
 	resp->type = NULL;
 	resp->methods = 0;
-	resp->durability = NULL;
 	if (resp->body.cap > KEEP_BYTES)
 		wp_buf_release(&resp->body);
 	wp_buf_clear(&resp->body);
+	wp_buf_clear(&resp->headers);
 	wp_buf_clear(&resp->head);
+}
+
+static void begin(struct wp_resp *resp, unsigned int status, const char *type)
+{
+	resp->status = status;
+	resp->type = type;
+	wp_buf_clear(&resp->body);
 }
 
 void wp_resp_empty(struct wp_resp *resp, unsigned int status)
 {
-	resp->status = status;
-	resp->type = NULL;
-	wp_buf_clear(&resp->body);
+	begin(resp, status, NULL);
 }
 
 void wp_resp_json(struct wp_resp *resp, unsigned int status)
 {
-	resp->status = status;
-	resp->type = wp_type_json;
-	wp_buf_clear(&resp->body);
+	begin(resp, status, type_json);
 }
 
 void wp_resp_text(struct wp_resp *resp, unsigned int status, const char *text)
 {
-	resp->status = status;
-	resp->type = wp_type_text;
-	wp_buf_clear(&resp->body);
+	begin(resp, status, type_text);
 	wp_buf_add_str(&resp->body, text);
+}
+
+void wp_resp_header(struct wp_resp *resp, const char *name, const char *value)
+{
+	struct wp_buf *headers = &resp->headers;
+
+	if (strpbrk(value, "\r\n") != NULL)
+		headers->failed = true;
+	wp_buf_add_str(headers, name);
+	wp_buf_add_str(headers, ": ");
+	wp_buf_add_str(headers, value);
+	wp_buf_add_str(headers, "\r\n");
+}
+
+static void add_number(struct wp_resp *resp, const char *name, long long value)
+{
+	wp_buf_printf(&resp->headers, "%s: %lld\r\n", name, value);
+}
+
+static void add_methods(struct wp_resp *resp, const char *name)
+{
+	wp_buf_printf(&resp->headers, "%s: ", name);
+	wp_methods_add(&resp->headers, resp->methods);
+	wp_buf_add_str(&resp->headers, "\r\n");
 }
 
 void wp_resp_add_error(struct wp_buf *out, const char *code,
@@ -82,7 +115,12 @@ void wp_resp_error(struct wp_resp *resp, unsigned int status, const char *code,
 		   const char *sentence)
 {
 	wp_resp_json(resp, status);
-	resp->durability = NULL;
+	wp_buf_clear(&resp->headers);
+	if (status == 401)
+		wp_resp_header(resp, "WWW-Authenticate", "Bearer");
+	if (status == 503)
+		add_number(resp, "Retry-After",
+			   wp_http_retry_after_s(RETRY_MAX_S));
 	wp_buf_add_char(&resp->body, '{');
 	wp_resp_add_error(&resp->body, code, sentence);
 	wp_buf_add_char(&resp->body, '}');
@@ -100,45 +138,104 @@ void wp_resp_internal(struct wp_resp *resp)
 		      "with the same Idempotency-Key");
 }
 
-static void add_header(struct wp_buf *head, const char *name, const char *value)
+/*
+ * What Access-Control-Allow-Origin says; NULL when it says nothing. An origin
+ * that is listed is told its own name as it gave it, because a browser compares
+ * byte by byte. "*" is allowed by the configuration only without credentials,
+ * and is then told as it is.
+ */
+static const char *allowed_origin(const struct wp_conf *conf,
+				  const struct wp_req *req)
 {
-	if (value == NULL)
-		return;
-	wp_buf_add_str(head, name);
-	wp_buf_add_str(head, ": ");
-	wp_buf_add_str(head, value);
-	wp_buf_add_str(head, "\r\n");
+	size_t count;
+	const char *origin = wp_req_param(req, "HTTP_ORIGIN", &count);
+
+	if (count != 1)
+		return NULL;
+	switch (wp_origin_find(&conf->cors.allowed_origins, origin,
+			       strlen(origin))) {
+	case WP_ORIGIN_BY_NAME:
+		return origin;
+	case WP_ORIGIN_BY_STAR:
+		return conf->cors.allow_credentials ? NULL : "*";
+	default:
+		return NULL;
+	}
 }
 
+/* Vary always, the others only for an origin that is listed. */
+static void add_cors(struct wp_resp *resp, const struct wp_req *req,
+		     const struct wp_conf *conf)
+{
+	const char *origin = allowed_origin(conf, req);
+
+	wp_resp_header(resp, "Vary", "Origin");
+	if (origin == NULL)
+		return;
+	wp_resp_header(resp, "Access-Control-Allow-Origin", origin);
+	if (conf->cors.allow_credentials)
+		wp_resp_header(resp, "Access-Control-Allow-Credentials",
+			       "true");
+	if (req->method != WP_OPTIONS) {
+		wp_resp_header(resp, "Access-Control-Expose-Headers",
+			       EXPOSED_HEADERS);
+		return;
+	}
+	if (resp->methods == 0)
+		return;
+	add_methods(resp, "Access-Control-Allow-Methods");
+	wp_resp_header(resp, "Access-Control-Allow-Headers", REQUEST_HEADERS);
+	add_number(resp, "Access-Control-Max-Age", conf->cors.max_age_seconds);
+}
+
+/* Has the handler given a header of this name itself? */
+static bool has_header(const struct wp_buf *headers, const char *name)
+{
+	const char *at = headers->data;
+	size_t left = headers->len, len = strlen(name);
+
+	while (left > 0) {
+		const char *end = memchr(at, '\n', left);
+		size_t line_len = (size_t)(end + 1 - at);
+
+		if (line_len > len && at[len] == ':' &&
+		    strncasecmp(at, name, len) == 0)
+			return true;
+		at += line_len;
+		left -= line_len;
+	}
+	return false;
+}
+
+static void add_default(struct wp_resp *resp, const char *name,
+			const char *value)
+{
+	if (!has_header(&resp->headers, name))
+		wp_resp_header(resp, name, value);
+}
+
+/* Complete the headers by those of every answer, and write all before them. */
 static void write_head(struct wp_resp *resp, const struct wp_req *req,
 		       const struct wp_conf *conf)
 {
 	struct wp_buf *head = &resp->head;
 
+	add_default(resp, "Cache-Control", "no-store");
+	/* Else lighttpd answers a Range with a part of the page. */
+	add_default(resp, "Accept-Ranges", "none");
+	wp_resp_header(resp, "X-Request-Id", req->id);
+	if (resp->methods != 0)
+		add_methods(resp, "Allow");
+	add_cors(resp, req, conf);
+
 	wp_buf_clear(head);
 	wp_buf_printf(head, "Status: %u %s\r\n", resp->status,
 		      wp_http_reason(resp->status));
-	if (resp->type != NULL) {
-		add_header(head, "Content-Type", resp->type);
-		wp_buf_printf(head, "Content-Length: %zu\r\n", resp->body.len);
-	}
-	add_header(head, "X-Request-Id", req->id);
-	add_header(head, "Cache-Control", "no-store");
-	/* Else lighttpd answers a Range with a part of the page. */
-	add_header(head, "Accept-Ranges", "none");
-	if (resp->methods != 0) {
-		wp_buf_add_str(head, "Allow: ");
-		wp_methods_add(head, resp->methods);
-		wp_buf_add_str(head, "\r\n");
-	}
-	add_header(head, "X-Durability", resp->durability);
-	if (resp->status == 401)
-		add_header(head, "WWW-Authenticate", "Bearer");
-	/* Spread out those who were all refused at the same moment. */
-	if (resp->status == 503)
-		wp_buf_printf(head, "Retry-After: %u\r\n",
-			      wp_http_retry_after_s(RETRY_MAX_S));
-	wp_cors_add(head, conf, req, resp->methods);
+	if (resp->type != NULL)
+		wp_buf_printf(head,
+			      "Content-Type: %s\r\nContent-Length: %zu\r\n",
+			      resp->type, resp->body.len);
+	wp_buf_add(head, resp->headers.data, resp->headers.len);
 	wp_buf_add_str(head, "\r\n");
 }
 
@@ -147,10 +244,10 @@ bool wp_resp_write(struct wp_resp *resp, const struct wp_req *req,
 {
 	struct wp_io *io = req->io;
 
-	if (resp->body.failed)
+	if (resp->body.failed || resp->headers.failed)
 		wp_resp_internal(resp);
 	write_head(resp, req, conf);
-	if (resp->head.failed || resp->body.failed)
+	if (resp->headers.failed || resp->head.failed || resp->body.failed)
 		return false;
 	if (!io->ops->write(io, resp->head.data, resp->head.len))
 		return false;

@@ -2,8 +2,8 @@
  * resp.h - an answer, complete in memory before its first byte is written.
  *
  * What every answer has (API section 1) is added here and nowhere else:
- * X-Request-Id, Cache-Control, Vary and CORS, WWW-Authenticate with 401,
- * Retry-After with 503.
+ * X-Request-Id, Cache-Control, Accept-Ranges, Vary and CORS; with an error of
+ * 401 WWW-Authenticate, with one of 503 Retry-After.
  */
 #ifndef WP_HANDLERS_RESP_H
 #define WP_HANDLERS_RESP_H
@@ -19,16 +19,12 @@
 
 struct wp_resp {
 	unsigned int status;
-	const char *type;       /* Content-Type; NULL = no body at all */
-	unsigned int methods;   /* Allow, and those of CORS; 0 = not said */
-	const char *durability; /* X-Durability; NULL = not said */
-	struct wp_buf body;     /* owned */
-	struct wp_buf head;     /* owned */
+	const char *type;      /* Content-Type; NULL = no body at all */
+	unsigned int methods;  /* Allow, and those of CORS; 0 = not said */
+	struct wp_buf body;    /* owned */
+	struct wp_buf headers; /* owned; use wp_resp_header() */
+	struct wp_buf head;    /* owned */
 };
-
-/* Content types. */
-extern const char wp_type_json[];
-extern const char wp_type_text[];
 
 void wp_resp_init(struct wp_resp *resp);
 void wp_resp_release(struct wp_resp *resp);
@@ -46,7 +42,15 @@ void wp_resp_json(struct wp_resp *resp, unsigned int status);
 void wp_resp_text(struct wp_resp *resp, unsigned int status, const char *text);
 
 /*
- * {"error":sentence,"code":code}, in place of whatever was there.
+ * One more header. Of those that every answer has, Cache-Control and
+ * Accept-Ranges give way to one of their name. A value with a line break makes
+ * the answer a 500.
+ */
+void wp_resp_header(struct wp_resp *resp, const char *name, const char *value);
+
+/*
+ * {"error":sentence,"code":code}, in place of whatever was there, headers
+ * included.
  *
  * code:      stable, snake_case; part of the API
  * sentence:  something a developer can act on, without secrets

@@ -79,7 +79,7 @@ static void answer(struct wp_call *call, const struct wp_endpoint *endpoint)
 	}
 	/*
 	 * A browser sends it without a token before it sends the real request;
-	 * what else it wants to know is added to every answer (cors.c).
+	 * what else it wants to know is added to every answer (resp.c).
 	 */
 	if (call->req->method == WP_OPTIONS) {
 		wp_resp_empty(call->resp, 204);

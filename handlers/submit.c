@@ -136,7 +136,8 @@ enum wp_err wp_submit(struct wp_call *call, const struct wp_send_item *items,
 	}
 	take_all(ctx, items, partitions, n, results);
 	count(ctx->shared->metrics, results, n);
-	call->resp->durability = wp_redis_durability(ctx->redis);
+	wp_resp_header(call->resp, "X-Durability",
+		       wp_redis_durability(ctx->redis));
 	return WP_OK;
 }
 

@@ -94,7 +94,7 @@ static void a_503_says_when_to_come_back(void **state)
 
 	(void)state;
 	begin(&x, "GET");
-	x.resp.durability = "fsync";
+	wp_resp_header(&x.resp, "X-Durability", "fsync");
 	wp_resp_unavailable(&x.resp, "down");
 
 	(void)wp_resp_write(&x.resp, &x.req, &x.conf);
@@ -178,7 +178,7 @@ static void a_cleared_answer_keeps_nothing_of_the_last_one(void **state)
 	begin(&x, "GET");
 	wp_resp_text(&x.resp, 200, "secret");
 	x.resp.methods = WP_GET;
-	x.resp.durability = "fsync";
+	wp_resp_header(&x.resp, "X-Durability", "fsync");
 
 	wp_resp_clear(&x.resp);
 	wp_resp_empty(&x.resp, 204);
@@ -188,6 +188,65 @@ static void a_cleared_answer_keeps_nothing_of_the_last_one(void **state)
 	assert_false(fake_has_name(&x.fake, "X-Durability"));
 	assert_null(strstr(x.fake.out.data, "secret"));
 	end(&x);
+}
+
+static void a_handler_adds_headers_of_its_own(void **state)
+{
+	struct exchange x;
+
+	(void)state;
+	begin(&x, "GET");
+	wp_resp_json(&x.resp, 200);
+	wp_resp_header(&x.resp, "Set-Cookie", "a=1");
+	wp_resp_header(&x.resp, "Set-Cookie", "b=2");
+	wp_resp_text(&x.resp, 200, "OK");
+
+	(void)wp_resp_write(&x.resp, &x.req, &x.conf);
+
+	assert_true(fake_has(&x.fake, "Set-Cookie: a=1"));
+	assert_true(fake_has(&x.fake, "Set-Cookie: b=2"));
+	assert_true(fake_has(&x.fake, "Cache-Control: no-store"));
+	end(&x);
+}
+
+static void what_it_says_of_caches_is_what_is_said(void **state)
+{
+	struct exchange x;
+
+	(void)state;
+	begin(&x, "GET");
+	wp_resp_empty(&x.resp, 204);
+	wp_resp_header(&x.resp, "X-Other", "Cache-Control: x");
+	wp_resp_header(&x.resp, "Cache-Control-X", "y");
+	wp_resp_header(&x.resp, "cache-control", "max-age=60");
+
+	(void)wp_resp_write(&x.resp, &x.req, &x.conf);
+
+	assert_true(fake_has(&x.fake, "cache-control: max-age=60"));
+	assert_false(fake_has_name(&x.fake, "Cache-Control"));
+	assert_true(fake_has(&x.fake, "Accept-Ranges: none"));
+	end(&x);
+}
+
+static void no_header_can_forge_another(void **state)
+{
+	static const char *const values[] = { "a\nB: c", "a\rb", "\r\n" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
+		struct exchange x;
+
+		begin(&x, "GET");
+		wp_resp_text(&x.resp, 200, "OK");
+		wp_resp_header(&x.resp, "A", values[i]);
+
+		(void)wp_resp_write(&x.resp, &x.req, &x.conf);
+
+		assert_int_equal(fake_status(&x.fake), 500);
+		assert_true(fake_has_code(&x.fake, "internal"));
+		assert_false(fake_has_name(&x.fake, "A"));
+		end(&x);
+	}
 }
 
 int main(void)
@@ -200,6 +259,9 @@ int main(void)
 		cmocka_unit_test(a_204_has_neither_type_nor_length_nor_body),
 		cmocka_unit_test(a_head_gets_the_headers_only),
 		cmocka_unit_test(a_body_that_found_no_memory_becomes_a_500),
+		cmocka_unit_test(a_handler_adds_headers_of_its_own),
+		cmocka_unit_test(what_it_says_of_caches_is_what_is_said),
+		cmocka_unit_test(no_header_can_forge_another),
 		cmocka_unit_test(a_peer_that_left_is_noticed),
 		cmocka_unit_test(
 			a_cleared_answer_keeps_nothing_of_the_last_one),

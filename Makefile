@@ -79,9 +79,9 @@ help: ## list the targets
 
 all: $(PROGRAMS:%=$(B)/%) ## build the programs (FLAVOUR=release|asan|tsan)
 
-$(B)/gen/scripts.c: $(LUA) $(LUA_PARTS) tools/embed-scripts.sh
+$(B)/gen/scripts.c: $(LUA) $(LUA_PARTS) tools/embed-scripts.py
 	@mkdir -p $(@D)
-	tools/embed-scripts.sh $(LUA) > $@
+	$(PYTHON) tools/embed-scripts.py $(LUA) > $@
 
 $(B)/gen/%.o: $(B)/gen/%.c
 	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<

@@ -1,7 +1,7 @@
 /*
  * scripts.c - finding a script, and beginning a call of one.
  *
- * The list itself is made by tools/embed-scripts.sh from lib/mailbox/scripts.
+ * The list itself is made by tools/embed-scripts.py from lib/mailbox/scripts.
  */
 #include "lib/mailbox/scripts.h"
 

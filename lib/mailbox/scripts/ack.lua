@@ -27,6 +27,8 @@ local deleted = 0
 
 -- include index
 
+-- include fields_of
+
 -- Take an entry off the numbers that send keeps.
 local function unqueue(size)
   local queued = redis.call('HGET', prefix .. 'inq', urn) or ''
@@ -44,10 +46,7 @@ local function delete_accepted(id, band)
   if not entry then
     return
   end
-  local fields, flat = {}, entry[2]
-  for i = 1, #flat, 2 do
-    fields[flat[i]] = flat[i + 1]
-  end
+  local fields = fields_of(entry)
   if fields.u == urn and fields.b == band then
     redis.call('HDEL', prefix .. 'tries', id)
     redis.call('XDEL', ingress, id)

@@ -29,9 +29,8 @@ local chunk, seen_ttl = tonumber(ARGV[3]), ARGV[4]
 local live = prefix .. 'live'
 local connections, marks, expiries, streams, incarnations = 0, 0, 0, 0, 0
 
-local time = redis.call('TIME')
-local now_text = string.format('%d',
-  time[1] * 1000 + math.floor(time[2] / 1000))
+-- include clock
+local now_text = string.format('%d', now_ms)
 
 -- Returns whether the user is online, and the connections that were removed.
 local function drop_dead_connections(urn)
@@ -46,7 +45,7 @@ local function drop_dead_connections(urn)
   end
   local is_online = redis.call('EXISTS', online) == 1
   if next(dropped) and not is_online then
-    redis.call('SET', prefix .. 'seen:' .. urn, time[1], 'EX', seen_ttl)
+    redis.call('SET', prefix .. 'seen:' .. urn, now_s, 'EX', seen_ttl)
   end
   return is_online, dropped
 end

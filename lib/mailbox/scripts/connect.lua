@@ -29,8 +29,7 @@ local counter = redis.call('HGET', prefix .. 'live', inc)
 if not counter or counter == 'doomed' then
   return {'gone'}
 end
-local time = redis.call('TIME')
-local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
+-- include clock
 if since == '' then
   since = string.format('%d', now_ms)
 end

@@ -17,11 +17,12 @@
 --     an eviction that was cut off leaves a user without it.
 local prefix, conn, urn = KEYS[1], ARGV[1], ARGV[2]
 local online = prefix .. 'online:' .. urn
-local push_max, NOTIFIED_SECONDS = tonumber(ARGV[5] or '0'), 30 * 24 * 3600
+local grace_ms, seen_ttl = tonumber(ARGV[3]), ARGV[4]
+local push_max = tonumber(ARGV[5] or '0')
 
 -- include is_above
 
--- include notify
+-- include push
 
 -- include highest_waiting
 
@@ -31,19 +32,11 @@ local was_known = redis.call('SISMEMBER', at, conn .. ' ' .. urn) == 1 or
 redis.call('HDEL', online, conn)
 local left = redis.call('HLEN', online)
 if left == 0 then
-  local time = redis.call('TIME')
-  local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
-  if was_known then
-    redis.call('SET', prefix .. 'seen:' .. urn, time[1], 'EX', ARGV[4])
-  end
-  if redis.call('EXISTS', prefix .. 'hot:' .. urn, prefix .. 'hot!:' .. urn) > 0 then
-    redis.call('ZADD', prefix .. 'migrate', 'LT',
-      string.format('%d', now_ms + tonumber(ARGV[3])), urn)
-    local id = push_max > 0 and highest_waiting(urn, now_ms)
-    if id then
-      notify(urn, id)
-    end
-  end
+  -- include clock
+
+  -- include leaving
+
+  go_offline(urn, was_known, now_ms + grace_ms)
 end
 redis.call('SREM', at, conn .. ' ' .. urn)
 return {'ok', left}

@@ -14,11 +14,10 @@ local from, to, left = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local SLICE, MAX_TEXT = 16, 256
 local NAMES = {'id', 'reason', 'tries', 'at', 'u', 'b', 'f', 'x'}
 
+-- include fields_of
+
 local function describe(entry)
-  local fields, flat = {}, entry[2]
-  for i = 1, #flat, 2 do
-    fields[flat[i]] = flat[i + 1]
-  end
+  local fields = fields_of(entry)
   local row = {entry[1]}
   for _, name in ipairs(NAMES) do
     row[#row + 1] = (fields[name] or ''):sub(1, MAX_TEXT)

@@ -41,11 +41,12 @@ local entry = redis.call('XRANGE', dlq, entry_id, entry_id)[1]
 if not entry then
   return {'gone'}
 end
-local f = {}
-for i = 1, #entry[2], 2 do
-  f[entry[2][i]] = entry[2][i + 1]
-end
 
+-- include fields_of
+
+-- include last_id
+
+local f = fields_of(entry)
 -- "" stands for a field that the entry never had.
 for _, name in ipairs({'id', 'u', 'b', 'x', 'e'}) do
   if (f[name] or '') == '' then
@@ -61,8 +62,7 @@ if not expires_ms then
   return {'broken', 'its expiry is no number'}
 end
 
-local time = redis.call('TIME')
-local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
+-- include clock
 if expires_ms <= now_ms then
   return {'expired'}
 end
@@ -90,15 +90,6 @@ end
 -- include index_score
 
 -- include index
-
-local function last_generated_id()
-  local info = redis.call('XINFO', 'STREAM', hot)
-  for i = 1, #info, 2 do
-    if info[i] == 'last-generated-id' then
-      return info[i + 1]
-    end
-  end
-end
 
 local function add_to(key)
   redis.call('XADD', key, id, 'e', lane.e, 'x', lane.x, 'f', lane.f)
@@ -135,7 +126,7 @@ local function copy_with_entry(top)
 end
 
 local is_there = #redis.call('XRANGE', hot, id, id) > 0
-local top = kind == 'stream' and last_generated_id()
+local top = kind == 'stream' and last_id(hot)
 local has_moved_on = not is_there and top and not is_above(id, top)
 if has_moved_on and not copy_with_entry(top) then
   return {'long'}

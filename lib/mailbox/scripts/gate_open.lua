@@ -5,8 +5,9 @@
 -- KEYS[1]  wp:{p}:
 -- ARGV     owner, run_id
 -- Result   {"lost"} or {"ok"}
-if redis.call('GET', KEYS[1] .. 'owner') ~= ARGV[1] then
-  return {'lost'}
-end
-redis.call('SET', KEYS[1] .. 'gate', ARGV[2])
+local prefix, owner, run_id = KEYS[1], ARGV[1], ARGV[2]
+
+-- include owner
+
+redis.call('SET', prefix .. 'gate', run_id)
 return {'ok'}

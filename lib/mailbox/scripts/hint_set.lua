@@ -9,11 +9,10 @@
 --   - Every user gets a token never used before.
 --   - How long what is in cold will live is not known any more (coldlast).
 -- Bounds: the users that are named, one look each.
-local prefix = KEYS[1]
-if redis.call('GET', prefix .. 'owner') ~= ARGV[1] then
-  return {'lost'}
-end
-redis.call('PEXPIRE', prefix .. 'owner', ARGV[2])
+local prefix, owner, lease_ms = KEYS[1], ARGV[1], ARGV[2]
+
+-- include lease
+
 redis.call('HSETNX', prefix .. 'coldseq', 'random', ARGV[3])
 local random = redis.call('HGET', prefix .. 'coldseq', 'random')
 for i = 4, #ARGV do

@@ -12,32 +12,21 @@
 --   - An unfinished send is forgotten before that: settled afterwards, it would
 --     take the raised id for its own and answer for a message that is nowhere.
 -- Bounds: a dozen words about a stream.
-local prefix = KEYS[1]
+local prefix, owner, lease_ms = KEYS[1], ARGV[1], ARGV[2]
 local ingress = prefix .. 'ingress'
 local floor = ARGV[3] .. '-' .. ARGV[4]
 
-if redis.call('GET', prefix .. 'owner') ~= ARGV[1] then
-  return {'lost'}
-end
-redis.call('PEXPIRE', prefix .. 'owner', ARGV[2])
-
-local function last_generated_id()
-  local info = redis.call('XINFO', 'STREAM', ingress)
-  for i = 1, #info, 2 do
-    if info[i] == 'last-generated-id' then
-      return info[i + 1]
-    end
-  end
-end
+-- include lease
 
 -- include is_above
 
-local exists = redis.call('EXISTS', ingress) == 1
-if not is_above(floor, exists and last_generated_id() or '0-0') then
+-- include last_id
+
+if not is_above(floor, last_id(ingress)) then
   return {'ok', 0}
 end
 redis.call('DEL', prefix .. 'intent')
-if exists then
+if redis.call('EXISTS', ingress) == 1 then
   redis.call('XSETID', ingress, floor)
 else
   redis.call('XADD', ingress, 'MAXLEN', 0, floor, 'raise', '')

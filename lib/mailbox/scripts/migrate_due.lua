@@ -9,13 +9,13 @@
 -- The clock is Redis' own: marks were written with it. One that is further ahead
 -- than any grace was written before the clock went back, and is due.
 -- Bounds: max_users.
-local prefix = KEYS[1]
-if redis.call('GET', prefix .. 'owner') ~= ARGV[1] then
-  return {'lost'}
-end
-local time = redis.call('TIME')
-local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
+local prefix, owner = KEYS[1], ARGV[1]
 local max_users, grace_ms = tonumber(ARGV[2]), tonumber(ARGV[3])
+
+-- include owner
+
+-- include clock
+
 local due = redis.call('ZRANGEBYSCORE', prefix .. 'migrate', '-inf',
   string.format('%d', now_ms), 'LIMIT', 0, max_users)
 local ahead = redis.call('ZRANGEBYSCORE', prefix .. 'migrate',

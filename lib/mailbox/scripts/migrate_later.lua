@@ -7,12 +7,12 @@
 --
 -- Invariant: a mark is moved, never made: without one nothing waits, or the user
 -- is online.
-local prefix = KEYS[1]
-if redis.call('GET', prefix .. 'owner') ~= ARGV[1] then
-  return {'lost'}
-end
-local time = redis.call('TIME')
-local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
+local prefix, owner = KEYS[1], ARGV[1]
+
+-- include owner
+
+-- include clock
+
 redis.call('ZADD', prefix .. 'migrate', 'XX',
   string.format('%d', now_ms + tonumber(ARGV[2])), ARGV[3])
 return {'ok'}

@@ -22,10 +22,7 @@ local owner, lease_ms, urn = ARGV[1], ARGV[2], ARGV[3]
 local max_entries, max_bytes, random = tonumber(ARGV[4]), tonumber(ARGV[5]), ARGV[6]
 local SLICE = 16
 
-if redis.call('GET', prefix .. 'owner') ~= owner then
-  return {'lost'}
-end
-redis.call('PEXPIRE', prefix .. 'owner', lease_ms)
+-- include lease
 
 local high, standard = prefix .. 'hot!:' .. urn, prefix .. 'hot:' .. urn
 local is_empty = redis.call('XLEN', high) == 0 and

@@ -31,8 +31,7 @@ local band, after, n = ARGV[7], ARGV[8], tonumber(ARGV[9])
 local bytes = tonumber(ARGV[10])
 local SLICE = 16
 
-local time = redis.call('TIME')
-local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
+-- include clock
 local gate = redis.call('GET', prefix .. 'gate') == run_id and 1 or 0
 local token = redis.call('HGET', prefix .. 'cold', urn) or ''
 local skipped, skipped_bytes = 0, 0

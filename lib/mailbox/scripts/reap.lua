@@ -21,43 +21,34 @@
 --     unless one was asked for the same messages, then at: forgets it; live goes
 --     last. A cut anywhere leaves enough for the next call.
 -- Bounds: chunk connections, fewer when it took long to see what waits for them.
-local prefix, owner, inc = KEYS[1], ARGV[1], ARGV[3]
+local prefix, owner, lease_ms = KEYS[1], ARGV[1], ARGV[2]
+local inc, seen_ttl = ARGV[3], ARGV[6]
+local push_max = tonumber(ARGV[7] or '0')
 local at = prefix .. 'at:' .. inc
-local push_max, NOTIFIED_SECONDS = tonumber(ARGV[7] or '0'), 30 * 24 * 3600
 
--- include is_above
+-- include lease
 
--- include notify
-
--- include highest_waiting
-
-if redis.call('GET', prefix .. 'owner') ~= owner then
-  return {'lost'}
-end
-redis.call('PEXPIRE', prefix .. 'owner', ARGV[2])
 local counter = redis.call('HGET', prefix .. 'live', inc)
 if counter ~= ARGV[4] and counter ~= 'doomed' then
   return {'alive'}
 end
 redis.call('HSET', prefix .. 'live', inc, 'doomed')
 
-local time = redis.call('TIME')
-local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
-local now_text = string.format('%d', now_ms)
+-- include clock
+
+-- include is_above
+
+-- include push
+
+-- include highest_waiting
+
+-- include leaving
 
 local function take_offline(conn, urn)
   local online = prefix .. 'online:' .. urn
   redis.call('HDEL', online, conn)
-  if redis.call('EXISTS', online) == 1 then
-    return
-  end
-  redis.call('SET', prefix .. 'seen:' .. urn, time[1], 'EX', ARGV[6])
-  if redis.call('EXISTS', prefix .. 'hot:' .. urn, prefix .. 'hot!:' .. urn) > 0 then
-    redis.call('ZADD', prefix .. 'migrate', 'LT', now_text, urn)
-    local id = push_max > 0 and highest_waiting(urn, now_ms)
-    if id then
-      notify(urn, id)
-    end
+  if redis.call('EXISTS', online) == 0 then
+    go_offline(urn, true, now_ms)
   end
 end
 
@@ -69,7 +60,7 @@ for _, member in ipairs(members) do
   end
   redis.call('SREM', at, member)
   removed = removed + 1
-  if looks_left <= 0 or bytes_left <= 0 then
+  if looks_are_over() then
     break
   end
 end

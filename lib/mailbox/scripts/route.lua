@@ -44,19 +44,15 @@ local max_entries, max_bytes = tonumber(ARGV[4]), tonumber(ARGV[5])
 local max_tries, careful = tonumber(ARGV[6]), ARGV[7] == '1'
 local ingress, tries_key = prefix .. 'ingress', prefix .. 'tries'
 local SLICE, POKE_BATCH = 16, 500
-local push_max, NOTIFIED_SECONDS = tonumber(ARGV[8] or '0'), 30 * 24 * 3600
+local push_max = tonumber(ARGV[8] or '0')
 local MAX_HELD, MAX_HELD_BYTES = 4096, 8 * max_bytes
 
-if redis.call('GET', prefix .. 'owner') ~= owner then
-  return {'lost'}
-end
-redis.call('PEXPIRE', prefix .. 'owner', lease_ms)
+-- include lease
 if redis.call('GET', prefix .. 'gate') ~= run_id then
   return {'gate'}
 end
 
-local time = redis.call('TIME')
-local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
+-- include clock
 local now_text = string.format('%d', now_ms)
 
 local presence = {} -- urn -> list of incarnations that hold a connection
@@ -91,7 +87,7 @@ end
 
 -- include is_above
 
--- include notify
+-- include push
 
 -- include index_score
 
@@ -99,9 +95,9 @@ end
 
 local told = {} -- urn -> the command that this call has written
 local function tell(urn, id)
-  local entry = notify(urn, id)
+  local entry = push_about(urn, id)
   if entry and told[urn] and told[urn] ~= entry then
-    redis.call('XDEL', push, told[urn])
+    push_take_back(told[urn])
   end
   told[urn] = entry or told[urn]
 end
@@ -115,14 +111,7 @@ local function note_expiry(urn, expires_ms)
   end
 end
 
-local function fields_of(entry)
-  local fields = {}
-  local flat = entry[2]
-  for i = 1, #flat, 2 do
-    fields[flat[i]] = flat[i + 1]
-  end
-  return fields
-end
+-- include fields_of
 
 local function is_in(hot, id)
   return #redis.call('XRANGE', hot, id, id) > 0

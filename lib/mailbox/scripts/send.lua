@@ -45,12 +45,11 @@ local max_envelope, is_full = tonumber(ARGV[6]), ARGV[7] == '1'
 local ingress, intent = prefix .. 'ingress', prefix .. 'intent'
 local inq = prefix .. 'inq'
 
-local time = redis.call('TIME')
-local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
+-- include clock
 
 -- Idempotency lives in buckets of six hours that expire as a whole.
 local BUCKET_HOURS = 6
-local bucket = math.floor(time[1] / 3600 / BUCKET_HOURS)
+local bucket = math.floor(now_s / 3600 / BUCKET_HOURS)
 local oldest = bucket - math.ceil(idem_hours / BUCKET_HOURS)
 local bucket_ttl = (idem_hours + 2 * BUCKET_HOURS) * 3600
 
@@ -58,17 +57,7 @@ local function bucket_key(b)
   return prefix .. 'idem:' .. string.format('%d', b * BUCKET_HOURS)
 end
 
-local function last_generated_id()
-  local info = redis.pcall('XINFO', 'STREAM', ingress)
-  if info.err then
-    return '0-0'
-  end
-  for i = 1, #info, 2 do
-    if info[i] == 'last-generated-id' then
-      return info[i + 1]
-    end
-  end
-end
+-- include last_id
 
 local function remember(field, digest, id)
   local key = bucket_key(bucket)
@@ -79,9 +68,9 @@ end
 -- What a script that was cut off left behind, if it had come to its append.
 local left = redis.call('GET', intent)
 local cut
-if left and last_generated_id() ~= left:sub(33) then
+if left and last_id(ingress) ~= left:sub(33) then
   cut = {field = left:sub(1, 16), digest = left:sub(17, 32),
-    id = last_generated_id()}
+    id = last_id(ingress)}
 end
 
 -- From the next bucket on: a key may be of before the clock went back.
@@ -252,7 +241,7 @@ for i = 0, n - 1 do
     results[i + 2] = {'overloaded'}
   else
     if field ~= '' then
-      redis.call('SET', intent, field .. digest .. last_generated_id())
+      redis.call('SET', intent, field .. digest .. last_id(ingress))
     end
     local id = redis.call('XADD', ingress, '*', 'u', urn, 'b', band,
       'f', flags, 'x', string.format('%d', expires_ms), 't', trace,

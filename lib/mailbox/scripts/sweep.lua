@@ -26,16 +26,13 @@
 local prefix, owner, lease_ms = KEYS[1], ARGV[1], ARGV[2]
 local max_users = tonumber(ARGV[3])
 local max_entries, max_bytes = tonumber(ARGV[4]), tonumber(ARGV[5])
-local time = redis.call('TIME')
-local now_ms = math.min(tonumber(ARGV[6]),
-  time[1] * 1000 + math.floor(time[2] / 1000))
 local expiry, place = prefix .. 'expiry', prefix .. 'sweep'
 local SLICE, RETRY_MS = 16, 3600 * 1000
 
-if redis.call('GET', prefix .. 'owner') ~= owner then
-  return {'lost'}
-end
-redis.call('PEXPIRE', prefix .. 'owner', lease_ms)
+-- include clock
+now_ms = math.min(tonumber(ARGV[6]), now_ms)
+
+-- include lease
 
 local deleted, looked, bytes = 0, 0, 0
 

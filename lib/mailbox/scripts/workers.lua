@@ -9,8 +9,7 @@
 -- future, until it does so again: the clock went back, and a dead worker would
 -- keep its share until that time comes.
 local key = KEYS[1]
-local time = redis.call('TIME')
-local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
+-- include clock
 if ARGV[3] == '1' then
   redis.call('ZREM', key, ARGV[1])
 else

@@ -1,35 +1,45 @@
+-- exports highest_waiting, looks_are_over
+-- needs prefix, is_above
 -- The highest id that waits in hot, has not expired and is not ephemeral, or nil.
 -- Where that takes too long a look, it is the lowest id that was looked at: a
 -- notification too many is better than none.
 -- Bounds: 256 entries and 256 KiB in all looks of a script together, and a slice
 -- beyond them for each user.
-local looks_left, bytes_left = 256, 256 * 1024
-local function highest_in(key, now_ms)
-  local to, count, last = '+', 1, nil
-  repeat
-    local slice = redis.pcall('XREVRANGE', key, to, '-', 'COUNT', count)
-    slice = slice.err and {} or slice -- a foreign key is route's business
-    for _, entry in ipairs(slice) do
-      local f = entry[2] -- e, envelope, x, expiry, f, flags
-      last = entry[1]
-      looks_left, bytes_left = looks_left - 1, bytes_left - #f[2]
-      if not f[6]:find('e', 1, true) and (tonumber(f[4]) or 0) > now_ms then
-        return last
-      end
-    end
-    if #slice < count then
-      return nil
-    end
-    to, count = '(' .. last, 16
-  until looks_left <= 0 or bytes_left <= 0
-  return last
-end
+local highest_waiting, looks_are_over
+do
+  local looks_left, bytes_left = 256, 256 * 1024
 
-local function highest_waiting(urn, now_ms)
-  local standard = highest_in(prefix .. 'hot:' .. urn, now_ms)
-  local high = highest_in(prefix .. 'hot!:' .. urn, now_ms)
-  if standard and high then
-    return is_above(high, standard) and high or standard
+  local function highest_in(key, now_ms)
+    local to, count, last = '+', 1, nil
+    repeat
+      local slice = redis.pcall('XREVRANGE', key, to, '-', 'COUNT', count)
+      slice = slice.err and {} or slice -- a foreign key is route's business
+      for _, entry in ipairs(slice) do
+        local f = entry[2] -- e, envelope, x, expiry, f, flags
+        last = entry[1]
+        looks_left, bytes_left = looks_left - 1, bytes_left - #f[2]
+        if not f[6]:find('e', 1, true) and (tonumber(f[4]) or 0) > now_ms then
+          return last
+        end
+      end
+      if #slice < count then
+        return nil
+      end
+      to, count = '(' .. last, 16
+    until looks_left <= 0 or bytes_left <= 0
+    return last
   end
-  return standard or high
+
+  function highest_waiting(urn, now_ms)
+    local standard = highest_in(prefix .. 'hot:' .. urn, now_ms)
+    local high = highest_in(prefix .. 'hot!:' .. urn, now_ms)
+    if standard and high then
+      return is_above(high, standard) and high or standard
+    end
+    return standard or high
+  end
+
+  function looks_are_over()
+    return looks_left <= 0 or bytes_left <= 0
+  end
 end

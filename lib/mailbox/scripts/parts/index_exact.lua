@@ -1,3 +1,5 @@
+-- exports index_rebuild
+-- needs prefix, index_score, index_distrust
 -- Make the index of a user anew, out of what is in hot, beside the old one. Looks
 -- at every entry: only after a cut, a foreign hand, or a version without index.
 local function index_rebuild(urn)
@@ -17,8 +19,7 @@ local function index_rebuild(urn)
       end
     until #slice < 16
   end
-  redis.pcall('HDEL', prefix .. 'hotsize', urn)
-  index_sums[urn] = nil
+  index_distrust(urn)
   if redis.call('EXISTS', copy) == 1 then
     redis.call('RENAME', copy, prefix .. 'index:' .. urn)
   end

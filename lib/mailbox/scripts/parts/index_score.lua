@@ -1,3 +1,4 @@
+-- exports INDEX_SPAN, index_score, index_alive
 -- index:<urn> knows what waits in hot without the envelopes: a member for each
 -- entry, its id, with "!" before it in the high band; the score tells when it
 -- expires (seconds since 2025, rounded up, so never too early) and how many
@@ -5,19 +6,22 @@
 --
 -- Every entry of hot is in there before it is in hot, and until it has left:
 -- where both have the same length, they have the same entries.
-local INDEX_EPOCH_S, INDEX_MAX_S, INDEX_SPAN = 1735689600, 2^30 - 1, 2^23
+local INDEX_SPAN, index_score, index_alive = 2^23
+do
+  local EPOCH_S, MAX_S = 1735689600, 2^30 - 1
 
-local function index_second(second)
-  return math.max(0, math.min(second - INDEX_EPOCH_S, INDEX_MAX_S))
-end
+  local function to_second(second)
+    return math.max(0, math.min(second - EPOCH_S, MAX_S))
+  end
 
-local function index_score(expires_ms, size)
-  return index_second(math.ceil(expires_ms / 1000)) * INDEX_SPAN +
-    math.min(size, INDEX_SPAN - 1)
-end
+  function index_score(expires_ms, size)
+    return to_second(math.ceil(expires_ms / 1000)) * INDEX_SPAN +
+      math.min(size, INDEX_SPAN - 1)
+  end
 
--- The first score that has not expired by now.
-local function index_alive(now_ms)
-  return string.format('%d',
-    index_second(math.floor(now_ms / 1000) + 1) * INDEX_SPAN)
+  -- The first score that has not expired by now.
+  function index_alive(now_ms)
+    return string.format('%d',
+      to_second(math.floor(now_ms / 1000) + 1) * INDEX_SPAN)
+  end
 end

@@ -1,3 +1,4 @@
+-- exports is_above
 -- Both parts are below 2^53, so Lua's numbers compare them exactly.
 local function is_above(a, b)
   local a_ms, a_seq = a:match('^(%d+)-(%d+)$')

@@ -69,9 +69,6 @@ KNOWN_CIRCLES = (
      "lib/store/sqlite_db", "lib/store/sqlite_look", "lib/store/sqlite_schema",
      "lib/store/sqlite_write", "lib/store/store"),
     ("lib/mailbox/pull", "lib/mailbox/pull_merge"),
-    ("ws-daemon/ack_frame", "ws-daemon/admit", "ws-daemon/conn",
-     "ws-daemon/conn_io", "ws-daemon/frames_in", "ws-daemon/notify",
-     "ws-daemon/send_frame", "ws-daemon/server"),
 )
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.M)

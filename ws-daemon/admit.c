@@ -1,13 +1,13 @@
 /*
- * admit.c - who may come in: paths, origins, tokens, limits (API section 3).
+ * admit.c - paths, origins, tokens, limits; then presence, until it ends.
  *
  * Whatever can be refused without asking Redis is refused first, so that a
  * one-use ticket is never spent on a connection that had no chance.
  */
 #include "ws-daemon/admit.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "lib/base/clock.h"
 #include "lib/mailbox/ticket.h"
@@ -30,42 +30,115 @@ static void unavailable(struct wp_conn *conn, const char *sentence)
 /* Is there room, and can presence be told? Answers when not. */
 static bool has_room(struct wp_conn *conn)
 {
-	struct wp_server *server = conn->server;
+	struct wp_parts *parts = conn->parts;
 
-	if (server->n_admitted >=
-	    (size_t)server->conf->websocket.max_connections) {
+	if (parts->n_admitted >=
+	    (size_t)parts->live.conf->websocket.max_connections) {
 		wp_conn_refuse(conn, 503, "overloaded",
 			       "this instance has no room for more connections",
 			       WP_M_REJECT_LIMIT);
 		return false;
 	}
-	if (!wp_registrar_is_live(server->registrar)) {
+	if (!wp_registrar_is_live(parts->live.registrar)) {
 		unavailable(conn, "presence cannot be registered now");
 		return false;
 	}
 	return true;
 }
 
+/* Told to Redis, and not answered: then the user is known already. */
+static bool is_registering(const struct wp_conn *conn)
+{
+	return conn->session.state == WP_SESSION_ASKED &&
+	       conn->member.user != NULL;
+}
+
+/* The caller is user until expires_s; on_registered or on_refused follows. */
+static void begin_presence(struct wp_conn *conn, const struct wp_urn *user,
+			   int64_t expires_s)
+{
+	if (wp_hub_join(conn->parts->hub, &conn->member, user) != WP_OK) {
+		unavailable(conn, "the server is out of memory");
+		return;
+	}
+	conn->entry->expires_s = expires_s;
+	wp_registrar_add(conn->parts->live.registrar, &conn->member);
+}
+
+static void greet(struct wp_conn *conn, int64_t pending)
+{
+	struct wp_parts *parts = conn->parts;
+	const struct wp_user *user = conn->member.user;
+	struct wp_buf *buf = &parts->scratch;
+	char name[WP_CONNECTION_MAX + 1];
+
+	wp_registrar_name(parts->live.registrar, &conn->member, name);
+	wp_buf_printf(buf, "{\"type\":\"connected\",\"connectionId\":\"%s\",",
+		      name);
+	wp_buf_add_str(buf, "\"user\":");
+	wp_buf_add_json(buf, user->text, user->len);
+	wp_buf_printf(buf, ",\"pending\":%" PRId64 "}", pending);
+	wp_conn_open(conn);
+}
+
+void wp_admit_on_registered(void *ctx, struct wp_member *member,
+			    int64_t pending)
+{
+	struct wp_parts *parts = ctx;
+	struct wp_conn *conn = wp_conn_of(member);
+
+	if (is_registering(conn)) {
+		conn->is_poke_owed = conn->is_poke_owed || pending > 0;
+		greet(conn, pending);
+	} else if (conn->session.state == WP_SESSION_OPEN && pending > 0) {
+		wp_pokes_later(parts->pokes, member); /* after a resync */
+	}
+}
+
+void wp_admit_on_refused(void *ctx, struct wp_member *member)
+{
+	struct wp_conn *conn = wp_conn_of(member);
+
+	(void)ctx;
+	if (is_registering(conn))
+		unavailable(conn, "presence cannot be registered now");
+}
+
+void wp_admit_left(struct wp_conn *conn, bool is_clean)
+{
+	struct wp_parts *parts = conn->parts;
+	int64_t grace_ms = is_clean ? parts->live.conf->websocket.grace_ms : 0;
+
+	if (conn->is_admitted) {
+		conn->is_admitted = false;
+		parts->n_admitted--;
+	}
+	if (conn->member.user == NULL)
+		return;
+	wp_registrar_remove(parts->live.registrar, &conn->member, grace_ms);
+	wp_hub_leave(parts->hub, &conn->member);
+}
+
 struct redemption {
-	struct wp_server *server;
+	struct wp_parts *parts;
 	uint64_t number;
 };
 
 static void on_redeemed(void *ctx, const struct wp_reply *reply)
 {
 	struct redemption *call = ctx;
-	struct wp_member *member = wp_hub_find(call->server->hub, call->number);
+	struct wp_member *member = wp_hub_find(call->parts->hub, call->number);
 	struct wp_conn *conn = member == NULL ? NULL : wp_conn_of(member);
 	struct wp_urn user;
 	int64_t expires_s = 0;
 	enum wp_err rc;
 
 	free(call);
-	if (conn == NULL || conn->state != WP_CONN_ASKING)
+	if (conn == NULL || conn->session.state != WP_SESSION_ASKED)
 		return; /* the client did not wait */
 	rc = wp_ticket_redeem_parse(reply, &user, &expires_s);
 	if (rc == WP_OK && expires_s > wp_wall_ms() / 1000)
-		wp_conn_register(conn, &user, expires_s);
+		begin_presence(conn, &user, expires_s);
 	else if (rc == WP_OK || rc == WP_ERR_DENIED)
 		unauthorized(conn, "the ticket is unknown, used or expired");
 	else
@@ -75,12 +148,12 @@ static void on_redeemed(void *ctx, const struct wp_reply *reply)
 static void admit(struct wp_conn *conn)
 {
 	conn->is_admitted = true;
-	conn->server->n_admitted++;
+	conn->parts->n_admitted++;
 }
 
 static void redeem(struct wp_conn *conn, const struct wp_text *ticket)
 {
-	struct wp_server *server = conn->server;
+	struct wp_parts *parts = conn->parts;
 	struct redemption *call = NULL;
 	struct wp_cmd cmd;
 
@@ -94,15 +167,14 @@ static void redeem(struct wp_conn *conn, const struct wp_text *ticket)
 		unavailable(conn, "the server is out of memory");
 		goto out;
 	}
-	call->server = server;
+	call->parts = parts;
 	call->number = conn->member.number;
-	if (wp_aredis_do(wp_registrar_redis(server->registrar), &cmd,
+	if (wp_aredis_do(wp_registrar_redis(parts->live.registrar), &cmd,
 			 on_redeemed, call) != WP_OK) {
 		unavailable(conn, "the ticket could not be looked up");
 		goto out;
 	}
 	call = NULL; /* the callback's */
-	conn->state = WP_CONN_ASKING;
 	admit(conn);
 out:
 	free(call);
@@ -116,9 +188,8 @@ static void admit_credential(struct wp_conn *conn,
 	struct wp_identity caller = { 0 };
 
 	if (found->source == WP_CREDENTIAL_JWT &&
-	    wp_auth_verify(conn->server->auth, found->text.data,
-			   found->text.len, wp_wall_ms() / 1000, &caller,
-			   &err) != WP_OK) {
+	    wp_auth_verify(conn->parts->auth, found->text.data, found->text.len,
+			   wp_wall_ms() / 1000, &caller, &err) != WP_OK) {
 		unauthorized(conn, err.msg);
 		return;
 	}
@@ -129,7 +200,7 @@ static void admit_credential(struct wp_conn *conn,
 		return;
 	}
 	admit(conn);
-	wp_conn_register(conn, &caller.user, caller.expires_s);
+	begin_presence(conn, &caller.user, caller.expires_s);
 }
 
 static void on_no_upgrade(struct wp_conn *conn, unsigned status)
@@ -160,20 +231,21 @@ static void on_connect(struct wp_conn *conn, const struct wp_head *head)
 		return;
 	}
 	origin = wp_origin_judge(head, &upgrade.origin,
-				 &conn->server->conf->cors.allowed_origins);
+				 &conn->parts->live.conf->cors.allowed_origins);
 	if (origin == WP_ORIGIN_FOREIGN) {
 		wp_conn_refuse(conn, 403, "origin_not_allowed",
 			       "this Origin may not connect",
 			       WP_M_REJECT_ORIGIN);
 		return;
 	}
-	wp_credential_find(&found, head, &upgrade, origin, conn->server->conf);
+	wp_credential_find(&found, head, &upgrade, origin,
+			   conn->parts->live.conf);
 	if (found.source == WP_CREDENTIAL_NONE ||
 	    found.source == WP_CREDENTIAL_BAD) {
 		unauthorized(conn, found.sentence);
 		return;
 	}
-	wp_upgrade_response(&conn->stash->response, &upgrade);
+	wp_upgrade_response(&conn->entry->response, &upgrade);
 	admit_credential(conn, &found);
 }
 
@@ -184,11 +256,11 @@ static void on_health(struct wp_conn *conn, bool with_body)
 
 static void on_ready(struct wp_conn *conn, bool with_body)
 {
-	if (conn->server->is_stopping)
+	if (conn->parts->is_stopping)
 		wp_conn_refuse(conn, 503, "not_ready",
 			       "the daemon is shutting down",
 			       WP_M_REJECT_UNAVAILABLE);
-	else if (!wp_registrar_is_live(conn->server->registrar))
+	else if (!wp_registrar_is_live(conn->parts->live.registrar))
 		wp_conn_refuse(conn, 503, "not_ready",
 			       "presence cannot be registered now",
 			       WP_M_REJECT_UNAVAILABLE);
@@ -199,15 +271,14 @@ static void on_ready(struct wp_conn *conn, bool with_body)
 
 static void on_metrics(struct wp_conn *conn, bool with_body)
 {
-	struct wp_server *server = conn->server;
+	struct wp_parts *parts = conn->parts;
 	struct wp_buf body;
 
-	wp_metric_set(server->metrics, WP_M_CONNECTIONS,
-		      (int64_t)server->n_open);
-	wp_metric_set(server->metrics, WP_M_USERS,
-		      (int64_t)wp_hub_users(server->hub));
+	wp_metric_set(parts->metrics, WP_M_CONNECTIONS, (int64_t)parts->n_open);
+	wp_metric_set(parts->metrics, WP_M_USERS,
+		      (int64_t)wp_hub_users(parts->hub));
 	wp_buf_init(&body, 0);
-	wp_metrics_write(server->metrics, &body);
+	wp_metrics_write(parts->metrics, &body);
 	if (body.failed)
 		unavailable(conn, "the server is out of memory");
 	else
@@ -225,13 +296,13 @@ static const struct {
 	{ "/metrics", on_metrics },
 };
 
-static void on_request(struct wp_conn *conn, const struct wp_head *head)
+void wp_admit_request(struct wp_conn *conn, const struct wp_head *head)
 {
 	bool is_get = wp_text_is(&head->method, "GET");
 	struct wp_text id = wp_head_field(head, "X-Request-Id");
 
 	/* Else one is made when it is needed. */
-	(void)wp_request_id_keep(conn->stash->request_id, &id);
+	(void)wp_request_id_keep(conn->entry->request_id, &id);
 	if (wp_text_is(&head->path, "/connect") ||
 	    wp_text_is(&head->path, "/ws")) {
 		on_connect(conn, head);
@@ -251,54 +322,4 @@ static void on_request(struct wp_conn *conn, const struct wp_head *head)
 	}
 	wp_conn_refuse(conn, 404, "not_found", "there is nothing at this path",
 		       WP_M_REJECT_BAD_REQUEST);
-}
-
-static void on_bad_head(struct wp_conn *conn, unsigned status)
-{
-	if (status == 431)
-		wp_conn_refuse(conn, 431, "headers_too_large",
-			       "the request's header is too large",
-			       WP_M_REJECT_BAD_REQUEST);
-	else if (status == 505)
-		wp_conn_refuse(conn, 505, "version_not_supported",
-			       "only HTTP/1.1 is spoken here",
-			       WP_M_REJECT_BAD_REQUEST);
-	else
-		wp_conn_refuse(conn, 400, "bad_request",
-			       "the request is malformed",
-			       WP_M_REJECT_BAD_REQUEST);
-}
-
-void wp_admit_input(struct wp_conn *conn, const char *data, size_t len)
-{
-	struct wp_stash *stash = wp_conn_stash(conn);
-	struct wp_head head;
-	unsigned status = 400;
-
-	if (stash == NULL) {
-		wp_conn_drop(conn, WP_M_CLOSE_INTERNAL);
-		return;
-	}
-	wp_buf_add(&stash->input, data, len);
-	if (stash->input.failed) {
-		wp_conn_drop(conn, WP_M_CLOSE_INTERNAL);
-		return;
-	}
-	/* A head ends with a line; bytes that drip in are not looked at one by
-	 * one. */
-	if (stash->input.len <= WP_HEAD_MAX && memchr(data, '\n', len) == NULL)
-		return;
-	switch (wp_head_parse(&head, stash->input.data, stash->input.len,
-			      &status)) {
-	case WP_HEAD_MORE:
-		break;
-	case WP_HEAD_BAD:
-		on_bad_head(conn, status);
-		break;
-	case WP_HEAD_OK:
-		on_request(conn, &head);
-		/* What came behind the head belongs to the frames to come. */
-		wp_buf_consume(&stash->input, head.len);
-		break;
-	}
 }

@@ -1,130 +1,147 @@
 /*
- * conn.c - the life of a connection: its states and its deadlines.
+ * conn.c - descriptor and deadlines of a connection.
  *
- * Reading and writing are in conn_io.c, the request in admit.c, the client's
- * frames in frames_in.c.
+ * Every read goes to the one input buffer that all share; only what may not be
+ * taken up yet is kept. Writes are gathered over one turn of the loop and go out
+ * together; a queue outlives the turn only when the socket takes no more.
  */
 #include "ws-daemon/conn.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "lib/base/clock.h"
 #include "lib/base/random.h"
+#include "ws-daemon/wire/client_frame.h"
 #include "ws-daemon/wire/http_answer.h"
 
-static uint32_t earlier(uint32_t a, uint32_t b)
+enum {
+	GATHER_MAX = 64,
+	/* A client that sends many small frames shares the loop with others. */
+	FRAMES_PER_TURN = 256,
+};
+
+static uint32_t now_of(const struct wp_conn *conn)
 {
-	return a < b ? a : b;
+	return conn->parts->turn.now;
 }
 
-/*
- * When silence becomes too long; of a peer with a full queue, when it has taken
- * nothing for too long, whatever it says. Nobody is dropped unasked, not even
- * when we were late with the question: there is always time for an answer.
- */
-static uint32_t end_of_patience(const struct wp_conn *conn)
+static bool is_open(const struct wp_conn *conn)
 {
-	const struct wp_conf *conf = conn->server->conf;
+	return conn->session.state == WP_SESSION_OPEN;
+}
+
+static void mark(struct wp_conn *conn)
+{
+	wp_turn_mark(&conn->parts->turn, &conn->item);
+}
+
+static void count(const struct wp_conn *conn, enum wp_ws_metric metric)
+{
+	wp_metric_add(conn->parts->metrics, metric, 1);
+}
+
+/* ---- deadlines ---- */
+
+static struct wp_patience_limits limits_of(const struct wp_conn *conn)
+{
+	const struct wp_conf *conf = conn->parts->live.conf;
 	int64_t idle_ms = conf->websocket.idle_timeout_ms;
-	int64_t answer_ms = idle_ms - conf->websocket.ping_interval_ms;
-	uint32_t end = conn->heard + wp_server_ticks(idle_ms);
-	uint32_t answer = conn->asked + wp_server_ticks(answer_ms);
+	int64_t interval_ms = conf->websocket.ping_interval_ms;
 
-	if (conn->is_blocked)
-		return conn->moved + wp_server_ticks(idle_ms);
-	return conn->is_asked && answer > end ? answer : end;
+	return (struct wp_patience_limits){
+		.idle = wp_turn_ticks(idle_ms),
+		.interval = wp_turn_ticks(interval_ms),
+		.answer = wp_turn_ticks(idle_ms - interval_ms),
+	};
 }
 
-/* A message that has begun has as long as silence has. */
-static bool is_too_long_in_coming(const struct wp_conn *conn)
+/* Set the timer to the earliest deadline. */
+static void schedule(struct wp_conn *conn)
 {
-	int64_t idle_ms = conn->server->conf->websocket.idle_timeout_ms;
+	const struct wp_patience_limits limits = limits_of(conn);
+	uint32_t tick = is_open(conn)
+				? wp_patience_deadline(&conn->patience, &limits)
+				: conn->patience.due;
 
-	return conn->is_holding &&
-	       conn->server->tick >= conn->begun + wp_server_ticks(idle_ms);
+	wp_turn_set(&conn->parts->turn, &conn->item, tick);
 }
 
-void wp_conn_schedule(struct wp_conn *conn)
+/* Bear with it, which is not open, for so long. */
+static void limit(struct wp_conn *conn, int64_t ms)
 {
-	uint32_t tick = conn->due;
-
-	if (conn->state == WP_CONN_OPEN)
-		tick = earlier(end_of_patience(conn),
-			       earlier(conn->due, conn->expires));
-	wp_wheel_set(conn->server->wheel, &conn->timer, tick);
+	conn->patience.due = now_of(conn) + wp_turn_ticks(ms);
+	schedule(conn);
 }
 
-void wp_conn_limit(struct wp_conn *conn, int64_t ms)
+/* ---- begin and end ---- */
+
+static void on_io(struct ev_loop *loop, ev_io *io, int events)
 {
-	conn->due = conn->server->tick + wp_server_ticks(ms);
-	wp_conn_schedule(conn);
+	struct wp_conn *conn =
+		(struct wp_conn *)((char *)io - offsetof(struct wp_conn, io));
+
+	(void)loop;
+	if ((events & EV_WRITE) != 0)
+		wp_patience_unblock(&conn->patience, now_of(conn));
+	if ((events & EV_READ) != 0)
+		conn->is_readable = true;
+	mark(conn);
 }
 
-void wp_conn_accept(struct wp_server *server, int fd)
+static enum wp_turn_next on_turn(struct wp_turn_item *item);
+
+void wp_conn_accept(struct wp_parts *parts, int fd)
 {
 	struct wp_conn *conn = calloc(1, sizeof(*conn));
 
-	if (conn == NULL || wp_hub_add(server->hub, &conn->member) != WP_OK) {
+	if (conn == NULL || wp_hub_add(parts->hub, &conn->member) != WP_OK) {
 		free(conn);
 		close(fd);
 		return;
 	}
-	conn->server = server;
-	conn->state = WP_CONN_HEAD;
-	ev_io_init(&conn->io, wp_conn_on_io, fd, EV_READ);
-	ev_io_start(server->loop, &conn->io);
-	server->n_sockets++;
-	wp_conn_limit(conn, server->conf->websocket.handshake_timeout_ms);
+	conn->parts = parts;
+	conn->item.fn = on_turn;
+	ev_io_init(&conn->io, on_io, fd, EV_READ);
+	ev_io_start(parts->turn.loop, &conn->io);
+	parts->n_sockets++;
+	limit(conn, parts->live.conf->websocket.handshake_timeout_ms);
 }
 
-void wp_conn_free_stash(struct wp_conn *conn)
+static void free_entry(struct wp_conn *conn)
 {
-	if (conn->stash == NULL)
+	if (conn->entry == NULL)
 		return;
-	wp_buf_release(&conn->stash->input);
-	wp_buf_release(&conn->stash->response);
-	free(conn->stash);
-	conn->stash = NULL;
+	wp_buf_release(&conn->entry->response);
+	free(conn->entry);
+	conn->entry = NULL;
 }
 
-void wp_conn_free(struct wp_conn *conn)
+static void free_conn(struct wp_conn *conn)
 {
-	struct wp_server *server = conn->server;
+	struct wp_parts *parts = conn->parts;
 
-	ev_io_stop(server->loop, &conn->io);
+	ev_io_stop(parts->turn.loop, &conn->io);
 	close(conn->io.fd);
-	wp_wheel_clear(&conn->timer);
-	wp_hub_remove(server->hub, &conn->member);
-	wp_outbox_free(&conn->outbox);
-	wp_ws_reader_release(&conn->reader);
-	wp_conn_free_stash(conn);
+	wp_turn_clear(&conn->item);
+	wp_hub_remove(parts->hub, &conn->member);
+	wp_session_release(&conn->session);
+	free_entry(conn);
 	free(conn->member.chat);
 	free(conn);
-	server->n_sockets--;
+	parts->n_sockets--;
 }
 
-struct wp_conn *wp_conn_find_open(struct wp_server *server, uint64_t number)
+struct wp_conn *wp_conn_find_open(const struct wp_parts *parts, uint64_t number)
 {
-	struct wp_member *member = wp_hub_find(server->hub, number);
+	struct wp_member *member = wp_hub_find(parts->hub, number);
 	struct wp_conn *conn = member == NULL ? NULL : wp_conn_of(member);
 
-	return conn != NULL && conn->state == WP_CONN_OPEN ? conn : NULL;
-}
-
-struct wp_stash *wp_conn_stash(struct wp_conn *conn)
-{
-	if (conn->stash == NULL) {
-		conn->stash = calloc(1, sizeof(*conn->stash));
-		if (conn->stash == NULL)
-			return NULL;
-		wp_buf_init(&conn->stash->input, 0);
-		wp_buf_init(&conn->stash->response, 0);
-	}
-	return conn->stash;
+	return conn != NULL && is_open(conn) ? conn : NULL;
 }
 
 static void log_debug(const struct wp_conn *conn, const char *event)
@@ -135,152 +152,44 @@ static void log_debug(const struct wp_conn *conn, const char *event)
 	wp_log_plain(&log, WP_LOG_DEBUG, event);
 }
 
-/* Presence ends with the state, not with the socket. */
 static void leave(struct wp_conn *conn, bool is_clean)
 {
-	struct wp_server *server = conn->server;
-	int64_t grace_ms = is_clean ? server->conf->websocket.grace_ms : 0;
-
-	if (conn->is_admitted) {
-		conn->is_admitted = false;
-		server->n_admitted--;
-	}
-	if (conn->state == WP_CONN_OPEN) {
-		server->n_open--;
+	if (is_open(conn)) {
+		conn->parts->n_open--;
 		log_debug(conn, "closed");
 	}
-	if (conn->member.user == NULL)
+	conn->parts->upcalls->on_left(conn, is_clean);
+}
+
+void wp_conn_drop(struct wp_conn *conn, enum wp_ws_metric why)
+{
+	if (conn->session.state == WP_SESSION_OVER)
 		return;
-	wp_registrar_remove(server->registrar, &conn->member, grace_ms);
-	wp_hub_leave(server->hub, &conn->member);
-}
-
-void wp_conn_register(struct wp_conn *conn, const struct wp_urn *user,
-		      int64_t expires_s)
-{
-	struct wp_server *server = conn->server;
-
-	if (wp_hub_join(server->hub, &conn->member, user) != WP_OK) {
-		wp_conn_refuse(conn, 503, "unavailable",
-			       "the server is out of memory",
-			       WP_M_REJECT_UNAVAILABLE);
-		return;
-	}
-	conn->stash->expires_s = expires_s;
-	conn->state = WP_CONN_REGISTERING;
-	wp_registrar_add(server->registrar, &conn->member);
-}
-
-/* A token that only lives by the leeway gets the whole of it. */
-static uint32_t expiry_tick(const struct wp_conn *conn)
-{
-	const struct wp_server *server = conn->server;
-	int64_t left_s = conn->stash->expires_s - wp_wall_ms() / 1000;
-	int64_t most_s = INT32_MAX / 1000 * WP_TICK_MS;
-
-	if (left_s <= 0)
-		left_s += server->conf->auth.leeway_seconds;
-	if (left_s > most_s)
-		left_s = most_s;
-	return server->tick + wp_server_ticks(left_s * 1000);
-}
-
-static void begin_open(struct wp_conn *conn)
-{
-	struct wp_server *server = conn->server;
-	uint32_t interval =
-		wp_server_ticks(server->conf->websocket.ping_interval_ms);
-
-	conn->expires = expiry_tick(conn);
-	wp_conn_heard(conn);
-	/* Who came together need not be pinged together. */
-	conn->due = server->tick + interval - wp_random_below(interval / 2 + 1);
-	wp_ws_reader_init(&conn->reader, wp_conf_max_ws_message(server->conf));
-	conn->state = WP_CONN_OPEN;
-	server->n_open++;
-	wp_metric_add(server->metrics, WP_M_CONNECTS, 1);
-	log_debug(conn, "open");
-	wp_conn_schedule(conn);
-}
-
-static void send_connected(struct wp_conn *conn, int64_t pending)
-{
-	struct wp_server *server = conn->server;
-	const struct wp_user *user = conn->member.user;
-	struct wp_buf *buf = &server->scratch;
-	char name[WP_CONNECTION_MAX + 1];
-
-	wp_registrar_name(server->registrar, &conn->member, name);
-	wp_buf_printf(buf, "{\"type\":\"connected\",\"connectionId\":\"%s\",",
-		      name);
-	wp_buf_add_str(buf, "\"user\":");
-	wp_buf_add_json(buf, user->text, user->len);
-	wp_buf_printf(buf, ",\"pending\":%" PRId64 "}", pending);
-	wp_conn_send_scratch(conn);
-}
-
-static enum wp_err queue_response(struct wp_conn *conn,
-				  const struct wp_buf *response)
-{
-	struct wp_message *message = NULL;
-	enum wp_err rc;
-
-	if (!response->failed)
-		message = wp_message_http(response->data, response->len);
-	rc = wp_conn_queue_always(conn, message);
-	wp_message_unref(&message);
-	return rc;
-}
-
-void wp_conn_on_registered(struct wp_conn *conn, int64_t pending)
-{
-	bool is_poke_owed = conn->is_poke_owed || pending > 0;
-
-	if (conn->state == WP_CONN_OPEN) { /* again, after a resync */
-		if (pending > 0)
-			wp_pokes_later(conn->server->pokes, &conn->member);
-		return;
-	}
-	if (conn->state != WP_CONN_REGISTERING)
-		return;
-	begin_open(conn);
-	if (queue_response(conn, &conn->stash->response) != WP_OK) {
-		wp_conn_drop(conn, WP_M_CLOSE_INTERNAL);
-		return;
-	}
-	wp_buf_release(&conn->stash->response);
-	send_connected(conn, pending);
-	conn->is_poke_owed = false;
-	if (is_poke_owed)
-		wp_conn_poke(conn);
-	if (conn->is_replaced)
-		wp_conn_replace(conn);
-}
-
-void wp_conn_on_refused(struct wp_conn *conn)
-{
-	if (conn->state == WP_CONN_REGISTERING)
-		wp_conn_refuse(conn, 503, "unavailable",
-			       "presence cannot be registered now",
-			       WP_M_REJECT_UNAVAILABLE);
+	if (is_open(conn))
+		count(conn, why);
+	leave(conn, false);
+	wp_session_end(&conn->session);
+	ev_io_stop(conn->parts->turn.loop, &conn->io);
+	wp_turn_clear(&conn->item);
+	mark(conn);
 }
 
 /* With these bytes instead of an upgrade, and close. */
 static void respond(struct wp_conn *conn, const struct wp_buf *response)
 {
 	leave(conn, true);
-	conn->state = WP_CONN_ANSWERED;
-	conn->is_last_sent = true;
-	if (queue_response(conn, response) != WP_OK) {
+	free_entry(conn);
+	if (wp_session_respond(&conn->session, response) != WP_OK) {
 		wp_conn_drop(conn, WP_M_CLOSE_INTERNAL);
 		return;
 	}
-	wp_conn_limit(conn, WP_CLOSE_WAIT_MS);
+	mark(conn);
+	limit(conn, WP_CLOSE_WAIT_MS);
 }
 
 static const char *request_id_of(const struct wp_conn *conn)
 {
-	return conn->stash == NULL ? NULL : conn->stash->request_id;
+	return conn->entry == NULL ? NULL : conn->entry->request_id;
 }
 
 void wp_conn_refuse(struct wp_conn *conn, unsigned status, const char *code,
@@ -288,9 +197,9 @@ void wp_conn_refuse(struct wp_conn *conn, unsigned status, const char *code,
 {
 	struct wp_buf response;
 
-	if (conn->state >= WP_CONN_OPEN)
+	if (conn->session.state >= WP_SESSION_OPEN)
 		return;
-	wp_metric_add(conn->server->metrics, why, 1);
+	count(conn, why);
 	wp_buf_init(&response, 0);
 	wp_http_answer_error(&response, request_id_of(conn), status, code,
 			     sentence);
@@ -303,7 +212,7 @@ void wp_conn_show(struct wp_conn *conn, const char *type, const char *body,
 {
 	struct wp_buf response;
 
-	if (conn->state >= WP_CONN_OPEN)
+	if (conn->session.state >= WP_SESSION_OPEN)
 		return;
 	wp_buf_init(&response, 0);
 	wp_http_answer_ok(&response, request_id_of(conn), type, body,
@@ -312,141 +221,435 @@ void wp_conn_show(struct wp_conn *conn, const char *type, const char *body,
 	wp_buf_release(&response);
 }
 
-/* The close frame goes behind what is begun, before what is not. */
-static enum wp_err queue_close(struct wp_conn *conn, uint16_t code)
+/* A token that only lives by the leeway gets the whole of it. */
+static uint32_t expiry_tick(const struct wp_conn *conn)
 {
-	struct wp_message *message = wp_message_close(code);
+	int64_t left_s = conn->entry->expires_s - wp_wall_ms() / 1000;
+	int64_t most_s = INT32_MAX / 1000 * WP_TICK_MS;
+
+	if (left_s <= 0)
+		left_s += conn->parts->live.conf->auth.leeway_seconds;
+	if (left_s > most_s)
+		left_s = most_s;
+	return now_of(conn) + wp_turn_ticks(left_s * 1000);
+}
+
+static void begin_patience(struct wp_conn *conn)
+{
+	uint32_t interval = limits_of(conn).interval;
+
+	conn->patience.expires = expiry_tick(conn);
+	wp_patience_hear(&conn->patience, now_of(conn));
+	/* Who came together need not be pinged together. */
+	conn->patience.due =
+		now_of(conn) + interval - wp_random_below(interval / 2 + 1);
+}
+
+void wp_conn_open(struct wp_conn *conn)
+{
+	struct wp_parts *parts = conn->parts;
 	enum wp_err rc;
 
-	if (conn->outbox != NULL && code == WP_CLOSE_TRY_LATER)
-		wp_outbox_drop_unsent(conn->outbox);
-	rc = wp_conn_queue_always(conn, message);
-	wp_message_unref(&message);
-	return rc;
+	begin_patience(conn);
+	rc = wp_session_open(&conn->session, &conn->entry->response,
+			     wp_conf_max_ws_message(parts->live.conf));
+	free_entry(conn);
+	parts->n_open++;
+	count(conn, WP_M_CONNECTS);
+	log_debug(conn, "open");
+	if (rc != WP_OK)
+		wp_conn_drop(conn, WP_M_CLOSE_INTERNAL);
+	else
+		schedule(conn);
+	wp_conn_send_scratch(conn);
+	if (conn->is_poke_owed)
+		wp_conn_on_poke(NULL, &conn->member);
+	if (conn->is_replaced)
+		wp_conn_on_kick(NULL, &conn->member);
+	conn->is_poke_owed = false;
+}
+
+static void end_with(struct wp_conn *conn, uint16_t code, enum wp_ws_metric why,
+		     enum wp_err (*end)(struct wp_session *session,
+					uint16_t code))
+{
+	count(conn, why);
+	leave(conn, true);
+	if (end(&conn->session, code) != WP_OK) {
+		wp_conn_drop(conn, why);
+		return;
+	}
+	mark(conn);
+	limit(conn, WP_CLOSE_WAIT_MS);
 }
 
 void wp_conn_close(struct wp_conn *conn, uint16_t code, enum wp_ws_metric why)
 {
-	struct wp_server *server = conn->server;
-
-	if (conn->state < WP_CONN_OPEN) {
+	if (is_open(conn))
+		end_with(conn, code, why, wp_session_close);
+	else
 		wp_conn_refuse(conn, 503, "unavailable",
 			       "the server is shutting down",
 			       WP_M_REJECT_UNAVAILABLE);
-		return;
-	}
-	if (conn->state != WP_CONN_OPEN)
-		return;
-	wp_metric_add(server->metrics, why, 1);
-	leave(conn, true);
-	conn->state = WP_CONN_CLOSING;
-	if (queue_close(conn, code) != WP_OK) {
-		wp_conn_drop(conn, why);
-		return;
-	}
-	wp_conn_limit(conn, WP_CLOSE_WAIT_MS);
 }
 
-void wp_conn_fail(struct wp_conn *conn, uint16_t code)
+void wp_conn_on_kick(void *ctx, struct wp_member *member)
 {
-	wp_conn_close(conn, code, WP_M_CLOSE_PROTOCOL);
-	conn->is_last_sent = true;
-}
+	struct wp_conn *conn = wp_conn_of(member);
 
-void wp_conn_replace(struct wp_conn *conn)
-{
+	(void)ctx;
 	/* Redis has registered it, or nobody could evict it: the answer that
 	 * says so is on its way. */
-	if (conn->state < WP_CONN_OPEN)
+	if (conn->session.state < WP_SESSION_OPEN)
 		conn->is_replaced = true;
-	else
+	else if (is_open(conn))
 		wp_conn_close(conn, WP_CLOSE_REPLACED, WP_M_CLOSE_REPLACED);
 }
 
-void wp_conn_drop(struct wp_conn *conn, enum wp_ws_metric why)
-{
-	struct wp_server *server = conn->server;
+/* ---- out ---- */
 
-	if (conn->state == WP_CONN_DEAD)
+/*
+ * All is out. Behind the last bytes, say that we are done and let the peer
+ * close: to close with input unread would reset the connection, and what we
+ * sent might be lost with it.
+ */
+static void on_drained(struct wp_conn *conn)
+{
+	if ((wp_session_wants(&conn->session) & WP_SESSION_END) == 0 ||
+	    conn->is_half_closed)
 		return;
-	if (conn->state == WP_CONN_OPEN)
-		wp_metric_add(server->metrics, why, 1);
-	leave(conn, false);
-	conn->state = WP_CONN_DEAD;
-	ev_io_stop(server->loop, &conn->io);
-	wp_wheel_clear(&conn->timer);
-	wp_server_mark(server, conn);
+	conn->is_half_closed = true;
+	shutdown(conn->io.fd, SHUT_WR);
+	if (conn->session.state == WP_SESSION_CLOSING)
+		limit(conn, WP_CLOSE_DRAIN_MS);
 }
 
-static void ask(struct wp_conn *conn)
+/*
+ * Send as far as the socket takes it, even if it took no more a moment ago: the
+ * kernel tells of room only when a good part of its buffer is free, and who
+ * reads less than that in the time reads all the same.
+ */
+static void try_to_send(struct wp_conn *conn)
 {
-	struct wp_server *server = conn->server;
+	struct iovec iov[GATHER_MAX];
+	struct msghdr msg = { .msg_iov = iov };
 
-	conn->due = server->tick +
-		    wp_server_ticks(server->conf->websocket.ping_interval_ms);
-	/* Behind a queue it would be late and prove nothing. */
-	if (conn->is_blocked)
-		return;
-	if (!conn->is_asked)
-		conn->asked = server->tick;
-	conn->is_asked = true;
-	wp_conn_send(conn, server->ping);
-}
+	while ((wp_session_wants(&conn->session) & WP_SESSION_WRITE) != 0) {
+		ssize_t n;
 
-static void judge_open(struct wp_conn *conn)
-{
-	struct wp_server *server = conn->server;
-	bool is_silent = server->tick >= end_of_patience(conn);
-
-	if (server->tick >= conn->expires) {
-		wp_conn_close(conn, WP_CLOSE_TOKEN_EXPIRED, WP_M_CLOSE_EXPIRED);
-		return;
+		msg.msg_iovlen =
+			wp_session_gather(&conn->session, iov, GATHER_MAX);
+		n = sendmsg(conn->io.fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
+		if (n == -1 && errno == EINTR)
+			continue;
+		if (n == -1 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
+			wp_patience_block(&conn->patience, now_of(conn));
+			return;
+		}
+		if (n == -1) {
+			wp_conn_drop(conn, WP_M_CLOSE_LOST);
+			return;
+		}
+		wp_patience_unblock(&conn->patience, now_of(conn));
+		wp_session_sent(&conn->session, (size_t)n);
 	}
-	if (is_silent && conn->is_blocked) {
+	on_drained(conn);
+}
+
+static enum wp_err queue(struct wp_conn *conn, struct wp_message *message)
+{
+	int64_t max = conn->parts->live.conf->websocket.max_queue_bytes;
+
+	return wp_session_send(&conn->session, message, (size_t)max);
+}
+
+void wp_conn_send(struct wp_conn *conn, struct wp_message *message)
+{
+	enum wp_err rc;
+
+	if (!is_open(conn))
+		return;
+	rc = queue(conn, message);
+	if (rc == WP_ERR_FULL) {
+		/* Perhaps it is not the peer who is slow. */
+		try_to_send(conn);
+		if (!is_open(conn))
+			return;
+		rc = queue(conn, message);
+	}
+	if (rc == WP_ERR_FULL) {
 		wp_conn_close(conn, WP_CLOSE_TRY_LATER, WP_M_CLOSE_SLOW);
 		return;
 	}
-	if (is_silent && conn->is_asked) {
+	if (rc != WP_OK) {
+		wp_conn_drop(conn, WP_M_CLOSE_INTERNAL);
+		return;
+	}
+	count(conn, WP_M_FRAMES_OUT);
+	mark(conn);
+}
+
+/* Takes message, which may be NULL: there was no memory for it. */
+static void send_made(struct wp_conn *conn, struct wp_message *message)
+{
+	if (message == NULL)
+		wp_conn_drop(conn, WP_M_CLOSE_INTERNAL);
+	else
+		wp_conn_send(conn, message);
+	wp_message_unref(&message);
+}
+
+void wp_conn_send_scratch(struct wp_conn *conn)
+{
+	struct wp_buf *buf = &conn->parts->scratch;
+	struct wp_message *message = NULL;
+
+	if (!buf->failed)
+		message = wp_message_frame(WP_WS_TEXT, buf->data, buf->len);
+	wp_buf_clear(buf);
+	send_made(conn, message);
+}
+
+void wp_conn_send_error(struct wp_conn *conn, const struct wp_json_slice *ref,
+			const char *code, const char *sentence)
+{
+	wp_frame_error(&conn->parts->scratch, ref, code, sentence);
+	wp_conn_send_scratch(conn);
+}
+
+void wp_conn_on_poke(void *ctx, struct wp_member *member)
+{
+	struct wp_conn *conn = wp_conn_of(member);
+
+	(void)ctx;
+	if (conn->session.state == WP_SESSION_ASKED)
+		conn->is_poke_owed = true;
+	if (!is_open(conn))
+		return;
+	if (wp_session_has_poke(&conn->session)) {
+		count(conn, WP_M_POKES_COALESCED);
+		return;
+	}
+	count(conn, WP_M_POKES_SENT);
+	wp_conn_send(conn, conn->parts->poke);
+}
+
+/* ---- in ---- */
+
+static void on_request(struct wp_conn *conn, const struct wp_head *head)
+{
+	conn->entry = calloc(1, sizeof(*conn->entry));
+	if (conn->entry == NULL) {
+		wp_conn_drop(conn, WP_M_CLOSE_INTERNAL);
+		return;
+	}
+	wp_buf_init(&conn->entry->response, 0);
+	conn->parts->upcalls->on_request(conn, head);
+}
+
+static void on_bad_request(struct wp_conn *conn, unsigned status)
+{
+	if (status == 431)
+		wp_conn_refuse(conn, 431, "headers_too_large",
+			       "the request's header is too large",
+			       WP_M_REJECT_BAD_REQUEST);
+	else if (status == 505)
+		wp_conn_refuse(conn, 505, "version_not_supported",
+			       "only HTTP/1.1 is spoken here",
+			       WP_M_REJECT_BAD_REQUEST);
+	else
+		wp_conn_refuse(conn, 400, "bad_request",
+			       "the request is malformed",
+			       WP_M_REJECT_BAD_REQUEST);
+}
+
+static void on_event(struct wp_conn *conn, const struct wp_session_event *event)
+{
+	if (event->type >= WP_SESSION_TEXT)
+		count(conn, WP_M_FRAMES_IN);
+	switch (event->type) {
+	case WP_SESSION_REQUEST:
+		on_request(conn, &event->head);
+		break;
+	case WP_SESSION_BAD_REQUEST:
+		on_bad_request(conn, event->status);
+		break;
+	case WP_SESSION_TEXT:
+		conn->parts->upcalls->on_text(conn, event->data, event->len);
+		break;
+	case WP_SESSION_PING:
+		send_made(conn, wp_message_frame(WP_WS_PONG, event->data,
+						 event->len));
+		break;
+	case WP_SESSION_LEAVE:
+		end_with(conn, event->code, WP_M_CLOSE_PEER, wp_session_fail);
+		break;
+	case WP_SESSION_BROKEN:
+		end_with(conn, event->code, WP_M_CLOSE_PROTOCOL,
+			 wp_session_fail);
+		break;
+	case WP_SESSION_PONG:
+		break;
+	}
+}
+
+/* A part of a message costs memory for as long as the rest does not come; what
+ * has ended is no part of what comes next. */
+static void note_holding(struct wp_conn *conn)
+{
+	wp_patience_hold(&conn->patience, wp_session_is_holding(&conn->session),
+			 now_of(conn));
+}
+
+/* Pull events as far as that is allowed; the budget is for frames. */
+static void take_up(struct wp_conn *conn, int *budget)
+{
+	struct wp_session_event event;
+
+	while ((*budget > 0 || !is_open(conn)) &&
+	       wp_session_next(&conn->session, &event)) {
+		on_event(conn, &event);
+		note_holding(conn);
+		(*budget)--;
+	}
+}
+
+static void read_some(struct wp_conn *conn)
+{
+	uint8_t *input = conn->parts->input;
+	ssize_t n = recv(conn->io.fd, input, WP_INPUT_BYTES, MSG_DONTWAIT);
+
+	if (n == -1 &&
+	    (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
+		return;
+	if (n <= 0) {
+		wp_conn_drop(conn, WP_M_CLOSE_LOST);
+		return;
+	}
+	if (is_open(conn))
+		wp_patience_hear(&conn->patience, now_of(conn));
+	if (wp_session_feed(&conn->session, input, (size_t)n) != WP_OK)
+		wp_conn_drop(conn, WP_M_CLOSE_INTERNAL);
+}
+
+static void take_input(struct wp_conn *conn)
+{
+	int budget = FRAMES_PER_TURN;
+
+	take_up(conn, &budget);
+	if ((wp_session_wants(&conn->session) & WP_SESSION_READ) == 0) {
+		/* Our pause is no silence of the peer. */
+		wp_patience_hear(&conn->patience, now_of(conn));
+	} else if (conn->is_readable || conn->item.is_due) {
+		read_some(conn);
+		take_up(conn, &budget);
+	}
+	conn->is_readable = false; /* if it is still so, we are told again */
+	if (wp_session_keep(&conn->session) != WP_OK)
+		wp_conn_drop(conn, WP_M_CLOSE_INTERNAL);
+	note_holding(conn);
+}
+
+/* ---- the turn ---- */
+
+static void judge_open(struct wp_conn *conn)
+{
+	const struct wp_patience_limits limits = limits_of(conn);
+
+	switch (wp_patience_judge(&conn->patience, &limits, now_of(conn))) {
+	case WP_PATIENCE_FINE:
+		break;
+	case WP_PATIENCE_PING:
+		wp_conn_send(conn, conn->parts->ping);
+		break;
+	case WP_PATIENCE_SILENT:
 		wp_conn_drop(conn, WP_M_CLOSE_IDLE);
-		return;
-	}
-	if (is_too_long_in_coming(conn)) {
+		break;
+	case WP_PATIENCE_SLOW:
+		wp_conn_close(conn, WP_CLOSE_TRY_LATER, WP_M_CLOSE_SLOW);
+		break;
+	case WP_PATIENCE_ENDLESS:
 		wp_conn_close(conn, WP_CLOSE_POLICY, WP_M_CLOSE_IDLE);
-		return;
+		break;
+	case WP_PATIENCE_EXPIRED:
+		wp_conn_close(conn, WP_CLOSE_TOKEN_EXPIRED, WP_M_CLOSE_EXPIRED);
+		break;
 	}
-	if (is_silent || server->tick >= conn->due)
-		ask(conn);
-	if (conn->state == WP_CONN_OPEN)
-		wp_conn_schedule(conn);
+	if (is_open(conn))
+		schedule(conn);
 }
 
-void wp_conn_on_tick(struct wp_conn *conn)
+/* Behind the reading: what came in time but was not read in time, because we
+ * were stopped or busy, counts. */
+static void judge_time(struct wp_conn *conn)
 {
-	conn->is_due = true;
-	wp_server_mark(conn->server, conn);
-}
-
-void wp_conn_judge_time(struct wp_conn *conn)
-{
-	if (conn->state == WP_CONN_DEAD)
-		return;
-	if (conn->state == WP_CONN_OPEN) {
+	if (is_open(conn)) {
 		judge_open(conn);
 		return;
 	}
-	if (conn->server->tick < conn->due) {
-		wp_conn_schedule(conn);
+	if (now_of(conn) < conn->patience.due) {
+		schedule(conn);
 		return;
 	}
-	if (conn->state == WP_CONN_HEAD)
+	if (conn->session.state == WP_SESSION_HEAD)
 		wp_conn_refuse(conn, 408, "request_timeout",
 			       "the request did not come in time",
 			       WP_M_REJECT_TIMEOUT);
-	else if (conn->state == WP_CONN_ASKING ||
-		 conn->state == WP_CONN_REGISTERING)
+	else if (conn->session.state == WP_SESSION_ASKED)
 		wp_conn_refuse(conn, 503, "unavailable",
 			       "presence could not be registered in time",
 			       WP_M_REJECT_UNAVAILABLE);
 	else
 		wp_conn_drop(conn, WP_M_CLOSE_LOST);
+}
+
+static void watch(struct wp_conn *conn)
+{
+	struct ev_loop *loop = conn->parts->turn.loop;
+	unsigned wants = wp_session_wants(&conn->session);
+	int events = ((wants & WP_SESSION_READ) != 0 ? EV_READ : 0) |
+		     (conn->patience.is_blocked ? EV_WRITE : 0);
+
+	if (ev_is_active(&conn->io) &&
+	    (conn->io.events & (EV_READ | EV_WRITE)) == events)
+		return;
+	ev_io_stop(loop, &conn->io);
+	if (events == 0)
+		return;
+	ev_io_set(&conn->io, conn->io.fd, events);
+	ev_io_start(loop, &conn->io);
+}
+
+/* Take up input as far as it may be now and as a fair share of the turn allows,
+ * judge the deadline that has come, send what waits, watch the socket for what
+ * comes next. */
+static void take_turn(struct wp_conn *conn)
+{
+	take_input(conn);
+	if (conn->item.is_due && conn->patience.is_blocked)
+		try_to_send(conn);
+	if (conn->item.is_due && conn->session.state != WP_SESSION_OVER)
+		judge_time(conn);
+	conn->item.is_due = false;
+	if (!conn->patience.is_blocked)
+		try_to_send(conn);
+	if (conn->session.state != WP_SESSION_OVER)
+		watch(conn);
+}
+
+static enum wp_turn_next on_turn(struct wp_turn_item *item)
+{
+	struct wp_conn *conn =
+		(struct wp_conn *)((char *)item -
+				   offsetof(struct wp_conn, item));
+
+	if (conn->session.state != WP_SESSION_OVER)
+		take_turn(conn);
+	if (conn->session.state == WP_SESSION_OVER) {
+		free_conn(conn);
+		return WP_TURN_GONE;
+	}
+	/* What is left could be taken up at once. */
+	return wp_session_has_more(&conn->session) ? WP_TURN_AGAIN
+						   : WP_TURN_DONE;
 }

@@ -5,16 +5,19 @@
 
 #include <stdlib.h>
 
-void wp_refuse_frame(struct wp_conn *conn, const struct wp_client_frame *frame,
-		     const char *code, const char *sentence)
+#include "ws-daemon/ack_frame.h"
+#include "ws-daemon/send_frame.h"
+#include "ws-daemon/wire/client_frame.h"
+
+static void refuse(struct wp_conn *conn, const struct wp_client_frame *frame,
+		   const char *code, const char *sentence)
 {
-	wp_frame_error(&conn->server->scratch, &frame->ref, code, sentence);
-	wp_conn_send_scratch(conn);
+	wp_conn_send_error(conn, &frame->ref, code, sentence);
 }
 
 static void on_ping(struct wp_conn *conn)
 {
-	wp_buf_add_str(&conn->server->scratch, "{\"type\":\"pong\"}");
+	wp_buf_add_str(&conn->parts->scratch, "{\"type\":\"pong\"}");
 	wp_conn_send_scratch(conn);
 }
 
@@ -28,17 +31,17 @@ static void on_chat(struct wp_conn *conn, const struct wp_client_frame *frame)
 	else if (frame->chat.data != NULL)
 		sentence = wp_chat_read(&frame->chat, &chat);
 	if (sentence != NULL) {
-		wp_refuse_frame(conn, frame, "bad_request", sentence);
+		refuse(conn, frame, "bad_request", sentence);
 		return;
 	}
 	if (frame->chat.data != NULL && chat == NULL) {
-		wp_refuse_frame(conn, frame, "unavailable",
-				"the server is out of memory");
+		refuse(conn, frame, "unavailable",
+		       "the server is out of memory");
 		return;
 	}
 	free(conn->member.chat);
 	conn->member.chat = chat;
-	wp_registrar_update(conn->server->registrar, &conn->member);
+	wp_registrar_update(conn->parts->live.registrar, &conn->member);
 }
 
 void wp_frames_in(struct wp_conn *conn, const char *data, size_t len)
@@ -47,7 +50,7 @@ void wp_frames_in(struct wp_conn *conn, const char *data, size_t len)
 	const char *sentence = wp_client_frame_read(&frame, data, len);
 
 	if (sentence != NULL) {
-		wp_refuse_frame(conn, &frame, "invalid_json", sentence);
+		refuse(conn, &frame, "invalid_json", sentence);
 		return;
 	}
 	switch (frame.type) {
@@ -65,12 +68,12 @@ void wp_frames_in(struct wp_conn *conn, const char *data, size_t len)
 		break;
 	case WP_FRAME_WATCH:
 	case WP_FRAME_UNWATCH:
-		wp_refuse_frame(conn, &frame, "unsupported",
-				"watching users is not offered here");
+		refuse(conn, &frame, "unsupported",
+		       "watching users is not offered here");
 		break;
 	case WP_FRAME_UNKNOWN:
-		wp_refuse_frame(conn, &frame, "unknown_type",
-				"this type of frame is not known");
+		refuse(conn, &frame, "unknown_type",
+		       "this type of frame is not known");
 		break;
 	}
 }

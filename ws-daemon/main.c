@@ -92,7 +92,7 @@ static void on_looked(void *ctx, enum wp_err result,
 	uint32_t wait_ms;
 
 	(void)wp_first_look_end(&d->look); /* it has answered */
-	if (d->server->is_stopping)
+	if (wp_server_state(d->server).is_stopping)
 		return;
 	if (result == WP_ERR_UNAVAIL) {
 		wait_ms = wp_backoff_next_ms(&d->backoff);
@@ -102,7 +102,7 @@ static void on_looked(void *ctx, enum wp_err result,
 		return;
 	}
 	if (result == WP_OK)
-		result = wp_registrar_start(d->server->registrar, &err);
+		result = wp_server_start(d->server, &err);
 	if (result != WP_OK)
 		give_up(d, &err);
 }
@@ -151,7 +151,8 @@ static void on_drain_over(struct ev_loop *loop, ev_timer *timer, int events)
 	(void)loop;
 	(void)events;
 	wp_log(&d->log, WP_LOG_WARN, "connections were left behind",
-	       wp_int("sockets", (int64_t)d->server->n_sockets));
+	       wp_int("sockets",
+		      (int64_t)wp_server_state(d->server).n_sockets));
 	exit_at_once(d, WP_EXIT_DONE);
 }
 
@@ -160,15 +161,16 @@ static void on_stop(struct ev_loop *loop, ev_signal *sig, int events)
 	struct daemon *d = sig->data;
 
 	(void)events;
-	if (d->server->is_stopping) {
+	if (wp_server_state(d->server).is_stopping) {
 		wp_log_plain(&d->log, WP_LOG_WARN, "stopped at once");
 		exit_at_once(d, WP_EXIT_DONE);
 	}
 	wp_log(&d->log, WP_LOG_INFO, "stopping",
-	       wp_int("connections", (int64_t)d->server->n_open));
+	       wp_int("connections",
+		      (int64_t)wp_server_state(d->server).n_open));
 	wp_sd_notify("STOPPING=1");
 	ev_timer_stop(loop, &d->check_timer);
-	start_timer(d, &d->drain_timer, d->server->conf->websocket.drain_ms);
+	start_timer(d, &d->drain_timer, wp_server_state(d->server).drain_ms);
 	/* In this order a newcomer is refused at once, or a successor's, who
 	 * may use the name from now on. A socket that we were given stays. */
 	wp_listen_unlink(&d->listener);

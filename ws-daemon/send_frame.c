@@ -5,17 +5,18 @@
  * travel one Redis connection, so they are accepted in their order. Nothing
  * here is logged: not the caller, not the recipient, not the id.
  */
+#include "ws-daemon/send_frame.h"
+
 #include <stdlib.h>
 
 #include "lib/mailbox/envelope.h"
 #include "lib/mailbox/send.h"
-#include "ws-daemon/frames_in.h"
 
 enum { CANONICAL_SLACK = 4 * 1024, KEY_TEXT_MAX = 6 * WP_IDEMPOTENCY_KEY_MAX };
 
 /* A send that Redis has not answered. */
 struct send_call {
-	struct wp_server *server;
+	struct wp_parts *parts;
 	uint64_t number;
 	struct wp_envelope envelope; /* parsing the answer wants its band */
 	uint32_t partition;
@@ -99,12 +100,12 @@ static struct refusal read_options(const struct wp_conf *conf,
  */
 static struct refusal check_load(struct wp_conn *conn, struct send_order *order)
 {
-	struct wp_server *server = conn->server;
-	struct wp_aredis *redis = wp_registrar_redis(server->registrar);
+	struct wp_parts *parts = conn->parts;
+	struct wp_aredis *redis = wp_registrar_redis(parts->live.registrar);
 
 	if (redis == NULL || !wp_aredis_is_ready(redis))
 		return refuse("unavailable", "Redis cannot be reached");
-	if (wp_inflight_take(&server->live.inflight, &order->charge,
+	if (wp_inflight_take(&parts->live.inflight, &order->charge,
 			     conn->member.user->hash, order->json.len))
 		return refuse(NULL, NULL);
 	return refuse(order->key.len > 0 ? "unavailable" : "overloaded",
@@ -115,7 +116,7 @@ static void answer(struct send_call *call, struct wp_conn *conn,
 		   const struct wp_send_result *result)
 {
 	const struct wp_json_slice ref = wp_frame_ref_slice(&call->ref);
-	struct wp_buf *out = &call->server->scratch;
+	struct wp_buf *out = &call->parts->scratch;
 	char id[WP_MSGID_LEN + 1];
 
 	switch (result->status) {
@@ -144,7 +145,8 @@ static void answer(struct send_call *call, struct wp_conn *conn,
 			       "idempotencyKey");
 		break;
 	}
-	wp_conn_answer_scratch(conn);
+	wp_session_answer(&conn->session);
+	wp_conn_send_scratch(conn);
 }
 
 static enum wp_ws_metric metric_of(enum wp_send_status status)
@@ -158,15 +160,15 @@ static enum wp_ws_metric metric_of(enum wp_send_status status)
 static void on_sent(void *ctx, const struct wp_reply *reply)
 {
 	struct send_call *call = ctx;
-	struct wp_server *server = call->server;
-	struct wp_conn *conn = wp_conn_find_open(server, call->number);
+	struct wp_parts *parts = call->parts;
+	struct wp_conn *conn = wp_conn_find_open(parts, call->number);
 	const struct wp_send_item item = { .envelope = &call->envelope,
 					   .has_key = call->has_key };
 	struct wp_send_result result;
 
-	wp_inflight_give(&server->live.inflight, &call->charge);
+	wp_inflight_give(&parts->live.inflight, &call->charge);
 	wp_send_parse(reply, call->partition, &item, 1, &result);
-	wp_metric_add(server->metrics, metric_of(result.status), 1);
+	wp_metric_add(parts->metrics, metric_of(result.status), 1);
 	if (conn != NULL)
 		answer(call, conn, &result);
 	free(call);
@@ -176,8 +178,8 @@ static enum wp_err send_on(struct wp_conn *conn,
 			   const struct wp_client_frame *frame,
 			   struct send_order *order)
 {
-	struct wp_server *server = conn->server;
-	struct wp_aredis *redis = wp_registrar_redis(server->registrar);
+	struct wp_parts *parts = conn->parts;
+	struct wp_aredis *redis = wp_registrar_redis(parts->live.registrar);
 	struct wp_send_item item = {
 		.envelope = &order->envelope,
 		.json = order->json.data,
@@ -185,9 +187,9 @@ static enum wp_err send_on(struct wp_conn *conn,
 		.expires_in_ms = order->expires_s * 1000,
 	};
 	const struct wp_send_target target = {
-		.conf = server->conf,
+		.conf = parts->live.conf,
 		.run_id = wp_aredis_run_id(redis),
-		.memory_percent = server->live.overload.percent,
+		.memory_percent = parts->live.overload.percent,
 	};
 	struct send_call *call = malloc(sizeof(*call));
 	struct wp_cmd cmd;
@@ -196,25 +198,25 @@ static enum wp_err send_on(struct wp_conn *conn,
 	if (call == NULL)
 		return WP_ERR_NOMEM;
 	*call = (struct send_call){
-		.server = server,
+		.parts = parts,
 		.number = conn->member.number,
 		.envelope = order->envelope,
 		.has_key = order->key.len > 0,
 		.charge = order->charge,
 	};
 	wp_frame_ref_keep(&call->ref, frame);
-	call->partition = wp_urn_partition(&order->envelope.recipient,
-					   server->partitions);
+	call->partition =
+		wp_urn_partition(&order->envelope.recipient, parts->partitions);
 	if (order->key.len > 0)
-		wp_send_set_key(&item, server->conf->auth.store_secret,
+		wp_send_set_key(&item, parts->live.conf->auth.store_secret,
 				conn->member.user->text, order->key.data,
 				order->key.len);
 	wp_cmd_init(&cmd);
 	wp_send_build(&cmd, &target, call->partition, &item, 1);
-	conn->n_unanswered++;
+	wp_session_ask(&conn->session);
 	rc = wp_aredis_do(redis, &cmd, on_sent, call);
 	if (rc != WP_OK) {
-		conn->n_unanswered--;
+		wp_session_answer(&conn->session);
 		free(call);
 	} else {
 		order->charge.bytes = 0; /* the call's */
@@ -225,7 +227,7 @@ static enum wp_err send_on(struct wp_conn *conn,
 
 void wp_send_frame(struct wp_conn *conn, const struct wp_client_frame *frame)
 {
-	const struct wp_conf *conf = conn->server->conf;
+	const struct wp_conf *conf = conn->parts->live.conf;
 	struct send_order order = { 0 };
 	struct refusal refusal;
 	struct wp_error err = { 0 };
@@ -241,10 +243,11 @@ void wp_send_frame(struct wp_conn *conn, const struct wp_client_frame *frame)
 	if (refusal.code == NULL && send_on(conn, frame, &order) != WP_OK)
 		refusal = refuse("unavailable", "Redis cannot be reached");
 	if (refusal.code != NULL) {
-		wp_metric_add(conn->server->metrics, WP_M_SEND_REFUSED, 1);
-		wp_refuse_frame(conn, frame, refusal.code, refusal.sentence);
+		wp_metric_add(conn->parts->metrics, WP_M_SEND_REFUSED, 1);
+		wp_conn_send_error(conn, &frame->ref, refusal.code,
+				   refusal.sentence);
 	}
-	wp_inflight_give(&conn->server->live.inflight, &order.charge);
+	wp_inflight_give(&conn->parts->live.inflight, &order.charge);
 	wp_buf_release(&order.key);
 	wp_buf_release(&order.json);
 }

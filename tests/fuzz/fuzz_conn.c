@@ -79,11 +79,12 @@ static void read_some(const struct client *c)
 
 static void step(struct client *c, uint8_t what)
 {
-	struct wp_member *member = wp_hub_find(c->w->server->hub, c->number);
+	struct wp_member *member = wp_hub_find(c->w->parts->hub, c->number);
 	struct wp_conn *conn = member == NULL ? NULL : wp_conn_of(member);
 	uint8_t choice;
 
-	assert(conn == NULL || conn->n_unanswered <= WP_CONN_UNANSWERED_MAX);
+	assert(conn == NULL ||
+	       conn->session.n_unanswered <= WP_SESSION_UNANSWERED_MAX);
 	switch (what % STEPS) {
 	case STEP_TEXT:
 		ws_text_add(&c->out, texts[take(c) % TEXTS]);
@@ -111,7 +112,7 @@ static void step(struct client *c, uint8_t what)
 		break;
 	case STEP_POKE:
 		if (conn != NULL)
-			wp_conn_poke(conn);
+			wp_conn_on_poke(NULL, &conn->member);
 		break;
 	case STEP_CLOSE:
 		if (conn != NULL)
@@ -147,7 +148,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	do {
 		ws_world_settle(&world);
 	} while (ws_world_answer());
-	assert(world.server->n_sockets == 0);
+	assert(world.parts->n_sockets == 0);
 	wp_buf_release(&c.out);
 	return 0;
 }

@@ -23,9 +23,9 @@
 
 #include "lib/base/buf.h"
 #include "lib/base/err.h"
+#include "lib/http/head.h"
 #include "ws-daemon/wire/frame.h"
 #include "ws-daemon/wire/outbox.h"
-#include "ws-daemon/wire/upgrade.h"
 
 enum { WP_SESSION_UNANSWERED_MAX = 32 };
 

@@ -11,7 +11,8 @@
 #include "lib/base/clock.h"
 #include "lib/redis/async.h"
 #include "lib/sys/conf_table.h"
-#include "ws-daemon/metrics.h"
+#include "ws-daemon/admit.h"
+#include "ws-daemon/frames_in.h"
 
 enum { HOUR_S = 3600, TURNS_MAX = 100000 };
 
@@ -107,6 +108,54 @@ static void on_nothing(void *ctx)
 	(void)ctx;
 }
 
+/* Who asks to come in next. */
+static struct ws_world *asked;
+static const char *asking;
+static struct wp_conn *admitted;
+
+static void add_response(struct wp_buf *out, size_t len)
+{
+	wp_buf_add_str(out, "HTTP/1.1 101 Yes\r\nX: ");
+	while (out->len + 4 < len)
+		wp_buf_add_char(out, 'x');
+	wp_buf_add_str(out, "\r\n\r\n");
+}
+
+/* Everybody is whom they say they are, and Redis is told at once. */
+static void on_request(struct wp_conn *conn, const struct wp_head *request)
+{
+	struct wp_urn urn;
+
+	(void)request;
+	need(wp_urn_parse(&urn, asking, strlen(asking), NULL) == WP_OK &&
+	     wp_hub_join(conn->parts->hub, &conn->member, &urn) == WP_OK);
+	conn->entry->expires_s = wp_wall_ms() / 1000 + HOUR_S;
+	add_response(&conn->entry->response, asked->response_bytes);
+	conn->is_admitted = true;
+	conn->parts->n_admitted++;
+	if (asked->is_replaced)
+		wp_conn_on_kick(NULL, &conn->member);
+	wp_admit_on_registered(conn->parts, &conn->member, 0);
+	admitted = conn;
+}
+
+static const struct wp_conn_upcalls upcalls = {
+	.on_request = on_request,
+	.on_text = wp_frames_in,
+	.on_left = wp_admit_left,
+};
+
+static int listen_for_nobody(void)
+{
+	/* So short, it gets a name that nobody knows. */
+	const struct sockaddr addr = { .sa_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	need(fd != -1 && bind(fd, &addr, sizeof(addr.sa_family)) == 0 &&
+	     listen(fd, 1) == 0);
+	return fd;
+}
+
 void ws_world_start(struct ws_world *w)
 {
 	struct wp_server_setup setup = { .on_live = on_nothing,
@@ -120,17 +169,16 @@ void ws_world_start(struct ws_world *w)
 				 text == NULL ? "" : text, NULL) == WP_OK);
 	}
 	w->loop = ev_loop_new(EVFLAG_AUTO);
-	w->listen_fd = socket(AF_UNIX, SOCK_STREAM, 0);
-	need(w->loop != NULL && w->listen_fd != -1 &&
-	     wp_ws_metrics_new(&w->metrics, NULL) == WP_OK);
+	w->listen_fd = listen_for_nobody();
+	need(w->loop != NULL && wp_ws_metrics_new(&w->metrics, NULL) == WP_OK);
 	setup.loop = w->loop;
 	setup.conf = &w->conf;
 	setup.metrics = w->metrics;
 	setup.fd = w->listen_fd;
 	need(wp_server_new(&w->server, &setup, NULL) == WP_OK);
-	/* Nobody connects there. */
-	ev_io_stop(w->loop, &w->server->accept_io);
-	ev_timer_stop(w->loop, &w->server->live.overload.timer);
+	w->parts = wp_server_parts(w->server);
+	w->parts->upcalls = &upcalls;
+	ev_timer_stop(w->loop, &w->parts->live.overload.timer);
 }
 
 void ws_world_stop(struct ws_world *w)
@@ -146,56 +194,26 @@ void ws_world_stop(struct ws_world *w)
 	close(w->listen_fd);
 }
 
-static struct wp_conn *newest(const struct wp_server *server)
-{
-	struct wp_member *found = NULL;
-
-	for (size_t i = 0; i < wp_hub_slots(server->hub); i++) {
-		struct wp_member *member = wp_hub_at(server->hub, i);
-
-		if (member != NULL && member->user == NULL &&
-		    (found == NULL || member->number > found->number))
-			found = member;
-	}
-	need(found != NULL);
-	return wp_conn_of(found);
-}
-
-static void add_response(struct wp_buf *out, size_t len)
-{
-	wp_buf_add_str(out, "HTTP/1.1 101 Yes\r\nX: ");
-	while (out->len + 4 < len)
-		wp_buf_add_char(out, 'x');
-	wp_buf_add_str(out, "\r\n\r\n");
-}
-
 struct wp_conn *ws_world_open(struct ws_world *w, const char *user,
 			      int *peer_out)
 {
-	struct wp_conn *conn;
-	struct wp_urn urn;
+	static const char request[] = "GET /connect HTTP/1.1\r\n\r\n";
 	int pair[2];
 
 	need(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair) == 0);
 	need(w->send_buffer == 0 ||
 	     setsockopt(pair[0], SOL_SOCKET, SO_SNDBUF, &w->send_buffer,
 			sizeof(w->send_buffer)) == 0);
-	wp_conn_accept(w->server, pair[0]);
-	conn = newest(w->server);
-	need(wp_conn_stash(conn) != NULL &&
-	     wp_urn_parse(&urn, user, strlen(user), NULL) == WP_OK &&
-	     wp_hub_join(w->server->hub, &conn->member, &urn) == WP_OK);
-	conn->stash->expires_s = wp_wall_ms() / 1000 + HOUR_S;
-	add_response(&conn->stash->response, w->response_bytes);
-	conn->state = WP_CONN_REGISTERING;
-	conn->is_admitted = true;
-	w->server->n_admitted++;
-	if (w->is_replaced)
-		wp_conn_replace(conn);
-	wp_conn_on_registered(conn, 0);
+	asked = w;
+	asking = user;
+	admitted = NULL;
+	wp_conn_accept(w->parts, pair[0]);
+	need(write(pair[1], request, strlen(request)) ==
+	     (ssize_t)strlen(request));
 	ws_world_settle(w);
+	need(admitted != NULL);
 	*peer_out = pair[1];
-	return conn;
+	return admitted;
 }
 
 void ws_world_turn(struct ws_world *w)
@@ -205,7 +223,8 @@ void ws_world_turn(struct ws_world *w)
 
 static bool is_busy(const struct ws_world *w)
 {
-	return w->server->marked != NULL || ev_is_active(&w->server->more) ||
+	return w->parts->turn.marked != NULL ||
+	       ev_is_active(&w->parts->turn.more) ||
 	       ev_pending_count(w->loop) > 0;
 }
 
@@ -223,7 +242,7 @@ void ws_world_settle(struct ws_world *w)
 
 void ws_world_pass(struct ws_world *w, int64_t ms)
 {
-	w->server->start_ms -= (uint64_t)ms;
-	ev_feed_event(w->loop, &w->server->tick_timer, EV_TIMER);
+	w->parts->turn.start_ms -= (uint64_t)ms;
+	ev_feed_event(w->loop, &w->parts->turn.tick_timer, EV_TIMER);
 	ws_world_settle(w);
 }

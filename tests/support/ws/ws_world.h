@@ -14,12 +14,14 @@
 #include "lib/sys/conf.h"
 #include "tests/support/ws/ws_bytes.h"
 #include "ws-daemon/conn.h"
+#include "ws-daemon/server.h"
 
 struct ws_world {
 	struct wp_conf conf; /* presets; may be changed at any time */
 	struct ev_loop *loop;
 	struct wp_metrics *metrics;
 	struct wp_server *server;
+	struct wp_parts *parts; /* the server's */
 	int listen_fd;
 	/* For connections to come; 0 is as usual. */
 	size_t response_bytes; /* of the 101 */

@@ -157,13 +157,13 @@ static void no_more_than_32_frames_are_unanswered(void **state)
 		add_send(&out, i);
 	write_all(peer, out.data, out.len);
 	ws_world_settle(w);
-	assert_int_equal(ws_world_waiting(), WP_CONN_UNANSWERED_MAX);
-	assert_int_equal(conn->n_unanswered, WP_CONN_UNANSWERED_MAX);
+	assert_int_equal(ws_world_waiting(), WP_SESSION_UNANSWERED_MAX);
+	assert_int_equal(conn->session.n_unanswered, WP_SESSION_UNANSWERED_MAX);
 
 	/* One answer lets one more in, and nothing overtakes. */
 	assert_true(ws_world_answer());
 	ws_world_settle(w);
-	assert_int_equal(ws_world_waiting(), WP_CONN_UNANSWERED_MAX);
+	assert_int_equal(ws_world_waiting(), WP_SESSION_UNANSWERED_MAX);
 	answer_all(w);
 	text = read_all(peer, &len);
 	assert_order(text, len, 0, 40);
@@ -195,7 +195,7 @@ static void what_comes_during_the_pause_is_taken_up_behind_it(void **state)
 		add_send(&out, i);
 		write_all(peer, out.data, out.len);
 		ws_world_settle(w);
-		assert_true(ws_world_waiting() <= WP_CONN_UNANSWERED_MAX);
+		assert_true(ws_world_waiting() <= WP_SESSION_UNANSWERED_MAX);
 	}
 	answer_all(w);
 	text = read_all(peer, &len);
@@ -349,7 +349,7 @@ static void flood_of_small_frames_leaves_the_turn_to_others(void **state)
 	ws_world_settle(w);
 	text = read_all(flooder, &len);
 	assert_int_equal(count(text, len, "pong"), 3 * FRAMES_PER_TURN);
-	assert_false(ev_is_active(&w->server->more));
+	assert_false(ev_is_active(&w->parts->turn.more));
 	wp_buf_release(&out);
 	close(flooder);
 	close(other);
@@ -379,7 +379,7 @@ static void close_while_paused_finds_the_close_that_waits(void **state)
 	wp_buf_release(&out);
 	close(peer);
 	ws_world_settle(w);
-	assert_int_equal(w->server->n_sockets, 0);
+	assert_int_equal(w->parts->n_sockets, 0);
 }
 
 static void peer_that_leaves_during_the_pause_is_noticed(void **state)
@@ -396,7 +396,7 @@ static void peer_that_leaves_during_the_pause_is_noticed(void **state)
 	ws_world_settle(w);
 	close(peer);
 	answer_all(w);
-	assert_int_equal(w->server->n_sockets, 0);
+	assert_int_equal(w->parts->n_sockets, 0);
 	assert_int_equal(ws_world_waiting(), 0);
 	wp_buf_release(&out);
 }
@@ -417,7 +417,7 @@ static void response_may_be_longer_than_the_queue(void **state)
 
 		w->response_bytes = len;
 		conn = ws_world_open(w, "urn:sm:user:ann", &peer);
-		assert_int_equal(conn->state, WP_CONN_OPEN);
+		assert_int_equal(conn->session.state, WP_SESSION_OPEN);
 		wp_buf_init(&out, 0);
 		ws_text_add(&out, json_ping);
 		write_all(peer, out.data, out.len);
@@ -445,7 +445,7 @@ static void replaced_before_it_is_open_it_is_told_behind_its_101(void **state)
 
 	w->is_replaced = true;
 	conn = ws_world_open(w, "urn:sm:user:ann", &peer);
-	assert_int_equal(conn->state, WP_CONN_CLOSING);
+	assert_int_equal(conn->session.state, WP_SESSION_CLOSING);
 
 	text = read_all(peer, &len);
 	assert_memory_equal(text, "HTTP/1.1 101 ", 13);
@@ -468,10 +468,10 @@ static void close_does_not_overtake_the_response(void **state)
 	w->send_buffer = 1;
 	w->response_bytes = 100000;
 	conn = ws_world_open(w, "urn:sm:user:ann", &peer);
-	assert_true(conn->is_blocked);
+	assert_true(conn->patience.is_blocked);
 	for (int i = 0; i < 100; i++) /* too much for the queue */
-		wp_conn_send(conn, w->server->ping);
-	assert_int_equal(conn->state, WP_CONN_CLOSING);
+		wp_conn_send(conn, w->parts->ping);
+	assert_int_equal(conn->session.state, WP_SESSION_CLOSING);
 
 	text = read_in_turns(w, peer, &len);
 	assert_int_equal(len, 100000 + 4);
@@ -515,10 +515,10 @@ static void peer_that_breaks_the_protocol_is_told_and_left(void **state)
 		assert_true(is_at_end(peer));
 
 		/* Nor is it borne for long. */
-		assert_int_equal(w->server->n_sockets, 1);
-		assert_int_equal(w->server->n_open, 0);
+		assert_int_equal(w->parts->n_sockets, 1);
+		assert_int_equal(w->parts->n_open, 0);
 		ws_world_pass(w, WP_CLOSE_DRAIN_MS + 2 * WP_TICK_MS);
-		assert_int_equal(w->server->n_sockets, 0);
+		assert_int_equal(w->parts->n_sockets, 0);
 		close(peer);
 	}
 }
@@ -551,10 +551,10 @@ static void close_of_ours_waits_for_the_answer(void **state)
 		ws_world_settle(w);
 		assert_int_equal(is_at_end(peer), answers > 0);
 		ws_world_pass(w, 4 * WP_TICK_MS);
-		assert_int_equal(w->server->n_sockets, answers > 0 ? 1 : 0);
+		assert_int_equal(w->parts->n_sockets, answers > 0 ? 1 : 0);
 		close(peer);
 		ws_world_settle(w);
-		assert_int_equal(w->server->n_sockets, 0);
+		assert_int_equal(w->parts->n_sockets, 0);
 	}
 	wp_buf_release(&out);
 }
@@ -579,7 +579,7 @@ static void close_of_the_peer_is_answered_and_the_end(void **state)
 	wp_buf_release(&out);
 	close(peer);
 	ws_world_settle(w);
-	assert_int_equal(w->server->n_sockets, 0);
+	assert_int_equal(w->parts->n_sockets, 0);
 }
 
 /* As after a SIGSTOP: time has gone by, and what came is unread. */
@@ -602,7 +602,7 @@ static void what_came_in_time_is_read_before_silence_is_judged(void **state)
 	}
 	(void)read_all(silent, NULL);
 	assert_true(is_at_end(silent));
-	assert_int_equal(w->server->n_sockets, 1);
+	assert_int_equal(w->parts->n_sockets, 1);
 	wp_buf_release(&out);
 	close(talker);
 	close(silent);
@@ -686,8 +686,8 @@ static struct wp_conn *open_and_fill(struct ws_world *w, int *peer)
 
 	w->send_buffer = 1; /* the kernel's least: a few KB */
 	conn = open_quiet(w, peer);
-	while (!conn->is_blocked) {
-		wp_conn_send(conn, w->server->ping);
+	while (!conn->patience.is_blocked) {
+		wp_conn_send(conn, w->parts->ping);
 		ws_world_settle(w);
 	}
 	return conn;
@@ -707,12 +707,12 @@ static void peer_that_takes_nothing_is_told_that_it_is_slow(void **state)
 	wp_buf_init(&out, 0);
 	ws_text_add(&out, json_ping);
 	for (int i = 0; i < 3; i++) {
-		assert_int_equal(conn->state, WP_CONN_OPEN);
+		assert_int_equal(conn->session.state, WP_SESSION_OPEN);
 		ws_world_pass(w, idle_ms / 2);
 		write_all(peer, out.data, out.len);
 		ws_world_settle(w);
 	}
-	assert_int_equal(conn->state, WP_CONN_CLOSING);
+	assert_int_equal(conn->session.state, WP_SESSION_CLOSING);
 	text = read_in_turns(w, peer, &len);
 	assert_memory_equal(text + len - 4, "\x88\x02\x03\xf5", 4);
 	wp_buf_release(&out);
@@ -735,12 +735,12 @@ static void slow_peer_that_goes_on_reading_stays(void **state)
 	assert_non_null(much);
 	wp_conn_send(conn, much);
 	for (int i = 0; i < 40; i++) {
-		assert_true(conn->is_blocked);
+		assert_true(conn->patience.is_blocked);
 		ws_world_pass(w, idle_ms - 2 * WP_TICK_MS);
 		while (recv(peer, piece, sizeof(piece), MSG_DONTWAIT) > 0)
 			;
 		ws_world_settle(w);
-		assert_int_equal(conn->state, WP_CONN_OPEN);
+		assert_int_equal(conn->session.state, WP_SESSION_OPEN);
 	}
 	wp_message_unref(&much);
 	free(payload);
@@ -766,7 +766,7 @@ static void message_that_does_not_end_is_not_kept_for_ever(void **state)
 	write_all(peer, out.data, out.len);
 	wp_buf_clear(&out);
 	ws_frame_add(&out, WP_WS_PONG, "", 0);
-	while (conn->state == WP_CONN_OPEN) {
+	while (conn->session.state == WP_SESSION_OPEN) {
 		write_all(peer, out.data, out.len);
 		ws_world_pass(w, step_ms);
 		assert_true(++steps < 10);
@@ -796,7 +796,7 @@ static void messages_in_a_row_are_no_endless_one(void **state)
 	write_all(peer, out.data, out.len / 2);
 	for (int i = 0; i < 40; i++) {
 		ws_world_pass(w, step_ms);
-		assert_true(wp_ws_reader_is_holding(&conn->reader));
+		assert_true(wp_session_is_holding(&conn->session));
 		write_all(peer, out.data + out.len / 2, out.len - out.len / 2);
 		write_all(peer, out.data, out.len / 2);
 		ws_world_settle(w);
@@ -806,8 +806,8 @@ static void messages_in_a_row_are_no_endless_one(void **state)
 	/* And when the last has ended nothing is kept of it. */
 	write_all(peer, out.data + out.len / 2, out.len - out.len / 2);
 	ws_world_settle(w);
-	assert_false(wp_ws_reader_is_holding(&conn->reader));
-	assert_int_equal(conn->state, WP_CONN_OPEN);
+	assert_false(wp_session_is_holding(&conn->session));
+	assert_int_equal(conn->session.state, WP_SESSION_OPEN);
 	wp_buf_release(&out);
 	close(peer);
 	ws_world_settle(w);
@@ -830,7 +830,7 @@ static void message_behind_floods_is_not_kept_for_ever(void **state)
 	wp_buf_clear(&out);
 	for (int i = 0; i < 4 * FRAMES_PER_TURN; i++)
 		ws_frame_add(&out, WP_WS_PONG, "", 0);
-	while (conn->state == WP_CONN_OPEN) {
+	while (conn->session.state == WP_SESSION_OPEN) {
 		write_all(peer, out.data, out.len);
 		ws_world_pass(w, step_ms);
 		assert_true(++steps < 10);
@@ -856,11 +856,11 @@ static void control_frames_in_a_row_are_no_endless_message(void **state)
 	write_all(peer, out.data, out.len / 2);
 	for (int i = 0; i < 40; i++) {
 		ws_world_pass(w, step_ms);
-		assert_true(wp_ws_reader_is_holding(&conn->reader));
+		assert_true(wp_session_is_holding(&conn->session));
 		write_all(peer, out.data + out.len / 2, out.len - out.len / 2);
 		write_all(peer, out.data, out.len / 2);
 		ws_world_settle(w);
-		assert_int_equal(conn->state, WP_CONN_OPEN);
+		assert_int_equal(conn->session.state, WP_SESSION_OPEN);
 	}
 	wp_buf_release(&out);
 	close(peer);
@@ -888,10 +888,10 @@ static void peer_that_reads_a_little_at_a_time_stays(void **state)
 	wp_conn_send(conn, much);
 	ws_world_settle(w);
 	for (int i = 0; i < 15; i++) {
-		assert_true(conn->is_blocked);
+		assert_true(conn->patience.is_blocked);
 		assert_true(recv(peer, piece, LITTLE, MSG_DONTWAIT) > 0);
 		ws_world_pass(w, step_ms);
-		assert_int_equal(conn->state, WP_CONN_OPEN);
+		assert_int_equal(conn->session.state, WP_SESSION_OPEN);
 	}
 	wp_message_unref(&much);
 	free(payload);
@@ -913,7 +913,7 @@ static size_t flood_unanswered(struct ws_world *w, const char *frame, int *peer,
 		const char *text;
 
 		(void)open_quiet(w, &peer[i]);
-		for (int k = 0; k < WP_CONN_UNANSWERED_MAX; k++) {
+		for (int k = 0; k < WP_SESSION_UNANSWERED_MAX; k++) {
 			write_all(peer[i], out.data, out.len);
 			ws_world_settle(w);
 		}
@@ -934,8 +934,9 @@ static void assert_user_has_a_part(struct ws_world *w, const char *frame,
 	int other;
 
 	assert_true(refused > 0);
-	assert_int_equal(refused + waiting, n_peers * WP_CONN_UNANSWERED_MAX);
-	assert_true(w->server->live.inflight.total <= WP_INFLIGHT_USER_MAX);
+	assert_int_equal(refused + waiting,
+			 n_peers * WP_SESSION_UNANSWERED_MAX);
+	assert_true(w->parts->live.inflight.total <= WP_INFLIGHT_USER_MAX);
 	assert_true(waiting * strlen(frame) > WP_INFLIGHT_USER_MAX / 3);
 
 	/* Others go on, and their connections need not be old. */
@@ -944,15 +945,15 @@ static void assert_user_has_a_part(struct ws_world *w, const char *frame,
 	add_send(&out, 1);
 	write_all(other, out.data, out.len);
 	ws_world_settle(w);
-	assert_int_equal(conn->n_unanswered, 1);
+	assert_int_equal(conn->session.n_unanswered, 1);
 
 	/* To leave does not make room, answers do. */
 	for (size_t i = 0; i < n_peers; i++)
 		close(peers[i]);
 	ws_world_settle(w);
-	assert_true(w->server->live.inflight.total > WP_INFLIGHT_USER_MAX / 3);
+	assert_true(w->parts->live.inflight.total > WP_INFLIGHT_USER_MAX / 3);
 	answer_all(w);
-	assert_int_equal(w->server->live.inflight.total, 0);
+	assert_int_equal(w->parts->live.inflight.total, 0);
 	wp_buf_release(&out);
 	close(other);
 	ws_world_settle(w);
@@ -987,7 +988,7 @@ static void unanswered_acks_of_one_user_are_bounded(void **state)
 
 	assert_int_equal(wp_urn_parse(&urn, "urn:sm:user:ann", 15, NULL),
 			 WP_OK);
-	id.partition = (uint16_t)wp_urn_partition(&urn, w->server->partitions);
+	id.partition = (uint16_t)wp_urn_partition(&urn, w->parts->partitions);
 	wp_buf_init(&frame, 0);
 	wp_buf_add_str(&frame, "{\"type\":\"ack\",\"messageIds\":[");
 	for (int i = 0; i < 1000; i++) {

@@ -9,12 +9,11 @@
 
 #include <cmocka.h>
 
-#include "ws-daemon/notification.h"
+#include "ws-daemon/notifications.h"
 
 /* The frame that text would become; NULL when it is refused. */
 static char *frame_of(const char *text)
 {
-	struct wp_notification notification;
 	struct wp_buf buf;
 	char *exact = malloc(strlen(text) + 1);
 	char *out = NULL;
@@ -24,10 +23,8 @@ static char *frame_of(const char *text)
 	memcpy(exact, text, strlen(text));
 	exact = realloc(exact, strlen(text) > 0 ? strlen(text) : 1);
 	wp_buf_init(&buf, 0);
-	if (wp_notification_read(&notification, exact, strlen(text))) {
-		wp_notification_write(&notification, 0, &buf);
+	if (wp_notification_frame(exact, strlen(text), 0, &buf))
 		out = strdup(buf.data);
-	}
 	wp_buf_release(&buf);
 	free(exact);
 	return out;
@@ -190,5 +187,5 @@ int main(void)
 		cmocka_unit_test(a_text_cut_anywhere_is_refused),
 	};
 
-	return cmocka_run_group_tests_name("notification", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("notifications", tests, NULL, NULL);
 }

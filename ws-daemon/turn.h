@@ -1,0 +1,74 @@
+/*
+ * turn.h - what happens once per turn of the loop.
+ *
+ * Callbacks of the loop only queue and mark. Behind them all, the turn of each
+ * marked item comes: that is where input is taken up, output is written and what
+ * has ended is freed. So nothing is read or freed under a callback's feet, and a
+ * burst for one socket is one system call.
+ *
+ * Items carry a function; what they are is nobody's business here. Time is
+ * counted in ticks of WP_TICK_MS since the start.
+ */
+#ifndef WP_WS_TURN_H
+#define WP_WS_TURN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <ev.h>
+
+#include "lib/base/err.h"
+#include "lib/live/timers.h"
+
+enum wp_turn_next {
+	WP_TURN_DONE,  /* until it is marked again */
+	WP_TURN_AGAIN, /* in the next turn, which then comes at once */
+	WP_TURN_GONE,  /* the item is no more */
+};
+
+/* Embedded in its owner; all zero but fn. */
+struct wp_turn_item {
+	/* Its turn has come. It stays marked meanwhile: what it does to itself
+	 * needs no second turn. */
+	enum wp_turn_next (*fn)(struct wp_turn_item *item);
+	struct wp_turn_item *next;
+	struct wp_timer timer;
+	bool is_marked;
+	bool is_due; /* its time came; for fn to clear */
+};
+
+/* Only loop and now are for others to read. */
+struct wp_turn {
+	struct ev_loop *loop;
+	uint32_t now; /* ticks */
+	uint64_t start_ms;
+	struct wp_wheel *wheel;
+	struct wp_turn_item *marked;
+	ev_timer tick_timer;
+	ev_check end;
+	ev_idle more; /* active: the next turn must not wait */
+	void (*on_end)(void *ctx);
+	void *ctx;
+};
+
+/* on_end: called behind all items' turns. Errors: WP_ERR_NOMEM. */
+enum wp_err wp_turn_init(struct wp_turn *turn, struct ev_loop *loop,
+			 void (*on_end)(void *ctx), void *ctx) WP_MUST_USE;
+/* Also after a failure; all zero is nothing. No item may be left. */
+void wp_turn_release(struct wp_turn *turn);
+
+/* Its turn comes when this turn of the loop ends. Idempotent. */
+void wp_turn_mark(struct wp_turn *turn, struct wp_turn_item *item);
+
+/* Mark it when the tick has come; replaces what was set. */
+void wp_turn_set(struct wp_turn *turn, struct wp_turn_item *item,
+		 uint32_t tick);
+void wp_turn_clear(struct wp_turn_item *item);
+
+/* Ticks from now in which at least so many milliseconds go by. */
+uint32_t wp_turn_ticks(int64_t ms);
+
+/* The turns of all that are marked, now; otherwise the loop sees to it. */
+void wp_turn_run(struct wp_turn *turn);
+
+#endif /* WP_WS_TURN_H */

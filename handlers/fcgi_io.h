@@ -12,7 +12,7 @@
 
 #include "lib/base/err.h"
 
-#include "handlers/io.h"
+#include "handlers/req.h"
 
 /* A web server that is silent for longer inside a request has hung up. */
 enum { WP_FCGI_TIMEOUT_S = 30 };

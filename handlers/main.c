@@ -24,7 +24,6 @@
 #include "lib/sys/program.h"
 #include "lib/sys/systemd.h"
 
-#include "handlers/cgi_io.h"
 #include "handlers/child.h"
 #include "handlers/ctx.h"
 #include "handlers/metrics.h"
@@ -232,13 +231,13 @@ static enum wp_err find_socket(struct program_state *state, int *fd_out,
 
 static enum wp_err serve_cgi(struct setup *setup, struct wp_error *err)
 {
-	struct wp_cgi cgi;
+	struct wp_io io;
 	struct wp_ctx ctx;
 	enum wp_err rc = wp_ctx_init(&ctx, &setup->shared, err);
 
 	if (rc == WP_OK) {
-		wp_cgi_init(&cgi);
-		wp_serve(&ctx, &cgi.io);
+		wp_io_cgi(&io);
+		wp_serve(&ctx, &io);
 	}
 	wp_ctx_release(&ctx);
 	return rc;

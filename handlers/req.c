@@ -7,9 +7,48 @@
  */
 #include "handlers/req.h"
 
+#include <errno.h>
 #include <stdint.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
+
+static ssize_t cgi_read(struct wp_io *io, void *data, size_t len)
+{
+	ssize_t n;
+
+	(void)io;
+	do
+		n = read(STDIN_FILENO, data, len);
+	while (n == -1 && errno == EINTR);
+	return n;
+}
+
+static bool cgi_write(struct wp_io *io, const void *data, size_t len)
+{
+	const char *from = data;
+
+	(void)io;
+	while (len > 0) {
+		ssize_t n = write(STDOUT_FILENO, from, len);
+
+		if (n == -1 && errno == EINTR)
+			continue;
+		if (n == -1)
+			return false;
+		from += n;
+		len -= (size_t)n;
+	}
+	return true;
+}
+
+void wp_io_cgi(struct wp_io *io)
+{
+	static const struct wp_io_ops ops = { cgi_read, cgi_write };
+
+	io->ops = &ops;
+	io->params = (const char *const *)environ;
+}
 
 static const struct {
 	enum wp_method method;

@@ -1,5 +1,6 @@
 /*
- * req.h - a request as its handler sees it: method, path, query, headers, body.
+ * req.h - a request as its handler sees it: method, path, query, headers, body;
+ * and how its bytes come and go.
  *
  * Nothing is normalised: a path with escapes or a trailing slash is another
  * path, and an unknown one. Everything is borrowed from the io's params, which
@@ -10,13 +11,38 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 #include "lib/base/buf.h"
 #include "lib/base/err.h"
 #include "lib/http/answer.h"
 #include "lib/http/head.h"
 
-#include "handlers/io.h"
+struct wp_io;
+
+struct wp_io_ops {
+	/* Up to len bytes of the body; 0 at its end, -1 when the peer broke. */
+	ssize_t (*read)(struct wp_io *io, void *data, size_t len);
+	/* All of data; false when nobody listens any more. */
+	bool (*write)(struct wp_io *io, const void *data, size_t len);
+};
+
+/*
+ * Everything above works the same behind FastCGI (fcgi_io.h), as a plain CGI
+ * program, and in a unit test (bytes in memory). A backend has struct wp_io as
+ * its first member.
+ */
+struct wp_io {
+	const struct wp_io_ops *ops;
+	/*
+	 * "NAME=value" as RFC 3875 names them, ends with NULL. A header that
+	 * the client repeated may stand here more than once.
+	 */
+	const char *const *params;
+};
+
+/* The one request of a CGI program: environment, stdin and stdout. */
+void wp_io_cgi(struct wp_io *io);
 
 /* Bits of a set. */
 enum wp_method {

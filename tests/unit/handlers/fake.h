@@ -22,7 +22,7 @@
 #include "lib/base/digest.h"
 
 #include "handlers/ctx.h"
-#include "handlers/io.h"
+#include "handlers/req.h"
 #include "handlers/serve.h"
 
 enum { FAKE_PARAMS_MAX = 24 };

@@ -66,9 +66,16 @@ static void refuse(struct wp_batch_element *out, const char *code,
 }
 
 enum wp_err wp_batch_read(struct wp_batch_element *out,
-			  const struct wp_json_slice *slice, size_t max_bytes,
-			  struct wp_buf *json_out)
+			  const struct wp_json_slice *slice,
+			  const struct wp_conf *conf, struct wp_buf *json_out)
 {
+	const struct wp_envelope_text text = {
+		.data = slice->data,
+		.len = slice->len,
+		.with_key = true,
+		.partitions = (uint32_t)conf->mailbox.partitions,
+	};
+	size_t max_bytes = (size_t)conf->mailbox.max_envelope_bytes;
 	struct wp_error err;
 	enum wp_err rc;
 
@@ -82,8 +89,7 @@ enum wp_err wp_batch_read(struct wp_batch_element *out,
 		refuse(out, "payload_too_large", err.msg);
 		return WP_OK;
 	}
-	rc = wp_envelope_read(&out->envelope, slice->data, slice->len, true,
-			      json_out, &err);
+	rc = wp_envelope_read(&out->envelope, &text, json_out, &err);
 	if (rc == WP_ERR_NOMEM)
 		return rc;
 	if (rc == WP_OK)

@@ -11,6 +11,7 @@
 #include "lib/base/err.h"
 #include "lib/base/json.h"
 #include "lib/mailbox/envelope.h"
+#include "lib/sys/conf.h"
 
 #include "handlers/group.h"
 
@@ -38,10 +39,12 @@ enum wp_err wp_batch_split(const char *data, size_t len,
 /*
  * Read one element and append its canonical form to json_out.
  *
+ * conf:    says how long an envelope may be, and where it goes
  * Errors:  WP_ERR_NOMEM only; a bad element is no error
  */
 enum wp_err wp_batch_read(struct wp_batch_element *out,
-			  const struct wp_json_slice *slice, size_t max_bytes,
+			  const struct wp_json_slice *slice,
+			  const struct wp_conf *conf,
 			  struct wp_buf *json_out) WP_MUST_USE;
 
 #endif /* WP_HANDLERS_BATCH_H */

@@ -7,7 +7,7 @@
 #include "handlers/call.h"
 
 #include "lib/mailbox/ack.h"
-#include "lib/name/urn.h"
+#include "lib/name/box.h"
 
 #include "handlers/metrics.h"
 
@@ -31,15 +31,15 @@ static bool read_ids(struct wp_call *call, struct wp_ack_ids *ids,
 	return rc == WP_OK;
 }
 
-static enum wp_err ack(struct wp_ctx *ctx, const struct wp_urn *user,
-		       uint32_t partition, const struct wp_ack_ids *ids)
+static enum wp_err ack(struct wp_ctx *ctx, const struct wp_box *box,
+		       const struct wp_ack_ids *ids)
 {
 	struct wp_error err;
 
 	if (wp_ctx_redis(ctx, &err) != WP_OK)
 		return WP_ERR_UNAVAIL;
-	if (wp_ack(ctx->redis, wp_ctx_store_or_null(ctx), partition, user, ids,
-		   &err) == WP_OK)
+	if (wp_ack(ctx->redis, wp_ctx_store_or_null(ctx), box, ids, &err) ==
+	    WP_OK)
 		return WP_OK;
 	wp_ctx_log_failure(ctx, "ack", &err);
 	return WP_ERR_UNAVAIL;
@@ -48,15 +48,15 @@ static enum wp_err ack(struct wp_ctx *ctx, const struct wp_urn *user,
 void wp_handle_ack(struct wp_call *call)
 {
 	struct wp_ctx *ctx = call->ctx;
-	const struct wp_urn *user = &call->caller.user;
-	uint32_t partition =
-		wp_urn_partition(user, (uint32_t)ctx->conf->mailbox.partitions);
 	struct wp_ack_ids ids = { 0 };
+	struct wp_box box;
 
-	if (!read_ids(call, &ids, partition))
+	wp_box_of(&box, &call->caller.user,
+		  (uint32_t)ctx->conf->mailbox.partitions);
+	if (!read_ids(call, &ids, box.partition))
 		return;
 	/* Of nothing that is ours, nothing needs to be asked. */
-	if (ids.n > 0 && ack(ctx, user, partition, &ids) != WP_OK) {
+	if (ids.n > 0 && ack(ctx, &box, &ids) != WP_OK) {
 		wp_resp_unavailable(call->resp,
 				    "the outcome is unknown; repeat the ack");
 	} else {

@@ -8,8 +8,8 @@
 
 #include "lib/http/query.h"
 #include "lib/mailbox/pull.h"
+#include "lib/name/box.h"
 #include "lib/name/msgid.h"
-#include "lib/name/urn.h"
 
 #include "handlers/metrics.h"
 
@@ -60,9 +60,6 @@ static bool read_request(struct wp_call *call, struct wp_pull_request *request)
 	struct wp_error err;
 	enum wp_err rc;
 
-	request->user = call->caller.user;
-	request->partition = wp_urn_partition(
-		&request->user, (uint32_t)call->ctx->conf->mailbox.partitions);
 	rc = read_limit(call, &request->limit, &err);
 	if (rc == WP_OK)
 		rc = read_after(call, request, &err);
@@ -117,10 +114,13 @@ static void respond(struct wp_call *call, const struct wp_pull_page *page,
 void wp_handle_messages(struct wp_call *call)
 {
 	struct wp_ctx *ctx = call->ctx;
-	struct wp_pull_request request = { 0 };
+	struct wp_box box;
+	struct wp_pull_request request = { .box = &box };
 	struct wp_pull_page *page = NULL;
 	struct wp_error err;
 
+	wp_box_of(&box, &call->caller.user,
+		  (uint32_t)ctx->conf->mailbox.partitions);
 	if (!read_request(call, &request))
 		return;
 	if (wp_ctx_redis(ctx, &err) != WP_OK) {
@@ -135,6 +135,6 @@ void wp_handle_messages(struct wp_call *call)
 						"now; repeat later");
 		return;
 	}
-	respond(call, page, request.partition);
+	respond(call, page, box.partition);
 	wp_pull_page_free(&page);
 }

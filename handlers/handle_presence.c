@@ -24,18 +24,19 @@ enum { SECONDS_END = 19 };
 
 struct query {
 	size_t n;
-	struct wp_urn users[USERS_MAX];
-	uint32_t partitions[USERS_MAX];
+	struct wp_box boxes[USERS_MAX];
+	uint32_t partitions[USERS_MAX]; /* of boxes */
 	size_t order[USERS_MAX];
-	/* Of each user, in the order of users. */
+	/* Of each user, in the order of boxes. */
 	struct wp_presence_state states[USERS_MAX];
 };
 
-static enum wp_err split_users(struct query *query, const struct wp_text *list,
-			       struct wp_error *err)
+static enum wp_err split_users(struct query *query, uint32_t partitions,
+			       const struct wp_text *list, struct wp_error *err)
 {
 	const char *text = list->data;
 	const char *end = text + list->len;
+	struct wp_urn user;
 
 	for (;;) {
 		const char *comma = memchr(text, ',', (size_t)(end - text));
@@ -46,11 +47,10 @@ static enum wp_err split_users(struct query *query, const struct wp_text *list,
 			return wp_error_set(err, WP_ERR_INVAL,
 					    "users has more than %d elements",
 					    USERS_MAX);
-		rc = wp_urn_parse(&query->users[query->n], text,
-				  (size_t)(stop - text), err);
+		rc = wp_urn_parse(&user, text, (size_t)(stop - text), err);
 		if (rc != WP_OK)
 			return rc;
-		query->n++;
+		wp_box_of(&query->boxes[query->n++], &user, partitions);
 		if (comma == NULL)
 			return WP_OK;
 		text = comma + 1;
@@ -70,7 +70,9 @@ static bool read_users(struct wp_call *call, struct query *query)
 				  "separated by commas",
 				  USERS_MAX);
 	if (rc == WP_OK)
-		rc = split_users(query, &list, &err);
+		rc = split_users(query,
+				 (uint32_t)call->ctx->conf->mailbox.partitions,
+				 &list, &err);
 	if (rc == WP_ERR_INVAL)
 		wp_resp_error(call->resp, 400, "bad_request", err.msg);
 	else if (rc != WP_OK)
@@ -78,7 +80,7 @@ static bool read_users(struct wp_call *call, struct query *query)
 	return rc == WP_OK;
 }
 
-static bool is_caller(const struct wp_call *call, const struct wp_urn *user)
+static bool is_caller(const struct wp_call *call, const struct wp_box *user)
 {
 	return strcmp(user->text, call->caller.user.text) == 0;
 }
@@ -90,7 +92,7 @@ static bool is_visible(struct wp_call *call, const struct query *query)
 
 	if (visibility == WP_VISIBLE_SELF)
 		for (size_t i = 0; i < query->n; i++)
-			is_allowed &= is_caller(call, &query->users[i]);
+			is_allowed &= is_caller(call, &query->boxes[i]);
 	if (!is_allowed)
 		wp_resp_error(call->resp, 403, "forbidden",
 			      visibility == WP_VISIBLE_SELF
@@ -103,7 +105,7 @@ static bool is_visible(struct wp_call *call, const struct query *query)
 static enum wp_err append_all(struct wp_ctx *ctx, struct query *query,
 			      struct wp_error *err)
 {
-	const struct wp_urn *users[USERS_MAX];
+	const struct wp_box *boxes[USERS_MAX];
 	size_t len;
 
 	for (size_t at = 0; at < query->n; at += len) {
@@ -112,10 +114,8 @@ static enum wp_err append_all(struct wp_ctx *ctx, struct query *query,
 		len = wp_group_len(query->partitions, query->order, at,
 				   query->n);
 		for (size_t i = 0; i < len; i++)
-			users[i] = &query->users[query->order[at + i]];
-		wp_presence_query_build(&ctx->cmd,
-					query->partitions[query->order[at]],
-					users, len);
+			boxes[i] = &query->boxes[query->order[at + i]];
+		wp_presence_query_build(&ctx->cmd, boxes, len);
 		rc = wp_redis_append(ctx->redis, &ctx->cmd, err);
 		if (rc != WP_OK) {
 			wp_redis_disconnect(ctx->redis);
@@ -155,13 +155,11 @@ static enum wp_err take_all(struct wp_ctx *ctx, struct query *query,
 
 static enum wp_err ask(struct wp_ctx *ctx, struct query *query)
 {
-	uint32_t partitions = (uint32_t)ctx->conf->mailbox.partitions;
 	struct wp_error err;
 	enum wp_err rc;
 
 	for (size_t i = 0; i < query->n; i++)
-		query->partitions[i] =
-			wp_urn_partition(&query->users[i], partitions);
+		query->partitions[i] = query->boxes[i].partition;
 	wp_group(query->partitions, query->n, query->order);
 	rc = wp_ctx_redis(ctx, &err);
 	if (rc != WP_OK)
@@ -174,7 +172,7 @@ static enum wp_err ask(struct wp_ctx *ctx, struct query *query)
 	return rc;
 }
 
-static void add_user(struct wp_buf *out, const struct wp_urn *user,
+static void add_user(struct wp_buf *out, const struct wp_box *user,
 		     const struct wp_presence_state *state, bool is_self)
 {
 	bool is_online = state->connections > 0;
@@ -206,8 +204,8 @@ static void respond(struct wp_call *call, const struct query *query)
 	for (size_t i = 0; i < query->n; i++) {
 		if (i > 0)
 			wp_buf_add_char(out, ',');
-		add_user(out, &query->users[i], &query->states[i],
-			 is_caller(call, &query->users[i]));
+		add_user(out, &query->boxes[i], &query->states[i],
+			 is_caller(call, &query->boxes[i]));
 	}
 	wp_buf_add_str(out, "]}");
 }

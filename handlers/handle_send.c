@@ -8,18 +8,21 @@
 #include "lib/mailbox/envelope.h"
 #include "lib/mailbox/send.h"
 #include "lib/name/msgid.h"
-#include "lib/name/urn.h"
 
 #include "handlers/submit.h"
 
 static bool read_envelope(struct wp_call *call, struct wp_envelope *envelope)
 {
 	struct wp_ctx *ctx = call->ctx;
+	const struct wp_envelope_text text = {
+		.data = ctx->body.data,
+		.len = ctx->body.len,
+		.partitions = (uint32_t)ctx->conf->mailbox.partitions,
+	};
 	struct wp_error err;
 
 	ctx->scratch.max_bytes = wp_submit_canonical_max(ctx->body.len, 1);
-	switch (wp_envelope_read(envelope, ctx->body.data, ctx->body.len, false,
-				 &ctx->scratch, &err)) {
+	switch (wp_envelope_read(envelope, &text, &ctx->scratch, &err)) {
 	case WP_OK:
 		return true;
 	case WP_ERR_INVAL:
@@ -58,7 +61,6 @@ void wp_handle_send(struct wp_call *call)
 	struct wp_send_item item = { .envelope = &envelope };
 	struct wp_send_result result;
 	const char *key;
-	uint32_t partition;
 	size_t key_len;
 
 	if (!wp_call_read_json(call,
@@ -72,8 +74,6 @@ void wp_handle_send(struct wp_call *call)
 	if (key != NULL)
 		wp_send_set_key(&item, ctx->conf->auth.store_secret,
 				call->caller.user.text, key, key_len);
-	partition = wp_urn_partition(&envelope.recipient,
-				     (uint32_t)ctx->conf->mailbox.partitions);
-	if (wp_submit(call, &item, &partition, 1, &result) == WP_OK)
+	if (wp_submit(call, &item, 1, &result) == WP_OK)
 		respond(call, &result);
 }

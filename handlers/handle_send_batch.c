@@ -12,7 +12,6 @@
 
 #include "lib/mailbox/send.h"
 #include "lib/name/msgid.h"
-#include "lib/name/urn.h"
 
 #include "handlers/batch.h"
 #include "handlers/submit.h"
@@ -33,7 +32,6 @@ struct batch {
 	size_t good[WP_BATCH_MAX];
 	uint32_t partitions[WP_BATCH_MAX];
 	size_t order[WP_BATCH_MAX];
-	uint32_t sorted[WP_BATCH_MAX];
 	struct wp_send_item items[WP_BATCH_MAX];
 	struct wp_send_result results[WP_BATCH_MAX];
 	/* By element; NULL when it is not a good one. */
@@ -54,8 +52,7 @@ static bool read_elements(struct wp_call *call, struct batch *batch)
 		wp_submit_canonical_max(ctx->body.len, batch->n);
 	for (size_t i = 0; i < batch->n; i++) {
 		if (wp_batch_read(&batch->elements[i], &batch->slices[i],
-				  (size_t)ctx->conf->mailbox.max_envelope_bytes,
-				  &ctx->scratch) != WP_OK) {
+				  ctx->conf, &ctx->scratch) != WP_OK) {
 			wp_resp_internal(call->resp);
 			return false;
 		}
@@ -86,12 +83,10 @@ static void set_key(const struct wp_call *call, const struct batch *batch,
 static void make_items(const struct wp_call *call, struct batch *batch)
 {
 	const struct wp_ctx *ctx = call->ctx;
-	uint32_t partitions = (uint32_t)ctx->conf->mailbox.partitions;
 
 	for (size_t i = 0; i < batch->n_good; i++)
-		batch->partitions[i] = wp_urn_partition(
-			&batch->elements[batch->good[i]].envelope.recipient,
-			partitions);
+		batch->partitions[i] = batch->elements[batch->good[i]]
+					       .envelope.recipient.partition;
 	wp_group(batch->partitions, batch->n_good, batch->order);
 	for (size_t i = 0; i < batch->n_good; i++) {
 		size_t index = batch->good[batch->order[i]];
@@ -106,7 +101,6 @@ static void make_items(const struct wp_call *call, struct batch *batch)
 			.expires_in_ms = batch->expires_in_ms,
 		};
 		set_key(call, batch, index, item);
-		batch->sorted[i] = batch->partitions[batch->order[i]];
 		batch->result_of[index] = &batch->results[i];
 	}
 }
@@ -162,9 +156,8 @@ void wp_handle_send_batch(struct wp_call *call)
 	    !read_elements(call, batch))
 		return;
 	make_items(call, batch);
-	if (batch->n_good > 0 &&
-	    wp_submit(call, batch->items, batch->sorted, batch->n_good,
-		      batch->results) != WP_OK)
+	if (batch->n_good > 0 && wp_submit(call, batch->items, batch->n_good,
+					   batch->results) != WP_OK)
 		return;
 	respond(call, batch);
 }

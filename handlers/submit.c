@@ -54,20 +54,20 @@ static void count(struct wp_metrics *metrics,
 		wp_metric_add(metrics, metric_of[results[i].status], 1);
 }
 
-/* From start on, how many items share a partition? */
-static size_t run_len(const uint32_t *partitions, size_t start, size_t n)
+/* How many items, from the first on, share a partition? */
+static size_t run_len(const struct wp_send_item *items, size_t n)
 {
-	size_t end = start + 1;
+	size_t len = 1;
 
-	while (end < n && partitions[end] == partitions[start])
-		end++;
-	return end - start;
+	while (len < n && items[len].envelope->recipient.partition ==
+				  items[0].envelope->recipient.partition)
+		len++;
+	return len;
 }
 
 /* Queue every call. Nothing leaves before the first answer is asked for. */
 static enum wp_err append_all(struct wp_ctx *ctx,
-			      const struct wp_send_item *items,
-			      const uint32_t *partitions, size_t n,
+			      const struct wp_send_item *items, size_t n,
 			      struct wp_error *err)
 {
 	/* The question may cost the connection, and with it the run_id. */
@@ -81,9 +81,8 @@ static enum wp_err append_all(struct wp_ctx *ctx,
 	size_t len;
 
 	for (size_t at = 0; rc == WP_OK && at < n; at += len) {
-		len = run_len(partitions, at, n);
-		wp_send_build(&ctx->cmd, &target, partitions[at], items + at,
-			      len);
+		len = run_len(items + at, n - at);
+		wp_send_build(&ctx->cmd, &target, items + at, len);
 		rc = wp_redis_append(ctx->redis, &ctx->cmd, err);
 	}
 	/* The first call would go to another Redis than it was built for. */
@@ -96,8 +95,7 @@ static enum wp_err append_all(struct wp_ctx *ctx,
 }
 
 static void take_all(struct wp_ctx *ctx, const struct wp_send_item *items,
-		     const uint32_t *partitions, size_t n,
-		     struct wp_send_result *results)
+		     size_t n, struct wp_send_result *results)
 {
 	struct wp_error err;
 	size_t len;
@@ -105,18 +103,16 @@ static void take_all(struct wp_ctx *ctx, const struct wp_send_item *items,
 	for (size_t at = 0; at < n; at += len) {
 		struct wp_reply *reply = NULL;
 
-		len = run_len(partitions, at, n);
+		len = run_len(items + at, n - at);
 		if (wp_redis_take(ctx->redis, &reply, &err) != WP_OK)
 			wp_ctx_log_failure(ctx, "send", &err);
-		wp_send_parse(reply, partitions[at], items + at, len,
-			      results + at);
+		wp_send_parse(reply, items + at, len, results + at);
 		wp_reply_free(&reply);
 	}
 }
 
 enum wp_err wp_submit(struct wp_call *call, const struct wp_send_item *items,
-		      const uint32_t *partitions, size_t n,
-		      struct wp_send_result *results)
+		      size_t n, struct wp_send_result *results)
 {
 	struct wp_ctx *ctx = call->ctx;
 	struct wp_error err;
@@ -124,7 +120,7 @@ enum wp_err wp_submit(struct wp_call *call, const struct wp_send_item *items,
 
 	rc = wp_ctx_redis(ctx, &err);
 	if (rc == WP_OK)
-		rc = append_all(ctx, items, partitions, n, &err);
+		rc = append_all(ctx, items, n, &err);
 	if (rc == WP_ERR_NOMEM) {
 		wp_resp_internal(call->resp);
 		return rc;
@@ -134,7 +130,7 @@ enum wp_err wp_submit(struct wp_call *call, const struct wp_send_item *items,
 				    "Redis cannot be reached; repeat later");
 		return WP_ERR_UNAVAIL;
 	}
-	take_all(ctx, items, partitions, n, results);
+	take_all(ctx, items, n, results);
 	count(ctx->shared->metrics, results, n);
 	wp_resp_header(call->resp, "X-Durability",
 		       wp_redis_durability(ctx->redis));

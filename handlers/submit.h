@@ -17,16 +17,14 @@
  * Send n items in one pipeline, a script call for each run of items of one
  * partition. The order inside a partition is the order given.
  *
- * items:       sorted so that items of one partition lie together
- * partitions:  of each item
- * results:     room for n; set when WP_OK is returned
- * Errors:      nothing was sent, call->resp holds the answer:
- *              WP_ERR_UNAVAIL  Redis is down
- *              WP_ERR_NOMEM
+ * items:    sorted so that items of one partition lie together
+ * results:  room for n; set when WP_OK is returned
+ * Errors:   nothing was sent, call->resp holds the answer:
+ *           WP_ERR_UNAVAIL  Redis is down
+ *           WP_ERR_NOMEM
  */
 enum wp_err wp_submit(struct wp_call *call, const struct wp_send_item *items,
-		      const uint32_t *partitions, size_t n,
-		      struct wp_send_result *results) WP_MUST_USE;
+		      size_t n, struct wp_send_result *results) WP_MUST_USE;
 
 /* What a refused or unknown result is called; status other than ACCEPTED. */
 struct wp_send_verdict {

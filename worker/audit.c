@@ -205,15 +205,15 @@ enum wp_err wp_audit_keys(struct wp_auditor *auditor, struct wp_error *err)
 /* ---- rows without hints ---- */
 
 struct users {
-	struct wp_urn list[USERS_AT_ONCE];
+	struct wp_box list[USERS_AT_ONCE];
 	size_t n;
 };
 
-static bool on_user(void *ctx, const struct wp_urn *user)
+static bool on_box(void *ctx, const struct wp_box *box)
 {
 	struct users *users = ctx;
 
-	users->list[users->n++] = *user;
+	users->list[users->n++] = *box;
 	return true; /* the walk looks at no more than that */
 }
 
@@ -226,8 +226,7 @@ static enum wp_err refused(struct wp_error *err, const struct wp_reply *reply)
 
 /* Is there surely no hint, by an open gate? */
 static enum wp_err lacks_hint(struct wp_auditor *auditor,
-			      const struct wp_owned *owned,
-			      const struct wp_urn *user, bool *lacks_out,
+			      const struct wp_box *box, bool *lacks_out,
 			      struct wp_error *err)
 {
 	const struct wp_ack_ids none = { .n = 0 };
@@ -238,8 +237,7 @@ static enum wp_err lacks_hint(struct wp_auditor *auditor,
 
 	*lacks_out = false;
 	wp_cmd_init(&cmd);
-	wp_ack_build(&cmd, wp_redis_run_id(auditor->w->redis), owned->partition,
-		     user, &none);
+	wp_ack_build(&cmd, wp_redis_run_id(auditor->w->redis), box, &none);
 	rc = wp_redis_do(auditor->w->redis, &cmd, &reply, err);
 	if (rc == WP_OK && wp_ack_parse(reply, &hint) == WP_OK)
 		*lacks_out = !hint.ask_cold;
@@ -264,7 +262,7 @@ static enum wp_err run_guarded(struct wp_auditor *auditor, struct wp_cmd *cmd,
 
 static enum wp_err set_hint(struct wp_auditor *auditor,
 			    const struct wp_owned *owned,
-			    const struct wp_urn *user,
+			    const struct wp_box *box,
 			    const struct wp_store_size *size,
 			    struct wp_error *err)
 {
@@ -274,11 +272,11 @@ static enum wp_err set_hint(struct wp_auditor *auditor,
 	wp_cmd_init(&cmd);
 	wp_hint_set_begin(&cmd, owned->partition, owned->owner,
 			  auditor->w->conf->worker.lease_ms);
-	wp_cmd_add(&cmd, user->text, user->len);
+	wp_cmd_add(&cmd, box->text, box->len);
 	rc = run_guarded(auditor, &cmd, err);
 	if (rc == WP_OK) {
 		wp_cold_size_begin(&cmd, owned->partition);
-		wp_cold_size_add(&cmd, user, size);
+		wp_cold_size_add(&cmd, box, size);
 		rc = run_guarded(auditor, &cmd, err);
 	}
 	wp_cmd_release(&cmd);
@@ -292,24 +290,24 @@ static enum wp_err set_hint(struct wp_auditor *auditor,
  */
 static enum wp_err check_user(struct wp_auditor *auditor,
 			      const struct wp_owned *owned,
-			      const struct wp_urn *user, struct wp_error *err)
+			      const struct wp_box *box, struct wp_error *err)
 {
 	struct wp_store_size before, after;
 	bool lacks = false;
 	enum wp_err rc;
 
-	rc = lacks_hint(auditor, owned, user, &lacks, err);
+	rc = lacks_hint(auditor, box, &lacks, err);
 	if (rc != WP_OK || !lacks)
 		return rc;
-	rc = wp_store_size(auditor->w->store, user, &before, err);
+	rc = wp_store_size(auditor->w->store, box, &before, err);
 	if (rc == WP_OK && before.n > 0)
-		rc = lacks_hint(auditor, owned, user, &lacks, err);
+		rc = lacks_hint(auditor, box, &lacks, err);
 	if (rc != WP_OK || before.n == 0 || !lacks)
 		return rc;
-	rc = wp_store_size(auditor->w->store, user, &after, err);
+	rc = wp_store_size(auditor->w->store, box, &after, err);
 	if (rc != WP_OK || before.version != after.version)
 		return rc;
-	rc = set_hint(auditor, owned, user, &after, err);
+	rc = set_hint(auditor, owned, box, &after, err);
 	if (rc == WP_OK)
 		tell(auditor, WP_WM_REPAIR_HINT_MISSING,
 		     "messages on disk without a hint", 1);
@@ -332,29 +330,28 @@ static enum wp_err ask(struct wp_auditor *auditor, struct wp_reply **reply,
 
 static enum wp_err check_hint(struct wp_auditor *auditor,
 			      const struct wp_owned *owned,
-			      const struct wp_urn *user, struct wp_error *err)
+			      const struct wp_box *box, struct wp_error *err)
 {
 	struct wp_reply *reply = NULL;
+	/* Nothing has expired at 0: all that happens is what clears a hint. */
+	struct wp_store_expire expire = { .box = box, .now_ms = 0 };
 	struct wp_store_size size;
-	int64_t deleted = 0;
 	bool is_moving;
 	enum wp_err rc;
 
-	rc = wp_store_size(auditor->w->store, user, &size, err);
+	rc = wp_store_size(auditor->w->store, box, &size, err);
 	if (rc != WP_OK || size.n > 0)
 		return rc;
 	/* A migration under way has set it for rows that are about to come. */
 	wp_cmd_clear(&auditor->w->cmd);
 	wp_ask_key(&auditor->w->cmd, "ZSCORE", owned->partition, "migrate");
-	wp_cmd_add(&auditor->w->cmd, user->text, user->len);
+	wp_cmd_add(&auditor->w->cmd, box->text, box->len);
 	rc = ask(auditor, &reply, err);
 	is_moving = wp_reply_type(reply) != WP_REPLY_NIL;
 	wp_reply_free(&reply);
 	if (rc != WP_OK || is_moving)
 		return rc;
-	/* Nothing has expired at 0: all that happens is what clears a hint. */
-	rc = wp_ack_expired(auditor->w->redis, auditor->w->store,
-			    owned->partition, user, 0, &deleted, err);
+	rc = wp_ack_expired(auditor->w->redis, auditor->w->store, &expire, err);
 	/* No warning: an ack whose last step was lost leaves one behind. */
 	if (rc == WP_OK)
 		wp_metric_add(auditor->w->metrics, WP_WM_REPAIR_HINT_IDLE, 1);
@@ -411,13 +408,13 @@ static enum wp_err audit_hints(struct wp_auditor *auditor,
 	pairs = wp_reply_at(reply, 1);
 	for (size_t i = 0; i < wp_reply_count(pairs) && rc == WP_OK; i += 2) {
 		const struct wp_reply *text = wp_reply_at(pairs, i);
-		struct wp_urn user;
+		struct wp_box box;
 
 		auditor->budget--;
-		if (wp_urn_reread(&user, wp_reply_str(text),
+		if (wp_box_reread(&box, owned->partition, wp_reply_str(text),
 				  wp_reply_len(text)) != WP_OK)
 			continue;
-		rc = check_hint(auditor, owned, &user, err);
+		rc = check_hint(auditor, owned, &box, err);
 		rc = go_on(auditor, owned, rc, err);
 	}
 	if (rc == WP_OK && len > 0 && len <= WP_AUDIT_CURSOR_MAX &&
@@ -439,11 +436,15 @@ static enum wp_err audit_users(struct wp_auditor *auditor,
 {
 	const struct wp_store_place from = auditor->users;
 	struct users users = { .n = 0 };
+	const struct wp_store_walk walk = {
+		.place = &auditor->users,
+		.max_looked = USERS_AT_ONCE,
+		.on_box = on_box,
+		.ctx = &users,
+	};
 	enum wp_err rc;
 
-	rc = wp_store_users(auditor->w->store, owned->partition,
-			    &auditor->users, USERS_AT_ONCE, on_user, &users,
-			    err);
+	rc = wp_store_users(auditor->w->store, owned->partition, &walk, err);
 	for (size_t i = 0; i < users.n && rc == WP_OK; i++) {
 		rc = check_user(auditor, owned, &users.list[i], err);
 		rc = go_on(auditor, owned, rc, err);

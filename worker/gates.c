@@ -30,7 +30,7 @@ void wp_gates_init(struct wp_gates *gates, struct wp_worker *w)
 struct walk {
 	struct wp_worker *w;
 	const struct wp_owned *owned;
-	struct wp_urn *page; /* owned; users whose hints are being set */
+	struct wp_box *page; /* owned; users whose hints are being set */
 	size_t n;
 };
 
@@ -85,12 +85,12 @@ static enum wp_err raise_ingress(struct walk *walk, struct wp_error *err)
 	return run_guarded(walk, "to raise ingress", err);
 }
 
-static bool on_user(void *ctx, const struct wp_urn *user)
+static bool on_box(void *ctx, const struct wp_box *box)
 {
 	struct walk *walk = ctx;
 
-	wp_cmd_add(&walk->w->cmd, user->text, user->len);
-	walk->page[walk->n++] = *user;
+	wp_cmd_add(&walk->w->cmd, box->text, box->len);
+	walk->page[walk->n++] = *box;
 	return walk->n < HINTS_AT_ONCE;
 }
 
@@ -114,6 +114,12 @@ static enum wp_err set_sizes(struct walk *walk, struct wp_error *err)
 static enum wp_err set_hints(struct walk *walk, struct wp_error *err)
 {
 	struct wp_store_place place = { .is_end = false };
+	const struct wp_store_walk users = {
+		.place = &place,
+		.max_looked = SIZE_MAX,
+		.on_box = on_box,
+		.ctx = walk,
+	};
 	enum wp_err rc;
 
 	do {
@@ -122,7 +128,7 @@ static enum wp_err set_hints(struct walk *walk, struct wp_error *err)
 				  walk->w->conf->worker.lease_ms);
 		walk->n = 0;
 		rc = wp_store_users(walk->w->store, walk->owned->partition,
-				    &place, SIZE_MAX, on_user, walk, err);
+				    &users, err);
 		if (rc == WP_OK && walk->n > 0)
 			rc = run_guarded(walk, "to set hints", err);
 		if (rc == WP_OK && walk->n > 0)

@@ -100,7 +100,8 @@ static enum wp_err read_items(struct wp_inbox *inbox,
 	/* Behind an earlier one that had to stay. */
 	for (size_t i = 0; i < inbox->n; i++)
 		if (inbox->items[i].fate == WP_FATE_SEND &&
-		    inbox->is_stuck[inbox->items[i].partition])
+		    inbox->is_stuck[inbox->items[i]
+					    .envelope.recipient.partition])
 			inbox->items[i].fate = WP_FATE_KEEP;
 	return rc;
 }
@@ -137,7 +138,8 @@ static size_t gather(const struct wp_inbox *inbox, uint32_t partition,
 	for (size_t i = 0; i < inbox->n; i++) {
 		struct wp_inbox_item *item = &inbox->items[i];
 
-		if (item->fate != WP_FATE_SEND || item->partition != partition)
+		if (item->fate != WP_FATE_SEND ||
+		    item->envelope.recipient.partition != partition)
 			continue;
 		out[n] = item->send;
 		items[n++] = item;
@@ -152,7 +154,7 @@ static void ask_send(void *ctx, size_t i, struct wp_cmd *cmd)
 	struct wp_inbox_item *items[BATCH];
 	size_t n = gather(sending->inbox, sending->partitions[i], send, items);
 
-	wp_send_build(cmd, &sending->target, sending->partitions[i], send, n);
+	wp_send_build(cmd, &sending->target, send, n);
 }
 
 static void hear_send(void *ctx, size_t i, const struct wp_reply *reply)
@@ -163,7 +165,7 @@ static void hear_send(void *ctx, size_t i, const struct wp_reply *reply)
 	struct wp_inbox_item *items[BATCH];
 	size_t n = gather(sending->inbox, sending->partitions[i], send, items);
 
-	wp_send_parse(reply, sending->partitions[i], send, n, results);
+	wp_send_parse(reply, send, n, results);
 	for (size_t k = 0; k < n; k++) {
 		if (results[k].status == WP_SEND_ACCEPTED)
 			items[k]->fate = WP_FATE_ACCEPT;
@@ -187,7 +189,8 @@ static void list_partitions(struct sending *sending)
 	const struct wp_inbox *inbox = sending->inbox;
 
 	for (size_t i = 0; i < inbox->n; i++) {
-		uint32_t partition = inbox->items[i].partition;
+		uint32_t partition =
+			inbox->items[i].envelope.recipient.partition;
 		size_t k = 0;
 
 		if (inbox->items[i].fate != WP_FATE_SEND)
@@ -339,7 +342,8 @@ static void note_stuck(struct wp_inbox *inbox)
 		inbox->has_stuck = true;
 		/* What was no envelope at all is in nobody's way. */
 		if (item->send.envelope != NULL)
-			inbox->is_stuck[item->partition] = true;
+			inbox->is_stuck[item->envelope.recipient.partition] =
+				true;
 	}
 	if (inbox->n > 0)
 		(void)snprintf(inbox->after, sizeof(inbox->after), "%s",

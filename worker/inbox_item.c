@@ -58,6 +58,11 @@ static const char *find_fault(const struct wp_inbox_item *item)
 static enum wp_err validate(const struct wp_conf *conf,
 			    struct wp_inbox_item *item)
 {
+	const struct wp_envelope_text text = {
+		.data = wp_reply_str(item->raw),
+		.len = wp_reply_len(item->raw),
+		.partitions = (uint32_t)conf->mailbox.partitions,
+	};
 	const char *fault = find_fault(item);
 	struct wp_error err = { 0 };
 	enum wp_err rc;
@@ -66,9 +71,7 @@ static enum wp_err validate(const struct wp_conf *conf,
 		wp_inbox_item_reject(item, fault);
 		return WP_OK;
 	}
-	rc = wp_envelope_read(&item->envelope, wp_reply_str(item->raw),
-			      wp_reply_len(item->raw), false, &item->json,
-			      &err);
+	rc = wp_envelope_read(&item->envelope, &text, &item->json, &err);
 	if (rc == WP_ERR_NOMEM)
 		return rc;
 	if (rc != WP_OK) {
@@ -76,8 +79,6 @@ static enum wp_err validate(const struct wp_conf *conf,
 		return WP_OK;
 	}
 	item->fate = WP_FATE_SEND;
-	item->partition = wp_urn_partition(&item->envelope.recipient,
-					   (uint32_t)conf->mailbox.partitions);
 	item->send.envelope = &item->envelope;
 	item->send.json = item->json.data;
 	item->send.json_len = item->json.len;

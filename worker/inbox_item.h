@@ -27,7 +27,6 @@ struct wp_inbox_item {
 	const struct wp_reply *key; /* or NULL */
 	enum wp_fate fate;
 	char reason[128];
-	uint32_t partition;
 	struct wp_envelope envelope;
 	struct wp_buf json; /* canonical; owned */
 	struct wp_send_item send;

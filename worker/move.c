@@ -117,7 +117,7 @@ static enum wp_err settle(struct wp_movers *m, size_t i, struct wp_error *err)
 {
 	const struct wp_migrate_user *user = &m->batch[i];
 	const struct wp_owned *owned = &m->of[i];
-	const struct marked who = { user->urn.text, user->urn.len };
+	const struct marked who = { user->box.text, user->box.len };
 
 	wp_metric_add(m->w->metrics, WP_WM_MIGRATED_ROWS, user->moved);
 	switch (user->err.code) {
@@ -205,14 +205,14 @@ static enum wp_err add(struct wp_movers *m, const struct wp_owned *owned,
 	const struct marked who = { wp_reply_str(text), wp_reply_len(text) };
 
 	m->looked++;
-	if (wp_urn_reread(&user->urn, who.urn, who.len) != WP_OK) {
+	if (wp_box_reread(&user->box, owned->partition, who.urn, who.len) !=
+	    WP_OK) {
 		struct wp_error bad;
 
 		wp_error_set(&bad, WP_ERR_PROTO, "a mark is of no user");
 		warn_failed(m, owned, &bad);
 		return put_behind(m, owned, who, failed_wait_ms(m), err);
 	}
-	user->partition = owned->partition;
 	m->of[m->n++] = *owned;
 	wp_table_set_busy(m->w->table, owned->partition, true);
 	return m->n == WP_MIGRATE_MAX_USERS ? flush(m, err) : WP_OK;

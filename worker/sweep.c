@@ -278,33 +278,32 @@ static enum wp_err sweep_hot(struct wp_sweeper *s, struct wp_error *err)
 
 struct page {
 	const struct wp_sweeper *sweeper;
-	uint32_t partitions[USERS_AT_ONCE];
-	struct wp_urn users[USERS_AT_ONCE];
+	struct wp_box boxes[USERS_AT_ONCE];
 	size_t n;
 };
 
-static bool is_on_page(const struct page *page, const struct wp_urn *user)
+static bool is_on_page(const struct page *page, const struct wp_box *box)
 {
 	for (size_t i = 0; i < page->n; i++)
-		if (page->users[i].len == user->len &&
-		    memcmp(page->users[i].text, user->text, user->len) == 0)
+		if (page->boxes[i].len == box->len &&
+		    memcmp(page->boxes[i].text, box->text, box->len) == 0)
 			return true;
 	return false;
 }
 
 /* Others look after the other partitions. */
-static bool on_expired(void *ctx, uint32_t partition, const struct wp_urn *user)
+static bool on_expired(void *ctx, const struct wp_box *box)
 {
 	struct page *page = ctx;
 	char owner[WP_OWNER_MAX + 1];
 
-	if (is_on_page(page, user) ||
-	    partition >= (uint32_t)page->sweeper->w->conf->mailbox.partitions ||
-	    !wp_table_owner(page->sweeper->w->table, partition, WP_TABLE_OPEN,
-			    wp_mono_ms(), owner))
+	if (is_on_page(page, box) ||
+	    box->partition >=
+		    (uint32_t)page->sweeper->w->conf->mailbox.partitions ||
+	    !wp_table_owner(page->sweeper->w->table, box->partition,
+			    WP_TABLE_OPEN, wp_mono_ms(), owner))
 		return true;
-	page->partitions[page->n] = partition;
-	page->users[page->n++] = *user;
+	page->boxes[page->n++] = *box;
 	return page->n < USERS_AT_ONCE;
 }
 
@@ -332,13 +331,15 @@ static enum wp_err sweep_users(struct wp_sweeper *s, const struct page *page,
 
 	for (size_t i = 0; i < page->n && may_go_on(s); i++) {
 		struct wp_error why = { 0 };
-		int64_t deleted = 0;
+		struct wp_store_expire expire = {
+			.box = &page->boxes[i],
+			.now_ms = s->now_ms,
+		};
 		enum wp_err rc;
 
-		rc = wp_ack_expired(s->w->redis, s->w->store,
-				    page->partitions[i], &page->users[i],
-				    s->now_ms, &deleted, &why);
-		wp_metric_add(s->w->metrics, WP_WM_EXPIRED_COLD, deleted);
+		rc = wp_ack_expired(s->w->redis, s->w->store, &expire, &why);
+		wp_metric_add(s->w->metrics, WP_WM_EXPIRED_COLD,
+			      expire.deleted);
 		failures = rc == WP_OK ? 0 : failures + 1;
 		if (rc == WP_OK)
 			continue;
@@ -348,7 +349,7 @@ static enum wp_err sweep_users(struct wp_sweeper *s, const struct page *page,
 				*err = why;
 			return rc;
 		}
-		warn_failed(s, page->partitions[i], &why);
+		warn_failed(s, page->boxes[i].partition, &why);
 	}
 	return WP_OK;
 }
@@ -361,10 +362,15 @@ static enum wp_err sweep_cold(struct wp_sweeper *s, struct wp_error *err)
 {
 	const struct wp_store_place from = s->place;
 	struct page page = { .sweeper = s };
+	const struct wp_store_walk walk = {
+		.place = &s->place,
+		.max_looked = ROWS_AT_ONCE,
+		.on_box = on_expired,
+		.ctx = &page,
+	};
 	enum wp_err rc;
 
-	rc = wp_store_expired_users(s->w->store, s->now_ms, &s->place,
-				    ROWS_AT_ONCE, on_expired, &page, err);
+	rc = wp_store_expired_users(s->w->store, s->now_ms, &walk, err);
 	if (rc != WP_OK) {
 		/* Here it may never go on, and hot does not wait for it. */
 		s->is_sweeping = false;

@@ -18,8 +18,7 @@ enum { CANONICAL_SLACK = 4 * 1024, KEY_TEXT_MAX = 6 * WP_IDEMPOTENCY_KEY_MAX };
 struct send_call {
 	struct wp_parts *parts;
 	uint64_t number;
-	struct wp_envelope envelope; /* parsing the answer wants its band */
-	uint32_t partition;
+	struct wp_envelope envelope; /* parsing the answer wants it */
 	bool has_key;
 	struct wp_charge charge;
 	struct wp_frame_ref ref;
@@ -50,14 +49,18 @@ static struct refusal read_envelope(const struct wp_conf *conf,
 				    struct send_order *order,
 				    struct wp_error *err)
 {
+	const struct wp_envelope_text text = {
+		.data = frame->envelope.data,
+		.len = frame->envelope.len,
+		.partitions = (uint32_t)conf->mailbox.partitions,
+	};
 	enum wp_err rc;
 
 	if (frame->envelope.data == NULL)
 		return refuse("invalid_envelope", "envelope is missing");
 	if (frame->envelope.len > (size_t)conf->mailbox.max_envelope_bytes)
 		return refuse("payload_too_large", "the envelope is too large");
-	rc = wp_envelope_read(&order->envelope, frame->envelope.data,
-			      frame->envelope.len, false, &order->json, err);
+	rc = wp_envelope_read(&order->envelope, &text, &order->json, err);
 	if (rc == WP_ERR_FULL)
 		return refuse("payload_too_large", "the envelope is too large");
 	if (rc == WP_ERR_NOMEM)
@@ -167,7 +170,7 @@ static void on_sent(void *ctx, const struct wp_reply *reply)
 	struct wp_send_result result;
 
 	wp_inflight_give(&parts->live.inflight, &call->charge);
-	wp_send_parse(reply, call->partition, &item, 1, &result);
+	wp_send_parse(reply, &item, 1, &result);
 	wp_metric_add(parts->metrics, metric_of(result.status), 1);
 	if (conn != NULL)
 		answer(call, conn, &result);
@@ -205,14 +208,12 @@ static enum wp_err send_on(struct wp_conn *conn,
 		.charge = order->charge,
 	};
 	wp_frame_ref_keep(&call->ref, frame);
-	call->partition =
-		wp_urn_partition(&order->envelope.recipient, parts->partitions);
 	if (order->key.len > 0)
 		wp_send_set_key(&item, parts->live.conf->auth.store_secret,
 				conn->member.user->text, order->key.data,
 				order->key.len);
 	wp_cmd_init(&cmd);
-	wp_send_build(&cmd, &target, call->partition, &item, 1);
+	wp_send_build(&cmd, &target, &item, 1);
 	wp_session_ask(&conn->session);
 	rc = wp_aredis_do(redis, &cmd, on_sent, call);
 	if (rc != WP_OK) {

@@ -175,6 +175,7 @@ static struct wp_user *new_user(struct wp_hub *hub, uint32_t hash,
 				const struct wp_urn *urn)
 {
 	struct wp_user *user = calloc(1, sizeof(*user) + urn->len + 1U);
+	struct wp_box box;
 	size_t bucket;
 
 	if (user == NULL)
@@ -182,7 +183,8 @@ static struct wp_user *new_user(struct wp_hub *hub, uint32_t hash,
 	if (hub->n_users >= hub->n_buckets)
 		grow_buckets(hub);
 	user->hash = hash;
-	user->partition = wp_urn_partition(urn, hub->partitions);
+	wp_box_of(&box, urn, hub->partitions);
+	user->partition = box.partition;
 	user->len = urn->len;
 	memcpy(user->text, urn->text, urn->len);
 	bucket = hash & (hub->n_buckets - 1);
@@ -294,6 +296,13 @@ size_t wp_hub_users(const struct wp_hub *hub)
 
 void wp_user_urn(const struct wp_user *user, struct wp_urn *out)
 {
+	out->len = user->len;
+	memcpy(out->text, user->text, user->len + 1U);
+}
+
+void wp_user_box(const struct wp_user *user, struct wp_box *out)
+{
+	out->partition = user->partition;
 	out->len = user->len;
 	memcpy(out->text, user->text, user->len + 1U);
 }

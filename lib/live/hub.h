@@ -16,6 +16,7 @@
 
 #include "lib/base/err.h"
 #include "lib/live/beat.h"
+#include "lib/name/box.h"
 #include "lib/name/urn.h"
 
 struct wp_member;
@@ -98,5 +99,7 @@ size_t wp_hub_users(const struct wp_hub *hub);
 
 /* The user's URN as the library's calls want it. */
 void wp_user_urn(const struct wp_user *user, struct wp_urn *out);
+/* Whose mailbox it is that a poke is about. */
+void wp_user_box(const struct wp_user *user, struct wp_box *out);
 
 #endif /* WP_LIB_LIVE_HUB_H */

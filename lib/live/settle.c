@@ -31,9 +31,8 @@ static void note_what_is_left(const struct wp_settle *settle)
 	if (!wp_aredis_is_ready(redis))
 		return; /* an old hint costs a look, nothing else */
 	wp_cmd_init(&cmd);
-	wp_ack_settle_build(&cmd, wp_aredis_run_id(redis), settle->partition,
-			    &settle->user, &settle->hint, settle->is_empty,
-			    &settle->size);
+	wp_ack_settle_build(&cmd, wp_aredis_run_id(redis), &settle->box,
+			    &settle->hint, &settle->rest);
 	rc = wp_aredis_do(redis, &cmd, NULL, NULL);
 	(void)rc; /* as above */
 	wp_cmd_release(&cmd);
@@ -44,10 +43,15 @@ static enum wp_err delete_cold(struct wp_store_job *job, struct wp_store *store,
 			       struct wp_error *err)
 {
 	struct wp_settle *settle = (struct wp_settle *)job;
+	struct wp_store_ack ack = {
+		.box = &settle->box,
+		.ids = settle->ids.ids,
+		.n = settle->ids.n,
+	};
+	enum wp_err rc = wp_store_ack(store, &ack, err);
 
-	return wp_store_ack(store, settle->partition, &settle->user,
-			    settle->ids.ids, settle->ids.n, &settle->is_empty,
-			    &settle->size, err);
+	settle->rest = ack.rest;
+	return rc;
 }
 
 static void on_cold_deleted(struct wp_store_job *job, enum wp_err result)
@@ -87,8 +91,7 @@ static enum wp_err delete_hot(struct wp_settle *settle)
 	if (!wp_aredis_is_ready(redis))
 		return WP_ERR_UNAVAIL;
 	wp_cmd_init(&cmd);
-	wp_ack_build(&cmd, wp_aredis_run_id(redis), settle->partition,
-		     &settle->user, &settle->ids);
+	wp_ack_build(&cmd, wp_aredis_run_id(redis), &settle->box, &settle->ids);
 	rc = wp_aredis_do(redis, &cmd, on_hot_deleted, settle);
 	wp_cmd_release(&cmd);
 	return rc == WP_OK ? WP_OK : WP_ERR_UNAVAIL;
@@ -102,10 +105,9 @@ enum wp_err wp_settle_begin(struct wp_settle *settle,
 	enum wp_err rc;
 
 	settle->job.user_hash = user->hash;
-	settle->partition = user->partition;
-	wp_user_urn(user, &settle->user);
+	wp_user_box(user, &settle->box);
 	rc = wp_ack_ids_read(&settle->ids, text->data, text->len,
-			     settle->partition, err);
+			     settle->box.partition, err);
 	if (rc != WP_OK)
 		return rc;
 	if (settle->ids.n == 0) { /* nothing that could be ours */

@@ -20,13 +20,11 @@
 struct wp_settle {
 	struct wp_store_job job; /* first: the store thread knows only this */
 	struct wp_live *live;
-	struct wp_urn user;
-	uint32_t partition;
+	struct wp_box box;
 	struct wp_ack_ids ids;
 	struct wp_ack_hint hint;
 	struct wp_charge charge;
-	bool is_empty; /* as step 2 left the store */
-	struct wp_store_size size;
+	struct wp_store_rest rest; /* as step 2 left the store */
 	/* true: deleted in both tiers; false: unknown, to be repeated */
 	void (*done)(struct wp_settle *settle, bool is_done);
 };

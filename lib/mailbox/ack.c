@@ -34,12 +34,12 @@ static void add_band(struct wp_cmd *cmd, const struct wp_ack_ids *ids,
 	}
 }
 
-void wp_ack_build(struct wp_cmd *cmd, const char *run_id, uint32_t partition,
-		  const struct wp_urn *user, const struct wp_ack_ids *ids)
+void wp_ack_build(struct wp_cmd *cmd, const char *run_id,
+		  const struct wp_box *box, const struct wp_ack_ids *ids)
 {
-	wp_cmd_script(cmd, WP_SCRIPT_ACK, partition);
+	wp_cmd_script(cmd, WP_SCRIPT_ACK, box->partition);
 	wp_cmd_str(cmd, run_id);
-	wp_cmd_add(cmd, user->text, user->len);
+	wp_cmd_add(cmd, box->text, box->len);
 	wp_cmd_int(cmd, (int64_t)count_band(ids, WP_BAND_STANDARD));
 	add_band(cmd, ids, WP_BAND_STANDARD);
 	add_band(cmd, ids, WP_BAND_HIGH);
@@ -65,44 +65,34 @@ enum wp_err wp_ack_parse(const struct wp_reply *reply, struct wp_ack_hint *out)
 	return WP_OK;
 }
 
-void wp_ack_clear_build(struct wp_cmd *cmd, const char *run_id,
-			uint32_t partition, const struct wp_urn *user,
-			const struct wp_ack_hint *hint)
-{
-	wp_cmd_script(cmd, WP_SCRIPT_HINT_CLEAR, partition);
-	wp_cmd_str(cmd, run_id);
-	wp_cmd_add(cmd, user->text, user->len);
-	wp_cmd_str(cmd, hint->token);
-}
-
 void wp_ack_settle_build(struct wp_cmd *cmd, const char *run_id,
-			 uint32_t partition, const struct wp_urn *user,
-			 const struct wp_ack_hint *hint, bool is_empty,
-			 const struct wp_store_size *size)
+			 const struct wp_box *box,
+			 const struct wp_ack_hint *hint,
+			 const struct wp_store_rest *rest)
 {
-	if (is_empty && hint->may_clear) {
-		wp_ack_clear_build(cmd, run_id, partition, user, hint);
+	if (!rest->is_empty || !hint->may_clear) {
+		wp_cold_size_begin(cmd, box->partition);
+		wp_cold_size_add(cmd, box, &rest->size);
 		return;
 	}
-	wp_cold_size_begin(cmd, partition);
-	wp_cold_size_add(cmd, user, size);
+	wp_cmd_script(cmd, WP_SCRIPT_HINT_CLEAR, box->partition);
+	wp_cmd_str(cmd, run_id);
+	wp_cmd_add(cmd, box->text, box->len);
+	wp_cmd_str(cmd, hint->token);
 }
 
 /* One ack on its way through the steps. */
 struct ack_walk {
 	struct wp_redis *redis;
-	struct wp_store *store;
-	uint32_t partition;
-	const struct wp_urn *user;
-	const struct wp_ack_ids *ids;
+	const struct wp_box *box;
 	struct wp_cmd cmd;
 	struct wp_ack_hint hint;
 	char run_id[64]; /* the Redis that the hint came from */
-	bool is_empty;   /* as step 2 left it */
-	struct wp_store_size size;
 };
 
-static enum wp_err delete_hot(struct ack_walk *walk, struct wp_error *err)
+static enum wp_err delete_hot(struct ack_walk *walk,
+			      const struct wp_ack_ids *ids,
+			      struct wp_error *err)
 {
 	struct wp_reply *reply = NULL;
 	uint64_t epoch;
@@ -113,8 +103,7 @@ static enum wp_err delete_hot(struct ack_walk *walk, struct wp_error *err)
 	epoch = wp_redis_epoch(walk->redis);
 	(void)snprintf(walk->run_id, sizeof(walk->run_id), "%s",
 		       wp_redis_run_id(walk->redis));
-	wp_ack_build(&walk->cmd, walk->run_id, walk->partition, walk->user,
-		     walk->ids);
+	wp_ack_build(&walk->cmd, walk->run_id, walk->box, ids);
 	rc = wp_redis_do(walk->redis, &walk->cmd, &reply, err);
 	if (rc != WP_OK)
 		goto out;
@@ -131,49 +120,38 @@ out:
 	return rc;
 }
 
-static void settle(struct ack_walk *walk)
+static void settle(struct ack_walk *walk, const struct wp_store_rest *rest)
 {
 	struct wp_reply *reply = NULL;
 
-	wp_ack_settle_build(&walk->cmd, walk->run_id, walk->partition,
-			    walk->user, &walk->hint, walk->is_empty,
-			    &walk->size);
+	wp_ack_settle_build(&walk->cmd, walk->run_id, walk->box, &walk->hint,
+			    rest);
 	/* A hint that stays costs an empty read until the next ack, no more. */
 	if (wp_redis_do(walk->redis, &walk->cmd, &reply, NULL) == WP_OK)
 		wp_reply_free(&reply);
 }
 
-static enum wp_err run(struct ack_walk *walk, struct wp_error *err)
-{
-	enum wp_err rc = delete_hot(walk, err);
-
-	if (rc != WP_OK || !walk->hint.ask_cold)
-		return rc;
-	rc = wp_store_ack(walk->store, walk->partition, walk->user,
-			  walk->ids->ids, walk->ids->n, &walk->is_empty,
-			  &walk->size, err);
-	if (rc == WP_OK)
-		settle(walk);
-	return rc;
-}
-
 enum wp_err wp_ack(struct wp_redis *redis, struct wp_store *store,
-		   uint32_t partition, const struct wp_urn *user,
-		   const struct wp_ack_ids *ids, struct wp_error *err)
+		   const struct wp_box *box, const struct wp_ack_ids *ids,
+		   struct wp_error *err)
 {
-	struct ack_walk walk = {
-		.redis = redis,
-		.store = store,
-		.partition = partition,
-		.user = user,
-		.ids = ids,
+	struct ack_walk walk = { .redis = redis, .box = box };
+	struct wp_store_ack ack = {
+		.box = box,
+		.ids = ids->ids,
+		.n = ids->n,
 	};
 	enum wp_err rc;
 
 	if (ids->n == 0)
 		return WP_OK;
 	wp_cmd_init(&walk.cmd);
-	rc = run(&walk, err);
+	rc = delete_hot(&walk, ids, err);
+	if (rc == WP_OK && walk.hint.ask_cold) {
+		rc = wp_store_ack(store, &ack, err);
+		if (rc == WP_OK)
+			settle(&walk, &ack.rest);
+	}
 	wp_cmd_release(&walk.cmd);
 	/* Whatever went wrong, the caller can only repeat the whole ack. */
 	return rc == WP_OK ? WP_OK : WP_ERR_UNAVAIL;
@@ -184,47 +162,40 @@ enum wp_err wp_ack(struct wp_redis *redis, struct wp_store *store,
  * store, and nobody's mailbox keeps those of others waiting. What is left has
  * its turn at the next sweep.
  */
-static enum wp_err delete_expired(struct ack_walk *walk, int64_t now_ms,
-				  int64_t *deleted_out, struct wp_error *err)
+static enum wp_err delete_expired(struct wp_store *store,
+				  struct wp_store_expire *expire,
+				  struct wp_error *err)
 {
-	int64_t deleted;
+	int64_t deleted = 0;
 	int turns = 0;
+	bool is_more;
 	enum wp_err rc;
 
 	do {
-		deleted = 0;
-		rc = wp_store_expire(walk->store, walk->partition, walk->user,
-				     now_ms, &deleted, &walk->is_empty,
-				     &walk->size, err);
+		expire->deleted = 0;
+		rc = wp_store_expire(store, expire, err);
 		if (rc == WP_OK)
-			*deleted_out += deleted;
-	} while (rc == WP_OK && deleted == WP_EXPIRE_MAX_ROWS &&
-		 ++turns < WP_EXPIRE_MAX_TURNS);
+			deleted += expire->deleted;
+		is_more = expire->deleted == WP_EXPIRE_MAX_ROWS;
+	} while (rc == WP_OK && is_more && ++turns < WP_EXPIRE_MAX_TURNS);
+	expire->deleted = deleted;
 	return rc;
 }
 
 enum wp_err wp_ack_expired(struct wp_redis *redis, struct wp_store *store,
-			   uint32_t partition, const struct wp_urn *user,
-			   int64_t now_ms, int64_t *deleted_out,
-			   struct wp_error *err)
+			   struct wp_store_expire *expire, struct wp_error *err)
 {
 	const struct wp_ack_ids none = { .n = 0 };
-	struct ack_walk walk = {
-		.redis = redis,
-		.store = store,
-		.partition = partition,
-		.user = user,
-		.ids = &none,
-	};
+	struct ack_walk walk = { .redis = redis, .box = expire->box };
 	enum wp_err rc;
 
-	*deleted_out = 0;
+	expire->deleted = 0;
 	wp_cmd_init(&walk.cmd);
-	rc = delete_hot(&walk, err);
+	rc = delete_hot(&walk, &none, err);
 	if (rc == WP_OK)
-		rc = delete_expired(&walk, now_ms, deleted_out, err);
+		rc = delete_expired(store, expire, err);
 	if (rc == WP_OK)
-		settle(&walk);
+		settle(&walk, &expire->rest);
 	wp_cmd_release(&walk.cmd);
 	return rc == WP_OK ? WP_OK : WP_ERR_UNAVAIL;
 }

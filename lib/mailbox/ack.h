@@ -12,8 +12,8 @@
 #include <stdint.h>
 
 #include "lib/base/err.h"
+#include "lib/name/box.h"
 #include "lib/name/msgid.h"
-#include "lib/name/urn.h"
 #include "lib/redis/client.h"
 #include "lib/redis/cmd.h"
 #include "lib/redis/reply.h"
@@ -41,8 +41,8 @@ enum wp_err wp_ack_ids_read(struct wp_ack_ids *out, const char *json,
 			    struct wp_error *err) WP_MUST_USE;
 
 /* Step 1: delete from the hot queue, learn the hint. */
-void wp_ack_build(struct wp_cmd *cmd, const char *run_id, uint32_t partition,
-		  const struct wp_urn *user, const struct wp_ack_ids *ids);
+void wp_ack_build(struct wp_cmd *cmd, const char *run_id,
+		  const struct wp_box *box, const struct wp_ack_ids *ids);
 
 enum { WP_TOKEN_MAX = 63 };
 struct wp_ack_hint {
@@ -56,21 +56,14 @@ enum wp_err wp_ack_parse(const struct wp_reply *reply,
 			 struct wp_ack_hint *out) WP_MUST_USE;
 
 /*
- * Step 2 is wp_store_ack(). Step 3: clear the hint if it is still this one.
- * wp_ack_settle_build() does that and serves the quota as well.
- */
-void wp_ack_clear_build(struct wp_cmd *cmd, const char *run_id,
-			uint32_t partition, const struct wp_urn *user,
-			const struct wp_ack_hint *hint);
-
-/*
- * Step 3 as it should be done after each step 2: clear the hint if nothing is
- * left and that is allowed, else note what is left.
+ * Step 3, after step 2, which is wp_store_ack(): clear the hint, if it is still
+ * this one, when nothing is left and that is allowed; else note what is left,
+ * for the quota.
  */
 void wp_ack_settle_build(struct wp_cmd *cmd, const char *run_id,
-			 uint32_t partition, const struct wp_urn *user,
-			 const struct wp_ack_hint *hint, bool is_empty,
-			 const struct wp_store_size *size);
+			 const struct wp_box *box,
+			 const struct wp_ack_hint *hint,
+			 const struct wp_store_rest *rest);
 
 /*
  * All steps with blocking clients. WP_OK means 204 may be sent: a pull that
@@ -81,8 +74,7 @@ void wp_ack_settle_build(struct wp_cmd *cmd, const char *run_id,
  * Errors:  WP_ERR_UNAVAIL  unknown outcome; the caller repeats the whole ack
  */
 enum wp_err wp_ack(struct wp_redis *redis, struct wp_store *store,
-		   uint32_t partition, const struct wp_urn *user,
-		   const struct wp_ack_ids *ids,
+		   const struct wp_box *box, const struct wp_ack_ids *ids,
 		   struct wp_error *err) WP_MUST_USE;
 
 /*
@@ -90,13 +82,12 @@ enum wp_err wp_ack(struct wp_redis *redis, struct wp_store *store,
  * nothing in hot is touched, and the hint goes when no row is left. At most
  * WP_EXPIRE_MAX_TURNS transactions: more rows wait for another call.
  *
- * *deleted_out: rows deleted, also when it ends with an error
+ * expire:  deleted is what all of them deleted, also when it ends with an error
  * Errors:  WP_ERR_UNAVAIL  the caller repeats it some other time
  */
 enum { WP_EXPIRE_MAX_TURNS = 4 };
 enum wp_err wp_ack_expired(struct wp_redis *redis, struct wp_store *store,
-			   uint32_t partition, const struct wp_urn *user,
-			   int64_t now_ms, int64_t *deleted_out,
+			   struct wp_store_expire *expire,
 			   struct wp_error *err) WP_MUST_USE;
 
 #endif /* WP_LIB_MAILBOX_ACK_H */

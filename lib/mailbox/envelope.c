@@ -182,9 +182,10 @@ static bool short_text(const struct wp_json_slice *slice, char *memory,
 
 static enum wp_err take_recipient(struct wp_envelope *out,
 				  const struct wp_json_slice *value,
-				  struct wp_error *err)
+				  uint32_t partitions, struct wp_error *err)
 {
 	char memory[WP_URN_MAX + 1];
+	struct wp_urn recipient;
 	struct wp_error why;
 	const char *text;
 	size_t len;
@@ -195,9 +196,10 @@ static enum wp_err take_recipient(struct wp_envelope *out,
 	if (!short_text(value, memory, WP_URN_MAX, &text, &len))
 		return wp_error_set(err, WP_ERR_INVAL,
 				    "recipientId: a URN has at most 255 bytes");
-	if (wp_urn_parse(&out->recipient, text, len, &why) != WP_OK)
+	if (wp_urn_parse(&recipient, text, len, &why) != WP_OK)
 		return wp_error_set(err, WP_ERR_INVAL, "recipientId: %s",
 				    why.msg);
+	wp_box_of(&out->recipient, &recipient, partitions);
 	return WP_OK;
 }
 
@@ -273,7 +275,7 @@ static enum wp_err add_bytes_field(struct wp_buf *json_out,
 
 /* In the order of the field numbers. A URN needs no escapes. */
 static enum wp_err write_canonical(struct wp_buf *json_out,
-				   const struct wp_urn *recipient,
+				   const struct wp_box *recipient,
 				   const struct draft *draft,
 				   struct wp_error *err)
 {
@@ -304,9 +306,9 @@ static size_t canonical_max(const struct wp_envelope *envelope,
 	       draft->values[SIGNATURE].len;
 }
 
-enum wp_err wp_envelope_read(struct wp_envelope *out, const char *data,
-			     size_t len, bool with_key, struct wp_buf *json_out,
-			     struct wp_error *err)
+enum wp_err wp_envelope_read(struct wp_envelope *out,
+			     const struct wp_envelope_text *text,
+			     struct wp_buf *json_out, struct wp_error *err)
 {
 	struct draft draft = { 0 };
 	size_t start = json_out->len;
@@ -314,11 +316,13 @@ enum wp_err wp_envelope_read(struct wp_envelope *out, const char *data,
 	size_t want;
 	enum wp_err rc;
 
-	memset(out, 0, sizeof(*out));
-	wp_json_init(&draft.js, data, len);
-	rc = read_fields(&draft, with_key, err);
+	out->idempotency_key[0] = '\0';
+	out->idempotency_key_len = 0;
+	wp_json_init(&draft.js, text->data, text->len);
+	rc = read_fields(&draft, text->with_key, err);
 	if (rc == WP_OK)
-		rc = take_recipient(out, &draft.values[RECIPIENT_ID], err);
+		rc = take_recipient(out, &draft.values[RECIPIENT_ID],
+				    text->partitions, err);
 	if (rc == WP_OK)
 		rc = take_idempotency_key(out, &draft.values[IDEMPOTENCY_KEY],
 					  err);

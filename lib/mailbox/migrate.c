@@ -172,7 +172,7 @@ static enum wp_err read_versions(struct turn *turn, struct wp_error *err)
 	for (size_t i = 0; i < turn->n && rc == WP_OK; i++)
 		if (is_waiting(turn, i))
 			rc = wp_store_version(turn->ctx->store,
-					      &turn->users[i].urn,
+					      &turn->users[i].box,
 					      &turn->chunks[i].version, err);
 	return rc;
 }
@@ -194,10 +194,10 @@ static enum wp_err ask_prepare(struct turn *turn, size_t i, size_t n,
 	char random[2 * TOKEN_RANDOM_BYTES + 1];
 
 	wp_random_hex(random, TOKEN_RANDOM_BYTES);
-	wp_cmd_script(&turn->cmd, WP_SCRIPT_PREPARE, user->partition);
+	wp_cmd_script(&turn->cmd, WP_SCRIPT_PREPARE, user->box.partition);
 	wp_cmd_str(&turn->cmd, user->owner);
 	wp_cmd_int(&turn->cmd, turn->ctx->lease_ms);
-	wp_cmd_add(&turn->cmd, user->urn.text, user->urn.len);
+	wp_cmd_add(&turn->cmd, user->box.text, user->box.len);
 	/* Both bands of a chunk fill one append. */
 	wp_cmd_int(&turn->cmd, share(WP_MIGRATE_MAX_ROWS / 2, n, ROWS_MIN));
 	wp_cmd_int(&turn->cmd, share(WP_MIGRATE_MAX_BYTES, n, BYTES_MIN));
@@ -246,8 +246,7 @@ static enum wp_err append(struct turn *turn, struct wp_error *err)
 		if (!is_waiting(turn, i))
 			continue;
 		appends[n] = (struct wp_store_append){
-			.partition = turn->users[i].partition,
-			.user = &turn->users[i].urn,
+			.box = &turn->users[i].box,
 			.version = turn->chunks[i].version,
 			.rows = turn->chunks[i].rows,
 			.n = turn->chunks[i].n,
@@ -257,7 +256,7 @@ static enum wp_err append(struct turn *turn, struct wp_error *err)
 	if (n == 0)
 		return WP_OK;
 	announce(turn->ctx, "M3");
-	rc = wp_store_append_many(turn->ctx->store, appends, n, err);
+	rc = wp_store_append(turn->ctx->store, appends, n, err);
 	for (size_t k = 0; k < n && rc == WP_OK; k++) {
 		struct wp_migrate_user *user = &turn->users[of[k]];
 		struct chunk *chunk = &turn->chunks[of[k]];
@@ -356,8 +355,8 @@ static enum wp_err ask_trim(struct turn *turn, size_t i, struct wp_error *err)
 		(void)snprintf(
 			size, sizeof(size), "%" PRId64 " %" PRId64 " %" PRId64,
 			chunk->size.version, chunk->size.n, chunk->size.bytes);
-	wp_cmd_script(&turn->cmd, WP_SCRIPT_TRIM, user->partition);
-	wp_cmd_add(&turn->cmd, user->urn.text, user->urn.len);
+	wp_cmd_script(&turn->cmd, WP_SCRIPT_TRIM, user->box.partition);
+	wp_cmd_add(&turn->cmd, user->box.text, user->box.len);
 	wp_cmd_str(&turn->cmd, size);
 	wp_cmd_int(&turn->cmd, count_standard(chunk->reply));
 	add_trim_ids(&turn->cmd, chunk->reply, false);

@@ -13,16 +13,16 @@
 #include <stdint.h>
 
 #include "lib/base/err.h"
-#include "lib/name/urn.h"
+#include "lib/name/box.h"
 #include "lib/redis/client.h"
 #include "lib/redis/cmd.h"
 #include "lib/redis/reply.h"
 #include "lib/store/store.h"
 
 enum {
-	WP_MIGRATE_MAX_ROWS = 1000,
+	WP_MIGRATE_MAX_ROWS = WP_STORE_ROWS_MAX,
 	WP_MIGRATE_MAX_BYTES = 4 * 1024 * 1024,
-	WP_MIGRATE_MAX_USERS = WP_APPENDS_MAX,
+	WP_MIGRATE_MAX_USERS = WP_STORE_APPENDS_MAX,
 };
 
 /*
@@ -53,9 +53,8 @@ struct wp_migrate_ctx {
 
 /* One user in a turn. */
 struct wp_migrate_user {
-	uint32_t partition;
+	struct wp_box box;
 	const char *owner; /* borrowed */
-	struct wp_urn urn;
 
 	/* What became of it. */
 	int64_t moved; /* rows committed to the cold store */

@@ -123,10 +123,10 @@ void wp_cold_size_begin(struct wp_cmd *cmd, uint32_t partition)
 	wp_cmd_script(cmd, WP_SCRIPT_COLD_SIZE, partition);
 }
 
-void wp_cold_size_add(struct wp_cmd *cmd, const struct wp_urn *user,
+void wp_cold_size_add(struct wp_cmd *cmd, const struct wp_box *box,
 		      const struct wp_store_size *size)
 {
-	wp_cmd_add(cmd, user->text, user->len);
+	wp_cmd_add(cmd, box->text, box->len);
 	wp_cmd_int(cmd, size->version);
 	wp_cmd_int(cmd, size->n);
 	wp_cmd_int(cmd, size->bytes);

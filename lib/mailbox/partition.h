@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "lib/base/err.h"
+#include "lib/name/box.h"
 #include "lib/name/msgid.h"
 #include "lib/redis/cmd.h"
 #include "lib/redis/reply.h"
@@ -60,7 +61,7 @@ enum wp_err wp_guarded_parse(const struct wp_reply *reply) WP_MUST_USE;
 
 /* Note sizes of mailboxes in the cold store, for the quota; then add users. */
 void wp_cold_size_begin(struct wp_cmd *cmd, uint32_t partition);
-void wp_cold_size_add(struct wp_cmd *cmd, const struct wp_urn *user,
+void wp_cold_size_add(struct wp_cmd *cmd, const struct wp_box *box,
 		      const struct wp_store_size *size);
 
 #endif /* WP_LIB_MAILBOX_PARTITION_H */

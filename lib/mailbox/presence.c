@@ -185,12 +185,12 @@ void wp_presence_live_build(struct wp_cmd *cmd, uint32_t partition)
 	wp_cmd_str(cmd, key);
 }
 
-void wp_presence_query_build(struct wp_cmd *cmd, uint32_t partition,
-			     const struct wp_urn *const *users, size_t n)
+void wp_presence_query_build(struct wp_cmd *cmd,
+			     const struct wp_box *const *boxes, size_t n)
 {
-	wp_cmd_script(cmd, WP_SCRIPT_PRESENCE, partition);
+	wp_cmd_script(cmd, WP_SCRIPT_PRESENCE, boxes[0]->partition);
 	for (size_t i = 0; i < n; i++)
-		wp_cmd_add(cmd, users[i]->text, users[i]->len);
+		wp_cmd_add(cmd, boxes[i]->text, boxes[i]->len);
 }
 
 enum wp_err wp_presence_query_parse(const struct wp_reply *reply, size_t n,

@@ -11,6 +11,7 @@
 
 #include "lib/base/err.h"
 #include "lib/mailbox/poke.h"
+#include "lib/name/box.h"
 #include "lib/name/urn.h"
 #include "lib/redis/cmd.h"
 #include "lib/redis/reply.h"
@@ -86,9 +87,9 @@ enum wp_err wp_presence_reap_parse(const struct wp_reply *reply,
 /* HGETALL of live: pairs of incarnation and counter. */
 void wp_presence_live_build(struct wp_cmd *cmd, uint32_t partition);
 
-/* Presence of n users of one partition; answers in the same order. */
-void wp_presence_query_build(struct wp_cmd *cmd, uint32_t partition,
-			     const struct wp_urn *const *users, size_t n);
+/* Presence of n >= 1 users of one partition; answers in the same order. */
+void wp_presence_query_build(struct wp_cmd *cmd,
+			     const struct wp_box *const *boxes, size_t n);
 struct wp_presence_state {
 	int64_t connections;
 	int64_t seen_s; /* seconds since 1970 of the last disconnect; 0 unknown

@@ -75,9 +75,9 @@ static void build(struct wp_cmd *cmd, const char *run_id,
 {
 	const struct wp_pull_request *req = hot->req;
 
-	wp_cmd_script(cmd, WP_SCRIPT_PULL, req->partition);
+	wp_cmd_script(cmd, WP_SCRIPT_PULL, req->box->partition);
 	wp_cmd_str(cmd, run_id);
-	wp_cmd_add(cmd, req->user.text, req->user.len);
+	wp_cmd_add(cmd, req->box->text, req->box->len);
 	wp_cmd_int(cmd, (int64_t)req->limit);
 	wp_cmd_int(cmd, WP_PULL_MAX_BYTES);
 	wp_cmd_int(cmd, MAX_SKIPPED);
@@ -273,7 +273,12 @@ static enum wp_err read_cold(struct cold_reader *cold, struct wp_store *store,
 			     const struct wp_pull_request *req,
 			     struct wp_error *err)
 {
-	struct wp_store_from from[BANDS] = { 0 };
+	struct wp_store_read read = {
+		.box = req->box,
+		.now_ms = cold->now_ms,
+		.on_row = cold_on_row,
+		.ctx = cold,
+	};
 	enum wp_err rc;
 
 	for (size_t band = 0; band < BANDS; band++) {
@@ -283,12 +288,12 @@ static enum wp_err read_cold(struct cold_reader *cold, struct wp_store *store,
 			return out_of_memory(err);
 	}
 	if (req->has_after) {
-		from[WP_BAND_HIGH].is_skipped = req->after.band != WP_BAND_HIGH;
-		from[req->after.band].has_after = true;
-		from[req->after.band].after = req->after.entry;
+		read.from[WP_BAND_HIGH].is_skipped =
+			req->after.band != WP_BAND_HIGH;
+		read.from[req->after.band].has_after = true;
+		read.from[req->after.band].after = req->after.entry;
 	}
-	rc = wp_store_read(store, &req->user, from, cold->now_ms, cold_on_row,
-			   cold, err);
+	rc = wp_store_read(store, &read, err);
 	return cold->no_memory ? out_of_memory(err) : rc;
 }
 

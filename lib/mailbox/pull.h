@@ -15,8 +15,8 @@
 #include <stdint.h>
 
 #include "lib/base/err.h"
+#include "lib/name/box.h"
 #include "lib/name/msgid.h"
-#include "lib/name/urn.h"
 #include "lib/redis/client.h"
 #include "lib/redis/cmd.h"
 #include "lib/redis/reply.h"
@@ -55,9 +55,8 @@ struct wp_pull_page; /* owns everything its rows point to */
 
 /* Where to go on: after.entry in band after.band. */
 struct wp_pull_request {
-	struct wp_urn user;
-	uint32_t partition;
-	size_t limit; /* 1 to WP_PULL_MAX */
+	const struct wp_box *box; /* borrowed */
+	size_t limit;             /* 1 to WP_PULL_MAX */
 	bool has_after;
 	struct wp_msgid after;
 };

@@ -44,7 +44,7 @@ static size_t put_prefixed(uint8_t *out, const void *data, size_t len)
 static void make_field(struct wp_send_item *item, const char *secret,
 		       const char *sender, const char *key, size_t key_len)
 {
-	const struct wp_urn *recipient = &item->envelope->recipient;
+	const struct wp_box *recipient = &item->envelope->recipient;
 	uint8_t text[KEYED_MAX];
 	uint8_t mac[WP_SHA256_LEN];
 	size_t sender_len = strlen(sender);
@@ -97,12 +97,14 @@ static void add_item(struct wp_cmd *cmd, const struct wp_send_item *item)
 }
 
 void wp_send_build(struct wp_cmd *cmd, const struct wp_send_target *target,
-		   uint32_t partition, const struct wp_send_item *items,
-		   size_t n)
+		   const struct wp_send_item *items, size_t n)
 {
 	const struct wp_conf *conf = target->conf;
+	uint32_t partition = items[0].envelope->recipient.partition;
 
 	assert(n >= 1 && n <= ITEMS_MAX);
+	for (size_t i = 1; i < n; i++)
+		assert(items[i].envelope->recipient.partition == partition);
 	wp_cmd_script(cmd, WP_SCRIPT_SEND, partition);
 	wp_cmd_str(cmd, target->run_id);
 	wp_cmd_int(cmd, conf->mailbox.ingress_high_mark);
@@ -116,8 +118,9 @@ void wp_send_build(struct wp_cmd *cmd, const struct wp_send_target *target,
 		add_item(cmd, &items[i]);
 }
 
-static void parse_item(const struct wp_reply *answer, uint32_t partition,
-		       enum wp_band band, struct wp_send_result *result)
+static void parse_item(const struct wp_reply *answer,
+		       const struct wp_envelope *envelope,
+		       struct wp_send_result *result)
 {
 	const struct wp_reply *status = wp_reply_at(answer, 0);
 	const struct wp_reply *id = wp_reply_at(answer, 1);
@@ -132,13 +135,13 @@ static void parse_item(const struct wp_reply *answer, uint32_t partition,
 	} else if ((wp_reply_is(status, "ok") || wp_reply_is(status, "dup")) &&
 		   wp_entry_id_parse(&result->id.entry, wp_reply_str(id),
 				     wp_reply_len(id))) {
-		result->id.partition = (uint16_t)partition;
-		result->id.band = (uint8_t)band;
+		result->id.partition = (uint16_t)envelope->recipient.partition;
+		result->id.band = (uint8_t)envelope->band;
 		result->status = WP_SEND_ACCEPTED;
 	}
 }
 
-void wp_send_parse(const struct wp_reply *reply, uint32_t partition,
+void wp_send_parse(const struct wp_reply *reply,
 		   const struct wp_send_item *items, size_t n,
 		   struct wp_send_result *results)
 {
@@ -153,7 +156,7 @@ void wp_send_parse(const struct wp_reply *reply, uint32_t partition,
 					  : WP_SEND_UNKNOWN
 		};
 		if (is_answer)
-			parse_item(wp_reply_at(reply, i + 1), partition,
-				   items[i].envelope->band, &results[i]);
+			parse_item(wp_reply_at(reply, i + 1), items[i].envelope,
+				   &results[i]);
 	}
 }

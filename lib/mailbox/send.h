@@ -50,8 +50,7 @@ struct wp_send_target {
  * the script's, in their one order: known key, quota, overload.
  */
 void wp_send_build(struct wp_cmd *cmd, const struct wp_send_target *target,
-		   uint32_t partition, const struct wp_send_item *items,
-		   size_t n);
+		   const struct wp_send_item *items, size_t n);
 
 enum wp_send_status {
 	WP_SEND_ACCEPTED, /* id is set; also for a repeat with the same key */
@@ -73,9 +72,9 @@ struct wp_send_result {
 
 /*
  * Read the answer; reply NULL means none came. results has room for n, the same
- * items that were built (their band makes the id, has_key is looked at).
+ * items that were built (partition and band make the id, has_key is looked at).
  */
-void wp_send_parse(const struct wp_reply *reply, uint32_t partition,
+void wp_send_parse(const struct wp_reply *reply,
 		   const struct wp_send_item *items, size_t n,
 		   struct wp_send_result *results);
 

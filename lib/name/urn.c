@@ -6,11 +6,8 @@
  */
 #include "lib/name/urn.h"
 
-#include <assert.h>
 #include <stdbool.h>
 #include <string.h>
-
-#include "lib/base/crc32c.h"
 
 enum { URN_PARTS = 4 };
 
@@ -98,10 +95,4 @@ enum wp_err wp_urn_reread(struct wp_urn *out, const char *text, size_t len)
 	enum wp_err rc = wp_urn_parse(out, text, len, NULL);
 
 	return rc == WP_OK && out->len != len ? WP_ERR_INVAL : rc;
-}
-
-uint32_t wp_urn_partition(const struct wp_urn *urn, uint32_t partitions)
-{
-	assert(partitions > 0);
-	return wp_crc32c(urn->text, urn->len) % partitions;
 }

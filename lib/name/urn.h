@@ -37,7 +37,4 @@ enum wp_err wp_urn_parse(struct wp_urn *out, const char *text, size_t len,
 enum wp_err wp_urn_reread(struct wp_urn *out, const char *text,
 			  size_t len) WP_MUST_USE;
 
-/* The partition of a user: CRC-32C of the canonical URN modulo partitions. */
-uint32_t wp_urn_partition(const struct wp_urn *urn, uint32_t partitions);
-
 #endif /* WP_LIB_NAME_URN_H */

@@ -6,7 +6,10 @@
 #ifndef WP_LIB_STORE_BACKEND_H
 #define WP_LIB_STORE_BACKEND_H
 
-#include "lib/store/store.h"
+#include "lib/store/ops.h"
+#include "lib/sys/conf.h"
+
+struct wp_store;
 
 struct wp_store_backend {
 	const char *name; /* value of store.backend */
@@ -15,9 +18,8 @@ struct wp_store_backend {
 	enum wp_err (*look)(struct wp_store_look *out,
 			    const struct wp_conf *conf, struct wp_error *err);
 	void (*close)(struct wp_store *store);
-	enum wp_err (*version)(struct wp_store *store,
-			       const struct wp_urn *user, int64_t *version_out,
-			       struct wp_error *err);
+	enum wp_err (*version)(struct wp_store *store, const struct wp_box *box,
+			       int64_t *version_out, struct wp_error *err);
 	enum wp_err (*fence)(struct wp_store *store, const char *life,
 			     struct wp_error *err);
 	enum wp_err (*is_past)(struct wp_store *store, const char *life,
@@ -32,35 +34,26 @@ struct wp_store_backend {
 	enum wp_err (*note_swap)(struct wp_store *store, const char *name,
 				 const char *was, const char *value,
 				 struct wp_error *err);
-	enum wp_err (*append_many)(struct wp_store *store,
-				   struct wp_store_append *appends, size_t n,
-				   struct wp_error *err);
-	enum wp_err (*ack)(struct wp_store *store, uint32_t partition,
-			   const struct wp_urn *user,
-			   const struct wp_msgid *ids, size_t n,
-			   bool *empty_out, struct wp_store_size *size_out,
-			   struct wp_error *err);
-	enum wp_err (*expire)(struct wp_store *store, uint32_t partition,
-			      const struct wp_urn *user, int64_t now_ms,
-			      int64_t *deleted_out, bool *empty_out,
-			      struct wp_store_size *size_out,
+	enum wp_err (*append)(struct wp_store *store,
+			      struct wp_store_append *appends, size_t n,
 			      struct wp_error *err);
-	enum wp_err (*read)(struct wp_store *store, const struct wp_urn *user,
-			    const struct wp_store_from from[2], int64_t now_ms,
-			    wp_store_row_fn on_row, void *ctx,
+	enum wp_err (*ack)(struct wp_store *store, struct wp_store_ack *ack,
+			   struct wp_error *err);
+	enum wp_err (*expire)(struct wp_store *store,
+			      struct wp_store_expire *expire,
+			      struct wp_error *err);
+	enum wp_err (*read)(struct wp_store *store,
+			    const struct wp_store_read *read,
 			    struct wp_error *err);
 	enum wp_err (*top)(struct wp_store *store, uint32_t partition,
 			   struct wp_entry_id *top_out, struct wp_error *err);
 	enum wp_err (*users)(struct wp_store *store, uint32_t partition,
-			     struct wp_store_place *place, size_t max_looked,
-			     wp_store_user_fn on_user, void *ctx,
+			     const struct wp_store_walk *walk,
 			     struct wp_error *err);
 	enum wp_err (*expired_users)(struct wp_store *store, int64_t now_ms,
-				     struct wp_store_place *place,
-				     size_t max_looked,
-				     wp_store_expired_fn on_user, void *ctx,
+				     const struct wp_store_walk *walk,
 				     struct wp_error *err);
-	enum wp_err (*size)(struct wp_store *store, const struct wp_urn *user,
+	enum wp_err (*size)(struct wp_store *store, const struct wp_box *box,
 			    struct wp_store_size *size_out,
 			    struct wp_error *err);
 };

@@ -1,12 +1,11 @@
 /*
- * sqlite_db.c - statements, transactions and errors of one SQLite connection.
+ * sqlite_db.c - statements and transactions of one SQLite connection.
  *
- * Knows every SQL text that runs after the schema is there, and which errors
- * leave a connection in doubt. Knows nothing of what an operation is made of.
+ * Knows every SQL text that runs after the schema is there. Knows nothing of
+ * what an operation is made of.
  */
 #include "lib/store/sqlite_db.h"
 
-#include <errno.h>
 #include <stddef.h>
 
 static const char *const texts[WP_SQL_COUNT] = {
@@ -67,12 +66,12 @@ static const char *const texts[WP_SQL_COUNT] = {
 		"WHERE (excluded.ms, excluded.seq) > (top.ms, top.seq)",
 	[WP_SQL_TOP] = "SELECT ms, seq FROM top WHERE partition = ?1",
 	/* Empty mailboxes are rows as well: whoever asks counts them. */
-	[WP_SQL_USERS] = "SELECT urn, EXISTS "
-			 "(SELECT 1 FROM msg WHERE msg.urn = box.urn) "
+	[WP_SQL_USERS] = "SELECT urn, partition, EXISTS "
+			 "(SELECT 1 FROM msg WHERE msg.urn = box.urn), 0 "
 			 "FROM box WHERE partition = ?1 AND urn > ?2 "
 			 "ORDER BY urn",
 	[WP_SQL_EXPIRED_USERS] =
-		"SELECT msg.urn, box.partition, msg.expires_ms "
+		"SELECT msg.urn, box.partition, 1, msg.expires_ms "
 		"FROM msg INDEXED BY msg_expiry "
 		"CROSS JOIN box ON box.urn = msg.urn "
 		"WHERE msg.expires_ms <= ?1 "
@@ -93,39 +92,33 @@ const char *wp_sqlite_text(enum wp_sqlite_sql sql)
 static enum wp_err prepare_all(struct wp_sqlite_db *db, struct wp_error *err)
 {
 	for (int i = 0; i < WP_SQL_COUNT; i++) {
-		int rc = sqlite3_prepare_v3(db->handle, texts[i], -1,
+		int rc = sqlite3_prepare_v3(db->file.handle, texts[i], -1,
 					    SQLITE_PREPARE_PERSISTENT,
 					    &db->statements[i], NULL);
 
 		if (rc != SQLITE_OK)
-			return wp_sqlite_fail(db, rc, err);
+			return wp_sqlite_fail(&db->file, rc, err);
 	}
 	return WP_OK;
 }
 
-enum wp_err wp_sqlite_ready(struct wp_sqlite_db *db, struct wp_error *err)
+enum wp_err wp_sqlite_open(struct wp_sqlite_db *db, bool may_create,
+			   struct wp_error *err)
 {
-	enum wp_err rc = WP_OK;
+	enum wp_err rc = wp_sqlite_file_open(&db->file, may_create, err);
 
-	if (db->handle == NULL)
-		rc = wp_sqlite_db_open(db, err);
-	if (rc == WP_OK && db->statements[WP_SQL_COUNT - 1] == NULL)
-		rc = prepare_all(db, err);
 	if (rc == WP_OK)
-		return WP_OK;
-	wp_sqlite_db_close(db);
-	return WP_ERR_UNAVAIL;
+		rc = prepare_all(db, err);
+	if (rc != WP_OK)
+		wp_sqlite_file_close(&db->file);
+	return rc;
 }
 
-void wp_sqlite_db_close(struct wp_sqlite_db *db)
+enum wp_err wp_sqlite_ready(struct wp_sqlite_db *db, struct wp_error *err)
 {
-	for (int i = 0; i < WP_SQL_COUNT; i++) {
-		(void)sqlite3_finalize(db->statements[i]);
-		db->statements[i] = NULL;
-	}
-	/* Nothing is open on it any more, so this cannot be refused. */
-	(void)sqlite3_close(db->handle);
-	db->handle = NULL;
+	if (db->file.handle != NULL || wp_sqlite_open(db, false, err) == WP_OK)
+		return WP_OK;
+	return WP_ERR_UNAVAIL;
 }
 
 sqlite3_stmt *wp_sqlite_get(struct wp_sqlite_db *db, enum wp_sqlite_sql sql)
@@ -137,23 +130,23 @@ sqlite3_stmt *wp_sqlite_get(struct wp_sqlite_db *db, enum wp_sqlite_sql sql)
 	return statement;
 }
 
-sqlite3_stmt *wp_sqlite_of_user(struct wp_sqlite_db *db, enum wp_sqlite_sql sql,
-				const struct wp_urn *user)
+sqlite3_stmt *wp_sqlite_of_box(struct wp_sqlite_db *db, enum wp_sqlite_sql sql,
+			       const struct wp_box *box)
 {
 	sqlite3_stmt *statement = wp_sqlite_get(db, sql);
 
 	/* Binding in place cannot fail: the indexes are right. */
-	(void)sqlite3_bind_text(statement, 1, user->text, user->len,
+	(void)sqlite3_bind_text(statement, 1, box->text, box->len,
 				SQLITE_STATIC);
 	return statement;
 }
 
 sqlite3_stmt *wp_sqlite_of_entry(struct wp_sqlite_db *db,
 				 enum wp_sqlite_sql sql,
-				 const struct wp_urn *user, int band,
+				 const struct wp_box *box, int band,
 				 const struct wp_entry_id *entry)
 {
-	sqlite3_stmt *statement = wp_sqlite_of_user(db, sql, user);
+	sqlite3_stmt *statement = wp_sqlite_of_box(db, sql, box);
 
 	(void)sqlite3_bind_int(statement, 2, band);
 	(void)sqlite3_bind_int64(statement, 3, (int64_t)entry->ms);
@@ -161,112 +154,54 @@ sqlite3_stmt *wp_sqlite_of_entry(struct wp_sqlite_db *db,
 	return statement;
 }
 
-void wp_sqlite_done(sqlite3_stmt *statement)
+enum wp_err wp_sqlite_told(struct wp_sqlite_db *db, sqlite3_stmt *statement,
+			   int rc, struct wp_error *err)
 {
-	if (statement == NULL)
-		return;
 	(void)sqlite3_reset(statement);
 	(void)sqlite3_clear_bindings(statement);
+	return rc == SQLITE_ROW || rc == SQLITE_DONE
+		       ? WP_OK
+		       : wp_sqlite_fail(&db->file, rc, err);
 }
 
-int wp_sqlite_run(sqlite3_stmt *statement)
+enum wp_err wp_sqlite_run(struct wp_sqlite_db *db, sqlite3_stmt *statement,
+			  struct wp_error *err)
 {
-	int rc = sqlite3_step(statement);
-
-	wp_sqlite_done(statement);
-	return rc;
-}
-
-static const char *sentence(int rc)
-{
-	switch (rc & 0xff) {
-	case SQLITE_BUSY:
-	case SQLITE_LOCKED:
-		return "the cold store is locked by another process";
-	case SQLITE_FULL:
-		return "the disk of the cold store is full";
-	case SQLITE_IOERR:
-		return "the cold store cannot be read or written";
-	case SQLITE_CORRUPT:
-	case SQLITE_NOTADB:
-		return "the cold store is damaged; restore it from a backup";
-	case SQLITE_READONLY:
-	case SQLITE_PERM:
-		return "the cold store may not be written";
-	case SQLITE_CANTOPEN:
-		return "the cold store cannot be opened";
-	case SQLITE_NOMEM:
-		return "the cold store ran out of memory";
-	default:
-		return "the cold store failed";
-	}
-}
-
-/* Errors after which a connection is as good as before. */
-static bool is_harmless(int rc)
-{
-	int code = rc & 0xff;
-
-	return code == SQLITE_BUSY || code == SQLITE_LOCKED ||
-	       code == SQLITE_CONSTRAINT;
-}
-
-enum wp_err wp_sqlite_fail(struct wp_sqlite_db *db, int rc,
-			   struct wp_error *err)
-{
-	int sys_errno = 0;
-
-	if ((rc & 0xff) == SQLITE_FULL)
-		sys_errno = ENOSPC; /* SQLite forgets it */
-	else if ((rc & 0xff) == SQLITE_IOERR)
-		sys_errno = sqlite3_system_errno(db->handle);
-	/* errstr is constant text; errmsg could quote what was stored. */
-	wp_error_set(err, WP_ERR_UNAVAIL, "%s (SQLite %d: %s)", sentence(rc),
-		     rc, sqlite3_errstr(rc));
-	if (err != NULL)
-		err->sys_errno = sys_errno;
-	/* Closing rolls back whatever is open. */
-	if (!is_harmless(rc))
-		wp_sqlite_db_close(db);
-	return WP_ERR_UNAVAIL;
+	return wp_sqlite_told(db, statement, sqlite3_step(statement), err);
 }
 
 enum wp_err wp_sqlite_begin(struct wp_sqlite_db *db, bool is_write,
 			    struct wp_error *err)
 {
-	enum wp_err ready = wp_sqlite_ready(db, err);
-	int rc;
+	enum wp_err rc = wp_sqlite_ready(db, err);
 
-	if (ready != WP_OK)
-		return ready;
-	rc = wp_sqlite_run(wp_sqlite_get(db, is_write ? WP_SQL_BEGIN_WRITE
-						      : WP_SQL_BEGIN_READ));
-	return rc == SQLITE_DONE ? WP_OK : wp_sqlite_fail(db, rc, err);
+	if (rc != WP_OK)
+		return rc;
+	return wp_sqlite_run(db,
+			     wp_sqlite_get(db, is_write ? WP_SQL_BEGIN_WRITE
+							: WP_SQL_BEGIN_READ),
+			     err);
 }
 
 /* Roll back; a connection that cannot is closed, which does it too. */
 static void roll_back(struct wp_sqlite_db *db)
 {
-	if (db->handle == NULL || sqlite3_get_autocommit(db->handle) != 0)
+	sqlite3 *handle = db->file.handle;
+
+	if (handle == NULL || sqlite3_get_autocommit(handle) != 0)
 		return;
-	if (wp_sqlite_run(wp_sqlite_get(db, WP_SQL_ROLLBACK)) != SQLITE_DONE ||
-	    sqlite3_get_autocommit(db->handle) == 0)
-		wp_sqlite_db_close(db);
+	if (wp_sqlite_run(db, wp_sqlite_get(db, WP_SQL_ROLLBACK), NULL) !=
+		    WP_OK ||
+	    sqlite3_get_autocommit(handle) == 0)
+		wp_sqlite_file_close(&db->file);
 }
 
 enum wp_err wp_sqlite_end(struct wp_sqlite_db *db, enum wp_err rc,
 			  struct wp_error *err)
 {
-	int code;
-
-	if (rc != WP_OK) {
+	if (rc == WP_OK)
+		rc = wp_sqlite_run(db, wp_sqlite_get(db, WP_SQL_COMMIT), err);
+	if (rc != WP_OK)
 		roll_back(db);
-		return rc;
-	}
-	code = wp_sqlite_run(wp_sqlite_get(db, WP_SQL_COMMIT));
-	if (code == SQLITE_DONE)
-		return WP_OK;
-	rc = wp_sqlite_fail(db, code, err);
-	roll_back(db);
 	return rc;
 }

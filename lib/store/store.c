@@ -112,10 +112,10 @@ static enum wp_err not_open(struct wp_error *err)
 	return wp_error_set(err, WP_ERR_UNAVAIL, "the cold store is not open");
 }
 
-enum wp_err wp_store_version(struct wp_store *store, const struct wp_urn *user,
+enum wp_err wp_store_version(struct wp_store *store, const struct wp_box *box,
 			     int64_t *version_out, struct wp_error *err)
 {
-	return store->backend->version(store, user, version_out, err);
+	return store->backend->version(store, box, version_out, err);
 }
 
 enum wp_err wp_store_fence(struct wp_store *store, const char *life,
@@ -151,65 +151,36 @@ enum wp_err wp_store_note_swap(struct wp_store *store, const char *name,
 	return store->backend->note_swap(store, name, was, value, err);
 }
 
-enum wp_err wp_store_append(struct wp_store *store, uint32_t partition,
-			    const struct wp_urn *user, int64_t version,
-			    const struct wp_store_row *rows, size_t n,
-			    struct wp_store_size *size_out,
+enum wp_err wp_store_append(struct wp_store *store,
+			    struct wp_store_append *appends, size_t n,
 			    struct wp_error *err)
 {
-	struct wp_store_append one = {
-		.partition = partition,
-		.user = user,
-		.version = version,
-		.rows = rows,
-		.n = n,
-	};
-	enum wp_err rc = wp_store_append_many(store, &one, 1, err);
-
-	if (rc == WP_OK && one.err.code != WP_OK && err != NULL)
-		*err = one.err;
-	if (size_out != NULL)
-		*size_out = one.size;
-	return rc == WP_OK ? one.err.code : rc;
+	assert(n <= WP_STORE_APPENDS_MAX);
+	for (size_t i = 0; i < n; i++)
+		assert(appends[i].n <= WP_STORE_ROWS_MAX);
+	return store->backend->append(store, appends, n, err);
 }
 
-enum wp_err wp_store_append_many(struct wp_store *store,
-				 struct wp_store_append *appends, size_t n,
-				 struct wp_error *err)
+enum wp_err wp_store_ack(struct wp_store *store, struct wp_store_ack *ack,
+			 struct wp_error *err)
 {
-	return store->backend->append_many(store, appends, n, err);
+	return store != NULL ? store->backend->ack(store, ack, err)
+			     : not_open(err);
 }
 
-enum wp_err wp_store_ack(struct wp_store *store, uint32_t partition,
-			 const struct wp_urn *user, const struct wp_msgid *ids,
-			 size_t n, bool *empty_out,
-			 struct wp_store_size *size_out, struct wp_error *err)
-{
-	if (store == NULL)
-		return not_open(err);
-	return store->backend->ack(store, partition, user, ids, n, empty_out,
-				   size_out, err);
-}
-
-enum wp_err wp_store_expire(struct wp_store *store, uint32_t partition,
-			    const struct wp_urn *user, int64_t now_ms,
-			    int64_t *deleted_out, bool *empty_out,
-			    struct wp_store_size *size_out,
+enum wp_err wp_store_expire(struct wp_store *store,
+			    struct wp_store_expire *expire,
 			    struct wp_error *err)
 {
-	return store->backend->expire(store, partition, user, now_ms,
-				      deleted_out, empty_out, size_out, err);
+	return store->backend->expire(store, expire, err);
 }
 
-enum wp_err wp_store_read(struct wp_store *store, const struct wp_urn *user,
-			  const struct wp_store_from from[2], int64_t now_ms,
-			  wp_store_row_fn on_row, void *ctx,
+enum wp_err wp_store_read(struct wp_store *store,
+			  const struct wp_store_read *read,
 			  struct wp_error *err)
 {
-	if (store == NULL)
-		return not_open(err);
-	return store->backend->read(store, user, from, now_ms, on_row, ctx,
-				    err);
+	return store != NULL ? store->backend->read(store, read, err)
+			     : not_open(err);
 }
 
 enum wp_err wp_store_top(struct wp_store *store, uint32_t partition,
@@ -219,22 +190,17 @@ enum wp_err wp_store_top(struct wp_store *store, uint32_t partition,
 }
 
 enum wp_err wp_store_users(struct wp_store *store, uint32_t partition,
-			   struct wp_store_place *place, size_t max_looked,
-			   wp_store_user_fn on_user, void *ctx,
+			   const struct wp_store_walk *walk,
 			   struct wp_error *err)
 {
-	return store->backend->users(store, partition, place, max_looked,
-				     on_user, ctx, err);
+	return store->backend->users(store, partition, walk, err);
 }
 
 enum wp_err wp_store_expired_users(struct wp_store *store, int64_t now_ms,
-				   struct wp_store_place *place,
-				   size_t max_looked,
-				   wp_store_expired_fn on_user, void *ctx,
+				   const struct wp_store_walk *walk,
 				   struct wp_error *err)
 {
-	return store->backend->expired_users(store, now_ms, place, max_looked,
-					     on_user, ctx, err);
+	return store->backend->expired_users(store, now_ms, walk, err);
 }
 
 int64_t wp_store_refused(const struct wp_store *store)
@@ -242,8 +208,8 @@ int64_t wp_store_refused(const struct wp_store *store)
 	return store->refused;
 }
 
-enum wp_err wp_store_size(struct wp_store *store, const struct wp_urn *user,
+enum wp_err wp_store_size(struct wp_store *store, const struct wp_box *box,
 			  struct wp_store_size *size_out, struct wp_error *err)
 {
-	return store->backend->size(store, user, size_out, err);
+	return store->backend->size(store, box, size_out, err);
 }

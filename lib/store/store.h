@@ -18,30 +18,10 @@
 #include <stdint.h>
 
 #include "lib/base/err.h"
-#include "lib/name/msgid.h"
-#include "lib/name/urn.h"
+#include "lib/store/ops.h"
 #include "lib/sys/conf.h"
 
 struct wp_store;
-
-/*
- * What a mailbox holds on disk, as of one version of it: the newer version is
- * the truer size.
- */
-struct wp_store_size {
-	int64_t version;
-	int64_t n;     /* rows */
-	int64_t bytes; /* of their json */
-};
-
-/* One stored message. json is borrowed as each function says. */
-struct wp_store_row {
-	struct wp_entry_id entry;
-	enum wp_band band;
-	int64_t expires_ms;
-	const char *json;
-	size_t json_len;
-};
 
 /*
  * Open, and create what is missing. SQLite: WAL, synchronous=FULL, mode 0640.
@@ -59,15 +39,6 @@ enum wp_err wp_store_open_existing(struct wp_store **out,
 				   const struct wp_conf *conf,
 				   struct wp_error *err) WP_MUST_USE;
 void wp_store_close(struct wp_store **store);
-
-enum { WP_STORE_ID_LEN = 32 };
-
-/* What wp_store_look() found. */
-struct wp_store_look {
-	bool is_there;                /* else wp_store_open() would make it */
-	bool has_life;                /* it has served a Redis */
-	char id[WP_STORE_ID_LEN + 1]; /* "" while it has none */
-};
 
 /*
  * Could the store be opened, and which one is it? Makes and changes nothing.
@@ -97,7 +68,7 @@ enum wp_err wp_store_has_life(struct wp_store *store, bool *has_life_out,
  *
  * Errors: WP_ERR_UNAVAIL
  */
-enum wp_err wp_store_version(struct wp_store *store, const struct wp_urn *user,
+enum wp_err wp_store_version(struct wp_store *store, const struct wp_box *box,
 			     int64_t *version_out,
 			     struct wp_error *err) WP_MUST_USE;
 
@@ -137,9 +108,6 @@ enum wp_err wp_store_return(struct wp_store *store, const char *life,
  *
  * Errors: WP_ERR_UNAVAIL
  */
-#define WP_STORE_NOTE_MADE "made"
-#define WP_STORE_NOTE_ID "id" /* see wp_store_id() */
-enum { WP_STORE_NOTE_MAX = 255 };
 enum wp_err wp_store_note(struct wp_store *store, const char *name,
 			  char value[WP_STORE_NOTE_MAX + 1],
 			  struct wp_error *err) WP_MUST_USE;
@@ -154,70 +122,41 @@ enum wp_err wp_store_note_swap(struct wp_store *store, const char *name,
 			       struct wp_error *err) WP_MUST_USE;
 
 /*
- * One transaction: bump the version if it still is `version`, insert the rows.
- * A row that is there already with the same content is left alone.
+ * Append to many mailboxes in one transaction, so that the disk is waited for
+ * once. Of each: bump the version if it still is `version`, insert the rows. A
+ * row that is there already with the same content is left alone, and without
+ * any rows the version is bumped anyway.
  *
- * rows:    n <= WP_MIGRATE_MAX_ROWS, may be 0 (the version is bumped anyway)
- * size_out: what is stored now; NULL when nobody asks
- * Errors:  WP_ERR_STALE     the version moved; nothing was written
- *          WP_ERR_CONFLICT  a row with that id differs; nothing was written
- *          WP_ERR_UNAVAIL   nothing is known; read the version again
+ * Each one's outcome is its own, and the others are written with or without it.
+ * Its err is WP_OK, or nothing of it was written:
+ * WP_ERR_STALE     the version moved
+ * WP_ERR_CONFLICT  a row with that id differs
+ *
+ * appends: n <= WP_STORE_APPENDS_MAX, each of another mailbox
+ * Errors:  WP_ERR_UNAVAIL  nothing is known of any of them; read the versions
+ *                          again
  */
-enum wp_err wp_store_append(struct wp_store *store, uint32_t partition,
-			    const struct wp_urn *user, int64_t version,
-			    const struct wp_store_row *rows, size_t n,
-			    struct wp_store_size *size_out,
+enum wp_err wp_store_append(struct wp_store *store,
+			    struct wp_store_append *appends, size_t n,
 			    struct wp_error *err) WP_MUST_USE;
 
 /*
- * The same for many users at once, in one transaction, so that the disk is
- * waited for once. Each one's outcome is its own, in err.code: WP_OK,
- * WP_ERR_STALE or WP_ERR_CONFLICT, and only those with WP_OK were written.
- *
- * appends: n <= WP_APPENDS_MAX, each of another user
- * Errors:  WP_ERR_UNAVAIL  nothing is known of any of them
- */
-struct wp_store_append {
-	uint32_t partition;
-	const struct wp_urn *user; /* borrowed, as are rows */
-	int64_t version;
-	const struct wp_store_row *rows;
-	size_t n;
-	struct wp_store_size size; /* out: what is stored now */
-	struct wp_error err;       /* out */
-};
-enum { WP_APPENDS_MAX = 64 };
-enum wp_err wp_store_append_many(struct wp_store *store,
-				 struct wp_store_append *appends, size_t n,
-				 struct wp_error *err) WP_MUST_USE;
-
-/*
  * One transaction: bump the version first and always (insert it if missing),
- * delete the ids, see whether any row of the user is left.
+ * delete the ids, see whether any row of the mailbox is left.
  *
  * store:   NULL when it could not be opened: WP_ERR_UNAVAIL
  * ids:     n >= 0; ids that are not there are ignored
- * size_out: what is left; NULL when nobody asks
  */
-enum wp_err wp_store_ack(struct wp_store *store, uint32_t partition,
-			 const struct wp_urn *user, const struct wp_msgid *ids,
-			 size_t n, bool *empty_out,
-			 struct wp_store_size *size_out,
+enum wp_err wp_store_ack(struct wp_store *store, struct wp_store_ack *ack,
 			 struct wp_error *err) WP_MUST_USE;
 
 /*
  * One transaction like an ack: bump the version first and always, delete up to
  * WP_EXPIRE_MAX_ROWS rows that expired at now_ms or before, see whether any row
- * of the user is left.
- *
- * deleted_out: WP_EXPIRE_MAX_ROWS when there may be more
- * size_out:    what is left; NULL when nobody asks
+ * of the mailbox is left.
  */
-enum { WP_EXPIRE_MAX_ROWS = 1000 };
-enum wp_err wp_store_expire(struct wp_store *store, uint32_t partition,
-			    const struct wp_urn *user, int64_t now_ms,
-			    int64_t *deleted_out, bool *empty_out,
-			    struct wp_store_size *size_out,
+enum wp_err wp_store_expire(struct wp_store *store,
+			    struct wp_store_expire *expire,
 			    struct wp_error *err) WP_MUST_USE;
 
 /*
@@ -225,21 +164,14 @@ enum wp_err wp_store_expire(struct wp_store *store, uint32_t partition,
  * skipping what expired before now_ms.
  *
  * store:   NULL when it could not be opened: WP_ERR_UNAVAIL
- * from:    per band where to go on (exclusive); NULL = from the start; a band
- *          with is_skipped set is not read at all
+ * from:    per band where to go on (exclusive); a band with is_skipped set is
+ *          not read at all
  * on_row:  return false to end this band; row->json is borrowed for the call
  * Errors:  WP_ERR_UNAVAIL; WP_ERR_NOMEM when on_row ran out (it sets a flag of
  *          its own and returns false)
  */
-struct wp_store_from {
-	bool is_skipped;
-	bool has_after;
-	struct wp_entry_id after;
-};
-typedef bool (*wp_store_row_fn)(void *ctx, const struct wp_store_row *row);
-enum wp_err wp_store_read(struct wp_store *store, const struct wp_urn *user,
-			  const struct wp_store_from from[2], int64_t now_ms,
-			  wp_store_row_fn on_row, void *ctx,
+enum wp_err wp_store_read(struct wp_store *store,
+			  const struct wp_store_read *read,
 			  struct wp_error *err) WP_MUST_USE;
 
 /*
@@ -250,49 +182,31 @@ enum wp_err wp_store_top(struct wp_store *store, uint32_t partition,
 			 struct wp_error *err) WP_MUST_USE;
 
 /*
- * Where a walk stands; {0} is the start. A walk goes on from there with the
- * next call, however much was written meanwhile.
+ * Mailboxes of a partition that have rows, in the order of their names; those
+ * that are empty are looked at as well.
  */
-struct wp_store_place {
-	bool is_end;
-	size_t looked; /* at so many in the last call */
-	bool has_after;
-	struct wp_urn after; /* behind this one */
-	int64_t expires_ms;  /* and this time, among expired rows */
-};
-
-/*
- * Users of a partition who have rows, in URN order. Looks at no more than
- * max_looked mailboxes, empty ones included, and stops when on_user returns
- * false. A user whom today's rules refuse is passed over: wp_store_refused().
- */
-typedef bool (*wp_store_user_fn)(void *ctx, const struct wp_urn *user);
 enum wp_err wp_store_users(struct wp_store *store, uint32_t partition,
-			   struct wp_store_place *place, size_t max_looked,
-			   wp_store_user_fn on_user, void *ctx,
+			   const struct wp_store_walk *walk,
 			   struct wp_error *err) WP_MUST_USE;
 
 /*
- * Users, of all partitions, who have rows that expired at now_ms or before, the
- * earliest first; a user comes once for each time that something of his
- * expired. Looks at no more than max_looked rows, otherwise as above.
+ * Mailboxes, of all partitions, that have rows that expired at now_ms or
+ * before, the earliest first; one comes once for each time that something in it
+ * expired. What is looked at are rows.
  */
-typedef bool (*wp_store_expired_fn)(void *ctx, uint32_t partition,
-				    const struct wp_urn *user);
 enum wp_err wp_store_expired_users(struct wp_store *store, int64_t now_ms,
-				   struct wp_store_place *place,
-				   size_t max_looked,
-				   wp_store_expired_fn on_user, void *ctx,
+				   const struct wp_store_walk *walk,
 				   struct wp_error *err) WP_MUST_USE;
 
 /*
- * How many users the walks of this store have passed over since it was opened:
- * damage, or rows of another release. Their messages stay where they are.
+ * How many mailboxes the walks of this store have passed over since it was
+ * opened: damage, or rows of another release. Their messages stay where they
+ * are.
  */
 int64_t wp_store_refused(const struct wp_store *store);
 
 /* What a mailbox holds; all zero when there is no row of it. */
-enum wp_err wp_store_size(struct wp_store *store, const struct wp_urn *user,
+enum wp_err wp_store_size(struct wp_store *store, const struct wp_box *box,
 			  struct wp_store_size *size_out,
 			  struct wp_error *err) WP_MUST_USE;
 

@@ -100,9 +100,9 @@ MUTATIONS = (
         {"resurrected"}, "cold-locked"),
     Mutation(
         "forget-cold-ack", "an ack leaves every second row in the cold store",
-        [("lib/store/sqlite_write.c",
-          "\t\tif (ids[i].partition == partition)\n",
-          "\t\tif (ids[i].partition == partition && i % 2 == 1)\n")],
+        [("lib/store/sqlite.c",
+          "\t\tif (id->partition == ack->box->partition)\n",
+          "\t\tif (id->partition == ack->box->partition && i % 2 == 1)\n")],
         {"resurrected"}, "cold-locked"),
     Mutation(
         "forget-poke", "one poke in three is neither sent nor remembered",
@@ -135,8 +135,8 @@ MUTATIONS = (
     Mutation(
         "trim-early", "a migration that failed is taken for done",
         [("lib/mailbox/migrate.c",
-          "\trc = wp_store_append_many(turn->ctx->store, appends, n, err);\n",
-          "\trc = wp_store_append_many(turn->ctx->store, appends, n, err);\n"
+          "\trc = wp_store_append(turn->ctx->store, appends, n, err);\n",
+          "\trc = wp_store_append(turn->ctx->store, appends, n, err);\n"
           "\tif (rc == WP_ERR_UNAVAIL)\n\t\trc = WP_OK;\n")],
         {"vanished", "lost"}, "cold-locked"),
     Mutation(

@@ -16,6 +16,7 @@
 
 #include "lib/base/clock.h"
 #include "lib/mailbox/sweep.h"
+#include "tests/support/boxes.h"
 #include "tests/support/test_redis.h"
 #include "tests/support/world.h"
 
@@ -115,12 +116,14 @@ static bool count_row(void *ctx, const struct wp_store_row *row)
 
 static int cold_rows(struct wp_world *w)
 {
-	struct wp_store_from from[2] = { 0 };
 	int n = 0;
+	const struct wp_store_read read = {
+		.box = &w->box,
+		.on_row = count_row,
+		.ctx = &n,
+	};
 
-	assert_int_equal(wp_store_read(w->spy.real, &w->bob, from, 0, count_row,
-				       &n, NULL),
-			 WP_OK);
+	assert_int_equal(wp_store_read(w->spy.real, &read, NULL), WP_OK);
 	return n;
 }
 

@@ -14,6 +14,7 @@
 
 #include "lib/mailbox/dlq.h"
 #include "lib/mailbox/scripts.h"
+#include "tests/support/boxes.h"
 #include "tests/support/test_redis.h"
 #include "tests/support/world.h"
 
@@ -297,7 +298,7 @@ static void a_rebuild_in_the_middle_of_a_migration_loses_nothing(void **state)
 	ctx.on_step = requeue_on_trim;
 	ctx.on_step_ctx = w;
 
-	assert_int_equal(wp_world_move(&ctx, w->owner, &w->bob, &moved), WP_OK);
+	assert_int_equal(wp_world_move(&ctx, w->owner, &w->box, &moved), WP_OK);
 	assert_int_equal(moved, 3);
 	wp_world_expect_cold(w, "m1 m2 m3");
 	wp_world_expect(w, "0", "EXISTS " HOT_BOB);

@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "tests/support/boxes.h"
 #include "tests/support/test_redis.h"
 #include "tests/support/world.h"
 
@@ -252,22 +253,20 @@ static void a_closed_gate_makes_the_hint_unknown(void **state)
 	struct wp_reply *reply;
 
 	wp_world_run(w, "HSET " WP_P "cold " WP_BOB " token");
-	wp_ack_build(&w->cmd, "another-life", WP_WORLD_PARTITION, &w->bob,
-		     &none);
+	wp_ack_build(&w->cmd, "another-life", &w->box, &none);
 	reply = wp_world_do(w);
 	assert_int_equal(wp_ack_parse(reply, &hint), WP_OK);
 	assert_true(hint.ask_cold);
 	assert_false(hint.may_clear);
 	wp_reply_free(&reply);
 
-	wp_ack_build(&w->cmd, wp_redis_run_id(w->redis), WP_WORLD_PARTITION,
-		     &w->bob, &none);
+	wp_ack_build(&w->cmd, wp_redis_run_id(w->redis), &w->box, &none);
 	reply = wp_world_do(w);
 	assert_int_equal(wp_ack_parse(reply, &hint), WP_OK);
 	assert_true(hint.ask_cold && hint.may_clear);
 	assert_string_equal(hint.token, "token");
-	wp_ack_clear_build(&w->cmd, "another-life", WP_WORLD_PARTITION, &w->bob,
-			   &hint);
+	wp_ack_settle_build(&w->cmd, "another-life", &w->box, &hint,
+			    &(struct wp_store_rest){ .is_empty = true });
 	wp_reply_free(&reply);
 	reply = wp_world_do(w);
 	assert_int_equal(wp_reply_int(reply), 0);
@@ -278,7 +277,7 @@ static void a_closed_gate_makes_the_hint_unknown(void **state)
 /* Write the intent of a keyed send of m1 by hand; before: ingress' last id. */
 static void leave_intent(struct wp_world *w, const char *before)
 {
-	struct wp_envelope envelope = { .recipient = w->bob };
+	struct wp_envelope envelope = { .recipient = w->box };
 	struct wp_send_item item = {
 		.envelope = &envelope,
 		.json = "m1",

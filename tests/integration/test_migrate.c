@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "lib/mailbox/scripts.h"
+#include "tests/support/boxes.h"
 #include "tests/support/test_redis.h"
 #include "tests/support/world.h"
 
@@ -22,7 +23,7 @@
 /* An ack in its steps, for what happens between them. */
 struct slow_ack {
 	struct wp_ack_hint hint;
-	bool is_empty;
+	struct wp_store_rest rest;
 };
 
 /* One migration, and what happens before one of its steps. */
@@ -84,7 +85,7 @@ static void plan_release(struct plan *plan)
 
 static enum wp_err migrate(struct plan *plan)
 {
-	return wp_world_move(&plan->ctx, plan->w->owner, &plan->w->bob,
+	return wp_world_move(&plan->ctx, plan->w->owner, &plan->w->box,
 			     &plan->moved);
 }
 
@@ -108,7 +109,7 @@ static void other_worker_migrates(struct plan *plan)
 	int64_t moved = 0;
 
 	wp_world_run(w, "SET " WP_P "owner 2:worker-b PX 60000");
-	assert_int_equal(wp_world_move(&ctx, "2:worker-b", &w->bob, &moved),
+	assert_int_equal(wp_world_move(&ctx, "2:worker-b", &w->box, &moved),
 			 WP_OK);
 }
 
@@ -296,16 +297,13 @@ static void slow_ack_hot_and_cold(struct wp_world *w, struct slow_ack *ack,
 	struct wp_ack_ids ids = { .ids = &id, .n = 1 };
 	struct wp_reply *reply;
 
-	wp_ack_build(&w->cmd, wp_redis_run_id(w->redis), WP_WORLD_PARTITION,
-		     &w->bob, &ids);
+	wp_ack_build(&w->cmd, wp_redis_run_id(w->redis), &w->box, &ids);
 	reply = wp_world_do(w);
 	assert_int_equal(wp_ack_parse(reply, &ack->hint), WP_OK);
 	wp_reply_free(&reply);
 	assert_true(ack->hint.may_clear);
-	assert_int_equal(wp_store_ack(w->store, WP_WORLD_PARTITION, &w->bob,
-				      &id, 1, &ack->is_empty, NULL, NULL),
-			 WP_OK);
-	assert_true(ack->is_empty);
+	ack->rest = wp_test_ack(w->store, &w->box, &id, 1);
+	assert_true(ack->rest.is_empty);
 }
 
 static int64_t slow_ack_clear(struct wp_world *w, const struct slow_ack *ack)
@@ -313,8 +311,8 @@ static int64_t slow_ack_clear(struct wp_world *w, const struct slow_ack *ack)
 	struct wp_reply *reply;
 	int64_t cleared;
 
-	wp_ack_clear_build(&w->cmd, wp_redis_run_id(w->redis),
-			   WP_WORLD_PARTITION, &w->bob, &ack->hint);
+	wp_ack_settle_build(&w->cmd, wp_redis_run_id(w->redis), &w->box,
+			    &ack->hint, &ack->rest);
 	reply = wp_world_do(w);
 	cleared = wp_reply_int(reply);
 	wp_reply_free(&reply);
@@ -589,12 +587,7 @@ static void an_append_of_unknown_outcome_is_never_trimmed(void **state)
 
 static void act_bump(struct plan *plan)
 {
-	bool is_empty;
-
-	assert_int_equal(wp_store_ack(plan->other_store, WP_WORLD_PARTITION,
-				      &plan->w->bob, NULL, 0, &is_empty, NULL,
-				      NULL),
-			 WP_OK);
+	(void)wp_test_ack(plan->other_store, &plan->w->box, NULL, 0);
 }
 
 static void a_moved_version_is_tried_again_but_not_for_ever(void **state)
@@ -639,8 +632,7 @@ static void another_message_under_the_same_id_stops_everything(void **state)
 		.json_len = 5,
 	};
 
-	assert_int_equal(wp_store_append(w->spy.real, WP_WORLD_PARTITION,
-					 &w->bob, 0, &other, 1, NULL, NULL),
+	assert_int_equal(wp_test_append(w->spy.real, &w->box, 0, &other, 1),
 			 WP_OK);
 	assert_int_equal(wp_world_migrate(w, NULL), WP_ERR_CONFLICT);
 	wp_world_expect(w, "1", "XLEN " WP_P "hot:" WP_BOB);
@@ -718,9 +710,7 @@ static void only_an_ack_clears_the_hint(void **state)
 	struct wp_msgid id = wp_world_deliver(w, "m1");
 
 	assert_int_equal(wp_world_migrate(w, NULL), WP_OK);
-	assert_int_equal(wp_store_ack(w->spy.real, WP_WORLD_PARTITION, &w->bob,
-				      &id, 1, &(bool){ false }, NULL, NULL),
-			 WP_OK);
+	(void)wp_test_ack(w->spy.real, &w->box, &id, 1);
 	wp_world_expect_pull(w, "");
 	assert_int_equal(wp_world_migrate(w, NULL), WP_OK);
 	wp_world_expect(w, "1", "HEXISTS " WP_P "cold " WP_BOB);

@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "tests/support/boxes.h"
 #include "tests/support/test_redis.h"
 #include "tests/support/world.h"
 
@@ -504,16 +505,14 @@ static void presence_tells_connections_and_when_last_seen(void **state)
 {
 	struct wp_world *w = *state;
 	struct wp_presence_state told[2] = { 0 };
-	struct wp_urn amy;
-	const struct wp_urn *users[] = { &w->bob, &amy };
+	struct wp_box amy = wp_test_box(WP_WORLD_PARTITION, WP_AMY);
+	const struct wp_box *boxes[] = { &w->box, &amy };
 	struct wp_reply *reply;
 
-	assert_int_equal(wp_urn_parse(&amy, WP_AMY, strlen(WP_AMY), NULL),
-			 WP_OK);
 	wp_world_join(w, "i1");
 	(void)wp_world_connect(w, "i1.1");
 	(void)wp_world_connect(w, "i1.2");
-	wp_presence_query_build(&w->cmd, WP_WORLD_PARTITION, users, 2);
+	wp_presence_query_build(&w->cmd, boxes, 2);
 	reply = wp_world_do(w);
 	assert_int_equal(wp_presence_query_parse(reply, 2, told), WP_OK);
 	assert_int_equal(told[0].connections, 2);
@@ -525,7 +524,7 @@ static void presence_tells_connections_and_when_last_seen(void **state)
 
 	(void)disconnect(w, "i1.1", 0);
 	(void)disconnect(w, "i1.2", 0);
-	wp_presence_query_build(&w->cmd, WP_WORLD_PARTITION, users, 1);
+	wp_presence_query_build(&w->cmd, boxes, 1);
 	reply = wp_world_do(w);
 	assert_int_equal(wp_presence_query_parse(reply, 1, told), WP_OK);
 	assert_int_equal(told[0].connections, 0);

@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "tests/support/boxes.h"
 #include "tests/support/test_redis.h"
 #include "tests/support/world.h"
 
@@ -34,7 +35,7 @@ static struct wp_msgid id_of(uint64_t seq, enum wp_band band)
 	};
 }
 
-static void put_hot(struct wp_world *w, const struct wp_urn *user,
+static void put_hot(struct wp_world *w, const struct wp_box *box,
 		    const struct wp_store_row *row)
 {
 	const char *lane = row->band == WP_BAND_HIGH ? "hot!:" : "hot:";
@@ -42,7 +43,7 @@ static void put_hot(struct wp_world *w, const struct wp_urn *user,
 	char id[WP_ENTRY_ID_MAX];
 	struct wp_reply *reply;
 
-	(void)snprintf(key, sizeof(key), WP_P "%s%s", lane, user->text);
+	(void)snprintf(key, sizeof(key), WP_P "%s%s", lane, box->text);
 	wp_entry_id_format(&row->entry, id);
 	wp_cmd_clear(&w->cmd);
 	wp_cmd_str(&w->cmd, "XADD");
@@ -59,17 +60,16 @@ static void put_hot(struct wp_world *w, const struct wp_urn *user,
 	wp_reply_free(&reply);
 }
 
-static void put_cold(struct wp_world *w, const struct wp_urn *user,
+static void put_cold(struct wp_world *w, const struct wp_box *box,
 		     const struct wp_store_row *rows, size_t n)
 {
 	int64_t version = 0;
 
-	assert_int_equal(wp_store_version(w->spy.real, user, &version, NULL),
+	assert_int_equal(wp_store_version(w->spy.real, box, &version, NULL),
 			 WP_OK);
-	assert_int_equal(wp_store_append(w->spy.real, WP_WORLD_PARTITION, user,
-					 version, rows, n, NULL, NULL),
+	assert_int_equal(wp_test_append(w->spy.real, box, version, rows, n),
 			 WP_OK);
-	wp_world_run(w, "HSET " WP_P "cold %s token", user->text);
+	wp_world_run(w, "HSET " WP_P "cold %s token", box->text);
 }
 
 static struct wp_store_row row(uint64_t seq, const char *json)
@@ -92,9 +92,9 @@ static void a_position_is_a_place_not_a_message(void **state)
 	struct wp_msgid after;
 
 	high.band = WP_BAND_HIGH;
-	put_cold(w, &w->bob, cold, 2);
-	put_hot(w, &w->bob, &hot);
-	put_hot(w, &w->bob, &high);
+	put_cold(w, &w->box, cold, 2);
+	put_hot(w, &w->box, &hot);
+	put_hot(w, &w->box, &high);
 
 	wp_world_expect_page(w, "h5 m2 m4 m6", 10, NULL);
 	after = id_of(3, WP_BAND_HIGH);
@@ -116,9 +116,9 @@ static void a_page_that_ends_with_the_high_band_knows_of_standard(void **state)
 	struct wp_store_row cold = row(2, "m2");
 
 	high.band = WP_BAND_HIGH;
-	put_hot(w, &w->bob, &high);
+	put_hot(w, &w->box, &high);
 	wp_world_expect_page(w, "h1", 1, NULL);
-	put_cold(w, &w->bob, &cold, 1);
+	put_cold(w, &w->box, &cold, 1);
 	wp_world_expect_page(w, "h1+", 1, NULL);
 }
 
@@ -130,9 +130,9 @@ static void the_expired_are_neither_given_nor_counted(void **state)
 
 	cold[0].expires_ms = long_ago_ms;
 	hot[1].expires_ms = long_ago_ms;
-	put_cold(w, &w->bob, cold, 2);
-	put_hot(w, &w->bob, &hot[0]);
-	put_hot(w, &w->bob, &hot[1]);
+	put_cold(w, &w->box, cold, 2);
+	put_hot(w, &w->box, &hot[0]);
+	put_hot(w, &w->box, &hot[1]);
 
 	wp_world_expect_page(w, "m2+", 1, NULL);
 	wp_world_expect_page(w, "m2 m3", 2, NULL);
@@ -144,14 +144,13 @@ static void a_failing_cold_store_is_not_passed_over(void **state)
 	struct wp_store_row cold = row(1, "m1");
 	struct wp_store_row hot = row(2, "m2");
 	const struct wp_pull_request req = {
-		.user = w->bob,
-		.partition = WP_WORLD_PARTITION,
+		.box = &w->box,
 		.limit = 10,
 	};
 	struct wp_pull_page *page = NULL;
 
-	put_cold(w, &w->bob, &cold, 1);
-	put_hot(w, &w->bob, &hot);
+	put_cold(w, &w->box, &cold, 1);
+	put_hot(w, &w->box, &hot);
 	w->spy.refuse = "read";
 	assert_int_equal(wp_pull(&page, w->redis, w->store, &req, NULL),
 			 WP_ERR_UNAVAIL);
@@ -176,8 +175,7 @@ static void a_broken_hot_queue_is_an_error_not_an_empty_page(void **state)
 {
 	struct wp_world *w = *state;
 	const struct wp_pull_request req = {
-		.user = w->bob,
-		.partition = WP_WORLD_PARTITION,
+		.box = &w->box,
 		.limit = 10,
 	};
 	struct wp_pull_page *page = NULL;
@@ -191,8 +189,7 @@ static void a_broken_hot_queue_is_an_error_not_an_empty_page(void **state)
 static size_t count_rows(struct wp_world *w, size_t limit, size_t *pages_out)
 {
 	struct wp_pull_request req = {
-		.user = w->bob,
-		.partition = WP_WORLD_PARTITION,
+		.box = &w->box,
 		.limit = limit,
 	};
 	bool more = true;
@@ -235,9 +232,9 @@ static void a_page_ends_before_its_bytes_run_out(void **state)
 		rows[i] = row(i + 1, big);
 		rows[i].band = i % 5 == 0 ? WP_BAND_HIGH : WP_BAND_STANDARD;
 	}
-	put_cold(w, &w->bob, rows, 4);
+	put_cold(w, &w->box, rows, 4);
 	for (size_t i = 2; i < 10; i++)
-		put_hot(w, &w->bob, &rows[i]);
+		put_hot(w, &w->box, &rows[i]);
 
 	assert_int_equal(count_rows(w, 500, &pages), 10);
 	assert_int_equal(pages, 3);
@@ -257,7 +254,7 @@ static uint32_t next_random(uint64_t *seed, uint32_t bound)
 
 /* A user with random rows; names of the living ones in the order of a page. */
 struct scene {
-	struct wp_urn user;
+	struct wp_box box;
 	char names[2 * ROWS][NAME_SIZE];
 	struct wp_msgid ids[2 * ROWS];
 	size_t n;
@@ -283,21 +280,20 @@ static void make_band(struct wp_world *w, struct scene *scene,
 		if (where < 3) /* 0 hot, 1 cold, 2 both, 3 and 4 nowhere */
 			memcpy(scene->names[scene->n], names[i], NAME_SIZE);
 		if (where == 0 || where == 2)
-			put_hot(w, &scene->user, &one);
+			put_hot(w, &scene->box, &one);
 		if (where == 1 || where == 2)
 			cold[n_cold++] = one;
 		if (where < 3 && is_alive)
 			scene->ids[scene->n++] = id_of(i + 1, band);
 	}
-	put_cold(w, &scene->user, cold, n_cold);
+	put_cold(w, &scene->box, cold, n_cold);
 }
 
 static void walk_pages(struct wp_world *w, const struct scene *scene,
 		       uint64_t *seed)
 {
 	struct wp_pull_request req = {
-		.user = scene->user,
-		.partition = WP_WORLD_PARTITION,
+		.box = &scene->box,
 	};
 	bool more = true;
 	size_t at = 0;
@@ -341,9 +337,7 @@ static void pages_add_up_and_has_more_is_exact_wherever_rows_are(void **state)
 		char urn[WP_URN_MAX + 1];
 
 		(void)snprintf(urn, sizeof(urn), "urn:sm:user:u%d", round);
-		assert_int_equal(
-			wp_urn_parse(&scene.user, urn, strlen(urn), NULL),
-			WP_OK);
+		scene.box = wp_test_box(WP_WORLD_PARTITION, urn);
 		make_band(w, &scene, WP_BAND_HIGH, &seed);
 		make_band(w, &scene, WP_BAND_STANDARD, &seed);
 		walk_pages(w, &scene, &seed);
@@ -360,7 +354,7 @@ static void pages_add_up_over_whatever_has_expired(void **state)
 	static const uint64_t alive[] = { 1, 700, 701, 1600 };
 	enum { ALIVE = sizeof(alive) / sizeof(alive[0]) };
 	struct wp_world *w = *state;
-	struct scene scene = { .user = w->bob };
+	struct scene scene = { .box = w->box };
 	struct wp_store_row cold = row(900, "c900");
 	uint64_t seed = 20261129;
 
@@ -377,7 +371,7 @@ static void pages_add_up_over_whatever_has_expired(void **state)
 			one = row(seq, name);
 			one.band = (enum wp_band)band;
 			one.expires_ms = is_alive ? never_ms : long_ago_ms;
-			put_hot(w, &w->bob, &one);
+			put_hot(w, &w->box, &one);
 			if (is_alive)
 				scene.ids[scene.n++] =
 					id_of(seq, (enum wp_band)band);
@@ -386,7 +380,7 @@ static void pages_add_up_over_whatever_has_expired(void **state)
 	}
 	walk_pages(w, &scene, &seed);
 	/* A row on disk between them. */
-	put_cold(w, &w->bob, &cold, 1);
+	put_cold(w, &w->box, &cold, 1);
 	memmove(&scene.names[ALIVE + 4], &scene.names[ALIVE + 3], NAME_SIZE);
 	memcpy(scene.names[ALIVE + 3], "c900", sizeof("c900"));
 	scene.ids[ALIVE + 4] = scene.ids[ALIVE + 3];

@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "lib/base/clock.h"
+#include "tests/support/boxes.h"
 #include "tests/support/test_redis.h"
 #include "tests/support/world.h"
 
@@ -86,7 +87,7 @@ static void what_waits_in_cold_counts_until_it_is_acked(void **state)
 static void expiry_in_cold_makes_room(void **state)
 {
 	struct wp_world *w = *state;
-	int64_t deleted = 0;
+	struct wp_store_expire expire = { .box = &w->box };
 
 	w->conf.mailbox.max_waiting = 2;
 	(void)wp_world_post(w, MAIL(.json = "m1", .expires_in_ms = 60000));
@@ -94,9 +95,8 @@ static void expiry_in_cold_makes_room(void **state)
 	(void)wp_world_deliver(w, "m2");
 	assert_int_equal(wp_world_migrate(w, NULL), WP_OK);
 	expect_full(w, "m3");
-	assert_int_equal(wp_ack_expired(w->redis, w->store, WP_WORLD_PARTITION,
-					&w->bob, wp_wall_ms() + 120000,
-					&deleted, NULL),
+	expire.now_ms = wp_wall_ms() + 120000;
+	assert_int_equal(wp_ack_expired(w->redis, w->store, &expire, NULL),
 			 WP_OK);
 	wp_world_expect(w, "2 1 2", "HGET " WP_P "coldsize " WP_BOB);
 	(void)wp_world_post(w, MAIL(.json = "m3"));
@@ -444,7 +444,7 @@ static void note_size(struct wp_world *w, int64_t version, int64_t n)
 	struct wp_reply *reply;
 
 	wp_cold_size_begin(&w->cmd, WP_WORLD_PARTITION);
-	wp_cold_size_add(&w->cmd, &w->bob, &size);
+	wp_cold_size_add(&w->cmd, &w->box, &size);
 	reply = wp_world_do(w);
 	assert_int_equal(wp_guarded_parse(reply), WP_OK);
 	wp_reply_free(&reply);
@@ -490,7 +490,7 @@ static void an_ack_between_append_and_trim_leaves_no_size(void **state)
 
 	ctx.on_step = ack_before_trim;
 	ctx.on_step_ctx = &meddler;
-	assert_int_equal(wp_world_move(&ctx, w->owner, &w->bob, &moved), WP_OK);
+	assert_int_equal(wp_world_move(&ctx, w->owner, &w->box, &moved), WP_OK);
 	wp_world_expect(w, "0", "EXISTS " WP_P "coldsize " WP_P "cold");
 }
 

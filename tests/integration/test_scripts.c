@@ -15,6 +15,7 @@
 
 #include "lib/mailbox/scripts.h"
 #include "lib/mailbox/ticket.h"
+#include "tests/support/boxes.h"
 #include "tests/support/test_redis.h"
 #include "tests/support/world.h"
 
@@ -412,7 +413,7 @@ static void what_was_cut_off_is_known_to_a_full_redis(void **state)
 static void a_refusal_as_a_whole_is_certain_without_a_key_only(void **state)
 {
 	struct wp_world *w = *state;
-	struct wp_envelope envelope = { .recipient = w->bob };
+	struct wp_envelope envelope = { .recipient = w->box };
 	const struct wp_send_item items[] = {
 		{ .envelope = &envelope },
 		{ .envelope = &envelope, .has_key = true },
@@ -421,7 +422,7 @@ static void a_refusal_as_a_whole_is_certain_without_a_key_only(void **state)
 	struct wp_reply *reply;
 
 	reply = wp_world_cmd(w, "EVAL return{err='BUSY'} 0");
-	wp_send_parse(reply, WP_WORLD_PARTITION, items, 2, results);
+	wp_send_parse(reply, items, 2, results);
 	assert_int_equal(results[0].status, WP_SEND_OVERLOADED);
 	assert_int_equal(results[1].status, WP_SEND_UNKNOWN);
 	wp_reply_free(&reply);
@@ -430,17 +431,17 @@ static void a_refusal_as_a_whole_is_certain_without_a_key_only(void **state)
 static void what_was_never_answered_is_unknown(void **state)
 {
 	struct wp_world *w = *state;
-	struct wp_envelope envelope = { .recipient = w->bob };
+	struct wp_envelope envelope = { .recipient = w->box };
 	const struct wp_send_item item = { .envelope = &envelope };
 	struct wp_send_result result;
 	struct wp_reply *reply;
 
-	wp_send_parse(NULL, WP_WORLD_PARTITION, &item, 1, &result);
+	wp_send_parse(NULL, &item, 1, &result);
 	assert_int_equal(result.status, WP_SEND_UNKNOWN);
 
 	wp_world_run(w, "SET " WP_P "ingress not-a-stream");
 	reply = wp_world_cmd(w, "XLEN " WP_P "ingress");
-	wp_send_parse(reply, WP_WORLD_PARTITION, &item, 1, &result);
+	wp_send_parse(reply, &item, 1, &result);
 	assert_int_equal(result.status, WP_SEND_UNKNOWN);
 	wp_reply_free(&reply);
 }

@@ -23,6 +23,7 @@
 #include "lib/base/clock.h"
 #include "lib/store/sqlite_db.h"
 #include "lib/store/store.h"
+#include "tests/support/boxes.h"
 #include "tests/support/store_contract.h"
 #include "tests/support/test_redis.h"
 
@@ -172,12 +173,11 @@ static void a_file_of_something_else_is_left_as_it_is(void **state)
 /* A file as the first release made it. */
 static void a_file_of_version_1_gets_sizes_and_an_expiry_index(void **state)
 {
-	struct wp_urn bob = wp_store_test_user("bob");
-	struct wp_urn amy = wp_store_test_user("amy");
+	struct wp_box bob = wp_test_box(P, "bob");
+	struct wp_box amy = wp_test_box(P, "amy");
 	struct wp_store_size size;
 	struct wp_store *stores[2];
-	int64_t deleted = 0;
-	bool is_empty = true;
+	struct wp_store_expire expire = { .box = &bob, .now_ms = 60 };
 	char answer[32];
 	char note[WP_STORE_NOTE_MAX + 1];
 
@@ -220,12 +220,10 @@ static void a_file_of_version_1_gets_sizes_and_an_expiry_index(void **state)
 	assert_int_equal(wp_store_size(stores[0], &amy, &size, NULL), WP_OK);
 	assert_int_equal(size.version, 2);
 	assert_int_equal(size.n, 0);
-	assert_int_equal(wp_store_expire(stores[1], P, &bob, 60, &deleted,
-					 &is_empty, &size, NULL),
-			 WP_OK);
-	assert_int_equal(deleted, 1);
-	assert_false(is_empty);
-	assert_int_equal(size.bytes, 2);
+	assert_int_equal(wp_store_expire(stores[1], &expire, NULL), WP_OK);
+	assert_int_equal(expire.deleted, 1);
+	assert_false(expire.rest.is_empty);
+	assert_int_equal(expire.rest.size.bytes, 2);
 	wp_store_close(&stores[0]);
 	wp_store_close(&stores[1]);
 }
@@ -239,11 +237,22 @@ static void network_file_systems_are_known(void **state)
 	assert_false(wp_sqlite_is_network_fs(0x01021994)); /* tmpfs */
 }
 
+/* One append to a mailbox that nobody wrote to. */
+static enum wp_err append(struct wp_store *store, const struct wp_box *box,
+			  const struct wp_store_row *rows, size_t n,
+			  struct wp_error *err)
+{
+	struct wp_store_append one = { .box = box, .rows = rows, .n = n };
+	enum wp_err rc = wp_store_append(store, &one, 1, err);
+
+	return rc == WP_OK ? one.err.code : rc;
+}
+
 static void a_locked_store_is_unavailable_and_then_works_again(void **state)
 {
 	struct wp_conf conf = *(struct wp_conf *)*state;
 	struct wp_store_row row = wp_store_test_row(0, 1, 0, "a");
-	struct wp_urn bob = wp_store_test_user("bob");
+	struct wp_box bob = wp_test_box(P, "bob");
 	struct wp_error err = { 0 };
 	struct wp_store *store;
 	sqlite3 *raw = NULL;
@@ -256,29 +265,28 @@ static void a_locked_store_is_unavailable_and_then_works_again(void **state)
 			 SQLITE_OK);
 
 	start_ms = wp_mono_ms();
-	assert_int_equal(
-		wp_store_append(store, P, &bob, 0, &row, 1, NULL, &err),
-		WP_ERR_UNAVAIL);
+	assert_int_equal(append(store, &bob, &row, 1, &err), WP_ERR_UNAVAIL);
 	assert_true(wp_mono_ms() - start_ms >= 40); /* it did wait */
 	assert_non_null(strstr(err.msg, "locked"));
 	assert_string_equal(wp_store_test_show(store, &bob), "|");
 
 	assert_int_equal(sqlite3_close(raw), SQLITE_OK); /* rolls back */
-	assert_int_equal(
-		wp_store_append(store, P, &bob, 0, &row, 1, NULL, &err), WP_OK);
+	assert_int_equal(append(store, &bob, &row, 1, &err), WP_OK);
 	wp_store_close(&store);
 }
 
 static void
 a_vanished_file_is_not_made_anew_behind_a_running_program(void **state)
 {
-	struct wp_sqlite_db db = { .path = path, .busy_timeout_ms = 100 };
+	struct wp_sqlite_db db = {
+		.file = { .path = path, .busy_timeout_ms = 100 },
+	};
 	struct wp_error err = { 0 };
 	struct wp_store *store = open_store(*state);
 
 	wp_store_close(&store);
 	assert_int_equal(wp_sqlite_ready(&db, &err), WP_OK);
-	wp_sqlite_db_close(&db); /* as after an error */
+	wp_sqlite_file_close(&db.file); /* as after an error */
 	wipe(NULL);
 
 	assert_int_equal(wp_sqlite_ready(&db, &err), WP_ERR_UNAVAIL);
@@ -287,7 +295,7 @@ a_vanished_file_is_not_made_anew_behind_a_running_program(void **state)
 	/* And one that was emptied is not filled. */
 	assert_int_equal(mknod(path, S_IFREG | 0640, 0), 0);
 	assert_int_equal(wp_sqlite_ready(&db, &err), WP_ERR_UNAVAIL);
-	assert_null(db.handle);
+	assert_null(db.file.handle);
 }
 
 static void many_may_start_on_a_new_file_at_once(void **state)
@@ -386,16 +394,21 @@ static bool count_row(void *ctx, const struct wp_store_row *row)
 }
 
 /* A batch is there as a whole with its version, or not at all. */
-static bool is_there(struct wp_store *store, const struct wp_urn *user)
+static bool is_there(struct wp_store *store, const struct wp_box *box)
 {
-	const struct wp_store_from all[2] = { 0 };
 	struct wp_entry_id top = { 0 };
 	struct wp_error err = { 0 };
 	unsigned int n = 0;
 	int64_t version = -1;
+	const struct wp_store_read read = {
+		.box = box,
+		.now_ms = 1,
+		.on_row = count_row,
+		.ctx = &n,
+	};
 
-	if (wp_store_version(store, user, &version, &err) != WP_OK ||
-	    wp_store_read(store, user, all, 1, count_row, &n, &err) != WP_OK ||
+	if (wp_store_version(store, box, &version, &err) != WP_OK ||
+	    wp_store_read(store, &read, &err) != WP_OK ||
 	    wp_store_top(store, P, &top, &err) != WP_OK)
 		fail_msg("after the fault: %s", err.msg);
 	if (version == 0) {
@@ -409,17 +422,11 @@ static bool is_there(struct wp_store *store, const struct wp_urn *user)
 	return true;
 }
 
-static bool name_user(void *ctx, const struct wp_urn *user)
+static bool name_user(void *ctx, const struct wp_box *box)
 {
-	strcat(ctx, user->text + strlen("urn:sm:user:"));
+	assert_int_equal(box->partition, P);
+	strcat(ctx, box->text + strlen("urn:sm:user:"));
 	return true;
-}
-
-static bool name_expired(void *ctx, uint32_t partition,
-			 const struct wp_urn *user)
-{
-	assert_int_equal(partition, P);
-	return name_user(ctx, user);
 }
 
 /* Damage, or another release with other rules: they cost nobody else. */
@@ -427,27 +434,29 @@ static void users_that_the_rules_refuse_are_passed_over(void **state)
 {
 	struct wp_store_row row =
 		wp_store_test_row(WP_BAND_STANDARD, 1, 1, "x");
-	struct wp_urn bob = wp_store_test_user("bob");
+	struct wp_box bob = wp_test_box(P, "bob");
 	struct wp_store *store = open_store(*state);
 	struct wp_store_place place = { 0 };
 	char names[80] = "";
+	struct wp_store_walk walk = {
+		.place = &place,
+		.max_looked = 1,
+		.on_box = name_user,
+		.ctx = names,
+	};
 
 	row.expires_ms = 7;
-	assert_int_equal(
-		wp_store_append(store, P, &bob, 0, &row, 1, NULL, NULL), WP_OK);
+	assert_int_equal(append(store, &bob, &row, 1, NULL), WP_OK);
 	run_sql("INSERT INTO box (urn, partition, ver, n) VALUES"
 		" ('urn:no', 3, 1, 1), ('bob', 3, 1, 1), ('', 3, 1, 1),"
 		" (x'00ff', 3, 1, 1), ('urn:sm:user:a b', 3, 1, 1);"
 		"INSERT INTO msg SELECT urn, 0, 1, 1, 7, 'x' FROM box"
 		" WHERE ver = 1 ON CONFLICT DO NOTHING");
-	assert_int_equal(
-		wp_store_users(store, P, &place, 1, name_user, names, NULL),
-		WP_OK);
+	assert_int_equal(wp_store_users(store, P, &walk, NULL), WP_OK);
 	assert_string_equal(names, "bob");
 	assert_false(place.is_end);
-	assert_int_equal(
-		wp_store_users(store, P, &place, 9, name_user, names, NULL),
-		WP_OK);
+	walk.max_looked = 9;
+	assert_int_equal(wp_store_users(store, P, &walk, NULL), WP_OK);
 	assert_true(place.is_end);
 	assert_string_equal(names, "bob");
 	/* '' is not behind the start, so it is not even looked at. */
@@ -455,9 +464,7 @@ static void users_that_the_rules_refuse_are_passed_over(void **state)
 
 	place = (struct wp_store_place){ 0 };
 	names[0] = '\0';
-	assert_int_equal(wp_store_expired_users(store, 9, &place, 9,
-						name_expired, names, NULL),
-			 WP_OK);
+	assert_int_equal(wp_store_expired_users(store, 9, &walk, NULL), WP_OK);
 	assert_string_equal(names, "bob");
 	assert_true(place.is_end);
 	wp_store_close(&store);
@@ -516,7 +523,7 @@ static void walks_go_along_an_index(void **state)
 
 static void a_full_disk_is_an_error_and_never_half_a_batch(void **state)
 {
-	struct wp_urn bob = wp_store_test_user("bob");
+	struct wp_box bob = wp_test_box(P, "bob");
 	struct wp_store_row rows[ROWS];
 	enum wp_err rc = WP_ERR_UNAVAIL;
 	int faults = 0;
@@ -529,7 +536,7 @@ static void a_full_disk_is_an_error_and_never_half_a_batch(void **state)
 		wipe(NULL);
 		store = open_store(*state);
 		make_disk_faulty(good, false);
-		rc = wp_store_append(store, P, &bob, 0, rows, ROWS, NULL, &err);
+		rc = append(store, &bob, rows, ROWS, &err);
 		disk.left = -1; /* somebody made room */
 		if (rc != WP_OK) {
 			faults++;
@@ -537,9 +544,7 @@ static void a_full_disk_is_an_error_and_never_half_a_batch(void **state)
 			assert_non_null(strstr(err.msg, "full"));
 			assert_int_equal(err.sys_errno, ENOSPC);
 			assert_false(is_there(store, &bob));
-			assert_int_equal(wp_store_append(store, P, &bob, 0,
-							 rows, ROWS, NULL,
-							 &err),
+			assert_int_equal(append(store, &bob, rows, ROWS, &err),
 					 WP_OK);
 		}
 		assert_true(is_there(store, &bob));
@@ -552,7 +557,7 @@ static void a_full_disk_is_an_error_and_never_half_a_batch(void **state)
 
 static void append_in_child(const struct wp_conf *conf, int good_writes)
 {
-	struct wp_urn bob = wp_store_test_user("bob");
+	struct wp_box bob = wp_test_box(P, "bob");
 	struct wp_store_row rows[ROWS];
 	struct wp_store *store = NULL;
 
@@ -560,7 +565,7 @@ static void append_in_child(const struct wp_conf *conf, int good_writes)
 	if (wp_store_open(&store, conf, NULL) != WP_OK)
 		_exit(2);
 	make_disk_faulty(good_writes, true);
-	if (wp_store_append(store, P, &bob, 0, rows, ROWS, NULL, NULL) != WP_OK)
+	if (append(store, &bob, rows, ROWS, NULL) != WP_OK)
 		_exit(3);
 	/* The answer is out: from here on it must be on disk. */
 	(void)kill(getpid(), SIGUSR1);
@@ -585,7 +590,7 @@ static int run_child(const struct wp_conf *conf, int good_writes)
 
 static void a_kill_at_any_write_leaves_all_or_nothing(void **state)
 {
-	struct wp_urn bob = wp_store_test_user("bob");
+	struct wp_box bob = wp_test_box(P, "bob");
 	int nothing = 0, signo = SIGKILL;
 
 	for (int good = 0; signo == SIGKILL && good < WRITES_MAX; good++) {
@@ -609,7 +614,7 @@ static void a_kill_at_any_write_leaves_all_or_nothing(void **state)
 
 static void a_kill_after_the_answer_loses_nothing(void **state)
 {
-	struct wp_urn bob = wp_store_test_user("bob");
+	struct wp_box bob = wp_test_box(P, "bob");
 	struct wp_store *store;
 
 	assert_int_equal(run_child(*state, -1), SIGUSR1);
@@ -621,19 +626,22 @@ static void a_kill_after_the_answer_loses_nothing(void **state)
 
 static void a_damaged_file_is_an_error_with_advice(void **state)
 {
-	struct wp_urn bob = wp_store_test_user("bob");
+	struct wp_box bob = wp_test_box(P, "bob");
 	struct wp_store_row rows[ROWS];
 	struct wp_error err = { 0 };
 	unsigned int n = 0;
-	const struct wp_store_from all[2] = { 0 };
+	struct wp_store_read read = {
+		.box = &bob,
+		.now_ms = 1,
+		.on_row = count_row,
+		.ctx = &n,
+	};
 	struct wp_store *store = open_store(*state);
 	char garbage[4096];
 	FILE *file;
 
 	make_rows(rows);
-	assert_int_equal(
-		wp_store_append(store, P, &bob, 0, rows, ROWS, NULL, &err),
-		WP_OK);
+	assert_int_equal(append(store, &bob, rows, ROWS, &err), WP_OK);
 	wp_store_close(&store); /* checkpoints: everything is in the file */
 	memset(garbage, 0xa5, sizeof(garbage));
 	file = fopen(path, "r+");
@@ -644,9 +652,7 @@ static void a_damaged_file_is_an_error_with_advice(void **state)
 	assert_int_equal(fclose(file), 0);
 
 	store = open_store(*state);
-	assert_int_equal(
-		wp_store_read(store, &bob, all, 1, count_row, &n, &err),
-		WP_ERR_UNAVAIL);
+	assert_int_equal(wp_store_read(store, &read, &err), WP_ERR_UNAVAIL);
 	assert_non_null(strstr(err.msg, "backup"));
 	wp_store_close(&store);
 }

@@ -12,6 +12,7 @@
 #include <sqlite3.h>
 
 #include "lib/base/clock.h"
+#include "tests/support/boxes.h"
 #include "tests/support/test_redis.h"
 #include "tests/support/worker/rig.h"
 #include "worker/gates.h"
@@ -170,14 +171,13 @@ static void a_redis_that_comes_back_is_reconciled(void **state)
 	/* B is reconciled, and bob's mail moved there. */
 	assert_int_equal(wp_store_fence(rig.w->store, other, NULL), WP_OK);
 	assert_int_equal(
-		wp_store_version(rig.w->store, &rig.w->bob, &version, NULL),
+		wp_store_version(rig.w->store, &rig.w->box, &version, NULL),
 		WP_OK);
-	assert_int_equal(wp_store_append(rig.w->store, WP_WORLD_PARTITION,
-					 &rig.w->bob, version, &row, 1, NULL,
-					 NULL),
-			 WP_OK);
 	assert_int_equal(
-		wp_store_version(rig.w->store, &rig.w->bob, &version, NULL),
+		wp_test_append(rig.w->store, &rig.w->box, version, &row, 1),
+		WP_OK);
+	assert_int_equal(
+		wp_store_version(rig.w->store, &rig.w->box, &version, NULL),
 		WP_OK);
 	/* On one connection nothing can have changed; on a new one it can. */
 	assert_int_equal(go_round(&rig), WP_OK);
@@ -186,10 +186,9 @@ static void a_redis_that_comes_back_is_reconciled(void **state)
 	assert_int_equal(go_round(&rig), WP_OK);
 	assert_int_equal(count(&rig, WP_TABLE_OPEN), WP_TEST_PARTITIONS);
 	wp_world_expect_pull(rig.w, "of-b");
-	assert_int_equal(wp_store_append(rig.w->store, WP_WORLD_PARTITION,
-					 &rig.w->bob, version, &row, 1, NULL,
-					 NULL),
-			 WP_ERR_STALE);
+	assert_int_equal(
+		wp_test_append(rig.w->store, &rig.w->box, version, &row, 1),
+		WP_ERR_STALE);
 	/* And that was that. */
 	wp_redis_disconnect(rig.w->redis);
 	wp_world_run(rig.w, "SET wp:{1}:gate mine");

@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "tests/support/boxes.h"
 #include "tests/support/test_redis.h"
 #include "tests/support/worker/rig.h"
 #include "worker/inbox.h"
@@ -30,14 +31,14 @@ static uint32_t find_user(char name[32], uint32_t other)
 {
 	for (int i = 0;; i++) {
 		struct wp_urn urn;
-		uint32_t p;
+		struct wp_box box;
 
 		(void)snprintf(name, 32, "urn:sm:user:i%d", i);
 		assert_int_equal(wp_urn_parse(&urn, name, strlen(name), NULL),
 				 WP_OK);
-		p = wp_urn_partition(&urn, WP_TEST_PARTITIONS);
-		if (p != other)
-			return p;
+		wp_box_of(&box, &urn, WP_TEST_PARTITIONS);
+		if (box.partition != other)
+			return box.partition;
 	}
 }
 

@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "lib/base/clock.h"
+#include "tests/support/boxes.h"
 #include "tests/support/test_redis.h"
 #include "tests/support/worker/rig.h"
 #include "worker/move.h"
@@ -229,9 +230,9 @@ static void a_conflict_stops_its_partition_and_no_other(void **state)
 	char owner[WP_OWNER_MAX + 1];
 
 	rig_init(&rig, *state);
-	assert_int_equal(wp_store_append(rig.w->spy.real, WP_WORLD_PARTITION,
-					 &rig.w->bob, 0, &other, 1, NULL, NULL),
-			 WP_OK);
+	assert_int_equal(
+		wp_test_append(rig.w->spy.real, &rig.w->box, 0, &other, 1),
+		WP_OK);
 	wp_world_run(rig.w, "XADD " WP_P "hot:" WP_BOB
 			    " 1-1 e m x 99999999999999 f _");
 	wp_world_run(rig.w, "ZADD " WP_P "migrate 1 " WP_BOB);
@@ -254,7 +255,7 @@ static void fail_for_bob(void *ctx, const char *operation)
 	bool has_bob = false;
 
 	for (size_t i = 0; i < WP_MIGRATE_MAX_USERS; i++)
-		has_bob |= strcmp(rig->movers.batch[i].urn.text, WP_BOB) == 0 &&
+		has_bob |= strcmp(rig->movers.batch[i].box.text, WP_BOB) == 0 &&
 			   rig->movers.batch[i].err.code == WP_OK &&
 			   !rig->movers.batch[i].is_done;
 	if (strcmp(operation, "append") == 0)

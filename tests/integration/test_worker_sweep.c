@@ -14,6 +14,7 @@
 
 #include "lib/base/clock.h"
 #include "lib/mailbox/sweep.h"
+#include "tests/support/boxes.h"
 #include "tests/support/test_redis.h"
 #include "tests/support/worker/rig.h"
 #include "worker/sweep.h"
@@ -187,12 +188,11 @@ static void whoever_empties_the_queues_takes_the_note_along(void **state)
 
 static int64_t expire_cold(struct wp_world *w, int64_t now_ms)
 {
-	int64_t deleted = -1;
+	struct wp_store_expire expire = { .box = &w->box, .now_ms = now_ms };
 
-	assert_int_equal(wp_ack_expired(w->redis, w->store, WP_WORLD_PARTITION,
-					&w->bob, now_ms, &deleted, NULL),
+	assert_int_equal(wp_ack_expired(w->redis, w->store, &expire, NULL),
 			 WP_OK);
-	return deleted;
+	return expire.deleted;
 }
 
 static void the_hint_goes_with_the_last_expired_row(void **state)
@@ -233,12 +233,10 @@ static void a_long_mailbox_is_emptied_in_several_turns(void **state)
 				.json_len = 1,
 			};
 		assert_int_equal(
-			wp_store_version(w->spy.real, &w->bob, &version, NULL),
+			wp_store_version(w->spy.real, &w->box, &version, NULL),
 			WP_OK);
-		assert_int_equal(wp_store_append(w->spy.real,
-						 WP_WORLD_PARTITION, &w->bob,
-						 version, rows, ROWS, NULL,
-						 NULL),
+		assert_int_equal(wp_test_append(w->spy.real, &w->box, version,
+						rows, ROWS),
 				 WP_OK);
 	}
 	free(rows);
@@ -368,10 +366,9 @@ static void leave(struct wp_world *w, int64_t expires_ms)
 		     (long long)expires_ms);
 	wp_world_run(w, "ZADD " WP_P "expiry %lld " WP_BOB,
 		     (long long)expires_ms);
-	assert_int_equal(wp_store_version(w->spy.real, &w->bob, &version, NULL),
+	assert_int_equal(wp_store_version(w->spy.real, &w->box, &version, NULL),
 			 WP_OK);
-	assert_int_equal(wp_store_append(w->spy.real, WP_WORLD_PARTITION,
-					 &w->bob, version, &row, 1, NULL, NULL),
+	assert_int_equal(wp_test_append(w->spy.real, &w->box, version, &row, 1),
 			 WP_OK);
 	wp_world_run(w, "HSET " WP_P "cold " WP_BOB " token");
 }
@@ -386,7 +383,7 @@ static void expect_left(struct wp_world *w, int64_t hot, int64_t cold)
 	struct wp_store_size size;
 
 	assert_int_equal(wp_world_int(w, "XLEN " WP_P "hot:" WP_BOB), hot);
-	assert_int_equal(wp_store_size(w->spy.real, &w->bob, &size, NULL),
+	assert_int_equal(wp_store_size(w->spy.real, &w->box, &size, NULL),
 			 WP_OK);
 	assert_int_equal(size.n, cold);
 	assert_int_equal(wp_world_int(w, "HLEN " WP_P "cold"), cold);
@@ -655,21 +652,19 @@ static void leave_expired_crowd(struct wp_world *w, uint32_t partition)
 
 	for (int i = 0; i < CROWD; i++) {
 		char name[40];
-		struct wp_urn user;
+		struct wp_box box;
 
 		(void)snprintf(name, sizeof(name), "urn:sm:user:%u-%d",
 			       partition, i);
-		assert_int_equal(wp_urn_parse(&user, name, strlen(name), NULL),
-				 WP_OK);
-		assert_int_equal(wp_store_append(w->spy.real, partition, &user,
-						 0, &row, 1, NULL, NULL),
+		box = wp_test_box(partition, name);
+		assert_int_equal(wp_test_append(w->spy.real, &box, 0, &row, 1),
 				 WP_OK);
 	}
 }
 
-static bool count_user(void *ctx, const struct wp_urn *user)
+static bool count_user(void *ctx, const struct wp_box *box)
 {
-	(void)user;
+	(void)box;
 	(*(int *)ctx)++;
 	return true;
 }
@@ -678,9 +673,14 @@ static int users_left(struct wp_world *w, uint32_t partition)
 {
 	struct wp_store_place place = { 0 };
 	int n = 0;
+	const struct wp_store_walk walk = {
+		.place = &place,
+		.max_looked = 1000,
+		.on_box = count_user,
+		.ctx = &n,
+	};
 
-	assert_int_equal(wp_store_users(w->spy.real, partition, &place, 1000,
-					count_user, &n, NULL),
+	assert_int_equal(wp_store_users(w->spy.real, partition, &walk, NULL),
 			 WP_OK);
 	return n;
 }

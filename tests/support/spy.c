@@ -35,15 +35,14 @@ static struct wp_spy *spy_of(struct wp_store *store)
 	return (struct wp_spy *)store;
 }
 
-static enum wp_err spy_version(struct wp_store *store,
-			       const struct wp_urn *user, int64_t *version_out,
-			       struct wp_error *err)
+static enum wp_err spy_version(struct wp_store *store, const struct wp_box *box,
+			       int64_t *version_out, struct wp_error *err)
 {
 	struct wp_spy *spy = spy_of(store);
 	enum wp_err rc = begin(spy, "version", err);
 
 	if (rc == WP_OK)
-		rc = wp_store_version(spy->real, user, version_out, err);
+		rc = wp_store_version(spy->real, box, version_out, err);
 	return end(spy, "version", rc, err);
 }
 
@@ -104,75 +103,63 @@ static enum wp_err spy_return(struct wp_store *store, const char *life,
 	return end(spy, "return", rc, err);
 }
 
-static enum wp_err spy_append_many(struct wp_store *store,
-				   struct wp_store_append *appends, size_t n,
-				   struct wp_error *err)
+static enum wp_err spy_append(struct wp_store *store,
+			      struct wp_store_append *appends, size_t n,
+			      struct wp_error *err)
 {
 	struct wp_spy *spy = spy_of(store);
 	enum wp_err rc = begin(spy, "append", err);
 
 	if (rc == WP_OK)
-		rc = wp_store_append_many(spy->real, appends, n, err);
+		rc = wp_store_append(spy->real, appends, n, err);
 	return end(spy, "append", rc, err);
 }
 
-static enum wp_err spy_ack(struct wp_store *store, uint32_t partition,
-			   const struct wp_urn *user,
-			   const struct wp_msgid *ids, size_t n,
-			   bool *empty_out, struct wp_store_size *size_out,
+static enum wp_err spy_ack(struct wp_store *store, struct wp_store_ack *ack,
 			   struct wp_error *err)
 {
 	struct wp_spy *spy = spy_of(store);
 	enum wp_err rc = begin(spy, "ack", err);
 
 	if (rc == WP_OK)
-		rc = wp_store_ack(spy->real, partition, user, ids, n, empty_out,
-				  size_out, err);
+		rc = wp_store_ack(spy->real, ack, err);
 	return end(spy, "ack", rc, err);
 }
 
-static enum wp_err spy_expire(struct wp_store *store, uint32_t partition,
-			      const struct wp_urn *user, int64_t now_ms,
-			      int64_t *deleted_out, bool *empty_out,
-			      struct wp_store_size *size_out,
+static enum wp_err spy_expire(struct wp_store *store,
+			      struct wp_store_expire *expire,
 			      struct wp_error *err)
 {
 	struct wp_spy *spy = spy_of(store);
 	enum wp_err rc = begin(spy, "expire", err);
 
 	if (rc == WP_OK)
-		rc = wp_store_expire(spy->real, partition, user, now_ms,
-				     deleted_out, empty_out, size_out, err);
+		rc = wp_store_expire(spy->real, expire, err);
 	return end(spy, "expire", rc, err);
 }
 
 static enum wp_err spy_expired_users(struct wp_store *store, int64_t now_ms,
-				     struct wp_store_place *place,
-				     size_t max_looked,
-				     wp_store_expired_fn on_user, void *ctx,
+				     const struct wp_store_walk *walk,
 				     struct wp_error *err)
 {
 	struct wp_spy *spy = spy_of(store);
 	enum wp_err rc = begin(spy, "expired_users", err);
 
 	if (rc == WP_OK)
-		rc = wp_store_expired_users(spy->real, now_ms, place,
-					    max_looked, on_user, ctx, err);
+		rc = wp_store_expired_users(spy->real, now_ms, walk, err);
 	spy->base.refused = wp_store_refused(spy->real);
 	return end(spy, "expired_users", rc, err);
 }
 
 static enum wp_err spy_users(struct wp_store *store, uint32_t partition,
-			     struct wp_store_place *place, size_t max_looked,
-			     wp_store_user_fn on_user, void *ctx,
+			     const struct wp_store_walk *walk,
 			     struct wp_error *err)
 {
 	struct wp_spy *spy = spy_of(store);
 	enum wp_err rc = begin(spy, "users", err);
 
 	if (rc == WP_OK)
-		rc = wp_store_users(spy->real, partition, place, max_looked,
-				    on_user, ctx, err);
+		rc = wp_store_users(spy->real, partition, walk, err);
 	spy->base.refused = wp_store_refused(spy->real);
 	return end(spy, "users", rc, err);
 }
@@ -188,7 +175,7 @@ static enum wp_err spy_top(struct wp_store *store, uint32_t partition,
 	return end(spy, "top", rc, err);
 }
 
-static enum wp_err spy_size(struct wp_store *store, const struct wp_urn *user,
+static enum wp_err spy_size(struct wp_store *store, const struct wp_box *box,
 			    struct wp_store_size *size_out,
 			    struct wp_error *err)
 {
@@ -196,21 +183,19 @@ static enum wp_err spy_size(struct wp_store *store, const struct wp_urn *user,
 	enum wp_err rc = begin(spy, "size", err);
 
 	if (rc == WP_OK)
-		rc = wp_store_size(spy->real, user, size_out, err);
+		rc = wp_store_size(spy->real, box, size_out, err);
 	return end(spy, "size", rc, err);
 }
 
-static enum wp_err spy_read(struct wp_store *store, const struct wp_urn *user,
-			    const struct wp_store_from from[2], int64_t now_ms,
-			    wp_store_row_fn on_row, void *ctx,
+static enum wp_err spy_read(struct wp_store *store,
+			    const struct wp_store_read *read,
 			    struct wp_error *err)
 {
 	struct wp_spy *spy = spy_of(store);
 	enum wp_err rc = begin(spy, "read", err);
 
 	if (rc == WP_OK)
-		rc = wp_store_read(spy->real, user, from, now_ms, on_row, ctx,
-				   err);
+		rc = wp_store_read(spy->real, read, err);
 	return end(spy, "read", rc, err);
 }
 
@@ -222,7 +207,7 @@ static const struct wp_store_backend spy_backend = {
 	.return_to = spy_return,
 	.note = spy_note,
 	.note_swap = spy_note_swap,
-	.append_many = spy_append_many,
+	.append = spy_append,
 	.ack = spy_ack,
 	.read = spy_read,
 	.top = spy_top,

@@ -18,7 +18,7 @@
 #include <cmocka.h>
 
 #include "lib/base/buf.h"
-#include "lib/mailbox/migrate.h"
+#include "tests/support/boxes.h"
 
 enum { P = 3, Q = 4 };
 #define LATER INT64_C(4000000000000)
@@ -29,18 +29,10 @@ struct bench {
 	const struct wp_store_contract *contract;
 	struct wp_store *store;
 	struct wp_store *other;
-	struct wp_urn amy, bob;
+	struct wp_box amy, bob; /* in P */
 };
 
 /* ---- helpers ---- */
-
-struct wp_urn wp_store_test_user(const char *name)
-{
-	struct wp_urn user;
-
-	assert_int_equal(wp_urn_parse(&user, name, strlen(name), NULL), WP_OK);
-	return user;
-}
 
 struct wp_store_row wp_store_test_row(enum wp_band band, uint64_t ms,
 				      uint64_t seq, const char *json)
@@ -71,65 +63,65 @@ static bool write_down(void *ctx, const struct wp_store_row *row)
 	return true;
 }
 
-static void show_band(struct wp_store *store, const struct wp_urn *user,
+static void show_band(struct wp_store *store, const struct wp_box *box,
 		      enum wp_band band, int64_t now_ms, struct wp_buf *out)
 {
-	struct wp_store_from from[2] = { { .is_skipped = true },
-					 { .is_skipped = true } };
+	struct wp_store_read read = {
+		.box = box,
+		.from = { { .is_skipped = true }, { .is_skipped = true } },
+		.now_ms = now_ms,
+		.on_row = write_down,
+		.ctx = out,
+	};
 	struct wp_error err = { 0 };
 
-	from[band].is_skipped = false;
-	if (wp_store_read(store, user, from, now_ms, write_down, out, &err) !=
-	    WP_OK)
+	read.from[band].is_skipped = false;
+	if (wp_store_read(store, &read, &err) != WP_OK)
 		fail_msg("read: %s", err.msg);
 }
 
-const char *wp_store_test_show(struct wp_store *store,
-			       const struct wp_urn *user)
+const char *wp_store_test_show(struct wp_store *store, const struct wp_box *box)
 {
 	static char text[4096];
 	struct wp_buf out;
 
 	wp_buf_init(&out, sizeof(text) - 1);
-	show_band(store, user, WP_BAND_HIGH, 1, &out);
+	show_band(store, box, WP_BAND_HIGH, 1, &out);
 	wp_buf_add_char(&out, '|');
-	show_band(store, user, WP_BAND_STANDARD, 1, &out);
+	show_band(store, box, WP_BAND_STANDARD, 1, &out);
 	assert_false(out.failed);
 	memcpy(text, out.data, out.len + 1);
 	wp_buf_release(&out);
 	return text;
 }
 
-static int64_t version(struct wp_store *store, const struct wp_urn *user)
+static int64_t version(struct wp_store *store, const struct wp_box *box)
 {
 	struct wp_error err = { 0 };
 	int64_t value = -1;
 
-	if (wp_store_version(store, user, &value, &err) != WP_OK)
+	if (wp_store_version(store, box, &value, &err) != WP_OK)
 		fail_msg("version: %s", err.msg);
 	return value;
 }
 
-static enum wp_err append(struct bench *b, const struct wp_urn *user,
-			  int64_t at, const struct wp_store_row *rows, size_t n)
+static enum wp_err append(struct bench *b, const struct wp_box *box, int64_t at,
+			  const struct wp_store_row *rows, size_t n)
 {
-	return wp_store_append(b->store, P, user, at, rows, n, NULL, NULL);
+	return wp_test_append(b->store, box, at, rows, n);
 }
 
 /* Append at the version that the mailbox has now. */
-static void put_in(struct bench *b, uint32_t partition,
-		   const struct wp_urn *user, struct wp_store_row row)
+static void put_in(struct bench *b, const struct wp_box *box,
+		   struct wp_store_row row)
 {
-	struct wp_error err = { 0 };
-
-	if (wp_store_append(b->store, partition, user, version(b->store, user),
-			    &row, 1, NULL, &err) != WP_OK)
-		fail_msg("append: %s", err.msg);
+	assert_int_equal(append(b, box, version(b->store, box), &row, 1),
+			 WP_OK);
 }
 
 static void put(struct bench *b, struct wp_store_row row)
 {
-	put_in(b, P, &b->bob, row);
+	put_in(b, &b->bob, row);
 }
 
 static struct wp_msgid id_of(struct wp_store_row row)
@@ -141,17 +133,26 @@ static struct wp_msgid id_of(struct wp_store_row row)
 	};
 }
 
-/* Ack in P; returns whether the mailbox is empty now. */
-static bool ack(struct bench *b, const struct wp_urn *user,
+/* Returns whether the mailbox is empty now. */
+static bool ack(struct bench *b, const struct wp_box *box,
 		const struct wp_msgid *ids, size_t n)
 {
-	struct wp_error err = { 0 };
-	bool is_empty = false;
+	return wp_test_ack(b->store, box, ids, n).is_empty;
+}
 
-	if (wp_store_ack(b->store, P, user, ids, n, &is_empty, NULL, &err) !=
-	    WP_OK)
-		fail_msg("ack: %s", err.msg);
-	return is_empty;
+/* Both bands from the start, by whoever reads. */
+static void read_all(struct wp_store *store, const struct bench *b,
+		     bool (*on_row)(void *ctx, const struct wp_store_row *row),
+		     void *ctx)
+{
+	const struct wp_store_read read = {
+		.box = &b->bob,
+		.now_ms = 1,
+		.on_row = on_row,
+		.ctx = ctx,
+	};
+
+	assert_int_equal(wp_store_read(store, &read, NULL), WP_OK);
 }
 
 static struct wp_entry_id top(struct wp_store *store, uint32_t partition)
@@ -189,8 +190,8 @@ static int setup(void **state)
 	b->contract->wipe(b->contract->ctx);
 	b->store = b->contract->open(b->contract->ctx);
 	b->other = b->contract->open(b->contract->ctx);
-	b->amy = wp_store_test_user("amy");
-	b->bob = wp_store_test_user("bob");
+	b->amy = wp_test_box(P, "amy");
+	b->bob = wp_test_box(P, "bob");
 	*state = b;
 	return 0;
 }
@@ -261,9 +262,8 @@ static void of_two_appends_at_one_version_one_is_refused(void **state)
 	assert_int_equal(version(b->other, &b->bob), 0);
 
 	assert_int_equal(append(b, &b->bob, 0, &row, 1), WP_OK);
-	assert_int_equal(
-		wp_store_append(b->other, P, &b->bob, 0, &late, 1, NULL, NULL),
-		WP_ERR_STALE);
+	assert_int_equal(wp_test_append(b->other, &b->bob, 0, &late, 1),
+			 WP_ERR_STALE);
 
 	expect(b, "|mine ");
 }
@@ -273,7 +273,7 @@ static void mailboxes_do_not_touch_each_other(void **state)
 	struct bench *b = *state;
 
 	put(b, standard(1, 0, "bobs"));
-	put_in(b, P, &b->amy, standard(1, 0, "amys"));
+	put_in(b, &b->amy, standard(1, 0, "amys"));
 
 	assert_string_equal(wp_store_test_show(b->store, &b->amy), "|amys ");
 	expect(b, "|bobs ");
@@ -332,19 +332,19 @@ static void an_id_may_stand_in_both_bands(void **state)
 static void appends_of_many_users_have_each_their_own_outcome(void **state)
 {
 	struct bench *b = *state;
-	struct wp_urn eve = wp_store_test_user("urn:sm:user:eve");
+	struct wp_box eve = wp_test_box(Q, "urn:sm:user:eve");
 	struct wp_store_row rows[] = { standard(1, 0, "a"), high(9, 0, "h"),
 				       standard(5, 0, "changed") };
 	struct wp_store_append many[] = {
-		{ .partition = Q, .user = &eve, .rows = rows, .n = 2 },
-		{ .partition = P, .user = &b->bob, .rows = rows, .n = 3 },
-		{ .partition = P, .user = &b->amy, .rows = rows, .n = 1 },
+		{ .box = &eve, .rows = rows, .n = 2 },
+		{ .box = &b->bob, .rows = rows, .n = 3 },
+		{ .box = &b->amy, .rows = rows, .n = 1 },
 	};
 
 	put(b, standard(5, 0, "mine"));
 	many[1].version = version(b->store, &b->bob);
 	many[2].version = 7;
-	assert_int_equal(wp_store_append_many(b->store, many, 3, NULL), WP_OK);
+	assert_int_equal(wp_store_append(b->store, many, 3, NULL), WP_OK);
 	assert_int_equal(many[0].err.code, WP_OK);
 	assert_int_equal(many[0].size.n, 2);
 	assert_int_equal(many[0].size.bytes, 2);
@@ -360,8 +360,7 @@ static void appends_of_many_users_have_each_their_own_outcome(void **state)
 
 	many[1].n = 2;
 	many[2].version = 0;
-	assert_int_equal(wp_store_append_many(b->store, many + 1, 2, NULL),
-			 WP_OK);
+	assert_int_equal(wp_store_append(b->store, many + 1, 2, NULL), WP_OK);
 	assert_int_equal(many[1].err.code, WP_OK);
 	assert_int_equal(many[2].err.code, WP_OK);
 	expect(b, "h |a mine ");
@@ -371,17 +370,16 @@ static void appends_of_many_users_have_each_their_own_outcome(void **state)
 static void the_largest_append_is_accepted(void **state)
 {
 	struct bench *b = *state;
-	struct wp_store_row *rows = calloc(WP_MIGRATE_MAX_ROWS, sizeof(*rows));
+	struct wp_store_row *rows = calloc(WP_STORE_ROWS_MAX, sizeof(*rows));
 
 	assert_non_null(rows);
-	for (size_t i = 0; i < WP_MIGRATE_MAX_ROWS; i++)
+	for (size_t i = 0; i < WP_STORE_ROWS_MAX; i++)
 		rows[i] = standard(1, i, "x");
 
-	assert_int_equal(append(b, &b->bob, 0, rows, WP_MIGRATE_MAX_ROWS),
-			 WP_OK);
+	assert_int_equal(append(b, &b->bob, 0, rows, WP_STORE_ROWS_MAX), WP_OK);
 
 	assert_int_equal(strlen(wp_store_test_show(b->other, &b->bob)),
-			 2 * WP_MIGRATE_MAX_ROWS + 1);
+			 2 * WP_STORE_ROWS_MAX + 1);
 	free(rows);
 }
 
@@ -416,17 +414,14 @@ static bool compare_row(void *ctx, const struct wp_store_row *row)
 static void content_is_bytes(void **state)
 {
 	struct bench *b = *state;
-	const struct wp_store_from all[2] = { 0 };
-	size_t len = WP_MIGRATE_MAX_BYTES;
+	size_t len = (size_t)4 * 1024 * 1024;
 	struct one_row want = { .json = "", .len = 0 };
 	char *large = malloc(len);
 	struct wp_store_row row = standard(1, 0, "");
 
 	assert_non_null(large);
 	put(b, row);
-	assert_int_equal(wp_store_read(b->other, &b->bob, all, 1, compare_row,
-				       &want, NULL),
-			 WP_OK);
+	read_all(b->other, b, compare_row, &want);
 	assert_int_equal(want.n, 1);
 
 	(void)ack(b, &b->bob, (struct wp_msgid[]){ id_of(row) }, 1);
@@ -437,9 +432,7 @@ static void content_is_bytes(void **state)
 	put(b, row);
 	put(b, row); /* still the same */
 	want = (struct one_row){ .json = large, .len = len };
-	assert_int_equal(wp_store_read(b->other, &b->bob, all, 1, compare_row,
-				       &want, NULL),
-			 WP_OK);
+	read_all(b->other, b, compare_row, &want);
 	assert_int_equal(want.n, 1);
 	free(large);
 }
@@ -503,15 +496,13 @@ static void an_append_planned_before_an_ack_is_refused(void **state)
 	int64_t used;
 
 	assert_true(ack(b, &b->bob, &id, 1));
-	assert_int_equal(wp_store_append(b->other, P, &b->bob, fresh, &row, 1,
-					 NULL, NULL),
+	assert_int_equal(wp_test_append(b->other, &b->bob, fresh, &row, 1),
 			 WP_ERR_STALE);
 
 	put(b, row);
 	used = version(b->other, &b->bob);
 	assert_true(ack(b, &b->bob, &id, 1));
-	assert_int_equal(wp_store_append(b->other, P, &b->bob, used, &row, 1,
-					 NULL, NULL),
+	assert_int_equal(wp_test_append(b->other, &b->bob, used, &row, 1),
 			 WP_ERR_STALE);
 	expect(b, "|");
 	assert_true(version(b->store, &b->bob) > used);
@@ -526,36 +517,35 @@ static void a_read_goes_on_after_a_position(void **state)
 				       standard(1, 0, "s1"),
 				       standard(1, 5, "s2"),
 				       standard(2, 0, "s3") };
-	struct wp_store_from from[2] = { 0 };
 	struct wp_buf out;
+	struct wp_store_read read = {
+		.box = &b->bob,
+		.now_ms = 1,
+		.on_row = write_down,
+		.ctx = &out,
+	};
 
 	wp_buf_init(&out, 0);
 	assert_int_equal(append(b, &b->bob, 0, rows, 5), WP_OK);
 
-	assert_int_equal(wp_store_read(b->other, &b->bob, from, 1, write_down,
-				       &out, NULL),
-			 WP_OK);
+	assert_int_equal(wp_store_read(b->other, &read, NULL), WP_OK);
 	assert_string_equal(out.data, "h1 h2 s1 s2 s3 ");
 
 	wp_buf_clear(&out);
-	from[WP_BAND_HIGH] = (struct wp_store_from){
+	read.from[WP_BAND_HIGH] = (struct wp_store_from){
 		.has_after = true,
 		.after = { .ms = 1 },
 	};
-	from[WP_BAND_STANDARD] = (struct wp_store_from){
+	read.from[WP_BAND_STANDARD] = (struct wp_store_from){
 		.has_after = true,
 		.after = { .ms = 1, .seq = 3 }, /* no row has that id */
 	};
-	assert_int_equal(wp_store_read(b->other, &b->bob, from, 1, write_down,
-				       &out, NULL),
-			 WP_OK);
+	assert_int_equal(wp_store_read(b->other, &read, NULL), WP_OK);
 	assert_string_equal(out.data, "h2 s2 s3 ");
 
 	wp_buf_clear(&out);
-	from[WP_BAND_HIGH].is_skipped = true;
-	assert_int_equal(wp_store_read(b->other, &b->bob, from, 1, write_down,
-				       &out, NULL),
-			 WP_OK);
+	read.from[WP_BAND_HIGH].is_skipped = true;
+	assert_int_equal(wp_store_read(b->other, &read, NULL), WP_OK);
 	assert_string_equal(out.data, "s2 s3 ");
 	wp_buf_release(&out);
 }
@@ -593,15 +583,12 @@ static void ending_a_band_does_not_end_the_walk(void **state)
 	struct wp_store_row rows[] = { high(1, 0, "h1"), high(2, 0, "h2"),
 				       standard(3, 0, "s1"),
 				       standard(4, 0, "s2") };
-	const struct wp_store_from all[2] = { 0 };
 	struct wp_buf out;
 
 	wp_buf_init(&out, 0);
 	assert_int_equal(append(b, &b->bob, 0, rows, 4), WP_OK);
 
-	assert_int_equal(wp_store_read(b->store, &b->bob, all, 1, one_of_each,
-				       &out, NULL),
-			 WP_OK);
+	read_all(b->store, b, one_of_each, &out);
 
 	assert_string_equal(out.data, "h1 s1 ");
 	wp_buf_release(&out);
@@ -621,8 +608,7 @@ static bool meddle(void *ctx, const struct wp_store_row *row)
 	struct wp_store_row late = standard(9, 0, "late");
 
 	if (row->band == WP_BAND_HIGH)
-		assert_int_equal(wp_store_append(b->other, P, &b->bob, 1, &late,
-						 1, NULL, NULL),
+		assert_int_equal(wp_test_append(b->other, &b->bob, 1, &late, 1),
 				 WP_OK);
 	return write_down(&meddler->out, row);
 }
@@ -631,15 +617,12 @@ static void both_bands_are_read_at_one_instant(void **state)
 {
 	struct bench *b = *state;
 	struct wp_store_row rows[] = { high(1, 0, "h"), standard(1, 0, "s") };
-	const struct wp_store_from all[2] = { 0 };
 	struct meddler meddler = { .b = b };
 
 	wp_buf_init(&meddler.out, 0);
 	assert_int_equal(append(b, &b->bob, 0, rows, 2), WP_OK);
 
-	assert_int_equal(wp_store_read(b->store, &b->bob, all, 1, meddle,
-				       &meddler, NULL),
-			 WP_OK);
+	read_all(b->store, b, meddle, &meddler);
 
 	assert_string_equal(meddler.out.data, "h s ");
 	wp_buf_release(&meddler.out);
@@ -653,13 +636,14 @@ static void the_top_of_a_partition_only_rises(void **state)
 	struct bench *b = *state;
 	struct wp_store_row rows[] = { standard(7, 3, "a"), high(7, 4, "b"),
 				       standard(6, 9, "c") };
+	struct wp_box elsewhere = wp_test_box(Q, "amy");
 
 	assert_int_equal(append(b, &b->bob, 0, rows, 3), WP_OK);
 	expect_top(b->other, P, 7, 4);
 	expect_top(b->other, Q, 0, 0);
 
-	put_in(b, P, &b->amy, standard(5, 0, "older"));
-	put_in(b, Q, &b->amy, standard(1, 0, "elsewhere"));
+	put_in(b, &b->amy, standard(5, 0, "older"));
+	put_in(b, &elsewhere, standard(1, 0, "elsewhere"));
 	(void)ack(b, &b->bob, (struct wp_msgid[]){ id_of(rows[1]) }, 1);
 
 	expect_top(b->other, P, 7, 4);
@@ -671,27 +655,32 @@ struct users {
 	unsigned int left;
 };
 
-static bool note_user(void *ctx, const struct wp_urn *user)
+static bool note_user(void *ctx, const struct wp_box *box)
 {
 	struct users *users = ctx;
 
-	wp_buf_add_str(&users->text, user->text + strlen("urn:sm:user:"));
+	wp_buf_add_str(&users->text, box->text + strlen("urn:sm:user:"));
 	wp_buf_add_char(&users->text, ' ');
 	return --users->left > 0;
 }
 
 static void expect_users(struct bench *b, const char *want, uint32_t partition,
-			 const struct wp_urn *after, unsigned int limit)
+			 const struct wp_box *after, unsigned int limit)
 {
 	struct users users = { .left = limit };
 	struct wp_store_place place = { .has_after = after != NULL };
+	const struct wp_store_walk walk = {
+		.place = &place,
+		.max_looked = 1000,
+		.on_box = note_user,
+		.ctx = &users,
+	};
 
 	if (after != NULL)
 		place.after = *after;
 	wp_buf_init(&users.text, 0);
 	wp_buf_add_char(&users.text, ' ');
-	assert_int_equal(wp_store_users(b->other, partition, &place, 1000,
-					note_user, &users, NULL),
+	assert_int_equal(wp_store_users(b->other, partition, &walk, NULL),
 			 WP_OK);
 	assert_string_equal(users.text.data + 1, want);
 	wp_buf_release(&users.text);
@@ -701,14 +690,15 @@ static void users_with_rows_are_listed_in_order(void **state)
 {
 	struct bench *b = *state;
 	static const char *const names[] = { "zoe", "Zoe", "ann", "max" };
-	struct wp_urn max = wp_store_test_user("max");
+	struct wp_box max = wp_test_box(P, "max");
+	struct wp_box elsewhere = wp_test_box(Q, "amy");
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		struct wp_urn user = wp_store_test_user(names[i]);
+		struct wp_box box = wp_test_box(P, names[i]);
 
-		put_in(b, P, &user, standard(1, i, "x"));
+		put_in(b, &box, standard(1, i, "x"));
 	}
-	put_in(b, Q, &b->amy, standard(1, 0, "elsewhere"));
+	put_in(b, &elsewhere, standard(1, 0, "elsewhere"));
 	(void)ack(b, &b->bob, NULL, 0); /* a box without rows */
 
 	expect_users(b, "Zoe ann max zoe ", P, NULL, 99);
@@ -744,8 +734,8 @@ static void *write_rows(void *ctx)
 		rc = wp_store_version(writer->store, &writer->b->bob, &at,
 				      NULL);
 		if (rc == WP_OK)
-			rc = wp_store_append(writer->store, P, &writer->b->bob,
-					     at, &row, 1, NULL, NULL);
+			rc = wp_test_append(writer->store, &writer->b->bob, at,
+					    &row, 1);
 		if (rc == WP_OK)
 			seq++;
 		else if (rc == WP_ERR_STALE)
@@ -795,16 +785,20 @@ static struct wp_store_row expiring(uint64_t ms, int64_t expires_ms)
 }
 
 /* Returns how many rows went. */
-static int64_t expire(struct bench *b, const struct wp_urn *user,
-		      int64_t now_ms, bool *empty_out)
+static int64_t expire(struct bench *b, const struct wp_box *box, int64_t now_ms,
+		      bool *empty_out)
 {
+	struct wp_store_expire expire = {
+		.box = box,
+		.now_ms = now_ms,
+		.deleted = -1,
+	};
 	struct wp_error err = { 0 };
-	int64_t deleted = -1;
 
-	if (wp_store_expire(b->store, P, user, now_ms, &deleted, empty_out,
-			    NULL, &err) != WP_OK)
+	if (wp_store_expire(b->store, &expire, &err) != WP_OK)
 		fail_msg("expire: %s", err.msg);
-	return deleted;
+	*empty_out = expire.rest.is_empty;
+	return expire.deleted;
 }
 
 static void expiry_deletes_what_is_over_and_nothing_else(void **state)
@@ -816,7 +810,7 @@ static void expiry_deletes_what_is_over_and_nothing_else(void **state)
 	put(b, standard(2, 0, "s"));
 	put(b, expiring(3, 101));
 	put(b, high(4, 0, "h"));
-	put_in(b, P, &b->amy, expiring(1, 100));
+	put_in(b, &b->amy, expiring(1, 100));
 
 	assert_int_equal(expire(b, &b->bob, 99, &is_empty), 0);
 	assert_int_equal(expire(b, &b->bob, 100, &is_empty), 1);
@@ -866,7 +860,7 @@ static void a_new_life_of_redis_fences_every_version_read_before(void **state)
 	assert_int_equal(append(b, &b->bob, bob, &row, 1), WP_ERR_STALE);
 	assert_int_equal(append(b, &b->amy, amy, &row, 1), WP_ERR_STALE);
 	put(b, row);
-	put_in(b, P, &b->amy, row);
+	put_in(b, &b->amy, row);
 	assert_string_equal(wp_store_test_show(b->other, &b->bob),
 			    "|one late ");
 }
@@ -978,13 +972,12 @@ static void expiry_takes_a_bounded_number_of_rows_at_a_time(void **state)
 	free(rows);
 }
 
-static bool note_expired(void *ctx, uint32_t partition,
-			 const struct wp_urn *user)
+static bool note_expired(void *ctx, const struct wp_box *box)
 {
 	struct wp_buf *text = ctx;
 
-	wp_buf_add_char(text, (char)('0' + partition));
-	wp_buf_add_str(text, user->text + strlen("urn:sm:user:"));
+	wp_buf_add_char(text, (char)('0' + box->partition));
+	wp_buf_add_str(text, box->text + strlen("urn:sm:user:"));
 	wp_buf_add_char(text, ' ');
 	return true;
 }
@@ -995,13 +988,18 @@ static void expect_expired(struct bench *b, int64_t now_ms, size_t rows,
 {
 	struct wp_store_place place = { 0 };
 	struct wp_buf text;
+	const struct wp_store_walk walk = {
+		.place = &place,
+		.max_looked = rows,
+		.on_box = note_expired,
+		.ctx = &text,
+	};
 
 	wp_buf_init(&text, 0);
 	wp_buf_add_char(&text, ' ');
 	do {
 		assert_int_equal(
-			wp_store_expired_users(b->other, now_ms, &place, rows,
-					       note_expired, &text, NULL),
+			wp_store_expired_users(b->other, now_ms, &walk, NULL),
 			WP_OK);
 		assert_true(place.looked <= rows);
 	} while (!place.is_end);
@@ -1012,14 +1010,14 @@ static void expect_expired(struct bench *b, int64_t now_ms, size_t rows,
 static void users_with_expired_rows_are_found_the_earliest_first(void **state)
 {
 	struct bench *b = *state;
-	struct wp_urn eve = wp_store_test_user("eve");
+	struct wp_box eve = wp_test_box(Q, "eve");
 
 	put(b, expiring(1, 50));
 	put(b, expiring(2, 51));
-	put_in(b, P, &b->amy, expiring(1, 60));
-	put_in(b, P, &b->amy, expiring(2, 60));
-	put_in(b, Q, &eve, expiring(1, 60));
-	put_in(b, Q, &eve, expiring(2, 40));
+	put_in(b, &b->amy, expiring(1, 60));
+	put_in(b, &b->amy, expiring(2, 60));
+	put_in(b, &eve, expiring(1, 60));
+	put_in(b, &eve, expiring(2, 40));
 
 	expect_expired(b, 39, 9, "");
 	expect_expired(b, 50, 9, "4eve 3bob ");
@@ -1033,23 +1031,26 @@ static void an_empty_mailbox_is_looked_at_and_not_listed(void **state)
 	struct bench *b = *state;
 	struct users users = { .left = 9 };
 	struct wp_store_place place = { 0 };
-	struct wp_urn zoe = wp_store_test_user("zoe");
+	struct wp_store_walk walk = {
+		.place = &place,
+		.max_looked = 1,
+		.on_box = note_user,
+		.ctx = &users,
+	};
+	struct wp_box zoe = wp_test_box(P, "zoe");
 
 	put(b, standard(1, 0, "x"));
 	(void)ack(b, &b->bob, (struct wp_msgid[]){ id_of(standard(1, 0, "")) },
 		  1);
-	put_in(b, P, &zoe, standard(1, 0, "x"));
+	put_in(b, &zoe, standard(1, 0, "x"));
 	wp_buf_init(&users.text, 0);
 	wp_buf_add_char(&users.text, ' ');
-	assert_int_equal(
-		wp_store_users(b->store, P, &place, 1, note_user, &users, NULL),
-		WP_OK);
+	assert_int_equal(wp_store_users(b->store, P, &walk, NULL), WP_OK);
 	assert_string_equal(users.text.data, " ");
 	assert_int_equal(place.looked, 1);
 	assert_false(place.is_end);
-	assert_int_equal(
-		wp_store_users(b->store, P, &place, 2, note_user, &users, NULL),
-		WP_OK);
+	walk.max_looked = 2;
+	assert_int_equal(wp_store_users(b->store, P, &walk, NULL), WP_OK);
 	assert_string_equal(users.text.data, " zoe ");
 	assert_true(place.is_end);
 	wp_buf_release(&users.text);
@@ -1072,31 +1073,28 @@ static void every_write_tells_what_the_mailbox_holds_now(void **state)
 	struct wp_store_row again[] = { rows[0], expiring(9, 70) };
 	struct wp_msgid id = id_of(rows[0]);
 	struct wp_store_size size = { .n = 99 };
-	int64_t deleted = 0;
-	bool is_empty = false;
+	struct wp_store_append one = { .box = &b->bob, .rows = rows, .n = 3 };
+	struct wp_store_expire expire = { .box = &b->bob, .now_ms = 70 };
+	struct wp_store_rest rest;
 
 	assert_int_equal(wp_store_size(b->other, &b->bob, &size, NULL), WP_OK);
 	expect_size(&size, 0, 0, 0);
-	assert_int_equal(
-		wp_store_append(b->store, P, &b->bob, 0, rows, 3, &size, NULL),
-		WP_OK);
-	expect_size(&size, 1, 3, 10);
-	assert_int_equal(
-		wp_store_append(b->store, P, &b->bob, 1, again, 2, &size, NULL),
-		WP_OK);
-	expect_size(&size, 2, 4, 14);
-	assert_int_equal(wp_store_ack(b->store, P, &b->bob, &id, 1, &is_empty,
-				      &size, NULL),
-			 WP_OK);
-	expect_size(&size, 3, 3, 10);
-	assert_int_equal(wp_store_ack(b->store, P, &b->bob, &id, 1, &is_empty,
-				      &size, NULL),
-			 WP_OK);
-	expect_size(&size, 4, 3, 10);
-	assert_int_equal(wp_store_expire(b->store, P, &b->bob, 70, &deleted,
-					 &is_empty, &size, NULL),
-			 WP_OK);
-	expect_size(&size, 5, 2, 6);
+	assert_int_equal(wp_store_append(b->store, &one, 1, NULL), WP_OK);
+	expect_size(&one.size, 1, 3, 10);
+	one = (struct wp_store_append){
+		.box = &b->bob,
+		.version = 1,
+		.rows = again,
+		.n = 2,
+	};
+	assert_int_equal(wp_store_append(b->store, &one, 1, NULL), WP_OK);
+	expect_size(&one.size, 2, 4, 14);
+	rest = wp_test_ack(b->store, &b->bob, &id, 1);
+	expect_size(&rest.size, 3, 3, 10);
+	rest = wp_test_ack(b->store, &b->bob, &id, 1);
+	expect_size(&rest.size, 4, 3, 10);
+	assert_int_equal(wp_store_expire(b->store, &expire, NULL), WP_OK);
+	expect_size(&expire.rest.size, 5, 2, 6);
 	assert_int_equal(wp_store_size(b->other, &b->bob, &size, NULL), WP_OK);
 	expect_size(&size, 5, 2, 6);
 }

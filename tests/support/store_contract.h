@@ -23,17 +23,15 @@ int wp_store_contract_run(const struct wp_store_contract *contract);
 
 /* ---- helpers for the tests of backends ---- */
 
-struct wp_urn wp_store_test_user(const char *name);
-
 /* A row with an expiry far away, its content the text. */
 struct wp_store_row wp_store_test_row(enum wp_band band, uint64_t ms,
 				      uint64_t seq, const char *json);
 
 /*
- * The user's rows as "high|standard", each content followed by a blank:
+ * The mailbox' rows as "high|standard", each content followed by a blank:
  * "h1 h2 |s1 ". Valid until the next call. Fails the test if it cannot read.
  */
 const char *wp_store_test_show(struct wp_store *store,
-			       const struct wp_urn *user);
+			       const struct wp_box *box);
 
 #endif /* WP_TESTS_SUPPORT_STORE_CONTRACT_H */

@@ -16,6 +16,7 @@
 
 #include <cmocka.h>
 
+#include "tests/support/boxes.h"
 #include "tests/support/spy.h"
 #include "tests/support/test_redis.h"
 
@@ -75,6 +76,7 @@ int wp_world_setup(void **state)
 	w->store = &w->spy.base;
 	assert_int_equal(wp_urn_parse(&w->bob, WP_BOB, strlen(WP_BOB), NULL),
 			 WP_OK);
+	w->box = wp_test_box(WP_WORLD_PARTITION, WP_BOB);
 	wp_world_run(w, "FLUSHALL");
 	own_partition(w);
 	*state = w;

@@ -50,6 +50,7 @@ struct wp_world {
 	struct wp_store *store; /* &spy.base, what is under test uses */
 	struct wp_cmd cmd;
 	struct wp_urn bob;
+	struct wp_box box;           /* bob's */
 	unsigned int memory_percent; /* what sends are told */
 	char owner[WP_OWNER_MAX + 1];
 };
@@ -112,7 +113,7 @@ void wp_world_expect_cold(struct wp_world *w, const char *want);
 struct wp_migrate_ctx wp_world_migration(struct wp_world *w);
 /* Turn by turn until nothing is left of one user. */
 enum wp_err wp_world_move(const struct wp_migrate_ctx *ctx, const char *owner,
-			  const struct wp_urn *user, int64_t *moved_out);
+			  const struct wp_box *box, int64_t *moved_out);
 enum wp_err wp_world_migrate(struct wp_world *w, int64_t *moved_out);
 
 /* Another store on the same data, for a second worker. Close it. */

@@ -11,6 +11,7 @@
 
 #include "lib/base/buf.h"
 #include "lib/base/clock.h"
+#include "tests/support/boxes.h"
 #include "tests/support/world.h"
 
 enum {
@@ -28,12 +29,10 @@ static void make_item(const struct wp_world *w,
 	const char *to = mail->to != NULL ? mail->to : WP_BOB;
 
 	*envelope = (struct wp_envelope){
+		.recipient = wp_test_box(WP_WORLD_PARTITION, to),
 		.band = mail->band,
 		.is_ephemeral = mail->is_ephemeral,
 	};
-	assert_int_equal(
-		wp_urn_parse(&envelope->recipient, to, strlen(to), NULL),
-		WP_OK);
 	*item = (struct wp_send_item){
 		.envelope = envelope,
 		.json = mail->json,
@@ -61,9 +60,9 @@ void wp_world_send(struct wp_world *w, const struct wp_world_mail *mails,
 		      &(struct wp_send_target){ &w->conf,
 						wp_redis_run_id(w->redis),
 						w->memory_percent },
-		      WP_WORLD_PARTITION, items, n);
+		      items, n);
 	reply = wp_world_do(w);
-	wp_send_parse(reply, WP_WORLD_PARTITION, items, n, results);
+	wp_send_parse(reply, items, n, results);
 	wp_reply_free(&reply);
 }
 
@@ -163,8 +162,7 @@ void wp_world_expect_page(struct wp_world *w, const char *want, size_t limit,
 			  const struct wp_msgid *after)
 {
 	struct wp_pull_request req = {
-		.user = w->bob,
-		.partition = WP_WORLD_PARTITION,
+		.box = &w->box,
 		.limit = limit,
 		.has_after = after != NULL,
 	};
@@ -204,8 +202,7 @@ enum wp_err wp_world_ack(struct wp_world *w, const struct wp_msgid *ids,
 	assert_in_range(n, 0, BATCH_MAX);
 	for (size_t i = 0; i < n; i++)
 		copies[i] = ids[i];
-	return wp_ack(w->redis, w->store, WP_WORLD_PARTITION, &w->bob, &acked,
-		      NULL);
+	return wp_ack(w->redis, w->store, &w->box, &acked, NULL);
 }
 
 void wp_world_ack_one(struct wp_world *w, struct wp_msgid id)
@@ -221,13 +218,16 @@ static bool name_on_row(void *ctx, const struct wp_store_row *row)
 
 void wp_world_expect_cold(struct wp_world *w, const char *want)
 {
-	struct wp_store_from from[2] = { 0 };
 	struct wp_buf names;
+	const struct wp_store_read read = {
+		.box = &w->box,
+		.now_ms = wp_wall_ms(),
+		.on_row = name_on_row,
+		.ctx = &names,
+	};
 
 	wp_buf_init(&names, 0);
-	assert_int_equal(wp_store_read(w->spy.real, &w->bob, from, wp_wall_ms(),
-				       name_on_row, &names, NULL),
-			 WP_OK);
+	assert_int_equal(wp_store_read(w->spy.real, &read, NULL), WP_OK);
 	expect_names(&names, want);
 }
 
@@ -241,12 +241,11 @@ struct wp_migrate_ctx wp_world_migration(struct wp_world *w)
 }
 
 enum wp_err wp_world_move(const struct wp_migrate_ctx *ctx, const char *owner,
-			  const struct wp_urn *user, int64_t *moved_out)
+			  const struct wp_box *box, int64_t *moved_out)
 {
 	struct wp_migrate_user one = {
-		.partition = WP_WORLD_PARTITION,
+		.box = *box,
 		.owner = owner,
-		.urn = *user,
 	};
 
 	*moved_out = 0;
@@ -264,7 +263,7 @@ enum wp_err wp_world_migrate(struct wp_world *w, int64_t *moved_out)
 {
 	struct wp_migrate_ctx ctx = wp_world_migration(w);
 	int64_t moved = 0;
-	enum wp_err rc = wp_world_move(&ctx, w->owner, &w->bob, &moved);
+	enum wp_err rc = wp_world_move(&ctx, w->owner, &w->box, &moved);
 
 	if (moved_out != NULL)
 		*moved_out = moved;

@@ -88,8 +88,15 @@ static enum wp_err make_envelope(const struct wp_cli *cli,
 	if (draft.failed)
 		rc = wp_error_set(err, WP_ERR_NOMEM, "out of memory");
 	else
-		rc = wp_envelope_read(&envelope, draft.data, draft.len, false,
-				      json, err);
+		rc = wp_envelope_read(
+			&envelope,
+			&(struct wp_envelope_text){
+				.data = draft.data,
+				.len = draft.len,
+				.partitions =
+					(uint32_t)cli->conf.mailbox.partitions,
+			},
+			json, err);
 	if (rc == WP_ERR_FULL)
 		rc = too_large(cli, err);
 	wp_buf_release(&draft);

@@ -91,6 +91,15 @@ static struct wp_json_slice slice_of(const char *text)
 	return (struct wp_json_slice){ .data = text, .len = strlen(text) };
 }
 
+static struct wp_conf conf_with(size_t max_envelope_bytes)
+{
+	return (struct wp_conf){
+		.mailbox = { .partitions = 8,
+			     .max_envelope_bytes =
+				     (int64_t)max_envelope_bytes },
+	};
+}
+
 static void a_bad_element_leaves_no_trace_before_the_next(void **state)
 {
 	const struct wp_json_slice bad =
@@ -98,18 +107,19 @@ static void a_bad_element_leaves_no_trace_before_the_next(void **state)
 	const struct wp_json_slice good =
 		slice_of("{\"recipientId\":\"bob\",\"encryptedData\":\"aGk=\","
 			 "\"idempotencyKey\":\"k\"}");
+	const struct wp_conf conf = conf_with(1000);
 	struct wp_batch_element element;
 	struct wp_buf json;
 
 	(void)state;
 	wp_buf_init(&json, 0);
 
-	assert_int_equal(wp_batch_read(&element, &bad, 1000, &json), WP_OK);
+	assert_int_equal(wp_batch_read(&element, &bad, &conf, &json), WP_OK);
 	assert_string_equal(element.code, "invalid_envelope");
 	assert_true(element.sentence[0] != '\0');
 	assert_int_equal(json.len, 0);
 
-	assert_int_equal(wp_batch_read(&element, &good, 1000, &json), WP_OK);
+	assert_int_equal(wp_batch_read(&element, &good, &conf, &json), WP_OK);
 	assert_null(element.code);
 	assert_int_equal(element.json_at, 0);
 	assert_int_equal(element.json_len, json.len);
@@ -121,17 +131,17 @@ static void an_element_has_the_limit_of_an_envelope(void **state)
 {
 	const struct wp_json_slice slice = slice_of(
 		"{\"recipientId\":\"bob\",\"encryptedData\":\"aGk=\"}");
+	struct wp_conf conf = conf_with(slice.len);
 	struct wp_batch_element element;
 	struct wp_buf json;
 
 	(void)state;
 	wp_buf_init(&json, 0);
 
-	assert_int_equal(wp_batch_read(&element, &slice, slice.len, &json),
-			 WP_OK);
+	assert_int_equal(wp_batch_read(&element, &slice, &conf, &json), WP_OK);
 	assert_null(element.code);
-	assert_int_equal(wp_batch_read(&element, &slice, slice.len - 1, &json),
-			 WP_OK);
+	conf = conf_with(slice.len - 1);
+	assert_int_equal(wp_batch_read(&element, &slice, &conf, &json), WP_OK);
 	assert_string_equal(element.code, "payload_too_large");
 	wp_buf_release(&json);
 }

@@ -983,12 +983,14 @@ static void unanswered_acks_of_one_user_are_bounded(void **state)
 	struct ws_world *w = *state;
 	struct wp_msgid id = { .entry = { .ms = 1700000000000 } };
 	struct wp_urn urn;
+	struct wp_box box;
 	struct wp_buf frame;
 	int peers[PEERS];
 
 	assert_int_equal(wp_urn_parse(&urn, "urn:sm:user:ann", 15, NULL),
 			 WP_OK);
-	id.partition = (uint16_t)wp_urn_partition(&urn, w->parts->partitions);
+	wp_box_of(&box, &urn, w->parts->partitions);
+	id.partition = (uint16_t)box.partition;
 	wp_buf_init(&frame, 0);
 	wp_buf_add_str(&frame, "{\"type\":\"ack\",\"messageIds\":[");
 	for (int i = 0; i < 1000; i++) {

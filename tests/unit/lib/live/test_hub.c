@@ -96,6 +96,7 @@ static void connections_of_one_user_share_one_entry(void **state)
 	struct wp_hub *hub = wp_hub_new(PARTITIONS);
 	struct wp_member members[3] = { { 0 } };
 	struct wp_urn bob = urn("bob");
+	struct wp_box box, told;
 
 	(void)state;
 	for (int i = 0; i < 3; i++) {
@@ -105,8 +106,12 @@ static void connections_of_one_user_share_one_entry(void **state)
 	assert_int_equal(wp_hub_users(hub), 1);
 	assert_int_equal(user_of(hub, "bob")->n_members, 3);
 	assert_string_equal(members[0].user->text, "urn:sm:user:bob");
-	assert_int_equal(members[0].user->partition,
-			 wp_urn_partition(&bob, PARTITIONS));
+	wp_box_of(&box, &bob, PARTITIONS);
+	assert_int_equal(members[0].user->partition, box.partition);
+	wp_user_box(members[0].user, &told);
+	assert_int_equal(told.partition, box.partition);
+	assert_int_equal(told.len, box.len);
+	assert_string_equal(told.text, box.text);
 
 	/* The one in the middle of the list first. */
 	wp_hub_leave(hub, &members[1]);

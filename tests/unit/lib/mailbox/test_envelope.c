@@ -13,6 +13,8 @@
 
 #include "lib/mailbox/envelope.h"
 
+enum { PARTITIONS = 64 };
+
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 #define HEAD "\"recipientId\":\"bob\",\"encryptedData\":\"AAEC\""
@@ -20,6 +22,21 @@
 	"{\"recipientId\":\"urn:sm:user:bob\",\"encryptedData\":\"AAEC\""
 
 static struct wp_envelope envelope;
+
+/* Valid until the next call. */
+static const struct wp_envelope_text *from(const char *data, size_t len,
+					   bool with_key)
+{
+	static struct wp_envelope_text text;
+
+	text = (struct wp_envelope_text){
+		.data = data,
+		.len = len,
+		.with_key = with_key,
+		.partitions = PARTITIONS,
+	};
+	return &text;
+}
 
 /* Read text and compare what comes out; again, to see that it is stable. */
 static void becomes(const char *text, bool with_key, const char *want)
@@ -30,11 +47,12 @@ static void becomes(const char *text, bool with_key, const char *want)
 
 	wp_buf_init(&out, 0);
 	wp_buf_init(&twice, 0);
-	if (wp_envelope_read(&envelope, text, strlen(text), with_key, &out,
-			     &err) != WP_OK)
+	if (wp_envelope_read(&envelope, from(text, strlen(text), with_key),
+			     &out, &err) != WP_OK)
 		fail_msg("%s: %s", err.msg, text);
 	assert_string_equal(out.data, want);
-	assert_int_equal(wp_envelope_read(&again, out.data, out.len, false,
+	assert_int_equal(wp_envelope_read(&again,
+					  from(out.data, out.len, false),
 					  &twice, &err),
 			 WP_OK);
 	assert_string_equal(twice.data, want);
@@ -56,8 +74,8 @@ static const char *refused(const char *text, size_t len, bool with_key)
 	wp_buf_init(&out, 0);
 	wp_buf_add_str(&out, "before");
 	err = (struct wp_error){ .msg = "" };
-	if (wp_envelope_read(&envelope, copy, len, with_key, &out, &err) !=
-	    WP_ERR_INVAL)
+	if (wp_envelope_read(&envelope, from(copy, len, with_key), &out,
+			     &err) != WP_ERR_INVAL)
 		fail_msg("accepted: %.*s", (int)len, text);
 	assert_int_equal(err.code, WP_ERR_INVAL);
 	assert_string_equal(out.data, "before");
@@ -453,9 +471,10 @@ static void the_ceiling_of_the_output_is_exact(void **state)
 			enum wp_err rc;
 
 			wp_buf_init(&out, max);
-			rc = wp_envelope_read(&envelope, texts[i],
-					      strlen(texts[i]), false, &out,
-					      &err);
+			rc = wp_envelope_read(
+				&envelope,
+				from(texts[i], strlen(texts[i]), false), &out,
+				&err);
 			if (max < sizeof(want) - 1) {
 				assert_int_equal(rc, WP_ERR_FULL);
 				assert_int_equal(err.code, WP_ERR_FULL);
@@ -476,9 +495,10 @@ static void reading_appends_and_leaves_what_was_there(void **state)
 	(void)state;
 	wp_buf_init(&out, 0);
 	wp_buf_add_char(&out, '[');
-	assert_int_equal(wp_envelope_read(&envelope, "{" HEAD "}",
-					  sizeof("{" HEAD "}") - 1, false, &out,
-					  NULL),
+	assert_int_equal(wp_envelope_read(&envelope,
+					  from("{" HEAD "}",
+					       sizeof("{" HEAD "}") - 1, false),
+					  &out, NULL),
 			 WP_OK);
 	wp_buf_add_char(&out, ']');
 	assert_string_equal(out.data, "[" CANONICAL_HEAD ",\"priority\":0}]");

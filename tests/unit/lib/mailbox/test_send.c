@@ -23,7 +23,7 @@ static void make(struct keyed *k, const char *recipient, const char *json,
 		 int64_t expires_in_ms)
 {
 	*k = (struct keyed){ 0 };
-	k->envelope.recipient.len = (uint8_t)strlen(recipient);
+	k->envelope.recipient.len = (uint16_t)strlen(recipient);
 	memcpy(k->envelope.recipient.text, recipient, strlen(recipient) + 1);
 	k->item = (struct wp_send_item){
 		.envelope = &k->envelope,
@@ -119,7 +119,7 @@ static void no_answer_leaves_every_outcome_unknown(void **state)
 	make(&k, "urn:sm:user:bob", "{}", 1000);
 	items[0] = k.item;
 	items[1] = k.item;
-	wp_send_parse(NULL, 1, items, 2, results);
+	wp_send_parse(NULL, items, 2, results);
 	assert_int_equal(results[0].status, WP_SEND_UNKNOWN);
 	assert_int_equal(results[1].status, WP_SEND_UNKNOWN);
 }

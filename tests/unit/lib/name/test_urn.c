@@ -9,7 +9,6 @@
 
 #include <cmocka.h>
 
-#include "lib/base/crc32c.h"
 #include "lib/name/urn.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -146,23 +145,6 @@ static void canonical_text_reads_back_even_onto_itself(void **state)
 	assert_memory_equal(&urn, &copy, sizeof(urn));
 }
 
-static void partitions_are_the_crc_of_the_canonical_text(void **state)
-{
-	struct wp_urn full, legacy;
-	uint32_t p;
-
-	(void)state;
-	assert_int_equal(wp_urn_parse(&full, "urn:sm:user:bob", 15, NULL),
-			 WP_OK);
-	assert_int_equal(wp_urn_parse(&legacy, "bob", 3, NULL), WP_OK);
-	for (p = 1; p <= 65536; p *= 4) {
-		uint32_t want = wp_crc32c("urn:sm:user:bob", 15) % p;
-
-		assert_int_equal(wp_urn_partition(&full, p), want);
-		assert_int_equal(wp_urn_partition(&legacy, p), want);
-	}
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -173,7 +155,6 @@ int main(void)
 		cmocka_unit_test(the_bound_counts_canonical_bytes),
 		cmocka_unit_test(the_sentence_never_quotes_the_input),
 		cmocka_unit_test(canonical_text_reads_back_even_onto_itself),
-		cmocka_unit_test(partitions_are_the_crc_of_the_canonical_text),
 	};
 
 	return cmocka_run_group_tests_name("urn", tests, NULL, NULL);

@@ -2,15 +2,14 @@
  * req.c - reading what the web server handed over.
  *
  * Knows CGI parameter names and their traps: a repeated header, two of which
- * may say different things, and a length that may be missing, nonsense or a
- * lie. Knows nothing about what a path or a body means.
+ * may say different things, and a path that the web server rewrote. Knows
+ * nothing about what a path means.
  */
 #include "handlers/req.h"
 
 #include <errno.h>
 #include <stdint.h>
 #include <string.h>
-#include <strings.h>
 #include <unistd.h>
 
 static ssize_t cgi_read(struct wp_io *io, void *data, size_t len)
@@ -168,114 +167,4 @@ void wp_req_init(struct wp_req *req, struct wp_io *io)
 {
 	wp_req_begin(req, io);
 	read_id(req);
-}
-
-static const char *skip_blanks(const char *text)
-{
-	return text + strspn(text, " \t");
-}
-
-/* Is text, quoted or not, the word UTF-8? */
-static bool is_utf8_name(const char *text)
-{
-	static const char *const names[] = { "utf-8", "utf8" };
-	size_t len;
-
-	if (text[0] == '"')
-		text++;
-	len = strcspn(text, "\"; \t");
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (len == strlen(names[i]) &&
-		    strncasecmp(text, names[i], len) == 0)
-			return true;
-	return false;
-}
-
-bool wp_req_is_json(const struct wp_req *req)
-{
-	static const char wanted[] = "application/json";
-	static const char charset[] = "charset=";
-	const char *type = wp_req_param(req, "CONTENT_TYPE", NULL);
-
-	if (type == NULL)
-		return false;
-	type = skip_blanks(type);
-	if (strncasecmp(type, wanted, sizeof(wanted) - 1) != 0)
-		return false;
-	type = skip_blanks(type + sizeof(wanted) - 1);
-	while (*type == ';') {
-		type = skip_blanks(type + 1);
-		if (strncasecmp(type, charset, sizeof(charset) - 1) == 0 &&
-		    !is_utf8_name(type + sizeof(charset) - 1))
-			return false;
-		type += strcspn(type, ";");
-	}
-	return *type == '\0';
-}
-
-bool wp_req_has_two_types(const struct wp_req *req)
-{
-	static const char name[] = "HTTP_CONTENT_TYPE=";
-	const char *first = NULL;
-
-	for (const char *const *param = req->io->params; *param != NULL;
-	     param++) {
-		if (strncmp(*param, name, sizeof(name) - 1) != 0)
-			continue;
-		if (first != NULL && strcmp(first, *param) != 0)
-			return true;
-		first = *param;
-	}
-	return false;
-}
-
-/* Digits only; a number that is too large for *out is the largest one. */
-static bool parse_length(const char *text, size_t *out)
-{
-	size_t value = 0;
-
-	if (text == NULL || *text == '\0')
-		return false;
-	for (; *text != '\0'; text++) {
-		size_t digit = (size_t)(*text - '0');
-
-		if (*text < '0' || *text > '9')
-			return false;
-		value = value > (SIZE_MAX - digit) / 10 ? SIZE_MAX
-							: value * 10 + digit;
-	}
-	*out = value;
-	return true;
-}
-
-enum wp_err wp_req_read_body(const struct wp_req *req, size_t max_bytes,
-			     struct wp_buf *body, struct wp_error *err)
-{
-	size_t wanted = 0, count;
-	const char *text = wp_req_param(req, "CONTENT_LENGTH", &count);
-	char *room;
-
-	wp_buf_clear(body);
-	if (count > 1 || !parse_length(text, &wanted))
-		return wp_error_set(err, WP_ERR_INVAL,
-				    "Content-Length is missing or no number");
-	if (wanted > max_bytes)
-		return wp_error_set(err, WP_ERR_FULL,
-				    "the body has more than %zu bytes",
-				    max_bytes);
-	room = wp_buf_reserve(body, wanted);
-	if (room == NULL)
-		return wp_error_set(err, WP_ERR_NOMEM, "memory is exhausted");
-	while (body->len < wanted) {
-		ssize_t n = req->io->ops->read(req->io, body->data + body->len,
-					       wanted - body->len);
-
-		if (n <= 0)
-			return wp_error_set(err, WP_ERR_INVAL,
-					    "the body is shorter than its "
-					    "Content-Length");
-		body->len += (size_t)n;
-	}
-	body->data[body->len] = '\0';
-	return WP_OK;
 }

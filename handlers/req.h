@@ -14,7 +14,6 @@
 #include <sys/types.h>
 
 #include "lib/base/buf.h"
-#include "lib/base/err.h"
 #include "lib/http/answer.h"
 #include "lib/http/head.h"
 
@@ -79,28 +78,5 @@ void wp_req_init(struct wp_req *req, struct wp_io *io);
  */
 const char *wp_req_param(const struct wp_req *req, const char *name,
 			 size_t *count_out);
-
-/*
- * Is the body said to be JSON? application/json in any case, parameters
- * allowed, but no charset other than UTF-8 (RFC 9110 section 8.3).
- */
-bool wp_req_is_json(const struct wp_req *req);
-
-/*
- * Does the body have two types? nginx tells us the first, lighttpd refuses the
- * request by itself.
- */
-bool wp_req_has_two_types(const struct wp_req *req);
-
-/*
- * Read the whole body into body, which is cleared first.
- *
- * Errors:  WP_ERR_INVAL  no usable Content-Length, or fewer bytes than it says
- *          WP_ERR_FULL   more than max_bytes; nothing was read
- *          WP_ERR_NOMEM
- */
-enum wp_err wp_req_read_body(const struct wp_req *req, size_t max_bytes,
-			     struct wp_buf *body,
-			     struct wp_error *err) WP_MUST_USE;
 
 #endif /* WP_HANDLERS_REQ_H */

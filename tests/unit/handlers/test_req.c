@@ -52,7 +52,6 @@ static void a_request_without_any_parameter_is_bearable(void **state)
 	assert_int_equal(req.path.len, 0);
 	assert_int_equal(req.query.len, 0);
 	assert_int_equal(strlen(req.id), 32);
-	assert_false(wp_req_is_json(&req));
 	fake_release(&fake);
 }
 
@@ -189,201 +188,9 @@ static void two_request_ids_are_none(void **state)
 	fake_release(&fake);
 }
 
-static void json_is_told_from_other_content_types(void **state)
-{
-	static const struct {
-		const char *type;
-		bool is_json;
-	} cases[] = {
-		{ "application/json", true },
-		{ "Application/JSON", true },
-		{ "application/json;charset=utf-8", true },
-		{ "application/json ; charset=\"UTF-8\"", true },
-		{ "application/json; v=1; charset=utf-8", true },
-		{ "application/json;", true },
-		{ "", false },
-		{ "text/plain", false },
-		{ "application/jsonp", false },
-		{ "application/json5; charset=utf-8", false },
-		{ "application/json charset=utf-8", false },
-		{ "application/json; charset=latin1", false },
-		{ "application/json; v=1; charset=utf-16", false },
-		{ "application/json, text/plain", false },
-		{ "xapplication/json", false },
-	};
-
-	(void)state;
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct fake fake;
-		struct wp_req req;
-		char text[128];
-
-		fake_request(&fake, "POST", "/");
-		(void)snprintf(text, sizeof(text), "CONTENT_TYPE=%s",
-			       cases[i].type);
-		fake_param(&fake, text);
-		wp_req_init(&req, &fake.io);
-		assert_int_equal(wp_req_is_json(&req), cases[i].is_json);
-		fake_release(&fake);
-	}
-}
-
-static void two_types_are_two_that_differ(void **state)
-{
-	static const struct {
-		const char *first, *second;
-		bool are_two;
-	} cases[] = {
-		{ "A=b", "C=d", false },
-		{ "HTTP_CONTENT_TYPE=a/b", "C=d", false },
-		{ "HTTP_CONTENT_TYPE=a/b", "HTTP_CONTENT_TYPE=a/b", false },
-		{ "HTTP_CONTENT_TYPE=a/b", "HTTP_CONTENT_TYPE=a/c", true },
-		{ "HTTP_CONTENT_TYPE=a/b", "HTTP_CONTENT_TYPE=", true },
-	};
-
-	(void)state;
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct fake fake;
-		struct wp_req req;
-
-		fake_request(&fake, "POST", "/");
-		fake_param(&fake, cases[i].first);
-		fake_param(&fake, "CONTENT_TYPE=a/b");
-		fake_param(&fake, cases[i].second);
-		wp_req_init(&req, &fake.io);
-		assert_int_equal(wp_req_has_two_types(&req), cases[i].are_two);
-		fake_release(&fake);
-	}
-}
-
-/* Read a body of which the web server says that it has this length. */
-static enum wp_err read_body(const char *length, const char *body,
-			     size_t max_bytes, size_t piece, size_t *read_out,
-			     struct wp_buf *out)
-{
-	struct fake fake;
-	struct wp_req req;
-	char text[128];
-	enum wp_err rc;
-
-	fake_request(&fake, "POST", "/");
-	if (length != NULL) {
-		(void)snprintf(text, sizeof(text), "CONTENT_LENGTH=%s", length);
-		fake_param(&fake, text);
-	}
-	fake.body = body;
-	fake.body_len = strlen(body);
-	fake.piece = piece;
-	wp_req_init(&req, &fake.io);
-	rc = wp_req_read_body(&req, max_bytes, out, NULL);
-	*read_out = fake.body_at;
-	fake_release(&fake);
-	return rc;
-}
-
-static void a_body_is_read_whole_however_it_is_cut(void **state)
-{
-	struct wp_buf body;
-	size_t taken;
-
-	(void)state;
-	wp_buf_init(&body, 0);
-
-	for (size_t piece = 0; piece <= 5; piece++) {
-		assert_int_equal(
-			read_body("5", "12345", 5, piece, &taken, &body),
-			WP_OK);
-		assert_string_equal(body.data, "12345");
-		assert_int_equal(body.len, 5);
-	}
-	wp_buf_release(&body);
-}
-
-static void an_empty_body_is_a_body(void **state)
-{
-	struct wp_buf body;
-	size_t taken;
-
-	(void)state;
-	wp_buf_init(&body, 0);
-
-	assert_int_equal(read_body("0", "", 5, 0, &taken, &body), WP_OK);
-
-	assert_int_equal(body.len, 0);
-	assert_string_equal(body.data, "");
-	wp_buf_release(&body);
-}
-
-static void bytes_behind_the_length_are_not_read(void **state)
-{
-	struct wp_buf body;
-	size_t taken;
-
-	(void)state;
-	wp_buf_init(&body, 0);
-
-	assert_int_equal(read_body("3", "12345", 9, 0, &taken, &body), WP_OK);
-
-	assert_string_equal(body.data, "123");
-	assert_int_equal(taken, 3);
-	wp_buf_release(&body);
-}
-
-static void a_body_that_ends_early_is_invalid(void **state)
-{
-	struct wp_buf body;
-	size_t taken;
-
-	(void)state;
-	wp_buf_init(&body, 0);
-
-	assert_int_equal(read_body("6", "12345", 9, 2, &taken, &body),
-			 WP_ERR_INVAL);
-	wp_buf_release(&body);
-}
-
-static void a_body_without_a_usable_length_is_invalid(void **state)
-{
-	static const char *const lengths[] = { NULL, "",   "-1",  "+5",
-					       "5 ", " 5", "0x5", "5,5" };
-	struct wp_buf body;
-	size_t taken;
-
-	(void)state;
-	wp_buf_init(&body, 0);
-
-	for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++)
-		assert_int_equal(
-			read_body(lengths[i], "12345", 9, 0, &taken, &body),
-			WP_ERR_INVAL);
-	wp_buf_release(&body);
-}
-
-static void a_body_over_the_limit_is_not_even_begun(void **state)
-{
-	static const char *const lengths[] = {
-		"6", "18446744073709551615", "18446744073709551616",
-		"99999999999999999999999999999999999999999"
-	};
-	struct wp_buf body;
-	size_t taken;
-
-	(void)state;
-	wp_buf_init(&body, 0);
-
-	for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
-		assert_int_equal(
-			read_body(lengths[i], "123456", 5, 0, &taken, &body),
-			WP_ERR_FULL);
-		assert_int_equal(taken, 0);
-	}
-	wp_buf_release(&body);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(two_types_are_two_that_differ),
 		cmocka_unit_test(method_names_are_exact),
 		cmocka_unit_test(a_request_without_any_parameter_is_bearable),
 		cmocka_unit_test(path_ends_at_the_first_question_mark),
@@ -393,13 +200,6 @@ int main(void)
 		cmocka_unit_test(a_sound_request_id_is_kept),
 		cmocka_unit_test(any_other_request_id_is_replaced),
 		cmocka_unit_test(two_request_ids_are_none),
-		cmocka_unit_test(json_is_told_from_other_content_types),
-		cmocka_unit_test(a_body_is_read_whole_however_it_is_cut),
-		cmocka_unit_test(an_empty_body_is_a_body),
-		cmocka_unit_test(bytes_behind_the_length_are_not_read),
-		cmocka_unit_test(a_body_that_ends_early_is_invalid),
-		cmocka_unit_test(a_body_without_a_usable_length_is_invalid),
-		cmocka_unit_test(a_body_over_the_limit_is_not_even_begun),
 	};
 
 	return cmocka_run_group_tests_name("req", tests, NULL, NULL);

@@ -1,0 +1,231 @@
+/* A JSON body is taken for what it is, traps included. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "handlers/call.h"
+
+#include "tests/unit/handlers/fake.h"
+
+#define JSON "CONTENT_TYPE=application/json"
+
+static int set_up(void **state)
+{
+	struct fake_world *world = calloc(1, sizeof(*world));
+
+	*state = world;
+	return world != NULL && fake_world_init(world) ? 0 : -1;
+}
+
+static int tear_down(void **state)
+{
+	struct fake_world *world = *state;
+
+	fake_world_release(world);
+	free(world);
+	return 0;
+}
+
+/* Read the body of a request; returns the status of the refusal, or 0. */
+static unsigned int take(struct fake_world *world, struct fake *fake,
+			 size_t max_bytes)
+{
+	struct wp_req req;
+	struct wp_call call = {
+		.ctx = &world->ctx,
+		.req = &req,
+		.resp = &world->ctx.resp,
+	};
+
+	wp_resp_clear(call.resp);
+	wp_req_init(&req, &fake->io);
+	if (wp_call_read_json(&call, max_bytes))
+		return 0;
+	return call.resp->status;
+}
+
+static void json_is_told_from_other_content_types(void **state)
+{
+	static const struct {
+		const char *type;
+		bool is_json;
+	} cases[] = {
+		{ "application/json", true },
+		{ "Application/JSON", true },
+		{ "application/json;charset=utf-8", true },
+		{ "application/json ; charset=\"UTF-8\"", true },
+		{ "application/json; v=1; charset=utf-8", true },
+		{ "application/json;", true },
+		{ "", false },
+		{ "text/plain", false },
+		{ "application/jsonp", false },
+		{ "application/json5; charset=utf-8", false },
+		{ "application/json charset=utf-8", false },
+		{ "application/json; charset=latin1", false },
+		{ "application/json; v=1; charset=utf-16", false },
+		{ "application/json, text/plain", false },
+		{ "xapplication/json", false },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct fake fake;
+		char text[128];
+
+		fake_request(&fake, "POST", "/");
+		(void)snprintf(text, sizeof(text), "CONTENT_TYPE=%s",
+			       cases[i].type);
+		fake_param(&fake, text);
+		fake_body(&fake, "", 0);
+		assert_int_equal(take(*state, &fake, 9),
+				 cases[i].is_json ? 0 : 415);
+		fake_release(&fake);
+	}
+}
+
+static void two_types_are_two_that_differ(void **state)
+{
+	static const struct {
+		const char *first, *second;
+		bool are_two;
+	} cases[] = {
+		{ "A=b", "C=d", false },
+		{ "HTTP_CONTENT_TYPE=a/b", "C=d", false },
+		{ "HTTP_CONTENT_TYPE=a/b", "HTTP_CONTENT_TYPE=a/b", false },
+		{ "HTTP_CONTENT_TYPE=a/b", "HTTP_CONTENT_TYPE=a/c", true },
+		{ "HTTP_CONTENT_TYPE=a/b", "HTTP_CONTENT_TYPE=", true },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct fake fake;
+
+		fake_request(&fake, "POST", "/");
+		fake_param(&fake, cases[i].first);
+		fake_param(&fake, JSON);
+		fake_param(&fake, cases[i].second);
+		fake_body(&fake, "", 0);
+		assert_int_equal(take(*state, &fake, 9),
+				 cases[i].are_two ? 400 : 0);
+		fake_release(&fake);
+	}
+}
+
+/* Read a body of which the web server says that it has this length. */
+static unsigned int read_body(struct fake_world *world, const char *length,
+			      const char *body, size_t max_bytes, size_t piece,
+			      size_t *read_out)
+{
+	struct fake fake;
+	char text[128];
+	unsigned int status;
+
+	fake_request(&fake, "POST", "/");
+	fake_param(&fake, JSON);
+	if (length != NULL) {
+		(void)snprintf(text, sizeof(text), "CONTENT_LENGTH=%s", length);
+		fake_param(&fake, text);
+	}
+	fake.body = body;
+	fake.body_len = strlen(body);
+	fake.piece = piece;
+	status = take(world, &fake, max_bytes);
+	*read_out = fake.body_at;
+	fake_release(&fake);
+	return status;
+}
+
+static void a_body_is_read_whole_however_it_is_cut(void **state)
+{
+	struct fake_world *world = *state;
+	const struct wp_buf *body = &world->ctx.body;
+	size_t taken;
+
+	for (size_t piece = 0; piece <= 5; piece++) {
+		assert_int_equal(
+			read_body(world, "5", "12345", 5, piece, &taken), 0);
+		assert_string_equal(body->data, "12345");
+		assert_int_equal(body->len, 5);
+	}
+}
+
+static void an_empty_body_is_a_body(void **state)
+{
+	struct fake_world *world = *state;
+	const struct wp_buf *body = &world->ctx.body;
+	size_t taken;
+
+	assert_int_equal(read_body(world, "0", "", 5, 0, &taken), 0);
+
+	assert_int_equal(body->len, 0);
+	assert_string_equal(body->data, "");
+}
+
+static void bytes_behind_the_length_are_not_read(void **state)
+{
+	struct fake_world *world = *state;
+	const struct wp_buf *body = &world->ctx.body;
+	size_t taken;
+
+	assert_int_equal(read_body(world, "3", "12345", 9, 0, &taken), 0);
+
+	assert_string_equal(body->data, "123");
+	assert_int_equal(taken, 3);
+}
+
+static void a_body_that_ends_early_is_invalid(void **state)
+{
+	struct fake_world *world = *state;
+	size_t taken;
+
+	assert_int_equal(read_body(world, "6", "12345", 9, 2, &taken), 400);
+}
+
+static void a_body_without_a_usable_length_is_invalid(void **state)
+{
+	static const char *const lengths[] = { NULL, "",   "-1",  "+5",
+					       "5 ", " 5", "0x5", "5,5" };
+	struct fake_world *world = *state;
+	size_t taken;
+
+	for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++)
+		assert_int_equal(
+			read_body(world, lengths[i], "12345", 9, 0, &taken),
+			400);
+}
+
+static void a_body_over_the_limit_is_not_even_begun(void **state)
+{
+	static const char *const lengths[] = {
+		"6", "18446744073709551615", "18446744073709551616",
+		"99999999999999999999999999999999999999999"
+	};
+	struct fake_world *world = *state;
+	size_t taken;
+
+	for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
+		assert_int_equal(
+			read_body(world, lengths[i], "123456", 5, 0, &taken),
+			413);
+		assert_int_equal(taken, 0);
+	}
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(json_is_told_from_other_content_types),
+		TEST(two_types_are_two_that_differ),
+		TEST(a_body_is_read_whole_however_it_is_cut),
+		TEST(an_empty_body_is_a_body),
+		TEST(bytes_behind_the_length_are_not_read),
+		TEST(a_body_that_ends_early_is_invalid),
+		TEST(a_body_without_a_usable_length_is_invalid),
+		TEST(a_body_over_the_limit_is_not_even_begun),
+	};
+
+	return cmocka_run_group_tests_name("call", tests, NULL, NULL);
+}

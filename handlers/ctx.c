@@ -67,7 +67,7 @@ void wp_ctx_reset(struct wp_ctx *ctx)
 	forget(&ctx->body);
 	forget(&ctx->scratch);
 	wp_resp_clear(&ctx->resp);
-	if (ctx->cmd.block_cap > KEEP_BYTES)
+	if (ctx->cmd.words.cap > KEEP_BYTES)
 		wp_cmd_release(&ctx->cmd);
 	wp_cmd_clear(&ctx->cmd);
 }

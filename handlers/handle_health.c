@@ -15,7 +15,7 @@
 #include "lib/mailbox/scripts.h"
 #include "lib/name/msgid.h"
 #include "lib/redis/client.h"
-#include "lib/redis/memory.h"
+#include "lib/redis/info.h"
 
 void wp_handle_healthz(struct wp_call *call)
 {

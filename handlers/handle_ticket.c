@@ -6,7 +6,7 @@
 
 #include "lib/mailbox/ticket.h"
 #include "lib/redis/client.h"
-#include "lib/redis/memory.h"
+#include "lib/redis/info.h"
 
 /*
  * *reply_out stays NULL where nothing may be added to Redis: the room above the

@@ -4,7 +4,7 @@
 #include "lib/live/overload.h"
 
 #include "lib/base/clock.h"
-#include "lib/redis/memory.h"
+#include "lib/redis/info.h"
 
 enum { LOG_INTERVAL_MS = 60000 };
 

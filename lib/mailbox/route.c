@@ -8,7 +8,7 @@
 
 #include "lib/mailbox/push.h"
 #include "lib/mailbox/scripts.h"
-#include "lib/redis/refusal.h"
+#include "lib/redis/reply.h"
 
 void wp_route_build(struct wp_cmd *cmd, const struct wp_conf *conf,
 		    uint32_t partition, const char *owner, const char *run_id,

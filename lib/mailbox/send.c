@@ -12,8 +12,8 @@
 #include "lib/base/digest.h"
 #include "lib/base/random.h"
 #include "lib/mailbox/scripts.h"
-#include "lib/redis/memory.h"
-#include "lib/redis/refusal.h"
+#include "lib/redis/info.h"
+#include "lib/redis/reply.h"
 
 enum {
 	ITEMS_MAX = 100,

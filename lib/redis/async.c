@@ -30,7 +30,6 @@
 #include "lib/redis/handshake.h"
 #include "lib/redis/link.h"
 #include "lib/redis/pending.h"
-#include "lib/redis/refusal.h"
 
 enum { OUT_KEPT = 256 * 1024, LOG_INTERVAL_MS = 10000 };
 
@@ -175,15 +174,24 @@ static bool leave(struct wp_aredis *redis)
 static enum wp_err append(struct wp_aredis *redis, const struct wp_cmd *cmd)
 {
 	size_t waiting = redis->out.len - redis->sent;
-	enum wp_err rc;
+	size_t before = redis->out.len;
+	char head[WP_CMD_HEAD_MAX];
+	size_t len = wp_cmd_head(cmd, head);
 
-	if (waiting + wp_link_size(cmd) > WP_AREDIS_UNSENT_MAX)
+	if (cmd->words.failed)
+		return WP_ERR_NOMEM;
+	if (waiting + len + cmd->words.len > WP_AREDIS_UNSENT_MAX)
 		return WP_ERR_FULL;
-	rc = wp_link_format(&redis->out, cmd, NULL);
-	redis->out.failed = false; /* what was in there still is */
-	if (rc == WP_OK && !ev_is_active(&redis->writable))
+	wp_buf_add(&redis->out, head, len);
+	wp_buf_add(&redis->out, cmd->words.data, cmd->words.len);
+	if (redis->out.failed) {
+		redis->out.failed = false; /* what was in there still is */
+		redis->out.len = before;
+		return WP_ERR_NOMEM;
+	}
+	if (!ev_is_active(&redis->writable))
 		ev_prepare_start(redis->loop, &redis->flush);
-	return rc;
+	return WP_OK;
 }
 
 /* Send what the socket takes; false when it is of no use any more. */
@@ -274,9 +282,7 @@ static bool shake(struct wp_aredis *redis)
 	wp_cmd_init(&cmd);
 	while (rc == WP_OK && wp_handshake_next(&redis->hs, &cmd))
 		rc = append(redis, &cmd);
-	if (cmd.block != NULL) /* the password went through it */
-		explicit_bzero(cmd.block, cmd.block_cap);
-	wp_cmd_release(&cmd);
+	wp_cmd_wipe(&cmd); /* the password went through it */
 	if (rc != WP_OK)
 		drop(redis, "out of memory");
 	return true;
@@ -616,7 +622,7 @@ static enum wp_err queue_command(struct wp_aredis *redis,
 
 	if (redis->state != READY)
 		return WP_ERR_UNAVAIL;
-	if (cmd->failed || !wp_pending_reserve(&redis->pending))
+	if (cmd->words.failed || !wp_pending_reserve(&redis->pending))
 		return WP_ERR_NOMEM;
 	rc = append(redis, cmd);
 	if (rc != WP_OK)
@@ -640,7 +646,7 @@ enum wp_err wp_aredis_subscribe(struct wp_aredis *redis,
 {
 	enum wp_err rc;
 
-	assert(cmd->failed || cmd->n >= 2);
+	assert(cmd->words.failed || cmd->n >= 2);
 	rc = queue_command(redis, cmd, fn, ctx, cmd->n - 1);
 	if (rc == WP_OK)
 		redis->is_subscriber = true;

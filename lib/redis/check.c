@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/redis/handshake.h"
+#include "lib/redis/info.h"
 #include "lib/sys/conf.h"
 
 enum { MAX_STREAM_NODE_BYTES = 1024, VALUE_MAX = 64 };

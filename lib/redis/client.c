@@ -20,9 +20,8 @@
 #include "lib/base/backoff.h"
 #include "lib/base/clock.h"
 #include "lib/redis/handshake.h"
+#include "lib/redis/info.h"
 #include "lib/redis/link.h"
-#include "lib/redis/memory.h"
-#include "lib/redis/refusal.h"
 
 enum {
 	IDLE_CHECK_MS = 50, /* look for a hang-up after this much silence */
@@ -139,9 +138,7 @@ static enum wp_err shake_round(struct redisContext *link,
 	wp_cmd_init(&cmd);
 	while (rc == WP_OK && wp_handshake_next(hs, &cmd))
 		rc = wp_link_append(link, &cmd, err);
-	if (cmd.block != NULL) /* the password went through it */
-		explicit_bzero(cmd.block, cmd.block_cap);
-	wp_cmd_release(&cmd);
+	wp_cmd_wipe(&cmd); /* the password went through it */
 	while (rc == WP_OK && wp_handshake_is_waiting(hs)) {
 		if (redisGetReply(link, &reply) != REDIS_OK)
 			return wp_error_set(err, WP_ERR_UNAVAIL,
@@ -228,11 +225,15 @@ enum wp_err wp_redis_connect(struct wp_redis *redis, struct wp_error *err)
 static bool is_subscribe(const struct wp_cmd *cmd)
 {
 	static const char *const verbs[] = { "SUBSCRIBE", "PSUBSCRIBE" };
-	size_t i;
+	const char *verb;
+	size_t i, len;
 
-	for (i = 0; cmd->n > 0 && i < sizeof(verbs) / sizeof(verbs[0]); i++)
-		if (cmd->lens[0] == strlen(verbs[i]) &&
-		    strncasecmp(cmd->block, verbs[i], cmd->lens[0]) == 0)
+	if (cmd->n == 0)
+		return false;
+	verb = wp_cmd_word(cmd, 0, &len);
+	for (i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
+		if (len == strlen(verbs[i]) &&
+		    strncasecmp(verb, verbs[i], len) == 0)
 			return true;
 	return false;
 }
@@ -263,7 +264,7 @@ enum wp_err wp_redis_append(struct wp_redis *redis, const struct wp_cmd *cmd,
 {
 	enum wp_err rc;
 
-	if (cmd->failed)
+	if (cmd->words.failed)
 		return wp_error_set(err, WP_ERR_NOMEM,
 				    "no memory for a Redis command");
 	rc = connect_as_before(redis, err);

@@ -1,8 +1,7 @@
 /*
- * cmd.c - writing a command down word by word.
+ * cmd.c - writing a command down word by word, as the server reads it.
  *
- * Knows the shape of a command, not the protocol: turning words into bytes on a
- * wire is link.c's job.
+ * Source: redis.io/docs/latest/develop/reference/protocol-spec
  */
 #include "lib/redis/cmd.h"
 
@@ -12,71 +11,72 @@
 #include <string.h>
 
 enum {
-	BLOCK_FIRST = 256,
-	WORDS_FIRST = 16,
-	NUMBER_MAX = 24, /* sign, 19 digits, NUL */
+	LENGTH_MAX = 20,                   /* digits of a size_t */
+	WORD_MAX = 1 + LENGTH_MAX + 2 + 2, /* $<len>\r\n and \r\n */
+	NUMBER_MAX = 24,                   /* sign, 19 digits, NUL */
 };
+
+_Static_assert(WP_CMD_HEAD_MAX >= 1 + LENGTH_MAX + 2, "*<n>\r\n");
 
 void wp_cmd_init(struct wp_cmd *cmd)
 {
-	memset(cmd, 0, sizeof(*cmd));
+	wp_buf_init(&cmd->words, 0);
+	cmd->n = 0;
 }
 
 void wp_cmd_release(struct wp_cmd *cmd)
 {
-	free(cmd->block);
-	free(cmd->lens);
+	wp_buf_release(&cmd->words);
 	wp_cmd_init(cmd);
+}
+
+void wp_cmd_wipe(struct wp_cmd *cmd)
+{
+	if (cmd->words.data != NULL)
+		explicit_bzero(cmd->words.data, cmd->words.cap);
+	wp_cmd_release(cmd);
 }
 
 void wp_cmd_clear(struct wp_cmd *cmd)
 {
-	cmd->block_len = 0;
+	wp_buf_clear(&cmd->words);
 	cmd->n = 0;
-	cmd->failed = 0;
 }
 
-/* Room for one more word and len more bytes. */
-static int reserve(struct wp_cmd *cmd, size_t len)
+/* Write <sign><number>\r\n; returns its end. printf takes as long as the rest. */
+static char *put_number(char *at, char sign, size_t number)
 {
-	size_t cap;
-	void *grown;
+	char digits[LENGTH_MAX];
+	size_t n = 0;
 
-	if (cmd->n == cmd->cap) {
-		cap = cmd->cap == 0 ? WORDS_FIRST : cmd->cap * 2;
-		grown = reallocarray(cmd->lens, cap, sizeof(*cmd->lens));
-		if (grown == NULL)
-			return 0;
-		cmd->lens = grown;
-		cmd->cap = cap;
-	}
-	if (len > SIZE_MAX / 2 - cmd->block_len)
-		return 0;
-	if (cmd->block_len + len > cmd->block_cap) {
-		cap = cmd->block_cap == 0 ? BLOCK_FIRST : cmd->block_cap;
-		while (cap < cmd->block_len + len)
-			cap *= 2;
-		grown = realloc(cmd->block, cap);
-		if (grown == NULL)
-			return 0;
-		cmd->block = grown;
-		cmd->block_cap = cap;
-	}
-	return 1;
+	do
+		digits[n++] = (char)('0' + number % 10);
+	while ((number /= 10) > 0);
+	*at++ = sign;
+	while (n > 0)
+		*at++ = digits[--n];
+	*at++ = '\r';
+	*at++ = '\n';
+	return at;
 }
 
 void wp_cmd_add(struct wp_cmd *cmd, const void *data, size_t len)
 {
-	if (cmd->failed)
+	char *begin, *at;
+
+	if (len > SIZE_MAX - WORD_MAX)
+		cmd->words.failed = true;
+	begin = wp_buf_reserve(&cmd->words, len + WORD_MAX);
+	if (begin == NULL)
 		return;
-	if (!reserve(cmd, len)) {
-		cmd->failed = 1;
-		return;
-	}
+	at = put_number(begin, '$', len);
 	if (len > 0)
-		memcpy(cmd->block + cmd->block_len, data, len);
-	cmd->block_len += len;
-	cmd->lens[cmd->n++] = len;
+		memcpy(at, data, len);
+	at += len;
+	*at++ = '\r';
+	*at++ = '\n';
+	cmd->words.len += (size_t)(at - begin);
+	cmd->n++;
 }
 
 void wp_cmd_str(struct wp_cmd *cmd, const char *text)
@@ -100,4 +100,25 @@ void wp_cmd_eval(struct wp_cmd *cmd, const struct wp_script_source *script,
 	wp_cmd_add(cmd, script->sha1, 40);
 	wp_cmd_add(cmd, "1", 1);
 	wp_cmd_str(cmd, key);
+}
+
+size_t wp_cmd_head(const struct wp_cmd *cmd, char head[WP_CMD_HEAD_MAX])
+{
+	return (size_t)(put_number(head, '*', cmd->n) - head);
+}
+
+const char *wp_cmd_word(const struct wp_cmd *cmd, size_t i, size_t *len_out)
+{
+	const char *at = cmd->words.data;
+
+	for (;;) {
+		char *text;
+		size_t len = strtoull(at + 1, &text, 10);
+
+		if (i-- == 0) {
+			*len_out = len;
+			return text + 2;
+		}
+		at = text + 2 + len + 2;
+	}
 }

@@ -10,7 +10,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "lib/base/err.h"
+#include "lib/base/buf.h"
+
+enum {
+	WP_SCRIPT_SET_MAX = 64, /* as many scripts as a list may hold */
+	WP_CMD_HEAD_MAX = 24,
+};
 
 struct wp_script_source {
 	const char *name; /* "send" */
@@ -19,30 +24,25 @@ struct wp_script_source {
 	char sha1[41]; /* lower-case hex, what EVALSHA wants */
 };
 
-/* As many scripts as a list may hold. */
-enum { WP_SCRIPT_SET_MAX = 64 };
-
 struct wp_script_set {
 	const struct wp_script_source *list;
 	size_t n; /* at most WP_SCRIPT_SET_MAX */
 };
 
 /*
- * A command on its way to Redis: words with lengths, binary-safe. The words are
- * copied into one growing block, so the caller's memory need not stay.
+ * A command on its way to Redis: words with lengths, binary-safe, written down
+ * as the server reads them (RESP 2). The words are copied, so the caller's
+ * memory need not stay.
  */
 struct wp_cmd {
-	char *block; /* all words, one after the other */
-	size_t block_len;
-	size_t block_cap;
-	size_t *lens; /* length of each word */
-	size_t n;
-	size_t cap;
-	int failed; /* memory ran out; sending it is WP_ERR_NOMEM */
+	struct wp_buf words; /* failed: sending it is WP_ERR_NOMEM */
+	size_t n;            /* how many */
 };
 
 void wp_cmd_init(struct wp_cmd *cmd);
 void wp_cmd_release(struct wp_cmd *cmd);
+/* The same for one that held a password. */
+void wp_cmd_wipe(struct wp_cmd *cmd);
 /* Empty it, keep the memory. */
 void wp_cmd_clear(struct wp_cmd *cmd);
 void wp_cmd_add(struct wp_cmd *cmd, const void *data, size_t len);
@@ -52,5 +52,11 @@ void wp_cmd_int(struct wp_cmd *cmd, int64_t value);
 /* Clear cmd and begin EVALSHA <sha> 1 <key>. */
 void wp_cmd_eval(struct wp_cmd *cmd, const struct wp_script_source *script,
 		 const char *key);
+
+/* What is sent before the words; returns how many bytes. */
+size_t wp_cmd_head(const struct wp_cmd *cmd, char head[WP_CMD_HEAD_MAX]);
+
+/* Word i, which must be there; borrowed until cmd is changed. */
+const char *wp_cmd_word(const struct wp_cmd *cmd, size_t i, size_t *len_out);
 
 #endif /* WP_LIB_REDIS_CMD_H */

@@ -52,25 +52,4 @@ enum wp_err wp_handshake_answer(struct wp_handshake *hs,
 				const struct wp_reply *reply,
 				struct wp_error *err) WP_MUST_USE;
 
-/*
- * The value of "key:value" in an answer to INFO.
- *
- * Returns:  borrowed from reply, *len_out bytes; NULL when there is no such key
- */
-const char *wp_info_find(const struct wp_reply *reply, const char *key,
-			 size_t *len_out);
-/* The same as a number; 0 when missing. */
-uint64_t wp_info_number(const struct wp_reply *reply, const char *key);
-
-/* How firm is a write? The question, and whether it is on disk when answered.
- */
-void wp_durability_ask(struct wp_cmd *cmd);
-bool wp_durability_is_fsync(const struct wp_reply *reply);
-
-/* Does an answer to INFO replication speak of a replica? */
-bool wp_role_is_replica(const struct wp_reply *reply);
-
-/* The value of key in an answer to CONFIG GET; NULL when missing. */
-const char *wp_config_find(const struct wp_reply *reply, const char *key);
-
 #endif /* WP_LIB_REDIS_HANDSHAKE_H */

@@ -1,7 +1,5 @@
 /*
- * link.c - addresses, sockets and the request side of RESP 2.
- *
- * Source: redis.io/docs/latest/develop/reference/protocol-spec
+ * link.c - where the server is, and a socket to it.
  */
 #include "lib/redis/link.h"
 
@@ -17,7 +15,6 @@
 
 enum {
 	PORT_MAX = 65535,
-	WORD_OVERHEAD = 1 + 20 + 2 + 2, /* $<len>\r\n and \r\n */
 	/* hiredis copies a path without checking that it fits. */
 	PATH_MAX_LEN = sizeof(((struct sockaddr_un *)0)->sun_path) - 1,
 };
@@ -144,51 +141,17 @@ enum wp_err wp_link_open(struct redisContext **out,
 	return WP_OK;
 }
 
-size_t wp_link_size(const struct wp_cmd *cmd)
-{
-	return WORD_OVERHEAD + cmd->block_len + cmd->n * WORD_OVERHEAD;
-}
-
-enum wp_err wp_link_format(struct wp_buf *out, const struct wp_cmd *cmd,
-			   struct wp_error *err)
-{
-	size_t size = wp_link_size(cmd);
-	const char *word = cmd->block;
-	char *bytes = NULL;
-	size_t at, i;
-
-	if (!cmd->failed)
-		bytes = wp_buf_reserve(out, size);
-	if (bytes == NULL)
-		return wp_error_set(err, WP_ERR_NOMEM,
-				    "no memory for a Redis command");
-	at = (size_t)snprintf(bytes, size, "*%zu\r\n", cmd->n);
-	for (i = 0; i < cmd->n; i++) {
-		at += (size_t)snprintf(bytes + at, size - at, "$%zu\r\n",
-				       cmd->lens[i]);
-		if (cmd->lens[i] > 0)
-			memcpy(bytes + at, word, cmd->lens[i]);
-		word += cmd->lens[i];
-		at += cmd->lens[i];
-		bytes[at++] = '\r';
-		bytes[at++] = '\n';
-	}
-	out->len += at;
-	return WP_OK;
-}
-
 enum wp_err wp_link_append(struct redisContext *link, const struct wp_cmd *cmd,
 			   struct wp_error *err)
 {
-	struct wp_buf bytes;
-	enum wp_err rc;
+	char head[WP_CMD_HEAD_MAX];
+	size_t len = wp_cmd_head(cmd, head);
 
-	wp_buf_init(&bytes, 0);
-	rc = wp_link_format(&bytes, cmd, err);
-	if (rc == WP_OK && redisAppendFormattedCommand(link, bytes.data,
-						       bytes.len) != REDIS_OK)
-		rc = wp_error_set(err, WP_ERR_NOMEM,
-				  "no memory to send to Redis");
-	wp_buf_release(&bytes);
-	return rc;
+	if (cmd->words.failed ||
+	    redisAppendFormattedCommand(link, head, len) != REDIS_OK ||
+	    redisAppendFormattedCommand(link, cmd->words.data,
+					cmd->words.len) != REDIS_OK)
+		return wp_error_set(err, WP_ERR_NOMEM,
+				    "no memory for a Redis command");
+	return WP_OK;
 }

@@ -1,6 +1,6 @@
 /*
  * link.h - what both Redis clients need of hiredis: where the server is,
- * opening a socket to it, and bytes for a command. Private to lib/redis.
+ * opening a socket to it, and queueing a command. Private to lib/redis.
  *
  * Writing to a socket whose peer is gone raises SIGPIPE (hiredis uses
  * write(2)), so every program ignores that signal.
@@ -11,10 +11,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "lib/base/buf.h"
 #include "lib/base/err.h"
 #include "lib/redis/cmd.h"
-#include "lib/redis/reply.h"
 
 struct redisContext;
 
@@ -47,13 +45,11 @@ enum wp_err wp_link_open(struct redisContext **out,
 			 const struct wp_link_addr *addr, int64_t timeout_ms,
 			 struct wp_error *err) WP_MUST_USE;
 
-/* Append cmd as it goes to the server. Errors: WP_ERR_NOMEM. */
-enum wp_err wp_link_format(struct wp_buf *out, const struct wp_cmd *cmd,
-			   struct wp_error *err) WP_MUST_USE;
-/* No less than the bytes of that. */
-size_t wp_link_size(const struct wp_cmd *cmd);
-
-/* Put cmd behind the bytes that wait to be sent. Errors: WP_ERR_NOMEM. */
+/*
+ * Put cmd behind the bytes that wait to be sent.
+ *
+ * Errors:  WP_ERR_NOMEM  a part of it may wait there: close the link
+ */
 enum wp_err wp_link_append(struct redisContext *link, const struct wp_cmd *cmd,
 			   struct wp_error *err) WP_MUST_USE;
 

@@ -117,6 +117,58 @@ bool wp_reply_is_error(const struct wp_reply *reply, const char *word)
 	       (text[len] == '\0' || text[len] == ' ');
 }
 
+/*
+ * The words that a refusal begins with, and which of them mean that we talk to
+ * the wrong server, or to the right one in the wrong way.
+ *
+ * Source: redis.io "Redis serialization protocol", "Eval scripts" (script
+ * flags) and the shared error replies of Redis 7.
+ */
+static const struct {
+	const char *word;
+	bool is_loss;
+} refusals
+	[] = {
+		{ "OOM", false },
+		{ "MISCONF", false },    /* its disk fails */
+		{ "NOREPLICAS", false }, /* fewer than it is to have */
+		{ "BUSY", false },       /* with a script */
+		{ "NOPERM", false }, /* a new connection has the same rights */
+		{ "CLUSTERDOWN", false },
+		{ "MOVED", false },
+		{ "ASK", false },
+		{ "TRYAGAIN", false },
+		{ "NOSCRIPT", true },
+		{ "NOAUTH", true },
+		{ "LOADING", true },
+		{ "READONLY", true }, /* a replica, perhaps the master of before */
+		{ "MASTERDOWN", true },
+	};
+
+/* Its place in the list; the length of the list when it is not there. */
+static size_t find_refusal(const struct wp_reply *reply)
+{
+	size_t i = 0;
+
+	while (i < sizeof(refusals) / sizeof(refusals[0]) &&
+	       !wp_reply_is_error(reply, refusals[i].word))
+		i++;
+	return i;
+}
+
+bool wp_reply_is_refusal(const struct wp_reply *reply)
+{
+	return find_refusal(reply) < sizeof(refusals) / sizeof(refusals[0]);
+}
+
+bool wp_reply_is_loss(const struct wp_reply *reply)
+{
+	size_t i = find_refusal(reply);
+
+	return i < sizeof(refusals) / sizeof(refusals[0]) &&
+	       refusals[i].is_loss;
+}
+
 void wp_reply_free(struct wp_reply **reply)
 {
 	if (reply == NULL || *reply == NULL)

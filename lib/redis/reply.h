@@ -39,6 +39,22 @@ bool wp_reply_is(const struct wp_reply *reply, const char *text);
 /* An error reply that starts with this word: "OOM", "NOSCRIPT". */
 bool wp_reply_is_error(const struct wp_reply *reply, const char *word);
 
+/*
+ * Error replies that say: nothing was done. Redis refuses some commands before
+ * it executes them, for reasons that have nothing to do with what was asked (a
+ * full memory, a role, a password). Such an answer is certain; every other
+ * error of a script is not.
+ */
+
+/* Did Redis refuse to begin? NULL and replies that are no errors: false. */
+bool wp_reply_is_refusal(const struct wp_reply *reply);
+
+/*
+ * Is it a refusal that means that this connection is beyond use? Another one
+ * may be better: it loads the scripts, says the password, finds the master.
+ */
+bool wp_reply_is_loss(const struct wp_reply *reply);
+
 /* For replies that the caller owns. Sets *reply to NULL. NULL-safe. */
 void wp_reply_free(struct wp_reply **reply);
 

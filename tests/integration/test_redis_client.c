@@ -301,7 +301,7 @@ static void a_command_without_memory_is_not_sent(void **state)
 	redis = wp_test_redis(&conf);
 	wp_cmd_init(&cmd);
 	wp_cmd_str(&cmd, "PING");
-	cmd.failed = 1;
+	cmd.words.failed = true;
 
 	assert_int_equal(wp_redis_do(redis, &cmd, &reply, NULL), WP_ERR_NOMEM);
 

@@ -112,7 +112,11 @@ static void no_byte_behind_a_message_is_read(void **state)
 
 static void a_nonce_goes_to_the_own_channel(void **state)
 {
-	static const char words[] = "PUBLISHwp:poke:0a-1bn 4294967295";
+	static const char words[] = "$7\r\nPUBLISH\r\n"
+				    "$13\r\nwp:poke:0a-1b\r\n"
+				    "$12\r\nn 4294967295\r\n";
+	size_t len;
+	const char *text;
 	struct wp_poke_reader reader;
 	struct wp_poke poke;
 	struct wp_cmd cmd;
@@ -122,13 +126,11 @@ static void a_nonce_goes_to_the_own_channel(void **state)
 	wp_cmd_str(&cmd, "of before");
 	wp_poke_nonce_build(&cmd, "0a-1b", UINT32_MAX);
 
-	assert_false(cmd.failed);
+	assert_false(cmd.words.failed);
 	assert_int_equal(cmd.n, 3);
-	assert_int_equal(cmd.block_len, sizeof(words) - 1);
-	assert_memory_equal(cmd.block, words, cmd.block_len);
-	assert_int_equal(cmd.lens[0], 7);
-	assert_int_equal(cmd.lens[1], 13);
-	reader = wp_poke_read(cmd.block + 20, cmd.lens[2]);
+	assert_string_equal(cmd.words.data, words);
+	text = wp_cmd_word(&cmd, 2, &len);
+	reader = wp_poke_read(text, len);
 	assert_true(wp_poke_next(&reader, &poke));
 	assert_int_equal(poke.what, WP_POKE_NONCE);
 	assert_int_equal(poke.nonce, UINT32_MAX);

@@ -15,13 +15,12 @@
 static const char *word(const struct wp_cmd *cmd, size_t i)
 {
 	static char text[128];
-	const char *at = cmd->block;
-	size_t k;
+	size_t len;
+	const char *at;
 
 	assert_true(i < cmd->n);
-	for (k = 0; k < i; k++)
-		at += cmd->lens[k];
-	snprintf(text, sizeof(text), "%.*s", (int)cmd->lens[i], at);
+	at = wp_cmd_word(cmd, i, &len);
+	snprintf(text, sizeof(text), "%.*s", (int)len, at);
 	return text;
 }
 

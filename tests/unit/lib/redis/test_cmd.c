@@ -15,13 +15,12 @@
 static const char *word(const struct wp_cmd *cmd, size_t i)
 {
 	static char text[128];
-	const char *at = cmd->block;
-	size_t k;
+	size_t len;
+	const char *at;
 
 	assert_true(i < cmd->n);
-	for (k = 0; k < i; k++)
-		at += cmd->lens[k];
-	snprintf(text, sizeof(text), "%.*s", (int)cmd->lens[i], at);
+	at = wp_cmd_word(cmd, i, &len);
+	snprintf(text, sizeof(text), "%.*s", (int)len, at);
 	return text;
 }
 
@@ -49,8 +48,34 @@ static void a_call_names_its_script_and_its_key(void **state)
 	assert_string_equal(word(&cmd, 2), "1");
 	assert_string_equal(word(&cmd, 3), "wp:{inbox}:");
 	assert_string_equal(word(&cmd, 4), "-9223372036854775808");
-	assert_int_equal(cmd.failed, 0);
+	assert_int_equal(cmd.words.failed, 0);
 	wp_cmd_release(&cmd);
+}
+
+static void a_command_is_written_as_the_server_reads_it(void **state)
+{
+	struct wp_cmd cmd;
+	char head[WP_CMD_HEAD_MAX];
+	size_t len;
+	int i;
+
+	(void)state;
+	wp_cmd_init(&cmd);
+	wp_cmd_add(&cmd, "a\r\n", 3);
+	wp_cmd_add(&cmd, NULL, 0);
+	for (i = 0; i < 10; i++)
+		wp_cmd_str(&cmd, "0123456789");
+
+	len = wp_cmd_head(&cmd, head);
+	assert_int_equal(len, 5);
+	assert_memory_equal(head, "*12\r\n", 5);
+	assert_memory_equal(cmd.words.data, "$3\r\na\r\n\r\n$0\r\n\r\n", 15);
+	for (i = 0; i < 10; i++)
+		assert_memory_equal(cmd.words.data + 15 + 17 * i,
+				    "$10\r\n0123456789\r\n", 17);
+	assert_int_equal(cmd.words.len, 15 + 10 * 17);
+	wp_cmd_wipe(&cmd);
+	assert_null(cmd.words.data);
 }
 
 static void words_stay_apart_while_a_command_grows(void **state)
@@ -87,10 +112,10 @@ static void a_command_too_large_to_hold_fails_for_good(void **state)
 	wp_cmd_add(&cmd, "", SIZE_MAX - 1);
 	wp_cmd_str(&cmd, "x");
 
-	assert_int_not_equal(cmd.failed, 0);
+	assert_int_not_equal(cmd.words.failed, 0);
 	assert_int_equal(cmd.n, 1);
 	wp_cmd_clear(&cmd);
-	assert_int_equal(cmd.failed, 0);
+	assert_int_equal(cmd.words.failed, 0);
 	wp_cmd_release(&cmd);
 }
 
@@ -98,6 +123,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_call_names_its_script_and_its_key),
+		cmocka_unit_test(a_command_is_written_as_the_server_reads_it),
 		cmocka_unit_test(words_stay_apart_while_a_command_grows),
 		cmocka_unit_test(a_command_too_large_to_hold_fails_for_good),
 	};

@@ -10,7 +10,7 @@
 #include <cmocka.h>
 #include <hiredis/hiredis.h>
 
-#include "lib/redis/memory.h"
+#include "lib/redis/info.h"
 
 static unsigned int percent_of(const char *used, const char *max)
 {

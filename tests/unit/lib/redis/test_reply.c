@@ -9,7 +9,7 @@
 #include <cmocka.h>
 #include <hiredis/hiredis.h>
 
-#include "lib/redis/refusal.h"
+#include "lib/redis/reply.h"
 
 static void errors_are_told_apart_by_their_first_word(void **state)
 {

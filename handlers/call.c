@@ -167,16 +167,13 @@ bool wp_call_read_json(struct wp_call *call, size_t max_bytes)
 	}
 }
 
-const char *wp_bad_json_code(const char *data, size_t len, const char *code)
-{
-	return wp_json_is_valid(data, len) ? code : "invalid_json";
-}
-
 void wp_call_bad_body(struct wp_call *call, const char *code,
 		      const char *sentence)
 {
 	const struct wp_buf *body = &call->ctx->body;
 
 	wp_resp_error(call->resp, 400,
-		      wp_bad_json_code(body->data, body->len, code), sentence);
+		      wp_json_is_valid(body->data, body->len) ? code
+							      : "invalid_json",
+		      sentence);
 }

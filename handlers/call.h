@@ -39,7 +39,5 @@ bool wp_call_read_json(struct wp_call *call, size_t max_bytes);
  */
 void wp_call_bad_body(struct wp_call *call, const char *code,
 		      const char *sentence);
-/* The same question for a part of a body. */
-const char *wp_bad_json_code(const char *data, size_t len, const char *code);
 
 #endif /* WP_HANDLERS_CALL_H */

@@ -5,48 +5,16 @@
  */
 #include "handlers/call.h"
 
-#include "lib/mailbox/envelope.h"
-#include "lib/mailbox/send.h"
 #include "lib/name/msgid.h"
 
 #include "handlers/submit.h"
-
-static bool read_envelope(struct wp_call *call, struct wp_envelope *envelope)
-{
-	struct wp_ctx *ctx = call->ctx;
-	const struct wp_envelope_text text = {
-		.data = ctx->body.data,
-		.len = ctx->body.len,
-		.partitions = (uint32_t)ctx->conf->mailbox.partitions,
-	};
-	struct wp_error err;
-
-	ctx->scratch.max_bytes = wp_submit_canonical_max(ctx->body.len, 1);
-	switch (wp_envelope_read(envelope, &text, &ctx->scratch, &err)) {
-	case WP_OK:
-		return true;
-	case WP_ERR_INVAL:
-		wp_call_bad_body(call, "invalid_envelope", err.msg);
-		return false;
-	case WP_ERR_FULL:
-		wp_resp_error(call->resp, 413, "payload_too_large", err.msg);
-		return false;
-	default:
-		wp_resp_internal(call->resp);
-		return false;
-	}
-}
 
 static void respond(struct wp_call *call, const struct wp_send_result *result)
 {
 	char id[WP_MSGID_LEN + 1];
 
 	if (result->status != WP_SEND_ACCEPTED) {
-		const struct wp_send_verdict *verdict =
-			wp_send_verdict(result->status);
-
-		wp_resp_error(call->resp, verdict->status, verdict->code,
-			      verdict->sentence);
+		wp_call_refuse(call, wp_submit_verdict(result->status));
 		return;
 	}
 	wp_msgid_format(&result->id, id);
@@ -57,23 +25,29 @@ static void respond(struct wp_call *call, const struct wp_send_result *result)
 void wp_handle_send(struct wp_call *call)
 {
 	struct wp_ctx *ctx = call->ctx;
-	struct wp_envelope envelope;
-	struct wp_send_item item = { .envelope = &envelope };
+	struct wp_submission submission;
+	struct wp_submit_options options;
+	struct wp_envelope_text text;
+	struct wp_send_item item;
 	struct wp_send_result result;
-	const char *key;
-	size_t key_len;
 
 	if (!wp_call_read_json(call,
 			       (size_t)ctx->conf->mailbox.max_envelope_bytes) ||
-	    !wp_submit_key(call, &key, &key_len) ||
-	    !wp_submit_expiry(call, &item.expires_in_ms) ||
-	    !read_envelope(call, &envelope))
+	    !wp_call_submit_options(call, &options))
 		return;
-	item.json = ctx->scratch.data;
-	item.json_len = ctx->scratch.len;
-	if (key != NULL)
-		wp_send_set_key(&item, ctx->conf->auth.store_secret,
-				call->caller.user.text, key, key_len);
-	if (wp_submit(call, &item, 1, &result) == WP_OK)
+	text = (struct wp_envelope_text){ .data = ctx->body.data,
+					  .len = ctx->body.len };
+	ctx->scratch.max_bytes = wp_submit_canonical_max(text.len, 1);
+	if (wp_submit_read(&submission, &options, &text, ctx->conf,
+			   &ctx->scratch) != WP_OK) {
+		wp_resp_internal(call->resp);
+		return;
+	}
+	if (submission.refusal.code != NULL) {
+		wp_call_refuse(call, &submission.refusal);
+		return;
+	}
+	wp_submit_item(&item, &submission, &options, ctx->conf, &ctx->scratch);
+	if (wp_call_submit(call, &item, 1, &result) == WP_OK)
 		respond(call, &result);
 }

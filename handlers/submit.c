@@ -14,29 +14,22 @@
 
 #include "handlers/metrics.h"
 
-enum {
-	CANONICAL_SLACK = 512, /* names, priority, padding of one envelope */
-	MS_PER_S = 1000,
-};
-
-static const struct wp_send_verdict verdicts[] = {
-	[WP_SEND_CONFLICT] = { 409, "idempotency_conflict",
-			       "this Idempotency-Key was used with another "
-			       "envelope or expiry" },
-	[WP_SEND_FULL] = { 507, "mailbox_full",
-			   "the message was not accepted, too much waits for "
-			   "the recipient already" },
-	[WP_SEND_OVERLOADED] = { 503, "overloaded",
-				 "the message was not accepted, the service is "
-				 "overloaded; repeat later" },
-	[WP_SEND_UNKNOWN] = { 503, "unavailable",
-			      "the outcome is unknown; repeat with the same "
-			      "Idempotency-Key" },
-};
-
-const struct wp_send_verdict *wp_send_verdict(enum wp_send_status status)
+void wp_call_refuse(struct wp_call *call, const struct wp_refusal *refusal)
 {
-	return &verdicts[status];
+	static const struct {
+		const char *code;
+		unsigned int status;
+	} statuses[] = {
+		{ "payload_too_large", 413 }, { "idempotency_conflict", 409 },
+		{ "mailbox_full", 507 },      { "overloaded", 503 },
+		{ "unavailable", 503 },
+	};
+	unsigned int status = 400;
+
+	for (size_t i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++)
+		if (strcmp(refusal->code, statuses[i].code) == 0)
+			status = statuses[i].status;
+	wp_resp_error(call->resp, status, refusal->code, refusal->sentence);
 }
 
 static void count(struct wp_metrics *metrics,
@@ -111,8 +104,9 @@ static void take_all(struct wp_ctx *ctx, const struct wp_send_item *items,
 	}
 }
 
-enum wp_err wp_submit(struct wp_call *call, const struct wp_send_item *items,
-		      size_t n, struct wp_send_result *results)
+enum wp_err wp_call_submit(struct wp_call *call,
+			   const struct wp_send_item *items, size_t n,
+			   struct wp_send_result *results)
 {
 	struct wp_ctx *ctx = call->ctx;
 	struct wp_error err;
@@ -137,58 +131,55 @@ enum wp_err wp_submit(struct wp_call *call, const struct wp_send_item *items,
 	return WP_OK;
 }
 
-bool wp_submit_expiry(struct wp_call *call, int64_t *expires_in_ms_out)
+/* ?expiresInSeconds=; false when call->resp holds the error. */
+static bool read_expiry(struct wp_call *call, struct wp_submit_options *options)
 {
-	static const char name[] = "expiresInSeconds";
-	int64_t max = call->ctx->conf->mailbox.max_expiry_seconds;
-	int64_t seconds = max;
 	struct wp_text text = { 0 };
 	struct wp_error err;
-	enum wp_err rc;
 
-	rc = wp_query_get(&call->req->query, name, &call->ctx->arena, &text,
-			  &err);
-	if (rc == WP_OK && (!wp_query_integer(&text, &seconds) || seconds < 1 ||
-			    seconds > max))
-		rc = wp_error_set(&err, WP_ERR_INVAL,
-				  "%s must be an integer from 1 to %lld", name,
-				  (long long)max);
-	if (rc == WP_ERR_NOMEM) {
+	switch (wp_query_get(&call->req->query, "expiresInSeconds",
+			     &call->ctx->arena, &text, &err)) {
+	case WP_OK:
+		options->has_expiry = true;
+		if (!wp_query_integer(&text, &options->expires_s))
+			options->expires_s = 0;
+		return true;
+	case WP_ERR_NOMEM:
 		wp_resp_internal(call->resp);
 		return false;
-	}
-	if (rc == WP_ERR_INVAL) {
+	case WP_ERR_INVAL:
 		wp_resp_error(call->resp, 400, "bad_request", err.msg);
 		return false;
+	default: /* there is none */
+		return true;
 	}
-	*expires_in_ms_out = seconds * MS_PER_S;
-	return true;
 }
 
-bool wp_submit_key(struct wp_call *call, const char **key_out, size_t *len_out)
+/* The Idempotency-Key header; false when call->resp holds the error. */
+static bool read_key(struct wp_call *call, struct wp_submit_options *options)
 {
 	size_t count;
 	const char *key =
 		wp_req_param(call->req, "HTTP_IDEMPOTENCY_KEY", &count);
 
-	*key_out = key;
-	*len_out = key == NULL ? 0 : strlen(key);
 	if (key == NULL)
 		return true;
+	options->key = key;
+	options->key_len = strlen(key);
 	/* lighttpd joins several into one: a key never looks like that. */
-	if (strstr(key, ", ") != NULL)
-		count++;
-	if (count == 1 && wp_idempotency_key_is_valid(key, *len_out))
+	if (count == 1 && strstr(key, ", ") == NULL)
 		return true;
 	wp_resp_error(call->resp, 400, "bad_request",
-		      count > 1 ? "the Idempotency-Key header is given more "
-				  "than once, or holds a comma and a blank"
-				: "Idempotency-Key must be 1 to 128 printable "
-				  "ASCII characters");
+		      "the Idempotency-Key header is given more than once, or "
+		      "holds a comma and a blank");
 	return false;
 }
 
-size_t wp_submit_canonical_max(size_t len, size_t n)
+bool wp_call_submit_options(struct wp_call *call,
+			    struct wp_submit_options *options)
 {
-	return len + n * CANONICAL_SLACK;
+	*options = (struct wp_submit_options){
+		.sender = call->caller.user.text,
+	};
+	return read_key(call, options) && read_expiry(call, options);
 }

@@ -1,6 +1,7 @@
 /*
- * submit.h - giving validated envelopes to Redis and telling what became of
- * them. Shared by the single send and the batch.
+ * submit.h - what the single send and the batch share: carrying a send from a
+ * request to Redis. What is checked, and what it is called, is
+ * lib/mailbox/submit.h's.
  */
 #ifndef WP_HANDLERS_SUBMIT_H
 #define WP_HANDLERS_SUBMIT_H
@@ -10,6 +11,7 @@
 
 #include "lib/base/err.h"
 #include "lib/mailbox/send.h"
+#include "lib/mailbox/submit.h"
 
 #include "handlers/call.h"
 
@@ -23,30 +25,18 @@
  *           WP_ERR_UNAVAIL  Redis is down
  *           WP_ERR_NOMEM
  */
-enum wp_err wp_submit(struct wp_call *call, const struct wp_send_item *items,
-		      size_t n, struct wp_send_result *results) WP_MUST_USE;
-
-/* What a refused or unknown result is called; status other than ACCEPTED. */
-struct wp_send_verdict {
-	unsigned int status; /* of a single send */
-	const char *code;
-	const char *sentence;
-};
-const struct wp_send_verdict *wp_send_verdict(enum wp_send_status status);
-
-/* Read ?expiresInSeconds=; false when call->resp holds the error. */
-bool wp_submit_expiry(struct wp_call *call, int64_t *expires_in_ms_out);
+enum wp_err wp_call_submit(struct wp_call *call,
+			   const struct wp_send_item *items, size_t n,
+			   struct wp_send_result *results) WP_MUST_USE;
 
 /*
- * Read the Idempotency-Key header; *key_out NULL when there is none. False
- * when call->resp holds the error.
+ * What the request says beside its body; not judged. False when call->resp
+ * holds the error.
  */
-bool wp_submit_key(struct wp_call *call, const char **key_out, size_t *len_out);
+bool wp_call_submit_options(struct wp_call *call,
+			    struct wp_submit_options *options);
 
-/*
- * The most that the canonical form of n envelopes within len bytes can take:
- * it pads base64 and writes priority where the client left both out.
- */
-size_t wp_submit_canonical_max(size_t len, size_t n);
+/* Answer with a refusal, and the status that its code has in HTTP. */
+void wp_call_refuse(struct wp_call *call, const struct wp_refusal *refusal);
 
 #endif /* WP_HANDLERS_SUBMIT_H */

@@ -12,13 +12,9 @@
 #include <string.h>
 
 #include "lib/base/clock.h"
-#include "lib/mailbox/scripts.h"
-#include "worker/inbox_item.h"
 #include "worker/metrics.h"
 
 enum {
-	BATCH = 64,
-	SLICE_BYTES = 1024 * 1024, /* and one envelope more */
 	POLL_MS = 100,
 	RETRY_MS = 250, /* something is overloaded */
 	REFUSED_MS = 1000,
@@ -26,13 +22,11 @@ enum {
 	LOG_INTERVAL_MS = 5000,
 };
 
-#define DLQ_KEY WP_INBOX_KEY ":dlq"
-
 enum wp_err wp_inbox_init(struct wp_inbox *inbox, struct wp_worker *w,
 			  struct wp_error *err)
 {
 	*inbox = (struct wp_inbox){ .w = w };
-	inbox->items = calloc(BATCH, sizeof(*inbox->items));
+	inbox->items = calloc(WP_INBOX_BATCH, sizeof(*inbox->items));
 	inbox->is_stuck = calloc((size_t)w->conf->mailbox.partitions,
 				 sizeof(*inbox->is_stuck));
 	if (inbox->items == NULL || inbox->is_stuck == NULL)
@@ -58,6 +52,12 @@ void wp_inbox_release(struct wp_inbox *inbox)
 }
 
 /* ---- reading ---- */
+
+/* Of its recipient, if it has one. */
+static uint32_t partition_of(const struct wp_inbox_item *item)
+{
+	return item->submission.envelope.recipient.partition;
+}
 
 /* From the head again: what was stuck is tried again. */
 static void begin_pass(struct wp_inbox *inbox)
@@ -88,20 +88,20 @@ static void on_refused(struct wp_inbox *inbox, const struct wp_reply *reply)
 static enum wp_err read_items(struct wp_inbox *inbox,
 			      const struct wp_reply *reply)
 {
-	const struct wp_worker *w = inbox->w;
-	size_t count = wp_reply_count(reply);
+	size_t count = wp_inbox_read_parse(reply, &inbox->is_more);
 	enum wp_err rc = WP_OK;
 
-	inbox->is_more = wp_reply_int(wp_reply_at(reply, 0)) == 1;
-	for (size_t i = 1; rc == WP_OK && i < count && i <= BATCH; i++)
+	for (size_t i = 0; rc == WP_OK && i < count; i++) {
+		const struct wp_inbox_entry entry = wp_inbox_entry(reply, i);
+
 		/* A gap would let later ones overtake: all or none. */
-		rc = wp_inbox_item_read(&inbox->items[inbox->n++],
-					wp_reply_at(reply, i), w->conf);
+		rc = wp_inbox_judge(&inbox->items[inbox->n++], &entry,
+				    inbox->w->conf);
+	}
 	/* Behind an earlier one that had to stay. */
 	for (size_t i = 0; i < inbox->n; i++)
 		if (inbox->items[i].fate == WP_FATE_SEND &&
-		    inbox->is_stuck[inbox->items[i]
-					    .envelope.recipient.partition])
+		    inbox->is_stuck[partition_of(&inbox->items[i])])
 			inbox->items[i].fate = WP_FATE_KEEP;
 	return rc;
 }
@@ -111,11 +111,7 @@ static enum wp_err read_slice(struct wp_inbox *inbox, struct wp_reply **reply,
 {
 	struct wp_worker *w = inbox->w;
 
-	wp_cmd_script_key(&w->cmd, WP_SCRIPT_INBOX_READ, WP_INBOX_KEY);
-	wp_cmd_str(&w->cmd, inbox->after);
-	wp_cmd_int(&w->cmd, BATCH);
-	wp_cmd_int(&w->cmd, SLICE_BYTES);
-	wp_cmd_int(&w->cmd, w->conf->mailbox.max_envelope_bytes);
+	wp_inbox_read_build(&w->cmd, w->conf, inbox->after);
 	return wp_redis_do(w->redis, &w->cmd, reply, err);
 }
 
@@ -125,13 +121,13 @@ static enum wp_err read_slice(struct wp_inbox *inbox, struct wp_reply **reply,
 struct sending {
 	struct wp_inbox *inbox;
 	struct wp_send_target target;
-	uint32_t partitions[BATCH];
+	uint32_t partitions[WP_INBOX_BATCH];
 	size_t n;
 };
 
 static size_t gather(const struct wp_inbox *inbox, uint32_t partition,
-		     struct wp_send_item out[BATCH],
-		     struct wp_inbox_item *items[BATCH])
+		     struct wp_send_item out[WP_INBOX_BATCH],
+		     struct wp_inbox_item *items[WP_INBOX_BATCH])
 {
 	size_t n = 0;
 
@@ -139,7 +135,7 @@ static size_t gather(const struct wp_inbox *inbox, uint32_t partition,
 		struct wp_inbox_item *item = &inbox->items[i];
 
 		if (item->fate != WP_FATE_SEND ||
-		    item->envelope.recipient.partition != partition)
+		    partition_of(item) != partition)
 			continue;
 		out[n] = item->send;
 		items[n++] = item;
@@ -150,8 +146,8 @@ static size_t gather(const struct wp_inbox *inbox, uint32_t partition,
 static void ask_send(void *ctx, size_t i, struct wp_cmd *cmd)
 {
 	const struct sending *sending = ctx;
-	struct wp_send_item send[BATCH];
-	struct wp_inbox_item *items[BATCH];
+	struct wp_send_item send[WP_INBOX_BATCH];
+	struct wp_inbox_item *items[WP_INBOX_BATCH];
 	size_t n = gather(sending->inbox, sending->partitions[i], send, items);
 
 	wp_send_build(cmd, &sending->target, send, n);
@@ -160,26 +156,14 @@ static void ask_send(void *ctx, size_t i, struct wp_cmd *cmd)
 static void hear_send(void *ctx, size_t i, const struct wp_reply *reply)
 {
 	const struct sending *sending = ctx;
-	struct wp_send_result results[BATCH];
-	struct wp_send_item send[BATCH];
-	struct wp_inbox_item *items[BATCH];
+	struct wp_send_result results[WP_INBOX_BATCH];
+	struct wp_send_item send[WP_INBOX_BATCH];
+	struct wp_inbox_item *items[WP_INBOX_BATCH];
 	size_t n = gather(sending->inbox, sending->partitions[i], send, items);
 
 	wp_send_parse(reply, send, n, results);
-	for (size_t k = 0; k < n; k++) {
-		if (results[k].status == WP_SEND_ACCEPTED)
-			items[k]->fate = WP_FATE_ACCEPT;
-		else if (results[k].status == WP_SEND_CONFLICT)
-			wp_inbox_item_reject(items[k],
-					     "the key was used with another "
-					     "envelope");
-		else if (results[k].status == WP_SEND_FULL)
-			/* One full mailbox must not stop everybody else. */
-			wp_inbox_item_reject(items[k], "too much waits for the "
-						       "recipient");
-		else
-			items[k]->fate = WP_FATE_KEEP;
-	}
+	for (size_t k = 0; k < n; k++)
+		wp_inbox_hear(items[k], results[k].status);
 }
 
 static const struct wp_pipe sending_calls = { ask_send, hear_send };
@@ -189,8 +173,7 @@ static void list_partitions(struct sending *sending)
 	const struct wp_inbox *inbox = sending->inbox;
 
 	for (size_t i = 0; i < inbox->n; i++) {
-		uint32_t partition =
-			inbox->items[i].envelope.recipient.partition;
+		uint32_t partition = partition_of(&inbox->items[i]);
 		size_t k = 0;
 
 		if (inbox->items[i].fate != WP_FATE_SEND)
@@ -223,40 +206,6 @@ static enum wp_err send_all(struct wp_inbox *inbox, bool *is_overloaded_out,
 
 /* ---- forgetting ---- */
 
-static void add_reply(struct wp_cmd *cmd, const char *name,
-		      const struct wp_reply *value)
-{
-	wp_cmd_str(cmd, name);
-	wp_cmd_add(cmd, wp_reply_str(value), wp_reply_len(value));
-}
-
-/* What a letter takes beside the texts in it, at most. */
-enum { LETTER_OVERHEAD = 1024 };
-
-static void build_letter(struct wp_worker *w, const struct wp_inbox_item *item)
-{
-	int64_t max_bytes = w->conf->mailbox.max_rejected_bytes;
-	int64_t bytes = (int64_t)(wp_reply_len(item->raw) +
-				  wp_reply_len(item->key) + LETTER_OVERHEAD);
-	bool is_kept_whole = bytes <= max_bytes;
-
-	wp_cmd_script_key(&w->cmd, WP_SCRIPT_INBOX_BURY, DLQ_KEY);
-	wp_cmd_int(&w->cmd, w->conf->mailbox.max_rejected);
-	wp_cmd_int(&w->cmd, max_bytes);
-	wp_cmd_int(&w->cmd, is_kept_whole ? bytes : LETTER_OVERHEAD);
-	add_reply(&w->cmd, "id", item->id);
-	wp_cmd_str(&w->cmd, "reason");
-	wp_cmd_str(&w->cmd, item->reason);
-	wp_cmd_str(&w->cmd, "tries");
-	wp_cmd_int(&w->cmd, 1);
-	wp_cmd_str(&w->cmd, "at");
-	wp_cmd_int(&w->cmd, wp_wall_ms());
-	if (item->raw != NULL && is_kept_whole)
-		add_reply(&w->cmd, "envelope", item->raw);
-	if (item->key != NULL && is_kept_whole)
-		add_reply(&w->cmd, "key", item->key);
-}
-
 static void tell_rejected(struct wp_inbox *inbox,
 			  const struct wp_inbox_item *item, int64_t dropped)
 {
@@ -268,7 +217,7 @@ static void tell_rejected(struct wp_inbox *inbox,
 	if (wp_log_allow(&inbox->limit, wp_mono_ms(), LOG_INTERVAL_MS,
 			 &suppressed))
 		wp_log(&w->log, WP_LOG_WARN, "inbox entry rejected",
-		       wp_str("reason", item->reason),
+		       wp_str("reason", item->submission.refusal.sentence),
 		       wp_int("older_dropped", dropped),
 		       wp_int("suppressed", suppressed));
 }
@@ -280,7 +229,7 @@ static enum wp_err bury(struct wp_inbox *inbox, struct wp_inbox_item *item,
 	struct wp_reply *reply = NULL;
 	enum wp_err rc;
 
-	build_letter(w, item);
+	wp_inbox_bury_build(&w->cmd, w->conf, item, wp_wall_ms());
 	rc = wp_redis_do(w->redis, &w->cmd, &reply, err);
 	/* A full Redis takes nothing: the entry stays where it is. */
 	if (rc == WP_OK && wp_reply_type(reply) != WP_REPLY_INT)
@@ -307,8 +256,7 @@ static enum wp_err remove_done(struct wp_inbox *inbox, struct wp_error *err)
 		if (item->fate != WP_FATE_ACCEPT &&
 		    item->fate != WP_FATE_REJECT)
 			continue;
-		wp_cmd_add(&w->cmd, wp_reply_str(item->id),
-			   wp_reply_len(item->id));
+		wp_cmd_add(&w->cmd, item->entry.id, item->entry.id_len);
 		accepted += item->fate == WP_FATE_ACCEPT;
 		n++;
 	}
@@ -341,13 +289,12 @@ static void note_stuck(struct wp_inbox *inbox)
 			continue;
 		inbox->has_stuck = true;
 		/* What was no envelope at all is in nobody's way. */
-		if (item->send.envelope != NULL)
-			inbox->is_stuck[item->envelope.recipient.partition] =
-				true;
+		if (item->has_recipient)
+			inbox->is_stuck[partition_of(item)] = true;
 	}
 	if (inbox->n > 0)
 		(void)snprintf(inbox->after, sizeof(inbox->after), "%s",
-			       wp_reply_str(inbox->items[inbox->n - 1].id));
+			       inbox->items[inbox->n - 1].entry.id);
 }
 
 static void plan_next(struct wp_inbox *inbox, bool is_overloaded)

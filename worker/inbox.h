@@ -12,11 +12,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "lib/mailbox/inbox.h"
 #include "worker/worker.h"
 
 enum { WP_INBOX_ID_MAX = 41 }; /* two numbers of 20 digits */
-
-struct wp_inbox_item;
 
 struct wp_inbox {
 	struct wp_worker *w;

@@ -9,10 +9,9 @@
 
 #include <stdlib.h>
 
-#include "lib/mailbox/envelope.h"
-#include "lib/mailbox/send.h"
+#include "lib/mailbox/submit.h"
 
-enum { CANONICAL_SLACK = 4 * 1024, KEY_TEXT_MAX = 6 * WP_IDEMPOTENCY_KEY_MAX };
+enum { KEY_TEXT_MAX = 6 * WP_IDEMPOTENCY_KEY_MAX };
 
 /* A send that Redis has not answered. */
 struct send_call {
@@ -24,95 +23,57 @@ struct send_call {
 	struct wp_frame_ref ref;
 };
 
-/* What a frame asks for, once it is understood. */
+/* What a frame asks for. */
 struct send_order {
-	struct wp_envelope envelope;
+	struct wp_submit_options options;
+	struct wp_submission submission;
 	struct wp_buf json; /* canonical */
 	struct wp_buf key;
 	struct wp_charge charge;
-	int64_t expires_s;
 };
 
-/* Why a frame is not sent on; code NULL when it may be. */
-struct refusal {
-	const char *code;
-	const char *sentence;
-};
+/* Why a frame is not sent on, of what the socket knows. */
+static const struct wp_refusal no_redis = { "unavailable",
+					    "Redis cannot be reached" };
+static const struct wp_refusal no_memory = { "unavailable",
+					     "the server is out of memory" };
 
-static struct refusal refuse(const char *code, const char *sentence)
+static void read_options(const struct wp_conn *conn,
+			 const struct wp_client_frame *frame,
+			 struct send_order *order)
 {
-	return (struct refusal){ .code = code, .sentence = sentence };
-}
+	struct wp_submit_options *options = &order->options;
 
-static struct refusal read_envelope(const struct wp_conf *conf,
-				    const struct wp_client_frame *frame,
-				    struct send_order *order,
-				    struct wp_error *err)
-{
-	const struct wp_envelope_text text = {
-		.data = frame->envelope.data,
-		.len = frame->envelope.len,
-		.partitions = (uint32_t)conf->mailbox.partitions,
-	};
-	enum wp_err rc;
-
-	if (frame->envelope.data == NULL)
-		return refuse("invalid_envelope", "envelope is missing");
-	if (frame->envelope.len > (size_t)conf->mailbox.max_envelope_bytes)
-		return refuse("payload_too_large", "the envelope is too large");
-	rc = wp_envelope_read(&order->envelope, &text, &order->json, err);
-	if (rc == WP_ERR_FULL)
-		return refuse("payload_too_large", "the envelope is too large");
-	if (rc == WP_ERR_NOMEM)
-		return refuse("unavailable", "the server is out of memory");
-	if (rc != WP_OK)
-		return refuse(wp_json_is_valid(frame->envelope.data,
-					       frame->envelope.len)
-				      ? "invalid_envelope"
-				      : "invalid_json",
-			      err->msg);
-	return refuse(NULL, NULL);
-}
-
-static struct refusal read_options(const struct wp_conf *conf,
-				   const struct wp_client_frame *frame,
-				   struct send_order *order)
-{
-	order->expires_s = conf->mailbox.max_expiry_seconds;
-	if (frame->expires.data != NULL &&
-	    !wp_json_integer(&frame->expires, 1,
-			     conf->mailbox.max_expiry_seconds,
-			     &order->expires_s))
-		return refuse("bad_request",
-			      "expiresInSeconds must be an integer from 1 to "
-			      "the configured maximum");
+	options->sender = conn->member.user->text;
+	options->has_expiry = frame->expires.data != NULL;
+	if (options->has_expiry &&
+	    !wp_json_integer(&frame->expires, 1, INT64_MAX,
+			     &options->expires_s))
+		options->expires_s = 0;
 	if (frame->key.data == NULL)
-		return refuse(NULL, NULL);
+		return;
 	wp_json_decode(&frame->key, &order->key);
-	if (order->key.failed ||
-	    !wp_idempotency_key_is_valid(order->key.data, order->key.len))
-		return refuse("bad_request",
-			      "idempotencyKey must be 1 to 128 printable ASCII "
-			      "characters");
-	return refuse(NULL, NULL);
+	/* One that is empty or does not fit is none that may be. */
+	options->key = "";
+	if (order->key.failed || order->key.len == 0)
+		return;
+	options->key = order->key.data;
+	options->key_len = order->key.len;
 }
 
-/*
- * Overload is answered, never absorbed (P8). What has a key may have been
- * accepted before, and Redis is not asked: nothing is known of it.
- */
-static struct refusal check_load(struct wp_conn *conn, struct send_order *order)
+/* Overload is answered, never absorbed (P8). */
+static const struct wp_refusal *check_load(struct wp_conn *conn,
+					   struct send_order *order)
 {
 	struct wp_parts *parts = conn->parts;
 	struct wp_aredis *redis = wp_registrar_redis(parts->live.registrar);
 
 	if (redis == NULL || !wp_aredis_is_ready(redis))
-		return refuse("unavailable", "Redis cannot be reached");
+		return &no_redis;
 	if (wp_inflight_take(&parts->live.inflight, &order->charge,
 			     conn->member.user->hash, order->json.len))
-		return refuse(NULL, NULL);
-	return refuse(order->key.len > 0 ? "unavailable" : "overloaded",
-		      "too many sends are unanswered; repeat later");
+		return NULL;
+	return wp_submit_turned_away(order->options.key != NULL);
 }
 
 static void answer(struct send_call *call, struct wp_conn *conn,
@@ -122,31 +83,15 @@ static void answer(struct send_call *call, struct wp_conn *conn,
 	struct wp_buf *out = &call->parts->scratch;
 	char id[WP_MSGID_LEN + 1];
 
-	switch (result->status) {
-	case WP_SEND_ACCEPTED:
+	if (result->status == WP_SEND_ACCEPTED) {
 		wp_msgid_format(&result->id, id);
 		wp_frame_reply(out, "accepted", &ref);
 		wp_buf_printf(out, ",\"id\":\"%s\"}", id);
-		break;
-	case WP_SEND_CONFLICT:
-		wp_frame_error(out, &ref, "idempotency_conflict",
-			       "this idempotencyKey was used for another "
-			       "envelope");
-		break;
-	case WP_SEND_FULL:
-		wp_frame_error(out, &ref, "mailbox_full",
-			       "too much waits for the recipient already; not "
-			       "accepted");
-		break;
-	case WP_SEND_OVERLOADED:
-		wp_frame_error(out, &ref, "overloaded",
-			       "the service takes no more now; not accepted");
-		break;
-	case WP_SEND_UNKNOWN:
-		wp_frame_error(out, &ref, "unavailable",
-			       "the outcome is unknown; repeat with the same "
-			       "idempotencyKey");
-		break;
+	} else {
+		const struct wp_refusal *verdict =
+			wp_submit_verdict(result->status);
+
+		wp_frame_error(out, &ref, verdict->code, verdict->sentence);
 	}
 	wp_session_answer(&conn->session);
 	wp_conn_send_scratch(conn);
@@ -183,12 +128,8 @@ static enum wp_err send_on(struct wp_conn *conn,
 {
 	struct wp_parts *parts = conn->parts;
 	struct wp_aredis *redis = wp_registrar_redis(parts->live.registrar);
-	struct wp_send_item item = {
-		.envelope = &order->envelope,
-		.json = order->json.data,
-		.json_len = order->json.len,
-		.expires_in_ms = order->expires_s * 1000,
-	};
+	const struct wp_submission *submission = &order->submission;
+	struct wp_send_item item;
 	const struct wp_send_target target = {
 		.conf = parts->live.conf,
 		.run_id = wp_aredis_run_id(redis),
@@ -203,15 +144,13 @@ static enum wp_err send_on(struct wp_conn *conn,
 	*call = (struct send_call){
 		.parts = parts,
 		.number = conn->member.number,
-		.envelope = order->envelope,
-		.has_key = order->key.len > 0,
+		.envelope = submission->envelope,
+		.has_key = order->options.key != NULL,
 		.charge = order->charge,
 	};
 	wp_frame_ref_keep(&call->ref, frame);
-	if (order->key.len > 0)
-		wp_send_set_key(&item, parts->live.conf->auth.store_secret,
-				conn->member.user->text, order->key.data,
-				order->key.len);
+	wp_submit_item(&item, submission, &order->options, parts->live.conf,
+		       &order->json);
 	wp_cmd_init(&cmd);
 	wp_send_build(&cmd, &target, &item, 1);
 	wp_session_ask(&conn->session);
@@ -226,27 +165,41 @@ static enum wp_err send_on(struct wp_conn *conn,
 	return rc;
 }
 
+/* NULL when the send is on its way. */
+static const struct wp_refusal *submit(struct wp_conn *conn,
+				       const struct wp_client_frame *frame,
+				       struct send_order *order)
+{
+	const struct wp_envelope_text text = { .data = frame->envelope.data,
+					       .len = frame->envelope.len };
+	const struct wp_refusal *refusal;
+
+	read_options(conn, frame, order);
+	if (wp_submit_read(&order->submission, &order->options, &text,
+			   conn->parts->live.conf, &order->json) != WP_OK)
+		return &no_memory;
+	if (order->submission.refusal.code != NULL)
+		return &order->submission.refusal;
+	refusal = check_load(conn, order);
+	if (refusal == NULL && send_on(conn, frame, order) != WP_OK)
+		refusal = &no_redis;
+	return refusal;
+}
+
 void wp_send_frame(struct wp_conn *conn, const struct wp_client_frame *frame)
 {
 	const struct wp_conf *conf = conn->parts->live.conf;
+	size_t max = (size_t)conf->mailbox.max_envelope_bytes;
+	const struct wp_refusal *refusal;
 	struct send_order order = { 0 };
-	struct refusal refusal;
-	struct wp_error err = { 0 };
 
-	wp_buf_init(&order.json, 2 * (size_t)conf->mailbox.max_envelope_bytes +
-					 CANONICAL_SLACK);
+	wp_buf_init(&order.json, wp_submit_canonical_max(max, 1));
 	wp_buf_init(&order.key, KEY_TEXT_MAX);
-	refusal = read_envelope(conf, frame, &order, &err);
-	if (refusal.code == NULL)
-		refusal = read_options(conf, frame, &order);
-	if (refusal.code == NULL)
-		refusal = check_load(conn, &order);
-	if (refusal.code == NULL && send_on(conn, frame, &order) != WP_OK)
-		refusal = refuse("unavailable", "Redis cannot be reached");
-	if (refusal.code != NULL) {
+	refusal = submit(conn, frame, &order);
+	if (refusal != NULL) {
 		wp_metric_add(conn->parts->metrics, WP_M_SEND_REFUSED, 1);
-		wp_conn_send_error(conn, &frame->ref, refusal.code,
-				   refusal.sentence);
+		wp_conn_send_error(conn, &frame->ref, refusal->code,
+				   refusal->sentence);
 	}
 	wp_inflight_give(&conn->parts->live.inflight, &order.charge);
 	wp_buf_release(&order.key);

@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "lib/mailbox/partition.h"
+#include "lib/mailbox/inbox.h"
 #include "lib/mailbox/scripts.h"
 
 enum {

@@ -24,7 +24,6 @@ enum {
 
 /* KEYS[1] of the lease that lets one worker read wp:inbox. */
 #define WP_INBOX_LEASE "wp:{inbox}:"
-#define WP_INBOX_KEY "wp:inbox"
 #define WP_WORKERS_KEY "wp:workers"
 /* Doorbell of a worker: "wp:bell:<worker id>"; the message is a partition. */
 #define WP_BELL_PREFIX "wp:bell:"

@@ -13,7 +13,7 @@
 
 #include "lib/base/buf.h"
 #include "lib/mailbox/envelope.h"
-#include "lib/mailbox/partition.h"
+#include "lib/mailbox/inbox.h"
 #include "tools/waypost/cli.h"
 
 enum { READ_BYTES = 64 * 1024 };

@@ -6,6 +6,8 @@
 
 #include <cmocka.h>
 
+#include "lib/base/buf.h"
+
 #include "handlers/batch.h"
 
 #include "tests/unit/handlers/fake.h"
@@ -86,66 +88,6 @@ static void a_hundred_elements_are_fine_and_one_more_is_not(void **state)
 	wp_buf_release(&body);
 }
 
-static struct wp_json_slice slice_of(const char *text)
-{
-	return (struct wp_json_slice){ .data = text, .len = strlen(text) };
-}
-
-static struct wp_conf conf_with(size_t max_envelope_bytes)
-{
-	return (struct wp_conf){
-		.mailbox = { .partitions = 8,
-			     .max_envelope_bytes =
-				     (int64_t)max_envelope_bytes },
-	};
-}
-
-static void a_bad_element_leaves_no_trace_before_the_next(void **state)
-{
-	const struct wp_json_slice bad =
-		slice_of("{\"recipientId\":\"bob\",\"encryptedData\":\"*\"}");
-	const struct wp_json_slice good =
-		slice_of("{\"recipientId\":\"bob\",\"encryptedData\":\"aGk=\","
-			 "\"idempotencyKey\":\"k\"}");
-	const struct wp_conf conf = conf_with(1000);
-	struct wp_batch_element element;
-	struct wp_buf json;
-
-	(void)state;
-	wp_buf_init(&json, 0);
-
-	assert_int_equal(wp_batch_read(&element, &bad, &conf, &json), WP_OK);
-	assert_string_equal(element.code, "invalid_envelope");
-	assert_true(element.sentence[0] != '\0');
-	assert_int_equal(json.len, 0);
-
-	assert_int_equal(wp_batch_read(&element, &good, &conf, &json), WP_OK);
-	assert_null(element.code);
-	assert_int_equal(element.json_at, 0);
-	assert_int_equal(element.json_len, json.len);
-	assert_string_equal(element.envelope.idempotency_key, "k");
-	wp_buf_release(&json);
-}
-
-static void an_element_has_the_limit_of_an_envelope(void **state)
-{
-	const struct wp_json_slice slice = slice_of(
-		"{\"recipientId\":\"bob\",\"encryptedData\":\"aGk=\"}");
-	struct wp_conf conf = conf_with(slice.len);
-	struct wp_batch_element element;
-	struct wp_buf json;
-
-	(void)state;
-	wp_buf_init(&json, 0);
-
-	assert_int_equal(wp_batch_read(&element, &slice, &conf, &json), WP_OK);
-	assert_null(element.code);
-	conf = conf_with(slice.len - 1);
-	assert_int_equal(wp_batch_read(&element, &slice, &conf, &json), WP_OK);
-	assert_string_equal(element.code, "payload_too_large");
-	wp_buf_release(&json);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -153,8 +95,6 @@ int main(void)
 		cmocka_unit_test(bad_frames_are_refused),
 		cmocka_unit_test(
 			a_hundred_elements_are_fine_and_one_more_is_not),
-		cmocka_unit_test(a_bad_element_leaves_no_trace_before_the_next),
-		cmocka_unit_test(an_element_has_the_limit_of_an_envelope),
 	};
 
 	return cmocka_run_group_tests_name("batch", tests, NULL, NULL);

@@ -5,7 +5,8 @@
  * Healthy means that this process answers. Ready means that a send would be
  * accepted and a pull answered: a Redis that takes writes, the cold store, and
  * a worker that has opened the gates of the partitions since Redis was started
- * (ARCHITECTURE 4.7). It is found out at most once a second and process.
+ * (docs/architecture.md "After Redis lost its memory"). It is found out at most
+ * once a second and process.
  */
 #include "handlers/call.h"
 

@@ -1,7 +1,7 @@
 /*
  * handle_send.c - POST /api/send: one envelope, accepted or not.
  *
- * 202 is said only after Redis said yes (ARCHITECTURE 4.1).
+ * 202 is said only after Redis said yes (docs/architecture.md "Accepting").
  */
 #include "handlers/call.h"
 

@@ -1,9 +1,9 @@
 /*
  * resp.h - an answer, complete in memory before its first byte is written.
  *
- * What every answer has (API section 1) is added here and nowhere else:
- * X-Request-Id, Cache-Control, Accept-Ranges, Vary and CORS; with an error of
- * 401 WWW-Authenticate, with one of 503 Retry-After.
+ * What every answer has (docs/openapi.yaml "info") is added here and nowhere
+ * else: X-Request-Id, Cache-Control, Accept-Ranges, Vary and CORS; with an
+ * error of 401 WWW-Authenticate, with one of 503 Retry-After.
  */
 #ifndef WP_HANDLERS_RESP_H
 #define WP_HANDLERS_RESP_H

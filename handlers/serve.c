@@ -3,7 +3,7 @@
  * only then what the handler finds.
  *
  * The log line has neither path nor query, neither caller nor message: nothing
- * that joins a sender with a message (ARCHITECTURE 4.10).
+ * that joins a sender with a message (docs/architecture.md "Privacy").
  */
 #include "handlers/serve.h"
 

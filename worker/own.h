@@ -1,6 +1,6 @@
 /*
  * own.h - which partitions are ours: announce, take a fair share, renew, give
- * back (ARCHITECTURE 4.8).
+ * back (docs/architecture.md "Ownership").
  */
 #ifndef WP_WORKER_OWN_H
 #define WP_WORKER_OWN_H

@@ -1,5 +1,6 @@
 /*
- * reap.h - take the users of dead daemons offline (ARCHITECTURE 4.6).
+ * reap.h - take the users of dead daemons offline (docs/architecture.md
+ * "Presence").
  */
 #ifndef WP_WORKER_REAP_H
 #define WP_WORKER_REAP_H

@@ -1,5 +1,6 @@
 /*
- * sweep.h - deleting what has expired, in both tiers (ARCHITECTURE 4.9).
+ * sweep.h - deleting what has expired, in both tiers (docs/architecture.md
+ * "Expiry").
  *
  * Belongs to the cold thread, which owns the store that it needs.
  */

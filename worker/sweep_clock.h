@@ -1,6 +1,6 @@
 /*
  * sweep_clock.h - by what time may expired messages be deleted, whatever the
- * wall clock does (ARCHITECTURE 4.9)?
+ * wall clock does (docs/architecture.md "Expiry")?
  *
  * A message that was accepted when the clock said w, for d, carries w + d. So
  * it has lived for d of real time when the clock, *as it went then*, would say

@@ -1,5 +1,6 @@
 /*
- * admit.h - who may come in, and how presence is told of it (API section 3).
+ * admit.h - who may come in, and how presence is told of it (docs/websocket.md
+ * "Getting in").
  */
 #ifndef WP_WS_ADMIT_H
 #define WP_WS_ADMIT_H

@@ -23,9 +23,10 @@ struct wp_credential {
 };
 
 /*
- * Look in the order of API section 3. The first carrier that is there counts:
- * when it is bad there is no second try. A cookie is looked at only when origin
- * is trusted by name, because browsers attach cookies to any page's request.
+ * Look in the order of docs/websocket.md "Getting in". The first carrier that
+ * is there counts: when it is bad there is no second try. A cookie is looked at
+ * only when origin is trusted by name, because browsers attach cookies to any
+ * page's request.
  */
 void wp_credential_find(struct wp_credential *out, const struct wp_head *head,
 			const struct wp_upgrade *upgrade, enum wp_origin origin,

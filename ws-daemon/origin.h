@@ -1,5 +1,6 @@
 /*
- * origin.h - which web pages may open a socket here (API section 3).
+ * origin.h - which web pages may open a socket here (docs/websocket.md
+ * "Getting in").
  *
  * A browser sends Origin and cannot be made to lie about it; other programs may
  * leave it out. RFC 6454.

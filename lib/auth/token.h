@@ -29,8 +29,9 @@ struct wp_identity {
  * Ownership:  the caller's; end with wp_auth_free(). Immutable afterwards
  * Threads:    wp_auth_verify() may run in any number of threads at once
  * Errors:     WP_ERR_INVAL  no key at all, an unreadable or unfit one (RSA
- * under 2048 bits, a curve other than P-256, an HS256 secret under 32 bytes in
- * production); err.msg names the setting
+ *                           under 2048 bits, a curve other than P-256, an HS256
+ *                           secret under 32 bytes in production); err.msg names
+ *                           the setting
  */
 enum wp_err wp_auth_new(struct wp_auth **out, const struct wp_conf *conf,
 			struct wp_error *err) WP_MUST_USE;

@@ -1,5 +1,6 @@
 /*
- * registrar.h - telling Redis who is connected here (ARCHITECTURE 4.6).
+ * registrar.h - telling Redis who is connected here (docs/architecture.md
+ * "Presence").
  *
  * An incarnation is one unbroken time of being registered. It ends when either
  * Redis connection is lost, when a heartbeat is told `gone`, is refused or

@@ -2,7 +2,8 @@
  * ack.c - deleting messages: hot queue, cold store, hint, in this order.
  *
  * The order is what keeps an acked message from coming back while a migrator
- * copies it (ARCHITECTURE 4.4). Reading the ids is ack_ids.c.
+ * copies it (docs/architecture.md "Acknowledging"). Reading the ids is
+ * ack_ids.c.
  */
 #include "lib/mailbox/ack.h"
 

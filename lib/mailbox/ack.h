@@ -1,5 +1,6 @@
 /*
- * ack.h - deleting messages, in the three steps of ARCHITECTURE 4.4.
+ * ack.h - deleting messages, in the three steps of docs/architecture.md
+ * "Acknowledging".
  *
  * The handlers run wp_ack(); the daemon runs the steps itself because its loop
  * must not wait for the cold store.

@@ -1,6 +1,6 @@
 /*
  * dlq.h - dead letters: what could not be routed, kept until an operator
- * decides (ARCHITECTURE section 5, last rows).
+ * decides (docs/operations.md "Dead letters").
  *
  * Each partition has a queue of them, and so has the inbox of trusted
  * producers. A dead letter is named "<partition>/<entry>" or "inbox/<entry>";

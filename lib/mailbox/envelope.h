@@ -1,9 +1,10 @@
 /*
  * envelope.h - SecureEnvelope: read from strangers, written canonically.
  *
- * ProtoJSON as API section 2 lists it. Unknown fields are dropped, so that no
- * sender identity rides along; known ones are validated and written again:
- * camelCase, standard padded base64, priority always, isEphemeral only if true.
+ * ProtoJSON as docs/openapi.yaml "SecureEnvelope" lists it. Unknown fields are
+ * dropped, so that no sender identity rides along; known ones are validated and
+ * written again: camelCase, standard padded base64, priority always,
+ * isEphemeral only if true.
  */
 #ifndef WP_LIB_MAILBOX_ENVELOPE_H
 #define WP_LIB_MAILBOX_ENVELOPE_H

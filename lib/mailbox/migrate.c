@@ -4,9 +4,9 @@
  *
  * The version is read before the copy is taken, and the append succeeds only
  * if it is still the same: that, not the lease, keeps a message that was acked
- * meanwhile from coming back (ARCHITECTURE 4.3). A stop anywhere leaves the
- * user's mark, and whoever comes next starts at M1. Many users take each step
- * together, but none depends on another.
+ * meanwhile from coming back (docs/architecture.md "Migrating"). A stop
+ * anywhere leaves the user's mark, and whoever comes next starts at M1. Many
+ * users take each step together, but none depends on another.
  */
 #include "lib/mailbox/migrate.h"
 

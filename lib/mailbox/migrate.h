@@ -1,6 +1,6 @@
 /*
  * migrate.h - moving waiting messages of absent users from hot to cold
- * (ARCHITECTURE 4.3).
+ * (docs/architecture.md "Migrating").
  *
  * A turn moves one chunk of each of its users, so nobody who is sent to without
  * end keeps the others waiting, and all of them wait for the disk together.

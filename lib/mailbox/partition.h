@@ -1,7 +1,7 @@
 /*
- * partition.h - owning partitions and opening their gates (ARCHITECTURE 4.7,
- * 4.8): calls and answers of lease_*, workers, ingress_raise, hint_set and
- * gate_open.
+ * partition.h - owning partitions and opening their gates (docs/architecture.md
+ * "Ownership", docs/architecture.md "After Redis lost its memory"): calls and
+ * answers of lease_*, workers, ingress_raise, hint_set and gate_open.
  */
 #ifndef WP_LIB_MAILBOX_PARTITION_H
 #define WP_LIB_MAILBOX_PARTITION_H

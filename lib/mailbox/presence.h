@@ -1,6 +1,7 @@
 /*
- * presence.h - who is connected where (ARCHITECTURE 4.6): calls and answers of
- * connect, disconnect, join, leave, heartbeat, reap and presence.
+ * presence.h - who is connected where (docs/architecture.md "Presence"): calls
+ * and answers of connect, disconnect, join, leave, heartbeat, reap and
+ * presence.
  */
 #ifndef WP_LIB_MAILBOX_PRESENCE_H
 #define WP_LIB_MAILBOX_PRESENCE_H

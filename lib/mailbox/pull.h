@@ -1,5 +1,6 @@
 /*
- * pull.h - reading a mailbox without changing it (ARCHITECTURE 4.5).
+ * pull.h - reading a mailbox without changing it (docs/architecture.md
+ * "Pulling").
  *
  * Order of the reads: hot queue and hint in one script, then the cold store.
  * The script is called again for as long as all it sees is what has expired: a

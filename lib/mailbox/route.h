@@ -1,5 +1,5 @@
 /*
- * route.h - the call and answer of route.lua (ARCHITECTURE 4.2).
+ * route.h - the call and answer of route.lua (docs/architecture.md "Routing").
  */
 #ifndef WP_LIB_MAILBOX_ROUTE_H
 #define WP_LIB_MAILBOX_ROUTE_H

@@ -1,6 +1,6 @@
 /*
  * sweep.h - the call and answer of sweep.lua, and how an operator lets expiry
- * go on after the clock has jumped (ARCHITECTURE 4.9).
+ * go on after the clock has jumped (docs/architecture.md "Expiry").
  */
 #ifndef WP_LIB_MAILBOX_SWEEP_H
 #define WP_LIB_MAILBOX_SWEEP_H

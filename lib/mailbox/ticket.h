@@ -1,5 +1,6 @@
 /*
- * ticket.h - one-use tickets for /connect?ticket= (API section 2).
+ * ticket.h - one-use tickets for /connect?ticket= (docs/openapi.yaml
+ * "/api/ticket").
  *
  * Redis holds wp:ticket:<SHA-256 of the ticket> for 30 s with the caller's URN
  * and the expiry of the token it was bought with; the ticket itself is nowhere.

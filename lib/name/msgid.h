@@ -2,10 +2,10 @@
  * msgid.h - message ids: a UUIDv7 that says where the message is.
  *
  * 48 bits ms and 40 bits seq are the Redis stream id, 16 bits the partition,
- *one bit the band; 17 bits are zero. Layout, from the most significant bit:
+ * one bit the band; 17 bits are zero. Layout, from the most significant bit:
  *
- *	ms 48 | 0111 | seq[39:28] 12 | 10 | seq[27:0] 28 | partition 16 | band 1
- *	| zero 17
+ *	ms 48 | 0111 | seq[39:28] 12 |
+ *	10 | seq[27:0] 28 | partition 16 | band 1 | zero 17
  *
  * so ids of one partition and band sort as they were accepted, as text and as
  * bytes (RFC 9562 section 5.7).

@@ -1,5 +1,6 @@
 /*
- * urn.h - who somebody is: urn:<namespace>:<type>:<id> (API section 1).
+ * urn.h - who somebody is: urn:<namespace>:<type>:<id> (docs/openapi.yaml
+ * "Urn").
  */
 #ifndef WP_LIB_NAME_URN_H
 #define WP_LIB_NAME_URN_H

@@ -241,7 +241,8 @@ static bool is_subscribe(const struct wp_cmd *cmd)
 /*
  * Be connected to the Redis that the command was written for: it may carry the
  * run_id of the connection before, and a gate that survived a restart would
- * believe it although the partition is not reconciled yet (ARCHITECTURE 4.7).
+ * believe it although the partition is not reconciled yet (docs/architecture.md
+ * "After Redis lost its memory").
  */
 static enum wp_err connect_as_before(struct wp_redis *redis,
 				     struct wp_error *err)

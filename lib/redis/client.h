@@ -3,10 +3,10 @@
  *
  * Connects on demand. On every connect it authenticates, selects the database,
  * learns run_id and durability, loads all scripts and sees every one of them
- * answered before anything else is sent (ARCHITECTURE section 3). Any I/O
- * error, protocol error or NOSCRIPT closes the connection: what was in flight
- * has an unknown outcome (WP_ERR_UNAVAIL) and the next call connects anew, at
- * once the first time and then no more often than its backoff allows.
+ * answered before anything else is sent. Any I/O error, protocol error or
+ * NOSCRIPT closes the connection: what was in flight has an unknown outcome
+ * (WP_ERR_UNAVAIL) and the next call connects anew, at once the first time and
+ * then no more often than its backoff allows.
  *
  * Threads: a client belongs to one thread.
  */
@@ -66,8 +66,10 @@ int wp_redis_fd(const struct wp_redis *redis);
  *             (OOM, WRONGTYPE…) is WP_OK with an error reply, except those that
  *             mean a loss (refusal.h), which are WP_ERR_UNAVAIL
  * Errors:     WP_ERR_UNAVAIL  outcome unknown. Also once, with nothing sent,
- * when another run of Redis answers than at the last connect: the command may
- * carry the run_id of before WP_ERR_NOMEM  nothing was sent
+ *                             when another run of Redis answers than at the
+ *                             last connect: the command may carry the run_id
+ *                             of before
+ *             WP_ERR_NOMEM    nothing was sent
  */
 enum wp_err wp_redis_do(struct wp_redis *redis, const struct wp_cmd *cmd,
 			struct wp_reply **reply_out,

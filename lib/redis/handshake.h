@@ -1,7 +1,6 @@
 /*
  * handshake.h - what is said on a new connection before anything else: AUTH,
- * SELECT, INFO, CONFIG GET and every script (ARCHITECTURE section 3). Private
- * to lib/redis.
+ * SELECT, INFO, CONFIG GET and every script. Private to lib/redis.
  *
  * Does no I/O, so the blocking and the event-driven client share it: take
  * commands with next() until it has no more, send them, hand every answer to

@@ -3,9 +3,10 @@
  *
  * One interface, several backends. A mailbox has a row box(urn, ver): the
  * version is the fence that makes late, stalled or overlapping migrators
- * harmless (ARCHITECTURE 4.3, 4.4). "No row" counts as version 0; rows of box
- * are never deleted and versions never go back. Every backend passes the
- * contract test in tests/integration/store_contract.c unchanged.
+ * harmless (docs/architecture.md "Migrating", docs/architecture.md
+ * "Acknowledging"). "No row" counts as version 0; rows of box are never deleted
+ * and versions never go back. Every backend passes the contract test in
+ * tests/support/store_contract.c unchanged.
  *
  * Threads: an opened store belongs to one thread; open one per thread, after
  * fork. Any number of processes may have the same store open.

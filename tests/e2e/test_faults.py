@@ -64,7 +64,8 @@ class Pair:
             time.sleep(PAUSE_S)
 
     def send_one(self, number):
-        """Until it is accepted. Unknown outcomes are repeated (API 1)."""
+        """Until it is accepted. Unknown outcomes are repeated, as
+        docs/openapi.yaml "info" says."""
         given_up_at = None
         while True:
             try:

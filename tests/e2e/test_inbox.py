@@ -1,4 +1,5 @@
-"""Trusted producers: envelopes through wp:inbox (API section 4)."""
+"""Trusted producers: envelopes through wp:inbox, as in docs/operations.md
+"Handing a message in"."""
 import json
 
 from harness import E2eTest, envelope, wait_for

@@ -1,7 +1,7 @@
 """What happened to every message, and which promises that breaks.
 
 Pure: takes times and ids, opens nothing, waits for nothing. Clients write
-down what they did and were told; check() compares it with ARCHITECTURE 1.
+down what they did and were told; check() compares it with docs/guarantees.md.
 All times come from one monotonic clock. Safe to use from many threads.
 
 What a violation is called:

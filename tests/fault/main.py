@@ -7,8 +7,9 @@ usage: main.py [--seed N] [--seconds S] [--web nginx|lighttpd] [--build DIR]
 A run is a private stack (two workers, daemons and handler pools), senders,
 receivers, and faults planned from the seed. In each round faults are injected
 under load, everything is healed, and then the history must keep every promise
-of ARCHITECTURE 1. Long runs are cut into episodes with a fresh stack and the
-next seed each. Exit status: 0 kept, 1 a promise was broken, 2 it did not run.
+of docs/guarantees.md. Long runs are cut into episodes with a fresh stack and
+the next seed each. Exit status: 0 kept, 1 a promise was broken, 2 it did not
+run.
 """
 import argparse
 import os

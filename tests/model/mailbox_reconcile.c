@@ -1,7 +1,8 @@
 /*
  * mailbox_reconcile.c - after Redis came back as another one: what the owner
- * does before it opens the gate (ARCHITECTURE 4.7, wp_store_top(),
- * ingress_raise.lua, wp_store_users(), hint_set.lua, gate_open.lua).
+ * does before it opens the gate (docs/architecture.md
+ * "After Redis lost its memory", wp_store_top(), ingress_raise.lua,
+ * wp_store_users(), hint_set.lua, gate_open.lua).
  *
  * Every script compares the owner value, so a lost lease ends the walk; see
  * wp_model_lose_lease().

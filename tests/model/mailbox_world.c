@@ -64,7 +64,10 @@ static void sweep_hot(struct wp_model_fan *fan)
 	wp_model_commit(fan, WP_MODEL_ACT_SWEEP_HOT, 0, swept, 0);
 }
 
-/* Expired rows are swept (ARCHITECTURE 4.9), without a look at the hint. */
+/*
+ * Expired rows are swept (docs/architecture.md "Expiry"), without a look at the
+ * hint.
+ */
 static void sweep(struct wp_model_fan *fan)
 {
 	const struct wp_model_state *from = fan->from;

@@ -1,6 +1,7 @@
 /*
  * send.c - `waypost send`: hand a message in as a trusted producer does
- * (API section 4), checked by the same rules that will judge it later.
+ * (docs/operations.md "Handing a message in"), checked by the same rules that
+ * will judge it later.
  *
  * The data are taken as sealed already; nobody here can read or seal them.
  */

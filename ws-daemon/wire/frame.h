@@ -23,7 +23,7 @@ enum wp_ws_opcode {
 	WP_WS_PONG = 0xA,
 };
 
-/* RFC 6455 section 7.4.1 and our own (API section 3). */
+/* RFC 6455 section 7.4.1 and our own (docs/websocket.md "Getting in"). */
 enum wp_ws_close {
 	WP_CLOSE_NORMAL = 1000,
 	WP_CLOSE_GOING_AWAY = 1001,

@@ -13,7 +13,7 @@
 #include "lib/base/buf.h"
 
 /*
- * Append an error in the form of API section 1.
+ * Append an error in the form of docs/openapi.yaml "Error".
  *
  * request_id:  the client's; NULL or empty: one is made
  * status:      400 … 599; what a status needs (WWW-Authenticate, Allow,

@@ -1,5 +1,5 @@
 #!lua flags=allow-oom
--- ack: step A1 of deleting messages (ARCHITECTURE 4.4).
+-- ack: step A1 of deleting messages (docs/architecture.md "Acknowledging").
 --
 -- KEYS[1]  wp:{p}:
 -- ARGV     run_id, urn, n, n ids of the standard band, ids of the high band

@@ -1,5 +1,6 @@
 #!lua flags=allow-oom
--- connect: register a live connection, or renew what is known of it (4.6).
+-- connect: register a live connection, or renew what is known of it
+-- (docs/architecture.md "Presence").
 --
 -- KEYS[1]  wp:{p}:
 -- ARGV     run_id, incarnation, connection, urn, since_ms, protocol, device,

@@ -1,5 +1,5 @@
 #!lua flags=allow-oom
--- disconnect: forget exactly one connection (ARCHITECTURE 4.6).
+-- disconnect: forget exactly one connection (docs/architecture.md "Presence").
 --
 -- KEYS[1]  wp:{p}:
 -- ARGV     connection, urn, grace_ms, seen_ttl_seconds, push_max

@@ -1,6 +1,6 @@
 #!lua
 -- dlq_requeue: deliver a dead letter after all, under the id that its sender
--- was told (ARCHITECTURE 5).
+-- was told (docs/operations.md "Requeueing").
 --
 -- KEYS[1]  wp:{p}:
 -- ARGV     entry, max_entries, max_bytes

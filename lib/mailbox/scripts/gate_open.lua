@@ -1,6 +1,7 @@
 #!lua flags=allow-oom
--- gate_open: the partition is reconciled for this life of Redis (ARCHITECTURE
--- 4.7): ingress is above every cold id, every user with cold rows has a hint.
+-- gate_open: the partition is reconciled for this life of Redis
+-- (docs/architecture.md "After Redis lost its memory"): ingress is above every
+-- cold id, every user with cold rows has a hint.
 --
 -- KEYS[1]  wp:{p}:
 -- ARGV     owner, run_id

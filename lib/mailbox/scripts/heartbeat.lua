@@ -1,5 +1,6 @@
 #!lua flags=allow-oom
--- heartbeat: an incarnation is alive; hand over whom it must poke (4.6).
+-- heartbeat: an incarnation is alive; hand over whom it must poke
+-- (docs/architecture.md "Presence").
 --
 -- KEYS[1]  wp:{p}:
 -- ARGV     incarnation, max_members

@@ -1,6 +1,6 @@
 #!lua flags=allow-oom
--- hint_clear: step A3 of an ack (ARCHITECTURE 4.4): the cold transaction bumped
--- the version and saw no rows left.
+-- hint_clear: step A3 of an ack (docs/architecture.md "Acknowledging"): the
+-- cold transaction bumped the version and saw no rows left.
 --
 -- KEYS[1]  wp:{p}:
 -- ARGV     run_id, urn, token

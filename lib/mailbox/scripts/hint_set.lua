@@ -1,5 +1,6 @@
 #!lua flags=allow-oom
--- hint_set: tell Redis again which users have cold rows (ARCHITECTURE 4.7).
+-- hint_set: tell Redis again which users have cold rows (docs/architecture.md
+-- "After Redis lost its memory").
 --
 -- KEYS[1]  wp:{p}:
 -- ARGV     owner, lease_ms, random, urn, …

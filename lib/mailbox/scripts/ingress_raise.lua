@@ -1,6 +1,7 @@
 #!lua flags=allow-oom
 -- ingress_raise: make sure that new ids are above every id that the cold store
--- has seen, although Redis may have lost its memory (ARCHITECTURE 4.7).
+-- has seen, although Redis may have lost its memory (docs/architecture.md
+-- "After Redis lost its memory").
 --
 -- KEYS[1]  wp:{p}:
 -- ARGV     owner, lease_ms, ms, seq

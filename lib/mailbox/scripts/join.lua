@@ -1,5 +1,6 @@
 #!lua flags=allow-oom
--- join: a daemon's incarnation starts to use this partition (ARCHITECTURE 4.6).
+-- join: a daemon's incarnation starts to use this partition
+-- (docs/architecture.md "Presence").
 --
 -- KEYS[1]  wp:{p}:
 -- ARGV     incarnation

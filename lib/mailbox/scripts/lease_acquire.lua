@@ -1,5 +1,6 @@
 #!lua flags=allow-oom
--- lease_acquire: become the owner of a partition that has none (4.8).
+-- lease_acquire: become the owner of a partition that has none
+-- (docs/architecture.md "Ownership").
 --
 -- KEYS[1]  wp:{p}: (or wp:{inbox}:)
 -- ARGV     worker, lease_ms

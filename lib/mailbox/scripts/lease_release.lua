@@ -1,5 +1,6 @@
 #!lua flags=allow-oom
--- lease_release: give a partition back, by compare and delete (4.8).
+-- lease_release: give a partition back, by compare and delete
+-- (docs/architecture.md "Ownership").
 --
 -- KEYS[1]  wp:{p}: (or wp:{inbox}:)
 -- ARGV     value

@@ -1,5 +1,5 @@
 #!lua flags=allow-oom
--- lease_renew: stay the owner (4.8).
+-- lease_renew: stay the owner (docs/architecture.md "Ownership").
 --
 -- KEYS[1]  wp:{p}: (or wp:{inbox}:)
 -- ARGV     value, lease_ms

@@ -1,6 +1,6 @@
 #!lua flags=allow-oom
--- prepare: step M2 of a migration (ARCHITECTURE 4.3). The version of the user's
--- mailbox in the cold store must have been read before.
+-- prepare: step M2 of a migration (docs/architecture.md "Migrating"). The
+-- version of the user's mailbox in the cold store must have been read before.
 --
 -- KEYS[1]  wp:{p}:
 -- ARGV     owner, lease_ms, urn, max_entries, max_bytes, random

@@ -1,5 +1,6 @@
 #!lua flags=no-writes,allow-oom
--- presence: who of these users of one partition is online (API 2).
+-- presence: who of these users of one partition is online (docs/openapi.yaml
+-- "/api/presence").
 --
 -- KEYS[1]  wp:{p}:
 -- ARGV     urn, …

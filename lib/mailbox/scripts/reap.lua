@@ -1,5 +1,6 @@
 #!lua flags=allow-oom
--- reap: take a dead incarnation's connections offline, a chunk at a time (4.6).
+-- reap: take a dead incarnation's connections offline, a chunk at a time
+-- (docs/architecture.md "Presence").
 --
 -- KEYS[1]  wp:{p}:
 -- ARGV     owner, lease_ms, incarnation, counter, chunk, seen_ttl_seconds,

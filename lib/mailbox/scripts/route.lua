@@ -1,6 +1,6 @@
 #!lua flags=allow-oom
 -- route: move the oldest accepted entries of a partition into the hot queues of
--- their recipients and poke whoever is online (ARCHITECTURE 4.2).
+-- their recipients and poke whoever is online (docs/architecture.md "Routing").
 --
 -- KEYS[1]  wp:{p}:
 -- ARGV     owner, run_id, lease_ms, max_entries, max_bytes, max_tries, careful,
@@ -20,7 +20,8 @@
 --   - An entry leaves ingress only after it is in hot, in the dead-letter
 --     stream, or allowed to vanish (ephemeral, for an offline user). What has
 --     expired goes to hot like the rest: only a sweep deletes it, when the clock
---     can be believed (4.9), and pulls skip it until then.
+--     can be believed (docs/architecture.md "Expiry"), and pulls skip it until
+--     then.
 --   - A user whose hot queue grew is either in due:<incarnation> of every
 --     connection, or marked in migrate. The same instant decides which.
 --   - expiry has every user with something in hot, at or before the earliest

@@ -1,4 +1,5 @@
--- send: accept envelopes for recipients of one partition (ARCHITECTURE 4.1).
+-- send: accept envelopes for recipients of one partition (docs/architecture.md
+-- "Accepting").
 --
 -- KEYS[1]  wp:{p}:
 -- ARGV     run_id, high_mark, idem_hours, max_waiting, max_waiting_bytes,
@@ -11,7 +12,9 @@
 --                                 accepted before, {"conflict"},
 --                                 {"full"}: too much waits for the recipient,
 --                                 {"overloaded"}: a mark is reached, Redis is
---                                 full, or the partition not reconciled (4.7)
+--                                 full, or the partition not reconciled
+--                                 (docs/architecture.md
+--                                 "After Redis lost its memory")
 --
 -- Invariants
 --   - Ids of one partition only ever rise; order of acceptance is id order.

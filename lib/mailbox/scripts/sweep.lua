@@ -1,6 +1,6 @@
 #!lua flags=allow-oom
--- sweep: delete expired messages from hot queues (ARCHITECTURE 4.9). Pulls skip
--- what has expired anyway; this gives the memory back.
+-- sweep: delete expired messages from hot queues (docs/architecture.md
+-- "Expiry"). Pulls skip what has expired anyway; this gives the memory back.
 --
 -- KEYS[1]  wp:{p}:
 -- ARGV     owner, lease_ms, max_users, max_entries, max_bytes, now_ms

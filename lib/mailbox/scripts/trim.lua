@@ -1,6 +1,6 @@
 #!lua flags=allow-oom
--- trim: step M4 of a migration (ARCHITECTURE 4.3): the ids are in the cold store,
--- or were acked meanwhile.
+-- trim: step M4 of a migration (docs/architecture.md "Migrating"): the ids are
+-- in the cold store, or were acked meanwhile.
 --
 -- KEYS[1]  wp:{p}:
 -- ARGV     urn, size, n, n ids of the standard band, ids of the high band

@@ -141,7 +141,7 @@ $(filter $(B)/tests/integration/test_worker_%,$(INTEGRATION)): $(WORKER_SUPPORT_
 $(B)/tests/unit/ws-daemon/wire/test_session: $(B)/tests/support/ws/ws_bytes.o
 
 # These drive whole connections; what would go to Redis goes to the test.
-WS_WORLD := $(B)/tests/unit/ws-daemon/test_conn $(B)/tests/fuzz/fuzz_conn
+WS_WORLD := $(filter $(B)/tests/unit/ws-daemon/test_conn%,$(UNIT)) $(B)/tests/fuzz/fuzz_conn
 $(WS_WORLD): $(WS_SUPPORT_OBJ)
 $(WS_WORLD): LDFLAGS += -Wl,--wrap=wp_registrar_redis,--wrap=wp_aredis_do \
 	-Wl,--wrap=wp_aredis_is_ready,--wrap=wp_aredis_run_id

@@ -57,7 +57,7 @@ static bool is_registering(const struct wp_conn *conn)
 static void begin_presence(struct wp_conn *conn, const struct wp_urn *user,
 			   int64_t expires_s)
 {
-	if (wp_hub_join(conn->parts->hub, &conn->member, user) != WP_OK) {
+	if (wp_hub_join(conn->parts->live.hub, &conn->member, user) != WP_OK) {
 		unavailable(conn, "the server is out of memory");
 		return;
 	}
@@ -91,7 +91,7 @@ void wp_admit_on_registered(void *ctx, struct wp_member *member,
 		conn->is_poke_owed = conn->is_poke_owed || pending > 0;
 		greet(conn, pending);
 	} else if (conn->session.state == WP_SESSION_OPEN && pending > 0) {
-		wp_pokes_later(parts->pokes, member); /* after a resync */
+		wp_pokes_later(parts->live.pokes, member); /* after a resync */
 	}
 }
 
@@ -116,7 +116,7 @@ void wp_admit_left(struct wp_conn *conn, bool is_clean)
 	if (conn->member.user == NULL)
 		return;
 	wp_registrar_remove(parts->live.registrar, &conn->member, grace_ms);
-	wp_hub_leave(parts->hub, &conn->member);
+	wp_hub_leave(parts->live.hub, &conn->member);
 }
 
 struct redemption {
@@ -127,7 +127,8 @@ struct redemption {
 static void on_redeemed(void *ctx, const struct wp_reply *reply)
 {
 	struct redemption *call = ctx;
-	struct wp_member *member = wp_hub_find(call->parts->hub, call->number);
+	struct wp_member *member =
+		wp_hub_find(call->parts->live.hub, call->number);
 	struct wp_conn *conn = member == NULL ? NULL : wp_conn_of(member);
 	struct wp_urn user;
 	int64_t expires_s = 0;
@@ -276,7 +277,7 @@ static void on_metrics(struct wp_conn *conn, bool with_body)
 
 	wp_metric_set(parts->metrics, WP_M_CONNECTIONS, (int64_t)parts->n_open);
 	wp_metric_set(parts->metrics, WP_M_USERS,
-		      (int64_t)wp_hub_users(parts->hub));
+		      (int64_t)wp_hub_users(parts->live.hub));
 	wp_buf_init(&body, 0);
 	wp_metrics_write(parts->metrics, &body);
 	if (body.failed)

@@ -99,7 +99,8 @@ void wp_conn_accept(struct wp_parts *parts, int fd)
 {
 	struct wp_conn *conn = calloc(1, sizeof(*conn));
 
-	if (conn == NULL || wp_hub_add(parts->hub, &conn->member) != WP_OK) {
+	if (conn == NULL ||
+	    wp_hub_add(parts->live.hub, &conn->member) != WP_OK) {
 		free(conn);
 		close(fd);
 		return;
@@ -128,7 +129,7 @@ static void free_conn(struct wp_conn *conn)
 	ev_io_stop(parts->turn.loop, &conn->io);
 	close(conn->io.fd);
 	wp_turn_clear(&conn->item);
-	wp_hub_remove(parts->hub, &conn->member);
+	wp_hub_remove(parts->live.hub, &conn->member);
 	wp_session_release(&conn->session);
 	free_entry(conn);
 	free(conn->member.chat);
@@ -138,7 +139,7 @@ static void free_conn(struct wp_conn *conn)
 
 struct wp_conn *wp_conn_find_open(const struct wp_parts *parts, uint64_t number)
 {
-	struct wp_member *member = wp_hub_find(parts->hub, number);
+	struct wp_member *member = wp_hub_find(parts->live.hub, number);
 	struct wp_conn *conn = member == NULL ? NULL : wp_conn_of(member);
 
 	return conn != NULL && is_open(conn) ? conn : NULL;

@@ -128,7 +128,7 @@ void wp_notification_deliver(void *ctx, const char *who, size_t who_len,
 		     "the channel names no user", len);
 		return;
 	}
-	user = wp_hub_user(parts->hub, urn.text, urn.len);
+	user = wp_hub_user(parts->live.hub, urn.text, urn.len);
 	if (user == NULL) {
 		drop(parts, WP_M_NOTIFY_NO_USER, NULL, len);
 		return;

@@ -12,9 +12,7 @@
 #include "lib/auth/token.h"
 #include "lib/base/buf.h"
 #include "lib/base/log.h"
-#include "lib/live/hub.h"
 #include "lib/live/live.h"
-#include "lib/live/pokes.h"
 #include "ws-daemon/metrics.h"
 #include "ws-daemon/turn.h"
 #include "ws-daemon/wire/outbox.h"
@@ -30,9 +28,6 @@ struct wp_parts {
 	const struct wp_conn_upcalls *upcalls;
 
 	struct wp_turn turn;
-	struct wp_hub *hub;
-	struct wp_pokes *pokes;
-	uint32_t partitions;
 
 	struct wp_message *poke; /* built once */
 	struct wp_message *ping;

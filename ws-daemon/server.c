@@ -155,19 +155,20 @@ static struct wp_registrar_rules rules_of(const struct wp_conf *conf)
 	};
 }
 
-static enum wp_err make_registrar(struct wp_parts *parts,
-				  const struct wp_live_counts *counts,
-				  struct wp_error *err)
+static enum wp_err make_live(struct wp_parts *parts, const struct wp_conf *conf,
+			     struct wp_error *err)
 {
 	const struct wp_registrar_setup setup = {
 		.loop = parts->turn.loop,
-		.conf = parts->live.conf,
-		.hub = parts->hub,
-		.pokes = parts->pokes,
+		.conf = conf,
 		.protocol = "ws",
-		.heartbeat_ms = parts->live.conf->websocket.heartbeat_ms,
-		.rules = rules_of(parts->live.conf),
-		.counts = *counts,
+		.heartbeat_ms = conf->websocket.heartbeat_ms,
+		.rules = rules_of(conf),
+		.counts = { .metrics = parts->metrics,
+			    .is_live = WP_M_REDIS_UP,
+			    .resyncs = WP_M_RESYNCS,
+			    .heartbeats = WP_M_HEARTBEATS,
+			    .coalesced = WP_M_POKES_COALESCED },
 		.hooks = { .on_registered = wp_admit_on_registered,
 			   .on_refused = wp_admit_on_refused,
 			   .on_kick = wp_conn_on_kick,
@@ -177,39 +178,30 @@ static enum wp_err make_registrar(struct wp_parts *parts,
 			   .notification = { wp_notification_deliver, parts } },
 	};
 
-	return wp_registrar_new(&parts->live.registrar, &setup, err);
+	return wp_live_init(&parts->live, &setup, wp_conn_on_poke, err);
 }
 
-static enum wp_err make_parts(struct wp_parts *parts, struct wp_error *err)
+static enum wp_err make_parts(struct wp_server *server,
+			      const struct wp_server_setup *setup,
+			      struct wp_error *err)
 {
-	const struct wp_live_counts counts = {
-		.metrics = parts->metrics,
-		.is_live = WP_M_REDIS_UP,
-		.resyncs = WP_M_RESYNCS,
-		.heartbeats = WP_M_HEARTBEATS,
-		.coalesced = WP_M_POKES_COALESCED,
-	};
-	struct ev_loop *loop = parts->turn.loop;
-	enum wp_err rc;
+	struct wp_parts *parts = &server->parts;
 
-	parts->hub = wp_hub_new(parts->partitions);
+	parts->auth = setup->auth;
+	parts->metrics = setup->metrics;
+	parts->upcalls = &upcalls;
+
+	wp_buf_init(&parts->scratch, 0);
 	parts->input = malloc(WP_INPUT_BYTES);
 	parts->poke =
 		wp_message_frame(WP_WS_TEXT, poke_text, sizeof(poke_text) - 1);
 	parts->ping = wp_message_frame(WP_WS_PING, "", 0);
-	if (parts->hub == NULL || parts->input == NULL || parts->poke == NULL ||
-	    parts->ping == NULL)
+	if (wp_turn_init(&parts->turn, setup->loop, on_turn_end, server) !=
+		    WP_OK ||
+	    parts->input == NULL || parts->poke == NULL || parts->ping == NULL)
 		return wp_error_set(err, WP_ERR_NOMEM, "out of memory");
 	parts->poke->is_poke = true;
-	parts->pokes =
-		wp_pokes_new(loop, parts->hub, &counts, wp_conn_on_poke, NULL);
-	if (parts->pokes == NULL)
-		return wp_error_set(err, WP_ERR_NOMEM, "out of memory");
-	rc = wp_store_thread_start(&parts->live.store, loop, parts->live.conf,
-				   err);
-	if (rc != WP_OK)
-		return rc;
-	return make_registrar(parts, &counts, err);
+	return make_live(parts, setup->conf, err);
 }
 
 static void start_watchers(struct wp_server *server)
@@ -219,8 +211,6 @@ static void start_watchers(struct wp_server *server)
 	ev_io_init(&server->accept_io, on_acceptable, server->fd, EV_READ);
 	server->accept_io.data = server;
 	ev_io_start(loop_of(server), &server->accept_io);
-	wp_overload_start(&server->parts.live.overload, loop_of(server),
-			  server->parts.live.registrar);
 }
 
 enum wp_err wp_server_new(struct wp_server **out,
@@ -232,22 +222,11 @@ enum wp_err wp_server_new(struct wp_server **out,
 
 	if (server == NULL)
 		return wp_error_set(err, WP_ERR_NOMEM, "out of memory");
-	server->parts.live.conf = setup->conf;
-	server->parts.auth = setup->auth;
-	server->parts.metrics = setup->metrics;
-	server->parts.upcalls = &upcalls;
-	server->parts.partitions = (uint32_t)setup->conf->mailbox.partitions;
-	wp_buf_init(&server->parts.scratch, 0);
 	server->fd = setup->fd;
 	server->on_live = setup->on_live;
 	server->on_stopped = setup->on_stopped;
 	server->ctx = setup->ctx;
-	rc = wp_turn_init(&server->parts.turn, setup->loop, on_turn_end,
-			  server);
-	if (rc != WP_OK)
-		(void)wp_error_set(err, rc, "out of memory");
-	if (rc == WP_OK)
-		rc = make_parts(&server->parts, err);
+	rc = make_parts(server, setup, err);
 	if (rc == WP_OK && fcntl(server->fd, F_SETFL, O_NONBLOCK) == -1)
 		rc = wp_error_sys(err, "the listening socket");
 	if (rc != WP_OK) {
@@ -261,8 +240,8 @@ enum wp_err wp_server_new(struct wp_server **out,
 
 static void drop_all(struct wp_parts *parts)
 {
-	for (size_t i = 0; i < wp_hub_slots(parts->hub); i++) {
-		struct wp_member *member = wp_hub_at(parts->hub, i);
+	for (size_t i = 0; i < wp_hub_slots(parts->live.hub); i++) {
+		struct wp_member *member = wp_hub_at(parts->live.hub, i);
 
 		if (member != NULL)
 			wp_conn_drop(wp_conn_of(member), WP_M_CLOSE_SHUTDOWN);
@@ -282,14 +261,10 @@ void wp_server_free(struct wp_server **server)
 	if (parts->live.registrar != NULL)
 		drop_all(parts);
 	/* Pending callbacks run now and find their connections gone. */
-	wp_store_thread_stop(&parts->live.store);
-	wp_overload_stop(&parts->live.overload);
-	wp_registrar_free(&parts->live.registrar);
-	wp_pokes_free(&parts->pokes);
+	wp_live_release(&parts->live);
 	ev_timer_stop(loop_of(s), &s->accept_timer);
 	ev_io_stop(loop_of(s), &s->accept_io);
 	wp_turn_release(&parts->turn);
-	wp_hub_free(&parts->hub);
 	wp_message_unref(&parts->poke);
 	wp_message_unref(&parts->ping);
 	wp_buf_release(&parts->scratch);
@@ -307,9 +282,8 @@ void wp_server_use(struct wp_server *server, const struct wp_conf *conf,
 {
 	const struct wp_registrar_rules rules = rules_of(conf);
 
-	server->parts.live.conf = conf;
 	server->parts.auth = auth;
-	wp_registrar_use(server->parts.live.registrar, &rules);
+	wp_live_use(&server->parts.live, &rules);
 }
 
 void wp_server_stop(struct wp_server *server, bool takes_queue)
@@ -324,8 +298,8 @@ void wp_server_stop(struct wp_server *server, bool takes_queue)
 		continue;
 	ev_io_stop(loop_of(server), &server->accept_io);
 	ev_timer_stop(loop_of(server), &server->accept_timer);
-	for (size_t i = 0; i < wp_hub_slots(parts->hub); i++) {
-		struct wp_member *member = wp_hub_at(parts->hub, i);
+	for (size_t i = 0; i < wp_hub_slots(parts->live.hub); i++) {
+		struct wp_member *member = wp_hub_at(parts->live.hub, i);
 
 		if (member != NULL)
 			wp_conn_close(wp_conn_of(member), WP_CLOSE_RESTART,

@@ -79,7 +79,8 @@ static void read_some(const struct client *c)
 
 static void step(struct client *c, uint8_t what)
 {
-	struct wp_member *member = wp_hub_find(c->w->parts->hub, c->number);
+	struct wp_member *member =
+		wp_hub_find(c->w->parts->live.hub, c->number);
 	struct wp_conn *conn = member == NULL ? NULL : wp_conn_of(member);
 	uint8_t choice;
 

@@ -118,7 +118,7 @@ static void unanswered_acks_of_one_user_are_bounded(void **state)
 
 	assert_int_equal(wp_urn_parse(&urn, "urn:sm:user:ann", 15, NULL),
 			 WP_OK);
-	wp_box_of(&box, &urn, w->parts->partitions);
+	wp_box_of(&box, &urn, (uint32_t)w->conf.mailbox.partitions);
 	id.partition = (uint16_t)box.partition;
 	wp_buf_init(&frame, 0);
 	wp_buf_add_str(&frame, "{\"type\":\"ack\",\"messageIds\":[");

@@ -266,12 +266,12 @@ static enum wp_err set_hint(struct wp_auditor *auditor,
 			    const struct wp_store_size *size,
 			    struct wp_error *err)
 {
+	const struct wp_lease lease = wp_worker_lease(auditor->w, owned);
 	struct wp_cmd cmd;
 	enum wp_err rc;
 
 	wp_cmd_init(&cmd);
-	wp_hint_set_begin(&cmd, owned->partition, owned->owner,
-			  auditor->w->conf->worker.lease_ms);
+	wp_hint_set_begin(&cmd, &lease);
 	wp_cmd_add(&cmd, box->text, box->len);
 	rc = run_guarded(auditor, &cmd, err);
 	if (rc == WP_OK) {

@@ -73,15 +73,14 @@ static enum wp_err read_gate(struct walk *walk, const char *run_id,
 
 static enum wp_err raise_ingress(struct walk *walk, struct wp_error *err)
 {
+	const struct wp_lease lease = wp_worker_lease(walk->w, walk->owned);
 	struct wp_entry_id top;
 	enum wp_err rc;
 
 	rc = wp_store_top(walk->w->store, walk->owned->partition, &top, err);
 	if (rc != WP_OK)
 		return rc;
-	wp_ingress_raise_build(&walk->w->cmd, walk->owned->partition,
-			       walk->owned->owner,
-			       walk->w->conf->worker.lease_ms, &top);
+	wp_ingress_raise_build(&walk->w->cmd, &lease, &top);
 	return run_guarded(walk, "to raise ingress", err);
 }
 
@@ -113,6 +112,7 @@ static enum wp_err set_sizes(struct walk *walk, struct wp_error *err)
 /* No store transaction is open while Redis is talked to: page by page. */
 static enum wp_err set_hints(struct walk *walk, struct wp_error *err)
 {
+	const struct wp_lease lease = wp_worker_lease(walk->w, walk->owned);
 	struct wp_store_place place = { .is_end = false };
 	const struct wp_store_walk users = {
 		.place = &place,
@@ -123,9 +123,7 @@ static enum wp_err set_hints(struct walk *walk, struct wp_error *err)
 	enum wp_err rc;
 
 	do {
-		wp_hint_set_begin(&walk->w->cmd, walk->owned->partition,
-				  walk->owned->owner,
-				  walk->w->conf->worker.lease_ms);
+		wp_hint_set_begin(&walk->w->cmd, &lease);
 		walk->n = 0;
 		rc = wp_store_users(walk->w->store, walk->owned->partition,
 				    &users, err);
@@ -140,8 +138,9 @@ static enum wp_err set_hints(struct walk *walk, struct wp_error *err)
 static enum wp_err open_gate(struct walk *walk, const char *run_id,
 			     struct wp_error *err)
 {
-	wp_gate_open_build(&walk->w->cmd, walk->owned->partition,
-			   walk->owned->owner, run_id);
+	const struct wp_lease lease = wp_worker_lease(walk->w, walk->owned);
+
+	wp_gate_open_build(&walk->w->cmd, &lease, run_id);
 	return run_guarded(walk, "to open the gate", err);
 }
 

@@ -74,13 +74,13 @@ static enum wp_err put_behind(struct wp_movers *m, const struct wp_owned *owned,
 			      struct marked who, int64_t delay_ms,
 			      struct wp_error *err)
 {
+	const struct wp_lease lease = wp_worker_lease(m->w, owned);
 	struct wp_reply *reply = NULL;
 	struct wp_cmd cmd;
 	enum wp_err rc;
 
 	wp_cmd_init(&cmd);
-	wp_migrate_later_build(&cmd, owned->partition, owned->owner, delay_ms,
-			       who.urn, who.len);
+	wp_migrate_later_build(&cmd, &lease, delay_ms, who.urn, who.len);
 	rc = wp_redis_do(m->w->redis, &cmd, &reply, err);
 	/* A Redis that refuses this has refused the move as well. */
 	m->advanced += rc == WP_OK && delay_ms > 0 &&
@@ -236,12 +236,13 @@ static enum wp_err add_partition(struct wp_movers *m,
 				 const struct wp_owned *owned, size_t max,
 				 struct wp_error *err)
 {
+	const struct wp_lease lease = wp_worker_lease(m->w, owned);
 	struct wp_reply *reply = NULL;
 	struct wp_cmd cmd;
 	enum wp_err rc;
 
 	wp_cmd_init(&cmd);
-	wp_migrate_due_build(&cmd, owned->partition, owned->owner, (int64_t)max,
+	wp_migrate_due_build(&cmd, &lease, (int64_t)max,
 			     m->w->conf->websocket.grace_ms);
 	rc = wp_redis_do(m->w->redis, &cmd, &reply, err);
 	if (rc == WP_OK && wp_reply_is(wp_reply_at(reply, 0), "lost")) {
@@ -257,9 +258,9 @@ static enum wp_err add_partition(struct wp_movers *m,
 static void ask_due(void *ctx, size_t i, struct wp_cmd *cmd)
 {
 	const struct wp_movers *m = ctx;
+	const struct wp_lease lease = wp_worker_lease(m->w, &m->w->list[i]);
 
-	wp_migrate_due_build(cmd, m->w->list[i].partition, m->w->list[i].owner,
-			     1, m->w->conf->websocket.grace_ms);
+	wp_migrate_due_build(cmd, &lease, 1, m->w->conf->websocket.grace_ms);
 }
 
 static void hear_due(void *ctx, size_t i, const struct wp_reply *reply)

@@ -179,25 +179,25 @@ enum wp_err wp_reaper_step(struct wp_reaper *reaper, struct wp_error *err)
 {
 	const struct wp_reap_job *job = &reaper->jobs[reaper->n_jobs - 1];
 	struct wp_worker *w = reaper->w;
-	char owner[WP_OWNER_MAX + 1];
+	struct wp_owned owned = { .partition = job->partition };
+	struct wp_lease lease;
 	struct wp_reply *reply = NULL;
 	enum wp_reap_status status;
 	int64_t removed;
 	enum wp_err rc;
 
 	if (!wp_table_owner(w->table, job->partition, WP_TABLE_ALL,
-			    wp_mono_ms(), owner)) {
+			    wp_mono_ms(), owned.owner)) {
 		end_job(reaper);
 		return WP_OK;
 	}
-	wp_presence_reap_build(&w->cmd, job->partition, owner,
-			       w->conf->worker.lease_ms, job->incarnation,
-			       job->counter);
+	lease = wp_worker_lease(w, &owned);
+	wp_presence_reap_build(&w->cmd, &lease, job->incarnation, job->counter);
 	wp_push_add(&w->cmd, w->conf);
 	rc = wp_redis_do(w->redis, &w->cmd, &reply, err);
 	if (rc == WP_OK &&
 	    wp_presence_reap_parse(reply, &status, &removed) == WP_OK)
-		on_reaped(reaper, job, owner, status, removed);
+		on_reaped(reaper, job, owned.owner, status, removed);
 	else if (rc == WP_OK)
 		end_job(reaper); /* an error reply: the next sample tries */
 	wp_reply_free(&reply);

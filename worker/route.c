@@ -116,8 +116,7 @@ enum wp_err wp_router_poll(struct wp_router *router, struct wp_error *err)
 /* ---- one batch ---- */
 
 /* The next partition in line that is ours and open; the others leave it. */
-static bool choose(struct wp_router *router, uint32_t *partition_out,
-		   char owner[WP_OWNER_MAX + 1])
+static bool choose(struct wp_router *router, struct wp_owned *out)
 {
 	uint32_t partitions = (uint32_t)router->w->conf->mailbox.partitions;
 
@@ -128,8 +127,8 @@ static bool choose(struct wp_router *router, uint32_t *partition_out,
 		if (!router->lanes[p].is_waiting)
 			continue;
 		if (wp_table_owner(router->w->table, p, WP_TABLE_OPEN,
-				   wp_mono_ms(), owner)) {
-			*partition_out = p;
+				   wp_mono_ms(), out->owner)) {
+			out->partition = p;
 			return true;
 		}
 		leave_line(router, p);
@@ -206,19 +205,21 @@ static enum wp_err on_refused(struct wp_router *router, uint32_t partition,
 	return WP_OK;
 }
 
-static enum wp_err route_batch(struct wp_router *router, uint32_t partition,
-			       const char *owner, struct wp_error *err)
+static enum wp_err route_batch(struct wp_router *router,
+			       const struct wp_owned *owned,
+			       struct wp_error *err)
 {
 	struct wp_worker *w = router->w;
+	const struct wp_lease lease = wp_worker_lease(w, owned);
+	uint32_t partition = owned->partition;
 	bool is_careful = router->lanes[partition].careful > 0;
 	struct wp_route_result result;
 	struct wp_reply *reply = NULL;
 	uint64_t start_us = wp_mono_us();
 	enum wp_err rc;
 
-	wp_route_build(
-		&w->cmd, w->conf, partition, owner, wp_redis_run_id(w->redis),
-		is_careful ? 1 : w->conf->worker.batch_entries, is_careful);
+	wp_route_build(&w->cmd, w->conf, &lease, wp_redis_run_id(w->redis),
+		       is_careful);
 	rc = wp_redis_do(w->redis, &w->cmd, &reply, err);
 	if (rc != WP_OK)
 		goto out;
@@ -233,11 +234,11 @@ static enum wp_err route_batch(struct wp_router *router, uint32_t partition,
 		on_routed(router, partition, &result);
 		break;
 	case WP_ROUTE_LOST:
-		on_lost(router, partition, owner);
+		on_lost(router, partition, owned->owner);
 		break;
 	case WP_ROUTE_GATE:
 		leave_line(router, partition);
-		wp_table_set_open(w->table, partition, owner, false);
+		wp_table_set_open(w->table, partition, owned->owner, false);
 		break;
 	case WP_ROUTE_FAULT:
 		on_fault(router, partition, &result);
@@ -250,10 +251,9 @@ out:
 
 enum wp_err wp_router_step(struct wp_router *router, struct wp_error *err)
 {
-	char owner[WP_OWNER_MAX + 1];
-	uint32_t partition;
+	struct wp_owned owned;
 
-	if (!choose(router, &partition, owner))
+	if (!choose(router, &owned))
 		return WP_OK;
-	return route_batch(router, partition, owner, err);
+	return route_batch(router, &owned, err);
 }

@@ -236,9 +236,9 @@ enum wp_err wp_sweeper_watch(struct wp_sweeper *sweeper, struct wp_error *err)
 static void ask_sweep(void *ctx, size_t i, struct wp_cmd *cmd)
 {
 	const struct wp_sweeper *s = ctx;
+	const struct wp_lease lease = wp_worker_lease(s->w, &s->w->list[i]);
 
-	wp_sweep_build(cmd, s->w->list[i].partition, s->w->list[i].owner,
-		       s->w->conf->worker.lease_ms, s->now_ms);
+	wp_sweep_build(cmd, &lease, s->now_ms);
 }
 
 /* Answers come in order, so what is kept moves to the front. */

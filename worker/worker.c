@@ -40,6 +40,16 @@ void wp_worker_release(struct wp_worker *w)
 	w->list = NULL;
 }
 
+struct wp_lease wp_worker_lease(const struct wp_worker *w,
+				const struct wp_owned *owned)
+{
+	return (struct wp_lease){
+		.partition = owned->partition,
+		.owner = owned->owner,
+		.ms = w->conf->worker.lease_ms,
+	};
+}
+
 void wp_worker_lost(struct wp_worker *w, uint32_t partition, const char *owner)
 {
 	if (wp_table_drop(w->table, partition, owner))

@@ -45,6 +45,10 @@ enum wp_err wp_worker_init(struct wp_worker *w,
 			   struct wp_error *err) WP_MUST_USE;
 void wp_worker_release(struct wp_worker *w);
 
+/* A lease that the table knows of, as scripts are told of it. Borrows owned. */
+struct wp_lease wp_worker_lease(const struct wp_worker *w,
+				const struct wp_owned *owned);
+
 /* Redis says that this lease is not ours any more. */
 void wp_worker_lost(struct wp_worker *w, uint32_t partition, const char *owner);
 

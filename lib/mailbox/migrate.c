@@ -32,22 +32,20 @@ enum {
 	SIZE_TEXT_MAX = 64, /* three numbers of at most 20 digits */
 };
 
-void wp_migrate_due_build(struct wp_cmd *cmd, uint32_t partition,
-			  const char *owner, int64_t max_users,
-			  int64_t grace_ms)
+void wp_migrate_due_build(struct wp_cmd *cmd, const struct wp_lease *lease,
+			  int64_t max_users, int64_t grace_ms)
 {
-	wp_cmd_script(cmd, WP_SCRIPT_MIGRATE_DUE, partition);
-	wp_cmd_str(cmd, owner);
+	wp_cmd_script(cmd, WP_SCRIPT_MIGRATE_DUE, lease->partition);
+	wp_cmd_str(cmd, lease->owner);
 	wp_cmd_int(cmd, max_users < DUE_MAX ? max_users : DUE_MAX);
 	wp_cmd_int(cmd, grace_ms);
 }
 
-void wp_migrate_later_build(struct wp_cmd *cmd, uint32_t partition,
-			    const char *owner, int64_t delay_ms,
-			    const char *urn, size_t len)
+void wp_migrate_later_build(struct wp_cmd *cmd, const struct wp_lease *lease,
+			    int64_t delay_ms, const char *urn, size_t len)
 {
-	wp_cmd_script(cmd, WP_SCRIPT_MIGRATE_LATER, partition);
-	wp_cmd_str(cmd, owner);
+	wp_cmd_script(cmd, WP_SCRIPT_MIGRATE_LATER, lease->partition);
+	wp_cmd_str(cmd, lease->owner);
 	wp_cmd_int(cmd, delay_ms);
 	wp_cmd_add(cmd, urn, len);
 }

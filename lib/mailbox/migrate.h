@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "lib/base/err.h"
+#include "lib/mailbox/partition.h"
 #include "lib/name/box.h"
 #include "lib/redis/client.h"
 #include "lib/redis/cmd.h"
@@ -29,18 +30,16 @@ enum {
  * grace_ms: the longest that a daemon puts a migration off; a mark further
  *           ahead counts as due (websocket.grace_ms)
  */
-void wp_migrate_due_build(struct wp_cmd *cmd, uint32_t partition,
-			  const char *owner, int64_t max_users,
-			  int64_t grace_ms);
+void wp_migrate_due_build(struct wp_cmd *cmd, const struct wp_lease *lease,
+			  int64_t max_users, int64_t grace_ms);
 
 /*
  * Put a user's mark behind those of everybody who is due by then.
  *
  * delay_ms: at most the grace, or the mark would count as due at once
  */
-void wp_migrate_later_build(struct wp_cmd *cmd, uint32_t partition,
-			    const char *owner, int64_t delay_ms,
-			    const char *urn, size_t len);
+void wp_migrate_later_build(struct wp_cmd *cmd, const struct wp_lease *lease,
+			    int64_t delay_ms, const char *urn, size_t len);
 
 struct wp_migrate_ctx {
 	struct wp_redis *redis;

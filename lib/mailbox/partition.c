@@ -76,34 +76,32 @@ void wp_workers_build(struct wp_cmd *cmd, const char *worker, int64_t ttl_ms,
 	wp_cmd_str(cmd, is_leaving ? "1" : "0");
 }
 
-void wp_ingress_raise_build(struct wp_cmd *cmd, uint32_t partition,
-			    const char *owner, int64_t lease_ms,
+void wp_ingress_raise_build(struct wp_cmd *cmd, const struct wp_lease *lease,
 			    const struct wp_entry_id *floor)
 {
-	wp_cmd_script(cmd, WP_SCRIPT_INGRESS_RAISE, partition);
-	wp_cmd_str(cmd, owner);
-	wp_cmd_int(cmd, lease_ms);
+	wp_cmd_script(cmd, WP_SCRIPT_INGRESS_RAISE, lease->partition);
+	wp_cmd_str(cmd, lease->owner);
+	wp_cmd_int(cmd, lease->ms);
 	wp_cmd_int(cmd, (int64_t)floor->ms);
 	wp_cmd_int(cmd, (int64_t)floor->seq);
 }
 
-void wp_hint_set_begin(struct wp_cmd *cmd, uint32_t partition,
-		       const char *owner, int64_t lease_ms)
+void wp_hint_set_begin(struct wp_cmd *cmd, const struct wp_lease *lease)
 {
 	char random[2 * TOKEN_RANDOM_BYTES + 1];
 
 	wp_random_hex(random, TOKEN_RANDOM_BYTES);
-	wp_cmd_script(cmd, WP_SCRIPT_HINT_SET, partition);
-	wp_cmd_str(cmd, owner);
-	wp_cmd_int(cmd, lease_ms);
+	wp_cmd_script(cmd, WP_SCRIPT_HINT_SET, lease->partition);
+	wp_cmd_str(cmd, lease->owner);
+	wp_cmd_int(cmd, lease->ms);
 	wp_cmd_str(cmd, random);
 }
 
-void wp_gate_open_build(struct wp_cmd *cmd, uint32_t partition,
-			const char *owner, const char *run_id)
+void wp_gate_open_build(struct wp_cmd *cmd, const struct wp_lease *lease,
+			const char *run_id)
 {
-	wp_cmd_script(cmd, WP_SCRIPT_GATE_OPEN, partition);
-	wp_cmd_str(cmd, owner);
+	wp_cmd_script(cmd, WP_SCRIPT_GATE_OPEN, lease->partition);
+	wp_cmd_str(cmd, lease->owner);
 	wp_cmd_str(cmd, run_id);
 }
 

@@ -32,6 +32,16 @@ enum {
 enum { WP_PREFIX_MAX = 16 };
 void wp_partition_prefix(char text[WP_PREFIX_MAX], uint32_t partition);
 
+/*
+ * A lease of a partition, as the scripts that need one are told of it: they do
+ * nothing when the owner is another by now.
+ */
+struct wp_lease {
+	uint32_t partition;
+	const char *owner; /* "<token>:<worker>"; borrowed */
+	int64_t ms;        /* how long it lasts when a script renews it */
+};
+
 void wp_lease_acquire_build(struct wp_cmd *cmd, const char *prefix,
 			    const char *worker, int64_t lease_ms);
 /* *held: somebody has it; value: theirs or now ours. */
@@ -48,13 +58,12 @@ void wp_lease_release_build(struct wp_cmd *cmd, const char *prefix,
 void wp_workers_build(struct wp_cmd *cmd, const char *worker, int64_t ttl_ms,
 		      bool is_leaving);
 
-void wp_ingress_raise_build(struct wp_cmd *cmd, uint32_t partition,
-			    const char *owner, int64_t lease_ms,
+void wp_ingress_raise_build(struct wp_cmd *cmd, const struct wp_lease *lease,
 			    const struct wp_entry_id *floor);
-void wp_hint_set_begin(struct wp_cmd *cmd, uint32_t partition,
-		       const char *owner, int64_t lease_ms); /* then urns */
-void wp_gate_open_build(struct wp_cmd *cmd, uint32_t partition,
-			const char *owner, const char *run_id);
+/* Then names of mailboxes. */
+void wp_hint_set_begin(struct wp_cmd *cmd, const struct wp_lease *lease);
+void wp_gate_open_build(struct wp_cmd *cmd, const struct wp_lease *lease,
+			const char *run_id);
 /* For the three above: WP_OK, WP_ERR_STALE (lost), WP_ERR_UNAVAIL. */
 enum wp_err wp_guarded_parse(const struct wp_reply *reply) WP_MUST_USE;
 

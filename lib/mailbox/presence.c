@@ -140,13 +140,12 @@ struct wp_poke wp_presence_beat_member(const struct wp_reply *reply, size_t i)
 	return poke;
 }
 
-void wp_presence_reap_build(struct wp_cmd *cmd, uint32_t partition,
-			    const char *owner, int64_t lease_ms,
+void wp_presence_reap_build(struct wp_cmd *cmd, const struct wp_lease *lease,
 			    const char *incarnation, const char *counter)
 {
-	wp_cmd_script(cmd, WP_SCRIPT_REAP, partition);
-	wp_cmd_str(cmd, owner);
-	wp_cmd_int(cmd, lease_ms);
+	wp_cmd_script(cmd, WP_SCRIPT_REAP, lease->partition);
+	wp_cmd_str(cmd, lease->owner);
+	wp_cmd_int(cmd, lease->ms);
 	wp_cmd_str(cmd, incarnation);
 	wp_cmd_str(cmd, counter);
 	wp_cmd_int(cmd, WP_REAP_CHUNK);

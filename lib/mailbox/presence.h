@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "lib/base/err.h"
+#include "lib/mailbox/partition.h"
 #include "lib/mailbox/poke.h"
 #include "lib/name/box.h"
 #include "lib/name/urn.h"
@@ -77,8 +78,7 @@ wp_presence_heartbeat_parse(const struct wp_reply *reply,
 struct wp_poke wp_presence_beat_member(const struct wp_reply *reply, size_t i);
 
 /* Reaping, by the partition's owner. */
-void wp_presence_reap_build(struct wp_cmd *cmd, uint32_t partition,
-			    const char *owner, int64_t lease_ms,
+void wp_presence_reap_build(struct wp_cmd *cmd, const struct wp_lease *lease,
 			    const char *incarnation, const char *counter);
 enum wp_reap_status { WP_REAP_DONE, WP_REAP_MORE, WP_REAP_ALIVE, WP_REAP_LOST };
 enum wp_err wp_presence_reap_parse(const struct wp_reply *reply,

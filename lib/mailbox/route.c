@@ -11,14 +11,14 @@
 #include "lib/redis/reply.h"
 
 void wp_route_build(struct wp_cmd *cmd, const struct wp_conf *conf,
-		    uint32_t partition, const char *owner, const char *run_id,
-		    int64_t max_entries, bool is_careful)
+		    const struct wp_lease *lease, const char *run_id,
+		    bool is_careful)
 {
-	wp_cmd_script(cmd, WP_SCRIPT_ROUTE, partition);
-	wp_cmd_str(cmd, owner);
+	wp_cmd_script(cmd, WP_SCRIPT_ROUTE, lease->partition);
+	wp_cmd_str(cmd, lease->owner);
 	wp_cmd_str(cmd, run_id);
-	wp_cmd_int(cmd, conf->worker.lease_ms);
-	wp_cmd_int(cmd, max_entries);
+	wp_cmd_int(cmd, lease->ms);
+	wp_cmd_int(cmd, is_careful ? 1 : conf->worker.batch_entries);
 	wp_cmd_int(cmd, WP_ROUTE_MAX_BYTES);
 	wp_cmd_int(cmd, conf->mailbox.max_tries);
 	wp_cmd_str(cmd, is_careful ? "1" : "0");

@@ -9,16 +9,17 @@
 #include <stdint.h>
 
 #include "lib/base/err.h"
+#include "lib/mailbox/partition.h"
 #include "lib/redis/cmd.h"
 #include "lib/redis/reply.h"
 #include "lib/sys/conf.h"
 
 enum { WP_ROUTE_MAX_BYTES = 1024 * 1024 };
 
-/* max_entries: 1 in careful mode, else worker.batch_entries. */
+/* At most worker.batch_entries of ingress; one when it is to be careful. */
 void wp_route_build(struct wp_cmd *cmd, const struct wp_conf *conf,
-		    uint32_t partition, const char *owner, const char *run_id,
-		    int64_t max_entries, bool is_careful);
+		    const struct wp_lease *lease, const char *run_id,
+		    bool is_careful);
 
 enum wp_route_status {
 	WP_ROUTE_OK,

@@ -14,12 +14,12 @@ enum {
 	BYTES_MAX = 1024 * 1024,
 };
 
-void wp_sweep_build(struct wp_cmd *cmd, uint32_t partition, const char *owner,
-		    int64_t lease_ms, int64_t now_ms)
+void wp_sweep_build(struct wp_cmd *cmd, const struct wp_lease *lease,
+		    int64_t now_ms)
 {
-	wp_cmd_script(cmd, WP_SCRIPT_SWEEP, partition);
-	wp_cmd_str(cmd, owner);
-	wp_cmd_int(cmd, lease_ms);
+	wp_cmd_script(cmd, WP_SCRIPT_SWEEP, lease->partition);
+	wp_cmd_str(cmd, lease->owner);
+	wp_cmd_int(cmd, lease->ms);
 	wp_cmd_int(cmd, USERS_MAX);
 	wp_cmd_int(cmd, ENTRIES_MAX);
 	wp_cmd_int(cmd, BYTES_MAX);

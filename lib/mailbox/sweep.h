@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "lib/base/err.h"
+#include "lib/mailbox/partition.h"
 #include "lib/redis/cmd.h"
 #include "lib/redis/reply.h"
 
@@ -21,8 +22,8 @@
 enum { WP_EXPIRE_CONFIRM_SECONDS = 3600, WP_EXPIRE_CONFIRM_MAX = 63 };
 
 /* now_ms: the time to delete by; see worker/sweep_clock.h */
-void wp_sweep_build(struct wp_cmd *cmd, uint32_t partition, const char *owner,
-		    int64_t lease_ms, int64_t now_ms);
+void wp_sweep_build(struct wp_cmd *cmd, const struct wp_lease *lease,
+		    int64_t now_ms);
 
 /*
  * *deleted_out: expired messages that are gone from hot queues

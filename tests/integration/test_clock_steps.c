@@ -75,15 +75,14 @@ static void a_worker_that_was_seen_in_the_future_has_no_share(void **state)
 static void a_mark_that_no_grace_explains_is_due(void **state)
 {
 	struct wp_world *w = *state;
+	const struct wp_lease lease = wp_world_lease(w->owner);
 	long long now_ms = (long long)wp_wall_ms();
 
 	wp_world_run(w, "ZADD " WP_P "migrate %lld ahead %lld graced 1 due",
 		     now_ms + 2 * GRACE_MS, now_ms + GRACE_MS / 2);
-	wp_migrate_due_build(&w->cmd, WP_WORLD_PARTITION, w->owner, 10,
-			     GRACE_MS);
+	wp_migrate_due_build(&w->cmd, &lease, 10, GRACE_MS);
 	expect_answer(w, "[ok due ahead]");
-	wp_migrate_due_build(&w->cmd, WP_WORLD_PARTITION, w->owner, 1,
-			     GRACE_MS);
+	wp_migrate_due_build(&w->cmd, &lease, 1, GRACE_MS);
 	expect_answer(w, "[ok due]");
 }
 
@@ -146,14 +145,15 @@ static void what_seems_to_have_expired_is_routed_and_moved(void **state)
 static void a_sweep_deletes_by_the_time_that_was_believed(void **state)
 {
 	struct wp_world *w = *state;
+	const struct wp_lease lease = wp_world_lease(w->owner);
 
 	wp_world_run(w, "XADD " WP_P "hot:" WP_BOB " 1-1 e m1 x 1000 f _");
 	wp_world_run(w, "XADD " WP_P "hot:" WP_BOB " 1-2 e m2 x 2000 f _");
 	wp_world_run(w, "ZADD " WP_P "expiry 1000 " WP_BOB);
 
-	wp_sweep_build(&w->cmd, WP_WORLD_PARTITION, w->owner, LEASE_MS, 999);
+	wp_sweep_build(&w->cmd, &lease, 999);
 	expect_answer(w, "[ok 0 0]");
-	wp_sweep_build(&w->cmd, WP_WORLD_PARTITION, w->owner, LEASE_MS, 1500);
+	wp_sweep_build(&w->cmd, &lease, 1500);
 	expect_answer(w, "[ok 1 0]");
 	wp_world_expect(w, "1", "XLEN " WP_P "hot:" WP_BOB);
 }
@@ -162,14 +162,14 @@ static void a_sweep_deletes_by_the_time_that_was_believed(void **state)
 static void a_sweep_never_deletes_ahead_of_the_clock(void **state)
 {
 	struct wp_world *w = *state;
+	const struct wp_lease lease = wp_world_lease(w->owner);
 	long long now_ms = (long long)wp_wall_ms();
 
 	wp_world_run(w, "XADD " WP_P "hot:" WP_BOB " 1-1 e m1 x %lld f _",
 		     now_ms + HOUR_MS);
 	wp_world_run(w, "ZADD " WP_P "expiry %lld " WP_BOB, now_ms + HOUR_MS);
 
-	wp_sweep_build(&w->cmd, WP_WORLD_PARTITION, w->owner, LEASE_MS,
-		       now_ms + 2 * HOUR_MS);
+	wp_sweep_build(&w->cmd, &lease, now_ms + 2 * HOUR_MS);
 	expect_answer(w, "[ok 0 0]");
 	wp_world_expect(w, "1", "XLEN " WP_P "hot:" WP_BOB);
 }

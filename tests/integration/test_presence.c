@@ -16,7 +16,7 @@
 #include "tests/support/test_redis.h"
 #include "tests/support/world.h"
 
-enum { LEASE_MS = 60000, WAIT_MS = 2000, LIMIT = 3 };
+enum { WAIT_MS = 2000, LIMIT = 3 };
 
 static struct wp_presence_connected connect_since(struct wp_world *w,
 						  const char *incarnation,
@@ -56,11 +56,11 @@ static enum wp_reap_status reap(struct wp_world *w, const char *owner,
 				const char *incarnation, const char *counter,
 				int64_t *removed_out)
 {
+	const struct wp_lease lease = wp_world_lease(owner);
 	enum wp_reap_status status;
 	struct wp_reply *reply;
 
-	wp_presence_reap_build(&w->cmd, WP_WORLD_PARTITION, owner, LEASE_MS,
-			       incarnation, counter);
+	wp_presence_reap_build(&w->cmd, &lease, incarnation, counter);
 	reply = wp_world_do(w);
 	assert_int_equal(wp_presence_reap_parse(reply, &status, removed_out),
 			 WP_OK);
@@ -171,6 +171,7 @@ static void nor_what_has_expired_on_disk(void **state)
 static void what_lives_on_disk_after_a_loss_of_memory_waits(void **state)
 {
 	struct wp_world *w = *state;
+	const struct wp_lease lease = wp_world_lease(w->owner);
 	struct wp_reply *reply;
 
 	wp_world_join(w, "i1");
@@ -178,7 +179,7 @@ static void what_lives_on_disk_after_a_loss_of_memory_waits(void **state)
 	assert_int_equal(wp_world_migrate(w, NULL), WP_OK);
 	wp_world_run(w, "HSET " WP_P "coldlast " WP_BOB " 1000");
 	assert_int_equal(pending(w), 0);
-	wp_hint_set_begin(&w->cmd, WP_WORLD_PARTITION, w->owner, 60000);
+	wp_hint_set_begin(&w->cmd, &lease);
 	wp_cmd_str(&w->cmd, WP_BOB);
 	reply = wp_world_do(w);
 	assert_int_equal(wp_guarded_parse(reply), WP_OK);

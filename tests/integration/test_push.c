@@ -145,6 +145,7 @@ static void nor_does_leaving_with_nothing_but_the_expired(void **state)
 static void the_reaped_are_told_as_well(void **state)
 {
 	struct wp_world *w = *state;
+	const struct wp_lease lease = wp_world_lease(w->owner);
 	enum wp_reap_status status;
 	struct wp_reply *reply;
 	struct wp_msgid id;
@@ -154,8 +155,7 @@ static void the_reaped_are_told_as_well(void **state)
 	wp_world_join(w, "i1");
 	(void)wp_world_connect(w, "i1.1");
 	id = wp_world_deliver(w, "m1");
-	wp_presence_reap_build(&w->cmd, WP_WORLD_PARTITION, w->owner, 60000,
-			       "i1", "0");
+	wp_presence_reap_build(&w->cmd, &lease, "i1", "0");
 	wp_push_add(&w->cmd, &w->conf);
 	reply = wp_world_do(w);
 	assert_int_equal(wp_presence_reap_parse(reply, &status, &removed),

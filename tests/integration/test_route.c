@@ -191,11 +191,12 @@ static void an_entry_without_its_fields_is_buried_too(void **state)
 
 static struct wp_route_result route_carefully(struct wp_world *w)
 {
+	const struct wp_lease lease = wp_world_lease(w->owner);
 	struct wp_route_result result;
 	struct wp_reply *reply;
 
-	wp_route_build(&w->cmd, &w->conf, WP_WORLD_PARTITION, w->owner,
-		       wp_redis_run_id(w->redis), 1, true);
+	wp_route_build(&w->cmd, &w->conf, &lease, wp_redis_run_id(w->redis),
+		       true);
 	reply = wp_world_do(w);
 	assert_int_equal(wp_route_parse(reply, &result), WP_OK);
 	wp_reply_free(&reply);

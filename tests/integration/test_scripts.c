@@ -129,10 +129,10 @@ static void workers_see_each_other_sorted_until_they_leave(void **state)
 static enum wp_err raise_to(struct wp_world *w, const char *owner, uint64_t ms,
 			    uint64_t seq)
 {
+	const struct wp_lease lease = wp_world_lease(owner);
 	const struct wp_entry_id floor = { .ms = ms, .seq = seq };
 
-	wp_ingress_raise_build(&w->cmd, WP_WORLD_PARTITION, owner, LEASE_MS,
-			       &floor);
+	wp_ingress_raise_build(&w->cmd, &lease, &floor);
 	return answer(w, wp_guarded_parse);
 }
 
@@ -192,9 +192,10 @@ static void raising_forgets_an_unfinished_send(void **state)
 static void a_gate_can_only_be_opened_by_the_owner(void **state)
 {
 	struct wp_world *w = *state;
+	const struct wp_lease other = wp_world_lease("9:other");
 
 	wp_world_run(w, "DEL " WP_P "gate");
-	wp_gate_open_build(&w->cmd, WP_WORLD_PARTITION, "9:other", "run");
+	wp_gate_open_build(&w->cmd, &other, "run");
 	assert_int_equal(answer(w, wp_guarded_parse), WP_ERR_STALE);
 	wp_world_expect(w, "0", "EXISTS " WP_P "gate");
 	assert_int_equal(raise_to(w, "9:other", far_ms, 1), WP_ERR_STALE);
@@ -204,15 +205,17 @@ static void a_gate_can_only_be_opened_by_the_owner(void **state)
 static void hints_set_again_never_repeat_a_token(void **state)
 {
 	struct wp_world *w = *state;
+	const struct wp_lease other = wp_world_lease("9:other");
+	const struct wp_lease lease = wp_world_lease(w->owner);
 	struct wp_reply *first;
 	struct wp_reply *second;
 
-	wp_hint_set_begin(&w->cmd, WP_WORLD_PARTITION, w->owner, LEASE_MS);
+	wp_hint_set_begin(&w->cmd, &lease);
 	wp_cmd_str(&w->cmd, WP_BOB);
 	wp_cmd_str(&w->cmd, WP_AMY);
 	assert_int_equal(answer(w, wp_guarded_parse), WP_OK);
 	first = wp_world_cmd(w, "HMGET " WP_P "cold " WP_BOB " " WP_AMY);
-	wp_hint_set_begin(&w->cmd, WP_WORLD_PARTITION, w->owner, LEASE_MS);
+	wp_hint_set_begin(&w->cmd, &lease);
 	wp_cmd_str(&w->cmd, WP_BOB);
 	assert_int_equal(answer(w, wp_guarded_parse), WP_OK);
 	second = wp_world_cmd(w, "HMGET " WP_P "cold " WP_BOB " " WP_AMY);
@@ -226,7 +229,7 @@ static void hints_set_again_never_repeat_a_token(void **state)
 	wp_reply_free(&first);
 	wp_reply_free(&second);
 
-	wp_hint_set_begin(&w->cmd, WP_WORLD_PARTITION, "9:other", LEASE_MS);
+	wp_hint_set_begin(&w->cmd, &other);
 	wp_cmd_str(&w->cmd, "urn:sm:user:eve");
 	assert_int_equal(answer(w, wp_guarded_parse), WP_ERR_STALE);
 	wp_world_expect(w, "0", "HEXISTS " WP_P "cold urn:sm:user:eve");
@@ -235,19 +238,20 @@ static void hints_set_again_never_repeat_a_token(void **state)
 static void due_users_come_earliest_first_and_only_to_the_owner(void **state)
 {
 	struct wp_world *w = *state;
+	const struct wp_lease other = wp_world_lease("9:other");
+	const struct wp_lease lease = wp_world_lease(w->owner);
 	struct wp_reply *reply;
 	char *list;
 
 	wp_world_run(w, "ZADD " WP_P "migrate 2 u2 1 u1 3 u3");
-	wp_migrate_due_build(&w->cmd, WP_WORLD_PARTITION, w->owner, 2,
-			     w->conf.websocket.grace_ms);
+	wp_migrate_due_build(&w->cmd, &lease, 2, w->conf.websocket.grace_ms);
 	reply = wp_world_do(w);
 	list = wp_world_show(reply);
 	assert_string_equal(list, "[ok u1 u2]");
 	free(list);
 	wp_reply_free(&reply);
 
-	wp_migrate_due_build(&w->cmd, WP_WORLD_PARTITION, "9:other", 2, 0);
+	wp_migrate_due_build(&w->cmd, &other, 2, 0);
 	assert_int_equal(answer(w, wp_guarded_parse), WP_ERR_STALE);
 }
 
@@ -469,11 +473,12 @@ static void the_bell_rings_when_a_worker_may_sleep(void **state)
 static struct wp_route_result route_as(struct wp_world *w, const char *owner,
 				       const char *run_id)
 {
+	const struct wp_lease lease = wp_world_lease(owner);
 	struct wp_route_result result;
 	struct wp_reply *reply;
 
-	wp_route_build(&w->cmd, &w->conf, WP_WORLD_PARTITION, owner, run_id, 10,
-		       false);
+	w->conf.worker.batch_entries = 10;
+	wp_route_build(&w->cmd, &w->conf, &lease, run_id, false);
 	reply = wp_world_do(w);
 	assert_int_equal(wp_route_parse(reply, &result), WP_OK);
 	wp_reply_free(&reply);

@@ -30,11 +30,11 @@ enum { LONG_AGO_MS = 5, HOUR_MS = 3600 * 1000 };
 
 static int64_t sweep(struct wp_world *w, bool *more_out)
 {
+	const struct wp_lease lease = wp_world_lease(w->owner);
 	struct wp_reply *reply;
 	int64_t deleted = 0;
 
-	wp_sweep_build(&w->cmd, WP_WORLD_PARTITION, w->owner, 60000,
-		       wp_wall_ms());
+	wp_sweep_build(&w->cmd, &lease, wp_wall_ms());
 	reply = wp_world_do(w);
 	assert_int_equal(wp_sweep_parse(reply, &deleted, more_out), WP_OK);
 	wp_reply_free(&reply);
@@ -118,14 +118,14 @@ static void a_note_without_messages_goes(void **state)
 static void only_the_owner_may_sweep(void **state)
 {
 	struct wp_world *w = *state;
+	const struct wp_lease other = wp_world_lease("9:somebody");
 	struct wp_reply *reply;
 	int64_t deleted;
 	bool is_more;
 
 	wp_world_run(w, HOT("hot:" WP_BOB, "1-1", "m1", "7"));
 	wp_world_run(w, "ZADD " WP_P "expiry 7 " WP_BOB);
-	wp_sweep_build(&w->cmd, WP_WORLD_PARTITION, "9:somebody", 60000,
-		       wp_wall_ms());
+	wp_sweep_build(&w->cmd, &other, wp_wall_ms());
 	reply = wp_world_do(w);
 	assert_int_equal(wp_sweep_parse(reply, &deleted, &is_more),
 			 WP_ERR_STALE);

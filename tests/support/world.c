@@ -46,6 +46,7 @@ struct wp_store *wp_world_open_store(struct wp_world *w)
 
 static void own_partition(struct wp_world *w)
 {
+	const struct wp_lease lease = wp_world_lease(w->owner);
 	struct wp_reply *reply;
 	bool is_held = true;
 
@@ -56,8 +57,7 @@ static void own_partition(struct wp_world *w)
 	assert_false(is_held);
 	wp_reply_free(&reply);
 
-	wp_gate_open_build(&w->cmd, WP_WORLD_PARTITION, w->owner,
-			   wp_redis_run_id(w->redis));
+	wp_gate_open_build(&w->cmd, &lease, wp_redis_run_id(w->redis));
 	reply = wp_world_do(w);
 	assert_int_equal(wp_guarded_parse(reply), WP_OK);
 	wp_reply_free(&reply);

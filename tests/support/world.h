@@ -92,6 +92,8 @@ struct wp_msgid wp_world_post(struct wp_world *w, struct wp_world_mail mail);
 /* The same in the standard band to bob, routed as well. */
 struct wp_msgid wp_world_deliver(struct wp_world *w, const char *json);
 
+/* A lease of the world's partition, by whoever says to have it. */
+struct wp_lease wp_world_lease(const char *owner);
 struct wp_route_result wp_world_route(struct wp_world *w);
 void wp_world_join(struct wp_world *w, const char *incarnation);
 /* connection: "<incarnation>.<n>", of bob; returns pending. */

@@ -84,13 +84,26 @@ struct wp_msgid wp_world_deliver(struct wp_world *w, const char *json)
 	return id;
 }
 
+struct wp_lease wp_world_lease(const char *owner)
+{
+	return (struct wp_lease){
+		.partition = WP_WORLD_PARTITION,
+		.owner = owner,
+		.ms = 60000,
+	};
+}
+
 struct wp_route_result wp_world_route(struct wp_world *w)
 {
+	const struct wp_lease lease = {
+		.partition = WP_WORLD_PARTITION,
+		.owner = w->owner,
+		.ms = w->conf.worker.lease_ms,
+	};
 	struct wp_route_result result;
 	struct wp_reply *reply;
 
-	wp_route_build(&w->cmd, &w->conf, WP_WORLD_PARTITION, w->owner,
-		       wp_redis_run_id(w->redis), w->conf.worker.batch_entries,
+	wp_route_build(&w->cmd, &w->conf, &lease, wp_redis_run_id(w->redis),
 		       false);
 	reply = wp_world_do(w);
 	assert_int_equal(wp_route_parse(reply, &result), WP_OK);

@@ -27,6 +27,8 @@ SLOWNESS = int(os.environ.get("WAYPOST_TEST_SLOWNESS", "1"))
 PATIENCE_S = 15 * SLOWNESS
 PARTITIONS = 8
 ALLOWED_ORIGIN = "https://app.example"
+# So much that what comes and goes within a second is little beside it.
+BALLAST_BYTES = 64 << 20
 UUID7 = re.compile(
     r"^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$")
 CODE = re.compile(r"^[a-z][a-z0-9_]*$")
@@ -235,6 +237,17 @@ class E2eTest(unittest.TestCase):
         self.assert_status(user.ack([marker]), 204)
 
     # ---- looking inside, where nothing else tells ----
+
+    def set_memory(self, percent):
+        """Redis holds so many percent of what it may hold.
+
+        Each thread and process believes for a second what it saw before.
+        """
+        with self.stack.redis() as redis:
+            redis("SETRANGE", "ballast", BALLAST_BYTES - 1, "x")
+            used = int(redis("INFO", "memory").decode()
+                       .split("used_memory:")[1].split()[0])
+            redis("CONFIG", "SET", "maxmemory", used * 100 // percent)
 
     def redis_keys(self, pattern):
         with self.stack.redis() as redis:

@@ -68,9 +68,9 @@ def new_stack(config=None, **how):
         settings.setdefault(section, {}).update(values)
     state = scratch()
     stack = Stack(state, WEB, build=os.environ.get("WAYPOST_E2E_BUILD"),
-                  config=settings, **how)
+                  config=settings, slowness=SLOWNESS, **how)
     _stacks.append(stack)
-    return stack.start(60 * SLOWNESS)
+    return stack.start()
 
 
 def shared_stack():

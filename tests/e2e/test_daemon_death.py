@@ -51,7 +51,7 @@ class DaemonDeath(FaultTest):
 
     def recover(self, daemon):
         self.stack.restart(daemon)
-        self.stack.wait_ready(60 * SLOWNESS)
+        self.stack.wait_ready()
 
     def test_users_of_the_dead_go_and_are_notified_once_others_stay(self):
         alice = self.user()

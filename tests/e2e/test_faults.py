@@ -240,7 +240,7 @@ class FaultTest(E2eTest):
         return found
 
     def recovers(self):
-        self.stack.wait_ready(60 * SLOWNESS)
+        self.stack.wait_ready()
 
 
 class OneByOne(FaultTest):
@@ -372,7 +372,7 @@ class Presence(FaultTest):
         wait_for(lambda: self.is_cold(bob), "migration")
         self.assertEqual(self.message_ids(bob, 1), [message_id])
         self.stack.restart("websocket-0")
-        self.stack.wait_ready(60 * SLOWNESS)
+        self.stack.wait_ready()
         again = self.connect(bob)
         self.assertGreater(again.expect("connected")["pending"], 0)
         again.expect("poke")
@@ -384,7 +384,7 @@ class Presence(FaultTest):
 
         self.stack.kill("redis")
         self.stack.restart("redis")
-        self.stack.wait_ready(60 * SLOWNESS)
+        self.stack.wait_ready()
 
         wait_for(lambda: self.status(bob) == "online", "online again")
         message_id = self.assert_accepted(self.user().send(bob))

@@ -68,7 +68,7 @@ def has(headers, name):
     return any(key.lower() == name for key, _ in headers)
 
 
-def raw_exchange(port, pieces, host="127.0.0.1", timeout_s=10, shut=False):
+def raw_exchange(port, pieces, host="127.0.0.1", timeout_s=30, shut=False):
     """Send bytes as they are; read until the peer closes or timeout_s passes.
 
     pieces: bytes, or an iterable of bytes that are sent one by one

@@ -9,6 +9,9 @@ import subprocess
 import time
 
 PR_SET_PDEATHSIG = 1
+# What a program may take to begin and to end. Guards: what goes well takes a
+# small part of them.
+START_S, STOP_S = 30, 30
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -51,10 +54,13 @@ def _die_with_parent(parent):
 
 
 class Program:
-    """A program in a session of its own, so that it can be killed whole."""
+    """A program in a session of its own, so that it can be killed whole.
+
+    slowness: how many times longer than usual it may take to begin and to end
+    """
 
     def __init__(self, name, argv, env, cwd, log_path, ready,
-                 stop_signal=signal.SIGTERM):
+                 stop_signal=signal.SIGTERM, slowness=1):
         self.name = name
         self.argv = argv
         self.env = env
@@ -62,6 +68,7 @@ class Program:
         self.log_path = log_path
         self.ready = ready
         self.stop_signal = stop_signal
+        self.slowness = slowness
         self.process = None
 
     @property
@@ -74,7 +81,7 @@ class Program:
     def exit_text(self):
         return describe_exit(self.process.poll())
 
-    def start(self, timeout_s=30):
+    def start(self, timeout_s=None):
         """Start it and wait until it is ready."""
         self.spawn()
         self.wait_ready(timeout_s)
@@ -91,7 +98,10 @@ class Program:
             except OSError as error:
                 raise StartError(f"{self.name}: {error}") from error
 
-    def wait_ready(self, timeout_s=30):
+    def wait_ready(self, timeout_s=None):
+        if timeout_s is None:
+            timeout_s = START_S * self.slowness
+
         def check():
             if not self.is_running():
                 raise self.end_error("ended at once with")
@@ -135,13 +145,15 @@ class Program:
             pass
         self.process.wait()
 
-    def stop(self, timeout_s=15):
+    def stop(self, timeout_s=None):
         """Ask it to end; kill what has not ended by then.
 
         Returns: its exit status (negative: the signal); None if never started
         """
         if self.process is None:
             return None
+        if timeout_s is None:
+            timeout_s = STOP_S * self.slowness
         if self.is_running():
             self.signal(self.stop_signal)
             try:

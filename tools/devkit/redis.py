@@ -9,7 +9,7 @@ class RedisError(Exception):
 class Redis:
     """One connection over a unix socket. Replies are bytes, int, list, None."""
 
-    def __init__(self, path, timeout_s=10):
+    def __init__(self, path, timeout_s=30):
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._socket.settimeout(timeout_s)
         try:

@@ -30,6 +30,8 @@ PROGRAMS = ("redis-server", "redis-check-rdb", "nginx", "lighttpd",
             "waypost-worker", "waypost-ws", "waypost-handlers")
 # sockaddr_un holds 108 bytes; leave room for the longest file name here.
 SOCKET_DIR_MAX = 80
+# Guards, as in devkit.process: until all are ready, and for one answer.
+READY_S, ANSWER_S = 60, 30
 # What the environment may say about Waypost; tests do not want any of it.
 OWN_VARIABLES = ("JWT_SECRET", "JWT_SECRET_PREVIOUS", "STORE_SECRET",
                  "REDIS_ADDR", "REDIS_PASSWORD", "CORS_ALLOWED_ORIGINS",
@@ -136,11 +138,13 @@ class Stack:
     env:          base environment of the programs; default: the scrubbed one
     program_env:  called with a program's name, what its environment has besides
     web_edits:    (old, new) pairs for the web server's main configuration
+    slowness:     how many times longer than usual everything may take
     """
 
     def __init__(self, state, web="nginx", port=0, build=None, workers=1,
                  websockets=1, config=None, redis_config=(), env=None,
-                 host="127.0.0.1", program_env=None, pools=1, web_edits=()):
+                 host="127.0.0.1", program_env=None, pools=1, web_edits=(),
+                 slowness=1):
         if web not in WEB_SERVERS:
             raise StartError(f"the web server is one of {WEB_SERVERS}")
         self.state = os.path.realpath(state)
@@ -154,6 +158,7 @@ class Stack:
         self.base_env = scrubbed_environment() if env is None else dict(env)
         self.program_env = program_env or (lambda name: {})
         self.web_edits = list(web_edits)
+        self.slowness = slowness
         self.worker_count = workers
         self.websocket_count = websockets
         self.pools = ["handlers"] + [f"handlers-{i}"
@@ -355,7 +360,7 @@ class Stack:
         self.programs[name] = Program(
             name, argv,
             {**self.base_env, **env, **self.program_env(name)},
-            self.state, self.log_path(name), ready)
+            self.state, self.log_path(name), ready, slowness=self.slowness)
 
     def _secret_env(self):
         return {"JWT_SECRET": self.jwt_secret,
@@ -424,7 +429,7 @@ class Stack:
         self._write_web_config()
         self._define_programs()
 
-    def start(self, timeout_s=60):
+    def start(self, timeout_s=None):
         """Start all and wait until /readyz says READY."""
         try:
             self.prepare()
@@ -436,9 +441,11 @@ class Stack:
             raise
         return self
 
-    def wait_ready(self, timeout_s=60):
+    def wait_ready(self, timeout_s=None):
         """Until the front door answers READY and upgrades are possible."""
         last = ["no answer"]
+        if timeout_s is None:
+            timeout_s = READY_S * self.slowness
 
         def check():
             for program in self.programs.values():
@@ -521,15 +528,15 @@ class Stack:
         """kill -9, children included."""
         self.programs[name].kill()
 
-    def restart(self, name, timeout_s=30):
+    def restart(self, name, timeout_s=None):
         """Start a program again that has ended or was killed."""
         self.programs[name].stop()
         self.programs[name].start(timeout_s)
 
     # ---- using it ----------------------------------------------------------
 
-    def http(self, timeout_s=30):
-        return Http(self.port, self.host, timeout_s)
+    def http(self):
+        return Http(self.port, self.host, ANSWER_S * self.slowness)
 
     def redis(self):
         return redis.Redis(self.redis_socket)

@@ -53,5 +53,6 @@ class User:
         pairs = [("Authorization", "Bearer " + self.token)]
         pairs += list(headers.items() if isinstance(headers, dict)
                       else headers)
+        how.setdefault("timeout_s", self.http.timeout_s)
         return WebSocket(self.stack.port, target, pairs,
                          host=self.stack.host, **how)

@@ -56,7 +56,7 @@ class WebSocket:
     """
 
     def __init__(self, port, target="/connect", headers=(), protocols=None,
-                 host="127.0.0.1", timeout_s=10, receive_buffer=None,
+                 host="127.0.0.1", timeout_s=30, receive_buffer=None,
                  answer_pings=True, unix_path=None):
         self.answer_pings = answer_pings
         self.pings = 0

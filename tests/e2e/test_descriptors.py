@@ -2,7 +2,7 @@
 import os
 import subprocess
 
-from harness import E2eTest, end_stack, new_stack, wait_for
+from harness import E2eTest, end_stack, new_stack
 
 PROGRAMS = ("worker-0", "websocket-0", "handlers")
 
@@ -32,8 +32,7 @@ class Closed(E2eTest):
     def test_nothing_of_ours_takes_the_place_of_standard_error(self):
         for name in PROGRAMS:
             self.restart_closed(name)
-        wait_for(lambda: self.user().send(self.user()).status == 202,
-                 "sends are accepted")
+        self.stack.wait_ready()
         alice, bob = self.user(), self.user()
         socket = self.connect(bob)
         socket.expect("connected")

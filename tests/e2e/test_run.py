@@ -9,6 +9,7 @@ from devkit.process import leftovers
 from devkit.stack import PROGRAMS, Stack, free_port
 from devkit.user import User
 from harness import ROOT, SLOWNESS, WEB, scratch, wait_for
+from test_faults import LOAD_ERRORS
 
 START_S = 90 * SLOWNESS
 BACK_S = 30 * SLOWNESS
@@ -86,7 +87,7 @@ class MakeRun(unittest.TestCase):
         def is_ready():
             try:
                 return stack.http().request("GET", "/readyz").status == 200
-            except OSError:
+            except LOAD_ERRORS:
                 return False
         wait_for(is_ready, f"/readyz is 200; {run.said()[-2000:]}", BACK_S)
 
@@ -100,7 +101,11 @@ class MakeRun(unittest.TestCase):
         return ids
 
     def waiting(self, run):
-        answer = self.client(run, "carol").pull(limit=500)
+        """Their ids; None while nobody answers."""
+        try:
+            answer = self.client(run, "carol").pull(limit=500)
+        except LOAD_ERRORS:
+            return None
         if answer.status != 200:
             return None
         return [one["id"] for one in answer.json()["messages"]]

@@ -52,7 +52,9 @@ class Member(User):
         self.incarnation = frame["connectionId"].rsplit(".", 1)[0]
 
     def has_waiting(self, count):
-        return len(self.pull().json()["messages"]) == count
+        answer = self.pull()
+        return (answer.status == 200
+                and len(answer.json()["messages"]) == count)
 
     def leave(self):
         if self.socket is not None:
@@ -124,4 +126,4 @@ class Stampede(FaultTest):
 
         for member in crowd:
             member.socket.expect("poke", PATIENCE_S)
-        self.assertEqual(self.online(crowd), CROWD)
+        wait_for(lambda: self.online(crowd) == CROWD, "all are registered")

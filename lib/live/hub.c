@@ -294,12 +294,6 @@ size_t wp_hub_users(const struct wp_hub *hub)
 	return hub->n_users;
 }
 
-void wp_user_urn(const struct wp_user *user, struct wp_urn *out)
-{
-	out->len = user->len;
-	memcpy(out->text, user->text, user->len + 1U);
-}
-
 void wp_user_box(const struct wp_user *user, struct wp_box *out)
 {
 	out->partition = user->partition;

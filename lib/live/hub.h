@@ -97,9 +97,7 @@ void wp_hub_unpin(struct wp_hub *hub, struct wp_user *user);
 size_t wp_hub_members(const struct wp_hub *hub);
 size_t wp_hub_users(const struct wp_hub *hub);
 
-/* The user's URN as the library's calls want it. */
-void wp_user_urn(const struct wp_user *user, struct wp_urn *out);
-/* Whose mailbox it is that a poke is about. */
+/* The user's mailbox, as the library's calls want it. */
 void wp_user_box(const struct wp_user *user, struct wp_box *out);
 
 #endif /* WP_LIB_LIVE_HUB_H */

@@ -161,10 +161,9 @@ struct disconnect {
 	struct disconnect *next;
 	struct wp_registrar *reg;
 	uint32_t epoch;
-	uint32_t partition;
 	int64_t grace_ms;
 	char name[WP_CONNECTION_MAX + 1];
-	struct wp_urn urn;
+	struct wp_box box;
 };
 
 /* Takes call: it is sent again with the next beat. */
@@ -199,8 +198,8 @@ static void send_disconnect(struct disconnect *call)
 	struct wp_registrar *reg = call->reg;
 	enum wp_err rc;
 
-	wp_presence_disconnect_build(&reg->cmd, call->partition, call->name,
-				     &call->urn, call->grace_ms);
+	wp_presence_disconnect_build(&reg->cmd, &call->box, call->name,
+				     call->grace_ms);
 	wp_push_add(&reg->cmd, reg->rules.conf);
 	rc = wp_aredis_do(reg->redis, &reg->cmd, on_disconnect_reply, call);
 	if (rc == WP_OK)
@@ -368,7 +367,7 @@ static void on_connect_reply(void *ctx, const struct wp_reply *reply)
  */
 static enum wp_err drop_ghost(struct wp_registrar *reg,
 			      const struct wp_member *member,
-			      const struct wp_urn *urn)
+			      const struct wp_box *box)
 {
 	char name[WP_CONNECTION_MAX + 1];
 
@@ -377,42 +376,43 @@ static enum wp_err drop_ghost(struct wp_registrar *reg,
 	    member->told.epoch == reg->epoch)
 		return WP_OK;
 	wp_connection_name(name, reg->before, member->number);
-	wp_presence_disconnect_build(&reg->cmd, member->user->partition, name,
-				     urn, reg->rules.grace_ms);
+	wp_presence_disconnect_build(&reg->cmd, box, name, reg->rules.grace_ms);
 	wp_push_add(&reg->cmd, reg->rules.conf);
 	return wp_aredis_do(reg->redis, &reg->cmd, NULL, NULL);
 }
 
 static void build_connect(struct wp_registrar *reg,
 			  const struct wp_member *member,
-			  const struct wp_urn *urn)
+			  const struct wp_box *box)
 {
 	char name[WP_CONNECTION_MAX + 1];
-	struct wp_presence_meta meta = {
+	const struct wp_presence_connect what = {
+		.incarnation = reg->incarnation,
+		.connection = name,
 		.protocol = reg->protocol,
 		.device = member->device == NULL ? "" : member->device,
 		.chat = member->chat == NULL ? "" : member->chat,
 		.since_ms = member->told.since_ms,
+		.max_per_user = reg->rules.max_per_user,
 	};
 
 	wp_registrar_name(reg, member, name);
-	wp_presence_connect_build(&reg->cmd, wp_aredis_run_id(reg->redis),
-				  member->user->partition, reg->incarnation,
-				  name, urn, &meta, reg->rules.max_per_user);
+	wp_presence_connect_build(&reg->cmd, wp_aredis_run_id(reg->redis), box,
+				  &what);
 }
 
 static enum wp_err connect_member(struct wp_registrar *reg,
 				  struct wp_member *member, enum why why)
 {
 	struct connect_call *call;
-	struct wp_urn urn;
+	struct wp_box box;
 	enum wp_err rc;
 
-	wp_user_urn(member->user, &urn);
+	wp_user_box(member->user, &box);
 	rc = join_once(reg, member->user->partition);
 	if (rc != WP_OK)
 		return rc;
-	rc = drop_ghost(reg, member, &urn);
+	rc = drop_ghost(reg, member, &box);
 	if (rc != WP_OK)
 		return rc;
 	call = malloc(sizeof(*call));
@@ -424,7 +424,7 @@ static enum wp_err connect_member(struct wp_registrar *reg,
 		.epoch = reg->epoch,
 		.why = why,
 	};
-	build_connect(reg, member, &urn);
+	build_connect(reg, member, &box);
 	rc = wp_aredis_do(reg->redis, &reg->cmd, on_connect_reply, call);
 	if (rc != WP_OK) {
 		free(call);
@@ -946,11 +946,10 @@ void wp_registrar_remove(struct wp_registrar *reg, struct wp_member *member,
 	*call = (struct disconnect){
 		.reg = reg,
 		.epoch = reg->epoch,
-		.partition = member->user->partition,
 		.grace_ms = grace_ms,
 	};
 	wp_registrar_name(reg, member, call->name);
-	wp_user_urn(member->user, &call->urn);
+	wp_user_box(member->user, &call->box);
 	member->told.epoch = 0;
 	send_disconnect(call);
 }

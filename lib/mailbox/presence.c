@@ -12,25 +12,22 @@
 #include "lib/mailbox/scripts.h"
 
 void wp_presence_connect_build(struct wp_cmd *cmd, const char *run_id,
-			       uint32_t partition, const char *incarnation,
-			       const char *connection,
-			       const struct wp_urn *user,
-			       const struct wp_presence_meta *meta,
-			       int64_t max_per_user)
+			       const struct wp_box *box,
+			       const struct wp_presence_connect *what)
 {
-	wp_cmd_script(cmd, WP_SCRIPT_CONNECT, partition);
+	wp_cmd_script(cmd, WP_SCRIPT_CONNECT, box->partition);
 	wp_cmd_str(cmd, run_id);
-	wp_cmd_str(cmd, incarnation);
-	wp_cmd_str(cmd, connection);
-	wp_cmd_add(cmd, user->text, user->len);
-	if (meta->since_ms == 0)
+	wp_cmd_str(cmd, what->incarnation);
+	wp_cmd_str(cmd, what->connection);
+	wp_cmd_add(cmd, box->text, box->len);
+	if (what->since_ms == 0)
 		wp_cmd_str(cmd, "");
 	else
-		wp_cmd_int(cmd, meta->since_ms);
-	wp_cmd_str(cmd, meta->protocol);
-	wp_cmd_str(cmd, meta->device);
-	wp_cmd_str(cmd, meta->chat);
-	wp_cmd_int(cmd, max_per_user);
+		wp_cmd_int(cmd, what->since_ms);
+	wp_cmd_str(cmd, what->protocol);
+	wp_cmd_str(cmd, what->device);
+	wp_cmd_str(cmd, what->chat);
+	wp_cmd_int(cmd, what->max_per_user);
 }
 
 enum wp_err wp_presence_connect_parse(const struct wp_reply *reply,
@@ -50,13 +47,12 @@ enum wp_err wp_presence_connect_parse(const struct wp_reply *reply,
 	return WP_OK;
 }
 
-void wp_presence_disconnect_build(struct wp_cmd *cmd, uint32_t partition,
-				  const char *connection,
-				  const struct wp_urn *user, int64_t grace_ms)
+void wp_presence_disconnect_build(struct wp_cmd *cmd, const struct wp_box *box,
+				  const char *connection, int64_t grace_ms)
 {
-	wp_cmd_script(cmd, WP_SCRIPT_DISCONNECT, partition);
+	wp_cmd_script(cmd, WP_SCRIPT_DISCONNECT, box->partition);
 	wp_cmd_str(cmd, connection);
-	wp_cmd_add(cmd, user->text, user->len);
+	wp_cmd_add(cmd, box->text, box->len);
 	wp_cmd_int(cmd, grace_ms);
 	wp_cmd_int(cmd, WP_SEEN_TTL_SECONDS);
 }

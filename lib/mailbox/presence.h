@@ -25,19 +25,19 @@ enum {
 };
 
 /* What is told about a connection. Texts are printable, without tabs. */
-struct wp_presence_meta {
-	const char *protocol; /* "ws" */
-	const char *device;   /* "" when unknown */
-	const char *chat;     /* "" when none is open */
-	int64_t since_ms;     /* 0 = now, by Redis' clock */
+struct wp_presence_connect {
+	const char *incarnation;
+	const char *connection; /* wp_connection_name() */
+	const char *protocol;   /* "ws" */
+	const char *device;     /* "" when unknown */
+	const char *chat;       /* "" when none is open */
+	int64_t since_ms;       /* 0 = now, by Redis' clock */
+	int64_t max_per_user;   /* connections; the oldest gives way */
 };
 
 void wp_presence_connect_build(struct wp_cmd *cmd, const char *run_id,
-			       uint32_t partition, const char *incarnation,
-			       const char *connection,
-			       const struct wp_urn *user,
-			       const struct wp_presence_meta *meta,
-			       int64_t max_per_user);
+			       const struct wp_box *box,
+			       const struct wp_presence_connect *what);
 
 struct wp_presence_connected {
 	bool is_gone; /* the incarnation is dead: take a new one */
@@ -49,9 +49,9 @@ enum wp_err
 wp_presence_connect_parse(const struct wp_reply *reply,
 			  struct wp_presence_connected *out) WP_MUST_USE;
 
-void wp_presence_disconnect_build(struct wp_cmd *cmd, uint32_t partition,
-				  const char *connection,
-				  const struct wp_urn *user, int64_t grace_ms);
+/* wp_push_add() behind it; grace_ms: until messages migrate. */
+void wp_presence_disconnect_build(struct wp_cmd *cmd, const struct wp_box *box,
+				  const char *connection, int64_t grace_ms);
 /* *left_out: connections that the user still has anywhere. */
 enum wp_err wp_presence_disconnect_parse(const struct wp_reply *reply,
 					 int64_t *left_out) WP_MUST_USE;

@@ -23,18 +23,20 @@ static struct wp_presence_connected connect_since(struct wp_world *w,
 						  const char *connection,
 						  int64_t since_ms)
 {
-	const struct wp_presence_meta meta = {
+	const struct wp_presence_connect what = {
+		.incarnation = incarnation,
+		.connection = connection,
 		.protocol = "ws",
 		.device = "phone",
 		.chat = "c1",
 		.since_ms = since_ms,
+		.max_per_user = LIMIT,
 	};
 	struct wp_presence_connected out;
 	struct wp_reply *reply;
 
-	wp_presence_connect_build(&w->cmd, wp_redis_run_id(w->redis),
-				  WP_WORLD_PARTITION, incarnation, connection,
-				  &w->bob, &meta, LIMIT);
+	wp_presence_connect_build(&w->cmd, wp_redis_run_id(w->redis), &w->box,
+				  &what);
 	reply = wp_world_do(w);
 	assert_int_equal(wp_presence_connect_parse(reply, &out), WP_OK);
 	wp_reply_free(&reply);
@@ -231,8 +233,7 @@ static int64_t disconnect(struct wp_world *w, const char *connection,
 	struct wp_reply *reply;
 	int64_t left = -1;
 
-	wp_presence_disconnect_build(&w->cmd, WP_WORLD_PARTITION, connection,
-				     &w->bob, grace_ms);
+	wp_presence_disconnect_build(&w->cmd, &w->box, connection, grace_ms);
 	reply = wp_world_do(w);
 	assert_int_equal(wp_presence_disconnect_parse(reply, &left), WP_OK);
 	wp_reply_free(&reply);
@@ -271,9 +272,12 @@ static void a_connect_that_fails_registers_nobody(void **state)
 		"hot:" WP_BOB,    "hot!:" WP_BOB, "cold", "coldlast",
 		"online:" WP_BOB, "at:i1",        "gate"
 	};
-	const struct wp_presence_meta meta = { .protocol = "ws",
-					       .device = "",
-					       .chat = "" };
+	const struct wp_presence_connect what = { .incarnation = "i1",
+						  .connection = "i1.1",
+						  .protocol = "ws",
+						  .device = "",
+						  .chat = "",
+						  .max_per_user = LIMIT };
 	struct wp_world *w = *state;
 
 	wp_world_join(w, "i1");
@@ -287,8 +291,7 @@ static void a_connect_that_fails_registers_nobody(void **state)
 		wp_world_run(w, "ZADD " WP_P "%s 1 x", keys[i]);
 
 		wp_presence_connect_build(&w->cmd, wp_redis_run_id(w->redis),
-					  WP_WORLD_PARTITION, "i1", "i1.1",
-					  &w->bob, &meta, LIMIT);
+					  &w->box, &what);
 		reply = wp_world_do(w);
 
 		assert_int_equal(wp_presence_connect_parse(reply, &out),

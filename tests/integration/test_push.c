@@ -28,8 +28,7 @@ static void leave(struct wp_world *w, const char *connection)
 	struct wp_reply *reply;
 	int64_t left = -1;
 
-	wp_presence_disconnect_build(&w->cmd, WP_WORLD_PARTITION, connection,
-				     &w->bob, 5000);
+	wp_presence_disconnect_build(&w->cmd, &w->box, connection, 5000);
 	wp_push_add(&w->cmd, &w->conf);
 	reply = wp_world_do(w);
 	assert_int_equal(wp_presence_disconnect_parse(reply, &left), WP_OK);

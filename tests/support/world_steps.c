@@ -126,19 +126,21 @@ void wp_world_join(struct wp_world *w, const char *incarnation)
 
 int64_t wp_world_connect(struct wp_world *w, const char *connection)
 {
-	const struct wp_presence_meta meta = {
+	char incarnation[INCARNATION_SIZE] = "";
+	const struct wp_presence_connect what = {
+		.incarnation = incarnation,
+		.connection = connection,
 		.protocol = "ws",
 		.device = "",
 		.chat = "",
+		.max_per_user = CONNECTIONS_PER_USER,
 	};
 	struct wp_presence_connected connected;
-	char incarnation[INCARNATION_SIZE] = "";
 	struct wp_reply *reply;
 
 	strncat(incarnation, connection, strcspn(connection, "."));
-	wp_presence_connect_build(&w->cmd, wp_redis_run_id(w->redis),
-				  WP_WORLD_PARTITION, incarnation, connection,
-				  &w->bob, &meta, CONNECTIONS_PER_USER);
+	wp_presence_connect_build(&w->cmd, wp_redis_run_id(w->redis), &w->box,
+				  &what);
 	reply = wp_world_do(w);
 	assert_int_equal(wp_presence_connect_parse(reply, &connected), WP_OK);
 	assert_false(connected.is_gone);
@@ -151,8 +153,7 @@ void wp_world_disconnect(struct wp_world *w, const char *connection)
 	struct wp_reply *reply;
 	int64_t left = -1;
 
-	wp_presence_disconnect_build(&w->cmd, WP_WORLD_PARTITION, connection,
-				     &w->bob, 0);
+	wp_presence_disconnect_build(&w->cmd, &w->box, connection, 0);
 	reply = wp_world_do(w);
 	assert_int_equal(wp_presence_disconnect_parse(reply, &left), WP_OK);
 	wp_reply_free(&reply);

@@ -8,13 +8,19 @@
  */
 #include "handlers/fcgi_io.h"
 
+#include <errno.h>
 #include <limits.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
 
 #include <fcgiapp.h>
+
+#include "lib/base/clock.h"
+
+enum { MS_PER_S = 1000 };
 
 struct wp_fcgi {
 	struct wp_io io; /* first: handlers hold a pointer to it */
@@ -98,8 +104,28 @@ void wp_fcgi_open(struct wp_fcgi *fcgi, int fd)
 	fcgi->request.keepConnection = 1;
 }
 
+/*
+ * Wait for the first byte of a request. A read with a time-out, which the
+ * library would wait in, fails with EINTR when the process was stopped and goes
+ * on (signal(7)), and the library takes that for the end of the connection.
+ */
+static void await_first_byte(int fd)
+{
+	struct pollfd peer = { .fd = fd, .events = POLLIN };
+	uint64_t end_ms = wp_mono_ms() + WP_FCGI_TIMEOUT_S * MS_PER_S;
+	int n;
+
+	do {
+		uint64_t now_ms = wp_mono_ms();
+
+		n = poll(&peer, 1,
+			 now_ms < end_ms ? (int)(end_ms - now_ms) : 0);
+	} while (n == -1 && errno == EINTR);
+}
+
 struct wp_io *wp_fcgi_next(struct wp_fcgi *fcgi)
 {
+	await_first_byte(fcgi->request.ipcFd);
 	if (FCGX_Accept_r(&fcgi->request) != 0)
 		return NULL;
 	/* Parameters that broke off pass for complete ones in the library. */

@@ -5,11 +5,14 @@
 #include <stdint.h>
 
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -250,6 +253,54 @@ static void a_peer_that_leaves_early_is_no_request(void **state)
 	assert_int_equal(wp_fcgi_fd(wire->fcgi), -1);
 }
 
+/* Until pid sleeps in a system call; its only one is the one to be looked at. */
+static void await_sleep(pid_t pid)
+{
+	char path[64], state = 0;
+
+	(void)snprintf(path, sizeof(path), "/proc/%ld/stat", (long)pid);
+	while (state != 'S') {
+		FILE *file = fopen(path, "re");
+
+		assert_non_null(file);
+		assert_int_equal(fscanf(file, "%*d (%*[^)]) %c", &state), 1);
+		(void)fclose(file);
+		(void)sched_yield();
+	}
+}
+
+static void stop_and_go_on(pid_t pid)
+{
+	int status;
+
+	assert_int_equal(kill(pid, SIGSTOP), 0);
+	assert_int_equal(waitpid(pid, &status, WUNTRACED), pid);
+	assert_true(WIFSTOPPED(status));
+	assert_int_equal(kill(pid, SIGCONT), 0);
+	assert_int_equal(waitpid(pid, &status, WCONTINUED), pid);
+	assert_true(WIFCONTINUED(status));
+}
+
+static void a_process_that_was_stopped_still_takes_the_request(void **state)
+{
+	struct wire *wire = *state;
+	pid_t pid = fork();
+	int status;
+
+	if (pid == 0)
+		_exit(wp_fcgi_next(wire->fcgi) == NULL);
+	assert_int_not_equal(pid, -1);
+	for (int i = 0; i < 2; i++) {
+		await_sleep(pid);
+		stop_and_go_on(pid);
+	}
+	add_request(wire, false, "");
+	send_all(wire);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -260,6 +311,7 @@ int main(void)
 		TEST(an_unread_body_ends_a_kept_connection),
 		TEST(garbage_closes_the_connection),
 		TEST(a_peer_that_leaves_early_is_no_request),
+		TEST(a_process_that_was_stopped_still_takes_the_request),
 	};
 
 	(void)signal(SIGPIPE, SIG_IGN);

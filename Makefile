@@ -29,7 +29,7 @@ LIBS := -lhiredis -lsqlite3 -lyaml -lcrypto
 
 LUA := $(sort $(wildcard lib/mailbox/scripts/*.lua))
 LUA_PARTS := $(wildcard lib/mailbox/scripts/parts/*.lua)
-LIB_SRC := $(sort $(filter-out lib/live/%,$(wildcard lib/*/*.c)))
+LIB_SRC := $(sort $(filter-out lib/live/%,$(wildcard lib/*/*.c lib/*/*/*.c)))
 LIB_OBJ := $(LIB_SRC:%.c=$(B)/%.o) $(B)/gen/scripts.o
 LIB := $(B)/libwaypost.a
 # For programs that hold connections; only they link libev.
@@ -52,7 +52,7 @@ INTEGRATION := $(INTEGRATION_SRC:%.c=$(B)/%)
 FUZZ_SRC := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 FUZZ := $(FUZZ_SRC:%.c=$(B)/%)
 
-C_FILES := $(sort $(wildcard lib/*/*.[ch] handlers/*.[ch] worker/*.[ch] \
+C_FILES := $(sort $(wildcard lib/*/*.[ch] lib/*/*/*.[ch] handlers/*.[ch] worker/*.[ch] \
 	ws-daemon/*.[ch] ws-daemon/*/*.[ch] tools/waypost/*.[ch] \
 	tests/support/*.[ch] tests/support/*/*.[ch] tests/fuzz/*.[ch] tests/fault/*.[ch] \
 	tests/model/*.[ch] tests/integration/*.[ch] tests/unit/*/*.[ch] tests/unit/*/*/*.[ch]))

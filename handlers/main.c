@@ -22,6 +22,7 @@
 #include "lib/redis/client.h"
 #include "lib/sys/listen.h"
 #include "lib/sys/program.h"
+#include "lib/sys/sections/sections.h"
 #include "lib/sys/systemd.h"
 
 #include "handlers/child.h"
@@ -37,11 +38,23 @@ static const struct wp_conf_flag flags[] = {
 	{ NULL, NULL },
 };
 
+static const struct wp_conf_section *const sections[] = { &wp_conf_log,
+							  &wp_conf_redis,
+							  &wp_conf_mailbox,
+							  &wp_conf_tokens,
+							  &wp_conf_store_secret,
+							  &wp_conf_cors,
+							  &wp_conf_handlers,
+							  &wp_conf_presence,
+							  &wp_conf_store,
+							  &wp_conf_sqlite,
+							  NULL };
+
 static const struct wp_conf_program about = {
 	.name = "waypost-handlers",
 	.summary = "Answers Waypost's HTTP requests over FastCGI or CGI.",
-	.sections = "run_mode,log,redis,mailbox,auth,cors,handlers,presence,"
-		    "store",
+	.known = wp_conf_sections,
+	.sections = sections,
 	.is_service = true,
 	.flags = flags,
 };

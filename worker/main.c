@@ -25,15 +25,24 @@
 #include "lib/redis/client.h"
 #include "lib/store/store.h"
 #include "lib/sys/program.h"
+#include "lib/sys/sections/sections.h"
 #include "lib/sys/systemd.h"
 #include "worker/metrics.h"
 #include "worker/threads.h"
 
+static const struct wp_conf_section *const sections[] = {
+	&wp_conf_log,     &wp_conf_redis,
+	&wp_conf_mailbox, &wp_conf_store_secret,
+	&wp_conf_worker,  &wp_conf_beat,
+	&wp_conf_push,    &wp_conf_store,
+	&wp_conf_sqlite,  NULL
+};
+
 static const struct wp_conf_program about = {
 	.name = "waypost-worker",
 	.summary = "Routes messages and moves those of absent users to disk.",
-	.sections = "log,redis,mailbox,auth.store_secret,worker,push,store,"
-		    "websocket.heartbeat_ms,websocket.grace_ms",
+	.known = wp_conf_sections,
+	.sections = sections,
 	.is_service = true,
 };
 

@@ -26,6 +26,7 @@
 #include "lib/redis/client.h"
 #include "lib/sys/listen.h"
 #include "lib/sys/program.h"
+#include "lib/sys/sections/sections.h"
 #include "lib/sys/systemd.h"
 #include "ws-daemon/first_look.h"
 #include "ws-daemon/metrics.h"
@@ -37,10 +38,25 @@ enum {
 	CHECK_CAP_MS = 3000,
 };
 
+static const struct wp_conf_section *const sections[] = { &wp_conf_log,
+							  &wp_conf_redis,
+							  &wp_conf_mailbox,
+							  &wp_conf_tokens,
+							  &wp_conf_store_secret,
+							  &wp_conf_cors,
+							  &wp_conf_websocket,
+							  &wp_conf_beat,
+							  &wp_conf_presence,
+							  &wp_conf_push,
+							  &wp_conf_store,
+							  &wp_conf_sqlite,
+							  NULL };
+
 static const struct wp_conf_program about = {
 	.name = "waypost-ws",
 	.summary = "Holds WebSocket connections and pokes their users.",
-	.sections = "log,redis,mailbox,auth,cors,websocket,presence,push,store",
+	.known = wp_conf_sections,
+	.sections = sections,
 	.is_service = true,
 };
 

@@ -2,9 +2,13 @@
  * conf.h - the settings of a deployment: one YAML file for all programs.
  *
  * Precedence: built-in default, then the file, then the environment, then the
- * command line. Every key is described once, in conf_table.c. A secret is never
+ * command line. Every key is described once, in sections/. A secret is never
  * taken from the file: it comes from its environment variable or from the file
  * that <key>_file names (mode no wider than 0640 in production).
+ *
+ * To add a key: a line here, one in its table, one in web-config/waypost.yaml.
+ * To add a section: besides, a file in sections/ and its line in all.c; the
+ * program that uses it names it.
  */
 #ifndef WP_LIB_SYS_CONF_H
 #define WP_LIB_SYS_CONF_H
@@ -15,6 +19,7 @@
 
 #include "lib/base/err.h"
 #include "lib/base/faults.h"
+#include "lib/base/log.h"
 
 enum wp_run_mode { WP_RUN_LOCAL, WP_RUN_PRODUCTION };
 enum wp_visibility { WP_VISIBLE_ALL, WP_VISIBLE_SELF, WP_VISIBLE_NONE };
@@ -25,13 +30,18 @@ struct wp_conf_list {
 	size_t n;
 };
 
+/* A table of keys; lib/sys/sections/ has them. */
+struct wp_conf_section;
+
 struct wp_conf {
-	struct wp_faults *faults; /* of the program that loaded it, or NULL */
-	bool has_file;            /* a configuration file was read */
-	int64_t run_mode;         /* enum wp_run_mode; WAYPOST_RUN_MODE */
+	/* The tables of what is below; ends with NULL. */
+	const struct wp_conf_section *const *known;
+	struct wp_faults *faults;  /* of the program that loaded it, or NULL */
+	bool has_file;             /* a configuration file was read */
+	enum wp_run_mode run_mode; /* WAYPOST_RUN_MODE */
 
 	struct {
-		int64_t level; /* enum wp_log_level; also LOG_LEVEL */
+		enum wp_log_level level; /* also LOG_LEVEL */
 	} log;
 
 	struct {
@@ -111,7 +121,7 @@ struct wp_conf {
 	} websocket;
 
 	struct {
-		int64_t visibility; /* enum wp_visibility */
+		enum wp_visibility visibility;
 	} presence;
 
 	struct {
@@ -145,12 +155,16 @@ struct wp_conf_flag {
 struct wp_conf_program {
 	const char *name;    /* "waypost-handlers" */
 	const char *summary; /* one sentence for --help */
+	/* All that may stand in the file; ends with NULL. */
+	const struct wp_conf_section *const *known;
 	/*
-	 * Sections, and single keys by their whole names, that it uses:
-	 * "handlers,redis,auth.store_secret". --help shows them, and only
-	 * these secrets are read and only these rules are checked.
+	 * What it uses, besides wp_conf_general; ends with NULL. --help shows
+	 * it, and only secrets in there are read. Sections of the file that it
+	 * uses nothing of are other programs' business, who may be of another
+	 * version: faults in there are none of its own.
 	 */
-	const char *sections;
+	const struct wp_conf_section *const *sections;
+	bool judges_all; /* but secrets: every section must be in order */
 	bool is_service; /* it makes files and sockets while it runs */
 	const struct wp_conf_flag *flags; /* ends with flag NULL; may be NULL */
 };
@@ -197,12 +211,6 @@ enum wp_err wp_conf_check_reload(const struct wp_conf *now,
 
 /* Free and zero the secrets first. NULL-safe, idempotent. */
 void wp_conf_release(struct wp_conf *conf);
-
-/*
- * Say, as the first line of a log, that nobody has said what this program is
- * to do: no file and no WAYPOST_RUN_MODE, so that defaults of local mode hold.
- */
-void wp_conf_warn_unset(const struct wp_conf *conf);
 
 /* Effective websocket.max_message_bytes. */
 size_t wp_conf_max_ws_message(const struct wp_conf *conf);

@@ -1,18 +1,34 @@
 /*
- * conf_file.c - bytes from files that an operator names, in bounded amounts.
+ * conf_file.c - files that an operator names: the configuration, and secrets
+ * that stand in a file of their own.
  *
- * Knows descriptors. What the bytes mean is for conf_yaml.c and conf_secret.c.
+ * Knows descriptors, bounds, and who may read a secret. What it read of one is
+ * zeroed before the memory is given back.
  */
-#include "lib/sys/conf_table.h"
+#include "lib/sys/conf_section.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-enum { FILE_MAX_BYTES = 1024 * 1024 };
+#include "lib/base/random.h"
 
-enum wp_err wp_conf_slurp(int fd, size_t max_bytes, struct wp_buf *out)
+enum {
+	FILE_MAX_BYTES = 1024 * 1024,
+	SECRET_MAX_BYTES = 16 * 1024,
+	TOO_OPEN = 0027,
+	KEPT_BYTES = 32, /* of a secret that is made here */
+};
+
+/*
+ * Append all that fd gives to out, in one piece of memory.
+ *
+ * Errors:  WP_ERR_FULL   there are more than max_bytes
+ *          WP_ERR_NOMEM, WP_ERR_SYS (errno says which way)
+ */
+static enum wp_err slurp(int fd, size_t max_bytes, struct wp_buf *out)
 {
 	/*
 	 * All room at once: a buffer that grows leaves copies of a secret
@@ -52,7 +68,7 @@ void wp_conf_read_file(struct wp_conf_load *load, const char *path,
 
 	wp_buf_init(&text, 0);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
-	one = fd == -1 ? WP_ERR_SYS : wp_conf_slurp(fd, FILE_MAX_BYTES, &text);
+	one = fd == -1 ? WP_ERR_SYS : slurp(fd, FILE_MAX_BYTES, &text);
 	if (one == WP_OK) {
 		/* It has noted all there is. */
 		*rc = wp_conf_read_yaml(load, path, text.data, text.len, err);
@@ -71,4 +87,196 @@ out:
 	if (fd != -1)
 		close(fd);
 	wp_buf_release(&text);
+}
+
+/* ---- secrets ---- */
+
+static enum wp_err bad(const struct wp_conf_key *key, const char *sentence,
+		       struct wp_error *err)
+{
+	return wp_error_set(err, WP_ERR_INVAL, "%s_file: %s", key->name,
+			    sentence);
+}
+
+/* Turn what a file held into the secret's text. */
+static enum wp_err take_text(struct wp_conf *conf,
+			     const struct wp_conf_key *key, struct wp_buf *file,
+			     struct wp_error *err)
+{
+	char *text = file->data;
+	size_t len = file->len;
+	struct wp_error why;
+	enum wp_err rc;
+
+	if (len > 0 && text[len - 1] == '\n')
+		len--;
+	if (len > 0 && text[len - 1] == '\r')
+		len--;
+	if (len == 0)
+		return bad(key, "the file is empty", err);
+	if (memchr(text, '\0', len) != NULL)
+		return bad(key, "the file must not hold a NUL byte", err);
+	text[len] = '\0';
+	rc = wp_conf_set(conf, key, text, &why);
+	if (rc != WP_OK)
+		return wp_error_set(err, rc, "%s_file: %s", key->name, why.msg);
+	return WP_OK;
+}
+
+static enum wp_err cannot_read(const struct wp_conf_key *key, const char *path,
+			       struct wp_error *err)
+{
+	return wp_error_set(err, WP_ERR_INVAL, "%s_file: %s cannot be read: %s",
+			    key->name, path, strerror(errno));
+}
+
+/* Read the open file; path is for sentences. */
+static enum wp_err read_open(struct wp_conf *conf,
+			     const struct wp_conf_key *key, const char *path,
+			     int fd, struct wp_error *err)
+{
+	struct wp_buf text;
+	enum wp_err rc;
+	struct stat st;
+
+	if (fstat(fd, &st) == -1)
+		return cannot_read(key, path, err);
+	if (conf->run_mode == WP_RUN_PRODUCTION && (st.st_mode & TOO_OPEN) != 0)
+		return wp_error_set(err, WP_ERR_INVAL,
+				    "%s_file: %s must not be open to others; "
+				    "chmod it to 0640 or less",
+				    key->name, path);
+	wp_buf_init(&text, 0);
+	rc = slurp(fd, SECRET_MAX_BYTES, &text);
+	if (rc == WP_OK)
+		rc = take_text(conf, key, &text, err);
+	else if (rc == WP_ERR_FULL)
+		rc = bad(key, "the file must not be over 16 KiB", err);
+	else if (rc == WP_ERR_SYS)
+		rc = cannot_read(key, path, err);
+	else
+		wp_error_set(err, rc, "out of memory");
+	if (text.data != NULL)
+		explicit_bzero(text.data, text.len);
+	wp_buf_release(&text);
+	return rc;
+}
+
+static enum wp_err read_secret(struct wp_conf *conf,
+			       const struct wp_conf_key *key, const char *path,
+			       struct wp_error *err)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	enum wp_err rc;
+
+	if (fd == -1)
+		return cannot_read(key, path, err);
+	rc = read_open(conf, key, path, fd, err);
+	close(fd);
+	return rc;
+}
+
+void wp_conf_read_secrets(struct wp_conf_load *load, enum wp_err *rc,
+			  struct wp_error *err)
+{
+	struct wp_error why = { 0 };
+
+	for (size_t i = 0; i < load->n; i++) {
+		struct wp_conf_entry *entry = &load->entries[i];
+		const char *path = entry->secret_path;
+		enum wp_err one;
+
+		/* Who does not use it may not be allowed to read it either. */
+		if (path == NULL || path[0] == '\0' || entry->is_set ||
+		    !entry->is_used)
+			continue;
+		one = read_secret(load->conf, entry->key, path, &why);
+		wp_faults_note(load->conf->faults, one, &why, rc, err);
+		entry->is_set = one == WP_OK;
+	}
+}
+
+static enum wp_err cannot_keep(const char *path, struct wp_error *err)
+{
+	return wp_error_set(err, WP_ERR_INVAL,
+			    "auth.store_secret: %.140s cannot be made: %s; set "
+			    "STORE_SECRET",
+			    path, strerror(errno));
+}
+
+/* Write a new secret to a file of no name yet; -1 and errno when that fails. */
+static int write_new_secret(const char *path)
+{
+	char text[2 * KEPT_BYTES + 2];
+	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	ssize_t len;
+	int saved;
+
+	if (fd == -1)
+		return -1;
+	wp_random_hex(text, KEPT_BYTES);
+	text[sizeof(text) - 2] = '\n';
+	len = write(fd, text, sizeof(text) - 1);
+	saved = len == -1 ? errno : ENOSPC;
+	explicit_bzero(text, sizeof(text));
+	if (len == sizeof(text) - 1 && fsync(fd) == 0) {
+		close(fd);
+		return 0;
+	}
+	close(fd);
+	(void)unlink(path);
+	errno = saved;
+	return -1;
+}
+
+/*
+ * Make the file, whole or not at all: of several programs that start at once
+ * one gives it its name, and all read that one.
+ */
+static enum wp_err make_secret(const char *path, struct wp_error *err)
+{
+	char suffix[2 * 8 + 1];
+	enum wp_err rc = WP_OK;
+	struct wp_buf own;
+
+	wp_random_hex(suffix, 8);
+	wp_buf_init(&own, 0);
+	wp_buf_printf(&own, "%s.%s", path, suffix);
+	if (own.failed)
+		rc = wp_error_set(err, WP_ERR_NOMEM, "out of memory");
+	else if (write_new_secret(own.data) == -1 ||
+		 (link(own.data, path) == -1 && errno != EEXIST))
+		rc = cannot_keep(path, err);
+	if (!own.failed)
+		(void)unlink(own.data);
+	wp_buf_release(&own);
+	return rc;
+}
+
+enum wp_err wp_conf_keep_store_secret(struct wp_conf_load *load, bool may_make,
+				      struct wp_error *err)
+{
+	struct wp_conf *conf = load->conf;
+	const struct wp_conf_key *key;
+	enum wp_err rc = WP_OK;
+	bool is_path, is_there;
+	struct wp_buf path;
+
+	if (conf->run_mode != WP_RUN_LOCAL ||
+	    conf->auth.store_secret[0] != '\0')
+		return WP_OK;
+	key = wp_conf_find(load, "auth.store_secret", &is_path)->key;
+	wp_buf_init(&path, 0);
+	wp_buf_printf(&path, "%s-secret", conf->store.sqlite_path);
+	if (path.failed) {
+		wp_buf_release(&path);
+		return wp_error_set(err, WP_ERR_NOMEM, "out of memory");
+	}
+	is_there = access(path.data, F_OK) == 0;
+	if (!is_there && may_make)
+		rc = make_secret(path.data, err);
+	if (rc == WP_OK && (is_there || may_make))
+		rc = read_secret(conf, key, path.data, err);
+	wp_buf_release(&path);
+	return rc;
 }

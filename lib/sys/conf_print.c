@@ -1,21 +1,13 @@
 /*
- * conf_print.c - the table as --help tells it, and the values in effect as
+ * conf_print.c - the tables as --help tells them, and the values in effect as
  * --print-config writes them.
  *
  * A secret shows only whether it is there.
  */
-#include "lib/sys/conf_table.h"
+#include "lib/sys/conf_section.h"
 
 #include <inttypes.h>
 #include <string.h>
-
-/* Length of the section in a key's name; 0 when it has none. */
-static size_t section_len(const char *name)
-{
-	const char *dot = strchr(name, '.');
-
-	return dot == NULL ? 0 : (size_t)(dot - name);
-}
 
 /* "error, warn, info or debug", "1 to 64 entries", "true or false" */
 static void write_range(struct wp_buf *out, const struct wp_conf_key *key)
@@ -71,6 +63,13 @@ static void write_key(struct wp_buf *out, const struct wp_conf_key *key)
 	wp_buf_printf(out, "\n      %s\n", key->help);
 }
 
+static void write_section(struct wp_buf *out,
+			  const struct wp_conf_section *section)
+{
+	for (size_t i = 0; i < section->n; i++)
+		write_key(out, &section->keys[i]);
+}
+
 void wp_conf_write_help(struct wp_buf *out,
 			const struct wp_conf_program *program)
 {
@@ -95,83 +94,43 @@ void wp_conf_write_help(struct wp_buf *out,
 			      flag->flag, flag->key);
 	wp_buf_add_str(out, "\nKeys of the file, and the environment variables "
 			    "that override them:\n");
-	for (i = 0; i < wp_conf_keys_n; i++)
-		if (wp_conf_uses(program, &wp_conf_keys[i]))
-			write_key(out, &wp_conf_keys[i]);
+	write_section(out, program->known[0]); /* everybody's */
+	for (i = 0; program->sections[i] != NULL; i++)
+		write_section(out, program->sections[i]);
 }
 
-static void write_text(struct wp_buf *out, const char *text)
+/* A key, or the path that stands for it, as a line of its own. */
+static void write_entry(struct wp_buf *out, const struct wp_conf *conf,
+			const struct wp_conf_entry *entry)
 {
-	/* A JSON string is a YAML one: YAML 1.2 section 1.3. */
-	wp_buf_add_json(out, text, strlen(text));
-}
+	const struct wp_conf_key *key = entry->key;
+	const char *dot = strchr(key->name, '.');
+	const char *name = dot == NULL ? key->name : dot + 1;
+	const char *indent = dot == NULL ? "" : "  ";
+	const char *path = entry->secret_path;
 
-static void write_list(struct wp_buf *out, const struct wp_conf_list *list)
-{
-	size_t i;
-
-	wp_buf_add_char(out, '[');
-	for (i = 0; i < list->n; i++) {
-		if (i > 0)
-			wp_buf_add_str(out, ", ");
-		write_text(out, list->items[i]);
-	}
-	wp_buf_add_char(out, ']');
-}
-
-static void write_value(struct wp_buf *out, const struct wp_conf_key *key,
-			const void *at)
-{
-	switch (key->type) {
-	case WP_CONF_INT:
-		wp_buf_printf(out, "%" PRId64, *(const int64_t *)at);
-		break;
-	case WP_CONF_BOOL:
-		wp_buf_add_str(out, *(const bool *)at ? "true" : "false");
-		break;
-	case WP_CONF_ENUM:
-		wp_buf_add_str(out, key->words[*(const int64_t *)at]);
-		break;
-	case WP_CONF_STRING:
-		write_text(out, *(char *const *)at);
-		break;
-	case WP_CONF_LIST:
-		write_list(out, at);
-		break;
-	case WP_CONF_SECRET:
-		wp_buf_add_str(out, (*(char *const *)at)[0] != '\0'
-					    ? "(set)"
-					    : "(not set)");
-		break;
-	}
+	/* As a comment, because the file may not hold the key. */
+	wp_buf_printf(out, "%s%s%s: ", indent,
+		      key->type == WP_CONF_SECRET ? "# " : "", name);
+	wp_conf_write_value(out, key, conf);
 	wp_buf_add_char(out, '\n');
+	if (path != NULL && path[0] != '\0') {
+		wp_buf_printf(out, "%s%s_file: ", indent, name);
+		wp_buf_add_json(out, path, strlen(path));
+		wp_buf_add_char(out, '\n');
+	}
 }
 
 void wp_conf_write_config(struct wp_buf *out, const struct wp_conf_load *load)
 {
-	size_t known = 0; /* length of the section written last */
-	size_t i;
+	const char *section = "";
 
-	for (i = 0; i < wp_conf_keys_n; i++) {
-		const struct wp_conf_key *key = &wp_conf_keys[i];
-		size_t len = section_len(key->name);
-		const char *name = len == 0 ? key->name : key->name + len + 1;
-		const char *indent = len == 0 ? "" : "  ";
+	for (size_t i = 0; i < load->n; i++) {
+		const struct wp_conf_entry *entry = &load->entries[i];
 
-		if (len > 0 &&
-		    (i == 0 || known != len ||
-		     memcmp(key->name, wp_conf_keys[i - 1].name, len) != 0))
-			wp_buf_printf(out, "%.*s:\n", (int)len, key->name);
-		known = len;
-		/* As a comment, because the file may not hold the key. */
-		wp_buf_printf(out, "%s%s%s: ", indent,
-			      key->type == WP_CONF_SECRET ? "# " : "", name);
-		write_value(out, key, wp_conf_peek(load->conf, key));
-		if (load->secret_path[i] != NULL &&
-		    load->secret_path[i][0] != '\0') {
-			wp_buf_printf(out, "%s%s_file: ", indent, name);
-			write_text(out, load->secret_path[i]);
-			wp_buf_add_char(out, '\n');
-		}
+		if (strcmp(section, entry->section->name) != 0)
+			wp_buf_printf(out, "%s:\n", entry->section->name);
+		section = entry->section->name;
+		write_entry(out, load->conf, entry);
 	}
 }

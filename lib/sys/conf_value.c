@@ -1,11 +1,11 @@
 /*
  * conf_value.c - text to a checked value in struct wp_conf, whatever its
- * source.
+ * source, and back.
  *
  * Knows types and bounds. Knows no files and no names: its sentences never
  * repeat the value, which might be a secret in the wrong place.
  */
-#include "lib/sys/conf_table.h"
+#include "lib/sys/conf_section.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -14,6 +14,12 @@
 #include <strings.h>
 
 #include "lib/base/utf8.h"
+
+/* Every enum of ours is kept as the type that it has. */
+_Static_assert(sizeof(enum wp_run_mode) == sizeof(unsigned int) &&
+		       sizeof(enum wp_log_level) == sizeof(unsigned int) &&
+		       sizeof(enum wp_visibility) == sizeof(unsigned int),
+	       "WP_CONF_ENUM is written as an unsigned int");
 
 static enum wp_err no_memory(struct wp_error *why)
 {
@@ -257,7 +263,7 @@ enum wp_err wp_conf_set(struct wp_conf *conf, const struct wp_conf_key *key,
 		word = find_word(key, text, why);
 		if (word == -1)
 			return WP_ERR_INVAL;
-		*(int64_t *)at = word;
+		*(unsigned int *)at = (unsigned int)word;
 		return WP_OK;
 	case WP_CONF_LIST:
 		return set_list(conf, key, text, why);
@@ -267,13 +273,117 @@ enum wp_err wp_conf_set(struct wp_conf *conf, const struct wp_conf_key *key,
 	return wp_error_set(why, WP_ERR_INVAL, "has no known type");
 }
 
-enum wp_err wp_conf_set_path(struct wp_conf_load *load,
-			     const struct wp_conf_key *key, const char *text,
+enum wp_err wp_conf_set_path(struct wp_conf_entry *entry, const char *text,
 			     struct wp_error *why)
 {
 	if (!is_plain_text(text))
 		return wp_error_set(why, WP_ERR_INVAL,
 				    "must be UTF-8 without control "
 				    "characters");
-	return replace(&load->secret_path[wp_conf_index(key)], text, why);
+	return replace(&entry->secret_path, text, why);
+}
+
+void wp_conf_value_release(struct wp_conf *conf, const struct wp_conf_key *key)
+{
+	char **text = wp_conf_at(conf, key);
+
+	switch (key->type) {
+	case WP_CONF_SECRET:
+		if (*text != NULL)
+			explicit_bzero(*text, strlen(*text));
+		free(*text);
+		break;
+	case WP_CONF_STRING:
+		free(*text);
+		break;
+	case WP_CONF_LIST:
+		wp_conf_list_release(wp_conf_at(conf, key));
+		break;
+	case WP_CONF_INT:
+	case WP_CONF_BOOL:
+	case WP_CONF_ENUM:
+		break;
+	}
+}
+
+/* ---- values beside each other, and on paper ---- */
+
+static bool is_same_list(const struct wp_conf_list *a,
+			 const struct wp_conf_list *b)
+{
+	if (a->n != b->n)
+		return false;
+	for (size_t i = 0; i < a->n; i++)
+		if (strcmp(a->items[i], b->items[i]) != 0)
+			return false;
+	return true;
+}
+
+bool wp_conf_is_same(const struct wp_conf_key *key, const struct wp_conf *one,
+		     const struct wp_conf *other)
+{
+	const void *a = wp_conf_peek(one, key), *b = wp_conf_peek(other, key);
+
+	switch (key->type) {
+	case WP_CONF_ENUM:
+		return *(const unsigned int *)a == *(const unsigned int *)b;
+	case WP_CONF_INT:
+		return *(const int64_t *)a == *(const int64_t *)b;
+	case WP_CONF_BOOL:
+		return *(const bool *)a == *(const bool *)b;
+	case WP_CONF_STRING:
+	case WP_CONF_SECRET:
+		return strcmp(*(char *const *)a, *(char *const *)b) == 0;
+	case WP_CONF_LIST:
+		return is_same_list(a, b);
+	}
+	return false;
+}
+
+static void write_text(struct wp_buf *out, const char *text)
+{
+	/* A JSON string is a YAML one: YAML 1.2 section 1.3. */
+	wp_buf_add_json(out, text, strlen(text));
+}
+
+static void write_list(struct wp_buf *out, const struct wp_conf_list *list)
+{
+	size_t i;
+
+	wp_buf_add_char(out, '[');
+	for (i = 0; i < list->n; i++) {
+		if (i > 0)
+			wp_buf_add_str(out, ", ");
+		write_text(out, list->items[i]);
+	}
+	wp_buf_add_char(out, ']');
+}
+
+void wp_conf_write_value(struct wp_buf *out, const struct wp_conf_key *key,
+			 const struct wp_conf *conf)
+{
+	const void *at = wp_conf_peek(conf, key);
+
+	switch (key->type) {
+	case WP_CONF_INT:
+		wp_buf_printf(out, "%" PRId64, *(const int64_t *)at);
+		break;
+	case WP_CONF_BOOL:
+		wp_buf_add_str(out, *(const bool *)at ? "true" : "false");
+		break;
+	case WP_CONF_ENUM:
+		wp_buf_add_str(out, key->words[*(const unsigned int *)at]);
+		break;
+	case WP_CONF_STRING:
+		write_text(out, *(char *const *)at);
+		break;
+	case WP_CONF_LIST:
+		write_list(out, at);
+		break;
+	case WP_CONF_SECRET:
+		wp_buf_add_str(out, (*(char *const *)at)[0] != '\0'
+					    ? "(set)"
+					    : "(not set)");
+		break;
+	}
 }

@@ -5,7 +5,7 @@
  * recurses. What YAML can do beyond two levels of plain values (anchors, tags,
  * several documents) is refused rather than half understood.
  */
-#include "lib/sys/conf_table.h"
+#include "lib/sys/conf_section.h"
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -25,9 +25,9 @@ struct reader {
 	size_t depth;                /* of lists and mappings around event */
 	size_t n_events;             /* read so far */
 	bool is_broken;              /* there is no next event */
+	bool is_foreign;             /* in a section that others use */
 	enum wp_err rc;              /* the first fault, and its sentence */
 	struct wp_error first;
-	bool section_seen[WP_CONF_KEYS_MAX]; /* by its first key's index */
 };
 
 /* How YAML understands a scalar that has no quotes (core schema). */
@@ -223,11 +223,11 @@ out:
 }
 
 /* Read the value that follows the current name; is_path: of <key>_file. */
-static enum wp_err read_value(struct reader *r, const struct wp_conf_key *key,
+static enum wp_err read_value(struct reader *r, struct wp_conf_entry *entry,
 			      bool is_path)
 {
-	size_t i = wp_conf_index(key);
-	bool *seen = is_path ? &r->load->path_in_file[i] : &r->load->in_file[i];
+	const struct wp_conf_key *key = entry->key;
+	bool *seen = is_path ? &entry->path_in_file : &entry->in_file;
 	struct wp_error why;
 	enum wp_err rc;
 
@@ -249,15 +249,14 @@ static enum wp_err read_value(struct reader *r, const struct wp_conf_key *key,
 		rc = check_form(r, key->type);
 		if (rc != WP_OK)
 			return rc;
-		rc = is_path ? wp_conf_set_path(r->load, key, scalar_text(r),
-						&why)
+		rc = is_path ? wp_conf_set_path(entry, scalar_text(r), &why)
 			     : wp_conf_set(r->load->conf, key, scalar_text(r),
 					   &why);
 		if (rc != WP_OK)
 			bad(r, why.msg);
 	}
 	if (rc == WP_OK && !is_path)
-		r->load->is_set[i] = true;
+		entry->is_set = true;
 	return rc;
 }
 
@@ -269,7 +268,8 @@ struct place {
 
 /*
  * After an entry with a fault: note it, and step over what is left of its
- * value. The entries behind it are looked at as well.
+ * value. The entries behind it are looked at as well. What others use they
+ * judge; it may be of another version than we are.
  */
 static enum wp_err go_on(struct reader *r, const struct place *name,
 			 enum wp_err verdict)
@@ -278,8 +278,9 @@ static enum wp_err go_on(struct reader *r, const struct place *name,
 
 	if (verdict == WP_OK || r->is_broken || verdict == WP_ERR_NOMEM)
 		return verdict;
-	wp_faults_note(r->load->conf->faults, verdict, r->err, &r->rc,
-		       &r->first);
+	if (!r->is_foreign)
+		wp_faults_note(r->load->conf->faults, verdict, r->err, &r->rc,
+			       &r->first);
 	if (r->n_events == name->n_events)
 		rc = next(r);
 	while (rc == WP_OK && r->depth > name->depth)
@@ -290,11 +291,10 @@ static enum wp_err go_on(struct reader *r, const struct place *name,
 static enum wp_err read_known(struct reader *r)
 {
 	bool is_path;
-	const struct wp_conf_key *key =
-		wp_conf_find(r->name, strlen(r->name), &is_path);
+	struct wp_conf_entry *entry = wp_conf_find(r->load, r->name, &is_path);
 
-	return key == NULL ? bad(r, "there is no such key")
-			   : read_value(r, key, is_path);
+	return entry == NULL ? bad(r, "there is no such key")
+			     : read_value(r, entry, is_path);
 }
 
 static enum wp_err read_section(struct reader *r, const char *section)
@@ -316,37 +316,32 @@ static enum wp_err read_section(struct reader *r, const char *section)
 	}
 }
 
-/* Index of the first key of the section, or wp_conf_keys_n. */
-static size_t find_section(const char *section)
+/* The entry of the section's first key, or NULL. */
+static struct wp_conf_entry *find_section(const struct reader *r)
 {
-	size_t len = strlen(section);
-	size_t i;
-
-	for (i = 0; i < wp_conf_keys_n; i++)
-		if (strncmp(wp_conf_keys[i].name, section, len) == 0 &&
-		    wp_conf_keys[i].name[len] == '.')
-			break;
-	return i;
+	for (size_t i = 0; r->name[0] != '\0' && i < r->load->n; i++)
+		if (strcmp(r->load->entries[i].section->name, r->name) == 0)
+			return &r->load->entries[i];
+	return NULL;
 }
 
 /* A name at the left margin: a key of its own, or a section. */
 static enum wp_err read_entry(struct reader *r)
 {
 	char section[WP_CONF_NAME_MAX];
-	const struct wp_conf_key *key;
+	struct wp_conf_entry *entry;
 	bool is_path;
 	enum wp_err rc;
-	size_t i;
 
-	key = wp_conf_find(r->name, strlen(r->name), &is_path);
-	if (key != NULL && strchr(r->name, '.') == NULL)
-		return read_value(r, key, is_path);
-	i = find_section(r->name);
-	if (i == wp_conf_keys_n || strchr(r->name, '.') != NULL)
+	entry = wp_conf_find(r->load, r->name, &is_path);
+	if (entry != NULL && strchr(r->name, '.') == NULL)
+		return read_value(r, entry, is_path);
+	entry = find_section(r);
+	if (entry == NULL)
 		return bad(r, "there is no such section");
-	if (r->section_seen[i])
+	if (entry->section_seen)
 		return bad(r, "is given twice");
-	r->section_seen[i] = true;
+	entry->section_seen = true;
 
 	rc = next(r);
 	if (rc != WP_OK)
@@ -356,7 +351,10 @@ static enum wp_err read_entry(struct reader *r)
 	if (r->event.type != YAML_MAPPING_START_EVENT)
 		return bad(r, "is a section; its keys go below it");
 	memcpy(section, r->name, sizeof(section));
-	return read_section(r, section);
+	r->is_foreign = !entry->is_judged;
+	rc = read_section(r, section);
+	r->is_foreign = false;
+	return rc;
 }
 
 static enum wp_err read_entries(struct reader *r)

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -52,6 +53,22 @@ bool wp_program_begin(struct wp_program *program,
 	return true;
 }
 
+/*
+ * Say, as the first line of a log, that nobody has said what this program is to
+ * do: no file and no WAYPOST_RUN_MODE, so that defaults of local mode hold.
+ */
+static void warn_unset(const struct wp_conf *conf)
+{
+	const char *mode = getenv("WAYPOST_RUN_MODE");
+
+	if (conf->has_file || (mode != NULL && mode[0] != '\0'))
+		return;
+	wp_log(NULL, WP_LOG_WARN,
+	       "no configuration file was found; this is local mode, for one "
+	       "machine, and no production",
+	       wp_str("path", WP_CONF_DEFAULT_PATH));
+}
+
 enum wp_err wp_program_load(struct wp_program *program, struct wp_conf *conf,
 			    struct wp_error *err)
 {
@@ -68,9 +85,9 @@ enum wp_err wp_program_load(struct wp_program *program, struct wp_conf *conf,
 	program->is_check = action == WP_CONF_CHECK;
 	if (rc != WP_OK || program->is_over)
 		return rc;
-	wp_log_setup(program->about->name, (enum wp_log_level)conf->log.level);
+	wp_log_setup(program->about->name, conf->log.level);
 	if (program->about->is_service)
-		wp_conf_warn_unset(conf);
+		warn_unset(conf);
 	return WP_OK;
 }
 
@@ -147,7 +164,7 @@ bool wp_program_reload(const struct wp_program *program,
 		wp_conf_release(next);
 		return false;
 	}
-	wp_log_set_level((enum wp_log_level)next->log.level);
+	wp_log_set_level(next->log.level);
 	return true;
 }
 

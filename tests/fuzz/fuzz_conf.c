@@ -3,35 +3,28 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/sys/conf_table.h"
+#include "lib/sys/sections/sections.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+/* It uses all there is, so that every rule is obeyed. */
 static const struct wp_conf_program program = {
 	.name = "fuzz",
-	.sections = "log,redis,mailbox,auth,cors,handlers,worker,websocket,"
-		    "presence,push,store",
+	.known = wp_conf_sections,
+	.sections = wp_conf_sections,
 };
 
 static void begin(struct wp_conf_load *load, struct wp_conf *conf)
 {
 	memset(conf, 0, sizeof(*conf));
-	memset(load, 0, sizeof(*load));
-	load->conf = conf;
-	for (size_t i = 0; i < wp_conf_keys_n; i++) {
-		const char *text = wp_conf_keys[i].preset;
-
-		if (wp_conf_set(conf, &wp_conf_keys[i],
-				text != NULL ? text : "", NULL) != WP_OK)
-			abort();
-	}
+	if (wp_conf_load_begin(load, conf, &program, NULL) != WP_OK)
+		abort();
 }
 
 static void end(struct wp_conf_load *load)
 {
-	for (size_t i = 0; i < WP_CONF_KEYS_MAX; i++)
-		free(load->secret_path[i]);
 	wp_conf_release(load->conf);
+	wp_conf_load_end(load);
 }
 
 /* Secret files are not opened here, so production finds no secrets. */
@@ -41,9 +34,7 @@ static enum wp_err read_text(struct wp_conf_load *load, const char *text,
 	enum wp_err rc = wp_conf_read_yaml(load, "f", text, len, err);
 
 	if (rc == WP_OK)
-		rc = wp_conf_derive(load, err);
-	if (rc == WP_OK)
-		wp_conf_check(load->conf, &program, &rc, err);
+		wp_conf_judge(load, &rc, err);
 	return rc;
 }
 

@@ -12,6 +12,7 @@
 #include "lib/mailbox/scripts.h"
 #include "lib/redis/check.h"
 #include "lib/sys/program.h"
+#include "lib/sys/sections/sections.h"
 #include "tools/waypost/cli.h"
 
 static const struct wp_conf_flag flags[] = {
@@ -19,11 +20,19 @@ static const struct wp_conf_flag flags[] = {
 	{ NULL, NULL },
 };
 
+static const struct wp_conf_section *const sections[] = {
+	&wp_conf_log,  &wp_conf_redis, &wp_conf_mailbox,
+	&wp_conf_cors, &wp_conf_store, &wp_conf_sqlite,
+	NULL
+};
+
 static const struct wp_conf_program about = {
 	.name = "waypost",
 	.summary =
 		"Looks after dead letters and expiry, and hands messages in.",
-	.sections = "run_mode,log,redis,mailbox,cors,store",
+	.known = wp_conf_sections,
+	.sections = sections,
+	.judges_all = true,
 	.flags = flags,
 };
 

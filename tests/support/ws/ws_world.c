@@ -10,7 +10,7 @@
 
 #include "lib/base/clock.h"
 #include "lib/redis/async.h"
-#include "lib/sys/conf_table.h"
+#include "lib/sys/sections/sections.h"
 #include "ws-daemon/admit.h"
 #include "ws-daemon/frames_in.h"
 
@@ -160,14 +160,12 @@ void ws_world_start(struct ws_world *w)
 {
 	struct wp_server_setup setup = { .on_live = on_nothing,
 					 .on_stopped = on_nothing };
+	const struct wp_conf_program program = { .known = wp_conf_sections };
+	struct wp_conf_load load;
 
 	memset(w, 0, sizeof(*w));
-	for (size_t i = 0; i < wp_conf_keys_n; i++) {
-		const char *text = wp_conf_keys[i].preset;
-
-		need(wp_conf_set(&w->conf, &wp_conf_keys[i],
-				 text == NULL ? "" : text, NULL) == WP_OK);
-	}
+	need(wp_conf_load_begin(&load, &w->conf, &program, NULL) == WP_OK);
+	wp_conf_load_end(&load);
 	w->loop = ev_loop_new(EVFLAG_AUTO);
 	w->listen_fd = listen_for_nobody();
 	need(w->loop != NULL && wp_ws_metrics_new(&w->metrics, NULL) == WP_OK);

@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #include "lib/base/log.h"
-#include "lib/sys/conf_table.h"
+#include "lib/sys/sections/sections.h"
 
 #define THIRTY_TWO "0123456789abcdef0123456789abcdef"
 
@@ -27,10 +27,16 @@ static const struct wp_conf_flag flags[] = {
 	{ "--origins", "cors.allowed_origins" },
 	{ NULL, NULL },
 };
+static const struct wp_conf_section *const sections[] = {
+	&wp_conf_redis,    &wp_conf_tokens, &wp_conf_store_secret,
+	&wp_conf_handlers, &wp_conf_beat,   NULL,
+};
 static const struct wp_conf_program program = {
 	.name = "waypost-handlers",
 	.summary = "answers HTTP requests",
-	.sections = "handlers,redis,auth,websocket.listen",
+	.known = wp_conf_sections,
+	.sections = sections,
+	.judges_all = true,
 	.flags = flags,
 };
 
@@ -374,10 +380,10 @@ static void one_bad_secret_hides_no_other(void **state)
 			 WP_ERR_INVAL);
 	assert_int_equal(faults.n, 2);
 	assert_string_equal(faults.list[0].msg,
-			    "auth.store_secret: must have 32 bytes or more in "
+			    "auth.jwt_secret: must have 32 bytes or more in "
 			    "production");
 	assert_string_equal(faults.list[1].msg,
-			    "auth.jwt_secret: must have 32 bytes or more in "
+			    "auth.store_secret: must have 32 bytes or more in "
 			    "production");
 	wp_conf_release(&conf);
 }
@@ -503,14 +509,25 @@ static void of_many_first_starts_one_makes_the_secret(void **state)
 /* worker and waypost have no use for the secret of tokens. */
 static void a_program_reads_only_the_secrets_it_uses(void **state)
 {
+	static const struct wp_conf_section *const of_worker[] = {
+		&wp_conf_redis, &wp_conf_store_secret, &wp_conf_worker, NULL
+	};
+	static const struct wp_conf_section *const of_waypost[] = {
+		&wp_conf_redis, NULL
+	};
 	static const struct wp_conf_program worker = {
 		.name = "waypost-worker",
 		.summary = "",
-		.sections = "worker,redis,auth.store_secret",
+		.known = wp_conf_sections,
+		.sections = of_worker,
 	};
-	static const struct wp_conf_program waypost = { .name = "waypost",
-							.summary = "",
-							.sections = "redis" };
+	static const struct wp_conf_program waypost = {
+		.name = "waypost",
+		.summary = "",
+		.known = wp_conf_sections,
+		.sections = of_waypost,
+		.judges_all = true,
+	};
 	static char name[] = "x";
 	char *argv[] = { name, NULL };
 	const struct wp_conf_source for_worker = { &worker, 1, argv, NULL,
@@ -540,6 +557,88 @@ static void a_program_reads_only_the_secrets_it_uses(void **state)
 		       "such file or directory");
 }
 
+/* Programs of two versions share one file while they are replaced. */
+static void what_only_others_use_is_left_to_them(void **state)
+{
+	static const struct wp_conf_section *const of_tool[] = {
+		&wp_conf_store_secret, &wp_conf_beat, NULL
+	};
+	static const struct {
+		const char *text, *sentence; /* NULL: nothing is wrong */
+		const char *judged;          /* likewise, to who judges all */
+	} rows[] = {
+		{ "cors: {max_age_seconds: 5}\n", NULL, NULL },
+		{ "cors: {colour: 1}\nredis: {colour: [1]}\n", NULL,
+		  "cors.colour: there is no such key" },
+		{ "cors: {max_age_seconds: x, colour: {a: [1]}}\n", NULL,
+		  "cors.max_age_seconds: must be a number" },
+		{ "cors: {allowed_origins: [\"*\"]}\n", NULL,
+		  "cors.allowed_origins: * cannot" },
+		{ "cors: {a: [\n", "this is no YAML",
+		  "cors.a: there is no such key" },
+		{ "colours: {red: 1}\n", "colours: there is no such section",
+		  "colours: there is no such section" },
+		/* It uses something of these. */
+		{ "auth: {colour: 1}\n", "auth.colour: there is no such key",
+		  "auth.colour: there is no such key" },
+		{ "websocket: {drain_ms: x}\n",
+		  "websocket.drain_ms: must be a number",
+		  "websocket.drain_ms: must be a number" },
+	};
+	struct wp_conf_program tool = { .name = "tool",
+					.summary = "",
+					.known = wp_conf_sections,
+					.sections = of_tool };
+	char name[] = "tool";
+	char *argv[] = { name, NULL };
+	const struct wp_conf_source source = { &tool, 1, argv, NULL, true };
+	enum wp_conf_action action;
+	struct wp_conf conf;
+
+	(void)state;
+	for (size_t i = 0; i < 2 * sizeof(rows) / sizeof(rows[0]); i++) {
+		const char *sentence =
+			i % 2 == 0 ? rows[i / 2].sentence : rows[i / 2].judged;
+		struct wp_error err = { 0 };
+
+		tool.judges_all = i % 2 == 1;
+		set_config(rows[i / 2].text);
+		assert_int_equal(wp_conf_load(&conf, &source, &action, &err),
+				 sentence == NULL ? WP_OK : WP_ERR_INVAL);
+		if (sentence != NULL && strstr(err.msg, sentence) == NULL)
+			fail_msg("%s: %s", rows[i / 2].text, err.msg);
+		wp_conf_release(&conf);
+	}
+	set_config("");
+	tool.judges_all = false;
+	setenv("WAYPOST_CORS_MAX_AGE_SECONDS", "x", 1);
+	setenv("WAYPOST_PRESENCE_VISIBILITY", "none", 1);
+	assert_int_equal(wp_conf_load(&conf, &source, &action, NULL), WP_OK);
+	assert_int_equal(conf.cors.max_age_seconds, 600);
+	assert_int_equal(conf.presence.visibility, WP_VISIBLE_NONE);
+	wp_conf_release(&conf);
+}
+
+static void tables_of_one_section_stand_together(void **state)
+{
+	(void)state;
+	for (size_t i = 0; wp_conf_sections[i] != NULL; i++) {
+		const char *name = wp_conf_sections[i]->name;
+		size_t len = strlen(name);
+
+		for (size_t k = 0; k < wp_conf_sections[i]->n; k++) {
+			const char *key = wp_conf_sections[i]->keys[k].name;
+
+			assert_memory_equal(key, name, len);
+			assert_int_equal(key[len] == '.', len > 0);
+		}
+		for (size_t k = 0; k + 1 < i; k++)
+			if (strcmp(wp_conf_sections[k]->name, name) == 0)
+				assert_string_equal(
+					wp_conf_sections[k + 1]->name, name);
+	}
+}
+
 static void keys_that_contradict_each_other_are_refused(void **state)
 {
 	static const struct {
@@ -567,9 +666,6 @@ static void keys_that_contradict_each_other_are_refused(void **state)
 		{ "websocket: {heartbeat_ms: 4501}\n",
 		  "worker.reap_after_ms: must be twice websocket.heartbeat_ms "
 		  "or more, or living daemons are reaped" },
-		{ "websocket: {listen: \"unix:x\"}\n",
-		  "websocket.listen: address \"unix:x\" needs an absolute "
-		  "path" },
 		{ "handlers: {listen: \"8080\"}\n",
 		  "handlers.listen: address \"8080\" is not unix:/path or "
 		  "host:port with a port up to 65535" },
@@ -600,7 +696,7 @@ static void change(struct wp_conf *conf, const struct wp_conf_key *key)
 		assert_int_equal(wp_conf_set(conf, key, text, &err), WP_OK);
 		break;
 	case WP_CONF_ENUM:
-		*(int64_t *)at = *(int64_t *)at == 0;
+		*(unsigned int *)at = *(unsigned int *)at == 0;
 		break;
 	case WP_CONF_BOOL:
 		*(bool *)at = !*(bool *)at;
@@ -619,13 +715,14 @@ static void change(struct wp_conf *conf, const struct wp_conf_key *key)
 
 static void a_reload_changes_only_what_the_table_says(void **state)
 {
+	const struct wp_conf_key *key;
 	struct wp_conf now;
 
 	(void)state;
 	setenv("JWT_SECRET", "hidden secret", 1);
 	load(&now);
-	for (size_t i = 0; i < wp_conf_keys_n; i++) {
-		const struct wp_conf_key *key = &wp_conf_keys[i];
+	for (size_t i = 0; (key = wp_conf_key_at(wp_conf_sections, i)) != NULL;
+	     i++) {
 		struct wp_error err = { 0 };
 		struct wp_conf next;
 		enum wp_err rc;
@@ -649,6 +746,7 @@ static void a_reload_changes_only_what_the_table_says(void **state)
 
 static void a_refused_reload_names_all_keys(void **state)
 {
+	const struct wp_conf_key *key;
 	struct wp_conf now, next;
 	struct wp_error err;
 
@@ -662,8 +760,9 @@ static void a_refused_reload_names_all_keys(void **state)
 	assert_string_equal(err.msg, "redis.address, mailbox.partitions: "
 				     "cannot be changed by a reload; restart "
 				     "all programs, or change it back");
-	for (size_t i = 0; i < wp_conf_keys_n; i++)
-		change(&next, &wp_conf_keys[i]);
+	for (size_t i = 0; (key = wp_conf_key_at(wp_conf_sections, i)) != NULL;
+	     i++)
+		change(&next, key);
 	assert_int_equal(wp_conf_check_reload(&now, &next, &err), WP_ERR_INVAL);
 	assert_non_null(strstr(err.msg, " more: cannot be changed by a reload; "
 					"restart all programs, or change it "
@@ -793,7 +892,7 @@ static void help_tells_the_sections_of_the_program_only(void **state)
 				     "REDIS_PASSWORD)"));
 	assert_non_null(strstr(text, "run_mode (WAYPOST_RUN_MODE)"));
 	assert_non_null(strstr(text, "--processes"));
-	assert_non_null(strstr(text, "websocket.listen ("));
+	assert_non_null(strstr(text, "websocket.grace_ms ("));
 	assert_null(strstr(text, "websocket.drain_ms ("));
 	assert_null(strstr(text, "worker.lease_ms ("));
 }
@@ -856,6 +955,7 @@ static void the_example_file_shows_every_key_with_its_default(void **state)
 {
 	static const char path[] = "web-config/waypost.yaml";
 	static char expected[32768], text[32768];
+	const struct wp_conf_key *key;
 	enum wp_conf_action action;
 	FILE *file = fopen(path, "re");
 	size_t n;
@@ -866,9 +966,8 @@ static void the_example_file_shows_every_key_with_its_default(void **state)
 	text[n] = '\0';
 	fclose(file);
 
-	for (size_t i = 0; i < wp_conf_keys_n; i++) {
-		const struct wp_conf_key *key = &wp_conf_keys[i];
-
+	for (size_t i = 0; (key = wp_conf_key_at(wp_conf_sections, i)) != NULL;
+	     i++) {
 		if (!shows(text, key->name,
 			   key->type == WP_CONF_SECRET ? "_file" : ""))
 			fail_msg("%s does not show %s", path, key->name);
@@ -931,6 +1030,8 @@ int main(void)
 		TEST(a_reload_makes_no_secret),
 		TEST(of_many_first_starts_one_makes_the_secret),
 		TEST(a_program_reads_only_the_secrets_it_uses),
+		TEST(what_only_others_use_is_left_to_them),
+		TEST(tables_of_one_section_stand_together),
 		TEST(keys_that_contradict_each_other_are_refused),
 		TEST(a_reload_changes_only_what_the_table_says),
 		TEST(a_refused_reload_names_all_keys),

@@ -9,7 +9,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/sys/conf_table.h"
+#include "lib/sys/sections/sections.h"
+
+/* It uses nothing, and judges all. */
+static const struct wp_conf_program program = {
+	.known = wp_conf_sections,
+	.judges_all = true,
+};
 
 /* A configuration that holds what the presets say, and nothing loaded yet. */
 static void begin(struct wp_conf_load *load, struct wp_conf *conf)
@@ -17,21 +23,13 @@ static void begin(struct wp_conf_load *load, struct wp_conf *conf)
 	struct wp_error err;
 
 	*conf = (struct wp_conf){ 0 };
-	*load = (struct wp_conf_load){ .conf = conf };
-	for (size_t i = 0; i < wp_conf_keys_n; i++) {
-		const char *text = wp_conf_keys[i].preset;
-
-		assert_int_equal(wp_conf_set(conf, &wp_conf_keys[i],
-					     text != NULL ? text : "", &err),
-				 WP_OK);
-	}
+	assert_int_equal(wp_conf_load_begin(load, conf, &program, &err), WP_OK);
 }
 
 static void end(struct wp_conf_load *load)
 {
-	for (size_t i = 0; i < WP_CONF_KEYS_MAX; i++)
-		free(load->secret_path[i]);
 	wp_conf_release(load->conf);
+	wp_conf_load_end(load);
 }
 
 static enum wp_err read_text(struct wp_conf_load *load, const char *text,

@@ -21,7 +21,6 @@
 #include <unistd.h>
 
 #include "lib/sys/listen.h"
-#include "lib/sys/listen_address.h"
 
 static char dir[64];
 static char path[96];    /* of the socket */

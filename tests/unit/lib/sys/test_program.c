@@ -18,11 +18,17 @@
 
 #include "lib/base/log.h"
 #include "lib/sys/program.h"
+#include "lib/sys/sections/sections.h"
+
+static const struct wp_conf_section *const sections[] = {
+	&wp_conf_log, &wp_conf_redis, &wp_conf_handlers, NULL
+};
 
 static const struct wp_conf_program about = {
 	.name = "waypost-test",
 	.summary = "is tested",
-	.sections = "log,redis,handlers",
+	.known = wp_conf_sections,
+	.sections = sections,
 };
 
 /* Bits: which of the first three are closed before, and null after. */

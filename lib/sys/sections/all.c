@@ -1,0 +1,41 @@
+/*
+ * all.c - the list of all sections, and those that every program uses.
+ *
+ * One who adds a section adds a line here. A program takes from the list what
+ * it uses; what others use it leaves to them, and knows by its name.
+ */
+#include "lib/sys/sections/sections.h"
+
+/* In the order of the enums that they stand for. */
+static const char *const run_modes[] = { "local", "production", NULL };
+static const char *const log_levels[] = { "error", "warn", "info", "debug",
+					  NULL };
+
+static const struct wp_conf_key general_keys[] = {
+	{ "run_mode", WP_CONF_AT(run_mode), .type = WP_CONF_ENUM,
+	  .words = run_modes, .preset = "local",
+	  .help = "production demands real secrets and a safe Redis" },
+};
+
+static const struct wp_conf_key log_keys[] = {
+	{ "log.level", WP_CONF_AT(log.level), .type = WP_CONF_ENUM,
+	  .words = log_levels, .preset = "info", .alias = "LOG_LEVEL",
+	  .is_reloadable = true,
+	  .help = "how much is logged, as JSON lines on standard error" },
+};
+
+const struct wp_conf_section wp_conf_general =
+	WP_CONF_SECTION("", general_keys, NULL);
+const struct wp_conf_section wp_conf_log =
+	WP_CONF_SECTION("log", log_keys, NULL);
+
+const struct wp_conf_section *const wp_conf_sections[] = {
+	&wp_conf_general, &wp_conf_log,
+	&wp_conf_redis,   &wp_conf_mailbox,
+	&wp_conf_tokens,  &wp_conf_store_secret,
+	&wp_conf_cors,    &wp_conf_handlers,
+	&wp_conf_worker,  &wp_conf_websocket,
+	&wp_conf_beat,    &wp_conf_presence,
+	&wp_conf_push,    &wp_conf_store,
+	&wp_conf_sqlite,  NULL,
+};

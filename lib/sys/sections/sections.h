@@ -1,0 +1,28 @@
+/*
+ * sections.h - the tables that a program can name as those that it uses.
+ */
+#ifndef WP_LIB_SYS_SECTIONS_SECTIONS_H
+#define WP_LIB_SYS_SECTIONS_SECTIONS_H
+
+#include "lib/sys/conf_section.h"
+
+extern const struct wp_conf_section wp_conf_general; /* run_mode */
+extern const struct wp_conf_section wp_conf_log;
+extern const struct wp_conf_section wp_conf_redis;
+extern const struct wp_conf_section wp_conf_mailbox;
+extern const struct wp_conf_section wp_conf_tokens;       /* auth, but */
+extern const struct wp_conf_section wp_conf_store_secret; /* this one */
+extern const struct wp_conf_section wp_conf_cors;
+extern const struct wp_conf_section wp_conf_handlers;
+extern const struct wp_conf_section wp_conf_worker;
+extern const struct wp_conf_section wp_conf_websocket; /* all, but what */
+extern const struct wp_conf_section wp_conf_beat;      /* workers must know */
+extern const struct wp_conf_section wp_conf_presence;
+extern const struct wp_conf_section wp_conf_push;
+extern const struct wp_conf_section wp_conf_store;  /* which backend */
+extern const struct wp_conf_section wp_conf_sqlite; /* in store as well */
+
+/* All of them, in the order of web-config/waypost.yaml; ends with NULL. */
+extern const struct wp_conf_section *const wp_conf_sections[];
+
+#endif /* WP_LIB_SYS_SECTIONS_SECTIONS_H */

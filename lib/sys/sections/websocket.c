@@ -1,0 +1,124 @@
+/*
+ * websocket.c - the section websocket: what waypost-ws is told, and what
+ * daemons and workers must agree about.
+ */
+#include "lib/sys/sections/sections.h"
+
+#include <string.h>
+
+static const struct wp_conf_key keys[] = {
+	{ "websocket.listen", WP_CONF_AT(websocket.listen),
+	  .type = WP_CONF_STRING, .preset = "tcp:127.0.0.1:8083",
+	  .help = "unix:/path or tcp:host:port; empty: the socket that was "
+		  "handed over" },
+	{ "websocket.query_token", WP_CONF_AT(websocket.query_token),
+	  .type = WP_CONF_BOOL, .preset = "true",
+	  /* A URL ends up in the logs of web servers: be asked for that. */
+	  .in_production = "false", .is_reloadable = true,
+	  .help = "accept ?token=; in production the default is false" },
+	{ "websocket.cookie_name", WP_CONF_AT(websocket.cookie_name),
+	  .type = WP_CONF_STRING, .preset = "", .is_reloadable = true,
+	  .help = "the cookie that may hold a token; empty: none" },
+	{ "websocket.max_connections", WP_CONF_AT(websocket.max_connections),
+	  .type = WP_CONF_INT, .preset = "10000", .min = 1, .max = 1000000,
+	  .is_reloadable = true,
+	  .help = "connections of one daemon; more get 503" },
+	{ "websocket.max_connections_per_user",
+	  WP_CONF_AT(websocket.max_connections_per_user), .type = WP_CONF_INT,
+	  .preset = "20", .min = 1, .max = 10000, .is_reloadable = true,
+	  .help = "one more closes the user's oldest with 4409" },
+	{ "websocket.max_message_bytes",
+	  WP_CONF_AT(websocket.max_message_bytes), .type = WP_CONF_INT,
+	  .preset = "0", .min = 0, .max = 16777216, .unit = "bytes",
+	  .is_reloadable = true,
+	  .help = "of one message; 0: max_envelope_bytes and 4 KiB" },
+	{ "websocket.max_queue_bytes", WP_CONF_AT(websocket.max_queue_bytes),
+	  .type = WP_CONF_INT, .preset = "1048576", .min = 1024,
+	  .max = 67108864, .unit = "bytes", .is_reloadable = true,
+	  .help = "what may wait for a slow reader before 1013" },
+	{ "websocket.ping_interval_ms", WP_CONF_AT(websocket.ping_interval_ms),
+	  .type = WP_CONF_INT, .preset = "30000", .min = 100, .max = 3600000,
+	  .unit = "ms", .is_reloadable = true,
+	  .help = "how often a silent peer is pinged" },
+	{ "websocket.idle_timeout_ms", WP_CONF_AT(websocket.idle_timeout_ms),
+	  .type = WP_CONF_INT, .preset = "60000", .min = 200, .max = 7200000,
+	  .unit = "ms", .is_reloadable = true,
+	  .help = "a peer silent for so long is dropped" },
+	{ "websocket.handshake_timeout_ms",
+	  WP_CONF_AT(websocket.handshake_timeout_ms), .type = WP_CONF_INT,
+	  .preset = "10000", .min = 100, .max = 600000, .unit = "ms",
+	  .is_reloadable = true,
+	  .help = "how long the HTTP request may take to arrive" },
+	{ "websocket.drain_ms", WP_CONF_AT(websocket.drain_ms),
+	  .type = WP_CONF_INT, .preset = "5000", .min = 0, .max = 600000,
+	  .unit = "ms", .is_reloadable = true,
+	  .help = "how long a stop waits for queued frames" },
+};
+
+static const struct wp_conf_key beat_keys[] = {
+	{ "websocket.heartbeat_ms", WP_CONF_AT(websocket.heartbeat_ms),
+	  .type = WP_CONF_INT, .preset = "3000", .min = 100, .max = 60000,
+	  .unit = "ms", .help = "how late a lost poke may be at most" },
+	{ "websocket.grace_ms", WP_CONF_AT(websocket.grace_ms),
+	  .type = WP_CONF_INT, .preset = "5000", .min = 0, .max = 600000,
+	  .unit = "ms", .is_reloadable = true,
+	  .help = "from a clean close to migration and push; the same for "
+		  "daemons and workers" },
+};
+
+static enum wp_err check_idle(const struct wp_conf *conf, bool is_used,
+			      struct wp_error *err)
+{
+	(void)is_used;
+	if (conf->websocket.ping_interval_ms >= conf->websocket.idle_timeout_ms)
+		return wp_conf_broken(
+			err, "websocket.ping_interval_ms",
+			"must be below websocket.idle_timeout_ms, or silent "
+			"peers are dropped unasked");
+	return WP_OK;
+}
+
+/* What a cookie may be called: a token of RFC 9110 section 5.6.2. */
+static enum wp_err check_cookie(const struct wp_conf *conf, bool is_used,
+				struct wp_error *err)
+{
+	static const char allowed[] = "abcdefghijklmnopqrstuvwxyz"
+				      "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				      "0123456789!#$%&'*+-.^_`|~";
+	const char *name = conf->websocket.cookie_name;
+
+	(void)is_used;
+	if (name[strspn(name, allowed)] != '\0')
+		return wp_conf_broken(
+			err, "websocket.cookie_name",
+			"has a character that no cookie's name has");
+	return WP_OK;
+}
+
+static enum wp_err check_listen(const struct wp_conf *conf, bool is_used,
+				struct wp_error *err)
+{
+	return wp_conf_check_listen("websocket.listen",
+				    is_used ? conf->websocket.listen : "", err);
+}
+
+static enum wp_err check_beat(const struct wp_conf *conf, bool is_used,
+			      struct wp_error *err)
+{
+	(void)is_used;
+	if (conf->worker.reap_after_ms < 2 * conf->websocket.heartbeat_ms)
+		return wp_conf_broken(
+			err, "worker.reap_after_ms",
+			"must be twice websocket.heartbeat_ms or more, or "
+			"living daemons are reaped");
+	return WP_OK;
+}
+
+static const wp_conf_rule_fn rules[] = { check_idle, check_cookie, check_listen,
+					 NULL };
+static const wp_conf_rule_fn beat_rules[] = { check_beat, NULL };
+
+const struct wp_conf_section wp_conf_websocket =
+	WP_CONF_SECTION("websocket", keys, rules);
+const struct wp_conf_section wp_conf_beat =
+	WP_CONF_SECTION("websocket", beat_keys, beat_rules);

@@ -48,8 +48,9 @@ const struct wp_endpoint *wp_endpoint_find(const struct wp_text *path)
  */
 static enum wp_err authenticate(struct wp_call *call, struct wp_error *err)
 {
-	const char *value, *token;
-	size_t count, len;
+	struct wp_token token;
+	const char *value;
+	size_t count;
 	enum wp_err rc;
 
 	value = wp_req_param(call->req, "HTTP_AUTHORIZATION", &count);
@@ -61,10 +62,10 @@ static enum wp_err authenticate(struct wp_call *call, struct wp_error *err)
 		return wp_error_set(err, WP_ERR_DENIED,
 				    "the Authorization header is given more "
 				    "than once");
-	rc = wp_auth_bearer(value, &token, &len, err);
+	rc = wp_auth_bearer(value, &token, err);
 	if (rc != WP_OK)
 		return rc;
-	return wp_auth_verify(call->ctx->shared->auth, token, len,
+	return wp_auth_verify(call->ctx->shared->auth, &token,
 			      wp_wall_ms() / 1000, &call->caller, err);
 }
 

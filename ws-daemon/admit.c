@@ -185,12 +185,13 @@ out:
 static void admit_credential(struct wp_conn *conn,
 			     const struct wp_credential *found)
 {
+	const struct wp_token token = { found->text.data, found->text.len };
 	struct wp_error err = { 0 };
 	struct wp_identity caller = { 0 };
 
 	if (found->source == WP_CREDENTIAL_JWT &&
-	    wp_auth_verify(conn->parts->auth, found->text.data, found->text.len,
-			   wp_wall_ms() / 1000, &caller, &err) != WP_OK) {
+	    wp_auth_verify(conn->parts->auth, &token, wp_wall_ms() / 1000,
+			   &caller, &err) != WP_OK) {
 		unauthorized(conn, err.msg);
 		return;
 	}

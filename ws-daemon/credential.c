@@ -28,8 +28,7 @@ static void from_authorization(const struct wp_head *head,
 {
 	struct wp_text field = wp_head_field(head, "Authorization");
 	char value[WP_HEAD_MAX];
-	const char *token;
-	size_t len;
+	struct wp_token token;
 
 	if (field.data == NULL)
 		return;
@@ -40,11 +39,11 @@ static void from_authorization(const struct wp_head *head,
 	}
 	memcpy(value, field.data, field.len);
 	value[field.len] = '\0';
-	if (wp_auth_bearer(value, &token, &len, NULL) != WP_OK)
+	if (wp_auth_bearer(value, &token, NULL) != WP_OK)
 		set_bad(found, "the Authorization header must be "
 			       "\"Bearer <token>\"");
 	else
-		set_jwt(found, field.data + (token - value), len);
+		set_jwt(found, field.data + (token.text - value), token.len);
 }
 
 static void from_query(const struct wp_head *head, const char *name,

@@ -1,24 +1,56 @@
 /*
- * keys.c - secrets and PEM files turned into OpenSSL keys, once.
+ * keys.c - secrets and PEM files turned into OpenSSL keys, once; and did one of
+ * them sign this?
  *
- * Decides which key is fit for which algorithm. Using them is verify.c's.
+ * Decides which key is fit for which algorithm, and never uses it with another:
+ * there is no way to ask for another pairing. A secret's key schedule is paid
+ * for at start; each verification works on a copy of it.
  */
 #include "lib/auth/keys.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <openssl/core_names.h>
+#include <openssl/ec.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/obj_mac.h>
 #include <openssl/params.h>
 #include <openssl/pem.h>
 
+#include "lib/base/digest.h"
+
 enum {
 	SECRET_MIN_BYTES = 32, /* RFC 7518 section 3.2 */
 	RSA_MIN_BITS = 2048,   /* RFC 7518 section 3.3 */
+	P256_NUMBER = 32,      /* bytes of r and of s */
+	P256_DER_MAX = 72,
+};
+
+/* A secret, and the setting that it comes from. */
+struct secret {
+	const char *text;
+	size_t len;
+	const char *setting;
+};
+
+/* How many keys one deployment may have, all kinds together. */
+enum { KEYS_MAX = 64 };
+
+struct wp_key {
+	enum wp_alg alg;
+	EVP_MAC_CTX *mac; /* HS256; never updated, only copied */
+	EVP_PKEY *pkey;   /* RS256, ES256 */
+};
+
+struct wp_keys {
+	struct wp_key keys[KEYS_MAX];
+	size_t n;
+	EVP_MAC *hmac;
+	EVP_MD *sha256;
 };
 
 static const char blanks[] = " \t\r\n";
@@ -26,30 +58,32 @@ static const char blanks[] = " \t\r\n";
 static enum wp_err add(struct wp_keys *keys, const struct wp_key *key,
 		       struct wp_error *err)
 {
-	if (keys->n == WP_KEYS_MAX)
+	if (keys->n == KEYS_MAX)
 		return wp_error_set(err, WP_ERR_INVAL,
-				    "auth: more than %d keys", WP_KEYS_MAX);
+				    "auth: more than %d keys", KEYS_MAX);
 	keys->keys[keys->n++] = *key;
 	return WP_OK;
 }
 
-static enum wp_err check_secret(const struct wp_conf *conf, const char *text,
-				size_t len, const char *setting,
+static enum wp_err check_secret(const struct wp_conf *conf,
+				const struct secret *secret,
 				struct wp_error *err)
 {
 	static const char pem[] = "-----BEGIN";
 
 	/* Whoever knows the public key could sign with it as a secret. */
-	if (len >= sizeof(pem) - 1 && memcmp(text, pem, sizeof(pem) - 1) == 0)
+	if (secret->len >= sizeof(pem) - 1 &&
+	    memcmp(secret->text, pem, sizeof(pem) - 1) == 0)
 		return wp_error_set(err, WP_ERR_INVAL,
 				    "%s: this is a PEM key, no secret; name "
 				    "its file in auth.public_key_files",
-				    setting);
-	if (conf->run_mode == WP_RUN_PRODUCTION && len < SECRET_MIN_BYTES)
+				    secret->setting);
+	if (conf->run_mode == WP_RUN_PRODUCTION &&
+	    secret->len < SECRET_MIN_BYTES)
 		return wp_error_set(err, WP_ERR_INVAL,
 				    "%s: must have %d bytes or more in "
 				    "production",
-				    setting, SECRET_MIN_BYTES);
+				    secret->setting, SECRET_MIN_BYTES);
 	return WP_OK;
 }
 
@@ -76,8 +110,7 @@ static enum wp_err check_can_be_listed(const char *text, struct wp_error *err)
 }
 
 static enum wp_err add_secret(struct wp_keys *keys, const struct wp_conf *conf,
-			      const char *text, size_t len, const char *setting,
-			      struct wp_error *err)
+			      const struct secret *secret, struct wp_error *err)
 {
 	char digest[] = "SHA256"; /* OSSL_PARAM takes no const text */
 	OSSL_PARAM params[] = {
@@ -86,15 +119,17 @@ static enum wp_err add_secret(struct wp_keys *keys, const struct wp_conf *conf,
 		OSSL_PARAM_construct_end(),
 	};
 	struct wp_key key = { .alg = WP_ALG_HS256 };
-	enum wp_err rc = check_secret(conf, text, len, setting, err);
+	enum wp_err rc = check_secret(conf, secret, err);
 
 	if (rc != WP_OK)
 		return rc;
 	key.mac = EVP_MAC_CTX_new(keys->hmac);
 	if (key.mac == NULL ||
-	    !EVP_MAC_init(key.mac, (const unsigned char *)text, len, params))
+	    !EVP_MAC_init(key.mac, (const unsigned char *)secret->text,
+			  secret->len, params))
 		rc = wp_error_set(err, WP_ERR_NOMEM,
-				  "%s: the key cannot be set up", setting);
+				  "%s: the key cannot be set up",
+				  secret->setting);
 	if (rc == WP_OK)
 		rc = add(keys, &key, err);
 	if (rc != WP_OK)
@@ -126,8 +161,10 @@ static enum wp_err add_secrets(struct wp_keys *keys, const struct wp_conf *conf,
 					  "more; a comma separates them",
 					  setting, SECRET_MIN_BYTES);
 		else if (lead < end)
-			rc = add_secret(keys, conf, p + lead, end - lead,
-					setting, err);
+			rc = add_secret(keys, conf,
+					&(struct secret){ p + lead, end - lead,
+							  setting },
+					err);
 		if (rc != WP_OK || p[len] == '\0')
 			return rc;
 		p += len + 1;
@@ -255,8 +292,11 @@ static enum wp_err add_all(struct wp_keys *keys, const struct wp_conf *conf,
 	if (secret != NULL && secret[0] != '\0') {
 		rc = check_can_be_listed(secret, err);
 		if (rc == WP_OK)
-			rc = add_secret(keys, conf, secret, strlen(secret),
-					"auth.jwt_secret", err);
+			rc = add_secret(keys, conf,
+					&(struct secret){ secret,
+							  strlen(secret),
+							  "auth.jwt_secret" },
+					err);
 	}
 	if (rc == WP_OK && previous != NULL)
 		rc = add_secrets(keys, conf, previous,
@@ -307,4 +347,98 @@ void wp_keys_free(struct wp_keys **keys)
 	EVP_MD_free((*keys)->sha256);
 	free(*keys);
 	*keys = NULL;
+}
+
+/* ---- verifying ---- */
+
+bool wp_keys_have(const struct wp_keys *keys, enum wp_alg alg)
+{
+	size_t i;
+
+	for (i = 0; i < keys->n; i++)
+		if (keys->keys[i].alg == alg)
+			return true;
+	return false;
+}
+
+static bool verify_mac(const struct wp_key *key, const struct wp_signed *what)
+{
+	uint8_t mac[WP_SHA256_LEN];
+	EVP_MAC_CTX *ctx;
+	bool is_good;
+
+	if (what->sig_len != sizeof(mac))
+		return false;
+	ctx = EVP_MAC_CTX_dup(key->mac);
+	is_good = ctx != NULL && EVP_MAC_update(ctx, what->data, what->len) &&
+		  EVP_MAC_final(ctx, mac, NULL, sizeof(mac)) &&
+		  wp_equal_ct(mac, what->sig, sizeof(mac));
+	EVP_MAC_CTX_free(ctx);
+	return is_good;
+}
+
+/* The two numbers of a JWS as the DER that OpenSSL reads; 0 on failure. */
+static size_t p256_to_der(const uint8_t *sig, unsigned char *out)
+{
+	ECDSA_SIG *both = ECDSA_SIG_new();
+	BIGNUM *r = BN_bin2bn(sig, P256_NUMBER, NULL);
+	BIGNUM *s = BN_bin2bn(sig + P256_NUMBER, P256_NUMBER, NULL);
+	int len = 0;
+
+	if (both != NULL && r != NULL && s != NULL &&
+	    ECDSA_SIG_set0(both, r, s)) {
+		r = NULL; /* both owns them now */
+		s = NULL;
+		len = i2d_ECDSA_SIG(both, &out);
+	}
+	BN_free(r);
+	BN_free(s);
+	ECDSA_SIG_free(both);
+	return len > 0 ? (size_t)len : 0;
+}
+
+static bool verify_public(const struct wp_keys *keys, const struct wp_key *key,
+			  const struct wp_signed *what)
+{
+	unsigned char der[P256_DER_MAX];
+	const uint8_t *sig = what->sig;
+	size_t sig_len = what->sig_len;
+	EVP_MD_CTX *ctx;
+	bool is_good;
+
+	if (key->alg == WP_ALG_ES256) {
+		if (sig_len != (size_t)2 * P256_NUMBER)
+			return false;
+		sig_len = p256_to_der(sig, der);
+		sig = der;
+	}
+	ctx = EVP_MD_CTX_new();
+	is_good =
+		ctx != NULL &&
+		EVP_DigestVerifyInit(ctx, NULL, keys->sha256, NULL,
+				     key->pkey) == 1 &&
+		EVP_DigestVerify(ctx, sig, sig_len, what->data, what->len) == 1;
+	EVP_MD_CTX_free(ctx);
+	return is_good;
+}
+
+bool wp_keys_verify(const struct wp_keys *keys, enum wp_alg alg,
+		    const struct wp_signed *what)
+{
+	bool is_good = false;
+	size_t i;
+
+	assert(alg != WP_ALG_NONE);
+	for (i = 0; i < keys->n && !is_good; i++) {
+		const struct wp_key *key = &keys->keys[i];
+
+		if (key->alg != alg)
+			continue;
+		is_good = alg == WP_ALG_HS256 ? verify_mac(key, what)
+					      : verify_public(keys, key, what);
+	}
+	/* A refused signature leaves notes behind in this thread's queue. */
+	if (!is_good)
+		ERR_clear_error();
+	return is_good;
 }

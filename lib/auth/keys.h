@@ -9,29 +9,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include <openssl/types.h>
-
 #include "lib/base/err.h"
 #include "lib/sys/conf.h"
 
-/* How many keys one deployment may have, all kinds together. */
-enum { WP_KEYS_MAX = 64 };
-
 enum wp_alg { WP_ALG_NONE, WP_ALG_HS256, WP_ALG_RS256, WP_ALG_ES256 };
 
-struct wp_key {
-	enum wp_alg alg;
-	EVP_MAC_CTX *mac; /* HS256; never updated, only copied */
-	EVP_PKEY *pkey;   /* RS256, ES256 */
-};
-
 /* Immutable once wp_keys_new() has returned it. */
-struct wp_keys {
-	struct wp_key keys[WP_KEYS_MAX];
-	size_t n;
-	EVP_MAC *hmac;
-	EVP_MD *sha256;
-};
+struct wp_keys;
 
 /*
  * Read every key that conf names.
@@ -45,14 +29,24 @@ void wp_keys_free(struct wp_keys **keys);
 /* Is there a key for alg at all? */
 bool wp_keys_have(const struct wp_keys *keys, enum wp_alg alg);
 
+/* What is signed, and how. Borrowed. */
+struct wp_signed {
+	const void *data;
+	size_t len;
+	/*
+	 * What the token carries: for ES256 both numbers, 32 bytes each (RFC
+	 * 7518 section 3.4).
+	 */
+	const uint8_t *sig;
+	size_t sig_len;
+};
+
 /*
- * Did one of the keys of alg sign data? sig is what the token carries:
- * for ES256 both numbers, 32 bytes each (RFC 7518 section 3.4).
+ * Did one of the keys of alg sign it?
  *
  * Threads:  any number at once
  */
 bool wp_keys_verify(const struct wp_keys *keys, enum wp_alg alg,
-		    const void *data, size_t len, const uint8_t *sig,
-		    size_t sig_len);
+		    const struct wp_signed *what);
 
 #endif /* WP_LIB_AUTH_KEYS_H */

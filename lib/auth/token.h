@@ -37,6 +37,12 @@ enum wp_err wp_auth_new(struct wp_auth **out, const struct wp_conf *conf,
 			struct wp_error *err) WP_MUST_USE;
 void wp_auth_free(struct wp_auth **auth);
 
+/* A token as it came. Borrowed text. */
+struct wp_token {
+	const char *text; /* may be NULL: there is none */
+	size_t len;
+};
+
 /*
  * Verify a compact JWS and read its claims.
  *
@@ -44,8 +50,9 @@ void wp_auth_free(struct wp_auth **auth);
  * Errors:  WP_ERR_DENIED  always the same code; err.msg is a sentence for the
  *          developer ("token has expired"), never a part of the token
  */
-enum wp_err wp_auth_verify(const struct wp_auth *auth, const char *token,
-			   size_t len, int64_t now_s, struct wp_identity *out,
+enum wp_err wp_auth_verify(const struct wp_auth *auth,
+			   const struct wp_token *token, int64_t now_s,
+			   struct wp_identity *out,
 			   struct wp_error *err) WP_MUST_USE;
 
 /*
@@ -53,7 +60,7 @@ enum wp_err wp_auth_verify(const struct wp_auth *auth, const char *token,
  * any case, one or more spaces (RFC 6750 section 2.1). A comma anywhere,
  * another scheme or an empty token is WP_ERR_DENIED.
  */
-enum wp_err wp_auth_bearer(const char *value, const char **token_out,
-			   size_t *len_out, struct wp_error *err) WP_MUST_USE;
+enum wp_err wp_auth_bearer(const char *value, struct wp_token *out,
+			   struct wp_error *err) WP_MUST_USE;
 
 #endif /* WP_LIB_AUTH_TOKEN_H */

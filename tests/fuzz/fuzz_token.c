@@ -40,7 +40,8 @@ static void judge(const struct wp_auth *auth, const char *token, size_t len)
 	struct wp_identity id;
 	struct wp_urn again;
 	struct wp_error err;
-	enum wp_err rc = wp_auth_verify(auth, token, len, NOW, &id, &err);
+	enum wp_err rc = wp_auth_verify(auth, &(struct wp_token){ token, len },
+					NOW, &id, &err);
 
 	if (rc != WP_OK && (rc != WP_ERR_DENIED || err.msg[0] == '\0'))
 		abort();
@@ -83,8 +84,7 @@ static void judge_signed(const struct wp_auth *auth, const uint8_t *data,
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct wp_auth *auth; /* keys are parsed once, as in a server */
-	const char *token;
-	size_t len;
+	struct wp_token token;
 	char *value;
 
 	if (auth == NULL)
@@ -97,8 +97,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	memcpy(value, data, size);
 	value[size] = '\0';
-	if (wp_auth_bearer(value, &token, &len, NULL) == WP_OK &&
-	    (len == 0 || token + len > value + size))
+	if (wp_auth_bearer(value, &token, NULL) == WP_OK &&
+	    (token.len == 0 || token.text + token.len > value + size))
 		abort();
 	free(value);
 	return 0;

@@ -83,7 +83,8 @@ static const char *verdict(const struct wp_auth *auth, char *token)
 	struct wp_identity id;
 	enum wp_err rc;
 
-	rc = wp_auth_verify(auth, token, strlen(token), NOW, &id, &err);
+	rc = wp_auth_verify(auth, &(struct wp_token){ token, strlen(token) },
+			    NOW, &id, &err);
 	free(token);
 	if (rc != WP_OK)
 		return err.msg;
@@ -313,13 +314,15 @@ static void *verify_often(void *ctx)
 	struct wp_identity id;
 
 	for (int i = 0; i < 50; i++) {
-		if (wp_auth_verify(crowd->auth, crowd->sound,
-				   strlen(crowd->sound), NOW, &id,
-				   NULL) != WP_OK)
+		if (wp_auth_verify(crowd->auth,
+				   &(struct wp_token){ crowd->sound,
+						       strlen(crowd->sound) },
+				   NOW, &id, NULL) != WP_OK)
 			crowd->wrong++;
-		if (wp_auth_verify(crowd->auth, crowd->rotten,
-				   strlen(crowd->rotten), NOW, &id,
-				   NULL) != WP_ERR_DENIED)
+		if (wp_auth_verify(crowd->auth,
+				   &(struct wp_token){ crowd->rotten,
+						       strlen(crowd->rotten) },
+				   NOW, &id, NULL) != WP_ERR_DENIED)
 			crowd->wrong++;
 	}
 	return NULL;

@@ -76,7 +76,8 @@ static void expect_denied(const struct wp_auth *auth, const char *token,
 	struct wp_identity id;
 	struct wp_error err = { 0 };
 
-	assert_int_equal(wp_auth_verify(auth, token, len, NOW, &id, &err),
+	assert_int_equal(wp_auth_verify(auth, &(struct wp_token){ token, len },
+					NOW, &id, &err),
 			 WP_ERR_DENIED);
 	assert_int_equal(err.code, WP_ERR_DENIED);
 	assert_string_equal(err.msg, sentence);
@@ -100,7 +101,8 @@ static struct wp_identity accept(const struct wp_auth *auth,
 	struct wp_identity id = { 0 };
 	struct wp_error err;
 
-	if (wp_auth_verify(auth, token, strlen(token), NOW, &id, &err) != WP_OK)
+	if (wp_auth_verify(auth, &(struct wp_token){ token, strlen(token) },
+			   NOW, &id, &err) != WP_OK)
 		fail_msg("%s: %s", payload, err.msg);
 	free(token);
 	return id;
@@ -303,15 +305,19 @@ static void every_changed_character_is_noticed(void **state)
 
 		token[i] = was == 'A' ? 'B' : 'A';
 		assert_int_equal(
-			wp_auth_verify(*state, token, len, NOW, &id, NULL),
+			wp_auth_verify(*state, &(struct wp_token){ token, len },
+				       NOW, &id, NULL),
 			WP_ERR_DENIED);
 		token[i] = was;
 	}
 	for (size_t i = 0; i < len; i++)
-		assert_int_equal(
-			wp_auth_verify(*state, token, i, NOW, &id, NULL),
-			WP_ERR_DENIED);
-	assert_int_equal(wp_auth_verify(*state, token, len, NOW, &id, NULL),
+		assert_int_equal(wp_auth_verify(*state,
+						&(struct wp_token){ token, i },
+						NOW, &id, NULL),
+				 WP_ERR_DENIED);
+	assert_int_equal(wp_auth_verify(*state,
+					&(struct wp_token){ token, len }, NOW,
+					&id, NULL),
 			 WP_OK);
 	free(token);
 }
@@ -370,7 +376,8 @@ static void a_long_token_is_refused_unread(void **state)
 	(void)state;
 	conf.auth.max_token_bytes = (int64_t)len;
 	auth = make_auth(&conf);
-	assert_int_equal(wp_auth_verify(auth, token, len, NOW, &id, NULL),
+	assert_int_equal(wp_auth_verify(auth, &(struct wp_token){ token, len },
+					NOW, &id, NULL),
 			 WP_OK);
 	wp_auth_free(&auth);
 
@@ -400,7 +407,9 @@ static void previous_secrets_still_verify_and_others_do_not(void **state)
 			mint_hs256(MINT_HS256, "{" SOUND "}", rows[i].secret,
 				   strlen(rows[i].secret));
 
-		assert_int_equal(wp_auth_verify(*state, token, strlen(token),
+		assert_int_equal(wp_auth_verify(*state,
+						&(struct wp_token){
+							token, strlen(token) },
 						NOW, &id, NULL),
 				 rows[i].expected);
 		free(token);
@@ -439,8 +448,8 @@ static void tokens_of_libjwt_verify_here(void **state)
 			 0);
 	token = jwt_encode_str(jwt);
 
-	if (wp_auth_verify(*state, token, strlen(token), NOW, &id, &err) !=
-	    WP_OK)
+	if (wp_auth_verify(*state, &(struct wp_token){ token, strlen(token) },
+			   NOW, &id, &err) != WP_OK)
 		fail_msg("%s", err.msg);
 
 	assert_string_equal(id.user.text, "urn:lib:jwt:bob");
@@ -459,13 +468,17 @@ static void libjwt_agrees_about_our_tokens_and_their_forgeries(void **state)
 	dot[5]++; /* in the payload */
 	assert_int_not_equal(libjwt_verdict(token), 0);
 	assert_int_equal(
-		wp_auth_verify(*state, token, strlen(token), NOW, &id, NULL),
+		wp_auth_verify(*state,
+			       &(struct wp_token){ token, strlen(token) }, NOW,
+			       &id, NULL),
 		WP_ERR_DENIED);
 	dot[5]--;
 	strrchr(token, '.')[3] ^= 1;
 	assert_int_not_equal(libjwt_verdict(token), 0);
 	assert_int_equal(
-		wp_auth_verify(*state, token, strlen(token), NOW, &id, NULL),
+		wp_auth_verify(*state,
+			       &(struct wp_token){ token, strlen(token) }, NOW,
+			       &id, NULL),
 		WP_ERR_DENIED);
 	free(token);
 }
@@ -585,15 +598,14 @@ static void bearer_finds_the_token_of_one_header(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct wp_error err = { 0 };
-		const char *token = NULL;
-		size_t len = 0;
-		enum wp_err rc =
-			wp_auth_bearer(rows[i].value, &token, &len, &err);
+		struct wp_token token = { 0 };
+		enum wp_err rc = wp_auth_bearer(rows[i].value, &token, &err);
 
 		if (rows[i].token != NULL) {
 			assert_int_equal(rc, WP_OK);
-			assert_int_equal(len, strlen(rows[i].token));
-			assert_memory_equal(token, rows[i].token, len);
+			assert_int_equal(token.len, strlen(rows[i].token));
+			assert_memory_equal(token.text, rows[i].token,
+					    token.len);
 		} else {
 			assert_int_equal(rc, WP_ERR_DENIED);
 			assert_string_equal(err.msg, rows[i].sentence);

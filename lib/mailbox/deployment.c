@@ -192,8 +192,8 @@ static enum wp_err match(struct wp_redis *redis, const struct wp_conf *conf,
 }
 
 /* Open what meta says, or whatever is there while it says nothing. */
-static enum wp_err open_store(struct wp_store **out, struct wp_redis *redis,
-			      const struct wp_conf *conf, struct meta *meta,
+static enum wp_err open_store(struct wp_store **out, const struct wp_conf *conf,
+			      const struct meta *meta,
 			      char id[WP_STORE_ID_LEN + 1],
 			      struct wp_error *err)
 {
@@ -201,13 +201,7 @@ static enum wp_err open_store(struct wp_store **out, struct wp_redis *redis,
 				 ? wp_store_open_existing(out, conf, err)
 				 : wp_store_open(out, conf, err);
 
-	if (rc == WP_OK)
-		rc = wp_store_id(*out, id, err);
-	if (rc == WP_OK)
-		rc = match(redis, conf, meta, id, err);
-	if (rc != WP_OK)
-		wp_store_close(out);
-	return rc;
+	return rc == WP_OK ? wp_store_id(*out, id, err) : rc;
 }
 
 static void warn_of_lost_memory(const struct wp_log *log)
@@ -250,7 +244,9 @@ enum wp_err wp_deployment_join(struct wp_redis *redis,
 		rc = complete(redis, conf, &meta, err);
 	if (rc != WP_OK)
 		return rc;
-	rc = open_store(&store, redis, conf, &meta, store_id_out, err);
+	rc = open_store(&store, conf, &meta, store_id_out, err);
+	if (rc == WP_OK)
+		rc = match(redis, conf, &meta, store_id_out, err);
 	if (rc == WP_OK && was_empty)
 		rc = wp_store_has_life(store, &has_life, err);
 	if (has_life)
@@ -336,7 +332,11 @@ enum wp_err wp_deployment_open(struct wp_store **out, struct wp_redis *redis,
 	*out = NULL;
 	rc = read_meta(redis, &meta, err);
 	if (rc == WP_OK)
-		rc = open_store(out, redis, conf, &meta, store_id_out, err);
+		rc = open_store(out, conf, &meta, store_id_out, err);
+	if (rc == WP_OK)
+		rc = match(redis, conf, &meta, store_id_out, err);
+	if (rc != WP_OK)
+		wp_store_close(out);
 	return rc;
 }
 

@@ -1,6 +1,6 @@
 /*
  * pull.c - one page of a mailbox: the script first, then the cold store, then
- * the merge (pull_merge.c).
+ * the merge.
  *
  * Never cold before the script: every move is hot to cold, so what leaves the
  * hot queue after the script has looked at its place is in the page already.
@@ -297,28 +297,93 @@ static enum wp_err read_cold(struct cold_reader *cold, struct wp_store *store,
 	return cold->no_memory ? out_of_memory(err) : rc;
 }
 
+/* ---- the merge ----
+ *
+ * Both tiers may hold the same message (a migration copies before it deletes),
+ * and either may have been read only up to a bound. What lies behind that bound
+ * is unknown, so nothing above it may be given out yet.
+ */
+
+static const struct wp_pull_row *lane_peek(const struct wp_pull_lane *lane,
+					   size_t at)
+{
+	return at < lane->n ? &lane->rows[at] : NULL;
+}
+
+/* <0: a comes first; 0: both are one message; >0: b. Not both are NULL. */
+static int compare(const struct wp_pull_row *a, const struct wp_pull_row *b)
+{
+	if (a == NULL)
+		return 1;
+	if (b == NULL)
+		return -1;
+	return wp_entry_id_cmp(&a->entry, &b->entry);
+}
+
+void wp_pull_merge(const struct wp_pull_lane *hot,
+		   const struct wp_pull_lane *cold, struct wp_pull_room *room,
+		   struct wp_pull_lane *out)
+{
+	size_t at_hot = 0;
+	size_t at_cold = 0;
+
+	out->n = 0;
+	for (;;) {
+		const struct wp_pull_row *a = lane_peek(hot, at_hot);
+		const struct wp_pull_row *b = lane_peek(cold, at_cold);
+		const struct wp_pull_row *row;
+		int order;
+
+		/* The unread part of a tier may precede the other's next. */
+		out->more =
+			(a == NULL && hot->more) || (b == NULL && cold->more);
+		if (out->more || (a == NULL && b == NULL))
+			break;
+		order = compare(a, b);
+		row = order <= 0 ? a : b;
+		out->more = room->rows == 0 ||
+			    (!room->is_whole && row->json_len > room->bytes);
+		if (out->more)
+			break;
+
+		out->rows[out->n++] = *row;
+		room->rows--;
+		room->bytes -= row->json_len < room->bytes ? row->json_len
+							   : room->bytes;
+		room->is_whole = false;
+		at_hot += order <= 0;
+		at_cold += order >= 0;
+	}
+}
+
 static enum wp_err merge(struct wp_pull_page *page, const struct hot_walk *hot,
 			 const struct cold_reader *cold, size_t limit,
 			 struct wp_error *err)
 {
-	size_t bytes_left = WP_PULL_MAX_BYTES;
-	size_t n_standard = 0;
+	struct wp_pull_room room = {
+		.rows = limit,
+		.bytes = WP_PULL_MAX_BYTES,
+		.is_whole = true,
+	};
+	struct wp_pull_lane out = { 0 };
 
 	page->rows = wp_arena_alloc(&page->arena, limit * sizeof(*page->rows));
 	if (page->rows == NULL)
 		return out_of_memory(err);
+	out.rows = page->rows;
 	wp_pull_merge(&hot->lanes[WP_BAND_HIGH], &cold->lanes[WP_BAND_HIGH],
-		      limit, true, &bytes_left, page->rows, &page->n_high,
-		      &page->has_more);
-	page->n = page->n_high;
+		      &room, &out);
+	page->n_high = out.n;
 	/* Standard comes after all of high, on whichever page that ends. */
-	if (page->has_more)
-		return WP_OK;
-	wp_pull_merge(&hot->lanes[WP_BAND_STANDARD],
-		      &cold->lanes[WP_BAND_STANDARD], limit - page->n_high,
-		      page->n_high == 0, &bytes_left, page->rows + page->n_high,
-		      &n_standard, &page->has_more);
-	page->n += n_standard;
+	if (!out.more) {
+		out.rows += out.n;
+		wp_pull_merge(&hot->lanes[WP_BAND_STANDARD],
+			      &cold->lanes[WP_BAND_STANDARD], &room, &out);
+		page->n = page->n_high + out.n;
+	} else {
+		page->n = page->n_high;
+	}
+	page->has_more = out.more;
 	return WP_OK;
 }
 

@@ -39,18 +39,25 @@ struct wp_pull_lane {
 	bool more; /* live entries follow the last row */
 };
 
+/* What a page still has room for. */
+struct wp_pull_room {
+	size_t rows;
+	size_t bytes;
+	bool is_whole; /* nothing is on it yet: one row fits, however long */
+};
+
 /*
  * Merge one band of both tiers: by id, duplicates once. Stops before the first
- * id that a tier which was cut short (more) might still precede, at limit rows
- * and at *bytes_left (one row always fits while the page is empty).
+ * id that a tier which was cut short (more) might still precede, and where
+ * there is no more room.
  *
- * out:        room for limit rows; *n_out is how many were written
- * *more_out:  live entries follow what was written
+ * room:  what was written is taken off
+ * out:   its rows have room for as many; n and more are set: live entries
+ *        follow what was written
  */
 void wp_pull_merge(const struct wp_pull_lane *hot,
-		   const struct wp_pull_lane *cold, size_t limit,
-		   bool page_is_empty, size_t *bytes_left,
-		   struct wp_pull_row *out, size_t *n_out, bool *more_out);
+		   const struct wp_pull_lane *cold, struct wp_pull_room *room,
+		   struct wp_pull_lane *out);
 
 struct wp_pull_page; /* owns everything its rows point to */
 

@@ -33,11 +33,17 @@ static size_t merge(const struct wp_pull_lane *hot,
 		    const struct wp_pull_lane *cold, size_t limit,
 		    struct wp_pull_row *out, bool *more)
 {
-	size_t bytes = PLENTY;
-	size_t n = 0;
+	struct wp_pull_room room = {
+		.rows = limit,
+		.bytes = PLENTY,
+		.is_whole = true,
+	};
+	struct wp_pull_lane merged = { .rows = out };
 
-	wp_pull_merge(hot, cold, limit, true, &bytes, out, &n, more);
-	return n;
+	wp_pull_merge(hot, cold, &room, &merged);
+	assert_int_equal(room.rows, limit - merged.n);
+	*more = merged.more;
+	return merged.n;
 }
 
 static void nothing_in_two_tiers_is_nothing_and_no_more(void **state)
@@ -128,23 +134,23 @@ static void one_row_fits_an_empty_page_whatever_its_size(void **state)
 	struct wp_pull_row rows[] = { row(1, 500), row(2, 1) };
 	struct wp_pull_lane hot = lane(rows, 2, false);
 	struct wp_pull_lane none = lane(NULL, 0, false);
-	struct wp_pull_row out[NO_LIMIT];
-	size_t bytes = 100;
-	size_t n = 0;
-	bool more = false;
+	struct wp_pull_row rows_out[NO_LIMIT];
+	struct wp_pull_lane out = { .rows = rows_out };
+	struct wp_pull_room room = { NO_LIMIT, 100, true };
 
 	(void)state;
 
-	wp_pull_merge(&hot, &none, NO_LIMIT, true, &bytes, out, &n, &more);
-	assert_int_equal(n, 1);
-	assert_int_equal(bytes, 0);
-	assert_true(more);
+	wp_pull_merge(&hot, &none, &room, &out);
+	assert_int_equal(out.n, 1);
+	assert_int_equal(room.bytes, 0);
+	assert_false(room.is_whole);
+	assert_true(out.more);
 
-	bytes = 100;
-	wp_pull_merge(&hot, &none, NO_LIMIT, false, &bytes, out, &n, &more);
-	assert_int_equal(n, 0);
-	assert_int_equal(bytes, 100);
-	assert_true(more);
+	room = (struct wp_pull_room){ NO_LIMIT, 100, false };
+	wp_pull_merge(&hot, &none, &room, &out);
+	assert_int_equal(out.n, 0);
+	assert_int_equal(room.bytes, 100);
+	assert_true(out.more);
 }
 
 static void bytes_are_used_up_to_the_last_one(void **state)
@@ -152,17 +158,16 @@ static void bytes_are_used_up_to_the_last_one(void **state)
 	struct wp_pull_row rows[] = { row(1, 60), row(2, 40), row(3, 1) };
 	struct wp_pull_lane none = lane(NULL, 0, false);
 	struct wp_pull_lane cold = lane(rows, 3, false);
-	struct wp_pull_row out[NO_LIMIT];
-	size_t bytes = 100;
-	size_t n = 0;
-	bool more = false;
+	struct wp_pull_row rows_out[NO_LIMIT];
+	struct wp_pull_lane out = { .rows = rows_out };
+	struct wp_pull_room room = { NO_LIMIT, 100, false };
 
 	(void)state;
 
-	wp_pull_merge(&none, &cold, NO_LIMIT, false, &bytes, out, &n, &more);
-	assert_int_equal(n, 2);
-	assert_int_equal(bytes, 0);
-	assert_true(more);
+	wp_pull_merge(&none, &cold, &room, &out);
+	assert_int_equal(out.n, 2);
+	assert_int_equal(room.bytes, 0);
+	assert_true(out.more);
 }
 
 /* xorshift64*: the same cases on every machine. */
@@ -294,12 +299,12 @@ static void random_cases_agree_with_the_truth(void **state)
 			tell(&w, w.in_hot, w.hot_read, hot_rows);
 		struct wp_pull_lane cold =
 			tell(&w, w.in_cold, w.cold_read, cold_rows);
-		struct wp_pull_row out[ROWS_MAX];
+		struct wp_pull_row rows_out[ROWS_MAX];
+		struct wp_pull_lane out = { .rows = rows_out };
+		struct wp_pull_room room = { w.limit, w.bytes,
+					     w.page_is_empty };
 		uint64_t want[ROWS_MAX];
-		size_t bytes = w.bytes;
-		size_t n = 0;
 		size_t n_want;
-		bool more = false;
 		bool want_more;
 
 		n_want = reference(&w, want, &want_more);
@@ -310,13 +315,12 @@ static void random_cases_agree_with_the_truth(void **state)
 			n_want--;
 			want_more = true;
 		}
-		wp_pull_merge(&hot, &cold, w.limit, w.page_is_empty, &bytes,
-			      out, &n, &more);
+		wp_pull_merge(&hot, &cold, &room, &out);
 
-		assert_int_equal(n, n_want);
-		for (size_t i = 0; i < n; i++)
-			assert_int_equal(out[i].entry.seq, want[i]);
-		assert_int_equal(more, want_more);
+		assert_int_equal(out.n, n_want);
+		for (size_t i = 0; i < out.n; i++)
+			assert_int_equal(out.rows[i].entry.seq, want[i]);
+		assert_int_equal(out.more, want_more);
 	}
 }
 
@@ -338,24 +342,24 @@ static void pages_put_together_are_the_whole_band(void **state)
 		while (more) {
 			struct wp_pull_row hot_rows[ROWS_MAX];
 			struct wp_pull_row cold_rows[ROWS_MAX];
-			struct wp_pull_row out[ROWS_MAX];
+			struct wp_pull_row rows_out[ROWS_MAX];
+			struct wp_pull_lane out = { .rows = rows_out };
+			struct wp_pull_room room = { w.limit, w.bytes, true };
 			struct wp_pull_lane hot =
 				tell(&w, w.in_hot, w.hot_read, hot_rows);
 			struct wp_pull_lane cold =
 				tell(&w, w.in_cold, w.cold_read, cold_rows);
-			size_t bytes = w.bytes;
-			size_t n = 0;
 
-			wp_pull_merge(&hot, &cold, w.limit, true, &bytes, out,
-				      &n, &more);
-			for (size_t i = 0; i < n; i++) {
+			wp_pull_merge(&hot, &cold, &room, &out);
+			more = out.more;
+			for (size_t i = 0; i < out.n; i++) {
 				while (!w.in_hot[next] && !w.in_cold[next])
 					next++;
-				assert_int_equal(out[i].entry.seq, next);
+				assert_int_equal(out.rows[i].entry.seq, next);
 				w.in_hot[next] = false;
 				w.in_cold[next] = false;
 			}
-			assert_true(n > 0 || !more);
+			assert_true(out.n > 0 || !more);
 		}
 		for (size_t i = 0; i < ROWS_MAX; i++)
 			assert_false(w.in_hot[i] || w.in_cold[i]);

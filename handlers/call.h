@@ -8,6 +8,10 @@
 #ifndef WP_HANDLERS_CALL_H
 #define WP_HANDLERS_CALL_H
 
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
 #include "lib/auth/token.h"
 
 #include "handlers/ctx.h"
@@ -39,5 +43,21 @@ bool wp_call_read_json(struct wp_call *call, size_t max_bytes);
  */
 void wp_call_bad_body(struct wp_call *call, const char *code,
 		      const char *sentence);
+
+/* Elements of one request: a batch, or a list of users. */
+enum { WP_GROUP_MAX = 100 };
+
+/*
+ * Bring together what lies in the same partition, so that one script call can
+ * serve all of it: fill order with 0..n-1, sorted by partition; inside a
+ * partition as given.
+ *
+ * partitions:  of each element, n <= WP_GROUP_MAX
+ */
+void wp_group(const uint32_t *partitions, size_t n, size_t *order);
+
+/* How many elements from start on share a partition; start < n. */
+size_t wp_group_len(const uint32_t *partitions, const size_t *order,
+		    size_t start, size_t n);
 
 #endif /* WP_HANDLERS_CALL_H */

@@ -2,7 +2,7 @@
  * endpoints.h - what can be asked for: the one table, of which paths, answers
  * to OPTIONS, log lines and metrics are made.
  *
- * A new endpoint is a row here, and a file with its wp_handle_<name>().
+ * A new endpoint is a row here, and wp_handle_<name>() in a file of its own.
  */
 #ifndef WP_HANDLERS_ENDPOINTS_H
 #define WP_HANDLERS_ENDPOINTS_H

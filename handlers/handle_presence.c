@@ -15,8 +15,6 @@
 #include "lib/name/urn.h"
 #include "lib/redis/client.h"
 
-#include "handlers/group.h"
-
 enum { USERS_MAX = WP_GROUP_MAX, S_PER_MINUTE = 60, MS_PER_S = 1000 };
 
 /* "2026-11-21T01:39:00": what of RFC 3339 text is kept before the Z. */

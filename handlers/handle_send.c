@@ -1,20 +1,227 @@
 /*
- * handle_send.c - POST /api/send: one envelope, accepted or not.
+ * handle_send.c - POST /api/send: one envelope, accepted or not; and POST
+ * /api/send/batch: up to 100, an answer for each, in their order.
  *
- * 202 is said only after Redis said yes (docs/architecture.md "Accepting").
+ * What is checked, in which order, and what it is called is decided in
+ * lib/mailbox/submit. Here is known when something is certain (nothing was
+ * sent) and when it is not: once a call is under way and no answer comes, its
+ * outcome is unknown and the client must be told so. 202 is said only after
+ * Redis said yes (docs/architecture.md "Accepting").
+ *
+ * In a batch one bad element does not stop the others; a bad frame around them
+ * does. Elements of one partition travel in one script call, so those for one
+ * recipient are accepted in order and fail together.
  */
 #include "handlers/call.h"
 
-#include "lib/name/msgid.h"
+#include <stdio.h>
+#include <string.h>
 
-#include "handlers/submit.h"
+#include "lib/base/json.h"
+#include "lib/http/query.h"
+#include "lib/mailbox/send.h"
+#include "lib/mailbox/submit.h"
+#include "lib/name/msgid.h"
+#include "lib/redis/client.h"
+
+#include "handlers/metrics.h"
+
+enum { BATCH_MAX = WP_GROUP_MAX };
+
+/* "<key>/<index>" of an element without a key of its own. */
+enum { DERIVED_KEY_MAX = WP_IDEMPOTENCY_KEY_MAX + sizeof("/99") };
+
+/* Answer with a refusal, and the status that its code has in HTTP. */
+static void refuse(struct wp_call *call, const struct wp_refusal *refusal)
+{
+	static const struct {
+		const char *code;
+		unsigned int status;
+	} statuses[] = {
+		{ "payload_too_large", 413 }, { "idempotency_conflict", 409 },
+		{ "mailbox_full", 507 },      { "overloaded", 503 },
+		{ "unavailable", 503 },
+	};
+	unsigned int status = 400;
+
+	for (size_t i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++)
+		if (strcmp(refusal->code, statuses[i].code) == 0)
+			status = statuses[i].status;
+	wp_resp_error(call->resp, status, refusal->code, refusal->sentence);
+}
+
+static void count(struct wp_metrics *metrics,
+		  const struct wp_send_result *results, size_t n)
+{
+	static const size_t metric_of[] = {
+		[WP_SEND_ACCEPTED] = WP_H_SEND_ACCEPTED,
+		[WP_SEND_CONFLICT] = WP_H_SEND_CONFLICT,
+		[WP_SEND_FULL] = WP_H_SEND_FULL,
+		[WP_SEND_OVERLOADED] = WP_H_SEND_OVERLOADED,
+		[WP_SEND_UNKNOWN] = WP_H_SEND_UNKNOWN,
+	};
+
+	for (size_t i = 0; i < n; i++)
+		wp_metric_add(metrics, metric_of[results[i].status], 1);
+}
+
+/* How many items, from the first on, share a partition? */
+static size_t run_len(const struct wp_send_item *items, size_t n)
+{
+	size_t len = 1;
+
+	while (len < n && items[len].envelope->recipient.partition ==
+				  items[0].envelope->recipient.partition)
+		len++;
+	return len;
+}
+
+/* Queue every call. Nothing leaves before the first answer is asked for. */
+static enum wp_err append_all(struct wp_ctx *ctx,
+			      const struct wp_send_item *items, size_t n,
+			      struct wp_error *err)
+{
+	/* The question may cost the connection, and with it the run_id. */
+	unsigned int percent = wp_redis_memory_percent(ctx->redis);
+	const struct wp_send_target target = {
+		.conf = ctx->conf,
+		.run_id = wp_redis_run_id(ctx->redis),
+		.memory_percent = percent,
+	};
+	enum wp_err rc = WP_OK;
+	size_t len;
+
+	for (size_t at = 0; rc == WP_OK && at < n; at += len) {
+		len = run_len(items + at, n - at);
+		wp_send_build(&ctx->cmd, &target, items + at, len);
+		rc = wp_redis_append(ctx->redis, &ctx->cmd, err);
+	}
+	/* The first call would go to another Redis than it was built for. */
+	if (rc == WP_OK && ctx->fit_epoch != wp_redis_epoch(ctx->redis))
+		rc = wp_error_set(err, WP_ERR_UNAVAIL,
+				  "the connection to Redis was replaced");
+	if (rc != WP_OK)
+		wp_redis_disconnect(ctx->redis);
+	return rc;
+}
+
+static void take_all(struct wp_ctx *ctx, const struct wp_send_item *items,
+		     size_t n, struct wp_send_result *results)
+{
+	struct wp_error err;
+	size_t len;
+
+	for (size_t at = 0; at < n; at += len) {
+		struct wp_reply *reply = NULL;
+
+		len = run_len(items + at, n - at);
+		if (wp_redis_take(ctx->redis, &reply, &err) != WP_OK)
+			wp_ctx_log_failure(ctx, "send", &err);
+		wp_send_parse(reply, items + at, len, results + at);
+		wp_reply_free(&reply);
+	}
+}
+
+/*
+ * Send n items in one pipeline, a script call for each run of items of one
+ * partition. The order inside a partition is the order given.
+ *
+ * items:    sorted so that items of one partition lie together
+ * results:  room for n; set when WP_OK is returned
+ * Errors:   nothing was sent, call->resp holds the answer:
+ *           WP_ERR_UNAVAIL  Redis is down
+ *           WP_ERR_NOMEM
+ */
+static enum wp_err submit(struct wp_call *call,
+			  const struct wp_send_item *items, size_t n,
+			  struct wp_send_result *results)
+{
+	struct wp_ctx *ctx = call->ctx;
+	struct wp_error err;
+	enum wp_err rc;
+
+	rc = wp_ctx_redis(ctx, &err);
+	if (rc == WP_OK)
+		rc = append_all(ctx, items, n, &err);
+	if (rc == WP_ERR_NOMEM) {
+		wp_resp_internal(call->resp);
+		return rc;
+	}
+	if (rc != WP_OK) {
+		wp_resp_unavailable(call->resp,
+				    "Redis cannot be reached; repeat later");
+		return WP_ERR_UNAVAIL;
+	}
+	take_all(ctx, items, n, results);
+	count(ctx->shared->metrics, results, n);
+	wp_resp_header(call->resp, "X-Durability",
+		       wp_redis_durability(ctx->redis));
+	return WP_OK;
+}
+
+/* ?expiresInSeconds=; false when call->resp holds the error. */
+static bool read_expiry(struct wp_call *call, struct wp_submit_options *options)
+{
+	struct wp_text text = { 0 };
+	struct wp_error err;
+
+	switch (wp_query_get(&call->req->query, "expiresInSeconds",
+			     &call->ctx->arena, &text, &err)) {
+	case WP_OK:
+		options->has_expiry = true;
+		if (!wp_query_integer(&text, &options->expires_s))
+			options->expires_s = 0;
+		return true;
+	case WP_ERR_NOMEM:
+		wp_resp_internal(call->resp);
+		return false;
+	case WP_ERR_INVAL:
+		wp_resp_error(call->resp, 400, "bad_request", err.msg);
+		return false;
+	default: /* there is none */
+		return true;
+	}
+}
+
+/* The Idempotency-Key header; false when call->resp holds the error. */
+static bool read_key(struct wp_call *call, struct wp_submit_options *options)
+{
+	size_t count;
+	const char *key =
+		wp_req_param(call->req, "HTTP_IDEMPOTENCY_KEY", &count);
+
+	if (key == NULL)
+		return true;
+	options->key = key;
+	options->key_len = strlen(key);
+	/* lighttpd joins several into one: a key never looks like that. */
+	if (count == 1 && strstr(key, ", ") == NULL)
+		return true;
+	wp_resp_error(call->resp, 400, "bad_request",
+		      "the Idempotency-Key header is given more than once, or "
+		      "holds a comma and a blank");
+	return false;
+}
+
+/*
+ * What the request says beside its body; not judged. False when call->resp
+ * holds the error.
+ */
+static bool read_options(struct wp_call *call,
+			 struct wp_submit_options *options)
+{
+	*options = (struct wp_submit_options){
+		.sender = call->caller.user.text,
+	};
+	return read_key(call, options) && read_expiry(call, options);
+}
 
 static void respond(struct wp_call *call, const struct wp_send_result *result)
 {
 	char id[WP_MSGID_LEN + 1];
 
 	if (result->status != WP_SEND_ACCEPTED) {
-		wp_call_refuse(call, wp_submit_verdict(result->status));
+		refuse(call, wp_submit_verdict(result->status));
 		return;
 	}
 	wp_msgid_format(&result->id, id);
@@ -33,7 +240,7 @@ void wp_handle_send(struct wp_call *call)
 
 	if (!wp_call_read_json(call,
 			       (size_t)ctx->conf->mailbox.max_envelope_bytes) ||
-	    !wp_call_submit_options(call, &options))
+	    !read_options(call, &options))
 		return;
 	text = (struct wp_envelope_text){ .data = ctx->body.data,
 					  .len = ctx->body.len };
@@ -44,10 +251,205 @@ void wp_handle_send(struct wp_call *call)
 		return;
 	}
 	if (submission.refusal.code != NULL) {
-		wp_call_refuse(call, &submission.refusal);
+		refuse(call, &submission.refusal);
 		return;
 	}
 	wp_submit_item(&item, &submission, &options, ctx->conf, &ctx->scratch);
-	if (wp_call_submit(call, &item, 1, &result) == WP_OK)
+	if (submit(call, &item, 1, &result) == WP_OK)
 		respond(call, &result);
+}
+
+struct batch {
+	size_t n;
+	struct wp_json_slice slices[BATCH_MAX];
+	struct wp_submission elements[BATCH_MAX];
+	struct wp_submit_options options;
+
+	/* The good elements: first in their order, then by partition. */
+	size_t n_good;
+	size_t good[BATCH_MAX];
+	uint32_t partitions[BATCH_MAX];
+	size_t order[BATCH_MAX];
+	struct wp_send_item items[BATCH_MAX];
+	struct wp_send_result results[BATCH_MAX];
+	/* By element; NULL when it is not a good one. */
+	const struct wp_send_result *result_of[BATCH_MAX];
+};
+
+static void split_array(struct wp_json *js, struct wp_json_slice *slices,
+			size_t *n_out)
+{
+	if (wp_json_peek(js) != WP_JSON_ARRAY) {
+		wp_json_fail(js, "envelopes must be an array");
+		return;
+	}
+	wp_json_array_begin(js);
+	while (wp_json_array_next(js)) {
+		if (*n_out == BATCH_MAX) {
+			wp_json_fail(js, "envelopes has more than 100 "
+					 "elements");
+			return;
+		}
+		if (wp_json_raw(js, &slices[*n_out]))
+			(*n_out)++;
+	}
+	if (js->err == NULL && *n_out == 0)
+		wp_json_fail(js, "envelopes has no elements");
+}
+
+/*
+ * Find the elements of a body; they are not looked into.
+ *
+ * slices:  room for BATCH_MAX; borrowed from data
+ * Errors:  WP_ERR_INVAL  no JSON, no array, or not 1 to 100 elements
+ */
+static enum wp_err split(const char *data, size_t len,
+			 struct wp_json_slice *slices, size_t *n_out,
+			 struct wp_error *err)
+{
+	struct wp_json_key key;
+	struct wp_json js;
+	bool is_seen = false;
+
+	*n_out = 0;
+	wp_json_init(&js, data, len);
+	wp_json_object_begin(&js);
+	while (wp_json_object_next(&js, &key)) {
+		if (!wp_json_key_is(&key, "envelopes")) {
+			wp_json_skip(&js, NULL);
+		} else if (is_seen) {
+			wp_json_fail(&js, "envelopes is given twice");
+		} else {
+			is_seen = true;
+			split_array(&js, slices, n_out);
+		}
+	}
+	wp_json_end(&js);
+	if (js.err == NULL && !is_seen)
+		wp_json_fail(&js, "envelopes is missing");
+	if (js.err != NULL)
+		return wp_error_set(err, WP_ERR_INVAL, "%s", js.err);
+	return WP_OK;
+}
+
+static bool read_elements(struct wp_call *call, struct batch *batch)
+{
+	struct wp_ctx *ctx = call->ctx;
+	struct wp_error err;
+
+	if (split(ctx->body.data, ctx->body.len, batch->slices, &batch->n,
+		  &err) != WP_OK) {
+		wp_call_bad_body(call, "invalid_batch", err.msg);
+		return false;
+	}
+	ctx->scratch.max_bytes =
+		wp_submit_canonical_max(ctx->body.len, batch->n);
+	for (size_t i = 0; i < batch->n; i++) {
+		const struct wp_envelope_text text = {
+			.data = batch->slices[i].data,
+			.len = batch->slices[i].len,
+			.with_key = true,
+		};
+
+		if (wp_submit_read(&batch->elements[i], &batch->options, &text,
+				   ctx->conf, &ctx->scratch) != WP_OK) {
+			wp_resp_internal(call->resp);
+			return false;
+		}
+		if (batch->elements[i].refusal.code == NULL)
+			batch->good[batch->n_good++] = i;
+	}
+	return true;
+}
+
+static void make_item(const struct wp_ctx *ctx, const struct batch *batch,
+		      size_t index, struct wp_send_item *item)
+{
+	struct wp_submit_options options = batch->options;
+	char key[DERIVED_KEY_MAX];
+
+	if (options.key != NULL) {
+		(void)snprintf(key, sizeof(key), "%s/%zu", options.key, index);
+		options.key = key;
+		options.key_len = strlen(key);
+	}
+	wp_submit_item(item, &batch->elements[index], &options, ctx->conf,
+		       &ctx->scratch);
+}
+
+/* Lay out the good elements so that those of one partition lie together. */
+static void make_items(const struct wp_ctx *ctx, struct batch *batch)
+{
+	for (size_t i = 0; i < batch->n_good; i++)
+		batch->partitions[i] = batch->elements[batch->good[i]]
+					       .envelope.recipient.partition;
+	wp_group(batch->partitions, batch->n_good, batch->order);
+	for (size_t i = 0; i < batch->n_good; i++) {
+		size_t index = batch->good[batch->order[i]];
+
+		make_item(ctx, batch, index, &batch->items[i]);
+		batch->result_of[index] = &batch->results[i];
+	}
+}
+
+static void add_result(struct wp_buf *out, const struct wp_submission *element,
+		       const struct wp_send_result *result)
+{
+	wp_buf_add_char(out, '{');
+	if (result == NULL) {
+		wp_resp_add_error(out, element->refusal.code,
+				  element->refusal.sentence);
+	} else if (result->status == WP_SEND_ACCEPTED) {
+		char id[WP_MSGID_LEN + 1];
+
+		wp_msgid_format(&result->id, id);
+		wp_buf_printf(out, "\"id\":\"%s\"", id);
+	} else {
+		const struct wp_refusal *verdict =
+			wp_submit_verdict(result->status);
+
+		wp_resp_add_error(out, verdict->code, verdict->sentence);
+	}
+	wp_buf_add_char(out, '}');
+}
+
+static void respond_batch(struct wp_call *call, const struct batch *batch)
+{
+	struct wp_buf *out = &call->resp->body;
+
+	wp_resp_json(call->resp, 202);
+	wp_buf_add_str(out, "{\"results\":[");
+	for (size_t i = 0; i < batch->n; i++) {
+		if (i > 0)
+			wp_buf_add_char(out, ',');
+		add_result(out, &batch->elements[i], batch->result_of[i]);
+	}
+	wp_buf_add_str(out, "]}");
+}
+
+void wp_handle_send_batch(struct wp_call *call)
+{
+	struct wp_ctx *ctx = call->ctx;
+	struct batch *batch = wp_arena_alloc(&ctx->arena, sizeof(*batch));
+	struct wp_refusal refusal;
+
+	if (batch == NULL) {
+		wp_resp_internal(call->resp);
+		return;
+	}
+	if (!wp_call_read_json(call,
+			       (size_t)ctx->conf->handlers.max_batch_bytes) ||
+	    !read_options(call, &batch->options))
+		return;
+	if (!wp_submit_check(&batch->options, ctx->conf, &refusal)) {
+		refuse(call, &refusal);
+		return;
+	}
+	if (!read_elements(call, batch))
+		return;
+	make_items(ctx, batch);
+	if (batch->n_good > 0 &&
+	    submit(call, batch->items, batch->n_good, batch->results) != WP_OK)
+		return;
+	respond_batch(call, batch);
 }

@@ -33,10 +33,10 @@ enum {
 struct wp_hot_thread {
 	struct wp_worker w;
 	struct wp_redis *bell; /* subscribed */
-	struct wp_own own;
-	struct wp_router router;
-	struct wp_reaper reaper;
-	struct wp_inbox inbox;
+	struct wp_own *own;
+	struct wp_router *router;
+	struct wp_reaper *reaper;
+	struct wp_inbox *inbox;
 
 	uint64_t epoch; /* of the command connection that state is for */
 	bool is_joined; /* Redis and the store were found fit, and ours */
@@ -87,10 +87,10 @@ static void on_good_turn(struct wp_hot_thread *hot)
 static void on_connected(struct wp_hot_thread *hot)
 {
 	hot->epoch = wp_redis_epoch(hot->w.redis);
-	wp_reaper_reset(&hot->reaper);
+	wp_reaper_reset(hot->reaper);
 	wp_table_refresh(hot->w.table);
-	hot->own.next_ms = 0;
-	hot->router.paused_until_ms = 0;
+	wp_own_hurry(hot->own);
+	wp_router_hurry(hot->router);
 }
 
 /* Before anything is written: is this our Redis, and does it keep messages? */
@@ -146,7 +146,7 @@ static void subscribe(struct wp_hot_thread *hot)
 	wp_cmd_str(&w->cmd, channel);
 	/* Without it the poll still finds everything, a second later. */
 	if (wp_redis_do(hot->bell, &w->cmd, &reply, NULL) == WP_OK) {
-		hot->router.next_poll_ms = 0;
+		wp_router_hurry(hot->router);
 		if (wp_reply_type(reply) == WP_REPLY_ERROR)
 			wp_log(&w->log, WP_LOG_WARN, "redis refuses doorbells",
 			       wp_str("error", wp_reply_str(reply)));
@@ -167,7 +167,7 @@ static void on_bell(struct wp_hot_thread *hot, const struct wp_reply *message)
 	    p >= hot->w.conf->mailbox.partitions)
 		return;
 	wp_metric_add(hot->w.metrics, WP_WM_DOORBELLS, 1);
-	wp_router_ring(&hot->router, (uint32_t)p);
+	wp_router_ring(hot->router, (uint32_t)p);
 }
 
 /* All that have rung until now. */
@@ -199,7 +199,7 @@ static void wait_for_news(struct wp_hot_thread *hot, int timeout_ms)
 	(void)poll(fds, 2, timeout_ms); /* early is fine */
 	if (fds[0].revents != 0) {
 		wp_table_clear_event(hot->w.table);
-		wp_table_each_fresh(hot->w.table, on_fresh, &hot->router);
+		wp_table_each_fresh(hot->w.table, on_fresh, hot->router);
 	}
 	hear_bells(hot);
 }
@@ -209,22 +209,20 @@ static void wait_for_news(struct wp_hot_thread *hot, int timeout_ms)
 static enum wp_err do_due(struct wp_hot_thread *hot, struct wp_error *err)
 {
 	uint64_t now_ms = wp_mono_ms();
+	const char *inbox;
 	enum wp_err rc = WP_OK;
 
-	if (now_ms >= hot->own.next_ms)
-		rc = wp_own_tick(&hot->own, err);
-	if (rc == WP_OK && wp_router_has_work(&hot->router, now_ms))
-		rc = wp_router_step(&hot->router, err);
-	if (rc == WP_OK && now_ms >= hot->router.next_poll_ms)
-		rc = wp_router_poll(&hot->router, err);
-	if (rc == WP_OK && now_ms >= hot->reaper.next_sample_ms)
-		rc = wp_reaper_sample(&hot->reaper, err);
-	if (rc == WP_OK && wp_reaper_has_work(&hot->reaper))
-		rc = wp_reaper_step(&hot->reaper, err);
-	wp_table_set_inbox(hot->w.table, wp_own_has_inbox(&hot->own, now_ms));
-	if (rc == WP_OK && now_ms >= hot->inbox.next_ms &&
-	    wp_own_has_inbox(&hot->own, now_ms))
-		rc = wp_inbox_step(&hot->inbox, hot->own.inbox, err);
+	if (now_ms >= wp_own_next_ms(hot->own))
+		rc = wp_own_tick(hot->own, err);
+	if (rc == WP_OK)
+		rc = wp_router_run(hot->router, err);
+	if (rc == WP_OK)
+		rc = wp_reaper_run(hot->reaper, err);
+	inbox = wp_own_inbox(hot->own, now_ms);
+	wp_table_set_inbox(hot->w.table, inbox != NULL);
+	if (rc == WP_OK && inbox != NULL &&
+	    now_ms >= wp_inbox_next_ms(hot->inbox))
+		rc = wp_inbox_step(hot->inbox, inbox, err);
 	return rc;
 }
 
@@ -237,17 +235,12 @@ static void sooner(uint64_t *at_ms, uint64_t other_ms)
 static int until_due(const struct wp_hot_thread *hot)
 {
 	uint64_t now_ms = wp_mono_ms();
-	uint64_t at_ms = hot->own.next_ms;
+	uint64_t at_ms = wp_own_next_ms(hot->own);
 
-	if (wp_router_has_work(&hot->router, now_ms) ||
-	    wp_reaper_has_work(&hot->reaper))
-		return 0;
-	sooner(&at_ms, hot->router.next_poll_ms);
-	sooner(&at_ms, hot->reaper.next_sample_ms);
-	if (hot->router.waiting > 0)
-		sooner(&at_ms, hot->router.paused_until_ms);
-	if (wp_own_has_inbox(&hot->own, now_ms))
-		sooner(&at_ms, hot->inbox.next_ms);
+	sooner(&at_ms, wp_router_next_ms(hot->router));
+	sooner(&at_ms, wp_reaper_next_ms(hot->reaper));
+	if (wp_own_inbox(hot->own, now_ms) != NULL)
+		sooner(&at_ms, wp_inbox_next_ms(hot->inbox));
 	return at_ms > now_ms ? (int)(at_ms - now_ms) : 0;
 }
 
@@ -267,7 +260,7 @@ static void turn(struct wp_hot_thread *hot)
 		return;
 	}
 	on_down(hot, &err);
-	wp_own_expire(&hot->own, wp_mono_ms());
+	wp_own_expire(hot->own, wp_mono_ms());
 	if (hot->fatal.code == WP_OK)
 		wait_for_news(hot, DOWN_WAIT_MS);
 }
@@ -281,14 +274,15 @@ static void run(void *ctx)
 	while (!wp_table_is_stopping(hot->w.table) && hot->fatal.code == WP_OK)
 		turn(hot);
 	if (hot->fatal.code == WP_OK)
-		wp_own_release_all(&hot->own);
+		wp_own_release_all(hot->own);
 }
 
 static void release(struct wp_hot_thread *hot)
 {
-	wp_inbox_release(&hot->inbox);
-	wp_reaper_release(&hot->reaper);
-	wp_router_release(&hot->router);
+	wp_inbox_free(&hot->inbox);
+	wp_reaper_free(&hot->reaper);
+	wp_router_free(&hot->router);
+	wp_own_free(&hot->own);
 	wp_redis_free(&hot->bell);
 	wp_worker_release(&hot->w);
 	free(hot);
@@ -301,15 +295,16 @@ static enum wp_err init(struct wp_hot_thread *hot,
 	struct wp_worker *w = &hot->w;
 	enum wp_err rc = wp_worker_init(w, setup, err);
 
-	wp_own_init(&hot->own, w);
 	if (rc == WP_OK)
 		rc = wp_redis_new(&hot->bell, w->conf, &wp_scripts, err);
 	if (rc == WP_OK)
-		rc = wp_router_init(&hot->router, w, err);
+		rc = wp_own_new(&hot->own, w, err);
 	if (rc == WP_OK)
-		rc = wp_reaper_init(&hot->reaper, w, err);
+		rc = wp_router_new(&hot->router, w, err);
 	if (rc == WP_OK)
-		rc = wp_inbox_init(&hot->inbox, w, err);
+		rc = wp_reaper_new(&hot->reaper, w, err);
+	if (rc == WP_OK)
+		rc = wp_inbox_new(&hot->inbox, w, err);
 	return rc;
 }
 

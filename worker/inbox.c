@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "lib/base/clock.h"
+#include "lib/mailbox/inbox.h"
 #include "worker/metrics.h"
 
 enum {
@@ -20,16 +21,39 @@ enum {
 	REFUSED_MS = 1000,
 	REFUSED_LOG_MS = 60000,
 	LOG_INTERVAL_MS = 5000,
+	ID_MAX = 41, /* two numbers of 20 digits */
 };
 
-enum wp_err wp_inbox_init(struct wp_inbox *inbox, struct wp_worker *w,
-			  struct wp_error *err)
+struct wp_inbox {
+	struct wp_worker *w;
+	struct wp_inbox_item *items; /* owned */
+	size_t n;
+	uint64_t next_ms; /* when to read again */
+	struct wp_log_limit limit;
+	struct wp_log_limit refused_limit;
+
+	/* One pass from the head to the end; by which lease. */
+	char lease[WP_OWNER_MAX + 1];
+	char after[ID_MAX + 1]; /* the last entry looked at, or "" */
+	uint64_t pass_ms;       /* when it began */
+	bool *is_stuck;         /* partitions, owned */
+	bool has_stuck;
+	bool is_more; /* something is behind the slice */
+};
+
+enum wp_err wp_inbox_new(struct wp_inbox **out, struct wp_worker *w,
+			 struct wp_error *err)
 {
-	*inbox = (struct wp_inbox){ .w = w };
-	inbox->items = calloc(WP_INBOX_BATCH, sizeof(*inbox->items));
-	inbox->is_stuck = calloc((size_t)w->conf->mailbox.partitions,
-				 sizeof(*inbox->is_stuck));
-	if (inbox->items == NULL || inbox->is_stuck == NULL)
+	struct wp_inbox *inbox = calloc(1, sizeof(*inbox));
+
+	*out = inbox;
+	if (inbox != NULL) {
+		inbox->w = w;
+		inbox->items = calloc(WP_INBOX_BATCH, sizeof(*inbox->items));
+		inbox->is_stuck = calloc((size_t)w->conf->mailbox.partitions,
+					 sizeof(*inbox->is_stuck));
+	}
+	if (inbox == NULL || inbox->items == NULL || inbox->is_stuck == NULL)
 		return wp_error_set(err, WP_ERR_NOMEM, "out of memory");
 	return WP_OK;
 }
@@ -41,14 +65,25 @@ static void clear(struct wp_inbox *inbox)
 	inbox->n = 0;
 }
 
-void wp_inbox_release(struct wp_inbox *inbox)
+void wp_inbox_free(struct wp_inbox **inbox)
 {
-	if (inbox->items != NULL)
-		clear(inbox);
-	free(inbox->items);
-	inbox->items = NULL;
-	free(inbox->is_stuck);
-	inbox->is_stuck = NULL;
+	if (*inbox != NULL) {
+		clear(*inbox);
+		free((*inbox)->items);
+		free((*inbox)->is_stuck);
+	}
+	free(*inbox);
+	*inbox = NULL;
+}
+
+uint64_t wp_inbox_next_ms(const struct wp_inbox *inbox)
+{
+	return inbox->next_ms;
+}
+
+bool wp_inbox_is_at_head(const struct wp_inbox *inbox)
+{
+	return inbox->after[0] == '\0';
 }
 
 /* ---- reading ---- */

@@ -12,31 +12,18 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "lib/mailbox/inbox.h"
 #include "worker/worker.h"
 
-enum { WP_INBOX_ID_MAX = 41 }; /* two numbers of 20 digits */
+struct wp_inbox;
 
-struct wp_inbox {
-	struct wp_worker *w;
-	struct wp_inbox_item *items; /* owned */
-	size_t n;
-	uint64_t next_ms; /* when to read again */
-	struct wp_log_limit limit;
-	struct wp_log_limit refused_limit;
+enum wp_err wp_inbox_new(struct wp_inbox **out, struct wp_worker *w,
+			 struct wp_error *err) WP_MUST_USE;
+void wp_inbox_free(struct wp_inbox **inbox);
 
-	/* One pass from the head to the end; by which lease. */
-	char lease[WP_OWNER_MAX + 1];
-	char after[WP_INBOX_ID_MAX + 1]; /* the last entry looked at, or "" */
-	uint64_t pass_ms;                /* when it began */
-	bool *is_stuck;                  /* partitions, owned */
-	bool has_stuck;
-	bool is_more; /* something is behind the slice */
-};
-
-enum wp_err wp_inbox_init(struct wp_inbox *inbox, struct wp_worker *w,
-			  struct wp_error *err) WP_MUST_USE;
-void wp_inbox_release(struct wp_inbox *inbox);
+/* When to read again. */
+uint64_t wp_inbox_next_ms(const struct wp_inbox *inbox);
+/* Does the next step begin a pass, with the entry at the head? */
+bool wp_inbox_is_at_head(const struct wp_inbox *inbox);
 
 /*
  * Read and hand on one slice. Only for the holder of the inbox' lease, whose

@@ -3,7 +3,7 @@
  * take the users of dead daemons offline, read the inbox.
  *
  * Life: read the settings; see that the cold store could be opened; start the
- * metrics listener and two threads (threads.h), and wait for signals. A
+ * metrics listener and two threads, and wait for signals. A
  * Redis that is not there is waited for; one that is unfit ends us. SIGHUP
  * reads the settings again and, if they are good, ends both threads and starts
  * them anew with these; bad ones change nothing. SIGTERM and SIGINT give all
@@ -27,8 +27,9 @@
 #include "lib/sys/program.h"
 #include "lib/sys/sections/sections.h"
 #include "lib/sys/systemd.h"
+#include "worker/cold_thread.h"
+#include "worker/hot_thread.h"
 #include "worker/metrics.h"
-#include "worker/threads.h"
 
 static const struct wp_conf_section *const sections[] = {
 	&wp_conf_log,     &wp_conf_redis,
@@ -58,7 +59,10 @@ struct process {
 	sigset_t signals; /* blocked everywhere, taken by main() */
 	struct wp_metrics *metrics;
 	struct wp_exporter *exporter;
-	struct wp_threads threads;
+	/* For as long as one set of settings is in force; else NULL. */
+	struct wp_table *table; /* between the threads */
+	struct wp_hot_thread *hot;
+	struct wp_cold_thread *cold;
 	bool is_stopping;
 	uint64_t end_ms; /* when stopping: at the latest */
 };
@@ -79,6 +83,58 @@ static void on_thread_end(void *ctx)
 	(void)ctx;
 	(void)kill(getpid(), THREAD_ENDED);
 }
+
+/* ---- the threads ---- */
+
+/* What was started is join_threads()'s to end, also on error. */
+static enum wp_err start_threads(struct process *p, struct wp_error *err)
+{
+	struct wp_worker_setup setup = {
+		.conf = &p->conf,
+		.metrics = p->metrics,
+		.on_end = on_thread_end,
+		.ctx = p,
+	};
+	enum wp_err rc;
+
+	rc = wp_table_new(&p->table, (uint32_t)p->conf.mailbox.partitions, err);
+	setup.table = p->table;
+	if (rc == WP_OK)
+		rc = wp_cold_thread_start(&p->cold, &setup, err);
+	if (rc == WP_OK)
+		rc = wp_hot_thread_start(&p->hot, &setup, err);
+	return rc;
+}
+
+/* Tell both to give everything back and end. */
+static void stop_threads(struct process *p)
+{
+	if (p->table != NULL)
+		wp_table_stop(p->table);
+}
+
+/* The hot one ends by itself when Redis is unfit, and takes the other along. */
+static bool have_ended(struct process *p)
+{
+	if (!wp_hot_thread_has_ended(p->hot))
+		return false;
+	stop_threads(p);
+	return wp_cold_thread_has_ended(p->cold);
+}
+
+/* Stop them and wait. Returns WP_OK, or why the hot one had to end by itself. */
+static enum wp_err join_threads(struct process *p, struct wp_error *err)
+{
+	enum wp_err rc;
+
+	stop_threads(p);
+	rc = wp_hot_thread_join(&p->hot, err);
+	wp_cold_thread_join(&p->cold);
+	wp_table_free(&p->table);
+	return rc;
+}
+
+/* ---- before they start ---- */
 
 /*
  * A store that can never be opened is told now; a locked one comes back. It is
@@ -121,6 +177,8 @@ static enum wp_err check(struct process *p, struct wp_error *err)
 	return wp_program_check(&p->program, &look, err);
 }
 
+/* ---- signals ---- */
+
 /* The threads end, and serve() starts them again with what was read here. */
 static void begin_reload(struct process *p)
 {
@@ -138,7 +196,7 @@ static void begin_reload(struct process *p)
 	wp_conf_release(&p->next);
 	p->next = conf;
 	p->is_reloading = true;
-	wp_threads_stop(&p->threads);
+	stop_threads(p);
 }
 
 /* Nothing that was begun is lost; there is nothing to tidy but a name. */
@@ -158,7 +216,7 @@ static void stop(struct process *p)
 	p->end_ms = wp_mono_ms() + (uint64_t)p->conf.worker.drain_ms;
 	wp_log_plain(&p->log, WP_LOG_INFO, "stopping");
 	wp_sd_notify("STOPPING=1");
-	wp_threads_stop(&p->threads);
+	stop_threads(p);
 }
 
 /* The next signal; 0 when a stop has taken all its time. */
@@ -185,7 +243,7 @@ static int next_signal(const struct process *p)
 /* Take signals until both threads have ended. */
 static void await_threads(struct process *p)
 {
-	while (!wp_threads_have_ended(&p->threads)) {
+	while (!have_ended(p)) {
 		switch (next_signal(p)) {
 		case SIGHUP:
 			begin_reload(p);
@@ -204,21 +262,9 @@ static void await_threads(struct process *p)
 	}
 }
 
-static enum wp_err start_threads(struct process *p, struct wp_error *err)
-{
-	const struct wp_worker_setup setup = {
-		.conf = &p->conf,
-		.metrics = p->metrics,
-		.on_end = on_thread_end,
-		.ctx = p,
-	};
-
-	return wp_threads_start(&p->threads, &setup, err);
-}
-
 static enum wp_err finish_reload(struct process *p, struct wp_error *err)
 {
-	enum wp_err rc = wp_threads_join(&p->threads, err);
+	enum wp_err rc = join_threads(p, err);
 
 	p->is_reloading = false;
 	if (rc != WP_OK)
@@ -242,7 +288,7 @@ static enum wp_err serve(struct process *p, struct wp_error *err)
 	do {
 		await_threads(p);
 		if (!p->is_reloading || p->is_stopping)
-			return wp_threads_join(&p->threads, err);
+			return join_threads(p, err);
 		rc = finish_reload(p, err);
 	} while (rc == WP_OK);
 	return rc;
@@ -284,7 +330,7 @@ static enum wp_err run(struct process *p, struct wp_error *err)
 
 static void release(struct process *p)
 {
-	(void)wp_threads_join(&p->threads, NULL);
+	(void)join_threads(p, NULL);
 	wp_exporter_stop(&p->exporter);
 	wp_metrics_free(&p->metrics);
 	wp_conf_release(&p->next);

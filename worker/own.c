@@ -8,6 +8,7 @@
 #include "worker/own.h"
 
 #include <assert.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "lib/base/clock.h"
@@ -19,9 +20,45 @@ enum {
 	LOOKS_AT_ONCE = 256,
 };
 
-void wp_own_init(struct wp_own *own, struct wp_worker *w)
+struct wp_own {
+	struct wp_worker *w;
+	uint64_t next_ms; /* when to tick */
+	size_t workers;   /* announced, ourselves included; 0 = unknown */
+	struct wp_share share;
+	struct wp_log_limit list_limit;
+	uint32_t cursor; /* where the next look for free ones begins */
+
+	char inbox[WP_OWNER_MAX + 1]; /* owner value; "" = not ours */
+	uint64_t inbox_until_ms;
+
+	uint32_t said_owned; /* what the log knows */
+	size_t said_workers;
+};
+
+enum wp_err wp_own_new(struct wp_own **out, struct wp_worker *w,
+		       struct wp_error *err)
 {
-	*own = (struct wp_own){ .w = w };
+	*out = calloc(1, sizeof(**out));
+	if (*out == NULL)
+		return wp_error_set(err, WP_ERR_NOMEM, "out of memory");
+	(*out)->w = w;
+	return WP_OK;
+}
+
+void wp_own_free(struct wp_own **own)
+{
+	free(*own);
+	*own = NULL;
+}
+
+uint64_t wp_own_next_ms(const struct wp_own *own)
+{
+	return own->next_ms;
+}
+
+void wp_own_hurry(struct wp_own *own)
+{
+	own->next_ms = 0;
 }
 
 /* When a lease that is asked for now ends, by our clock. */
@@ -365,9 +402,11 @@ static enum wp_err tend_inbox(struct wp_own *own, struct wp_error *err)
 				     : acquire_inbox(own, now_ms, err);
 }
 
-bool wp_own_has_inbox(const struct wp_own *own, uint64_t now_ms)
+const char *wp_own_inbox(const struct wp_own *own, uint64_t now_ms)
 {
-	return own->inbox[0] != '\0' && now_ms < own->inbox_until_ms;
+	return own->inbox[0] != '\0' && now_ms < own->inbox_until_ms
+		       ? own->inbox
+		       : NULL;
 }
 
 /* ---- all of it ---- */

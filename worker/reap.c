@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "lib/base/clock.h"
+#include "lib/mailbox/presence.h"
 #include "lib/mailbox/push.h"
 #include "worker/metrics.h"
 #include "worker/reap_watch.h"
@@ -18,20 +19,44 @@
 enum {
 	SAMPLE_MS = 1000,
 	MAX_GAP_MS = 2 * SAMPLE_MS, /* beyond it nobody was looking */
+	QUEUE = 64,
 };
 
-struct wp_reap_place {
+struct place {
 	char owner[WP_OWNER_MAX + 1]; /* of the lease that the watch is for */
 	struct wp_reap_watch watch;
 };
 
-enum wp_err wp_reaper_init(struct wp_reaper *reaper, struct wp_worker *w,
-			   struct wp_error *err)
+/* A daemon that is dead in one partition. */
+struct job {
+	uint32_t partition;
+	char incarnation[WP_INCARNATION_MAX + 1];
+	char counter[32];
+};
+
+struct wp_reaper {
+	struct wp_worker *w;
+	struct place *places; /* owned, one per partition */
+	uint64_t next_sample_ms;
+	uint64_t sample_ms; /* time of the one under way */
+	struct job jobs[QUEUE];
+	size_t n_jobs;
+	int64_t connections; /* removed and not yet told about */
+	int64_t incarnations;
+};
+
+enum wp_err wp_reaper_new(struct wp_reaper **out, struct wp_worker *w,
+			  struct wp_error *err)
 {
-	*reaper = (struct wp_reaper){ .w = w };
-	reaper->places = calloc((size_t)w->conf->mailbox.partitions,
-				sizeof(*reaper->places));
-	if (reaper->places == NULL)
+	struct wp_reaper *reaper = calloc(1, sizeof(*reaper));
+
+	*out = reaper;
+	if (reaper != NULL) {
+		reaper->w = w;
+		reaper->places = calloc((size_t)w->conf->mailbox.partitions,
+					sizeof(*reaper->places));
+	}
+	if (reaper == NULL || reaper->places == NULL)
 		return wp_error_set(err, WP_ERR_NOMEM, "out of memory");
 	return WP_OK;
 }
@@ -45,13 +70,19 @@ void wp_reaper_reset(struct wp_reaper *reaper)
 	reaper->n_jobs = 0;
 }
 
-void wp_reaper_release(struct wp_reaper *reaper)
+void wp_reaper_free(struct wp_reaper **reaper)
 {
-	if (reaper->places == NULL)
-		return;
-	wp_reaper_reset(reaper);
-	free(reaper->places);
-	reaper->places = NULL;
+	if (*reaper != NULL && (*reaper)->places != NULL) {
+		wp_reaper_reset(*reaper);
+		free((*reaper)->places);
+	}
+	free(*reaper);
+	*reaper = NULL;
+}
+
+uint64_t wp_reaper_next_ms(const struct wp_reaper *reaper)
+{
+	return reaper->n_jobs > 0 ? 0 : reaper->next_sample_ms;
 }
 
 /* ---- sampling ---- */
@@ -66,13 +97,13 @@ static void ask_live(void *ctx, size_t i, struct wp_cmd *cmd)
 static void add_job(struct wp_reaper *reaper, uint32_t partition,
 		    const char *incarnation, const char *counter)
 {
-	struct wp_reap_job *job = &reaper->jobs[reaper->n_jobs];
+	struct job *job = &reaper->jobs[reaper->n_jobs];
 
 	for (size_t i = 0; i < reaper->n_jobs; i++)
 		if (reaper->jobs[i].partition == partition &&
 		    strcmp(reaper->jobs[i].incarnation, incarnation) == 0)
 			return;
-	if (reaper->n_jobs == WP_REAP_QUEUE)
+	if (reaper->n_jobs == QUEUE)
 		return; /* the next sample finds it again */
 	/* The watch has checked the lengths. */
 	job->partition = partition;
@@ -84,7 +115,7 @@ static void add_job(struct wp_reaper *reaper, uint32_t partition,
 static struct wp_reap_watch *watch_of(struct wp_reaper *reaper,
 				      const struct wp_owned *owned)
 {
-	struct wp_reap_place *place = &reaper->places[owned->partition];
+	struct place *place = &reaper->places[owned->partition];
 
 	if (strcmp(place->owner, owned->owner) != 0) {
 		wp_reap_watch_reset(&place->watch);
@@ -115,7 +146,7 @@ static void hear_live(void *ctx, size_t i, const struct wp_reply *reply)
 
 static const struct wp_pipe sampling = { ask_live, hear_live };
 
-enum wp_err wp_reaper_sample(struct wp_reaper *reaper, struct wp_error *err)
+static enum wp_err sample(struct wp_reaper *reaper, struct wp_error *err)
 {
 	struct wp_worker *w = reaper->w;
 	size_t n;
@@ -127,11 +158,6 @@ enum wp_err wp_reaper_sample(struct wp_reaper *reaper, struct wp_error *err)
 }
 
 /* ---- reaping ---- */
-
-bool wp_reaper_has_work(const struct wp_reaper *reaper)
-{
-	return reaper->n_jobs > 0;
-}
 
 static void tell(struct wp_reaper *reaper)
 {
@@ -151,7 +177,7 @@ static void end_job(struct wp_reaper *reaper)
 		tell(reaper);
 }
 
-static void on_reaped(struct wp_reaper *reaper, const struct wp_reap_job *job,
+static void on_reaped(struct wp_reaper *reaper, const struct job *job,
 		      const char *owner, enum wp_reap_status status,
 		      int64_t removed)
 {
@@ -175,9 +201,9 @@ static void on_reaped(struct wp_reaper *reaper, const struct wp_reap_job *job,
 	end_job(reaper);
 }
 
-enum wp_err wp_reaper_step(struct wp_reaper *reaper, struct wp_error *err)
+static enum wp_err reap_some(struct wp_reaper *reaper, struct wp_error *err)
 {
-	const struct wp_reap_job *job = &reaper->jobs[reaper->n_jobs - 1];
+	const struct job *job = &reaper->jobs[reaper->n_jobs - 1];
 	struct wp_worker *w = reaper->w;
 	struct wp_owned owned = { .partition = job->partition };
 	struct wp_lease lease;
@@ -201,5 +227,16 @@ enum wp_err wp_reaper_step(struct wp_reaper *reaper, struct wp_error *err)
 	else if (rc == WP_OK)
 		end_job(reaper); /* an error reply: the next sample tries */
 	wp_reply_free(&reply);
+	return rc;
+}
+
+enum wp_err wp_reaper_run(struct wp_reaper *reaper, struct wp_error *err)
+{
+	enum wp_err rc = WP_OK;
+
+	if (wp_mono_ms() >= reaper->next_sample_ms)
+		rc = sample(reaper, err);
+	if (rc == WP_OK && reaper->n_jobs > 0)
+		rc = reap_some(reaper, err);
 	return rc;
 }

@@ -19,7 +19,7 @@ enum {
 	LOG_INTERVAL_MS = 5000,
 };
 
-struct wp_lane {
+struct lane {
 	bool is_waiting;
 	/*
 	 * Careful calls still to make after a fault: one entry each, and its
@@ -28,26 +28,45 @@ struct wp_lane {
 	uint32_t careful;
 };
 
-enum wp_err wp_router_init(struct wp_router *router, struct wp_worker *w,
-			   struct wp_error *err)
+struct wp_router {
+	struct wp_worker *w;
+	struct lane *lanes; /* owned, one per partition */
+	uint32_t waiting;   /* lanes that something may wait in */
+	uint32_t cursor;
+	uint64_t next_poll_ms;
+	uint64_t paused_until_ms; /* Redis refuses to route */
+	struct wp_log_limit fault_limit;
+	struct wp_log_limit dead_limit;
+	struct wp_log_limit refused_limit;
+};
+
+enum wp_err wp_router_new(struct wp_router **out, struct wp_worker *w,
+			  struct wp_error *err)
 {
-	*router = (struct wp_router){ .w = w };
-	router->lanes = calloc((size_t)w->conf->mailbox.partitions,
-			       sizeof(*router->lanes));
-	if (router->lanes == NULL)
+	struct wp_router *router = calloc(1, sizeof(*router));
+
+	*out = router;
+	if (router != NULL) {
+		router->w = w;
+		router->lanes = calloc((size_t)w->conf->mailbox.partitions,
+				       sizeof(*router->lanes));
+	}
+	if (router == NULL || router->lanes == NULL)
 		return wp_error_set(err, WP_ERR_NOMEM, "out of memory");
 	return WP_OK;
 }
 
-void wp_router_release(struct wp_router *router)
+void wp_router_free(struct wp_router **router)
 {
-	free(router->lanes);
-	router->lanes = NULL;
+	if (*router != NULL)
+		free((*router)->lanes);
+	free(*router);
+	*router = NULL;
 }
 
 void wp_router_ring(struct wp_router *router, uint32_t partition)
 {
-	struct wp_lane *lane = &router->lanes[partition];
+	struct lane *lane = &router->lanes[partition];
 
 	router->waiting += !lane->is_waiting;
 	lane->is_waiting = true;
@@ -55,15 +74,24 @@ void wp_router_ring(struct wp_router *router, uint32_t partition)
 
 static void leave_line(struct wp_router *router, uint32_t partition)
 {
-	struct wp_lane *lane = &router->lanes[partition];
+	struct lane *lane = &router->lanes[partition];
 
 	router->waiting -= lane->is_waiting;
 	lane->is_waiting = false;
 }
 
-bool wp_router_has_work(const struct wp_router *router, uint64_t now_ms)
+void wp_router_hurry(struct wp_router *router)
 {
-	return router->waiting > 0 && now_ms >= router->paused_until_ms;
+	router->next_poll_ms = 0;
+	router->paused_until_ms = 0;
+}
+
+uint64_t wp_router_next_ms(const struct wp_router *router)
+{
+	if (router->waiting > 0 &&
+	    router->paused_until_ms < router->next_poll_ms)
+		return router->paused_until_ms;
+	return router->next_poll_ms;
 }
 
 /* ---- the poll ---- */
@@ -103,7 +131,7 @@ static void hear_look(void *ctx, size_t i, const struct wp_reply *reply)
 
 static const struct wp_pipe looking = { ask_look, hear_look };
 
-enum wp_err wp_router_poll(struct wp_router *router, struct wp_error *err)
+static enum wp_err poll_all(struct wp_router *router, struct wp_error *err)
 {
 	struct wp_worker *w = router->w;
 	uint64_t now_ms = wp_mono_ms();
@@ -153,7 +181,7 @@ static void on_routed(struct wp_router *router, uint32_t partition,
 		      const struct wp_route_result *result)
 {
 	struct wp_metrics *metrics = router->w->metrics;
-	struct wp_lane *lane = &router->lanes[partition];
+	struct lane *lane = &router->lanes[partition];
 
 	wp_metric_add(metrics, WP_WM_ROUTED, result->routed);
 	wp_metric_add(metrics, WP_WM_DROPPED, result->dropped);
@@ -176,7 +204,7 @@ static void on_fault(struct wp_router *router, uint32_t partition,
 		     const struct wp_route_result *result)
 {
 	const struct wp_conf *conf = router->w->conf;
-	struct wp_lane *lane = &router->lanes[partition];
+	struct lane *lane = &router->lanes[partition];
 
 	wp_metric_add(router->w->metrics, WP_WM_ROUTE_FAULTS, 1);
 	warn_limited(router, &router->fault_limit, "routing failed", partition,
@@ -249,11 +277,15 @@ out:
 	return rc;
 }
 
-enum wp_err wp_router_step(struct wp_router *router, struct wp_error *err)
+enum wp_err wp_router_run(struct wp_router *router, struct wp_error *err)
 {
+	uint64_t now_ms = wp_mono_ms();
 	struct wp_owned owned;
+	enum wp_err rc = WP_OK;
 
-	if (!choose(router, &owned))
-		return WP_OK;
-	return route_batch(router, &owned, err);
+	if (now_ms >= router->paused_until_ms && choose(router, &owned))
+		rc = route_batch(router, &owned, err);
+	if (rc == WP_OK && now_ms >= router->next_poll_ms)
+		rc = poll_all(router, err);
+	return rc;
 }

@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "lib/mailbox/inbox.h"
 #include "tests/support/boxes.h"
 #include "tests/support/test_redis.h"
 #include "tests/support/worker/rig.h"
@@ -21,7 +22,7 @@ enum { STEPS_MAX = 400, MANY = 150 };
 struct rig {
 	struct wp_world *w;
 	struct wp_worker worker;
-	struct wp_inbox inbox;
+	struct wp_inbox *inbox;
 	/* Two users who live in different partitions. */
 	char bob[32], amy[32];
 	uint32_t bob_p, amy_p;
@@ -54,7 +55,7 @@ static void rig_init(struct rig *rig, struct wp_world *w)
 	w->conf.mailbox.max_rejected = 1000;
 	w->conf.mailbox.max_rejected_bytes = 64 * 1024 * 1024;
 	wp_rig_init(&rig->worker, w);
-	assert_int_equal(wp_inbox_init(&rig->inbox, &rig->worker, NULL), WP_OK);
+	assert_int_equal(wp_inbox_new(&rig->inbox, &rig->worker, NULL), WP_OK);
 	rig->bob_p = find_user(rig->bob, WP_TEST_PARTITIONS);
 	rig->amy_p = find_user(rig->amy, rig->bob_p);
 	set_gate(rig, rig->bob_p, true);
@@ -63,7 +64,7 @@ static void rig_init(struct rig *rig, struct wp_world *w)
 
 static void rig_release(struct rig *rig)
 {
-	wp_inbox_release(&rig->inbox);
+	wp_inbox_free(&rig->inbox);
 	wp_rig_release(&rig->worker);
 }
 
@@ -82,7 +83,7 @@ static void step(struct rig *rig, const char *lease)
 {
 	struct wp_error err = { 0 };
 
-	if (wp_inbox_step(&rig->inbox, lease, &err) != WP_OK)
+	if (wp_inbox_step(rig->inbox, lease, &err) != WP_OK)
 		fail_msg("step: %s", err.msg);
 }
 
@@ -94,7 +95,7 @@ static void pass(struct rig *rig)
 	do {
 		step(rig, "1:w");
 		assert_true(++steps < STEPS_MAX);
-	} while (rig->inbox.after[0] != '\0');
+	} while (!wp_inbox_is_at_head(rig->inbox));
 }
 
 static int64_t accepted(struct rig *rig, uint32_t p)

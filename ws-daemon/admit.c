@@ -12,7 +12,6 @@
 #include "lib/base/clock.h"
 #include "lib/mailbox/ticket.h"
 #include "ws-daemon/credential.h"
-#include "ws-daemon/origin.h"
 #include "ws-daemon/wire/upgrade.h"
 
 static void unauthorized(struct wp_conn *conn, const char *sentence)

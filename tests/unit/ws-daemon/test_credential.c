@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "ws-daemon/origin.h"
+#include "ws-daemon/credential.h"
 
 static enum wp_origin judge(const char *origin, const char *headers,
 			    char *allowed)
@@ -108,5 +108,5 @@ int main(void)
 		cmocka_unit_test(two_origins_are_none),
 	};
 
-	return cmocka_run_group_tests_name("origin", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("credential", tests, NULL, NULL);
 }

@@ -10,21 +10,26 @@
 
 #include <ev.h>
 
+#include "lib/base/backoff.h"
 #include "lib/base/log.h"
 #include "lib/mailbox/deployment.h"
 #include "lib/mailbox/scripts.h"
 #include "lib/redis/client.h"
 #include "lib/sys/thread.h"
 
+enum { AGAIN_FIRST_MS = 200, AGAIN_CAP_MS = 3000 };
+
 struct wp_first_look {
-	struct ev_loop *loop;
-	const struct wp_conf *conf;
-	wp_first_look_fn done;
-	void *ctx;
+	struct wp_first_look_setup setup;
+	struct wp_backoff backoff;
+	struct wp_log log;
+	ev_timer again;
 	ev_async answered;
 	struct wp_thread thread;
+	bool is_talking; /* the thread was started, and is not joined */
+	bool is_ended;
 
-	enum wp_err result; /* the thread's until it has ended */
+	enum wp_err result; /* the thread's while it talks */
 	struct wp_error err;
 };
 
@@ -46,62 +51,94 @@ static void run(void *ctx)
 {
 	struct wp_first_look *look = ctx;
 
-	look->result = join(look->conf, &look->err);
-	ev_async_send(look->loop, &look->answered);
+	look->result = join(look->setup.conf, &look->err);
+	ev_async_send(look->setup.loop, &look->answered);
+}
+
+static void finish_talk(struct wp_first_look *look)
+{
+	ev_async_stop(look->setup.loop, &look->answered);
+	/* It has nothing left to do but to end. */
+	wp_thread_join(&look->thread);
+	look->is_talking = false;
+}
+
+static void look_again(struct wp_first_look *look)
+{
+	uint32_t wait_ms = wp_backoff_next_ms(&look->backoff);
+
+	wp_log(&look->log, WP_LOG_WARN, "redis is not there yet",
+	       wp_str("error", look->err.msg), wp_int("retry_ms", wait_ms));
+	/* From now, however long this callback has taken already. */
+	ev_now_update(look->setup.loop);
+	ev_timer_set(&look->again, (double)wait_ms / 1e3, 0.);
+	ev_timer_start(look->setup.loop, &look->again);
 }
 
 static void on_answered(struct ev_loop *loop, ev_async *async, int events)
 {
 	struct wp_first_look *look = async->data;
 
+	(void)loop;
 	(void)events;
-	ev_async_stop(loop, async);
-	/* It has nothing left to do but to end. */
-	wp_thread_join(&look->thread);
-	look->done(look->ctx, look->result, &look->err);
+	finish_talk(look);
+	if (look->is_ended)
+		return;
+	if (look->result == WP_ERR_UNAVAIL)
+		look_again(look);
+	else
+		look->setup.done(look->setup.ctx, look->result, &look->err);
 }
 
-enum wp_err wp_first_look_begin(struct wp_first_look **out,
-				struct ev_loop *loop,
-				const struct wp_conf *conf,
-				wp_first_look_fn done, void *ctx,
-				struct wp_error *err)
+static void on_again(struct ev_loop *loop, ev_timer *timer, int events)
 {
-	struct wp_first_look *look = calloc(1, sizeof(*look));
+	struct wp_first_look *look = timer->data;
 	const struct wp_thread_job job = { .run = run, .ctx = look };
 
+	(void)events;
+	look->err = (struct wp_error){ 0 };
+	look->thread = (struct wp_thread){ 0 };
+	ev_async_start(loop, &look->answered);
+	if (wp_thread_start(&look->thread, &job, NULL) == WP_OK) {
+		look->is_talking = true;
+		return;
+	}
+	ev_async_stop(loop, &look->answered);
+	look->result = wp_error_set(&look->err, WP_ERR_SYS,
+				    "no thread to look at Redis with");
+	look->setup.done(look->setup.ctx, look->result, &look->err);
+}
+
+struct wp_first_look *
+wp_first_look_begin(const struct wp_first_look_setup *setup)
+{
+	struct wp_first_look *look = calloc(1, sizeof(*look));
+
 	if (look == NULL)
-		return wp_error_set(err, WP_ERR_NOMEM, "out of memory");
-	look->loop = loop;
-	look->conf = conf;
-	look->done = done;
-	look->ctx = ctx;
+		return NULL;
+	look->setup = *setup;
+	wp_backoff_init(&look->backoff, AGAIN_FIRST_MS, AGAIN_CAP_MS);
 	ev_async_init(&look->answered, on_answered);
 	look->answered.data = look;
-	ev_async_start(loop, &look->answered);
-	if (wp_thread_start(&look->thread, &job, NULL) != WP_OK) {
-		ev_async_stop(loop, &look->answered);
-		free(look);
-		return wp_error_set(err, WP_ERR_SYS,
-				    "no thread to look at Redis with");
-	}
-	*out = look;
-	return WP_OK;
+	ev_timer_init(&look->again, on_again, 0., 0.);
+	look->again.data = look;
+	ev_timer_start(setup->loop, &look->again);
+	return look;
 }
 
 bool wp_first_look_end(struct wp_first_look **look)
 {
 	struct wp_first_look *l = *look;
 
-	*look = NULL;
 	if (l == NULL)
 		return true;
-	if (!wp_thread_has_ended(&l->thread))
+	l->is_ended = true;
+	ev_timer_stop(l->setup.loop, &l->again);
+	if (l->is_talking && !wp_thread_has_ended(&l->thread))
 		return false;
-	if (ev_is_active(&l->answered)) {
-		ev_async_stop(l->loop, &l->answered);
-		wp_thread_join(&l->thread);
-	}
+	if (l->is_talking)
+		finish_talk(l);
 	free(l);
+	*look = NULL;
 	return true;
 }

@@ -1,7 +1,7 @@
 /*
- * first_look.h - look at the deployment once, before anything depends on it,
- * without keeping the loop from its work: the look blocks, on a thread of its
- * own.
+ * first_look.h - look at the deployment before anything depends on it: is it
+ * ours, is its Redis fit? Again and again while Redis is away, and without
+ * keeping the loop from its work: the look blocks, on a thread of its own.
  */
 #ifndef WP_WS_FIRST_LOOK_H
 #define WP_WS_FIRST_LOOK_H
@@ -14,29 +14,24 @@
 struct ev_loop;
 struct wp_first_look;
 
-/* What wp_deployment_join() said; err is the sentence of a failure. */
-typedef void (*wp_first_look_fn)(void *ctx, enum wp_err result,
-				 const struct wp_error *err);
+struct wp_first_look_setup {
+	struct ev_loop *loop;
+	const struct wp_conf *conf; /* borrowed until end() returns true */
+	/* Runs once, on the loop: WP_OK, or what is wrong for good. */
+	void (*done)(void *ctx, enum wp_err result, const struct wp_error *err);
+	void *ctx;
+};
+
+/* Begin, with the first turn of the loop. NULL when memory is exhausted. */
+struct wp_first_look *
+wp_first_look_begin(const struct wp_first_look_setup *setup) WP_MUST_USE;
 
 /*
- * Begin to look: is this our deployment, is its Redis fit? done runs once, on
- * the loop, unless it is ended before.
- *
- * conf:    borrowed until wp_first_look_end() returns true
- * Errors:  WP_ERR_NOMEM, WP_ERR_SYS
- */
-enum wp_err wp_first_look_begin(struct wp_first_look **out,
-				struct ev_loop *loop,
-				const struct wp_conf *conf,
-				wp_first_look_fn done, void *ctx,
-				struct wp_error *err) WP_MUST_USE;
-
-/*
- * Forget it; done may call this. NULL-safe.
+ * End it: done will not run any more. Not from within done. NULL-safe.
  *
  * Returns:  false when the thread still talks to a Redis that may be silent for
- *           long. It is left behind, with conf: the caller must not free that,
- *           and ends the process by _exit()
+ *           long. It is left behind, with conf and *look, and may be ended again
+ *           later; who does not wait ends the process by _exit()
  */
 bool wp_first_look_end(struct wp_first_look **look);
 

@@ -19,7 +19,6 @@
 #include <ev.h>
 
 #include "lib/auth/token.h"
-#include "lib/base/backoff.h"
 #include "lib/base/log.h"
 #include "lib/mailbox/deployment.h"
 #include "lib/mailbox/scripts.h"
@@ -32,11 +31,7 @@
 #include "ws-daemon/metrics.h"
 #include "ws-daemon/server.h"
 
-enum {
-	SPARE_DESCRIPTORS = 64, /* Redis, store, log, listening socket */
-	CHECK_FIRST_MS = 200,
-	CHECK_CAP_MS = 3000,
-};
+enum { SPARE_DESCRIPTORS = 64 }; /* Redis, store, log, listening socket */
 
 static const struct wp_conf_section *const sections[] = { &wp_conf_log,
 							  &wp_conf_redis,
@@ -77,9 +72,7 @@ struct daemon {
 	ev_signal on_int;
 	ev_signal on_hup;
 	ev_timer drain_timer;
-	ev_timer check_timer;
-	struct wp_backoff backoff;
-	struct wp_first_look *look; /* owned; NULL but while it lasts */
+	struct wp_first_look *look; /* owned */
 	bool has_failed;
 	struct wp_error err;
 };
@@ -105,33 +98,26 @@ static void on_looked(void *ctx, enum wp_err result,
 {
 	struct daemon *d = ctx;
 	struct wp_error err = *said;
-	uint32_t wait_ms;
 
-	(void)wp_first_look_end(&d->look); /* it has answered */
-	if (wp_server_state(d->server).is_stopping)
-		return;
-	if (result == WP_ERR_UNAVAIL) {
-		wait_ms = wp_backoff_next_ms(&d->backoff);
-		wp_log(&d->log, WP_LOG_WARN, "redis is not there yet",
-		       wp_str("error", err.msg), wp_int("retry_ms", wait_ms));
-		start_timer(d, &d->check_timer, wait_ms);
-		return;
-	}
 	if (result == WP_OK)
 		result = wp_server_start(d->server, &err);
 	if (result != WP_OK)
 		give_up(d, &err);
 }
 
-static void on_check(struct ev_loop *loop, ev_timer *timer, int events)
+static enum wp_err begin_look(struct daemon *d, struct wp_error *err)
 {
-	struct daemon *d = timer->data;
-	struct wp_error err = { 0 };
+	const struct wp_first_look_setup setup = {
+		.loop = d->loop,
+		.conf = &d->first,
+		.done = on_looked,
+		.ctx = d,
+	};
 
-	(void)events;
-	if (wp_first_look_begin(&d->look, loop, &d->first, on_looked, d,
-				&err) != WP_OK)
-		give_up(d, &err);
+	d->look = wp_first_look_begin(&setup);
+	return d->look != NULL
+		       ? WP_OK
+		       : wp_error_set(err, WP_ERR_NOMEM, "out of memory");
 }
 
 static void on_live(void *ctx)
@@ -176,6 +162,7 @@ static void on_stop(struct ev_loop *loop, ev_signal *sig, int events)
 {
 	struct daemon *d = sig->data;
 
+	(void)loop;
 	(void)events;
 	if (wp_server_state(d->server).is_stopping) {
 		wp_log_plain(&d->log, WP_LOG_WARN, "stopped at once");
@@ -185,7 +172,8 @@ static void on_stop(struct ev_loop *loop, ev_signal *sig, int events)
 	       wp_int("connections",
 		      (int64_t)wp_server_state(d->server).n_open));
 	wp_sd_notify("STOPPING=1");
-	ev_timer_stop(loop, &d->check_timer);
+	/* If it cannot yet, main() asks again. */
+	(void)wp_first_look_end(&d->look);
 	start_timer(d, &d->drain_timer, wp_server_state(d->server).drain_ms);
 	/* In this order a newcomer is refused at once, or a successor's, who
 	 * may use the name from now on. A socket that we were given stays. */
@@ -317,15 +305,14 @@ static enum wp_err serve(struct daemon *d, struct wp_error *err)
 	if (rc != WP_OK)
 		return rc;
 	watch_signals(d);
-	wp_backoff_init(&d->backoff, CHECK_FIRST_MS, CHECK_CAP_MS);
-	ev_timer_init(&d->check_timer, on_check, 0., 0.);
-	d->check_timer.data = d;
 	ev_timer_init(&d->drain_timer, on_drain_over, 0., 0.);
 	d->drain_timer.data = d;
 	wp_log(&d->log, WP_LOG_INFO, "started", wp_str("version", wp_version),
 	       wp_str("listen", d->is_inherited ? "(inherited)"
 						: d->first.websocket.listen));
-	ev_timer_start(d->loop, &d->check_timer);
+	rc = begin_look(d, err);
+	if (rc != WP_OK)
+		return rc;
 	ev_run(d->loop, 0);
 	wp_log_plain(&d->log, WP_LOG_INFO, "stopped");
 	if (!d->has_failed)

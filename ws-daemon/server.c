@@ -190,7 +190,6 @@ static enum wp_err make_parts(struct wp_server *server,
 	parts->auth = setup->auth;
 	parts->metrics = setup->metrics;
 	parts->upcalls = &upcalls;
-
 	wp_buf_init(&parts->scratch, 0);
 	parts->input = malloc(WP_INPUT_BYTES);
 	parts->poke =

@@ -119,7 +119,7 @@ class Episode:
                 websockets=WEBSOCKETS, pools=POOLS,
                 config={"mailbox": {"partitions": PARTITIONS},
                         "worker": {"sweep_interval_ms": 100}},
-                program_env=self.clocks.env)
+                program_env=self.clocks.env, slowness=SLOWNESS)
             self.stack.start(READY_S)
             if self.clocks.are_there:
                 self.see_clock_step()
@@ -326,16 +326,19 @@ class Episode:
             there = []
 
             def is_all_there(user=sleeper, wanted=ids, found=there):
-                answer = user.pull(limit=100)
+                answer = self.prober.call("wake", user.pull, limit=100)
                 found[:] = [message["id"]
                             for message in answer.json()["messages"]] \
-                    if answer.status == 200 else []
+                    if answer is not None and answer.status == 200 else []
                 return found == wanted
             if not self.await_all(is_all_there):
                 self.add("expired_early", f"{sleeper.name}: {len(there)} of "
                          f"{len(ids)} are left")
-            if ids and not self.await_all(
-                    lambda u=sleeper, i=ids: u.ack(i).status == 204):
+
+            def is_acked(user=sleeper, wanted=ids):
+                answer = self.prober.call("wake", user.ack, wanted)
+                return answer is not None and answer.status == 204
+            if ids and not self.await_all(is_acked):
                 self.add("stuck", f"{sleeper.name} cannot ack")
         self.faults.sleepers.clear()
 
@@ -363,7 +366,7 @@ class Episode:
             if name.startswith("worker"):
                 for text in remains.repairs(self.stack.read_log(name)):
                     self.add("repaired", f"{name} {text}")
-        if not self.stack.is_ready():
+        if not self.await_all(self.stack.is_ready):
             self.add("not_ready", "/readyz is not 200 at the end")
 
     def drain_all(self):

@@ -21,7 +21,7 @@
 #include "tests/support/world.h"
 
 enum {
-	LEASE_MS = 3000,
+	LEASE_MS = 60000,
 	GRACE_MS = 60000,
 	HOUR_MS = 3600 * 1000,
 	BUCKET_HOURS = 6,

@@ -22,7 +22,7 @@
 #define HOT_BOB WP_P "hot:" WP_BOB
 #define INBOX_DLQ "wp:inbox:dlq"
 
-enum { WAIT_MS = 2000, PAGE = 10 };
+enum { WAIT_MS = 20000, PAGE = 10 };
 
 static const struct wp_dlq_queue here = { .partition = WP_WORLD_PARTITION };
 static const struct wp_dlq_queue inbox = { .is_inbox = true };

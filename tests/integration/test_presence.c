@@ -16,7 +16,7 @@
 #include "tests/support/test_redis.h"
 #include "tests/support/world.h"
 
-enum { WAIT_MS = 2000, LIMIT = 3 };
+enum { WAIT_MS = 20000, LIMIT = 3 };
 
 static struct wp_presence_connected connect_since(struct wp_world *w,
 						  const char *incarnation,

@@ -15,7 +15,7 @@
 
 #define MAIL(...) ((struct wp_world_mail){ __VA_ARGS__ })
 
-enum { WAIT_MS = 2000 };
+enum { WAIT_MS = 20000 };
 
 static void an_absent_recipient_is_marked_for_migration(void **state)
 {

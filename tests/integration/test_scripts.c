@@ -19,7 +19,7 @@
 #include "tests/support/test_redis.h"
 #include "tests/support/world.h"
 
-enum { LEASE_MS = 60000, WAIT_MS = 2000 };
+enum { LEASE_MS = 60000, WAIT_MS = 20000 };
 
 static enum wp_err acquire(struct wp_world *w, const char *worker,
 			   bool *held_out, char value[WP_OWNER_MAX + 1])

@@ -9,6 +9,7 @@ import os
 import re
 import secrets
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -235,6 +236,29 @@ class E2eTest(unittest.TestCase):
             for message in user.pull(limit=500).json()["messages"]],
             "the marker")
         self.assert_status(user.ack([marker]), 204)
+
+    # ---- processes ----
+
+    def freeze(self, pid):
+        """SIGSTOP; no thread of it does anything any more."""
+        os.kill(pid, signal.SIGSTOP)
+        self.addCleanup(self.thaw, pid)
+
+        def are_all_stopped():
+            for task in os.listdir(f"/proc/{pid}/task"):
+                with open(f"/proc/{pid}/task/{task}/stat",
+                          encoding="ascii") as file:
+                    if file.read().rsplit(")", 1)[1].split()[0] != "T":
+                        return False
+            return True
+        wait_for(are_all_stopped, "it is stopped")
+
+    @staticmethod
+    def thaw(pid):
+        try:
+            os.kill(pid, signal.SIGCONT)
+        except ProcessLookupError:
+            pass
 
     # ---- looking inside, where nothing else tells ----
 

@@ -60,31 +60,10 @@ class Racing(E2eTest):
         with self.stack.redis() as redis:
             redis("CLIENT", "UNPAUSE")
 
-    def stop(self, pid):
-        """Until no thread of it can take another request."""
-        os.kill(pid, signal.SIGSTOP)
-        self.addCleanup(self.go_on, pid)
-
-        def are_all_stopped():
-            for task in os.listdir(f"/proc/{pid}/task"):
-                with open(f"/proc/{pid}/task/{task}/stat",
-                          encoding="ascii") as file:
-                    if file.read().rsplit(")", 1)[1].split()[0] != "T":
-                        return False
-            return True
-        wait_for(are_all_stopped, "it is stopped")
-
-    @staticmethod
-    def go_on(pid):
-        try:
-            os.kill(pid, signal.SIGCONT)
-        except ProcessLookupError:
-            pass
-
     def quiet_worker(self):
         """No scripts but those of the handlers wait for the end of a pause."""
         for name in ("worker-0", "websocket-0"):
-            self.stop(self.stack.programs[name].pid)
+            self.freeze(self.stack.programs[name].pid)
 
     def wake_worker(self):
         self.stack.programs["worker-0"].signal(signal.SIGCONT)
@@ -122,14 +101,14 @@ class Racing(E2eTest):
         threads = [threading.Thread(target=attempt, args=pair, daemon=True)
                    for pair in (("first", alice), ("second", again))]
         # Both attempts are on their way to Redis before either is answered.
-        self.stop(second)
+        self.freeze(second)
         threads[0].start()
         wait_for(lambda: self.attempts() == 1, "the first attempt is there")
-        self.stop(first)
-        self.go_on(second)
+        self.freeze(first)
+        self.thaw(second)
         threads[1].start()
         wait_for(lambda: self.attempts() == 2, "the second attempt is there")
-        self.go_on(first)
+        self.thaw(first)
         self.unpause()
         for thread in threads:
             thread.join(30 * SLOWNESS)

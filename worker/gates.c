@@ -11,7 +11,8 @@
 
 enum {
 	HINTS_AT_ONCE = 500,
-	/* One bad partition must not keep the others closed; a bad store does.
+	/*
+	 * One bad partition must not keep the others closed; a bad store does.
 	 */
 	FAILURES_MAX = 3,
 	AILING_MS = 1000,

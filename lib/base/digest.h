@@ -10,7 +10,8 @@
 
 enum { WP_SHA1_LEN = 20, WP_SHA256_LEN = 32 };
 
-/* Only where a protocol wants it: RFC 6455 section 4.2.2, Redis script names.
+/*
+ * Only where a protocol wants it: RFC 6455 section 4.2.2, Redis script names.
  */
 void wp_sha1(const void *data, size_t len, uint8_t out[WP_SHA1_LEN]);
 void wp_sha256(const void *data, size_t len, uint8_t out[WP_SHA256_LEN]);

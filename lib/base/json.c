@@ -116,7 +116,8 @@ static bool scan_escape(struct wp_json *js)
 	return true;
 }
 
-/* Step over bytes above 0x7F. ASCII ends every sequence, so judge whole runs.
+/*
+ * Step over bytes above 0x7F. ASCII ends every sequence, so judge whole runs.
  */
 static bool scan_high_bytes(struct wp_json *js)
 {
@@ -220,7 +221,8 @@ static int next_char(struct wp_json *js)
 	return -1;
 }
 
-/* Nothing that fits comes next: say what was wanted, or that text is missing.
+/*
+ * Nothing that fits comes next: say what was wanted, or that text is missing.
  */
 static bool fail_expected(struct wp_json *js, const char *sentence)
 {
@@ -326,7 +328,8 @@ static bool enter(struct wp_json *js, int bracket, const char *sentence)
 	return true;
 }
 
-/* Does another element follow? The comma, or the closing bracket, is consumed.
+/*
+ * Does another element follow? The comma, or the closing bracket, is consumed.
  */
 static bool advance(struct wp_json *js, int bracket, const char *sentence)
 {

@@ -61,7 +61,8 @@ void wp_log_set_level(enum wp_log_level threshold);
 /* "error", "warn", "info" or "debug" to a level; false for anything else. */
 bool wp_log_level_parse(const char *name, enum wp_log_level *out);
 
-/* Use wp_log(). fields ends with an entry whose key is NULL. log may be NULL.
+/*
+ * Use wp_log(). fields ends with an entry whose key is NULL. log may be NULL.
  */
 void wp_log_write(const struct wp_log *log, enum wp_log_level level,
 		  const char *event, const struct wp_log_field *fields);

@@ -7,7 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Fill data; cannot fail once the kernel's pool is ready (aborts if it does).
+/*
+ * Fill data; cannot fail once the kernel's pool is ready (aborts if it does).
  */
 void wp_random_bytes(void *data, size_t len);
 

@@ -32,7 +32,8 @@ struct wp_feed_hooks {
 	void (*on_lost)(void *ctx);  /* deaf until ready and listening again */
 	/* Redis confirmed everything that the last wp_feed_listen() asked. */
 	void (*on_listening)(void *ctx);
-	/* Redis refuses a channel: deaf until wp_feed_listen() is called again.
+	/*
+	 * Redis refuses a channel: deaf until wp_feed_listen() is called again.
 	 */
 	void (*on_refused)(void *ctx, const struct wp_reply *reply);
 	void (*on_poke)(void *ctx, const struct wp_poke *poke);

@@ -908,7 +908,8 @@ void wp_registrar_name(const struct wp_registrar *reg,
 
 void wp_registrar_add(struct wp_registrar *reg, struct wp_member *member)
 {
-	/* Not live: on_refused is an answer as well, and the caller's to use.
+	/*
+	 * Not live: on_refused is an answer as well, and the caller's to use.
 	 */
 	if (!wp_registrar_is_live(reg) ||
 	    connect_member(reg, member, NEW) != WP_OK)

@@ -35,7 +35,7 @@ void wp_ack_ids_release(struct wp_ack_ids *ids);
  * Ids of other partitions, and UUIDs that are not ours, are left out: they are
  * unknown ids, and those are ignored.
  * Errors:  WP_ERR_INVAL  with a sentence: not JSON, no array, more than 1000,
- * or an id that is no UUID; nothing must be deleted then
+ *                        or an id that is no UUID; nothing must be deleted then
  */
 enum wp_err wp_ack_ids_read(struct wp_ack_ids *out, const char *json,
 			    size_t len, uint32_t partition,

@@ -93,8 +93,7 @@ void wp_presence_query_build(struct wp_cmd *cmd,
 			     const struct wp_box *const *boxes, size_t n);
 struct wp_presence_state {
 	int64_t connections;
-	int64_t seen_s; /* seconds since 1970 of the last disconnect; 0 unknown
-			 */
+	int64_t seen_s; /* of the last disconnect, since 1970; 0 unknown */
 };
 enum wp_err wp_presence_query_parse(const struct wp_reply *reply, size_t n,
 				    struct wp_presence_state *out) WP_MUST_USE;

@@ -165,7 +165,8 @@ static enum wp_err read_answer(struct hot_walk *hot,
 			 wp_reply_at(reply, 6), err);
 }
 
-/* Keep what rows point into; a walk over many expired entries points nowhere.
+/*
+ * Keep what rows point into; a walk over many expired entries points nowhere.
  */
 static enum wp_err keep(struct wp_pull_page *page, struct wp_reply **reply,
 			bool has_rows, struct wp_error *err)

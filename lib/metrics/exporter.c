@@ -183,7 +183,8 @@ static void accept_one(struct wp_exporter *exporter, uint64_t now_ms)
 			 SOCK_NONBLOCK | SOCK_CLOEXEC);
 
 	if (fd == -1) {
-		/* Without a pause, a full table of descriptors is a busy loop.
+		/*
+		 * Without a pause, a full table of descriptors is a busy loop.
 		 */
 		if (errno == EMFILE || errno == ENFILE || errno == ENOMEM ||
 		    errno == ENOBUFS)

@@ -64,7 +64,7 @@ int wp_redis_fd(const struct wp_redis *redis);
  *
  * *reply_out: the caller's, end with wp_reply_free(). An error reply from Redis
  *             (OOM, WRONGTYPE…) is WP_OK with an error reply, except those that
- *             mean a loss (refusal.h), which are WP_ERR_UNAVAIL
+ *             mean a loss (wp_reply_is_loss()), which are WP_ERR_UNAVAIL
  * Errors:     WP_ERR_UNAVAIL  outcome unknown. Also once, with nothing sent,
  *                             when another run of Redis answers than at the
  *                             last connect: the command may carry the run_id

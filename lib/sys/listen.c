@@ -25,7 +25,8 @@
 enum {
 	PORT_MAX = 65535,
 	SOCKET_MODE = 0660,
-	/* Ours hold it for microseconds; a stranger must not stop us for ever.
+	/*
+	 * Ours hold it for microseconds; a stranger must not stop us for ever.
 	 */
 	LOCK_TRIES = 100,
 	LOCK_PAUSE_NS = 10 * 1000 * 1000,

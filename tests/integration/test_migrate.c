@@ -230,7 +230,8 @@ static void what_is_in_both_is_pending_once(void **state)
 
 static void act_stall(struct plan *plan)
 {
-	/* The lease runs out; m1 is acked; B finds nothing and drops the mark.
+	/*
+	 * The lease runs out; m1 is acked; B finds nothing and drops the mark.
 	 */
 	wp_world_run(plan->w, "DEL " WP_P "owner");
 	act_ack(plan);

@@ -495,7 +495,8 @@ static void a_big_incarnation_is_reaped_in_chunks(void **state)
 	assert_int_equal(removed, WP_REAP_CHUNK);
 	wp_world_expect(w, "1", "HEXISTS " WP_P "live i1");
 
-	/* Half reaped is as good as dead, or its first 200 would stay offline.
+	/*
+	 * Half reaped is as good as dead, or its first 200 would stay offline.
 	 */
 	assert_true(beat(w, "i1", &reply).is_gone);
 	wp_reply_free(&reply);

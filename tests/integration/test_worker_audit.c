@@ -310,7 +310,8 @@ static void keys_of_another_kind_cost_nobody_else(void **state)
 	struct rig rig;
 
 	rig_init(&rig, *state);
-	/* Rows whose hint cannot be set, and a partition whose hints are none.
+	/*
+	 * Rows whose hint cannot be set, and a partition whose hints are none.
 	 */
 	(void)wp_world_deliver(rig.w, "m1");
 	assert_int_equal(wp_world_migrate(rig.w, NULL), WP_OK);

@@ -843,7 +843,8 @@ static void expiry_always_bumps_the_version_and_fences_appends(void **state)
 	assert_int_equal(append(b, &b->bob, at, &row, 1), WP_ERR_STALE);
 }
 
-/* Also for a mailbox that nobody has written to: it has no version of its own.
+/*
+ * Also for a mailbox that nobody has written to: it has no version of its own.
  */
 static void a_new_life_of_redis_fences_every_version_read_before(void **state)
 {

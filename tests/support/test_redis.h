@@ -12,7 +12,8 @@
 #include "lib/redis/reply.h"
 #include "lib/sys/conf.h"
 
-/* What main() returns when the runner gave no Redis: "skipped", not "passed".
+/*
+ * What main() returns when the runner gave no Redis: "skipped", not "passed".
  */
 enum { WP_TEST_SKIPPED = 77, WP_TEST_PARTITIONS = 8 };
 

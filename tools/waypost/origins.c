@@ -31,9 +31,8 @@ enum wp_err wp_cli_origins(const struct wp_cli *cli, struct wp_error *err)
 					    origin);
 	}
 	puts("# cors.allowed_origins, written by: waypost origins");
-	if (origins->n > 0)
-		puts("\"\" \"unknown\";"); /* a head refused before its Origin
-					    */
+	if (origins->n > 0) /* of a head that is refused before its Origin */
+		puts("\"\" \"unknown\";");
 	for (size_t i = 0; i < origins->n; i++) {
 		if (strcmp(origins->items[i], "*") == 0)
 			puts("\"~^null$\" \"\";\n\"~^.+$\" \"plain\";");

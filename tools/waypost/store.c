@@ -4,7 +4,7 @@
  *
  * What Redis knows of the other store must go first: hints and sizes of rows
  * that this one does not have. Without gates every partition is reconciled
- * with the new store before anything is accepted again (worker/gate.c), as
+ * with the new store before anything is accepted again (worker/gates.c), as
  * after a loss of Redis' memory. Each step may be cut off and done again; until
  * the last one the old id stands, and programs refuse the new store.
  */

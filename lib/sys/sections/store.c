@@ -41,7 +41,8 @@ static enum wp_err check_path(const struct wp_conf *conf, bool is_used,
 	if (path[0] == '\0')
 		return wp_conf_broken(err, "store.sqlite_path",
 				      "must name a file");
-	/* Else each program would use the folder that it happens to start in.
+	/*
+	 * Else each program would use the folder that it happens to start in.
 	 */
 	if (conf->run_mode == WP_RUN_PRODUCTION && path[0] != '/')
 		return wp_conf_broken(err, "store.sqlite_path",

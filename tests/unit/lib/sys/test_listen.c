@@ -197,7 +197,8 @@ static void a_successors_name_is_left_alone(void **state)
 	wp_listen_unlink(&old);
 	new = must_listen(address);
 	wp_listen_unlink(&old); /* the second time */
-	/* And one that only now comes to it, after somebody removed the name.
+	/*
+	 * And one that only now comes to it, after somebody removed the name.
 	 */
 	assert_int_equal(unlink(path), 0);
 	late = must_listen(address);

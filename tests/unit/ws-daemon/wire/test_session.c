@@ -1,4 +1,5 @@
-/* A whole connection without a socket: what comes out when, however it is cut.
+/*
+ * A whole connection without a socket: what comes out when, however it is cut.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -15,19 +15,10 @@
 
 #include "lib/live/settle.h"
 #include "lib/mailbox/deployment.h"
+#include "tests/support/live/program.h"
 #include "tests/support/test_redis.h"
-#include "tests/support/world.h"
 
-enum { PATIENCE_S = 20, TEXT_SIZE = 512, HASH = 99 };
-
-/* A program without connections. */
-struct program {
-	struct wp_world *w;
-	struct ev_loop *loop;
-	struct wp_live live;
-	struct wp_user *bob;
-	int live_times;
-};
+enum { TEXT_SIZE = 512 };
 
 /* One ack, and what came of it. */
 struct ack {
@@ -35,88 +26,6 @@ struct ack {
 	int done;
 	bool is_done;
 };
-
-static void on_poke(void *ctx, struct wp_member *member)
-{
-	(void)ctx;
-	(void)member;
-}
-
-static void on_live(void *ctx)
-{
-	((struct program *)ctx)->live_times++;
-}
-
-static void on_impatience(struct ev_loop *loop, struct ev_timer *w, int revents)
-{
-	(void)revents;
-	*(bool *)w->data = true;
-	ev_break(loop, EVBREAK_ONE);
-}
-
-/* Turn the loop until *count is at least 1. */
-static void run_until(struct program *p, const int *count)
-{
-	bool is_late = false;
-	struct ev_timer timer;
-
-	ev_timer_init(&timer, on_impatience, PATIENCE_S, 0.);
-	timer.data = &is_late;
-	ev_timer_start(p->loop, &timer);
-	while (*count == 0 && !is_late)
-		ev_run(p->loop, EVRUN_ONCE);
-	ev_timer_stop(p->loop, &timer);
-	assert_false(is_late);
-}
-
-static struct wp_user *new_bob(void)
-{
-	struct wp_user *bob = calloc(1, sizeof(*bob) + sizeof(WP_BOB));
-
-	assert_non_null(bob);
-	bob->hash = HASH;
-	bob->partition = WP_WORLD_PARTITION;
-	bob->len = sizeof(WP_BOB) - 1;
-	memcpy(bob->text, WP_BOB, sizeof(WP_BOB));
-	return bob;
-}
-
-static int setup(void **state)
-{
-	struct program *p = calloc(1, sizeof(*p));
-	struct wp_registrar_setup how = {
-		.protocol = "test",
-		.heartbeat_ms = 1000,
-		.hooks = { .on_live = on_live, .ctx = p },
-	};
-
-	assert_non_null(p);
-	assert_int_equal(wp_world_setup(state), 0);
-	p->w = *state;
-	p->loop = ev_loop_new(EVFLAG_AUTO);
-	assert_non_null(p->loop);
-	p->bob = new_bob();
-	how.loop = p->loop;
-	how.conf = &p->w->conf;
-	how.rules.conf = &p->w->conf;
-	assert_int_equal(wp_live_init(&p->live, &how, on_poke, NULL), WP_OK);
-	assert_int_equal(wp_registrar_start(p->live.registrar, NULL), WP_OK);
-	run_until(p, &p->live_times);
-	*state = p;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct program *p = *state;
-
-	wp_live_release(&p->live);
-	ev_loop_destroy(p->loop);
-	*state = p->w;
-	free(p->bob);
-	free(p);
-	return wp_world_teardown(state);
-}
 
 static void on_settled(struct wp_settle *settle, bool is_done)
 {
@@ -162,7 +71,7 @@ static void settle_one(struct program *p, const struct wp_msgid *id)
 	assert_int_equal(begin(p, &ack, naming(id)), WP_OK);
 	assert_int_equal(ack.done, 0);
 	assert_true(p->live.inflight.total > 0);
-	run_until(p, &ack.done);
+	program_run_until(p, &ack.done);
 	assert_true(ack.is_done);
 	assert_int_equal(ack.done, 1);
 	assert_int_equal(p->live.inflight.total, 0);
@@ -235,7 +144,7 @@ static void one_user_cannot_have_everything_unanswered(void **state)
 	struct wp_charge most = { 0 };
 	struct ack ack;
 
-	assert_true(wp_inflight_take(&p->live.inflight, &most, HASH,
+	assert_true(wp_inflight_take(&p->live.inflight, &most, p->bob->hash,
 				     WP_INFLIGHT_USER_MAX -
 					     WP_INFLIGHT_FRAME_COST));
 	assert_int_equal(begin(p, &ack, naming(&id)), WP_ERR_FULL);
@@ -253,16 +162,15 @@ static void an_ack_whose_answer_is_lost_is_not_called_done(void **state)
 	struct ack ack;
 
 	assert_int_equal(begin(p, &ack, naming(&id)), WP_OK);
-	wp_aredis_reset(wp_registrar_redis(p->live.registrar));
-	run_until(p, &ack.done);
+	program_lose_redis(p);
+	program_run_until(p, &ack.done);
 	assert_false(ack.is_done);
 	assert_int_equal(p->live.inflight.total, 0);
 
 	assert_int_equal(begin(p, &ack, naming(&id)), WP_ERR_UNAVAIL);
 	assert_int_equal(ack.done, 0);
 	assert_int_equal(p->live.inflight.total, 0);
-	p->live_times = 0;
-	run_until(p, &p->live_times);
+	program_await_redis(p);
 	settle_one(p, &id);
 	wp_world_expect_pull(p->w, "");
 }
@@ -278,12 +186,13 @@ static void an_ack_that_the_store_cannot_take_is_not_called_done(void **state)
 	wp_world_run(p->w, "HSET " WP_META_KEY " " WP_META_STORE " %0*d",
 		     WP_STORE_ID_LEN, 7);
 	assert_int_equal(begin(p, &ack, naming(&id)), WP_OK);
-	run_until(p, &ack.done);
+	program_run_until(p, &ack.done);
 	assert_false(ack.is_done);
 	wp_world_expect_cold(p->w, "m1");
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) \
+	cmocka_unit_test_setup_teardown(name, program_setup, program_teardown)
 
 int main(void)
 {

@@ -1,0 +1,213 @@
+/*
+ * Sends as programs with connections make them: without waiting, with a real
+ * Redis.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "lib/live/submit.h"
+#include "tests/support/live/program.h"
+#include "tests/support/test_redis.h"
+
+enum { TEXT_SIZE = 256 };
+
+/* One send, and what came of it. */
+struct send {
+	struct wp_live_submit submit; /* first */
+	struct wp_refusal refusal;
+	struct wp_send_result result;
+	int done;
+};
+
+static void on_submitted(struct wp_live_submit *submit,
+			 const struct wp_send_result *result)
+{
+	struct send *send = (struct send *)submit;
+
+	send->done++;
+	send->result = *result;
+}
+
+/* To somebody in the partition that is open. */
+static const char *envelope(void)
+{
+	static char text[TEXT_SIZE];
+	struct wp_box box = { 0 };
+	struct wp_urn urn;
+	char name[32];
+
+	for (int i = 0; i == 0 || box.partition != WP_WORLD_PARTITION; i++) {
+		(void)snprintf(name, sizeof(name), "urn:sm:user:u%d", i);
+		assert_int_equal(wp_urn_parse(&urn, name, strlen(name), NULL),
+				 WP_OK);
+		wp_box_of(&box, &urn, WP_TEST_PARTITIONS);
+	}
+	(void)snprintf(text, sizeof(text),
+		       "{\"recipientId\":\"%s\",\"encryptedData\":\"AAEC\"}",
+		       name);
+	return text;
+}
+
+/* key: NULL for none */
+static bool begin(struct program *p, struct send *send, const char *text,
+		  const char *key)
+{
+	/* Both are gone when it returns. */
+	char *text_copy = strdup(text);
+	char *key_copy = key == NULL ? NULL : strdup(key);
+	const struct wp_envelope_text what = { .data = text_copy,
+					       .len = strlen(text) };
+	const struct wp_submit_options options = {
+		.sender = "somebody else",
+		.key = key_copy,
+		.key_len = key == NULL ? 0 : strlen(key),
+	};
+	size_t before = p->live.inflight.total;
+	bool is_begun;
+
+	*send = (struct send){
+		.submit = { .live = &p->live, .done = on_submitted },
+	};
+	is_begun = wp_live_submit_begin(&send->submit, p->bob, &options, &what,
+					&send->refusal);
+	assert_int_equal(send->done, 0);
+	assert_true(is_begun || p->live.inflight.total == before);
+	free(key_copy);
+	free(text_copy);
+	return is_begun;
+}
+
+static void finish(struct program *p, struct send *send)
+{
+	assert_true(p->live.inflight.total > 0);
+	program_run_until(p, &send->done);
+	assert_int_equal(send->done, 1);
+	assert_int_equal(p->live.inflight.total, 0);
+}
+
+static void a_send_is_accepted_and_has_an_id(void **state)
+{
+	struct program *p = *state;
+	struct send send;
+
+	assert_true(begin(p, &send, envelope(), NULL));
+	finish(p, &send);
+	assert_int_equal(send.result.status, WP_SEND_ACCEPTED);
+}
+
+static void a_repeat_with_its_key_has_the_same_id(void **state)
+{
+	struct program *p = *state;
+	struct send first;
+	struct send again;
+
+	assert_true(begin(p, &first, envelope(), "k"));
+	finish(p, &first);
+	assert_true(begin(p, &again, envelope(), "k"));
+	finish(p, &again);
+	assert_int_equal(first.result.status, WP_SEND_ACCEPTED);
+	assert_int_equal(again.result.status, WP_SEND_ACCEPTED);
+	assert_memory_equal(&first.result.id, &again.result.id,
+			    sizeof(first.result.id));
+}
+
+static void two_at_once_are_answered_in_their_order(void **state)
+{
+	struct program *p = *state;
+	struct send first;
+	struct send second;
+
+	assert_true(begin(p, &first, envelope(), NULL));
+	assert_true(begin(p, &second, envelope(), NULL));
+	program_run_until(p, &second.done);
+	assert_int_equal(first.done, 1);
+	assert_true(wp_entry_id_cmp(&first.result.id.entry,
+				    &second.result.id.entry) < 0);
+}
+
+static void what_is_no_envelope_goes_nowhere(void **state)
+{
+	struct program *p = *state;
+	struct send send;
+
+	assert_false(begin(p, &send, "{", NULL));
+	assert_string_equal(send.refusal.code, "invalid_json");
+	assert_false(begin(p, &send, "{}", NULL));
+	assert_string_equal(send.refusal.code, "invalid_envelope");
+	assert_false(begin(p, &send, envelope(), ""));
+	assert_string_equal(send.refusal.code, "bad_request");
+}
+
+static void too_much_on_its_way_is_turned_away(void **state)
+{
+	struct program *p = *state;
+	struct wp_charge most = { 0 };
+	struct send send;
+
+	assert_true(wp_inflight_take(&p->live.inflight, &most, p->bob->hash,
+				     WP_INFLIGHT_USER_MAX -
+					     WP_INFLIGHT_FRAME_COST));
+	assert_false(begin(p, &send, envelope(), NULL));
+	assert_string_equal(send.refusal.code, "overloaded");
+	/* It may be the repeat of one that was accepted. */
+	assert_false(begin(p, &send, envelope(), "k"));
+	assert_string_equal(send.refusal.code, "unavailable");
+	wp_inflight_give(&p->live.inflight, &most);
+}
+
+static void a_full_redis_takes_nothing_more(void **state)
+{
+	struct program *p = *state;
+	struct send send;
+
+	p->live.overload.percent = 100;
+	assert_true(begin(p, &send, envelope(), NULL));
+	finish(p, &send);
+	assert_int_equal(send.result.status, WP_SEND_OVERLOADED);
+}
+
+static void a_send_whose_answer_is_lost_is_unknown(void **state)
+{
+	struct program *p = *state;
+	struct send send;
+
+	assert_true(begin(p, &send, envelope(), NULL));
+	program_lose_redis(p);
+	program_run_until(p, &send.done);
+	assert_int_equal(send.result.status, WP_SEND_UNKNOWN);
+	assert_int_equal(p->live.inflight.total, 0);
+
+	assert_false(begin(p, &send, envelope(), NULL));
+	assert_string_equal(send.refusal.code, "unavailable");
+	program_await_redis(p);
+	assert_true(begin(p, &send, envelope(), NULL));
+	finish(p, &send);
+	assert_int_equal(send.result.status, WP_SEND_ACCEPTED);
+}
+
+#define TEST(name) \
+	cmocka_unit_test_setup_teardown(name, program_setup, program_teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(a_send_is_accepted_and_has_an_id),
+		TEST(a_repeat_with_its_key_has_the_same_id),
+		TEST(two_at_once_are_answered_in_their_order),
+		TEST(what_is_no_envelope_goes_nowhere),
+		TEST(too_much_on_its_way_is_turned_away),
+		TEST(a_full_redis_takes_nothing_more),
+		TEST(a_send_whose_answer_is_lost_is_unknown),
+	};
+
+	if (!wp_test_redis_present())
+		return WP_TEST_SKIPPED;
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,5 +1,5 @@
 /*
- * inflight.c - two sums and their bounds. Knows neither users nor frames.
+ * inflight.c - two sums and their bounds. Knows no users.
  */
 #include "lib/live/inflight.h"
 
@@ -15,10 +15,10 @@ bool wp_inflight_take(struct wp_inflight *inflight, struct wp_charge *charge,
 	assert(charge->bytes == 0);
 	if (left > user_left)
 		left = user_left;
-	if (left < WP_INFLIGHT_FRAME_COST ||
-	    bytes > left - WP_INFLIGHT_FRAME_COST)
+	if (left < WP_INFLIGHT_CALL_COST ||
+	    bytes > left - WP_INFLIGHT_CALL_COST)
 		return false;
-	charge->bytes = bytes + WP_INFLIGHT_FRAME_COST;
+	charge->bytes = bytes + WP_INFLIGHT_CALL_COST;
 	charge->slot = slot;
 	inflight->total += charge->bytes;
 	inflight->of_user[slot] += charge->bytes;

@@ -1,5 +1,5 @@
 /*
- * inflight.h - bytes of frames that Redis and the store have not answered.
+ * inflight.h - bytes of clients that Redis and the store have not answered for.
  *
  * What is accepted waits in memory while they are slow. There is one bound for
  * all clients together, and a part of it for one user, however many connections
@@ -17,11 +17,11 @@
 
 enum {
 	WP_INFLIGHT_MAX = 64 * 1024 * 1024,
-	/* One connection's 32 frames of the usual size fit in. */
+	/* 32 of the usual size, from one connection, fit in. */
 	WP_INFLIGHT_USER_MAX = WP_INFLIGHT_MAX / 4,
 	WP_INFLIGHT_SLOTS = 4096,
-	/* Each frame costs this beside its bytes. */
-	WP_INFLIGHT_FRAME_COST = 512,
+	/* Each thing that is asked costs this beside its bytes. */
+	WP_INFLIGHT_CALL_COST = 512,
 };
 
 /* All zero is empty. */
@@ -30,14 +30,14 @@ struct wp_inflight {
 	size_t of_user[WP_INFLIGHT_SLOTS];
 };
 
-/* What one frame has taken; all zero is nothing. */
+/* What one call has taken; all zero is nothing. */
 struct wp_charge {
 	size_t bytes;
 	uint32_t slot;
 };
 
 /*
- * Take bytes and the cost of a frame for the user with this hash.
+ * Take bytes and the cost of a call for the user with this hash.
  *
  * charge:   nothing before; afterwards to be given back once
  * Returns:  false when it would be too much; nothing is taken then

@@ -8,14 +8,23 @@
 #ifndef WP_LIB_LIVE_POKES_H
 #define WP_LIB_LIVE_POKES_H
 
-#include <stdint.h>
+#include <stddef.h>
 
-#include "lib/base/err.h"
-#include "lib/live/counts.h"
 #include "lib/live/hub.h"
+#include "lib/metrics/metrics.h"
 
 struct ev_loop;
 struct wp_pokes;
+
+/* What is counted here and in the registrar, by its places in the table of the
+ * program. */
+struct wp_live_counts {
+	struct wp_metrics *metrics; /* borrowed; NULL: nothing is counted */
+	size_t is_live;             /* gauge: 1 while presence can be told */
+	size_t resyncs;             /* incarnations taken after the first */
+	size_t heartbeats;          /* answered, one per partition */
+	size_t coalesced;           /* pokes that went out with another one */
+};
 
 /* Put a poke on its way to one connection. */
 typedef void (*wp_poke_fn)(void *ctx, struct wp_member *member);

@@ -233,6 +233,8 @@ static void forget_disconnects(struct wp_registrar *reg)
 	}
 }
 
+/* ---- how the next one begins ---- */
+
 /* End this incarnation, if there is one, and begin the next. */
 static void renew(struct wp_registrar *reg, const char *why)
 {

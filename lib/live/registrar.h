@@ -18,7 +18,6 @@
 #include <stdint.h>
 
 #include "lib/base/err.h"
-#include "lib/live/counts.h"
 #include "lib/live/feed.h"
 #include "lib/live/hub.h"
 #include "lib/live/pokes.h"

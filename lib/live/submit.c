@@ -27,7 +27,7 @@ static void on_sent(void *ctx, const struct wp_reply *reply)
 	submit->done(submit, &result);
 }
 
-/* Overload is answered, never absorbed (P8). NULL when it is on its way. */
+/* Overload is answered, never absorbed. NULL when it is on its way. */
 static const struct wp_refusal *set_out(struct wp_live_submit *submit,
 					uint32_t user_hash,
 					const struct wp_send_item *item)

@@ -144,9 +144,9 @@ static void one_user_cannot_have_everything_unanswered(void **state)
 	struct wp_charge most = { 0 };
 	struct ack ack;
 
-	assert_true(wp_inflight_take(&p->live.inflight, &most, p->bob->hash,
-				     WP_INFLIGHT_USER_MAX -
-					     WP_INFLIGHT_FRAME_COST));
+	assert_true(
+		wp_inflight_take(&p->live.inflight, &most, p->bob->hash,
+				 WP_INFLIGHT_USER_MAX - WP_INFLIGHT_CALL_COST));
 	assert_int_equal(begin(p, &ack, naming(&id)), WP_ERR_FULL);
 	assert_int_equal(ack.done, 0);
 	wp_world_expect_pull(p->w, "m1");

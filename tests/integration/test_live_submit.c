@@ -151,9 +151,9 @@ static void too_much_on_its_way_is_turned_away(void **state)
 	struct wp_charge most = { 0 };
 	struct send send;
 
-	assert_true(wp_inflight_take(&p->live.inflight, &most, p->bob->hash,
-				     WP_INFLIGHT_USER_MAX -
-					     WP_INFLIGHT_FRAME_COST));
+	assert_true(
+		wp_inflight_take(&p->live.inflight, &most, p->bob->hash,
+				 WP_INFLIGHT_USER_MAX - WP_INFLIGHT_CALL_COST));
 	assert_false(begin(p, &send, envelope(), NULL));
 	assert_string_equal(send.refusal.code, "overloaded");
 	/* It may be the repeat of one that was accepted. */

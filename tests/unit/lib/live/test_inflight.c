@@ -43,7 +43,7 @@ static void one_user_takes_a_part_only(void **state)
 	(void)state;
 	assert_true(taken <= WP_INFLIGHT_USER_MAX);
 	assert_true(taken > WP_INFLIGHT_USER_MAX - 2 * BYTES);
-	assert_int_equal(taken, n_charges * (BYTES + WP_INFLIGHT_FRAME_COST));
+	assert_int_equal(taken, n_charges * (BYTES + WP_INFLIGHT_CALL_COST));
 	/* A smaller one still fits, and everybody else's. */
 	assert_true(wp_inflight_take(&inflight, &charges[n_charges++], 7, 10));
 	assert_true(
@@ -84,9 +84,9 @@ static void no_number_is_too_large_to_be_refused(void **state)
 	assert_false(wp_inflight_take(&inflight, &charges[0], 1,
 				      WP_INFLIGHT_USER_MAX));
 	assert_int_equal(inflight.total, 0);
-	assert_true(wp_inflight_take(&inflight, &charges[0], UINT32_MAX,
-				     WP_INFLIGHT_USER_MAX -
-					     WP_INFLIGHT_FRAME_COST));
+	assert_true(
+		wp_inflight_take(&inflight, &charges[0], UINT32_MAX,
+				 WP_INFLIGHT_USER_MAX - WP_INFLIGHT_CALL_COST));
 	assert_false(wp_inflight_take(&inflight, &charges[1], UINT32_MAX, 0));
 }
 

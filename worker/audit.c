@@ -231,16 +231,19 @@ static enum wp_err lacks_hint(struct wp_auditor *auditor,
 {
 	const struct wp_ack_ids none = { .n = 0 };
 	struct wp_reply *reply = NULL;
-	struct wp_ack_hint hint;
+	struct wp_ack_walk walk;
 	struct wp_cmd cmd;
 	enum wp_err rc;
 
 	*lacks_out = false;
 	wp_cmd_init(&cmd);
-	wp_ack_build(&cmd, wp_redis_run_id(auditor->w->redis), box, &none);
+	wp_ack_begin(&walk, box, &none);
+	wp_ack_ask(&walk, wp_redis_run_id(auditor->w->redis), &cmd);
 	rc = wp_redis_do(auditor->w->redis, &cmd, &reply, err);
-	if (rc == WP_OK && wp_ack_parse(reply, &hint) == WP_OK)
-		*lacks_out = !hint.ask_cold;
+	if (rc == WP_OK) {
+		wp_ack_told(&walk, reply, false);
+		*lacks_out = walk.step == WP_ACK_DONE;
+	}
 	wp_reply_free(&reply);
 	wp_cmd_release(&cmd);
 	return rc;

@@ -31,8 +31,7 @@ static void note_what_is_left(const struct wp_settle *settle)
 	if (!wp_aredis_is_ready(redis))
 		return; /* an old hint costs a look, nothing else */
 	wp_cmd_init(&cmd);
-	wp_ack_settle_build(&cmd, wp_aredis_run_id(redis), &settle->box,
-			    &settle->hint, &settle->rest);
+	wp_ack_ask(&settle->walk, wp_aredis_run_id(redis), &cmd);
 	rc = wp_aredis_do(redis, &cmd, NULL, NULL);
 	(void)rc; /* as above */
 	wp_cmd_release(&cmd);
@@ -43,22 +42,16 @@ static enum wp_err delete_cold(struct wp_store_job *job, struct wp_store *store,
 			       struct wp_error *err)
 {
 	struct wp_settle *settle = (struct wp_settle *)job;
-	struct wp_store_ack ack = {
-		.box = &settle->box,
-		.ids = settle->ids.ids,
-		.n = settle->ids.n,
-	};
-	enum wp_err rc = wp_store_ack(store, &ack, err);
 
-	settle->rest = ack.rest;
-	return rc;
+	return wp_store_ack(store, &settle->walk.cold, err);
 }
 
 static void on_cold_deleted(struct wp_store_job *job, enum wp_err result)
 {
 	struct wp_settle *settle = (struct wp_settle *)job;
 
-	if (result == WP_OK)
+	wp_ack_stored(&settle->walk, result);
+	if (settle->walk.step == WP_ACK_HINT)
 		note_what_is_left(settle);
 	finish(settle, result == WP_OK);
 }
@@ -67,12 +60,9 @@ static void on_hot_deleted(void *ctx, const struct wp_reply *reply)
 {
 	struct wp_settle *settle = ctx;
 
-	if (wp_ack_parse(reply, &settle->hint) != WP_OK) {
-		finish(settle, false);
-		return;
-	}
-	if (!settle->hint.ask_cold) {
-		finish(settle, true);
+	wp_ack_told(&settle->walk, reply, false);
+	if (settle->walk.step != WP_ACK_COLD) {
+		finish(settle, settle->walk.step == WP_ACK_DONE);
 		return;
 	}
 	settle->job.run = delete_cold;
@@ -91,7 +81,8 @@ static enum wp_err delete_hot(struct wp_settle *settle)
 	if (!wp_aredis_is_ready(redis))
 		return WP_ERR_UNAVAIL;
 	wp_cmd_init(&cmd);
-	wp_ack_build(&cmd, wp_aredis_run_id(redis), &settle->box, &settle->ids);
+	wp_ack_begin(&settle->walk, &settle->box, &settle->ids);
+	wp_ack_ask(&settle->walk, wp_aredis_run_id(redis), &cmd);
 	rc = wp_aredis_do(redis, &cmd, on_hot_deleted, settle);
 	wp_cmd_release(&cmd);
 	return rc == WP_OK ? WP_OK : WP_ERR_UNAVAIL;

@@ -22,9 +22,8 @@ struct wp_settle {
 	struct wp_live *live;
 	struct wp_box box;
 	struct wp_ack_ids ids;
-	struct wp_ack_hint hint;
+	struct wp_ack_walk walk;
 	struct wp_charge charge;
-	struct wp_store_rest rest; /* as step 2 left the store */
 	/* true: deleted in both tiers; false: unknown, to be repeated */
 	void (*done)(struct wp_settle *settle, bool is_done);
 };

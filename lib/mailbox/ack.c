@@ -6,6 +6,7 @@
  */
 #include "lib/mailbox/ack.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -131,65 +132,48 @@ enum wp_err wp_ack_ids_read(struct wp_ack_ids *out, const char *json,
 
 /* ---- the steps ---- */
 
-static size_t count_band(const struct wp_ack_ids *ids, enum wp_band band)
+static size_t count_band(const struct wp_store_ack *ack, enum wp_band band)
 {
 	size_t n = 0;
 
-	for (size_t i = 0; i < ids->n; i++)
-		n += ids->ids[i].band == band;
+	for (size_t i = 0; i < ack->n; i++)
+		n += ack->ids[i].band == band;
 	return n;
 }
 
-static void add_band(struct wp_cmd *cmd, const struct wp_ack_ids *ids,
+static void add_band(struct wp_cmd *cmd, const struct wp_store_ack *ack,
 		     enum wp_band band)
 {
 	char text[WP_ENTRY_ID_MAX];
 
-	for (size_t i = 0; i < ids->n; i++) {
-		if (ids->ids[i].band != band)
+	for (size_t i = 0; i < ack->n; i++) {
+		if (ack->ids[i].band != band)
 			continue;
-		wp_entry_id_format(&ids->ids[i].entry, text);
+		wp_entry_id_format(&ack->ids[i].entry, text);
 		wp_cmd_str(cmd, text);
 	}
 }
 
-void wp_ack_build(struct wp_cmd *cmd, const char *run_id,
-		  const struct wp_box *box, const struct wp_ack_ids *ids)
+static void ask_hot(const struct wp_store_ack *ack, const char *run_id,
+		    struct wp_cmd *cmd)
 {
+	const struct wp_box *box = ack->box;
+
 	wp_cmd_script(cmd, WP_SCRIPT_ACK, box->partition);
 	wp_cmd_str(cmd, run_id);
 	wp_cmd_add(cmd, box->text, box->len);
-	wp_cmd_int(cmd, (int64_t)count_band(ids, WP_BAND_STANDARD));
-	add_band(cmd, ids, WP_BAND_STANDARD);
-	add_band(cmd, ids, WP_BAND_HIGH);
+	wp_cmd_int(cmd, (int64_t)count_band(ack, WP_BAND_STANDARD));
+	add_band(cmd, ack, WP_BAND_STANDARD);
+	add_band(cmd, ack, WP_BAND_HIGH);
 }
 
-/* {gate, token, deleted} */
-enum { ACK_ANSWER_LEN = 3 };
-
-enum wp_err wp_ack_parse(const struct wp_reply *reply, struct wp_ack_hint *out)
+static void ask_hint(const struct wp_ack_walk *walk, const char *run_id,
+		     struct wp_cmd *cmd)
 {
-	const struct wp_reply *token = wp_reply_at(reply, 1);
-	size_t token_len = wp_reply_len(token);
-	bool is_gate_open = wp_reply_int(wp_reply_at(reply, 0)) == 1;
+	const struct wp_box *box = walk->cold.box;
+	const struct wp_store_rest *rest = &walk->cold.rest;
 
-	*out = (struct wp_ack_hint){ 0 };
-	if (wp_reply_count(reply) != ACK_ANSWER_LEN ||
-	    wp_reply_type(token) != WP_REPLY_STR || token_len > WP_TOKEN_MAX)
-		return WP_ERR_UNAVAIL;
-	memcpy(out->token, wp_reply_str(token), token_len);
-	out->ask_cold = !is_gate_open || token_len > 0;
-	out->may_clear = is_gate_open && token_len > 0;
-	out->deleted = wp_reply_int(wp_reply_at(reply, 2));
-	return WP_OK;
-}
-
-void wp_ack_settle_build(struct wp_cmd *cmd, const char *run_id,
-			 const struct wp_box *box,
-			 const struct wp_ack_hint *hint,
-			 const struct wp_store_rest *rest)
-{
-	if (!rest->is_empty || !hint->may_clear) {
+	if (!rest->is_empty || !walk->may_clear) {
 		wp_cold_size_begin(cmd, box->partition);
 		wp_cold_size_add(cmd, box, &rest->size);
 		return;
@@ -197,56 +181,96 @@ void wp_ack_settle_build(struct wp_cmd *cmd, const char *run_id,
 	wp_cmd_script(cmd, WP_SCRIPT_HINT_CLEAR, box->partition);
 	wp_cmd_str(cmd, run_id);
 	wp_cmd_add(cmd, box->text, box->len);
-	wp_cmd_str(cmd, hint->token);
+	wp_cmd_str(cmd, walk->token);
 }
 
-/* One ack on its way through the steps. */
-struct ack_walk {
+void wp_ack_begin(struct wp_ack_walk *walk, const struct wp_box *box,
+		  const struct wp_ack_ids *ids)
+{
+	*walk = (struct wp_ack_walk){
+		.step = WP_ACK_HOT,
+		.cold = { .box = box, .ids = ids->ids, .n = ids->n },
+	};
+}
+
+void wp_ack_ask(const struct wp_ack_walk *walk, const char *run_id,
+		struct wp_cmd *cmd)
+{
+	assert(walk->step == WP_ACK_HOT || walk->step == WP_ACK_HINT);
+	if (walk->step == WP_ACK_HOT)
+		ask_hot(&walk->cold, run_id, cmd);
+	else
+		ask_hint(walk, run_id, cmd);
+}
+
+/* {gate, token, deleted} */
+enum { ACK_ANSWER_LEN = 3 };
+
+void wp_ack_told(struct wp_ack_walk *walk, const struct wp_reply *reply,
+		 bool is_other)
+{
+	const struct wp_reply *token = wp_reply_at(reply, 1);
+	size_t len = wp_reply_len(token);
+	bool is_gate_open = wp_reply_int(wp_reply_at(reply, 0)) == 1;
+
+	assert(walk->step == WP_ACK_HOT);
+	walk->step = WP_ACK_FAILED;
+	if (wp_reply_count(reply) != ACK_ANSWER_LEN ||
+	    wp_reply_type(token) != WP_REPLY_STR || len > WP_TOKEN_MAX)
+		return;
+	memcpy(walk->token, wp_reply_str(token), len);
+	walk->token[len] = '\0';
+	walk->may_clear = is_gate_open && len > 0 && !is_other;
+	walk->step = is_gate_open && len == 0 && !is_other ? WP_ACK_DONE
+							   : WP_ACK_COLD;
+}
+
+void wp_ack_stored(struct wp_ack_walk *walk, enum wp_err outcome)
+{
+	assert(walk->step == WP_ACK_COLD);
+	walk->step = outcome == WP_OK ? WP_ACK_HINT : WP_ACK_FAILED;
+}
+
+/* ---- with clients that wait ---- */
+
+struct waiting {
+	struct wp_ack_walk walk;
 	struct wp_redis *redis;
-	const struct wp_box *box;
 	struct wp_cmd cmd;
-	struct wp_ack_hint hint;
 	char run_id[64]; /* the Redis that the hint came from */
 };
 
-static enum wp_err delete_hot(struct ack_walk *walk,
-			      const struct wp_ack_ids *ids,
-			      struct wp_error *err)
+static enum wp_err do_hot(struct waiting *w, struct wp_error *err)
 {
 	struct wp_reply *reply = NULL;
 	uint64_t epoch;
-	enum wp_err rc = wp_redis_connect(walk->redis, err);
+	enum wp_err rc = wp_redis_connect(w->redis, err);
 
 	if (rc != WP_OK)
-		goto out;
-	epoch = wp_redis_epoch(walk->redis);
-	(void)snprintf(walk->run_id, sizeof(walk->run_id), "%s",
-		       wp_redis_run_id(walk->redis));
-	wp_ack_build(&walk->cmd, walk->run_id, walk->box, ids);
-	rc = wp_redis_do(walk->redis, &walk->cmd, &reply, err);
-	if (rc != WP_OK)
-		goto out;
-	rc = wp_ack_parse(reply, &walk->hint);
-	if (rc != WP_OK)
-		wp_error_set(err, rc, "Redis gave no usable answer to an ack");
-	/* Another Redis answered than the one whose run_id was sent along. */
-	if (epoch != wp_redis_epoch(walk->redis)) {
-		walk->hint.ask_cold = true;
-		walk->hint.may_clear = false;
+		return rc;
+	epoch = wp_redis_epoch(w->redis);
+	(void)snprintf(w->run_id, sizeof(w->run_id), "%s",
+		       wp_redis_run_id(w->redis));
+	wp_ack_ask(&w->walk, w->run_id, &w->cmd);
+	rc = wp_redis_do(w->redis, &w->cmd, &reply, err);
+	if (rc == WP_OK) {
+		wp_ack_told(&w->walk, reply, epoch != wp_redis_epoch(w->redis));
+		if (w->walk.step == WP_ACK_FAILED)
+			rc = wp_error_set(err, WP_ERR_UNAVAIL,
+					  "Redis gave no usable answer to an "
+					  "ack");
 	}
-out:
 	wp_reply_free(&reply);
 	return rc;
 }
 
-static void settle(struct ack_walk *walk, const struct wp_store_rest *rest)
+static void do_hint(struct waiting *w)
 {
 	struct wp_reply *reply = NULL;
 
-	wp_ack_settle_build(&walk->cmd, walk->run_id, walk->box, &walk->hint,
-			    rest);
+	wp_ack_ask(&w->walk, w->run_id, &w->cmd);
 	/* A hint that stays costs an empty read until the next ack, no more. */
-	if (wp_redis_do(walk->redis, &walk->cmd, &reply, NULL) == WP_OK)
+	if (wp_redis_do(w->redis, &w->cmd, &reply, NULL) == WP_OK)
 		wp_reply_free(&reply);
 }
 
@@ -254,24 +278,21 @@ enum wp_err wp_ack(struct wp_redis *redis, struct wp_store *store,
 		   const struct wp_box *box, const struct wp_ack_ids *ids,
 		   struct wp_error *err)
 {
-	struct ack_walk walk = { .redis = redis, .box = box };
-	struct wp_store_ack ack = {
-		.box = box,
-		.ids = ids->ids,
-		.n = ids->n,
-	};
+	struct waiting w = { .redis = redis };
 	enum wp_err rc;
 
 	if (ids->n == 0)
 		return WP_OK;
-	wp_cmd_init(&walk.cmd);
-	rc = delete_hot(&walk, ids, err);
-	if (rc == WP_OK && walk.hint.ask_cold) {
-		rc = wp_store_ack(store, &ack, err);
-		if (rc == WP_OK)
-			settle(&walk, &ack.rest);
+	wp_ack_begin(&w.walk, box, ids);
+	wp_cmd_init(&w.cmd);
+	rc = do_hot(&w, err);
+	if (rc == WP_OK && w.walk.step == WP_ACK_COLD) {
+		rc = wp_store_ack(store, &w.walk.cold, err);
+		wp_ack_stored(&w.walk, rc);
 	}
-	wp_cmd_release(&walk.cmd);
+	if (rc == WP_OK && w.walk.step == WP_ACK_HINT)
+		do_hint(&w);
+	wp_cmd_release(&w.cmd);
 	/* Whatever went wrong, the caller can only repeat the whole ack. */
 	return rc == WP_OK ? WP_OK : WP_ERR_UNAVAIL;
 }
@@ -305,16 +326,20 @@ enum wp_err wp_ack_expired(struct wp_redis *redis, struct wp_store *store,
 			   struct wp_store_expire *expire, struct wp_error *err)
 {
 	const struct wp_ack_ids none = { .n = 0 };
-	struct ack_walk walk = { .redis = redis, .box = expire->box };
+	struct waiting w = { .redis = redis };
 	enum wp_err rc;
 
 	expire->deleted = 0;
-	wp_cmd_init(&walk.cmd);
-	rc = delete_hot(&walk, &none, err);
+	wp_ack_begin(&w.walk, expire->box, &none);
+	wp_cmd_init(&w.cmd);
+	rc = do_hot(&w, err);
 	if (rc == WP_OK)
 		rc = delete_expired(store, expire, err);
-	if (rc == WP_OK)
-		settle(&walk, &expire->rest);
-	wp_cmd_release(&walk.cmd);
+	if (rc == WP_OK) {
+		w.walk.step = WP_ACK_HINT;
+		w.walk.cold.rest = expire->rest;
+		do_hint(&w);
+	}
+	wp_cmd_release(&w.cmd);
 	return rc == WP_OK ? WP_OK : WP_ERR_UNAVAIL;
 }

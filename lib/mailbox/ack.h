@@ -2,8 +2,8 @@
  * ack.h - deleting messages, in the three steps of docs/architecture.md
  * "Acknowledging".
  *
- * The handlers run wp_ack(); the daemon runs the steps itself because its loop
- * must not wait for the cold store.
+ * The handlers run wp_ack(); the daemon drives the same steps itself because its
+ * loop must not wait for the cold store.
  */
 #ifndef WP_LIB_MAILBOX_ACK_H
 #define WP_LIB_MAILBOX_ACK_H
@@ -41,30 +41,52 @@ enum wp_err wp_ack_ids_read(struct wp_ack_ids *out, const char *json,
 			    size_t len, uint32_t partition,
 			    struct wp_error *err) WP_MUST_USE;
 
-/* Step 1: delete from the hot queue, learn the hint. */
-void wp_ack_build(struct wp_cmd *cmd, const char *run_id,
-		  const struct wp_box *box, const struct wp_ack_ids *ids);
-
 enum { WP_TOKEN_MAX = 63 };
-struct wp_ack_hint {
-	bool ask_cold;  /* step 2 is needed */
-	bool may_clear; /* step 3 is allowed: gate open and a token seen */
-	char token[WP_TOKEN_MAX + 1];
-	int64_t deleted; /* from the hot queue */
+
+/* What is to be done next, and what to tell wp_ack_walk of it. */
+enum wp_ack_step {
+	WP_ACK_HOT,    /* send wp_ack_ask(); the answer to wp_ack_told() */
+	WP_ACK_COLD,   /* wp_store_ack(&cold); its outcome to wp_ack_stored() */
+	WP_ACK_HINT,   /* send wp_ack_ask(); whatever comes of it, it is done */
+	WP_ACK_DONE,   /* a pull that starts from now on returns none of them */
+	WP_ACK_FAILED, /* unknown; the whole ack is to be repeated */
 };
-/* Errors: WP_ERR_UNAVAIL no usable answer (reply may be NULL). */
-enum wp_err wp_ack_parse(const struct wp_reply *reply,
-			 struct wp_ack_hint *out) WP_MUST_USE;
+
+/* One ack on its way through the steps, whoever carries it. */
+struct wp_ack_walk {
+	enum wp_ack_step step;
+	struct wp_store_ack cold;
+	bool may_clear; /* the gate was open, and a token seen */
+	char token[WP_TOKEN_MAX + 1];
+};
 
 /*
- * Step 3, after step 2, which is wp_store_ack(): clear the hint, if it is still
- * this one, when nothing is left and that is allowed; else note what is left,
- * for the quota.
+ * Begin. Without any ids nothing is deleted, and from the step that follows can
+ * be told whether there is a hint: WP_ACK_DONE when there surely is none.
+ *
+ * Ownership:  box and ids are borrowed by the walk
  */
-void wp_ack_settle_build(struct wp_cmd *cmd, const char *run_id,
-			 const struct wp_box *box,
-			 const struct wp_ack_hint *hint,
-			 const struct wp_store_rest *rest);
+void wp_ack_begin(struct wp_ack_walk *walk, const struct wp_box *box,
+		  const struct wp_ack_ids *ids);
+/*
+ * Write the call of WP_ACK_HOT or WP_ACK_HINT. The last clears the hint, if it
+ * is still the one that was seen, when nothing is left and that is allowed;
+ * else it notes what is left, for the quota.
+ *
+ * run_id:  of the Redis that the call will go to; for the hint, of the one that
+ *          told of it
+ */
+void wp_ack_ask(const struct wp_ack_walk *walk, const char *run_id,
+		struct wp_cmd *cmd);
+/*
+ * Hear what WP_ACK_HOT said.
+ *
+ * reply:     NULL when none came
+ * is_other:  another Redis answered than the one whose run_id was sent along
+ */
+void wp_ack_told(struct wp_ack_walk *walk, const struct wp_reply *reply,
+		 bool is_other);
+void wp_ack_stored(struct wp_ack_walk *walk, enum wp_err outcome);
 
 /*
  * All steps with blocking clients. WP_OK means 204 may be sent: a pull that

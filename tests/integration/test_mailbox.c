@@ -249,24 +249,35 @@ static void a_closed_gate_makes_the_hint_unknown(void **state)
 {
 	struct wp_world *w = *state;
 	const struct wp_ack_ids none = { 0 };
-	struct wp_ack_hint hint;
+	struct wp_ack_walk walk;
 	struct wp_reply *reply;
 
 	wp_world_run(w, "HSET " WP_P "cold " WP_BOB " token");
-	wp_ack_build(&w->cmd, "another-life", &w->box, &none);
+	wp_ack_begin(&walk, &w->box, &none);
+	wp_ack_ask(&walk, "another-life", &w->cmd);
 	reply = wp_world_do(w);
-	assert_int_equal(wp_ack_parse(reply, &hint), WP_OK);
-	assert_true(hint.ask_cold);
-	assert_false(hint.may_clear);
+	wp_ack_told(&walk, reply, false);
+	assert_int_equal(walk.step, WP_ACK_COLD);
+	assert_false(walk.may_clear);
 	wp_reply_free(&reply);
 
-	wp_ack_build(&w->cmd, wp_redis_run_id(w->redis), &w->box, &none);
+	/* So it is when another Redis answers than was asked. */
+	wp_ack_begin(&walk, &w->box, &none);
+	wp_ack_ask(&walk, wp_redis_run_id(w->redis), &w->cmd);
 	reply = wp_world_do(w);
-	assert_int_equal(wp_ack_parse(reply, &hint), WP_OK);
-	assert_true(hint.ask_cold && hint.may_clear);
-	assert_string_equal(hint.token, "token");
-	wp_ack_settle_build(&w->cmd, "another-life", &w->box, &hint,
-			    &(struct wp_store_rest){ .is_empty = true });
+	wp_ack_told(&walk, reply, true);
+	assert_int_equal(walk.step, WP_ACK_COLD);
+	assert_false(walk.may_clear);
+
+	wp_ack_begin(&walk, &w->box, &none);
+	wp_ack_told(&walk, reply, false);
+	assert_int_equal(walk.step, WP_ACK_COLD);
+	assert_true(walk.may_clear);
+	assert_string_equal(walk.token, "token");
+	walk.cold.rest = (struct wp_store_rest){ .is_empty = true };
+	wp_ack_stored(&walk, WP_OK);
+	assert_int_equal(walk.step, WP_ACK_HINT);
+	wp_ack_ask(&walk, "another-life", &w->cmd);
 	wp_reply_free(&reply);
 	reply = wp_world_do(w);
 	assert_int_equal(wp_reply_int(reply), 0);

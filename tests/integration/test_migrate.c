@@ -22,8 +22,7 @@
 
 /* An ack in its steps, for what happens between them. */
 struct slow_ack {
-	struct wp_ack_hint hint;
-	struct wp_store_rest rest;
+	struct wp_ack_walk walk;
 };
 
 /* One migration, and what happens before one of its steps. */
@@ -298,13 +297,16 @@ static void slow_ack_hot_and_cold(struct wp_world *w, struct slow_ack *ack,
 	struct wp_ack_ids ids = { .ids = &id, .n = 1 };
 	struct wp_reply *reply;
 
-	wp_ack_build(&w->cmd, wp_redis_run_id(w->redis), &w->box, &ids);
+	wp_ack_begin(&ack->walk, &w->box, &ids);
+	wp_ack_ask(&ack->walk, wp_redis_run_id(w->redis), &w->cmd);
 	reply = wp_world_do(w);
-	assert_int_equal(wp_ack_parse(reply, &ack->hint), WP_OK);
+	wp_ack_told(&ack->walk, reply, false);
 	wp_reply_free(&reply);
-	assert_true(ack->hint.may_clear);
-	ack->rest = wp_test_ack(w->store, &w->box, &id, 1);
-	assert_true(ack->rest.is_empty);
+	assert_int_equal(ack->walk.step, WP_ACK_COLD);
+	assert_true(ack->walk.may_clear);
+	assert_int_equal(wp_store_ack(w->store, &ack->walk.cold, NULL), WP_OK);
+	assert_true(ack->walk.cold.rest.is_empty);
+	wp_ack_stored(&ack->walk, WP_OK);
 }
 
 static int64_t slow_ack_clear(struct wp_world *w, const struct slow_ack *ack)
@@ -312,8 +314,7 @@ static int64_t slow_ack_clear(struct wp_world *w, const struct slow_ack *ack)
 	struct wp_reply *reply;
 	int64_t cleared;
 
-	wp_ack_settle_build(&w->cmd, wp_redis_run_id(w->redis), &w->box,
-			    &ack->hint, &ack->rest);
+	wp_ack_ask(&ack->walk, wp_redis_run_id(w->redis), &w->cmd);
 	reply = wp_world_do(w);
 	cleared = wp_reply_int(reply);
 	wp_reply_free(&reply);

@@ -87,7 +87,8 @@ static void an_error_is_no_answer_to_any_parser(void **state)
 	struct wp_world *w = *state;
 	struct wp_reply *reply = wp_world_cmd(w, "NOSUCHCOMMAND");
 	char value[WP_OWNER_MAX + 1];
-	struct wp_ack_hint hint;
+	const struct wp_ack_ids none = { .n = 0 };
+	struct wp_ack_walk walk;
 	bool is_held;
 
 	assert_int_equal(wp_lease_acquire_parse(reply, &is_held, value),
@@ -95,9 +96,13 @@ static void an_error_is_no_answer_to_any_parser(void **state)
 	assert_int_equal(wp_lease_parse(reply), WP_ERR_UNAVAIL);
 	assert_int_equal(wp_guarded_parse(reply), WP_ERR_UNAVAIL);
 	assert_int_equal(wp_presence_done_parse(reply), WP_ERR_UNAVAIL);
-	assert_int_equal(wp_ack_parse(reply, &hint), WP_ERR_UNAVAIL);
+	wp_ack_begin(&walk, &w->box, &none);
+	wp_ack_told(&walk, reply, false);
+	assert_int_equal(walk.step, WP_ACK_FAILED);
 	assert_int_equal(wp_lease_parse(NULL), WP_ERR_UNAVAIL);
-	assert_int_equal(wp_ack_parse(NULL, &hint), WP_ERR_UNAVAIL);
+	wp_ack_begin(&walk, &w->box, &none);
+	wp_ack_told(&walk, NULL, false);
+	assert_int_equal(walk.step, WP_ACK_FAILED);
 	wp_reply_free(&reply);
 }
 

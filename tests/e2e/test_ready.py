@@ -1,6 +1,5 @@
 """READY means that a send would be accepted; asking for it costs little."""
 import re
-import signal
 import time
 
 from harness import E2eTest, end_stack, new_stack, wait_for
@@ -78,9 +77,7 @@ class Ready(E2eTest):
 
     def test_not_with_any_partition_closed(self):
         self.wait_until(200)
-        worker = self.stack.programs["worker-0"]
-        worker.signal(signal.SIGSTOP)
-        self.addCleanup(worker.signal, signal.SIGCONT)
+        self.freeze(self.stack.programs["worker-0"].pid)
         key = f"wp:{{{MANY - 1}}}:gate"
         gate = self.redis("GET", key)
         self.addCleanup(self.redis, "SET", key, gate)
@@ -94,8 +91,7 @@ class Ready(E2eTest):
     def test_many_probes_are_few_looks(self):
         self.wait_until(200)
         for name in ("worker-0", "websocket-0"):
-            self.stack.programs[name].signal(signal.SIGSTOP)
-            self.addCleanup(self.stack.programs[name].signal, signal.SIGCONT)
+            self.freeze(self.stack.programs[name].pid)
         self.redis("CONFIG", "RESETSTAT")
         begun = time.monotonic()
         for _ in range(PROBES):

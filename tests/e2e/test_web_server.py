@@ -486,21 +486,28 @@ class Crowd(WebServer):
         head = (b"GET /api/messages HTTP/1.1\r\nHost: x\r\nConnection: close"
                 b"\r\nAuthorization: Bearer " +
                 self.stack.token("bob").encode() + b"\r\n\r\n")
-        group = os.getpgid(self.stack.programs["handlers"].pid)
+        pids = self.processes()
         peers = []
-        os.killpg(group, signal.SIGSTOP)  # so that all wait at one moment
-        try:
-            for _ in range(self.SIZE):
-                peer = socket.create_connection(
-                    ("127.0.0.1", self.stack.port), 60)
-                self.addCleanup(peer.close)
-                peer.sendall(head)
-                peers.append(peer)
-            wait_for(lambda: self.queued() >= self.SIZE, "all wait", 30)
-        finally:
-            os.killpg(group, signal.SIGCONT)
+        for pid in pids:  # so that all wait at one moment
+            self.freeze(pid)
+        for _ in range(self.SIZE):
+            peer = socket.create_connection(
+                ("127.0.0.1", self.stack.port), 60)
+            self.addCleanup(peer.close)
+            peer.sendall(head)
+            peers.append(peer)
+        wait_for(lambda: self.queued() >= self.SIZE, "all wait")
+        for pid in pids:
+            self.thaw(pid)
         answers = [statuses(peer.recv(65536)) for peer in peers]
         self.assertEqual(answers, [[200]] * self.SIZE)
+
+    def processes(self):
+        """Of the handlers, the parent first."""
+        parent = self.stack.programs["handlers"].pid
+        with open(f"/proc/{parent}/task/{parent}/children",
+                  encoding="ascii") as file:
+            return [parent] + [int(word) for word in file.read().split()]
 
     def queued(self):
         """How many connections the handlers' socket has, queued or not."""

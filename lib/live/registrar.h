@@ -47,7 +47,7 @@ struct wp_registrar_hooks {
 
 /* What a reload may change. */
 struct wp_registrar_rules {
-	const struct wp_conf *conf; /* how much push keeps */
+	const struct wp_conf *conf; /* the current one: what push keeps */
 	int64_t max_per_user;       /* connections; the oldest gives way */
 	/* Until messages of one that is lost without a goodbye migrate. */
 	int64_t grace_ms;

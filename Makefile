@@ -242,7 +242,7 @@ fuzz-run: $(FUZZ)
 
 # ---- looking after the source ----
 
-check: check-format check-layers check-headers ## the quick ones
+check: check-format check-layers check-headers check-references ## the quick ones
 
 check-format: ## does clang-format agree?
 	@clang-format --dry-run -Werror $(C_FILES)
@@ -252,6 +252,9 @@ format: ## let clang-format rewrite
 
 check-layers: all ## who may include and call whom
 	@$(PYTHON) tools/check-layers.py --objects $(B)
+
+check-references: ## is there what comments and documents name?
+	@$(PYTHON) tools/check-references.py
 
 check-headers: ## each header compiles alone
 	@for header in $(HEADERS); do \
@@ -301,4 +304,4 @@ clean: ## remove what was built (the state directory of make run stays)
 
 .PHONY: help all tests-build deps deps-build run test release-tests asan-tests tsan-tests test-unit \
 	test-fault test-fault-bugs bug soak test-integration test-e2e asan tsan ci fuzz fuzz-run check check-format \
-	format check-layers check-headers lint install clean
+	format check-layers check-headers check-references lint install clean

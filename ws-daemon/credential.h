@@ -1,6 +1,6 @@
 /*
  * credential.h - who asks: the web page that a request comes from, and where in
- * it the caller's token or ticket is (API section 3).
+ * it the caller's token or ticket is (docs/websocket.md "Getting in").
  *
  * A browser sends Origin and cannot be made to lie about it; other programs may
  * leave it out. RFC 6454.

@@ -16,10 +16,10 @@
 #include "lib/mailbox/partition.h"
 #include "lib/mailbox/scripts.h"
 
-/* ---- the ids ----
- *
- * All or nothing: one id that is no UUID, and nothing must be deleted. Ids that
- * cannot be this user's are unknown ids, and those are ignored.
+/*
+ * ---- the ids ----  All or nothing: one id that is no UUID, and nothing must
+ * be deleted. Ids that cannot be this user's are unknown ids, and those are
+ * ignored.
  */
 
 static const char not_an_array[] = "messageIds must be an array of strings";

@@ -298,11 +298,10 @@ static enum wp_err read_cold(struct cold_reader *cold, struct wp_store *store,
 	return cold->no_memory ? out_of_memory(err) : rc;
 }
 
-/* ---- the merge ----
- *
- * Both tiers may hold the same message (a migration copies before it deletes),
- * and either may have been read only up to a bound. What lies behind that bound
- * is unknown, so nothing above it may be given out yet.
+/*
+ * ---- the merge ----  Both tiers may hold the same message (a migration copies
+ * before it deletes), and either may have been read only up to a bound. What
+ * lies behind that bound is unknown, so nothing above it may be given out yet.
  */
 
 static const struct wp_pull_row *lane_peek(const struct wp_pull_lane *lane,

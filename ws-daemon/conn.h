@@ -45,13 +45,12 @@ struct wp_conn {
 	struct wp_parts *parts;
 	struct wp_session session;
 	struct wp_patience patience;
-	struct wp_entry *entry; /* NULL but from request to answer */
-
 	bool is_admitted : 1;  /* counted in n_admitted */
 	bool is_readable : 1;  /* the socket has something */
 	bool is_poke_owed : 1; /* came before the connection was open */
 	bool is_replaced : 1;  /* so did the word that it gives way */
 	bool is_half_closed : 1;
+	struct wp_entry *entry; /* NULL but from request to answer */
 };
 
 struct wp_conn_upcalls {

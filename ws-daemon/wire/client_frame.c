@@ -166,7 +166,7 @@ const char *wp_chat_read(const struct wp_json_slice *chat, char **out)
 
 	*out = NULL;
 	/* A byte may be written as six. */
-	if (chat->len > 6 * WP_CHAT_MAX)
+	if (chat->len > (size_t)6 * WP_CHAT_MAX)
 		return too_long;
 	wp_buf_init(&text, 0);
 	wp_json_decode(chat, &text);

@@ -164,15 +164,16 @@ static enum wp_err compare_store(const struct meta *meta,
 				 const struct wp_conf *conf, const char *id,
 				 struct wp_error *err)
 {
+	char where[WP_STORE_WHERE_MAX + 1];
+
 	if (meta->store[0] == '\0' || id[0] == '\0' ||
 	    strcmp(meta->store, id) == 0)
 		return WP_OK;
+	wp_store_where(conf, where);
 	return wp_error_set(err, WP_ERR_INVAL,
-			    "store.sqlite_path %.100s is not the store of this "
-			    "deployment (%.*s…, expected %.*s…); all programs "
-			    "must use one file",
-			    conf->store.sqlite_path, ID_SHOWN, id, ID_SHOWN,
-			    meta->store);
+			    "%s is not the store of this deployment (%.*s…, "
+			    "expected %.*s…); all programs must use one file",
+			    where, ID_SHOWN, id, ID_SHOWN, meta->store);
 }
 
 static enum wp_err match(struct wp_redis *redis, const struct wp_conf *conf,
@@ -266,20 +267,22 @@ static enum wp_err look_at_store(const struct meta *meta,
 				 const struct wp_conf *conf, bool *has_life_out,
 				 struct wp_error *err)
 {
+	char where[WP_STORE_WHERE_MAX + 1];
 	struct wp_store_look look;
 	enum wp_err rc = wp_store_look(&look, conf, err);
 
 	*has_life_out = look.has_life;
 	if (rc != WP_OK)
 		return rc;
-	if (meta->store[0] != '\0' && look.id[0] == '\0')
+	if (meta->store[0] != '\0' && look.id[0] == '\0') {
+		wp_store_where(conf, where);
 		return wp_error_set(err, WP_ERR_INVAL,
-				    "store.sqlite_path %.100s is %s, but this "
-				    "deployment has a store (%.*s…); all "
-				    "programs must use one file",
-				    conf->store.sqlite_path,
+				    "%s is %s, but this deployment has a store "
+				    "(%.*s…); all programs must use one file",
+				    where,
 				    look.is_there ? "another one" : "not there",
 				    ID_SHOWN, meta->store);
+	}
 	return compare_store(meta, conf, look.id, err);
 }
 

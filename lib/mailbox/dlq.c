@@ -24,7 +24,7 @@ enum {
 
 static const char inbox_name[] = "inbox";
 
-void wp_dlq_queue_format(const struct wp_dlq_queue *queue,
+static void format_queue(const struct wp_dlq_queue *queue,
 			 char text[WP_DLQ_QUEUE_MAX])
 {
 	if (queue->is_inbox)
@@ -60,7 +60,7 @@ void wp_dlq_id_format(const struct wp_dlq_id *id, char text[WP_DLQ_ID_MAX])
 	char queue[WP_DLQ_QUEUE_MAX];
 	char entry[WP_ENTRY_ID_MAX];
 
-	wp_dlq_queue_format(&id->queue, queue);
+	format_queue(&id->queue, queue);
 	wp_entry_id_format(&id->entry, entry);
 	(void)snprintf(text, WP_DLQ_ID_MAX, "%s/%s", queue, entry);
 }

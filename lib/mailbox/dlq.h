@@ -44,8 +44,6 @@ struct wp_dlq_id {
 };
 
 /* "7" or "inbox", and "7/1700000000000-0". */
-void wp_dlq_queue_format(const struct wp_dlq_queue *queue,
-			 char text[WP_DLQ_QUEUE_MAX]);
 bool wp_dlq_queue_parse(struct wp_dlq_queue *out, const char *text, size_t len);
 void wp_dlq_id_format(const struct wp_dlq_id *id, char text[WP_DLQ_ID_MAX]);
 bool wp_dlq_id_parse(struct wp_dlq_id *out, const char *text, size_t len);

@@ -68,6 +68,12 @@ static enum wp_err store_open(struct wp_store **out, const struct wp_conf *conf,
 	return WP_OK;
 }
 
+static void store_where(const struct wp_conf *conf, char *text, size_t room)
+{
+	(void)snprintf(text, room, "store.sqlite_path %.100s",
+		       conf->store.sqlite_path);
+}
+
 static enum wp_err store_look(struct wp_store_look *out,
 			      const struct wp_conf *conf, struct wp_error *err)
 {
@@ -684,6 +690,7 @@ const struct wp_store_backend wp_store_sqlite = {
 	.name = "sqlite",
 	.open = store_open,
 	.look = store_look,
+	.where = store_where,
 	.close = store_close,
 	.version = store_version,
 	.fence = store_fence,

@@ -59,6 +59,16 @@ enum wp_err wp_store_look(struct wp_store_look *out, const struct wp_conf *conf,
 	return backend != NULL ? backend->look(out, conf, err) : WP_ERR_INVAL;
 }
 
+void wp_store_where(const struct wp_conf *conf,
+		    char text[WP_STORE_WHERE_MAX + 1])
+{
+	const struct wp_store_backend *backend = find(conf, NULL);
+
+	text[0] = '\0';
+	if (backend != NULL)
+		backend->where(conf, text, WP_STORE_WHERE_MAX + 1);
+}
+
 static enum wp_err read_id(struct wp_store *store, char id[WP_STORE_ID_LEN + 1],
 			   struct wp_error *err)
 {

@@ -51,6 +51,14 @@ enum wp_err wp_store_look(struct wp_store_look *out, const struct wp_conf *conf,
 			  struct wp_error *err) WP_MUST_USE;
 
 /*
+ * Where the settings say that it is, to begin a sentence with: the setting and
+ * what it says. Longer ones are cut.
+ */
+enum { WP_STORE_WHERE_MAX = 127 };
+void wp_store_where(const struct wp_conf *conf,
+		    char text[WP_STORE_WHERE_MAX + 1]);
+
+/*
  * Who this store is: a random name for its whole life, made by the first who
  * asks. Two files with one id are one store and its copy.
  *

@@ -396,6 +396,29 @@ static void no_event_comes_while_32_are_unanswered(void **state)
 	end(&o);
 }
 
+/* Nor is more read, although all that was read is taken up. */
+static void nothing_is_read_while_32_are_unanswered(void **state)
+{
+	struct owner o;
+	struct wp_buf in;
+
+	(void)state;
+	begin_open(&o);
+	wp_buf_init(&in, 0);
+	ws_text_add(&in, "ask");
+	for (int i = 0; i < FULL; i++) {
+		assert_int_equal(wp_session_wants(&o.session), WP_SESSION_READ);
+		give_all(&o, &in);
+	}
+	assert_int_equal(wp_session_wants(&o.session), 0);
+	assert_false(wp_session_has_more(&o.session));
+	assert_true(answer_one(&o));
+	assert_int_equal(wp_session_wants(&o.session),
+			 WP_SESSION_READ | WP_SESSION_WRITE);
+	wp_buf_release(&in);
+	end(&o);
+}
+
 /* It is counted and counted out again within its own event. */
 static void what_is_answered_at_once_does_not_pause(void **state)
 {
@@ -527,6 +550,39 @@ static void peer_that_breaks_the_protocol_is_told_and_left(void **state)
 					 WP_SESSION_READ | WP_SESSION_END);
 			end(&o);
 		}
+	}
+}
+
+/* It is nobody's, and does not keep the socket from being read to its end. */
+static void what_lies_behind_the_last_frame_is_dropped(void **state)
+{
+	static const struct {
+		const char *in;
+		size_t len;
+		bool is_ours; /* the close comes first from us */
+	} cases[] = {
+		{ "\x88\x80\0\0\0\0 behind", 13, false },
+		{ "\x88\x80\0\0\0\0 behind", 13, true },
+		{ "\xff\xff behind", 9, false },
+		{ "\xff\xff behind", 9, true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct owner o;
+
+		begin_open(&o);
+		if (cases[i].is_ours)
+			assert_int_equal(
+				wp_session_close(&o.session, WP_CLOSE_RESTART),
+				WP_OK);
+		assert_int_equal(give(&o, cases[i].in, cases[i].len),
+				 cases[i].len);
+		assert_null(o.session.kept);
+		write_out(&o, 100);
+		assert_int_equal(wp_session_wants(&o.session),
+				 WP_SESSION_READ | WP_SESSION_END);
+		end(&o);
 	}
 }
 
@@ -728,11 +784,13 @@ int main(void)
 			conversation_is_the_same_in_pieces_of_any_size),
 		cmocka_unit_test(conversation_may_be_cut_anywhere),
 		cmocka_unit_test(no_event_comes_while_32_are_unanswered),
+		cmocka_unit_test(nothing_is_read_while_32_are_unanswered),
 		cmocka_unit_test(what_is_answered_at_once_does_not_pause),
 		cmocka_unit_test(close_in_the_pause_finds_the_close_that_waits),
 		cmocka_unit_test(our_close_waits_for_the_peers),
 		cmocka_unit_test(
 			peer_that_breaks_the_protocol_is_told_and_left),
+		cmocka_unit_test(what_lies_behind_the_last_frame_is_dropped),
 		cmocka_unit_test(slow_peer_is_told_in_place_of_what_waits),
 		cmocka_unit_test(nothing_is_wanted_when_it_is_over),
 		cmocka_unit_test(response_is_the_last),

@@ -56,10 +56,6 @@ FORBIDDEN = (
      "the protocol has no socket, clock, loop or Redis"),
 )
 
-# What is not right yet. An entry that is no longer true is a fault, too.
-KNOWN_ARROWS = ()
-KNOWN_CIRCLES = ()
-
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.M)
 # What the build makes, and whose part it is.
 GENERATED = {"gen/scripts": "lib/mailbox/scripts"}
@@ -76,10 +72,8 @@ def stem_of(path):
 class Tree:
     """The sources below root, and what they know of each other."""
 
-    def __init__(self, root, known_arrows, known_circles):
+    def __init__(self, root):
         self.root = root
-        self.known_arrows = known_arrows
-        self.known_circles = known_circles
         self.faults = []
         self.floor = {folder: number for number, floor in enumerate(FLOORS)
                       for folder in floor}
@@ -123,9 +117,7 @@ class Tree:
     def _know(self, where, path, other, how):
         above, below = folder_of(path), folder_of(other)
         arrow = (stem_of(path), stem_of(other))
-        if arrow in self.known_arrows:
-            pass
-        elif above != below and not self._may_know(above, below):
+        if above != below and not self._may_know(above, below):
             self.fault(where, f"{how} {other}, but {above}/ does not stand "
                               f"on {below}/")
         if arrow[0] != arrow[1]:
@@ -164,22 +156,9 @@ class Tree:
                 self._know(path, path, other, f"uses {symbol}() of")
 
     def check_circles(self):
-        known = {frozenset(circle): False for circle in self.known_circles}
         for circle in circles(self.edges):
-            wider = [each for each in known if circle <= each]
-            for each in wider:
-                known[each] = True
-            if not wider:
-                self.fault(", ".join(sorted(circle)), "know each other in a "
-                           "circle: " + self._shortest(circle))
-        for circle, is_there in known.items():
-            if not is_there:
-                self.fault(", ".join(sorted(circle)),
-                           "no circle any more; take it off KNOWN_CIRCLES")
-        for a, b in self.known_arrows:
-            if (a, b) not in self.edges:
-                self.fault(f"{a} -> {b}",
-                           "gone; take it off KNOWN_ARROWS")
+            self.fault(", ".join(sorted(circle)), "know each other in a "
+                       "circle: " + self._shortest(circle))
 
     def _shortest(self, circle):
         """One way around, as short as there is, with how each step goes."""
@@ -239,12 +218,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--root", default=here)
     parser.add_argument("--objects", help="folder with the objects: calls too")
-    parser.add_argument("--nothing-known", action="store_true",
-                        help="forgive nothing: for other trees")
     options = parser.parse_args()
-    known = ((), ()) if options.nothing_known else (KNOWN_ARROWS,
-                                                    KNOWN_CIRCLES)
-    tree = Tree(options.root, *known)
+    tree = Tree(options.root)
     tree.check_includes()
     if options.objects:
         tree.check_calls(options.objects)

@@ -39,7 +39,7 @@ class PlantedFaults(unittest.TestCase):
             file.write(text)
 
     def check(self, *arguments):
-        return check("--root", self.root, "--nothing-known", *arguments)
+        return check("--root", self.root, *arguments)
 
     def assert_said(self, words, *arguments):
         status, said = self.check(*arguments)

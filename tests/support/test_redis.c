@@ -76,8 +76,8 @@ void wp_test_conf(struct wp_conf *conf, const char *path)
 			.address = address,
 			.username = empty,
 			.password = empty,
-			.connect_timeout_ms = 2000,
-			.command_timeout_ms = 5000,
+			.connect_timeout_ms = 20000,
+			.command_timeout_ms = 60000,
 			.memory_high_percent = 80,
 		},
 		.mailbox = {

@@ -1,5 +1,10 @@
 /*
  * pool.c - the parent's loop: signals, and what processes report.
+ *
+ * The way of a SIGTERM: here it is read (on_signal), main.c takes away the name
+ * of the socket (on_stop), procs.c tells the processes and later kills who is
+ * late, child.c finishes what was begun in each and exits, and procs.c buries
+ * them; the loop ends when none is left.
  */
 #include "handlers/pool.h"
 

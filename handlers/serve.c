@@ -14,9 +14,9 @@
 #define ROW(name_, path_, alias_, methods_, scope_, limit_) \
 	{ .id = WP_ENDPOINT_##name_,                        \
 	  .name = #name_,                                   \
-	  .path = path_,                                    \
-	  .alias = alias_,                                  \
-	  .methods = methods_,                              \
+	  .path = (path_),                                  \
+	  .alias = (alias_),                                \
+	  .methods = (methods_),                            \
 	  .scope = WP_SCOPE_##scope_,                       \
 	  .limit = WP_LIMIT_##limit_,                       \
 	  .handle = wp_handle_##name_ },

@@ -9,14 +9,14 @@
 
 /* A row of the table, as it is looked up. */
 struct wp_endpoint {
-	enum wp_endpoint_id id;
 	const char *name;
 	const char *path;
 	const char *alias;
+	void (*handle)(struct wp_call *call);
+	enum wp_endpoint_id id;
 	unsigned int methods;
 	enum wp_scope scope;
 	enum wp_limit limit;
-	void (*handle)(struct wp_call *call);
 };
 
 /* The endpoint of exactly this path; NULL when nothing is there. */

@@ -115,7 +115,7 @@ enum wp_err wp_query_get(const struct wp_text *query, const char *name,
 			 struct wp_arena *arena, struct wp_text *out,
 			 struct wp_error *err)
 {
-	struct wp_text raw;
+	struct wp_text raw = { 0 };
 	char *value;
 	long len;
 	enum wp_err rc = find(*query, name, &raw, err);
@@ -138,7 +138,7 @@ enum wp_err wp_query_get(const struct wp_text *query, const char *name,
 int wp_query_copy(const struct wp_text *query, const char *name, char *out,
 		  size_t out_size)
 {
-	struct wp_text raw;
+	struct wp_text raw = { 0 };
 	enum wp_err rc = find(*query, name, &raw, NULL);
 	long len;
 

@@ -1,158 +1,193 @@
 /*
- * args.c - words to struct wp_cli_args, by one table of options.
+ * args.c - words to struct wp_cli_args: getopt_long(3) with a table per
+ * command.
  *
- * Touches nothing but argv: that a name or a file exists is for the command to
- * find out.
+ * It is asked one word at a time, and only about whole names: it would take
+ * "--al" for "--all", and what is asked for here may be for good. Its own
+ * messages stay off. Touches nothing but argv: that a name or a file exists is
+ * for the command to find out.
  */
 #include "tools/waypost/args.h"
 
+#include <getopt.h>
 #include <string.h>
 
 #include "lib/base/json.h"
 
-/* Options in front of the command; conf.h reads them. */
-static const struct {
-	const char *name;
-	bool takes_value;
-} globals[] = {
-	{ "--config", true },   { "--redis", true },
-	{ "--check", false },   { "--print-config", false },
-	{ "--version", false },
-};
-
-#define FOR(command) (1U << (command))
-
-static const struct {
-	const char *noun; /* NULL: the verb stands alone */
-	const char *verb;
-	enum wp_cli_command command;
-} commands[] = {
-	{ NULL, "help", WP_CLI_HELP },
-	{ "dlq", "list", WP_CLI_DLQ_LIST },
-	{ "dlq", "show", WP_CLI_DLQ_SHOW },
-	{ "dlq", "requeue", WP_CLI_DLQ_REQUEUE },
-	{ "dlq", "drop", WP_CLI_DLQ_DROP },
-	{ NULL, "send", WP_CLI_SEND },
-	{ NULL, "expire", WP_CLI_EXPIRE },
-	{ NULL, "origins", WP_CLI_ORIGINS },
-	{ "store", "adopt", WP_CLI_STORE_ADOPT },
-};
-
-enum option {
-	PARTITION,
+/* What getopt_long() answers; beyond its own answers, which are characters. */
+enum {
+	PARTITION = 256,
 	LIMIT,
 	SHOW_RECIPIENT,
 	JSON,
 	RAW,
 	ALL,
-	YES,
-	CONFIRM,
+	SURE,
 	TO,
 	PRIORITY,
 	EPHEMERAL,
 	KEY,
 	DATA,
-	OPTIONS
+	HELP,
+	GLOBAL, /* conf.h reads it */
 };
 
-static const struct {
-	const char *name;
-	bool takes_value;
-	unsigned int commands;
-} options[OPTIONS] = {
-	[PARTITION] = { "--partition", true,
-			FOR(WP_CLI_DLQ_LIST) | FOR(WP_CLI_DLQ_REQUEUE) |
-				FOR(WP_CLI_DLQ_DROP) },
-	[LIMIT] = { "--limit", true, FOR(WP_CLI_DLQ_LIST) },
-	[SHOW_RECIPIENT] = { "--show-recipient", false, FOR(WP_CLI_DLQ_LIST) },
-	[JSON] = { "--json", false,
-		   FOR(WP_CLI_DLQ_LIST) | FOR(WP_CLI_DLQ_SHOW) },
-	[RAW] = { "--raw", false, FOR(WP_CLI_DLQ_SHOW) },
-	[ALL] = { "--all", false,
-		  FOR(WP_CLI_DLQ_REQUEUE) | FOR(WP_CLI_DLQ_DROP) },
-	[YES] = { "--yes", false,
-		  FOR(WP_CLI_DLQ_DROP) | FOR(WP_CLI_STORE_ADOPT) },
-	[CONFIRM] = { "--confirm", false, FOR(WP_CLI_EXPIRE) },
-	[TO] = { "--to", true, FOR(WP_CLI_SEND) },
-	[PRIORITY] = { "--priority", true, FOR(WP_CLI_SEND) },
-	[EPHEMERAL] = { "--ephemeral", false, FOR(WP_CLI_SEND) },
-	[KEY] = { "--key", true, FOR(WP_CLI_SEND) },
-	[DATA] = { "--data", true, FOR(WP_CLI_SEND) },
+#define VALUE(name, option)                               \
+	{                                                 \
+		(name), required_argument, NULL, (option) \
+	}
+#define SWITCH(name, option)                        \
+	{                                           \
+		(name), no_argument, NULL, (option) \
+	}
+#define END                      \
+	{                        \
+		NULL, 0, NULL, 0 \
+	}
+
+static const struct option globals[] = {
+	SWITCH("help", HELP),
+	VALUE("config", GLOBAL),
+	VALUE("redis", GLOBAL),
+	SWITCH("check", GLOBAL),
+	SWITCH("print-config", GLOBAL),
+	SWITCH("version", GLOBAL),
+	END,
+};
+static const struct option of_list[] = {
+	SWITCH("help", HELP),  VALUE("partition", PARTITION),
+	VALUE("limit", LIMIT), SWITCH("show-recipient", SHOW_RECIPIENT),
+	SWITCH("json", JSON),  END,
+};
+static const struct option of_show[] = {
+	SWITCH("help", HELP),
+	SWITCH("json", JSON),
+	SWITCH("raw", RAW),
+	END,
+};
+static const struct option of_requeue[] = {
+	SWITCH("help", HELP),
+	VALUE("partition", PARTITION),
+	SWITCH("all", ALL),
+	END,
+};
+static const struct option of_drop[] = {
+	SWITCH("help", HELP),
+	VALUE("partition", PARTITION),
+	SWITCH("all", ALL),
+	SWITCH("yes", SURE),
+	END,
+};
+static const struct option of_send[] = {
+	SWITCH("help", HELP),
+	VALUE("to", TO),
+	VALUE("priority", PRIORITY),
+	SWITCH("ephemeral", EPHEMERAL),
+	VALUE("key", KEY),
+	VALUE("data", DATA),
+	END,
+};
+static const struct option of_expire[] = {
+	SWITCH("help", HELP),
+	SWITCH("confirm", SURE),
+	END,
+};
+static const struct option of_origins[] = { SWITCH("help", HELP), END };
+static const struct option of_adopt[] = {
+	SWITCH("help", HELP),
+	SWITCH("yes", SURE),
+	END,
 };
 
-/* An option taken apart; value is NULL while there is none. */
-struct word {
-	const char *name;
-	size_t len;
-	const char *value;
+static const struct command {
+	const char *noun; /* NULL: the verb stands alone */
+	const char *verb;
+	const struct option *options; /* NULL: nothing behind it is read */
+	enum wp_cli_command command;
+	bool takes_id;
+} commands[] = {
+	{ NULL, "help", NULL, WP_CLI_HELP, false },
+	{ "dlq", "list", of_list, WP_CLI_DLQ_LIST, false },
+	{ "dlq", "show", of_show, WP_CLI_DLQ_SHOW, true },
+	{ "dlq", "requeue", of_requeue, WP_CLI_DLQ_REQUEUE, true },
+	{ "dlq", "drop", of_drop, WP_CLI_DLQ_DROP, true },
+	{ NULL, "send", of_send, WP_CLI_SEND, false },
+	{ NULL, "expire", of_expire, WP_CLI_EXPIRE, false },
+	{ NULL, "origins", of_origins, WP_CLI_ORIGINS, false },
+	{ "store", "adopt", of_adopt, WP_CLI_STORE_ADOPT, false },
 };
 
-static struct word take_apart(const char *text)
-{
-	struct word word = { .name = text, .len = strcspn(text, "=") };
-
-	if (text[word.len] == '=')
-		word.value = text + word.len + 1;
-	return word;
-}
-
-static bool is_named(const struct word *word, const char *name)
-{
-	return strlen(name) == word->len &&
-	       memcmp(name, word->name, word->len) == 0;
-}
-
-static enum wp_err refuse(struct wp_error *err, const struct word *word,
+static enum wp_err refuse(struct wp_error *err, const char *word,
 			  const char *sentence)
 {
 	enum { NAME_SHOWN = 40 };
+	size_t len = strcspn(word, "=");
 
-	return wp_error_set(
-		err, WP_ERR_INVAL, "%.*s: %s",
-		(int)(word->len < NAME_SHOWN ? word->len : NAME_SHOWN),
-		word->name, sentence);
+	return wp_error_set(err, WP_ERR_INVAL, "%.*s: %s",
+			    (int)(len < NAME_SHOWN ? len : NAME_SHOWN), word,
+			    sentence);
 }
 
-/* Read a whole number in decimal. */
-static bool read_number(const char *text, int64_t min, int64_t max,
-			int64_t *out)
+static bool is_option(const char *word)
 {
-	const struct wp_json_slice slice = { .data = text,
-					     .len = strlen(text) };
+	return strncmp(word, "--", 2) == 0;
+}
 
-	return wp_json_integer(&slice, min, max, out);
+/* Begin at argv[1]. */
+static void begin_options(void)
+{
+	static char nothing[] = "";
+	char *none[] = { nothing, NULL };
+
+	optind = 0; /* forget what was read before: getopt(3) */
+	opterr = 0;
+	(void)getopt_long(1, none, "+:", globals, NULL);
+}
+
+/*
+ * Take the option at argv[optind], and the word behind it if it needs one.
+ *
+ * Returns:  its number; ':' it lacks a value, '?' it has one and takes none;
+ *           -1 there is no such option, and nothing was taken
+ */
+static int next_option(int argc, char **argv, const struct option *options)
+{
+	const char *name = argv[optind] + 2;
+	size_t len = strcspn(name, "=");
+	const struct option *option = options;
+
+	while (option->name != NULL && (strlen(option->name) != len ||
+					memcmp(option->name, name, len) != 0))
+		option++;
+	if (option->name == NULL)
+		return -1;
+	return getopt_long(argc, argv, "+:", options, NULL);
 }
 
 /* Find where the command begins: argv[out->n_before]. */
 static enum wp_err skip_globals(struct wp_cli_args *out, int argc, char **argv,
 				struct wp_error *err)
 {
-	const size_t n = sizeof(globals) / sizeof(globals[0]);
-	int i;
+	begin_options();
+	while (optind < argc && is_option(argv[optind])) {
+		const char *word = argv[optind];
+		int option = next_option(argc, argv, globals);
 
-	for (i = 1; i < argc && strncmp(argv[i], "--", 2) == 0; i++) {
-		struct word word = take_apart(argv[i]);
-		size_t k = 0;
-
-		if (is_named(&word, "--help")) {
+		if (option == -1)
+			return refuse(err, word,
+				      "there is no such option here; try "
+				      "--help");
+		if (option == HELP) {
 			out->command = WP_CLI_HELP;
 			break;
 		}
-		while (k < n && !is_named(&word, globals[k].name))
-			k++;
-		if (k == n)
-			return refuse(err, &word,
-				      "there is no such option here; try "
-				      "--help");
-		if (globals[k].takes_value && word.value == NULL)
-			i++;
 	}
-	out->n_before = i < argc ? i : argc;
+	out->n_before = optind < argc ? optind : argc;
 	return WP_OK;
 }
 
-/* Find the command at argv[*i] and step behind it. */
-static enum wp_err read_command(struct wp_cli_args *out, int *i, int argc,
+/* Find the command that argv[*i] begins and step behind it. */
+static enum wp_err read_command(const struct command **out, int *i, int argc,
 				char **argv, struct wp_error *err)
 {
 	const char *first = argv[(*i)++];
@@ -163,14 +198,13 @@ static enum wp_err read_command(struct wp_cli_args *out, int *i, int argc,
 
 		if (strcmp(first, noun != NULL ? noun : commands[k].verb) != 0)
 			continue;
-		if (noun != NULL && strcmp(second, "--help") == 0) {
-			out->command = WP_CLI_HELP;
+		*out = &commands[0];
+		if (noun != NULL && strcmp(second, "--help") == 0)
 			return WP_OK;
-		}
 		if (noun != NULL && strcmp(second, commands[k].verb) != 0)
 			continue;
 		*i += noun != NULL;
-		out->command = commands[k].command;
+		*out = &commands[k];
 		return WP_OK;
 	}
 	if (strcmp(first, "dlq") == 0)
@@ -184,49 +218,49 @@ static enum wp_err read_command(struct wp_cli_args *out, int *i, int argc,
 			    "there is no such command; try --help");
 }
 
-static enum wp_err read_queue(struct wp_cli_args *out, const struct word *word,
-			      struct wp_error *err)
+/* Read a whole number in decimal. */
+static bool read_number(int64_t min, int64_t max, int64_t *out)
 {
-	out->has_queue = wp_dlq_queue_parse(&out->queue, word->value,
-					    strlen(word->value));
-	if (!out->has_queue)
-		return refuse(err, word, "must be 0 to 65535, or inbox");
-	return WP_OK;
+	const struct wp_json_slice slice = { .data = optarg,
+					     .len = strlen(optarg) };
+
+	return wp_json_integer(&slice, min, max, out);
 }
 
-static enum wp_err read_limit(struct wp_cli_args *out, const struct word *word,
-			      struct wp_error *err)
+/* An option whose value is no text. */
+static enum wp_err set_value(struct wp_cli_args *out, int option,
+			     const char *word, struct wp_error *err)
 {
-	int64_t limit;
+	int64_t number;
 
-	if (!read_number(word->value, 1, WP_CLI_LIMIT_MAX, &limit))
-		return refuse(err, word, "must be 1 to 10000");
-	out->limit = (size_t)limit;
-	return WP_OK;
-}
-
-static enum wp_err read_priority(struct wp_cli_args *out,
-				 const struct word *word, struct wp_error *err)
-{
-	int64_t priority;
-
-	if (!read_number(word->value, INT32_MIN, INT32_MAX, &priority))
+	if (option == PARTITION) {
+		out->has_queue =
+			wp_dlq_queue_parse(&out->queue, optarg, strlen(optarg));
+		return out->has_queue ? WP_OK
+				      : refuse(err, word,
+					       "must be 0 to 65535, or inbox");
+	}
+	if (option == LIMIT) {
+		if (!read_number(1, WP_CLI_LIMIT_MAX, &number))
+			return refuse(err, word, "must be 1 to 10000");
+		out->limit = (size_t)number;
+		return WP_OK;
+	}
+	if (!read_number(INT32_MIN, INT32_MAX, &number))
 		return refuse(err, word,
 			      "must be a whole number; 5 and more is urgent");
-	out->priority = (int32_t)priority;
+	out->priority = (int32_t)number;
 	return WP_OK;
 }
 
-static enum wp_err set_option(struct wp_cli_args *out, enum option option,
-			      const struct word *word, struct wp_error *err)
+static enum wp_err set_option(struct wp_cli_args *out, int option,
+			      const char *word, struct wp_error *err)
 {
 	switch (option) {
 	case PARTITION:
-		return read_queue(out, word, err);
 	case LIMIT:
-		return read_limit(out, word, err);
 	case PRIORITY:
-		return read_priority(out, word, err);
+		return set_value(out, option, word, err);
 	case SHOW_RECIPIENT:
 		out->show_recipient = true;
 		break;
@@ -239,58 +273,40 @@ static enum wp_err set_option(struct wp_cli_args *out, enum option option,
 	case ALL:
 		out->is_all = true;
 		break;
-	case YES:
-	case CONFIRM:
+	case SURE:
 		out->is_sure = true;
 		break;
 	case EPHEMERAL:
 		out->is_ephemeral = true;
 		break;
 	case TO:
-		out->to = word->value;
+		out->to = optarg;
 		break;
 	case KEY:
-		out->key = word->value;
+		out->key = optarg;
 		break;
 	case DATA:
-		out->data = word->value;
+		out->data = optarg;
 		break;
-	case OPTIONS:
+	case HELP:
+		out->command = WP_CLI_HELP;
 		break;
+	case ':':
+		return refuse(err, word, "needs a value");
+	case '?':
+		return refuse(err, word, "takes no value");
+	default:
+		return refuse(err, word,
+			      "this command has no such option; try --help");
 	}
 	return WP_OK;
 }
 
-static enum wp_err read_option(struct wp_cli_args *out, int *i, int argc,
-			       char **argv, struct wp_error *err)
-{
-	struct word word = take_apart(argv[*i]);
-	unsigned int k = 0;
-
-	while (k < OPTIONS && (!is_named(&word, options[k].name) ||
-			       !(options[k].commands & FOR(out->command))))
-		k++;
-	if (k == OPTIONS)
-		return refuse(err, &word,
-			      "this command has no such option; try --help");
-	if (!options[k].takes_value && word.value != NULL)
-		return refuse(err, &word, "takes no value");
-	if (!options[k].takes_value)
-		word.value = "";
-	if (word.value == NULL && *i + 1 >= argc)
-		return refuse(err, &word, "needs a value");
-	if (word.value == NULL)
-		word.value = argv[++*i];
-	return set_option(out, (enum option)k, &word, err);
-}
-
-static enum wp_err read_id(struct wp_cli_args *out, const char *text,
+static enum wp_err read_id(struct wp_cli_args *out,
+			   const struct command *command, const char *text,
 			   struct wp_error *err)
 {
-	if (out->has_id || out->command == WP_CLI_SEND ||
-	    out->command == WP_CLI_EXPIRE || out->command == WP_CLI_ORIGINS ||
-	    out->command == WP_CLI_STORE_ADOPT ||
-	    out->command == WP_CLI_DLQ_LIST)
+	if (out->has_id || !command->takes_id)
 		return wp_error_set(err, WP_ERR_INVAL,
 				    "there is a word too many; try --help");
 	out->has_id = wp_dlq_id_parse(&out->id, text, strlen(text));
@@ -300,6 +316,29 @@ static enum wp_err read_id(struct wp_cli_args *out, const char *text,
 				    "<partition>/<entry>, as dlq list shows "
 				    "it");
 	return WP_OK;
+}
+
+/* Read what stands behind the command, which is argv[0]. */
+static enum wp_err read_rest(struct wp_cli_args *out,
+			     const struct command *command, int argc,
+			     char **argv, struct wp_error *err)
+{
+	enum wp_err rc = WP_OK;
+
+	begin_options();
+	while (rc == WP_OK && out->command != WP_CLI_HELP && optind < argc) {
+		char *word = argv[optind];
+		int option;
+
+		if (!is_option(word)) {
+			optind++;
+			rc = read_id(out, command, word, err);
+			continue;
+		}
+		option = next_option(argc, argv, command->options);
+		rc = set_option(out, option, word, err);
+	}
+	return rc;
 }
 
 /* What only shows when all words are known. */
@@ -343,6 +382,7 @@ static enum wp_err check(const struct wp_cli_args *args, struct wp_error *err)
 enum wp_err wp_cli_read_args(struct wp_cli_args *out, int argc, char **argv,
 			     struct wp_error *err)
 {
+	const struct command *command = NULL;
 	enum wp_err rc;
 	int i;
 
@@ -351,14 +391,10 @@ enum wp_err wp_cli_read_args(struct wp_cli_args *out, int argc, char **argv,
 	if (rc != WP_OK || out->command == WP_CLI_HELP || out->n_before == argc)
 		return rc;
 	i = out->n_before;
-	rc = read_command(out, &i, argc, argv, err);
-	for (; rc == WP_OK && out->command != WP_CLI_HELP && i < argc; i++) {
-		if (strcmp(argv[i], "--help") == 0)
-			out->command = WP_CLI_HELP;
-		else if (strncmp(argv[i], "--", 2) == 0)
-			rc = read_option(out, &i, argc, argv, err);
-		else
-			rc = read_id(out, argv[i], err);
-	}
+	rc = read_command(&command, &i, argc, argv, err);
+	if (rc != WP_OK)
+		return rc;
+	out->command = command->command;
+	rc = read_rest(out, command, argc - i + 1, argv + i - 1, err);
 	return rc == WP_OK ? check(out, err) : rc;
 }

@@ -199,6 +199,13 @@ static void unknown_words_and_bad_values_are_refused(void **state)
 	expect_bad("dlq list --all", "no such option");
 	expect_bad("dlq list --json=yes", "no value");
 	expect_bad("dlq list --limit", "needs a value");
+	expect_bad("dlq list --lim 5", "--lim: this command has no such");
+	expect_bad("dlq drop --al --yes", "--al: this command has no such");
+	expect_bad("dlq list --help=1", "takes no value");
+	expect_bad("dlq list -- 1", "--: this command has no such option");
+	expect_bad("dlq show -j", "<partition>/<entry>");
+	expect_bad("--chec", "--chec: there is no such option here");
+	expect_bad("-c", "no such command");
 	expect_bad("dlq list --limit 0", "1 to 10000");
 	expect_bad("dlq list --limit 10001", "1 to 10000");
 	expect_bad("dlq list --limit ten", "1 to 10000");

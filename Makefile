@@ -107,7 +107,7 @@ $(B)/waypost-ws: $(WS_OBJ) $(LIVE) $(LIB)
 	$(CC) $(LDFLAGS) -o $@ $^ -lev $(LIBS)
 
 $(B)/waypost: $(CLI_OBJ) $(LIB)
-	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+	$(CC) $(LDFLAGS) -o $@ $^ -ljson-c $(LIBS)
 
 # A test links what it tests: the library, and its program's objects but main.
 TEST_LIBS := -lcmocka -ljson-c -ljwt -lev -lfcgi $(LIBS)

@@ -45,7 +45,7 @@ PLACES = (
     (r"openssl/", ("lib/auth/", "lib/base/digest.c", "lib/base/random.c")),
     (r"ev\.h", ("ws-daemon/", "lib/live/", "lib/redis/async.c")),
     (r"fcgi", ("handlers/fcgi_io.c",)),
-    (r"json-c/", ()),
+    (r"json-c/", ("tools/waypost/",)),
     (r"jwt\.h", ()),
 )
 

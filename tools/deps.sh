@@ -55,13 +55,13 @@ need_run() {
 	need libyaml-dev ./yaml.h
 	need libssl-dev openssl/evp.h
 	need libev-dev ./ev.h
+	need libjson-c-dev json-c/json.h
 	need redis-server redis-server
 	need python3 python3
 }
 
 need_test() {
 	need libcmocka-dev ./cmocka.h
-	need libjson-c-dev json-c/json.h
 	need libjwt-dev ./jwt.h
 	need spin spin
 	need python3-yaml ./python3/dist-packages/yaml/__init__.py

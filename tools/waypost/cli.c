@@ -95,11 +95,11 @@ static enum wp_err name_queues(const struct wp_cli *cli,
 	return WP_OK;
 }
 
-/* Count the queues from..to at once; *kept of all so far stay in the list. */
+/* Count some queues at once, from from on; *kept of all so far stay. */
 static enum wp_err keep_full(struct wp_cli *cli, struct wp_cli_queues *queues,
-			     size_t from, size_t to, size_t *kept,
-			     struct wp_error *err)
+			     size_t from, size_t *kept, struct wp_error *err)
 {
+	size_t to = from + PIPELINE < queues->n ? from + PIPELINE : queues->n;
 	enum wp_err rc = WP_OK;
 
 	for (size_t i = from; i < to && rc == WP_OK; i++) {
@@ -128,43 +128,38 @@ enum wp_err wp_cli_queues_find(struct wp_cli *cli, struct wp_cli_queues *out,
 	*out = (struct wp_cli_queues){ 0 };
 	rc = name_queues(cli, out, err);
 	for (size_t i = 0; i < out->n && rc == WP_OK; i += PIPELINE)
-		rc = keep_full(cli, out, i,
-			       i + PIPELINE < out->n ? i + PIPELINE : out->n,
-			       &kept, err);
+		rc = keep_full(cli, out, i, &kept, err);
 	out->n = kept;
 	return rc;
 }
 
-/* Rows of a reply to out, which has room for max of them. */
 static enum wp_err read_rows(const struct wp_reply *reply,
-			     const struct wp_dlq_queue *queue,
-			     struct wp_dlq_letter *out, size_t max,
-			     size_t *n_out, struct wp_error *err)
+			     struct wp_cli_page *page, struct wp_error *err)
 {
 	size_t n = wp_dlq_list_count(reply);
 
-	for (*n_out = 0; *n_out < n; (*n_out)++)
-		if (*n_out == max ||
-		    wp_dlq_list_at(reply, *n_out, queue, &out[*n_out]) != WP_OK)
+	for (page->n = 0; page->n < n; page->n++)
+		if (page->n == page->max ||
+		    wp_dlq_list_at(reply, page->n, page->queue,
+				   &page->letters[page->n]) != WP_OK)
 			return wp_error_set(err, WP_ERR_PROTO,
 					    "Redis gave no usable answer about "
 					    "dead letters");
 	return WP_OK;
 }
 
-enum wp_err wp_cli_list(struct wp_cli *cli, const struct wp_dlq_queue *queue,
-			const struct wp_entry_id *after,
-			const struct wp_entry_id *up_to,
-			struct wp_dlq_letter *out, size_t max, size_t *n_out,
+enum wp_err wp_cli_list(struct wp_cli *cli, struct wp_cli_page *page,
 			struct wp_error *err)
 {
 	struct wp_reply *reply = NULL;
 	enum wp_err rc;
 
-	wp_dlq_list_build(&cli->cmd, queue, after, up_to, max);
+	page->n = 0;
+	wp_dlq_list_build(&cli->cmd, page->queue, page->after, page->up_to,
+			  page->max);
 	rc = wp_cli_ask(cli, &reply, err);
 	if (rc == WP_OK)
-		rc = read_rows(reply, queue, out, max, n_out, err);
+		rc = read_rows(reply, page, err);
 	wp_reply_free(&reply);
 	return rc;
 }
@@ -172,16 +167,20 @@ enum wp_err wp_cli_list(struct wp_cli *cli, const struct wp_dlq_queue *queue,
 enum wp_err wp_cli_find(struct wp_cli *cli, struct wp_dlq_letter *out,
 			struct wp_error *err)
 {
+	struct wp_cli_page page = {
+		.queue = &cli->args.id.queue,
+		.letters = out,
+		.max = 1,
+	};
 	struct wp_reply *reply = NULL;
-	size_t n = 0;
 	enum wp_err rc;
 
 	wp_dlq_find_build(&cli->cmd, &cli->args.id);
 	rc = wp_cli_ask(cli, &reply, err);
 	if (rc == WP_OK)
-		rc = read_rows(reply, &cli->args.id.queue, out, 1, &n, err);
+		rc = read_rows(reply, &page, err);
 	wp_reply_free(&reply);
-	if (rc == WP_OK && n == 0)
+	if (rc == WP_OK && page.n == 0)
 		rc = wp_error_set(err, WP_ERR_NOTFOUND, "%s",
 				  wp_dlq_outcome_text(WP_DLQ_GONE));
 	return rc;

@@ -55,16 +55,22 @@ void wp_cli_queues_release(struct wp_cli_queues *queues);
 enum wp_err wp_cli_queues_find(struct wp_cli *cli, struct wp_cli_queues *out,
 			       struct wp_error *err) WP_MUST_USE;
 
+/* A part of a queue; all is the caller's. */
+struct wp_cli_page {
+	const struct wp_dlq_queue *queue;
+	const struct wp_entry_id *after; /* NULL: from the oldest */
+	const struct wp_entry_id *up_to; /* NULL: to the newest */
+	struct wp_dlq_letter *letters;   /* room for max */
+	size_t max;
+	size_t n; /* read */
+};
+
 /*
- * Read up to max letters of a queue, behind after and up to up_to (or NULL).
+ * Read up to max letters of a queue into page.
  *
- * out:     room for max
  * Errors:  also WP_ERR_PROTO  what is there is no queue of dead letters
  */
-enum wp_err wp_cli_list(struct wp_cli *cli, const struct wp_dlq_queue *queue,
-			const struct wp_entry_id *after,
-			const struct wp_entry_id *up_to,
-			struct wp_dlq_letter *out, size_t max, size_t *n_out,
+enum wp_err wp_cli_list(struct wp_cli *cli, struct wp_cli_page *page,
 			struct wp_error *err) WP_MUST_USE;
 
 /* The letter that the command line names. Errors: also WP_ERR_NOTFOUND. */

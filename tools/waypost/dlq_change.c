@@ -11,7 +11,7 @@
 
 #include "tools/waypost/cli.h"
 
-enum { PAGE = WP_DLQ_PAGE_MAX };
+enum { PAGE = WP_DLQ_PAGE_MAX, WHY_MAX = 80 };
 
 /*
  * The last letter of each queue, for all of them before any is touched: what is
@@ -49,32 +49,41 @@ typedef enum wp_err (*page_fn)(struct wp_cli *cli,
 			       const struct wp_dlq_letter *letters, size_t n,
 			       void *ctx, struct wp_error *err);
 
-static enum wp_err walk_queue(struct wp_cli *cli,
+struct walk {
+	page_fn on_page;
+	void *ctx;
+};
+
+static enum wp_err walk_queue(struct wp_cli *cli, const struct walk *walk,
 			      const struct wp_dlq_queue *queue,
-			      const struct wp_entry_id *up_to, page_fn on_page,
-			      void *ctx, struct wp_error *err)
+			      const struct wp_entry_id *up_to,
+			      struct wp_error *err)
 {
 	struct wp_dlq_letter letters[PAGE];
+	struct wp_cli_page page = {
+		.queue = queue,
+		.up_to = up_to,
+		.letters = letters,
+		.max = PAGE,
+	};
 	struct wp_entry_id last;
-	const struct wp_entry_id *after = NULL;
-	size_t n = PAGE;
-	enum wp_err rc = WP_OK;
+	enum wp_err rc;
 
-	while (n == PAGE && rc == WP_OK) {
-		rc = wp_cli_list(cli, queue, after, up_to, letters, PAGE, &n,
-				 err);
-		if (rc != WP_OK || n == 0)
+	do {
+		rc = wp_cli_list(cli, &page, err);
+		if (rc != WP_OK || page.n == 0)
 			break;
-		last = letters[n - 1].id.entry;
-		after = &last;
-		rc = on_page(cli, letters, n, ctx, err);
-	}
+		last = letters[page.n - 1].id.entry;
+		page.after = &last;
+		rc = walk->on_page(cli, letters, page.n, walk->ctx, err);
+	} while (page.n == PAGE && rc == WP_OK);
 	return rc;
 }
 
 static enum wp_err walk_all(struct wp_cli *cli, page_fn on_page, void *ctx,
 			    struct wp_error *err)
 {
+	const struct walk walk = { on_page, ctx };
 	struct wp_cli_queues queues = { 0 };
 	struct wp_entry_id *ends = NULL;
 	enum wp_err rc;
@@ -89,8 +98,7 @@ static enum wp_err walk_all(struct wp_cli *cli, page_fn on_page, void *ctx,
 	}
 	rc = read_ends(cli, &queues, ends, err);
 	for (size_t i = 0; i < queues.n && rc == WP_OK; i++)
-		rc = walk_queue(cli, &queues.list[i], &ends[i], on_page, ctx,
-				err);
+		rc = walk_queue(cli, &walk, &queues.list[i], &ends[i], err);
 out:
 	free(ends);
 	wp_cli_queues_release(&queues);
@@ -180,8 +188,8 @@ out:
 
 static enum wp_err requeue_to_hot(struct wp_cli *cli,
 				  const struct wp_dlq_letter *letter,
-				  enum wp_dlq_outcome *out, char *why,
-				  size_t why_size, struct wp_error *err)
+				  enum wp_dlq_outcome *out, char why[WHY_MAX],
+				  struct wp_error *err)
 {
 	struct wp_reply *reply = NULL;
 	const char *text;
@@ -193,7 +201,7 @@ static enum wp_err requeue_to_hot(struct wp_cli *cli,
 		return rc;
 	rc = wp_dlq_requeue_parse(reply, out, &text);
 	if (rc == WP_OK)
-		(void)snprintf(why, why_size, "%s%s",
+		(void)snprintf(why, WHY_MAX, "%s%s",
 			       text[0] != '\0' ? ": " : "", text);
 	else
 		rc = wp_error_set(err, rc,
@@ -208,14 +216,13 @@ static enum wp_err requeue_one(struct wp_cli *cli,
 {
 	enum wp_dlq_outcome outcome = WP_DLQ_GONE;
 	char id[WP_DLQ_ID_MAX];
-	char why[80] = "";
+	char why[WHY_MAX] = "";
 	enum wp_err rc;
 
 	if (letter->id.queue.is_inbox)
 		rc = requeue_to_inbox(cli, letter, &outcome, err);
 	else
-		rc = requeue_to_hot(cli, letter, &outcome, why, sizeof(why),
-				    err);
+		rc = requeue_to_hot(cli, letter, &outcome, why, err);
 	if (rc != WP_OK)
 		return rc;
 	wp_dlq_id_format(&letter->id, id);

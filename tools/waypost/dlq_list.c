@@ -38,23 +38,20 @@ static int by_age(const void *a, const void *b)
 static enum wp_err collect(struct wp_cli *cli, const struct wp_dlq_queue *queue,
 			   struct collection *all, struct wp_error *err)
 {
-	const struct wp_entry_id *after = NULL;
+	struct wp_cli_page page = { .queue = queue };
 	size_t end = all->n;
 	size_t wanted = all->max + 1; /* one more shows that there is more */
 	enum wp_err rc = WP_OK;
 
 	while (wanted > 0 && rc == WP_OK) {
-		size_t page =
-			wanted < WP_DLQ_PAGE_MAX ? wanted : WP_DLQ_PAGE_MAX;
-		size_t n = 0;
-
-		rc = wp_cli_list(cli, queue, after, NULL, all->letters + end,
-				 page, &n, err);
-		end += n;
-		wanted -= n;
-		if (n < page)
+		page.letters = all->letters + end;
+		page.max = wanted < WP_DLQ_PAGE_MAX ? wanted : WP_DLQ_PAGE_MAX;
+		rc = wp_cli_list(cli, &page, err);
+		end += page.n;
+		wanted -= page.n;
+		if (page.n < page.max)
 			break;
-		after = &all->letters[end - 1].id.entry;
+		page.after = &all->letters[end - 1].id.entry;
 	}
 	qsort(all->letters, end, sizeof(*all->letters), by_age);
 	all->has_more |= end > all->max;
@@ -92,17 +89,19 @@ static void add_lines(struct wp_buf *out, const struct collection *all,
 		add_line(out, &all->letters[i], show_recipient);
 }
 
+/* One on a line, for those who read lines. */
 static void add_array(struct wp_buf *out, const struct collection *all,
 		      bool show_recipient)
 {
 	wp_buf_add_char(out, '[');
 	for (size_t i = 0; i < all->n; i++) {
-		wp_buf_add_str(out, i > 0 ? ",\n " : "\n ");
-		wp_cli_add_json(out, &all->letters[i]);
+		struct json_object *row = wp_cli_object(&all->letters[i]);
+
 		if (show_recipient)
-			wp_cli_add_member(out, "recipient",
-					  all->letters[i].recipient);
-		wp_buf_add_char(out, '}');
+			wp_cli_add_text(&row, "recipient",
+					all->letters[i].recipient);
+		wp_buf_add_str(out, i > 0 ? ",\n " : "\n ");
+		wp_cli_put_object(out, &row);
 	}
 	wp_buf_add_str(out, all->n > 0 ? "\n]\n" : "]\n");
 }

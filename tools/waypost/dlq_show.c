@@ -46,27 +46,27 @@ static void add_story(struct wp_buf *out, const struct wp_dlq_letter *letter)
 		      letter->envelope_bytes);
 }
 
-static void add_object(struct wp_buf *out, const struct wp_dlq_letter *letter)
+static struct json_object *make_object(const struct wp_dlq_letter *letter)
 {
 	char expires[WP_RFC3339_LEN] = "";
+	struct json_object *object = wp_cli_object(letter);
 
 	if (letter->expires_ms > 0)
 		wp_cli_time_text(letter->expires_ms, expires);
-	wp_cli_add_json(out, letter);
-	wp_cli_add_member(out, "recipient", letter->recipient);
-	wp_cli_add_member(out, "expires", expires);
-	wp_cli_add_member(out, "band", band_text(letter));
-	wp_buf_printf(out,
-		      ",\"ephemeral\":%s,\"hasKey\":%s,"
-		      "\"envelopeBytes\":%zu",
-		      letter->is_ephemeral ? "true" : "false",
-		      letter->has_key ? "true" : "false",
-		      letter->envelope_bytes);
+	wp_cli_add_text(&object, "recipient", letter->recipient);
+	wp_cli_add_text(&object, "expires", expires);
+	wp_cli_add_text(&object, "band", band_text(letter));
+	wp_cli_add(&object, "ephemeral",
+		   json_object_new_boolean(letter->is_ephemeral));
+	wp_cli_add(&object, "hasKey", json_object_new_boolean(letter->has_key));
+	wp_cli_add(&object, "envelopeBytes",
+		   json_object_new_int64((int64_t)letter->envelope_bytes));
+	return object;
 }
 
-/* Put the envelope behind the rest, as it is or as a JSON string. */
-static enum wp_err add_raw(struct wp_cli *cli, struct wp_buf *out,
-			   struct wp_error *err)
+/* Put the envelope behind the rest: into object, or as it is. */
+static enum wp_err add_raw(struct wp_cli *cli, struct json_object **object,
+			   struct wp_buf *out, struct wp_error *err)
 {
 	struct wp_dlq_content content;
 	struct wp_reply *reply = NULL;
@@ -87,8 +87,7 @@ static enum wp_err add_raw(struct wp_cli *cli, struct wp_buf *out,
 	text = wp_reply_str(content.envelope);
 	len = wp_reply_len(content.envelope);
 	if (cli->args.is_json) {
-		wp_buf_add_str(out, ",\"envelope\":");
-		wp_buf_add_json(out, text, len);
+		wp_cli_add(object, "envelope", wp_cli_text(text, len));
 	} else {
 		wp_buf_add_char(out, '\n');
 		wp_buf_add(out, text, len);
@@ -101,6 +100,7 @@ out:
 
 enum wp_err wp_cli_dlq_show(struct wp_cli *cli, struct wp_error *err)
 {
+	struct json_object *object = NULL;
 	struct wp_dlq_letter letter;
 	struct wp_buf out;
 	enum wp_err rc;
@@ -110,13 +110,15 @@ enum wp_err wp_cli_dlq_show(struct wp_cli *cli, struct wp_error *err)
 	if (rc != WP_OK)
 		goto out;
 	if (cli->args.is_json)
-		add_object(&out, &letter);
+		object = make_object(&letter);
 	else
 		add_story(&out, &letter);
 	if (cli->args.is_raw)
-		rc = add_raw(cli, &out, err);
-	if (cli->args.is_json)
-		wp_buf_add_str(&out, "}\n");
+		rc = add_raw(cli, &object, &out, err);
+	if (cli->args.is_json) {
+		wp_cli_put_object(&out, &object);
+		wp_buf_add_char(&out, '\n');
+	}
 	if (rc == WP_OK)
 		rc = wp_cli_put_out(&out, err);
 out:

@@ -5,7 +5,6 @@
  */
 #include "tools/waypost/letter.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -28,17 +27,51 @@ void wp_cli_time_text(int64_t wall_ms, char text[WP_RFC3339_LEN])
 		(void)snprintf(text, WP_RFC3339_LEN, "unknown");
 }
 
-void wp_cli_add_member(struct wp_buf *out, const char *name, const char *text)
+struct json_object *wp_cli_text(const char *text, size_t len)
 {
-	wp_buf_printf(out, ",\"%s\":", name);
-	if (text[0] == '\0')
-		wp_buf_add_str(out, "null");
-	else
-		wp_buf_add_json(out, text, strlen(text));
+	struct json_object *object = NULL;
+	struct wp_buf json;
+
+	/* Ours makes UTF-8 of anything; json-c takes bytes as they are. */
+	wp_buf_init(&json, 0);
+	wp_buf_add_json(&json, text, len);
+	if (!json.failed)
+		object = json_tokener_parse(json.data);
+	wp_buf_release(&json);
+	return object;
 }
 
-void wp_cli_add_json(struct wp_buf *out, const struct wp_dlq_letter *letter)
+static void give_up(struct json_object **object)
 {
+	json_object_put(*object);
+	*object = NULL;
+}
+
+void wp_cli_add(struct json_object **object, const char *name,
+		struct json_object *value)
+{
+	if (value == NULL)
+		give_up(object);
+	if (*object != NULL &&
+	    json_object_object_add(*object, name, value) == 0)
+		return;
+	json_object_put(value);
+	give_up(object);
+}
+
+void wp_cli_add_text(struct json_object **object, const char *name,
+		     const char *text)
+{
+	if (text[0] != '\0')
+		wp_cli_add(object, name, wp_cli_text(text, strlen(text)));
+	else if (*object != NULL && /* json-c's null is no object */
+		 json_object_object_add(*object, name, NULL) != 0)
+		give_up(object);
+}
+
+struct json_object *wp_cli_object(const struct wp_dlq_letter *letter)
+{
+	struct json_object *object = json_object_new_object();
 	char id[WP_DLQ_ID_MAX];
 	char msgid[WP_MSGID_LEN + 1];
 	char died[WP_RFC3339_LEN];
@@ -46,11 +79,27 @@ void wp_cli_add_json(struct wp_buf *out, const struct wp_dlq_letter *letter)
 	wp_dlq_id_format(&letter->id, id);
 	wp_cli_msgid_text(letter, msgid);
 	wp_cli_time_text(letter->died_ms, died);
-	wp_buf_printf(out, "{\"id\":\"%s\"", id);
-	wp_cli_add_member(out, "messageId", msgid);
-	wp_cli_add_member(out, "reason", letter->reason);
-	wp_buf_printf(out, ",\"tries\":%" PRId64, letter->tries);
-	wp_cli_add_member(out, "time", died);
+	wp_cli_add_text(&object, "id", id);
+	wp_cli_add_text(&object, "messageId", msgid);
+	wp_cli_add_text(&object, "reason", letter->reason);
+	wp_cli_add(&object, "tries", json_object_new_int64(letter->tries));
+	wp_cli_add_text(&object, "time", died);
+	return object;
+}
+
+void wp_cli_put_object(struct wp_buf *out, struct json_object **object)
+{
+	const char *text = NULL;
+
+	if (*object != NULL)
+		text = json_object_to_json_string_ext(
+			*object, JSON_C_TO_STRING_PLAIN |
+					 JSON_C_TO_STRING_NOSLASHESCAPE);
+	if (text != NULL)
+		wp_buf_add_str(out, text);
+	else
+		out->failed = true;
+	give_up(object);
 }
 
 enum wp_err wp_cli_put_out(struct wp_buf *out, struct wp_error *err)

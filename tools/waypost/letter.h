@@ -6,6 +6,8 @@
 
 #include <stdint.h>
 
+#include <json-c/json.h>
+
 #include "lib/base/buf.h"
 #include "lib/base/clock.h"
 #include "lib/base/err.h"
@@ -19,11 +21,27 @@ void wp_cli_msgid_text(const struct wp_dlq_letter *letter,
 /* RFC 3339, or "unknown". */
 void wp_cli_time_text(int64_t wall_ms, char text[WP_RFC3339_LEN]);
 
-/* Append ,"name":"text", or null for "". */
-void wp_cli_add_member(struct wp_buf *out, const char *name, const char *text);
+/*
+ * JSON that an operator's programs read. A failure (of memory) sticks: the
+ * object becomes NULL, which every call takes, and at last the buffer fails.
+ */
 
-/* Append an object of what every list shows, without its closing brace. */
-void wp_cli_add_json(struct wp_buf *out, const struct wp_dlq_letter *letter);
+/* An object of what every list shows; the caller's. */
+struct json_object *wp_cli_object(const struct wp_dlq_letter *letter);
+
+/* A string of these bytes, made UTF-8 where they are not; or NULL. */
+struct json_object *wp_cli_text(const char *text, size_t len);
+
+/* Add a member. Takes value; NULL is a failure. */
+void wp_cli_add(struct json_object **object, const char *name,
+		struct json_object *value);
+
+/* The same for a text; "" is null. */
+void wp_cli_add_text(struct json_object **object, const char *name,
+		     const char *text);
+
+/* Append its text, on one line, and release it. */
+void wp_cli_put_object(struct wp_buf *out, struct json_object **object);
 
 /* Write to standard output and release. Errors: WP_ERR_NOMEM, WP_ERR_SYS. */
 enum wp_err wp_cli_put_out(struct wp_buf *out,

@@ -185,6 +185,16 @@ class Production(E2eTest):
                 redis("CONFIG", "SET", "maxmemory-policy", "noeviction")
                 redis("CONFIG", "SET", "no-appendfsync-on-rewrite", "no")
 
+    def test_without_an_address_and_a_socket_there_is_no_start(self):
+        path = os.path.join(scratch(), "nowhere.yaml")
+        with open(path, "w", encoding="ascii") as file:
+            file.write('handlers: {listen: ""}\nwebsocket: {listen: ""}\n')
+        for name in ("waypost-handlers", "waypost-ws"):
+            key, = PROGRAMS[name]
+            status, said = self.start(name, "--config", path, **{key: ""})
+            self.assertEqual(status, 1, said)
+            self.assertIn("there is nothing to listen on", said)
+
     def test_a_check_looks_whether_it_could_listen(self):
         for name, listens in PROGRAMS.items():
             key, = listens

@@ -5,7 +5,8 @@ import socket
 import tempfile
 
 from devkit.stack import to_yaml
-from harness import PATIENCE_S, new_stack, wait_for
+from devkit.token import mint
+from harness import PATIENCE_S, new_stack, scratch, wait_for
 from test_faults import FaultTest
 
 REFUSED = "reload refused, nothing changed"
@@ -201,6 +202,49 @@ class Reload(ReloadTest):
                 self.flows(pairs)
             self.assertEqual(self.failures(pairs), [])
         self.under_load(disturb)
+
+
+class Rotation(ReloadTest):
+    """The secret of tokens stands in a file, and another takes its place."""
+    SECRETS = {name: name * 32 for name in "abc"}
+
+    @classmethod
+    def make_stack(cls):
+        cls.folder = scratch()
+        cls.keep(now="a", before="c")
+        return new_stack(
+            {"auth": {"jwt_secret_file": f"{cls.folder}/now",
+                      "jwt_secret_previous_file": f"{cls.folder}/before"}},
+            # An empty variable is none; else it would beat the file.
+            program_env=lambda name: {"JWT_SECRET": ""})
+
+    @classmethod
+    def keep(cls, **secrets):
+        for name, secret in secrets.items():
+            path = os.path.join(cls.folder, name)
+            with open(path, "w", encoding="ascii",
+                      opener=lambda p, f: os.open(p, f, 0o600)) as file:
+                file.write(cls.SECRETS[secret] + "\n")
+
+    def status(self, secret):
+        token = mint(self.SECRETS[secret], "bob", 3600)
+        return self.stack.http().request(
+            "GET", "/api/messages",
+            headers=[("Authorization", "Bearer " + token)]).status
+
+    def test_tokens_of_before_pass_until_their_secret_goes(self):
+        self.assertEqual([self.status(s) for s in "ab"], [200, 401])
+
+        self.keep(now="b", before="a")
+        self.reload(RELOADED, ["handlers"])
+        # Processes are replaced one by one.
+        wait_for(lambda: self.status("b") == 200, "the new secret")
+        self.assertEqual(self.status("a"), 200)
+
+        self.keep(before="c")
+        self.reload(RELOADED, ["handlers"])
+        wait_for(lambda: self.status("a") == 401, "the end of the old one")
+        self.assertEqual(self.status("b"), 200)
 
 
 class Systemd(ReloadTest):

@@ -10,6 +10,7 @@ import re
 import secrets
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 import time
@@ -32,6 +33,12 @@ ALLOWED_ORIGIN = "https://app.example"
 BALLAST_BYTES = 64 << 20
 UUID7 = re.compile(
     r"^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$")
+# The programs that serve, and where a second one of each can be told to listen.
+PROGRAMS = {
+    "waypost-handlers": {"WAYPOST_HANDLERS_LISTEN": "handlers"},
+    "waypost-worker": {"WAYPOST_WORKER_METRICS_LISTEN": "worker"},
+    "waypost-ws": {"WAYPOST_WEBSOCKET_LISTEN": "websocket"},
+}
 CODE = re.compile(r"^[a-z][a-z0-9_]*$")
 REQUEST_ID = re.compile(r"^[A-Za-z0-9._-]{1,64}$")
 
@@ -147,6 +154,32 @@ class E2eTest(unittest.TestCase):
             complaints = end_stack(cls.stack)
             if complaints:
                 raise AssertionError("\n".join(complaints))
+
+    def run_beside(self, name, *arguments, **env):
+        """Run a program that is expected to end, with the stack's settings;
+        (status, what it said). It leaves nothing in the folder it starts in."""
+        folder = scratch()
+        listen = {key: f"unix:{folder}/{path}"
+                  for key, path in PROGRAMS.get(name, {}).items()}
+        done = subprocess.run(
+            [os.path.join(self.stack.build, name), "--config",
+             self.stack.path("waypost.yaml"), *arguments],
+            env={**self.stack.base_env, "JWT_SECRET": self.stack.jwt_secret,
+                 "STORE_SECRET": self.stack.store_secret, **listen, **env},
+            cwd=folder, capture_output=True, text=True,
+            timeout=30 * SLOWNESS, check=False)
+        self.assertEqual(os.listdir(folder), [], name)
+        return done.returncode, done.stderr
+
+    def assert_all_refuse(self, start, part, **env):
+        """Each program, and its --check, ends with a last line about this;
+        start: as run_beside()."""
+        for name in PROGRAMS:
+            for arguments in ([], ["--check"]):
+                with self.subTest(f"{name} {arguments}"):
+                    status, said = start(name, *arguments, **env)
+                    self.assertEqual(status, 1, said)
+                    self.assertIn(part, said.splitlines()[-1])
 
     def user(self, prefix="user"):
         """A user nobody else has met."""

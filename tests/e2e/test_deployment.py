@@ -2,13 +2,8 @@
 import os
 import subprocess
 
-from harness import E2eTest, SLOWNESS, new_stack, scratch, wait_for
-
-PROGRAMS = {
-    "waypost-handlers": {"WAYPOST_HANDLERS_LISTEN": "handlers"},
-    "waypost-worker": {"WAYPOST_WORKER_METRICS_LISTEN": "worker"},
-    "waypost-ws": {"WAYPOST_WEBSOCKET_LISTEN": "websocket"},
-}
+from harness import (PROGRAMS, SLOWNESS, E2eTest, new_stack, scratch,
+                     wait_for)
 
 
 class Adopt(E2eTest):
@@ -80,28 +75,8 @@ class Deployment(E2eTest):
     def make_stack(cls):
         return new_stack()
 
-    def start(self, name, *arguments, **env):
-        """Run a program that is expected to end; (status, what it said)."""
-        folder = scratch()
-        listen = {key: f"unix:{folder}/{path}"
-                  for key, path in PROGRAMS[name].items()}
-        done = subprocess.run(
-            [os.path.join(self.stack.build, name), "--config",
-             self.stack.path("waypost.yaml"), *arguments],
-            env={**self.stack.base_env, "JWT_SECRET": self.stack.jwt_secret,
-                 "STORE_SECRET": self.stack.store_secret, **listen, **env},
-            cwd=folder, capture_output=True, text=True,
-            timeout=30 * SLOWNESS, check=False)
-        self.assertEqual(os.listdir(folder), [], name)
-        return done.returncode, done.stderr
-
     def assert_refused(self, part, **env):
-        for name in PROGRAMS:
-            for arguments in ([], ["--check"]):
-                with self.subTest(f"{name} {arguments}"):
-                    status, said = self.start(name, *arguments, **env)
-                    self.assertEqual(status, 1, said)
-                    self.assertIn(part, said.splitlines()[-1])
+        self.assert_all_refuse(self.run_beside, part, **env)
 
     def test_another_store_is_refused_and_not_made(self):
         folder = scratch()
@@ -125,7 +100,7 @@ class Deployment(E2eTest):
         with self.stack.redis() as redis:
             redis("SELECT", "7")
             for name in PROGRAMS:
-                status, said = self.start(
+                status, said = self.run_beside(
                     name, "--check", WAYPOST_REDIS_DATABASE="7",
                     WAYPOST_MAILBOX_PARTITIONS="32",
                     WAYPOST_STORE_SQLITE_PATH=path)
@@ -134,7 +109,7 @@ class Deployment(E2eTest):
                 self.assertEqual(os.listdir(os.path.dirname(path)), [], name)
         before = os.listdir(self.stack.state)
         for name in PROGRAMS:
-            self.assertEqual(self.start(name, "--check")[0], 0, name)
+            self.assertEqual(self.run_beside(name, "--check")[0], 0, name)
         self.assertEqual(os.listdir(self.stack.state), before)
 
     def test_without_a_file_the_first_line_says_so(self):

@@ -2,7 +2,8 @@
 import os
 import subprocess
 
-from harness import E2eTest, SLOWNESS, new_stack, scratch, wait_for
+from harness import (PROGRAMS, SLOWNESS, E2eTest, new_stack, scratch,
+                     wait_for)
 
 UNFIT = (
     ("maxmemory-policy", "allkeys-lru"),
@@ -13,11 +14,6 @@ UNFIT = (
     ("appendonly", "no"),
     ("maxmemory", "0"),
 )
-PROGRAMS = {
-    "waypost-handlers": {"WAYPOST_HANDLERS_LISTEN": "handlers"},
-    "waypost-worker": {"WAYPOST_WORKER_METRICS_LISTEN": "worker"},
-    "waypost-ws": {"WAYPOST_WEBSOCKET_LISTEN": "websocket"},
-}
 
 
 class Production(E2eTest):
@@ -26,20 +22,10 @@ class Production(E2eTest):
         return new_stack()
 
     def start(self, name, *arguments, **env):
-        """Run a program that is expected to end; (status, what it said)."""
-        folder = scratch()
-        listen = {key: f"unix:{folder}/{path}"
-                  for key, path in PROGRAMS.get(name, {}).items()}
-        done = subprocess.run(
-            [os.path.join(self.stack.build, name), "--config",
-             self.stack.path("waypost.yaml"), *arguments],
-            env={**self.stack.base_env, "WAYPOST_RUN_MODE": "production",
-                 "WAYPOST_ALLOW_ROOT": "1",
-                 "JWT_SECRET": self.stack.jwt_secret,
-                 "STORE_SECRET": self.stack.store_secret, **listen, **env},
-            capture_output=True, text=True, timeout=30 * SLOWNESS,
-            check=False)
-        return done.returncode, done.stderr
+        """As run_beside(), in production."""
+        return self.run_beside(name, *arguments, **{
+            "WAYPOST_RUN_MODE": "production", "WAYPOST_ALLOW_ROOT": "1",
+            **env})
 
     def test_unfit_redis_is_refused_with_the_setting_to_change(self):
         for setting, value in UNFIT:
@@ -78,12 +64,7 @@ class Production(E2eTest):
             self.assertIn("store_secret", said.splitlines()[-1])
 
     def refuse(self, part, **env):
-        for name in PROGRAMS:
-            for arguments in ([], ["--check"]):
-                with self.subTest(f"{name} {arguments}"):
-                    status, said = self.start(name, *arguments, **env)
-                    self.assertEqual(status, 1, said)
-                    self.assertIn(part, said.splitlines()[-1])
+        self.assert_all_refuse(self.start, part, **env)
 
     def test_a_store_in_the_folder_of_the_start_is_refused(self):
         self.refuse("store.sqlite_path: must be an absolute path",

@@ -104,11 +104,11 @@ void wp_send_frame(struct wp_conn *conn, const struct wp_client_frame *frame)
 
 	wp_buf_init(&key, KEY_TEXT_MAX);
 	read_options(frame, &key, &options);
-	if (call != NULL &&
-	    wp_live_submit_begin(&call->submit, conn->member.user, &options,
-				 &text, &refusal)) {
-		wp_session_ask(&conn->session);
-	} else {
+	wp_session_ask(&conn->session); /* who answers need not wait for us */
+	if (call == NULL ||
+	    !wp_live_submit_begin(&call->submit, conn->member.user, &options,
+				  &text, &refusal)) {
+		wp_session_answer(&conn->session);
 		wp_metric_add(conn->parts->metrics, WP_M_SEND_REFUSED, 1);
 		wp_conn_send_error(conn, &frame->ref, refusal.code,
 				   refusal.sentence);

@@ -82,7 +82,7 @@ enum wp_err wp_conf_load_begin(struct wp_conf_load *load, struct wp_conf *conf,
 		n++;
 	conf->known = program->known;
 	*load = (struct wp_conf_load){ .conf = conf };
-	load->entries = calloc(n, sizeof(*load->entries));
+	load->entries = calloc(n + 1, sizeof(*load->entries)); /* never none */
 	if (load->entries == NULL)
 		return wp_error_set(err, WP_ERR_NOMEM, "out of memory");
 	for (size_t i = 0; rc == WP_OK && program->known[i] != NULL; i++)

@@ -180,8 +180,11 @@ enum wp_err wp_session_keep(struct wp_session *session)
 
 bool wp_session_has_more(const struct wp_session *session)
 {
-	return session->state == WP_SESSION_OPEN && session->left > 0 &&
-	       session->n_unanswered < WP_SESSION_UNANSWERED_MAX;
+	if (session->left == 0)
+		return false;
+	return session->state == WP_SESSION_CLOSING ||
+	       (session->state == WP_SESSION_OPEN &&
+		session->n_unanswered < WP_SESSION_UNANSWERED_MAX);
 }
 
 bool wp_session_is_holding(struct wp_session *session)

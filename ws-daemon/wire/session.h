@@ -91,7 +91,7 @@ bool wp_session_next(struct wp_session *session, struct wp_session_event *out);
  * WP_ERR_NOMEM, as above. */
 enum wp_err wp_session_keep(struct wp_session *session) WP_MUST_USE;
 
-/* Would wp_session_next() have input to look at? */
+/* Would wp_session_next() have input to look at? While CLOSING too. */
 bool wp_session_has_more(const struct wp_session *session);
 
 /* Is memory held for a message or control frame that has begun? What the last

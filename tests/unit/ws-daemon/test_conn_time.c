@@ -350,6 +350,34 @@ static void peer_that_reads_a_little_at_a_time_stays(void **state)
 	ws_world_settle(w);
 }
 
+/* Who has to go while frames wait behind unanswered ones is still listened to:
+ * its close frame and its end are taken at once, not when patience ends. */
+static void token_that_ends_in_a_pause_leaves_the_peer_heard(void **state)
+{
+	struct ws_world *w = *state;
+	struct wp_buf out;
+	struct wp_conn *conn;
+	int peer;
+
+	conn = ws_open_quiet(w, &peer);
+	wp_buf_init(&out, 0);
+	for (int i = 0; i < WP_SESSION_UNANSWERED_MAX + 8; i++)
+		ws_add_send(&out, i);
+	ws_write_all(peer, out.data, out.len);
+	ws_world_settle(w);
+	assert_int_equal(conn->session.n_unanswered, WP_SESSION_UNANSWERED_MAX);
+
+	conn->patience.expires = w->parts->turn.now + 1;
+	ws_world_pass(w, w->conf.websocket.ping_interval_ms);
+	ws_world_settle(w);
+	assert_int_equal(conn->session.state, WP_SESSION_CLOSING);
+	assert_int_equal(w->parts->n_sockets, 1);
+	close(peer);
+	ws_world_settle(w);
+	assert_int_equal(w->parts->n_sockets, 0);
+	wp_buf_release(&out);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -379,6 +407,9 @@ int main(void)
 			teardown),
 		cmocka_unit_test_setup_teardown(
 			peer_that_reads_a_little_at_a_time_stays, setup,
+			teardown),
+		cmocka_unit_test_setup_teardown(
+			token_that_ends_in_a_pause_leaves_the_peer_heard, setup,
 			teardown),
 	};
 

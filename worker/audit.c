@@ -43,8 +43,8 @@ void wp_auditor_init(struct wp_auditor *auditor, struct wp_worker *w)
 	*auditor = (struct wp_auditor){ .w = w, .log.component = "audit" };
 }
 
-/* Count repairs and tell them, not more often than every few seconds; metric is
- * one of WP_WM_REPAIR_…. */
+/* Count repairs, and tell them, but not more often than every few seconds;
+ * metric: one of WP_WM_REPAIR_… */
 static void tell(struct wp_auditor *auditor, size_t metric, const char *what,
 		 int64_t n)
 {

@@ -51,8 +51,8 @@ struct wp_submission {
 };
 
 /*
- * Checks 1 and 2; a text whose data is NULL is no envelope. Appends the canonical form of the envelope to json, and
- * nothing when it is refused.
+ * Checks 1 and 2; a text whose data is NULL is no envelope. Appends the
+ * canonical form of the envelope to json, and nothing when it is refused.
  *
  * text:    but for its partitions, which conf knows
  * Errors:  WP_ERR_NOMEM only; a refusal is no error

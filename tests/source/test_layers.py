@@ -103,8 +103,8 @@ class PlantedFaults(unittest.TestCase):
         self.assert_said("worker/a.c:1: <hiredis/hiredis.h> belongs in")
 
     def test_a_header_that_only_tests_use_has_none(self):
-        self.write("worker/a.c", "#include <json-c/json.h>\n")
-        self.assert_said("<json-c/json.h> belongs in tests only")
+        self.write("worker/a.c", "#include <jwt.h>\n")
+        self.assert_said("<jwt.h> belongs in tests only")
 
     def test_the_protocol_knows_no_loop(self):
         self.write("ws-daemon/wire/a.c", "#include <ev.h>\n")

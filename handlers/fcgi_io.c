@@ -112,7 +112,7 @@ void wp_fcgi_open(struct wp_fcgi *fcgi, int fd)
 static void await_first_byte(int fd)
 {
 	struct pollfd peer = { .fd = fd, .events = POLLIN };
-	uint64_t end_ms = wp_mono_ms() + WP_FCGI_TIMEOUT_S * MS_PER_S;
+	uint64_t end_ms = wp_mono_ms() + (uint64_t)WP_FCGI_TIMEOUT_S * MS_PER_S;
 	int n;
 
 	do {

@@ -1,7 +1,7 @@
 #!lua flags=no-writes,allow-oom
--- pull: step P1 of reading a mailbox (docs/architecture.md "Pulling"). Always
--- before the cold store is asked: every move is hot to cold, so what leaves hot
--- after it was looked at here is in a page already.
+-- pull: the first step of reading a mailbox (docs/architecture.md "Pulling").
+-- Always before the cold store is asked: every move is hot to cold, so what
+-- leaves hot after it was looked at here is in a page already.
 --
 -- KEYS[1]  wp:{p}:
 -- ARGV     run_id, urn, limit, max_bytes, max_skipped, max_skipped_bytes,

@@ -97,8 +97,9 @@ def greet(stack):
     say(f"Waypost listens on {base} ({stack.web}); "
         f"state and logs are in {stack.state}")
     say()
-    for name in ("alice", "bob"):
-        token = stack.token(name, TOKEN_LIFETIME_S)
+    tokens = {name: stack.token(name, TOKEN_LIFETIME_S)
+              for name in ("alice", "bob")}
+    for name, token in tokens.items():
         say(f"export {name.upper()}={token}")
     say()
     say("# alice sends to bob")
@@ -109,9 +110,10 @@ def greet(stack):
     say(f"curl -s {base}/api/messages -H \"Authorization: Bearer $BOB\"")
     say(f"curl -si {base}/api/messages/ack -H \"Authorization: Bearer $BOB\" "
         "-H 'Content-Type: application/json' -d '{\"messageIds\":[\"ID\"]}'")
-    say("# bob's WebSocket, in a browser's console")
-    say(f"new WebSocket('ws://127.0.0.1:{stack.port}/connect?token=' + TOKEN)"
-        ".onmessage = e => console.log(e.data)")
+    # Pages of other origins are refused.
+    say(f"# bob's WebSocket, in the console of a browser at {base}/healthz")
+    say(f"new WebSocket('ws://127.0.0.1:{stack.port}/connect?token="
+        f"{tokens['bob']}').onmessage = e => console.log(e.data)")
     say()
     say("Ctrl-C stops everything and keeps the messages.")
 

@@ -9,7 +9,8 @@
 
 #include "handlers/ctx.h"
 
-enum { WP_CHILD_CUT = 3 }; /* unlike those of a death */
+/* No status of a process that dies by itself: it did not drain in time. */
+enum { WP_CHILD_CUT = 3 };
 
 /*
  * Serve until SIGTERM, then finish what was begun.

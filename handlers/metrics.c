@@ -10,20 +10,20 @@
 	(WP_H_REQUESTS + (endpoint)*WP_STATUS_CLASSES + (class))
 #define DURATION_AT(endpoint) (WP_H_DURATION + (endpoint))
 
-#define REQUESTS_OF(route, class, text)                                     \
-	[REQUESTS_AT(WP_ENDPOINT_##route, class)] = {                       \
+#define REQUESTS_OF(name_, class, text)                                     \
+	[REQUESTS_AT(WP_ENDPOINT_##name_, class)] = {                       \
 		.name = "waypost_http_requests_total",                      \
-		.labels = "route=\"" #route "\",class=\"" text "\"",        \
+		.labels = "route=\"" #name_ "\",class=\"" text "\"",        \
 		.help = "Requests answered, by route and class of status.", \
 		.type = WP_COUNTER,                                         \
 	}
-#define REQUESTS(route, ...)                                        \
-	REQUESTS_OF(route, 0, "2xx"), REQUESTS_OF(route, 1, "4xx"), \
-		REQUESTS_OF(route, 2, "5xx"),
-#define DURATION(route, ...)                                              \
-	[DURATION_AT(WP_ENDPOINT_##route)] = {                            \
+#define REQUESTS(name_, ...)                                        \
+	REQUESTS_OF(name_, 0, "2xx"), REQUESTS_OF(name_, 1, "4xx"), \
+		REQUESTS_OF(name_, 2, "5xx"),
+#define DURATION(name_, ...)                                              \
+	[DURATION_AT(WP_ENDPOINT_##name_)] = {                            \
 		.name = "waypost_http_request_duration_seconds",          \
-		.labels = "route=\"" #route "\"",                         \
+		.labels = "route=\"" #name_ "\"",                         \
 		.help = "Time from the request's headers to its answer.", \
 		.type = WP_HISTOGRAM,                                     \
 	},

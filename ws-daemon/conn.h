@@ -98,7 +98,7 @@ void wp_conn_send_scratch(struct wp_conn *conn);
 void wp_conn_send_error(struct wp_conn *conn, const struct wp_json_slice *ref,
 			const char *code, const char *sentence);
 
-/* Begin the close handshake, or refuse what is not open yet. */
+/* Begin to close it with this code, or refuse what is not open yet. */
 void wp_conn_close(struct wp_conn *conn, uint16_t code, enum wp_ws_metric why);
 /* Over: nothing more is read or written. */
 void wp_conn_drop(struct wp_conn *conn, enum wp_ws_metric why);

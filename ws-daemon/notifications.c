@@ -90,7 +90,7 @@ static struct wp_message *build(struct wp_parts *parts, const char *data,
 	struct wp_message *message = NULL;
 
 	if (!wp_notification_frame(data, len, wp_wall_ms(), buf)) {
-		drop(parts, WP_M_NOTIFY_MALFORMED,
+		drop(parts, WP_M_NOTIFICATION_MALFORMED,
 		     "it is no JSON object with a string \"type\"", len);
 		return NULL;
 	}
@@ -98,7 +98,7 @@ static struct wp_message *build(struct wp_parts *parts, const char *data,
 		message = wp_message_frame(WP_WS_TEXT, buf->data, buf->len);
 	wp_buf_clear(buf);
 	if (message == NULL)
-		drop(parts, WP_M_NOTIFY_NO_MEMORY, "out of memory", len);
+		drop(parts, WP_M_NOTIFICATION_NO_MEMORY, "out of memory", len);
 	return message;
 }
 
@@ -124,17 +124,17 @@ void wp_notification_deliver(void *ctx, const char *who, size_t who_len,
 	struct wp_message *message;
 
 	if (wp_urn_parse(&urn, who, who_len, NULL) != WP_OK) {
-		drop(parts, WP_M_NOTIFY_BAD_CHANNEL,
+		drop(parts, WP_M_NOTIFICATION_BAD_CHANNEL,
 		     "the channel names no user", len);
 		return;
 	}
 	user = wp_hub_user(parts->live.hub, urn.text, urn.len);
 	if (user == NULL) {
-		drop(parts, WP_M_NOTIFY_NO_USER, NULL, len);
+		drop(parts, WP_M_NOTIFICATION_NO_USER, NULL, len);
 		return;
 	}
 	if (len > (size_t)most) {
-		drop(parts, WP_M_NOTIFY_TOO_LARGE,
+		drop(parts, WP_M_NOTIFICATION_TOO_LARGE,
 		     "it is over half of websocket.max_queue_bytes", len);
 		return;
 	}

@@ -48,7 +48,7 @@ static inline struct wp_log_field wp_int(const char *key, int64_t number)
 /* Who is talking: copied by value into the objects that log. */
 struct wp_log {
 	const char
-		*component; /* "route", "feed"; NULL when there is one only */
+		*component; /* "registrar", "audit"; NULL: there is one only */
 	char peer[48];      /* e.g. a connection id; "" when none */
 };
 

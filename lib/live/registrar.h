@@ -47,8 +47,10 @@ struct wp_registrar_hooks {
 
 /* What a reload may change. */
 struct wp_registrar_rules {
-	const struct wp_conf *conf; /* the current one: what push keeps */
-	int64_t max_per_user;       /* connections; the oldest gives way */
+	/* The current one: of it the registrar takes what push keeps, and
+	 * wp_live_use() all that the rest of the program goes by. */
+	const struct wp_conf *conf;
+	int64_t max_per_user; /* connections; the oldest gives way */
 	/* Until messages of one that is lost without a goodbye migrate. */
 	int64_t grace_ms;
 };

@@ -14,7 +14,7 @@
 enum { WP_REF_MAX = 128, WP_CHAT_MAX = 255 };
 
 enum wp_frame_type {
-	WP_FRAME_UNKNOWN,
+	WP_FRAME_UNKNOWN, /* no type that has a name in client_frame.c */
 	WP_FRAME_SEND,
 	WP_FRAME_ACK,
 	WP_FRAME_CHAT,

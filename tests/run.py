@@ -9,8 +9,8 @@ bugs. Without arguments it is what `make test` runs: unit and integration as
 released, both again under the address and under the thread sanitizer, the tests
 of the fault test itself, the source, the model, end-to-end through nginx with
 sanitized programs and through lighttpd with released ones, two minutes of
-faults behind each, and planted bugs that the fault test must find. Nothing is left behind, and two runs side by side do
-not disturb each other.
+faults behind each, and planted bugs that the fault test must find. Nothing is
+left behind, and two runs side by side do not disturb each other.
 """
 import argparse
 import glob

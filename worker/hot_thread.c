@@ -1,6 +1,6 @@
 /*
- * hot_thread.c - one thread that does whatever is due next and otherwise waits at the
- * doorbell.
+ * hot_thread.c - one thread that does whatever is due next and otherwise waits
+ * at the doorbell.
  *
  * Two connections: commands, and the subscription to wp:bell:<worker>. Losing
  * either costs time and nothing else: every lease has a deadline by our own

@@ -122,7 +122,7 @@ static bool have_ended(struct process *p)
 	return wp_cold_thread_has_ended(p->cold);
 }
 
-/* Stop them and wait. Returns WP_OK, or why the hot one had to end by itself. */
+/* Stop them and wait. WP_OK, or why the hot one had to end by itself. */
 static enum wp_err join_threads(struct process *p, struct wp_error *err)
 {
 	enum wp_err rc;

@@ -2,8 +2,8 @@
  * conn.c - descriptor and deadlines of a connection.
  *
  * Every read goes to the one input buffer that all share; only what may not be
- * taken up yet is kept. Writes are gathered over one turn of the loop and go out
- * together; a queue outlives the turn only when the socket takes no more.
+ * taken up yet is kept. Writes are gathered over one turn of the loop and go
+ * out together; a queue outlives the turn only when the socket takes no more.
  */
 #include "ws-daemon/conn.h"
 

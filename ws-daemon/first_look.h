@@ -30,8 +30,8 @@ wp_first_look_begin(const struct wp_first_look_setup *setup) WP_MUST_USE;
  * End it: done will not run any more. Not from within done. NULL-safe.
  *
  * Returns:  false when the thread still talks to a Redis that may be silent for
- *           long. It is left behind, with conf and *look, and may be ended again
- *           later; who does not wait ends the process by _exit()
+ *           long. It is left behind, with conf and *look, and may be ended
+ *           again later; who does not wait ends the process by _exit()
  */
 bool wp_first_look_end(struct wp_first_look **look);
 

@@ -23,8 +23,8 @@ enum { WP_NOTIFICATION_DEPTH = 64 };
 bool wp_notification_frame(const char *data, size_t len, int64_t now_ms,
 			   struct wp_buf *out);
 
-/* Hook of the registrar, ctx is a struct wp_parts: send data to every connection
- * of who, or drop it. Both need not be terminated. */
+/* Hook of the registrar, ctx is a struct wp_parts: send data to every
+ * connection of who, or drop it. Both need not be terminated. */
 void wp_notification_deliver(void *ctx, const char *who, size_t who_len,
 			     const char *data, size_t len);
 

@@ -29,8 +29,8 @@ struct wp_server_setup {
 };
 
 /*
- * Make everything and start to accept; before wp_server_start() every upgrade is
- * answered 503.
+ * Make everything and start to accept; before wp_server_start() every upgrade
+ * is answered 503.
  *
  * Ownership:  what setup points to is borrowed and outlives the server; its
  *             conf is the one that Redis and the store are reached with

@@ -2,9 +2,9 @@
  * turn.h - what happens once per turn of the loop.
  *
  * Callbacks of the loop only queue and mark. Behind them all, the turn of each
- * marked item comes: that is where input is taken up, output is written and what
- * has ended is freed. So nothing is read or freed under a callback's feet, and a
- * burst for one socket is one system call.
+ * marked item comes: that is where input is taken up, output is written and
+ * what has ended is freed. So nothing is read or freed under a callback's feet,
+ * and a burst for one socket is one system call.
  *
  * Items carry a function; what they are is nobody's business here. Time is
  * counted in ticks of WP_TICK_MS since the start.

@@ -204,7 +204,8 @@ static bool read_time(const struct member *member, int64_t *out)
 }
 
 /*
- * Read the header. *alg_out is WP_ALG_NONE for an algorithm that we do not know.
+ * Read the header. *alg_out is WP_ALG_NONE for an algorithm that we do not
+ * know.
  */
 static enum wp_err read_header(const char *json, size_t len,
 			       enum wp_alg *alg_out, struct wp_error *err)

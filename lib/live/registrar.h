@@ -96,8 +96,8 @@ void wp_registrar_name(const struct wp_registrar *registrar,
 /* member has joined its user in the hub; on_registered or on_refused follows,
  * perhaps only after a resync. */
 void wp_registrar_add(struct wp_registrar *registrar, struct wp_member *member);
-/* What is told of member changed. One call per member is under way at a time; what
- * changes meanwhile is told when it is answered, the newest only. */
+/* What is told of member changed. One call per member is under way at a time;
+ * what changes meanwhile is told when it is answered, the newest only. */
 void wp_registrar_update(struct wp_registrar *registrar,
 			 struct wp_member *member);
 /* member is about to leave the hub. grace_ms: until its messages migrate. */

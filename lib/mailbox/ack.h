@@ -2,8 +2,8 @@
  * ack.h - deleting messages, in the three steps of docs/architecture.md
  * "Acknowledging".
  *
- * The handlers run wp_ack(); the daemon drives the same steps itself because its
- * loop must not wait for the cold store.
+ * The handlers run wp_ack(); the daemon drives the same steps itself
+ * (lib/live/settle.c) because its loop must not wait for the cold store.
  */
 #ifndef WP_LIB_MAILBOX_ACK_H
 #define WP_LIB_MAILBOX_ACK_H

@@ -2,9 +2,9 @@
  * inbox.h - envelopes that trusted programs hand over through wp:inbox: what is
  * read, what becomes of an entry, and the letter about one that is refused.
  *
- * Judged by the rules that hold for everybody's sends (submit.h). An entry's own
- * id is its idempotency key unless the producer gave one, so that reading it
- * twice accepts it once. Builds and judges; the caller talks to Redis.
+ * Judged by the rules that hold for everybody's sends (submit.h). An entry's
+ * own id is its idempotency key unless the producer gave one, so that reading
+ * it twice accepts it once. Builds and judges; the caller talks to Redis.
  */
 #ifndef WP_LIB_MAILBOX_INBOX_H
 #define WP_LIB_MAILBOX_INBOX_H

@@ -1,6 +1,6 @@
 /*
- * scripts.h - the Lua scripts that are Waypost's only way to change the keyspace
- * of a mailbox.
+ * scripts.h - the Lua scripts that are Waypost's only way to change the
+ * keyspace of a mailbox.
  *
  * Sources are lib/mailbox/scripts/<name>.lua, embedded at build time with their
  * "-- include" lines replaced by the parts that they share. Each takes the

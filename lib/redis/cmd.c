@@ -43,7 +43,8 @@ void wp_cmd_clear(struct wp_cmd *cmd)
 	cmd->n = 0;
 }
 
-/* Write <sign><number>\r\n; returns its end. printf takes as long as the rest. */
+/* Write <sign><number>\r\n; returns its end. printf would take as long as all
+ * the rest. */
 static char *put_number(char *at, char sign, size_t number)
 {
 	char digits[LENGTH_MAX];

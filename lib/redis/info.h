@@ -22,7 +22,7 @@ const char *wp_info_find(const struct wp_reply *reply, const char *key,
 /* The same as a number; 0 when missing. */
 uint64_t wp_info_number(const struct wp_reply *reply, const char *key);
 
-/* How firm is a write? The question, and whether it is on disk when answered. */
+/* How firm is a write? The question; and is it on disk when answered? */
 void wp_durability_ask(struct wp_cmd *cmd);
 bool wp_durability_is_fsync(const struct wp_reply *reply);
 

@@ -141,7 +141,7 @@ static const struct {
 		{ "NOSCRIPT", true },
 		{ "NOAUTH", true },
 		{ "LOADING", true },
-		{ "READONLY", true }, /* a replica, perhaps the master of before */
+		{ "READONLY", true }, /* a replica, once the master perhaps */
 		{ "MASTERDOWN", true },
 	};
 

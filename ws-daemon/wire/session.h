@@ -6,9 +6,9 @@
  *	   \--------\--> ANSWERED (an HTTP response instead) -> OVER
  *
  * Its owner reads when wp_session_wants() says so, feeds what it has read, and
- * pulls events at one place of its own choice. Nothing here calls back: to send,
- * to answer and to close only queue, count and change the state, so they may be
- * called while an event is being dealt with.
+ * pulls events at one place of its own choice. Nothing here calls back: to
+ * send, to answer and to close only queue, count and change the state, so they
+ * may be called while an event is being dealt with.
  *
  * While WP_SESSION_UNANSWERED_MAX frames are unanswered there is no event, and
  * nothing more is wanted.

@@ -21,9 +21,11 @@
 --     offline as by reap, then they go
 --
 -- Needs no owner: everything is judged and mended in one instant, and true
--- whoever does it. Bounds: chunk connections; the queues of a user only when their
--- index has to be made anew, and then as much as may wait for one. Safe to repeat after a cut at any point: whatever is still
--- wrong is found by the next call.
+-- whoever does it.
+-- Bounds: chunk connections; the queues of a user only when their index has to
+-- be made anew, and then as much as may wait for one.
+-- Safe to repeat after a cut at any point: whatever is still wrong is found by
+-- the next call.
 local prefix, kind, name = KEYS[1], ARGV[1], ARGV[2]
 local chunk, seen_ttl = tonumber(ARGV[3]), ARGV[4]
 local live = prefix .. 'live'

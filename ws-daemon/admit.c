@@ -12,7 +12,7 @@
 #include "lib/base/clock.h"
 #include "lib/mailbox/ticket.h"
 #include "ws-daemon/credential.h"
-#include "ws-daemon/wire/upgrade.h"
+#include "ws-daemon/wire/http.h"
 
 static void unauthorized(struct wp_conn *conn, const char *sentence)
 {
@@ -60,7 +60,7 @@ static void begin_presence(struct wp_conn *conn, const struct wp_urn *user,
 		unavailable(conn, "the server is out of memory");
 		return;
 	}
-	conn->entry->expires_s = expires_s;
+	conn->admission->expires_s = expires_s;
 	wp_registrar_add(conn->parts->live.registrar, &conn->member);
 }
 
@@ -246,7 +246,7 @@ static void on_connect(struct wp_conn *conn, const struct wp_head *head)
 		unauthorized(conn, found.sentence);
 		return;
 	}
-	wp_upgrade_response(&conn->entry->response, &upgrade);
+	wp_upgrade_response(&conn->admission->response, &upgrade);
 	admit_credential(conn, &found);
 }
 
@@ -303,7 +303,7 @@ void wp_admit_request(struct wp_conn *conn, const struct wp_head *head)
 	struct wp_text id = wp_head_field(head, "X-Request-Id");
 
 	/* Else one is made when it is needed. */
-	(void)wp_request_id_keep(conn->entry->request_id, &id);
+	(void)wp_request_id_keep(conn->admission->request_id, &id);
 	if (wp_text_is(&head->path, "/connect") ||
 	    wp_text_is(&head->path, "/ws")) {
 		on_connect(conn, head);

@@ -17,7 +17,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/random.h"
 #include "ws-daemon/wire/client_frame.h"
-#include "ws-daemon/wire/http_answer.h"
+#include "ws-daemon/wire/http.h"
 
 enum {
 	GATHER_MAX = 64,
@@ -113,13 +113,13 @@ void wp_conn_accept(struct wp_parts *parts, int fd)
 	limit(conn, parts->live.conf->websocket.handshake_timeout_ms);
 }
 
-static void free_entry(struct wp_conn *conn)
+static void free_admission(struct wp_conn *conn)
 {
-	if (conn->entry == NULL)
+	if (conn->admission == NULL)
 		return;
-	wp_buf_release(&conn->entry->response);
-	free(conn->entry);
-	conn->entry = NULL;
+	wp_buf_release(&conn->admission->response);
+	free(conn->admission);
+	conn->admission = NULL;
 }
 
 static void free_conn(struct wp_conn *conn)
@@ -131,7 +131,7 @@ static void free_conn(struct wp_conn *conn)
 	wp_turn_clear(&conn->item);
 	wp_hub_remove(parts->live.hub, &conn->member);
 	wp_session_release(&conn->session);
-	free_entry(conn);
+	free_admission(conn);
 	free(conn->member.chat);
 	free(conn);
 	parts->n_sockets--;
@@ -179,7 +179,7 @@ void wp_conn_drop(struct wp_conn *conn, enum wp_ws_metric why)
 static void respond(struct wp_conn *conn, const struct wp_buf *response)
 {
 	leave(conn, true);
-	free_entry(conn);
+	free_admission(conn);
 	if (wp_session_respond(&conn->session, response) != WP_OK) {
 		wp_conn_drop(conn, WP_M_CLOSE_INTERNAL);
 		return;
@@ -190,7 +190,7 @@ static void respond(struct wp_conn *conn, const struct wp_buf *response)
 
 static const char *request_id_of(const struct wp_conn *conn)
 {
-	return conn->entry == NULL ? NULL : conn->entry->request_id;
+	return conn->admission == NULL ? NULL : conn->admission->request_id;
 }
 
 void wp_conn_refuse(struct wp_conn *conn, unsigned status, const char *code,
@@ -225,7 +225,7 @@ void wp_conn_show(struct wp_conn *conn, const char *type, const char *body,
 /* A token that only lives by the leeway gets the whole of it. */
 static uint32_t expiry_tick(const struct wp_conn *conn)
 {
-	int64_t left_s = conn->entry->expires_s - wp_wall_ms() / 1000;
+	int64_t left_s = conn->admission->expires_s - wp_wall_ms() / 1000;
 	int64_t most_s = INT32_MAX / 1000 * WP_TICK_MS;
 
 	if (left_s <= 0)
@@ -252,9 +252,9 @@ void wp_conn_open(struct wp_conn *conn)
 	enum wp_err rc;
 
 	begin_patience(conn);
-	rc = wp_session_open(&conn->session, &conn->entry->response,
+	rc = wp_session_open(&conn->session, &conn->admission->response,
 			     wp_conf_max_ws_message(parts->live.conf));
-	free_entry(conn);
+	free_admission(conn);
 	parts->n_open++;
 	count(conn, WP_M_CONNECTS);
 	log_debug(conn, "open");
@@ -439,12 +439,12 @@ void wp_conn_on_poke(void *ctx, struct wp_member *member)
 
 static void on_request(struct wp_conn *conn, const struct wp_head *head)
 {
-	conn->entry = calloc(1, sizeof(*conn->entry));
-	if (conn->entry == NULL) {
+	conn->admission = calloc(1, sizeof(*conn->admission));
+	if (conn->admission == NULL) {
 		wp_conn_drop(conn, WP_M_CLOSE_INTERNAL);
 		return;
 	}
-	wp_buf_init(&conn->entry->response, 0);
+	wp_buf_init(&conn->admission->response, 0);
 	conn->parts->upcalls->on_request(conn, head);
 }
 

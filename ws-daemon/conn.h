@@ -20,19 +20,50 @@
 
 #include <ev.h>
 
+#include "lib/auth/token.h"
+#include "lib/base/buf.h"
 #include "lib/base/json.h"
+#include "lib/base/log.h"
 #include "lib/http/answer.h"
-#include "ws-daemon/parts.h"
+#include "lib/live/live.h"
+#include "ws-daemon/metrics.h"
+#include "ws-daemon/turn.h"
 #include "ws-daemon/wire/patience.h"
 #include "ws-daemon/wire/session.h"
 
 enum {
+	WP_INPUT_BYTES = 64 * 1024,
 	WP_CLOSE_WAIT_MS = 5000,  /* for the peer's half of a close */
 	WP_CLOSE_DRAIN_MS = 1000, /* for the peer to read our last bytes */
 };
 
+struct wp_conn_upcalls;
+
+/* What the connections of this process share. One per process, one thread;
+ * server.c makes and frees it. */
+struct wp_parts {
+	struct wp_live live; /* with the current configuration */
+	const struct wp_auth *auth;
+	struct wp_metrics *metrics;
+	const struct wp_conn_upcalls *upcalls;
+
+	struct wp_turn turn;
+
+	struct wp_message *poke; /* built once */
+	struct wp_message *ping;
+	uint8_t *input;        /* every read goes here first */
+	struct wp_buf scratch; /* for building text; empty between uses */
+	/* Of notifications that were dropped, by the reason. */
+	struct wp_log_limit dropped_limits[WP_WS_METRIC_COUNT];
+
+	size_t n_sockets;
+	size_t n_admitted; /* count towards max_connections */
+	size_t n_open;
+	bool is_stopping;
+};
+
 /* What a connection needs only until its request is answered. */
-struct wp_entry {
+struct wp_admission {
 	struct wp_buf response; /* the 101, when all is well */
 	char request_id[WP_REQUEST_ID_MAX + 1];
 	int64_t expires_s; /* of the token */
@@ -50,7 +81,7 @@ struct wp_conn {
 	bool is_poke_owed : 1; /* came before the connection was open */
 	bool is_replaced : 1;  /* so did the word that it gives way */
 	bool is_half_closed : 1;
-	struct wp_entry *entry; /* NULL but from request to answer */
+	struct wp_admission *admission; /* NULL but from request to answer */
 };
 
 struct wp_conn_upcalls {
@@ -84,7 +115,7 @@ void wp_conn_refuse(struct wp_conn *conn, unsigned status, const char *code,
 /* Answer it with 200 and this body, and close. with_body: false for HEAD. */
 void wp_conn_show(struct wp_conn *conn, const char *type, const char *body,
 		  bool with_body);
-/* Answer it with the 101 in its entry. Behind that go the scratch buffer as the
+/* Answer it with the 101 of its admission. Behind that go the scratch buffer as the
  * first frame, and what came too early: a poke, and the word that it gives way.
  * Only for a request that is not answered. */
 void wp_conn_open(struct wp_conn *conn);

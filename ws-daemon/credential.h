@@ -9,7 +9,7 @@
 #define WP_WS_CREDENTIAL_H
 
 #include "lib/sys/conf.h"
-#include "ws-daemon/wire/upgrade.h"
+#include "ws-daemon/wire/http.h"
 
 enum wp_origin {
 	WP_ORIGIN_ABSENT,  /* no browser */

@@ -1,12 +1,15 @@
 /*
- * frames_in.c - hand client frames on by their type, and do the small ones.
+ * frames_in.c - what each type of client frame does, and what is answered.
+ *
+ * A frame whose answer comes later leaves a call, which finds its connection by
+ * number, or finds that it is gone.
  */
 #include "ws-daemon/frames_in.h"
 
 #include <stdlib.h>
 
-#include "ws-daemon/ack_frame.h"
-#include "ws-daemon/send_frame.h"
+#include "lib/live/settle.h"
+#include "lib/live/submit.h"
 #include "ws-daemon/wire/client_frame.h"
 
 static void refuse(struct wp_conn *conn, const struct wp_client_frame *frame,
@@ -14,6 +17,199 @@ static void refuse(struct wp_conn *conn, const struct wp_client_frame *frame,
 {
 	wp_conn_send_error(conn, &frame->ref, code, sentence);
 }
+
+/* Who is to be answered later, and about which frame. */
+struct asker {
+	struct wp_parts *parts;
+	uint64_t number;
+	struct wp_frame_ref ref;
+};
+
+static void keep_asker(struct asker *asker, const struct wp_conn *conn,
+		       const struct wp_client_frame *frame)
+{
+	asker->parts = conn->parts;
+	asker->number = conn->member.number;
+	wp_frame_ref_keep(&asker->ref, frame);
+}
+
+/* The scratch buffer is the answer to what it asked. */
+static void answer(struct wp_conn *conn)
+{
+	wp_session_answer(&conn->session);
+	wp_conn_send_scratch(conn);
+}
+
+/* ---- {"type":"send"}: POST /api/send, with the same codes and sentences ---- */
+
+enum { KEY_TEXT_MAX = 6 * WP_IDEMPOTENCY_KEY_MAX };
+
+struct send_call {
+	struct wp_live_submit submit; /* first: it knows only this */
+	struct asker asker;
+};
+
+static void read_options(const struct wp_client_frame *frame,
+			 struct wp_buf *key, struct wp_submit_options *out)
+{
+	out->has_expiry = frame->expires.data != NULL;
+	if (out->has_expiry &&
+	    !wp_json_integer(&frame->expires, 1, INT64_MAX, &out->expires_s))
+		out->expires_s = 0;
+	if (frame->key.data == NULL)
+		return;
+	wp_json_decode(&frame->key, key);
+	/* One that is empty or does not fit is none that may be. */
+	out->key = "";
+	if (key->failed || key->len == 0)
+		return;
+	out->key = key->data;
+	out->key_len = key->len;
+}
+
+static void write_result(const struct send_call *call,
+			 const struct wp_send_result *result)
+{
+	const struct wp_json_slice ref = wp_frame_ref_slice(&call->asker.ref);
+	struct wp_buf *out = &call->asker.parts->scratch;
+	char id[WP_MSGID_LEN + 1];
+
+	if (result->status == WP_SEND_ACCEPTED) {
+		wp_msgid_format(&result->id, id);
+		wp_frame_reply(out, "accepted", &ref);
+		wp_buf_printf(out, ",\"id\":\"%s\"}", id);
+	} else {
+		const struct wp_refusal *verdict =
+			wp_submit_verdict(result->status);
+
+		wp_frame_error(out, &ref, verdict->code, verdict->sentence);
+	}
+}
+
+static enum wp_ws_metric metric_of(enum wp_send_status status)
+{
+	if (status == WP_SEND_ACCEPTED)
+		return WP_M_SEND_ACCEPTED;
+	return status == WP_SEND_UNKNOWN ? WP_M_SEND_UNKNOWN
+					 : WP_M_SEND_REFUSED;
+}
+
+/* Answer if anybody is still there, and end the call. */
+static void on_submitted(struct wp_live_submit *submit,
+			 const struct wp_send_result *result)
+{
+	struct send_call *call = (struct send_call *)submit;
+	struct wp_parts *parts = call->asker.parts;
+	struct wp_conn *conn = wp_conn_find_open(parts, call->asker.number);
+
+	wp_metric_add(parts->metrics, metric_of(result->status), 1);
+	if (conn != NULL) {
+		write_result(call, result);
+		answer(conn);
+	}
+	free(call);
+}
+
+static void on_send(struct wp_conn *conn, const struct wp_client_frame *frame)
+{
+	const struct wp_envelope_text text = { .data = frame->envelope.data,
+					       .len = frame->envelope.len };
+	struct wp_refusal refusal = { "unavailable",
+				      "the server is out of memory" };
+	struct wp_submit_options options = { 0 };
+	struct send_call *call = calloc(1, sizeof(*call));
+	struct wp_buf key;
+
+	if (call != NULL) {
+		call->submit.live = &conn->parts->live;
+		call->submit.done = on_submitted;
+		keep_asker(&call->asker, conn, frame);
+	}
+	wp_buf_init(&key, KEY_TEXT_MAX);
+	read_options(frame, &key, &options);
+	wp_session_ask(&conn->session); /* who answers need not wait for us */
+	if (call == NULL ||
+	    !wp_live_submit_begin(&call->submit, conn->member.user, &options,
+				  &text, &refusal)) {
+		wp_session_answer(&conn->session);
+		wp_metric_add(conn->parts->metrics, WP_M_SEND_REFUSED, 1);
+		refuse(conn, frame, refusal.code, refusal.sentence);
+		free(call);
+	}
+	wp_buf_release(&key);
+}
+
+/* ---- {"type":"ack"}: `acked` when it is deleted in both tiers ---- */
+
+struct ack_call {
+	struct wp_settle settle; /* first: it knows only this */
+	struct asker asker;
+};
+
+/* Answer if anybody is still there, and end the call. */
+static void on_settled(struct wp_settle *settle, bool is_done)
+{
+	struct ack_call *call = (struct ack_call *)settle;
+	struct wp_parts *parts = call->asker.parts;
+	struct wp_conn *conn = wp_conn_find_open(parts, call->asker.number);
+	const struct wp_json_slice ref = wp_frame_ref_slice(&call->asker.ref);
+
+	wp_metric_add(parts->metrics, is_done ? WP_M_ACKED : WP_M_ACK_FAILED,
+		      1);
+	if (conn != NULL && is_done) {
+		wp_frame_reply(&parts->scratch, "acked", &ref);
+		wp_buf_add_char(&parts->scratch, '}');
+	} else if (conn != NULL) {
+		wp_frame_error(&parts->scratch, &ref, "unavailable",
+			       "the ack may not have been stored; repeat it");
+	}
+	if (conn != NULL)
+		answer(conn);
+	free(call);
+}
+
+static void refuse_ack(struct wp_conn *conn,
+		       const struct wp_client_frame *frame, enum wp_err why,
+		       const char *sentence)
+{
+	if (why == WP_ERR_FULL || why == WP_ERR_UNAVAIL)
+		wp_metric_add(conn->parts->metrics, WP_M_ACK_FAILED, 1);
+	if (why == WP_ERR_FULL)
+		refuse(conn, frame, "overloaded",
+		       "too many frames are unanswered; repeat later");
+	else if (why == WP_ERR_UNAVAIL)
+		refuse(conn, frame, "unavailable", "Redis cannot be reached");
+	else
+		refuse(conn, frame,
+		       why == WP_ERR_INVAL ? "invalid_ack" : "unavailable",
+		       sentence);
+}
+
+static void on_ack(struct wp_conn *conn, const struct wp_client_frame *frame)
+{
+	struct ack_call *call = calloc(1, sizeof(*call));
+	struct wp_error err = { 0 };
+	enum wp_err rc;
+
+	if (call == NULL) {
+		refuse_ack(conn, frame, WP_ERR_NOMEM,
+			   "the server is out of memory");
+		return;
+	}
+	call->settle.live = &conn->parts->live;
+	call->settle.done = on_settled;
+	keep_asker(&call->asker, conn, frame);
+	wp_session_ask(&conn->session); /* it may be answered at once */
+	rc = wp_settle_begin(&call->settle, conn->member.user, &frame->text,
+			     &err);
+	if (rc == WP_OK)
+		return;
+	wp_session_answer(&conn->session);
+	refuse_ack(conn, frame, rc, err.msg);
+	free(call);
+}
+
+/* ---- the small ones ---- */
 
 static void on_ping(struct wp_conn *conn)
 {
@@ -44,6 +240,8 @@ static void on_chat(struct wp_conn *conn, const struct wp_client_frame *frame)
 	wp_registrar_update(conn->parts->live.registrar, &conn->member);
 }
 
+/* ---- all ---- */
+
 void wp_frames_in(struct wp_conn *conn, const char *data, size_t len)
 {
 	struct wp_client_frame frame;
@@ -55,10 +253,10 @@ void wp_frames_in(struct wp_conn *conn, const char *data, size_t len)
 	}
 	switch (frame.type) {
 	case WP_FRAME_SEND:
-		wp_send_frame(conn, &frame);
+		on_send(conn, &frame);
 		break;
 	case WP_FRAME_ACK:
-		wp_ack_frame(conn, &frame);
+		on_ack(conn, &frame);
 		break;
 	case WP_FRAME_CHAT:
 		on_chat(conn, &frame);

@@ -8,7 +8,8 @@
 
 #include "ws-daemon/conn.h"
 
-/* Upcall of a connection: do what a text message asks, or send an error. */
+/* Upcall of a connection: do what a text message asks. An answer, or why it is
+ * not done, follows at once or later. */
 void wp_frames_in(struct wp_conn *conn, const char *data, size_t len);
 
 #endif /* WP_WS_FRAMES_IN_H */

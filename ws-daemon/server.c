@@ -19,7 +19,6 @@
 #include "ws-daemon/conn.h"
 #include "ws-daemon/frames_in.h"
 #include "ws-daemon/notifications.h"
-#include "ws-daemon/parts.h"
 
 enum {
 	ACCEPTS_PER_TURN = 64,

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "lib/http/query.h"
-#include "ws-daemon/wire/upgrade.h"
+#include "ws-daemon/wire/http.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -76,7 +76,7 @@ struct wp_message *wp_message_close(uint16_t code)
 	return wp_message_frame(WP_WS_CLOSE, payload, sizeof(payload));
 }
 
-struct wp_message *wp_message_ref(struct wp_message *message)
+static struct wp_message *take_ref(struct wp_message *message)
 {
 	assert(message->refs > 0 && message->refs < UINT32_MAX);
 	message->refs++;
@@ -165,8 +165,7 @@ enum wp_err wp_outbox_push_always(struct wp_outbox *box,
 {
 	if (box->n == box->cap && grow(box) != WP_OK)
 		return WP_ERR_NOMEM;
-	box->ring[(box->head + box->n) & (box->cap - 1)] =
-		wp_message_ref(message);
+	box->ring[(box->head + box->n) & (box->cap - 1)] = take_ref(message);
 	box->n++;
 	box->bytes += cost(message);
 	box->n_pokes += message->is_poke;

@@ -42,8 +42,6 @@ struct wp_message *wp_message_frame(enum wp_ws_opcode opcode,
 /* A close frame with this code and no reason; empty for WP_CLOSE_NO_STATUS. */
 struct wp_message *wp_message_close(uint16_t code);
 
-struct wp_message *wp_message_ref(struct wp_message *message);
-
 /* Give one reference back and set *message to NULL. NULL-safe. */
 void wp_message_unref(struct wp_message **message);
 

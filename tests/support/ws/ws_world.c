@@ -129,8 +129,8 @@ static void on_request(struct wp_conn *conn, const struct wp_head *request)
 	(void)request;
 	need(wp_urn_parse(&urn, asking, strlen(asking), NULL) == WP_OK &&
 	     wp_hub_join(conn->parts->live.hub, &conn->member, &urn) == WP_OK);
-	conn->entry->expires_s = wp_wall_ms() / 1000 + HOUR_S;
-	add_response(&conn->entry->response, asked->response_bytes);
+	conn->admission->expires_s = wp_wall_ms() / 1000 + HOUR_S;
+	add_response(&conn->admission->response, asked->response_bytes);
 	conn->is_admitted = true;
 	conn->parts->n_admitted++;
 	if (asked->is_replaced)

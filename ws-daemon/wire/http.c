@@ -1,19 +1,22 @@
 /*
- * upgrade.c - the HTTP half of a WebSocket connection: bytes in, answer out.
+ * http.c - the upgrade, its 101, and status lines and headers of the rest.
  */
-#include "ws-daemon/wire/upgrade.h"
+#include "ws-daemon/wire/http.h"
 
 #include <stdint.h>
 #include <string.h>
 
 #include "lib/base/base64.h"
 #include "lib/base/digest.h"
+#include "lib/http/answer.h"
 
 /* RFC 6455 section 1.3. */
 #define ACCEPT_GUID "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 #define PROTOCOL_NAME "waypost.v1"
 
 enum {
+	RETRY_MAX_S = 5,
+	ACCEPT_LEN = 28,
 	KEY_TEXT_LEN = 24, /* 16 bytes in base64 */
 	KEY_BYTES = 16,
 	HTTP_BAD_REQUEST = 400,
@@ -21,6 +24,8 @@ enum {
 	HTTP_UPGRADE_REQUIRED = 426,
 	HTTP_SWITCHING = 101,
 };
+
+/* ---- upgrades ---- */
 
 /*
  * Find the token among the offered protocols: "waypost.v1, <token>" in either
@@ -96,7 +101,8 @@ unsigned wp_upgrade_read(struct wp_upgrade *out, const struct wp_head *head)
 	return HTTP_SWITCHING;
 }
 
-void wp_upgrade_accept(const struct wp_text *key, char out[WP_ACCEPT_LEN + 1])
+/* Sec-WebSocket-Accept of a key. */
+static void make_accept(const struct wp_text *key, char out[ACCEPT_LEN + 1])
 {
 	char joined[KEY_TEXT_LEN + sizeof(ACCEPT_GUID)];
 	uint8_t digest[WP_SHA1_LEN];
@@ -105,14 +111,14 @@ void wp_upgrade_accept(const struct wp_text *key, char out[WP_ACCEPT_LEN + 1])
 	memcpy(joined + KEY_TEXT_LEN, ACCEPT_GUID, sizeof(ACCEPT_GUID));
 	wp_sha1(joined, sizeof(joined) - 1, digest);
 	wp_base64_encode(digest, sizeof(digest), out);
-	out[WP_ACCEPT_LEN] = '\0';
+	out[ACCEPT_LEN] = '\0';
 }
 
 void wp_upgrade_response(struct wp_buf *out, const struct wp_upgrade *upgrade)
 {
-	char accept[WP_ACCEPT_LEN + 1];
+	char accept[ACCEPT_LEN + 1];
 
-	wp_upgrade_accept(&upgrade->key, accept);
+	make_accept(&upgrade->key, accept);
 	wp_buf_add_str(out, "HTTP/1.1 101 Switching Protocols\r\n"
 			    "Upgrade: websocket\r\n"
 			    "Connection: Upgrade\r\n"
@@ -123,4 +129,64 @@ void wp_upgrade_response(struct wp_buf *out, const struct wp_upgrade *upgrade)
 		wp_buf_add(out, upgrade->protocol.data, upgrade->protocol.len);
 	}
 	wp_buf_add_str(out, "\r\n\r\n");
+}
+
+/* ---- other answers ---- */
+
+static void add_headers_of(struct wp_buf *out, unsigned status)
+{
+	if (status == 401)
+		wp_buf_add_str(out, "WWW-Authenticate: Bearer\r\n");
+	else if (status == 405)
+		wp_buf_add_str(out, "Allow: GET\r\n");
+	else if (status == 426)
+		wp_buf_add_str(out, "Upgrade: websocket\r\n"
+				    "Sec-WebSocket-Version: 13\r\n");
+	else if (status == 503)
+		wp_buf_printf(out, "Retry-After: %u\r\n",
+			      wp_http_retry_after_s(RETRY_MAX_S));
+}
+
+static void add_head(struct wp_buf *out, const char *request_id,
+		     unsigned status, const char *type, size_t len)
+{
+	char made[WP_REQUEST_ID_MAX + 1];
+
+	if (request_id == NULL || request_id[0] == '\0') {
+		wp_request_id_make(made);
+		request_id = made;
+	}
+	wp_buf_printf(out, "HTTP/1.1 %u %s\r\n", status,
+		      wp_http_reason(status));
+	add_headers_of(out, status);
+	wp_buf_printf(out,
+		      "Content-Type: %s\r\nContent-Length: %zu\r\n"
+		      "X-Request-Id: %s\r\nCache-Control: no-store\r\n"
+		      "Connection: %s\r\n\r\n",
+		      type, len, request_id,
+		      status == 426 ? "close, Upgrade" : "close");
+}
+
+void wp_http_answer_error(struct wp_buf *out, const char *request_id,
+			  unsigned status, const char *code,
+			  const char *sentence)
+{
+	struct wp_buf body;
+
+	wp_buf_init(&body, 0);
+	wp_buf_add_str(&body, "{\"error\":");
+	wp_buf_add_json(&body, sentence, strlen(sentence));
+	wp_buf_printf(&body, ",\"code\":\"%s\"}", code);
+	add_head(out, request_id, status, "application/json", body.len);
+	wp_buf_add(out, body.data, body.len);
+	out->failed = out->failed || body.failed;
+	wp_buf_release(&body);
+}
+
+void wp_http_answer_ok(struct wp_buf *out, const char *request_id,
+		       const char *type, const char *body, bool with_body)
+{
+	add_head(out, request_id, 200, type, strlen(body));
+	if (with_body)
+		wp_buf_add_str(out, body);
 }

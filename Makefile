@@ -141,6 +141,8 @@ $(B)/tests/fuzz/fuzz_%: $(B)/tests/fuzz/fuzz_%.o $(filter-out %/main.o,$(WS_OBJ)
 $(filter $(B)/tests/integration/test_worker_%,$(INTEGRATION)): $(WORKER_SUPPORT_OBJ)
 $(filter $(B)/tests/integration/test_live_%,$(INTEGRATION)): $(LIVE_SUPPORT_OBJ)
 $(B)/tests/unit/ws-daemon/wire/test_session: $(B)/tests/support/ws/ws_bytes.o
+# Its clock is the test's.
+$(B)/tests/unit/lib/live/test_turn: LDFLAGS += -Wl,--wrap=wp_mono_ms
 
 # These drive whole connections; what would go to Redis goes to the test.
 WS_WORLD := $(filter $(B)/tests/unit/ws-daemon/test_conn%,$(UNIT)) $(B)/tests/fuzz/fuzz_conn

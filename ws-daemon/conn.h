@@ -5,11 +5,12 @@
  * The 101 is sent when Redis has registered the connection, so whoever can read
  * is online and whoever cannot be registered gets an HTTP error.
  *
- * Events are pulled from the session when a connection's turn comes (turn.h),
- * and nowhere else; what they mean is asked of whoever set the upcalls. An
- * upcall never frees: whatever it calls here only changes fields, queues and
- * marks, never reads, and may be called for any connection in any state. One
- * that has ended is over for the session, and freed at the end of the turn.
+ * Events are pulled from the session when a connection's turn comes
+ * (lib/live/turn.h), and nowhere else; what they mean is asked of whoever set
+ * the upcalls. An upcall never frees: whatever it calls here only changes
+ * fields, queues and marks, never reads, and may be called for any connection
+ * in any state. One that has ended is over for the session, and freed at the
+ * end of the turn.
  */
 #ifndef WP_WS_CONN_H
 #define WP_WS_CONN_H
@@ -26,8 +27,8 @@
 #include "lib/base/log.h"
 #include "lib/http/answer.h"
 #include "lib/live/live.h"
+#include "lib/live/turn.h"
 #include "ws-daemon/metrics.h"
-#include "ws-daemon/turn.h"
 #include "ws-daemon/wire/patience.h"
 #include "ws-daemon/wire/session.h"
 

@@ -186,6 +186,7 @@ static enum wp_err make_parts(struct wp_server *server,
 {
 	struct wp_parts *parts = &server->parts;
 
+	wp_turn_init(&parts->turn, setup->loop, on_turn_end, server);
 	parts->auth = setup->auth;
 	parts->metrics = setup->metrics;
 	parts->upcalls = &upcalls;
@@ -194,9 +195,7 @@ static enum wp_err make_parts(struct wp_server *server,
 	parts->poke =
 		wp_message_frame(WP_WS_TEXT, poke_text, sizeof(poke_text) - 1);
 	parts->ping = wp_message_frame(WP_WS_PING, "", 0);
-	if (wp_turn_init(&parts->turn, setup->loop, on_turn_end, server) !=
-		    WP_OK ||
-	    parts->input == NULL || parts->poke == NULL || parts->ping == NULL)
+	if (parts->input == NULL || parts->poke == NULL || parts->ping == NULL)
 		return wp_error_set(err, WP_ERR_NOMEM, "out of memory");
 	parts->poke->is_poke = true;
 	return make_live(parts, setup->conf, err);

@@ -7,18 +7,19 @@
  * and a burst for one socket is one system call.
  *
  * Items carry a function; what they are is nobody's business here. Time is
- * counted in ticks of WP_TICK_MS since the start.
+ * counted in ticks of WP_TICK_MS since the start, and a deadline costs an item
+ * two pointers: it sets the earliest that it has (ping, silence, expiry, close)
+ * and works out the next one when that is due.
  */
-#ifndef WP_WS_TURN_H
-#define WP_WS_TURN_H
+#ifndef WP_LIB_LIVE_TURN_H
+#define WP_LIB_LIVE_TURN_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
 #include <ev.h>
 
-#include "lib/base/err.h"
-#include "lib/live/timers.h"
+enum { WP_TICK_MS = 100, WP_TURN_SLOTS = 1024 };
 
 enum wp_turn_next {
 	WP_TURN_DONE,  /* until it is marked again */
@@ -31,8 +32,10 @@ struct wp_turn_item {
 	/* Its turn has come. It stays marked meanwhile: what it does to itself
 	 * needs no second turn. */
 	enum wp_turn_next (*fn)(struct wp_turn_item *item);
-	struct wp_turn_item *next;
-	struct wp_timer timer;
+	struct wp_turn_item *next;  /* marked */
+	struct wp_turn_item *later; /* in the same slot */
+	struct wp_turn_item **link; /* who points at it there; NULL: not set */
+	uint32_t tick;
 	bool is_marked;
 	bool is_due; /* its time came; for fn to clear */
 };
@@ -42,7 +45,7 @@ struct wp_turn {
 	struct ev_loop *loop;
 	uint32_t now; /* ticks */
 	uint64_t start_ms;
-	struct wp_wheel *wheel;
+	struct wp_turn_item *slots[WP_TURN_SLOTS]; /* by tick, modulo */
 	struct wp_turn_item *marked;
 	ev_timer tick_timer;
 	ev_check end;
@@ -51,18 +54,20 @@ struct wp_turn {
 	void *ctx;
 };
 
-/* on_end: called behind all items' turns. Errors: WP_ERR_NOMEM. */
-enum wp_err wp_turn_init(struct wp_turn *turn, struct ev_loop *loop,
-			 void (*on_end)(void *ctx), void *ctx) WP_MUST_USE;
-/* Also after a failure; all zero is nothing. No item may be left. */
+/* on_end: called behind all items' turns. turn must not move afterwards. */
+void wp_turn_init(struct wp_turn *turn, struct ev_loop *loop,
+		  void (*on_end)(void *ctx), void *ctx);
+/* All zero is nothing. No item may be left. */
 void wp_turn_release(struct wp_turn *turn);
 
 /* Its turn comes when this turn of the loop ends. Idempotent. */
 void wp_turn_mark(struct wp_turn *turn, struct wp_turn_item *item);
 
-/* Mark it when the tick has come; replaces what was set. */
+/* Mark it when the tick has come, or with the next one if it is over; replaces
+ * what was set. */
 void wp_turn_set(struct wp_turn *turn, struct wp_turn_item *item,
 		 uint32_t tick);
+/* Idempotent. */
 void wp_turn_clear(struct wp_turn_item *item);
 
 /* Ticks from now in which at least so many milliseconds go by. */
@@ -71,4 +76,4 @@ uint32_t wp_turn_ticks(int64_t ms);
 /* The turns of all that are marked, now; otherwise the loop sees to it. */
 void wp_turn_run(struct wp_turn *turn);
 
-#endif /* WP_WS_TURN_H */
+#endif /* WP_LIB_LIVE_TURN_H */

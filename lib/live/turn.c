@@ -1,19 +1,16 @@
 /*
- * turn.c - marks, ticks and the end of a turn.
+ * turn.c - marks, a wheel of deadlines, and the end of a turn.
+ *
+ * The wheel: lists of items, hashed by tick. One that is further away than a
+ * round of it waits in its slot and is passed over until its round has come.
  */
-#include "ws-daemon/turn.h"
+#include "lib/live/turn.h"
 
 #include <stddef.h>
 
 #include "lib/base/clock.h"
 
-uint32_t wp_turn_ticks(int64_t ms)
-{
-	int64_t ticks = (ms + WP_TICK_MS - 1) / WP_TICK_MS;
-
-	/* The tick that we are in is nearly over, perhaps. */
-	return (uint32_t)(ticks < 1 ? 1 : ticks) + 1;
-}
+/* ---- marks ---- */
 
 void wp_turn_mark(struct wp_turn *turn, struct wp_turn_item *item)
 {
@@ -22,16 +19,6 @@ void wp_turn_mark(struct wp_turn *turn, struct wp_turn_item *item)
 	item->is_marked = true;
 	item->next = turn->marked;
 	turn->marked = item;
-}
-
-void wp_turn_set(struct wp_turn *turn, struct wp_turn_item *item, uint32_t tick)
-{
-	wp_wheel_set(turn->wheel, &item->timer, tick);
-}
-
-void wp_turn_clear(struct wp_turn_item *item)
-{
-	wp_wheel_clear(&item->timer);
 }
 
 void wp_turn_run(struct wp_turn *turn)
@@ -78,14 +65,67 @@ static void on_end(struct ev_loop *loop, ev_check *check, int events)
 	turn->on_end(turn->ctx);
 }
 
-static void on_due(void *ctx, struct wp_timer *timer)
-{
-	struct wp_turn_item *item =
-		(struct wp_turn_item *)((char *)timer -
-					offsetof(struct wp_turn_item, timer));
+/* ---- deadlines ---- */
 
-	item->is_due = true;
-	wp_turn_mark(ctx, item);
+uint32_t wp_turn_ticks(int64_t ms)
+{
+	int64_t ticks = (ms + WP_TICK_MS - 1) / WP_TICK_MS;
+
+	/* The tick that we are in is nearly over, perhaps. */
+	return (uint32_t)(ticks < 1 ? 1 : ticks) + 1;
+}
+
+void wp_turn_clear(struct wp_turn_item *item)
+{
+	if (item->link == NULL)
+		return;
+	*item->link = item->later;
+	if (item->later != NULL)
+		item->later->link = item->link;
+	item->later = NULL;
+	item->link = NULL;
+}
+
+void wp_turn_set(struct wp_turn *turn, struct wp_turn_item *item, uint32_t tick)
+{
+	struct wp_turn_item **slot;
+
+	wp_turn_clear(item);
+	item->tick = tick > turn->now ? tick : turn->now + 1;
+	slot = &turn->slots[item->tick % WP_TURN_SLOTS];
+	item->later = *slot;
+	item->link = slot;
+	if (*slot != NULL)
+		(*slot)->link = &item->later;
+	*slot = item;
+}
+
+static void mark_due(struct wp_turn *turn, uint32_t slot)
+{
+	struct wp_turn_item *later;
+
+	for (struct wp_turn_item *i = turn->slots[slot]; i != NULL; i = later) {
+		later = i->later;
+		if (i->tick > turn->now)
+			continue; /* of a later round */
+		wp_turn_clear(i);
+		i->is_due = true;
+		wp_turn_mark(turn, i);
+	}
+}
+
+/* Time has come to now. */
+static void advance(struct wp_turn *turn, uint32_t now)
+{
+	uint32_t from = turn->now + 1;
+	uint32_t n = now > turn->now ? now - turn->now : 0;
+
+	if (n > WP_TURN_SLOTS)
+		n = WP_TURN_SLOTS; /* one round meets every slot */
+	if (n > 0)
+		turn->now = now;
+	for (uint32_t i = 0; i < n; i++)
+		mark_due(turn, (from + i) % WP_TURN_SLOTS);
 }
 
 static void on_tick(struct ev_loop *loop, ev_timer *timer, int events)
@@ -94,17 +134,15 @@ static void on_tick(struct ev_loop *loop, ev_timer *timer, int events)
 
 	(void)loop;
 	(void)events;
-	turn->now = (uint32_t)((wp_mono_ms() - turn->start_ms) / WP_TICK_MS);
-	wp_wheel_advance(turn->wheel, turn->now, on_due, turn);
+	advance(turn, (uint32_t)((wp_mono_ms() - turn->start_ms) / WP_TICK_MS));
 }
 
-enum wp_err wp_turn_init(struct wp_turn *turn, struct ev_loop *loop,
-			 void (*end)(void *ctx), void *ctx)
+/* ---- begin and end ---- */
+
+void wp_turn_init(struct wp_turn *turn, struct ev_loop *loop,
+		  void (*end)(void *ctx), void *ctx)
 {
 	*turn = (struct wp_turn){ .loop = loop, .on_end = end, .ctx = ctx };
-	turn->wheel = wp_wheel_new(0);
-	if (turn->wheel == NULL)
-		return WP_ERR_NOMEM;
 	turn->start_ms = wp_mono_ms();
 	/* At the lowest priority it runs behind all events of its turn, and
 	 * before Redis' clients write what ended connections gave them. */
@@ -117,15 +155,13 @@ enum wp_err wp_turn_init(struct wp_turn *turn, struct ev_loop *loop,
 		      WP_TICK_MS / 1e3);
 	turn->tick_timer.data = turn;
 	ev_timer_start(loop, &turn->tick_timer);
-	return WP_OK;
 }
 
 void wp_turn_release(struct wp_turn *turn)
 {
-	if (turn->wheel == NULL)
+	if (turn->loop == NULL)
 		return;
 	ev_check_stop(turn->loop, &turn->end);
 	ev_idle_stop(turn->loop, &turn->more);
 	ev_timer_stop(turn->loop, &turn->tick_timer);
-	wp_wheel_free(&turn->wheel);
 }

@@ -1,4 +1,5 @@
-/* Marks, ticks and the end of a turn, without anything behind them. */
+/* Marks, ticks and the end of a turn, without anything behind them. Time is
+ * what the test says: the linker hands the clock over. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,23 +9,33 @@
 
 #include <cmocka.h>
 
-#include "ws-daemon/turn.h"
+#include "lib/live/turn.h"
 
 struct thing {
 	struct wp_turn_item item; /* first */
 	struct wp_turn *turn;
-	struct thing *marks; /* in its turn, also itself */
+	struct thing *marks;  /* in its turn, also itself */
+	uint32_t again_at;    /* it sets this in its turn; 0: nothing */
+	struct thing *clears; /* this one's deadline */
 	int n_turns;
 	int n_again; /* turns that it asks for */
 	int n_due;
 	bool is_last; /* its turn frees it */
 };
 
+static uint64_t now_ms;
 static struct ev_loop *loop;
 static struct wp_turn turn;
 static int n_ends;
 static int n_done; /* turns of things so far */
 static int done_at_end;
+
+uint64_t __wrap_wp_mono_ms(void);
+
+uint64_t __wrap_wp_mono_ms(void)
+{
+	return now_ms;
+}
 
 static void on_end(void *ctx)
 {
@@ -44,6 +55,10 @@ static enum wp_turn_next on_turn(struct wp_turn_item *item)
 	item->is_due = false;
 	if (thing->marks != NULL)
 		wp_turn_mark(thing->turn, &thing->marks->item);
+	if (thing->again_at != 0)
+		wp_turn_set(thing->turn, item, thing->again_at);
+	if (thing->clears != NULL)
+		wp_turn_clear(&thing->clears->item);
 	if (thing->n_again-- > 0)
 		return WP_TURN_AGAIN;
 	if (!thing->is_last)
@@ -64,8 +79,11 @@ static int setup(void **state)
 	loop = ev_loop_new(EVFLAG_AUTO);
 	n_ends = 0;
 	n_done = 0;
-	return loop == NULL ||
-	       wp_turn_init(&turn, loop, on_end, &turn) != WP_OK;
+	now_ms = 1000000;
+	if (loop == NULL)
+		return -1;
+	wp_turn_init(&turn, loop, on_end, &turn);
+	return 0;
 }
 
 static int teardown(void **state)
@@ -81,12 +99,15 @@ static void turn_loop(void)
 	ev_run(loop, EVRUN_NOWAIT);
 }
 
-/* Time goes by, and the loop sees that it did. */
-static void pass(uint32_t ticks)
+/* Time goes by, and the loop sees that it did. Returns: turns that were had. */
+static int pass(uint32_t ticks)
 {
-	turn.start_ms -= (uint64_t)ticks * WP_TICK_MS;
+	int before = n_done;
+
+	now_ms += (uint64_t)ticks * WP_TICK_MS;
 	ev_feed_event(loop, &turn.tick_timer, EV_TIMER);
 	turn_loop();
+	return n_done - before;
 }
 
 static void marked_twice_it_has_one_turn(void **state)
@@ -181,12 +202,10 @@ static void tick_that_has_come_makes_it_due_once(void **state)
 
 	(void)state;
 	wp_turn_set(&turn, &one.item, turn.now + 5);
-	pass(4);
-	assert_int_equal(one.n_turns, 0);
-	pass(1);
+	assert_int_equal(pass(4), 0);
+	assert_int_equal(pass(1), 1);
 	assert_int_equal(one.n_due, 1);
-	pass(100);
-	assert_int_equal(one.n_turns, 1);
+	assert_int_equal(pass(5000), 0);
 
 	/* Marked for another reason it is not due. */
 	wp_turn_mark(&turn, &one.item);
@@ -205,11 +224,92 @@ static void what_was_set_may_be_set_again_and_cleared(void **state)
 	wp_turn_set(&turn, &one.item, turn.now + 20);
 	wp_turn_set(&turn, &other.item, turn.now + 5);
 	wp_turn_clear(&other.item);
-	pass(10);
-	assert_int_equal(n_done, 0);
-	pass(10);
+	assert_int_equal(pass(19), 0);
+	assert_int_equal(pass(1), 1);
 	assert_int_equal(one.n_due, 1);
 	assert_int_equal(other.n_turns, 0);
+}
+
+/* The one in the middle of their list, twice. */
+static void clearing_one_leaves_its_neighbours_set(void **state)
+{
+	struct thing things[3] = { make(), make(), make() };
+
+	(void)state;
+	for (int i = 0; i < 3; i++)
+		wp_turn_set(&turn, &things[i].item, 5);
+	wp_turn_clear(&things[1].item);
+	wp_turn_clear(&things[1].item);
+	assert_int_equal(pass(5), 2);
+	assert_int_equal(things[1].n_turns, 0);
+}
+
+static void deadline_beyond_one_round_waits_for_its_own(void **state)
+{
+	struct thing one = make();
+	uint32_t tick = 3 * WP_TURN_SLOTS + 7;
+
+	(void)state;
+	wp_turn_set(&turn, &one.item, tick);
+	for (uint32_t now = 1; now < tick; now++)
+		assert_int_equal(pass(1), 0);
+	assert_int_equal(pass(1), 1);
+	assert_int_equal(one.n_due, 1);
+}
+
+static void loop_that_was_stopped_catches_up(void **state)
+{
+	struct thing things[10];
+
+	(void)state;
+	for (uint32_t i = 0; i < 10; i++) {
+		things[i] = make();
+		wp_turn_set(&turn, &things[i].item, 1 + i * 700);
+	}
+	assert_int_equal(pass(1000000), 10);
+	for (int i = 0; i < 10; i++)
+		assert_int_equal(things[i].n_due, 1);
+}
+
+static void what_is_over_is_due_with_the_next_tick(void **state)
+{
+	struct thing one = make();
+
+	(void)state;
+	assert_int_equal(pass(50), 0);
+	wp_turn_set(&turn, &one.item, 3);
+	assert_int_equal(pass(0), 0);
+	assert_int_equal(pass(1), 1);
+	assert_int_equal(one.n_due, 1);
+}
+
+/* Always late, yet never twice within one tick. */
+static void what_sets_itself_again_is_due_once_per_tick(void **state)
+{
+	struct thing one = make();
+
+	(void)state;
+	one.again_at = 1;
+	wp_turn_set(&turn, &one.item, 1);
+	for (int i = 1; i <= 3; i++) {
+		assert_int_equal(pass(1), 1);
+		assert_int_equal(one.n_due, i);
+	}
+}
+
+/* Both have come, and each has its turn whatever the other does. */
+static void who_is_due_already_can_be_cleared_no_more(void **state)
+{
+	struct thing one = make();
+	struct thing other = make();
+
+	(void)state;
+	one.clears = &other;
+	other.clears = &one;
+	wp_turn_set(&turn, &one.item, 4);
+	wp_turn_set(&turn, &other.item, 4);
+	assert_int_equal(pass(4), 2);
+	assert_int_equal(pass(5000), 0);
 }
 
 static void so_many_milliseconds_go_by_in_the_ticks_of_them(void **state)
@@ -225,29 +325,25 @@ static void so_many_milliseconds_go_by_in_the_ticks_of_them(void **state)
 	assert_int_equal(wp_turn_ticks(-5), 2);
 }
 
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(marked_twice_it_has_one_turn,
-						setup, teardown),
-		cmocka_unit_test_setup_teardown(
-			what_it_does_to_itself_needs_no_second_turn, setup,
-			teardown),
-		cmocka_unit_test_setup_teardown(
-			what_it_does_to_another_is_dealt_with_in_the_same_turn,
-			setup, teardown),
-		cmocka_unit_test_setup_teardown(
-			who_has_more_gets_one_turn_at_a_time, setup, teardown),
-		cmocka_unit_test_setup_teardown(
-			what_is_gone_is_not_looked_at_again, setup, teardown),
-		cmocka_unit_test_setup_teardown(
-			tick_that_has_come_makes_it_due_once, setup, teardown),
-		cmocka_unit_test_setup_teardown(
-			what_was_set_may_be_set_again_and_cleared, setup,
-			teardown),
-		cmocka_unit_test_setup_teardown(
-			so_many_milliseconds_go_by_in_the_ticks_of_them, setup,
-			teardown),
+		TEST(marked_twice_it_has_one_turn),
+		TEST(what_it_does_to_itself_needs_no_second_turn),
+		TEST(what_it_does_to_another_is_dealt_with_in_the_same_turn),
+		TEST(who_has_more_gets_one_turn_at_a_time),
+		TEST(what_is_gone_is_not_looked_at_again),
+		TEST(tick_that_has_come_makes_it_due_once),
+		TEST(what_was_set_may_be_set_again_and_cleared),
+		TEST(clearing_one_leaves_its_neighbours_set),
+		TEST(deadline_beyond_one_round_waits_for_its_own),
+		TEST(loop_that_was_stopped_catches_up),
+		TEST(what_is_over_is_due_with_the_next_tick),
+		TEST(what_sets_itself_again_is_due_once_per_tick),
+		TEST(who_is_due_already_can_be_cleared_no_more),
+		TEST(so_many_milliseconds_go_by_in_the_ticks_of_them),
 	};
 
 	return cmocka_run_group_tests_name("turn", tests, NULL, NULL);

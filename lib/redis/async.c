@@ -27,11 +27,9 @@
 #include "lib/base/backoff.h"
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
-#include "lib/redis/handshake.h"
 #include "lib/redis/link.h"
-#include "lib/redis/pending.h"
 
-enum { OUT_KEPT = 256 * 1024, LOG_INTERVAL_MS = 10000 };
+enum { OUT_KEPT = 256 * 1024, LOG_INTERVAL_MS = 10000, RING_FIRST = 64 };
 
 enum state {
 	DOWN,    /* waits for the timer to connect */
@@ -39,6 +37,22 @@ enum state {
 	SHAKING, /* connected; the handshake is under way */
 	READY,
 	LOST, /* closed; callbacks are to be told by the timer */
+};
+
+/* Who waits for an answer. */
+struct pending {
+	wp_reply_fn fn; /* may be NULL */
+	void *ctx;
+	uint64_t sent_ms;
+	size_t confirmations; /* of a subscription; 0 = an ordinary command */
+};
+
+/* All who wait: a ring that grows, first in, first out. */
+struct ring {
+	struct pending *items; /* owned */
+	size_t size;           /* a power of two, or 0 */
+	size_t head;
+	size_t n;
 };
 
 struct wp_aredis {
@@ -59,7 +73,7 @@ struct wp_aredis {
 	bool was_ready;     /* on_ready ran, on_lost has not */
 	struct wp_backoff backoff;
 
-	struct wp_pending_ring pending;
+	struct ring pending;
 	struct wp_buf out; /* bytes to be sent; those before sent are out */
 	size_t sent;
 
@@ -72,6 +86,64 @@ struct wp_aredis {
 	struct ev_timer timer;   /* what for depends on the state */
 	uint64_t deadline_ms;    /* of the timer */
 };
+
+/* ---- those who wait ---- */
+
+static void ring_release(struct ring *ring)
+{
+	free(ring->items);
+	memset(ring, 0, sizeof(*ring));
+}
+
+/* Make room for one more; false when memory or the bound forbids. */
+static bool ring_reserve(struct ring *ring)
+{
+	size_t size = ring->size == 0 ? RING_FIRST : ring->size * 2;
+	struct pending *grown;
+
+	if (ring->n < ring->size)
+		return true;
+	if (size > WP_AREDIS_PENDING_MAX)
+		return false;
+	grown = calloc(size, sizeof(*grown));
+	if (grown == NULL)
+		return false;
+	for (size_t i = 0; i < ring->n; i++)
+		grown[i] = ring->items[(ring->head + i) & (ring->size - 1)];
+	free(ring->items);
+	ring->items = grown;
+	ring->size = size;
+	ring->head = 0;
+	return true;
+}
+
+/* Add behind all others; room was made by ring_reserve(). */
+static void ring_push(struct ring *ring, const struct pending *item)
+{
+	assert(ring->n < ring->size);
+	ring->items[(ring->head + ring->n) & (ring->size - 1)] = *item;
+	ring->n++;
+}
+
+/* The oldest, or NULL; borrowed until the next call. */
+static struct pending *ring_front(struct ring *ring)
+{
+	return ring->n == 0 ? NULL : &ring->items[ring->head];
+}
+
+/* Take the oldest out; there must be one. */
+static struct pending ring_pop(struct ring *ring)
+{
+	struct pending front;
+
+	assert(ring->n > 0);
+	front = ring->items[ring->head];
+	ring->head = (ring->head + 1) & (ring->size - 1);
+	ring->n--;
+	return front;
+}
+
+/* ---- the timer ---- */
 
 /*
  * (Re)start the timer. The loop's own time may be old when a callback took
@@ -141,7 +213,7 @@ static void drop(struct wp_aredis *redis, const char *reason)
 
 static void free_now(struct wp_aredis *redis)
 {
-	wp_pending_release(&redis->pending);
+	ring_release(&redis->pending);
 	wp_buf_release(&redis->out);
 	free(redis->name);
 	free(redis);
@@ -363,8 +435,8 @@ static void complain(struct wp_aredis *redis, const struct wp_reply *reply)
 /* False: redis is gone. */
 static bool take_reply(struct wp_aredis *redis, const struct wp_reply *reply)
 {
-	struct wp_pending *front = wp_pending_front(&redis->pending);
-	struct wp_pending copy;
+	struct pending *front = ring_front(&redis->pending);
+	struct pending copy;
 
 	/* This command's outcome is as unknown as that of those behind it. */
 	if (front == NULL || wp_reply_is_loss(reply)) {
@@ -380,7 +452,7 @@ static bool take_reply(struct wp_aredis *redis, const struct wp_reply *reply)
 		front->confirmations--;
 		front->sent_ms = wp_mono_ms();
 	} else {
-		(void)wp_pending_pop(&redis->pending);
+		(void)ring_pop(&redis->pending);
 	}
 	if (copy.fn == NULL) {
 		complain(redis, reply);
@@ -449,7 +521,7 @@ static void on_readable(struct ev_loop *loop, struct ev_io *w, int revents)
 static void fail_pending(struct wp_aredis *redis)
 {
 	while (redis->pending.n > 0) {
-		struct wp_pending front = wp_pending_pop(&redis->pending);
+		struct pending front = ring_pop(&redis->pending);
 
 		if (front.fn != NULL)
 			front.fn(front.ctx, NULL);
@@ -497,7 +569,7 @@ static void watch_oldest(struct wp_aredis *redis)
 		arm(redis, 0);
 		return;
 	}
-	age_ms = wp_mono_ms() - wp_pending_front(&redis->pending)->sent_ms;
+	age_ms = wp_mono_ms() - ring_front(&redis->pending)->sent_ms;
 	if (age_ms >= timeout_ms)
 		drop(redis, "no answer in time");
 	else
@@ -612,7 +684,7 @@ static enum wp_err queue_command(struct wp_aredis *redis,
 				 const struct wp_cmd *cmd, wp_reply_fn fn,
 				 void *ctx, size_t confirmations)
 {
-	const struct wp_pending item = {
+	const struct pending item = {
 		.fn = fn,
 		.ctx = ctx,
 		.sent_ms = wp_mono_ms(),
@@ -622,12 +694,12 @@ static enum wp_err queue_command(struct wp_aredis *redis,
 
 	if (redis->state != READY)
 		return WP_ERR_UNAVAIL;
-	if (cmd->words.failed || !wp_pending_reserve(&redis->pending))
+	if (cmd->words.failed || !ring_reserve(&redis->pending))
 		return WP_ERR_NOMEM;
 	rc = append(redis, cmd);
 	if (rc != WP_OK)
 		return rc;
-	wp_pending_push(&redis->pending, &item);
+	ring_push(&redis->pending, &item);
 	if (!ev_is_active(&redis->timer))
 		arm(redis, redis->conf->redis.command_timeout_ms);
 	return WP_OK;

@@ -27,8 +27,11 @@
 struct ev_loop;
 struct wp_aredis;
 
-/* A server that does not read costs no more than this. */
-enum { WP_AREDIS_UNSENT_MAX = 128 * 1024 * 1024 };
+/* A server that does not read, or does not answer, costs no more than this. */
+enum {
+	WP_AREDIS_UNSENT_MAX = 128 * 1024 * 1024, /* bytes */
+	WP_AREDIS_PENDING_MAX = 1 << 20,          /* commands; a power of two */
+};
 
 /*
  * A message on a subscribed channel; pattern is NULL for plain channels. Names
@@ -72,7 +75,8 @@ const char *wp_aredis_run_id(const struct wp_aredis *redis);
  * Errors:  WP_ERR_UNAVAIL  not ready; fn will not run
  *          WP_ERR_FULL     with it more than WP_AREDIS_UNSENT_MAX bytes would
  *                          wait to be sent; fn will not run
- *          WP_ERR_NOMEM    not queued; fn will not run
+ *          WP_ERR_NOMEM    not queued, for want of memory or because
+ *                          WP_AREDIS_PENDING_MAX wait already; fn will not run
  */
 enum wp_err wp_aredis_do(struct wp_aredis *redis, const struct wp_cmd *cmd,
 			 wp_reply_fn fn, void *ctx) WP_MUST_USE;

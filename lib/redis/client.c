@@ -19,7 +19,6 @@
 
 #include "lib/base/backoff.h"
 #include "lib/base/clock.h"
-#include "lib/redis/handshake.h"
 #include "lib/redis/info.h"
 #include "lib/redis/link.h"
 
@@ -127,6 +126,26 @@ static enum wp_err lose_by_io(struct wp_redis *redis, struct wp_error *err)
 	return WP_ERR_UNAVAIL;
 }
 
+/*
+ * Put cmd behind the bytes that wait to be sent.
+ *
+ * Errors:  WP_ERR_NOMEM  a part of it may wait there: close the link
+ */
+static enum wp_err queue(struct redisContext *link, const struct wp_cmd *cmd,
+			 struct wp_error *err)
+{
+	char head[WP_CMD_HEAD_MAX];
+	size_t len = wp_cmd_head(cmd, head);
+
+	if (cmd->words.failed ||
+	    redisAppendFormattedCommand(link, head, len) != REDIS_OK ||
+	    redisAppendFormattedCommand(link, cmd->words.data,
+					cmd->words.len) != REDIS_OK)
+		return wp_error_set(err, WP_ERR_NOMEM,
+				    "no memory for a Redis command");
+	return WP_OK;
+}
+
 /* Send everything that the handshake wants to say now; take all answers. */
 static enum wp_err shake_round(struct redisContext *link,
 			       struct wp_handshake *hs, struct wp_error *err)
@@ -137,7 +156,7 @@ static enum wp_err shake_round(struct redisContext *link,
 
 	wp_cmd_init(&cmd);
 	while (rc == WP_OK && wp_handshake_next(hs, &cmd))
-		rc = wp_link_append(link, &cmd, err);
+		rc = queue(link, &cmd, err);
 	wp_cmd_wipe(&cmd); /* the password went through it */
 	while (rc == WP_OK && wp_handshake_is_waiting(hs)) {
 		if (redisGetReply(link, &reply) != REDIS_OK)
@@ -271,7 +290,7 @@ enum wp_err wp_redis_append(struct wp_redis *redis, const struct wp_cmd *cmd,
 	rc = connect_as_before(redis, err);
 	if (rc != WP_OK)
 		return rc;
-	rc = wp_link_append(redis->link, cmd, err);
+	rc = queue(redis->link, cmd, err);
 	if (rc != WP_OK) {
 		lose(redis);
 		return rc;

@@ -33,6 +33,7 @@ struct owner {
 	int messages;
 	int depth; /* callbacks on the stack */
 	int failures_at_loss;
+	int asked;
 	int64_t last;
 	size_t channel_len; /* of the last message */
 	bool is_in_order;
@@ -235,6 +236,40 @@ static void answers_come_once_and_in_order(void **state)
 	(void)state;
 	begin(&owner, NULL);
 	send_many(&owner, MANY);
+
+	run_until(&owner, &owner.answers, MANY);
+
+	assert_true(owner.is_in_order);
+	end(&owner);
+	assert_int_equal(owner.answers, MANY);
+	assert_int_equal(owner.failures, 0);
+}
+
+/* For each answer two more questions, until all were asked. */
+static void on_number_ask(void *ctx, const struct wp_reply *reply)
+{
+	struct owner *owner = ctx;
+	char text[16];
+
+	on_number(ctx, reply);
+	for (int i = 0; i < 2 && owner->asked < MANY; i++) {
+		snprintf(text, sizeof(text), "%d", ++owner->asked);
+		assert_int_equal(
+			send_words(owner, on_number_ask, "ECHO", text, NULL),
+			WP_OK);
+	}
+}
+
+/* The line of those who wait moves on and grows at the same time. */
+static void order_survives_asking_while_others_wait(void **state)
+{
+	struct owner owner;
+
+	(void)state;
+	begin(&owner, NULL);
+	owner.asked = 1;
+	assert_int_equal(send_words(&owner, on_number_ask, "ECHO", "1", NULL),
+			 WP_OK);
 
 	run_until(&owner, &owner.answers, MANY);
 
@@ -672,6 +707,28 @@ static void what_a_silent_server_costs_is_bounded(void **state)
 	free(big);
 }
 
+static void so_many_may_wait_and_no_more(void **state)
+{
+	struct owner owner;
+	struct wp_cmd cmd;
+
+	(void)state;
+	wp_cmd_init(&cmd);
+	wp_cmd_str(&cmd, "PING");
+	begin(&owner, NULL);
+	for (int i = 0; i < WP_AREDIS_PENDING_MAX; i++)
+		assert_int_equal(
+			wp_aredis_do(owner.redis, &cmd, on_number, &owner),
+			WP_OK);
+
+	assert_int_equal(wp_aredis_do(owner.redis, &cmd, on_number, &owner),
+			 WP_ERR_NOMEM);
+
+	end(&owner);
+	assert_int_equal(owner.failures, WP_AREDIS_PENDING_MAX);
+	wp_cmd_release(&cmd);
+}
+
 /* The loop was busy for longer than a server may be silent. */
 static void answers_that_wait_to_be_read_are_no_silence(void **state)
 {
@@ -757,6 +814,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(ready_means_every_script_is_loaded),
 		cmocka_unit_test(answers_come_once_and_in_order),
+		cmocka_unit_test(order_survives_asking_while_others_wait),
 		cmocka_unit_test(
 			an_answer_larger_than_any_buffer_arrives_whole),
 		cmocka_unit_test(
@@ -777,6 +835,7 @@ int main(void)
 			leaving_channels_more_often_than_joining_is_survived),
 		cmocka_unit_test(a_killed_subscription_is_made_again),
 		cmocka_unit_test(what_a_silent_server_costs_is_bounded),
+		cmocka_unit_test(so_many_may_wait_and_no_more),
 		cmocka_unit_test(answers_that_wait_to_be_read_are_no_silence),
 		cmocka_unit_test(a_wrong_password_is_never_ready),
 		cmocka_unit_test(a_bad_address_is_refused),

@@ -1,4 +1,5 @@
 """The layers of this tree hold; and in a tree where they do not, it is said."""
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -25,6 +26,15 @@ class ThisTree(unittest.TestCase):
                                os.path.join(ROOT, "build", "release"))
         status, said = check("--objects", build)
         self.assertEqual((status, said), (0, ""))
+
+    def test_every_floor_is_a_folder(self):
+        spec = importlib.util.spec_from_file_location("check_layers", CHECK)
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        for floor in module.FLOORS:
+            for folder in floor:
+                self.assertTrue(os.path.isdir(os.path.join(ROOT, folder)),
+                                f"{folder}/ has a place in FLOORS and is gone")
 
 
 class PlantedFaults(unittest.TestCase):
@@ -58,11 +68,10 @@ class PlantedFaults(unittest.TestCase):
                 if name.endswith(".c"):
                     subprocess.run(["gcc", "-I", self.root, "-c", source, "-o",
                                     place[:-2] + ".o"], check=True)
-        self.write("gen/scripts.c")
-        os.makedirs(os.path.join(self.root, "build", "gen"), exist_ok=True)
-        subprocess.run(["gcc", "-c", os.path.join(self.root, "gen/scripts.c"),
-                        "-o", os.path.join(self.root, "build/gen/scripts.o")],
-                       check=True)
+        self.write("build/gen/scripts.c")
+        subprocess.run(
+            ["gcc", "-c", os.path.join(self.root, "build/gen/scripts.c"), "-o",
+             os.path.join(self.root, "build/gen/scripts.o")], check=True)
         return "--objects", os.path.join(self.root, "build")
 
     def test_a_way_down_is_fine(self):
@@ -85,6 +94,16 @@ class PlantedFaults(unittest.TestCase):
     def test_a_folder_without_a_floor_is_a_fault(self):
         self.write("lib/new/a.c")
         self.assert_said("lib/new/ has no place")
+
+    def test_nor_may_a_program_be_without(self):
+        self.write("archiver/main.c")
+        self.assert_said("archiver/main.c: archiver/ has no place in FLOORS")
+
+    def test_calls_of_a_folder_without_a_floor_are_no_second_fault(self):
+        self.write("lib/new/a.c", "void wp_b(void);\nvoid wp_a(void);\n"
+                                  "void wp_a(void) { wp_b(); }\n")
+        self.write("lib/base/b.c", "void wp_b(void);\nvoid wp_b(void) {}\n")
+        self.assert_said("lib/new/ has no place", *self.compile())
 
     def test_tests_are_on_no_floor(self):
         self.write("tests/support/a.h")

@@ -244,7 +244,7 @@ fuzz-run: $(FUZZ)
 
 # ---- looking after the source ----
 
-check: check-format check-layers check-headers check-references ## the quick ones
+check: check-format check-layers check-headers check-references check-contract ## the quick ones
 
 check-format: ## does clang-format agree?
 	@clang-format --dry-run -Werror $(C_FILES)
@@ -257,6 +257,9 @@ check-layers: all ## who may include and call whom
 
 check-references: ## is there what comments and documents name?
 	@$(PYTHON) tools/check-references.py
+
+check-contract: ## do documents and programs tell the same?
+	@$(PYTHON) tools/check-contract.py
 
 check-headers: ## each header compiles alone
 	@for header in $(HEADERS); do \
@@ -306,4 +309,4 @@ clean: ## remove what was built (the state directory of make run stays)
 
 .PHONY: help all tests-build deps deps-build run test release-tests asan-tests tsan-tests test-unit \
 	test-fault test-fault-bugs bug soak test-integration test-e2e asan tsan ci fuzz fuzz-run check check-format \
-	format check-layers check-headers check-references lint install clean
+	format check-layers check-headers check-references check-contract lint install clean

@@ -10,9 +10,6 @@ import re
 
 import yaml
 
-ALIASES = {"/send": "/api/send", "/send/batch": "/api/send/batch",
-           "/messages": "/api/messages",
-           "/messages/ack": "/api/messages/ack"}
 # Made by the web server or before a path counts; in the one form of an error.
 ANYWHERE = {400, 404, 405, 408, 411, 413, 414, 431, 500, 502, 503, 504}
 TYPES = {"object": dict, "array": list, "string": str, "boolean": bool,
@@ -26,8 +23,19 @@ class Contract:
         path = os.path.join(root, "docs", "openapi.yaml")
         with open(path, encoding="utf-8") as file:
             self.spec = yaml.safe_load(file)
+        told = re.search(r"([^.]*)\bare aliases\b",
+                         self.spec["info"]["description"]).group(1)
+        self.aliases = {path: "/api" + path
+                        for path in re.findall(r"`([^`]+)`", told)}
         self.complaints = []
         self.seen = set()
+
+    def methods(self):
+        """Of each path, and each alias, what it takes."""
+        methods = {path: [name.upper() for name in operations]
+                   for path, operations in self.spec["paths"].items()}
+        return {**methods, **{alias: methods[path] for alias, path
+                              in self.aliases.items()}}
 
     def resolve(self, node):
         while "$ref" in node:
@@ -40,7 +48,7 @@ class Contract:
     def observe(self, method, target, response):
         """Judge one answer; differences are collected."""
         path = target.split("?")[0]
-        path = ALIASES.get(path, path)
+        path = self.aliases.get(path, path)
         operations = self.spec["paths"].get(path)
         if operations is None:
             return
@@ -53,7 +61,7 @@ class Contract:
 
     def judge(self, operation, response):
         if operation is None and response.status not in ANYWHERE:
-            # OPTIONS and HEAD, documented in words only.
+            # OPTIONS, documented in words only.
             return None if response.status < 300 else "no such operation"
         documented = (operation or {}).get("responses", {}).get(
             str(response.status))

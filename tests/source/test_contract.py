@@ -1,0 +1,216 @@
+"""What is told and what is there agree; and where they do not, that is said.
+
+The faults are planted in a copy of what the check reads.
+"""
+import glob
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
+    os.path.abspath(__file__))))
+CHECK = os.path.join(ROOT, "tools", "check-contract.py")
+READ = ("README.md", "CONTRIBUTING.md", "docs/*.md", "docs/*.yaml",
+        "lib/**/*.c", "handlers/*.[ch]", "worker/*.c", "ws-daemon/**/*.[ch]",
+        "tools/waypost/*.c", "web-config/**/*")
+
+
+def check(*arguments):
+    """Returns: (exit status, what it said)"""
+    done = subprocess.run([sys.executable, CHECK, *arguments],
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          text=True, check=False)
+    return done.returncode, done.stdout
+
+
+class ThisTree(unittest.TestCase):
+    def test_documents_and_programs_agree(self):
+        self.assertEqual(check(), (0, ""))
+
+
+class PlantedFaults(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.root = tempfile.mkdtemp()
+        cls.addClassCleanup(shutil.rmtree, cls.root)
+        for pattern in READ:
+            for path in glob.glob(os.path.join(ROOT, pattern), recursive=True):
+                copy = os.path.join(cls.root, os.path.relpath(path, ROOT))
+                if os.path.isfile(path):
+                    os.makedirs(os.path.dirname(copy), exist_ok=True)
+                    shutil.copyfile(path, copy)
+
+    def where(self, text, pattern):
+        """The one file of a pattern that has this text."""
+        found = []
+        for path in glob.glob(os.path.join(self.root, pattern),
+                              recursive=True):
+            with open(path, encoding="utf-8") as file:
+                if text in file.read():
+                    found.append(path)
+        self.assertEqual(len(found), 1, f"{text} in {pattern}")
+        return found[0]
+
+    def assert_said(self, sentences, pattern, text, other):
+        """With other in the place of text, exactly these are said."""
+        path = self.where(text, pattern)
+        with open(path, encoding="utf-8") as file:
+            before = file.read()
+        try:
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(before.replace(text, other, 1))
+            status, said = check("--root", self.root)
+        finally:
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(before)
+        self.assertEqual(status, 1)
+        self.assertEqual(said.splitlines(), sentences)
+
+    # ---- paths ----
+
+    def test_an_endpoint_that_is_told_nowhere(self):
+        row = '\tROW(ticket, "/api/ticket", NULL, WP_POST, USER, WORK)'
+        self.assert_said(
+            ["docs/openapi.yaml: operation POST /api/extra is missing",
+             "README.md: endpoint POST /api/extra is missing",
+             "web-config/nginx/waypost-upstreams.conf: $waypost_allow says "
+             "OPTIONS of /api/extra, not POST, OPTIONS",
+             "web-config/lighttpd/errors.lua: PATHS /api/extra: POST, OPTIONS "
+             "is missing"],
+            "handlers/*.h", row,
+            row + ' \\\n\tROW(extra, "/api/extra", NULL, WP_POST, USER, WORK)')
+
+    def test_an_endpoint_outside_api_that_the_web_servers_do_not_pass_on(self):
+        row = '\tROW(metrics, "/metrics", NULL, WP_GET, PROBE, NONE)'
+        self.assert_said(
+            ["docs/openapi.yaml: operation GET /extra is missing",
+             "README.md: endpoint GET /extra is missing",
+             "web-config/nginx/waypost.conf: location /extra is missing",
+             "web-config/nginx/waypost-upstreams.conf: $waypost_allow says "
+             "nothing special of /extra, not GET, OPTIONS",
+             "web-config/lighttpd/waypost.conf: /extra leads nowhere",
+             "web-config/lighttpd/errors.lua: PATHS /extra: GET, OPTIONS is "
+             "missing"],
+            "handlers/*.h", row,
+            row + ' \\\n\tROW(extra, "/extra", NULL, WP_GET, PROBE, NONE)')
+
+    def test_an_endpoint_that_is_told_of_and_gone(self):
+        self.assert_said(
+            ["docs/openapi.yaml: operation GET /api/presence is none of ours",
+             "README.md: endpoint GET /api/presence is none of ours",
+             "web-config/lighttpd/errors.lua: PATHS /api/presence: GET, "
+             "OPTIONS is none of ours"],
+            "handlers/*.h",
+            '\tROW(presence, "/api/presence", NULL, WP_GET, USER, WORK)', "\t")
+
+    def test_a_method_that_is_told_wrong(self):
+        self.assert_said(
+            ["docs/openapi.yaml: operation POST /api/ticket is missing",
+             "docs/openapi.yaml: operation PUT /api/ticket is none of ours"],
+            "docs/openapi.yaml", "  /api/ticket:\n    post:",
+            "  /api/ticket:\n    put:")
+
+    def test_an_alias_that_is_not_told(self):
+        for path in ("docs/openapi.yaml", "README.md"):
+            self.assert_said([f"{path}: alias /send is missing"], path,
+                             "`/send`, ", "")
+
+    def test_a_location_of_nginx_that_leads_to_nothing(self):
+        self.assert_said(
+            ["web-config/nginx/waypost.conf: location /messages is missing",
+             "web-config/nginx/waypost.conf: location /mail is none of ours"],
+            "web-config/nginx/waypost.conf", "location = /messages {",
+            "location = /mail {")
+
+    def test_where_nothing_is_found_the_check_has_lost_its_way(self):
+        with tempfile.TemporaryDirectory() as root:
+            status, said = check("--root", root)
+        self.assertEqual(status, 1)
+        for what in ("handlers/: endpoints", "ws-daemon/: frames read",
+                     "ws-daemon/: frames written", "ws-daemon/: close codes",
+                     "lib/sys/sections/: keys", "worker/metrics.c: metrics",
+                     "docs/openapi.yaml: codes"):
+            self.assertIn(f"{what}: none was found\n", said)
+
+    # ---- the socket ----
+
+    def test_a_frame_of_clients_without_a_document(self):
+        self.assert_said(
+            ["docs/websocket.md: frame of clients talk is missing",
+             "docs/websocket.md: frame of clients chat is none of ours"],
+            "ws-daemon/**/*.[ch]", '{ "chat", WP_FRAME_CHAT }',
+            '{ "talk", WP_FRAME_CHAT }')
+
+    def test_a_frame_of_clients_that_nobody_reads(self):
+        self.assert_said(
+            ["ws-daemon/: the name of frame WP_FRAME_PING is missing",
+             "docs/websocket.md: frame of clients ping is none of ours"],
+            "ws-daemon/**/*.[ch]", '{ "ping", WP_FRAME_PING },', "")
+
+    def test_a_frame_that_is_refused_is_told_of_as_well(self):
+        self.assert_said(
+            ["docs/websocket.md: frame of clients unwatch is missing"],
+            "docs/websocket.md", ", `unwatch`", "")
+
+    def test_a_frame_of_the_server_without_a_document(self):
+        self.assert_said(
+            ["docs/websocket.md: frame of the server acked is missing"],
+            "docs/websocket.md", '| `{"type":"acked","ref":…}` |', "| it |")
+        self.assert_said(
+            ["docs/websocket.md: frame of the server bell is missing",
+             "docs/websocket.md: frame of the server poke is none of ours"],
+            "ws-daemon/**/*.c", r'{\"type\":\"poke\"}', r'{\"type\":\"bell\"}')
+
+    def test_close_codes(self):
+        self.assert_said(["docs/websocket.md: close code 4409 is missing"],
+                         "docs/websocket.md", "| 4409 |", "| 44 |")
+        self.assert_said(
+            ["docs/websocket.md: close code 4410 is missing",
+             "docs/websocket.md: close code 4409 is none of ours"],
+            "ws-daemon/**/*.h", "WP_CLOSE_REPLACED = 4409",
+            "WP_CLOSE_REPLACED = 4410")
+
+    # ---- settings, variables, metrics, codes ----
+
+    def test_a_section_that_the_readme_does_not_know(self):
+        self.assert_said(["README.md: section push is missing"], "README.md",
+                         "| `push` |", "| |")
+
+    def test_a_setting_that_a_document_made_up(self):
+        self.assert_said(["documents: mailbox.max_fries is no setting"],
+                         "docs/operations.md", "is tried `mailbox.max_tries`",
+                         "is tried `mailbox.max_fries`")
+
+    def test_variables(self):
+        self.assert_said(
+            ["documents: WAYPOST_ALLOW_ALL is read and told nowhere",
+             "documents: WAYPOST_ALLOW_ROOT is read by nobody"],
+            "lib/sys/*.c", 'getenv("WAYPOST_ALLOW_ROOT")',
+            'getenv("WAYPOST_ALLOW_ALL")')
+
+    def test_metrics(self):
+        self.assert_said(
+            ["documents: waypost_worker_mends_total is counted by nobody"],
+            "docs/operations.md", "waypost_worker_repairs_total",
+            "waypost_worker_mends_total")
+        self.assert_said(
+            ["worker/metrics.c: waypost_workers_up does not begin with "
+             "waypost_worker_"],
+            "worker/metrics.c", '"waypost_worker_redis_up"',
+            '"waypost_workers_up"')
+
+    def test_codes(self):
+        self.assert_said(
+            ["docs/openapi.yaml (table): code not_ready is missing",
+             "docs/openapi.yaml (table): code unready is none of ours"],
+            "docs/openapi.yaml", "| `not_ready` |", "| `unready` |")
+        self.assert_said(["documents: nobody answers with code odd_type"],
+                         "docs/websocket.md", "and `unknown_type`",
+                         "and `odd_type`")
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,338 @@
+#!/usr/bin/python3
+"""What clients and operators are told of is what the programs have.
+
+usage: tools/check-contract.py [--root FOLDER]
+
+These say the same thing, in both directions:
+
+- handlers/endpoints.h, docs/openapi.yaml, the table of README.md and the
+  files of both web servers: paths, their aliases and methods
+- the frames and close codes of ws-daemon, and docs/websocket.md
+- sections of lib/sys/sections, and the table of README.md
+- WAYPOST_… variables that a program reads, and those that documents name
+
+And what documents name is there: keys of settings, metrics, codes of errors.
+That web-config/waypost.yaml has every key is a test of its own (test_conf.c).
+"""
+import argparse
+import glob
+import os
+import re
+import sys
+
+import yaml
+
+# The daemon's own, which no FastCGI handler answers: path -> alias.
+SOCKET = {"/connect": "/ws"}
+# A web server's own answer below /api, and what only it is asked for.
+WEB_ONLY = {"/api"}
+PROGRAMS = {"handlers": "waypost_http_", "ws-daemon": "waypost_ws_",
+            "worker": "waypost_worker_"}
+# Set by others than operators: systemd and whoever speaks CGI.
+NOT_OURS = {"NOTIFY_SOCKET", "GATEWAY_INTERFACE", "REQUEST_METHOD"}
+
+ROW = re.compile(r'\bROW\((\w+),\s*"([^"]+)",\s*(?:"([^"]+)"|NULL),\s*'
+                 r"(WP_\w+(?:\s*\|\s*WP_\w+)*),")
+OPERATIONS = ("get", "head", "post", "put", "patch", "delete")
+FRAME = re.compile(r'\{\s*"(\w+)",\s*(WP_FRAME_\w+)\s*\}')
+SAID = re.compile(r'\{\\"type\\":\\"(\w+)\\"|\bwp_frame_reply\([^;"]*"(\w+)"')
+CLOSE = re.compile(r"\b(WP_CLOSE_[A-Z_]+)(?<!_MS) = (\d{4})\b")
+KEY = re.compile(r'\{\s*"((?:[a-z]\w*\.)?[a-z]\w*)",\s*WP_CONF_AT\(')
+SECTION = re.compile(r'\bWP_CONF_SECTION\("(\w*)"')
+ALIAS = re.compile(r'\.alias = "(\w+)"')
+GETENV = re.compile(r'\bgetenv\("(\w+)"\)')
+QUOTED = re.compile(r"`([^`\n]+)`")
+
+
+def joined(text):
+    """C with the pieces of each literal put together."""
+    return re.sub(r'(?<!\\)"\s*\n\s*"', "", text)
+
+
+def part(text, heading):
+    """Of a document: what stands below a heading."""
+    match = re.search(rf"^(#+) {re.escape(heading)}$(.*?)(?=^#{{1,2}} |\Z)",
+                      text, re.M | re.S)
+    return match.group(2) if match else ""
+
+
+def rows(text):
+    """The cells of each row of the tables in a document."""
+    return [[cell.strip() for cell in line.strip("|").split("|")]
+            for line in text.splitlines() if line.startswith("| ")]
+
+
+class Tree:
+    """The repository, and what does not fit in it."""
+
+    def __init__(self, root):
+        self.root = root
+        self.faults = []
+        self._texts = {}
+
+    def read(self, *patterns):
+        """All files of these patterns, one behind the other."""
+        text = ""
+        for pattern in patterns:
+            for path in sorted(glob.glob(os.path.join(self.root, pattern),
+                                         recursive=True)):
+                if path not in self._texts:
+                    with open(path, encoding="utf-8") as file:
+                        self._texts[path] = file.read()
+                text += self._texts[path] + "\n"
+        return text
+
+    def fault(self, where, what):
+        self.faults.append(f"{where}: {what}")
+
+    def found(self, things, what):
+        """A check that finds nothing has lost its way."""
+        if not things:
+            self.fault(what, "none was found")
+        return things
+
+    def same(self, where, has, wanted, what):
+        """has is what stands in where, wanted what has to."""
+        for each in sorted(set(wanted) - set(has)):
+            self.fault(where, f"{what} {each} is missing")
+        for each in sorted(set(has) - set(wanted)):
+            self.fault(where, f"{what} {each} is none of ours")
+
+    def documents(self):
+        return self.read("README.md", "CONTRIBUTING.md", "docs/*.md",
+                         "docs/openapi.yaml")
+
+    # ---- paths ----
+
+    def check_paths(self):
+        methods, aliases = {}, {}
+        for _, path, alias, flags in ROW.findall(
+                self.read("handlers/*.h").replace("\\\n", "\n")):
+            methods[path] = [flag.strip()[len("WP_"):]
+                             for flag in flags.split("|")]
+            if alias:
+                aliases[alias] = path
+        if self.found(methods, "handlers/: endpoints"):
+            self._check_openapi(methods, aliases)
+            self._check_readme(methods, aliases)
+            self._check_nginx(methods, aliases)
+            self._check_lighttpd(methods, aliases)
+
+    def _check_openapi(self, methods, aliases):
+        where = "docs/openapi.yaml"
+        spec = yaml.safe_load(self.read(where)) or {}
+        self.same(where,
+                  {f"{verb.upper()} {path}"
+                   for path, item in spec.get("paths", {}).items()
+                   for verb in OPERATIONS if verb in item},
+                  {f"{verb} {path}" for path in methods
+                   for verb in methods[path]}, "operation")
+        text = spec.get("info", {}).get("description", "")
+        told = re.search(r"([^.]*)\bare aliases\b", text)
+        self.same(where, QUOTED.findall(told.group(1)) if told else (),
+                  aliases, "alias")
+
+    def _check_readme(self, methods, aliases):
+        text = part(self.read("README.md"), "The API")
+        has = set()
+        for cells in rows(text):
+            verb = re.match(r"`([A-Z]+) ", cells[0])
+            has.update(f"{verb.group(1)} {path}" for path in
+                       re.findall(r"(/[\w/.-]*)", cells[0]) if verb)
+        wanted = {f"{verb} {path}" for path in methods
+                  for verb in methods[path] if verb != "HEAD"}
+        self.same("README.md", has,
+                  wanted | {f"GET {path}" for path in SOCKET}, "endpoint")
+        told = re.search(r"^(.*)\bare aliases\b", text, re.M)
+        self.same("README.md", QUOTED.findall(told.group(1)) if told else (),
+                  [*aliases, *SOCKET.values()], "alias")
+
+    def _check_nginx(self, methods, aliases):
+        where = "web-config/nginx"
+        exact = set(re.findall(r"^location = (/(?!waypost-)\S*) ",
+                               self.read(f"{where}/waypost.conf"), re.M))
+        ours = {path for path in [*methods, *aliases]
+                if not path.startswith("/api/")}
+        self.same(f"{where}/waypost.conf", exact,
+                  ours | WEB_ONLY | {*SOCKET, *SOCKET.values()}, "location")
+        table = re.search(r"\$waypost_allow \{(.*?)^\}", self.read(
+            f"{where}/waypost-upstreams.conf"), re.M | re.S)
+        lines = re.findall(r'^\s*"~(.*)" "(.*)";$', table.group(1),
+                           re.M) if table else ()
+        for path, allow in self._allowed(methods, aliases).items():
+            said = next((value for pattern, value in lines
+                         if re.search(pattern, path)), "nothing special")
+            if said != allow:
+                self.fault(f"{where}/waypost-upstreams.conf",
+                           f"$waypost_allow says {said} of {path}, "
+                           f"not {allow}")
+
+    def _check_lighttpd(self, methods, aliases):
+        where = "web-config/lighttpd"
+        text = self.read(f"{where}/waypost.conf")
+        patterns = re.findall(r'\$HTTP\["url"\] =~ "(.*)"', text)
+        allowed = self._allowed(methods, aliases)
+        for path in allowed:
+            if not any(re.search(pattern, path) for pattern in patterns):
+                self.fault(f"{where}/waypost.conf", f"{path} leads nowhere")
+        text = self.read(f"{where}/errors.lua")
+        match = re.search(r"^local (GET.*?) = (.*)$", text, re.M)
+        names = dict(zip(match.group(1).split(", "),
+                         re.findall(r"'([^']*)'", match.group(2)))) \
+            if match else {}
+        table = re.search(r"^local PATHS = \{(.*?)^\}", text, re.M | re.S)
+        has = {f"{path}: {literal or names.get(name, name)}"
+               for path, literal, name in re.findall(
+                   r"\['(/[^']*)'\] = (?:'([^']*)'|(\w+))",
+                   table.group(1) if table else "")}
+        self.same(f"{where}/errors.lua", has,
+                  {f"{path}: {allow}" for path, allow in allowed.items()} |
+                  {f"{path}: OPTIONS" for path in WEB_ONLY}, "PATHS")
+
+    def _allowed(self, methods, aliases):
+        """What a 405 of a web server has to say of each path."""
+        allowed = {path: ", ".join([*verbs, "OPTIONS"])
+                   for path, verbs in methods.items()}
+        allowed.update((alias, allowed[path])
+                       for alias, path in aliases.items())
+        allowed.update((path, "GET") for path in
+                       [*SOCKET, *SOCKET.values()])
+        return allowed
+
+    # ---- the socket ----
+
+    def check_frames(self):
+        where = "docs/websocket.md"
+        code = self.read("ws-daemon/**/*.[ch]")
+        names = {constant: name for name, constant in FRAME.findall(code)}
+        constants = set(re.findall(r"\b(WP_FRAME_[A-Z_]+)\b", code))
+        self.same("ws-daemon/", names, constants - {"WP_FRAME_UNKNOWN"},
+                  "the name of frame")
+        text = part(self.read(where), "Client to server")
+        told = self._frames_in(text)
+        # Those that are only refused are told of in a sentence.
+        self.same(where, told | (set(names.values()) & set(
+            QUOTED.findall(text))),
+                  self.found(set(names.values()), "ws-daemon/: frames read"),
+                  "frame of clients")
+        said = {a or b for a, b in SAID.findall(code)}
+        self.same(where,
+                  self._frames_in(part(self.read(where), "Server to client")),
+                  self.found(said, "ws-daemon/: frames written"),
+                  "frame of the server")
+
+    @staticmethod
+    def _frames_in(text):
+        return {name for cells in rows(text)
+                for name in re.findall(r'^`\{"type":"(\w+)"', cells[0])}
+
+    def check_closes(self):
+        where = "docs/websocket.md"
+        numbers = dict(CLOSE.findall(self.read("ws-daemon/**/*.h")))
+        used = set(re.findall(r"\bWP_CLOSE_\w+", self.read("ws-daemon/**/*.c")))
+        codes = {numbers[name] for name in used & numbers.keys()
+                 if name != "WP_CLOSE_NO_STATUS"}
+        self.same(where, {code for cells in rows(self.read(where))
+                          for code in re.findall(r"\b\d{4}\b", cells[0])},
+                  self.found(codes, "ws-daemon/: close codes"), "close code")
+
+    # ---- settings and variables ----
+
+    def check_settings(self):
+        tables = self.read("lib/sys/sections/*.c")
+        keys = self.found(set(KEY.findall(tables)), "lib/sys/sections/: keys")
+        sections = set(SECTION.findall(tables))
+        for key in sorted(keys):
+            if key.rpartition(".")[0] not in sections:
+                self.fault("lib/sys/sections/", f"{key} is in no section")
+        told = part(self.read("README.md"), "Configuration")
+        self.same("README.md",
+                  {name for cells in rows(told)
+                   for name in QUOTED.findall(cells[0])},
+                  {key for key in keys if "." not in key} |
+                  sections - {""}, "section")
+        self._check_names_of_keys(keys, sections)
+        self._check_variables(keys, tables)
+
+    def _check_names_of_keys(self, keys, sections):
+        """What looks like section.key in a document is one."""
+        for name in sorted(set(QUOTED.findall(self.documents()))):
+            match = re.match(r"([a-z]+)\.[a-z_]+(?=$|[: ])", name)
+            if match and match.group(1) in sections and \
+                    match.group() not in keys and \
+                    re.sub(r"_file$", "", match.group()) not in keys and \
+                    not re.search(r"\.(conf|c|h|lua|pml|db)$", match.group()):
+                self.fault("documents", f"{match.group()} is no setting")
+
+    def _check_variables(self, keys, tables):
+        code = self.read("lib/**/*.c", "handlers/*.c", "worker/*.c",
+                         "ws-daemon/**/*.c", "tools/waypost/*.c")
+        read = set(GETENV.findall(code)) | set(ALIAS.findall(tables))
+        of_keys = {"WAYPOST_" + key.upper().replace(".", "_") for key in keys}
+        told = set(re.findall(r"\b[A-Z]+(?:_[A-Z]+)+\b", self.documents() +
+                              self.read("web-config/waypost.yaml")))
+        for name in sorted(read - NOT_OURS - of_keys - told):
+            self.fault("documents", f"{name} is read and told nowhere")
+        for name in sorted(told - read - of_keys):
+            if name.startswith("WAYPOST_") and \
+                    name[:-len("_FILE")] not in of_keys:
+                self.fault("documents", f"{name} is read by nobody")
+
+    # ---- metrics and codes ----
+
+    def check_metrics(self):
+        registered = set()
+        for folder, prefix in PROGRAMS.items():
+            names = set(re.findall(r'"(waypost_[a-z_]+)"', joined(
+                self.read(f"{folder}/metrics.c"))))
+            self.found(names, f"{folder}/metrics.c: metrics")
+            for name in sorted(names):
+                if not name.startswith(prefix):
+                    self.fault(f"{folder}/metrics.c", f"{name} does not begin "
+                                                      f"with {prefix}")
+            registered |= names
+        told = set(re.findall(r"\b(waypost_(?:http|ws|worker)_[a-z_]+)\b",
+                              self.documents()))
+        for name in sorted(told - registered - set(PROGRAMS.values())):
+            self.fault("documents", f"{name} is counted by nobody")
+
+    def check_codes(self):
+        where = "docs/openapi.yaml"
+        text = self.read(where)
+        spec = yaml.safe_load(text) or {}
+        codes = set(spec.get("components", {}).get("schemas", {}).get(
+            "Error", {}).get("properties", {}).get("code", {}).get("enum", ()))
+        table = {code for cells in rows(spec.get("info", {}).get(
+            "description", "")) for code in re.findall(r"`([a-z_]+)`",
+                                                       cells[0])}
+        self.same(f"{where} (table)", table, self.found(codes, f"{where}: codes"), "code")
+        socket = self.read("docs/websocket.md")
+        told = re.search(r"^Codes of `error` frames(.*?)\n\n", socket,
+                         re.M | re.S)
+        told = re.findall(r"`([a-z_]+)`", told.group(1)) if told else ()
+        made = joined(self.read("lib/**/*.c", "handlers/*.c",
+                                "ws-daemon/**/*.c", "web-config/nginx/*",
+                                "web-config/lighttpd/*"))
+        for code in sorted(codes | set(told) - {"watch", "unwatch"}):
+            if not re.search(rf"""["']{code}["']""", made):
+                self.fault("documents", f"nobody answers with code {code}")
+
+
+def main():
+    here = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--root", default=here)
+    tree = Tree(parser.parse_args().root)
+    tree.check_paths()
+    tree.check_frames()
+    tree.check_closes()
+    tree.check_settings()
+    tree.check_metrics()
+    tree.check_codes()
+    for fault in tree.faults:
+        print(fault)
+    return 1 if tree.faults else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

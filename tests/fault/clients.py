@@ -353,6 +353,7 @@ class Receiver(Client):
         self.is_poked = False
         self.refs = 0
         self.must_stay = threading.Event()  # no more leaving on purpose
+        self.must_go = threading.Event()  # hang up, and stay away
 
     # ---- life ----
 
@@ -375,6 +376,10 @@ class Receiver(Client):
 
     def listen(self):
         """A step of someone who is told: connect, hear, pull."""
+        if self.must_go.is_set():
+            self.hang_up(is_clean=self.random.random() < 0.5)
+            self.pause(0.05)
+            return
         if self.socket is None and not self.dial():
             self.pause(self.random.uniform(0.1, 0.8))
             return

@@ -190,6 +190,7 @@ class Episode:
         self.settle()
         if not self.context.history.overdue:
             self.probe()
+            self.probe_absent()
         self.look_everywhere()
         self.wake_sleepers()
         self.judge()
@@ -274,22 +275,40 @@ class Episode:
                 say(f"{what}: {len(missing)} did not reach {name} by pokes")
                 history.add_overdue(name, missing, self.context.now())
 
+    def send_probes(self):
+        """One message to each who is told; {name: send}."""
+        sent = {}
+        for name in sorted({r.recipient for r in self.told_ones()}):
+            send = self.prober.probe(name)
+            if send.id is None:
+                self.add("stuck", f"a probe for {name} is not accepted")
+            else:
+                sent[name] = send
+        return sent
+
     def probe(self):
         """All is quiet: now a poke has no excuse."""
-        names = sorted({r.recipient for r in self.told_ones()})
         history = self.context.history
         for _ in range(PROBES):
-            sent = {}
-            for name in names:
-                send = self.prober.probe(name)
-                if send.id is None:
-                    self.add("stuck", f"a probe for {name} is not accepted")
-                else:
-                    sent[name] = send
+            sent = self.send_probes()
             self.await_told(list(sent), "probe")
             self.poke_ms += [self.first_poke_ms(send)
                              for send in sent.values()
                              if history.has_received(send.recipient, send.id)]
+
+    def probe_absent(self):
+        """What has come meanwhile is told to whoever connects, by that alone."""
+        told = self.told_ones()
+        for receiver in told:
+            receiver.must_go.set()
+        if not self.await_all(lambda: not any(r.connection for r in told)):
+            self.add("stuck", "somebody does not hang up")
+        sent = self.send_probes()
+        if not self.await_all(lambda: self.seen(remains.unrouted) is False):
+            self.add("stuck", "probes are not routed")
+        for receiver in told:
+            receiver.must_go.clear()
+        self.await_told(list(sent), "coming back")
 
     def first_poke_ms(self, send):
         pokes = [at for connection in self.context.history.connections

@@ -48,6 +48,11 @@ def in_redis(redis, daemons):
     return sorted(found)
 
 
+def unrouted(redis):
+    """Is there anything that was accepted and not routed yet?"""
+    return any(redis("XLEN", key) for key in redis("KEYS", "wp:{*}:ingress"))
+
+
 def hints(redis):
     return sum(redis("HLEN", key) for key in redis("KEYS", "wp:{*}:cold"))
 

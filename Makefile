@@ -144,10 +144,10 @@ $(B)/tests/unit/ws-daemon/wire/test_session: $(B)/tests/support/ws/ws_bytes.o
 # Its clock is the test's.
 $(B)/tests/unit/lib/live/test_turn: LDFLAGS += -Wl,--wrap=wp_mono_ms
 
-# These drive whole connections; what would go to Redis goes to the test.
+# What would go to Redis goes to the test; most of these drive whole connections.
 WS_WORLD := $(filter $(B)/tests/unit/ws-daemon/test_conn%,$(UNIT)) $(B)/tests/fuzz/fuzz_conn
 $(WS_WORLD): $(WS_SUPPORT_OBJ)
-$(WS_WORLD): LDFLAGS += -Wl,--wrap=wp_registrar_redis,--wrap=wp_aredis_do \
+$(WS_WORLD) $(B)/tests/unit/lib/live/test_live: LDFLAGS += -Wl,--wrap=wp_registrar_redis,--wrap=wp_aredis_do \
 	-Wl,--wrap=wp_aredis_is_ready,--wrap=wp_aredis_run_id
 
 # Preloaded by the fault test; see there.

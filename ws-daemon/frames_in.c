@@ -8,8 +8,6 @@
 
 #include <stdlib.h>
 
-#include "lib/live/settle.h"
-#include "lib/live/submit.h"
 #include "ws-daemon/wire/client_frame.h"
 
 static void refuse(struct wp_conn *conn, const struct wp_client_frame *frame,
@@ -45,7 +43,7 @@ static void answer(struct wp_conn *conn)
 enum { KEY_TEXT_MAX = 6 * WP_IDEMPOTENCY_KEY_MAX };
 
 struct send_call {
-	struct wp_live_submit submit; /* first: it knows only this */
+	struct wp_live_send send; /* first: it knows only this */
 	struct asker asker;
 };
 
@@ -95,10 +93,10 @@ static enum wp_ws_metric metric_of(enum wp_send_status status)
 }
 
 /* Answer if anybody is still there, and end the call. */
-static void on_submitted(struct wp_live_submit *submit,
-			 const struct wp_send_result *result)
+static void on_sent(struct wp_live_send *send,
+		    const struct wp_send_result *result)
 {
-	struct send_call *call = (struct send_call *)submit;
+	struct send_call *call = (struct send_call *)send;
 	struct wp_parts *parts = call->asker.parts;
 	struct wp_conn *conn = wp_conn_find_open(parts, call->asker.number);
 
@@ -121,16 +119,15 @@ static void on_send(struct wp_conn *conn, const struct wp_client_frame *frame)
 	struct wp_buf key;
 
 	if (call != NULL) {
-		call->submit.live = &conn->parts->live;
-		call->submit.done = on_submitted;
+		call->send.live = &conn->parts->live;
+		call->send.done = on_sent;
 		keep_asker(&call->asker, conn, frame);
 	}
 	wp_buf_init(&key, KEY_TEXT_MAX);
 	read_options(frame, &key, &options);
 	wp_session_ask(&conn->session); /* who answers need not wait for us */
-	if (call == NULL ||
-	    !wp_live_submit_begin(&call->submit, conn->member.user, &options,
-				  &text, &refusal)) {
+	if (call == NULL || !wp_live_send_begin(&call->send, conn->member.user,
+						&options, &text, &refusal)) {
 		wp_session_answer(&conn->session);
 		wp_metric_add(conn->parts->metrics, WP_M_SEND_REFUSED, 1);
 		refuse(conn, frame, refusal.code, refusal.sentence);
@@ -142,14 +139,14 @@ static void on_send(struct wp_conn *conn, const struct wp_client_frame *frame)
 /* ---- {"type":"ack"}: `acked` when it is deleted in both tiers ---- */
 
 struct ack_call {
-	struct wp_settle settle; /* first: it knows only this */
+	struct wp_live_ack ack; /* first: it knows only this */
 	struct asker asker;
 };
 
 /* Answer if anybody is still there, and end the call. */
-static void on_settled(struct wp_settle *settle, bool is_done)
+static void on_acked(struct wp_live_ack *ack, bool is_done)
 {
-	struct ack_call *call = (struct ack_call *)settle;
+	struct ack_call *call = (struct ack_call *)ack;
 	struct wp_parts *parts = call->asker.parts;
 	struct wp_conn *conn = wp_conn_find_open(parts, call->asker.number);
 	const struct wp_json_slice ref = wp_frame_ref_slice(&call->asker.ref);
@@ -196,12 +193,12 @@ static void on_ack(struct wp_conn *conn, const struct wp_client_frame *frame)
 			   "the server is out of memory");
 		return;
 	}
-	call->settle.live = &conn->parts->live;
-	call->settle.done = on_settled;
+	call->ack.live = &conn->parts->live;
+	call->ack.done = on_acked;
 	keep_asker(&call->asker, conn, frame);
 	wp_session_ask(&conn->session); /* it may be answered at once */
-	rc = wp_settle_begin(&call->settle, conn->member.user, &frame->text,
-			     &err);
+	rc = wp_live_ack_begin(&call->ack, conn->member.user, &frame->text,
+			       &err);
 	if (rc == WP_OK)
 		return;
 	wp_session_answer(&conn->session);

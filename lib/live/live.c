@@ -1,7 +1,85 @@
 /*
- * live.c - making the parts, and freeing them in the order that they need.
+ * live.c - making the parts, freeing them in the order that they need, and what
+ * clients ask: a send or an ack goes to Redis, and its answer comes back.
+ *
+ * Knows mailboxes, who works on them, and whether one more call may be on its
+ * way. Knows nothing about frames or connections: whoever asked may be gone
+ * when it is done. Nothing of a send is logged: not the caller, not the
+ * recipient, not the id.
  */
 #include "lib/live/live.h"
+
+#include <assert.h>
+
+#include "lib/base/clock.h"
+#include "lib/redis/async.h"
+#include "lib/redis/info.h"
+#include "lib/store/store.h"
+
+enum { LOG_INTERVAL_MS = 60000 };
+
+static const double sample_s = 1.0;
+
+/* NULL while no command can be sent. */
+static struct wp_aredis *redis_of(const struct wp_live *live)
+{
+	struct wp_aredis *redis = wp_registrar_redis(live->registrar);
+
+	return redis != NULL && wp_aredis_is_ready(redis) ? redis : NULL;
+}
+
+/* ---- how full Redis is ---- */
+
+static void on_info(void *ctx, const struct wp_reply *reply)
+{
+	const struct wp_log log = { .component = "memory" };
+	struct wp_live *live = ctx;
+	uint32_t suppressed;
+
+	live->is_asking_memory = false;
+	if (reply == NULL)
+		return; /* lost: the next answer tells */
+	if (wp_reply_type(reply) == WP_REPLY_STR) {
+		live->memory_percent = wp_memory_percent(reply);
+		return;
+	}
+	/* What was true once need not be now; Redis itself still refuses what
+	 * it has no room for. */
+	live->memory_percent = 0;
+	if (wp_log_allow(&live->memory_limit, wp_mono_ms(), LOG_INTERVAL_MS,
+			 &suppressed))
+		wp_log(&log, WP_LOG_WARN, "Redis does not tell how full it is",
+		       wp_str("reply", wp_reply_str(reply)),
+		       wp_int("suppressed", suppressed));
+}
+
+static void on_sample(struct ev_loop *loop, ev_timer *timer, int events)
+{
+	struct wp_live *live = timer->data;
+	struct wp_aredis *redis = redis_of(live);
+	struct wp_cmd cmd;
+
+	(void)loop;
+	(void)events;
+	if (live->is_asking_memory || redis == NULL)
+		return;
+	wp_cmd_init(&cmd);
+	wp_cmd_str(&cmd, "INFO");
+	wp_cmd_str(&cmd, "memory");
+	live->is_asking_memory =
+		wp_aredis_do(redis, &cmd, on_info, live) == WP_OK;
+	wp_cmd_release(&cmd);
+}
+
+/* ---- making ---- */
+
+static void start_sampling(struct wp_live *live, struct ev_loop *loop)
+{
+	live->loop = loop;
+	ev_timer_init(&live->memory_timer, on_sample, 0., sample_s);
+	live->memory_timer.data = live;
+	ev_timer_start(loop, &live->memory_timer);
+}
 
 enum wp_err wp_live_init(struct wp_live *live,
 			 const struct wp_registrar_setup *setup,
@@ -25,8 +103,7 @@ enum wp_err wp_live_init(struct wp_live *live,
 	whole.pokes = live->pokes;
 	rc = wp_registrar_new(&live->registrar, &whole, err);
 	if (rc == WP_OK)
-		wp_overload_start(&live->overload, setup->loop,
-				  live->registrar);
+		start_sampling(live, setup->loop);
 	return rc;
 }
 
@@ -34,7 +111,8 @@ void wp_live_release(struct wp_live *live)
 {
 	/* Callbacks that run now find their connections gone. */
 	wp_store_thread_stop(&live->store);
-	wp_overload_stop(&live->overload);
+	if (live->loop != NULL)
+		ev_timer_stop(live->loop, &live->memory_timer);
 	wp_registrar_free(&live->registrar);
 	wp_pokes_free(&live->pokes);
 	wp_hub_free(&live->hub);
@@ -44,4 +122,235 @@ void wp_live_use(struct wp_live *live, const struct wp_registrar_rules *rules)
 {
 	live->conf = rules->conf;
 	wp_registrar_use(live->registrar, rules);
+}
+
+/* ---- what is not answered ---- */
+
+/*
+ * Take bytes and the cost of a call for the user with this hash.
+ *
+ * charged:  to be given back once
+ * Returns:  false when it would be too much; nothing is taken then
+ */
+static bool charge(struct wp_live *live, uint32_t user_hash, size_t bytes,
+		   size_t *charged)
+{
+	size_t *of_user = &live->inflight_of[user_hash % WP_INFLIGHT_SLOTS];
+	size_t user_left = WP_INFLIGHT_USER_MAX - *of_user;
+	size_t left = WP_INFLIGHT_MAX - live->inflight;
+
+	assert(*charged == 0);
+	if (left > user_left)
+		left = user_left;
+	if (left < WP_INFLIGHT_CALL_COST ||
+	    bytes > left - WP_INFLIGHT_CALL_COST)
+		return false;
+	*charged = bytes + WP_INFLIGHT_CALL_COST;
+	live->inflight += *charged;
+	*of_user += *charged;
+	return true;
+}
+
+/* Idempotent. */
+static void give_back(struct wp_live *live, uint32_t user_hash, size_t *charged)
+{
+	size_t *of_user = &live->inflight_of[user_hash % WP_INFLIGHT_SLOTS];
+
+	assert(*charged <= *of_user);
+	live->inflight -= *charged;
+	*of_user -= *charged;
+	*charged = 0;
+}
+
+/* ---- send ---- */
+
+/* Why a send does not set out, of what only this way knows. */
+static const struct wp_refusal no_redis = { "unavailable",
+					    "Redis cannot be reached" };
+static const struct wp_refusal no_memory = { "unavailable",
+					     "the server is out of memory" };
+
+static void on_sent(void *ctx, const struct wp_reply *reply)
+{
+	struct wp_live_send *send = ctx;
+	const struct wp_send_item item = { .envelope = &send->envelope,
+					   .has_key = send->has_key };
+	struct wp_send_result result;
+
+	give_back(send->live, send->user_hash, &send->charged);
+	wp_send_parse(reply, &item, 1, &result);
+	send->done(send, &result);
+}
+
+/* Overload is answered, never absorbed. NULL when it is on its way. */
+static const struct wp_refusal *set_out(struct wp_live_send *send,
+					const struct wp_send_item *item)
+{
+	struct wp_live *live = send->live;
+	struct wp_aredis *redis = redis_of(live);
+	struct wp_send_target target = {
+		.conf = live->conf,
+		.memory_percent = live->memory_percent,
+	};
+	struct wp_cmd cmd;
+	enum wp_err rc;
+
+	if (redis == NULL)
+		return &no_redis;
+	if (!charge(live, send->user_hash, item->json_len, &send->charged))
+		return wp_submit_turned_away(send->has_key);
+	target.run_id = wp_aredis_run_id(redis);
+	wp_cmd_init(&cmd);
+	wp_send_build(&cmd, &target, item, 1);
+	rc = wp_aredis_do(redis, &cmd, on_sent, send);
+	wp_cmd_release(&cmd);
+	if (rc == WP_OK)
+		return NULL;
+	give_back(live, send->user_hash, &send->charged);
+	return &no_redis;
+}
+
+bool wp_live_send_begin(struct wp_live_send *send, const struct wp_user *user,
+			const struct wp_submit_options *options,
+			const struct wp_envelope_text *text,
+			struct wp_refusal *refusal)
+{
+	const struct wp_conf *conf = send->live->conf;
+	size_t max = (size_t)conf->mailbox.max_envelope_bytes;
+	struct wp_submit_options of_user = *options;
+	const struct wp_refusal *why = NULL;
+	struct wp_submission submission;
+	struct wp_send_item item;
+	struct wp_buf json;
+
+	of_user.sender = user->text;
+	wp_buf_init(&json, wp_submit_canonical_max(max, 1));
+	if (wp_submit_read(&submission, &of_user, text, conf, &json) != WP_OK) {
+		why = &no_memory;
+	} else if (submission.refusal.code != NULL) {
+		why = &submission.refusal;
+	} else {
+		wp_submit_item(&item, &submission, &of_user, conf, &json);
+		send->envelope = submission.envelope;
+		send->has_key = item.has_key;
+		send->user_hash = user->hash;
+		why = set_out(send, &item);
+	}
+	if (why != NULL)
+		*refusal = *why;
+	wp_buf_release(&json);
+	return why == NULL;
+}
+
+/* ---- ack ---- */
+
+/*
+ * Step 1 is a script on the command connection, step 2 a job for the store
+ * thread when the hint says so, step 3 a script that nobody waits for.
+ */
+
+static void let_go(struct wp_live_ack *ack)
+{
+	give_back(ack->live, ack->job.user_hash, &ack->charged);
+	wp_ack_ids_release(&ack->ids);
+}
+
+static void finish(struct wp_live_ack *ack, bool is_done)
+{
+	let_go(ack);
+	ack->done(ack, is_done);
+}
+
+/* Step 3 */
+static void note_what_is_left(const struct wp_live_ack *ack)
+{
+	struct wp_aredis *redis = redis_of(ack->live);
+	struct wp_cmd cmd;
+	enum wp_err rc;
+
+	if (redis == NULL)
+		return; /* an old hint costs a look, nothing else */
+	wp_cmd_init(&cmd);
+	wp_ack_ask(&ack->walk, wp_aredis_run_id(redis), &cmd);
+	rc = wp_aredis_do(redis, &cmd, NULL, NULL);
+	(void)rc; /* as above */
+	wp_cmd_release(&cmd);
+}
+
+/* Step 2, on the store's thread */
+static enum wp_err delete_cold(struct wp_store_job *job, struct wp_store *store,
+			       struct wp_error *err)
+{
+	struct wp_live_ack *ack = (struct wp_live_ack *)job;
+
+	return wp_store_ack(store, &ack->walk.cold, err);
+}
+
+static void on_cold_deleted(struct wp_store_job *job, enum wp_err result)
+{
+	struct wp_live_ack *ack = (struct wp_live_ack *)job;
+
+	wp_ack_stored(&ack->walk, result);
+	if (ack->walk.step == WP_ACK_HINT)
+		note_what_is_left(ack);
+	finish(ack, result == WP_OK);
+}
+
+static void on_hot_deleted(void *ctx, const struct wp_reply *reply)
+{
+	struct wp_live_ack *ack = ctx;
+
+	wp_ack_told(&ack->walk, reply, false);
+	if (ack->walk.step != WP_ACK_COLD) {
+		finish(ack, ack->walk.step == WP_ACK_DONE);
+		return;
+	}
+	ack->job.run = delete_cold;
+	ack->job.done = on_cold_deleted;
+	if (wp_store_thread_submit(ack->live->store, &ack->job) != WP_OK)
+		finish(ack, false);
+}
+
+/* Step 1 */
+static enum wp_err delete_hot(struct wp_live_ack *ack)
+{
+	struct wp_aredis *redis = redis_of(ack->live);
+	struct wp_cmd cmd;
+	enum wp_err rc;
+
+	if (redis == NULL)
+		return WP_ERR_UNAVAIL;
+	wp_cmd_init(&cmd);
+	wp_ack_begin(&ack->walk, &ack->box, &ack->ids);
+	wp_ack_ask(&ack->walk, wp_aredis_run_id(redis), &cmd);
+	rc = wp_aredis_do(redis, &cmd, on_hot_deleted, ack);
+	wp_cmd_release(&cmd);
+	return rc == WP_OK ? WP_OK : WP_ERR_UNAVAIL;
+}
+
+enum wp_err wp_live_ack_begin(struct wp_live_ack *ack,
+			      const struct wp_user *user,
+			      const struct wp_json_slice *text,
+			      struct wp_error *err)
+{
+	enum wp_err rc;
+
+	ack->job.user_hash = user->hash;
+	wp_user_box(user, &ack->box);
+	rc = wp_ack_ids_read(&ack->ids, text->data, text->len,
+			     ack->box.partition, err);
+	if (rc != WP_OK)
+		return rc;
+	if (ack->ids.n == 0) { /* nothing that could be ours */
+		finish(ack, true);
+		return WP_OK;
+	}
+	rc = WP_ERR_FULL;
+	if (charge(ack->live, user->hash,
+		   text->len + ack->ids.n * sizeof(*ack->ids.ids),
+		   &ack->charged))
+		rc = delete_hot(ack);
+	if (rc != WP_OK)
+		let_go(ack);
+	return rc;
 }

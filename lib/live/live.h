@@ -1,19 +1,44 @@
 /*
  * live.h - what a program that holds connections has of this folder: who is
- * connected, telling Redis so, hearing pokes, and the ways that what clients
- * say goes. A program has one; all of it runs on the thread of its loop.
+ * connected, telling Redis so, hearing pokes, and what clients ask of their
+ * mailboxes. A program has one; all of it runs on the thread of its loop.
+ *
+ * Nothing that clients ask is waited for. It travels one connection, so what
+ * one client sends is accepted in its order, and costs memory while Redis and
+ * the store are slow. There is one bound for all clients together, and a part
+ * of it for one user, however many connections that user has or has had: nobody
+ * can take all of it from the others.
  */
 #ifndef WP_LIB_LIVE_LIVE_H
 #define WP_LIB_LIVE_LIVE_H
 
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <ev.h>
+
 #include "lib/base/err.h"
+#include "lib/base/json.h"
+#include "lib/base/log.h"
 #include "lib/live/hub.h"
-#include "lib/live/inflight.h"
-#include "lib/live/overload.h"
 #include "lib/live/pokes.h"
 #include "lib/live/registrar.h"
 #include "lib/live/store_thread.h"
+#include "lib/mailbox/ack.h"
+#include "lib/mailbox/submit.h"
 #include "lib/sys/conf.h"
+
+enum {
+	WP_INFLIGHT_MAX = 64 * 1024 * 1024, /* bytes that are not answered */
+	/* 32 of the usual size, from one connection, fit in. */
+	WP_INFLIGHT_USER_MAX = WP_INFLIGHT_MAX / 4,
+	/* Users are told apart by a hash: two that meet share a part, which is
+	 * noticed by whoever asks for nearly all of it. */
+	WP_INFLIGHT_SLOTS = 4096,
+	/* Each thing that is asked costs this beside its bytes. */
+	WP_INFLIGHT_CALL_COST = 512,
+};
 
 struct wp_live {
 	const struct wp_conf *conf; /* the current one, borrowed */
@@ -21,8 +46,16 @@ struct wp_live {
 	struct wp_pokes *pokes;
 	struct wp_registrar *registrar;
 	struct wp_store_thread *store;
-	struct wp_overload overload;
-	struct wp_inflight inflight;
+
+	/* The rest is private: what is not answered, and how full Redis is,
+	 * sampled once a second. */
+	size_t inflight;
+	size_t inflight_of[WP_INFLIGHT_SLOTS];
+	unsigned memory_percent; /* of maxmemory; 0: unlimited or unknown */
+	bool is_asking_memory;
+	struct ev_loop *loop;
+	ev_timer memory_timer;
+	struct wp_log_limit memory_limit;
 };
 
 /*
@@ -46,5 +79,61 @@ void wp_live_release(struct wp_live *live);
 
 /* Go by these from now on (reload). */
 void wp_live_use(struct wp_live *live, const struct wp_registrar_rules *rules);
+
+/* One send on its way. The caller's memory, which stays until `done`. */
+struct wp_live_send {
+	struct wp_live *live;
+	struct wp_envelope envelope; /* reading the answer wants it */
+	bool has_key;
+	uint32_t user_hash;
+	size_t charged;
+	/* What became of it; it may free send. */
+	void (*done)(struct wp_live_send *send,
+		     const struct wp_send_result *result);
+};
+
+/*
+ * Begin a send of this user, by the checks of lib/mailbox/submit.h in their
+ * order; done will run once, and has not yet when this returns.
+ *
+ * send:     all zero but for live and done
+ * options:  its sender is user, whatever it says; not needed afterwards
+ * text:     the envelope, but for its partitions; not needed afterwards
+ * Returns:  false with a refusal: done does not run, and nothing was sent
+ */
+bool wp_live_send_begin(struct wp_live_send *send, const struct wp_user *user,
+			const struct wp_submit_options *options,
+			const struct wp_envelope_text *text,
+			struct wp_refusal *refusal) WP_MUST_USE;
+
+/* One ack on its way. The caller's memory, which stays until `done`. */
+struct wp_live_ack {
+	struct wp_store_job job; /* first: the store thread knows only this */
+	struct wp_live *live;
+	struct wp_box box;
+	struct wp_ack_ids ids;
+	struct wp_ack_walk walk;
+	size_t charged;
+	/* true: deleted in both tiers; false: unknown, to be repeated. It may
+	 * free ack. */
+	void (*done)(struct wp_live_ack *ack, bool is_done);
+};
+
+/*
+ * Begin an ack of this user, in the three steps of lib/mailbox/ack.h; done will
+ * run once, and may have run when this returns WP_OK.
+ *
+ * ack:     all zero but for live and done
+ * text:    {"messageIds":[…]}, not needed afterwards
+ * Errors:  done does not run, and nothing was deleted.
+ *          WP_ERR_INVAL    text is no such thing; err has a sentence
+ *          WP_ERR_NOMEM
+ *          WP_ERR_FULL     too much is unanswered, by this user or by all
+ *          WP_ERR_UNAVAIL  Redis cannot be reached
+ */
+enum wp_err wp_live_ack_begin(struct wp_live_ack *ack,
+			      const struct wp_user *user,
+			      const struct wp_json_slice *text,
+			      struct wp_error *err) WP_MUST_USE;
 
 #endif /* WP_LIB_LIVE_LIVE_H */

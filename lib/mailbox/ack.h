@@ -3,7 +3,7 @@
  * "Acknowledging".
  *
  * The handlers run wp_ack(); the daemon drives the same steps itself
- * (lib/live/settle.c) because its loop must not wait for the cold store.
+ * (lib/live/live.c) because its loop must not wait for the cold store.
  */
 #ifndef WP_LIB_MAILBOX_ACK_H
 #define WP_LIB_MAILBOX_ACK_H

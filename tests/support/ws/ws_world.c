@@ -176,7 +176,7 @@ void ws_world_start(struct ws_world *w)
 	need(wp_server_new(&w->server, &setup, NULL) == WP_OK);
 	w->parts = wp_server_parts(w->server);
 	w->parts->upcalls = &upcalls;
-	ev_timer_stop(w->loop, &w->parts->live.overload.timer);
+	ev_timer_stop(w->loop, &w->parts->live.memory_timer);
 }
 
 void ws_world_stop(struct ws_world *w)

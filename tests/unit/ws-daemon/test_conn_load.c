@@ -65,7 +65,7 @@ static void assert_user_has_a_part(struct ws_world *w, const char *frame,
 	assert_true(refused > 0);
 	assert_int_equal(refused + waiting,
 			 n_peers * WP_SESSION_UNANSWERED_MAX);
-	assert_true(w->parts->live.inflight.total <= WP_INFLIGHT_USER_MAX);
+	assert_true(w->parts->live.inflight <= WP_INFLIGHT_USER_MAX);
 	assert_true(waiting * strlen(frame) > WP_INFLIGHT_USER_MAX / 3);
 
 	/* Others go on, and their connections need not be old. */
@@ -80,9 +80,9 @@ static void assert_user_has_a_part(struct ws_world *w, const char *frame,
 	for (size_t i = 0; i < n_peers; i++)
 		close(peers[i]);
 	ws_world_settle(w);
-	assert_true(w->parts->live.inflight.total > WP_INFLIGHT_USER_MAX / 3);
+	assert_true(w->parts->live.inflight > WP_INFLIGHT_USER_MAX / 3);
 	ws_answer_all(w);
-	assert_int_equal(w->parts->live.inflight.total, 0);
+	assert_int_equal(w->parts->live.inflight, 0);
 	wp_buf_release(&out);
 	close(other);
 	ws_world_settle(w);

@@ -12,7 +12,6 @@
 
 #include <cmocka.h>
 
-#include "lib/live/submit.h"
 #include "tests/support/live/program.h"
 #include "tests/support/test_redis.h"
 
@@ -20,16 +19,16 @@ enum { TEXT_SIZE = 256 };
 
 /* One send, and what came of it. */
 struct send {
-	struct wp_live_submit submit; /* first */
+	struct wp_live_send call; /* first */
 	struct wp_refusal refusal;
 	struct wp_send_result result;
 	int done;
 };
 
-static void on_submitted(struct wp_live_submit *submit,
-			 const struct wp_send_result *result)
+static void on_sent(struct wp_live_send *call,
+		    const struct wp_send_result *result)
 {
-	struct send *send = (struct send *)submit;
+	struct send *send = (struct send *)call;
 
 	send->done++;
 	send->result = *result;
@@ -69,16 +68,16 @@ static bool begin(struct program *p, struct send *send, const char *text,
 		.key = key_copy,
 		.key_len = key == NULL ? 0 : strlen(key),
 	};
-	size_t before = p->live.inflight.total;
+	size_t before = p->live.inflight;
 	bool is_begun;
 
 	*send = (struct send){
-		.submit = { .live = &p->live, .done = on_submitted },
+		.call = { .live = &p->live, .done = on_sent },
 	};
-	is_begun = wp_live_submit_begin(&send->submit, p->bob, &options, &what,
-					&send->refusal);
+	is_begun = wp_live_send_begin(&send->call, p->bob, &options, &what,
+				      &send->refusal);
 	assert_int_equal(send->done, 0);
-	assert_true(is_begun || p->live.inflight.total == before);
+	assert_true(is_begun || p->live.inflight == before);
 	free(key_copy);
 	free(text_copy);
 	return is_begun;
@@ -86,10 +85,10 @@ static bool begin(struct program *p, struct send *send, const char *text,
 
 static void finish(struct program *p, struct send *send)
 {
-	assert_true(p->live.inflight.total > 0);
+	assert_true(p->live.inflight > 0);
 	program_run_until(p, &send->done);
 	assert_int_equal(send->done, 1);
-	assert_int_equal(p->live.inflight.total, 0);
+	assert_int_equal(p->live.inflight, 0);
 }
 
 static void a_send_is_accepted_and_has_an_id(void **state)
@@ -148,18 +147,16 @@ static void what_is_no_envelope_goes_nowhere(void **state)
 static void too_much_on_its_way_is_turned_away(void **state)
 {
 	struct program *p = *state;
-	struct wp_charge most = { 0 };
+	size_t *of_bob = &p->live.inflight_of[p->bob->hash];
 	struct send send;
 
-	assert_true(
-		wp_inflight_take(&p->live.inflight, &most, p->bob->hash,
-				 WP_INFLIGHT_USER_MAX - WP_INFLIGHT_CALL_COST));
+	*of_bob = WP_INFLIGHT_USER_MAX;
 	assert_false(begin(p, &send, envelope(), NULL));
 	assert_string_equal(send.refusal.code, "overloaded");
 	/* It may be the repeat of one that was accepted. */
 	assert_false(begin(p, &send, envelope(), "k"));
 	assert_string_equal(send.refusal.code, "unavailable");
-	wp_inflight_give(&p->live.inflight, &most);
+	*of_bob = 0;
 }
 
 static void a_full_redis_takes_nothing_more(void **state)
@@ -167,7 +164,7 @@ static void a_full_redis_takes_nothing_more(void **state)
 	struct program *p = *state;
 	struct send send;
 
-	p->live.overload.percent = 100;
+	p->live.memory_percent = 100;
 	assert_true(begin(p, &send, envelope(), NULL));
 	finish(p, &send);
 	assert_int_equal(send.result.status, WP_SEND_OVERLOADED);
@@ -182,7 +179,7 @@ static void a_send_whose_answer_is_lost_is_unknown(void **state)
 	program_lose_redis(p);
 	program_run_until(p, &send.done);
 	assert_int_equal(send.result.status, WP_SEND_UNKNOWN);
-	assert_int_equal(p->live.inflight.total, 0);
+	assert_int_equal(p->live.inflight, 0);
 
 	assert_false(begin(p, &send, envelope(), NULL));
 	assert_string_equal(send.refusal.code, "unavailable");

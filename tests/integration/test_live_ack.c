@@ -13,7 +13,6 @@
 #include <cmocka.h>
 #include <ev.h>
 
-#include "lib/live/settle.h"
 #include "lib/mailbox/deployment.h"
 #include "tests/support/live/program.h"
 #include "tests/support/test_redis.h"
@@ -22,14 +21,14 @@ enum { TEXT_SIZE = 512 };
 
 /* One ack, and what came of it. */
 struct ack {
-	struct wp_settle settle; /* first */
+	struct wp_live_ack call; /* first */
 	int done;
 	bool is_done;
 };
 
-static void on_settled(struct wp_settle *settle, bool is_done)
+static void on_acked(struct wp_live_ack *call, bool is_done)
 {
-	struct ack *ack = (struct ack *)settle;
+	struct ack *ack = (struct ack *)call;
 
 	ack->done++;
 	ack->is_done = is_done;
@@ -46,9 +45,9 @@ static enum wp_err begin(struct program *p, struct ack *ack, const char *text)
 
 	assert_non_null(copy);
 	*ack = (struct ack){
-		.settle = { .live = &p->live, .done = on_settled },
+		.call = { .live = &p->live, .done = on_acked },
 	};
-	rc = wp_settle_begin(&ack->settle, p->bob, &slice, &err);
+	rc = wp_live_ack_begin(&ack->call, p->bob, &slice, &err);
 	free(copy);
 	return rc;
 }
@@ -64,17 +63,17 @@ static const char *naming(const struct wp_msgid *id)
 	return text;
 }
 
-static void settle_one(struct program *p, const struct wp_msgid *id)
+static void ack_one(struct program *p, const struct wp_msgid *id)
 {
 	struct ack ack;
 
 	assert_int_equal(begin(p, &ack, naming(id)), WP_OK);
 	assert_int_equal(ack.done, 0);
-	assert_true(p->live.inflight.total > 0);
+	assert_true(p->live.inflight > 0);
 	program_run_until(p, &ack.done);
 	assert_true(ack.is_done);
 	assert_int_equal(ack.done, 1);
-	assert_int_equal(p->live.inflight.total, 0);
+	assert_int_equal(p->live.inflight, 0);
 }
 
 static void what_waits_in_hot_is_deleted_there(void **state)
@@ -83,9 +82,9 @@ static void what_waits_in_hot_is_deleted_there(void **state)
 	struct wp_msgid first = wp_world_deliver(p->w, "m1");
 
 	(void)wp_world_deliver(p->w, "m2");
-	settle_one(p, &first);
+	ack_one(p, &first);
 	wp_world_expect_pull(p->w, "m2");
-	settle_one(p, &first);
+	ack_one(p, &first);
 	wp_world_expect_pull(p->w, "m2");
 }
 
@@ -98,19 +97,19 @@ static void what_waits_in_cold_is_deleted_there(void **state)
 	assert_int_equal(wp_world_migrate(p->w, NULL), WP_OK);
 	wp_world_expect_cold(p->w, "m1 m2");
 
-	settle_one(p, &first);
+	ack_one(p, &first);
 	wp_world_expect_cold(p->w, "m2");
 	wp_world_expect_pull(p->w, "m2");
 	assert_int_equal(wp_world_int(p->w, "HEXISTS " WP_P "cold " WP_BOB), 1);
 
-	settle_one(p, &second);
+	ack_one(p, &second);
 	wp_world_expect_cold(p->w, "");
 	/* Nobody waits for the third step: ask until it is there. */
 	while (wp_world_int(p->w, "HEXISTS " WP_P "cold " WP_BOB) == 1)
 		ev_run(p->loop, EVRUN_ONCE);
 }
 
-static void ids_that_cannot_be_ours_are_settled_at_once(void **state)
+static void ids_that_cannot_be_ours_are_acked_at_once(void **state)
 {
 	struct program *p = *state;
 	struct wp_msgid id = wp_world_deliver(p->w, "m1");
@@ -134,25 +133,23 @@ static void what_is_no_ack_deletes_nothing(void **state)
 	assert_int_equal(begin(p, &ack, "{\"messageIds\":[\"x\"]}"),
 			 WP_ERR_INVAL);
 	assert_int_equal(ack.done, 0);
-	assert_int_equal(p->live.inflight.total, 0);
+	assert_int_equal(p->live.inflight, 0);
 }
 
 static void one_user_cannot_have_everything_unanswered(void **state)
 {
 	struct program *p = *state;
 	struct wp_msgid id = wp_world_deliver(p->w, "m1");
-	struct wp_charge most = { 0 };
+	size_t *of_bob = &p->live.inflight_of[p->bob->hash];
 	struct ack ack;
 
-	assert_true(
-		wp_inflight_take(&p->live.inflight, &most, p->bob->hash,
-				 WP_INFLIGHT_USER_MAX - WP_INFLIGHT_CALL_COST));
+	*of_bob = WP_INFLIGHT_USER_MAX;
 	assert_int_equal(begin(p, &ack, naming(&id)), WP_ERR_FULL);
 	assert_int_equal(ack.done, 0);
 	wp_world_expect_pull(p->w, "m1");
 
-	wp_inflight_give(&p->live.inflight, &most);
-	settle_one(p, &id);
+	*of_bob = 0;
+	ack_one(p, &id);
 }
 
 static void an_ack_whose_answer_is_lost_is_not_called_done(void **state)
@@ -165,13 +162,13 @@ static void an_ack_whose_answer_is_lost_is_not_called_done(void **state)
 	program_lose_redis(p);
 	program_run_until(p, &ack.done);
 	assert_false(ack.is_done);
-	assert_int_equal(p->live.inflight.total, 0);
+	assert_int_equal(p->live.inflight, 0);
 
 	assert_int_equal(begin(p, &ack, naming(&id)), WP_ERR_UNAVAIL);
 	assert_int_equal(ack.done, 0);
-	assert_int_equal(p->live.inflight.total, 0);
+	assert_int_equal(p->live.inflight, 0);
 	program_await_redis(p);
-	settle_one(p, &id);
+	ack_one(p, &id);
 	wp_world_expect_pull(p->w, "");
 }
 
@@ -199,7 +196,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(what_waits_in_hot_is_deleted_there),
 		TEST(what_waits_in_cold_is_deleted_there),
-		TEST(ids_that_cannot_be_ours_are_settled_at_once),
+		TEST(ids_that_cannot_be_ours_are_acked_at_once),
 		TEST(what_is_no_ack_deletes_nothing),
 		TEST(one_user_cannot_have_everything_unanswered),
 		TEST(an_ack_whose_answer_is_lost_is_not_called_done),

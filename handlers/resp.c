@@ -196,8 +196,11 @@ static bool has_header(const struct wp_buf *headers, const char *name)
 
 	while (left > 0) {
 		const char *end = memchr(at, '\n', left);
-		size_t line_len = (size_t)(end + 1 - at);
+		size_t line_len;
 
+		if (end == NULL)
+			return false; /* memory ended inside of it */
+		line_len = (size_t)(end + 1 - at);
 		if (line_len > len && at[len] == ':' &&
 		    strncasecmp(at, name, len) == 0)
 			return true;

@@ -249,6 +249,28 @@ static void no_header_can_forge_another(void **state)
 	}
 }
 
+static void memory_that_ends_anywhere_ends_the_answer_whole(void **state)
+{
+	size_t max = 0;
+	bool is_whole = false;
+
+	(void)state;
+	while (!is_whole && max < 1024) {
+		struct exchange x;
+
+		begin(&x, "GET");
+		x.resp.headers.max_bytes = ++max;
+		wp_resp_text(&x.resp, 200, "OK");
+
+		is_whole = wp_resp_write(&x.resp, &x.req, &x.conf);
+
+		assert_true(is_whole || x.fake.out.len == 0);
+		end(&x);
+	}
+	assert_true(is_whole);
+	assert_true(max > sizeof("Cache-Control: no-store"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -261,6 +283,8 @@ int main(void)
 		cmocka_unit_test(a_body_that_found_no_memory_becomes_a_500),
 		cmocka_unit_test(a_handler_adds_headers_of_its_own),
 		cmocka_unit_test(what_it_says_of_caches_is_what_is_said),
+		cmocka_unit_test(
+			memory_that_ends_anywhere_ends_the_answer_whole),
 		cmocka_unit_test(no_header_can_forge_another),
 		cmocka_unit_test(a_peer_that_left_is_noticed),
 		cmocka_unit_test(

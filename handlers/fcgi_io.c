@@ -105,11 +105,12 @@ void wp_fcgi_open(struct wp_fcgi *fcgi, int fd)
 }
 
 /*
- * Wait for the first byte of a request. A read with a time-out, which the
- * library would wait in, fails with EINTR when the process was stopped and goes
- * on (signal(7)), and the library takes that for the end of the connection.
+ * Wait for the first byte of a request; false when it took too long. A read
+ * with a time-out, which the library would wait in, fails with EINTR when the
+ * process was stopped and goes on (signal(7)), and the library takes that for
+ * the end of the connection.
  */
-static void await_first_byte(int fd)
+static bool await_first_byte(int fd)
 {
 	struct pollfd peer = { .fd = fd, .events = POLLIN };
 	uint64_t end_ms = wp_mono_ms() + (uint64_t)WP_FCGI_TIMEOUT_S * MS_PER_S;
@@ -121,11 +122,15 @@ static void await_first_byte(int fd)
 		n = poll(&peer, 1,
 			 now_ms < end_ms ? (int)(end_ms - now_ms) : 0);
 	} while (n == -1 && errno == EINTR);
+	return n != 0;
 }
 
 struct wp_io *wp_fcgi_next(struct wp_fcgi *fcgi)
 {
-	await_first_byte(fcgi->request.ipcFd);
+	if (!await_first_byte(fcgi->request.ipcFd)) {
+		wp_fcgi_close(fcgi);
+		return NULL;
+	}
 	if (FCGX_Accept_r(&fcgi->request) != 0)
 		return NULL;
 	/* Parameters that broke off pass for complete ones in the library. */

@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include <errno.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -301,6 +302,31 @@ static void a_process_that_was_stopped_still_takes_the_request(void **state)
 	assert_int_equal(WEXITSTATUS(status), 0);
 }
 
+/* The linker hands poll() to us: is the time over before a byte came? */
+static bool is_late;
+int __real_poll(struct pollfd *fds, nfds_t n, int timeout);
+int __wrap_poll(struct pollfd *fds, nfds_t n, int timeout);
+int __wrap_poll(struct pollfd *fds, nfds_t n, int timeout)
+{
+	return is_late ? 0 : __real_poll(fds, n, timeout);
+}
+
+static void a_peer_that_says_nothing_in_time_is_closed_then(void **state)
+{
+	struct wire *wire = *state;
+	char byte;
+
+	/* Whoever went on to read would find a request. */
+	add_request(wire, false, "");
+	send_all(wire);
+	is_late = true;
+	assert_null(wp_fcgi_next(wire->fcgi));
+	is_late = false;
+	assert_int_equal(wp_fcgi_fd(wire->fcgi), -1);
+	/* What it had not read makes it a reset. */
+	assert_true(recv(wire->peer, &byte, 1, 0) <= 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -312,6 +338,7 @@ int main(void)
 		TEST(garbage_closes_the_connection),
 		TEST(a_peer_that_leaves_early_is_no_request),
 		TEST(a_process_that_was_stopped_still_takes_the_request),
+		TEST(a_peer_that_says_nothing_in_time_is_closed_then),
 	};
 
 	(void)signal(SIGPIPE, SIG_IGN);

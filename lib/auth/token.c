@@ -17,7 +17,7 @@
 #include <strings.h>
 
 #include "lib/auth/keys.h"
-#include "lib/base/base64.h"
+#include "lib/base/encode.h"
 #include "lib/base/json.h"
 
 enum {

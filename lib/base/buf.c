@@ -13,8 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/base/base64.h"
-#include "lib/base/hex.h"
+#include "lib/base/encode.h"
 #include "lib/base/utf8.h"
 
 enum { BUF_FIRST_CAP = 64 };

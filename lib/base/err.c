@@ -52,31 +52,17 @@ enum wp_err wp_error_sys(struct wp_error *err, const char *fmt, ...)
 	return WP_ERR_SYS;
 }
 
-const char *wp_err_name(enum wp_err code)
+void wp_faults_note(struct wp_faults *faults, enum wp_err verdict,
+		    const struct wp_error *why, enum wp_err *rc,
+		    struct wp_error *err)
 {
-	switch (code) {
-	case WP_OK:
-		return "ok";
-	case WP_ERR_INVAL:
-		return "inval";
-	case WP_ERR_NOMEM:
-		return "nomem";
-	case WP_ERR_FULL:
-		return "full";
-	case WP_ERR_NOTFOUND:
-		return "notfound";
-	case WP_ERR_STALE:
-		return "stale";
-	case WP_ERR_CONFLICT:
-		return "conflict";
-	case WP_ERR_DENIED:
-		return "denied";
-	case WP_ERR_UNAVAIL:
-		return "unavail";
-	case WP_ERR_PROTO:
-		return "proto";
-	case WP_ERR_SYS:
-		return "sys";
-	}
-	return "unknown";
+	if (verdict == WP_OK)
+		return;
+	if (faults != NULL && faults->n++ < WP_FAULTS_MAX)
+		faults->list[faults->n - 1] = *why;
+	if (*rc != WP_OK)
+		return;
+	*rc = verdict;
+	if (err != NULL)
+		*err = *why;
 }

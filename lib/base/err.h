@@ -9,6 +9,8 @@
 #ifndef WP_LIB_BASE_ERR_H
 #define WP_LIB_BASE_ERR_H
 
+#include <stddef.h>
+
 #define WP_MUST_USE __attribute__((warn_unused_result))
 #define WP_PRINTF(fmt_index, first_arg) \
 	__attribute__((format(printf, fmt_index, first_arg)))
@@ -46,7 +48,27 @@ enum wp_err wp_error_set(struct wp_error *err, enum wp_err code,
 enum wp_err wp_error_sys(struct wp_error *err, const char *fmt, ...)
 	WP_PRINTF(2, 3);
 
-/* The stable lower-case name of code, for logs and metrics: "unavail". */
-const char *wp_err_name(enum wp_err code);
+enum { WP_FAULTS_MAX = 32 };
+
+/*
+ * All that is wrong with a start, so that it can be told at once: an operator
+ * who must change five things should not have to start five times. Whoever
+ * looks at things that do not depend on each other notes each verdict here and
+ * goes on; the first bad one is also the error that travels up.
+ */
+struct wp_faults {
+	size_t n; /* also counts those that found no room */
+	struct wp_error list[WP_FAULTS_MAX];
+};
+
+/*
+ * Note a verdict; a good one changes nothing.
+ *
+ * faults:   NULL when nobody wants more than the first
+ * rc, err:  keep the first that is bad; err may be NULL
+ */
+void wp_faults_note(struct wp_faults *faults, enum wp_err verdict,
+		    const struct wp_error *why, enum wp_err *rc,
+		    struct wp_error *err);
 
 #endif /* WP_LIB_BASE_ERR_H */

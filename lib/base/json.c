@@ -9,7 +9,7 @@
 
 #include <string.h>
 
-#include "lib/base/hex.h"
+#include "lib/base/encode.h"
 #include "lib/base/utf8.h"
 
 #define BYTES(b) (UINT64_C(0x0101010101010101) * (b))

@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-#include "lib/base/hex.h"
+#include "lib/base/encode.h"
 
 enum {
 	UTF8_MAX = 4,

@@ -63,19 +63,6 @@ void wp_log_set_level(enum wp_log_level threshold)
 			      memory_order_relaxed);
 }
 
-bool wp_log_level_parse(const char *name, enum wp_log_level *out)
-{
-	size_t i;
-
-	for (i = 0; i < sizeof(level_names) / sizeof(level_names[0]); i++) {
-		if (strcmp(name, level_names[i]) == 0) {
-			*out = (enum wp_log_level)i;
-			return true;
-		}
-	}
-	return false;
-}
-
 /* Length of text, cut at LOG_STRING_MAX bytes but not inside a character. */
 static size_t cut_len(const char *text)
 {

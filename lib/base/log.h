@@ -58,9 +58,6 @@ void wp_log_setup(const char *service, enum wp_log_level threshold);
 /* Change the threshold (on reload). */
 void wp_log_set_level(enum wp_log_level threshold);
 
-/* "error", "warn", "info" or "debug" to a level; false for anything else. */
-bool wp_log_level_parse(const char *name, enum wp_log_level *out);
-
 /*
  * Use wp_log(). fields ends with an entry whose key is NULL. log may be NULL.
  */

@@ -12,7 +12,7 @@
 #include <sys/random.h>
 #include <sys/types.h>
 
-#include "lib/base/hex.h"
+#include "lib/base/encode.h"
 
 enum { HEX_CHUNK = 32 };
 

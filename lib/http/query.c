@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-#include "lib/base/hex.h"
+#include "lib/base/encode.h"
 
 /*
  * Take one character of text off its front.

@@ -11,7 +11,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "lib/base/base64.h"
+#include "lib/base/encode.h"
 
 enum field {
 	RECIPIENT_ID,

@@ -12,9 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/base/base64.h"
 #include "lib/base/digest.h"
-#include "lib/base/hex.h"
+#include "lib/base/encode.h"
 #include "lib/base/random.h"
 
 enum {

@@ -10,7 +10,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "lib/base/hex.h"
+#include "lib/base/encode.h"
 
 enum {
 	MS_BITS = 48,

@@ -18,7 +18,6 @@
 #include <stdint.h>
 
 #include "lib/base/err.h"
-#include "lib/base/faults.h"
 #include "lib/base/log.h"
 
 enum wp_run_mode { WP_RUN_LOCAL, WP_RUN_PRODUCTION };
@@ -158,7 +157,7 @@ struct wp_conf_program {
 	/* All that may stand in the file; ends with NULL. */
 	const struct wp_conf_section *const *known;
 	/*
-	 * What it uses, besides wp_conf_general; ends with NULL. --help shows
+	 * What it uses, besides run_mode; ends with NULL. --help shows
 	 * it, and only secrets in there are read. Sections of the file that it
 	 * uses nothing of are other programs' business, who may be of another
 	 * version: faults in there are none of its own.

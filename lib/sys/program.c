@@ -188,11 +188,28 @@ uint64_t wp_program_raise_descriptors(void)
 	return limit.rlim_cur == RLIM_INFINITY ? UINT64_MAX : limit.rlim_cur;
 }
 
+/* Write all to standard error, one line each, and err if it is none of them. */
+static void print_faults(const struct wp_faults *faults, const char *program,
+			 const struct wp_error *err)
+{
+	size_t n = faults->n < WP_FAULTS_MAX ? faults->n : WP_FAULTS_MAX;
+	bool has_err = false;
+
+	for (size_t i = 0; i < n; i++) {
+		fprintf(stderr, "%s: %s\n", program, faults->list[i].msg);
+		has_err |= strcmp(faults->list[i].msg, err->msg) == 0;
+	}
+	if (faults->n > n)
+		fprintf(stderr, "%s: and %zu more\n", program, faults->n - n);
+	if (!has_err)
+		fprintf(stderr, "%s: %s\n", program, err->msg);
+}
+
 int wp_program_end(const struct wp_program *program, enum wp_err rc,
 		   const struct wp_error *err)
 {
 	if (rc == WP_OK)
 		return WP_EXIT_DONE;
-	wp_faults_print(&program->faults, program->about->name, err);
+	print_faults(&program->faults, program->about->name, err);
 	return WP_EXIT_FAILED;
 }

@@ -9,7 +9,6 @@
 #include <stdint.h>
 
 #include "lib/base/err.h"
-#include "lib/base/faults.h"
 #include "lib/sys/conf.h"
 
 /* How programs end; there are no other exit statuses. */

@@ -4,9 +4,9 @@
 #include <string.h>
 
 #include "lib/auth/token.h"
-#include "lib/base/base64.h"
 #include "lib/base/buf.h"
 #include "lib/base/digest.h"
+#include "lib/base/encode.h"
 
 #define NOW INT64_C(1795225140)
 

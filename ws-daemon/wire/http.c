@@ -6,8 +6,8 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "lib/base/base64.h"
 #include "lib/base/digest.h"
+#include "lib/base/encode.h"
 #include "lib/http/answer.h"
 
 /* RFC 6455 section 1.3. */

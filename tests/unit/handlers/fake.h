@@ -16,10 +16,10 @@
 #include <string.h>
 
 #include "lib/auth/token.h"
-#include "lib/base/base64.h"
 #include "lib/base/buf.h"
 #include "lib/base/clock.h"
 #include "lib/base/digest.h"
+#include "lib/base/encode.h"
 
 #include "handlers/ctx.h"
 #include "handlers/req.h"

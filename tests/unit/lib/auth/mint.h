@@ -17,8 +17,8 @@
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 
-#include "lib/base/base64.h"
 #include "lib/base/buf.h"
+#include "lib/base/encode.h"
 
 #define MINT_HS256 "{\"alg\":\"HS256\",\"typ\":\"JWT\"}"
 

@@ -69,22 +69,51 @@ static void a_system_error_names_errno_and_keeps_it(void **state)
 	assert_string_equal(err.msg, want);
 }
 
-static void every_code_has_its_own_lower_case_name(void **state)
+/* ---- all that is wrong, in order, and the first of it as the error ---- */
+
+static void the_first_bad_verdict_is_the_error(void **state)
 {
-	int a, b;
+	struct wp_faults faults = { 0 };
+	struct wp_error err = { 0 }, why;
+	enum wp_err rc = WP_OK, one;
 
 	(void)state;
-	for (a = WP_OK; a <= WP_ERR_SYS; a++) {
-		const char *name = wp_err_name((enum wp_err)a);
+	wp_faults_note(&faults, WP_OK, &err, &rc, &err);
+	assert_int_equal(faults.n, 0);
+	one = wp_error_set(&why, WP_ERR_INVAL, "first");
+	wp_faults_note(&faults, one, &why, &rc, &err);
+	one = wp_error_set(&why, WP_ERR_UNAVAIL, "second");
+	wp_faults_note(&faults, one, &why, &rc, &err);
+	wp_faults_note(&faults, WP_OK, &why, &rc, &err);
 
-		assert_int_equal(strspn(name, "abcdefghijklmnopqrstuvwxyz"),
-				 strlen(name));
-		assert_string_not_equal(name, "unknown");
-		for (b = WP_OK; b < a; b++)
-			assert_string_not_equal(name,
-						wp_err_name((enum wp_err)b));
-	}
-	assert_string_equal(wp_err_name(WP_ERR_UNAVAIL), "unavail");
+	assert_int_equal(rc, WP_ERR_INVAL);
+	assert_string_equal(err.msg, "first");
+	assert_int_equal(faults.n, 2);
+	assert_string_equal(faults.list[1].msg, "second");
+}
+
+static void who_wants_one_gets_one(void **state)
+{
+	enum wp_err rc = WP_OK;
+	struct wp_error why;
+	enum wp_err one = wp_error_set(&why, WP_ERR_INVAL, "first");
+
+	(void)state;
+	wp_faults_note(NULL, one, &why, &rc, NULL);
+	assert_int_equal(rc, WP_ERR_INVAL);
+}
+
+static void what_finds_no_room_is_counted(void **state)
+{
+	struct wp_faults faults = { 0 };
+	struct wp_error err = { 0 }, why;
+	enum wp_err one = wp_error_set(&why, WP_ERR_INVAL, "one of many");
+	enum wp_err rc = WP_OK;
+
+	(void)state;
+	for (size_t i = 0; i < WP_FAULTS_MAX + 3; i++)
+		wp_faults_note(&faults, one, &why, &rc, &err);
+	assert_int_equal(faults.n, WP_FAULTS_MAX + 3);
 }
 
 int main(void)
@@ -95,7 +124,9 @@ int main(void)
 		cmocka_unit_test(a_sentence_may_wrap_the_one_before_it),
 		cmocka_unit_test(a_long_sentence_is_cut_and_terminated),
 		cmocka_unit_test(a_system_error_names_errno_and_keeps_it),
-		cmocka_unit_test(every_code_has_its_own_lower_case_name),
+		cmocka_unit_test(the_first_bad_verdict_is_the_error),
+		cmocka_unit_test(who_wants_one_gets_one),
+		cmocka_unit_test(what_finds_no_room_is_counted),
 	};
 
 	return cmocka_run_group_tests_name("err", tests, NULL, NULL);

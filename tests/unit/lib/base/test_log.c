@@ -334,25 +334,6 @@ static void lines_of_many_threads_stay_whole(void **state)
 	free(capture.text);
 }
 
-static void level_names_are_read_and_others_refused(void **state)
-{
-	enum wp_log_level level = WP_LOG_DEBUG;
-
-	(void)state;
-	assert_true(wp_log_level_parse("error", &level));
-	assert_int_equal(level, WP_LOG_ERROR);
-	assert_true(wp_log_level_parse("warn", &level));
-	assert_int_equal(level, WP_LOG_WARN);
-	assert_true(wp_log_level_parse("info", &level));
-	assert_int_equal(level, WP_LOG_INFO);
-	assert_true(wp_log_level_parse("debug", &level));
-	assert_int_equal(level, WP_LOG_DEBUG);
-	assert_false(wp_log_level_parse("", &level));
-	assert_false(wp_log_level_parse("INFO", &level));
-	assert_false(wp_log_level_parse("warning", &level));
-	assert_int_equal(level, WP_LOG_DEBUG);
-}
-
 static void a_repeated_event_is_said_once_per_interval(void **state)
 {
 	struct wp_log_limit limit = { 0 };
@@ -382,7 +363,6 @@ int main(void)
 		cmocka_unit_test(errno_survives_even_a_failed_write),
 		cmocka_unit_test(a_reader_that_stands_still_stops_nobody),
 		cmocka_unit_test(lines_of_many_threads_stay_whole),
-		cmocka_unit_test(level_names_are_read_and_others_refused),
 		cmocka_unit_test(a_repeated_event_is_said_once_per_interval),
 	};
 

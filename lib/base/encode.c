@@ -1,13 +1,44 @@
 /*
- * base64.c - RFC 4648 by table, both ways.
+ * encode.c - RFC 4648 by table, both ways.
  *
- * Knows the two alphabets and what ProtoJSON and JOSE make of them. Knows
+ * Knows the two alphabets of base64 and what ProtoJSON and JOSE make of them. Knows
  * nothing about JSON: the text it gets has no quotes, escapes or white space.
  */
-#include "lib/base/base64.h"
+#include "lib/base/encode.h"
 
 #include <stdint.h>
 #include <string.h>
+
+/* ---- hexadecimal ---- */
+
+int wp_hex_value(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	if (c >= 'A' && c <= 'F')
+		return c - 'A' + 10;
+	return -1;
+}
+
+char wp_hex_digit(unsigned int value)
+{
+	return "0123456789abcdef"[value & 0xf];
+}
+
+void wp_hex_write(char *text, const void *data, size_t len)
+{
+	const unsigned char *bytes = data;
+
+	for (; len > 0; len--, bytes++) {
+		*text++ = wp_hex_digit(*bytes >> 4);
+		*text++ = wp_hex_digit(*bytes);
+	}
+	*text = '\0';
+}
+
+/* ---- base64 ---- */
 
 enum {
 	DIGIT = 0x40, /* set in the table for characters that are digits */

@@ -1,11 +1,21 @@
 /*
- * base64.h - RFC 4648, both alphabets.
+ * encode.h - bytes as text, and back: hexadecimal digits and base64 (RFC 4648),
+ * both alphabets.
  */
-#ifndef WP_LIB_BASE_BASE64_H
-#define WP_LIB_BASE_BASE64_H
+#ifndef WP_LIB_BASE_ENCODE_H
+#define WP_LIB_BASE_ENCODE_H
 
 #include <stdbool.h>
 #include <stddef.h>
+
+/* What a digit of either case stands for, 0 to 15; -1 when c is none. */
+int wp_hex_value(char c);
+
+/* The lower-case digit of the four lowest bits. */
+char wp_hex_digit(unsigned int value);
+
+/* Write 2*len lower-case digits and a NUL. */
+void wp_hex_write(char *text, const void *data, size_t len);
 
 /* Bytes that encoding len bytes takes, padding included, NUL not. */
 size_t wp_base64_encoded_len(size_t len);
@@ -44,4 +54,4 @@ bool wp_base64url_decode(const char *text, size_t len, void *out,
 bool wp_base64_normalize(const char *text, size_t len, char *out,
 			 size_t *len_out);
 
-#endif /* WP_LIB_BASE_BASE64_H */
+#endif /* WP_LIB_BASE_ENCODE_H */

@@ -122,11 +122,6 @@ void wp_conf_judge(struct wp_conf_load *load, enum wp_err *rc,
 
 /* ---- conf_value.c: text to value, and back ----------------------------- */
 
-/* Where the value of key is; the caller knows the type. */
-void *wp_conf_at(struct wp_conf *conf, const struct wp_conf_key *key);
-const void *wp_conf_peek(const struct wp_conf *conf,
-			 const struct wp_conf_key *key);
-
 /*
  * Set key from text; lists are separated by commas.
  *
@@ -170,8 +165,9 @@ void wp_conf_read_secrets(struct wp_conf_load *load, enum wp_err *rc,
 			  struct wp_error *err);
 /*
  * conf_file.c: the store secret of local mode, when nobody gives one: from a
- * file beside the database, which the first program makes. It must not follow
- * from the secret of tokens, which is rotated.
+ * file that the first program makes, named after store.sqlite_path whichever
+ * backend is used. It must not follow from the secret of tokens, which is
+ * rotated.
  *
  * may_make:  else a file that is not there leaves the secret empty
  */

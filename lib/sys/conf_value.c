@@ -26,13 +26,14 @@ static enum wp_err no_memory(struct wp_error *why)
 	return wp_error_set(why, WP_ERR_NOMEM, "out of memory");
 }
 
-void *wp_conf_at(struct wp_conf *conf, const struct wp_conf_key *key)
+/* Where the value of key is; the caller knows the type. */
+static void *at_key(struct wp_conf *conf, const struct wp_conf_key *key)
 {
 	return (char *)conf + key->offset;
 }
 
-const void *wp_conf_peek(const struct wp_conf *conf,
-			 const struct wp_conf_key *key)
+static const void *peek_key(const struct wp_conf *conf,
+			    const struct wp_conf_key *key)
 {
 	return (const char *)conf + key->offset;
 }
@@ -180,7 +181,7 @@ enum wp_err wp_conf_take_list(struct wp_conf *conf,
 			      const struct wp_conf_key *key,
 			      struct wp_conf_list *list, struct wp_error *why)
 {
-	struct wp_conf_list *out = wp_conf_at(conf, key);
+	struct wp_conf_list *out = at_key(conf, key);
 	enum wp_err rc = WP_ERR_INVAL;
 	size_t i;
 
@@ -249,7 +250,7 @@ out:
 enum wp_err wp_conf_set(struct wp_conf *conf, const struct wp_conf_key *key,
 			const char *text, struct wp_error *why)
 {
-	void *at = wp_conf_at(conf, key);
+	void *at = at_key(conf, key);
 	int64_t word;
 
 	switch (key->type) {
@@ -285,7 +286,7 @@ enum wp_err wp_conf_set_path(struct wp_conf_entry *entry, const char *text,
 
 void wp_conf_value_release(struct wp_conf *conf, const struct wp_conf_key *key)
 {
-	char **text = wp_conf_at(conf, key);
+	char **text = at_key(conf, key);
 
 	switch (key->type) {
 	case WP_CONF_SECRET:
@@ -297,7 +298,7 @@ void wp_conf_value_release(struct wp_conf *conf, const struct wp_conf_key *key)
 		free(*text);
 		break;
 	case WP_CONF_LIST:
-		wp_conf_list_release(wp_conf_at(conf, key));
+		wp_conf_list_release(at_key(conf, key));
 		break;
 	case WP_CONF_INT:
 	case WP_CONF_BOOL:
@@ -322,7 +323,7 @@ static bool is_same_list(const struct wp_conf_list *a,
 bool wp_conf_is_same(const struct wp_conf_key *key, const struct wp_conf *one,
 		     const struct wp_conf *other)
 {
-	const void *a = wp_conf_peek(one, key), *b = wp_conf_peek(other, key);
+	const void *a = peek_key(one, key), *b = peek_key(other, key);
 
 	switch (key->type) {
 	case WP_CONF_ENUM:
@@ -362,7 +363,7 @@ static void write_list(struct wp_buf *out, const struct wp_conf_list *list)
 void wp_conf_write_value(struct wp_buf *out, const struct wp_conf_key *key,
 			 const struct wp_conf *conf)
 {
-	const void *at = wp_conf_peek(conf, key);
+	const void *at = peek_key(conf, key);
 
 	switch (key->type) {
 	case WP_CONF_INT:

@@ -24,18 +24,18 @@ static const struct wp_conf_key log_keys[] = {
 	  .help = "how much is logged, as JSON lines on standard error" },
 };
 
-const struct wp_conf_section wp_conf_general =
+static const struct wp_conf_section general =
 	WP_CONF_SECTION("", general_keys, NULL);
 const struct wp_conf_section wp_conf_log =
 	WP_CONF_SECTION("log", log_keys, NULL);
 
 const struct wp_conf_section *const wp_conf_sections[] = {
-	&wp_conf_general, &wp_conf_log,
-	&wp_conf_redis,   &wp_conf_mailbox,
-	&wp_conf_tokens,  &wp_conf_store_secret,
-	&wp_conf_cors,    &wp_conf_handlers,
-	&wp_conf_worker,  &wp_conf_websocket,
-	&wp_conf_beat,    &wp_conf_presence,
-	&wp_conf_push,    &wp_conf_store,
-	&wp_conf_sqlite,  NULL,
+	&general,        &wp_conf_log,
+	&wp_conf_redis,  &wp_conf_mailbox,
+	&wp_conf_tokens, &wp_conf_store_secret,
+	&wp_conf_cors,   &wp_conf_handlers,
+	&wp_conf_worker, &wp_conf_websocket,
+	&wp_conf_beat,   &wp_conf_presence,
+	&wp_conf_push,   &wp_conf_store,
+	&wp_conf_sqlite, NULL,
 };

@@ -6,7 +6,6 @@
 
 #include "lib/sys/conf_section.h"
 
-extern const struct wp_conf_section wp_conf_general; /* run_mode */
 extern const struct wp_conf_section wp_conf_log;
 extern const struct wp_conf_section wp_conf_redis;
 extern const struct wp_conf_section wp_conf_mailbox;

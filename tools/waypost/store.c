@@ -1,6 +1,6 @@
 /*
- * store.c - waypost store adopt --yes: the store of store.sqlite_path becomes
- * the one of this deployment, whatever wp:meta said before.
+ * store.c - waypost store adopt --yes: the store of the settings becomes the
+ * one of this deployment, whatever wp:meta said before.
  *
  * What Redis knows of the other store must go first: hints and sizes of rows
  * that this one does not have. Without gates every partition is reconciled
@@ -106,15 +106,16 @@ static enum wp_err check_nobody_works(struct wp_cli *cli, struct wp_error *err)
 enum wp_err wp_cli_store_adopt(struct wp_cli *cli, struct wp_error *err)
 {
 	char id[WP_STORE_ID_LEN + 1];
+	char where[WP_STORE_WHERE_MAX + 1];
 	struct wp_error why = { 0 };
 	enum wp_err rc = read_id(cli, id, err);
 
 	if (rc != WP_OK)
 		return rc;
+	wp_store_where(&cli->conf, where);
 	rc = wp_deployment_match(cli->redis, &cli->conf, id, &why);
 	if (rc == WP_OK) {
-		printf("%s is the store of this deployment already\n",
-		       cli->conf.store.sqlite_path);
+		printf("%s is the store of this deployment already\n", where);
 		return WP_OK;
 	}
 	if (rc != WP_ERR_INVAL) {
@@ -135,6 +136,6 @@ enum wp_err wp_cli_store_adopt(struct wp_cli *cli, struct wp_error *err)
 	if (rc == WP_OK)
 		printf("%s is the store of this deployment now (%.8s…); start "
 		       "the programs\n",
-		       cli->conf.store.sqlite_path, id);
+		       where, id);
 	return rc;
 }

@@ -191,7 +191,7 @@ static enum wp_err init(struct wp_cold_thread *cold,
 	struct wp_worker *w = &cold->w;
 	enum wp_err rc = wp_worker_init(w, setup, err);
 
-	w->log.component = "migrate";
+	w->log.component = "cold";
 	wp_backoff_init(&cold->backoff, BACKOFF_MS, BACKOFF_CAP_MS);
 	wp_gates_init(&cold->gates, w);
 	wp_sweeper_init(&cold->sweeper, w);

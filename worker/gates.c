@@ -22,7 +22,7 @@ enum {
 
 void wp_gates_init(struct wp_gates *gates, struct wp_worker *w)
 {
-	*gates = (struct wp_gates){ .w = w, .log.component = "migrate" };
+	*gates = (struct wp_gates){ .w = w, .log.component = "gates" };
 }
 
 /* ---- one partition ---- */

@@ -19,8 +19,9 @@ enum {
 	LOG_INTERVAL_MS = 5000,
 };
 
-struct lane {
-	bool is_waiting;
+/* The ingress of one partition. */
+struct ingress {
+	bool is_waiting; /* something may be in it */
 	/*
 	 * Careful calls still to make after a fault: one entry each, and its
 	 * try counted before. As many as the batch that failed could have had.
@@ -30,8 +31,8 @@ struct lane {
 
 struct wp_router {
 	struct wp_worker *w;
-	struct lane *lanes; /* owned, one per partition */
-	uint32_t waiting;   /* lanes that something may wait in */
+	struct ingress *ingresses; /* owned, one per partition */
+	uint32_t waiting;          /* how many is_waiting */
 	uint32_t cursor;
 	uint64_t next_poll_ms;
 	uint64_t paused_until_ms; /* Redis refuses to route */
@@ -48,10 +49,10 @@ enum wp_err wp_router_new(struct wp_router **out, struct wp_worker *w,
 	*out = router;
 	if (router != NULL) {
 		router->w = w;
-		router->lanes = calloc((size_t)w->conf->mailbox.partitions,
-				       sizeof(*router->lanes));
+		router->ingresses = calloc((size_t)w->conf->mailbox.partitions,
+					   sizeof(*router->ingresses));
 	}
-	if (router == NULL || router->lanes == NULL)
+	if (router == NULL || router->ingresses == NULL)
 		return wp_error_set(err, WP_ERR_NOMEM, "out of memory");
 	return WP_OK;
 }
@@ -59,25 +60,25 @@ enum wp_err wp_router_new(struct wp_router **out, struct wp_worker *w,
 void wp_router_free(struct wp_router **router)
 {
 	if (*router != NULL)
-		free((*router)->lanes);
+		free((*router)->ingresses);
 	free(*router);
 	*router = NULL;
 }
 
 void wp_router_ring(struct wp_router *router, uint32_t partition)
 {
-	struct lane *lane = &router->lanes[partition];
+	struct ingress *ingress = &router->ingresses[partition];
 
-	router->waiting += !lane->is_waiting;
-	lane->is_waiting = true;
+	router->waiting += !ingress->is_waiting;
+	ingress->is_waiting = true;
 }
 
 static void leave_line(struct wp_router *router, uint32_t partition)
 {
-	struct lane *lane = &router->lanes[partition];
+	struct ingress *ingress = &router->ingresses[partition];
 
-	router->waiting -= lane->is_waiting;
-	lane->is_waiting = false;
+	router->waiting -= ingress->is_waiting;
+	ingress->is_waiting = false;
 }
 
 void wp_router_hurry(struct wp_router *router)
@@ -152,7 +153,7 @@ static bool choose(struct wp_router *router, struct wp_owned *out)
 		uint32_t p = router->cursor;
 
 		router->cursor = (p + 1) % partitions;
-		if (!router->lanes[p].is_waiting)
+		if (!router->ingresses[p].is_waiting)
 			continue;
 		if (wp_table_owner(router->w->table, p, WP_TABLE_OPEN,
 				   wp_mono_ms(), out->owner)) {
@@ -160,7 +161,7 @@ static bool choose(struct wp_router *router, struct wp_owned *out)
 			return true;
 		}
 		leave_line(router, p);
-		router->lanes[p].careful = 0;
+		router->ingresses[p].careful = 0;
 	}
 	return false;
 }
@@ -181,7 +182,7 @@ static void on_routed(struct wp_router *router, uint32_t partition,
 		      const struct wp_route_result *result)
 {
 	struct wp_metrics *metrics = router->w->metrics;
-	struct lane *lane = &router->lanes[partition];
+	struct ingress *ingress = &router->ingresses[partition];
 
 	wp_metric_add(metrics, WP_WM_ROUTED, result->routed);
 	wp_metric_add(metrics, WP_WM_DROPPED, result->dropped);
@@ -190,13 +191,13 @@ static void on_routed(struct wp_router *router, uint32_t partition,
 	if (result->dead > 0)
 		warn_limited(router, &router->dead_limit,
 			     "entries dead-lettered", partition, result->error);
-	if (lane->careful > 0)
-		lane->careful--;
+	if (ingress->careful > 0)
+		ingress->careful--;
 	if (result->left > result->held &&
 	    result->routed + result->dropped + result->dead > 0)
 		return;
 	leave_line(router, partition);
-	lane->careful = 0;
+	ingress->careful = 0;
 }
 
 /* The script died as a whole: find out which entry does that, one by one. */
@@ -204,22 +205,22 @@ static void on_fault(struct wp_router *router, uint32_t partition,
 		     const struct wp_route_result *result)
 {
 	const struct wp_conf *conf = router->w->conf;
-	struct lane *lane = &router->lanes[partition];
+	struct ingress *ingress = &router->ingresses[partition];
 
 	wp_metric_add(router->w->metrics, WP_WM_ROUTE_FAULTS, 1);
 	warn_limited(router, &router->fault_limit, "routing failed", partition,
 		     result->error);
 	/* In careful mode already: the next try is the poll's. */
-	if (lane->careful > 0)
+	if (ingress->careful > 0)
 		leave_line(router, partition);
-	lane->careful = (uint32_t)conf->worker.batch_entries;
+	ingress->careful = (uint32_t)conf->worker.batch_entries;
 }
 
 static void on_lost(struct wp_router *router, uint32_t partition,
 		    const char *owner)
 {
 	leave_line(router, partition);
-	router->lanes[partition].careful = 0;
+	router->ingresses[partition].careful = 0;
 	wp_worker_lost(router->w, partition, owner);
 }
 
@@ -240,7 +241,7 @@ static enum wp_err route_batch(struct wp_router *router,
 	struct wp_worker *w = router->w;
 	const struct wp_lease lease = wp_worker_lease(w, owned);
 	uint32_t partition = owned->partition;
-	bool is_careful = router->lanes[partition].careful > 0;
+	bool is_careful = router->ingresses[partition].careful > 0;
 	struct wp_route_result result;
 	struct wp_reply *reply = NULL;
 	uint64_t start_us = wp_mono_us();

@@ -23,7 +23,7 @@ struct wp_call {
 	struct wp_ctx *ctx;
 	const struct wp_req *req;
 	struct wp_resp *resp;
-	struct wp_identity caller; /* set when the scope is WP_SCOPE_USER */
+	struct wp_identity caller; /* set when the scope is USER */
 };
 
 #define WP_ENDPOINT_HANDLER(name, ...) \

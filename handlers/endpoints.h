@@ -9,24 +9,16 @@
 
 #include "handlers/req.h"
 
-/* Who may ask. */
-enum wp_scope {
-	WP_SCOPE_USER,  /* the caller must say who it is, with a token */
-	WP_SCOPE_PROBE, /* anybody, every few seconds: logged at debug */
-};
-
-/* What bounds how many requests are worked on at a time (room.h)? */
-enum wp_limit {
-	WP_LIMIT_WORK, /* needs Redis or the cold store, and so a place */
-	WP_LIMIT_NONE, /* needs neither */
-	WP_LIMIT_LOOK, /* does when nobody has looked lately (ready.h) */
-};
-
 /*
  * name:         what logs and metrics call it, as "route"
  * path, alias:  exactly these; NULL when there is no alias
  * methods:      a set; OPTIONS is answered for all endpoints alike
- * scope, limit: see above
+ * scope:        who may ask? USER: who says who it is, with a token
+ *               PROBE: anybody, every few seconds: logged at debug
+ * limit:        what bounds how many are worked on at a time (room.h)?
+ *               WORK: it needs Redis or the cold store, and so a place
+ *               NONE: it needs neither
+ *               LOOK: it does when nobody has looked lately (ready.h)
  */
 #define WP_ENDPOINTS(ROW)                                                      \
 	ROW(send, "/api/send", "/send", WP_POST, USER, WORK)                   \

@@ -9,7 +9,24 @@
 
 #include "lib/base/clock.h"
 
+#include "handlers/call.h"
+#include "handlers/endpoints.h"
 #include "handlers/metrics.h"
+
+enum scope { SCOPE_USER, SCOPE_PROBE };
+enum limit { LIMIT_WORK, LIMIT_NONE, LIMIT_LOOK };
+
+/* A row of the table, as it is looked up. */
+struct endpoint {
+	const char *name;
+	const char *path;
+	const char *alias;
+	void (*handle)(struct wp_call *call);
+	enum wp_endpoint_id id;
+	unsigned int methods;
+	enum scope scope;
+	enum limit limit;
+};
 
 #define ROW(name_, path_, alias_, methods_, scope_, limit_) \
 	{ .id = WP_ENDPOINT_##name_,                        \
@@ -17,18 +34,19 @@
 	  .path = (path_),                                  \
 	  .alias = (alias_),                                \
 	  .methods = (methods_),                            \
-	  .scope = WP_SCOPE_##scope_,                       \
-	  .limit = WP_LIMIT_##limit_,                       \
+	  .scope = SCOPE_##scope_,                          \
+	  .limit = LIMIT_##limit_,                          \
 	  .handle = wp_handle_##name_ },
 
-static const struct wp_endpoint endpoints[] = { WP_ENDPOINTS(ROW) };
+static const struct endpoint endpoints[] = { WP_ENDPOINTS(ROW) };
 
 static bool is_path(const struct wp_text *path, const char *wanted)
 {
 	return wanted != NULL && wp_text_is(path, wanted);
 }
 
-const struct wp_endpoint *wp_endpoint_find(const struct wp_text *path)
+/* The endpoint of exactly this path; NULL when nothing is there. */
+static const struct endpoint *find(const struct wp_text *path)
 {
 	for (size_t i = 0; i < sizeof(endpoints) / sizeof(endpoints[0]); i++)
 		if (is_path(path, endpoints[i].path) ||
@@ -69,7 +87,7 @@ static enum wp_err authenticate(struct wp_call *call, struct wp_error *err)
 			      wp_wall_ms() / 1000, &call->caller, err);
 }
 
-static void answer(struct wp_call *call, const struct wp_endpoint *endpoint)
+static void answer(struct wp_call *call, const struct endpoint *endpoint)
 {
 	struct wp_error err;
 
@@ -93,7 +111,7 @@ static void answer(struct wp_call *call, const struct wp_endpoint *endpoint)
 		call->resp->methods = endpoint->methods | WP_OPTIONS;
 		return;
 	}
-	if (endpoint->scope == WP_SCOPE_USER &&
+	if (endpoint->scope == SCOPE_USER &&
 	    authenticate(call, &err) != WP_OK) {
 		wp_resp_error(call->resp, 401, "unauthorized", err.msg);
 		return;
@@ -101,10 +119,10 @@ static void answer(struct wp_call *call, const struct wp_endpoint *endpoint)
 	endpoint->handle(call);
 }
 
-static void record(const struct wp_call *call,
-		   const struct wp_endpoint *endpoint, uint64_t duration_us)
+static void record(const struct wp_call *call, const struct endpoint *endpoint,
+		   uint64_t duration_us)
 {
-	bool is_probe = endpoint != NULL && endpoint->scope == WP_SCOPE_PROBE;
+	bool is_probe = endpoint != NULL && endpoint->scope == SCOPE_PROBE;
 
 	wp_handlers_metrics_request(call->ctx->shared->metrics,
 				    endpoint == NULL ? WP_ENDPOINT_none
@@ -120,17 +138,17 @@ static void record(const struct wp_call *call,
 
 bool wp_serve_is_work(struct wp_shared *shared, struct wp_io *io)
 {
-	const struct wp_endpoint *endpoint;
+	const struct endpoint *endpoint;
 	struct wp_req req;
 
 	wp_req_begin(&req, io);
-	endpoint = wp_endpoint_find(&req.path);
+	endpoint = find(&req.path);
 	if (endpoint == NULL || (req.method & endpoint->methods) == 0)
 		return false;
 	switch (endpoint->limit) {
-	case WP_LIMIT_NONE:
+	case LIMIT_NONE:
 		return false;
-	case WP_LIMIT_LOOK:
+	case LIMIT_LOOK:
 		return !wp_ready_is_known(&shared->ready, wp_mono_ms());
 	default:
 		return true;
@@ -140,12 +158,12 @@ bool wp_serve_is_work(struct wp_shared *shared, struct wp_io *io)
 static void serve(struct wp_ctx *ctx, struct wp_io *io, bool is_full)
 {
 	uint64_t start_us = wp_mono_us();
-	const struct wp_endpoint *endpoint;
+	const struct endpoint *endpoint;
 	struct wp_req req;
 	struct wp_call call = { .ctx = ctx, .req = &req, .resp = &ctx->resp };
 
 	wp_req_init(&req, io);
-	endpoint = wp_endpoint_find(&req.path);
+	endpoint = find(&req.path);
 	if (is_full)
 		wp_resp_unavailable(call.resp, "too many requests wait here; "
 					       "repeat later");

@@ -4,53 +4,115 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include <cmocka.h>
-
 #include <string.h>
 
+#include <cmocka.h>
+
+#include "handlers/metrics.h"
 #include "handlers/serve.h"
 
-static const struct wp_endpoint *find(const char *path)
-{
-	const struct wp_text text = { path, strlen(path) };
+#include "tests/unit/handlers/fake.h"
 
-	return wp_endpoint_find(&text);
+struct stage {
+	struct fake_world world;
+	int64_t before[WP_H_COUNT]; /* what was counted then */
+};
+
+static int set_up(void **state)
+{
+	struct stage *stage = calloc(1, sizeof(*stage));
+
+	*state = stage;
+	return stage != NULL && fake_world_init(&stage->world) &&
+			       wp_handlers_metrics_new(
+				       &stage->world.shared.metrics, NULL) ==
+				       WP_OK
+		       ? 0
+		       : -1;
 }
 
-static void every_path_of_the_contract_has_its_handler(void **state)
+static int tear_down(void **state)
+{
+	struct stage *stage = *state;
+
+	wp_metrics_free(&stage->world.shared.metrics);
+	fake_world_release(&stage->world);
+	free(stage);
+	return 0;
+}
+
+/* Ask for path without a token; fake holds the answer. */
+static void ask(struct stage *stage, struct fake *fake, const char *method,
+		const char *path)
+{
+	for (size_t i = 0; i < WP_H_COUNT; i++)
+		stage->before[i] =
+			wp_metric_get(stage->world.shared.metrics, i);
+	fake_request(fake, method, path);
+	wp_serve(&stage->world.ctx, &fake->io);
+}
+
+/* What has the last request been counted as? It must have been one thing. */
+static enum wp_endpoint_id counted(const struct stage *stage)
+{
+	enum wp_endpoint_id id = WP_ENDPOINT_COUNT;
+	int64_t n = 0;
+
+	for (size_t i = WP_H_REQUESTS; i < WP_H_DURATION; i++) {
+		int64_t more = wp_metric_get(stage->world.shared.metrics, i) -
+			       stage->before[i];
+
+		if (more > 0)
+			id = (enum wp_endpoint_id)((i - WP_H_REQUESTS) /
+						   WP_STATUS_CLASSES);
+		n += more;
+	}
+	assert_int_equal(n, 1);
+	return id;
+}
+
+static void every_path_of_the_contract_leads_where_it_says(void **state)
 {
 	static const struct {
 		const char *path;
-		unsigned int methods;
-		void (*handle)(struct wp_call *call);
-		enum wp_scope scope;
+		const char *methods;
+		enum wp_endpoint_id id;
+		bool is_open; /* to who has no token */
 	} cases[] = {
-		{ "/api/send", WP_POST, wp_handle_send, WP_SCOPE_USER },
-		{ "/send", WP_POST, wp_handle_send, WP_SCOPE_USER },
-		{ "/api/send/batch", WP_POST, wp_handle_send_batch,
-		  WP_SCOPE_USER },
-		{ "/send/batch", WP_POST, wp_handle_send_batch, WP_SCOPE_USER },
-		{ "/api/messages", WP_GET, wp_handle_messages, WP_SCOPE_USER },
-		{ "/messages", WP_GET, wp_handle_messages, WP_SCOPE_USER },
-		{ "/api/messages/ack", WP_POST, wp_handle_ack, WP_SCOPE_USER },
-		{ "/messages/ack", WP_POST, wp_handle_ack, WP_SCOPE_USER },
-		{ "/api/presence", WP_GET, wp_handle_presence, WP_SCOPE_USER },
-		{ "/api/ticket", WP_POST, wp_handle_ticket, WP_SCOPE_USER },
-		{ "/healthz", WP_GET | WP_HEAD, wp_handle_healthz,
-		  WP_SCOPE_PROBE },
-		{ "/readyz", WP_GET | WP_HEAD, wp_handle_readyz,
-		  WP_SCOPE_PROBE },
-		{ "/metrics", WP_GET, wp_handle_metrics, WP_SCOPE_PROBE },
+		{ "/api/send", "POST", WP_ENDPOINT_send, false },
+		{ "/send", "POST", WP_ENDPOINT_send, false },
+		{ "/api/send/batch", "POST", WP_ENDPOINT_send_batch, false },
+		{ "/send/batch", "POST", WP_ENDPOINT_send_batch, false },
+		{ "/api/messages", "GET", WP_ENDPOINT_messages, false },
+		{ "/messages", "GET", WP_ENDPOINT_messages, false },
+		{ "/api/messages/ack", "POST", WP_ENDPOINT_ack, false },
+		{ "/messages/ack", "POST", WP_ENDPOINT_ack, false },
+		{ "/api/presence", "GET", WP_ENDPOINT_presence, false },
+		{ "/api/ticket", "POST", WP_ENDPOINT_ticket, false },
+		{ "/healthz", "GET, HEAD", WP_ENDPOINT_healthz, true },
+		{ "/readyz", "GET, HEAD", WP_ENDPOINT_readyz, true },
+		{ "/metrics", "GET", WP_ENDPOINT_metrics, true },
 	};
 
-	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		const struct wp_endpoint *endpoint = find(cases[i].path);
+		char allow[64], method[8];
+		struct fake fake;
 
-		assert_non_null(endpoint);
-		assert_true(endpoint->handle == cases[i].handle);
-		assert_int_equal(endpoint->scope, cases[i].scope);
-		assert_int_equal(endpoint->methods, cases[i].methods);
+		(void)snprintf(method, sizeof(method), "%.*s",
+			       (int)strcspn(cases[i].methods, ","),
+			       cases[i].methods);
+		ask(*state, &fake, method, cases[i].path);
+		assert_int_equal(counted(*state), cases[i].id);
+		assert_int_equal(fake_status(&fake) != 401, cases[i].is_open);
+		fake_release(&fake);
+
+		(void)snprintf(allow, sizeof(allow), "Allow: %s, OPTIONS",
+			       cases[i].methods);
+		ask(*state, &fake, "DELETE", cases[i].path);
+		assert_int_equal(counted(*state), cases[i].id);
+		assert_int_equal(fake_status(&fake), 405);
+		assert_true(fake_has(&fake, allow));
+		fake_release(&fake);
 	}
 }
 
@@ -78,9 +140,14 @@ static void nothing_is_normalised(void **state)
 		"/connect",
 	};
 
-	(void)state;
-	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++)
-		assert_null(find(paths[i]));
+	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+		struct fake fake;
+
+		ask(*state, &fake, "POST", paths[i]);
+		assert_int_equal(counted(*state), WP_ENDPOINT_none);
+		assert_int_equal(fake_status(&fake), 404);
+		fake_release(&fake);
+	}
 }
 
 /* Each row has an id of its own, which metrics count by. */
@@ -89,15 +156,15 @@ static void rows_are_what_is_counted(void **state)
 	bool seen[WP_ENDPOINT_none] = { false };
 	size_t n = 0;
 
-	(void)state;
-#define SEE(name_, path_, ...)                                       \
-	do {                                                         \
-		const struct wp_endpoint *endpoint = find(path_);    \
-		assert_int_equal(endpoint->id, WP_ENDPOINT_##name_); \
-		assert_string_equal(endpoint->name, #name_);         \
-		assert_false(seen[endpoint->id]);                    \
-		seen[endpoint->id] = true;                           \
-		n++;                                                 \
+#define SEE(name_, path_, ...)                                          \
+	do {                                                            \
+		struct fake fake;                                       \
+		ask(*state, &fake, "DELETE", path_);                    \
+		assert_int_equal(counted(*state), WP_ENDPOINT_##name_); \
+		assert_false(seen[WP_ENDPOINT_##name_]);                \
+		seen[WP_ENDPOINT_##name_] = true;                       \
+		n++;                                                    \
+		fake_release(&fake);                                    \
 	} while (0);
 	WP_ENDPOINTS(SEE)
 #undef SEE
@@ -105,13 +172,16 @@ static void rows_are_what_is_counted(void **state)
 	assert_int_equal(n, WP_ENDPOINT_none);
 }
 
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(every_path_of_the_contract_has_its_handler),
-		cmocka_unit_test(nothing_is_normalised),
-		cmocka_unit_test(rows_are_what_is_counted),
+		TEST(every_path_of_the_contract_leads_where_it_says),
+		TEST(nothing_is_normalised),
+		TEST(rows_are_what_is_counted),
 	};
 
+	wp_log_setup("test", WP_LOG_ERROR);
 	return cmocka_run_group_tests_name("endpoints", tests, NULL, NULL);
 }

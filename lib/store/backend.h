@@ -6,10 +6,8 @@
 #ifndef WP_LIB_STORE_BACKEND_H
 #define WP_LIB_STORE_BACKEND_H
 
-#include "lib/store/ops.h"
+#include "lib/store/store.h"
 #include "lib/sys/conf.h"
-
-struct wp_store;
 
 struct wp_store_backend {
 	const char *name; /* value of store.backend */

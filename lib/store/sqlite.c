@@ -6,21 +6,274 @@
  * statement that writes is the one on box: the version is what makes late,
  * stalled or overlapping writers harmless. All of a batch is written, or none
  * of it. The last statement keeps the size of the mailbox in box, so it is true
- * of exactly that version.
+ * of exactly that version. After an error that leaves any doubt the connection
+ * is closed, and the next call opens it again.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include <sqlite3.h>
+
 #include "lib/store/backend.h"
-#include "lib/store/sqlite_db.h"
+#include "lib/store/sqlite_file.h"
+
+/* ---- statements ---- */
+
+enum sql {
+	SQL_BEGIN_READ,
+	SQL_BEGIN_WRITE,
+	SQL_COMMIT,
+	SQL_ROLLBACK,
+	SQL_PART,
+	SQL_PART_KEEP,
+	SQL_PART_UNDO,
+	SQL_VERSION,
+	SQL_EPOCH,
+	SQL_LIFE_KNOWN,
+	SQL_LIFE_ADD,
+	SQL_LIFE_PAST,
+	SQL_LIFE_RETURN,
+	SQL_BOX_FIRST,
+	SQL_BOX_NEXT,
+	SQL_BOX_BUMP,
+	SQL_BOX_RESIZE,
+	SQL_BOX_SIZE,
+	SQL_MSG_INSERT,
+	SQL_MSG_SAME,
+	SQL_MSG_DELETE,
+	SQL_MSG_EXPIRE,
+	SQL_MSG_ANY,
+	SQL_MSG_READ,
+	SQL_TOP_RAISE,
+	SQL_TOP,
+	SQL_USERS,
+	SQL_EXPIRED_USERS,
+	SQL_NOTE,
+	SQL_NOTE_SWAP,
+	SQL_COUNT
+};
+
+static const char *const texts[SQL_COUNT] = {
+	[SQL_BEGIN_READ] = "BEGIN",
+	/* Take the lock now: a later upgrade could fail half-way. */
+	[SQL_BEGIN_WRITE] = "BEGIN IMMEDIATE",
+	[SQL_COMMIT] = "COMMIT",
+	[SQL_ROLLBACK] = "ROLLBACK",
+	/* A part of a transaction that can be undone alone. */
+	[SQL_PART] = "SAVEPOINT part",
+	[SQL_PART_KEEP] = "RELEASE part",
+	[SQL_PART_UNDO] = "ROLLBACK TO part",
+	[SQL_VERSION] = "SELECT (SELECT max(epoch) FROM life), "
+			"(SELECT ver FROM box WHERE urn = ?1)",
+	[SQL_EPOCH] = "SELECT max(epoch) FROM life",
+	[SQL_LIFE_KNOWN] = "SELECT 1 FROM life WHERE run_id = ?1",
+	[SQL_LIFE_ADD] = "INSERT INTO life (run_id) VALUES (?1) "
+			 "ON CONFLICT DO NOTHING",
+	[SQL_LIFE_PAST] = "SELECT 1 FROM life WHERE run_id = ?1 "
+			  "AND epoch < (SELECT max(epoch) FROM life)",
+	/* The old row goes; the new one has an epoch that was never used. */
+	[SQL_LIFE_RETURN] = "INSERT OR REPLACE INTO life (run_id) "
+			    "SELECT run_id FROM life WHERE run_id = ?1 "
+			    "AND epoch < (SELECT max(epoch) FROM life)",
+	[SQL_BOX_FIRST] = "INSERT INTO box (urn, partition, ver) "
+			  "VALUES (?1, ?2, 1) ON CONFLICT DO NOTHING",
+	[SQL_BOX_NEXT] = "UPDATE box SET ver = ver + 1 "
+			 "WHERE urn = ?1 AND ver = ?2",
+	[SQL_BOX_BUMP] = "INSERT INTO box (urn, partition, ver) "
+			 "VALUES (?1, ?2, 1) "
+			 "ON CONFLICT (urn) DO UPDATE SET ver = ver + 1",
+	[SQL_BOX_RESIZE] = "UPDATE box SET n = n + ?2, bytes = bytes + ?3 "
+			   "WHERE urn = ?1 RETURNING ver, n, bytes",
+	[SQL_BOX_SIZE] = "SELECT ver, n, bytes FROM box WHERE urn = ?1",
+	[SQL_MSG_INSERT] =
+		"INSERT INTO msg (urn, band, ms, seq, expires_ms, json) "
+		"VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING",
+	[SQL_MSG_SAME] =
+		"SELECT expires_ms = ?5 AND json = ?6 FROM msg "
+		"WHERE urn = ?1 AND band = ?2 AND ms = ?3 AND seq = ?4",
+	[SQL_MSG_DELETE] =
+		"DELETE FROM msg "
+		"WHERE urn = ?1 AND band = ?2 AND ms = ?3 AND seq = ?4 "
+		"RETURNING length(json)",
+	[SQL_MSG_EXPIRE] = "DELETE FROM msg WHERE (urn, band, ms, seq) IN "
+			   "(SELECT urn, band, ms, seq FROM msg "
+			   "WHERE urn = ?1 AND expires_ms <= ?2 LIMIT ?3) "
+			   "RETURNING length(json)",
+	[SQL_MSG_ANY] = "SELECT 1 FROM msg WHERE urn = ?1 LIMIT 1",
+	[SQL_MSG_READ] = "SELECT ms, seq, expires_ms, json FROM msg "
+			 "WHERE urn = ?1 AND band = ?2 "
+			 "AND (ms, seq) > (?3, ?4) AND expires_ms > ?5 "
+			 "ORDER BY ms, seq",
+	[SQL_TOP_RAISE] =
+		"INSERT INTO top (partition, ms, seq) VALUES (?1, ?2, ?3) "
+		"ON CONFLICT (partition) DO UPDATE "
+		"SET ms = excluded.ms, seq = excluded.seq "
+		"WHERE (excluded.ms, excluded.seq) > (top.ms, top.seq)",
+	[SQL_TOP] = "SELECT ms, seq FROM top WHERE partition = ?1",
+	/* Empty mailboxes are rows as well: whoever asks counts them. */
+	[SQL_USERS] = "SELECT urn, partition, EXISTS "
+		      "(SELECT 1 FROM msg WHERE msg.urn = box.urn), 0 "
+		      "FROM box WHERE partition = ?1 AND urn > ?2 "
+		      "ORDER BY urn",
+	[SQL_EXPIRED_USERS] =
+		"SELECT msg.urn, box.partition, 1, msg.expires_ms "
+		"FROM msg INDEXED BY msg_expiry "
+		"CROSS JOIN box ON box.urn = msg.urn "
+		"WHERE msg.expires_ms <= ?1 "
+		"AND (msg.expires_ms, msg.urn) > (?2, ?3) "
+		"ORDER BY msg.expires_ms, msg.urn",
+	[SQL_NOTE] = "SELECT value FROM note WHERE name = ?1",
+	[SQL_NOTE_SWAP] =
+		"INSERT INTO note (name, value) SELECT ?1, ?3 WHERE ?2 = "
+		"coalesce((SELECT value FROM note WHERE name = ?1), '') "
+		"ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+};
+
+/* One connection to the file. */
+struct db {
+	struct wp_sqlite_file file;
+	sqlite3_stmt *statements[SQL_COUNT]; /* while the file is open */
+};
+
+static enum wp_err prepare_all(struct db *db, struct wp_error *err)
+{
+	for (int i = 0; i < SQL_COUNT; i++) {
+		int rc = sqlite3_prepare_v3(db->file.handle, texts[i], -1,
+					    SQLITE_PREPARE_PERSISTENT,
+					    &db->statements[i], NULL);
+
+		if (rc != SQLITE_OK)
+			return wp_sqlite_fail(&db->file, rc, err);
+	}
+	return WP_OK;
+}
+
+/* The file, statements and all. Errors: as wp_store_open() */
+static enum wp_err open_db(struct db *db, bool may_create, struct wp_error *err)
+{
+	enum wp_err rc = wp_sqlite_file_open(&db->file, may_create, err);
+
+	if (rc == WP_OK)
+		rc = prepare_all(db, err);
+	if (rc != WP_OK)
+		wp_sqlite_file_close(&db->file);
+	return rc;
+}
+
+/*
+ * Be open, after an earlier error too. What is not inside a transaction begins
+ * with it.
+ *
+ * Errors:  WP_ERR_UNAVAIL
+ */
+static enum wp_err be_open(struct db *db, struct wp_error *err)
+{
+	if (db->file.handle != NULL || open_db(db, false, err) == WP_OK)
+		return WP_OK;
+	return WP_ERR_UNAVAIL;
+}
+
+/* A prepared statement, reset. Its parameters borrow until told() or run(). */
+static sqlite3_stmt *get(struct db *db, enum sql sql)
+{
+	sqlite3_stmt *statement = db->statements[sql];
+
+	/* Repeats the error of the last run, which was reported then. */
+	(void)sqlite3_reset(statement);
+	return statement;
+}
+
+/* The same with the mailbox as ?1. */
+static sqlite3_stmt *of_box(struct db *db, enum sql sql,
+			    const struct wp_box *box)
+{
+	sqlite3_stmt *statement = get(db, sql);
+
+	/* Binding in place cannot fail: the indexes are right. */
+	(void)sqlite3_bind_text(statement, 1, box->text, box->len,
+				SQLITE_STATIC);
+	return statement;
+}
+
+/* The same with band, ms and seq as ?2 to ?4. */
+static sqlite3_stmt *of_entry(struct db *db, enum sql sql,
+			      const struct wp_box *box, int band,
+			      const struct wp_entry_id *entry)
+{
+	sqlite3_stmt *statement = of_box(db, sql, box);
+
+	(void)sqlite3_bind_int(statement, 2, band);
+	(void)sqlite3_bind_int64(statement, 3, (int64_t)entry->ms);
+	(void)sqlite3_bind_int64(statement, 4, (int64_t)entry->seq);
+	return statement;
+}
+
+/*
+ * End of using a statement whose last step said rc: nothing stays locked or
+ * bound. A row and the end of rows are both WP_OK.
+ */
+static enum wp_err told(struct db *db, sqlite3_stmt *statement, int rc,
+			struct wp_error *err)
+{
+	(void)sqlite3_reset(statement);
+	(void)sqlite3_clear_bindings(statement);
+	return rc == SQLITE_ROW || rc == SQLITE_DONE
+		       ? WP_OK
+		       : wp_sqlite_fail(&db->file, rc, err);
+}
+
+/* Step once and end: for what gives no rows, or whose row says nothing. */
+static enum wp_err run(struct db *db, sqlite3_stmt *statement,
+		       struct wp_error *err)
+{
+	return told(db, statement, sqlite3_step(statement), err);
+}
+
+/* BEGIN IMMEDIATE, or a read snapshot. */
+static enum wp_err begin(struct db *db, bool is_write, struct wp_error *err)
+{
+	enum wp_err rc = be_open(db, err);
+
+	if (rc != WP_OK)
+		return rc;
+	return run(db, get(db, is_write ? SQL_BEGIN_WRITE : SQL_BEGIN_READ),
+		   err);
+}
+
+/* Roll back; a connection that cannot is closed, which does it too. */
+static void roll_back(struct db *db)
+{
+	sqlite3 *handle = db->file.handle;
+
+	if (handle == NULL || sqlite3_get_autocommit(handle) != 0)
+		return;
+	if (run(db, get(db, SQL_ROLLBACK), NULL) != WP_OK ||
+	    sqlite3_get_autocommit(handle) == 0)
+		wp_sqlite_file_close(&db->file);
+}
+
+/*
+ * Commit when rc is WP_OK, else roll back and return rc. When the commit fails
+ * the outcome is unknown and the answer is WP_ERR_UNAVAIL.
+ */
+static enum wp_err end(struct db *db, enum wp_err rc, struct wp_error *err)
+{
+	if (rc == WP_OK)
+		rc = run(db, get(db, SQL_COMMIT), err);
+	if (rc != WP_OK)
+		roll_back(db);
+	return rc;
+}
+
+/* ---- the store ---- */
 
 /* 2^40 versions of one mailbox, 2^23 lives of Redis. */
 enum { VER_BITS = 40 };
 
 struct sqlite_store {
 	struct wp_store base; /* first: a sqlite_store is a store */
-	struct wp_sqlite_db db;
+	struct db db;
 };
 
 /* By how much a transaction changes a mailbox. */
@@ -29,12 +282,10 @@ struct change {
 	int64_t bytes;
 };
 
-static struct wp_sqlite_db *db_of(struct wp_store *store)
+static struct db *db_of(struct wp_store *store)
 {
 	return &((struct sqlite_store *)store)->db;
 }
-
-/* ---- opening ---- */
 
 static void store_close(struct wp_store *store)
 {
@@ -59,7 +310,7 @@ static enum wp_err store_open(struct wp_store **out, const struct wp_conf *conf,
 	if (self->db.file.path == NULL)
 		wp_error_set(err, rc, "out of memory");
 	else
-		rc = wp_sqlite_open(&self->db, may_create, err);
+		rc = open_db(&self->db, may_create, err);
 	if (rc != WP_OK) {
 		store_close(&self->base);
 		return rc;
@@ -74,89 +325,81 @@ static void store_where(const struct wp_conf *conf, char *text, size_t room)
 		       conf->store.sqlite_path);
 }
 
-static enum wp_err store_look(struct wp_store_look *out,
-			      const struct wp_conf *conf, struct wp_error *err)
-{
-	return wp_sqlite_look(out, conf->store.sqlite_path,
-			      (int)conf->store.busy_timeout_ms, err);
-}
-
 /* ---- lives of Redis ---- */
 
-/* One of the WP_SQL_LIFE_… that select: is there such a row? */
-static enum wp_err ask_life(struct wp_sqlite_db *db, enum wp_sqlite_sql sql,
-			    const char *life, bool *answer_out,
-			    struct wp_error *err)
+/* One of the SQL_LIFE_… that select: is there such a row? */
+static enum wp_err ask_life(struct db *db, enum sql sql, const char *life,
+			    bool *answer_out, struct wp_error *err)
 {
 	sqlite3_stmt *statement;
-	enum wp_err rc = wp_sqlite_ready(db, err);
+	enum wp_err rc = be_open(db, err);
 	int step;
 
 	if (rc != WP_OK)
 		return rc;
-	statement = wp_sqlite_get(db, sql);
+	statement = get(db, sql);
 	(void)sqlite3_bind_text(statement, 1, life, -1, SQLITE_STATIC);
 	step = sqlite3_step(statement);
 	*answer_out = step == SQLITE_ROW;
-	return wp_sqlite_told(db, statement, step, err);
+	return told(db, statement, step, err);
 }
 
-static enum wp_err write_life(struct wp_sqlite_db *db, enum wp_sqlite_sql sql,
-			      const char *life, struct wp_error *err)
+static enum wp_err write_life(struct db *db, enum sql sql, const char *life,
+			      struct wp_error *err)
 {
 	sqlite3_stmt *statement;
-	enum wp_err rc = wp_sqlite_begin(db, true, err);
+	enum wp_err rc = begin(db, true, err);
 
 	if (rc != WP_OK)
 		return rc;
-	statement = wp_sqlite_get(db, sql);
+	statement = get(db, sql);
 	(void)sqlite3_bind_text(statement, 1, life, -1, SQLITE_STATIC);
-	rc = wp_sqlite_run(db, statement, err);
-	return wp_sqlite_end(db, rc, err);
+	rc = run(db, statement, err);
+	return end(db, rc, err);
 }
 
 static enum wp_err store_fence(struct wp_store *store, const char *life,
 			       struct wp_error *err)
 {
-	struct wp_sqlite_db *db = db_of(store);
+	struct db *db = db_of(store);
 	bool is_known = false;
 	enum wp_err rc;
 
 	/* Every partition asks, the first one writes. */
-	rc = ask_life(db, WP_SQL_LIFE_KNOWN, life, &is_known, err);
+	rc = ask_life(db, SQL_LIFE_KNOWN, life, &is_known, err);
 	if (rc != WP_OK || is_known)
 		return rc;
-	return write_life(db, WP_SQL_LIFE_ADD, life, err);
+	return write_life(db, SQL_LIFE_ADD, life, err);
 }
 
 static enum wp_err store_is_past(struct wp_store *store, const char *life,
 				 bool *is_past_out, struct wp_error *err)
 {
-	return ask_life(db_of(store), WP_SQL_LIFE_PAST, life, is_past_out, err);
+	return ask_life(db_of(store), SQL_LIFE_PAST, life, is_past_out, err);
 }
 
 static enum wp_err store_return(struct wp_store *store, const char *life,
 				struct wp_error *err)
 {
-	return write_life(db_of(store), WP_SQL_LIFE_RETURN, life, err);
+	return write_life(db_of(store), SQL_LIFE_RETURN, life, err);
 }
 
-static enum wp_err read_epoch(struct wp_sqlite_db *db, int64_t *epoch_out,
+static enum wp_err read_epoch(struct db *db, int64_t *epoch_out,
 			      struct wp_error *err)
 {
-	sqlite3_stmt *statement = wp_sqlite_get(db, WP_SQL_EPOCH);
+	sqlite3_stmt *statement = get(db, SQL_EPOCH);
 	int rc = sqlite3_step(statement);
 
 	*epoch_out = rc == SQLITE_ROW ? sqlite3_column_int64(statement, 0) : -1;
-	return wp_sqlite_told(db, statement, rc, err);
+	return told(db, statement, rc, err);
 }
 
 static enum wp_err store_has_life(struct wp_store *store, bool *has_life_out,
 				  struct wp_error *err)
 {
-	struct wp_sqlite_db *db = db_of(store);
+	struct db *db = db_of(store);
 	int64_t epoch = 0;
-	enum wp_err rc = wp_sqlite_ready(db, err);
+	enum wp_err rc = be_open(db, err);
 
 	if (rc == WP_OK)
 		rc = read_epoch(db, &epoch, err);
@@ -170,15 +413,15 @@ static enum wp_err store_note(struct wp_store *store, const char *name,
 			      char value[WP_STORE_NOTE_MAX + 1],
 			      struct wp_error *err)
 {
-	struct wp_sqlite_db *db = db_of(store);
+	struct db *db = db_of(store);
 	sqlite3_stmt *statement;
-	enum wp_err ready = wp_sqlite_ready(db, err);
+	enum wp_err ready = be_open(db, err);
 	int rc;
 
 	if (ready != WP_OK)
 		return ready;
 	value[0] = '\0';
-	statement = wp_sqlite_get(db, WP_SQL_NOTE);
+	statement = get(db, SQL_NOTE);
 	(void)sqlite3_bind_text(statement, 1, name, -1, SQLITE_STATIC);
 	rc = sqlite3_step(statement);
 	if (rc == SQLITE_ROW) {
@@ -188,27 +431,27 @@ static enum wp_err store_note(struct wp_store *store, const char *name,
 		(void)snprintf(value, WP_STORE_NOTE_MAX + 1, "%s",
 			       text != NULL ? text : "");
 	}
-	return wp_sqlite_told(db, statement, rc, err);
+	return told(db, statement, rc, err);
 }
 
 static enum wp_err store_note_swap(struct wp_store *store, const char *name,
 				   const char *was, const char *value,
 				   struct wp_error *err)
 {
-	struct wp_sqlite_db *db = db_of(store);
+	struct db *db = db_of(store);
 	sqlite3_stmt *statement;
-	enum wp_err rc = wp_sqlite_begin(db, true, err);
+	enum wp_err rc = begin(db, true, err);
 
 	if (rc != WP_OK)
 		return rc;
-	statement = wp_sqlite_get(db, WP_SQL_NOTE_SWAP);
+	statement = get(db, SQL_NOTE_SWAP);
 	(void)sqlite3_bind_text(statement, 1, name, -1, SQLITE_STATIC);
 	(void)sqlite3_bind_text(statement, 2, was, -1, SQLITE_STATIC);
 	(void)sqlite3_bind_text(statement, 3, value, -1, SQLITE_STATIC);
-	rc = wp_sqlite_run(db, statement, err);
+	rc = run(db, statement, err);
 	if (rc == WP_OK && sqlite3_changes(db->file.handle) == 0)
 		rc = wp_error_set(err, WP_ERR_STALE, "the note was changed");
-	return wp_sqlite_end(db, rc, err);
+	return end(db, rc, err);
 }
 
 /* ---- versions and sizes ---- */
@@ -221,20 +464,20 @@ static enum wp_err store_version(struct wp_store *store,
 				 const struct wp_box *box, int64_t *version_out,
 				 struct wp_error *err)
 {
-	struct wp_sqlite_db *db = db_of(store);
+	struct db *db = db_of(store);
 	sqlite3_stmt *statement;
-	enum wp_err ready = wp_sqlite_ready(db, err);
+	enum wp_err ready = be_open(db, err);
 	int rc;
 
 	if (ready != WP_OK)
 		return ready;
 	*version_out = 0;
-	statement = wp_sqlite_of_box(db, WP_SQL_VERSION, box);
+	statement = of_box(db, SQL_VERSION, box);
 	rc = sqlite3_step(statement);
 	if (rc == SQLITE_ROW)
 		*version_out = sqlite3_column_int64(statement, 0) << VER_BITS |
 			       sqlite3_column_int64(statement, 1);
-	return wp_sqlite_told(db, statement, rc, err);
+	return told(db, statement, rc, err);
 }
 
 static void read_size(sqlite3_stmt *statement, struct wp_store_size *size_out)
@@ -248,36 +491,36 @@ static enum wp_err store_size(struct wp_store *store, const struct wp_box *box,
 			      struct wp_store_size *size_out,
 			      struct wp_error *err)
 {
-	struct wp_sqlite_db *db = db_of(store);
+	struct db *db = db_of(store);
 	sqlite3_stmt *statement;
-	enum wp_err ready = wp_sqlite_ready(db, err);
+	enum wp_err ready = be_open(db, err);
 	int rc;
 
 	if (ready != WP_OK)
 		return ready;
 	*size_out = (struct wp_store_size){ 0 };
-	statement = wp_sqlite_of_box(db, WP_SQL_BOX_SIZE, box);
+	statement = of_box(db, SQL_BOX_SIZE, box);
 	rc = sqlite3_step(statement);
 	if (rc == SQLITE_ROW)
 		read_size(statement, size_out);
-	return wp_sqlite_told(db, statement, rc, err);
+	return told(db, statement, rc, err);
 }
 
-static enum wp_err bump(struct wp_sqlite_db *db, const struct wp_box *box,
+static enum wp_err bump(struct db *db, const struct wp_box *box,
 			struct wp_error *err)
 {
-	sqlite3_stmt *statement = wp_sqlite_of_box(db, WP_SQL_BOX_BUMP, box);
+	sqlite3_stmt *statement = of_box(db, SQL_BOX_BUMP, box);
 
 	(void)sqlite3_bind_int64(statement, 2, box->partition);
-	return wp_sqlite_run(db, statement, err);
+	return run(db, statement, err);
 }
 
 /* Note the change down, and say what the mailbox holds now. */
-static enum wp_err resize(struct wp_sqlite_db *db, const struct wp_box *box,
+static enum wp_err resize(struct db *db, const struct wp_box *box,
 			  const struct change *change,
 			  struct wp_store_size *size_out, struct wp_error *err)
 {
-	sqlite3_stmt *statement = wp_sqlite_of_box(db, WP_SQL_BOX_RESIZE, box);
+	sqlite3_stmt *statement = of_box(db, SQL_BOX_RESIZE, box);
 	int rc;
 
 	(void)sqlite3_bind_int64(statement, 2, change->n);
@@ -288,13 +531,13 @@ static enum wp_err resize(struct wp_sqlite_db *db, const struct wp_box *box,
 		/* RETURNING is done with that row; one more step ends it. */
 		rc = sqlite3_step(statement);
 	}
-	return wp_sqlite_told(db, statement, rc, err);
+	return told(db, statement, rc, err);
 }
 
 /* ---- append ---- */
 
 /* Bump the version if it is the expected one, of the present life of Redis. */
-static enum wp_err take_turn(struct wp_sqlite_db *db, const struct wp_box *box,
+static enum wp_err take_turn(struct db *db, const struct wp_box *box,
 			     int64_t version, struct wp_error *err)
 {
 	int64_t ver = version & (((int64_t)1 << VER_BITS) - 1);
@@ -308,23 +551,22 @@ static enum wp_err take_turn(struct wp_sqlite_db *db, const struct wp_box *box,
 		return wp_error_set(err, WP_ERR_STALE,
 				    "the version is of an earlier life of "
 				    "Redis");
-	statement = wp_sqlite_of_box(
-		db, ver == 0 ? WP_SQL_BOX_FIRST : WP_SQL_BOX_NEXT, box);
+	statement = of_box(db, ver == 0 ? SQL_BOX_FIRST : SQL_BOX_NEXT, box);
 	(void)sqlite3_bind_int64(statement, 2,
 				 ver == 0 ? (int64_t)box->partition : ver);
-	rc = wp_sqlite_run(db, statement, err);
+	rc = run(db, statement, err);
 	if (rc == WP_OK && sqlite3_changes(db->file.handle) == 0)
 		rc = wp_error_set(err, WP_ERR_STALE,
 				  "the mailbox has another version");
 	return rc;
 }
 
-static sqlite3_stmt *of_row(struct wp_sqlite_db *db, enum wp_sqlite_sql sql,
+static sqlite3_stmt *of_row(struct db *db, enum sql sql,
 			    const struct wp_box *box,
 			    const struct wp_store_row *row)
 {
 	sqlite3_stmt *statement =
-		wp_sqlite_of_entry(db, sql, box, (int)row->band, &row->entry);
+		of_entry(db, sql, box, (int)row->band, &row->entry);
 	/* NULL would be SQL's NULL, which is no content. */
 	const char *json = row->json != NULL ? row->json : "";
 
@@ -334,7 +576,7 @@ static sqlite3_stmt *of_row(struct wp_sqlite_db *db, enum wp_sqlite_sql sql,
 	return statement;
 }
 
-static enum wp_err insert_row(struct wp_sqlite_db *db, const struct wp_box *box,
+static enum wp_err insert_row(struct db *db, const struct wp_box *box,
 			      const struct wp_store_row *row,
 			      struct change *change, struct wp_error *err)
 {
@@ -343,7 +585,7 @@ static enum wp_err insert_row(struct wp_sqlite_db *db, const struct wp_box *box,
 	enum wp_err rc;
 	int step;
 
-	rc = wp_sqlite_run(db, of_row(db, WP_SQL_MSG_INSERT, box, row), err);
+	rc = run(db, of_row(db, SQL_MSG_INSERT, box, row), err);
 	if (rc != WP_OK)
 		return rc;
 	if (sqlite3_changes(db->file.handle) > 0) {
@@ -351,22 +593,22 @@ static enum wp_err insert_row(struct wp_sqlite_db *db, const struct wp_box *box,
 		change->bytes += (int64_t)row->json_len;
 		return WP_OK;
 	}
-	statement = of_row(db, WP_SQL_MSG_SAME, box, row);
+	statement = of_row(db, SQL_MSG_SAME, box, row);
 	step = sqlite3_step(statement);
 	is_same = step == SQLITE_ROW && sqlite3_column_int(statement, 0) == 1;
-	rc = wp_sqlite_told(db, statement, step, err);
+	rc = told(db, statement, step, err);
 	if (rc == WP_OK && !is_same)
 		rc = wp_error_set(err, WP_ERR_CONFLICT,
 				  "another message is stored under the id");
 	return rc;
 }
 
-static enum wp_err raise_top(struct wp_sqlite_db *db,
+static enum wp_err raise_top(struct db *db,
 			     const struct wp_store_append *append,
 			     struct wp_error *err)
 {
 	const struct wp_entry_id *top = &append->rows[0].entry;
-	sqlite3_stmt *statement = wp_sqlite_get(db, WP_SQL_TOP_RAISE);
+	sqlite3_stmt *statement = get(db, SQL_TOP_RAISE);
 
 	for (size_t i = 1; i < append->n; i++)
 		if (wp_entry_id_cmp(&append->rows[i].entry, top) > 0)
@@ -374,12 +616,12 @@ static enum wp_err raise_top(struct wp_sqlite_db *db,
 	(void)sqlite3_bind_int64(statement, 1, append->box->partition);
 	(void)sqlite3_bind_int64(statement, 2, (int64_t)top->ms);
 	(void)sqlite3_bind_int64(statement, 3, (int64_t)top->seq);
-	return wp_sqlite_run(db, statement, err);
+	return run(db, statement, err);
 }
 
 /* One mailbox' rows; STALE and CONFLICT may leave some of it written. */
-static enum wp_err append_rows(struct wp_sqlite_db *db,
-			       struct wp_store_append *a, struct wp_error *err)
+static enum wp_err append_rows(struct db *db, struct wp_store_append *a,
+			       struct wp_error *err)
 {
 	struct change change = { 0 };
 	enum wp_err rc = take_turn(db, a->box, a->version, err);
@@ -393,20 +635,19 @@ static enum wp_err append_rows(struct wp_sqlite_db *db,
 	return rc;
 }
 
-static enum wp_err run_plain(struct wp_sqlite_db *db, enum wp_sqlite_sql sql,
-			     struct wp_error *err)
+static enum wp_err run_plain(struct db *db, enum sql sql, struct wp_error *err)
 {
-	return wp_sqlite_run(db, wp_sqlite_get(db, sql), err);
+	return run(db, get(db, sql), err);
 }
 
 /*
  * What one mailbox' outcome is stays its own: the others' rows go in with or
  * without it. Anything else is about the store.
  */
-static enum wp_err append_part(struct wp_sqlite_db *db,
-			       struct wp_store_append *a, struct wp_error *err)
+static enum wp_err append_part(struct db *db, struct wp_store_append *a,
+			       struct wp_error *err)
 {
-	enum wp_err rc = run_plain(db, WP_SQL_PART, err);
+	enum wp_err rc = run_plain(db, SQL_PART, err);
 
 	a->err = (struct wp_error){ 0 };
 	if (rc != WP_OK)
@@ -414,32 +655,32 @@ static enum wp_err append_part(struct wp_sqlite_db *db,
 	rc = append_rows(db, a, &a->err);
 	if (rc == WP_ERR_STALE || rc == WP_ERR_CONFLICT) {
 		a->size = (struct wp_store_size){ 0 };
-		rc = run_plain(db, WP_SQL_PART_UNDO, err);
+		rc = run_plain(db, SQL_PART_UNDO, err);
 	} else if (rc != WP_OK && err != NULL) {
 		*err = a->err;
 	}
 	/* Undone or not, it is over. */
-	return rc == WP_OK ? run_plain(db, WP_SQL_PART_KEEP, err) : rc;
+	return rc == WP_OK ? run_plain(db, SQL_PART_KEEP, err) : rc;
 }
 
 static enum wp_err store_append(struct wp_store *store,
 				struct wp_store_append *appends, size_t n,
 				struct wp_error *err)
 {
-	struct wp_sqlite_db *db = db_of(store);
-	enum wp_err rc = wp_sqlite_begin(db, true, err);
+	struct db *db = db_of(store);
+	enum wp_err rc = begin(db, true, err);
 
 	if (rc != WP_OK)
 		return rc;
 	for (size_t i = 0; i < n && rc == WP_OK; i++)
 		rc = append_part(db, &appends[i], err);
-	return wp_sqlite_end(db, rc, err);
+	return end(db, rc, err);
 }
 
 /* ---- ack and expire ---- */
 
 /* Run a statement that deletes rows and gives the length of each. */
-static enum wp_err run_delete(struct wp_sqlite_db *db, sqlite3_stmt *statement,
+static enum wp_err run_delete(struct db *db, sqlite3_stmt *statement,
 			      struct change *change, struct wp_error *err)
 {
 	int rc;
@@ -448,17 +689,17 @@ static enum wp_err run_delete(struct wp_sqlite_db *db, sqlite3_stmt *statement,
 		change->n--;
 		change->bytes -= sqlite3_column_int64(statement, 0);
 	}
-	return wp_sqlite_told(db, statement, rc, err);
+	return told(db, statement, rc, err);
 }
 
 /* The end of a deletion: what is left? */
-static enum wp_err see_rest(struct wp_sqlite_db *db, const struct wp_box *box,
+static enum wp_err see_rest(struct db *db, const struct wp_box *box,
 			    const struct change *change,
 			    struct wp_store_rest *rest, struct wp_error *err)
 {
-	sqlite3_stmt *statement = wp_sqlite_of_box(db, WP_SQL_MSG_ANY, box);
+	sqlite3_stmt *statement = of_box(db, SQL_MSG_ANY, box);
 	int step = sqlite3_step(statement);
-	enum wp_err rc = wp_sqlite_told(db, statement, step, err);
+	enum wp_err rc = told(db, statement, step, err);
 
 	rest->is_empty = step == SQLITE_DONE;
 	return rc == WP_OK ? resize(db, box, change, &rest->size, err) : rc;
@@ -467,9 +708,9 @@ static enum wp_err see_rest(struct wp_sqlite_db *db, const struct wp_box *box,
 static enum wp_err store_ack(struct wp_store *store, struct wp_store_ack *ack,
 			     struct wp_error *err)
 {
-	struct wp_sqlite_db *db = db_of(store);
+	struct db *db = db_of(store);
 	struct change change = { 0 };
-	enum wp_err rc = wp_sqlite_begin(db, true, err);
+	enum wp_err rc = begin(db, true, err);
 
 	if (rc != WP_OK)
 		return rc;
@@ -480,31 +721,29 @@ static enum wp_err store_ack(struct wp_store *store, struct wp_store_ack *ack,
 		/* Entry ids repeat between partitions. */
 		if (id->partition == ack->box->partition)
 			rc = run_delete(db,
-					wp_sqlite_of_entry(
-						db, WP_SQL_MSG_DELETE, ack->box,
-						id->band, &id->entry),
+					of_entry(db, SQL_MSG_DELETE, ack->box,
+						 id->band, &id->entry),
 					&change, err);
 	}
 	if (rc == WP_OK)
 		rc = see_rest(db, ack->box, &change, &ack->rest, err);
-	return wp_sqlite_end(db, rc, err);
+	return end(db, rc, err);
 }
 
 static enum wp_err store_expire(struct wp_store *store,
 				struct wp_store_expire *expire,
 				struct wp_error *err)
 {
-	struct wp_sqlite_db *db = db_of(store);
+	struct db *db = db_of(store);
 	struct change change = { 0 };
 	sqlite3_stmt *statement;
-	enum wp_err rc = wp_sqlite_begin(db, true, err);
+	enum wp_err rc = begin(db, true, err);
 
 	if (rc != WP_OK)
 		return rc;
 	rc = bump(db, expire->box, err);
 	if (rc == WP_OK) {
-		statement =
-			wp_sqlite_of_box(db, WP_SQL_MSG_EXPIRE, expire->box);
+		statement = of_box(db, SQL_MSG_EXPIRE, expire->box);
 		(void)sqlite3_bind_int64(statement, 2, expire->now_ms);
 		(void)sqlite3_bind_int64(statement, 3, WP_EXPIRE_MAX_ROWS);
 		rc = run_delete(db, statement, &change, err);
@@ -512,13 +751,12 @@ static enum wp_err store_expire(struct wp_store *store,
 	if (rc == WP_OK)
 		rc = see_rest(db, expire->box, &change, &expire->rest, err);
 	expire->deleted = -change.n;
-	return wp_sqlite_end(db, rc, err);
+	return end(db, rc, err);
 }
 
 /* ---- reading ---- */
 
-static enum wp_err read_band(struct wp_sqlite_db *db,
-			     const struct wp_store_read *read,
+static enum wp_err read_band(struct db *db, const struct wp_store_read *read,
 			     enum wp_band band, struct wp_error *err)
 {
 	const struct wp_store_from *from = &read->from[band];
@@ -526,8 +764,8 @@ static enum wp_err read_band(struct wp_sqlite_db *db,
 	bool go_on = true;
 	int rc = SQLITE_DONE;
 
-	statement = wp_sqlite_of_entry(db, WP_SQL_MSG_READ, read->box,
-				       (int)band, &from->after);
+	statement =
+		of_entry(db, SQL_MSG_READ, read->box, (int)band, &from->after);
 	if (!from->has_after) {
 		(void)sqlite3_bind_int64(statement, 3, -1);
 		(void)sqlite3_bind_int64(statement, 4, -1);
@@ -556,7 +794,7 @@ static enum wp_err read_band(struct wp_sqlite_db *db,
 		}
 		go_on = read->on_row(read->ctx, &row);
 	}
-	return wp_sqlite_told(db, statement, rc, err);
+	return told(db, statement, rc, err);
 }
 
 static enum wp_err store_read(struct wp_store *store,
@@ -564,36 +802,36 @@ static enum wp_err store_read(struct wp_store *store,
 			      struct wp_error *err)
 {
 	static const enum wp_band order[] = { WP_BAND_HIGH, WP_BAND_STANDARD };
-	struct wp_sqlite_db *db = db_of(store);
-	enum wp_err rc = wp_sqlite_begin(db, false, err);
+	struct db *db = db_of(store);
+	enum wp_err rc = begin(db, false, err);
 
 	if (rc != WP_OK)
 		return rc;
 	for (size_t i = 0; i < 2 && rc == WP_OK; i++)
 		if (!read->from[order[i]].is_skipped)
 			rc = read_band(db, read, order[i], err);
-	return wp_sqlite_end(db, rc, err);
+	return end(db, rc, err);
 }
 
 static enum wp_err store_top(struct wp_store *store, uint32_t partition,
 			     struct wp_entry_id *top_out, struct wp_error *err)
 {
-	struct wp_sqlite_db *db = db_of(store);
+	struct db *db = db_of(store);
 	sqlite3_stmt *statement;
-	enum wp_err ready = wp_sqlite_ready(db, err);
+	enum wp_err ready = be_open(db, err);
 	int rc;
 
 	if (ready != WP_OK)
 		return ready;
 	*top_out = (struct wp_entry_id){ 0 };
-	statement = wp_sqlite_get(db, WP_SQL_TOP);
+	statement = get(db, SQL_TOP);
 	(void)sqlite3_bind_int64(statement, 1, partition);
 	rc = sqlite3_step(statement);
 	if (rc == SQLITE_ROW) {
 		top_out->ms = (uint64_t)sqlite3_column_int64(statement, 0);
 		top_out->seq = (uint64_t)sqlite3_column_int64(statement, 1);
 	}
-	return wp_sqlite_told(db, statement, rc, err);
+	return told(db, statement, rc, err);
 }
 
 /* ---- walks ---- */
@@ -638,7 +876,7 @@ static enum wp_err go_through(struct wp_store *store,
 	       (code = sqlite3_step(statement)) == SQLITE_ROW)
 		go_on = hand_over(store, walk, statement);
 	place->is_end = code == SQLITE_DONE;
-	return wp_sqlite_told(db_of(store), statement, code, err);
+	return told(db_of(store), statement, code, err);
 }
 
 /* Bind where the walk goes on: behind a name that is never empty. */
@@ -655,13 +893,13 @@ static enum wp_err store_users(struct wp_store *store, uint32_t partition,
 			       struct wp_error *err)
 {
 	const struct wp_store_place from = *walk->place;
-	struct wp_sqlite_db *db = db_of(store);
-	enum wp_err rc = wp_sqlite_ready(db, err);
+	struct db *db = db_of(store);
+	enum wp_err rc = be_open(db, err);
 	sqlite3_stmt *statement;
 
 	if (rc != WP_OK)
 		return rc;
-	statement = wp_sqlite_get(db, WP_SQL_USERS);
+	statement = get(db, SQL_USERS);
 	(void)sqlite3_bind_int64(statement, 1, partition);
 	bind_after(statement, 2, &from);
 	return go_through(store, walk, statement, err);
@@ -672,13 +910,13 @@ static enum wp_err store_expired_users(struct wp_store *store, int64_t now_ms,
 				       struct wp_error *err)
 {
 	const struct wp_store_place from = *walk->place;
-	struct wp_sqlite_db *db = db_of(store);
-	enum wp_err rc = wp_sqlite_ready(db, err);
+	struct db *db = db_of(store);
+	enum wp_err rc = be_open(db, err);
 	sqlite3_stmt *statement;
 
 	if (rc != WP_OK)
 		return rc;
-	statement = wp_sqlite_get(db, WP_SQL_EXPIRED_USERS);
+	statement = get(db, SQL_EXPIRED_USERS);
 	(void)sqlite3_bind_int64(statement, 1, now_ms);
 	(void)sqlite3_bind_int64(statement, 2,
 				 from.has_after ? from.expires_ms : INT64_MIN);
@@ -689,7 +927,7 @@ static enum wp_err store_expired_users(struct wp_store *store, int64_t now_ms,
 const struct wp_store_backend wp_store_sqlite = {
 	.name = "sqlite",
 	.open = store_open,
-	.look = store_look,
+	.look = wp_sqlite_look,
 	.where = store_where,
 	.close = store_close,
 	.version = store_version,

@@ -169,7 +169,8 @@ static const uint64_t network_fs[] = {
 	0x7461636f, /* OCFS2 */
 };
 
-bool wp_sqlite_is_network_fs(uint64_t type)
+/* Is this kind of file system (statfs f_type) shared between machines? */
+static bool is_network_fs(uint64_t type)
 {
 	for (size_t i = 0; i < sizeof(network_fs) / sizeof(network_fs[0]); i++)
 		if (network_fs[i] == type)
@@ -206,7 +207,7 @@ static enum wp_err check_folder(const char *path, struct wp_error *err)
 		return wp_error_set(err, WP_ERR_UNAVAIL, "out of memory");
 	if (statfs(dirname(copy), &fs) == -1)
 		rc = refuse_errno(path, "cannot look at the folder of", err);
-	else if (wp_sqlite_is_network_fs((uint64_t)fs.f_type & 0xffffffffU))
+	else if (is_network_fs((uint64_t)fs.f_type & 0xffffffffU))
 		rc = refuse(path,
 			    "is on a network file system; SQLite needs a "
 			    "local disk",
@@ -512,10 +513,13 @@ static enum wp_err check_can_be_made(const char *path, struct wp_error *err)
 	return rc;
 }
 
-enum wp_err wp_sqlite_look(struct wp_store_look *out, const char *path,
-			   int busy_timeout_ms, struct wp_error *err)
+enum wp_err wp_sqlite_look(struct wp_store_look *out,
+			   const struct wp_conf *conf, struct wp_error *err)
 {
-	struct wp_sqlite_file file = { .busy_timeout_ms = busy_timeout_ms };
+	const char *path = conf->store.sqlite_path;
+	struct wp_sqlite_file file = {
+		.busy_timeout_ms = (int)conf->store.busy_timeout_ms,
+	};
 	enum wp_err rc;
 	struct stat st;
 

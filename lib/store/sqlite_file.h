@@ -6,12 +6,12 @@
 #define WP_LIB_STORE_SQLITE_FILE_H
 
 #include <stdbool.h>
-#include <stdint.h>
 
 #include <sqlite3.h>
 
 #include "lib/base/err.h"
-#include "lib/store/ops.h"
+#include "lib/store/store.h"
+#include "lib/sys/conf.h"
 
 struct wp_sqlite_file {
 	char *path; /* the owner's */
@@ -37,12 +37,9 @@ void wp_sqlite_file_close(struct wp_sqlite_file *file);
 enum wp_err wp_sqlite_fail(struct wp_sqlite_file *file, int rc,
 			   struct wp_error *err);
 
-/* wp_store_look() for the file at path. */
-enum wp_err wp_sqlite_look(struct wp_store_look *out, const char *path,
-			   int busy_timeout_ms,
+/* wp_store_look() for the file that conf names. */
+enum wp_err wp_sqlite_look(struct wp_store_look *out,
+			   const struct wp_conf *conf,
 			   struct wp_error *err) WP_MUST_USE;
-
-/* Is this kind of file system (statfs f_type) shared between machines? */
-bool wp_sqlite_is_network_fs(uint64_t type);
 
 #endif /* WP_LIB_STORE_SQLITE_FILE_H */

@@ -19,10 +19,13 @@
 #include <stdint.h>
 
 #include "lib/base/err.h"
-#include "lib/store/ops.h"
+#include "lib/name/box.h"
+#include "lib/name/msgid.h"
 #include "lib/sys/conf.h"
 
 struct wp_store;
+
+enum { WP_STORE_ID_LEN = 32 };
 
 /*
  * Open, and create what is missing. SQLite: WAL, synchronous=FULL, mode 0640.
@@ -41,6 +44,11 @@ enum wp_err wp_store_open_existing(struct wp_store **out,
 				   struct wp_error *err) WP_MUST_USE;
 void wp_store_close(struct wp_store **store);
 
+struct wp_store_look {
+	bool is_there;                /* else wp_store_open() would make it */
+	bool has_life;                /* it has served a Redis */
+	char id[WP_STORE_ID_LEN + 1]; /* "" while it has none */
+};
 /*
  * Could the store be opened, and which one is it? Makes and changes nothing.
  *
@@ -117,6 +125,9 @@ enum wp_err wp_store_return(struct wp_store *store, const char *life,
  *
  * Errors: WP_ERR_UNAVAIL
  */
+#define WP_STORE_NOTE_MADE "made"
+#define WP_STORE_NOTE_ID "id" /* see wp_store_id() */
+enum { WP_STORE_NOTE_MAX = 255 };
 enum wp_err wp_store_note(struct wp_store *store, const char *name,
 			  char value[WP_STORE_NOTE_MAX + 1],
 			  struct wp_error *err) WP_MUST_USE;
@@ -130,6 +141,37 @@ enum wp_err wp_store_note_swap(struct wp_store *store, const char *name,
 			       const char *was, const char *value,
 			       struct wp_error *err) WP_MUST_USE;
 
+/*
+ * What a mailbox holds on disk, as of one version of it: the newer version is
+ * the truer size. All zero when there is no row of it.
+ */
+struct wp_store_size {
+	int64_t version;
+	int64_t n;     /* rows */
+	int64_t bytes; /* of their json */
+};
+enum wp_err wp_store_size(struct wp_store *store, const struct wp_box *box,
+			  struct wp_store_size *size_out,
+			  struct wp_error *err) WP_MUST_USE;
+
+/* One stored message. json is borrowed as each function says. */
+struct wp_store_row {
+	struct wp_entry_id entry;
+	enum wp_band band;
+	int64_t expires_ms;
+	const char *json;
+	size_t json_len;
+};
+
+enum { WP_STORE_ROWS_MAX = 1000, WP_STORE_APPENDS_MAX = 64 };
+struct wp_store_append {
+	const struct wp_box *box; /* borrowed, as are rows */
+	int64_t version;          /* that it must still have */
+	const struct wp_store_row *rows;
+	size_t n;                  /* <= WP_STORE_ROWS_MAX, may be 0 */
+	struct wp_store_size size; /* out: what is stored now */
+	struct wp_error err;       /* out: what became of this one */
+};
 /*
  * Append to many mailboxes in one transaction, so that the disk is waited for
  * once. Of each: bump the version if it still is `version`, insert the rows. A
@@ -149,6 +191,18 @@ enum wp_err wp_store_append(struct wp_store *store,
 			    struct wp_store_append *appends, size_t n,
 			    struct wp_error *err) WP_MUST_USE;
 
+/* What an ack or an expiry leaves of a mailbox. */
+struct wp_store_rest {
+	bool is_empty; /* there is no row */
+	struct wp_store_size size;
+};
+
+struct wp_store_ack {
+	const struct wp_box *box; /* borrowed, as are ids */
+	const struct wp_msgid *ids;
+	size_t n;
+	struct wp_store_rest rest; /* out */
+};
 /*
  * One transaction: bump the version first and always (insert it if missing),
  * delete the ids, see whether any row of the mailbox is left.
@@ -159,6 +213,13 @@ enum wp_err wp_store_append(struct wp_store *store,
 enum wp_err wp_store_ack(struct wp_store *store, struct wp_store_ack *ack,
 			 struct wp_error *err) WP_MUST_USE;
 
+enum { WP_EXPIRE_MAX_ROWS = 1000 };
+struct wp_store_expire {
+	const struct wp_box *box; /* borrowed */
+	int64_t now_ms;
+	int64_t deleted; /* out: WP_EXPIRE_MAX_ROWS when there may be more */
+	struct wp_store_rest rest; /* out */
+};
 /*
  * One transaction like an ack: bump the version first and always, delete up to
  * WP_EXPIRE_MAX_ROWS rows that expired at now_ms or before, see whether any row
@@ -168,6 +229,18 @@ enum wp_err wp_store_expire(struct wp_store *store,
 			    struct wp_store_expire *expire,
 			    struct wp_error *err) WP_MUST_USE;
 
+struct wp_store_from {
+	bool is_skipped;
+	bool has_after;
+	struct wp_entry_id after;
+};
+struct wp_store_read {
+	const struct wp_box *box; /* borrowed */
+	struct wp_store_from from[2];
+	int64_t now_ms;
+	bool (*on_row)(void *ctx, const struct wp_store_row *row);
+	void *ctx;
+};
 /*
  * Walk both bands in one read snapshot, high before standard, oldest first,
  * skipping what expired before now_ms.
@@ -189,6 +262,30 @@ enum wp_err wp_store_read(struct wp_store *store,
 enum wp_err wp_store_top(struct wp_store *store, uint32_t partition,
 			 struct wp_entry_id *top_out,
 			 struct wp_error *err) WP_MUST_USE;
+
+/*
+ * Where a walk stands; {0} is the start. A walk goes on from there with the
+ * next call, however much was written meanwhile.
+ */
+struct wp_store_place {
+	bool is_end;
+	size_t looked; /* at so many in the last call */
+	bool has_after;
+	struct wp_box after; /* behind this one */
+	int64_t expires_ms;  /* and this time, among expired rows */
+};
+
+/*
+ * A walk over mailboxes. It looks at no more than max_looked and stops when
+ * on_box returns false. One whose name today's rules refuse is passed over:
+ * wp_store_refused().
+ */
+struct wp_store_walk {
+	struct wp_store_place *place;
+	size_t max_looked;
+	bool (*on_box)(void *ctx, const struct wp_box *box);
+	void *ctx;
+};
 
 /*
  * Mailboxes of a partition that have rows, in the order of their names; those
@@ -213,10 +310,5 @@ enum wp_err wp_store_expired_users(struct wp_store *store, int64_t now_ms,
  * are.
  */
 int64_t wp_store_refused(const struct wp_store *store);
-
-/* What a mailbox holds; all zero when there is no row of it. */
-enum wp_err wp_store_size(struct wp_store *store, const struct wp_box *box,
-			  struct wp_store_size *size_out,
-			  struct wp_error *err) WP_MUST_USE;
 
 #endif /* WP_LIB_STORE_STORE_H */

@@ -163,7 +163,7 @@ MUTATIONS = (
         {"lost", "vanished", "resurrected"}, "kill:redis"),
     Mutation(
         "skip-fencing", "a migrator does not compare the mailbox' version",
-        [("lib/store/sqlite_db.c",
+        [("lib/store/sqlite.c",
           '"WHERE urn = ?1 AND ver = ?2",',
           '"WHERE urn = ?1 AND ver >= ?2",')],
         {"resurrected"}, "cold-locked", seconds=60),

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -21,7 +22,6 @@
 #include <sqlite3.h>
 
 #include "lib/base/clock.h"
-#include "lib/store/sqlite_db.h"
 #include "lib/store/store.h"
 #include "tests/support/boxes.h"
 #include "tests/support/store_contract.h"
@@ -228,13 +228,85 @@ static void a_file_of_version_1_gets_sizes_and_an_expiry_index(void **state)
 	wp_store_close(&stores[1]);
 }
 
-static void network_file_systems_are_known(void **state)
+/* The system call that the store asks what kind of file system this is. */
+static long file_system = 0xef53;
+
+int statfs(const char *file, struct statfs *out)
 {
-	(void)state;
-	assert_true(wp_sqlite_is_network_fs(0x6969));      /* NFS */
-	assert_true(wp_sqlite_is_network_fs(0xfe534d42));  /* SMB 2 */
-	assert_false(wp_sqlite_is_network_fs(0xef53));     /* ext4 */
-	assert_false(wp_sqlite_is_network_fs(0x01021994)); /* tmpfs */
+	(void)file;
+	*out = (struct statfs){ 0 };
+	out->f_type = file_system;
+	return 0;
+}
+
+static void a_store_on_a_network_file_system_is_refused(void **state)
+{
+	static const struct {
+		long type;
+		enum wp_err want;
+	} kinds[] = {
+		{ 0x6969, WP_ERR_INVAL },                    /* NFS */
+		{ (long)0xfe534d42, WP_ERR_INVAL },          /* SMB 2 */
+		{ (long)(int32_t)0xfe534d42, WP_ERR_INVAL }, /* signed */
+		{ 0x01021994, WP_OK },                       /* tmpfs */
+		{ 0xef53, WP_OK },                           /* ext4 */
+	};
+	const struct wp_conf *conf = *state;
+
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		struct wp_error err = { 0 };
+		struct wp_store_look look;
+		struct wp_store *store = NULL;
+
+		file_system = kinds[i].type;
+		assert_int_equal(wp_store_look(&look, conf, &err),
+				 kinds[i].want);
+		assert_int_equal(wp_store_open(&store, conf, &err),
+				 kinds[i].want);
+		if (kinds[i].want != WP_OK)
+			assert_non_null(strstr(err.msg, "network"));
+		wp_store_close(&store);
+	}
+}
+
+/*
+ * The last connection that was opened, and what it ran last: SQLite shows a
+ * program every connection and lets it listen.
+ */
+static struct {
+	sqlite3 *handle;
+	char sql[1024];
+} heard;
+
+static int on_statement(unsigned int event, void *ctx, void *statement,
+			void *text)
+{
+	(void)event;
+	(void)ctx;
+	(void)text;
+	(void)snprintf(heard.sql, sizeof(heard.sql), "%s",
+		       sqlite3_sql(statement));
+	return 0;
+}
+
+static int on_connection(sqlite3 *handle, char **message,
+			 const struct sqlite3_api_routines *api)
+{
+	(void)message;
+	(void)api;
+	heard.handle = handle;
+	return sqlite3_trace_v2(handle, SQLITE_TRACE_STMT, on_statement, NULL);
+}
+
+static struct wp_store *open_and_listen(void *ctx)
+{
+	struct wp_store *store;
+
+	assert_int_equal(sqlite3_auto_extension((void (*)(void))on_connection),
+			 SQLITE_OK);
+	store = open_store(ctx);
+	sqlite3_reset_auto_extension();
+	return store;
 }
 
 /* One append to a mailbox that nobody wrote to. */
@@ -275,27 +347,37 @@ static void a_locked_store_is_unavailable_and_then_works_again(void **state)
 	wp_store_close(&store);
 }
 
+static int interrupt(void *ctx)
+{
+	(void)ctx;
+	return 1;
+}
+
 static void
 a_vanished_file_is_not_made_anew_behind_a_running_program(void **state)
 {
-	struct wp_sqlite_db db = {
-		.file = { .path = path, .busy_timeout_ms = 100 },
-	};
+	struct wp_store *store = open_and_listen(*state);
+	struct wp_box bob = wp_test_box(P, "bob");
 	struct wp_error err = { 0 };
-	struct wp_store *store = open_store(*state);
+	int64_t version;
 
-	wp_store_close(&store);
-	assert_int_equal(wp_sqlite_ready(&db, &err), WP_OK);
-	wp_sqlite_file_close(&db.file); /* as after an error */
+	/* An error after which the connection is closed. */
+	sqlite3_progress_handler(heard.handle, 1, interrupt, NULL);
+	assert_int_equal(wp_store_version(store, &bob, &version, &err),
+			 WP_ERR_UNAVAIL);
 	wipe(NULL);
 
-	assert_int_equal(wp_sqlite_ready(&db, &err), WP_ERR_UNAVAIL);
+	assert_int_equal(wp_store_version(store, &bob, &version, &err),
+			 WP_ERR_UNAVAIL);
+	assert_non_null(strstr(err.msg, "is not there"));
 	assert_int_equal(access(path, F_OK), -1);
 
 	/* And one that was emptied is not filled. */
 	assert_int_equal(mknod(path, S_IFREG | 0640, 0), 0);
-	assert_int_equal(wp_sqlite_ready(&db, &err), WP_ERR_UNAVAIL);
-	assert_null(db.file.handle);
+	assert_int_equal(wp_store_version(store, &bob, &version, &err),
+			 WP_ERR_UNAVAIL);
+	assert_non_null(strstr(err.msg, "is empty now"));
+	wp_store_close(&store);
 }
 
 static void many_may_start_on_a_new_file_at_once(void **state)
@@ -470,16 +552,22 @@ static void users_that_the_rules_refuse_are_passed_over(void **state)
 	wp_store_close(&store);
 }
 
-/* How SQLite goes about a statement, its steps one behind the other. */
-static void explain(enum wp_sqlite_sql sql, char *plan, size_t size)
+static bool pass(void *ctx, const struct wp_box *box)
+{
+	(void)ctx;
+	(void)box;
+	return true;
+}
+
+/* How SQLite goes about what it ran last, its steps one behind the other. */
+static void explain(char *plan, size_t size)
 {
 	sqlite3_stmt *statement = NULL;
 	sqlite3 *raw = NULL;
-	char text[1024];
+	char text[sizeof(heard.sql) + 32];
 	size_t used = 0;
 
-	(void)snprintf(text, sizeof(text), "EXPLAIN QUERY PLAN %s",
-		       wp_sqlite_text(sql));
+	(void)snprintf(text, sizeof(text), "EXPLAIN QUERY PLAN %s", heard.sql);
 	assert_int_equal(sqlite3_open(path, &raw), SQLITE_OK);
 	assert_int_equal(sqlite3_prepare_v2(raw, text, -1, &statement, NULL),
 			 SQLITE_OK);
@@ -491,33 +579,37 @@ static void explain(enum wp_sqlite_sql sql, char *plan, size_t size)
 	assert_int_equal(sqlite3_close(raw), SQLITE_OK);
 }
 
+static void expect_steps(const char *first, const char *second)
+{
+	char plan[1024] = "";
+
+	explain(plan, sizeof(plan));
+	if (strstr(plan, first) == NULL || strstr(plan, second) == NULL)
+		fail_msg("no \"%s\" or no \"%s\" in: %s", first, second, plan);
+	assert_null(strstr(plan, "SCAN"));
+	assert_null(strstr(plan, "TEMP B-TREE"));
+}
+
 /* A walk costs what it looks at, whatever else the file holds. */
 static void walks_go_along_an_index(void **state)
 {
-	static const struct {
-		enum wp_sqlite_sql sql;
-		const char *step;
-	} walks[] = {
-		{ WP_SQL_USERS, "SEARCH box USING COVERING INDEX box_partition "
-				"(partition=? AND urn>?)" },
-		{ WP_SQL_USERS, "SEARCH msg USING PRIMARY KEY (urn=?)" },
-		{ WP_SQL_EXPIRED_USERS,
-		  "SEARCH msg USING COVERING INDEX msg_expiry "
-		  "((expires_ms,urn)>(?,?) AND expires_ms<?)" },
-		{ WP_SQL_EXPIRED_USERS,
-		  "SEARCH box USING PRIMARY KEY (urn=?)" },
+	struct wp_store *store = open_and_listen(*state);
+	struct wp_store_place place = { 0 };
+	const struct wp_store_walk walk = {
+		.place = &place,
+		.max_looked = 9,
+		.on_box = pass,
 	};
-	struct wp_store *store = open_store(*state);
 
-	for (size_t i = 0; i < sizeof(walks) / sizeof(walks[0]); i++) {
-		char plan[1024] = "";
-
-		explain(walks[i].sql, plan, sizeof(plan));
-		if (strstr(plan, walks[i].step) == NULL)
-			fail_msg("no \"%s\" in: %s", walks[i].step, plan);
-		assert_null(strstr(plan, "SCAN"));
-		assert_null(strstr(plan, "TEMP B-TREE"));
-	}
+	assert_int_equal(wp_store_users(store, P, &walk, NULL), WP_OK);
+	expect_steps("SEARCH box USING COVERING INDEX box_partition "
+		     "(partition=? AND urn>?)",
+		     "SEARCH msg USING PRIMARY KEY (urn=?)");
+	place = (struct wp_store_place){ 0 };
+	assert_int_equal(wp_store_expired_users(store, 9, &walk, NULL), WP_OK);
+	expect_steps("SEARCH msg USING COVERING INDEX msg_expiry "
+		     "((expires_ms,urn)>(?,?) AND expires_ms<?)",
+		     "SEARCH box USING PRIMARY KEY (urn=?)");
 	wp_store_close(&store);
 }
 
@@ -670,7 +762,8 @@ int main(void)
 		cmocka_unit_test_setup(
 			a_file_of_version_1_gets_sizes_and_an_expiry_index,
 			setup),
-		cmocka_unit_test(network_file_systems_are_known),
+		cmocka_unit_test_setup(
+			a_store_on_a_network_file_system_is_refused, setup),
 		cmocka_unit_test_setup(
 			a_locked_store_is_unavailable_and_then_works_again,
 			setup),

@@ -1,7 +1,9 @@
 /*
- * store.c - find the backend that the settings name, and hand calls to it.
+ * dispatch.c - store.h: find the backend that the settings name, and hand
+ * calls to it.
  *
- * Knows the list of backends. Knows nothing about rows or versions.
+ * Knows the list of backends. Knows nothing about rows or versions. A file of
+ * its own, because every backend knows store.h and this one knows them all.
  */
 #include "lib/store/store.h"
 

@@ -16,7 +16,6 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/random.h"
-#include "ws-daemon/wire/client_frame.h"
 #include "ws-daemon/wire/http.h"
 
 enum {
@@ -409,13 +408,6 @@ void wp_conn_send_scratch(struct wp_conn *conn)
 		message = wp_message_frame(WP_WS_TEXT, buf->data, buf->len);
 	wp_buf_clear(buf);
 	send_made(conn, message);
-}
-
-void wp_conn_send_error(struct wp_conn *conn, const struct wp_json_slice *ref,
-			const char *code, const char *sentence)
-{
-	wp_frame_error(&conn->parts->scratch, ref, code, sentence);
-	wp_conn_send_scratch(conn);
 }
 
 void wp_conn_on_poke(void *ctx, struct wp_member *member)

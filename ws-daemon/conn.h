@@ -23,7 +23,6 @@
 
 #include "lib/auth/token.h"
 #include "lib/base/buf.h"
-#include "lib/base/json.h"
 #include "lib/base/log.h"
 #include "lib/http/answer.h"
 #include "lib/live/live.h"
@@ -126,9 +125,6 @@ void wp_conn_open(struct wp_conn *conn);
 void wp_conn_send(struct wp_conn *conn, struct wp_message *message);
 /* Queue the scratch buffer as a text frame, and empty it. */
 void wp_conn_send_scratch(struct wp_conn *conn);
-/* Queue an error frame. */
-void wp_conn_send_error(struct wp_conn *conn, const struct wp_json_slice *ref,
-			const char *code, const char *sentence);
 
 /* Begin to close it with this code, or refuse what is not open yet. */
 void wp_conn_close(struct wp_conn *conn, uint16_t code, enum wp_ws_metric why);

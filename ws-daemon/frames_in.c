@@ -13,7 +13,8 @@
 static void refuse(struct wp_conn *conn, const struct wp_client_frame *frame,
 		   const char *code, const char *sentence)
 {
-	wp_conn_send_error(conn, &frame->ref, code, sentence);
+	wp_frame_error(&conn->parts->scratch, &frame->ref, code, sentence);
+	wp_conn_send_scratch(conn);
 }
 
 /* Who is to be answered later, and about which frame. */

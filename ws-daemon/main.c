@@ -19,6 +19,7 @@
 #include <ev.h>
 
 #include "lib/auth/token.h"
+#include "lib/base/backoff.h"
 #include "lib/base/log.h"
 #include "lib/mailbox/deployment.h"
 #include "lib/mailbox/scripts.h"
@@ -27,11 +28,15 @@
 #include "lib/sys/program.h"
 #include "lib/sys/sections/sections.h"
 #include "lib/sys/systemd.h"
-#include "ws-daemon/first_look.h"
+#include "lib/sys/thread.h"
 #include "ws-daemon/metrics.h"
 #include "ws-daemon/server.h"
 
-enum { SPARE_DESCRIPTORS = 64 }; /* Redis, store, log, listening socket */
+enum {
+	SPARE_DESCRIPTORS = 64, /* Redis, store, log, listening socket */
+	LOOK_AGAIN_FIRST_MS = 200,
+	LOOK_AGAIN_CAP_MS = 3000,
+};
 
 static const struct wp_conf_section *const sections[] = { &wp_conf_log,
 							  &wp_conf_redis,
@@ -55,6 +60,25 @@ static const struct wp_conf_program about = {
 	.is_service = true,
 };
 
+/*
+ * Before anything depends on the deployment: is it ours, is its Redis fit?
+ * Again and again while Redis is away. A Redis may accept and then say nothing
+ * for seconds; the loop must answer probes and signals all that time, so a
+ * thread asks, and the answer comes back to the loop.
+ */
+struct first_look {
+	struct wp_backoff backoff;
+	ev_timer again;
+	ev_async answered;
+	struct wp_thread thread;
+	bool is_begun;
+	bool is_talking; /* the thread was started, and is not joined */
+	bool is_ended;
+
+	enum wp_err result; /* the thread's while it talks */
+	struct wp_error err;
+};
+
 struct daemon {
 	struct wp_program program;
 	struct wp_conf first; /* Redis and the store are reached with it */
@@ -72,7 +96,7 @@ struct daemon {
 	ev_signal on_int;
 	ev_signal on_hup;
 	ev_timer drain_timer;
-	struct wp_first_look *look; /* owned */
+	struct first_look look;
 	bool has_failed;
 	struct wp_error err;
 };
@@ -92,33 +116,131 @@ static void give_up(struct daemon *d, const struct wp_error *err)
 	ev_break(d->loop, EVBREAK_ALL);
 }
 
-/* Register as soon as Redis is there; a Redis that is unfit ends us. */
-static void on_looked(void *ctx, enum wp_err result,
-		      const struct wp_error *said)
-{
-	struct daemon *d = ctx;
-	struct wp_error err = *said;
+/* ---- the first look ---- */
 
-	if (result == WP_OK)
-		result = wp_server_start(d->server, &err);
-	if (result != WP_OK)
+/* Register as soon as Redis is there; a Redis that is unfit ends us. */
+static void on_looked(struct daemon *d)
+{
+	struct wp_error err = d->look.err;
+	enum wp_err rc = d->look.result;
+
+	if (rc == WP_OK)
+		rc = wp_server_start(d->server, &err);
+	if (rc != WP_OK)
 		give_up(d, &err);
 }
 
-static enum wp_err begin_look(struct daemon *d, struct wp_error *err)
+/* The blocking talk itself, on its thread. */
+static enum wp_err join(const struct wp_conf *conf, struct wp_error *err)
 {
-	const struct wp_first_look_setup setup = {
-		.loop = d->loop,
-		.conf = &d->first,
-		.done = on_looked,
-		.ctx = d,
-	};
+	const struct wp_log log = { 0 };
+	char store_id[WP_STORE_ID_LEN + 1];
+	struct wp_redis *redis = NULL;
+	enum wp_err rc = wp_redis_new(&redis, conf, &wp_scripts, err);
 
-	d->look = wp_first_look_begin(&setup);
-	return d->look != NULL
-		       ? WP_OK
-		       : wp_error_set(err, WP_ERR_NOMEM, "out of memory");
+	if (rc == WP_OK)
+		rc = wp_deployment_join(redis, conf, &log, store_id, err);
+	wp_redis_free(&redis);
+	return rc;
 }
+
+static void run_look(void *ctx)
+{
+	struct daemon *d = ctx;
+
+	d->look.result = join(&d->first, &d->look.err);
+	ev_async_send(d->loop, &d->look.answered);
+}
+
+static void finish_talk(struct daemon *d)
+{
+	ev_async_stop(d->loop, &d->look.answered);
+	/* It has nothing left to do but to end. */
+	wp_thread_join(&d->look.thread);
+	d->look.is_talking = false;
+}
+
+static void look_again(struct daemon *d)
+{
+	uint32_t wait_ms = wp_backoff_next_ms(&d->look.backoff);
+
+	wp_log(&d->log, WP_LOG_WARN, "redis is not there yet",
+	       wp_str("error", d->look.err.msg), wp_int("retry_ms", wait_ms));
+	start_timer(d, &d->look.again, wait_ms);
+}
+
+static void on_answered(struct ev_loop *loop, ev_async *async, int events)
+{
+	struct daemon *d = async->data;
+
+	(void)loop;
+	(void)events;
+	finish_talk(d);
+	if (d->look.is_ended)
+		return;
+	if (d->look.result == WP_ERR_UNAVAIL)
+		look_again(d);
+	else
+		on_looked(d);
+}
+
+static void on_again(struct ev_loop *loop, ev_timer *timer, int events)
+{
+	struct daemon *d = timer->data;
+	struct first_look *look = &d->look;
+	const struct wp_thread_job job = { .run = run_look, .ctx = d };
+
+	(void)events;
+	look->err = (struct wp_error){ 0 };
+	look->thread = (struct wp_thread){ 0 };
+	ev_async_start(loop, &look->answered);
+	if (wp_thread_start(&look->thread, &job, NULL) == WP_OK) {
+		look->is_talking = true;
+		return;
+	}
+	ev_async_stop(loop, &look->answered);
+	look->result = wp_error_set(&look->err, WP_ERR_SYS,
+				    "no thread to look at Redis with");
+	on_looked(d);
+}
+
+/* With the first turn of the loop. */
+static void begin_look(struct daemon *d)
+{
+	struct first_look *look = &d->look;
+
+	look->is_begun = true;
+	wp_backoff_init(&look->backoff, LOOK_AGAIN_FIRST_MS, LOOK_AGAIN_CAP_MS);
+	ev_async_init(&look->answered, on_answered);
+	look->answered.data = d;
+	ev_timer_init(&look->again, on_again, 0., 0.);
+	look->again.data = d;
+	ev_timer_start(d->loop, &look->again);
+}
+
+/*
+ * Nothing follows from the look any more. Idempotent.
+ *
+ * Returns:  false when the thread still talks to a Redis that may be silent for
+ *           long. It needs *d, and may be ended again later; who does not wait
+ *           ends the process by _exit()
+ */
+static bool end_look(struct daemon *d)
+{
+	struct first_look *look = &d->look;
+
+	if (!look->is_begun)
+		return true;
+	look->is_ended = true;
+	ev_timer_stop(d->loop, &look->again);
+	if (look->is_talking && !wp_thread_has_ended(&look->thread))
+		return false;
+	if (look->is_talking)
+		finish_talk(d);
+	return true;
+}
+
+/* ---- serving, and stopping ---- */
 
 static void on_live(void *ctx)
 {
@@ -173,7 +295,7 @@ static void on_stop(struct ev_loop *loop, ev_signal *sig, int events)
 		      (int64_t)wp_server_state(d->server).n_open));
 	wp_sd_notify("STOPPING=1");
 	/* If it cannot yet, main() asks again. */
-	(void)wp_first_look_end(&d->look);
+	(void)end_look(d);
 	start_timer(d, &d->drain_timer, wp_server_state(d->server).drain_ms);
 	/* In this order a newcomer is refused at once, or a successor's, who
 	 * may use the name from now on. A socket that we were given stays. */
@@ -181,6 +303,8 @@ static void on_stop(struct ev_loop *loop, ev_signal *sig, int events)
 	wp_server_stop(d->server, !d->is_inherited);
 	wp_listen_close(&d->listener);
 }
+
+/* ---- settings ---- */
 
 static enum wp_err make_auth(void *ctx, const struct wp_conf *next,
 			     struct wp_error *err)
@@ -219,6 +343,8 @@ static void on_reload(struct ev_loop *loop, ev_signal *sig, int events)
 	if (d->is_notified)
 		wp_sd_notify("READY=1");
 }
+
+/* ---- life ---- */
 
 static void watch_signals(struct daemon *d)
 {
@@ -310,9 +436,7 @@ static enum wp_err serve(struct daemon *d, struct wp_error *err)
 	wp_log(&d->log, WP_LOG_INFO, "started", wp_str("version", wp_version),
 	       wp_str("listen", d->is_inherited ? "(inherited)"
 						: d->first.websocket.listen));
-	rc = begin_look(d, err);
-	if (rc != WP_OK)
-		return rc;
+	begin_look(d);
 	ev_run(d->loop, 0);
 	wp_log_plain(&d->log, WP_LOG_INFO, "stopped");
 	if (!d->has_failed)
@@ -368,7 +492,7 @@ int main(int argc, char **argv)
 		return WP_EXIT_FAILED;
 	status = wp_program_end(&d.program, run(&d, &err), &err);
 	/* It reads the settings, and may have to wait for a silent Redis. */
-	if (!wp_first_look_end(&d.look))
+	if (!end_look(&d))
 		exit_at_once(&d, status);
 	release(&d);
 	return status;

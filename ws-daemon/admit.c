@@ -90,7 +90,7 @@ void wp_admit_on_registered(void *ctx, struct wp_member *member,
 		conn->is_poke_owed = conn->is_poke_owed || pending > 0;
 		greet(conn, pending);
 	} else if (conn->session.state == WP_SESSION_OPEN && pending > 0) {
-		wp_pokes_later(parts->live.pokes, member); /* after a resync */
+		wp_hub_poke_later(parts->live.hub, member); /* after a resync */
 	}
 }
 

@@ -1,8 +1,10 @@
 /*
- * hub.c - slots by number, users by URN.
+ * hub.c - slots by number, users by URN, and pokes: coalesced and spread.
  *
- * Knows pointers and texts. Knows nothing about sockets, frames or Redis.
- * Buckets are chained and seeded: names are chosen by strangers.
+ * Knows pointers, texts and time. Knows nothing about sockets, frames or Redis:
+ * what a poke looks like and whether one is waiting in a socket's queue already
+ * is its callback's affair. Buckets are chained and seeded: names are chosen by
+ * strangers.
  */
 #include "lib/live/hub.h"
 
@@ -10,12 +12,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <ev.h>
+
 #include "lib/base/random.h"
 
 enum {
 	SLOT_BITS = 24, /* of a number; the rest is a serial */
 	FIRST_SLOTS = 64,
 	FIRST_BUCKETS = 64, /* a power of two, as all its successors */
+	FIRST_CAP = 64,
+	COOLING_MS = 3,
+	SPREAD_TICK_MS = 100,
+	SPREAD_TICKS = 50, /* five seconds */
+	SPREAD_LEAST = 50, /* per tick: a few users need not wait */
 };
 
 struct wp_hub {
@@ -31,39 +40,26 @@ struct wp_hub {
 	size_t n_users;
 	uint64_t seed;
 	uint32_t partitions;
+
+	struct ev_loop *loop;
+	struct wp_live_counts counts;
+	wp_poke_fn fn;
+	void *ctx;
+
+	ev_timer cooling_timer;
+	struct wp_user **cooling; /* poked a moment ago */
+	size_t n_cooling;
+	size_t cap_cooling;
+
+	ev_timer spread_timer;
+	uint64_t *later; /* numbers of connections */
+	size_t later_head;
+	size_t n_later;
+	size_t cap_later;
+	size_t portion;
 };
 
-struct wp_hub *wp_hub_new(uint32_t partitions)
-{
-	struct wp_hub *hub = calloc(1, sizeof(*hub));
-
-	assert(partitions > 0);
-	if (hub == NULL)
-		return NULL;
-	hub->buckets = calloc(FIRST_BUCKETS, sizeof(struct wp_user *));
-	if (hub->buckets == NULL) {
-		free(hub);
-		return NULL;
-	}
-	hub->n_buckets = FIRST_BUCKETS;
-	hub->partitions = partitions;
-	wp_random_bytes(&hub->seed, sizeof(hub->seed));
-	return hub;
-}
-
-void wp_hub_free(struct wp_hub **hub)
-{
-	struct wp_hub *h = *hub;
-
-	*hub = NULL;
-	if (h == NULL)
-		return;
-	assert(h->n_members == 0 && h->n_users == 0);
-	free(h->slots);
-	free(h->vacant);
-	free(h->buckets);
-	free(h);
-}
+/* ---- connections ---- */
 
 static enum wp_err grow_slots(struct wp_hub *hub)
 {
@@ -122,6 +118,8 @@ void wp_hub_remove(struct wp_hub *hub, struct wp_member *member)
 	hub->n_members--;
 	member->number = 0;
 }
+
+/* ---- users ---- */
 
 /* FNV-1a from a random start, mixed so that low bits depend on all. */
 static uint32_t hash_text(const struct wp_hub *hub, const char *text,
@@ -198,7 +196,7 @@ static void drop_user_if_unused(struct wp_hub *hub, struct wp_user *user)
 {
 	struct wp_user **link;
 
-	if (user->n_members > 0 || user->pins > 0)
+	if (user->n_members > 0 || user->is_cooling)
 		return;
 	link = &hub->buckets[user->hash & (hub->n_buckets - 1)];
 	while (*link != user)
@@ -257,7 +255,7 @@ struct wp_user *wp_hub_user(const struct wp_hub *hub, const char *text,
 	struct wp_user *user =
 		find_user(hub, hash_text(hub, text, len), text, len);
 
-	/* A pinned user without connections is a memory, not a user. */
+	/* One that only cools has no connections: a memory, not a user. */
 	return user != NULL && user->n_members > 0 ? user : NULL;
 }
 
@@ -269,19 +267,6 @@ size_t wp_hub_slots(const struct wp_hub *hub)
 struct wp_member *wp_hub_at(const struct wp_hub *hub, size_t slot)
 {
 	return slot < hub->n_slots ? hub->slots[slot] : NULL;
-}
-
-void wp_hub_pin(struct wp_user *user)
-{
-	assert(user->pins < UINT8_MAX);
-	user->pins++;
-}
-
-void wp_hub_unpin(struct wp_hub *hub, struct wp_user *user)
-{
-	assert(user->pins > 0);
-	user->pins--;
-	drop_user_if_unused(hub, user);
 }
 
 size_t wp_hub_members(const struct wp_hub *hub)
@@ -299,4 +284,184 @@ void wp_user_box(const struct wp_user *user, struct wp_box *out)
 	out->partition = user->partition;
 	out->len = user->len;
 	memcpy(out->text, user->text, user->len + 1U);
+}
+
+/* ---- pokes ---- */
+
+static void poke_members(struct wp_hub *hub, struct wp_user *user)
+{
+	struct wp_member *next;
+
+	/* A connection that cannot take it may leave the list. */
+	for (struct wp_member *m = user->members; m != NULL; m = next) {
+		next = m->next;
+		hub->fn(hub->ctx, m);
+	}
+}
+
+static void cool_down(struct wp_hub *hub, struct wp_user *user)
+{
+	user->is_cooling = false;
+	drop_user_if_unused(hub, user);
+}
+
+/* Who was poked again meanwhile gets one poke for all and stays in the list. */
+static void on_cooled(struct ev_loop *loop, ev_timer *timer, int events)
+{
+	struct wp_hub *hub = timer->data;
+	size_t kept = 0;
+
+	(void)events;
+	for (size_t i = 0; i < hub->n_cooling; i++) {
+		struct wp_user *user = hub->cooling[i];
+
+		if (user->is_owed) {
+			user->is_owed = false;
+			poke_members(hub, user);
+			hub->cooling[kept++] = user;
+		} else {
+			cool_down(hub, user);
+		}
+	}
+	hub->n_cooling = kept;
+	if (kept == 0)
+		ev_timer_stop(loop, timer);
+}
+
+static void on_spread(struct ev_loop *loop, ev_timer *timer, int events)
+{
+	struct wp_hub *hub = timer->data;
+	size_t end = hub->later_head + hub->portion;
+
+	(void)events;
+	if (end > hub->n_later)
+		end = hub->n_later;
+	for (; hub->later_head < end; hub->later_head++) {
+		struct wp_member *member =
+			wp_hub_find(hub, hub->later[hub->later_head]);
+
+		if (member != NULL && member->user != NULL)
+			hub->fn(hub->ctx, member);
+	}
+	if (hub->later_head < hub->n_later)
+		return;
+	ev_timer_stop(loop, timer);
+	free(hub->later);
+	hub->later = NULL;
+	hub->later_head = 0;
+	hub->n_later = 0;
+	hub->cap_later = 0;
+}
+
+/* False when there is no memory: then nothing is coalesced for this user. */
+static bool begin_cooling(struct wp_hub *hub, struct wp_user *user)
+{
+	if (hub->n_cooling == hub->cap_cooling) {
+		size_t cap = hub->cap_cooling == 0 ? FIRST_CAP
+						   : hub->cap_cooling * 2;
+		struct wp_user **list =
+			realloc(hub->cooling, cap * sizeof(struct wp_user *));
+
+		if (list == NULL)
+			return false;
+		hub->cooling = list;
+		hub->cap_cooling = cap;
+	}
+	user->is_cooling = true;
+	hub->cooling[hub->n_cooling++] = user;
+	if (!ev_is_active(&hub->cooling_timer))
+		ev_timer_again(hub->loop, &hub->cooling_timer);
+	return true;
+}
+
+void wp_hub_poke(struct wp_hub *hub, struct wp_user *user)
+{
+	if (user->is_cooling) {
+		if (user->is_owed)
+			wp_metric_add(hub->counts.metrics,
+				      hub->counts.coalesced, 1);
+		user->is_owed = true;
+		return;
+	}
+	(void)begin_cooling(hub, user); /* poked either way */
+	poke_members(hub, user);
+}
+
+void wp_hub_poke_later(struct wp_hub *hub, const struct wp_member *member)
+{
+	if (hub->n_later == hub->cap_later) {
+		size_t cap =
+			hub->cap_later == 0 ? FIRST_CAP : hub->cap_later * 2;
+		uint64_t *list = realloc(hub->later, cap * sizeof(*hub->later));
+
+		if (list == NULL) {
+			struct wp_member *now =
+				wp_hub_find(hub, member->number);
+
+			if (now != NULL)
+				hub->fn(hub->ctx, now);
+			return;
+		}
+		hub->later = list;
+		hub->cap_later = cap;
+	}
+	hub->later[hub->n_later++] = member->number;
+	hub->portion = hub->n_later / SPREAD_TICKS + 1;
+	if (hub->portion < SPREAD_LEAST)
+		hub->portion = SPREAD_LEAST;
+	if (!ev_is_active(&hub->spread_timer)) {
+		ev_timer_set(&hub->spread_timer, 0., SPREAD_TICK_MS / 1e3);
+		ev_timer_start(hub->loop, &hub->spread_timer);
+	}
+}
+
+/* ---- making ---- */
+
+struct wp_hub *wp_hub_new(struct ev_loop *loop, uint32_t partitions,
+			  const struct wp_live_counts *counts, wp_poke_fn fn,
+			  void *ctx)
+{
+	struct wp_hub *hub = calloc(1, sizeof(*hub));
+
+	assert(partitions > 0);
+	if (hub == NULL)
+		return NULL;
+	hub->buckets = calloc(FIRST_BUCKETS, sizeof(struct wp_user *));
+	if (hub->buckets == NULL) {
+		free(hub);
+		return NULL;
+	}
+	hub->n_buckets = FIRST_BUCKETS;
+	hub->partitions = partitions;
+	wp_random_bytes(&hub->seed, sizeof(hub->seed));
+	hub->loop = loop;
+	hub->counts = *counts;
+	hub->fn = fn;
+	hub->ctx = ctx;
+	ev_timer_init(&hub->cooling_timer, on_cooled, COOLING_MS / 1e3,
+		      COOLING_MS / 1e3);
+	hub->cooling_timer.data = hub;
+	ev_timer_init(&hub->spread_timer, on_spread, 0., SPREAD_TICK_MS / 1e3);
+	hub->spread_timer.data = hub;
+	return hub;
+}
+
+void wp_hub_free(struct wp_hub **hub)
+{
+	struct wp_hub *h = *hub;
+
+	*hub = NULL;
+	if (h == NULL)
+		return;
+	for (size_t i = 0; i < h->n_cooling; i++)
+		cool_down(h, h->cooling[i]);
+	assert(h->n_members == 0 && h->n_users == 0);
+	ev_timer_stop(h->loop, &h->cooling_timer);
+	ev_timer_stop(h->loop, &h->spread_timer);
+	free(h->cooling);
+	free(h->later);
+	free(h->slots);
+	free(h->vacant);
+	free(h->buckets);
+	free(h);
 }

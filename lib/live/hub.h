@@ -1,11 +1,16 @@
 /*
- * hub.h - who is connected to this process: users and their connections.
+ * hub.h - who is connected to this process, users and their connections, and
+ * when a user is told that messages wait.
  *
  * Two tables. Slots: every socket has a number that is never used twice, so
  * that an answer which comes late finds its connection or nothing. Users: each
  * URN is stored once, with the list of its connections.
  *
  * The hub owns users; a connection is its caller's, and embeds a wp_member.
+ *
+ * The first poke of a user goes out at once; more within a few milliseconds
+ * become one. After a resync many users are owed a poke: those are spread over
+ * a few seconds, or everybody would pull in the same instant.
  */
 #ifndef WP_LIB_LIVE_HUB_H
 #define WP_LIB_LIVE_HUB_H
@@ -16,15 +21,21 @@
 
 #include "lib/base/err.h"
 #include "lib/live/beat.h"
+#include "lib/metrics/metrics.h"
 #include "lib/name/box.h"
 #include "lib/name/urn.h"
 
+struct ev_loop;
 struct wp_member;
 
-/* How the pokes of a user are spaced. */
-struct wp_user_pokes {
-	bool is_cooling; /* one went out a moment ago */
-	bool is_owed;    /* and another one is to come */
+/* What is counted here and in the registrar, by its places in the table of the
+ * program. */
+struct wp_live_counts {
+	struct wp_metrics *metrics; /* borrowed; NULL: nothing is counted */
+	size_t is_live;             /* gauge: 1 while presence can be told */
+	size_t resyncs;             /* incarnations taken after the first */
+	size_t heartbeats;          /* answered, one per partition */
+	size_t coalesced;           /* pokes that went out with another one */
 };
 
 /* What Redis has been told of a connection. */
@@ -42,9 +53,9 @@ struct wp_user {
 	uint32_t hash;
 	uint32_t partition;
 	uint32_t n_members;
-	struct wp_beat_mark beat;   /* the registrar's */
-	struct wp_user_pokes pokes; /* those of pokes.c */
-	uint8_t pins;               /* somebody remembers the pointer */
+	struct wp_beat_mark beat; /* the registrar's */
+	bool is_cooling;          /* was poked a moment ago, stays till then */
+	bool is_owed;             /* and another poke is to come */
 	uint8_t len;
 	char text[]; /* canonical URN and its NUL */
 };
@@ -63,8 +74,14 @@ struct wp_member {
 
 struct wp_hub;
 
-/* partitions: of the deployment. NULL when memory is exhausted. */
-struct wp_hub *wp_hub_new(uint32_t partitions);
+/* Put a poke on its way to one connection. */
+typedef void (*wp_poke_fn)(void *ctx, struct wp_member *member);
+
+/* partitions: of the deployment. loop and ctx are borrowed. NULL when memory is
+ * exhausted. */
+struct wp_hub *wp_hub_new(struct ev_loop *loop, uint32_t partitions,
+			  const struct wp_live_counts *counts, wp_poke_fn fn,
+			  void *ctx);
 /* No member may be left in it. NULL-safe. */
 void wp_hub_free(struct wp_hub **hub);
 
@@ -90,12 +107,13 @@ struct wp_user *wp_hub_user(const struct wp_hub *hub, const char *text,
 size_t wp_hub_slots(const struct wp_hub *hub);
 struct wp_member *wp_hub_at(const struct wp_hub *hub, size_t slot);
 
-/* Keep user's memory although its last connection leaves; pair them. */
-void wp_hub_pin(struct wp_user *user);
-void wp_hub_unpin(struct wp_hub *hub, struct wp_user *user);
-
 size_t wp_hub_members(const struct wp_hub *hub);
 size_t wp_hub_users(const struct wp_hub *hub);
+
+/* Poke every connection of user, now or within a few milliseconds. */
+void wp_hub_poke(struct wp_hub *hub, struct wp_user *user);
+/* Poke this one connection when its turn has come, within five seconds. */
+void wp_hub_poke_later(struct wp_hub *hub, const struct wp_member *member);
 
 /* The user's mailbox, as the library's calls want it. */
 void wp_user_box(const struct wp_user *user, struct wp_box *out);

@@ -89,18 +89,15 @@ enum wp_err wp_live_init(struct wp_live *live,
 	enum wp_err rc;
 
 	live->conf = setup->rules.conf;
-	live->hub = wp_hub_new((uint32_t)setup->conf->mailbox.partitions);
+	live->hub = wp_hub_new(setup->loop,
+			       (uint32_t)setup->conf->mailbox.partitions,
+			       &setup->counts, on_poke, setup->hooks.ctx);
 	if (live->hub == NULL)
-		return wp_error_set(err, WP_ERR_NOMEM, "out of memory");
-	live->pokes = wp_pokes_new(setup->loop, live->hub, &setup->counts,
-				   on_poke, setup->hooks.ctx);
-	if (live->pokes == NULL)
 		return wp_error_set(err, WP_ERR_NOMEM, "out of memory");
 	rc = wp_store_thread_start(&live->store, setup->loop, setup->conf, err);
 	if (rc != WP_OK)
 		return rc;
 	whole.hub = live->hub;
-	whole.pokes = live->pokes;
 	rc = wp_registrar_new(&live->registrar, &whole, err);
 	if (rc == WP_OK)
 		start_sampling(live, setup->loop);
@@ -114,7 +111,6 @@ void wp_live_release(struct wp_live *live)
 	if (live->loop != NULL)
 		ev_timer_stop(live->loop, &live->memory_timer);
 	wp_registrar_free(&live->registrar);
-	wp_pokes_free(&live->pokes);
 	wp_hub_free(&live->hub);
 }
 

@@ -22,7 +22,6 @@
 #include "lib/base/json.h"
 #include "lib/base/log.h"
 #include "lib/live/hub.h"
-#include "lib/live/pokes.h"
 #include "lib/live/registrar.h"
 #include "lib/live/store_thread.h"
 #include "lib/mailbox/ack.h"
@@ -43,7 +42,6 @@ enum {
 struct wp_live {
 	const struct wp_conf *conf; /* the current one, borrowed */
 	struct wp_hub *hub;
-	struct wp_pokes *pokes;
 	struct wp_registrar *registrar;
 	struct wp_store_thread *store;
 
@@ -63,8 +61,7 @@ struct wp_live {
  *
  * live:     all zero; must not move afterwards. End with wp_live_release(),
  *           also on error
- * setup:    what differs from program to program; its hub and pokes are made
- *           here. Redis and the store are reached with its conf
+ * setup:    what differs from program to program; its hub is made here. Redis and the store are reached with its conf
  * on_poke:  puts a poke on its way; called with the ctx of setup's hooks
  * Errors:   WP_ERR_NOMEM, WP_ERR_SYS
  */

@@ -52,7 +52,6 @@ struct wp_registrar {
 	struct ev_loop *loop;
 	const struct wp_conf *conf;
 	struct wp_hub *hub;
-	struct wp_pokes *pokes;
 	const char *protocol;
 	struct wp_registrar_rules rules;
 	struct wp_live_counts counts;
@@ -513,7 +512,7 @@ static void on_due_user(const struct beat_call *call,
 	if (user == NULL)
 		return;
 	if (call->is_repeat || !wp_beat_hold(&user->beat, call->beat))
-		wp_pokes_user(reg->pokes, user);
+		wp_hub_poke(reg->hub, user);
 }
 
 static void read_members(const struct beat_call *call,
@@ -596,7 +595,7 @@ static void on_due(struct ev_loop *loop, ev_timer *timer, int events)
 
 		if (member != NULL && member->user != NULL &&
 		    wp_beat_release(&reg->beat, &member->user->beat))
-			wp_pokes_user(reg->pokes, member->user);
+			wp_hub_poke(reg->hub, member->user);
 	}
 }
 
@@ -739,7 +738,7 @@ static void on_feed_poke(void *ctx, const struct wp_poke *poke)
 		if (user == NULL)
 			break;
 		wp_beat_note_poke(&reg->beat, &user->beat);
-		wp_pokes_user(reg->pokes, user);
+		wp_hub_poke(reg->hub, user);
 		break;
 	case WP_POKE_KICK:
 		kick(reg, poke);
@@ -816,7 +815,6 @@ enum wp_err wp_registrar_new(struct wp_registrar **out,
 	reg->loop = setup->loop;
 	reg->conf = setup->conf;
 	reg->hub = setup->hub;
-	reg->pokes = setup->pokes;
 	reg->protocol = setup->protocol;
 	reg->rules = setup->rules;
 	reg->counts = setup->counts;

@@ -20,7 +20,6 @@
 #include "lib/base/err.h"
 #include "lib/live/feed.h"
 #include "lib/live/hub.h"
-#include "lib/live/pokes.h"
 #include "lib/redis/async.h"
 #include "lib/sys/conf.h"
 
@@ -60,7 +59,6 @@ struct wp_registrar_setup {
 	struct ev_loop *loop;
 	const struct wp_conf *conf; /* Redis is reached with this one */
 	struct wp_hub *hub;
-	struct wp_pokes *pokes;
 	const char *protocol; /* of the connections, as others read it: "ws" */
 	int64_t heartbeat_ms;
 	struct wp_registrar_rules rules;

@@ -34,7 +34,6 @@ struct daemon {
 	struct ev_loop *loop;
 	struct wp_conf conf;
 	struct wp_hub *hub;
-	struct wp_pokes *pokes;
 	struct wp_registrar *registrar;
 	int live;
 	int registered;
@@ -151,13 +150,12 @@ static void begin(struct daemon *d, const char *name)
 	d->other = wp_test_redis(&d->conf);
 	d->loop = ev_loop_new(EVFLAG_AUTO);
 	assert_non_null(d->loop);
-	d->hub = wp_hub_new((uint32_t)d->conf.mailbox.partitions);
-	d->pokes = wp_pokes_new(d->loop, d->hub, &setup.counts, on_poke, d);
-	assert_non_null(d->pokes);
+	d->hub = wp_hub_new(d->loop, (uint32_t)d->conf.mailbox.partitions,
+			    &setup.counts, on_poke, d);
+	assert_non_null(d->hub);
 	setup.loop = d->loop;
 	setup.conf = &d->conf;
 	setup.hub = d->hub;
-	setup.pokes = d->pokes;
 	assert_int_equal(wp_registrar_new(&d->registrar, &setup, NULL), WP_OK);
 }
 
@@ -169,7 +167,6 @@ static void start(struct daemon *d)
 static void end(struct daemon *d)
 {
 	wp_registrar_free(&d->registrar);
-	wp_pokes_free(&d->pokes);
 	wp_hub_free(&d->hub);
 	ev_loop_destroy(d->loop);
 	wp_redis_free(&d->other);

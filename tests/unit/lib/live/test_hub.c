@@ -7,10 +7,45 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <ev.h>
 
 #include "lib/live/hub.h"
 
 enum { PARTITIONS = 16, MANY = 1000 };
+
+static struct ev_loop *loop;
+static int n_pokes;
+
+static int setup(void **state)
+{
+	(void)state;
+	loop = ev_loop_new(EVFLAG_AUTO);
+	n_pokes = 0;
+	return loop == NULL;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	ev_loop_destroy(loop);
+	return 0;
+}
+
+static void on_poke(void *ctx, struct wp_member *member)
+{
+	(void)member;
+	++*(int *)ctx;
+}
+
+static struct wp_hub *new_hub(void)
+{
+	const struct wp_live_counts counts = { 0 };
+	struct wp_hub *hub =
+		wp_hub_new(loop, PARTITIONS, &counts, on_poke, &n_pokes);
+
+	assert_non_null(hub);
+	return hub;
+}
 
 static struct wp_urn urn(const char *id)
 {
@@ -29,7 +64,7 @@ static struct wp_user *user_of(struct wp_hub *hub, const char *id)
 
 static void a_number_finds_its_member_until_it_leaves(void **state)
 {
-	struct wp_hub *hub = wp_hub_new(PARTITIONS);
+	struct wp_hub *hub = new_hub();
 	struct wp_member member = { 0 };
 	uint64_t number;
 
@@ -50,7 +85,7 @@ static void a_number_finds_its_member_until_it_leaves(void **state)
 
 static void a_slot_is_used_again_but_a_number_never(void **state)
 {
-	struct wp_hub *hub = wp_hub_new(PARTITIONS);
+	struct wp_hub *hub = new_hub();
 	struct wp_member first = { 0 };
 	struct wp_member second = { 0 };
 	uint64_t old;
@@ -76,7 +111,7 @@ static void a_slot_is_used_again_but_a_number_never(void **state)
 
 static void nobody_finds_numbers_that_were_never_given(void **state)
 {
-	struct wp_hub *hub = wp_hub_new(PARTITIONS);
+	struct wp_hub *hub = new_hub();
 	struct wp_member member = { 0 };
 
 	(void)state;
@@ -93,7 +128,7 @@ static void nobody_finds_numbers_that_were_never_given(void **state)
 
 static void connections_of_one_user_share_one_entry(void **state)
 {
-	struct wp_hub *hub = wp_hub_new(PARTITIONS);
+	struct wp_hub *hub = new_hub();
 	struct wp_member members[3] = { { 0 } };
 	struct wp_urn bob = urn("bob");
 	struct wp_box box, told;
@@ -126,9 +161,61 @@ static void connections_of_one_user_share_one_entry(void **state)
 	wp_hub_free(&hub);
 }
 
-static void a_pinned_user_stays_in_memory_but_not_in_sight(void **state)
+static void pokes_that_follow_a_first_one_become_one(void **state)
 {
-	struct wp_hub *hub = wp_hub_new(PARTITIONS);
+	struct wp_hub *hub = new_hub();
+	struct wp_member members[2] = { { 0 } };
+	struct wp_urn bob = urn("bob");
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(wp_hub_add(hub, &members[i]), WP_OK);
+		assert_int_equal(wp_hub_join(hub, &members[i], &bob), WP_OK);
+	}
+	wp_hub_poke(hub, members[0].user);
+	assert_int_equal(n_pokes, 2);
+	for (int i = 0; i < 10; i++)
+		wp_hub_poke(hub, members[0].user);
+	assert_int_equal(n_pokes, 2);
+	while (n_pokes == 2)
+		ev_run(loop, EVRUN_ONCE);
+	assert_int_equal(n_pokes, 4);
+
+	/* The loop ends when nobody cools any more. */
+	ev_run(loop, 0);
+	assert_int_equal(n_pokes, 4);
+	wp_hub_poke(hub, members[0].user);
+	assert_int_equal(n_pokes, 6);
+	for (int i = 0; i < 2; i++)
+		wp_hub_remove(hub, &members[i]);
+	wp_hub_free(&hub);
+}
+
+static void who_has_left_is_not_poked_later(void **state)
+{
+	struct wp_hub *hub = new_hub();
+	struct wp_member members[3] = { { 0 } };
+	struct wp_urn bob = urn("bob");
+
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(wp_hub_add(hub, &members[i]), WP_OK);
+		assert_int_equal(wp_hub_join(hub, &members[i], &bob), WP_OK);
+		wp_hub_poke_later(hub, &members[i]);
+	}
+	wp_hub_remove(hub, &members[0]);
+	wp_hub_leave(hub, &members[1]);
+	assert_int_equal(n_pokes, 0);
+	ev_run(loop, 0);
+	assert_int_equal(n_pokes, 1);
+	wp_hub_remove(hub, &members[1]);
+	wp_hub_remove(hub, &members[2]);
+	wp_hub_free(&hub);
+}
+
+static void a_poked_user_stays_in_memory_but_not_in_sight(void **state)
+{
+	struct wp_hub *hub = new_hub();
 	struct wp_member member = { 0 };
 	struct wp_urn bob = urn("bob");
 	struct wp_user *user;
@@ -137,27 +224,32 @@ static void a_pinned_user_stays_in_memory_but_not_in_sight(void **state)
 	assert_int_equal(wp_hub_add(hub, &member), WP_OK);
 	assert_int_equal(wp_hub_join(hub, &member, &bob), WP_OK);
 	user = member.user;
-	wp_hub_pin(user);
+	wp_hub_poke(hub, user);
 
 	wp_hub_leave(hub, &member);
 	assert_null(user_of(hub, "bob"));
 	assert_null(user->members);
+	assert_int_equal(wp_hub_users(hub), 1);
 
 	/* Who comes back meanwhile is the same user. */
 	assert_int_equal(wp_hub_join(hub, &member, &bob), WP_OK);
 	assert_ptr_equal(member.user, user);
 	wp_hub_leave(hub, &member);
-	wp_hub_unpin(hub, user);
+	ev_run(loop, 0); /* nobody cools any more */
 	assert_int_equal(wp_hub_users(hub), 0);
 
+	/* Nor does a hub that is freed wait for anybody to cool. */
+	assert_int_equal(wp_hub_join(hub, &member, &bob), WP_OK);
+	wp_hub_poke(hub, member.user);
 	wp_hub_remove(hub, &member);
+	assert_int_equal(wp_hub_users(hub), 1);
 	wp_hub_free(&hub);
 }
 
 static void many_users_are_all_found_while_the_table_grows(void **state)
 {
 	static struct wp_member members[MANY];
-	struct wp_hub *hub = wp_hub_new(PARTITIONS);
+	struct wp_hub *hub = new_hub();
 	char id[16];
 	size_t seen = 0;
 
@@ -185,17 +277,19 @@ static void many_users_are_all_found_while_the_table_grows(void **state)
 	wp_hub_free(&hub);
 }
 
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_number_finds_its_member_until_it_leaves),
-		cmocka_unit_test(a_slot_is_used_again_but_a_number_never),
-		cmocka_unit_test(nobody_finds_numbers_that_were_never_given),
-		cmocka_unit_test(connections_of_one_user_share_one_entry),
-		cmocka_unit_test(
-			a_pinned_user_stays_in_memory_but_not_in_sight),
-		cmocka_unit_test(
-			many_users_are_all_found_while_the_table_grows),
+		TEST(a_number_finds_its_member_until_it_leaves),
+		TEST(a_slot_is_used_again_but_a_number_never),
+		TEST(nobody_finds_numbers_that_were_never_given),
+		TEST(connections_of_one_user_share_one_entry),
+		TEST(pokes_that_follow_a_first_one_become_one),
+		TEST(who_has_left_is_not_poked_later),
+		TEST(a_poked_user_stays_in_memory_but_not_in_sight),
+		TEST(many_users_are_all_found_while_the_table_grows),
 	};
 
 	return cmocka_run_group_tests_name("hub", tests, NULL, NULL);

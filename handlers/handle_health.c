@@ -65,8 +65,8 @@ static enum wp_err check_store(struct wp_ctx *ctx, struct wp_error *err)
 static enum wp_err check_gates(struct wp_ctx *ctx, struct wp_error *err)
 {
 	uint32_t n = (uint32_t)ctx->conf->mailbox.partitions;
-	enum wp_err rc = wp_gates_look(&ctx->shared->ready.gates, ctx->redis,
-				       &ctx->cmd, n, err);
+	enum wp_err rc = wp_gate_watch_look(&ctx->shared->ready.gates,
+					    ctx->redis, &ctx->cmd, n, err);
 
 	if (rc != WP_OK && wp_redis_fd(ctx->redis) == -1)
 		return fail(ctx, "Redis does not answer", err);

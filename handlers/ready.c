@@ -116,14 +116,15 @@ static enum wp_err take_slice(struct wp_redis *redis, const char *run_id,
 	return WP_OK;
 }
 
-enum wp_err wp_gates_look(struct wp_gates *gates, struct wp_redis *redis,
-			  struct wp_cmd *cmd, uint32_t n, struct wp_error *err)
+enum wp_err wp_gate_watch_look(struct wp_gate_watch *gates,
+			       struct wp_redis *redis, struct wp_cmd *cmd,
+			       uint32_t n, struct wp_error *err)
 {
 	uint32_t closed = 0;
 	int slices = 0;
 
 	if (strcmp(gates->run_id, wp_redis_run_id(redis)) != 0) {
-		*gates = (struct wp_gates){ 0 };
+		*gates = (struct wp_gate_watch){ 0 };
 		(void)snprintf(gates->run_id, sizeof(gates->run_id), "%s",
 			       wp_redis_run_id(redis));
 	}

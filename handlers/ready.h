@@ -22,7 +22,7 @@ enum { WP_READY_RUN_ID_MAX = 63 };
  * were seen open, one slice after the other, in one life of Redis. Belongs to
  * who is looking.
  */
-struct wp_gates {
+struct wp_gate_watch {
 	char run_id[WP_READY_RUN_ID_MAX + 1];
 	uint32_t next;   /* the first of the next slice */
 	uint32_t n_open; /* of those before it, in turn */
@@ -35,7 +35,7 @@ struct wp_ready {
 	uint64_t begun_ms;
 	uint64_t done_ms; /* 0 = never */
 	struct wp_error verdict;
-	struct wp_gates gates;
+	struct wp_gate_watch gates;
 };
 
 void wp_ready_init(struct wp_ready *ready);
@@ -64,8 +64,8 @@ void wp_ready_note(struct wp_ready *ready, uint64_t now_ms,
  * Errors:  WP_ERR_UNAVAIL  err.msg says how many of them are not known to be
  *                          open, or that Redis does not answer
  */
-enum wp_err wp_gates_look(struct wp_gates *gates, struct wp_redis *redis,
-			  struct wp_cmd *cmd, uint32_t n,
-			  struct wp_error *err) WP_MUST_USE;
+enum wp_err wp_gate_watch_look(struct wp_gate_watch *gates,
+			       struct wp_redis *redis, struct wp_cmd *cmd,
+			       uint32_t n, struct wp_error *err) WP_MUST_USE;
 
 #endif /* WP_HANDLERS_READY_H */

@@ -47,7 +47,7 @@ static void open_all(struct wp_redis *redis)
 }
 
 /* How many looks until WP_OK; LOOKS_MAX when they are too few. */
-static int look(struct wp_gates *gates, struct wp_redis *redis,
+static int look(struct wp_gate_watch *gates, struct wp_redis *redis,
 		struct wp_error *err)
 {
 	struct wp_cmd cmd;
@@ -55,7 +55,7 @@ static int look(struct wp_gates *gates, struct wp_redis *redis,
 
 	wp_cmd_init(&cmd);
 	while (n++ < LOOKS_MAX &&
-	       wp_gates_look(gates, redis, &cmd, PARTITIONS, err) != WP_OK)
+	       wp_gate_watch_look(gates, redis, &cmd, PARTITIONS, err) != WP_OK)
 		continue;
 	wp_cmd_release(&cmd);
 	return n > LOOKS_MAX ? LOOKS_MAX : n;
@@ -64,7 +64,7 @@ static int look(struct wp_gates *gates, struct wp_redis *redis,
 static void ready_is_said_after_all_were_seen_open(void **state)
 {
 	struct wp_redis *redis = *state;
-	struct wp_gates gates = { 0 };
+	struct wp_gate_watch gates = { 0 };
 	struct wp_error err = { 0 };
 
 	open_all(redis);
@@ -82,7 +82,7 @@ static void every_gate_counts(void **state)
 
 	open_all(redis);
 	for (size_t i = 0; i < sizeof(closed) / sizeof(closed[0]); i++) {
-		struct wp_gates gates = { 0 };
+		struct wp_gate_watch gates = { 0 };
 		struct wp_error err = { 0 };
 		char key[32];
 
@@ -99,7 +99,7 @@ static void every_gate_counts(void **state)
 static void a_gate_that_closes_later_is_found(void **state)
 {
 	struct wp_redis *redis = *state;
-	struct wp_gates gates = { 0 };
+	struct wp_gate_watch gates = { 0 };
 	struct wp_error err = { 0 };
 	struct wp_cmd cmd;
 	int n = 0;
@@ -109,8 +109,8 @@ static void a_gate_that_closes_later_is_found(void **state)
 	wp_test_run(redis, "DEL", "wp:{12345}:gate", NULL);
 
 	wp_cmd_init(&cmd);
-	while (n++ < LOOKS_MAX &&
-	       wp_gates_look(&gates, redis, &cmd, PARTITIONS, &err) == WP_OK)
+	while (n++ < LOOKS_MAX && wp_gate_watch_look(&gates, redis, &cmd,
+						     PARTITIONS, &err) == WP_OK)
 		continue;
 	wp_cmd_release(&cmd);
 	assert_in_range(n, 1, PARTITIONS / 1024 + 1);

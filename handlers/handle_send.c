@@ -307,7 +307,7 @@ static enum wp_err split(const char *data, size_t len,
 			 struct wp_json_slice *slices, size_t *n_out,
 			 struct wp_error *err)
 {
-	struct wp_json_key key;
+	struct wp_json_slice key;
 	struct wp_json js;
 	bool is_seen = false;
 
@@ -315,7 +315,7 @@ static enum wp_err split(const char *data, size_t len,
 	wp_json_init(&js, data, len);
 	wp_json_object_begin(&js);
 	while (wp_json_object_next(&js, &key)) {
-		if (!wp_json_key_is(&key, "envelopes")) {
+		if (!wp_json_slice_is(&key, "envelopes")) {
 			wp_json_skip(&js, NULL);
 		} else if (is_seen) {
 			wp_json_fail(&js, "envelopes is given twice");

@@ -24,7 +24,7 @@ struct notification {
 static bool read_notification(struct notification *out, const char *data,
 			      size_t len)
 {
-	struct wp_json_key key;
+	struct wp_json_slice key;
 	struct wp_json_slice value;
 	struct wp_json js;
 
@@ -38,9 +38,9 @@ static bool read_notification(struct notification *out, const char *data,
 	while (wp_json_object_next(&js, &key)) {
 		if (!wp_json_skip(&js, &value))
 			break;
-		if (wp_json_key_is(&key, "type"))
+		if (wp_json_slice_is(&key, "type"))
 			out->type = value;
-		else if (wp_json_key_is(&key, "payload"))
+		else if (wp_json_slice_is(&key, "payload"))
 			out->payload = value;
 	}
 	wp_json_end(&js);

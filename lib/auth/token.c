@@ -149,7 +149,7 @@ static enum wp_err find_members(const char *json, size_t len,
 				struct wp_error *err)
 {
 	struct wp_json_slice raw;
-	struct wp_json_key key;
+	struct wp_json_slice key;
 	struct wp_json js;
 	size_t i;
 
@@ -159,7 +159,7 @@ static enum wp_err find_members(const char *json, size_t len,
 		if (!wp_json_skip(&js, &raw))
 			break;
 		for (i = 0; i < n; i++) {
-			if (!wp_json_key_is(&key, members[i].name))
+			if (!wp_json_slice_is(&key, members[i].name))
 				continue;
 			if (members[i].is_there)
 				return deny(err, "the token has a member "

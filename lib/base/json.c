@@ -358,13 +358,13 @@ bool wp_json_object_begin(struct wp_json *js)
 	return enter(js, '{', "expected an object");
 }
 
-bool wp_json_object_next(struct wp_json *js, struct wp_json_key *key_out)
+bool wp_json_object_next(struct wp_json *js, struct wp_json_slice *key_out)
 {
 	if (!advance(js, '}', "expected a comma or a closing brace"))
 		return false;
 	if (next_char(js) != '"')
 		return fail_expected(js, "expected a name in quotes");
-	if (!scan_string(js, &key_out->raw))
+	if (!scan_string(js, key_out))
 		return false;
 	if (next_char(js) != ':')
 		return fail_expected(js, "expected a colon after a name");
@@ -386,7 +386,7 @@ bool wp_json_array_next(struct wp_json *js)
 static bool skip_value(struct wp_json *js)
 {
 	struct wp_json_slice slice;
-	struct wp_json_key key;
+	struct wp_json_slice key;
 	bool flag;
 
 	switch (wp_json_peek(js)) {

@@ -11,12 +11,12 @@
  * The caller walks objects and arrays itself:
  *
  *	struct wp_json js;
- *	struct wp_json_key key;
+ *	struct wp_json_slice key;
  *
  *	wp_json_init(&js, body, len);
  *	wp_json_object_begin(&js);
  *	while (wp_json_object_next(&js, &key)) {
- *		if (wp_json_key_is(&key, "type"))
+ *		if (wp_json_slice_is(&key, "type"))
  *			wp_json_string(&js, &type);
  *		else
  *			wp_json_skip(&js, NULL);
@@ -53,15 +53,14 @@ enum wp_json_type {
 	WP_JSON_OBJECT,
 };
 
-/* A part of the input: for strings what is between the quotes, not decoded. */
+/*
+ * A part of the input: for strings, names too, what is between the quotes, not
+ * decoded.
+ */
 struct wp_json_slice {
 	const char *data;
 	size_t len;
 	bool has_escapes; /* strings: data contains backslashes */
-};
-
-struct wp_json_key {
-	struct wp_json_slice raw;
 };
 
 struct wp_json {
@@ -84,13 +83,10 @@ enum wp_json_type wp_json_peek(struct wp_json *js);
 /* Enter the object that comes next; an error when something else comes. */
 bool wp_json_object_begin(struct wp_json *js);
 /* Next name and its colon; false at the closing brace (consumed) or error. */
-bool wp_json_object_next(struct wp_json *js, struct wp_json_key *key_out);
+bool wp_json_object_next(struct wp_json *js, struct wp_json_slice *key_out);
 bool wp_json_array_begin(struct wp_json *js);
 /* True when another element follows; false at the bracket or error. */
 bool wp_json_array_next(struct wp_json *js);
-
-/* Does the (possibly escaped) name equal text? */
-bool wp_json_key_is(const struct wp_json_key *key, const char *text);
 
 /* Consume a value of exactly this type; the error names the type wanted. */
 bool wp_json_string(struct wp_json *js, struct wp_json_slice *out);
@@ -125,7 +121,7 @@ void wp_json_fail(struct wp_json *js, const char *sentence);
  */
 void wp_json_decode(const struct wp_json_slice *slice, struct wp_buf *buf);
 
-/* Does the decoded string equal text? */
+/* Does the decoded string, or name, equal text? */
 bool wp_json_slice_is(const struct wp_json_slice *slice, const char *text);
 
 /*

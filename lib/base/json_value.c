@@ -143,11 +143,6 @@ bool wp_json_slice_is(const struct wp_json_slice *slice, const char *text)
 	return left == 0;
 }
 
-bool wp_json_key_is(const struct wp_json_key *key, const char *text)
-{
-	return wp_json_slice_is(&key->raw, text);
-}
-
 /* A number as sign, digits with the point taken out, and where it was. */
 struct decimal {
 	bool is_negative;

@@ -92,12 +92,12 @@ static void read_ids(struct wp_json *js, struct wp_ack_ids *out,
 static void read_body(struct wp_json *js, struct wp_ack_ids *out,
 		      uint32_t partition)
 {
-	struct wp_json_key key;
+	struct wp_json_slice key;
 	bool is_seen = false;
 
 	wp_json_object_begin(js);
 	while (wp_json_object_next(js, &key)) {
-		if (!wp_json_key_is(&key, "messageIds")) {
+		if (!wp_json_slice_is(&key, "messageIds")) {
 			wp_json_skip(js, NULL);
 		} else if (is_seen) {
 			wp_json_fail(js, "messageIds is given twice");

@@ -63,14 +63,14 @@ bool wp_idempotency_key_is_valid(const char *key, size_t len)
 }
 
 /* FIELD_COUNT for a name that is none of ours. */
-static enum field find_field(const struct wp_json_key *key, bool with_key)
+static enum field find_field(const struct wp_json_slice *key, bool with_key)
 {
 	int end = with_key ? FIELD_COUNT : IDEMPOTENCY_KEY;
 	int i;
 
 	for (i = 0; i < end; i++)
-		if (wp_json_key_is(key, field_names[i].camel) ||
-		    wp_json_key_is(key, field_names[i].snake))
+		if (wp_json_slice_is(key, field_names[i].camel) ||
+		    wp_json_slice_is(key, field_names[i].snake))
 			return (enum field)i;
 	return FIELD_COUNT;
 }
@@ -132,7 +132,7 @@ static enum wp_err read_fields(struct draft *draft, bool with_key,
 			       struct wp_error *err)
 {
 	struct wp_json *js = &draft->js;
-	struct wp_json_key key;
+	struct wp_json_slice key;
 
 	if (!wp_json_object_begin(js))
 		return wp_error_set(err, WP_ERR_INVAL,

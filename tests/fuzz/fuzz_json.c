@@ -16,7 +16,7 @@
 static void walk(struct wp_json *js, struct wp_buf *scratch)
 {
 	struct wp_json_slice slice;
-	struct wp_json_key key;
+	struct wp_json_slice key;
 	int64_t number;
 	bool flag;
 
@@ -25,10 +25,10 @@ static void walk(struct wp_json *js, struct wp_buf *scratch)
 		wp_json_object_begin(js);
 		while (wp_json_object_next(js, &key)) {
 			wp_buf_clear(scratch);
-			wp_json_decode(&key.raw, scratch);
+			wp_json_decode(&key, scratch);
 			assert(wp_utf8_is_valid(scratch->data, scratch->len));
 			if (memchr(scratch->data, '\0', scratch->len) == NULL)
-				assert(wp_json_key_is(&key, scratch->data));
+				assert(wp_json_slice_is(&key, scratch->data));
 			walk(js, scratch);
 		}
 		break;

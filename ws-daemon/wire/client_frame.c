@@ -125,11 +125,11 @@ static void read_member(struct wp_json *js, enum member member,
 	}
 }
 
-static enum member which_member(const struct wp_json_key *key)
+static enum member which_member(const struct wp_json_slice *key)
 {
 	int i = 0;
 
-	while (i < MEMBER_COUNT && !wp_json_key_is(key, member_names[i]))
+	while (i < MEMBER_COUNT && !wp_json_slice_is(key, member_names[i]))
 		i++;
 	return (enum member)i;
 }
@@ -139,7 +139,7 @@ const char *wp_client_frame_read(struct wp_client_frame *out, const char *data,
 {
 	bool seen[MEMBER_COUNT] = { false };
 	struct wp_json js;
-	struct wp_json_key key;
+	struct wp_json_slice key;
 
 	*out = (struct wp_client_frame){ .text = { .data = data, .len = len } };
 	wp_json_init(&js, data, len);

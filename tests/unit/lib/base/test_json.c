@@ -283,7 +283,7 @@ static void a_caller_walks_what_it_knows_and_skips_the_rest(void **state)
 		" { \"skip\" : [ {\"type\":0} ] , \"type\" : \"a\\u0062\" , "
 		"\"list\":[1,-2.5],\"on\":true,\"off\":false,\"no\":null} ";
 	struct wp_json_slice type = { 0 }, skipped, number;
-	struct wp_json_key key;
+	struct wp_json_slice key;
 	struct wp_json js;
 	bool on = false, off = true;
 	int numbers = 0;
@@ -292,24 +292,24 @@ static void a_caller_walks_what_it_knows_and_skips_the_rest(void **state)
 	wp_json_init(&js, text, sizeof(text) - 1);
 	assert_true(wp_json_object_begin(&js));
 	while (wp_json_object_next(&js, &key)) {
-		if (wp_json_key_is(&key, "type")) {
+		if (wp_json_slice_is(&key, "type")) {
 			assert_int_equal(wp_json_peek(&js), WP_JSON_STRING);
 			assert_true(wp_json_string(&js, &type));
-		} else if (wp_json_key_is(&key, "list")) {
+		} else if (wp_json_slice_is(&key, "list")) {
 			assert_int_equal(wp_json_peek(&js), WP_JSON_ARRAY);
 			assert_true(wp_json_array_begin(&js));
 			while (wp_json_array_next(&js)) {
 				assert_true(wp_json_number(&js, &number));
 				numbers++;
 			}
-		} else if (wp_json_key_is(&key, "on")) {
+		} else if (wp_json_slice_is(&key, "on")) {
 			assert_true(wp_json_bool(&js, &on));
-		} else if (wp_json_key_is(&key, "off")) {
+		} else if (wp_json_slice_is(&key, "off")) {
 			assert_true(wp_json_bool(&js, &off));
-		} else if (wp_json_key_is(&key, "no")) {
+		} else if (wp_json_slice_is(&key, "no")) {
 			assert_true(wp_json_null(&js));
 		} else {
-			assert_true(wp_json_key_is(&key, "skip"));
+			assert_true(wp_json_slice_is(&key, "skip"));
 			assert_true(wp_json_skip(&js, &skipped));
 		}
 	}
@@ -383,7 +383,7 @@ static void the_wrong_type_is_an_error_that_names_the_right_one(void **state)
 static void the_first_error_stays_and_stops_everything(void **state)
 {
 	struct wp_json_slice slice;
-	struct wp_json_key key;
+	struct wp_json_slice key;
 	struct wp_json js;
 	bool flag;
 
@@ -478,7 +478,7 @@ static void decoding_stops_at_the_ceiling(void **state)
 
 static bool key_is(const char *json_name, const char *text)
 {
-	struct wp_json_key key;
+	struct wp_json_slice key;
 	struct wp_json js;
 	char json[64] = "{";
 
@@ -487,7 +487,7 @@ static bool key_is(const char *json_name, const char *text)
 	wp_json_init(&js, json, strlen(json));
 	assert_true(wp_json_object_begin(&js));
 	assert_true(wp_json_object_next(&js, &key));
-	return wp_json_key_is(&key, text);
+	return wp_json_slice_is(&key, text);
 }
 
 static void names_are_compared_decoded(void **state)

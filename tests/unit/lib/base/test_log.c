@@ -59,7 +59,7 @@ static const char *member(const char *line, size_t len, const char *name)
 {
 	static char value[4096];
 	const char *found = NULL;
-	struct wp_json_key key;
+	struct wp_json_slice key;
 	struct wp_json_slice raw;
 	struct wp_json js;
 
@@ -67,7 +67,7 @@ static const char *member(const char *line, size_t len, const char *name)
 	assert_true(wp_json_object_begin(&js));
 	while (wp_json_object_next(&js, &key)) {
 		assert_true(wp_json_skip(&js, &raw));
-		if (!wp_json_key_is(&key, name))
+		if (!wp_json_slice_is(&key, name))
 			continue;
 		assert_null(found);
 		assert_true(raw.len < sizeof(value));

@@ -578,6 +578,12 @@ static void what_only_others_use_is_left_to_them(void **state)
 		  "cors.a: there is no such key" },
 		{ "colours: {red: 1}\n", "colours: there is no such section",
 		  "colours: there is no such section" },
+		{ "cors: {colour: 1}\ncolours: {red: 1}\n",
+		  "colours: there is no such section",
+		  "cors.colour: there is no such key" },
+		{ "cors: {colour: 1}\nrun_mode: idle\n",
+		  "run_mode: must be one of",
+		  "cors.colour: there is no such key" },
 		/* It uses something of these. */
 		{ "auth: {colour: 1}\n", "auth.colour: there is no such key",
 		  "auth.colour: there is no such key" },

@@ -399,6 +399,45 @@ static void healthz_needs_nothing(void **state)
 	fake_release(&fake);
 }
 
+/* A probe gets its answer also when every place is taken. */
+static void only_what_asks_redis_takes_a_place(void **state)
+{
+	static const struct {
+		const char *method, *uri;
+		bool is_work;
+	} cases[] = {
+		{ "POST", "/api/send", true },
+		{ "POST", "/send?expiresInSeconds=1", true },
+		{ "POST", "/api/send/batch", true },
+		{ "GET", "/api/messages", true },
+		{ "POST", "/api/messages/ack", true },
+		{ "GET", "/api/presence?users=a", true },
+		{ "POST", "/api/ticket", true },
+		{ "GET", "/readyz", true }, /* nobody has looked yet */
+		{ "HEAD", "/readyz", true },
+		{ "GET", "/healthz", false },
+		{ "HEAD", "/healthz", false },
+		{ "GET", "/metrics", false },
+		{ "OPTIONS", "/api/send", false },
+		{ "GET", "/api/send", false },
+		{ "POST", "/nothing", false },
+	};
+	struct fake_world *world = *state;
+	struct fake fake;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		fake_request(&fake, cases[i].method, cases[i].uri);
+		assert_int_equal(wp_serve_is_work(world->ctx.shared, &fake.io),
+				 cases[i].is_work);
+		fake_release(&fake);
+	}
+
+	ask(world, &fake, "GET", "/readyz", NULL);
+	assert_int_equal(fake_status(&fake), 503);
+	assert_false(wp_serve_is_work(world->ctx.shared, &fake.io));
+	fake_release(&fake);
+}
+
 static void requests_are_counted_by_route_and_class(void **state)
 {
 	struct fake_world *world = *state;
@@ -481,6 +520,7 @@ int main(void)
 		TEST(a_batch_of_bad_elements_is_answered_element_by_element),
 		TEST(a_ticket_has_no_body_to_be_wrong_about),
 		TEST(healthz_needs_nothing),
+		TEST(only_what_asks_redis_takes_a_place),
 		TEST(requests_are_counted_by_route_and_class),
 		TEST(the_log_joins_nobody_with_a_message),
 	};

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "lib/mailbox/partition.h"
+#include "lib/mailbox/scripts.h"
 
 enum {
 	FRESH_MS = 1000,
@@ -81,17 +81,10 @@ static enum wp_err append_slice(struct wp_redis *redis, struct wp_cmd *cmd,
 				uint32_t first, uint32_t len,
 				struct wp_error *err)
 {
-	char prefix[WP_PREFIX_MAX];
-	char key[WP_PREFIX_MAX + sizeof("gate")];
-
 	for (uint32_t p = first; p < first + len; p++) {
 		enum wp_err rc;
 
-		wp_partition_prefix(prefix, p);
-		(void)snprintf(key, sizeof(key), "%sgate", prefix);
-		wp_cmd_clear(cmd);
-		wp_cmd_str(cmd, "GET");
-		wp_cmd_str(cmd, key);
+		wp_cmd_key(cmd, "GET", p, "gate");
 		rc = wp_redis_append(redis, cmd, err);
 		if (rc != WP_OK)
 			return rc;

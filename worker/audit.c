@@ -12,7 +12,8 @@
 
 #include "lib/base/clock.h"
 #include "lib/mailbox/ack.h"
-#include "lib/mailbox/audit.h"
+#include "lib/mailbox/partition.h"
+#include "lib/mailbox/scripts.h"
 #include "worker/metrics.h"
 
 enum {
@@ -255,10 +256,11 @@ static enum wp_err run_guarded(struct wp_auditor *auditor, struct wp_cmd *cmd,
 	struct wp_reply *reply = NULL;
 	enum wp_err rc = wp_redis_do(auditor->w->redis, cmd, &reply, err);
 
-	if (rc == WP_OK && wp_guarded_parse(reply) == WP_ERR_STALE)
-		rc = WP_ERR_STALE;
-	else if (rc == WP_OK && wp_guarded_parse(reply) != WP_OK)
-		rc = refused(err, reply);
+	if (rc == WP_OK) {
+		rc = wp_script_done(reply);
+		if (rc == WP_ERR_UNAVAIL)
+			rc = refused(err, reply);
+	}
 	wp_reply_free(&reply);
 	return rc;
 }
@@ -346,8 +348,7 @@ static enum wp_err check_hint(struct wp_auditor *auditor,
 	if (rc != WP_OK || size.n > 0)
 		return rc;
 	/* A migration under way has set it for rows that are about to come. */
-	wp_cmd_clear(&auditor->w->cmd);
-	wp_ask_key(&auditor->w->cmd, "ZSCORE", owned->partition, "migrate");
+	wp_cmd_key(&auditor->w->cmd, "ZSCORE", owned->partition, "migrate");
 	wp_cmd_add(&auditor->w->cmd, box->text, box->len);
 	rc = ask(auditor, &reply, err);
 	is_moving = wp_reply_type(reply) != WP_REPLY_NIL;
@@ -402,8 +403,7 @@ static enum wp_err audit_hints(struct wp_auditor *auditor,
 	enum wp_err rc;
 
 	auditor->budget--;
-	wp_cmd_clear(&auditor->w->cmd);
-	wp_ask_key(&auditor->w->cmd, "HSCAN", owned->partition, "cold");
+	wp_cmd_key(&auditor->w->cmd, "HSCAN", owned->partition, "cold");
 	wp_cmd_str(&auditor->w->cmd, auditor->hints);
 	rc = ask(auditor, &reply, err);
 	cursor = wp_reply_at(reply, 0);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "lib/base/clock.h"
+#include "lib/mailbox/scripts.h"
 #include "worker/metrics.h"
 
 enum {
@@ -44,7 +45,7 @@ static enum wp_err run_guarded(struct walk *walk, const char *what,
 		wp_redis_do(walk->w->redis, &walk->w->cmd, &reply, err);
 
 	if (rc == WP_OK) {
-		rc = wp_guarded_parse(reply);
+		rc = wp_script_done(reply);
 		if (rc == WP_ERR_STALE)
 			wp_error_set(err, rc, "the lease is lost");
 		else if (rc != WP_OK)
@@ -64,7 +65,7 @@ static enum wp_err read_gate(struct walk *walk, const char *run_id,
 	enum wp_err rc;
 
 	wp_cmd_clear(&walk->w->cmd);
-	wp_ask_key(&walk->w->cmd, "GET", walk->owned->partition, "gate");
+	wp_cmd_key(&walk->w->cmd, "GET", walk->owned->partition, "gate");
 	rc = wp_redis_do(walk->w->redis, &walk->w->cmd, &reply, err);
 	if (rc == WP_OK)
 		*is_open_out = wp_reply_is(reply, run_id);
@@ -278,7 +279,7 @@ static enum wp_err open_all(struct wp_gates *gates, enum wp_table_filter filter,
 static void ask_close(void *ctx, size_t i, struct wp_cmd *cmd)
 {
 	(void)ctx;
-	wp_ask_key(cmd, "DEL", (uint32_t)i, "gate");
+	wp_cmd_key(cmd, "DEL", (uint32_t)i, "gate");
 }
 
 static const struct wp_pipe closing = { ask_close, NULL };

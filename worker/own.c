@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "lib/base/clock.h"
+#include "lib/mailbox/scripts.h"
 #include "worker/metrics.h"
 
 enum {
@@ -163,7 +164,7 @@ static void hear_renew(void *ctx, size_t i, const struct wp_reply *reply)
 	struct renewal *renewal = ctx;
 	const struct wp_worker *w = renewal->own->w;
 	const struct wp_owned *owned = &w->list[i];
-	enum wp_err rc = wp_lease_parse(reply);
+	enum wp_err rc = wp_script_done(reply);
 
 	if (rc == WP_OK)
 		wp_table_renew(w->table, owned->partition, owned->owner,
@@ -271,7 +272,7 @@ static void ask_ttl(void *ctx, size_t i, struct wp_cmd *cmd)
 {
 	const struct look *look = ctx;
 
-	wp_ask_key(cmd, "PTTL", circle(look->own, look->first + i), "owner");
+	wp_cmd_key(cmd, "PTTL", circle(look->own, look->first + i), "owner");
 }
 
 static void hear_ttl(void *ctx, size_t i, const struct wp_reply *reply)
@@ -364,9 +365,9 @@ static enum wp_err renew_inbox(struct wp_own *own, uint64_t sent_ms,
 	wp_lease_renew_build(&w->cmd, WP_INBOX_LEASE, own->inbox,
 			     w->conf->worker.lease_ms);
 	rc = wp_redis_do(w->redis, &w->cmd, &reply, err);
-	if (rc == WP_OK && wp_lease_parse(reply) == WP_OK)
+	if (rc == WP_OK && wp_script_done(reply) == WP_OK)
 		own->inbox_until_ms = lease_end(own, sent_ms);
-	else if (rc == WP_OK && wp_lease_parse(reply) == WP_ERR_STALE)
+	else if (rc == WP_OK && wp_script_done(reply) == WP_ERR_STALE)
 		own->inbox[0] = '\0';
 	wp_reply_free(&reply);
 	return rc;

@@ -12,7 +12,7 @@
 
 #include "lib/base/clock.h"
 #include "lib/mailbox/presence.h"
-#include "lib/mailbox/push.h"
+#include "lib/mailbox/scripts.h"
 #include "worker/metrics.h"
 #include "worker/reap_watch.h"
 
@@ -91,7 +91,7 @@ static void ask_live(void *ctx, size_t i, struct wp_cmd *cmd)
 {
 	const struct wp_reaper *reaper = ctx;
 
-	wp_presence_live_build(cmd, reaper->w->list[i].partition);
+	wp_cmd_key(cmd, "HGETALL", reaper->w->list[i].partition, "live");
 }
 
 static void add_job(struct wp_reaper *reaper, uint32_t partition,
@@ -218,11 +218,9 @@ static enum wp_err reap_some(struct wp_reaper *reaper, struct wp_error *err)
 		return WP_OK;
 	}
 	lease = wp_worker_lease(w, &owned);
-	wp_presence_reap_build(&w->cmd, &lease, job->incarnation, job->counter);
-	wp_push_add(&w->cmd, w->conf);
+	wp_reap_build(&w->cmd, w->conf, &lease, job->incarnation, job->counter);
 	rc = wp_redis_do(w->redis, &w->cmd, &reply, err);
-	if (rc == WP_OK &&
-	    wp_presence_reap_parse(reply, &status, &removed) == WP_OK)
+	if (rc == WP_OK && wp_reap_parse(reply, &status, &removed) == WP_OK)
 		on_reaped(reaper, job, owned.owner, status, removed);
 	else if (rc == WP_OK)
 		end_job(reaper); /* an error reply: the next sample tries */

@@ -10,7 +10,8 @@
 #include <stdlib.h>
 
 #include "lib/base/clock.h"
-#include "lib/mailbox/route.h"
+#include "lib/mailbox/partition.h"
+#include "lib/mailbox/scripts.h"
 #include "worker/metrics.h"
 
 enum {
@@ -108,7 +109,7 @@ static void ask_look(void *ctx, size_t i, struct wp_cmd *cmd)
 	const struct wp_router *router = ctx;
 	size_t question = i % QUESTIONS;
 
-	wp_ask_key(cmd, questions[question].command,
+	wp_cmd_key(cmd, questions[question].command,
 		   router->w->list[i / QUESTIONS].partition,
 		   questions[question].key);
 }
@@ -225,13 +226,12 @@ static void on_lost(struct wp_router *router, uint32_t partition,
 }
 
 /* Redis cannot route now; that is nobody's fault. */
-static enum wp_err on_refused(struct wp_router *router, uint32_t partition,
-			      const struct wp_reply *reply)
+static void on_refused(struct wp_router *router, uint32_t partition,
+		       const struct wp_route_result *result)
 {
 	router->paused_until_ms = wp_mono_ms() + REFUSED_PAUSE_MS;
 	warn_limited(router, &router->refused_limit, "redis refuses to route",
-		     partition, wp_reply_str(reply));
-	return WP_OK;
+		     partition, result->error);
 }
 
 static enum wp_err route_batch(struct wp_router *router,
@@ -254,10 +254,7 @@ static enum wp_err route_batch(struct wp_router *router,
 		goto out;
 	wp_metric_observe_us(w->metrics, WP_WM_ROUTE_SECONDS,
 			     wp_mono_us() - start_us);
-	if (wp_route_parse(reply, &result) != WP_OK) {
-		rc = on_refused(router, partition, reply);
-		goto out;
-	}
+	wp_route_parse(reply, &result);
 	switch (result.status) {
 	case WP_ROUTE_OK:
 		on_routed(router, partition, &result);
@@ -271,6 +268,9 @@ static enum wp_err route_batch(struct wp_router *router,
 		break;
 	case WP_ROUTE_FAULT:
 		on_fault(router, partition, &result);
+		break;
+	case WP_ROUTE_REFUSED:
+		on_refused(router, partition, &result);
 		break;
 	}
 out:

@@ -29,7 +29,7 @@
 #include <stdint.h>
 
 #include "lib/base/clock.h"
-#include "lib/mailbox/sweep.h"
+#include "lib/mailbox/partition.h"
 
 /* What is known of the clock by all. */
 struct wp_sweep_clock {

@@ -4,15 +4,13 @@
  */
 #include "worker/worker.h"
 
-#include <assert.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "lib/base/random.h"
 #include "lib/mailbox/scripts.h"
 #include "worker/metrics.h"
 
-enum { PIPE_CHUNK = 256, NAME_MAX_LEN = 15 };
+enum { PIPE_CHUNK = 256 };
 
 enum wp_err wp_worker_init(struct wp_worker *w,
 			   const struct wp_worker_setup *setup,
@@ -57,19 +55,6 @@ void wp_worker_lost(struct wp_worker *w, uint32_t partition, const char *owner)
 }
 
 /* ---- questions ---- */
-
-void wp_ask_key(struct wp_cmd *cmd, const char *command, uint32_t partition,
-		const char *name)
-{
-	char key[WP_PREFIX_MAX + NAME_MAX_LEN + 1];
-	size_t len = strlen(name);
-
-	assert(len <= NAME_MAX_LEN);
-	wp_partition_prefix(key, partition);
-	memcpy(key + strlen(key), name, len + 1);
-	wp_cmd_str(cmd, command);
-	wp_cmd_str(cmd, key);
-}
 
 /* A chunk of them: commands from first on, as far as *end. */
 struct chunk {

@@ -52,11 +52,6 @@ struct wp_lease wp_worker_lease(const struct wp_worker *w,
 /* Redis says that this lease is not ours any more. */
 void wp_worker_lost(struct wp_worker *w, uint32_t partition, const char *owner);
 
-/* Add a command and a key of a partition, name being what is behind the "}:",
- * 15 characters at most. */
-void wp_ask_key(struct wp_cmd *cmd, const char *command, uint32_t partition,
-		const char *name);
-
 /* The same question many times. */
 struct wp_pipe {
 	/* Write command i into cmd, which is empty. */

@@ -13,7 +13,7 @@
 #include <stdint.h>
 
 #include "lib/base/err.h"
-#include "lib/mailbox/poke.h"
+#include "lib/mailbox/presence.h"
 #include "lib/redis/reply.h"
 #include "lib/sys/conf.h"
 

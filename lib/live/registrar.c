@@ -25,7 +25,6 @@
 #include "lib/base/random.h"
 #include "lib/live/beat.h"
 #include "lib/mailbox/presence.h"
-#include "lib/mailbox/push.h"
 #include "lib/mailbox/scripts.h"
 
 enum {
@@ -197,9 +196,8 @@ static void send_disconnect(struct disconnect *call)
 	struct wp_registrar *reg = call->reg;
 	enum wp_err rc;
 
-	wp_presence_disconnect_build(&reg->cmd, &call->box, call->name,
-				     call->grace_ms);
-	wp_push_add(&reg->cmd, reg->rules.conf);
+	wp_presence_disconnect_build(&reg->cmd, reg->rules.conf, &call->box,
+				     call->name, call->grace_ms);
 	rc = wp_aredis_do(reg->redis, &reg->cmd, on_disconnect_reply, call);
 	if (rc == WP_OK)
 		reg->n_disconnecting++;
@@ -275,7 +273,7 @@ static void on_join_reply(void *ctx, const struct wp_reply *reply)
 {
 	struct wp_registrar *reg = ctx;
 
-	if (reply == NULL || wp_presence_done_parse(reply) == WP_OK)
+	if (reply == NULL || wp_script_done(reply) == WP_OK)
 		return;
 	end_refused(reg, "join refused", reply);
 }
@@ -377,8 +375,8 @@ static enum wp_err drop_ghost(struct wp_registrar *reg,
 	    member->told.epoch == reg->epoch)
 		return WP_OK;
 	wp_connection_name(name, reg->before, member->number);
-	wp_presence_disconnect_build(&reg->cmd, box, name, reg->rules.grace_ms);
-	wp_push_add(&reg->cmd, reg->rules.conf);
+	wp_presence_disconnect_build(&reg->cmd, reg->rules.conf, box, name,
+				     reg->rules.grace_ms);
 	return wp_aredis_do(reg->redis, &reg->cmd, NULL, NULL);
 }
 

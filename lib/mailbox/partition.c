@@ -1,8 +1,10 @@
 /*
- * partition.c - words of the calls that own and reconcile a partition.
+ * partition.c - words of the calls of a partition's owner, what their answers
+ * mean, and which keys are worth a look.
  *
  * Knows the argument order of the lease_*, workers, ingress_raise, hint_set,
- * gate_open and cold_size scripts, and nothing about when to call them.
+ * gate_open, cold_size, route, reap, sweep and audit scripts, and nothing about
+ * when to call them.
  */
 #include "lib/mailbox/partition.h"
 
@@ -11,9 +13,22 @@
 #include <string.h>
 
 #include "lib/base/random.h"
+#include "lib/mailbox/presence.h"
 #include "lib/mailbox/scripts.h"
+#include "lib/name/urn.h"
 
-enum { TOKEN_RANDOM_BYTES = 8 };
+enum {
+	TOKEN_RANDOM_BYTES = 8,
+	ROUTE_BYTES = 1024 * 1024,
+	REAP_CHUNK = 200,
+	/* What one sweep looks at: a few milliseconds of Redis' time. */
+	SWEEP_USERS = 200,
+	SWEEP_ENTRIES = 1000,
+	SWEEP_BYTES = 1024 * 1024,
+	AUDIT_CHUNK = 100,
+};
+
+/* ---- leases and gates ---- */
 
 void wp_partition_prefix(char text[WP_PREFIX_MAX], uint32_t partition)
 {
@@ -51,13 +66,6 @@ void wp_lease_renew_build(struct wp_cmd *cmd, const char *prefix,
 	wp_cmd_script_key(cmd, WP_SCRIPT_LEASE_RENEW, prefix);
 	wp_cmd_str(cmd, value);
 	wp_cmd_int(cmd, lease_ms);
-}
-
-enum wp_err wp_lease_parse(const struct wp_reply *reply)
-{
-	if (wp_reply_type(reply) != WP_REPLY_INT)
-		return WP_ERR_UNAVAIL;
-	return wp_reply_int(reply) == 1 ? WP_OK : WP_ERR_STALE;
 }
 
 void wp_lease_release_build(struct wp_cmd *cmd, const char *prefix,
@@ -105,17 +113,6 @@ void wp_gate_open_build(struct wp_cmd *cmd, const struct wp_lease *lease,
 	wp_cmd_str(cmd, run_id);
 }
 
-enum wp_err wp_guarded_parse(const struct wp_reply *reply)
-{
-	const struct wp_reply *status = wp_reply_at(reply, 0);
-
-	if (wp_reply_is(status, "ok"))
-		return WP_OK;
-	if (wp_reply_is(status, "lost"))
-		return WP_ERR_STALE;
-	return WP_ERR_UNAVAIL;
-}
-
 void wp_cold_size_begin(struct wp_cmd *cmd, uint32_t partition)
 {
 	wp_cmd_script(cmd, WP_SCRIPT_COLD_SIZE, partition);
@@ -128,4 +125,206 @@ void wp_cold_size_add(struct wp_cmd *cmd, const struct wp_box *box,
 	wp_cmd_int(cmd, size->version);
 	wp_cmd_int(cmd, size->n);
 	wp_cmd_int(cmd, size->bytes);
+}
+
+/* ---- routing ---- */
+
+void wp_route_build(struct wp_cmd *cmd, const struct wp_conf *conf,
+		    const struct wp_lease *lease, const char *run_id,
+		    bool is_careful)
+{
+	wp_cmd_script(cmd, WP_SCRIPT_ROUTE, lease->partition);
+	wp_cmd_str(cmd, lease->owner);
+	wp_cmd_str(cmd, run_id);
+	wp_cmd_int(cmd, lease->ms);
+	wp_cmd_int(cmd, is_careful ? 1 : conf->worker.batch_entries);
+	wp_cmd_int(cmd, ROUTE_BYTES);
+	wp_cmd_int(cmd, conf->mailbox.max_tries);
+	wp_cmd_str(cmd, is_careful ? "1" : "0");
+	wp_push_add(cmd, conf);
+}
+
+/* {"ok", routed, dropped, dead, held, left, error} */
+enum { ROUTE_ANSWER_LEN = 7 };
+
+static void read_counts(const struct wp_reply *reply,
+			struct wp_route_result *out)
+{
+	out->routed = wp_reply_int(wp_reply_at(reply, 1));
+	out->dropped = wp_reply_int(wp_reply_at(reply, 2));
+	out->dead = wp_reply_int(wp_reply_at(reply, 3));
+	out->held = wp_reply_int(wp_reply_at(reply, 4));
+	out->left = wp_reply_int(wp_reply_at(reply, 5));
+	out->error = wp_reply_str(wp_reply_at(reply, 6));
+}
+
+void wp_route_parse(const struct wp_reply *reply, struct wp_route_result *out)
+{
+	const struct wp_reply *status = wp_reply_at(reply, 0);
+
+	*out = (struct wp_route_result){
+		.status = WP_ROUTE_REFUSED,
+		.error = wp_reply_str(reply),
+	};
+	if (wp_reply_type(reply) == WP_REPLY_ERROR) {
+		if (!wp_reply_is_refusal(reply))
+			out->status = WP_ROUTE_FAULT;
+	} else if (wp_reply_is(status, "lost")) {
+		out->status = WP_ROUTE_LOST;
+	} else if (wp_reply_is(status, "gate")) {
+		out->status = WP_ROUTE_GATE;
+	} else if (wp_reply_is(status, "ok") &&
+		   wp_reply_count(reply) == ROUTE_ANSWER_LEN) {
+		out->status = WP_ROUTE_OK;
+		read_counts(reply, out);
+	}
+}
+
+/* ---- reaping ---- */
+
+void wp_reap_build(struct wp_cmd *cmd, const struct wp_conf *conf,
+		   const struct wp_lease *lease, const char *incarnation,
+		   const char *counter)
+{
+	wp_cmd_script(cmd, WP_SCRIPT_REAP, lease->partition);
+	wp_cmd_str(cmd, lease->owner);
+	wp_cmd_int(cmd, lease->ms);
+	wp_cmd_str(cmd, incarnation);
+	wp_cmd_str(cmd, counter);
+	wp_cmd_int(cmd, REAP_CHUNK);
+	wp_cmd_int(cmd, WP_SEEN_TTL_SECONDS);
+	wp_push_add(cmd, conf);
+}
+
+enum wp_err wp_reap_parse(const struct wp_reply *reply,
+			  enum wp_reap_status *status_out, int64_t *removed_out)
+{
+	const struct wp_reply *status = wp_reply_at(reply, 0);
+
+	*removed_out = wp_reply_int(wp_reply_at(reply, 1));
+	if (wp_reply_is(status, "done"))
+		*status_out = WP_REAP_DONE;
+	else if (wp_reply_is(status, "more"))
+		*status_out = WP_REAP_MORE;
+	else if (wp_reply_is(status, "alive"))
+		*status_out = WP_REAP_ALIVE;
+	else if (wp_reply_is(status, "lost"))
+		*status_out = WP_REAP_LOST;
+	else
+		return WP_ERR_UNAVAIL;
+	return WP_OK;
+}
+
+/* ---- sweeping ---- */
+
+void wp_sweep_build(struct wp_cmd *cmd, const struct wp_lease *lease,
+		    int64_t now_ms)
+{
+	wp_cmd_script(cmd, WP_SCRIPT_SWEEP, lease->partition);
+	wp_cmd_str(cmd, lease->owner);
+	wp_cmd_int(cmd, lease->ms);
+	wp_cmd_int(cmd, SWEEP_USERS);
+	wp_cmd_int(cmd, SWEEP_ENTRIES);
+	wp_cmd_int(cmd, SWEEP_BYTES);
+	wp_cmd_int(cmd, now_ms);
+}
+
+/* {"ok", deleted, more} */
+enum { SWEEP_ANSWER_LEN = 3 };
+
+enum wp_err wp_sweep_parse(const struct wp_reply *reply, int64_t *deleted_out,
+			   bool *more_out)
+{
+	const struct wp_reply *status = wp_reply_at(reply, 0);
+
+	*deleted_out = 0;
+	*more_out = false;
+	if (wp_reply_is(status, "lost"))
+		return WP_ERR_STALE;
+	if (!wp_reply_is(status, "ok") ||
+	    wp_reply_count(reply) != SWEEP_ANSWER_LEN)
+		return WP_ERR_UNAVAIL;
+	*deleted_out = wp_reply_int(wp_reply_at(reply, 1));
+	*more_out = wp_reply_int(wp_reply_at(reply, 2)) == 1;
+	return WP_OK;
+}
+
+/* ---- repairing ---- */
+
+enum {
+	DIGITS_MAX = 5,
+	AUDIT_ANSWER_LEN = 1 + WP_REPAIR_COUNT,
+};
+
+static const struct {
+	const char *prefix;
+	bool is_user;
+} kinds[] = {
+	{ "hot:", true },   { "hot!:", true }, { "online:", true },
+	{ "index:", true }, { "at:", false },  { "due:", false },
+};
+
+/* Read "wp:{<p>}:"; returns its length, 0 when it is something else. */
+static size_t read_partition(const char *key, size_t len, uint32_t *out)
+{
+	static const char head[] = "wp:{";
+	size_t at = sizeof(head) - 1;
+	uint32_t partition = 0;
+	size_t digits = 0;
+
+	if (len < at || memcmp(key, head, at) != 0)
+		return 0;
+	for (; at < len && key[at] >= '0' && key[at] <= '9'; at++) {
+		if (++digits > DIGITS_MAX)
+			return 0;
+		partition = partition * 10 + (uint32_t)(key[at] - '0');
+	}
+	if (digits == 0 || len - at < 2 || memcmp(key + at, "}:", 2) != 0)
+		return 0;
+	*out = partition;
+	return at + 2;
+}
+
+bool wp_audit_target(const char *key, size_t len, struct wp_audit_target *out)
+{
+	size_t at = read_partition(key, len, &out->partition);
+	struct wp_urn user;
+
+	if (at == 0)
+		return false;
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		size_t n = strlen(kinds[i].prefix);
+
+		if (len - at <= n || memcmp(key + at, kinds[i].prefix, n) != 0)
+			continue;
+		out->is_user = kinds[i].is_user;
+		out->name = key + at + n;
+		out->len = len - at - n;
+		/* A queue of nobody can neither be read nor moved. */
+		return !out->is_user ||
+		       wp_urn_reread(&user, out->name, out->len) == WP_OK;
+	}
+	return false;
+}
+
+void wp_audit_build(struct wp_cmd *cmd, const struct wp_audit_target *target)
+{
+	wp_cmd_script(cmd, WP_SCRIPT_AUDIT, target->partition);
+	wp_cmd_str(cmd, target->is_user ? "user" : "incarnation");
+	wp_cmd_add(cmd, target->name, target->len);
+	wp_cmd_int(cmd, AUDIT_CHUNK);
+	wp_cmd_int(cmd, WP_SEEN_TTL_SECONDS);
+}
+
+enum wp_err wp_audit_parse(const struct wp_reply *reply, bool *more_out,
+			   int64_t repairs[WP_REPAIR_COUNT])
+{
+	memset(repairs, 0, WP_REPAIR_COUNT * sizeof(*repairs));
+	*more_out = false;
+	if (wp_reply_count(reply) != AUDIT_ANSWER_LEN)
+		return WP_ERR_UNAVAIL;
+	*more_out = wp_reply_int(wp_reply_at(reply, 0)) == 1;
+	for (size_t i = 0; i < WP_REPAIR_COUNT; i++)
+		repairs[i] = wp_reply_int(wp_reply_at(reply, i + 1));
+	return WP_OK;
 }

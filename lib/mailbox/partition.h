@@ -1,7 +1,8 @@
 /*
- * partition.h - owning partitions and opening their gates (docs/architecture.md
- * "Ownership", docs/architecture.md "After Redis lost its memory"): calls and
- * answers of lease_*, workers, ingress_raise, hint_set and gate_open.
+ * partition.h - owning partitions, and what only their owner does: opening the
+ * gate (docs/architecture.md "After Redis lost its memory"), routing, reaping,
+ * sweeping out and repairing. Calls and answers of the scripts for it; when to
+ * call them is the worker's business.
  */
 #ifndef WP_LIB_MAILBOX_PARTITION_H
 #define WP_LIB_MAILBOX_PARTITION_H
@@ -16,6 +17,7 @@
 #include "lib/redis/cmd.h"
 #include "lib/redis/reply.h"
 #include "lib/store/store.h"
+#include "lib/sys/conf.h"
 
 enum {
 	WP_WORKER_ID_LEN = 32, /* hex digits of a random worker id */
@@ -47,10 +49,9 @@ void wp_lease_acquire_build(struct wp_cmd *cmd, const char *prefix,
 /* *held: somebody has it; value: theirs or now ours. */
 enum wp_err wp_lease_acquire_parse(const struct wp_reply *reply, bool *held_out,
 				   char value[WP_OWNER_MAX + 1]) WP_MUST_USE;
+/* The two: wp_script_done(), WP_ERR_STALE when it is not ours. */
 void wp_lease_renew_build(struct wp_cmd *cmd, const char *prefix,
 			  const char *value, int64_t lease_ms);
-/* WP_OK renewed or released; WP_ERR_STALE not ours; WP_ERR_UNAVAIL. */
-enum wp_err wp_lease_parse(const struct wp_reply *reply) WP_MUST_USE;
 void wp_lease_release_build(struct wp_cmd *cmd, const char *prefix,
 			    const char *value);
 
@@ -58,18 +59,103 @@ void wp_lease_release_build(struct wp_cmd *cmd, const char *prefix,
 void wp_workers_build(struct wp_cmd *cmd, const char *worker, int64_t ttl_ms,
 		      bool is_leaving);
 
+/* The three: wp_script_done(), WP_ERR_STALE when the lease is lost. */
 void wp_ingress_raise_build(struct wp_cmd *cmd, const struct wp_lease *lease,
 			    const struct wp_entry_id *floor);
 /* Then names of mailboxes. */
 void wp_hint_set_begin(struct wp_cmd *cmd, const struct wp_lease *lease);
 void wp_gate_open_build(struct wp_cmd *cmd, const struct wp_lease *lease,
 			const char *run_id);
-/* For the three above: WP_OK, WP_ERR_STALE (lost), WP_ERR_UNAVAIL. */
-enum wp_err wp_guarded_parse(const struct wp_reply *reply) WP_MUST_USE;
 
-/* Note sizes of mailboxes in the cold store, for the quota; then add users. */
+/* Note sizes of mailboxes in the cold store, for the quota; then add users.
+ * Needs no lease. */
 void wp_cold_size_begin(struct wp_cmd *cmd, uint32_t partition);
 void wp_cold_size_add(struct wp_cmd *cmd, const struct wp_box *box,
 		      const struct wp_store_size *size);
+
+/* ---- routing (docs/architecture.md "Routing") ---- */
+
+/* At most worker.batch_entries of ingress; one when it is to be careful. */
+void wp_route_build(struct wp_cmd *cmd, const struct wp_conf *conf,
+		    const struct wp_lease *lease, const char *run_id,
+		    bool is_careful);
+
+enum wp_route_status {
+	WP_ROUTE_OK,
+	WP_ROUTE_LOST,  /* not the owner any more */
+	WP_ROUTE_GATE,  /* reconcile first */
+	WP_ROUTE_FAULT, /* the script died as a whole: go careful */
+	/* No answer, or Redis refuses for reasons of its own (LOADING,
+	 * READONLY, MISCONF, OOM, CLUSTERDOWN…): no try is counted. */
+	WP_ROUTE_REFUSED,
+};
+struct wp_route_result {
+	enum wp_route_status status;
+	int64_t routed, dropped, dead, held, left;
+	const char *error; /* borrowed from reply; "" when none */
+};
+void wp_route_parse(const struct wp_reply *reply, struct wp_route_result *out);
+
+/* ---- reaping ---- */
+
+/* Reaping what an incarnation left that has stood still at this counter. */
+void wp_reap_build(struct wp_cmd *cmd, const struct wp_conf *conf,
+		   const struct wp_lease *lease, const char *incarnation,
+		   const char *counter);
+enum wp_reap_status { WP_REAP_DONE, WP_REAP_MORE, WP_REAP_ALIVE, WP_REAP_LOST };
+/* Errors: WP_ERR_UNAVAIL no usable answer */
+enum wp_err wp_reap_parse(const struct wp_reply *reply,
+			  enum wp_reap_status *status_out,
+			  int64_t *removed_out) WP_MUST_USE;
+
+/* ---- sweeping (docs/architecture.md "Expiry") ---- */
+
+/*
+ * Set by "waypost expire --confirm" to "<ms> <random>": at that time by Redis'
+ * clock an operator said that the clock was right. Heard once by all workers
+ * together; what the clock does afterwards is another matter.
+ */
+#define WP_EXPIRE_CONFIRM_KEY "wp:expire:confirm"
+enum { WP_EXPIRE_CONFIRM_SECONDS = 3600, WP_EXPIRE_CONFIRM_MAX = 63 };
+
+/* now_ms: the time to delete by; see worker/sweep_clock.h */
+void wp_sweep_build(struct wp_cmd *cmd, const struct wp_lease *lease,
+		    int64_t now_ms);
+
+/*
+ * *deleted_out: expired messages that are gone from hot queues
+ * *more_out:    the call should be repeated
+ * Errors:  WP_ERR_STALE the lease is lost; WP_ERR_UNAVAIL no usable answer
+ */
+enum wp_err wp_sweep_parse(const struct wp_reply *reply, int64_t *deleted_out,
+			   bool *more_out) WP_MUST_USE;
+
+/* ---- repairing what should never be ---- */
+
+enum wp_repair {
+	WP_REPAIR_CONNECTION,  /* of an incarnation that is gone */
+	WP_REPAIR_MARK,        /* waiting, offline, and not to be migrated */
+	WP_REPAIR_EXPIRY,      /* waiting, and never to be swept */
+	WP_REPAIR_STREAM,      /* an empty queue */
+	WP_REPAIR_INCARNATION, /* what a dead one left */
+	WP_REPAIR_COUNT
+};
+
+/* What a key of the keyspace asks to have looked at. */
+struct wp_audit_target {
+	uint32_t partition;
+	bool is_user;     /* else an incarnation */
+	const char *name; /* borrowed from the key */
+	size_t len;
+};
+
+/* False for keys that nothing can be wrong with. */
+bool wp_audit_target(const char *key, size_t len, struct wp_audit_target *out);
+
+void wp_audit_build(struct wp_cmd *cmd, const struct wp_audit_target *target);
+
+/* Errors: WP_ERR_UNAVAIL no usable answer */
+enum wp_err wp_audit_parse(const struct wp_reply *reply, bool *more_out,
+			   int64_t repairs[WP_REPAIR_COUNT]) WP_MUST_USE;
 
 #endif /* WP_LIB_MAILBOX_PARTITION_H */

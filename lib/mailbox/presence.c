@@ -1,15 +1,151 @@
 /*
- * presence.c - words of the presence calls, and what their answers mean.
+ * presence.c - words of the presence calls, what their answers mean, and the
+ * channels and messages of Pub/Sub.
  *
  * Knows argument orders and result shapes. Holds no connection and no list of
- * users: those are the daemon's.
+ * users: those are the daemon's. Texts of Pub/Sub come from whoever may
+ * publish: lengths count, a NUL is a byte like others, and what is not
+ * understood says nothing.
  */
 #include "lib/mailbox/presence.h"
 
+#include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
-#include "lib/mailbox/partition.h"
 #include "lib/mailbox/scripts.h"
+
+#define CHANNEL "wp:poke:"
+#define NOTIFICATION_CHANNEL "user_noti:"
+
+enum { NONCE_TEXT_MAX = 12, PUSH_MIN = 100 };
+
+/* ---- Pub/Sub ---- */
+
+void wp_poke_channel(char out[WP_POKE_CHANNEL_MAX + 1], const char *incarnation)
+{
+	snprintf(out, WP_POKE_CHANNEL_MAX + 1, CHANNEL "%s", incarnation);
+}
+
+const char *wp_poke_notified(const char *channel, size_t *len)
+{
+	const size_t skip = sizeof(NOTIFICATION_CHANNEL) - 1;
+
+	if (*len < skip || memcmp(channel, NOTIFICATION_CHANNEL, skip) != 0)
+		return NULL;
+	*len -= skip;
+	return channel + skip;
+}
+
+/* Digits and nothing else, as a number that they do not overflow. */
+static bool read_number(const char *text, size_t len, uint64_t *out)
+{
+	*out = 0;
+	for (size_t i = 0; i < len; i++) {
+		if (text[i] < '0' || text[i] > '9' ||
+		    *out > (UINT64_MAX - 9) / 10)
+			return false;
+		*out = *out * 10 + (uint64_t)(text[i] - '0');
+	}
+	return len > 0;
+}
+
+struct wp_poke_reader wp_poke_read(const char *message, size_t len)
+{
+	struct wp_poke_reader reader = { 0 };
+
+	if (len > 2 && message[1] == ' ') {
+		reader.kind = message[0];
+		reader.text = message + 2;
+		reader.len = len - 2;
+	}
+	return reader;
+}
+
+/* Cut off what comes before the next comma. */
+static void next_user(struct wp_poke_reader *reader, struct wp_poke *out)
+{
+	const char *comma = memchr(reader->text, ',', reader->len);
+
+	out->what = WP_POKE_USER;
+	out->text = reader->text;
+	if (comma == NULL) {
+		out->len = reader->len;
+		reader->len = 0;
+		return;
+	}
+	out->len = (size_t)(comma - reader->text);
+	reader->text += out->len + 1;
+	reader->len -= out->len + 1;
+}
+
+bool wp_poke_next(struct wp_poke_reader *reader, struct wp_poke *out)
+{
+	uint64_t number;
+
+	*out = (struct wp_poke){ .text = reader->text, .len = reader->len };
+	if (reader->len == 0)
+		return false;
+	if (reader->kind == 'p') {
+		next_user(reader, out);
+		return true;
+	}
+	reader->len = 0;
+	if (reader->kind == 'k') {
+		out->what = WP_POKE_KICK;
+		return true;
+	}
+	if (reader->kind != 'n' || !read_number(out->text, out->len, &number) ||
+	    number > UINT32_MAX)
+		return false;
+	out->what = WP_POKE_NONCE;
+	out->nonce = (uint32_t)number;
+	return true;
+}
+
+void wp_poke_nonce_build(struct wp_cmd *cmd, const char *incarnation,
+			 uint32_t nonce)
+{
+	char channel[WP_POKE_CHANNEL_MAX + 1];
+	char text[NONCE_TEXT_MAX + 1];
+
+	wp_poke_channel(channel, incarnation);
+	snprintf(text, sizeof(text), "n %" PRIu32, nonce);
+	wp_cmd_clear(cmd);
+	wp_cmd_str(cmd, "PUBLISH");
+	wp_cmd_str(cmd, channel);
+	wp_cmd_str(cmd, text);
+}
+
+void wp_connection_name(char out[WP_CONNECTION_MAX + 1],
+			const char *incarnation, uint64_t number)
+{
+	snprintf(out, WP_CONNECTION_MAX + 1, "%s.%" PRIu64, incarnation,
+		 number);
+}
+
+bool wp_connection_number(const char *name, size_t len, const char *incarnation,
+			  uint64_t *number_out)
+{
+	size_t skip = strlen(incarnation);
+
+	return len > skip + 1 && memcmp(name, incarnation, skip) == 0 &&
+	       name[skip] == '.' &&
+	       read_number(name + skip + 1, len - skip - 1, number_out);
+}
+
+/* ---- calls ---- */
+
+void wp_push_add(struct wp_cmd *cmd, const struct wp_conf *conf)
+{
+	int64_t max = 0;
+
+	if (conf->push.enabled) {
+		max = conf->push.max_commands / conf->mailbox.partitions;
+		max = max < PUSH_MIN ? PUSH_MIN : max;
+	}
+	wp_cmd_int(cmd, max);
+}
 
 void wp_presence_connect_build(struct wp_cmd *cmd, const char *run_id,
 			       const struct wp_box *box,
@@ -47,7 +183,9 @@ enum wp_err wp_presence_connect_parse(const struct wp_reply *reply,
 	return WP_OK;
 }
 
-void wp_presence_disconnect_build(struct wp_cmd *cmd, const struct wp_box *box,
+void wp_presence_disconnect_build(struct wp_cmd *cmd,
+				  const struct wp_conf *conf,
+				  const struct wp_box *box,
 				  const char *connection, int64_t grace_ms)
 {
 	wp_cmd_script(cmd, WP_SCRIPT_DISCONNECT, box->partition);
@@ -55,6 +193,7 @@ void wp_presence_disconnect_build(struct wp_cmd *cmd, const struct wp_box *box,
 	wp_cmd_add(cmd, box->text, box->len);
 	wp_cmd_int(cmd, grace_ms);
 	wp_cmd_int(cmd, WP_SEEN_TTL_SECONDS);
+	wp_push_add(cmd, conf);
 }
 
 enum wp_err wp_presence_disconnect_parse(const struct wp_reply *reply,
@@ -79,15 +218,6 @@ void wp_presence_leave_build(struct wp_cmd *cmd, uint32_t partition,
 {
 	wp_cmd_script(cmd, WP_SCRIPT_LEAVE, partition);
 	wp_cmd_str(cmd, incarnation);
-}
-
-enum wp_err wp_presence_done_parse(const struct wp_reply *reply)
-{
-	const struct wp_reply *status = wp_reply_at(reply, 0);
-
-	if (wp_reply_is(status, "ok"))
-		return WP_OK;
-	return wp_reply_is(status, "busy") ? WP_ERR_STALE : WP_ERR_UNAVAIL;
 }
 
 void wp_presence_heartbeat_build(struct wp_cmd *cmd, uint32_t partition,
@@ -134,50 +264,6 @@ struct wp_poke wp_presence_beat_member(const struct wp_reply *reply, size_t i)
 		poke.len--;
 	}
 	return poke;
-}
-
-void wp_presence_reap_build(struct wp_cmd *cmd, const struct wp_lease *lease,
-			    const char *incarnation, const char *counter)
-{
-	wp_cmd_script(cmd, WP_SCRIPT_REAP, lease->partition);
-	wp_cmd_str(cmd, lease->owner);
-	wp_cmd_int(cmd, lease->ms);
-	wp_cmd_str(cmd, incarnation);
-	wp_cmd_str(cmd, counter);
-	wp_cmd_int(cmd, WP_REAP_CHUNK);
-	wp_cmd_int(cmd, WP_SEEN_TTL_SECONDS);
-}
-
-enum wp_err wp_presence_reap_parse(const struct wp_reply *reply,
-				   enum wp_reap_status *status_out,
-				   int64_t *removed_out)
-{
-	const struct wp_reply *status = wp_reply_at(reply, 0);
-
-	*removed_out = wp_reply_int(wp_reply_at(reply, 1));
-	if (wp_reply_is(status, "done"))
-		*status_out = WP_REAP_DONE;
-	else if (wp_reply_is(status, "more"))
-		*status_out = WP_REAP_MORE;
-	else if (wp_reply_is(status, "alive"))
-		*status_out = WP_REAP_ALIVE;
-	else if (wp_reply_is(status, "lost"))
-		*status_out = WP_REAP_LOST;
-	else
-		return WP_ERR_UNAVAIL;
-	return WP_OK;
-}
-
-void wp_presence_live_build(struct wp_cmd *cmd, uint32_t partition)
-{
-	char prefix[WP_PREFIX_MAX];
-	char key[WP_PREFIX_MAX + sizeof("live")];
-
-	wp_partition_prefix(prefix, partition);
-	(void)snprintf(key, sizeof(key), "%slive", prefix);
-	wp_cmd_clear(cmd);
-	wp_cmd_str(cmd, "HGETALL");
-	wp_cmd_str(cmd, key);
 }
 
 void wp_presence_query_build(struct wp_cmd *cmd,

@@ -1,7 +1,17 @@
 /*
  * presence.h - who is connected where (docs/architecture.md "Presence"): calls
- * and answers of connect, disconnect, join, leave, heartbeat, reap and
- * presence.
+ * and answers of connect, disconnect, join, leave, heartbeat and presence, and
+ * what scripts and daemons say to each other over Pub/Sub.
+ *
+ * wp:poke:<incarnation> is heard by one daemon, and says
+ *	"p <urn>,<urn>,…"   these users have something to pull
+ *	"k <connection>"    close this connection: it had to give way
+ *	"n <number>"        the daemon's own, to see that the subscription lives
+ *
+ * user_noti:<user> is a backend's, and heard by every daemon: a notification
+ * for the clients of this user.
+ *
+ * Any of it may be lost: pokes and kicks come again with a heartbeat.
  */
 #ifndef WP_LIB_MAILBOX_PRESENCE_H
 #define WP_LIB_MAILBOX_PRESENCE_H
@@ -11,18 +21,79 @@
 #include <stdint.h>
 
 #include "lib/base/err.h"
-#include "lib/mailbox/partition.h"
-#include "lib/mailbox/poke.h"
 #include "lib/name/box.h"
-#include "lib/name/urn.h"
 #include "lib/redis/cmd.h"
 #include "lib/redis/reply.h"
+#include "lib/sys/conf.h"
+
+/* ---- Pub/Sub ---- */
 
 enum {
+	WP_INCARNATION_MAX = 39, /* hex digits and '-' only: no '.' */
+	WP_CONNECTION_MAX = 63,  /* "<incarnation>.<number>" */
+	WP_POKE_CHANNEL_MAX = 8 + WP_INCARNATION_MAX,
 	WP_HEARTBEAT_MEMBERS = 500,
-	WP_REAP_CHUNK = 200,
 	WP_SEEN_TTL_SECONDS = 30 * 24 * 3600,
 };
+
+/* All channels of backends, as a pattern; and what may be heard in all. */
+#define WP_NOTIFICATION_CHANNELS "user_noti:*"
+#define WP_POKE_ACL "&wp:* and &" WP_NOTIFICATION_CHANNELS
+
+/* "wp:poke:<incarnation>" */
+void wp_poke_channel(char out[WP_POKE_CHANNEL_MAX + 1],
+		     const char *incarnation);
+
+/*
+ * Whom a notification is for, out of the name of its channel: the rest of it,
+ * *len bytes of any kind. NULL when it is no such channel.
+ *
+ * len:  in and out; the name need not be terminated
+ */
+const char *wp_poke_notified(const char *channel, size_t *len);
+
+enum wp_poke_what {
+	WP_POKE_USER,  /* text: the URN of somebody who has something to pull */
+	WP_POKE_KICK,  /* text: the connection that has to be closed */
+	WP_POKE_NONCE, /* nonce */
+};
+
+struct wp_poke {
+	enum wp_poke_what what;
+	const char *text; /* borrowed, not terminated */
+	size_t len;
+	uint32_t nonce;
+};
+
+/* Begins as what wp_poke_read() makes of a message. */
+struct wp_poke_reader {
+	const char *text;
+	size_t len; /* 0 when all is read */
+	char kind;
+};
+
+/* message: len bytes of any kind, borrowed while it is being read. */
+struct wp_poke_reader wp_poke_read(const char *message, size_t len);
+/* The next that it says; false when there is no more that is understood. */
+bool wp_poke_next(struct wp_poke_reader *reader, struct wp_poke *out);
+
+/* Publish a nonce to this incarnation's own channel. */
+void wp_poke_nonce_build(struct wp_cmd *cmd, const char *incarnation,
+			 uint32_t nonce);
+
+/* "<incarnation>.<number>" */
+void wp_connection_name(char out[WP_CONNECTION_MAX + 1],
+			const char *incarnation, uint64_t number);
+/*
+ * Read the number back.
+ *
+ * name:     len bytes of any kind
+ * Returns:  false when this is no connection of incarnation
+ */
+bool wp_connection_number(const char *name, size_t len, const char *incarnation,
+			  uint64_t *number_out);
+
+/* ---- calls ---- */
 
 /* What is told about a connection. Texts are printable, without tabs. */
 struct wp_presence_connect {
@@ -49,19 +120,20 @@ enum wp_err
 wp_presence_connect_parse(const struct wp_reply *reply,
 			  struct wp_presence_connected *out) WP_MUST_USE;
 
-/* wp_push_add() behind it; grace_ms: until messages migrate. */
-void wp_presence_disconnect_build(struct wp_cmd *cmd, const struct wp_box *box,
+/* grace_ms: until messages migrate */
+void wp_presence_disconnect_build(struct wp_cmd *cmd,
+				  const struct wp_conf *conf,
+				  const struct wp_box *box,
 				  const char *connection, int64_t grace_ms);
 /* *left_out: connections that the user still has anywhere. */
 enum wp_err wp_presence_disconnect_parse(const struct wp_reply *reply,
 					 int64_t *left_out) WP_MUST_USE;
 
+/* For both: wp_script_done(), WP_ERR_STALE while it is being reaped. */
 void wp_presence_join_build(struct wp_cmd *cmd, uint32_t partition,
 			    const char *incarnation);
 void wp_presence_leave_build(struct wp_cmd *cmd, uint32_t partition,
 			     const char *incarnation);
-/* WP_OK for {"ok"}; WP_ERR_STALE for {"busy"}; WP_ERR_UNAVAIL otherwise. */
-enum wp_err wp_presence_done_parse(const struct wp_reply *reply) WP_MUST_USE;
 
 void wp_presence_heartbeat_build(struct wp_cmd *cmd, uint32_t partition,
 				 const char *incarnation);
@@ -77,17 +149,6 @@ wp_presence_heartbeat_parse(const struct wp_reply *reply,
 /* Member i < n, WP_POKE_USER or WP_POKE_KICK. Borrowed from reply. */
 struct wp_poke wp_presence_beat_member(const struct wp_reply *reply, size_t i);
 
-/* Reaping, by the partition's owner. */
-void wp_presence_reap_build(struct wp_cmd *cmd, const struct wp_lease *lease,
-			    const char *incarnation, const char *counter);
-enum wp_reap_status { WP_REAP_DONE, WP_REAP_MORE, WP_REAP_ALIVE, WP_REAP_LOST };
-enum wp_err wp_presence_reap_parse(const struct wp_reply *reply,
-				   enum wp_reap_status *status_out,
-				   int64_t *removed_out) WP_MUST_USE;
-
-/* HGETALL of live: pairs of incarnation and counter. */
-void wp_presence_live_build(struct wp_cmd *cmd, uint32_t partition);
-
 /* Presence of n >= 1 users of one partition; answers in the same order. */
 void wp_presence_query_build(struct wp_cmd *cmd,
 			     const struct wp_box *const *boxes, size_t n);
@@ -97,5 +158,16 @@ struct wp_presence_state {
 };
 enum wp_err wp_presence_query_parse(const struct wp_reply *reply, size_t n,
 				    struct wp_presence_state *out) WP_MUST_USE;
+
+/*
+ * Commands to wake up devices of people who are not connected: whichever script
+ * finds a message waiting for somebody who is offline adds one to the
+ * partition's stream wp:{p}:push, one for each user and message that is newer
+ * than the one before. The notifier reads them.
+ *
+ * Append to a call of such a script how many a partition keeps; 0 when nobody
+ * reads them.
+ */
+void wp_push_add(struct wp_cmd *cmd, const struct wp_conf *conf);
 
 #endif /* WP_LIB_MAILBOX_PRESENCE_H */

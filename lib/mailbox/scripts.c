@@ -1,5 +1,5 @@
 /*
- * scripts.c - finding a script, and beginning a call of one.
+ * scripts.c - beginning a call of a script, and its plainest answers.
  *
  * The list itself is made by tools/embed-scripts.py from lib/mailbox/scripts.
  */
@@ -10,30 +10,16 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { PREFIX_MAX = 24 }; /* wp:{4294967295}: */
+enum { PREFIX_MAX = 24, NAME_MAX_LEN = 15 }; /* wp:{4294967295}: */
 
 _Static_assert((int)WP_SCRIPT_COUNT <= (int)WP_SCRIPT_SET_MAX,
 	       "a client takes them all");
 
-const struct wp_script_source *wp_script_source(enum wp_script script)
-{
-	assert((size_t)script < wp_scripts.n);
-	return &wp_scripts.list[script];
-}
-
-enum wp_script wp_script_by_name(const char *name)
-{
-	size_t i = 0;
-
-	while (i < wp_scripts.n && strcmp(wp_scripts.list[i].name, name) != 0)
-		i++;
-	return (enum wp_script)i;
-}
-
 void wp_cmd_script_key(struct wp_cmd *cmd, enum wp_script script,
 		       const char *key)
 {
-	wp_cmd_eval(cmd, wp_script_source(script), key);
+	assert((size_t)script < wp_scripts.n);
+	wp_cmd_eval(cmd, &wp_scripts.list[script], key);
 }
 
 void wp_cmd_script(struct wp_cmd *cmd, enum wp_script script,
@@ -43,4 +29,30 @@ void wp_cmd_script(struct wp_cmd *cmd, enum wp_script script,
 
 	snprintf(key, sizeof(key), "wp:{%" PRIu32 "}:", partition);
 	wp_cmd_script_key(cmd, script, key);
+}
+
+enum wp_err wp_script_done(const struct wp_reply *reply)
+{
+	const struct wp_reply *status = wp_reply_at(reply, 0);
+
+	if (wp_reply_type(reply) == WP_REPLY_INT)
+		return wp_reply_int(reply) == 1 ? WP_OK : WP_ERR_STALE;
+	if (wp_reply_is(status, "ok"))
+		return WP_OK;
+	return wp_reply_is(status, "lost") || wp_reply_is(status, "busy")
+		       ? WP_ERR_STALE
+		       : WP_ERR_UNAVAIL;
+}
+
+void wp_cmd_key(struct wp_cmd *cmd, const char *command, uint32_t partition,
+		const char *name)
+{
+	char key[PREFIX_MAX + NAME_MAX_LEN];
+
+	assert(strlen(name) <= NAME_MAX_LEN);
+	(void)snprintf(key, sizeof(key), "wp:{%" PRIu32 "}:%s", partition,
+		       name);
+	wp_cmd_clear(cmd);
+	wp_cmd_str(cmd, command);
+	wp_cmd_str(cmd, key);
 }

@@ -13,7 +13,9 @@
 
 #include <stdint.h>
 
+#include "lib/base/err.h"
 #include "lib/redis/cmd.h"
+#include "lib/redis/reply.h"
 
 /* One per file in lib/mailbox/scripts, in alphabetical order. */
 enum wp_script {
@@ -52,14 +54,8 @@ enum wp_script {
 	WP_SCRIPT_COUNT
 };
 
-/* All of them, for whoever makes a client. Made at build time. */
+/* All of them by number, for whoever makes a client. Made at build time. */
 extern const struct wp_script_set wp_scripts;
-
-/* The source of a script; constant. Threads: any. */
-const struct wp_script_source *wp_script_source(enum wp_script script);
-
-/* Which script has this name (a word in a test or trace); COUNT if none. */
-enum wp_script wp_script_by_name(const char *name);
 
 /* Clear cmd and begin EVALSHA <sha> 1 wp:{partition}: */
 void wp_cmd_script(struct wp_cmd *cmd, enum wp_script script,
@@ -68,5 +64,18 @@ void wp_cmd_script(struct wp_cmd *cmd, enum wp_script script,
 /* Clear cmd and begin EVALSHA <sha> 1 <key>, for keys outside partitions. */
 void wp_cmd_script_key(struct wp_cmd *cmd, enum wp_script script,
 		       const char *key);
+
+/*
+ * What most of them answer: WP_OK for {"ok"} or 1; WP_ERR_STALE for {"lost"},
+ * {"busy"} or 0: it is not the caller's, or not any more; else WP_ERR_UNAVAIL.
+ */
+enum wp_err wp_script_done(const struct wp_reply *reply) WP_MUST_USE;
+
+/*
+ * Clear cmd and begin a plain command about a key of a partition: name is what
+ * is behind the "}:", 15 characters at most.
+ */
+void wp_cmd_key(struct wp_cmd *cmd, const char *command, uint32_t partition,
+		const char *name);
 
 #endif /* WP_LIB_MAILBOX_SCRIPTS_H */

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/mailbox/poke.h"
+#include "lib/mailbox/presence.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -15,7 +15,7 @@
 #include <cmocka.h>
 
 #include "lib/base/clock.h"
-#include "lib/mailbox/sweep.h"
+#include "lib/mailbox/partition.h"
 #include "tests/support/boxes.h"
 #include "tests/support/test_redis.h"
 #include "tests/support/world.h"

@@ -62,10 +62,9 @@ static enum wp_reap_status reap(struct wp_world *w, const char *owner,
 	enum wp_reap_status status;
 	struct wp_reply *reply;
 
-	wp_presence_reap_build(&w->cmd, &lease, incarnation, counter);
+	wp_reap_build(&w->cmd, &w->conf, &lease, incarnation, counter);
 	reply = wp_world_do(w);
-	assert_int_equal(wp_presence_reap_parse(reply, &status, removed_out),
-			 WP_OK);
+	assert_int_equal(wp_reap_parse(reply, &status, removed_out), WP_OK);
 	wp_reply_free(&reply);
 	return status;
 }
@@ -184,7 +183,7 @@ static void what_lives_on_disk_after_a_loss_of_memory_waits(void **state)
 	wp_hint_set_begin(&w->cmd, &lease);
 	wp_cmd_str(&w->cmd, WP_BOB);
 	reply = wp_world_do(w);
-	assert_int_equal(wp_guarded_parse(reply), WP_OK);
+	assert_int_equal(wp_script_done(reply), WP_OK);
 	wp_reply_free(&reply);
 	assert_int_equal(pending(w), 1);
 	deliver_until(w, -5000);
@@ -233,7 +232,8 @@ static int64_t disconnect(struct wp_world *w, const char *connection,
 	struct wp_reply *reply;
 	int64_t left = -1;
 
-	wp_presence_disconnect_build(&w->cmd, &w->box, connection, grace_ms);
+	wp_presence_disconnect_build(&w->cmd, &w->conf, &w->box, connection,
+				     grace_ms);
 	reply = wp_world_do(w);
 	assert_int_equal(wp_presence_disconnect_parse(reply, &left), WP_OK);
 	wp_reply_free(&reply);
@@ -397,7 +397,7 @@ static enum wp_err leave(struct wp_world *w, const char *incarnation)
 
 	wp_presence_leave_build(&w->cmd, WP_WORLD_PARTITION, incarnation);
 	reply = wp_world_do(w);
-	rc = wp_presence_done_parse(reply);
+	rc = wp_script_done(reply);
 	wp_reply_free(&reply);
 	return rc;
 }
@@ -492,7 +492,7 @@ static void a_big_incarnation_is_reaped_in_chunks(void **state)
 			"u)redis.call('HSET',KEYS[1]..'online:'..u,'i1.'..i,"
 			"'1')end 1 " WP_P);
 	assert_int_equal(reap(w, w->owner, "i1", "0", &removed), WP_REAP_MORE);
-	assert_int_equal(removed, WP_REAP_CHUNK);
+	assert_int_equal(removed, 200);
 	wp_world_expect(w, "1", "HEXISTS " WP_P "live i1");
 
 	/*
@@ -548,7 +548,7 @@ static void the_list_of_the_living_has_their_counters(void **state)
 	wp_reply_free(&reply);
 	/* Joining again must not set the counter back. */
 	wp_world_join(w, "i1");
-	wp_presence_live_build(&w->cmd, WP_WORLD_PARTITION);
+	wp_cmd_key(&w->cmd, "HGETALL", WP_WORLD_PARTITION, "live");
 	reply = wp_world_do(w);
 	text = wp_world_show(reply);
 	assert_string_equal(text, "[i1 1]");

@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "lib/mailbox/push.h"
+#include "lib/mailbox/presence.h"
 #include "tests/support/test_redis.h"
 #include "tests/support/world.h"
 
@@ -28,8 +28,8 @@ static void leave(struct wp_world *w, const char *connection)
 	struct wp_reply *reply;
 	int64_t left = -1;
 
-	wp_presence_disconnect_build(&w->cmd, &w->box, connection, 5000);
-	wp_push_add(&w->cmd, &w->conf);
+	wp_presence_disconnect_build(&w->cmd, &w->conf, &w->box, connection,
+				     5000);
 	reply = wp_world_do(w);
 	assert_int_equal(wp_presence_disconnect_parse(reply, &left), WP_OK);
 	wp_reply_free(&reply);
@@ -154,11 +154,9 @@ static void the_reaped_are_told_as_well(void **state)
 	wp_world_join(w, "i1");
 	(void)wp_world_connect(w, "i1.1");
 	id = wp_world_deliver(w, "m1");
-	wp_presence_reap_build(&w->cmd, &lease, "i1", "0");
-	wp_push_add(&w->cmd, &w->conf);
+	wp_reap_build(&w->cmd, &w->conf, &lease, "i1", "0");
 	reply = wp_world_do(w);
-	assert_int_equal(wp_presence_reap_parse(reply, &status, &removed),
-			 WP_OK);
+	assert_int_equal(wp_reap_parse(reply, &status, &removed), WP_OK);
 	wp_reply_free(&reply);
 	assert_int_equal(status, WP_REAP_DONE);
 	expect_commands(w, 1);

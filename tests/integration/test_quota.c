@@ -446,7 +446,7 @@ static void note_size(struct wp_world *w, int64_t version, int64_t n)
 	wp_cold_size_begin(&w->cmd, WP_WORLD_PARTITION);
 	wp_cold_size_add(&w->cmd, &w->box, &size);
 	reply = wp_world_do(w);
-	assert_int_equal(wp_guarded_parse(reply), WP_OK);
+	assert_int_equal(wp_script_done(reply), WP_OK);
 	wp_reply_free(&reply);
 }
 

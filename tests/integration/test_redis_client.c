@@ -72,7 +72,7 @@ static void a_new_connection_has_every_script(void **state)
 	wp_cmd_str(&cmd, "SCRIPT");
 	wp_cmd_str(&cmd, "EXISTS");
 	for (i = 0; i < WP_SCRIPT_COUNT; i++)
-		wp_cmd_str(&cmd, wp_script_source((enum wp_script)i)->sha1);
+		wp_cmd_str(&cmd, wp_scripts.list[i].sha1);
 
 	assert_int_equal(wp_redis_do(redis, &cmd, &reply, NULL), WP_OK);
 

@@ -544,7 +544,7 @@ static void expect_mended(struct wp_world *w, const struct scene *scene, int n)
 {
 	for (size_t i = 0; i < sizeof(users) / sizeof(users[0]); i++)
 		wp_world_run(w, "EVALSHA %s 1 " WP_P " user %s 10 100",
-			     wp_script_source(WP_SCRIPT_AUDIT)->sha1, users[i]);
+			     wp_scripts.list[WP_SCRIPT_AUDIT].sha1, users[i]);
 	expect_index(w, scene, n, "exact");
 }
 
@@ -565,7 +565,7 @@ static void prepare_scene(struct wp_world *w, const struct scene *scene)
 /* The script with the prologue behind its first line; the caller frees it. */
 static char *cuttable(enum wp_script script)
 {
-	const struct wp_script_source *source = wp_script_source(script);
+	const struct wp_script_source *source = &wp_scripts.list[script];
 	const char *rest = strchr(source->text, '\n') + 1;
 	size_t size = source->len + sizeof(prologue);
 	char *text = malloc(size);
@@ -667,7 +667,7 @@ static void a_script_cut_anywhere_and_run_again_ends_the_same(void **state)
 /* What cannot write cannot be cut off half-way. */
 static bool writes(enum wp_script script)
 {
-	const char *text = wp_script_source(script)->text;
+	const char *text = wp_scripts.list[script].text;
 	const char *flag = strstr(text, "no-writes");
 
 	if (strstr(text, "redis.") == NULL)
@@ -685,9 +685,8 @@ static void no_script_that_writes_is_left_out(void **state)
 		for (size_t i = 0; i < sizeof(scenes) / sizeof(scenes[0]); i++)
 			is_cut |= scenes[i].script == (enum wp_script)script;
 		if (!is_cut && writes((enum wp_script)script))
-			fail_msg(
-				"%s is never cut",
-				wp_script_source((enum wp_script)script)->name);
+			fail_msg("%s is never cut",
+				 wp_scripts.list[script].name);
 	}
 }
 

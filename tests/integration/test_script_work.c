@@ -59,7 +59,7 @@ static const struct wp_reply *answer(const struct work *work)
 static struct work run(struct wp_world *w, enum wp_script script,
 		       const char *args)
 {
-	const struct wp_script_source *source = wp_script_source(script);
+	const struct wp_script_source *source = &wp_scripts.list[script];
 	const char *rest = strncmp(source->text, "#!", 2) == 0
 				   ? strchr(source->text, '\n') + 1
 				   : source->text;
@@ -278,8 +278,7 @@ static void every_script_with_a_loop_says_what_bounds_it(void **state)
 	(void)state;
 
 	for (int i = 0; i < WP_SCRIPT_COUNT; i++) {
-		const struct wp_script_source *source =
-			wp_script_source((enum wp_script)i);
+		const struct wp_script_source *source = &wp_scripts.list[i];
 		bool loops = strstr(source->text, " do\n") != NULL ||
 			     strstr(source->text, "repeat\n") != NULL;
 

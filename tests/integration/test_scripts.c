@@ -57,7 +57,7 @@ static void a_lease_has_one_holder_and_a_new_token_each_time(void **state)
 	assert_string_equal(value, "1:worker-a");
 
 	wp_lease_release_build(&w->cmd, WP_P, w->owner);
-	assert_int_equal(answer(w, wp_lease_parse), WP_OK);
+	assert_int_equal(answer(w, wp_script_done), WP_OK);
 	assert_int_equal(acquire(w, "worker-b", &is_held, value), WP_OK);
 	assert_false(is_held);
 	assert_string_equal(value, "2:worker-b");
@@ -71,14 +71,14 @@ static void a_lost_lease_is_neither_renewed_nor_released(void **state)
 	wp_world_run(w, "SET " WP_P "owner 9:worker-b PX 5000");
 
 	wp_lease_renew_build(&w->cmd, WP_P, w->owner, LEASE_MS);
-	assert_int_equal(answer(w, wp_lease_parse), WP_ERR_STALE);
+	assert_int_equal(answer(w, wp_script_done), WP_ERR_STALE);
 	wp_lease_release_build(&w->cmd, WP_P, w->owner);
-	assert_int_equal(answer(w, wp_lease_parse), WP_ERR_STALE);
+	assert_int_equal(answer(w, wp_script_done), WP_ERR_STALE);
 	wp_world_expect(w, "9:worker-b", "GET " WP_P "owner");
 	assert_in_range(wp_world_int(w, "PTTL " WP_P "owner"), 1, 5000);
 
 	wp_lease_renew_build(&w->cmd, WP_P, "9:worker-b", LEASE_MS);
-	assert_int_equal(answer(w, wp_lease_parse), WP_OK);
+	assert_int_equal(answer(w, wp_script_done), WP_OK);
 	assert_in_range(wp_world_int(w, "PTTL " WP_P "owner"), 5001, LEASE_MS);
 }
 
@@ -93,13 +93,11 @@ static void an_error_is_no_answer_to_any_parser(void **state)
 
 	assert_int_equal(wp_lease_acquire_parse(reply, &is_held, value),
 			 WP_ERR_UNAVAIL);
-	assert_int_equal(wp_lease_parse(reply), WP_ERR_UNAVAIL);
-	assert_int_equal(wp_guarded_parse(reply), WP_ERR_UNAVAIL);
-	assert_int_equal(wp_presence_done_parse(reply), WP_ERR_UNAVAIL);
+	assert_int_equal(wp_script_done(reply), WP_ERR_UNAVAIL);
 	wp_ack_begin(&walk, &w->box, &none);
 	wp_ack_told(&walk, reply, false);
 	assert_int_equal(walk.step, WP_ACK_FAILED);
-	assert_int_equal(wp_lease_parse(NULL), WP_ERR_UNAVAIL);
+	assert_int_equal(wp_script_done(NULL), WP_ERR_UNAVAIL);
 	wp_ack_begin(&walk, &w->box, &none);
 	wp_ack_told(&walk, NULL, false);
 	assert_int_equal(walk.step, WP_ACK_FAILED);
@@ -138,7 +136,7 @@ static enum wp_err raise_to(struct wp_world *w, const char *owner, uint64_t ms,
 	const struct wp_entry_id floor = { .ms = ms, .seq = seq };
 
 	wp_ingress_raise_build(&w->cmd, &lease, &floor);
-	return answer(w, wp_guarded_parse);
+	return answer(w, wp_script_done);
 }
 
 /* Far in the future, and more than 2^53 when taken as one number. */
@@ -201,7 +199,7 @@ static void a_gate_can_only_be_opened_by_the_owner(void **state)
 
 	wp_world_run(w, "DEL " WP_P "gate");
 	wp_gate_open_build(&w->cmd, &other, "run");
-	assert_int_equal(answer(w, wp_guarded_parse), WP_ERR_STALE);
+	assert_int_equal(answer(w, wp_script_done), WP_ERR_STALE);
 	wp_world_expect(w, "0", "EXISTS " WP_P "gate");
 	assert_int_equal(raise_to(w, "9:other", far_ms, 1), WP_ERR_STALE);
 	wp_world_expect(w, "0", "EXISTS " WP_P "ingress");
@@ -218,11 +216,11 @@ static void hints_set_again_never_repeat_a_token(void **state)
 	wp_hint_set_begin(&w->cmd, &lease);
 	wp_cmd_str(&w->cmd, WP_BOB);
 	wp_cmd_str(&w->cmd, WP_AMY);
-	assert_int_equal(answer(w, wp_guarded_parse), WP_OK);
+	assert_int_equal(answer(w, wp_script_done), WP_OK);
 	first = wp_world_cmd(w, "HMGET " WP_P "cold " WP_BOB " " WP_AMY);
 	wp_hint_set_begin(&w->cmd, &lease);
 	wp_cmd_str(&w->cmd, WP_BOB);
-	assert_int_equal(answer(w, wp_guarded_parse), WP_OK);
+	assert_int_equal(answer(w, wp_script_done), WP_OK);
 	second = wp_world_cmd(w, "HMGET " WP_P "cold " WP_BOB " " WP_AMY);
 
 	assert_string_not_equal(wp_reply_str(wp_reply_at(first, 0)),
@@ -236,7 +234,7 @@ static void hints_set_again_never_repeat_a_token(void **state)
 
 	wp_hint_set_begin(&w->cmd, &other);
 	wp_cmd_str(&w->cmd, "urn:sm:user:eve");
-	assert_int_equal(answer(w, wp_guarded_parse), WP_ERR_STALE);
+	assert_int_equal(answer(w, wp_script_done), WP_ERR_STALE);
 	wp_world_expect(w, "0", "HEXISTS " WP_P "cold urn:sm:user:eve");
 }
 
@@ -257,7 +255,7 @@ static void due_users_come_earliest_first_and_only_to_the_owner(void **state)
 	wp_reply_free(&reply);
 
 	wp_migrate_due_build(&w->cmd, &other, 2, 0);
-	assert_int_equal(answer(w, wp_guarded_parse), WP_ERR_STALE);
+	assert_int_equal(answer(w, wp_script_done), WP_ERR_STALE);
 }
 
 static void a_trim_deletes_the_band_that_it_has_emptied(void **state)
@@ -485,7 +483,7 @@ static struct wp_route_result route_as(struct wp_world *w, const char *owner,
 	w->conf.worker.batch_entries = 10;
 	wp_route_build(&w->cmd, &w->conf, &lease, run_id, false);
 	reply = wp_world_do(w);
-	assert_int_equal(wp_route_parse(reply, &result), WP_OK);
+	wp_route_parse(reply, &result);
 	wp_reply_free(&reply);
 	return result;
 }
@@ -511,14 +509,17 @@ static void a_refusal_by_redis_is_no_fault_of_an_entry(void **state)
 	struct wp_reply *reply;
 
 	reply = wp_world_cmd(w, "EVAL return{err='NOREPLICAS\\32no'} 0");
-	assert_int_equal(wp_route_parse(reply, &result), WP_ERR_UNAVAIL);
+	wp_route_parse(reply, &result);
+	assert_int_equal(result.status, WP_ROUTE_REFUSED);
+	assert_string_equal(result.error, "NOREPLICAS no");
 	wp_reply_free(&reply);
 	reply = wp_world_cmd(w, "EVAL return{err='ERR\\32broken'} 0");
-	assert_int_equal(wp_route_parse(reply, &result), WP_OK);
+	wp_route_parse(reply, &result);
 	assert_int_equal(result.status, WP_ROUTE_FAULT);
 	assert_non_null(strstr(result.error, "broken"));
 	wp_reply_free(&reply);
-	assert_int_equal(wp_route_parse(NULL, &result), WP_ERR_UNAVAIL);
+	wp_route_parse(NULL, &result);
+	assert_int_equal(result.status, WP_ROUTE_REFUSED);
 }
 
 static void a_batch_is_bounded_by_entries(void **state)

@@ -59,7 +59,7 @@ static void own_partition(struct wp_world *w)
 
 	wp_gate_open_build(&w->cmd, &lease, wp_redis_run_id(w->redis));
 	reply = wp_world_do(w);
-	assert_int_equal(wp_guarded_parse(reply), WP_OK);
+	assert_int_equal(wp_script_done(reply), WP_OK);
 	wp_reply_free(&reply);
 }
 

@@ -17,7 +17,7 @@
 #include "lib/mailbox/partition.h"
 #include "lib/mailbox/presence.h"
 #include "lib/mailbox/pull.h"
-#include "lib/mailbox/route.h"
+#include "lib/mailbox/scripts.h"
 #include "lib/mailbox/send.h"
 #include "lib/redis/client.h"
 #include "lib/store/backend.h"

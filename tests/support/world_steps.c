@@ -106,7 +106,8 @@ struct wp_route_result wp_world_route(struct wp_world *w)
 	wp_route_build(&w->cmd, &w->conf, &lease, wp_redis_run_id(w->redis),
 		       false);
 	reply = wp_world_do(w);
-	assert_int_equal(wp_route_parse(reply, &result), WP_OK);
+	wp_route_parse(reply, &result);
+	assert_int_not_equal(result.status, WP_ROUTE_REFUSED);
 	if (result.status == WP_ROUTE_FAULT)
 		fail_msg("route died: %s", result.error);
 	wp_reply_free(&reply);
@@ -120,7 +121,7 @@ void wp_world_join(struct wp_world *w, const char *incarnation)
 
 	wp_presence_join_build(&w->cmd, WP_WORLD_PARTITION, incarnation);
 	reply = wp_world_do(w);
-	assert_int_equal(wp_presence_done_parse(reply), WP_OK);
+	assert_int_equal(wp_script_done(reply), WP_OK);
 	wp_reply_free(&reply);
 }
 
@@ -153,7 +154,7 @@ void wp_world_disconnect(struct wp_world *w, const char *connection)
 	struct wp_reply *reply;
 	int64_t left = -1;
 
-	wp_presence_disconnect_build(&w->cmd, &w->box, connection, 0);
+	wp_presence_disconnect_build(&w->cmd, &w->conf, &w->box, connection, 0);
 	reply = wp_world_do(w);
 	assert_int_equal(wp_presence_disconnect_parse(reply, &left), WP_OK);
 	wp_reply_free(&reply);

@@ -10,7 +10,7 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/random.h"
-#include "lib/mailbox/sweep.h"
+#include "lib/mailbox/partition.h"
 #include "tools/waypost/cli.h"
 
 enum { NONCE_BYTES = 16, US_PER_MS = 1000 };

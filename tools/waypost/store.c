@@ -10,10 +10,10 @@
  */
 #include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "lib/mailbox/deployment.h"
 #include "lib/mailbox/partition.h"
+#include "lib/mailbox/scripts.h"
 #include "tools/waypost/cli.h"
 
 static enum wp_err forget_partition(struct wp_cli *cli, uint32_t partition,
@@ -27,13 +27,7 @@ static enum wp_err forget_partition(struct wp_cli *cli, uint32_t partition,
 
 	for (size_t i = 0; rc == WP_OK && i < sizeof(names) / sizeof(names[0]);
 	     i++) {
-		char key[WP_PREFIX_MAX + sizeof("coldsize")];
-
-		wp_partition_prefix(key, partition);
-		memcpy(key + strlen(key), names[i], strlen(names[i]) + 1);
-		wp_cmd_clear(&cli->cmd);
-		wp_cmd_str(&cli->cmd, "UNLINK");
-		wp_cmd_str(&cli->cmd, key);
+		wp_cmd_key(&cli->cmd, "UNLINK", partition, names[i]);
 		rc = wp_cli_ask(cli, &reply, err);
 		wp_reply_free(&reply);
 	}

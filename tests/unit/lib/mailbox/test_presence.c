@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "lib/mailbox/poke.h"
+#include "lib/mailbox/presence.h"
 
 /*
  * Everything that a message says, written down: "user a; kick b; nonce 7;".

@@ -22,6 +22,20 @@ enum {
 	MAX_SKIPPED_BYTES = 512 * 1024,
 };
 
+/* What one tier knows of one band, oldest first. */
+struct lane {
+	struct wp_pull_row *rows;
+	size_t n;
+	bool more; /* live entries follow the last row */
+};
+
+/* What a page still has room for. */
+struct room {
+	size_t rows;
+	size_t bytes;
+	bool is_whole; /* nothing is on it yet: one row fits, however long */
+};
+
 /* An answer that hot rows point into. */
 struct answer {
 	struct answer *next;
@@ -48,7 +62,7 @@ struct hot_walk {
 	const struct wp_pull_request *req;
 	bool ask_cold;
 	int64_t now_ms; /* of the last call */
-	struct wp_pull_lane lanes[BANDS];
+	struct lane lanes[BANDS];
 	size_t bytes;
 	bool has_place;
 	enum wp_band band; /* where to go on */
@@ -58,7 +72,7 @@ struct hot_walk {
 /* Rows copied out of the cold store as they pass by. */
 struct cold_reader {
 	struct wp_arena *arena;
-	struct wp_pull_lane lanes[BANDS];
+	struct lane lanes[BANDS];
 	size_t bytes[BANDS];
 	size_t limit;
 	int64_t now_ms;
@@ -98,7 +112,7 @@ static enum wp_err read_lane(struct hot_walk *hot, enum wp_band band,
 			     struct wp_error *err)
 {
 	enum { WORDS = 3 };
-	struct wp_pull_lane *lane = &hot->lanes[band];
+	struct lane *lane = &hot->lanes[band];
 	size_t n = wp_reply_count(entries) / WORDS;
 
 	lane->more = wp_reply_int(more) == 1;
@@ -246,7 +260,7 @@ static enum wp_err read_hot(struct wp_pull_page *page, struct wp_redis *redis,
 static bool cold_on_row(void *ctx, const struct wp_store_row *row)
 {
 	struct cold_reader *cold = ctx;
-	struct wp_pull_lane *lane = &cold->lanes[row->band];
+	struct lane *lane = &cold->lanes[row->band];
 	struct wp_pull_row *copy = &lane->rows[lane->n];
 
 	/* The same rule as in the script, or hasMore would not be exact. */
@@ -304,8 +318,7 @@ static enum wp_err read_cold(struct cold_reader *cold, struct wp_store *store,
  * lies behind that bound is unknown, so nothing above it may be given out yet.
  */
 
-static const struct wp_pull_row *lane_peek(const struct wp_pull_lane *lane,
-					   size_t at)
+static const struct wp_pull_row *lane_peek(const struct lane *lane, size_t at)
 {
 	return at < lane->n ? &lane->rows[at] : NULL;
 }
@@ -320,9 +333,17 @@ static int compare(const struct wp_pull_row *a, const struct wp_pull_row *b)
 	return wp_entry_id_cmp(&a->entry, &b->entry);
 }
 
-void wp_pull_merge(const struct wp_pull_lane *hot,
-		   const struct wp_pull_lane *cold, struct wp_pull_room *room,
-		   struct wp_pull_lane *out)
+/*
+ * Merge one band of both tiers: by id, duplicates once. Stops before the first
+ * id that a tier which was cut short (more) might still precede, and where
+ * there is no more room.
+ *
+ * room:  what was written is taken off
+ * out:   its rows have room for as many; n and more are set: live entries
+ *        follow what was written
+ */
+static void merge_band(const struct lane *hot, const struct lane *cold,
+		       struct room *room, struct lane *out)
 {
 	size_t at_hot = 0;
 	size_t at_cold = 0;
@@ -360,25 +381,25 @@ static enum wp_err merge(struct wp_pull_page *page, const struct hot_walk *hot,
 			 const struct cold_reader *cold, size_t limit,
 			 struct wp_error *err)
 {
-	struct wp_pull_room room = {
+	struct room room = {
 		.rows = limit,
 		.bytes = WP_PULL_MAX_BYTES,
 		.is_whole = true,
 	};
-	struct wp_pull_lane out = { 0 };
+	struct lane out = { 0 };
 
 	page->rows = wp_arena_alloc(&page->arena, limit * sizeof(*page->rows));
 	if (page->rows == NULL)
 		return out_of_memory(err);
 	out.rows = page->rows;
-	wp_pull_merge(&hot->lanes[WP_BAND_HIGH], &cold->lanes[WP_BAND_HIGH],
-		      &room, &out);
+	merge_band(&hot->lanes[WP_BAND_HIGH], &cold->lanes[WP_BAND_HIGH], &room,
+		   &out);
 	page->n_high = out.n;
 	/* Standard comes after all of high, on whichever page that ends. */
 	if (!out.more) {
 		out.rows += out.n;
-		wp_pull_merge(&hot->lanes[WP_BAND_STANDARD],
-			      &cold->lanes[WP_BAND_STANDARD], &room, &out);
+		merge_band(&hot->lanes[WP_BAND_STANDARD],
+			   &cold->lanes[WP_BAND_STANDARD], &room, &out);
 		page->n = page->n_high + out.n;
 	} else {
 		page->n = page->n_high;

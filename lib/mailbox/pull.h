@@ -6,7 +6,6 @@
  * The script is called again for as long as all it sees is what has expired: a
  * call holds up everybody, so it is bounded by what it looks at, not by what it
  * finds. Order of the answer: high band before standard, by id inside a band.
- * The merge is pure and tested without any store.
  */
 #ifndef WP_LIB_MAILBOX_PULL_H
 #define WP_LIB_MAILBOX_PULL_H
@@ -19,8 +18,6 @@
 #include "lib/name/box.h"
 #include "lib/name/msgid.h"
 #include "lib/redis/client.h"
-#include "lib/redis/cmd.h"
-#include "lib/redis/reply.h"
 #include "lib/store/store.h"
 
 enum { WP_PULL_MAX = 500, WP_PULL_MAX_BYTES = 4 * 1024 * 1024 };
@@ -31,33 +28,6 @@ struct wp_pull_row {
 	const char *json;
 	size_t json_len;
 };
-
-/* What one tier knows of one band, oldest first. */
-struct wp_pull_lane {
-	struct wp_pull_row *rows;
-	size_t n;
-	bool more; /* live entries follow the last row */
-};
-
-/* What a page still has room for. */
-struct wp_pull_room {
-	size_t rows;
-	size_t bytes;
-	bool is_whole; /* nothing is on it yet: one row fits, however long */
-};
-
-/*
- * Merge one band of both tiers: by id, duplicates once. Stops before the first
- * id that a tier which was cut short (more) might still precede, and where
- * there is no more room.
- *
- * room:  what was written is taken off
- * out:   its rows have room for as many; n and more are set: live entries
- *        follow what was written
- */
-void wp_pull_merge(const struct wp_pull_lane *hot,
-		   const struct wp_pull_lane *cold, struct wp_pull_room *room,
-		   struct wp_pull_lane *out);
 
 struct wp_pull_page; /* owns everything its rows point to */
 

@@ -1,6 +1,9 @@
 /*
  * The merge of two tiers, held against a brute-force reference that knows the
  * whole truth: what lies in both tiers, also beyond where each was cut.
+ *
+ * The merge belongs to pull.c alone, and is tried here 200,000 times without any
+ * tier behind it. So this file takes pull.c in.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "lib/mailbox/pull.h"
+#include "lib/mailbox/pull.c"
 
 enum { ROWS_MAX = 24, NO_LIMIT = 100, PLENTY = 1 << 20, CASES = 200000 };
 
@@ -23,24 +26,23 @@ static struct wp_pull_row row(uint64_t seq, size_t len)
 	};
 }
 
-static struct wp_pull_lane lane(struct wp_pull_row *rows, size_t n, bool more)
+static struct lane lane_of(struct wp_pull_row *rows, size_t n, bool more)
 {
-	return (struct wp_pull_lane){ .rows = rows, .n = n, .more = more };
+	return (struct lane){ .rows = rows, .n = n, .more = more };
 }
 
 /* Run a merge of an empty page with plenty of room; returns the row count. */
-static size_t merge(const struct wp_pull_lane *hot,
-		    const struct wp_pull_lane *cold, size_t limit,
-		    struct wp_pull_row *out, bool *more)
+static size_t merge_all(const struct lane *hot, const struct lane *cold,
+			size_t limit, struct wp_pull_row *out, bool *more)
 {
-	struct wp_pull_room room = {
+	struct room room = {
 		.rows = limit,
 		.bytes = PLENTY,
 		.is_whole = true,
 	};
-	struct wp_pull_lane merged = { .rows = out };
+	struct lane merged = { .rows = out };
 
-	wp_pull_merge(hot, cold, &room, &merged);
+	merge_band(hot, cold, &room, &merged);
 	assert_int_equal(room.rows, limit - merged.n);
 	*more = merged.more;
 	return merged.n;
@@ -48,13 +50,13 @@ static size_t merge(const struct wp_pull_lane *hot,
 
 static void nothing_in_two_tiers_is_nothing_and_no_more(void **state)
 {
-	struct wp_pull_lane none = lane(NULL, 0, false);
+	struct lane none = lane_of(NULL, 0, false);
 	struct wp_pull_row out[1];
 	bool more = true;
 
 	(void)state;
 
-	assert_int_equal(merge(&none, &none, 1, out, &more), 0);
+	assert_int_equal(merge_all(&none, &none, 1, out, &more), 0);
 	assert_false(more);
 }
 
@@ -62,14 +64,14 @@ static void a_message_in_both_tiers_is_given_once_and_in_order(void **state)
 {
 	struct wp_pull_row hot_rows[] = { row(2, 1), row(3, 1), row(5, 1) };
 	struct wp_pull_row cold_rows[] = { row(1, 1), row(2, 1), row(4, 1) };
-	struct wp_pull_lane hot = lane(hot_rows, 3, false);
-	struct wp_pull_lane cold = lane(cold_rows, 3, false);
+	struct lane hot = lane_of(hot_rows, 3, false);
+	struct lane cold = lane_of(cold_rows, 3, false);
 	struct wp_pull_row out[NO_LIMIT];
 	bool more = true;
 
 	(void)state;
 
-	assert_int_equal(merge(&hot, &cold, NO_LIMIT, out, &more), 5);
+	assert_int_equal(merge_all(&hot, &cold, NO_LIMIT, out, &more), 5);
 	for (size_t i = 0; i < 5; i++)
 		assert_int_equal(out[i].entry.seq, i + 1);
 	assert_false(more);
@@ -79,34 +81,34 @@ static void nothing_is_given_beyond_where_a_tier_was_cut(void **state)
 {
 	struct wp_pull_row hot_rows[] = { row(1, 1), row(3, 1) };
 	struct wp_pull_row cold_rows[] = { row(2, 1), row(9, 1) };
-	struct wp_pull_lane hot = lane(hot_rows, 2, true);
-	struct wp_pull_lane cold = lane(cold_rows, 2, false);
+	struct lane hot = lane_of(hot_rows, 2, true);
+	struct lane cold = lane_of(cold_rows, 2, false);
 	struct wp_pull_row out[NO_LIMIT];
 	bool more = false;
 
 	(void)state;
 
-	assert_int_equal(merge(&hot, &cold, NO_LIMIT, out, &more), 3);
+	assert_int_equal(merge_all(&hot, &cold, NO_LIMIT, out, &more), 3);
 	assert_int_equal(out[2].entry.seq, 3);
 	assert_true(more);
 
 	hot.more = false;
 	cold.more = true;
-	assert_int_equal(merge(&hot, &cold, NO_LIMIT, out, &more), 4);
+	assert_int_equal(merge_all(&hot, &cold, NO_LIMIT, out, &more), 4);
 	assert_true(more);
 }
 
 static void a_tier_cut_before_its_first_row_holds_everything_back(void **state)
 {
 	struct wp_pull_row cold_rows[] = { row(2, 1) };
-	struct wp_pull_lane hot = lane(NULL, 0, true);
-	struct wp_pull_lane cold = lane(cold_rows, 1, false);
+	struct lane hot = lane_of(NULL, 0, true);
+	struct lane cold = lane_of(cold_rows, 1, false);
 	struct wp_pull_row out[NO_LIMIT];
 	bool more = false;
 
 	(void)state;
 
-	assert_int_equal(merge(&hot, &cold, NO_LIMIT, out, &more), 0);
+	assert_int_equal(merge_all(&hot, &cold, NO_LIMIT, out, &more), 0);
 	assert_true(more);
 }
 
@@ -114,40 +116,40 @@ static void a_limit_used_exactly_leaves_no_more(void **state)
 {
 	struct wp_pull_row hot_rows[] = { row(1, 1), row(2, 1) };
 	struct wp_pull_row cold_rows[] = { row(2, 1) };
-	struct wp_pull_lane hot = lane(hot_rows, 2, false);
-	struct wp_pull_lane cold = lane(cold_rows, 1, false);
+	struct lane hot = lane_of(hot_rows, 2, false);
+	struct lane cold = lane_of(cold_rows, 1, false);
 	struct wp_pull_row out[NO_LIMIT];
 	bool more = true;
 
 	(void)state;
 
-	assert_int_equal(merge(&hot, &cold, 2, out, &more), 2);
+	assert_int_equal(merge_all(&hot, &cold, 2, out, &more), 2);
 	assert_false(more);
-	assert_int_equal(merge(&hot, &cold, 1, out, &more), 1);
+	assert_int_equal(merge_all(&hot, &cold, 1, out, &more), 1);
 	assert_true(more);
-	assert_int_equal(merge(&hot, &cold, 0, out, &more), 0);
+	assert_int_equal(merge_all(&hot, &cold, 0, out, &more), 0);
 	assert_true(more);
 }
 
 static void one_row_fits_an_empty_page_whatever_its_size(void **state)
 {
 	struct wp_pull_row rows[] = { row(1, 500), row(2, 1) };
-	struct wp_pull_lane hot = lane(rows, 2, false);
-	struct wp_pull_lane none = lane(NULL, 0, false);
+	struct lane hot = lane_of(rows, 2, false);
+	struct lane none = lane_of(NULL, 0, false);
 	struct wp_pull_row rows_out[NO_LIMIT];
-	struct wp_pull_lane out = { .rows = rows_out };
-	struct wp_pull_room room = { NO_LIMIT, 100, true };
+	struct lane out = { .rows = rows_out };
+	struct room room = { NO_LIMIT, 100, true };
 
 	(void)state;
 
-	wp_pull_merge(&hot, &none, &room, &out);
+	merge_band(&hot, &none, &room, &out);
 	assert_int_equal(out.n, 1);
 	assert_int_equal(room.bytes, 0);
 	assert_false(room.is_whole);
 	assert_true(out.more);
 
-	room = (struct wp_pull_room){ NO_LIMIT, 100, false };
-	wp_pull_merge(&hot, &none, &room, &out);
+	room = (struct room){ NO_LIMIT, 100, false };
+	merge_band(&hot, &none, &room, &out);
 	assert_int_equal(out.n, 0);
 	assert_int_equal(room.bytes, 100);
 	assert_true(out.more);
@@ -156,15 +158,15 @@ static void one_row_fits_an_empty_page_whatever_its_size(void **state)
 static void bytes_are_used_up_to_the_last_one(void **state)
 {
 	struct wp_pull_row rows[] = { row(1, 60), row(2, 40), row(3, 1) };
-	struct wp_pull_lane none = lane(NULL, 0, false);
-	struct wp_pull_lane cold = lane(rows, 3, false);
+	struct lane none = lane_of(NULL, 0, false);
+	struct lane cold = lane_of(rows, 3, false);
 	struct wp_pull_row rows_out[NO_LIMIT];
-	struct wp_pull_lane out = { .rows = rows_out };
-	struct wp_pull_room room = { NO_LIMIT, 100, false };
+	struct lane out = { .rows = rows_out };
+	struct room room = { NO_LIMIT, 100, false };
 
 	(void)state;
 
-	wp_pull_merge(&none, &cold, &room, &out);
+	merge_band(&none, &cold, &room, &out);
 	assert_int_equal(out.n, 2);
 	assert_int_equal(room.bytes, 0);
 	assert_true(out.more);
@@ -207,10 +209,10 @@ static struct world make_world(uint64_t *seed)
 	return w;
 }
 
-static struct wp_pull_lane tell(const struct world *w, const bool *in,
-				size_t read, struct wp_pull_row *rows)
+static struct lane tell(const struct world *w, const bool *in, size_t read,
+			struct wp_pull_row *rows)
 {
-	struct wp_pull_lane told = { .rows = rows };
+	struct lane told = { .rows = rows };
 
 	for (size_t i = 0; i < ROWS_MAX; i++) {
 		if (!in[i])
@@ -295,14 +297,11 @@ static void random_cases_agree_with_the_truth(void **state)
 		struct world w = make_world(&seed);
 		struct wp_pull_row hot_rows[ROWS_MAX];
 		struct wp_pull_row cold_rows[ROWS_MAX];
-		struct wp_pull_lane hot =
-			tell(&w, w.in_hot, w.hot_read, hot_rows);
-		struct wp_pull_lane cold =
-			tell(&w, w.in_cold, w.cold_read, cold_rows);
+		struct lane hot = tell(&w, w.in_hot, w.hot_read, hot_rows);
+		struct lane cold = tell(&w, w.in_cold, w.cold_read, cold_rows);
 		struct wp_pull_row rows_out[ROWS_MAX];
-		struct wp_pull_lane out = { .rows = rows_out };
-		struct wp_pull_room room = { w.limit, w.bytes,
-					     w.page_is_empty };
+		struct lane out = { .rows = rows_out };
+		struct room room = { w.limit, w.bytes, w.page_is_empty };
 		uint64_t want[ROWS_MAX];
 		size_t n_want;
 		bool want_more;
@@ -315,7 +314,7 @@ static void random_cases_agree_with_the_truth(void **state)
 			n_want--;
 			want_more = true;
 		}
-		wp_pull_merge(&hot, &cold, &room, &out);
+		merge_band(&hot, &cold, &room, &out);
 
 		assert_int_equal(out.n, n_want);
 		for (size_t i = 0; i < out.n; i++)
@@ -343,14 +342,14 @@ static void pages_put_together_are_the_whole_band(void **state)
 			struct wp_pull_row hot_rows[ROWS_MAX];
 			struct wp_pull_row cold_rows[ROWS_MAX];
 			struct wp_pull_row rows_out[ROWS_MAX];
-			struct wp_pull_lane out = { .rows = rows_out };
-			struct wp_pull_room room = { w.limit, w.bytes, true };
-			struct wp_pull_lane hot =
+			struct lane out = { .rows = rows_out };
+			struct room room = { w.limit, w.bytes, true };
+			struct lane hot =
 				tell(&w, w.in_hot, w.hot_read, hot_rows);
-			struct wp_pull_lane cold =
+			struct lane cold =
 				tell(&w, w.in_cold, w.cold_read, cold_rows);
 
-			wp_pull_merge(&hot, &cold, &room, &out);
+			merge_band(&hot, &cold, &room, &out);
 			more = out.more;
 			for (size_t i = 0; i < out.n; i++) {
 				while (!w.in_hot[next] && !w.in_cold[next])

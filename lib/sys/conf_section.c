@@ -29,11 +29,9 @@ enum wp_err wp_conf_broken(struct wp_error *err, const char *name,
 enum wp_err wp_conf_check_listen(const char *name, const char *address,
 				 struct wp_error *err)
 {
-	struct wp_listen_address parsed;
 	struct wp_error why;
 
-	if (address[0] == '\0' ||
-	    wp_listen_parse(&parsed, address, &why) == WP_OK)
+	if (address[0] == '\0' || wp_listen_check(address, &why) == WP_OK)
 		return WP_OK;
 	return wp_conf_broken(err, name, why.msg);
 }

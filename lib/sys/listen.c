@@ -23,6 +23,13 @@
 #include <unistd.h>
 
 enum {
+	/*
+	 * Unix sockets do not queue beyond it: connect() fails at once. The
+	 * kernel allows no more than net.core.somaxconn, which is 4,096 by
+	 * default.
+	 */
+	BACKLOG = 4096,
+	HOST_MAX = 253, /* RFC 1035 section 2.3.4, without the dot */
 	PORT_MAX = 65535,
 	SOCKET_MODE = 0660,
 	/*
@@ -32,13 +39,21 @@ enum {
 	LOCK_PAUSE_NS = 10 * 1000 * 1000,
 };
 
+/* What the text of an address says, before any name is resolved. */
+struct address {
+	bool is_unix;
+	char path[WP_LISTEN_PATH_MAX + 1];
+	char host[HOST_MAX + 1];    /* "" for every address */
+	char port[sizeof("65535")]; /* digits; "0": any free one */
+};
+
 static enum wp_err bad(struct wp_error *err, const char *text, const char *why)
 {
 	return wp_error_set(err, WP_ERR_INVAL, "address \"%.100s\" %s", text,
 			    why);
 }
 
-static enum wp_err parse_port(struct wp_listen_address *out, const char *port)
+static enum wp_err parse_port(struct address *out, const char *port)
 {
 	size_t len = strlen(port);
 
@@ -50,8 +65,8 @@ static enum wp_err parse_port(struct wp_listen_address *out, const char *port)
 	return WP_OK;
 }
 
-enum wp_err wp_listen_parse(struct wp_listen_address *out, const char *text,
-			    struct wp_error *err)
+static enum wp_err parse(struct address *out, const char *text,
+			 struct wp_error *err)
 {
 	const char *host = text;
 	const char *colon;
@@ -85,7 +100,7 @@ enum wp_err wp_listen_parse(struct wp_listen_address *out, const char *text,
 	} else if (memchr(host, ':', len) != NULL) {
 		return bad(err, text, "needs [ and ] around an IPv6 address");
 	}
-	if (len > WP_LISTEN_HOST_MAX || memchr(host, '/', len) != NULL)
+	if (len > HOST_MAX || memchr(host, '/', len) != NULL)
 		return bad(err, text, "has no valid host");
 	memcpy(out->host, host, len);
 	return WP_OK;
@@ -172,7 +187,7 @@ static enum wp_err bind_name(struct wp_listener *out, int fd, const char *path,
 	 * comes after bind() because that one obeys the umask.
 	 */
 	if (chmod(path, SOCKET_MODE) == -1 || lstat(path, &st) == -1 ||
-	    listen(fd, WP_LISTEN_BACKLOG) == -1) {
+	    listen(fd, BACKLOG) == -1) {
 		rc = wp_error_sys(err, "listen on %s", path);
 		(void)unlink(path);
 		return rc;
@@ -234,7 +249,7 @@ static int listen_resolved(const struct addrinfo *at, bool is_any)
 	    setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off)) == -1)
 		goto fail;
 	if (bind(fd, at->ai_addr, at->ai_addrlen) == -1 ||
-	    listen(fd, WP_LISTEN_BACKLOG) == -1)
+	    listen(fd, BACKLOG) == -1)
 		goto fail;
 	return fd;
 fail:
@@ -257,9 +272,8 @@ static int listen_family(const struct addrinfo *all, int family, bool is_any)
 	return fd;
 }
 
-static enum wp_err listen_tcp(const struct wp_listen_address *address,
-			      const char *text, struct wp_listener *out,
-			      struct wp_error *err)
+static enum wp_err listen_tcp(const struct address *address, const char *text,
+			      struct wp_listener *out, struct wp_error *err)
 {
 	const struct addrinfo hints = {
 		.ai_family = AF_UNSPEC,
@@ -289,11 +303,18 @@ static enum wp_err listen_tcp(const struct wp_listen_address *address,
 	return rc;
 }
 
+enum wp_err wp_listen_check(const char *address, struct wp_error *err)
+{
+	struct address parsed;
+
+	return parse(&parsed, address, err);
+}
+
 enum wp_err wp_listen(const char *address, struct wp_listener *out,
 		      struct wp_error *err)
 {
-	struct wp_listen_address parsed;
-	enum wp_err rc = wp_listen_parse(&parsed, address, err);
+	struct address parsed;
+	enum wp_err rc = parse(&parsed, address, err);
 
 	*out = WP_LISTENER_NONE;
 	if (rc != WP_OK)
@@ -380,8 +401,8 @@ static enum wp_err look_at_path(const char *path, struct wp_error *err)
 
 enum wp_err wp_listen_look(const char *address, struct wp_error *err)
 {
-	struct wp_listen_address parsed;
-	enum wp_err rc = wp_listen_parse(&parsed, address, err);
+	struct address parsed;
+	enum wp_err rc = parse(&parsed, address, err);
 
 	if (rc != WP_OK || !parsed.is_unix)
 		return rc;

@@ -12,15 +12,7 @@
 
 #include "lib/base/err.h"
 
-/*
- * Unix sockets do not queue beyond it: connect() fails at once. The kernel
- * allows no more than net.core.somaxconn, which is 4,096 by default.
- */
-enum {
-	WP_LISTEN_BACKLOG = 4096,
-	WP_LISTEN_PATH_MAX = 107, /* sun_path holds 108 bytes */
-	WP_LISTEN_HOST_MAX = 253, /* RFC 1035 section 2.3.4, without the dot */
-};
+enum { WP_LISTEN_PATH_MAX = 107 }; /* sun_path holds 108 bytes */
 
 /*
  * A listening socket and, for a unix address, the name that was made for it.
@@ -35,18 +27,6 @@ struct wp_listener {
 
 #define WP_LISTENER_NONE ((struct wp_listener){ .fd = -1 })
 
-/* What the text of an address says, before any name is resolved. */
-struct wp_listen_address {
-	bool is_unix;
-	char path[WP_LISTEN_PATH_MAX + 1];
-	char host[WP_LISTEN_HOST_MAX + 1]; /* "" for every address */
-	char port[sizeof("65535")];        /* digits; "0": any free one */
-};
-
-/* The forms that wp_listen() documents. Errors: WP_ERR_INVAL */
-enum wp_err wp_listen_parse(struct wp_listen_address *out, const char *text,
-			    struct wp_error *err) WP_MUST_USE;
-
 /*
  * Listen on address: "unix:/path", "tcp:host:port", "host:port", ":port" or
  * "[v6]:port". A unix socket gets mode 0660; a stale one (nobody answers) is
@@ -60,6 +40,10 @@ enum wp_err wp_listen_parse(struct wp_listen_address *out, const char *text,
  */
 enum wp_err wp_listen(const char *address, struct wp_listener *out,
 		      struct wp_error *err) WP_MUST_USE;
+
+/* Has it one of these forms? No name is resolved. Errors: WP_ERR_INVAL */
+enum wp_err wp_listen_check(const char *address,
+			    struct wp_error *err) WP_MUST_USE;
 
 /*
  * Could wp_listen() have this address? For --check: binds and removes nothing.

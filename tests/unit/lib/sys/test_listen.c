@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -48,30 +49,73 @@ static int connect_unix(void)
 	return -1;
 }
 
-static void every_form_of_an_address_is_read(void **state)
+static void every_form_of_an_address_is_taken(void **state)
 {
-	static const struct {
-		const char *text, *path, *host, *port;
-	} rows[] = {
-		{ "unix:/a b", "/a b", "", "" },
-		{ "tcp:127.0.0.1:80", "", "127.0.0.1", "80" },
-		{ "localhost:65535", "", "localhost", "65535" },
-		{ ":8080", "", "", "8080" },
-		{ "tcp::8080", "", "", "8080" },
-		{ "[::1]:80", "", "::1", "80" },
-		{ "tcp:[fe80::1%eth0]:0", "", "fe80::1%eth0", "0" },
+	static const char *const texts[] = {
+		"unix:/a b",
+		"unix:/a:b",
+		"tcp:127.0.0.1:80",
+		"localhost:65535",
+		":8080",
+		"tcp::8080",
+		"[::1]:80",
+		"tcp:[fe80::1%eth0]:0",
 	};
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		struct wp_listen_address out;
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+		assert_int_equal(wp_listen_check(texts[i], NULL), WP_OK);
+}
 
-		assert_int_equal(wp_listen_parse(&out, rows[i].text, NULL),
-				 WP_OK);
-		assert_string_equal(out.path, rows[i].path);
-		assert_string_equal(out.host, rows[i].host);
-		assert_string_equal(out.port, rows[i].port);
-		assert_int_equal(out.is_unix, rows[i].path[0] != '\0');
+/* Where it listens: host and port as numbers. */
+static void name_of(int fd, char host[64], char port[16])
+{
+	struct sockaddr_storage name;
+	socklen_t len = sizeof(name);
+
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&name, &len), 0);
+	assert_int_equal(getnameinfo((struct sockaddr *)&name, len, host, 64,
+				     port, 16, NI_NUMERICHOST | NI_NUMERICSERV),
+			 0);
+}
+
+static void each_form_of_tcp_leads_to_its_host_and_port(void **state)
+{
+	static const struct {
+		const char *prefix;  /* of a port */
+		const char *host[2]; /* one or the other, by family */
+	} rows[] = {
+		{ "127.0.0.1:", { "127.0.0.1", NULL } },
+		{ "tcp:127.0.0.1:", { "127.0.0.1", NULL } },
+		{ "localhost:", { "127.0.0.1", "::1" } },
+		{ ":", { "0.0.0.0", "::" } },
+		{ "tcp::", { "0.0.0.0", "::" } },
+		{ "[::1]:", { "::1", NULL } },
+		{ "tcp:[::1]:", { "::1", NULL } },
+	};
+	struct wp_listener listener = must_listen("127.0.0.1:0");
+	char free_port[16], host[64], port[16], text[64];
+
+	(void)state;
+	name_of(listener.fd, host, free_port);
+	wp_listen_close(&listener);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct wp_error err;
+
+		snprintf(text, sizeof(text), "%s%s", rows[i].prefix, free_port);
+		if (wp_listen(text, &listener, &err) != WP_OK) {
+			/* A host may have no IPv6. */
+			assert_non_null(strstr(text, "::1"));
+			assert_int_equal(err.code, WP_ERR_SYS);
+			continue;
+		}
+		name_of(listener.fd, host, port);
+		assert_string_equal(port, free_port);
+		if (strcmp(host, rows[i].host[0]) != 0) {
+			assert_non_null(rows[i].host[1]);
+			assert_string_equal(host, rows[i].host[1]);
+		}
+		wp_listen_close(&listener);
 	}
 }
 
@@ -471,7 +515,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_crowd_is_queued),
-		cmocka_unit_test(every_form_of_an_address_is_read),
+		cmocka_unit_test(every_form_of_an_address_is_taken),
+		cmocka_unit_test(each_form_of_tcp_leads_to_its_host_and_port),
 		cmocka_unit_test(a_malformed_address_is_named),
 		cmocka_unit_test(
 			a_unix_socket_is_for_its_group_whatever_the_umask),

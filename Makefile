@@ -247,7 +247,8 @@ fuzz-run: $(FUZZ)
 
 # ---- looking after the source ----
 
-check: check-format check-layers check-headers check-references check-contract ## the quick ones
+CHECKS := check-format check-layers check-headers check-references check-contract check-widths
+check: $(CHECKS) ## the quick ones
 
 check-format: ## does clang-format agree?
 	@clang-format --dry-run -Werror $(C_FILES)
@@ -260,6 +261,9 @@ check-layers: all ## who may include and call whom
 
 check-references: ## is there what comments and documents name?
 	@$(PYTHON) tools/check-references.py
+
+check-widths: ## is any line too wide?
+	@$(PYTHON) tools/check-widths.py
 
 check-contract: ## do documents and programs tell the same?
 	@$(PYTHON) tools/check-contract.py
@@ -311,5 +315,5 @@ clean: ## remove what was built (the state directory of make run stays)
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 
 .PHONY: help all tests-build deps deps-build run test release-tests asan-tests tsan-tests test-unit \
-	test-fault test-fault-bugs bug soak test-integration test-e2e asan tsan ci fuzz fuzz-run check check-format \
-	format check-layers check-headers check-references check-contract lint install clean
+	test-fault test-fault-bugs bug soak test-integration test-e2e asan tsan ci fuzz fuzz-run check \
+	format $(CHECKS) lint install clean

@@ -4,8 +4,8 @@
 usage: bench/paths.py BEFORE AFTER [--rounds N]
 
 BEFORE and AFTER are folders with the programs, each beside its own tree's
-tools (…/build/release). Both run all the time, each with a Redis of its own, and
-take turns, so that what the machine does besides hits both. What counts is the
+tools (…/build/release). Both run all the time, each with a Redis of its own,
+and take turns, so that what the machine does besides hits both. It counts the
 ratio AFTER / BEFORE, per step: of time, and of processor time of the handlers,
 the worker, the daemon and Redis together. The median of all rounds, and between
 which ratios the middle half of them lies.

@@ -66,7 +66,8 @@ SKIPPED = re.compile(r"^\[  SKIPPED \] (?:.*: )?(\d+) test\(s\)", re.M)
 FAILED_NAME = re.compile(r"^\[  FAILED  \] (?!.*test\(s\))(.+)$", re.M)
 OWN_FAILURE = re.compile(r"^FAIL  (.+)$")
 OWN_RESULT = re.compile(
-    r"^(?:e2e result|fault result|source|model): (\d+) passed, (\d+) failed$", re.M)
+    r"^(?:e2e result|fault result|source|model): (\d+) passed, (\d+) failed$",
+    re.M)
 
 _print_lock = threading.Lock()
 _sessions = set()  # of programs that are running now

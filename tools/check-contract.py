@@ -305,7 +305,8 @@ class Tree:
         table = {code for cells in rows(spec.get("info", {}).get(
             "description", "")) for code in re.findall(r"`([a-z_]+)`",
                                                        cells[0])}
-        self.same(f"{where} (table)", table, self.found(codes, f"{where}: codes"), "code")
+        self.same(f"{where} (table)", table,
+                  self.found(codes, f"{where}: codes"), "code")
         socket = self.read("docs/websocket.md")
         told = re.search(r"^Codes of `error` frames(.*?)\n\n", socket,
                          re.M | re.S)

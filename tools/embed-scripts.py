@@ -71,11 +71,11 @@ class Part:
         with open(path, encoding="utf-8") as file:
             self.text = file.read()
         self.path = path
-        head = re.match(r"-- exports (\w+(?:, \w+)*)\n"
+        head = re.match(r"((?:-- exports \w+(?:, \w+)*\n)+)"
                         r"(?:-- needs (\w+(?:, \w+)*)\n)?", self.text)
         if not head:
             raise ScriptError(f"{path}: does not begin with what it exports")
-        self.exports = names_in(head.group(1))
+        self.exports = names_in(head.group(1).replace("-- exports ", ""))
         if self.exports == ["nothing"]:
             self.exports = []
         self.needs = names_in(head.group(2) or "")

@@ -105,7 +105,8 @@ def greet(stack):
     say("# alice sends to bob")
     say(f"curl -si {base}/api/send -H \"Authorization: Bearer $ALICE\" "
         "-H 'Content-Type: application/json' -d "
-        "'{\"recipientId\":\"urn:sm:user:bob\",\"encryptedData\":\"aGVsbG8=\"}'")
+        "'{\"recipientId\":\"urn:sm:user:bob\","
+        "\"encryptedData\":\"aGVsbG8=\"}'")
     say("# bob reads, then acks an id")
     say(f"curl -s {base}/api/messages -H \"Authorization: Bearer $BOB\"")
     say(f"curl -si {base}/api/messages/ack -H \"Authorization: Bearer $BOB\" "

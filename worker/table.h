@@ -3,8 +3,8 @@
  * share.
  *
  * The hot thread writes down leases; the cold thread reads them and reports
- * what it finds out. Whoever acts for a partition asks for its owner value first and
- * gets none when the lease may have lapsed by our own clock.
+ * what it finds out. Whoever acts for a partition asks for its owner value
+ * first and gets none when the lease may have lapsed by our own clock.
  *
  * Threads: every function takes the lock; any thread.
  */

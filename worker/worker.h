@@ -56,7 +56,7 @@ void wp_worker_lost(struct wp_worker *w, uint32_t partition, const char *owner);
 struct wp_pipe {
 	/* Write command i into cmd, which is empty. */
 	void (*ask)(void *ctx, size_t i, struct wp_cmd *cmd);
-	/* Look at the answer to it, borrowed for the call. NULL: nobody does. */
+	/* Look at the answer to it, borrowed for the call. NULL: nobody. */
 	void (*hear)(void *ctx, size_t i, const struct wp_reply *reply);
 };
 

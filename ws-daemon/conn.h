@@ -115,9 +115,9 @@ void wp_conn_refuse(struct wp_conn *conn, unsigned status, const char *code,
 /* Answer it with 200 and this body, and close. with_body: false for HEAD. */
 void wp_conn_show(struct wp_conn *conn, const char *type, const char *body,
 		  bool with_body);
-/* Answer it with the 101 of its admission. Behind that go the scratch buffer as the
- * first frame, and what came too early: a poke, and the word that it gives way.
- * Only for a request that is not answered. */
+/* Answer it with the 101 of its admission. Behind that go the scratch buffer as
+ * the first frame, and what came too early: a poke, and the word that it gives
+ * way. Only for a request that is not answered. */
 void wp_conn_open(struct wp_conn *conn);
 
 /* Queue message; the caller keeps its reference. Nothing happens unless open. A

@@ -39,7 +39,7 @@ static void answer(struct wp_conn *conn)
 	wp_conn_send_scratch(conn);
 }
 
-/* ---- {"type":"send"}: POST /api/send, with the same codes and sentences ---- */
+/* ---- {"type":"send"}: as POST /api/send, codes and sentences as well ---- */
 
 enum { KEY_TEXT_MAX = 6 * WP_IDEMPOTENCY_KEY_MAX };
 

@@ -20,7 +20,7 @@ from clocks import Clocks  # noqa: E402
 DAY_S = 86400
 AHEAD_S = 40 * DAY_S
 KEPT = 3
-# Of what is to be seen stored, and to go: the next one where that was too short.
+# Of what is to be seen stored, and to go: the next where that was too short.
 LIVES_S = (2, 8, 32)
 
 

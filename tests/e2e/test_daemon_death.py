@@ -1,4 +1,4 @@
-"""One of two daemons dies or sleeps: whose users go, whose stay, who is told."""
+"""One of two daemons dies or sleeps: who goes, who stays, who is told."""
 import signal
 
 from harness import PATIENCE_S, SLOWNESS, new_stack, wait_for

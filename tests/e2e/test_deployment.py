@@ -20,7 +20,7 @@ class Adopt(E2eTest):
         return done.returncode, done.stdout + done.stderr
 
     def test_a_lost_store_is_replaced_by_an_empty_one(self):
-        """What waited in Redis is kept, and nothing is held for what is lost."""
+        """What waited in Redis is kept, nothing is held for what is lost."""
         alice, bob, carol = self.user(), self.user(), self.user()
         self.assert_accepted(alice.send(bob))
         wait_for(lambda: self.is_cold(bob), "migration")

@@ -54,7 +54,8 @@ class Inbox(E2eTest):
 
     def test_what_cannot_be_read_is_buried_and_the_rest_goes_on(self):
         bob = self.user()
-        bad = [self.put("no json"), self.put(json.dumps({"recipientId": "a:b"})),
+        bad = [self.put("no json"),
+               self.put(json.dumps({"recipientId": "a:b"})),
                self.put(json.dumps(envelope("bob", "")))]
         good = self.put(json.dumps(envelope(bob.urn, b"good")))
 

@@ -1,4 +1,4 @@
-"""run_mode production: an unfit Redis stops every program, by name of setting."""
+"""run_mode production: an unfit Redis stops every program, by its setting."""
 import os
 import subprocess
 
@@ -112,7 +112,8 @@ class Production(E2eTest):
                  "WAYPOST_AUTH_STORE_SECRET_FILE": "/nowhere/store"},
             capture_output=True, text=True, timeout=30 * SLOWNESS,
             check=False)
-        self.assertEqual((done.returncode, done.stderr), (0, "waypost: there are no dead letters\n"))
+        self.assertEqual((done.returncode, done.stderr),
+                         (0, "waypost: there are no dead letters\n"))
 
     def said_at_once(self, name, *arguments, **env):
         status, said = self.start(name, *arguments, **env)

@@ -4,7 +4,8 @@ import time
 from harness import E2eTest, end_stack, envelope, new_stack, wait_for
 
 LIMIT = 3
-LIVES_S = (2, 8)  # of what fills a mailbox; the next one where that was too short
+# Of what fills a mailbox; the next one where that was too short.
+LIVES_S = (2, 8)
 
 
 class Quota(E2eTest):

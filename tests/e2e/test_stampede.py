@@ -1,4 +1,4 @@
-"""Everybody reconnects at once: late perhaps, but all, and nobody else waits."""
+"""Everybody reconnects at once: late perhaps, but all; nobody else waits."""
 import resource
 import threading
 

@@ -1,4 +1,4 @@
-"""A daemon that stops: who comes meanwhile is refused at once, or a successor's."""
+"""A daemon that stops: who comes then is refused at once, or a successor's."""
 import copy
 import os
 import signal

@@ -142,7 +142,8 @@ class Logs(E2eTest):
             yield get + b" HTTP/1.1" + host + b"A: \0\r\n\r\n"
             yield (get + b" HTTP/1.1" + host +
                    b"Transfer-Encoding: gzip\r\n\r\n")
-            yield get + b" HTTP/1.1" + host + b"A: " + b"x" * 20000 + b"\r\n\r\n"
+            yield (get + b" HTTP/1.1" + host +
+                   b"A: " + b"x" * 20000 + b"\r\n\r\n")
             yield (get + b" HTTP/1.1" + host +
                    b"".join(b"A%d: %s\r\n" % (i, b"x" * 9000)
                             for i in range(9)) + b"\r\n")

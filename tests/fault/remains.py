@@ -13,8 +13,8 @@ EMPTY = {
     "ingress": "XLEN", "dlq": "XLEN", "tries": "HLEN", "migrate": "ZCARD",
     "hotsize": "HLEN",
 }
-GONE = ("hot:", "hot!:", "online:", "due:", "at:", "rebuild", "reindex", "intent",
-        "index:")
+GONE = ("hot:", "hot!:", "online:", "due:", "at:", "rebuild", "reindex",
+        "intent", "index:")
 STAY = ("owner", "fence", "gate", "cold", "coldseq", "idem:", "seen:",
         "live", "rate:")
 

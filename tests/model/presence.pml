@@ -11,13 +11,14 @@
  * Run without -D the protocol holds. Each of these breaks it (run.sh has the
  * list, and the pairs in which one guard stands in for another):
  *	DUE_OUTSIDE	the worker fills due and publishes after route.lua
- *	NO_DUE, NO_NONCE	pokes by Pub/Sub alone, a deaf daemon not noticed
+ *	NO_DUE, NO_NONCE	pokes by Pub/Sub alone; deafness not noticed
  *	TRUST_POKES	what was poked lately is not poked again, nonce or not
  *	EARLY		registers before the subscription is confirmed
  *	BEAT_KEEPS	an unanswered heartbeat does not end the incarnation
  *	GONE_IGNORED	a daemon that was reaped does not register again
  *	CONNECT_ANYWHERE	connect.lua does not ask for live
- *	CONNECT_HOT_ONLY, CONNECT_SILENT	pending without the hint; not poked
+ *	CONNECT_HOT_ONLY	pending without the hint
+ *	CONNECT_SILENT	not poked
  *	DISCONNECT_USER	disconnect.lua removes all connections of the user
  *	DISCONNECT_UNMARKED, REAP_UNMARKED	waiting messages are not marked
  *	REAP_BLINDLY	reap.lua does not compare the counter

@@ -65,6 +65,15 @@ class Embedding(unittest.TestCase):
         self.assertIn(hashlib.sha1(text.encode()).hexdigest(), out)
         self.assertIn('\t\t\t"  local double, LIMIT = nil, 7\\n"\n', out)
 
+    def test_a_part_may_take_several_lines_for_what_it_exports(self):
+        part = PART.replace("double, LIMIT", "double\n-- exports LIMIT", 1)
+        status, _, said = self.embed("local base = 1\n-- include part\n",
+                                     part=part)
+        self.assertEqual((status, said), (0, ""))
+        self.assert_refused("exports double, but has double, LIMIT",
+                            "local base = 1\n-- include part\n",
+                            part=part.replace("-- exports LIMIT\n", ""))
+
     def test_parts_include_parts(self):
         status, out, said = self.embed(
             "local base = 1\n-- include outer\nreturn double(LIMIT)\n",

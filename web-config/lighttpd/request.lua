@@ -2,10 +2,10 @@
 
 local header = lighty.r.req_header
 
--- What comes behind an upgrade has no limit, for it is the frames of the socket.
--- A body in its place would have none either, and lighttpd would keep it all.
--- CONNECT is the upgrade of HTTP/2 (RFC 8441), and its body those frames; any
--- other CONNECT lighttpd has refused by now.
+-- What comes behind an upgrade has no limit, for it is the frames of the
+-- socket. A body in its place would have none either, and lighttpd would keep
+-- it all. CONNECT is the upgrade of HTTP/2 (RFC 8441), and its body those
+-- frames; any other CONNECT lighttpd has refused by now.
 local path = lighty.r.req_attr['uri.path']
 if (path == '/connect' or path == '/ws') and lighty.r.req_body.len ~= 0 and
     lighty.r.req_attr['request.method'] ~= 'CONNECT' then

@@ -2,8 +2,8 @@
  * session.c - the states of a connection, its input and its output.
  *
  * Input that is fed is looked at where it lies; only what is left when the
- * owner wants its memory back is copied. The head of a request is the exception: it
- * has to be whole before it is looked at.
+ * owner wants its memory back is copied. The head of a request is the
+ * exception: it has to be whole before it is looked at.
  */
 #include "ws-daemon/wire/session.h"
 

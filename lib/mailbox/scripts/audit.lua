@@ -15,8 +15,8 @@
 --   - a user with something in hot: noted in expiry, as due, so that a sweep
 --     finds the right time
 --   - an empty hot queue: deleted
---   - an index that has not the length of hot: made anew; a cut can leave one, so
---     this is no repair that is told
+--   - an index that has not the length of hot: made anew; a cut can leave one,
+--     so this is no repair that is told
 --   - at: and due: of an incarnation that is not in live: its users are taken
 --     offline as by reap, then they go
 --

@@ -19,8 +19,8 @@
 --     is online can be reaped.
 --   - At the limit the oldest connection gives way: its daemon is told through
 --     due (the guarantee) and Pub/Sub (the fast path).
--- Bounds: the user's connections, once for each that has to give way: one, unless
--- the limit was lowered. What waits is counted, not looked at.
+-- Bounds: the user's connections, once for each that has to give way: one,
+-- unless the limit was lowered. What waits is counted, not looked at.
 local prefix, run_id, inc = KEYS[1], ARGV[1], ARGV[2]
 local conn, urn, since = ARGV[3], ARGV[4], ARGV[5]
 local limit = tonumber(ARGV[9])

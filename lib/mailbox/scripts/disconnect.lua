@@ -11,7 +11,8 @@
 --   - Removes only its own connection id, so a late call cannot take a
 --     reconnected user offline. When it was the last one and messages wait, the
 --     user is marked for migration, and a notification is asked for unless one
---     was for the same messages, before at:<incarnation> forgets the connection.
+--     was for the same messages, before at:<incarnation> forgets the
+--     connection.
 --   - Who was not there was not seen: a daemon that does not know whether a
 --     connect was done takes it back by this call. The mark comes all the same:
 --     an eviction that was cut off leaves a user without it.

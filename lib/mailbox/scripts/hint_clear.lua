@@ -6,8 +6,8 @@
 -- ARGV     run_id, urn, token
 -- Result   1 when the hint was cleared, else 0; its size goes with it
 --
--- Invariant: only the token that was read in step A1 may be cleared, and a token
--- is never used twice, so a migration prepared since then keeps its hint.
+-- Invariant: only the token that was read in step A1 may be cleared, and a
+-- token is never used twice, so a migration prepared since then keeps its hint.
 local cold = KEYS[1] .. 'cold'
 if redis.call('GET', KEYS[1] .. 'gate') ~= ARGV[1] or
   redis.call('HGET', cold, ARGV[2]) ~= ARGV[3] then

@@ -7,15 +7,16 @@
 --          max_bytes: of Redis' memory; bytes: of what is added, at most that
 -- Result   how many had to go
 --
--- What was never accepted may be forgotten; dead letters of partitions were, and
--- are kept. Without a bound a producer who goes on writing to a full mailbox
--- would fill Redis with what the mailbox was protected from.
+-- What was never accepted may be forgotten; dead letters of partitions were,
+-- and are kept. Without a bound a producer who goes on writing to a full
+-- mailbox would fill Redis with what the mailbox was protected from.
 --
 -- No allow-oom: then the entry stays in the inbox.
 --
 -- Bounds: memory is asked for at most once for each eighth that goes.
--- Safe to repeat after a cut at any point: the letter is the last thing written.
--- Two letters of one entry have its key in common, and are accepted once.
+-- Safe to repeat after a cut at any point: the letter is the last thing
+-- written. Two letters of one entry have its key in common, and are accepted
+-- once.
 local key = KEYS[1]
 local max_letters, max_bytes = tonumber(ARGV[1]), tonumber(ARGV[2])
 local bytes = tonumber(ARGV[3])

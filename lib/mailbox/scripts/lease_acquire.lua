@@ -4,13 +4,14 @@
 --
 -- KEYS[1]  wp:{p}: (or wp:{inbox}:)
 -- ARGV     worker, lease_ms
--- Result   {"ok", value}: the owner value "<token>:<worker>" to show from now on
+-- Result   {"ok", value}: the owner value "<token>:<worker>" to show from
+--          now on
 --          {"held", value}: who holds it
 --
 -- Invariants
 --   - Tokens rise and are used once, so an owner value never comes back.
---   - No lease outlasts its holder by more than lease_ms: one that would, because
---     the clock went back, is cut to that.
+--   - No lease outlasts its holder by more than lease_ms: one that would,
+--     because the clock went back, is cut to that.
 local owner = redis.call('GET', KEYS[1] .. 'owner')
 if owner then
   local left_ms = redis.call('PTTL', KEYS[1] .. 'owner')

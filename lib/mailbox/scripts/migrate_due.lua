@@ -6,8 +6,8 @@
 --          grace_ms: how far ahead a mark may be
 -- Result   {"lost"} or {"ok", urn, …}, earliest first
 --
--- The clock is Redis' own: marks were written with it. One that is further ahead
--- than any grace was written before the clock went back, and is due.
+-- The clock is Redis' own: marks were written with it. One that is further
+-- ahead than any grace was written before the clock went back, and is due.
 -- Bounds: max_users.
 local prefix, owner = KEYS[1], ARGV[1]
 local max_users, grace_ms = tonumber(ARGV[2]), tonumber(ARGV[3])

@@ -5,8 +5,8 @@
 -- ARGV     owner, delay_ms, urn
 -- Result   {"lost"} or {"ok"}
 --
--- Invariant: a mark is moved, never made: without one nothing waits, or the user
--- is online.
+-- Invariant: a mark is moved, never made: without one nothing waits, or the
+-- user is online.
 local prefix, owner = KEYS[1], ARGV[1]
 
 -- include owner

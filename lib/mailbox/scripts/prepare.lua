@@ -13,13 +13,15 @@
 --   - Presence, mark and hot queue are looked at in this instant only.
 --   - The hint is set, with a token never used before, before any cold row of
 --     this copy can exist; whoever acks one of these ids from now on sees it.
---   - coldlast is no earlier than any expiry in cold, and there only since a time
---     when nothing was in cold, for there was no hint. It is raised before rows of
---     this copy can exist: hot may lose them by an ack that the cold store refuses.
+--   - coldlast is no earlier than any expiry in cold, and there only since a
+--     time when nothing was in cold, for there was no hint. It is raised before
+--     rows of this copy can exist: hot may lose them by an ack that the cold
+--     store refuses.
 -- Bounds: max_entries of each band, max_bytes and a slice beyond it.
 local prefix = KEYS[1]
 local owner, lease_ms, urn = ARGV[1], ARGV[2], ARGV[3]
-local max_entries, max_bytes, random = tonumber(ARGV[4]), tonumber(ARGV[5]), ARGV[6]
+local max_entries, max_bytes, random =
+  tonumber(ARGV[4]), tonumber(ARGV[5]), ARGV[6]
 local SLICE = 16
 
 -- include lease

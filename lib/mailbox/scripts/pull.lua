@@ -9,8 +9,8 @@
 --          band "1" or "0" with id names a position; "" the start
 --          n, bytes: what earlier calls for the same page have read, n of this
 --          band, bytes of both
--- Result   {gate, token, now_ms, high_more, high, standard_more, standard, band,
---          id}
+-- Result   {gate, token, now_ms, high_more, high, standard_more, standard,
+--          band, id}
 --          gate 1 when the hint can be believed; token "" when there is none;
 --          high and standard are {id, expires_ms, envelope, …}, oldest first,
 --          at most limit each; *_more 1 when live entries follow them, and
@@ -21,8 +21,8 @@
 -- Expired entries are skipped here. max_bytes bounds both bands together; at
 -- least one entry is returned when any is alive.
 --
--- Bounds: limit and max_bytes of each band, max_skipped and max_skipped_bytes of
--- what has expired, and a slice beyond each.
+-- Bounds: limit and max_bytes of each band, max_skipped and max_skipped_bytes
+-- of what has expired, and a slice beyond each.
 local prefix = KEYS[1]
 local run_id, urn = ARGV[1], ARGV[2]
 local limit, max_bytes = tonumber(ARGV[3]), tonumber(ARGV[4])

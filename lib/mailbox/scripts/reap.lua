@@ -15,13 +15,14 @@
 --
 -- Invariants
 --   - Staleness is judged again in this instant, once: from the first chunk on
---     the incarnation is "doomed" in live, and heartbeat and connect treat it as
---     gone. If it could beat again between two chunks, the connections of the
---     first would stay offline although they are open.
+--     the incarnation is "doomed" in live, and heartbeat and connect treat it
+--     as gone. If it could beat again between two chunks, the connections of
+--     the first would stay offline although they are open.
 --   - Per connection: offline first, then the migration mark and a notification
---     unless one was asked for the same messages, then at: forgets it; live goes
---     last. A cut anywhere leaves enough for the next call.
--- Bounds: chunk connections, fewer when it took long to see what waits for them.
+--     unless one was asked for the same messages, then at: forgets it; live
+--     goes last. A cut anywhere leaves enough for the next call.
+-- Bounds: chunk connections, fewer when it took long to see what waits for
+-- them.
 local prefix, owner, lease_ms = KEYS[1], ARGV[1], ARGV[2]
 local inc, seen_ttl = ARGV[3], ARGV[6]
 local push_max = tonumber(ARGV[7] or '0')

@@ -19,16 +19,17 @@
 -- Invariants
 --   - An entry leaves ingress only after it is in hot, in the dead-letter
 --     stream, or allowed to vanish (ephemeral, for an offline user). What has
---     expired goes to hot like the rest: only a sweep deletes it, when the clock
---     can be believed (docs/architecture.md "Expiry"), and pulls skip it until
---     then.
+--     expired goes to hot like the rest: only a sweep deletes it, when the
+--     clock can be believed (docs/architecture.md "Expiry"), and pulls skip it
+--     until then.
 --   - A user whose hot queue grew is either in due:<incarnation> of every
 --     connection, or marked in migrate. The same instant decides which.
 --   - expiry has every user with something in hot, at or before the earliest
 --     expiry in there: noted before hot grows, so that no cut can leave it out.
 --   - index has an entry before hot has it.
---   - A message for an offline user is asked a notification for before it leaves
---     ingress; one command per user and call stays, about the highest id.
+--   - A message for an offline user is asked a notification for before it
+--     leaves ingress; one command per user and call stays, about the highest
+--     id.
 --   - Entries of one recipient and band are taken in id order; a failed one
 --     holds back those behind it, and nobody else: what is held does not count
 --     against max_entries and max_bytes, only against bounds of its own.

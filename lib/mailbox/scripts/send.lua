@@ -26,20 +26,20 @@
 --     append can lie between, so the stream's last id tells whether the append
 --     happened and under which id.
 --   - Once an item for a recipient fails, later ones for it fail alike.
---   - What waits for a user is what is in ingress (inq), in hot (index, hotsize)
---     and in cold (coldsize). None of these is a counter that could drift: inq is
---     forgotten whenever ingress is empty, hotsize is believed only while it has
---     the length of hot, coldsize holds what the cold store said of a version. A
---     cut leaves inq a little off until then.
---   - What has expired counts for nobody: in hot at once, in cold when all of it
---     has (coldlast), else until the sweep.
+--   - What waits for a user is what is in ingress (inq), in hot (index,
+--     hotsize) and in cold (coldsize). None of these is a counter that could
+--     drift: inq is forgotten whenever ingress is empty, hotsize is believed
+--     only while it has the length of hot, coldsize holds what the cold store
+--     said of a version. A cut leaves inq a little off until then.
+--   - What has expired counts for nobody: in hot at once, in cold when all of
+--     it has (coldlast), else until the sweep.
 --
--- Bounds: n items, at most 100. Where a mailbox may be full, its index: all of it
--- when that was not known before, later what has expired since.
+-- Bounds: n items, at most 100. Where a mailbox may be full, its index: all of
+-- it when that was not known before, later what has expired since.
 --
 -- No first line with flags, unlike the other scripts: with one, a full Redis
--- (or one with a bad disk, or too few replicas) would refuse to begin, and known
--- keys would get no answer. Without it Redis refuses the first write.
+-- (or one with a bad disk, or too few replicas) would refuse to begin, and
+-- known keys would get no answer. Without it Redis refuses the first write.
 local prefix = KEYS[1]
 local run_id, high_mark = ARGV[1], tonumber(ARGV[2])
 local idem_hours, n = tonumber(ARGV[3]), tonumber(ARGV[8])
@@ -273,7 +273,8 @@ end
 
 -- The worker polls what it knows to be non-empty; ring only when it may sleep.
 -- Entries that wait for another try keep ingress non-empty while it sleeps.
-if next(appended) and (was_empty or redis.call('EXISTS', prefix .. 'tries') == 1) then
+if next(appended) and
+  (was_empty or redis.call('EXISTS', prefix .. 'tries') == 1) then
   local owner = redis.call('GET', prefix .. 'owner')
   if owner then
     redis.call('PUBLISH', 'wp:bell:' .. owner:match(':(.*)$'),

@@ -4,18 +4,19 @@
 --
 -- KEYS[1]  wp:{p}:
 -- ARGV     owner, lease_ms, max_users, max_entries, max_bytes, now_ms
---          max_entries and max_bytes bound what one call looks at; now_ms is the
---          time to delete by: the clock may be ahead of it, and if the clock has
---          been set back since, a new message may carry a time before it
+--          max_entries and max_bytes bound what one call looks at; now_ms is
+--          the time to delete by: the clock may be ahead of it, and if the
+--          clock has been set back since, a new message may carry a time before
+--          it
 -- Result   {"lost"}  somebody else owns the partition
 --          {"ok", deleted, more}: more 1 when the call should be repeated
 --
 -- wp:{p}:expiry has every user with something in hot, at or before the earliest
--- expiry in there; an entry too many or too early costs a look, no more. A queue
--- that is too long for one call is walked through in several: `sweep` says where
--- the next one goes on. New messages may arrive behind that walk, so the user's
--- score is raised by RETRY_MS before it, and lowered only by what is found, by
--- route as well: at the latest then somebody looks again.
+-- expiry in there; an entry too many or too early costs a look, no more. A
+-- queue that is too long for one call is walked through in several: `sweep`
+-- says where the next one goes on. New messages may arrive behind that walk, so
+-- the user's score is raised by RETRY_MS before it, and lowered only by what is
+-- found, by route as well: at the latest then somebody looks again.
 --
 -- Bounds: max_users, max_entries, max_bytes, and a slice beyond them.
 -- Invariants

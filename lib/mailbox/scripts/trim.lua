@@ -9,10 +9,10 @@
 -- Result   {"empty"} the marks are gone; {"more"} the mark stays
 --
 -- Invariants: deletes exactly these ids, so what was routed after prepare stays
--- and keeps its mark. Never sets or clears the hint. Needs no guard: the ids are in
--- cold or acked whoever owns the partition now. The size obeys the rules of
--- cold_size; it is written before the ids go, so that a cut counts twice what
--- moved, and the next trim, for the mark is still there, puts that right.
+-- and keeps its mark. Never sets or clears the hint. Needs no guard: the ids
+-- are in cold or acked whoever owns the partition now. The size obeys the rules
+-- of cold_size; it is written before the ids go, so that a cut counts twice
+-- what moved, and the next trim, for the mark is still there, puts that right.
 -- Bounds: one look per id, and a migration moves at most 1,000 at a time.
 local prefix, urn, size = KEYS[1], ARGV[1], ARGV[2]
 local n = tonumber(ARGV[3])

@@ -1,6 +1,7 @@
 /*
  * program.h - a program that holds connections, without any: lib/live with a
- * mailbox partition behind it (world.h) and a loop, for what works for a client.
+ * mailbox partition behind it (world.h) and a loop, for what works for a
+ * client.
  */
 #ifndef WP_TESTS_SUPPORT_LIVE_PROGRAM_H
 #define WP_TESTS_SUPPORT_LIVE_PROGRAM_H

@@ -1,6 +1,6 @@
 /*
- * rig.h - what a part of the worker needs around it in a test: the Redis and the
- * store of a world, a table of leases, metrics, room for lists.
+ * rig.h - what a part of the worker needs around it in a test: the Redis and
+ * the store of a world, a table of leases, metrics, room for lists.
  */
 #ifndef WP_TESTS_SUPPORT_WORKER_RIG_H
 #define WP_TESTS_SUPPORT_WORKER_RIG_H
@@ -11,7 +11,7 @@
 #include "worker/metrics.h"
 #include "worker/worker.h"
 
-/* A worker that owns nothing yet. Borrows the world, which has to outlive it. */
+/* A worker that owns nothing yet. Borrows the world, which outlives it. */
 void wp_rig_init(struct wp_worker *worker, struct wp_world *w);
 void wp_rig_release(struct wp_worker *worker);
 

@@ -1,6 +1,6 @@
 /*
- * ws_client.h - the client's end of a connection in a ws_world. What does not go
- * as it should fails the test.
+ * ws_client.h - the client's end of a connection in a ws_world. What does not
+ * go as it should fails the test.
  */
 #ifndef WP_TESTS_SUPPORT_WS_CLIENT_H
 #define WP_TESTS_SUPPORT_WS_CLIENT_H

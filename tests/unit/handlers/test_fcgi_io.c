@@ -254,7 +254,7 @@ static void a_peer_that_leaves_early_is_no_request(void **state)
 	assert_int_equal(wp_fcgi_fd(wire->fcgi), -1);
 }
 
-/* Until pid sleeps in a system call; its only one is the one to be looked at. */
+/* Until pid sleeps in a system call, which is the one to be looked at. */
 static void await_sleep(pid_t pid)
 {
 	char path[64], state = 0;

@@ -1,10 +1,11 @@
 -- exports highest_waiting, looks_are_over
 -- needs prefix, is_above
--- The highest id that waits in hot, has not expired and is not ephemeral, or nil.
+-- The highest id that waits in hot, has not expired and is not ephemeral, or
+-- nil.
 -- Where that takes too long a look, it is the lowest id that was looked at: a
 -- notification too many is better than none.
--- Bounds: 256 entries and 256 KiB in all looks of a script together, and a slice
--- beyond them for each user.
+-- Bounds: 256 entries and 256 KiB in all looks of a script together, and a
+-- slice beyond them for each user.
 local highest_waiting, looks_are_over
 do
   local looks_left, bytes_left = 256, 256 * 1024

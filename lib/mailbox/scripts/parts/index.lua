@@ -1,11 +1,12 @@
--- exports index_sum, index_add, index_remove, index_distrust, index_forget, index_settle
+-- exports index_sum, index_add, index_remove
+-- exports index_distrust, index_forget, index_settle
 -- needs prefix, INDEX_SPAN, index_score
 -- Keep index:<urn>, and what hotsize says of it, "<n> <bytes> <alive> <dead>":
 -- n entries, their bytes, and how many of these are of entries that expire
--- before second `alive`. Only send begins a size, when it has to know; until hot
--- is empty it is kept then. It is true while n is the length of the index: a cut
--- leaves it untrue, and whoever comes next throws it away. A script ends with
--- index_settle.
+-- before second `alive`. Only send begins a size, when it has to know; until
+-- hot is empty it is kept then. It is true while n is the length of the index:
+-- a cut leaves it untrue, and whoever comes next throws it away. A script ends
+-- with index_settle.
 local index_sum, index_add, index_remove
 local index_distrust, index_forget, index_settle
 do
@@ -100,8 +101,8 @@ do
       if sum.n == 0 then
         redis.call('HDEL', prefix .. 'hotsize', urn)
       elseif sum.n and sum.has_changed then
-        redis.call('HSET', prefix .. 'hotsize', urn, string.format('%d %d %d %d',
-          sum.n, sum.bytes, sum.alive, sum.dead))
+        redis.call('HSET', prefix .. 'hotsize', urn,
+          string.format('%d %d %d %d', sum.n, sum.bytes, sum.alive, sum.dead))
       end
     end
   end

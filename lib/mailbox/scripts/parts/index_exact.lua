@@ -1,7 +1,8 @@
 -- exports index_rebuild
 -- needs prefix, index_score, index_distrust
--- Make the index of a user anew, out of what is in hot, beside the old one. Looks
--- at every entry: only after a cut, a foreign hand, or a version without index.
+-- Make the index of a user anew, out of what is in hot, beside the old one.
+-- Looks at every entry: only after a cut, a foreign hand, or a version without
+-- index.
 local function index_rebuild(urn)
   local copy = prefix .. 'reindex'
   redis.call('DEL', copy)

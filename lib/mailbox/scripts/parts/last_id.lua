@@ -1,6 +1,6 @@
 -- exports last_id
--- The last id that a stream has given out, be it deleted since; 0-0 when there is
--- no stream.
+-- The last id that a stream has given out, be it deleted since; 0-0 when there
+-- is no stream.
 local function last_id(key)
   local info = redis.pcall('XINFO', 'STREAM', key)
   if info.err then

@@ -2,8 +2,8 @@
 
 Each sender writes to one recipient, one message after the other, and repeats
 a send with its idempotency key until it is accepted. So the numbers that a
-recipient sees for the first time must rise (P2), all accepted ones must come
-(P1), and each number has one id (P3).
+recipient sees for the first time must rise, all accepted ones must come, and
+each number has one id.
 """
 import base64
 import http.client

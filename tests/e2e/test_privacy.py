@@ -1,4 +1,4 @@
-"""P9: no log holds a token, a payload or who wrote to whom."""
+"""No log holds a token, a payload or who wrote to whom."""
 import base64
 import os
 

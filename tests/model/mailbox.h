@@ -65,7 +65,7 @@ enum wp_model_rule {
 	WP_MODEL_PULL_CLEARS,     /* the hint, when it saw cold empty */
 	WP_MODEL_PULL_COLD_FIRST, /* before the hot queue */
 	WP_MODEL_PULL_REVALIDATE, /* …and looks at the hint again */
-	WP_MODEL_PULL_HINT_FIRST, /* P1 as two commands */
+	WP_MODEL_PULL_HINT_FIRST, /* pull.lua as two commands */
 	WP_MODEL_PULL_FIRST_HINT, /* of several calls only the first one's */
 	WP_MODEL_PULL_CONCATENATES,
 	WP_MODEL_PULL_MIXES_BANDS, /* fills a page before high has ended */
@@ -112,7 +112,7 @@ struct wp_model_bounds {
 	uint8_t expiring; /* which may expire, at any moment */
 	uint8_t limit;    /* of a page; 0 is none */
 	uint8_t chunks;   /* prepare may take one of each band */
-	uint8_t walks;    /* P1 may take two calls, over what has expired */
+	uint8_t walks;    /* pull.lua may take two calls, over the expired */
 	uint8_t crashes;  /* of a worker */
 	uint8_t lapses;   /* leases that run out under a stalled worker */
 	uint8_t moves;    /* connects and disconnects */
@@ -195,7 +195,7 @@ struct wp_model_pull {
 	uint8_t past;    /* acked when it began */
 	uint8_t expired; /* when it began */
 	uint8_t after;   /* position: id + 1, or 0 */
-	uint8_t place;   /* position where the second call of P1 goes on */
+	uint8_t place;   /* position where pull.lua, called again, goes on */
 	uint8_t asks;    /* the cold store */
 	uint8_t token;
 };

@@ -1,6 +1,6 @@
 /*
- * mailbox_pull.c - reading a mailbox (lib/mailbox/pull.c): P1 is pull.lua, P2
- * is wp_store_read(), then the answer travels.
+ * mailbox_pull.c - reading a mailbox (lib/mailbox/pull.c): pull.lua, then
+ * wp_store_read(), then the answer travels.
  */
 #include "tests/model/mailbox.h"
 
@@ -52,7 +52,7 @@ static bool sees_hint(const struct wp_model_fan *fan,
 	       (!state->gate && !breaks(fan, WP_MODEL_PULL_CLOSED));
 }
 
-/* P1: pull.lua, its first call; place: where that stops, or 0 */
+/* pull.lua, its first call; place: where that stops, or 0 */
 static void begin(struct wp_model_fan *fan, struct wp_model_state *state,
 		  unsigned i, uint8_t after, uint8_t place)
 {
@@ -84,7 +84,7 @@ static void begin(struct wp_model_fan *fan, struct wp_model_state *state,
 	wp_model_commit(fan, WP_MODEL_ACT_PULL, i, pull->got, 0);
 }
 
-/* P1, its second call */
+/* pull.lua, its second call */
 static void read_rest(struct wp_model_fan *fan, unsigned i)
 {
 	struct wp_model_state *state = wp_model_fork(fan);
@@ -139,7 +139,7 @@ static void begin_steps(struct wp_model_fan *fan, unsigned i)
 			begin_steps_at(fan, i, place);
 }
 
-/* P2: wp_store_read(), then wp_pull_merge() */
+/* wp_store_read(), then wp_pull_merge() */
 static void read_cold(struct wp_model_fan *fan, unsigned i)
 {
 	struct wp_model_state *state = wp_model_fork(fan);

@@ -1,8 +1,9 @@
 /*
  * encode.c - RFC 4648 by table, both ways.
  *
- * Knows the two alphabets of base64 and what ProtoJSON and JOSE make of them. Knows
- * nothing about JSON: the text it gets has no quotes, escapes or white space.
+ * Knows the two alphabets of base64 and what ProtoJSON and JOSE make of them.
+ * Knows nothing about JSON: the text it gets has no quotes, escapes or white
+ * space.
  */
 #include "lib/base/encode.h"
 

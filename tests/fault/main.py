@@ -297,7 +297,7 @@ class Episode:
                              if history.has_received(send.recipient, send.id)]
 
     def probe_absent(self):
-        """What has come meanwhile is told to whoever connects, by that alone."""
+        """What has come meanwhile is told to who connects, by that alone."""
         told = self.told_ones()
         for receiver in told:
             receiver.must_go.set()

@@ -61,7 +61,8 @@ struct wp_live {
  *
  * live:     all zero; must not move afterwards. End with wp_live_release(),
  *           also on error
- * setup:    what differs from program to program; its hub is made here. Redis and the store are reached with its conf
+ * setup:    what differs from program to program; its hub is made here. Redis
+ *           and the store are reached with its conf
  * on_poke:  puts a poke on its way; called with the ctx of setup's hooks
  * Errors:   WP_ERR_NOMEM, WP_ERR_SYS
  */

@@ -2,8 +2,8 @@
  * The merge of two tiers, held against a brute-force reference that knows the
  * whole truth: what lies in both tiers, also beyond where each was cut.
  *
- * The merge belongs to pull.c alone, and is tried here 200,000 times without any
- * tier behind it. So this file takes pull.c in.
+ * The merge belongs to pull.c alone, and is tried here 200,000 times without
+ * any tier behind it. So this file takes pull.c in.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -19,7 +19,6 @@
 
 #include "lib/base/json.h"
 #include "lib/http/query.h"
-#include "lib/mailbox/send.h"
 #include "lib/mailbox/submit.h"
 #include "lib/name/msgid.h"
 #include "lib/redis/client.h"
@@ -27,9 +26,6 @@
 #include "handlers/metrics.h"
 
 enum { BATCH_MAX = WP_GROUP_MAX };
-
-/* "<key>/<index>" of an element without a key of its own. */
-enum { DERIVED_KEY_MAX = WP_IDEMPOTENCY_KEY_MAX + sizeof("/99") };
 
 /* Answer with a refusal, and the status that its code has in HTTP. */
 static void refuse(struct wp_call *call, const struct wp_refusal *refusal)
@@ -65,20 +61,20 @@ static void count(struct wp_metrics *metrics,
 		wp_metric_add(metrics, metric_of[results[i].status], 1);
 }
 
-/* How many items, from the first on, share a partition? */
-static size_t run_len(const struct wp_send_item *items, size_t n)
+/* How many, from the first on, share a partition? */
+static size_t run_len(const struct wp_submission *const *list, size_t n)
 {
 	size_t len = 1;
 
-	while (len < n && items[len].envelope->recipient.partition ==
-				  items[0].envelope->recipient.partition)
+	while (len < n && list[len]->envelope.recipient.partition ==
+				  list[0]->envelope.recipient.partition)
 		len++;
 	return len;
 }
 
 /* Queue every call. Nothing leaves before the first answer is asked for. */
 static enum wp_err append_all(struct wp_ctx *ctx,
-			      const struct wp_send_item *items, size_t n,
+			      const struct wp_submission *const *list, size_t n,
 			      struct wp_error *err)
 {
 	/* The question may cost the connection, and with it the run_id. */
@@ -92,8 +88,8 @@ static enum wp_err append_all(struct wp_ctx *ctx,
 	size_t len;
 
 	for (size_t at = 0; rc == WP_OK && at < n; at += len) {
-		len = run_len(items + at, n - at);
-		wp_send_build(&ctx->cmd, &target, items + at, len);
+		len = run_len(list + at, n - at);
+		wp_send_build(&ctx->cmd, &target, list + at, len);
 		rc = wp_redis_append(ctx->redis, &ctx->cmd, err);
 	}
 	/* The first call would go to another Redis than it was built for. */
@@ -105,8 +101,9 @@ static enum wp_err append_all(struct wp_ctx *ctx,
 	return rc;
 }
 
-static void take_all(struct wp_ctx *ctx, const struct wp_send_item *items,
-		     size_t n, struct wp_send_result *results)
+static void take_all(struct wp_ctx *ctx,
+		     const struct wp_submission *const *list, size_t n,
+		     struct wp_send_result *results)
 {
 	struct wp_error err;
 	size_t len;
@@ -114,26 +111,26 @@ static void take_all(struct wp_ctx *ctx, const struct wp_send_item *items,
 	for (size_t at = 0; at < n; at += len) {
 		struct wp_reply *reply = NULL;
 
-		len = run_len(items + at, n - at);
+		len = run_len(list + at, n - at);
 		if (wp_redis_take(ctx->redis, &reply, &err) != WP_OK)
 			wp_ctx_log_failure(ctx, "send", &err);
-		wp_send_parse(reply, items + at, len, results + at);
+		wp_send_parse(reply, list + at, len, results + at);
 		wp_reply_free(&reply);
 	}
 }
 
 /*
- * Send n items in one pipeline, a script call for each run of items of one
+ * Send n submissions in one pipeline, a script call for each run of one
  * partition. The order inside a partition is the order given.
  *
- * items:    sorted so that items of one partition lie together
+ * list:     sorted so that those of one partition lie together
  * results:  room for n; set when WP_OK is returned
  * Errors:   nothing was sent, call->resp holds the answer:
  *           WP_ERR_UNAVAIL  Redis is down
  *           WP_ERR_NOMEM
  */
 static enum wp_err submit(struct wp_call *call,
-			  const struct wp_send_item *items, size_t n,
+			  const struct wp_submission *const *list, size_t n,
 			  struct wp_send_result *results)
 {
 	struct wp_ctx *ctx = call->ctx;
@@ -142,7 +139,7 @@ static enum wp_err submit(struct wp_call *call,
 
 	rc = wp_ctx_redis(ctx, &err);
 	if (rc == WP_OK)
-		rc = append_all(ctx, items, n, &err);
+		rc = append_all(ctx, list, n, &err);
 	if (rc == WP_ERR_NOMEM) {
 		wp_resp_internal(call->resp);
 		return rc;
@@ -152,7 +149,7 @@ static enum wp_err submit(struct wp_call *call,
 				    "Redis cannot be reached; repeat later");
 		return WP_ERR_UNAVAIL;
 	}
-	take_all(ctx, items, n, results);
+	take_all(ctx, list, n, results);
 	count(ctx->shared->metrics, results, n);
 	wp_resp_header(call->resp, "X-Durability",
 		       wp_redis_durability(ctx->redis));
@@ -233,9 +230,9 @@ void wp_handle_send(struct wp_call *call)
 {
 	struct wp_ctx *ctx = call->ctx;
 	struct wp_submission submission;
+	const struct wp_submission *one = &submission;
 	struct wp_submit_options options;
 	struct wp_envelope_text text;
-	struct wp_send_item item;
 	struct wp_send_result result;
 
 	if (!wp_call_read_json(call,
@@ -254,8 +251,7 @@ void wp_handle_send(struct wp_call *call)
 		refuse(call, &submission.refusal);
 		return;
 	}
-	wp_submit_item(&item, &submission, &options, ctx->conf, &ctx->scratch);
-	if (submit(call, &item, 1, &result) == WP_OK)
+	if (submit(call, &one, 1, &result) == WP_OK)
 		respond(call, &result);
 }
 
@@ -270,7 +266,7 @@ struct batch {
 	size_t good[BATCH_MAX];
 	uint32_t partitions[BATCH_MAX];
 	size_t order[BATCH_MAX];
-	struct wp_send_item items[BATCH_MAX];
+	const struct wp_submission *list[BATCH_MAX];
 	struct wp_send_result results[BATCH_MAX];
 	/* By element; NULL when it is not a good one. */
 	const struct wp_send_result *result_of[BATCH_MAX];
@@ -335,8 +331,10 @@ static enum wp_err split(const char *data, size_t len,
 static bool read_elements(struct wp_call *call, struct batch *batch)
 {
 	struct wp_ctx *ctx = call->ctx;
+	struct wp_submit_options options = batch->options;
 	struct wp_error err;
 
+	options.is_element = true;
 	if (split(ctx->body.data, ctx->body.len, batch->slices, &batch->n,
 		  &err) != WP_OK) {
 		wp_call_bad_body(call, "invalid_batch", err.msg);
@@ -351,7 +349,8 @@ static bool read_elements(struct wp_call *call, struct batch *batch)
 			.with_key = true,
 		};
 
-		if (wp_submit_read(&batch->elements[i], &batch->options, &text,
+		options.index = i;
+		if (wp_submit_read(&batch->elements[i], &options, &text,
 				   ctx->conf, &ctx->scratch) != WP_OK) {
 			wp_resp_internal(call->resp);
 			return false;
@@ -362,23 +361,8 @@ static bool read_elements(struct wp_call *call, struct batch *batch)
 	return true;
 }
 
-static void make_item(const struct wp_ctx *ctx, const struct batch *batch,
-		      size_t index, struct wp_send_item *item)
-{
-	struct wp_submit_options options = batch->options;
-	char key[DERIVED_KEY_MAX];
-
-	if (options.key != NULL) {
-		(void)snprintf(key, sizeof(key), "%s/%zu", options.key, index);
-		options.key = key;
-		options.key_len = strlen(key);
-	}
-	wp_submit_item(item, &batch->elements[index], &options, ctx->conf,
-		       &ctx->scratch);
-}
-
 /* Lay out the good elements so that those of one partition lie together. */
-static void make_items(const struct wp_ctx *ctx, struct batch *batch)
+static void lay_out(struct batch *batch)
 {
 	for (size_t i = 0; i < batch->n_good; i++)
 		batch->partitions[i] = batch->elements[batch->good[i]]
@@ -387,7 +371,7 @@ static void make_items(const struct wp_ctx *ctx, struct batch *batch)
 	for (size_t i = 0; i < batch->n_good; i++) {
 		size_t index = batch->good[batch->order[i]];
 
-		make_item(ctx, batch, index, &batch->items[i]);
+		batch->list[i] = &batch->elements[index];
 		batch->result_of[index] = &batch->results[i];
 	}
 }
@@ -447,9 +431,9 @@ void wp_handle_send_batch(struct wp_call *call)
 	}
 	if (!read_elements(call, batch))
 		return;
-	make_items(ctx, batch);
+	lay_out(batch);
 	if (batch->n_good > 0 &&
-	    submit(call, batch->items, batch->n_good, batch->results) != WP_OK)
+	    submit(call, batch->list, batch->n_good, batch->results) != WP_OK)
 		return;
 	respond_batch(call, batch);
 }

@@ -161,7 +161,7 @@ struct sending {
 };
 
 static size_t gather(const struct wp_inbox *inbox, uint32_t partition,
-		     struct wp_send_item out[WP_INBOX_BATCH],
+		     const struct wp_submission *out[WP_INBOX_BATCH],
 		     struct wp_inbox_item *items[WP_INBOX_BATCH])
 {
 	size_t n = 0;
@@ -172,7 +172,7 @@ static size_t gather(const struct wp_inbox *inbox, uint32_t partition,
 		if (item->fate != WP_FATE_SEND ||
 		    partition_of(item) != partition)
 			continue;
-		out[n] = item->send;
+		out[n] = &item->submission;
 		items[n++] = item;
 	}
 	return n;
@@ -181,7 +181,7 @@ static size_t gather(const struct wp_inbox *inbox, uint32_t partition,
 static void ask_send(void *ctx, size_t i, struct wp_cmd *cmd)
 {
 	const struct sending *sending = ctx;
-	struct wp_send_item send[WP_INBOX_BATCH];
+	const struct wp_submission *send[WP_INBOX_BATCH] = { NULL };
 	struct wp_inbox_item *items[WP_INBOX_BATCH];
 	size_t n = gather(sending->inbox, sending->partitions[i], send, items);
 
@@ -192,7 +192,7 @@ static void hear_send(void *ctx, size_t i, const struct wp_reply *reply)
 {
 	const struct sending *sending = ctx;
 	struct wp_send_result results[WP_INBOX_BATCH];
-	struct wp_send_item send[WP_INBOX_BATCH];
+	const struct wp_submission *send[WP_INBOX_BATCH] = { NULL };
 	struct wp_inbox_item *items[WP_INBOX_BATCH];
 	size_t n = gather(sending->inbox, sending->partitions[i], send, items);
 

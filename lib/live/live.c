@@ -169,19 +169,18 @@ static const struct wp_refusal no_memory = { "unavailable",
 static void on_sent(void *ctx, const struct wp_reply *reply)
 {
 	struct wp_live_send *send = ctx;
-	const struct wp_send_item item = { .envelope = &send->envelope,
-					   .has_key = send->has_key };
+	const struct wp_submission *one = &send->submission;
 	struct wp_send_result result;
 
 	give_back(send->live, send->user_hash, &send->charged);
-	wp_send_parse(reply, &item, 1, &result);
+	wp_send_parse(reply, &one, 1, &result);
 	send->done(send, &result);
 }
 
 /* Overload is answered, never absorbed. NULL when it is on its way. */
-static const struct wp_refusal *set_out(struct wp_live_send *send,
-					const struct wp_send_item *item)
+static const struct wp_refusal *set_out(struct wp_live_send *send)
 {
+	const struct wp_submission *one = &send->submission;
 	struct wp_live *live = send->live;
 	struct wp_aredis *redis = redis_of(live);
 	struct wp_send_target target = {
@@ -193,11 +192,11 @@ static const struct wp_refusal *set_out(struct wp_live_send *send,
 
 	if (redis == NULL)
 		return &no_redis;
-	if (!charge(live, send->user_hash, item->json_len, &send->charged))
-		return wp_submit_turned_away(send->has_key);
+	if (!charge(live, send->user_hash, one->json_len, &send->charged))
+		return wp_submit_turned_away(one->has_key);
 	target.run_id = wp_aredis_run_id(redis);
 	wp_cmd_init(&cmd);
-	wp_send_build(&cmd, &target, item, 1);
+	wp_send_build(&cmd, &target, &one, 1);
 	rc = wp_aredis_do(redis, &cmd, on_sent, send);
 	wp_cmd_release(&cmd);
 	if (rc == WP_OK)
@@ -215,25 +214,22 @@ bool wp_live_send_begin(struct wp_live_send *send, const struct wp_user *user,
 	size_t max = (size_t)conf->mailbox.max_envelope_bytes;
 	struct wp_submit_options of_user = *options;
 	const struct wp_refusal *why = NULL;
-	struct wp_submission submission;
-	struct wp_send_item item;
+	struct wp_submission *submission = &send->submission;
 	struct wp_buf json;
 
 	of_user.sender = user->text;
 	wp_buf_init(&json, wp_submit_canonical_max(max, 1));
-	if (wp_submit_read(&submission, &of_user, text, conf, &json) != WP_OK) {
+	if (wp_submit_read(submission, &of_user, text, conf, &json) != WP_OK) {
 		why = &no_memory;
-	} else if (submission.refusal.code != NULL) {
-		why = &submission.refusal;
+	} else if (submission->refusal.code != NULL) {
+		why = &submission->refusal;
 	} else {
-		wp_submit_item(&item, &submission, &of_user, conf, &json);
-		send->envelope = submission.envelope;
-		send->has_key = item.has_key;
 		send->user_hash = user->hash;
-		why = set_out(send, &item);
+		why = set_out(send);
 	}
 	if (why != NULL)
 		*refusal = *why;
+	submission->json = NULL; /* the call has it all */
 	wp_buf_release(&json);
 	return why == NULL;
 }

@@ -111,8 +111,6 @@ enum wp_err wp_inbox_judge(struct wp_inbox_item *item,
 	}
 	item->fate = WP_FATE_SEND;
 	item->has_recipient = true;
-	wp_submit_item(&item->send, &item->submission, &options, conf,
-		       &item->json);
 	return WP_OK;
 }
 

@@ -42,7 +42,7 @@ enum wp_fate {
 	WP_FATE_REJECT, /* never will be: to be buried */
 };
 
-/* Must not move: send points into it, and into what the entry points to. */
+/* Must not move: submission points into it. */
 struct wp_inbox_item {
 	struct wp_inbox_entry entry;
 	enum wp_fate fate;
@@ -50,7 +50,6 @@ struct wp_inbox_item {
 	struct wp_submission submission;
 	bool has_recipient; /* it was read: submission says for whom it is */
 	struct wp_buf json; /* canonical; owned */
-	struct wp_send_item send;
 };
 
 /* Ask for what lies behind entry after, or at the head when that is "". */

@@ -7,8 +7,9 @@
  *   3. the caller's: can Redis be asked, may one more be on its way?
  *   4. send.lua's, in one step: known key, then quota, then overload
  *
- * 1 and 2 are here, and so is what is said of 4; the call and its answer are
- * send.h's. No I/O: the caller carries, and says the answer.
+ * 1 and 2 are here, the call and answer of 4, and what is said of it. No I/O:
+ * the caller carries, so the blocking handlers and the event-driven daemon
+ * share every rule.
  */
 #ifndef WP_LIB_MAILBOX_SUBMIT_H
 #define WP_LIB_MAILBOX_SUBMIT_H
@@ -20,7 +21,9 @@
 #include "lib/base/buf.h"
 #include "lib/base/err.h"
 #include "lib/mailbox/envelope.h"
-#include "lib/mailbox/send.h"
+#include "lib/name/msgid.h"
+#include "lib/redis/cmd.h"
+#include "lib/redis/reply.h"
 #include "lib/sys/conf.h"
 
 /* Why a send is not accepted, or why nobody knows whether it is. */
@@ -34,6 +37,8 @@ struct wp_submit_options {
 	const char *sender; /* URN text of the caller, or another name */
 	const char *key;    /* for idempotency; NULL: none */
 	size_t key_len;
+	bool is_element; /* of a batch: that key is "<key>/<index>" */
+	size_t index;
 	bool has_expiry;   /* else the longest that there is */
 	int64_t expires_s; /* 0 when what came is no integer */
 };
@@ -42,17 +47,25 @@ struct wp_submit_options {
 bool wp_submit_check(const struct wp_submit_options *options,
 		     const struct wp_conf *conf, struct wp_refusal *refusal);
 
-/* An envelope that was read, or why it is none. */
+enum { WP_IDEM_FIELD_LEN = 16 };
+
+/* An envelope that may be sent, or why it may not. */
 struct wp_submission {
 	struct wp_refusal refusal; /* code NULL: it may be sent */
 	struct wp_envelope envelope;
-	size_t json_at; /* of the canonical form in the buffer */
+	const struct wp_buf *json; /* borrowed; its canonical form is in it */
+	size_t json_at;
 	size_t json_len;
+	int64_t expires_in_ms; /* > 0 */
+	bool has_key;
+	uint8_t field[WP_IDEM_FIELD_LEN];  /* HMAC(sender, recipient, key) */
+	uint8_t digest[WP_IDEM_FIELD_LEN]; /* of canonical form and expiry */
 };
 
 /*
  * Checks 1 and 2; a text whose data is NULL is no envelope. Appends the
- * canonical form of the envelope to json, and nothing when it is refused.
+ * canonical form of the envelope to json, and nothing when it is refused. The
+ * envelope's own key, if it has one, counts before that of options.
  *
  * text:    but for its partitions, which conf knows
  * Errors:  WP_ERR_NOMEM only; a refusal is no error
@@ -69,16 +82,45 @@ enum wp_err wp_submit_read(struct wp_submission *out,
  */
 size_t wp_submit_canonical_max(size_t len, size_t n);
 
+/* The Redis that is sent to, and what is known of it. */
+struct wp_send_target {
+	const struct wp_conf *conf;
+	const char *run_id;
+	unsigned int memory_percent; /* of maxmemory, lately */
+};
+
 /*
- * What send.h is given for it. The envelope's own key, if it has one, counts
- * before that of options, which is not checked again here.
- *
- * item:  points into submission and json afterwards
+ * Write the call of send.lua for n submissions to one partition, 1 <= n <= 100,
+ * none of them refused.
  */
-void wp_submit_item(struct wp_send_item *item,
-		    const struct wp_submission *submission,
-		    const struct wp_submit_options *options,
-		    const struct wp_conf *conf, const struct wp_buf *json);
+void wp_send_build(struct wp_cmd *cmd, const struct wp_send_target *target,
+		   const struct wp_submission *const *list, size_t n);
+
+enum wp_send_status {
+	WP_SEND_ACCEPTED, /* id is set; also for a repeat with the same key */
+	WP_SEND_CONFLICT, /* key used with another envelope */
+	WP_SEND_FULL,     /* not accepted: too much waits for the recipient */
+	/*
+	 * Not accepted: high mark, full Redis, closed gate; or refused as a
+	 * whole. With a key only after the key was looked up: a repeat of what
+	 * was accepted must not be called refused.
+	 */
+	WP_SEND_OVERLOADED,
+	WP_SEND_UNKNOWN, /* outcome unknown: no answer, or a surprising one */
+};
+
+struct wp_send_result {
+	enum wp_send_status status;
+	struct wp_msgid id; /* ACCEPTED only */
+};
+
+/*
+ * Read the answer; reply NULL means none came. results has room for n, of the
+ * same list (partition and band make the id, has_key is looked at).
+ */
+void wp_send_parse(const struct wp_reply *reply,
+		   const struct wp_submission *const *list, size_t n,
+		   struct wp_send_result *results);
 
 /* What the sender is told; status is not ACCEPTED. Constant. */
 const struct wp_refusal *wp_submit_verdict(enum wp_send_status status);

@@ -288,20 +288,20 @@ static void a_closed_gate_makes_the_hint_unknown(void **state)
 /* Write the intent of a keyed send of m1 by hand; before: ingress' last id. */
 static void leave_intent(struct wp_world *w, const char *before)
 {
-	struct wp_envelope envelope = { .recipient = w->box };
-	struct wp_send_item item = {
-		.envelope = &envelope,
-		.json = "m1",
+	char m1[] = "m1";
+	const struct wp_buf json = { .data = m1, .len = 2 };
+	struct wp_submission one = {
+		.envelope = { .recipient = w->box },
+		.json = &json,
 		.json_len = 2,
 		.expires_in_ms = 24 * 3600 * 1000,
 	};
 	char value[2 * WP_IDEM_FIELD_LEN + WP_ENTRY_ID_MAX];
 	struct wp_reply *reply;
 
-	wp_send_set_key(&item, w->conf.auth.store_secret, "urn:sm:user:sender",
-			"k", 1);
-	memcpy(value, item.field, WP_IDEM_FIELD_LEN);
-	memcpy(value + WP_IDEM_FIELD_LEN, item.digest, WP_IDEM_FIELD_LEN);
+	wp_world_set_key(&one, "k");
+	memcpy(value, one.field, WP_IDEM_FIELD_LEN);
+	memcpy(value + WP_IDEM_FIELD_LEN, one.digest, WP_IDEM_FIELD_LEN);
 	memcpy(value + 2 * WP_IDEM_FIELD_LEN, before, strlen(before));
 	wp_cmd_clear(&w->cmd);
 	wp_cmd_str(&w->cmd, "SET");

@@ -420,16 +420,15 @@ static void what_was_cut_off_is_known_to_a_full_redis(void **state)
 static void a_refusal_as_a_whole_is_certain_without_a_key_only(void **state)
 {
 	struct wp_world *w = *state;
-	struct wp_envelope envelope = { .recipient = w->box };
-	const struct wp_send_item items[] = {
-		{ .envelope = &envelope },
-		{ .envelope = &envelope, .has_key = true },
-	};
+	const struct wp_submission plain = { .envelope.recipient = w->box };
+	const struct wp_submission keyed = { .envelope.recipient = w->box,
+					     .has_key = true };
+	const struct wp_submission *const list[] = { &plain, &keyed };
 	struct wp_send_result results[2];
 	struct wp_reply *reply;
 
 	reply = wp_world_cmd(w, "EVAL return{err='BUSY'} 0");
-	wp_send_parse(reply, items, 2, results);
+	wp_send_parse(reply, list, 2, results);
 	assert_int_equal(results[0].status, WP_SEND_OVERLOADED);
 	assert_int_equal(results[1].status, WP_SEND_UNKNOWN);
 	wp_reply_free(&reply);
@@ -438,17 +437,17 @@ static void a_refusal_as_a_whole_is_certain_without_a_key_only(void **state)
 static void what_was_never_answered_is_unknown(void **state)
 {
 	struct wp_world *w = *state;
-	struct wp_envelope envelope = { .recipient = w->box };
-	const struct wp_send_item item = { .envelope = &envelope };
+	const struct wp_submission plain = { .envelope.recipient = w->box };
+	const struct wp_submission *one = &plain;
 	struct wp_send_result result;
 	struct wp_reply *reply;
 
-	wp_send_parse(NULL, &item, 1, &result);
+	wp_send_parse(NULL, &one, 1, &result);
 	assert_int_equal(result.status, WP_SEND_UNKNOWN);
 
 	wp_world_run(w, "SET " WP_P "ingress not-a-stream");
 	reply = wp_world_cmd(w, "XLEN " WP_P "ingress");
-	wp_send_parse(reply, &item, 1, &result);
+	wp_send_parse(reply, &one, 1, &result);
 	assert_int_equal(result.status, WP_SEND_UNKNOWN);
 	wp_reply_free(&reply);
 }

@@ -18,7 +18,7 @@
 #include "lib/mailbox/presence.h"
 #include "lib/mailbox/pull.h"
 #include "lib/mailbox/scripts.h"
-#include "lib/mailbox/send.h"
+#include "lib/mailbox/submit.h"
 #include "lib/redis/client.h"
 #include "lib/store/backend.h"
 #include "lib/sys/conf.h"
@@ -87,6 +87,8 @@ struct wp_world_mail {
 };
 void wp_world_send(struct wp_world *w, const struct wp_world_mail *mails,
 		   size_t n, struct wp_send_result *results);
+/* Give it an idempotency key; its envelope, json and expiry are there. */
+void wp_world_set_key(struct wp_submission *one, const char *key);
 /* One mail that must be accepted. */
 struct wp_msgid wp_world_post(struct wp_world *w, struct wp_world_mail mail);
 /* The same in the standard band to bob, routed as well. */

@@ -66,11 +66,21 @@ static void what_is_no_envelope_is_rejected(void **state)
 
 static bool has_key(const struct wp_inbox_item *item, const char *key)
 {
-	struct wp_send_item other = item->send;
+	const struct wp_submit_options options = { .sender = "inbox",
+						   .key = key,
+						   .key_len = strlen(key) };
+	const struct wp_envelope_text text = { .data = GOOD,
+					       .len = strlen(GOOD) };
+	struct wp_submission other;
+	struct wp_buf json;
 
-	wp_send_set_key(&other, secret, "inbox", key, strlen(key));
-	return item->send.has_key &&
-	       memcmp(item->send.field, other.field, sizeof(other.field)) == 0;
+	wp_buf_init(&json, 0);
+	assert_int_equal(wp_submit_read(&other, &options, &text, &conf, &json),
+			 WP_OK);
+	wp_buf_release(&json);
+	return item->submission.has_key &&
+	       memcmp(item->submission.field, other.field,
+		      sizeof(other.field)) == 0;
 }
 
 static void an_entry_is_its_own_key_unless_it_has_one(void **state)
@@ -82,7 +92,7 @@ static void an_entry_is_its_own_key_unless_it_has_one(void **state)
 	judge(&item, entry);
 	assert_int_equal(item.fate, WP_FATE_SEND);
 	assert_true(item.has_recipient);
-	assert_int_equal(item.send.expires_in_ms, 60000);
+	assert_int_equal(item.submission.expires_in_ms, 60000);
 	assert_true(has_key(&item, "inbox:12-34"));
 	wp_inbox_item_release(&item);
 

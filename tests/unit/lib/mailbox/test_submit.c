@@ -7,12 +7,16 @@
 
 #include <cmocka.h>
 
+#include "lib/base/digest.h"
 #include "lib/mailbox/submit.h"
 
 #define GOOD "{\"recipientId\":\"bob\",\"encryptedData\":\"aGk=\"}"
 #define KEYED                                                  \
 	"{\"recipientId\":\"bob\",\"encryptedData\":\"aGk=\"," \
 	"\"idempotencyKey\":\"own\"}"
+
+#define TO(whom, more) \
+	"{\"recipientId\":\"" whom "\",\"encryptedData\":\"aGk=\"," more "}"
 
 static char secret[] = "secret";
 
@@ -133,75 +137,204 @@ static void what_goes_with_an_envelope_is_looked_at_first(void **state)
 	assert_non_null(strstr(refusal.sentence, "idempotency key"));
 }
 
-static struct wp_send_item item_of(struct wp_submit_options options,
-				   struct wp_submission *out,
-				   struct wp_envelope_text text,
-				   struct wp_buf *json)
+/* Nothing is against it; json is as it was, but for what this appends. */
+static struct wp_submission read_good(struct wp_submit_options options,
+				      struct wp_envelope_text text,
+				      struct wp_buf *json)
 {
-	struct wp_send_item item;
+	struct wp_submission out;
 
-	assert_int_equal(wp_submit_read(out, &options, &text, &conf, json),
+	assert_int_equal(wp_submit_read(&out, &options, &text, &conf, json),
 			 WP_OK);
-	assert_null(out->refusal.code);
-	wp_submit_item(&item, out, &options, &conf, json);
-	return item;
+	assert_null(out.refusal.code);
+	return out;
 }
 
-static void an_item_is_what_was_asked_for(void **state)
+static void a_submission_is_what_was_asked_for(void **state)
 {
 	static const char canonical[] =
 		"{\"recipientId\":\"urn:sm:user:bob\","
 		"\"encryptedData\":\"aGk=\",\"priority\":0}";
 	struct wp_submit_options options = plain();
-	struct wp_submission out;
-	struct wp_send_item item;
+	struct wp_submission one;
 	struct wp_buf json;
 
 	(void)state;
 	wp_buf_init(&json, 1000);
 	wp_buf_add_char(&json, '-');
-	item = item_of(options, &out, text_of(GOOD), &json);
-	assert_ptr_equal(item.envelope, &out.envelope);
-	assert_int_equal(item.json_len, strlen(canonical));
-	assert_memory_equal(item.json, canonical, item.json_len);
-	assert_int_equal(item.expires_in_ms, 60000);
-	assert_false(item.has_key);
+	one = read_good(options, text_of(GOOD), &json);
+	assert_ptr_equal(one.json, &json);
+	assert_int_equal(one.json_at, 1);
+	assert_int_equal(one.json_len, strlen(canonical));
+	assert_memory_equal(json.data + 1, canonical, one.json_len);
+	assert_int_equal(one.expires_in_ms, 60000);
+	assert_false(one.has_key);
 
 	options.has_expiry = true;
 	options.expires_s = 7;
-	item = item_of(options, &out, text_of(GOOD), &json);
-	assert_int_equal(item.expires_in_ms, 7000);
+	one = read_good(options, text_of(GOOD), &json);
+	assert_int_equal(one.expires_in_ms, 7000);
 	wp_buf_release(&json);
 }
 
-/* Is it the key that the item was given? */
-static bool has_key(struct wp_send_item item, const char *key)
-{
-	struct wp_send_item other = item;
+/* ---- idempotency: what makes two sends the same, and what does not ---- */
 
-	wp_send_set_key(&other, secret, "urn:sm:user:amy", key, strlen(key));
-	return item.has_key &&
-	       memcmp(item.field, other.field, sizeof(item.field)) == 0 &&
-	       memcmp(item.digest, other.digest, sizeof(item.digest)) == 0;
+/* GOOD from amy to bob with this key, or text. */
+static struct wp_submission keyed(const char *key, const char *text)
+{
+	struct wp_submit_options options = plain();
+	struct wp_submission out;
+	struct wp_buf json;
+
+	wp_buf_init(&json, 1000);
+	options.key = key;
+	options.key_len = strlen(key);
+	out = read_good(options, text_of(text), &json);
+	assert_true(out.has_key);
+	wp_buf_release(&json);
+	return out;
+}
+
+static bool is_same_field(struct wp_submission a, struct wp_submission b)
+{
+	return memcmp(a.field, b.field, WP_IDEM_FIELD_LEN) == 0;
+}
+
+static bool is_same_digest(struct wp_submission a, struct wp_submission b)
+{
+	return memcmp(a.digest, b.digest, WP_IDEM_FIELD_LEN) == 0;
+}
+
+static void the_field_is_an_hmac_of_its_parts_with_their_lengths(void **state)
+{
+	static const char parts[] = "\0\0\0\x0furn:sm:user:amy"
+				    "\0\0\0\x0furn:sm:user:bob"
+				    "\0\0\0\x01k";
+	struct wp_submission k = keyed("k", GOOD);
+	uint8_t mac[WP_SHA256_LEN];
+
+	(void)state;
+	wp_hmac_sha256(secret, strlen(secret), parts, sizeof(parts) - 1, mac);
+	assert_memory_equal(k.field, mac, WP_IDEM_FIELD_LEN);
+}
+
+static void sender_recipient_key_and_secret_tell_fields_apart(void **state)
+{
+	static char other_secret[] = "other";
+	struct wp_submission k = keyed("k", GOOD);
+	struct wp_submit_options options = plain();
+	struct wp_conf other = conf;
+	struct wp_submission out;
+	struct wp_envelope_text text = text_of(GOOD);
+	struct wp_buf json;
+
+	(void)state;
+	wp_buf_init(&json, 1000);
+	assert_true(is_same_field(k, keyed("k", TO("bob", "\"priority\":1"))));
+	assert_false(is_same_field(k, keyed("k2", GOOD)));
+	assert_false(is_same_field(k, keyed("k", TO("eve", "\"priority\":0"))));
+	/* Nothing can be pushed from one part into the next. */
+	assert_false(is_same_field(keyed("kk", GOOD),
+				   keyed("k", TO("bobk", "\"priority\":0"))));
+
+	options.key = "k";
+	options.key_len = 1;
+	assert_true(is_same_field(k, read_good(options, text, &json)));
+	options.sender = "urn:sm:user:eve";
+	assert_false(is_same_field(k, read_good(options, text, &json)));
+	options.sender = plain().sender;
+	other.auth.store_secret = other_secret;
+	assert_int_equal(wp_submit_read(&out, &options, &text, &other, &json),
+			 WP_OK);
+	assert_false(is_same_field(k, out));
+	wp_buf_release(&json);
+}
+
+static void envelope_and_expiry_tell_digests_apart(void **state)
+{
+	struct wp_submission k = keyed("k", GOOD);
+	struct wp_submit_options options = plain();
+	struct wp_buf json;
+
+	(void)state;
+	wp_buf_init(&json, 1000);
+	assert_true(is_same_digest(k, keyed("other key", GOOD)));
+	/* Written otherwise, and the same envelope. */
+	assert_true(is_same_digest(k, keyed("k", TO("bob", "\"priority\":0"))));
+	assert_false(
+		is_same_digest(k, keyed("k", TO("bob", "\"priority\":1"))));
+	options.key = "k";
+	options.key_len = 1;
+	options.has_expiry = true;
+	options.expires_s = 60;
+	assert_true(
+		is_same_digest(k, read_good(options, text_of(GOOD), &json)));
+	options.expires_s = 59;
+	assert_false(
+		is_same_digest(k, read_good(options, text_of(GOOD), &json)));
+	wp_buf_release(&json);
 }
 
 static void the_envelope_s_own_key_counts_first(void **state)
 {
 	struct wp_submit_options options = plain();
 	struct wp_envelope_text text = text_of(KEYED);
-	struct wp_submission out;
+	struct wp_submission theirs = keyed("theirs", GOOD);
+	struct wp_submission own = keyed("own", GOOD);
 	struct wp_buf json;
 
 	(void)state;
 	wp_buf_init(&json, 1000);
 	options.key = "theirs";
 	options.key_len = strlen(options.key);
-	assert_true(has_key(item_of(options, &out, text, &json), "theirs"));
+	assert_true(is_same_field(theirs, read_good(options, text, &json)));
 	text.with_key = true;
-	assert_true(has_key(item_of(options, &out, text, &json), "own"));
-	assert_true(has_key(item_of(options, &out, text_of(GOOD), &json),
-			    "theirs"));
+	assert_true(is_same_field(own, read_good(options, text, &json)));
+	assert_true(is_same_field(theirs,
+				  read_good(options, text_of(GOOD), &json)));
 	wp_buf_release(&json);
+}
+
+static void the_key_of_a_batch_becomes_one_for_each_element(void **state)
+{
+	struct wp_submit_options options = plain();
+	struct wp_envelope_text text = text_of(KEYED);
+	char longest[129];
+	struct wp_buf json;
+
+	(void)state;
+	wp_buf_init(&json, 10000);
+	options.key = "k";
+	options.key_len = 1;
+	options.is_element = true;
+	options.index = 17;
+	assert_true(is_same_field(keyed("k/17", GOOD),
+				  read_good(options, text, &json)));
+	text.with_key = true;
+	assert_true(is_same_field(keyed("own", GOOD),
+				  read_good(options, text, &json)));
+	/* What is made of it may be longer than a key. */
+	memset(longest, 'k', 128);
+	longest[128] = '\0';
+	options.key = longest;
+	options.key_len = 128;
+	options.index = 99;
+	assert_true(read_good(options, text_of(GOOD), &json).has_key);
+	options.key = NULL;
+	assert_false(read_good(options, text_of(GOOD), &json).has_key);
+	wp_buf_release(&json);
+}
+
+static void no_answer_leaves_every_outcome_unknown(void **state)
+{
+	const struct wp_submission one = keyed("k", GOOD);
+	const struct wp_submission *const list[] = { &one, &one };
+	struct wp_send_result results[2];
+
+	(void)state;
+	wp_send_parse(NULL, list, 2, results);
+	assert_int_equal(results[0].status, WP_SEND_UNKNOWN);
+	assert_int_equal(results[1].status, WP_SEND_UNKNOWN);
 }
 
 static void what_has_a_key_is_never_called_refused_unasked(void **state)
@@ -242,8 +375,16 @@ int main(void)
 			an_envelope_may_have_so_many_bytes_and_no_more),
 		cmocka_unit_test(an_expiry_is_from_a_second_to_the_longest),
 		cmocka_unit_test(what_goes_with_an_envelope_is_looked_at_first),
-		cmocka_unit_test(an_item_is_what_was_asked_for),
+		cmocka_unit_test(a_submission_is_what_was_asked_for),
+		cmocka_unit_test(
+			the_field_is_an_hmac_of_its_parts_with_their_lengths),
+		cmocka_unit_test(
+			sender_recipient_key_and_secret_tell_fields_apart),
+		cmocka_unit_test(envelope_and_expiry_tell_digests_apart),
 		cmocka_unit_test(the_envelope_s_own_key_counts_first),
+		cmocka_unit_test(
+			the_key_of_a_batch_becomes_one_for_each_element),
+		cmocka_unit_test(no_answer_leaves_every_outcome_unknown),
 		cmocka_unit_test(
 			what_has_a_key_is_never_called_refused_unasked),
 		cmocka_unit_test(a_form_without_room_is_too_large),

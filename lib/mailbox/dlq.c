@@ -1,5 +1,5 @@
 /*
- * dlq.c - words of the dead-letter scripts' calls, and what their answers mean.
+ * dlq.c - the dead-letter scripts, called and heard.
  *
  * Everything read here was written by somebody who got something wrong: no
  * field is trusted to be there, or to be printable.
@@ -15,6 +15,11 @@
 #include "lib/mailbox/scripts.h"
 
 enum {
+	QUEUE_MAX = sizeof("65535"),
+	/* A hot queue beyond these is not rebuilt for one dead letter. */
+	REBUILD_ENTRIES = 10000,
+	REBUILD_BYTES = 64 * 1024 * 1024,
+	PIPELINE = 256, /* commands in flight while queues are counted */
 	PARTITION_MAX = 65535,
 	PARTITION_DIGITS = 5,
 	KEY_MAX = 40, /* of Redis: "wp:{65535}:dlq" */
@@ -24,14 +29,12 @@ enum {
 
 static const char inbox_name[] = "inbox";
 
-static void format_queue(const struct wp_dlq_queue *queue,
-			 char text[WP_DLQ_QUEUE_MAX])
+static void format_queue(const struct wp_dlq_queue *queue, char text[QUEUE_MAX])
 {
 	if (queue->is_inbox)
-		(void)snprintf(text, WP_DLQ_QUEUE_MAX, "%s", inbox_name);
+		(void)snprintf(text, QUEUE_MAX, "%s", inbox_name);
 	else
-		(void)snprintf(text, WP_DLQ_QUEUE_MAX, "%" PRIu32,
-			       queue->partition);
+		(void)snprintf(text, QUEUE_MAX, "%" PRIu32, queue->partition);
 }
 
 bool wp_dlq_queue_parse(struct wp_dlq_queue *out, const char *text, size_t len)
@@ -57,7 +60,7 @@ bool wp_dlq_queue_parse(struct wp_dlq_queue *out, const char *text, size_t len)
 
 void wp_dlq_id_format(const struct wp_dlq_id *id, char text[WP_DLQ_ID_MAX])
 {
-	char queue[WP_DLQ_QUEUE_MAX];
+	char queue[QUEUE_MAX];
 	char entry[WP_ENTRY_ID_MAX];
 
 	format_queue(&id->queue, queue);
@@ -100,79 +103,137 @@ static void begin(struct wp_cmd *cmd, enum wp_script script,
 	char key[KEY_MAX];
 
 	stream_of(queue, key);
+	wp_cmd_init(cmd);
 	wp_cmd_script_key(cmd, script, key);
 }
 
-void wp_dlq_count_build(struct wp_cmd *cmd, const struct wp_dlq_queue *queue)
+static enum wp_err no_answer(struct wp_error *err)
+{
+	return wp_error_set(err, WP_ERR_PROTO,
+			    "Redis gave no usable answer about dead letters");
+}
+
+static enum wp_err is_gone(struct wp_error *err)
+{
+	return wp_error_set(err, WP_ERR_NOTFOUND, "%s",
+			    wp_dlq_outcome_text(WP_DLQ_GONE));
+}
+
+/* An error reply becomes an error: an operator reads it, nobody parses it. */
+static enum wp_err unwrap(struct wp_reply **reply, struct wp_error *err)
+{
+	enum wp_err rc;
+
+	if (wp_reply_type(*reply) != WP_REPLY_ERROR)
+		return WP_OK;
+	rc = wp_error_set(err, WP_ERR_UNAVAIL, "Redis refuses: %.160s",
+			  wp_reply_str(*reply));
+	wp_reply_free(reply);
+	return rc;
+}
+
+/* Send cmd and release it. The answer is the caller's. */
+static enum wp_err ask(struct wp_redis *redis, struct wp_cmd *cmd,
+		       struct wp_reply **reply_out, struct wp_error *err)
+{
+	enum wp_err rc = wp_redis_do(redis, cmd, reply_out, err);
+
+	wp_cmd_release(cmd);
+	return rc == WP_OK ? unwrap(reply_out, err) : rc;
+}
+
+/* ---- queues ---- */
+
+static void begin_plain(struct wp_cmd *cmd, const char *command,
+			const struct wp_dlq_queue *queue)
 {
 	char key[KEY_MAX];
 
 	stream_of(queue, key);
-	wp_cmd_clear(cmd);
-	wp_cmd_str(cmd, "XLEN");
+	wp_cmd_init(cmd);
+	wp_cmd_str(cmd, command);
 	wp_cmd_str(cmd, key);
 }
 
-void wp_dlq_last_build(struct wp_cmd *cmd, const struct wp_dlq_queue *queue)
+struct some {
+	size_t from, to;
+};
+
+/* Count some queues at once; *kept of all so far stay. */
+static enum wp_err keep_some(struct wp_redis *redis,
+			     struct wp_dlq_queue *queues,
+			     const struct some *some, size_t *kept,
+			     struct wp_error *err)
 {
-	char key[KEY_MAX];
+	enum wp_err rc = WP_OK;
 
-	stream_of(queue, key);
-	wp_cmd_clear(cmd);
-	wp_cmd_str(cmd, "XREVRANGE");
-	wp_cmd_str(cmd, key);
-	wp_cmd_str(cmd, "+");
-	wp_cmd_str(cmd, "-");
-	wp_cmd_str(cmd, "COUNT");
-	wp_cmd_int(cmd, 1);
-}
+	for (size_t i = some->from; i < some->to && rc == WP_OK; i++) {
+		struct wp_cmd cmd;
 
-enum wp_err wp_dlq_last_parse(const struct wp_reply *reply,
-			      struct wp_entry_id *out)
-{
-	const struct wp_reply *id = wp_reply_at(wp_reply_at(reply, 0), 0);
-
-	if (wp_reply_type(reply) != WP_REPLY_ARRAY)
-		return WP_ERR_PROTO;
-	if (wp_reply_count(reply) == 0)
-		return WP_ERR_NOTFOUND;
-	return wp_entry_id_parse(out, wp_reply_str(id), wp_reply_len(id))
-		       ? WP_OK
-		       : WP_ERR_PROTO;
-}
-
-void wp_dlq_list_build(struct wp_cmd *cmd, const struct wp_dlq_queue *queue,
-		       const struct wp_entry_id *after,
-		       const struct wp_entry_id *up_to, size_t max)
-{
-	char from[ENTRY_AFTER_MAX] = "-";
-
-	assert(max >= 1 && max <= WP_DLQ_PAGE_MAX);
-	if (after != NULL) {
-		from[0] = '(';
-		wp_entry_id_format(after, from + 1);
+		begin_plain(&cmd, "XLEN", &queues[i]);
+		rc = wp_redis_append(redis, &cmd, err);
+		wp_cmd_release(&cmd);
 	}
-	begin(cmd, WP_SCRIPT_DLQ_LIST, queue);
-	wp_cmd_str(cmd, from);
-	if (up_to != NULL)
-		add_entry(cmd, up_to);
-	else
-		wp_cmd_str(cmd, "+");
-	wp_cmd_int(cmd, (int64_t)max);
+	for (size_t i = some->from; i < some->to && rc == WP_OK; i++) {
+		struct wp_reply *reply = NULL;
+
+		rc = wp_redis_take(redis, &reply, err);
+		if (rc == WP_OK)
+			rc = unwrap(&reply, err);
+		if (rc == WP_OK && wp_reply_int(reply) > 0)
+			queues[(*kept)++] = queues[i];
+		wp_reply_free(&reply);
+	}
+	return rc;
 }
 
-void wp_dlq_find_build(struct wp_cmd *cmd, const struct wp_dlq_id *id)
+enum wp_err wp_dlq_keep_full(struct wp_redis *redis,
+			     struct wp_dlq_queue *queues, size_t *n,
+			     struct wp_error *err)
 {
-	begin(cmd, WP_SCRIPT_DLQ_LIST, &id->queue);
-	add_entry(cmd, &id->entry);
-	add_entry(cmd, &id->entry);
-	wp_cmd_int(cmd, 1);
+	enum wp_err rc = WP_OK;
+	size_t kept = 0;
+
+	for (size_t i = 0; i < *n && rc == WP_OK; i += PIPELINE) {
+		struct some some = {
+			.from = i,
+			.to = *n - i > PIPELINE ? i + PIPELINE : *n,
+		};
+
+		rc = keep_some(redis, queues, &some, &kept, err);
+	}
+	*n = kept;
+	return rc;
 }
 
-size_t wp_dlq_list_count(const struct wp_reply *reply)
+enum wp_err wp_dlq_last(struct wp_redis *redis,
+			const struct wp_dlq_queue *queue,
+			struct wp_entry_id *out, struct wp_error *err)
 {
-	return wp_reply_count(reply);
+	struct wp_reply *reply = NULL;
+	const struct wp_reply *id;
+	struct wp_cmd cmd;
+	enum wp_err rc;
+
+	begin_plain(&cmd, "XREVRANGE", queue);
+	wp_cmd_str(&cmd, "+");
+	wp_cmd_str(&cmd, "-");
+	wp_cmd_str(&cmd, "COUNT");
+	wp_cmd_int(&cmd, 1);
+	rc = ask(redis, &cmd, &reply, err);
+	if (rc != WP_OK)
+		return rc;
+	id = wp_reply_at(wp_reply_at(reply, 0), 0);
+	if (wp_reply_type(reply) == WP_REPLY_ARRAY &&
+	    wp_reply_count(reply) == 0)
+		rc = wp_error_set(err, WP_ERR_NOTFOUND, "the queue is empty");
+	else if (!wp_entry_id_parse(out, wp_reply_str(id), wp_reply_len(id)))
+		rc = no_answer(err);
+	wp_reply_free(&reply);
+	return rc;
 }
+
+/* ---- letters ---- */
 
 /* It goes to terminals: what is no printable ASCII becomes '?'. */
 static void copy_text(char *out, size_t size, const struct wp_reply *text)
@@ -220,11 +281,10 @@ static void read_msgid(const struct wp_reply *row, struct wp_dlq_letter *out)
 	out->msgid.band = is_high ? WP_BAND_HIGH : WP_BAND_STANDARD;
 }
 
-enum wp_err wp_dlq_list_at(const struct wp_reply *reply, size_t i,
-			   const struct wp_dlq_queue *queue,
-			   struct wp_dlq_letter *out)
+static enum wp_err read_row(const struct wp_reply *row,
+			    const struct wp_dlq_queue *queue,
+			    struct wp_dlq_letter *out)
 {
-	const struct wp_reply *row = wp_reply_at(reply, i);
 	const struct wp_reply *entry = wp_reply_at(row, ROW_ENTRY);
 
 	*out = (struct wp_dlq_letter){ .id.queue = *queue };
@@ -249,26 +309,91 @@ enum wp_err wp_dlq_list_at(const struct wp_reply *reply, size_t i,
 	return WP_OK;
 }
 
-void wp_dlq_read_build(struct wp_cmd *cmd, const struct wp_dlq_id *id)
+/* Send a call of dlq_list and read its rows into page. */
+static enum wp_err list(struct wp_redis *redis, struct wp_cmd *cmd,
+			struct wp_dlq_page *page, struct wp_error *err)
 {
-	char key[KEY_MAX];
+	struct wp_reply *reply = NULL;
+	enum wp_err rc = ask(redis, cmd, &reply, err);
+	size_t n = wp_reply_count(reply);
 
-	stream_of(&id->queue, key);
-	wp_cmd_clear(cmd);
-	wp_cmd_str(cmd, "XRANGE");
-	wp_cmd_str(cmd, key);
-	add_entry(cmd, &id->entry);
-	add_entry(cmd, &id->entry);
+	for (page->n = 0; rc == WP_OK && page->n < n; page->n++)
+		if (page->n == page->max ||
+		    read_row(wp_reply_at(reply, page->n), page->queue,
+			     &page->letters[page->n]) != WP_OK) {
+			rc = no_answer(err);
+			break;
+		}
+	wp_reply_free(&reply);
+	return rc;
 }
 
-enum wp_err wp_dlq_read_parse(const struct wp_reply *reply,
-			      struct wp_dlq_content *out)
+enum wp_err wp_dlq_list(struct wp_redis *redis, struct wp_dlq_page *page,
+			struct wp_error *err)
 {
-	const struct wp_reply *flat = wp_reply_at(wp_reply_at(reply, 0), 1);
+	char from[ENTRY_AFTER_MAX] = "-";
+	struct wp_cmd cmd;
 
-	*out = (struct wp_dlq_content){ 0 };
+	assert(page->max >= 1 && page->max <= WP_DLQ_PAGE_MAX);
+	if (page->after != NULL) {
+		from[0] = '(';
+		wp_entry_id_format(page->after, from + 1);
+	}
+	begin(&cmd, WP_SCRIPT_DLQ_LIST, page->queue);
+	wp_cmd_str(&cmd, from);
+	if (page->up_to != NULL)
+		add_entry(&cmd, page->up_to);
+	else
+		wp_cmd_str(&cmd, "+");
+	wp_cmd_int(&cmd, (int64_t)page->max);
+	return list(redis, &cmd, page, err);
+}
+
+enum wp_err wp_dlq_find(struct wp_redis *redis, const struct wp_dlq_id *id,
+			struct wp_dlq_letter *out, struct wp_error *err)
+{
+	struct wp_dlq_page page = {
+		.queue = &id->queue,
+		.letters = out,
+		.max = 1,
+	};
+	struct wp_cmd cmd;
+	enum wp_err rc;
+
+	begin(&cmd, WP_SCRIPT_DLQ_LIST, &id->queue);
+	add_entry(&cmd, &id->entry);
+	add_entry(&cmd, &id->entry);
+	wp_cmd_int(&cmd, 1);
+	rc = list(redis, &cmd, &page, err);
+	return rc == WP_OK && page.n == 0 ? is_gone(err) : rc;
+}
+
+/* A letter of either kind, whole. Borrowed from the answer; NULL: not there. */
+struct content {
+	const struct wp_reply *envelope;
+	const struct wp_reply *key;      /* inbox */
+	const struct wp_reply *first_id; /* inbox: the entry it was there */
+};
+
+/* *reply_out is what out points into, and the caller's. */
+static enum wp_err read_whole(struct wp_redis *redis,
+			      const struct wp_dlq_id *id, struct content *out,
+			      struct wp_reply **reply_out, struct wp_error *err)
+{
+	const struct wp_reply *flat;
+	struct wp_cmd cmd;
+	enum wp_err rc;
+
+	*out = (struct content){ 0 };
+	begin_plain(&cmd, "XRANGE", &id->queue);
+	add_entry(&cmd, &id->entry);
+	add_entry(&cmd, &id->entry);
+	rc = ask(redis, &cmd, reply_out, err);
+	if (rc != WP_OK)
+		return rc;
+	flat = wp_reply_at(wp_reply_at(*reply_out, 0), 1);
 	if (flat == NULL)
-		return WP_ERR_NOTFOUND;
+		return is_gone(err);
 	for (size_t i = 0; i + 1 < wp_reply_count(flat); i += 2) {
 		const struct wp_reply *name = wp_reply_at(flat, i);
 
@@ -281,6 +406,22 @@ enum wp_err wp_dlq_read_parse(const struct wp_reply *reply,
 	}
 	return WP_OK;
 }
+
+enum wp_err wp_dlq_read(struct wp_redis *redis, const struct wp_dlq_id *id,
+			struct wp_buf *envelope, struct wp_error *err)
+{
+	struct wp_reply *reply = NULL;
+	struct content content;
+	enum wp_err rc = read_whole(redis, id, &content, &reply, err);
+
+	if (rc == WP_OK)
+		wp_buf_add(envelope, wp_reply_str(content.envelope),
+			   wp_reply_len(content.envelope));
+	wp_reply_free(&reply);
+	return rc;
+}
+
+/* ---- a second chance ---- */
 
 static const struct {
 	const char *word;
@@ -305,34 +446,44 @@ const char *wp_dlq_outcome_text(enum wp_dlq_outcome outcome)
 	return outcomes[outcome].text;
 }
 
-void wp_dlq_requeue_build(struct wp_cmd *cmd, const struct wp_dlq_id *id)
+static enum wp_err requeue_to_hot(struct wp_redis *redis,
+				  const struct wp_dlq_id *id,
+				  enum wp_dlq_outcome *out,
+				  char why[WP_DLQ_WHY_MAX + 1],
+				  struct wp_error *err)
 {
-	assert(!id->queue.is_inbox);
-	wp_cmd_script(cmd, WP_SCRIPT_DLQ_REQUEUE, id->queue.partition);
-	add_entry(cmd, &id->entry);
-	wp_cmd_int(cmd, WP_DLQ_REBUILD_ENTRIES);
-	wp_cmd_int(cmd, WP_DLQ_REBUILD_BYTES);
-}
+	struct wp_reply *reply = NULL;
+	unsigned int i = 0;
+	struct wp_cmd cmd;
+	enum wp_err rc;
 
-enum wp_err wp_dlq_requeue_parse(const struct wp_reply *reply,
-				 enum wp_dlq_outcome *out, const char **why_out)
-{
-	*why_out = wp_reply_str(wp_reply_at(reply, 1));
-	for (unsigned int i = 0; i < WP_DLQ_OUTCOMES; i++) {
-		if (wp_reply_is(wp_reply_at(reply, 0), outcomes[i].word)) {
-			*out = (enum wp_dlq_outcome)i;
-			return WP_OK;
-		}
-	}
-	return WP_ERR_UNAVAIL;
+	wp_cmd_init(&cmd);
+	wp_cmd_script(&cmd, WP_SCRIPT_DLQ_REQUEUE, id->queue.partition);
+	add_entry(&cmd, &id->entry);
+	wp_cmd_int(&cmd, REBUILD_ENTRIES);
+	wp_cmd_int(&cmd, REBUILD_BYTES);
+	rc = ask(redis, &cmd, &reply, err);
+	if (rc != WP_OK)
+		return rc;
+	while (i < WP_DLQ_OUTCOMES &&
+	       !wp_reply_is(wp_reply_at(reply, 0), outcomes[i].word))
+		i++;
+	if (i < WP_DLQ_OUTCOMES)
+		*out = (enum wp_dlq_outcome)i;
+	else
+		rc = wp_error_set(err, WP_ERR_UNAVAIL,
+				  "Redis gave no usable answer to dlq_requeue");
+	(void)snprintf(why, WP_DLQ_WHY_MAX + 1, "%s",
+		       wp_reply_str(wp_reply_at(reply, 1)));
+	wp_reply_free(&reply);
+	return rc;
 }
 
 /*
  * The key that the inbox' reader makes for an entry without one. Two letters
  * of one entry, left by a reader that died in between, share it.
  */
-static void make_key(const struct wp_dlq_id *id,
-		     const struct wp_dlq_content *content,
+static void make_key(const struct wp_dlq_id *id, const struct content *content,
 		     char key[IDEMPOTENCY_MAX])
 {
 	const struct wp_reply *first = content->first_id;
@@ -346,35 +497,84 @@ static void make_key(const struct wp_dlq_id *id,
 		       is_known ? "" : "dlq:", text);
 }
 
-void wp_dlq_inbox_build(struct wp_cmd *cmd, const struct wp_dlq_id *id,
-			const struct wp_dlq_content *content)
+static enum wp_err hand_in(struct wp_redis *redis, const struct wp_dlq_id *id,
+			   const struct content *content, struct wp_error *err)
 {
+	struct wp_reply *reply = NULL;
 	char key[IDEMPOTENCY_MAX];
+	struct wp_cmd cmd;
+	enum wp_err rc;
 
-	assert(id->queue.is_inbox && content->envelope != NULL);
-	wp_cmd_clear(cmd);
-	wp_cmd_str(cmd, "XADD");
-	wp_cmd_str(cmd, WP_INBOX_KEY);
-	wp_cmd_str(cmd, "*");
-	wp_cmd_str(cmd, "envelope");
-	wp_cmd_add(cmd, wp_reply_str(content->envelope),
+	wp_cmd_init(&cmd);
+	wp_cmd_str(&cmd, "XADD");
+	wp_cmd_str(&cmd, WP_INBOX_KEY);
+	wp_cmd_str(&cmd, "*");
+	wp_cmd_str(&cmd, "envelope");
+	wp_cmd_add(&cmd, wp_reply_str(content->envelope),
 		   wp_reply_len(content->envelope));
-	wp_cmd_str(cmd, "key");
+	wp_cmd_str(&cmd, "key");
 	if (content->key != NULL) {
-		wp_cmd_add(cmd, wp_reply_str(content->key),
+		wp_cmd_add(&cmd, wp_reply_str(content->key),
 			   wp_reply_len(content->key));
-		return;
+	} else {
+		make_key(id, content, key);
+		wp_cmd_str(&cmd, key);
 	}
-	make_key(id, content, key);
-	wp_cmd_str(cmd, key);
+	rc = ask(redis, &cmd, &reply, err);
+	wp_reply_free(&reply);
+	return rc;
 }
 
-void wp_dlq_drop_begin(struct wp_cmd *cmd, const struct wp_dlq_queue *queue)
+/* Hand it in where it came from; only then may it go from the dead letters. */
+static enum wp_err requeue_to_inbox(struct wp_redis *redis,
+				    const struct wp_dlq_id *id,
+				    enum wp_dlq_outcome *out,
+				    struct wp_error *err)
 {
-	begin(cmd, WP_SCRIPT_DLQ_DROP, queue);
+	const struct wp_dlq_letter letter = { .id = *id };
+	struct wp_reply *reply = NULL;
+	struct content content;
+	int64_t dropped = 0;
+	enum wp_err rc = read_whole(redis, id, &content, &reply, err);
+
+	if (rc == WP_ERR_NOTFOUND) {
+		*out = WP_DLQ_GONE;
+		rc = WP_OK;
+	} else if (rc == WP_OK && content.envelope == NULL) {
+		*out = WP_DLQ_BROKEN;
+	} else if (rc == WP_OK) {
+		*out = WP_DLQ_REQUEUED;
+		rc = hand_in(redis, id, &content, err);
+		if (rc == WP_OK)
+			rc = wp_dlq_drop(redis, &letter, 1, &dropped, err);
+	}
+	wp_reply_free(&reply);
+	return rc;
 }
 
-void wp_dlq_drop_add(struct wp_cmd *cmd, const struct wp_entry_id *entry)
+enum wp_err wp_dlq_requeue(struct wp_redis *redis, const struct wp_dlq_id *id,
+			   enum wp_dlq_outcome *out,
+			   char why[WP_DLQ_WHY_MAX + 1], struct wp_error *err)
 {
-	add_entry(cmd, entry);
+	why[0] = '\0';
+	return id->queue.is_inbox ? requeue_to_inbox(redis, id, out, err)
+				  : requeue_to_hot(redis, id, out, why, err);
+}
+
+enum wp_err wp_dlq_drop(struct wp_redis *redis,
+			const struct wp_dlq_letter *letters, size_t n,
+			int64_t *dropped, struct wp_error *err)
+{
+	struct wp_reply *reply = NULL;
+	struct wp_cmd cmd;
+	enum wp_err rc;
+
+	begin(&cmd, WP_SCRIPT_DLQ_DROP, &letters[0].id.queue);
+	for (size_t i = 0; i < n; i++)
+		add_entry(&cmd, &letters[i].id.entry);
+	rc = ask(redis, &cmd, &reply, err);
+	if (rc == WP_OK)
+		*dropped += wp_reply_int(reply);
+	wp_reply_free(&reply);
+	return rc;
 }

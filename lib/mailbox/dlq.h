@@ -6,6 +6,10 @@
  * producers. A dead letter is named "<partition>/<entry>" or "inbox/<entry>";
  * that name is not the id of its message, which it has had since it was
  * accepted and keeps when it is requeued.
+ *
+ * All that asks Redis waits for it. Errors of all:
+ *   WP_ERR_UNAVAIL  no answer, or Redis refuses, with its sentence
+ *   WP_ERR_PROTO    what is there is no queue of dead letters
  */
 #ifndef WP_LIB_MAILBOX_DLQ_H
 #define WP_LIB_MAILBOX_DLQ_H
@@ -14,22 +18,19 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "lib/base/buf.h"
 #include "lib/base/err.h"
 #include "lib/name/msgid.h"
 #include "lib/name/urn.h"
-#include "lib/redis/cmd.h"
-#include "lib/redis/reply.h"
+#include "lib/redis/client.h"
 
 enum {
-	WP_DLQ_QUEUE_MAX = 8,                                   /* "65535" */
-	WP_DLQ_ID_MAX = WP_DLQ_QUEUE_MAX + 1 + WP_ENTRY_ID_MAX, /* with NUL */
+	WP_DLQ_ID_MAX = sizeof("65535/") + WP_ENTRY_ID_MAX - 1, /* with NUL */
 	WP_DLQ_REASON_MAX = 255,
+	WP_DLQ_WHY_MAX = 77,
 	/* Letters of one list or drop call. Redis has to look at what is
 	 * sealed in them as well, and everybody waits. */
 	WP_DLQ_PAGE_MAX = 32,
-	/* A hot queue beyond these is not rebuilt for one dead letter. */
-	WP_DLQ_REBUILD_ENTRIES = 10000,
-	WP_DLQ_REBUILD_BYTES = 64 * 1024 * 1024,
 };
 
 /* Where dead letters wait. */
@@ -63,48 +64,47 @@ struct wp_dlq_letter {
 	char recipient[WP_URN_MAX + 1];     /* the same; "" unknown */
 };
 
-/* XLEN of a queue. */
-void wp_dlq_count_build(struct wp_cmd *cmd, const struct wp_dlq_queue *queue);
+/* Keep those of n queues that hold letters, in their order; *n: how many. */
+enum wp_err wp_dlq_keep_full(struct wp_redis *redis,
+			     struct wp_dlq_queue *queues, size_t *n,
+			     struct wp_error *err) WP_MUST_USE;
 
 /*
  * The last letter of a queue. Ids only rise, so whatever dies later is behind
  * it; the clock cannot tell that, it may go back and ids do not.
  *
- * Errors: WP_ERR_NOTFOUND  the queue is empty
- *         WP_ERR_PROTO     no usable answer
+ * Errors: also WP_ERR_NOTFOUND  the queue is empty
  */
-void wp_dlq_last_build(struct wp_cmd *cmd, const struct wp_dlq_queue *queue);
-enum wp_err wp_dlq_last_parse(const struct wp_reply *reply,
-			      struct wp_entry_id *out) WP_MUST_USE;
+enum wp_err wp_dlq_last(struct wp_redis *redis,
+			const struct wp_dlq_queue *queue,
+			struct wp_entry_id *out,
+			struct wp_error *err) WP_MUST_USE;
 
-/*
- * The oldest letters of a queue behind one (after; NULL: from the start) up to
- * one (up_to; NULL: to the end). max is at most WP_DLQ_PAGE_MAX.
- */
-void wp_dlq_list_build(struct wp_cmd *cmd, const struct wp_dlq_queue *queue,
-		       const struct wp_entry_id *after,
-		       const struct wp_entry_id *up_to, size_t max);
-/* The one letter of this name; the answer is a list of one or none. */
-void wp_dlq_find_build(struct wp_cmd *cmd, const struct wp_dlq_id *id);
-/* How many letters an answer to the two above holds; 0 for errors as well. */
-size_t wp_dlq_list_count(const struct wp_reply *reply);
-/*
- * Letter i < count. Errors: WP_ERR_PROTO when it is no row of dlq_list.
- */
-enum wp_err wp_dlq_list_at(const struct wp_reply *reply, size_t i,
-			   const struct wp_dlq_queue *queue,
-			   struct wp_dlq_letter *out) WP_MUST_USE;
-
-/* Read a letter whole: the only call that brings the envelope along. */
-void wp_dlq_read_build(struct wp_cmd *cmd, const struct wp_dlq_id *id);
-struct wp_dlq_content {
-	const struct wp_reply *envelope; /* borrowed; NULL when it has none */
-	const struct wp_reply *key;      /* inbox; likewise */
-	const struct wp_reply *first_id; /* inbox: the entry it was there */
+/* A part of a queue; all is the caller's. */
+struct wp_dlq_page {
+	const struct wp_dlq_queue *queue;
+	const struct wp_entry_id *after; /* NULL: from the oldest */
+	const struct wp_entry_id *up_to; /* NULL: to the newest */
+	struct wp_dlq_letter *letters;   /* room for max */
+	size_t max;                      /* at most WP_DLQ_PAGE_MAX */
+	size_t n;                        /* read */
 };
-/* Errors: WP_ERR_NOTFOUND there is no such letter. */
-enum wp_err wp_dlq_read_parse(const struct wp_reply *reply,
-			      struct wp_dlq_content *out) WP_MUST_USE;
+/* Read up to max letters of a queue into page, the oldest first. */
+enum wp_err wp_dlq_list(struct wp_redis *redis, struct wp_dlq_page *page,
+			struct wp_error *err) WP_MUST_USE;
+/* The one letter of this name. Errors: also WP_ERR_NOTFOUND. */
+enum wp_err wp_dlq_find(struct wp_redis *redis, const struct wp_dlq_id *id,
+			struct wp_dlq_letter *out,
+			struct wp_error *err) WP_MUST_USE;
+/*
+ * Append its envelope, nothing when it has none: the only call that brings it
+ * along.
+ *
+ * Errors: also WP_ERR_NOTFOUND
+ */
+enum wp_err wp_dlq_read(struct wp_redis *redis, const struct wp_dlq_id *id,
+			struct wp_buf *envelope,
+			struct wp_error *err) WP_MUST_USE;
 
 enum wp_dlq_outcome {
 	WP_DLQ_REQUEUED,
@@ -118,29 +118,26 @@ enum wp_dlq_outcome {
 /* A sentence without a full stop, for operators. */
 const char *wp_dlq_outcome_text(enum wp_dlq_outcome outcome);
 
-/* Deliver a letter of a partition under the id it was accepted with. */
-void wp_dlq_requeue_build(struct wp_cmd *cmd, const struct wp_dlq_id *id);
 /*
- * *why_out: what is broken; borrowed from reply, "" when there is no more to
- *           say than the outcome does
- * Errors:   WP_ERR_UNAVAIL  no answer or an error: the letter is still there,
- *           or is delivered; doing it again is harmless
+ * Give a letter its second chance: one of a partition is delivered under the id
+ * it was accepted with; one of the inbox is handed in again with its key, or
+ * with the one that its first entry stood for. Doing it again is harmless, also
+ * after an error.
+ *
+ * why:  what is broken; "" when there is no more to say than the outcome does
  */
-enum wp_err wp_dlq_requeue_parse(const struct wp_reply *reply,
-				 enum wp_dlq_outcome *out,
-				 const char **why_out) WP_MUST_USE;
+enum wp_err wp_dlq_requeue(struct wp_redis *redis, const struct wp_dlq_id *id,
+			   enum wp_dlq_outcome *out,
+			   char why[WP_DLQ_WHY_MAX + 1],
+			   struct wp_error *err) WP_MUST_USE;
 
 /*
- * Hand a letter of the inbox in again, with its key. One without a key gets the
- * one that its first entry stood for, so that doing it again is harmless. The
- * letter must be dropped when this was answered with an id. content->envelope
- * must not be NULL.
+ * Throw n letters of one queue away.
+ *
+ * *dropped:  raised by how many were there
  */
-void wp_dlq_inbox_build(struct wp_cmd *cmd, const struct wp_dlq_id *id,
-			const struct wp_dlq_content *content);
-
-/* Throw letters of one queue away; the answer says how many were there. */
-void wp_dlq_drop_begin(struct wp_cmd *cmd, const struct wp_dlq_queue *queue);
-void wp_dlq_drop_add(struct wp_cmd *cmd, const struct wp_entry_id *entry);
+enum wp_err wp_dlq_drop(struct wp_redis *redis,
+			const struct wp_dlq_letter *letters, size_t n,
+			int64_t *dropped, struct wp_error *err) WP_MUST_USE;
 
 #endif /* WP_LIB_MAILBOX_DLQ_H */

@@ -22,7 +22,7 @@
 #define HOT_BOB WP_P "hot:" WP_BOB
 #define INBOX_DLQ "wp:inbox:dlq"
 
-enum { WAIT_MS = 20000, PAGE = 10 };
+enum { WAIT_MS = 20000 };
 
 static const struct wp_dlq_queue here = { .partition = WP_WORLD_PARTITION };
 static const struct wp_dlq_queue inbox = { .is_inbox = true };
@@ -49,36 +49,37 @@ static struct wp_msgid post_and_bury(struct wp_world *w,
 static struct wp_dlq_letter
 letter_at(struct wp_world *w, const struct wp_dlq_queue *queue, size_t i)
 {
-	struct wp_dlq_letter letter;
-	struct wp_reply *reply;
+	struct wp_dlq_letter letters[WP_DLQ_PAGE_MAX];
+	struct wp_dlq_page page = {
+		.queue = queue,
+		.letters = letters,
+		.max = WP_DLQ_PAGE_MAX,
+	};
 
-	wp_dlq_list_build(&w->cmd, queue, NULL, NULL, PAGE);
-	reply = wp_world_do(w);
-	assert_true(i < wp_dlq_list_count(reply));
-	assert_int_equal(wp_dlq_list_at(reply, i, queue, &letter), WP_OK);
-	wp_reply_free(&reply);
-	return letter;
+	assert_int_equal(wp_dlq_list(w->redis, &page, NULL), WP_OK);
+	assert_true(i < page.n);
+	return letters[i];
 }
 
-/* The answer to w->cmd; why must begin with the text given, if any. */
-static enum wp_dlq_outcome outcome(struct wp_world *w, const char *why_want)
+/* why must begin with the text given, if any. */
+static enum wp_dlq_outcome requeue_because(struct wp_world *w,
+					   const struct wp_dlq_id *id,
+					   const char *why_want)
 {
 	enum wp_dlq_outcome result = WP_DLQ_OUTCOMES;
-	struct wp_reply *reply = wp_world_do(w);
-	const char *why;
+	char why[WP_DLQ_WHY_MAX + 1];
 
-	assert_int_equal(wp_dlq_requeue_parse(reply, &result, &why), WP_OK);
+	assert_int_equal(wp_dlq_requeue(w->redis, id, &result, why, NULL),
+			 WP_OK);
 	if (why_want != NULL && strncmp(why, why_want, strlen(why_want)) != 0)
 		fail_msg("'%s' is not '%s'", why, why_want);
-	wp_reply_free(&reply);
 	return result;
 }
 
 static enum wp_dlq_outcome requeue(struct wp_world *w,
 				   const struct wp_dlq_id *id)
 {
-	wp_dlq_requeue_build(&w->cmd, id);
-	return outcome(w, NULL);
+	return requeue_because(w, id, NULL);
 }
 
 static enum wp_dlq_outcome requeue_oldest(struct wp_world *w)
@@ -116,6 +117,9 @@ static void a_letter_tells_its_story_but_not_its_content(void **state)
 	struct wp_world *w = *state;
 	struct wp_msgid id = post_and_bury(w, MAIL(.json = "sealed"));
 	struct wp_dlq_letter letter = letter_at(w, &here, 0);
+	struct wp_dlq_letter found;
+	char entry[WP_ENTRY_ID_MAX];
+	struct wp_buf envelope;
 	struct wp_reply *reply;
 	char *text;
 
@@ -131,13 +135,28 @@ static void a_letter_tells_its_story_but_not_its_content(void **state)
 	assert_true(letter.expires_ms > letter.died_ms);
 	assert_int_equal(letter.envelope_bytes, strlen("sealed"));
 
-	wp_dlq_find_build(&w->cmd, &letter.id);
+	assert_int_equal(wp_dlq_find(w->redis, &letter.id, &found, NULL),
+			 WP_OK);
+	assert_string_equal(found.reason, letter.reason);
+	assert_int_equal(found.died_ms, letter.died_ms);
+	wp_entry_id_format(&letter.id.entry, entry);
+	wp_cmd_script_key(&w->cmd, WP_SCRIPT_DLQ_LIST, WP_P "dlq");
+	wp_cmd_str(&w->cmd, entry);
+	wp_cmd_str(&w->cmd, entry);
+	wp_cmd_int(&w->cmd, 1);
 	reply = wp_world_do(w);
-	assert_int_equal(wp_dlq_list_count(reply), 1);
+	assert_int_equal(wp_reply_count(reply), 1);
 	text = wp_world_show(reply);
 	assert_null(strstr(text, "sealed"));
 	free(text);
 	wp_reply_free(&reply);
+
+	/* Only who asks for it whole is shown that. */
+	wp_buf_init(&envelope, 0);
+	assert_int_equal(wp_dlq_read(w->redis, &letter.id, &envelope, NULL),
+			 WP_OK);
+	assert_string_equal(envelope.data, "sealed");
+	wp_buf_release(&envelope);
 }
 
 static void letters_are_listed_from_one_to_another(void **state)
@@ -145,32 +164,62 @@ static void letters_are_listed_from_one_to_another(void **state)
 	struct wp_world *w = *state;
 	struct wp_entry_id after = { 5, 1 };
 	struct wp_entry_id up_to = { 7, 0 };
-	struct wp_dlq_letter letter;
-	struct wp_reply *reply;
+	struct wp_dlq_letter letters[WP_DLQ_PAGE_MAX];
+	struct wp_dlq_page page = {
+		.queue = &here,
+		.after = &after,
+		.up_to = &up_to,
+		.letters = letters,
+		.max = WP_DLQ_PAGE_MAX,
+	};
+	struct wp_entry_id last;
 
 	for (int i = 1; i <= 30; i++)
 		wp_world_run(w, "XADD " WP_P "dlq 5-%d id 1-%d", i, i);
 	wp_world_run(w, "XADD " WP_P "dlq 8-0 id 8-0");
 
-	wp_dlq_list_build(&w->cmd, &here, &after, &up_to, WP_DLQ_PAGE_MAX);
-	reply = wp_world_do(w);
-	assert_int_equal(wp_dlq_list_count(reply), 29);
-	assert_int_equal(wp_dlq_list_at(reply, 0, &here, &letter), WP_OK);
-	assert_int_equal(letter.id.entry.seq, 2);
+	assert_int_equal(wp_dlq_list(w->redis, &page, NULL), WP_OK);
+	assert_int_equal(page.n, 29);
+	assert_int_equal(letters[0].id.entry.seq, 2);
 	/* The band is missing, so nobody knows the public id. */
-	assert_false(letter.has_msgid);
-	assert_int_equal(wp_dlq_list_at(reply, 29, &here, &letter),
-			 WP_ERR_PROTO);
-	wp_reply_free(&reply);
+	assert_false(letters[0].has_msgid);
 
-	wp_dlq_list_build(&w->cmd, &here, NULL, NULL, 17);
-	reply = wp_world_do(w);
-	assert_int_equal(wp_dlq_list_count(reply), 17);
-	wp_reply_free(&reply);
-	wp_dlq_count_build(&w->cmd, &here);
-	reply = wp_world_do(w);
-	assert_int_equal(wp_reply_int(reply), 31);
-	wp_reply_free(&reply);
+	page.after = page.up_to = NULL;
+	page.max = 17;
+	assert_int_equal(wp_dlq_list(w->redis, &page, NULL), WP_OK);
+	assert_int_equal(page.n, 17);
+	assert_int_equal(wp_dlq_last(w->redis, &here, &last, NULL), WP_OK);
+	assert_int_equal(last.ms, 8);
+}
+
+static void only_queues_that_hold_letters_are_kept(void **state)
+{
+	struct wp_world *w = *state;
+	struct wp_dlq_queue queues[600] = { 0 };
+	size_t n = 600;
+	struct wp_entry_id last;
+	struct wp_error err;
+
+	/* More than are counted at once. */
+	for (size_t i = 0; i < n; i++)
+		queues[i].partition = (uint32_t)i;
+	queues[599] = inbox;
+	wp_world_run(w, "XADD wp:{3}:dlq 1-1 id 1-1");
+	wp_world_run(w, "XADD wp:{500}:dlq 1-1 id 1-1");
+	wp_world_run(w, "XADD " INBOX_DLQ " 1-1 id 1-1");
+	assert_int_equal(wp_dlq_keep_full(w->redis, queues, &n, NULL), WP_OK);
+	assert_int_equal(n, 3);
+	assert_int_equal(queues[0].partition, 3);
+	assert_int_equal(queues[1].partition, 500);
+	assert_true(queues[2].is_inbox);
+
+	assert_int_equal(wp_dlq_last(w->redis, &here, &last, &err),
+			 WP_ERR_NOTFOUND);
+	/* A key that is something else is told in Redis' own words. */
+	wp_world_run(w, "SET wp:{3}:dlq not-a-stream");
+	assert_int_equal(wp_dlq_keep_full(w->redis, queues, &n, &err),
+			 WP_ERR_UNAVAIL);
+	assert_non_null(strstr(err.msg, "Redis refuses: WRONGTYPE"));
 }
 
 static void hostile_bytes_in_a_letter_become_question_marks(void **state)
@@ -353,8 +402,7 @@ static void expect_refusal(struct wp_world *w, enum wp_dlq_outcome want,
 {
 	struct wp_dlq_letter letter = letter_at(w, &here, 0);
 
-	wp_dlq_requeue_build(&w->cmd, &letter.id);
-	assert_int_equal(outcome(w, why), want);
+	assert_int_equal(requeue_because(w, &letter.id, why), want);
 	wp_world_expect(w, "1", "XLEN " WP_P "dlq");
 	wp_world_expect(w, "0", "EXISTS " WP_P "migrate " WP_P "rebuild");
 	wp_world_run(w, "DEL " WP_P "dlq");
@@ -390,6 +438,7 @@ static void a_queue_over_the_bounds_is_not_rebuilt(void **state)
 	struct wp_world *w = *state;
 	struct wp_dlq_letter letter;
 	char text[WP_ENTRY_ID_MAX];
+	struct wp_reply *reply;
 
 	(void)post_and_bury(w, MAIL(.json = "m1"));
 	for (int i = 2; i < 5; i++)
@@ -402,7 +451,9 @@ static void a_queue_over_the_bounds_is_not_rebuilt(void **state)
 		wp_cmd_str(&w->cmd, text);
 		wp_cmd_str(&w->cmd, bounds[i][0]);
 		wp_cmd_str(&w->cmd, bounds[i][1]);
-		assert_int_equal(outcome(w, NULL), WP_DLQ_LONG);
+		reply = wp_world_do(w);
+		assert_true(wp_reply_is(wp_reply_at(reply, 0), "long"));
+		wp_reply_free(&reply);
 	}
 	wp_world_expect_pull(w, "mx mx mx");
 	wp_world_expect(w, "0", "EXISTS " WP_P "rebuild");
@@ -413,79 +464,72 @@ static void a_queue_over_the_bounds_is_not_rebuilt(void **state)
 static void a_full_redis_takes_no_letter_back_but_lets_go_of_them(void **state)
 {
 	struct wp_world *w = *state;
+	char why[WP_DLQ_WHY_MAX + 1];
 	enum wp_dlq_outcome ignored;
 	struct wp_dlq_letter letter;
-	struct wp_reply *reply;
-	const char *why;
+	int64_t dropped = 0;
+	struct wp_error err;
 
 	(void)post_and_bury(w, MAIL(.json = "m1"));
 	letter = letter_at(w, &here, 0);
 	wp_world_run(w, "CONFIG SET maxmemory 1");
-	wp_dlq_requeue_build(&w->cmd, &letter.id);
-	reply = wp_world_do(w);
-	assert_int_equal(wp_dlq_requeue_parse(reply, &ignored, &why),
-			 WP_ERR_UNAVAIL);
-	wp_reply_free(&reply);
+	assert_int_equal(
+		wp_dlq_requeue(w->redis, &letter.id, &ignored, why, &err),
+		WP_ERR_UNAVAIL);
 	(void)letter_at(w, &here, 0);
 
-	wp_dlq_drop_begin(&w->cmd, &here);
-	wp_dlq_drop_add(&w->cmd, &letter.id.entry);
-	reply = wp_world_do(w);
-	assert_int_equal(wp_reply_int(reply), 1);
-	wp_reply_free(&reply);
+	assert_int_equal(wp_dlq_drop(w->redis, &letter, 1, &dropped, &err),
+			 WP_OK);
+	assert_int_equal(dropped, 1);
 	wp_world_run(w, "CONFIG SET maxmemory 0");
 	wp_world_expect(w, "0", "XLEN " WP_P "dlq");
 }
 
-/* Hand the only letter of the inbox in again, twice; nothing is dropped. */
-static void hand_in_twice(struct wp_world *w)
+/* The letter is there twice, as after a stop before it was dropped. */
+static void hand_in_twice(struct wp_world *w, const char *letter)
 {
-	struct wp_dlq_letter letter = letter_at(w, &inbox, 0);
-	struct wp_dlq_content content;
-	struct wp_reply *found;
+	const struct wp_dlq_id id = { .queue = inbox, .entry = { 5, 1 } };
 
-	wp_dlq_read_build(&w->cmd, &letter.id);
-	found = wp_world_do(w);
-	assert_int_equal(wp_dlq_read_parse(found, &content), WP_OK);
 	for (int i = 0; i < 2; i++) {
-		struct wp_reply *reply;
-
-		wp_dlq_inbox_build(&w->cmd, &letter.id, &content);
-		reply = wp_world_do(w);
-		assert_int_equal(wp_reply_type(reply), WP_REPLY_STR);
-		wp_reply_free(&reply);
+		wp_world_run(w, "DEL " INBOX_DLQ);
+		wp_world_run(w, "XADD " INBOX_DLQ " 5-1 %s", letter);
+		assert_int_equal(requeue(w, &id), WP_DLQ_REQUEUED);
+		wp_world_expect(w, "0", "XLEN " INBOX_DLQ);
 	}
-	wp_reply_free(&found);
+	assert_int_equal(requeue(w, &id), WP_DLQ_GONE);
 }
 
 static void a_letter_of_the_inbox_keeps_its_key(void **state)
 {
+	const struct wp_dlq_id id = { .queue = inbox, .entry = { 5, 1 } };
 	struct wp_world *w = *state;
-	struct wp_dlq_content content;
-	struct wp_dlq_id none = { .queue = inbox };
-	struct wp_reply *reply;
+	struct wp_dlq_letter found;
+	struct wp_buf envelope;
 
-	wp_world_run(w, "XADD " INBOX_DLQ " 5-1 reason r envelope {} key k7");
-	hand_in_twice(w);
+	hand_in_twice(w, "reason r envelope {} key k7");
 	wp_world_expect(w, "[envelope {} key k7]",
 			"EVAL return\tredis.call('XRANGE',KEYS[1],'-','+')[1]"
 			"[2] 1 wp:inbox");
 
-	wp_dlq_read_build(&w->cmd, &none);
-	reply = wp_world_do(w);
-	assert_int_equal(wp_dlq_read_parse(reply, &content), WP_ERR_NOTFOUND);
-	wp_reply_free(&reply);
+	wp_buf_init(&envelope, 0);
+	assert_int_equal(wp_dlq_read(w->redis, &id, &envelope, NULL),
+			 WP_ERR_NOTFOUND);
+	assert_int_equal(wp_dlq_find(w->redis, &id, &found, NULL),
+			 WP_ERR_NOTFOUND);
+	/* Without an envelope there is nothing to hand in. */
+	wp_world_run(w, "DEL " INBOX_DLQ);
+	wp_world_run(w, "XADD " INBOX_DLQ " 5-1 reason r");
+	assert_int_equal(requeue(w, &id), WP_DLQ_BROKEN);
+	wp_world_expect(w, "1", "XLEN " INBOX_DLQ);
+	wp_buf_release(&envelope);
 }
 
 static void a_letter_without_a_key_gets_the_one_of_its_entry(void **state)
 {
 	struct wp_world *w = *state;
 
-	wp_world_run(w, "XADD " INBOX_DLQ " 5-1 id 4-2 reason r envelope {}");
-	hand_in_twice(w);
-	wp_world_run(w, "DEL " INBOX_DLQ);
-	wp_world_run(w, "XADD " INBOX_DLQ " 5-1 id \n reason r envelope {}");
-	hand_in_twice(w);
+	hand_in_twice(w, "id 4-2 reason r envelope {}");
+	hand_in_twice(w, "id \n reason r envelope {}");
 	for (int i = 1; i <= 4; i++)
 		wp_world_expect(w,
 				i <= 2 ? "[envelope {} key inbox:4-2]"
@@ -497,18 +541,19 @@ static void a_letter_without_a_key_gets_the_one_of_its_entry(void **state)
 
 static void dropping_takes_exactly_the_named_letters(void **state)
 {
+	static const struct wp_dlq_letter letters[] = {
+		{ .id = { { .partition = WP_WORLD_PARTITION }, { 1, 0 } } },
+		{ .id = { { .partition = WP_WORLD_PARTITION }, { 3, 0 } } },
+		{ .id = { { .partition = WP_WORLD_PARTITION }, { 9, 0 } } },
+	};
 	struct wp_world *w = *state;
-	struct wp_reply *reply;
+	int64_t dropped = 40;
 
 	for (int i = 1; i <= 3; i++)
 		wp_world_run(w, "XADD " WP_P "dlq %d-0 id 1-1", i);
-	wp_dlq_drop_begin(&w->cmd, &here);
-	wp_dlq_drop_add(&w->cmd, &(struct wp_entry_id){ 1, 0 });
-	wp_dlq_drop_add(&w->cmd, &(struct wp_entry_id){ 3, 0 });
-	wp_dlq_drop_add(&w->cmd, &(struct wp_entry_id){ 9, 0 });
-	reply = wp_world_do(w);
-	assert_int_equal(wp_reply_int(reply), 2);
-	wp_reply_free(&reply);
+	assert_int_equal(wp_dlq_drop(w->redis, letters, 3, &dropped, NULL),
+			 WP_OK);
+	assert_int_equal(dropped, 42);
 	assert_int_equal(letter_at(w, &here, 0).id.entry.ms, 2);
 	wp_world_expect(w, "1", "XLEN " WP_P "dlq");
 }
@@ -522,6 +567,7 @@ int main(void)
 		cmocka_unit_test(names_are_read_as_they_are_written),
 		WORLD_TEST(a_letter_tells_its_story_but_not_its_content),
 		WORLD_TEST(letters_are_listed_from_one_to_another),
+		WORLD_TEST(only_queues_that_hold_letters_are_kept),
 		WORLD_TEST(hostile_bytes_in_a_letter_become_question_marks),
 		WORLD_TEST(a_requeued_letter_is_delivered_under_its_old_id),
 		WORLD_TEST(the_high_band_is_kept),

@@ -9,10 +9,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-enum {
-	PARTITIONS_MAX = 65536,
-	PIPELINE = 256, /* commands in flight while queues are counted */
-};
+enum { PARTITIONS_MAX = 65536 };
 
 /* An error reply becomes an error: an operator reads it, nobody parses it. */
 static enum wp_err unwrap(struct wp_reply **reply, struct wp_error *err)
@@ -95,93 +92,14 @@ static enum wp_err name_queues(const struct wp_cli *cli,
 	return WP_OK;
 }
 
-/* Count some queues at once, from from on; *kept of all so far stay. */
-static enum wp_err keep_full(struct wp_cli *cli, struct wp_cli_queues *queues,
-			     size_t from, size_t *kept, struct wp_error *err)
-{
-	size_t to = from + PIPELINE < queues->n ? from + PIPELINE : queues->n;
-	enum wp_err rc = WP_OK;
-
-	for (size_t i = from; i < to && rc == WP_OK; i++) {
-		wp_dlq_count_build(&cli->cmd, &queues->list[i]);
-		rc = wp_redis_append(cli->redis, &cli->cmd, err);
-	}
-	for (size_t i = from; i < to && rc == WP_OK; i++) {
-		struct wp_reply *reply = NULL;
-
-		rc = wp_redis_take(cli->redis, &reply, err);
-		if (rc == WP_OK)
-			rc = unwrap(&reply, err);
-		if (rc == WP_OK && wp_reply_int(reply) > 0)
-			queues->list[(*kept)++] = queues->list[i];
-		wp_reply_free(&reply);
-	}
-	return rc;
-}
-
 enum wp_err wp_cli_queues_find(struct wp_cli *cli, struct wp_cli_queues *out,
 			       struct wp_error *err)
 {
 	enum wp_err rc;
-	size_t kept = 0;
 
 	*out = (struct wp_cli_queues){ 0 };
 	rc = name_queues(cli, out, err);
-	for (size_t i = 0; i < out->n && rc == WP_OK; i += PIPELINE)
-		rc = keep_full(cli, out, i, &kept, err);
-	out->n = kept;
-	return rc;
-}
-
-static enum wp_err read_rows(const struct wp_reply *reply,
-			     struct wp_cli_page *page, struct wp_error *err)
-{
-	size_t n = wp_dlq_list_count(reply);
-
-	for (page->n = 0; page->n < n; page->n++)
-		if (page->n == page->max ||
-		    wp_dlq_list_at(reply, page->n, page->queue,
-				   &page->letters[page->n]) != WP_OK)
-			return wp_error_set(err, WP_ERR_PROTO,
-					    "Redis gave no usable answer about "
-					    "dead letters");
-	return WP_OK;
-}
-
-enum wp_err wp_cli_list(struct wp_cli *cli, struct wp_cli_page *page,
-			struct wp_error *err)
-{
-	struct wp_reply *reply = NULL;
-	enum wp_err rc;
-
-	page->n = 0;
-	wp_dlq_list_build(&cli->cmd, page->queue, page->after, page->up_to,
-			  page->max);
-	rc = wp_cli_ask(cli, &reply, err);
-	if (rc == WP_OK)
-		rc = read_rows(reply, page, err);
-	wp_reply_free(&reply);
-	return rc;
-}
-
-enum wp_err wp_cli_find(struct wp_cli *cli, struct wp_dlq_letter *out,
-			struct wp_error *err)
-{
-	struct wp_cli_page page = {
-		.queue = &cli->args.id.queue,
-		.letters = out,
-		.max = 1,
-	};
-	struct wp_reply *reply = NULL;
-	enum wp_err rc;
-
-	wp_dlq_find_build(&cli->cmd, &cli->args.id);
-	rc = wp_cli_ask(cli, &reply, err);
-	if (rc == WP_OK)
-		rc = read_rows(reply, &page, err);
-	wp_reply_free(&reply);
-	if (rc == WP_OK && page.n == 0)
-		rc = wp_error_set(err, WP_ERR_NOTFOUND, "%s",
-				  wp_dlq_outcome_text(WP_DLQ_GONE));
-	return rc;
+	return rc == WP_OK
+		       ? wp_dlq_keep_full(cli->redis, out->list, &out->n, err)
+		       : rc;
 }

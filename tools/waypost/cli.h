@@ -55,28 +55,6 @@ void wp_cli_queues_release(struct wp_cli_queues *queues);
 enum wp_err wp_cli_queues_find(struct wp_cli *cli, struct wp_cli_queues *out,
 			       struct wp_error *err) WP_MUST_USE;
 
-/* A part of a queue; all is the caller's. */
-struct wp_cli_page {
-	const struct wp_dlq_queue *queue;
-	const struct wp_entry_id *after; /* NULL: from the oldest */
-	const struct wp_entry_id *up_to; /* NULL: to the newest */
-	struct wp_dlq_letter *letters;   /* room for max */
-	size_t max;
-	size_t n; /* read */
-};
-
-/*
- * Read up to max letters of a queue into page.
- *
- * Errors:  also WP_ERR_PROTO  what is there is no queue of dead letters
- */
-enum wp_err wp_cli_list(struct wp_cli *cli, struct wp_cli_page *page,
-			struct wp_error *err) WP_MUST_USE;
-
-/* The letter that the command line names. Errors: also WP_ERR_NOTFOUND. */
-enum wp_err wp_cli_find(struct wp_cli *cli, struct wp_dlq_letter *out,
-			struct wp_error *err) WP_MUST_USE;
-
 /* The commands. */
 enum wp_err wp_cli_dlq_list(struct wp_cli *cli,
 			    struct wp_error *err) WP_MUST_USE;

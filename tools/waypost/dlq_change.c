@@ -11,7 +11,7 @@
 
 #include "tools/waypost/cli.h"
 
-enum { PAGE = WP_DLQ_PAGE_MAX, WHY_MAX = 80 };
+enum { PAGE = WP_DLQ_PAGE_MAX };
 
 /*
  * The last letter of each queue, for all of them before any is touched: what is
@@ -24,21 +24,12 @@ static enum wp_err read_ends(struct wp_cli *cli, struct wp_cli_queues *queues,
 	size_t kept = 0;
 
 	for (size_t i = 0; i < queues->n && rc == WP_OK; i++) {
-		struct wp_reply *reply = NULL;
-		enum wp_err found;
-
-		wp_dlq_last_build(&cli->cmd, &queues->list[i]);
-		rc = wp_cli_ask(cli, &reply, err);
-		if (rc != WP_OK)
-			break;
-		found = wp_dlq_last_parse(reply, &ends[kept]);
-		if (found == WP_OK)
+		rc = wp_dlq_last(cli->redis, &queues->list[i], &ends[kept],
+				 err);
+		if (rc == WP_OK)
 			queues->list[kept++] = queues->list[i];
-		else if (found != WP_ERR_NOTFOUND)
-			rc = wp_error_set(err, found,
-					  "Redis gave no usable answer about "
-					  "dead letters");
-		wp_reply_free(&reply);
+		else if (rc == WP_ERR_NOTFOUND)
+			rc = WP_OK;
 	}
 	queues->n = kept;
 	return rc;
@@ -60,7 +51,7 @@ static enum wp_err walk_queue(struct wp_cli *cli, const struct walk *walk,
 			      struct wp_error *err)
 {
 	struct wp_dlq_letter letters[PAGE];
-	struct wp_cli_page page = {
+	struct wp_dlq_page page = {
 		.queue = queue,
 		.up_to = up_to,
 		.letters = letters,
@@ -70,7 +61,7 @@ static enum wp_err walk_queue(struct wp_cli *cli, const struct walk *walk,
 	enum wp_err rc;
 
 	do {
-		rc = wp_cli_list(cli, &page, err);
+		rc = wp_dlq_list(cli->redis, &page, err);
 		if (rc != WP_OK || page.n == 0)
 			break;
 		last = letters[page.n - 1].id.entry;
@@ -111,18 +102,7 @@ static enum wp_err drop_page(struct wp_cli *cli,
 			     const struct wp_dlq_letter *letters, size_t n,
 			     void *ctx, struct wp_error *err)
 {
-	struct wp_reply *reply = NULL;
-	int64_t *dropped = ctx;
-	enum wp_err rc;
-
-	wp_dlq_drop_begin(&cli->cmd, &letters[0].id.queue);
-	for (size_t i = 0; i < n; i++)
-		wp_dlq_drop_add(&cli->cmd, &letters[i].id.entry);
-	rc = wp_cli_ask(cli, &reply, err);
-	if (rc == WP_OK)
-		*dropped += wp_reply_int(reply);
-	wp_reply_free(&reply);
-	return rc;
+	return wp_dlq_drop(cli->redis, letters, n, ctx, err);
 }
 
 enum wp_err wp_cli_dlq_drop(struct wp_cli *cli, struct wp_error *err)
@@ -150,79 +130,16 @@ struct tally {
 	size_t refused;
 };
 
-/* Hand it in where it came from; only then may it go from the dead letters. */
-static enum wp_err requeue_to_inbox(struct wp_cli *cli,
-				    const struct wp_dlq_letter *letter,
-				    enum wp_dlq_outcome *out,
-				    struct wp_error *err)
-{
-	struct wp_reply *found = NULL;
-	struct wp_reply *added = NULL;
-	struct wp_dlq_content content;
-	int64_t dropped = 0;
-	enum wp_err rc;
-
-	wp_dlq_read_build(&cli->cmd, &letter->id);
-	rc = wp_cli_ask(cli, &found, err);
-	if (rc != WP_OK)
-		goto out;
-	if (wp_dlq_read_parse(found, &content) != WP_OK) {
-		*out = WP_DLQ_GONE;
-		goto out;
-	}
-	if (content.envelope == NULL) {
-		*out = WP_DLQ_BROKEN;
-		goto out;
-	}
-	wp_dlq_inbox_build(&cli->cmd, &letter->id, &content);
-	rc = wp_cli_ask(cli, &added, err);
-	if (rc != WP_OK)
-		goto out;
-	*out = WP_DLQ_REQUEUED;
-	rc = drop_page(cli, letter, 1, &dropped, err);
-out:
-	wp_reply_free(&found);
-	wp_reply_free(&added);
-	return rc;
-}
-
-static enum wp_err requeue_to_hot(struct wp_cli *cli,
-				  const struct wp_dlq_letter *letter,
-				  enum wp_dlq_outcome *out, char why[WHY_MAX],
-				  struct wp_error *err)
-{
-	struct wp_reply *reply = NULL;
-	const char *text;
-	enum wp_err rc;
-
-	wp_dlq_requeue_build(&cli->cmd, &letter->id);
-	rc = wp_cli_ask(cli, &reply, err);
-	if (rc != WP_OK)
-		return rc;
-	rc = wp_dlq_requeue_parse(reply, out, &text);
-	if (rc == WP_OK)
-		(void)snprintf(why, WHY_MAX, "%s%s",
-			       text[0] != '\0' ? ": " : "", text);
-	else
-		rc = wp_error_set(err, rc,
-				  "Redis gave no usable answer to dlq_requeue");
-	wp_reply_free(&reply);
-	return rc;
-}
-
 static enum wp_err requeue_one(struct wp_cli *cli,
 			       const struct wp_dlq_letter *letter,
 			       struct tally *tally, struct wp_error *err)
 {
-	enum wp_dlq_outcome outcome = WP_DLQ_GONE;
+	enum wp_dlq_outcome outcome;
 	char id[WP_DLQ_ID_MAX];
-	char why[WHY_MAX] = "";
-	enum wp_err rc;
+	char why[WP_DLQ_WHY_MAX + 1];
+	enum wp_err rc =
+		wp_dlq_requeue(cli->redis, &letter->id, &outcome, why, err);
 
-	if (letter->id.queue.is_inbox)
-		rc = requeue_to_inbox(cli, letter, &outcome, err);
-	else
-		rc = requeue_to_hot(cli, letter, &outcome, why, err);
 	if (rc != WP_OK)
 		return rc;
 	wp_dlq_id_format(&letter->id, id);
@@ -231,8 +148,9 @@ static enum wp_err requeue_one(struct wp_cli *cli,
 		printf("%s requeued\n", id);
 	} else {
 		tally->refused++;
-		fprintf(stderr, "waypost: %s: %s%s\n", id,
-			wp_dlq_outcome_text(outcome), why);
+		fprintf(stderr, "waypost: %s: %s%s%s\n", id,
+			wp_dlq_outcome_text(outcome),
+			why[0] != '\0' ? ": " : "", why);
 	}
 	return WP_OK;
 }

@@ -38,7 +38,7 @@ static int by_age(const void *a, const void *b)
 static enum wp_err collect(struct wp_cli *cli, const struct wp_dlq_queue *queue,
 			   struct collection *all, struct wp_error *err)
 {
-	struct wp_cli_page page = { .queue = queue };
+	struct wp_dlq_page page = { .queue = queue };
 	size_t end = all->n;
 	size_t wanted = all->max + 1; /* one more shows that there is more */
 	enum wp_err rc = WP_OK;
@@ -46,7 +46,7 @@ static enum wp_err collect(struct wp_cli *cli, const struct wp_dlq_queue *queue,
 	while (wanted > 0 && rc == WP_OK) {
 		page.letters = all->letters + end;
 		page.max = wanted < WP_DLQ_PAGE_MAX ? wanted : WP_DLQ_PAGE_MAX;
-		rc = wp_cli_list(cli, &page, err);
+		rc = wp_dlq_list(cli->redis, &page, err);
 		end += page.n;
 		wanted -= page.n;
 		if (page.n < page.max)

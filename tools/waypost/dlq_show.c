@@ -68,33 +68,26 @@ static struct json_object *make_object(const struct wp_dlq_letter *letter)
 static enum wp_err add_raw(struct wp_cli *cli, struct json_object **object,
 			   struct wp_buf *out, struct wp_error *err)
 {
-	struct wp_dlq_content content;
-	struct wp_reply *reply = NULL;
-	const char *text;
-	size_t len;
+	struct wp_buf envelope;
 	enum wp_err rc;
 
-	wp_dlq_read_build(&cli->cmd, &cli->args.id);
-	rc = wp_cli_ask(cli, &reply, err);
+	wp_buf_init(&envelope, 0);
+	rc = wp_dlq_read(cli->redis, &cli->args.id, &envelope, err);
 	if (rc != WP_OK)
 		goto out;
-	rc = wp_dlq_read_parse(reply, &content);
-	if (rc != WP_OK) {
-		rc = wp_error_set(err, rc, "%s",
-				  wp_dlq_outcome_text(WP_DLQ_GONE));
-		goto out;
-	}
-	text = wp_reply_str(content.envelope);
-	len = wp_reply_len(content.envelope);
-	if (cli->args.is_json) {
-		wp_cli_add(object, "envelope", wp_cli_text(text, len));
+	if (envelope.failed) {
+		rc = wp_error_set(err, WP_ERR_NOMEM, "out of memory");
+	} else if (cli->args.is_json) {
+		wp_cli_add(object, "envelope",
+			   wp_cli_text(envelope.len > 0 ? envelope.data : "",
+				       envelope.len));
 	} else {
 		wp_buf_add_char(out, '\n');
-		wp_buf_add(out, text, len);
+		wp_buf_add(out, envelope.data, envelope.len);
 		wp_buf_add_char(out, '\n');
 	}
 out:
-	wp_reply_free(&reply);
+	wp_buf_release(&envelope);
 	return rc;
 }
 
@@ -106,7 +99,7 @@ enum wp_err wp_cli_dlq_show(struct wp_cli *cli, struct wp_error *err)
 	enum wp_err rc;
 
 	wp_buf_init(&out, 0);
-	rc = wp_cli_find(cli, &letter, err);
+	rc = wp_dlq_find(cli->redis, &cli->args.id, &letter, err);
 	if (rc != WP_OK)
 		goto out;
 	if (cli->args.is_json)

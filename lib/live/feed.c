@@ -67,8 +67,6 @@ static void feed_on_message(void *ctx, const char *pattern,
 			    const struct wp_reply *data)
 {
 	struct wp_feed *feed = ctx;
-	struct wp_poke_reader reader;
-	struct wp_poke poke;
 
 	feed->n_received++;
 	if (pattern != NULL) {
@@ -78,9 +76,8 @@ static void feed_on_message(void *ctx, const char *pattern,
 	/* What is still under way for an incarnation of before says nothing. */
 	if (!wp_reply_is(channel, feed->channel))
 		return;
-	reader = wp_poke_read(wp_reply_str(data), wp_reply_len(data));
-	while (wp_poke_next(&reader, &poke))
-		feed->hooks.on_poke(feed->hooks.ctx, &poke);
+	wp_poke_read(wp_reply_str(data), wp_reply_len(data),
+		     feed->hooks.on_poke, feed->hooks.ctx);
 }
 
 enum wp_err wp_feed_new(struct wp_feed **out, struct ev_loop *loop,

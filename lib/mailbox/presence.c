@@ -50,57 +50,46 @@ static bool read_number(const char *text, size_t len, uint64_t *out)
 	return len > 0;
 }
 
-struct wp_poke_reader wp_poke_read(const char *message, size_t len)
+void wp_poke_read(const char *message, size_t len,
+		  void (*hear)(void *ctx, const struct wp_poke *poke),
+		  void *ctx)
 {
-	struct wp_poke_reader reader = { 0 };
-
-	if (len > 2 && message[1] == ' ') {
-		reader.kind = message[0];
-		reader.text = message + 2;
-		reader.len = len - 2;
-	}
-	return reader;
-}
-
-/* Cut off what comes before the next comma. */
-static void next_user(struct wp_poke_reader *reader, struct wp_poke *out)
-{
-	const char *comma = memchr(reader->text, ',', reader->len);
-
-	out->what = WP_POKE_USER;
-	out->text = reader->text;
-	if (comma == NULL) {
-		out->len = reader->len;
-		reader->len = 0;
-		return;
-	}
-	out->len = (size_t)(comma - reader->text);
-	reader->text += out->len + 1;
-	reader->len -= out->len + 1;
-}
-
-bool wp_poke_next(struct wp_poke_reader *reader, struct wp_poke *out)
-{
+	const char *end = message + len;
+	struct wp_poke poke = { 0 };
 	uint64_t number;
 
-	*out = (struct wp_poke){ .text = reader->text, .len = reader->len };
-	if (reader->len == 0)
-		return false;
-	if (reader->kind == 'p') {
-		next_user(reader, out);
-		return true;
+	if (len <= 2 || message[1] != ' ')
+		return;
+	poke.text = message + 2;
+	poke.len = len - 2;
+	switch (message[0]) {
+	case 'p':
+		poke.what = WP_POKE_USER;
+		while (poke.text < end) {
+			const char *comma = memchr(poke.text, ',',
+						   (size_t)(end - poke.text));
+
+			poke.len = (size_t)((comma != NULL ? comma : end) -
+					    poke.text);
+			hear(ctx, &poke);
+			poke.text += poke.len + (comma != NULL);
+		}
+		break;
+	case 'k':
+		poke.what = WP_POKE_KICK;
+		hear(ctx, &poke);
+		break;
+	case 'n':
+		if (!read_number(poke.text, poke.len, &number) ||
+		    number > UINT32_MAX)
+			break;
+		poke.what = WP_POKE_NONCE;
+		poke.nonce = (uint32_t)number;
+		hear(ctx, &poke);
+		break;
+	default:
+		break;
 	}
-	reader->len = 0;
-	if (reader->kind == 'k') {
-		out->what = WP_POKE_KICK;
-		return true;
-	}
-	if (reader->kind != 'n' || !read_number(out->text, out->len, &number) ||
-	    number > UINT32_MAX)
-		return false;
-	out->what = WP_POKE_NONCE;
-	out->nonce = (uint32_t)number;
-	return true;
 }
 
 void wp_poke_nonce_build(struct wp_cmd *cmd, const char *incarnation,

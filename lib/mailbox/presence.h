@@ -65,17 +65,15 @@ struct wp_poke {
 	uint32_t nonce;
 };
 
-/* Begins as what wp_poke_read() makes of a message. */
-struct wp_poke_reader {
-	const char *text;
-	size_t len; /* 0 when all is read */
-	char kind;
-};
-
-/* message: len bytes of any kind, borrowed while it is being read. */
-struct wp_poke_reader wp_poke_read(const char *message, size_t len);
-/* The next that it says; false when there is no more that is understood. */
-bool wp_poke_next(struct wp_poke_reader *reader, struct wp_poke *out);
+/*
+ * Hear what a message says, one after the other; what is not understood says
+ * nothing.
+ *
+ * message:  len bytes of any kind; pokes point into it
+ */
+void wp_poke_read(const char *message, size_t len,
+		  void (*hear)(void *ctx, const struct wp_poke *poke),
+		  void *ctx);
 
 /* Publish a nonce to this incarnation's own channel. */
 void wp_poke_nonce_build(struct wp_cmd *cmd, const char *incarnation,

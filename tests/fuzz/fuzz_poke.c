@@ -33,27 +33,38 @@ static void check_nonce(const struct wp_poke *poke)
 	need(poke->len > 0 && value == poke->nonce);
 }
 
+struct message {
+	const char *text;
+	size_t size;
+	const char *at; /* where the next user must be */
+	int is_over;    /* one that is not about users stands alone */
+};
+
+static void check_poke(void *ctx, const struct wp_poke *poke)
+{
+	struct message *m = ctx;
+
+	need(poke->text >= m->text && poke->len <= m->size &&
+	     poke->text + poke->len <= m->text + m->size);
+	need(!m->is_over);
+	if (poke->what == WP_POKE_USER) {
+		m->at = check_user(m->at, poke);
+		return;
+	}
+	need(poke->text == m->text + 2 && poke->len == m->size - 2);
+	if (poke->what == WP_POKE_NONCE)
+		check_nonce(poke);
+	m->is_over = 1;
+}
+
 static void check_message(const char *text, size_t size)
 {
-	struct wp_poke_reader reader = wp_poke_read(text, size);
-	const char *at = text + 2;
-	struct wp_poke poke;
+	struct message m = { .text = text, .size = size, .at = text + 2 };
 
-	while (wp_poke_next(&reader, &poke)) {
-		need(poke.text >= text && poke.len <= size &&
-		     poke.text + poke.len <= text + size);
-		if (poke.what == WP_POKE_USER) {
-			at = check_user(at, &poke);
-			continue;
-		}
-		need(poke.text == text + 2 && poke.len == size - 2);
-		if (poke.what == WP_POKE_NONCE)
-			check_nonce(&poke);
-		need(!wp_poke_next(&reader, &poke));
-	}
+	wp_poke_read(text, size, check_poke, &m);
 	/* Users leave nothing behind but a comma at the end. */
-	if (at > text + 2)
-		need(at == text + size + 1 || at == text + size);
+	if (m.at > text + 2)
+		need(m.at == text + size + 1 || m.at == text + size);
 }
 
 static void check_names(const char *text, size_t size)

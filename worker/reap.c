@@ -196,6 +196,7 @@ static void on_reaped(struct wp_reaper *reaper, const struct job *job,
 		wp_worker_lost(w, job->partition, owner);
 		break;
 	case WP_REAP_ALIVE:
+	case WP_REAP_REFUSED: /* the next sample tries */
 		break;
 	}
 	end_job(reaper);
@@ -220,10 +221,10 @@ static enum wp_err reap_some(struct wp_reaper *reaper, struct wp_error *err)
 	lease = wp_worker_lease(w, &owned);
 	wp_reap_build(&w->cmd, w->conf, &lease, job->incarnation, job->counter);
 	rc = wp_redis_do(w->redis, &w->cmd, &reply, err);
-	if (rc == WP_OK && wp_reap_parse(reply, &status, &removed) == WP_OK)
+	if (rc == WP_OK) {
+		status = wp_reap_parse(reply, &removed);
 		on_reaped(reaper, job, owned.owner, status, removed);
-	else if (rc == WP_OK)
-		end_job(reaper); /* an error reply: the next sample tries */
+	}
 	wp_reply_free(&reply);
 	return rc;
 }

@@ -175,11 +175,10 @@ static void on_disconnect_reply(void *ctx, const struct wp_reply *reply)
 {
 	struct disconnect *call = ctx;
 	struct wp_registrar *reg = call->reg;
-	int64_t left;
 
 	reg->n_disconnecting--;
 	if (reply == NULL || call->epoch != reg->epoch ||
-	    wp_presence_disconnect_parse(reply, &left) == WP_OK) {
+	    wp_script_done(reply) == WP_OK) {
 		/* Lost: the whole incarnation is the reaper's now. */
 		free(call);
 		check_stop(reg);

@@ -196,23 +196,22 @@ void wp_reap_build(struct wp_cmd *cmd, const struct wp_conf *conf,
 	wp_push_add(cmd, conf);
 }
 
-enum wp_err wp_reap_parse(const struct wp_reply *reply,
-			  enum wp_reap_status *status_out, int64_t *removed_out)
+enum wp_reap_status wp_reap_parse(const struct wp_reply *reply,
+				  int64_t *removed_out)
 {
-	const struct wp_reply *status = wp_reply_at(reply, 0);
+	static const char *const words[] = {
+		[WP_REAP_DONE] = "done",
+		[WP_REAP_MORE] = "more",
+		[WP_REAP_ALIVE] = "alive",
+		[WP_REAP_LOST] = "lost",
+	};
+	unsigned int status = 0;
 
 	*removed_out = wp_reply_int(wp_reply_at(reply, 1));
-	if (wp_reply_is(status, "done"))
-		*status_out = WP_REAP_DONE;
-	else if (wp_reply_is(status, "more"))
-		*status_out = WP_REAP_MORE;
-	else if (wp_reply_is(status, "alive"))
-		*status_out = WP_REAP_ALIVE;
-	else if (wp_reply_is(status, "lost"))
-		*status_out = WP_REAP_LOST;
-	else
-		return WP_ERR_UNAVAIL;
-	return WP_OK;
+	while (status < WP_REAP_REFUSED &&
+	       !wp_reply_is(wp_reply_at(reply, 0), words[status]))
+		status++;
+	return (enum wp_reap_status)status;
 }
 
 /* ---- sweeping ---- */

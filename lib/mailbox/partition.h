@@ -102,11 +102,16 @@ void wp_route_parse(const struct wp_reply *reply, struct wp_route_result *out);
 void wp_reap_build(struct wp_cmd *cmd, const struct wp_conf *conf,
 		   const struct wp_lease *lease, const char *incarnation,
 		   const char *counter);
-enum wp_reap_status { WP_REAP_DONE, WP_REAP_MORE, WP_REAP_ALIVE, WP_REAP_LOST };
-/* Errors: WP_ERR_UNAVAIL no usable answer */
-enum wp_err wp_reap_parse(const struct wp_reply *reply,
-			  enum wp_reap_status *status_out,
-			  int64_t *removed_out) WP_MUST_USE;
+enum wp_reap_status {
+	WP_REAP_DONE,
+	WP_REAP_MORE,
+	WP_REAP_ALIVE,
+	WP_REAP_LOST,    /* not the owner any more */
+	WP_REAP_REFUSED, /* no usable answer */
+};
+/* *removed_out: connections, by this call */
+enum wp_reap_status wp_reap_parse(const struct wp_reply *reply,
+				  int64_t *removed_out);
 
 /* ---- sweeping (docs/architecture.md "Expiry") ---- */
 

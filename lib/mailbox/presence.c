@@ -185,16 +185,6 @@ void wp_presence_disconnect_build(struct wp_cmd *cmd,
 	wp_push_add(cmd, conf);
 }
 
-enum wp_err wp_presence_disconnect_parse(const struct wp_reply *reply,
-					 int64_t *left_out)
-{
-	if (!wp_reply_is(wp_reply_at(reply, 0), "ok") ||
-	    wp_reply_count(reply) != 2)
-		return WP_ERR_UNAVAIL;
-	*left_out = wp_reply_int(wp_reply_at(reply, 1));
-	return WP_OK;
-}
-
 void wp_presence_join_build(struct wp_cmd *cmd, uint32_t partition,
 			    const char *incarnation)
 {

@@ -118,16 +118,12 @@ enum wp_err
 wp_presence_connect_parse(const struct wp_reply *reply,
 			  struct wp_presence_connected *out) WP_MUST_USE;
 
-/* grace_ms: until messages migrate */
+/* For the three: wp_script_done(), WP_ERR_STALE while it is being reaped.
+ * grace_ms: until messages migrate */
 void wp_presence_disconnect_build(struct wp_cmd *cmd,
 				  const struct wp_conf *conf,
 				  const struct wp_box *box,
 				  const char *connection, int64_t grace_ms);
-/* *left_out: connections that the user still has anywhere. */
-enum wp_err wp_presence_disconnect_parse(const struct wp_reply *reply,
-					 int64_t *left_out) WP_MUST_USE;
-
-/* For both: wp_script_done(), WP_ERR_STALE while it is being reaped. */
 void wp_presence_join_build(struct wp_cmd *cmd, uint32_t partition,
 			    const char *incarnation);
 void wp_presence_leave_build(struct wp_cmd *cmd, uint32_t partition,

@@ -64,7 +64,7 @@ static enum wp_reap_status reap(struct wp_world *w, const char *owner,
 
 	wp_reap_build(&w->cmd, &w->conf, &lease, incarnation, counter);
 	reply = wp_world_do(w);
-	assert_int_equal(wp_reap_parse(reply, &status, removed_out), WP_OK);
+	status = wp_reap_parse(reply, removed_out);
 	wp_reply_free(&reply);
 	return status;
 }
@@ -235,7 +235,8 @@ static int64_t disconnect(struct wp_world *w, const char *connection,
 	wp_presence_disconnect_build(&w->cmd, &w->conf, &w->box, connection,
 				     grace_ms);
 	reply = wp_world_do(w);
-	assert_int_equal(wp_presence_disconnect_parse(reply, &left), WP_OK);
+	assert_int_equal(wp_script_done(reply), WP_OK);
+	left = wp_reply_int(wp_reply_at(reply, 1));
 	wp_reply_free(&reply);
 	return left;
 }

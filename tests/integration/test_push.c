@@ -26,12 +26,11 @@ static void post(struct wp_world *w, struct wp_world_mail mail)
 static void leave(struct wp_world *w, const char *connection)
 {
 	struct wp_reply *reply;
-	int64_t left = -1;
 
 	wp_presence_disconnect_build(&w->cmd, &w->conf, &w->box, connection,
 				     5000);
 	reply = wp_world_do(w);
-	assert_int_equal(wp_presence_disconnect_parse(reply, &left), WP_OK);
+	assert_int_equal(wp_script_done(reply), WP_OK);
 	wp_reply_free(&reply);
 }
 
@@ -156,7 +155,7 @@ static void the_reaped_are_told_as_well(void **state)
 	id = wp_world_deliver(w, "m1");
 	wp_reap_build(&w->cmd, &w->conf, &lease, "i1", "0");
 	reply = wp_world_do(w);
-	assert_int_equal(wp_reap_parse(reply, &status, &removed), WP_OK);
+	status = wp_reap_parse(reply, &removed);
 	wp_reply_free(&reply);
 	assert_int_equal(status, WP_REAP_DONE);
 	expect_commands(w, 1);

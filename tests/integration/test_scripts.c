@@ -89,11 +89,14 @@ static void an_error_is_no_answer_to_any_parser(void **state)
 	char value[WP_OWNER_MAX + 1];
 	const struct wp_ack_ids none = { .n = 0 };
 	struct wp_ack_walk walk;
+	int64_t removed = -1;
 	bool is_held;
 
 	assert_int_equal(wp_lease_acquire_parse(reply, &is_held, value),
 			 WP_ERR_UNAVAIL);
 	assert_int_equal(wp_script_done(reply), WP_ERR_UNAVAIL);
+	assert_int_equal(wp_reap_parse(reply, &removed), WP_REAP_REFUSED);
+	assert_int_equal(removed, 0);
 	wp_ack_begin(&walk, &w->box, &none);
 	wp_ack_told(&walk, reply, false);
 	assert_int_equal(walk.step, WP_ACK_FAILED);

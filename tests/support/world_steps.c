@@ -176,11 +176,10 @@ int64_t wp_world_connect(struct wp_world *w, const char *connection)
 void wp_world_disconnect(struct wp_world *w, const char *connection)
 {
 	struct wp_reply *reply;
-	int64_t left = -1;
 
 	wp_presence_disconnect_build(&w->cmd, &w->conf, &w->box, connection, 0);
 	reply = wp_world_do(w);
-	assert_int_equal(wp_presence_disconnect_parse(reply, &left), WP_OK);
+	assert_int_equal(wp_script_done(reply), WP_OK);
 	wp_reply_free(&reply);
 }
 

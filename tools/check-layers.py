@@ -41,6 +41,13 @@ NO_FLOOR = ("tests", "build")
 # Programs that hold no connections have no business on this floor.
 KEPT_FROM = {"lib/live": ("handlers", "worker", "tools/waypost")}
 
+# ISO C's and the system's, which may be included anywhere.
+SYSTEM = re.compile(
+    r"(?:arpa|linux|net|netinet|sys)/\w+\.h|"
+    r"(?:assert|ctype|dirent|dlfcn|errno|fcntl|getopt|grp|inttypes|libgen|"
+    r"limits|locale|math|netdb|poll|pthread|pwd|sched|semaphore|signal|"
+    r"stdalign|stdarg|stdatomic|stdbool|stddef|stdint|stdio|stdlib|string|"
+    r"strings|syslog|termios|threads|time|unistd|wchar)\.h")
 # Where a third-party header may be included; nowhere: only tests use it.
 PLACES = (
     (r"hiredis/", ("lib/redis/",)),
@@ -112,6 +119,9 @@ class Tree:
             if folder_of(path) == folder and re.match(pattern, name):
                 self.fault(where, f"includes {name}: {why}")
         if quote == "<":
+            if not SYSTEM.fullmatch(name) and not any(
+                    re.match(header, name) for header, _ in PLACES):
+                self.fault(where, f"<{name}> has no place in PLACES")
             return
         if not os.path.exists(os.path.join(self.root, name)):
             self.fault(where, f"{name}: write the path from the root")

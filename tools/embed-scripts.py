@@ -129,6 +129,8 @@ def in_c(text):
 def main():
     print("/* Made by tools/embed-scripts.py from lib/mailbox/scripts. */\n"
           '#include "lib/mailbox/scripts.h"\n'
+          f"_Static_assert(WP_SCRIPT_COUNT == {len(sys.argv) - 1},\n"
+          '\t"scripts.h names the files of lib/mailbox/scripts");\n'
           "static const struct wp_script_source sources[WP_SCRIPT_COUNT] = {")
     for path in sys.argv[1:]:
         text = expand(path)

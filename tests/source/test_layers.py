@@ -125,6 +125,11 @@ class PlantedFaults(unittest.TestCase):
         self.write("worker/a.c", "#include <jwt.h>\n")
         self.assert_said("<jwt.h> belongs in tests only")
 
+    def test_a_library_that_is_new_has_none_yet(self):
+        self.write("lib/store/a.c", "#include <lmdb.h>\n"
+                                    "#include <sys/stat.h>\n")
+        self.assert_said("lib/store/a.c:1: <lmdb.h> has no place in PLACES")
+
     def test_the_protocol_knows_no_loop(self):
         self.write("ws-daemon/wire/a.c", "#include <ev.h>\n")
         self.assert_said("no socket, clock, loop")

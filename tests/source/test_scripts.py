@@ -74,6 +74,10 @@ class Embedding(unittest.TestCase):
                             "local base = 1\n-- include part\n",
                             part=part.replace("-- exports LIMIT\n", ""))
 
+    def test_as_many_as_have_a_name(self):
+        _, out, _ = self.embed("return 1\n")
+        self.assertIn("_Static_assert(WP_SCRIPT_COUNT == 1,", out)
+
     def test_parts_include_parts(self):
         status, out, said = self.embed(
             "local base = 1\n-- include outer\nreturn double(LIMIT)\n",

@@ -7,17 +7,19 @@ usage: tools/check-references.py [--root FOLDER]
   a key of it. Documents that are not in the repository are not referred to.
 - A path, or the name of a source file, that stands in a comment or a document
   is that of a file or folder here.
-- A link in a document leads to a file, and to a heading in it.
+- A link in a document leads to a file, and to a heading in it; and every
+  document is led to by links that begin in README.md.
 - Comments are whole: no line begins with "*word", and one that begins on its
   opening line does not end on a line of its own.
 """
 import argparse
+import collections
 import os
 import re
 import sys
 
-TOPS = ("docs", "lib", "handlers", "worker", "ws-daemon", "tools", "tests",
-        "bench", "web-config")
+# What is made while building and running.
+NOT_OURS = ("build", "var")
 SOURCE = ("c", "h", "lua", "pml", "py", "sh", "md")
 # Of other projects, and what is only made at run time.
 FOREIGN = {
@@ -28,8 +30,6 @@ FOREIGN = {
 REFERENCE = re.compile(r'\b(docs/[\w./-]+\.(?:md|yaml))\s+"([^"]+)"')
 LOST = re.compile(r"\bARCHITECTURE\b(?!\.)|\bAPI (?:section )?\d|"
                   r"\b(?:HOUSE|STYLE|MODEL) (?:section )?§?\d")
-PATH = re.compile(r"(?<![\w/.<-])((?:%s)/[\w.{}*<>/-]*[\w*>}/])" %
-                  "|".join(TOPS))
 NAME = re.compile(r"(?<![\w/.<*-])((?:[\w-]+/)*[\w-]+\.(?:%s))\b(?!\.\w)" %
                   "|".join(SOURCE))
 LINK = re.compile(r"\]\(([^)\s]+)\)")
@@ -87,7 +87,13 @@ class Tree:
         self.files = sorted(
             name for name in os.listdir(root)
             if os.path.isfile(os.path.join(root, name)))
-        for top in TOPS:
+        self.tops = tuple(
+            name for name in sorted(os.listdir(root)) if name[0] != "." and
+            name not in NOT_OURS and os.path.isdir(os.path.join(root, name)))
+        self.path = re.compile(
+            r"(?<![\w/.<-])((?:%s)/[\w.{}*<>/-]*[\w*>}/])" %
+            "|".join(self.tops))
+        for top in self.tops:
             for folder, _, names in os.walk(os.path.join(root, top)):
                 folder = os.path.relpath(folder, root)
                 if os.path.basename(folder) != "__pycache__":
@@ -100,6 +106,7 @@ class Tree:
                 self.folders.add(path)
         self.faults = []
         self._headings = {}
+        self._links = collections.defaultdict(set)  # document -> documents
 
     def read(self, path):
         with open(os.path.join(self.root, path), encoding="utf-8") as file:
@@ -150,12 +157,12 @@ class Tree:
                 fault(match.start(), f'{document} has no "{heading}"')
         for match in LOST.finditer(text):
             fault(match.start(), f"{match.group()}: no such document here")
-        for match in PATH.finditer(text):
+        for match in self.path.finditer(text):
             if not self._is_here(path, match.group(1)):
                 fault(match.start(), f"{match.group(1)} is not here")
         for match in NAME.finditer(text):
             name = match.group(1)
-            if not name.startswith(tuple(top + "/" for top in TOPS)) and \
+            if not name.startswith(tuple(top + "/" for top in self.tops)) and \
                     not self._is_named(path, name):
                 fault(match.start(), f"{name} is not here")
 
@@ -190,10 +197,25 @@ class Tree:
             full = os.path.normpath(os.path.join(os.path.dirname(path),
                                                  target)) if target else path
             line = text.count("\n", 0, match.start()) + 1
+            self._links[path].add(
+                full + "/README.md" if full in self.folders else full)
             if full not in self.known and full not in self.folders:
                 self.faults.append(f"{path}:{line}: {target} is not here")
             elif anchor and anchor not in map(anchor_of, self.headings(full)):
                 self.faults.append(f"{path}:{line}: {full} has no #{anchor}")
+
+    def check_documents(self):
+        """Can a reader find all of them?"""
+        if "README.md" not in self.known:
+            return
+        found, new = set(), {"README.md"}
+        while new:
+            found |= new
+            new = set().union(*(self._links[each] for each in new)) - found
+        for path in self.files:
+            if path.startswith("docs/") and path not in found and \
+                    path.endswith((".md", ".yaml")):
+                self.faults.append(f"{path}: no link leads here from README.md")
 
 
 def anchor_of(heading):
@@ -219,6 +241,7 @@ def main():
     parser.add_argument("--root", default=here)
     tree = Tree(parser.parse_args().root)
     tree.check()
+    tree.check_documents()
     for fault in tree.faults:
         print(fault)
     return 1 if tree.faults else 0

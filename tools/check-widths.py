@@ -3,9 +3,10 @@
 
 usage: tools/check-widths.py [--root FOLDER]
 
-100 columns: documents and YAML, but for tables, code blocks, and a line that is
-one long word. 80 columns: Lua, Python, and comments of C; its code is
-clang-format's business (make check-format). A tab goes on to the next eight.
+100 columns: documents and YAML, but for tables, code blocks, and a line that
+is one link or one long word. 80 columns: Lua, Python, and comments of C;
+its code is clang-format's business (make check-format). A tab goes on to the
+next eight.
 """
 import argparse
 import os
@@ -13,9 +14,10 @@ import re
 import sys
 
 WIDE, NARROW = 100, 80
-TOPS = ("docs", "lib", "handlers", "worker", "ws-daemon", "tools", "tests",
-        "bench", "web-config")
+# What is made while building and running.
+NOT_OURS = ("build", "var")
 CODE = re.compile(r"^ *```")
+LINK = re.compile(r"(?:[-*]|\d+\.)? *\[[^]]*\]\([^) ]*\)")
 # Strings first, so that what they hold begins no comment.
 C_COMMENT = re.compile(r'"(?:[^"\\\n]|\\.)*"|\'(?:[^\'\\\n]|\\.)*\'|'
                        r"/\*.*?\*/", re.S)
@@ -33,8 +35,9 @@ def lines_of_comments(text):
 
 
 def is_free(line):
-    """One that cannot be wrapped: a row of a table, or one long word."""
-    return line.lstrip().startswith("|") or len(line.split()) < 2
+    """One that cannot be wrapped: a row of a table, a link, one long word."""
+    return line.lstrip().startswith("|") or len(line.split()) < 2 or \
+        bool(LINK.fullmatch(line.strip()))
 
 
 def too_wide(path, text):
@@ -54,13 +57,11 @@ def too_wide(path, text):
 
 
 def paths_in(root):
-    yield from (name for name in sorted(os.listdir(root))
-                if os.path.isfile(os.path.join(root, name)))
-    for top in TOPS:
-        for folder, folders, names in os.walk(os.path.join(root, top)):
-            folders.sort()
-            for name in sorted(names):
-                yield os.path.relpath(os.path.join(folder, name), root)
+    for folder, folders, names in os.walk(root):
+        folders[:] = sorted(name for name in folders if name[0] != "." and
+                            not (folder == root and name in NOT_OURS))
+        for name in sorted(names):
+            yield os.path.relpath(os.path.join(folder, name), root)
 
 
 def main():

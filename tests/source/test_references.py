@@ -101,6 +101,16 @@ class PlantedFaults(unittest.TestCase):
         self.assert_said("docs/some.md has no #other", "docs/b.md",
                          "[a](some.md#other)\n")
 
+    def test_every_document_is_led_to(self):
+        self.write("docs/more/README.md", "[a](one.md)\n")
+        self.write("docs/more/one.md")
+        self.assert_said("docs/some.yaml: no link leads here from README.md",
+                         "README.md", "[a](docs/some.md), [b](docs/more)\n")
+        self.assert_fine("README.md", "[a](docs/some.md#some), [b](docs/more)"
+                                      ", [c](docs/some.yaml)\n")
+        self.assert_said("docs/more/one.md: no link leads here",
+                         "docs/more/README.md", "one.md\n")
+
     def test_a_line_without_a_blank_behind_its_star(self):
         self.assert_said("lib/a.c:3: a line of a comment begins", "lib/a.c",
                          "/*\n * one\n *two\n */\n")

@@ -54,6 +54,7 @@ class PlantedFaults(unittest.TestCase):
         self.assert_fine("docs/a.md", "| " + words(200) + "|\n")
         self.assert_fine("docs/a.md", "```\n" + words(200) + "\n```\n")
         self.assert_fine("docs/a.md", "x" * 200 + "\n")
+        self.assert_fine("docs/a.md", f"10. [a title]({'x' * 90}.md)\n")
         self.assert_said("docs/a.md:3: 101 columns, 100 are enough",
                          "docs/a.md", "```\n```\n" + words(101) + "\n")
 

@@ -7,12 +7,20 @@ These say the same thing, in both directions:
 
 - handlers/endpoints.h, docs/openapi.yaml, the table of README.md and the
   files of both web servers: paths, their aliases and methods
-- the frames and close codes of ws-daemon, and docs/websocket.md
+- the frames, their members and the close codes of ws-daemon, and
+  docs/websocket.md; a test sends each frame
 - sections of lib/sys/sections, and the table of README.md
 - WAYPOST_… variables that a program reads, and those that documents name
+- the programs that the Makefile builds, README.md and docs/architecture.md;
+  tests start them
+- the packages that tools/deps.sh installs to build and run, and README.md
+- the keys of a partition in the scripts, and the table of docs/architecture.md
+- the backends of lib/store, those that store.backend may name, and their tests
 
-And what documents name is there: keys of settings, metrics, codes of errors.
-That web-config/waypost.yaml has every key is a test of its own (test_conf.c).
+What documents name is there: keys of settings, metrics, codes of errors. And
+what is there is used: each setting is read, each metric has a name and is
+counted. That web-config/waypost.yaml has every key is a test of its own
+(test_conf.c).
 """
 import argparse
 import glob
@@ -26,8 +34,6 @@ import yaml
 SOCKET = {"/connect": "/ws"}
 # A web server's own answer below /api, and what only it is asked for.
 WEB_ONLY = {"/api"}
-PROGRAMS = {"handlers": "waypost_http_", "ws-daemon": "waypost_ws_",
-            "worker": "waypost_worker_"}
 # Set by others than operators: systemd and whoever speaks CGI.
 NOT_OURS = {"NOTIFY_SOCKET", "GATEWAY_INTERFACE", "REQUEST_METHOD"}
 
@@ -35,9 +41,11 @@ ROW = re.compile(r'\bROW\((\w+),\s*"([^"]+)",\s*(?:"([^"]+)"|NULL),\s*'
                  r"(WP_\w+(?:\s*\|\s*WP_\w+)*),")
 OPERATIONS = ("get", "head", "post", "put", "patch", "delete")
 FRAME = re.compile(r'\{\s*"(\w+)",\s*(WP_FRAME_\w+)\s*\}')
+MEMBER = re.compile(r'\[MEMBER_\w+\] = "(\w+)"')
 SAID = re.compile(r'\{\\"type\\":\\"(\w+)\\"|\bwp_frame_reply\([^;"]*"(\w+)"')
 CLOSE = re.compile(r"\b(WP_CLOSE_[A-Z_]+)(?<!_MS) = (\d{4})\b")
-KEY = re.compile(r'\{\s*"((?:[a-z]\w*\.)?[a-z]\w*)",\s*WP_CONF_AT\(')
+KEY = re.compile(r'\{\s*"((?:[a-z]\w*\.)?[a-z]\w*)",\s*'
+                 r"WP_CONF_AT\(([\w.]+)\)")
 SECTION = re.compile(r'\bWP_CONF_SECTION\("(\w*)"')
 ALIAS = re.compile(r'\.alias = "(\w+)"')
 GETENV = re.compile(r'\bgetenv\("(\w+)"\)')
@@ -215,6 +223,13 @@ class Tree:
             QUOTED.findall(text))),
                   self.found(set(names.values()), "ws-daemon/: frames read"),
                   "frame of clients")
+        self.same(where, set(re.findall(r'(?<!:)"(\w+)"', "".join(
+            cells[0] for cells in rows(text)))), MEMBER.findall(code),
+                  "member of a frame of clients")
+        tests = self.read("tests/e2e/*.py")
+        for name in sorted(set(names.values())):
+            if not re.search(rf"""["']{name}["']""", tests):
+                self.fault("tests/e2e/", f"no test sends the frame {name}")
         said = {a or b for a, b in SAID.findall(code)}
         self.same(where,
                   self._frames_in(part(self.read(where), "Server to client")),
@@ -240,7 +255,9 @@ class Tree:
 
     def check_settings(self):
         tables = self.read("lib/sys/sections/*.c")
-        keys = self.found(set(KEY.findall(tables)), "lib/sys/sections/: keys")
+        places = dict(self.found(KEY.findall(tables),
+                                 "lib/sys/sections/: keys"))
+        keys = set(places)
         sections = set(SECTION.findall(tables))
         for key in sorted(keys):
             if key.rpartition(".")[0] not in sections:
@@ -251,8 +268,18 @@ class Tree:
                    for name in QUOTED.findall(cells[0])},
                   {key for key in keys if "." not in key} |
                   sections - {""}, "section")
+        listed = re.findall(r"&(wp_conf_\w+)",
+                            self.read("lib/sys/sections/all.c"))
+        self.same("lib/sys/sections/all.c", listed, re.findall(
+            r"\b(wp_conf_\w+) =\s+WP_CONF_SECTION", tables), "table")
         self._check_names_of_keys(keys, sections)
-        self._check_variables(keys, tables)
+        code = self.read("lib/**/*.c", "handlers/*.c", "worker/*.c",
+                         "ws-daemon/**/*.c", "tools/waypost/*.c").replace(
+                             tables, "")
+        for key, place in sorted(places.items()):
+            if not re.search(rf"[>.]{re.escape(place)}\b", code):
+                self.fault("lib/sys/sections/", f"{key} is read by nobody")
+        self._check_variables(keys, tables, code)
 
     def _check_names_of_keys(self, keys, sections):
         """What looks like section.key in a document is one."""
@@ -264,9 +291,7 @@ class Tree:
                     not re.search(r"\.(conf|c|h|lua|pml|db)$", match.group()):
                 self.fault("documents", f"{match.group()} is no setting")
 
-    def _check_variables(self, keys, tables):
-        code = self.read("lib/**/*.c", "handlers/*.c", "worker/*.c",
-                         "ws-daemon/**/*.c", "tools/waypost/*.c")
+    def _check_variables(self, keys, tables, code):
         read = set(GETENV.findall(code)) | set(ALIAS.findall(tables))
         of_keys = {"WAYPOST_" + key.upper().replace(".", "_") for key in keys}
         told = set(re.findall(r"\b[A-Z]+(?:_[A-Z]+)+\b", self.documents() +
@@ -282,19 +307,36 @@ class Tree:
 
     def check_metrics(self):
         registered = set()
-        for folder, prefix in PROGRAMS.items():
-            names = set(re.findall(r'"(waypost_[a-z_]+)"', joined(
-                self.read(f"{folder}/metrics.c"))))
-            self.found(names, f"{folder}/metrics.c: metrics")
+        text = self.documents()
+        prefixes = re.findall(r"\b(waypost_[a-z]+_)…", text)
+        for path in self.found(sorted(glob.glob(os.path.join(
+                self.root, "*", "metrics.c"))), "metrics.c"):
+            folder = os.path.basename(os.path.dirname(path))
+            table = self.read(f"{folder}/metrics.c")
+            names = set(re.findall(r'"(waypost_[a-z_]+)"', joined(table)))
             for name in sorted(names):
-                if not name.startswith(prefix):
-                    self.fault(f"{folder}/metrics.c", f"{name} does not begin "
-                                                      f"with {prefix}")
+                if not name.startswith(tuple(prefixes)):
+                    self.fault(f"{folder}/metrics.c", f"no document tells of "
+                               f"what begins as {name}")
             registered |= names
-        told = set(re.findall(r"\b(waypost_(?:http|ws|worker)_[a-z_]+)\b",
-                              self.documents()))
-        for name in sorted(told - registered - set(PROGRAMS.values())):
+            self._check_counted(folder, table)
+        told = set(re.findall(r"\b(?:%s)[a-z_]+\b" % "|".join(prefixes), text))
+        for name in sorted(told - registered):
             self.fault("documents", f"{name} is counted by nobody")
+
+    def _check_counted(self, folder, table):
+        """Each has a row, and somebody who counts."""
+        code = self.read(f"{folder}/**/*.c").replace(table.rstrip("\n"), "")
+        # A range of them is counted by a function beside the table.
+        code += re.sub(r"\[WP_\w+\]", "", table)
+        for name in self.found(re.findall(
+                r"^\t(WP_\w+?)(?<!_COUNT)(?: = [^,]+)?,?$",
+                self.read(f"{folder}/metrics.h"), re.M),
+                f"{folder}/metrics.h: metrics"):
+            if not re.search(rf"\b{name}\b", table):
+                self.fault(f"{folder}/metrics.c", f"{name} has no row")
+            elif not re.search(rf"\b{name}\b", code):
+                self.fault(f"{folder}/", f"{name} is never counted")
 
     def check_codes(self):
         where = "docs/openapi.yaml"
@@ -319,6 +361,70 @@ class Tree:
                 self.fault("documents", f"nobody answers with code {code}")
 
 
+    # ---- programs ----
+
+    def check_packages(self):
+        script = re.search(r"^need_run\(\) \{(.*?)^\}",
+                           self.read("tools/deps.sh"), re.M | re.S)
+        needs = set(re.findall(r"^\tneed (\S+)", script.group(1), re.M)
+                    if script else ())
+        told = re.search(r"installs what is missing of\s+(.*?) and nginx",
+                         self.read("README.md"), re.S)
+        self.same("README.md",
+                  re.split(r",\s+", told.group(1)) if told else (),
+                  self.found(needs, "tools/deps.sh: packages"), "package")
+
+    def check_backends(self):
+        there = set(re.findall(r"^const struct wp_store_backend wp_store_(\w+)",
+                               self.read("lib/store/*.c"), re.M))
+        text = self.read("lib/sys/sections/store.c")
+        names = re.search(r"\bbackends\[\] = \{(.*?), NULL \}", text, re.S)
+        self.same("lib/sys/sections/store.c",
+                  re.findall(r'"(\w+)"', names.group(1)) if names else (),
+                  self.found(there, "lib/store/: backends"), "backend")
+        for name in sorted(there):
+            if f"\t&wp_store_{name}," not in self.read("lib/store/*.c"):
+                self.fault("lib/store/", f"wp_store_{name} is in no list")
+            test = f"tests/integration/test_store_{name}.c"
+            if "wp_store_contract" not in self.read(test):
+                self.fault(test, "the contract of a backend is not tried")
+        for path in self.found(sorted(
+                each for pattern in ("*/main.c", "*/*/main.c")
+                for each in glob.glob(os.path.join(self.root, pattern))),
+                "programs: main.c"):
+            path = os.path.relpath(path, self.root)
+            known = self.read(path)
+            for table in re.findall(r"\b(wp_conf_\w+) =\s+WP_CONF_SEC", text):
+                if "wp_conf_store" in known and \
+                        not re.search(rf"\b{table}\b", known):
+                    self.fault(path, f"{table} is missing beside the other "
+                                     "settings of the store")
+
+    def check_keys(self):
+        where = "docs/architecture.md"
+        used = set(re.findall(r"(?:\bprefix|\bKEYS\[1\]) \.\. '([a-z]+!?)",
+                              self.read("lib/mailbox/scripts/**/*.lua")))
+        told = {re.match(r"(?:wp:\{p\}:)?([a-z]+!?)", name).group(1)
+                for cells in rows(part(self.read(where),
+                                       "Partitions and keys"))
+                for name in QUOTED.findall(cells[0])
+                if re.match(r"wp:\{p\}:|[a-z]+!?(?::<|$)", name)}
+        self.same(where, told, self.found(used, "scripts: keys"),
+                  "key of a partition")
+
+    def check_programs(self):
+        names = re.search(r"^PROGRAMS := (.*)$", self.read("Makefile"), re.M)
+        for name in self.found(names.group(1).split() if names else (),
+                               "Makefile: programs"):
+            for path in ("README.md", "docs/architecture.md"):
+                if not re.search(rf"(?:`|\*\*){name}(?:`|\*\*)",
+                                 self.read(path)):
+                    self.fault(path, f"the program {name} is missing")
+            for path in ("tools/devkit/stack.py", "tests/e2e/harness.py"):
+                if "-" in name and f'"{name}"' not in self.read(path):
+                    self.fault(path, f"the program {name} is missing")
+
+
 def main():
     here = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -330,6 +436,10 @@ def main():
     tree.check_settings()
     tree.check_metrics()
     tree.check_codes()
+    tree.check_programs()
+    tree.check_packages()
+    tree.check_backends()
+    tree.check_keys()
     for fault in tree.faults:
         print(fault)
     return 1 if tree.faults else 0

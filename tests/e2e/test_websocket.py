@@ -420,6 +420,17 @@ class ClientFrames(WsTest):
         socket.send_json({"type": "ping"})
         socket.expect("pong")
 
+    def test_watching_is_not_offered_and_others_are_not_known(self):
+        socket = self.opened()
+        for kind, code in (("watch", "unsupported"),
+                           ("unwatch", "unsupported"),
+                           ("stare", "unknown_type")):
+            socket.send_json({"type": kind, "ref": kind})
+            error = socket.expect("error")
+            self.assertEqual((error["ref"], error["code"]), (kind, code))
+        socket.send_json({"type": "ping"})
+        self.assertEqual(socket.recv_json(), {"type": "pong"})
+
     def test_ack_over_the_socket_deletes(self):
         bob = self.user()
         socket = self.opened(bob)

@@ -170,7 +170,8 @@ static enum wp_err scan(struct wp_auditor *auditor, struct wp_reply **reply,
 	return rc;
 }
 
-enum wp_err wp_audit_keys(struct wp_auditor *auditor, struct wp_error *err)
+/* Uses up budget, and goes on where it left off. */
+static enum wp_err walk_keys(struct wp_auditor *auditor, struct wp_error *err)
 {
 	bool is_round = false;
 	enum wp_err rc = WP_OK;
@@ -460,7 +461,8 @@ static enum wp_err audit_users(struct wp_auditor *auditor,
 	return rc;
 }
 
-enum wp_err wp_audit_cold(struct wp_auditor *auditor, struct wp_error *err)
+/* The same for the cold store. */
+static enum wp_err walk_cold(struct wp_auditor *auditor, struct wp_error *err)
 {
 	/* The other half is for the keyspace. */
 	int64_t floor = auditor->budget / 2;
@@ -510,8 +512,8 @@ enum wp_err wp_auditor_run(struct wp_auditor *auditor, struct wp_error *err)
 	auditor->last_ms = now_ms;
 	if (auditor->budget <= 0)
 		return WP_OK;
-	rc = wp_audit_cold(auditor, err);
+	rc = walk_cold(auditor, err);
 	if (rc == WP_OK && wp_table_has_inbox(auditor->w->table))
-		rc = wp_audit_keys(auditor, err);
+		rc = walk_keys(auditor, err);
 	return rc;
 }

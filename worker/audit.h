@@ -49,11 +49,4 @@ void wp_auditor_init(struct wp_auditor *auditor, struct wp_worker *w);
 enum wp_err wp_auditor_run(struct wp_auditor *auditor,
 			   struct wp_error *err) WP_MUST_USE;
 
-/* The two walks; each uses up budget, and goes on where it left off. Public for
- * tests. */
-enum wp_err wp_audit_keys(struct wp_auditor *auditor,
-			  struct wp_error *err) WP_MUST_USE;
-enum wp_err wp_audit_cold(struct wp_auditor *auditor,
-			  struct wp_error *err) WP_MUST_USE;
-
 #endif /* WP_WORKER_AUDIT_H */

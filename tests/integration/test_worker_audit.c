@@ -30,7 +30,6 @@ struct rig {
 static void rig_init(struct rig *rig, struct wp_world *w)
 {
 	*rig = (struct rig){ .w = w };
-	w->conf.worker.audit_keys_per_second = 100000;
 	wp_rig_init(&rig->worker, w);
 	wp_rig_own(&rig->worker, w, WP_WORLD_PARTITION);
 	wp_auditor_init(&rig->auditor, &rig->worker);
@@ -41,12 +40,20 @@ static void rig_release(struct rig *rig)
 	wp_rig_release(&rig->worker);
 }
 
+/* Go on with what a second at this rate allows. */
+static void run(struct rig *rig, int64_t rate)
+{
+	rig->w->conf.worker.audit_keys_per_second = rate;
+	rig->auditor.budget = 0;
+	rig->auditor.last_ms = 0;
+	assert_int_equal(wp_auditor_run(&rig->auditor, NULL), WP_OK);
+}
+
 /* Once round the keyspace and all partitions. */
 static void audit(struct rig *rig)
 {
-	rig->auditor.budget = 100000;
-	assert_int_equal(wp_audit_cold(&rig->auditor, NULL), WP_OK);
-	assert_int_equal(wp_audit_keys(&rig->auditor, NULL), WP_OK);
+	wp_table_set_inbox(rig->worker.table, true);
+	run(rig, 100000);
 }
 
 /* How many repairs of this kind the exposition tells. */
@@ -233,12 +240,9 @@ static void the_rate_bounds_what_is_looked_at(void **state)
 	rig_init(&rig, *state);
 	wp_table_set_inbox(rig.worker.table, true);
 	wp_world_run(rig.w, HOT("hot:" WP_BOB, "1-1", "m1"));
-	rig.w->conf.worker.audit_keys_per_second = 0;
-	assert_int_equal(wp_auditor_run(&rig.auditor, NULL), WP_OK);
+	run(&rig, 0);
 	assert_int_equal(all_repairs(&rig), 0);
-	rig.w->conf.worker.audit_keys_per_second = 1000;
-	rig.auditor.last_ms = 0;
-	assert_int_equal(wp_auditor_run(&rig.auditor, NULL), WP_OK);
+	run(&rig, 1000);
 	assert_true(all_repairs(&rig) > 0);
 	rig_release(&rig);
 }
@@ -260,8 +264,7 @@ static int steps_until_clear(struct rig *rig, int64_t budget)
 	while (wp_world_int(rig->w, "HLEN " WP_P "cold") > 0) {
 		int64_t left = wp_world_int(rig->w, "HLEN " WP_P "cold");
 
-		rig->auditor.budget = budget;
-		assert_int_equal(wp_audit_cold(&rig->auditor, NULL), WP_OK);
+		run(rig, budget);
 		left -= wp_world_int(rig->w, "HLEN " WP_P "cold");
 		/* A page of HSCAN is ten, or a little more. */
 		assert_in_range(left, 0, budget + 60);
@@ -292,11 +295,11 @@ static void what_a_gone_daemon_left_costs_budget(void **state)
 		     "EVAL for\ti=1,2000\tdo\tredis.call('SADD',"
 		     "KEYS[1],'i1.'..i..'\32urn:sm:user:u'..i)end 1 " WP_P
 		     "at:i1");
+	wp_table_set_inbox(rig.worker.table, true);
 	while (left > 0) {
 		int64_t was = left;
 
-		rig.auditor.budget = 300;
-		assert_int_equal(wp_audit_keys(&rig.auditor, NULL), WP_OK);
+		run(&rig, 300);
 		left = wp_world_int(rig.w, "SCARD " WP_P "at:i1");
 		assert_in_range(was - left, 0, 400);
 		assert_true(++steps < 200);

@@ -330,10 +330,12 @@ enum wp_err wp_deployment_open(struct wp_store **out, struct wp_redis *redis,
 			       struct wp_error *err)
 {
 	struct meta meta;
+	bool was_empty;
 	enum wp_err rc;
 
 	*out = NULL;
-	rc = read_meta(redis, &meta, err);
+	/* A program that is about to be refused must not note its store. */
+	rc = check_meta(redis, conf, &meta, &was_empty, err);
 	if (rc == WP_OK)
 		rc = open_store(out, conf, &meta, store_id_out, err);
 	if (rc == WP_OK)

@@ -61,7 +61,8 @@ enum wp_err wp_deployment_check(struct wp_redis *redis,
 				struct wp_error *err) WP_MUST_USE;
 
 /*
- * Open the store, if it is the one of the deployment that redis serves.
+ * Open the store, if it is the one of the deployment that redis serves, and
+ * that deployment is ours; else nothing is made or noted.
  *
  * store_id_out:  of the store, when the answer is WP_OK
  * Errors:        as wp_store_open(); WP_ERR_INVAL also when it is another's

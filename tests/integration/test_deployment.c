@@ -489,6 +489,34 @@ static void local_programs_stay_out_of_production(void **state)
 	wp_redis_free(&redis);
 }
 
+/* Threads that open the store do not wait for the one that judges the rest. */
+static void a_stray_program_notes_no_store(void **state)
+{
+	static const char *const fields[][2] = {
+		{ "partitions", "7" },
+		{ "run_mode", "production" },
+		{ "layout", "99" },
+	};
+	char path[PATH_SIZE], id[WP_STORE_ID_LEN + 1];
+	struct wp_store *store = NULL;
+	struct wp_redis *redis;
+	struct wp_conf conf;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
+		redis = begin(&conf, path);
+		wp_test_run(redis, "HSET", "wp:meta", fields[i][0],
+			    fields[i][1], NULL);
+		assert_int_equal(
+			wp_deployment_open(&store, redis, &conf, id, NULL),
+			WP_ERR_INVAL);
+		assert_null(store);
+		expect_listing("");
+		expect_meta(redis, "store", NULL);
+		wp_redis_free(&redis);
+	}
+}
+
 static void a_newer_layout_is_refused(void **state)
 {
 	char path[PATH_SIZE];
@@ -568,6 +596,7 @@ int main(void)
 		cmocka_unit_test(a_look_knows_the_store_that_is_in_use),
 		cmocka_unit_test(what_could_not_be_opened_is_seen_by_a_look),
 		cmocka_unit_test(local_programs_stay_out_of_production),
+		cmocka_unit_test(a_stray_program_notes_no_store),
 		cmocka_unit_test(a_newer_layout_is_refused),
 		cmocka_unit_test(odd_metadata_is_never_taken_for_none),
 		cmocka_unit_test(a_full_redis_can_still_be_started_against),

@@ -10,6 +10,11 @@
  * 1 and 2 are here, the call and answer of 4, and what is said of it. No I/O:
  * the caller carries, so the blocking handlers and the event-driven daemon
  * share every rule.
+ *
+ * An envelope is ProtoJSON as docs/openapi.yaml "SecureEnvelope" lists it,
+ * written by strangers. Unknown fields are dropped, so that no sender identity
+ * rides along; known ones are validated and written again, in canonical form:
+ * camelCase, standard padded base64, priority always, isEphemeral only if true.
  */
 #ifndef WP_LIB_MAILBOX_SUBMIT_H
 #define WP_LIB_MAILBOX_SUBMIT_H
@@ -20,11 +25,37 @@
 
 #include "lib/base/buf.h"
 #include "lib/base/err.h"
-#include "lib/mailbox/envelope.h"
+#include "lib/name/box.h"
 #include "lib/name/msgid.h"
 #include "lib/redis/cmd.h"
 #include "lib/redis/reply.h"
 #include "lib/sys/conf.h"
+
+enum { WP_PRIORITY_HIGH = 5 }; /* from here on the high band */
+enum { WP_IDEMPOTENCY_KEY_MAX = 128 };
+
+struct wp_envelope {
+	struct wp_box recipient;
+	enum wp_band band;
+	bool is_ephemeral;
+	/* Element of a batch or frame only; "" when absent (then len 0). */
+	char idempotency_key[WP_IDEMPOTENCY_KEY_MAX + 1];
+	size_t idempotency_key_len;
+};
+
+/* What an envelope is read from. */
+struct wp_envelope_text {
+	const char *data; /* nothing but white space may follow the object */
+	size_t len;
+	/*
+	 * Also accept a member idempotencyKey / idempotency_key (batch
+	 * elements); without it that name is an unknown field.
+	 */
+	bool with_key;
+};
+
+/* 1 to 128 printable ASCII characters (0x20-0x7E)? */
+bool wp_idempotency_key_is_valid(const char *key, size_t len);
 
 /* Why a send is not accepted, or why nobody knows whether it is. */
 struct wp_refusal {
@@ -67,8 +98,8 @@ struct wp_submission {
  * canonical form of the envelope to json, and nothing when it is refused. The
  * envelope's own key, if it has one, counts before that of options.
  *
- * text:    but for its partitions, which conf knows
- * Errors:  WP_ERR_NOMEM only; a refusal is no error
+ * Errors:  WP_ERR_NOMEM only; a refusal is no error. Its sentence is for the
+ *          developer who sent it, and never quotes the input
  */
 enum wp_err wp_submit_read(struct wp_submission *out,
 			   const struct wp_submit_options *options,

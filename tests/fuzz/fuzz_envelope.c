@@ -9,7 +9,7 @@
 
 #include <json-c/json.h>
 
-#include "lib/mailbox/envelope.h"
+#include "lib/mailbox/submit.h"
 
 /* json-c wants a NUL to know that a value has ended. The caller puts it. */
 static struct json_object *parse_with_json_c(const char *text, size_t len)
@@ -53,49 +53,64 @@ static void check_canonical(const struct wp_envelope *envelope,
 	json_object_put(object);
 }
 
+static void read_one(struct wp_submission *out,
+		     const struct wp_envelope_text *text, struct wp_buf *json)
+{
+	static char secret[] = "secret";
+	static const struct wp_conf conf = {
+		.mailbox = { .partitions = 64,
+			     .max_envelope_bytes = 1 << 30,
+			     .max_expiry_seconds = 60 },
+		.auth.store_secret = secret,
+	};
+	const struct wp_submit_options options = { .sender = "amy" };
+
+	assert(wp_submit_read(out, &options, text, &conf, json) == WP_OK);
+}
+
 static void check(const char *text, size_t size, bool with_key)
 {
 	struct wp_envelope_text from = {
 		.data = text,
 		.len = size,
 		.with_key = with_key,
-		.partitions = 64,
 	};
-	struct wp_envelope envelope, again;
+	const struct wp_envelope *envelope, *again;
+	struct wp_submission first, second;
 	struct wp_buf once, twice, copy;
-	struct wp_error err = { .msg = "" };
-	enum wp_err rc;
 
 	wp_buf_init(&once, 0);
 	wp_buf_init(&twice, 0);
 	wp_buf_init(&copy, 0);
-	rc = wp_envelope_read(&envelope, &from, &once, &err);
-	if (rc != WP_OK) {
-		assert(rc == WP_ERR_INVAL && err.code == rc);
-		assert(err.msg[0] != '\0');
+	read_one(&first, &from, &once);
+	envelope = &first.envelope;
+	if (first.refusal.code != NULL) {
+		assert(strncmp(first.refusal.code, "invalid_", 8) == 0);
+		assert(first.refusal.sentence[0] != '\0');
 		assert(once.len == 0 && !once.failed);
 		goto out;
 	}
 	wp_buf_add(&copy, text, size);
 	json_object_put(parse_with_json_c(copy.data, copy.len));
-	check_canonical(&envelope, &once);
+	check_canonical(envelope, &once);
 
 	from.data = once.data;
 	from.len = once.len;
 	from.with_key = false;
-	rc = wp_envelope_read(&again, &from, &twice, &err);
-	assert(rc == WP_OK);
+	read_one(&second, &from, &twice);
+	again = &second.envelope;
+	assert(second.refusal.code == NULL);
 	assert(once.len == twice.len);
 	assert(memcmp(once.data, twice.data, once.len) == 0);
-	assert(again.recipient.partition == envelope.recipient.partition);
-	assert(again.recipient.len == envelope.recipient.len);
-	assert(strcmp(again.recipient.text, envelope.recipient.text) == 0);
-	assert(again.band == envelope.band);
-	assert(again.is_ephemeral == envelope.is_ephemeral);
-	assert(envelope.idempotency_key_len == 0 ||
+	assert(again->recipient.partition == envelope->recipient.partition);
+	assert(again->recipient.len == envelope->recipient.len);
+	assert(strcmp(again->recipient.text, envelope->recipient.text) == 0);
+	assert(again->band == envelope->band);
+	assert(again->is_ephemeral == envelope->is_ephemeral);
+	assert(envelope->idempotency_key_len == 0 ||
 	       (with_key &&
-		wp_idempotency_key_is_valid(envelope.idempotency_key,
-					    envelope.idempotency_key_len)));
+		wp_idempotency_key_is_valid(envelope->idempotency_key,
+					    envelope->idempotency_key_len)));
 out:
 	wp_buf_release(&once);
 	wp_buf_release(&twice);

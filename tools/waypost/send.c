@@ -13,8 +13,8 @@
 #include <unistd.h>
 
 #include "lib/base/buf.h"
-#include "lib/mailbox/envelope.h"
 #include "lib/mailbox/inbox.h"
+#include "lib/mailbox/submit.h"
 #include "tools/waypost/cli.h"
 
 enum { READ_BYTES = 64 * 1024 };
@@ -69,37 +69,44 @@ static enum wp_err read_data(const struct wp_cli *cli, struct wp_buf *out,
 	return rc;
 }
 
-/* The envelope in canonical form, as the scanner writes it. */
+/* Check the draft by everybody's rules; its canonical form goes to json. */
+static enum wp_err judge(const struct wp_cli *cli, const struct wp_buf *draft,
+			 struct wp_buf *json, struct wp_error *err)
+{
+	const struct wp_submit_options options = { .sender = "" };
+	const struct wp_envelope_text text = { .data = draft->data,
+					       .len = draft->len };
+	struct wp_submission submission;
+	const struct wp_refusal *refusal = &submission.refusal;
+
+	if (draft->failed || wp_submit_read(&submission, &options, &text,
+					    &cli->conf, json) != WP_OK)
+		return wp_error_set(err, WP_ERR_NOMEM, "out of memory");
+	if (refusal->code == NULL)
+		return WP_OK;
+	if (strcmp(refusal->code, "payload_too_large") == 0)
+		return too_large(cli, err);
+	return wp_error_set(err, WP_ERR_INVAL, "%s", refusal->sentence);
+}
+
 static enum wp_err make_envelope(const struct wp_cli *cli,
 				 const struct wp_buf *data, struct wp_buf *json,
 				 struct wp_error *err)
 {
 	const struct wp_cli_args *args = &cli->args;
-	struct wp_envelope envelope;
 	struct wp_buf draft;
 	enum wp_err rc;
 
+	/* No longer than its canonical form: what fits is not refused. */
 	wp_buf_init(&draft, 0);
 	wp_buf_add_str(&draft, "{\"recipientId\":");
 	wp_buf_add_json(&draft, args->to, strlen(args->to));
 	wp_buf_add_str(&draft, ",\"encryptedData\":\"");
 	wp_buf_add_base64(&draft, data->data, data->len);
-	wp_buf_printf(&draft, "\",\"isEphemeral\":%s,\"priority\":%" PRId32 "}",
-		      args->is_ephemeral ? "true" : "false", args->priority);
-	if (draft.failed)
-		rc = wp_error_set(err, WP_ERR_NOMEM, "out of memory");
-	else
-		rc = wp_envelope_read(
-			&envelope,
-			&(struct wp_envelope_text){
-				.data = draft.data,
-				.len = draft.len,
-				.partitions =
-					(uint32_t)cli->conf.mailbox.partitions,
-			},
-			json, err);
-	if (rc == WP_ERR_FULL)
-		rc = too_large(cli, err);
+	wp_buf_printf(&draft, "\"%s,\"priority\":%" PRId32 "}",
+		      args->is_ephemeral ? ",\"isEphemeral\":true" : "",
+		      args->priority);
+	rc = judge(cli, &draft, json, err);
 	wp_buf_release(&draft);
 	return rc;
 }

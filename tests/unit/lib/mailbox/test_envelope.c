@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "lib/mailbox/envelope.h"
+#include "lib/mailbox/submit.h"
 
 enum { PARTITIONS = 64 };
 
@@ -22,6 +22,7 @@ enum { PARTITIONS = 64 };
 	"{\"recipientId\":\"urn:sm:user:bob\",\"encryptedData\":\"AAEC\""
 
 static struct wp_envelope envelope;
+static const char *refusal; /* its code; NULL: none */
 
 /* Valid until the next call. */
 static const struct wp_envelope_text *from(const char *data, size_t len,
@@ -33,31 +34,52 @@ static const struct wp_envelope_text *from(const char *data, size_t len,
 		.data = data,
 		.len = len,
 		.with_key = with_key,
-		.partitions = PARTITIONS,
 	};
 	return &text;
+}
+
+/* Why it is refused, "" when it is not; a sentence until the next call. */
+static const char *read_one(const struct wp_envelope_text *text,
+			    struct wp_buf *out)
+{
+	static char secret[] = "secret";
+	static const struct wp_conf conf = {
+		.mailbox = { .partitions = PARTITIONS,
+			     .max_envelope_bytes = 1 << 30,
+			     .max_expiry_seconds = 60 },
+		.auth.store_secret = secret,
+	};
+	static const struct wp_submit_options options = { .sender = "amy" };
+	static struct wp_submission one;
+
+	assert_int_equal(wp_submit_read(&one, &options, text, &conf, out),
+			 WP_OK);
+	envelope = one.envelope;
+	refusal = one.refusal.code;
+	assert_true(refusal == NULL || one.refusal.sentence[0] != '\0');
+	return refusal == NULL ? "" : one.refusal.sentence;
 }
 
 /* Read text and compare what comes out; again, to see that it is stable. */
 static void becomes(const char *text, bool with_key, const char *want)
 {
-	struct wp_error err = { .msg = "" };
-	struct wp_envelope again;
+	struct wp_envelope first;
 	struct wp_buf out, twice;
+	const char *why;
 
 	wp_buf_init(&out, 0);
 	wp_buf_init(&twice, 0);
-	if (wp_envelope_read(&envelope, from(text, strlen(text), with_key),
-			     &out, &err) != WP_OK)
-		fail_msg("%s: %s", err.msg, text);
+	why = read_one(from(text, strlen(text), with_key), &out);
+	if (refusal != NULL)
+		fail_msg("%s: %s", why, text);
 	assert_string_equal(out.data, want);
-	assert_int_equal(wp_envelope_read(&again,
-					  from(out.data, out.len, false),
-					  &twice, &err),
-			 WP_OK);
+	first = envelope;
+	(void)read_one(from(out.data, out.len, false), &twice);
+	assert_null(refusal);
 	assert_string_equal(twice.data, want);
-	assert_int_equal(again.band, envelope.band);
-	assert_int_equal(again.is_ephemeral, envelope.is_ephemeral);
+	assert_int_equal(envelope.band, first.band);
+	assert_int_equal(envelope.is_ephemeral, first.is_ephemeral);
+	envelope = first;
 	wp_buf_release(&out);
 	wp_buf_release(&twice);
 }
@@ -65,7 +87,7 @@ static void becomes(const char *text, bool with_key, const char *want)
 /* The sentence is in a static buffer until the next call. */
 static const char *refused(const char *text, size_t len, bool with_key)
 {
-	static struct wp_error err;
+	const char *why;
 	struct wp_buf out;
 	char *copy = malloc(len > 0 ? len : 1); /* exact, for ASan */
 
@@ -73,17 +95,17 @@ static const char *refused(const char *text, size_t len, bool with_key)
 	memcpy(copy, text, len);
 	wp_buf_init(&out, 0);
 	wp_buf_add_str(&out, "before");
-	err = (struct wp_error){ .msg = "" };
-	if (wp_envelope_read(&envelope, from(copy, len, with_key), &out,
-			     &err) != WP_ERR_INVAL)
+	why = read_one(from(copy, len, with_key), &out);
+	if (refusal == NULL)
 		fail_msg("accepted: %.*s", (int)len, text);
-	assert_int_equal(err.code, WP_ERR_INVAL);
+	if (strcmp(refusal, "invalid_json") != 0)
+		assert_string_equal(refusal, "invalid_envelope");
 	assert_string_equal(out.data, "before");
 	assert_int_equal(out.len, 6);
 	assert_false(out.failed);
 	wp_buf_release(&out);
 	free(copy);
-	return err.msg;
+	return why;
 }
 
 static void refuses(const char *text)
@@ -466,21 +488,18 @@ static void the_ceiling_of_the_output_is_exact(void **state)
 	(void)state;
 	for (i = 0; i < COUNT(texts); i++) {
 		for (max = 1; max < sizeof(want) + 2; max++) {
-			struct wp_error err = { .msg = "" };
 			struct wp_buf out;
-			enum wp_err rc;
 
 			wp_buf_init(&out, max);
-			rc = wp_envelope_read(
-				&envelope,
-				from(texts[i], strlen(texts[i]), false), &out,
-				&err);
+			(void)read_one(from(texts[i], strlen(texts[i]), false),
+				       &out);
 			if (max < sizeof(want) - 1) {
-				assert_int_equal(rc, WP_ERR_FULL);
-				assert_int_equal(err.code, WP_ERR_FULL);
+				assert_non_null(refusal);
+				assert_string_equal(refusal,
+						    "payload_too_large");
 				assert_int_equal(out.len, 0);
 			} else {
-				assert_int_equal(rc, WP_OK);
+				assert_null(refusal);
 				assert_string_equal(out.data, want);
 			}
 			wp_buf_release(&out);
@@ -495,11 +514,9 @@ static void reading_appends_and_leaves_what_was_there(void **state)
 	(void)state;
 	wp_buf_init(&out, 0);
 	wp_buf_add_char(&out, '[');
-	assert_int_equal(wp_envelope_read(&envelope,
-					  from("{" HEAD "}",
-					       sizeof("{" HEAD "}") - 1, false),
-					  &out, NULL),
-			 WP_OK);
+	(void)read_one(from("{" HEAD "}", sizeof("{" HEAD "}") - 1, false),
+		       &out);
+	assert_null(refusal);
 	wp_buf_add_char(&out, ']');
 	assert_string_equal(out.data, "[" CANONICAL_HEAD ",\"priority\":0}]");
 	wp_buf_release(&out);

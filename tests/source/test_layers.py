@@ -96,8 +96,8 @@ class PlantedFaults(unittest.TestCase):
         self.assert_said("lib/new/ has no place")
 
     def test_nor_may_a_program_be_without(self):
-        self.write("archiver/main.c")
-        self.assert_said("archiver/main.c: archiver/ has no place in FLOORS")
+        self.write("elsewhere/main.c")
+        self.assert_said("elsewhere/main.c: elsewhere/ has no place in FLOORS")
 
     def test_calls_of_a_folder_without_a_floor_are_no_second_fault(self):
         self.write("lib/new/a.c", "void wp_b(void);\nvoid wp_a(void);\n"

@@ -93,6 +93,7 @@ static void every_path_of_the_contract_leads_where_it_says(void **state)
 		{ "/readyz", "GET, HEAD", WP_ENDPOINT_readyz, true },
 		{ "/metrics", "GET", WP_ENDPOINT_metrics, true },
 	};
+	bool is_tried[WP_ENDPOINT_COUNT] = { false };
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		char allow[64], method[8];
@@ -113,7 +114,10 @@ static void every_path_of_the_contract_leads_where_it_says(void **state)
 		assert_int_equal(fake_status(&fake), 405);
 		assert_true(fake_has(&fake, allow));
 		fake_release(&fake);
+		is_tried[cases[i].id] = true;
 	}
+	for (size_t id = 0; id < WP_ENDPOINT_none; id++)
+		assert_true(is_tried[id]);
 }
 
 static void nothing_is_normalised(void **state)

@@ -144,7 +144,7 @@ $(B)/tests/unit/ws-daemon/wire/test_session: $(B)/tests/support/ws/ws_bytes.o
 $(B)/tests/unit/lib/live/test_turn: LDFLAGS += -Wl,--wrap=wp_mono_ms
 
 # What would go to Redis goes to the test; most of these drive whole connections.
-WS_WORLD := $(filter $(B)/tests/unit/ws-daemon/test_conn%,$(UNIT)) $(B)/tests/fuzz/fuzz_conn
+WS_WORLD := $(filter $(B)/tests/unit/ws-daemon/test_%,$(UNIT)) $(B)/tests/fuzz/fuzz_conn
 $(WS_WORLD): $(WS_SUPPORT_OBJ)
 $(WS_WORLD) $(B)/tests/unit/lib/live/test_live: LDFLAGS += -Wl,--wrap=wp_registrar_redis,--wrap=wp_aredis_do \
 	-Wl,--wrap=wp_aredis_is_ready,--wrap=wp_aredis_run_id

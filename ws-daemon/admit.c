@@ -1,18 +1,203 @@
 /*
  * admit.c - paths, origins, tokens, limits; then presence, until it ends.
  *
+ * A browser sends Origin and cannot be made to lie about it; other programs may
+ * leave it out (RFC 6454). Where the caller's token or ticket is in a request
+ * is found here; whether it is any good is the business of lib/auth.
+ *
  * Whatever can be refused without asking Redis is refused first, so that a
  * one-use ticket is never spent on a connection that had no chance.
  */
 #include "ws-daemon/admit.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "lib/auth/token.h"
 #include "lib/base/clock.h"
+#include "lib/http/origin.h"
+#include "lib/http/query.h"
 #include "lib/mailbox/ticket.h"
-#include "ws-daemon/credential.h"
+#include "lib/sys/conf.h"
 #include "ws-daemon/wire/http.h"
+
+/* ---- the page that asks ---- */
+
+enum { ORIGIN_MAX = 512 };
+
+enum origin {
+	ORIGIN_ABSENT,  /* no browser */
+	ORIGIN_TRUSTED, /* listed by name, or the request's own */
+	ORIGIN_ANY,     /* allowed only because everybody is ("*") */
+	ORIGIN_FOREIGN,
+};
+
+static bool is_secure(const struct wp_head *head)
+{
+	struct wp_text proto = wp_head_field(head, "X-Forwarded-Proto");
+	const char *comma;
+
+	if (proto.data == NULL)
+		return false;
+	/* The first of a list is what the client spoke. */
+	comma = memchr(proto.data, ',', proto.len);
+	if (comma != NULL)
+		proto.len = (size_t)(comma - proto.data);
+	return wp_text_is_word(&proto, "https") ||
+	       wp_text_is_word(&proto, "wss");
+}
+
+static bool ends_with(const struct wp_text *text, const char *tail)
+{
+	size_t len = strlen(tail);
+
+	return text->len > len &&
+	       memcmp(text->data + text->len - len, tail, len) == 0;
+}
+
+/* The request's own origin is its scheme, which only the web server in front
+ * knows (X-Forwarded-Proto), and its Host. A page cannot set either. */
+static bool is_own(const struct wp_head *head, const struct wp_text *origin)
+{
+	struct wp_text host = wp_head_field(head, "Host");
+	bool secure = is_secure(head);
+	const char *port = secure ? ":443" : ":80";
+	char own[ORIGIN_MAX];
+	int n;
+
+	if (host.data == NULL || host.len == 0 || host.len > ORIGIN_MAX / 2)
+		return false;
+	/* An origin leaves out the port that its scheme implies. */
+	if (ends_with(&host, port))
+		host.len -= strlen(port);
+	n = snprintf(own, sizeof(own), "%s://%.*s", secure ? "https" : "http",
+		     (int)host.len, host.data);
+	return n > 0 && wp_origin_is(origin->data, origin->len, own);
+}
+
+/* The one Origin that an upgrade may have. "null" is always foreign. */
+static enum origin judge_origin(const struct wp_head *head,
+				const struct wp_text *origin,
+				const struct wp_conf_list *allowed)
+{
+	enum wp_origin_match match;
+
+	if (origin->data == NULL)
+		return ORIGIN_ABSENT;
+	match = wp_origin_find(allowed, origin->data, origin->len);
+	if (match == WP_ORIGIN_BY_NAME || is_own(head, origin))
+		return ORIGIN_TRUSTED;
+	return match == WP_ORIGIN_BY_STAR ? ORIGIN_ANY : ORIGIN_FOREIGN;
+}
+
+/* ---- its token ---- */
+
+enum source {
+	SOURCE_NONE,
+	SOURCE_JWT,
+	SOURCE_TICKET,
+	SOURCE_BAD, /* there, and unusable */
+};
+
+struct credential {
+	enum source source;
+	struct wp_text text;      /* into head or buffer; JWT and TICKET */
+	const char *sentence;     /* NONE and BAD: what to tell the caller */
+	char buffer[WP_HEAD_MAX]; /* a decoded query parameter */
+};
+
+static void set_jwt(struct credential *found, const char *data, size_t len)
+{
+	found->source = SOURCE_JWT;
+	found->text = (struct wp_text){ .data = data, .len = len };
+}
+
+static void set_bad(struct credential *found, const char *sentence)
+{
+	found->source = SOURCE_BAD;
+	found->sentence = sentence;
+}
+
+static void from_authorization(const struct wp_head *head,
+			       struct credential *found)
+{
+	struct wp_text field = wp_head_field(head, "Authorization");
+	char value[WP_HEAD_MAX];
+	struct wp_token token;
+
+	if (field.data == NULL)
+		return;
+	if (wp_head_count(head, "Authorization") > 1 ||
+	    field.len >= sizeof(value)) {
+		set_bad(found, "send one Authorization header");
+		return;
+	}
+	memcpy(value, field.data, field.len);
+	value[field.len] = '\0';
+	if (wp_auth_bearer(value, &token, NULL) != WP_OK)
+		set_bad(found, "the Authorization header must be "
+			       "\"Bearer <token>\"");
+	else
+		set_jwt(found, field.data + (token.text - value), token.len);
+}
+
+static void from_query(const struct wp_head *head, const char *name,
+		       enum source source, struct credential *found)
+{
+	int len = wp_query_copy(&head->query, name, found->buffer,
+				sizeof(found->buffer));
+
+	if (len == -1)
+		return;
+	if (len < 0) {
+		set_bad(found, "the query parameter is malformed");
+		return;
+	}
+	set_jwt(found, found->buffer, (size_t)len);
+	found->source = source;
+}
+
+static void from_cookie(const struct wp_head *head, const struct wp_conf *conf,
+			enum origin origin, struct credential *found)
+{
+	struct wp_text value;
+
+	if (conf->websocket.cookie_name == NULL ||
+	    conf->websocket.cookie_name[0] == '\0' || origin != ORIGIN_TRUSTED)
+		return;
+	value = wp_head_cookie(head, conf->websocket.cookie_name);
+	if (value.data != NULL)
+		set_jwt(found, value.data, value.len);
+}
+
+/*
+ * Look in the order of docs/websocket.md "Getting in". The first carrier that
+ * is there counts: when it is bad there is no second try. A cookie is looked at
+ * only when origin is trusted by name, because browsers attach cookies to any
+ * page's request.
+ */
+static void find_credential(struct credential *out, const struct wp_head *head,
+			    const struct wp_upgrade *upgrade,
+			    enum origin origin, const struct wp_conf *conf)
+{
+	out->source = SOURCE_NONE;
+	out->sentence = "a token is required";
+	from_authorization(head, out);
+	if (out->source == SOURCE_NONE &&
+	    upgrade->subprotocol_token.data != NULL)
+		set_jwt(out, upgrade->subprotocol_token.data,
+			upgrade->subprotocol_token.len);
+	if (out->source == SOURCE_NONE)
+		from_query(head, "ticket", SOURCE_TICKET, out);
+	if (out->source == SOURCE_NONE)
+		from_cookie(head, conf, origin, out);
+	if (out->source == SOURCE_NONE && conf->websocket.query_token)
+		from_query(head, "token", SOURCE_JWT, out);
+}
+
+/* ---- presence ---- */
 
 static void unauthorized(struct wp_conn *conn, const char *sentence)
 {
@@ -118,6 +303,8 @@ void wp_admit_left(struct wp_conn *conn, bool is_clean)
 	wp_hub_leave(parts->live.hub, &conn->member);
 }
 
+/* ---- getting in ---- */
+
 struct redemption {
 	struct wp_parts *parts;
 	uint64_t number;
@@ -182,13 +369,13 @@ out:
 }
 
 static void admit_credential(struct wp_conn *conn,
-			     const struct wp_credential *found)
+			     const struct credential *found)
 {
 	const struct wp_token token = { found->text.data, found->text.len };
 	struct wp_error err = { 0 };
 	struct wp_identity caller = { 0 };
 
-	if (found->source == WP_CREDENTIAL_JWT &&
+	if (found->source == SOURCE_JWT &&
 	    wp_auth_verify(conn->parts->auth, &token, wp_wall_ms() / 1000,
 			   &caller, &err) != WP_OK) {
 		unauthorized(conn, err.msg);
@@ -196,7 +383,7 @@ static void admit_credential(struct wp_conn *conn,
 	}
 	if (!has_room(conn))
 		return;
-	if (found->source == WP_CREDENTIAL_TICKET) {
+	if (found->source == SOURCE_TICKET) {
 		redeem(conn, &found->text);
 		return;
 	}
@@ -223,32 +410,32 @@ static void on_no_upgrade(struct wp_conn *conn, unsigned status)
 static void on_connect(struct wp_conn *conn, const struct wp_head *head)
 {
 	struct wp_upgrade upgrade;
-	struct wp_credential found;
+	struct credential found;
 	unsigned status = wp_upgrade_read(&upgrade, head);
-	enum wp_origin origin;
+	enum origin origin;
 
 	if (status != 101) {
 		on_no_upgrade(conn, status);
 		return;
 	}
-	origin = wp_origin_judge(head, &upgrade.origin,
-				 &conn->parts->live.conf->cors.allowed_origins);
-	if (origin == WP_ORIGIN_FOREIGN) {
+	origin = judge_origin(head, &upgrade.origin,
+			      &conn->parts->live.conf->cors.allowed_origins);
+	if (origin == ORIGIN_FOREIGN) {
 		wp_conn_refuse(conn, 403, "origin_not_allowed",
 			       "this Origin may not connect",
 			       WP_M_REJECT_ORIGIN);
 		return;
 	}
-	wp_credential_find(&found, head, &upgrade, origin,
-			   conn->parts->live.conf);
-	if (found.source == WP_CREDENTIAL_NONE ||
-	    found.source == WP_CREDENTIAL_BAD) {
+	find_credential(&found, head, &upgrade, origin, conn->parts->live.conf);
+	if (found.source == SOURCE_NONE || found.source == SOURCE_BAD) {
 		unauthorized(conn, found.sentence);
 		return;
 	}
 	wp_upgrade_response(&conn->admission->response, &upgrade);
 	admit_credential(conn, &found);
 }
+
+/* ---- paths ---- */
 
 static void on_health(struct wp_conn *conn, bool with_body)
 {

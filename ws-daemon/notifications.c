@@ -12,7 +12,11 @@
 #include "lib/name/urn.h"
 #include "ws-daemon/conn.h"
 
-enum { LOG_INTERVAL_MS = 10000 };
+enum {
+	LOG_INTERVAL_MS = 10000,
+	/* Backends nest deeper than envelopes do; this is still a bound. */
+	DEPTH_MAX = 64,
+};
 
 /* What is passed on becomes part of a frame, so it has to be sound JSON; what
  * it means is not our affair. */
@@ -30,7 +34,7 @@ static bool read_notification(struct notification *out, const char *data,
 
 	*out = (struct notification){ .payload = { .data = "null", .len = 4 } };
 	wp_json_init(&js, data, len);
-	js.max_depth = WP_NOTIFICATION_DEPTH;
+	js.max_depth = DEPTH_MAX;
 	/* It has to be JSON by its grammar, no more: JavaScript writes half a
 	 * surrogate pair when it cuts an emoji. */
 	js.allows_half_pairs = true;
@@ -47,15 +51,20 @@ static bool read_notification(struct notification *out, const char *data,
 	return js.err == NULL && out->type.len > 0 && out->type.data[0] == '"';
 }
 
-bool wp_notification_frame(const char *data, size_t len, int64_t now_ms,
-			   struct wp_buf *out)
+/*
+ * Append the frame for {"type":string,"payload":any}: both unchanged, and a
+ * timestamp. Other members are ignored, an absent payload reads as null.
+ *
+ * Returns:  false when data is no such object; out is left alone then
+ */
+static bool write_frame(const char *data, size_t len, struct wp_buf *out)
 {
 	struct notification notification;
 	char now[WP_RFC3339_LEN];
 
 	if (!read_notification(&notification, data, len))
 		return false;
-	wp_rfc3339(now_ms, now);
+	wp_rfc3339(wp_wall_ms(), now);
 	wp_buf_add_str(out, "{\"type\":");
 	wp_buf_add(out, notification.type.data, notification.type.len);
 	wp_buf_add_str(out, ",\"payload\":");
@@ -89,7 +98,7 @@ static struct wp_message *build(struct wp_parts *parts, const char *data,
 	struct wp_buf *buf = &parts->scratch;
 	struct wp_message *message = NULL;
 
-	if (!wp_notification_frame(data, len, wp_wall_ms(), buf)) {
+	if (!write_frame(data, len, buf)) {
 		drop(parts, WP_M_NOTIFICATION_MALFORMED,
 		     "it is no JSON object with a string \"type\"", len);
 		return NULL;

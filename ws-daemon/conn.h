@@ -21,45 +21,15 @@
 
 #include <ev.h>
 
-#include "lib/auth/token.h"
 #include "lib/base/buf.h"
-#include "lib/base/log.h"
 #include "lib/http/answer.h"
-#include "lib/live/live.h"
-#include "lib/live/turn.h"
-#include "ws-daemon/metrics.h"
+#include "ws-daemon/parts.h"
 #include "ws-daemon/wire/patience.h"
 #include "ws-daemon/wire/session.h"
 
 enum {
-	WP_INPUT_BYTES = 64 * 1024,
 	WP_CLOSE_WAIT_MS = 5000,  /* for the peer's half of a close */
 	WP_CLOSE_DRAIN_MS = 1000, /* for the peer to read our last bytes */
-};
-
-struct wp_conn_upcalls;
-
-/* What the connections of this process share. One per process, one thread;
- * server.c makes and frees it. */
-struct wp_parts {
-	struct wp_live live; /* with the current configuration */
-	const struct wp_auth *auth;
-	struct wp_metrics *metrics;
-	const struct wp_conn_upcalls *upcalls;
-
-	struct wp_turn turn;
-
-	struct wp_message *poke; /* built once */
-	struct wp_message *ping;
-	uint8_t *input;        /* every read goes here first */
-	struct wp_buf scratch; /* for building text; empty between uses */
-	/* Of notifications that were dropped, by the reason. */
-	struct wp_log_limit dropped_limits[WP_WS_METRIC_COUNT];
-
-	size_t n_sockets;
-	size_t n_admitted; /* count towards max_connections */
-	size_t n_open;
-	bool is_stopping;
 };
 
 /* What a connection needs only until its request is answered. */

@@ -1,0 +1,45 @@
+/*
+ * parts.h - what the connections of this process share. One per process, one
+ * thread; server.c makes and frees it.
+ */
+#ifndef WP_WS_PARTS_H
+#define WP_WS_PARTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/auth/token.h"
+#include "lib/base/buf.h"
+#include "lib/base/log.h"
+#include "lib/live/live.h"
+#include "lib/live/turn.h"
+#include "ws-daemon/metrics.h"
+#include "ws-daemon/wire/outbox.h"
+
+enum { WP_INPUT_BYTES = 64 * 1024 };
+
+struct wp_conn_upcalls;
+
+struct wp_parts {
+	struct wp_live live; /* with the current configuration */
+	const struct wp_auth *auth;
+	struct wp_metrics *metrics;
+	const struct wp_conn_upcalls *upcalls;
+
+	struct wp_turn turn;
+
+	struct wp_message *poke; /* built once */
+	struct wp_message *ping;
+	uint8_t *input;        /* every read goes here first */
+	struct wp_buf scratch; /* for building text; empty between uses */
+	/* Of notifications that were dropped, by the reason. */
+	struct wp_log_limit dropped_limits[WP_WS_METRIC_COUNT];
+
+	size_t n_sockets;
+	size_t n_admitted; /* count towards max_connections */
+	size_t n_open;
+	bool is_stopping;
+};
+
+#endif /* WP_WS_PARTS_H */

@@ -325,6 +325,67 @@ static void the_key_of_a_batch_becomes_one_for_each_element(void **state)
 	wp_buf_release(&json);
 }
 
+/* Elements of a batch share the buffer. */
+static void a_bad_element_leaves_no_trace_before_the_next(void **state)
+{
+	/* What is refused late has been written in part by then. */
+	static const char *const bad[] = {
+		"{\"recipientId\":\"bob\",\"encryptedData\":\"*\"}",
+		"{\"recipientId\":\"bob\",\"encryptedData\":\"aGk\\u003d*\"}",
+		TO("bob", "\"encryptedSymmetricKey\":\"*\""),
+		TO("bob", "\"signature\":\"a\\u0047k=*\""),
+		TO("bob", "\"idempotencyKey\":\"\""),
+		TO("bob", "\"priority\":\"high\""),
+		"{\"recipientId\":\"\",\"encryptedData\":\"aGk=\"}",
+		"{\"recipientId\":\"bob\"}",
+		"{",
+		NULL,
+	};
+	struct wp_submit_options options = plain();
+	const struct wp_submission alone = keyed("k/1", GOOD);
+	struct wp_submission first = alone, good = alone, none;
+	struct wp_buf json;
+
+	(void)state;
+	options.key = "k";
+	options.key_len = 1;
+	options.is_element = true;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		struct wp_envelope_text text = { .data = NULL };
+
+		if (bad[i] != NULL)
+			text = text_of(bad[i]);
+		text.with_key = true;
+		wp_buf_init(&json, 1000);
+		for (int before = 0; before < 2; before++) {
+			size_t at = json.len;
+
+			options.index = 0;
+			assert_int_equal(wp_submit_read(&none, &options, &text,
+							&conf, &json),
+					 WP_OK);
+			assert_non_null(none.refusal.code);
+			assert_memory_equal(none.refusal.code, "invalid_", 8);
+			assert_int_equal(json.len, at);
+			assert_false(json.failed);
+
+			options.index = 1;
+			good = read_good(options, text_of(GOOD), &json);
+			assert_int_equal(good.json_at, at);
+			assert_int_equal(good.json_len, json.len - at);
+			assert_int_equal(good.json_len, alone.json_len);
+			assert_true(is_same_field(alone, good));
+			assert_true(is_same_digest(alone, good));
+			if (before == 0)
+				first = good;
+		}
+		/* The one before is still what it was. */
+		assert_memory_equal(json.data + first.json_at,
+				    json.data + good.json_at, good.json_len);
+		wp_buf_release(&json);
+	}
+}
+
 static void no_answer_leaves_every_outcome_unknown(void **state)
 {
 	const struct wp_submission one = keyed("k", GOOD);
@@ -384,6 +445,7 @@ int main(void)
 		cmocka_unit_test(the_envelope_s_own_key_counts_first),
 		cmocka_unit_test(
 			the_key_of_a_batch_becomes_one_for_each_element),
+		cmocka_unit_test(a_bad_element_leaves_no_trace_before_the_next),
 		cmocka_unit_test(no_answer_leaves_every_outcome_unknown),
 		cmocka_unit_test(
 			what_has_a_key_is_never_called_refused_unasked),

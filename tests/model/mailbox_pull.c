@@ -139,7 +139,7 @@ static void begin_steps(struct wp_model_fan *fan, unsigned i)
 			begin_steps_at(fan, i, place);
 }
 
-/* wp_store_read(), then wp_pull_merge() */
+/* wp_store_read(), then the merge of both tiers */
 static void read_cold(struct wp_model_fan *fan, unsigned i)
 {
 	struct wp_model_state *state = wp_model_fork(fan);

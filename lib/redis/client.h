@@ -1,5 +1,6 @@
 /*
- * client.h - the blocking Redis client of handlers, worker and tests.
+ * client.h - the blocking Redis client, for whoever may wait: all but the loop
+ * of the daemon.
  *
  * Connects on demand. On every connect it authenticates, selects the database,
  * learns run_id and durability, loads all scripts and sees every one of them

@@ -54,7 +54,7 @@ for _, name in ipairs({'id', 'u', 'b', 'x', 'e'}) do
   end
 end
 local id, expires_ms = f.id, tonumber(f.x)
-local lane = {e = f.e, x = f.x, f = f.f or ''}
+local kept = {e = f.e, x = f.x, f = f.f or ''}
 if not id:find('^%d+%-%d+$') then
   return {'broken', 'its id is none of a message'}
 end
@@ -81,7 +81,7 @@ for _, conn in ipairs(redis.call('HKEYS', prefix .. 'online:' .. f.u)) do
     online[#online + 1] = inc
   end
 end
-if #online == 0 and lane.f:find('e', 1, true) then
+if #online == 0 and kept.f:find('e', 1, true) then
   return {'absent'}
 end
 
@@ -92,7 +92,7 @@ end
 -- include index
 
 local function add_to(key)
-  redis.call('XADD', key, id, 'e', lane.e, 'x', lane.x, 'f', lane.f)
+  redis.call('XADD', key, id, 'e', kept.e, 'x', kept.x, 'f', kept.f)
 end
 
 -- Fill copy with all of hot and the entry; false when that is too much.
@@ -101,7 +101,7 @@ local function copy_with_entry(top)
   if redis.call('XLEN', hot) >= max_entries then
     return false
   end
-  local from, bytes, is_in = '-', #lane.e, false
+  local from, bytes, is_in = '-', #kept.e, false
   repeat
     local slice = redis.call('XRANGE', hot, from, '+', 'COUNT', SLICE)
     for _, other in ipairs(slice) do
@@ -141,7 +141,7 @@ if #online == 0 then
 end
 redis.call('ZADD', prefix .. 'expiry', 'LT', string.format('%d', expires_ms),
   f.u)
-index_add(f.u, (f.b == '1' and '!' or '') .. id, expires_ms, #lane.e)
+index_add(f.u, (f.b == '1' and '!' or '') .. id, expires_ms, #kept.e)
 if has_moved_on then
   redis.call('RENAME', copy, hot)
 elseif not is_there then

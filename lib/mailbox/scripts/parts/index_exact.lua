@@ -6,10 +6,10 @@
 local function index_rebuild(urn)
   local copy = prefix .. 'reindex'
   redis.call('DEL', copy)
-  for mark, lane in pairs({[''] = 'hot:', ['!'] = 'hot!:'}) do
+  for mark, hot in pairs({[''] = 'hot:', ['!'] = 'hot!:'}) do
     local from, slice = '-'
     repeat
-      slice = redis.pcall('XRANGE', prefix .. lane .. urn, from, '+', 'COUNT',
+      slice = redis.pcall('XRANGE', prefix .. hot .. urn, from, '+', 'COUNT',
         16)
       slice = slice.err and {} or slice -- a foreign key is route's business
       for _, entry in ipairs(slice) do

@@ -20,6 +20,10 @@ enum { LOG_INTERVAL_MS = 60000 };
 
 static const double sample_s = 1.0;
 
+_Static_assert(sizeof(struct wp_live_send) <= WP_INFLIGHT_CALL_COST &&
+		       sizeof(struct wp_live_ack) <= WP_INFLIGHT_CALL_COST,
+	       "what is kept of a call is within what it is charged");
+
 /* NULL while no command can be sent. */
 static struct wp_aredis *redis_of(const struct wp_live *live)
 {
@@ -169,7 +173,9 @@ static const struct wp_refusal no_memory = { "unavailable",
 static void on_sent(void *ctx, const struct wp_reply *reply)
 {
 	struct wp_live_send *send = ctx;
-	const struct wp_submission *one = &send->submission;
+	const struct wp_submission asked = { .envelope = send->envelope,
+					     .has_key = send->has_key };
+	const struct wp_submission *one = &asked;
 	struct wp_send_result result;
 
 	give_back(send->live, send->user_hash, &send->charged);
@@ -178,9 +184,9 @@ static void on_sent(void *ctx, const struct wp_reply *reply)
 }
 
 /* Overload is answered, never absorbed. NULL when it is on its way. */
-static const struct wp_refusal *set_out(struct wp_live_send *send)
+static const struct wp_refusal *set_out(struct wp_live_send *send,
+					const struct wp_submission *one)
 {
-	const struct wp_submission *one = &send->submission;
 	struct wp_live *live = send->live;
 	struct wp_aredis *redis = redis_of(live);
 	struct wp_send_target target = {
@@ -214,22 +220,23 @@ bool wp_live_send_begin(struct wp_live_send *send, const struct wp_user *user,
 	size_t max = (size_t)conf->mailbox.max_envelope_bytes;
 	struct wp_submit_options of_user = *options;
 	const struct wp_refusal *why = NULL;
-	struct wp_submission *submission = &send->submission;
+	struct wp_submission submission;
 	struct wp_buf json;
 
 	of_user.sender = user->text;
 	wp_buf_init(&json, wp_submit_canonical_max(max, 1));
-	if (wp_submit_read(submission, &of_user, text, conf, &json) != WP_OK) {
+	if (wp_submit_read(&submission, &of_user, text, conf, &json) != WP_OK) {
 		why = &no_memory;
-	} else if (submission->refusal.code != NULL) {
-		why = &submission->refusal;
+	} else if (submission.refusal.code != NULL) {
+		why = &submission.refusal;
 	} else {
+		send->envelope = submission.envelope;
+		send->has_key = submission.has_key;
 		send->user_hash = user->hash;
-		why = set_out(send);
+		why = set_out(send, &submission);
 	}
 	if (why != NULL)
 		*refusal = *why;
-	submission->json = NULL; /* the call has it all */
 	wp_buf_release(&json);
 	return why == NULL;
 }

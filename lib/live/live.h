@@ -81,7 +81,8 @@ void wp_live_use(struct wp_live *live, const struct wp_registrar_rules *rules);
 /* One send on its way. The caller's memory, which stays until `done`. */
 struct wp_live_send {
 	struct wp_live *live;
-	struct wp_submission submission; /* reading the answer wants it */
+	struct wp_envelope envelope; /* reading the answer wants it, */
+	bool has_key;                /* and this */
 	uint32_t user_hash;
 	size_t charged;
 	/* What became of it; it may free send. */

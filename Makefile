@@ -149,6 +149,9 @@ $(WS_WORLD): $(WS_SUPPORT_OBJ)
 $(WS_WORLD) $(B)/tests/unit/lib/live/test_live: LDFLAGS += -Wl,--wrap=wp_registrar_redis,--wrap=wp_aredis_do \
 	-Wl,--wrap=wp_aredis_is_ready,--wrap=wp_aredis_run_id
 
+# This one answers for the store's thread as well.
+$(B)/tests/unit/lib/live/test_live: LDFLAGS += -Wl,--wrap=wp_store_thread_submit
+
 # This one lets time pass when it wants.
 $(B)/tests/unit/handlers/test_fcgi_io: LDFLAGS += -Wl,--wrap=poll
 

@@ -10,6 +10,8 @@
 #include "lib/live/live.h"
 
 #include <assert.h>
+#include <stdio.h>
+#include <string.h>
 
 #include "lib/base/clock.h"
 #include "lib/redis/async.h"
@@ -261,7 +263,7 @@ static void finish(struct wp_live_ack *ack, bool is_done)
 }
 
 /* Step 3 */
-static void note_what_is_left(const struct wp_live_ack *ack)
+static void note_what_is_left(struct wp_live_ack *ack)
 {
 	struct wp_aredis *redis = redis_of(ack->live);
 	struct wp_cmd cmd;
@@ -269,6 +271,9 @@ static void note_what_is_left(const struct wp_live_ack *ack)
 
 	if (redis == NULL)
 		return; /* an old hint costs a look, nothing else */
+	/* In another life of Redis its token may stand for another one. */
+	if (strncmp(ack->life, wp_aredis_run_id(redis), WP_LIVE_LIFE_LEN) != 0)
+		ack->walk.may_clear = false;
 	wp_cmd_init(&cmd);
 	wp_ack_ask(&ack->walk, wp_aredis_run_id(redis), &cmd);
 	rc = wp_aredis_do(redis, &cmd, NULL, NULL);
@@ -321,6 +326,8 @@ static enum wp_err delete_hot(struct wp_live_ack *ack)
 		return WP_ERR_UNAVAIL;
 	wp_cmd_init(&cmd);
 	wp_ack_begin(&ack->walk, &ack->box, &ack->ids);
+	(void)snprintf(ack->life, sizeof(ack->life), "%s",
+		       wp_aredis_run_id(redis));
 	wp_ack_ask(&ack->walk, wp_aredis_run_id(redis), &cmd);
 	rc = wp_aredis_do(redis, &cmd, on_hot_deleted, ack);
 	wp_cmd_release(&cmd);

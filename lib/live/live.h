@@ -39,6 +39,9 @@ enum {
 	WP_INFLIGHT_CALL_COST = 512,
 };
 
+/* So much of a run_id tells two lives of Redis apart: 64 random bits. */
+enum { WP_LIVE_LIFE_LEN = 16 };
+
 struct wp_live {
 	const struct wp_conf *conf; /* the current one, borrowed */
 	struct wp_hub *hub;
@@ -111,6 +114,8 @@ struct wp_live_ack {
 	struct wp_box box;
 	struct wp_ack_ids ids;
 	struct wp_ack_walk walk;
+	/* Of the Redis that told of the hint. */
+	char life[WP_LIVE_LIFE_LEN + 1];
 	size_t charged;
 	/* true: deleted in both tiers; false: unknown, to be repeated. It may
 	 * free ack. */

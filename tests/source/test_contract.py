@@ -5,27 +5,17 @@ The faults are planted in a copy of what the check reads.
 import glob
 import os
 import shutil
-import subprocess
-import sys
 import tempfile
 import unittest
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
-    os.path.abspath(__file__))))
-CHECK = os.path.join(ROOT, "tools", "check-contract.py")
+from checking import ROOT, checker
+
+check = checker("check-contract.py")
 READ = ("Makefile", "README.md", "CONTRIBUTING.md", "tests/e2e/*.py",
         "tests/integration/test_store_*.c", "tools/deps.sh",
         "tools/devkit/stack.py", "docs/*.md", "docs/*.yaml", "lib/**/*.lua",
         "lib/**/*.c", "handlers/*.[ch]", "worker/*.[ch]", "ws-daemon/**/*.[ch]",
         "tools/waypost/*.c", "web-config/**/*")
-
-
-def check(*arguments):
-    """Returns: (exit status, what it said)"""
-    done = subprocess.run([sys.executable, CHECK, *arguments],
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                          text=True, check=False)
-    return done.returncode, done.stdout
 
 
 class ThisTree(unittest.TestCase):

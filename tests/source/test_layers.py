@@ -3,21 +3,12 @@ import importlib.util
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
 import unittest
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
-    os.path.abspath(__file__))))
-CHECK = os.path.join(ROOT, "tools", "check-layers.py")
+from checking import ROOT, checker, tool
 
-
-def check(*arguments):
-    """Returns: (exit status, what it said)"""
-    done = subprocess.run([sys.executable, CHECK, *arguments],
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                          text=True, check=False)
-    return done.returncode, done.stdout
+check = checker("check-layers.py")
 
 
 class ThisTree(unittest.TestCase):
@@ -28,7 +19,8 @@ class ThisTree(unittest.TestCase):
         self.assertEqual((status, said), (0, ""))
 
     def test_every_floor_is_a_folder(self):
-        spec = importlib.util.spec_from_file_location("check_layers", CHECK)
+        spec = importlib.util.spec_from_file_location(
+            "check_layers", tool("check-layers.py"))
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
         for floor in module.FLOORS:

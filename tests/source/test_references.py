@@ -1,22 +1,12 @@
 """What is referred to is there; and where it is not, that is said."""
 import os
 import shutil
-import subprocess
-import sys
 import tempfile
 import unittest
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
-    os.path.abspath(__file__))))
-CHECK = os.path.join(ROOT, "tools", "check-references.py")
+from checking import checker
 
-
-def check(*arguments):
-    """Returns: (exit status, what it said)"""
-    done = subprocess.run([sys.executable, CHECK, *arguments],
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                          text=True, check=False)
-    return done.returncode, done.stdout
+check = checker("check-references.py")
 
 
 class ThisTree(unittest.TestCase):

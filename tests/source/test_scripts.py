@@ -8,9 +8,8 @@ import sys
 import tempfile
 import unittest
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
-    os.path.abspath(__file__))))
-EMBED = os.path.join(ROOT, "tools", "embed-scripts.py")
+from checking import ROOT, tool
+
 SCRIPTS = os.path.join(ROOT, "lib", "mailbox", "scripts")
 
 PART = """-- exports double, LIMIT
@@ -43,7 +42,7 @@ class Embedding(unittest.TestCase):
         path = os.path.join(self.folder, "some.lua")
         with open(path, "w", encoding="utf-8") as file:
             file.write(script)
-        done = subprocess.run([sys.executable, EMBED, path],
+        done = subprocess.run([sys.executable, tool("embed-scripts.py"), path],
                               capture_output=True, text=True, check=False)
         return done.returncode, done.stdout, done.stderr
 

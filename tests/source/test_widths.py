@@ -1,21 +1,11 @@
 """No line is too wide; and where one is, that is said."""
 import os
-import subprocess
-import sys
 import tempfile
 import unittest
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
-    os.path.abspath(__file__))))
-CHECK = os.path.join(ROOT, "tools", "check-widths.py")
+from checking import checker
 
-
-def check(*arguments):
-    """Returns: (exit status, what it said)"""
-    done = subprocess.run([sys.executable, CHECK, *arguments],
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                          text=True, check=False)
-    return done.returncode, done.stdout
+check = checker("check-widths.py")
 
 
 def words(columns):

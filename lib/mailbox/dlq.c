@@ -119,19 +119,6 @@ static enum wp_err is_gone(struct wp_error *err)
 			    wp_dlq_outcome_text(WP_DLQ_GONE));
 }
 
-/* An error reply becomes an error: an operator reads it, nobody parses it. */
-static enum wp_err unwrap(struct wp_reply **reply, struct wp_error *err)
-{
-	enum wp_err rc;
-
-	if (wp_reply_type(*reply) != WP_REPLY_ERROR)
-		return WP_OK;
-	rc = wp_error_set(err, WP_ERR_UNAVAIL, "Redis refuses: %.160s",
-			  wp_reply_str(*reply));
-	wp_reply_free(reply);
-	return rc;
-}
-
 /* Send cmd and release it. The answer is the caller's. */
 static enum wp_err ask(struct wp_redis *redis, struct wp_cmd *cmd,
 		       struct wp_reply **reply_out, struct wp_error *err)
@@ -139,7 +126,7 @@ static enum wp_err ask(struct wp_redis *redis, struct wp_cmd *cmd,
 	enum wp_err rc = wp_redis_do(redis, cmd, reply_out, err);
 
 	wp_cmd_release(cmd);
-	return rc == WP_OK ? unwrap(reply_out, err) : rc;
+	return rc == WP_OK ? wp_reply_accept(reply_out, err) : rc;
 }
 
 /* ---- queues ---- */
@@ -179,7 +166,7 @@ static enum wp_err keep_some(struct wp_redis *redis,
 
 		rc = wp_redis_take(redis, &reply, err);
 		if (rc == WP_OK)
-			rc = unwrap(&reply, err);
+			rc = wp_reply_accept(&reply, err);
 		if (rc == WP_OK && wp_reply_int(reply) > 0)
 			queues[(*kept)++] = queues[i];
 		wp_reply_free(&reply);

@@ -395,14 +395,6 @@ static void on_writable(struct ev_loop *loop, struct ev_io *w, int revents)
 
 /* ---- answers ---- */
 
-/* "message" and "pmessage" answer nothing. */
-static bool is_push(const struct wp_reply *reply)
-{
-	const struct wp_reply *kind = wp_reply_at(reply, 0);
-
-	return wp_reply_is(kind, "message") || wp_reply_is(kind, "pmessage");
-}
-
 /* False: redis is gone. */
 static bool take_push(struct wp_aredis *redis, const struct wp_reply *reply)
 {
@@ -469,7 +461,7 @@ static bool take(struct wp_aredis *redis, const struct wp_reply *reply)
 	struct wp_error err = { 0 };
 
 	if (redis->state == READY) {
-		if (redis->is_subscriber && is_push(reply))
+		if (redis->is_subscriber && wp_reply_is_push(reply))
 			return take_push(redis, reply);
 		return take_reply(redis, reply);
 	}

@@ -300,13 +300,6 @@ enum wp_err wp_redis_append(struct wp_redis *redis, const struct wp_cmd *cmd,
 	return WP_OK;
 }
 
-static bool is_push(const struct wp_reply *reply)
-{
-	const struct wp_reply *kind = wp_reply_at(reply, 0);
-
-	return wp_reply_is(kind, "message") || wp_reply_is(kind, "pmessage");
-}
-
 enum wp_err wp_redis_take(struct wp_redis *redis, struct wp_reply **reply_out,
 			  struct wp_error *err)
 {
@@ -326,7 +319,7 @@ enum wp_err wp_redis_take(struct wp_redis *redis, struct wp_reply **reply_out,
 		if (redisGetReply(redis->link, &raw) != REDIS_OK)
 			return lose_by_io(redis, err);
 		reply = raw;
-	} while (redis->is_subscribed && is_push(reply));
+	} while (redis->is_subscribed && wp_reply_is_push(reply));
 	redis->due--;
 	heard(redis);
 	if (wp_reply_is_loss(reply)) {

@@ -169,6 +169,25 @@ bool wp_reply_is_loss(const struct wp_reply *reply)
 	       refusals[i].is_loss;
 }
 
+bool wp_reply_is_push(const struct wp_reply *reply)
+{
+	const struct wp_reply *kind = wp_reply_at(reply, 0);
+
+	return wp_reply_is(kind, "message") || wp_reply_is(kind, "pmessage");
+}
+
+enum wp_err wp_reply_accept(struct wp_reply **reply, struct wp_error *err)
+{
+	enum wp_err rc;
+
+	if (wp_reply_type(*reply) != WP_REPLY_ERROR)
+		return WP_OK;
+	rc = wp_error_set(err, WP_ERR_UNAVAIL, "Redis refuses: %.160s",
+			  wp_reply_str(*reply));
+	wp_reply_free(reply);
+	return rc;
+}
+
 void wp_reply_free(struct wp_reply **reply)
 {
 	if (reply == NULL || *reply == NULL)

@@ -11,6 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "lib/base/err.h"
+
 enum wp_reply_type {
 	WP_REPLY_NIL,
 	WP_REPLY_INT,
@@ -54,6 +56,18 @@ bool wp_reply_is_refusal(const struct wp_reply *reply);
  * may be better: it loads the scripts, says the password, finds the master.
  */
 bool wp_reply_is_loss(const struct wp_reply *reply);
+
+/* A published message, in place of an answer? Of a subscribed connection. */
+bool wp_reply_is_push(const struct wp_reply *reply);
+
+/*
+ * Make an error of an error reply, and free it: for an operator to read. Other
+ * replies stay as they are.
+ *
+ * Errors:  WP_ERR_UNAVAIL  with the sentence of Redis, cut
+ */
+enum wp_err wp_reply_accept(struct wp_reply **reply,
+			    struct wp_error *err) WP_MUST_USE;
 
 /* For replies that the caller owns. Sets *reply to NULL. NULL-safe. */
 void wp_reply_free(struct wp_reply **reply);

@@ -11,25 +11,12 @@
 
 enum { PARTITIONS_MAX = 65536 };
 
-/* An error reply becomes an error: an operator reads it, nobody parses it. */
-static enum wp_err unwrap(struct wp_reply **reply, struct wp_error *err)
-{
-	enum wp_err rc;
-
-	if (wp_reply_type(*reply) != WP_REPLY_ERROR)
-		return WP_OK;
-	rc = wp_error_set(err, WP_ERR_UNAVAIL, "Redis refuses: %.160s",
-			  wp_reply_str(*reply));
-	wp_reply_free(reply);
-	return rc;
-}
-
 enum wp_err wp_cli_ask(struct wp_cli *cli, struct wp_reply **reply_out,
 		       struct wp_error *err)
 {
 	enum wp_err rc = wp_redis_do(cli->redis, &cli->cmd, reply_out, err);
 
-	return rc == WP_OK ? unwrap(reply_out, err) : rc;
+	return rc == WP_OK ? wp_reply_accept(reply_out, err) : rc;
 }
 
 enum wp_err wp_cli_connect(struct wp_cli *cli, struct wp_error *err)

@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -61,11 +62,69 @@ static void errors_are_told_apart_by_their_first_word(void **state)
 	assert_false(wp_reply_is_loss(NULL));
 }
 
+static struct redisReply *text_reply(int type, const char *text)
+{
+	struct redisReply *reply = calloc(1, sizeof(*reply));
+
+	assert_non_null(reply);
+	reply->type = type;
+	reply->str = strdup(text);
+	reply->len = strlen(text);
+	return reply;
+}
+
+static void an_error_reply_becomes_an_error(void **state)
+{
+	struct wp_error err = { 0 };
+	struct wp_reply *reply = (struct wp_reply *)text_reply(
+		REDIS_REPLY_ERROR, "WRONGTYPE Operation against a key");
+
+	(void)state;
+	assert_int_equal(wp_reply_accept(&reply, &err), WP_ERR_UNAVAIL);
+	assert_null(reply);
+	assert_string_equal(err.msg, "Redis refuses: WRONGTYPE Operation "
+				     "against a key");
+
+	reply = (struct wp_reply *)text_reply(REDIS_REPLY_STRING, "fine");
+	assert_int_equal(wp_reply_accept(&reply, &err), WP_OK);
+	assert_string_equal(wp_reply_str(reply), "fine");
+	wp_reply_free(&reply);
+}
+
+static void what_is_published_is_no_answer(void **state)
+{
+	static const struct {
+		const char *kind;
+		bool is_push;
+	} cases[] = {
+		{ "message", true },    { "pmessage", true },
+		{ "subscribe", false }, { "psubscribe", false },
+		{ "messages", false },  { "", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct redisReply *kind =
+			text_reply(REDIS_REPLY_STRING, cases[i].kind);
+		struct redisReply reply = { .type = REDIS_REPLY_ARRAY,
+					    .elements = 1,
+					    .element = &kind };
+
+		assert_int_equal(
+			wp_reply_is_push((const struct wp_reply *)&reply),
+			cases[i].is_push);
+		freeReplyObject(kind);
+	}
+	assert_false(wp_reply_is_push(NULL));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(an_error_reply_becomes_an_error),
+		cmocka_unit_test(what_is_published_is_no_answer),
 		cmocka_unit_test(errors_are_told_apart_by_their_first_word),
 	};
 
-	return cmocka_run_group_tests_name("refusal", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("reply", tests, NULL, NULL);
 }

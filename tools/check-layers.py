@@ -31,7 +31,7 @@ FLOORS = (
     ("lib/auth",),
     ("lib/mailbox",),
     ("lib/live",),
-    ("ws-daemon/wire",),
+    ("handlers/wire", "ws-daemon/wire"),
     ("handlers", "worker", "ws-daemon", "tools/waypost"),
 )
 
@@ -62,6 +62,9 @@ PLACES = (
 
 # What a folder refuses to know besides.
 FORBIDDEN = (
+    ("handlers/wire", r"ev\.h|sys/socket\.h|unistd\.h|lib/(redis|sys)/|"
+                      r"lib/base/clock\.h",
+     "FastCGI has no socket, clock, loop or Redis"),
     ("ws-daemon/wire", r"ev\.h|sys/socket\.h|unistd\.h|lib/(redis|sys)/|"
                        r"lib/base/clock\.h",
      "the protocol has no socket, clock, loop or Redis"),

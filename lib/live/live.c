@@ -92,6 +92,11 @@ enum wp_err wp_live_init(struct wp_live *live,
 			 wp_poke_fn on_poke, struct wp_error *err)
 {
 	struct wp_registrar_setup whole = *setup;
+	const struct wp_store_setup store = {
+		.loop = setup->loop,
+		.conf = setup->conf,
+		.threads = 1,
+	};
 	enum wp_err rc;
 
 	live->conf = setup->rules.conf;
@@ -100,7 +105,7 @@ enum wp_err wp_live_init(struct wp_live *live,
 			       &setup->counts, on_poke, setup->hooks.ctx);
 	if (live->hub == NULL)
 		return wp_error_set(err, WP_ERR_NOMEM, "out of memory");
-	rc = wp_store_thread_start(&live->store, setup->loop, setup->conf, err);
+	rc = wp_store_thread_start(&live->store, &store, err);
 	if (rc != WP_OK)
 		return rc;
 	whole.hub = live->hub;

@@ -1,5 +1,5 @@
 /*
- * store_thread.c - two lists under one lock, and a thread between them.
+ * store_thread.c - two lists under one lock, and threads between them.
  *
  * Knows nothing about connections: a job carries what its submitter needs.
  */
@@ -7,7 +7,9 @@
 
 #include <assert.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <ev.h>
 
@@ -26,11 +28,19 @@ struct job_list {
 	struct wp_store_job **tail;
 };
 
+/* One of the threads, and what is its own. */
+struct hand {
+	struct wp_store_thread *line;
+	struct wp_thread thread;
+	struct wp_redis *redis;
+	struct wp_store *store;
+	char store_id[WP_STORE_ID_LEN + 1]; /* of store */
+};
+
 struct wp_store_thread {
 	struct ev_loop *loop;
 	const struct wp_conf *conf;
 	struct wp_log log;
-	struct wp_thread thread;
 	ev_async done_async;
 	/* Submitted and not done; the loop's thread only. Users are told apart
 	 * by their hash: two that meet have one part. */
@@ -39,14 +49,14 @@ struct wp_store_thread {
 
 	pthread_mutex_t lock;
 	pthread_cond_t wake;
-	struct job_list todo; /* the three below are under lock */
+	struct job_list todo; /* all down to log_limit is under lock */
 	struct job_list done;
 	bool is_stopping;
-
-	struct wp_redis *redis; /* these are the thread's own */
-	struct wp_store *store;
-	char store_id[WP_STORE_ID_LEN + 1];
+	char store_id[WP_STORE_ID_LEN + 1]; /* "" until one was open */
 	struct wp_log_limit log_limit;
+
+	size_t n_hands;
+	struct hand hands[];
 };
 
 static void list_init(struct job_list *list)
@@ -62,6 +72,14 @@ static void list_add(struct job_list *list, struct wp_store_job *job)
 	list->tail = &job->next;
 }
 
+static void list_add_first(struct job_list *list, struct wp_store_job *job)
+{
+	if (list->head == NULL)
+		list->tail = &job->next;
+	job->next = list->head;
+	list->head = job;
+}
+
 static struct wp_store_job *list_take(struct job_list *list)
 {
 	struct wp_store_job *job = list->head;
@@ -74,82 +92,120 @@ static struct wp_store_job *list_take(struct job_list *list)
 	return job;
 }
 
+static enum wp_err have_redis(struct hand *hand, struct wp_error *err)
+{
+	if (hand->redis != NULL)
+		return WP_OK;
+	return wp_redis_new(&hand->redis, hand->line->conf, &wp_scripts, err);
+}
+
 /*
  * The store is open, and it is the one of the deployment that Redis serves now:
  * an ack that found another one empty would take away the hint to the right
  * one.
  */
-static enum wp_err be_ready(struct wp_store_thread *thread,
-			    struct wp_error *err)
+static enum wp_err have_store(struct hand *hand, struct wp_error *err)
 {
-	enum wp_err rc = WP_OK;
+	struct wp_store_thread *line = hand->line;
+	enum wp_err rc;
 
-	if (thread->redis == NULL)
-		rc = wp_redis_new(&thread->redis, thread->conf, &wp_scripts,
-				  err);
+	if (hand->store != NULL)
+		return wp_deployment_match(hand->redis, line->conf,
+					   hand->store_id, err);
+	rc = wp_deployment_open(&hand->store, hand->redis, line->conf,
+				hand->store_id, err);
 	if (rc != WP_OK)
 		return rc;
-	if (thread->store != NULL)
-		return wp_deployment_match(thread->redis, thread->conf,
-					   thread->store_id, err);
-	return wp_deployment_open(&thread->store, thread->redis, thread->conf,
-				  thread->store_id, err);
+	pthread_mutex_lock(&line->lock);
+	memcpy(line->store_id, hand->store_id, sizeof(line->store_id));
+	pthread_mutex_unlock(&line->lock);
+	return WP_OK;
 }
 
-/* On the store's thread, without the lock. */
-static void run_job(struct wp_store_thread *thread, struct wp_store_job *job)
+static void complain(struct wp_store_thread *line, const struct wp_error *err)
+{
+	uint32_t suppressed;
+	bool is_due;
+
+	pthread_mutex_lock(&line->lock);
+	is_due = wp_log_allow(&line->log_limit, wp_mono_ms(), LOG_INTERVAL_MS,
+			      &suppressed);
+	pthread_mutex_unlock(&line->lock);
+	if (is_due)
+		wp_log(&line->log, WP_LOG_WARN, "cold store failed",
+		       wp_str("error", err->msg),
+		       wp_int("suppressed", suppressed));
+}
+
+static void ask(struct hand *hand, struct wp_store_job *job)
+{
+	char store_id[WP_STORE_ID_LEN + 1];
+	struct wp_error err = { 0 };
+
+	pthread_mutex_lock(&hand->line->lock);
+	memcpy(store_id, hand->line->store_id, sizeof(store_id));
+	pthread_mutex_unlock(&hand->line->lock);
+	job->result = have_redis(hand, &err);
+	if (job->result == WP_OK)
+		job->result = job->ask(job, hand->redis, store_id, &err);
+}
+
+/* On a thread of ours, without the lock. */
+static void run_job(struct hand *hand, struct wp_store_job *job)
 {
 	struct wp_error err = { 0 };
-	enum wp_err rc = be_ready(thread, &err);
-	uint32_t suppressed;
 
-	if (rc == WP_OK)
-		rc = job->run(job, thread->store, &err);
-	job->result = rc;
-	if (rc != WP_OK && wp_log_allow(&thread->log_limit, wp_mono_ms(),
-					LOG_INTERVAL_MS, &suppressed))
-		wp_log(&thread->log, WP_LOG_WARN, "cold store failed",
-		       wp_str("error", err.msg),
-		       wp_int("suppressed", suppressed));
+	if (job->run == NULL) {
+		ask(hand, job);
+		return;
+	}
+	job->result = have_redis(hand, &err);
+	if (job->result == WP_OK)
+		job->result = have_store(hand, &err);
+	if (job->result == WP_OK)
+		job->result = job->run(job, hand->store, &err);
+	if (job->result != WP_OK)
+		complain(hand->line, &err);
 }
 
 static void run(void *ctx)
 {
-	struct wp_store_thread *thread = ctx;
+	struct hand *hand = ctx;
+	struct wp_store_thread *line = hand->line;
 
-	pthread_mutex_lock(&thread->lock);
-	while (!thread->is_stopping) {
-		struct wp_store_job *job = list_take(&thread->todo);
+	pthread_mutex_lock(&line->lock);
+	while (!line->is_stopping) {
+		struct wp_store_job *job = list_take(&line->todo);
 
 		if (job == NULL) {
-			pthread_cond_wait(&thread->wake, &thread->lock);
+			pthread_cond_wait(&line->wake, &line->lock);
 			continue;
 		}
-		pthread_mutex_unlock(&thread->lock);
-		run_job(thread, job);
-		pthread_mutex_lock(&thread->lock);
-		list_add(&thread->done, job);
-		ev_async_send(thread->loop, &thread->done_async);
+		pthread_mutex_unlock(&line->lock);
+		run_job(hand, job);
+		pthread_mutex_lock(&line->lock);
+		list_add(&line->done, job);
+		ev_async_send(line->loop, &line->done_async);
 	}
-	pthread_mutex_unlock(&thread->lock);
-	wp_store_close(&thread->store);
-	wp_redis_free(&thread->redis);
+	pthread_mutex_unlock(&line->lock);
+	wp_store_close(&hand->store);
+	wp_redis_free(&hand->redis);
 }
 
-static void finish_done(struct wp_store_thread *thread)
+static void finish_done(struct wp_store_thread *line)
 {
 	struct job_list list;
 
-	pthread_mutex_lock(&thread->lock);
-	list = thread->done;
-	list_init(&thread->done);
-	pthread_mutex_unlock(&thread->lock);
+	pthread_mutex_lock(&line->lock);
+	list = line->done;
+	list_init(&line->done);
+	pthread_mutex_unlock(&line->lock);
 	while (list.head != NULL) {
 		struct wp_store_job *job = list.head;
 
 		list.head = job->next;
-		thread->n_open--;
-		thread->n_open_of[job->user_hash % USER_SLOTS]--;
+		line->n_open--;
+		line->n_open_of[job->user_hash % USER_SLOTS]--;
 		job->done(job, job->result);
 	}
 }
@@ -161,62 +217,89 @@ static void on_done(struct ev_loop *loop, ev_async *async, int events)
 	finish_done(async->data);
 }
 
+static void free_line(struct wp_store_thread *line)
+{
+	ev_async_stop(line->loop, &line->done_async);
+	pthread_cond_destroy(&line->wake);
+	pthread_mutex_destroy(&line->lock);
+	free(line);
+}
+
+static void join_all(struct wp_store_thread *line)
+{
+	pthread_mutex_lock(&line->lock);
+	line->is_stopping = true;
+	pthread_cond_broadcast(&line->wake);
+	pthread_mutex_unlock(&line->lock);
+	for (size_t i = 0; i < line->n_hands; i++)
+		wp_thread_join(&line->hands[i].thread);
+}
+
+static struct wp_store_thread *make_line(const struct wp_store_setup *setup)
+{
+	struct wp_store_thread *line =
+		calloc(1, sizeof(*line) + setup->threads * sizeof(struct hand));
+
+	if (line == NULL)
+		return NULL;
+	line->loop = setup->loop;
+	line->conf = setup->conf;
+	line->log.component = "store";
+	if (setup->store_id != NULL)
+		(void)snprintf(line->store_id, sizeof(line->store_id), "%s",
+			       setup->store_id);
+	list_init(&line->todo);
+	list_init(&line->done);
+	pthread_mutex_init(&line->lock, NULL);
+	pthread_cond_init(&line->wake, NULL);
+	ev_async_init(&line->done_async, on_done);
+	line->done_async.data = line;
+	ev_async_start(line->loop, &line->done_async);
+	return line;
+}
+
 enum wp_err wp_store_thread_start(struct wp_store_thread **out,
-				  struct ev_loop *loop,
-				  const struct wp_conf *conf,
+				  const struct wp_store_setup *setup,
 				  struct wp_error *err)
 {
-	struct wp_store_thread *thread = calloc(1, sizeof(*thread));
-	const struct wp_thread_job job = { .run = run, .ctx = thread };
+	struct wp_store_thread *line = make_line(setup);
 
-	if (thread == NULL)
+	if (line == NULL)
 		return wp_error_set(err, WP_ERR_NOMEM, "out of memory");
-	thread->loop = loop;
-	thread->conf = conf;
-	thread->log.component = "store";
-	list_init(&thread->todo);
-	list_init(&thread->done);
-	pthread_mutex_init(&thread->lock, NULL);
-	pthread_cond_init(&thread->wake, NULL);
-	ev_async_init(&thread->done_async, on_done);
-	thread->done_async.data = thread;
-	ev_async_start(loop, &thread->done_async);
-	if (wp_thread_start(&thread->thread, &job, NULL) != WP_OK) {
-		ev_async_stop(loop, &thread->done_async);
-		pthread_cond_destroy(&thread->wake);
-		pthread_mutex_destroy(&thread->lock);
-		free(thread);
-		return wp_error_set(err, WP_ERR_SYS,
-				    "the store thread cannot be started");
+	for (size_t i = 0; i < setup->threads; i++) {
+		struct hand *hand = &line->hands[i];
+		const struct wp_thread_job job = { .run = run, .ctx = hand };
+
+		hand->line = line;
+		if (wp_thread_start(&hand->thread, &job, NULL) != WP_OK) {
+			join_all(line);
+			free_line(line);
+			return wp_error_set(err, WP_ERR_SYS,
+					    "the store thread cannot be "
+					    "started");
+		}
+		line->n_hands++;
 	}
-	*out = thread;
+	*out = line;
 	return WP_OK;
 }
 
 void wp_store_thread_stop(struct wp_store_thread **thread)
 {
-	struct wp_store_thread *t = *thread;
+	struct wp_store_thread *line = *thread;
 	struct wp_store_job *job;
 
 	*thread = NULL;
-	if (t == NULL)
+	if (line == NULL)
 		return;
-	pthread_mutex_lock(&t->lock);
-	t->is_stopping = true;
-	pthread_cond_signal(&t->wake);
-	pthread_mutex_unlock(&t->lock);
-	wp_thread_join(&t->thread);
-
-	ev_async_stop(t->loop, &t->done_async);
-	while ((job = list_take(&t->todo)) != NULL) {
+	join_all(line);
+	while ((job = list_take(&line->todo)) != NULL) {
 		job->result = WP_ERR_UNAVAIL;
-		list_add(&t->done, job);
+		list_add(&line->done, job);
 	}
-	finish_done(t);
-	assert(t->n_open == 0);
-	pthread_cond_destroy(&t->wake);
-	pthread_mutex_destroy(&t->lock);
-	free(t);
+	finish_done(line);
+	assert(line->n_open == 0);
+	free_line(line);
 }
 
 bool wp_store_thread_is_idle(const struct wp_store_thread *thread)
@@ -236,7 +319,11 @@ enum wp_err wp_store_thread_submit(struct wp_store_thread *thread,
 	(*n_of_user)++;
 	job->result = WP_ERR_UNAVAIL;
 	pthread_mutex_lock(&thread->lock);
-	list_add(&thread->todo, job);
+	/* Everybody may be waiting for what is to be asked of Redis. */
+	if (job->run == NULL)
+		list_add_first(&thread->todo, job);
+	else
+		list_add(&thread->todo, job);
 	pthread_cond_signal(&thread->wake);
 	pthread_mutex_unlock(&thread->lock);
 	return WP_OK;

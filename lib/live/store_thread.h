@@ -1,20 +1,24 @@
 /*
- * store_thread.h - the cold store, at arm's length from the event loop.
+ * store_thread.h - what blocks, at arm's length from the event loop: the cold
+ * store, and the question whether a Redis is ours.
  *
- * SQLite blocks, the loop must not: jobs go to one thread that owns a store of
- * its own, and come back through an ev_async. The line of jobs is bounded, and
- * so is one user's part of it.
+ * SQLite blocks, the loop must not: jobs go to a thread, or one of several,
+ * that owns a store and a client of Redis of its own, and come back through an
+ * ev_async. The line of jobs is bounded, and so is one user's part of it. With
+ * several threads jobs overtake each other, also those of one user.
  */
 #ifndef WP_LIB_LIVE_STORE_THREAD_H
 #define WP_LIB_LIVE_STORE_THREAD_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "lib/base/err.h"
 #include "lib/sys/conf.h"
 
 struct ev_loop;
+struct wp_redis;
 struct wp_store;
 struct wp_store_thread;
 
@@ -33,6 +37,13 @@ struct wp_store_job {
 	 */
 	enum wp_err (*run)(struct wp_store_job *job, struct wp_store *store,
 			   struct wp_error *err);
+	/*
+	 * In place of run, when that is NULL: what asks Redis and needs no
+	 * store. store_id is that of the store as far as it is known, else "".
+	 * Errors are the submitter's to log.
+	 */
+	enum wp_err (*ask)(struct wp_store_job *job, struct wp_redis *redis,
+			   const char *store_id, struct wp_error *err);
 	/* On the loop's thread, once: what run made of it, or why it did not
 	 * run. */
 	void (*done)(struct wp_store_job *job, enum wp_err result);
@@ -41,15 +52,25 @@ struct wp_store_job {
 	enum wp_err result;
 };
 
-/* conf is borrowed. The store is opened by the thread, and again after a
- * failure. Signals stay with the caller's thread. */
+struct wp_store_setup {
+	struct ev_loop *loop;       /* borrowed */
+	const struct wp_conf *conf; /* borrowed */
+	size_t threads;             /* at least 1 */
+	const char *store_id;       /* if it is known already; NULL or "" */
+};
+
+/*
+ * Start the threads. Each opens its store when it has its first job, and again
+ * after a failure. Signals stay with the caller's thread.
+ *
+ * Errors:  WP_ERR_NOMEM, WP_ERR_SYS
+ */
 enum wp_err wp_store_thread_start(struct wp_store_thread **out,
-				  struct ev_loop *loop,
-				  const struct wp_conf *conf,
+				  const struct wp_store_setup *setup,
 				  struct wp_error *err) WP_MUST_USE;
 
 /*
- * Finish the job under way and join; jobs that wait are done with
+ * Finish the jobs under way and join; jobs that wait are done with
  * WP_ERR_UNAVAIL before this returns. NULL-safe.
  */
 void wp_store_thread_stop(struct wp_store_thread **thread);

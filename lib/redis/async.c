@@ -16,6 +16,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -30,6 +31,7 @@
 #include "lib/redis/link.h"
 
 enum { OUT_KEPT = 256 * 1024, LOG_INTERVAL_MS = 10000, RING_FIRST = 64 };
+enum { REASON_MAX = 200 };
 
 enum state {
 	DOWN,    /* waits for the timer to connect */
@@ -72,6 +74,7 @@ struct wp_aredis {
 	bool is_subscriber; /* has sent a (P)SUBSCRIBE */
 	bool was_ready;     /* on_ready ran, on_lost has not */
 	struct wp_backoff backoff;
+	char reason[REASON_MAX]; /* of the last loss */
 
 	struct ring pending;
 	struct wp_buf out; /* bytes to be sent; those before sent are out */
@@ -206,6 +209,7 @@ static void drop(struct wp_aredis *redis, const char *reason)
 		       wp_str("reason", reason),
 		       wp_int("unanswered", (int64_t)redis->pending.n),
 		       wp_int("suppressed", suppressed));
+	(void)snprintf(redis->reason, sizeof(redis->reason), "%s", reason);
 	close_link(redis);
 	redis->state = LOST;
 	arm(redis, 0);
@@ -522,8 +526,15 @@ static void fail_pending(struct wp_aredis *redis)
 
 static void retry_later(struct wp_aredis *redis)
 {
+	uint32_t delay_ms = wp_backoff_next_ms(&redis->backoff);
+
 	redis->state = DOWN;
-	arm(redis, wp_backoff_next_ms(&redis->backoff));
+	arm(redis, delay_ms);
+	if (redis->hooks.on_down == NULL)
+		return;
+	enter(redis);
+	redis->hooks.on_down(redis->hooks.ctx, redis->reason, delay_ms);
+	(void)leave(redis);
 }
 
 static void report_loss(struct wp_aredis *redis)
@@ -670,6 +681,11 @@ bool wp_aredis_is_ready(const struct wp_aredis *redis)
 const char *wp_aredis_run_id(const struct wp_aredis *redis)
 {
 	return redis->state == READY ? redis->hs.run_id : "";
+}
+
+bool wp_aredis_is_fsync(const struct wp_aredis *redis)
+{
+	return redis->state == READY && redis->hs.is_fsync;
 }
 
 static enum wp_err queue_command(struct wp_aredis *redis,

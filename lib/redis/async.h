@@ -1,5 +1,6 @@
 /*
- * async.h - the event-driven Redis client of the WebSocket daemon (libev).
+ * async.h - the event-driven Redis client of handlers and WebSocket daemon
+ * (libev).
  *
  * One object is one connection that reconnects for ever with backoff and jitter
  * (cap 3 s). Like the blocking client it is ready only after AUTH, SELECT, INFO
@@ -18,6 +19,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "lib/base/err.h"
 #include "lib/redis/cmd.h"
@@ -44,6 +46,9 @@ typedef void (*wp_aredis_message_fn)(void *ctx, const char *pattern,
 struct wp_aredis_hooks {
 	void (*on_ready)(void *ctx); /* connected, scripts loaded */
 	void (*on_lost)(void *ctx);  /* will reconnect by itself */
+	/* It is down, for this reason (borrowed), behind on_lost or because an
+	 * attempt failed; the next one begins in so many milliseconds. */
+	void (*on_down)(void *ctx, const char *reason, uint32_t retry_ms);
 	wp_aredis_message_fn on_message;
 	void *ctx;
 };
@@ -67,6 +72,8 @@ void wp_aredis_free(struct wp_aredis **redis);
 
 bool wp_aredis_is_ready(const struct wp_aredis *redis);
 const char *wp_aredis_run_id(const struct wp_aredis *redis);
+/* Was a write on disk before it was answered, when the connection was made? */
+bool wp_aredis_is_fsync(const struct wp_aredis *redis);
 
 /*
  * Queue one command. fn gets NULL when the connection was lost: the outcome is

@@ -28,6 +28,7 @@ struct owner {
 	struct wp_aredis *redis;
 	int ready;
 	int lost;
+	int downs;
 	int answers;  /* callbacks with a reply */
 	int failures; /* callbacks with NULL */
 	int messages;
@@ -64,6 +65,16 @@ static void on_lost(void *ctx)
 	owner->failures_at_loss = owner->failures;
 	assert_false(wp_aredis_is_ready(owner->redis));
 	assert_string_equal(wp_aredis_run_id(owner->redis), "");
+}
+
+static void on_down(void *ctx, const char *reason, uint32_t retry_ms)
+{
+	struct owner *owner = ctx;
+
+	owner->downs++;
+	assert_true(owner->downs >= owner->lost);
+	assert_true(strlen(reason) > 0);
+	assert_in_range(retry_ms, 1, 3000);
 }
 
 static void on_message(void *ctx, const char *pattern,
@@ -117,6 +128,7 @@ static void begin_with(struct owner *owner, const char *path,
 		.name = "test",
 		.hooks = { .on_ready = ready,
 			   .on_lost = on_lost,
+			   .on_down = on_down,
 			   .on_message = on_message,
 			   .ctx = owner },
 	};
@@ -329,6 +341,7 @@ static void a_killed_server_fails_all_pending_once_and_comes_back(void **state)
 	run_until(&owner, &owner.answers, SOME);
 	assert_int_equal(owner.failures, SOME);
 	assert_int_equal(owner.lost, 1);
+	assert_true(owner.downs >= 1);
 	end(&owner);
 	wp_test_server_kill(&server, SIGKILL);
 }
@@ -350,6 +363,7 @@ static void a_server_that_starts_late_is_found(void **state)
 	wp_test_server_start(&server, "late", NULL);
 	run_until(&owner, &owner.ready, 1);
 
+	assert_true(owner.downs >= 1);
 	/* It was never had, so it was never lost. */
 	assert_int_equal(owner.lost, 0);
 	end(&owner);

@@ -1,9 +1,13 @@
-/* The line before the store: bounded, for all and for each. */
+/* The line before the store: bounded, for all and for each, and served by
+ * several threads at a time. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
+
+#include <pthread.h>
 
 #include <cmocka.h>
 #include <ev.h>
@@ -16,7 +20,9 @@ enum { JOBS = WP_STORE_JOBS_MAX + WP_STORE_JOBS_USER_MAX };
  * business. What is done is told on the loop, which does not turn by itself. */
 static char backend[] = "sqlite";
 static char path[] = "/nowhere/waypost.db";
+static char nowhere[] = "unix:/nowhere/redis.sock";
 static const struct wp_conf conf = {
+	.redis = { .address = nowhere },
 	.store = { .backend = backend, .sqlite_path = path },
 };
 static struct wp_store_job jobs[JOBS];
@@ -55,6 +61,63 @@ static size_t submit(struct wp_store_thread *thread, size_t from, size_t n,
 	return n;
 }
 
+static enum wp_err start(struct wp_store_thread **out, struct ev_loop *loop,
+			 size_t threads)
+{
+	const struct wp_store_setup setup = {
+		.loop = loop,
+		.conf = &conf,
+		.threads = threads,
+		.store_id = "0123456789abcdef",
+	};
+
+	return wp_store_thread_start(out, &setup, NULL);
+}
+
+static pthread_barrier_t barrier;
+
+static void on_met(struct wp_store_job *job, enum wp_err result)
+{
+	(void)job;
+	assert_int_equal(result, WP_OK);
+	n_done++;
+}
+
+static enum wp_err meet(struct wp_store_job *job, struct wp_redis *redis,
+			const char *store_id, struct wp_error *err)
+{
+	(void)job;
+	assert_non_null(redis);
+	(void)pthread_barrier_wait(&barrier);
+	return strcmp(store_id, "0123456789abcdef") == 0
+		       ? WP_OK
+		       : wp_error_set(err, WP_ERR_INVAL, "another store");
+}
+
+/* Each waits until all the others are at work too. */
+static void jobs_run_side_by_side(void **state)
+{
+	enum { THREADS = 3 };
+	struct wp_store_thread *thread = NULL;
+	struct ev_loop *loop = ev_loop_new(EVFLAG_AUTO);
+
+	(void)state;
+	n_done = 0;
+	assert_int_equal(pthread_barrier_init(&barrier, NULL, THREADS), 0);
+	assert_int_equal(start(&thread, loop, THREADS), WP_OK);
+	for (size_t i = 0; i < THREADS; i++) {
+		jobs[i] = (struct wp_store_job){ .ask = meet, .done = on_met };
+		assert_int_equal(wp_store_thread_submit(thread, &jobs[i]),
+				 WP_OK);
+	}
+	while (n_done < THREADS)
+		ev_run(loop, EVRUN_ONCE);
+	assert_true(wp_store_thread_is_idle(thread));
+	wp_store_thread_stop(&thread);
+	pthread_barrier_destroy(&barrier);
+	ev_loop_destroy(loop);
+}
+
 static void one_user_has_a_part_of_the_line(void **state)
 {
 	struct wp_store_thread *thread = NULL;
@@ -63,8 +126,7 @@ static void one_user_has_a_part_of_the_line(void **state)
 
 	(void)state;
 	n_done = 0;
-	assert_int_equal(wp_store_thread_start(&thread, loop, &conf, NULL),
-			 WP_OK);
+	assert_int_equal(start(&thread, loop, 1), WP_OK);
 	assert_int_equal(submit(thread, 0, WP_STORE_JOBS_USER_MAX + 1, 1),
 			 WP_STORE_JOBS_USER_MAX);
 	n = WP_STORE_JOBS_USER_MAX;
@@ -86,6 +148,7 @@ static void one_user_has_a_part_of_the_line(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(jobs_run_side_by_side),
 		cmocka_unit_test(one_user_has_a_part_of_the_line),
 	};
 

@@ -137,17 +137,14 @@ static void complain(struct wp_store_thread *line, const struct wp_error *err)
 		       wp_int("suppressed", suppressed));
 }
 
-static void ask(struct hand *hand, struct wp_store_job *job)
+static void ask(struct wp_store_thread *line, struct wp_store_job *job)
 {
 	char store_id[WP_STORE_ID_LEN + 1];
-	struct wp_error err = { 0 };
 
-	pthread_mutex_lock(&hand->line->lock);
-	memcpy(store_id, hand->line->store_id, sizeof(store_id));
-	pthread_mutex_unlock(&hand->line->lock);
-	job->result = have_redis(hand, &err);
-	if (job->result == WP_OK)
-		job->result = job->ask(job, hand->redis, store_id, &err);
+	pthread_mutex_lock(&line->lock);
+	memcpy(store_id, line->store_id, sizeof(store_id));
+	pthread_mutex_unlock(&line->lock);
+	job->result = job->ask(job, store_id);
 }
 
 /* On a thread of ours, without the lock. */
@@ -156,7 +153,7 @@ static void run_job(struct hand *hand, struct wp_store_job *job)
 	struct wp_error err = { 0 };
 
 	if (job->run == NULL) {
-		ask(hand, job);
+		ask(hand->line, job);
 		return;
 	}
 	job->result = have_redis(hand, &err);
@@ -319,7 +316,7 @@ enum wp_err wp_store_thread_submit(struct wp_store_thread *thread,
 	(*n_of_user)++;
 	job->result = WP_ERR_UNAVAIL;
 	pthread_mutex_lock(&thread->lock);
-	/* Everybody may be waiting for what is to be asked of Redis. */
+	/* Everybody may be waiting for what is asked. */
 	if (job->run == NULL)
 		list_add_first(&thread->todo, job);
 	else

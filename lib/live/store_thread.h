@@ -18,7 +18,6 @@
 #include "lib/sys/conf.h"
 
 struct ev_loop;
-struct wp_redis;
 struct wp_store;
 struct wp_store_thread;
 
@@ -38,12 +37,11 @@ struct wp_store_job {
 	enum wp_err (*run)(struct wp_store_job *job, struct wp_store *store,
 			   struct wp_error *err);
 	/*
-	 * In place of run, when that is NULL: what asks Redis and needs no
-	 * store. store_id is that of the store as far as it is known, else "".
-	 * Errors are the submitter's to log.
+	 * In place of run, when that is NULL: what blocks too, but needs no
+	 * store; such jobs go before all others. store_id is that of the store
+	 * as far as it is known, else "". Errors are the submitter's to log.
 	 */
-	enum wp_err (*ask)(struct wp_store_job *job, struct wp_redis *redis,
-			   const char *store_id, struct wp_error *err);
+	enum wp_err (*ask)(struct wp_store_job *job, const char *store_id);
 	/* On the loop's thread, once: what run made of it, or why it did not
 	 * run. */
 	void (*done)(struct wp_store_job *job, enum wp_err result);

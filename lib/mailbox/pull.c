@@ -36,21 +36,6 @@ struct room {
 	bool is_whole; /* nothing is on it yet: one row fits, however long */
 };
 
-/* An answer that hot rows point into. */
-struct answer {
-	struct answer *next;
-	struct wp_reply *reply; /* owned */
-};
-
-struct wp_pull_page {
-	struct answer *answers; /* in the arena */
-	struct wp_arena arena;  /* cold rows and all arrays */
-	struct wp_pull_row *rows;
-	size_t n;
-	size_t n_high; /* the first of rows */
-	bool has_more;
-};
-
 /*
  * What the script said, before the merge. Lanes are indexed by band.
  *
@@ -59,7 +44,6 @@ struct wp_pull_page {
  * of them saw it.
  */
 struct hot_walk {
-	const struct wp_pull_request *req;
 	bool ask_cold;
 	int64_t now_ms; /* of the last call */
 	struct lane lanes[BANDS];
@@ -79,15 +63,28 @@ struct cold_reader {
 	bool no_memory;
 };
 
+struct wp_pull_page {
+	struct wp_pull_request req;
+	enum wp_pull_step step;
+	struct hot_walk hot;
+	struct cold_reader cold;
+	struct wp_arena arena; /* texts of rows, and all arrays */
+	struct wp_pull_row *rows;
+	size_t n;
+	size_t n_high; /* the first of rows */
+	bool has_more;
+};
+
 static enum wp_err out_of_memory(struct wp_error *err)
 {
 	return wp_error_set(err, WP_ERR_UNAVAIL, "out of memory for a page");
 }
 
-static void build(struct wp_cmd *cmd, const char *run_id,
-		  const struct hot_walk *hot)
+void wp_pull_ask(const struct wp_pull_page *page, const char *run_id,
+		 struct wp_cmd *cmd)
 {
-	const struct wp_pull_request *req = hot->req;
+	const struct wp_pull_request *req = &page->req;
+	const struct hot_walk *hot = &page->hot;
 
 	wp_cmd_script(cmd, WP_SCRIPT_PULL, req->box->partition);
 	wp_cmd_str(cmd, run_id);
@@ -106,17 +103,18 @@ static void build(struct wp_cmd *cmd, const char *run_id,
 }
 
 /* entries is {id, expires_ms, envelope, …} */
-static enum wp_err read_lane(struct hot_walk *hot, enum wp_band band,
+static enum wp_err read_lane(struct wp_pull_page *page, enum wp_band band,
 			     const struct wp_reply *more,
 			     const struct wp_reply *entries,
 			     struct wp_error *err)
 {
 	enum { WORDS = 3 };
+	struct hot_walk *hot = &page->hot;
 	struct lane *lane = &hot->lanes[band];
 	size_t n = wp_reply_count(entries) / WORDS;
 
 	lane->more = wp_reply_int(more) == 1;
-	if (n > hot->req->limit - lane->n)
+	if (n > page->req.limit - lane->n)
 		return wp_error_set(err, WP_ERR_UNAVAIL,
 				    "Redis gave more than a pull asked for");
 	for (size_t i = 0; i < n; i++) {
@@ -129,8 +127,11 @@ static enum wp_err read_lane(struct hot_walk *hot, enum wp_band band,
 				       wp_reply_len(id)))
 			return wp_error_set(err, WP_ERR_UNAVAIL,
 					    "a hot queue holds a bad id");
-		row->json = wp_reply_str(json);
 		row->json_len = wp_reply_len(json);
+		row->json = wp_arena_copy(&page->arena, wp_reply_str(json),
+					  row->json_len);
+		if (row->json == NULL)
+			return out_of_memory(err);
 		hot->bytes += row->json_len;
 		lane->n++;
 	}
@@ -156,11 +157,12 @@ static bool read_place(struct hot_walk *hot, const struct wp_reply *band,
  * {gate, token, now_ms, high_more, high, standard_more, standard, band, id};
  * sets hot->has_place when there is to be another call
  */
-static enum wp_err read_answer(struct hot_walk *hot,
+static enum wp_err read_answer(struct wp_pull_page *page,
 			       const struct wp_reply *reply,
 			       struct wp_error *err)
 {
 	enum { WORDS = 9 };
+	struct hot_walk *hot = &page->hot;
 	enum wp_err rc;
 
 	if (wp_reply_type(reply) != WP_REPLY_ARRAY ||
@@ -171,90 +173,12 @@ static enum wp_err read_answer(struct hot_walk *hot,
 	hot->ask_cold |= wp_reply_int(wp_reply_at(reply, 0)) != 1 ||
 			 wp_reply_len(wp_reply_at(reply, 1)) > 0;
 	hot->now_ms = wp_reply_int(wp_reply_at(reply, 2));
-	rc = read_lane(hot, WP_BAND_HIGH, wp_reply_at(reply, 3),
+	rc = read_lane(page, WP_BAND_HIGH, wp_reply_at(reply, 3),
 		       wp_reply_at(reply, 4), err);
 	if (rc != WP_OK)
 		return rc;
-	return read_lane(hot, WP_BAND_STANDARD, wp_reply_at(reply, 5),
+	return read_lane(page, WP_BAND_STANDARD, wp_reply_at(reply, 5),
 			 wp_reply_at(reply, 6), err);
-}
-
-/*
- * Keep what rows point into; a walk over many expired entries points nowhere.
- */
-static enum wp_err keep(struct wp_pull_page *page, struct wp_reply **reply,
-			bool has_rows, struct wp_error *err)
-{
-	struct answer *answer;
-
-	if (!has_rows) {
-		wp_reply_free(reply);
-		return WP_OK;
-	}
-	answer = wp_arena_alloc(&page->arena, sizeof(*answer));
-	if (answer == NULL) {
-		wp_reply_free(reply);
-		return out_of_memory(err);
-	}
-	*answer = (struct answer){ .next = page->answers, .reply = *reply };
-	page->answers = answer;
-	*reply = NULL;
-	return WP_OK;
-}
-
-static size_t count_rows(const struct hot_walk *hot)
-{
-	return hot->lanes[WP_BAND_HIGH].n + hot->lanes[WP_BAND_STANDARD].n;
-}
-
-static enum wp_err call_script(struct wp_pull_page *page,
-			       struct wp_redis *redis, struct wp_cmd *cmd,
-			       struct hot_walk *hot, struct wp_error *err)
-{
-	struct wp_reply *reply = NULL;
-	size_t n = count_rows(hot);
-	uint64_t epoch;
-	enum wp_err rc = wp_redis_connect(redis, err);
-
-	if (rc != WP_OK)
-		return rc;
-	epoch = wp_redis_epoch(redis);
-	build(cmd, wp_redis_run_id(redis), hot);
-	rc = wp_redis_do(redis, cmd, &reply, err);
-	if (rc == WP_OK)
-		rc = read_answer(hot, reply, err);
-	/* Another Redis answered than the one whose run_id was sent along. */
-	hot->ask_cold |= epoch != wp_redis_epoch(redis);
-	if (rc == WP_OK)
-		return keep(page, &reply, count_rows(hot) > n, err);
-	wp_reply_free(&reply);
-	return rc;
-}
-
-static enum wp_err read_hot(struct wp_pull_page *page, struct wp_redis *redis,
-			    struct hot_walk *hot, struct wp_error *err)
-{
-	const struct wp_pull_request *req = hot->req;
-	struct wp_cmd cmd;
-	enum wp_err rc = WP_OK;
-
-	for (size_t band = 0; band < BANDS; band++) {
-		hot->lanes[band].rows = wp_arena_alloc(
-			&page->arena, req->limit * sizeof(struct wp_pull_row));
-		if (hot->lanes[band].rows == NULL)
-			return out_of_memory(err);
-	}
-	hot->has_place = req->has_after;
-	if (req->has_after) {
-		hot->band = (enum wp_band)req->after.band;
-		wp_entry_id_format(&req->after.entry, hot->place);
-	}
-	wp_cmd_init(&cmd);
-	do {
-		rc = call_script(page, redis, &cmd, hot, err);
-	} while (rc == WP_OK && hot->has_place);
-	wp_cmd_release(&cmd);
-	return rc;
 }
 
 static bool cold_on_row(void *ctx, const struct wp_store_row *row)
@@ -284,24 +208,40 @@ static bool cold_on_row(void *ctx, const struct wp_store_row *row)
 	return true;
 }
 
-static enum wp_err read_cold(struct cold_reader *cold, struct wp_store *store,
-			     const struct wp_pull_request *req,
+static enum wp_err make_lanes(struct wp_pull_page *page,
+			      struct lane *lanes, struct wp_error *err)
+{
+	for (size_t band = 0; band < BANDS; band++) {
+		lanes[band].rows = wp_arena_alloc(
+			&page->arena,
+			page->req.limit * sizeof(struct wp_pull_row));
+		if (lanes[band].rows == NULL)
+			return out_of_memory(err);
+	}
+	return WP_OK;
+}
+
+static enum wp_err read_cold(struct wp_pull_page *page, struct wp_store *store,
 			     struct wp_error *err)
 {
+	const struct wp_pull_request *req = &page->req;
+	struct cold_reader *cold = &page->cold;
 	struct wp_store_read read = {
 		.box = req->box,
-		.now_ms = cold->now_ms,
+		.now_ms = page->hot.now_ms,
 		.on_row = cold_on_row,
 		.ctx = cold,
 	};
 	enum wp_err rc;
 
-	for (size_t band = 0; band < BANDS; band++) {
-		cold->lanes[band].rows = wp_arena_alloc(
-			cold->arena, cold->limit * sizeof(struct wp_pull_row));
-		if (cold->lanes[band].rows == NULL)
-			return out_of_memory(err);
-	}
+	*cold = (struct cold_reader){
+		.arena = &page->arena,
+		.limit = req->limit,
+		.now_ms = page->hot.now_ms,
+	};
+	rc = make_lanes(page, cold->lanes, err);
+	if (rc != WP_OK)
+		return rc;
 	if (req->has_after) {
 		read.from[WP_BAND_HIGH].is_skipped =
 			req->after.band != WP_BAND_HIGH;
@@ -377,10 +317,11 @@ static void merge_band(const struct lane *hot, const struct lane *cold,
 	}
 }
 
-static enum wp_err merge(struct wp_pull_page *page, const struct hot_walk *hot,
-			 const struct cold_reader *cold, size_t limit,
-			 struct wp_error *err)
+static enum wp_err merge(struct wp_pull_page *page, struct wp_error *err)
 {
+	const struct lane *hot = page->hot.lanes;
+	const struct lane *cold = page->cold.lanes;
+	size_t limit = page->req.limit;
 	struct room room = {
 		.rows = limit,
 		.bytes = WP_PULL_MAX_BYTES,
@@ -392,60 +333,119 @@ static enum wp_err merge(struct wp_pull_page *page, const struct hot_walk *hot,
 	if (page->rows == NULL)
 		return out_of_memory(err);
 	out.rows = page->rows;
-	merge_band(&hot->lanes[WP_BAND_HIGH], &cold->lanes[WP_BAND_HIGH], &room,
-		   &out);
+	merge_band(&hot[WP_BAND_HIGH], &cold[WP_BAND_HIGH], &room, &out);
 	page->n_high = out.n;
 	/* Standard comes after all of high, on whichever page that ends. */
 	if (!out.more) {
 		out.rows += out.n;
-		merge_band(&hot->lanes[WP_BAND_STANDARD],
-			   &cold->lanes[WP_BAND_STANDARD], &room, &out);
+		merge_band(&hot[WP_BAND_STANDARD], &cold[WP_BAND_STANDARD],
+			      &room, &out);
 		page->n = page->n_high + out.n;
 	} else {
 		page->n = page->n_high;
 	}
 	page->has_more = out.more;
+	page->step = WP_PULL_DONE;
 	return WP_OK;
 }
 
-static enum wp_err fill(struct wp_pull_page *page, struct wp_redis *redis,
-			struct wp_store *store,
-			const struct wp_pull_request *req, struct wp_error *err)
+/* ---- the steps ---- */
+
+enum wp_err wp_pull_begin(struct wp_pull_page **out,
+			  const struct wp_pull_request *req,
+			  struct wp_error *err)
 {
-	struct hot_walk hot = { .req = req };
-	struct cold_reader cold = {
-		.arena = &page->arena,
-		.limit = req->limit,
-	};
-	enum wp_err rc = read_hot(page, redis, &hot, err);
+	struct wp_pull_page *page = calloc(1, sizeof(*page));
+	enum wp_err rc;
+
+	*out = NULL;
+	if (page == NULL)
+		return out_of_memory(err);
+	page->req = *req;
+	/* Lanes are bounded one by one; the arena only has to free them. */
+	wp_arena_init(&page->arena, SIZE_MAX);
+	rc = make_lanes(page, page->hot.lanes, err);
+	if (rc != WP_OK) {
+		wp_pull_page_free(&page);
+		return rc;
+	}
+	page->hot.has_place = req->has_after;
+	if (req->has_after) {
+		page->hot.band = (enum wp_band)req->after.band;
+		wp_entry_id_format(&req->after.entry, page->hot.place);
+	}
+	*out = page;
+	return WP_OK;
+}
+
+enum wp_pull_step wp_pull_step(const struct wp_pull_page *page)
+{
+	return page->step;
+}
+
+enum wp_err wp_pull_told(struct wp_pull_page *page,
+			 const struct wp_reply *reply, bool is_other,
+			 struct wp_error *err)
+{
+	enum wp_err rc = read_answer(page, reply, err);
+
+	page->hot.ask_cold |= is_other;
+	if (rc != WP_OK || page->hot.has_place)
+		return rc;
+	if (!page->hot.ask_cold)
+		return merge(page, err);
+	page->step = WP_PULL_COLD;
+	return WP_OK;
+}
+
+enum wp_err wp_pull_read_cold(struct wp_pull_page *page, struct wp_store *store,
+			      struct wp_error *err)
+{
+	return read_cold(page, store, err) == WP_OK ? merge(page, err)
+						    : WP_ERR_UNAVAIL;
+}
+
+/* ---- with clients that wait ---- */
+
+static enum wp_err call_script(struct wp_pull_page *page,
+			       struct wp_redis *redis, struct wp_cmd *cmd,
+			       struct wp_error *err)
+{
+	struct wp_reply *reply = NULL;
+	uint64_t epoch;
+	enum wp_err rc = wp_redis_connect(redis, err);
 
 	if (rc != WP_OK)
 		return rc;
-	cold.now_ms = hot.now_ms;
-	if (hot.ask_cold)
-		rc = read_cold(&cold, store, req, err);
-	if (rc != WP_OK)
-		return rc;
-	return merge(page, &hot, &cold, req->limit, err);
+	epoch = wp_redis_epoch(redis);
+	wp_pull_ask(page, wp_redis_run_id(redis), cmd);
+	rc = wp_redis_do(redis, cmd, &reply, err);
+	if (rc == WP_OK)
+		rc = wp_pull_told(page, reply, epoch != wp_redis_epoch(redis),
+				  err);
+	wp_reply_free(&reply);
+	return rc;
 }
 
 enum wp_err wp_pull(struct wp_pull_page **out, struct wp_redis *redis,
 		    struct wp_store *store, const struct wp_pull_request *req,
 		    struct wp_error *err)
 {
-	struct wp_pull_page *page = calloc(1, sizeof(*page));
+	struct wp_cmd cmd;
+	enum wp_err rc = wp_pull_begin(out, req, err);
 
-	*out = NULL;
-	if (page == NULL)
-		return out_of_memory(err);
-	/* Lanes are bounded one by one; the arena only has to free them. */
-	wp_arena_init(&page->arena, SIZE_MAX);
-	if (fill(page, redis, store, req, err) != WP_OK) {
-		wp_pull_page_free(&page);
-		return WP_ERR_UNAVAIL;
-	}
-	*out = page;
-	return WP_OK;
+	if (rc != WP_OK)
+		return rc;
+	wp_cmd_init(&cmd);
+	while (rc == WP_OK && wp_pull_step(*out) == WP_PULL_HOT)
+		rc = call_script(*out, redis, &cmd, err);
+	if (rc == WP_OK && wp_pull_step(*out) == WP_PULL_COLD)
+		rc = wp_pull_read_cold(*out, store, err);
+	wp_cmd_release(&cmd);
+	if (rc == WP_OK)
+		return WP_OK;
+	wp_pull_page_free(out);
+	return WP_ERR_UNAVAIL;
 }
 
 size_t wp_pull_page_count(const struct wp_pull_page *page)
@@ -469,8 +469,6 @@ void wp_pull_page_free(struct wp_pull_page **page)
 {
 	if (*page == NULL)
 		return;
-	for (struct answer *at = (*page)->answers; at != NULL; at = at->next)
-		wp_reply_free(&at->reply);
 	wp_arena_release(&(*page)->arena);
 	free(*page);
 	*page = NULL;

@@ -18,11 +18,13 @@
 #include "lib/name/box.h"
 #include "lib/name/msgid.h"
 #include "lib/redis/client.h"
+#include "lib/redis/cmd.h"
+#include "lib/redis/reply.h"
 #include "lib/store/store.h"
 
 enum { WP_PULL_MAX = 500, WP_PULL_MAX_BYTES = 4 * 1024 * 1024 };
 
-/* A message as read; json is borrowed from the page's sources. */
+/* A message as read; json is borrowed from whoever read it. */
 struct wp_pull_row {
 	struct wp_entry_id entry;
 	const char *json;
@@ -39,12 +41,51 @@ struct wp_pull_request {
 	struct wp_msgid after;
 };
 
+/* What is to be done next, and what to tell the page of it. */
+enum wp_pull_step {
+	WP_PULL_HOT,  /* send wp_pull_ask(); the answer to wp_pull_told() */
+	WP_PULL_COLD, /* wp_pull_read_cold() */
+	WP_PULL_DONE, /* the page can be read */
+};
+
 /*
- * Read one page.
+ * Begin a page, with WP_PULL_HOT. Whatever fails ends it: nothing is returned
+ * then, even when the other tier had rows.
  *
- * store:   asked only when the hint says so; NULL when it could not be opened
- * Errors:  WP_ERR_UNAVAIL  Redis or the cold store did not answer; nothing is
- *                          returned then, even when the other tier had rows
+ * Ownership:  the page is the caller's; end with wp_pull_page_free()
+ * Errors:     WP_ERR_UNAVAIL  out of memory
+ */
+enum wp_err wp_pull_begin(struct wp_pull_page **out,
+			  const struct wp_pull_request *req,
+			  struct wp_error *err) WP_MUST_USE;
+enum wp_pull_step wp_pull_step(const struct wp_pull_page *page);
+
+/* Write the call. run_id: of the Redis that it will go to */
+void wp_pull_ask(const struct wp_pull_page *page, const char *run_id,
+		 struct wp_cmd *cmd);
+/*
+ * Hear what came; there may be another call behind it.
+ *
+ * reply:     NULL when none came; not needed afterwards
+ * is_other:  another Redis answered than the one whose run_id was sent along
+ * Errors:    WP_ERR_UNAVAIL
+ */
+enum wp_err wp_pull_told(struct wp_pull_page *page,
+			 const struct wp_reply *reply, bool is_other,
+			 struct wp_error *err) WP_MUST_USE;
+/*
+ * Read what is in the cold store. On any thread, while nobody else uses page.
+ *
+ * store:   NULL when it could not be opened
+ * Errors:  WP_ERR_UNAVAIL
+ */
+enum wp_err wp_pull_read_cold(struct wp_pull_page *page, struct wp_store *store,
+			      struct wp_error *err) WP_MUST_USE;
+
+/*
+ * All steps with blocking clients.
+ *
+ * Errors:  WP_ERR_UNAVAIL  Redis or the cold store did not answer
  */
 enum wp_err wp_pull(struct wp_pull_page **out, struct wp_redis *redis,
 		    struct wp_store *store, const struct wp_pull_request *req,

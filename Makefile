@@ -32,7 +32,7 @@ LUA_PARTS := $(wildcard lib/mailbox/scripts/parts/*.lua)
 LIB_SRC := $(sort $(filter-out lib/live/%,$(wildcard lib/*/*.c lib/*/*/*.c)))
 LIB_OBJ := $(LIB_SRC:%.c=$(B)/%.o) $(B)/gen/scripts.o
 LIB := $(B)/libwaypost.a
-# For programs that hold connections; only they link libev.
+# For programs on an event loop; only they link libev.
 LIVE_OBJ := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard lib/live/*.c)))
 LIVE := $(B)/liblive.a
 
@@ -96,8 +96,8 @@ $(LIB) $(LIVE):
 	@rm -f $@
 	$(AR) rcs $@ $^
 
-$(B)/waypost-handlers: $(HANDLERS_OBJ) $(LIB)
-	$(CC) $(LDFLAGS) -o $@ $^ -lfcgi $(LIBS)
+$(B)/waypost-handlers: $(HANDLERS_OBJ) $(LIVE) $(LIB)
+	$(CC) $(LDFLAGS) -o $@ $^ -lfcgi -lev $(LIBS)
 
 $(B)/waypost-worker: $(WORKER_OBJ) $(LIB)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
@@ -112,7 +112,7 @@ $(B)/waypost: $(CLI_OBJ) $(LIB)
 TEST_LIBS := -lcmocka -ljson-c -ljwt -lev -lfcgi $(LIBS)
 link_test = $(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(TEST_LIBS)
 
-$(B)/tests/unit/handlers/%: $(B)/tests/unit/handlers/%.o $(filter-out %/main.o,$(HANDLERS_OBJ)) $(SUPPORT_OBJ) $(LIB)
+$(B)/tests/unit/handlers/%: $(B)/tests/unit/handlers/%.o $(filter-out %/main.o,$(HANDLERS_OBJ)) $(SUPPORT_OBJ) $(LIVE) $(LIB)
 	$(link_test)
 $(B)/tests/unit/worker/test_%: $(B)/tests/unit/worker/test_%.o $(filter-out %/main.o,$(WORKER_OBJ)) $(SUPPORT_OBJ) $(LIB)
 	$(link_test)
@@ -130,7 +130,7 @@ $(B)/tests/integration/test_ws_%: $(B)/tests/integration/test_ws_%.o $(filter-ou
 	$(link_test)
 $(B)/tests/integration/test_live_%: $(B)/tests/integration/test_live_%.o $(SUPPORT_OBJ) $(LIVE) $(LIB)
 	$(link_test)
-$(B)/tests/integration/test_handlers_%: $(B)/tests/integration/test_handlers_%.o $(filter-out %/main.o,$(HANDLERS_OBJ)) $(SUPPORT_OBJ) $(LIB)
+$(B)/tests/integration/test_handlers_%: $(B)/tests/integration/test_handlers_%.o $(filter-out %/main.o,$(HANDLERS_OBJ)) $(SUPPORT_OBJ) $(LIVE) $(LIB)
 	$(link_test)
 $(B)/tests/integration/test_%: $(B)/tests/integration/test_%.o $(SUPPORT_OBJ) $(LIB)
 	$(link_test)

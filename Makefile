@@ -97,7 +97,7 @@ $(LIB) $(LIVE):
 	$(AR) rcs $@ $^
 
 $(B)/waypost-handlers: $(HANDLERS_OBJ) $(LIVE) $(LIB)
-	$(CC) $(LDFLAGS) -o $@ $^ -lfcgi -lev $(LIBS)
+	$(CC) $(LDFLAGS) -o $@ $^ -lev $(LIBS)
 
 $(B)/waypost-worker: $(WORKER_OBJ) $(LIB)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
@@ -152,9 +152,6 @@ $(WS_WORLD) $(B)/tests/unit/lib/live/test_live: LDFLAGS += -Wl,--wrap=wp_registr
 
 # This one answers for the store's thread as well.
 $(B)/tests/unit/lib/live/test_live: LDFLAGS += -Wl,--wrap=wp_store_thread_submit
-
-# This one lets time pass when it wants.
-$(B)/tests/unit/handlers/test_fcgi_io: LDFLAGS += -Wl,--wrap=poll
 
 # Preloaded by the fault test; see there.
 STEPPED_CLOCK := $(B)/tests/fault/stepped_clock.so

@@ -1,5 +1,6 @@
 /*
- * call.c - what several handlers do alike.
+ * call.c - what several handlers do alike: wait without waiting, and read a
+ * body.
  *
  * Knows the traps of a body: two types, and a length that may be missing,
  * nonsense or a lie.
@@ -7,11 +8,159 @@
 #include "handlers/call.h"
 
 #include <assert.h>
+#include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #include "lib/base/json.h"
+
+enum {
+	ARENA_MAX_BYTES = 1024 * 1024,
+	KEEP_BYTES = 128 * 1024, /* of a buffer between two requests */
+};
+
+/* ---- a call, from its beginning to its end ---- */
+
+struct wp_call *wp_call_new(struct wp_ctx *ctx)
+{
+	struct wp_call *call = calloc(1, sizeof(*call));
+
+	if (call == NULL)
+		return NULL;
+	call->ctx = ctx;
+	wp_arena_init(&call->arena, ARENA_MAX_BYTES);
+	wp_buf_init(&call->body, 0);
+	wp_buf_init(&call->scratch, 0);
+	wp_resp_init(&call->resp);
+	return call;
+}
+
+void wp_call_free(struct wp_call **call)
+{
+	if (*call == NULL)
+		return;
+	wp_resp_release(&(*call)->resp);
+	wp_buf_release(&(*call)->scratch);
+	wp_buf_release(&(*call)->body);
+	wp_arena_release(&(*call)->arena);
+	free(*call);
+	*call = NULL;
+}
+
+static void forget(struct wp_buf *buf)
+{
+	if (buf->cap > KEEP_BYTES)
+		wp_buf_release(buf);
+	wp_buf_clear(buf);
+}
+
+void wp_call_reset(struct wp_call *call)
+{
+	wp_arena_reset(&call->arena);
+	forget(&call->body);
+	forget(&call->scratch);
+	wp_resp_clear(&call->resp);
+	call->state = NULL;
+	call->endpoint = NULL;
+	call->is_waiting = false;
+	call->is_over = false;
+}
+
+void wp_call_end(struct wp_call *call)
+{
+	assert(!call->is_over);
+	call->is_over = true;
+	call->on_end(call);
+}
+
+static bool go_on(struct wp_call *call, bool is_up)
+{
+	if (!is_up)
+		wp_ctx_log_failure(
+			call->ctx, "connect",
+			wp_backend_why(call->ctx->backend, call->line));
+	return call->on_redis(call, is_up);
+}
+
+static void on_go(struct wp_backend_guest *guest, bool is_up)
+{
+	struct wp_call *call =
+		(struct wp_call *)((char *)guest -
+				   offsetof(struct wp_call, guest));
+
+	if (go_on(call, is_up))
+		wp_call_end(call);
+}
+
+bool wp_call_redis(struct wp_call *call, enum wp_line line,
+		   bool (*step)(struct wp_call *call, bool is_up))
+{
+	call->line = line;
+	call->on_redis = step;
+	call->guest.go = on_go;
+	switch (wp_backend_enter(call->ctx->backend, line, &call->guest)) {
+	case WP_BACKEND_UP:
+		return go_on(call, true);
+	case WP_BACKEND_WAIT:
+		return false;
+	default:
+		return go_on(call, false);
+	}
+}
+
+static struct wp_call *call_of(struct wp_store_job *job)
+{
+	return (struct wp_call *)((char *)job - offsetof(struct wp_call, job));
+}
+
+static enum wp_err run_job(struct wp_store_job *job, struct wp_store *store,
+			   struct wp_error *err)
+{
+	struct wp_call *call = call_of(job);
+
+	return call->in_store(call, store, err);
+}
+
+static void on_job(struct wp_store_job *job, enum wp_err result)
+{
+	struct wp_call *call = call_of(job);
+
+	if (call->on_store(call, result))
+		wp_call_end(call);
+}
+
+/* Tells users apart, more or less (FNV-1a). */
+static uint32_t hash_of(const struct wp_urn *user)
+{
+	uint32_t hash = 2166136261;
+
+	for (const char *c = user->text; *c != '\0'; c++)
+		hash = (hash ^ (unsigned char)*c) * 16777619;
+	return hash;
+}
+
+bool wp_call_store(struct wp_call *call,
+		   enum wp_err (*run)(struct wp_call *call,
+				      struct wp_store *store,
+				      struct wp_error *err),
+		   bool (*step)(struct wp_call *call, enum wp_err result))
+{
+	enum wp_err rc;
+
+	call->in_store = run;
+	call->on_store = step;
+	call->job = (struct wp_store_job){
+		.user_hash = hash_of(&call->caller.user),
+		.run = run_job,
+		.done = on_job,
+	};
+	rc = wp_store_thread_submit(call->ctx->store, &call->job);
+	return rc == WP_OK ? false : step(call, rc);
+}
+
+/* ---- a body ---- */
 
 static const char *skip_blanks(const char *text)
 {
@@ -142,38 +291,49 @@ bool wp_call_read_json(struct wp_call *call, size_t max_bytes)
 {
 	struct wp_error err;
 
-	if (has_two_types(call->req)) {
-		wp_resp_error(call->resp, 400, "bad_request",
+	if (has_two_types(&call->req)) {
+		wp_resp_error(&call->resp, 400, "bad_request",
 			      "the Content-Type header is given twice");
 		return false;
 	}
-	if (!is_json(call->req)) {
-		wp_resp_error(call->resp, 415, "unsupported_media_type",
+	if (!is_json(&call->req)) {
+		wp_resp_error(&call->resp, 415, "unsupported_media_type",
 			      "the body must be sent as Content-Type: "
 			      "application/json, in UTF-8");
 		return false;
 	}
-	switch (read_body(call->req, max_bytes, &call->ctx->body, &err)) {
+	switch (read_body(&call->req, max_bytes, &call->body, &err)) {
 	case WP_OK:
 		return true;
 	case WP_ERR_FULL:
-		wp_resp_error(call->resp, 413, "payload_too_large", err.msg);
+		wp_resp_error(&call->resp, 413, "payload_too_large", err.msg);
 		return false;
 	case WP_ERR_INVAL:
-		wp_resp_error(call->resp, 400, "bad_request", err.msg);
+		wp_resp_error(&call->resp, 400, "bad_request", err.msg);
 		return false;
 	default:
-		wp_resp_internal(call->resp);
+		wp_resp_internal(&call->resp);
 		return false;
 	}
+}
+
+size_t wp_call_body_max(const struct wp_conf *conf)
+{
+	size_t max = WP_ACK_BODY_MAX;
+
+	if ((size_t)conf->mailbox.max_envelope_bytes > max)
+		max = (size_t)conf->mailbox.max_envelope_bytes;
+	if ((size_t)conf->handlers.max_batch_bytes > max)
+		max = (size_t)conf->handlers.max_batch_bytes;
+	return max;
 }
 
 void wp_call_bad_body(struct wp_call *call, const char *code,
 		      const char *sentence)
 {
-	const struct wp_buf *body = &call->ctx->body;
+	const struct wp_buf *body = &call->body;
 
-	wp_resp_error(call->resp, 400,
+	wp_resp_error(&call->resp, 400,
 		      wp_json_is_valid(body->data, body->len) ? code
 							      : "invalid_json",
 		      sentence);

@@ -3,7 +3,14 @@
  * handler has one function, wp_handle_<name>().
  *
  * A handler reads call->req, decides, and leaves a complete answer in
- * call->resp. It writes nothing to the peer and holds nothing when it returns.
+ * call->resp, at once or later. It writes nothing to the peer, and waits for
+ * nothing: what takes its time goes on in a step, which is called when there is
+ * an answer. A handler and each of its steps return
+ *
+ *	true   the answer is in call->resp
+ *	false  later: another step follows, or wp_call_end(), exactly once
+ *
+ * Whoever asked may be gone meanwhile; the call goes on all the same.
  */
 #ifndef WP_HANDLERS_CALL_H
 #define WP_HANDLERS_CALL_H
@@ -13,29 +20,96 @@
 #include <stdint.h>
 
 #include "lib/auth/token.h"
+#include "lib/base/arena.h"
+#include "lib/base/buf.h"
+#include "lib/live/store_thread.h"
 
+#include "handlers/backend.h"
 #include "handlers/ctx.h"
 #include "handlers/endpoints.h"
 #include "handlers/req.h"
 #include "handlers/resp.h"
 
+struct wp_endpoint;
+
 struct wp_call {
 	struct wp_ctx *ctx;
-	const struct wp_req *req;
-	struct wp_resp *resp;
+	struct wp_req req;
+	struct wp_resp resp;
 	struct wp_identity caller; /* set when the scope is USER */
+	struct wp_arena arena;
+	struct wp_buf body;    /* of wp_call_read_json() */
+	struct wp_buf scratch; /* the handler's */
+	void *state;           /* the handler's, for its steps */
+
+	/* The rest is not the handlers'. */
+	const struct wp_endpoint *endpoint; /* NULL: there is none */
+	uint64_t start_us;
+	bool is_waiting; /* counted in ctx->n_waiting */
+	bool is_over;    /* wp_call_end() was called */
+	/* Whose call it is. on_end: the answer has come later */
+	void (*on_end)(struct wp_call *call);
+	void *owner;
+	struct wp_call *next;
+
+	struct wp_backend_guest guest;
+	enum wp_line line;
+	bool (*on_redis)(struct wp_call *call, bool is_up);
+
+	struct wp_store_job job;
+	enum wp_err (*in_store)(struct wp_call *call, struct wp_store *store,
+				struct wp_error *err);
+	bool (*on_store)(struct wp_call *call, enum wp_err result);
 };
 
+/*
+ * NULL when out of memory.
+ *
+ * Ownership:  the caller's; end with wp_call_free()
+ */
+struct wp_call *wp_call_new(struct wp_ctx *ctx) WP_MUST_USE;
+void wp_call_free(struct wp_call **call);
+/* Ready for another request; keeps what memory a usual one needs. */
+void wp_call_reset(struct wp_call *call);
+
 #define WP_ENDPOINT_HANDLER(name, ...) \
-	void wp_handle_##name(struct wp_call *call);
+	bool wp_handle_##name(struct wp_call *call);
 WP_ENDPOINTS(WP_ENDPOINT_HANDLER)
 #undef WP_ENDPOINT_HANDLER
 
+/* Later has come: the answer is in call->resp. Not before a step or handler
+ * has returned false. */
+void wp_call_end(struct wp_call *call);
+
+/*
+ * Go on when this line of Redis can be asked, or cannot now, which is logged.
+ * Returns: what step returned; false when it will be called later
+ */
+bool wp_call_redis(struct wp_call *call, enum wp_line line,
+		   bool (*step)(struct wp_call *call, bool is_up));
+
+/*
+ * Do something with the cold store on a thread of its own, then go on with what
+ * came of it: WP_ERR_FULL when too much waits for it. Until then the call is
+ * not to be touched. Returns: as wp_call_redis()
+ */
+bool wp_call_store(struct wp_call *call,
+		   enum wp_err (*run)(struct wp_call *call,
+				      struct wp_store *store,
+				      struct wp_error *err),
+		   bool (*step)(struct wp_call *call, enum wp_err result));
+
 /*
  * What handlers with a JSON body do first: look at its type, read it into
- * ctx->body. False when call->resp holds the error.
+ * call->body. False when call->resp holds the error.
  */
 bool wp_call_read_json(struct wp_call *call, size_t max_bytes);
+
+/* A thousand ids of an ack fit, with every character written as an escape. */
+enum { WP_ACK_BODY_MAX = 256 * 1024 };
+
+/* The most that any of them reads. */
+size_t wp_call_body_max(const struct wp_conf *conf);
 
 /*
  * Answer 400 for a body that was refused: invalid_json when it is no JSON at

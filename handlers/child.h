@@ -1,6 +1,5 @@
 /*
- * child.h - one handler process: threads around one listening socket, of which
- * handlers.threads may work at a time.
+ * child.h - one handler process: an event loop around a listening socket.
  */
 #ifndef WP_HANDLERS_CHILD_H
 #define WP_HANDLERS_CHILD_H
@@ -13,15 +12,16 @@
 enum { WP_CHILD_CUT = 3 };
 
 /*
- * Serve until SIGTERM, then finish what was begun.
+ * Serve until SIGTERM, then finish what was begun: until the last connection is
+ * closed, or for handlers.drain_ms.
  *
- * Expects to be alone in a process of its own with SIGTERM blocked. Every
- * thread opens its own connections; nothing of them is shared with the parent.
+ * Expects to be alone in a process of its own with SIGTERM blocked. Opens its
+ * own connections; nothing of them is shared with the parent.
  *
  * listen_fd:  non-blocking, shared with other processes
- * ready_fd:   gets the process id (a pid_t) when all threads are there; -1 = no
- * Returns:    the exit status: 0 when every thread was done in time,
- *             WP_CHILD_CUT when one was not
+ * ready_fd:   gets the process id (a pid_t) when it serves; -1 = no
+ * Returns:    the exit status: 0 when all that was begun is finished,
+ *             WP_CHILD_CUT when the time was not enough for it
  */
 int wp_child_run(struct wp_shared *shared, int listen_fd, int ready_fd);
 

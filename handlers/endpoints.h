@@ -15,10 +15,9 @@
  * methods:      a set; OPTIONS is answered for all endpoints alike
  * scope:        who may ask? USER: who says who it is, with a token
  *               PROBE: anybody, every few seconds: logged at debug
- * limit:        what bounds how many are worked on at a time (room.h)?
- *               WORK: it needs Redis or the cold store, and so a place
- *               NONE: it needs neither
- *               LOOK: it does when nobody has looked lately (ready.h)
+ * need:         WORK: Redis or the cold store, so too many of them at a time
+ *               are turned away
+ *               NONE: neither, or one look for all who ask (ready.h)
  */
 #define WP_ENDPOINTS(ROW)                                                      \
 	ROW(send, "/api/send", "/send", WP_POST, USER, WORK)                   \
@@ -28,7 +27,7 @@
 	ROW(presence, "/api/presence", NULL, WP_GET, USER, WORK)               \
 	ROW(ticket, "/api/ticket", NULL, WP_POST, USER, WORK)                  \
 	ROW(healthz, "/healthz", NULL, WP_GET | WP_HEAD, PROBE, NONE)          \
-	ROW(readyz, "/readyz", NULL, WP_GET | WP_HEAD, PROBE, LOOK)            \
+	ROW(readyz, "/readyz", NULL, WP_GET | WP_HEAD, PROBE, NONE)            \
 	ROW(metrics, "/metrics", NULL, WP_GET, PROBE, NONE)
 
 /* The rows in their order, and what is counted as no endpoint at all. */

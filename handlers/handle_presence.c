@@ -13,7 +13,6 @@
 #include "lib/http/query.h"
 #include "lib/mailbox/presence.h"
 #include "lib/name/urn.h"
-#include "lib/redis/client.h"
 
 enum { USERS_MAX = WP_GROUP_MAX, S_PER_MINUTE = 60, MS_PER_S = 1000 };
 
@@ -27,6 +26,15 @@ struct query {
 	size_t order[USERS_MAX];
 	/* Of each user, in the order of boxes. */
 	struct wp_presence_state states[USERS_MAX];
+	size_t n_due; /* answers */
+	bool has_failed;
+};
+
+/* The users of one partition, who are asked for together. */
+struct group {
+	struct wp_call *call;
+	size_t at; /* in order */
+	size_t len;
 };
 
 static enum wp_err split_users(struct query *query, uint32_t partitions,
@@ -59,8 +67,8 @@ static bool read_users(struct wp_call *call, struct query *query)
 {
 	struct wp_text list = { 0 };
 	struct wp_error err;
-	enum wp_err rc = wp_query_get(&call->req->query, "users",
-				      &call->ctx->arena, &list, &err);
+	enum wp_err rc = wp_query_get(&call->req.query, "users", &call->arena,
+				      &list, &err);
 
 	if (rc == WP_ERR_NOTFOUND || (rc == WP_OK && list.len == 0))
 		rc = wp_error_set(&err, WP_ERR_INVAL,
@@ -72,9 +80,9 @@ static bool read_users(struct wp_call *call, struct query *query)
 				 (uint32_t)call->ctx->conf->mailbox.partitions,
 				 &list, &err);
 	if (rc == WP_ERR_INVAL)
-		wp_resp_error(call->resp, 400, "bad_request", err.msg);
+		wp_resp_error(&call->resp, 400, "bad_request", err.msg);
 	else if (rc != WP_OK)
-		wp_resp_internal(call->resp);
+		wp_resp_internal(&call->resp);
 	return rc == WP_OK;
 }
 
@@ -92,82 +100,12 @@ static bool is_visible(struct wp_call *call, const struct query *query)
 		for (size_t i = 0; i < query->n; i++)
 			is_allowed &= is_caller(call, &query->boxes[i]);
 	if (!is_allowed)
-		wp_resp_error(call->resp, 403, "forbidden",
+		wp_resp_error(&call->resp, 403, "forbidden",
 			      visibility == WP_VISIBLE_SELF
 				      ? "only one's own presence may be asked "
 					"for here"
 				      : "presence is not told here");
 	return is_allowed;
-}
-
-static enum wp_err append_all(struct wp_ctx *ctx, struct query *query,
-			      struct wp_error *err)
-{
-	const struct wp_box *boxes[USERS_MAX];
-	size_t len;
-
-	for (size_t at = 0; at < query->n; at += len) {
-		enum wp_err rc;
-
-		len = wp_group_len(query->partitions, query->order, at,
-				   query->n);
-		for (size_t i = 0; i < len; i++)
-			boxes[i] = &query->boxes[query->order[at + i]];
-		wp_presence_query_build(&ctx->cmd, boxes, len);
-		rc = wp_redis_append(ctx->redis, &ctx->cmd, err);
-		if (rc != WP_OK) {
-			wp_redis_disconnect(ctx->redis);
-			return rc;
-		}
-	}
-	return WP_OK;
-}
-
-static enum wp_err take_all(struct wp_ctx *ctx, struct query *query,
-			    struct wp_error *err)
-{
-	struct wp_presence_state states[USERS_MAX];
-	size_t len;
-
-	for (size_t at = 0; at < query->n; at += len) {
-		struct wp_reply *reply = NULL;
-		enum wp_err rc = wp_redis_take(ctx->redis, &reply, err);
-
-		len = wp_group_len(query->partitions, query->order, at,
-				   query->n);
-		if (rc == WP_OK &&
-		    wp_presence_query_parse(reply, len, states) != WP_OK)
-			rc = wp_error_set(err, WP_ERR_UNAVAIL,
-					  "Redis gave no usable answer");
-		wp_reply_free(&reply);
-		if (rc != WP_OK) {
-			/* The answers that follow would be taken for others. */
-			wp_redis_disconnect(ctx->redis);
-			return rc;
-		}
-		for (size_t i = 0; i < len; i++)
-			query->states[query->order[at + i]] = states[i];
-	}
-	return WP_OK;
-}
-
-static enum wp_err ask(struct wp_ctx *ctx, struct query *query)
-{
-	struct wp_error err;
-	enum wp_err rc;
-
-	for (size_t i = 0; i < query->n; i++)
-		query->partitions[i] = query->boxes[i].partition;
-	wp_group(query->partitions, query->n, query->order);
-	rc = wp_ctx_redis(ctx, &err);
-	if (rc != WP_OK)
-		return rc;
-	rc = append_all(ctx, query, &err);
-	if (rc == WP_OK)
-		rc = take_all(ctx, query, &err);
-	if (rc != WP_OK)
-		wp_ctx_log_failure(ctx, "presence", &err);
-	return rc;
 }
 
 static void add_user(struct wp_buf *out, const struct wp_box *user,
@@ -193,11 +131,17 @@ static void add_user(struct wp_buf *out, const struct wp_box *user,
 	wp_buf_add_char(out, '}');
 }
 
-static void respond(struct wp_call *call, const struct query *query)
+static bool respond(struct wp_call *call)
 {
-	struct wp_buf *out = &call->resp->body;
+	const struct query *query = call->state;
+	struct wp_buf *out = &call->resp.body;
 
-	wp_resp_json(call->resp, 200);
+	if (query->has_failed) {
+		wp_resp_unavailable(&call->resp, "presence cannot be read now; "
+						 "repeat later");
+		return true;
+	}
+	wp_resp_json(&call->resp, 200);
 	wp_buf_add_str(out, "{\"users\":[");
 	for (size_t i = 0; i < query->n; i++) {
 		if (i > 0)
@@ -206,21 +150,84 @@ static void respond(struct wp_call *call, const struct query *query)
 			 is_caller(call, &query->boxes[i]));
 	}
 	wp_buf_add_str(out, "]}");
+	return true;
 }
 
-void wp_handle_presence(struct wp_call *call)
+static void on_group(void *ctx, const struct wp_reply *reply)
 {
-	struct query *query = wp_arena_alloc(&call->ctx->arena, sizeof(*query));
+	const struct group *group = ctx;
+	struct wp_call *call = group->call;
+	struct query *query = call->state;
+	struct wp_presence_state states[USERS_MAX];
+
+	if (reply == NULL ||
+	    wp_presence_query_parse(reply, group->len, states) != WP_OK) {
+		wp_ctx_log_failure(call->ctx, "presence",
+				   reply == NULL ? "the connection to Redis "
+						   "was lost"
+						 : "Redis gave no usable "
+						   "answer");
+		query->has_failed = true;
+	}
+	for (size_t i = 0; !query->has_failed && i < group->len; i++)
+		query->states[query->order[group->at + i]] = states[i];
+	if (--query->n_due == 0 && respond(call))
+		wp_call_end(call);
+}
+
+static enum wp_err ask_group(struct query *query, struct group *group)
+{
+	const struct wp_box *boxes[USERS_MAX];
+	struct wp_ctx *ctx = group->call->ctx;
+
+	for (size_t i = 0; i < group->len; i++)
+		boxes[i] = &query->boxes[query->order[group->at + i]];
+	wp_presence_query_build(&ctx->cmd, boxes, group->len);
+	return wp_backend_do(ctx->backend, WP_LINE_SHORT, &ctx->cmd, on_group,
+			     group);
+}
+
+static bool ask(struct wp_call *call, bool is_up)
+{
+	struct query *query = call->state;
+
+	query->has_failed = !is_up;
+	for (size_t at = 0; !query->has_failed && at < query->n;) {
+		struct group *group =
+			wp_arena_alloc(&call->arena, sizeof(*group));
+
+		if (group == NULL) {
+			query->has_failed = true;
+			break;
+		}
+		*group = (struct group){
+			.call = call,
+			.at = at,
+			.len = wp_group_len(query->partitions, query->order, at,
+					    query->n),
+		};
+		at += group->len;
+		if (ask_group(query, group) == WP_OK)
+			query->n_due++;
+		else
+			query->has_failed = true;
+	}
+	return query->n_due == 0 ? respond(call) : false;
+}
+
+bool wp_handle_presence(struct wp_call *call)
+{
+	struct query *query = wp_arena_alloc(&call->arena, sizeof(*query));
 
 	if (query == NULL) {
-		wp_resp_internal(call->resp);
-		return;
+		wp_resp_internal(&call->resp);
+		return true;
 	}
+	call->state = query;
 	if (!read_users(call, query) || !is_visible(call, query))
-		return;
-	if (ask(call->ctx, query) == WP_OK)
-		respond(call, query);
-	else
-		wp_resp_unavailable(call->resp, "presence cannot be read now; "
-						"repeat later");
+		return true;
+	for (size_t i = 0; i < query->n; i++)
+		query->partitions[i] = query->boxes[i].partition;
+	wp_group(query->partitions, query->n, query->order);
+	return wp_call_redis(call, WP_LINE_SHORT, ask);
 }

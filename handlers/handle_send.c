@@ -21,7 +21,6 @@
 #include "lib/http/query.h"
 #include "lib/mailbox/submit.h"
 #include "lib/name/msgid.h"
-#include "lib/redis/client.h"
 
 #include "handlers/metrics.h"
 
@@ -43,7 +42,7 @@ static void refuse(struct wp_call *call, const struct wp_refusal *refusal)
 	for (size_t i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++)
 		if (strcmp(refusal->code, statuses[i].code) == 0)
 			status = statuses[i].status;
-	wp_resp_error(call->resp, status, refusal->code, refusal->sentence);
+	wp_resp_error(&call->resp, status, refusal->code, refusal->sentence);
 }
 
 static void count(struct wp_metrics *metrics,
@@ -72,88 +71,115 @@ static size_t run_len(const struct wp_submission *const *list, size_t n)
 	return len;
 }
 
-/* Queue every call. Nothing leaves before the first answer is asked for. */
-static enum wp_err append_all(struct wp_ctx *ctx,
-			      const struct wp_submission *const *list, size_t n,
-			      struct wp_error *err)
-{
-	/* The question may cost the connection, and with it the run_id. */
-	unsigned int percent = wp_redis_memory_percent(ctx->redis);
-	const struct wp_send_target target = {
-		.conf = ctx->conf,
-		.run_id = wp_redis_run_id(ctx->redis),
-		.memory_percent = percent,
-	};
-	enum wp_err rc = WP_OK;
-	size_t len;
+/* Submissions on their way. */
+struct submit {
+	const struct wp_submission *const *list;
+	struct wp_send_result *results; /* of each */
+	size_t n;
+	size_t n_due; /* answers */
+	bool (*respond)(struct wp_call *call);
+};
 
-	for (size_t at = 0; rc == WP_OK && at < n; at += len) {
-		len = run_len(list + at, n - at);
-		wp_send_build(&ctx->cmd, &target, list + at, len);
-		rc = wp_redis_append(ctx->redis, &ctx->cmd, err);
-	}
-	/* The first call would go to another Redis than it was built for. */
-	if (rc == WP_OK && ctx->fit_epoch != wp_redis_epoch(ctx->redis))
-		rc = wp_error_set(err, WP_ERR_UNAVAIL,
-				  "the connection to Redis was replaced");
-	if (rc != WP_OK)
-		wp_redis_disconnect(ctx->redis);
-	return rc;
+/* Those of one partition, in one script call. */
+struct run {
+	struct wp_call *call;
+	size_t at;
+	size_t len;
+};
+
+static bool finish(struct wp_call *call)
+{
+	struct submit *submit = call->state;
+
+	count(call->ctx->shared->metrics, submit->results, submit->n);
+	wp_resp_header(&call->resp, "X-Durability",
+		       wp_backend_durability(call->ctx->backend));
+	return submit->respond(call);
 }
 
-static void take_all(struct wp_ctx *ctx,
-		     const struct wp_submission *const *list, size_t n,
-		     struct wp_send_result *results)
+static void on_run(void *ctx, const struct wp_reply *reply)
 {
-	struct wp_error err;
-	size_t len;
+	const struct run *run = ctx;
+	struct wp_call *call = run->call;
+	struct submit *submit = call->state;
 
-	for (size_t at = 0; at < n; at += len) {
-		struct wp_reply *reply = NULL;
+	if (reply == NULL)
+		wp_ctx_log_failure(call->ctx, "send",
+				   "the connection to Redis was lost");
+	wp_send_parse(reply, submit->list + run->at, run->len,
+		      submit->results + run->at);
+	if (--submit->n_due == 0 && finish(call))
+		wp_call_end(call);
+}
 
-		len = run_len(list + at, n - at);
-		if (wp_redis_take(ctx->redis, &reply, &err) != WP_OK)
-			wp_ctx_log_failure(ctx, "send", &err);
-		wp_send_parse(reply, list + at, len, results + at);
-		wp_reply_free(&reply);
+/* These were not sent; with a key they may be repeats of what was accepted. */
+static void turn_away(struct submit *submit, size_t at)
+{
+	for (size_t i = at; i < submit->n; i++)
+		submit->results[i] = (struct wp_send_result){
+			.status = submit->list[i]->has_key ? WP_SEND_UNKNOWN
+							   : WP_SEND_OVERLOADED,
+		};
+}
+
+static enum wp_err send_run(struct wp_call *call, size_t at, size_t len)
+{
+	const struct submit *submit = call->state;
+	struct wp_ctx *ctx = call->ctx;
+	const struct wp_send_target target = {
+		.conf = ctx->conf,
+		.run_id = wp_backend_run_id(ctx->backend, WP_LINE_SHORT),
+		.memory_percent = wp_backend_memory_percent(ctx->backend),
+	};
+	struct run *run = wp_arena_alloc(&call->arena, sizeof(*run));
+
+	if (run == NULL)
+		return WP_ERR_NOMEM;
+	*run = (struct run){ .call = call, .at = at, .len = len };
+	wp_send_build(&ctx->cmd, &target, submit->list + at, len);
+	return wp_backend_do(ctx->backend, WP_LINE_SHORT, &ctx->cmd, on_run,
+			     run);
+}
+
+static bool send_all(struct wp_call *call, bool is_up)
+{
+	struct submit *submit = call->state;
+	enum wp_err rc = is_up ? WP_OK : WP_ERR_UNAVAIL;
+	size_t at = 0;
+
+	while (rc == WP_OK && at < submit->n) {
+		size_t len = run_len(submit->list + at, submit->n - at);
+
+		rc = send_run(call, at, len);
+		if (rc == WP_OK) {
+			at += len;
+			submit->n_due++;
+		}
 	}
+	if (submit->n_due > 0) {
+		turn_away(submit, at);
+		return false;
+	}
+	if (rc == WP_ERR_NOMEM)
+		wp_resp_internal(&call->resp);
+	else
+		wp_resp_unavailable(&call->resp,
+				    "Redis cannot be reached; repeat later");
+	return true;
 }
 
 /*
- * Send n submissions in one pipeline, a script call for each run of one
- * partition. The order inside a partition is the order given.
+ * Send n submissions, a script call for each run of one partition, all at once.
+ * The order inside a partition is the order given. When nothing could be sent,
+ * call->resp says so; else respond() follows.
  *
- * list:     sorted so that those of one partition lie together
- * results:  room for n; set when WP_OK is returned
- * Errors:   nothing was sent, call->resp holds the answer:
- *           WP_ERR_UNAVAIL  Redis is down
- *           WP_ERR_NOMEM
+ * submit:  all but n_due is set; stays until then. Those of one partition lie
+ *          together in its list
  */
-static enum wp_err submit(struct wp_call *call,
-			  const struct wp_submission *const *list, size_t n,
-			  struct wp_send_result *results)
+static bool begin_submit(struct wp_call *call, struct submit *submit)
 {
-	struct wp_ctx *ctx = call->ctx;
-	struct wp_error err;
-	enum wp_err rc;
-
-	rc = wp_ctx_redis(ctx, &err);
-	if (rc == WP_OK)
-		rc = append_all(ctx, list, n, &err);
-	if (rc == WP_ERR_NOMEM) {
-		wp_resp_internal(call->resp);
-		return rc;
-	}
-	if (rc != WP_OK) {
-		wp_resp_unavailable(call->resp,
-				    "Redis cannot be reached; repeat later");
-		return WP_ERR_UNAVAIL;
-	}
-	take_all(ctx, list, n, results);
-	count(ctx->shared->metrics, results, n);
-	wp_resp_header(call->resp, "X-Durability",
-		       wp_redis_durability(ctx->redis));
-	return WP_OK;
+	call->state = submit;
+	return wp_call_redis(call, WP_LINE_SHORT, send_all);
 }
 
 /* ?expiresInSeconds=; false when call->resp holds the error. */
@@ -162,18 +188,18 @@ static bool read_expiry(struct wp_call *call, struct wp_submit_options *options)
 	struct wp_text text = { 0 };
 	struct wp_error err;
 
-	switch (wp_query_get(&call->req->query, "expiresInSeconds",
-			     &call->ctx->arena, &text, &err)) {
+	switch (wp_query_get(&call->req.query, "expiresInSeconds", &call->arena,
+			     &text, &err)) {
 	case WP_OK:
 		options->has_expiry = true;
 		if (!wp_query_integer(&text, &options->expires_s))
 			options->expires_s = 0;
 		return true;
 	case WP_ERR_NOMEM:
-		wp_resp_internal(call->resp);
+		wp_resp_internal(&call->resp);
 		return false;
 	case WP_ERR_INVAL:
-		wp_resp_error(call->resp, 400, "bad_request", err.msg);
+		wp_resp_error(&call->resp, 400, "bad_request", err.msg);
 		return false;
 	default: /* there is none */
 		return true;
@@ -185,7 +211,7 @@ static bool read_key(struct wp_call *call, struct wp_submit_options *options)
 {
 	size_t count;
 	const char *key =
-		wp_req_param(call->req, "HTTP_IDEMPOTENCY_KEY", &count);
+		wp_req_param(&call->req, "HTTP_IDEMPOTENCY_KEY", &count);
 
 	if (key == NULL)
 		return true;
@@ -194,7 +220,7 @@ static bool read_key(struct wp_call *call, struct wp_submit_options *options)
 	/* lighttpd joins several into one: a key never looks like that. */
 	if (count == 1 && strstr(key, ", ") == NULL)
 		return true;
-	wp_resp_error(call->resp, 400, "bad_request",
+	wp_resp_error(&call->resp, 400, "bad_request",
 		      "the Idempotency-Key header is given more than once, or "
 		      "holds a comma and a blank");
 	return false;
@@ -213,49 +239,76 @@ static bool read_options(struct wp_call *call,
 	return read_key(call, options) && read_expiry(call, options);
 }
 
-static void respond(struct wp_call *call, const struct wp_send_result *result)
+struct single {
+	struct submit submit; /* first: the call's state */
+	struct wp_submission submission;
+	const struct wp_submission *one;
+	struct wp_send_result result;
+};
+
+static bool respond(struct wp_call *call)
 {
+	const struct single *single = call->state;
 	char id[WP_MSGID_LEN + 1];
 
-	if (result->status != WP_SEND_ACCEPTED) {
-		refuse(call, wp_submit_verdict(result->status));
-		return;
+	if (single->result.status != WP_SEND_ACCEPTED) {
+		refuse(call, wp_submit_verdict(single->result.status));
+		return true;
 	}
-	wp_msgid_format(&result->id, id);
-	wp_resp_json(call->resp, 202);
-	wp_buf_printf(&call->resp->body, "{\"id\":\"%s\"}", id);
+	wp_msgid_format(&single->result.id, id);
+	wp_resp_json(&call->resp, 202);
+	wp_buf_printf(&call->resp.body, "{\"id\":\"%s\"}", id);
+	return true;
 }
 
-void wp_handle_send(struct wp_call *call)
+/* Read the envelope; false when call->resp holds the error. */
+static bool read_single(struct wp_call *call, struct single *single)
 {
-	struct wp_ctx *ctx = call->ctx;
-	struct wp_submission submission;
-	const struct wp_submission *one = &submission;
+	const struct wp_conf *conf = call->ctx->conf;
 	struct wp_submit_options options;
 	struct wp_envelope_text text;
-	struct wp_send_result result;
 
 	if (!wp_call_read_json(call,
-			       (size_t)ctx->conf->mailbox.max_envelope_bytes) ||
+			       (size_t)conf->mailbox.max_envelope_bytes) ||
 	    !read_options(call, &options))
-		return;
-	text = (struct wp_envelope_text){ .data = ctx->body.data,
-					  .len = ctx->body.len };
-	ctx->scratch.max_bytes = wp_submit_canonical_max(text.len, 1);
-	if (wp_submit_read(&submission, &options, &text, ctx->conf,
-			   &ctx->scratch) != WP_OK) {
-		wp_resp_internal(call->resp);
-		return;
+		return false;
+	text = (struct wp_envelope_text){ .data = call->body.data,
+					  .len = call->body.len };
+	call->scratch.max_bytes = wp_submit_canonical_max(text.len, 1);
+	if (wp_submit_read(&single->submission, &options, &text, conf,
+			   &call->scratch) != WP_OK) {
+		wp_resp_internal(&call->resp);
+		return false;
 	}
-	if (submission.refusal.code != NULL) {
-		refuse(call, &submission.refusal);
-		return;
+	if (single->submission.refusal.code != NULL) {
+		refuse(call, &single->submission.refusal);
+		return false;
 	}
-	if (submit(call, &one, 1, &result) == WP_OK)
-		respond(call, &result);
+	return true;
+}
+
+bool wp_handle_send(struct wp_call *call)
+{
+	struct single *single = wp_arena_alloc(&call->arena, sizeof(*single));
+
+	if (single == NULL) {
+		wp_resp_internal(&call->resp);
+		return true;
+	}
+	if (!read_single(call, single))
+		return true;
+	single->one = &single->submission;
+	single->submit = (struct submit){
+		.list = &single->one,
+		.results = &single->result,
+		.n = 1,
+		.respond = respond,
+	};
+	return begin_submit(call, &single->submit);
 }
 
 struct batch {
+	struct submit submit; /* first: the call's state */
 	size_t n;
 	struct wp_json_slice slices[BATCH_MAX];
 	struct wp_submission elements[BATCH_MAX];
@@ -330,18 +383,17 @@ static enum wp_err split(const char *data, size_t len,
 
 static bool read_elements(struct wp_call *call, struct batch *batch)
 {
-	struct wp_ctx *ctx = call->ctx;
 	struct wp_submit_options options = batch->options;
 	struct wp_error err;
 
 	options.is_element = true;
-	if (split(ctx->body.data, ctx->body.len, batch->slices, &batch->n,
+	if (split(call->body.data, call->body.len, batch->slices, &batch->n,
 		  &err) != WP_OK) {
 		wp_call_bad_body(call, "invalid_batch", err.msg);
 		return false;
 	}
-	ctx->scratch.max_bytes =
-		wp_submit_canonical_max(ctx->body.len, batch->n);
+	call->scratch.max_bytes =
+		wp_submit_canonical_max(call->body.len, batch->n);
 	for (size_t i = 0; i < batch->n; i++) {
 		const struct wp_envelope_text text = {
 			.data = batch->slices[i].data,
@@ -351,8 +403,8 @@ static bool read_elements(struct wp_call *call, struct batch *batch)
 
 		options.index = i;
 		if (wp_submit_read(&batch->elements[i], &options, &text,
-				   ctx->conf, &ctx->scratch) != WP_OK) {
-			wp_resp_internal(call->resp);
+				   call->ctx->conf, &call->scratch) != WP_OK) {
+			wp_resp_internal(&call->resp);
 			return false;
 		}
 		if (batch->elements[i].refusal.code == NULL)
@@ -397,11 +449,12 @@ static void add_result(struct wp_buf *out, const struct wp_submission *element,
 	wp_buf_add_char(out, '}');
 }
 
-static void respond_batch(struct wp_call *call, const struct batch *batch)
+static bool respond_batch(struct wp_call *call)
 {
-	struct wp_buf *out = &call->resp->body;
+	const struct batch *batch = call->state;
+	struct wp_buf *out = &call->resp.body;
 
-	wp_resp_json(call->resp, 202);
+	wp_resp_json(&call->resp, 202);
 	wp_buf_add_str(out, "{\"results\":[");
 	for (size_t i = 0; i < batch->n; i++) {
 		if (i > 0)
@@ -409,31 +462,44 @@ static void respond_batch(struct wp_call *call, const struct batch *batch)
 		add_result(out, &batch->elements[i], batch->result_of[i]);
 	}
 	wp_buf_add_str(out, "]}");
+	return true;
 }
 
-void wp_handle_send_batch(struct wp_call *call)
+/* Read the elements; false when call->resp holds the error. */
+static bool read_batch(struct wp_call *call, struct batch *batch)
 {
-	struct wp_ctx *ctx = call->ctx;
-	struct batch *batch = wp_arena_alloc(&ctx->arena, sizeof(*batch));
+	const struct wp_conf *conf = call->ctx->conf;
 	struct wp_refusal refusal;
 
-	if (batch == NULL) {
-		wp_resp_internal(call->resp);
-		return;
-	}
-	if (!wp_call_read_json(call,
-			       (size_t)ctx->conf->handlers.max_batch_bytes) ||
+	if (!wp_call_read_json(call, (size_t)conf->handlers.max_batch_bytes) ||
 	    !read_options(call, &batch->options))
-		return;
-	if (!wp_submit_check(&batch->options, ctx->conf, &refusal)) {
+		return false;
+	if (!wp_submit_check(&batch->options, conf, &refusal)) {
 		refuse(call, &refusal);
-		return;
+		return false;
 	}
-	if (!read_elements(call, batch))
-		return;
+	return read_elements(call, batch);
+}
+
+bool wp_handle_send_batch(struct wp_call *call)
+{
+	struct batch *batch = wp_arena_alloc(&call->arena, sizeof(*batch));
+
+	if (batch == NULL) {
+		wp_resp_internal(&call->resp);
+		return true;
+	}
+	if (!read_batch(call, batch))
+		return true;
 	lay_out(batch);
-	if (batch->n_good > 0 &&
-	    submit(call, batch->list, batch->n_good, batch->results) != WP_OK)
-		return;
-	respond_batch(call, batch);
+	batch->submit = (struct submit){
+		.list = batch->list,
+		.results = batch->results,
+		.n = batch->n_good,
+		.respond = respond_batch,
+	};
+	if (batch->n_good > 0)
+		return begin_submit(call, &batch->submit);
+	call->state = &batch->submit;
+	return respond_batch(call);
 }

@@ -3,7 +3,7 @@
  *
  * Started by systemd, by `make run`, or by the web server itself. Listens where
  * handlers.listen says, else on a socket handed over (systemd, or descriptor 0
- * as FastCGI programs get it), and forks N processes of M threads; or answers
+ * as FastCGI programs get it), and forks N processes, an event loop each; or answers
  * the one request of a plain CGI call and ends. Holds no state: whatever was
  * not answered yet is repeated by the client with its Idempotency-Key.
  *
@@ -19,6 +19,7 @@
 #include "lib/auth/token.h"
 #include "lib/base/log.h"
 #include "lib/mailbox/deployment.h"
+#include "lib/mailbox/scripts.h"
 #include "lib/redis/client.h"
 #include "lib/sys/listen.h"
 #include "lib/sys/program.h"
@@ -108,16 +109,17 @@ static enum wp_err load(struct program_state *state, struct wp_error *err)
 static enum wp_err check_deployment(struct setup *setup, bool is_start,
 				    struct wp_error *err)
 {
-	struct wp_shared *shared = &setup->shared;
-	struct wp_ctx ctx;
-	enum wp_err rc = wp_ctx_init(&ctx, shared, err);
+	const struct wp_conf *conf = &setup->conf;
+	const struct wp_log log = { 0 };
+	struct wp_redis *redis = NULL;
+	enum wp_err rc = wp_redis_new(&redis, conf, &wp_scripts, err);
 
 	if (rc == WP_OK && is_start)
-		rc = wp_deployment_join(ctx.redis, &setup->conf, &ctx.log,
-					shared->store_id, err);
+		rc = wp_deployment_join(redis, conf, &log,
+					setup->shared.store_id, err);
 	else if (rc == WP_OK)
-		rc = wp_deployment_look(ctx.redis, &setup->conf, &ctx.log, err);
-	wp_ctx_release(&ctx);
+		rc = wp_deployment_look(redis, conf, &log, err);
+	wp_redis_free(&redis);
 	return rc;
 }
 
@@ -248,10 +250,9 @@ static enum wp_err serve_cgi(struct setup *setup, struct wp_error *err)
 	struct wp_ctx ctx;
 	enum wp_err rc = wp_ctx_init(&ctx, &setup->shared, err);
 
-	if (rc == WP_OK) {
-		wp_io_cgi(&io);
-		wp_serve(&ctx, &io);
-	}
+	wp_io_cgi(&io);
+	if (rc == WP_OK && !wp_serve(&ctx, &io))
+		rc = wp_error_set(err, WP_ERR_NOMEM, "memory is exhausted");
 	wp_ctx_release(&ctx);
 	return rc;
 }

@@ -52,7 +52,7 @@ static void be_child(const struct wp_procs *procs, pid_t parent)
 	for (const int *fd = procs->parent_fds; *fd != -1; fd++)
 		close(*fd);
 	status = wp_child_run(procs->shared, procs->listen_fd, procs->ready_fd);
-	/* After a failed drain threads are still running: no clean-up then. */
+	/* After a failed drain calls are still under way: no clean-up then. */
 	if (status != EXIT_SUCCESS)
 		_exit(status);
 	exit(status);

@@ -27,7 +27,7 @@ struct wp_io_ops {
 };
 
 /*
- * Everything above works the same behind FastCGI (fcgi_io.h), as a plain CGI
+ * Everything above works the same behind FastCGI (conn.h), as a plain CGI
  * program, and in a unit test (bytes in memory). A backend has struct wp_io as
  * its first member.
  */

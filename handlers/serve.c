@@ -7,38 +7,41 @@
  */
 #include "handlers/serve.h"
 
+#include <ev.h>
+
 #include "lib/base/clock.h"
 
-#include "handlers/call.h"
 #include "handlers/endpoints.h"
 #include "handlers/metrics.h"
 
 enum scope { SCOPE_USER, SCOPE_PROBE };
-enum limit { LIMIT_WORK, LIMIT_NONE, LIMIT_LOOK };
+enum need { NEED_NONE, NEED_WORK };
 
 /* A row of the table, as it is looked up. */
-struct endpoint {
+struct wp_endpoint {
 	const char *name;
 	const char *path;
 	const char *alias;
-	void (*handle)(struct wp_call *call);
+	bool (*handle)(struct wp_call *call);
 	enum wp_endpoint_id id;
 	unsigned int methods;
 	enum scope scope;
-	enum limit limit;
+	enum need need;
 };
 
-#define ROW(name_, path_, alias_, methods_, scope_, limit_) \
-	{ .id = WP_ENDPOINT_##name_,                        \
-	  .name = #name_,                                   \
-	  .path = (path_),                                  \
-	  .alias = (alias_),                                \
-	  .methods = (methods_),                            \
-	  .scope = SCOPE_##scope_,                          \
-	  .limit = LIMIT_##limit_,                          \
+#define ROW(name_, path_, alias_, methods_, scope_, need_) \
+	{ .id = WP_ENDPOINT_##name_,                       \
+	  .name = #name_,                                  \
+	  .path = (path_),                                 \
+	  .alias = (alias_),                               \
+	  .methods = (methods_),                           \
+	  .scope = SCOPE_##scope_,                         \
+	  .need = NEED_##need_,                            \
 	  .handle = wp_handle_##name_ },
 
-static const struct endpoint endpoints[] = { WP_ENDPOINTS(ROW) };
+static const struct wp_endpoint endpoints[] = { WP_ENDPOINTS(ROW) };
+
+static const char full[] = "too many requests wait here; repeat later";
 
 static bool is_path(const struct wp_text *path, const char *wanted)
 {
@@ -46,7 +49,7 @@ static bool is_path(const struct wp_text *path, const char *wanted)
 }
 
 /* The endpoint of exactly this path; NULL when nothing is there. */
-static const struct endpoint *find(const struct wp_text *path)
+static const struct wp_endpoint *find(const struct wp_text *path)
 {
 	for (size_t i = 0; i < sizeof(endpoints) / sizeof(endpoints[0]); i++)
 		if (is_path(path, endpoints[i].path) ||
@@ -71,7 +74,7 @@ static enum wp_err authenticate(struct wp_call *call, struct wp_error *err)
 	size_t count;
 	enum wp_err rc;
 
-	value = wp_req_param(call->req, "HTTP_AUTHORIZATION", &count);
+	value = wp_req_param(&call->req, "HTTP_AUTHORIZATION", &count);
 	if (count == 0)
 		return wp_error_set(err, WP_ERR_DENIED,
 				    "the header Authorization: Bearer <token> "
@@ -87,100 +90,113 @@ static enum wp_err authenticate(struct wp_call *call, struct wp_error *err)
 			      wp_wall_ms() / 1000, &call->caller, err);
 }
 
-static void answer(struct wp_call *call, const struct endpoint *endpoint)
+/*
+ * Look at what is asked for; as a handler. "Too many" is said before the caller
+ * is known: that would be work too.
+ */
+static bool answer(struct wp_call *call)
 {
+	const struct wp_endpoint *endpoint = call->endpoint;
 	struct wp_error err;
 
 	if (endpoint == NULL) {
-		wp_resp_error(call->resp, 404, "not_found",
+		wp_resp_error(&call->resp, 404, "not_found",
 			      "there is nothing at this path");
-		return;
+		return true;
 	}
 	/*
 	 * A browser sends it without a token before it sends the real request;
 	 * what else it wants to know is added to every answer (resp.c).
 	 */
-	if (call->req->method == WP_OPTIONS) {
-		wp_resp_empty(call->resp, 204);
-		call->resp->methods = endpoint->methods | WP_OPTIONS;
-		return;
+	if (call->req.method == WP_OPTIONS) {
+		wp_resp_empty(&call->resp, 204);
+		call->resp.methods = endpoint->methods | WP_OPTIONS;
+		return true;
 	}
-	if ((call->req->method & endpoint->methods) == 0) {
-		wp_resp_error(call->resp, 405, "method_not_allowed",
+	if ((call->req.method & endpoint->methods) == 0) {
+		wp_resp_error(&call->resp, 405, "method_not_allowed",
 			      "the method is not allowed here; see Allow");
-		call->resp->methods = endpoint->methods | WP_OPTIONS;
-		return;
+		call->resp.methods = endpoint->methods | WP_OPTIONS;
+		return true;
+	}
+	if (endpoint->need == NEED_WORK &&
+	    call->ctx->n_waiting >= WP_SERVE_WAITING_MAX) {
+		wp_resp_unavailable(&call->resp, full);
+		return true;
 	}
 	if (endpoint->scope == SCOPE_USER &&
 	    authenticate(call, &err) != WP_OK) {
-		wp_resp_error(call->resp, 401, "unauthorized", err.msg);
-		return;
+		wp_resp_error(&call->resp, 401, "unauthorized", err.msg);
+		return true;
 	}
-	endpoint->handle(call);
+	return endpoint->handle(call);
 }
 
-static void record(const struct wp_call *call, const struct endpoint *endpoint,
-		   uint64_t duration_us)
+static void record(const struct wp_call *call, uint64_t duration_us)
 {
+	const struct wp_endpoint *endpoint = call->endpoint;
 	bool is_probe = endpoint != NULL && endpoint->scope == SCOPE_PROBE;
 
 	wp_handlers_metrics_request(call->ctx->shared->metrics,
 				    endpoint == NULL ? WP_ENDPOINT_none
 						     : endpoint->id,
-				    call->resp->status, duration_us);
+				    call->resp.status, duration_us);
 	wp_log(&call->ctx->log, is_probe ? WP_LOG_DEBUG : WP_LOG_INFO,
-	       "request", wp_str("request_id", call->req->id),
+	       "request", wp_str("request_id", call->req.id),
 	       wp_str("route", endpoint == NULL ? "none" : endpoint->name),
-	       wp_str("method", wp_method_name(call->req->method)),
-	       wp_int("status", call->resp->status),
+	       wp_str("method", wp_method_name(call->req.method)),
+	       wp_int("status", call->resp.status),
 	       wp_int("duration_us", (int64_t)duration_us));
 }
 
-bool wp_serve_is_work(struct wp_shared *shared, struct wp_io *io)
+static void begin(struct wp_call *call, struct wp_io *io)
 {
-	const struct endpoint *endpoint;
-	struct wp_req req;
+	call->start_us = wp_mono_us();
+	wp_req_init(&call->req, io);
+	call->endpoint = find(&call->req.path);
+}
 
-	wp_req_begin(&req, io);
-	endpoint = find(&req.path);
-	if (endpoint == NULL || (req.method & endpoint->methods) == 0)
-		return false;
-	switch (endpoint->limit) {
-	case LIMIT_NONE:
-		return false;
-	case LIMIT_LOOK:
-		return !wp_ready_is_known(&shared->ready, wp_mono_ms());
-	default:
+bool wp_serve_begin(struct wp_call *call, struct wp_io *io)
+{
+	begin(call, io);
+	if (answer(call))
 		return true;
-	}
+	call->is_waiting = true;
+	call->ctx->n_waiting++;
+	return false;
 }
 
-static void serve(struct wp_ctx *ctx, struct wp_io *io, bool is_full)
+void wp_serve_full(struct wp_call *call, struct wp_io *io)
 {
-	uint64_t start_us = wp_mono_us();
-	const struct endpoint *endpoint;
-	struct wp_req req;
-	struct wp_call call = { .ctx = ctx, .req = &req, .resp = &ctx->resp };
+	begin(call, io);
+	wp_resp_unavailable(&call->resp, full);
+}
 
-	wp_req_init(&req, io);
-	endpoint = find(&req.path);
-	if (is_full)
-		wp_resp_unavailable(call.resp, "too many requests wait here; "
-					       "repeat later");
-	else
-		answer(&call, endpoint);
+void wp_serve_end(struct wp_call *call)
+{
+	if (call->is_waiting)
+		call->ctx->n_waiting--;
 	/* That the peer has gone meanwhile changes nothing any more. */
-	(void)wp_resp_write(call.resp, &req, ctx->conf);
-	record(&call, endpoint, wp_mono_us() - start_us);
-	wp_ctx_reset(ctx);
+	(void)wp_resp_write(&call->resp, &call->req, call->ctx->conf);
+	record(call, wp_mono_us() - call->start_us);
 }
 
-void wp_serve(struct wp_ctx *ctx, struct wp_io *io)
+static void on_end(struct wp_call *call)
 {
-	serve(ctx, io, false);
+	(void)call; /* is_over is looked at */
 }
 
-void wp_serve_full(struct wp_ctx *ctx, struct wp_io *io)
+bool wp_serve(struct wp_ctx *ctx, struct wp_io *io)
 {
-	serve(ctx, io, true);
+	struct wp_call *call = wp_call_new(ctx);
+
+	if (call == NULL)
+		return false;
+	call->on_end = on_end;
+	if (!wp_serve_begin(call, io))
+		while (!call->is_over)
+			ev_run(ctx->loop, EVRUN_ONCE);
+	wp_serve_end(call);
+	wp_call_free(&call);
+	return true;
 }

@@ -56,7 +56,7 @@ PLACES = (
     (r"openssl/", ("lib/auth/", "lib/base/digest.c", "lib/base/random.c")),
     (r"ev\.h", ("ws-daemon/", "handlers/", "lib/live/",
                  "lib/redis/async.c")),
-    (r"fcgi", ("handlers/fcgi_io.c",)),
+    (r"fcgi", ()),
     (r"json-c/", ("tools/waypost/",)),
     (r"jwt\.h", ()),
 )

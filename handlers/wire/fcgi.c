@@ -465,6 +465,12 @@ void wp_fcgi_answer(struct wp_fcgi *fcgi, const struct wp_buf *head,
 	wp_buf_release(&later);
 }
 
+bool wp_fcgi_is_quiet(const struct wp_fcgi *fcgi)
+{
+	return fcgi->state == WP_FCGI_IDLE && fcgi->n_header == 0 &&
+	       fcgi->out.len == 0;
+}
+
 void wp_fcgi_stop(struct wp_fcgi *fcgi)
 {
 	fcgi->is_kept = false;

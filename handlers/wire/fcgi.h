@@ -54,7 +54,7 @@ enum wp_fcgi_problem {
 	WP_FCGI_NO_ROOM,       /* others hold all of it; as above */
 };
 
-enum { WP_FCGI_HEADER_LEN = 8, WP_FCGI_CONTROL_MAX = 128 };
+enum { WP_FCGI_HEADER_LEN = 8, WP_FCGI_CONTROL_MAX = 64 };
 
 /* All is the owner's to read while ASKED; use the functions to change it. */
 struct wp_fcgi {
@@ -109,6 +109,9 @@ void wp_fcgi_feed(struct wp_fcgi *fcgi, const void *data, size_t len);
  */
 void wp_fcgi_answer(struct wp_fcgi *fcgi, const struct wp_buf *head,
 		    const struct wp_buf *body);
+
+/* Is it between two requests, with nothing half sent and nothing unsent? */
+bool wp_fcgi_is_quiet(const struct wp_fcgi *fcgi);
 
 /* No more requests: an idle connection is OVER, another one when it is
  * answered. */

@@ -208,8 +208,8 @@ static bool cold_on_row(void *ctx, const struct wp_store_row *row)
 	return true;
 }
 
-static enum wp_err make_lanes(struct wp_pull_page *page,
-			      struct lane *lanes, struct wp_error *err)
+static enum wp_err make_lanes(struct wp_pull_page *page, struct lane *lanes,
+			      struct wp_error *err)
 {
 	for (size_t band = 0; band < BANDS; band++) {
 		lanes[band].rows = wp_arena_alloc(
@@ -339,7 +339,7 @@ static enum wp_err merge(struct wp_pull_page *page, struct wp_error *err)
 	if (!out.more) {
 		out.rows += out.n;
 		merge_band(&hot[WP_BAND_STANDARD], &cold[WP_BAND_STANDARD],
-			      &room, &out);
+			   &room, &out);
 		page->n = page->n_high + out.n;
 	} else {
 		page->n = page->n_high;

@@ -214,6 +214,7 @@ static inline void fake_conf(struct wp_conf *conf)
 static inline bool fake_world_init(struct fake_world *world)
 {
 	fake_conf(&world->conf);
+	world->ctx = (struct wp_ctx){ 0 };
 	world->auth = NULL;
 	if (wp_auth_new(&world->auth, &world->conf, NULL) != WP_OK)
 		return false;
@@ -225,6 +226,12 @@ static inline void fake_world_release(struct fake_world *world)
 {
 	wp_ctx_release(&world->ctx);
 	wp_auth_free(&world->auth);
+}
+
+static inline void fake_serve(struct wp_ctx *ctx, struct wp_io *io)
+{
+	if (!wp_serve(ctx, io))
+		abort();
 }
 
 /* Append a token of alice, good for an hour. */

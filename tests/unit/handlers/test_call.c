@@ -15,39 +15,43 @@
 
 #define JSON "CONTENT_TYPE=application/json"
 
+struct stage {
+	struct fake_world world;
+	struct wp_call *call;
+};
+
 static int set_up(void **state)
 {
-	struct fake_world *world = calloc(1, sizeof(*world));
+	struct stage *stage = calloc(1, sizeof(*stage));
 
-	*state = world;
-	return world != NULL && fake_world_init(world) ? 0 : -1;
+	*state = stage;
+	if (stage == NULL || !fake_world_init(&stage->world))
+		return -1;
+	stage->call = wp_call_new(&stage->world.ctx);
+	return stage->call == NULL ? -1 : 0;
 }
 
 static int tear_down(void **state)
 {
-	struct fake_world *world = *state;
+	struct stage *stage = *state;
 
-	fake_world_release(world);
-	free(world);
+	wp_call_free(&stage->call);
+	fake_world_release(&stage->world);
+	free(stage);
 	return 0;
 }
 
 /* Read the body of a request; returns the status of the refusal, or 0. */
-static unsigned int take(struct fake_world *world, struct fake *fake,
+static unsigned int take(struct stage *stage, struct fake *fake,
 			 size_t max_bytes)
 {
-	struct wp_req req;
-	struct wp_call call = {
-		.ctx = &world->ctx,
-		.req = &req,
-		.resp = &world->ctx.resp,
-	};
+	unsigned int status = 0;
 
-	wp_resp_clear(call.resp);
-	wp_req_init(&req, &fake->io);
-	if (wp_call_read_json(&call, max_bytes))
-		return 0;
-	return call.resp->status;
+	wp_call_reset(stage->call);
+	wp_req_init(&stage->call->req, &fake->io);
+	if (!wp_call_read_json(stage->call, max_bytes))
+		status = stage->call->resp.status;
+	return status;
 }
 
 static void json_is_told_from_other_content_types(void **state)
@@ -116,7 +120,7 @@ static void two_types_are_two_that_differ(void **state)
 }
 
 /* Read a body of which the web server says that it has this length. */
-static unsigned int read_body(struct fake_world *world, const char *length,
+static unsigned int read_body(struct stage *stage, const char *length,
 			      const char *body, size_t max_bytes, size_t piece,
 			      size_t *read_out)
 {
@@ -133,7 +137,7 @@ static unsigned int read_body(struct fake_world *world, const char *length,
 	fake.body = body;
 	fake.body_len = strlen(body);
 	fake.piece = piece;
-	status = take(world, &fake, max_bytes);
+	status = take(stage, &fake, max_bytes);
 	*read_out = fake.body_at;
 	fake_release(&fake);
 	return status;
@@ -141,13 +145,13 @@ static unsigned int read_body(struct fake_world *world, const char *length,
 
 static void a_body_is_read_whole_however_it_is_cut(void **state)
 {
-	struct fake_world *world = *state;
-	const struct wp_buf *body = &world->ctx.body;
+	struct stage *stage = *state;
+	const struct wp_buf *body = &stage->call->body;
 	size_t taken;
 
 	for (size_t piece = 0; piece <= 5; piece++) {
 		assert_int_equal(
-			read_body(world, "5", "12345", 5, piece, &taken), 0);
+			read_body(stage, "5", "12345", 5, piece, &taken), 0);
 		assert_string_equal(body->data, "12345");
 		assert_int_equal(body->len, 5);
 	}
@@ -155,11 +159,11 @@ static void a_body_is_read_whole_however_it_is_cut(void **state)
 
 static void an_empty_body_is_a_body(void **state)
 {
-	struct fake_world *world = *state;
-	const struct wp_buf *body = &world->ctx.body;
+	struct stage *stage = *state;
+	const struct wp_buf *body = &stage->call->body;
 	size_t taken;
 
-	assert_int_equal(read_body(world, "0", "", 5, 0, &taken), 0);
+	assert_int_equal(read_body(stage, "0", "", 5, 0, &taken), 0);
 
 	assert_int_equal(body->len, 0);
 	assert_string_equal(body->data, "");
@@ -167,11 +171,11 @@ static void an_empty_body_is_a_body(void **state)
 
 static void bytes_behind_the_length_are_not_read(void **state)
 {
-	struct fake_world *world = *state;
-	const struct wp_buf *body = &world->ctx.body;
+	struct stage *stage = *state;
+	const struct wp_buf *body = &stage->call->body;
 	size_t taken;
 
-	assert_int_equal(read_body(world, "3", "12345", 9, 0, &taken), 0);
+	assert_int_equal(read_body(stage, "3", "12345", 9, 0, &taken), 0);
 
 	assert_string_equal(body->data, "123");
 	assert_int_equal(taken, 3);
@@ -179,22 +183,22 @@ static void bytes_behind_the_length_are_not_read(void **state)
 
 static void a_body_that_ends_early_is_invalid(void **state)
 {
-	struct fake_world *world = *state;
+	struct stage *stage = *state;
 	size_t taken;
 
-	assert_int_equal(read_body(world, "6", "12345", 9, 2, &taken), 400);
+	assert_int_equal(read_body(stage, "6", "12345", 9, 2, &taken), 400);
 }
 
 static void a_body_without_a_usable_length_is_invalid(void **state)
 {
 	static const char *const lengths[] = { NULL, "",   "-1",  "+5",
 					       "5 ", " 5", "0x5", "5,5" };
-	struct fake_world *world = *state;
+	struct stage *stage = *state;
 	size_t taken;
 
 	for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++)
 		assert_int_equal(
-			read_body(world, lengths[i], "12345", 9, 0, &taken),
+			read_body(stage, lengths[i], "12345", 9, 0, &taken),
 			400);
 }
 
@@ -204,12 +208,12 @@ static void a_body_over_the_limit_is_not_even_begun(void **state)
 		"6", "18446744073709551615", "18446744073709551616",
 		"99999999999999999999999999999999999999999"
 	};
-	struct fake_world *world = *state;
+	struct stage *stage = *state;
 	size_t taken;
 
 	for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
 		assert_int_equal(
-			read_body(world, lengths[i], "123456", 5, 0, &taken),
+			read_body(stage, lengths[i], "123456", 5, 0, &taken),
 			413);
 		assert_int_equal(taken, 0);
 	}

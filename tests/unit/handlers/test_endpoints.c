@@ -49,7 +49,7 @@ static void ask(struct stage *stage, struct fake *fake, const char *method,
 		stage->before[i] =
 			wp_metric_get(stage->world.shared.metrics, i);
 	fake_request(fake, method, path);
-	wp_serve(&stage->world.ctx, &fake->io);
+	fake_serve(&stage->world.ctx, &fake->io);
 }
 
 /* What has the last request been counted as? It must have been one thing. */

@@ -37,7 +37,7 @@ static void send_batch(struct fake_world *world, struct fake *fake,
 	fake_login(fake);
 	fake_param(fake, "CONTENT_TYPE=application/json");
 	fake_body(fake, body, strlen(body));
-	wp_serve(&world->ctx, &fake->io);
+	fake_serve(&world->ctx, &fake->io);
 }
 
 /* How often is text in the answer? */

@@ -12,41 +12,33 @@ enum { NOW = 5000, QUARTER = 250, SECOND = 1000 };
 
 static void a_verdict_holds_for_a_second_a_bad_one_for_less(void **state)
 {
-	struct wp_ready ready;
+	struct wp_ready ready = { 0 };
 	struct wp_error verdict = { 0 };
 	const struct wp_error down = { .code = WP_ERR_UNAVAIL, .msg = "down" };
 
 	(void)state;
 
-	wp_ready_init(&ready);
-	assert_false(wp_ready_is_known(&ready, NOW));
 	assert_false(wp_ready_recall(&ready, NOW, &verdict));
 	wp_ready_note(&ready, NOW, &down);
 
-	assert_true(wp_ready_is_known(&ready, NOW));
 	assert_true(wp_ready_recall(&ready, NOW + QUARTER - 1, &verdict));
 	assert_int_equal(verdict.code, WP_ERR_UNAVAIL);
 	assert_string_equal(verdict.msg, "down");
-	/* What is called known stays so until its request gets there. */
-	assert_false(wp_ready_is_known(&ready, NOW + QUARTER - 1));
 	assert_false(wp_ready_recall(&ready, NOW + QUARTER, &verdict));
 	wp_ready_note(&ready, NOW + SECOND, &(struct wp_error){ 0 });
 	assert_true(wp_ready_recall(&ready, NOW + 2 * SECOND - 1, &verdict));
 	assert_int_equal(verdict.code, WP_OK);
-	assert_false(wp_ready_is_known(&ready, NOW + 2 * SECOND - 1));
 	assert_false(wp_ready_recall(&ready, NOW + 2 * SECOND, &verdict));
 }
 
 static void who_asks_while_somebody_looks_is_told_at_once(void **state)
 {
-	struct wp_ready ready;
+	struct wp_ready ready = { 0 };
 	struct wp_error verdict = { 0 };
 
 	(void)state;
 
-	wp_ready_init(&ready);
 	assert_false(wp_ready_recall(&ready, NOW, &verdict));
-	assert_true(wp_ready_is_known(&ready, NOW));
 	/* Nothing is known yet. */
 	assert_true(wp_ready_recall(&ready, NOW, &verdict));
 	assert_int_equal(verdict.code, WP_ERR_UNAVAIL);

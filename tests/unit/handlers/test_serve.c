@@ -47,7 +47,7 @@ static void ask(struct fake_world *world, struct fake *fake, const char *method,
 		fake_param(fake, IS_JSON);
 		fake_body(fake, body, strlen(body));
 	}
-	wp_serve(&world->ctx, &fake->io);
+	fake_serve(&world->ctx, &fake->io);
 }
 
 static void an_unknown_path_is_404_before_anything_else(void **state)
@@ -55,7 +55,7 @@ static void an_unknown_path_is_404_before_anything_else(void **state)
 	struct fake fake;
 
 	fake_request(&fake, "DELETE", "/api/nothing");
-	wp_serve(&((struct fake_world *)*state)->ctx, &fake.io);
+	fake_serve(&((struct fake_world *)*state)->ctx, &fake.io);
 
 	assert_int_equal(fake_status(&fake), 404);
 	assert_true(fake_has_code(&fake, "not_found"));
@@ -67,7 +67,7 @@ static void a_wrong_method_is_405_before_the_token(void **state)
 	struct fake fake;
 
 	fake_request(&fake, "GET", "/api/send");
-	wp_serve(&((struct fake_world *)*state)->ctx, &fake.io);
+	fake_serve(&((struct fake_world *)*state)->ctx, &fake.io);
 
 	assert_int_equal(fake_status(&fake), 405);
 	assert_true(fake_has(&fake, "Allow: POST, OPTIONS"));
@@ -81,7 +81,7 @@ static void options_needs_no_token(void **state)
 
 	fake_request(&fake, "OPTIONS", "/api/messages");
 	fake_param(&fake, "HTTP_ORIGIN=https://app.example");
-	wp_serve(&((struct fake_world *)*state)->ctx, &fake.io);
+	fake_serve(&((struct fake_world *)*state)->ctx, &fake.io);
 
 	assert_int_equal(fake_status(&fake), 204);
 	assert_true(
@@ -94,7 +94,7 @@ static void options_of_nothing_is_404(void **state)
 	struct fake fake;
 
 	fake_request(&fake, "OPTIONS", "/api/nothing");
-	wp_serve(&((struct fake_world *)*state)->ctx, &fake.io);
+	fake_serve(&((struct fake_world *)*state)->ctx, &fake.io);
 
 	assert_int_equal(fake_status(&fake), 404);
 	fake_release(&fake);
@@ -107,7 +107,7 @@ static void without_a_token_nothing_of_the_body_is_looked_at(void **state)
 	fake_request(&fake, "POST", "/api/send");
 	fake_param(&fake, "CONTENT_TYPE=text/plain");
 	fake_body(&fake, "{", 1);
-	wp_serve(&((struct fake_world *)*state)->ctx, &fake.io);
+	fake_serve(&((struct fake_world *)*state)->ctx, &fake.io);
 
 	assert_int_equal(fake_status(&fake), 401);
 	assert_true(fake_has(&fake, "WWW-Authenticate: Bearer"));
@@ -123,7 +123,7 @@ static void two_authorization_headers_are_none(void **state)
 	fake_request(&fake, "GET", "/api/messages");
 	fake_login(&fake);
 	fake_login(&fake);
-	wp_serve(&((struct fake_world *)*state)->ctx, &fake.io);
+	fake_serve(&((struct fake_world *)*state)->ctx, &fake.io);
 
 	assert_int_equal(fake_status(&fake), 401);
 	fake_release(&fake);
@@ -145,7 +145,7 @@ static void a_bad_authorization_header_is_401(void **state)
 
 		fake_request(&fake, "GET", "/api/messages");
 		fake_param(&fake, headers[i]);
-		wp_serve(&((struct fake_world *)*state)->ctx, &fake.io);
+		fake_serve(&((struct fake_world *)*state)->ctx, &fake.io);
 		assert_int_equal(fake_status(&fake), 401);
 		fake_release(&fake);
 	}
@@ -158,7 +158,7 @@ static void a_body_of_another_type_is_415(void **state)
 	fake_request(&fake, "POST", "/api/send");
 	fake_login(&fake);
 	fake_body(&fake, ENVELOPE, strlen(ENVELOPE));
-	wp_serve(&((struct fake_world *)*state)->ctx, &fake.io);
+	fake_serve(&((struct fake_world *)*state)->ctx, &fake.io);
 
 	assert_int_equal(fake_status(&fake), 415);
 	assert_true(fake_has_code(&fake, "unsupported_media_type"));
@@ -257,7 +257,7 @@ static void an_unusable_idempotency_key_is_400(void **state)
 		fake_param(&fake, IS_JSON);
 		fake_param(&fake, keys[i]);
 		fake_body(&fake, ENVELOPE, strlen(ENVELOPE));
-		wp_serve(&((struct fake_world *)*state)->ctx, &fake.io);
+		fake_serve(&((struct fake_world *)*state)->ctx, &fake.io);
 		assert_int_equal(fake_status(&fake), 400);
 		fake_release(&fake);
 	}
@@ -273,7 +273,7 @@ static void two_idempotency_keys_are_400(void **state)
 	fake_param(&fake, "HTTP_IDEMPOTENCY_KEY=a");
 	fake_param(&fake, "HTTP_IDEMPOTENCY_KEY=a");
 	fake_body(&fake, ENVELOPE, strlen(ENVELOPE));
-	wp_serve(&((struct fake_world *)*state)->ctx, &fake.io);
+	fake_serve(&((struct fake_world *)*state)->ctx, &fake.io);
 
 	assert_int_equal(fake_status(&fake), 400);
 	fake_release(&fake);
@@ -376,7 +376,7 @@ static void a_ticket_has_no_body_to_be_wrong_about(void **state)
 	fake_login(&fake);
 	fake_param(&fake, "CONTENT_TYPE=text/plain");
 	fake_body(&fake, "junk", 4);
-	wp_serve(&((struct fake_world *)*state)->ctx, &fake.io);
+	fake_serve(&((struct fake_world *)*state)->ctx, &fake.io);
 
 	assert_int_equal(fake_status(&fake), 503); /* but no 400 or 415 */
 	fake_release(&fake);
@@ -387,55 +387,62 @@ static void healthz_needs_nothing(void **state)
 	struct fake fake;
 
 	fake_request(&fake, "GET", "/healthz");
-	wp_serve(&((struct fake_world *)*state)->ctx, &fake.io);
+	fake_serve(&((struct fake_world *)*state)->ctx, &fake.io);
 	assert_int_equal(fake_status(&fake), 200);
 	assert_string_equal(fake_answer(&fake), "OK");
 	fake_release(&fake);
 
 	fake_request(&fake, "HEAD", "/healthz");
-	wp_serve(&((struct fake_world *)*state)->ctx, &fake.io);
+	fake_serve(&((struct fake_world *)*state)->ctx, &fake.io);
 	assert_int_equal(fake_status(&fake), 200);
 	assert_string_equal(fake_answer(&fake), "");
 	fake_release(&fake);
 }
 
-/* A probe gets its answer also when every place is taken. */
-static void only_what_asks_redis_takes_a_place(void **state)
+/* A probe gets its answer also when too much waits for Redis. */
+static void only_what_asks_redis_is_turned_away(void **state)
 {
 	static const struct {
 		const char *method, *uri;
-		bool is_work;
+		unsigned int status;
 	} cases[] = {
-		{ "POST", "/api/send", true },
-		{ "POST", "/send?expiresInSeconds=1", true },
-		{ "POST", "/api/send/batch", true },
-		{ "GET", "/api/messages", true },
-		{ "POST", "/api/messages/ack", true },
-		{ "GET", "/api/presence?users=a", true },
-		{ "POST", "/api/ticket", true },
-		{ "GET", "/readyz", true }, /* nobody has looked yet */
-		{ "HEAD", "/readyz", true },
-		{ "GET", "/healthz", false },
-		{ "HEAD", "/healthz", false },
-		{ "GET", "/metrics", false },
-		{ "OPTIONS", "/api/send", false },
-		{ "GET", "/api/send", false },
-		{ "POST", "/nothing", false },
+		{ "POST", "/api/send", 503 },
+		{ "POST", "/send?expiresInSeconds=1", 503 },
+		{ "POST", "/api/send/batch", 503 },
+		{ "GET", "/api/messages", 503 },
+		{ "POST", "/api/messages/ack", 503 },
+		{ "GET", "/api/presence?users=a", 503 },
+		{ "POST", "/api/ticket", 503 },
+		{ "GET", "/healthz", 200 },
+		{ "HEAD", "/healthz", 200 },
+		{ "GET", "/metrics", 200 },
+		{ "OPTIONS", "/api/send", 204 },
+		{ "GET", "/api/send", 405 },
+		{ "POST", "/nothing", 404 },
 	};
 	struct fake_world *world = *state;
 	struct fake fake;
 
+	world->ctx.n_waiting = WP_SERVE_WAITING_MAX;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		/* Nobody has to say who it is for that. */
 		fake_request(&fake, cases[i].method, cases[i].uri);
-		assert_int_equal(wp_serve_is_work(world->ctx.shared, &fake.io),
-				 cases[i].is_work);
+		fake_serve(&world->ctx, &fake.io);
+		assert_int_equal(fake_status(&fake), cases[i].status);
+		if (cases[i].status == 503) {
+			assert_non_null(strstr(fake_answer(&fake),
+					       "too many requests wait"));
+			assert_true(fake_has_name(&fake, "Retry-After"));
+		}
 		fake_release(&fake);
 	}
 
-	ask(world, &fake, "GET", "/readyz", NULL);
-	assert_int_equal(fake_status(&fake), 503);
-	assert_false(wp_serve_is_work(world->ctx.shared, &fake.io));
+	world->ctx.n_waiting--;
+	fake_request(&fake, "POST", "/api/send");
+	fake_serve(&world->ctx, &fake.io);
+	assert_int_equal(fake_status(&fake), 401);
 	fake_release(&fake);
+	world->ctx.n_waiting = 0;
 }
 
 static void requests_are_counted_by_route_and_class(void **state)
@@ -448,7 +455,7 @@ static void requests_are_counted_by_route_and_class(void **state)
 	ask(world, &fake, "POST", "/api/send", "{}");
 	fake_release(&fake);
 	fake_request(&fake, "GET", "/metrics");
-	wp_serve(&world->ctx, &fake.io);
+	fake_serve(&world->ctx, &fake.io);
 
 	assert_int_equal(fake_status(&fake), 200);
 	assert_non_null(strstr(fake_answer(&fake),
@@ -476,7 +483,7 @@ static void the_log_joins_nobody_with_a_message(void **state)
 	fake_param(&fake, "HTTP_IDEMPOTENCY_KEY=the-key");
 	fake_param(&fake, "HTTP_X_REQUEST_ID=the-request");
 	fake_body(&fake, ENVELOPE, strlen(ENVELOPE));
-	wp_serve(&((struct fake_world *)*state)->ctx, &fake.io);
+	fake_serve(&((struct fake_world *)*state)->ctx, &fake.io);
 	(void)dup2(saved, STDERR_FILENO);
 	len = pread(log, text, sizeof(text) - 1, 0);
 	text[len > 0 ? len : 0] = '\0';
@@ -520,7 +527,7 @@ int main(void)
 		TEST(a_batch_of_bad_elements_is_answered_element_by_element),
 		TEST(a_ticket_has_no_body_to_be_wrong_about),
 		TEST(healthz_needs_nothing),
-		TEST(only_what_asks_redis_takes_a_place),
+		TEST(only_what_asks_redis_is_turned_away),
 		TEST(requests_are_counted_by_route_and_class),
 		TEST(the_log_joins_nobody_with_a_message),
 	};

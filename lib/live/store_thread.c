@@ -92,11 +92,18 @@ static struct wp_store_job *list_take(struct job_list *list)
 	return job;
 }
 
+/*
+ * Connected: else the first command after a restart of Redis would fail, for
+ * having been written before it.
+ */
 static enum wp_err have_redis(struct hand *hand, struct wp_error *err)
 {
-	if (hand->redis != NULL)
-		return WP_OK;
-	return wp_redis_new(&hand->redis, hand->line->conf, &wp_scripts, err);
+	enum wp_err rc = WP_OK;
+
+	if (hand->redis == NULL)
+		rc = wp_redis_new(&hand->redis, hand->line->conf, &wp_scripts,
+				  err);
+	return rc == WP_OK ? wp_redis_connect(hand->redis, err) : rc;
 }
 
 /*

@@ -53,6 +53,19 @@ def _die_with_parent(parent):
         signal.signal(number, signal.SIG_DFL)
 
 
+def _group_lives(group):
+    """Is there a process of this group that has not ended?"""
+    for entry in os.listdir("/proc"):
+        try:
+            with open(f"/proc/{int(entry)}/stat", encoding="utf-8") as file:
+                words = file.read().rpartition(")")[2].split()
+        except (ValueError, OSError):
+            continue
+        if int(words[2]) == group and words[0] not in "ZX":
+            return True
+    return False
+
+
 class Program:
     """A program in a session of its own, so that it can be killed whole.
 
@@ -144,6 +157,9 @@ class Program:
         except ProcessLookupError:
             pass
         self.process.wait()
+        # Its children's connections are open until they are gone as well.
+        wait_until(lambda: not _group_lives(self.process.pid), STOP_S,
+                   f"{self.name} is killed", 0.002)
 
     def stop(self, timeout_s=None):
         """Ask it to end; kill what has not ended by then.

@@ -141,8 +141,8 @@ $(B)/tests/fuzz/fuzz_fcgi: $(B)/handlers/wire/fcgi.o
 $(filter $(B)/tests/integration/test_worker_%,$(INTEGRATION)): $(WORKER_SUPPORT_OBJ)
 $(filter $(B)/tests/integration/test_live_%,$(INTEGRATION)): $(LIVE_SUPPORT_OBJ)
 $(B)/tests/unit/ws-daemon/wire/test_session: $(B)/tests/support/ws/ws_bytes.o
-# Its clock is the test's.
-$(B)/tests/unit/lib/live/test_turn: LDFLAGS += -Wl,--wrap=wp_mono_ms
+# Their clocks are the tests'.
+$(B)/tests/unit/lib/live/test_turn $(B)/tests/unit/handlers/test_conn: LDFLAGS += -Wl,--wrap=wp_mono_ms
 
 # What would go to Redis goes to the test; most of these drive whole connections.
 WS_WORLD := $(filter $(B)/tests/unit/ws-daemon/test_%,$(UNIT)) $(B)/tests/fuzz/fuzz_conn

@@ -372,9 +372,9 @@ void wp_backend_free(struct wp_backend **backend)
 {
 	struct wp_backend *b = *backend;
 
-	*backend = NULL;
 	if (b == NULL)
 		return;
+	/* Who is told no may still look at it. */
 	for (size_t i = 0; i < WP_LINES; i++) {
 		struct line *line = &b->lines[i];
 
@@ -385,6 +385,7 @@ void wp_backend_free(struct wp_backend **backend)
 	}
 	ev_timer_stop(b->loop, &b->sample_timer);
 	ev_timer_stop(b->loop, &b->guest_timer);
+	*backend = NULL;
 	free(b);
 }
 

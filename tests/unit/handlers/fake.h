@@ -211,7 +211,8 @@ static inline void fake_conf(struct wp_conf *conf)
 	conf->store.busy_timeout_ms = 100;
 }
 
-static inline bool fake_world_init(struct fake_world *world)
+/* All but ctx: what there is before a fork. */
+static inline bool fake_world_begin(struct fake_world *world)
 {
 	fake_conf(&world->conf);
 	world->ctx = (struct wp_ctx){ 0 };
@@ -219,7 +220,13 @@ static inline bool fake_world_init(struct fake_world *world)
 	if (wp_auth_new(&world->auth, &world->conf, NULL) != WP_OK)
 		return false;
 	wp_shared_init(&world->shared, &world->conf, world->auth, NULL);
-	return wp_ctx_init(&world->ctx, &world->shared, NULL) == WP_OK;
+	return true;
+}
+
+static inline bool fake_world_init(struct fake_world *world)
+{
+	return fake_world_begin(world) &&
+	       wp_ctx_init(&world->ctx, &world->shared, NULL) == WP_OK;
 }
 
 static inline void fake_world_release(struct fake_world *world)

@@ -25,7 +25,7 @@
 enum { HERD = 4000, IDLE = 200, IDLE_BYTES_MAX = 560, TURNS_MAX = 10000 };
 
 struct stage {
-	struct fake_world world; /* its ctx is not used */
+	struct fake_world world; /* without a ctx */
 	struct wp_ctx ctx;
 	struct wp_conns conns;
 	int silent_fd; /* listens in place of Redis */
@@ -69,7 +69,7 @@ static int set_up(void **state)
 	*state = stage;
 	later_ms = 0;
 	if (stage == NULL || !listen_silently(stage) ||
-	    !fake_world_init(&stage->world))
+	    !fake_world_begin(&stage->world))
 		return -1;
 	stage->world.conf.redis.address = stage->redis;
 	stage->world.conf.redis.command_timeout_ms = 3600 * 1000;

@@ -51,7 +51,7 @@ static void be_parent(int listen_fd)
 					     &world.shared };
 	enum wp_err rc;
 
-	if (!fake_world_init(&world))
+	if (!fake_world_begin(&world))
 		_exit(2);
 	world.conf.handlers.processes = 2;
 	world.conf.handlers.threads = 2;
@@ -203,7 +203,7 @@ static void be_hasty_child(int listen_fd, int ready_fd)
 
 	sigemptyset(&stop);
 	sigaddset(&stop, SIGTERM);
-	if (!fake_world_init(&world) ||
+	if (!fake_world_begin(&world) ||
 	    sigprocmask(SIG_BLOCK, &stop, NULL) == -1)
 		_exit(99);
 	world.conf.handlers.threads = 4;

@@ -370,9 +370,12 @@ enum wp_err wp_conns_init(struct wp_conns *conns, struct wp_ctx *ctx,
 
 void wp_conns_release(struct wp_conns *conns)
 {
-	while (conns->first != NULL) {
-		assert(conns->first->call == NULL);
-		free_conn(conns->first);
+	struct wp_conn *next;
+
+	for (struct wp_conn *conn = conns->first; conn != NULL; conn = next) {
+		next = conn->next;
+		assert(conn->call == NULL);
+		free_conn(conn);
 	}
 	while (conns->spare != NULL) {
 		struct wp_call *call = conns->spare;

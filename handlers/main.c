@@ -4,8 +4,8 @@
  * Started by systemd, by `make run`, or by the web server itself. Listens where
  * handlers.listen says, else on a socket handed over (systemd, or descriptor 0
  * as FastCGI programs get it), and forks N processes, an event loop each; or
- * answers the one request of a plain CGI call and ends. Holds no state: what was
- * not answered yet is repeated by the client with its Idempotency-Key.
+ * answers the one request of a plain CGI call and ends. Holds no state: what
+ * was not answered yet is repeated by the client with its Idempotency-Key.
  *
  * SIGTERM: finish what was begun, at most handlers.drain_ms. SIGHUP: read the
  * configuration again, and replace the processes one by one.

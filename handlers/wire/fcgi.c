@@ -93,7 +93,7 @@ static void add_stdout(struct wp_fcgi *fcgi, const struct wp_buf *text)
 		size_t padding;
 
 		if (len > CONTENT_MAX)
-			len = CONTENT_MAX / ALIGN * ALIGN;
+			len = CONTENT_MAX - CONTENT_MAX % ALIGN;
 		padding = (ALIGN - len % ALIGN) % ALIGN;
 		add_header(fcgi, STDOUT, fcgi->id, len, padding);
 		wp_buf_add(&fcgi->out, text->data + at, len);
@@ -481,7 +481,7 @@ void wp_fcgi_stop(struct wp_fcgi *fcgi)
 const char *wp_fcgi_unsent(const struct wp_fcgi *fcgi, size_t *len_out)
 {
 	*len_out = fcgi->out.len - fcgi->sent;
-	return fcgi->out.data + fcgi->sent;
+	return *len_out == 0 ? NULL : fcgi->out.data + fcgi->sent;
 }
 
 void wp_fcgi_sent(struct wp_fcgi *fcgi, size_t n)

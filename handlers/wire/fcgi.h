@@ -117,7 +117,8 @@ bool wp_fcgi_is_quiet(const struct wp_fcgi *fcgi);
  * answered. */
 void wp_fcgi_stop(struct wp_fcgi *fcgi);
 
-/* What is to be written, *len_out bytes; borrowed until the next call. */
+/* What is to be written, *len_out bytes, or NULL; borrowed until the next
+ * call. */
 const char *wp_fcgi_unsent(const struct wp_fcgi *fcgi, size_t *len_out);
 /* n of them were. */
 void wp_fcgi_sent(struct wp_fcgi *fcgi, size_t n);

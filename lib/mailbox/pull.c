@@ -77,7 +77,8 @@ struct wp_pull_page {
 
 static enum wp_err out_of_memory(struct wp_error *err)
 {
-	return wp_error_set(err, WP_ERR_UNAVAIL, "out of memory for a page");
+	(void)wp_error_set(err, WP_ERR_UNAVAIL, "out of memory for a page");
+	return WP_ERR_UNAVAIL;
 }
 
 void wp_pull_ask(const struct wp_pull_page *page, const char *run_id,

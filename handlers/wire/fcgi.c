@@ -459,6 +459,14 @@ void wp_fcgi_answer(struct wp_fcgi *fcgi, const struct wp_buf *head,
 	add_stdout(fcgi, body);
 	add_header(fcgi, STDOUT, fcgi->id, 0, 0);
 	add_end(fcgi, fcgi->id, REQUEST_COMPLETE);
+	/*
+	 * Between this and the end of the connection there is a moment in which
+	 * nginx would send the next request on it, and have it fail. Nginx does
+	 * not keep a connection on which something stands behind the end of a
+	 * request; this one means nothing to anybody.
+	 */
+	if (fcgi->is_last)
+		add_header(fcgi, GET_VALUES_RESULT, 0, 0, 0);
 	end_request(fcgi);
 	wp_buf_init(&fcgi->later, 0);
 	wp_fcgi_feed(fcgi, later.data, later.len);
@@ -473,6 +481,7 @@ bool wp_fcgi_is_quiet(const struct wp_fcgi *fcgi)
 
 void wp_fcgi_stop(struct wp_fcgi *fcgi)
 {
+	fcgi->is_last |= fcgi->is_kept;
 	fcgi->is_kept = false;
 	if (fcgi->state == WP_FCGI_IDLE)
 		fcgi->state = WP_FCGI_OVER;

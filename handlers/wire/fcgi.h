@@ -78,6 +78,7 @@ struct wp_fcgi {
 	uint16_t n_control;
 	uint8_t padding; /* left */
 	bool is_kept;    /* the web server keeps the connection */
+	bool is_last;    /* it would, but this is its last request */
 	bool is_open;    /* its body has not ended */
 	uint8_t header[WP_FCGI_HEADER_LEN];
 	uint8_t control[WP_FCGI_CONTROL_MAX];
@@ -113,8 +114,11 @@ void wp_fcgi_answer(struct wp_fcgi *fcgi, const struct wp_buf *head,
 /* Is it between two requests, with nothing half sent and nothing unsent? */
 bool wp_fcgi_is_quiet(const struct wp_fcgi *fcgi);
 
-/* No more requests: an idle connection is OVER, another one when it is
- * answered. */
+/*
+ * No more requests: an idle connection is OVER, another one when it is
+ * answered. The web server is kept from using it again before it sees the end:
+ * the last answer has a record behind it.
+ */
 void wp_fcgi_stop(struct wp_fcgi *fcgi);
 
 /* What is to be written, *len_out bytes, or NULL; borrowed until the next

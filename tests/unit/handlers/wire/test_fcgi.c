@@ -347,6 +347,9 @@ static void nothing_is_read_while_one_is_asked(void **state)
 
 static void a_stop_ends_the_idle_now_and_others_with_their_answer(void **state)
 {
+	/* The end of a request, and a record that asks nothing. */
+	static const uint8_t last[] = { 1, 3, 1, 2, 0, 8,  0, 0, 0, 0, 0, 0,
+					0, 0, 0, 0, 1, 10, 0, 0, 0, 0, 0, 0 };
 	struct owner o;
 
 	(void)state;
@@ -364,6 +367,10 @@ static void a_stop_ends_the_idle_now_and_others_with_their_answer(void **state)
 	answer(&o, "y");
 	write_out(&o);
 	assert_int_equal(wp_fcgi_wants(&o.fcgi), WP_FCGI_END);
+	/* So that nginx does not use it again before it sees that it ends. */
+	assert_true(o.out.len > sizeof(last));
+	assert_memory_equal(o.out.data + o.out.len - sizeof(last), last,
+			    sizeof(last));
 	tear_down(&o);
 }
 

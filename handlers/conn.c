@@ -14,7 +14,7 @@
 
 enum {
 	INPUT_BYTES = 64 * 1024,
-	SPARE_CALLS = 64,
+	SPARE_CALLS = 32,
 	/* What requests that are not answered may hold: so much, and room for
 	 * some of the largest. */
 	ROOM_BYTES = 128 * 1024 * 1024,
@@ -130,7 +130,8 @@ static void answer(struct wp_conn *conn, struct wp_call *call)
 
 	wp_serve_end(call);
 	put_call(conns, call);
-	if (conns->is_stopping)
+	/* Who came too early may come again when there is room. */
+	if (conns->is_stopping || conn->is_surplus)
 		wp_fcgi_stop(&conn->fcgi);
 	wp_fcgi_answer(&conn->fcgi, &conns->answer, &nothing);
 	if (conns->answer.cap > INPUT_BYTES)

@@ -64,7 +64,7 @@ void wp_conns_release(struct wp_conns *conns);
 /*
  * Take over a descriptor that does not block, also on failure.
  *
- * is_surplus:  there are too many: whatever it asks is answered 503
+ * is_surplus:  there are too many: what it asks is answered 503, and it ends
  */
 void wp_conns_accept(struct wp_conns *conns, int fd, bool is_surplus);
 

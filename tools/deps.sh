@@ -49,7 +49,6 @@ need_run() {
 	need gcc gcc
 	need make make
 	need libc6-dev ./stdio.h
-	need libfcgi-dev ./fcgiapp.h
 	need libhiredis-dev hiredis/hiredis.h
 	need libsqlite3-dev ./sqlite3.h
 	need libyaml-dev ./yaml.h
@@ -62,6 +61,7 @@ need_run() {
 
 need_test() {
 	need libcmocka-dev ./cmocka.h
+	need libfcgi-dev ./fcgiapp.h
 	need libjwt-dev ./jwt.h
 	need spin spin
 	need python3-yaml ./python3/dist-packages/yaml/__init__.py

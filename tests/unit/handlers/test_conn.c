@@ -326,9 +326,10 @@ static void what_is_surplus_is_told_so(void **state)
 	ask(fd, "GET", "/api/messages", "");
 	turn(stage);
 	assert_int_equal(hear(fd, "503", &is_end), 1);
+	assert_true(is_end);
 	assert_int_equal(stage->ctx.n_waiting, 0);
+	assert_int_equal(stage->conns.n, 0);
 	close(fd);
-	turn(stage);
 }
 
 static void at_a_stop_who_is_idle_may_ask_once_more(void **state)

@@ -1,8 +1,9 @@
 /*
  * child.c - one event loop: accept, and stop when told.
  *
- * Each turn of the loop accepts one connection, so that processes share those
- * that are kept: whoever has just got one is busy with it when the next comes.
+ * Connections that a web server keeps stay where they were accepted, so each
+ * process leaves the next one for a moment to those who have fewer: the more it
+ * has, the longer. Where none are kept nobody waits, nor in a crowd.
  */
 #include "handlers/child.h"
 
@@ -26,6 +27,8 @@ enum {
 	LAST_CONNECTIONS = 1024,
 	CONNECTIONS_MAX = 65536,
 	SURPLUS_MAX = 512, /* that are told why not */
+	CROWD = 128,       /* kept connections of a process */
+	KEPT_PER_MS = 8,   /* of what is left to others */
 	MS_PER_S = 1000,
 };
 
@@ -38,6 +41,7 @@ struct child {
 	int listen_fd;
 	size_t max; /* connections; beyond it they are surplus */
 	size_t max_surplus;
+	bool has_waited; /* the next one is ours, if it is still there */
 	ev_io acceptable;
 	ev_timer pause;
 	ev_signal term;
@@ -53,11 +57,11 @@ static bool is_shortage(int error)
 	       error == ENOMEM;
 }
 
-static void pause_accept(struct child *child)
+static void pause_accept(struct child *child, size_t ms)
 {
 	ev_io_stop(child->ctx.loop, &child->acceptable);
 	ev_timer_stop(child->ctx.loop, &child->pause);
-	ev_timer_set(&child->pause, (double)ACCEPT_PAUSE_MS / MS_PER_S, 0.);
+	ev_timer_set(&child->pause, (double)ms / MS_PER_S, 0.);
 	ev_timer_start(child->ctx.loop, &child->pause);
 }
 
@@ -76,14 +80,14 @@ static bool accept_one(struct child *child)
 	int fd;
 
 	if (child->conns.n >= child->max + child->max_surplus) {
-		pause_accept(child);
+		pause_accept(child, ACCEPT_PAUSE_MS);
 		return false;
 	}
 	fd = accept4(child->listen_fd, NULL, NULL,
 		     SOCK_CLOEXEC | SOCK_NONBLOCK);
 	if (fd == -1) {
 		if (is_shortage(errno))
-			pause_accept(child);
+			pause_accept(child, ACCEPT_PAUSE_MS);
 		return false;
 	}
 	wp_conns_accept(&child->conns, fd, child->conns.n >= child->max);
@@ -92,9 +96,18 @@ static bool accept_one(struct child *child)
 
 static void on_acceptable(struct ev_loop *loop, ev_io *io, int events)
 {
+	struct child *child = io->data;
+	size_t n_kept = child->conns.n_kept;
+
 	(void)loop;
 	(void)events;
-	(void)accept_one(io->data);
+	if (n_kept > 0 && n_kept < CROWD && !child->has_waited) {
+		child->has_waited = true;
+		pause_accept(child, 1 + n_kept / KEPT_PER_MS);
+		return;
+	}
+	child->has_waited = false;
+	(void)accept_one(child);
 }
 
 /* ---- the end ---- */

@@ -38,6 +38,7 @@ struct wp_conn {
 	bool is_surplus : 1;
 	bool is_readable : 1; /* the socket has something */
 	bool is_busy : 1;     /* counted in n_busy */
+	bool is_kept : 1;     /* counted in n_kept */
 	bool has_moved : 1;   /* bytes came or went in this turn */
 };
 
@@ -284,7 +285,7 @@ static void schedule(struct wp_conn *conn)
 
 /* ---- the turn ---- */
 
-static void count_busy(struct wp_conn *conn)
+static void count(struct wp_conn *conn)
 {
 	bool is_busy = conn->call != NULL ||
 		       (!is_broken(conn) && !wp_fcgi_is_quiet(&conn->fcgi));
@@ -294,6 +295,10 @@ static void count_busy(struct wp_conn *conn)
 	if (!is_busy && conn->is_busy)
 		conn->conns->n_busy--;
 	conn->is_busy = is_busy;
+	if (conn->fcgi.is_kept && !conn->is_kept) {
+		conn->is_kept = true;
+		conn->conns->n_kept++;
+	}
 }
 
 static bool has_ended(const struct wp_conn *conn)
@@ -310,6 +315,7 @@ static void free_conn(struct wp_conn *conn)
 	break_off(conn);
 	wp_turn_clear(&conn->item);
 	conns->n_busy -= conn->is_busy;
+	conns->n_kept -= conn->is_kept;
 	*conn->link = conn->next;
 	if (conn->next != NULL)
 		conn->next->link = conn->link;
@@ -335,7 +341,7 @@ static enum wp_turn_next on_turn(struct wp_turn_item *item)
 	}
 	watch(conn);
 	schedule(conn);
-	count_busy(conn);
+	count(conn);
 	conn->has_moved = false;
 	return WP_TURN_DONE;
 }

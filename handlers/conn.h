@@ -43,6 +43,7 @@ struct wp_conns {
 	struct wp_fcgi_room room;
 	struct wp_conn *first;
 	size_t n;
+	size_t n_kept;         /* by their web server */
 	size_t n_busy;         /* with a request, or a part of one */
 	struct wp_call *spare; /* owned */
 	size_t n_spare;

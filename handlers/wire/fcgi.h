@@ -65,6 +65,8 @@ struct wp_fcgi {
 	const char *const *params;
 	struct wp_buf body;
 
+	bool is_kept; /* the web server keeps the connection */
+
 	/* The rest is private. */
 	struct wp_buf names; /* parameters, as sent and then as text */
 	struct wp_buf list;  /* pointers into names */
@@ -77,7 +79,6 @@ struct wp_fcgi {
 	uint16_t left;       /* of its content */
 	uint16_t n_control;
 	uint8_t padding; /* left */
-	bool is_kept;    /* the web server keeps the connection */
 	bool is_last;    /* it would, but this is its last request */
 	bool is_open;    /* its body has not ended */
 	uint8_t header[WP_FCGI_HEADER_LEN];

@@ -1,9 +1,9 @@
 /*
  * child.c - one event loop: accept, and stop when told.
  *
- * Connections that a web server keeps stay where they were accepted, so each
- * process leaves the next one for a moment to those who have fewer: the more it
- * has, the longer. Where none are kept nobody waits, nor in a crowd.
+ * Connections that a web server keeps stay where they were accepted, so who has
+ * more of them than another process leaves the next one to it, for a moment. In
+ * a crowd nobody does.
  */
 #include "handlers/child.h"
 
@@ -26,9 +26,10 @@ enum {
 	 * but others may go on coming. */
 	LAST_CONNECTIONS = 1024,
 	CONNECTIONS_MAX = 65536,
-	SURPLUS_MAX = 512, /* that are told why not */
-	CROWD = 128,       /* kept connections of a process */
-	KEPT_PER_MS = 8,   /* of what is left to others */
+	SURPLUS_MAX = 512,  /* that are told why not */
+	CROWD = 128,        /* kept connections of a process */
+	SHARE_SLACK = 2,    /* so many more than others are nothing */
+	SHARE_PAUSE_MS = 1, /* for others to take what is left to them */
 	MS_PER_S = 1000,
 };
 
@@ -38,6 +39,7 @@ enum { THREAD_DESCRIPTORS = 6, OWN_DESCRIPTORS = 32, FEW_CONNECTIONS = 32 };
 struct child {
 	struct wp_ctx ctx;
 	struct wp_conns conns;
+	const struct wp_seat *seat;
 	int listen_fd;
 	size_t max; /* connections; beyond it they are surplus */
 	size_t max_surplus;
@@ -94,16 +96,22 @@ static bool accept_one(struct child *child)
 	return true;
 }
 
+/* Is the next one somebody else's, if he takes it? */
+static bool is_for_others(const struct child *child)
+{
+	return child->conns.n_kept < CROWD && !child->has_waited &&
+	       wp_share_is_ahead(child->seat, SHARE_SLACK);
+}
+
 static void on_acceptable(struct ev_loop *loop, ev_io *io, int events)
 {
 	struct child *child = io->data;
-	size_t n_kept = child->conns.n_kept;
 
 	(void)loop;
 	(void)events;
-	if (n_kept > 0 && n_kept < CROWD && !child->has_waited) {
+	if (is_for_others(child)) {
 		child->has_waited = true;
-		pause_accept(child, 1 + n_kept / KEPT_PER_MS);
+		pause_accept(child, SHARE_PAUSE_MS);
 		return;
 	}
 	child->has_waited = false;
@@ -116,7 +124,9 @@ static void on_turn_end(void *ctx)
 {
 	struct child *child = ctx;
 
-	if (child->conns.is_stopping && child->conns.n == 0)
+	if (!child->conns.is_stopping)
+		wp_share_set(child->seat, child->conns.n_kept);
+	else if (child->conns.n == 0)
 		ev_break(child->ctx.loop, EVBREAK_ALL);
 }
 
@@ -144,6 +154,7 @@ static void on_term(struct ev_loop *loop, ev_signal *signal, int events)
 	ev_io_stop(loop, &child->acceptable);
 	ev_timer_stop(loop, &child->pause);
 	wp_conns_stop(&child->conns);
+	wp_share_leave(child->seat);
 	ev_timer_set(&child->drained, drain_s, 0.);
 	ev_timer_start(loop, &child->drained);
 }
@@ -208,6 +219,7 @@ static enum wp_err begin(struct child *child, struct wp_shared *shared,
 	ev_signal_start(child->ctx.loop, &child->term);
 	let_in(SIGTERM);
 	ev_io_start(child->ctx.loop, &child->acceptable);
+	wp_share_set(child->seat, 0);
 	return WP_OK;
 }
 
@@ -232,7 +244,8 @@ static void tell_ready(int ready_fd)
 		       wp_int("errno", errno));
 }
 
-int wp_child_run(struct wp_shared *shared, int listen_fd, int ready_fd)
+int wp_child_run(struct wp_shared *shared, int listen_fd, int ready_fd,
+		 const struct wp_seat *seat)
 {
 	struct child *child = calloc(1, sizeof(*child));
 	struct wp_error err = { 0 };
@@ -240,6 +253,7 @@ int wp_child_run(struct wp_shared *shared, int listen_fd, int ready_fd)
 	if (child == NULL)
 		return EXIT_FAILURE;
 	child->listen_fd = listen_fd;
+	child->seat = seat;
 	if (begin(child, shared, &err) != WP_OK) {
 		wp_log(NULL, WP_LOG_ERROR, "process cannot start",
 		       wp_str("error", err.msg));

@@ -7,6 +7,7 @@
 #include "lib/base/err.h"
 
 #include "handlers/ctx.h"
+#include "handlers/share.h"
 
 /* No status of a process that dies by itself: it did not drain in time. */
 enum { WP_CHILD_CUT = 3 };
@@ -20,10 +21,12 @@ enum { WP_CHILD_CUT = 3 };
  *
  * listen_fd:  non-blocking, shared with other processes
  * ready_fd:   gets the process id (a pid_t) when it serves; -1 = no
+ * seat:       among the other processes; it is left when this returns
  * Returns:    the exit status: 0 when all that was begun is finished,
  *             WP_CHILD_CUT when the time was not enough for it
  */
-int wp_child_run(struct wp_shared *shared, int listen_fd, int ready_fd);
+int wp_child_run(struct wp_shared *shared, int listen_fd, int ready_fd,
+		 const struct wp_seat *seat);
 
 /* How many descriptors such a process may need. */
 uint64_t wp_child_descriptors(const struct wp_conf *conf);

@@ -23,6 +23,7 @@
 struct pool {
 	const struct wp_pool_hooks *hooks;
 	struct wp_procs procs;
+	struct wp_share *share;
 	int signal_fd;
 	int ready_read;
 	int ready_write;
@@ -143,7 +144,7 @@ static enum wp_err open_pool(struct pool *pool, int listen_fd,
 	pool->parent_fds[0] = pool->signal_fd;
 	pool->parent_fds[1] = pool->ready_read;
 	pool->parent_fds[2] = -1;
-	return WP_OK;
+	return wp_share_new(&pool->share, err);
 }
 
 static void close_pool(struct pool *pool)
@@ -154,6 +155,7 @@ static void close_pool(struct pool *pool)
 		close(pool->ready_read);
 	if (pool->ready_write != -1)
 		close(pool->ready_write);
+	wp_share_free(&pool->share);
 }
 
 enum wp_err wp_pool_run(struct wp_shared *shared, int listen_fd,
@@ -173,6 +175,7 @@ enum wp_err wp_pool_run(struct wp_shared *shared, int listen_fd,
 	pool.procs.listen_fd = listen_fd;
 	pool.procs.ready_fd = pool.ready_write;
 	pool.procs.parent_fds = pool.parent_fds;
+	pool.procs.share = pool.share;
 	wp_procs_init(&pool.procs);
 	loop(&pool);
 	if (pool.procs.has_failed)

@@ -42,8 +42,9 @@ size_t wp_procs_wanted(const struct wp_procs *procs)
 }
 
 /* In the new process. Does not return. */
-static void be_child(const struct wp_procs *procs, pid_t parent)
+static void be_child(const struct wp_procs *procs, pid_t parent, size_t row)
 {
+	const struct wp_seat seat = { .share = procs->share, .row = row };
 	int status;
 
 	/* A parent that was killed must not leave processes behind. */
@@ -51,21 +52,45 @@ static void be_child(const struct wp_procs *procs, pid_t parent)
 		_exit(EXIT_FAILURE);
 	for (const int *fd = procs->parent_fds; *fd != -1; fd++)
 		close(*fd);
-	status = wp_child_run(procs->shared, procs->listen_fd, procs->ready_fd);
+	status = wp_child_run(procs->shared, procs->listen_fd, procs->ready_fd,
+			      &seat);
 	/* After a failed drain calls are still under way: no clean-up then. */
 	if (status != EXIT_SUCCESS)
 		_exit(status);
 	exit(status);
 }
 
+static bool is_taken(const struct wp_procs *procs, size_t row)
+{
+	for (size_t i = 0; i < WP_PROCS_MAX; i++) {
+		const struct wp_process_slot *slot = &procs->slots[i];
+
+		if ((slot->current.pid != 0 && slot->current.row == row) ||
+		    (slot->old.pid != 0 && slot->old.row == row))
+			return true;
+	}
+	return false;
+}
+
+/* There is one: each slot has two processes at most. */
+static size_t free_row(const struct wp_procs *procs)
+{
+	size_t row = 0;
+
+	while (row < WP_SHARE_ROWS - 1 && is_taken(procs, row))
+		row++;
+	return row;
+}
+
 static void start(struct wp_procs *procs, struct wp_process_slot *slot,
 		  uint64_t now_ms)
 {
+	size_t row = free_row(procs);
 	pid_t parent = getpid();
 	pid_t pid = fork();
 
 	if (pid == 0)
-		be_child(procs, parent);
+		be_child(procs, parent, row);
 	if (pid == -1) {
 		wp_log(NULL, WP_LOG_ERROR, "cannot start a process",
 		       wp_int("errno", errno));
@@ -74,6 +99,7 @@ static void start(struct wp_procs *procs, struct wp_process_slot *slot,
 	}
 	slot->current = (struct wp_process){
 		.pid = pid,
+		.row = row,
 		.drain_ms = procs->shared->conf->handlers.drain_ms,
 	};
 	slot->is_ready = false;
@@ -223,6 +249,10 @@ static void plan_restart(const struct wp_procs *procs,
 
 static void bury(struct wp_procs *procs, struct wp_process *process, int status)
 {
+	const struct wp_seat seat = { .share = procs->share,
+				      .row = process->row };
+
+	wp_share_leave(&seat); /* it may have died in it */
 	if (process->is_told)
 		on_end(procs, process, status);
 	else

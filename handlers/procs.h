@@ -15,11 +15,13 @@
 #include "lib/base/backoff.h"
 
 #include "handlers/ctx.h"
+#include "handlers/share.h"
 
 enum { WP_PROCS_MAX = 64 }; /* the bound of handlers.processes */
 
 struct wp_process {
 	pid_t pid;           /* 0 = none */
+	size_t row;          /* of share */
 	int64_t drain_ms;    /* what it was started with */
 	bool is_told;        /* to drain */
 	uint64_t kill_at_ms; /* once it was told */
@@ -40,6 +42,7 @@ struct wp_procs {
 	int listen_fd;            /* borrowed */
 	int ready_fd;             /* borrowed; processes write their id here */
 	const int *parent_fds;    /* they close these; ends with -1 */
+	struct wp_share *share;   /* borrowed */
 	struct wp_process_slot slots[WP_PROCS_MAX];
 	unsigned int generation;
 	bool is_stopping;

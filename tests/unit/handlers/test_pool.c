@@ -198,17 +198,19 @@ static void a_stop_ends_everybody_in_peace(void **state)
 /* One process with no time for requests under way. Does not return. */
 static void be_hasty_child(int listen_fd, int ready_fd)
 {
+	struct wp_seat seat = { 0 };
 	struct fake_world world;
 	sigset_t stop;
 
 	sigemptyset(&stop);
 	sigaddset(&stop, SIGTERM);
 	if (!fake_world_begin(&world) ||
+	    wp_share_new(&seat.share, NULL) != WP_OK ||
 	    sigprocmask(SIG_BLOCK, &stop, NULL) == -1)
 		_exit(99);
 	world.conf.handlers.threads = 4;
 	world.conf.handlers.drain_ms = 0;
-	_exit(wp_child_run(&world.shared, listen_fd, ready_fd));
+	_exit(wp_child_run(&world.shared, listen_fd, ready_fd, &seat));
 }
 
 /* Nothing is under way, so nothing is cut short. */

@@ -29,7 +29,8 @@ static int set_up(void **state)
 	static const int parent_fds[] = { -1 };
 	struct stage *stage = calloc(1, sizeof(*stage));
 
-	if (stage == NULL || !fake_world_init(&stage->world))
+	if (stage == NULL || !fake_world_init(&stage->world) ||
+	    wp_share_new(&stage->procs.share, NULL) != WP_OK)
 		return -1;
 	stage->world.conf.handlers.processes = 1;
 	stage->procs.shared = &stage->world.shared;
@@ -43,6 +44,7 @@ static int tear_down(void **state)
 {
 	struct stage *stage = *state;
 
+	wp_share_free(&stage->procs.share);
 	fake_world_release(&stage->world);
 	free(stage);
 	return 0;

@@ -1,0 +1,67 @@
+/*
+ * share.c - a number for each process, in memory that all see.
+ */
+#include "handlers/share.h"
+
+#include <assert.h>
+#include <stdatomic.h>
+#include <sys/mman.h>
+
+enum { ABSENT = 0 }; /* else one more than there are connections */
+
+struct wp_share {
+	_Atomic uint32_t rows[WP_SHARE_ROWS];
+};
+
+enum wp_err wp_share_new(struct wp_share **out, struct wp_error *err)
+{
+	void *map = mmap(NULL, sizeof(struct wp_share), PROT_READ | PROT_WRITE,
+			 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	if (map == MAP_FAILED)
+		return wp_error_sys(err, "memory for the processes");
+	*out = map;
+	return WP_OK;
+}
+
+void wp_share_free(struct wp_share **share)
+{
+	if (*share != NULL)
+		munmap(*share, sizeof(**share));
+	*share = NULL;
+}
+
+static void store(const struct wp_seat *seat, uint32_t value)
+{
+	assert(seat->row < WP_SHARE_ROWS);
+	atomic_store_explicit(&seat->share->rows[seat->row], value,
+			      memory_order_relaxed);
+}
+
+void wp_share_set(const struct wp_seat *seat, size_t n)
+{
+	store(seat, (uint32_t)n + 1);
+}
+
+void wp_share_leave(const struct wp_seat *seat)
+{
+	store(seat, ABSENT);
+}
+
+static uint32_t load(const struct wp_share *share, size_t row)
+{
+	return atomic_load_explicit(&share->rows[row], memory_order_relaxed);
+}
+
+bool wp_share_is_ahead(const struct wp_seat *seat, size_t slack)
+{
+	uint32_t mine = load(seat->share, seat->row);
+
+	for (size_t i = 0; i < WP_SHARE_ROWS; i++) {
+		uint32_t other = load(seat->share, i);
+
+		if (i != seat->row && other != ABSENT && mine > other + slack)
+			return true;
+	}
+	return false;
+}

@@ -1,0 +1,48 @@
+/*
+ * share.h - who of the processes has how many of the kept connections.
+ *
+ * A connection that a web server keeps stays where it was accepted, so who has
+ * more than others leaves the next one to them. For that each process writes
+ * its number where the others can read it.
+ *
+ * Threads and processes: any; numbers may be a moment old.
+ */
+#ifndef WP_HANDLERS_SHARE_H
+#define WP_HANDLERS_SHARE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/base/err.h"
+
+enum { WP_SHARE_ROWS = 128 }; /* two for each process that may run */
+
+struct wp_share;
+
+/* Where a process writes its own. */
+struct wp_seat {
+	struct wp_share *share; /* borrowed */
+	size_t row;             /* < WP_SHARE_ROWS */
+};
+
+/*
+ * In memory that processes forked later share.
+ *
+ * Ownership:  the caller's; end with wp_share_free()
+ * Errors:     WP_ERR_SYS
+ */
+enum wp_err wp_share_new(struct wp_share **out,
+			 struct wp_error *err) WP_MUST_USE;
+/* Only in this process. NULL-safe. */
+void wp_share_free(struct wp_share **share);
+
+/* The process accepts, and has n kept connections. */
+void wp_share_set(const struct wp_seat *seat, size_t n);
+/* It accepts no more, or is dead. */
+void wp_share_leave(const struct wp_seat *seat);
+
+/* Has somebody else, who accepts, fewer by more than slack? */
+bool wp_share_is_ahead(const struct wp_seat *seat, size_t slack);
+
+#endif /* WP_HANDLERS_SHARE_H */

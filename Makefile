@@ -312,6 +312,8 @@ install: all ## programs, web-config, docs: DESTDIR= PREFIX=/usr/local
 clean: ## remove what was built (the state directory of make run stays)
 	rm -rf build compile_commands.json
 
+include bench/bench.mk
+
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 
 .PHONY: help all tests-build deps deps-build run test release-tests asan-tests tsan-tests test-unit \

@@ -4,8 +4,8 @@
 usage: tools/check-layers.py [--objects build/release]
 
 FLOORS is the one list of what stands on what: a folder knows those above it in
-the list and itself. Every folder with C has a place in it; only tests/ is on no
-floor. No two files know each other in a circle, whether by
+the list and itself. Every folder with C has a place in it; only tests/ and
+bench/ are on no floor. No two files know each other in a circle, whether by
 includes or by calls (a .c and its .h are one file); calls are read from the
 objects, so they are checked where --objects says that there are some. Who
 calls through a table that was handed in is not seen, and is free to.
@@ -35,8 +35,9 @@ FLOORS = (
     ("handlers", "worker", "ws-daemon", "tools/waypost"),
 )
 
-# Tests may know everything, and nobody knows them; the build has no say here.
-NO_FLOOR = ("tests", "build")
+# Tests and benchmarks may know everything, and nobody knows them; the build has
+# no say here.
+NO_FLOOR = ("tests", "bench", "build")
 
 # Programs without an event loop have no business on this floor.
 KEPT_FROM = {"lib/live": ("worker", "tools/waypost")}

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Install the Debian packages that are missing here, and nothing else.
 #
-# usage: tools/deps.sh run|test|dev [nginx|lighttpd]
+# usage: tools/deps.sh run|test|dev|bench [nginx|lighttpd]
 #
 # As root it installs without a question; otherwise it prints the command and
 # stops. No service is started, enabled or replaced: a package that is not
@@ -14,7 +14,8 @@ web=${2:-nginx}
 missing=
 
 # need PACKAGE PROBE…: any probe that is there makes the package unnecessary.
-# A probe is a command, or a file under /usr/include or /usr/lib with a /.
+# A probe is a command, or a file under /usr/include, /usr/lib or /usr/share with
+# a /.
 need() {
 	package=$1
 	shift
@@ -22,7 +23,8 @@ need() {
 		case $probe in
 		*/*)
 			for file in "/usr/include/$probe" /usr/include/*/"$probe" \
-				"/usr/local/include/$probe" "/usr/lib/$probe"; do
+				"/usr/local/include/$probe" "/usr/lib/$probe" \
+				"/usr/share/$probe"; do
 				[ -e "$file" ] && return 0
 			done ;;
 		*)
@@ -67,6 +69,22 @@ need_test() {
 	need python3-yaml ./python3/dist-packages/yaml/__init__.py
 }
 
+# What benchmarks compare with, and what draws their plots.
+need_bench() {
+	need golang-go go
+	need golang-github-gomodule-redigo-dev \
+		gocode/src/github.com/gomodule/redigo/redis/conn.go
+	need golang-github-gorilla-websocket-dev \
+		gocode/src/github.com/gorilla/websocket/conn.go
+	need golang-github-golang-jwt-jwt-dev \
+		gocode/src/github.com/golang-jwt/jwt/token.go
+	need nodejs node
+	need node-ws nodejs/ws/package.json
+	need libnginx-mod-nchan nginx/modules/ngx_nchan_module.so
+	need gnuplot-nox gnuplot
+	need git git
+}
+
 case $kind in
 run)
 	need_run
@@ -85,8 +103,12 @@ dev)
 	need clang-format clang-format
 	need clang-tidy clang-tidy
 	need git git ;;
+bench)
+	need_run
+	need_web nginx
+	need_bench ;;
 *)
-	echo "usage: tools/deps.sh run|test|dev [nginx|lighttpd]" >&2
+	echo "usage: tools/deps.sh run|test|dev|bench [nginx|lighttpd]" >&2
 	exit 2 ;;
 esac
 

@@ -1,0 +1,32 @@
+# ---- benchmarks: nothing here is part of the product ----
+
+ROUNDS ?= 5
+SECONDS ?= 5
+# An earlier state to compare with, built in a folder of its own.
+BEFORE ?= 61d1681
+BENCH := $(B)/bench
+
+BENCH_LOAD_OBJ := $(patsubst %,$(B)/bench/load/%.o,answer hist net)
+BENCH_PROGRAMS := $(BENCH)/http_load $(BENCH)/empty_fcgi
+
+$(BENCH)/http_load: $(B)/bench/load/http_load.o $(BENCH_LOAD_OBJ)
+	$(CC) $(LDFLAGS) -o $@ $^
+
+$(BENCH)/empty_fcgi: $(B)/bench/limits/empty_fcgi.o
+	$(CC) $(LDFLAGS) -o $@ $^ -lfcgi
+
+bench-deps: ## install what benchmarks compare with (root)
+	@tools/deps.sh bench
+
+bench-build:
+	@tools/deps.sh bench
+	@$(MAKE) --no-print-directory -s -j$(JOBS) all $(BENCH_PROGRAMS)
+
+BENCH_RUN = $(PYTHON) bench/$(1).py --rounds $(ROUNDS) --seconds $(SECONDS) \
+	--before $(BEFORE) --build $(B)
+
+bench-send: bench-build ## POST /api/send: ROUNDS=5 SECONDS=5 BEFORE=61d1681
+	@$(call BENCH_RUN,send)
+	@$(call BENCH_RUN,send) --batch
+
+.PHONY: bench-deps bench-build bench-send

@@ -29,4 +29,7 @@ bench-send: bench-build ## POST /api/send: ROUNDS=5 SECONDS=5 BEFORE=61d1681
 	@$(call BENCH_RUN,send)
 	@$(call BENCH_RUN,send) --batch
 
-.PHONY: bench-deps bench-build bench-send
+bench-pull: bench-build ## GET /api/messages of nothing and of 50, and ack of 50
+	@$(call BENCH_RUN,pull)
+
+.PHONY: bench-deps bench-build bench-send bench-pull

@@ -14,13 +14,14 @@ import time
 from kit import ROOT, say
 
 from devkit import redis  # noqa: E402, kit sets the path
+from devkit.http import Http  # noqa: E402
 from devkit.process import Program, StartError, wait_until  # noqa: E402
 from devkit.stack import find_program, free_port, listens  # noqa: E402
 from devkit.token import mint  # noqa: E402
 
 START_S, BUILD_S, SETTLE_S = 90, 600, 120
 TOKEN_S = 86400
-KEPT = 32 # connections that a web server keeps to what is behind it
+KEPT = 32  # connections that a web server keeps to what is behind it
 
 # How much is on its way: to the mailboxes, and to the disk.
 LOOK = """
@@ -162,6 +163,11 @@ class Waypost:
         with self.redis() as ask:
             self.partitions = int(ask("HGET", "wp:meta", "partitions"))
 
+    host = "127.0.0.1"
+
+    def http(self):
+        return Http(self.port, self.host, START_S)
+
     def redis(self):
         return redis.Redis(self.redis_path)
 
@@ -204,6 +210,11 @@ class Programs:
     def token(self, user):
         return mint(self.secret, user, TOKEN_S)
 
+    host = "127.0.0.1"
+
+    def http(self):
+        return Http(self.port, self.host, START_S)
+
     def settle(self, on_disk=True):
         """Nothing is ever on its way."""
 
@@ -231,7 +242,6 @@ class Programs:
                             self.path("nginx.conf")], self.answers)
 
     def answers(self):
-        from devkit.http import Http
         try:
             return Http(self.port, "127.0.0.1", 5).request("GET", "/").status
         except OSError:

@@ -188,11 +188,12 @@ class Bench:
     def run(self, turn, argv=None):
         """turn(bench, contestant, round): a dict of numbers and texts."""
         self.options = self.parser.parse_args(argv)
+        self.options.build = os.path.abspath(self.options.build)
         wanted = [name for name in self.options.only.split(",") if name]
-        for name in wanted:
-            if name not in self.makers:
-                self.parser.error(f"there is no contestant {name}")
         names = [name for name in self.makers if not wanted or name in wanted]
+        if not names:
+            say(f"{self.name}: none of these takes part")
+            return
         order = random.Random(self.options.seed)
         began = time.monotonic()
         with tempfile.TemporaryDirectory(prefix="wpb") as folder:
@@ -244,25 +245,25 @@ class Bench:
             lines.append("| " + " | ".join(cells) + " |")
         return "\n".join(lines)
 
-    def cpu_table(self, per):
+    def cpu_table(self, per, key="cpu_us"):
         """Microseconds of processor time, of each kind of program."""
         labels = []
         for name in self.names():
-            for label in self.results[name][0].get("cpu_us", {}):
+            for label in self.results[name][0].get(key, {}):
                 if label not in labels:
                     labels.append(label)
         lines = [f"| µs of processor time per {per} | " + " | ".join(labels) +
                  " | all |", "| --- " * (len(labels) + 2) + "|"]
         for name in self.names():
             results = self.results[name]
-            if "cpu_us" not in results[0]:
+            if key not in results[0]:
                 continue
             cells = [name]
             for label in labels:
-                values = [result["cpu_us"].get(label) for result in results]
+                values = [result[key].get(label) for result in results]
                 cells.append("" if values[0] is None else
                              short(statistics.median(values)))
-            cells.append(spread([sum(result["cpu_us"].values())
+            cells.append(spread([sum(result[key].values())
                                  for result in results]))
             lines.append("| " + " | ".join(cells) + " |")
         return "\n".join(lines)
@@ -270,6 +271,8 @@ class Bench:
     def write(self, *parts):
         """Print the tables with where they come from; keep them, and the
         data for gnuplot, in --out."""
+        if not self.results:
+            return
         text = "\n\n".join([f"## {self.name}", self.about.strip(),
                             provenance(self.options), *parts]) + "\n"
         print(text, flush=True)

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -52,6 +53,10 @@ static struct load {
 	/* Where the token of the user of the first hole goes; one per line. */
 	char *tokens;
 	size_t token_len, token_at;
+	/* -B: bodies, one per line and all as long; whose turn it is. */
+	char *bodies;
+	size_t body_len, body_at;
+	atomic_uint next;
 	bool is_head;
 	uint64_t start_ns, count_ns, end_ns;
 } load = { .connections = 32,
@@ -79,7 +84,7 @@ struct thread {
 	unsigned int n_idle;
 	unsigned int open; /* requests without an answer yet */
 	uint64_t random, next_due, step;
-	uint64_t all, lost, reconnects, bytes, late_ns;
+	uint64_t all, lost, reconnects, bytes, late_ns, last_ns;
 	uint64_t status[STATUS_MAX];
 	struct hist hist;
 };
@@ -99,6 +104,26 @@ static void find_holes(void)
 	}
 }
 
+static void put_token(char *out, uint64_t user)
+{
+	memcpy(out + load.token_at, load.tokens + user * (load.token_len + 1),
+	       load.token_len);
+}
+
+/* Returns false when every user has had a turn. */
+static bool fill_once(char *out)
+{
+	unsigned int user = atomic_fetch_add(&load.next, 1);
+
+	if (user >= load.population)
+		return false;
+	memcpy(out + load.body_at, load.bodies + user * (load.body_len + 1),
+	       load.body_len);
+	if (load.tokens != NULL)
+		put_token(out, user);
+	return true;
+}
+
 static void fill(struct thread *thread, char *out)
 {
 	for (size_t i = 0; i < load.n_holes; i++) {
@@ -106,9 +131,7 @@ static void fill(struct thread *thread, char *out)
 		char *end = out + load.holes[i].at + load.holes[i].digits;
 
 		if (i == 0 && load.tokens != NULL)
-			memcpy(out + load.token_at,
-			       load.tokens + number * (load.token_len + 1),
-			       load.token_len);
+			put_token(out, number);
 		for (unsigned int k = 0; k < load.holes[i].digits; k++) {
 			*--end = (char)('0' + number % 10);
 			number /= 10;
@@ -142,11 +165,18 @@ static void write_more(struct conn *conn)
 
 static void begin(struct thread *thread, struct conn *conn, uint64_t due)
 {
-	fill(thread, conn->out);
 	conn->since = due;
 	conn->sent = 0;
 	thread->open++;
 	write_more(conn);
+}
+
+static bool next_request(struct thread *thread, struct conn *conn)
+{
+	if (load.bodies != NULL)
+		return fill_once(conn->out);
+	fill(thread, conn->out);
+	return true;
 }
 
 /* Send the next one, or rest until it is due, or for good. */
@@ -155,7 +185,7 @@ static void go_on(struct thread *thread, struct conn *conn, uint64_t now)
 	conn->since = 0;
 	if (load.rate > 0)
 		thread->idle[thread->n_idle++] = conn;
-	else if (now < load.end_ns)
+	else if (now < load.end_ns && next_request(thread, conn))
 		begin(thread, conn, now);
 }
 
@@ -174,6 +204,7 @@ static void count(struct thread *thread, struct conn *conn, uint64_t now)
 
 	thread->open--;
 	thread->all++;
+	thread->last_ns = now;
 	conn->kept++;
 	if (now >= load.count_ns && now < load.end_ns) {
 		thread->status[status < STATUS_MAX ? status : 0]++;
@@ -236,11 +267,15 @@ static void read_more(struct thread *thread, struct conn *conn)
 /* Open loop: what is due goes out, on whatever connection is idle. */
 static void send_due(struct thread *thread, uint64_t now)
 {
+	struct conn *conn;
+
 	while (thread->next_due <= now && thread->next_due < load.end_ns &&
 	       thread->n_idle > 0) {
 		if (now - thread->next_due > thread->late_ns)
 			thread->late_ns = now - thread->next_due;
-		begin(thread, thread->idle[--thread->n_idle], thread->next_due);
+		conn = thread->idle[--thread->n_idle];
+		fill(thread, conn->out);
+		begin(thread, conn, thread->next_due);
 		thread->next_due += thread->step;
 	}
 }
@@ -260,6 +295,12 @@ static void wait_for(struct thread *thread, struct epoll_event *events,
 	*n_out = epoll_pwait2(thread->epoll, events, EVENTS, &wait, NULL);
 }
 
+static bool is_exhausted(const struct thread *thread)
+{
+	return load.bodies != NULL && thread->open == 0 &&
+	       atomic_load(&load.next) >= load.population;
+}
+
 static void *run(void *arg)
 {
 	struct thread *thread = arg;
@@ -269,7 +310,7 @@ static void *run(void *arg)
 
 	for (unsigned int i = 0; i < thread->n; i++)
 		go_on(thread, &thread->conns[i], now);
-	while ((now = net_now_ns()) < load.end_ns ||
+	while (((now = net_now_ns()) < load.end_ns && !is_exhausted(thread)) ||
 	       (thread->open > 0 && now < over)) {
 		int n;
 
@@ -315,6 +356,7 @@ static void report(struct thread *threads)
 {
 	struct thread *sum = &threads[0];
 	const char *comma = "";
+	double seconds;
 
 	for (unsigned int i = 1; i < load.threads; i++) {
 		hist_merge(&sum->hist, &threads[i].hist);
@@ -322,15 +364,20 @@ static void report(struct thread *threads)
 		sum->lost += threads[i].lost;
 		sum->bytes += threads[i].bytes;
 		sum->reconnects += threads[i].reconnects;
+		if (threads[i].last_ns > sum->last_ns)
+			sum->last_ns = threads[i].last_ns;
 		if (threads[i].late_ns > sum->late_ns)
 			sum->late_ns = threads[i].late_ns;
 		for (int k = 0; k < STATUS_MAX; k++)
 			sum->status[k] += threads[i].status[k];
 	}
+	seconds = load.bodies != NULL
+			  ? (double)(sum->last_ns - load.start_ns) / 1e9
+			  : load.seconds;
 	printf("{\"seconds\":%.3f,\"counted\":%llu,\"all\":%llu,\"lost\":%llu,"
 	       "\"reconnects\":%llu,\"bytes\":%llu,\"cpu_s\":%.4f,"
 	       "\"late_us\":%.1f,\"status\":{",
-	       load.seconds, (unsigned long long)sum->hist.count,
+	       seconds, (unsigned long long)sum->hist.count,
 	       (unsigned long long)sum->all, (unsigned long long)sum->lost,
 	       (unsigned long long)sum->reconnects,
 	       (unsigned long long)sum->bytes, net_cpu_s(),
@@ -347,7 +394,7 @@ static void report(struct thread *threads)
 }
 
 struct request {
-	const char *method, *path, *body, *token;
+	const char *method, *path, *body, *bodies, *token;
 	char headers[4096];
 };
 
@@ -355,8 +402,16 @@ static void make_request(const struct request *how)
 {
 	size_t body_len = 0;
 	char *body = how->body ? net_read_file(how->body, &body_len) : NULL;
+	size_t lines_len;
 	FILE *out = open_memstream(&load.request, &load.len);
 
+	if (how->bodies != NULL) {
+		load.bodies = net_read_file(how->bodies, &lines_len);
+		body_len = load.body_len = strcspn(load.bodies, "\n");
+		load.population = (unsigned int)(lines_len / (body_len + 1));
+		load.warm_s = 0;
+		body = strndup(load.bodies, body_len);
+	}
 	fprintf(out, "%s %s HTTP/1.1\r\nHost: bench\r\n%s", how->method,
 		how->path, how->headers);
 	if (body != NULL)
@@ -374,11 +429,14 @@ static void make_request(const struct request *how)
 		fprintf(out, "Authorization: Bearer %s\r\n", how->token);
 	}
 	fprintf(out, "\r\n");
+	fflush(out);
+	load.body_at = load.len;
 	fwrite(body, 1, body_len, out);
 	fclose(out);
 	free(body);
-	find_holes();
-	if (load.tokens != NULL && load.n_holes == 0)
+	if (load.bodies == NULL)
+		find_holes();
+	if (load.tokens != NULL && load.n_holes == 0 && load.bodies == NULL)
 		net_die("tokens are of the users of the first run of #");
 }
 
@@ -389,6 +447,8 @@ static noreturn void usage(void)
 		"  -s S  seconds (5)            -w S  before those, uncounted\n"
 		"  -r N  requests a second; without: as fast as answers come\n"
 		"  -m METHOD (GET)  -p PATH  -H 'NAME: VALUE'  -b BODY-FILE\n"
+		"  -B FILE  with the body of one user per line, all as long:\n"
+		"      each asks once, in order, and that is the end\n"
 		"  -j TOKEN  or  -J FILE  with one for each user, all as long\n"
 		"  -n N  population (1)         -S N  seed (1)");
 }
@@ -398,7 +458,7 @@ static void read_options(int argc, char **argv, struct request *how)
 	size_t len;
 	int option;
 
-	while ((option = getopt(argc, argv, "c:t:s:w:r:m:p:H:b:j:J:n:S:")) !=
+	while ((option = getopt(argc, argv, "c:t:s:w:r:m:p:H:b:B:j:J:n:S:")) !=
 	       -1) {
 		switch (option) {
 		case 'c':
@@ -429,6 +489,9 @@ static void read_options(int argc, char **argv, struct request *how)
 			break;
 		case 'b':
 			how->body = optarg;
+			break;
+		case 'B':
+			how->bodies = optarg;
 			break;
 		case 'j':
 			how->token = optarg;

@@ -7,13 +7,16 @@ BEFORE ?= 61d1681
 BENCH := $(B)/bench
 
 BENCH_LOAD_OBJ := $(patsubst %,$(B)/bench/load/%.o,answer hist net)
-BENCH_PROGRAMS := $(BENCH)/http_load $(BENCH)/empty_fcgi
+BENCH_PROGRAMS := $(BENCH)/http_load $(BENCH)/empty_fcgi $(BENCH)/script_loop
 
 $(BENCH)/http_load: $(B)/bench/load/http_load.o $(BENCH_LOAD_OBJ)
 	$(CC) $(LDFLAGS) -o $@ $^
 
 $(BENCH)/empty_fcgi: $(B)/bench/limits/empty_fcgi.o
 	$(CC) $(LDFLAGS) -o $@ $^ -lfcgi
+
+$(BENCH)/script_loop: $(B)/bench/limits/script_loop.o $(B)/bench/load/net.o $(LIB)
+	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
 
 bench-deps: ## install what benchmarks compare with (root)
 	@tools/deps.sh bench
@@ -32,4 +35,10 @@ bench-send: bench-build ## POST /api/send: ROUNDS=5 SECONDS=5 BEFORE=61d1681
 bench-pull: bench-build ## GET /api/messages of nothing and of 50, and ack of 50
 	@$(call BENCH_RUN,pull)
 
-.PHONY: bench-deps bench-build bench-send bench-pull
+bench-redis: bench-build ## the send and route scripts alone, and the worker
+	@$(call BENCH_RUN,scripts)
+
+bench-migrate: bench-build ## from accepted to on disk
+	@$(call BENCH_RUN,migrate)
+
+.PHONY: bench-deps bench-build bench-send bench-pull bench-redis bench-migrate

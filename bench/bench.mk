@@ -7,7 +7,8 @@ BEFORE ?= 61d1681
 BENCH := $(B)/bench
 
 BENCH_LOAD_OBJ := $(patsubst %,$(B)/bench/load/%.o,answer hist net)
-BENCH_PROGRAMS := $(BENCH)/http_load $(BENCH)/empty_fcgi $(BENCH)/script_loop
+BENCH_PROGRAMS := $(BENCH)/http_load $(BENCH)/empty_fcgi $(BENCH)/script_loop \
+	$(BENCH)/ws_load $(BENCH)/ws_loop
 
 $(BENCH)/http_load: $(B)/bench/load/http_load.o $(BENCH_LOAD_OBJ)
 	$(CC) $(LDFLAGS) -o $@ $^
@@ -17,6 +18,12 @@ $(BENCH)/empty_fcgi: $(B)/bench/limits/empty_fcgi.o
 
 $(BENCH)/script_loop: $(B)/bench/limits/script_loop.o $(B)/bench/load/net.o $(LIB)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+$(BENCH)/ws_load: $(B)/bench/load/ws_load.o $(BENCH_LOAD_OBJ)
+	$(CC) $(LDFLAGS) -o $@ $^
+
+$(BENCH)/ws_loop: $(B)/bench/limits/ws_loop.o $(B)/bench/load/net.o
+	$(CC) $(LDFLAGS) -o $@ $^ -lcrypto
 
 bench-deps: ## install what benchmarks compare with (root)
 	@tools/deps.sh bench
@@ -41,4 +48,13 @@ bench-redis: bench-build ## the send and route scripts alone, and the worker
 bench-migrate: bench-build ## from accepted to on disk
 	@$(call BENCH_RUN,migrate)
 
-.PHONY: bench-deps bench-build bench-send bench-pull bench-redis bench-migrate
+bench-ws: bench-build ## WebSocket daemons: clients let in, kept and poked
+	@$(call BENCH_RUN,ws)
+
+bench-e2e: bench-build ## from POST to poke, 1,000 a second
+	@$(call BENCH_RUN,e2e)
+
+bench: bench-send bench-pull bench-e2e bench-redis bench-ws bench-migrate ## all of them
+
+.PHONY: bench bench-deps bench-build bench-send bench-pull bench-redis \
+	bench-migrate bench-ws bench-e2e

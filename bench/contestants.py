@@ -91,7 +91,7 @@ PROXY = """
 			proxy_http_version 1.1;
 			proxy_set_header Connection "";
 			proxy_set_header Host $http_host;
-			proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+			proxy_set_header X-Forwarded-For $remote_addr;
 			proxy_pass http://behind;
 		}
 		location = /connect {
@@ -330,6 +330,82 @@ class GoPeer(Programs):
         with self.redis() as ask:
             ask("EVAL", "for _, k in ipairs(redis.call('KEYS', 'hot*')) do "
                 "redis.call('UNLINK', k) end", "0")
+
+
+# ---- who pokes WebSockets: daemon is the label of the program that does -----
+
+class WsLoop(Programs):
+    """A bare epoll loop."""
+    daemon = "loop"
+
+    def begin(self):
+        self.redis_server()
+        self.address = "unix:" + self.path("ws.sock")
+        self.launch("loop", [os.path.join(
+            self.bench.options.build, "bench", "ws_loop"),
+            self.path("ws.sock"), self.redis_path],
+            lambda: listens(self.path("ws.sock")))
+
+
+class GoHub(GoPeer):
+    """The peer's hub, without a web server; GOMAXPROCS as it likes."""
+    daemon = "go"
+
+    def begin(self):
+        self.redis_server()
+        self.address = "unix:" + self.path("go.sock")
+        self.launch("go", [go_peer(), "-listen", self.address, "-redis",
+                           self.redis_path],
+                    lambda: listens(self.path("go.sock")),
+                    JWT_SECRET=self.secret)
+
+
+class NodeHub(Programs):
+    """Node's ws."""
+    daemon = "node"
+
+    def begin(self):
+        self.redis_server()
+        self.address = "unix:" + self.path("node.sock")
+        self.launch("node", [
+            find_program("node"),
+            os.path.join(ROOT, "bench", "peers", "node", "hub.js"),
+            self.path("node.sock"), self.redis_path],
+            lambda: listens(self.path("node.sock")), JWT_SECRET=self.secret,
+            NODE_PATH="/usr/share/nodejs")
+
+
+class Nchan(Programs):
+    """nginx with Nchan: published to by HTTP, without Redis or tokens."""
+    daemon = "web"
+
+    def begin(self):
+        self.address = f"127.0.0.1:{self.port}"
+        self.nginx("location = / { return 200 'OK'; } "
+                   "location = /connect { nchan_subscriber websocket; "
+                   "nchan_channel_id $args; "
+                   "nchan_subscriber_first_message newest; } "
+                   "location = /publish { nchan_publisher; "
+                   "nchan_channel_id $args; nchan_message_buffer_length 0; "
+                   "client_body_in_single_buffer on; }",
+                   http="keepalive_requests 1000000000;",
+                   modules="load_module /usr/lib/nginx/modules/"
+                           "ngx_nchan_module.so;")
+
+
+class WaypostHub(Waypost):
+    """Our daemon, without a web server."""
+    daemon = "websocket"
+
+    def start(self, folder):
+        super().start(folder)
+        self.address = "unix:" + self.about["websocket"]
+
+    def channel(self):
+        """Of the daemon's present incarnation."""
+        with self.redis() as ask:
+            found = ask("PUBSUB", "CHANNELS", "wp:poke:*")
+        return found[0].decode()
 
 
 ALL = {

@@ -1,9 +1,9 @@
 #!/usr/bin/python3
 """From accepted to on disk: what waits in ingress for users who are away.
 
-The worker is stopped while batches of 1 KiB are accepted for --users users, then
-goes on; the clock stops when nothing waits in ingress and nobody is due to be
-migrated any more. Routing is included.
+The worker is stopped while batches of 1 KiB are accepted for --users users,
+then goes on; the clock stops when nothing waits in ingress and nobody is due to
+be migrated any more. Routing is included.
 """
 import os
 import signal
@@ -26,8 +26,8 @@ def fill(bench, stack, seconds, seed):
     _, body = write_bodies(bench.options.out)
     result = run_generator("http_load", [
         "-c", 8, "-s", seconds, "-w", 0, "-m", "POST", "-p", "/api/send/batch",
-        "-b", body, "-j", stack.token("sender"), "-n", bench.options.users, "-S", seed,
-        f"127.0.0.1:{stack.port}"], bench.options.build, seconds)
+        "-b", body, "-j", stack.token("sender"), "-n", bench.options.users,
+        "-S", seed, f"127.0.0.1:{stack.port}"], bench.options.build, seconds)
     if set(result["status"]) != {"202"} or result["lost"]:
         raise SystemExit(f"not all was accepted: {result['status']}")
     return result["all"] * BATCH

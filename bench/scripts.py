@@ -44,9 +44,10 @@ def worker_pid(stack):
 
 
 def loop(bench, stack, what, count, each=1):
+    window = SENDS if what == "send" else ROUTES
     return run_generator("script_loop", [
         what, os.path.join(stack.about["state"], "waypost.yaml"),
-        stack.redis_path, count, SENDS if what == "send" else ROUTES, each, USERS],
+        stack.redis_path, count, window, each, USERS],
         bench.options.build, ROUTE_S)
 
 

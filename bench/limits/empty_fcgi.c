@@ -44,7 +44,7 @@ static void *serve(void *arg)
 
 int main(int argc, char **argv)
 {
-	int threads = argc == 3 ? atoi(argv[2]) : 0;
+	int threads = argc == 3 ? (int)strtol(argv[2], NULL, 10) : 0;
 	int socket;
 	pthread_t id;
 

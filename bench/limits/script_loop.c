@@ -44,6 +44,7 @@ static struct bench {
 	char run_id[RUN_ID_LEN + 1];
 	long long count, window, each, population;
 	long long done, calls;
+	struct call *list; /* one for each user, or partition */
 } bench;
 
 static const struct wp_conf_section *const sections[] = {
@@ -163,13 +164,13 @@ static void take_sent(void)
 	freeReplyObject(reply);
 }
 
-static void run_send(const struct call *calls)
+static void run_send(void)
 {
 	long long next = 0, open = 0;
 
 	while (bench.done < bench.count) {
 		while (open < bench.window && next * bench.each < bench.count) {
-			append(&calls[next++ % bench.population]);
+			append(&bench.list[next++ % bench.population]);
 			open++;
 		}
 		take_sent();
@@ -199,7 +200,7 @@ static struct call route_of(uint32_t partition)
 	return call;
 }
 
-static void run_route(const struct call *calls)
+static void run_route(void)
 {
 	long long next = 0, open = 0, idle = 0;
 
@@ -207,7 +208,7 @@ static void run_route(const struct call *calls)
 		redisReply *reply;
 
 		while (open < bench.window && bench.done < bench.count) {
-			append(&calls[next++ % bench.population]);
+			append(&bench.list[next++ % bench.population]);
 			open++;
 		}
 		reply = take();
@@ -223,7 +224,7 @@ static void run_route(const struct call *calls)
 
 static long long number(const char *text)
 {
-	long long value = atoll(text);
+	unsigned int value = net_number(text);
 
 	if (value < 1)
 		net_die("%s: a number above 0 is wanted", text);
@@ -232,7 +233,6 @@ static long long number(const char *text)
 
 int main(int argc, char **argv)
 {
-	struct call *calls;
 	bool is_send;
 	uint64_t start;
 	double seconds;
@@ -248,17 +248,17 @@ int main(int argc, char **argv)
 	bench.population =
 		is_send ? number(argv[7]) : bench.conf.mailbox.partitions;
 	bench.redis = redisConnectUnix(argv[3]);
-	calls = calloc((size_t)bench.population, sizeof(*calls));
-	if (bench.redis == NULL || bench.redis->err != 0 || calls == NULL ||
-	    bench.each > EACH_MAX)
+	bench.list = calloc((size_t)bench.population, sizeof(struct call));
+	if (bench.redis == NULL || bench.redis->err != 0 ||
+	    bench.list == NULL || bench.each > EACH_MAX)
 		net_die("cannot begin");
 	for (long long i = 0; i < bench.population; i++)
-		calls[i] = is_send ? send_to(i) : route_of((uint32_t)i);
+		bench.list[i] = is_send ? send_to(i) : route_of((uint32_t)i);
 	start = net_now_ns();
 	if (is_send)
-		run_send(calls);
+		run_send();
 	else
-		run_route(calls);
+		run_route();
 	seconds = (double)(net_now_ns() - start) / 1e9;
 	printf("{\"seconds\":%.4f,\"messages\":%lld,\"calls\":%lld,"
 	       "\"cpu_s\":%.4f}\n",

@@ -46,7 +46,7 @@ static bool read_head(struct answer *answer)
 	answer->head[answer->head_len] = '\0';
 	if (strncmp(answer->head, "HTTP/1.1 ", 9) != 0)
 		return false;
-	answer->status = atoi(answer->head + 9);
+	answer->status = (int)strtol(answer->head + 9, NULL, 10);
 	answer->is_last = has_word(header(answer, "Connection"), "close");
 	answer->is_chunked =
 		has_word(header(answer, "Transfer-Encoding"), "chunked");

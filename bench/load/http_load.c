@@ -77,11 +77,10 @@ struct conn {
 
 struct thread {
 	pthread_t id;
-	int epoll;
 	struct conn *conns;
-	unsigned int n;
 	struct conn **idle; /* open loop only: who has nothing to do */
-	unsigned int n_idle;
+	int epoll;
+	unsigned int n, n_idle;
 	unsigned int open; /* requests without an answer yet */
 	uint64_t random, next_due, step;
 	uint64_t all, lost, reconnects, bytes, late_ns, last_ns;
@@ -405,6 +404,9 @@ static void make_request(const struct request *how)
 	size_t lines_len;
 	FILE *out = open_memstream(&load.request, &load.len);
 
+	if (out == NULL)
+		net_die("out of memory");
+
 	if (how->bodies != NULL) {
 		load.bodies = net_read_file(how->bodies, &lines_len);
 		body_len = load.body_len = strcspn(load.bodies, "\n");
@@ -434,6 +436,8 @@ static void make_request(const struct request *how)
 	fwrite(body, 1, body_len, out);
 	fclose(out);
 	free(body);
+	if (load.request == NULL)
+		net_die("out of memory");
 	if (load.bodies == NULL)
 		find_holes();
 	if (load.tokens != NULL && load.n_holes == 0 && load.bodies == NULL)
@@ -462,19 +466,19 @@ static void read_options(int argc, char **argv, struct request *how)
 	       -1) {
 		switch (option) {
 		case 'c':
-			load.connections = (unsigned int)atoi(optarg);
+			load.connections = net_number(optarg);
 			break;
 		case 't':
-			load.threads = (unsigned int)atoi(optarg);
+			load.threads = net_number(optarg);
 			break;
 		case 's':
-			load.seconds = atof(optarg);
+			load.seconds = net_real(optarg);
 			break;
 		case 'w':
-			load.warm_s = atof(optarg);
+			load.warm_s = net_real(optarg);
 			break;
 		case 'r':
-			load.rate = atof(optarg);
+			load.rate = net_real(optarg);
 			break;
 		case 'm':
 			how->method = optarg;
@@ -500,7 +504,7 @@ static void read_options(int argc, char **argv, struct request *how)
 			load.tokens = net_read_file(optarg, &len);
 			break;
 		case 'n':
-			load.population = (unsigned int)atoi(optarg);
+			load.population = net_number(optarg);
 			break;
 		case 'S':
 			load.seed = strtoull(optarg, NULL, 10);

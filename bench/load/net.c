@@ -35,7 +35,7 @@ struct net_address net_address(const char *text)
 	address.len = sizeof(*ip);
 	if (colon == NULL || strncmp(text, "127.0.0.1:", 10) != 0)
 		net_die("%s: neither 127.0.0.1:PORT nor unix:PATH", text);
-	ip->sin_port = htons((uint16_t)atoi(colon + 1));
+	ip->sin_port = htons((uint16_t)net_number(colon + 1));
 	return address;
 }
 
@@ -110,6 +110,26 @@ char *net_read_file(const char *path, size_t *len_out)
 	fclose(file);
 	*len_out = (size_t)len;
 	return text;
+}
+
+unsigned int net_number(const char *text)
+{
+	char *end;
+	unsigned long value = strtoul(text, &end, 10);
+
+	if (end == text || *end != '\0' || value > UINT32_MAX)
+		net_die("%s: a number is wanted", text);
+	return (unsigned int)value;
+}
+
+double net_real(const char *text)
+{
+	char *end;
+	double value = strtod(text, &end);
+
+	if (end == text || *end != '\0')
+		net_die("%s: a number is wanted", text);
+	return value;
 }
 
 noreturn void net_die(const char *fmt, ...)

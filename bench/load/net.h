@@ -26,6 +26,9 @@ double net_cpu_s(void);
 uint64_t net_random(uint64_t *state);
 /* A whole file, with a NUL behind it; ends the program when it cannot be. */
 char *net_read_file(const char *path, size_t *len_out);
+/* What was asked for; ends the program when it is no such number. */
+unsigned int net_number(const char *text);
+double net_real(const char *text);
 noreturn void net_die(const char *fmt, ...)
 	__attribute__((format(printf, 1, 2)));
 

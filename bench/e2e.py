@@ -1,0 +1,66 @@
+#!/usr/bin/python3
+"""From POST /api/send to the poke of a connected recipient, at a fixed rate.
+
+Everything through the web server: --clients clients are connected, each is sent
+1 KiB in turn, and the time runs from when the POST was due until the poke is
+there. The load is light on purpose; times on a machine that does other work are
+those of the other work.
+"""
+import json
+import os
+
+from contestants import some
+from kit import Bench, Meter
+from send import envelope
+from ws import Generator, until_quiet
+
+
+def posting(contestant):
+    """What is sent for one poke."""
+    body = json.dumps({**envelope(), "recipientId": "urn:sm:user:u#####"})
+    return ("POST /api/send HTTP/1.1\r\nHost: bench\r\n"
+            "Content-Type: application/json\r\n"
+            f"Authorization: Bearer {contestant.token('sender')}\r\n"
+            f"Content-Length: {len(body)}\r\n\r\n{body}")
+
+
+def turn(bench, contestant, number):
+    options = bench.options
+    os.makedirs(options.out, exist_ok=True)
+    until_quiet(contestant)
+    address = f"127.0.0.1:{contestant.port}"
+    generator = Generator(bench, contestant, address, address,
+                          posting(contestant), "-k", "32")
+    try:
+        generator.read()
+        meter = Meter(contestant.programs)
+        result = generator.do(f"rate {options.rate} {options.seconds}")
+        cpu = meter.cpu_s()
+    finally:
+        generator.close()
+    contestant.settle()
+    if hasattr(contestant, "empty"):
+        contestant.empty()
+    each = 1e6 / max(result["received"], 1)
+    return {"poked/s": result["received"] / result["seconds"],
+            "p50_ms": result["us"]["p50"] / 1e3,
+            "p90_ms": result["us"]["p90"] / 1e3,
+            "p99_ms": result["us"]["p99"] / 1e3,
+            "max_ms": result["us"]["max"] / 1e3, "lost": result["lost"],
+            "cpu_us": {label: used * each for label, used in cpu.items()}}
+
+
+def main():
+    bench = Bench("e2e", __doc__, some("waypost", "before", "go + nginx"))
+    bench.parser.add_argument("--clients", type=int, default=1000)
+    bench.parser.add_argument("--rate", type=int, default=1000)
+    bench.run(turn)
+    bench.write(bench.table({"poked/s": "poked/s", "p50 ms": "p50_ms",
+                             "p90 ms": "p90_ms", "p99 ms": "p99_ms",
+                             "longest ms": "max_ms", "lost": "lost"},
+                            "waypost", "p50_ms", "p50"),
+                bench.cpu_table("message"))
+
+
+if __name__ == "__main__":
+    main()

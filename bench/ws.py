@@ -1,0 +1,172 @@
+#!/usr/bin/python3
+"""WebSocket daemons: letting in --clients clients, keeping them, poking them.
+
+Directly at the daemon, by unix socket (Nchan: TCP), without a web server.
+Tokens are verified and who is online is noted in Redis, but by the bare loop
+and by Nchan. Pokes come as published on Redis (Nchan's over HTTP), one client
+at a time in turn: first as many as can be, then a fixed rate.
+"""
+import json
+import os
+import subprocess
+import time
+
+from contestants import GoHub, Nchan, NodeHub, WaypostHub, WsLoop
+from kit import Bench, Meter
+
+READY_S, QUIET_S, STEP_S = 120, 60, 0.1
+USER = "urn:sm:user:u#####"
+
+
+def command(*words):
+    """As Redis reads it."""
+    return f"*{len(words)}\r\n" + "".join(
+        f"${len(word)}\r\n{word}\r\n" for word in words)
+
+
+def publishing(contestant):
+    """(to whom, what) one poke is."""
+    if isinstance(contestant, Nchan):
+        body = '{"type":"poke"}'
+        return contestant.address, (
+            "POST /publish?##### HTTP/1.1\r\nHost: bench\r\n"
+            f"Content-Length: {len(body)}\r\n\r\n{body}")
+    if isinstance(contestant, WaypostHub):
+        return "unix:" + contestant.redis_path, command(
+            "PUBLISH", contestant.channel(), "p " + USER)
+    return "unix:" + contestant.redis_path, command("PUBLISH", "poke", USER)
+
+
+def until_quiet(contestant):
+    """Until all who left are forgotten."""
+    end = time.monotonic() + QUIET_S
+    while time.monotonic() < end:
+        meter = Meter(contestant.programs)
+        time.sleep(STEP_S)
+        if sum(meter.cpu_s().values()) < STEP_S / 10:
+            return
+
+
+def write(bench, name, text):
+    path = os.path.join(bench.options.out, name)
+    with open(path, "w", encoding="ascii", newline="") as file:
+        file.write(text)
+    return path
+
+
+class Generator:
+    """ws_load, told line by line what to do.
+
+    where, what: whom to send for one poke, and what
+    """
+
+    def __init__(self, bench, contestant, address, where, what, *more):
+        options = bench.options
+        argv = [os.path.join(options.build, "bench", "ws_load"),
+                "-c", str(options.clients), "-a", where,
+                "-f", write(bench, "poke.txt", what), *more]
+        if "-p" not in more:
+            argv += ["-g", "-J", write(bench, "tokens.txt", "".join(
+                contestant.token(f"u{i:05}") + "\n"
+                for i in range(options.clients)))]
+        self.process = subprocess.Popen(
+            argv + [address], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            text=True)
+
+    def read(self):
+        line = self.process.stdout.readline()
+        if not line:
+            raise SystemExit("ws_load has ended")
+        return json.loads(line)
+
+    def do(self, line):
+        self.process.stdin.write(line + "\n")
+        self.process.stdin.flush()
+        return self.read()
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.wait(READY_S)
+
+
+def poke(generator, contestant, line):
+    """Its answer, and what the daemon used per poke."""
+    meter = Meter(contestant.programs)
+    result = generator.do(line)
+    cpu = meter.cpu_s()
+    each = 1e6 / max(result["received"], 1)
+    total = cpu[contestant.daemon]
+    return result, {
+        "cpu_us": {label: used * each for label, used in cpu.items()},
+        "daemon": total * each,
+        "user": total * meter.user_part(contestant.daemon) * each}
+
+
+def turn(bench, contestant, number):
+    options = bench.options
+    os.makedirs(options.out, exist_ok=True)
+    until_quiet(contestant)
+    meter = Meter(contestant.programs)
+    # Before it ever had a client: what it does not give back counts later.
+    before = contestant.__dict__.setdefault(
+        "empty_kb", meter.resident_kb(contestant.daemon))
+    more = []
+    if isinstance(contestant, (Nchan, WsLoop)):
+        more += ["-p", "/connect?#####"]
+    if isinstance(contestant, Nchan):
+        more += ["-k", "8"]
+    generator = Generator(bench, contestant, contestant.address,
+                          *publishing(contestant), *more)
+    try:
+        let_in = generator.read()
+        let_in_cpu = meter.cpu_s()
+        idle = meter.resident_kb(contestant.daemon) - before
+        fast, cost = poke(generator, contestant,
+                          f"window {options.clients // 2} {options.seconds}")
+        after = meter.resident_kb(contestant.daemon) - before
+        even, _ = poke(generator, contestant,
+                       f"rate {options.rate} {options.seconds}")
+    finally:
+        generator.close()
+    return {
+        "handshakes/s": let_in["connected"] / let_in["seconds"],
+        "handshake_us": sum(let_in_cpu.values()) * 1e6 / let_in["connected"],
+        "idle_bytes": idle * 1024 / options.clients,
+        "loaded_bytes": after * 1024 / options.clients,
+        "pokes/s": fast["received"] / fast["seconds"],
+        "daemon_us": cost["daemon"], "user_us": cost["user"],
+        "cpu_us": cost["cpu_us"], "lost": fast["lost"] + even["lost"],
+        "p50_us": even["us"]["p50"], "p99_us": even["us"]["p99"],
+        "load_us": fast["cpu_s"] * 1e6 / max(fast["received"], 1),
+    }
+
+
+COLUMNS = (
+    {"handshakes/s": "handshakes/s",
+     "all programs' µs per handshake": "handshake_us",
+     "resident B per idle client": "idle_bytes",
+     "B after load": "loaded_bytes"},
+    {"pokes/s": "pokes/s", "daemon's µs per poke": "daemon_us",
+     "of it in user mode": "user_us", "p50 µs at --rate": "p50_us",
+     "p99 µs": "p99_us", "lost": "lost", "load generator µs": "load_us"})
+
+
+def main():
+    config = {"websocket": {"max_connections": 20000},
+              "worker": {"reap_after_ms": 60000}}
+    bench = Bench("ws", __doc__, {
+        "waypost": lambda bench: WaypostHub(bench, config=config),
+        "before": lambda bench: WaypostHub(bench, bench.options.before,
+                                           config),
+        "bare loop": WsLoop, "go": GoHub, "node ws": NodeHub, "nchan": Nchan})
+    bench.parser.add_argument("--clients", type=int, default=10000)
+    bench.parser.add_argument("--rate", type=int, default=10000)
+    bench.run(turn)
+    bench.write(
+        bench.table(COLUMNS[0], "waypost", "handshakes/s", "handshakes/s"),
+        bench.table(COLUMNS[1], "waypost", "pokes/s", "pokes/s"),
+        bench.cpu_table("poke"))
+
+
+if __name__ == "__main__":
+    main()

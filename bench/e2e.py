@@ -3,8 +3,9 @@
 
 Everything through the web server: --clients clients are connected, each is sent
 1 KiB in turn, and the time runs from when the POST was due until the poke is
-there. The load is light on purpose; times on a machine that does other work are
-those of the other work.
+there; then on, until whoever was poked has pulled and acknowledged it. The load
+is light on purpose; times on a machine that does other work are those of the
+other work.
 """
 import json
 import os
@@ -30,7 +31,7 @@ def turn(bench, contestant, number):
     until_quiet(contestant)
     address = f"127.0.0.1:{contestant.port}"
     generator = Generator(bench, contestant, address, address,
-                          posting(contestant), "-k", "32")
+                          posting(contestant), "-k", "32", "-x", address)
     try:
         generator.read()
         meter = Meter(contestant.programs)
@@ -46,7 +47,10 @@ def turn(bench, contestant, number):
             "p50_ms": result["us"]["p50"] / 1e3,
             "p90_ms": result["us"]["p90"] / 1e3,
             "p99_ms": result["us"]["p99"] / 1e3,
-            "max_ms": result["us"]["max"] / 1e3, "lost": result["lost"],
+            "max_ms": result["us"]["max"] / 1e3,
+            "acked_p50_ms": result["acked_us"]["p50"] / 1e3,
+            "acked_p99_ms": result["acked_us"]["p99"] / 1e3,
+            "empty": result["empty"], "lost": result["lost"],
             "cpu_us": {label: used * each for label, used in cpu.items()}}
 
 
@@ -57,7 +61,10 @@ def main():
     bench.run(turn)
     bench.write(bench.table({"poked/s": "poked/s", "p50 ms": "p50_ms",
                              "p90 ms": "p90_ms", "p99 ms": "p99_ms",
-                             "longest ms": "max_ms", "lost": "lost"},
+                             "longest ms": "max_ms",
+                             "acked p50 ms": "acked_p50_ms",
+                             "acked p99 ms": "acked_p99_ms",
+                             "empty pulls": "empty", "lost": "lost"},
                             "waypost", "p50_ms", "p50"),
                 bench.cpu_table("message"))
 

@@ -6,7 +6,8 @@
  * as many digits. Publishing is a PUBLISH on one connection to Redis, or an
  * HTTP request on one of several kept connections, whose answers are thrown
  * away. A client has at most one poke on its way, so none is merged with
- * another and each that is lost is seen.
+ * another and each that is lost is seen. With -x whoever is poked also pulls and
+ * acknowledges, over HTTP, before the next poke.
  *
  * Protocol with whoever started it: a line of JSON when all are connected; for
  * each line on standard input, "window N SECONDS" (so many pokes on their way)
@@ -24,6 +25,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "bench/load/answer.h"
 #include "bench/load/hist.h"
 #include "bench/load/net.h"
 
@@ -33,6 +35,10 @@ enum {
 	KEPT = 20,           /* bytes of a payload that are looked at */
 	CONNECTING_MAX = 64, /* at once */
 	PUBLISHERS_MAX = 64,
+	PULLERS = 64,
+	BODY_MAX = 1 << 20,
+	REQUEST_MAX = 16384,
+	ID_LEN = 36,
 	HOLES_MAX = 8,
 	OUT_MAX = 1 << 20,
 	QUIET_MS = 3000, /* after so long without a poke the rest is lost */
@@ -51,7 +57,8 @@ enum stage { UPGRADING, WAITING, CONNECTED };
 struct client {
 	int fd;
 	enum stage stage;
-	uint64_t since; /* asked for the upgrade, or poke due; 0: idle */
+	bool is_pulling; /* it was poked, and has not acknowledged yet */
+	uint64_t since;  /* asked for the upgrade, or poke due; 0: idle */
 	uint8_t head[10];
 	unsigned int head_len, kept_len, end_len;
 	uint64_t left; /* of the payload */
@@ -64,8 +71,21 @@ struct publisher {
 	size_t len, sent;
 };
 
+/* A kept connection on which those who were poked pull, one at a time. */
+struct puller {
+	int fd;
+	struct client *client; /* NULL: idle */
+	bool is_acking;
+	struct answer answer;
+};
+
 static struct load {
-	struct net_address address, where;
+	struct net_address address, where, pulls;
+	struct puller pullers[PULLERS];
+	struct client **queue; /* who has been poked, from first to last */
+	unsigned int first, queued;
+	uint64_t empty; /* pulls that found nothing */
+	struct hist acks;
 	struct template target, publish;
 	char *tokens;
 	size_t token_len;
@@ -157,16 +177,136 @@ static void arrived(struct client *client)
 
 /* ---- frames ---- */
 
-static void poked(struct client *client)
+static void finished(struct client *client)
 {
-	if (client->since == 0)
-		return; /* one that nobody asked for */
-	load.last_ns = net_now_ns();
-	hist_add(&load.pokes, load.last_ns - client->since);
 	client->since = 0;
+	client->is_pulling = false;
 	load.open--;
 	load.received++;
 }
+
+static void pull_next(void);
+
+static void poked(struct client *client)
+{
+	if (client->since == 0 || client->is_pulling)
+		return; /* one that nobody asked for */
+	load.last_ns = net_now_ns();
+	hist_add(&load.pokes, load.last_ns - client->since);
+	if (load.pulls.len == 0) {
+		finished(client);
+		return;
+	}
+	client->is_pulling = true;
+	load.queue[(load.first + load.queued++) % load.connections] = client;
+	pull_next();
+}
+
+/* ---- pulling and acknowledging ---- */
+
+static void ask(struct puller *puller, const char *method, const char *target,
+		const char *body)
+{
+	static char text[REQUEST_MAX];
+	size_t number = (size_t)(puller->client - load.clients);
+	int len = snprintf(text, sizeof(text),
+			   "%s %s HTTP/1.1\r\nHost: bench\r\n"
+			   "Authorization: Bearer %.*s\r\n"
+			   "Content-Type: application/json\r\n"
+			   "Content-Length: %zu\r\n\r\n%s",
+			   method, target, (int)load.token_len,
+			   load.tokens + number * (load.token_len + 1),
+			   strlen(body), body);
+
+	if (send(puller->fd, text, (size_t)len, MSG_NOSIGNAL) != len)
+		net_die("a request did not go out whole");
+}
+
+static void pull_next(void)
+{
+	for (unsigned int i = 0; i < PULLERS && load.queued > 0; i++) {
+		struct puller *puller = &load.pullers[i];
+
+		if (puller->client != NULL)
+			continue;
+		puller->client = load.queue[load.first];
+		puller->is_acking = false;
+		load.first = (load.first + 1) % load.connections;
+		load.queued--;
+		ask(puller, "GET", "/api/messages?limit=50", "");
+	}
+}
+
+/* The ids of a page, as an acknowledgement; false when there are none. */
+static bool make_ack(const struct answer *answer, char *out, size_t max)
+{
+	static const char before[] = "\"id\":\"";
+	const char *at = answer->body;
+	size_t len = (size_t)snprintf(out, max, "{\"messageIds\":[");
+	bool is_first = true;
+
+	answer->body[answer->body_len] = '\0';
+	while ((at = strstr(at, before)) != NULL && len + 64 < max) {
+		at += sizeof(before) - 1;
+		len += (size_t)snprintf(out + len, max - len, "%s\"%.*s\"",
+					is_first ? "" : ",", ID_LEN, at);
+		is_first = false;
+	}
+	snprintf(out + len, max - len, "]}");
+	return !is_first;
+}
+
+static void answered(struct puller *puller)
+{
+	static char ack[REQUEST_MAX / 2];
+
+	if (puller->answer.status != 200 && puller->answer.status != 204)
+		net_die("a pull was answered %d", puller->answer.status);
+	if (!puller->is_acking && make_ack(&puller->answer, ack, sizeof(ack))) {
+		puller->is_acking = true;
+		ask(puller, "POST", "/api/messages/ack", ack);
+		return;
+	}
+	if (!puller->is_acking)
+		load.empty++;
+	load.last_ns = net_now_ns();
+	hist_add(&load.acks, load.last_ns - puller->client->since);
+	finished(puller->client);
+	puller->client = NULL;
+	pull_next();
+}
+
+static void open_puller(struct puller *puller)
+{
+	puller->fd = net_connect(&load.pulls);
+	watch(puller->fd, puller, EPOLLIN);
+}
+
+static void read_puller(struct puller *puller)
+{
+	static char data[READ_BYTES];
+
+	for (;;) {
+		ssize_t n = recv(puller->fd, data, sizeof(data), MSG_DONTWAIT);
+		bool is_done;
+
+		if (n < 0 && errno == EAGAIN)
+			return;
+		if (n <= 0)
+			net_die("the server ended a connection");
+		if (answer_feed(&puller->answer, data, (size_t)n, &is_done) < 0)
+			net_die("this is no answer: %.*s", (int)n, data);
+		if (!is_done)
+			continue;
+		if (puller->answer.is_last) {
+			close(puller->fd);
+			open_puller(puller);
+		}
+		answered(puller);
+	}
+}
+
+/* ---- frames again ---- */
 
 static void frame_ended(struct client *client)
 {
@@ -359,8 +499,11 @@ static void turn(const struct timespec *wait)
 
 	for (int i = 0; i < n; i++) {
 		struct publisher *pub = events[i].data.ptr;
+		struct puller *puller = events[i].data.ptr;
 
-		if (pub >= load.pub && pub < load.pub + PUBLISHERS_MAX)
+		if (puller >= load.pullers && puller < load.pullers + PULLERS)
+			read_puller(puller);
+		else if (pub >= load.pub && pub < load.pub + PUBLISHERS_MAX)
 			write_publisher(pub);
 		else
 			read_client(events[i].data.ptr);
@@ -393,7 +536,8 @@ static void poke_all(void)
 	uint64_t now = net_now_ns();
 
 	load.sent = load.received = 0;
-	load.pokes = (struct hist){ 0 };
+	load.pokes = load.acks = (struct hist){ 0 };
+	load.empty = 0;
 	load.start_ns = load.last_ns = now;
 	load.end_ns = now + (uint64_t)(load.seconds * 1e9);
 	while ((now = net_now_ns()) < load.end_ns ||
@@ -413,6 +557,8 @@ static void poke_all(void)
 	       (unsigned long long)load.sent, (unsigned long long)load.received,
 	       load.open, net_cpu_s() - cpu_s);
 	hist_print_us(&load.pokes, stdout);
+	printf(",\"empty\":%llu,\"acked_us\":", (unsigned long long)load.empty);
+	hist_print_us(&load.acks, stdout);
 	printf("}\n");
 	fflush(stdout);
 }
@@ -442,7 +588,8 @@ static noreturn void usage(void)
 		"  -c N  clients   -p TARGET (/connect)   -J FILE of tokens\n"
 		"  -g    the server says \"connected\" first\n"
 		"  -a ADDRESS  whom to publish to   -k N  on N connections\n"
-		"  -f FILE  what is sent there for one poke");
+		"  -f FILE  what is sent there for one poke\n"
+		"  -x ADDRESS  where those who are poked pull (with -J)");
 }
 
 static void read_options(int argc, char **argv)
@@ -452,7 +599,7 @@ static void read_options(int argc, char **argv)
 	size_t len;
 	int option;
 
-	while ((option = getopt(argc, argv, "c:p:J:ga:k:f:")) != -1) {
+	while ((option = getopt(argc, argv, "c:p:J:ga:k:f:x:")) != -1) {
 		switch (option) {
 		case 'c':
 			load.connections = net_number(optarg);
@@ -473,6 +620,9 @@ static void read_options(int argc, char **argv)
 		case 'k':
 			load.publishers = net_number(optarg);
 			break;
+		case 'x':
+			load.pulls = net_address(optarg);
+			break;
 		case 'f':
 			load.publish = template_of(net_read_file(optarg, &len));
 			break;
@@ -486,6 +636,8 @@ static void read_options(int argc, char **argv)
 	    load.target.len > 256)
 		usage();
 	load.address = net_address(argv[optind]);
+	if (load.pulls.len > 0 && load.tokens == NULL)
+		usage();
 }
 
 int main(int argc, char **argv)
@@ -494,7 +646,13 @@ int main(int argc, char **argv)
 	net_raise_limit();
 	load.epoll = epoll_create1(EPOLL_CLOEXEC);
 	load.clients = calloc(load.connections, sizeof(*load.clients));
+	load.queue = calloc(load.connections, sizeof(struct client *));
 	get_in();
+	for (unsigned int i = 0; i < PULLERS && load.pulls.len > 0; i++) {
+		load.pullers[i].answer.body = malloc(BODY_MAX + 1);
+		load.pullers[i].answer.body_max = BODY_MAX;
+		open_puller(&load.pullers[i]);
+	}
 	for (unsigned int i = 0; i < load.publishers; i++) {
 		load.pub[i].fd = net_connect(&load.where);
 		load.pub[i].out = malloc(OUT_MAX);

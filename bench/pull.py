@@ -3,13 +3,14 @@
 
 Each turn: fill the mailboxes of USERS users who are connected (what waits for
 them stays in Redis), pull them again and again, then acknowledge all of it
-once; then pull empty mailboxes. Ours again with messages on disk: "cold".
+once; then pull empty mailboxes. Ours again with messages on disk: "cold"; and
+ours by how much waits.
 """
 import json
 import os
 from contextlib import ExitStack
 
-from contestants import some
+from contestants import Waypost, some
 from kit import Bench, Meter, run_generator
 
 from devkit.user import User, envelope  # noqa: E402
@@ -130,6 +131,64 @@ def tables(bench):
         yield bench.cpu_table(one, f"{step} cpu_us")
 
 
+class Depth:
+    """One user for whom so many messages wait; the stack is shared."""
+
+    # So much may wait for one, and it stays in Redis after the user has left.
+    CONFIG = {
+        "websocket": {"grace_ms": 600000},
+        "mailbox": {"ingress_high_mark": 1000000, "max_waiting": 1000000,
+                    "max_waiting_bytes": 1 << 32},
+    }
+
+    def __init__(self, bench, shared, waiting):
+        self.bench, self.shared, self.waiting = bench, shared, waiting
+        self.user = f"deep-{waiting}"
+
+    def start(self, folder):
+        if not self.shared:
+            self.shared.append(Waypost(self.bench, config=self.CONFIG))
+            self.shared[0].start(folder)
+        self.stack = self.shared[0]
+        self.programs, self.port = self.stack.programs, self.stack.port
+        each = min(self.waiting, BATCH)
+        batch = json.dumps({"envelopes": [envelope(
+            "urn:sm:user:" + self.user, DATA[:268])] * each})
+        os.makedirs(self.bench.options.out, exist_ok=True)
+        with connected(self.stack, [self.user]):
+            once(self.bench, self.stack, "/api/send/batch",
+                 write_lines(self.bench, "fill.txt",
+                             [batch] * (self.waiting // each)),
+                 ("-j", self.stack.token("sender")))
+            self.stack.settle(on_disk=False)
+
+    def stop(self):
+        self.stack.stop()
+
+    def turn(self):
+        options = self.bench.options
+        return measured(self, lambda: run_generator("http_load", [
+            "-c", options.connections, "-s", options.seconds,
+            "-p", "/api/messages?limit=10", "-j",
+            self.stack.token(self.user), f"127.0.0.1:{self.port}"],
+            options.build, options.seconds))
+
+
+def deep():
+    """Does a pull cost more the more waits?"""
+    shared = []
+    bench = Bench("pull-depth", "GET /api/messages?limit=10 of one user, by "
+                  "how many 200-byte messages wait.", {
+                      f"{waiting} waiting": lambda bench, waiting=waiting:
+                      Depth(bench, shared, waiting)
+                      for waiting in (10, 1000, 10000, 100000)})
+    bench.run(lambda bench, contestant, number: contestant.turn())
+    bench.write(bench.table({"pulls/s": "rate", "p50 ms": "p50_ms",
+                             "p99 ms": "p99_ms", "refused": "odd"},
+                            "10 waiting", "rate", "rate"),
+                bench.cpu_table("pull"))
+
+
 def main():
     for kind, contestants in (("hot", ("waypost", "before", "go + nginx",
                                        "go")),
@@ -138,6 +197,7 @@ def main():
         bench.run(lambda bench, contestant, number, kind=kind: turn(
             bench, contestant, number, kind))
         bench.write(*tables(bench))
+    deep()
 
 
 if __name__ == "__main__":

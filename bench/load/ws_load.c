@@ -6,8 +6,8 @@
  * as many digits. Publishing is a PUBLISH on one connection to Redis, or an
  * HTTP request on one of several kept connections, whose answers are thrown
  * away. A client has at most one poke on its way, so none is merged with
- * another and each that is lost is seen. With -x whoever is poked also pulls and
- * acknowledges, over HTTP, before the next poke.
+ * another and each that is lost is seen. With -x whoever is poked also pulls
+ * and acknowledges, over HTTP, before the next poke.
  *
  * Protocol with whoever started it: a line of JSON when all are connected; for
  * each line on standard input, "window N SECONDS" (so many pokes on their way)

@@ -13,6 +13,7 @@ import os
 import platform
 import random
 import shlex
+import signal
 import statistics
 import subprocess
 import sys
@@ -194,6 +195,7 @@ class Bench:
         if not names:
             say(f"{self.name}: none of these takes part")
             return
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
         order = random.Random(self.options.seed)
         began = time.monotonic()
         with tempfile.TemporaryDirectory(prefix="wpb") as folder:

@@ -15,7 +15,7 @@ from kit import Bench, Meter, run_generator
 
 from devkit.user import User, envelope  # noqa: E402
 
-USERS, BATCH = 256, 50
+USERS, BATCH, TRIES = 256, 50, 5
 DATA = "QUJD" * 250
 
 
@@ -32,21 +32,33 @@ def write_lines(bench, name, lines):
 
 def once(bench, contestant, path, bodies, tokens=()):
     """Every user posts one body; what the generator says."""
-    result = run_generator("http_load", [
+    return run_generator("http_load", [
         "-c", bench.options.connections, "-s", 120, "-m", "POST", "-p", path,
         "-B", bodies, *tokens, f"127.0.0.1:{contestant.port}"],
         bench.options.build, 120)
-    if set(result["status"]) - {"202", "204"} or result["lost"]:
-        raise SystemExit(f"{path}: {result['status']}")
-    return result
+
+
+def is_whole(result):
+    """Was everybody served?"""
+    return not set(result["status"]) - {"202", "204"} and not result["lost"]
+
+
+def until_whole(again):
+    """Acknowledge until nobody is refused: the machine may be overloaded."""
+    for _ in range(TRIES):
+        if is_whole(again()):
+            return
+    raise SystemExit("acknowledgements are refused")
 
 
 def fill(bench, contestant, users):
     lines = [json.dumps({"envelopes": [envelope("urn:sm:user:" + user, DATA)]
                          * BATCH}) for user in users]
-    once(bench, contestant, "/api/send/batch",
-         write_lines(bench, "fill.txt", lines),
-         ("-j", contestant.token("sender")))
+    result = once(bench, contestant, "/api/send/batch",
+                  write_lines(bench, "fill.txt", lines),
+                  ("-j", contestant.token("sender")))
+    if not is_whole(result):
+        raise SystemExit(f"not all was accepted: {result['status']}")
 
 
 def measured(contestant, call, each=1):
@@ -109,8 +121,12 @@ def turn(bench, contestant, number, kind):
         found["full"] = measured(contestant, lambda: pull(
             bench, contestant, users, tokens))
         acks = write_lines(bench, "acks.txt", ack_lines(contestant, users))
-        found["ack"] = measured(contestant, lambda: once(
-            bench, contestant, "/api/messages/ack", acks, ("-J", tokens)))
+
+        def acknowledge():
+            return once(bench, contestant, "/api/messages/ack", acks,
+                        ("-J", tokens))
+        found["ack"] = measured(contestant, acknowledge)
+        until_whole(acknowledge)
         found["empty"] = measured(contestant, lambda: pull(
             bench, contestant, users, tokens))
     return {f"{what} {key}": value for what, result in found.items()

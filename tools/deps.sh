@@ -71,6 +71,7 @@ need_test() {
 
 # What benchmarks compare with, and what draws their plots.
 need_bench() {
+	need libfcgi-dev ./fcgiapp.h
 	need golang-go go
 	need golang-github-gomodule-redigo-dev \
 		gocode/src/github.com/gomodule/redigo/redis/conn.go

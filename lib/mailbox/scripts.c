@@ -15,20 +15,32 @@ enum { PREFIX_MAX = 24, NAME_MAX_LEN = 15 }; /* wp:{4294967295}: */
 _Static_assert((int)WP_SCRIPT_COUNT <= (int)WP_SCRIPT_SET_MAX,
 	       "a client takes them all");
 
+void wp_cmd_script_of(struct wp_cmd *cmd, enum wp_script script, size_t n)
+{
+	assert((size_t)script < wp_scripts.n);
+	wp_cmd_eval(cmd, &wp_scripts.list[script], n);
+}
+
+void wp_cmd_prefix(struct wp_cmd *cmd, uint32_t partition)
+{
+	char key[PREFIX_MAX];
+
+	(void)snprintf(key, sizeof(key), "wp:{%" PRIu32 "}:", partition);
+	wp_cmd_str(cmd, key);
+}
+
 void wp_cmd_script_key(struct wp_cmd *cmd, enum wp_script script,
 		       const char *key)
 {
-	assert((size_t)script < wp_scripts.n);
-	wp_cmd_eval(cmd, &wp_scripts.list[script], key);
+	wp_cmd_script_of(cmd, script, 1);
+	wp_cmd_str(cmd, key);
 }
 
 void wp_cmd_script(struct wp_cmd *cmd, enum wp_script script,
 		   uint32_t partition)
 {
-	char key[PREFIX_MAX];
-
-	snprintf(key, sizeof(key), "wp:{%" PRIu32 "}:", partition);
-	wp_cmd_script_key(cmd, script, key);
+	wp_cmd_script_of(cmd, script, 1);
+	wp_cmd_prefix(cmd, partition);
 }
 
 enum wp_err wp_script_done(const struct wp_reply *reply)

@@ -6,7 +6,7 @@
  * "-- include" lines replaced by the parts that they share. Each takes the
  * partition's prefix "wp:{<p>}:" as KEYS[1] and makes every other key from it,
  * so a call touches one hash slot (Redis Cluster) and Lua sees all of a user's
- * state at one instant.
+ * state at one instant; send takes several partitions.
  */
 #ifndef WP_LIB_MAILBOX_SCRIPTS_H
 #define WP_LIB_MAILBOX_SCRIPTS_H
@@ -60,6 +60,14 @@ extern const struct wp_script_set wp_scripts;
 /* Clear cmd and begin EVALSHA <sha> 1 wp:{partition}: */
 void wp_cmd_script(struct wp_cmd *cmd, enum wp_script script,
 		   uint32_t partition);
+
+/*
+ * Clear cmd and begin EVALSHA <sha> <n>, for n partitions; wp_cmd_prefix() of
+ * each is to follow. In a Redis Cluster they must be of one slot: the caller
+ * decides what goes together.
+ */
+void wp_cmd_script_of(struct wp_cmd *cmd, enum wp_script script, size_t n);
+void wp_cmd_prefix(struct wp_cmd *cmd, uint32_t partition);
 
 /* Clear cmd and begin EVALSHA <sha> 1 <key>, for keys outside partitions. */
 void wp_cmd_script_key(struct wp_cmd *cmd, enum wp_script script,

@@ -603,16 +603,35 @@ static void add_one(struct wp_cmd *cmd, const struct wp_submission *one)
 	wp_cmd_add(cmd, one->digest, key_len);
 }
 
+static uint32_t partition_of(const struct wp_submission *one)
+{
+	return one->envelope.recipient.partition;
+}
+
+/* Where each partition's part of the list ends; returns how many there are. */
+static size_t list_runs(const struct wp_submission *const *list, size_t n,
+			size_t ends[LIST_MAX])
+{
+	size_t n_runs = 0;
+
+	assert(n >= 1 && n <= LIST_MAX);
+	for (size_t i = 1; i <= n; i++)
+		if (i == n ||
+		    partition_of(list[i]) != partition_of(list[i - 1]))
+			ends[n_runs++] = i;
+	return n_runs;
+}
+
 void wp_send_build(struct wp_cmd *cmd, const struct wp_send_target *target,
 		   const struct wp_submission *const *list, size_t n)
 {
 	const struct wp_conf *conf = target->conf;
-	uint32_t partition = list[0]->envelope.recipient.partition;
+	size_t ends[LIST_MAX];
+	size_t n_runs = list_runs(list, n, ends);
 
-	assert(n >= 1 && n <= LIST_MAX);
-	for (size_t i = 1; i < n; i++)
-		assert(list[i]->envelope.recipient.partition == partition);
-	wp_cmd_script(cmd, WP_SCRIPT_SEND, partition);
+	wp_cmd_script_of(cmd, WP_SCRIPT_SEND, n_runs);
+	for (size_t i = 0; i < n_runs; i++)
+		wp_cmd_prefix(cmd, partition_of(list[ends[i] - 1]));
 	wp_cmd_str(cmd, target->run_id);
 	wp_cmd_int(cmd, conf->mailbox.ingress_high_mark);
 	wp_cmd_int(cmd, conf->mailbox.idempotency_hours);
@@ -620,7 +639,8 @@ void wp_send_build(struct wp_cmd *cmd, const struct wp_send_target *target,
 	wp_cmd_int(cmd, conf->mailbox.max_waiting_bytes);
 	wp_cmd_int(cmd, conf->mailbox.max_envelope_bytes);
 	wp_cmd_int(cmd, wp_memory_is_high(conf, target->memory_percent));
-	wp_cmd_int(cmd, (int64_t)n);
+	for (size_t i = 0; i < n_runs; i++)
+		wp_cmd_int(cmd, (int64_t)(ends[i] - (i > 0 ? ends[i - 1] : 0)));
 	for (size_t i = 0; i < n; i++)
 		add_one(cmd, list[i]);
 }

@@ -121,8 +121,11 @@ struct wp_send_target {
 };
 
 /*
- * Write the call of send.lua for n submissions to one partition, 1 <= n <= 100,
- * none of them refused.
+ * Write the call of send.lua for n submissions, 1 <= n <= 100, none of them
+ * refused. Those of one partition lie together in the list, and are accepted in
+ * its order; what is wrong with one partition decides over no other's. In a
+ * Redis Cluster all partitions of a call must be of one slot: the caller
+ * decides what goes together.
  */
 void wp_send_build(struct wp_cmd *cmd, const struct wp_send_target *target,
 		   const struct wp_submission *const *list, size_t n);

@@ -94,13 +94,12 @@ void wp_cmd_int(struct wp_cmd *cmd, int64_t value)
 }
 
 void wp_cmd_eval(struct wp_cmd *cmd, const struct wp_script_source *script,
-		 const char *key)
+		 size_t n_keys)
 {
 	wp_cmd_clear(cmd);
 	wp_cmd_add(cmd, "EVALSHA", 7);
 	wp_cmd_add(cmd, script->sha1, 40);
-	wp_cmd_add(cmd, "1", 1);
-	wp_cmd_str(cmd, key);
+	wp_cmd_int(cmd, (int64_t)n_keys);
 }
 
 size_t wp_cmd_head(const struct wp_cmd *cmd, char head[WP_CMD_HEAD_MAX])

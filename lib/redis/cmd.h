@@ -49,9 +49,9 @@ void wp_cmd_add(struct wp_cmd *cmd, const void *data, size_t len);
 void wp_cmd_str(struct wp_cmd *cmd, const char *text);
 void wp_cmd_int(struct wp_cmd *cmd, int64_t value);
 
-/* Clear cmd and begin EVALSHA <sha> 1 <key>. */
+/* Clear cmd and begin EVALSHA <sha> <n_keys>; the keys are to follow. */
 void wp_cmd_eval(struct wp_cmd *cmd, const struct wp_script_source *script,
-		 const char *key);
+		 size_t n_keys);
 
 /* What is sent before the words; returns how many bytes. */
 size_t wp_cmd_head(const struct wp_cmd *cmd, char head[WP_CMD_HEAD_MAX]);

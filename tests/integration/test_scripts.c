@@ -3,7 +3,9 @@
  * leases, workers, gate, hints, send, route, tickets. What happens to a user's
  * presence is in test_presence.c, what a cut does in test_script_cuts.c.
  */
+#include <inttypes.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -13,6 +15,7 @@
 
 #include <cmocka.h>
 
+#include "lib/base/clock.h"
 #include "lib/mailbox/scripts.h"
 #include "lib/mailbox/ticket.h"
 #include "tests/support/boxes.h"
@@ -455,6 +458,104 @@ static void what_was_never_answered_is_unknown(void **state)
 	wp_reply_free(&reply);
 }
 
+/* Six partitions in one call, and something is wrong with most of them. */
+static void partitions_of_a_send_do_not_spoil_each_other(void **state)
+{
+	static const struct wp_world_mail mails[] = {
+		{ .json = "m1", .partition = 8 }, /* gate closed */
+		{ .json = "m2", .partition = 8 },
+		{ .json = "m3", .partition = 7, .key = "k" },
+		{ .json = "m4", .partition = 7 },
+		{ .json = "m5", .partition = 9 }, /* foreign ingress */
+		{ .json = "m6", .partition = 10, .key = "k" },
+		{ .json = "m7", .partition = 11, .key = "k" }, /* full */
+		{ .json = "m8",
+		  .partition = 12,
+		  .key = "k" }, /* foreign keys */
+		{ .json = "m9", .partition = 12 },
+		{ .json = "m10", .partition = 13, .band = WP_BAND_HIGH },
+	};
+	static const enum wp_send_status wanted[] = {
+		WP_SEND_OVERLOADED, WP_SEND_OVERLOADED, WP_SEND_ACCEPTED,
+		WP_SEND_ACCEPTED,   WP_SEND_UNKNOWN,    WP_SEND_ACCEPTED,
+		WP_SEND_OVERLOADED, WP_SEND_UNKNOWN,    WP_SEND_UNKNOWN,
+		WP_SEND_ACCEPTED,
+	};
+	enum {
+		N = sizeof(mails) / sizeof(mails[0]),
+		BUCKET_HOURS = 6,
+		BUCKET_MS = BUCKET_HOURS * 3600 * 1000,
+	};
+	struct wp_world *w = *state;
+	struct wp_send_result results[N];
+	struct wp_msgid accepted;
+
+	for (int p = 9; p <= 13; p++)
+		wp_world_run(w, "SET wp:{%d}:gate %s", p,
+			     wp_redis_run_id(w->redis));
+	wp_world_run(w, "SET wp:{9}:ingress not-a-stream");
+	w->conf.mailbox.ingress_high_mark = 3;
+	for (int i = 0; i < 3; i++)
+		wp_world_run(w, "XADD wp:{11}:ingress * what ever");
+	for (int64_t i = -1; i <= 1; i++)
+		wp_world_run(w, "SET wp:{12}:idem:%" PRId64 " not-a-hash",
+			     (wp_wall_ms() / BUCKET_MS + i) * BUCKET_HOURS);
+
+	wp_world_send(w, mails, N, results);
+	for (size_t i = 0; i < N; i++)
+		if (results[i].status != wanted[i])
+			fail_msg("item %zu: %d", i, (int)results[i].status);
+	assert_int_equal(results[9].id.partition, 13);
+	assert_int_equal(results[9].id.band, WP_BAND_HIGH);
+	wp_world_expect(w, "2", "XLEN wp:{7}:ingress");
+	wp_world_expect(w, "1", "XLEN wp:{10}:ingress");
+	wp_world_expect(w, "0", "XLEN wp:{12}:ingress");
+	wp_world_expect(w, "1", "XLEN wp:{13}:ingress");
+
+	/* Each partition knows its own key. */
+	accepted = results[5].id;
+	wp_world_send(w, mails, N, results);
+	assert_memory_equal(&results[5].id, &accepted, sizeof(accepted));
+	wp_world_expect(w, "3", "XLEN wp:{7}:ingress");
+	wp_world_expect(w, "1", "XLEN wp:{10}:ingress");
+}
+
+/* Whoever sent has to look for another server; nothing else tells so. */
+static void a_replica_refuses_a_send_as_a_whole(void **state)
+{
+	char none[] = "";
+	struct wp_buf json = { .data = none };
+	struct wp_submission one = { .envelope.recipient = { .partition = 8 },
+				     .json = &json };
+	struct wp_submission other = one;
+	const struct wp_submission *const list[] = { &one, &other };
+	struct wp_test_server server;
+	struct wp_reply *reply = NULL;
+	struct wp_send_target target;
+	struct wp_redis *redis;
+	struct wp_conf conf;
+	struct wp_cmd cmd;
+
+	(void)state;
+	other.envelope.recipient.partition = 9;
+	wp_test_server_start(&server, "replica", NULL);
+	wp_test_conf(&conf, server.path);
+	redis = wp_test_redis(&conf);
+	target = (struct wp_send_target){ .conf = &conf, .run_id = "run" };
+	wp_test_run(redis, "SET", "wp:{9}:gate", "run", NULL);
+	wp_test_run(redis, "REPLICAOF", "127.0.0.1", "1", NULL);
+
+	wp_cmd_init(&cmd);
+	wp_send_build(&cmd, &target, list, 2);
+	assert_int_equal(wp_redis_do(redis, &cmd, &reply, NULL),
+			 WP_ERR_UNAVAIL);
+	assert_int_equal(wp_redis_fd(redis), -1);
+
+	wp_cmd_release(&cmd);
+	wp_redis_free(&redis);
+	wp_test_server_kill(&server, SIGKILL);
+}
+
 static void the_bell_rings_when_a_worker_may_sleep(void **state)
 {
 	struct wp_world *w = *state;
@@ -631,6 +732,8 @@ int main(void)
 		WORLD_TEST(what_was_cut_off_is_known_to_a_full_redis),
 		WORLD_TEST(a_refusal_as_a_whole_is_certain_without_a_key_only),
 		WORLD_TEST(what_was_never_answered_is_unknown),
+		WORLD_TEST(partitions_of_a_send_do_not_spoil_each_other),
+		cmocka_unit_test(a_replica_refuses_a_send_as_a_whole),
 		WORLD_TEST(the_bell_rings_when_a_worker_may_sleep),
 		WORLD_TEST(routing_needs_the_lease_and_an_open_gate),
 		WORLD_TEST(a_refusal_by_redis_is_no_fault_of_an_entry),

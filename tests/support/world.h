@@ -84,6 +84,7 @@ struct wp_world_mail {
 	bool is_ephemeral;
 	int64_t expires_in_ms; /* 0: a day; less: it has expired already */
 	const char *key;       /* idempotency key; NULL: none */
+	uint32_t partition;    /* 0: WP_WORLD_PARTITION */
 };
 void wp_world_send(struct wp_world *w, const struct wp_world_mail *mails,
 		   size_t n, struct wp_send_result *results);

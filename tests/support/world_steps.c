@@ -47,10 +47,12 @@ static void make_one(const struct wp_world_mail *mail, struct wp_buf *json,
 		     struct wp_submission *one)
 {
 	const char *to = mail->to != NULL ? mail->to : WP_BOB;
+	uint32_t partition =
+		mail->partition != 0 ? mail->partition : WP_WORLD_PARTITION;
 
 	*one = (struct wp_submission){
 		.envelope = {
-			.recipient = wp_test_box(WP_WORLD_PARTITION, to),
+			.recipient = wp_test_box(partition, to),
 			.band = mail->band,
 			.is_ephemeral = mail->is_ephemeral,
 		},

@@ -398,6 +398,53 @@ static void no_answer_leaves_every_outcome_unknown(void **state)
 	assert_int_equal(results[1].status, WP_SEND_UNKNOWN);
 }
 
+/* Word i of cmd is this text. */
+static void expect_word(const struct wp_cmd *cmd, size_t i, const char *want)
+{
+	size_t len;
+	const char *word = wp_cmd_word(cmd, i, &len);
+
+	assert_int_equal(len, strlen(want));
+	assert_memory_equal(word, want, len);
+}
+
+static void a_send_names_its_partitions_and_how_much_is_for_each(void **state)
+{
+	static const uint32_t partitions[] = { 5, 5, 2, 9, 9, 9 };
+	enum { N = 6, ITEM_WORDS = 8 };
+	const struct wp_send_target target = { .conf = &conf, .run_id = "run" };
+	const struct wp_submission *list[N];
+	struct wp_submission all[N];
+	char none[] = "";
+	struct wp_buf json = { .data = none };
+	struct wp_cmd cmd;
+
+	(void)state;
+	for (size_t i = 0; i < N; i++) {
+		all[i] = (struct wp_submission){ .json = &json };
+		all[i].envelope.recipient.partition = partitions[i];
+		list[i] = &all[i];
+	}
+	wp_cmd_init(&cmd);
+	wp_send_build(&cmd, &target, list, N);
+	expect_word(&cmd, 2, "3");
+	expect_word(&cmd, 3, "wp:{5}:");
+	expect_word(&cmd, 4, "wp:{2}:");
+	expect_word(&cmd, 5, "wp:{9}:");
+	expect_word(&cmd, 6, "run");
+	expect_word(&cmd, 13, "2");
+	expect_word(&cmd, 14, "1");
+	expect_word(&cmd, 15, "3");
+	assert_int_equal(cmd.n, 16 + N * ITEM_WORDS);
+
+	wp_send_build(&cmd, &target, list + 2, 1);
+	expect_word(&cmd, 2, "1");
+	expect_word(&cmd, 3, "wp:{2}:");
+	expect_word(&cmd, 11, "1");
+	assert_int_equal(cmd.n, 12 + ITEM_WORDS);
+	wp_cmd_release(&cmd);
+}
+
 static void what_has_a_key_is_never_called_refused_unasked(void **state)
 {
 	(void)state;
@@ -431,6 +478,8 @@ static void a_form_without_room_is_too_large(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(
+			a_send_names_its_partitions_and_how_much_is_for_each),
 		cmocka_unit_test(each_fault_has_its_code),
 		cmocka_unit_test(
 			an_envelope_may_have_so_many_bytes_and_no_more),

@@ -39,7 +39,8 @@ static void a_call_names_its_script_and_its_key(void **state)
 	wp_cmd_init(&cmd);
 	wp_cmd_str(&cmd, "left over");
 
-	wp_cmd_eval(&cmd, &script, "wp:{inbox}:");
+	wp_cmd_eval(&cmd, &script, 1);
+	wp_cmd_str(&cmd, "wp:{inbox}:");
 	wp_cmd_int(&cmd, INT64_MIN);
 
 	assert_int_equal(cmd.n, 5);

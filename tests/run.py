@@ -34,6 +34,7 @@ from devkit.stack import find_program, scrubbed_environment  # noqa: E402
 
 UNIT_TIMEOUT_S = 120
 INTEGRATION_TIMEOUT_S = 180
+SOURCE_TIMEOUT_S = 360  # nearly a minute of CPU
 E2E_TIMEOUT_S = 900
 MODEL_TIMEOUT_S = 600
 FAULT_TIMEOUT_S = 600
@@ -369,7 +370,7 @@ def make_suite(name, flavour, scratch):
         return ScriptSuite(name, name,
                            [sys.executable, os.path.join(here, "source",
                                                          "main.py")],
-                           flavour, scratch, UNIT_TIMEOUT_S)
+                           flavour, scratch, SOURCE_TIMEOUT_S)
     if kind == "model":
         return ScriptSuite(name, name,
                            [os.path.join(here, "model", "run.sh")],

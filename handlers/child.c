@@ -128,6 +128,7 @@ static void on_turn_end(void *ctx)
 		wp_share_set(child->seat, child->conns.n_kept);
 	else if (child->conns.n == 0)
 		ev_break(child->ctx.loop, EVBREAK_ALL);
+	wp_log_flush();
 }
 
 static void on_drained(struct ev_loop *loop, ev_timer *timer, int events)
@@ -264,8 +265,10 @@ int wp_child_run(struct wp_shared *shared, int listen_fd, int ready_fd,
 	tell_ready(ready_fd);
 	ev_run(child->ctx.loop, 0);
 	/* Calls that are under way use all of it: leave it alone. */
-	if (child->is_cut)
+	if (child->is_cut) {
+		wp_log_flush();
 		return WP_CHILD_CUT;
+	}
 	end(child);
 	free(child);
 	return EXIT_SUCCESS;

@@ -16,6 +16,7 @@
 
 enum scope { SCOPE_USER, SCOPE_PROBE };
 enum need { NEED_NONE, NEED_WORK };
+enum { US_PER_MS = 1000 };
 
 /* A row of the table, as it is looked up. */
 struct wp_endpoint {
@@ -132,6 +133,23 @@ static bool answer(struct wp_call *call)
 	return endpoint->handle(call);
 }
 
+/* Is it worth a line? The web server has one for each. */
+static bool is_logged(const struct wp_call *call, uint64_t duration_us)
+{
+	const struct wp_conf *conf = call->ctx->conf;
+
+	switch (conf->log.requests) {
+	case WP_REQUESTS_ALL:
+		return true;
+	case WP_REQUESTS_ERRORS:
+		return call->resp.status >= 500 ||
+		       duration_us >= (uint64_t)conf->log.slow_ms * US_PER_MS;
+	case WP_REQUESTS_NONE:
+		break;
+	}
+	return false;
+}
+
 static void record(const struct wp_call *call, uint64_t duration_us)
 {
 	const struct wp_endpoint *endpoint = call->endpoint;
@@ -141,12 +159,15 @@ static void record(const struct wp_call *call, uint64_t duration_us)
 				    endpoint == NULL ? WP_ENDPOINT_none
 						     : endpoint->id,
 				    call->resp.status, duration_us);
-	wp_log(&call->ctx->log, is_probe ? WP_LOG_DEBUG : WP_LOG_INFO,
-	       "request", wp_str("request_id", call->req.id),
-	       wp_str("route", endpoint == NULL ? "none" : endpoint->name),
-	       wp_str("method", wp_method_name(call->req.method)),
-	       wp_int("status", call->resp.status),
-	       wp_int("duration_us", (int64_t)duration_us));
+	if (!is_logged(call, duration_us))
+		return;
+	wp_log_gather(
+		&call->ctx->log, is_probe ? WP_LOG_DEBUG : WP_LOG_INFO,
+		"request", wp_str("request_id", call->req.id),
+		wp_str("route", endpoint == NULL ? "none" : endpoint->name),
+		wp_str("method", wp_method_name(call->req.method)),
+		wp_int("status", call->resp.status),
+		wp_int("duration_us", (int64_t)duration_us));
 }
 
 static void begin(struct wp_call *call, struct wp_io *io)

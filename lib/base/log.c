@@ -8,6 +8,10 @@
  * Whoever reads may stand still, and nobody's work may wait for that: after a
  * moment lines are dropped, and how many is told once there is room again. The
  * descriptor stays blocking, for others have it too.
+ *
+ * Gathered lines wait in one buffer, and so go out before any line that comes
+ * later. It holds what a pipe takes in one piece, so that lines stay whole
+ * where several processes write to one.
  */
 #include "lib/base/log.h"
 
@@ -17,6 +21,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -26,7 +31,8 @@
 enum {
 	LOG_STRING_MAX = 256,
 	/* Up to PIPE_BUF a write to a pipe is atomic between processes. */
-	LOG_LINE_MAX = PIPE_BUF,
+	LOG_WRITE_MAX = PIPE_BUF,
+	LOG_LINE_MAX = LOG_WRITE_MAX,
 	SERVICE_MAX = 32,
 	ROOM_WAIT_MS = 100,
 };
@@ -48,14 +54,14 @@ static atomic_int threshold_level = WP_LOG_INFO;
 static pthread_mutex_t out_lock = PTHREAD_MUTEX_INITIALIZER;
 static int64_t dropped; /* since there was room last */
 
-void wp_log_setup(const char *service, enum wp_log_level threshold)
-{
-	size_t len = strnlen(service, SERVICE_MAX - 1);
+static pthread_once_t hooks_once = PTHREAD_ONCE_INIT;
 
-	memcpy(service_name, service, len);
-	service_name[len] = '\0';
-	wp_log_set_level(threshold);
-}
+/* Lines that go out together; out_lock's. */
+static struct {
+	char text[LOG_WRITE_MAX];
+	size_t len;
+	int64_t n;
+} gathered;
 
 void wp_log_set_level(enum wp_log_level threshold)
 {
@@ -124,12 +130,12 @@ static bool has_room(int wait_ms)
 	return n != 0; /* an error is write()'s to find */
 }
 
-static void put(const struct wp_buf *line)
+static void put(const char *text, size_t len)
 {
 	ssize_t n;
 
 	do
-		n = write(STDERR_FILENO, line->data, line->len);
+		n = write(STDERR_FILENO, text, len);
 	while (n == -1 && errno == EINTR);
 }
 
@@ -145,14 +151,16 @@ static void put_dropped(void)
 	add_head(&line, NULL, WP_LOG_WARN,
 		 "lines were dropped, for nobody read them");
 	wp_buf_printf(&line, ",\"lines\":%" PRId64 "}\n", dropped);
-	put(&line);
+	put(line.data, line.len);
 }
 
-static void put_unless_full(const struct wp_buf *line)
+/* Write what waits, or drop it. With out_lock. */
+static void flush(void)
 {
 	bool is_room;
 
-	(void)pthread_mutex_lock(&out_lock);
+	if (gathered.len == 0)
+		return;
 	/* Who is known to stand still is not waited for again. */
 	is_room = has_room(dropped > 0 ? 0 : ROOM_WAIT_MS);
 	if (is_room && dropped > 0) {
@@ -161,14 +169,26 @@ static void put_unless_full(const struct wp_buf *line)
 		is_room = has_room(0);
 	}
 	if (is_room)
-		put(line);
+		put(gathered.text, gathered.len);
 	else
-		dropped++;
-	(void)pthread_mutex_unlock(&out_lock);
+		dropped += gathered.n;
+	gathered.len = 0;
+	gathered.n = 0;
 }
 
-void wp_log_write(const struct wp_log *log, enum wp_log_level level,
-		  const char *event, const struct wp_log_field *fields)
+/* A line of LOG_LINE_MAX has room alone. With out_lock. */
+static void add(const struct wp_buf *line)
+{
+	if (line->len > sizeof(gathered.text) - gathered.len)
+		flush();
+	memcpy(gathered.text + gathered.len, line->data, line->len);
+	gathered.len += line->len;
+	gathered.n++;
+}
+
+static void say(const struct wp_log *log, enum wp_log_level level,
+		const char *event, const struct wp_log_field *fields,
+		bool is_at_once)
 {
 	char memory[LOG_LINE_MAX];
 	/* Borrowed memory and a ceiling below it: see the head of buf.c. */
@@ -198,8 +218,62 @@ void wp_log_write(const struct wp_log *log, enum wp_log_level level,
 	line.max_bytes = sizeof(memory) - 1;
 	wp_buf_add_str(&line, is_truncated ? truncated_tail : "}\n");
 
-	put_unless_full(&line);
+	(void)pthread_mutex_lock(&out_lock);
+	add(&line);
+	if (is_at_once)
+		flush();
+	(void)pthread_mutex_unlock(&out_lock);
 	errno = saved;
+}
+
+void wp_log_write(const struct wp_log *log, enum wp_log_level level,
+		  const char *event, const struct wp_log_field *fields)
+{
+	say(log, level, event, fields, true);
+}
+
+void wp_log_add(const struct wp_log *log, enum wp_log_level level,
+		const char *event, const struct wp_log_field *fields)
+{
+	say(log, level, event, fields, false);
+}
+
+void wp_log_flush(void)
+{
+	int saved = errno;
+
+	(void)pthread_mutex_lock(&out_lock);
+	flush();
+	(void)pthread_mutex_unlock(&out_lock);
+	errno = saved;
+}
+
+/* What is gathered is the parent's to write, and nobody holds the lock. */
+static void before_fork(void)
+{
+	(void)pthread_mutex_lock(&out_lock);
+	flush();
+}
+
+static void after_fork(void)
+{
+	(void)pthread_mutex_unlock(&out_lock);
+}
+
+static void add_hooks(void)
+{
+	(void)atexit(wp_log_flush);
+	(void)pthread_atfork(before_fork, after_fork, after_fork);
+}
+
+void wp_log_setup(const char *service, enum wp_log_level threshold)
+{
+	size_t len = strnlen(service, SERVICE_MAX - 1);
+
+	memcpy(service_name, service, len);
+	service_name[len] = '\0';
+	wp_log_set_level(threshold);
+	(void)pthread_once(&hooks_once, add_hooks);
 }
 
 bool wp_log_allow(struct wp_log_limit *limit, uint64_t now_ms,

@@ -12,7 +12,12 @@
  * Levels: error = a human must act; warn = degraded and recovering; info =
  * lifecycle, one line per change of state; debug = off in production.
  *
- * Threads: any; a line is one write(2). errno is preserved.
+ * Lines that may come with each request are gathered, wp_log_gather(): many
+ * become one write(2), at the latest when the program says wp_log_flush(),
+ * which an event loop does at the end of each turn. Any other line is written
+ * at once, behind those that were gathered before it.
+ *
+ * Threads: any; no line is split between two write(2)s. errno is preserved.
  */
 #ifndef WP_LIB_BASE_LOG_H
 #define WP_LIB_BASE_LOG_H
@@ -64,11 +69,26 @@ void wp_log_set_level(enum wp_log_level threshold);
 void wp_log_write(const struct wp_log *log, enum wp_log_level level,
 		  const char *event, const struct wp_log_field *fields);
 
+/* Use wp_log_gather(); otherwise as wp_log_write(). */
+void wp_log_add(const struct wp_log *log, enum wp_log_level level,
+		const char *event, const struct wp_log_field *fields);
+
+/*
+ * Write what was gathered: at the end of a turn, and before _exit(). For fork()
+ * and exit() wp_log_setup() has seen to it. A process that is killed takes with
+ * it what it gathered since, at most 4 KiB.
+ */
+void wp_log_flush(void);
+
 /* Log event with at least one field; see the head of this file. */
 #define wp_log(log, level, event, ...)        \
 	wp_log_write((log), (level), (event), \
 		     (const struct wp_log_field[]){ __VA_ARGS__, { 0 } })
-/* The same for an event without fields. */
+/* The same for one of many lines; see the head of this file. */
+#define wp_log_gather(log, level, event, ...) \
+	wp_log_add((log), (level), (event),   \
+		   (const struct wp_log_field[]){ __VA_ARGS__, { 0 } })
+/* Log an event without fields. */
 #define wp_log_plain(log, level, event)       \
 	wp_log_write((log), (level), (event), \
 		     (const struct wp_log_field[]){ { 0 } })

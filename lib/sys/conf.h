@@ -21,6 +21,11 @@
 #include "lib/base/log.h"
 
 enum wp_run_mode { WP_RUN_LOCAL, WP_RUN_PRODUCTION };
+enum wp_log_requests {
+	WP_REQUESTS_ALL,
+	WP_REQUESTS_ERRORS, /* of ours (5xx), and slow ones */
+	WP_REQUESTS_NONE,
+};
 enum wp_visibility { WP_VISIBLE_ALL, WP_VISIBLE_SELF, WP_VISIBLE_NONE };
 
 /* A list of words; NULL-terminated, items[n] == NULL. */
@@ -41,6 +46,8 @@ struct wp_conf {
 
 	struct {
 		enum wp_log_level level; /* also LOG_LEVEL */
+		enum wp_log_requests requests;
+		int64_t slow_ms; /* so long is slow */
 	} log;
 
 	struct {

@@ -18,6 +18,7 @@
 /* Every enum of ours is kept as the type that it has. */
 _Static_assert(sizeof(enum wp_run_mode) == sizeof(unsigned int) &&
 		       sizeof(enum wp_log_level) == sizeof(unsigned int) &&
+		       sizeof(enum wp_log_requests) == sizeof(unsigned int) &&
 		       sizeof(enum wp_visibility) == sizeof(unsigned int),
 	       "WP_CONF_ENUM is written as an unsigned int");
 

@@ -38,6 +38,12 @@ class ReloadTest(FaultTest):
             self.assertTrue(self.stack.programs[name].is_running())
             self.assertEqual(self.stack.programs[name].pid, pid)
 
+    def children(self, name):
+        pid = self.stack.programs[name].pid
+        with open(f"/proc/{pid}/task/{pid}/children",
+                  encoding="ascii") as file:
+            return set(file.read().split())
+
     def change(self, **sections):
         """The good file with these settings besides."""
         lines = self.good.splitlines()
@@ -104,6 +110,29 @@ class Reload(ReloadTest):
 
         # Processes are replaced one by one.
         wait_for(lambda: alice.send(bob, "A" * 4000).status == 413, "413")
+
+    def replace_handlers(self):
+        """Reload; what the processes of before had to log is written."""
+        before = self.children("handlers")
+        self.reload(RELOADED, ["handlers"])
+        wait_for(lambda: not before & self.children("handlers"), "new ones")
+
+    def send_and_replace(self):
+        """Is there a line about a send that was accepted?"""
+        answer = self.user().send(self.user())
+        self.assert_accepted(answer)
+        self.replace_handlers()
+        return answer.header("X-Request-Id") in \
+            self.stack.read_log("handlers")
+
+    def test_handlers_log_the_requests_that_they_are_told_to(self):
+        self.assertFalse(self.send_and_replace())
+        self.change(log={"requests": "all"})
+        self.replace_handlers()
+        self.assertTrue(self.send_and_replace())
+        self.change(log={"requests": "none", "slow_ms": 1})
+        self.replace_handlers()
+        self.assertFalse(self.send_and_replace())
 
     def test_daemon_takes_new_limits_and_keeps_its_connections(self):
         bob = self.user()

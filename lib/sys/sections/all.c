@@ -11,6 +11,8 @@ static const char *const run_modes[] = { "local", "production", NULL };
 static const char *const log_levels[] = { "error", "warn", "info", "debug",
 					  NULL };
 
+static const char *const log_requests[] = { "all", "errors", "none", NULL };
+
 static const struct wp_conf_key general_keys[] = {
 	{ "run_mode", WP_CONF_AT(run_mode), .type = WP_CONF_ENUM,
 	  .words = run_modes, .preset = "local",
@@ -24,18 +26,40 @@ static const struct wp_conf_key log_keys[] = {
 	  .help = "how much is logged, as JSON lines on standard error" },
 };
 
+static const struct wp_conf_key log_requests_keys[] = {
+	{ "log.requests", WP_CONF_AT(log.requests), .type = WP_CONF_ENUM,
+	  .words = log_requests, .preset = "errors", .is_reloadable = true,
+	  .help = "which requests have a line at info; errors: those answered "
+		  "5xx and slow ones" },
+	{ "log.slow_ms", WP_CONF_AT(log.slow_ms), .type = WP_CONF_INT,
+	  .preset = "1000", .min = 1, .max = 600000, .unit = "ms",
+	  .is_reloadable = true,
+	  .help = "from when on a request is a slow one" },
+};
+
 static const struct wp_conf_section general =
 	WP_CONF_SECTION("", general_keys, NULL);
 const struct wp_conf_section wp_conf_log =
 	WP_CONF_SECTION("log", log_keys, NULL);
+const struct wp_conf_section wp_conf_log_requests =
+	WP_CONF_SECTION("log", log_requests_keys, NULL);
 
 const struct wp_conf_section *const wp_conf_sections[] = {
-	&general,        &wp_conf_log,
-	&wp_conf_redis,  &wp_conf_mailbox,
-	&wp_conf_tokens, &wp_conf_store_secret,
-	&wp_conf_cors,   &wp_conf_handlers,
-	&wp_conf_worker, &wp_conf_websocket,
-	&wp_conf_beat,   &wp_conf_presence,
-	&wp_conf_push,   &wp_conf_store,
-	&wp_conf_sqlite, NULL,
+	&general,
+	&wp_conf_log,
+	&wp_conf_log_requests,
+	&wp_conf_redis,
+	&wp_conf_mailbox,
+	&wp_conf_tokens,
+	&wp_conf_store_secret,
+	&wp_conf_cors,
+	&wp_conf_handlers,
+	&wp_conf_worker,
+	&wp_conf_websocket,
+	&wp_conf_beat,
+	&wp_conf_presence,
+	&wp_conf_push,
+	&wp_conf_store,
+	&wp_conf_sqlite,
+	NULL,
 };

@@ -6,7 +6,8 @@
 
 #include "lib/sys/conf_section.h"
 
-extern const struct wp_conf_section wp_conf_log;
+extern const struct wp_conf_section wp_conf_log;          /* all, but */
+extern const struct wp_conf_section wp_conf_log_requests; /* handlers */
 extern const struct wp_conf_section wp_conf_redis;
 extern const struct wp_conf_section wp_conf_mailbox;
 extern const struct wp_conf_section wp_conf_tokens;       /* auth, but */

@@ -179,6 +179,7 @@ static char *fake_claims[] = { fake_sub, NULL };
 static inline void fake_conf(struct wp_conf *conf)
 {
 	memset(conf, 0, sizeof(*conf));
+	conf->log.slow_ms = 600000;
 	conf->redis.address = fake_nowhere;
 	conf->redis.username = fake_empty;
 	conf->redis.password = fake_empty;

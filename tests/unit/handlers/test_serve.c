@@ -468,15 +468,43 @@ static void requests_are_counted_by_route_and_class(void **state)
 	wp_metrics_free(&world->shared.metrics);
 }
 
-static void the_log_joins_nobody_with_a_message(void **state)
-{
-	int saved = dup(STDERR_FILENO), log = memfd_create("log", 0);
+/* ---- the log ---- */
+
+/* Standard error goes into memory between begin and end. */
+struct capture {
+	int log, saved;
 	char text[8192];
-	struct fake fake;
+};
+
+static void capture_begin(struct capture *capture, enum wp_log_level level)
+{
+	wp_log_setup("test", level);
+	capture->saved = dup(STDERR_FILENO);
+	capture->log = memfd_create("log", 0);
+	(void)dup2(capture->log, STDERR_FILENO);
+}
+
+static const char *capture_end(struct capture *capture)
+{
 	ssize_t len;
 
-	wp_log_setup("test", WP_LOG_DEBUG);
-	(void)dup2(log, STDERR_FILENO);
+	wp_log_flush();
+	(void)dup2(capture->saved, STDERR_FILENO);
+	len = pread(capture->log, capture->text, sizeof(capture->text) - 1, 0);
+	capture->text[len > 0 ? len : 0] = '\0';
+	close(capture->log);
+	close(capture->saved);
+	wp_log_setup("test", WP_LOG_ERROR);
+	return capture->text;
+}
+
+static void the_log_joins_nobody_with_a_message(void **state)
+{
+	struct capture capture;
+	struct fake fake;
+	const char *text;
+
+	capture_begin(&capture, WP_LOG_DEBUG);
 	fake_request(&fake, "POST", "/api/send?expiresInSeconds=77&q=secret");
 	fake_login(&fake);
 	fake_param(&fake, IS_JSON);
@@ -484,9 +512,7 @@ static void the_log_joins_nobody_with_a_message(void **state)
 	fake_param(&fake, "HTTP_X_REQUEST_ID=the-request");
 	fake_body(&fake, ENVELOPE, strlen(ENVELOPE));
 	fake_serve(&((struct fake_world *)*state)->ctx, &fake.io);
-	(void)dup2(saved, STDERR_FILENO);
-	len = pread(log, text, sizeof(text) - 1, 0);
-	text[len > 0 ? len : 0] = '\0';
+	text = capture_end(&capture);
 
 	assert_non_null(strstr(text, "\"route\":\"send\""));
 	assert_non_null(strstr(text, "\"request_id\":\"the-request\""));
@@ -499,9 +525,71 @@ static void the_log_joins_nobody_with_a_message(void **state)
 	assert_null(strstr(text, "expiresIn"));
 	assert_null(strstr(text, "Bearer"));
 	fake_release(&fake);
-	close(log);
-	close(saved);
-	wp_log_setup("test", WP_LOG_ERROR);
+}
+
+/* A bit for each that has a line: 204, 404, a send's 503. */
+static unsigned int logged(struct fake_world *world)
+{
+	static const char *const has[] = { "\"status\":204", "\"status\":404",
+					   "\"status\":503" };
+	struct capture capture;
+	struct fake fake;
+	const char *text;
+	unsigned int bits = 0;
+
+	capture_begin(&capture, WP_LOG_INFO);
+	fake_request(&fake, "OPTIONS", "/api/send");
+	fake_serve(&world->ctx, &fake.io);
+	fake_release(&fake);
+	fake_request(&fake, "GET", "/nothing");
+	fake_serve(&world->ctx, &fake.io);
+	fake_release(&fake);
+	ask(world, &fake, "POST", "/api/send", ENVELOPE);
+	fake_release(&fake);
+	text = capture_end(&capture);
+	for (unsigned int i = 0; i < 3; i++)
+		if (strstr(text, has[i]) != NULL)
+			bits |= 1U << i;
+	return bits;
+}
+
+static void which_requests_have_a_line_is_chosen(void **state)
+{
+	enum { OPTIONS = 1, NOTHING = 2, SEND = 4 };
+	struct fake_world *world = *state;
+
+	world->conf.log.requests = WP_REQUESTS_ALL;
+	assert_int_equal(logged(world), OPTIONS | NOTHING | SEND);
+	world->conf.log.requests = WP_REQUESTS_ERRORS;
+	assert_int_equal(logged(world), SEND);
+	world->conf.log.slow_ms = 0; /* all of them take so long */
+	assert_int_equal(logged(world), OPTIONS | NOTHING | SEND);
+	world->conf.log.requests = WP_REQUESTS_NONE;
+	assert_int_equal(logged(world), 0);
+}
+
+/* They come every second, and would hide what matters. */
+static void probes_have_their_line_at_debug(void **state)
+{
+	static const char *const probes[] = { "/healthz", "/readyz",
+					      "/metrics" };
+	struct fake_world *world = *state;
+
+	for (size_t i = 0; i < sizeof(probes) / sizeof(probes[0]); i++)
+		for (int level = WP_LOG_INFO; level <= WP_LOG_DEBUG; level++) {
+			struct capture capture;
+			struct fake fake;
+			const char *text;
+
+			capture_begin(&capture, (enum wp_log_level)level);
+			fake_request(&fake, "GET", probes[i]);
+			fake_serve(&world->ctx, &fake.io);
+			fake_release(&fake);
+			text = capture_end(&capture);
+			assert_int_equal(strstr(text, "\"msg\":\"request\"") !=
+						 NULL,
+					 level == WP_LOG_DEBUG);
+		}
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -530,6 +618,8 @@ int main(void)
 		TEST(only_what_asks_redis_is_turned_away),
 		TEST(requests_are_counted_by_route_and_class),
 		TEST(the_log_joins_nobody_with_a_message),
+		TEST(which_requests_have_a_line_is_chosen),
+		TEST(probes_have_their_line_at_debug),
 	};
 
 	wp_log_setup("test", WP_LOG_ERROR);

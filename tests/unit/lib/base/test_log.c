@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -302,9 +303,14 @@ static void *chatter(void *arg)
 {
 	int i;
 
-	for (i = 0; i < LINES; i++)
-		wp_log(NULL, WP_LOG_INFO, "line", wp_str("who", arg),
-		       wp_int("n", i));
+	for (i = 0; i < LINES; i++) {
+		if (i % 2 == 0)
+			wp_log_gather(NULL, WP_LOG_INFO, "line",
+				      wp_str("who", arg), wp_int("n", i));
+		else
+			wp_log(NULL, WP_LOG_INFO, "line", wp_str("who", arg),
+			       wp_int("n", i));
+	}
 	return NULL;
 }
 
@@ -332,6 +338,162 @@ static void lines_of_many_threads_stay_whole(void **state)
 	}
 	assert_int_equal(lines, THREADS * LINES);
 	free(capture.text);
+}
+
+/* ---- gathered lines ---- */
+
+/* Standard error goes into a pipe that keeps each write as it was. */
+struct packets {
+	int ends[2];
+	int saved;
+	char text[1 << 16]; /* of the last write that was read */
+};
+
+static void packets_begin(struct packets *packets)
+{
+	packets->saved = dup(STDERR_FILENO);
+	assert_true(packets->saved >= 0);
+	assert_int_equal(pipe2(packets->ends, O_DIRECT | O_NONBLOCK), 0);
+	assert_int_equal(dup2(packets->ends[1], STDERR_FILENO), STDERR_FILENO);
+}
+
+/* How many lines the next write has; each is whole. 0: there is none. */
+static int next_write(struct packets *packets)
+{
+	ssize_t n = read(packets->ends[0], packets->text,
+			 sizeof(packets->text) - 1);
+	int lines = 0;
+	char *end;
+
+	packets->text[n > 0 ? n : 0] = '\0';
+	for (char *line = packets->text; *line != '\0'; line = end + 1) {
+		end = strchr(line, '\n');
+		assert_non_null(end);
+		assert_non_null(member(line, (size_t)(end - line), "msg"));
+		lines++;
+	}
+	return lines;
+}
+
+static void packets_end(struct packets *packets)
+{
+	dup2(packets->saved, STDERR_FILENO);
+	close(packets->saved);
+	close(packets->ends[0]);
+	close(packets->ends[1]);
+}
+
+static void gather(int n)
+{
+	wp_log_gather(NULL, WP_LOG_INFO, "gathered", wp_int("n", n));
+}
+
+static void gathered_lines_are_one_write(void **state)
+{
+	static struct packets packets;
+
+	(void)state;
+	packets_begin(&packets);
+	gather(1);
+	gather(2);
+	gather(3);
+	assert_int_equal(next_write(&packets), 0);
+	errno = EXDEV;
+	wp_log_flush();
+	assert_int_equal(errno, EXDEV);
+	assert_int_equal(next_write(&packets), 3);
+	assert_true(strstr(packets.text, "\"n\":1") <
+		    strstr(packets.text, "\"n\":2"));
+
+	wp_log_flush(); /* of nothing, nothing */
+	assert_int_equal(next_write(&packets), 0);
+	packets_end(&packets);
+}
+
+static void any_other_line_goes_out_at_once_and_behind_them(void **state)
+{
+	static struct packets packets;
+
+	(void)state;
+	packets_begin(&packets);
+	gather(1);
+	wp_log_plain(NULL, WP_LOG_DEBUG, "below the threshold");
+	assert_int_equal(next_write(&packets), 0);
+	wp_log_plain(NULL, WP_LOG_WARN, "redis lost");
+	assert_int_equal(next_write(&packets), 2);
+	assert_true(strstr(packets.text, "gathered") <
+		    strstr(packets.text, "redis lost"));
+	packets_end(&packets);
+}
+
+/* What a pipe would take in pieces is never written at once. */
+static void more_than_a_pipe_takes_at_once_is_several_writes(void **state)
+{
+	enum { MANY = 100 };
+	static struct packets packets;
+	int writes = 0, lines = 0, n;
+
+	(void)state;
+	packets_begin(&packets);
+	for (int i = 0; i < MANY; i++)
+		gather(i);
+	wp_log_flush();
+	while ((n = next_write(&packets)) > 0) {
+		assert_in_range(strlen(packets.text), 1, 4096);
+		lines += n;
+		writes++;
+	}
+	packets_end(&packets);
+	assert_int_equal(lines, MANY);
+	assert_in_range(writes, 2, MANY / 10);
+}
+
+static void a_gathered_line_that_nobody_reads_is_counted(void **state)
+{
+	enum { SPOKEN = 5000 };
+	static struct packets packets;
+	int written = 0, n;
+	char told[64];
+
+	(void)state;
+	packets_begin(&packets);
+	for (int i = 0; i < SPOKEN; i++)
+		gather(i);
+	wp_log_flush();
+	while ((n = next_write(&packets)) > 0)
+		written += n;
+	assert_in_range(written, 1, SPOKEN - 1);
+	wp_log_plain(NULL, WP_LOG_WARN, "somebody hears");
+	assert_int_equal(next_write(&packets), 1);
+	packets_end(&packets);
+	(void)snprintf(told, sizeof(told), "\"lines\":%d}\n", SPOKEN - written);
+	assert_non_null(strstr(packets.text, told));
+}
+
+static void a_fork_and_an_exit_lose_and_repeat_nothing(void **state)
+{
+	static struct packets packets;
+	int status = -1;
+	pid_t child;
+
+	(void)state;
+	wp_log_setup("waypost-test", WP_LOG_INFO);
+	packets_begin(&packets);
+	gather(1);
+	child = fork();
+	if (child == 0) {
+		gather(2);
+		exit(0);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	wp_log_flush();
+	assert_int_equal(next_write(&packets), 1);
+	assert_non_null(strstr(packets.text, "\"n\":1"));
+	assert_int_equal(next_write(&packets), 1);
+	assert_non_null(strstr(packets.text, "\"n\":2"));
+	assert_int_equal(next_write(&packets), 0);
+	packets_end(&packets);
+	assert_int_equal(status, 0);
 }
 
 static void a_repeated_event_is_said_once_per_interval(void **state)
@@ -363,6 +525,13 @@ int main(void)
 		cmocka_unit_test(errno_survives_even_a_failed_write),
 		cmocka_unit_test(a_reader_that_stands_still_stops_nobody),
 		cmocka_unit_test(lines_of_many_threads_stay_whole),
+		cmocka_unit_test(gathered_lines_are_one_write),
+		cmocka_unit_test(
+			any_other_line_goes_out_at_once_and_behind_them),
+		cmocka_unit_test(
+			more_than_a_pipe_takes_at_once_is_several_writes),
+		cmocka_unit_test(a_gathered_line_that_nobody_reads_is_counted),
+		cmocka_unit_test(a_fork_and_an_exit_lose_and_repeat_nothing),
 		cmocka_unit_test(a_repeated_event_is_said_once_per_interval),
 	};
 

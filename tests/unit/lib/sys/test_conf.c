@@ -121,6 +121,8 @@ static void without_any_source_the_defaults_hold(void **state)
 
 	assert_int_equal(conf.run_mode, WP_RUN_LOCAL);
 	assert_int_equal(conf.log.level, WP_LOG_INFO);
+	assert_int_equal(conf.log.requests, WP_REQUESTS_ERRORS);
+	assert_int_equal(conf.log.slow_ms, 1000);
 	assert_string_equal(conf.redis.address, "127.0.0.1:6379");
 	assert_string_equal(conf.redis.password, "");
 	assert_int_equal(conf.mailbox.partitions, 64);

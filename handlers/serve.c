@@ -42,8 +42,6 @@ struct wp_endpoint {
 
 static const struct wp_endpoint endpoints[] = { WP_ENDPOINTS(ROW) };
 
-static const char full[] = "too many requests wait here; repeat later";
-
 static bool is_path(const struct wp_text *path, const char *wanted)
 {
 	return wanted != NULL && wp_text_is(path, wanted);
@@ -92,6 +90,25 @@ static enum wp_err authenticate(struct wp_call *call, struct wp_error *err)
 }
 
 /*
+ * Answer 503: too many wait. Nothing was done, and that is said ("overloaded")
+ * unless this may be a repeat of what was accepted: a send with a key, a batch,
+ * whose elements may have keys, and what could not be read.
+ */
+static void turn_away(struct wp_call *call)
+{
+	const struct wp_endpoint *endpoint = call->endpoint;
+	size_t n_keys;
+
+	(void)wp_req_param(&call->req, "HTTP_IDEMPOTENCY_KEY", &n_keys);
+	wp_resp_error(&call->resp, 503,
+		      endpoint == NULL || n_keys > 0 ||
+				      endpoint->id == WP_ENDPOINT_send_batch
+			      ? "unavailable"
+			      : "overloaded",
+		      "too many requests wait here; repeat later");
+}
+
+/*
  * Look at what is asked for; as a handler. "Too many" is said before the caller
  * is known: that would be work too.
  */
@@ -122,7 +139,7 @@ static bool answer(struct wp_call *call)
 	}
 	if (endpoint->need == NEED_WORK &&
 	    call->ctx->n_waiting >= WP_SERVE_WAITING_MAX) {
-		wp_resp_unavailable(&call->resp, full);
+		turn_away(call);
 		return true;
 	}
 	if (endpoint->scope == SCOPE_USER &&
@@ -190,7 +207,7 @@ bool wp_serve_begin(struct wp_call *call, struct wp_io *io)
 void wp_serve_full(struct wp_call *call, struct wp_io *io)
 {
 	begin(call, io);
-	wp_resp_unavailable(&call->resp, full);
+	turn_away(call);
 }
 
 void wp_serve_end(struct wp_call *call)

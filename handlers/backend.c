@@ -150,7 +150,8 @@ static void on_memory(void *ctx, const struct wp_reply *reply)
 {
 	struct line *line = ctx;
 
-	if (reply != NULL)
+	/* One that is busy says nothing about it; what was known holds. */
+	if (wp_reply_type(reply) == WP_REPLY_STR)
 		line->backend->memory_percent = wp_memory_percent(reply);
 }
 

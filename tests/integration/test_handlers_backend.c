@@ -11,12 +11,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 #include <ev.h>
 
 #include "lib/base/clock.h"
 #include "lib/live/store_thread.h"
+#include "lib/redis/info.h"
 #include "tests/support/test_redis.h"
 
 #include "handlers/backend.h"
@@ -39,6 +42,7 @@ struct stage {
 	int ups;
 	int downs;
 	int answers;
+	int refusals; /* among the answers */
 	int losses;
 };
 
@@ -173,6 +177,7 @@ static void on_answer(void *ctx, const struct wp_reply *reply)
 		stage->losses++;
 	else
 		stage->answers++;
+	stage->refusals += wp_reply_is_refusal(reply);
 }
 
 static enum wp_err ask(struct stage *stage, const char *a, const char *b)
@@ -282,6 +287,113 @@ static void a_frozen_redis_is_waited_for_no_longer_than_it_may(void **state)
 	end(stage);
 }
 
+/* Data whose loading takes longer than any test waits. */
+static void fill(struct stage *stage)
+{
+	struct wp_redis *redis = wp_test_redis(&stage->conf);
+	struct wp_reply *reply = NULL;
+	size_t len;
+
+	wp_test_run(redis, "EVAL",
+		    "for i = 1, 5000 do redis.call('SET', 'k' .. i, i) end",
+		    "0", NULL);
+	wp_test_run(redis, "BGREWRITEAOF", NULL);
+	do {
+		wp_reply_free(&reply);
+		reply = wp_test_cmd(redis, "INFO", "persistence", NULL);
+		assert_non_null(reply);
+	} while (*wp_info_find(reply, "aof_rewrite_in_progress", &len) != '0');
+	assert_memory_equal(
+		wp_info_find(reply, "aof_last_bgrewrite_status", &len), "ok",
+		2);
+	wp_reply_free(&reply);
+	wp_redis_free(&redis);
+}
+
+/* Come again until it is down for a reason that has this word. */
+static void await_down(struct stage *stage, const char *word)
+{
+	uint64_t start_ms = wp_mono_ms();
+
+	do {
+		assert_true(wp_mono_ms() - start_ms < PATIENCE_S * 1000);
+		stage->n_guests = 0;
+		if (enter(stage, WP_LINE_SHORT) == WP_BACKEND_WAIT)
+			run_until(stage, &stage->downs, stage->downs + 1);
+		else
+			ev_run(stage->loop, EVRUN_ONCE);
+	} while (strstr(wp_backend_why(stage->backend, WP_LINE_SHORT), word) ==
+		 NULL);
+}
+
+static void a_redis_that_loads_is_not_there_yet(void **state)
+{
+	/* A hundredth of a second for each key, and clients in between. */
+	static const char *const slowly[] = {
+		"--key-load-delay", "10000",
+		"--loading-process-events-interval-bytes", "1024", NULL
+	};
+	struct stage *stage = *state;
+
+	fill(stage);
+	wp_test_server_kill(&server, SIGKILL);
+	wp_test_server_spawn(&server, "backend", slowly);
+	begin(stage);
+	await_down(stage, "LOADING");
+	assert_int_equal(stage->ups, 0);
+	assert_int_equal(ask(stage, "ECHO", "1"), WP_ERR_UNAVAIL);
+	assert_string_equal(wp_backend_durability(stage->backend), "memory");
+
+	wp_test_server_kill(&server, SIGKILL);
+	wp_test_server_start(&server, "backend", NULL);
+	await_up(stage);
+	end(stage);
+}
+
+/* It answers, and does nothing: what was asked has certainly failed. */
+static void a_busy_redis_refuses_and_is_kept(void **state)
+{
+	static const char *const impatient[] = { "--lua-time-limit", "1",
+						 NULL };
+	struct stage *stage = *state;
+	pid_t child;
+
+	wp_test_server_kill(&server, SIGKILL);
+	wp_test_server_start(&server, "backend", impatient);
+	begin(stage);
+	be_up(stage);
+	child = fork();
+	if (child == 0) {
+		struct wp_redis *redis = wp_test_redis(&stage->conf);
+
+		(void)wp_test_cmd(redis, "EVAL", "while true do end", "0",
+				  NULL);
+		_exit(0);
+	}
+	do {
+		int refused = stage->refusals;
+		int told = stage->answers;
+
+		assert_int_equal(ask(stage, "ECHO", "1"), WP_OK);
+		run_until(stage, &stage->answers, told + 1);
+		if (stage->refusals > refused)
+			break;
+	} while (true);
+	assert_int_equal(stage->losses, 0);
+	assert_int_equal(enter(stage, WP_LINE_SHORT), WP_BACKEND_UP);
+
+	/* Whoever may end it does. */
+	assert_int_equal(ask(stage, "SCRIPT", "KILL"), WP_OK);
+	run_until(stage, &stage->answers, stage->answers + 1);
+	assert_int_equal(waitpid(child, NULL, 0), child);
+	stage->refusals = 0;
+	assert_int_equal(ask(stage, "ECHO", "1"), WP_OK);
+	run_until(stage, &stage->answers, stage->answers + 1);
+	assert_int_equal(stage->refusals, 0);
+	assert_int_equal(stage->downs, 0);
+	end(stage);
+}
+
 static void another_deployments_redis_is_not_used(void **state)
 {
 	struct stage *stage = *state;
@@ -345,6 +457,8 @@ int main(void)
 		TEST(a_killed_redis_fails_what_was_in_flight_and_no_more),
 		TEST(a_redis_that_stays_away_keeps_nobody_waiting),
 		TEST(a_frozen_redis_is_waited_for_no_longer_than_it_may),
+		TEST(a_redis_that_loads_is_not_there_yet),
+		TEST(a_busy_redis_refuses_and_is_kept),
 		TEST(another_deployments_redis_is_not_used),
 		TEST(a_redis_that_becomes_a_replica_is_left),
 		TEST(who_waits_at_the_end_is_told_no),

@@ -236,7 +236,7 @@ static void await_server(const struct wp_test_server *server)
 	fail_msg("redis-server did not come up: %s", err.msg);
 }
 
-void wp_test_server_start(struct wp_test_server *server, const char *name,
+void wp_test_server_spawn(struct wp_test_server *server, const char *name,
 			  const char *const *options)
 {
 	snprintf(server->dir, sizeof(server->dir), "%s/%s", wp_test_dir(),
@@ -249,6 +249,12 @@ void wp_test_server_start(struct wp_test_server *server, const char *name,
 	assert_int_not_equal(server->pid, -1);
 	if (server->pid == 0)
 		exec_server(server, options);
+}
+
+void wp_test_server_start(struct wp_test_server *server, const char *name,
+			  const char *const *options)
+{
+	wp_test_server_spawn(server, name, options);
 	await_server(server);
 }
 

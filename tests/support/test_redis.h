@@ -62,6 +62,10 @@ struct wp_test_server {
 void wp_test_server_start(struct wp_test_server *server, const char *name,
 			  const char *const *options);
 
+/* The same without waiting until it is up, which it may never be. */
+void wp_test_server_spawn(struct wp_test_server *server, const char *name,
+			  const char *const *options);
+
 /* Send a signal and, unless it is SIGSTOP or SIGCONT, see it die. */
 void wp_test_server_kill(struct wp_test_server *server, int signo);
 

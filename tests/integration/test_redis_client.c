@@ -817,7 +817,8 @@ static void a_memory_sample_leaves_a_pipeline_alone(void **state)
 	wp_redis_free(&redis);
 }
 
-/* Something that is no Redis: says bytes to one client and reads to its end. */
+/* Something that is no Redis: says bytes to one client, and no more; reads to
+ * its end. */
 static pid_t start_impostor(const char *path, const char *bytes)
 {
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
@@ -835,6 +836,7 @@ static pid_t start_impostor(const char *path, const char *bytes)
 		int peer = accept(fd, NULL, NULL);
 
 		(void)!write(peer, bytes, strlen(bytes));
+		(void)shutdown(peer, SHUT_WR); /* nobody need wait for more */
 		while (read(peer, sink, sizeof(sink)) > 0)
 			continue;
 		_exit(0);

@@ -141,6 +141,8 @@ $(B)/tests/fuzz/fuzz_fcgi: $(B)/handlers/wire/fcgi.o
 $(filter $(B)/tests/integration/test_worker_%,$(INTEGRATION)): $(WORKER_SUPPORT_OBJ)
 $(filter $(B)/tests/integration/test_live_%,$(INTEGRATION)): $(LIVE_SUPPORT_OBJ)
 $(B)/tests/unit/ws-daemon/wire/test_session: $(B)/tests/support/ws/ws_bytes.o
+# It says what the test wants.
+$(B)/tests/unit/tools/waypost/test_letter: LDFLAGS += -Wl,--wrap=json_object_to_json_string_ext
 # Their clocks are the tests'.
 $(B)/tests/unit/lib/live/test_turn $(B)/tests/unit/handlers/test_conn: LDFLAGS += -Wl,--wrap=wp_mono_ms
 

@@ -87,6 +87,19 @@ struct json_object *wp_cli_object(const struct wp_dlq_letter *letter)
 	return object;
 }
 
+/*
+ * Does text say all of object? json-c leaves out what it has no memory for, and
+ * goes on.
+ */
+static bool is_whole(const char *text, struct json_object *object)
+{
+	struct json_object *read = json_tokener_parse(text);
+	bool is_same = read != NULL && json_object_equal(read, object) != 0;
+
+	json_object_put(read);
+	return is_same;
+}
+
 void wp_cli_put_object(struct wp_buf *out, struct json_object **object)
 {
 	const char *text = NULL;
@@ -95,7 +108,7 @@ void wp_cli_put_object(struct wp_buf *out, struct json_object **object)
 		text = json_object_to_json_string_ext(
 			*object, JSON_C_TO_STRING_PLAIN |
 					 JSON_C_TO_STRING_NOSLASHESCAPE);
-	if (text != NULL)
+	if (text != NULL && is_whole(text, *object))
 		wp_buf_add_str(out, text);
 	else
 		out->failed = true;

@@ -9,6 +9,21 @@
 
 #include "tools/waypost/letter.h"
 
+/* What json-c says in place of the whole; NULL: the whole. */
+static const char *remains;
+const char *__real_json_object_to_json_string_ext(struct json_object *object,
+						  int flags);
+const char *__wrap_json_object_to_json_string_ext(struct json_object *object,
+						  int flags);
+
+const char *__wrap_json_object_to_json_string_ext(struct json_object *object,
+						  int flags)
+{
+	if (remains != NULL)
+		return remains;
+	return __real_json_object_to_json_string_ext(object, flags);
+}
+
 static void expect(struct json_object **object, const char *text)
 {
 	struct wp_buf out;
@@ -71,12 +86,38 @@ static void a_failure_sticks(void **state)
 	wp_buf_release(&out);
 }
 
+/* json-c prints what its memory holds, and tells nobody. */
+static void half_an_object_is_a_failure(void **state)
+{
+	static const char *const halves[] = { "{\"a\":\"b\",\"c\":", "",
+					      "{\"a\":\"\",\"c\":1}",
+					      "{\"a\":\"b\"}" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(halves) / sizeof(halves[0]); i++) {
+		struct json_object *object = json_object_new_object();
+		struct wp_buf out;
+
+		wp_buf_init(&out, 0);
+		wp_cli_add_text(&object, "a", "b");
+		wp_cli_add(&object, "c", json_object_new_int64(1));
+		remains = halves[i];
+		wp_cli_put_object(&out, &object);
+		remains = NULL;
+		assert_true(out.failed);
+		assert_int_equal(out.len, 0);
+		assert_null(object);
+		wp_buf_release(&out);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(members_stand_in_order_and_nothing_is_null),
 		cmocka_unit_test(bytes_that_are_no_text_become_text),
 		cmocka_unit_test(a_failure_sticks),
+		cmocka_unit_test(half_an_object_is_a_failure),
 	};
 
 	return cmocka_run_group_tests_name("letter", tests, NULL, NULL);

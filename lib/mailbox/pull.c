@@ -8,6 +8,7 @@
  */
 #include "lib/mailbox/pull.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -303,6 +304,7 @@ static void merge_band(const struct lane *hot, const struct lane *cold,
 			break;
 		order = compare(a, b);
 		row = order <= 0 ? a : b;
+		assert(row != NULL);
 		out->more = room->rows == 0 ||
 			    (!room->is_whole && row->json_len > room->bytes);
 		if (out->more)

@@ -24,6 +24,7 @@ FIRST_DELAY_S = 0.2
 LONGEST_DELAY_S = 2.0
 HEALTHY_AFTER_S = 30.0
 WATCH_STEP_S = 0.1
+LOGS_STEP_S = 1.0
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 STARTS = 5  # a program that is killed while all start costs one
 INTERRUPTIONS = (StartError, Closed, Refused, AssertionError, OSError,
@@ -120,7 +121,7 @@ def greet(stack):
 
 
 class Watch:
-    """Restarts what dies, more slowly the more often it does."""
+    """Restarts what dies, more slowly the more often it does; bounds logs."""
 
     def __init__(self, stack):
         self._stack = stack
@@ -128,9 +129,13 @@ class Watch:
         self._started = {name: now for name in stack.programs}
         self._delay = dict.fromkeys(stack.programs, FIRST_DELAY_S)
         self._due = {}
+        self._logs_due = now
 
     def look(self):
         now = time.monotonic()
+        if now >= self._logs_due:
+            self._logs_due = now + LOGS_STEP_S
+            self._stack.bound_logs()
         for name, program in self._stack.programs.items():
             if name in self._due:
                 if now >= self._due[name]:

@@ -6,7 +6,7 @@ import sys
 import unittest
 
 from devkit.process import leftovers
-from devkit.stack import PROGRAMS, Stack, free_port
+from devkit.stack import LOG_BYTES_MAX, PROGRAMS, Stack, free_port
 from devkit.user import User
 from harness import ROOT, SLOWNESS, WEB, scratch, wait_for
 from test_faults import LOAD_ERRORS
@@ -168,6 +168,30 @@ class MakeRun(unittest.TestCase):
         self.assertIsNone(run.process.poll())
         ids += self.send(run, 1)
         wait_for(lambda: self.waiting(run) == ids, "a new one", BACK_S)
+
+    def test_logs_do_not_grow_without_end(self):
+        run = self.run_it()
+        run.wait_greeting()
+        log = os.path.join(run.state, "log", "handlers.log")
+        line = b"x" * 99 + b"\n"
+        with open(log, "ab") as file:
+            file.write(line * (LOG_BYTES_MAX // len(line) + 1))
+        wait_for(lambda: os.path.getsize(log) < LOG_BYTES_MAX, "it is cut")
+        self.assertEqual(os.path.getsize(log + ".1"), LOG_BYTES_MAX)
+
+        # Programs go on where it ends now.
+        for pid in run.pids():
+            with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
+                name, _, rest = file.read().rpartition(")")
+            if ("waypost-handler" in name and
+                    int(rest.split()[1]) == run.process.pid):
+                os.kill(pid, signal.SIGHUP)
+
+        def last():
+            with open(log, "rb") as file:
+                return file.read()
+        wait_for(lambda: b"settings reloaded" in last(), "a line")
+        self.assertTrue(last().startswith(b"{"), last()[:100])
 
     def test_everything_killed_and_started_again_has_all_messages(self):
         run = self.run_it()

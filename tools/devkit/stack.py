@@ -32,6 +32,8 @@ PROGRAMS = ("redis-server", "redis-check-rdb", "nginx", "lighttpd",
 SOCKET_DIR_MAX = 80
 # Guards, as in devkit.process: until all are ready, and for one answer.
 READY_S, ANSWER_S = 60, 30
+# What is kept of a log that has grown beyond it, see Stack.bound_logs().
+LOG_BYTES_MAX = 16 << 20
 # What the environment may say about Waypost; tests do not want any of it.
 OWN_VARIABLES = ("JWT_SECRET", "JWT_SECRET_PREVIOUS", "STORE_SECRET",
                  "REDIS_ADDR", "REDIS_PASSWORD", "CORS_ALLOWED_ORIGINS",
@@ -532,6 +534,21 @@ class Stack:
         """Start a program again that has ended or was killed."""
         self.programs[name].stop()
         self.programs[name].start(timeout_s)
+
+    def bound_logs(self):
+        """Of each log that has grown too long, keep the end, as <name>.1.
+
+        Everybody appends, so what is written next stands at the beginning
+        again. A line that comes in this moment may be lost.
+        """
+        for entry in os.scandir(self.path("log")):
+            if (entry.name.endswith(".log") and
+                    entry.stat().st_size > LOG_BYTES_MAX):
+                with open(entry.path, "rb") as log, \
+                        open(entry.path + ".1", "wb") as kept:
+                    log.seek(-LOG_BYTES_MAX, os.SEEK_END)
+                    kept.write(log.read(LOG_BYTES_MAX))
+                os.truncate(entry.path, 0)
 
     # ---- using it ----------------------------------------------------------
 

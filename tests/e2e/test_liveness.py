@@ -2,9 +2,11 @@
 import signal
 import threading
 
-from harness import E2eTest, SLOWNESS, end_stack, new_stack, wait_for
+from harness import (E2eTest, SLOWNESS, User, end_stack, new_stack,
+                     wait_for)
 
 PULLS, PROBES = 100, 20
+TOO_MUCH = 300 * 1024  # max_envelope_bytes and more
 
 
 class Liveness(E2eTest):
@@ -46,6 +48,7 @@ class Liveness(E2eTest):
         users = [self.user() for _ in range(PULLS)]
         for user in users[:8]:
             self.assert_status(user.pull(), 200)
+        stranger = User(self.stack, "stranger", "a.b.c")
         redis = self.stack.programs["redis"]
         redis.signal(signal.SIGSTOP)
         self.addCleanup(redis.signal, signal.SIGCONT)
@@ -60,6 +63,13 @@ class Liveness(E2eTest):
                                200)
             self.assert_error(self.stack.http().request("GET", "/api/none"),
                               404, "not_found")
+            # Nor does what is refused before Redis is needed.
+            self.assert_error(stranger.pull(), 401, "unauthorized")
+            self.assert_error(users[0].pull(limit="x"), 400, "bad_request")
+            self.assert_error(users[0].call("POST", "/api/send", "{"), 400,
+                              "invalid_json")
+            self.assert_error(users[0].send(users[1], "A" * TOO_MUCH), 413,
+                              "payload_too_large")
         self.assertEqual(answers, [])
 
         redis.signal(signal.SIGCONT)

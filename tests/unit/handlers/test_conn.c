@@ -19,6 +19,7 @@
 #include <ev.h>
 
 #include "handlers/conn.h"
+#include "handlers/serve.h"
 
 #include "tests/unit/handlers/fake.h"
 
@@ -157,29 +158,36 @@ static void add_param(struct wp_buf *out, const char *text)
 	wp_buf_add(out, value, len);
 }
 
-/* All bytes of a request of alice, on a connection that is kept. */
-static void add_request(struct wp_buf *out, const char *method, const char *uri,
-			const char *body)
+/* All bytes of this request, on a connection that is kept. */
+static void add_fake(struct wp_buf *out, const struct fake *fake)
 {
 	static const char begin[8] = { 0, 1, 1 };
 	struct wp_buf data;
+
+	wp_buf_init(&data, 0);
+	wp_buf_add(&data, begin, sizeof(begin));
+	add_record(out, 1, &data);
+	wp_buf_clear(&data);
+	for (size_t i = 0; i < fake->n; i++)
+		add_param(&data, fake->texts[i]);
+	add_record(out, 4, &data);
+	wp_buf_clear(&data);
+	wp_buf_add(&data, fake->body, fake->body_len);
+	add_record(out, 5, &data);
+	wp_buf_release(&data);
+}
+
+/* The same of alice. */
+static void add_request(struct wp_buf *out, const char *method, const char *uri,
+			const char *body)
+{
 	struct fake fake;
 
 	fake_request(&fake, method, uri);
 	fake_login(&fake);
 	fake_param(&fake, "CONTENT_TYPE=application/json");
 	fake_body(&fake, body, strlen(body));
-	wp_buf_init(&data, 0);
-	wp_buf_add(&data, begin, sizeof(begin));
-	add_record(out, 1, &data);
-	wp_buf_clear(&data);
-	for (size_t i = 0; i < fake.n; i++)
-		add_param(&data, fake.texts[i]);
-	add_record(out, 4, &data);
-	wp_buf_clear(&data);
-	wp_buf_add_str(&data, body);
-	add_record(out, 5, &data);
-	wp_buf_release(&data);
+	add_fake(out, &fake);
 	fake_release(&fake);
 }
 
@@ -218,6 +226,14 @@ static int hear(int fd, const char *status, bool *is_end)
 		count++;
 	}
 	return count;
+}
+
+/* The loop sees some of many at a time. */
+static void await_nobody(struct stage *stage)
+{
+	for (int i = 0; stage->conns.n > 0 && i < TURNS_MAX; i++)
+		turn(stage);
+	assert_int_equal(stage->conns.n, 0);
 }
 
 static void requests_may_be_cut_anywhere(void **state)
@@ -275,6 +291,96 @@ static void what_waits_for_redis_holds_up_nobody(void **state)
 	turn(stage);
 	close(slow);
 	close(quick);
+}
+
+/* Of one that says who it is, or does not: the answer is there in one turn. */
+static void assert_told(struct stage *stage, int fd, const char *status,
+			const struct fake *fake)
+{
+	struct wp_buf bytes;
+	bool is_end;
+
+	wp_buf_init(&bytes, 0);
+	add_fake(&bytes, fake);
+	put(fd, bytes.data, bytes.len);
+	turn(stage);
+	assert_int_equal(hear(fd, status, &is_end), 1);
+	assert_false(is_end);
+	wp_buf_release(&bytes);
+}
+
+static void assert_probes(struct stage *stage, int fd)
+{
+	struct fake fake;
+
+	fake_request(&fake, "GET", "/healthz");
+	assert_told(stage, fd, "200", &fake);
+	fake_release(&fake);
+	fake_request(&fake, "GET", "/nothing");
+	assert_told(stage, fd, "404", &fake);
+	fake_release(&fake);
+	fake_request(&fake, "DELETE", "/api/send");
+	assert_told(stage, fd, "405", &fake);
+	fake_release(&fake);
+}
+
+static void assert_refusals(struct stage *stage, int fd)
+{
+	static char large[4096];
+	struct fake fake;
+
+	memset(large, ' ', sizeof(large) - 1);
+	fake_request(&fake, "GET", "/api/messages");
+	assert_told(stage, fd, "401", &fake);
+	fake_release(&fake);
+	fake_request(&fake, "GET", "/api/messages?limit=x");
+	fake_login(&fake);
+	assert_told(stage, fd, "400", &fake);
+	fake_release(&fake);
+	fake_request(&fake, "POST", "/api/send");
+	fake_login(&fake);
+	fake_param(&fake, "CONTENT_TYPE=application/json");
+	fake_body(&fake, large, strlen(large));
+	assert_told(stage, fd, "413", &fake);
+	fake_release(&fake);
+}
+
+/* Redis answers nobody, and no more may wait for it. */
+static void who_needs_no_redis_does_not_wait_behind_those_who_do(void **state)
+{
+	const struct rlimit enough = { 2 * WP_SERVE_WAITING_MAX + 64,
+				       2 * WP_SERVE_WAITING_MAX + 64 };
+	static int fds[WP_SERVE_WAITING_MAX];
+	struct stage *stage = *state;
+	int quick = connect_to(stage, false), n = 0;
+	bool is_end;
+
+	if (setrlimit(RLIMIT_NOFILE, &enough) == -1)
+		skip();
+	for (size_t i = 0; i < WP_SERVE_WAITING_MAX; i++) {
+		if (i == WP_SERVE_WAITING_MAX - 1)
+			assert_refusals(stage, quick);
+		fds[i] = connect_to(stage, false);
+		ask(fds[i], "GET", "/api/messages", "");
+		turn(stage);
+	}
+	assert_int_equal(stage->ctx.n_waiting, WP_SERVE_WAITING_MAX);
+	assert_probes(stage, quick);
+	ask(quick, "GET", "/api/messages", "");
+	turn(stage);
+	assert_int_equal(hear(quick, "503", &is_end), 1);
+
+	/* All that came before those who still wait. */
+	for (size_t i = 0; i < WP_SERVE_WAITING_MAX; i++)
+		assert_int_equal(hear(fds[i], "503", &is_end), 0);
+	end_calls(stage);
+	for (size_t i = 0; i < WP_SERVE_WAITING_MAX; i++) {
+		n += hear(fds[i], "503", &is_end);
+		close(fds[i]);
+	}
+	assert_int_equal(n, WP_SERVE_WAITING_MAX);
+	close(quick);
+	await_nobody(stage);
 }
 
 static void a_peer_that_leaves_leaves_nothing(void **state)
@@ -427,14 +533,6 @@ static void an_answer_that_nobody_takes_has_an_end(void **state)
 	wp_buf_release(&bytes);
 }
 
-/* The loop sees some of many at a time. */
-static void await_nobody(struct stage *stage)
-{
-	for (int i = 0; stage->conns.n > 0 && i < TURNS_MAX; i++)
-		turn(stage);
-	assert_int_equal(stage->conns.n, 0);
-}
-
 static void idle_connections_are_cheap(void **state)
 {
 	struct stage *stage = *state;
@@ -499,6 +597,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(requests_may_be_cut_anywhere),
 		TEST(what_waits_for_redis_holds_up_nobody),
+		TEST(who_needs_no_redis_does_not_wait_behind_those_who_do),
 		TEST(a_peer_that_leaves_leaves_nothing),
 		TEST(a_peer_that_leaves_a_call_is_waited_for),
 		TEST(what_is_surplus_is_told_so),

@@ -160,6 +160,13 @@ static void a_reload_is_taken_or_refused_as_a_whole(void **state)
 	file = memfd_create("said", MFD_CLOEXEC);
 	saved = dup(STDERR_FILENO);
 	assert_int_equal(dup2(file, STDERR_FILENO), STDERR_FILENO);
+	/* What is said from now on is for the level that was read. */
+	wp_log_plain(NULL, WP_LOG_DEBUG, "at debug");
+	setenv("LOG_LEVEL", "debug", 1);
+	assert_true(wp_program_reload(&program, &now, &next, NULL, NULL));
+	wp_conf_release(&next);
+	wp_log_plain(NULL, WP_LOG_DEBUG, "at debug since the reload");
+	unsetenv("LOG_LEVEL");
 	assert_false(wp_program_reload(&program, &now, &next, refuse, &asked));
 	assert_int_equal(asked, 7);
 	assert_null(next.redis.address);
@@ -171,6 +178,8 @@ static void a_reload_is_taken_or_refused_as_a_whole(void **state)
 	assert_true(pread(file, said, sizeof(said) - 1, 0) > 0);
 	close(saved);
 	close(file);
+	assert_null(strstr(said, "\"at debug\""));
+	assert_non_null(strstr(said, "\"at debug since the reload\""));
 	assert_non_null(strstr(said, "\"too many threads\""));
 	assert_non_null(strstr(said, "redis.database: cannot be changed"));
 	assert_non_null(strstr(said, "WAYPOST_REDIS_DATABASE: must be"));

@@ -24,6 +24,12 @@ enum {
 	WHY_MAX = 256,
 };
 
+/* Under way on each line. */
+static const size_t window[WP_LINES] = {
+	[WP_LINE_SHORT] = WP_BACKEND_SHORT_MAX,
+	[WP_LINE_LONG] = WP_BACKEND_PAGES_MAX,
+};
+
 static const double sample_s = 1.0;
 static const double look_s = 0.05; /* at those who wait */
 
@@ -68,6 +74,7 @@ struct wp_backend {
 	bool is_sampling;
 	ev_timer sample_timer;
 	ev_timer guest_timer; /* runs while somebody waits */
+	ev_check admission;   /* does too; behind what came in this turn */
 };
 
 /* ---- who waits ---- */
@@ -84,6 +91,7 @@ static void add_guest(struct line *line, struct wp_backend_guest *guest)
 	line->n_guests++;
 	if (!ev_is_active(&backend->guest_timer))
 		ev_timer_again(backend->loop, &backend->guest_timer);
+	ev_check_start(backend->loop, &backend->admission);
 }
 
 static struct wp_backend_guest *take_guest(struct line *line)
@@ -98,17 +106,56 @@ static struct wp_backend_guest *take_guest(struct line *line)
 }
 
 /* All who wait now; who comes meanwhile has his own turn. */
-static void tell_guests(struct line *line, bool is_up)
+static void send_away(struct line *line)
 {
 	size_t n = line->n_guests;
 
 	while (n-- > 0) {
 		struct wp_backend_guest *guest = take_guest(line);
 
-		guest->go(guest, is_up);
+		guest->go(guest, false);
 	}
 }
 
+static bool is_up(const struct line *line)
+{
+	return line->state == UP && wp_aredis_is_ready(line->redis);
+}
+
+/* Is there room for one more command? */
+static bool has_room(const struct line *line)
+{
+	return wp_aredis_unanswered(line->redis) <
+	       window[line - line->backend->lines];
+}
+
+/* As many of those who wait now as there is room for. */
+static void admit(struct line *line)
+{
+	size_t n = line->n_guests;
+
+	while (n-- > 0 && is_up(line) && has_room(line)) {
+		struct wp_backend_guest *guest = take_guest(line);
+
+		guest->go(guest, true);
+	}
+}
+
+static void on_admission(struct ev_loop *loop, ev_check *check, int events)
+{
+	struct wp_backend *backend = check->data;
+	size_t n = 0;
+
+	(void)events;
+	for (size_t i = 0; i < WP_LINES; i++) {
+		admit(&backend->lines[i]);
+		n += backend->lines[i].n_guests;
+	}
+	if (n == 0)
+		ev_check_stop(loop, check);
+}
+
+/* Who waits for answers to others waits as long as those do come. */
 static void on_guest_timer(struct ev_loop *loop, ev_timer *timer, int events)
 {
 	struct wp_backend *backend = timer->data;
@@ -119,7 +166,8 @@ static void on_guest_timer(struct ev_loop *loop, ev_timer *timer, int events)
 	for (size_t i = 0; i < WP_LINES; i++) {
 		struct line *line = &backend->lines[i];
 
-		while (line->first != NULL && line->first->until_ms <= now_ms) {
+		while (!is_up(line) && line->first != NULL &&
+		       line->first->until_ms <= now_ms) {
 			struct wp_backend_guest *guest = take_guest(line);
 
 			guest->go(guest, false);
@@ -136,7 +184,7 @@ static void be_up(struct line *line)
 {
 	line->state = UP;
 	line->why[0] = '\0';
-	tell_guests(line, true);
+	admit(line);
 }
 
 static void refuse(struct line *line, const char *why)
@@ -223,7 +271,7 @@ static void on_sample(struct ev_loop *loop, ev_timer *timer, int events)
 
 	(void)loop;
 	(void)events;
-	if (line->state == UP && wp_aredis_is_ready(line->redis))
+	if (is_up(line))
 		sample(line);
 }
 
@@ -314,7 +362,7 @@ static void on_down(void *ctx, const char *reason, uint32_t retry_ms)
 		(void)snprintf(line->why, sizeof(line->why), "%s", reason);
 	line->is_refused = false;
 	if (!was_up || retry_ms > SOON_MS)
-		tell_guests(line, false);
+		send_away(line);
 }
 
 /* ---- making ---- */
@@ -358,6 +406,9 @@ enum wp_err wp_backend_new(struct wp_backend **out,
 	backend->sample_timer.data = backend;
 	ev_timer_init(&backend->guest_timer, on_guest_timer, 0., look_s);
 	backend->guest_timer.data = backend;
+	ev_check_init(&backend->admission, on_admission);
+	ev_set_priority(&backend->admission, EV_MINPRI);
+	backend->admission.data = backend;
 	for (size_t i = 0; rc == WP_OK && i < WP_LINES; i++)
 		rc = open_line(backend, (enum wp_line)i, err);
 	if (rc != WP_OK) {
@@ -382,10 +433,11 @@ void wp_backend_free(struct wp_backend **backend)
 		line->state = DOWN;
 		line->retry_at_ms = UINT64_MAX;
 		wp_aredis_free(&line->redis);
-		tell_guests(line, false);
+		send_away(line);
 	}
 	ev_timer_stop(b->loop, &b->sample_timer);
 	ev_timer_stop(b->loop, &b->guest_timer);
+	ev_check_stop(b->loop, &b->admission);
 	*backend = NULL;
 	free(b);
 }
@@ -398,7 +450,8 @@ enum wp_backend_door wp_backend_enter(struct wp_backend *backend,
 {
 	struct line *line = &backend->lines[which];
 
-	if (line->state == UP && wp_aredis_is_ready(line->redis))
+	/* Nobody overtakes those who wait. */
+	if (is_up(line) && line->n_guests == 0 && has_room(line))
 		return WP_BACKEND_UP;
 	if ((line->state == DOWN &&
 	     line->retry_at_ms > wp_mono_ms() + SOON_MS) ||
@@ -438,8 +491,5 @@ const char *wp_backend_durability(const struct wp_backend *backend)
 {
 	const struct line *line = &backend->lines[WP_LINE_SHORT];
 
-	return line->state == UP && wp_aredis_is_ready(line->redis) &&
-			       backend->is_fsync
-		       ? "fsync"
-		       : "memory";
+	return is_up(line) && backend->is_fsync ? "fsync" : "memory";
 }

@@ -8,6 +8,10 @@
  * deployment (lib/mailbox/deployment.h). Once a second it is asked how full it
  * is, and how firm what it writes.
  *
+ * Redis runs all that it has read from a connection before it answers any of
+ * it, or serves anybody else. So only so many commands are under way on a line;
+ * who comes then waits for answers to those.
+ *
  * A lost connection fails what was in flight on it, as unknown, and nothing is
  * ever sent twice. While another one is being made, callers may wait for the
  * outcome; while none will be tried soon, they are told at once.
@@ -35,14 +39,20 @@ enum wp_line {
 	WP_LINES
 };
 
-enum { WP_BACKEND_GUESTS_MAX = 4096 }; /* who wait, on each line */
+enum {
+	WP_BACKEND_GUESTS_MAX = 4096, /* who wait, on each line */
+	/* Commands under way beyond which nobody enters; who has entered may
+	 * send several. */
+	WP_BACKEND_SHORT_MAX = 256,
+	WP_BACKEND_PAGES_MAX = 16,
+};
 
 /* Who waits until Redis can be asked. The caller's memory until go(). */
 struct wp_backend_guest {
 	/* Once: it can be asked, or cannot now. */
 	void (*go)(struct wp_backend_guest *guest, bool is_up);
 	struct wp_backend_guest *next; /* the rest is the backend's */
-	uint64_t until_ms;
+	uint64_t until_ms;             /* while it is not up */
 };
 
 struct wp_backend_setup {

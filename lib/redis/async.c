@@ -678,6 +678,11 @@ bool wp_aredis_is_ready(const struct wp_aredis *redis)
 	return redis->state == READY;
 }
 
+size_t wp_aredis_unanswered(const struct wp_aredis *redis)
+{
+	return redis->pending.n;
+}
+
 const char *wp_aredis_run_id(const struct wp_aredis *redis)
 {
 	return redis->state == READY ? redis->hs.run_id : "";

@@ -44,6 +44,9 @@ struct stage {
 	int answers;
 	int refusals; /* among the answers */
 	int losses;
+	enum wp_line line; /* that guests ask on, when they ask */
+	int under_way;
+	int most; /* that ever were */
 };
 
 static struct wp_test_server server;
@@ -211,6 +214,84 @@ static void who_comes_while_it_connects_waits_for_it(void **state)
 	assert_int_equal(ask(stage, "ECHO", "1"), WP_OK);
 	run_until(stage, &stage->answers, 1);
 	assert_int_equal(stage->downs, 0);
+	end(stage);
+}
+
+static void on_page(void *ctx, const struct wp_reply *reply)
+{
+	struct stage *stage = ctx;
+
+	on_answer(ctx, reply);
+	stage->under_way--;
+}
+
+static void go_and_ask(struct wp_backend_guest *guest, bool is_up)
+{
+	struct stage *stage = ((struct guest *)guest)->stage;
+	struct wp_cmd cmd;
+
+	on_go(guest, is_up);
+	if (!is_up)
+		return;
+	wp_cmd_init(&cmd);
+	wp_cmd_str(&cmd, "PING");
+	assert_int_equal(wp_backend_do(stage->backend, stage->line, &cmd,
+				       on_page, stage),
+			 WP_OK);
+	wp_cmd_release(&cmd);
+	if (++stage->under_way > stage->most)
+		stage->most = stage->under_way;
+}
+
+/* One who asks as soon as he may. */
+static void come_and_ask(struct stage *stage, enum wp_line line)
+{
+	struct guest *guest = &stage->guests[stage->n_guests++];
+
+	stage->line = line;
+	guest->stage = stage;
+	guest->guest.go = go_and_ask;
+	if (wp_backend_enter(stage->backend, line, &guest->guest) ==
+	    WP_BACKEND_UP)
+		go_and_ask(&guest->guest, true);
+}
+
+static void only_so_many_pages_are_under_way(void **state)
+{
+	struct stage *stage = *state;
+
+	begin(stage);
+	/* Not all at once when it comes up, */
+	for (int i = 0; i < MANY / 2; i++)
+		come_and_ask(stage, WP_LINE_LONG);
+	run_until(stage, &stage->answers, MANY / 2);
+	assert_int_equal(stage->most, WP_BACKEND_PAGES_MAX);
+
+	/* nor when it is. */
+	for (int i = 0; i < MANY / 2; i++)
+		come_and_ask(stage, WP_LINE_LONG);
+	assert_int_equal(stage->under_way, WP_BACKEND_PAGES_MAX);
+	run_until(stage, &stage->answers, MANY);
+	assert_int_equal(stage->most, WP_BACKEND_PAGES_MAX);
+	assert_int_equal(stage->downs, 0);
+	end(stage);
+}
+
+static void who_waits_for_answers_hears_of_their_loss(void **state)
+{
+	struct stage *stage = *state;
+
+	stage->conf.redis.command_timeout_ms = SHORT_MS;
+	begin(stage);
+	be_up(stage);
+	wp_test_server_kill(&server, SIGSTOP);
+	stage->n_guests = 0;
+	for (int i = 0; i < MANY; i++)
+		come_and_ask(stage, WP_LINE_LONG);
+	run_until(stage, &stage->losses, WP_BACKEND_PAGES_MAX);
+	run_until(stage, &stage->downs, MANY - WP_BACKEND_PAGES_MAX);
+	assert_int_equal(stage->under_way, 0);
+	wp_test_server_kill(&server, SIGCONT);
 	end(stage);
 }
 
@@ -454,6 +535,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(who_comes_while_it_connects_waits_for_it),
+		TEST(only_so_many_pages_are_under_way),
+		TEST(who_waits_for_answers_hears_of_their_loss),
 		TEST(a_killed_redis_fails_what_was_in_flight_and_no_more),
 		TEST(a_redis_that_stays_away_keeps_nobody_waiting),
 		TEST(a_frozen_redis_is_waited_for_no_longer_than_it_may),

@@ -55,15 +55,27 @@ static bool respond(struct wp_call *call, bool is_done)
 }
 
 /* A hint that stays costs an empty read until the next ack, no more. */
-static void note_what_is_left(struct wp_call *call)
+static void on_noted(void *ctx, const struct wp_reply *reply)
+{
+	struct wp_call *call = ctx;
+
+	if (wp_reply_type(reply) == WP_REPLY_ERROR)
+		wp_ctx_log_failure(call->ctx, "ack", wp_reply_str(reply));
+	if (respond(call, true))
+		wp_call_end(call);
+}
+
+/* Waited for, or a process that ends with its request would never send it. */
+static bool note_what_is_left(struct wp_call *call)
 {
 	struct acking *acking = call->state;
 	struct wp_ctx *ctx = call->ctx;
-	enum wp_err rc;
 
 	wp_ack_ask(&acking->walk, acking->run_id, &ctx->cmd);
-	rc = wp_backend_do(ctx->backend, WP_LINE_SHORT, &ctx->cmd, NULL, NULL);
-	(void)rc;
+	if (wp_backend_do(ctx->backend, WP_LINE_SHORT, &ctx->cmd, on_noted,
+			  call) != WP_OK)
+		return respond(call, true);
+	return false;
 }
 
 /* On a thread of the store. */
@@ -80,9 +92,8 @@ static bool on_cold(struct wp_call *call, enum wp_err result)
 	struct acking *acking = call->state;
 
 	wp_ack_stored(&acking->walk, result);
-	if (acking->walk.step == WP_ACK_HINT)
-		note_what_is_left(call);
-	return respond(call, result == WP_OK);
+	return acking->walk.step == WP_ACK_HINT ? note_what_is_left(call)
+						: respond(call, false);
 }
 
 static void on_hot(void *ctx, const struct wp_reply *reply)

@@ -2,7 +2,7 @@
 import json
 import subprocess
 
-from harness import E2eTest, envelope
+from harness import E2eTest, envelope, wait_for
 
 
 class Cgi(E2eTest):
@@ -36,6 +36,20 @@ class Cgi(E2eTest):
                               {"messageIds": [sent["id"]]})
         self.assertEqual(status, "Status: 204 No Content")
         self.assert_nothing_waits(bob)
+
+    def test_an_ack_takes_the_hint_to_the_cold_store_along(self):
+        bob = self.user("bob")
+        self.call(self.user("alice"), "POST", "/api/send",
+                  envelope(bob.urn, b"hello"))
+        wait_for(lambda: self.is_cold(bob), "migration")
+        ids = self.message_ids(bob, 1)
+
+        status, _ = self.call(bob, "POST", "/api/messages/ack",
+                              {"messageIds": ids})
+        self.assertEqual(status, "Status: 204 No Content")
+        with self.stack.redis() as redis:
+            for key in self.redis_keys("wp:{*}:cold"):
+                self.assertIsNone(redis("HGET", key, bob.urn))
 
     def test_what_is_refused_is_so_without_redis(self):
         status, said = self.call(self.user(), "POST", "/api/send", {})

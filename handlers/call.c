@@ -62,6 +62,7 @@ void wp_call_reset(struct wp_call *call)
 	forget(&call->body);
 	forget(&call->scratch);
 	wp_resp_clear(&call->resp);
+	call->caller = (struct wp_identity){ 0 };
 	call->state = NULL;
 	call->endpoint = NULL;
 	call->is_waiting = false;

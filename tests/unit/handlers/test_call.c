@@ -54,6 +54,20 @@ static unsigned int take(struct stage *stage, struct fake *fake,
 	return status;
 }
 
+/* What a probe asks for is on nobody's account. */
+static void a_call_that_is_used_again_forgets_its_caller(void **state)
+{
+	struct stage *stage = *state;
+
+	assert_int_equal(
+		wp_urn_parse(&stage->call->caller.user, "alice", 5, NULL),
+		WP_OK);
+	assert_true(strlen(stage->call->caller.user.text) > 0);
+	wp_call_reset(stage->call);
+	assert_string_equal(stage->call->caller.user.text, "");
+	assert_int_equal(stage->call->caller.expires_s, 0);
+}
+
 static void json_is_told_from_other_content_types(void **state)
 {
 	static const struct {
@@ -255,6 +269,7 @@ static void the_largest_group_is_one_group(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		TEST(a_call_that_is_used_again_forgets_its_caller),
 		TEST(json_is_told_from_other_content_types),
 		TEST(two_types_are_two_that_differ),
 		TEST(a_body_is_read_whole_however_it_is_cut),

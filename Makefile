@@ -146,6 +146,9 @@ $(B)/tests/unit/tools/waypost/test_letter: LDFLAGS += -Wl,--wrap=json_object_to_
 # Their clocks are the tests'.
 $(B)/tests/unit/lib/live/test_turn $(B)/tests/unit/handlers/test_conn: LDFLAGS += -Wl,--wrap=wp_mono_ms
 
+# This one holds a process up where it accepts.
+$(B)/tests/unit/handlers/test_pool: LDFLAGS += -Wl,--wrap=accept4
+
 # What would go to Redis goes to the test; most of these drive whole connections.
 WS_WORLD := $(filter $(B)/tests/unit/ws-daemon/test_%,$(UNIT)) $(B)/tests/fuzz/fuzz_conn
 $(WS_WORLD): $(WS_SUPPORT_OBJ)

@@ -48,7 +48,6 @@ struct child {
 	ev_timer pause;
 	ev_signal term;
 	ev_timer drained; /* runs while it stops: time is over */
-	bool is_cut;
 };
 
 /* ---- accepting ---- */
@@ -133,10 +132,8 @@ static void on_turn_end(void *ctx)
 
 static void on_drained(struct ev_loop *loop, ev_timer *timer, int events)
 {
-	struct child *child = timer->data;
-
+	(void)timer;
 	(void)events;
-	child->is_cut = child->conns.n_busy > 0;
 	ev_break(loop, EVBREAK_ALL);
 }
 
@@ -264,8 +261,11 @@ int wp_child_run(struct wp_shared *shared, int listen_fd, int ready_fd,
 	}
 	tell_ready(ready_fd);
 	ev_run(child->ctx.loop, 0);
-	/* Calls that are under way use all of it: leave it alone. */
-	if (child->is_cut) {
+	/*
+	 * Calls that are under way use all of it: leave it alone. In the turn
+	 * in which time was over some may have begun.
+	 */
+	if (child->conns.n_busy > 0) {
 		wp_log_flush();
 		return WP_CHILD_CUT;
 	}

@@ -22,6 +22,7 @@
 #include "handlers/serve.h"
 
 #include "tests/unit/handlers/fake.h"
+#include "tests/unit/handlers/fake_fcgi.h"
 
 enum { HERD = 4000, IDLE = 200, IDLE_BYTES_MAX = 560, TURNS_MAX = 10000 };
 
@@ -128,69 +129,6 @@ static int connect_to(struct stage *stage, bool is_surplus)
 	return fds[0];
 }
 
-static void add_record(struct wp_buf *out, int type, const struct wp_buf *data)
-{
-	const uint8_t header[] = { 1,
-				   (uint8_t)type,
-				   0,
-				   1,
-				   (uint8_t)(data->len >> 8),
-				   (uint8_t)data->len,
-				   0,
-				   0 };
-	const struct wp_buf nothing = { 0 };
-
-	wp_buf_add(out, header, sizeof(header));
-	wp_buf_add(out, data->data, data->len);
-	if (data->len > 0 && type != 1)
-		add_record(out, type, &nothing);
-}
-
-static void add_param(struct wp_buf *out, const char *text)
-{
-	const char *value = strchr(text, '=') + 1;
-	size_t name_len = (size_t)(value - 1 - text), len = strlen(value);
-	const uint8_t lengths[] = { (uint8_t)name_len, 0x80, 0,
-				    (uint8_t)(len >> 8), (uint8_t)len };
-
-	wp_buf_add(out, lengths, sizeof(lengths));
-	wp_buf_add(out, text, name_len);
-	wp_buf_add(out, value, len);
-}
-
-/* All bytes of this request, on a connection that is kept. */
-static void add_fake(struct wp_buf *out, const struct fake *fake)
-{
-	static const char begin[8] = { 0, 1, 1 };
-	struct wp_buf data;
-
-	wp_buf_init(&data, 0);
-	wp_buf_add(&data, begin, sizeof(begin));
-	add_record(out, 1, &data);
-	wp_buf_clear(&data);
-	for (size_t i = 0; i < fake->n; i++)
-		add_param(&data, fake->texts[i]);
-	add_record(out, 4, &data);
-	wp_buf_clear(&data);
-	wp_buf_add(&data, fake->body, fake->body_len);
-	add_record(out, 5, &data);
-	wp_buf_release(&data);
-}
-
-/* The same of alice. */
-static void add_request(struct wp_buf *out, const char *method, const char *uri,
-			const char *body)
-{
-	struct fake fake;
-
-	fake_request(&fake, method, uri);
-	fake_login(&fake);
-	fake_param(&fake, "CONTENT_TYPE=application/json");
-	fake_body(&fake, body, strlen(body));
-	add_fake(out, &fake);
-	fake_release(&fake);
-}
-
 static void put(int fd, const char *data, size_t len)
 {
 	assert_int_equal(send(fd, data, len, MSG_NOSIGNAL), len);
@@ -201,7 +139,7 @@ static void ask(int fd, const char *method, const char *uri, const char *body)
 	struct wp_buf bytes;
 
 	wp_buf_init(&bytes, 0);
-	add_request(&bytes, method, uri, body);
+	fake_add_request(&bytes, method, uri, body);
 	put(fd, bytes.data, bytes.len);
 	wp_buf_release(&bytes);
 }
@@ -244,8 +182,8 @@ static void requests_may_be_cut_anywhere(void **state)
 	int n = 0;
 
 	wp_buf_init(&bytes, 0);
-	add_request(&bytes, "GET", "/healthz", "");
-	add_request(&bytes, "GET", "/healthz", "{}");
+	fake_add_request(&bytes, "GET", "/healthz", "");
+	fake_add_request(&bytes, "GET", "/healthz", "{}");
 	for (size_t cut = 1; cut < bytes.len; cut++) {
 		int fd = connect_to(stage, false);
 
@@ -301,7 +239,7 @@ static void assert_told(struct stage *stage, int fd, const char *status,
 	bool is_end;
 
 	wp_buf_init(&bytes, 0);
-	add_fake(&bytes, fake);
+	fake_add(&bytes, fake);
 	put(fd, bytes.data, bytes.len);
 	turn(stage);
 	assert_int_equal(hear(fd, status, &is_end), 1);
@@ -389,8 +327,9 @@ static void a_peer_that_leaves_leaves_nothing(void **state)
 	struct wp_buf bytes;
 
 	wp_buf_init(&bytes, 0);
-	add_request(&bytes, "POST", "/api/send",
-		    "{\"recipientId\":\"bob\",\"encryptedData\":\"aGk=\"}");
+	fake_add_request(
+		&bytes, "POST", "/api/send",
+		"{\"recipientId\":\"bob\",\"encryptedData\":\"aGk=\"}");
 	for (size_t len = 0; len < bytes.len; len++) {
 		int fd = connect_to(stage, false);
 
@@ -449,7 +388,7 @@ static void at_a_stop_who_is_idle_may_ask_once_more(void **state)
 	turn(stage);
 	assert_int_equal(hear(idle, "200", &is_end), 1);
 	wp_buf_init(&bytes, 0);
-	add_request(&bytes, "GET", "/healthz", "");
+	fake_add_request(&bytes, "GET", "/healthz", "");
 	put(half, bytes.data, 3); /* of the first record's header */
 	turn(stage);
 
@@ -493,7 +432,7 @@ static void silence_has_an_end(void **state)
 	struct wp_buf bytes;
 
 	wp_buf_init(&bytes, 0);
-	add_request(&bytes, "GET", "/healthz", "");
+	fake_add_request(&bytes, "GET", "/healthz", "");
 	put(half, bytes.data, bytes.len - 1);
 	ask(calling, "GET", "/api/messages", "");
 	turn(stage);
@@ -521,7 +460,7 @@ static void an_answer_that_nobody_takes_has_an_end(void **state)
 	ssize_t n;
 
 	wp_buf_init(&bytes, 0);
-	add_request(&bytes, "GET", "/healthz", "");
+	fake_add_request(&bytes, "GET", "/healthz", "");
 	do {
 		n = send(fd, bytes.data, bytes.len, MSG_NOSIGNAL);
 		turn(stage);
@@ -569,7 +508,7 @@ static void a_herd_is_served(void **state)
 	if (setrlimit(RLIMIT_NOFILE, &enough) == -1)
 		skip();
 	wp_buf_init(&bytes, 0);
-	add_request(&bytes, "GET", "/healthz", "");
+	fake_add_request(&bytes, "GET", "/healthz", "");
 	for (size_t i = 0; i < HERD; i++) {
 		fds[i] = connect_to(stage, false);
 		put(fds[i], bytes.data, bytes.len - 1);

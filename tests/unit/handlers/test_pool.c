@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
@@ -23,8 +24,9 @@
 #include "handlers/pool.h"
 
 #include "tests/unit/handlers/fake.h"
+#include "tests/unit/handlers/fake_fcgi.h"
 
-enum { BACKLOG = 64, GIVE_UP_MS = 20000 };
+enum { BACKLOG = 64, GIVE_UP_MS = 20000, DRAIN_MS = 200 };
 
 struct stage {
 	int listen_fd;
@@ -32,6 +34,24 @@ struct stage {
 	socklen_t address_len;
 	pid_t parent; /* runs the pool */
 };
+
+static int hold_fd = -1;
+int __real_accept4(int fd, struct sockaddr *address, socklen_t *len, int flags);
+int __wrap_accept4(int fd, struct sockaddr *address, socklen_t *len, int flags);
+
+/* Who finds nobody says so on hold_fd, and goes on when told. */
+int __wrap_accept4(int fd, struct sockaddr *address, socklen_t *len, int flags)
+{
+	int accepted = __real_accept4(fd, address, len, flags);
+	int error = errno;
+	char byte = 0;
+
+	if (accepted == -1 && hold_fd != -1 &&
+	    (write(hold_fd, &byte, 1) != 1 || read(hold_fd, &byte, 1) != 1))
+		_exit(98);
+	errno = error;
+	return accepted;
+}
 
 static struct wp_shared *on_reload(void *ctx)
 {
@@ -68,6 +88,7 @@ static int set_up(void **state)
 	if (stage == NULL)
 		return -1;
 	*state = stage;
+	hold_fd = -1;
 	/* An abstract name, chosen by the kernel (unix(7), autobind). */
 	stage->listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	stage->address.sun_family = AF_UNIX;
@@ -195,8 +216,8 @@ static void a_stop_ends_everybody_in_peace(void **state)
 	assert_int_equal(wait_for_parent(stage), 0);
 }
 
-/* One process with no time for requests under way. Does not return. */
-static void be_hasty_child(int listen_fd, int ready_fd)
+/* One process; Redis is nowhere, or at this address. Does not return. */
+static void be_child(int listen_fd, int ready_fd, int64_t drain_ms, char *redis)
 {
 	struct wp_seat seat = { 0 };
 	struct fake_world world;
@@ -208,34 +229,135 @@ static void be_hasty_child(int listen_fd, int ready_fd)
 	    wp_share_new(&seat.share, NULL) != WP_OK ||
 	    sigprocmask(SIG_BLOCK, &stop, NULL) == -1)
 		_exit(99);
+	if (redis != NULL) {
+		world.conf.redis.address = redis;
+		world.conf.redis.command_timeout_ms = GIVE_UP_MS;
+	}
 	world.conf.handlers.threads = 4;
-	world.conf.handlers.drain_ms = 0;
+	world.conf.handlers.drain_ms = drain_ms;
 	_exit(wp_child_run(&world.shared, listen_fd, ready_fd, &seat));
 }
 
-/* Nothing is under way, so nothing is cut short. */
-static void an_idle_stop_needs_no_time_to_drain(void **state)
+static pid_t start_child(const struct stage *stage, int64_t drain_ms,
+			 char *redis)
 {
-	struct stage *stage = *state;
-	int ready[2], status = -1;
 	pid_t child, told;
+	int ready[2];
 
 	assert_int_equal(pipe(ready), 0);
 	assert_int_equal(fcntl(stage->listen_fd, F_SETFL, O_NONBLOCK), 0);
 	child = fork();
 	assert_int_not_equal(child, -1);
 	if (child == 0)
-		be_hasty_child(stage->listen_fd, ready[1]);
+		be_child(stage->listen_fd, ready[1], drain_ms, redis);
 	assert_int_equal(read(ready[0], &told, sizeof(told)), sizeof(told));
 	assert_int_equal(told, child);
+	close(ready[0]);
+	close(ready[1]);
+	return child;
+}
 
-	assert_int_equal(kill(child, SIGTERM), 0);
+static int exit_status(pid_t child)
+{
+	int status = -1;
 
 	assert_int_equal(waitpid(child, &status, 0), child);
 	assert_true(WIFEXITED(status));
-	assert_int_equal(WEXITSTATUS(status), 0);
-	close(ready[0]);
-	close(ready[1]);
+	return WEXITSTATUS(status);
+}
+
+/* Nothing is under way, so nothing is cut short. */
+static void an_idle_stop_needs_no_time_to_drain(void **state)
+{
+	struct stage *stage = *state;
+	pid_t child = start_child(stage, 0, NULL);
+
+	assert_int_equal(kill(child, SIGTERM), 0);
+
+	assert_int_equal(exit_status(child), 0);
+}
+
+/* End the pool, so that connections are the test's own process'. */
+static void end_pool(struct stage *stage)
+{
+	assert_true(ask(stage));
+	assert_int_equal(kill(stage->parent, SIGTERM), 0);
+	assert_int_equal(wait_for_parent(stage), 0);
+}
+
+static int connect_to(const struct stage *stage)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	assert_int_equal(connect(fd, (const struct sockaddr *)&stage->address,
+				 stage->address_len),
+			 0);
+	return fd;
+}
+
+static void put_request(int fd, const char *uri)
+{
+	struct wp_buf bytes;
+
+	wp_buf_init(&bytes, 0);
+	fake_add_request(&bytes, "GET", uri, "");
+	assert_int_equal(send(fd, bytes.data, bytes.len, MSG_NOSIGNAL),
+			 bytes.len);
+	wp_buf_release(&bytes);
+}
+
+static void await_byte(int fd)
+{
+	char byte;
+
+	assert_int_equal(recv(fd, &byte, 1, 0), 1);
+}
+
+/* A Redis that takes connections and says nothing. */
+static int listen_silently(char *address, size_t size)
+{
+	struct sockaddr_un path = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	(void)snprintf(path.sun_path, sizeof(path.sun_path),
+		       "/tmp/test_pool.%d.sock", (int)getpid());
+	(void)unlink(path.sun_path);
+	(void)snprintf(address, size, "unix:%s", path.sun_path);
+	assert_int_equal(bind(fd, (struct sockaddr *)&path, sizeof(path)), 0);
+	assert_int_equal(listen(fd, BACKLOG), 0);
+	return fd;
+}
+
+/* A request that comes at the very moment is one that is cut short. */
+static void what_comes_when_time_is_over_is_cut(void **state)
+{
+	struct stage *stage = *state;
+	int silent, fd, hold[2];
+	char redis[128];
+	pid_t child;
+
+	end_pool(stage);
+	silent = listen_silently(redis, sizeof(redis));
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, hold), 0);
+	hold_fd = hold[1];
+	child = start_child(stage, DRAIN_MS, redis);
+	fd = connect_to(stage);
+	put_request(fd, "/healthz");
+	await_byte(fd);
+	assert_int_equal(kill(child, SIGTERM), 0);
+	await_byte(hold[0]); /* it accepts for the last time */
+	put_request(fd, "/api/messages");
+	(void)poll(NULL, 0, 2 * DRAIN_MS); /* its time goes by */
+
+	assert_int_equal(write(hold[0], "", 1), 1);
+
+	assert_int_equal(exit_status(child), WP_CHILD_CUT);
+	hold_fd = -1;
+	close(hold[0]);
+	close(hold[1]);
+	close(fd);
+	close(silent);
+	(void)unlink(redis + strlen("unix:"));
 }
 
 static void a_process_that_dies_is_followed_by_another(void **state)
@@ -298,6 +420,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_stop_ends_everybody_in_peace),
 		TEST(an_idle_stop_needs_no_time_to_drain),
+		TEST(what_comes_when_time_is_over_is_cut),
 		TEST(a_process_that_dies_is_followed_by_another),
 		TEST(a_reload_replaces_processes_while_requests_go_on),
 		TEST(processes_do_not_outlive_a_killed_parent),

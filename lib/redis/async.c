@@ -77,6 +77,7 @@ struct wp_aredis {
 	char reason[REASON_MAX]; /* of the last loss */
 
 	struct ring pending;
+	uint64_t heard_ms; /* when the server last said anything */
 	struct wp_buf out; /* bytes to be sent; those before sent are out */
 	size_t sent;
 
@@ -506,9 +507,12 @@ static bool receive(struct wp_aredis *redis)
 
 static void on_readable(struct ev_loop *loop, struct ev_io *w, int revents)
 {
+	struct wp_aredis *redis = w->data;
+
 	(void)loop;
 	(void)revents;
-	(void)receive(w->data);
+	redis->heard_ms = wp_mono_ms();
+	(void)receive(redis);
 }
 
 /* ---- time passes ---- */
@@ -558,7 +562,21 @@ static bool has_input(const struct wp_aredis *redis)
 	return ioctl(redis->link->fd, FIONREAD, &waiting) == 0 && waiting > 0;
 }
 
-/* A server that took commands and is silent since must not be waited for. */
+/* For how long has somebody waited, and heard nothing? */
+static uint64_t silence_ms(struct wp_aredis *redis)
+{
+	uint64_t since_ms = ring_front(&redis->pending)->sent_ms;
+
+	if (redis->heard_ms > since_ms)
+		since_ms = redis->heard_ms;
+	return wp_mono_ms() - since_ms;
+}
+
+/*
+ * A server that took commands and is silent since must not be waited for. One
+ * that has much to do answers the last of many late, and answers others
+ * meanwhile: what it still has it will do, whoever hangs up.
+ */
 static void watch_oldest(struct wp_aredis *redis)
 {
 	uint64_t timeout_ms = (uint64_t)redis->conf->redis.command_timeout_ms;
@@ -572,7 +590,7 @@ static void watch_oldest(struct wp_aredis *redis)
 		arm(redis, 0);
 		return;
 	}
-	age_ms = wp_mono_ms() - ring_front(&redis->pending)->sent_ms;
+	age_ms = silence_ms(redis);
 	if (age_ms >= timeout_ms)
 		drop(redis, "no answer in time");
 	else

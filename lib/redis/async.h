@@ -8,6 +8,9 @@
  * connection dies every pending callback runs exactly once with reply NULL,
  * then on_lost runs; NOSCRIPT on any reply is treated as a lost connection.
  *
+ * It also dies when somebody waits, and nothing has come for
+ * redis.command_timeout_ms: a server that is slow but answers is waited for.
+ *
  * Commands leave when the loop is about to wait, all in one write: queue none
  * from an ev_prepare watcher, or they stay until the next event.
  *

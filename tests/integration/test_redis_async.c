@@ -417,6 +417,27 @@ static void a_steady_stream_is_not_taken_for_silence(void **state)
 	end(&owner);
 }
 
+/* Each answer comes in time, but the last one long after its question. */
+static void a_line_of_slow_answers_is_not_taken_for_silence(void **state)
+{
+	enum { TIMEOUT_MS = 1200, SLOW = 3 };
+	struct owner owner;
+
+	(void)state;
+	begin(&owner, NULL);
+	owner.conf.redis.command_timeout_ms = TIMEOUT_MS;
+	for (int i = 0; i < SLOW; i++)
+		assert_int_equal(
+			send_words(&owner, on_number, "BLPOP", "t:none", "0.7"),
+			WP_OK);
+
+	run_until(&owner, &owner.answers, SLOW);
+
+	assert_int_equal(owner.failures, 0);
+	assert_int_equal(owner.lost, 0);
+	end(&owner);
+}
+
 static void lost_scripts_are_a_lost_connection(void **state)
 {
 	struct wp_redis *other;
@@ -836,6 +857,8 @@ int main(void)
 		cmocka_unit_test(a_server_that_starts_late_is_found),
 		cmocka_unit_test(a_silent_server_is_dropped),
 		cmocka_unit_test(a_steady_stream_is_not_taken_for_silence),
+		cmocka_unit_test(
+			a_line_of_slow_answers_is_not_taken_for_silence),
 		cmocka_unit_test(lost_scripts_are_a_lost_connection),
 		cmocka_unit_test(
 			a_reset_in_a_callback_calls_nobody_back_inside_it),

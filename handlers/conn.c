@@ -327,14 +327,17 @@ static void free_conn(struct wp_conn *conn)
 static enum wp_turn_next on_turn(struct wp_turn_item *item)
 {
 	struct wp_conn *conn = (struct wp_conn *)item;
+	bool is_due = item->is_due;
 
-	if (item->is_due)
-		break_off(conn);
 	item->is_due = false;
-	take_up(conn); /* what could not be read was behind it */
+	take_up(conn);    /* what could not be read was behind it */
+	write_some(conn); /* who says no more may still listen */
 	read_some(conn);
 	take_up(conn);
 	write_some(conn);
+	/* What comes with the deadline is in time. */
+	if (is_due && !conn->has_moved)
+		break_off(conn);
 	if (has_ended(conn)) {
 		free_conn(conn);
 		return WP_TURN_GONE;

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <malloc.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -451,6 +452,54 @@ static void silence_has_an_end(void **state)
 	wp_buf_release(&bytes);
 }
 
+/* Bytes and the deadline come in the same turn of the loop. */
+static void what_comes_with_the_deadline_is_in_time(void **state)
+{
+	struct stage *stage = *state;
+	int fd = connect_to(stage, false);
+	struct wp_buf bytes;
+	bool is_end;
+
+	wp_buf_init(&bytes, 0);
+	fake_add_request(&bytes, "GET", "/healthz", "");
+	put(fd, bytes.data, bytes.len - 1);
+	turn(stage);
+	later_ms += WP_CONN_PATIENCE_MS + 1000;
+	(void)poll(NULL, 0, 2 * WP_TICK_MS); /* the loop's own time */
+	put(fd, bytes.data + bytes.len - 1, 1);
+	turn(stage);
+	assert_int_equal(hear(fd, "200", &is_end), 1);
+	assert_false(is_end);
+
+	/* It has a deadline still. */
+	let_pass(stage, WP_CONN_IDLE_MS + 1000);
+	assert_int_equal(stage->conns.n, 0);
+	close(fd);
+	wp_buf_release(&bytes);
+}
+
+static void who_says_no_more_hears_the_answer(void **state)
+{
+	struct stage *stage = *state;
+	int fd = connect_to(stage, false);
+	bool is_end;
+
+	ask(fd, "GET", "/healthz", "");
+	turn(stage);
+	assert_int_equal(hear(fd, "200", &is_end), 1);
+	ask(fd, "GET", "/api/messages", "");
+	turn(stage);
+	assert_int_equal(stage->ctx.n_waiting, 1);
+	assert_int_equal(shutdown(fd, SHUT_WR), 0);
+	turn(stage);
+	assert_int_equal(stage->conns.n, 1);
+
+	end_calls(stage);
+	assert_int_equal(hear(fd, "503", &is_end), 1);
+	assert_true(is_end);
+	close(fd);
+}
+
 /* The answer does not fit the socket, and nobody takes it. */
 static void an_answer_that_nobody_takes_has_an_end(void **state)
 {
@@ -542,6 +591,8 @@ int main(void)
 		TEST(what_is_surplus_is_told_so),
 		TEST(at_a_stop_who_is_idle_may_ask_once_more),
 		TEST(silence_has_an_end),
+		TEST(what_comes_with_the_deadline_is_in_time),
+		TEST(who_says_no_more_hears_the_answer),
 		TEST(an_answer_that_nobody_takes_has_an_end),
 		TEST(idle_connections_are_cheap),
 		TEST(a_herd_is_served),

@@ -166,6 +166,13 @@ static void begin_call(struct wp_conn *conn)
 	answer(conn, call);
 }
 
+/* Is there a request that nobody has begun to answer? */
+static bool is_asked(const struct wp_conn *conn)
+{
+	return conn->call == NULL && conn->fcgi.state == WP_FCGI_ASKED &&
+	       !is_broken(conn);
+}
+
 /* Take up what was asked, one after the other. */
 static void take_up(struct wp_conn *conn)
 {
@@ -175,8 +182,7 @@ static void take_up(struct wp_conn *conn)
 		conn->call = NULL;
 		answer(conn, call);
 	}
-	while (conn->call == NULL && conn->fcgi.state == WP_FCGI_ASKED &&
-	       !is_broken(conn))
+	while (is_asked(conn))
 		begin_call(conn);
 }
 
@@ -346,7 +352,7 @@ static enum wp_turn_next on_turn(struct wp_turn_item *item)
 	schedule(conn);
 	count(conn);
 	conn->has_moved = false;
-	return WP_TURN_DONE;
+	return is_asked(conn) ? WP_TURN_AGAIN : WP_TURN_DONE;
 }
 
 static void on_io(struct ev_loop *loop, ev_io *watcher, int events)

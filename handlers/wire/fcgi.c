@@ -60,6 +60,15 @@ void wp_fcgi_release(struct wp_fcgi *fcgi)
 
 /* ---- what is written ---- */
 
+/* Who never reads the last byte must not make it grow for ever. */
+static void forget_sent(struct wp_fcgi *fcgi)
+{
+	if (fcgi->sent <= fcgi->out.len / 2)
+		return; /* to move it costs more than it saves */
+	wp_buf_consume(&fcgi->out, fcgi->sent);
+	fcgi->sent = 0;
+}
+
 static void add_header(struct wp_fcgi *fcgi, enum type type, uint16_t id,
 		       size_t len, size_t padding)
 {
@@ -73,6 +82,7 @@ static void add_header(struct wp_fcgi *fcgi, enum type type, uint16_t id,
 		(uint8_t)padding,
 	};
 
+	forget_sent(fcgi);
 	wp_buf_add(&fcgi->out, header, sizeof(header));
 }
 
@@ -450,11 +460,29 @@ void wp_fcgi_feed(struct wp_fcgi *fcgi, const void *data, size_t len)
 	check_memory(fcgi);
 }
 
-void wp_fcgi_answer(struct wp_fcgi *fcgi, const struct wp_buf *head,
-		    const struct wp_buf *body)
+static size_t count_unsent(const struct wp_fcgi *fcgi)
+{
+	return fcgi->out.len - fcgi->sent;
+}
+
+/*
+ * Take up what came behind a request; but who asks many at once and does not
+ * read the answers waits for the next one.
+ */
+static void take_later(struct wp_fcgi *fcgi)
 {
 	struct wp_buf later = fcgi->later;
 
+	if (later.len == 0 || count_unsent(fcgi) >= WP_FCGI_UNREAD_MAX)
+		return;
+	wp_buf_init(&fcgi->later, 0);
+	wp_fcgi_feed(fcgi, later.data, later.len);
+	wp_buf_release(&later);
+}
+
+void wp_fcgi_answer(struct wp_fcgi *fcgi, const struct wp_buf *head,
+		    const struct wp_buf *body)
+{
 	add_stdout(fcgi, head);
 	add_stdout(fcgi, body);
 	add_header(fcgi, STDOUT, fcgi->id, 0, 0);
@@ -468,9 +496,7 @@ void wp_fcgi_answer(struct wp_fcgi *fcgi, const struct wp_buf *head,
 	if (fcgi->is_last)
 		add_header(fcgi, GET_VALUES_RESULT, 0, 0, 0);
 	end_request(fcgi);
-	wp_buf_init(&fcgi->later, 0);
-	wp_fcgi_feed(fcgi, later.data, later.len);
-	wp_buf_release(&later);
+	take_later(fcgi);
 }
 
 bool wp_fcgi_is_quiet(const struct wp_fcgi *fcgi)
@@ -489,7 +515,7 @@ void wp_fcgi_stop(struct wp_fcgi *fcgi)
 
 const char *wp_fcgi_unsent(const struct wp_fcgi *fcgi, size_t *len_out)
 {
-	*len_out = fcgi->out.len - fcgi->sent;
+	*len_out = count_unsent(fcgi);
 	return *len_out == 0 ? NULL : fcgi->out.data + fcgi->sent;
 }
 
@@ -500,11 +526,13 @@ void wp_fcgi_sent(struct wp_fcgi *fcgi, size_t n)
 		fcgi->sent = 0;
 		wp_buf_release(&fcgi->out);
 	}
+	if (fcgi->state != WP_FCGI_ASKED)
+		take_later(fcgi);
 }
 
 unsigned wp_fcgi_wants(const struct wp_fcgi *fcgi)
 {
-	size_t unsent = fcgi->out.len - fcgi->sent;
+	size_t unsent = count_unsent(fcgi);
 	unsigned wants = unsent > 0 ? WP_FCGI_WRITE : 0;
 
 	if (fcgi->state == WP_FCGI_OVER)

@@ -106,8 +106,8 @@ void wp_fcgi_feed(struct wp_fcgi *fcgi, const void *data, size_t len);
 
 /*
  * Answer the request that is ASKED, with a CGI response (RFC 3875 section 6)
- * in two pieces, and take up what had come behind it: the state may be ASKED
- * again. params and body are gone.
+ * in two pieces, and take up what had come behind it, unless UNREAD_MAX is not
+ * read by then: the state may be ASKED again. params and body are gone.
  */
 void wp_fcgi_answer(struct wp_fcgi *fcgi, const struct wp_buf *head,
 		    const struct wp_buf *body);
@@ -125,7 +125,7 @@ void wp_fcgi_stop(struct wp_fcgi *fcgi);
 /* What is to be written, *len_out bytes, or NULL; borrowed until the next
  * call. */
 const char *wp_fcgi_unsent(const struct wp_fcgi *fcgi, size_t *len_out);
-/* n of them were. */
+/* n of them were. The state may be ASKED then, as after an answer. */
 void wp_fcgi_sent(struct wp_fcgi *fcgi, size_t n);
 
 #endif /* WP_HANDLERS_FCGI_H */

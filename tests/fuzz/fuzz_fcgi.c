@@ -7,31 +7,38 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+static void answer_and_send(struct wp_fcgi *fcgi, struct wp_buf *out)
+{
+	const struct wp_buf none = { 0 };
+	const char *unsent;
+	size_t len;
+
+	while (fcgi->state == WP_FCGI_ASKED) {
+		for (size_t i = 0; fcgi->params[i] != NULL; i++)
+			if (strchr(fcgi->params[i], '=') == NULL)
+				abort();
+		wp_fcgi_answer(fcgi, &fcgi->body, &none);
+	}
+	unsent = wp_fcgi_unsent(fcgi, &len);
+	wp_buf_add(out, unsent, len);
+	wp_fcgi_sent(fcgi, len);
+}
+
 static void run(struct wp_buf *out, const uint8_t *data, size_t size,
 		size_t step)
 {
 	struct wp_fcgi_room room = { .max_body = 300, .max = 4096 };
 	struct wp_fcgi fcgi;
-	struct wp_buf none;
 
-	wp_buf_init(&none, 0);
 	wp_fcgi_init(&fcgi, &room);
 	for (size_t at = 0; at < size && fcgi.state != WP_FCGI_OVER;) {
 		size_t n = size - at < step ? size - at : step;
-		const char *unsent;
-		size_t len;
 
 		wp_fcgi_feed(&fcgi, data + at, n);
 		at += n;
-		while (fcgi.state == WP_FCGI_ASKED) {
-			for (size_t i = 0; fcgi.params[i] != NULL; i++)
-				if (strchr(fcgi.params[i], '=') == NULL)
-					abort();
-			wp_fcgi_answer(&fcgi, &fcgi.body, &none);
-		}
-		unsent = wp_fcgi_unsent(&fcgi, &len);
-		wp_buf_add(out, unsent, len);
-		wp_fcgi_sent(&fcgi, len);
+		do
+			answer_and_send(&fcgi, out);
+		while (fcgi.state == WP_FCGI_ASKED);
 	}
 	wp_fcgi_release(&fcgi);
 	if (room.held != 0)

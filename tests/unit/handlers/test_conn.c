@@ -500,6 +500,46 @@ static void who_says_no_more_hears_the_answer(void **state)
 	close(fd);
 }
 
+/* More answers than are let wait at a time. */
+static void many_requests_at_once_are_all_answered(void **state)
+{
+	enum { ASKED = 2000 };
+	static const char begin[8] = { 0, 1, 1 };
+	struct stage *stage = *state;
+	int fd = connect_to(stage, false), n = 0;
+	struct wp_buf one, data;
+	bool is_end = false;
+
+	wp_buf_init(&one, 0);
+	wp_buf_init(&data, 0);
+	wp_buf_add(&data, begin, sizeof(begin));
+	fake_add_record(&one, 1, &data);
+	wp_buf_clear(&data);
+	fake_add_param(&data, "REQUEST_METHOD=GET");
+	fake_add_param(&data, "REQUEST_URI=/healthz");
+	fake_add_record(&one, 4, &data);
+	wp_buf_clear(&data);
+	fake_add_record(&one, 5, &data);
+	for (int i = 0; i < ASKED; i++)
+		wp_buf_add(&data, one.data, one.len);
+	for (size_t at = 0; at < data.len || n < ASKED;) {
+		ssize_t sent =
+			send(fd, data.data + at, data.len - at, MSG_NOSIGNAL);
+		int before = n;
+
+		at += sent > 0 ? (size_t)sent : 0;
+		turn(stage);
+		n += hear(fd, "200", &is_end);
+		assert_true(sent > 0 || n > before);
+	}
+	assert_int_equal(n, ASKED);
+	assert_false(is_end);
+	close(fd);
+	turn(stage);
+	wp_buf_release(&one);
+	wp_buf_release(&data);
+}
+
 /* The answer does not fit the socket, and nobody takes it. */
 static void an_answer_that_nobody_takes_has_an_end(void **state)
 {
@@ -593,6 +633,7 @@ int main(void)
 		TEST(silence_has_an_end),
 		TEST(what_comes_with_the_deadline_is_in_time),
 		TEST(who_says_no_more_hears_the_answer),
+		TEST(many_requests_at_once_are_all_answered),
 		TEST(an_answer_that_nobody_takes_has_an_end),
 		TEST(idle_connections_are_cheap),
 		TEST(a_herd_is_served),

@@ -614,6 +614,57 @@ static void questions_without_end_wait_for_their_answers(void **state)
 	tear_down(&o);
 }
 
+/* What was sent is not kept, though something always is to be sent. */
+static void who_leaves_the_last_byte_costs_no_memory(void **state)
+{
+	enum { QUESTIONS = 10000, LITTLE = 1024 };
+	struct owner o;
+	size_t len;
+
+	(void)state;
+	set_up(&o);
+	record(&o.in, 77, 0, "", 0);
+	for (size_t i = 0; i < QUESTIONS; i++) {
+		wp_fcgi_feed(&o.fcgi, o.in.data, o.in.len);
+		(void)wp_fcgi_unsent(&o.fcgi, &len);
+		wp_fcgi_sent(&o.fcgi, len - 1);
+		assert_in_range(o.fcgi.out.cap, 0, LITTLE);
+	}
+	tear_down(&o);
+}
+
+/* The answers to requests that came together are bounded all together. */
+static void who_does_not_read_is_not_asked_for_more(void **state)
+{
+	struct owner o;
+	char *large = malloc(WP_FCGI_UNREAD_MAX + 1);
+	size_t len;
+
+	(void)state;
+	assert_non_null(large);
+	memset(large, 'x', WP_FCGI_UNREAD_MAX);
+	large[WP_FCGI_UNREAD_MAX] = '\0';
+	set_up(&o);
+	o.is_lazy = true;
+	post(&o.in, KEEP, "{\"a\":1}");
+	post(&o.in, KEEP, "{\"a\":1}");
+	wp_fcgi_feed(&o.fcgi, o.in.data, o.in.len);
+	assert_int_equal(o.fcgi.state, WP_FCGI_ASKED);
+	answer(&o, large);
+	assert_int_equal(o.fcgi.state, WP_FCGI_IDLE);
+	assert_int_equal(wp_fcgi_wants(&o.fcgi), WP_FCGI_WRITE);
+
+	(void)wp_fcgi_unsent(&o.fcgi, &len);
+	wp_fcgi_sent(&o.fcgi, len - WP_FCGI_UNREAD_MAX);
+	assert_int_equal(wp_fcgi_wants(&o.fcgi), WP_FCGI_WRITE);
+	wp_fcgi_sent(&o.fcgi, 1);
+	assert_int_equal(o.fcgi.state, WP_FCGI_ASKED);
+	answer(&o, "");
+	assert_int_equal(o.fcgi.state, WP_FCGI_IDLE);
+	tear_down(&o);
+	free(large);
+}
+
 /* The library reads the bytes that were written for us, and sees the same. */
 static void libfcgi_sees_the_same(void **state)
 {
@@ -666,6 +717,8 @@ int main(void)
 		cmocka_unit_test(an_abort_is_the_end_of_a_request),
 		cmocka_unit_test(records_out_of_place_end_it),
 		cmocka_unit_test(questions_without_end_wait_for_their_answers),
+		cmocka_unit_test(who_leaves_the_last_byte_costs_no_memory),
+		cmocka_unit_test(who_does_not_read_is_not_asked_for_more),
 		cmocka_unit_test(libfcgi_sees_the_same),
 	};
 

@@ -241,9 +241,11 @@ static void end_request(struct wp_fcgi *fcgi)
 		fcgi->state = fcgi->is_kept ? WP_FCGI_IDLE : WP_FCGI_OVER;
 }
 
+/* One that was answered has ended already. */
 static void abort_request(struct wp_fcgi *fcgi)
 {
-	add_end(fcgi, fcgi->id, REQUEST_COMPLETE);
+	if (fcgi->state != WP_FCGI_REST)
+		add_end(fcgi, fcgi->id, REQUEST_COMPLETE);
 	fcgi->is_open = false;
 	end_request(fcgi);
 }

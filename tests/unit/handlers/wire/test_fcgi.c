@@ -562,6 +562,41 @@ static void an_abort_is_the_end_of_a_request(void **state)
 	tear_down(&o);
 }
 
+/* How many records of this type were written? */
+static int count_records(const struct wp_buf *out, int type)
+{
+	size_t at = 0;
+	int n = 0, seen;
+
+	while (next_record(out, &at, &seen) != -1)
+		n += seen == type;
+	return n;
+}
+
+/* It was answered before its body had ended, and that it has not heard yet. */
+static void an_abort_of_what_was_answered_says_nothing(void **state)
+{
+	static const char large[MAX_BODY + 1];
+	struct owner o;
+
+	(void)state;
+	set_up(&o);
+	begin(&o.in, ID, 1, KEEP);
+	record(&o.in, PARAMS, ID, "\1\1AB", 4);
+	record(&o.in, PARAMS, ID, "", 0);
+	record(&o.in, STDIN, ID, large, sizeof(large));
+	feed_all(&o);
+	assert_int_equal(o.fcgi.state, WP_FCGI_REST);
+	assert_int_equal(count_records(&o.out, END), 1);
+
+	wp_buf_clear(&o.in);
+	record(&o.in, ABORT, ID, "", 0);
+	feed_all(&o);
+	assert_int_equal(o.fcgi.state, WP_FCGI_IDLE);
+	assert_int_equal(count_records(&o.out, END), 1);
+	tear_down(&o);
+}
+
 static void records_out_of_place_end_it(void **state)
 {
 	struct owner o;
@@ -715,6 +750,7 @@ int main(void)
 		cmocka_unit_test(one_request_at_a_time),
 		cmocka_unit_test(what_is_no_request_of_ours_is_told),
 		cmocka_unit_test(an_abort_is_the_end_of_a_request),
+		cmocka_unit_test(an_abort_of_what_was_answered_says_nothing),
 		cmocka_unit_test(records_out_of_place_end_it),
 		cmocka_unit_test(questions_without_end_wait_for_their_answers),
 		cmocka_unit_test(who_leaves_the_last_byte_costs_no_memory),

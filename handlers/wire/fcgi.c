@@ -194,7 +194,8 @@ static bool take_pair(const uint8_t **at, const uint8_t *end, char **text)
 static bool read_params(struct wp_fcgi *fcgi)
 {
 	const uint8_t *at = (const uint8_t *)fcgi->names.data;
-	const uint8_t *end = at + fcgi->names.len;
+	/* To NULL nothing may be added, not even nothing. */
+	const uint8_t *end = at == NULL ? NULL : at + fcgi->names.len;
 	char *text = fcgi->names.data;
 	const char *param = NULL;
 

@@ -1,8 +1,9 @@
 /*
  * frame.c - RFC 6455 framing: bytes in, events out. No sockets, no clock.
  *
- * A frame that lies in the input as a whole is handed out where it lies. Only
- * what is cut by the end of the input, or spread over fragments, is copied.
+ * A frame that lies in the input as a whole is handed out where it lies, and its
+ * state is a local variable. Only what is cut by the end of the input, or spread
+ * over fragments, is copied and has a state that lasts.
  */
 #include "ws-daemon/wire/frame.h"
 
@@ -24,13 +25,28 @@ enum {
 	FIRST_ALLOC = 512,
 };
 
-/* What cannot stay in the input: a message in pieces, a cut control frame. */
+/* A message in pieces, a frame that is cut: what is known of it so far. */
 struct wp_ws_partial {
+	uint64_t left; /* payload bytes of this frame to come */
 	char *message;
 	size_t message_len;
 	size_t message_cap;
+	struct wp_utf8 utf8; /* of the open message */
+	uint8_t header[WP_WS_HEADER_MAX + MASK_LEN];
+	uint8_t header_len;
+	uint8_t mask_at;     /* position in the 4-byte mask */
+	uint8_t control_len; /* bytes of a cut control frame */
+	bool in_payload;     /* header is complete */
+	bool in_message;     /* a message has begun and is not complete */
 	uint8_t control[WP_WS_CONTROL_MAX];
-	uint8_t control_len;
+};
+
+/* One call of wp_ws_reader_feed(). */
+struct feeding {
+	struct wp_ws_reader *reader;
+	struct wp_ws_partial *at; /* reader's, or fresh */
+	struct wp_ws_event *out;
+	struct wp_ws_partial fresh;
 };
 
 void wp_ws_reader_init(struct wp_ws_reader *reader, size_t max_message)
@@ -53,33 +69,31 @@ void wp_ws_reader_release(struct wp_ws_reader *reader)
 	drop_partial(reader);
 }
 
-static void fail(struct wp_ws_reader *reader, struct wp_ws_event *out,
-		 enum wp_ws_close code)
+static void fail(struct feeding *f, enum wp_ws_close code)
 {
-	reader->is_failed = true;
-	drop_partial(reader);
-	out->type = WP_WS_EVENT_ERROR;
-	out->code = (uint16_t)code;
+	f->reader->is_failed = true;
+	f->out->type = WP_WS_EVENT_ERROR;
+	f->out->code = (uint16_t)code;
 }
 
-static bool is_control(const struct wp_ws_reader *reader)
+static bool is_control(const struct wp_ws_partial *at)
 {
-	return (reader->header[0] & CONTROL_BIT) != 0;
+	return (at->header[0] & CONTROL_BIT) != 0;
 }
 
-static bool is_final(const struct wp_ws_reader *reader)
+static bool is_final(const struct wp_ws_partial *at)
 {
-	return (reader->header[0] & FIN_BIT) != 0;
+	return (at->header[0] & FIN_BIT) != 0;
 }
 
-static enum wp_ws_opcode opcode_of(const struct wp_ws_reader *reader)
+static enum wp_ws_opcode opcode_of(const struct wp_ws_partial *at)
 {
-	return (enum wp_ws_opcode)(reader->header[0] & OPCODE_BITS);
+	return (enum wp_ws_opcode)(at->header[0] & OPCODE_BITS);
 }
 
-static const uint8_t *mask_of(const struct wp_ws_reader *reader)
+static const uint8_t *mask_of(const struct wp_ws_partial *at)
 {
-	return reader->header + reader->header_len - MASK_LEN;
+	return at->header + at->header_len - MASK_LEN;
 }
 
 /* Bytes of the header whose first two bytes are known (section 5.2). */
@@ -96,109 +110,106 @@ static size_t header_need(const uint8_t header[2])
 }
 
 /* Judge the first two bytes; 0 or the close code they deserve. */
-static enum wp_ws_close judge_start(const struct wp_ws_reader *reader)
+static enum wp_ws_close judge_start(const struct wp_ws_partial *at)
 {
-	const uint8_t *header = reader->header;
+	const uint8_t *header = at->header;
 
 	if ((header[0] & RESERVED_BITS) != 0 || (header[1] & MASK_BIT) == 0)
 		return WP_CLOSE_PROTOCOL;
-	if (is_control(reader)) {
-		if (!is_final(reader) ||
+	if (is_control(at)) {
+		if (!is_final(at) ||
 		    (header[1] & LEN_BITS) > WP_WS_CONTROL_MAX ||
-		    opcode_of(reader) > WP_WS_PONG)
+		    opcode_of(at) > WP_WS_PONG)
 			return WP_CLOSE_PROTOCOL;
 		return 0;
 	}
-	switch (opcode_of(reader)) {
+	switch (opcode_of(at)) {
 	case WP_WS_TEXT:
-		return reader->in_message ? WP_CLOSE_PROTOCOL : 0;
+		return at->in_message ? WP_CLOSE_PROTOCOL : 0;
 	case WP_WS_CONTINUATION:
-		return reader->in_message ? 0 : WP_CLOSE_PROTOCOL;
+		return at->in_message ? 0 : WP_CLOSE_PROTOCOL;
 	case WP_WS_BINARY:
-		return reader->in_message ? WP_CLOSE_PROTOCOL
-					  : WP_CLOSE_UNSUPPORTED;
+		return at->in_message ? WP_CLOSE_PROTOCOL
+				      : WP_CLOSE_UNSUPPORTED;
 	default:
 		return WP_CLOSE_PROTOCOL;
 	}
 }
 
 /* Length field of a complete header; UINT64_MAX when it is no minimal form. */
-static uint64_t payload_len(const struct wp_ws_reader *reader)
+static uint64_t payload_len(const struct wp_ws_partial *at)
 {
-	uint8_t start = reader->header[1] & LEN_BITS;
+	uint8_t start = at->header[1] & LEN_BITS;
 	size_t bytes = start == LEN_16 ? 2 : start == LEN_64 ? 8 : 0;
 	uint64_t len = 0;
 
 	if (bytes == 0)
 		return start;
 	for (size_t i = 0; i < bytes; i++)
-		len = len << 8 | reader->header[2 + i];
+		len = len << 8 | at->header[2 + i];
 	if (bytes == 2 ? len < LEN_16 : len <= UINT16_MAX)
 		return UINT64_MAX;
 	return len;
 }
 
-static size_t message_len(const struct wp_ws_reader *reader)
+/* The header is complete: judge its length. */
+static void end_header(struct feeding *f)
 {
-	return reader->partial != NULL ? reader->partial->message_len : 0;
+	struct wp_ws_partial *at = f->at;
+	uint64_t payload = payload_len(at);
+
+	/* A 64-bit length has its top bit clear (section 5.2). */
+	if (payload > INT64_MAX) {
+		fail(f, WP_CLOSE_PROTOCOL);
+		return;
+	}
+	if (!is_control(at) &&
+	    payload > f->reader->max_message - at->message_len) {
+		fail(f, WP_CLOSE_TOO_BIG);
+		return;
+	}
+	if (opcode_of(at) == WP_WS_TEXT)
+		wp_utf8_init(&at->utf8);
+	at->left = payload;
+	at->mask_at = 0;
+	at->in_payload = true;
 }
 
 /*
  * Take header bytes until it is complete or data ends.
  * Returns the bytes consumed; sets in_payload when complete.
  */
-static size_t read_header(struct wp_ws_reader *reader, const uint8_t *data,
-			  size_t len, struct wp_ws_event *out)
+static size_t read_header(struct feeding *f, const uint8_t *data, size_t len)
 {
+	struct wp_ws_partial *at = f->at;
 	size_t used = 0;
-	uint64_t payload;
 
-	while (used < len) {
-		reader->header[reader->header_len++] = data[used++];
-		if (reader->header_len == 2) {
-			enum wp_ws_close code = judge_start(reader);
+	while (used < len && !at->in_payload && !f->reader->is_failed) {
+		enum wp_ws_close code = 0;
 
-			if (code != 0) {
-				fail(reader, out, code);
-				return used;
-			}
-		}
-		if (reader->header_len < 2 ||
-		    reader->header_len < header_need(reader->header))
-			continue;
-
-		payload = payload_len(reader);
-		/* A 64-bit length has its top bit clear (section 5.2). */
-		if (payload > INT64_MAX) {
-			fail(reader, out, WP_CLOSE_PROTOCOL);
-			return used;
-		}
-		if (!is_control(reader) &&
-		    payload > reader->max_message - message_len(reader)) {
-			fail(reader, out, WP_CLOSE_TOO_BIG);
-			return used;
-		}
-		if (opcode_of(reader) == WP_WS_TEXT)
-			wp_utf8_init(&reader->utf8);
-		reader->left = payload;
-		reader->mask_at = 0;
-		reader->in_payload = true;
-		return used;
+		at->header[at->header_len++] = data[used++];
+		if (at->header_len == 2)
+			code = judge_start(at);
+		if (code != 0)
+			fail(f, code);
+		else if (at->header_len >= 2 &&
+			 at->header_len == header_need(at->header))
+			end_header(f);
 	}
 	return used;
 }
 
 /* Undo the client's mask in place (section 5.3), eight bytes at a time. */
-static void unmask(struct wp_ws_reader *reader, uint8_t *data, size_t len)
+static void unmask(struct wp_ws_partial *at, uint8_t *data, size_t len)
 {
-	const uint8_t *mask = mask_of(reader);
+	const uint8_t *mask = mask_of(at);
 	uint8_t turned[8];
 	uint64_t wide;
 	uint64_t word;
 	size_t i = 0;
 
 	for (size_t k = 0; k < sizeof(turned); k++)
-		turned[k] = mask[(reader->mask_at + k) % MASK_LEN];
+		turned[k] = mask[(at->mask_at + k) % MASK_LEN];
 	memcpy(&wide, turned, sizeof(wide));
 	for (; i + sizeof(word) <= len; i += sizeof(word)) {
 		memcpy(&word, data + i, sizeof(word));
@@ -207,46 +218,34 @@ static void unmask(struct wp_ws_reader *reader, uint8_t *data, size_t len)
 	}
 	for (; i < len; i++)
 		data[i] ^= turned[i % sizeof(turned)];
-	reader->mask_at = (uint8_t)((reader->mask_at + len) % MASK_LEN);
-}
-
-static struct wp_ws_partial *need_partial(struct wp_ws_reader *reader)
-{
-	if (reader->partial == NULL)
-		reader->partial = calloc(1, sizeof(*reader->partial));
-	return reader->partial;
+	at->mask_at = (uint8_t)((at->mask_at + len) % MASK_LEN);
 }
 
 /*
  * Keep a piece of a message. The buffer grows with what has arrived, never with
  * what a header merely announces.
  */
-static bool keep_message(struct wp_ws_reader *reader, const uint8_t *data,
-			 size_t len)
+static bool keep_message(struct feeding *f, const uint8_t *data, size_t len)
 {
-	struct wp_ws_partial *partial = need_partial(reader);
-	size_t need;
-	size_t cap;
+	struct wp_ws_partial *at = f->at;
+	size_t need = at->message_len + len;
+	size_t cap = at->message_cap ? at->message_cap : FIRST_ALLOC;
 	char *grown;
 
-	if (partial == NULL)
-		return false;
-	need = partial->message_len + len;
-	if (need > partial->message_cap) {
-		cap = partial->message_cap ? partial->message_cap : FIRST_ALLOC;
+	if (need > at->message_cap) {
 		while (cap < need)
 			cap *= 2;
-		if (cap > reader->max_message)
-			cap = reader->max_message;
-		grown = realloc(partial->message, cap);
+		if (cap > f->reader->max_message)
+			cap = f->reader->max_message;
+		grown = realloc(at->message, cap);
 		if (grown == NULL)
 			return false;
-		partial->message = grown;
-		partial->message_cap = cap;
+		at->message = grown;
+		at->message_cap = cap;
 	}
 	if (len > 0)
-		memcpy(partial->message + partial->message_len, data, len);
-	partial->message_len = need;
+		memcpy(at->message + at->message_len, data, len);
+	at->message_len = need;
 	return true;
 }
 
@@ -258,105 +257,97 @@ static bool close_code_is_valid(unsigned code)
 	return (code >= 1000 && code <= 1003) || (code >= 1007 && code <= 1014);
 }
 
-static void finish_close(struct wp_ws_reader *reader, const uint8_t *data,
-			 size_t len, struct wp_ws_event *out)
+static void finish_close(struct feeding *f, const uint8_t *data, size_t len)
 {
 	unsigned code = WP_CLOSE_NO_STATUS;
 
 	if (len == 1) {
-		fail(reader, out, WP_CLOSE_PROTOCOL);
+		fail(f, WP_CLOSE_PROTOCOL);
 		return;
 	}
 	if (len >= CLOSE_REASON_AT) {
 		code = (unsigned)data[0] << 8 | data[1];
 		if (!close_code_is_valid(code)) {
-			fail(reader, out, WP_CLOSE_PROTOCOL);
+			fail(f, WP_CLOSE_PROTOCOL);
 			return;
 		}
 		if (!wp_utf8_is_valid(data + CLOSE_REASON_AT,
 				      len - CLOSE_REASON_AT)) {
-			fail(reader, out, WP_CLOSE_BAD_DATA);
+			fail(f, WP_CLOSE_BAD_DATA);
 			return;
 		}
 	}
-	out->type = WP_WS_EVENT_CLOSE;
-	out->code = (uint16_t)code;
+	f->out->type = WP_WS_EVENT_CLOSE;
+	f->out->code = (uint16_t)code;
 }
 
-static void finish_control(struct wp_ws_reader *reader, const uint8_t *data,
-			   size_t len, struct wp_ws_event *out)
+static void finish_control(struct feeding *f, const uint8_t *data, size_t len)
 {
-	switch (opcode_of(reader)) {
+	switch (opcode_of(f->at)) {
 	case WP_WS_PING:
-		out->type = WP_WS_EVENT_PING;
+		f->out->type = WP_WS_EVENT_PING;
 		break;
 	case WP_WS_PONG:
-		out->type = WP_WS_EVENT_PONG;
+		f->out->type = WP_WS_EVENT_PONG;
 		break;
 	default:
-		finish_close(reader, data, len, out);
+		finish_close(f, data, len);
 		return;
 	}
-	out->data = (const char *)data;
-	out->len = len;
+	f->out->data = (const char *)data;
+	f->out->len = len;
 }
 
 /* Payload bytes of a control frame; complete ones become an event. */
-static void read_control(struct wp_ws_reader *reader, uint8_t *data, size_t len,
-			 struct wp_ws_event *out)
+static void read_control(struct feeding *f, uint8_t *data, size_t len)
 {
-	struct wp_ws_partial *partial = reader->partial;
-	bool is_whole = reader->left == 0 &&
-			(partial == NULL || partial->control_len == 0);
+	struct wp_ws_partial *at = f->at;
 
-	if (!is_whole) {
-		partial = need_partial(reader);
-		if (partial == NULL) {
-			fail(reader, out, WP_CLOSE_INTERNAL);
+	if (at->left > 0 || at->control_len > 0) {
+		memcpy(at->control + at->control_len, data, len);
+		at->control_len = (uint8_t)(at->control_len + len);
+		if (at->left > 0)
 			return;
-		}
-		memcpy(partial->control + partial->control_len, data, len);
-		partial->control_len = (uint8_t)(partial->control_len + len);
-		if (reader->left > 0)
-			return;
-		data = partial->control;
-		len = partial->control_len;
-		partial->control_len = 0;
+		data = at->control;
+		len = at->control_len;
+		at->control_len = 0;
 	}
-	finish_control(reader, data, len, out);
+	finish_control(f, data, len);
 }
 
 /* Payload bytes of a data frame; the last ones of a message make an event. */
-static void read_message(struct wp_ws_reader *reader, uint8_t *data, size_t len,
-			 struct wp_ws_event *out)
+static void read_message(struct feeding *f, uint8_t *data, size_t len)
 {
-	bool is_end = reader->left == 0 && is_final(reader);
-	bool is_whole = is_end && message_len(reader) == 0;
+	struct wp_ws_partial *at = f->at;
+	bool is_end = at->left == 0 && is_final(at);
+	bool is_whole = is_end && at->message_len == 0;
 
-	if (!wp_utf8_feed(&reader->utf8, data, len) ||
-	    (is_end && !wp_utf8_is_complete(&reader->utf8))) {
-		fail(reader, out, WP_CLOSE_BAD_DATA);
+	if (!wp_utf8_feed(&at->utf8, data, len) ||
+	    (is_end && !wp_utf8_is_complete(&at->utf8))) {
+		fail(f, WP_CLOSE_BAD_DATA);
 		return;
 	}
-	if (!is_whole && !keep_message(reader, data, len)) {
-		fail(reader, out, WP_CLOSE_INTERNAL);
+	if (!is_whole && !keep_message(f, data, len)) {
+		fail(f, WP_CLOSE_INTERNAL);
 		return;
 	}
-	if (!is_end) {
-		reader->in_message = true;
+	at->in_message = !is_end;
+	if (!is_end)
 		return;
-	}
-	reader->in_message = false;
-	out->type = WP_WS_EVENT_TEXT;
-	out->data = is_whole ? (const char *)data : reader->partial->message;
-	out->len = is_whole ? len : reader->partial->message_len;
+	f->out->type = WP_WS_EVENT_TEXT;
+	f->out->data = is_whole ? (const char *)data : at->message;
+	f->out->len = is_whole ? len : at->message_len;
+}
+
+/* Between messages, nothing of which has come? */
+static bool is_idle(const struct wp_ws_partial *at)
+{
+	return at->header_len == 0 && !at->in_message;
 }
 
 void wp_ws_reader_done(struct wp_ws_reader *reader)
 {
-	bool is_busy = reader->in_message || reader->in_payload;
-
-	if (!is_busy)
+	if (reader->partial != NULL && is_idle(reader->partial))
 		drop_partial(reader);
 }
 
@@ -365,42 +356,68 @@ bool wp_ws_reader_is_holding(const struct wp_ws_reader *reader)
 	return reader->partial != NULL;
 }
 
+/* Take bytes up until an event is complete or data ends; returns how many. */
+static size_t take_up(struct feeding *f, uint8_t *data, size_t len)
+{
+	struct wp_ws_partial *at = f->at;
+	size_t used = 0;
+
+	while (f->out->type == WP_WS_EVENT_NONE) {
+		size_t piece;
+
+		if (!at->in_payload)
+			used += read_header(f, data + used, len - used);
+		piece = len - used < at->left ? len - used : (size_t)at->left;
+		if (!at->in_payload || (piece == 0 && at->left > 0))
+			break;
+		unmask(at, data + used, piece);
+		at->left -= piece;
+		if (is_control(at))
+			read_control(f, data + used, piece);
+		else
+			read_message(f, data + used, piece);
+		used += piece;
+		if (at->left == 0) {
+			at->in_payload = false;
+			at->header_len = 0;
+		}
+	}
+	return used;
+}
+
+/* What has begun, or was borrowed, outlives the call. */
+static void keep_fresh(struct feeding *f)
+{
+	struct wp_ws_partial *kept;
+
+	if (is_idle(&f->fresh) && f->fresh.message == NULL)
+		return;
+	kept = f->reader->is_failed ? NULL : malloc(sizeof(*kept));
+	if (kept != NULL) {
+		*kept = f->fresh;
+		f->reader->partial = kept;
+		return;
+	}
+	free(f->fresh.message);
+	if (!f->reader->is_failed)
+		fail(f, WP_CLOSE_INTERNAL);
+}
+
 size_t wp_ws_reader_feed(struct wp_ws_reader *reader, uint8_t *data, size_t len,
 			 struct wp_ws_event *out)
 {
-	size_t used = 0;
+	struct feeding f = { .reader = reader, .out = out };
+	size_t used;
 
 	*out = (struct wp_ws_event){ .type = WP_WS_EVENT_NONE };
 	assert(!reader->is_failed);
 	wp_ws_reader_done(reader);
-
-	while (out->type == WP_WS_EVENT_NONE) {
-		size_t piece;
-
-		if (!reader->in_payload) {
-			used += read_header(reader, data + used, len - used,
-					    out);
-			if (!reader->in_payload)
-				return used;
-		}
-		piece = len - used;
-		if (piece > reader->left)
-			piece = (size_t)reader->left;
-		if (piece == 0 && reader->left > 0)
-			return used;
-
-		unmask(reader, data + used, piece);
-		reader->left -= piece;
-		if (is_control(reader))
-			read_control(reader, data + used, piece, out);
-		else
-			read_message(reader, data + used, piece, out);
-		used += piece;
-		if (reader->left == 0) {
-			reader->in_payload = false;
-			reader->header_len = 0;
-		}
-	}
+	f.at = reader->partial != NULL ? reader->partial : &f.fresh;
+	used = take_up(&f, data, len);
+	if (f.at == &f.fresh)
+		keep_fresh(&f);
+	if (reader->is_failed)
+		drop_partial(reader);
 	return used;
 }
 

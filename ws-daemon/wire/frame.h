@@ -1,8 +1,8 @@
 /*
  * frame.h - RFC 6455 framing: bytes in, events out. No sockets, no clock.
  *
- * A reader costs a few dozen bytes while nothing is half-read; memory for a
- * partial message exists only until it is complete and done with, and never
+ * A reader costs a pointer while nothing is half-read. Memory for a frame or
+ * message that is cut exists only until it is complete and done with, and never
  * exceeds the limit.
  */
 #ifndef WP_WS_FRAME_H
@@ -59,20 +59,13 @@ struct wp_ws_event {
 	size_t len;
 };
 
-struct wp_ws_partial; /* a half-read message or control frame */
+struct wp_ws_partial; /* a frame or message that has begun */
 
 /* State of one connection's incoming side. Private. */
 struct wp_ws_reader {
-	struct wp_ws_partial *partial; /* NULL while nothing is half-read */
-	uint64_t left;                 /* payload bytes of this frame to come */
+	struct wp_ws_partial *partial; /* NULL between messages */
 	uint32_t max_message;
-	uint8_t header[14];
-	uint8_t header_len;
-	uint8_t mask_at; /* position in the 4-byte mask */
-	bool in_payload; /* header is complete */
-	bool in_message; /* a message has begun and is not complete */
 	bool is_failed;
-	struct wp_utf8 utf8; /* of the open message */
 };
 
 /* max_message: bytes of a whole message, > 0, < 2^32. */
@@ -93,7 +86,7 @@ size_t wp_ws_reader_feed(struct wp_ws_reader *reader, uint8_t *data, size_t len,
  * and not with the next call. */
 void wp_ws_reader_done(struct wp_ws_reader *reader);
 
-/* Is memory held for a message or control frame that has begun? */
+/* Is memory held for a frame or message that has begun? */
 bool wp_ws_reader_is_holding(const struct wp_ws_reader *reader);
 
 /* Header of an unmasked, unfragmented frame; returns its length (2, 4, 10). */

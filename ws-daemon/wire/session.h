@@ -94,8 +94,8 @@ enum wp_err wp_session_keep(struct wp_session *session) WP_MUST_USE;
 /* Would wp_session_next() have input to look at? While CLOSING too. */
 bool wp_session_has_more(const struct wp_session *session);
 
-/* Is memory held for a message or control frame that has begun? What the last
- * event was borrowed from is forgotten. */
+/* Is memory held for a frame or message that has begun? What the last event was
+ * borrowed from is forgotten. */
 bool wp_session_is_holding(struct wp_session *session);
 
 enum {

@@ -85,7 +85,8 @@ static bool add_block(struct wp_arena *arena, size_t len)
 	return true;
 }
 
-void *wp_arena_alloc(struct wp_arena *arena, size_t len)
+/* Memory as it is. */
+static void *take(struct wp_arena *arena, size_t len)
 {
 	struct wp_arena_block *block = arena->head;
 	void *data;
@@ -104,7 +105,15 @@ void *wp_arena_alloc(struct wp_arena *arena, size_t len)
 	data = block->data + block->used;
 	block->used += len;
 	arena->used += len;
-	memset(data, 0, len);
+	return data;
+}
+
+void *wp_arena_alloc(struct wp_arena *arena, size_t len)
+{
+	void *data = take(arena, len);
+
+	if (data != NULL)
+		memset(data, 0, len);
 	return data;
 }
 
@@ -114,8 +123,11 @@ char *wp_arena_copy(struct wp_arena *arena, const void *data, size_t len)
 
 	if (len == SIZE_MAX)
 		return NULL;
-	copy = wp_arena_alloc(arena, len + 1);
-	if (copy != NULL && len > 0)
+	copy = take(arena, len + 1);
+	if (copy == NULL)
+		return NULL;
+	if (len > 0)
 		memcpy(copy, data, len);
+	copy[len] = '\0';
 	return copy;
 }

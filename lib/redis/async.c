@@ -29,8 +29,14 @@
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
 #include "lib/redis/link.h"
+#include "lib/redis/room.h"
 
-enum { OUT_KEPT = 256 * 1024, LOG_INTERVAL_MS = 10000, RING_FIRST = 64 };
+enum {
+	OUT_KEPT = 256 * 1024,
+	LOG_INTERVAL_MS = 10000,
+	RING_FIRST = 64,
+	RING_KEPT = 1024
+};
 enum { REASON_MAX = 200 };
 
 enum state {
@@ -69,7 +75,8 @@ struct wp_aredis {
 	struct wp_link_addr addr;
 
 	enum state state;
-	struct redisContext *link; /* NULL in DOWN and LOST */
+	struct redisContext *link;  /* NULL in DOWN and LOST */
+	struct wp_reply_room *room; /* owned; outlives link */
 	struct wp_handshake hs;
 	bool is_subscriber; /* has sent a (P)SUBSCRIBE */
 	bool was_ready;     /* on_ready ran, on_lost has not */
@@ -144,6 +151,8 @@ static struct pending ring_pop(struct ring *ring)
 	front = ring->items[ring->head];
 	ring->head = (ring->head + 1) & (ring->size - 1);
 	ring->n--;
+	if (ring->n == 0 && ring->size > RING_KEPT)
+		ring_release(ring); /* a burst need not stay for ever */
 	return front;
 }
 
@@ -220,6 +229,7 @@ static void free_now(struct wp_aredis *redis)
 {
 	ring_release(&redis->pending);
 	wp_buf_release(&redis->out);
+	wp_reply_room_free(&redis->room);
 	free(redis->name);
 	free(redis);
 }
@@ -332,6 +342,8 @@ static void dial(struct wp_aredis *redis)
 		drop(redis, err.msg);
 		return;
 	}
+	wp_reply_room_clear(redis->room); /* one was half read, perhaps */
+	wp_reply_room_use(redis->room, redis->link);
 	fd = redis->link->fd;
 	ev_io_set(&redis->readable, fd, EV_READ);
 	ev_io_set(&redis->writable, fd, EV_WRITE);
@@ -500,7 +512,8 @@ static bool receive(struct wp_aredis *redis)
 		if (reply == NULL)
 			break;
 		is_here = take(redis, reply);
-		freeReplyObject(reply);
+		if (is_here)
+			wp_reply_room_clear(redis->room);
 	}
 	return is_here;
 }
@@ -652,8 +665,13 @@ enum wp_err wp_aredis_new(struct wp_aredis **out,
 	if (rc != WP_OK)
 		return rc;
 	redis = calloc(1, sizeof(*redis));
-	if (redis == NULL || (redis->name = strdup(setup->name)) == NULL) {
-		free(redis);
+	if (redis != NULL) {
+		redis->name = strdup(setup->name);
+		redis->room = wp_reply_room_new();
+	}
+	if (redis == NULL || redis->name == NULL || redis->room == NULL) {
+		if (redis != NULL)
+			free_now(redis);
 		return wp_error_set(err, WP_ERR_NOMEM,
 				    "no memory for a Redis client");
 	}

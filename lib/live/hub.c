@@ -9,6 +9,7 @@
 #include "lib/live/hub.h"
 
 #include <assert.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,10 +28,14 @@ enum {
 	SPREAD_LEAST = 50, /* per tick: a few users need not wait */
 };
 
+union slot {
+	struct wp_member *member;
+	uintptr_t vacant; /* odd, so no pointer: twice the next vacant one */
+};
+
 struct wp_hub {
-	struct wp_member **slots;
-	uint32_t *vacant; /* stack of empty slots */
-	size_t n_vacant;
+	union slot *slots;
+	size_t vacant; /* the first of them; n_slots: there is none */
 	size_t n_slots;
 	size_t n_members;
 	uint64_t serial;
@@ -61,44 +66,49 @@ struct wp_hub {
 
 /* ---- connections ---- */
 
+/* What an empty slot holds when this one is vacant as well. */
+static uintptr_t before(size_t slot)
+{
+	return (uintptr_t)slot << 1 | 1;
+}
+
+static bool is_vacant(const struct wp_hub *hub, size_t slot)
+{
+	return (hub->slots[slot].vacant & 1) != 0;
+}
+
+/* Only when none is vacant. */
 static enum wp_err grow_slots(struct wp_hub *hub)
 {
 	size_t n = hub->n_slots == 0 ? FIRST_SLOTS
 				     : hub->n_slots + hub->n_slots / 2;
-	struct wp_member **slots;
-	uint32_t *vacant;
+	union slot *slots;
 
 	if (n > (size_t)1 << SLOT_BITS)
 		return WP_ERR_FULL;
-	slots = realloc(hub->slots, n * sizeof(struct wp_member *));
+	slots = realloc(hub->slots, n * sizeof(*slots));
 	if (slots == NULL)
 		return WP_ERR_NOMEM;
 	hub->slots = slots;
-	vacant = realloc(hub->vacant, n * sizeof(*vacant));
-	if (vacant == NULL)
-		return WP_ERR_NOMEM;
-	hub->vacant = vacant;
-	/* Highest first, so that low slots are handed out first. */
-	for (size_t i = n; i > hub->n_slots; i--) {
-		slots[i - 1] = NULL;
-		vacant[hub->n_vacant++] = (uint32_t)(i - 1);
-	}
+	for (size_t i = hub->n_slots; i < n; i++)
+		slots[i].vacant = before(i + 1);
 	hub->n_slots = n;
 	return WP_OK;
 }
 
 enum wp_err wp_hub_add(struct wp_hub *hub, struct wp_member *member)
 {
-	uint32_t slot;
+	size_t slot;
 
-	if (hub->n_vacant == 0) {
+	if (hub->vacant == hub->n_slots) {
 		enum wp_err rc = grow_slots(hub);
 
 		if (rc != WP_OK)
 			return rc;
 	}
-	slot = hub->vacant[--hub->n_vacant];
-	hub->slots[slot] = member;
+	slot = hub->vacant;
+	hub->vacant = hub->slots[slot].vacant >> 1;
+	hub->slots[slot].member = member;
 	hub->n_members++;
 	member->number = ++hub->serial << SLOT_BITS | slot;
 	return WP_OK;
@@ -106,15 +116,15 @@ enum wp_err wp_hub_add(struct wp_hub *hub, struct wp_member *member)
 
 void wp_hub_remove(struct wp_hub *hub, struct wp_member *member)
 {
-	uint32_t slot;
+	size_t slot;
 
 	wp_hub_leave(hub, member);
 	if (member->number == 0)
 		return;
-	slot = (uint32_t)(member->number & ((1U << SLOT_BITS) - 1));
-	assert(hub->slots[slot] == member);
-	hub->slots[slot] = NULL;
-	hub->vacant[hub->n_vacant++] = slot;
+	slot = member->number & ((1U << SLOT_BITS) - 1);
+	assert(hub->slots[slot].member == member);
+	hub->slots[slot].vacant = before(hub->vacant);
+	hub->vacant = slot;
 	hub->n_members--;
 	member->number = 0;
 }
@@ -172,7 +182,8 @@ static void grow_buckets(struct wp_hub *hub)
 static struct wp_user *new_user(struct wp_hub *hub, uint32_t hash,
 				const struct wp_urn *urn)
 {
-	struct wp_user *user = calloc(1, sizeof(*user) + urn->len + 1U);
+	struct wp_user *user =
+		calloc(1, offsetof(struct wp_user, text) + urn->len + 1U);
 	struct wp_box box;
 	size_t bucket;
 
@@ -182,7 +193,7 @@ static struct wp_user *new_user(struct wp_hub *hub, uint32_t hash,
 		grow_buckets(hub);
 	user->hash = hash;
 	wp_box_of(&box, urn, hub->partitions);
-	user->partition = box.partition;
+	user->partition = (uint16_t)box.partition;
 	user->len = urn->len;
 	memcpy(user->text, urn->text, urn->len);
 	bucket = hash & (hub->n_buckets - 1);
@@ -196,7 +207,7 @@ static void drop_user_if_unused(struct wp_hub *hub, struct wp_user *user)
 {
 	struct wp_user **link;
 
-	if (user->n_members > 0 || user->is_cooling)
+	if (user->members != NULL || user->is_cooling)
 		return;
 	link = &hub->buckets[user->hash & (hub->n_buckets - 1)];
 	while (*link != user)
@@ -220,7 +231,6 @@ enum wp_err wp_hub_join(struct wp_hub *hub, struct wp_member *member,
 	member->user = user;
 	member->next = user->members;
 	user->members = member;
-	user->n_members++;
 	return WP_OK;
 }
 
@@ -237,7 +247,6 @@ void wp_hub_leave(struct wp_hub *hub, struct wp_member *member)
 	*link = member->next;
 	member->next = NULL;
 	member->user = NULL;
-	user->n_members--;
 	drop_user_if_unused(hub, user);
 }
 
@@ -256,7 +265,7 @@ struct wp_user *wp_hub_user(const struct wp_hub *hub, const char *text,
 		find_user(hub, hash_text(hub, text, len), text, len);
 
 	/* One that only cools has no connections: a memory, not a user. */
-	return user != NULL && user->n_members > 0 ? user : NULL;
+	return user != NULL && user->members != NULL ? user : NULL;
 }
 
 size_t wp_hub_slots(const struct wp_hub *hub)
@@ -266,7 +275,9 @@ size_t wp_hub_slots(const struct wp_hub *hub)
 
 struct wp_member *wp_hub_at(const struct wp_hub *hub, size_t slot)
 {
-	return slot < hub->n_slots ? hub->slots[slot] : NULL;
+	return slot >= hub->n_slots || is_vacant(hub, slot)
+		       ? NULL
+		       : hub->slots[slot].member;
 }
 
 size_t wp_hub_members(const struct wp_hub *hub)
@@ -423,7 +434,7 @@ struct wp_hub *wp_hub_new(struct ev_loop *loop, uint32_t partitions,
 {
 	struct wp_hub *hub = calloc(1, sizeof(*hub));
 
-	assert(partitions > 0);
+	assert(partitions > 0 && partitions <= UINT16_MAX + 1);
 	if (hub == NULL)
 		return NULL;
 	hub->buckets = calloc(FIRST_BUCKETS, sizeof(struct wp_user *));
@@ -461,7 +472,6 @@ void wp_hub_free(struct wp_hub **hub)
 	free(h->cooling);
 	free(h->later);
 	free(h->slots);
-	free(h->vacant);
 	free(h->buckets);
 	free(h);
 }

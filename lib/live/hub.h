@@ -40,22 +40,21 @@ struct wp_live_counts {
 
 /* What Redis has been told of a connection. */
 struct wp_member_told {
-	int64_t since_ms;  /* by Redis' clock; 0 until it was told */
-	uint32_t epoch;    /* incarnation that it was told under; 0 for none */
-	bool is_telling;   /* a connect is under way */
-	bool is_news_owed; /* and what it tells is out of date */
-	bool is_refused;   /* Redis did not take it: again with a beat */
+	int64_t since_ms; /* by Redis' clock; 0 until it was told */
+	uint32_t epoch;   /* incarnation that it was told under; 0 for none */
+	bool is_telling : 1;   /* a connect is under way */
+	bool is_news_owed : 1; /* and what it tells is out of date */
+	bool is_refused : 1;   /* Redis did not take it: again with a beat */
 };
 
 struct wp_user {
 	struct wp_user *next; /* in its bucket */
 	struct wp_member *members;
-	uint32_t hash;
-	uint32_t partition;
-	uint32_t n_members;
 	struct wp_beat_mark beat; /* the registrar's */
-	bool is_cooling;          /* was poked a moment ago, stays till then */
-	bool is_owed;             /* and another poke is to come */
+	uint32_t hash;
+	uint16_t partition;
+	bool is_cooling : 1; /* was poked a moment ago, stays till then */
+	bool is_owed : 1;    /* and another poke is to come */
 	uint8_t len;
 	char text[]; /* canonical URN and its NUL */
 };
@@ -67,7 +66,6 @@ struct wp_member {
 	uint64_t number;        /* 0 when in no slot */
 	/* What others may know of it, printable and without tabs; the owner's,
 	 * who tells the registrar of a change. NULL when there is none. */
-	const char *device;
 	char *chat;
 	struct wp_member_told told; /* the registrar's */
 };

@@ -14,6 +14,7 @@
 #include "lib/live/registrar.h"
 
 #include <assert.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -155,13 +156,16 @@ static void on_forbidden(void *ctx, const struct wp_reply *reply)
 
 /* ---- taking connections away ---- */
 
+/* Of this incarnation. Many leave at once: it has the size of its text. */
 struct disconnect {
 	struct disconnect *next;
 	struct wp_registrar *reg;
-	uint32_t epoch;
+	uint64_t number;
 	int64_t grace_ms;
-	char name[WP_CONNECTION_MAX + 1];
-	struct wp_box box;
+	uint32_t epoch;
+	uint16_t partition;
+	uint16_t len;
+	char text[]; /* of the box, and its NUL */
 };
 
 /* Takes call: it is sent again with the next beat. */
@@ -193,10 +197,16 @@ static void on_disconnect_reply(void *ctx, const struct wp_reply *reply)
 static void send_disconnect(struct disconnect *call)
 {
 	struct wp_registrar *reg = call->reg;
+	char name[WP_CONNECTION_MAX + 1];
+	struct wp_box box;
 	enum wp_err rc;
 
-	wp_presence_disconnect_build(&reg->cmd, reg->rules.conf, &call->box,
-				     call->name, call->grace_ms);
+	box.partition = call->partition;
+	box.len = call->len;
+	memcpy(box.text, call->text, call->len + 1U);
+	wp_connection_name(name, reg->incarnation, call->number);
+	wp_presence_disconnect_build(&reg->cmd, reg->rules.conf, &box, name,
+				     call->grace_ms);
 	rc = wp_aredis_do(reg->redis, &reg->cmd, on_disconnect_reply, call);
 	if (rc == WP_OK)
 		reg->n_disconnecting++;
@@ -388,7 +398,7 @@ static void build_connect(struct wp_registrar *reg,
 		.incarnation = reg->incarnation,
 		.connection = name,
 		.protocol = reg->protocol,
-		.device = member->device == NULL ? "" : member->device,
+		.device = "", /* nobody knows it yet */
 		.chat = member->chat == NULL ? "" : member->chat,
 		.since_ms = member->told.since_ms,
 		.max_per_user = reg->rules.max_per_user,
@@ -931,23 +941,25 @@ void wp_registrar_update(struct wp_registrar *reg, struct wp_member *member)
 void wp_registrar_remove(struct wp_registrar *reg, struct wp_member *member,
 			 int64_t grace_ms)
 {
+	const struct wp_user *user = member->user;
 	struct disconnect *call;
 
 	if (reg->state != LIVE || member->told.epoch != reg->epoch)
 		return; /* what Redis knows of it is a ghost for the reaper */
-	call = malloc(sizeof(*call));
+	call = malloc(offsetof(struct disconnect, text) + user->len + 1U);
 	if (call == NULL) {
 		/* Nobody would ever take it offline but the reaper. */
 		wp_aredis_reset(reg->redis);
 		return;
 	}
-	*call = (struct disconnect){
-		.reg = reg,
-		.epoch = reg->epoch,
-		.grace_ms = grace_ms,
-	};
-	wp_registrar_name(reg, member, call->name);
-	wp_user_box(member->user, &call->box);
+	call->next = NULL;
+	call->reg = reg;
+	call->number = member->number;
+	call->grace_ms = grace_ms;
+	call->epoch = reg->epoch;
+	call->partition = user->partition;
+	call->len = user->len;
+	memcpy(call->text, user->text, user->len + 1U);
 	member->told.epoch = 0;
 	send_disconnect(call);
 }

@@ -375,7 +375,7 @@ enum wp_err wp_conns_init(struct wp_conns *conns, struct wp_ctx *ctx,
 {
 	*conns = (struct wp_conns){ .ctx = ctx };
 	wp_buf_init(&conns->answer, 0);
-	wp_turn_init(&conns->turn, ctx->loop, on_end, ctx_of_end);
+	wp_turn_init(&conns->turn, ctx->loop, on_turn, on_end, ctx_of_end);
 	conns->room.max_body = wp_call_body_max(ctx->conf);
 	conns->room.max = ROOM_BYTES + ROOM_BODIES * conns->room.max_body;
 	conns->input = malloc(INPUT_BYTES);
@@ -414,7 +414,6 @@ void wp_conns_accept(struct wp_conns *conns, int fd, bool is_surplus)
 		return;
 	}
 	conn->conns = conns;
-	conn->item.fn = on_turn;
 	conn->io.ops = &io_ops;
 	conn->is_surplus = is_surplus;
 	wp_fcgi_init(&conn->fcgi, &conns->room);

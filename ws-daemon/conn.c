@@ -79,37 +79,17 @@ static void limit(struct wp_conn *conn, int64_t ms)
 
 /* ---- begin and end ---- */
 
-static void on_io(struct ev_loop *loop, ev_io *io, int events)
+void wp_conn_on_socket(void *owner, unsigned events)
 {
-	struct wp_conn *conn =
-		(struct wp_conn *)((char *)io - offsetof(struct wp_conn, io));
+	struct wp_conn *conn = owner;
 
-	(void)loop;
-	if ((events & EV_WRITE) != 0)
+	if ((events & WP_POLL_ROOM) != 0)
 		wp_patience_unblock(&conn->patience, now_of(conn));
-	if ((events & EV_READ) != 0)
+	if ((events & WP_POLL_INPUT) != 0)
 		conn->is_readable = true;
+	if ((events & WP_POLL_HANGUP) != 0)
+		conn->is_hung_up = true;
 	mark(conn);
-}
-
-static enum wp_turn_next on_turn(struct wp_turn_item *item);
-
-void wp_conn_accept(struct wp_parts *parts, int fd)
-{
-	struct wp_conn *conn = calloc(1, sizeof(*conn));
-
-	if (conn == NULL ||
-	    wp_hub_add(parts->live.hub, &conn->member) != WP_OK) {
-		free(conn);
-		close(fd);
-		return;
-	}
-	conn->parts = parts;
-	conn->item.fn = on_turn;
-	ev_io_init(&conn->io, on_io, fd, EV_READ);
-	ev_io_start(parts->turn.loop, &conn->io);
-	parts->n_sockets++;
-	limit(conn, parts->live.conf->websocket.handshake_timeout_ms);
 }
 
 static void free_admission(struct wp_conn *conn)
@@ -125,8 +105,7 @@ static void free_conn(struct wp_conn *conn)
 {
 	struct wp_parts *parts = conn->parts;
 
-	ev_io_stop(parts->turn.loop, &conn->io);
-	close(conn->io.fd);
+	close(conn->fd);
 	wp_turn_clear(&conn->item);
 	wp_hub_remove(parts->live.hub, &conn->member);
 	wp_session_release(&conn->session);
@@ -134,6 +113,29 @@ static void free_conn(struct wp_conn *conn)
 	free(conn->member.chat);
 	free(conn);
 	parts->n_sockets--;
+}
+
+void wp_conn_accept(struct wp_parts *parts, int fd)
+{
+	struct wp_conn *conn = calloc(1, sizeof(*conn));
+
+	if (conn == NULL ||
+	    wp_hub_add(parts->live.hub, &conn->member) != WP_OK) {
+		free(conn);
+		close(fd);
+		return;
+	}
+	conn->parts = parts;
+	conn->fd = fd;
+	parts->n_sockets++;
+	if (!wp_poller_add(&parts->poller, fd, conn)) {
+		free_conn(conn);
+		return;
+	}
+	limit(conn, parts->live.conf->websocket.handshake_timeout_ms);
+	/* Most send their request at once. */
+	conn->is_readable = true;
+	mark(conn);
 }
 
 struct wp_conn *wp_conn_find_open(const struct wp_parts *parts, uint64_t number)
@@ -169,7 +171,6 @@ void wp_conn_drop(struct wp_conn *conn, enum wp_ws_metric why)
 		count(conn, why);
 	leave(conn, false);
 	wp_session_end(&conn->session);
-	ev_io_stop(conn->parts->turn.loop, &conn->io);
 	wp_turn_clear(&conn->item);
 	mark(conn);
 }
@@ -319,9 +320,23 @@ static void on_drained(struct wp_conn *conn)
 	    conn->is_half_closed)
 		return;
 	conn->is_half_closed = true;
-	shutdown(conn->io.fd, SHUT_WR);
+	shutdown(conn->fd, SHUT_WR);
 	if (conn->session.state == WP_SESSION_CLOSING)
 		limit(conn, WP_CLOSE_DRAIN_MS);
+}
+
+/* One system call; as send(). */
+static ssize_t send_gathered(const struct wp_conn *conn)
+{
+	struct iovec iov[GATHER_MAX];
+	struct msghdr msg = { .msg_iov = iov };
+
+	msg.msg_iovlen = wp_session_gather(&conn->session, iov, GATHER_MAX);
+	/* The usual one, and cheaper: the kernel reads no list. */
+	if (msg.msg_iovlen == 1)
+		return send(conn->fd, iov[0].iov_base, iov[0].iov_len,
+			    MSG_NOSIGNAL | MSG_DONTWAIT);
+	return sendmsg(conn->fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
 /*
@@ -331,15 +346,10 @@ static void on_drained(struct wp_conn *conn)
  */
 static void try_to_send(struct wp_conn *conn)
 {
-	struct iovec iov[GATHER_MAX];
-	struct msghdr msg = { .msg_iov = iov };
-
 	while ((wp_session_wants(&conn->session) & WP_SESSION_WRITE) != 0) {
 		ssize_t n;
 
-		msg.msg_iovlen =
-			wp_session_gather(&conn->session, iov, GATHER_MAX);
-		n = sendmsg(conn->io.fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
+		n = send_gathered(conn);
 		if (n == -1 && errno == EINTR)
 			continue;
 		if (n == -1 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
@@ -510,10 +520,13 @@ static void take_up(struct wp_conn *conn, int *budget)
 static void read_some(struct wp_conn *conn)
 {
 	uint8_t *input = conn->parts->input;
-	ssize_t n = recv(conn->io.fd, input, WP_INPUT_BYTES, MSG_DONTWAIT);
+	ssize_t n = recv(conn->fd, input, WP_INPUT_BYTES, MSG_DONTWAIT);
 
-	if (n == -1 &&
-	    (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
+	if (n == -1 && errno == EINTR)
+		return;
+	/* Of what comes from now on we are told. */
+	conn->is_readable = n == WP_INPUT_BYTES || (n > 0 && conn->is_hung_up);
+	if (n == -1 && (errno == EAGAIN || errno == EWOULDBLOCK))
 		return;
 	if (n <= 0) {
 		wp_conn_drop(conn, WP_M_CLOSE_LOST);
@@ -537,7 +550,6 @@ static void take_input(struct wp_conn *conn)
 		read_some(conn);
 		take_up(conn, &budget);
 	}
-	conn->is_readable = false; /* if it is still so, we are told again */
 	if (wp_session_keep(&conn->session) != WP_OK)
 		wp_conn_drop(conn, WP_M_CLOSE_INTERNAL);
 	note_holding(conn);
@@ -596,29 +608,38 @@ static void judge_time(struct wp_conn *conn)
 		wp_conn_drop(conn, WP_M_CLOSE_LOST);
 }
 
-static void watch(struct wp_conn *conn)
+/* Be told of room when there is none, and only then. */
+static void watch_room(struct wp_conn *conn)
 {
-	struct ev_loop *loop = conn->parts->turn.loop;
-	unsigned wants = wp_session_wants(&conn->session);
-	int events = ((wants & WP_SESSION_READ) != 0 ? EV_READ : 0) |
-		     (conn->patience.is_blocked ? EV_WRITE : 0);
+	bool is_wanted = conn->patience.is_blocked;
 
-	if (ev_is_active(&conn->io) &&
-	    (conn->io.events & (EV_READ | EV_WRITE)) == events)
+	if (conn->is_room_watched == is_wanted)
 		return;
-	ev_io_stop(loop, &conn->io);
-	if (events == 0)
-		return;
-	ev_io_set(&conn->io, conn->io.fd, events);
-	ev_io_start(loop, &conn->io);
+	conn->is_room_watched = is_wanted;
+	if (!wp_poller_watch_room(&conn->parts->poller, conn->fd, conn,
+				  is_wanted))
+		wp_conn_drop(conn, WP_M_CLOSE_INTERNAL);
+}
+
+static bool may_read(const struct wp_conn *conn)
+{
+	return conn->is_readable &&
+	       (wp_session_wants(&conn->session) & WP_SESSION_READ) != 0;
+}
+
+/* Is it marked for nothing but what goes out? */
+static bool has_no_input(const struct wp_conn *conn)
+{
+	return is_open(conn) && conn->session.left == 0 && !conn->is_readable &&
+	       !conn->item.is_due;
 }
 
 /* Take up input as far as it may be now and as a fair share of the turn allows,
- * judge the deadline that has come, send what waits, watch the socket for what
- * comes next. */
+ * judge the deadline that has come, send what waits. */
 static void take_turn(struct wp_conn *conn)
 {
-	take_input(conn);
+	if (!has_no_input(conn))
+		take_input(conn);
 	if (conn->item.is_due && conn->patience.is_blocked)
 		try_to_send(conn);
 	if (conn->item.is_due && conn->session.state != WP_SESSION_OVER)
@@ -627,10 +648,10 @@ static void take_turn(struct wp_conn *conn)
 	if (!conn->patience.is_blocked)
 		try_to_send(conn);
 	if (conn->session.state != WP_SESSION_OVER)
-		watch(conn);
+		watch_room(conn);
 }
 
-static enum wp_turn_next on_turn(struct wp_turn_item *item)
+enum wp_turn_next wp_conn_on_turn(struct wp_turn_item *item)
 {
 	struct wp_conn *conn =
 		(struct wp_conn *)((char *)item -
@@ -643,6 +664,7 @@ static enum wp_turn_next on_turn(struct wp_turn_item *item)
 		return WP_TURN_GONE;
 	}
 	/* What is left could be taken up at once. */
-	return wp_session_has_more(&conn->session) ? WP_TURN_AGAIN
-						   : WP_TURN_DONE;
+	return wp_session_has_more(&conn->session) || may_read(conn)
+		       ? WP_TURN_AGAIN
+		       : WP_TURN_DONE;
 }

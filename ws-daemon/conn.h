@@ -19,8 +19,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include <ev.h>
-
 #include "lib/base/buf.h"
 #include "lib/http/answer.h"
 #include "ws-daemon/parts.h"
@@ -42,16 +40,18 @@ struct wp_admission {
 struct wp_conn {
 	struct wp_member member; /* first: hub and registrar know only this */
 	struct wp_turn_item item;
-	ev_io io;
 	struct wp_parts *parts;
 	struct wp_session session;
-	struct wp_patience patience;
-	bool is_admitted : 1;  /* counted in n_admitted */
-	bool is_readable : 1;  /* the socket has something */
-	bool is_poke_owed : 1; /* came before the connection was open */
-	bool is_replaced : 1;  /* so did the word that it gives way */
-	bool is_half_closed : 1;
 	struct wp_admission *admission; /* NULL but from request to answer */
+	struct wp_patience patience;
+	int fd;
+	bool is_admitted : 1;     /* counted in n_admitted */
+	bool is_readable : 1;     /* the socket has something */
+	bool is_hung_up : 1;      /* and behind it the end */
+	bool is_room_watched : 1; /* the poller tells of room */
+	bool is_poke_owed : 1;    /* came before the connection was open */
+	bool is_replaced : 1;     /* so did the word that it gives way */
+	bool is_half_closed : 1;
 };
 
 struct wp_conn_upcalls {
@@ -73,6 +73,11 @@ static inline struct wp_conn *wp_conn_of(struct wp_member *member)
 
 /* Takes fd, also on failure. */
 void wp_conn_accept(struct wp_parts *parts, int fd);
+
+/* The turn of a connection (lib/live/turn.h). */
+enum wp_turn_next wp_conn_on_turn(struct wp_turn_item *item);
+/* The poller tells of a connection's socket. */
+void wp_conn_on_socket(void *owner, unsigned events);
 
 /* The connection with this number if it is open, else NULL. */
 struct wp_conn *wp_conn_find_open(const struct wp_parts *parts,

@@ -15,6 +15,7 @@
 #include "lib/live/live.h"
 #include "lib/live/turn.h"
 #include "ws-daemon/metrics.h"
+#include "ws-daemon/poller.h"
 #include "ws-daemon/wire/outbox.h"
 
 enum { WP_INPUT_BYTES = 64 * 1024 };
@@ -28,6 +29,7 @@ struct wp_parts {
 	const struct wp_conn_upcalls *upcalls;
 
 	struct wp_turn turn;
+	struct wp_poller poller;
 
 	struct wp_message *poke; /* built once */
 	struct wp_message *ping;

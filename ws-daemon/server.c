@@ -30,6 +30,7 @@ enum {
 struct wp_server {
 	struct wp_parts parts; /* first: it is what hooks are given */
 	int fd;
+	bool is_tcp;
 	ev_io accept_io;
 	ev_timer accept_timer; /* pause after descriptors ran out */
 	bool has_left;         /* presence is told */
@@ -95,8 +96,9 @@ static bool accept_one(struct wp_server *server)
 			pause_accept(server);
 		return false;
 	}
-	/* Fails on a unix socket, which has no such delay. */
-	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	if (server->is_tcp)
+		(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one,
+				 sizeof(one));
 	wp_conn_accept(&server->parts, fd);
 	return true;
 }
@@ -186,7 +188,14 @@ static enum wp_err make_parts(struct wp_server *server,
 {
 	struct wp_parts *parts = &server->parts;
 
-	wp_turn_init(&parts->turn, setup->loop, on_turn_end, server);
+	enum wp_err rc;
+
+	wp_turn_init(&parts->turn, setup->loop, wp_conn_on_turn, on_turn_end,
+		     server);
+	rc = wp_poller_init(&parts->poller, setup->loop, wp_conn_on_socket,
+			    err);
+	if (rc != WP_OK)
+		return rc;
 	parts->auth = setup->auth;
 	parts->metrics = setup->metrics;
 	parts->upcalls = &upcalls;
@@ -199,6 +208,16 @@ static enum wp_err make_parts(struct wp_server *server,
 		return wp_error_set(err, WP_ERR_NOMEM, "out of memory");
 	parts->poke->is_poke = true;
 	return make_live(parts, setup->conf, err);
+}
+
+/* A unix socket has no delay that TCP_NODELAY would take away. */
+static bool is_tcp(int fd)
+{
+	struct sockaddr_storage address = { 0 };
+	socklen_t len = sizeof(address);
+
+	return getsockname(fd, (struct sockaddr *)&address, &len) == 0 &&
+	       address.ss_family != AF_UNIX;
 }
 
 static void start_watchers(struct wp_server *server)
@@ -220,6 +239,7 @@ enum wp_err wp_server_new(struct wp_server **out,
 	if (server == NULL)
 		return wp_error_set(err, WP_ERR_NOMEM, "out of memory");
 	server->fd = setup->fd;
+	server->is_tcp = is_tcp(setup->fd);
 	server->on_live = setup->on_live;
 	server->on_stopped = setup->on_stopped;
 	server->ctx = setup->ctx;
@@ -261,6 +281,7 @@ void wp_server_free(struct wp_server **server)
 	wp_live_release(&parts->live);
 	ev_timer_stop(loop_of(s), &s->accept_timer);
 	ev_io_stop(loop_of(s), &s->accept_io);
+	wp_poller_release(&parts->poller);
 	wp_turn_release(&parts->turn);
 	wp_message_unref(&parts->poke);
 	wp_message_unref(&parts->ping);

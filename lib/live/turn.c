@@ -29,7 +29,7 @@ void wp_turn_run(struct wp_turn *turn)
 		struct wp_turn_item *item = turn->marked;
 
 		turn->marked = item->next;
-		switch (item->fn(item)) {
+		switch (turn->fn(item)) {
 		case WP_TURN_AGAIN:
 			item->next = again;
 			again = item;
@@ -139,10 +139,12 @@ static void on_tick(struct ev_loop *loop, ev_timer *timer, int events)
 
 /* ---- begin and end ---- */
 
-void wp_turn_init(struct wp_turn *turn, struct ev_loop *loop,
+void wp_turn_init(struct wp_turn *turn, struct ev_loop *loop, wp_turn_fn fn,
 		  void (*end)(void *ctx), void *ctx)
 {
-	*turn = (struct wp_turn){ .loop = loop, .on_end = end, .ctx = ctx };
+	*turn = (struct wp_turn){
+		.loop = loop, .fn = fn, .on_end = end, .ctx = ctx
+	};
 	turn->start_ms = wp_mono_ms();
 	/* At the lowest priority it runs behind all events of its turn, and
 	 * before Redis' clients write what ended connections gave them. */

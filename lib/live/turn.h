@@ -6,10 +6,10 @@
  * what has ended is freed. So nothing is read or freed under a callback's feet,
  * and a burst for one socket is one system call.
  *
- * Items carry a function; what they are is nobody's business here. Time is
- * counted in ticks of WP_TICK_MS since the start, and a deadline costs an item
- * two pointers: it sets the earliest that it has (ping, silence, expiry, close)
- * and works out the next one when that is due.
+ * What items are is nobody's business here. Time is counted in ticks of
+ * WP_TICK_MS since the start, and a deadline costs an item two pointers: it
+ * sets the earliest that it has (ping, silence, expiry, close) and works out
+ * the next one when that is due.
  */
 #ifndef WP_LIB_LIVE_TURN_H
 #define WP_LIB_LIVE_TURN_H
@@ -27,18 +27,19 @@ enum wp_turn_next {
 	WP_TURN_GONE,  /* the item is no more */
 };
 
-/* Embedded in its owner; all zero but fn. */
+/* Embedded in its owner; begins all zero. */
 struct wp_turn_item {
-	/* Its turn has come. It stays marked meanwhile: what it does to itself
-	 * needs no second turn. */
-	enum wp_turn_next (*fn)(struct wp_turn_item *item);
 	struct wp_turn_item *next;  /* marked */
 	struct wp_turn_item *later; /* in the same slot */
 	struct wp_turn_item **link; /* who points at it there; NULL: not set */
 	uint32_t tick;
-	bool is_marked;
-	bool is_due; /* its time came; for fn to clear */
+	bool is_marked : 1;
+	bool is_due : 1; /* its time came; for its turn to clear */
 };
+
+/* The turn of an item has come. It stays marked meanwhile: what it does to
+ * itself needs no second turn. */
+typedef enum wp_turn_next (*wp_turn_fn)(struct wp_turn_item *item);
 
 /* Only loop and now are for others to read. */
 struct wp_turn {
@@ -47,6 +48,7 @@ struct wp_turn {
 	uint64_t start_ms;
 	struct wp_turn_item *slots[WP_TURN_SLOTS]; /* by tick, modulo */
 	struct wp_turn_item *marked;
+	wp_turn_fn fn;
 	ev_timer tick_timer;
 	ev_check end;
 	ev_idle more; /* active: the next turn must not wait */
@@ -54,8 +56,9 @@ struct wp_turn {
 	void *ctx;
 };
 
-/* on_end: called behind all items' turns. turn must not move afterwards. */
-void wp_turn_init(struct wp_turn *turn, struct ev_loop *loop,
+/* fn: called for each item; on_end: behind all of them. turn must not move
+ * afterwards. */
+void wp_turn_init(struct wp_turn *turn, struct ev_loop *loop, wp_turn_fn fn,
 		  void (*on_end)(void *ctx), void *ctx);
 /* All zero is nothing. No item may be left. */
 void wp_turn_release(struct wp_turn *turn);

@@ -11,11 +11,10 @@ enum { MAX_MESSAGE = 4096 };
 /* Fold what comes out into one number, feeding pieces of `step` bytes. */
 static uint64_t digest(const uint8_t *data, size_t size, size_t step)
 {
-	struct wp_ws_reader reader;
+	struct wp_ws_reader reader = { 0 };
 	uint64_t sum = 14695981039346656037u;
 	size_t at = 0;
 
-	wp_ws_reader_init(&reader, MAX_MESSAGE);
 	while (at < size) {
 		size_t len = size - at < step ? size - at : step;
 		uint8_t *piece = malloc(len);
@@ -26,8 +25,9 @@ static uint64_t digest(const uint8_t *data, size_t size, size_t step)
 		while (used < len) {
 			struct wp_ws_event event;
 
-			used += wp_ws_reader_feed(&reader, piece + used,
-						  len - used, &event);
+			used += wp_ws_reader_feed(&reader, MAX_MESSAGE,
+						  piece + used, len - used,
+						  &event);
 			assert(event.len <= MAX_MESSAGE);
 			if (event.type == WP_WS_EVENT_NONE)
 				continue;

@@ -1,9 +1,9 @@
 /*
  * frame.c - RFC 6455 framing: bytes in, events out. No sockets, no clock.
  *
- * A frame that lies in the input as a whole is handed out where it lies, and its
- * state is a local variable. Only what is cut by the end of the input, or spread
- * over fragments, is copied and has a state that lasts.
+ * A frame that lies in the input as a whole is handed out where it lies, and
+ * its state is a local variable. Only what is cut by the end of the input, or
+ * spread over fragments, is copied and has a state that lasts.
  */
 #include "ws-daemon/wire/frame.h"
 
@@ -43,17 +43,12 @@ struct wp_ws_partial {
 
 /* One call of wp_ws_reader_feed(). */
 struct feeding {
-	struct wp_ws_reader *reader;
-	struct wp_ws_partial *at; /* reader's, or fresh */
+	struct wp_ws_partial *at; /* the reader's, or fresh */
 	struct wp_ws_event *out;
+	size_t max_message;
+	bool is_failed;
 	struct wp_ws_partial fresh;
 };
-
-void wp_ws_reader_init(struct wp_ws_reader *reader, size_t max_message)
-{
-	assert(max_message > 0 && max_message < UINT32_MAX);
-	*reader = (struct wp_ws_reader){ .max_message = (uint32_t)max_message };
-}
 
 static void drop_partial(struct wp_ws_reader *reader)
 {
@@ -71,7 +66,7 @@ void wp_ws_reader_release(struct wp_ws_reader *reader)
 
 static void fail(struct feeding *f, enum wp_ws_close code)
 {
-	f->reader->is_failed = true;
+	f->is_failed = true;
 	f->out->type = WP_WS_EVENT_ERROR;
 	f->out->code = (uint16_t)code;
 }
@@ -163,8 +158,7 @@ static void end_header(struct feeding *f)
 		fail(f, WP_CLOSE_PROTOCOL);
 		return;
 	}
-	if (!is_control(at) &&
-	    payload > f->reader->max_message - at->message_len) {
+	if (!is_control(at) && payload > f->max_message - at->message_len) {
 		fail(f, WP_CLOSE_TOO_BIG);
 		return;
 	}
@@ -184,7 +178,7 @@ static size_t read_header(struct feeding *f, const uint8_t *data, size_t len)
 	struct wp_ws_partial *at = f->at;
 	size_t used = 0;
 
-	while (used < len && !at->in_payload && !f->reader->is_failed) {
+	while (used < len && !at->in_payload && !f->is_failed) {
 		enum wp_ws_close code = 0;
 
 		at->header[at->header_len++] = data[used++];
@@ -235,8 +229,8 @@ static bool keep_message(struct feeding *f, const uint8_t *data, size_t len)
 	if (need > at->message_cap) {
 		while (cap < need)
 			cap *= 2;
-		if (cap > f->reader->max_message)
-			cap = f->reader->max_message;
+		if (cap > f->max_message)
+			cap = f->max_message;
 		grown = realloc(at->message, cap);
 		if (grown == NULL)
 			return false;
@@ -386,37 +380,37 @@ static size_t take_up(struct feeding *f, uint8_t *data, size_t len)
 }
 
 /* What has begun, or was borrowed, outlives the call. */
-static void keep_fresh(struct feeding *f)
+static void keep_fresh(struct feeding *f, struct wp_ws_reader *reader)
 {
 	struct wp_ws_partial *kept;
 
 	if (is_idle(&f->fresh) && f->fresh.message == NULL)
 		return;
-	kept = f->reader->is_failed ? NULL : malloc(sizeof(*kept));
+	kept = f->is_failed ? NULL : malloc(sizeof(*kept));
 	if (kept != NULL) {
 		*kept = f->fresh;
-		f->reader->partial = kept;
+		reader->partial = kept;
 		return;
 	}
 	free(f->fresh.message);
-	if (!f->reader->is_failed)
+	if (!f->is_failed)
 		fail(f, WP_CLOSE_INTERNAL);
 }
 
-size_t wp_ws_reader_feed(struct wp_ws_reader *reader, uint8_t *data, size_t len,
-			 struct wp_ws_event *out)
+size_t wp_ws_reader_feed(struct wp_ws_reader *reader, size_t max_message,
+			 uint8_t *data, size_t len, struct wp_ws_event *out)
 {
-	struct feeding f = { .reader = reader, .out = out };
+	struct feeding f = { .out = out, .max_message = max_message };
 	size_t used;
 
+	assert(max_message > 0 && max_message < UINT32_MAX);
 	*out = (struct wp_ws_event){ .type = WP_WS_EVENT_NONE };
-	assert(!reader->is_failed);
 	wp_ws_reader_done(reader);
 	f.at = reader->partial != NULL ? reader->partial : &f.fresh;
 	used = take_up(&f, data, len);
 	if (f.at == &f.fresh)
-		keep_fresh(&f);
-	if (reader->is_failed)
+		keep_fresh(&f, reader);
+	if (f.is_failed)
 		drop_partial(reader);
 	return used;
 }

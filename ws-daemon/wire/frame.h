@@ -64,23 +64,21 @@ struct wp_ws_partial; /* a frame or message that has begun */
 /* State of one connection's incoming side. Private. */
 struct wp_ws_reader {
 	struct wp_ws_partial *partial; /* NULL between messages */
-	uint32_t max_message;
-	bool is_failed;
 };
 
-/* max_message: bytes of a whole message, > 0, < 2^32. */
-void wp_ws_reader_init(struct wp_ws_reader *reader, size_t max_message);
+/* All zero is a new reader. */
 void wp_ws_reader_release(struct wp_ws_reader *reader);
 
 /*
  * Consume bytes until one event is complete or data ends. Client frames must be
  * masked (section 5.1); the payload is unmasked in place.
  *
+ * max_message:  bytes of a whole message, > 0, < 2^32; always the same
  * Returns:  bytes consumed; call again with the rest while it is less than len
  *           and the event was neither CLOSE nor ERROR
  */
-size_t wp_ws_reader_feed(struct wp_ws_reader *reader, uint8_t *data, size_t len,
-			 struct wp_ws_event *out);
+size_t wp_ws_reader_feed(struct wp_ws_reader *reader, size_t max_message,
+			 uint8_t *data, size_t len, struct wp_ws_event *out);
 
 /* What the last event was borrowed from is not needed any more; frees it now
  * and not with the next call. */

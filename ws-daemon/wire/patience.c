@@ -16,9 +16,11 @@ void wp_patience_hear(struct wp_patience *patience, uint32_t now)
 
 void wp_patience_block(struct wp_patience *patience, uint32_t now)
 {
-	if (!patience->is_blocked)
-		patience->moved = now;
+	if (patience->is_blocked)
+		return;
+	patience->moved = now;
 	patience->is_blocked = true;
+	patience->is_asked = false; /* of no account until it reads again */
 }
 
 void wp_patience_unblock(struct wp_patience *patience, uint32_t now)

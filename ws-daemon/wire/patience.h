@@ -23,12 +23,14 @@ struct wp_patience {
 	uint32_t due;     /* the next ping; while not open, the end of it all */
 	uint32_t expires; /* the token's end */
 	uint32_t heard;   /* the last sign of life */
-	uint32_t moved;   /* is_blocked: the last time that it was not */
-	uint32_t asked;   /* is_asked: the first ping since then */
-	uint32_t begun;   /* is_holding: when the message began */
-	bool is_asked;    /* pinged since it was heard */
-	bool is_holding;  /* a part of a message is kept */
-	bool is_blocked;  /* the socket took no more */
+	union {           /* nobody is asked behind a queue that stands */
+		uint32_t moved; /* is_blocked: the last time that it was not */
+		uint32_t asked; /* is_asked: the first ping since heard */
+	};
+	uint32_t begun;      /* is_holding: when the message began */
+	bool is_asked : 1;   /* pinged since it was heard; not is_blocked */
+	bool is_holding : 1; /* a part of a message is kept */
+	bool is_blocked : 1; /* the socket took no more */
 };
 
 /* A sign of life, or a time when we did not listen for one. */

@@ -13,10 +13,31 @@
 
 static void forget_input(struct wp_session *session)
 {
-	free(session->kept);
-	session->kept = NULL;
+	if (session->is_kept)
+		free(session->at - session->taken);
+	session->is_kept = false;
 	session->at = NULL;
 	session->left = 0;
+	session->taken = 0;
+}
+
+/* From now on at is in memory of our own, of which nothing is taken up. */
+static void own_input(struct wp_session *session, uint8_t *memory, size_t left)
+{
+	assert(left <= UINT32_MAX);
+	session->is_kept = true;
+	session->at = memory;
+	session->left = (uint32_t)left;
+	session->taken = 0;
+}
+
+/* So much of it is taken up. */
+static void advance(struct wp_session *session, size_t n)
+{
+	assert(n <= session->left);
+	session->at += n;
+	session->left -= (uint32_t)n;
+	session->taken += (uint32_t)n;
 }
 
 void wp_session_release(struct wp_session *session)
@@ -31,14 +52,12 @@ void wp_session_release(struct wp_session *session)
 static enum wp_err add_to_head(struct wp_session *session, const uint8_t *data,
 			       size_t len)
 {
-	uint8_t *grown = realloc(session->kept, session->left + len);
+	uint8_t *grown = realloc(session->at, session->left + len);
 
 	if (grown == NULL)
 		return WP_ERR_NOMEM;
 	memcpy(grown + session->left, data, len);
-	session->kept = grown;
-	session->at = grown;
-	session->left += len;
+	own_input(session, grown, session->left + len);
 	/* A head ends with a line; bytes that drip in are not looked at one by
 	 * one. */
 	if (memchr(data, '\n', len) != NULL || session->left > WP_HEAD_MAX)
@@ -54,10 +73,10 @@ enum wp_err wp_session_feed(struct wp_session *session, uint8_t *data,
 		return add_to_head(session, data, len);
 	case WP_SESSION_OPEN:
 	case WP_SESSION_CLOSING:
-		assert(session->left == 0);
+		assert(session->left == 0 && len <= UINT32_MAX);
 		forget_input(session);
 		session->at = data;
-		session->left = len;
+		session->left = (uint32_t)len;
 		break;
 	case WP_SESSION_ASKED:
 	case WP_SESSION_ANSWERED:
@@ -84,8 +103,7 @@ static bool next_of_head(struct wp_session *session,
 	case WP_HEAD_OK:
 		out->type = WP_SESSION_REQUEST;
 		/* What came behind the head belongs to the frames to come. */
-		session->at += out->head.len;
-		session->left -= out->head.len;
+		advance(session, out->head.len);
 		break;
 	}
 	session->state = WP_SESSION_ASKED;
@@ -95,11 +113,10 @@ static bool next_of_head(struct wp_session *session,
 /* Take input up until a frame's event is complete or nothing is left. */
 static bool next_frame(struct wp_session *session, struct wp_ws_event *out)
 {
-	size_t n = wp_ws_reader_feed(&session->reader, session->at,
-				     session->left, out);
+	size_t n = wp_ws_reader_feed(&session->reader, session->max_message,
+				     session->at, session->left, out);
 
-	session->at += n;
-	session->left -= n;
+	advance(session, n);
 	return out->type != WP_WS_EVENT_NONE;
 }
 
@@ -166,15 +183,15 @@ enum wp_err wp_session_keep(struct wp_session *session)
 		forget_input(session);
 		return WP_OK;
 	}
-	if (session->kept != NULL)
+	if (session->is_kept)
 		return WP_OK;
 	copy = malloc(session->left);
 	if (copy == NULL) {
 		forget_input(session);
 		return WP_ERR_NOMEM;
 	}
-	session->kept = memcpy(copy, session->at, session->left);
-	session->at = copy;
+	memcpy(copy, session->at, session->left);
+	own_input(session, copy, session->left);
 	return WP_OK;
 }
 
@@ -281,7 +298,7 @@ enum wp_err wp_session_open(struct wp_session *session,
 {
 	assert(session->state == WP_SESSION_ASKED);
 	session->state = WP_SESSION_OPEN;
-	wp_ws_reader_init(&session->reader, max_message);
+	session->max_message = (uint32_t)max_message;
 	return queue_response(session, response);
 }
 

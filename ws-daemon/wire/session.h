@@ -43,10 +43,12 @@ struct wp_session {
 	struct wp_ws_reader reader;
 	struct wp_outbox *outbox; /* NULL while nothing waits */
 	uint8_t *at;              /* input that is not taken up */
-	size_t left;
-	uint8_t *kept; /* owned, at is in it; NULL: at is the owner's */
+	uint32_t left;
+	uint32_t taken; /* is_kept: bytes before at in the same memory */
+	uint32_t max_message;
 	uint8_t state; /* enum wp_session_state */
 	uint8_t n_unanswered;
+	bool is_kept : 1;      /* that memory is ours, else the owner's */
 	bool is_line_new : 1;  /* a line has ended since we looked */
 	bool is_last_sent : 1; /* nothing follows what is queued */
 };
@@ -110,7 +112,7 @@ unsigned wp_session_wants(const struct wp_session *session);
 /*
  * Upgrade: queue the 101; frames come and go from now on.
  *
- * max_message:  bytes of a whole message, as wp_ws_reader_init()
+ * max_message:  bytes of a whole message, as wp_ws_reader_feed()
  * Errors:       WP_ERR_NOMEM, also when response has failed; OPEN all the same
  */
 enum wp_err wp_session_open(struct wp_session *session,

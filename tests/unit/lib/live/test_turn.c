@@ -70,7 +70,7 @@ static enum wp_turn_next on_turn(struct wp_turn_item *item)
 
 static struct thing make(void)
 {
-	return (struct thing){ .item = { .fn = on_turn }, .turn = &turn };
+	return (struct thing){ .turn = &turn };
 }
 
 static int setup(void **state)
@@ -82,7 +82,7 @@ static int setup(void **state)
 	now_ms = 1000000;
 	if (loop == NULL)
 		return -1;
-	wp_turn_init(&turn, loop, on_end, &turn);
+	wp_turn_init(&turn, loop, on_turn, on_end, &turn);
 	return 0;
 }
 

@@ -20,7 +20,8 @@
 --   - At the limit the oldest connection gives way: its daemon is told through
 --     due (the guarantee) and Pub/Sub (the fast path).
 -- Bounds: the user's connections, once for each that has to give way: one,
--- unless the limit was lowered. What waits is counted, not looked at.
+-- unless the limit was lowered. What waits is counted, not looked at. Each call
+-- counts: thousands come back at once after a loss.
 local prefix, run_id, inc = KEYS[1], ARGV[1], ARGV[2]
 local conn, urn, since = ARGV[3], ARGV[4], ARGV[5]
 local limit = tonumber(ARGV[9])
@@ -54,11 +55,10 @@ end
 local in_hot = redis.call('XLEN', prefix .. 'hot:' .. urn) +
   redis.call('XLEN', prefix .. 'hot!:' .. urn)
 local pending = live_in_hot(urn, in_hot, now_ms)
-if may_wait_in_cold() then
-  pending = math.max(pending, 1) -- what is in cold may be in hot as well
+if pending == 0 and may_wait_in_cold() then
+  pending = 1 -- what is in cold may be in hot as well: a lower bound
 end
-local is_new = redis.call('HEXISTS', online, conn) == 0
-redis.call('SCARD', prefix .. 'at:' .. inc)
+local is_at_limit = redis.call('HLEN', online) >= limit
 
 local function evict_oldest()
   local flat = redis.call('HGETALL', online)
@@ -79,12 +79,13 @@ local function evict_oldest()
   redis.call('PUBLISH', 'wp:poke:' .. its_inc, 'k ' .. oldest)
 end
 
-if is_new then
-  while redis.call('HLEN', online) >= limit do
+if is_at_limit and redis.call('HEXISTS', online, conn) == 0 then
+  redis.call('SCARD', prefix .. 'at:' .. inc) -- is it a set?
+  repeat
     evict_oldest()
-  end
+  until redis.call('HLEN', online) < limit
 end
 redis.call('SADD', prefix .. 'at:' .. inc, conn .. ' ' .. urn)
 redis.call('HSET', online, conn,
-  table.concat({since, ARGV[6], ARGV[7], ARGV[8]}, '\t'))
+  since .. '\t' .. ARGV[6] .. '\t' .. ARGV[7] .. '\t' .. ARGV[8])
 return {'ok', pending, since}

@@ -96,8 +96,8 @@ static const char *const texts[SQL_COUNT] = {
 		"DELETE FROM msg "
 		"WHERE urn = ?1 AND band = ?2 AND ms = ?3 AND seq = ?4 "
 		"RETURNING length(json)",
-	[SQL_MSG_EXPIRE] = "DELETE FROM msg WHERE (urn, band, ms, seq) IN "
-			   "(SELECT urn, band, ms, seq FROM msg "
+	[SQL_MSG_EXPIRE] = "DELETE FROM msg WHERE rowid IN "
+			   "(SELECT rowid FROM msg "
 			   "WHERE urn = ?1 AND expires_ms <= ?2 LIMIT ?3) "
 			   "RETURNING length(json)",
 	[SQL_MSG_ANY] = "SELECT 1 FROM msg WHERE urn = ?1 LIMIT 1",

@@ -26,7 +26,7 @@
 #include "lib/base/clock.h"
 
 enum {
-	SCHEMA_VERSION = 3,
+	SCHEMA_VERSION = 4,
 	FIRST_VERSION_WITH_LIVES = 2,
 	FIRST_VERSION_WITH_NOTES = 3,
 	STORE_MODE = 0640,
@@ -44,23 +44,30 @@ enum {
 	"CREATE TABLE note (" \
 	"  name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;"
 
+/*
+ * A table with rowids, so that messages are written one behind the other, and
+ * only their keys into a tree. In a table that is ordered by its key a message
+ * of 1 KiB has a page of its own (more than a quarter of a page overflows).
+ */
+#define MSG_TABLE                                            \
+	"CREATE TABLE msg ("                                 \
+	"  urn TEXT NOT NULL, band INTEGER NOT NULL,"        \
+	"  ms INTEGER NOT NULL, seq INTEGER NOT NULL,"       \
+	"  expires_ms INTEGER NOT NULL, json BLOB NOT NULL," \
+	"  PRIMARY KEY (urn, band, ms, seq));"               \
+	"CREATE INDEX msg_expiry ON msg (expires_ms, urn);"
+
 static const char schema[] =
 	"CREATE TABLE box ("
 	"  urn TEXT PRIMARY KEY, partition INTEGER NOT NULL,"
 	"  ver INTEGER NOT NULL, n INTEGER NOT NULL DEFAULT 0,"
 	"  bytes INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;"
-	"CREATE INDEX box_partition ON box (partition, urn);"
-	"CREATE TABLE msg ("
-	"  urn TEXT NOT NULL, band INTEGER NOT NULL,"
-	"  ms INTEGER NOT NULL, seq INTEGER NOT NULL,"
-	"  expires_ms INTEGER NOT NULL, json BLOB NOT NULL,"
-	"  PRIMARY KEY (urn, band, ms, seq)) WITHOUT ROWID;"
-	"CREATE INDEX msg_expiry ON msg (expires_ms);"
+	"CREATE INDEX box_partition ON box (partition, urn);" MSG_TABLE
 	"CREATE TABLE top ("
 	"  partition INTEGER PRIMARY KEY, ms INTEGER NOT NULL,"
 	"  seq INTEGER NOT NULL);" LIFE_TABLE NOTE_TABLE
 	"INSERT INTO note VALUES ('" WP_STORE_NOTE_MADE "', 'empty');"
-	"PRAGMA user_version = 3;";
+	"PRAGMA user_version = 4;";
 
 /* What version 1 lacks: how much a mailbox holds, and what expires when. */
 static const char upgrade_1[] =
@@ -74,6 +81,15 @@ static const char upgrade_1[] =
 
 /* Version 2 lacks notes; how it was made is not known. */
 static const char upgrade_2[] = NOTE_TABLE "PRAGMA user_version = 3;";
+
+/* Version 3 keeps messages in the order of their keys. */
+static const char upgrade_3[] =
+	"DROP INDEX msg_expiry;"
+	"ALTER TABLE msg RENAME TO msg_by_key;" MSG_TABLE
+	"INSERT INTO msg (urn, band, ms, seq, expires_ms, json)"
+	"  SELECT urn, band, ms, seq, expires_ms, json FROM msg_by_key;"
+	"DROP TABLE msg_by_key;"
+	"PRAGMA user_version = 4;";
 
 /*
  * Of the connection, not of the file. FULL: a commit is on disk when it
@@ -322,6 +338,8 @@ static enum wp_err make_tables(struct wp_sqlite_file *file,
 		rc = sqlite3_exec(file->handle, upgrade_1, NULL, NULL, NULL);
 	if (rc == SQLITE_OK && (version == 1 || version == 2))
 		rc = sqlite3_exec(file->handle, upgrade_2, NULL, NULL, NULL);
+	if (rc == SQLITE_OK && version >= 1 && version <= 3)
+		rc = sqlite3_exec(file->handle, upgrade_3, NULL, NULL, NULL);
 	if (rc == SQLITE_OK)
 		rc = sqlite3_exec(file->handle, "COMMIT", NULL, NULL, NULL);
 	return rc == SQLITE_OK ? WP_OK : wp_sqlite_fail(file, rc, err);

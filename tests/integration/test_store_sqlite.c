@@ -123,7 +123,7 @@ static void the_file_is_ours_alone_and_has_a_write_ahead_log(void **state)
 	assert_int_equal(stat(path, &st), 0);
 	assert_int_equal(st.st_mode & 07777, 0640);
 	assert_string_equal(ask_sql("PRAGMA journal_mode", answer), "wal");
-	assert_string_equal(ask_sql("PRAGMA user_version", answer), "3");
+	assert_string_equal(ask_sql("PRAGMA user_version", answer), "4");
 	wp_store_close(&store);
 }
 
@@ -158,7 +158,7 @@ static void a_file_of_something_else_is_left_as_it_is(void **state)
 	assert_string_equal(ask_sql("PRAGMA journal_mode", answer), "delete");
 
 	wipe(NULL);
-	run_sql("PRAGMA user_version = 4");
+	run_sql("PRAGMA user_version = 5");
 	assert_non_null(strstr(refused(*state, WP_ERR_INVAL), "newer"));
 
 	wipe(NULL);
@@ -204,7 +204,7 @@ static void a_file_of_version_1_gets_sizes_and_an_expiry_index(void **state)
 	stores[0] = open_store(*state);
 	stores[1] = open_store(*state);
 
-	assert_string_equal(ask_sql("PRAGMA user_version", answer), "3");
+	assert_string_equal(ask_sql("PRAGMA user_version", answer), "4");
 	assert_string_equal(wp_store_test_show(stores[1], &bob), "12 |four ");
 	/* Nobody knows what it began with. */
 	assert_int_equal(
@@ -224,6 +224,12 @@ static void a_file_of_version_1_gets_sizes_and_an_expiry_index(void **state)
 	assert_int_equal(expire.deleted, 1);
 	assert_false(expire.rest.is_empty);
 	assert_int_equal(expire.rest.size.bytes, 2);
+	/* There are rowids, both indexes and nothing else. */
+	assert_string_equal(
+		ask_sql("SELECT count(rowid) || ' ' || (SELECT count(*) FROM "
+			"sqlite_master WHERE tbl_name LIKE 'msg%') FROM msg",
+			answer),
+		"1 3");
 	wp_store_close(&stores[0]);
 	wp_store_close(&stores[1]);
 }
@@ -318,6 +324,28 @@ static enum wp_err append(struct wp_store *store, const struct wp_box *box,
 	enum wp_err rc = wp_store_append(store, &one, 1, err);
 
 	return rc == WP_OK ? one.err.code : rc;
+}
+
+/* A page for each message of 1 KiB would make the file four times as large. */
+static void a_message_of_1_kib_has_no_page_of_its_own(void **state)
+{
+	enum { MESSAGES = 300, BYTES = 1024 };
+	struct wp_store_row rows[MESSAGES];
+	struct wp_box bob = wp_test_box(P, "bob");
+	struct wp_store *store = open_store(*state);
+	char json[BYTES + 1];
+	char answer[32];
+
+	memset(json, 'j', BYTES);
+	json[BYTES] = '\0';
+	for (size_t i = 0; i < MESSAGES; i++)
+		rows[i] = wp_store_test_row(WP_BAND_STANDARD, i, 0, json);
+	assert_int_equal(append(store, &bob, rows, MESSAGES, NULL), WP_OK);
+	(void)ask_sql("SELECT page_count * page_size FROM pragma_page_count, "
+		      "pragma_page_size",
+		      answer);
+	assert_true(strtol(answer, NULL, 10) < 2 * MESSAGES * BYTES);
+	wp_store_close(&store);
 }
 
 static void a_locked_store_is_unavailable_and_then_works_again(void **state)
@@ -604,7 +632,8 @@ static void walks_go_along_an_index(void **state)
 	assert_int_equal(wp_store_users(store, P, &walk, NULL), WP_OK);
 	expect_steps("SEARCH box USING COVERING INDEX box_partition "
 		     "(partition=? AND urn>?)",
-		     "SEARCH msg USING PRIMARY KEY (urn=?)");
+		     "SEARCH msg USING COVERING INDEX sqlite_autoindex_msg_1 "
+		     "(urn=?)");
 	place = (struct wp_store_place){ 0 };
 	assert_int_equal(wp_store_expired_users(store, 9, &walk, NULL), WP_OK);
 	expect_steps("SEARCH msg USING COVERING INDEX msg_expiry "
@@ -770,6 +799,8 @@ int main(void)
 		cmocka_unit_test_setup(
 			a_vanished_file_is_not_made_anew_behind_a_running_program,
 			setup),
+		cmocka_unit_test_setup(
+			a_message_of_1_kib_has_no_page_of_its_own, setup),
 		cmocka_unit_test_setup(many_may_start_on_a_new_file_at_once,
 				       setup),
 		cmocka_unit_test_setup(

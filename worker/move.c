@@ -1,6 +1,7 @@
 /*
  * move.c - fair rounds: some users of each partition, a chunk of each user, as
- * many as possible on one wait for the disk.
+ * many as possible on one wait for the disk. While it is waited for, Redis
+ * trims the batch before and prepares the next.
  *
  * Whoever has had a turn goes to the end of the line of the partition, and so
  * does, for a while, whoever cannot be moved: nobody stands in front for ever.
@@ -13,7 +14,7 @@
 #include "worker/metrics.h"
 
 enum {
-	USERS_AT_ONCE = 32, /* of one partition */
+	USERS_AT_ONCE = 128, /* of one partition */
 	USERS_PER_ROUND = 2048,
 	/* One bad mailbox must not stop the others; a bad store does. */
 	FAILURES_MAX = 3,
@@ -21,10 +22,19 @@ enum {
 	LOG_INTERVAL_MS = 5000,
 };
 
+/* Somebody who is due. */
+struct wp_move_due {
+	size_t of; /* place of the partition in the worker's list */
+	struct wp_box box;
+};
+
 enum wp_err wp_movers_init(struct wp_movers *movers, struct wp_worker *w,
 			   struct wp_error *err)
 {
 	*movers = (struct wp_movers){ .w = w, .log.component = "migrate" };
+	movers->next = &movers->batches[0];
+	movers->ready = &movers->batches[1];
+	movers->last = &movers->batches[2];
 	movers->is_due = calloc((size_t)w->conf->mailbox.partitions,
 				sizeof(*movers->is_due));
 	if (movers->is_due == NULL)
@@ -113,20 +123,19 @@ static void on_conflict(struct wp_movers *m, const struct wp_owned *owned,
 }
 
 /* What became of one user; errors are of Redis as a whole. */
-static enum wp_err settle(struct wp_movers *m, size_t i, struct wp_error *err)
+static enum wp_err settle_user(struct wp_movers *m,
+			       const struct wp_migrate_user *user,
+			       const struct wp_owned *owned,
+			       struct wp_error *err)
 {
-	const struct wp_migrate_user *user = &m->batch[i];
-	const struct wp_owned *owned = &m->of[i];
 	const struct marked who = { user->box.text, user->box.len };
 
 	wp_metric_add(m->w->metrics, WP_WM_MIGRATED_ROWS, user->moved);
 	switch (user->err.code) {
 	case WP_OK:
 		m->advanced++;
-		if (user->is_done)
-			return WP_OK;
-		m->is_more = true;
-		return put_behind(m, owned, who, 0, err);
+		m->is_more |= !user->is_done;
+		return WP_OK;
 	case WP_ERR_STALE:
 		wp_worker_lost(m->w, owned->partition, owned->owner);
 		return WP_OK;
@@ -143,19 +152,48 @@ static enum wp_err settle(struct wp_movers *m, size_t i, struct wp_error *err)
 	}
 }
 
+/* The end of a batch, at any step. */
+static void drop(struct wp_movers *m, struct wp_move_batch *batch)
+{
+	wp_migration_end(&batch->turn);
+	for (size_t i = 0; i < batch->n; i++)
+		wp_table_set_busy(m->w->table, batch->of[i].partition, false);
+	batch->n = 0;
+	batch->has_failed = false;
+}
+
+/* The end of a batch whose turn is over. */
+static enum wp_err settle(struct wp_movers *m, struct wp_move_batch *batch,
+			  struct wp_error *err)
+{
+	enum wp_err rc = WP_OK;
+
+	for (size_t i = 0; i < batch->n; i++) {
+		enum wp_err settled =
+			settle_user(m, &batch->users[i], &batch->of[i],
+				    rc == WP_OK ? err : NULL);
+
+		if (rc == WP_OK)
+			rc = settled;
+	}
+	drop(m, batch);
+	return rc;
+}
+
 /* The store failed for all at once: find out who it fails for. */
-static enum wp_err one_by_one(struct wp_movers *m,
-			      const struct wp_migrate_ctx *ctx, size_t n,
+static enum wp_err one_by_one(struct wp_movers *m, struct wp_move_batch *batch,
 			      struct wp_error *err)
 {
-	for (size_t i = 0; i < n; i++) {
-		struct wp_migrate_user *user = &m->batch[i];
+	wp_migration_end(&batch->turn);
+	for (size_t i = 0; i < batch->n; i++) {
+		struct wp_migrate_user *user = &batch->users[i];
 
 		if (user->err.code != WP_ERR_UNAVAIL)
 			continue;
-		if (!may_go_on(m, &m->of[i]) || wp_redis_fd(m->w->redis) == -1)
+		if (!may_go_on(m, &batch->of[i]) ||
+		    wp_redis_fd(m->w->redis) == -1)
 			return WP_ERR_UNAVAIL;
-		if (wp_migrate_turn(ctx, user, 1, err) == WP_OK) {
+		if (wp_migrate_turn(&m->ctx, user, 1, err) == WP_OK) {
 			m->failures = 0;
 			continue;
 		}
@@ -166,46 +204,183 @@ static enum wp_err one_by_one(struct wp_movers *m,
 	return WP_OK;
 }
 
-static enum wp_err flush(struct wp_movers *m, struct wp_error *err)
+static bool is_redis_gone(const struct wp_movers *m)
 {
-	struct wp_migrate_ctx ctx = {
+	return wp_redis_fd(m->w->redis) == -1;
+}
+
+/* A failure that leaves Redis is the store's, and the batch goes on alone. */
+static enum wp_err judge(struct wp_movers *m, struct wp_move_batch *batch,
+			 enum wp_err rc)
+{
+	if (rc == WP_OK)
+		return WP_OK;
+	batch->has_failed = true;
+	return is_redis_gone(m) || rc == WP_ERR_NOMEM ? rc : WP_OK;
+}
+
+/* ---- three batches at a time ---- */
+
+/* Take whoever is due into the batch that is prepared next. */
+static void gather(struct wp_movers *m)
+{
+	struct wp_move_batch *batch = m->next;
+
+	while (batch->n < WP_MIGRATE_MAX_USERS && m->taken < m->n_due) {
+		const struct wp_move_due *due = &m->due[m->taken];
+		const struct wp_owned *owned = &m->w->list[due->of];
+
+		if (!may_go_on(m, owned)) {
+			m->is_more = true;
+			m->taken++;
+			continue;
+		}
+		batch->of[batch->n] = *owned;
+		batch->users[batch->n] = (struct wp_migrate_user){
+			.box = due->box,
+			.owner = batch->of[batch->n].owner,
+		};
+		wp_table_set_busy(m->w->table, owned->partition, true);
+		batch->n++;
+		m->taken++;
+	}
+}
+
+static enum wp_err prepare_next(struct wp_movers *m, struct wp_error *err)
+{
+	struct wp_move_batch *batch = m->next;
+
+	gather(m);
+	if (batch->n == 0)
+		return WP_OK;
+	return judge(m, batch,
+		     wp_migration_begin(&batch->turn, &m->ctx, batch->users,
+					batch->n, err));
+}
+
+/* The one step that waits for the disk. */
+static enum wp_err write_ready(struct wp_movers *m, struct wp_error *err)
+{
+	struct wp_move_batch *batch = m->ready;
+
+	if (batch->n == 0 || batch->has_failed)
+		return WP_OK;
+	return judge(m, batch, wp_migration_store(batch->turn, err));
+}
+
+/* In the order in which they were asked: nothing is left to hear then. */
+static enum wp_err hear_redis(struct wp_movers *m, struct wp_error *err)
+{
+	enum wp_err rc = WP_OK;
+
+	if (m->last->n > 0)
+		rc = judge(m, m->last, wp_migration_hear(m->last->turn, err));
+	if (rc == WP_OK && m->next->n > 0 && !m->next->has_failed)
+		rc = judge(m, m->next, wp_migration_hear(m->next->turn, err));
+	return rc;
+}
+
+/* What was written is trimmed; what could not be written all at once, alone. */
+static enum wp_err finish_ready(struct wp_movers *m, struct wp_error *err)
+{
+	struct wp_move_batch *batch = m->ready;
+	enum wp_err rc = WP_OK;
+
+	if (batch->n == 0)
+		return WP_OK;
+	if (!batch->has_failed)
+		rc = judge(m, batch, wp_migration_trim(batch->turn, err));
+	if (rc != WP_OK)
+		return rc;
+	if (!batch->has_failed) {
+		m->failures = 0;
+		return WP_OK;
+	}
+	rc = one_by_one(m, batch, err);
+	return rc == WP_OK ? settle(m, batch, err) : rc;
+}
+
+static void change_roles(struct wp_movers *m)
+{
+	struct wp_move_batch *is_free = m->last;
+
+	m->last = m->ready;
+	m->ready = m->next;
+	m->next = is_free;
+}
+
+/*
+ * Each batch does its step. What was prepared before a stop or for a gate that
+ * has closed since is not written any more.
+ */
+static enum wp_err advance(struct wp_movers *m, struct wp_error *err)
+{
+	enum wp_err rc = prepare_next(m, err);
+
+	if (m->ready->n > 0 && (wp_table_is_stopping(m->w->table) ||
+				wp_table_has_closed(m->w->table))) {
+		m->is_more = true;
+		drop(m, m->ready);
+	}
+	if (rc == WP_OK)
+		rc = write_ready(m, err);
+	if (rc == WP_OK)
+		rc = hear_redis(m, err);
+	if (rc == WP_OK)
+		rc = settle(m, m->last, err);
+	if (rc == WP_OK)
+		rc = finish_ready(m, err);
+	if (rc == WP_OK)
+		change_roles(m);
+	return rc;
+}
+
+/* What was written stays so; whoever was under way in vain is found again. */
+static void abandon(struct wp_movers *m)
+{
+	for (size_t i = 0; i < sizeof(m->batches) / sizeof(m->batches[0]);
+	     i++) {
+		struct wp_move_batch *batch = &m->batches[i];
+
+		if (batch->has_failed || batch == m->last)
+			(void)settle(m, batch, NULL);
+		else
+			drop(m, batch);
+	}
+}
+
+static bool is_under_way(const struct wp_movers *m)
+{
+	return m->taken < m->n_due || m->ready->n > 0 || m->last->n > 0;
+}
+
+static enum wp_err move_all(struct wp_movers *m, struct wp_error *err)
+{
+	enum wp_err rc = WP_OK;
+
+	m->ctx = (struct wp_migrate_ctx){
 		.redis = m->w->redis,
 		.store = m->w->store,
 		.lease_ms = m->w->conf->worker.lease_ms,
 	};
-	size_t n = m->n;
-	enum wp_err rc;
-
-	m->n = 0;
-	if (n == 0)
-		return WP_OK;
-	for (size_t i = 0; i < n; i++)
-		m->batch[i].owner = m->of[i].owner;
-	rc = wp_migrate_turn(&ctx, m->batch, n, err);
-	if (rc == WP_OK)
-		m->failures = 0;
-	else if (wp_redis_fd(m->w->redis) != -1)
-		rc = one_by_one(m, &ctx, n, err);
-	for (size_t i = 0; i < n; i++) {
-		enum wp_err settled = settle(m, i, rc == WP_OK ? err : NULL);
-
-		if (rc == WP_OK)
-			rc = settled;
-		wp_table_set_busy(m->w->table, m->of[i].partition, false);
-	}
+	while (rc == WP_OK && is_under_way(m))
+		rc = advance(m, err);
+	if (rc != WP_OK)
+		abandon(m);
 	return rc;
 }
 
 /* ---- who is due ---- */
 
-static enum wp_err add(struct wp_movers *m, const struct wp_owned *owned,
+static enum wp_err add(struct wp_movers *m, size_t of,
 		       const struct wp_reply *text, struct wp_error *err)
 {
-	struct wp_migrate_user *user = &m->batch[m->n];
+	const struct wp_owned *owned = &m->w->list[of];
+	struct wp_move_due *due = &m->due[m->n_due];
 	const struct marked who = { wp_reply_str(text), wp_reply_len(text) };
 
 	m->looked++;
-	if (wp_box_reread(&user->box, owned->partition, who.urn, who.len) !=
+	if (wp_box_reread(&due->box, owned->partition, who.urn, who.len) !=
 	    WP_OK) {
 		struct wp_error bad;
 
@@ -213,29 +388,29 @@ static enum wp_err add(struct wp_movers *m, const struct wp_owned *owned,
 		warn_failed(m, owned, &bad);
 		return put_behind(m, owned, who, failed_wait_ms(m), err);
 	}
-	m->of[m->n++] = *owned;
-	wp_table_set_busy(m->w->table, owned->partition, true);
-	return m->n == WP_MIGRATE_MAX_USERS ? flush(m, err) : WP_OK;
+	due->of = of;
+	m->n_due++;
+	return WP_OK;
 }
 
 /* users is {"ok", urn, …} */
-static enum wp_err add_users(struct wp_movers *m, const struct wp_owned *owned,
+static enum wp_err add_users(struct wp_movers *m, size_t of,
 			     const struct wp_reply *users, size_t max,
 			     struct wp_error *err)
 {
 	size_t n = wp_reply_count(users);
 	enum wp_err rc = WP_OK;
 
-	for (size_t i = 1; i < n && rc == WP_OK && may_go_on(m, owned); i++)
-		rc = add(m, owned, wp_reply_at(users, i), err);
 	m->is_more |= n > max;
+	for (size_t i = 1; i < n && i <= max && rc == WP_OK; i++)
+		rc = add(m, of, wp_reply_at(users, i), err);
 	return rc;
 }
 
-static enum wp_err add_partition(struct wp_movers *m,
-				 const struct wp_owned *owned, size_t max,
+static enum wp_err add_partition(struct wp_movers *m, size_t of, size_t max,
 				 struct wp_error *err)
 {
+	const struct wp_owned *owned = &m->w->list[of];
 	const struct wp_lease lease = wp_worker_lease(m->w, owned);
 	struct wp_reply *reply = NULL;
 	struct wp_cmd cmd;
@@ -248,7 +423,7 @@ static enum wp_err add_partition(struct wp_movers *m,
 	if (rc == WP_OK && wp_reply_is(wp_reply_at(reply, 0), "lost")) {
 		wp_worker_lost(m->w, owned->partition, owned->owner);
 	} else if (rc == WP_OK) {
-		rc = add_users(m, owned, reply, max, err);
+		rc = add_users(m, of, reply, max, err);
 	}
 	wp_reply_free(&reply);
 	wp_cmd_release(&cmd);
@@ -277,7 +452,7 @@ static size_t find_first(const struct wp_movers *m, size_t n)
 {
 	size_t i = 0;
 
-	while (i < n && m->w->list[i].partition < m->next)
+	while (i < n && m->w->list[i].partition < m->next_partition)
 		i++;
 	return i < n ? i : 0;
 }
@@ -294,32 +469,53 @@ static size_t users_of_each(const struct wp_movers *m, size_t n)
 	return due < USERS_PER_ROUND ? USERS_PER_ROUND / due : 1;
 }
 
-static enum wp_err go_round(struct wp_movers *m, size_t n, struct wp_error *err)
+/* List users of the partitions that have somebody due, all before any moves. */
+static enum wp_err list_due(struct wp_movers *m, size_t n, struct wp_error *err)
 {
 	size_t first = find_first(m, n);
 	size_t max = users_of_each(m, n);
 	enum wp_err rc = WP_OK;
 
 	for (size_t k = 0; k < n && rc == WP_OK; k++) {
-		const struct wp_owned *owned = &m->w->list[(first + k) % n];
+		size_t of = (first + k) % n;
 
-		if (!m->is_due[(first + k) % n])
+		if (!m->is_due[of])
 			continue;
-		m->next = owned->partition;
-		if (m->looked >= USERS_PER_ROUND || !may_go_on(m, owned)) {
+		m->next_partition = m->w->list[of].partition;
+		if (m->looked + max > USERS_PER_ROUND ||
+		    !may_go_on(m, &m->w->list[of])) {
 			m->is_more = true;
 			break;
 		}
-		rc = add_partition(m, owned, max, err);
-		m->next = owned->partition + 1;
+		rc = add_partition(m, of, max, err);
+		m->next_partition = m->w->list[of].partition + 1;
 	}
-	if (rc == WP_OK)
-		return flush(m, err);
-	/* Whoever was gathered in vain is found again. */
-	for (size_t i = 0; i < m->n; i++)
-		wp_table_set_busy(m->w->table, m->of[i].partition, false);
-	m->n = 0;
 	return rc;
+}
+
+static enum wp_err go_round(struct wp_movers *m, size_t n, struct wp_error *err)
+{
+	enum wp_err rc;
+
+	m->n_due = 0;
+	m->taken = 0;
+	m->due = calloc(USERS_PER_ROUND, sizeof(*m->due));
+	if (m->due == NULL)
+		return wp_error_set(err, WP_ERR_NOMEM, "out of memory");
+	rc = list_due(m, n, err);
+	if (rc == WP_OK)
+		rc = move_all(m, err);
+	free(m->due);
+	m->due = NULL;
+	return rc;
+}
+
+static bool is_anybody_due(const struct wp_movers *m, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (m->is_due[i])
+			return true;
+	return false;
 }
 
 enum wp_err wp_movers_round(struct wp_movers *movers, bool *is_late_out,
@@ -335,7 +531,7 @@ enum wp_err wp_movers_round(struct wp_movers *movers, bool *is_late_out,
 	m->advanced = 0;
 	m->is_more = false;
 	rc = wp_pipe(m->w->redis, &asking_who_is_due, n, m, err);
-	if (rc == WP_OK && n > 0)
+	if (rc == WP_OK && is_anybody_due(m, n))
 		rc = go_round(m, n, err);
 	/* Where nothing moves, nothing is gained by asking again at once. */
 	*is_late_out = m->is_more && m->advanced > 0;

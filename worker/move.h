@@ -14,23 +14,40 @@
 #include "lib/mailbox/migrate.h"
 #include "worker/worker.h"
 
+/* Who move together, and by which leases. */
+struct wp_move_batch {
+	struct wp_migrate_user users[WP_MIGRATE_MAX_USERS];
+	struct wp_owned of[WP_MIGRATE_MAX_USERS];
+	size_t n;                  /* 0: nobody */
+	struct wp_migration *turn; /* owned */
+	bool has_failed;           /* the store did, for all at once */
+};
+
 struct wp_movers {
 	struct wp_worker *w;
+	struct wp_migrate_ctx ctx; /* of this round */
 	bool *is_due; /* owned scratch, by place in the worker's list */
 	struct wp_log log;
 	struct wp_log_limit limit;
-	uint32_t next; /* the partition that the next round begins with */
-	int failures;  /* of the store, in a row, in this round */
+	uint32_t next_partition; /* the next round begins with it */
+	int failures;            /* of the store, in a row, in this round */
 
 	/* Of this round. */
 	size_t looked;   /* users who were due */
 	size_t advanced; /* users who moved, or make room for others */
 	bool is_more;    /* somebody is due whose turn has not come */
 
-	/* Who moves together next, and by which lease. */
-	struct wp_migrate_user batch[WP_MIGRATE_MAX_USERS];
-	struct wp_owned of[WP_MIGRATE_MAX_USERS];
-	size_t n;
+	/* Who is due, in the order of their turns. */
+	struct wp_move_due *due; /* owned, only during a round */
+	size_t n_due;
+	size_t taken; /* so many of them are in a batch, or were */
+
+	/* Under way at the same time, each in its step, as roles that the
+	 * batches take in turn. */
+	struct wp_move_batch batches[3];
+	struct wp_move_batch *next;  /* being prepared */
+	struct wp_move_batch *ready; /* being written */
+	struct wp_move_batch *last;  /* being trimmed */
 };
 
 enum wp_err wp_movers_init(struct wp_movers *movers, struct wp_worker *w,

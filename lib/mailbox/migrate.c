@@ -62,12 +62,15 @@ struct chunk {
 };
 
 /* One turn: users[i] has chunks[i]. */
-struct turn {
+struct wp_migration {
 	const struct wp_migrate_ctx *ctx;
 	struct wp_migrate_user *users;
 	struct chunk chunks[WP_MIGRATE_MAX_USERS];
 	size_t n;
 	struct wp_cmd cmd;
+	/* What was asked and not heard, and on which connection. */
+	enum { NOTHING, PREPARE, TRIM } asked;
+	uint64_t epoch;
 };
 
 static void chunk_release(struct chunk *chunk)
@@ -146,13 +149,13 @@ static enum wp_err chunk_read(struct chunk *chunk, struct wp_error *err)
 }
 
 /* Does this user's chunk still have to be copied? */
-static bool is_waiting(const struct turn *turn, size_t i)
+static bool is_waiting(const struct wp_migration *turn, size_t i)
 {
 	return turn->users[i].err.code == WP_OK && !turn->users[i].is_done &&
 	       !turn->chunks[i].is_copied;
 }
 
-static size_t count_waiting(const struct turn *turn)
+static size_t count_waiting(const struct wp_migration *turn)
 {
 	size_t n = 0;
 
@@ -162,7 +165,8 @@ static size_t count_waiting(const struct turn *turn)
 }
 
 /* M1 */
-static enum wp_err read_versions(struct turn *turn, struct wp_error *err)
+static enum wp_err read_versions(struct wp_migration *turn,
+				 struct wp_error *err)
 {
 	enum wp_err rc = WP_OK;
 
@@ -183,9 +187,7 @@ static int64_t share(int64_t whole, size_t n, int64_t least)
 	return part > least ? part : least;
 }
 
-/* What was asked and not heard would answer the next question: whoever asks
- * and fails disconnects. */
-static enum wp_err ask_prepare(struct turn *turn, size_t i, size_t n,
+static enum wp_err ask_prepare(struct wp_migration *turn, size_t i, size_t n,
 			       struct wp_error *err)
 {
 	const struct wp_migrate_user *user = &turn->users[i];
@@ -203,8 +205,25 @@ static enum wp_err ask_prepare(struct turn *turn, size_t i, size_t n,
 	return wp_redis_append(turn->ctx->redis, &turn->cmd, err);
 }
 
-/* M2 */
-static enum wp_err prepare(struct turn *turn, struct wp_error *err)
+/*
+ * Redis works on what was asked from now on. What is not heard would answer the
+ * next question: whoever asks or hears and fails disconnects.
+ */
+static enum wp_err asked(struct wp_migration *turn, enum wp_err rc,
+			 struct wp_error *err)
+{
+	struct wp_redis *redis = turn->ctx->redis;
+
+	if (rc == WP_OK)
+		rc = wp_redis_flush(redis, err);
+	if (rc != WP_OK)
+		wp_redis_disconnect(redis);
+	turn->epoch = wp_redis_epoch(redis);
+	return rc;
+}
+
+/* M2: the question. */
+static enum wp_err ask_prepares(struct wp_migration *turn, struct wp_error *err)
 {
 	size_t n = count_waiting(turn);
 	enum wp_err rc = WP_OK;
@@ -213,27 +232,34 @@ static enum wp_err prepare(struct turn *turn, struct wp_error *err)
 	for (size_t i = 0; i < turn->n && rc == WP_OK; i++)
 		if (is_waiting(turn, i))
 			rc = ask_prepare(turn, i, n, err);
+	turn->asked = PREPARE;
+	return asked(turn, rc, err);
+}
+
+/* M2: the answers. */
+static enum wp_err hear_prepares(struct wp_migration *turn,
+				 struct wp_error *err)
+{
+	enum wp_err rc = WP_OK;
+
 	for (size_t i = 0; i < turn->n && rc == WP_OK; i++) {
 		struct chunk *chunk = &turn->chunks[i];
 
 		if (!is_waiting(turn, i))
 			continue;
 		rc = wp_redis_take(turn->ctx->redis, &chunk->reply, err);
-		if (rc != WP_OK)
-			break;
-		if (chunk_read(chunk, &turn->users[i].err) != WP_OK)
+		if (rc != WP_OK ||
+		    chunk_read(chunk, &turn->users[i].err) != WP_OK)
 			continue;
 		turn->users[i].is_done = chunk->is_none;
 		/* Nothing may be worth a write. */
 		chunk->is_copied = !chunk->is_none && chunk->n == 0;
 	}
-	if (rc != WP_OK)
-		wp_redis_disconnect(turn->ctx->redis);
 	return rc;
 }
 
 /* M3 */
-static enum wp_err append(struct turn *turn, struct wp_error *err)
+static enum wp_err append(struct wp_migration *turn, struct wp_error *err)
 {
 	struct wp_store_append appends[WP_MIGRATE_MAX_USERS];
 	size_t of[WP_MIGRATE_MAX_USERS];
@@ -280,46 +306,20 @@ static void pause_briefly(void)
 }
 
 /* Those whose mailbox has changed meanwhile begin with M1 again. */
-static void drop_stale(struct turn *turn)
+static void drop_stale(struct wp_migration *turn)
 {
 	for (size_t i = 0; i < turn->n; i++)
 		if (is_waiting(turn, i))
 			chunk_release(&turn->chunks[i]);
 }
 
-static void give_up(struct turn *turn)
+static void give_up(struct wp_migration *turn)
 {
 	for (size_t i = 0; i < turn->n; i++)
 		if (is_waiting(turn, i))
 			wp_error_set(&turn->users[i].err, WP_ERR_PROTO,
 				     "the mailbox changed in each of %d tries",
 				     STALE_TRIES);
-}
-
-/*
- * M1 to M3, until each chunk is in the cold store or its user is out of it.
- * Every retry begins with the version again, or the fence would be open.
- */
-static enum wp_err copy(struct turn *turn, struct wp_error *err)
-{
-	for (int tries = 0; tries < STALE_TRIES; tries++) {
-		enum wp_err rc;
-
-		if (count_waiting(turn) == 0)
-			return WP_OK;
-		if (tries > 0)
-			pause_briefly();
-		drop_stale(turn);
-		rc = read_versions(turn, err);
-		if (rc == WP_OK)
-			rc = prepare(turn, err);
-		if (rc == WP_OK)
-			rc = append(turn, err);
-		if (rc != WP_OK)
-			return rc;
-	}
-	give_up(turn);
-	return WP_OK;
 }
 
 static void add_trim_ids(struct wp_cmd *cmd, const struct wp_reply *rows,
@@ -343,7 +343,8 @@ static int64_t count_standard(const struct wp_reply *rows)
 	return n;
 }
 
-static enum wp_err ask_trim(struct turn *turn, size_t i, struct wp_error *err)
+static enum wp_err ask_trim(struct wp_migration *turn, size_t i,
+			    struct wp_error *err)
 {
 	const struct wp_migrate_user *user = &turn->users[i];
 	const struct chunk *chunk = &turn->chunks[i];
@@ -362,7 +363,8 @@ static enum wp_err ask_trim(struct turn *turn, size_t i, struct wp_error *err)
 	return wp_redis_append(turn->ctx->redis, &turn->cmd, err);
 }
 
-static enum wp_err hear_trim(struct turn *turn, size_t i, struct wp_error *err)
+static enum wp_err hear_trim(struct wp_migration *turn, size_t i,
+			     struct wp_error *err)
 {
 	struct wp_migrate_user *user = &turn->users[i];
 	struct wp_reply *reply = NULL;
@@ -378,8 +380,8 @@ static enum wp_err hear_trim(struct turn *turn, size_t i, struct wp_error *err)
 	return rc;
 }
 
-/* M4 */
-static enum wp_err trim(struct turn *turn, struct wp_error *err)
+/* M4: the question. */
+static enum wp_err ask_trims(struct wp_migration *turn, struct wp_error *err)
 {
 	bool is_announced = false;
 	enum wp_err rc = WP_OK;
@@ -392,50 +394,176 @@ static enum wp_err trim(struct turn *turn, struct wp_error *err)
 		is_announced = true;
 		rc = ask_trim(turn, i, err);
 	}
+	turn->asked = TRIM;
+	return asked(turn, rc, err);
+}
+
+/* M4: the answers. */
+static enum wp_err hear_trims(struct wp_migration *turn, struct wp_error *err)
+{
+	enum wp_err rc = WP_OK;
+
 	for (size_t i = 0; i < turn->n && rc == WP_OK; i++)
 		if (turn->chunks[i].is_copied) {
 			rc = hear_trim(turn, i, err);
 			turn->chunks[i].is_copied = rc != WP_OK;
 		}
-	if (rc != WP_OK)
-		wp_redis_disconnect(turn->ctx->redis);
 	return rc;
 }
 
+/* Of M2 or M4, whichever was asked last. */
+static enum wp_err hear(struct wp_migration *turn, struct wp_error *err)
+{
+	struct wp_redis *redis = turn->ctx->redis;
+	enum wp_err rc = WP_OK;
+
+	if (turn->asked == NOTHING)
+		return WP_OK;
+	if (turn->epoch != wp_redis_epoch(redis))
+		rc = wp_error_set(err, WP_ERR_UNAVAIL,
+				  "the connection to Redis was lost before");
+	else
+		rc = turn->asked == PREPARE ? hear_prepares(turn, err)
+					    : hear_trims(turn, err);
+	turn->asked = NOTHING;
+	if (rc != WP_OK)
+		wp_redis_disconnect(redis);
+	return rc;
+}
+
+/* M1, and the question of M2. */
+static enum wp_err begin_copy(struct wp_migration *turn, struct wp_error *err)
+{
+	enum wp_err rc = read_versions(turn, err);
+
+	return rc == WP_OK ? ask_prepares(turn, err) : rc;
+}
+
+/*
+ * M1 to M3 again, until each chunk is in the cold store or its user is out of
+ * it. Every try begins with the version, or the fence would be open.
+ */
+static enum wp_err copy_again(struct wp_migration *turn, struct wp_error *err)
+{
+	for (int tries = 1; tries < STALE_TRIES; tries++) {
+		enum wp_err rc;
+
+		if (count_waiting(turn) == 0)
+			return WP_OK;
+		pause_briefly();
+		drop_stale(turn);
+		rc = begin_copy(turn, err);
+		if (rc == WP_OK)
+			rc = hear(turn, err);
+		if (rc == WP_OK)
+			rc = append(turn, err);
+		if (rc != WP_OK)
+			return rc;
+	}
+	give_up(turn);
+	return WP_OK;
+}
+
 /* The users whose chunk was under way when it ended. */
-static void spread(struct turn *turn, const struct wp_error *err)
+static void spread(struct wp_migration *turn, const struct wp_error *err)
 {
 	for (size_t i = 0; i < turn->n; i++)
 		if (is_waiting(turn, i) || turn->chunks[i].is_copied)
 			turn->users[i].err = *err;
 }
 
-enum wp_err wp_migrate_turn(const struct wp_migrate_ctx *ctx,
-			    struct wp_migrate_user *users, size_t n,
-			    struct wp_error *err)
+/* The end of a step: its failure is the turn's, whatever it was. */
+static enum wp_err end_step(struct wp_migration *turn, enum wp_err rc,
+			    struct wp_error *failed, struct wp_error *err)
 {
-	struct turn turn = { .ctx = ctx, .users = users, .n = n };
+	if (rc == WP_OK)
+		return WP_OK;
+	failed->code = WP_ERR_UNAVAIL;
+	spread(turn, failed);
+	if (err != NULL)
+		*err = *failed;
+	return WP_ERR_UNAVAIL;
+}
+
+enum wp_err wp_migration_begin(struct wp_migration **out,
+			       const struct wp_migrate_ctx *ctx,
+			       struct wp_migrate_user *users, size_t n,
+			       struct wp_error *err)
+{
+	struct wp_migration *turn = calloc(1, sizeof(*turn));
 	struct wp_error failed = { 0 };
 	enum wp_err rc;
 
 	assert(n <= WP_MIGRATE_MAX_USERS);
+	*out = NULL;
+	if (turn == NULL)
+		return wp_error_set(err, WP_ERR_NOMEM, "out of memory");
+	turn->ctx = ctx;
+	turn->users = users;
+	turn->n = n;
+	wp_cmd_init(&turn->cmd);
 	for (size_t i = 0; i < n; i++) {
 		users[i].moved = 0;
 		users[i].is_done = false;
 		users[i].err = (struct wp_error){ 0 };
 	}
-	wp_cmd_init(&turn.cmd);
-	rc = copy(&turn, &failed);
+	*out = turn;
+	rc = begin_copy(turn, &failed);
+	return end_step(turn, rc, &failed, err);
+}
+
+enum wp_err wp_migration_hear(struct wp_migration *turn, struct wp_error *err)
+{
+	struct wp_error failed = { 0 };
+
+	return end_step(turn, hear(turn, &failed), &failed, err);
+}
+
+enum wp_err wp_migration_store(struct wp_migration *turn, struct wp_error *err)
+{
+	struct wp_error failed = { 0 };
+
+	return end_step(turn, append(turn, &failed), &failed, err);
+}
+
+enum wp_err wp_migration_trim(struct wp_migration *turn, struct wp_error *err)
+{
+	struct wp_error failed = { 0 };
+	enum wp_err rc = copy_again(turn, &failed);
+
 	if (rc == WP_OK)
-		rc = trim(&turn, &failed);
-	if (rc != WP_OK) {
-		failed.code = WP_ERR_UNAVAIL;
-		spread(&turn, &failed);
-		if (err != NULL)
-			*err = failed;
-	}
-	for (size_t i = 0; i < n; i++)
-		chunk_release(&turn.chunks[i]);
-	wp_cmd_release(&turn.cmd);
-	return rc == WP_OK ? WP_OK : WP_ERR_UNAVAIL;
+		rc = ask_trims(turn, &failed);
+	return end_step(turn, rc, &failed, err);
+}
+
+void wp_migration_end(struct wp_migration **turn)
+{
+	struct wp_migration *t = *turn;
+
+	if (t == NULL)
+		return;
+	for (size_t i = 0; i < t->n; i++)
+		chunk_release(&t->chunks[i]);
+	wp_cmd_release(&t->cmd);
+	free(t);
+	*turn = NULL;
+}
+
+enum wp_err wp_migrate_turn(const struct wp_migrate_ctx *ctx,
+			    struct wp_migrate_user *users, size_t n,
+			    struct wp_error *err)
+{
+	struct wp_migration *turn = NULL;
+	enum wp_err rc = wp_migration_begin(&turn, ctx, users, n, err);
+
+	if (rc == WP_OK)
+		rc = wp_migration_hear(turn, err);
+	if (rc == WP_OK)
+		rc = wp_migration_store(turn, err);
+	if (rc == WP_OK)
+		rc = wp_migration_trim(turn, err);
+	if (rc == WP_OK)
+		rc = wp_migration_hear(turn, err);
+	wp_migration_end(&turn);
+	return rc;
 }

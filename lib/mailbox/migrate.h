@@ -73,14 +73,47 @@ struct wp_migrate_user {
 /*
  * Move one chunk of each user. What all take together is bounded by what one
  * chunk may be, but for at least a message of each. A mark stays until nothing
- * is left.
+ * is left; whoever has more goes to the end of the line of his partition.
  *
  * users:   n <= WP_MIGRATE_MAX_USERS, no user twice
  * Errors:  WP_ERR_UNAVAIL  Redis or the cold store; the users whose chunk is
  *                          not complete say so as well
+ *          WP_ERR_NOMEM    nothing was done
  */
 enum wp_err wp_migrate_turn(const struct wp_migrate_ctx *ctx,
 			    struct wp_migrate_user *users, size_t n,
 			    struct wp_error *err) WP_MUST_USE;
+
+/*
+ * The same in parts, in this order, so that turns overlap: while the store
+ * writes one, Redis trims the one before and prepares the next. Redis answers
+ * in order, so between all turns on one connection what was asked first is
+ * heard first, and nothing else is asked of it while something is not heard.
+ * No user may be in two turns at a time.
+ *
+ *   begin  reads the versions, asks Redis for the copies (M1, M2)
+ *   hear   waits for them
+ *   store  writes them (M3)
+ *   trim   copies again whose mailbox has changed meanwhile, for which nothing
+ *          may be left to hear; asks Redis to trim (M4)
+ *   hear   waits for that
+ *   end    at any time
+ *
+ * Borrows ctx and users until the end. Errors: as wp_migrate_turn(); then only
+ * end makes sense. When Redis was the cause, the connection is closed, and what
+ * other turns have asked on it is lost as well.
+ */
+struct wp_migration;
+enum wp_err wp_migration_begin(struct wp_migration **out,
+			       const struct wp_migrate_ctx *ctx,
+			       struct wp_migrate_user *users, size_t n,
+			       struct wp_error *err) WP_MUST_USE;
+enum wp_err wp_migration_hear(struct wp_migration *turn,
+			      struct wp_error *err) WP_MUST_USE;
+enum wp_err wp_migration_store(struct wp_migration *turn,
+			       struct wp_error *err) WP_MUST_USE;
+enum wp_err wp_migration_trim(struct wp_migration *turn,
+			      struct wp_error *err) WP_MUST_USE;
+void wp_migration_end(struct wp_migration **turn);
 
 #endif /* WP_LIB_MAILBOX_MIGRATE_H */

@@ -300,6 +300,19 @@ enum wp_err wp_redis_append(struct wp_redis *redis, const struct wp_cmd *cmd,
 	return WP_OK;
 }
 
+enum wp_err wp_redis_flush(struct wp_redis *redis, struct wp_error *err)
+{
+	int is_done = 0;
+
+	if (redis->link == NULL)
+		return wp_error_set(err, WP_ERR_UNAVAIL,
+				    "not connected to Redis");
+	while (!is_done)
+		if (redisBufferWrite(redis->link, &is_done) != REDIS_OK)
+			return lose_by_io(redis, err);
+	return WP_OK;
+}
+
 enum wp_err wp_redis_take(struct wp_redis *redis, struct wp_reply **reply_out,
 			  struct wp_error *err)
 {

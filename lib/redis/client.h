@@ -84,6 +84,12 @@ enum wp_err wp_redis_append(struct wp_redis *redis, const struct wp_cmd *cmd,
 			    struct wp_error *err) WP_MUST_USE;
 enum wp_err wp_redis_take(struct wp_redis *redis, struct wp_reply **reply_out,
 			  struct wp_error *err) WP_MUST_USE;
+/*
+ * Send what was appended without waiting for an answer, so that Redis works on
+ * it while the caller does something else. Errors: WP_ERR_UNAVAIL
+ */
+enum wp_err wp_redis_flush(struct wp_redis *redis,
+			   struct wp_error *err) WP_MUST_USE;
 
 /*
  * Wait up to timeout_ms for a pushed message on a subscribed connection

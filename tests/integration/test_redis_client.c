@@ -238,6 +238,41 @@ static void a_pipeline_is_answered_in_order(void **state)
 	wp_redis_free(&redis);
 }
 
+static void what_was_flushed_is_done_before_it_is_heard(void **state)
+{
+	struct wp_conf conf;
+	struct wp_redis *redis, *other;
+	struct wp_reply *reply = NULL;
+	struct wp_cmd cmd;
+	uint64_t end_ms = wp_mono_ms() + 20000;
+	bool is_done = false;
+
+	(void)state;
+	wp_test_conf(&conf, NULL);
+	redis = wp_test_redis(&conf);
+	other = wp_test_redis(&conf);
+	wp_cmd_init(&cmd);
+	wp_cmd_str(&cmd, "SET");
+	wp_cmd_str(&cmd, "flushed");
+	wp_cmd_str(&cmd, "1");
+	assert_int_equal(wp_redis_append(redis, &cmd, NULL), WP_OK);
+	assert_int_equal(wp_redis_flush(redis, NULL), WP_OK);
+	while (!is_done) {
+		assert_true(wp_mono_ms() < end_ms);
+		reply = wp_test_cmd(other, "GET", "flushed", NULL);
+		is_done = wp_reply_is(reply, "1");
+		wp_reply_free(&reply);
+	}
+	assert_int_equal(wp_redis_take(redis, &reply, NULL), WP_OK);
+	assert_true(wp_reply_is(reply, "OK"));
+	wp_reply_free(&reply);
+	wp_redis_disconnect(redis);
+	assert_int_equal(wp_redis_flush(redis, NULL), WP_ERR_UNAVAIL);
+	wp_cmd_release(&cmd);
+	wp_redis_free(&redis);
+	wp_redis_free(&other);
+}
+
 static void an_abandoned_pipeline_answers_nobody_else(void **state)
 {
 	struct wp_conf conf;
@@ -911,6 +946,7 @@ int main(void)
 		cmocka_unit_test(numbers_are_read_strictly),
 		cmocka_unit_test(lost_scripts_cost_one_call_and_come_back),
 		cmocka_unit_test(a_pipeline_is_answered_in_order),
+		cmocka_unit_test(what_was_flushed_is_done_before_it_is_heard),
 		cmocka_unit_test(an_abandoned_pipeline_answers_nobody_else),
 		cmocka_unit_test(a_broken_pipeline_is_lost_to_its_end),
 		cmocka_unit_test(a_command_without_memory_is_not_sent),

@@ -6,7 +6,8 @@
 -- ARGV     urn, size, n, n ids of the standard band, ids of the high band
 --          size: "<version> <n> <bytes>" of the mailbox in the cold store as of
 --          the append, or "" when nothing was appended
--- Result   {"empty"} the marks are gone; {"more"} the mark stays
+-- Result   {"empty"} the marks are gone; {"more"} the mark stays, behind those
+--          of everybody who is due
 --
 -- Invariants: deletes exactly these ids, so what was routed after prepare stays
 -- and keeps its mark. Never sets or clears the hint. Needs no guard: the ids
@@ -54,6 +55,9 @@ for _, key in ipairs({high, standard}) do
 end
 if left > 0 then
   index_settle()
+  local time = redis.call('TIME')
+  redis.call('ZADD', prefix .. 'migrate', 'XX', 'GT', string.format('%d',
+    time[1] * 1000 + math.floor(time[2] / 1000)), urn)
   return {'more'}
 end
 redis.call('ZREM', prefix .. 'migrate', urn)

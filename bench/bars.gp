@@ -1,16 +1,17 @@
-# A bar for each contestant, with the range of its rounds: the first number of a
-# .dat file, or number N of it (N=1, 2, …).
+# A bar for each contestant, with the range of its rounds: name, median, least
+# and most in each line.
 #
-# usage: gnuplot -e "data='build/bench/send.dat'; out='send.svg'; N=1" bench/bars.gp
-if (!exists("N")) N = 1
-set terminal svg size 800,400 background rgb "white"
+# usage: gnuplot -e "data='send.dat'; axis='messages a second'; out='send.svg'" bars.gp
+set terminal svg size 760,380 background rgb "white" font "sans-serif,13"
 set output out
-set style fill solid 0.6
+set style fill solid 0.7
 set boxwidth 0.6
 set yrange [0:*]
 set grid ytics
+set border 3
+set tics nomirror
 unset key
-title = system(sprintf("head -1 %s", data))
-set ylabel word(title, 3 * N) noenhanced
-plot data using 0:3*N-1:xtic(1) with boxes linecolor rgb "#4477aa", \
-	data using 0:3*N-1:3*N:3*N+1 with yerrorbars linecolor rgb "black"
+set ylabel axis
+set format y "%'.0f"
+plot data using 0:2:xtic(1) with boxes linecolor rgb "#4477aa", \
+	data using 0:2:3:4 with yerrorbars linecolor rgb "black" pointtype -1

@@ -2,18 +2,19 @@
 
 ROUNDS ?= 5
 SECONDS ?= 5
+GROWTH_MINUTES ?= 5
 # An earlier state to compare with, built in a folder of its own.
 BEFORE ?= 61d1681
 BENCH := $(B)/bench
 
-BENCH_LOAD_OBJ := $(patsubst %,$(B)/bench/load/%.o,answer hist net)
+BENCH_LOAD_OBJ := $(patsubst %,$(B)/bench/load/%.o,answer hist net template)
 BENCH_PROGRAMS := $(BENCH)/http_load $(BENCH)/empty_fcgi $(BENCH)/script_loop \
-	$(BENCH)/ws_load $(BENCH)/ws_loop
+	$(BENCH)/ws_load $(BENCH)/ws_loop $(BENCH)/herd
 
 $(BENCH)/http_load: $(B)/bench/load/http_load.o $(BENCH_LOAD_OBJ)
 	$(CC) $(LDFLAGS) -o $@ $^
 
-$(BENCH)/empty_fcgi: $(B)/bench/limits/empty_fcgi.o
+$(BENCH)/empty_fcgi: $(B)/bench/limits/empty_fcgi.o $(B)/bench/load/net.o
 	$(CC) $(LDFLAGS) -o $@ $^ -lfcgi
 
 $(BENCH)/script_loop: $(B)/bench/limits/script_loop.o $(B)/bench/load/net.o $(LIB)
@@ -22,8 +23,14 @@ $(BENCH)/script_loop: $(B)/bench/limits/script_loop.o $(B)/bench/load/net.o $(LI
 $(BENCH)/ws_load: $(B)/bench/load/ws_load.o $(BENCH_LOAD_OBJ)
 	$(CC) $(LDFLAGS) -o $@ $^
 
+$(BENCH)/herd: $(B)/bench/load/herd.o $(BENCH_LOAD_OBJ)
+	$(CC) $(LDFLAGS) -o $@ $^
+
 $(BENCH)/ws_loop: $(B)/bench/limits/ws_loop.o $(B)/bench/load/net.o
 	$(CC) $(LDFLAGS) -o $@ $^ -lcrypto
+
+BENCH_SRC := $(sort $(wildcard bench/*/*.c))
+bench-objects: $(BENCH_SRC:%.c=$(B)/%.o)
 
 bench-deps: ## install what benchmarks compare with (root)
 	@tools/deps.sh bench
@@ -54,7 +61,23 @@ bench-ws: bench-build ## WebSocket daemons: clients let in, kept and poked
 bench-e2e: bench-build ## from POST to poke, 1,000 a second
 	@$(call BENCH_RUN,e2e)
 
-bench: bench-send bench-pull bench-e2e bench-redis bench-ws bench-migrate ## all of them
+bench-herd: bench-build ## 4,000 and 10,000 requests whose last bytes come at one moment
+	@$(call BENCH_RUN,herd)
 
-.PHONY: bench bench-deps bench-build bench-send bench-pull bench-redis \
-	bench-migrate bench-ws bench-e2e
+bench-depth: bench-build ## pulls and acknowledgements by how much waits
+	@$(call BENCH_RUN,depth)
+
+bench-idle: bench-build ## memory of all programs at rest
+	@$(call BENCH_RUN,idle)
+
+bench-growth: bench-build ## by users known and messages waiting: GROWTH_MINUTES=5 each
+	@$(call BENCH_RUN,growth) --minutes $(GROWTH_MINUTES)
+
+bench-plots: ## draw what was measured, to bench/plots
+	@$(PYTHON) bench/plots.py
+
+bench: bench-send bench-pull bench-e2e bench-redis bench-ws bench-migrate bench-herd \
+	bench-depth bench-idle bench-growth bench-plots ## all of them
+
+.PHONY: bench bench-deps bench-build bench-objects bench-send bench-pull bench-redis \
+	bench-migrate bench-ws bench-e2e bench-herd bench-depth bench-idle bench-growth bench-plots

@@ -15,7 +15,7 @@ from kit import ROOT, say
 
 from devkit import redis  # noqa: E402, kit sets the path
 from devkit.http import Http  # noqa: E402
-from devkit.process import Program, StartError, wait_until  # noqa: E402
+from devkit.process import Program  # noqa: E402
 from devkit.stack import find_program, free_port, listens  # noqa: E402
 from devkit.token import mint  # noqa: E402
 
@@ -420,7 +420,3 @@ ALL = {
 
 def some(*names):
     return {name: ALL[name] for name in names}
-
-
-__all__ = ["ALL", "some", "Waypost", "Programs", "GoPeer", "StartError",
-           "wait_until"]

@@ -9,11 +9,15 @@ other work.
 """
 import json
 import os
+import statistics
 
 from contestants import some
-from kit import Bench, Meter
+from kit import Bench
+from meters import Meter
 from send import envelope
 from ws import Generator, until_quiet
+
+STEP_MS = 50
 
 
 def posting(contestant):
@@ -25,24 +29,43 @@ def posting(contestant):
             f"Content-Length: {len(body)}\r\n\r\n{body}")
 
 
+def series(bench, name):
+    return os.path.join(bench.scratch, f"e2e-{name}.txt")
+
+
+def summarize(bench, name):
+    """What each STEP_MS were like, for the plot."""
+    steps = {}
+    with open(series(bench, name), encoding="ascii") as file:
+        for line in file:
+            due, took = map(float, line.split())
+            steps.setdefault(due // STEP_MS, []).append(took)
+    path = os.path.join(bench.options.out, f"e2e-{name}.dat")
+    with open(path, "w", encoding="ascii") as file:
+        file.write("# s median_ms longest_ms\n")
+        for step, took in sorted(steps.items()):
+            file.write(f"{step * STEP_MS / 1000:.2f} "
+                       f"{statistics.median(took):.3f} {max(took):.3f}\n")
+
+
 def turn(bench, contestant, number):
     options = bench.options
-    os.makedirs(options.out, exist_ok=True)
     until_quiet(contestant)
     address = f"127.0.0.1:{contestant.port}"
     generator = Generator(bench, contestant, address, address,
-                          posting(contestant), "-k", "32", "-x", address)
+                          posting(contestant), "-k", "32", "-x", address,
+                          "-o", series(bench, contestant.label))
     try:
         generator.read()
         meter = Meter(contestant.programs)
         result = generator.do(f"rate {options.rate} {options.seconds}")
-        cpu = meter.cpu_s()
+        costs = meter.costs(result["received"])
     finally:
         generator.close()
     contestant.settle()
+    summarize(bench, contestant.label)
     if hasattr(contestant, "empty"):
         contestant.empty()
-    each = 1e6 / max(result["received"], 1)
     return {"poked/s": result["received"] / result["seconds"],
             "p50_ms": result["us"]["p50"] / 1e3,
             "p90_ms": result["us"]["p90"] / 1e3,
@@ -51,7 +74,7 @@ def turn(bench, contestant, number):
             "acked_p50_ms": result["acked_us"]["p50"] / 1e3,
             "acked_p99_ms": result["acked_us"]["p99"] / 1e3,
             "empty": result["empty"], "lost": result["lost"],
-            "cpu_us": {label: used * each for label, used in cpu.items()}}
+            **costs}
 
 
 def main():
@@ -66,7 +89,7 @@ def main():
                              "acked p99 ms": "acked_p99_ms",
                              "empty pulls": "empty", "lost": "lost"},
                             "waypost", "p50_ms", "p50"),
-                bench.cpu_table("message"))
+                bench.cpu_table("message"), bench.memory_table())
 
 
 if __name__ == "__main__":

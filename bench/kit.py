@@ -7,7 +7,7 @@ Of each turn is kept: what the load generator says, what each program used of
 the processor, and its peak memory. What counts are ratios within a round.
 """
 import argparse
-import glob
+import contextlib
 import json
 import os
 import platform
@@ -23,109 +23,14 @@ import time
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, os.path.join(ROOT, "tools"))
 
-# What a generator may take beyond its own time.
-GRACE_S = 30
+# What a generator may take beyond its own time, and a benchmark beyond
+# --minutes for the round that it is in.
+GRACE_S, LATE_S = 30, 600
 
 
 def say(text):
     """Progress; results go to standard output."""
     print(text, file=sys.stderr, flush=True)
-
-
-# ---- meters ----------------------------------------------------------------
-
-def processes_of(session):
-    """The ids of all processes in a session: a program and its children."""
-    found = []
-    for path in glob.glob("/proc/[0-9]*/stat"):
-        try:
-            with open(path, encoding="ascii", errors="replace") as file:
-                head, _, rest = file.read().rpartition(")")
-            if int(rest.split()[3]) == session:
-                found.append(int(head.split()[0]))
-        except OSError:
-            continue  # it has ended
-    return found
-
-
-def cpu_ns(pid):
-    """What all threads of a process have used."""
-    total = 0
-    for task in glob.glob(f"/proc/{pid}/task/*/schedstat"):
-        try:
-            with open(task, encoding="ascii") as file:
-                total += int(file.read().split()[0])
-        except OSError:
-            continue
-    return total
-
-
-def user_share(pid):
-    """(user, system) ticks, threads that have ended included."""
-    try:
-        with open(f"/proc/{pid}/stat", encoding="ascii",
-                  errors="replace") as file:
-            fields = file.read().rpartition(")")[2].split()
-    except OSError:
-        return 0, 0
-    return int(fields[11]), int(fields[12])
-
-
-def status_kb(pid, field):
-    try:
-        with open(f"/proc/{pid}/status", encoding="ascii",
-                  errors="replace") as file:
-            for line in file:
-                if line.startswith(field + ":"):
-                    return int(line.split()[1])
-    except OSError:
-        pass
-    return 0
-
-
-class Meter:
-    """Processor time and peak memory of programs, from begin to end.
-
-    programs: {label: id of the session}
-    """
-
-    def __init__(self, programs):
-        self.pids = {label: processes_of(session)
-                     for label, session in programs.items()}
-        for pid in self._all():
-            try:  # the peak from now on
-                with open(f"/proc/{pid}/clear_refs", "w",
-                          encoding="ascii") as file:
-                    file.write("5")
-            except OSError:
-                pass
-        self.before = {pid: cpu_ns(pid) for pid in self._all()}
-        self.ticks = {pid: user_share(pid) for pid in self._all()}
-
-    def _all(self):
-        return [pid for pids in self.pids.values() for pid in pids]
-
-    def cpu_s(self):
-        """{label: seconds used since the meter was made}"""
-        return {label: sum(cpu_ns(pid) - self.before[pid]
-                           for pid in pids) / 1e9
-                for label, pids in self.pids.items()}
-
-    def user_part(self, label):
-        """Which part of it was in user mode (by ticks, so roughly)."""
-        user = system = 0
-        for pid in self.pids[label]:
-            now = user_share(pid)
-            user += now[0] - self.ticks[pid][0]
-            system += now[1] - self.ticks[pid][1]
-        return user / max(user + system, 1)
-
-    def peak_mb(self):
-        return {label: sum(status_kb(pid, "VmHWM") for pid in pids) / 1024
-                for label, pids in self.pids.items()}
-
-    def resident_kb(self, label):
-        return sum(status_kb(pid, "VmRSS") for pid in self.pids[label])
 
 
 def run_generator(name, arguments, build, seconds):
@@ -151,6 +56,8 @@ class Bench:
         parser = argparse.ArgumentParser(description=about)
         parser.add_argument("--rounds", type=int, default=5)
         parser.add_argument("--seconds", type=float, default=5)
+        parser.add_argument("--minutes", type=float, default=30,
+                            help="no round begins later")
         parser.add_argument("--connections", type=int, default=32)
         parser.add_argument("--build", default=os.path.join(
             ROOT, "build", "release"))
@@ -165,6 +72,7 @@ class Bench:
         parser.add_argument("--seed", type=int, default=1)
         self.parser = parser
         self.results = {}  # contestant -> [result of a turn, …]
+        self.rounds = 0
         self.live = {}
 
     def start(self, names, folder):
@@ -173,6 +81,7 @@ class Bench:
             place = os.path.join(folder, f"c{len(self.live)}")
             os.makedirs(place, mode=0o700)
             self.live[name] = self.makers[name](self)
+            self.live[name].label = name.replace(" ", "-")
             self.live[name].start(place)
 
     def stop(self):
@@ -188,26 +97,51 @@ class Bench:
 
     def run(self, turn, argv=None):
         """turn(bench, contestant, round): a dict of numbers and texts."""
-        self.options = self.parser.parse_args(argv)
-        self.options.build = os.path.abspath(self.options.build)
+        self.begin(argv)
         wanted = [name for name in self.options.only.split(",") if name]
         names = [name for name in self.makers if not wanted or name in wanted]
         if not names:
             say(f"{self.name}: none of these takes part")
             return
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-        order = random.Random(self.options.seed)
         began = time.monotonic()
-        with tempfile.TemporaryDirectory(prefix="wpb") as folder:
+        with self.workplace() as folder:
             try:
                 self.start(names, folder)
-                for number in range(-1, self.options.rounds):
-                    shuffled = order.sample(names, len(names))
-                    for name in shuffled:
-                        self._turn(turn, name, number)
+                self._rounds(turn, names, began + self.options.minutes * 60)
             finally:
+                signal.alarm(0)
                 self.stop()
         say(f"{self.name}: {time.monotonic() - began:.0f} s")
+
+    @contextlib.contextmanager
+    def workplace(self):
+        """A folder for contestants, and for what generators read."""
+        with tempfile.TemporaryDirectory(prefix="wpb") as folder:
+            self.scratch = folder
+            yield folder
+
+    def begin(self, argv=None):
+        """Read options. Whatever happens, everything is ended: when told to
+        stop, and when it takes too long."""
+        self.options = self.parser.parse_args(argv)
+        self.options.build = os.path.abspath(self.options.build)
+        os.makedirs(self.options.out, exist_ok=True)
+
+        def late(*_):
+            raise SystemExit(f"{self.name}: is taking too long")
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+        signal.signal(signal.SIGALRM, late)
+        signal.alarm(int(self.options.minutes * 60) + LATE_S)
+
+    def _rounds(self, turn, names, end):
+        order = random.Random(self.options.seed)
+        for number in range(-1, self.options.rounds):
+            if number > 0 and time.monotonic() > end:
+                say(f"{self.name}: no time for more rounds")
+                return
+            for name in order.sample(names, len(names)):
+                self._turn(turn, name, number)
+            self.rounds = number + 1
 
     def _turn(self, turn, name, number):
         """The round before the first only warms up."""
@@ -232,30 +166,41 @@ class Bench:
         return [a / b for a, b in zip(self.values(name, key),
                                       self.values(other, key)) if b]
 
-    def table(self, columns, reference, key, word):
+    def table(self, columns, reference=None, key=None, word=None):
         """columns: {heading: key}; the last column is reference : contestant
-        of key."""
-        heads = ["", *columns, f"{reference} : this, {word}"]
+        of key. Who has no such numbers is left out."""
+        ours = reference in self.results
+        heads = ["", *columns, *([f"{reference} : this, {word}"] if ours
+                                 else ())]
         lines = ["| " + " | ".join(heads) + " |",
                  "| " + " | ".join(["---"] * len(heads)) + " |"]
         for name in self.names():
-            cells = [name]
-            for column in columns.values():
-                cells.append(spread(self.values(name, column)))
-            cells.append("" if name == reference else
-                         spread(self.ratios(reference, name, key)))
-            lines.append("| " + " | ".join(cells) + " |")
+            cells = [spread(self.values(name, column))
+                     for column in columns.values()]
+            if not any(cells):
+                continue
+            if ours:
+                cells.append("" if name == reference else
+                             spread(self.ratios(reference, name, key)))
+            lines.append("| " + " | ".join([name, *cells]) + " |")
         return "\n".join(lines)
 
     def cpu_table(self, per, key="cpu_us"):
         """Microseconds of processor time, of each kind of program."""
+        return self.parts_table(f"µs of processor time per {per}", key)
+
+    def memory_table(self, key="peak_mb_of"):
+        return self.parts_table("peak resident MB", key)
+
+    def parts_table(self, heading, key):
+        """Numbers of each kind of program, and their sum."""
         labels = []
         for name in self.names():
             for label in self.results[name][0].get(key, {}):
                 if label not in labels:
                     labels.append(label)
-        lines = [f"| µs of processor time per {per} | " + " | ".join(labels) +
-                 " | all |", "| --- " * (len(labels) + 2) + "|"]
+        lines = [f"| {heading} | " + " | ".join(labels) + " | all |",
+                 "| --- " * (len(labels) + 2) + "|"]
         for name in self.names():
             results = self.results[name]
             if key not in results[0]:
@@ -276,7 +221,7 @@ class Bench:
         if not self.results:
             return
         text = "\n\n".join([f"## {self.name}", self.about.strip(),
-                            provenance(self.options), *parts]) + "\n"
+                            self.provenance(), *parts]) + "\n"
         print(text, flush=True)
         folder = self.options.out
         os.makedirs(folder, exist_ok=True)
@@ -284,18 +229,28 @@ class Bench:
         with open(path + ".md", "w", encoding="utf-8") as file:
             file.write(text)
         with open(path + ".json", "w", encoding="utf-8") as file:
-            json.dump(self.results, file, indent=1)
+            json.dump({name: self.results[name] for name in self.names()},
+                      file, indent=1)
         self._write_data(path + ".dat")
         say(f"{self.name}: {path}.md, .json, .dat")
+
+    def provenance(self):
+        command = shlex.join(["bench/" + os.path.basename(sys.argv[0]),
+                              *sys.argv[1:]])
+        return (f"`{command}`: {self.rounds} rounds of "
+                f"{self.options.seconds:g} s, median and range. {machine()}. "
+                f"{versions()}.")
 
     def _write_data(self, path):
         """One line per contestant: name, then median, least and most of each
         number, as gnuplot's yerrorbars wants them."""
-        keys = [key for key, value in next(iter(self.results.values()))
-                [0].items() if isinstance(value, (int, float))]
+        keys = list(dict.fromkeys(
+            key for results in self.results.values()
+            for key, value in results[0].items()
+            if isinstance(value, (int, float))))
         with open(path, "w", encoding="utf-8") as file:
             file.write("# contestant " + " ".join(
-                f"{key} min max" for key in keys) + "\n")
+                f"{key.replace(' ', '_')} min max" for key in keys) + "\n")
             for name in self.names():
                 row = ['"' + name + '"']
                 for key in keys:
@@ -308,7 +263,7 @@ class Bench:
 
 def short(value):
     """Three digits that matter."""
-    if value >= 1000:
+    if abs(value) >= 999.5:
         return f"{value:,.0f}"
     return f"{value:.3g}"
 
@@ -317,6 +272,8 @@ def spread(values):
     """Median, and between which values all of them lie."""
     if not values:
         return ""
+    if short(min(values)) == short(max(values)):
+        return short(values[0])
     return (f"{short(statistics.median(values))} "
             f"({short(min(values))}–{short(max(values))})")
 
@@ -347,11 +304,3 @@ def versions():
               first_line("/usr/sbin/nginx", "-v").replace(" version: ", " "),
               first_line("gcc", "--version"), first_line("go", "version")]
     return "; ".join(text for text in found if text)
-
-
-def provenance(options):
-    command = shlex.join(["bench/" + os.path.basename(sys.argv[0]),
-                          *sys.argv[1:]])
-    return (f"`{command}`: {options.rounds} rounds "
-            f"of {options.seconds:g} s, median and range. {machine()}. "
-            f"{versions()}.")

@@ -10,7 +10,8 @@ import signal
 import time
 
 from contestants import Waypost
-from kit import Bench, Meter, run_generator
+from kit import Bench, run_generator
+from meters import Meter
 from send import BATCH, write_bodies
 
 # Which the messages do not fill.
@@ -23,7 +24,7 @@ CONFIG = {
 
 def fill(bench, stack, seconds, seed):
     """Accept for some seconds; how many messages that were."""
-    _, body = write_bodies(bench.options.out)
+    _, body = write_bodies(bench.scratch)
     result = run_generator("http_load", [
         "-c", 8, "-s", seconds, "-w", 0, "-m", "POST", "-p", "/api/send/batch",
         "-b", body, "-j", stack.token("sender"), "-n", bench.options.users,
@@ -34,7 +35,6 @@ def fill(bench, stack, seconds, seed):
 
 
 def turn(bench, stack, number):
-    os.makedirs(bench.options.out, exist_ok=True)
     worker = stack.programs["worker"]
     os.kill(worker, signal.SIGSTOP)
     try:
@@ -50,9 +50,7 @@ def turn(bench, stack, number):
     return {"messages/s": count / (end - start),
             "messages": count, "routed_s": routed - start,
             "on_disk_s": end - start,
-            "cpu_us": {label: used / count * 1e6
-                       for label, used in meter.cpu_s().items()},
-            "peak_mb": sum(meter.peak_mb().values())}
+            **meter.costs(count)}
 
 
 def main():
@@ -68,7 +66,7 @@ def main():
                              "on disk after s": "on_disk_s",
                              "peak MB of worker and Redis": "peak_mb"},
                             "waypost", "messages/s", "messages/s"),
-                bench.cpu_table("message"))
+                bench.cpu_table("message"), bench.memory_table())
 
 
 if __name__ == "__main__":

@@ -3,15 +3,16 @@
 
 Each turn: fill the mailboxes of USERS users who are connected (what waits for
 them stays in Redis), pull them again and again, then acknowledge all of it
-once; then pull empty mailboxes. Ours again with messages on disk: "cold"; and
-ours by how much waits.
+once; then pull empty mailboxes. Ours again with messages on disk: "cold". The
+limits are the web server's own answer, and 60,000 bytes from empty fcgi.
 """
 import json
 import os
 from contextlib import ExitStack
 
-from contestants import Waypost, some
-from kit import Bench, Meter, run_generator
+from contestants import EmptyFcgi, some
+from kit import Bench, run_generator
+from meters import Meter
 
 from devkit.user import User, envelope  # noqa: E402
 
@@ -24,7 +25,7 @@ def names(kind):
 
 
 def write_lines(bench, name, lines):
-    path = os.path.join(bench.options.out, name)
+    path = os.path.join(bench.scratch, name)
     with open(path, "w", encoding="ascii") as file:
         file.writelines(line + "\n" for line in lines)
     return path
@@ -69,19 +70,17 @@ def measured(contestant, call, each=1):
         "rate": result["counted"] / result["seconds"],
         "p50_ms": result["us"]["p50"] / 1e3,
         "p99_ms": result["us"]["p99"] / 1e3,
-        "cpu_us": {label: seconds / done * 1e6
-                   for label, seconds in meter.cpu_s().items()},
+        **meter.costs(done),
         "load_us": result["cpu_s"] / done * 1e6,
-        "peak_mb": sum(meter.peak_mb().values()),
         "odd": sum(n for status, n in result["status"].items()
-                   if status not in ("200", "204")),
+                   if status not in ("200", "202", "204")),
     }
 
 
-def pull(bench, contestant, users, tokens):
+def pull(bench, contestant, users, tokens, query="limit=50"):
     return run_generator("http_load", [
         "-c", bench.options.connections, "-s", bench.options.seconds,
-        "-p", "/api/messages?limit=50", "-H", "X-User: ####", "-J", tokens,
+        "-p", "/api/messages?" + query, "-H", "X-User: ####", "-J", tokens,
         "-n", len(users), f"127.0.0.1:{contestant.port}"],
         bench.options.build, bench.options.seconds)
 
@@ -107,11 +106,22 @@ def ack_lines(contestant, users):
     return lines
 
 
+def limit_turn(bench, contestant, users, tokens):
+    """Where nothing is looked at: how fast such answers can be at all."""
+    found = {"empty": measured(contestant, lambda: pull(
+        bench, contestant, users, tokens))}
+    if isinstance(contestant, EmptyFcgi):
+        found["full"] = measured(contestant, lambda: pull(
+            bench, contestant, users, tokens, "page"))
+    return found
+
+
 def turn(bench, contestant, number, kind):
     users = names(kind)
-    os.makedirs(bench.options.out, exist_ok=True)
     tokens = write_lines(bench, "tokens.txt",
                          [contestant.token(user) for user in users])
+    if not hasattr(contestant, "redis_path"):
+        return flat(limit_turn(bench, contestant, users, tokens))
     found = {}
     with ExitStack() as online:
         if kind == "hot":
@@ -129,6 +139,10 @@ def turn(bench, contestant, number, kind):
         until_whole(acknowledge)
         found["empty"] = measured(contestant, lambda: pull(
             bench, contestant, users, tokens))
+    return flat(found)
+
+
+def flat(found):
     return {f"{what} {key}": value for what, result in found.items()
             for key, value in result.items()}
 
@@ -145,64 +159,7 @@ def tables(bench):
                    "peak MB": f"{step} peak_mb"}
         yield bench.table(columns, "waypost", f"{step} rate", "rate")
         yield bench.cpu_table(one, f"{step} cpu_us")
-
-
-class Depth:
-    """One user for whom so many messages wait; the stack is shared."""
-
-    # So much may wait for one, and it stays in Redis after the user has left.
-    CONFIG = {
-        "websocket": {"grace_ms": 600000},
-        "mailbox": {"ingress_high_mark": 1000000, "max_waiting": 1000000,
-                    "max_waiting_bytes": 1 << 32},
-    }
-
-    def __init__(self, bench, shared, waiting):
-        self.bench, self.shared, self.waiting = bench, shared, waiting
-        self.user = f"deep-{waiting}"
-
-    def start(self, folder):
-        if not self.shared:
-            self.shared.append(Waypost(self.bench, config=self.CONFIG))
-            self.shared[0].start(folder)
-        self.stack = self.shared[0]
-        self.programs, self.port = self.stack.programs, self.stack.port
-        each = min(self.waiting, BATCH)
-        batch = json.dumps({"envelopes": [envelope(
-            "urn:sm:user:" + self.user, DATA[:268])] * each})
-        os.makedirs(self.bench.options.out, exist_ok=True)
-        with connected(self.stack, [self.user]):
-            once(self.bench, self.stack, "/api/send/batch",
-                 write_lines(self.bench, "fill.txt",
-                             [batch] * (self.waiting // each)),
-                 ("-j", self.stack.token("sender")))
-            self.stack.settle(on_disk=False)
-
-    def stop(self):
-        self.stack.stop()
-
-    def turn(self):
-        options = self.bench.options
-        return measured(self, lambda: run_generator("http_load", [
-            "-c", options.connections, "-s", options.seconds,
-            "-p", "/api/messages?limit=10", "-j",
-            self.stack.token(self.user), f"127.0.0.1:{self.port}"],
-            options.build, options.seconds))
-
-
-def deep():
-    """Does a pull cost more the more waits?"""
-    shared = []
-    bench = Bench("pull-depth", "GET /api/messages?limit=10 of one user, by "
-                  "how many 200-byte messages wait.", {
-                      f"{waiting} waiting": lambda bench, waiting=waiting:
-                      Depth(bench, shared, waiting)
-                      for waiting in (10, 1000, 10000, 100000)})
-    bench.run(lambda bench, contestant, number: contestant.turn())
-    bench.write(bench.table({"pulls/s": "rate", "p50 ms": "p50_ms",
-                             "p99 ms": "p99_ms", "refused": "odd"},
-                            "10 waiting", "rate", "rate"),
-                bench.cpu_table("pull"))
+        yield bench.memory_table(f"{step} peak_mb_of")
 
 
 def main():
@@ -213,7 +170,6 @@ def main():
         bench.run(lambda bench, contestant, number, kind=kind: turn(
             bench, contestant, number, kind))
         bench.write(*tables(bench))
-    deep()
 
 
 if __name__ == "__main__":

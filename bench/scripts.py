@@ -11,7 +11,8 @@ import signal
 import time
 
 from contestants import Waypost
-from kit import Bench, Meter, run_generator
+from kit import Bench, run_generator
+from meters import Meter
 from pull import connected
 
 USERS, SENDS, ROUTES = 200, 64, 8  # calls that are on their way at once
@@ -79,15 +80,12 @@ def turn(bench, way, number):
                     result = route_by_worker(stack, count)
                 else:
                     result = loop(bench, stack, "route", count)
-            cpu = meter.cpu_s()
+            costs = meter.costs(count)
         finally:
             os.kill(worker_pid(stack), signal.SIGCONT)
     stack.settle()
-    return {"messages/s": result["messages"] / result["seconds"],
-            "cpu_us": {**{label: used / result["messages"] * 1e6
-                          for label, used in cpu.items()},
-                       "client": result["cpu_s"] / result["messages"] * 1e6},
-            "peak_mb": meter.peak_mb()["redis"]}
+    costs["cpu_us"]["client"] = result["cpu_s"] / result["messages"] * 1e6
+    return {"messages/s": result["messages"] / result["seconds"], **costs}
 
 
 def contestants():
@@ -111,10 +109,9 @@ def main():
     bench.parser.add_argument("--messages", type=int, default=0,
                               help="a turn; default: 10000 a second of it")
     bench.run(turn)
-    bench.write(bench.table({"messages/s": "messages/s",
-                             "Redis' peak MB": "peak_mb"},
-                            "route, bare loop", "messages/s", "messages/s"),
-                bench.cpu_table("message"))
+    bench.write(bench.table({"messages/s": "messages/s"}, "route, bare loop",
+                            "messages/s", "messages/s"),
+                bench.cpu_table("message"), bench.memory_table())
 
 
 if __name__ == "__main__":

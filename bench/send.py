@@ -10,7 +10,8 @@ import os
 import sys
 
 from contestants import ALL
-from kit import Bench, Meter, run_generator
+from kit import Bench, run_generator
+from meters import Meter
 
 POPULATION, DATA, BATCH = 2000, 680, 50
 
@@ -34,8 +35,7 @@ def write_bodies(folder):
 
 def turn(bench, contestant, number, batch=False):
     options = bench.options
-    os.makedirs(options.out, exist_ok=True)
-    body = write_bodies(options.out)[1 if batch else 0]
+    body = write_bodies(bench.scratch)[1 if batch else 0]
     each = BATCH if batch else 1
     meter = Meter(contestant.programs)
     result = run_generator("http_load", [
@@ -46,6 +46,7 @@ def turn(bench, contestant, number, batch=False):
         options.build, options.seconds)
     contestant.settle()
     messages = result["all"] * each
+    costs = meter.costs(messages)
     odd = sum(n for status, n in result["status"].items() if status != "202")
     if hasattr(contestant, "empty"):
         contestant.empty()
@@ -54,11 +55,8 @@ def turn(bench, contestant, number, batch=False):
         "p50_ms": result["us"]["p50"] / 1e3,
         "p99_ms": result["us"]["p99"] / 1e3,
         "p999_ms": result["us"]["p999"] / 1e3,
-        "cpu_us": {label: seconds / messages * 1e6
-                   for label, seconds in meter.cpu_s().items()},
         "load_us": result["cpu_s"] / messages * 1e6,
-        "peak_mb": sum(meter.peak_mb().values()),
-        "not_202": odd, "lost": result["lost"],
+        "not_202": odd, "lost": result["lost"], **costs,
     }
 
 
@@ -78,7 +76,7 @@ def main():
     single.run(lambda bench, contestant, number: turn(
         bench, contestant, number, bench.options.batch))
     single.write(single.table(COLUMNS, "waypost", "messages/s", "messages/s"),
-                 single.cpu_table("message"))
+                 single.cpu_table("message"), single.memory_table())
 
 
 if __name__ == "__main__":

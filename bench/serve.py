@@ -24,6 +24,7 @@ def main():
             "port": stack.port, "jwt_secret": stack.jwt_secret,
             "redis": stack.redis_socket, "state": stack.state,
             "websocket": stack.socket_path("websocket-0.sock"),
+            "handlers": stack.socket_path("handlers.sock"),
             "programs": {name: program.pid
                          for name, program in stack.programs.items()},
         }), flush=True)

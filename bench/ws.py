@@ -9,10 +9,12 @@ at a time in turn: first as many as can be, then a fixed rate.
 import json
 import os
 import subprocess
+import threading
 import time
 
 from contestants import GoHub, Nchan, NodeHub, WaypostHub, WsLoop
-from kit import Bench, Meter
+from kit import Bench
+from meters import Meter
 
 READY_S, QUIET_S, STEP_S = 120, 60, 0.1
 USER = "urn:sm:user:u#####"
@@ -48,7 +50,7 @@ def until_quiet(contestant):
 
 
 def write(bench, name, text):
-    path = os.path.join(bench.options.out, name)
+    path = os.path.join(bench.scratch, name)
     with open(path, "w", encoding="ascii", newline="") as file:
         file.write(text)
     return path
@@ -74,7 +76,11 @@ class Generator:
             text=True)
 
     def read(self):
+        """Its next line; ended when it takes too long."""
+        guard = threading.Timer(READY_S, self.process.kill)
+        guard.start()
         line = self.process.stdout.readline()
+        guard.cancel()
         if not line:
             raise SystemExit("ws_load has ended")
         return json.loads(line)
@@ -93,23 +99,20 @@ def poke(generator, contestant, line):
     """Its answer, and what the daemon used per poke."""
     meter = Meter(contestant.programs)
     result = generator.do(line)
-    cpu = meter.cpu_s()
-    each = 1e6 / max(result["received"], 1)
-    total = cpu[contestant.daemon]
+    costs = meter.costs(result["received"])
+    daemon = costs["cpu_us"][contestant.daemon]
     return result, {
-        "cpu_us": {label: used * each for label, used in cpu.items()},
-        "daemon": total * each,
-        "user": total * meter.user_part(contestant.daemon) * each}
+        **costs, "daemon_us": daemon,
+        "user_us": daemon * meter.user_part(contestant.daemon)}
 
 
 def turn(bench, contestant, number):
     options = bench.options
-    os.makedirs(options.out, exist_ok=True)
     until_quiet(contestant)
     meter = Meter(contestant.programs)
     # Before it ever had a client: what it does not give back counts later.
     before = contestant.__dict__.setdefault(
-        "empty_kb", meter.resident_kb(contestant.daemon))
+        "empty_kb", meter.private_kb(contestant.daemon))
     more = []
     if isinstance(contestant, (Nchan, WsLoop)):
         more += ["-p", "/connect?#####"]
@@ -120,10 +123,10 @@ def turn(bench, contestant, number):
     try:
         let_in = generator.read()
         let_in_cpu = meter.cpu_s()
-        idle = meter.resident_kb(contestant.daemon) - before
+        idle = meter.private_kb(contestant.daemon) - before
         fast, cost = poke(generator, contestant,
                           f"window {options.clients // 2} {options.seconds}")
-        after = meter.resident_kb(contestant.daemon) - before
+        after = meter.private_kb(contestant.daemon) - before
         even, _ = poke(generator, contestant,
                        f"rate {options.rate} {options.seconds}")
     finally:
@@ -134,8 +137,7 @@ def turn(bench, contestant, number):
         "idle_bytes": idle * 1024 / options.clients,
         "loaded_bytes": after * 1024 / options.clients,
         "pokes/s": fast["received"] / fast["seconds"],
-        "daemon_us": cost["daemon"], "user_us": cost["user"],
-        "cpu_us": cost["cpu_us"], "lost": fast["lost"] + even["lost"],
+        **cost, "lost": fast["lost"] + even["lost"],
         "p50_us": even["us"]["p50"], "p99_us": even["us"]["p99"],
         "load_us": fast["cpu_s"] * 1e6 / max(fast["received"], 1),
     }
@@ -144,7 +146,7 @@ def turn(bench, contestant, number):
 COLUMNS = (
     {"handshakes/s": "handshakes/s",
      "all programs' µs per handshake": "handshake_us",
-     "resident B per idle client": "idle_bytes",
+     "B of its own memory per idle client": "idle_bytes",
      "B after load": "loaded_bytes"},
     {"pokes/s": "pokes/s", "daemon's µs per poke": "daemon_us",
      "of it in user mode": "user_us", "p50 µs at --rate": "p50_us",
@@ -165,7 +167,7 @@ def main():
     bench.write(
         bench.table(COLUMNS[0], "waypost", "handshakes/s", "handshakes/s"),
         bench.table(COLUMNS[1], "waypost", "pokes/s", "pokes/s"),
-        bench.cpu_table("poke"))
+        bench.cpu_table("poke"), bench.memory_table())
 
 
 if __name__ == "__main__":

@@ -231,15 +231,19 @@ static long long number(const char *text)
 	return value;
 }
 
+static const char usage_text[] =
+	"usage: script_loop send|route CONFIG SOCKET COUNT WINDOW EACH "
+	"POPULATION";
+
 int main(int argc, char **argv)
 {
 	bool is_send;
 	uint64_t start;
 	double seconds;
 
+	net_help(argc, argv, usage_text);
 	if (argc != 8)
-		net_die("usage: script_loop send|route CONFIG SOCKET COUNT "
-			"WINDOW EACH POPULATION");
+		net_die("%s", usage_text);
 	is_send = strcmp(argv[1], "send") == 0;
 	load(argv[2]);
 	bench.count = number(argv[4]);

@@ -155,14 +155,17 @@ static int subscribe(const char *path)
 	return fd;
 }
 
+static const char usage_text[] = "usage: ws_loop SOCKET REDIS-SOCKET";
+
 int main(int argc, char **argv)
 {
 	struct epoll_event events[EVENTS];
 	int epoll = epoll_create1(0);
 	int door, redis;
 
+	net_help(argc, argv, usage_text);
 	if (argc != 3)
-		net_die("usage: ws_loop SOCKET REDIS-SOCKET");
+		net_die("%s", usage_text);
 	net_raise_limit();
 	redis = subscribe(argv[2]);
 	door = listen_at(argv[1]);

@@ -57,6 +57,8 @@ static struct load {
 	char *bodies;
 	size_t body_len, body_at;
 	atomic_uint next;
+	/* -q: numbers count up from first, so many of them; 0: random ones. */
+	unsigned int first, numbers;
 	bool is_head;
 	uint64_t start_ns, count_ns, end_ns;
 } load = { .connections = 32,
@@ -123,10 +125,19 @@ static bool fill_once(char *out)
 	return true;
 }
 
+static uint64_t next_number(struct thread *thread)
+{
+	if (load.numbers > 0)
+		return (load.first +
+			atomic_fetch_add(&load.next, 1) % load.numbers) %
+		       load.population;
+	return net_random(&thread->random) % load.population;
+}
+
 static void fill(struct thread *thread, char *out)
 {
 	for (size_t i = 0; i < load.n_holes; i++) {
-		uint64_t number = net_random(&thread->random) % load.population;
+		uint64_t number = next_number(thread);
 		char *end = out + load.holes[i].at + load.holes[i].digits;
 
 		if (i == 0 && load.tokens != NULL)
@@ -174,6 +185,8 @@ static bool next_request(struct thread *thread, struct conn *conn)
 {
 	if (load.bodies != NULL)
 		return fill_once(conn->out);
+	if (load.numbers > 0 && atomic_load(&load.next) >= load.numbers)
+		return false;
 	fill(thread, conn->out);
 	return true;
 }
@@ -296,8 +309,11 @@ static void wait_for(struct thread *thread, struct epoll_event *events,
 
 static bool is_exhausted(const struct thread *thread)
 {
-	return load.bodies != NULL && thread->open == 0 &&
-	       atomic_load(&load.next) >= load.population;
+	unsigned int count =
+		load.bodies != NULL ? load.population : load.numbers;
+
+	return count > 0 && thread->open == 0 &&
+	       atomic_load(&load.next) >= count;
 }
 
 static void *run(void *arg)
@@ -444,17 +460,34 @@ static void make_request(const struct request *how)
 		net_die("tokens are of the users of the first run of #");
 }
 
+static const char usage_text[] =
+	"usage: http_load [options] 127.0.0.1:PORT|unix:PATH\n"
+	"  -c N  connections (32)       -t N  threads (1)\n"
+	"  -s S  seconds (5)            -w S  before those, uncounted\n"
+	"  -r N  requests a second; without: as fast as answers come\n"
+	"  -m METHOD (GET)  -p PATH  -H 'NAME: VALUE'  -b BODY-FILE\n"
+	"  -B FILE  with the body of one user per line, all as long:\n"
+	"      each asks once, in order, and that is the end\n"
+	"  -j TOKEN  or  -J FILE  with one for each user, all as long\n"
+	"  -n N  population (1)         -S N  seed (1)\n"
+	"  -q FIRST,N  no random ones, but N from FIRST on (below -n), once";
+
 static noreturn void usage(void)
 {
-	net_die("usage: http_load [options] 127.0.0.1:PORT|unix:PATH\n"
-		"  -c N  connections (32)       -t N  threads (1)\n"
-		"  -s S  seconds (5)            -w S  before those, uncounted\n"
-		"  -r N  requests a second; without: as fast as answers come\n"
-		"  -m METHOD (GET)  -p PATH  -H 'NAME: VALUE'  -b BODY-FILE\n"
-		"  -B FILE  with the body of one user per line, all as long:\n"
-		"      each asks once, in order, and that is the end\n"
-		"  -j TOKEN  or  -J FILE  with one for each user, all as long\n"
-		"  -n N  population (1)         -S N  seed (1)");
+	net_die("%s", usage_text);
+}
+
+/* FIRST,N */
+static void read_sequence(char *text)
+{
+	char *count = strchr(text, ',');
+
+	if (count == NULL)
+		net_die("%s: FIRST,N is wanted", text);
+	*count++ = '\0';
+	load.first = net_number(text);
+	load.numbers = net_number(count);
+	load.warm_s = 0;
 }
 
 static void read_options(int argc, char **argv, struct request *how)
@@ -462,8 +495,8 @@ static void read_options(int argc, char **argv, struct request *how)
 	size_t len;
 	int option;
 
-	while ((option = getopt(argc, argv, "c:t:s:w:r:m:p:H:b:B:j:J:n:S:")) !=
-	       -1) {
+	while ((option = getopt(argc, argv,
+				"c:t:s:w:r:m:p:H:b:B:j:J:n:S:q:")) != -1) {
 		switch (option) {
 		case 'c':
 			load.connections = net_number(optarg);
@@ -503,6 +536,9 @@ static void read_options(int argc, char **argv, struct request *how)
 		case 'J':
 			load.tokens = net_read_file(optarg, &len);
 			break;
+		case 'q':
+			read_sequence(optarg);
+			break;
 		case 'n':
 			load.population = net_number(optarg);
 			break;
@@ -524,6 +560,7 @@ int main(int argc, char **argv)
 	static struct thread threads[THREADS_MAX];
 	struct request how = { .method = "GET", .path = "/" };
 
+	net_help(argc, argv, usage_text);
 	read_options(argc, argv, &how);
 	load.address = net_address(argv[optind]);
 	load.is_head = strcmp(how.method, "HEAD") == 0;

@@ -14,6 +14,7 @@
 #include <sys/resource.h>
 #include <sys/un.h>
 #include <time.h>
+#include <unistd.h>
 
 struct net_address net_address(const char *text)
 {
@@ -41,16 +42,34 @@ struct net_address net_address(const char *text)
 
 int net_connect(const struct net_address *address)
 {
+	int fd = net_try_connect(address, 0);
+
+	if (fd < 0)
+		net_die("connect: %s", strerror(errno));
+	return fd;
+}
+
+int net_try_connect(const struct net_address *address, unsigned int ms)
+{
+	const struct timeval wait = { .tv_sec = ms / 1000,
+				      .tv_usec = ms % 1000 * 1000 };
 	int one = 1;
 	int fd = socket(address->to.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	if (fd < 0)
 		net_die("socket: %s", strerror(errno));
+	/* A connect() waits as long as a send(). */
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof(wait));
 	if (address->to.ss_family == AF_INET)
 		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	if (connect(fd, (const struct sockaddr *)&address->to, address->len) !=
-	    0)
-		net_die("connect: %s", strerror(errno));
+	    0) {
+		int saved = errno;
+
+		close(fd);
+		errno = saved;
+		return -1;
+	}
 	return fd;
 }
 
@@ -130,6 +149,15 @@ double net_real(const char *text)
 	if (end == text || *end != '\0')
 		net_die("%s: a number is wanted", text);
 	return value;
+}
+
+void net_help(int argc, char **argv, const char *text)
+{
+	if (argc < 2 ||
+	    (strcmp(argv[1], "-h") != 0 && strcmp(argv[1], "--help") != 0))
+		return;
+	puts(text);
+	exit(0);
 }
 
 noreturn void net_die(const char *fmt, ...)

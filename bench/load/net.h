@@ -17,6 +17,8 @@ struct net_address {
 struct net_address net_address(const char *text);
 /* A connected socket; ends the program when there is none. */
 int net_connect(const struct net_address *address);
+/* The same within so many ms (0: however long it takes); -1 and errno. */
+int net_try_connect(const struct net_address *address, unsigned int ms);
 /* As many descriptors as the system allows. */
 void net_raise_limit(void);
 
@@ -29,6 +31,8 @@ char *net_read_file(const char *path, size_t *len_out);
 /* What was asked for; ends the program when it is no such number. */
 unsigned int net_number(const char *text);
 double net_real(const char *text);
+/* Says the text and ends the program when the first word asks for it. */
+void net_help(int argc, char **argv, const char *text);
 noreturn void net_die(const char *fmt, ...)
 	__attribute__((format(printf, 1, 2)));
 

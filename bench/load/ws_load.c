@@ -28,6 +28,7 @@
 #include "bench/load/answer.h"
 #include "bench/load/hist.h"
 #include "bench/load/net.h"
+#include "bench/load/template.h"
 
 enum {
 	EVENTS = 256,
@@ -39,17 +40,8 @@ enum {
 	BODY_MAX = 1 << 20,
 	REQUEST_MAX = 16384,
 	ID_LEN = 36,
-	HOLES_MAX = 8,
 	OUT_MAX = 1 << 20,
 	QUIET_MS = 3000, /* after so long without a poke the rest is lost */
-};
-
-/* Text with runs of #. */
-struct template
-{
-	char *text;
-	size_t len;
-	size_t holes[HOLES_MAX], digits[HOLES_MAX], n;
 };
 
 enum stage { UPGRADING, WAITING, CONNECTED };
@@ -98,33 +90,9 @@ static struct load {
 	unsigned int connected, connecting, next, open, next_publisher;
 	uint64_t sent, received, last_ns, start_ns, end_ns;
 	struct hist handshakes, pokes;
+	const char *series; /* -o: where each poke goes, as it was due */
+	FILE *points;
 } load = { .connections = 1000, .window = 500, .publishers = 1, .seconds = 3 };
-
-static struct template template_of(char *text)
-{
-	struct template out = { .text = text, .len = strlen(text) };
-	size_t at = 0;
-
-	while ((at += strcspn(text + at, "#")) < out.len) {
-		if (out.n == HOLES_MAX)
-			net_die("too many runs of #");
-		out.holes[out.n] = at;
-		out.digits[out.n] = strspn(text + at, "#");
-		at += out.digits[out.n++];
-	}
-	return out;
-}
-
-static void fill(const struct template *from, char *out, unsigned int number)
-{
-	memcpy(out, from->text, from->len);
-	for (size_t i = 0; i < from->n; i++) {
-		unsigned int rest = number;
-
-		for (size_t k = from->digits[i]; k-- > 0; rest /= 10)
-			out[from->holes[i] + k] = (char)('0' + rest % 10);
-	}
-}
 
 /* ---- getting in ---- */
 
@@ -144,7 +112,7 @@ static void connect_next(void)
 	char target[512], request[12288];
 	int len;
 
-	fill(&load.target, target, number);
+	template_fill(&load.target, target, number);
 	target[load.target.len] = '\0';
 	len = snprintf(
 		request, sizeof(request),
@@ -193,6 +161,10 @@ static void poked(struct client *client)
 		return; /* one that nobody asked for */
 	load.last_ns = net_now_ns();
 	hist_add(&load.pokes, load.last_ns - client->since);
+	if (load.points != NULL)
+		fprintf(load.points, "%.3f %.3f\n",
+			(double)(client->since - load.start_ns) / 1e6,
+			(double)(load.last_ns - client->since) / 1e6);
 	if (load.pulls.len == 0) {
 		finished(client);
 		return;
@@ -466,8 +438,8 @@ static bool publish_one(uint64_t due)
 		return false;
 	load.next_publisher = (load.next_publisher + 1) % load.publishers;
 	client->since = due;
-	fill(&load.publish, pub->out + pub->len,
-	     (unsigned int)(client - load.clients));
+	template_fill(&load.publish, pub->out + pub->len,
+		      (unsigned int)(client - load.clients));
 	pub->len += load.publish.len;
 	load.open++;
 	load.sent++;
@@ -535,6 +507,8 @@ static void poke_all(void)
 	double cpu_s = net_cpu_s();
 	uint64_t now = net_now_ns();
 
+	if (load.series != NULL)
+		load.points = fopen(load.series, "w");
 	load.sent = load.received = 0;
 	load.pokes = load.acks = (struct hist){ 0 };
 	load.empty = 0;
@@ -557,6 +531,9 @@ static void poke_all(void)
 	       (unsigned long long)load.sent, (unsigned long long)load.received,
 	       load.open, net_cpu_s() - cpu_s);
 	hist_print_us(&load.pokes, stdout);
+	if (load.points != NULL)
+		fclose(load.points);
+	load.points = NULL;
 	printf(",\"empty\":%llu,\"acked_us\":", (unsigned long long)load.empty);
 	hist_print_us(&load.acks, stdout);
 	printf("}\n");
@@ -582,24 +559,29 @@ static bool read_order(void)
 	return true;
 }
 
+static const char usage_text[] =
+	"usage: ws_load [options] 127.0.0.1:PORT|unix:PATH\n"
+	"  -c N  clients   -p TARGET (/connect)   -J FILE of tokens\n"
+	"  -g    the server says \"connected\" first\n"
+	"  -a ADDRESS  whom to publish to   -k N  on N connections\n"
+	"  -f FILE  what is sent there for one poke\n"
+	"  -x ADDRESS  where those who are poked pull (with -J)\n"
+	"  -o FILE  a line for each poke: when it was due, and how long it "
+	"took, in ms";
+
 static noreturn void usage(void)
 {
-	net_die("usage: ws_load [options] 127.0.0.1:PORT|unix:PATH\n"
-		"  -c N  clients   -p TARGET (/connect)   -J FILE of tokens\n"
-		"  -g    the server says \"connected\" first\n"
-		"  -a ADDRESS  whom to publish to   -k N  on N connections\n"
-		"  -f FILE  what is sent there for one poke\n"
-		"  -x ADDRESS  where those who are poked pull (with -J)");
+	net_die("%s", usage_text);
 }
 
 static void read_options(int argc, char **argv)
 {
 	static char connect_target[] = "/connect";
-	char *target = connect_target;
+	char *target = connect_target, *text;
 	size_t len;
 	int option;
 
-	while ((option = getopt(argc, argv, "c:p:J:ga:k:f:x:")) != -1) {
+	while ((option = getopt(argc, argv, "c:p:J:ga:k:f:x:o:")) != -1) {
 		switch (option) {
 		case 'c':
 			load.connections = net_number(optarg);
@@ -623,14 +605,18 @@ static void read_options(int argc, char **argv)
 		case 'x':
 			load.pulls = net_address(optarg);
 			break;
+		case 'o':
+			load.series = optarg;
+			break;
 		case 'f':
-			load.publish = template_of(net_read_file(optarg, &len));
+			text = net_read_file(optarg, &len);
+			load.publish = template_of(text, len);
 			break;
 		default:
 			usage();
 		}
 	}
-	load.target = template_of(target);
+	load.target = template_of(target, strlen(target));
 	if (optind + 1 != argc || load.publish.len == 0 ||
 	    load.where.len == 0 || load.publishers > PUBLISHERS_MAX ||
 	    load.target.len > 256)
@@ -642,6 +628,7 @@ static void read_options(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+	net_help(argc, argv, usage_text);
 	read_options(argc, argv);
 	net_raise_limit();
 	load.epoll = epoll_create1(EPOLL_CLOEXEC);

@@ -81,3 +81,6 @@ bench: bench-send bench-pull bench-e2e bench-redis bench-ws bench-migrate bench-
 
 .PHONY: bench bench-deps bench-build bench-objects bench-send bench-pull bench-redis \
 	bench-migrate bench-ws bench-e2e bench-herd bench-depth bench-idle bench-growth bench-plots
+
+# Tests try these.
+tests-build test-e2e: $(BENCH_PROGRAMS)

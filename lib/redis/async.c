@@ -93,7 +93,7 @@ struct wp_aredis {
 
 	struct ev_io readable;
 	struct ev_io writable;   /* while dialing, or the socket is full */
-	struct ev_prepare flush; /* active while bytes wait to be sent */
+	struct ev_prepare flush; /* while connected, behind all others */
 	struct ev_timer timer;   /* what for depends on the state */
 	uint64_t deadline_ms;    /* of the timer */
 };
@@ -276,8 +276,6 @@ static enum wp_err append(struct wp_aredis *redis, const struct wp_cmd *cmd)
 		redis->out.len = before;
 		return WP_ERR_NOMEM;
 	}
-	if (!ev_is_active(&redis->writable))
-		ev_prepare_start(redis->loop, &redis->flush);
 	return WP_OK;
 }
 
@@ -305,7 +303,6 @@ static bool send_some(struct wp_aredis *redis)
  */
 static void flush(struct wp_aredis *redis)
 {
-	ev_prepare_stop(redis->loop, &redis->flush);
 	if (!send_some(redis)) {
 		drop(redis, strerror(errno));
 		return;
@@ -324,9 +321,12 @@ static void flush(struct wp_aredis *redis)
 
 static void on_flush(struct ev_loop *loop, struct ev_prepare *w, int revents)
 {
+	struct wp_aredis *redis = w->data;
+
 	(void)loop;
 	(void)revents;
-	flush(w->data);
+	if (redis->out.len > 0 && !ev_is_active(&redis->writable))
+		flush(redis);
 }
 
 /* ---- connecting ---- */
@@ -391,6 +391,7 @@ static void dialed(struct wp_aredis *redis)
 	}
 	ev_io_stop(redis->loop, &redis->writable);
 	ev_io_start(redis->loop, &redis->readable);
+	ev_prepare_start(redis->loop, &redis->flush);
 	redis->state = SHAKING;
 	wp_handshake_begin(&redis->hs, redis->conf, redis->scripts,
 			   redis->name);
@@ -647,6 +648,7 @@ static void init_watchers(struct wp_aredis *redis)
 	ev_io_init(&redis->readable, on_readable, -1, EV_READ);
 	ev_io_init(&redis->writable, on_writable, -1, EV_WRITE);
 	ev_prepare_init(&redis->flush, on_flush);
+	ev_set_priority(&redis->flush, EV_MINPRI);
 	wp_buf_init(&redis->out, 0);
 	redis->readable.data = redis;
 	redis->writable.data = redis;

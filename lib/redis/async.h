@@ -11,8 +11,8 @@
  * It also dies when somebody waits, and nothing has come for
  * redis.command_timeout_ms: a server that is slow but answers is waited for.
  *
- * Commands leave when the loop is about to wait, all in one write: queue none
- * from an ev_prepare watcher, or they stay until the next event.
+ * Commands leave when the loop is about to wait, all in one write, behind what
+ * ev_prepare watchers queue: those above EV_MINPRI.
  *
  * Threads: everything on the loop's thread. Callbacks may call any function
  * here except wp_aredis_free().

@@ -291,6 +291,33 @@ static void order_survives_asking_while_others_wait(void **state)
 	assert_int_equal(owner.failures, 0);
 }
 
+static void on_prepare(struct ev_loop *loop, ev_prepare *prepare, int events)
+{
+	struct owner *owner = prepare->data;
+
+	(void)events;
+	ev_prepare_stop(loop, prepare);
+	send_many(owner, SOME);
+}
+
+/* Nothing but its answers would wake the loop. */
+static void what_is_queued_when_the_loop_is_about_to_wait_leaves(void **state)
+{
+	struct owner owner;
+	ev_prepare prepare;
+
+	(void)state;
+	begin(&owner, NULL);
+	ev_prepare_init(&prepare, on_prepare);
+	prepare.data = &owner;
+	ev_prepare_start(owner.loop, &prepare);
+
+	run_until(&owner, &owner.answers, SOME);
+
+	assert_true(owner.is_in_order);
+	end(&owner);
+}
+
 static void an_answer_larger_than_any_buffer_arrives_whole(void **state)
 {
 	enum { LEN = 3 * 1024 * 1024 };
@@ -850,6 +877,8 @@ int main(void)
 		cmocka_unit_test(ready_means_every_script_is_loaded),
 		cmocka_unit_test(answers_come_once_and_in_order),
 		cmocka_unit_test(order_survives_asking_while_others_wait),
+		cmocka_unit_test(
+			what_is_queued_when_the_loop_is_about_to_wait_leaves),
 		cmocka_unit_test(
 			an_answer_larger_than_any_buffer_arrives_whole),
 		cmocka_unit_test(

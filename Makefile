@@ -144,7 +144,7 @@ $(B)/tests/unit/ws-daemon/wire/test_session: $(B)/tests/support/ws/ws_bytes.o
 # It says what the test wants.
 $(B)/tests/unit/tools/waypost/test_letter: LDFLAGS += -Wl,--wrap=json_object_to_json_string_ext
 # Their clocks are the tests'.
-$(B)/tests/unit/lib/live/test_turn $(B)/tests/unit/handlers/test_conn: LDFLAGS += -Wl,--wrap=wp_mono_ms
+$(addprefix $(B)/tests/unit/,lib/live/test_turn lib/live/test_gather handlers/test_conn): LDFLAGS += -Wl,--wrap=wp_mono_ms
 
 # This one holds a process up where it accepts.
 $(B)/tests/unit/handlers/test_pool: LDFLAGS += -Wl,--wrap=accept4

@@ -8,6 +8,8 @@
 
 #include "lib/base/clock.h"
 
+#include "handlers/metrics.h"
+
 enum { LOG_INTERVAL_MS = 1000 };
 
 void wp_shared_init(struct wp_shared *shared, const struct wp_conf *conf,
@@ -33,6 +35,50 @@ static enum wp_err open_store(struct wp_ctx *ctx, struct wp_error *err)
 	return wp_store_thread_start(&ctx->store, &setup, err);
 }
 
+/* ---- how gathered sends reach Redis ---- */
+
+static void target(void *ctx_, struct wp_send_target *out)
+{
+	const struct wp_ctx *ctx = ctx_;
+
+	*out = (struct wp_send_target){
+		.conf = ctx->conf,
+		.run_id = wp_backend_run_id(ctx->backend, WP_LINE_SHORT),
+		.memory_percent = wp_backend_memory_percent(ctx->backend),
+	};
+}
+
+static enum wp_err call(void *ctx_, const struct wp_cmd *cmd, wp_reply_fn fn,
+			void *fn_ctx)
+{
+	const struct wp_ctx *ctx = ctx_;
+	enum wp_err rc =
+		wp_backend_do(ctx->backend, WP_LINE_SHORT, cmd, fn, fn_ctx);
+
+	if (rc == WP_OK)
+		wp_metric_add(ctx->shared->metrics, WP_H_SEND_CALLS, 1);
+	return rc;
+}
+
+static void lost(void *ctx)
+{
+	wp_ctx_log_failure(ctx, "send", "the connection to Redis was lost");
+}
+
+static enum wp_err make_gather(struct wp_ctx *ctx, struct wp_error *err)
+{
+	const struct wp_gather_hooks hooks = {
+		.target = target,
+		.call = call,
+		.lost = lost,
+		.ctx = ctx,
+	};
+
+	return wp_gather_new(&ctx->gather, ctx->loop, &hooks, err);
+}
+
+/* ---- making, freeing ---- */
+
 enum wp_err wp_ctx_init(struct wp_ctx *ctx, struct wp_shared *shared,
 			struct wp_error *err)
 {
@@ -49,7 +95,8 @@ enum wp_err wp_ctx_init(struct wp_ctx *ctx, struct wp_shared *shared,
 		return rc;
 	setup.loop = ctx->loop;
 	setup.store = ctx->store;
-	return wp_backend_new(&ctx->backend, &setup, err);
+	rc = wp_backend_new(&ctx->backend, &setup, err);
+	return rc == WP_OK ? make_gather(ctx, err) : rc;
 }
 
 void wp_ctx_release(struct wp_ctx *ctx)
@@ -57,7 +104,11 @@ void wp_ctx_release(struct wp_ctx *ctx)
 	if (ctx == NULL)
 		return;
 	wp_store_thread_stop(&ctx->store);
+	/* Who is told no may still look at Redis, and what is under way is
+	 * lost with it. */
+	wp_gather_stop(ctx->gather);
 	wp_backend_free(&ctx->backend);
+	wp_gather_free(&ctx->gather);
 	wp_cmd_release(&ctx->cmd);
 	if (ctx->loop != NULL)
 		ev_loop_destroy(ctx->loop);

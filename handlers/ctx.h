@@ -13,6 +13,7 @@
 #include "lib/auth/token.h"
 #include "lib/base/err.h"
 #include "lib/base/log.h"
+#include "lib/live/gather.h"
 #include "lib/live/store_thread.h"
 #include "lib/metrics/metrics.h"
 #include "lib/redis/cmd.h"
@@ -38,6 +39,7 @@ struct wp_ctx {
 	struct ev_loop *loop;          /* owned */
 	struct wp_store_thread *store; /* owned */
 	struct wp_backend *backend;    /* owned */
+	struct wp_gather *gather;      /* owned: sends of all requests */
 	struct wp_ready ready;
 	size_t n_waiting;  /* calls that wait for Redis or the store */
 	struct wp_cmd cmd; /* of one function at a time: clear it, send it */
@@ -54,7 +56,7 @@ void wp_shared_init(struct wp_shared *shared, const struct wp_conf *conf,
  * survive a fork().
  *
  * Ownership:  the caller's; end with wp_ctx_release(), also after an error
- * Errors:     as wp_store_thread_start() and wp_backend_new()
+ * Errors:     as wp_store_thread_start(), wp_backend_new(), wp_gather_new()
  */
 enum wp_err wp_ctx_init(struct wp_ctx *ctx, struct wp_shared *shared,
 			struct wp_error *err) WP_MUST_USE;

@@ -9,7 +9,8 @@
  * Redis said yes (docs/architecture.md "Accepting").
  *
  * In a batch one bad element does not stop the others; a bad frame around them
- * does. Elements of one partition travel in one script call, so those for one
+ * does. Sends of all requests that come together travel in one script call
+ * (lib/live/gather.h), elements of one partition always, so those for one
  * recipient are accepted in order and fail together.
  */
 #include "handlers/call.h"
@@ -19,6 +20,7 @@
 
 #include "lib/base/json.h"
 #include "lib/http/query.h"
+#include "lib/live/gather.h"
 #include "lib/mailbox/submit.h"
 #include "lib/name/msgid.h"
 
@@ -60,108 +62,46 @@ static void count(struct wp_metrics *metrics,
 		wp_metric_add(metrics, metric_of[results[i].status], 1);
 }
 
-/* How many, from the first on, share a partition? */
-static size_t run_len(const struct wp_submission *const *list, size_t n)
-{
-	size_t len = 1;
-
-	while (len < n && list[len]->envelope.recipient.partition ==
-				  list[0]->envelope.recipient.partition)
-		len++;
-	return len;
-}
-
 /* Submissions on their way. */
 struct submit {
-	const struct wp_submission *const *list;
-	struct wp_send_result *results; /* of each */
-	size_t n;
-	size_t n_due; /* answers */
+	struct wp_sends sends; /* first: the gatherer knows only this */
+	struct wp_call *call;
 	bool (*respond)(struct wp_call *call);
 };
 
-/* Those of one partition, in one script call. */
-struct run {
-	struct wp_call *call;
-	size_t at;
-	size_t len;
-};
-
-static bool finish(struct wp_call *call)
+static void on_done(struct wp_sends *sends)
 {
-	struct submit *submit = call->state;
+	struct submit *submit = (struct submit *)sends;
+	struct wp_call *call = submit->call;
 
-	count(call->ctx->shared->metrics, submit->results, submit->n);
+	count(call->ctx->shared->metrics, sends->results, sends->n);
 	wp_resp_header(&call->resp, "X-Durability",
 		       wp_backend_durability(call->ctx->backend));
-	return submit->respond(call);
-}
-
-static void on_run(void *ctx, const struct wp_reply *reply)
-{
-	const struct run *run = ctx;
-	struct wp_call *call = run->call;
-	struct submit *submit = call->state;
-
-	if (reply == NULL)
-		wp_ctx_log_failure(call->ctx, "send",
-				   "the connection to Redis was lost");
-	wp_send_parse(reply, submit->list + run->at, run->len,
-		      submit->results + run->at);
-	if (--submit->n_due == 0 && finish(call))
+	if (submit->respond(call))
 		wp_call_end(call);
 }
 
-/* These were not sent; with a key they may be repeats of what was accepted. */
-static void turn_away(struct submit *submit, size_t at)
+/* Too many wait: none of these was sent. With a key one may be a repeat. */
+static void turn_away(struct wp_call *call, const struct wp_sends *sends)
 {
-	for (size_t i = at; i < submit->n; i++)
-		submit->results[i] = (struct wp_send_result){
-			.status = submit->list[i]->has_key ? WP_SEND_UNKNOWN
-							   : WP_SEND_OVERLOADED,
-		};
-}
+	bool has_key = false;
 
-static enum wp_err send_run(struct wp_call *call, size_t at, size_t len)
-{
-	const struct submit *submit = call->state;
-	struct wp_ctx *ctx = call->ctx;
-	const struct wp_send_target target = {
-		.conf = ctx->conf,
-		.run_id = wp_backend_run_id(ctx->backend, WP_LINE_SHORT),
-		.memory_percent = wp_backend_memory_percent(ctx->backend),
-	};
-	struct run *run = wp_arena_alloc(&call->arena, sizeof(*run));
-
-	if (run == NULL)
-		return WP_ERR_NOMEM;
-	*run = (struct run){ .call = call, .at = at, .len = len };
-	wp_send_build(&ctx->cmd, &target, submit->list + at, len);
-	return wp_backend_do(ctx->backend, WP_LINE_SHORT, &ctx->cmd, on_run,
-			     run);
+	for (size_t i = 0; i < sends->n; i++)
+		has_key = has_key || sends->list[i]->has_key;
+	refuse(call, wp_submit_turned_away(has_key));
 }
 
 static bool send_all(struct wp_call *call, bool is_up)
 {
 	struct submit *submit = call->state;
-	enum wp_err rc = is_up ? WP_OK : WP_ERR_UNAVAIL;
-	size_t at = 0;
+	enum wp_err rc = WP_ERR_UNAVAIL;
 
-	while (rc == WP_OK && at < submit->n) {
-		size_t len = run_len(submit->list + at, submit->n - at);
-
-		rc = send_run(call, at, len);
-		if (rc == WP_OK) {
-			at += len;
-			submit->n_due++;
-		}
-	}
-	if (submit->n_due > 0) {
-		turn_away(submit, at);
+	if (is_up)
+		rc = wp_gather_submit(call->ctx->gather, &submit->sends);
+	if (rc == WP_OK)
 		return false;
-	}
-	if (rc == WP_ERR_NOMEM)
-		wp_resp_internal(&call->resp);
+	if (rc == WP_ERR_FULL)
+		turn_away(call, &submit->sends);
 	else
 		wp_resp_unavailable(&call->resp,
 				    "Redis cannot be reached; repeat later");
@@ -169,16 +109,17 @@ static bool send_all(struct wp_call *call, bool is_up)
 }
 
 /*
- * Send n submissions, a script call for each run of one partition, all at once.
- * The order inside a partition is the order given. When nothing could be sent,
- * call->resp says so; else respond() follows.
+ * Send submissions, together with those of other requests. The order inside a
+ * partition is the order given. When nothing could be sent, call->resp says so;
+ * else respond() follows.
  *
- * submit:  all but n_due is set; stays until then. Those of one partition lie
- *          together in its list
+ * submit:  stays until then, all set but for call and done
  */
 static bool begin_submit(struct wp_call *call, struct submit *submit)
 {
 	call->state = submit;
+	submit->call = call;
+	submit->sends.done = on_done;
 	return wp_call_redis(call, WP_LINE_SHORT, send_all);
 }
 
@@ -299,9 +240,9 @@ bool wp_handle_send(struct wp_call *call)
 		return true;
 	single->one = &single->submission;
 	single->submit = (struct submit){
-		.list = &single->one,
-		.results = &single->result,
-		.n = 1,
+		.sends = { .list = &single->one,
+			   .results = &single->result,
+			   .n = 1 },
 		.respond = respond,
 	};
 	return begin_submit(call, &single->submit);
@@ -493,9 +434,9 @@ bool wp_handle_send_batch(struct wp_call *call)
 		return true;
 	lay_out(batch);
 	batch->submit = (struct submit){
-		.list = batch->list,
-		.results = batch->results,
-		.n = batch->n_good,
+		.sends = { .list = batch->list,
+			   .results = batch->results,
+			   .n = batch->n_good },
 		.respond = respond_batch,
 	};
 	if (batch->n_good > 0)

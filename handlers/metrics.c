@@ -39,6 +39,10 @@ static const struct wp_metric_desc descs[WP_H_COUNT] = {
 	[WP_H_SEND_OVERLOADED] = { SENDS, "result=\"overloaded\"", NULL,
 				   WP_COUNTER },
 	[WP_H_SEND_UNKNOWN] = { SENDS, "result=\"unknown\"", NULL, WP_COUNTER },
+	[WP_H_SEND_CALLS] = { "waypost_http_send_calls_total", NULL,
+			      "Calls that carried envelopes to Redis, each as "
+			      "many as came together.",
+			      WP_COUNTER },
 	[WP_H_PULLED] = { "waypost_http_pulled_total", NULL,
 			  "Messages in the answers to pulls.", WP_COUNTER },
 	[WP_H_ACKED] = { "waypost_http_acked_total", NULL,

@@ -726,11 +726,6 @@ const char *wp_aredis_run_id(const struct wp_aredis *redis)
 	return redis->state == READY ? redis->hs.run_id : "";
 }
 
-bool wp_aredis_is_fsync(const struct wp_aredis *redis)
-{
-	return redis->state == READY && redis->hs.is_fsync;
-}
-
 static enum wp_err queue_command(struct wp_aredis *redis,
 				 const struct wp_cmd *cmd, wp_reply_fn fn,
 				 void *ctx, size_t confirmations)

@@ -77,8 +77,6 @@ bool wp_aredis_is_ready(const struct wp_aredis *redis);
 /* Commands that are queued or sent, and not answered. */
 size_t wp_aredis_unanswered(const struct wp_aredis *redis);
 const char *wp_aredis_run_id(const struct wp_aredis *redis);
-/* Was a write on disk before it was answered, when the connection was made? */
-bool wp_aredis_is_fsync(const struct wp_aredis *redis);
 
 /*
  * Queue one command. fn gets NULL when the connection was lost: the outcome is

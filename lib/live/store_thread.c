@@ -129,6 +129,27 @@ static enum wp_err have_store(struct hand *hand, struct wp_error *err)
 	return WP_OK;
 }
 
+/*
+ * Ready for a job. That Redis was restarted this moment is noticed by what is
+ * written to the connection of before: then all is asked once more.
+ */
+static enum wp_err be_fit(struct hand *hand, struct wp_error *err)
+{
+	bool was_connected =
+		hand->redis != NULL && wp_redis_fd(hand->redis) != -1;
+	enum wp_err rc;
+
+	for (;;) {
+		rc = have_redis(hand, err);
+		if (rc == WP_OK)
+			rc = have_store(hand, err);
+		if (rc == WP_OK || !was_connected ||
+		    wp_redis_fd(hand->redis) != -1)
+			return rc;
+		was_connected = false;
+	}
+}
+
 static void complain(struct wp_store_thread *line, const struct wp_error *err)
 {
 	uint32_t suppressed;
@@ -163,9 +184,7 @@ static void run_job(struct hand *hand, struct wp_store_job *job)
 		ask(hand->line, job);
 		return;
 	}
-	job->result = have_redis(hand, &err);
-	if (job->result == WP_OK)
-		job->result = have_store(hand, &err);
+	job->result = be_fit(hand, &err);
 	if (job->result == WP_OK)
 		job->result = job->run(job, hand->store, &err);
 	if (job->result != WP_OK)

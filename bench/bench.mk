@@ -76,11 +76,15 @@ bench-growth: bench-build ## by users known and messages waiting: GROWTH_MINUTES
 bench-plots: ## draw what was measured, to bench/plots
 	@$(PYTHON) bench/plots.py
 
+bench-results: bench-plots ## put what was measured together: bench/RESULTS.md
+	@$(PYTHON) bench/results.py
+
 bench: bench-send bench-pull bench-e2e bench-redis bench-ws bench-migrate bench-herd \
 	bench-depth bench-idle bench-growth bench-plots ## all of them
 
 .PHONY: bench bench-deps bench-build bench-objects bench-send bench-pull bench-redis \
-	bench-migrate bench-ws bench-e2e bench-herd bench-depth bench-idle bench-growth bench-plots
+	bench-migrate bench-ws bench-e2e bench-herd bench-depth bench-idle bench-growth \
+	bench-plots bench-results
 
 # Tests try these.
 tests-build test-e2e: $(BENCH_PROGRAMS)

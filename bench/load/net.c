@@ -52,7 +52,7 @@ int net_connect(const struct net_address *address)
 int net_try_connect(const struct net_address *address, unsigned int ms)
 {
 	const struct timeval wait = { .tv_sec = ms / 1000,
-				      .tv_usec = ms % 1000 * 1000 };
+				      .tv_usec = (long)(ms % 1000) * 1000 };
 	int one = 1;
 	int fd = socket(address->to.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 

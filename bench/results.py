@@ -1,0 +1,90 @@
+#!/usr/bin/python3
+"""Put together what was measured last, with its plots: bench/RESULTS.md.
+
+usage: bench/results.py [--data build/bench]
+
+Sections of that file which are no benchmark's of these stay, at its end.
+"""
+import argparse
+import os
+import re
+import textwrap
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(HERE)
+RESULTS = os.path.join(HERE, "RESULTS.md")
+WIDTH = 100
+
+HEAD = """# Results
+
+One run of `make bench` on one machine; [README.md](README.md) tells what is
+compared with what, and how. Ratios within a round count, single times are those
+of this machine. Every table has the command that made it; `bench/results.py`
+puts them together."""
+
+# Benchmark: (heading, plots)
+SECTIONS = {
+    "send": ("Sending", ("send", "send-cpu")),
+    "send-batch": ("Sending in batches of 50", ("send-batch",)),
+    "pull-hot": ("Pulling and acknowledging, in Redis",
+                 ("pull-empty", "pull-empty-cpu", "pull-full", "ack")),
+    "pull-cold": ("Pulling and acknowledging, on disk", ()),
+    "depth-hot": ("By how much waits, in Redis", ("depth",)),
+    "depth-cold": ("By how much waits, on disk", ()),
+    "e2e": ("From POST to poke", ("e2e-waypost", "e2e-before",
+                                  "e2e-go-nginx", "e2e-cpu")),
+    "redis": ("Scripts alone", ("redis",)),
+    "migrate": ("To disk", ("migrate",)),
+    "ws": ("WebSocket daemons", ("ws-pokes", "ws-handshakes", "ws-memory")),
+    "herd-4000": ("A herd of 4,000", ("herd-4000",)),
+    "herd-10000": ("A herd of 10,000", ("herd-10000",)),
+    "idle": ("Memory at rest", ("idle",)),
+    "growth-users": ("Growth: users", ("growth-users",)),
+    "growth-waiting": ("Growth: messages", ("growth-waiting",)),
+}
+
+
+def wrapped(paragraph):
+    """Tables stay as they are."""
+    if paragraph.startswith("|"):
+        return paragraph
+    return textwrap.fill(" ".join(paragraph.split()), WIDTH,
+                         break_long_words=False, break_on_hyphens=False)
+
+
+def section(path, heading, plots):
+    with open(path, encoding="utf-8") as file:
+        paragraphs = file.read().strip().split("\n\n")[1:]
+    images = " ".join(f"![{heading}](plots/{plot}.svg)" for plot in plots
+                      if os.path.exists(os.path.join(HERE, "plots",
+                                                     plot + ".svg")))
+    return "\n\n".join([f"## {heading}", *map(wrapped, paragraphs)] +
+                       ([images] if images else []))
+
+
+def others():
+    """What somebody else has written there."""
+    with open(RESULTS, encoding="utf-8") as file:
+        found = re.split(r"^(?=## )", file.read(), flags=re.M)[1:]
+    ours = {heading for heading, _ in SECTIONS.values()}
+    return [text.strip() for text in found
+            if text.splitlines()[0].removeprefix("## ") not in ours]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", default=os.path.join(ROOT, "build", "bench"))
+    options = parser.parse_args()
+    parts = HEAD.split("\n\n")
+    parts = [parts[0], wrapped(parts[1])]
+    for name, (heading, plots) in SECTIONS.items():
+        path = os.path.join(options.data, name + ".md")
+        if os.path.exists(path):
+            parts.append(section(path, heading, plots))
+    parts += others()
+    with open(RESULTS, "w", encoding="utf-8") as file:
+        file.write("\n\n".join(parts) + "\n")
+
+
+if __name__ == "__main__":
+    main()

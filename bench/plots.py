@@ -25,6 +25,7 @@ BARS = {
     "ws-handshakes": ("ws", "handshakes/s", "handshakes a second"),
     "ws-memory": ("ws", "idle_bytes", "bytes of memory per idle client"),
     "migrate": ("migrate", "messages/s", "messages a second to disk"),
+    "migrate-hot": ("migrate-hot", "messages/s", "messages a second to disk"),
     "redis": ("redis", "messages/s", "messages a second"),
 }
 # Plot: (benchmark, numbers of each program, what the axis says)

@@ -637,7 +637,6 @@ void wp_send_build(struct wp_cmd *cmd, const struct wp_send_target *target,
 	wp_cmd_int(cmd, conf->mailbox.idempotency_hours);
 	wp_cmd_int(cmd, conf->mailbox.max_waiting);
 	wp_cmd_int(cmd, conf->mailbox.max_waiting_bytes);
-	wp_cmd_int(cmd, conf->mailbox.max_envelope_bytes);
 	wp_cmd_int(cmd, wp_memory_is_high(conf, target->memory_percent));
 	for (size_t i = 0; i < n_runs; i++)
 		wp_cmd_int(cmd, (int64_t)(ends[i] - (i > 0 ? ends[i - 1] : 0)));

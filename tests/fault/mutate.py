@@ -107,9 +107,9 @@ MUTATIONS = (
     Mutation(
         "forget-poke", "one poke in three is neither sent nor remembered",
         [(SCRIPTS + "route.lua",
-          "  redis.call('SADD', prefix .. 'due:' .. inc, urn)\n",
+          "  local once = inc .. ' ' .. urn\n",
           "  if now_ms % 3 == 0 then\n    return\n  end\n"
-          "  redis.call('SADD', prefix .. 'due:' .. inc, urn)\n")],
+          "  local once = inc .. ' ' .. urn\n")],
         {"missed_poke"}, "cold-locked"),
     Mutation(
         "forget-connect-poke", "connect does not see what waits",
@@ -129,7 +129,8 @@ MUTATIONS = (
     Mutation(
         "forget-mark", "users who are away are not marked for migration",
         [(SCRIPTS + "route.lua",
-          "    redis.call('ZADD', prefix .. 'migrate', 'NX', now_text, f.u)\n",
+          "      marks[#marks + 1] = now_text\n"
+          "      marks[#marks + 1] = f.u\n",
           "")],
         {"stranded", "repaired"}, "cold-locked"),
     Mutation(

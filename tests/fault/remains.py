@@ -11,7 +11,7 @@ import sqlite3
 # Type of key -> what must be 0 in it.
 EMPTY = {
     "ingress": "XLEN", "dlq": "XLEN", "tries": "HLEN", "migrate": "ZCARD",
-    "hotsize": "HLEN",
+    "waits": "HLEN",
 }
 GONE = ("hot:", "hot!:", "online:", "due:", "at:", "rebuild", "reindex",
         "intent", "index:")

@@ -186,7 +186,7 @@ static void a_send_looks_once_at_what_has_expired(void **state)
 	deliver_expired(w, MANY);
 	wp_world_run(w, "SET " WP_P "gate run");
 	(void)snprintf(args, sizeof(args),
-		       "run 100000 24 10 1000000 1000 0 1 " WP_BOB
+		       "run 100000 24 10 1000000 0 1 " WP_BOB
 		       " 0 _ 9000 t m _ _");
 	work = run(w, WP_SCRIPT_SEND, args);
 	assert_true(wp_reply_is(wp_reply_at(wp_reply_at(answer(&work), 1), 0),

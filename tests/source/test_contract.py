@@ -272,8 +272,8 @@ class PlantedFaults(unittest.TestCase):
             "lib/mailbox/scripts/ack.lua", "\nlocal ",
             "\nlocal elsewhere = KEYS[1] .. 'elsewhere'\nlocal ")
         self.assert_said(
-            ["docs/architecture.md: key of a partition inq is missing"],
-            "docs/architecture.md", "| `wp:{p}:inq` |", "| it |")
+            ["docs/architecture.md: key of a partition waits is missing"],
+            "docs/architecture.md", "| `wp:{p}:waits` |", "| it |")
 
     def test_codes(self):
         self.assert_said(

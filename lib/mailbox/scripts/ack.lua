@@ -29,18 +29,6 @@ local deleted = 0
 
 -- include fields_of
 
--- Take an entry off the numbers that send keeps.
-local function unqueue(size)
-  local queued = redis.call('HGET', prefix .. 'inq', urn) or ''
-  local count, bytes = queued:match('^(%d+) (%d+)$')
-  if count and tonumber(count) > 1 then
-    redis.call('HSET', prefix .. 'inq', urn, string.format('%d %d', count - 1,
-      math.max(bytes - size, 0)))
-  else
-    redis.call('HDEL', prefix .. 'inq', urn)
-  end
-end
-
 local function delete_accepted(id, band)
   local entry = redis.call('XRANGE', ingress, id, id)[1]
   if not entry then
@@ -50,11 +38,11 @@ local function delete_accepted(id, band)
   if fields.u == urn and fields.b == band then
     redis.call('HDEL', prefix .. 'tries', id)
     redis.call('XDEL', ingress, id)
-    unqueue(#(fields.e or ''))
+    index_lose(urn, (band == '1' and '!' or '') .. id, #(fields.e or ''))
   end
 end
 
-local function delete(key, band, mark, first, last)
+local function delete(key, band, first, last)
   if first > last then
     return
   end
@@ -68,22 +56,24 @@ local function delete(key, band, mark, first, last)
     deleted = deleted +
       redis.call('XDEL', key, unpack(ARGV, i, math.min(i + CHUNK - 1, last)))
   end
-  index_remove(urn, mark, ARGV, first, last)
   if redis.call('XLEN', key) == 0 then
     redis.call('DEL', key)
   end
 end
-delete(standard, '0', '', 4, 3 + n)
-delete(high, '1', '!', 4 + n, #ARGV)
-if is_routing and redis.call('XLEN', ingress) == 0 then
-  redis.call('DEL', prefix .. 'inq')
-end
-
+delete(standard, '0', 4, 3 + n)
+delete(high, '1', 4 + n, #ARGV)
 if redis.call('EXISTS', standard, high) == 0 then
   redis.call('ZREM', prefix .. 'expiry', urn)
   index_forget(urn)
+else
+  index_remove(urn, '', ARGV, 4, 3 + n)
+  index_remove(urn, '!', ARGV, 4 + n, #ARGV)
 end
-index_settle()
+if is_routing then
+  index_settle()
+else
+  index_settle(true)
+end
 
 return {redis.call('GET', prefix .. 'gate') == run_id and 1 or 0,
   redis.call('HGET', prefix .. 'cold', urn) or '', deleted}

@@ -15,8 +15,9 @@
 --   - a user with something in hot: noted in expiry, as due, so that a sweep
 --     finds the right time
 --   - an empty hot queue: deleted
---   - an index that has not the length of hot: made anew; a cut can leave one,
---     so this is no repair that is told
+--   - an index that has not the length of hot, or a number of waiting messages
+--     that is not the length of hot though ingress is empty: made anew; a cut
+--     can leave one, so this is no repair that is told
 --   - at: and due: of an incarnation that is not in live: its users are taken
 --     offline as by reap, then they go
 --
@@ -75,6 +76,9 @@ local function has_hot(urn)
     index_forget(urn)
   elseif redis.pcall('ZCARD', prefix .. 'index:' .. urn) ~= n then
     index_rebuild(urn)
+    index_check(urn, true)
+  else
+    index_check(urn, false)
   end
   return found
 end
@@ -125,4 +129,5 @@ else
     incarnations = 1
   end
 end
+index_settle()
 return {more and 1 or 0, connections, marks, expiries, streams, incarnations}

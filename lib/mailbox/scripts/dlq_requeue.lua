@@ -141,13 +141,20 @@ if #online == 0 then
 end
 redis.call('ZADD', prefix .. 'expiry', 'LT', string.format('%d', expires_ms),
   f.u)
-index_add(f.u, (f.b == '1' and '!' or '') .. id, expires_ms, #kept.e)
+local member = (f.b == '1' and '!' or '') .. id
+if type(redis.pcall('ZSCORE', prefix .. 'index:' .. f.u, member)) ~= 'string'
+then
+  local text = redis.call('HGET', prefix .. 'waits', f.u) or '0 0'
+  local n, bytes = text:match('^(%d+) (%d+)$')
+  redis.call('HSET', prefix .. 'waits', f.u, string.format('%d %d', n + 1,
+    bytes + #kept.e))
+end
+index_add(f.u, member, expires_ms, #kept.e)
 if has_moved_on then
   redis.call('RENAME', copy, hot)
 elseif not is_there then
   add_to(hot)
 end
-index_settle()
 redis.call('XDEL', dlq, entry_id)
 for _, inc in ipairs(online) do
   redis.call('PUBLISH', 'wp:poke:' .. inc, 'p ' .. f.u)

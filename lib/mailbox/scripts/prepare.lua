@@ -26,14 +26,19 @@ local SLICE = 16
 
 -- include lease
 
+-- include index_score
+
+-- include index
+
 local high, standard = prefix .. 'hot!:' .. urn, prefix .. 'hot:' .. urn
 local is_empty = redis.call('XLEN', high) == 0 and
   redis.call('XLEN', standard) == 0
 if is_empty or redis.call('EXISTS', prefix .. 'online:' .. urn) == 1 then
   if is_empty then
-    redis.call('DEL', high, standard, prefix .. 'index:' .. urn)
+    redis.call('DEL', high, standard)
     redis.call('ZREM', prefix .. 'expiry', urn)
-    redis.pcall('HDEL', prefix .. 'hotsize', urn)
+    index_forget(urn)
+    index_settle()
   end
   redis.call('ZREM', prefix .. 'migrate', urn)
   return {'none'}

@@ -26,6 +26,9 @@
 --     connection, or marked in migrate. The same instant decides which.
 --   - expiry has every user with something in hot, at or before the earliest
 --     expiry in there: noted before hot grows, so that no cut can leave it out.
+--   - What is done alike for several entries is done for those of a slice
+--     together: expiry is noted before, marks and due are set after hot has
+--     grown, and only then they leave ingress.
 --   - index has an entry before hot has it.
 --   - A message for an offline user is asked a notification for before it
 --     leaves ingress; one command per user and call stays, about the highest
@@ -33,8 +36,7 @@
 --   - Entries of one recipient and band are taken in id order; a failed one
 --     holds back those behind it, and nobody else: what is held does not count
 --     against max_entries and max_bytes, only against bounds of its own.
---   - inq loses what leaves ingress; it is deleted with the last entry, which
---     also takes what a cut has left in there.
+--   - waits loses what leaves ingress without being in hot.
 --   - tries has a field for an entry only while that entry is in ingress.
 -- Bounds: max_entries and max_bytes of what leaves ingress, 4,096 entries and
 -- eight times max_bytes of what is held, and a slice beyond each.
@@ -76,14 +78,15 @@ local function incarnations(urn)
 end
 
 local pokes, poked = {}, {} -- incarnation -> urns; "inc urn" -> true
+local due = {} -- incarnation -> urns, of the slice
 local function remember_poke(inc, urn)
-  redis.call('SADD', prefix .. 'due:' .. inc, urn)
   local once = inc .. ' ' .. urn
   if not poked[once] then
     poked[once] = true
-    local list = pokes[inc] or {}
-    pokes[inc] = list
-    list[#list + 1] = urn
+    for _, lists in ipairs({pokes, due}) do
+      lists[inc] = lists[inc] or {}
+      table.insert(lists[inc], urn)
+    end
   end
 end
 
@@ -104,20 +107,13 @@ local function tell(urn, id)
   told[urn] = entry or told[urn]
 end
 
-local noted = {} -- urn -> earliest expiry that this call has noted
-local function note_expiry(urn, expires_ms)
-  if not noted[urn] or expires_ms < noted[urn] then
-    noted[urn] = expires_ms
-    redis.call('ZADD', prefix .. 'expiry', 'LT',
-      string.format('%d', expires_ms), urn)
-  end
-end
-
 -- include fields_of
 
 local function is_in(hot, id)
   return #redis.call('XRANGE', hot, id, id) > 0
 end
+
+local marked, marks = {}, {} -- urn -> true; words of ZADD, of the slice
 
 -- Returns "routed", "dropped", or nil and what is wrong with the entry.
 -- Faults of Redis itself are raised and end the call.
@@ -134,15 +130,21 @@ local function route_one(id, f)
     return 'dropped'
   end
   local hot = prefix .. (f.b == '1' and 'hot!:' or 'hot:') .. f.u
-  note_expiry(f.u, expires_ms)
   local mark = f.b == '1' and '!' or ''
+  if f.f ~= '' then
+    redis.call('ZADD', prefix .. 'expiry', 'LT',
+      string.format('%d', expires_ms), f.u)
+  end
+  if expires_ms <= now_ms then
+    redis.call('HDEL', prefix .. 'waits', '!' .. f.u)
+  end
   local is_new = index_add(f.u, mark .. id, expires_ms, #f.e)
   local added = redis.pcall('XADD', hot, id, 'e', f.e, 'x', f.x, 'f', f.f)
   if type(added) == 'table' and added.err then
     -- An id the stream has already covered was routed by a call cut off later.
     local is_covered = added.err:find('equal or smaller', 1, true)
     if is_new and not (is_covered and is_in(hot, id)) then
-      index_remove(f.u, mark, {id}, 1, 1)
+      index_drop(f.u, mark .. id)
     end
     if not is_covered then
       if added.err:find('^WRONGTYPE') or added.err:find('^ERR') then
@@ -156,7 +158,11 @@ local function route_one(id, f)
       remember_poke(inc, f.u)
     end
   else
-    redis.call('ZADD', prefix .. 'migrate', 'NX', now_text, f.u)
+    if not marked[f.u] then
+      marked[f.u] = true
+      marks[#marks + 1] = now_text
+      marks[#marks + 1] = f.u
+    end
     if push_max > 0 and expires_ms > now_ms then
       tell(f.u, id)
     end
@@ -176,37 +182,24 @@ local holding = {} -- urn and band -> true
 local last_error = ''
 local has_tries = careful or redis.call('EXISTS', tries_key) == 1
 
-local gone = {} -- urn -> {entries, bytes} that have left ingress
-local function leave_ingress(id, f)
-  -- In this order, or a cut could leave a field that nobody removes.
-  if has_tries then
-    redis.call('HDEL', tries_key, id)
-  end
-  redis.call('XDEL', ingress, id)
-  if f.u then
-    local sum = gone[f.u] or {0, 0}
-    gone[f.u] = sum
-    sum[1], sum[2] = sum[1] + 1, sum[2] + #(f.e or '')
-  end
-end
+local leaving = {} -- ids, of the slice
 
--- Take what has left ingress off the numbers that send keeps.
-local function settle_queued(left)
-  local inq = prefix .. 'inq'
-  if left == 0 then
-    redis.call('DEL', inq)
-    return
+-- What was put off for the entries of a slice.
+local function settle_slice()
+  for inc, urns in pairs(due) do
+    redis.call('SADD', prefix .. 'due:' .. inc, unpack(urns))
   end
-  for urn, sum in pairs(gone) do
-    local queued = redis.call('HGET', inq, urn) or ''
-    local n, size = queued:match('^(%d+) (%d+)$')
-    if n and tonumber(n) > sum[1] then
-      redis.call('HSET', inq, urn, string.format('%d %d', n - sum[1],
-        math.max(size - sum[2], 0)))
-    else
-      redis.call('HDEL', inq, urn)
+  if #marks > 0 then
+    redis.call('ZADD', prefix .. 'migrate', 'NX', unpack(marks))
+  end
+  if #leaving > 0 then
+    -- In this order, or a cut could leave a field that nobody removes.
+    if has_tries then
+      redis.call('HDEL', tries_key, unpack(leaving))
     end
+    redis.call('XDEL', ingress, unpack(leaving))
   end
+  due, marks, leaving = {}, {}, {}
 end
 
 -- Lanes whose queue is what is wrong, found out by the tries of a first entry.
@@ -241,7 +234,13 @@ local function attempt(id, f, lane)
     bury(id, f, reason, tries)
     dead = dead + 1
   end
-  leave_ingress(id, f)
+  leaving[#leaving + 1] = id
+  if outcome ~= 'routed' then
+    if f.u then
+      index_lose(f.u, (f.b == '1' and '!' or '') .. id, #(f.e or ''))
+    end
+    settle_slice()
+  end
   return true
 end
 
@@ -250,11 +249,37 @@ local function is_full()
     held >= MAX_HELD or held_bytes >= MAX_HELD_BYTES
 end
 
+-- The earliest expiry of each user in a slice. What may vanish is left out:
+-- nobody would take its user off again.
+local function note_expiries(slice)
+  local earliest, words = {}, {}
+  for _, entry in ipairs(slice) do
+    local f = entry.f
+    local expires_ms = tonumber(f.x)
+    if f.u and expires_ms and f.f == '' then
+      earliest[f.u] = math.min(earliest[f.u] or math.huge, expires_ms)
+    end
+  end
+  for urn, expires_ms in pairs(earliest) do
+    words[#words + 1] = string.format('%d', expires_ms)
+    words[#words + 1] = urn
+  end
+  if #words > 0 then
+    redis.call('ZADD', prefix .. 'expiry', 'LT', unpack(words))
+  end
+end
+
 local from = '-'
+local is_end = false
 repeat
   local slice = redis.call('XRANGE', ingress, from, '+', 'COUNT', SLICE)
+  local is_last = #slice < SLICE
   for _, entry in ipairs(slice) do
-    local id, f = entry[1], fields_of(entry)
+    entry.f = fields_of(entry)
+  end
+  note_expiries(slice)
+  for i, entry in ipairs(slice) do
+    local id, f = entry[1], entry.f
     local lane = (f.u or '') .. ' ' .. (f.b or '')
     local size = #(f.e or '')
     from = '(' .. id
@@ -266,10 +291,13 @@ repeat
       held_bytes = held_bytes + size
     end
     if is_full() then
+      is_last = is_last and i == #slice
       break
     end
   end
-until #slice < SLICE or is_full()
+  settle_slice()
+  is_end = is_last
+until is_last or is_full()
 
 for inc, urns in pairs(pokes) do
   for i = 1, #urns, POKE_BATCH do
@@ -277,7 +305,6 @@ for inc, urns in pairs(pokes) do
       'p ' .. table.concat(urns, ',', i, math.min(i + POKE_BATCH - 1, #urns)))
   end
 end
-local left = redis.call('XLEN', ingress)
-settle_queued(left)
 index_settle()
+local left = is_end and held or redis.call('XLEN', ingress)
 return {'ok', routed, dropped, dead, held, left, last_error}

@@ -3,8 +3,8 @@
 --
 -- KEYS     wp:{p}: of each partition, none of them twice
 -- ARGV     run_id, high_mark, idem_hours, max_waiting, max_waiting_bytes,
---          max_envelope, is_full, for each partition how many items are for
---          it, then the items, those of one partition together:
+--          is_full, for each partition how many items are for it, then the
+--          items, those of one partition together:
 --          urn, band, flags, expires_in_ms, trace, envelope, idem, digest
 --          is_full is 1 when Redis is past its memory mark;
 --          band is 0 (standard) or 1 (high); flags is "e" for ephemeral or "";
@@ -30,273 +30,285 @@
 --     append can lie between, so the stream's last id tells whether the append
 --     happened and under which id.
 --   - Once an item for a recipient fails, later ones for it fail alike.
---   - What waits for a user is what is in ingress (inq), in hot (index,
---     hotsize) and in cold (coldsize). None of these is a counter that could
---     drift: inq is forgotten whenever ingress is empty, hotsize is believed
---     only while it has the length of hot, coldsize holds what the cold store
---     said of a version. A cut leaves inq a little off until then.
+--   - What waits for a user is what is in ingress and hot (waits) and in cold
+--     (coldsize). waits is raised before an entry is in ingress and lowered
+--     after it has left hot or ingress for good, so a cut leaves it too high
+--     rather than too low. coldsize holds what the cold store said of a
+--     version.
 --   - What has expired counts for nobody: in hot at once, in cold when all of
 --     it has (coldlast), else until the sweep.
 --   - Partitions have nothing in common: what is wrong with one decides over no
 --     item of another.
 --
--- Bounds: n items, at most 100. Where a mailbox may be full, its index: all of
--- it when that was not known before, later what has expired since.
+-- Bounds: n items, at most 100. Where a mailbox may be full: of its index what
+-- has expired, once; all of it only to make good what a cut has left.
 --
 -- No first line with flags, unlike the other scripts: with one, a full Redis
 -- (or one with a bad disk, or too few replicas) would refuse to begin, and
 -- known keys would get no answer. Without it Redis refuses the first write.
-local run_id, high_mark = ARGV[1], tonumber(ARGV[2])
-local idem_hours = tonumber(ARGV[3])
-local max_waiting, max_bytes = tonumber(ARGV[4]), tonumber(ARGV[5])
-local max_envelope, is_full = tonumber(ARGV[6]), ARGV[7] == '1'
+local run_id, is_full = ARGV[1], ARGV[6] == '1'
+local BUCKET_HOURS = 6
 
 -- include clock
 
 -- Idempotency lives in buckets of six hours that expire as a whole.
-local BUCKET_HOURS = 6
-local bucket = math.floor(now_s / 3600 / BUCKET_HOURS)
-local oldest = bucket - math.ceil(idem_hours / BUCKET_HOURS)
-local bucket_ttl = (idem_hours + 2 * BUCKET_HOURS) * 3600
+local function bucket_key(prefix, ahead)
+  local bucket = math.floor(now_s / 3600 / BUCKET_HOURS) + ahead
+  return prefix .. 'idem:' .. string.format('%d', bucket * BUCKET_HOURS)
+end
+
+local function remember(prefix, field, digest, id)
+  local key = bucket_key(prefix, 0)
+  redis.call('HSET', key, field, digest .. id)
+  redis.call('EXPIRE', key, (ARGV[3] + 2 * BUCKET_HOURS) * 3600)
+end
+
+-- From the next bucket on: a key may be of before the clock went back.
+local function known(prefix, field)
+  for ahead = 1, -math.ceil(ARGV[3] / BUCKET_HOURS), -1 do
+    local value = redis.call('HGET', bucket_key(prefix, ahead), field)
+    if value then
+      return value
+    end
+  end
+  return nil
+end
 
 -- include last_id
 
--- include index_score
-
-local results = {'ok'}
-local first_item = 8 + #KEYS
-local no_master -- what a server says that takes no writes, for it is none
-
--- The n items from the first on, all of one partition.
-local function accept(prefix, first, n)
-  local ingress, intent = prefix .. 'ingress', prefix .. 'intent'
-  local inq = prefix .. 'inq'
-
-  local function bucket_key(b)
-    return prefix .. 'idem:' .. string.format('%d', b * BUCKET_HOURS)
-  end
-
-  local function remember(field, digest, id)
-    local key = bucket_key(bucket)
-    redis.call('HSET', key, field, digest .. id)
-    redis.call('EXPIRE', key, bucket_ttl)
-  end
-
-  -- What a script that was cut off left behind, if it had come to its append.
-  local left = redis.call('GET', intent)
-  local cut
-  if left and last_id(ingress) ~= left:sub(33) then
-    cut = {field = left:sub(1, 16), digest = left:sub(17, 32),
-      id = last_id(ingress)}
-  end
-
-  -- From the next bucket on: a key may be of before the clock went back.
-  local function known(field)
-    if cut and cut.field == field then
-      return cut.digest .. cut.id
-    end
-    for b = bucket + 1, oldest, -1 do
-      local value = redis.call('HGET', bucket_key(b), field)
-      if value then
-        return value
-      end
-    end
-    return nil
-  end
-
-  -- Foreign keys are route's business, it dead-letters what meets one.
-  local function ask_number(...)
-    local answer = redis.pcall(...)
-    return type(answer) == 'number' and answer or 0
-  end
+-- What expires does not wait: look for that, and whether waits is right.
+local function look_closely(prefix, urn, w, is_queue_empty)
+  -- include index_score
 
   -- include index
 
   -- include index_exact
 
-  -- Bytes of the entries from one rank of an index up to another.
-  local function bytes_between(key, from, to)
-    local bytes = 0
-    for i = from, to - 1, 500 do
-      local slice = redis.call('ZRANGE', key, i, math.min(i + 499, to - 1),
-        'WITHSCORES')
-      for k = 2, #slice, 2 do
-        bytes = bytes + tonumber(slice[k]) % INDEX_SPAN
-      end
-    end
-    return bytes
-  end
+  -- include expired
 
-  -- How many entries of hot have not expired, and their bytes. Each one that
-  -- expires is looked at once; all of them when hotsize does not say.
-  local function measure(urn, n)
-    local key, alive = prefix .. 'index:' .. urn, index_alive(now_ms)
-    if redis.pcall('ZCARD', key) ~= n then
-      index_rebuild(urn)
-      n = redis.call('ZCARD', key)
-    end
-    local sum = index_sum(urn)
-    if not sum.n or sum.alive * INDEX_SPAN > tonumber(alive) then
-      sum.n, sum.bytes = n, bytes_between(key, 0, n)
-      sum.alive, sum.dead = 0, 0
-    end
-    local before = redis.call('ZCOUNT', key, '-inf',
-      string.format('(%d', sum.alive * INDEX_SPAN))
-    local dead_n = redis.call('ZCOUNT', key, '-inf', '(' .. alive)
-    sum.dead = sum.dead + bytes_between(key, before, dead_n)
-    sum.alive, sum.has_changed = tonumber(alive) / INDEX_SPAN, true
-    return n - dead_n, sum.bytes - sum.dead
+  local key, hot_n = prefix .. 'index:' .. urn, hot_length(urn)
+  local is_new = redis.pcall('ZCARD', key) ~= hot_n
+  if is_new then
+    index_rebuild(urn)
   end
-
-  -- What waits for a user; queued is the part of it that is in ingress.
-  local waiting = {}
-  local function waiting_for(urn, is_queue_empty)
-    local w = waiting[urn]
-    if w then
-      return w
-    end
-    local queued = not is_queue_empty and redis.call('HGET', inq, urn) or '0 0'
-    local queued_n, queued_bytes = queued:match('^(%d+) (%d+)$')
-    local cold = redis.call('HGET', prefix .. 'coldsize', urn) or '0 0 0'
-    local cold_n, cold_bytes = cold:match('^%d+ (%d+) (%d+)$')
-    w = {queued_n = tonumber(queued_n), queued_bytes = tonumber(queued_bytes),
-      cold_n = tonumber(cold_n), cold_bytes = tonumber(cold_bytes)}
-    w.hot_n = ask_number('XLEN', prefix .. 'hot:' .. urn) +
-      ask_number('XLEN', prefix .. 'hot!:' .. urn)
-    -- No less than it is, until it matters.
-    w.hot_bytes = w.hot_n * max_envelope
-    waiting[urn] = w
-    return w
+  if is_queue_empty and (is_new or w.n ~= hot_n) then
+    w.n, w.bytes = hot_n, bytes_between(key, 0, hot_n)
+    redis.call('HSET', prefix .. 'waits', urn, w.n .. ' ' .. w.bytes)
   end
+  local last = w.rest_n > 0 and
+    tonumber(redis.call('HGET', prefix .. 'coldlast', urn) or nil)
+  if last and last <= now_ms then
+    w.rest_n, w.rest_bytes = 0, 0
+  end
+  local n, bytes = expired_in(urn, now_ms)
+  w.rest_n, w.rest_bytes = w.rest_n - n, w.rest_bytes - bytes
+end
 
-  local function look_closely(urn, w)
-    w.is_exact = true
-    if w.hot_n > 0 then
-      w.hot_n, w.hot_bytes = measure(urn, w.hot_n)
-    end
-    local last = w.cold_n > 0 and
-      tonumber(redis.call('HGET', prefix .. 'coldlast', urn) or nil)
-    if last and last <= now_ms then
-      w.cold_n, w.cold_bytes = 0, 0
+local no_master -- what a server says that takes no writes, for it is none
+
+-- A partition: what its keys say, and what this call has done there.
+local function begin(prefix)
+  local ingress, intent = prefix .. 'ingress', prefix .. 'intent'
+  local left, length = redis.call('GET', intent), redis.call('XLEN', ingress)
+  local p = {prefix = prefix, ingress = ingress, intent = intent, left = left,
+    length = length, was_empty = length == 0, has_appended = false,
+    is_open = redis.call('GET', prefix .. 'gate') == run_id,
+    may_append = nil, last = nil, cut = nil}
+  -- What a script that was cut off left behind, if it had come to its append.
+  if left then
+    p.last = last_id(ingress)
+    if p.last ~= left:sub(33) then
+      p.cut = {field = left:sub(1, 16), digest = left:sub(17, 32), id = p.last}
     end
   end
+  return p
+end
 
-  local length = redis.call('XLEN', ingress)
-  local was_empty = length == 0
-  local appended = {} -- urn -> what waits for it now
-  local refused = {} -- urn -> why
-  -- Would Redis refuse a write now? One that changes nothing tells, before
-  -- there is one that does.
-  local function is_refused()
-    local answer = redis.pcall('SETRANGE', intent, 0, '')
-    if type(answer) == 'number' then
-      return false
-    end
+-- Do a write if something new may be appended. The first one tells whether
+-- Redis refuses all of them; it must be harmless when nothing follows. It
+-- settles what was cut.
+local function write(p, ...)
+  if p.may_append then
+    redis.call(...)
+    return true
+  elseif p.may_append == false or is_full or not p.is_open then
+    p.may_append = false
+    return false
+  end
+  local answer = redis.pcall(...)
+  p.may_append = type(answer) == 'number'
+  if not p.may_append then
     if answer.err:find('^READONLY') then
       no_master = answer -- the caller is to leave this server
       error(answer)
     end
-    return true
+    return false
   end
-
-  -- May something new be appended? Found out once, settling what was cut.
-  local may_append
-  local function is_open()
-    if may_append == nil then
-      may_append = not is_full and
-        redis.call('GET', prefix .. 'gate') == run_id and not is_refused()
-      if may_append and cut then
-        remember(cut.field, cut.digest, cut.id)
-      end
-      if may_append and left then
-        redis.call('DEL', intent)
-      end
-    end
-    return may_append
+  if p.cut then
+    remember(p.prefix, p.cut.field, p.cut.digest, p.cut.id)
   end
-
-  -- Does one more message of this size go over what one user may keep waiting?
-  -- Where nothing may be written, nobody looks closely: that is overload.
-  local function is_over(urn, w, size)
-    local function goes_over()
-      return w.queued_n + w.hot_n + w.cold_n >= max_waiting or
-        w.queued_bytes + w.hot_bytes + w.cold_bytes + size > max_bytes
-    end
-    if not w.is_exact and goes_over() then
-      if not is_open() then
-        return false
-      end
-      look_closely(urn, w)
-    end
-    return goes_over()
+  if p.left then
+    redis.call('DEL', p.intent)
   end
+  return true
+end
 
-  if left then
-    is_open()
+-- What waits for a user: n and bytes by waits; beyond that, rest. more_n and
+-- more_bytes are what the call has for this user.
+local function waiting_for(waits, coldsize, more_n, more_bytes)
+  local n, bytes, rest_n, rest_bytes = 0, 0, 0, 0
+  if waits then
+    n, bytes = waits:match('^(%d+) (%d+)$')
+  end
+  if coldsize then
+    rest_n, rest_bytes = coldsize:match('^%d+ (%d+) (%d+)$')
+  end
+  return {n = tonumber(n), bytes = tonumber(bytes), rest_n = tonumber(rest_n),
+    rest_bytes = tonumber(rest_bytes), more_n = more_n,
+    more_bytes = more_bytes, raised = nil}
+end
+
+-- That of each recipient, by name.
+local function recipients(prefix, at, n)
+  local waits, coldsize = prefix .. 'waits', prefix .. 'coldsize'
+  if n == 1 then
+    local urn = ARGV[at]
+    return {[urn] = waiting_for(redis.call('HGET', waits, urn),
+      redis.call('HGET', coldsize, urn), 1, #ARGV[at + 5])}
+  end
+  local urns, more_n, more_bytes = {}, {}, {}
+  for i = at, at + 8 * (n - 1), 8 do
+    local urn = ARGV[i]
+    if not more_n[urn] then
+      urns[#urns + 1] = urn
+    end
+    more_n[urn] = (more_n[urn] or 0) + 1
+    more_bytes[urn] = (more_bytes[urn] or 0) + #ARGV[i + 5]
+  end
+  local waiting = {}
+  local w = redis.call('HMGET', waits, unpack(urns))
+  local c = redis.call('HMGET', coldsize, unpack(urns))
+  for i, urn in ipairs(urns) do
+    waiting[urn] = waiting_for(w[i], c[i], more_n[urn], more_bytes[urn])
+  end
+  return waiting
+end
+
+-- Raise what waits for a user by all that the call has for it, before the first
+-- of that is taken; false when nothing may be.
+local function raise(p, urn, w)
+  if not w.raised then
+    local raised = w.n + w.more_n .. ' ' .. w.bytes + w.more_bytes
+    if not write(p, 'HSET', p.prefix .. 'waits', urn, raised) then
+      return false
+    end
+    w.raised = raised
+  end
+  return true
+end
+
+-- Not all of that was taken.
+local function lower(p, waiting)
+  for urn, w in pairs(waiting) do
+    local text = w.raised and w.n .. ' ' .. w.bytes
+    if text and text ~= w.raised then
+      redis.call('HSET', p.prefix .. 'waits', urn, text)
+    end
+  end
+end
+
+-- Does one more message of this size go over what may wait for one user? Where
+-- nothing may be written, nobody looks closely: that is overload.
+local function is_over(p, urn, w, size)
+  local max_waiting, max_bytes = tonumber(ARGV[4]), tonumber(ARGV[5])
+  if w.n + w.rest_n < max_waiting and
+    w.bytes + w.rest_bytes + size <= max_bytes then
+    return false
+  elseif not w.is_exact then
+    if not write(p, 'SETRANGE', p.intent, 0, '') then
+      return false
+    end
+    w.is_exact = true
+    look_closely(p.prefix, urn, w, p.length == 0)
+  end
+  return w.n + w.rest_n >= max_waiting or
+    w.bytes + w.rest_bytes + size > max_bytes
+end
+
+-- Take an item whose words in ARGV begin behind `at`; returns its id.
+local function append(p, at, w)
+  local envelope, field = ARGV[at + 5], ARGV[at + 6]
+  w.n, w.bytes = w.n + 1, w.bytes + #envelope
+  if field ~= '' then
+    p.last = p.last or last_id(p.ingress)
+    redis.call('SET', p.intent, field .. ARGV[at + 7] .. p.last)
+  end
+  local id = redis.call('XADD', p.ingress, '*', 'u', ARGV[at], 'b',
+    ARGV[at + 1], 'f', ARGV[at + 2], 'x',
+    string.format('%d', now_ms + ARGV[at + 3]), 't', ARGV[at + 4], 'e',
+    envelope)
+  if field ~= '' then
+    remember(p.prefix, field, ARGV[at + 7], id)
+    redis.call('DEL', p.intent)
+  end
+  p.last, p.length, p.has_appended = id, p.length + 1, true
+  return id
+end
+
+-- The worker polls what it knows to be non-empty; ring only when it may sleep.
+-- Entries that wait for another try keep ingress non-empty while it sleeps.
+local function ring(p)
+  if p.was_empty or redis.call('EXISTS', p.prefix .. 'tries') == 1 then
+    local owner = redis.call('GET', p.prefix .. 'owner')
+    if owner then
+      redis.call('PUBLISH', 'wp:bell:' .. owner:match(':(.*)$'),
+        p.prefix:match('{(%d+)}'))
+    end
+  end
+end
+
+local results = {'ok'}
+
+-- The n items from the first on, all of one partition.
+local function accept(prefix, first, n)
+  local p, high_mark, first_item = begin(prefix), tonumber(ARGV[2]), 7 + #KEYS
+  local refused, waiting = {}, recipients(prefix, first_item + first * 8, n)
+  if p.left then
+    write(p, 'SETRANGE', p.intent, 0, '')
   end
   for i = first, first + n - 1 do
     local at = first_item + i * 8
-    local urn, band, flags = ARGV[at], ARGV[at + 1], ARGV[at + 2]
-    local expires_ms = now_ms + tonumber(ARGV[at + 3])
-    local trace, envelope = ARGV[at + 4], ARGV[at + 5]
-    local field, digest = ARGV[at + 6], ARGV[at + 7]
-    local seen = field ~= '' and known(field)
-    if seen and seen:sub(1, 16) == digest then
-      results[i + 2] = {'dup', seen:sub(17)}
-    elseif seen then
-      results[i + 2] = {'conflict'}
+    local urn, size, field = ARGV[at], #ARGV[at + 5], ARGV[at + 6]
+    local w = waiting[urn]
+    local seen = field ~= '' and
+      (p.cut and p.cut.field == field and p.cut.digest .. p.cut.id or
+        known(prefix, field))
+    if seen then
+      results[i + 2] = seen:sub(1, 16) == ARGV[at + 7] and
+        {'dup', seen:sub(17)} or {'conflict'}
     elseif refused[urn] then
       results[i + 2] = {refused[urn]}
-    elseif is_over(urn, waiting_for(urn, was_empty), #envelope) then
+    elseif is_over(p, urn, w, size) then
       refused[urn] = 'full'
       results[i + 2] = {'full'}
-    elseif length >= high_mark or not is_open() then
+    elseif p.length >= high_mark or not raise(p, urn, w) then
       refused[urn] = 'overloaded'
       results[i + 2] = {'overloaded'}
     else
-      if field ~= '' then
-        redis.call('SET', intent, field .. digest .. last_id(ingress))
-      end
-      local id = redis.call('XADD', ingress, '*', 'u', urn, 'b', band,
-        'f', flags, 'x', string.format('%d', expires_ms), 't', trace,
-        'e', envelope)
-      if field ~= '' then
-        remember(field, digest, id)
-        redis.call('DEL', intent)
-      end
-      local w = waiting_for(urn, was_empty)
-      w.queued_n = w.queued_n + 1
-      w.queued_bytes = w.queued_bytes + #envelope
-      appended[urn] = w
-      length = length + 1
-      results[i + 2] = {'ok', id}
+      results[i + 2] = {'ok', append(p, at, w)}
     end
   end
-
-  index_settle()
-  if was_empty and next(appended) then
-    redis.call('DEL', inq)
-  end
-  for urn, w in pairs(appended) do
-    redis.call('HSET', inq, urn,
-      string.format('%d %d', w.queued_n, w.queued_bytes))
-  end
-
-  -- The worker polls what it knows to be non-empty; ring only when it may
-  -- sleep. Entries that wait for another try keep ingress non-empty meanwhile.
-  if next(appended) and
-    (was_empty or redis.call('EXISTS', prefix .. 'tries') == 1) then
-    local owner = redis.call('GET', prefix .. 'owner')
-    if owner then
-      redis.call('PUBLISH', 'wp:bell:' .. owner:match(':(.*)$'),
-        prefix:match('{(%d+)}'))
+  if p.has_appended then
+    if n > 1 then
+      lower(p, waiting)
     end
+    ring(p)
   end
 end
 
 local first = 0
 for k, prefix in ipairs(KEYS) do
-  local n = tonumber(ARGV[7 + k])
+  local n = tonumber(ARGV[6 + k])
   if #KEYS == 1 then
     accept(prefix, first, n)
   else

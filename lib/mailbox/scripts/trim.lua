@@ -35,14 +35,13 @@ if size ~= '' and redis.call('HEXISTS', prefix .. 'cold', urn) == 1 then
   end
 end
 
-local function delete(key, mark, first, last)
+local function delete(key, first, last)
   for i = first, last, CHUNK do
     redis.call('XDEL', key, unpack(ARGV, i, math.min(i + CHUNK - 1, last)))
   end
-  index_remove(urn, mark, ARGV, first, last)
 end
-delete(standard, '', 4, 3 + n)
-delete(high, '!', 4 + n, #ARGV)
+delete(standard, 4, 3 + n)
+delete(high, 4 + n, #ARGV)
 
 -- One band may be empty for long while new messages arrive in the other.
 local left = 0
@@ -54,6 +53,8 @@ for _, key in ipairs({high, standard}) do
   end
 end
 if left > 0 then
+  index_remove(urn, '', ARGV, 4, 3 + n)
+  index_remove(urn, '!', ARGV, 4 + n, #ARGV)
   index_settle()
   local time = redis.call('TIME')
   redis.call('ZADD', prefix .. 'migrate', 'XX', 'GT', string.format('%d',
@@ -63,4 +64,5 @@ end
 redis.call('ZREM', prefix .. 'migrate', urn)
 redis.call('ZREM', prefix .. 'expiry', urn)
 index_forget(urn)
+index_settle()
 return {'empty'}

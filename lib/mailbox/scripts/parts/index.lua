@@ -1,109 +1,138 @@
--- exports index_sum, index_add, index_remove
--- exports index_distrust, index_forget, index_settle
+-- exports index_add, index_drop, index_remove, index_forget, index_check
+-- exports index_lose, index_settle, hot_length
 -- needs prefix, INDEX_SPAN, index_score
--- Keep index:<urn>, and what hotsize says of it, "<n> <bytes> <alive> <dead>":
--- n entries, their bytes, and how many of these are of entries that expire
--- before second `alive`. Only send begins a size, when it has to know; until
--- hot is empty it is kept then. It is true while n is the length of the index:
--- a cut leaves it untrue, and whoever comes next throws it away. A script ends
--- with index_settle.
-local index_sum, index_add, index_remove
-local index_distrust, index_forget, index_settle
+-- Keep index:<urn> and, when something leaves, waits: user -> "<n> <bytes>" of
+-- what is in ingress and hot. Only send adds to waits, before ingress grows; a
+-- script that removes something ends with index_settle. What a cut leaves is
+-- made good by whoever settles while ingress is empty, for then waits has the
+-- length of hot.
+local index_add, index_drop, index_remove, index_forget, index_check
+local index_lose, index_settle, hot_length
 do
-  local sums, has_sums = {}, nil -- urn -> what hotsize will say
+  local gone = {} -- urn -> entries and bytes that have left
 
-  function index_sum(urn)
-    local sum = sums[urn]
-    if sum then
-      return sum
-    end
-    sum = {key = prefix .. 'index:' .. urn} -- without n: hotsize says nothing
-    sums[urn] = sum
-    if has_sums == nil then
-      local size = redis.pcall('HLEN', prefix .. 'hotsize')
-      if type(size) ~= 'number' then -- a foreign key; it can be made anew
-        redis.call('DEL', prefix .. 'hotsize')
-        size = 0
-      end
-      has_sums = size > 0
-    end
-    local text = has_sums and redis.call('HGET', prefix .. 'hotsize', urn)
-    if text then
-      local n, bytes, alive, dead = text:match('^(%d+) (%d+) (%d+) (%d+)$')
-      sum.bytes, sum.alive, sum.dead = tonumber(bytes), tonumber(alive),
-        tonumber(dead)
-      if redis.pcall('ZCARD', sum.key) == tonumber(n) then
-        sum.n = tonumber(n)
-      else
-        redis.call('HDEL', prefix .. 'hotsize', urn)
-      end
+  local function gone_of(urn)
+    local sum = gone[urn]
+    if not sum then
+      sum = {n = 0, bytes = 0}
+      gone[urn] = sum
     end
     return sum
   end
 
-  local function change(sum, score, sign)
-    local size = score % INDEX_SPAN
-    sum.has_changed = true
-    sum.n, sum.bytes = sum.n + sign, sum.bytes + sign * size
-    if score < sum.alive * INDEX_SPAN then
-      sum.dead = sum.dead + sign * size
-    end
+  local function length(key)
+    local n = redis.pcall('XLEN', key)
+    return type(n) == 'number' and n or 0 -- a foreign key is route's business
+  end
+
+  function hot_length(urn)
+    return length(prefix .. 'hot:' .. urn) + length(prefix .. 'hot!:' .. urn)
   end
 
   -- Before the entry is in hot. Returns true when it was not in the index.
   function index_add(urn, member, expires_ms, size)
-    local sum, score = index_sum(urn), index_score(expires_ms, size)
-    local text = string.format('%d', score)
-    local added = redis.pcall('ZADD', sum.key, text, member)
+    local key = prefix .. 'index:' .. urn
+    local score = string.format('%d', index_score(expires_ms, size))
+    local added = redis.pcall('ZADD', key, score, member)
     if type(added) ~= 'number' then -- a foreign key; an index can be made anew
-      redis.call('DEL', sum.key)
-      added = redis.call('ZADD', sum.key, text, member)
-    end
-    if added == 1 and sum.n then
-      change(sum, score, 1)
+      redis.call('DEL', key)
+      added = redis.call('ZADD', key, score, member)
     end
     return added == 1
   end
 
+  -- It came to no entry in hot after all.
+  function index_drop(urn, member)
+    redis.pcall('ZREM', prefix .. 'index:' .. urn, member)
+  end
+
   -- After entries have left hot: ids[first] to ids[last], mark "!" or "".
   function index_remove(urn, mark, ids, first, last)
-    local sum, seen = index_sum(urn), {}
+    local key, sum, seen = prefix .. 'index:' .. urn, gone_of(urn), {}
     for i = first, last, 500 do
       local members = {}
       for k = i, math.min(i + 499, last) do
         members[#members + 1] = mark .. ids[k]
       end
-      local scores = sum.n and redis.call('ZMSCORE', sum.key, unpack(members))
-      redis.pcall('ZREM', sum.key, unpack(members))
-      for k, score in ipairs(scores or {}) do
-        if score and not seen[members[k]] then
-          seen[members[k]] = true
-          change(sum, tonumber(score), -1)
+      local scores = redis.pcall('ZMSCORE', key, unpack(members))
+      redis.pcall('ZREM', key, unpack(members))
+      for k, member in ipairs(members) do
+        local score = not scores.err and scores[k]
+        if score and not seen[member] then
+          seen[member] = true
+          sum.n, sum.bytes = sum.n + 1, sum.bytes + score % INDEX_SPAN
         end
       end
     end
   end
 
-  -- What hotsize says is not to be believed.
-  function index_distrust(urn)
-    redis.pcall('HDEL', prefix .. 'hotsize', urn)
-    sums[urn] = nil
+  -- One of this size leaves ingress. What is in hot all the same, for a route
+  -- call was cut off, goes on waiting there.
+  function index_lose(urn, member, size)
+    local score = redis.pcall('ZSCORE', prefix .. 'index:' .. urn, member)
+    if type(score) ~= 'string' then
+      local sum = gone_of(urn)
+      sum.n, sum.bytes = sum.n + 1, sum.bytes + size
+    end
   end
 
-  -- Nothing is in hot.
+  -- Nothing is in hot any more, whatever the index says.
   function index_forget(urn)
-    redis.call('DEL', prefix .. 'index:' .. urn)
-    index_distrust(urn)
+    gone_of(urn).is_empty = true
   end
 
-  function index_settle()
-    for urn, sum in pairs(sums) do
-      if sum.n == 0 then
-        redis.call('HDEL', prefix .. 'hotsize', urn)
-      elseif sum.n and sum.has_changed then
-        redis.call('HSET', prefix .. 'hotsize', urn,
-          string.format('%d %d %d %d', sum.n, sum.bytes, sum.alive, sum.dead))
+  -- Have it seen that waits is right; is_new: the index is.
+  function index_check(urn, is_new)
+    gone_of(urn).has_new_index = is_new
+  end
+
+  local function bytes_in(key)
+    local scores, bytes = redis.call('ZRANGE', key, 0, -1, 'WITHSCORES'), 0
+    for i = 2, #scores, 2 do
+      bytes = bytes + scores[i] % INDEX_SPAN
+    end
+    return bytes
+  end
+
+  local function settle(urn, sum, is_queue_empty)
+    local waits = prefix .. 'waits'
+    local n, bytes, had = 0, 0, redis.call('HGET', waits, urn)
+    if sum.is_empty then
+      local key = prefix .. 'index:' .. urn
+      if had and not is_queue_empty then
+        local size = redis.pcall('ZCARD', key)
+        if type(size) == 'number' and size > 0 then
+          sum.n, sum.bytes = sum.n + size, sum.bytes + bytes_in(key)
+        end
       end
+      redis.call('DEL', key)
+    end
+    if had then
+      n, bytes = had:match('^(%d+) (%d+)$')
+    end
+    n, bytes = math.max(n - sum.n, 0), math.max(bytes - sum.bytes, 0)
+    if is_queue_empty then
+      local hot_n = sum.is_empty and 0 or hot_length(urn)
+      if hot_n > 0 and (n ~= hot_n or sum.has_new_index) then
+        local key = prefix .. 'index:' .. urn
+        bytes = redis.pcall('ZCARD', key) == hot_n and bytes_in(key) or bytes
+      end
+      n = hot_n
+    end
+    if n > 0 then
+      redis.call('HSET', waits, urn, string.format('%d %d', n, bytes))
+    elseif had then
+      redis.call('HDEL', waits, urn, '!' .. urn)
+    end
+  end
+
+  -- is_queue_empty: when it is known whether ingress is, else nil
+  function index_settle(is_queue_empty)
+    if is_queue_empty == nil and next(gone) then
+      is_queue_empty = redis.pcall('XLEN', prefix .. 'ingress') == 0
+    end
+    for urn, sum in pairs(gone) do
+      settle(urn, sum, is_queue_empty)
     end
   end
 end

@@ -1,5 +1,5 @@
 -- exports index_rebuild
--- needs prefix, index_score, index_distrust
+-- needs prefix, index_score
 -- Make the index of a user anew, out of what is in hot, beside the old one.
 -- Looks at every entry: only after a cut, a foreign hand, or a version without
 -- index.
@@ -20,7 +20,7 @@ local function index_rebuild(urn)
       end
     until #slice < 16
   end
-  index_distrust(urn)
+  redis.call('HDEL', prefix .. 'waits', '!' .. urn)
   if redis.call('EXISTS', copy) == 1 then
     redis.call('RENAME', copy, prefix .. 'index:' .. urn)
   end

@@ -63,7 +63,7 @@ static void on_target(void *ctx, struct wp_send_target *out)
 	*out = (struct wp_send_target){ .conf = &conf, .run_id = "1" };
 }
 
-/* EVALSHA, script, number of partitions; those; 7 words, and a number for each;
+/* EVALSHA, script, number of partitions; those; 6 words, and a number for each;
  * then the sends. */
 static enum wp_err on_call(void *ctx, const struct wp_cmd *cmd, wp_reply_fn fn,
 			   void *fn_ctx)
@@ -81,7 +81,7 @@ static enum wp_err on_call(void *ctx, const struct wp_cmd *cmd, wp_reply_fn fn,
 	redis.call = (struct under_way){ fn, fn_ctx };
 	redis.n_calls++;
 	redis.n_partitions = strtoul(wp_cmd_word(cmd, 2, &len), NULL, 10);
-	first = 3 + 7 + 2 * redis.n_partitions;
+	first = 3 + 6 + 2 * redis.n_partitions;
 	redis.n = (cmd->n - first) / ITEM_WORDS;
 	assert_int_equal(first + redis.n * ITEM_WORDS, cmd->n);
 	for (size_t i = 0; i < redis.n; i++) {

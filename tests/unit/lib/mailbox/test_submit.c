@@ -432,16 +432,16 @@ static void a_send_names_its_partitions_and_how_much_is_for_each(void **state)
 	expect_word(&cmd, 4, "wp:{2}:");
 	expect_word(&cmd, 5, "wp:{9}:");
 	expect_word(&cmd, 6, "run");
-	expect_word(&cmd, 13, "2");
-	expect_word(&cmd, 14, "1");
-	expect_word(&cmd, 15, "3");
-	assert_int_equal(cmd.n, 16 + N * ITEM_WORDS);
+	expect_word(&cmd, 12, "2");
+	expect_word(&cmd, 13, "1");
+	expect_word(&cmd, 14, "3");
+	assert_int_equal(cmd.n, 15 + N * ITEM_WORDS);
 
 	wp_send_build(&cmd, &target, list + 2, 1);
 	expect_word(&cmd, 2, "1");
 	expect_word(&cmd, 3, "wp:{2}:");
-	expect_word(&cmd, 11, "1");
-	assert_int_equal(cmd.n, 12 + ITEM_WORDS);
+	expect_word(&cmd, 10, "1");
+	assert_int_equal(cmd.n, 11 + ITEM_WORDS);
 	wp_cmd_release(&cmd);
 }
 

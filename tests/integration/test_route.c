@@ -232,13 +232,22 @@ static void a_foreign_queue_is_found_out_once(void **state)
 
 static void a_foreign_size_costs_nobody_anything(void **state)
 {
+	const struct wp_world_mail mails[] = { { .json = "m2" },
+					       { .json = "a1", .to = WP_AMY } };
 	struct wp_world *w = *state;
+	struct wp_send_result results[2];
 	struct wp_msgid id;
 
-	wp_world_run(w, "SET " WP_P "hotsize not-a-hash");
+	wp_world_run(w, "SET " WP_P "waits not-a-hash");
 	id = wp_world_deliver(w, "m1");
-	wp_world_run(w, "SET " WP_P "hotsize not-a-hash");
+	wp_world_run(w, "SET " WP_P "waits not-a-hash");
+	wp_world_send(w, mails, 2, results);
+	assert_int_equal(results[0].status, WP_SEND_ACCEPTED);
+	assert_int_equal(results[1].status, WP_SEND_ACCEPTED);
+	wp_world_run(w, "SET " WP_P "waits not-a-hash");
+	assert_int_equal(wp_world_route(w).routed, 2);
 	wp_world_ack_one(w, id);
+	wp_world_ack_one(w, results[0].id);
 	wp_world_expect(w, "0", "EXISTS " WP_P "hot:" WP_BOB);
 }
 

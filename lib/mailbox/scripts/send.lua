@@ -168,12 +168,14 @@ local function waiting_for(waits, coldsize, more_n, more_bytes)
     more_bytes = more_bytes, raised = nil}
 end
 
+-- include waits_of
+
 -- That of each recipient, by name.
 local function recipients(prefix, at, n)
   local waits, coldsize = prefix .. 'waits', prefix .. 'coldsize'
   if n == 1 then
     local urn = ARGV[at]
-    return {[urn] = waiting_for(redis.call('HGET', waits, urn),
+    return {[urn] = waiting_for(waits_of(waits, 'HGET', urn),
       redis.call('HGET', coldsize, urn), 1, #ARGV[at + 5])}
   end
   local urns, more_n, more_bytes = {}, {}, {}
@@ -186,7 +188,7 @@ local function recipients(prefix, at, n)
     more_bytes[urn] = (more_bytes[urn] or 0) + #ARGV[i + 5]
   end
   local waiting = {}
-  local w = redis.call('HMGET', waits, unpack(urns))
+  local w = waits_of(waits, 'HMGET', unpack(urns))
   local c = redis.call('HMGET', coldsize, unpack(urns))
   for i, urn in ipairs(urns) do
     waiting[urn] = waiting_for(w[i], c[i], more_n[urn], more_bytes[urn])

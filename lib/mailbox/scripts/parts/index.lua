@@ -9,6 +9,8 @@
 local index_add, index_drop, index_remove, index_forget, index_check
 local index_lose, index_settle, hot_length
 do
+  -- include waits_of
+
   local gone = {} -- urn -> entries and bytes that have left
 
   local function gone_of(urn)
@@ -96,7 +98,7 @@ do
 
   local function settle(urn, sum, is_queue_empty)
     local waits = prefix .. 'waits'
-    local n, bytes, had = 0, 0, redis.call('HGET', waits, urn)
+    local n, bytes, had = 0, 0, waits_of(waits, 'HGET', urn)
     if sum.is_empty then
       local key = prefix .. 'index:' .. urn
       if had and not is_queue_empty then

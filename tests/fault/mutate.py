@@ -27,7 +27,7 @@ from concurrent.futures import ThreadPoolExecutor
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 PARTS = ("Makefile", "lib", "handlers", "worker", "ws-daemon", "tools",
-         "web-config", "tests/fault")
+         "web-config", "bench", "tests/fault")
 SCRIPTS = "lib/mailbox/scripts/"
 RUN_TIMEOUT_S = 420
 

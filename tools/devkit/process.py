@@ -54,14 +54,19 @@ def _die_with_parent(parent):
 
 
 def _group_lives(group):
-    """Is there a process of this group that has not ended?"""
+    """Is there a process of this group that has not ended?
+
+    One whose first thread has ended keeps its files open until the others
+    have (proc(5): the third field, and the 20th).
+    """
     for entry in os.listdir("/proc"):
         try:
             with open(f"/proc/{int(entry)}/stat", encoding="utf-8") as file:
                 words = file.read().rpartition(")")[2].split()
         except (ValueError, OSError):
             continue
-        if int(words[2]) == group and words[0] not in "ZX":
+        has_ended = words[0] in "ZX" and int(words[17]) <= 1
+        if int(words[2]) == group and not has_ended:
             return True
     return False
 

@@ -207,7 +207,8 @@ static enum wp_err ask_prepare(struct wp_migration *turn, size_t i, size_t n,
 
 /*
  * Redis works on what was asked from now on. What is not heard would answer the
- * next question: whoever asks or hears and fails disconnects.
+ * next question: whoever asks or hears and fails disconnects, and so does
+ * whoever ends before it is heard.
  */
 static enum wp_err asked(struct wp_migration *turn, enum wp_err rc,
 			 struct wp_error *err)
@@ -542,6 +543,8 @@ void wp_migration_end(struct wp_migration **turn)
 
 	if (t == NULL)
 		return;
+	if (t->asked != NOTHING && t->epoch == wp_redis_epoch(t->ctx->redis))
+		wp_redis_disconnect(t->ctx->redis);
 	for (size_t i = 0; i < t->n; i++)
 		chunk_release(&t->chunks[i]);
 	wp_cmd_release(&t->cmd);

@@ -97,7 +97,7 @@ enum wp_err wp_migrate_turn(const struct wp_migrate_ctx *ctx,
  *   trim   copies again whose mailbox has changed meanwhile, for which nothing
  *          may be left to hear; asks Redis to trim (M4)
  *   hear   waits for that
- *   end    at any time
+ *   end    at any time; the connection is closed if something was to be heard
  *
  * Borrows ctx and users until the end. Errors: as wp_migrate_turn(); then only
  * end makes sense. When Redis was the cause, the connection is closed, and what

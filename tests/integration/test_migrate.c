@@ -623,6 +623,31 @@ static void without_the_lease_nothing_is_moved(void **state)
 	wp_world_expect(w, "0", "EXISTS " WP_P "cold");
 }
 
+/* What Redis says to one turn is nobody else's. */
+static void a_turn_that_ends_unheard_answers_no_other(void **state)
+{
+	struct wp_world *w = *state;
+	const struct wp_migrate_ctx ctx = wp_world_migration(w);
+	struct wp_migrate_user bob = { .box = w->box, .owner = w->owner };
+	struct wp_migrate_user amy = {
+		.box = wp_test_box(WP_WORLD_PARTITION, "amy"),
+		.owner = w->owner,
+	};
+	struct wp_migration *turn = NULL;
+
+	(void)wp_world_deliver(w, "m1");
+	wp_world_run(w, "XADD " WP_P "hot:" WP_AMY
+			" 1-1 e a1 x 99999999999999 f _");
+	wp_world_run(w, "ZADD " WP_P "migrate 1 " WP_AMY);
+	assert_int_equal(wp_migration_begin(&turn, &ctx, &bob, 1, NULL), WP_OK);
+	wp_migration_end(&turn);
+	assert_int_equal(wp_migrate_turn(&ctx, &amy, 1, NULL), WP_OK);
+	assert_true(amy.is_done);
+	wp_world_expect(w, "0", "EXISTS " WP_P "hot:" WP_AMY);
+	assert_int_equal(wp_world_migrate(w, NULL), WP_OK);
+	wp_world_expect_cold(w, "m1");
+}
+
 static void another_message_under_the_same_id_stops_everything(void **state)
 {
 	struct wp_world *w = *state;
@@ -765,6 +790,7 @@ int main(void)
 		WORLD_TEST(an_append_of_unknown_outcome_is_never_trimmed),
 		WORLD_TEST(a_moved_version_is_tried_again_but_not_for_ever),
 		WORLD_TEST(without_the_lease_nothing_is_moved),
+		WORLD_TEST(a_turn_that_ends_unheard_answers_no_other),
 		WORLD_TEST(another_message_under_the_same_id_stops_everything),
 		WORLD_TEST(the_ephemeral_are_not_written),
 		WORLD_TEST(many_rows_of_both_bands_move_in_chunks),

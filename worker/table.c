@@ -19,7 +19,7 @@ struct lease {
 	bool is_ailing;  /* closed, and could not be reconciled */
 	bool is_stopped; /* its migration */
 	bool is_fresh;
-	bool is_busy; /* migration works on it */
+	uint32_t n_busy; /* what migration does with it just now */
 };
 
 struct wp_table {
@@ -104,7 +104,8 @@ static void forget(struct wp_table *table, struct lease *lease)
 {
 	table->owned--;
 	table->closed -= is_urgent(lease);
-	*lease = (struct lease){ 0 };
+	/* What is being done ends whoever owns it then. */
+	*lease = (struct lease){ .n_busy = lease->n_busy };
 }
 
 void wp_table_take(struct wp_table *table, uint32_t partition,
@@ -319,8 +320,13 @@ void wp_table_each_fresh(struct wp_table *table,
 
 void wp_table_set_busy(struct wp_table *table, uint32_t partition, bool is_busy)
 {
+	struct lease *lease = &table->leases[partition];
+
 	pthread_mutex_lock(&table->lock);
-	table->leases[partition].is_busy = is_busy;
+	if (is_busy)
+		lease->n_busy++;
+	else if (lease->n_busy > 0)
+		lease->n_busy--;
 	pthread_mutex_unlock(&table->lock);
 }
 
@@ -329,7 +335,7 @@ bool wp_table_is_busy(struct wp_table *table, uint32_t partition)
 	bool is_busy;
 
 	pthread_mutex_lock(&table->lock);
-	is_busy = table->leases[partition].is_busy;
+	is_busy = table->leases[partition].n_busy > 0;
 	pthread_mutex_unlock(&table->lock);
 	return is_busy;
 }

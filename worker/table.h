@@ -89,7 +89,7 @@ void wp_table_set_inbox(struct wp_table *table, bool has_inbox);
 bool wp_table_has_inbox(struct wp_table *table);
 
 /* Is migration working on it just now? Then it is not given back, if others
- * can be. */
+ * can be. Several things may be done with it at a time: pair true and false. */
 void wp_table_set_busy(struct wp_table *table, uint32_t partition,
 		       bool is_busy);
 bool wp_table_is_busy(struct wp_table *table, uint32_t partition);

@@ -362,6 +362,31 @@ static void what_was_under_way_when_redis_is_lost_is_found_again(void **state)
 	rig_release(&rig);
 }
 
+/* Two batches are of one partition, and the third is written while the second
+ * is being trimmed. */
+static void look_at_the_third(void *ctx, const char *operation)
+{
+	struct rig *rig = ctx;
+
+	if (strcmp(operation, "append") == 0 && ++rig->refills == 3)
+		assert_true(wp_table_is_busy(rig->worker.table, OTHER));
+}
+
+static void a_partition_is_busy_until_its_last_batch_is_done(void **state)
+{
+	struct rig rig;
+
+	rig_init(&rig, *state);
+	leave_crowd(rig.w, WP_P, "");
+	leave_crowd(rig.w, OTHER_P, "");
+	rig.w->spy.on_call = look_at_the_third;
+	rig.w->spy.ctx = &rig;
+	(void)move_once(&rig);
+	assert_true(rig.refills >= 3);
+	assert_false(wp_table_is_busy(rig.worker.table, OTHER));
+	rig_release(&rig);
+}
+
 static void stop_at_append(void *ctx, const char *operation)
 {
 	struct rig *rig = ctx;
@@ -405,6 +430,7 @@ int main(void)
 		WORLD_TEST(while_one_batch_is_written_the_next_is_prepared),
 		WORLD_TEST(
 			what_was_under_way_when_redis_is_lost_is_found_again),
+		WORLD_TEST(a_partition_is_busy_until_its_last_batch_is_done),
 		WORLD_TEST(a_stop_is_heard_between_batches),
 	};
 

@@ -10,6 +10,7 @@ set yrange [0:*]
 set grid ytics
 set border 3
 set tics nomirror
+set bmargin 4
 unset key
 set ylabel axis
 set format y "%'.0f"

@@ -4,6 +4,8 @@
 set terminal svg size 760,640 background rgb "white" font "sans-serif,13"
 set output out
 set multiplot layout 2,1
+set lmargin 10
+set rmargin 22
 set logscale x
 set format x "10^{%L}"
 set xrange [1:*]

@@ -37,12 +37,19 @@ STACKS = {
     "idle": ("idle", "pss_of", "MB at rest"),
 }
 # Plot: (benchmark, parts of each bar, what the axis says)
-PARTS = {
-    "herd-4000": ("herd-4000", ("202", "503", "502", "other", "outside",
-                                "no_answer"), "requests"),
-    "herd-10000": ("herd-10000", ("202", "503", "502", "other", "outside",
-                                  "no_answer"), "requests"),
-}
+FATES = {"202": "202", "503": "503, told when", "502": "502",
+         "other": "another status", "outside": "not let in",
+         "no_answer": "no answer"}
+PARTS = {"herd-4000": ("herd-4000", FATES, "requests"),
+         "herd-10000": ("herd-10000", FATES, "requests")}
+# From the first part on: programs, and what becomes of requests.
+OF_PROGRAMS = "#cc3311 #0077bb #33bbee #009988 #ee7733 #777777 #aa3377"
+OF_FATES = "#009988 #33bbee #cc3311 #ee7733 #777777 #000000"
+
+
+def label(contestant):
+    """On two lines where it is long; gnuplot reads the backslash."""
+    return '"' + contestant.replace(", ", "\\n").replace(" + ", "\\n+ ") + '"'
 
 
 class Plots:
@@ -78,13 +85,13 @@ class Plots:
         for contestant, rounds in self.results(bench).items():
             values = [result[key] for result in rounds if key in result]
             if values:
-                rows.append([f'"{contestant}"'] + [
+                rows.append([label(contestant)] + [
                     f"{value:.6g}" for value in (
                         statistics.median(values), min(values), max(values))])
         if rows:
             self.draw("bars", name, data=self.write(name, rows), axis=axis)
 
-    def stacked(self, name, results, parts_of, axis):
+    def stacked(self, name, results, parts_of, axis, colours=OF_PROGRAMS):
         """parts_of(result): {part: number}"""
         medians = {}
         for contestant, rounds in results.items():
@@ -97,13 +104,12 @@ class Plots:
                                    for part in found))
         if not medians:
             return
-        rows = [["contestant"] + [f'"{part.replace("_", " ")}"'
-                                  for part in parts]]
-        rows += [[f'"{contestant}"'] + [f"{found.get(part, 0):.6g}"
+        rows = [["contestant"] + [f'"{part}"' for part in parts]]
+        rows += [[label(contestant)] + [f"{found.get(part, 0):.6g}"
                                         for part in parts]
                  for contestant, found in medians.items()]
         self.draw("stacks", name, data=self.write(name, rows), axis=axis,
-                  parts=len(parts))
+                  parts=len(parts), colours=colours)
 
     def series(self):
         for name in ("waypost", "before", "go-+-nginx"):
@@ -145,7 +151,8 @@ class Plots:
                          lambda result, key=key: result.get(key, {}), axis)
         for name, (bench, parts, axis) in PARTS.items():
             self.stacked(name, self.results(bench), lambda result, parts=parts:
-                         {part: result[part] for part in parts}, axis)
+                         {title: result[part] for part, title
+                          in parts.items()}, axis, OF_FATES)
         self.series()
         for kind in ("users", "waiting"):
             self.growth(kind)

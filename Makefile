@@ -145,6 +145,7 @@ $(B)/tests/unit/ws-daemon/wire/test_session: $(B)/tests/support/ws/ws_bytes.o
 $(B)/tests/unit/tools/waypost/test_letter: LDFLAGS += -Wl,--wrap=json_object_to_json_string_ext
 # Their clocks are the tests'.
 $(addprefix $(B)/tests/unit/,lib/live/test_turn lib/live/test_gather handlers/test_conn): LDFLAGS += -Wl,--wrap=wp_mono_ms
+$(B)/tests/unit/handlers/test_serve: LDFLAGS += -Wl,--wrap=wp_mono_us
 
 # This one holds a process up where it accepts.
 $(B)/tests/unit/handlers/test_pool: LDFLAGS += -Wl,--wrap=accept4

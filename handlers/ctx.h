@@ -33,6 +33,16 @@ struct wp_shared {
 	char store_id[WP_STORE_ID_LEN + 1]; /* "" until it was open once */
 };
 
+/* Lines about requests that come in crowds: one kind does not hide another. */
+enum wp_crowd {
+	WP_CROWD_PROBES,
+	WP_CROWD_UNAVAILABLE, /* 503, which costs who asks nothing */
+	WP_CROWD_FULL,        /* 507 */
+	WP_CROWD_FAILED,      /* any other 5xx */
+	WP_CROWD_SLOW,
+	WP_CROWDS
+};
+
 struct wp_ctx {
 	struct wp_shared *shared;
 	const struct wp_conf *conf;
@@ -45,6 +55,7 @@ struct wp_ctx {
 	struct wp_cmd cmd; /* of one function at a time: clear it, send it */
 	struct wp_log log;
 	struct wp_log_limit log_limit;
+	struct wp_log_limit request_limits[WP_CROWDS];
 };
 
 void wp_shared_init(struct wp_shared *shared, const struct wp_conf *conf,

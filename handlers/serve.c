@@ -16,7 +16,7 @@
 
 enum scope { SCOPE_USER, SCOPE_PROBE };
 enum need { NEED_NONE, NEED_WORK };
-enum { US_PER_MS = 1000 };
+enum { US_PER_MS = 1000, LOG_INTERVAL_MS = 1000 };
 
 /* A row of the table, as it is looked up. */
 struct wp_endpoint {
@@ -150,41 +150,74 @@ static bool answer(struct wp_call *call)
 	return endpoint->handle(call);
 }
 
-/* Is it worth a line? The web server has one for each. */
-static bool is_logged(const struct wp_call *call, uint64_t duration_us)
+static bool is_probe(const struct wp_call *call)
+{
+	return call->endpoint != NULL && call->endpoint->scope == SCOPE_PROBE;
+}
+
+static enum wp_crowd crowd_of(const struct wp_call *call)
+{
+	if (is_probe(call))
+		return WP_CROWD_PROBES;
+	switch (call->resp.status) {
+	case 503:
+		return WP_CROWD_UNAVAILABLE;
+	case 507:
+		return WP_CROWD_FULL;
+	default:
+		return call->resp.status >= 500 ? WP_CROWD_FAILED
+						: WP_CROWD_SLOW;
+	}
+}
+
+/*
+ * Is it worth a line? The web server has one for each. Errors come in crowds,
+ * and whoever makes them come must not choose how much is written.
+ *
+ * suppressed:  gets how many of its kind have had none before it
+ */
+static bool is_logged(struct wp_call *call, uint64_t end_us,
+		      uint32_t *suppressed)
 {
 	const struct wp_conf *conf = call->ctx->conf;
+	uint64_t slow_us = (uint64_t)conf->log.slow_ms * US_PER_MS;
 
+	*suppressed = 0;
 	switch (conf->log.requests) {
 	case WP_REQUESTS_ALL:
 		return true;
 	case WP_REQUESTS_ERRORS:
-		return call->resp.status >= 500 ||
-		       duration_us >= (uint64_t)conf->log.slow_ms * US_PER_MS;
+		return (call->resp.status >= 500 ||
+			end_us - call->start_us >= slow_us) &&
+		       wp_log_allow(&call->ctx->request_limits[crowd_of(call)],
+				    end_us / US_PER_MS, LOG_INTERVAL_MS,
+				    suppressed);
 	case WP_REQUESTS_NONE:
 		break;
 	}
 	return false;
 }
 
-static void record(const struct wp_call *call, uint64_t duration_us)
+static void record(struct wp_call *call, uint64_t end_us)
 {
 	const struct wp_endpoint *endpoint = call->endpoint;
-	bool is_probe = endpoint != NULL && endpoint->scope == SCOPE_PROBE;
+	uint64_t duration_us = end_us - call->start_us;
+	uint32_t suppressed;
 
 	wp_handlers_metrics_request(call->ctx->shared->metrics,
 				    endpoint == NULL ? WP_ENDPOINT_none
 						     : endpoint->id,
 				    call->resp.status, duration_us);
-	if (!is_logged(call, duration_us))
+	if (!is_logged(call, end_us, &suppressed))
 		return;
 	wp_log_gather(
-		&call->ctx->log, is_probe ? WP_LOG_DEBUG : WP_LOG_INFO,
+		&call->ctx->log, is_probe(call) ? WP_LOG_DEBUG : WP_LOG_INFO,
 		"request", wp_str("request_id", call->req.id),
 		wp_str("route", endpoint == NULL ? "none" : endpoint->name),
 		wp_str("method", wp_method_name(call->req.method)),
 		wp_int("status", call->resp.status),
-		wp_int("duration_us", (int64_t)duration_us));
+		wp_int("duration_us", (int64_t)duration_us),
+		wp_int("suppressed", suppressed));
 }
 
 static void begin(struct wp_call *call, struct wp_io *io)
@@ -216,7 +249,7 @@ void wp_serve_end(struct wp_call *call)
 		call->ctx->n_waiting--;
 	/* That the peer has gone meanwhile changes nothing any more. */
 	(void)wp_resp_write(&call->resp, &call->req, call->ctx->conf);
-	record(call, wp_mono_us() - call->start_us);
+	record(call, wp_mono_us());
 }
 
 static void on_end(struct wp_call *call)

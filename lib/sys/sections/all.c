@@ -30,7 +30,7 @@ static const struct wp_conf_key log_requests_keys[] = {
 	{ "log.requests", WP_CONF_AT(log.requests), .type = WP_CONF_ENUM,
 	  .words = log_requests, .preset = "errors", .is_reloadable = true,
 	  .help = "which requests have a line at info; errors: those answered "
-		  "5xx and slow ones" },
+		  "5xx and slow ones, one of a kind a second" },
 	{ "log.slow_ms", WP_CONF_AT(log.slow_ms), .type = WP_CONF_INT,
 	  .preset = "1000", .min = 1, .max = 600000, .unit = "ms",
 	  .is_reloadable = true,

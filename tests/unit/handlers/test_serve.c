@@ -28,6 +28,16 @@ static int set_up(void **state)
 	return world != NULL && fake_world_init(world) ? 0 : -1;
 }
 
+/* What requests measure themselves by; it stands still. */
+enum { MS_US = 1000, SECOND_US = 1000 * MS_US };
+static uint64_t now_us = SECOND_US;
+
+uint64_t __wrap_wp_mono_us(void);
+uint64_t __wrap_wp_mono_us(void)
+{
+	return now_us;
+}
+
 static int tear_down(void **state)
 {
 	struct fake_world *world = *state;
@@ -589,9 +599,11 @@ static unsigned int logged(struct fake_world *world)
 	unsigned int bits = 0;
 
 	capture_begin(&capture, WP_LOG_INFO);
+	now_us += SECOND_US;
 	fake_request(&fake, "OPTIONS", "/api/send");
 	fake_serve(&world->ctx, &fake.io);
 	fake_release(&fake);
+	now_us += SECOND_US;
 	fake_request(&fake, "GET", "/nothing");
 	fake_serve(&world->ctx, &fake.io);
 	fake_release(&fake);
@@ -617,6 +629,86 @@ static void which_requests_have_a_line_is_chosen(void **state)
 	assert_int_equal(logged(world), OPTIONS | NOTHING | SEND);
 	world->conf.log.requests = WP_REQUESTS_NONE;
 	assert_int_equal(logged(world), 0);
+}
+
+/* Refused before anybody asks who he is. */
+static void crowd(struct fake_world *world, int n)
+{
+	world->ctx.n_waiting = WP_SERVE_WAITING_MAX;
+	while (n-- > 0) {
+		struct fake fake;
+
+		fake_request(&fake, "POST", "/api/send");
+		fake_serve(&world->ctx, &fake.io);
+		assert_int_equal(fake_status(&fake), 503);
+		fake_release(&fake);
+	}
+	world->ctx.n_waiting = 0;
+}
+
+static size_t count_of(const char *text, const char *wanted)
+{
+	size_t n = 0;
+
+	while ((text = strstr(text, wanted)) != NULL) {
+		text += strlen(wanted);
+		n++;
+	}
+	return n;
+}
+
+static void a_crowd_of_errors_has_a_line_that_counts_it(void **state)
+{
+	enum { MANY = 5 };
+	struct fake_world *world = *state;
+	struct capture capture;
+	struct fake fake;
+	const char *text;
+
+	world->conf.log.requests = WP_REQUESTS_ERRORS;
+	capture_begin(&capture, WP_LOG_INFO);
+	crowd(world, MANY);
+	world->conf.log.slow_ms = 0; /* another kind is not hidden by it */
+	fake_request(&fake, "OPTIONS", "/api/send");
+	fake_serve(&world->ctx, &fake.io);
+	fake_release(&fake);
+	now_us += SECOND_US - MS_US;
+	crowd(world, 1);
+	text = capture_end(&capture);
+	assert_int_equal(count_of(text, "\"status\":503"), 1);
+	assert_int_equal(count_of(text, "\"status\":204"), 1);
+	assert_int_equal(count_of(text, "\"suppressed\":0}"), 2);
+
+	capture_begin(&capture, WP_LOG_INFO);
+	now_us += MS_US;
+	crowd(world, 1);
+	text = capture_end(&capture);
+	assert_int_equal(count_of(text, "\"status\":503"), 1);
+	assert_int_equal(count_of(text, "\"suppressed\":5}"), 1);
+
+	/* Whoever wants all gets all. */
+	world->conf.log.requests = WP_REQUESTS_ALL;
+	capture_begin(&capture, WP_LOG_INFO);
+	crowd(world, MANY);
+	text = capture_end(&capture);
+	assert_int_equal(count_of(text, "\"status\":503"), MANY);
+}
+
+/* What a crowd asks of a probe has no say in whether others have a line. */
+static void probes_take_no_line_from_others(void **state)
+{
+	struct fake_world *world = *state;
+	struct capture capture;
+	struct fake fake;
+
+	world->conf.log.requests = WP_REQUESTS_ERRORS;
+	capture_begin(&capture, WP_LOG_INFO);
+	fake_request(&fake, "GET", "/readyz");
+	fake_serve(&world->ctx, &fake.io);
+	assert_int_equal(fake_status(&fake), 503);
+	fake_release(&fake);
+	crowd(world, 1);
+	assert_int_equal(count_of(capture_end(&capture), "\"status\":503"), 1);
 }
 
 /* They come every second, and would hide what matters. */
@@ -672,6 +764,8 @@ int main(void)
 		TEST(requests_are_counted_by_route_and_class),
 		TEST(the_log_joins_nobody_with_a_message),
 		TEST(which_requests_have_a_line_is_chosen),
+		TEST(a_crowd_of_errors_has_a_line_that_counts_it),
+		TEST(probes_take_no_line_from_others),
 		TEST(probes_have_their_line_at_debug),
 	};
 

@@ -65,6 +65,14 @@ class Racing(E2eTest):
         for name in ("worker-0", "websocket-0"):
             self.freeze(self.stack.programs[name].pid)
 
+    def keeps_connections(self):
+        """Has the web server connections to the handlers?"""
+        path = self.stack.socket_path("handlers.sock")
+        with open("/proc/net/unix", encoding="utf-8") as file:
+            rows = [line.split() for line in file]
+        connected = "03"
+        return any(row[-1] == path and row[5] == connected for row in rows)
+
     def wake_worker(self):
         self.stack.programs["worker-0"].signal(signal.SIGCONT)
         self.stack.programs["websocket-0"].signal(signal.SIGCONT)
@@ -93,6 +101,8 @@ class Racing(E2eTest):
         wait_for(lambda: len(self.children()) == 2, "two processes")
         first, second = self.children()
         self.quiet_worker()
+        # Or the first attempt might go to the second process.
+        wait_for(lambda: not self.keeps_connections(), "none is kept")
         self.pause()
         answers = {}
 

@@ -186,9 +186,12 @@ static bool take_turn(struct call *call, struct wp_sends *sends)
 	while (has_room && sends->at < sends->n &&
 	       call->n - n < WP_GATHER_TURN_MAX)
 		has_room = take_part(call, sends);
-	if (!has_room)
+	if (sends->at == sends->n)
+		return has_room;
+	/* Who found no room at all has not had its turn. */
+	if (call->n == n)
 		put_first(call->gather, sends);
-	else if (sends->at < sends->n)
+	else
 		add_last(call->gather, sends);
 	return has_room;
 }

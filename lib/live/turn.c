@@ -55,6 +55,15 @@ static void on_more(struct ev_loop *loop, ev_idle *idle, int events)
 	(void)events; /* being active is all it is for */
 }
 
+static void on_wait(struct ev_loop *loop, ev_prepare *prepare, int events)
+{
+	struct wp_turn *turn = prepare->data;
+
+	(void)events;
+	if (turn->marked != NULL)
+		ev_idle_start(loop, &turn->more);
+}
+
 static void on_end(struct ev_loop *loop, ev_check *check, int events)
 {
 	struct wp_turn *turn = check->data;
@@ -152,6 +161,11 @@ void wp_turn_init(struct wp_turn *turn, struct ev_loop *loop, wp_turn_fn fn,
 	ev_set_priority(&turn->end, EV_MINPRI);
 	turn->end.data = turn;
 	ev_check_start(loop, &turn->end);
+	/* Who gets ready for the loop to wait may still mark one. */
+	ev_prepare_init(&turn->wait, on_wait);
+	ev_set_priority(&turn->wait, EV_MINPRI);
+	turn->wait.data = turn;
+	ev_prepare_start(loop, &turn->wait);
 	ev_idle_init(&turn->more, on_more);
 	ev_timer_init(&turn->tick_timer, on_tick, WP_TICK_MS / 1e3,
 		      WP_TICK_MS / 1e3);
@@ -164,6 +178,7 @@ void wp_turn_release(struct wp_turn *turn)
 	if (turn->loop == NULL)
 		return;
 	ev_check_stop(turn->loop, &turn->end);
+	ev_prepare_stop(turn->loop, &turn->wait);
 	ev_idle_stop(turn->loop, &turn->more);
 	ev_timer_stop(turn->loop, &turn->tick_timer);
 }

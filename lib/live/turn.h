@@ -51,6 +51,7 @@ struct wp_turn {
 	wp_turn_fn fn;
 	ev_timer tick_timer;
 	ev_check end;
+	ev_prepare wait;
 	ev_idle more; /* active: the next turn must not wait */
 	void (*on_end)(void *ctx);
 	void *ctx;

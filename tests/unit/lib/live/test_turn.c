@@ -179,6 +179,53 @@ static void who_has_more_gets_one_turn_at_a_time(void **state)
 }
 
 /* Not by a mark of an item behind it in the same turn, nor by the next turn. */
+static void mark_it(struct ev_loop *in, ev_prepare *prepare, int events)
+{
+	struct thing *thing = prepare->data;
+
+	(void)events;
+	ev_prepare_stop(in, prepare);
+	wp_turn_mark(&turn, &thing->item);
+}
+
+static void has_waited(struct ev_loop *in, ev_timer *timer, int events)
+{
+	bool *is_so = timer->data;
+
+	(void)in;
+	(void)events;
+	*is_so = true;
+}
+
+/* The loop was about to wait. */
+static void what_is_marked_last_of_all_waits_for_nothing(void **state)
+{
+	struct thing one = make();
+	bool is_late = false;
+	ev_prepare prepare;
+	ev_timer timer;
+
+	(void)state;
+	ev_timer_stop(loop, &turn.tick_timer);
+	ev_timer_init(&timer, has_waited, 5., 0.);
+	timer.data = &is_late;
+	ev_timer_start(loop, &timer);
+	ev_prepare_init(&prepare, mark_it);
+	prepare.data = &one;
+	ev_prepare_start(loop, &prepare);
+	ev_run(loop, EVRUN_ONCE);
+	assert_int_equal(one.n_turns, 1);
+	assert_false(is_late);
+
+	/* After that there is something to wait for again. */
+	ev_timer_stop(loop, &timer);
+	ev_timer_set(&timer, 0.001, 0.);
+	ev_timer_start(loop, &timer);
+	ev_run(loop, EVRUN_ONCE);
+	assert_true(is_late);
+	ev_timer_stop(loop, &timer);
+}
+
 static void what_is_gone_is_not_looked_at_again(void **state)
 {
 	struct thing *one = malloc(sizeof(*one));
@@ -334,6 +381,7 @@ int main(void)
 		TEST(what_it_does_to_itself_needs_no_second_turn),
 		TEST(what_it_does_to_another_is_dealt_with_in_the_same_turn),
 		TEST(who_has_more_gets_one_turn_at_a_time),
+		TEST(what_is_marked_last_of_all_waits_for_nothing),
 		TEST(what_is_gone_is_not_looked_at_again),
 		TEST(tick_that_has_come_makes_it_due_once),
 		TEST(what_was_set_may_be_set_again_and_cleared),

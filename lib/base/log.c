@@ -260,10 +260,17 @@ static void after_fork(void)
 	(void)pthread_mutex_unlock(&out_lock);
 }
 
+/* What was dropped is the parent's to tell. */
+static void in_child(void)
+{
+	dropped = 0;
+	after_fork();
+}
+
 static void add_hooks(void)
 {
 	(void)atexit(wp_log_flush);
-	(void)pthread_atfork(before_fork, after_fork, after_fork);
+	(void)pthread_atfork(before_fork, after_fork, in_child);
 }
 
 void wp_log_setup(const char *service, enum wp_log_level threshold)

@@ -496,6 +496,36 @@ static void a_fork_and_an_exit_lose_and_repeat_nothing(void **state)
 	assert_int_equal(status, 0);
 }
 
+static void what_was_dropped_is_told_by_the_parent_alone(void **state)
+{
+	enum { SPOKEN = 5000 };
+	static struct packets packets;
+	int status = -1;
+	pid_t child;
+
+	(void)state;
+	wp_log_setup("waypost-test", WP_LOG_INFO);
+	packets_begin(&packets);
+	for (int i = 0; i < SPOKEN; i++)
+		gather(i);
+	child = fork();
+	if (child == 0) {
+		while (next_write(&packets) > 0)
+			continue;
+		gather(SPOKEN);
+		exit(0);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(next_write(&packets), 1);
+	assert_null(strstr(packets.text, "dropped"));
+	gather(SPOKEN);
+	wp_log_flush();
+	assert_int_equal(next_write(&packets), 1);
+	assert_non_null(strstr(packets.text, "dropped"));
+	packets_end(&packets);
+	assert_int_equal(status, 0);
+}
+
 static void a_repeated_event_is_said_once_per_interval(void **state)
 {
 	struct wp_log_limit limit = { 0 };
@@ -532,6 +562,7 @@ int main(void)
 			more_than_a_pipe_takes_at_once_is_several_writes),
 		cmocka_unit_test(a_gathered_line_that_nobody_reads_is_counted),
 		cmocka_unit_test(a_fork_and_an_exit_lose_and_repeat_nothing),
+		cmocka_unit_test(what_was_dropped_is_told_by_the_parent_alone),
 		cmocka_unit_test(a_repeated_event_is_said_once_per_interval),
 	};
 

@@ -193,6 +193,15 @@ class MakeRun(unittest.TestCase):
         wait_for(lambda: b"settings reloaded" in last(), "a line")
         self.assertTrue(last().startswith(b"{"), last()[:100])
 
+        # Where no copy can be made, as on a full disk, it is cut all the same.
+        os.unlink(log + ".1")
+        os.mkdir(log + ".1")
+        with open(log, "ab") as file:
+            file.write(line * (LOG_BYTES_MAX // len(line) + 1))
+        wait_for(lambda: os.path.getsize(log) < LOG_BYTES_MAX or
+                 run.process.poll() is not None, "it is cut")
+        self.assertIsNone(run.process.poll())
+
     def test_everything_killed_and_started_again_has_all_messages(self):
         run = self.run_it()
         run.wait_greeting()

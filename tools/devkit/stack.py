@@ -5,6 +5,7 @@ waypost-handlers, and nginx or lighttpd as the front door. Everything that any
 of them writes is in the state directory; stopping and starting again there
 goes on with the same messages and secrets.
 """
+import contextlib
 import errno
 import fcntl
 import json
@@ -539,16 +540,22 @@ class Stack:
         """Of each log that has grown too long, keep the end, as <name>.1.
 
         Everybody appends, so what is written next stands at the beginning
-        again. A line that comes in this moment may be lost.
+        again. A line that comes in this moment may be lost, and all of it where
+        no copy can be made: a disk may be full because of it.
         """
         for entry in os.scandir(self.path("log")):
-            if (entry.name.endswith(".log") and
-                    entry.stat().st_size > LOG_BYTES_MAX):
-                with open(entry.path, "rb") as log, \
-                        open(entry.path + ".1", "wb") as kept:
-                    log.seek(-LOG_BYTES_MAX, os.SEEK_END)
-                    kept.write(log.read(LOG_BYTES_MAX))
-                os.truncate(entry.path, 0)
+            with contextlib.suppress(OSError):  # it may be gone meanwhile
+                if (entry.name.endswith(".log") and
+                        entry.stat().st_size > LOG_BYTES_MAX):
+                    with contextlib.suppress(OSError):
+                        self._keep_end(entry.path)
+                    os.truncate(entry.path, 0)
+
+    @staticmethod
+    def _keep_end(path):
+        with open(path, "rb") as log, open(path + ".1", "wb") as kept:
+            log.seek(-LOG_BYTES_MAX, os.SEEK_END)
+            kept.write(log.read(LOG_BYTES_MAX))
 
     # ---- using it ----------------------------------------------------------
 

@@ -419,6 +419,54 @@ static void a_queue_without_an_index_is_counted_all_the_same(void **state)
 	expect_full(w, "m");
 }
 
+/*
+ * An ack was cut off when it had deleted m1, and the next one found the index
+ * longer than what waits. m1 must not count for ever.
+ */
+static void what_a_cut_ack_has_left_does_not_count_for_ever(void **state)
+{
+	struct wp_world *w = *state;
+	struct wp_msgid m2;
+
+	w->conf.mailbox.max_waiting_bytes = 6;
+	(void)wp_world_deliver(w, "m1");
+	m2 = wp_world_deliver(w, "m2");
+	(void)wp_world_deliver(w, "m3");
+	wp_world_run(w, "XTRIM " WP_P "hot:" WP_BOB " MAXLEN 2");
+	wp_world_ack_one(w, m2);
+	/* Whoever looks while ingress is not empty makes the index anew. */
+	(void)wp_world_post(w, MAIL(.json = "a1", .to = WP_AMY));
+	expect_full(w, "more");
+	(void)wp_world_route(w);
+	(void)wp_world_deliver(w, "m4");
+	(void)wp_world_deliver(w, "m5");
+	expect_full(w, "m6");
+}
+
+/* The cut was before it: hot is empty, and what had expired has left it. */
+static void an_index_of_nothing_makes_no_room(void **state)
+{
+	const struct wp_world_mail mails[] = { { .json = "m3" },
+					       { .json = "m4" },
+					       { .json = "m5" } };
+	struct wp_world *w = *state;
+	struct wp_send_result results[3];
+
+	w->conf.mailbox.max_waiting = 2;
+	expired(w, "m1");
+	expired(w, "m2");
+	(void)wp_world_route(w);
+	wp_world_run(w, "DEL " WP_P "hot:" WP_BOB);
+	wp_world_send(w, mails, 3, results);
+	assert_int_equal(results[1].status, WP_SEND_ACCEPTED);
+	assert_int_equal(results[2].status, WP_SEND_FULL);
+
+	(void)wp_world_route(w);
+	wp_world_run(w, "DEL " WP_P "hot:" WP_BOB);
+	wp_world_run(w, "SET " WP_P "index:" WP_BOB " not-an-index");
+	(void)wp_world_post(w, MAIL(.json = "m6"));
+}
+
 static void a_known_key_is_answered_before_the_quota(void **state)
 {
 	struct wp_world *w = *state;
@@ -582,6 +630,8 @@ int main(void)
 		WORLD_TEST(nor_does_it_on_disk),
 		WORLD_TEST(what_has_expired_is_not_forgotten),
 		WORLD_TEST(a_queue_without_an_index_is_counted_all_the_same),
+		WORLD_TEST(what_a_cut_ack_has_left_does_not_count_for_ever),
+		WORLD_TEST(an_index_of_nothing_makes_no_room),
 		WORLD_TEST(a_known_key_is_answered_before_the_quota),
 		WORLD_TEST(the_quota_comes_before_the_mark_of_ingress),
 		WORLD_TEST(an_ack_frees_no_more_than_it_deletes),

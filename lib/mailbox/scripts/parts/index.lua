@@ -5,7 +5,8 @@
 -- what is in ingress and hot. Only send adds to waits, before ingress grows; a
 -- script that removes something ends with index_settle. What a cut leaves is
 -- made good by whoever settles while ingress is empty, for then waits has the
--- length of hot.
+-- length of hot; but not before index has it too. Else nobody knows the bytes,
+-- and beside the right number nobody would look for them again.
 local index_add, index_drop, index_remove, index_forget, index_check
 local index_lose, index_settle, hot_length
 do
@@ -115,11 +116,13 @@ do
     n, bytes = math.max(n - sum.n, 0), math.max(bytes - sum.bytes, 0)
     if is_queue_empty then
       local hot_n = sum.is_empty and 0 or hot_length(urn)
-      if hot_n > 0 and (n ~= hot_n or sum.has_new_index) then
-        local key = prefix .. 'index:' .. urn
-        bytes = redis.pcall('ZCARD', key) == hot_n and bytes_in(key) or bytes
+      local key = prefix .. 'index:' .. urn
+      if hot_n == 0 then
+        n = 0
+      elseif (n ~= hot_n or sum.has_new_index) and
+        redis.pcall('ZCARD', key) == hot_n then
+        n, bytes = hot_n, bytes_in(key)
       end
-      n = hot_n
     end
     if n > 0 then
       redis.call('HSET', waits, urn, string.format('%d %d', n, bytes))

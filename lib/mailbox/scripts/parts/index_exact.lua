@@ -23,5 +23,7 @@ local function index_rebuild(urn)
   redis.call('HDEL', prefix .. 'waits', '!' .. urn)
   if redis.call('EXISTS', copy) == 1 then
     redis.call('RENAME', copy, prefix .. 'index:' .. urn)
+  else
+    redis.call('DEL', prefix .. 'index:' .. urn)
   end
 end

@@ -244,6 +244,7 @@ static void a_requeued_letter_is_delivered_under_its_old_id(void **state)
 	struct wp_msgid id = post_and_bury(w, MAIL(.json = "m1"));
 
 	wp_world_expect_pull(w, "");
+	wp_world_run(w, "SET " WP_P "waits not-a-hash");
 	assert_int_equal(requeue_oldest(w), WP_DLQ_REQUEUED);
 
 	wp_world_expect_pull(w, "m1");

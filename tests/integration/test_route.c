@@ -249,6 +249,15 @@ static void a_foreign_size_costs_nobody_anything(void **state)
 	wp_world_ack_one(w, id);
 	wp_world_ack_one(w, results[0].id);
 	wp_world_expect(w, "0", "EXISTS " WP_P "hot:" WP_BOB);
+
+	/* What has expired is looked for in there as well. */
+	(void)wp_world_post(w, MAIL(.json = "m3", .expires_in_ms = -5000));
+	wp_world_run(w, "SET " WP_P "waits not-a-hash");
+	assert_int_equal(wp_world_route(w).routed, 1);
+	wp_world_run(w, "DEL " WP_P "index:" WP_BOB);
+	wp_world_run(w, "EVALSHA %s 1 " WP_P " user " WP_BOB " 10 100",
+		     wp_scripts.list[WP_SCRIPT_AUDIT].sha1);
+	wp_world_expect(w, "1", "ZCARD " WP_P "index:" WP_BOB);
 }
 
 static void an_entry_that_kills_the_script_is_found_and_buried(void **state)

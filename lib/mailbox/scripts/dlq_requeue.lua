@@ -91,6 +91,8 @@ end
 
 -- include index
 
+-- include waits_of
+
 local function add_to(key)
   redis.call('XADD', key, id, 'e', kept.e, 'x', kept.x, 'f', kept.f)
 end
@@ -144,7 +146,7 @@ redis.call('ZADD', prefix .. 'expiry', 'LT', string.format('%d', expires_ms),
 local member = (f.b == '1' and '!' or '') .. id
 if type(redis.pcall('ZSCORE', prefix .. 'index:' .. f.u, member)) ~= 'string'
 then
-  local text = redis.call('HGET', prefix .. 'waits', f.u) or '0 0'
+  local text = waits_of(prefix .. 'waits', 'HGET', f.u) or '0 0'
   local n, bytes = text:match('^(%d+) (%d+)$')
   redis.call('HSET', prefix .. 'waits', f.u, string.format('%d %d', n + 1,
     bytes + #kept.e))

@@ -136,7 +136,7 @@ local function route_one(id, f)
       string.format('%d', expires_ms), f.u)
   end
   if expires_ms <= now_ms then
-    redis.call('HDEL', prefix .. 'waits', '!' .. f.u)
+    redis.pcall('HDEL', prefix .. 'waits', '!' .. f.u)
   end
   local is_new = index_add(f.u, mark .. id, expires_ms, #f.e)
   local added = redis.pcall('XADD', hot, id, 'e', f.e, 'x', f.x, 'f', f.f)

@@ -20,7 +20,7 @@ local function index_rebuild(urn)
       end
     until #slice < 16
   end
-  redis.call('HDEL', prefix .. 'waits', '!' .. urn)
+  redis.pcall('HDEL', prefix .. 'waits', '!' .. urn)
   if redis.call('EXISTS', copy) == 1 then
     redis.call('RENAME', copy, prefix .. 'index:' .. urn)
   else

@@ -58,48 +58,64 @@ static void acquire(struct wp_model_fan *fan, unsigned i)
 	wp_model_commit(fan, WP_MODEL_ACT_ACQUIRE, i, 0, 0);
 }
 
-/* route.lua, for the oldest entry; `cut` is where it dies, 0 for nowhere. */
-enum route_cut { CUT_NOWHERE, CUT_BEFORE_MARK, CUT_BEFORE_DELETE };
+static bool is_dropped(const struct wp_model_fan *fan, uint8_t id)
+{
+	return id & fan->model->bounds.ephemeral && !fan->from->online;
+}
 
-static void route(struct wp_model_fan *fan, unsigned i, enum route_cut cut)
+/* route.lua, for the oldest entry: what it does in one instant. */
+static void route(struct wp_model_fan *fan, unsigned i, uint8_t id)
 {
 	struct wp_model_state *state = wp_model_fork(fan);
-	uint8_t id = wp_model_lowest(state->ingress);
-	bool is_dropped = id & fan->model->bounds.ephemeral && !state->online;
 
-	if (is_dropped) {
-		state->ingress = wp_model_minus(state->ingress, id);
+	state->ingress = wp_model_minus(state->ingress, id);
+	if (is_dropped(fan, id)) {
 		wp_model_commit(fan, WP_MODEL_ACT_ROUTE_DROP, i, id, 0);
 		return;
 	}
-	if (!(state->cut & id)) /* else XADD refuses: already covered */
+	if (!(fan->from->cut & id)) /* else XADD refuses: already covered */
 		state->hot |= id;
-	if (cut != CUT_BEFORE_MARK && state->online)
+	if (state->online)
 		state->poke = 1;
-	if (cut != CUT_BEFORE_MARK && !state->online)
+	else
 		state->mark = 1;
-	if (cut == CUT_NOWHERE) {
-		state->ingress = wp_model_minus(state->ingress, id);
-		wp_model_commit(fan, WP_MODEL_ACT_ROUTE, i, id, 0);
-		return;
-	}
-	state->cut |= id;
+	wp_model_commit(fan, WP_MODEL_ACT_ROUTE, i, id, 0);
+}
+
+/* It dies when these are in hot, before or after it has set mark and due. */
+static void route_cut(struct wp_model_fan *fan, unsigned i, uint8_t ids,
+		      bool is_marked)
+{
+	struct wp_model_state *state = wp_model_fork(fan);
+
+	state->hot |= wp_model_minus(ids, state->cut);
+	if (is_marked && state->online)
+		state->poke = 1;
+	if (is_marked && !state->online)
+		state->mark = 1;
+	state->cut |= ids;
 	state->cuts--;
-	wp_model_commit(fan, WP_MODEL_ACT_ROUTE_CUT, i, id, 0);
+	wp_model_commit(fan, WP_MODEL_ACT_ROUTE_CUT, i, wp_model_lowest(ids),
+			0);
 }
 
 static void route_steps(struct wp_model_fan *fan, unsigned i)
 {
 	const struct wp_model_state *from = fan->from;
-	uint8_t id = wp_model_lowest(from->ingress);
+	uint8_t left = from->ingress, ids = 0;
+	uint8_t id = wp_model_lowest(left);
 
 	if (!id || !(from->gate || breaks(fan, WP_MODEL_ROUTE_CLOSED)))
 		return;
-	route(fan, i, CUT_NOWHERE);
-	if (!from->cuts || (id & fan->model->bounds.ephemeral && !from->online))
-		return;
-	route(fan, i, CUT_BEFORE_MARK);
-	route(fan, i, CUT_BEFORE_DELETE);
+	route(fan, i, id);
+	/* What leaves in one go is in hot together; a drop ends that. */
+	while (from->cuts && id && !is_dropped(fan, id)) {
+		ids |= id;
+		route_cut(fan, i, ids, false);
+		route_cut(fan, i, ids, true);
+		left = wp_model_minus(left, id);
+		id = wp_model_lowest(left);
+	}
 }
 
 static void read_version(const struct wp_model_fan *fan,

@@ -34,7 +34,16 @@ static bool respond(struct wp_call *call, const struct wp_error *verdict)
 /* The look is over. */
 static bool conclude(struct wp_call *call, const struct wp_error *verdict)
 {
-	wp_ready_note(&call->ctx->ready, wp_mono_ms(), verdict);
+	struct wp_ready *ready = &call->ctx->ready;
+	struct wp_call *asker;
+
+	wp_ready_note(ready, wp_mono_ms(), verdict);
+	while ((asker = ready->askers) != NULL) {
+		ready->askers = asker->next;
+		ready->n_askers--;
+		respond(asker, verdict);
+		wp_call_end(asker);
+	}
 	return respond(call, verdict);
 }
 
@@ -170,11 +179,22 @@ static bool ask_writes(struct wp_call *call, bool is_up)
 
 bool wp_handle_readyz(struct wp_call *call)
 {
+	struct wp_ready *ready = &call->ctx->ready;
 	struct wp_error verdict = { 0 };
+	uint64_t now_ms = wp_mono_ms();
 
-	if (wp_ready_recall(&call->ctx->ready, wp_mono_ms(), &verdict))
+	switch (wp_ready_ask(ready, now_ms, &verdict)) {
+	case WP_READY_LOOK:
+		wp_ready_begin(ready, now_ms);
+		return wp_call_redis(call, WP_LINE_SHORT, ask_writes);
+	case WP_READY_WAIT:
+		call->next = ready->askers;
+		ready->askers = call;
+		ready->n_askers++;
+		return false;
+	default:
 		return respond(call, &verdict);
-	return wp_call_redis(call, WP_LINE_SHORT, ask_writes);
+	}
 }
 
 bool wp_handle_metrics(struct wp_call *call)

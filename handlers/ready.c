@@ -25,24 +25,31 @@ static bool is_fresh(const struct wp_ready *ready, uint64_t now_ms)
 	return ready->done_ms != 0 && now_ms - ready->done_ms < max_ms;
 }
 
-bool wp_ready_recall(struct wp_ready *ready, uint64_t now_ms,
-		     struct wp_error *verdict_out)
+enum wp_ready_door wp_ready_ask(const struct wp_ready *ready, uint64_t now_ms,
+				struct wp_error *verdict_out)
 {
+	bool is_quick = now_ms - ready->begun_ms < FRESH_MS;
+	bool is_known = ready->done_ms != 0;
+
 	if (is_fresh(ready, now_ms) ||
-	    (ready->is_looking && ready->done_ms != 0 &&
-	     now_ms - ready->begun_ms < FRESH_MS)) {
+	    (ready->is_looking && is_known && is_quick)) {
 		*verdict_out = ready->verdict;
-		return true;
+		return WP_READY_KNOWN;
 	}
-	if (ready->is_looking) {
-		(void)wp_error_set(verdict_out, WP_ERR_UNAVAIL,
-				   "it is being looked at; what is needed does "
-				   "not answer yet");
-		return true;
-	}
+	if (!ready->is_looking)
+		return WP_READY_LOOK;
+	if (!is_known && is_quick && ready->n_askers < WP_READY_ASKERS_MAX)
+		return WP_READY_WAIT;
+	(void)wp_error_set(verdict_out, WP_ERR_UNAVAIL,
+			   "it is being looked at; what is needed does not "
+			   "answer yet");
+	return WP_READY_KNOWN;
+}
+
+void wp_ready_begin(struct wp_ready *ready, uint64_t now_ms)
+{
 	ready->is_looking = true;
 	ready->begun_ms = now_ms;
-	return false;
 }
 
 void wp_ready_note(struct wp_ready *ready, uint64_t now_ms,

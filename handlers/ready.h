@@ -3,12 +3,15 @@
  * second: a probe must not be a load.
  *
  * Does no I/O, and knows no clock: who asks first looks, the others are told
- * what is known.
+ * what is known. Only a process of which nothing is known yet lets them wait:
+ * it has just been started, and a probe that is told "not ready" takes the
+ * whole host out.
  */
 #ifndef WP_HANDLERS_READY_H
 #define WP_HANDLERS_READY_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "lib/base/err.h"
@@ -60,6 +63,10 @@ enum wp_gate_step wp_gate_watch_told(struct wp_gate_watch *gates,
 				     const struct wp_reply *reply,
 				     struct wp_error *err);
 
+struct wp_call;
+
+enum { WP_READY_ASKERS_MAX = 64 };
+
 /* All zero: nobody has looked. */
 struct wp_ready {
 	bool is_looking;
@@ -67,15 +74,25 @@ struct wp_ready {
 	uint64_t done_ms; /* 0 = never */
 	struct wp_error verdict;
 	struct wp_gate_watch gates;
+	struct wp_call *askers; /* who wait for the first verdict */
+	size_t n_askers;
+};
+
+enum wp_ready_door {
+	WP_READY_KNOWN, /* *verdict_out says it */
+	WP_READY_LOOK,  /* the caller is to begin, and to note */
+	WP_READY_WAIT,  /* the caller may be added to the askers */
 };
 
 /*
  * The verdict of the last second (a bad one: of the last quarter), or of before
- * while somebody looks and is not taking long. False: the caller is to look,
- * and to call wp_ready_note().
+ * while somebody looks and is not taking long.
  */
-bool wp_ready_recall(struct wp_ready *ready, uint64_t now_ms,
-		     struct wp_error *verdict_out);
+enum wp_ready_door wp_ready_ask(const struct wp_ready *ready, uint64_t now_ms,
+				struct wp_error *verdict_out);
+
+/* Somebody looks from now on. */
+void wp_ready_begin(struct wp_ready *ready, uint64_t now_ms);
 
 /* Here is what was found; verdict->code WP_OK when all is well. */
 void wp_ready_note(struct wp_ready *ready, uint64_t now_ms,

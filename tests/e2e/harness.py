@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import unittest
 
@@ -132,6 +133,21 @@ def wait_for(claim, what, timeout_s=None):
         if time.monotonic() > deadline:
             raise AssertionError(f"in vain: {what}")
         time.sleep(0.02)
+
+
+def in_threads(works):
+    """Run all at once; their results in order."""
+    results = [None] * len(works)
+
+    def run(index):
+        results[index] = works[index]()
+    threads = [threading.Thread(target=run, args=(i,), daemon=True)
+               for i in range(len(works))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60 * SLOWNESS)
+    return results
 
 
 class E2eTest(unittest.TestCase):

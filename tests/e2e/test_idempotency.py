@@ -3,24 +3,9 @@ import os
 import signal
 import threading
 
-from harness import E2eTest, SLOWNESS, new_stack, wait_for
+from harness import E2eTest, SLOWNESS, in_threads, new_stack, wait_for
 
 RACERS, ROUNDS = 8, 15
-
-
-def in_threads(works):
-    """Run all at once; their results in order."""
-    results = [None] * len(works)
-
-    def run(index):
-        results[index] = works[index]()
-    threads = [threading.Thread(target=run, args=(i,), daemon=True)
-               for i in range(len(works))]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60 * SLOWNESS)
-    return results
 
 
 class Racing(E2eTest):

@@ -1,11 +1,13 @@
 """READY means that a send would be accepted; asking for it costs little."""
 import re
+import signal
 import time
 
-from harness import E2eTest, end_stack, new_stack, wait_for
+from harness import E2eTest, end_stack, in_threads, new_stack, wait_for
 
 PROBES = 200
 LOOK_HOLDS_S = 1.2  # what a process, or a thread of it, believes at most
+RELOADS, CROWD = 5, 8
 MANY = 1500  # partitions; more than one look asks for
 
 
@@ -58,6 +60,23 @@ class Ready(E2eTest):
         self.assertNotEqual(self.user().send(self.user()).status, 202)
         self.redis(*end)
         self.wait_until(200)
+
+    def processes(self):
+        parent = self.stack.programs["handlers"].pid
+        with open(f"/proc/{parent}/task/{parent}/children",
+                  encoding="ascii") as file:
+            return set(file.read().split())
+
+    def test_a_reload_is_no_reason_to_be_taken_out(self):
+        """Probes wait for the first look of a process that is new."""
+        self.wait_until(200)
+        for _ in range(RELOADS):
+            old = self.processes()
+            self.stack.programs["handlers"].signal(signal.SIGHUP)
+            while not self.processes().isdisjoint(old):
+                answers = in_threads([self.probe] * CROWD)
+                self.assertEqual([answer.status for answer in answers],
+                                 [200] * CROWD)
 
     def test_not_with_a_full_redis(self):
         self.check_not_ready(("CONFIG", "SET", "maxmemory", 1),

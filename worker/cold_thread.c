@@ -1,6 +1,7 @@
 /*
  * cold_thread.c - rounds over our partitions: first those that are closed, then
- * whoever is due, then what has expired, then what should never be.
+ * whoever is due, then what has expired, then what should never be. Between two
+ * of them, whoever comes due is moved at once.
  *
  * Has a Redis connection and a store of its own, so that a slow disk delays
  * nobody's routing. Trouble with either ends the round, and the next one waits
@@ -25,6 +26,7 @@
 
 enum {
 	ROUND_MS = 1000,
+	GATHER_MS = 50, /* who comes due meanwhile moves together */
 	BACKOFF_MS = 100,
 	BACKOFF_CAP_MS = 5000,
 	LOG_INTERVAL_MS = 5000,
@@ -44,8 +46,9 @@ struct wp_cold_thread {
 	struct wp_backoff backoff;
 	struct wp_log_limit limit;
 	struct wp_log_limit refused_limit;
-	int64_t refused; /* by the store, as far as it was told */
-	bool is_late;    /* there may be more to do at once */
+	int64_t refused;   /* by the store, as far as it was told */
+	bool is_late;      /* there may be more to do at once */
+	uint64_t round_ms; /* when the next whole round is */
 };
 
 static void warn_limited(struct wp_cold_thread *cold, const char *event,
@@ -109,10 +112,19 @@ static enum wp_err be_ready(struct wp_cold_thread *cold, struct wp_error *err)
 static enum wp_err round_once(struct wp_cold_thread *cold, struct wp_error *err)
 {
 	enum wp_err rc = be_ready(cold, err);
+	bool is_whole = cold->is_late || wp_mono_ms() >= cold->round_ms ||
+			wp_table_has_closed(cold->w.table);
 
+	/* What a clock that went back has stamped is on disk at once, and may
+	 * not be judged by what the clock said before. */
+	if (!cold->is_late)
+		wp_sweeper_hurry(&cold->sweeper);
 	cold->is_late = false;
 	if (rc == WP_OK) /* before a gate is opened */
 		rc = wp_sweeper_watch(&cold->sweeper, err);
+	if (rc == WP_OK && !is_whole)
+		return move_due(cold, err);
+	cold->round_ms = wp_mono_ms() + ROUND_MS;
 	if (rc == WP_OK)
 		rc = reopen(cold, err);
 	if (rc == WP_OK)
@@ -142,6 +154,16 @@ static void tell_refused(struct wp_cold_thread *cold)
 		       wp_int("suppressed", suppressed));
 }
 
+static uint32_t until_next(const struct wp_cold_thread *cold)
+{
+	uint64_t now_ms = wp_mono_ms();
+	uint64_t at_ms = cold->movers.next_look_ms < cold->round_ms
+				 ? cold->movers.next_look_ms
+				 : cold->round_ms;
+
+	return at_ms > now_ms ? (uint32_t)(at_ms - now_ms) : 0;
+}
+
 static void wait_for_next(struct wp_cold_thread *cold, enum wp_err rc)
 {
 	if (rc != WP_OK) {
@@ -156,7 +178,7 @@ static void wait_for_next(struct wp_cold_thread *cold, enum wp_err rc)
 	if (wp_table_has_closed(cold->w.table))
 		wp_table_wait(cold->w.table, BACKOFF_MS, true);
 	else
-		wp_table_wait(cold->w.table, ROUND_MS, false);
+		wp_table_wait_due(cold->w.table, GATHER_MS, until_next(cold));
 }
 
 static void run(void *ctx)

@@ -168,6 +168,7 @@ static void on_bell(struct wp_hot_thread *hot, const struct wp_reply *message)
 		return;
 	wp_metric_add(hot->w.metrics, WP_WM_DOORBELLS, 1);
 	wp_router_ring(hot->router, (uint32_t)p);
+	wp_table_tell_due(hot->w.table, (uint32_t)p);
 }
 
 /* All that have rung until now. */

@@ -16,6 +16,7 @@
 enum {
 	USERS_AT_ONCE = 128, /* of one partition */
 	USERS_PER_ROUND = 2048,
+	LOOK_MS = 1000, /* the guarantee, whatever we were told or not */
 	/* One bad mailbox must not stop the others; a bad store does. */
 	FAILURES_MAX = 3,
 	FAILED_WAIT_MS = 5000,
@@ -37,7 +38,9 @@ enum wp_err wp_movers_init(struct wp_movers *movers, struct wp_worker *w,
 	movers->last = &movers->batches[2];
 	movers->is_due = calloc((size_t)w->conf->mailbox.partitions,
 				sizeof(*movers->is_due));
-	if (movers->is_due == NULL)
+	movers->look_ms = calloc((size_t)w->conf->mailbox.partitions,
+				 sizeof(*movers->look_ms));
+	if (movers->is_due == NULL || movers->look_ms == NULL)
 		return wp_error_set(err, WP_ERR_NOMEM, "out of memory");
 	return WP_OK;
 }
@@ -46,6 +49,8 @@ void wp_movers_release(struct wp_movers *movers)
 {
 	free(movers->is_due);
 	movers->is_due = NULL;
+	free(movers->look_ms);
+	movers->look_ms = NULL;
 }
 
 static void warn_failed(struct wp_movers *m, const struct wp_owned *owned,
@@ -393,7 +398,7 @@ static enum wp_err add(struct wp_movers *m, size_t of,
 	return WP_OK;
 }
 
-/* users is {"ok", urn, …} */
+/* users is {"ok", wait_ms, urn, …} */
 static enum wp_err add_users(struct wp_movers *m, size_t of,
 			     const struct wp_reply *users, size_t max,
 			     struct wp_error *err)
@@ -401,8 +406,8 @@ static enum wp_err add_users(struct wp_movers *m, size_t of,
 	size_t n = wp_reply_count(users);
 	enum wp_err rc = WP_OK;
 
-	m->is_more |= n > max;
-	for (size_t i = 1; i < n && i <= max && rc == WP_OK; i++)
+	m->is_more |= n >= WP_MIGRATE_FIRST_DUE + max;
+	for (size_t i = WP_MIGRATE_FIRST_DUE; i < n && rc == WP_OK; i++)
 		rc = add(m, of, wp_reply_at(users, i), err);
 	return rc;
 }
@@ -440,9 +445,59 @@ static void ask_due(void *ctx, size_t i, struct wp_cmd *cmd)
 
 static void hear_due(void *ctx, size_t i, const struct wp_reply *reply)
 {
-	const struct wp_movers *m = ctx;
+	struct wp_movers *m = ctx;
+	int64_t wait_ms = wp_reply_int(wp_reply_at(reply, WP_MIGRATE_WAIT));
 
-	m->is_due[i] = wp_reply_count(reply) > 1;
+	m->is_due[i] = wp_reply_count(reply) > WP_MIGRATE_FIRST_DUE;
+	if (m->is_due[i])
+		wait_ms = 0;
+	else if (wait_ms < 0 || wait_ms > LOOK_MS)
+		wait_ms = LOOK_MS;
+	m->look_ms[m->w->list[i].partition] = wp_mono_ms() + (uint64_t)wait_ms;
+}
+
+static void sooner(uint64_t *at_ms, uint64_t other_ms)
+{
+	if (other_ms < *at_ms)
+		*at_ms = other_ms;
+}
+
+/*
+ * Keep those of the list where it is time to look, or we were told that it is.
+ * Returns how many.
+ */
+static size_t keep_what_is_due(struct wp_movers *m, size_t n)
+{
+	struct wp_owned *list = m->w->list;
+	uint64_t now_ms = wp_mono_ms();
+	size_t kept = 0;
+
+	m->next_look_ms = now_ms + LOOK_MS;
+	for (size_t i = 0; i < n; i++) {
+		uint32_t partition = list[i].partition;
+		uint64_t at_ms = m->look_ms[partition];
+
+		if (wp_table_take_due(m->w->table, partition) ||
+		    at_ms <= now_ms)
+			list[kept++] = list[i];
+		else
+			sooner(&m->next_look_ms, at_ms);
+	}
+	return kept;
+}
+
+/* Where nothing moves, nothing is gained by asking again at once. */
+static void plan_next(struct wp_movers *m, size_t n)
+{
+	uint64_t later_ms = wp_mono_ms() + LOOK_MS;
+
+	for (size_t i = 0; i < n; i++) {
+		uint64_t *at_ms = &m->look_ms[m->w->list[i].partition];
+
+		if (m->is_due[i] && m->advanced == 0)
+			*at_ms = later_ms;
+		sooner(&m->next_look_ms, *at_ms);
+	}
 }
 
 static const struct wp_pipe asking_who_is_due = { ask_due, hear_due };
@@ -526,6 +581,7 @@ enum wp_err wp_movers_round(struct wp_movers *movers, bool *is_late_out,
 				 m->w->list);
 	enum wp_err rc;
 
+	n = keep_what_is_due(m, n);
 	m->failures = 0;
 	m->looked = 0;
 	m->advanced = 0;
@@ -533,7 +589,7 @@ enum wp_err wp_movers_round(struct wp_movers *movers, bool *is_late_out,
 	rc = wp_pipe(m->w->redis, &asking_who_is_due, n, m, err);
 	if (rc == WP_OK && is_anybody_due(m, n))
 		rc = go_round(m, n, err);
-	/* Where nothing moves, nothing is gained by asking again at once. */
+	plan_next(m, n);
 	*is_late_out = m->is_more && m->advanced > 0;
 	return rc;
 }

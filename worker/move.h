@@ -26,7 +26,9 @@ struct wp_move_batch {
 struct wp_movers {
 	struct wp_worker *w;
 	struct wp_migrate_ctx ctx; /* of this round */
-	bool *is_due; /* owned scratch, by place in the worker's list */
+	bool *is_due;      /* owned scratch, by place in the worker's list */
+	uint64_t *look_ms; /* owned, by partition: when to ask who is due */
+	uint64_t next_look_ms; /* the earliest of our partitions */
 	struct wp_log log;
 	struct wp_log_limit limit;
 	uint32_t next_partition; /* the next round begins with it */
@@ -56,7 +58,9 @@ void wp_movers_release(struct wp_movers *movers);
 
 /*
  * Move some of what is due of each of our partitions: a bounded number of
- * users, and a bounded part of what waits for each.
+ * users, and a bounded part of what waits for each. Asked are those where
+ * somebody is due by now, that were told of (wp_table_tell_due()), or that were
+ * not asked for a second; movers->next_look_ms is when the next one is.
  *
  * *is_late_out: there is more, and going on at once makes sense
  * Errors:       WP_ERR_UNAVAIL, WP_ERR_NOMEM  Redis or the cold store as a

@@ -185,6 +185,7 @@ static void on_reaped(struct wp_reaper *reaper, const struct job *job,
 
 	reaper->connections += removed;
 	wp_metric_add(w->metrics, WP_WM_REAPED_CONNECTIONS, removed);
+	wp_table_tell_due(w->table, job->partition);
 	switch (status) {
 	case WP_REAP_MORE:
 		return; /* the job stays */

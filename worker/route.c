@@ -189,6 +189,8 @@ static void on_routed(struct wp_router *router, uint32_t partition,
 	wp_metric_add(metrics, WP_WM_DROPPED, result->dropped);
 	wp_metric_add(metrics, WP_WM_DEAD, result->dead);
 	wp_metric_add(metrics, WP_WM_HELD, result->held);
+	if (result->routed > 0) /* to somebody absent, perhaps */
+		wp_table_tell_due(router->w->table, partition);
 	if (result->dead > 0)
 		warn_limited(router, &router->dead_limit,
 			     "entries dead-lettered", partition, result->error);

@@ -205,6 +205,11 @@ static void tell(struct wp_sweeper *s, const struct wp_sweep_look *look)
 		wp_log_plain(&s->log, WP_LOG_INFO, "expiry goes on");
 }
 
+void wp_sweeper_hurry(struct wp_sweeper *sweeper)
+{
+	sweeper->look_ms = 0;
+}
+
 enum wp_err wp_sweeper_watch(struct wp_sweeper *sweeper, struct wp_error *err)
 {
 	uint64_t mono_ms = wp_mono_ms();

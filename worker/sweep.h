@@ -44,6 +44,9 @@ struct wp_sweeper {
 
 void wp_sweeper_init(struct wp_sweeper *sweeper, struct wp_worker *w);
 
+/* The next look is made at once, however short ago the last one was. */
+void wp_sweeper_hurry(struct wp_sweeper *sweeper);
+
 /*
  * Look at the clock, when it is time to: at each round, and before any gate is
  * opened, because messages are accepted then.

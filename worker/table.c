@@ -20,6 +20,7 @@ struct lease {
 	bool is_stopped; /* its migration */
 	bool is_fresh;
 	uint32_t n_busy; /* what migration does with it just now */
+	bool may_be_due; /* somebody in there, to be migrated */
 };
 
 struct wp_table {
@@ -31,6 +32,7 @@ struct wp_table {
 	uint32_t closed; /* and not ailing */
 	bool is_stopping;
 	bool has_inbox;
+	bool has_due; /* some lease was told so since the last wait */
 	struct lease leases[];
 };
 
@@ -97,6 +99,9 @@ static void ring(struct wp_table *table)
 static void freshen(struct wp_table *table, struct lease *lease)
 {
 	lease->is_fresh = true;
+	lease->may_be_due = true;
+	table->has_due = true;
+	pthread_cond_broadcast(&table->wake);
 	ring(table);
 }
 
@@ -340,22 +345,74 @@ bool wp_table_is_busy(struct wp_table *table, uint32_t partition)
 	return is_busy;
 }
 
-void wp_table_wait(struct wp_table *table, uint32_t timeout_ms, bool is_deaf)
+void wp_table_tell_due(struct wp_table *table, uint32_t partition)
+{
+	pthread_mutex_lock(&table->lock);
+	table->leases[partition].may_be_due = true;
+	if (!table->has_due)
+		pthread_cond_broadcast(&table->wake);
+	table->has_due = true;
+	pthread_mutex_unlock(&table->lock);
+}
+
+bool wp_table_take_due(struct wp_table *table, uint32_t partition)
+{
+	struct lease *lease = &table->leases[partition];
+	bool may_be_due;
+
+	pthread_mutex_lock(&table->lock);
+	may_be_due = lease->may_be_due;
+	lease->may_be_due = false;
+	pthread_mutex_unlock(&table->lock);
+	return may_be_due;
+}
+
+static struct timespec in_ms(uint32_t ms)
 {
 	struct timespec end;
 
 	clock_gettime(CLOCK_MONOTONIC, &end);
-	end.tv_sec += timeout_ms / 1000;
-	end.tv_nsec += (long)(timeout_ms % 1000) * 1000000L;
+	end.tv_sec += ms / 1000;
+	end.tv_nsec += (long)(ms % 1000) * 1000000L;
 	if (end.tv_nsec >= 1000000000L) {
 		end.tv_sec++;
 		end.tv_nsec -= 1000000000L;
 	}
-	pthread_mutex_lock(&table->lock);
-	while (!table->is_stopping && (is_deaf || table->closed == 0))
-		if (pthread_cond_timedwait(&table->wake, &table->lock, &end) ==
+	return end;
+}
+
+/* Until what these say, or the end; with the lock. False: it was the end. */
+static bool wait_until(struct wp_table *table, const struct timespec *end,
+		       bool is_deaf, bool hears_due)
+{
+	while (!table->is_stopping && (is_deaf || table->closed == 0) &&
+	       !(hears_due && table->has_due))
+		if (pthread_cond_timedwait(&table->wake, &table->lock, end) ==
 		    ETIMEDOUT)
-			break;
+			return false;
+	return true;
+}
+
+void wp_table_wait(struct wp_table *table, uint32_t timeout_ms, bool is_deaf)
+{
+	const struct timespec end = in_ms(timeout_ms);
+
+	pthread_mutex_lock(&table->lock);
+	(void)wait_until(table, &end, is_deaf, false);
+	pthread_mutex_unlock(&table->lock);
+}
+
+void wp_table_wait_due(struct wp_table *table, uint32_t least_ms,
+		       uint32_t timeout_ms)
+{
+	const struct timespec end = in_ms(timeout_ms);
+	const struct timespec least =
+		in_ms(least_ms < timeout_ms ? least_ms : timeout_ms);
+
+	pthread_mutex_lock(&table->lock);
+	if (!wait_until(table, &least, false, false))
+		(void)wait_until(table, &end, false, true);
+	table->has_due = false;
 	pthread_mutex_unlock(&table->lock);
 }
 

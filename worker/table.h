@@ -94,6 +94,12 @@ void wp_table_set_busy(struct wp_table *table, uint32_t partition,
 		       bool is_busy);
 bool wp_table_is_busy(struct wp_table *table, uint32_t partition);
 
+/* Somebody may be due to be migrated there sooner than the cold thread would
+ * look. */
+void wp_table_tell_due(struct wp_table *table, uint32_t partition);
+/* Was it told so since the last call? It is by a new lease as well. */
+bool wp_table_take_due(struct wp_table *table, uint32_t partition);
+
 /* ---- between the threads ---- */
 
 /*
@@ -101,6 +107,12 @@ bool wp_table_is_busy(struct wp_table *table, uint32_t partition);
  * stopping, or timeout_ms have passed.
  */
 void wp_table_wait(struct wp_table *table, uint32_t timeout_ms, bool is_deaf);
+/*
+ * The same, not deaf, but it ends as well when wp_table_tell_due() was called
+ * since the last such wait; only after least_ms, so that many calls are one.
+ */
+void wp_table_wait_due(struct wp_table *table, uint32_t least_ms,
+		       uint32_t timeout_ms);
 /* Everybody should end. */
 void wp_table_stop(struct wp_table *table);
 bool wp_table_is_stopping(struct wp_table *table);

@@ -497,8 +497,10 @@ enum wp_err wp_migration_begin(struct wp_migration **out,
 
 	assert(n <= WP_MIGRATE_MAX_USERS);
 	*out = NULL;
-	if (turn == NULL)
-		return wp_error_set(err, WP_ERR_NOMEM, "out of memory");
+	if (turn == NULL) {
+		wp_error_set(err, WP_ERR_NOMEM, "out of memory");
+		return WP_ERR_NOMEM;
+	}
 	turn->ctx = ctx;
 	turn->users = users;
 	turn->n = n;

@@ -24,9 +24,14 @@ enum {
 	WP_MIGRATE_MAX_ROWS = WP_STORE_ROWS_MAX,
 	WP_MIGRATE_MAX_BYTES = 4 * 1024 * 1024,
 	WP_MIGRATE_MAX_USERS = WP_STORE_APPENDS_MAX,
+	WP_MIGRATE_WAIT = 1,
+	WP_MIGRATE_FIRST_DUE = 2,
 };
 
 /*
+ * Who is due? The answer is "ok", then for how long nobody is (-1: no mark is
+ * there), then users from WP_MIGRATE_FIRST_DUE on, or "lost".
+ *
  * grace_ms: the longest that a daemon puts a migration off; a mark further
  *           ahead counts as due (websocket.grace_ms)
  */

@@ -81,9 +81,9 @@ static void a_mark_that_no_grace_explains_is_due(void **state)
 	wp_world_run(w, "ZADD " WP_P "migrate %lld ahead %lld graced 1 due",
 		     now_ms + 2 * GRACE_MS, now_ms + GRACE_MS / 2);
 	wp_migrate_due_build(&w->cmd, &lease, 10, GRACE_MS);
-	expect_answer(w, "[ok due ahead]");
+	expect_answer(w, "[ok -1 due ahead]");
 	wp_migrate_due_build(&w->cmd, &lease, 1, GRACE_MS);
-	expect_answer(w, "[ok due]");
+	expect_answer(w, "[ok -1 due]");
 }
 
 static void a_key_of_before_the_clock_went_back_is_known(void **state)

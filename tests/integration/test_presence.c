@@ -254,6 +254,32 @@ static void a_late_disconnect_takes_nobody_else_offline(void **state)
 	wp_world_expect(w, "[i1.2 " WP_BOB "]", "SMEMBERS " WP_P "at:i1");
 }
 
+static void who_leaves_mail_behind_rings_the_bell(void **state)
+{
+	struct wp_world *w = *state;
+	struct wp_redis *ear = wp_test_redis(&w->conf);
+	struct wp_reply *reply =
+		wp_test_cmd(ear, "SUBSCRIBE", WP_BELL_PREFIX "worker-a", NULL);
+
+	wp_reply_free(&reply);
+	wp_world_join(w, "i1");
+	(void)wp_world_connect(w, "i1.1");
+	assert_int_equal(disconnect(w, "i1.1", 900000), 0);
+	(void)wp_world_connect(w, "i1.1");
+	(void)wp_world_connect(w, "i1.2");
+	wp_world_run(w, "XADD " WP_P "hot:" WP_BOB " 1-1 e m1 x 9 f _");
+	assert_int_equal(disconnect(w, "i1.1", 900000), 1);
+	/* Only the last connection, and only when something waits. */
+	assert_int_equal(wp_redis_wait(ear, 0, &reply, NULL), WP_ERR_NOTFOUND);
+	assert_int_equal(disconnect(w, "i1.2", 900000), 0);
+	assert_int_equal(wp_redis_wait(ear, WAIT_MS, &reply, NULL), WP_OK);
+	assert_true(wp_reply_is(wp_reply_at(reply, 2), "7"));
+	wp_reply_free(&reply);
+	wp_world_run(w, "DEL " WP_P "owner");
+	assert_int_equal(disconnect(w, "i1.2", 900000), 0);
+	wp_redis_free(&ear);
+}
+
 static void who_was_never_there_was_not_seen_leaving(void **state)
 {
 	struct wp_world *w = *state;
@@ -571,6 +597,7 @@ int main(void)
 		WORLD_TEST(what_lives_on_disk_after_a_loss_of_memory_waits),
 		WORLD_TEST(at_the_limit_the_oldest_connection_gives_way),
 		WORLD_TEST(a_late_disconnect_takes_nobody_else_offline),
+		WORLD_TEST(who_leaves_mail_behind_rings_the_bell),
 		WORLD_TEST(who_was_never_there_was_not_seen_leaving),
 		WORLD_TEST(a_connect_that_fails_registers_nobody),
 		WORLD_TEST(the_last_to_leave_marks_what_waits_with_its_grace),

@@ -256,7 +256,7 @@ static void due_users_come_earliest_first_and_only_to_the_owner(void **state)
 	wp_migrate_due_build(&w->cmd, &lease, 2, w->conf.websocket.grace_ms);
 	reply = wp_world_do(w);
 	list = wp_world_show(reply);
-	assert_string_equal(list, "[ok u1 u2]");
+	assert_string_equal(list, "[ok -1 u1 u2]");
 	free(list);
 	wp_reply_free(&reply);
 

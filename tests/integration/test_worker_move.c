@@ -53,6 +53,8 @@ static bool move_once(struct rig *rig)
 	bool is_late = false;
 	struct wp_error err = { 0 };
 
+	wp_table_tell_due(rig->worker.table, WP_WORLD_PARTITION);
+	wp_table_tell_due(rig->worker.table, OTHER);
 	if (wp_movers_round(&rig->movers, &is_late, &err) != WP_OK)
 		fail_msg("round: %s", err.msg);
 	return is_late;
@@ -301,6 +303,50 @@ static void a_store_that_is_away_ends_the_round(void **state)
 	rig_release(&rig);
 }
 
+/* By the clock of the worker, when the round looks again at the latest. */
+static void a_round_knows_when_somebody_comes_due(void **state)
+{
+	enum { SOON_MS = 500, LOOK_MS = 1000 };
+	struct rig rig;
+	uint64_t before_ms;
+
+	rig_init(&rig, *state);
+	before_ms = wp_mono_ms();
+	assert_false(move_once(&rig));
+	assert_true(rig.movers.next_look_ms >= before_ms + LOOK_MS);
+	wp_world_run(rig.w,
+		     "EVAL local\tt=redis.call('TIME')\tredis.call('ZADD',"
+		     "KEYS[1],t[1]*1000+math.floor(t[2]/"
+		     "1000)+%d,'urn:sm:user:bob') 1 " WP_P "migrate",
+		     SOON_MS);
+	assert_false(move_once(&rig));
+	assert_true(rig.movers.next_look_ms <= wp_mono_ms() + SOON_MS);
+	rig_release(&rig);
+}
+
+static void who_nobody_told_of_is_not_asked_for(void **state)
+{
+	uint64_t *look_ms;
+	struct rig rig;
+	bool is_late = false;
+
+	rig_init(&rig, *state);
+	(void)move_once(&rig);
+	leave(rig.w, WP_P, WP_BOB, 1);
+	look_ms = &rig.movers.look_ms[WP_WORLD_PARTITION];
+	*look_ms = UINT64_MAX;
+	assert_int_equal(wp_movers_round(&rig.movers, &is_late, NULL), WP_OK);
+	assert_true(waits(rig.w, WP_P, WP_BOB));
+	*look_ms = 0;
+	assert_int_equal(wp_movers_round(&rig.movers, &is_late, NULL), WP_OK);
+	assert_false(waits(rig.w, WP_P, WP_BOB));
+	leave(rig.w, WP_P, WP_BOB, 1);
+	*look_ms = UINT64_MAX;
+	(void)move_once(&rig);
+	assert_false(waits(rig.w, WP_P, WP_BOB));
+	rig_release(&rig);
+}
+
 /* With the first write everybody has been prepared, or will be during it. */
 static void wait_for_hints(void *ctx, const char *operation)
 {
@@ -427,6 +473,8 @@ int main(void)
 		WORLD_TEST(a_conflict_stops_its_partition_and_no_other),
 		WORLD_TEST(what_the_store_cannot_do_for_one_it_does_for_others),
 		WORLD_TEST(a_store_that_is_away_ends_the_round),
+		WORLD_TEST(a_round_knows_when_somebody_comes_due),
+		WORLD_TEST(who_nobody_told_of_is_not_asked_for),
 		WORLD_TEST(while_one_batch_is_written_the_next_is_prepared),
 		WORLD_TEST(
 			what_was_under_way_when_redis_is_lost_is_found_again),

@@ -314,7 +314,7 @@ static void restart(struct rig *rig)
 static void run(struct rig *rig)
 {
 	rig->sweeper.next_ms = 0;
-	rig->sweeper.look_ms = 0;
+	wp_sweeper_hurry(&rig->sweeper);
 	assert_int_equal(wp_sweeper_watch(&rig->sweeper, NULL), WP_OK);
 	assert_int_equal(wp_sweeper_run(&rig->sweeper, NULL), WP_OK);
 }
@@ -559,7 +559,7 @@ static void without_a_look_nothing_is_deleted(void **state)
 	run(&rig);
 	leave_expired(w);
 	w->spy.refuse = "note";
-	rig.sweeper.look_ms = 0;
+	wp_sweeper_hurry(&rig.sweeper);
 	rig.sweeper.next_ms = 0;
 	assert_int_equal(wp_sweeper_watch(&rig.sweeper, NULL), WP_ERR_UNAVAIL);
 	assert_int_equal(wp_sweeper_run(&rig.sweeper, NULL), WP_OK);
@@ -591,7 +591,7 @@ static void a_look_that_is_old_deletes_nothing(void **state)
 	expect_left(w, 1, 1);
 
 	/* The sweep is not over, so the next one does not wait. */
-	rig.sweeper.look_ms = 0;
+	wp_sweeper_hurry(&rig.sweeper);
 	assert_int_equal(wp_sweeper_watch(&rig.sweeper, NULL), WP_OK);
 	assert_int_equal(wp_sweeper_run(&rig.sweeper, NULL), WP_OK);
 	expect_left(w, 1, 0); /* hot has its turn at the next sweep */

@@ -31,13 +31,20 @@ local at = prefix .. 'at:' .. conn:match('^(.*)%.')
 local was_known = redis.call('SISMEMBER', at, conn .. ' ' .. urn) == 1 or
   redis.call('HEXISTS', online, conn) == 1
 redis.call('HDEL', online, conn)
-local left = redis.call('HLEN', online)
+local left, is_marked = redis.call('HLEN', online), false
 if left == 0 then
   -- include clock
 
   -- include leaving
 
-  go_offline(urn, was_known, now_ms + grace_ms)
+  is_marked = go_offline(urn, was_known, now_ms + grace_ms)
 end
 redis.call('SREM', at, conn .. ' ' .. urn)
+
+-- The worker asks now and then who is due; ring, for it may be sooner.
+local owner = is_marked and redis.call('GET', prefix .. 'owner')
+if owner then
+  redis.call('PUBLISH', 'wp:bell:' .. owner:match(':(.*)$'),
+    prefix:match('{(%d+)}'))
+end
 return {'ok', left}

@@ -4,7 +4,8 @@
 -- KEYS[1]  wp:{p}:
 -- ARGV     owner, max_users, grace_ms
 --          grace_ms: how far ahead a mark may be
--- Result   {"lost"} or {"ok", urn, …}, earliest first
+-- Result   {"lost"} or {"ok", wait_ms, urn, …}, earliest first
+--          wait_ms: when nobody is due, until somebody is; -1: no mark
 --
 -- The clock is Redis' own: marks were written with it. One that is further
 -- ahead than any grace was written before the clock went back, and is due.
@@ -24,4 +25,11 @@ local ahead = redis.call('ZRANGEBYSCORE', prefix .. 'migrate',
 for _, urn in ipairs(ahead) do
   due[#due + 1] = urn
 end
-return {'ok', unpack(due)}
+local wait_ms = -1
+if #due == 0 then
+  local first = redis.call('ZRANGE', prefix .. 'migrate', 0, 0, 'WITHSCORES')
+  if first[2] then
+    wait_ms = math.ceil(math.min(tonumber(first[2]) - now_ms, grace_ms))
+  end
+end
+return {'ok', wait_ms, unpack(due)}

@@ -241,6 +241,41 @@ static void stopping_ends_every_wait(void **state)
 	assert_true(has_event(table));
 }
 
+static void who_may_be_due_is_told_once(void **state)
+{
+	struct wp_table *table = *state;
+
+	assert_false(wp_table_take_due(table, 3));
+	wp_table_tell_due(table, 3);
+	assert_false(wp_table_take_due(table, 4));
+	assert_true(wp_table_take_due(table, 3));
+	assert_false(wp_table_take_due(table, 3));
+	wp_table_take(table, 3, "1:w", 1000); /* others may have left marks */
+	assert_true(wp_table_take_due(table, 3));
+}
+
+static void *wait_for_due(void *ctx)
+{
+	wp_table_wait_due(ctx, 0, 60000);
+	return NULL;
+}
+
+static void a_wait_ends_when_somebody_may_be_due(void **state)
+{
+	struct wp_table *table = *state;
+	pthread_t thread;
+
+	assert_int_equal(pthread_create(&thread, NULL, wait_for_due, table), 0);
+	wp_table_tell_due(table, 3);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	/* The next wait is for what is told from now on. */
+	wp_table_wait_due(table, 0, 1);
+	wp_table_tell_due(table, 3);
+	wp_table_wait_due(table, 0, 60000);
+	wp_table_stop(table);
+	wp_table_wait_due(table, 60000, 60000);
+}
+
 #define TABLE_TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -255,6 +290,8 @@ int main(void)
 		TABLE_TEST(nobody_waits_for_an_ailing_partition),
 		TABLE_TEST(what_was_taken_or_opened_is_looked_at_once),
 		TABLE_TEST(a_closed_partition_ends_the_wait),
+		TABLE_TEST(who_may_be_due_is_told_once),
+		TABLE_TEST(a_wait_ends_when_somebody_may_be_due),
 		TABLE_TEST(stopping_ends_every_wait),
 	};
 

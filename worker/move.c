@@ -451,7 +451,8 @@ static void hear_due(void *ctx, size_t i, const struct wp_reply *reply)
 	m->is_due[i] = wp_reply_count(reply) > WP_MIGRATE_FIRST_DUE;
 	if (m->is_due[i])
 		wait_ms = 0;
-	else if (wait_ms < 0 || wait_ms > LOOK_MS)
+	else if (!wp_reply_is(wp_reply_at(reply, 0), "ok") || wait_ms < 0 ||
+		 wait_ms > LOOK_MS) /* who gives no answer has none at once */
 		wait_ms = LOOK_MS;
 	m->look_ms[m->w->list[i].partition] = wp_mono_ms() + (uint64_t)wait_ms;
 }

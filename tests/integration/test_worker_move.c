@@ -347,6 +347,31 @@ static void who_nobody_told_of_is_not_asked_for(void **state)
 	rig_release(&rig);
 }
 
+/* A question without an answer is asked again, and not in a circle. */
+static void expect_a_look_later(struct rig *rig)
+{
+	enum { LOOK_MS = 1000 };
+	uint64_t before_ms = wp_mono_ms();
+
+	wp_table_tell_due(rig->worker.table, OTHER);
+	assert_false(move_once(rig));
+	assert_true(rig->movers.look_ms[OTHER] >= before_ms + LOOK_MS);
+}
+
+static void a_partition_that_gives_no_answer_is_asked_later(void **state)
+{
+	struct rig rig;
+
+	rig_init(&rig, *state);
+	(void)move_once(&rig);
+	wp_world_run(rig.w, "SET " OTHER_P "migrate foreign");
+	expect_a_look_later(&rig);
+	wp_world_run(rig.w, "DEL " OTHER_P "migrate");
+	wp_world_run(rig.w, "SET " OTHER_P "owner 9:somebody-else");
+	expect_a_look_later(&rig);
+	rig_release(&rig);
+}
+
 /* With the first write everybody has been prepared, or will be during it. */
 static void wait_for_hints(void *ctx, const char *operation)
 {
@@ -475,6 +500,7 @@ int main(void)
 		WORLD_TEST(a_store_that_is_away_ends_the_round),
 		WORLD_TEST(a_round_knows_when_somebody_comes_due),
 		WORLD_TEST(who_nobody_told_of_is_not_asked_for),
+		WORLD_TEST(a_partition_that_gives_no_answer_is_asked_later),
 		WORLD_TEST(while_one_batch_is_written_the_next_is_prepared),
 		WORLD_TEST(
 			what_was_under_way_when_redis_is_lost_is_found_again),

@@ -19,7 +19,7 @@ from meters import Meter
 from pull import write_lines
 from send import envelope
 
-BATCH, CHUNK, SAMPLE, DIGITS = 50, 100000, 1000, 7
+BATCH, CHUNK, SAMPLE, DIGITS = 50, 50000, 1000, 7
 USERS = (10, 100, 1000, 10000, 100000, 1000000)
 WAITING = (0, 1000, 10000, 100000, 1000000, 3000000, 10000000)
 RECIPIENTS, FILL_S = 2000, 300
@@ -104,6 +104,14 @@ class Growth:
         }
 
 
+def measure(bench, growth, population_of):
+    name = f"{growth.count:,}"
+    bench.results[name] = [growth.measure(population_of(growth.count))]
+    say(f"{bench.name}: {name}: " + ", ".join(
+        f"{key} {short(value)}" for key, value
+        in bench.results[name][0].items()))
+
+
 def grow(bench, steps, fill_to, population_of):
     """Step by step, until the time is over: results by step."""
     options = bench.options
@@ -114,20 +122,17 @@ def grow(bench, steps, fill_to, population_of):
             stack.start(folder)
             growth = Growth(bench, stack)
             for step in steps:
-                while growth.count < step:
-                    if time.monotonic() - began > options.minutes * 60:
-                        say(f"{bench.name}: no time for {step}; "
-                            f"{growth.count} were reached")
-                        return
+                is_over = False
+                while growth.count < step and not is_over:
                     fill_to(growth, min(step, growth.count + CHUNK))
+                    spent_s = time.monotonic() - began
+                    is_over = spent_s > options.minutes * 60
                     say(f"{bench.name}: {growth.count} of {step}, "
-                        f"{time.monotonic() - began:.0f} s")
-                name = f"{step:,}"
-                bench.results[name] = [growth.measure(
-                    population_of(growth.count))]
-                say(f"{bench.name}: {name}: " + ", ".join(
-                    f"{key} {short(value)}" for key, value
-                    in bench.results[name][0].items()))
+                        f"{spent_s:.0f} s")
+                measure(bench, growth, population_of)
+                if is_over:
+                    say(f"{bench.name}: no time for more")
+                    return
         finally:
             signal.alarm(0)
             stack.stop()
@@ -159,9 +164,9 @@ def main():
     for kind, (steps, fill_to, population_of) in KINDS.items():
         bench = Bench("growth-" + kind, __doc__, {})
         bench.begin()
-        bench.makers = dict.fromkeys(f"{step:,}" for step in steps)
         bench.rounds = 1
         grow(bench, steps, fill_to, population_of)
+        bench.makers = bench.results  # in the order of steps
         bench.write(bench.table(COLUMNS))
 
 

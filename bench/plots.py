@@ -19,6 +19,7 @@ BARS = {
     "send": ("send", "messages/s", "messages a second"),
     "send-batch": ("send-batch", "messages/s", "messages a second"),
     "pull-empty": ("pull-hot", "empty rate", "pulls of nothing a second"),
+    "pull-limits": ("pull-limits", "empty rate", "pulls of nothing a second"),
     "pull-full": ("pull-hot", "full rate", "pulls of 50 × 1 KiB a second"),
     "ack": ("pull-hot", "ack rate", "acknowledgements of 50 a second"),
     "ws-pokes": ("ws", "pokes/s", "pokes a second"),

@@ -163,10 +163,13 @@ def tables(bench):
 
 
 def main():
-    for kind, contestants in (("hot", ("waypost", "before", "go + nginx",
-                                       "go")),
-                              ("cold", ("waypost", "before"))):
+    for kind, contestants in (
+            ("hot", ("waypost", "before", "go + nginx", "go")),
+            ("cold", ("waypost", "before")),
+            ("limits", ("waypost", "empty fcgi", "nginx 202"))):
         bench = Bench("pull-" + kind, __doc__, some(*contestants))
+        if kind == "limits":
+            kind = "hot"
         bench.run(lambda bench, contestant, number, kind=kind: turn(
             bench, contestant, number, kind))
         bench.write(*tables(bench))

@@ -17,10 +17,11 @@ WIDTH = 100
 
 HEAD = """# Results
 
-One run of `make bench` on one machine; [README.md](README.md) tells what is
-compared with what, and how. Ratios within a round count, single times are those
-of this machine. Every table has the command that made it; `bench/results.py`
-puts them together."""
+Runs of `make bench` on one machine with other work beside them, as the load at
+the end of each tells; [README.md](README.md) tells what is compared with what,
+and how. Ratios within a round count, single times are those of this machine.
+Every table has the command that made it; `bench/results.py` puts them
+together."""
 
 # Benchmark: (heading, plots)
 SECTIONS = {
@@ -29,6 +30,7 @@ SECTIONS = {
     "pull-hot": ("Pulling and acknowledging, in Redis",
                  ("pull-empty", "pull-empty-cpu", "pull-full", "ack")),
     "pull-cold": ("Pulling and acknowledging, on disk", ()),
+    "pull-limits": ("Pulling, beside limits", ("pull-limits",)),
     "depth-hot": ("By how much waits, in Redis", ("depth",)),
     "depth-cold": ("By how much waits, on disk", ()),
     "e2e": ("From POST to poke", ("e2e-waypost", "e2e-before",
@@ -56,7 +58,7 @@ def wrapped(paragraph):
 def section(path, heading, plots):
     with open(path, encoding="utf-8") as file:
         paragraphs = file.read().strip().split("\n\n")[1:]
-    images = " ".join(f"![{heading}](plots/{plot}.svg)" for plot in plots
+    images = "\n".join(f"![{heading}](plots/{plot}.svg)" for plot in plots
                       if os.path.exists(os.path.join(HERE, "plots",
                                                      plot + ".svg")))
     return "\n\n".join([f"## {heading}", *map(wrapped, paragraphs)] +

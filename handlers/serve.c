@@ -171,8 +171,8 @@ static enum wp_crowd crowd_of(const struct wp_call *call)
 }
 
 /*
- * Is it worth a line? The web server has one for each. Errors come in crowds,
- * and whoever makes them come must not choose how much is written.
+ * Is it worth a line? The metrics count each. Errors come in crowds, and who
+ * makes them come must not choose how much is written.
  *
  * suppressed:  gets how many of its kind have had none before it
  */

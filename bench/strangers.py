@@ -26,8 +26,10 @@ LOOK = """
 local is_moved, waiting = 0, 0
 for p = 0, ARGV[1] - 1 do
   local prefix = 'wp:{' .. p .. '}:'
-  is_moved = is_moved + redis.call('HEXISTS', prefix .. 'coldsize',
-    'urn:sm:user:somebody')
+  local record = redis.call('HGET', prefix .. 'cold', 'urn:sm:user:somebody')
+  if record and record:match('^%S+ %S+ %d') then
+    is_moved = is_moved + 1
+  end
   waiting = waiting + redis.call('ZCARD', prefix .. 'migrate') +
     redis.call('XLEN', prefix .. 'ingress')
 end

@@ -203,26 +203,29 @@ void wp_ack_ask(const struct wp_ack_walk *walk, const char *run_id,
 		ask_hint(walk, run_id, cmd);
 }
 
-/* {gate, token, deleted} */
+/* {gate, hint, deleted}; a hint begins with its token, then a blank */
 enum { ACK_ANSWER_LEN = 3 };
 
 void wp_ack_told(struct wp_ack_walk *walk, const struct wp_reply *reply,
 		 bool is_other)
 {
-	const struct wp_reply *token = wp_reply_at(reply, 1);
-	size_t len = wp_reply_len(token);
+	const struct wp_reply *hint = wp_reply_at(reply, 1);
+	const char *text = wp_reply_str(hint);
+	size_t len = strcspn(text, " ");
 	bool is_gate_open = wp_reply_int(wp_reply_at(reply, 0)) == 1;
 
 	assert(walk->step == WP_ACK_HOT);
 	walk->step = WP_ACK_FAILED;
 	if (wp_reply_count(reply) != ACK_ANSWER_LEN ||
-	    wp_reply_type(token) != WP_REPLY_STR || len > WP_TOKEN_MAX)
+	    wp_reply_type(hint) != WP_REPLY_STR || len > WP_TOKEN_MAX)
 		return;
-	memcpy(walk->token, wp_reply_str(token), len);
+	memcpy(walk->token, text, len);
 	walk->token[len] = '\0';
 	walk->may_clear = is_gate_open && len > 0 && !is_other;
-	walk->step = is_gate_open && len == 0 && !is_other ? WP_ACK_DONE
-							   : WP_ACK_COLD;
+	if (is_gate_open && wp_reply_len(hint) == 0 && !is_other)
+		walk->step = WP_ACK_DONE;
+	else
+		walk->step = WP_ACK_COLD;
 }
 
 void wp_ack_stored(struct wp_ack_walk *walk, enum wp_err outcome)

@@ -9,7 +9,7 @@
 
 #include "lib/redis/check.h"
 
-enum { LAYOUT = 1, ID_SHOWN = 8 };
+enum { LAYOUT = 2, FIRST_LAYOUT = 1, ID_SHOWN = 8, PARTITIONS_MAX = 65536 };
 
 struct meta {
 	int64_t partitions; /* 0 = not noted; likewise layout */
@@ -62,6 +62,8 @@ static enum wp_err parse(const struct wp_reply *reply, struct meta *out,
 		return not_kept("its partitions is no number", err);
 	if (is_bad_number(wp_reply_at(reply, 1)))
 		return not_kept("its layout is no number", err);
+	if (out->partitions != 0 && out->layout == 0)
+		out->layout = FIRST_LAYOUT; /* which was not noted at first */
 	if (wp_reply_type(store) == WP_REPLY_NIL)
 		return WP_OK;
 	if (wp_reply_len(store) != WP_STORE_ID_LEN)
@@ -86,16 +88,25 @@ static enum wp_err read_meta(struct wp_redis *redis, struct meta *out,
 	return rc;
 }
 
+static enum wp_err compare_layout(const struct meta *meta, struct wp_error *err)
+{
+	if (meta->layout == 0 || meta->layout == LAYOUT)
+		return WP_OK;
+	return wp_error_set(err, WP_ERR_INVAL,
+			    "the keys in Redis have layout %" PRId64
+			    ", of %s Waypost; this one knows only layout %d",
+			    meta->layout,
+			    meta->layout < LAYOUT ? "an older" : "a newer",
+			    LAYOUT);
+}
+
 static enum wp_err compare(const struct meta *meta, const struct wp_conf *conf,
 			   struct wp_error *err)
 {
 	int64_t wanted = conf->mailbox.partitions;
 
-	if (meta->layout > LAYOUT)
-		return wp_error_set(err, WP_ERR_INVAL,
-				    "the keys in Redis have layout %" PRId64
-				    ", of a newer Waypost; this one knows %d",
-				    meta->layout, LAYOUT);
+	if (compare_layout(meta, err) != WP_OK)
+		return WP_ERR_INVAL;
 	if (meta->is_production && conf->run_mode != WP_RUN_PRODUCTION)
 		return wp_error_set(
 			err, WP_ERR_INVAL,
@@ -146,11 +157,12 @@ static enum wp_err complete(struct wp_redis *redis, const struct wp_conf *conf,
 	if (meta->partitions != 0 && meta->layout != 0 &&
 	    meta->is_production == is_production)
 		return WP_OK;
-	if (meta->partitions == 0)
+	/* The layout first: partitions without one are an older Waypost's. */
+	if (meta->layout == 0)
+		rc = note_number(redis, "layout", LAYOUT, err);
+	if (rc == WP_OK && meta->partitions == 0)
 		rc = note_number(redis, "partitions", conf->mailbox.partitions,
 				 err);
-	if (rc == WP_OK && meta->layout == 0)
-		rc = note_number(redis, "layout", LAYOUT, err);
 	if (rc == WP_OK && is_production && !meta->is_production)
 		rc = note(redis, "run_mode", "production", err);
 	if (rc == WP_OK)
@@ -353,4 +365,24 @@ enum wp_err wp_deployment_match(struct wp_redis *redis,
 	enum wp_err rc = read_meta(redis, &meta, err);
 
 	return rc == WP_OK ? match(redis, conf, &meta, store_id, err) : rc;
+}
+
+enum wp_err wp_deployment_partitions(struct wp_redis *redis,
+				     const struct wp_conf *conf,
+				     uint32_t *partitions_out,
+				     struct wp_error *err)
+{
+	struct meta meta;
+	int64_t n;
+	enum wp_err rc = read_meta(redis, &meta, err);
+
+	if (rc == WP_OK)
+		rc = compare_layout(&meta, err);
+	if (rc != WP_OK)
+		return rc;
+	n = meta.partitions != 0 ? meta.partitions : conf->mailbox.partitions;
+	if (n > PARTITIONS_MAX)
+		return not_kept("its partitions is no number of any", err);
+	*partitions_out = (uint32_t)n;
+	return WP_OK;
 }

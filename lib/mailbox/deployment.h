@@ -82,4 +82,18 @@ enum wp_err wp_deployment_match(struct wp_redis *redis,
 				const char *store_id,
 				struct wp_error *err) WP_MUST_USE;
 
+/*
+ * How many partitions the deployment has, for a program that looks at their
+ * keys and need not belong to it: before anything is noted, what the settings
+ * say, and whatever they say after that.
+ *
+ * Errors:  WP_ERR_INVAL    its keys have a layout that this program does not
+ *                          know
+ *          WP_ERR_UNAVAIL  Redis could not be asked, or knows no such number
+ */
+enum wp_err wp_deployment_partitions(struct wp_redis *redis,
+				     const struct wp_conf *conf,
+				     uint32_t *partitions_out,
+				     struct wp_error *err) WP_MUST_USE;
+
 #endif /* WP_LIB_MAILBOX_DEPLOYMENT_H */

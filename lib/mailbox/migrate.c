@@ -11,8 +11,6 @@
 #include "lib/mailbox/migrate.h"
 
 #include <assert.h>
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -26,10 +24,8 @@ enum {
 	/* Of a chunk, however many share the turn. */
 	ROWS_MIN = 16,
 	BYTES_MIN = 64 * 1024,
-	TOKEN_RANDOM_BYTES = 8,
 	STALE_TRIES = 8,
 	JITTER_MAX_US = 4000,
-	SIZE_TEXT_MAX = 64, /* three numbers of at most 20 digits */
 };
 
 void wp_migrate_due_build(struct wp_cmd *cmd, const struct wp_lease *lease,
@@ -191,9 +187,7 @@ static enum wp_err ask_prepare(struct wp_migration *turn, size_t i, size_t n,
 			       struct wp_error *err)
 {
 	const struct wp_migrate_user *user = &turn->users[i];
-	char random[2 * TOKEN_RANDOM_BYTES + 1];
 
-	wp_random_hex(random, TOKEN_RANDOM_BYTES);
 	wp_cmd_script(&turn->cmd, WP_SCRIPT_PREPARE, user->box.partition);
 	wp_cmd_str(&turn->cmd, user->owner);
 	wp_cmd_int(&turn->cmd, turn->ctx->lease_ms);
@@ -201,7 +195,7 @@ static enum wp_err ask_prepare(struct wp_migration *turn, size_t i, size_t n,
 	/* Both bands of a chunk fill one append. */
 	wp_cmd_int(&turn->cmd, share(WP_MIGRATE_MAX_ROWS / 2, n, ROWS_MIN));
 	wp_cmd_int(&turn->cmd, share(WP_MIGRATE_MAX_BYTES, n, BYTES_MIN));
-	wp_cmd_str(&turn->cmd, random);
+	wp_hint_token_add(&turn->cmd);
 	return wp_redis_append(turn->ctx->redis, &turn->cmd, err);
 }
 
@@ -349,15 +343,12 @@ static enum wp_err ask_trim(struct wp_migration *turn, size_t i,
 {
 	const struct wp_migrate_user *user = &turn->users[i];
 	const struct chunk *chunk = &turn->chunks[i];
-	char size[SIZE_TEXT_MAX] = "";
 
-	if (chunk->size.version > 0)
-		(void)snprintf(
-			size, sizeof(size), "%" PRId64 " %" PRId64 " %" PRId64,
-			chunk->size.version, chunk->size.n, chunk->size.bytes);
 	wp_cmd_script(&turn->cmd, WP_SCRIPT_TRIM, user->box.partition);
 	wp_cmd_add(&turn->cmd, user->box.text, user->box.len);
-	wp_cmd_str(&turn->cmd, size);
+	wp_cmd_int(&turn->cmd, chunk->size.version);
+	wp_cmd_int(&turn->cmd, chunk->size.n);
+	wp_cmd_int(&turn->cmd, chunk->size.bytes);
 	wp_cmd_int(&turn->cmd, count_standard(chunk->reply));
 	add_trim_ids(&turn->cmd, chunk->reply, false);
 	add_trim_ids(&turn->cmd, chunk->reply, true);

@@ -94,15 +94,20 @@ void wp_ingress_raise_build(struct wp_cmd *cmd, const struct wp_lease *lease,
 	wp_cmd_int(cmd, (int64_t)floor->seq);
 }
 
+void wp_hint_token_add(struct wp_cmd *cmd)
+{
+	char token[2 * TOKEN_RANDOM_BYTES + 1];
+
+	wp_random_hex(token, TOKEN_RANDOM_BYTES);
+	wp_cmd_str(cmd, token);
+}
+
 void wp_hint_set_begin(struct wp_cmd *cmd, const struct wp_lease *lease)
 {
-	char random[2 * TOKEN_RANDOM_BYTES + 1];
-
-	wp_random_hex(random, TOKEN_RANDOM_BYTES);
 	wp_cmd_script(cmd, WP_SCRIPT_HINT_SET, lease->partition);
 	wp_cmd_str(cmd, lease->owner);
 	wp_cmd_int(cmd, lease->ms);
-	wp_cmd_str(cmd, random);
+	wp_hint_token_add(cmd);
 }
 
 void wp_gate_open_build(struct wp_cmd *cmd, const struct wp_lease *lease,

@@ -59,6 +59,13 @@ void wp_lease_release_build(struct wp_cmd *cmd, const char *prefix,
 void wp_workers_build(struct wp_cmd *cmd, const char *worker, int64_t ttl_ms,
 		      bool is_leaving);
 
+/*
+ * Add a token that no hint has had before, to a call that sets hints. Made anew
+ * for each call: one that is asked again because its outcome is not known must
+ * set another, or the ack of somebody who saw the first could clear it.
+ */
+void wp_hint_token_add(struct wp_cmd *cmd);
+
 /* The three: wp_script_done(), WP_ERR_STALE when the lease is lost. */
 void wp_ingress_raise_build(struct wp_cmd *cmd, const struct wp_lease *lease,
 			    const struct wp_entry_id *floor);

@@ -156,7 +156,7 @@ static bool read_place(struct hot_walk *hot, const struct wp_reply *band,
 }
 
 /*
- * {gate, token, now_ms, high_more, high, standard_more, standard, band, id};
+ * {gate, hint, now_ms, high_more, high, standard_more, standard, band, id};
  * sets hot->has_place when there is to be another call
  */
 static enum wp_err read_answer(struct wp_pull_page *page,

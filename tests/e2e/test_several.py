@@ -5,7 +5,7 @@ from harness import PARTITIONS, SLOWNESS, wait_for
 from test_faults import FaultTest
 
 # What may stay for ever, once per partition or deployment, whatever is sent.
-ONE_EACH = ("fence", "gate", "coldseq", "ingress", "dlq")
+ONE_EACH = ("fence", "gate", "ingress", "dlq")
 # Bounded by how many connections, workers or daemons there are just now.
 BY_PROCESSES = ("live", "at:", "due:", "online:", "owner")
 REBALANCED_WITHIN_S = 5

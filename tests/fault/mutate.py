@@ -80,8 +80,8 @@ MUTATIONS = (
         [(SCRIPTS + "route.lua",
           "  local hot = prefix .. (f.b == '1' and 'hot!:' or 'hot:') .."
           " f.u\n",
-          "  local last = redis.call('HGET', prefix .. 'coldseq', 'last')\n"
-          "  redis.call('HSET', prefix .. 'coldseq', 'last', f.u)\n"
+          "  local last = redis.call('GET', prefix .. 'rate:last')\n"
+          "  redis.call('SET', prefix .. 'rate:last', f.u)\n"
           "  if last and tonumber(id:match('^%d+')) % 30 == 7 then\n"
           "    f.u = last\n  end\n"
           "  local hot = prefix .. (f.b == '1' and 'hot!:' or 'hot:') .. f.u\n"
@@ -124,7 +124,9 @@ MUTATIONS = (
     Mutation(
         "forget-hint", "cold rows without a hint",
         [(SCRIPTS + "prepare.lua",
-          "redis.call('HSET', prefix .. 'cold', urn, token)\n", "")],
+          "redis.call('HSET', cold, urn,\n"
+          "  cold_hinted(redis.call('HGET', cold, urn), token, last_ms))\n",
+          "")],
         {"vanished", "lost", "repaired"}, "cold-locked"),
     Mutation(
         "forget-mark", "users who are away are not marked for migration",

@@ -15,8 +15,7 @@ EMPTY = {
 }
 GONE = ("hot:", "hot!:", "online:", "due:", "at:", "rebuild", "reindex",
         "intent", "index:")
-STAY = ("owner", "fence", "gate", "cold", "coldseq", "idem:", "seen:",
-        "live", "rate:")
+STAY = ("owner", "fence", "gate", "cold", "idem:", "seen:", "live", "rate:")
 
 
 def in_redis(redis, daemons):

@@ -146,7 +146,7 @@ static void who_comes_first_notes_all_and_others_agree(void **state)
 
 	assert_string_equal(first, second);
 	expect_meta(redis, "partitions", "8");
-	expect_meta(redis, "layout", "1");
+	expect_meta(redis, "layout", "2");
 	expect_meta(redis, "store", first);
 	expect_meta(redis, "run_mode", NULL);
 	assert_int_equal(wp_deployment_look(redis, &conf, NULL, NULL), WP_OK);
@@ -517,6 +517,14 @@ static void a_stray_program_notes_no_store(void **state)
 	}
 }
 
+static void expect_no_partitions(struct wp_redis *redis,
+				 const struct wp_conf *conf, enum wp_err want)
+{
+	uint32_t n = 0;
+
+	assert_int_equal(wp_deployment_partitions(redis, conf, &n, NULL), want);
+}
+
 static void a_newer_layout_is_refused(void **state)
 {
 	char path[PATH_SIZE];
@@ -525,8 +533,52 @@ static void a_newer_layout_is_refused(void **state)
 
 	(void)state;
 	redis = begin(&conf, path);
-	wp_test_run(redis, "HSET", "wp:meta", "layout", "2", NULL);
-	expect_refusal(redis, &conf, "have layout 2");
+	wp_test_run(redis, "HSET", "wp:meta", "layout", "3", NULL);
+	expect_refusal(redis, &conf, "have layout 3, of a newer");
+	expect_no_partitions(redis, &conf, WP_ERR_INVAL);
+	wp_redis_free(&redis);
+}
+
+static void an_older_layout_is_refused(void **state)
+{
+	char path[PATH_SIZE];
+	struct wp_redis *redis;
+	struct wp_conf conf;
+
+	(void)state;
+	redis = begin(&conf, path);
+	wp_test_run(redis, "HSET", "wp:meta", "partitions", "8", "layout", "1",
+		    NULL);
+	expect_refusal(redis, &conf, "have layout 1, of an older");
+	expect_no_partitions(redis, &conf, WP_ERR_INVAL);
+	/* The first releases noted none. */
+	wp_test_run(redis, "HDEL", "wp:meta", "layout", NULL);
+	expect_refusal(redis, &conf, "have layout 1, of an older");
+	expect_meta(redis, "layout", NULL);
+	wp_redis_free(&redis);
+}
+
+/* For who only looks, the settings are not asked once something is noted. */
+static void the_partitions_are_those_of_the_deployment(void **state)
+{
+	char path[PATH_SIZE], id[WP_STORE_ID_LEN + 1];
+	struct wp_redis *redis;
+	struct wp_conf conf;
+	uint32_t n = 0;
+
+	(void)state;
+	redis = begin(&conf, path);
+	assert_int_equal(wp_deployment_partitions(redis, &conf, &n, NULL),
+			 WP_OK);
+	assert_int_equal(n, 8);
+	expect_meta(redis, "partitions", NULL);
+	join(redis, &conf, id);
+	conf.mailbox.partitions = 9;
+	assert_int_equal(wp_deployment_partitions(redis, &conf, &n, NULL),
+			 WP_OK);
+	assert_int_equal(n, 8);
+	wp_test_run(redis, "HSET", "wp:meta", "partitions", "65537", NULL);
+	expect_no_partitions(redis, &conf, WP_ERR_UNAVAIL);
 	wp_redis_free(&redis);
 }
 
@@ -570,8 +622,7 @@ static void a_full_redis_can_still_be_started_against(void **state)
 	wp_test_run(redis, "CONFIG", "SET", "maxmemory", "1", NULL);
 
 	join(redis, &conf, id);
-	/* An earlier release has noted the partitions only. */
-	wp_test_run(redis, "HDEL", "wp:meta", "store", "layout", NULL);
+	wp_test_run(redis, "HDEL", "wp:meta", "store", NULL);
 	join(redis, &conf, id);
 
 	wp_test_run(redis, "DEL", "wp:meta", NULL);
@@ -598,6 +649,8 @@ int main(void)
 		cmocka_unit_test(local_programs_stay_out_of_production),
 		cmocka_unit_test(a_stray_program_notes_no_store),
 		cmocka_unit_test(a_newer_layout_is_refused),
+		cmocka_unit_test(an_older_layout_is_refused),
+		cmocka_unit_test(the_partitions_are_those_of_the_deployment),
 		cmocka_unit_test(odd_metadata_is_never_taken_for_none),
 		cmocka_unit_test(a_full_redis_can_still_be_started_against),
 	};

@@ -481,7 +481,7 @@ static void another_deployments_redis_is_not_used(void **state)
 	struct wp_redis *redis;
 
 	redis = wp_test_redis(&stage->conf);
-	wp_test_run(redis, "HSET", "wp:meta", "partitions", "9", "layout", "1",
+	wp_test_run(redis, "HSET", "wp:meta", "partitions", "9", "layout", "2",
 		    NULL);
 	begin(stage);
 	assert_int_equal(enter(stage, WP_LINE_SHORT), WP_BACKEND_WAIT);

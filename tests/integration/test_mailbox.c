@@ -239,10 +239,10 @@ static void a_closed_gate_means_ask_cold_and_clear_nothing(void **state)
 	wp_world_run(w, "SET " WP_P "gate another-life");
 	wp_world_expect_pull(w, "m1");
 
-	wp_world_run(w, "HSET " WP_P "cold " WP_BOB " token");
+	wp_world_run(w, WP_WORLD_HINT(WP_BOB, "token_-_-_0_0"));
 	wp_world_ack_one(w, id);
 	wp_world_expect_pull(w, "");
-	wp_world_expect(w, "token", "HGET " WP_P "cold " WP_BOB);
+	wp_world_expect(w, "token - 2 0 0", "HGET " WP_P "cold " WP_BOB);
 }
 
 static void a_closed_gate_makes_the_hint_unknown(void **state)
@@ -252,7 +252,7 @@ static void a_closed_gate_makes_the_hint_unknown(void **state)
 	struct wp_ack_walk walk;
 	struct wp_reply *reply;
 
-	wp_world_run(w, "HSET " WP_P "cold " WP_BOB " token");
+	wp_world_run(w, WP_WORLD_HINT(WP_BOB, "token_-_-_0_0"));
 	wp_ack_begin(&walk, &w->box, &none);
 	wp_ack_ask(&walk, "another-life", &w->cmd);
 	reply = wp_world_do(w);
@@ -282,7 +282,7 @@ static void a_closed_gate_makes_the_hint_unknown(void **state)
 	reply = wp_world_do(w);
 	assert_int_equal(wp_reply_int(reply), 0);
 	wp_reply_free(&reply);
-	wp_world_expect(w, "token", "HGET " WP_P "cold " WP_BOB);
+	wp_world_expect(w, "token - - 0 0", "HGET " WP_P "cold " WP_BOB);
 }
 
 /* Write the intent of a keyed send of m1 by hand; before: ingress' last id. */

@@ -405,7 +405,7 @@ static void an_ack_under_an_old_hint_never_hides_the_copy(void **state)
 			.entry = { .ms = 1, .seq = 1 },
 			.partition = WP_WORLD_PARTITION,
 		};
-		wp_world_run(w, "HSET " WP_P "cold " WP_BOB " old-token");
+		wp_world_run(w, WP_WORLD_HINT(WP_BOB, "old_-_-_0_0"));
 		id = wp_world_deliver(w, "m1");
 		assert_int_equal(migrate_acting(&plan, steps[i], act_slow_ack),
 				 WP_OK);

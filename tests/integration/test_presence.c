@@ -159,7 +159,7 @@ static void nor_what_has_expired_on_disk(void **state)
 	deliver_until(w, AGO_MS);
 	deliver_until(w, AGO_MS);
 	assert_int_equal(wp_world_migrate(w, NULL), WP_OK);
-	wp_world_expect(w, "1 2 2", "HGET " WP_P "coldsize " WP_BOB);
+	wp_world_expect_told(w, "1 2 2");
 	assert_int_equal(pending(w), 0);
 	deliver_until(w, LATER_MS);
 	assert_int_equal(wp_world_migrate(w, NULL), WP_OK);
@@ -178,7 +178,7 @@ static void what_lives_on_disk_after_a_loss_of_memory_waits(void **state)
 	wp_world_join(w, "i1");
 	deliver_until(w, 60000);
 	assert_int_equal(wp_world_migrate(w, NULL), WP_OK);
-	wp_world_run(w, "HSET " WP_P "coldlast " WP_BOB " 1000");
+	wp_world_run(w, WP_WORLD_HINT(WP_BOB, "token_1000_1_1_1"));
 	assert_int_equal(pending(w), 0);
 	wp_hint_set_begin(&w->cmd, &lease);
 	wp_cmd_str(&w->cmd, WP_BOB);
@@ -295,10 +295,9 @@ static void who_was_never_there_was_not_seen_leaving(void **state)
 /* Keys of a foreign type, everywhere that a connect looks. */
 static void a_connect_that_fails_registers_nobody(void **state)
 {
-	static const char *const keys[] = {
-		"hot:" WP_BOB,    "hot!:" WP_BOB, "cold", "coldlast",
-		"online:" WP_BOB, "at:i1",        "gate"
-	};
+	static const char *const keys[] = { "hot:" WP_BOB, "hot!:" WP_BOB,
+					    "cold",        "online:" WP_BOB,
+					    "at:i1",       "gate" };
 	const struct wp_presence_connect what = { .incarnation = "i1",
 						  .connection = "i1.1",
 						  .protocol = "ws",
@@ -313,8 +312,6 @@ static void a_connect_that_fails_registers_nobody(void **state)
 		struct wp_reply *reply;
 
 		wp_world_run(w, "DEL " WP_P "%s", keys[i]);
-		if (strcmp(keys[i], "coldlast") == 0)
-			wp_world_run(w, "HSET " WP_P "cold " WP_BOB " 1");
 		wp_world_run(w, "ZADD " WP_P "%s 1 x", keys[i]);
 
 		wp_presence_connect_build(&w->cmd, wp_redis_run_id(w->redis),
@@ -324,7 +321,7 @@ static void a_connect_that_fails_registers_nobody(void **state)
 		assert_int_equal(wp_presence_connect_parse(reply, &out),
 				 WP_ERR_UNAVAIL);
 		wp_reply_free(&reply);
-		wp_world_run(w, "DEL " WP_P "%s " WP_P "cold", keys[i]);
+		wp_world_run(w, "DEL " WP_P "%s", keys[i]);
 		wp_world_expect(w, "0",
 				"EXISTS " WP_P "online:" WP_BOB " " WP_P
 				"at:i1");

@@ -72,15 +72,15 @@ static void what_waits_in_cold_counts_until_it_is_acked(void **state)
 	ids[0] = wp_world_deliver(w, "m1");
 	ids[1] = wp_world_deliver(w, "m2");
 	assert_int_equal(wp_world_migrate(w, NULL), WP_OK);
-	wp_world_expect(w, "1 2 4", "HGET " WP_P "coldsize " WP_BOB);
+	wp_world_expect_told(w, "1 2 4");
 	expect_full(w, "m3");
 
 	wp_world_ack_one(w, ids[0]);
-	wp_world_expect(w, "2 1 2", "HGET " WP_P "coldsize " WP_BOB);
+	wp_world_expect_told(w, "2 1 2");
 	(void)wp_world_deliver(w, "m3");
 	expect_full(w, "m4");
 	wp_world_ack_one(w, ids[1]);
-	wp_world_expect(w, "0", "EXISTS " WP_P "coldsize " WP_P "cold");
+	wp_world_expect(w, "0", "EXISTS " WP_P "cold");
 	(void)wp_world_post(w, MAIL(.json = "m4"));
 }
 
@@ -98,7 +98,7 @@ static void expiry_in_cold_makes_room(void **state)
 	expire.now_ms = wp_wall_ms() + 120000;
 	assert_int_equal(wp_ack_expired(w->redis, w->store, &expire, NULL),
 			 WP_OK);
-	wp_world_expect(w, "2 1 2", "HGET " WP_P "coldsize " WP_BOB);
+	wp_world_expect_told(w, "2 1 2");
 	(void)wp_world_post(w, MAIL(.json = "m3"));
 }
 
@@ -120,7 +120,7 @@ static void bytes_count_wherever_they_wait(void **state)
 	expect_full(w, large);
 
 	assert_int_equal(wp_world_migrate(w, NULL), WP_OK);
-	wp_world_expect(w, "1 4 9002", "HGET " WP_P "coldsize " WP_BOB);
+	wp_world_expect_told(w, "1 4 9002");
 	expect_full(w, large);
 	(void)wp_world_post(w, MAIL(.json = "small"));
 }
@@ -571,18 +571,18 @@ static void a_late_writer_cannot_overwrite_a_newer_size(void **state)
 {
 	struct wp_world *w = *state;
 
-	wp_world_run(w, "HSET " WP_P "cold " WP_BOB " token");
+	wp_world_run(w, WP_WORLD_HINT(WP_BOB, "token_-_-_0_0"));
 	note_size(w, 5, 3);
 	note_size(w, 4, 9);
-	wp_world_expect(w, "5 3 30", "HGET " WP_P "coldsize " WP_BOB);
+	wp_world_expect_told(w, "5 3 30");
 	note_size(w, 10, 0);
-	wp_world_expect(w, "10 0 0", "HGET " WP_P "coldsize " WP_BOB);
+	wp_world_expect_told(w, "10 0 0");
 	note_size(w, 9, 2);
-	wp_world_expect(w, "10 0 0", "HGET " WP_P "coldsize " WP_BOB);
+	wp_world_expect_told(w, "10 0 0");
 	/* Without a hint there is nothing to count. */
 	wp_world_run(w, "HDEL " WP_P "cold " WP_BOB);
 	note_size(w, 11, 4);
-	wp_world_expect(w, "0", "EXISTS " WP_P "coldsize");
+	wp_world_expect(w, "0", "EXISTS " WP_P "cold");
 }
 
 struct meddler {
@@ -608,7 +608,7 @@ static void an_ack_between_append_and_trim_leaves_no_size(void **state)
 	ctx.on_step = ack_before_trim;
 	ctx.on_step_ctx = &meddler;
 	assert_int_equal(wp_world_move(&ctx, w->owner, &w->box, &moved), WP_OK);
-	wp_world_expect(w, "0", "EXISTS " WP_P "coldsize " WP_P "cold");
+	wp_world_expect(w, "0", "EXISTS " WP_P "cold");
 }
 
 #define WORLD_TEST(name) \

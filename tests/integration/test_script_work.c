@@ -266,7 +266,7 @@ static void a_move_takes_so_much_at_a_time(void **state)
 	pile_up_hot(w, "hot:", 2000, 0, "7", "");
 	pile_up_hot(w, "hot!:", 10, 0, "7", "");
 	work = run(w, WP_SCRIPT_PREPARE,
-		   "own 60000 " WP_BOB " 100 200000 random");
+		   "own 60000 " WP_BOB " 100 200000 token");
 	assert_in_range(work.entries, 1, ENTRIES + 3 * SLICE);
 	assert_in_range(work.bytes, 1, ROOM + 3 * SLICE * (SIZE + 99));
 	wp_reply_free(&work.reply);

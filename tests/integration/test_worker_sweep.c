@@ -240,7 +240,7 @@ static void a_long_mailbox_is_emptied_in_several_turns(void **state)
 				 WP_OK);
 	}
 	free(rows);
-	wp_world_run(w, "HSET " WP_P "cold " WP_BOB " token");
+	wp_world_run(w, WP_WORLD_HINT(WP_BOB, "token_-_-_0_0"));
 
 	assert_int_equal(expire_cold(w, 8), WP_EXPIRE_MAX_TURNS * ROWS);
 	wp_world_expect(w, "1", "HEXISTS " WP_P "cold " WP_BOB);
@@ -255,7 +255,7 @@ static void prepare_meanwhile(void *ctx, const char *operation)
 
 	if (strcmp(operation, "expire") != 0)
 		return;
-	wp_world_run(w, "HSET " WP_P "cold " WP_BOB " a-newer-token");
+	wp_world_run(w, WP_WORLD_HINT(WP_BOB, "newer_-_-_0_0"));
 }
 
 static void a_hint_that_was_set_meanwhile_stays(void **state)
@@ -268,7 +268,7 @@ static void a_hint_that_was_set_meanwhile_stays(void **state)
 	w->spy.on_call = prepare_meanwhile;
 	w->spy.ctx = w;
 	assert_int_equal(expire_cold(w, wp_wall_ms() + 120000), 1);
-	wp_world_expect(w, "a-newer-token", "HGET " WP_P "cold " WP_BOB);
+	wp_world_expect(w, "newer - - 0 0", "HGET " WP_P "cold " WP_BOB);
 }
 
 static void messages_in_hot_are_none_of_the_cold_sweep_s_business(void **state)
@@ -370,7 +370,7 @@ static void leave(struct wp_world *w, int64_t expires_ms)
 			 WP_OK);
 	assert_int_equal(wp_test_append(w->spy.real, &w->box, version, &row, 1),
 			 WP_OK);
-	wp_world_run(w, "HSET " WP_P "cold " WP_BOB " token");
+	wp_world_run(w, WP_WORLD_HINT(WP_BOB, "token_-_-_0_0"));
 }
 
 static void leave_expired(struct wp_world *w)

@@ -194,6 +194,20 @@ static void show(const struct wp_reply *reply, struct wp_buf *out)
 	}
 }
 
+void wp_world_expect_told(struct wp_world *w, const char *want)
+{
+	struct wp_reply *reply = wp_world_cmd(w, "HGET " WP_P "cold " WP_BOB);
+	const char *told = wp_reply_str(reply);
+
+	for (int words = 0; words < 2; words++) {
+		told = strchr(told, ' ');
+		assert_non_null(told);
+		told++;
+	}
+	assert_string_equal(told, want);
+	wp_reply_free(&reply);
+}
+
 char *wp_world_show(const struct wp_reply *reply)
 {
 	struct wp_buf out;

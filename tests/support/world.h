@@ -66,6 +66,15 @@ struct wp_reply *wp_world_cmd(struct wp_world *w, const char *fmt, ...)
 	WP_PRINTF(2, 3);
 /* The same, for its effect; fails the test on an error reply. */
 void wp_world_run(struct wp_world *w, const char *fmt, ...) WP_PRINTF(2, 3);
+/*
+ * The words of a command that sets a user's record in cold: five (see
+ * parts/cold_record.lua), "_" for the blanks between them.
+ */
+#define WP_WORLD_HINT(urn, record)                                 \
+	"EVAL return\tredis.call('HSET',KEYS[1],KEYS[2],(KEYS[3]:" \
+	"gsub('_','\\32'))) 3 " WP_P "cold " urn " " record
+/* What bob's record says that is on disk: "<version> <n> <bytes>". */
+void wp_world_expect_told(struct wp_world *w, const char *want);
 int64_t wp_world_int(struct wp_world *w, const char *fmt, ...) WP_PRINTF(2, 3);
 /*
  * The answer written down equals want: integers and strings as they are, nil

@@ -9,7 +9,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-enum { PARTITIONS_MAX = 65536 };
+#include "lib/mailbox/deployment.h"
 
 enum wp_err wp_cli_ask(struct wp_cli *cli, struct wp_reply **reply_out,
 		       struct wp_error *err)
@@ -21,29 +21,12 @@ enum wp_err wp_cli_ask(struct wp_cli *cli, struct wp_reply **reply_out,
 
 enum wp_err wp_cli_connect(struct wp_cli *cli, struct wp_error *err)
 {
-	struct wp_reply *reply = NULL;
-	int64_t n;
-	enum wp_err rc;
+	enum wp_err rc = wp_redis_connect(cli->redis, err);
 
-	rc = wp_redis_connect(cli->redis, err);
 	if (rc != WP_OK)
 		return rc;
-	wp_cmd_clear(&cli->cmd);
-	wp_cmd_str(&cli->cmd, "HGET");
-	wp_cmd_str(&cli->cmd, "wp:meta");
-	wp_cmd_str(&cli->cmd, "partitions");
-	rc = wp_cli_ask(cli, &reply, err);
-	if (rc != WP_OK)
-		return rc;
-	n = wp_reply_type(reply) == WP_REPLY_NIL ? cli->conf.mailbox.partitions
-						 : wp_reply_int(reply);
-	wp_reply_free(&reply);
-	if (n < 1 || n > PARTITIONS_MAX)
-		return wp_error_set(err, WP_ERR_PROTO,
-				    "wp:meta has no usable number of "
-				    "partitions");
-	cli->partitions = (uint32_t)n;
-	return WP_OK;
+	return wp_deployment_partitions(cli->redis, &cli->conf,
+					&cli->partitions, err);
 }
 
 void wp_cli_queues_release(struct wp_cli_queues *queues)

@@ -2,11 +2,11 @@
  * store.c - waypost store adopt --yes: the store of the settings becomes the
  * one of this deployment, whatever wp:meta said before.
  *
- * What Redis knows of the other store must go first: hints and sizes of rows
- * that this one does not have. Without gates every partition is reconciled
- * with the new store before anything is accepted again (worker/gates.c), as
- * after a loss of Redis' memory. Each step may be cut off and done again; until
- * the last one the old id stands, and programs refuse the new store.
+ * What Redis knows of the other store must go first: hints of rows that this
+ * one does not have. Without gates every partition is reconciled with the new
+ * store before anything is accepted again (worker/gates.c), as after a loss of
+ * Redis' memory. Each step may be cut off and done again; until the last one
+ * the old id stands, and programs refuse the new store.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -20,8 +20,7 @@ static enum wp_err forget_partition(struct wp_cli *cli, uint32_t partition,
 				    struct wp_error *err)
 {
 	/* The gate first: nobody may look while the hints are gone. */
-	static const char *const names[] = { "gate", "cold", "coldsize",
-					     "coldlast" };
+	static const char *const names[] = { "gate", "cold" };
 	struct wp_reply *reply = NULL;
 	enum wp_err rc = WP_OK;
 

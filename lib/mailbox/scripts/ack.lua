@@ -3,8 +3,9 @@
 --
 -- KEYS[1]  wp:{p}:
 -- ARGV     run_id, urn, n, n ids of the standard band, ids of the high band
--- Result   {gate, token, deleted}: gate 1 when the hint can be believed; token
---          "" when no cold rows can exist (with gate 1)
+-- Result   {gate, hint, deleted}: gate 1 when the hint can be believed; hint is
+--          the user's record in cold, "" when no cold rows can exist (with gate
+--          1)
 --
 -- Invariants
 --   - The hint is read after the deletion, in the same instant: a copy that a

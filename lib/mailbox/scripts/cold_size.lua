@@ -6,22 +6,20 @@
 --          n and bytes as of that version of the user's box
 -- Result   {"ok"}
 --
--- Invariants
---   - A version that is older than what is known changes nothing: versions only
---     rise, so late writers cannot overwrite the truth.
---   - There is a size only where there is a hint, so that none outlives it.
+-- Invariant: a hint is never made by this, so a user without one has no size.
 -- Bounds: the users that are named, one look each.
-local prefix = KEYS[1]
-local cold, sizes = prefix .. 'cold', prefix .. 'coldsize'
+local cold = KEYS[1] .. 'cold'
+
+-- include cold_record
+
+-- include cold_told
 
 for i = 1, #ARGV, 4 do
-  local urn, version = ARGV[i], tonumber(ARGV[i + 1])
-  local known = redis.call('HGET', sizes, urn)
-  if redis.call('HEXISTS', cold, urn) == 0 then
-    redis.call('HDEL', sizes, urn)
-  elseif not known or tonumber(known:match('^%d+')) < version then
-    redis.call('HSET', sizes, urn,
-      table.concat({ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]}, ' '))
+  local record = redis.call('HGET', cold, ARGV[i])
+  record = record and
+    cold_told(record, ARGV[i + 1], ARGV[i + 2], ARGV[i + 3])
+  if record then
+    redis.call('HSET', cold, ARGV[i], record)
   end
 end
 return {'ok'}

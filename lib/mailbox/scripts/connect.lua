@@ -40,16 +40,19 @@ end
 
 -- include index_live
 
+-- include cold_record
+
 -- Can there be something in cold that has not expired?
 local function may_wait_in_cold()
   if redis.call('GET', prefix .. 'gate') ~= run_id then
     return true
   end
-  if redis.call('HEXISTS', prefix .. 'cold', urn) == 0 then
+  local record = redis.call('HGET', prefix .. 'cold', urn)
+  if not record then
     return false
   end
-  local last = redis.call('HGET', prefix .. 'coldlast', urn)
-  return not last or tonumber(last) > now_ms
+  local _, last = record:match(COLD_RECORD)
+  return (tonumber(last) or math.huge) > now_ms
 end
 
 local in_hot = redis.call('XLEN', prefix .. 'hot:' .. urn) +

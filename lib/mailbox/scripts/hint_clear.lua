@@ -4,16 +4,14 @@
 --
 -- KEYS[1]  wp:{p}:
 -- ARGV     run_id, urn, token
--- Result   1 when the hint was cleared, else 0; its size goes with it
+-- Result   1 when the hint was cleared, else 0; the whole record goes
 --
 -- Invariant: only the token that was read in step A1 may be cleared, and a
 -- token is never used twice, so a migration prepared since then keeps its hint.
 local cold = KEYS[1] .. 'cold'
-if redis.call('GET', KEYS[1] .. 'gate') ~= ARGV[1] or
-  redis.call('HGET', cold, ARGV[2]) ~= ARGV[3] then
+local record = redis.call('HGET', cold, ARGV[2])
+if not record or record:match('^%S*') ~= ARGV[3] or
+  redis.call('GET', KEYS[1] .. 'gate') ~= ARGV[1] then
   return 0
 end
--- In this order: a size without a hint would count for ever.
-redis.call('HDEL', KEYS[1] .. 'coldsize', ARGV[2])
-redis.call('HDEL', KEYS[1] .. 'coldlast', ARGV[2])
 return redis.call('HDEL', cold, ARGV[2])

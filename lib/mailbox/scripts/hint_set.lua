@@ -3,22 +3,25 @@
 -- "After Redis lost its memory").
 --
 -- KEYS[1]  wp:{p}:
--- ARGV     owner, lease_ms, random, urn, …
+-- ARGV     owner, lease_ms, token, urn, …
+--          token: 16 hex digits, never used before
 -- Result   {"lost"} or {"ok"}
 --
 -- Invariants
---   - Every user gets a token never used before.
---   - How long what is in cold will live is not known any more (coldlast).
+--   - Whatever token a user had is worth nothing any more.
+--   - How long what is in cold will live is not known any more.
 -- Bounds: the users that are named, one look each.
 local prefix, owner, lease_ms = KEYS[1], ARGV[1], ARGV[2]
+local cold = prefix .. 'cold'
 
 -- include lease
 
-redis.call('HSETNX', prefix .. 'coldseq', 'random', ARGV[3])
-local random = redis.call('HGET', prefix .. 'coldseq', 'random')
+-- include cold_record
+
+-- include cold_hinted
+
 for i = 4, #ARGV do
-  redis.call('HDEL', prefix .. 'coldlast', ARGV[i])
-  local seq = redis.call('HINCRBY', prefix .. 'coldseq', 'n', 1)
-  redis.call('HSET', prefix .. 'cold', ARGV[i], random .. ':' .. seq)
+  redis.call('HSET', cold, ARGV[i],
+    cold_hinted(redis.call('HGET', cold, ARGV[i]), ARGV[3], nil))
 end
 return {'ok'}

@@ -3,7 +3,8 @@
 -- version of the user's mailbox in the cold store must have been read before.
 --
 -- KEYS[1]  wp:{p}:
--- ARGV     owner, lease_ms, urn, max_entries, max_bytes, random
+-- ARGV     owner, lease_ms, urn, max_entries, max_bytes, token
+--          token: 16 hex digits, never used before
 -- Result   {"lost"}   somebody else owns the partition
 --          {"none"}   nothing to move: online again, or empty; the mark is gone
 --          {"rows", {id, band, flags, expires_ms, envelope}, …}
@@ -11,16 +12,15 @@
 --
 -- Invariants
 --   - Presence, mark and hot queue are looked at in this instant only.
---   - The hint is set, with a token never used before, before any cold row of
---     this copy can exist; whoever acks one of these ids from now on sees it.
---   - coldlast is no earlier than any expiry in cold, and there only since a
---     time when nothing was in cold, for there was no hint. It is raised before
---     rows of this copy can exist: hot may lose them by an ack that the cold
---     store refuses.
+--   - The hint is set, with a new token, before any cold row of this copy can
+--     exist; whoever acks one of these ids from now on sees it.
+--   - The record's last_ms covers this copy before its rows can exist: hot may
+--     lose them by an ack that the cold store refuses. Where there was no
+--     record, nothing was in cold.
 -- Bounds: max_entries of each band, max_bytes and a slice beyond it.
 local prefix = KEYS[1]
 local owner, lease_ms, urn = ARGV[1], ARGV[2], ARGV[3]
-local max_entries, max_bytes, random =
+local max_entries, max_bytes, token =
   tonumber(ARGV[4]), tonumber(ARGV[5]), ARGV[6]
 local SLICE = 16
 
@@ -29,6 +29,10 @@ local SLICE = 16
 -- include index_score
 
 -- include index
+
+-- include cold_record
+
+-- include cold_hinted
 
 local high, standard = prefix .. 'hot!:' .. urn, prefix .. 'hot:' .. urn
 local is_empty = redis.call('XLEN', high) == 0 and
@@ -73,14 +77,7 @@ end
 take(high, '1')
 take(standard, '0')
 
--- The random prefix keeps tokens unique even when this key was lost.
-redis.call('HSETNX', prefix .. 'coldseq', 'random', random)
-local seq = redis.call('HINCRBY', prefix .. 'coldseq', 'n', 1)
-local token = redis.call('HGET', prefix .. 'coldseq', 'random') .. ':' .. seq
-local covered_ms = redis.call('HGET', prefix .. 'coldlast', urn)
-if redis.call('HEXISTS', prefix .. 'cold', urn) == 0 or
-  (covered_ms and tonumber(covered_ms) < last_ms) then
-  redis.call('HSET', prefix .. 'coldlast', urn, string.format('%d', last_ms))
-end
-redis.call('HSET', prefix .. 'cold', urn, token)
+local cold = prefix .. 'cold'
+redis.call('HSET', cold, urn,
+  cold_hinted(redis.call('HGET', cold, urn), token, last_ms))
 return rows

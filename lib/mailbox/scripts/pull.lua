@@ -9,9 +9,10 @@
 --          band "1" or "0" with id names a position; "" the start
 --          n, bytes: what earlier calls for the same page have read, n of this
 --          band, bytes of both
--- Result   {gate, token, now_ms, high_more, high, standard_more, standard,
+-- Result   {gate, hint, now_ms, high_more, high, standard_more, standard,
 --          band, id}
---          gate 1 when the hint can be believed; token "" when there is none;
+--          gate 1 when the hint can be believed; hint is the user's record in
+--          cold, "" when there is none;
 --          high and standard are {id, expires_ms, envelope, …}, oldest first,
 --          at most limit each; *_more 1 when live entries follow them, and
 --          standard is not looked at then when it is high that goes on
@@ -33,7 +34,7 @@ local SLICE = 16
 
 -- include clock
 local gate = redis.call('GET', prefix .. 'gate') == run_id and 1 or 0
-local token = redis.call('HGET', prefix .. 'cold', urn) or ''
+local hint = redis.call('HGET', prefix .. 'cold', urn) or ''
 local skipped, skipped_bytes = 0, 0
 
 -- include index_score
@@ -86,7 +87,7 @@ if band ~= '0' then
   high, high_more, place = read(prefix .. 'hot!:' .. urn,
     band == '1' and '(' .. after or '-', n)
   if place then
-    return {gate, token, now_ms, 0, high, 0, {}, '1', place}
+    return {gate, hint, now_ms, 0, high, 0, {}, '1', place}
   end
   n = 0
 end
@@ -94,5 +95,5 @@ if high_more == 0 then
   standard, standard_more, place = read(prefix .. 'hot:' .. urn,
     band == '0' and '(' .. after or '-', n)
 end
-return {gate, token, now_ms, high_more, high, standard_more, standard,
+return {gate, hint, now_ms, high_more, high, standard_more, standard,
   place and '0' or '', place or ''}

@@ -31,12 +31,11 @@
 --     happened and under which id.
 --   - Once an item for a recipient fails, later ones for it fail alike.
 --   - What waits for a user is what is in ingress and hot (waits) and in cold
---     (coldsize). waits is raised before an entry is in ingress and lowered
---     after it has left hot or ingress for good, so a cut leaves it too high
---     rather than too low. coldsize holds what the cold store said of a
---     version.
+--     (cold). waits is raised before an entry is in ingress and lowered after
+--     it has left hot or ingress for good, so a cut leaves it too high rather
+--     than too low. cold holds what the cold store said of a version.
 --   - What has expired counts for nobody: in hot at once, in cold when all of
---     it has (coldlast), else until the sweep.
+--     it has, else until the sweep.
 --   - Partitions have nothing in common: what is wrong with one decides over no
 --     item of another.
 --
@@ -95,9 +94,8 @@ local function look_closely(prefix, urn, w, is_queue_empty)
     w.n, w.bytes = hot_n, bytes_between(key, 0, hot_n)
     redis.call('HSET', prefix .. 'waits', urn, w.n .. ' ' .. w.bytes)
   end
-  local last = w.rest_n > 0 and
-    tonumber(redis.call('HGET', prefix .. 'coldlast', urn) or nil)
-  if last and last <= now_ms then
+  local last_ms = tonumber(w.rest_last)
+  if last_ms and last_ms <= now_ms then
     w.rest_n, w.rest_bytes = 0, 0
   end
   local n, bytes = expired_in(urn, now_ms)
@@ -153,30 +151,33 @@ local function write(p, ...)
   return true
 end
 
--- What waits for a user: n and bytes by waits; beyond that, rest. more_n and
--- more_bytes are what the call has for this user.
-local function waiting_for(waits, coldsize, more_n, more_bytes)
-  local n, bytes, rest_n, rest_bytes = 0, 0, 0, 0
+-- include cold_record
+
+-- What waits for a user: n and bytes by waits; beyond that, by the record of
+-- cold, rest. more_n and more_bytes are what the call has for this user.
+local function waiting_for(waits, record, more_n, more_bytes)
+  local n, bytes, rest_n, rest_bytes, rest_last, _ = 0, 0, 0, 0, '-', nil
   if waits then
     n, bytes = waits:match('^(%d+) (%d+)$')
   end
-  if coldsize then
-    rest_n, rest_bytes = coldsize:match('^%d+ (%d+) (%d+)$')
+  if record then
+    _, rest_last, _, rest_n, rest_bytes = record:match(COLD_RECORD)
   end
-  return {n = tonumber(n), bytes = tonumber(bytes), rest_n = tonumber(rest_n),
-    rest_bytes = tonumber(rest_bytes), more_n = more_n,
-    more_bytes = more_bytes, raised = nil}
+  return {n = tonumber(n), bytes = tonumber(bytes),
+    rest_n = tonumber(rest_n or 0), rest_bytes = tonumber(rest_bytes or 0),
+    rest_last = rest_last, more_n = more_n, more_bytes = more_bytes,
+    raised = nil}
 end
 
 -- include waits_of
 
 -- That of each recipient, by name.
 local function recipients(prefix, at, n)
-  local waits, coldsize = prefix .. 'waits', prefix .. 'coldsize'
+  local waits, cold = prefix .. 'waits', prefix .. 'cold'
   if n == 1 then
     local urn = ARGV[at]
     return {[urn] = waiting_for(waits_of(waits, 'HGET', urn),
-      redis.call('HGET', coldsize, urn), 1, #ARGV[at + 5])}
+      redis.call('HGET', cold, urn), 1, #ARGV[at + 5])}
   end
   local urns, more_n, more_bytes = {}, {}, {}
   for i = at, at + 8 * (n - 1), 8 do
@@ -189,7 +190,7 @@ local function recipients(prefix, at, n)
   end
   local waiting = {}
   local w = waits_of(waits, 'HMGET', unpack(urns))
-  local c = redis.call('HMGET', coldsize, unpack(urns))
+  local c = redis.call('HMGET', cold, unpack(urns))
   for i, urn in ipairs(urns) do
     waiting[urn] = waiting_for(w[i], c[i], more_n[urn], more_bytes[urn])
   end

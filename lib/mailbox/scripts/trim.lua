@@ -3,20 +3,21 @@
 -- in the cold store, or were acked meanwhile.
 --
 -- KEYS[1]  wp:{p}:
--- ARGV     urn, size, n, n ids of the standard band, ids of the high band
---          size: "<version> <n> <bytes>" of the mailbox in the cold store as of
---          the append, or "" when nothing was appended
+-- ARGV     urn, version, rows, bytes, n, n ids of the standard band, ids of the
+--          high band
+--          version, rows, bytes: what the cold store said of the mailbox after
+--          the append; version 0 when nothing was appended
 -- Result   {"empty"} the marks are gone; {"more"} the mark stays, behind those
 --          of everybody who is due
 --
 -- Invariants: deletes exactly these ids, so what was routed after prepare stays
 -- and keeps its mark. Never sets or clears the hint. Needs no guard: the ids
--- are in cold or acked whoever owns the partition now. The size obeys the rules
--- of cold_size; it is written before the ids go, so that a cut counts twice
--- what moved, and the next trim, for the mark is still there, puts that right.
+-- are in cold or acked whoever owns the partition now. What the store said is
+-- written before the ids go, so that a cut counts twice what moved, and the
+-- next trim, for the mark is still there, puts that right.
 -- Bounds: one look per id, and a migration moves at most 1,000 at a time.
-local prefix, urn, size = KEYS[1], ARGV[1], ARGV[2]
-local n = tonumber(ARGV[3])
+local prefix, urn, version = KEYS[1], ARGV[1], ARGV[2]
+local FIRST, n = 6, tonumber(ARGV[5])
 local high, standard = prefix .. 'hot!:' .. urn, prefix .. 'hot:' .. urn
 local CHUNK = 500
 
@@ -24,15 +25,15 @@ local CHUNK = 500
 
 -- include index
 
-local function version_of(text)
-  return tonumber(text:match('^%d+'))
-end
+-- include cold_record
 
-if size ~= '' and redis.call('HEXISTS', prefix .. 'cold', urn) == 1 then
-  local known = redis.call('HGET', prefix .. 'coldsize', urn)
-  if not known or version_of(known) < version_of(size) then
-    redis.call('HSET', prefix .. 'coldsize', urn, size)
-  end
+-- include cold_told
+
+local cold = prefix .. 'cold'
+local record = version ~= '0' and redis.call('HGET', cold, urn)
+record = record and cold_told(record, version, ARGV[3], ARGV[4])
+if record then
+  redis.call('HSET', cold, urn, record)
 end
 
 local function delete(key, first, last)
@@ -40,8 +41,8 @@ local function delete(key, first, last)
     redis.call('XDEL', key, unpack(ARGV, i, math.min(i + CHUNK - 1, last)))
   end
 end
-delete(standard, 4, 3 + n)
-delete(high, 4 + n, #ARGV)
+delete(standard, FIRST, FIRST + n - 1)
+delete(high, FIRST + n, #ARGV)
 
 -- One band may be empty for long while new messages arrive in the other.
 local left = 0
@@ -53,8 +54,8 @@ for _, key in ipairs({high, standard}) do
   end
 end
 if left > 0 then
-  index_remove(urn, '', ARGV, 4, 3 + n)
-  index_remove(urn, '!', ARGV, 4 + n, #ARGV)
+  index_remove(urn, '', ARGV, FIRST, FIRST + n - 1)
+  index_remove(urn, '!', ARGV, FIRST + n, #ARGV)
   index_settle()
   local time = redis.call('TIME')
   redis.call('ZADD', prefix .. 'migrate', 'XX', 'GT', string.format('%d',

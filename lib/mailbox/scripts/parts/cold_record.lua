@@ -1,0 +1,11 @@
+-- exports COLD_RECORD
+-- The five words of a field of cold, which each user has of whom rows may be in
+-- the cold store: "<token> <last_ms> <version> <n> <bytes>".
+--
+-- token:    of the newest copy that was taken, or of the newest reconciliation
+-- last_ms:  when the last of these rows expires, or later; "-" when that is not
+--           known. Known only since a time when nothing was in cold, and raised
+--           before a row that lives longer can exist
+-- version:  of the mailbox, "-" until the cold store has told it; n and bytes
+--           are what it said of that version. It only ever rises
+local COLD_RECORD = '^(%S+) (%S+) (%S+) (%d+) (%d+)$'

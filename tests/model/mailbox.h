@@ -51,6 +51,19 @@ enum wp_model_rule {
 	WP_MODEL_TRIM_EVERYTHING,  /* not only the ids of M2 */
 	WP_MODEL_TRIM_STORED_ONLY, /* keeps the ephemeral */
 	WP_MODEL_COPY_EPHEMERAL,
+	/* Straight to disk */
+	WP_MODEL_DIRECT_UNHINTED,     /* the hint is set by N4 */
+	WP_MODEL_DIRECT_VERSION_LATE, /* read after the take */
+	WP_MODEL_DIRECT_DESPITE_HOT,  /* although something is in hot */
+	WP_MODEL_DIRECT_GAP,          /* the newest without the older */
+	WP_MODEL_DIRECT_KEEPS_TOKEN,  /* of a hint that is there */
+	WP_MODEL_DIRECT_LANDS_ALL,    /* not only the ids of the take */
+	WP_MODEL_DIRECT_FORGETS,      /* out of ingress by the take */
+	WP_MODEL_DIRECT_UNPOKED,      /* N4 asks not who came */
+	WP_MODEL_DIRECT_UNMARKED,     /* …nor whether a cut left hot */
+	WP_MODEL_DIRECT_EPHEMERAL,    /* takes them, too */
+	WP_MODEL_DIRECT_ONLINE,       /* takes in any case; harmless */
+	WP_MODEL_DIRECT_OVERTAKEN,    /* route passes over what is taken */
 	/* Acks */
 	WP_MODEL_BUMP_IF_DELETED,      /* A2 without rows leaves the version */
 	WP_MODEL_ACK_HINT_FIRST,       /* A1 as two commands: hint, delete */
@@ -101,7 +114,7 @@ enum wp_model_rule {
 	WP_MODEL_LIFE_FENCE, /* a reconciliation moves every version first */
 	WP_MODEL_RULES
 };
-_Static_assert(WP_MODEL_RULES <= 64, "a case holds them as bits");
+_Static_assert(WP_MODEL_RULES <= 128, "a case holds them as bits");
 
 /* How much may happen. Every fault is counted down. */
 struct wp_model_bounds {
@@ -122,15 +135,20 @@ struct wp_model_bounds {
 	uint8_t losses;   /* Redis comes back empty, its clock behind */
 	uint8_t restarts; /* Redis comes back with everything */
 	uint8_t cuts;     /* route.lua dies half-way */
+	uint8_t knows;    /* acks may name what was never pulled */
+	uint8_t direct;   /* who is away is written to disk from ingress */
 	uint8_t pullers;
 	uint8_t ackers;
 };
+
+/* Bits of enum wp_model_rule. */
+__extension__ typedef unsigned __int128 wp_model_rules;
 
 /* A protocol, as it is or broken, within bounds. */
 struct wp_model_case {
 	const char *name;
 	const char *what;
-	uint64_t rules; /* bits of enum wp_model_rule */
+	wp_model_rules rules;
 	uint32_t fails; /* bits of what must fail, all else is not looked
 			 * at; 0: nothing may */
 	bool is_full;   /* only with MODEL=full */
@@ -149,6 +167,7 @@ enum wp_model_worker_at {
 	WP_MODEL_OWNER, /* between two pieces of work */
 	WP_MODEL_AT_VERSION_EARLY,
 	WP_MODEL_AT_PREPARE,
+	WP_MODEL_AT_TAKE,
 	WP_MODEL_AT_HINT,
 	WP_MODEL_AT_VERSION_LATE,
 	WP_MODEL_AT_APPEND,
@@ -175,6 +194,7 @@ struct wp_model_worker {
 	uint8_t is_newer;  /* of the two, by lease token (LEASE_FENCE) */
 	uint8_t is_online; /* as looked up (PRESENCE_OUTSIDE) */
 	uint8_t straddles; /* M2, or R1, was in an earlier life of Redis */
+	uint8_t is_direct; /* its copy is of ingress */
 };
 
 enum wp_model_pull_at {
@@ -243,7 +263,7 @@ struct wp_model_state {
 	struct wp_model_worker workers[WP_MODEL_WORKERS];
 	struct wp_model_pull pull[WP_MODEL_PULLS];
 	struct wp_model_ack ack[WP_MODEL_ACKS];
-	uint8_t filler[6]; /* always 0 */
+	uint8_t filler[4]; /* always 0 */
 };
 _Static_assert(sizeof(struct wp_model_state) % 8 == 0, "hashed by words");
 

@@ -75,7 +75,10 @@ static void begin(struct wp_model_fan *fan, unsigned i, uint8_t ids)
 static void begin_steps(struct wp_model_fan *fan, unsigned i)
 {
 	const struct wp_model_state *from = fan->from;
-	uint8_t open = wp_model_minus(from->delivered, from->acked);
+	/* A sender knows the ids of what he sends to himself. */
+	uint8_t known =
+		fan->model->bounds.knows ? from->accepted : from->delivered;
+	uint8_t open = wp_model_minus(known, from->acked);
 	uint8_t rest = open;
 
 	if (!from->acks)

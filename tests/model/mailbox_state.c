@@ -112,6 +112,7 @@ static void forget_refused(const struct wp_model_case *model,
 			worker->copy = 0;
 			worker->keep = 0;
 			worker->straddles = 0;
+			worker->is_direct = 0;
 		}
 	}
 }

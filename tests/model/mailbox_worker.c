@@ -99,10 +99,23 @@ static void route_cut(struct wp_model_fan *fan, unsigned i, uint8_t ids,
 			0);
 }
 
+/* What route.lua does not look at because it is under way to the store. */
+static uint8_t passed_over(const struct wp_model_fan *fan)
+{
+	uint8_t set = 0;
+
+	if (!breaks(fan, WP_MODEL_DIRECT_OVERTAKEN))
+		return 0;
+	for (unsigned i = 0; i < WP_MODEL_WORKERS; i++)
+		if (fan->from->workers[i].is_direct)
+			set |= fan->from->workers[i].copy;
+	return set;
+}
+
 static void route_steps(struct wp_model_fan *fan, unsigned i)
 {
 	const struct wp_model_state *from = fan->from;
-	uint8_t left = from->ingress, ids = 0;
+	uint8_t left = wp_model_minus(from->ingress, passed_over(fan)), ids = 0;
 	uint8_t id = wp_model_lowest(left);
 
 	if (!id || !(from->gate || breaks(fan, WP_MODEL_ROUTE_CLOSED)))
@@ -276,6 +289,103 @@ static void trim(struct wp_model_fan *fan, unsigned i)
 	wp_model_commit(fan, WP_MODEL_ACT_TRIM, i, gone, 0);
 }
 
+/* ---- straight to disk: the copy is of ingress ---- */
+
+/* N2: route.lua leaves these where they are and hands them over. */
+static void take(struct wp_model_fan *fan, unsigned i, uint8_t copy)
+{
+	struct wp_model_state *state = wp_model_fork(fan);
+	struct wp_model_worker *worker = &state->workers[i];
+
+	if (!breaks(fan, WP_MODEL_DIRECT_UNHINTED) &&
+	    !(breaks(fan, WP_MODEL_DIRECT_KEEPS_TOKEN) && state->hint))
+		wp_model_set_hint(fan->model, state);
+	if (breaks(fan, WP_MODEL_DIRECT_FORGETS))
+		state->ingress = wp_model_minus(state->ingress, copy);
+	worker->copy = copy;
+	worker->keep = copy;
+	worker->is_direct = 1;
+	worker->at = breaks(fan, WP_MODEL_DIRECT_VERSION_LATE)
+			     ? WP_MODEL_AT_VERSION_LATE
+			     : WP_MODEL_AT_APPEND;
+	wp_model_commit(fan, WP_MODEL_ACT_TAKE, i, copy, 0);
+}
+
+/* Some call of route.lua found nobody to hand over. */
+static void take_nothing(struct wp_model_fan *fan, unsigned i)
+{
+	struct wp_model_state *state = wp_model_fork(fan);
+
+	finish(&state->workers[i]);
+	wp_model_commit(fan, WP_MODEL_ACT_TAKE, i, 0, 0);
+}
+
+static uint8_t may_take(const struct wp_model_fan *fan)
+{
+	const struct wp_model_state *from = fan->from;
+	uint8_t open = from->ingress;
+
+	if (!breaks(fan, WP_MODEL_DIRECT_EPHEMERAL))
+		open = wp_model_minus(open, fan->model->bounds.ephemeral);
+	if (!from->gate ||
+	    (from->online && !breaks(fan, WP_MODEL_DIRECT_ONLINE)) ||
+	    (from->hot && !breaks(fan, WP_MODEL_DIRECT_DESPITE_HOT)))
+		return 0;
+	return open;
+}
+
+static void take_steps(struct wp_model_fan *fan, unsigned i)
+{
+	uint8_t open = may_take(fan);
+	uint8_t high = open & fan->model->bounds.high;
+	uint8_t standard = wp_model_minus(open, high);
+	uint8_t one_each = wp_model_lowest(high) | wp_model_lowest(standard);
+
+	if (!open) {
+		take_nothing(fan, i);
+		return;
+	}
+	take(fan, i, open);
+	if (fan->model->bounds.chunks && one_each != open)
+		take(fan, i, one_each);
+	if (breaks(fan, WP_MODEL_DIRECT_GAP) && wp_model_minus(open, one_each))
+		take(fan, i, wp_model_minus(open, one_each));
+}
+
+/* N4 */
+static void landed(struct wp_model_fan *fan, unsigned i)
+{
+	struct wp_model_state *state = wp_model_fork(fan);
+	struct wp_model_worker *worker = &state->workers[i];
+	uint8_t gone = state->ingress & worker->copy;
+
+	if (breaks(fan, WP_MODEL_DIRECT_LANDS_ALL))
+		gone = state->ingress;
+	state->ingress = wp_model_minus(state->ingress, gone);
+	if (state->online && !breaks(fan, WP_MODEL_DIRECT_UNPOKED))
+		state->poke = 1;
+	/* A route call that was cut off relied on what leaves now. */
+	if (!state->online && state->hot &&
+	    !breaks(fan, WP_MODEL_DIRECT_UNMARKED))
+		state->mark = 1;
+	if (breaks(fan, WP_MODEL_DIRECT_UNHINTED))
+		wp_model_set_hint(fan->model, state);
+	finish(worker);
+	wp_model_commit(fan, WP_MODEL_ACT_LANDED, i, gone, 0);
+}
+
+/* Something waits in ingress: N1, unless what is known is older (as old as
+ * may be, for it is only compared), then N2. */
+static void begin_direct(struct wp_model_fan *fan, unsigned i)
+{
+	if (!fan->model->bounds.direct || !may_take(fan))
+		return;
+	if (breaks(fan, WP_MODEL_DIRECT_VERSION_LATE))
+		take_steps(fan, i);
+	else
+		version(fan, i, WP_MODEL_AT_TAKE);
+}
+
 /* migrate_due.lua found the user: the first step of wp_migrate_turn(). */
 static void begin_migration(struct wp_model_fan *fan, unsigned i)
 {
@@ -293,6 +403,10 @@ static void next_step(struct wp_model_fan *fan, unsigned i)
 	case WP_MODEL_OWNER:
 		if (fan->from->mark)
 			begin_migration(fan, i);
+		begin_direct(fan, i);
+		break;
+	case WP_MODEL_AT_TAKE:
+		take_steps(fan, i);
 		break;
 	case WP_MODEL_AT_VERSION_EARLY:
 		version(fan, i, WP_MODEL_AT_PREPARE);
@@ -310,7 +424,10 @@ static void next_step(struct wp_model_fan *fan, unsigned i)
 		append(fan, i);
 		break;
 	case WP_MODEL_AT_TRIM:
-		trim(fan, i);
+		if (fan->from->workers[i].is_direct)
+			landed(fan, i);
+		else
+			trim(fan, i);
 		break;
 	default:
 		break;

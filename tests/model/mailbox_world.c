@@ -156,7 +156,8 @@ static void restart(struct wp_model_fan *fan)
 static void lose_redis(struct wp_model_worker *worker, bool comes_back)
 {
 	bool is_walking = worker->at > WP_MODEL_AT_TRIM ||
-			  worker->at == WP_MODEL_AT_PREPARE;
+			  worker->at == WP_MODEL_AT_PREPARE ||
+			  worker->at == WP_MODEL_AT_TAKE;
 
 	if (!comes_back || !is_walking)
 		wp_model_lose_lease(worker);

@@ -57,6 +57,9 @@ struct chunk {
 	struct wp_store_size size; /* after the append; version 0: none */
 };
 
+_Static_assert((int)WP_MIGRATE_MAX_USERS <= (int)WP_STORE_APPENDS_MAX,
+	       "a turn is one append");
+
 /* One turn: users[i] has chunks[i]. */
 struct wp_migration {
 	const struct wp_migrate_ctx *ctx;

@@ -25,8 +25,8 @@ struct wp_store_backend {
 			       bool *is_past_out, struct wp_error *err);
 	enum wp_err (*return_to)(struct wp_store *store, const char *life,
 				 struct wp_error *err);
-	enum wp_err (*has_life)(struct wp_store *store, bool *has_life_out,
-				struct wp_error *err);
+	enum wp_err (*epoch)(struct wp_store *store, int64_t *epoch_out,
+			     struct wp_error *err);
 	enum wp_err (*note)(struct wp_store *store, const char *name,
 			    char value[WP_STORE_NOTE_MAX + 1],
 			    struct wp_error *err);

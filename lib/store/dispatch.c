@@ -107,7 +107,17 @@ enum wp_err wp_store_id(struct wp_store *store, char id[WP_STORE_ID_LEN + 1],
 enum wp_err wp_store_has_life(struct wp_store *store, bool *has_life_out,
 			      struct wp_error *err)
 {
-	return store->backend->has_life(store, has_life_out, err);
+	int64_t epoch = 0;
+	enum wp_err rc = wp_store_epoch(store, &epoch, err);
+
+	*has_life_out = epoch > 0;
+	return rc;
+}
+
+enum wp_err wp_store_epoch(struct wp_store *store, int64_t *epoch_out,
+			   struct wp_error *err)
+{
+	return store->backend->epoch(store, epoch_out, err);
 }
 
 void wp_store_close(struct wp_store **store)

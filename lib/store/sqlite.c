@@ -5,9 +5,9 @@
  * A transaction that changes a mailbox is BEGIN IMMEDIATE, and its first
  * statement that writes is the one on box: the version is what makes late,
  * stalled or overlapping writers harmless. All of a batch is written, or none
- * of it. The last statement keeps the size of the mailbox in box, so it is true
- * of exactly that version. After an error that leaves any doubt the connection
- * is closed, and the next call opens it again.
+ * of it. Box keeps the size of the mailbox as well, changed in the transaction
+ * that changes it, so it is true of exactly that version. After an error that
+ * leaves any doubt the connection is closed, and the next call opens it again.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -76,10 +76,13 @@ static const char *const texts[SQL_COUNT] = {
 	[SQL_LIFE_RETURN] = "INSERT OR REPLACE INTO life (run_id) "
 			    "SELECT run_id FROM life WHERE run_id = ?1 "
 			    "AND epoch < (SELECT max(epoch) FROM life)",
-	[SQL_BOX_FIRST] = "INSERT INTO box (urn, partition, ver) "
-			  "VALUES (?1, ?2, 1) ON CONFLICT DO NOTHING",
-	[SQL_BOX_NEXT] = "UPDATE box SET ver = ver + 1 "
-			 "WHERE urn = ?1 AND ver = ?2",
+	[SQL_BOX_FIRST] = "INSERT INTO box (urn, partition, ver, n, bytes) "
+			  "VALUES (?1, ?2, 1, ?3, ?4) ON CONFLICT DO NOTHING "
+			  "RETURNING ver, n, bytes",
+	[SQL_BOX_NEXT] = "UPDATE box SET ver = ver + 1, "
+			 "n = n + ?3, bytes = bytes + ?4 "
+			 "WHERE urn = ?1 AND ver = ?2 "
+			 "RETURNING ver, n, bytes",
 	[SQL_BOX_BUMP] = "INSERT INTO box (urn, partition, ver) "
 			 "VALUES (?1, ?2, 1) "
 			 "ON CONFLICT (urn) DO UPDATE SET ver = ver + 1",
@@ -268,9 +271,6 @@ static enum wp_err end(struct db *db, enum wp_err rc, struct wp_error *err)
 
 /* ---- the store ---- */
 
-/* 2^40 versions of one mailbox, 2^23 lives of Redis. */
-enum { VER_BITS = 40 };
-
 struct sqlite_store {
 	struct wp_store base; /* first: a sqlite_store is a store */
 	struct db db;
@@ -394,17 +394,13 @@ static enum wp_err read_epoch(struct db *db, int64_t *epoch_out,
 	return told(db, statement, rc, err);
 }
 
-static enum wp_err store_has_life(struct wp_store *store, bool *has_life_out,
-				  struct wp_error *err)
+static enum wp_err store_epoch(struct wp_store *store, int64_t *epoch_out,
+			       struct wp_error *err)
 {
 	struct db *db = db_of(store);
-	int64_t epoch = 0;
 	enum wp_err rc = be_open(db, err);
 
-	if (rc == WP_OK)
-		rc = read_epoch(db, &epoch, err);
-	*has_life_out = epoch > 0;
-	return rc;
+	return rc == WP_OK ? read_epoch(db, epoch_out, err) : rc;
 }
 
 /* ---- notes ---- */
@@ -456,28 +452,29 @@ static enum wp_err store_note_swap(struct wp_store *store, const char *name,
 
 /* ---- versions and sizes ---- */
 
-/*
- * A version as callers see it: the epoch of Redis' present life above the bits
- * of the mailbox' own version.
- */
+/* Needs an open connection. */
+static enum wp_err read_version(struct db *db, const struct wp_box *box,
+				int64_t *version_out, struct wp_error *err)
+{
+	sqlite3_stmt *statement = of_box(db, SQL_VERSION, box);
+	int rc = sqlite3_step(statement);
+
+	*version_out = 0;
+	if (rc == SQLITE_ROW)
+		*version_out =
+			wp_store_version_of(sqlite3_column_int64(statement, 0),
+					    sqlite3_column_int64(statement, 1));
+	return told(db, statement, rc, err);
+}
+
 static enum wp_err store_version(struct wp_store *store,
 				 const struct wp_box *box, int64_t *version_out,
 				 struct wp_error *err)
 {
 	struct db *db = db_of(store);
-	sqlite3_stmt *statement;
-	enum wp_err ready = be_open(db, err);
-	int rc;
+	enum wp_err rc = be_open(db, err);
 
-	if (ready != WP_OK)
-		return ready;
-	*version_out = 0;
-	statement = of_box(db, SQL_VERSION, box);
-	rc = sqlite3_step(statement);
-	if (rc == SQLITE_ROW)
-		*version_out = sqlite3_column_int64(statement, 0) << VER_BITS |
-			       sqlite3_column_int64(statement, 1);
-	return told(db, statement, rc, err);
+	return rc == WP_OK ? read_version(db, box, version_out, err) : rc;
 }
 
 static void read_size(sqlite3_stmt *statement, struct wp_store_size *size_out)
@@ -515,17 +512,13 @@ static enum wp_err bump(struct db *db, const struct wp_box *box,
 	return run(db, statement, err);
 }
 
-/* Note the change down, and say what the mailbox holds now. */
-static enum wp_err resize(struct db *db, const struct wp_box *box,
-			  const struct change *change,
-			  struct wp_store_size *size_out, struct wp_error *err)
+/* Run a change of box; size_out is left alone when it was of no row. */
+static enum wp_err run_size(struct db *db, sqlite3_stmt *statement,
+			    struct wp_store_size *size_out,
+			    struct wp_error *err)
 {
-	sqlite3_stmt *statement = of_box(db, SQL_BOX_RESIZE, box);
-	int rc;
+	int rc = sqlite3_step(statement);
 
-	(void)sqlite3_bind_int64(statement, 2, change->n);
-	(void)sqlite3_bind_int64(statement, 3, change->bytes);
-	rc = sqlite3_step(statement);
 	if (rc == SQLITE_ROW) {
 		read_size(statement, size_out);
 		/* RETURNING is done with that row; one more step ends it. */
@@ -534,31 +527,52 @@ static enum wp_err resize(struct db *db, const struct wp_box *box,
 	return told(db, statement, rc, err);
 }
 
+/* Note the change down, and say what the mailbox holds now. */
+static enum wp_err resize(struct db *db, const struct wp_box *box,
+			  const struct change *change,
+			  struct wp_store_size *size_out, struct wp_error *err)
+{
+	sqlite3_stmt *statement = of_box(db, SQL_BOX_RESIZE, box);
+
+	(void)sqlite3_bind_int64(statement, 2, change->n);
+	(void)sqlite3_bind_int64(statement, 3, change->bytes);
+	return run_size(db, statement, size_out, err);
+}
+
 /* ---- append ---- */
 
-/* Bump the version if it is the expected one, of the present life of Redis. */
-static enum wp_err take_turn(struct db *db, const struct wp_box *box,
-			     int64_t version, struct wp_error *err)
+/*
+ * Bump the version if it is the expected one, of the present life of Redis, and
+ * let the size grow by all rows. STALE leaves nothing written, and says which
+ * version it is.
+ */
+static enum wp_err take_turn(struct db *db, struct wp_store_append *a,
+			     int64_t epoch, struct wp_error *err)
 {
-	int64_t ver = version & (((int64_t)1 << VER_BITS) - 1);
+	int64_t number = a->version - wp_store_version_of(epoch, 0);
 	sqlite3_stmt *statement;
-	int64_t epoch = -1;
-	enum wp_err rc = read_epoch(db, &epoch, err);
+	int64_t bytes = 0;
+	enum wp_err rc;
 
-	if (rc != WP_OK)
-		return rc;
-	if (epoch != version >> VER_BITS)
-		return wp_error_set(err, WP_ERR_STALE,
-				    "the version is of an earlier life of "
-				    "Redis");
-	statement = of_box(db, ver == 0 ? SQL_BOX_FIRST : SQL_BOX_NEXT, box);
-	(void)sqlite3_bind_int64(statement, 2,
-				 ver == 0 ? (int64_t)box->partition : ver);
-	rc = run(db, statement, err);
-	if (rc == WP_OK && sqlite3_changes(db->file.handle) == 0)
-		rc = wp_error_set(err, WP_ERR_STALE,
-				  "the mailbox has another version");
-	return rc;
+	for (size_t i = 0; i < a->n; i++)
+		bytes += (int64_t)a->rows[i].json_len;
+	a->size = (struct wp_store_size){ 0 };
+	if (number >= 0 && number >> WP_STORE_NUMBER_BITS == 0) {
+		statement = of_box(
+			db, number == 0 ? SQL_BOX_FIRST : SQL_BOX_NEXT, a->box);
+		(void)sqlite3_bind_int64(
+			statement, 2,
+			number == 0 ? (int64_t)a->box->partition : number);
+		(void)sqlite3_bind_int64(statement, 3, (int64_t)a->n);
+		(void)sqlite3_bind_int64(statement, 4, bytes);
+		rc = run_size(db, statement, &a->size, err);
+		if (rc != WP_OK || a->size.version > 0)
+			return rc;
+	}
+	rc = read_version(db, a->box, &a->version_now, err);
+	return rc == WP_OK ? wp_error_set(err, WP_ERR_STALE,
+					  "the mailbox has another version")
+			   : rc;
 }
 
 static sqlite3_stmt *of_row(struct db *db, enum sql sql,
@@ -576,6 +590,7 @@ static sqlite3_stmt *of_row(struct db *db, enum sql sql,
 	return statement;
 }
 
+/* *change: less what was there already. */
 static enum wp_err insert_row(struct db *db, const struct wp_box *box,
 			      const struct wp_store_row *row,
 			      struct change *change, struct wp_error *err)
@@ -588,11 +603,10 @@ static enum wp_err insert_row(struct db *db, const struct wp_box *box,
 	rc = run(db, of_row(db, SQL_MSG_INSERT, box, row), err);
 	if (rc != WP_OK)
 		return rc;
-	if (sqlite3_changes(db->file.handle) > 0) {
-		change->n++;
-		change->bytes += (int64_t)row->json_len;
+	if (sqlite3_changes(db->file.handle) > 0)
 		return WP_OK;
-	}
+	change->n--;
+	change->bytes -= (int64_t)row->json_len;
 	statement = of_row(db, SQL_MSG_SAME, box, row);
 	step = sqlite3_step(statement);
 	is_same = step == SQLITE_ROW && sqlite3_column_int(statement, 0) == 1;
@@ -603,35 +617,60 @@ static enum wp_err insert_row(struct db *db, const struct wp_box *box,
 	return rc;
 }
 
-static enum wp_err raise_top(struct db *db,
-			     const struct wp_store_append *append,
+static enum wp_err raise_top(struct db *db, uint32_t partition,
+			     const struct wp_entry_id *top,
 			     struct wp_error *err)
 {
-	const struct wp_entry_id *top = &append->rows[0].entry;
 	sqlite3_stmt *statement = get(db, SQL_TOP_RAISE);
 
-	for (size_t i = 1; i < append->n; i++)
-		if (wp_entry_id_cmp(&append->rows[i].entry, top) > 0)
-			top = &append->rows[i].entry;
-	(void)sqlite3_bind_int64(statement, 1, append->box->partition);
+	(void)sqlite3_bind_int64(statement, 1, partition);
 	(void)sqlite3_bind_int64(statement, 2, (int64_t)top->ms);
 	(void)sqlite3_bind_int64(statement, 3, (int64_t)top->seq);
 	return run(db, statement, err);
 }
 
-/* One mailbox' rows; STALE and CONFLICT may leave some of it written. */
+/* By what was written; once for those of a partition that stand together. */
+static enum wp_err raise_tops(struct db *db,
+			      const struct wp_store_append *appends, size_t n,
+			      struct wp_error *err)
+{
+	enum wp_err rc = WP_OK;
+	size_t i = 0;
+
+	while (i < n && rc == WP_OK) {
+		uint32_t partition = appends[i].box->partition;
+		struct wp_entry_id top = { 0 };
+		bool has_rows = false;
+
+		for (; i < n && appends[i].box->partition == partition; i++) {
+			const struct wp_store_append *a = &appends[i];
+			bool is_written = a->err.code == WP_OK;
+
+			has_rows |= is_written && a->n > 0;
+			for (size_t k = 0; k < a->n && is_written; k++)
+				if (wp_entry_id_cmp(&a->rows[k].entry, &top) >
+				    0)
+					top = a->rows[k].entry;
+		}
+		if (has_rows)
+			rc = raise_top(db, partition, &top, err);
+	}
+	return rc;
+}
+
+/* One mailbox' rows; CONFLICT may leave some of it written. */
 static enum wp_err append_rows(struct db *db, struct wp_store_append *a,
-			       struct wp_error *err)
+			       int64_t epoch, struct wp_error *err)
 {
 	struct change change = { 0 };
-	enum wp_err rc = take_turn(db, a->box, a->version, err);
+	enum wp_err rc = take_turn(db, a, epoch, err);
 
 	for (size_t i = 0; i < a->n && rc == WP_OK; i++)
 		rc = insert_row(db, a->box, &a->rows[i], &change, err);
-	if (rc == WP_OK && a->n > 0)
-		rc = raise_top(db, a, err);
-	if (rc == WP_OK)
+	if (rc == WP_OK && change.n < 0)
 		rc = resize(db, a->box, &change, &a->size, err);
+	if (rc != WP_OK)
+		a->size = (struct wp_store_size){ 0 };
 	return rc;
 }
 
@@ -640,27 +679,52 @@ static enum wp_err run_plain(struct db *db, enum sql sql, struct wp_error *err)
 	return run(db, get(db, sql), err);
 }
 
-/*
- * What one mailbox' outcome is stays its own: the others' rows go in with or
- * without it. Anything else is about the store.
- */
+/* The same, so that a conflict can be undone alone. */
 static enum wp_err append_part(struct db *db, struct wp_store_append *a,
-			       struct wp_error *err)
+			       int64_t epoch, struct wp_error *err)
 {
+	enum wp_err undone = WP_OK;
 	enum wp_err rc = run_plain(db, SQL_PART, err);
 
-	a->err = (struct wp_error){ 0 };
 	if (rc != WP_OK)
 		return rc;
-	rc = append_rows(db, a, &a->err);
-	if (rc == WP_ERR_STALE || rc == WP_ERR_CONFLICT) {
-		a->size = (struct wp_store_size){ 0 };
-		rc = run_plain(db, SQL_PART_UNDO, err);
-	} else if (rc != WP_OK && err != NULL) {
-		*err = a->err;
+	rc = append_rows(db, a, epoch, err);
+	if (rc == WP_ERR_CONFLICT)
+		undone = run_plain(db, SQL_PART_UNDO, err);
+	if (undone == WP_OK &&
+	    (rc == WP_OK || rc == WP_ERR_STALE || rc == WP_ERR_CONFLICT))
+		/* Undone or not, it is over. */
+		undone = run_plain(db, SQL_PART_KEEP, err);
+	return undone == WP_OK ? rc : undone;
+}
+
+/*
+ * One transaction. In parts, what one mailbox' outcome is stays its own;
+ * without, which costs less, the first conflict ends it.
+ */
+static enum wp_err append_all(struct db *db, struct wp_store_append *appends,
+			      size_t n, bool in_parts, struct wp_error *err)
+{
+	int64_t epoch = 0;
+	enum wp_err rc = begin(db, true, err);
+
+	if (rc != WP_OK)
+		return rc;
+	rc = read_epoch(db, &epoch, err);
+	for (size_t i = 0; i < n && rc == WP_OK; i++) {
+		struct wp_store_append *a = &appends[i];
+
+		a->err = (struct wp_error){ 0 };
+		rc = in_parts ? append_part(db, a, epoch, &a->err)
+			      : append_rows(db, a, epoch, &a->err);
+		if (rc == WP_ERR_STALE || (rc == WP_ERR_CONFLICT && in_parts))
+			rc = WP_OK;
+		else if (rc != WP_OK && err != NULL)
+			*err = a->err;
 	}
-	/* Undone or not, it is over. */
-	return rc == WP_OK ? run_plain(db, SQL_PART_KEEP, err) : rc;
+	if (rc == WP_OK)
+		rc = raise_tops(db, appends, n, err);
+	return end(db, rc, err);
 }
 
 static enum wp_err store_append(struct wp_store *store,
@@ -668,13 +732,10 @@ static enum wp_err store_append(struct wp_store *store,
 				struct wp_error *err)
 {
 	struct db *db = db_of(store);
-	enum wp_err rc = begin(db, true, err);
+	enum wp_err rc = append_all(db, appends, n, false, err);
 
-	if (rc != WP_OK)
-		return rc;
-	for (size_t i = 0; i < n && rc == WP_OK; i++)
-		rc = append_part(db, &appends[i], err);
-	return end(db, rc, err);
+	return rc == WP_ERR_CONFLICT ? append_all(db, appends, n, true, err)
+				     : rc;
 }
 
 /* ---- ack and expire ---- */
@@ -934,7 +995,7 @@ const struct wp_store_backend wp_store_sqlite = {
 	.fence = store_fence,
 	.is_past = store_is_past,
 	.return_to = store_return,
-	.has_life = store_has_life,
+	.epoch = store_epoch,
 	.note = store_note,
 	.note_swap = store_note_swap,
 	.append = store_append,

@@ -80,8 +80,34 @@ enum wp_err wp_store_has_life(struct wp_store *store, bool *has_life_out,
 			      struct wp_error *err) WP_MUST_USE;
 
 /*
+ * Number of the present life of Redis, 0 before the first; it rises with each
+ * fence and never goes back. Errors: WP_ERR_UNAVAIL
+ */
+enum wp_err wp_store_epoch(struct wp_store *store, int64_t *epoch_out,
+			   struct wp_error *err) WP_MUST_USE;
+
+/*
+ * A version is the epoch above how often its mailbox has changed: 2^40 changes
+ * of one mailbox, 2^23 lives of Redis. Both only rise, so a version that the
+ * store has in any moment, it has had since both parts were read.
+ *
+ * number: as of struct wp_store_size; 0 where there is no row
+ */
+enum { WP_STORE_NUMBER_BITS = 40 };
+static inline int64_t wp_store_version_of(int64_t epoch, int64_t number)
+{
+	return epoch << WP_STORE_NUMBER_BITS | number;
+}
+
+/* How often the mailbox has changed, of a version of it. */
+static inline int64_t wp_store_number_of(int64_t version)
+{
+	return version & ((INT64_C(1) << WP_STORE_NUMBER_BITS) - 1);
+}
+
+/*
  * Version of a mailbox, for one append. It changes with every append, ack,
- * expiry and fence; compare it with nothing but itself.
+ * expiry and fence.
  *
  * Errors: WP_ERR_UNAVAIL
  */
@@ -146,9 +172,9 @@ enum wp_err wp_store_note_swap(struct wp_store *store, const char *name,
  * the truer size. All zero when there is no row of it.
  */
 struct wp_store_size {
-	int64_t version;
-	int64_t n;     /* rows */
-	int64_t bytes; /* of their json */
+	int64_t version; /* its number alone, without the epoch */
+	int64_t n;       /* rows */
+	int64_t bytes;   /* of their json */
 };
 enum wp_err wp_store_size(struct wp_store *store, const struct wp_box *box,
 			  struct wp_store_size *size_out,
@@ -163,13 +189,14 @@ struct wp_store_row {
 	size_t json_len;
 };
 
-enum { WP_STORE_ROWS_MAX = 1000, WP_STORE_APPENDS_MAX = 64 };
+enum { WP_STORE_ROWS_MAX = 1000, WP_STORE_APPENDS_MAX = 512 };
 struct wp_store_append {
 	const struct wp_box *box; /* borrowed, as are rows */
 	int64_t version;          /* that it must still have */
 	const struct wp_store_row *rows;
 	size_t n;                  /* <= WP_STORE_ROWS_MAX, may be 0 */
 	struct wp_store_size size; /* out: what is stored now */
+	int64_t version_now;       /* out, of a stale one: what it is */
 	struct wp_error err;       /* out: what became of this one */
 };
 /*
@@ -180,10 +207,11 @@ struct wp_store_append {
  *
  * Each one's outcome is its own, and the others are written with or without it.
  * Its err is WP_OK, or nothing of it was written:
- * WP_ERR_STALE     the version moved
+ * WP_ERR_STALE     the version is another one, version_now
  * WP_ERR_CONFLICT  a row with that id differs
  *
- * appends: n <= WP_STORE_APPENDS_MAX, each of another mailbox
+ * appends: n <= WP_STORE_APPENDS_MAX, each of another mailbox; those of one
+ *          partition best stand together
  * Errors:  WP_ERR_UNAVAIL  nothing is known of any of them; read the versions
  *                          again
  */

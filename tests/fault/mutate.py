@@ -167,8 +167,8 @@ MUTATIONS = (
     Mutation(
         "skip-fencing", "a migrator does not compare the mailbox' version",
         [("lib/store/sqlite.c",
-          '"WHERE urn = ?1 AND ver = ?2",',
-          '"WHERE urn = ?1 AND ver >= ?2",')],
+          '"WHERE urn = ?1 AND ver = ?2 "',
+          '"WHERE urn = ?1 AND ver >= ?2 "')],
         {"resurrected"}, "cold-locked", seconds=60),
 )
 

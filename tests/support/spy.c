@@ -57,6 +57,17 @@ static enum wp_err spy_fence(struct wp_store *store, const char *life,
 	return end(spy, "fence", rc, err);
 }
 
+static enum wp_err spy_epoch(struct wp_store *store, int64_t *epoch_out,
+			     struct wp_error *err)
+{
+	struct wp_spy *spy = spy_of(store);
+	enum wp_err rc = begin(spy, "epoch", err);
+
+	if (rc == WP_OK)
+		rc = wp_store_epoch(spy->real, epoch_out, err);
+	return end(spy, "epoch", rc, err);
+}
+
 static enum wp_err spy_note(struct wp_store *store, const char *name,
 			    char value[WP_STORE_NOTE_MAX + 1],
 			    struct wp_error *err)
@@ -202,6 +213,7 @@ static enum wp_err spy_read(struct wp_store *store,
 static const struct wp_store_backend spy_backend = {
 	.name = "spy",
 	.version = spy_version,
+	.epoch = spy_epoch,
 	.fence = spy_fence,
 	.is_past = spy_is_past,
 	.return_to = spy_return,

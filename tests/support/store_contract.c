@@ -367,6 +367,114 @@ static void appends_of_many_users_have_each_their_own_outcome(void **state)
 	assert_string_equal(wp_store_test_show(b->other, &b->amy), "|a ");
 }
 
+/* A crowd of mailboxes, half of them in Q, one row each. */
+static void make_crowd(struct wp_box *boxes, struct wp_store_append *many,
+		       const struct wp_store_row *row)
+{
+	for (unsigned i = 0; i < WP_STORE_APPENDS_MAX; i++) {
+		char name[32];
+
+		(void)snprintf(name, sizeof(name), "urn:sm:user:c%u", i);
+		boxes[i] =
+			wp_test_box(i < WP_STORE_APPENDS_MAX / 2 ? P : Q, name);
+		many[i] = (struct wp_store_append){ .box = &boxes[i],
+						    .rows = row,
+						    .n = 1 };
+	}
+}
+
+static void the_most_mailboxes_at_once_are_accepted(void **state)
+{
+	struct bench *b = *state;
+	struct wp_box *boxes = calloc(WP_STORE_APPENDS_MAX, sizeof(*boxes));
+	struct wp_store_append *many =
+		calloc(WP_STORE_APPENDS_MAX, sizeof(*many));
+	struct wp_store_row row = standard(4, 0, "m");
+	struct wp_store_row other = standard(4, 0, "other");
+	struct wp_store_row last = standard(9, 1, "last");
+	const size_t n = WP_STORE_APPENDS_MAX;
+
+	assert_non_null(boxes);
+	assert_non_null(many);
+	make_crowd(boxes, many, &row);
+	put_in(b, &boxes[n - 2], other);
+	many[n - 2].version = 1; /* a conflict, behind all but one */
+	many[1].version = 3;     /* and one that is stale */
+	many[n - 1].rows = &last;
+
+	assert_int_equal(wp_store_append(b->store, many, n, NULL), WP_OK);
+	for (size_t i = 0; i < n; i++)
+		assert_int_equal(many[i].err.code, i == 1 ? WP_ERR_STALE
+						   : i == n - 2
+							   ? WP_ERR_CONFLICT
+							   : WP_OK);
+	for (size_t i = 0; i < n; i++)
+		assert_string_equal(wp_store_test_show(b->other, &boxes[i]),
+				    i == 1       ? "|"
+				    : i == n - 2 ? "|other "
+				    : i == n - 1 ? "|last "
+						 : "|m ");
+	expect_top(b->other, P, 4, 0);
+	expect_top(b->other, Q, 9, 1);
+	free(boxes);
+	free(many);
+}
+
+/* What a stale append is told, and that it is good for the next one. */
+static void a_stale_append_is_told_the_version(void **state)
+{
+	struct bench *b = *state;
+	struct wp_store_row row = standard(1, 0, "m");
+	struct wp_store_append one = { .box = &b->bob,
+				       .version = 5,
+				       .rows = &row,
+				       .n = 1,
+				       .version_now = 9 };
+
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(wp_store_append(b->store, &one, 1, NULL),
+				 WP_OK);
+		assert_int_equal(one.err.code, WP_ERR_STALE);
+		assert_int_equal(one.version_now, version(b->other, &b->bob));
+		assert_int_equal(one.size.version, 0);
+		one.version = one.version_now;
+		assert_int_equal(wp_store_append(b->store, &one, 1, NULL),
+				 WP_OK);
+		assert_int_equal(one.err.code, WP_OK);
+		/* The second time around a fence came between. */
+		if (i == 1)
+			assert_int_equal(wp_store_fence(b->other, "r2", NULL),
+					 WP_OK);
+	}
+	expect(b, "|m ");
+}
+
+static void a_version_is_made_of_epoch_and_number(void **state)
+{
+	struct bench *b = *state;
+	struct wp_store_size size = { .version = 9 };
+	int64_t epoch = -1;
+	int64_t before = -1;
+
+	for (int i = 0; i < 4; i++) {
+		assert_int_equal(wp_store_epoch(b->other, &epoch, NULL), WP_OK);
+		assert_int_equal(wp_store_size(b->other, &b->bob, &size, NULL),
+				 WP_OK);
+		assert_int_equal(version(b->store, &b->bob),
+				 wp_store_version_of(epoch, size.version));
+		assert_int_equal(wp_store_number_of(version(b->store, &b->bob)),
+				 size.version);
+		assert_true(epoch > before || i % 2 == 1);
+		before = epoch;
+		if (i % 2 == 0)
+			put(b, standard(1 + (uint64_t)i, 0, "m"));
+		else
+			assert_int_equal(wp_store_fence(b->store, "r1", NULL),
+					 WP_OK);
+	}
+	assert_int_equal(size.version, 2);
+}
+
 static void the_largest_append_is_accepted(void **state)
 {
 	struct bench *b = *state;
@@ -1133,6 +1241,9 @@ int wp_store_contract_run(const struct wp_store_contract *contract)
 		CONTRACT(another_message_under_an_id_is_a_conflict_as_a_whole),
 		CONTRACT(an_id_may_stand_in_both_bands),
 		CONTRACT(appends_of_many_users_have_each_their_own_outcome),
+		CONTRACT(the_most_mailboxes_at_once_are_accepted),
+		CONTRACT(a_stale_append_is_told_the_version),
+		CONTRACT(a_version_is_made_of_epoch_and_number),
 		CONTRACT(the_largest_append_is_accepted),
 		CONTRACT(the_largest_ids_come_back),
 		CONTRACT(content_is_bytes),

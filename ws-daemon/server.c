@@ -147,9 +147,9 @@ static void on_live(void *ctx)
 	server->on_live(server->ctx);
 }
 
-static struct wp_registrar_rules rules_of(const struct wp_conf *conf)
+static struct wp_teller_rules rules_of(const struct wp_conf *conf)
 {
-	return (struct wp_registrar_rules){
+	return (struct wp_teller_rules){
 		.conf = conf,
 		.max_per_user = conf->websocket.max_connections_per_user,
 		.grace_ms = conf->websocket.grace_ms,
@@ -298,7 +298,7 @@ enum wp_err wp_server_start(struct wp_server *server, struct wp_error *err)
 void wp_server_use(struct wp_server *server, const struct wp_conf *conf,
 		   const struct wp_auth *auth)
 {
-	const struct wp_registrar_rules rules = rules_of(conf);
+	const struct wp_teller_rules rules = rules_of(conf);
 
 	server->parts.auth = auth;
 	wp_live_use(&server->parts.live, &rules);

@@ -40,9 +40,10 @@ struct wp_live_counts {
 
 /* What Redis has been told of a connection. */
 struct wp_member_told {
-	int64_t since_ms; /* by Redis' clock; 0 until it was told */
-	uint32_t epoch;   /* incarnation that it was told under; 0 for none */
-	bool is_telling : 1;   /* a connect is under way */
+	int64_t since_ms;   /* by Redis' clock; 0 until it was told */
+	uint32_t epoch;     /* incarnation that it was told under; 0 for none */
+	bool is_queued : 1; /* a connect waits to set out */
+	bool is_telling : 1;   /* it does, or is under way */
 	bool is_news_owed : 1; /* and what it tells is out of date */
 	bool is_refused : 1;   /* Redis did not take it: again with a beat */
 };

@@ -125,7 +125,7 @@ void wp_live_release(struct wp_live *live)
 	wp_hub_free(&live->hub);
 }
 
-void wp_live_use(struct wp_live *live, const struct wp_registrar_rules *rules)
+void wp_live_use(struct wp_live *live, const struct wp_teller_rules *rules)
 {
 	live->conf = rules->conf;
 	wp_registrar_use(live->registrar, rules);

@@ -79,7 +79,7 @@ enum wp_err wp_live_init(struct wp_live *live,
 void wp_live_release(struct wp_live *live);
 
 /* Go by these from now on (reload). */
-void wp_live_use(struct wp_live *live, const struct wp_registrar_rules *rules);
+void wp_live_use(struct wp_live *live, const struct wp_teller_rules *rules);
 
 /* One send on its way. The caller's memory, which stays until `done`. */
 struct wp_live_send {

@@ -1,15 +1,14 @@
 /*
  * registrar.c - incarnations: when one ends, how the next one begins, and what
- * is told while it lasts.
+ * is heard while it lasts.
  *
  * The order that the model showed to be necessary: subscription confirmed, then
  * partitions joined, then connections registered, then pokes. Behind the first
  * comes a nonce that Redis must take: whoever may hear a channel need not be
  * allowed to publish there.
  *
- * An answer finds its connection by number, or finds that it is gone, and says
- * nothing once its incarnation is over. Knows the hub's members and two Redis
- * connections. Knows nothing about sockets or frames.
+ * Knows the hub's members and two Redis connections; what is told of members is
+ * the teller's affair. Knows nothing about sockets or frames.
  */
 #include "lib/live/registrar.h"
 
@@ -25,14 +24,11 @@
 #include "lib/base/log.h"
 #include "lib/base/random.h"
 #include "lib/live/beat.h"
+#include "lib/live/teller.h"
 #include "lib/mailbox/presence.h"
 #include "lib/mailbox/scripts.h"
 
 enum {
-	/* Connect calls of a resync under way: enough to fill the pipe, few
-	 * enough that a heartbeat behind them is not late. Others do not count:
-	 * clients that keep Redis busy must not hold up the rest. */
-	RESYNC_WINDOW = 256,
 	NONCE_SHARE = 3, /* a nonce has this part of a beat to come back */
 	LOG_INTERVAL_MS = 10000,
 	INSTANCE_BYTES = 8,
@@ -46,14 +42,11 @@ enum state {
 	LIVE,
 };
 
-struct disconnect;
-
 struct wp_registrar {
 	struct ev_loop *loop;
 	const struct wp_conf *conf;
 	struct wp_hub *hub;
-	const char *protocol;
-	struct wp_registrar_rules rules;
+	struct wp_teller *teller;
 	struct wp_live_counts counts;
 	struct wp_registrar_hooks hooks;
 	struct wp_log log;
@@ -68,21 +61,8 @@ struct wp_registrar {
 	bool is_stopping;
 	bool is_stopped;
 	char instance[2 * INSTANCE_BYTES + 1];
-	char incarnation[WP_INCARNATION_MAX + 1];
-	uint32_t epoch; /* rises with each incarnation; never 0 when one is */
-	char before[WP_INCARNATION_MAX + 1]; /* the incarnation before */
-	uint32_t epoch_before;               /* 0: there was none */
+	struct wp_incarnation now;
 	uint32_t partitions;
-	uint32_t *joined; /* per partition: epoch that joined it last */
-
-	bool is_resyncing;
-	size_t cursor;    /* next slot of the hub to look at */
-	bool has_refused; /* somebody is to be tried again */
-	size_t n_connecting;
-	size_t n_resyncing; /* those of them that the resync began */
-
-	size_t n_disconnecting;
-	struct disconnect *again; /* refused ones, for the next beat */
 	bool is_parting;
 	size_t n_parting;
 
@@ -104,7 +84,7 @@ static void go_down(struct wp_registrar *reg, const char *what)
 	if (reg->state == DOWN)
 		return;
 	reg->state = DOWN;
-	reg->is_resyncing = false;
+	wp_teller_suspend(reg->teller);
 	wp_metric_set(reg->counts.metrics, reg->counts.is_live, 0);
 	if (was_live)
 		wp_log(&reg->log, WP_LOG_WARN, "presence suspended",
@@ -154,91 +134,6 @@ static void on_forbidden(void *ctx, const struct wp_reply *reply)
 	go_down(reg, "Redis refuses the channels");
 }
 
-/* ---- taking connections away ---- */
-
-/* Of this incarnation. Many leave at once: it has the size of its text. */
-struct disconnect {
-	struct disconnect *next;
-	struct wp_registrar *reg;
-	uint64_t number;
-	int64_t grace_ms;
-	uint32_t epoch;
-	uint16_t partition;
-	uint16_t len;
-	char text[]; /* of the box, and its NUL */
-};
-
-/* Takes call: it is sent again with the next beat. */
-static void keep_for_later(struct wp_registrar *reg, struct disconnect *call)
-{
-	call->next = reg->again;
-	reg->again = call;
-}
-
-static void on_disconnect_reply(void *ctx, const struct wp_reply *reply)
-{
-	struct disconnect *call = ctx;
-	struct wp_registrar *reg = call->reg;
-
-	reg->n_disconnecting--;
-	if (reply == NULL || call->epoch != reg->epoch ||
-	    wp_script_done(reply) == WP_OK) {
-		/* Lost: the whole incarnation is the reaper's now. */
-		free(call);
-		check_stop(reg);
-		return;
-	}
-	complain(reg, "disconnect refused", reply);
-	keep_for_later(reg, call);
-	check_stop(reg);
-}
-
-/* Takes call. */
-static void send_disconnect(struct disconnect *call)
-{
-	struct wp_registrar *reg = call->reg;
-	char name[WP_CONNECTION_MAX + 1];
-	struct wp_box box;
-	enum wp_err rc;
-
-	box.partition = call->partition;
-	box.len = call->len;
-	memcpy(box.text, call->text, call->len + 1U);
-	wp_connection_name(name, reg->incarnation, call->number);
-	wp_presence_disconnect_build(&reg->cmd, reg->rules.conf, &box, name,
-				     call->grace_ms);
-	rc = wp_aredis_do(reg->redis, &reg->cmd, on_disconnect_reply, call);
-	if (rc == WP_OK)
-		reg->n_disconnecting++;
-	else if (rc == WP_ERR_UNAVAIL)
-		free(call); /* lost, as above */
-	else
-		keep_for_later(reg, call); /* there is no room now */
-}
-
-static void disconnect_again(struct wp_registrar *reg)
-{
-	struct disconnect *list = reg->again;
-
-	reg->again = NULL;
-	while (list != NULL) {
-		struct disconnect *next = list->next;
-
-		send_disconnect(list);
-		list = next;
-	}
-}
-
-static void forget_disconnects(struct wp_registrar *reg)
-{
-	while (reg->again != NULL) {
-		struct disconnect *call = reg->again;
-
-		reg->again = call->next;
-		free(call);
-	}
-}
-
 /* ---- how the next one begins ---- */
 
 /* End this incarnation, if there is one, and begin the next. */
@@ -247,239 +142,48 @@ static void renew(struct wp_registrar *reg, const char *why)
 	char suffix[2 * SUFFIX_BYTES + 1];
 
 	go_down(reg, why);
-	forget_disconnects(reg);
 	if (reg->is_stopping || !wp_aredis_is_ready(reg->redis) ||
 	    !wp_feed_is_ready(reg->feed))
 		return;
 	wp_random_hex(suffix, SUFFIX_BYTES);
-	snprintf(reg->incarnation, sizeof(reg->incarnation), "%s-%s",
-		 reg->instance, suffix);
-	reg->epoch++;
+	snprintf(reg->now.name, sizeof(reg->now.name), "%s-%s", reg->instance,
+		 suffix);
+	reg->now.epoch++;
 	reg->state = SUBSCRIBING;
-	if (wp_feed_listen(reg->feed, reg->incarnation) != WP_OK)
+	if (wp_feed_listen(reg->feed, reg->now.name) != WP_OK)
 		reg->state = DOWN; /* till on_ready or a beat */
 }
 
-/* ---- telling of connections ---- */
+/* ---- what the teller has to say ---- */
 
-static void resync_some(struct wp_registrar *reg);
+static void on_gone(void *ctx)
+{
+	renew(ctx, "incarnation was reaped");
+}
 
-/* Why a connection is told to Redis. */
-enum why {
-	NEW,
-	RESYNC, /* a new incarnation, or one more try */
-	UPDATE, /* what is told of it changed */
-};
+static void on_useless(void *ctx, const char *what,
+		       const struct wp_reply *reply)
+{
+	end_refused(ctx, what, reply);
+}
 
-struct connect_call {
-	struct wp_registrar *reg;
-	uint64_t number;
-	uint32_t epoch;
-	enum why why;
-};
-
-static void on_join_reply(void *ctx, const struct wp_reply *reply)
+static void on_registered(void *ctx, struct wp_member *member, int64_t pending)
 {
 	struct wp_registrar *reg = ctx;
 
-	if (reply == NULL || wp_script_done(reply) == WP_OK)
-		return;
-	end_refused(reg, "join refused", reply);
+	reg->hooks.on_registered(reg->hooks.ctx, member, pending);
 }
 
-static enum wp_err join_once(struct wp_registrar *reg, uint32_t partition)
+static void on_refused(void *ctx, struct wp_member *member)
 {
-	enum wp_err rc;
+	struct wp_registrar *reg = ctx;
 
-	if (reg->joined[partition] == reg->epoch)
-		return WP_OK;
-	wp_presence_join_build(&reg->cmd, partition, reg->incarnation);
-	rc = wp_aredis_do(reg->redis, &reg->cmd, on_join_reply, reg);
-	if (rc == WP_OK)
-		reg->joined[partition] = reg->epoch;
-	return rc;
+	reg->hooks.on_refused(reg->hooks.ctx, member);
 }
 
-static void on_connected(struct connect_call *call, struct wp_member *member,
-			 const struct wp_presence_connected *answer)
+static void on_progress(void *ctx)
 {
-	struct wp_registrar *reg = call->reg;
-
-	member->told.since_ms = answer->since_ms;
-	if (call->why != UPDATE)
-		reg->hooks.on_registered(reg->hooks.ctx, member,
-					 answer->pending);
-}
-
-static void judge_connect(struct connect_call *call, struct wp_member *member,
-			  const struct wp_reply *reply)
-{
-	struct wp_registrar *reg = call->reg;
-	struct wp_presence_connected answer;
-
-	if (reply == NULL ||
-	    wp_presence_connect_parse(reply, &answer) != WP_OK) {
-		if (reply != NULL)
-			complain(reg, "connect refused", reply);
-		if (member == NULL)
-			return;
-		/* Redis may know it all the same: when it leaves, it is taken
-		 * back like others. */
-		member->told.is_refused = true;
-		reg->has_refused = true;
-		if (call->why != UPDATE)
-			reg->hooks.on_refused(reg->hooks.ctx, member);
-		return;
-	}
-	if (answer.is_gone)
-		renew(reg, "incarnation was reaped");
-	else if (member != NULL)
-		on_connected(call, member, &answer);
-}
-
-/* What changed while the call was under way. */
-static void tell_news(struct wp_registrar *reg, struct wp_member *member)
-{
-	if (member->user != NULL && member->told.is_news_owed)
-		wp_registrar_update(reg, member);
-}
-
-static void on_connect_reply(void *ctx, const struct wp_reply *reply)
-{
-	struct connect_call *call = ctx;
-	struct wp_registrar *reg = call->reg;
-	struct wp_member *member = wp_hub_find(reg->hub, call->number);
-
-	reg->n_connecting--;
-	if (call->why == RESYNC)
-		reg->n_resyncing--;
-	if (member != NULL && member->user == NULL)
-		member = NULL; /* closing: its disconnect is on the way */
-	/* A resync that has begun since registers it anew and tells then. */
-	if (call->epoch == reg->epoch) {
-		if (member != NULL)
-			member->told.is_telling = false;
-		judge_connect(call, member, reply);
-		if (member != NULL)
-			tell_news(reg, member);
-	}
-	free(call);
-	if (reg->state == LIVE)
-		resync_some(reg);
-	check_stop(reg);
-}
-
-/*
- * A connection that was registered under the incarnation before is taken away
- * there first: at the user's limit its ghost would evict a living one.
- */
-static enum wp_err drop_ghost(struct wp_registrar *reg,
-			      const struct wp_member *member,
-			      const struct wp_box *box)
-{
-	char name[WP_CONNECTION_MAX + 1];
-
-	if (member->told.epoch == 0 ||
-	    member->told.epoch != reg->epoch_before ||
-	    member->told.epoch == reg->epoch)
-		return WP_OK;
-	wp_connection_name(name, reg->before, member->number);
-	wp_presence_disconnect_build(&reg->cmd, reg->rules.conf, box, name,
-				     reg->rules.grace_ms);
-	return wp_aredis_do(reg->redis, &reg->cmd, NULL, NULL);
-}
-
-static void build_connect(struct wp_registrar *reg,
-			  const struct wp_member *member,
-			  const struct wp_box *box)
-{
-	char name[WP_CONNECTION_MAX + 1];
-	const struct wp_presence_connect what = {
-		.incarnation = reg->incarnation,
-		.connection = name,
-		.protocol = reg->protocol,
-		.device = "", /* nobody knows it yet */
-		.chat = member->chat == NULL ? "" : member->chat,
-		.since_ms = member->told.since_ms,
-		.max_per_user = reg->rules.max_per_user,
-	};
-
-	wp_registrar_name(reg, member, name);
-	wp_presence_connect_build(&reg->cmd, wp_aredis_run_id(reg->redis), box,
-				  &what);
-}
-
-static enum wp_err connect_member(struct wp_registrar *reg,
-				  struct wp_member *member, enum why why)
-{
-	struct connect_call *call;
-	struct wp_box box;
-	enum wp_err rc;
-
-	wp_user_box(member->user, &box);
-	rc = join_once(reg, member->user->partition);
-	if (rc != WP_OK)
-		return rc;
-	rc = drop_ghost(reg, member, &box);
-	if (rc != WP_OK)
-		return rc;
-	call = malloc(sizeof(*call));
-	if (call == NULL)
-		return WP_ERR_NOMEM;
-	*call = (struct connect_call){
-		.reg = reg,
-		.number = member->number,
-		.epoch = reg->epoch,
-		.why = why,
-	};
-	build_connect(reg, member, &box);
-	rc = wp_aredis_do(reg->redis, &reg->cmd, on_connect_reply, call);
-	if (rc != WP_OK) {
-		free(call);
-		return rc;
-	}
-	member->told.epoch = reg->epoch;
-	member->told.is_telling = true;
-	member->told.is_news_owed = false;
-	member->told.is_refused = false;
-	reg->n_connecting++;
-	if (why == RESYNC)
-		reg->n_resyncing++;
-	return WP_OK;
-}
-
-static void resync_some(struct wp_registrar *reg)
-{
-	while (reg->is_resyncing && reg->n_resyncing < RESYNC_WINDOW) {
-		struct wp_member *member;
-
-		if (reg->cursor >= wp_hub_slots(reg->hub)) {
-			reg->is_resyncing = false;
-			reg->epoch_before = reg->epoch;
-			memcpy(reg->before, reg->incarnation,
-			       sizeof(reg->before));
-			return;
-		}
-		member = wp_hub_at(reg->hub, reg->cursor++);
-		if (member == NULL || member->user == NULL ||
-		    (member->told.epoch == reg->epoch &&
-		     !member->told.is_refused))
-			continue;
-		if (connect_member(reg, member, RESYNC) != WP_OK) {
-			/* Lost, and a new incarnation starts over; or out of
-			 * memory, and the next beat does. */
-			reg->is_resyncing = false;
-			reg->has_refused = true;
-		}
-	}
-}
-
-static void begin_resync(struct wp_registrar *reg)
-{
-	reg->has_refused = false;
-	reg->is_resyncing = true;
-	reg->cursor = 0;
-	resync_some(reg);
+	check_stop(ctx);
 }
 
 /* ---- what is heard, and what heartbeats bring ---- */
@@ -490,12 +194,12 @@ static void kick(struct wp_registrar *reg, const struct wp_poke *poke)
 	uint64_t number;
 
 	/* A kick for an incarnation of before was decided without this one. */
-	if (!wp_connection_number(poke->text, poke->len, reg->incarnation,
+	if (!wp_connection_number(poke->text, poke->len, reg->now.name,
 				  &number))
 		return;
 	member = wp_hub_find(reg->hub, number);
 	if (member != NULL && member->user != NULL &&
-	    member->told.epoch == reg->epoch)
+	    member->told.epoch == reg->now.epoch)
 		reg->hooks.on_kick(reg->hooks.ctx, member);
 }
 
@@ -561,7 +265,7 @@ static void on_beat_reply(void *ctx, const struct wp_reply *reply)
 	struct beat_call *call = ctx;
 
 	call->reg->n_beating--;
-	if (reply != NULL && call->epoch == call->reg->epoch &&
+	if (reply != NULL && call->epoch == call->reg->now.epoch &&
 	    call->reg->state == LIVE)
 		judge_beat(call, reply);
 	free(call);
@@ -576,12 +280,12 @@ static void send_beat(struct wp_registrar *reg, uint32_t partition,
 		return; /* a beat less; the next one is soon */
 	*call = (struct beat_call){
 		.reg = reg,
-		.epoch = reg->epoch,
+		.epoch = reg->now.epoch,
 		.beat = reg->beat.now,
 		.partition = partition,
 		.is_repeat = is_repeat,
 	};
-	wp_presence_heartbeat_build(&reg->cmd, partition, reg->incarnation);
+	wp_presence_heartbeat_build(&reg->cmd, partition, reg->now.name);
 	if (wp_aredis_do(reg->redis, &reg->cmd, on_beat_reply, call) == WP_OK)
 		reg->n_beating++;
 	else
@@ -617,9 +321,9 @@ static void go_live(struct wp_registrar *reg)
 	reg->was_live = true;
 	wp_metric_set(reg->counts.metrics, reg->counts.is_live, 1);
 	wp_log(&reg->log, WP_LOG_INFO, "presence live",
-	       wp_str("incarnation", reg->incarnation),
+	       wp_str("incarnation", reg->now.name),
 	       wp_int("connections", (int64_t)wp_hub_members(reg->hub)));
-	begin_resync(reg);
+	wp_teller_resume(reg->teller, reg->redis);
 	if (reg->hooks.on_live != NULL)
 		reg->hooks.on_live(reg->hooks.ctx);
 }
@@ -641,7 +345,7 @@ static void on_nonce_reply(void *ctx, const struct wp_reply *reply)
 /* False: not published, and its absence will tell. */
 static bool send_nonce(struct wp_registrar *reg)
 {
-	wp_poke_nonce_build(&reg->cmd, reg->incarnation, reg->beat.now);
+	wp_poke_nonce_build(&reg->cmd, reg->now.name, reg->beat.now);
 	if (wp_aredis_do(reg->redis, &reg->cmd, on_nonce_reply, reg) != WP_OK)
 		return false;
 	reg->n_nonces++;
@@ -656,7 +360,7 @@ static void prove(struct wp_registrar *reg)
 static void send_all_beats(struct wp_registrar *reg)
 {
 	for (uint32_t p = 0; p < reg->partitions; p++)
-		if (reg->joined[p] == reg->epoch)
+		if (wp_teller_has_joined(reg->teller, p))
 			send_beat(reg, p, false);
 	(void)send_nonce(reg);
 	ev_timer_stop(reg->loop, &reg->due_timer);
@@ -680,9 +384,7 @@ static void beat(struct wp_registrar *reg)
 		break;
 	}
 	send_all_beats(reg);
-	disconnect_again(reg);
-	if (reg->has_refused && !reg->is_resyncing)
-		begin_resync(reg);
+	wp_teller_retry(reg->teller);
 }
 
 static void on_beat(struct ev_loop *loop, ev_timer *timer, int events)
@@ -773,9 +475,9 @@ static void part(struct wp_registrar *reg)
 	ev_timer_stop(reg->loop, &reg->beat_timer);
 	ev_timer_stop(reg->loop, &reg->due_timer);
 	for (uint32_t p = 0; p < reg->partitions; p++) {
-		if (reg->joined[p] != reg->epoch)
+		if (!wp_teller_has_joined(reg->teller, p))
 			continue;
-		wp_presence_leave_build(&reg->cmd, p, reg->incarnation);
+		wp_presence_leave_build(&reg->cmd, p, reg->now.name);
 		if (wp_aredis_do(reg->redis, &reg->cmd, on_leave_reply, reg) !=
 		    WP_OK)
 			return;
@@ -789,7 +491,7 @@ static void check_stop(struct wp_registrar *reg)
 	if (!reg->is_stopping || reg->is_stopped)
 		return;
 	if (reg->state == LIVE) {
-		if (reg->n_connecting > 0 || reg->n_disconnecting > 0)
+		if (wp_teller_is_busy(reg->teller))
 			return;
 		if (!reg->is_parting) {
 			reg->is_parting = true;
@@ -804,29 +506,50 @@ static void check_stop(struct wp_registrar *reg)
 
 /* ---- doors ---- */
 
+static enum wp_err make_teller(struct wp_registrar *reg,
+			       const struct wp_registrar_setup *setup,
+			       struct wp_error *err)
+{
+	const struct wp_teller_setup its = {
+		.loop = setup->loop,
+		.hub = setup->hub,
+		.now = &reg->now,
+		.partitions = reg->partitions,
+		.protocol = setup->protocol,
+		.rules = setup->rules,
+		.hooks = { .on_registered = on_registered,
+			   .on_refused = on_refused,
+			   .on_gone = on_gone,
+			   .on_useless = on_useless,
+			   .on_progress = on_progress,
+			   .ctx = reg },
+	};
+
+	return wp_teller_new(&reg->teller, &its, err);
+}
+
 enum wp_err wp_registrar_new(struct wp_registrar **out,
 			     const struct wp_registrar_setup *setup,
 			     struct wp_error *err)
 {
 	struct wp_registrar *reg = calloc(1, sizeof(*reg));
 	double period = (double)setup->heartbeat_ms / 1e3;
+	enum wp_err rc;
 
 	if (reg == NULL)
 		return wp_error_set(err, WP_ERR_NOMEM, "out of memory");
 	reg->partitions = (uint32_t)setup->conf->mailbox.partitions;
-	reg->joined = calloc(reg->partitions, sizeof(*reg->joined));
-	if (reg->joined == NULL) {
-		free(reg);
-		return wp_error_set(err, WP_ERR_NOMEM, "out of memory");
-	}
 	reg->loop = setup->loop;
 	reg->conf = setup->conf;
 	reg->hub = setup->hub;
-	reg->protocol = setup->protocol;
-	reg->rules = setup->rules;
 	reg->counts = setup->counts;
 	reg->hooks = setup->hooks;
 	reg->log.component = "registrar";
+	rc = make_teller(reg, setup, err);
+	if (rc != WP_OK) {
+		free(reg);
+		return rc;
+	}
 	wp_cmd_init(&reg->cmd);
 	wp_random_hex(reg->instance, INSTANCE_BYTES);
 	ev_timer_init(&reg->beat_timer, on_beat, period, period);
@@ -850,9 +573,8 @@ void wp_registrar_free(struct wp_registrar **registrar)
 	ev_timer_stop(reg->loop, &reg->due_timer);
 	wp_feed_free(&reg->feed);
 	wp_aredis_free(&reg->redis);
-	forget_disconnects(reg);
+	wp_teller_free(&reg->teller);
 	wp_cmd_release(&reg->cmd);
-	free(reg->joined);
 	free(reg);
 }
 
@@ -890,9 +612,9 @@ enum wp_err wp_registrar_start(struct wp_registrar *reg, struct wp_error *err)
 }
 
 void wp_registrar_use(struct wp_registrar *reg,
-		      const struct wp_registrar_rules *rules)
+		      const struct wp_teller_rules *rules)
 {
-	reg->rules = *rules;
+	wp_teller_use(reg->teller, rules);
 }
 
 bool wp_registrar_is_live(const struct wp_registrar *reg)
@@ -910,7 +632,7 @@ void wp_registrar_name(const struct wp_registrar *reg,
 		       const struct wp_member *member,
 		       char out[WP_CONNECTION_MAX + 1])
 {
-	wp_connection_name(out, reg->incarnation, member->number);
+	wp_connection_name(out, reg->now.name, member->number);
 }
 
 void wp_registrar_add(struct wp_registrar *reg, struct wp_member *member)
@@ -918,50 +640,22 @@ void wp_registrar_add(struct wp_registrar *reg, struct wp_member *member)
 	/*
 	 * Not live: on_refused is an answer as well, and the caller's to use.
 	 */
-	if (!wp_registrar_is_live(reg) ||
-	    connect_member(reg, member, NEW) != WP_OK)
+	if (wp_registrar_is_live(reg))
+		wp_teller_add(reg->teller, member);
+	else
 		reg->hooks.on_refused(reg->hooks.ctx, member);
 }
 
 void wp_registrar_update(struct wp_registrar *reg, struct wp_member *member)
 {
-	/* The resync to come carries the news, or the next beat; and it pokes
-	 * for what has come meanwhile, which an update does not. */
-	if (!wp_registrar_is_live(reg) || member->told.epoch != reg->epoch ||
-	    member->told.is_refused)
-		return;
-	if (member->told.is_telling) {
-		member->told.is_news_owed = true;
-	} else if (connect_member(reg, member, UPDATE) != WP_OK) {
-		member->told.is_refused = true;
-		reg->has_refused = true;
-	}
+	if (wp_registrar_is_live(reg))
+		wp_teller_update(reg->teller, member);
 }
 
 void wp_registrar_remove(struct wp_registrar *reg, struct wp_member *member,
 			 int64_t grace_ms)
 {
-	const struct wp_user *user = member->user;
-	struct disconnect *call;
-
-	if (reg->state != LIVE || member->told.epoch != reg->epoch)
-		return; /* what Redis knows of it is a ghost for the reaper */
-	call = malloc(offsetof(struct disconnect, text) + user->len + 1U);
-	if (call == NULL) {
-		/* Nobody would ever take it offline but the reaper. */
-		wp_aredis_reset(reg->redis);
-		return;
-	}
-	call->next = NULL;
-	call->reg = reg;
-	call->number = member->number;
-	call->grace_ms = grace_ms;
-	call->epoch = reg->epoch;
-	call->partition = user->partition;
-	call->len = user->len;
-	memcpy(call->text, user->text, user->len + 1U);
-	member->told.epoch = 0;
-	send_disconnect(call);
+	wp_teller_remove(reg->teller, member, grace_ms);
 }
 
 void wp_registrar_stop(struct wp_registrar *reg)

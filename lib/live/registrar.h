@@ -20,6 +20,7 @@
 #include "lib/base/err.h"
 #include "lib/live/feed.h"
 #include "lib/live/hub.h"
+#include "lib/live/teller.h"
 #include "lib/redis/async.h"
 #include "lib/sys/conf.h"
 
@@ -44,16 +45,6 @@ struct wp_registrar_hooks {
 	struct wp_notification_hook notification; /* to whoever it is for */
 };
 
-/* What a reload may change. */
-struct wp_registrar_rules {
-	/* The current one: of it the registrar takes what push keeps, and
-	 * wp_live_use() all that the rest of the program goes by. */
-	const struct wp_conf *conf;
-	int64_t max_per_user; /* connections; the oldest gives way */
-	/* Until messages of one that is lost without a goodbye migrate. */
-	int64_t grace_ms;
-};
-
 /* All pointers are borrowed and outlive the registrar. */
 struct wp_registrar_setup {
 	struct ev_loop *loop;
@@ -61,7 +52,7 @@ struct wp_registrar_setup {
 	struct wp_hub *hub;
 	const char *protocol; /* of the connections, as others read it: "ws" */
 	int64_t heartbeat_ms;
-	struct wp_registrar_rules rules;
+	struct wp_teller_rules rules;
 	struct wp_live_counts counts;
 	struct wp_registrar_hooks hooks;
 };
@@ -78,7 +69,7 @@ enum wp_err wp_registrar_start(struct wp_registrar *registrar,
 
 /* Go by these from now on (reload). */
 void wp_registrar_use(struct wp_registrar *registrar,
-		      const struct wp_registrar_rules *rules);
+		      const struct wp_teller_rules *rules);
 
 /* New connections can be registered now. */
 bool wp_registrar_is_live(const struct wp_registrar *registrar);

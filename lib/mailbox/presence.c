@@ -136,39 +136,71 @@ void wp_push_add(struct wp_cmd *cmd, const struct wp_conf *conf)
 	wp_cmd_int(cmd, max);
 }
 
-void wp_presence_connect_build(struct wp_cmd *cmd, const char *run_id,
-			       const struct wp_box *box,
-			       const struct wp_presence_connect *what)
+/* How many, from the first on, are of one partition? */
+static size_t part_len(const struct wp_presence_connect *list, size_t n)
 {
-	wp_cmd_script(cmd, WP_SCRIPT_CONNECT, box->partition);
-	wp_cmd_str(cmd, run_id);
-	wp_cmd_str(cmd, what->incarnation);
-	wp_cmd_str(cmd, what->connection);
-	wp_cmd_add(cmd, box->text, box->len);
-	if (what->since_ms == 0)
-		wp_cmd_str(cmd, "");
-	else
-		wp_cmd_int(cmd, what->since_ms);
-	wp_cmd_str(cmd, what->protocol);
-	wp_cmd_str(cmd, what->device);
-	wp_cmd_str(cmd, what->chat);
-	wp_cmd_int(cmd, what->max_per_user);
+	size_t len = 1;
+
+	while (len < n && list[len].partition == list[0].partition)
+		len++;
+	return len;
 }
 
-enum wp_err wp_presence_connect_parse(const struct wp_reply *reply,
+static void add_connection(struct wp_cmd *cmd,
+			   const struct wp_presence_connect *one)
+{
+	wp_cmd_str(cmd, one->connection);
+	wp_cmd_add(cmd, one->urn, one->urn_len);
+	if (one->since_ms == 0)
+		wp_cmd_str(cmd, "");
+	else
+		wp_cmd_int(cmd, one->since_ms);
+	wp_cmd_str(cmd, one->device);
+	wp_cmd_str(cmd, one->chat);
+}
+
+void wp_presence_connect_build(struct wp_cmd *cmd, const char *run_id,
+			       const struct wp_presence_teller *teller,
+			       const struct wp_presence_connect *list, size_t n)
+{
+	size_t n_parts = 0;
+
+	for (size_t i = 0; i < n; i += part_len(list + i, n - i))
+		n_parts++;
+	wp_cmd_script_of(cmd, WP_SCRIPT_CONNECT, n_parts);
+	for (size_t i = 0; i < n; i += part_len(list + i, n - i))
+		wp_cmd_prefix(cmd, list[i].partition);
+	wp_cmd_str(cmd, run_id);
+	wp_cmd_str(cmd, teller->incarnation);
+	wp_cmd_str(cmd, teller->protocol);
+	wp_cmd_int(cmd, teller->max_per_user);
+	for (size_t i = 0; i < n; i += part_len(list + i, n - i))
+		wp_cmd_int(cmd, (int64_t)part_len(list + i, n - i));
+	for (size_t i = 0; i < n; i++)
+		add_connection(cmd, &list[i]);
+}
+
+/* Of connect.lua, for each connection. */
+enum { CONNECTED_WORDS = 3 };
+
+enum wp_err wp_presence_connect_parse(const struct wp_reply *reply, size_t i,
 				      struct wp_presence_connected *out)
 {
-	const struct wp_reply *status = wp_reply_at(reply, 0);
+	const struct wp_reply *word = wp_reply_at(reply, CONNECTED_WORDS * i);
 
-	*out = (struct wp_presence_connected){ 0 };
-	if (wp_reply_is(status, "gone")) {
+	*out = (struct wp_presence_connected){ .problem = "" };
+	if (wp_reply_is(word, "gone")) {
 		out->is_gone = true;
 		return WP_OK;
 	}
-	if (!wp_reply_is(status, "ok") || wp_reply_count(reply) != 3)
+	if (!wp_reply_is(word, "ok")) {
+		out->problem = wp_reply_str(word == NULL ? reply : word);
 		return WP_ERR_UNAVAIL;
-	out->pending = wp_reply_int(wp_reply_at(reply, 1));
-	out->since_ms = wp_reply_int(wp_reply_at(reply, 2));
+	}
+	out->pending =
+		wp_reply_int(wp_reply_at(reply, CONNECTED_WORDS * i + 1));
+	out->since_ms =
+		wp_reply_int(wp_reply_at(reply, CONNECTED_WORDS * i + 2));
 	return WP_OK;
 }
 

@@ -94,29 +94,49 @@ bool wp_connection_number(const char *name, size_t len, const char *incarnation,
 
 /* ---- calls ---- */
 
+/* Whose connections are told. */
+struct wp_presence_teller {
+	const char *incarnation;
+	const char *protocol; /* of all of them: "ws" */
+	int64_t max_per_user; /* connections; the oldest gives way */
+};
+
 /* What is told about a connection. Texts are printable, without tabs. */
 struct wp_presence_connect {
-	const char *incarnation;
+	uint32_t partition; /* of the user */
+	const char *urn;
+	size_t urn_len;
 	const char *connection; /* wp_connection_name() */
-	const char *protocol;   /* "ws" */
 	const char *device;     /* "" when unknown */
 	const char *chat;       /* "" when none is open */
 	int64_t since_ms;       /* 0 = now, by Redis' clock */
-	int64_t max_per_user;   /* connections; the oldest gives way */
 };
 
+/*
+ * Write the call of connect.lua for n >= 1 connections. Those of one partition
+ * lie together in the list; of one user, they come in its order. In a Redis
+ * Cluster all partitions of a call must be of one slot: the caller decides what
+ * goes together.
+ */
 void wp_presence_connect_build(struct wp_cmd *cmd, const char *run_id,
-			       const struct wp_box *box,
-			       const struct wp_presence_connect *what);
+			       const struct wp_presence_teller *teller,
+			       const struct wp_presence_connect *list,
+			       size_t n);
 
 struct wp_presence_connected {
 	bool is_gone; /* the incarnation is dead: take a new one */
 	int64_t pending;
 	int64_t since_ms;
+	/* What Redis says instead, borrowed from the answer; "" for none. */
+	const char *problem;
 };
-/* Errors: WP_ERR_UNAVAIL for no or an unusable answer. The same below. */
+/*
+ * What became of connection i of the list; reply NULL means no answer came.
+ *
+ * Errors: WP_ERR_UNAVAIL for no or an unusable answer. The same below.
+ */
 enum wp_err
-wp_presence_connect_parse(const struct wp_reply *reply,
+wp_presence_connect_parse(const struct wp_reply *reply, size_t i,
 			  struct wp_presence_connected *out) WP_MUST_USE;
 
 /* For the three: wp_script_done(), WP_ERR_STALE while it is being reaped.

@@ -18,7 +18,13 @@
 #include "lib/live/registrar.h"
 #include "tests/support/test_redis.h"
 
-enum { PATIENCE_S = 20, BEAT_MS = 500, FLOOD = 100000, MANY = 600, FEW = 10 };
+enum {
+	PATIENCE_S = 20,
+	BEAT_MS = 500,
+	FLOOD = 100000,
+	MANY = 600,
+	LIMIT = 16, /* connections of a user */
+};
 
 /* A connection as the hub sees it, and what it was told. */
 struct peer {
@@ -39,6 +45,7 @@ struct daemon {
 	int registered;
 	int refused;
 	int poked;
+	int kicked;
 	int notified; /* whom a notification names, the last one's length */
 	size_t notified_len;
 	bool keeps_chatting; /* all that are registered, all the time */
@@ -67,7 +74,7 @@ static void on_refused(void *ctx, struct wp_member *member)
 
 static void on_kick(void *ctx, struct wp_member *member)
 {
-	(void)ctx;
+	((struct daemon *)ctx)->kicked++;
 	(void)member;
 }
 
@@ -133,7 +140,7 @@ static void begin(struct daemon *d, const char *name)
 		.protocol = "talk",
 		.heartbeat_ms = BEAT_MS,
 		.rules = { .conf = &d->conf,
-			   .max_per_user = 16,
+			   .max_per_user = LIMIT,
 			   .grace_ms = 5000 },
 		.hooks = { .on_registered = on_registered,
 			   .on_refused = on_refused,
@@ -288,6 +295,16 @@ static void what_is_told_of_a_connection_is_its_programs(void **state)
 	end(&d);
 }
 
+static void come_all(struct daemon *d, struct peer *peers, int n)
+{
+	for (int i = 0; i < n; i++) {
+		char name[64];
+
+		snprintf(name, sizeof(name), "urn:sm:user:u%d", i);
+		come(d, &peers[i], name);
+	}
+}
+
 static bool all_are_registered(struct daemon *d)
 {
 	if (d->keeps_chatting)
@@ -310,12 +327,7 @@ static void busy_clients_hold_up_nobodys_registration_after_a_loss(void **state)
 	begin(&d, "resync");
 	start(&d);
 	run_until(&d, is_live);
-	for (int i = 0; i < MANY; i++) {
-		char name[64];
-
-		snprintf(name, sizeof(name), "urn:sm:user:u%d", i);
-		come(&d, &peers[i], name);
-	}
+	come_all(&d, peers, MANY);
 	run_until(&d, all_are_registered);
 	d.registered = 0;
 	d.keeps_chatting = true;
@@ -331,16 +343,6 @@ static void busy_clients_hold_up_nobodys_registration_after_a_loss(void **state)
 	free(peers);
 }
 
-static bool two_are_registered(struct daemon *d)
-{
-	return d->registered >= 2;
-}
-
-static bool one_notification_came(struct daemon *d)
-{
-	return d->notified >= 1;
-}
-
 /* A heartbeat has taken whoever was due. */
 static bool nobody_is_due(struct daemon *d)
 {
@@ -350,6 +352,164 @@ static bool nobody_is_due(struct daemon *d)
 
 	wp_reply_free(&keys);
 	return result;
+}
+
+static void who_comes_together_is_told_of_together(void **state)
+{
+	struct peer *peers = calloc(MANY, sizeof(*peers));
+	struct daemon d;
+	int64_t joins;
+
+	(void)state;
+	assert_non_null(peers);
+	begin(&d, "together");
+	start(&d);
+	run_until(&d, is_live);
+	wp_test_run(d.other, "CONFIG", "RESETSTAT", NULL);
+
+	come_all(&d, peers, MANY);
+	run_until(&d, all_are_registered);
+
+	joins = info(&d, "commandstats", "cmdstat_hsetnx:calls=");
+	/* Two more, and heartbeats. */
+	assert_in_range(info(&d, "commandstats", "cmdstat_evalsha:calls="),
+			joins + 1,
+			joins + MANY / WP_TELLER_CALL_MAX + 1 + MANY / 10);
+	for (int i = 0; i < MANY; i++) {
+		assert_int_equal(peers[i].registered, 1);
+		go(&d, &peers[i]);
+	}
+	end(&d);
+	free(peers);
+}
+
+static void who_goes_before_that_is_not_told_of(void **state)
+{
+	struct daemon d;
+	struct peer amy;
+	struct peer bob;
+
+	(void)state;
+	begin(&d, "gone");
+	start(&d);
+	run_until(&d, is_live);
+	come(&d, &bob, "urn:sm:user:bob");
+	come(&d, &amy, "urn:sm:user:amy");
+	go(&d, &bob);
+	run_until(&d, one_is_registered);
+
+	assert_int_equal(bob.registered, 0);
+	assert_int_equal(amy.registered, 1);
+	assert_true(bob_ends_with(&d, "")); /* nothing is known of him */
+	assert_int_equal(info(&d, "commandstats", "cmdstat_hdel:calls="), 0);
+	go(&d, &amy);
+	end(&d);
+}
+
+static bool all_of_bob_are_registered(struct daemon *d)
+{
+	return d->registered >= LIMIT;
+}
+
+static bool one_more_is_registered(struct daemon *d)
+{
+	return d->registered >= LIMIT + 1;
+}
+
+/* Bob has as many connections as he may; what is under way is behind us. */
+static void begin_at_the_limit(struct daemon *d, const char *name,
+			       struct peer *peers)
+{
+	begin(d, name);
+	start(d);
+	run_until(d, is_live);
+	for (int i = 0; i < LIMIT; i++)
+		come(d, &peers[i], "urn:sm:user:bob");
+	run_until(d, all_of_bob_are_registered);
+	assert_int_equal(d->kicked, 0);
+}
+
+static void end_at_the_limit(struct daemon *d, struct peer *peers)
+{
+	for (int i = 0; i < LIMIT + 1; i++)
+		if (peers[i].member.number != 0)
+			go(d, &peers[i]);
+	end(d);
+}
+
+static bool one_was_kicked(struct daemon *d)
+{
+	return d->kicked >= 1;
+}
+
+static void who_came_at_the_limit_before_another_went_evicts(void **state)
+{
+	struct peer peers[LIMIT + 1];
+	struct daemon d;
+
+	(void)state;
+	begin_at_the_limit(&d, "evicts", peers);
+
+	come(&d, &peers[LIMIT], "urn:sm:user:bob");
+	go(&d, &peers[1]);
+	run_until(&d, one_more_is_registered);
+	run_until(&d, one_was_kicked);
+
+	end_at_the_limit(&d, peers);
+}
+
+static void who_came_at_the_limit_after_another_went_does_not(void **state)
+{
+	struct peer peers[LIMIT + 1];
+	struct daemon d;
+
+	(void)state;
+	begin_at_the_limit(&d, "room", peers);
+
+	go(&d, &peers[1]);
+	come(&d, &peers[LIMIT], "urn:sm:user:bob");
+	run_until(&d, one_more_is_registered);
+	/* A kick would be in due, if it was not heard yet. */
+	assert_true(nobody_is_due(&d));
+	assert_int_equal(d.kicked, 0);
+
+	end_at_the_limit(&d, peers);
+}
+
+static bool one_was_refused(struct daemon *d)
+{
+	return d->refused >= 1;
+}
+
+static void
+who_waits_when_redis_is_lost_is_told_so_and_registered_later(void **state)
+{
+	struct daemon d;
+	struct peer bob;
+
+	(void)state;
+	begin(&d, "lost");
+	start(&d);
+	run_until(&d, is_live);
+	come(&d, &bob, "urn:sm:user:bob");
+	wp_aredis_reset(wp_registrar_redis(d.registrar));
+	run_until(&d, one_was_refused);
+	assert_int_equal(bob.registered, 0);
+
+	run_until(&d, one_is_registered);
+	assert_int_equal(bob.registered, 1);
+	go(&d, &bob);
+	end(&d);
+}
+
+static bool two_are_registered(struct daemon *d)
+{
+	return d->registered >= 2;
+}
+
+static bool one_notification_came(struct daemon *d)
+{
+	return d->notified >= 1;
 }
 
 /* A poke with the next heartbeat for bob, with this behind his name. */
@@ -480,11 +640,6 @@ static void losing_the_right_to_publish_is_not_taken_for_a_lost_ear(void **s)
 	end(&d);
 }
 
-static bool one_was_refused(struct daemon *d)
-{
-	return d->refused >= 1;
-}
-
 static bool nobody_is_at(struct daemon *d)
 {
 	struct wp_reply *keys =
@@ -611,6 +766,14 @@ int main(void)
 			a_flood_of_chats_is_one_call_at_a_time_and_the_last_counts),
 		cmocka_unit_test(
 			busy_clients_hold_up_nobodys_registration_after_a_loss),
+		cmocka_unit_test(who_comes_together_is_told_of_together),
+		cmocka_unit_test(who_goes_before_that_is_not_told_of),
+		cmocka_unit_test(
+			who_came_at_the_limit_before_another_went_evicts),
+		cmocka_unit_test(
+			who_came_at_the_limit_after_another_went_does_not),
+		cmocka_unit_test(
+			who_waits_when_redis_is_lost_is_told_so_and_registered_later),
 		cmocka_unit_test(a_name_ends_where_it_ends_and_not_at_a_nul),
 		cmocka_unit_test(
 			without_its_channels_presence_is_not_live_until_they_are_given),

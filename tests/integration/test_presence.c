@@ -23,22 +23,27 @@ static struct wp_presence_connected connect_since(struct wp_world *w,
 						  const char *connection,
 						  int64_t since_ms)
 {
-	const struct wp_presence_connect what = {
+	const struct wp_presence_teller by = {
 		.incarnation = incarnation,
-		.connection = connection,
 		.protocol = "ws",
+		.max_per_user = LIMIT,
+	};
+	const struct wp_presence_connect what = {
+		.partition = w->box.partition,
+		.urn = w->box.text,
+		.urn_len = w->box.len,
+		.connection = connection,
 		.device = "phone",
 		.chat = "c1",
 		.since_ms = since_ms,
-		.max_per_user = LIMIT,
 	};
 	struct wp_presence_connected out;
 	struct wp_reply *reply;
 
-	wp_presence_connect_build(&w->cmd, wp_redis_run_id(w->redis), &w->box,
-				  &what);
+	wp_presence_connect_build(&w->cmd, wp_redis_run_id(w->redis), &by,
+				  &what, 1);
 	reply = wp_world_do(w);
-	assert_int_equal(wp_presence_connect_parse(reply, &out), WP_OK);
+	assert_int_equal(wp_presence_connect_parse(reply, 0, &out), WP_OK);
 	wp_reply_free(&reply);
 	return out;
 }
@@ -292,21 +297,43 @@ static void who_was_never_there_was_not_seen_leaving(void **state)
 	wp_world_expect(w, "1", "EXISTS " WP_P "seen:" WP_BOB);
 }
 
+/* Bob, and amy of the partition behind his, in one call. */
+static struct wp_reply *connect_both(struct wp_world *w)
+{
+	const struct wp_box amy = wp_test_box(WP_WORLD_PARTITION + 1, WP_AMY);
+	const struct wp_presence_teller by = { .incarnation = "i1",
+					       .protocol = "ws",
+					       .max_per_user = LIMIT };
+	const struct wp_presence_connect list[] = {
+		{ .partition = w->box.partition,
+		  .urn = w->box.text,
+		  .urn_len = w->box.len,
+		  .connection = "i1.1",
+		  .device = "",
+		  .chat = "" },
+		{ .partition = amy.partition,
+		  .urn = amy.text,
+		  .urn_len = amy.len,
+		  .connection = "i1.2",
+		  .device = "",
+		  .chat = "" },
+	};
+
+	wp_presence_connect_build(&w->cmd, wp_redis_run_id(w->redis), &by, list,
+				  sizeof(list) / sizeof(list[0]));
+	return wp_world_do(w);
+}
+
 /* Keys of a foreign type, everywhere that a connect looks. */
 static void a_connect_that_fails_registers_nobody(void **state)
 {
 	static const char *const keys[] = { "hot:" WP_BOB, "hot!:" WP_BOB,
 					    "cold",        "online:" WP_BOB,
 					    "at:i1",       "gate" };
-	const struct wp_presence_connect what = { .incarnation = "i1",
-						  .connection = "i1.1",
-						  .protocol = "ws",
-						  .device = "",
-						  .chat = "",
-						  .max_per_user = LIMIT };
 	struct wp_world *w = *state;
 
 	wp_world_join(w, "i1");
+	wp_world_run(w, "HSET wp:{8}:live i1 0");
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
 		struct wp_presence_connected out;
 		struct wp_reply *reply;
@@ -314,12 +341,17 @@ static void a_connect_that_fails_registers_nobody(void **state)
 		wp_world_run(w, "DEL " WP_P "%s", keys[i]);
 		wp_world_run(w, "ZADD " WP_P "%s 1 x", keys[i]);
 
-		wp_presence_connect_build(&w->cmd, wp_redis_run_id(w->redis),
-					  &w->box, &what);
-		reply = wp_world_do(w);
+		reply = connect_both(w);
 
-		assert_int_equal(wp_presence_connect_parse(reply, &out),
+		assert_int_equal(wp_presence_connect_parse(reply, 0, &out),
 				 WP_ERR_UNAVAIL);
+		assert_non_null(strstr(out.problem, "WRONGTYPE"));
+		/* Nor does it decide over others. */
+		assert_int_equal(wp_presence_connect_parse(reply, 1, &out),
+				 WP_OK);
+		assert_false(out.is_gone);
+		wp_world_expect(w, "1", "EXISTS wp:{8}:online:" WP_AMY);
+		wp_world_run(w, "DEL wp:{8}:online:" WP_AMY " wp:{8}:at:i1");
 		wp_reply_free(&reply);
 		wp_world_run(w, "DEL " WP_P "%s", keys[i]);
 		wp_world_expect(w, "0",

@@ -22,14 +22,20 @@
 
 enum { COMMANDS_MAX = 12, CALLS_MAX = 200 };
 
-/* Takes the number of the call to fail at, 0 for none, as one more argument. */
+/*
+ * Takes the number of the call to fail at, 0 for none, as one more argument. No
+ * call gets through behind that, though the script catches the error.
+ */
 static const char prologue[] =
 	"local real, left = redis, tonumber(table.remove(ARGV))\n"
+	"local is_cut = false\n"
 	"local function cut(f)\n"
 	"  return function(...)\n"
+	"    if is_cut then error('cut here') end\n"
 	"    local result = f(...)\n"
 	"    left = left - 1\n"
-	"    if left == 0 then error('cut here') end\n"
+	"    is_cut = left == 0\n"
+	"    if is_cut then error('cut here') end\n"
 	"    return result\n"
 	"  end\n"
 	"end\n"
@@ -300,9 +306,24 @@ static const struct scene scenes[] = {
 		.setup = { "HSET " WP_P "live i1 0 i2 0",
 			   "HSET " WP_P "online:" WP_BOB " i2.1 1000",
 			   "SADD " WP_P "at:i2 i2.1_" WP_BOB },
-		.args = "run i1 i1.1 " WP_BOB " 5000 ws d c 1",
+		.args = "run i1 ws 1 1 i1.1 " WP_BOB " 5000 d c",
 		.observe = { "HGETALL " WP_P "online:" WP_BOB,
 			     "SMEMBERS " WP_P "at:i1",
+			     "SMEMBERS " WP_P "due:i2" },
+	},
+	{
+		.name = "connect, two at once",
+		.script = WP_SCRIPT_CONNECT,
+		.setup = { "HSET " WP_P "live i1 0 i2 0",
+			   "HSET " WP_P "online:" WP_AMY " i2.1 1000",
+			   "SADD " WP_P "at:i2 i2.1_" WP_AMY,
+			   HOT("hot:" WP_BOB, "1-1", "m1") },
+		.args = "run i1 ws 1 2 i1.1 " WP_BOB " 5000 d c i1.2 " WP_AMY
+			" 6000 d c",
+		.observe = { "HGETALL " WP_P "online:" WP_BOB,
+			     "HGETALL " WP_P "online:" WP_AMY,
+			     "EVAL local\tt=redis.call('SMEMBERS',KEYS[1])"
+			     "table.sort(t)return\tt 1 " WP_P "at:i1",
 			     "SMEMBERS " WP_P "due:i2" },
 	},
 	{
@@ -595,6 +616,15 @@ static char *cuttable(enum wp_script script)
 	return text;
 }
 
+/* In an error, or in one that the script has caught and answers with. */
+static bool says_cut(const struct wp_reply *reply)
+{
+	for (size_t i = 0; i < wp_reply_count(reply); i++)
+		if (says_cut(wp_reply_at(reply, i)))
+			return true;
+	return strstr(wp_reply_str(reply), "cut here") != NULL;
+}
+
 /* Run it, cut after call n (0: never). True when it was cut. */
 static bool run_cut(struct wp_world *w, const struct scene *scene,
 		    const char *text, int n)
@@ -618,8 +648,7 @@ static bool run_cut(struct wp_world *w, const struct scene *scene,
 	}
 	wp_cmd_int(&w->cmd, n);
 	reply = wp_world_do(w);
-	is_cut = wp_reply_type(reply) == WP_REPLY_ERROR &&
-		 strstr(wp_reply_str(reply), "cut here") != NULL;
+	is_cut = says_cut(reply);
 	if (wp_reply_type(reply) == WP_REPLY_ERROR && !is_cut)
 		fail_msg("%s: %s", scene->name, wp_reply_str(reply));
 	wp_reply_free(&reply);

@@ -171,7 +171,7 @@ static void connect_counts_without_looking(void **state)
 	deliver_expired(w, MANY);
 	wp_world_run(w, "HSET " WP_P "live i1 0");
 	work = run(w, WP_SCRIPT_CONNECT,
-		   "run i1 i1.1 " WP_BOB " 5000 ws d c 3");
+		   "run i1 ws 3 1 i1.1 " WP_BOB " 5000 d c");
 	assert_in_range(work.entries, 0, SLICE);
 	wp_reply_free(&work.reply);
 }

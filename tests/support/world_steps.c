@@ -154,22 +154,28 @@ void wp_world_join(struct wp_world *w, const char *incarnation)
 int64_t wp_world_connect(struct wp_world *w, const char *connection)
 {
 	char incarnation[INCARNATION_SIZE] = "";
-	const struct wp_presence_connect what = {
+	const struct wp_presence_teller by = {
 		.incarnation = incarnation,
-		.connection = connection,
 		.protocol = "ws",
+		.max_per_user = CONNECTIONS_PER_USER,
+	};
+	const struct wp_presence_connect what = {
+		.partition = w->box.partition,
+		.urn = w->box.text,
+		.urn_len = w->box.len,
+		.connection = connection,
 		.device = "",
 		.chat = "",
-		.max_per_user = CONNECTIONS_PER_USER,
 	};
 	struct wp_presence_connected connected;
 	struct wp_reply *reply;
 
 	strncat(incarnation, connection, strcspn(connection, "."));
-	wp_presence_connect_build(&w->cmd, wp_redis_run_id(w->redis), &w->box,
-				  &what);
+	wp_presence_connect_build(&w->cmd, wp_redis_run_id(w->redis), &by,
+				  &what, 1);
 	reply = wp_world_do(w);
-	assert_int_equal(wp_presence_connect_parse(reply, &connected), WP_OK);
+	assert_int_equal(wp_presence_connect_parse(reply, 0, &connected),
+			 WP_OK);
 	assert_false(connected.is_gone);
 	wp_reply_free(&reply);
 	return connected.pending;

@@ -10,7 +10,8 @@
 #include <stdlib.h>
 
 #include "lib/base/clock.h"
-#include "lib/mailbox/partition.h"
+#include "lib/base/random.h"
+#include "lib/mailbox/route.h"
 #include "lib/mailbox/scripts.h"
 #include "worker/metrics.h"
 
@@ -241,22 +242,29 @@ static enum wp_err route_batch(struct wp_router *router,
 			       struct wp_error *err)
 {
 	struct wp_worker *w = router->w;
-	const struct wp_lease lease = wp_worker_lease(w, owned);
 	uint32_t partition = owned->partition;
-	bool is_careful = router->ingresses[partition].careful > 0;
+	char token[WP_ROUTE_TOKEN_LEN + 1];
+	const struct wp_route_call call = { w->conf, wp_redis_run_id(w->redis),
+					    token };
+	const struct wp_route_ask ask = {
+		.lease = wp_worker_lease(w, owned),
+		.is_careful = router->ingresses[partition].careful > 0,
+		.may_have_tries = true,
+		.skip_to = "",
+	};
 	struct wp_route_result result;
 	struct wp_reply *reply = NULL;
 	uint64_t start_us = wp_mono_us();
 	enum wp_err rc;
 
-	wp_route_build(&w->cmd, w->conf, &lease, wp_redis_run_id(w->redis),
-		       is_careful);
+	wp_random_hex(token, WP_ROUTE_TOKEN_LEN / 2);
+	wp_route_build(&w->cmd, &call, &ask, 1);
 	rc = wp_redis_do(w->redis, &w->cmd, &reply, err);
 	if (rc != WP_OK)
 		goto out;
 	wp_metric_observe_us(w->metrics, WP_WM_ROUTE_SECONDS,
 			     wp_mono_us() - start_us);
-	wp_route_parse(reply, &result);
+	wp_route_parse(reply, 0, &result);
 	switch (result.status) {
 	case WP_ROUTE_OK:
 		on_routed(router, partition, &result);

@@ -18,7 +18,7 @@
 #include <string.h>
 
 #include "bench/load/net.h"
-#include "lib/mailbox/partition.h"
+#include "lib/mailbox/route.h"
 #include "lib/mailbox/scripts.h"
 #include "lib/mailbox/submit.h"
 #include "lib/redis/client.h"
@@ -182,8 +182,10 @@ static void run_send(void)
 
 static struct call route_of(uint32_t partition)
 {
-	struct wp_lease lease = { .partition = partition,
-				  .ms = bench.conf.worker.lease_ms };
+	const struct wp_route_call told = { &bench.conf, bench.run_id,
+					    "0123456789abcdef" };
+	struct wp_route_ask ask = { .lease.partition = partition,
+				    .skip_to = "" };
 	redisReply *owner = redisCommand(
 		bench.redis, "GET wp:{%" PRIu32 "}:owner", partition);
 	struct wp_cmd cmd;
@@ -191,9 +193,9 @@ static struct call route_of(uint32_t partition)
 
 	if (owner == NULL || owner->type != REDIS_REPLY_STRING)
 		net_die("nobody owns partition %" PRIu32, partition);
-	lease.owner = owner->str;
+	ask.lease.owner = owner->str;
 	wp_cmd_init(&cmd);
-	wp_route_build(&cmd, &bench.conf, &lease, bench.run_id, false);
+	wp_route_build(&cmd, &told, &ask, 1);
 	call = to_call(&cmd);
 	wp_cmd_release(&cmd);
 	freeReplyObject(owner);
@@ -206,6 +208,7 @@ static void run_route(void)
 
 	while (bench.done < bench.count || open > 0) {
 		redisReply *reply;
+		long long routed;
 
 		while (open < bench.window && bench.done < bench.count) {
 			append(&bench.list[next++ % bench.population]);
@@ -213,11 +216,12 @@ static void run_route(void)
 		}
 		reply = take();
 		open--;
-		idle = reply->element[1]->integer > 0 ? 0 : idle + 1;
+		routed = reply->element[0]->element[1]->integer;
+		idle = routed > 0 ? 0 : idle + 1;
 		if (idle > TURNS_MAX)
 			net_die("route: %lld of %lld are not there",
 				bench.count - bench.done, bench.count);
-		bench.done += reply->element[1]->integer;
+		bench.done += routed;
 		freeReplyObject(reply);
 	}
 }

@@ -3,8 +3,8 @@
  * mean, and which keys are worth a look.
  *
  * Knows the argument order of the lease_*, workers, ingress_raise, hint_set,
- * gate_open, cold_size, route, reap, sweep and audit scripts, and nothing about
- * when to call them.
+ * gate_open, cold_size, reap, sweep and audit scripts, and nothing about when
+ * to call them.
  */
 #include "lib/mailbox/partition.h"
 
@@ -19,7 +19,6 @@
 
 enum {
 	TOKEN_RANDOM_BYTES = 8,
-	ROUTE_BYTES = 1024 * 1024,
 	REAP_CHUNK = 200,
 	/* What one sweep looks at: a few milliseconds of Redis' time. */
 	SWEEP_USERS = 200,
@@ -130,59 +129,6 @@ void wp_cold_size_add(struct wp_cmd *cmd, const struct wp_box *box,
 	wp_cmd_int(cmd, size->version);
 	wp_cmd_int(cmd, size->n);
 	wp_cmd_int(cmd, size->bytes);
-}
-
-/* ---- routing ---- */
-
-void wp_route_build(struct wp_cmd *cmd, const struct wp_conf *conf,
-		    const struct wp_lease *lease, const char *run_id,
-		    bool is_careful)
-{
-	wp_cmd_script(cmd, WP_SCRIPT_ROUTE, lease->partition);
-	wp_cmd_str(cmd, lease->owner);
-	wp_cmd_str(cmd, run_id);
-	wp_cmd_int(cmd, lease->ms);
-	wp_cmd_int(cmd, is_careful ? 1 : conf->worker.batch_entries);
-	wp_cmd_int(cmd, ROUTE_BYTES);
-	wp_cmd_int(cmd, conf->mailbox.max_tries);
-	wp_cmd_str(cmd, is_careful ? "1" : "0");
-	wp_push_add(cmd, conf);
-}
-
-/* {"ok", routed, dropped, dead, held, left, error} */
-enum { ROUTE_ANSWER_LEN = 7 };
-
-static void read_counts(const struct wp_reply *reply,
-			struct wp_route_result *out)
-{
-	out->routed = wp_reply_int(wp_reply_at(reply, 1));
-	out->dropped = wp_reply_int(wp_reply_at(reply, 2));
-	out->dead = wp_reply_int(wp_reply_at(reply, 3));
-	out->held = wp_reply_int(wp_reply_at(reply, 4));
-	out->left = wp_reply_int(wp_reply_at(reply, 5));
-	out->error = wp_reply_str(wp_reply_at(reply, 6));
-}
-
-void wp_route_parse(const struct wp_reply *reply, struct wp_route_result *out)
-{
-	const struct wp_reply *status = wp_reply_at(reply, 0);
-
-	*out = (struct wp_route_result){
-		.status = WP_ROUTE_REFUSED,
-		.error = wp_reply_str(reply),
-	};
-	if (wp_reply_type(reply) == WP_REPLY_ERROR) {
-		if (!wp_reply_is_refusal(reply))
-			out->status = WP_ROUTE_FAULT;
-	} else if (wp_reply_is(status, "lost")) {
-		out->status = WP_ROUTE_LOST;
-	} else if (wp_reply_is(status, "gate")) {
-		out->status = WP_ROUTE_GATE;
-	} else if (wp_reply_is(status, "ok") &&
-		   wp_reply_count(reply) == ROUTE_ANSWER_LEN) {
-		out->status = WP_ROUTE_OK;
-		read_counts(reply, out);
-	}
 }
 
 /* ---- reaping ---- */

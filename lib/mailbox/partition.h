@@ -1,8 +1,8 @@
 /*
  * partition.h - owning partitions, and what only their owner does: opening the
- * gate (docs/architecture.md "After Redis lost its memory"), routing, reaping,
- * sweeping out and repairing. Calls and answers of the scripts for it; when to
- * call them is the worker's business.
+ * gate (docs/architecture.md "After Redis lost its memory"), reaping, sweeping
+ * out and repairing; routing has route.h. Calls and answers of the scripts for
+ * it; when to call them is the worker's business.
  */
 #ifndef WP_LIB_MAILBOX_PARTITION_H
 #define WP_LIB_MAILBOX_PARTITION_H
@@ -79,29 +79,6 @@ void wp_gate_open_build(struct wp_cmd *cmd, const struct wp_lease *lease,
 void wp_cold_size_begin(struct wp_cmd *cmd, uint32_t partition);
 void wp_cold_size_add(struct wp_cmd *cmd, const struct wp_box *box,
 		      const struct wp_store_size *size);
-
-/* ---- routing (docs/architecture.md "Routing") ---- */
-
-/* At most worker.batch_entries of ingress; one when it is to be careful. */
-void wp_route_build(struct wp_cmd *cmd, const struct wp_conf *conf,
-		    const struct wp_lease *lease, const char *run_id,
-		    bool is_careful);
-
-enum wp_route_status {
-	WP_ROUTE_OK,
-	WP_ROUTE_LOST,  /* not the owner any more */
-	WP_ROUTE_GATE,  /* reconcile first */
-	WP_ROUTE_FAULT, /* the script died as a whole: go careful */
-	/* No answer, or Redis refuses for reasons of its own (LOADING,
-	 * READONLY, MISCONF, OOM, CLUSTERDOWN…): no try is counted. */
-	WP_ROUTE_REFUSED,
-};
-struct wp_route_result {
-	enum wp_route_status status;
-	int64_t routed, dropped, dead, held, left;
-	const char *error; /* borrowed from reply; "" when none */
-};
-void wp_route_parse(const struct wp_reply *reply, struct wp_route_result *out);
 
 /* ---- reaping ---- */
 

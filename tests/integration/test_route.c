@@ -191,14 +191,13 @@ static void an_entry_without_its_fields_is_buried_too(void **state)
 
 static struct wp_route_result route_carefully(struct wp_world *w)
 {
-	const struct wp_lease lease = wp_world_lease(w->owner);
+	struct wp_route_ask ask = wp_world_ask(w);
 	struct wp_route_result result;
 	struct wp_reply *reply;
 
-	wp_route_build(&w->cmd, &w->conf, &lease, wp_redis_run_id(w->redis),
-		       true);
-	reply = wp_world_do(w);
-	wp_route_parse(reply, &result);
+	ask.is_careful = true;
+	reply = wp_world_route_as(w, &ask);
+	wp_route_parse(reply, 0, &result);
 	assert_int_not_equal(result.status, WP_ROUTE_REFUSED);
 	wp_reply_free(&reply);
 	return result;

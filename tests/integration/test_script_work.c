@@ -224,8 +224,9 @@ static void a_call_of_route_walks_over_so_much_of_what_is_held(void **state)
 		struct work work;
 		char args[100];
 
-		(void)snprintf(args, sizeof(args), "own run 60000 %d %d 5 %d 0",
-			       2 * TAKEN, ROOM, careful);
+		(void)snprintf(args, sizeof(args),
+			       "run %d %d 5 0 token own %d 1 0  0", 2 * TAKEN,
+			       ROOM, careful);
 		work = run(w, WP_SCRIPT_ROUTE, args);
 		assert_in_range(work.bytes, 8 * ROOM,
 				9 * ROOM + 3 * SLICE * (SIZE + 200));

@@ -700,14 +700,16 @@ static void the_bell_rings_when_a_worker_may_sleep(void **state)
 static struct wp_route_result route_as(struct wp_world *w, const char *owner,
 				       const char *run_id)
 {
-	const struct wp_lease lease = wp_world_lease(owner);
+	const struct wp_route_call call = { &w->conf, run_id, "token" };
+	struct wp_route_ask ask = wp_world_ask(w);
 	struct wp_route_result result;
 	struct wp_reply *reply;
 
+	ask.lease.owner = owner;
 	w->conf.worker.batch_entries = 10;
-	wp_route_build(&w->cmd, &w->conf, &lease, run_id, false);
+	wp_route_build(&w->cmd, &call, &ask, 1);
 	reply = wp_world_do(w);
-	wp_route_parse(reply, &result);
+	wp_route_parse(reply, 0, &result);
 	wp_reply_free(&reply);
 	return result;
 }
@@ -733,16 +735,16 @@ static void a_refusal_by_redis_is_no_fault_of_an_entry(void **state)
 	struct wp_reply *reply;
 
 	reply = wp_world_cmd(w, "EVAL return{err='NOREPLICAS\\32no'} 0");
-	wp_route_parse(reply, &result);
+	wp_route_parse(reply, 0, &result);
 	assert_int_equal(result.status, WP_ROUTE_REFUSED);
 	assert_string_equal(result.error, "NOREPLICAS no");
 	wp_reply_free(&reply);
 	reply = wp_world_cmd(w, "EVAL return{err='ERR\\32broken'} 0");
-	wp_route_parse(reply, &result);
+	wp_route_parse(reply, 0, &result);
 	assert_int_equal(result.status, WP_ROUTE_FAULT);
 	assert_non_null(strstr(result.error, "broken"));
 	wp_reply_free(&reply);
-	wp_route_parse(NULL, &result);
+	wp_route_parse(NULL, 0, &result);
 	assert_int_equal(result.status, WP_ROUTE_REFUSED);
 }
 

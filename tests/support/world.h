@@ -17,6 +17,7 @@
 #include "lib/mailbox/partition.h"
 #include "lib/mailbox/presence.h"
 #include "lib/mailbox/pull.h"
+#include "lib/mailbox/route.h"
 #include "lib/mailbox/scripts.h"
 #include "lib/mailbox/submit.h"
 #include "lib/redis/client.h"
@@ -106,6 +107,11 @@ struct wp_msgid wp_world_deliver(struct wp_world *w, const char *json);
 
 /* A lease of the world's partition, by whoever says to have it. */
 struct wp_lease wp_world_lease(const char *owner);
+/* The same as one partition of a call of route.lua; change it at will. */
+struct wp_route_ask wp_world_ask(const struct wp_world *w);
+/* The answer to a call with this and nothing else; the caller's. */
+struct wp_reply *wp_world_route_as(struct wp_world *w,
+				   const struct wp_route_ask *ask);
 struct wp_route_result wp_world_route(struct wp_world *w);
 void wp_world_join(struct wp_world *w, const char *incarnation);
 /* connection: "<incarnation>.<n>", of bob; returns pending. */

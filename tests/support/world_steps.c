@@ -13,6 +13,7 @@
 #include "lib/base/buf.h"
 #include "lib/base/clock.h"
 #include "lib/base/digest.h"
+#include "lib/base/random.h"
 #include "tests/support/boxes.h"
 #include "tests/support/world.h"
 
@@ -119,25 +120,40 @@ struct wp_lease wp_world_lease(const char *owner)
 	};
 }
 
+struct wp_route_ask wp_world_ask(const struct wp_world *w)
+{
+	return (struct wp_route_ask){
+		.lease = wp_world_lease(w->owner),
+		.may_have_tries = true,
+		.skip_to = "",
+	};
+}
+
+struct wp_reply *wp_world_route_as(struct wp_world *w,
+				   const struct wp_route_ask *ask)
+{
+	char token[WP_ROUTE_TOKEN_LEN + 1];
+	const struct wp_route_call call = { &w->conf, wp_redis_run_id(w->redis),
+					    token };
+
+	wp_random_hex(token, WP_ROUTE_TOKEN_LEN / 2);
+	wp_route_build(&w->cmd, &call, ask, 1);
+	return wp_world_do(w);
+}
+
 struct wp_route_result wp_world_route(struct wp_world *w)
 {
-	const struct wp_lease lease = {
-		.partition = WP_WORLD_PARTITION,
-		.owner = w->owner,
-		.ms = w->conf.worker.lease_ms,
-	};
+	const struct wp_route_ask ask = wp_world_ask(w);
+	struct wp_reply *reply = wp_world_route_as(w, &ask);
 	struct wp_route_result result;
-	struct wp_reply *reply;
 
-	wp_route_build(&w->cmd, &w->conf, &lease, wp_redis_run_id(w->redis),
-		       false);
-	reply = wp_world_do(w);
-	wp_route_parse(reply, &result);
+	wp_route_parse(reply, 0, &result);
 	assert_int_not_equal(result.status, WP_ROUTE_REFUSED);
 	if (result.status == WP_ROUTE_FAULT)
 		fail_msg("route died: %s", result.error);
 	wp_reply_free(&reply);
-	result.error = ""; /* was borrowed */
+	result.error = ""; /* the two were borrowed */
+	result.reply = NULL;
 	return result;
 }
 

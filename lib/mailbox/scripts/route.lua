@@ -3,18 +3,23 @@
 -- their recipients and poke whoever is online (docs/architecture.md "Routing").
 --
 -- KEYS[1]  wp:{p}:
--- ARGV     owner, run_id, lease_ms, max_entries, max_bytes, max_tries, careful,
---          push_max
+-- ARGV     run_id, max_entries, max_bytes, max_tries, push_max, token, then
+--          owner, careful, may_have_tries, away, skip_to, n, n names
 --          careful "1": count a try before each attempt, for a partition whose
 --          last call died as a whole; an entry that was on its last try then is
 --          dead-lettered without another one
+--          may_have_tries "0": the owner of this lease knows of no entry that
+--          has a try counted
 --          push_max: about how many notification commands are kept; 0 or left
 --          out: nobody wants any
--- Result   {"lost"}    somebody else owns the partition
+--          token, away, skip_to and names have no meaning yet
+-- Result   {r}, of the partition:
+--          {"lost"}    somebody else owns the partition
 --          {"gate"}    the partition must be reconciled first
---          {"ok", routed, dropped, dead, held, left, error}
+--          {"ok", routed, dropped, dead, held, left, marked, error}
 --          held: entries that stay for another try or behind such an entry;
---          left: entries still in ingress; error: text of the last fault or ""
+--          left: entries still in ingress; marked: users who are to be moved
+--          to the cold store; error: text of the last fault or ""
 --
 -- Invariants
 --   - An entry leaves ingress only after it is in hot, in the dead-letter
@@ -43,17 +48,18 @@
 -- Safe to repeat after a cut at any point: hot refuses an id that it has
 -- already covered, marks and due are sets.
 local prefix = KEYS[1]
-local owner, run_id, lease_ms = ARGV[1], ARGV[2], ARGV[3]
-local max_entries, max_bytes = tonumber(ARGV[4]), tonumber(ARGV[5])
-local max_tries, careful = tonumber(ARGV[6]), ARGV[7] == '1'
+local run_id = ARGV[1]
+local max_entries, max_bytes = tonumber(ARGV[2]), tonumber(ARGV[3])
+local max_tries, push_max = tonumber(ARGV[4]), tonumber(ARGV[5])
+local owner, careful = ARGV[7], ARGV[8] == '1'
 local ingress, tries_key = prefix .. 'ingress', prefix .. 'tries'
 local SLICE, POKE_BATCH = 16, 500
-local push_max = tonumber(ARGV[8] or '0')
 local MAX_HELD, MAX_HELD_BYTES = 4096, 8 * max_bytes
 
--- include lease
-if redis.call('GET', prefix .. 'gate') ~= run_id then
-  return {'gate'}
+if redis.call('GET', prefix .. 'owner') ~= owner then
+  return {{'lost'}}
+elseif redis.call('GET', prefix .. 'gate') ~= run_id then
+  return {{'gate'}}
 end
 
 -- include clock
@@ -114,6 +120,7 @@ local function is_in(hot, id)
 end
 
 local marked, marks = {}, {} -- urn -> true; words of ZADD, of the slice
+local n_marked = 0
 
 -- Returns "routed", "dropped", or nil and what is wrong with the entry.
 -- Faults of Redis itself are raised and end the call.
@@ -160,6 +167,7 @@ local function route_one(id, f)
   else
     if not marked[f.u] then
       marked[f.u] = true
+      n_marked = n_marked + 1
       marks[#marks + 1] = now_text
       marks[#marks + 1] = f.u
     end
@@ -180,7 +188,8 @@ local routed, dropped, dead = 0, 0, 0
 local held, bytes, held_bytes = 0, 0, 0
 local holding = {} -- urn and band -> true
 local last_error = ''
-local has_tries = careful or redis.call('EXISTS', tries_key) == 1
+local has_tries = careful or
+  (ARGV[9] == '1' and redis.call('EXISTS', tries_key) == 1)
 
 local leaving = {} -- ids, of the slice
 
@@ -307,4 +316,4 @@ for inc, urns in pairs(pokes) do
 end
 index_settle()
 local left = is_end and held or redis.call('XLEN', ingress)
-return {'ok', routed, dropped, dead, held, left, last_error}
+return {{'ok', routed, dropped, dead, held, left, n_marked, last_error}}

@@ -1,0 +1,138 @@
+/*
+ * route.c - words of a call of route.lua, and its answers.
+ *
+ * Knows the argument order of the script and nothing about when to call it.
+ */
+#include "lib/mailbox/route.h"
+
+#include <assert.h>
+
+#include "lib/mailbox/presence.h"
+#include "lib/mailbox/scripts.h"
+
+enum {
+	ROUTE_BYTES = 1024 * 1024,
+	/* {"ok", routed, dropped, dead, held, left, marked, error, row…} */
+	ROWS_AT = 8,
+	/* id, urn, band, expires_ms, version, envelope */
+	ROW_WORDS = 6,
+};
+
+/* ---- the call ---- */
+
+static void add_flag(struct wp_cmd *cmd, bool flag)
+{
+	wp_cmd_str(cmd, flag ? "1" : "0");
+}
+
+static void add_name(struct wp_cmd *cmd, const struct wp_route_name *name)
+{
+	wp_cmd_add(cmd, name->urn, name->len);
+	if (name->version == WP_ROUTE_VERSION_HOT)
+		wp_cmd_str(cmd, "hot");
+	else
+		wp_cmd_int(cmd, name->version);
+}
+
+static void add_partition(struct wp_cmd *cmd, const struct wp_route_ask *ask)
+{
+	wp_cmd_str(cmd, ask->lease.owner);
+	add_flag(cmd, ask->is_careful);
+	add_flag(cmd, ask->may_have_tries);
+	add_flag(cmd, ask->is_direct);
+	wp_cmd_str(cmd, ask->skip_to);
+	wp_cmd_int(cmd, (int64_t)ask->n_names);
+	for (size_t i = 0; i < ask->n_names; i++)
+		add_name(cmd, &ask->names[i]);
+}
+
+void wp_route_build(struct wp_cmd *cmd, const struct wp_route_call *call,
+		    const struct wp_route_ask *asks, size_t n)
+{
+	const struct wp_conf *conf = call->conf;
+
+	assert(n > 0 && n <= WP_ROUTES_MAX);
+	assert(n == 1 || !asks[0].is_careful);
+	wp_cmd_script_of(cmd, WP_SCRIPT_ROUTE, n);
+	for (size_t i = 0; i < n; i++)
+		wp_cmd_prefix(cmd, asks[i].lease.partition);
+	wp_cmd_str(cmd, call->run_id);
+	wp_cmd_int(cmd, asks[0].is_careful ? 1 : conf->worker.batch_entries);
+	wp_cmd_int(cmd, ROUTE_BYTES);
+	wp_cmd_int(cmd, conf->mailbox.max_tries);
+	wp_push_add(cmd, conf);
+	wp_cmd_str(cmd, call->token);
+	for (size_t i = 0; i < n; i++)
+		add_partition(cmd, &asks[i]);
+}
+
+/* ---- the answer ---- */
+
+static void read_counts(const struct wp_reply *reply,
+			struct wp_route_result *out)
+{
+	out->routed = wp_reply_int(wp_reply_at(reply, 1));
+	out->dropped = wp_reply_int(wp_reply_at(reply, 2));
+	out->dead = wp_reply_int(wp_reply_at(reply, 3));
+	out->held = wp_reply_int(wp_reply_at(reply, 4));
+	out->left = wp_reply_int(wp_reply_at(reply, 5));
+	out->marked = wp_reply_int(wp_reply_at(reply, 6));
+	out->error = wp_reply_str(wp_reply_at(reply, 7));
+	out->rows = (wp_reply_count(reply) - ROWS_AT) / ROW_WORDS;
+}
+
+/* One partition's. */
+static void read_answer(const struct wp_reply *reply,
+			struct wp_route_result *out)
+{
+	const struct wp_reply *status = wp_reply_at(reply, 0);
+	size_t n = wp_reply_count(reply);
+
+	out->error = wp_reply_str(wp_reply_at(reply, 1));
+	if (wp_reply_is(status, "lost")) {
+		out->status = WP_ROUTE_LOST;
+	} else if (wp_reply_is(status, "gate")) {
+		out->status = WP_ROUTE_GATE;
+	} else if (wp_reply_is(status, "fault")) {
+		out->status = WP_ROUTE_FAULT;
+	} else if (wp_reply_is(status, "ok") && n >= ROWS_AT &&
+		   (n - ROWS_AT) % ROW_WORDS == 0) {
+		out->status = WP_ROUTE_OK;
+		read_counts(reply, out);
+	}
+}
+
+void wp_route_parse(const struct wp_reply *reply, size_t i,
+		    struct wp_route_result *out)
+{
+	*out = (struct wp_route_result){
+		.status = WP_ROUTE_REFUSED,
+		.error = wp_reply_str(reply),
+		.reply = wp_reply_at(reply, i),
+	};
+	if (wp_reply_type(reply) != WP_REPLY_ERROR)
+		read_answer(out->reply, out);
+	else if (!wp_reply_is_refusal(reply))
+		out->status = WP_ROUTE_FAULT;
+}
+
+bool wp_route_row(const struct wp_reply *reply, size_t i,
+		  struct wp_route_row *out)
+{
+	const struct wp_reply *word[ROW_WORDS];
+
+	for (size_t k = 0; k < ROW_WORDS; k++)
+		word[k] = wp_reply_at(reply, ROWS_AT + i * ROW_WORDS + k);
+	*out = (struct wp_route_row){
+		.urn = wp_reply_str(word[1]),
+		.urn_len = wp_reply_len(word[1]),
+		.is_high = wp_reply_is(word[2], "1"),
+		.expires_ms = wp_reply_int(word[3]),
+		.version = wp_reply_int(word[4]),
+		.envelope = wp_reply_str(word[5]),
+		.envelope_len = wp_reply_len(word[5]),
+	};
+	return out->urn_len > 0 && out->version >= 0 &&
+	       wp_entry_id_parse(&out->id, wp_reply_str(word[0]),
+				 wp_reply_len(word[0]));
+}

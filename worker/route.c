@@ -1,6 +1,10 @@
 /*
- * route.c - round and round the partitions in which something waits, a batch
- * at a time.
+ * route.c - round and round the partitions in which something waits, some of
+ * them by each call.
+ *
+ * There is one call at a time, and nobody waits for more to come: alone a
+ * message goes at once, and under load what came during a call goes together
+ * by the next one.
  *
  * A partition leaves the line when its ingress is empty or holds only what
  * waits for another try; the poll puts it back. Nothing is retried in a spin.
@@ -17,6 +21,8 @@
 
 enum {
 	POLL_MS = 1000,
+	/* What each partition of a call may have of its entries, at least. */
+	SHARE_MIN = 16,
 	REFUSED_PAUSE_MS = 200,
 	LOG_INTERVAL_MS = 5000,
 };
@@ -29,6 +35,12 @@ struct ingress {
 	 * try counted before. As many as the batch that failed could have had.
 	 */
 	uint32_t careful;
+	/* It keeps entries for another try. Walking over them may take a call
+	 * as much as it may do. */
+	bool is_held;
+	/* The lease (its token) whose owner knows that no entry has a try
+	 * counted; 0: nobody does. */
+	uint64_t untried;
 };
 
 struct wp_router {
@@ -85,8 +97,13 @@ static void leave_line(struct wp_router *router, uint32_t partition)
 
 void wp_router_hurry(struct wp_router *router)
 {
+	uint32_t partitions = (uint32_t)router->w->conf->mailbox.partitions;
+
 	router->next_poll_ms = 0;
 	router->paused_until_ms = 0;
+	/* It may be a Redis that has lost its last second. */
+	for (uint32_t p = 0; p < partitions; p++)
+		router->ingresses[p].untried = 0;
 }
 
 uint64_t wp_router_next_ms(const struct wp_router *router)
@@ -144,28 +161,73 @@ static enum wp_err poll_all(struct wp_router *router, struct wp_error *err)
 	return wp_pipe(w->redis, &looking, n * QUESTIONS, router, err);
 }
 
-/* ---- one batch ---- */
+/* ---- which partitions ---- */
 
-/* The next partition in line that is ours and open; the others leave it. */
-static bool choose(struct wp_router *router, struct wp_owned *out)
+static bool goes_alone(const struct ingress *ingress)
+{
+	return ingress->careful > 0 || ingress->is_held;
+}
+
+/* The partition's part of a call; false when it is not ours, or not open. */
+static bool take(struct wp_router *router, uint32_t partition,
+		 struct wp_owned *out)
+{
+	out->partition = partition;
+	if (wp_table_owner(router->w->table, partition, WP_TABLE_OPEN,
+			   wp_mono_ms(), out->owner))
+		return true;
+	leave_line(router, partition);
+	router->ingresses[partition].careful = 0;
+	return false;
+}
+
+static size_t most_at_once(const struct wp_router *router)
+{
+	size_t n = (size_t)router->w->conf->worker.batch_entries / SHARE_MIN;
+
+	if (n > WP_ROUTES_MAX)
+		return WP_ROUTES_MAX;
+	return n > 0 ? n : 1;
+}
+
+/*
+ * The next partitions in line that are ours and open; the others leave it.
+ * Those behind the first ones may do more in a call, so where all that wait are
+ * in one, another is the first of the next.
+ */
+static size_t choose(struct wp_router *router, struct wp_owned *out)
 {
 	uint32_t partitions = (uint32_t)router->w->conf->mailbox.partitions;
+	size_t max = most_at_once(router);
+	size_t n = 0;
+	bool is_over = false;
 
-	for (uint32_t i = 0; i < partitions && router->waiting > 0; i++) {
-		uint32_t p = router->cursor;
+	for (uint32_t i = 0; i < partitions && router->waiting > 0 && !is_over;
+	     i++) {
+		uint32_t p = (router->cursor + i) % partitions;
+		bool is_single = goes_alone(&router->ingresses[p]);
 
-		router->cursor = (p + 1) % partitions;
 		if (!router->ingresses[p].is_waiting)
 			continue;
-		if (wp_table_owner(router->w->table, p, WP_TABLE_OPEN,
-				   wp_mono_ms(), out->owner)) {
-			out->partition = p;
-			return true;
-		}
-		leave_line(router, p);
-		router->ingresses[p].careful = 0;
+		if (n > 0 && is_single)
+			break;
+		n += take(router, p, &out[n]);
+		is_over = n == max || n >= router->waiting ||
+			  (n > 0 && is_single);
 	}
-	return false;
+	if (n > 0) {
+		size_t before = n == router->waiting ? 0 : n - 1;
+
+		router->cursor = (out[before].partition + 1) % partitions;
+	}
+	return n;
+}
+
+/* ---- a call ---- */
+
+static uint64_t lease_token(const struct wp_owned *owned)
+{
+	return strtoull(owned->owner, NULL, 10); /* "<token>:<worker>" */
 }
 
 static void warn_limited(struct wp_router *router, struct wp_log_limit *limit,
@@ -180,31 +242,43 @@ static void warn_limited(struct wp_router *router, struct wp_log_limit *limit,
 		       wp_int("suppressed", suppressed));
 }
 
-static void on_routed(struct wp_router *router, uint32_t partition,
-		      const struct wp_route_result *result)
+static void count(struct wp_router *router, uint32_t partition,
+		  const struct wp_route_result *result)
 {
 	struct wp_metrics *metrics = router->w->metrics;
-	struct ingress *ingress = &router->ingresses[partition];
 
 	wp_metric_add(metrics, WP_WM_ROUTED, result->routed);
 	wp_metric_add(metrics, WP_WM_DROPPED, result->dropped);
 	wp_metric_add(metrics, WP_WM_DEAD, result->dead);
 	wp_metric_add(metrics, WP_WM_HELD, result->held);
-	if (result->routed > 0) /* to somebody absent, perhaps */
-		wp_table_tell_due(router->w->table, partition);
 	if (result->dead > 0)
 		warn_limited(router, &router->dead_limit,
 			     "entries dead-lettered", partition, result->error);
+}
+
+static void on_routed(struct wp_router *router, const struct wp_owned *owned,
+		      const struct wp_route_result *result)
+{
+	struct ingress *ingress = &router->ingresses[owned->partition];
+
+	count(router, owned->partition, result);
+	if (result->marked > 0)
+		wp_table_tell_due(router->w->table, owned->partition);
+	ingress->is_held = result->held > 0;
+	if (result->held > 0)
+		ingress->untried = 0;
+	else if (result->left == 0)
+		ingress->untried = lease_token(owned);
 	if (ingress->careful > 0)
 		ingress->careful--;
 	if (result->left > result->held &&
 	    result->routed + result->dropped + result->dead > 0)
 		return;
-	leave_line(router, partition);
+	leave_line(router, owned->partition);
 	ingress->careful = 0;
 }
 
-/* The script died as a whole: find out which entry does that, one by one. */
+/* The script died of it: find out which entry does that, one by one. */
 static void on_fault(struct wp_router *router, uint32_t partition,
 		     const struct wp_route_result *result)
 {
@@ -237,51 +311,83 @@ static void on_refused(struct wp_router *router, uint32_t partition,
 		     partition, result->error);
 }
 
-static enum wp_err route_batch(struct wp_router *router,
-			       const struct wp_owned *owned,
-			       struct wp_error *err)
+/* They may have been counted, or not. */
+static void forget_tries(struct wp_router *router, const struct wp_owned *list,
+			 size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		router->ingresses[list[i].partition].untried = 0;
+}
+
+static void hear(struct wp_router *router, const struct wp_owned *owned,
+		 const struct wp_route_result *result)
+{
+	if (result->status != WP_ROUTE_OK)
+		forget_tries(router, owned, 1);
+	switch (result->status) {
+	case WP_ROUTE_OK:
+		on_routed(router, owned, result);
+		break;
+	case WP_ROUTE_LOST:
+		on_lost(router, owned->partition, owned->owner);
+		break;
+	case WP_ROUTE_GATE:
+		leave_line(router, owned->partition);
+		wp_table_set_open(router->w->table, owned->partition,
+				  owned->owner, false);
+		break;
+	case WP_ROUTE_FAULT:
+		on_fault(router, owned->partition, result);
+		break;
+	case WP_ROUTE_REFUSED:
+		on_refused(router, owned->partition, result);
+		break;
+	}
+}
+
+static void ask(struct wp_router *router, const struct wp_owned *list, size_t n)
 {
 	struct wp_worker *w = router->w;
-	uint32_t partition = owned->partition;
 	char token[WP_ROUTE_TOKEN_LEN + 1];
 	const struct wp_route_call call = { w->conf, wp_redis_run_id(w->redis),
 					    token };
-	const struct wp_route_ask ask = {
-		.lease = wp_worker_lease(w, owned),
-		.is_careful = router->ingresses[partition].careful > 0,
-		.may_have_tries = true,
-		.skip_to = "",
-	};
+	struct wp_route_ask asks[WP_ROUTES_MAX];
+
+	for (size_t i = 0; i < n; i++) {
+		struct ingress *ingress = &router->ingresses[list[i].partition];
+
+		asks[i] = (struct wp_route_ask){
+			.lease = wp_worker_lease(w, &list[i]),
+			.is_careful = ingress->careful > 0,
+			.may_have_tries =
+				ingress->untried != lease_token(&list[i]),
+			.skip_to = "",
+		};
+	}
+	wp_random_hex(token, WP_ROUTE_TOKEN_LEN / 2);
+	wp_route_build(&w->cmd, &call, asks, n);
+}
+
+static enum wp_err route(struct wp_router *router, const struct wp_owned *list,
+			 size_t n, struct wp_error *err)
+{
+	struct wp_worker *w = router->w;
 	struct wp_route_result result;
 	struct wp_reply *reply = NULL;
 	uint64_t start_us = wp_mono_us();
 	enum wp_err rc;
 
-	wp_random_hex(token, WP_ROUTE_TOKEN_LEN / 2);
-	wp_route_build(&w->cmd, &call, &ask, 1);
+	ask(router, list, n);
 	rc = wp_redis_do(w->redis, &w->cmd, &reply, err);
-	if (rc != WP_OK)
+	if (rc != WP_OK) {
+		forget_tries(router, list, n);
 		goto out;
+	}
 	wp_metric_observe_us(w->metrics, WP_WM_ROUTE_SECONDS,
 			     wp_mono_us() - start_us);
-	wp_route_parse(reply, 0, &result);
-	switch (result.status) {
-	case WP_ROUTE_OK:
-		on_routed(router, partition, &result);
-		break;
-	case WP_ROUTE_LOST:
-		on_lost(router, partition, owned->owner);
-		break;
-	case WP_ROUTE_GATE:
-		leave_line(router, partition);
-		wp_table_set_open(w->table, partition, owned->owner, false);
-		break;
-	case WP_ROUTE_FAULT:
-		on_fault(router, partition, &result);
-		break;
-	case WP_ROUTE_REFUSED:
-		on_refused(router, partition, &result);
-		break;
+	for (size_t i = 0; i < n; i++) {
+		wp_route_parse(reply, i, &result);
+		hear(router, &list[i], &result);
 	}
 out:
 	wp_reply_free(&reply);
@@ -291,11 +397,14 @@ out:
 enum wp_err wp_router_run(struct wp_router *router, struct wp_error *err)
 {
 	uint64_t now_ms = wp_mono_ms();
-	struct wp_owned owned;
+	struct wp_owned list[WP_ROUTES_MAX];
+	size_t n = 0;
 	enum wp_err rc = WP_OK;
 
-	if (now_ms >= router->paused_until_ms && choose(router, &owned))
-		rc = route_batch(router, &owned, err);
+	if (now_ms >= router->paused_until_ms)
+		n = choose(router, list);
+	if (n > 0)
+		rc = route(router, list, n, err);
 	if (rc == WP_OK && now_ms >= router->next_poll_ms)
 		rc = poll_all(router, err);
 	return rc;

@@ -25,7 +25,7 @@ void wp_router_hurry(struct wp_router *router);
 uint64_t wp_router_next_ms(const struct wp_router *router);
 
 /*
- * Route one batch of the next partition in turn, if there is one. When it is
+ * Route a batch of the next partitions in turn, if there are any. When it is
  * time to, look at the length of every ingress, the guarantee behind the
  * doorbells, and at every gate: one that is not open any more has to be
  * reconciled.

@@ -81,20 +81,16 @@ static void read_counts(const struct wp_reply *reply,
 	out->rows = (wp_reply_count(reply) - ROWS_AT) / ROW_WORDS;
 }
 
-/* One partition's. */
-static void read_answer(const struct wp_reply *reply,
-			struct wp_route_result *out)
+static void read_verdict(const struct wp_reply *reply,
+			 struct wp_route_result *out)
 {
 	const struct wp_reply *status = wp_reply_at(reply, 0);
 	size_t n = wp_reply_count(reply);
 
-	out->error = wp_reply_str(wp_reply_at(reply, 1));
 	if (wp_reply_is(status, "lost")) {
 		out->status = WP_ROUTE_LOST;
 	} else if (wp_reply_is(status, "gate")) {
 		out->status = WP_ROUTE_GATE;
-	} else if (wp_reply_is(status, "fault")) {
-		out->status = WP_ROUTE_FAULT;
 	} else if (wp_reply_is(status, "ok") && n >= ROWS_AT &&
 		   (n - ROWS_AT) % ROW_WORDS == 0) {
 		out->status = WP_ROUTE_OK;
@@ -105,14 +101,19 @@ static void read_answer(const struct wp_reply *reply,
 void wp_route_parse(const struct wp_reply *reply, size_t i,
 		    struct wp_route_result *out)
 {
+	/* An error is about the whole call, or in the place of an answer. */
+	const struct wp_reply *own = wp_reply_type(reply) == WP_REPLY_ERROR
+					     ? reply
+					     : wp_reply_at(reply, i);
+
 	*out = (struct wp_route_result){
 		.status = WP_ROUTE_REFUSED,
-		.error = wp_reply_str(reply),
-		.reply = wp_reply_at(reply, i),
+		.error = wp_reply_str(own),
+		.reply = own,
 	};
-	if (wp_reply_type(reply) != WP_REPLY_ERROR)
-		read_answer(out->reply, out);
-	else if (!wp_reply_is_refusal(reply))
+	if (wp_reply_type(own) != WP_REPLY_ERROR)
+		read_verdict(own, out);
+	else if (!wp_reply_is_refusal(own))
 		out->status = WP_ROUTE_FAULT;
 }
 

@@ -57,10 +57,10 @@ MUTATIONS = (
     Mutation(
         "lose", "routing drops one message in forty",
         [(SCRIPTS + "route.lua",
-          "  local online = incarnations(f.u)\n",
+          "  local user = user_of(f.u)\n",
           "  if tonumber(id:match('^%d+')) % 40 == 7 then\n"
           "    return 'dropped'\n  end\n"
-          "  local online = incarnations(f.u)\n")],
+          "  local user = user_of(f.u)\n")],
         {"lost"}, "cold-locked"),
     Mutation(
         "believe-clock", "what has expired by a wrong clock is deleted",
@@ -107,9 +107,9 @@ MUTATIONS = (
     Mutation(
         "forget-poke", "one poke in three is neither sent nor remembered",
         [(SCRIPTS + "route.lua",
-          "  local once = inc .. ' ' .. urn\n",
+          "  user.is_poked = true\n",
           "  if now_ms % 3 == 0 then\n    return\n  end\n"
-          "  local once = inc .. ' ' .. urn\n")],
+          "  user.is_poked = true\n")],
         {"missed_poke"}, "cold-locked"),
     Mutation(
         "forget-connect-poke", "connect does not see what waits",
@@ -131,8 +131,8 @@ MUTATIONS = (
     Mutation(
         "forget-mark", "users who are away are not marked for migration",
         [(SCRIPTS + "route.lua",
-          "      marks[#marks + 1] = now_text\n"
-          "      marks[#marks + 1] = f.u\n",
+          "  marks[#marks + 1] = now_text\n"
+          "  marks[#marks + 1] = user.urn\n",
           "")],
         {"stranded", "repaired"}, "cold-locked"),
     Mutation(

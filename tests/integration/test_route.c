@@ -296,6 +296,159 @@ static void a_sleeping_worker_is_rung_while_entries_wait_for_a_try(void **state)
 	wp_redis_free(&ear);
 }
 
+/* ---- several partitions ---- */
+
+enum { FIRST = WP_WORLD_PARTITION, PARTITIONS = 4 };
+
+/* More partitions of the same owner behind the world's, open. */
+static void open_partitions(struct wp_world *w)
+{
+	for (uint32_t p = FIRST + 1; p < FIRST + PARTITIONS; p++) {
+		wp_world_run(w, "SET wp:{%u}:owner %s", p, w->owner);
+		wp_world_run(w, "SET wp:{%u}:gate %s", p,
+			     wp_redis_run_id(w->redis));
+	}
+}
+
+static void accept_in(struct wp_world *w, uint32_t partition, const char *to,
+		      const char *flags)
+{
+	wp_world_run(w,
+		     "XADD wp:{%u}:ingress * u %s b 0 f %s x 99999999999999 t "
+		     "t e m",
+		     partition, to, flags);
+}
+
+/* One call for the first n; results are good until *reply_out is freed. */
+static void route_several(struct wp_world *w, size_t n,
+			  struct wp_route_result results[PARTITIONS],
+			  struct wp_reply **reply_out)
+{
+	const struct wp_route_call call = { &w->conf, wp_redis_run_id(w->redis),
+					    "token" };
+	struct wp_route_ask asks[PARTITIONS];
+
+	assert_in_range(n, 1, PARTITIONS);
+	for (size_t i = 0; i < n; i++) {
+		asks[i] = wp_world_ask(w);
+		asks[i].lease.partition = FIRST + (uint32_t)i;
+	}
+	wp_route_build(&w->cmd, &call, asks, n);
+	*reply_out = wp_world_do(w);
+	assert_int_equal(wp_reply_count(*reply_out), n);
+	for (size_t i = 0; i < n; i++)
+		wp_route_parse(*reply_out, i, &results[i]);
+}
+
+static void a_daemon_is_poked_once_for_all_partitions(void **state)
+{
+	struct wp_world *w = *state;
+	struct wp_redis *ear = wp_test_redis(&w->conf);
+	struct wp_reply *reply =
+		wp_test_cmd(ear, "SUBSCRIBE", "wp:poke:i1", NULL);
+	struct wp_route_result results[PARTITIONS];
+	const char *poke;
+
+	wp_reply_free(&reply);
+	open_partitions(w);
+	wp_world_join(w, "i1");
+	(void)wp_world_connect(w, "i1.1");
+	wp_world_run(w, "HSET wp:{8}:online:" WP_AMY " i1.2 5");
+	accept_in(w, FIRST, WP_BOB, "");
+	accept_in(w, FIRST + 1, WP_AMY, "");
+
+	route_several(w, 2, results, &reply);
+	assert_int_equal(results[0].routed, 1);
+	assert_int_equal(results[1].routed, 1);
+	assert_int_equal(results[0].marked + results[1].marked, 0);
+	wp_reply_free(&reply);
+	wp_world_expect(w, "[" WP_BOB "]", "SMEMBERS wp:{7}:due:i1");
+	wp_world_expect(w, "[" WP_AMY "]", "SMEMBERS wp:{8}:due:i1");
+	assert_int_equal(wp_redis_wait(ear, WAIT_MS, &reply, NULL), WP_OK);
+	poke = wp_reply_str(wp_reply_at(reply, 2));
+	assert_string_equal(poke, "p " WP_BOB "," WP_AMY);
+	wp_reply_free(&reply);
+	assert_int_equal(wp_redis_wait(ear, 0, &reply, NULL), WP_ERR_NOTFOUND);
+	wp_redis_free(&ear);
+}
+
+static void what_is_wrong_with_one_partition_stays_there(void **state)
+{
+	struct wp_world *w = *state;
+	struct wp_route_result results[PARTITIONS];
+	struct wp_reply *reply;
+
+	open_partitions(w);
+	wp_world_run(w, "SET wp:{7}:online:" WP_BOB " not-a-hash");
+	wp_world_run(w, "SET wp:{8}:owner 9:other");
+	wp_world_run(w, "SET wp:{9}:gate another-life");
+	for (uint32_t p = FIRST; p < FIRST + PARTITIONS; p++)
+		accept_in(w, p, WP_BOB, "");
+
+	route_several(w, PARTITIONS, results, &reply);
+	assert_int_equal(results[0].status, WP_ROUTE_FAULT);
+	assert_non_null(strstr(results[0].error, "WRONGTYPE"));
+	assert_int_equal(results[1].status, WP_ROUTE_LOST);
+	assert_int_equal(results[2].status, WP_ROUTE_GATE);
+	assert_int_equal(results[3].status, WP_ROUTE_OK);
+	assert_int_equal(results[3].routed, 1);
+	assert_int_equal(results[3].marked, 1);
+	wp_reply_free(&reply);
+	wp_world_expect(w, "1", "XLEN wp:{7}:ingress");
+	wp_world_expect(w, "[" WP_BOB "]", "ZRANGE wp:{10}:migrate 0 -1");
+}
+
+/* What had left the one that died is nobody's in the next one. */
+static void a_partition_that_dies_leaves_nothing_to_the_next(void **state)
+{
+	struct wp_world *w = *state;
+	struct wp_route_result results[PARTITIONS];
+	struct wp_reply *reply;
+
+	open_partitions(w);
+	wp_world_run(w, "SET wp:{7}:online:" WP_BOB " not-a-hash");
+	wp_world_run(w, "EVAL return\tredis.call('HSET',KEYS[1],ARGV[1],"
+			"'5\\032"
+			"50') 1 wp:{8}:waits " WP_AMY);
+	accept_in(w, FIRST, WP_AMY, "e");
+	accept_in(w, FIRST, WP_BOB, "");
+	accept_in(w, FIRST + 1, WP_BOB, "e");
+
+	route_several(w, 2, results, &reply);
+	assert_int_equal(results[0].status, WP_ROUTE_FAULT);
+	assert_int_equal(results[1].dropped, 1);
+	wp_reply_free(&reply);
+	wp_world_expect(w, "1", "XLEN wp:{7}:ingress");
+	wp_world_expect(w, "5 50", "HGET wp:{8}:waits " WP_AMY);
+}
+
+static void partitions_share_what_a_call_may_do(void **state)
+{
+	enum { BATCH = 30, MANY = 40 };
+	struct wp_world *w = *state;
+	struct wp_route_result results[PARTITIONS];
+	struct wp_reply *reply;
+
+	open_partitions(w);
+	w->conf.worker.batch_entries = BATCH;
+	for (int i = 0; i < MANY; i++) {
+		accept_in(w, FIRST, WP_BOB, "");
+		accept_in(w, FIRST + 1, WP_BOB, "");
+		if (i < 2)
+			accept_in(w, FIRST + 2, WP_BOB, "");
+		accept_in(w, FIRST + 3, WP_BOB, "");
+	}
+	route_several(w, PARTITIONS, results, &reply);
+	/* A quarter, a third, half of the rest, and all that is left. */
+	assert_int_equal(results[0].routed, 7);
+	assert_int_equal(results[0].left, MANY - 7);
+	assert_int_equal(results[1].routed, 7);
+	assert_int_equal(results[2].routed, 2);
+	assert_int_equal(results[2].left, 0);
+	assert_int_equal(results[3].routed, BATCH - 7 - 7 - 2);
+	wp_reply_free(&reply);
+}
+
 #define WORLD_TEST(name) \
 	cmocka_unit_test_setup_teardown(name, wp_world_setup, wp_world_teardown)
 
@@ -316,6 +469,10 @@ int main(void)
 		WORLD_TEST(an_entry_that_kills_the_script_is_found_and_buried),
 		WORLD_TEST(
 			a_sleeping_worker_is_rung_while_entries_wait_for_a_try),
+		WORLD_TEST(a_daemon_is_poked_once_for_all_partitions),
+		WORLD_TEST(what_is_wrong_with_one_partition_stays_there),
+		WORLD_TEST(a_partition_that_dies_leaves_nothing_to_the_next),
+		WORLD_TEST(partitions_share_what_a_call_may_do),
 	};
 
 	if (!wp_test_redis_present())

@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -128,6 +129,112 @@ static void the_poll_finds_what_no_bell_rang_for(void **state)
 	rig_release(&rig);
 }
 
+/* ---- several partitions by one call ---- */
+
+enum { OTHER = 2, THIRD = 4 };
+
+/* Ours, open, and one message for bob in it. */
+static void fill(struct rig *rig, uint32_t partition)
+{
+	wp_rig_own(&rig->worker, rig->w, partition);
+	wp_world_run(rig->w, "SET wp:{%u}:gate %s", partition,
+		     wp_redis_run_id(rig->w->redis));
+	wp_world_run(rig->w,
+		     "XADD wp:{%u}:ingress * u " WP_BOB
+		     " b 0 f  x 99999999999999 t t e m",
+		     partition);
+	wp_router_ring(rig->router, partition);
+}
+
+/* What a call does that comes to no answer. */
+static void count_a_try(struct wp_world *w)
+{
+	wp_world_run(w, "EVAL redis.call('HSET',KEYS[2],redis.call('XRANGE',"
+			"KEYS[1],'-','+')[1][1],1) 2 wp:{2}:ingress "
+			"wp:{2}:tries");
+}
+
+/* One turn, and how many messages of a partition are in hot now. */
+static int64_t hot_after_run(struct rig *rig, uint32_t partition)
+{
+	assert_int_equal(wp_router_run(rig->router, NULL), WP_OK);
+	return wp_world_int(rig->w, "XLEN wp:{%u}:hot:" WP_BOB, partition);
+}
+
+static void what_waits_goes_by_one_call(void **state)
+{
+	struct rig rig;
+
+	rig_init(&rig, *state);
+	fill(&rig, OTHER);
+	fill(&rig, THIRD);
+	fill(&rig, WP_WORLD_PARTITION);
+	assert_int_equal(hot_after_run(&rig, OTHER), 1);
+	wp_world_expect(rig.w, "1", "XLEN wp:{4}:hot:" WP_BOB);
+	wp_world_expect(rig.w, "1", "XLEN " WP_P "hot:" WP_BOB);
+	assert_int_equal(
+		wp_rig_metric(&rig.worker,
+			      "waypost_worker_route_batch_seconds_count"),
+		1);
+	rig_release(&rig);
+}
+
+static void a_partition_that_keeps_entries_goes_alone(void **state)
+{
+	struct rig rig;
+
+	rig_init(&rig, *state);
+	wp_world_run(rig.w, "SET wp:{2}:hot:" WP_BOB " not-a-stream");
+	fill(&rig, OTHER);
+	assert_int_equal(wp_router_run(rig.router, NULL), WP_OK);
+	wp_world_expect(rig.w, "[1]", "HVALS wp:{2}:tries");
+
+	wp_router_ring(rig.router, OTHER);
+	fill(&rig, THIRD);
+	assert_int_equal(hot_after_run(&rig, THIRD), 1);
+	wp_world_expect(rig.w, "[1]", "HVALS wp:{2}:tries");
+	assert_int_equal(wp_router_run(rig.router, NULL), WP_OK);
+	wp_world_expect(rig.w, "[2]", "HVALS wp:{2}:tries");
+	rig_release(&rig);
+}
+
+/* The count of an entry goes with it, whoever has counted. */
+static void tries_are_looked_for_unless_none_can_be_there(void **state)
+{
+	struct wp_world *w = *state;
+	struct rig rig;
+
+	rig_init(&rig, w);
+	fill(&rig, OTHER);
+	assert_int_equal(hot_after_run(&rig, OTHER), 1);
+
+	/* By ourselves, since. */
+	wp_world_run(w, "RENAME wp:{2}:hot:" WP_BOB " kept");
+	wp_world_run(w, "SET wp:{2}:hot:" WP_BOB " not-a-stream");
+	fill(&rig, OTHER);
+	assert_int_equal(wp_router_run(rig.router, NULL), WP_OK);
+	wp_world_expect(w, "1", "HLEN wp:{2}:tries");
+	wp_world_run(w, "RENAME kept wp:{2}:hot:" WP_BOB);
+	wp_router_ring(rig.router, OTHER);
+	assert_int_equal(hot_after_run(&rig, OTHER), 2);
+	wp_world_expect(w, "0", "EXISTS wp:{2}:tries");
+
+	/* By another owner, since our last lease. */
+	(void)snprintf(w->owner, sizeof(w->owner), "99:worker-a");
+	fill(&rig, OTHER);
+	count_a_try(w);
+	assert_int_equal(hot_after_run(&rig, OTHER), 3);
+	wp_world_expect(w, "0", "EXISTS wp:{2}:tries");
+
+	/* By ourselves, before the connection was lost. */
+	fill(&rig, OTHER);
+	count_a_try(w);
+	wp_router_hurry(rig.router);
+	assert_int_equal(hot_after_run(&rig, OTHER), 4);
+	wp_world_expect(w, "0", "EXISTS wp:{2}:tries");
+	rig_release(&rig);
+}
+
 #define WORLD_TEST(name) \
 	cmocka_unit_test_setup_teardown(name, wp_world_setup, wp_world_teardown)
 
@@ -138,6 +245,9 @@ int main(void)
 		WORLD_TEST(a_partition_that_cannot_be_had_hides_no_free_one),
 		WORLD_TEST(a_lost_gate_is_noticed_although_nothing_comes_in),
 		WORLD_TEST(the_poll_finds_what_no_bell_rang_for),
+		WORLD_TEST(what_waits_goes_by_one_call),
+		WORLD_TEST(a_partition_that_keeps_entries_goes_alone),
+		WORLD_TEST(tries_are_looked_for_unless_none_can_be_there),
 	};
 
 	if (!wp_test_redis_present())

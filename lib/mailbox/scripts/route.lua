@@ -1,21 +1,24 @@
 #!lua flags=allow-oom
--- route: move the oldest accepted entries of a partition into the hot queues of
--- their recipients and poke whoever is online (docs/architecture.md "Routing").
+-- route: move the oldest accepted entries of some partitions into the hot
+-- queues of their recipients and poke whoever is online (docs/architecture.md
+-- "Routing").
 --
--- KEYS[1]  wp:{p}:
--- ARGV     run_id, max_entries, max_bytes, max_tries, push_max, token, then
+-- KEYS     wp:{p}: of each partition, none of them twice
+-- ARGV     run_id, max_entries, max_bytes, max_tries, push_max, token, then for
+--          each partition
 --          owner, careful, may_have_tries, away, skip_to, n, n names
+--          push_max: about how many notification commands are kept; 0: nobody
+--          wants any
 --          careful "1": count a try before each attempt, for a partition whose
---          last call died as a whole; an entry that was on its last try then is
+--          last call died; an entry that was on its last try then is
 --          dead-lettered without another one
 --          may_have_tries "0": the owner of this lease knows of no entry that
 --          has a try counted
---          push_max: about how many notification commands are kept; 0 or left
---          out: nobody wants any
 --          token, away, skip_to and names have no meaning yet
--- Result   {r}, of the partition:
---          {"lost"}    somebody else owns the partition
---          {"gate"}    the partition must be reconciled first
+-- Result   {r1, … rn}, of each partition:
+--          {"lost"}    somebody else owns it
+--          {"gate"}    it must be reconciled first
+--          an error    it died of that; the others did not, if there are any
 --          {"ok", routed, dropped, dead, held, left, marked, error}
 --          held: entries that stay for another try or behind such an entry;
 --          left: entries still in ingress; marked: users who are to be moved
@@ -43,58 +46,30 @@
 --     against max_entries and max_bytes, only against bounds of its own.
 --   - waits loses what leaves ingress without being in hot.
 --   - tries has a field for an entry only while that entry is in ingress.
+--   - Partitions have nothing in common but the bounds and the pokes.
 -- Bounds: max_entries and max_bytes of what leaves ingress, 4,096 entries and
--- eight times max_bytes of what is held, and a slice beyond each.
+-- eight times max_bytes of what is held, and a slice beyond each, all
+-- partitions together. Each may have an equal part of what those before it have
+-- left.
 -- Safe to repeat after a cut at any point: hot refuses an id that it has
 -- already covered, marks and due are sets.
-local prefix = KEYS[1]
+local call, try = redis.call, redis.pcall
 local run_id = ARGV[1]
-local max_entries, max_bytes = tonumber(ARGV[2]), tonumber(ARGV[3])
 local max_tries, push_max = tonumber(ARGV[4]), tonumber(ARGV[5])
-local owner, careful = ARGV[7], ARGV[8] == '1'
-local ingress, tries_key = prefix .. 'ingress', prefix .. 'tries'
-local SLICE, POKE_BATCH = 16, 500
-local MAX_HELD, MAX_HELD_BYTES = 4096, 8 * max_bytes
-
-if redis.call('GET', prefix .. 'owner') ~= owner then
-  return {{'lost'}}
-elseif redis.call('GET', prefix .. 'gate') ~= run_id then
-  return {{'gate'}}
-end
+local SLICE, POKE_BATCH, MAX_HELD = 16, 500, 4096
 
 -- include clock
 local now_text = string.format('%d', now_ms)
 
-local presence = {} -- urn -> list of incarnations that hold a connection
-local function incarnations(urn)
-  local list = presence[urn]
-  if not list then
-    local seen = {}
-    list = {}
-    for _, conn in ipairs(redis.call('HKEYS', prefix .. 'online:' .. urn)) do
-      local inc = conn:match('^(.*)%.')
-      if inc and not seen[inc] then
-        seen[inc] = true
-        list[#list + 1] = inc
-      end
-    end
-    presence[urn] = list
-  end
-  return list
-end
-
-local pokes, poked = {}, {} -- incarnation -> urns; "inc urn" -> true
-local due = {} -- incarnation -> urns, of the slice
-local function remember_poke(inc, urn)
-  local once = inc .. ' ' .. urn
-  if not poked[once] then
-    poked[once] = true
-    for _, lists in ipairs({pokes, due}) do
-      lists[inc] = lists[inc] or {}
-      table.insert(lists[inc], urn)
-    end
-  end
-end
+-- Of the partition that is being routed.
+local prefix, ingress, tries_key
+local careful, has_tries
+local users -- urn -> what this call knows of the user and does for it
+local due, marks, leaving -- of the slice: incarnation -> urns, words, ids
+local holding, foreign -- by lane
+local routed, dropped, dead, held, n_marked
+local bytes, held_bytes
+local last_error
 
 -- include is_above
 
@@ -104,54 +79,80 @@ end
 
 -- include index
 
-local told = {} -- urn -> the command that this call has written
-local function tell(urn, id)
-  local entry = push_about(urn, id)
-  if entry and told[urn] and told[urn] ~= entry then
-    push_take_back(told[urn])
-  end
-  told[urn] = entry or told[urn]
-end
-
 -- include fields_of
 
-local function is_in(hot, id)
-  return #redis.call('XRANGE', hot, id, id) > 0
+local function user_of(urn)
+  local user = users[urn]
+  if not user then
+    user = {urn = urn}
+    users[urn] = user
+  end
+  return user
 end
 
-local marked, marks = {}, {} -- urn -> true; words of ZADD, of the slice
-local n_marked = 0
+-- Incarnations that hold a connection of the user.
+local function incarnations(urn)
+  local list, seen = {}, {}
+  for _, conn in ipairs(call('HKEYS', prefix .. 'online:' .. urn)) do
+    local inc = conn:match('^(.*)%.')
+    if inc and not seen[inc] then
+      seen[inc] = true
+      list[#list + 1] = inc
+    end
+  end
+  return list
+end
 
--- Returns "routed", "dropped", or nil and what is wrong with the entry.
--- Faults of Redis itself are raised and end the call.
-local function route_one(id, f)
-  if not (f.u and f.e and f.x and f.b and f.f) then
-    return nil, 'missing field'
+local pokes = {} -- incarnation -> urns, of all partitions
+
+local function list_for(inc, urn, lists)
+  local list = lists[inc]
+  if list then
+    list[#list + 1] = urn
+  else
+    lists[inc] = {urn}
   end
-  local expires_ms = tonumber(f.x)
-  if not expires_ms then
-    return nil, 'expiry is no number'
+end
+
+local function poke(user)
+  user.is_poked = true
+  for _, inc in ipairs(user.online) do
+    list_for(inc, user.urn, due)
+    list_for(inc, user.urn, pokes)
   end
-  local online = incarnations(f.u)
-  if #online == 0 and f.f:find('e', 1, true) then
-    return 'dropped'
+end
+
+local function mark(user)
+  user.is_marked = true
+  n_marked = n_marked + 1
+  marks[#marks + 1] = now_text
+  marks[#marks + 1] = user.urn
+end
+
+-- At the end one command of the user is there that this call has written.
+local function tell(user, id)
+  local entry = push_about(user.urn, id)
+  if entry and user.told and user.told ~= entry then
+    push_take_back(user.told)
   end
+  user.told = entry or user.told
+end
+
+local function is_in(hot, id)
+  return #call('XRANGE', hot, id, id) > 0
+end
+
+-- Put it into hot. Returns nil and what is wrong when it cannot be.
+local function append(id, f, expires_ms)
   local hot = prefix .. (f.b == '1' and 'hot!:' or 'hot:') .. f.u
-  local mark = f.b == '1' and '!' or ''
-  if f.f ~= '' then
-    redis.call('ZADD', prefix .. 'expiry', 'LT',
-      string.format('%d', expires_ms), f.u)
-  end
-  if expires_ms <= now_ms then
-    redis.pcall('HDEL', prefix .. 'waits', '!' .. f.u)
-  end
-  local is_new = index_add(f.u, mark .. id, expires_ms, #f.e)
-  local added = redis.pcall('XADD', hot, id, 'e', f.e, 'x', f.x, 'f', f.f)
+  local member = (f.b == '1' and '!' or '') .. id
+  local is_new = index_add(f.u, member, expires_ms, #f.e)
+  local added = try('XADD', hot, id, 'e', f.e, 'x', f.x, 'f', f.f)
   if type(added) == 'table' and added.err then
     -- An id the stream has already covered was routed by a call cut off later.
     local is_covered = added.err:find('equal or smaller', 1, true)
     if is_new and not (is_covered and is_in(hot, id)) then
-      index_drop(f.u, mark .. id)
+      index_drop(f.u, member)
     end
     if not is_covered then
       if added.err:find('^WRONGTYPE') or added.err:find('^ERR') then
@@ -160,102 +161,117 @@ local function route_one(id, f)
       error(added)
     end
   end
-  if #online > 0 then
-    for _, inc in ipairs(online) do
-      remember_poke(inc, f.u)
+  return true
+end
+
+-- Returns "routed", "dropped", or nil and what is wrong with the entry.
+-- Faults of Redis itself are raised and end the partition's turn.
+local function route_one(id, f)
+  if not (f.u and f.e and f.x and f.b and f.f) then
+    return nil, 'missing field'
+  end
+  local expires_ms = tonumber(f.x)
+  if not expires_ms then
+    return nil, 'expiry is no number'
+  end
+  local user = user_of(f.u)
+  user.online = user.online or incarnations(f.u)
+  local is_online = #user.online > 0
+  if not is_online and f.f:find('e', 1, true) then
+    return 'dropped'
+  end
+  if f.f ~= '' then
+    call('ZADD', prefix .. 'expiry', 'LT', string.format('%d', expires_ms), f.u)
+  end
+  if expires_ms <= now_ms then
+    try('HDEL', prefix .. 'waits', '!' .. f.u)
+  end
+  local is_done, reason = append(id, f, expires_ms)
+  if not is_done then
+    return nil, reason
+  end
+  if is_online then
+    if not user.is_poked then
+      poke(user)
     end
   else
-    if not marked[f.u] then
-      marked[f.u] = true
-      n_marked = n_marked + 1
-      marks[#marks + 1] = now_text
-      marks[#marks + 1] = f.u
+    if not user.is_marked then
+      mark(user)
     end
     if push_max > 0 and expires_ms > now_ms then
-      tell(f.u, id)
+      tell(user, id)
     end
   end
   return 'routed'
 end
 
 local function bury(id, f, reason, tries)
-  redis.call('XADD', prefix .. 'dlq', '*', 'id', id, 'reason', reason,
+  call('XADD', prefix .. 'dlq', '*', 'id', id, 'reason', reason,
     'tries', tries, 'at', now_text, 'u', f.u or '', 'b', f.b or '',
     'f', f.f or '', 'x', f.x or '', 'e', f.e or '')
 end
 
-local routed, dropped, dead = 0, 0, 0
-local held, bytes, held_bytes = 0, 0, 0
-local holding = {} -- urn and band -> true
-local last_error = ''
-local has_tries = careful or
-  (ARGV[9] == '1' and redis.call('EXISTS', tries_key) == 1)
-
-local leaving = {} -- ids, of the slice
-
 -- What was put off for the entries of a slice.
 local function settle_slice()
   for inc, urns in pairs(due) do
-    redis.call('SADD', prefix .. 'due:' .. inc, unpack(urns))
+    call('SADD', prefix .. 'due:' .. inc, unpack(urns))
   end
   if #marks > 0 then
-    redis.call('ZADD', prefix .. 'migrate', 'NX', unpack(marks))
+    call('ZADD', prefix .. 'migrate', 'NX', unpack(marks))
   end
   if #leaving > 0 then
     -- In this order, or a cut could leave a field that nobody removes.
     if has_tries then
-      redis.call('HDEL', tries_key, unpack(leaving))
+      call('HDEL', tries_key, unpack(leaving))
     end
-    redis.call('XDEL', ingress, unpack(leaving))
+    call('XDEL', ingress, unpack(leaving))
   end
   due, marks, leaving = {}, {}, {}
 end
 
--- Lanes whose queue is what is wrong, found out by the tries of a first entry.
--- The others need none of their own: each would keep everybody behind them.
-local foreign = {}
+-- Whose order counts: a recipient and band.
+local function lane_of(f)
+  return (f.u or '') .. (f.b == '1' and ' !' or ' ')
+end
 
 -- Returns true when the entry has left ingress.
-local function attempt(id, f, lane)
-  local tries = careful and redis.call('HINCRBY', tries_key, id, 1)
+local function attempt(id, f)
+  local tries = careful and call('HINCRBY', tries_key, id, 1)
   local outcome, reason
   if careful and tries > max_tries then
     reason = 'routing died with it'
-  elseif foreign[lane] then
-    reason, tries = foreign[lane], max_tries
+  elseif next(foreign) and foreign[lane_of(f)] then
+    -- The queue is what is wrong, found out by the tries of a first entry. The
+    -- others need none of their own: each would keep everybody behind them.
+    reason, tries = foreign[lane_of(f)], max_tries
   else
     outcome, reason = route_one(id, f)
   end
   if outcome == 'routed' then
     routed = routed + 1
+    leaving[#leaving + 1] = id
+    return true
   elseif outcome == 'dropped' then
     dropped = dropped + 1
   else
     last_error = reason
-    tries = tries or redis.call('HINCRBY', tries_key, id, 1)
+    tries = tries or call('HINCRBY', tries_key, id, 1)
     has_tries = true
     if tries < max_tries then
       return false
     end
     if reason:find('^WRONGTYPE') then
-      foreign[lane] = reason
+      foreign[lane_of(f)] = reason
     end
     bury(id, f, reason, tries)
     dead = dead + 1
   end
   leaving[#leaving + 1] = id
-  if outcome ~= 'routed' then
-    if f.u then
-      index_lose(f.u, (f.b == '1' and '!' or '') .. id, #(f.e or ''))
-    end
-    settle_slice()
+  if f.u then
+    index_lose(f.u, (f.b == '1' and '!' or '') .. id, #(f.e or ''))
   end
+  settle_slice()
   return true
-end
-
-local function is_full()
-  return routed + dropped + dead >= max_entries or bytes >= max_bytes or
-    held >= MAX_HELD or held_bytes >= MAX_HELD_BYTES
 end
 
 -- The earliest expiry of each user in a slice. What may vanish is left out:
@@ -274,46 +290,107 @@ local function note_expiries(slice)
     words[#words + 1] = urn
   end
   if #words > 0 then
-    redis.call('ZADD', prefix .. 'expiry', 'LT', unpack(words))
+    call('ZADD', prefix .. 'expiry', 'LT', unpack(words))
   end
 end
 
-local from = '-'
-local is_end = false
-repeat
-  local slice = redis.call('XRANGE', ingress, from, '+', 'COUNT', SLICE)
-  local is_last = #slice < SLICE
-  for _, entry in ipairs(slice) do
-    entry.f = fields_of(entry)
-  end
-  note_expiries(slice)
-  for i, entry in ipairs(slice) do
-    local id, f = entry[1], entry.f
-    local lane = (f.u or '') .. ' ' .. (f.b or '')
-    local size = #(f.e or '')
-    from = '(' .. id
-    if not holding[lane] and attempt(id, f, lane) then
-      bytes = bytes + size
-    else
-      holding[lane] = true
-      held = held + 1
-      held_bytes = held_bytes + size
-    end
-    if is_full() then
-      is_last = is_last and i == #slice
-      break
-    end
-  end
-  settle_slice()
-  is_end = is_last
-until is_last or is_full()
+-- What the partitions may still do, and each of them.
+local room = {entries = tonumber(ARGV[2]), bytes = tonumber(ARGV[3]),
+  held = MAX_HELD, held_bytes = 8 * ARGV[3]}
+local share
 
+local function is_full()
+  return routed + dropped + dead >= share.entries or bytes >= share.bytes or
+    held >= share.held or held_bytes >= share.held_bytes
+end
+
+-- Returns whether the whole of ingress was looked at.
+local function walk()
+  local from = '-'
+  repeat
+    local slice = call('XRANGE', ingress, from, '+', 'COUNT', SLICE)
+    local is_last = #slice < SLICE
+    for _, entry in ipairs(slice) do
+      entry.f = fields_of(entry)
+    end
+    note_expiries(slice)
+    for i, entry in ipairs(slice) do
+      local id, f = entry[1], entry.f
+      local size = #(f.e or '')
+      from = '(' .. id
+      if not (held > 0 and holding[lane_of(f)]) and attempt(id, f) then
+        bytes = bytes + size
+      else
+        holding[lane_of(f)] = true
+        held = held + 1
+        held_bytes = held_bytes + size
+      end
+      if is_full() then
+        is_last = is_last and i == #slice
+        break
+      end
+    end
+    settle_slice()
+    if is_last then
+      return true
+    end
+  until is_full()
+  return false
+end
+
+-- A partition, of n_left that are to come with it; its words begin in ARGV
+-- behind `at`.
+local function route(key, at, n_left)
+  prefix, ingress, tries_key = key, key .. 'ingress', key .. 'tries'
+  local holder = call('MGET', key .. 'owner', key .. 'gate')
+  if holder[1] ~= ARGV[at + 1] then
+    return {'lost'}
+  elseif holder[2] ~= run_id then
+    return {'gate'}
+  end
+  careful = ARGV[at + 2] == '1'
+  has_tries = careful or
+    (ARGV[at + 3] == '1' and call('EXISTS', tries_key) == 1)
+  users, due, marks, leaving, holding, foreign = {}, {}, {}, {}, {}, {}
+  routed, dropped, dead, held, n_marked = 0, 0, 0, 0, 0
+  bytes, held_bytes, last_error = 0, 0, ''
+  share = {}
+  for what, left in pairs(room) do
+    share[what] = math.max(1, math.floor(left / n_left))
+  end
+  index_begin()
+  local is_end = walk()
+  index_settle()
+  room.entries = room.entries - (routed + dropped + dead)
+  room.bytes = room.bytes - bytes
+  room.held, room.held_bytes = room.held - held, room.held_bytes - held_bytes
+  local left = is_end and held or call('XLEN', ingress)
+  return {'ok', routed, dropped, dead, held, left, n_marked, last_error}
+end
+
+-- One that dies leaves the others alone.
+local function route_of_several(key, at, n_left)
+  local is_done, result = pcall(route, key, at, n_left)
+  if not is_done then
+    local text = type(result) == 'table' and result.err or 'ERR ' .. result
+    if text:find('^READONLY') then
+      error(result) -- no master, and the caller is to leave this server
+    end
+    return {err = text}
+  end
+  return result
+end
+
+local results, at = {}, 6
+for k, key in ipairs(KEYS) do
+  local turn = #KEYS == 1 and route or route_of_several
+  results[k] = turn(key, at, #KEYS - k + 1)
+  at = at + 6 + 2 * ARGV[at + 6]
+end
 for inc, urns in pairs(pokes) do
   for i = 1, #urns, POKE_BATCH do
-    redis.call('PUBLISH', 'wp:poke:' .. inc,
+    call('PUBLISH', 'wp:poke:' .. inc,
       'p ' .. table.concat(urns, ',', i, math.min(i + POKE_BATCH - 1, #urns)))
   end
 end
-index_settle()
-local left = is_end and held or redis.call('XLEN', ingress)
-return {{'ok', routed, dropped, dead, held, left, n_marked, last_error}}
+return results

@@ -1,5 +1,5 @@
 -- exports index_add, index_drop, index_remove, index_forget, index_check
--- exports index_lose, index_settle, hot_length
+-- exports index_lose, index_begin, index_settle, hot_length
 -- needs prefix, INDEX_SPAN, index_score
 -- Keep index:<urn> and, when something leaves, waits: user -> "<n> <bytes>" of
 -- what is in ingress and hot. Only send adds to waits, before ingress grows; a
@@ -8,7 +8,7 @@
 -- length of hot; but not before index has it too. Else nobody knows the bytes,
 -- and beside the right number nobody would look for them again.
 local index_add, index_drop, index_remove, index_forget, index_check
-local index_lose, index_settle, hot_length
+local index_lose, index_begin, index_settle, hot_length
 do
   -- include waits_of
 
@@ -129,6 +129,12 @@ do
     elseif had then
       redis.call('HDEL', waits, urn, '!' .. urn)
     end
+  end
+
+  -- For whoever goes from one partition to the next: what has left the one
+  -- before, and was not settled, is forgotten.
+  function index_begin()
+    gone = {}
   end
 
   -- is_queue_empty: when it is known whether ingress is, else nil

@@ -6,10 +6,9 @@
 local push_about, push_take_back
 do
   local KNOWN_SECONDS = 30 * 24 * 3600
-  local push = prefix .. 'push'
 
   function push_about(urn, id)
-    local notified = prefix .. 'notified:' .. urn
+    local push, notified = prefix .. 'push', prefix .. 'notified:' .. urn
     local known = redis.call('GET', notified)
     if known and not is_above(id, known) then
       return nil
@@ -26,6 +25,6 @@ do
   end
 
   function push_take_back(entry)
-    redis.call('XDEL', push, entry)
+    redis.call('XDEL', prefix .. 'push', entry)
   end
 end

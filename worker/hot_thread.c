@@ -18,6 +18,7 @@
 #include "lib/mailbox/scripts.h"
 #include "lib/sys/systemd.h"
 #include "lib/sys/thread.h"
+#include "worker/bell.h"
 #include "worker/inbox.h"
 #include "worker/metrics.h"
 #include "worker/own.h"
@@ -156,19 +157,23 @@ static void subscribe(struct wp_hot_thread *hot)
 
 /* ---- doorbells ---- */
 
-/* {"message", channel, partition} */
+/* {"message", channel, what it says} */
 static void on_bell(struct wp_hot_thread *hot, const struct wp_reply *message)
 {
-	const struct wp_reply *partition = wp_reply_at(message, 2);
-	int64_t p = wp_reply_int(partition);
+	const struct wp_reply *text = wp_reply_at(message, 2);
+	struct wp_bell bell;
 
 	if (!wp_reply_is(wp_reply_at(message, 0), "message") ||
-	    wp_reply_len(partition) == 0 || p < 0 ||
-	    p >= hot->w.conf->mailbox.partitions)
+	    !wp_bell_read(&bell, wp_reply_str(text), wp_reply_len(text),
+			  (uint32_t)hot->w.conf->mailbox.partitions))
 		return;
 	wp_metric_add(hot->w.metrics, WP_WM_DOORBELLS, 1);
-	wp_router_ring(hot->router, (uint32_t)p);
-	wp_table_tell_due(hot->w.table, (uint32_t)p);
+	for (size_t i = 0; i < bell.n; i++) {
+		if (bell.is_due)
+			wp_table_tell_due(hot->w.table, bell.partitions[i]);
+		else
+			wp_router_ring(hot->router, bell.partitions[i]);
+	}
 }
 
 /* All that have rung until now. */

@@ -27,7 +27,7 @@ enum {
 /* KEYS[1] of the lease that lets one worker read wp:inbox. */
 #define WP_INBOX_LEASE "wp:{inbox}:"
 #define WP_WORKERS_KEY "wp:workers"
-/* Doorbell of a worker: "wp:bell:<worker id>"; the message is a partition. */
+/* Doorbell of a worker: "wp:bell:<worker id>"; see worker/bell.h */
 #define WP_BELL_PREFIX "wp:bell:"
 
 /* prefix: "wp:{p}:" text of a partition, for lease calls. */

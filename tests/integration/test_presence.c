@@ -278,7 +278,7 @@ static void who_leaves_mail_behind_rings_the_bell(void **state)
 	assert_int_equal(wp_redis_wait(ear, 0, &reply, NULL), WP_ERR_NOTFOUND);
 	assert_int_equal(disconnect(w, "i1.2", 900000), 0);
 	assert_int_equal(wp_redis_wait(ear, WAIT_MS, &reply, NULL), WP_OK);
-	assert_true(wp_reply_is(wp_reply_at(reply, 2), "7"));
+	assert_true(wp_reply_is(wp_reply_at(reply, 2), "due 7"));
 	wp_reply_free(&reply);
 	wp_world_run(w, "DEL " WP_P "owner");
 	assert_int_equal(disconnect(w, "i1.2", 900000), 0);

@@ -697,6 +697,56 @@ static void the_bell_rings_when_a_worker_may_sleep(void **state)
 	wp_redis_free(&ear);
 }
 
+/* What is new in several partitions of a worker is one message for it. */
+static void a_call_rings_each_worker_once(void **state)
+{
+	static const struct wp_world_mail mails[] = {
+		{ .json = "m1", .partition = 7 },
+		{ .json = "m2", .partition = 8 }, /* gate closed */
+		{ .json = "m3", .partition = 9 },
+		{ .json = "m4", .partition = 10 }, /* another worker's */
+		{ .json = "m5", .partition = 11 }, /* not empty */
+		{ .json = "m6", .partition = 12 }, /* nobody's */
+		{ .json = "m7", .partition = 13 },
+	};
+	enum { N = sizeof(mails) / sizeof(mails[0]) };
+	struct wp_world *w = *state;
+	struct wp_redis *ear = wp_test_redis(&w->conf);
+	struct wp_reply *reply =
+		wp_test_cmd(ear, "PSUBSCRIBE", WP_BELL_PREFIX "*", NULL);
+	struct wp_send_result results[N];
+	bool is_rung[2] = { false, false };
+
+	wp_reply_free(&reply);
+	for (int p = 9; p <= 13; p++)
+		wp_world_run(w, "SET wp:{%d}:gate %s", p,
+			     wp_redis_run_id(w->redis));
+	for (int p = 8; p <= 13; p++)
+		wp_world_run(w, "SET wp:{%d}:owner 2:worker-%c", p,
+			     p == 10 ? 'b' : 'a');
+	wp_world_run(w, "DEL wp:{12}:owner");
+	wp_world_run(w, "XADD wp:{11}:ingress * what ever");
+
+	wp_world_send(w, mails, N, results);
+	for (int i = 0; i < 2; i++) {
+		const char *channel, *text;
+		bool is_b;
+
+		/* {"pmessage", pattern, channel, message} */
+		assert_int_equal(wp_redis_wait(ear, WAIT_MS, &reply, NULL),
+				 WP_OK);
+		channel = wp_reply_str(wp_reply_at(reply, 2));
+		text = wp_reply_str(wp_reply_at(reply, 3));
+		is_b = strcmp(channel, WP_BELL_PREFIX "worker-b") == 0;
+		assert_string_equal(text, is_b ? "10" : "7,9,13");
+		assert_false(is_rung[is_b]);
+		is_rung[is_b] = true;
+		wp_reply_free(&reply);
+	}
+	assert_int_equal(wp_redis_wait(ear, 0, &reply, NULL), WP_ERR_NOTFOUND);
+	wp_redis_free(&ear);
+}
+
 static struct wp_route_result route_as(struct wp_world *w, const char *owner,
 				       const char *run_id)
 {
@@ -862,6 +912,7 @@ int main(void)
 		WORLD_TEST(partitions_of_a_send_do_not_spoil_each_other),
 		cmocka_unit_test(a_replica_refuses_a_send_as_a_whole),
 		WORLD_TEST(the_bell_rings_when_a_worker_may_sleep),
+		WORLD_TEST(a_call_rings_each_worker_once),
 		WORLD_TEST(routing_needs_the_lease_and_an_open_gate),
 		WORLD_TEST(a_refusal_by_redis_is_no_fault_of_an_entry),
 		WORLD_TEST(a_batch_is_bounded_by_entries),

@@ -179,6 +179,23 @@ static void what_waits_goes_by_one_call(void **state)
 	rig_release(&rig);
 }
 
+/* Nobody is to be moved where everybody is there. */
+static void the_cold_thread_is_told_of_who_is_away(void **state)
+{
+	struct rig rig;
+
+	rig_init(&rig, *state);
+	fill(&rig, OTHER);
+	fill(&rig, THIRD);
+	wp_world_run(rig.w, "HSET wp:{4}:online:" WP_BOB " i1.1 5");
+	(void)wp_table_take_due(rig.worker.table, OTHER); /* by the lease */
+	(void)wp_table_take_due(rig.worker.table, THIRD);
+	assert_int_equal(hot_after_run(&rig, THIRD), 1);
+	assert_true(wp_table_take_due(rig.worker.table, OTHER));
+	assert_false(wp_table_take_due(rig.worker.table, THIRD));
+	rig_release(&rig);
+}
+
 static void a_partition_that_keeps_entries_goes_alone(void **state)
 {
 	struct rig rig;
@@ -246,6 +263,7 @@ int main(void)
 		WORLD_TEST(a_lost_gate_is_noticed_although_nothing_comes_in),
 		WORLD_TEST(the_poll_finds_what_no_bell_rang_for),
 		WORLD_TEST(what_waits_goes_by_one_call),
+		WORLD_TEST(the_cold_thread_is_told_of_who_is_away),
 		WORLD_TEST(a_partition_that_keeps_entries_goes_alone),
 		WORLD_TEST(tries_are_looked_for_unless_none_can_be_there),
 	};

@@ -45,6 +45,6 @@ redis.call('SREM', at, conn .. ' ' .. urn)
 local owner = is_marked and redis.call('GET', prefix .. 'owner')
 if owner then
   redis.call('PUBLISH', 'wp:bell:' .. owner:match(':(.*)$'),
-    prefix:match('{(%d+)}'))
+    'due ' .. prefix:match('{(%d+)}'))
 end
 return {'ok', left}

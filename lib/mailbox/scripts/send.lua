@@ -258,14 +258,17 @@ local function append(p, at, w)
   return id
 end
 
+local bells = {} -- worker -> its partitions that something new is in
+
 -- The worker polls what it knows to be non-empty; ring only when it may sleep.
 -- Entries that wait for another try keep ingress non-empty while it sleeps.
 local function ring(p)
   if p.was_empty or redis.call('EXISTS', p.prefix .. 'tries') == 1 then
     local owner = redis.call('GET', p.prefix .. 'owner')
     if owner then
-      redis.call('PUBLISH', 'wp:bell:' .. owner:match(':(.*)$'),
-        p.prefix:match('{(%d+)}'))
+      local worker = owner:match(':(.*)$')
+      bells[worker] = (bells[worker] and bells[worker] .. ',' or '') ..
+        p.prefix:match('{(%d+)}')
     end
   end
 end
@@ -324,5 +327,8 @@ for k, prefix in ipairs(KEYS) do
     results[i] = results[i] or {'error'}
   end
   first = first + n
+end
+for worker, partitions in pairs(bells) do
+  redis.call('PUBLISH', 'wp:bell:' .. worker, partitions)
 end
 return results

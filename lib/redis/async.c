@@ -53,6 +53,7 @@ struct pending {
 	void *ctx;
 	uint64_t sent_ms;
 	size_t confirmations; /* of a subscription; 0 = an ordinary command */
+	size_t group;         /* commands of a group; 0 = it is none */
 };
 
 /* All who wait: a ring that grows, first in, first out. */
@@ -443,9 +444,10 @@ static void complain(struct wp_aredis *redis, const struct wp_reply *reply)
 }
 
 /* False: redis is gone. */
-static bool take_reply(struct wp_aredis *redis, const struct wp_reply *reply)
+static bool take_reply(struct wp_aredis *redis, struct wp_reply *reply)
 {
 	struct pending *front = ring_front(&redis->pending);
+	struct redisReply *group = NULL;
 	struct pending copy;
 
 	/* This command's outcome is as unknown as that of those behind it. */
@@ -455,6 +457,15 @@ static bool take_reply(struct wp_aredis *redis, const struct wp_reply *reply)
 		return true;
 	}
 	wp_backoff_reset(&redis->backoff); /* it not only shakes hands */
+	if (front->group > 0) {
+		if (!wp_reply_room_gather(redis->room,
+					  (struct redisReply *)reply,
+					  front->group, &group))
+			drop(redis, "out of memory");
+		if (group == NULL)
+			return true;
+		reply = (struct wp_reply *)group;
+	}
 	copy = *front;
 	/* An error answers a whole (P)SUBSCRIBE, however many channels. */
 	if (front->confirmations > 1 &&
@@ -474,7 +485,7 @@ static bool take_reply(struct wp_aredis *redis, const struct wp_reply *reply)
 }
 
 /* False: redis is gone. */
-static bool take(struct wp_aredis *redis, const struct wp_reply *reply)
+static bool take(struct wp_aredis *redis, struct wp_reply *reply)
 {
 	struct wp_error err = { 0 };
 
@@ -513,7 +524,7 @@ static bool receive(struct wp_aredis *redis)
 		if (reply == NULL)
 			break;
 		is_here = take(redis, reply);
-		if (is_here)
+		if (is_here && !wp_reply_room_is_gathering(redis->room))
 			wp_reply_room_clear(redis->room);
 	}
 	return is_here;
@@ -735,6 +746,7 @@ static enum wp_err queue_command(struct wp_aredis *redis,
 		.ctx = ctx,
 		.sent_ms = wp_mono_ms(),
 		.confirmations = confirmations,
+		.group = cmd->n_ended,
 	};
 	enum wp_err rc;
 
@@ -764,7 +776,7 @@ enum wp_err wp_aredis_subscribe(struct wp_aredis *redis,
 {
 	enum wp_err rc;
 
-	assert(cmd->words.failed || cmd->n >= 2);
+	assert(cmd->words.failed || (cmd->n >= 2 && cmd->n_ended == 0));
 	rc = queue_command(redis, cmd, fn, ctx, cmd->n - 1);
 	if (rc == WP_OK)
 		redis->is_subscriber = true;

@@ -79,8 +79,9 @@ size_t wp_aredis_unanswered(const struct wp_aredis *redis);
 const char *wp_aredis_run_id(const struct wp_aredis *redis);
 
 /*
- * Queue one command. fn gets NULL when the connection was lost: the outcome is
- * unknown. fn may be NULL; an error is then logged, now and then.
+ * Queue one command, or one group, whose answer is an array of all of theirs.
+ * fn gets NULL when the connection was lost: the outcome is unknown. fn may be
+ * NULL; an error is then logged, now and then.
  *
  * Errors:  WP_ERR_UNAVAIL  not ready; fn will not run
  *          WP_ERR_FULL     with it more than WP_AREDIS_UNSENT_MAX bytes would

@@ -7,6 +7,7 @@
  */
 #include "lib/redis/client.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -247,7 +248,7 @@ static bool is_subscribe(const struct wp_cmd *cmd)
 	const char *verb;
 	size_t i, len;
 
-	if (cmd->n == 0)
+	if (cmd->n == 0 || cmd->n_ended > 0)
 		return false;
 	verb = wp_cmd_word(cmd, 0, &len);
 	for (i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
@@ -279,8 +280,8 @@ static enum wp_err connect_as_before(struct wp_redis *redis,
 	return WP_OK;
 }
 
-enum wp_err wp_redis_append(struct wp_redis *redis, const struct wp_cmd *cmd,
-			    struct wp_error *err)
+static enum wp_err append(struct wp_redis *redis, const struct wp_cmd *cmd,
+			  struct wp_error *err)
 {
 	enum wp_err rc;
 
@@ -295,9 +296,16 @@ enum wp_err wp_redis_append(struct wp_redis *redis, const struct wp_cmd *cmd,
 		lose(redis);
 		return rc;
 	}
-	redis->due++;
+	redis->due += cmd->n_ended > 0 ? cmd->n_ended : 1;
 	redis->is_subscribed |= is_subscribe(cmd);
 	return WP_OK;
+}
+
+enum wp_err wp_redis_append(struct wp_redis *redis, const struct wp_cmd *cmd,
+			    struct wp_error *err)
+{
+	assert(cmd->n_ended == 0);
+	return append(redis, cmd, err);
 }
 
 enum wp_err wp_redis_flush(struct wp_redis *redis, struct wp_error *err)
@@ -346,6 +354,29 @@ enum wp_err wp_redis_take(struct wp_redis *redis, struct wp_reply **reply_out,
 	return WP_OK;
 }
 
+/* What is not taken is left to wp_redis_do(). */
+static enum wp_err take_group(struct wp_redis *redis, size_t n,
+			      struct wp_reply **out, struct wp_error *err)
+{
+	struct wp_reply *group = wp_reply_group(n);
+	enum wp_err rc = WP_OK;
+
+	if (group == NULL)
+		return wp_error_set(err, WP_ERR_UNAVAIL,
+				    "no memory for answers of Redis");
+	for (size_t i = 0; rc == WP_OK && i < n; i++) {
+		struct wp_reply *reply = NULL;
+
+		rc = wp_redis_take(redis, &reply, err);
+		wp_reply_group_put(group, i, reply);
+	}
+	if (rc == WP_OK)
+		*out = group;
+	else
+		wp_reply_free(&group);
+	return rc;
+}
+
 enum wp_err wp_redis_do(struct wp_redis *redis, const struct wp_cmd *cmd,
 			struct wp_reply **reply_out, struct wp_error *err)
 {
@@ -359,8 +390,10 @@ enum wp_err wp_redis_do(struct wp_redis *redis, const struct wp_cmd *cmd,
 		if (wp_redis_take(redis, &stale, NULL) == WP_OK)
 			wp_reply_free(&stale);
 	}
-	rc = wp_redis_append(redis, cmd, err);
-	if (rc == WP_OK)
+	rc = append(redis, cmd, err);
+	if (rc == WP_OK && cmd->n_ended > 0)
+		rc = take_group(redis, cmd->n_ended, reply_out, err);
+	else if (rc == WP_OK)
 		rc = wp_redis_take(redis, reply_out, err);
 	return rc;
 }

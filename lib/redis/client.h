@@ -61,7 +61,8 @@ const char *wp_redis_durability(const struct wp_redis *redis);
 int wp_redis_fd(const struct wp_redis *redis);
 
 /*
- * Send one command and wait for its answer.
+ * Send one command, or one group, and wait for its answer: of a group an array
+ * of all of theirs.
  *
  * *reply_out: the caller's, end with wp_reply_free(). An error reply from Redis
  *             (OOM, WRONGTYPE…) is WP_OK with an error reply, except those that
@@ -77,8 +78,8 @@ enum wp_err wp_redis_do(struct wp_redis *redis, const struct wp_cmd *cmd,
 			struct wp_error *err) WP_MUST_USE;
 
 /*
- * Pipelining: append any number of commands, then take their answers in the
- * same order. After an error the rest of the pipeline is lost as well.
+ * Pipelining: append any number of commands, no groups, then take their answers
+ * in the same order. After an error the rest of the pipeline is lost as well.
  */
 enum wp_err wp_redis_append(struct wp_redis *redis, const struct wp_cmd *cmd,
 			    struct wp_error *err) WP_MUST_USE;

@@ -5,6 +5,7 @@
  */
 #include "lib/redis/cmd.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,6 +23,8 @@ void wp_cmd_init(struct wp_cmd *cmd)
 {
 	wp_buf_init(&cmd->words, 0);
 	cmd->n = 0;
+	cmd->n_ended = 0;
+	cmd->begin = 0;
 }
 
 void wp_cmd_release(struct wp_cmd *cmd)
@@ -41,6 +44,8 @@ void wp_cmd_clear(struct wp_cmd *cmd)
 {
 	wp_buf_clear(&cmd->words);
 	cmd->n = 0;
+	cmd->n_ended = 0;
+	cmd->begin = 0;
 }
 
 /* Write <sign><number>\r\n; returns its end. printf would take as long as all
@@ -102,8 +107,31 @@ void wp_cmd_eval(struct wp_cmd *cmd, const struct wp_script_source *script,
 	wp_cmd_int(cmd, (int64_t)n_keys);
 }
 
+/* Its head goes before its words, now that it is known how many these are. */
+void wp_cmd_end(struct wp_cmd *cmd)
+{
+	struct wp_buf *words = &cmd->words;
+	char head[WP_CMD_HEAD_MAX];
+	size_t len = (size_t)(put_number(head, '*', cmd->n) - head);
+	char *at;
+
+	assert(words->failed || cmd->n > 0);
+	if (wp_buf_reserve(words, len) == NULL)
+		return;
+	at = words->data + cmd->begin;
+	memmove(at + len, at, words->len - cmd->begin);
+	memcpy(at, head, len);
+	words->len += len;
+	cmd->begin = words->len;
+	cmd->n = 0;
+	cmd->n_ended++;
+}
+
 size_t wp_cmd_head(const struct wp_cmd *cmd, char head[WP_CMD_HEAD_MAX])
 {
+	assert(cmd->n_ended == 0 || cmd->n == 0 || cmd->words.failed);
+	if (cmd->n_ended > 0)
+		return 0;
 	return (size_t)(put_number(head, '*', cmd->n) - head);
 }
 

@@ -33,10 +33,15 @@ struct wp_script_set {
  * A command on its way to Redis: words with lengths, binary-safe, written down
  * as the server reads them (RESP 2). The words are copied, so the caller's
  * memory need not stay.
+ *
+ * Or a group: several commands that Redis executes in their order, and answers
+ * as one, an array of their answers. Others may be served between them.
  */
 struct wp_cmd {
 	struct wp_buf words; /* failed: sending it is WP_ERR_NOMEM */
-	size_t n;            /* how many */
+	size_t n;            /* how many, of a group since wp_cmd_end() */
+	size_t n_ended;      /* commands of a group; 0: it is none */
+	size_t begin;        /* where the words of its next command begin */
 };
 
 void wp_cmd_init(struct wp_cmd *cmd);
@@ -53,10 +58,19 @@ void wp_cmd_int(struct wp_cmd *cmd, int64_t value);
 void wp_cmd_eval(struct wp_cmd *cmd, const struct wp_script_source *script,
 		 size_t n_keys);
 
-/* What is sent before the words; returns how many bytes. */
+/*
+ * Make a command of a group of the words since wp_cmd_clear(), or since the
+ * command before was ended. There must be some. Each is ended, also the last.
+ */
+void wp_cmd_end(struct wp_cmd *cmd);
+
+/*
+ * What is sent before the words; returns how many bytes. 0 of a group, whose
+ * commands have theirs among the words.
+ */
 size_t wp_cmd_head(const struct wp_cmd *cmd, char head[WP_CMD_HEAD_MAX]);
 
-/* Word i, which must be there; borrowed until cmd is changed. */
+/* Word i, which must be there, of no group; borrowed until cmd is changed. */
 const char *wp_cmd_word(const struct wp_cmd *cmd, size_t i, size_t *len_out);
 
 #endif /* WP_LIB_REDIS_CMD_H */

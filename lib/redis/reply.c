@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <hiredis/alloc.h>
 #include <hiredis/hiredis.h>
 
 static const struct redisReply *raw(const struct wp_reply *reply)
@@ -186,6 +187,28 @@ enum wp_err wp_reply_accept(struct wp_reply **reply, struct wp_error *err)
 			  wp_reply_str(*reply));
 	wp_reply_free(reply);
 	return rc;
+}
+
+struct wp_reply *wp_reply_group(size_t n)
+{
+	/* hiredis frees it, as it would have made it. */
+	struct redisReply *r = hi_calloc(1, sizeof(*r));
+
+	if (r == NULL)
+		return NULL;
+	r->type = REDIS_REPLY_ARRAY;
+	r->elements = n;
+	r->element = hi_calloc(n, sizeof(struct redisReply *));
+	if (r->element != NULL)
+		return (struct wp_reply *)r;
+	freeReplyObject(r);
+	return NULL;
+}
+
+void wp_reply_group_put(struct wp_reply *group, size_t i,
+			struct wp_reply *reply)
+{
+	((struct redisReply *)group)->element[i] = (struct redisReply *)reply;
 }
 
 void wp_reply_free(struct wp_reply **reply)

@@ -69,6 +69,14 @@ bool wp_reply_is_push(const struct wp_reply *reply);
 enum wp_err wp_reply_accept(struct wp_reply **reply,
 			    struct wp_error *err) WP_MUST_USE;
 
+/*
+ * An array of n answers that are still to come, or NULL when memory is
+ * exhausted. The caller owns it, and what was put in it is its own.
+ */
+struct wp_reply *wp_reply_group(size_t n);
+void wp_reply_group_put(struct wp_reply *group, size_t i,
+			struct wp_reply *reply);
+
 /* For replies that the caller owns. Sets *reply to NULL. NULL-safe. */
 void wp_reply_free(struct wp_reply **reply);
 

@@ -16,6 +16,7 @@
 struct wp_reply_room {
 	struct wp_arena arena;
 	redisReplyObjectFunctions makers;
+	struct redisReply *group; /* not whole yet; in the arena, or NULL */
 };
 
 /* A reply of this task's type, in its place of the array that it is part of. */
@@ -113,7 +114,38 @@ void wp_reply_room_use(struct wp_reply_room *room, struct redisContext *link)
 	link->reader->privdata = room;
 }
 
+bool wp_reply_room_gather(struct wp_reply_room *room, struct redisReply *reply,
+			  size_t n, struct redisReply **out)
+{
+	struct redisReply *group = room->group;
+
+	*out = NULL;
+	if (group == NULL) {
+		group = wp_arena_alloc(&room->arena, sizeof(*group));
+		if (group == NULL)
+			return false;
+		group->type = REDIS_REPLY_ARRAY;
+		group->element = wp_arena_alloc(
+			&room->arena, n * sizeof(struct redisReply *));
+		if (group->element == NULL)
+			return false;
+		room->group = group;
+	}
+	group->element[group->elements++] = reply;
+	if (group->elements < n)
+		return true;
+	room->group = NULL;
+	*out = group;
+	return true;
+}
+
+bool wp_reply_room_is_gathering(const struct wp_reply_room *room)
+{
+	return room->group != NULL;
+}
+
 void wp_reply_room_clear(struct wp_reply_room *room)
 {
+	room->group = NULL;
 	wp_arena_reset(&room->arena);
 }

@@ -257,6 +257,94 @@ static void answers_come_once_and_in_order(void **state)
 	assert_int_equal(owner.failures, 0);
 }
 
+/* {ECHO i, PING}; a number that is missing was refused. */
+static void on_group(void *ctx, const struct wp_reply *reply)
+{
+	struct owner *owner = ctx;
+
+	if (reply != NULL) {
+		assert_int_equal(wp_reply_count(reply), 2);
+		assert_true(wp_reply_is(wp_reply_at(reply, 1), "PONG"));
+	}
+	if (wp_reply_type(wp_reply_at(reply, 0)) == WP_REPLY_ERROR)
+		owner->last++;
+	else
+		on_number(ctx, wp_reply_at(reply, 0));
+}
+
+static void send_group(struct owner *owner, int i, bool is_good)
+{
+	struct wp_cmd cmd;
+
+	wp_cmd_init(&cmd);
+	wp_cmd_str(&cmd, is_good ? "ECHO" : "NOSUCHCOMMAND");
+	wp_cmd_int(&cmd, i);
+	wp_cmd_end(&cmd);
+	wp_cmd_str(&cmd, "PING");
+	wp_cmd_end(&cmd);
+	assert_int_equal(wp_aredis_do(owner->redis, &cmd, on_group, owner),
+			 WP_OK);
+	wp_cmd_release(&cmd);
+}
+
+static void a_group_is_answered_once_among_others(void **state)
+{
+	enum { THIRD = 1000 };
+	struct owner owner;
+	int n = 0;
+
+	(void)state;
+	begin(&owner, NULL);
+	for (int i = 0; i < THIRD; i++) {
+		char text[16];
+
+		send_group(&owner, ++n, true);
+		send_group(&owner, ++n, false);
+		(void)snprintf(text, sizeof(text), "%d", ++n);
+		assert_int_equal(
+			send_words(&owner, on_number, "ECHO", text, NULL),
+			WP_OK);
+	}
+	assert_int_equal(wp_aredis_unanswered(owner.redis), 3 * THIRD);
+
+	run_until(&owner, &owner.answers, 2 * THIRD);
+
+	assert_true(owner.is_in_order);
+	assert_int_equal(wp_aredis_unanswered(owner.redis), 0);
+	end(&owner);
+	assert_int_equal(owner.failures, 0);
+}
+
+/* Its second command never is: a part of an answer is none. */
+static void a_group_that_is_lost_in_the_middle_fails_once(void **state)
+{
+	struct owner owner;
+	struct wp_cmd cmd;
+
+	(void)state;
+	begin(&owner, NULL);
+	wp_cmd_init(&cmd);
+	wp_cmd_str(&cmd, "ECHO");
+	wp_cmd_str(&cmd, "1");
+	wp_cmd_end(&cmd);
+	wp_cmd_str(&cmd, "EVALSHA");
+	wp_cmd_str(&cmd, "0123456789012345678901234567890123456789");
+	wp_cmd_str(&cmd, "0");
+	wp_cmd_end(&cmd);
+	assert_int_equal(wp_aredis_do(owner.redis, &cmd, on_group, &owner),
+			 WP_OK);
+	wp_cmd_release(&cmd);
+
+	run_until(&owner, &owner.ready, 2);
+
+	assert_int_equal(owner.failures, 1);
+	assert_int_equal(owner.answers, 0);
+	send_group(&owner, 1, true);
+	run_until(&owner, &owner.answers, 1);
+	end(&owner);
+	assert_int_equal(owner.failures, 1);
+}
+
 /* For each answer two more questions, until all were asked. */
 static void on_number_ask(void *ctx, const struct wp_reply *reply)
 {
@@ -876,6 +964,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(ready_means_every_script_is_loaded),
 		cmocka_unit_test(answers_come_once_and_in_order),
+		cmocka_unit_test(a_group_is_answered_once_among_others),
+		cmocka_unit_test(a_group_that_is_lost_in_the_middle_fails_once),
 		cmocka_unit_test(order_survives_asking_while_others_wait),
 		cmocka_unit_test(
 			what_is_queued_when_the_loop_is_about_to_wait_leaves),

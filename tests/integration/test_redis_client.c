@@ -238,6 +238,72 @@ static void a_pipeline_is_answered_in_order(void **state)
 	wp_redis_free(&redis);
 }
 
+/* ECHO i, and something that Redis takes or does not. */
+static void write_group(struct wp_cmd *cmd, int i, bool is_good)
+{
+	wp_cmd_clear(cmd);
+	wp_cmd_str(cmd, "ECHO");
+	wp_cmd_int(cmd, i);
+	wp_cmd_end(cmd);
+	wp_cmd_str(cmd, is_good ? "ECHO" : "NOSUCHCOMMAND");
+	wp_cmd_str(cmd, "x");
+	wp_cmd_end(cmd);
+}
+
+static void a_group_has_one_answer(void **state)
+{
+	struct wp_conf conf;
+	struct wp_redis *redis;
+	struct wp_reply *reply = NULL;
+	struct wp_cmd cmd;
+
+	(void)state;
+	wp_test_conf(&conf, NULL);
+	redis = wp_test_redis(&conf);
+	wp_cmd_init(&cmd);
+	for (int i = 1; i < 10; i++) {
+		write_group(&cmd, i, i % 3 != 0);
+		assert_int_equal(wp_redis_do(redis, &cmd, &reply, NULL), WP_OK);
+		assert_int_equal(wp_reply_count(reply), 2);
+		assert_int_equal(wp_reply_int(wp_reply_at(reply, 0)), i);
+		assert_int_equal(wp_reply_type(wp_reply_at(reply, 1)),
+				 i % 3 == 0 ? WP_REPLY_ERROR : WP_REPLY_STR);
+		wp_reply_free(&reply);
+		assert_int_equal(ping(redis, NULL), WP_OK);
+	}
+	wp_cmd_release(&cmd);
+	wp_redis_free(&redis);
+}
+
+/* One of its scripts is not there: the whole group has no answer. */
+static void a_group_that_is_lost_in_the_middle_has_no_answer(void **state)
+{
+	struct wp_conf conf;
+	struct wp_redis *redis;
+	struct wp_reply *reply = NULL;
+	struct wp_cmd cmd;
+
+	(void)state;
+	wp_test_conf(&conf, NULL);
+	redis = wp_test_redis(&conf);
+	wp_cmd_init(&cmd);
+	wp_cmd_str(&cmd, "ECHO");
+	wp_cmd_str(&cmd, "x");
+	wp_cmd_end(&cmd);
+	wp_cmd_str(&cmd, "EVALSHA");
+	wp_cmd_str(&cmd, "0123456789012345678901234567890123456789");
+	wp_cmd_str(&cmd, "0");
+	wp_cmd_end(&cmd);
+
+	assert_int_equal(wp_redis_do(redis, &cmd, &reply, NULL),
+			 WP_ERR_UNAVAIL);
+	assert_null(reply);
+	await_recovery(redis);
+	assert_int_equal(ping(redis, NULL), WP_OK);
+	wp_cmd_release(&cmd);
+	wp_redis_free(&redis);
+}
+
 static void what_was_flushed_is_done_before_it_is_heard(void **state)
 {
 	struct wp_conf conf;
@@ -946,6 +1012,9 @@ int main(void)
 		cmocka_unit_test(numbers_are_read_strictly),
 		cmocka_unit_test(lost_scripts_cost_one_call_and_come_back),
 		cmocka_unit_test(a_pipeline_is_answered_in_order),
+		cmocka_unit_test(a_group_has_one_answer),
+		cmocka_unit_test(
+			a_group_that_is_lost_in_the_middle_has_no_answer),
 		cmocka_unit_test(what_was_flushed_is_done_before_it_is_heard),
 		cmocka_unit_test(an_abandoned_pipeline_answers_nobody_else),
 		cmocka_unit_test(a_broken_pipeline_is_lost_to_its_end),

@@ -120,6 +120,51 @@ static void a_command_too_large_to_hold_fails_for_good(void **state)
 	wp_cmd_release(&cmd);
 }
 
+static void each_command_of_a_group_has_its_head(void **state)
+{
+	static const char want[] = "*2\r\n$3\r\nGET\r\n$1\r\nk\r\n"
+				   "*1\r\n$4\r\nTIME\r\n";
+	struct wp_cmd cmd;
+	char head[WP_CMD_HEAD_MAX];
+
+	(void)state;
+	wp_cmd_init(&cmd);
+	for (int i = 0; i < 2; i++) {
+		wp_cmd_str(&cmd, "left over");
+		wp_cmd_clear(&cmd);
+		wp_cmd_str(&cmd, "GET");
+		wp_cmd_str(&cmd, "k");
+		wp_cmd_end(&cmd);
+		wp_cmd_str(&cmd, "TIME");
+		wp_cmd_end(&cmd);
+
+		assert_int_equal(wp_cmd_head(&cmd, head), 0);
+		assert_int_equal(cmd.n_ended, 2);
+		assert_int_equal(cmd.words.len, sizeof(want) - 1);
+		assert_memory_equal(cmd.words.data, want, sizeof(want) - 1);
+	}
+	/* And it is an ordinary command again. */
+	wp_cmd_clear(&cmd);
+	wp_cmd_str(&cmd, "PING");
+	assert_int_equal(wp_cmd_head(&cmd, head), 4);
+	assert_int_equal(cmd.n_ended, 0);
+	wp_cmd_release(&cmd);
+}
+
+static void a_group_too_large_to_hold_fails_for_good(void **state)
+{
+	struct wp_cmd cmd;
+
+	(void)state;
+	wp_cmd_init(&cmd);
+	wp_cmd_str(&cmd, "SET");
+	wp_cmd_add(&cmd, "", SIZE_MAX - 1);
+	wp_cmd_end(&cmd);
+
+	assert_true(cmd.words.failed);
+	wp_cmd_release(&cmd);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -127,6 +172,8 @@ int main(void)
 		cmocka_unit_test(a_command_is_written_as_the_server_reads_it),
 		cmocka_unit_test(words_stay_apart_while_a_command_grows),
 		cmocka_unit_test(a_command_too_large_to_hold_fails_for_good),
+		cmocka_unit_test(each_command_of_a_group_has_its_head),
+		cmocka_unit_test(a_group_too_large_to_hold_fails_for_good),
 	};
 
 	return cmocka_run_group_tests_name("cmd", tests, NULL, NULL);

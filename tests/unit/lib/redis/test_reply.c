@@ -118,12 +118,28 @@ static void what_is_published_is_no_answer(void **state)
 	assert_false(wp_reply_is_push(NULL));
 }
 
+static void a_group_owns_what_was_put_in_it(void **state)
+{
+	struct wp_reply *group = wp_reply_group(3);
+	struct wp_reply *inner = wp_reply_group(1);
+
+	(void)state;
+	assert_int_equal(wp_reply_type(group), WP_REPLY_ARRAY);
+	assert_int_equal(wp_reply_count(group), 3);
+	wp_reply_group_put(group, 1, inner);
+	assert_ptr_equal(wp_reply_at(group, 1), inner);
+	assert_null(wp_reply_at(group, 2));
+	wp_reply_free(&group);
+	assert_null(group);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_error_reply_becomes_an_error),
 		cmocka_unit_test(what_is_published_is_no_answer),
 		cmocka_unit_test(errors_are_told_apart_by_their_first_word),
+		cmocka_unit_test(a_group_owns_what_was_put_in_it),
 	};
 
 	return cmocka_run_group_tests_name("reply", tests, NULL, NULL);

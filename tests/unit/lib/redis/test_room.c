@@ -119,12 +119,58 @@ static void half_an_answer_ends_with_its_reader(void **state)
 	end(&c);
 }
 
+static struct redisReply *read_seven(struct connection *c)
+{
+	void *reply = NULL;
+
+	assert_int_equal(redisReaderFeed(c->link.reader, ":7\r\n", 4),
+			 REDIS_OK);
+	assert_int_equal(redisReaderGetReply(c->link.reader, &reply), REDIS_OK);
+	return reply;
+}
+
+static void answers_of_a_group_become_one(void **state)
+{
+	struct redisReply *group = NULL;
+	struct connection c;
+
+	(void)state;
+	begin(&c);
+	for (size_t n = 1; n < 5; n++) {
+		for (size_t i = 0; i < n; i++) {
+			struct redisReply *reply = read_seven(&c);
+
+			assert_null(group);
+			assert_int_equal(wp_reply_room_is_gathering(c.room),
+					 i > 0);
+			assert_true(
+				wp_reply_room_gather(c.room, reply, n, &group));
+		}
+		assert_false(wp_reply_room_is_gathering(c.room));
+		assert_int_equal(wp_reply_count((const struct wp_reply *)group),
+				 n);
+		for (size_t i = 0; i < n; i++)
+			assert_int_equal(
+				wp_reply_int(wp_reply_at(
+					(const struct wp_reply *)group, i)),
+				7);
+		group = NULL;
+		wp_reply_room_clear(c.room);
+	}
+	/* Half of one is forgotten with the rest. */
+	assert_true(wp_reply_room_gather(c.room, read_seven(&c), 2, &group));
+	wp_reply_room_clear(c.room);
+	assert_false(wp_reply_room_is_gathering(c.room));
+	end(&c);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(answer_is_the_same_in_pieces_of_any_size),
 		cmocka_unit_test(long_answer_finds_room_too),
 		cmocka_unit_test(half_an_answer_ends_with_its_reader),
+		cmocka_unit_test(answers_of_a_group_become_one),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

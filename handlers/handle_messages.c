@@ -203,6 +203,8 @@ bool wp_handle_messages(struct wp_call *call)
 	}
 	call->state = pulling;
 	request.box = &pulling->box;
+	request.max_envelope =
+		(size_t)call->ctx->conf->mailbox.max_envelope_bytes;
 	wp_box_of(&pulling->box, &call->caller.user,
 		  (uint32_t)call->ctx->conf->mailbox.partitions);
 	if (!read_request(call, &request))

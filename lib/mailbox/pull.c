@@ -1,34 +1,22 @@
 /*
- * pull.c - one page of a mailbox: the script first, then the cold store, then
- * the merge.
+ * pull.c - one page of a mailbox: the hot queue first, then the cold store,
+ * then the merge.
  *
- * Never cold before the script: every move is hot to cold, so what leaves the
- * hot queue after the script has looked at its place is in the page already.
- * Writes nothing, anywhere.
+ * Never cold before hot: every move is hot to cold, so what leaves the hot
+ * queue after its place was looked at is in the page already. Each look is one
+ * transaction: entries, hint and gate of one instant. Writes nothing, anywhere.
  */
 #include "lib/mailbox/pull.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "lib/base/arena.h"
-#include "lib/mailbox/scripts.h"
+#include "lib/mailbox/hot_walk.h"
 
-enum {
-	BANDS = 2,
-	/* What has expired and is skipped by one call: a millisecond or two of
-	 * Redis' time, which is everybody's. */
-	MAX_SKIPPED = 500,
-	MAX_SKIPPED_BYTES = 512 * 1024,
-};
-
-/* What one tier knows of one band, oldest first. */
-struct lane {
-	struct wp_pull_row *rows;
-	size_t n;
-	bool more; /* live entries follow the last row */
-};
+enum { BANDS = 2 };
 
 /* What a page still has room for. */
 struct room {
@@ -37,27 +25,10 @@ struct room {
 	bool is_whole; /* nothing is on it yet: one row fits, however long */
 };
 
-/*
- * What the script said, before the merge. Lanes are indexed by band.
- *
- * It may take several calls, each going on where the one before stopped: every
- * place is looked at once, and before the cold store is. The hint counts if any
- * of them saw it.
- */
-struct hot_walk {
-	bool ask_cold;
-	int64_t now_ms; /* of the last call */
-	struct lane lanes[BANDS];
-	size_t bytes;
-	bool has_place;
-	enum wp_band band; /* where to go on */
-	char place[WP_ENTRY_ID_MAX];
-};
-
 /* Rows copied out of the cold store as they pass by. */
 struct cold_reader {
 	struct wp_arena *arena;
-	struct lane lanes[BANDS];
+	struct wp_pull_lane lanes[BANDS];
 	size_t bytes[BANDS];
 	size_t limit;
 	int64_t now_ms;
@@ -67,7 +38,7 @@ struct cold_reader {
 struct wp_pull_page {
 	struct wp_pull_request req;
 	enum wp_pull_step step;
-	struct hot_walk hot;
+	struct wp_hot_walk hot;
 	struct cold_reader cold;
 	struct wp_arena arena; /* texts of rows, and all arrays */
 	struct wp_pull_row *rows;
@@ -82,114 +53,13 @@ static enum wp_err out_of_memory(struct wp_error *err)
 	return WP_ERR_UNAVAIL;
 }
 
-void wp_pull_ask(const struct wp_pull_page *page, const char *run_id,
-		 struct wp_cmd *cmd)
-{
-	const struct wp_pull_request *req = &page->req;
-	const struct hot_walk *hot = &page->hot;
-
-	wp_cmd_script(cmd, WP_SCRIPT_PULL, req->box->partition);
-	wp_cmd_str(cmd, run_id);
-	wp_cmd_add(cmd, req->box->text, req->box->len);
-	wp_cmd_int(cmd, (int64_t)req->limit);
-	wp_cmd_int(cmd, WP_PULL_MAX_BYTES);
-	wp_cmd_int(cmd, MAX_SKIPPED);
-	wp_cmd_int(cmd, MAX_SKIPPED_BYTES);
-	if (hot->has_place)
-		wp_cmd_str(cmd, hot->band == WP_BAND_HIGH ? "1" : "0");
-	else
-		wp_cmd_str(cmd, "");
-	wp_cmd_str(cmd, hot->place);
-	wp_cmd_int(cmd, (int64_t)hot->lanes[hot->band].n);
-	wp_cmd_int(cmd, (int64_t)hot->bytes);
-}
-
-/* entries is {id, expires_ms, envelope, …} */
-static enum wp_err read_lane(struct wp_pull_page *page, enum wp_band band,
-			     const struct wp_reply *more,
-			     const struct wp_reply *entries,
-			     struct wp_error *err)
-{
-	enum { WORDS = 3 };
-	struct hot_walk *hot = &page->hot;
-	struct lane *lane = &hot->lanes[band];
-	size_t n = wp_reply_count(entries) / WORDS;
-
-	lane->more = wp_reply_int(more) == 1;
-	if (n > page->req.limit - lane->n)
-		return wp_error_set(err, WP_ERR_UNAVAIL,
-				    "Redis gave more than a pull asked for");
-	for (size_t i = 0; i < n; i++) {
-		const struct wp_reply *id = wp_reply_at(entries, i * WORDS);
-		const struct wp_reply *json =
-			wp_reply_at(entries, i * WORDS + 2);
-		struct wp_pull_row *row = &lane->rows[lane->n];
-
-		if (!wp_entry_id_parse(&row->entry, wp_reply_str(id),
-				       wp_reply_len(id)))
-			return wp_error_set(err, WP_ERR_UNAVAIL,
-					    "a hot queue holds a bad id");
-		row->json_len = wp_reply_len(json);
-		row->json = wp_arena_copy(&page->arena, wp_reply_str(json),
-					  row->json_len);
-		if (row->json == NULL)
-			return out_of_memory(err);
-		hot->bytes += row->json_len;
-		lane->n++;
-	}
-	return WP_OK;
-}
-
-/* Where the next call goes on, if there is to be one. */
-static bool read_place(struct hot_walk *hot, const struct wp_reply *band,
-		       const struct wp_reply *place)
-{
-	size_t len = wp_reply_len(place);
-
-	hot->has_place = wp_reply_len(band) > 0;
-	hot->band = wp_reply_is(band, "1") ? WP_BAND_HIGH : WP_BAND_STANDARD;
-	if (len >= sizeof(hot->place) || (hot->has_place && len == 0))
-		return false;
-	memcpy(hot->place, wp_reply_str(place), len);
-	hot->place[len] = '\0';
-	return true;
-}
-
-/*
- * {gate, hint, now_ms, high_more, high, standard_more, standard, band, id};
- * sets hot->has_place when there is to be another call
- */
-static enum wp_err read_answer(struct wp_pull_page *page,
-			       const struct wp_reply *reply,
-			       struct wp_error *err)
-{
-	enum { WORDS = 9 };
-	struct hot_walk *hot = &page->hot;
-	enum wp_err rc;
-
-	if (wp_reply_type(reply) != WP_REPLY_ARRAY ||
-	    wp_reply_count(reply) != WORDS ||
-	    !read_place(hot, wp_reply_at(reply, 7), wp_reply_at(reply, 8)))
-		return wp_error_set(err, WP_ERR_UNAVAIL,
-				    "Redis gave no usable answer to a pull");
-	hot->ask_cold |= wp_reply_int(wp_reply_at(reply, 0)) != 1 ||
-			 wp_reply_len(wp_reply_at(reply, 1)) > 0;
-	hot->now_ms = wp_reply_int(wp_reply_at(reply, 2));
-	rc = read_lane(page, WP_BAND_HIGH, wp_reply_at(reply, 3),
-		       wp_reply_at(reply, 4), err);
-	if (rc != WP_OK)
-		return rc;
-	return read_lane(page, WP_BAND_STANDARD, wp_reply_at(reply, 5),
-			 wp_reply_at(reply, 6), err);
-}
-
 static bool cold_on_row(void *ctx, const struct wp_store_row *row)
 {
 	struct cold_reader *cold = ctx;
-	struct lane *lane = &cold->lanes[row->band];
+	struct wp_pull_lane *lane = &cold->lanes[row->band];
 	struct wp_pull_row *copy = &lane->rows[lane->n];
 
-	/* The same rule as in the script, or hasMore would not be exact. */
+	/* The same rule as in the hot queue, or hasMore would not be exact. */
 	if (row->expires_ms <= cold->now_ms)
 		return true;
 	if (lane->n == cold->limit ||
@@ -210,17 +80,16 @@ static bool cold_on_row(void *ctx, const struct wp_store_row *row)
 	return true;
 }
 
-static enum wp_err make_lanes(struct wp_pull_page *page, struct lane *lanes,
-			      struct wp_error *err)
+static bool make_lanes(struct wp_pull_page *page, struct wp_pull_lane *lanes)
 {
 	for (size_t band = 0; band < BANDS; band++) {
 		lanes[band].rows = wp_arena_alloc(
 			&page->arena,
 			page->req.limit * sizeof(struct wp_pull_row));
 		if (lanes[band].rows == NULL)
-			return out_of_memory(err);
+			return false;
 	}
-	return WP_OK;
+	return true;
 }
 
 static enum wp_err read_cold(struct wp_pull_page *page, struct wp_store *store,
@@ -241,9 +110,8 @@ static enum wp_err read_cold(struct wp_pull_page *page, struct wp_store *store,
 		.limit = req->limit,
 		.now_ms = page->hot.now_ms,
 	};
-	rc = make_lanes(page, cold->lanes, err);
-	if (rc != WP_OK)
-		return rc;
+	if (!make_lanes(page, cold->lanes))
+		return out_of_memory(err);
 	if (req->has_after) {
 		read.from[WP_BAND_HIGH].is_skipped =
 			req->after.band != WP_BAND_HIGH;
@@ -260,7 +128,8 @@ static enum wp_err read_cold(struct wp_pull_page *page, struct wp_store *store,
  * lies behind that bound is unknown, so nothing above it may be given out yet.
  */
 
-static const struct wp_pull_row *lane_peek(const struct lane *lane, size_t at)
+static const struct wp_pull_row *lane_peek(const struct wp_pull_lane *lane,
+					   size_t at)
 {
 	return at < lane->n ? &lane->rows[at] : NULL;
 }
@@ -284,8 +153,9 @@ static int compare(const struct wp_pull_row *a, const struct wp_pull_row *b)
  * out:   its rows have room for as many; n and more are set: live entries
  *        follow what was written
  */
-static void merge_band(const struct lane *hot, const struct lane *cold,
-		       struct room *room, struct lane *out)
+static void merge_band(const struct wp_pull_lane *hot,
+		       const struct wp_pull_lane *cold, struct room *room,
+		       struct wp_pull_lane *out)
 {
 	size_t at_hot = 0;
 	size_t at_cold = 0;
@@ -322,25 +192,32 @@ static void merge_band(const struct lane *hot, const struct lane *cold,
 
 static enum wp_err merge(struct wp_pull_page *page, struct wp_error *err)
 {
-	const struct lane *hot = page->hot.lanes;
-	const struct lane *cold = page->cold.lanes;
-	size_t limit = page->req.limit;
+	const struct wp_pull_lane *hot = page->hot.lanes;
+	const struct wp_pull_lane *cold = page->cold.lanes;
+	size_t limit = page->req.limit, most = 0;
 	struct room room = {
 		.rows = limit,
 		.bytes = WP_PULL_MAX_BYTES,
 		.is_whole = true,
 	};
-	struct lane out = { 0 };
+	struct wp_pull_lane out = { 0 };
 
-	page->rows = wp_arena_alloc(&page->arena, limit * sizeof(*page->rows));
-	if (page->rows == NULL)
+	for (size_t band = 0; band < BANDS; band++)
+		most += hot[band].n + cold[band].n;
+	if (most > limit)
+		most = limit;
+	if (most > 0)
+		page->rows = wp_arena_alloc(&page->arena,
+					    most * sizeof(*page->rows));
+	if (most > 0 && page->rows == NULL)
 		return out_of_memory(err);
 	out.rows = page->rows;
 	merge_band(&hot[WP_BAND_HIGH], &cold[WP_BAND_HIGH], &room, &out);
 	page->n_high = out.n;
 	/* Standard comes after all of high, on whichever page that ends. */
 	if (!out.more) {
-		out.rows += out.n;
+		if (out.n > 0)
+			out.rows += out.n;
 		merge_band(&hot[WP_BAND_STANDARD], &cold[WP_BAND_STANDARD],
 			   &room, &out);
 		page->n = page->n_high + out.n;
@@ -359,7 +236,6 @@ enum wp_err wp_pull_begin(struct wp_pull_page **out,
 			  struct wp_error *err)
 {
 	struct wp_pull_page *page = calloc(1, sizeof(*page));
-	enum wp_err rc;
 
 	*out = NULL;
 	if (page == NULL)
@@ -367,16 +243,10 @@ enum wp_err wp_pull_begin(struct wp_pull_page **out,
 	page->req = *req;
 	/* Lanes are bounded one by one; the arena only has to free them. */
 	wp_arena_init(&page->arena, SIZE_MAX);
-	rc = make_lanes(page, page->hot.lanes, err);
-	if (rc != WP_OK) {
-		wp_pull_page_free(&page);
-		return rc;
-	}
-	page->hot.has_place = req->has_after;
-	if (req->has_after) {
-		page->hot.band = (enum wp_band)req->after.band;
-		wp_entry_id_format(&req->after.entry, page->hot.place);
-	}
+	wp_hot_walk_begin(&page->hot, req->box, req->max_envelope, req->limit,
+			  &page->arena);
+	if (req->has_after)
+		wp_hot_walk_begin_after(&page->hot, &req->after);
 	*out = page;
 	return WP_OK;
 }
@@ -386,14 +256,20 @@ enum wp_pull_step wp_pull_step(const struct wp_pull_page *page)
 	return page->step;
 }
 
+void wp_pull_ask(struct wp_pull_page *page, const char *run_id,
+		 struct wp_cmd *cmd)
+{
+	wp_hot_walk_ask(&page->hot, run_id, cmd);
+}
+
 enum wp_err wp_pull_told(struct wp_pull_page *page,
 			 const struct wp_reply *reply, bool is_other,
 			 struct wp_error *err)
 {
-	enum wp_err rc = read_answer(page, reply, err);
+	enum wp_err rc = wp_hot_walk_told(&page->hot, reply, err);
 
 	page->hot.ask_cold |= is_other;
-	if (rc != WP_OK || page->hot.has_place)
+	if (rc != WP_OK || !wp_hot_walk_is_done(&page->hot))
 		return rc;
 	if (!page->hot.ask_cold)
 		return merge(page, err);
@@ -410,9 +286,8 @@ enum wp_err wp_pull_read_cold(struct wp_pull_page *page, struct wp_store *store,
 
 /* ---- with clients that wait ---- */
 
-static enum wp_err call_script(struct wp_pull_page *page,
-			       struct wp_redis *redis, struct wp_cmd *cmd,
-			       struct wp_error *err)
+static enum wp_err look(struct wp_pull_page *page, struct wp_redis *redis,
+			struct wp_cmd *cmd, struct wp_error *err)
 {
 	struct wp_reply *reply = NULL;
 	uint64_t epoch;
@@ -441,7 +316,7 @@ enum wp_err wp_pull(struct wp_pull_page **out, struct wp_redis *redis,
 		return rc;
 	wp_cmd_init(&cmd);
 	while (rc == WP_OK && wp_pull_step(*out) == WP_PULL_HOT)
-		rc = call_script(*out, redis, &cmd, err);
+		rc = look(*out, redis, &cmd, err);
 	if (rc == WP_OK && wp_pull_step(*out) == WP_PULL_COLD)
 		rc = wp_pull_read_cold(*out, store, err);
 	wp_cmd_release(&cmd);

@@ -2,10 +2,9 @@
  * pull.h - reading a mailbox without changing it (docs/architecture.md
  * "Pulling").
  *
- * Order of the reads: hot queue and hint in one script, then the cold store.
- * The script is called again for as long as all it sees is what has expired: a
- * call holds up everybody, so it is bounded by what it looks at, not by what it
- * finds. Order of the answer: high band before standard, by id inside a band.
+ * Order of the reads: hot queue and hint in one transaction, or in several
+ * (lib/mailbox/hot_walk.h), then the cold store. Order of the answer: high band
+ * before standard, by id inside a band.
  */
 #ifndef WP_LIB_MAILBOX_PULL_H
 #define WP_LIB_MAILBOX_PULL_H
@@ -15,6 +14,7 @@
 #include <stdint.h>
 
 #include "lib/base/err.h"
+#include "lib/mailbox/hot_walk.h"
 #include "lib/name/box.h"
 #include "lib/name/msgid.h"
 #include "lib/redis/client.h"
@@ -22,20 +22,14 @@
 #include "lib/redis/reply.h"
 #include "lib/store/store.h"
 
-enum { WP_PULL_MAX = 500, WP_PULL_MAX_BYTES = 4 * 1024 * 1024 };
-
-/* A message as read; json is borrowed from whoever read it. */
-struct wp_pull_row {
-	struct wp_entry_id entry;
-	const char *json;
-	size_t json_len;
-};
+enum { WP_PULL_MAX = 500 };
 
 struct wp_pull_page; /* owns everything its rows point to */
 
 /* Where to go on: after.entry in band after.band. */
 struct wp_pull_request {
 	const struct wp_box *box; /* borrowed */
+	size_t max_envelope;      /* bytes of the longest that is accepted */
 	size_t limit;             /* 1 to WP_PULL_MAX */
 	bool has_after;
 	struct wp_msgid after;
@@ -61,7 +55,7 @@ enum wp_err wp_pull_begin(struct wp_pull_page **out,
 enum wp_pull_step wp_pull_step(const struct wp_pull_page *page);
 
 /* Write the call. run_id: of the Redis that it will go to */
-void wp_pull_ask(const struct wp_pull_page *page, const char *run_id,
+void wp_pull_ask(struct wp_pull_page *page, const char *run_id,
 		 struct wp_cmd *cmd);
 /*
  * Hear what came; there may be another call behind it.

@@ -20,6 +20,7 @@
 /* One per file in lib/mailbox/scripts, in alphabetical order. */
 enum wp_script {
 	WP_SCRIPT_ACK,
+	WP_SCRIPT_ALIVE,
 	WP_SCRIPT_AUDIT,
 	WP_SCRIPT_COLD_SIZE,
 	WP_SCRIPT_CONNECT,
@@ -43,7 +44,6 @@ enum wp_script {
 	WP_SCRIPT_MIGRATE_LATER,
 	WP_SCRIPT_PREPARE,
 	WP_SCRIPT_PRESENCE,
-	WP_SCRIPT_PULL,
 	WP_SCRIPT_READY,
 	WP_SCRIPT_REAP,
 	WP_SCRIPT_ROUTE,

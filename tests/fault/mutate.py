@@ -69,11 +69,13 @@ MUTATIONS = (
         {"expired_early"}, "clock-death"),
     Mutation(
         "reorder", "some messages show up two seconds later than others",
-        [(SCRIPTS + "pull.lua",
-          "if tonumber(f[4]) > now_ms then",
-          "local ms = tonumber(id:match('^%d+'))\n"
-          "      if tonumber(f[4]) > now_ms and\n"
-          "        not (ms % 9 == 4 and now_ms - ms < 2000) then")],
+        [("lib/mailbox/hot_walk.c",
+          "\tplace->has_after = true;\n\tif (expires_ms <= walk->now_ms) {",
+          "\tplace->has_after = true;\n"
+          "\tif (place->after.ms % 9 == 4 &&\n"
+          "\t    walk->now_ms - (int64_t)place->after.ms < 2000)\n"
+          "\t\treturn WP_OK;\n"
+          "\tif (expires_ms <= walk->now_ms) {")],
         {"reordered"}, "cold-locked"),
     Mutation(
         "misroute", "one message in thirty goes to whoever had the one before",

@@ -101,38 +101,6 @@ static void pile_up_hot(struct wp_world *w, const char *lane, int n, int ms,
 		     n, ms, SIZE, expiry, flags, lane);
 }
 
-static void a_pull_skips_a_bounded_number_of_the_expired(void **state)
-{
-	static const char start[] =
-		"run " WP_BOB " 10 4194304 500 524288 _ _ 0 0";
-	struct wp_world *w = *state;
-	char args[200];
-	int calls = 1;
-
-	pile_up_hot(w, "hot!:", MANY, 0, "7", "");
-	pile_up_hot(w, "hot:", 1, MANY, "99999999999999", "");
-	(void)snprintf(args, sizeof(args), "%s", start);
-	for (bool is_over = false; !is_over; calls++) {
-		struct work work = run(w, WP_SCRIPT_PULL, args);
-		const struct wp_reply *band = wp_reply_at(answer(&work), 7);
-		const struct wp_reply *place = wp_reply_at(answer(&work), 8);
-
-		assert_in_range(work.entries, 1, 500 + 2 * SLICE);
-		assert_in_range(work.bytes, 1,
-				524288 + 2 * SLICE * (SIZE + 99));
-		is_over = wp_reply_len(band) == 0;
-		(void)snprintf(args, sizeof(args),
-			       "run " WP_BOB " 10 4194304 500 524288 %s %s 0 0",
-			       wp_reply_str(band), wp_reply_str(place));
-		if (is_over)
-			assert_int_equal(
-				wp_reply_count(wp_reply_at(answer(&work), 6)),
-				3);
-		wp_reply_free(&work.reply);
-	}
-	assert_in_range(calls, MANY * SIZE / (524288 + SLICE * SIZE), MANY);
-}
-
 static void deliver_expired(struct wp_world *w, int n)
 {
 	enum { BATCH = 100 };
@@ -148,19 +116,6 @@ static void deliver_expired(struct wp_world *w, int n)
 		while (wp_world_route(w).left > 0)
 			;
 	}
-}
-
-static void a_pull_of_nothing_but_the_expired_looks_at_nothing(void **state)
-{
-	struct wp_world *w = *state;
-	struct work work;
-
-	deliver_expired(w, MANY);
-	work = run(w, WP_SCRIPT_PULL,
-		   "run " WP_BOB " 10 4194304 500 524288 _ _ 0 0");
-	assert_int_equal(wp_reply_len(wp_reply_at(answer(&work), 7)), 0);
-	assert_int_equal(work.entries, 2); /* the time */
-	wp_reply_free(&work.reply);
 }
 
 static void connect_counts_without_looking(void **state)
@@ -388,8 +343,6 @@ static void refused_entries_are_kept_in_a_bounded_room(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		WORLD_TEST(a_pull_skips_a_bounded_number_of_the_expired),
-		WORLD_TEST(a_pull_of_nothing_but_the_expired_looks_at_nothing),
 		WORLD_TEST(connect_counts_without_looking),
 		WORLD_TEST(a_send_looks_once_at_what_has_expired),
 		WORLD_TEST(a_call_of_route_walks_over_so_much_of_what_is_held),

@@ -78,7 +78,7 @@ enum wp_model_rule {
 	WP_MODEL_PULL_CLEARS,     /* the hint, when it saw cold empty */
 	WP_MODEL_PULL_COLD_FIRST, /* before the hot queue */
 	WP_MODEL_PULL_REVALIDATE, /* …and looks at the hint again */
-	WP_MODEL_PULL_HINT_FIRST, /* pull.lua as two commands */
+	WP_MODEL_PULL_HINT_FIRST, /* hint before hot */
 	WP_MODEL_PULL_FIRST_HINT, /* of several calls only the first one's */
 	WP_MODEL_PULL_CONCATENATES,
 	WP_MODEL_PULL_MIXES_BANDS, /* fills a page before high has ended */
@@ -125,7 +125,7 @@ struct wp_model_bounds {
 	uint8_t expiring; /* which may expire, at any moment */
 	uint8_t limit;    /* of a page; 0 is none */
 	uint8_t chunks;   /* prepare may take one of each band */
-	uint8_t walks;    /* pull.lua may take two calls, over the expired */
+	uint8_t walks;    /* a pull may look at hot twice */
 	uint8_t crashes;  /* of a worker */
 	uint8_t lapses;   /* leases that run out under a stalled worker */
 	uint8_t moves;    /* connects and disconnects */
@@ -202,6 +202,7 @@ enum wp_model_pull_at {
 	WP_MODEL_PULL_AT_COLD,
 	WP_MODEL_PULL_AT_ANSWER,
 	WP_MODEL_PULL_AT_REST,
+	WP_MODEL_PULL_AT_HINT,
 	WP_MODEL_PULL_AT_HOT,
 	WP_MODEL_PULL_AT_COLD_EARLY,
 	WP_MODEL_PULL_AT_HOT_LATE,
@@ -215,7 +216,7 @@ struct wp_model_pull {
 	uint8_t past;    /* acked when it began */
 	uint8_t expired; /* when it began */
 	uint8_t after;   /* position: id + 1, or 0 */
-	uint8_t place;   /* position where pull.lua, called again, goes on */
+	uint8_t rest;    /* of hot, for its second look */
 	uint8_t asks;    /* the cold store */
 	uint8_t token;
 };

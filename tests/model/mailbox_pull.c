@@ -1,6 +1,7 @@
 /*
- * mailbox_pull.c - reading a mailbox (lib/mailbox/pull.c): pull.lua, then
- * wp_store_read(), then the answer travels.
+ * mailbox_pull.c - reading a mailbox (lib/mailbox/pull.c): one look at hot or
+ * two, then at the hint (lib/mailbox/hot_walk.c), then wp_store_read(), then
+ * the answer travels.
  */
 #include "tests/model/mailbox.h"
 
@@ -52,9 +53,28 @@ static bool sees_hint(const struct wp_model_fan *fan,
 	       (!state->gate && !breaks(fan, WP_MODEL_PULL_CLOSED));
 }
 
-/* pull.lua, its first call; place: where that stops, or 0 */
+/* Rules under which the hint is read when the pull begins, and not again. */
+static bool is_hint_first(const struct wp_model_fan *fan)
+{
+	return breaks(fan, WP_MODEL_PULL_COLD_FIRST) ||
+	       breaks(fan, WP_MODEL_PULL_HINT_FIRST) ||
+	       breaks(fan, WP_MODEL_PULL_FIRST_HINT);
+}
+
+static void see_hint(const struct wp_model_fan *fan,
+		     const struct wp_model_state *state,
+		     struct wp_model_pull *pull)
+{
+	pull->asks = sees_hint(fan, state);
+	if (breaks(fan, WP_MODEL_PULL_CLEARS) ||
+	    breaks(fan, WP_MODEL_PULL_REVALIDATE))
+		pull->token = state->hint;
+	pull->at = (uint8_t)second_step(fan, pull->asks);
+}
+
+/* The first look; rest: what it leaves to the second, 0 when there is none */
 static void begin(struct wp_model_fan *fan, struct wp_model_state *state,
-		  unsigned i, uint8_t after, uint8_t place)
+		  unsigned i, uint8_t after, uint8_t rest)
 {
 	struct wp_model_pull *pull = &state->pull[i];
 
@@ -62,52 +82,48 @@ static void begin(struct wp_model_fan *fan, struct wp_model_state *state,
 		.past = state->acked,
 		.expired = state->expired,
 		.after = after,
-		.asks = sees_hint(fan, state),
-		.place = place,
+		.at = WP_MODEL_PULL_AT_HINT,
+		.rest = rest,
 	};
 	pull->owed = wp_model_minus(state->hot | state->cold,
 				    state->expired | state->ackreq) &
 		     wp_model_beyond(fan->model, after);
-	if (breaks(fan, WP_MODEL_PULL_CLEARS) ||
-	    breaks(fan, WP_MODEL_PULL_REVALIDATE))
-		pull->token = state->hint;
-	pull->at = (uint8_t)second_step(fan, pull->asks);
+	if (is_hint_first(fan))
+		see_hint(fan, state, pull);
 	if (!breaks(fan, WP_MODEL_PULL_COLD_FIRST) &&
 	    !breaks(fan, WP_MODEL_PULL_HINT_FIRST))
 		pull->got = visible_hot(fan, state, pull);
-	if (place) {
-		pull->got = wp_model_minus(pull->got,
-					   wp_model_beyond(fan->model, place));
+	if (rest) {
+		pull->got = wp_model_minus(pull->got, rest);
 		pull->at = WP_MODEL_PULL_AT_REST;
 	}
 	pull->owed = wp_model_minus(pull->owed, pull->got);
 	wp_model_commit(fan, WP_MODEL_ACT_PULL, i, pull->got, 0);
 }
 
-/* pull.lua, its second call */
+/* The second look */
 static void read_rest(struct wp_model_fan *fan, unsigned i)
 {
 	struct wp_model_state *state = wp_model_fork(fan);
 	struct wp_model_pull *pull = &state->pull[i];
 
-	pull->got |= visible_hot(fan, state, pull) &
-		     wp_model_beyond(fan->model, pull->place);
+	pull->got |= visible_hot(fan, state, pull) & pull->rest;
 	pull->owed = wp_model_minus(pull->owed, pull->got);
-	if (!breaks(fan, WP_MODEL_PULL_FIRST_HINT))
-		pull->asks |= sees_hint(fan, state);
-	pull->place = 0;
-	pull->at = (uint8_t)second_step(fan, pull->asks);
+	pull->rest = 0;
+	pull->at = is_hint_first(fan) ? (uint8_t)second_step(fan, pull->asks)
+				      : WP_MODEL_PULL_AT_HINT;
 	wp_model_commit(fan, WP_MODEL_ACT_PULL_HOT, i, state->hot, 0);
 }
 
-/* A call stops at an entry that it has seen. */
-static bool may_stop_at(const struct wp_model_fan *fan, uint8_t place)
+static void read_hint(struct wp_model_fan *fan, unsigned i)
 {
-	return place == 0 ||
-	       (fan->model->bounds.walks && fan->from->hot >> (place - 1U) & 1);
+	struct wp_model_state *state = wp_model_fork(fan);
+
+	see_hint(fan, state, &state->pull[i]);
+	wp_model_commit(fan, WP_MODEL_ACT_PULL_HINT, i, 0, 0);
 }
 
-static void begin_steps_at(struct wp_model_fan *fan, unsigned i, uint8_t place)
+static void begin_steps_with(struct wp_model_fan *fan, unsigned i, uint8_t rest)
 {
 	const struct wp_model_state *from = fan->from;
 	struct wp_model_state *state;
@@ -116,27 +132,54 @@ static void begin_steps_at(struct wp_model_fan *fan, unsigned i, uint8_t place)
 		/* A client forgets the poke when its pull starts. */
 		state = wp_model_fork(fan);
 		state->poke = 0;
-		begin(fan, state, i, 0, place);
+		begin(fan, state, i, 0, rest);
 	}
-	if (from->next &&
-	    (place == 0 ||
-	     wp_model_beyond(fan->model, from->next) >> (place - 1U) & 1)) {
+	if (from->next) {
 		state = wp_model_fork(fan);
 		state->next = 0;
-		begin(fan, state, i, from->next, place);
+		begin(fan, state, i, from->next, rest);
 	}
 	if (from->pulls) {
 		state = wp_model_fork(fan);
 		state->pulls--;
-		begin(fan, state, i, 0, place);
+		begin(fan, state, i, 0, rest);
 	}
+}
+
+/* Places beyond all ids: the end of a band, and before its start. */
+enum { END = 0, START = 9, PLACES };
+
+/* A look stops in a band at an entry that it has seen, or at its end; or others
+ * are served before it comes to the band. */
+static bool may_stop_at(const struct wp_model_fan *fan, uint8_t band,
+			uint8_t place)
+{
+	return place == END || (fan->model->bounds.walks &&
+				(place == START ||
+				 (fan->from->hot & band) >> (place - 1U) & 1));
+}
+
+static uint8_t rest_of(const struct wp_model_fan *fan, uint8_t band,
+		       uint8_t place)
+{
+	if (place == END || place == START)
+		return place == END ? 0 : band;
+	return wp_model_beyond(fan->model, place) & band;
 }
 
 static void begin_steps(struct wp_model_fan *fan, unsigned i)
 {
-	for (uint8_t place = 0; place <= 8; place++)
-		if (may_stop_at(fan, place))
-			begin_steps_at(fan, i, place);
+	const uint8_t high = fan->model->bounds.high;
+	const uint8_t standard = wp_model_minus(UINT8_MAX, high);
+
+	for (uint8_t a = 0; a < PLACES; a++)
+		for (uint8_t b = 0; b < PLACES; b++)
+			if (may_stop_at(fan, high, a) &&
+			    may_stop_at(fan, standard, b))
+				begin_steps_with(
+					fan, i,
+					rest_of(fan, high, a) |
+						rest_of(fan, standard, b));
 }
 
 /* wp_store_read(), then the merge of both tiers */
@@ -239,6 +282,9 @@ void wp_model_pull_steps(struct wp_model_fan *fan, unsigned i)
 		break;
 	case WP_MODEL_PULL_AT_REST:
 		read_rest(fan, i);
+		break;
+	case WP_MODEL_PULL_AT_HINT:
+		read_hint(fan, i);
 		break;
 	case WP_MODEL_PULL_AT_COLD:
 		read_cold(fan, i);

@@ -49,6 +49,7 @@ static const struct act {
 	[WP_MODEL_ACT_PULL] = { PULL, "begins; sees in hot", true },
 	[WP_MODEL_ACT_PULL_COLD] = { PULL, "reads in cold", true },
 	[WP_MODEL_ACT_PULL_HOT] = { PULL, "reads in hot", true },
+	[WP_MODEL_ACT_PULL_HINT] = { PULL, "reads the hint", false },
 	[WP_MODEL_ACT_PULL_AGAIN] = { PULL, "sees another hint, again", false },
 	[WP_MODEL_ACT_PULL_CLEAR] = { PULL, "clears the hint", false },
 	[WP_MODEL_ACT_ANSWER] = { PULL, "answers", true },

@@ -26,21 +26,23 @@ static struct wp_pull_row row(uint64_t seq, size_t len)
 	};
 }
 
-static struct lane lane_of(struct wp_pull_row *rows, size_t n, bool more)
+static struct wp_pull_lane lane_of(struct wp_pull_row *rows, size_t n,
+				   bool more)
 {
-	return (struct lane){ .rows = rows, .n = n, .more = more };
+	return (struct wp_pull_lane){ .rows = rows, .n = n, .more = more };
 }
 
 /* Run a merge of an empty page with plenty of room; returns the row count. */
-static size_t merge_all(const struct lane *hot, const struct lane *cold,
-			size_t limit, struct wp_pull_row *out, bool *more)
+static size_t merge_all(const struct wp_pull_lane *hot,
+			const struct wp_pull_lane *cold, size_t limit,
+			struct wp_pull_row *out, bool *more)
 {
 	struct room room = {
 		.rows = limit,
 		.bytes = PLENTY,
 		.is_whole = true,
 	};
-	struct lane merged = { .rows = out };
+	struct wp_pull_lane merged = { .rows = out };
 
 	merge_band(hot, cold, &room, &merged);
 	assert_int_equal(room.rows, limit - merged.n);
@@ -50,7 +52,7 @@ static size_t merge_all(const struct lane *hot, const struct lane *cold,
 
 static void nothing_in_two_tiers_is_nothing_and_no_more(void **state)
 {
-	struct lane none = lane_of(NULL, 0, false);
+	struct wp_pull_lane none = lane_of(NULL, 0, false);
 	struct wp_pull_row out[1];
 	bool more = true;
 
@@ -64,8 +66,8 @@ static void a_message_in_both_tiers_is_given_once_and_in_order(void **state)
 {
 	struct wp_pull_row hot_rows[] = { row(2, 1), row(3, 1), row(5, 1) };
 	struct wp_pull_row cold_rows[] = { row(1, 1), row(2, 1), row(4, 1) };
-	struct lane hot = lane_of(hot_rows, 3, false);
-	struct lane cold = lane_of(cold_rows, 3, false);
+	struct wp_pull_lane hot = lane_of(hot_rows, 3, false);
+	struct wp_pull_lane cold = lane_of(cold_rows, 3, false);
 	struct wp_pull_row out[NO_LIMIT];
 	bool more = true;
 
@@ -81,8 +83,8 @@ static void nothing_is_given_beyond_where_a_tier_was_cut(void **state)
 {
 	struct wp_pull_row hot_rows[] = { row(1, 1), row(3, 1) };
 	struct wp_pull_row cold_rows[] = { row(2, 1), row(9, 1) };
-	struct lane hot = lane_of(hot_rows, 2, true);
-	struct lane cold = lane_of(cold_rows, 2, false);
+	struct wp_pull_lane hot = lane_of(hot_rows, 2, true);
+	struct wp_pull_lane cold = lane_of(cold_rows, 2, false);
 	struct wp_pull_row out[NO_LIMIT];
 	bool more = false;
 
@@ -101,8 +103,8 @@ static void nothing_is_given_beyond_where_a_tier_was_cut(void **state)
 static void a_tier_cut_before_its_first_row_holds_everything_back(void **state)
 {
 	struct wp_pull_row cold_rows[] = { row(2, 1) };
-	struct lane hot = lane_of(NULL, 0, true);
-	struct lane cold = lane_of(cold_rows, 1, false);
+	struct wp_pull_lane hot = lane_of(NULL, 0, true);
+	struct wp_pull_lane cold = lane_of(cold_rows, 1, false);
 	struct wp_pull_row out[NO_LIMIT];
 	bool more = false;
 
@@ -116,8 +118,8 @@ static void a_limit_used_exactly_leaves_no_more(void **state)
 {
 	struct wp_pull_row hot_rows[] = { row(1, 1), row(2, 1) };
 	struct wp_pull_row cold_rows[] = { row(2, 1) };
-	struct lane hot = lane_of(hot_rows, 2, false);
-	struct lane cold = lane_of(cold_rows, 1, false);
+	struct wp_pull_lane hot = lane_of(hot_rows, 2, false);
+	struct wp_pull_lane cold = lane_of(cold_rows, 1, false);
 	struct wp_pull_row out[NO_LIMIT];
 	bool more = true;
 
@@ -134,10 +136,10 @@ static void a_limit_used_exactly_leaves_no_more(void **state)
 static void one_row_fits_an_empty_page_whatever_its_size(void **state)
 {
 	struct wp_pull_row rows[] = { row(1, 500), row(2, 1) };
-	struct lane hot = lane_of(rows, 2, false);
-	struct lane none = lane_of(NULL, 0, false);
+	struct wp_pull_lane hot = lane_of(rows, 2, false);
+	struct wp_pull_lane none = lane_of(NULL, 0, false);
 	struct wp_pull_row rows_out[NO_LIMIT];
-	struct lane out = { .rows = rows_out };
+	struct wp_pull_lane out = { .rows = rows_out };
 	struct room room = { NO_LIMIT, 100, true };
 
 	(void)state;
@@ -158,10 +160,10 @@ static void one_row_fits_an_empty_page_whatever_its_size(void **state)
 static void bytes_are_used_up_to_the_last_one(void **state)
 {
 	struct wp_pull_row rows[] = { row(1, 60), row(2, 40), row(3, 1) };
-	struct lane none = lane_of(NULL, 0, false);
-	struct lane cold = lane_of(rows, 3, false);
+	struct wp_pull_lane none = lane_of(NULL, 0, false);
+	struct wp_pull_lane cold = lane_of(rows, 3, false);
 	struct wp_pull_row rows_out[NO_LIMIT];
-	struct lane out = { .rows = rows_out };
+	struct wp_pull_lane out = { .rows = rows_out };
 	struct room room = { NO_LIMIT, 100, false };
 
 	(void)state;
@@ -209,10 +211,10 @@ static struct world make_world(uint64_t *seed)
 	return w;
 }
 
-static struct lane tell(const struct world *w, const bool *in, size_t read,
-			struct wp_pull_row *rows)
+static struct wp_pull_lane tell(const struct world *w, const bool *in,
+				size_t read, struct wp_pull_row *rows)
 {
-	struct lane told = { .rows = rows };
+	struct wp_pull_lane told = { .rows = rows };
 
 	for (size_t i = 0; i < ROWS_MAX; i++) {
 		if (!in[i])
@@ -297,10 +299,12 @@ static void random_cases_agree_with_the_truth(void **state)
 		struct world w = make_world(&seed);
 		struct wp_pull_row hot_rows[ROWS_MAX];
 		struct wp_pull_row cold_rows[ROWS_MAX];
-		struct lane hot = tell(&w, w.in_hot, w.hot_read, hot_rows);
-		struct lane cold = tell(&w, w.in_cold, w.cold_read, cold_rows);
+		struct wp_pull_lane hot =
+			tell(&w, w.in_hot, w.hot_read, hot_rows);
+		struct wp_pull_lane cold =
+			tell(&w, w.in_cold, w.cold_read, cold_rows);
 		struct wp_pull_row rows_out[ROWS_MAX];
-		struct lane out = { .rows = rows_out };
+		struct wp_pull_lane out = { .rows = rows_out };
 		struct room room = { w.limit, w.bytes, w.page_is_empty };
 		uint64_t want[ROWS_MAX];
 		size_t n_want;
@@ -342,11 +346,11 @@ static void pages_put_together_are_the_whole_band(void **state)
 			struct wp_pull_row hot_rows[ROWS_MAX];
 			struct wp_pull_row cold_rows[ROWS_MAX];
 			struct wp_pull_row rows_out[ROWS_MAX];
-			struct lane out = { .rows = rows_out };
+			struct wp_pull_lane out = { .rows = rows_out };
 			struct room room = { w.limit, w.bytes, true };
-			struct lane hot =
+			struct wp_pull_lane hot =
 				tell(&w, w.in_hot, w.hot_read, hot_rows);
-			struct lane cold =
+			struct wp_pull_lane cold =
 				tell(&w, w.in_cold, w.cold_read, cold_rows);
 
 			merge_band(&hot, &cold, &room, &out);

@@ -60,6 +60,7 @@ PLACES = (
     (r"fcgi", ()),
     (r"json-c/", ("tools/waypost/",)),
     (r"jwt\.h", ()),
+    (r"sanitizer/", ("lib/base/slab.c",)),
 )
 
 # What a folder refuses to know besides.

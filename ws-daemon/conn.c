@@ -111,17 +111,17 @@ static void free_conn(struct wp_conn *conn)
 	wp_session_release(&conn->session);
 	free_admission(conn);
 	free(conn->member.chat);
-	free(conn);
+	wp_slab_free(&parts->conns, conn);
 	parts->n_sockets--;
 }
 
 void wp_conn_accept(struct wp_parts *parts, int fd)
 {
-	struct wp_conn *conn = calloc(1, sizeof(*conn));
+	struct wp_conn *conn = wp_slab_alloc(&parts->conns);
 
 	if (conn == NULL ||
 	    wp_hub_add(parts->live.hub, &conn->member) != WP_OK) {
-		free(conn);
+		wp_slab_free(&parts->conns, conn);
 		close(fd);
 		return;
 	}

@@ -12,6 +12,7 @@
 #include "lib/auth/token.h"
 #include "lib/base/buf.h"
 #include "lib/base/log.h"
+#include "lib/base/slab.h"
 #include "lib/live/live.h"
 #include "lib/live/turn.h"
 #include "ws-daemon/metrics.h"
@@ -30,6 +31,7 @@ struct wp_parts {
 
 	struct wp_turn turn;
 	struct wp_poller poller;
+	struct wp_slab conns;
 
 	struct wp_message *poke; /* built once */
 	struct wp_message *ping;

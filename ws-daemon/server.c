@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
@@ -25,6 +26,7 @@ enum {
 	ACCEPT_PAUSE_MS = 200,
 	/* Sockets beyond max_connections: requests that are being refused. */
 	SPARE_SOCKETS = 1024,
+	CROWD = 1000, /* sockets: what so many leave behind is given back */
 };
 
 struct wp_server {
@@ -33,6 +35,7 @@ struct wp_server {
 	bool is_tcp;
 	ev_io accept_io;
 	ev_timer accept_timer; /* pause after descriptors ran out */
+	size_t n_most;         /* sockets since memory was given back */
 	bool has_left;         /* presence is told */
 	bool is_finished;      /* on_stopped has run */
 	void (*on_live)(void *ctx);
@@ -125,9 +128,29 @@ static void finish_stop(struct wp_server *server)
 	server->on_stopped(server->ctx);
 }
 
+/* A crowd that has left, and is told to have, leaves holes in the heap, which
+ * stay resident otherwise. */
+static void give_memory_back(struct wp_server *server)
+{
+	size_t n = server->parts.n_sockets;
+
+	if (n > server->n_most)
+		server->n_most = n;
+	if (server->n_most - n < CROWD ||
+	    wp_registrar_is_busy(server->parts.live.registrar))
+		return;
+	server->n_most = n;
+#ifdef __GLIBC__
+	(void)malloc_trim(0);
+#endif
+}
+
 static void on_turn_end(void *ctx)
 {
-	finish_stop(ctx);
+	struct wp_server *server = ctx;
+
+	give_memory_back(server);
+	finish_stop(server);
 }
 
 static void on_left(void *ctx)
@@ -199,6 +222,7 @@ static enum wp_err make_parts(struct wp_server *server,
 	parts->auth = setup->auth;
 	parts->metrics = setup->metrics;
 	parts->upcalls = &upcalls;
+	wp_slab_init(&parts->conns, sizeof(struct wp_conn));
 	wp_buf_init(&parts->scratch, 0);
 	parts->input = malloc(WP_INPUT_BYTES);
 	parts->poke =
@@ -281,6 +305,7 @@ void wp_server_free(struct wp_server **server)
 	wp_live_release(&parts->live);
 	ev_timer_stop(loop_of(s), &s->accept_timer);
 	ev_io_stop(loop_of(s), &s->accept_io);
+	wp_slab_release(&parts->conns);
 	wp_poller_release(&parts->poller);
 	wp_turn_release(&parts->turn);
 	wp_message_unref(&parts->poke);

@@ -16,16 +16,20 @@
 #include <ev.h>
 
 #include "lib/base/random.h"
+#include "lib/base/slab.h"
+#include "lib/base/table.h"
 
 enum {
 	SLOT_BITS = 24, /* of a number; the rest is a serial */
-	FIRST_SLOTS = 64,
-	FIRST_BUCKETS = 64, /* a power of two, as all its successors */
 	FIRST_CAP = 64,
 	COOLING_MS = 3,
 	SPREAD_TICK_MS = 100,
 	SPREAD_TICKS = 50, /* five seconds */
 	SPREAD_LEAST = 50, /* per tick: a few users need not wait */
+	/* Users are of as many sizes as names are, by steps of bytes. */
+	STEP = 8,
+	USER_SIZE_MAX = sizeof(struct wp_user) + WP_URN_MAX + 1,
+	USER_SIZES = USER_SIZE_MAX / STEP + 1,
 };
 
 union slot {
@@ -34,14 +38,14 @@ union slot {
 };
 
 struct wp_hub {
-	union slot *slots;
-	size_t vacant; /* the first of them; n_slots: there is none */
-	size_t n_slots;
+	struct wp_table slots;
+	size_t vacant; /* the first of them; slots.n: there is none */
 	size_t n_members;
 	uint64_t serial;
 
-	struct wp_user **buckets;
-	size_t n_buckets;
+	struct wp_slab user_slabs[USER_SIZES]; /* by size */
+	struct wp_table buckets;
+	size_t n_buckets; /* in use, a power of two */
 	size_t n_users;
 	uint64_t seed;
 	uint32_t partitions;
@@ -72,27 +76,22 @@ static uintptr_t before(size_t slot)
 	return (uintptr_t)slot << 1 | 1;
 }
 
-static bool is_vacant(const struct wp_hub *hub, size_t slot)
+static union slot *slot_at(const struct wp_hub *hub, size_t slot)
 {
-	return (hub->slots[slot].vacant & 1) != 0;
+	return wp_table_at(&hub->slots, slot);
 }
 
 /* Only when none is vacant. */
 static enum wp_err grow_slots(struct wp_hub *hub)
 {
-	size_t n = hub->n_slots == 0 ? FIRST_SLOTS
-				     : hub->n_slots + hub->n_slots / 2;
-	union slot *slots;
+	size_t n = hub->slots.n;
 
-	if (n > (size_t)1 << SLOT_BITS)
+	if (n >= (size_t)1 << SLOT_BITS)
 		return WP_ERR_FULL;
-	slots = realloc(hub->slots, n * sizeof(*slots));
-	if (slots == NULL)
+	if (!wp_table_grow(&hub->slots, n + 1))
 		return WP_ERR_NOMEM;
-	hub->slots = slots;
-	for (size_t i = hub->n_slots; i < n; i++)
-		slots[i].vacant = before(i + 1);
-	hub->n_slots = n;
+	for (size_t i = n; i < hub->slots.n; i++)
+		slot_at(hub, i)->vacant = before(i + 1);
 	return WP_OK;
 }
 
@@ -100,15 +99,15 @@ enum wp_err wp_hub_add(struct wp_hub *hub, struct wp_member *member)
 {
 	size_t slot;
 
-	if (hub->vacant == hub->n_slots) {
+	if (hub->vacant == hub->slots.n) {
 		enum wp_err rc = grow_slots(hub);
 
 		if (rc != WP_OK)
 			return rc;
 	}
 	slot = hub->vacant;
-	hub->vacant = hub->slots[slot].vacant >> 1;
-	hub->slots[slot].member = member;
+	hub->vacant = slot_at(hub, slot)->vacant >> 1;
+	slot_at(hub, slot)->member = member;
 	hub->n_members++;
 	member->number = ++hub->serial << SLOT_BITS | slot;
 	return WP_OK;
@@ -122,8 +121,8 @@ void wp_hub_remove(struct wp_hub *hub, struct wp_member *member)
 	if (member->number == 0)
 		return;
 	slot = member->number & ((1U << SLOT_BITS) - 1);
-	assert(hub->slots[slot].member == member);
-	hub->slots[slot].vacant = before(hub->vacant);
+	assert(slot_at(hub, slot)->member == member);
+	slot_at(hub, slot)->vacant = before(hub->vacant);
 	hub->vacant = slot;
 	hub->n_members--;
 	member->number = 0;
@@ -144,10 +143,15 @@ static uint32_t hash_text(const struct wp_hub *hub, const char *text,
 	return (uint32_t)(hash >> 32);
 }
 
+static struct wp_user **bucket_of(const struct wp_hub *hub, uint32_t hash)
+{
+	return wp_table_at(&hub->buckets, hash & (hub->n_buckets - 1));
+}
+
 static struct wp_user *find_user(const struct wp_hub *hub, uint32_t hash,
 				 const char *text, size_t len)
 {
-	struct wp_user *user = hub->buckets[hash & (hub->n_buckets - 1)];
+	struct wp_user *user = *bucket_of(hub, hash);
 
 	while (user != NULL && (user->hash != hash || user->len != len ||
 				memcmp(user->text, text, len) != 0))
@@ -158,34 +162,41 @@ static struct wp_user *find_user(const struct wp_hub *hub, uint32_t hash,
 /* Without memory the chains just get longer. */
 static void grow_buckets(struct wp_hub *hub)
 {
-	size_t n = hub->n_buckets * 2;
-	struct wp_user **buckets = calloc(n, sizeof(struct wp_user *));
+	size_t n = hub->n_buckets;
 
-	if (buckets == NULL)
+	if (!wp_table_grow(&hub->buckets, 2 * n))
 		return;
-	for (size_t i = 0; i < hub->n_buckets; i++) {
-		struct wp_user *user = hub->buckets[i];
+	hub->n_buckets = 2 * n;
+	for (size_t i = 0; i < n; i++) {
+		struct wp_user **first = wp_table_at(&hub->buckets, i);
+		struct wp_user *user = *first;
 
+		*first = NULL;
 		while (user != NULL) {
 			struct wp_user *next = user->next;
+			struct wp_user **bucket = bucket_of(hub, user->hash);
 
-			user->next = buckets[user->hash & (n - 1)];
-			buckets[user->hash & (n - 1)] = user;
+			user->next = *bucket;
+			*bucket = user;
 			user = next;
 		}
 	}
-	free(hub->buckets);
-	hub->buckets = buckets;
-	hub->n_buckets = n;
+}
+
+/* For users whose names are so long. */
+static struct wp_slab *slab_for(struct wp_hub *hub, uint8_t len)
+{
+	size_t size = offsetof(struct wp_user, text) + len + 1U;
+
+	return &hub->user_slabs[(size - 1) / STEP];
 }
 
 static struct wp_user *new_user(struct wp_hub *hub, uint32_t hash,
 				const struct wp_urn *urn)
 {
-	struct wp_user *user =
-		calloc(1, offsetof(struct wp_user, text) + urn->len + 1U);
+	struct wp_user *user = wp_slab_alloc(slab_for(hub, urn->len));
 	struct wp_box box;
-	size_t bucket;
+	struct wp_user **bucket;
 
 	if (user == NULL)
 		return NULL;
@@ -196,9 +207,9 @@ static struct wp_user *new_user(struct wp_hub *hub, uint32_t hash,
 	user->partition = (uint16_t)box.partition;
 	user->len = urn->len;
 	memcpy(user->text, urn->text, urn->len);
-	bucket = hash & (hub->n_buckets - 1);
-	user->next = hub->buckets[bucket];
-	hub->buckets[bucket] = user;
+	bucket = bucket_of(hub, hash);
+	user->next = *bucket;
+	*bucket = user;
 	hub->n_users++;
 	return user;
 }
@@ -209,12 +220,12 @@ static void drop_user_if_unused(struct wp_hub *hub, struct wp_user *user)
 
 	if (user->members != NULL || user->is_cooling)
 		return;
-	link = &hub->buckets[user->hash & (hub->n_buckets - 1)];
+	link = bucket_of(hub, user->hash);
 	while (*link != user)
 		link = &(*link)->next;
 	*link = user->next;
 	hub->n_users--;
-	free(user);
+	wp_slab_free(slab_for(hub, user->len), user);
 }
 
 enum wp_err wp_hub_join(struct wp_hub *hub, struct wp_member *member,
@@ -270,14 +281,14 @@ struct wp_user *wp_hub_user(const struct wp_hub *hub, const char *text,
 
 size_t wp_hub_slots(const struct wp_hub *hub)
 {
-	return hub->n_slots;
+	return hub->slots.n;
 }
 
 struct wp_member *wp_hub_at(const struct wp_hub *hub, size_t slot)
 {
-	return slot >= hub->n_slots || is_vacant(hub, slot)
-		       ? NULL
-		       : hub->slots[slot].member;
+	if (slot >= hub->slots.n || (slot_at(hub, slot)->vacant & 1) != 0)
+		return NULL;
+	return slot_at(hub, slot)->member;
 }
 
 size_t wp_hub_members(const struct wp_hub *hub)
@@ -437,12 +448,14 @@ struct wp_hub *wp_hub_new(struct ev_loop *loop, uint32_t partitions,
 	assert(partitions > 0 && partitions <= UINT16_MAX + 1);
 	if (hub == NULL)
 		return NULL;
-	hub->buckets = calloc(FIRST_BUCKETS, sizeof(struct wp_user *));
-	if (hub->buckets == NULL) {
+	if (!wp_table_grow(&hub->buckets, WP_TABLE_PAGE)) {
+		wp_table_release(&hub->buckets);
 		free(hub);
 		return NULL;
 	}
-	hub->n_buckets = FIRST_BUCKETS;
+	hub->n_buckets = hub->buckets.n;
+	for (size_t i = 0; i < USER_SIZES; i++)
+		wp_slab_init(&hub->user_slabs[i], (i + 1) * STEP);
 	hub->partitions = partitions;
 	wp_random_bytes(&hub->seed, sizeof(hub->seed));
 	hub->loop = loop;
@@ -469,9 +482,11 @@ void wp_hub_free(struct wp_hub **hub)
 	assert(h->n_members == 0 && h->n_users == 0);
 	ev_timer_stop(h->loop, &h->cooling_timer);
 	ev_timer_stop(h->loop, &h->spread_timer);
+	for (size_t i = 0; i < USER_SIZES; i++)
+		wp_slab_release(&h->user_slabs[i]);
 	free(h->cooling);
 	free(h->later);
-	free(h->slots);
-	free(h->buckets);
+	wp_table_release(&h->slots);
+	wp_table_release(&h->buckets);
 	free(h);
 }

@@ -623,6 +623,11 @@ bool wp_registrar_is_live(const struct wp_registrar *reg)
 	       wp_aredis_is_ready(reg->redis);
 }
 
+bool wp_registrar_is_busy(const struct wp_registrar *reg)
+{
+	return wp_teller_is_busy(reg->teller);
+}
+
 struct wp_aredis *wp_registrar_redis(const struct wp_registrar *reg)
 {
 	return reg->redis;

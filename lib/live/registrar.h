@@ -74,6 +74,9 @@ void wp_registrar_use(struct wp_registrar *registrar,
 /* New connections can be registered now. */
 bool wp_registrar_is_live(const struct wp_registrar *registrar);
 
+/* Is a connection to be told of, or told and not answered? */
+bool wp_registrar_is_busy(const struct wp_registrar *registrar);
+
 /* The connection that carries commands; NULL before the start. */
 struct wp_aredis *wp_registrar_redis(const struct wp_registrar *registrar);
 

@@ -368,7 +368,9 @@ static void who_comes_together_is_told_of_together(void **state)
 	wp_test_run(d.other, "CONFIG", "RESETSTAT", NULL);
 
 	come_all(&d, peers, MANY);
+	assert_true(wp_registrar_is_busy(d.registrar));
 	run_until(&d, all_are_registered);
+	assert_false(wp_registrar_is_busy(d.registrar));
 
 	joins = info(&d, "commandstats", "cmdstat_hsetnx:calls=");
 	/* Two more, and heartbeats. */

@@ -47,6 +47,7 @@ http {{
 	access_log off;
 	server_tokens off;
 	keepalive_timeout 65s;
+	client_header_buffer_size 4k;
 	client_max_body_size 4352k;
 	client_body_buffer_size 512k;
 	client_body_temp_path {folder}/body;
@@ -68,20 +69,11 @@ FASTCGI = """
 			fastcgi_buffer_size 32k;
 			fastcgi_buffers 16 32k;
 			fastcgi_busy_buffers_size 64k;
-			fastcgi_param GATEWAY_INTERFACE CGI/1.1;
-			fastcgi_param SERVER_PROTOCOL $server_protocol;
-			fastcgi_param SERVER_NAME $server_name;
-			fastcgi_param SERVER_PORT $server_port;
 			fastcgi_param REQUEST_METHOD $request_method;
-			fastcgi_param REQUEST_SCHEME $scheme;
 			fastcgi_param REQUEST_URI $request_uri;
-			fastcgi_param DOCUMENT_URI $document_uri;
-			fastcgi_param SCRIPT_NAME $fastcgi_script_name;
 			fastcgi_param QUERY_STRING $query_string;
 			fastcgi_param CONTENT_TYPE $content_type;
 			fastcgi_param CONTENT_LENGTH $content_length;
-			fastcgi_param REMOTE_ADDR $remote_addr;
-			fastcgi_param HTTP_PROXY "";
 			fastcgi_pass behind;
 		}}
 """

@@ -157,14 +157,21 @@ class Tree:
 
     def _check_nginx(self, methods, aliases):
         where = "web-config/nginx"
+        conf = self.read(f"{where}/waypost.conf")
+        maps = self.read(f"{where}/waypost-upstreams.conf")
         exact = set(re.findall(r"^location = (/(?!waypost-)\S*) ",
-                               self.read(f"{where}/waypost.conf"), re.M))
+                               conf, re.M))
         ours = {path for path in [*methods, *aliases]
                 if not path.startswith("/api/")}
         self.same(f"{where}/waypost.conf", exact,
                   ours | WEB_ONLY | {*SOCKET, *SOCKET.values()}, "location")
-        table = re.search(r"\$waypost_allow \{(.*?)^\}", self.read(
-            f"{where}/waypost-upstreams.conf"), re.M | re.S)
+        probes = set(re.findall(r"rewrite \^ /api/waypost-probe(\S*) ", conf))
+        table = re.search(r"\$waypost_plain \{(.*?)^\}", maps, re.M | re.S)
+        self.same(f"{where}/waypost-upstreams.conf",
+                  re.findall(r'^\s*"(.*)\|" 1;$', table.group(1), re.M)
+                  if table else (),
+                  {*methods, *aliases} - probes, "$waypost_plain of")
+        table = re.search(r"\$waypost_allow \{(.*?)^\}", maps, re.M | re.S)
         lines = re.findall(r'^\s*"~(.*)" "(.*)";$', table.group(1),
                            re.M) if table else ()
         for path, allow in self._allowed(methods, aliases).items():

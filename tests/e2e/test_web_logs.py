@@ -23,6 +23,10 @@ TARGETS = (
     "/%63onnect?token={}", "//connect?token={}", "/./connect?%74oken={}",
     "/api//presence?users={}", "/%61pi/presence?users={}",
 )
+# The same places as they should be asked for, with nothing to hide.
+PATHS = ("/api/send", "/api/send/batch", "/api/messages", "/api/messages/ack",
+         "/api/presence", "/api/ticket", "/send", "/send/batch", "/messages",
+         "/messages/ack", "/healthz")
 # Nobody's, but a client may well get a path wrong.
 OTHERS = (
     "/connect/?token={}", "/CONNECT?token={}", "/connectx?token={}",
@@ -183,6 +187,8 @@ class Logs(E2eTest):
             self.stack.kill(name)
         self.send_all()
         gone = self.stack.http().request("POST", "/api/send")
+        for path in PATHS:
+            self.stack.http().request("GET", path)
         for name in ("handlers", "websocket-0"):
             self.stack.restart(name)
 
@@ -190,6 +196,8 @@ class Logs(E2eTest):
         self.assert_error(gone, 503, "overloaded")
         # Where the URL cannot hold anything, the reason is for the operator.
         self.assertIn("handlers.sock", errors)
+        for path in PATHS if WEB == "nginx" else ():
+            self.assertRegex(errors, f'handlers.sock failed .*"GET {path} ')
 
     def test_services_that_answer_nonsense(self):
         paths = {}

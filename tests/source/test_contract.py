@@ -71,6 +71,8 @@ class PlantedFaults(unittest.TestCase):
         self.assert_said(
             ["docs/openapi.yaml: operation POST /api/extra is missing",
              "README.md: endpoint POST /api/extra is missing",
+             "web-config/nginx/waypost-upstreams.conf: $waypost_plain of "
+             "/api/extra is missing",
              "web-config/nginx/waypost-upstreams.conf: $waypost_allow says "
              "OPTIONS of /api/extra, not POST, OPTIONS",
              "web-config/lighttpd/errors.lua: PATHS /api/extra: POST, OPTIONS "
@@ -84,6 +86,8 @@ class PlantedFaults(unittest.TestCase):
             ["docs/openapi.yaml: operation GET /extra is missing",
              "README.md: endpoint GET /extra is missing",
              "web-config/nginx/waypost.conf: location /extra is missing",
+             "web-config/nginx/waypost-upstreams.conf: $waypost_plain of "
+             "/extra is missing",
              "web-config/nginx/waypost-upstreams.conf: $waypost_allow says "
              "nothing special of /extra, not GET, OPTIONS",
              "web-config/lighttpd/waypost.conf: /extra leads nowhere",
@@ -96,6 +100,8 @@ class PlantedFaults(unittest.TestCase):
         self.assert_said(
             ["docs/openapi.yaml: operation GET /api/presence is none of ours",
              "README.md: endpoint GET /api/presence is none of ours",
+             "web-config/nginx/waypost-upstreams.conf: $waypost_plain of "
+             "/api/presence is none of ours",
              "web-config/lighttpd/errors.lua: PATHS /api/presence: GET, "
              "OPTIONS is none of ours"],
             "handlers/*.h",

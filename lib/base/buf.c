@@ -101,6 +101,13 @@ void wp_buf_add_char(struct wp_buf *buf, char c)
 	wp_buf_add(buf, &c, 1);
 }
 
+void wp_buf_add_int(struct wp_buf *buf, int64_t value)
+{
+	char text[WP_DECIMAL_MAX];
+
+	wp_buf_add(buf, text, wp_decimal_write(text, value));
+}
+
 void wp_buf_printf(struct wp_buf *buf, const char *fmt, ...)
 {
 	va_list args;

@@ -35,6 +35,7 @@ void wp_buf_clear(struct wp_buf *buf);
 void wp_buf_add(struct wp_buf *buf, const void *data, size_t len);
 void wp_buf_add_str(struct wp_buf *buf, const char *text);
 void wp_buf_add_char(struct wp_buf *buf, char c);
+void wp_buf_add_int(struct wp_buf *buf, int64_t value); /* in decimal */
 void wp_buf_printf(struct wp_buf *buf, const char *fmt, ...) WP_PRINTF(2, 3);
 
 /*

@@ -39,6 +39,26 @@ void wp_hex_write(char *text, const void *data, size_t len)
 	*text = '\0';
 }
 
+/* ---- decimal ---- */
+
+/* printf would take as long as all the rest of an answer. */
+size_t wp_decimal_write(char text[WP_DECIMAL_MAX], int64_t value)
+{
+	uint64_t left = value < 0 ? -(uint64_t)value : (uint64_t)value;
+	char digits[WP_DECIMAL_MAX];
+	size_t n = 0, len = 0;
+
+	do
+		digits[n++] = (char)('0' + left % 10);
+	while ((left /= 10) > 0);
+	if (value < 0)
+		text[len++] = '-';
+	while (n > 0)
+		text[len++] = digits[--n];
+	text[len] = '\0';
+	return len;
+}
+
 /* ---- base64 ---- */
 
 enum {
@@ -201,8 +221,27 @@ bool wp_base64url_decode(const char *text, size_t len, void *out,
 	       stray == 0;
 }
 
+#define BYTES(b) (UINT64_C(0x0101010101010101) * (b))
+
+/* The highest bit of each byte, none above 0x7F, that is from..to. */
+static uint64_t in_range(uint64_t word, unsigned from, unsigned to)
+{
+	return (word + BYTES(0x80 - from)) & ~(word + BYTES(0x7f - to));
+}
+
+/* Are these eight digits of the standard alphabet? */
+static bool are_standard(uint64_t word)
+{
+	uint64_t letters = in_range(word | BYTES(0x20), 'a', 'z');
+	uint64_t others = in_range(word, '/', '9') | in_range(word, '+', '+');
+
+	if ((word & BYTES(0x80)) != 0)
+		return false;
+	return ((letters | others) & BYTES(0x80)) == BYTES(0x80);
+}
+
 /* Copy digits as standard ones; false when one is none. */
-static bool copy_digits(const unsigned char *in, size_t len, char *out)
+static bool translate(const unsigned char *in, size_t len, char *out)
 {
 	unsigned all = DIGIT;
 	size_t i;
@@ -214,6 +253,23 @@ static bool copy_digits(const unsigned char *in, size_t len, char *out)
 		out[i] = std_digits[v & DIGIT_BITS];
 	}
 	return (all & DIGIT) != 0;
+}
+
+/* The same, eight at a time where nothing is to be translated. */
+static bool copy_digits(const unsigned char *in, size_t len, char *out)
+{
+	uint64_t word;
+
+	for (; len >= sizeof(word); len -= sizeof(word)) {
+		memcpy(&word, in, sizeof(word));
+		if (are_standard(word))
+			memcpy(out, &word, sizeof(word));
+		else if (!translate(in, sizeof(word), out))
+			return false;
+		in += sizeof(word);
+		out += sizeof(word);
+	}
+	return translate(in, len, out);
 }
 
 bool wp_base64_normalize(const char *text, size_t len, char *out,

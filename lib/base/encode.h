@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* What a digit of either case stands for, 0 to 15; -1 when c is none. */
 int wp_hex_value(char c);
@@ -16,6 +17,12 @@ char wp_hex_digit(unsigned int value);
 
 /* Write 2*len lower-case digits and a NUL. */
 void wp_hex_write(char *text, const void *data, size_t len);
+
+/* The most that wp_decimal_write() writes: a sign, 19 digits and a NUL. */
+enum { WP_DECIMAL_MAX = 21 };
+
+/* Write a number in decimal digits and a NUL; returns how many characters. */
+size_t wp_decimal_write(char text[WP_DECIMAL_MAX], int64_t value);
 
 /* Bytes that encoding len bytes takes, padding included, NUL not. */
 size_t wp_base64_encoded_len(size_t len);

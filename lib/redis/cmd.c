@@ -6,15 +6,14 @@
 #include "lib/redis/cmd.h"
 
 #include <assert.h>
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "lib/base/encode.h"
 
 enum {
 	LENGTH_MAX = 20,                   /* digits of a size_t */
 	WORD_MAX = 1 + LENGTH_MAX + 2 + 2, /* $<len>\r\n and \r\n */
-	NUMBER_MAX = 24,                   /* sign, 19 digits, NUL */
 };
 
 _Static_assert(WP_CMD_HEAD_MAX >= 1 + LENGTH_MAX + 2, "*<n>\r\n");
@@ -92,10 +91,9 @@ void wp_cmd_str(struct wp_cmd *cmd, const char *text)
 
 void wp_cmd_int(struct wp_cmd *cmd, int64_t value)
 {
-	char text[NUMBER_MAX];
-	int len = snprintf(text, sizeof(text), "%" PRId64, value);
+	char text[WP_DECIMAL_MAX];
 
-	wp_cmd_add(cmd, text, (size_t)len);
+	wp_cmd_add(cmd, text, wp_decimal_write(text, value));
 }
 
 void wp_cmd_eval(struct wp_cmd *cmd, const struct wp_script_source *script,

@@ -31,10 +31,11 @@ static void appends_keep_order_and_a_nul_behind(void **state)
 	wp_buf_add_str(&buf, "ab");
 	wp_buf_add_char(&buf, 'c');
 	wp_buf_printf(&buf, "%d%s", 12, "x");
+	wp_buf_add_int(&buf, -34);
 	wp_buf_add(&buf, "\0z", 2);
 	assert_false(buf.failed);
-	assert_int_equal(buf.len, 8);
-	assert_memory_equal(buf.data, "abc12x\0z", 9);
+	assert_int_equal(buf.len, 11);
+	assert_memory_equal(buf.data, "abc12x-34\0z", 12);
 	wp_buf_release(&buf);
 	assert_null(buf.data);
 	assert_int_equal(buf.len, 0);

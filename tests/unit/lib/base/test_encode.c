@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -113,15 +115,16 @@ static void every_byte_outside_the_alphabets_is_refused(void **state)
 	for (c = 0; c < 256; c++) {
 		bool is_digit = c != 0 && strchr(allowed, (int)c) != NULL;
 
-		for (at = 0; at < 7; at++) {
-			char text[8] = "AAAAAAA", out[8];
+		/* More than eight: these are looked at together. */
+		for (at = 0; at < 15; at++) {
+			char text[16] = "AAAAAAAAAAAAAAA", out[16];
 			size_t len;
 
 			text[at] = (char)c;
-			assert_int_equal(wp_base64_decode(text, 7, out, &len),
+			assert_int_equal(wp_base64_decode(text, 15, out, &len),
 					 is_digit);
 			assert_int_equal(
-				wp_base64_normalize(text, 7, out, &len),
+				wp_base64_normalize(text, 15, out, &len),
 				is_digit);
 		}
 	}
@@ -183,8 +186,8 @@ static void normalizing_is_decoding_and_encoding(void **state)
 
 	(void)state;
 	for (round = 0; round < 200000; round++) {
-		char text[16], got[20], bytes[16], want[20];
-		size_t len = next_random(&seed) % 12;
+		char text[48], got[52], bytes[48], want[52];
+		size_t len = next_random(&seed) % 44;
 		size_t i, got_len, n, want_len;
 		bool ok;
 
@@ -250,6 +253,24 @@ static void a_row_is_lower_case_and_ends(void **state)
 	assert_string_equal(text, "");
 }
 
+static void decimals_are_what_printf_writes(void **state)
+{
+	static const int64_t values[] = { 0,  7,         10,        1234567890,
+					  -1, INT64_MAX, INT64_MIN, -90 };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
+		char got[WP_DECIMAL_MAX + 1], want[32];
+
+		memset(got, 'x', sizeof(got));
+		(void)snprintf(want, sizeof(want), "%" PRId64, values[i]);
+		assert_int_equal(wp_decimal_write(got, values[i]),
+				 strlen(want));
+		assert_string_equal(got, want);
+		assert_int_equal(got[WP_DECIMAL_MAX], 'x');
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -264,6 +285,7 @@ int main(void)
 		cmocka_unit_test(every_byte_is_one_digit_or_none),
 		cmocka_unit_test(a_value_and_its_digit_mean_the_same),
 		cmocka_unit_test(a_row_is_lower_case_and_ends),
+		cmocka_unit_test(decimals_are_what_printf_writes),
 	};
 
 	return cmocka_run_group_tests_name("encode", tests, NULL, NULL);

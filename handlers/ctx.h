@@ -13,6 +13,7 @@
 #include "lib/auth/token.h"
 #include "lib/base/err.h"
 #include "lib/base/log.h"
+#include "lib/base/random.h"
 #include "lib/live/gather.h"
 #include "lib/live/store_thread.h"
 #include "lib/metrics/metrics.h"
@@ -51,6 +52,7 @@ struct wp_ctx {
 	struct wp_backend *backend;    /* owned */
 	struct wp_gather *gather;      /* owned: sends of all requests */
 	struct wp_ready ready;
+	struct wp_random_pool random; /* for the ids of requests */
 	size_t n_waiting;  /* calls that wait for Redis or the store */
 	struct wp_cmd cmd; /* of one function at a time: clear it, send it */
 	struct wp_log log;

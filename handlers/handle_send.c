@@ -15,7 +15,6 @@
  */
 #include "handlers/call.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "lib/base/json.h"
@@ -180,6 +179,16 @@ static bool read_options(struct wp_call *call,
 	return read_key(call, options) && read_expiry(call, options);
 }
 
+static void add_id(struct wp_buf *out, const struct wp_msgid *id)
+{
+	char text[WP_MSGID_LEN + 1];
+
+	wp_msgid_format(id, text);
+	wp_buf_add_str(out, "\"id\":\"");
+	wp_buf_add(out, text, WP_MSGID_LEN);
+	wp_buf_add_char(out, '"');
+}
+
 struct single {
 	struct submit submit; /* first: the call's state */
 	struct wp_submission submission;
@@ -190,15 +199,15 @@ struct single {
 static bool respond(struct wp_call *call)
 {
 	const struct single *single = call->state;
-	char id[WP_MSGID_LEN + 1];
 
 	if (single->result.status != WP_SEND_ACCEPTED) {
 		refuse(call, wp_submit_verdict(single->result.status));
 		return true;
 	}
-	wp_msgid_format(&single->result.id, id);
 	wp_resp_json(&call->resp, 202);
-	wp_buf_printf(&call->resp.body, "{\"id\":\"%s\"}", id);
+	wp_buf_add_char(&call->resp.body, '{');
+	add_id(&call->resp.body, &single->result.id);
+	wp_buf_add_char(&call->resp.body, '}');
 	return true;
 }
 
@@ -377,10 +386,7 @@ static void add_result(struct wp_buf *out, const struct wp_submission *element,
 		wp_resp_add_error(out, element->refusal.code,
 				  element->refusal.sentence);
 	} else if (result->status == WP_SEND_ACCEPTED) {
-		char id[WP_MSGID_LEN + 1];
-
-		wp_msgid_format(&result->id, id);
-		wp_buf_printf(out, "\"id\":\"%s\"", id);
+		add_id(out, &result->id);
 	} else {
 		const struct wp_refusal *verdict =
 			wp_submit_verdict(result->status);

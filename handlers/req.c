@@ -144,7 +144,7 @@ static void read_path(struct wp_req *req)
 	req->query = (struct wp_text){ query, strlen(query) };
 }
 
-static void read_id(struct wp_req *req)
+static void read_id(struct wp_req *req, struct wp_random_pool *random)
 {
 	size_t count;
 	struct wp_text given = { 0 };
@@ -153,7 +153,7 @@ static void read_id(struct wp_req *req)
 	if (given.data != NULL)
 		given.len = strlen(given.data);
 	if (count != 1 || !wp_request_id_keep(req->id, &given))
-		wp_request_id_make(req->id);
+		wp_request_id_make(req->id, random);
 }
 
 void wp_req_begin(struct wp_req *req, struct wp_io *io)
@@ -163,8 +163,9 @@ void wp_req_begin(struct wp_req *req, struct wp_io *io)
 	read_path(req);
 }
 
-void wp_req_init(struct wp_req *req, struct wp_io *io)
+void wp_req_init(struct wp_req *req, struct wp_io *io,
+		 struct wp_random_pool *random)
 {
 	wp_req_begin(req, io);
-	read_id(req);
+	read_id(req, random);
 }

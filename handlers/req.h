@@ -14,6 +14,7 @@
 #include <sys/types.h>
 
 #include "lib/base/buf.h"
+#include "lib/base/random.h"
 #include "lib/http/answer.h"
 #include "lib/http/head.h"
 
@@ -67,8 +68,9 @@ void wp_methods_add(struct wp_buf *out, unsigned int set);
 
 /* Read method, path and query only. io is borrowed for the life of req. */
 void wp_req_begin(struct wp_req *req, struct wp_io *io);
-/* Read what every request has. */
-void wp_req_init(struct wp_req *req, struct wp_io *io);
+/* Read what every request has. random: for an id, or NULL */
+void wp_req_init(struct wp_req *req, struct wp_io *io,
+		 struct wp_random_pool *random);
 
 /*
  * A parameter by its CGI name: "CONTENT_TYPE", "HTTP_ORIGIN".

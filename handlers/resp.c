@@ -7,7 +7,6 @@
  */
 #include "handlers/resp.h"
 
-#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -90,14 +89,18 @@ void wp_resp_header(struct wp_resp *resp, const char *name, const char *value)
 	wp_buf_add_str(headers, "\r\n");
 }
 
-static void add_number(struct wp_resp *resp, const char *name, long long value)
+static void add_number(struct wp_buf *out, const char *name, int64_t value)
 {
-	wp_buf_printf(&resp->headers, "%s: %lld\r\n", name, value);
+	wp_buf_add_str(out, name);
+	wp_buf_add_str(out, ": ");
+	wp_buf_add_int(out, value);
+	wp_buf_add_str(out, "\r\n");
 }
 
 static void add_methods(struct wp_resp *resp, const char *name)
 {
-	wp_buf_printf(&resp->headers, "%s: ", name);
+	wp_buf_add_str(&resp->headers, name);
+	wp_buf_add_str(&resp->headers, ": ");
 	wp_methods_add(&resp->headers, resp->methods);
 	wp_buf_add_str(&resp->headers, "\r\n");
 }
@@ -119,7 +122,7 @@ void wp_resp_error(struct wp_resp *resp, unsigned int status, const char *code,
 	if (status == 401)
 		wp_resp_header(resp, "WWW-Authenticate", "Bearer");
 	if (status == 503)
-		add_number(resp, "Retry-After",
+		add_number(&resp->headers, "Retry-After",
 			   wp_http_retry_after_s(RETRY_MAX_S));
 	wp_buf_add_char(&resp->body, '{');
 	wp_resp_add_error(&resp->body, code, sentence);
@@ -185,7 +188,8 @@ static void add_cors(struct wp_resp *resp, const struct wp_req *req,
 		return;
 	add_methods(resp, "Access-Control-Allow-Methods");
 	wp_resp_header(resp, "Access-Control-Allow-Headers", REQUEST_HEADERS);
-	add_number(resp, "Access-Control-Max-Age", conf->cors.max_age_seconds);
+	add_number(&resp->headers, "Access-Control-Max-Age",
+		   conf->cors.max_age_seconds);
 }
 
 /* Has the handler given a header of this name itself? */
@@ -225,19 +229,25 @@ static void write_head(struct wp_resp *resp, const struct wp_req *req,
 
 	add_default(resp, "Cache-Control", "no-store");
 	/* Else lighttpd answers a Range with a part of the page. */
-	add_default(resp, "Accept-Ranges", "none");
+	if (resp->status == 200)
+		add_default(resp, "Accept-Ranges", "none");
 	wp_resp_header(resp, "X-Request-Id", req->id);
 	if (resp->methods != 0)
 		add_methods(resp, "Allow");
 	add_cors(resp, req, conf);
 
 	wp_buf_clear(head);
-	wp_buf_printf(head, "Status: %u %s\r\n", resp->status,
-		      wp_http_reason(resp->status));
-	if (resp->type != NULL)
-		wp_buf_printf(head,
-			      "Content-Type: %s\r\nContent-Length: %zu\r\n",
-			      resp->type, resp->body.len);
+	wp_buf_add_str(head, "Status: ");
+	wp_buf_add_int(head, resp->status);
+	wp_buf_add_char(head, ' ');
+	wp_buf_add_str(head, wp_http_reason(resp->status));
+	wp_buf_add_str(head, "\r\n");
+	if (resp->type != NULL) {
+		wp_buf_add_str(head, "Content-Type: ");
+		wp_buf_add_str(head, resp->type);
+		wp_buf_add_str(head, "\r\n");
+		add_number(head, "Content-Length", (int64_t)resp->body.len);
+	}
 	wp_buf_add(head, resp->headers.data, resp->headers.len);
 	wp_buf_add_str(head, "\r\n");
 }

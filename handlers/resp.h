@@ -2,8 +2,8 @@
  * resp.h - an answer, complete in memory before its first byte is written.
  *
  * What every answer has (docs/openapi.yaml "info") is added here and nowhere
- * else: X-Request-Id, Cache-Control, Accept-Ranges, Vary and CORS; with an
- * error of 401 WWW-Authenticate, with one of 503 Retry-After.
+ * else: X-Request-Id, Cache-Control, Vary and CORS; with 200 Accept-Ranges,
+ * with an error of 401 WWW-Authenticate, with one of 503 Retry-After.
  */
 #ifndef WP_HANDLERS_RESP_H
 #define WP_HANDLERS_RESP_H
@@ -42,7 +42,7 @@ void wp_resp_json(struct wp_resp *resp, unsigned int status);
 void wp_resp_text(struct wp_resp *resp, unsigned int status, const char *text);
 
 /*
- * One more header. Of those that every answer has, Cache-Control and
+ * One more header. Of those that are added here, Cache-Control and
  * Accept-Ranges give way to one of their name. A value with a line break makes
  * the answer a 500.
  */

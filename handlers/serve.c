@@ -223,7 +223,7 @@ static void record(struct wp_call *call, uint64_t end_us)
 static void begin(struct wp_call *call, struct wp_io *io)
 {
 	call->start_us = wp_mono_us();
-	wp_req_init(&call->req, io);
+	wp_req_init(&call->req, io, &call->ctx->random);
 	call->endpoint = find(&call->req.path);
 }
 

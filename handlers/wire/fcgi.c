@@ -28,6 +28,7 @@ enum type {
 enum { ROLE_RESPONDER = 1, KEEP_CONN = 1 };
 enum { REQUEST_COMPLETE = 0, CANT_MPX_CONN = 1, UNKNOWN_ROLE = 3 };
 enum { BEGIN_LEN = 8, END_LEN = 8, CONTENT_MAX = 65535, ALIGN = 8 };
+enum { USUAL_PARAMS = 31 };
 
 void wp_fcgi_init(struct wp_fcgi *fcgi, struct wp_fcgi_room *room)
 {
@@ -199,6 +200,9 @@ static bool read_params(struct wp_fcgi *fcgi)
 	char *text = fcgi->names.data;
 	const char *param = NULL;
 
+	/* At once, what a usual request has. */
+	if (wp_buf_reserve(&fcgi->list, USUAL_PARAMS * sizeof(param)) == NULL)
+		return false;
 	while (at != end) {
 		param = text;
 		if (!take_pair(&at, end, &text))
@@ -483,9 +487,23 @@ static void take_later(struct wp_fcgi *fcgi)
 	wp_buf_release(&later);
 }
 
+/* Records around a text of so many bytes, and the end of a request. */
+static size_t answer_len(size_t len)
+{
+	size_t records = len / (CONTENT_MAX - CONTENT_MAX % ALIGN) + 3;
+
+	return len + records * (WP_FCGI_HEADER_LEN + ALIGN) + END_LEN;
+}
+
 void wp_fcgi_answer(struct wp_fcgi *fcgi, const struct wp_buf *head,
 		    const struct wp_buf *body)
 {
+	/* In one piece of memory at once. */
+	if (wp_buf_reserve(&fcgi->out, answer_len(head->len) +
+					       answer_len(body->len)) == NULL) {
+		fcgi->state = WP_FCGI_OVER;
+		return;
+	}
 	add_stdout(fcgi, head);
 	add_stdout(fcgi, body);
 	add_header(fcgi, STDOUT, fcgi->id, 0, 0);

@@ -1,14 +1,15 @@
 /*
- * random.c - getrandom(2) in the three shapes that callers need.
+ * random.c - getrandom(2) in the shapes that callers need.
  *
- * Knows the system call. Keeps no pool and no state, so it is safe in every
- * thread and after fork().
+ * Knows the system call. Keeps no state of its own, so it is safe in every
+ * thread and after fork(); a pool is its owner's.
  */
 #include "lib/base/random.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/random.h>
 #include <sys/types.h>
 
@@ -46,6 +47,17 @@ void wp_random_hex(char *text, size_t bytes)
 		bytes -= n;
 	}
 	*text = '\0';
+}
+
+void wp_random_take(struct wp_random_pool *pool, void *data, size_t len)
+{
+	assert(len <= sizeof(pool->bytes));
+	if (len > pool->n_left) {
+		wp_random_bytes(pool->bytes, sizeof(pool->bytes));
+		pool->n_left = sizeof(pool->bytes);
+	}
+	pool->n_left -= len;
+	memcpy(data, pool->bytes + pool->n_left, len);
 }
 
 uint32_t wp_random_below(uint32_t bound)

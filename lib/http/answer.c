@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-#include "lib/base/random.h"
+#include "lib/base/encode.h"
 
 enum { MADE_ID_BYTES = 16 };
 
@@ -67,7 +67,14 @@ bool wp_request_id_keep(char id[WP_REQUEST_ID_MAX + 1],
 	return true;
 }
 
-void wp_request_id_make(char id[WP_REQUEST_ID_MAX + 1])
+void wp_request_id_make(char id[WP_REQUEST_ID_MAX + 1],
+			struct wp_random_pool *pool)
 {
-	wp_random_hex(id, MADE_ID_BYTES);
+	unsigned char bytes[MADE_ID_BYTES];
+
+	if (pool == NULL)
+		wp_random_bytes(bytes, sizeof(bytes));
+	else
+		wp_random_take(pool, bytes, sizeof(bytes));
+	wp_hex_write(id, bytes, sizeof(bytes));
 }

@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 
+#include "lib/base/random.h"
 #include "lib/http/head.h"
 
 /* "Not Found" of 404; "Error" of a status that Waypost does not use. */
@@ -26,7 +27,8 @@ enum { WP_REQUEST_ID_MAX = 64 };
  */
 bool wp_request_id_keep(char id[WP_REQUEST_ID_MAX + 1],
 			const struct wp_text *given);
-/* Make one: 32 random hex digits. */
-void wp_request_id_make(char id[WP_REQUEST_ID_MAX + 1]);
+/* Make one: 32 random hex digits. pool: where from, or NULL */
+void wp_request_id_make(char id[WP_REQUEST_ID_MAX + 1],
+			struct wp_random_pool *pool);
 
 #endif /* WP_LIB_HTTP_ANSWER_H */

@@ -153,7 +153,7 @@ static void add_head(struct wp_buf *out, const char *request_id,
 	char made[WP_REQUEST_ID_MAX + 1];
 
 	if (request_id == NULL || request_id[0] == '\0') {
-		wp_request_id_make(made);
+		wp_request_id_make(made, NULL);
 		request_id = made;
 	}
 	wp_buf_printf(out, "HTTP/1.1 %u %s\r\n", status,

@@ -48,7 +48,7 @@ static unsigned int take(struct stage *stage, struct fake *fake,
 	unsigned int status = 0;
 
 	wp_call_reset(stage->call);
-	wp_req_init(&stage->call->req, &fake->io);
+	wp_req_init(&stage->call->req, &fake->io, NULL);
 	if (!wp_call_read_json(stage->call, max_bytes))
 		status = stage->call->resp.status;
 	return status;

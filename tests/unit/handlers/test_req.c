@@ -32,7 +32,7 @@ static void method_names_are_exact(void **state)
 		struct wp_req req;
 
 		fake_request(&fake, cases[i].text, "/");
-		wp_req_init(&req, &fake.io);
+		wp_req_init(&req, &fake.io, NULL);
 		assert_int_equal(req.method, cases[i].method);
 		fake_release(&fake);
 	}
@@ -46,7 +46,7 @@ static void a_request_without_any_parameter_is_bearable(void **state)
 	(void)state;
 	fake_init(&fake);
 
-	wp_req_init(&req, &fake.io);
+	wp_req_init(&req, &fake.io, NULL);
 
 	assert_int_equal(req.method, WP_METHOD_OTHER);
 	assert_int_equal(req.path.len, 0);
@@ -63,7 +63,7 @@ static void path_ends_at_the_first_question_mark(void **state)
 	(void)state;
 	fake_request(&fake, "GET", "/api/messages?limit=5?x");
 
-	wp_req_init(&req, &fake.io);
+	wp_req_init(&req, &fake.io, NULL);
 
 	assert_int_equal(req.path.len, strlen("/api/messages"));
 	assert_memory_equal(req.path.data, "/api/messages", req.path.len);
@@ -83,7 +83,7 @@ static void request_uri_beats_what_the_web_server_rewrote(void **state)
 	fake_param(&fake, "QUERY_STRING=a=1");
 	fake_param(&fake, "REQUEST_URI=/send");
 
-	wp_req_init(&req, &fake.io);
+	wp_req_init(&req, &fake.io, NULL);
 
 	assert_int_equal(req.path.len, 5);
 	assert_memory_equal(req.path.data, "/send", 5);
@@ -102,7 +102,7 @@ static void without_request_uri_cgi_variables_must_do(void **state)
 	fake_param(&fake, "PATH_INFO=/api/send");
 	fake_param(&fake, "QUERY_STRING=a=1");
 
-	wp_req_init(&req, &fake.io);
+	wp_req_init(&req, &fake.io, NULL);
 
 	assert_memory_equal(req.path.data, "/api/send", req.path.len);
 	assert_int_equal(req.path.len, 9);
@@ -121,7 +121,7 @@ static void a_repeated_parameter_is_counted(void **state)
 	fake_param(&fake, "HTTP_AUTHORIZATION_X=zero");
 	fake_param(&fake, "HTTP_AUTHORIZATION=one");
 	fake_param(&fake, "HTTP_AUTHORIZATION=two");
-	wp_req_init(&req, &fake.io);
+	wp_req_init(&req, &fake.io, NULL);
 
 	assert_string_equal(wp_req_param(&req, "HTTP_AUTHORIZATION", &count),
 			    "one");
@@ -140,7 +140,7 @@ static void a_sound_request_id_is_kept(void **state)
 	fake_request(&fake, "GET", "/");
 	fake_param(&fake, "HTTP_X_REQUEST_ID=Ab.9_-x");
 
-	wp_req_init(&req, &fake.io);
+	wp_req_init(&req, &fake.io, NULL);
 
 	assert_string_equal(req.id, "Ab.9_-x");
 	fake_release(&fake);
@@ -165,7 +165,7 @@ static void any_other_request_id_is_replaced(void **state)
 
 		fake_request(&fake, "GET", "/");
 		fake_param(&fake, cases[i]);
-		wp_req_init(&req, &fake.io);
+		wp_req_init(&req, &fake.io, NULL);
 		assert_int_equal(strlen(req.id), 32);
 		assert_int_equal(strspn(req.id, "0123456789abcdef"), 32);
 		fake_release(&fake);
@@ -182,7 +182,7 @@ static void two_request_ids_are_none(void **state)
 	fake_param(&fake, "HTTP_X_REQUEST_ID=one");
 	fake_param(&fake, "HTTP_X_REQUEST_ID=two");
 
-	wp_req_init(&req, &fake.io);
+	wp_req_init(&req, &fake.io, NULL);
 
 	assert_int_equal(strlen(req.id), 32);
 	fake_release(&fake);

@@ -41,7 +41,7 @@ static void lines(const struct wp_conf *conf, const char *method,
 		(void)snprintf(text, sizeof(text), "HTTP_ORIGIN=%s", second);
 		fake_param(&fake, text);
 	}
-	wp_req_init(&req, &fake.io);
+	wp_req_init(&req, &fake.io, NULL);
 	wp_resp_init(&resp);
 	wp_resp_empty(&resp, 204);
 	resp.methods = WP_POST | WP_OPTIONS;

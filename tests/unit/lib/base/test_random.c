@@ -52,6 +52,27 @@ static void two_draws_differ(void **state)
 	assert_string_not_equal(a, b);
 }
 
+/* Over several fillings; none is given out twice. */
+static void a_pool_gives_each_byte_once(void **state)
+{
+	struct wp_random_pool pool = { 0 };
+	unsigned char taken[300][8];
+	unsigned char whole[sizeof(pool.bytes)];
+
+	(void)state;
+	for (size_t i = 0; i < 300; i++) {
+		wp_random_take(&pool, taken[i], sizeof(taken[i]));
+		for (size_t k = 0; k < i; k++)
+			assert_memory_not_equal(taken[i], taken[k],
+						sizeof(taken[i]));
+	}
+	wp_random_take(&pool, whole, 1);
+	wp_random_take(&pool, whole, sizeof(whole)); /* the rest is too short */
+	assert_int_equal(pool.n_left, 0);
+	wp_random_take(&pool, whole, 0);
+	assert_int_equal(pool.n_left, 0);
+}
+
 static void below_reaches_every_value_and_never_the_bound(void **state)
 {
 	unsigned counts[7] = { 0 };
@@ -78,6 +99,7 @@ int main(void)
 		cmocka_unit_test(bytes_are_filled_to_the_end_and_not_beyond),
 		cmocka_unit_test(hex_is_lower_case_and_terminated),
 		cmocka_unit_test(two_draws_differ),
+		cmocka_unit_test(a_pool_gives_each_byte_once),
 		cmocka_unit_test(below_reaches_every_value_and_never_the_bound),
 	};
 

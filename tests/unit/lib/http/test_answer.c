@@ -57,15 +57,20 @@ static void ids_have_a_length(void **state)
 static void a_made_id_could_have_been_given(void **state)
 {
 	char id[WP_REQUEST_ID_MAX + 1], other[WP_REQUEST_ID_MAX + 1];
+	struct wp_random_pool pool = { 0 };
 
 	(void)state;
-	wp_request_id_make(id);
-	wp_request_id_make(other);
+	wp_request_id_make(id, NULL);
+	wp_request_id_make(other, NULL);
 
 	assert_int_equal(strlen(id), 32);
 	assert_true(keep(other, id, strlen(id)));
 	assert_string_equal(id, other);
-	wp_request_id_make(other);
+	wp_request_id_make(other, NULL);
+	assert_string_not_equal(id, other);
+	wp_request_id_make(id, &pool);
+	wp_request_id_make(other, &pool);
+	assert_int_equal(strlen(id), 32);
 	assert_string_not_equal(id, other);
 }
 

@@ -256,6 +256,13 @@ static void count(struct wp_router *router, uint32_t partition,
 			     "entries dead-lettered", partition, result->error);
 }
 
+/* Else it would be the same the next time. */
+static bool has_moved(const struct wp_route_result *result)
+{
+	return result->routed + result->dropped + result->dead > 0 ||
+	       result->rows > 0;
+}
+
 static void on_routed(struct wp_router *router, const struct wp_owned *owned,
 		      const struct wp_route_result *result)
 {
@@ -271,8 +278,7 @@ static void on_routed(struct wp_router *router, const struct wp_owned *owned,
 		ingress->untried = lease_token(owned);
 	if (ingress->careful > 0)
 		ingress->careful--;
-	if (result->left > result->held &&
-	    result->routed + result->dropped + result->dead > 0)
+	if (result->left > result->held && has_moved(result))
 		return;
 	leave_line(router, owned->partition);
 	ingress->careful = 0;

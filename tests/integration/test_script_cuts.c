@@ -137,6 +137,43 @@ static const struct scene scenes[] = {
 			     "GET " WP_P "notified:" WP_BOB },
 	},
 	{
+		/* N2: nobody may tell from ingress that it was. */
+		.name = "route, straight to the cold store",
+		.script = WP_SCRIPT_ROUTE,
+		.setup = { ACCEPT(WP_BOB, "0", "", "1-1", "m1"),
+			   ACCEPT(EVE, "0", "e", "1-2", "e1"),
+			   ACCEPT(WP_AMY, "0", "", "2-1", "a1"),
+			   ACCEPT(EVE, "1", "", "2-2", "e2"),
+			   ACCEPT(WP_BOB, "1", "", "3-1", "h1"),
+			   "HSET " WP_P "online:" WP_AMY " i1.1 5",
+			   "HSET " WP_P "tries 3-1 1",
+			   WP_WORLD_HINT(EVE, "old_7000_5_2_9") },
+		.args = "run 100 1000000 3 100 token 1:own 0 1 1  1 " WP_BOB
+			" 9",
+		.observe = { FIELD("ingress", "12"), "HGETALL " WP_P "cold",
+			     HOT_NAMES("hot:" WP_AMY),
+			     "SMEMBERS " WP_P "due:i1",
+			     "EXISTS " WP_P "hot:" WP_BOB " " WP_P
+			     "hot!:" WP_BOB " " WP_P "hot!:" EVE " " WP_P
+			     "tries " WP_P "migrate " WP_P "push",
+			     "ZRANGE " WP_P "expiry 0 -1" },
+	},
+	{
+		.name = "route, past what is on its way",
+		.script = WP_SCRIPT_ROUTE,
+		.setup = { ACCEPT(WP_BOB, "0", "", "1-1", "m1"),
+			   ACCEPT(WP_AMY, "0", "", "1-2", "a1"),
+			   ACCEPT(WP_BOB, "0", "", "2-1", "m2"),
+			   ACCEPT(WP_AMY, "0", "", "2-2", "a2"),
+			   "HSET " WP_P "online:" WP_AMY " i1.1 5",
+			   WP_WORLD_HINT(WP_BOB, "old_7000_5_2_9") },
+		.args = "run 100 1000000 3 100 token 1:own 0 1 1 1-2 0",
+		.observe = { FIELD("ingress", "12"), "HGETALL " WP_P "cold",
+			     HOT_NAMES("hot:" WP_AMY),
+			     "EXISTS " WP_P "hot:" WP_BOB,
+			     "ZRANGE " WP_P "expiry 0 -1" },
+	},
+	{
 		.name = "route, two partitions",
 		.script = WP_SCRIPT_ROUTE,
 		.other = "wp:{8}:",

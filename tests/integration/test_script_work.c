@@ -189,6 +189,23 @@ static void a_call_of_route_walks_over_so_much_of_what_is_held(void **state)
 	}
 }
 
+static void so_it_does_over_what_is_on_its_way_to_the_cold_store(void **state)
+{
+	enum { ROOM = 100000 };
+	struct wp_world *w = *state;
+	char args[100];
+	struct work work;
+
+	wp_world_run(w, "SET " WP_P "owner own");
+	wp_world_run(w, "SET " WP_P "gate run");
+	accept(w, WP_BOB, MANY, 0);
+	(void)snprintf(args, sizeof(args),
+		       "run 100 %d 5 0 token own 0 1 1 999999-0 0", ROOM);
+	work = run(w, WP_SCRIPT_ROUTE, args);
+	assert_in_range(work.bytes, 8 * ROOM, 8 * ROOM + 3 * SLICE * SIZE);
+	wp_reply_free(&work.reply);
+}
+
 static void a_sweep_looks_at_so_many_entries(void **state)
 {
 	enum { ENTRIES = 300, ROOM = 400000 };
@@ -346,6 +363,8 @@ int main(void)
 		WORLD_TEST(connect_counts_without_looking),
 		WORLD_TEST(a_send_looks_once_at_what_has_expired),
 		WORLD_TEST(a_call_of_route_walks_over_so_much_of_what_is_held),
+		WORLD_TEST(
+			so_it_does_over_what_is_on_its_way_to_the_cold_store),
 		WORLD_TEST(a_sweep_looks_at_so_many_entries),
 		WORLD_TEST(a_move_takes_so_much_at_a_time),
 		cmocka_unit_test(every_script_with_a_loop_says_what_bounds_it),

@@ -1,7 +1,7 @@
 #!lua flags=allow-oom
 -- route: move the oldest accepted entries of some partitions into the hot
 -- queues of their recipients and poke whoever is online (docs/architecture.md
--- "Routing").
+-- "Routing"); and step N2 of a message that goes straight to the cold store.
 --
 -- KEYS     wp:{p}: of each partition, none of them twice
 -- ARGV     run_id, max_entries, max_bytes, max_tries, push_max, token, then for
@@ -14,15 +14,25 @@
 --          dead-lettered without another one
 --          may_have_tries "0": the owner of this lease knows of no entry that
 --          has a try counted
---          token, away, skip_to and names have no meaning yet
+--          token: 16 hex digits, never used before
+--          away "1": entries for who is away and has nothing in hot stay in
+--          ingress and are answered as rows (step N2)
+--          skip_to: "" or the last id that is on its way to the cold store:
+--          rows up to it are not answered again
+--          names: urn and version of a mailbox that the store has told since
+--          an append was refused, or urn and "hot": no rows for this one
 -- Result   {r1, … rn}, of each partition:
 --          {"lost"}    somebody else owns it
 --          {"gate"}    it must be reconciled first
 --          an error    it died of that; the others did not, if there are any
---          {"ok", routed, dropped, dead, held, left, marked, error}
+--          {"ok", routed, dropped, dead, held, left, marked, error, row…}
 --          held: entries that stay for another try or behind such an entry;
---          left: entries still in ingress; marked: users who are to be moved
---          to the cold store; error: text of the last fault or ""
+--          left: entries still in ingress, without rows and what waits for
+--          their landing; marked: users who are to be moved to the cold store;
+--          error: text of the last fault or ""
+--          a row is id, urn, band, expires_ms, version, envelope; version: of
+--          the mailbox, as the store told it before this instant; 0: it has
+--          nothing of the user in this life of Redis
 --
 -- Invariants
 --   - An entry leaves ingress only after it is in hot, in the dead-letter
@@ -46,17 +56,22 @@
 --     against max_entries and max_bytes, only against bounds of its own.
 --   - waits loses what leaves ingress without being in hot.
 --   - tries has a field for an entry only while that entry is in ingress.
+--   - Rows of a user are answered only while nothing of the user is in hot, in
+--     this instant (X32), with a hint under a new token (X30, X34) whose
+--     last_ms covers them, oldest first and without a gap (X33). What comes
+--     behind a row, or behind what is on its way, goes nowhere before it (X39),
+--     except by ordinary routing of all of them, in their order.
 --   - Partitions have nothing in common but the bounds and the pokes.
--- Bounds: max_entries and max_bytes of what leaves ingress, 4,096 entries and
--- eight times max_bytes of what is held, and a slice beyond each, all
--- partitions together. Each may have an equal part of what those before it have
--- left.
+-- Bounds: max_entries and max_bytes of what leaves ingress or is answered as a
+-- row, 4,096 entries and eight times max_bytes of what stays, and a slice
+-- beyond each, all partitions together. Each may have an equal part of what
+-- those before it have left.
 -- Safe to repeat after a cut at any point: hot refuses an id that it has
 -- already covered, marks and due are sets.
 local call, try = redis.call, redis.pcall
-local run_id = ARGV[1]
+local run_id, token = ARGV[1], ARGV[6]
 local max_tries, push_max = tonumber(ARGV[4]), tonumber(ARGV[5])
-local SLICE, POKE_BATCH, MAX_HELD = 16, 500, 4096
+local SLICE, POKE_BATCH, MAX_KEPT = 16, 500, 4096
 
 -- include clock
 local now_text = string.format('%d', now_ms)
@@ -65,10 +80,15 @@ local now_text = string.format('%d', now_ms)
 local prefix, ingress, tries_key
 local careful, has_tries
 local users -- urn -> what this call knows of the user and does for it
-local due, marks, leaving -- of the slice: incarnation -> urns, words, ids
+-- Of the slice: incarnation -> urns, words, ids.
+local due, marks, leaving, staying
 local holding, foreign -- by lane
-local routed, dropped, dead, held, n_marked
-local bytes, held_bytes
+local is_direct, skip_to
+local versions -- urn -> version or "hot", of names
+local copied -- users with rows
+local answer, n_rows
+local routed, dropped, dead, held, passed, n_marked
+local bytes, bytes_kept -- of what has left or is a row; of what stays
 local last_error
 
 -- include is_above
@@ -80,6 +100,10 @@ local last_error
 -- include index
 
 -- include fields_of
+
+-- include cold_record
+
+-- include cold_hinted
 
 local function user_of(urn)
   local user = users[urn]
@@ -226,7 +250,10 @@ local function settle_slice()
     end
     call('XDEL', ingress, unpack(leaving))
   end
-  due, marks, leaving = {}, {}, {}
+  if has_tries and #staying > 0 then
+    call('HDEL', tries_key, unpack(staying))
+  end
+  due, marks, leaving, staying = {}, {}, {}, {}
 end
 
 -- Whose order counts: a recipient and band.
@@ -274,14 +301,130 @@ local function attempt(id, f)
   return true
 end
 
--- The earliest expiry of each user in a slice. What may vanish is left out:
--- nobody would take its user off again.
+-- ---- straight to the cold store ----
+
+-- Can it be a row? What is stranger goes the usual way.
+local function is_plain(f)
+  return f.f == '' and f.e and (f.b == '0' or f.b == '1') and f.x and
+    #f.x <= 15 and f.x:find('^%d+$') and true
+end
+
+-- The version that the store has told of a mailbox; nil when nobody knows.
+local function version_of(urn, record)
+  local version = versions[urn]
+  if version then
+    return tonumber(version) and version
+  elseif not record then
+    return '0'
+  end
+  local _, _, known = record:match(COLD_RECORD)
+  return tonumber(known) and known
+end
+
+-- Those of whom the call has not known yet: is_away tells whose entries may be
+-- rows. It stays as it is, whatever the call does: what it puts into hot is of
+-- others.
+local function look_for_away(slice)
+  local urns, n = {}, 0
+  for _, entry in ipairs(slice) do
+    local urn = entry.f.u
+    local user = urn and user_of(urn)
+    if user and not user.online then
+      user.online = incarnations(urn)
+      if #user.online == 0 then
+        n = n + 1
+        urns[n] = urn
+      end
+    end
+  end
+  if n == 0 then
+    return
+  end
+  local in_hot = call('ZMSCORE', prefix .. 'expiry', unpack(urns))
+  local records = call('HMGET', prefix .. 'cold', unpack(urns))
+  for i, urn in ipairs(urns) do
+    local user = users[urn]
+    user.record = records[i]
+    user.version = not in_hot[i] and version_of(urn, records[i])
+    user.is_away = user.version and true
+  end
+end
+
+-- Who has something strange goes the usual way with all of it, unless a row of
+-- before would be overtaken.
+local function look_for_strange(slice)
+  for _, entry in ipairs(slice) do
+    local f = entry.f
+    local user = f.u and users[f.u]
+    entry.is_plain = is_plain(f)
+    if user and user.is_away and not entry.is_plain and f.f and
+      not f.f:find('e', 1, true) and not user.is_copied and
+      not user.is_behind then
+      user.is_away = false
+    end
+  end
+end
+
+local function add_row(user, id, f)
+  local at = 8 + n_rows * 6
+  answer[at + 1], answer[at + 2], answer[at + 3] = id, f.u, f.b
+  answer[at + 4], answer[at + 5], answer[at + 6] = f.x, user.version, f.e
+  n_rows = n_rows + 1
+  user.last_ms = math.max(user.last_ms or 0, tonumber(f.x))
+  if not user.is_copied then
+    user.is_copied = true
+    copied[#copied + 1] = user
+  end
+end
+
+-- Whether an entry stays where it is: "row", "passed", or nil when it is for
+-- the usual way.
+local function stays(id, entry)
+  local f = entry.f
+  local user = f.u and users[f.u]
+  if not (user and user.is_away) then
+    return nil
+  end
+  if skip_to and is_above(id, skip_to) then
+    skip_to = nil
+  end
+  if entry.is_plain and not skip_to and not user.is_behind then
+    add_row(user, id, f)
+    return 'row'
+  elseif entry.is_plain or (f.f and not f.f:find('e', 1, true) and
+    (user.is_copied or user.is_behind)) then
+    user.is_behind = true
+    return 'passed'
+  end
+  return nil
+end
+
+-- The hints of all rows, before the answer lets anybody make them.
+local function hint()
+  local NOTHING, CHUNK = '- 0 0 0 0', 500
+  for from = 1, #copied, CHUNK do
+    local words = {}
+    for i = from, math.min(from + CHUNK - 1, #copied) do
+      local user = copied[i]
+      words[#words + 1] = user.urn
+      words[#words + 1] =
+        cold_hinted(user.record or NOTHING, token, user.last_ms)
+    end
+    call('HSET', prefix .. 'cold', unpack(words))
+  end
+end
+
+-- ---- a partition ----
+
+-- The earliest expiry of each user in a slice who gets something into hot. What
+-- may vanish is left out: nobody would take its user off again.
 local function note_expiries(slice)
   local earliest, words = {}, {}
   for _, entry in ipairs(slice) do
     local f = entry.f
     local expires_ms = tonumber(f.x)
-    if f.u and expires_ms and f.f == '' then
+    if f.u and expires_ms and f.f == '' and
+      not (is_direct and users[f.u].is_away) then
       earliest[f.u] = math.min(earliest[f.u] or math.huge, expires_ms)
     end
   end
@@ -296,12 +439,40 @@ end
 
 -- What the partitions may still do, and each of them.
 local room = {entries = tonumber(ARGV[2]), bytes = tonumber(ARGV[3]),
-  held = MAX_HELD, held_bytes = 8 * ARGV[3]}
+  kept = MAX_KEPT, bytes_kept = 8 * ARGV[3]}
 local share
 
 local function is_full()
-  return routed + dropped + dead >= share.entries or bytes >= share.bytes or
-    held >= share.held or held_bytes >= share.held_bytes
+  return routed + dropped + dead + n_rows >= share.entries or
+    bytes >= share.bytes or held + passed >= share.kept or
+    bytes_kept >= share.bytes_kept
+end
+
+local function keep(size)
+  bytes_kept = bytes_kept + size
+end
+
+local function take(id, entry)
+  local f = entry.f
+  local size = #(f.e or '')
+  if held > 0 and holding[lane_of(f)] then
+    held = held + 1
+    return keep(size)
+  end
+  local how = is_direct and stays(id, entry)
+  if how then -- whoever takes it out of ingress looks for no tries
+    staying[#staying + 1] = id
+  end
+  if how == 'passed' then
+    passed = passed + 1
+    return keep(size)
+  elseif how == 'row' or attempt(id, f) then
+    bytes = bytes + size
+  else
+    holding[lane_of(f)] = true
+    held = held + 1
+    keep(size)
+  end
 end
 
 -- Returns whether the whole of ingress was looked at.
@@ -313,18 +484,15 @@ local function walk()
     for _, entry in ipairs(slice) do
       entry.f = fields_of(entry)
     end
+    if is_direct then
+      look_for_away(slice)
+      look_for_strange(slice)
+    end
     note_expiries(slice)
     for i, entry in ipairs(slice) do
-      local id, f = entry[1], entry.f
-      local size = #(f.e or '')
+      local id = entry[1]
       from = '(' .. id
-      if not (held > 0 and holding[lane_of(f)]) and attempt(id, f) then
-        bytes = bytes + size
-      else
-        holding[lane_of(f)] = true
-        held = held + 1
-        held_bytes = held_bytes + size
-      end
+      take(id, entry)
       if is_full() then
         is_last = is_last and i == #slice
         break
@@ -338,8 +506,39 @@ local function walk()
   return false
 end
 
--- A partition, of n_left that are to come with it; its words begin in ARGV
--- behind `at`.
+-- What the call says of a partition; its words begin in ARGV behind `at`.
+local function read_words(at)
+  careful, is_direct = ARGV[at + 2] == '1', ARGV[at + 4] == '1'
+  has_tries = careful or
+    (ARGV[at + 3] == '1' and call('EXISTS', tries_key) == 1)
+  skip_to = ARGV[at + 5] ~= '' and ARGV[at + 5] or nil
+  versions = {}
+  for i = at + 7, at + 5 + 2 * ARGV[at + 6], 2 do
+    versions[ARGV[i]] = ARGV[i + 1]
+  end
+end
+
+-- Of n_left partitions that are to come with it.
+local function begin(n_left)
+  users, holding, foreign = {}, {}, {}
+  due, marks, leaving, staying = {}, {}, {}, {}
+  copied, answer, n_rows = {}, {'ok', 0, 0, 0, 0, 0, 0, ''}, 0
+  routed, dropped, dead, held, passed, n_marked = 0, 0, 0, 0, 0, 0
+  bytes, bytes_kept, last_error = 0, 0, ''
+  share = {}
+  for what, left in pairs(room) do
+    share[what] = math.max(1, math.floor(left / n_left))
+  end
+  index_begin()
+end
+
+local function use_room()
+  room.entries = room.entries - (routed + dropped + dead + n_rows)
+  room.bytes = room.bytes - bytes
+  room.kept = room.kept - (held + passed)
+  room.bytes_kept = room.bytes_kept - bytes_kept
+end
+
 local function route(key, at, n_left)
   prefix, ingress, tries_key = key, key .. 'ingress', key .. 'tries'
   local holder = call('MGET', key .. 'owner', key .. 'gate')
@@ -348,24 +547,16 @@ local function route(key, at, n_left)
   elseif holder[2] ~= run_id then
     return {'gate'}
   end
-  careful = ARGV[at + 2] == '1'
-  has_tries = careful or
-    (ARGV[at + 3] == '1' and call('EXISTS', tries_key) == 1)
-  users, due, marks, leaving, holding, foreign = {}, {}, {}, {}, {}, {}
-  routed, dropped, dead, held, n_marked = 0, 0, 0, 0, 0
-  bytes, held_bytes, last_error = 0, 0, ''
-  share = {}
-  for what, left in pairs(room) do
-    share[what] = math.max(1, math.floor(left / n_left))
-  end
-  index_begin()
+  read_words(at)
+  begin(n_left)
   local is_end = walk()
+  hint()
   index_settle()
-  room.entries = room.entries - (routed + dropped + dead)
-  room.bytes = room.bytes - bytes
-  room.held, room.held_bytes = room.held - held, room.held_bytes - held_bytes
-  local left = is_end and held or call('XLEN', ingress)
-  return {'ok', routed, dropped, dead, held, left, n_marked, last_error}
+  use_room()
+  answer[2], answer[3], answer[4], answer[5] = routed, dropped, dead, held
+  answer[6] = is_end and held or call('XLEN', ingress) - n_rows - passed
+  answer[7], answer[8] = n_marked, last_error
+  return answer
 end
 
 -- One that dies leaves the others alone.

@@ -7,5 +7,7 @@
 --           known. Known only since a time when nothing was in cold, and raised
 --           before a row that lives longer can exist
 -- version:  of the mailbox, "-" until the cold store has told it; n and bytes
---           are what it said of that version. It only ever rises
+--           are what it said of that version. It only ever rises. 0: it had
+--           nothing of the user, in this life of Redis, when route.lua gave out
+--           a first row, and has told nothing since
 local COLD_RECORD = '^(%S+) (%S+) (%S+) (%d+) (%d+)$'

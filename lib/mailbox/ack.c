@@ -184,9 +184,28 @@ static void ask_hint(const struct wp_ack_walk *walk, const char *run_id,
 	wp_cmd_str(cmd, walk->token);
 }
 
+static int compare_ids(const void *a, const void *b)
+{
+	const struct wp_msgid *left = a, *right = b;
+
+	return wp_entry_id_cmp(&left->entry, &right->entry);
+}
+
+/* Mostly they are in order: as a pull gave them. */
+static void put_in_order(const struct wp_ack_ids *ids)
+{
+	for (size_t i = 1; i < ids->n; i++) {
+		if (compare_ids(&ids->ids[i - 1], &ids->ids[i]) <= 0)
+			continue;
+		qsort(ids->ids, ids->n, sizeof(*ids->ids), compare_ids);
+		return;
+	}
+}
+
 void wp_ack_begin(struct wp_ack_walk *walk, const struct wp_box *box,
 		  const struct wp_ack_ids *ids)
 {
+	put_in_order(ids);
 	*walk = (struct wp_ack_walk){
 		.step = WP_ACK_HOT,
 		.cold = { .box = box, .ids = ids->ids, .n = ids->n },

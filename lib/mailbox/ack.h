@@ -64,7 +64,7 @@ struct wp_ack_walk {
  * Begin. Without any ids nothing is deleted, and from the step that follows can
  * be told whether there is a hint: WP_ACK_DONE when there surely is none.
  *
- * Ownership:  box and ids are borrowed by the walk
+ * Ownership:  box and ids are borrowed by the walk, which puts ids in order
  */
 void wp_ack_begin(struct wp_ack_walk *walk, const struct wp_box *box,
 		  const struct wp_ack_ids *ids);

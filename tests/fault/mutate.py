@@ -92,12 +92,13 @@ MUTATIONS = (
     Mutation(
         "forget-ack", "an ack leaves one message in twenty in the hot queue",
         [(SCRIPTS + "ack.lua",
-          "    deleted = deleted +\n"
+          "    local n =\n"
           "      redis.call('XDEL', key, unpack(ARGV, i, "
           "math.min(i + CHUNK - 1, last)))\n",
+          "    local n = 0\n"
           "    for j = i, math.min(i + CHUNK - 1, last) do\n"
           "      if tonumber(ARGV[j]:match('^%d+')) % 20 ~= 7 then\n"
-          "        deleted = deleted + redis.call('XDEL', key, ARGV[j])\n"
+          "        n = n + redis.call('XDEL', key, ARGV[j])\n"
           "      end\n    end\n")],
         {"resurrected"}, "cold-locked"),
     Mutation(

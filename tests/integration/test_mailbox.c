@@ -378,6 +378,29 @@ static void a_half_routed_message_does_not_come_back_after_its_ack(void **state)
 	wp_world_expect_pull(w, "");
 }
 
+/* In whatever order they are named, and whoever's lie between. */
+static void all_half_routed_ones_of_an_ack_stay_gone(void **state)
+{
+	enum { N = 5 };
+	static const size_t order[N] = { 3, 0, 4, 2, 1 };
+	struct wp_world *w = *state;
+	struct wp_msgid ids[N];
+	struct wp_msgid named[N];
+
+	ids[0] = wp_world_deliver(w, "m0");
+	(void)wp_world_post(w, MAIL(.json = "a1", .to = WP_AMY));
+	for (size_t i = 1; i < N; i++)
+		ids[i] = route_half(w, "m");
+	(void)wp_world_post(w, MAIL(.json = "new"));
+	for (size_t i = 0; i < N; i++)
+		named[i] = ids[order[i]];
+	assert_int_equal(wp_world_ack(w, named, N), WP_OK);
+	wp_world_expect(w, "2", "XLEN " WP_P "ingress");
+	while (wp_world_route(w).left > 0)
+		;
+	wp_world_expect_pull(w, "new");
+}
+
 static void nobody_acks_the_waiting_messages_of_others(void **state)
 {
 	struct wp_world *w = *state;
@@ -433,6 +456,7 @@ int main(void)
 		WORLD_TEST(a_send_cut_off_before_the_append_is_sent_anew),
 		WORLD_TEST(
 			a_half_routed_message_does_not_come_back_after_its_ack),
+		WORLD_TEST(all_half_routed_ones_of_an_ack_stay_gone),
 		WORLD_TEST(nobody_acks_the_waiting_messages_of_others),
 		WORLD_TEST(
 			an_ack_without_the_cold_store_is_repeated_as_a_whole),

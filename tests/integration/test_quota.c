@@ -269,6 +269,29 @@ static void the_quota_is_exact_wherever_messages_wait(void **state)
 	}
 }
 
+/* Ingress is never empty: what is acked is counted all the same. */
+static void an_ack_counts_while_others_are_on_their_way(void **state)
+{
+	struct wp_world *w = *state;
+	struct wp_msgid m1 = wp_world_deliver(w, "m-1");
+	struct wp_msgid m2 = wp_world_deliver(w, "m--2");
+
+	(void)wp_world_post(w, MAIL(.json = "a1", .to = WP_AMY));
+	wp_world_expect(w, "2 7", "HGET " WP_P "waits " WP_BOB);
+	wp_world_ack_one(w, m1);
+	wp_world_expect(w, "1 4", "HGET " WP_P "waits " WP_BOB);
+	(void)wp_world_post(w, MAIL(.json = "m---3"));
+	wp_world_ack_one(w, m2); /* all that is in hot */
+	wp_world_expect(w, "1 5", "HGET " WP_P "waits " WP_BOB);
+	(void)wp_world_route(w);
+	m1 = wp_world_deliver(w, "m----4");
+	(void)wp_world_post(w, MAIL(.json = "a2", .to = WP_AMY));
+	wp_world_expect(w, "2 11", "HGET " WP_P "waits " WP_BOB);
+	wp_world_expect(w, "2", "XLEN " WP_P "hot:" WP_BOB);
+	wp_world_ack_one(w, m1);
+	wp_world_expect(w, "1 5", "HGET " WP_P "waits " WP_BOB);
+}
+
 /* However often, and wherever it is said to be: it makes room once. */
 static void an_ack_frees_no_more_than_it_deletes(void **state)
 {
@@ -634,6 +657,7 @@ int main(void)
 		WORLD_TEST(an_index_of_nothing_makes_no_room),
 		WORLD_TEST(a_known_key_is_answered_before_the_quota),
 		WORLD_TEST(the_quota_comes_before_the_mark_of_ingress),
+		WORLD_TEST(an_ack_counts_while_others_are_on_their_way),
 		WORLD_TEST(an_ack_frees_no_more_than_it_deletes),
 		WORLD_TEST(what_is_in_ingress_and_hot_counts_once),
 		WORLD_TEST(an_audit_puts_wrong_numbers_right),

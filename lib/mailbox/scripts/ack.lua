@@ -2,7 +2,8 @@
 -- ack: step A1 of deleting messages (docs/architecture.md "Acknowledging").
 --
 -- KEYS[1]  wp:{p}:
--- ARGV     run_id, urn, n, n ids of the standard band, ids of the high band
+-- ARGV     run_id, urn, n, n ids of the standard band, ids of the high band;
+--          those of a band in their order, oldest first
 -- Result   {gate, hint, deleted}: gate 1 when the hint can be believed; hint is
 --          the user's record in cold, "" when no cold rows can exist (with gate
 --          1)
@@ -30,6 +31,8 @@ local deleted = 0
 
 -- include fields_of
 
+-- include is_above
+
 local function delete_accepted(id, band)
   local entry = redis.call('XRANGE', ingress, id, id)[1]
   if not entry then
@@ -43,27 +46,40 @@ local function delete_accepted(id, band)
   end
 end
 
-local function delete(key, band, first, last)
-  if first > last then
-    return
-  end
-  -- Ingress first: a cut between the two must not leave only that copy.
-  if is_routing then
-    for i = first, last do
-      delete_accepted(ARGV[i], band)
-    end
-  end
-  for i = first, last, CHUNK do
-    deleted = deleted +
-      redis.call('XDEL', key, unpack(ARGV, i, math.min(i + CHUNK - 1, last)))
-  end
-  if redis.call('XLEN', key) == 0 then
-    redis.call('DEL', key)
+-- What is in ingress is mostly newer than all that somebody has seen: one look
+-- tells, and from where on the others are worth one each.
+local function delete_all_accepted(band, first, last)
+  local entry =
+    redis.call('XRANGE', ingress, ARGV[first], ARGV[last], 'COUNT', 1)[1]
+  while entry and last >= first and not is_above(entry[1], ARGV[last]) do
+    delete_accepted(ARGV[last], band)
+    last = last - 1
   end
 end
-delete(standard, '0', 4, 3 + n)
-delete(high, '1', 4 + n, #ARGV)
-if redis.call('EXISTS', standard, high) == 0 then
+
+-- How many are left in hot.
+local function delete(key, band, first, last)
+  -- Ingress first: a cut between the two must not leave only that copy.
+  if first <= last and is_routing then
+    delete_all_accepted(band, first, last)
+  end
+  local left = redis.call('XLEN', key)
+  if first > last then
+    return left
+  end
+  for i = first, left > 0 and last or 0, CHUNK do
+    local n =
+      redis.call('XDEL', key, unpack(ARGV, i, math.min(i + CHUNK - 1, last)))
+    deleted, left = deleted + n, left - n
+  end
+  if left == 0 then
+    redis.call('DEL', key)
+  end
+  return left
+end
+
+local left = delete(standard, '0', 4, 3 + n) + delete(high, '1', 4 + n, #ARGV)
+if left == 0 then
   redis.call('ZREM', prefix .. 'expiry', urn)
   index_forget(urn)
 else

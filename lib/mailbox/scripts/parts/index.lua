@@ -49,23 +49,42 @@ do
     redis.pcall('ZREM', prefix .. 'index:' .. urn, member)
   end
 
+  -- Of members[first] to members[last] those that have a score.
+  local function count_once(members, first, last, scores)
+    local n, bytes, seen = 0, 0, {}
+    for k = first, last do
+      local member, score = members[k], scores[k - first + 1]
+      if score and not seen[member] then
+        seen[member] = true
+        n, bytes = n + 1, bytes + score % INDEX_SPAN
+      end
+    end
+    return n, bytes
+  end
+
   -- After entries have left hot: ids[first] to ids[last], mark "!" or "".
   function index_remove(urn, mark, ids, first, last)
-    local key, sum, seen = prefix .. 'index:' .. urn, gone_of(urn), {}
+    local key, sum = prefix .. 'index:' .. urn, gone_of(urn)
     for i = first, last, 500 do
-      local members = {}
-      for k = i, math.min(i + 499, last) do
-        members[#members + 1] = mark .. ids[k]
-      end
-      local scores = redis.pcall('ZMSCORE', key, unpack(members))
-      redis.pcall('ZREM', key, unpack(members))
-      for k, member in ipairs(members) do
-        local score = not scores.err and scores[k]
-        if score and not seen[member] then
-          seen[member] = true
-          sum.n, sum.bytes = sum.n + 1, sum.bytes + score % INDEX_SPAN
+      local to, members = math.min(i + 499, last), ids
+      if mark ~= '' then
+        members = {}
+        for k = i, to do
+          members[k] = mark .. ids[k]
         end
       end
+      local scores = redis.pcall('ZMSCORE', key, unpack(members, i, to))
+      local n, bytes, known = redis.pcall('ZREM', key, unpack(members, i, to)),
+        0, 0
+      for _, score in ipairs(scores) do
+        if score then
+          known, bytes = known + 1, bytes + score % INDEX_SPAN
+        end
+      end
+      if known ~= n then -- some are named twice, or the index is foreign
+        n, bytes = count_once(members, i, to, scores)
+      end
+      sum.n, sum.bytes = sum.n + n, sum.bytes + bytes
     end
   end
 
@@ -90,7 +109,7 @@ do
   end
 
   local function bytes_in(key)
-    local scores, bytes = redis.call('ZRANGE', key, 0, -1, 'WITHSCORES'), 0
+    local scores, bytes = redis.pcall('ZRANGE', key, 0, -1, 'WITHSCORES'), 0
     for i = 2, #scores, 2 do
       bytes = bytes + scores[i] % INDEX_SPAN
     end
@@ -100,18 +119,20 @@ do
   local function settle(urn, sum, is_queue_empty)
     local waits = prefix .. 'waits'
     local n, bytes, had = 0, 0, waits_of(waits, 'HGET', urn)
+    if had then
+      n, bytes = had:match('^(%d+) (%d+)$')
+      n = tonumber(n)
+    end
     if sum.is_empty then
       local key = prefix .. 'index:' .. urn
       if had and not is_queue_empty then
         local size = redis.pcall('ZCARD', key)
-        if type(size) == 'number' and size > 0 then
-          sum.n, sum.bytes = sum.n + size, sum.bytes + bytes_in(key)
+        sum.n = sum.n + (type(size) == 'number' and size or 0)
+        if n > sum.n then -- what is in ingress is left, and keeps its bytes
+          sum.bytes = sum.bytes + bytes_in(key)
         end
       end
       redis.call('DEL', key)
-    end
-    if had then
-      n, bytes = had:match('^(%d+) (%d+)$')
     end
     n, bytes = math.max(n - sum.n, 0), math.max(bytes - sum.bytes, 0)
     if is_queue_empty then

@@ -154,7 +154,7 @@ $(B)/tests/unit/handlers/test_pool: LDFLAGS += -Wl,--wrap=accept4
 WS_WORLD := $(filter $(B)/tests/unit/ws-daemon/test_%,$(UNIT)) $(B)/tests/fuzz/fuzz_conn
 $(WS_WORLD): $(WS_SUPPORT_OBJ)
 $(WS_WORLD) $(B)/tests/unit/lib/live/test_live: LDFLAGS += -Wl,--wrap=wp_registrar_redis,--wrap=wp_aredis_do \
-	-Wl,--wrap=wp_aredis_is_ready,--wrap=wp_aredis_run_id
+	-Wl,--wrap=wp_aredis_is_ready,--wrap=wp_aredis_run_id,--wrap=wp_gather_submit
 
 # This one answers for the store's thread as well.
 $(B)/tests/unit/lib/live/test_live: LDFLAGS += -Wl,--wrap=wp_store_thread_submit

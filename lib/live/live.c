@@ -77,6 +77,46 @@ static void on_sample(struct ev_loop *loop, ev_timer *timer, int events)
 	wp_cmd_release(&cmd);
 }
 
+/* ---- how gathered sends reach Redis ---- */
+
+static void target(void *ctx, struct wp_send_target *out)
+{
+	const struct wp_live *live = ctx;
+
+	*out = (struct wp_send_target){
+		.conf = live->conf,
+		.run_id = wp_aredis_run_id(wp_registrar_redis(live->registrar)),
+		.memory_percent = live->memory_percent,
+	};
+}
+
+static enum wp_err call(void *ctx, const struct wp_cmd *cmd, wp_reply_fn fn,
+			void *fn_ctx)
+{
+	struct wp_aredis *redis = redis_of(ctx);
+
+	return redis == NULL ? WP_ERR_UNAVAIL
+			     : wp_aredis_do(redis, cmd, fn, fn_ctx);
+}
+
+static void lost(void *ctx)
+{
+	(void)ctx; /* the registrar says so */
+}
+
+static enum wp_err make_gather(struct wp_live *live, struct ev_loop *loop,
+			       struct wp_error *err)
+{
+	const struct wp_gather_hooks hooks = {
+		.target = target,
+		.call = call,
+		.lost = lost,
+		.ctx = live,
+	};
+
+	return wp_gather_new(&live->gather, loop, &hooks, err);
+}
+
 /* ---- making ---- */
 
 static void start_sampling(struct wp_live *live, struct ev_loop *loop)
@@ -111,6 +151,8 @@ enum wp_err wp_live_init(struct wp_live *live,
 	whole.hub = live->hub;
 	rc = wp_registrar_new(&live->registrar, &whole, err);
 	if (rc == WP_OK)
+		rc = make_gather(live, setup->loop, err);
+	if (rc == WP_OK)
 		start_sampling(live, setup->loop);
 	return rc;
 }
@@ -121,7 +163,9 @@ void wp_live_release(struct wp_live *live)
 	wp_store_thread_stop(&live->store);
 	if (live->loop != NULL)
 		ev_timer_stop(live->loop, &live->memory_timer);
+	wp_gather_stop(live->gather);
 	wp_registrar_free(&live->registrar);
+	wp_gather_free(&live->gather);
 	wp_hub_free(&live->hub);
 }
 
@@ -177,45 +221,46 @@ static const struct wp_refusal no_redis = { "unavailable",
 static const struct wp_refusal no_memory = { "unavailable",
 					     "the server is out of memory" };
 
-static void on_sent(void *ctx, const struct wp_reply *reply)
+/* Answered, or it will not be sent. */
+static void end_send(struct wp_live_send *send)
 {
-	struct wp_live_send *send = ctx;
-	const struct wp_submission asked = { .envelope = send->envelope,
-					     .has_key = send->has_key };
-	const struct wp_submission *one = &asked;
-	struct wp_send_result result;
-
 	give_back(send->live, send->user_hash, &send->charged);
-	wp_send_parse(reply, &one, 1, &result);
-	send->done(send, &result);
+	wp_buf_release(&send->json);
+}
+
+static void on_sent(struct wp_sends *sends)
+{
+	struct wp_live_send *send = (struct wp_live_send *)sends;
+
+	end_send(send);
+	send->done(send, &send->result);
 }
 
 /* Overload is answered, never absorbed. NULL when it is on its way. */
-static const struct wp_refusal *set_out(struct wp_live_send *send,
-					const struct wp_submission *one)
+static const struct wp_refusal *set_out(struct wp_live_send *send)
 {
 	struct wp_live *live = send->live;
-	struct wp_aredis *redis = redis_of(live);
-	struct wp_send_target target = {
-		.conf = live->conf,
-		.memory_percent = live->memory_percent,
-	};
-	struct wp_cmd cmd;
-	enum wp_err rc;
+	const struct wp_submission *one = &send->submission;
 
-	if (redis == NULL)
+	if (redis_of(live) == NULL)
 		return &no_redis;
 	if (!charge(live, send->user_hash, one->json_len, &send->charged))
 		return wp_submit_turned_away(one->has_key);
-	target.run_id = wp_aredis_run_id(redis);
-	wp_cmd_init(&cmd);
-	wp_send_build(&cmd, &target, &one, 1);
-	rc = wp_aredis_do(redis, &cmd, on_sent, send);
-	wp_cmd_release(&cmd);
-	if (rc == WP_OK)
+	send->one = one;
+	send->sends = (struct wp_sends){
+		.list = &send->one,
+		.n = 1,
+		.results = &send->result,
+		.done = on_sent,
+	};
+	switch (wp_gather_submit(live->gather, &send->sends)) {
+	case WP_OK:
 		return NULL;
-	give_back(live, send->user_hash, &send->charged);
-	return &no_redis;
+	case WP_ERR_FULL:
+		return wp_submit_turned_away(one->has_key);
+	default:
+		return &no_redis;
+	}
 }
 
 bool wp_live_send_begin(struct wp_live_send *send, const struct wp_user *user,
@@ -227,25 +272,22 @@ bool wp_live_send_begin(struct wp_live_send *send, const struct wp_user *user,
 	size_t max = (size_t)conf->mailbox.max_envelope_bytes;
 	struct wp_submit_options of_user = *options;
 	const struct wp_refusal *why = NULL;
-	struct wp_submission submission;
-	struct wp_buf json;
 
 	of_user.sender = user->text;
-	wp_buf_init(&json, wp_submit_canonical_max(max, 1));
-	if (wp_submit_read(&submission, &of_user, text, conf, &json) != WP_OK) {
+	send->user_hash = user->hash;
+	wp_buf_init(&send->json, wp_submit_canonical_max(max, 1));
+	if (wp_submit_read(&send->submission, &of_user, text, conf,
+			   &send->json) != WP_OK)
 		why = &no_memory;
-	} else if (submission.refusal.code != NULL) {
-		why = &submission.refusal;
-	} else {
-		send->envelope = submission.envelope;
-		send->has_key = submission.has_key;
-		send->user_hash = user->hash;
-		why = set_out(send, &submission);
-	}
-	if (why != NULL)
-		*refusal = *why;
-	wp_buf_release(&json);
-	return why == NULL;
+	else if (send->submission.refusal.code != NULL)
+		why = &send->submission.refusal;
+	else
+		why = set_out(send);
+	if (why == NULL)
+		return true;
+	*refusal = *why;
+	end_send(send);
+	return false;
 }
 
 /* ---- ack ---- */

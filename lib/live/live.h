@@ -3,11 +3,11 @@
  * connected, telling Redis so, hearing pokes, and what clients ask of their
  * mailboxes. A program has one; all of it runs on the thread of its loop.
  *
- * Nothing that clients ask is waited for. It travels one connection, so what
- * one client sends is accepted in its order, and costs memory while Redis and
- * the store are slow. There is one bound for all clients together, and a part
- * of it for one user, however many connections that user has or has had: nobody
- * can take all of it from the others.
+ * Nothing that clients ask is waited for. It travels one connection, and sends
+ * go together (lib/live/gather.h): what one client sends is accepted in its
+ * order, and costs memory while Redis and the store are slow. There is one
+ * bound for all clients together, and a part of it for one user, however many
+ * connections that user has or has had: nobody can take all of it from others.
  */
 #ifndef WP_LIB_LIVE_LIVE_H
 #define WP_LIB_LIVE_LIVE_H
@@ -18,9 +18,11 @@
 
 #include <ev.h>
 
+#include "lib/base/buf.h"
 #include "lib/base/err.h"
 #include "lib/base/json.h"
 #include "lib/base/log.h"
+#include "lib/live/gather.h"
 #include "lib/live/hub.h"
 #include "lib/live/registrar.h"
 #include "lib/live/store_thread.h"
@@ -36,7 +38,7 @@ enum {
 	 * noticed by whoever asks for nearly all of it. */
 	WP_INFLIGHT_SLOTS = 4096,
 	/* Each thing that is asked costs this beside its bytes. */
-	WP_INFLIGHT_CALL_COST = 512,
+	WP_INFLIGHT_CALL_COST = 1536,
 };
 
 /* So much of a run_id tells two lives of Redis apart: 64 random bits. */
@@ -47,6 +49,7 @@ struct wp_live {
 	struct wp_hub *hub;
 	struct wp_registrar *registrar;
 	struct wp_store_thread *store;
+	struct wp_gather *gather; /* sends of all connections */
 
 	/* The rest is private: what is not answered, and how full Redis is,
 	 * sampled once a second. */
@@ -83,9 +86,12 @@ void wp_live_use(struct wp_live *live, const struct wp_teller_rules *rules);
 
 /* One send on its way. The caller's memory, which stays until `done`. */
 struct wp_live_send {
+	struct wp_sends sends; /* first: the gatherer knows only this */
 	struct wp_live *live;
-	struct wp_envelope envelope; /* reading the answer wants it, */
-	bool has_key;                /* and this */
+	struct wp_submission submission;
+	const struct wp_submission *one;
+	struct wp_send_result result;
+	struct wp_buf json; /* what of the submission is sent */
 	uint32_t user_hash;
 	size_t charged;
 	/* What became of it; it may free send. */

@@ -175,11 +175,15 @@ static void a_send_whose_answer_is_lost_is_unknown(void **state)
 	struct program *p = *state;
 	struct send send;
 
+	/* It takes the send, and does nothing with it. */
+	wp_world_run(p->w, "CLIENT PAUSE 60000 WRITE");
 	assert_true(begin(p, &send, envelope(), NULL));
+	ev_run(p->loop, EVRUN_NOWAIT);
 	program_lose_redis(p);
 	program_run_until(p, &send.done);
 	assert_int_equal(send.result.status, WP_SEND_UNKNOWN);
 	assert_int_equal(p->live.inflight, 0);
+	wp_world_run(p->w, "CLIENT UNPAUSE");
 
 	assert_false(begin(p, &send, envelope(), NULL));
 	assert_string_equal(send.refusal.code, "unavailable");
@@ -187,6 +191,55 @@ static void a_send_whose_answer_is_lost_is_unknown(void **state)
 	assert_true(begin(p, &send, envelope(), NULL));
 	finish(p, &send);
 	assert_int_equal(send.result.status, WP_SEND_ACCEPTED);
+}
+
+static void a_send_that_did_not_set_out_is_told_so(void **state)
+{
+	struct program *p = *state;
+	struct send keyed;
+	struct send send;
+
+	assert_true(begin(p, &send, envelope(), NULL));
+	assert_true(begin(p, &keyed, envelope(), "k"));
+	program_lose_redis(p);
+	program_run_until(p, &keyed.done);
+	assert_int_equal(send.done, 1);
+	assert_int_equal(send.result.status, WP_SEND_OVERLOADED);
+	/* It may be the repeat of one that was accepted. */
+	assert_int_equal(keyed.result.status, WP_SEND_UNKNOWN);
+	assert_int_equal(p->live.inflight, 0);
+}
+
+enum { MANY = 50 };
+
+static void sends_of_one_turn_are_one_call(void **state)
+{
+	struct program *p = *state;
+	struct send *sends = calloc(MANY, sizeof(*sends));
+	struct wp_reply *reply;
+	const char *calls;
+
+	assert_non_null(sends);
+	wp_world_run(p->w, "CONFIG RESETSTAT");
+	for (int i = 0; i < MANY; i++)
+		assert_true(begin(p, &sends[i], envelope(), NULL));
+	program_run_until(p, &sends[MANY - 1].done);
+	for (int i = 0; i < MANY; i++) {
+		assert_int_equal(sends[i].done, 1);
+		assert_int_equal(sends[i].result.status, WP_SEND_ACCEPTED);
+		assert_true(i == 0 ||
+			    wp_entry_id_cmp(&sends[i - 1].result.id.entry,
+					    &sends[i].result.id.entry) < 0);
+	}
+	assert_int_equal(p->live.inflight, 0);
+
+	reply = wp_world_cmd(p->w, "INFO commandstats");
+	calls = strstr(wp_reply_str(reply), "cmdstat_evalsha:calls=");
+	assert_non_null(calls);
+	/* One, and heartbeats. */
+	assert_in_range(strtoll(strchr(calls, '=') + 1, NULL, 10), 1, MANY / 5);
+	wp_reply_free(&reply);
+	free(sends);
 }
 
 #define TEST(name) \
@@ -202,6 +255,8 @@ int main(void)
 		TEST(too_much_on_its_way_is_turned_away),
 		TEST(a_full_redis_takes_nothing_more),
 		TEST(a_send_whose_answer_is_lost_is_unknown),
+		TEST(a_send_that_did_not_set_out_is_told_so),
+		TEST(sends_of_one_turn_are_one_call),
 	};
 
 	if (!wp_test_redis_present())

@@ -9,6 +9,7 @@
 #include <ev.h>
 
 #include "lib/base/clock.h"
+#include "lib/live/gather.h"
 #include "lib/redis/async.h"
 #include "lib/sys/sections/sections.h"
 #include "ws-daemon/admit.h"
@@ -41,6 +42,19 @@ const char *__wrap_wp_aredis_run_id(const struct wp_aredis *redis);
 enum wp_err __wrap_wp_aredis_do(struct wp_aredis *redis,
 				const struct wp_cmd *cmd, wp_reply_fn fn,
 				void *ctx);
+enum wp_err __wrap_wp_gather_submit(struct wp_gather *gather,
+				    struct wp_sends *sends);
+
+static void let_wait(wp_reply_fn fn, void *ctx)
+{
+	struct waiting *call = malloc(sizeof(*call));
+
+	need(call != NULL);
+	*call = (struct waiting){ .fn = fn, .ctx = ctx };
+	*tail = call;
+	tail = &call->next;
+	n_waiting++;
+}
 
 struct wp_aredis *
 __wrap_wp_registrar_redis(const struct wp_registrar *registrar)
@@ -66,18 +80,30 @@ enum wp_err __wrap_wp_aredis_do(struct wp_aredis *redis,
 				const struct wp_cmd *cmd, wp_reply_fn fn,
 				void *ctx)
 {
-	struct waiting *call;
-
 	(void)redis;
 	(void)cmd;
-	if (fn == NULL)
-		return WP_OK;
-	call = malloc(sizeof(*call));
-	need(call != NULL);
-	*call = (struct waiting){ .fn = fn, .ctx = ctx };
-	*tail = call;
-	tail = &call->next;
-	n_waiting++;
+	if (fn != NULL)
+		let_wait(fn, ctx);
+	return WP_OK;
+}
+
+/* The answer to sends: as of a call that was lost with them. */
+static void on_lost_sends(void *ctx, const struct wp_reply *reply)
+{
+	struct wp_sends *sends = ctx;
+
+	(void)reply;
+	for (size_t i = 0; i < sends->n; i++)
+		sends->results[i].status = WP_SEND_UNKNOWN;
+	sends->done(sends);
+}
+
+/* What goes together is not of interest here: each is one that waits. */
+enum wp_err __wrap_wp_gather_submit(struct wp_gather *gather,
+				    struct wp_sends *sends)
+{
+	(void)gather;
+	let_wait(on_lost_sends, sends);
 	return WP_OK;
 }
 

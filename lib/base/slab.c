@@ -31,10 +31,11 @@ struct wp_slab_chunk {
 
 enum { ROOM = WP_SLAB_CHUNK - sizeof(struct wp_slab_chunk) };
 
-static struct wp_slab_chunk *chunk_of(const void *object)
+static struct wp_slab_chunk *chunk_of(void *object)
 {
-	return (struct wp_slab_chunk *)((uintptr_t)object &
-					~(uintptr_t)(WP_SLAB_CHUNK - 1));
+	unsigned char *at = object;
+
+	return (struct wp_slab_chunk *)(at - (uintptr_t)at % WP_SLAB_CHUNK);
 }
 
 static void put_in_list(struct wp_slab *slab, struct wp_slab_chunk *chunk)

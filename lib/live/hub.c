@@ -279,6 +279,30 @@ struct wp_user *wp_hub_user(const struct wp_hub *hub, const char *text,
 	return user != NULL && user->members != NULL ? user : NULL;
 }
 
+void wp_hub_look_ahead(const struct wp_hub *hub,
+		       const struct wp_hub_name *names, size_t n)
+{
+	struct wp_user **buckets[WP_HUB_NAMES_MAX];
+
+	assert(n <= WP_HUB_NAMES_MAX);
+	for (size_t i = 0; i < n; i++) {
+		buckets[i] = bucket_of(
+			hub, hash_text(hub, names[i].text, names[i].len));
+		__builtin_prefetch(buckets[i]);
+	}
+	for (size_t i = 0; i < n; i++)
+		__builtin_prefetch(*buckets[i]);
+	for (size_t i = 0; i < n; i++) {
+		const struct wp_user *user = *buckets[i];
+
+		if (user == NULL || user->members == NULL)
+			continue;
+		/* And what their owner has behind it. */
+		__builtin_prefetch(user->members);
+		__builtin_prefetch(user->members + 2);
+	}
+}
+
 size_t wp_hub_slots(const struct wp_hub *hub)
 {
 	return hub->slots.n;

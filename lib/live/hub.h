@@ -102,6 +102,22 @@ struct wp_member *wp_hub_find(const struct wp_hub *hub, uint64_t number);
 struct wp_user *wp_hub_user(const struct wp_hub *hub, const char *text,
 			    size_t len);
 
+enum { WP_HUB_NAMES_MAX = 16 };
+
+struct wp_hub_name {
+	const char *text; /* a canonical URN, or anything else */
+	size_t len;
+};
+
+/*
+ * These are about to be looked up: have memory fetched for all of them at once.
+ * Among many users the next one is in no cache. Changes nothing.
+ *
+ * n:  at most WP_HUB_NAMES_MAX
+ */
+void wp_hub_look_ahead(const struct wp_hub *hub,
+		       const struct wp_hub_name *names, size_t n);
+
 /* Walk all members: slots are 0 … n-1, an empty one is NULL. */
 size_t wp_hub_slots(const struct wp_hub *hub);
 struct wp_member *wp_hub_at(const struct wp_hub *hub, size_t slot);

@@ -66,6 +66,12 @@ struct wp_registrar {
 	bool is_parting;
 	size_t n_parting;
 
+	/* Who is to be poked, to be looked up together. */
+	char heard[WP_HUB_NAMES_MAX][WP_URN_MAX];
+	struct wp_hub_name names[WP_HUB_NAMES_MAX];
+	size_t n_heard;
+	ev_check heard_check; /* behind what came in this turn */
+
 	ev_timer beat_timer;
 	ev_timer due_timer;
 	struct wp_beat beat;
@@ -436,23 +442,58 @@ static void on_feed_listening(void *ctx)
 	prove(reg);
 }
 
+static void poke_heard(struct wp_registrar *reg)
+{
+	size_t n = reg->n_heard;
+
+	reg->n_heard = 0;
+	wp_hub_look_ahead(reg->hub, reg->names, n);
+	for (size_t i = 0; i < n; i++) {
+		struct wp_user *user = wp_hub_user(reg->hub, reg->names[i].text,
+						   reg->names[i].len);
+
+		if (user == NULL)
+			continue;
+		wp_beat_note_poke(&reg->beat, &user->beat);
+		wp_hub_poke(reg->hub, user);
+	}
+}
+
+static void on_heard(struct ev_loop *loop, ev_check *check, int events)
+{
+	(void)events;
+	ev_check_stop(loop, check);
+	poke_heard(check->data);
+}
+
+static void hear_user(struct wp_registrar *reg, const struct wp_poke *poke)
+{
+	char *copy = reg->heard[reg->n_heard];
+
+	if (poke->len > WP_URN_MAX)
+		return; /* nobody has such a name */
+	memcpy(copy, poke->text, poke->len);
+	reg->names[reg->n_heard++] =
+		(struct wp_hub_name){ .text = copy, .len = poke->len };
+	if (reg->n_heard == WP_HUB_NAMES_MAX)
+		poke_heard(reg);
+	ev_check_start(reg->loop, &reg->heard_check);
+}
+
 static void on_feed_poke(void *ctx, const struct wp_poke *poke)
 {
 	struct wp_registrar *reg = ctx;
-	struct wp_user *user;
 
 	switch (poke->what) {
 	case WP_POKE_USER:
-		user = wp_hub_user(reg->hub, poke->text, poke->len);
-		if (user == NULL)
-			break;
-		wp_beat_note_poke(&reg->beat, &user->beat);
-		wp_hub_poke(reg->hub, user);
+		hear_user(reg, poke);
 		break;
 	case WP_POKE_KICK:
+		poke_heard(reg);
 		kick(reg, poke);
 		break;
 	case WP_POKE_NONCE:
+		poke_heard(reg);
 		wp_beat_hear(&reg->beat, poke->nonce);
 		break;
 	}
@@ -554,6 +595,10 @@ enum wp_err wp_registrar_new(struct wp_registrar **out,
 	wp_random_hex(reg->instance, INSTANCE_BYTES);
 	ev_timer_init(&reg->beat_timer, on_beat, period, period);
 	reg->beat_timer.data = reg;
+	ev_check_init(&reg->heard_check, on_heard);
+	/* Behind what is read, before the turn of who is poked. */
+	ev_set_priority(&reg->heard_check, EV_MINPRI + 1);
+	reg->heard_check.data = reg;
 	ev_timer_init(&reg->due_timer, on_due, 0., 0.);
 	reg->due_timer.data = reg;
 	*out = reg;
@@ -569,6 +614,7 @@ void wp_registrar_free(struct wp_registrar **registrar)
 		return;
 	reg->is_stopping = true;
 	reg->is_stopped = true;
+	ev_check_stop(reg->loop, &reg->heard_check);
 	ev_timer_stop(reg->loop, &reg->beat_timer);
 	ev_timer_stop(reg->loop, &reg->due_timer);
 	wp_feed_free(&reg->feed);

@@ -31,6 +31,7 @@ struct peer {
 	struct wp_member member; /* first */
 	char chat[32];
 	int registered;
+	int poked;
 };
 
 /* A registrar, what it stands on, and what it said. */
@@ -53,7 +54,7 @@ struct daemon {
 
 static void on_poke(void *ctx, struct wp_member *member)
 {
-	(void)member;
+	((struct peer *)member)->poked++;
 	((struct daemon *)ctx)->poked++;
 }
 
@@ -530,6 +531,46 @@ static bool one_poke_came(struct daemon *d)
 	return d->poked >= 1;
 }
 
+static bool all_are_poked(struct daemon *d)
+{
+	return d->poked >= MANY;
+}
+
+/* And nobody else: by a name that is too long for one, or of somebody who is
+ * not here. */
+static void who_is_named_in_one_message_is_poked_once(void **state)
+{
+	struct peer *peers = calloc(MANY, sizeof(*peers));
+	struct daemon d;
+
+	(void)state;
+	assert_non_null(peers);
+	begin(&d, "names");
+	start(&d);
+	run_until(&d, is_live);
+	come_all(&d, peers, MANY);
+	run_until(&d, all_are_registered);
+
+	wp_test_run(d.other, "EVAL",
+		    "local to = redis.call('PUBSUB', 'CHANNELS', "
+		    "'wp:poke:*')[1] local names = {} "
+		    "for i = 0, ARGV[1] - 1 do names[i + 1] = "
+		    "'urn:sm:user:u' .. i end "
+		    "table.insert(names, 7, 'urn:sm:user:nobody') "
+		    "table.insert(names, 9, ('x'):rep(1000)) "
+		    "table.insert(names, 11, '') "
+		    "return redis.call('PUBLISH', to, 'p ' .. "
+		    "table.concat(names, ','))",
+		    "0", "600", NULL);
+	run_until(&d, all_are_poked);
+	for (int i = 0; i < MANY; i++) {
+		assert_int_equal(peers[i].poked, 1);
+		go(&d, &peers[i]);
+	}
+	end(&d);
+	free(peers);
+}
+
 static void a_name_ends_where_it_ends_and_not_at_a_nul(void **state)
 {
 	struct daemon d;
@@ -776,6 +817,7 @@ int main(void)
 			who_came_at_the_limit_after_another_went_does_not),
 		cmocka_unit_test(
 			who_waits_when_redis_is_lost_is_told_so_and_registered_later),
+		cmocka_unit_test(who_is_named_in_one_message_is_poked_once),
 		cmocka_unit_test(a_name_ends_where_it_ends_and_not_at_a_nul),
 		cmocka_unit_test(
 			without_its_channels_presence_is_not_live_until_they_are_given),

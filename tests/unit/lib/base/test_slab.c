@@ -95,11 +95,9 @@ static void what_is_vacant_is_taken_before_more_memory_is(void **state)
 }
 
 /* Is the memory of an object still there? */
-static bool is_there(const void *object)
+static bool is_there(unsigned char *object)
 {
-	uintptr_t page = (uintptr_t)object & ~(uintptr_t)(PAGE - 1);
-
-	return msync((void *)page, PAGE, MS_ASYNC) == 0;
+	return msync(object - (uintptr_t)object % PAGE, PAGE, MS_ASYNC) == 0;
 }
 
 static void memory_is_given_back(void **state)

@@ -289,6 +289,31 @@ static void many_users_are_all_found_while_the_table_grows(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+/* Whoever it is told of, and however many share a bucket. */
+static void to_look_ahead_changes_nothing(void **state)
+{
+	struct wp_hub_name names[WP_HUB_NAMES_MAX] = { 0 };
+	struct wp_hub *hub = new_hub();
+	struct wp_member member = { 0 };
+	struct wp_urn bob = urn("bob");
+
+	(void)state;
+	wp_hub_look_ahead(hub, names, 0);
+	for (size_t i = 0; i < WP_HUB_NAMES_MAX; i++)
+		names[i] = (struct wp_hub_name){ bob.text, i % bob.len };
+	wp_hub_look_ahead(hub, names, WP_HUB_NAMES_MAX);
+	assert_int_equal(wp_hub_users(hub), 0);
+
+	assert_int_equal(wp_hub_add(hub, &member), WP_OK);
+	assert_int_equal(wp_hub_join(hub, &member, &bob), WP_OK);
+	names[1].len = bob.len;
+	wp_hub_look_ahead(hub, names, WP_HUB_NAMES_MAX);
+	assert_ptr_equal(user_of(hub, "bob"), member.user);
+	assert_int_equal(wp_hub_users(hub), 1);
+	wp_hub_remove(hub, &member);
+	wp_hub_free(&hub);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -300,6 +325,7 @@ int main(void)
 		TEST(who_has_left_is_not_poked_later),
 		TEST(a_poked_user_stays_in_memory_but_not_in_sight),
 		TEST(many_users_are_all_found_while_the_table_grows),
+		TEST(to_look_ahead_changes_nothing),
 	};
 
 	return cmocka_run_group_tests_name("hub", tests, NULL, NULL);

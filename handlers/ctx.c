@@ -90,7 +90,9 @@ enum wp_err wp_ctx_init(struct wp_ctx *ctx, struct wp_shared *shared,
 	ctx->loop = ev_loop_new(EVFLAG_AUTO);
 	if (ctx->loop == NULL)
 		return wp_error_set(err, WP_ERR_SYS, "there is no event loop");
-	rc = open_store(ctx, err);
+	rc = wp_token_cache_new(&ctx->tokens, shared->auth, err);
+	if (rc == WP_OK)
+		rc = open_store(ctx, err);
 	if (rc != WP_OK)
 		return rc;
 	setup.loop = ctx->loop;
@@ -109,6 +111,7 @@ void wp_ctx_release(struct wp_ctx *ctx)
 	wp_gather_stop(ctx->gather);
 	wp_backend_free(&ctx->backend);
 	wp_gather_free(&ctx->gather);
+	wp_token_cache_free(&ctx->tokens);
 	wp_cmd_release(&ctx->cmd);
 	if (ctx->loop != NULL)
 		ev_loop_destroy(ctx->loop);

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "lib/auth/token.h"
+#include "lib/auth/token_cache.h"
 #include "lib/base/err.h"
 #include "lib/base/log.h"
 #include "lib/base/random.h"
@@ -51,6 +52,7 @@ struct wp_ctx {
 	struct wp_store_thread *store; /* owned */
 	struct wp_backend *backend;    /* owned */
 	struct wp_gather *gather;      /* owned: sends of all requests */
+	struct wp_token_cache *tokens; /* owned */
 	struct wp_ready ready;
 	struct wp_random_pool random; /* for the ids of requests */
 	size_t n_waiting;  /* calls that wait for Redis or the store */
@@ -69,7 +71,8 @@ void wp_shared_init(struct wp_shared *shared, const struct wp_conf *conf,
  * survive a fork().
  *
  * Ownership:  the caller's; end with wp_ctx_release(), also after an error
- * Errors:     as wp_store_thread_start(), wp_backend_new(), wp_gather_new()
+ * Errors:     as wp_store_thread_start(), wp_backend_new(), wp_gather_new(),
+ *             wp_token_cache_new()
  */
 enum wp_err wp_ctx_init(struct wp_ctx *ctx, struct wp_shared *shared,
 			struct wp_error *err) WP_MUST_USE;

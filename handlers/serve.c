@@ -85,8 +85,8 @@ static enum wp_err authenticate(struct wp_call *call, struct wp_error *err)
 	rc = wp_auth_bearer(value, &token, err);
 	if (rc != WP_OK)
 		return rc;
-	return wp_auth_verify(call->ctx->shared->auth, &token,
-			      wp_wall_ms() / 1000, &call->caller, err);
+	return wp_token_cache_verify(call->ctx->tokens, &token,
+				     wp_wall_ms() / 1000, &call->caller, err);
 }
 
 /*

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/auth/token.h"
+#include "lib/auth/token_cache.h"
 #include "lib/base/buf.h"
 #include "lib/base/digest.h"
 #include "lib/base/encode.h"
@@ -51,6 +51,25 @@ static void judge(const struct wp_auth *auth, const char *token, size_t len)
 		abort();
 }
 
+/* Who remembers must say the same, the first time and the second. */
+static void judge_remembered(const struct wp_auth *auth, const char *text,
+			     size_t len)
+{
+	static struct wp_token_cache *cache; /* as long as auth */
+	const struct wp_token token = { text, len };
+	struct wp_identity want, got;
+	struct wp_error err;
+	enum wp_err rc = wp_auth_verify(auth, &token, NOW, &want, &err);
+
+	if (cache == NULL && wp_token_cache_new(&cache, auth, NULL) != WP_OK)
+		abort();
+	for (int i = 0; i < 2; i++)
+		if (wp_token_cache_verify(cache, &token, NOW, &got, &err) !=
+			    rc ||
+		    (rc == WP_OK && memcmp(&got, &want, sizeof(got)) != 0))
+			abort();
+}
+
 static void add_part(struct wp_buf *out, const void *data, size_t len)
 {
 	char *room = wp_buf_reserve(out, wp_base64_encoded_len(len));
@@ -78,6 +97,7 @@ static void judge_signed(const struct wp_auth *auth, const uint8_t *data,
 	wp_buf_add_char(&token, '.');
 	add_part(&token, mac, sizeof(mac));
 	judge(auth, token.data, token.len);
+	judge_remembered(auth, token.data, token.len);
 	wp_buf_release(&token);
 }
 
@@ -90,6 +110,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (auth == NULL)
 		auth = make_auth();
 	judge(auth, (const char *)data, size);
+	judge_remembered(auth, (const char *)data, size);
 	judge_signed(auth, data, size);
 
 	value = malloc(size + 1);

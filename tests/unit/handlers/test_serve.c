@@ -161,6 +161,27 @@ static void a_bad_authorization_header_is_401(void **state)
 	}
 }
 
+/* And only who asks again with the same. */
+static void who_asks_again_is_known(void **state)
+{
+	struct fake_world *world = *state;
+	struct fake fake;
+
+	for (int i = 0; i < 2; i++) {
+		ask(world, &fake, "POST", "/api/send", "{");
+		assert_int_equal(fake_status(&fake), 400);
+		fake_release(&fake);
+	}
+	assert_int_equal(wp_token_cache_hits(world->ctx.tokens), 1);
+
+	fake_request(&fake, "POST", "/api/send");
+	fake_param(&fake, "HTTP_AUTHORIZATION=Bearer a.b.c");
+	fake_serve(&world->ctx, &fake.io);
+	assert_int_equal(fake_status(&fake), 401);
+	fake_release(&fake);
+	assert_int_equal(wp_token_cache_hits(world->ctx.tokens), 1);
+}
+
 static void a_body_of_another_type_is_415(void **state)
 {
 	struct fake fake;
@@ -747,6 +768,7 @@ int main(void)
 		TEST(without_a_token_nothing_of_the_body_is_looked_at),
 		TEST(two_authorization_headers_are_none),
 		TEST(a_bad_authorization_header_is_401),
+		TEST(who_asks_again_is_known),
 		TEST(a_body_of_another_type_is_415),
 		TEST(each_body_has_its_own_limit),
 		TEST(bad_requests_get_400_and_a_code),

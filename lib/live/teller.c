@@ -442,16 +442,6 @@ static void send_queued(struct wp_teller *teller, size_t calls_max)
 	}
 }
 
-static void on_prepare(struct ev_loop *loop, ev_prepare *prepare, int events)
-{
-	struct wp_teller *teller = prepare->data;
-
-	(void)events;
-	ev_prepare_stop(loop, prepare);
-	send_queued(teller, WP_TELLER_CALLS);
-	teller->hooks.on_progress(teller->hooks.ctx); /* some may be gone */
-}
-
 /* ---- all of them ---- */
 
 static bool is_to_resync(const struct wp_teller *teller,
@@ -495,6 +485,22 @@ static void go_on(struct wp_teller *teller)
 {
 	resync_some(teller);
 	note_all_told(teller);
+}
+
+static void on_prepare(struct ev_loop *loop, ev_prepare *prepare, int events)
+{
+	struct wp_teller *teller = prepare->data;
+
+	(void)events;
+	ev_prepare_stop(loop, prepare);
+	send_queued(teller, WP_TELLER_CALLS);
+	/* When all who waited were gone, no answer will come to go on with. */
+	while (teller->n_calls == 0 &&
+	       (teller->is_resyncing || teller->has_looked)) {
+		go_on(teller);
+		send_queued(teller, WP_TELLER_CALLS);
+	}
+	teller->hooks.on_progress(teller->hooks.ctx); /* some may be gone */
 }
 
 static void begin_resync(struct wp_teller *teller)

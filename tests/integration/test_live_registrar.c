@@ -47,6 +47,7 @@ struct daemon {
 	int refused;
 	int poked;
 	int kicked;
+	int gone;
 	int notified; /* whom a notification names, the last one's length */
 	size_t notified_len;
 	bool keeps_chatting; /* all that are registered, all the time */
@@ -338,6 +339,45 @@ static void busy_clients_hold_up_nobodys_registration_after_a_loss(void **state)
 
 	for (int i = 0; i < MANY; i++) {
 		assert_true(peers[i].registered >= 2);
+		go(&d, &peers[i]);
+	}
+	end(&d);
+	free(peers);
+}
+
+static bool all_who_stayed_are_registered(struct daemon *d)
+{
+	return d->registered >= MANY - d->gone;
+}
+
+/*
+ * A resync looks at a part of the hub at a time, and at the next one when Redis
+ * has answered: it must not wait for answers about those who are gone.
+ */
+static void a_resync_goes_on_behind_those_who_went_meanwhile(void **state)
+{
+	struct peer *peers = calloc(MANY, sizeof(*peers));
+	struct daemon d;
+
+	(void)state;
+	assert_non_null(peers);
+	begin(&d, "went");
+	start(&d);
+	run_until(&d, is_live);
+	come_all(&d, peers, MANY);
+	run_until(&d, all_are_registered);
+	wp_aredis_reset(wp_registrar_redis(d.registrar));
+	run_until(&d, is_down);
+	run_until(&d, is_live);
+
+	/* Nothing is told yet: that is for the end of the turn. */
+	d.registered = 0;
+	for (d.gone = 0; d.gone < MANY / 2; d.gone++)
+		go(&d, &peers[d.gone]);
+	run_until(&d, all_who_stayed_are_registered);
+
+	for (int i = d.gone; i < MANY; i++) {
+		assert_int_equal(peers[i].registered, 2);
 		go(&d, &peers[i]);
 	}
 	end(&d);
@@ -809,6 +849,8 @@ int main(void)
 			a_flood_of_chats_is_one_call_at_a_time_and_the_last_counts),
 		cmocka_unit_test(
 			busy_clients_hold_up_nobodys_registration_after_a_loss),
+		cmocka_unit_test(
+			a_resync_goes_on_behind_those_who_went_meanwhile),
 		cmocka_unit_test(who_comes_together_is_told_of_together),
 		cmocka_unit_test(who_goes_before_that_is_not_told_of),
 		cmocka_unit_test(

@@ -32,6 +32,9 @@ struct job_list {
 struct hand {
 	struct wp_store_thread *line;
 	struct wp_thread thread;
+	pthread_cond_t wake;
+	struct hand *next; /* who waits for longer; under the line's lock */
+	bool is_waiting;   /* so is this */
 	struct wp_redis *redis;
 	struct wp_store *store;
 	char store_id[WP_STORE_ID_LEN + 1]; /* of store */
@@ -48,7 +51,9 @@ struct wp_store_thread {
 	uint16_t n_open_of[USER_SLOTS];
 
 	pthread_mutex_t lock;
-	pthread_cond_t wake;
+	/* Who has nothing to do, the last one first: with little to do one
+	 * thread does it all, and the others need no store. */
+	struct hand *waiting;
 	struct job_list todo; /* all down to log_limit is under lock */
 	struct job_list done;
 	bool is_stopping;
@@ -191,6 +196,30 @@ static void run_job(struct hand *hand, struct wp_store_job *job)
 		complain(hand->line, &err);
 }
 
+/* Under the lock. Woken for a job that somebody else has taken, wait again. */
+static void wait_for_job(struct hand *hand)
+{
+	struct wp_store_thread *line = hand->line;
+
+	hand->next = line->waiting;
+	line->waiting = hand;
+	hand->is_waiting = true;
+	while (hand->is_waiting)
+		pthread_cond_wait(&hand->wake, &line->lock);
+}
+
+/* Under the lock; when nobody waits, whoever is done next looks by himself. */
+static void wake_last(struct wp_store_thread *line)
+{
+	struct hand *hand = line->waiting;
+
+	if (hand == NULL)
+		return;
+	line->waiting = hand->next;
+	hand->is_waiting = false;
+	pthread_cond_signal(&hand->wake);
+}
+
 static void run(void *ctx)
 {
 	struct hand *hand = ctx;
@@ -201,7 +230,7 @@ static void run(void *ctx)
 		struct wp_store_job *job = list_take(&line->todo);
 
 		if (job == NULL) {
-			pthread_cond_wait(&line->wake, &line->lock);
+			wait_for_job(hand);
 			continue;
 		}
 		pthread_mutex_unlock(&line->lock);
@@ -243,7 +272,8 @@ static void on_done(struct ev_loop *loop, ev_async *async, int events)
 static void free_line(struct wp_store_thread *line)
 {
 	ev_async_stop(line->loop, &line->done_async);
-	pthread_cond_destroy(&line->wake);
+	for (size_t i = 0; i < line->n_hands; i++)
+		pthread_cond_destroy(&line->hands[i].wake);
 	pthread_mutex_destroy(&line->lock);
 	free(line);
 }
@@ -252,7 +282,8 @@ static void join_all(struct wp_store_thread *line)
 {
 	pthread_mutex_lock(&line->lock);
 	line->is_stopping = true;
-	pthread_cond_broadcast(&line->wake);
+	while (line->waiting != NULL)
+		wake_last(line);
 	pthread_mutex_unlock(&line->lock);
 	for (size_t i = 0; i < line->n_hands; i++)
 		wp_thread_join(&line->hands[i].thread);
@@ -274,7 +305,6 @@ static struct wp_store_thread *make_line(const struct wp_store_setup *setup)
 	list_init(&line->todo);
 	list_init(&line->done);
 	pthread_mutex_init(&line->lock, NULL);
-	pthread_cond_init(&line->wake, NULL);
 	ev_async_init(&line->done_async, on_done);
 	line->done_async.data = line;
 	ev_async_start(line->loop, &line->done_async);
@@ -294,7 +324,9 @@ enum wp_err wp_store_thread_start(struct wp_store_thread **out,
 		const struct wp_thread_job job = { .run = run, .ctx = hand };
 
 		hand->line = line;
+		pthread_cond_init(&hand->wake, NULL);
 		if (wp_thread_start(&hand->thread, &job, NULL) != WP_OK) {
+			pthread_cond_destroy(&hand->wake);
 			join_all(line);
 			free_line(line);
 			return wp_error_set(err, WP_ERR_SYS,
@@ -347,7 +379,7 @@ enum wp_err wp_store_thread_submit(struct wp_store_thread *thread,
 		list_add_first(&thread->todo, job);
 	else
 		list_add(&thread->todo, job);
-	pthread_cond_signal(&thread->wake);
+	wake_last(thread);
 	pthread_mutex_unlock(&thread->lock);
 	return WP_OK;
 }

@@ -91,6 +91,22 @@ static enum wp_err meet(struct wp_store_job *job, const char *store_id)
 }
 
 /* Each waits until all the others are at work too. */
+static void let_all_meet(struct wp_store_thread *thread, struct ev_loop *loop,
+			 unsigned n)
+{
+	n_done = 0;
+	assert_int_equal(pthread_barrier_init(&barrier, NULL, n), 0);
+	for (size_t i = 0; i < n; i++) {
+		jobs[i] = (struct wp_store_job){ .ask = meet, .done = on_met };
+		assert_int_equal(wp_store_thread_submit(thread, &jobs[i]),
+				 WP_OK);
+	}
+	while (n_done < n)
+		ev_run(loop, EVRUN_ONCE);
+	assert_true(wp_store_thread_is_idle(thread));
+	pthread_barrier_destroy(&barrier);
+}
+
 static void jobs_run_side_by_side(void **state)
 {
 	enum { THREADS = 3 };
@@ -98,19 +114,47 @@ static void jobs_run_side_by_side(void **state)
 	struct ev_loop *loop = ev_loop_new(EVFLAG_AUTO);
 
 	(void)state;
-	n_done = 0;
-	assert_int_equal(pthread_barrier_init(&barrier, NULL, THREADS), 0);
 	assert_int_equal(start(&thread, loop, THREADS), WP_OK);
-	for (size_t i = 0; i < THREADS; i++) {
-		jobs[i] = (struct wp_store_job){ .ask = meet, .done = on_met };
-		assert_int_equal(wp_store_thread_submit(thread, &jobs[i]),
-				 WP_OK);
-	}
-	while (n_done < THREADS)
-		ev_run(loop, EVRUN_ONCE);
-	assert_true(wp_store_thread_is_idle(thread));
+	for (int i = 0; i < 100; i++)
+		let_all_meet(thread, loop, THREADS);
 	wp_store_thread_stop(&thread);
-	pthread_barrier_destroy(&barrier);
+	ev_loop_destroy(loop);
+}
+
+static pthread_t worked;
+
+static enum wp_err say_who(struct wp_store_job *job, const char *store_id)
+{
+	(void)job;
+	(void)store_id;
+	worked = pthread_self(); /* read when it is done */
+	return WP_OK;
+}
+
+/* The others need neither a store nor a connection. */
+static void jobs_that_come_one_by_one_are_done_by_one(void **state)
+{
+	enum { THREADS = 3 };
+	struct wp_store_thread *thread = NULL;
+	struct ev_loop *loop = ev_loop_new(EVFLAG_AUTO);
+	pthread_t first = { 0 };
+
+	(void)state;
+	assert_int_equal(start(&thread, loop, THREADS), WP_OK);
+	let_all_meet(thread, loop, THREADS); /* so all of them are there */
+	for (size_t i = 0; i < 20; i++) {
+		jobs[0] =
+			(struct wp_store_job){ .ask = say_who, .done = on_met };
+		n_done = 0;
+		assert_int_equal(wp_store_thread_submit(thread, &jobs[0]),
+				 WP_OK);
+		while (n_done == 0)
+			ev_run(loop, EVRUN_ONCE);
+		if (i == 0)
+			first = worked;
+		assert_true(pthread_equal(first, worked));
+	}
+	wp_store_thread_stop(&thread);
 	ev_loop_destroy(loop);
 }
 
@@ -145,6 +189,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(jobs_run_side_by_side),
+		cmocka_unit_test(jobs_that_come_one_by_one_are_done_by_one),
 		cmocka_unit_test(one_user_has_a_part_of_the_line),
 	};
 

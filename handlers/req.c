@@ -82,22 +82,32 @@ void wp_methods_add(struct wp_buf *out, unsigned int set)
 	}
 }
 
+/* What stands behind "name="; NULL when it is another parameter. */
+static const char *value_of(const char *param, const char *name)
+{
+	while (*name != '\0' && *param == *name) {
+		param++;
+		name++;
+	}
+	return *name == '\0' && *param == '=' ? param + 1 : NULL;
+}
+
 const char *wp_req_param(const struct wp_req *req, const char *name,
 			 size_t *count_out)
 {
-	const char *const *param = req->io->params;
-	const char *value = NULL;
-	size_t len = strlen(name), count = 0;
+	const char *first = NULL;
+	size_t count = 0;
 
-	for (; *param != NULL; param++) {
-		if (strncmp(*param, name, len) != 0 || (*param)[len] != '=')
-			continue;
-		if (count++ == 0)
-			value = *param + len + 1;
+	for (const char *const *param = req->io->params; *param != NULL;
+	     param++) {
+		const char *value = value_of(*param, name);
+
+		if (value != NULL && count++ == 0)
+			first = value;
 	}
 	if (count_out != NULL)
 		*count_out = count;
-	return value;
+	return first;
 }
 
 static enum wp_method read_method(const struct wp_req *req)

@@ -563,9 +563,13 @@ end
 local function route_of_several(key, at, n_left)
   local is_done, result = pcall(route, key, at, n_left)
   if not is_done then
-    local text = type(result) == 'table' and result.err or 'ERR ' .. result
-    if text:find('^READONLY') then
-      error(result) -- no master, and the caller is to leave this server
+    -- What Redis says is a string by now, and begins with its word; what the
+    -- interpreter says has none.
+    local text = type(result) == 'table' and result.err or result
+    if not text:find('^%u+ ') then
+      text = 'ERR ' .. text
+    elseif text:find('^READONLY ') then
+      error({err = text}) -- no master: the caller is to leave this server
     end
     return {err = text}
   end

@@ -3,8 +3,9 @@
  * then the merge.
  *
  * Never cold before hot: every move is hot to cold, so what leaves the hot
- * queue after its place was looked at is in the page already. Each look is one
- * transaction: entries, hint and gate of one instant. Writes nothing, anywhere.
+ * queue after its place was looked at is in the page already. For the same
+ * reason each look reads hint and gate behind the entries, for others may be
+ * served in between (lib/mailbox/hot_walk.h). Writes nothing, anywhere.
  */
 #include "lib/mailbox/pull.h"
 

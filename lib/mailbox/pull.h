@@ -2,7 +2,7 @@
  * pull.h - reading a mailbox without changing it (docs/architecture.md
  * "Pulling").
  *
- * Order of the reads: hot queue and hint in one transaction, or in several
+ * Order of the reads: hot queue, then hint, by one look or by several
  * (lib/mailbox/hot_walk.h), then the cold store. Order of the answer: high band
  * before standard, by id inside a band.
  */

@@ -32,6 +32,8 @@ struct peer {
 	char chat[32];
 	int registered;
 	int poked;
+	int refused;
+	int kicked;
 };
 
 /* A registrar, what it stands on, and what it said. */
@@ -71,13 +73,13 @@ static void on_registered(void *ctx, struct wp_member *member, int64_t pending)
 static void on_refused(void *ctx, struct wp_member *member)
 {
 	((struct daemon *)ctx)->refused++;
-	(void)member;
+	((struct peer *)member)->refused++;
 }
 
 static void on_kick(void *ctx, struct wp_member *member)
 {
 	((struct daemon *)ctx)->kicked++;
-	(void)member;
+	((struct peer *)member)->kicked++;
 }
 
 static void on_notification(void *ctx, const char *who, size_t who_len,
@@ -519,6 +521,24 @@ static void who_came_at_the_limit_after_another_went_does_not(void **state)
 	end_at_the_limit(&d, peers);
 }
 
+/* Told of in one call, and as old as each other by Redis' clock. */
+static void of_those_who_come_together_the_first_is_the_oldest(void **state)
+{
+	struct peer peers[LIMIT + 1];
+	struct daemon d;
+
+	(void)state;
+	begin(&d, "first");
+	start(&d);
+	run_until(&d, is_live);
+	for (int i = 0; i < LIMIT + 1; i++)
+		come(&d, &peers[i], "urn:sm:user:bob");
+	run_until(&d, one_was_kicked);
+	assert_int_equal(peers[0].kicked, 1);
+
+	end_at_the_limit(&d, peers);
+}
+
 static bool one_was_refused(struct daemon *d)
 {
 	return d->refused >= 1;
@@ -548,6 +568,47 @@ who_waits_when_redis_is_lost_is_told_so_and_registered_later(void **state)
 static bool two_are_registered(struct daemon *d)
 {
 	return d->registered >= 2;
+}
+
+static bool a_call_is_under_way(struct daemon *d)
+{
+	return wp_aredis_unanswered(wp_registrar_redis(d->registrar)) > 0;
+}
+
+static bool all_is_told(struct daemon *d)
+{
+	return is_live(d) && !wp_registrar_is_busy(d->registrar);
+}
+
+/* Commands are only late, but nothing would be heard of what they do. */
+static void
+who_waits_when_the_ear_is_lost_is_told_so_and_registered_later(void **state)
+{
+	struct daemon d;
+	struct peer amy;
+	struct peer bob;
+
+	(void)state;
+	begin(&d, "ear");
+	start(&d);
+	run_until(&d, is_live);
+	wp_test_run(d.other, "CLIENT", "PAUSE", "60000", "WRITE", NULL);
+	come(&d, &amy, "urn:sm:user:amy");
+	run_until(&d, a_call_is_under_way);
+	come(&d, &bob, "urn:sm:user:bob");
+	wp_test_run(d.other, "CLIENT", "KILL", "TYPE", "pubsub", NULL);
+	run_until(&d, one_was_refused);
+	assert_true(wp_aredis_is_ready(wp_registrar_redis(d.registrar)));
+	assert_int_equal(bob.refused, 1);
+	assert_int_equal(amy.refused, 0);
+
+	wp_test_run(d.other, "CLIENT", "UNPAUSE", NULL);
+	run_until(&d, all_is_told);
+	assert_in_range(amy.registered, 1, 2);
+	assert_int_equal(bob.registered, 1);
+	go(&d, &amy);
+	go(&d, &bob);
+	end(&d);
 }
 
 static bool one_notification_came(struct daemon *d)
@@ -858,8 +919,12 @@ int main(void)
 		cmocka_unit_test(
 			who_came_at_the_limit_after_another_went_does_not),
 		cmocka_unit_test(
+			of_those_who_come_together_the_first_is_the_oldest),
+		cmocka_unit_test(
 			who_waits_when_redis_is_lost_is_told_so_and_registered_later),
 		cmocka_unit_test(who_is_named_in_one_message_is_poked_once),
+		cmocka_unit_test(
+			who_waits_when_the_ear_is_lost_is_told_so_and_registered_later),
 		cmocka_unit_test(a_name_ends_where_it_ends_and_not_at_a_nul),
 		cmocka_unit_test(
 			without_its_channels_presence_is_not_live_until_they_are_given),

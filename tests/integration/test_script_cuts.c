@@ -428,6 +428,45 @@ static const struct scene scenes[] = {
 			     "XLEN " WP_P "push" },
 	},
 	{
+		.name = "landed",
+		.script = WP_SCRIPT_LANDED,
+		.setup = { ACCEPT(WP_BOB, "0", "", "1-1", "m1"),
+			   ACCEPT(WP_AMY, "1", "", "2-1", "a1"),
+			   ACCEPT(EVE, "0", "", "3-1", "e1"),
+			   ACCEPT(WP_BOB, "0", "", "4-1", "m2"),
+			   "HSET " WP_P "online:" WP_AMY " i1.1 5 i2.1 6",
+			   HOT("hot:" EVE, "3-1", "e1"),
+			   "ZADD " WP_P "expiry 9 " EVE,
+			   "HSET " WP_P "tries 1-1 1",
+			   WP_WORLD_HINT(WP_BOB, "t1_7000_-_0_0"),
+			   WP_WORLD_HINT(WP_AMY, "t2_7000_9_1_1") },
+		.args = "100 3 " WP_BOB
+			" 5 2 9 2 1-1 99999999999999 1 1-1 " WP_AMY
+			" 5 2 9 2 2-1 99999999999999 1 2-1 " EVE
+			" 5 2 9 2 3-1 99999999999999 1 3-1",
+		.observe = { FIELD("ingress", "12"),
+			     "ZRANGE " WP_P "migrate 0 -1",
+			     "SMEMBERS " WP_P "due:i1",
+			     "SMEMBERS " WP_P "due:i2", "HGETALL " WP_P "cold",
+			     "EXISTS " WP_P "tries", "XLEN " WP_P "push",
+			     "GET " WP_P "notified:" WP_BOB },
+	},
+	{
+		.name = "landed, nothing is left in ingress",
+		.script = WP_SCRIPT_LANDED,
+		.setup = { ACCEPT(WP_BOB, "0", "", "1-1", "m1"),
+			   ACCEPT(WP_BOB, "1", "", "2-1", "h1"),
+			   ACCEPT(WP_AMY, "0", "", "3-1", "a3"),
+			   HOT("hot:" WP_AMY, "1-2", "a1"),
+			   "ZADD " WP_P "expiry 9 " WP_AMY },
+		.args = "0 2 " WP_BOB
+			" 5 2 9 4 2-1 99999999999999 2 1-1 2-1 " WP_AMY
+			" 5 2 9 2 3-1 99999999999999 1 3-1",
+		.observe = { "XLEN " WP_P "ingress",
+			     "ZRANGE " WP_P "migrate 0 -1",
+			     "EXISTS " WP_P "cold " WP_P "push" },
+	},
+	{
 		.name = "leave",
 		.script = WP_SCRIPT_LEAVE,
 		.setup = { "HSET " WP_P "live i1 5",

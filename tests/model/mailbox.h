@@ -52,14 +52,14 @@ enum wp_model_rule {
 	WP_MODEL_TRIM_STORED_ONLY, /* keeps the ephemeral */
 	WP_MODEL_COPY_EPHEMERAL,
 	/* Straight to disk */
-	WP_MODEL_DIRECT_UNHINTED,     /* the hint is set by N4 */
+	WP_MODEL_DIRECT_UNHINTED,     /* the hint is set by landed.lua */
 	WP_MODEL_DIRECT_VERSION_LATE, /* read after the take */
 	WP_MODEL_DIRECT_DESPITE_HOT,  /* although something is in hot */
 	WP_MODEL_DIRECT_GAP,          /* the newest without the older */
 	WP_MODEL_DIRECT_KEEPS_TOKEN,  /* of a hint that is there */
 	WP_MODEL_DIRECT_LANDS_ALL,    /* not only the ids of the take */
 	WP_MODEL_DIRECT_FORGETS,      /* out of ingress by the take */
-	WP_MODEL_DIRECT_UNPOKED,      /* N4 asks not who came */
+	WP_MODEL_DIRECT_UNPOKED,      /* landed.lua asks not who came */
 	WP_MODEL_DIRECT_UNMARKED,     /* …nor whether a cut left hot */
 	WP_MODEL_DIRECT_EPHEMERAL,    /* takes them, too */
 	WP_MODEL_DIRECT_ONLINE,       /* takes in any case; harmless */

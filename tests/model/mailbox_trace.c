@@ -40,7 +40,7 @@ static const struct act {
 	[WP_MODEL_ACT_APPEND_REFUSED] = { WORKER, "M3 is refused", false },
 	[WP_MODEL_ACT_TRIM] = { WORKER, "M4 trim.lua removes", true },
 	[WP_MODEL_ACT_TAKE] = { WORKER, "N2 route.lua hands over", true },
-	[WP_MODEL_ACT_LANDED] = { WORKER, "N4 removes from ingress", true },
+	[WP_MODEL_ACT_LANDED] = { WORKER, "N4 landed.lua removes", true },
 	[WP_MODEL_ACT_TOP] = { WORKER, "R1 reads the highest cold id", false },
 	[WP_MODEL_ACT_RAISE] = { WORKER, "R2 ingress_raise.lua", false },
 	[WP_MODEL_ACT_USERS] = { WORKER, "R3 sees cold rows", true },

@@ -352,7 +352,7 @@ static void take_steps(struct wp_model_fan *fan, unsigned i)
 		take(fan, i, wp_model_minus(open, one_each));
 }
 
-/* N4 */
+/* N4: landed.lua */
 static void landed(struct wp_model_fan *fan, unsigned i)
 {
 	struct wp_model_state *state = wp_model_fork(fan);

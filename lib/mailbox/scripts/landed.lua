@@ -1,0 +1,277 @@
+#!lua flags=allow-oom
+-- landed: step N4 of writing to disk straight from ingress (docs/model.md):
+-- these entries are in the cold store.
+--
+-- KEYS     wp:{p}: of each part of the call; a partition may have several
+-- ARGV     push_max, then for each part how many users it has, and for each:
+--          urn, version, rows, bytes, weight, highest, until_ms, how many ids,
+--          ids
+--          version, rows, bytes: what the cold store said of the mailbox after
+--          the append
+--          weight: bytes of the envelopes; highest: of the ids, in both bands;
+--          until_ms: when the last of them expires
+--          push_max: about how many notification commands are kept; 0: nobody
+--          wants any
+-- Result   {r1, … rn} of the parts: {"ok", gone, left} or {"fault", text}
+--          gone: entries that were there until now; left: entries in ingress,
+--          for which nobody has rung where it was not empty
+--
+-- Invariants
+--   - Only these ids leave ingress: what came since waits for its own append.
+--   - Who is online by now gets a poke, and is in due:<incarnation> before the
+--     entry leaves ingress: a pull between the two steps found nothing.
+--   - Who is not, and has something in hot, is marked before: a route call that
+--     was cut off left it there, and relied on the entry coming again.
+--   - Who is not is asked a notification for before it leaves ingress, and not
+--     earlier: whoever is woken up by it finds the message.
+--   - What the store said is written before waits is lowered, so nothing that
+--     waits is ever left out.
+--   - waits loses what this call deletes. What an ack or a route call has taken
+--     out before is not counted twice: of users who share a deletion in which
+--     something was missing nothing is taken off, which is too much rather than
+--     too little, and put right while ingress is empty (parts/index.lua).
+-- Needs no owner and no gate: the ids are on disk, whoever owns the partition.
+-- Bounds: 200 users and 500 ids of a part; one look each.
+-- Safe to repeat after a cut at any point.
+local push_max = tonumber(ARGV[1])
+local USER_WORDS, TOGETHER, POKE_BATCH = 8, 32, 500
+local call = redis.call
+
+-- include clock
+
+local now_text = string.format('%d', now_ms)
+
+-- include waits_of
+
+local pokes = {} -- incarnation -> urns, of all parts
+
+local function incarnations(prefix, urn)
+  local list, seen = {}, {}
+  for _, conn in ipairs(call('HKEYS', prefix .. 'online:' .. urn)) do
+    local inc = conn:match('^(.*)%.')
+    if inc and not seen[inc] then
+      seen[inc] = true
+      list[#list + 1] = inc
+    end
+  end
+  return list
+end
+
+-- Users who are away, and what there is to tell them of.
+local function notify(prefix, users)
+  -- include is_above
+
+  -- include push
+
+  for _, user in ipairs(users) do
+    if user.until_ms > now_ms then
+      push_about(user.urn, user.highest)
+    end
+  end
+end
+
+-- What waits for these users while ingress is empty is what is in hot.
+local function settle(prefix, urns)
+  -- include index_score
+
+  -- include index
+
+  for _, urn in ipairs(urns) do
+    index_check(urn, false)
+  end
+  index_settle(true)
+end
+
+-- include cold_record
+
+-- include cold_told
+
+-- What the store said of the mailboxes, where a hint is.
+local function note_sizes(prefix, users, urns)
+  local records, words = call('HMGET', prefix .. 'cold', unpack(urns)), {}
+  for i, user in ipairs(users) do
+    local record = records[i] and
+      cold_told(records[i], user.version, user.rows, user.bytes)
+    if record then
+      words[#words + 1] = user.urn
+      words[#words + 1] = record
+    end
+  end
+  if #words > 0 then
+    call('HSET', prefix .. 'cold', unpack(words))
+  end
+end
+
+-- Whoever has to be told, marked or notified; in_hot says who has something
+-- there, by place.
+local function tell(prefix, users, in_hot)
+  local due, marks, away = {}, {}, {}
+  for i, user in ipairs(users) do
+    local online = incarnations(prefix, user.urn)
+    for _, inc in ipairs(online) do
+      due[inc] = due[inc] or {}
+      table.insert(due[inc], user.urn)
+    end
+    if #online == 0 then
+      away[#away + 1] = user
+      if in_hot[i] then
+        marks[#marks + 1] = now_text
+        marks[#marks + 1] = user.urn
+      end
+    end
+  end
+  for inc, urns in pairs(due) do
+    call('SADD', prefix .. 'due:' .. inc, unpack(urns))
+    pokes[inc] = pokes[inc] or {}
+    for _, urn in ipairs(urns) do
+      table.insert(pokes[inc], urn)
+    end
+  end
+  if #marks > 0 then
+    call('ZADD', prefix .. 'migrate', 'NX', unpack(marks))
+  end
+  if push_max > 0 and #away > 0 then
+    notify(prefix, away)
+  end
+end
+
+-- Did a route call that was cut off leave an entry in hot as well? It goes on
+-- waiting there.
+local function is_doubled(prefix, user)
+  local index = prefix .. 'index:' .. user.urn
+  for i = user.from, user.up_to do
+    local scores = redis.pcall('ZMSCORE', index, ARGV[i], '!' .. ARGV[i])
+    if scores.err or scores[1] or scores[2] then
+      return true
+    end
+  end
+  return false
+end
+
+-- The users whose entries have all gone by this, and are nowhere else, are
+-- added to gone; returns how many entries went.
+local function delete(prefix, users, in_hot, gone)
+  local total, ids, those = 0, {}, {}
+  local function flush()
+    local n = #ids > 0 and call('XDEL', prefix .. 'ingress', unpack(ids)) or 0
+    for _, user in ipairs(n == #ids and those or {}) do
+      gone[#gone + 1] = user
+    end
+    total, ids, those = total + n, {}, {}
+  end
+  for i, user in ipairs(users) do
+    if in_hot[i] then
+      local n = call('XDEL', prefix .. 'ingress',
+        unpack(ARGV, user.from, user.up_to))
+      total = total + n
+      if n > user.up_to - user.from and not is_doubled(prefix, user) then
+        gone[#gone + 1] = user
+      end
+    else
+      for k = user.from, user.up_to do
+        ids[#ids + 1] = ARGV[k]
+      end
+      those[#those + 1] = user
+      if #ids >= TOGETHER then
+        flush()
+      end
+    end
+  end
+  flush()
+  return total
+end
+
+local function lower(prefix, users, is_queue_empty)
+  local waits, urns = prefix .. 'waits', {}
+  for i, user in ipairs(users) do
+    urns[i] = user.urn
+  end
+  local had, keep, drop, kept = waits_of(waits, 'HMGET', unpack(urns)), {}, {},
+    {}
+  for i, user in ipairs(users) do
+    if had[i] then
+      local n, bytes = had[i]:match('^(%d+) (%d+)$')
+      n, bytes = n - (user.up_to - user.from + 1), bytes - user.weight
+      if n > 0 then
+        kept[#kept + 1] = user.urn
+        keep[#keep + 1] = user.urn
+        keep[#keep + 1] = string.format('%d %d', n, math.max(bytes, 0))
+      else
+        drop[#drop + 1] = user.urn
+        drop[#drop + 1] = '!' .. user.urn
+      end
+    end
+  end
+  if #drop > 0 then
+    call('HDEL', waits, unpack(drop))
+  end
+  if #keep > 0 then
+    call('HSET', waits, unpack(keep))
+  end
+  if #kept > 0 and is_queue_empty then
+    settle(prefix, kept)
+  end
+end
+
+-- A route call may have counted a try of what was under way. No field outlives
+-- its entry.
+local function forget_tries(prefix, users)
+  local tries = prefix .. 'tries'
+  if call('EXISTS', tries) == 1 then
+    for _, user in ipairs(users) do
+      call('HDEL', tries, unpack(ARGV, user.from, user.up_to))
+    end
+  end
+end
+
+local function land(prefix, users)
+  local urns, gone = {}, {}
+  for i, user in ipairs(users) do
+    urns[i] = user.urn
+  end
+  note_sizes(prefix, users, urns)
+  local in_hot = call('ZMSCORE', prefix .. 'expiry', unpack(urns))
+  tell(prefix, users, in_hot)
+  forget_tries(prefix, users)
+  local n = delete(prefix, users, in_hot, gone)
+  local left = call('XLEN', prefix .. 'ingress')
+  if #gone > 0 then
+    lower(prefix, gone, left == 0)
+  end
+  return {'ok', n, left}
+end
+
+-- The users of a part whose words begin at `at`, and where the next one does.
+local function read_part(at)
+  local users, n = {}, tonumber(ARGV[at])
+  at = at + 1
+  for i = 1, n do
+    local n_ids = tonumber(ARGV[at + 7])
+    users[i] = {urn = ARGV[at], version = ARGV[at + 1], rows = ARGV[at + 2],
+      bytes = ARGV[at + 3], weight = tonumber(ARGV[at + 4]),
+      highest = ARGV[at + 5], until_ms = tonumber(ARGV[at + 6]),
+      from = at + USER_WORDS, up_to = at + USER_WORDS + n_ids - 1}
+    at = at + USER_WORDS + n_ids
+  end
+  return users, at
+end
+
+local results, at = {}, 2
+for k, prefix in ipairs(KEYS) do
+  local users
+  users, at = read_part(at)
+  local is_done, answer = pcall(land, prefix, users)
+  if is_done then
+    results[k] = answer
+  else
+    results[k] = {'fault',
+      type(answer) == 'table' and answer.err or tostring(answer)}
+  end
+end
+for inc, urns in pairs(pokes) do
+  for i = 1, #urns, POKE_BATCH do
+    call('PUBLISH', 'wp:poke:' .. inc,
+      'p ' .. table.concat(urns, ',', i, math.min(i + POKE_BATCH - 1, #urns)))
+  end
+end
+return results

@@ -1,5 +1,7 @@
 """One Redis, one store: who does not belong is refused, and a look is free."""
+import contextlib
 import os
+import sqlite3
 import subprocess
 
 from harness import (PROGRAMS, SLOWNESS, E2eTest, new_stack, scratch,
@@ -19,6 +21,17 @@ class Adopt(E2eTest):
             timeout=30 * SLOWNESS, check=False)
         return done.returncode, done.stdout + done.stderr
 
+    def move_store(self, source, target):
+        for name in os.listdir(source):
+            if name.startswith("waypost.db"):
+                os.rename(os.path.join(source, name),
+                          os.path.join(target, name))
+
+    def epoch(self):
+        with contextlib.closing(
+                sqlite3.connect(self.stack.path("waypost.db"))) as store:
+            return store.execute("SELECT max(epoch) FROM life").fetchone()[0]
+
     def test_a_lost_store_is_replaced_by_an_empty_one(self):
         """What waited in Redis is kept, nothing is held for what is lost."""
         alice, bob, carol = self.user(), self.user(), self.user()
@@ -35,9 +48,8 @@ class Adopt(E2eTest):
         self.assertEqual(worker.stop(), 0)
         for name in ("websocket-0", "handlers"):
             self.assertEqual(self.stack.programs[name].stop(), 0)
-        for name in os.listdir(self.stack.state):
-            if name.startswith("waypost.db"):
-                os.unlink(self.stack.path(name))
+        aside = scratch()
+        self.move_store(self.stack.state, aside)
         worker.spawn()
         wait_for(lambda: not worker.is_running(), "the refusal")
         self.assertIn("is not there, but this deployment has a store",
@@ -57,6 +69,20 @@ class Adopt(E2eTest):
         self.assertEqual(len(carol.pull().json()["messages"]), 1)
         self.assert_accepted(alice.send(bob))
         wait_for(lambda: self.is_cold(bob), "migration")
+        self.assertEqual(len(bob.pull().json()["messages"]), 1)
+
+        # It is found again. What it knows of this Redis is of long ago.
+        for name in ("worker-0", "websocket-0", "handlers"):
+            self.assertEqual(self.stack.programs[name].stop(), 0)
+        self.move_store(self.stack.state, scratch())
+        self.move_store(aside, self.stack.state)
+        before = self.epoch()
+        status, said = self.adopt()
+        self.assertEqual(status, 0, said)
+        self.assertGreater(self.epoch(), before)
+        for name in ("worker-0", "websocket-0", "handlers"):
+            self.stack.programs[name].start()
+        self.stack.wait_ready()
         self.assertEqual(len(bob.pull().json()["messages"]), 1)
 
     def test_it_is_refused_while_a_worker_runs(self):

@@ -5,16 +5,21 @@
  * What Redis knows of the other store must go first: hints of rows that this
  * one does not have. Without gates every partition is reconciled with the new
  * store before anything is accepted again (worker/gates.c), as after a loss of
- * Redis' memory. Each step may be cut off and done again; until the last one
- * the old id stands, and programs refuse the new store.
+ * Redis' memory; and whatever is known of versions is of a life that is over,
+ * also when this store has served the same Redis before. Each step may be cut
+ * off and done again; until the last one the old id stands, and programs refuse
+ * the new store.
  */
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "lib/base/random.h"
 #include "lib/mailbox/deployment.h"
 #include "lib/mailbox/partition.h"
 #include "lib/mailbox/scripts.h"
 #include "tools/waypost/cli.h"
+
+enum { LIFE_BYTES = 20 }; /* as a run_id of Redis */
 
 static enum wp_err forget_partition(struct wp_cli *cli, uint32_t partition,
 				    struct wp_error *err)
@@ -57,6 +62,20 @@ static enum wp_err read_id(struct wp_cli *cli, char id[WP_STORE_ID_LEN + 1],
 
 	if (rc == WP_OK)
 		rc = wp_store_id(store, id, err);
+	wp_store_close(&store);
+	return rc;
+}
+
+/* The store may know Redis' present life, and then nothing else would fence. */
+static enum wp_err end_life(struct wp_cli *cli, struct wp_error *err)
+{
+	char nobody[2 * LIFE_BYTES + 1];
+	struct wp_store *store = NULL;
+	enum wp_err rc = wp_store_open(&store, &cli->conf, err);
+
+	wp_random_hex(nobody, LIFE_BYTES);
+	if (rc == WP_OK)
+		rc = wp_store_fence(store, nobody, err);
 	wp_store_close(&store);
 	return rc;
 }
@@ -123,7 +142,9 @@ enum wp_err wp_cli_store_adopt(struct wp_cli *cli, struct wp_error *err)
 		if (rc != WP_OK)
 			return rc;
 	}
-	rc = doubt_clock(cli, err);
+	rc = end_life(cli, err);
+	if (rc == WP_OK)
+		rc = doubt_clock(cli, err);
 	if (rc == WP_OK)
 		rc = note_store(cli, id, err);
 	if (rc == WP_OK)

@@ -182,6 +182,7 @@ static enum wp_err walk_keys(struct wp_auditor *auditor, struct wp_error *err)
 		struct wp_reply *reply = NULL;
 		bool is_through = true;
 
+		wp_worker_yield(auditor->w);
 		rc = scan(auditor, &reply, err);
 		if (rc == WP_OK)
 			rc = audit_list(auditor, wp_reply_at(reply, 1),
@@ -415,6 +416,7 @@ static enum wp_err audit_hints(struct wp_auditor *auditor,
 		struct wp_box box;
 
 		auditor->budget--;
+		wp_worker_yield(auditor->w);
 		if (wp_box_reread(&box, owned->partition, wp_reply_str(text),
 				  wp_reply_len(text)) != WP_OK)
 			continue;
@@ -450,6 +452,7 @@ static enum wp_err audit_users(struct wp_auditor *auditor,
 
 	rc = wp_store_users(auditor->w->store, owned->partition, &walk, err);
 	for (size_t i = 0; i < users.n && rc == WP_OK; i++) {
+		wp_worker_yield(auditor->w);
 		rc = check_user(auditor, owned, &users.list[i], err);
 		rc = go_on(auditor, owned, rc, err);
 	}
@@ -476,6 +479,7 @@ static enum wp_err walk_cold(struct wp_auditor *auditor, struct wp_error *err)
 	       !wp_table_has_closed(auditor->w->table)) {
 		struct wp_owned owned = { .partition = auditor->partition };
 
+		wp_worker_yield(auditor->w);
 		if (!wp_table_owner(auditor->w->table, owned.partition,
 				    WP_TABLE_OPEN, wp_mono_ms(), owned.owner))
 			next_partition(auditor);

@@ -1,7 +1,8 @@
 /*
  * cold_thread.c - rounds over our partitions: first those that are closed, then
  * whoever is due, then what has expired, then what should never be. Between two
- * of them, whoever comes due is moved at once.
+ * of them, whoever comes due is moved at once; and between any two steps of all
+ * that, what is handed over is written straight to disk.
  *
  * Has a Redis connection and a store of its own, so that a slow disk delays
  * nobody's routing. Trouble with either ends the round, and the next one waits
@@ -20,6 +21,7 @@
 #include "lib/sys/thread.h"
 #include "worker/audit.h"
 #include "worker/gates.h"
+#include "worker/landing.h"
 #include "worker/metrics.h"
 #include "worker/move.h"
 #include "worker/sweep.h"
@@ -27,6 +29,9 @@
 enum {
 	ROUND_MS = 1000,
 	GATHER_MS = 50, /* who comes due meanwhile moves together */
+	/* What is written straight to disk is of a clock that was looked at so
+	 * short a time ago. */
+	WATCH_MS = 50,
 	BACKOFF_MS = 100,
 	BACKOFF_CAP_MS = 5000,
 	LOG_INTERVAL_MS = 5000,
@@ -43,6 +48,7 @@ struct wp_cold_thread {
 	struct wp_movers movers;
 	struct wp_sweeper sweeper;
 	struct wp_auditor auditor;
+	struct wp_landing landing;
 	struct wp_backoff backoff;
 	struct wp_log_limit limit;
 	struct wp_log_limit refused_limit;
@@ -80,7 +86,47 @@ static enum wp_err move_due(struct wp_cold_thread *cold, struct wp_error *err)
 	enum wp_err rc = wp_movers_round(&cold->movers, &is_late, err);
 
 	cold->is_late |= is_late;
+	/* A store that takes one takes the other, and refuses alike. */
+	if (rc == WP_OK && cold->movers.has_written)
+		wp_handover_set_good(cold->w.handover, true);
+	else if (rc != WP_OK && wp_redis_fd(cold->w.redis) != -1)
+		wp_handover_set_good(cold->w.handover, false);
 	return rc;
+}
+
+/* What is handed over from now on is of this life of Redis, or refused. */
+static enum wp_err tell_epoch(struct wp_cold_thread *cold, struct wp_error *err)
+{
+	int64_t epoch = 0;
+	enum wp_err rc = wp_store_epoch(cold->w.store, &epoch, err);
+
+	if (rc == WP_OK)
+		wp_handover_set_epoch(cold->w.handover, epoch);
+	return rc;
+}
+
+/* What a clock that went back has stamped is on disk at once. */
+static bool is_watch_due(void *ctx)
+{
+	const struct wp_cold_thread *cold = ctx;
+
+	return wp_mono_ms() - cold->sweeper.looked_ms >= WATCH_MS;
+}
+
+static enum wp_err watch(void *ctx, struct wp_error *err)
+{
+	struct wp_cold_thread *cold = ctx;
+
+	wp_sweeper_hurry(&cold->sweeper);
+	return wp_sweeper_watch(&cold->sweeper, err);
+}
+
+static void land(void *ctx)
+{
+	struct wp_cold_thread *cold = ctx;
+
+	if (!wp_table_is_stopping(cold->w.table))
+		wp_landing_run(&cold->landing);
 }
 
 static enum wp_err tidy(struct wp_cold_thread *cold, struct wp_error *err)
@@ -128,6 +174,8 @@ static enum wp_err round_once(struct wp_cold_thread *cold, struct wp_error *err)
 	if (rc == WP_OK)
 		rc = reopen(cold, err);
 	if (rc == WP_OK)
+		rc = tell_epoch(cold, err);
+	if (rc == WP_OK)
 		rc = move_due(cold, err);
 	if (rc == WP_OK)
 		rc = tidy(cold, err);
@@ -164,6 +212,22 @@ static uint32_t until_next(const struct wp_cold_thread *cold)
 	return at_ms > now_ms ? (uint32_t)(at_ms - now_ms) : 0;
 }
 
+/* Until somebody is due or the next round is; lands what comes meanwhile. */
+static void wait_until_due(struct wp_cold_thread *cold)
+{
+	uint64_t least_ms = wp_mono_ms() + GATHER_MS;
+
+	for (;;) {
+		uint64_t now_ms = wp_mono_ms();
+		uint32_t left =
+			least_ms > now_ms ? (uint32_t)(least_ms - now_ms) : 0;
+
+		if (!wp_table_wait_due(cold->w.table, left, until_next(cold)))
+			return;
+		land(cold);
+	}
+}
+
 static void wait_for_next(struct wp_cold_thread *cold, enum wp_err rc)
 {
 	if (rc != WP_OK) {
@@ -178,7 +242,7 @@ static void wait_for_next(struct wp_cold_thread *cold, enum wp_err rc)
 	if (wp_table_has_closed(cold->w.table))
 		wp_table_wait(cold->w.table, BACKOFF_MS, true);
 	else
-		wp_table_wait_due(cold->w.table, GATHER_MS, until_next(cold));
+		wait_until_due(cold);
 }
 
 static void run(void *ctx)
@@ -189,12 +253,15 @@ static void run(void *ctx)
 		struct wp_error err = { 0 };
 		enum wp_err rc = round_once(cold, &err);
 
+		if (rc == WP_OK)
+			land(cold);
 		tell_refused(cold);
 
 		if (rc != WP_OK)
 			warn_limited(cold, "migration waits", &err);
 		wait_for_next(cold, rc);
 	}
+	wp_landing_release(&cold->landing);
 	wp_store_close(&cold->w.store);
 	wp_redis_free(&cold->w.redis);
 }
@@ -202,6 +269,7 @@ static void run(void *ctx)
 static void release(struct wp_cold_thread *cold)
 {
 	wp_movers_release(&cold->movers);
+	wp_landing_release(&cold->landing);
 	wp_worker_release(&cold->w);
 	free(cold);
 }
@@ -218,7 +286,17 @@ static enum wp_err init(struct wp_cold_thread *cold,
 	wp_gates_init(&cold->gates, w);
 	wp_sweeper_init(&cold->sweeper, w);
 	wp_auditor_init(&cold->auditor, w);
-	return rc == WP_OK ? wp_movers_init(&cold->movers, w, err) : rc;
+	if (rc == WP_OK)
+		rc = wp_movers_init(&cold->movers, w, err);
+	if (rc == WP_OK)
+		rc = wp_landing_init(&cold->landing, w, err);
+	cold->landing.is_watch_due = is_watch_due;
+	cold->landing.watch = watch;
+	cold->landing.watch_ctx = cold;
+	/* Others may have asked things by w->redis that they have not heard. */
+	cold->sweeper.redis = cold->landing.redis;
+	w->urgent = (struct wp_urgent){ land, cold };
+	return rc;
 }
 
 enum wp_err wp_cold_thread_start(struct wp_cold_thread **out,

@@ -125,6 +125,7 @@ static enum wp_err set_hints(struct walk *walk, struct wp_error *err)
 	enum wp_err rc;
 
 	do {
+		wp_worker_yield(walk->w);
 		wp_hint_set_begin(&walk->w->cmd, &lease);
 		walk->n = 0;
 		rc = wp_store_users(walk->w->store, walk->owned->partition,

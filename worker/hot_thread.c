@@ -91,7 +91,7 @@ static void on_connected(struct wp_hot_thread *hot)
 	wp_reaper_reset(hot->reaper);
 	wp_table_refresh(hot->w.table);
 	wp_own_hurry(hot->own);
-	wp_router_hurry(hot->router);
+	wp_router_reset(hot->router);
 }
 
 /* Before anything is written: is this our Redis, and does it keep messages? */

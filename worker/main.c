@@ -28,6 +28,7 @@
 #include "lib/sys/sections/sections.h"
 #include "lib/sys/systemd.h"
 #include "worker/cold_thread.h"
+#include "worker/handover.h"
 #include "worker/hot_thread.h"
 #include "worker/metrics.h"
 
@@ -60,7 +61,8 @@ struct process {
 	struct wp_metrics *metrics;
 	struct wp_exporter *exporter;
 	/* For as long as one set of settings is in force; else NULL. */
-	struct wp_table *table; /* between the threads */
+	struct wp_table *table; /* between the threads, as is the next one */
+	struct wp_handover *handover;
 	struct wp_hot_thread *hot;
 	struct wp_cold_thread *cold;
 	bool is_stopping;
@@ -98,7 +100,10 @@ static enum wp_err start_threads(struct process *p, struct wp_error *err)
 	enum wp_err rc;
 
 	rc = wp_table_new(&p->table, (uint32_t)p->conf.mailbox.partitions, err);
+	if (rc == WP_OK)
+		rc = wp_handover_new(&p->handover, p->table, err);
 	setup.table = p->table;
+	setup.handover = p->handover;
 	if (rc == WP_OK)
 		rc = wp_cold_thread_start(&p->cold, &setup, err);
 	if (rc == WP_OK)
@@ -130,6 +135,7 @@ static enum wp_err join_threads(struct process *p, struct wp_error *err)
 	stop_threads(p);
 	rc = wp_hot_thread_join(&p->hot, err);
 	wp_cold_thread_join(&p->cold);
+	wp_handover_free(&p->handover);
 	wp_table_free(&p->table);
 	return rc;
 }

@@ -24,6 +24,7 @@ static const struct wp_metric_desc descs[WP_WORKER_METRIC_COUNT] = {
 	[WP_WM_ROUTED] = { ENTRIES, "result=\"routed\"",
 			   "Accepted messages taken from ingress.",
 			   WP_COUNTER },
+	[WP_WM_STORED] = { ENTRIES, "result=\"stored\"", NULL, WP_COUNTER },
 	[WP_WM_DROPPED] = { ENTRIES, "result=\"dropped\"", NULL, WP_COUNTER },
 	[WP_WM_DEAD] = { ENTRIES, "result=\"dead\"", NULL, WP_COUNTER },
 	[WP_WM_HELD] = { ENTRIES, "result=\"held\"", NULL, WP_COUNTER },
@@ -50,6 +51,22 @@ static const struct wp_metric_desc descs[WP_WORKER_METRIC_COUNT] = {
 					NULL,
 					"Partitions whose migration stopped.",
 					WP_COUNTER },
+	[WP_WM_DIRECT_ROWS] = { "waypost_worker_direct_rows_total", NULL,
+				"Messages written to disk straight from "
+				"ingress.",
+				WP_COUNTER },
+	[WP_WM_DIRECT_STALE] = { "waypost_worker_direct_stale_total", NULL,
+				 "Mailboxes whose version was another one than "
+				 "Redis knew; they were tried again.",
+				 WP_COUNTER },
+	[WP_WM_DIRECT_LATE] = { "waypost_worker_direct_late_total", NULL,
+				"Times that a partition was routed the long "
+				"way because the cold store was slow.",
+				WP_COUNTER },
+	[WP_WM_DIRECT_FAILURES] = { "waypost_worker_direct_failures_total",
+				    NULL,
+				    "Times that the cold store took nothing.",
+				    WP_COUNTER },
 	[WP_WM_REFUSED_ROWS] = { "waypost_worker_refused_rows_total", NULL,
 				 "Times that a user of the cold store was "
 				 "passed over whose name is no URN.",

@@ -198,8 +198,10 @@ static enum wp_err one_by_one(struct wp_movers *m, struct wp_move_batch *batch,
 		if (!may_go_on(m, &batch->of[i]) ||
 		    wp_redis_fd(m->w->redis) == -1)
 			return WP_ERR_UNAVAIL;
+		wp_worker_yield(m->w);
 		if (wp_migrate_turn(&m->ctx, user, 1, err) == WP_OK) {
 			m->failures = 0;
+			m->has_written = true;
 			continue;
 		}
 		user->err.code = WP_ERR_PROTO; /* as far as we know */
@@ -299,6 +301,7 @@ static enum wp_err finish_ready(struct wp_movers *m, struct wp_error *err)
 		return rc;
 	if (!batch->has_failed) {
 		m->failures = 0;
+		m->has_written = true;
 		return WP_OK;
 	}
 	rc = one_by_one(m, batch, err);
@@ -368,8 +371,10 @@ static enum wp_err move_all(struct wp_movers *m, struct wp_error *err)
 		.store = m->w->store,
 		.lease_ms = m->w->conf->worker.lease_ms,
 	};
-	while (rc == WP_OK && is_under_way(m))
+	while (rc == WP_OK && is_under_way(m)) {
+		wp_worker_yield(m->w);
 		rc = advance(m, err);
+	}
 	if (rc != WP_OK)
 		abandon(m);
 	return rc;
@@ -538,6 +543,7 @@ static enum wp_err list_due(struct wp_movers *m, size_t n, struct wp_error *err)
 		if (!m->is_due[of])
 			continue;
 		m->next_partition = m->w->list[of].partition;
+		wp_worker_yield(m->w);
 		if (m->looked + max > USERS_PER_ROUND ||
 		    !may_go_on(m, &m->w->list[of])) {
 			m->is_more = true;
@@ -587,6 +593,7 @@ enum wp_err wp_movers_round(struct wp_movers *movers, bool *is_late_out,
 	m->looked = 0;
 	m->advanced = 0;
 	m->is_more = false;
+	m->has_written = false;
 	rc = wp_pipe(m->w->redis, &asking_who_is_due, n, m, err);
 	if (rc == WP_OK && is_anybody_due(m, n))
 		rc = go_round(m, n, err);

@@ -35,9 +35,10 @@ struct wp_movers {
 	int failures;            /* of the store, in a row, in this round */
 
 	/* Of this round. */
-	size_t looked;   /* users who were due */
-	size_t advanced; /* users who moved, or make room for others */
-	bool is_more;    /* somebody is due whose turn has not come */
+	size_t looked;    /* users who were due */
+	size_t advanced;  /* users who moved, or make room for others */
+	bool is_more;     /* somebody is due whose turn has not come */
+	bool has_written; /* the store took a batch */
 
 	/* Who is due, in the order of their turns. */
 	struct wp_move_due *due; /* owned, only during a round */

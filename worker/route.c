@@ -17,6 +17,7 @@
 #include "lib/base/random.h"
 #include "lib/mailbox/route.h"
 #include "lib/mailbox/scripts.h"
+#include "worker/direct.h"
 #include "worker/metrics.h"
 
 enum {
@@ -30,6 +31,7 @@ enum {
 /* The ingress of one partition. */
 struct ingress {
 	bool is_waiting; /* something may be in it */
+	bool has_rung;   /* …and was put there since the last call */
 	/*
 	 * Careful calls still to make after a fault: one entry each, and its
 	 * try counted before. As many as the batch that failed could have had.
@@ -45,8 +47,13 @@ struct ingress {
 
 struct wp_router {
 	struct wp_worker *w;
+	struct wp_direct *direct;  /* owned */
 	struct ingress *ingresses; /* owned, one per partition */
 	uint32_t waiting;          /* how many is_waiting */
+	/* How many of them were seen to wait for what is under way to disk,
+	 * and until when the first of them does. */
+	uint32_t n_held;
+	uint64_t held_until_ms;
 	uint32_t cursor;
 	uint64_t next_poll_ms;
 	uint64_t paused_until_ms; /* Redis refuses to route */
@@ -68,13 +75,15 @@ enum wp_err wp_router_new(struct wp_router **out, struct wp_worker *w,
 	}
 	if (router == NULL || router->ingresses == NULL)
 		return wp_error_set(err, WP_ERR_NOMEM, "out of memory");
-	return WP_OK;
+	return wp_direct_new(&router->direct, w, err);
 }
 
 void wp_router_free(struct wp_router **router)
 {
-	if (*router != NULL)
+	if (*router != NULL) {
+		wp_direct_free(&(*router)->direct);
 		free((*router)->ingresses);
+	}
 	free(*router);
 	*router = NULL;
 }
@@ -85,6 +94,7 @@ void wp_router_ring(struct wp_router *router, uint32_t partition)
 
 	router->waiting += !ingress->is_waiting;
 	ingress->is_waiting = true;
+	ingress->has_rung = true;
 }
 
 static void leave_line(struct wp_router *router, uint32_t partition)
@@ -97,21 +107,38 @@ static void leave_line(struct wp_router *router, uint32_t partition)
 
 void wp_router_hurry(struct wp_router *router)
 {
-	uint32_t partitions = (uint32_t)router->w->conf->mailbox.partitions;
-
 	router->next_poll_ms = 0;
 	router->paused_until_ms = 0;
+}
+
+void wp_router_reset(struct wp_router *router)
+{
+	uint32_t partitions = (uint32_t)router->w->conf->mailbox.partitions;
+
+	wp_router_hurry(router);
+	wp_direct_forget_all(router->direct);
 	/* It may be a Redis that has lost its last second. */
 	for (uint32_t p = 0; p < partitions; p++)
 		router->ingresses[p].untried = 0;
 }
 
+static uint64_t earlier(uint64_t one_ms, uint64_t other_ms)
+{
+	return one_ms < other_ms ? one_ms : other_ms;
+}
+
 uint64_t wp_router_next_ms(const struct wp_router *router)
 {
-	if (router->waiting > 0 &&
-	    router->paused_until_ms < router->next_poll_ms)
-		return router->paused_until_ms;
-	return router->next_poll_ms;
+	uint64_t at_ms = earlier(router->next_poll_ms,
+				 wp_direct_next_ms(router->direct));
+
+	if (router->waiting > router->n_held)
+		return earlier(at_ms, router->paused_until_ms);
+	if (router->n_held > 0 &&
+	    router->held_until_ms >= router->paused_until_ms)
+		return earlier(at_ms, router->held_until_ms);
+	return router->n_held > 0 ? earlier(at_ms, router->paused_until_ms)
+				  : at_ms;
 }
 
 /* ---- the poll ---- */
@@ -178,7 +205,23 @@ static bool take(struct wp_router *router, uint32_t partition,
 		return true;
 	leave_line(router, partition);
 	router->ingresses[partition].careful = 0;
+	wp_direct_forget(router->direct, partition);
 	return false;
+}
+
+/* Does it wait for what is under way? */
+static bool is_held(struct wp_router *router, uint32_t partition,
+		    uint64_t now_ms)
+{
+	uint64_t hold_ms = wp_direct_hold_ms(router->direct, partition);
+
+	if (hold_ms <= now_ms)
+		return false;
+	router->held_until_ms =
+		router->n_held > 0 ? earlier(router->held_until_ms, hold_ms)
+				   : hold_ms;
+	router->n_held++;
+	return true;
 }
 
 static size_t most_at_once(const struct wp_router *router)
@@ -195,13 +238,15 @@ static size_t most_at_once(const struct wp_router *router)
  * Those behind the first ones may do more in a call, so where all that wait are
  * in one, another is the first of the next.
  */
-static size_t choose(struct wp_router *router, struct wp_owned *out)
+static size_t choose(struct wp_router *router, struct wp_owned *out,
+		     uint64_t now_ms)
 {
 	uint32_t partitions = (uint32_t)router->w->conf->mailbox.partitions;
 	size_t max = most_at_once(router);
 	size_t n = 0;
 	bool is_over = false;
 
+	router->n_held = 0;
 	for (uint32_t i = 0; i < partitions && router->waiting > 0 && !is_over;
 	     i++) {
 		uint32_t p = (router->cursor + i) % partitions;
@@ -209,10 +254,12 @@ static size_t choose(struct wp_router *router, struct wp_owned *out)
 
 		if (!router->ingresses[p].is_waiting)
 			continue;
+		if (is_held(router, p, now_ms))
+			continue;
 		if (n > 0 && is_single)
 			break;
 		n += take(router, p, &out[n]);
-		is_over = n == max || n >= router->waiting ||
+		is_over = n == max || n + router->n_held >= router->waiting ||
 			  (n > 0 && is_single);
 	}
 	if (n > 0) {
@@ -278,6 +325,8 @@ static void on_routed(struct wp_router *router, const struct wp_owned *owned,
 		ingress->untried = lease_token(owned);
 	if (ingress->careful > 0)
 		ingress->careful--;
+	if (wp_direct_tell(router->direct, owned, result, wp_mono_ms()))
+		return; /* bells do not ring while something is under way */
 	if (result->left > result->held && has_moved(result))
 		return;
 	leave_line(router, owned->partition);
@@ -305,6 +354,7 @@ static void on_lost(struct wp_router *router, uint32_t partition,
 {
 	leave_line(router, partition);
 	router->ingresses[partition].careful = 0;
+	wp_direct_forget(router->direct, partition);
 	wp_worker_lost(router->w, partition, owner);
 }
 
@@ -317,19 +367,21 @@ static void on_refused(struct wp_router *router, uint32_t partition,
 		     partition, result->error);
 }
 
-/* They may have been counted, or not. */
-static void forget_tries(struct wp_router *router, const struct wp_owned *list,
-			 size_t n)
+/* What was asked of these partitions was done, or not. */
+static void forget_call(struct wp_router *router, const struct wp_owned *list,
+			size_t n)
 {
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
 		router->ingresses[list[i].partition].untried = 0;
+		wp_direct_tell_none(router->direct, list[i].partition);
+	}
 }
 
 static void hear(struct wp_router *router, const struct wp_owned *owned,
 		 const struct wp_route_result *result)
 {
 	if (result->status != WP_ROUTE_OK)
-		forget_tries(router, owned, 1);
+		forget_call(router, owned, 1);
 	switch (result->status) {
 	case WP_ROUTE_OK:
 		on_routed(router, owned, result);
@@ -339,6 +391,7 @@ static void hear(struct wp_router *router, const struct wp_owned *owned,
 		break;
 	case WP_ROUTE_GATE:
 		leave_line(router, owned->partition);
+		wp_direct_forget(router->direct, owned->partition);
 		wp_table_set_open(router->w->table, owned->partition,
 				  owned->owner, false);
 		break;
@@ -358,6 +411,7 @@ static void ask(struct wp_router *router, const struct wp_owned *list, size_t n)
 	const struct wp_route_call call = { w->conf, wp_redis_run_id(w->redis),
 					    token };
 	struct wp_route_ask asks[WP_ROUTES_MAX];
+	uint64_t now_ms = wp_mono_ms();
 
 	for (size_t i = 0; i < n; i++) {
 		struct ingress *ingress = &router->ingresses[list[i].partition];
@@ -367,8 +421,9 @@ static void ask(struct wp_router *router, const struct wp_owned *list, size_t n)
 			.is_careful = ingress->careful > 0,
 			.may_have_tries =
 				ingress->untried != lease_token(&list[i]),
-			.skip_to = "",
 		};
+		ingress->has_rung = false;
+		wp_direct_ask(router->direct, &list[i], &asks[i], now_ms);
 	}
 	wp_random_hex(token, WP_ROUTE_TOKEN_LEN / 2);
 	wp_route_build(&w->cmd, &call, asks, n);
@@ -386,7 +441,7 @@ static enum wp_err route(struct wp_router *router, const struct wp_owned *list,
 	ask(router, list, n);
 	rc = wp_redis_do(w->redis, &w->cmd, &reply, err);
 	if (rc != WP_OK) {
-		forget_tries(router, list, n);
+		forget_call(router, list, n);
 		goto out;
 	}
 	wp_metric_observe_us(w->metrics, WP_WM_ROUTE_SECONDS,
@@ -400,6 +455,18 @@ out:
 	return rc;
 }
 
+/* Something that was under way to disk is there, or is not waited for. */
+static void on_news(void *ctx, uint32_t partition, bool is_empty)
+{
+	struct wp_router *router = ctx;
+
+	router->n_held = 0; /* seen anew by the next choice */
+	if (!is_empty)
+		wp_router_ring(router, partition);
+	else if (!router->ingresses[partition].has_rung)
+		leave_line(router, partition);
+}
+
 enum wp_err wp_router_run(struct wp_router *router, struct wp_error *err)
 {
 	uint64_t now_ms = wp_mono_ms();
@@ -407,8 +474,9 @@ enum wp_err wp_router_run(struct wp_router *router, struct wp_error *err)
 	size_t n = 0;
 	enum wp_err rc = WP_OK;
 
+	wp_direct_hear(router->direct, now_ms, on_news, router);
 	if (now_ms >= router->paused_until_ms)
-		n = choose(router, list);
+		n = choose(router, list, now_ms);
 	if (n > 0)
 		rc = route(router, list, n, err);
 	if (rc == WP_OK && now_ms >= router->next_poll_ms)

@@ -18,8 +18,12 @@ void wp_router_free(struct wp_router **router);
 /* Something may wait in this partition (a doorbell, a new lease). */
 void wp_router_ring(struct wp_router *router, uint32_t partition);
 
-/* Doorbells may have been missed, or Redis is another: look at once. */
+/* Doorbells may have been missed: look at once. */
 void wp_router_hurry(struct wp_router *router);
+
+/* The connection is another, and Redis may be: nothing that is known of it
+ * holds, and nothing is under way. */
+void wp_router_reset(struct wp_router *router);
 
 /* When there is something to do. */
 uint64_t wp_router_next_ms(const struct wp_router *router);

@@ -37,7 +37,11 @@ enum {
 
 void wp_sweeper_init(struct wp_sweeper *sweeper, struct wp_worker *w)
 {
-	*sweeper = (struct wp_sweeper){ .w = w, .log.component = "sweep" };
+	*sweeper = (struct wp_sweeper){
+		.w = w,
+		.redis = w->redis,
+		.log.component = "sweep",
+	};
 }
 
 /*
@@ -46,7 +50,8 @@ void wp_sweeper_init(struct wp_sweeper *sweeper, struct wp_worker *w)
  */
 static bool may_go_on(const struct wp_sweeper *s)
 {
-	return !wp_table_is_stopping(s->w->table) &&
+	return s->now_ms != WP_SWEEP_UNKNOWN &&
+	       !wp_table_is_stopping(s->w->table) &&
 	       !wp_table_has_closed(s->w->table) &&
 	       wp_mono_ms() - s->looked_ms < LOOK_HOLDS_MS;
 }
@@ -65,7 +70,7 @@ static enum wp_err ask(struct wp_sweeper *s, const char *command,
 	wp_cmd_str(&cmd, command);
 	if (key != NULL)
 		wp_cmd_str(&cmd, key);
-	rc = wp_redis_do(s->w->redis, &cmd, reply, err);
+	rc = wp_redis_do(s->redis, &cmd, reply, err);
 	wp_cmd_release(&cmd);
 	return rc;
 }
@@ -272,6 +277,7 @@ static enum wp_err sweep_hot(struct wp_sweeper *s, struct wp_error *err)
 	for (int i = 0; i < PASSES_MAX && s->n > 0 && rc == WP_OK; i++) {
 		if (!may_go_on(s))
 			break;
+		wp_worker_yield(s->w);
 		s->kept = 0;
 		rc = wp_pipe(s->w->redis, &sweeping, s->n, s, err);
 		s->n = s->kept;
@@ -325,6 +331,18 @@ static void warn_failed(struct wp_sweeper *s, uint32_t partition,
 		       wp_int("suppressed", suppressed));
 }
 
+/* By the newest look, which may be of a moment ago. */
+static enum wp_err sweep_user(struct wp_sweeper *s, const struct wp_box *box,
+			      struct wp_error *err)
+{
+	struct wp_store_expire expire = { .box = box, .now_ms = s->now_ms };
+	enum wp_err rc;
+
+	rc = wp_ack_expired(s->w->redis, s->w->store, &expire, err);
+	wp_metric_add(s->w->metrics, WP_WM_EXPIRED_COLD, expire.deleted);
+	return rc;
+}
+
 /*
  * The users of a page. What goes wrong with one of them waits for the next
  * sweep; with all of them, or many in a row, it is Redis or the store.
@@ -336,15 +354,10 @@ static enum wp_err sweep_users(struct wp_sweeper *s, const struct page *page,
 
 	for (size_t i = 0; i < page->n && may_go_on(s); i++) {
 		struct wp_error why = { 0 };
-		struct wp_store_expire expire = {
-			.box = &page->boxes[i],
-			.now_ms = s->now_ms,
-		};
 		enum wp_err rc;
 
-		rc = wp_ack_expired(s->w->redis, s->w->store, &expire, &why);
-		wp_metric_add(s->w->metrics, WP_WM_EXPIRED_COLD,
-			      expire.deleted);
+		wp_worker_yield(s->w);
+		rc = sweep_user(s, &page->boxes[i], &why);
 		failures = rc == WP_OK ? 0 : failures + 1;
 		if (rc == WP_OK)
 			continue;

@@ -22,6 +22,7 @@ enum wp_sweep_told {
 
 struct wp_sweeper {
 	struct wp_worker *w;
+	struct wp_redis *redis; /* the clock is asked by it; borrowed */
 	struct wp_log log;
 	uint64_t next_ms; /* monotonic; 0: at once */
 

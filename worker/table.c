@@ -32,7 +32,8 @@ struct wp_table {
 	uint32_t closed; /* and not ailing */
 	bool is_stopping;
 	bool has_inbox;
-	bool has_due; /* some lease was told so since the last wait */
+	bool has_due;  /* some lease was told so since the last wait */
+	bool has_rows; /* for the cold thread */
 	struct lease leases[];
 };
 
@@ -88,7 +89,7 @@ static bool is_urgent(const struct lease *lease)
 	return lease->is_closed && !lease->is_ailing;
 }
 
-static void ring(struct wp_table *table)
+void wp_table_ring(struct wp_table *table)
 {
 	uint64_t one = 1;
 
@@ -102,7 +103,7 @@ static void freshen(struct wp_table *table, struct lease *lease)
 	lease->may_be_due = true;
 	table->has_due = true;
 	pthread_cond_broadcast(&table->wake);
-	ring(table);
+	wp_table_ring(table);
 }
 
 static void forget(struct wp_table *table, struct lease *lease)
@@ -295,7 +296,7 @@ void wp_table_refresh(struct wp_table *table)
 	for (uint32_t p = 0; p < table->partitions; p++)
 		if (is_owned(&table->leases[p]))
 			table->leases[p].is_fresh = true;
-	ring(table);
+	wp_table_ring(table);
 	pthread_mutex_unlock(&table->lock);
 }
 
@@ -385,7 +386,8 @@ static struct timespec in_ms(uint32_t ms)
 static bool wait_until(struct wp_table *table, const struct timespec *end,
 		       bool is_deaf, bool hears_due)
 {
-	while (!table->is_stopping && (is_deaf || table->closed == 0) &&
+	while (!table->is_stopping &&
+	       (is_deaf || (table->closed == 0 && !table->has_rows)) &&
 	       !(hears_due && table->has_due))
 		if (pthread_cond_timedwait(&table->wake, &table->lock, end) ==
 		    ETIMEDOUT)
@@ -402,17 +404,31 @@ void wp_table_wait(struct wp_table *table, uint32_t timeout_ms, bool is_deaf)
 	pthread_mutex_unlock(&table->lock);
 }
 
-void wp_table_wait_due(struct wp_table *table, uint32_t least_ms,
+bool wp_table_wait_due(struct wp_table *table, uint32_t least_ms,
 		       uint32_t timeout_ms)
 {
 	const struct timespec end = in_ms(timeout_ms);
 	const struct timespec least =
 		in_ms(least_ms < timeout_ms ? least_ms : timeout_ms);
+	bool is_due, is_rows;
 
 	pthread_mutex_lock(&table->lock);
-	if (!wait_until(table, &least, false, false))
-		(void)wait_until(table, &end, false, true);
-	table->has_due = false;
+	is_due = least_ms == 0 || !wait_until(table, &least, false, false);
+	if (is_due && timeout_ms > 0 && wait_until(table, &end, false, true))
+		is_due = table->has_due;
+	is_rows = table->has_rows && !is_due && table->closed == 0;
+	if (!is_rows)
+		table->has_due = false;
+	pthread_mutex_unlock(&table->lock);
+	return is_rows;
+}
+
+void wp_table_set_rows(struct wp_table *table, bool has_rows)
+{
+	pthread_mutex_lock(&table->lock);
+	if (has_rows && !table->has_rows)
+		pthread_cond_broadcast(&table->wake);
+	table->has_rows = has_rows;
 	pthread_mutex_unlock(&table->lock);
 }
 
@@ -421,7 +437,7 @@ void wp_table_stop(struct wp_table *table)
 	pthread_mutex_lock(&table->lock);
 	table->is_stopping = true;
 	pthread_cond_broadcast(&table->wake);
-	ring(table);
+	wp_table_ring(table);
 	pthread_mutex_unlock(&table->lock);
 }
 

@@ -110,13 +110,19 @@ void wp_table_wait(struct wp_table *table, uint32_t timeout_ms, bool is_deaf);
 /*
  * The same, not deaf, but it ends as well when wp_table_tell_due() was called
  * since the last such wait; only after least_ms, so that many calls are one.
+ * And it ends at once while there are rows: true when that is all.
  */
-void wp_table_wait_due(struct wp_table *table, uint32_t least_ms,
+bool wp_table_wait_due(struct wp_table *table, uint32_t least_ms,
 		       uint32_t timeout_ms);
+/* Something waits to be written to disk, or nothing does. */
+void wp_table_set_rows(struct wp_table *table, bool has_rows);
+/* Make the descriptor of wp_table_event_fd() readable. */
+void wp_table_ring(struct wp_table *table);
 /* Everybody should end. */
 void wp_table_stop(struct wp_table *table);
 bool wp_table_is_stopping(struct wp_table *table);
-/* Readable when something is fresh or the table is stopping; for poll(2). */
+/* Readable when something is fresh, somebody rang, or the table is stopping;
+ * for poll(2). */
 int wp_table_event_fd(const struct wp_table *table);
 /* Make it unreadable again. */
 void wp_table_clear_event(struct wp_table *table);

@@ -20,6 +20,7 @@ enum wp_err wp_worker_init(struct wp_worker *w,
 		.conf = setup->conf,
 		.metrics = setup->metrics,
 		.table = setup->table,
+		.handover = setup->handover,
 	};
 	wp_cmd_init(&w->cmd);
 	wp_random_hex(w->id, WP_WORKER_ID_LEN / 2);
@@ -46,6 +47,12 @@ struct wp_lease wp_worker_lease(const struct wp_worker *w,
 		.owner = owned->owner,
 		.ms = w->conf->worker.lease_ms,
 	};
+}
+
+void wp_worker_yield(const struct wp_worker *w)
+{
+	if (w->urgent.run != NULL)
+		w->urgent.run(w->urgent.ctx);
 }
 
 void wp_worker_lost(struct wp_worker *w, uint32_t partition, const char *owner)

@@ -17,19 +17,29 @@
 #include "lib/sys/conf.h"
 #include "worker/table.h"
 
+struct wp_handover;
+
 /* What both threads are given. Borrowed; outlives them. */
 struct wp_worker_setup {
 	const struct wp_conf *conf; /* does not change */
 	struct wp_metrics *metrics;
 	struct wp_table *table;
+	struct wp_handover *handover;
 	void (*on_end)(void *ctx); /* a thread calls it as the last thing */
 	void *ctx;
 };
 
+/* What is more urgent than other work of a thread, whatever becomes of it. */
+struct wp_urgent {
+	void (*run)(void *ctx); /* NULL: nothing is */
+	void *ctx;
+};
+
 struct wp_worker {
-	const struct wp_conf *conf; /* borrowed, as the next two */
+	const struct wp_conf *conf; /* borrowed, as the next three */
 	struct wp_metrics *metrics;
 	struct wp_table *table;
+	struct wp_handover *handover;
 	struct wp_redis *redis; /* for commands */
 	struct wp_store
 		*store; /* NULL in the hot thread, and until it is open */
@@ -37,6 +47,7 @@ struct wp_worker {
 	struct wp_cmd cmd;             /* scratch */
 	struct wp_owned *list;         /* scratch, one per partition */
 	struct wp_log log;
+	struct wp_urgent urgent;
 };
 
 /* With a Redis that is not connected yet. Release it also on error. */
@@ -48,6 +59,10 @@ void wp_worker_release(struct wp_worker *w);
 /* A lease that the table knows of, as scripts are told of it. Borrows owned. */
 struct wp_lease wp_worker_lease(const struct wp_worker *w,
 				const struct wp_owned *owned);
+
+/* Between two steps of long work: do what is more urgent. No transaction of the
+ * store is open, and the caller expects versions to change. */
+void wp_worker_yield(const struct wp_worker *w);
 
 /* Redis says that this lease is not ours any more. */
 void wp_worker_lost(struct wp_worker *w, uint32_t partition, const char *owner);

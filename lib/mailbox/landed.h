@@ -1,6 +1,7 @@
 /*
  * landed.h - taking out of ingress what was written to disk straight from there
- * (docs/model.md): the call of landed.lua and what it answers.
+ * (docs/architecture.md "Straight to disk"): the call of landed.lua and what
+ * it answers.
  */
 #ifndef WP_LIB_MAILBOX_LANDED_H
 #define WP_LIB_MAILBOX_LANDED_H

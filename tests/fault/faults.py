@@ -37,6 +37,8 @@ KINDS = {
     "redis-cut": (3, 0.0, 0.0, ("redis",)),
     "redis-cut-pubsub": (2, 0.0, 0.0, ("redis",)),
     "cold-locked": (4, 0.5, 7.0, ("cold",)),
+    # long enough for messages to be on their way to it; then workers die
+    "cold-death": (2, 0.02, 0.5, ("cold",)),
     "disk-full": (2, 0.5, 4.0, ("disk",)),
     # ahead or behind, and after a while back again
     "clock-step": (4, 0.5, 8.0, ("redis", "redis", "worker", "websocket",
@@ -299,8 +301,8 @@ class Faults:
                     sleeper, query=f"?expiresInSeconds={LIFE_S}")
                 for _ in range(SLEEPING)] if answer.status == 202]))
 
-    def _kill_workers(self):
-        """All whom nothing else is done to."""
+    def _kill_workers(self, meanwhile=lambda: None):
+        """All whom nothing else is done to; meanwhile() while none runs."""
         names = [name for name in self.stack.programs
                  if name.startswith("worker") and
                  self.locks[name].acquire(blocking=False)]
@@ -308,6 +310,7 @@ class Faults:
             programs = [self.stack.programs[name] for name in names]
             for program in programs:
                 program.kill()
+            meanwhile()
             self._start_again(programs)
         finally:
             for name in names:
@@ -320,7 +323,10 @@ class Faults:
         try:
             database.execute("BEGIN IMMEDIATE")
             time.sleep(step.seconds)
-            database.execute("ROLLBACK")
+            if step.kind == "cold-death":
+                self._kill_workers(lambda: database.execute("ROLLBACK"))
+            else:
+                database.execute("ROLLBACK")
         finally:
             database.close()
 

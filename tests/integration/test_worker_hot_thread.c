@@ -246,7 +246,7 @@ static void tries_are_looked_for_unless_none_can_be_there(void **state)
 	/* By ourselves, before the connection was lost. */
 	fill(&rig, OTHER);
 	count_a_try(w);
-	wp_router_hurry(rig.router);
+	wp_router_reset(rig.router);
 	assert_int_equal(hot_after_run(&rig, OTHER), 4);
 	wp_world_expect(w, "0", "EXISTS wp:{2}:tries");
 	rig_release(&rig);

@@ -1,6 +1,6 @@
 #!lua flags=allow-oom
--- landed: step N4 of writing to disk straight from ingress (docs/model.md):
--- these entries are in the cold store.
+-- landed: step N4 of writing to disk straight from ingress
+-- (docs/architecture.md "Straight to disk"): these are in the cold store.
 --
 -- KEYS     wp:{p}: of each part of the call; a partition may have several
 -- ARGV     push_max, then for each part how many users it has, and for each:

@@ -29,6 +29,8 @@ void wp_rig_init(struct wp_worker *worker, struct wp_world *w)
 	assert_int_equal(wp_worker_metrics_new(&worker->metrics, NULL), WP_OK);
 	assert_int_equal(wp_table_new(&worker->table, WP_TEST_PARTITIONS, NULL),
 			 WP_OK);
+	assert_int_equal(
+		wp_handover_new(&worker->handover, worker->table, NULL), WP_OK);
 	worker->list = calloc(WP_TEST_PARTITIONS, sizeof(*worker->list));
 	assert_non_null(worker->list);
 }
@@ -37,6 +39,7 @@ void wp_rig_release(struct wp_worker *worker)
 {
 	worker->redis = NULL;
 	worker->store = NULL;
+	wp_handover_free(&worker->handover);
 	wp_table_free(&worker->table);
 	wp_metrics_free(&worker->metrics);
 	wp_worker_release(worker);

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "tests/support/world.h"
+#include "worker/handover.h"
 #include "worker/metrics.h"
 #include "worker/worker.h"
 

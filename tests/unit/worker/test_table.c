@@ -276,6 +276,24 @@ static void a_wait_ends_when_somebody_may_be_due(void **state)
 	wp_table_wait_due(table, 60000, 60000);
 }
 
+static void rows_end_a_wait_at_once_but_not_for_ever(void **state)
+{
+	struct wp_table *table = *state;
+
+	wp_table_set_rows(table, true);
+	assert_true(wp_table_wait_due(table, 60000, 60000));
+	wp_table_wait(table, 1, true); /* who is deaf waits all the same */
+	/* Whoever is due has his turn once the least time is over. */
+	wp_table_tell_due(table, 3);
+	assert_true(wp_table_wait_due(table, 60000, 60000));
+	assert_false(wp_table_wait_due(table, 0, 60000));
+	assert_true(wp_table_wait_due(table, 0, 60000));
+	/* So has the round. */
+	assert_false(wp_table_wait_due(table, 0, 0));
+	wp_table_set_rows(table, false);
+	assert_false(wp_table_wait_due(table, 0, 1));
+}
+
 #define TABLE_TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -292,6 +310,7 @@ int main(void)
 		TABLE_TEST(a_closed_partition_ends_the_wait),
 		TABLE_TEST(who_may_be_due_is_told_once),
 		TABLE_TEST(a_wait_ends_when_somebody_may_be_due),
+		TABLE_TEST(rows_end_a_wait_at_once_but_not_for_ever),
 		TABLE_TEST(stopping_ends_every_wait),
 	};
 

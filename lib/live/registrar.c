@@ -70,7 +70,9 @@ struct wp_registrar {
 	char heard[WP_HUB_NAMES_MAX][WP_URN_MAX];
 	struct wp_hub_name names[WP_HUB_NAMES_MAX];
 	size_t n_heard;
-	ev_check heard_check; /* behind what came in this turn */
+	/* Behind what came in this turn. Always active: one that is started
+	 * while the loop turns is for the next turn, behind its wait. */
+	ev_check heard_check;
 
 	ev_timer beat_timer;
 	ev_timer due_timer;
@@ -461,8 +463,8 @@ static void poke_heard(struct wp_registrar *reg)
 
 static void on_heard(struct ev_loop *loop, ev_check *check, int events)
 {
+	(void)loop;
 	(void)events;
-	ev_check_stop(loop, check);
 	poke_heard(check->data);
 }
 
@@ -477,7 +479,6 @@ static void hear_user(struct wp_registrar *reg, const struct wp_poke *poke)
 		(struct wp_hub_name){ .text = copy, .len = poke->len };
 	if (reg->n_heard == WP_HUB_NAMES_MAX)
 		poke_heard(reg);
-	ev_check_start(reg->loop, &reg->heard_check);
 }
 
 static void on_feed_poke(void *ctx, const struct wp_poke *poke)
@@ -653,6 +654,7 @@ enum wp_err wp_registrar_start(struct wp_registrar *reg, struct wp_error *err)
 	rc = wp_feed_new(&reg->feed, reg->loop, reg->conf, &feed_hooks, err);
 	if (rc != WP_OK)
 		return rc;
+	ev_check_start(reg->loop, &reg->heard_check);
 	ev_timer_start(reg->loop, &reg->beat_timer);
 	return WP_OK;
 }

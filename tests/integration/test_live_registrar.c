@@ -138,11 +138,11 @@ static bool is_live(struct daemon *d)
 	return wp_registrar_is_live(d->registrar);
 }
 
-static void begin(struct daemon *d, const char *name)
+static void begin_beating(struct daemon *d, const char *name, int64_t ms)
 {
 	struct wp_registrar_setup setup = {
 		.protocol = "talk",
-		.heartbeat_ms = BEAT_MS,
+		.heartbeat_ms = ms,
 		.rules = { .conf = &d->conf,
 			   .max_per_user = LIMIT,
 			   .grace_ms = 5000 },
@@ -168,6 +168,11 @@ static void begin(struct daemon *d, const char *name)
 	setup.conf = &d->conf;
 	setup.hub = d->hub;
 	assert_int_equal(wp_registrar_new(&d->registrar, &setup, NULL), WP_OK);
+}
+
+static void begin(struct daemon *d, const char *name)
+{
+	begin_beating(d, name, BEAT_MS);
 }
 
 static void start(struct daemon *d)
@@ -632,6 +637,28 @@ static bool one_poke_came(struct daemon *d)
 	return d->poked >= 1;
 }
 
+/* Not only when something else happens. */
+static void a_poke_waits_for_nothing(void **state)
+{
+	struct daemon d;
+	struct peer bob;
+
+	(void)state;
+	begin_beating(&d, "alone", INT64_C(1000) * PATIENCE_S * 10);
+	start(&d);
+	run_until(&d, is_live);
+	come(&d, &bob, "urn:sm:user:bob");
+	run_until(&d, one_is_registered);
+	wp_test_run(d.other, "EVAL",
+		    "local to = redis.call('PUBSUB', 'CHANNELS', "
+		    "'wp:poke:*')[1] "
+		    "return redis.call('PUBLISH', to, 'p urn:sm:user:bob')",
+		    "0", NULL);
+	run_until(&d, one_poke_came);
+	go(&d, &bob);
+	end(&d);
+}
+
 static bool all_are_poked(struct daemon *d)
 {
 	return d->poked >= MANY;
@@ -922,6 +949,7 @@ int main(void)
 			of_those_who_come_together_the_first_is_the_oldest),
 		cmocka_unit_test(
 			who_waits_when_redis_is_lost_is_told_so_and_registered_later),
+		cmocka_unit_test(a_poke_waits_for_nothing),
 		cmocka_unit_test(who_is_named_in_one_message_is_poked_once),
 		cmocka_unit_test(
 			who_waits_when_the_ear_is_lost_is_told_so_and_registered_later),

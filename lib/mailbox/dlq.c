@@ -357,7 +357,7 @@ enum wp_err wp_dlq_find(struct wp_redis *redis, const struct wp_dlq_id *id,
 
 /* A letter of either kind, whole. Borrowed from the answer; NULL: not there. */
 struct content {
-	const struct wp_reply *envelope;
+	const struct wp_reply *envelope; /* or what was no entry at all */
 	const struct wp_reply *key;      /* inbox */
 	const struct wp_reply *first_id; /* inbox: the entry it was there */
 };
@@ -384,7 +384,8 @@ static enum wp_err read_whole(struct wp_redis *redis,
 	for (size_t i = 0; i + 1 < wp_reply_count(flat); i += 2) {
 		const struct wp_reply *name = wp_reply_at(flat, i);
 
-		if (wp_reply_is(name, "e") || wp_reply_is(name, "envelope"))
+		if (wp_reply_is(name, "e") || wp_reply_is(name, "envelope") ||
+		    wp_reply_is(name, "m"))
 			out->envelope = wp_reply_at(flat, i + 1);
 		else if (wp_reply_is(name, "key"))
 			out->key = wp_reply_at(flat, i + 1);

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/mailbox/entry.h"
 #include "lib/mailbox/scripts.h"
 
 enum {
@@ -23,9 +24,9 @@ enum {
 	SKIP = 256,
 	KEY_MAX = 40 + WP_BOX_MAX,
 	NUMBER_MAX = 24,
-	/* Of an entry in hot: e, envelope, x, expiry, f, flags. */
-	ENVELOPE_AT = 1,
-	EXPIRY_AT = 3,
+	/* Of an entry in hot: x, expiry, m, all the rest. */
+	EXPIRY_AT = 1,
+	M_AT = 3,
 };
 
 void wp_hot_walk_begin(struct wp_hot_walk *walk, const struct wp_box *box,
@@ -225,14 +226,14 @@ static enum wp_err out_of_memory(struct wp_error *err)
 }
 
 /* Of an entry, without its id. False when it is none of ours. */
-static bool read_fields(const struct wp_reply *entry,
-			const struct wp_reply **json, int64_t *expires_ms)
+static bool read_fields(const struct wp_reply *reply, struct wp_entry *entry,
+			int64_t *expires_ms)
 {
-	const struct wp_reply *fields = wp_reply_at(entry, 1);
+	const struct wp_reply *fields = wp_reply_at(reply, 1);
+	const struct wp_reply *m = wp_reply_at(fields, M_AT);
 
-	*json = wp_reply_at(fields, ENVELOPE_AT);
 	*expires_ms = wp_reply_int(wp_reply_at(fields, EXPIRY_AT));
-	return wp_reply_count(fields) > EXPIRY_AT;
+	return wp_entry_read(entry, wp_reply_str(m), wp_reply_len(m));
 }
 
 /* Does one more row of this length fit? The first one always does. */
@@ -248,7 +249,7 @@ static bool has_room(const struct wp_hot_walk *walk, enum wp_band band,
 
 static enum wp_err add_row(struct wp_hot_walk *walk, enum wp_band band,
 			   const struct wp_entry_id *id,
-			   const struct wp_reply *json, struct wp_error *err)
+			   const struct wp_entry *entry, struct wp_error *err)
 {
 	struct wp_pull_lane *lane = &walk->lanes[band];
 	struct wp_pull_row *row;
@@ -260,9 +261,8 @@ static enum wp_err add_row(struct wp_hot_walk *walk, enum wp_band band,
 		return out_of_memory(err);
 	row = &lane->rows[lane->n];
 	row->entry = *id;
-	row->json_len = wp_reply_len(json);
-	row->json =
-		wp_arena_copy(walk->arena, wp_reply_str(json), row->json_len);
+	row->json_len = entry->envelope_len;
+	row->json = wp_arena_copy(walk->arena, entry->envelope, row->json_len);
 	if (row->json == NULL)
 		return out_of_memory(err);
 	walk->bytes[band] += row->json_len;
@@ -271,16 +271,17 @@ static enum wp_err add_row(struct wp_hot_walk *walk, enum wp_band band,
 }
 
 static enum wp_err read_entry(struct wp_hot_walk *walk, enum wp_band band,
-			      const struct wp_reply *entry,
+			      const struct wp_reply *reply,
 			      struct wp_error *err)
 {
-	const struct wp_reply *id = wp_reply_at(entry, 0), *json;
+	const struct wp_reply *id = wp_reply_at(reply, 0);
 	struct wp_hot_place *place = &walk->places[band];
+	struct wp_entry entry;
 	int64_t expires_ms;
 
 	if (!wp_entry_id_parse(&place->after, wp_reply_str(id),
 			       wp_reply_len(id)) ||
-	    !read_fields(entry, &json, &expires_ms))
+	    !read_fields(reply, &entry, &expires_ms))
 		return wp_error_set(err, WP_ERR_UNAVAIL,
 				    "a hot queue holds a bad entry");
 	place->has_after = true;
@@ -288,11 +289,11 @@ static enum wp_err read_entry(struct wp_hot_walk *walk, enum wp_band band,
 		walk->has_expired = true;
 		return WP_OK;
 	}
-	if (!has_room(walk, band, wp_reply_len(json))) {
+	if (!has_room(walk, band, entry.envelope_len)) {
 		walk->lanes[band].more = true;
 		return WP_OK;
 	}
-	return add_row(walk, band, &place->after, json, err);
+	return add_row(walk, band, &place->after, &entry, err);
 }
 
 static enum wp_err read_band(struct wp_hot_walk *walk, enum wp_band band,

@@ -16,6 +16,7 @@
 #include <time.h>
 
 #include "lib/base/random.h"
+#include "lib/mailbox/entry.h"
 #include "lib/mailbox/scripts.h"
 #include "lib/name/msgid.h"
 
@@ -79,12 +80,12 @@ static void chunk_release(struct chunk *chunk)
 	*chunk = (struct chunk){ 0 };
 }
 
-/* {"rows", {id, band, flags, expires_ms, envelope}, …} */
-enum { FIRST_ROW = 1, ROW_WORDS = 5 };
+/* {"rows", n, {id, expires_ms, m}, …}, the first n of the high band */
+enum { FIRST_ROW = 2 };
 
-static bool row_is_high(const struct wp_reply *row)
+static bool row_is_high(const struct wp_reply *rows, size_t i)
 {
-	return wp_reply_is(wp_reply_at(row, 1), "1");
+	return (int64_t)(i - FIRST_ROW) < wp_reply_int(wp_reply_at(rows, 1));
 }
 
 static void announce(const struct wp_migrate_ctx *ctx, const char *step)
@@ -102,25 +103,25 @@ static enum wp_err no_answer(struct wp_error *err, const char *step)
 
 /* Keep all but the ephemeral. What has expired is for the sweeper to delete,
  * who knows whether the clock can be believed. */
-static enum wp_err chunk_add(struct chunk *chunk, const struct wp_reply *row,
+static enum wp_err chunk_add(struct chunk *chunk, size_t i,
 			     struct wp_error *err)
 {
+	const struct wp_reply *row = wp_reply_at(chunk->reply, i);
 	const struct wp_reply *id = wp_reply_at(row, 0);
-	const struct wp_reply *flags = wp_reply_at(row, 2);
-	const struct wp_reply *json = wp_reply_at(row, 4);
+	const struct wp_reply *value = wp_reply_at(row, 2);
 	struct wp_store_row *stored = &chunk->rows[chunk->n];
+	struct wp_entry entry;
 
-	if (wp_reply_count(row) != ROW_WORDS ||
-	    !wp_entry_id_parse(&stored->entry, wp_reply_str(id),
-			       wp_reply_len(id)))
+	if (!wp_entry_id_parse(&stored->entry, wp_reply_str(id),
+			       wp_reply_len(id)) ||
+	    !wp_entry_read(&entry, wp_reply_str(value), wp_reply_len(value)))
 		return no_answer(err, "prepare");
-	stored->band = row_is_high(row) ? WP_BAND_HIGH : WP_BAND_STANDARD;
-	stored->expires_ms = wp_reply_int(wp_reply_at(row, 3));
-	stored->json = wp_reply_str(json);
-	stored->json_len = wp_reply_len(json);
-	if (strchr(wp_reply_str(flags), 'e') != NULL)
-		return WP_OK;
-	chunk->n++;
+	stored->band =
+		row_is_high(chunk->reply, i) ? WP_BAND_HIGH : WP_BAND_STANDARD;
+	stored->expires_ms = wp_reply_int(wp_reply_at(row, 1));
+	stored->json = entry.envelope;
+	stored->json_len = entry.envelope_len;
+	chunk->n += !entry.is_ephemeral;
 	return WP_OK;
 }
 
@@ -143,7 +144,7 @@ static enum wp_err chunk_read(struct chunk *chunk, struct wp_error *err)
 	if (chunk->rows == NULL)
 		return wp_error_set(err, WP_ERR_PROTO, "out of memory");
 	for (size_t i = FIRST_ROW; i < count && rc == WP_OK; i++)
-		rc = chunk_add(chunk, wp_reply_at(chunk->reply, i), err);
+		rc = chunk_add(chunk, i, err);
 	return rc;
 }
 
@@ -324,11 +325,11 @@ static void add_trim_ids(struct wp_cmd *cmd, const struct wp_reply *rows,
 			 bool is_high)
 {
 	for (size_t i = FIRST_ROW; i < wp_reply_count(rows); i++) {
-		const struct wp_reply *row = wp_reply_at(rows, i);
+		const struct wp_reply *id =
+			wp_reply_at(wp_reply_at(rows, i), 0);
 
-		if (row_is_high(row) == is_high)
-			wp_cmd_add(cmd, wp_reply_str(wp_reply_at(row, 0)),
-				   wp_reply_len(wp_reply_at(row, 0)));
+		if (row_is_high(rows, i) == is_high)
+			wp_cmd_add(cmd, wp_reply_str(id), wp_reply_len(id));
 	}
 }
 
@@ -337,7 +338,7 @@ static int64_t count_standard(const struct wp_reply *rows)
 	int64_t n = 0;
 
 	for (size_t i = FIRST_ROW; i < wp_reply_count(rows); i++)
-		n += !row_is_high(wp_reply_at(rows, i));
+		n += !row_is_high(rows, i);
 	return n;
 }
 

@@ -7,6 +7,7 @@
 
 #include <assert.h>
 
+#include "lib/mailbox/entry.h"
 #include "lib/mailbox/presence.h"
 #include "lib/mailbox/scripts.h"
 
@@ -14,8 +15,8 @@ enum {
 	ROUTE_BYTES = 1024 * 1024,
 	/* {"ok", routed, dropped, dead, held, left, marked, error, row…} */
 	ROWS_AT = 8,
-	/* id, urn, band, expires_ms, version, envelope */
-	ROW_WORDS = 6,
+	/* id, expires_ms, m, version */
+	ROW_WORDS = 4,
 };
 
 /* ---- the call ---- */
@@ -121,19 +122,23 @@ bool wp_route_row(const struct wp_reply *reply, size_t i,
 		  struct wp_route_row *out)
 {
 	const struct wp_reply *word[ROW_WORDS];
+	struct wp_entry entry;
 
 	for (size_t k = 0; k < ROW_WORDS; k++)
 		word[k] = wp_reply_at(reply, ROWS_AT + i * ROW_WORDS + k);
 	*out = (struct wp_route_row){
-		.urn = wp_reply_str(word[1]),
-		.urn_len = wp_reply_len(word[1]),
-		.is_high = wp_reply_is(word[2], "1"),
-		.expires_ms = wp_reply_int(word[3]),
-		.version = wp_reply_int(word[4]),
-		.envelope = wp_reply_str(word[5]),
-		.envelope_len = wp_reply_len(word[5]),
+		.expires_ms = wp_reply_int(word[1]),
+		.version = wp_reply_int(word[3]),
 	};
-	return out->urn_len > 0 && out->version >= 0 &&
-	       wp_entry_id_parse(&out->id, wp_reply_str(word[0]),
-				 wp_reply_len(word[0]));
+	if (!wp_entry_id_parse(&out->id, wp_reply_str(word[0]),
+			       wp_reply_len(word[0])) ||
+	    !wp_entry_read(&entry, wp_reply_str(word[2]),
+			   wp_reply_len(word[2])))
+		return false;
+	out->urn = entry.urn;
+	out->urn_len = entry.urn_len;
+	out->is_high = entry.band == WP_BAND_HIGH;
+	out->envelope = entry.envelope;
+	out->envelope_len = entry.envelope_len;
+	return out->version >= 0;
 }

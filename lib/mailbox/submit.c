@@ -15,7 +15,7 @@
 #include "lib/base/digest.h"
 #include "lib/base/encode.h"
 #include "lib/base/json.h"
-#include "lib/base/random.h"
+#include "lib/mailbox/entry.h"
 #include "lib/mailbox/scripts.h"
 #include "lib/redis/info.h"
 
@@ -23,7 +23,6 @@ enum {
 	CANONICAL_SLACK = 512, /* names, priority, padding of one envelope */
 	MS_PER_S = 1000,
 	LIST_MAX = 100,
-	TRACE_BYTES = 8,
 	LENGTH_BYTES = 4,
 	/* A client's key, and "/<index>" or "inbox:<entry>" around it. */
 	KEY_MAX = 2 * WP_IDEMPOTENCY_KEY_MAX,
@@ -589,16 +588,16 @@ size_t wp_submit_canonical_max(size_t len, size_t n)
 static void add_one(struct wp_cmd *cmd, const struct wp_submission *one)
 {
 	const struct wp_envelope *envelope = &one->envelope;
+	const struct wp_box *to = &envelope->recipient;
 	size_t key_len = one->has_key ? WP_IDEM_FIELD_LEN : 0;
-	char trace[2 * TRACE_BYTES + 1];
+	char head[WP_ENTRY_HEAD_MAX];
+	size_t head_len =
+		wp_entry_head(head, to, envelope->band, envelope->is_ephemeral);
 
-	wp_random_hex(trace, TRACE_BYTES);
-	wp_cmd_add(cmd, envelope->recipient.text, envelope->recipient.len);
-	wp_cmd_str(cmd, envelope->band == WP_BAND_HIGH ? "1" : "0");
-	wp_cmd_str(cmd, envelope->is_ephemeral ? "e" : "");
+	wp_cmd_add(cmd, to->text, to->len);
 	wp_cmd_int(cmd, one->expires_in_ms);
-	wp_cmd_str(cmd, trace);
-	wp_cmd_add(cmd, one->json->data + one->json_at, one->json_len);
+	wp_cmd_join(cmd, head, head_len, one->json->data + one->json_at,
+		    one->json_len);
 	wp_cmd_add(cmd, one->field, key_len);
 	wp_cmd_add(cmd, one->digest, key_len);
 }

@@ -67,17 +67,25 @@ static char *put_number(char *at, char sign, size_t number)
 
 void wp_cmd_add(struct wp_cmd *cmd, const void *data, size_t len)
 {
+	wp_cmd_join(cmd, "", 0, len > 0 ? data : "", len);
+}
+
+void wp_cmd_join(struct wp_cmd *cmd, const void *first, size_t first_len,
+		 const void *rest, size_t rest_len)
+{
 	char *begin, *at;
 
-	if (len > SIZE_MAX - WORD_MAX)
+	if (rest_len > SIZE_MAX - WORD_MAX ||
+	    first_len > SIZE_MAX - WORD_MAX - rest_len)
 		cmd->words.failed = true;
-	begin = wp_buf_reserve(&cmd->words, len + WORD_MAX);
+	begin = wp_buf_reserve(&cmd->words, first_len + rest_len + WORD_MAX);
 	if (begin == NULL)
 		return;
-	at = put_number(begin, '$', len);
-	if (len > 0)
-		memcpy(at, data, len);
-	at += len;
+	at = put_number(begin, '$', first_len + rest_len);
+	memcpy(at, first, first_len);
+	at += first_len;
+	memcpy(at, rest, rest_len);
+	at += rest_len;
 	*at++ = '\r';
 	*at++ = '\n';
 	cmd->words.len += (size_t)(at - begin);

@@ -51,6 +51,9 @@ void wp_cmd_wipe(struct wp_cmd *cmd);
 /* Empty it, keep the memory. */
 void wp_cmd_clear(struct wp_cmd *cmd);
 void wp_cmd_add(struct wp_cmd *cmd, const void *data, size_t len);
+/* A word made of two parts; neither may be NULL. */
+void wp_cmd_join(struct wp_cmd *cmd, const void *first, size_t first_len,
+		 const void *rest, size_t rest_len);
 void wp_cmd_str(struct wp_cmd *cmd, const char *text);
 void wp_cmd_int(struct wp_cmd *cmd, int64_t value);
 

@@ -69,6 +69,11 @@ class Flooder(Client):
         return True
 
 
+def packed(urn, envelope):
+    """What a send would write (parts/unpack_entry.lua)."""
+    return bytes((1, 0, len(urn), 0)) + bytes(8) + urn.encode() + envelope
+
+
 class Damage:
     """Keys and a row that are not what they should be, for single users."""
 
@@ -81,8 +86,8 @@ class Damage:
             for prefix in self.prefixes[1:]:
                 for urn in FOREIGN:
                     redis("SET", prefix + "hot!:" + urn, "foreign")
-                    redis("XADD", prefix + "hot:" + urn, "1-1", "e", "x", "x",
-                          "99999999999999", "f", "")
+                    redis("XADD", prefix + "hot:" + urn, "1-1", "x",
+                          "99999999999999", "m", packed(urn, b"x"))
                     redis("ZADD", prefix + "migrate", "1", urn)
                     redis("ZADD", prefix + "expiry", "99999999999999", urn)
         with self._store() as store:

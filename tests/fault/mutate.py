@@ -91,13 +91,12 @@ MUTATIONS = (
     Mutation(
         "misroute", "one message in thirty goes to whoever had the one before",
         [(SCRIPTS + "route.lua",
-          "  local hot = prefix .. (f.b == '1' and 'hot!:' or 'hot:') .."
-          " f.u\n",
+          "  local hot = prefix .. (f.is_high and 'hot!:' or 'hot:') .. f.u\n",
           "  local last = redis.call('GET', prefix .. 'rate:last')\n"
           "  redis.call('SET', prefix .. 'rate:last', f.u)\n"
           "  if last and tonumber(id:match('^%d+')) % 30 == 7 then\n"
           "    f.u = last\n  end\n"
-          "  local hot = prefix .. (f.b == '1' and 'hot!:' or 'hot:') .. f.u\n"
+          "  local hot = prefix .. (f.is_high and 'hot!:' or 'hot:') .. f.u\n"
           )],
         {"misrouted"}, "cold-locked"),
     Mutation(

@@ -17,6 +17,7 @@
 #include "lib/base/clock.h"
 #include "lib/mailbox/partition.h"
 #include "tests/support/boxes.h"
+#include "tests/support/entry.h"
 #include "tests/support/test_redis.h"
 #include "tests/support/world.h"
 
@@ -130,8 +131,8 @@ static void what_seems_to_have_expired_is_routed_and_moved(void **state)
 {
 	struct wp_world *w = *state;
 
-	wp_world_run(w, "XADD " WP_P "ingress * u " WP_BOB
-			" b 0 f  x 1000 t t e m1");
+	wp_world_run(w, WP_PUT_INGRESS(WP_P "ingress", "*", WP_BOB, "0", "1000",
+				       "m1"));
 	assert_int_equal(wp_world_route(w).routed, 1);
 	wp_world_expect_pull(w, "");
 	wp_world_expect(w, "1", "XLEN " WP_P "hot:" WP_BOB);
@@ -147,8 +148,10 @@ static void a_sweep_deletes_by_the_time_that_was_believed(void **state)
 	struct wp_world *w = *state;
 	const struct wp_lease lease = wp_world_lease(w->owner);
 
-	wp_world_run(w, "XADD " WP_P "hot:" WP_BOB " 1-1 e m1 x 1000 f _");
-	wp_world_run(w, "XADD " WP_P "hot:" WP_BOB " 1-2 e m2 x 2000 f _");
+	wp_world_run(w,
+		     WP_PUT_HOT(WP_P "hot:" WP_BOB, "1-1", "1000", "0", "m1"));
+	wp_world_run(w,
+		     WP_PUT_HOT(WP_P "hot:" WP_BOB, "1-2", "2000", "0", "m2"));
 	wp_world_run(w, "ZADD " WP_P "expiry 1000 " WP_BOB);
 
 	wp_sweep_build(&w->cmd, &lease, 999);
@@ -165,7 +168,8 @@ static void a_sweep_never_deletes_ahead_of_the_clock(void **state)
 	const struct wp_lease lease = wp_world_lease(w->owner);
 	long long now_ms = (long long)wp_wall_ms();
 
-	wp_world_run(w, "XADD " WP_P "hot:" WP_BOB " 1-1 e m1 x %lld f _",
+	wp_world_run(w,
+		     WP_PUT_HOT(WP_P "hot:" WP_BOB, "1-1", "%lld", "0", "m1"),
 		     now_ms + HOUR_MS);
 	wp_world_run(w, "ZADD " WP_P "expiry %lld " WP_BOB, now_ms + HOUR_MS);
 

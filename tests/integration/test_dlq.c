@@ -15,6 +15,7 @@
 #include "lib/mailbox/dlq.h"
 #include "lib/mailbox/scripts.h"
 #include "tests/support/boxes.h"
+#include "tests/support/entry.h"
 #include "tests/support/test_redis.h"
 #include "tests/support/world.h"
 
@@ -389,7 +390,7 @@ static void a_letter_that_is_in_the_queue_already_is_not_doubled(void **state)
 	(void)post_and_bury(w, MAIL(.json = "m1"));
 	letter = letter_at(w, &here, 0);
 	wp_entry_id_format(&letter.msgid.entry, text);
-	wp_world_run(w, "XADD " HOT_BOB " %s e m1 x 99999999999999 f ", text);
+	wp_world_run(w, WP_PUT_HOT(HOT_BOB, "%s", WP_ALIVE, "0", "m1"), text);
 
 	assert_int_equal(requeue(w, &letter.id), WP_DLQ_REQUEUED);
 	wp_world_expect_pull(w, "m1");

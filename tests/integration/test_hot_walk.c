@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include "tests/support/entry.h"
 #include "tests/support/test_redis.h"
 #include "tests/support/world.h"
 
@@ -98,10 +99,11 @@ static void pile_up(struct wp_world *w, const char *lane, int n, int ms,
 		    int size, const char *expiry)
 {
 	wp_world_run(w,
-		     "EVAL for\ti=1,%d\tdo\tredis.call('XADD',KEYS[1],(%d+i).."
-		     "'-1','e',string.rep('x',%d),'x','%s','f','')end 1 " WP_P
-		     "%s" WP_BOB,
-		     n, ms, size, expiry, lane);
+		     "EVAL " WP_LUA_PACK_HOT
+		     "for\ti=1,%d\tdo\tredis.call('XADD',KEYS[1],(%d+i).."
+		     "'-1','x','%s','m',pack_hot(KEYS[1],0,"
+		     "string.rep('x',%d)))end 1 " WP_P "%s" WP_BOB,
+		     n, ms, expiry, size, lane);
 }
 
 /* n of bob's in hot, as send and route leave them: m0, m1, … */
@@ -359,6 +361,7 @@ static void what_is_no_answer_ends_the_pull(void **state)
 		"SET " WP_P "cold foreign",
 		"HSET " WP_P "gate foreign key",
 		"XADD " WP_P "hot:" WP_BOB " 1-1 e envelope",
+		"XADD " WP_P "hot:" WP_BOB " 1-1 x " WP_ALIVE " m envelope",
 	};
 	struct wp_world *w = *state;
 

@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "tests/support/boxes.h"
+#include "tests/support/entry.h"
 #include "tests/support/test_redis.h"
 #include "tests/support/world.h"
 
@@ -355,7 +356,7 @@ static struct wp_msgid route_half(struct wp_world *w, const char *json)
 
 	wp_entry_id_format(&id.entry, text);
 	wp_world_run(w,
-		     "XADD " WP_P "hot:" WP_BOB " %s e %s x 99999999999999 f ",
+		     WP_PUT_HOT(WP_P "hot:" WP_BOB, "%s", WP_ALIVE, "0", "%s"),
 		     text, json);
 	return id;
 }

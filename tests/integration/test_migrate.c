@@ -15,6 +15,7 @@
 
 #include "lib/mailbox/scripts.h"
 #include "tests/support/boxes.h"
+#include "tests/support/entry.h"
 #include "tests/support/test_redis.h"
 #include "tests/support/world.h"
 
@@ -636,8 +637,8 @@ static void a_turn_that_ends_unheard_answers_no_other(void **state)
 	struct wp_migration *turn = NULL;
 
 	(void)wp_world_deliver(w, "m1");
-	wp_world_run(w, "XADD " WP_P "hot:" WP_AMY
-			" 1-1 e a1 x 99999999999999 f _");
+	wp_world_run(
+		w, WP_PUT_HOT(WP_P "hot:" WP_AMY, "1-1", WP_ALIVE, "0", "a1"));
 	wp_world_run(w, "ZADD " WP_P "migrate 1 " WP_AMY);
 	assert_int_equal(wp_migration_begin(&turn, &ctx, &bob, 1, NULL), WP_OK);
 	wp_migration_end(&turn);
@@ -666,11 +667,14 @@ static void another_message_under_the_same_id_stops_everything(void **state)
 	wp_world_expect_cold(w, "other");
 }
 
+/* flags "2" when it is ephemeral, else "0" */
 static void put_hot(struct wp_world *w, const char *lane, int seq,
-		    const char *expiry, const char *flags, const char *json)
+		    const char *flags, const char *json)
 {
-	wp_world_run(w, "XADD " WP_P "%s:" WP_BOB " 1000-%d e %s x %s f %s",
-		     lane, seq, json, expiry, flags);
+	wp_world_run(
+		w,
+		WP_PUT_HOT(WP_P "%s:" WP_BOB, "1000-%d", WP_ALIVE, "%s", "%s"),
+		lane, seq, flags, json);
 }
 
 static void the_ephemeral_are_not_written(void **state)
@@ -679,16 +683,16 @@ static void the_ephemeral_are_not_written(void **state)
 	struct plan plan;
 
 	plan_init(&plan, w);
-	put_hot(w, "hot", 1, "99999999999999", "e", "e1");
-	put_hot(w, "hot!", 2, "99999999999999", "e", "e2");
+	put_hot(w, "hot", 1, "2", "e1");
+	put_hot(w, "hot!", 2, "2", "e2");
 	wp_world_run(w, "ZADD " WP_P "migrate 1 " WP_BOB);
 	assert_int_equal(migrate(&plan), WP_OK);
 	assert_string_equal(plan.steps, "M1 M2 M4");
 	assert_int_equal(plan.moved, 0);
 	expect_gone(w);
 
-	put_hot(w, "hot", 3, "99999999999999", "e", "e3");
-	put_hot(w, "hot", 4, "99999999999999", "", "m1");
+	put_hot(w, "hot", 3, "2", "e3");
+	put_hot(w, "hot", 4, "0", "m1");
 	assert_int_equal(migrate(&plan), WP_OK);
 	assert_int_equal(plan.moved, 1);
 	wp_world_expect_cold(w, "m1");
@@ -702,10 +706,11 @@ static void many_rows_of_both_bands_move_in_chunks(void **state)
 	struct plan plan;
 
 	plan_init(&plan, w);
-	wp_world_run(w, "EVAL for\ti=1,1100\tdo\tfor\t_,k\tin\tipairs(KEYS)\tdo"
-			"\tredis.call('XADD',k,'1000-'..i,'e','m'..i,'x',"
-			"'99999999999999','f','')end\tend 2 " WP_P "hot:" WP_BOB
-			" " WP_P "hot!:" WP_BOB);
+	wp_world_run(w, "EVAL " WP_LUA_PACK_HOT
+			"for\ti=1,1100\tdo\tfor\t_,k\tin\tipairs(KEYS)\tdo"
+			"\tredis.call('XADD',k,'1000-'..i,'x'," WP_ALIVE
+			",'m',pack_hot(k,0,'m'..i))end\tend 2 " WP_P
+			"hot:" WP_BOB " " WP_P "hot!:" WP_BOB);
 	assert_int_equal(migrate(&plan), WP_OK);
 	assert_int_equal(plan.moved, 2200);
 	assert_string_equal(plan.steps, "M1 M2 M3 M4 M1 M2 M3 M4 M1 M2 M3 M4");
@@ -721,9 +726,11 @@ static void big_rows_move_in_chunks_of_bytes(void **state)
 	struct plan plan;
 
 	plan_init(&plan, w);
-	wp_world_run(w, "EVAL for\ti=1,6\tdo\tredis.call('XADD',KEYS[1],'1000-'"
-			"..i,'e',string.rep('x',1500000),'x',"
-			"'99999999999999','f','')end 1 " WP_P "hot:" WP_BOB);
+	wp_world_run(w, "EVAL " WP_LUA_PACK_HOT
+			"for\ti=1,6\tdo\tredis.call('XADD',KEYS[1],'1000-'"
+			"..i,'x'," WP_ALIVE
+			",'m',pack_hot(KEYS[1],0,string.rep('x',"
+			"1500000)))end 1 " WP_P "hot:" WP_BOB);
 	assert_int_equal(migrate(&plan), WP_OK);
 	assert_int_equal(plan.moved, 6);
 	assert_string_equal(plan.steps, "M1 M2 M3 M4 M1 M2 M3 M4 M1 M2 M3 M4");

@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "tests/support/boxes.h"
+#include "tests/support/entry.h"
 #include "tests/support/test_redis.h"
 #include "tests/support/world.h"
 
@@ -272,7 +273,7 @@ static void who_leaves_mail_behind_rings_the_bell(void **state)
 	assert_int_equal(disconnect(w, "i1.1", 900000), 0);
 	(void)wp_world_connect(w, "i1.1");
 	(void)wp_world_connect(w, "i1.2");
-	wp_world_run(w, "XADD " WP_P "hot:" WP_BOB " 1-1 e m1 x 9 f _");
+	wp_world_run(w, WP_PUT_HOT(WP_P "hot:" WP_BOB, "1-1", "9", "0", "m1"));
 	assert_int_equal(disconnect(w, "i1.1", 900000), 1);
 	/* Only the last connection, and only when something waits. */
 	assert_int_equal(wp_redis_wait(ear, 0, &reply, NULL), WP_ERR_NOTFOUND);

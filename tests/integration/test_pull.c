@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "lib/mailbox/entry.h"
 #include "tests/support/boxes.h"
 #include "tests/support/test_redis.h"
 #include "tests/support/world.h"
@@ -41,6 +42,7 @@ static void put_hot(struct wp_world *w, const struct wp_box *box,
 	const char *lane = row->band == WP_BAND_HIGH ? "hot!:" : "hot:";
 	char key[sizeof(WP_P) + WP_URN_MAX + sizeof("hot!:")];
 	char id[WP_ENTRY_ID_MAX];
+	char head[WP_ENTRY_HEAD_MAX];
 	struct wp_reply *reply;
 
 	(void)snprintf(key, sizeof(key), WP_P "%s%s", lane, box->text);
@@ -49,12 +51,11 @@ static void put_hot(struct wp_world *w, const struct wp_box *box,
 	wp_cmd_str(&w->cmd, "XADD");
 	wp_cmd_str(&w->cmd, key);
 	wp_cmd_str(&w->cmd, id);
-	wp_cmd_str(&w->cmd, "e");
-	wp_cmd_add(&w->cmd, row->json, row->json_len);
 	wp_cmd_str(&w->cmd, "x");
 	wp_cmd_int(&w->cmd, row->expires_ms);
-	wp_cmd_str(&w->cmd, "f");
-	wp_cmd_str(&w->cmd, "");
+	wp_cmd_str(&w->cmd, "m");
+	wp_cmd_join(&w->cmd, head, wp_entry_head(head, box, row->band, false),
+		    row->json, row->json_len);
 	reply = wp_world_do(w);
 	assert_int_equal(wp_reply_type(reply), WP_REPLY_STR);
 	wp_reply_free(&reply);

@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "tests/support/entry.h"
 #include "tests/support/test_redis.h"
 #include "tests/support/world.h"
 
@@ -75,8 +76,8 @@ static void what_expired_in_ingress_is_left_to_the_sweeper(void **state)
 	struct wp_world *w = *state;
 	struct wp_route_result result;
 
-	wp_world_run(w, "XADD " WP_P "ingress * u " WP_BOB
-			" b 0 f  x 1000 t t e m1");
+	wp_world_run(w, WP_PUT_INGRESS(WP_P "ingress", "*", WP_BOB, "0", "1000",
+				       "m1"));
 	result = wp_world_route(w);
 	assert_int_equal(result.routed, 1);
 	assert_int_equal(result.left, 0);
@@ -145,8 +146,8 @@ static void nobody_overtakes_a_failed_entry_of_the_same_lane(void **state)
 	struct wp_route_result result;
 
 	/* Only this entry is bad: the ones behind it could be routed. */
-	wp_world_run(w, "XADD " WP_P "ingress * u " WP_BOB
-			" b 0 f  x soon t t e m1");
+	wp_world_run(w, WP_PUT_INGRESS(WP_P "ingress", "*", WP_BOB, "0", "soon",
+				       "m1"));
 	(void)wp_world_post(w, MAIL(.json = "m2"));
 	(void)wp_world_post(w, MAIL(.json = "h1", .band = WP_BAND_HIGH));
 	result = wp_world_route(w);
@@ -182,11 +183,15 @@ static void an_entry_without_its_fields_is_buried_too(void **state)
 
 	w->conf.mailbox.max_tries = 1;
 	wp_world_run(w, "XADD " WP_P "ingress * what ever");
-	wp_world_run(w, "XADD " WP_P "ingress * u " WP_BOB
-			" b 0 f  x soon t t e m1");
+	wp_world_run(w, WP_PUT_INGRESS(WP_P "ingress", "*", WP_BOB, "0", "soon",
+				       "m1"));
 	(void)wp_world_post(w, MAIL(.json = "m2"));
 	assert_int_equal(wp_world_route(w).dead, 2);
 	wp_world_expect_pull(w, "m2");
+	/* It is kept as it was, for whoever wants to know what it is. */
+	wp_world_expect(w, "m ever",
+			"EVAL local\tf=redis.call('XRANGE',KEYS[1],'-','+')[1]"
+			"[2]\treturn\tf[#f-1]..'\\32'..f[#f] 1 " WP_P "dlq");
 }
 
 static struct wp_route_result route_carefully(struct wp_world *w)
@@ -310,13 +315,14 @@ static void open_partitions(struct wp_world *w)
 	}
 }
 
+/* bits "2" when it is ephemeral, else "0" */
 static void accept_in(struct wp_world *w, uint32_t partition, const char *to,
-		      const char *flags)
+		      const char *bits)
 {
 	wp_world_run(w,
-		     "XADD wp:{%u}:ingress * u %s b 0 f %s x 99999999999999 t "
-		     "t e m",
-		     partition, to, flags);
+		     WP_PUT_INGRESS("wp:{%u}:ingress", "*", "%s", "%s",
+				    WP_ALIVE, "m"),
+		     partition, to, bits);
 }
 
 /* One call for the first n; results are good until *reply_out is freed. */
@@ -354,8 +360,8 @@ static void a_daemon_is_poked_once_for_all_partitions(void **state)
 	wp_world_join(w, "i1");
 	(void)wp_world_connect(w, "i1.1");
 	wp_world_run(w, "HSET wp:{8}:online:" WP_AMY " i1.2 5");
-	accept_in(w, FIRST, WP_BOB, "");
-	accept_in(w, FIRST + 1, WP_AMY, "");
+	accept_in(w, FIRST, WP_BOB, "0");
+	accept_in(w, FIRST + 1, WP_AMY, "0");
 
 	route_several(w, 2, results, &reply);
 	assert_int_equal(results[0].routed, 1);
@@ -383,7 +389,7 @@ static void what_is_wrong_with_one_partition_stays_there(void **state)
 	wp_world_run(w, "SET wp:{8}:owner 9:other");
 	wp_world_run(w, "SET wp:{9}:gate another-life");
 	for (uint32_t p = FIRST; p < FIRST + PARTITIONS; p++)
-		accept_in(w, p, WP_BOB, "");
+		accept_in(w, p, WP_BOB, "0");
 
 	route_several(w, PARTITIONS, results, &reply);
 	assert_int_equal(results[0].status, WP_ROUTE_FAULT);
@@ -413,9 +419,9 @@ static void a_partition_that_dies_leaves_nothing_to_the_next(void **state)
 	wp_world_run(w, "EVAL return\tredis.call('HSET',KEYS[1],ARGV[1],"
 			"'5\\032"
 			"50') 1 wp:{8}:waits " WP_AMY);
-	accept_in(w, FIRST, WP_AMY, "e");
-	accept_in(w, FIRST, WP_BOB, "");
-	accept_in(w, FIRST + 1, WP_BOB, "e");
+	accept_in(w, FIRST, WP_AMY, "2");
+	accept_in(w, FIRST, WP_BOB, "0");
+	accept_in(w, FIRST + 1, WP_BOB, "2");
 
 	route_several(w, 2, results, &reply);
 	assert_int_equal(results[0].status, WP_ROUTE_FAULT);
@@ -435,11 +441,11 @@ static void partitions_share_what_a_call_may_do(void **state)
 	open_partitions(w);
 	w->conf.worker.batch_entries = BATCH;
 	for (int i = 0; i < MANY; i++) {
-		accept_in(w, FIRST, WP_BOB, "");
-		accept_in(w, FIRST + 1, WP_BOB, "");
+		accept_in(w, FIRST, WP_BOB, "0");
+		accept_in(w, FIRST + 1, WP_BOB, "0");
 		if (i < 2)
-			accept_in(w, FIRST + 2, WP_BOB, "");
-		accept_in(w, FIRST + 3, WP_BOB, "");
+			accept_in(w, FIRST + 2, WP_BOB, "0");
+		accept_in(w, FIRST + 3, WP_BOB, "0");
 	}
 	route_several(w, PARTITIONS, results, &reply);
 	/* A quarter, a third, half of the rest, and all that is left. */

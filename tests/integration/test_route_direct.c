@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "lib/base/buf.h"
+#include "tests/support/entry.h"
 #include "tests/support/test_redis.h"
 #include "tests/support/world.h"
 
@@ -31,6 +32,7 @@ struct said {
 
 static void write_rows(struct wp_route_result *result, char *out, size_t size)
 {
+	enum { FAMILY_LEN = sizeof("urn:sm:user:") - 1 };
 	char id[WP_ENTRY_ID_MAX];
 	struct wp_buf text;
 
@@ -40,13 +42,13 @@ static void write_rows(struct wp_route_result *result, char *out, size_t size)
 		struct wp_route_row row;
 
 		assert_true(wp_route_row(result->reply, i, &row));
-		assert_int_equal(strlen(row.urn), row.urn_len);
-		assert_int_equal(strlen(row.envelope), row.envelope_len);
+		assert_memory_equal(row.urn, "urn:sm:user:", FAMILY_LEN);
 		wp_entry_id_format(&row.id, id);
-		wp_buf_printf(&text, "%s%s %s %s%s v%lld", i > 0 ? ", " : "",
-			      id, strrchr(row.urn, ':') + 1,
-			      row.is_high ? "!" : "", row.envelope,
-			      (long long)row.version);
+		wp_buf_printf(
+			&text, "%s%s %.*s %s%.*s v%lld", i > 0 ? ", " : "", id,
+			(int)row.urn_len - FAMILY_LEN, row.urn + FAMILY_LEN,
+			row.is_high ? "!" : "", (int)row.envelope_len,
+			row.envelope, (long long)row.version);
 	}
 	assert_in_range(text.len, 0, size - 1);
 	memcpy(out, text.len > 0 ? text.data : "", text.len);
@@ -112,10 +114,10 @@ static struct said route_told(struct wp_world *w, int64_t bobs_version)
 static void accept(struct wp_world *w, const char *to, const char *id,
 		   const char *name)
 {
-	wp_world_run(w,
-		     "XADD " WP_P "ingress %s u %s b %d f  x " LAST_MS
-		     " t t e %s",
-		     id, to, name[0] == 'h' ? 1 : 0, name);
+	wp_world_run(
+		w,
+		WP_PUT_INGRESS(WP_P "ingress", "%s", "%s", "%d", LAST_MS, "%s"),
+		id, to, name[0] == 'h' ? 1 : 0, name);
 }
 
 /* One that is no row, but can be routed. */
@@ -123,8 +125,8 @@ static void accept_strange(struct wp_world *w, const char *to, const char *id,
 			   const char *name)
 {
 	wp_world_run(w,
-		     "XADD " WP_P "ingress %s u %s b 0 f s x " LAST_MS
-		     " t t e %s",
+		     WP_PUT_INGRESS(WP_P "ingress", "%s", "%s", "0",
+				    LAST_MS ".0", "%s"),
 		     id, to, name);
 }
 
@@ -196,12 +198,12 @@ static void the_hint_covers_the_row_that_lives_longest(void **state)
 	struct wp_world *w = *state;
 
 	wp_world_run(w, WP_WORLD_HINT(WP_AMY, "old_99999999999999_3_1_1"));
-	wp_world_run(w, "XADD " WP_P "ingress 1-1 u " WP_BOB
-			" b 0 f  x 5000 t t e m1");
-	wp_world_run(w, "XADD " WP_P "ingress 1-2 u " WP_BOB
-			" b 0 f  x 4000 t t e m2");
-	wp_world_run(w, "XADD " WP_P "ingress 1-3 u " WP_AMY
-			" b 0 f  x 4000 t t e m3");
+	wp_world_run(w, WP_PUT_INGRESS(WP_P "ingress", "1-1", WP_BOB, "0",
+				       "5000", "m1"));
+	wp_world_run(w, WP_PUT_INGRESS(WP_P "ingress", "1-2", WP_BOB, "0",
+				       "4000", "m2"));
+	wp_world_run(w, WP_PUT_INGRESS(WP_P "ingress", "1-3", WP_AMY, "0",
+				       "4000", "m3"));
 	assert_int_equal(route(w).result.rows, 3);
 	wp_world_expect(w, TOKEN " 5000 0 0 0", "HGET " WP_P "cold " WP_BOB);
 	wp_world_expect(w, TOKEN " " LAST_MS " 3 1 1",
@@ -242,8 +244,8 @@ static void who_is_there_or_told_nothing_is_no_row(void **state)
 
 	connect_bob(w);
 	accept(w, WP_BOB, "1-1", "m1");
-	wp_world_run(w, "XADD " WP_P "ingress 1-2 u " WP_AMY
-			" b 0 f e x " LAST_MS " t t e e1");
+	wp_world_run(w, WP_PUT_INGRESS(WP_P "ingress", "1-2", WP_AMY, "2",
+				       LAST_MS, "e1"));
 	accept(w, EVE, "1-3", "m2");
 	said = route(w);
 	assert_string_equal(said.rows, "1-3 eve m2 v0");
@@ -260,8 +262,8 @@ static void nothing_is_answered_past_an_entry_that_failed(void **state)
 	struct wp_world *w = *state;
 	struct said said;
 
-	wp_world_run(w, "XADD " WP_P "ingress 1-1 u " WP_BOB " b 0 x " LAST_MS
-			" t t e m1"); /* no flags */
+	wp_world_run(w, WP_PUT_INGRESS(WP_P "ingress", "1-1", WP_BOB, "0",
+				       "soon", "m1"));
 	accept(w, WP_BOB, "1-2", "m2");
 	accept(w, WP_BOB, "1-3", "h1");
 	said = route(w);
@@ -340,8 +342,8 @@ static void who_has_something_strange_goes_the_usual_way(void **state)
 	struct wp_world *w = *state;
 	struct said said;
 
-	wp_world_run(w, "XADD " WP_P "ingress 1-1 u " WP_BOB
-			" b 0 f  x 4000 t t e m1");
+	wp_world_run(w, WP_PUT_INGRESS(WP_P "ingress", "1-1", WP_BOB, "0",
+				       "4000", "m1"));
 	accept_strange(w, WP_BOB, "1-2", "m2");
 	accept(w, WP_BOB, "1-3", "m3");
 	said = route(w);
@@ -442,8 +444,8 @@ static void partitions_do_not_know_of_each_other(void **state)
 	wp_world_run(w, "SET wp:{8}:gate %s", wp_redis_run_id(w->redis));
 	accept(w, WP_BOB, "1-1", "m1");
 	accept(w, WP_AMY, "1-2", "m2");
-	wp_world_run(w, "XADD wp:{8}:ingress 1-1 u " WP_BOB " b 0 f  x " LAST_MS
-			" t t e m3");
+	wp_world_run(w, WP_PUT_INGRESS("wp:{8}:ingress", "1-1", WP_BOB, "0",
+				       LAST_MS, "m3"));
 	wp_route_build(&w->cmd, &call, asks, 2);
 	reply = wp_world_do(w);
 	for (size_t i = 0; i < 2; i++)
@@ -468,10 +470,10 @@ static void an_answer_that_is_none_is_not_read(void **state)
 	wp_route_parse(reply, 0, &result);
 	assert_int_equal(result.status, WP_ROUTE_REFUSED);
 	wp_reply_free(&reply);
-	reply = wp_world_cmd(w, "EVAL return{{'ok',1,2,3,4,5,6,'','1','u','0',"
-				"'9','0','e','1-1','','0','9','0','e','1-1',"
-				"'u','0','9','-1','e','1-1','u','0','9','7',"
-				"'e'}} 0");
+	reply = wp_world_cmd(w, "EVAL " WP_LUA_PACK "local\tv=pack('u',0,'e')\t"
+				"return{{'ok',1,2,3,4,5,6,'','1','9',v,'0',"
+				"'1-1','9','e','0','1-1','9',v,'-1',"
+				"'1-1','9',v,'7'}} 0");
 	wp_route_parse(reply, 0, &result);
 	assert_int_equal(result.status, WP_ROUTE_OK);
 	assert_int_equal(result.rows, 4);

@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 #include "lib/mailbox/scripts.h"
+#include "tests/support/entry.h"
 #include "tests/support/test_redis.h"
 #include "tests/support/world.h"
 
@@ -55,7 +56,8 @@ static const struct wp_reply *answer(const struct work *work)
 	return wp_reply_at(work->reply, 2);
 }
 
-/* Run a script whose arguments are one text, blanks between, "_" for none. */
+/* Run a script whose arguments are one text, blanks between, "_" for none; "@",
+ * bits and a name stand for an entry of bob's. */
 static struct work run(struct wp_world *w, enum wp_script script,
 		       const char *args)
 {
@@ -78,7 +80,10 @@ static struct work run(struct wp_world *w, enum wp_script script,
 	while (*args != '\0') {
 		size_t len = strcspn(args, " ");
 
-		wp_cmd_add(&w->cmd, args, *args == '_' ? 0 : len);
+		if (*args == '@')
+			wp_test_add_entry(&w->cmd, &w->box, args + 1, len - 1);
+		else
+			wp_cmd_add(&w->cmd, args, *args == '_' ? 0 : len);
 		args += len + (args[len] == ' ');
 	}
 	work.reply = wp_world_do(w);
@@ -90,15 +95,16 @@ static struct work run(struct wp_world *w, enum wp_script script,
 	return work;
 }
 
-/* In the order of a hot queue: e, envelope, x, expiry, f, flags. */
+/* flags "2" when they are ephemeral, else "0" */
 static void pile_up_hot(struct wp_world *w, const char *lane, int n, int ms,
 			const char *expiry, const char *flags)
 {
 	wp_world_run(w,
-		     "EVAL for\ti=1,%d\tdo\tredis.call('XADD',KEYS[1],(%d+i).."
-		     "'-1','e',string.rep('x',%d),'x','%s','f','%s')end 1 " WP_P
-		     "%s" WP_BOB,
-		     n, ms, SIZE, expiry, flags, lane);
+		     "EVAL " WP_LUA_PACK_HOT
+		     "for\ti=1,%d\tdo\tredis.call('XADD',KEYS[1],(%d+i).."
+		     "'-1','x','%s','m',pack_hot(KEYS[1],%s,"
+		     "string.rep('x',%d)))end 1 " WP_P "%s" WP_BOB,
+		     n, ms, expiry, flags, SIZE, lane);
 }
 
 static void deliver_expired(struct wp_world *w, int n)
@@ -141,8 +147,7 @@ static void a_send_looks_once_at_what_has_expired(void **state)
 	deliver_expired(w, MANY);
 	wp_world_run(w, "SET " WP_P "gate run");
 	(void)snprintf(args, sizeof(args),
-		       "run 100000 24 10 1000000 0 1 " WP_BOB
-		       " 0 _ 9000 t m _ _");
+		       "run 100000 24 10 1000000 0 1 " WP_BOB " 9000 @0m _ _");
 	work = run(w, WP_SCRIPT_SEND, args);
 	assert_true(wp_reply_is(wp_reply_at(wp_reply_at(answer(&work), 1), 0),
 				"ok"));
@@ -159,9 +164,10 @@ static void a_send_looks_once_at_what_has_expired(void **state)
 static void accept(struct wp_world *w, const char *to, int n, int ms)
 {
 	wp_world_run(w,
-		     "EVAL for\ti=1,%d\tdo\tredis.call('XADD',KEYS[1],(%d+i).."
-		     "'-1','u','%s','b','0','f','','x','99999999999999','t',"
-		     "'t','e',string.rep('x',%d))end 1 " WP_P "ingress",
+		     "EVAL " WP_LUA_PACK
+		     "for\ti=1,%d\tdo\tredis.call('XADD',KEYS[1],(%d+i).."
+		     "'-1','x'," WP_ALIVE ",'m',pack('%s',0,"
+		     "string.rep('x',%d)))end 1 " WP_P "ingress",
 		     n, ms, to, SIZE);
 }
 
@@ -213,8 +219,8 @@ static void a_sweep_looks_at_so_many_entries(void **state)
 	int calls = 0;
 
 	wp_world_run(w, "SET " WP_P "owner own");
-	pile_up_hot(w, "hot:", 2000, 0, "7", "");
-	pile_up_hot(w, "hot!:", 300, 0, "99999999999999", "");
+	pile_up_hot(w, "hot:", 2000, 0, "7", "0");
+	pile_up_hot(w, "hot!:", 300, 0, "99999999999999", "0");
 	wp_world_run(w, "ZADD " WP_P "expiry 7 " WP_BOB);
 	for (bool more = true; more; calls++) {
 		struct work work = run(w, WP_SCRIPT_SWEEP,
@@ -236,8 +242,8 @@ static void a_move_takes_so_much_at_a_time(void **state)
 	struct work work;
 
 	wp_world_run(w, "SET " WP_P "owner own");
-	pile_up_hot(w, "hot:", 2000, 0, "7", "");
-	pile_up_hot(w, "hot!:", 10, 0, "7", "");
+	pile_up_hot(w, "hot:", 2000, 0, "7", "0");
+	pile_up_hot(w, "hot!:", 10, 0, "7", "0");
 	work = run(w, WP_SCRIPT_PREPARE,
 		   "own 60000 " WP_BOB " 100 200000 token");
 	assert_in_range(work.entries, 1, ENTRIES + 3 * SLICE);
@@ -270,8 +276,8 @@ what_waits_for_the_departed_is_looked_for_within_bounds(void **state)
 	struct work work;
 	int removed = 0;
 
-	pile_up_hot(w, "hot:", 1, 0, later, "");
-	pile_up_hot(w, "hot:", 2000, 1, later, "e");
+	pile_up_hot(w, "hot:", 1, 0, later, "0");
+	pile_up_hot(w, "hot:", 2000, 1, later, "2");
 	wp_world_run(w, "HSET " WP_P "online:" WP_BOB " i1.1 5");
 	work = run(w, WP_SCRIPT_DISCONNECT, "i1.1 " WP_BOB " 0 100 100");
 	assert_in_range(work.entries, 1, LOOKS + 4 * SLICE);
@@ -283,12 +289,13 @@ what_waits_for_the_departed_is_looked_for_within_bounds(void **state)
 	wp_world_run(w, "SET " WP_P "owner own");
 	wp_world_run(w, "HSET " WP_P "live i1 5");
 	wp_world_run(w,
-		     "EVAL for\ti=1,%d\tdo\tlocal\tu='urn:sm:user:u'..i\t"
+		     "EVAL " WP_LUA_PACK
+		     "for\ti=1,%d\tdo\tlocal\tu='urn:sm:user:u'..i\t"
 		     "redis.call('SADD',KEYS[1]..'at:i1','i1.'..i..'\\32'..u)"
 		     "for\tk=1,40\tdo\tredis.call('XADD',KEYS[1]..'hot:'..u,"
-		     "k..'-1','e',string.rep('x',%d),'x','%s','f','e')end\tend"
-		     " 1 " WP_P,
-		     MEMBERS, SIZE, later);
+		     "k..'-1','x','%s','m',pack(u,2,string.rep('x',%d)))end\t"
+		     "end 1 " WP_P,
+		     MEMBERS, later, SIZE);
 	for (bool is_done = false; !is_done;) {
 		work = run(w, WP_SCRIPT_REAP, "own 60000 i1 5 100 100 100");
 		is_done = wp_reply_is(wp_reply_at(answer(&work), 0), "done");

@@ -16,9 +16,11 @@
 #include <cmocka.h>
 
 #include "lib/base/clock.h"
+#include "lib/mailbox/entry.h"
 #include "lib/mailbox/scripts.h"
 #include "lib/mailbox/ticket.h"
 #include "tests/support/boxes.h"
+#include "tests/support/entry.h"
 #include "tests/support/test_redis.h"
 #include "tests/support/world.h"
 
@@ -248,7 +250,7 @@ static void prepare(struct wp_world *w, const char *token, const char *last_ms)
 	struct wp_reply *reply;
 
 	wp_world_run(w, "DEL " WP_P "hot:" WP_BOB);
-	wp_world_run(w, "XADD " WP_P "hot:" WP_BOB " 1-1 e m1 x %s f ",
+	wp_world_run(w, WP_PUT_HOT(WP_P "hot:" WP_BOB, "1-1", "%s", "0", "m1"),
 		     last_ms);
 	wp_cmd_script(&w->cmd, WP_SCRIPT_PREPARE, WP_WORLD_PARTITION);
 	wp_cmd_str(&w->cmd, w->owner);
@@ -388,9 +390,9 @@ static void a_trim_deletes_the_band_that_it_has_emptied(void **state)
 	struct wp_world *w = *state;
 	struct wp_reply *reply;
 
-	wp_world_run(w, "XADD " WP_P "hot:" WP_BOB " 1-1 e m1 x 9 f _");
-	wp_world_run(w, "XADD " WP_P "hot!:" WP_BOB " 1-2 e h1 x 9 f _");
-	wp_world_run(w, "XADD " WP_P "hot:" WP_BOB " 1-3 e m3 x 9 f _");
+	wp_world_run(w, WP_PUT_HOT(WP_P "hot:" WP_BOB, "1-1", "9", "0", "m1"));
+	wp_world_run(w, WP_PUT_HOT(WP_P "hot!:" WP_BOB, "1-2", "9", "0", "h1"));
+	wp_world_run(w, WP_PUT_HOT(WP_P "hot:" WP_BOB, "1-3", "9", "0", "m3"));
 	wp_cmd_script(&w->cmd, WP_SCRIPT_TRIM, WP_WORLD_PARTITION);
 	wp_cmd_str(&w->cmd, WP_BOB);
 	wp_cmd_str(&w->cmd, "0"); /* nothing was appended */
@@ -411,6 +413,7 @@ static void an_accepted_entry_carries_what_routing_needs(void **state)
 	struct wp_world *w = *state;
 	struct wp_reply *reply;
 	const struct wp_reply *fields;
+	struct wp_entry entry;
 
 	(void)wp_world_post(w, (struct wp_world_mail){
 				       .json = "{\"a\":\"b\"}",
@@ -420,14 +423,15 @@ static void an_accepted_entry_carries_what_routing_needs(void **state)
 
 	reply = wp_world_cmd(w, "XRANGE " WP_P "ingress - +");
 	fields = wp_reply_at(wp_reply_at(reply, 0), 1);
-	assert_int_equal(wp_reply_count(fields), 12);
-	assert_string_equal(wp_reply_str(wp_reply_at(fields, 1)), WP_BOB);
-	assert_string_equal(wp_reply_str(wp_reply_at(fields, 3)), "1");
-	assert_string_equal(wp_reply_str(wp_reply_at(fields, 5)), "e");
-	assert_true(wp_reply_int(wp_reply_at(fields, 7)) > 1000000000000);
-	assert_int_equal(wp_reply_len(wp_reply_at(fields, 9)), 16);
-	assert_string_equal(wp_reply_str(wp_reply_at(fields, 11)),
-			    "{\"a\":\"b\"}");
+	assert_int_equal(wp_reply_count(fields), 4);
+	assert_true(wp_reply_int(wp_reply_at(fields, 1)) > 1000000000000);
+	assert_true(wp_entry_read(&entry, wp_reply_str(wp_reply_at(fields, 3)),
+				  wp_reply_len(wp_reply_at(fields, 3))));
+	assert_int_equal(entry.band, WP_BAND_HIGH);
+	assert_true(entry.is_ephemeral);
+	assert_int_equal(entry.urn_len, strlen(WP_BOB));
+	assert_memory_equal(entry.urn, WP_BOB, entry.urn_len);
+	assert_string_equal(entry.envelope, "{\"a\":\"b\"}");
 	wp_reply_free(&reply);
 }
 

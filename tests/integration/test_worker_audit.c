@@ -14,12 +14,12 @@
 
 #include "lib/base/clock.h"
 #include "tests/support/boxes.h"
+#include "tests/support/entry.h"
 #include "tests/support/test_redis.h"
 #include "tests/support/worker/rig.h"
 #include "worker/audit.h"
 
-#define HOT(key, id, name) \
-	"XADD " WP_P key " " id " e " name " x 99999999999999 f _"
+#define HOT(key, id, name) WP_PUT_HOT(WP_P key, id, WP_ALIVE, "0", name)
 
 struct rig {
 	struct wp_world *w;

@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "lib/base/clock.h"
+#include "tests/support/entry.h"
 #include "tests/support/test_redis.h"
 #include "tests/support/worker/rig.h"
 #include "worker/direct.h"
@@ -28,7 +29,7 @@ enum {
 enum { PAUSE_MS = 5000, ROWS = 600 };
 /* A row in Lua: id, user, version. */
 #define ROW(id, user, version) \
-	",'" id "','" user "','0','99999999999999','" version "','m'"
+	",'" id "','" WP_ALIVE "',pack('" user "',0,'m'),'" version "'"
 
 struct rig {
 	struct wp_world *w;
@@ -85,8 +86,9 @@ static bool call(struct rig *rig, const char *counts, const char *rows)
 	bool stays;
 
 	(void)ask_of(rig, false);
-	reply = wp_world_cmd(rig->w, "EVAL return{{'ok',%s,''%s}} 0", counts,
-			     rows);
+	reply = wp_world_cmd(rig->w,
+			     "EVAL " WP_LUA_PACK "return{{'ok',%s,''%s}} 0",
+			     counts, rows);
 	wp_route_parse(reply, 0, &result);
 	assert_int_equal(result.status, WP_ROUTE_OK);
 	stays = wp_direct_tell(rig->direct, &rig->owned, &result, rig->now_ms);
@@ -213,9 +215,10 @@ static void a_batch_has_a_bound_and_the_oldest(void **state)
 	(void)ask_of(&rig, false);
 	reply = wp_world_cmd(
 		rig.w,
-		"EVAL local\tt={'ok',0,0,0,0,0,0,''}\tfor\ti=1,%d\tdo\t"
-		"for\tk,x\tin\tipairs({i..'-1','urn:sm:user:u'..i,'0','9','0',"
-		"'m'})do\tt[#t+1]=x\tend\tend\treturn{t} 0",
+		"EVAL " WP_LUA_PACK
+		"local\tt={'ok',0,0,0,0,0,0,''}\tfor\ti=1,%d\tdo\t"
+		"for\tk,x\tin\tipairs({i..'-1','9',pack('urn:sm:user:u'..i,0,"
+		"'m'),'0'})do\tt[#t+1]=x\tend\tend\treturn{t} 0",
 		ROWS);
 	wp_route_parse(reply, 0, &result);
 	assert_true(

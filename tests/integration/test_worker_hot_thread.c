@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "lib/base/clock.h"
+#include "tests/support/entry.h"
 #include "tests/support/test_redis.h"
 #include "tests/support/worker/rig.h"
 #include "worker/own.h"
@@ -140,8 +141,8 @@ static void fill(struct rig *rig, uint32_t partition)
 	wp_world_run(rig->w, "SET wp:{%u}:gate %s", partition,
 		     wp_redis_run_id(rig->w->redis));
 	wp_world_run(rig->w,
-		     "XADD wp:{%u}:ingress * u " WP_BOB
-		     " b 0 f  x 99999999999999 t t e m",
+		     WP_PUT_INGRESS("wp:{%u}:ingress", "*", WP_BOB, "0",
+				    WP_ALIVE, "m"),
 		     partition);
 	wp_router_ring(rig->router, partition);
 }

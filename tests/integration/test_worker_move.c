@@ -14,6 +14,7 @@
 
 #include "lib/base/clock.h"
 #include "tests/support/boxes.h"
+#include "tests/support/entry.h"
 #include "tests/support/test_redis.h"
 #include "tests/support/worker/rig.h"
 #include "worker/move.h"
@@ -64,7 +65,7 @@ static bool move_once(struct rig *rig)
 static void leave(struct wp_world *w, const char *prefix, const char *urn,
 		  int due_ms)
 {
-	wp_world_run(w, "XADD %shot:%s * e m x 99999999999999 f _", prefix,
+	wp_world_run(w, WP_PUT_HOT("%shot:%s", "*", WP_ALIVE, "0", "m"), prefix,
 		     urn);
 	wp_world_run(w, "ZADD %smigrate %d %s", prefix, due_ms, urn);
 }
@@ -72,9 +73,10 @@ static void leave(struct wp_world *w, const char *prefix, const char *urn,
 static void leave_crowd(struct wp_world *w, const char *lane, const char *what)
 {
 	wp_world_run(w,
-		     "EVAL for\ti=1,%d\tdo\tlocal\tu='urn:sm:user:c'..i\t"
-		     "redis.call('XADD',KEYS[1]..'hot:'..u,'1-1','e','m','x',"
-		     "'99999999999999','f','')\t"
+		     "EVAL " WP_LUA_PACK
+		     "for\ti=1,%d\tdo\tlocal\tu='urn:sm:user:c'..i\t"
+		     "redis.call('XADD',KEYS[1]..'hot:'..u,'1-1','x'," WP_ALIVE
+		     ",'m',pack(u,0,'m'))\t"
 		     "redis.call('ZADD',KEYS[1]..'migrate',i,u)\t%send 1 %s",
 		     CROWD, what, lane);
 }
@@ -107,7 +109,7 @@ static void refill(void *ctx, const char *operation)
 		return;
 	assert_true(++rig->refills < REFILLS_MAX);
 	wp_world_run(rig->w,
-		     "XADD " WP_P "hot:" WP_BOB " * e m x 99999999999999 f _");
+		     WP_PUT_HOT(WP_P "hot:" WP_BOB, "*", WP_ALIVE, "0", "m"));
 }
 
 static void who_is_sent_to_without_end_delays_nobody(void **state)
@@ -138,11 +140,13 @@ static void refill_crowd(void *ctx, const char *operation)
 	struct rig *rig = ctx;
 
 	if (strcmp(operation, "append") == 0)
-		wp_world_run(rig->w,
-			     "EVAL for\ti=1,%d\tdo\tredis.call('XADD',KEYS[1].."
-			     "'hot:urn:sm:user:c'..i,'*','e','m','x',"
-			     "'99999999999999','f','')end 1 " WP_P,
-			     CROWD);
+		wp_world_run(
+			rig->w,
+			"EVAL " WP_LUA_PACK
+			"for\ti=1,%d\tdo\tlocal\tu='urn:sm:user:c'..i\t"
+			"redis.call('XADD',KEYS[1]..'hot:'..u,'*','x'," WP_ALIVE
+			",'m',pack(u,0,'m'))end 1 " WP_P,
+			CROWD);
 }
 
 static void a_crowd_that_is_sent_to_without_end_delays_nobody(void **state)
@@ -239,8 +243,8 @@ static void a_conflict_stops_its_partition_and_no_other(void **state)
 	assert_int_equal(
 		wp_test_append(rig.w->spy.real, &rig.w->box, 0, &other, 1),
 		WP_OK);
-	wp_world_run(rig.w, "XADD " WP_P "hot:" WP_BOB
-			    " 1-1 e m x 99999999999999 f _");
+	wp_world_run(rig.w,
+		     WP_PUT_HOT(WP_P "hot:" WP_BOB, "1-1", WP_ALIVE, "0", "m"));
 	wp_world_run(rig.w, "ZADD " WP_P "migrate 1 " WP_BOB);
 	leave(rig.w, OTHER_P, WP_AMY, 2);
 	(void)move_once(&rig);

@@ -15,14 +15,14 @@
 #include "lib/base/clock.h"
 #include "lib/mailbox/partition.h"
 #include "tests/support/boxes.h"
+#include "tests/support/entry.h"
 #include "tests/support/test_redis.h"
 #include "tests/support/worker/rig.h"
 #include "worker/sweep.h"
 
 #define MAIL(...) ((struct wp_world_mail){ __VA_ARGS__ })
-#define HOT(key, id, name, expiry) \
-	"XADD " WP_P key " " id " e " name " x " expiry " f _"
-#define ALIVE "99999999999999"
+#define HOT(key, id, name, expiry) WP_PUT_HOT(WP_P key, id, expiry, "0", name)
+#define ALIVE WP_ALIVE
 
 enum { LONG_AGO_MS = 5, HOUR_MS = 3600 * 1000 };
 
@@ -143,11 +143,13 @@ static void a_long_queue_is_swept_in_several_calls(void **state)
 	int64_t deleted = 0;
 	int calls = 1;
 
-	wp_world_run(w, "EVAL for\ti=1,1500\tdo\tredis.call('XADD',KEYS[1],"
-			"'5-'..i,'e','m','x',i%%2==0\tand\t7\tor\t" ALIVE
-			",'f','')\tredis.call('XADD',KEYS[2],'5-'..i,"
-			"'e','m','x',7,'f','')end 2 " WP_P "hot:" WP_BOB
-			" " WP_P "hot!:" WP_BOB);
+	wp_world_run(w,
+		     "EVAL " WP_LUA_PACK_HOT
+		     "for\ti=1,1500\tdo\tredis.call('XADD',KEYS[1],"
+		     "'5-'..i,'x',i%%2==0\tand\t7\tor\t" ALIVE
+		     ",'m',pack_hot(KEYS[1],0,'m'))\tredis.call('XADD',KEYS[2],"
+		     "'5-'..i,'x',7,'m',pack_hot(KEYS[2],0,'m'))end 2 " WP_P
+		     "hot:" WP_BOB " " WP_P "hot!:" WP_BOB);
 	wp_world_run(w, "ZADD " WP_P "expiry 7 " WP_BOB);
 
 	deleted += sweep(w, &is_more);

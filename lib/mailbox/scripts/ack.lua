@@ -29,7 +29,7 @@ local deleted = 0
 
 -- include index
 
--- include fields_of
+-- include unpack_entry
 
 -- include is_above
 
@@ -38,11 +38,12 @@ local function delete_accepted(id, band)
   if not entry then
     return
   end
-  local fields = fields_of(entry)
-  if fields.u == urn and fields.b == band then
+  local _, size, bits, length = unpack_entry(entry[2])
+  if bits and bits % 2 == band and
+    entry[2][4]:sub(ENTRY_HEAD + 1, ENTRY_HEAD + length) == urn then
     redis.call('HDEL', prefix .. 'tries', id)
     redis.call('XDEL', ingress, id)
-    index_lose(urn, (band == '1' and '!' or '') .. id, #(fields.e or ''))
+    index_lose(urn, (band == 1 and '!' or '') .. id, size)
   end
 end
 
@@ -78,7 +79,7 @@ local function delete(key, band, first, last)
   return left
 end
 
-local left = delete(standard, '0', 4, 3 + n) + delete(high, '1', 4 + n, #ARGV)
+local left = delete(standard, 0, 4, 3 + n) + delete(high, 1, 4 + n, #ARGV)
 if left == 0 then
   redis.call('ZREM', prefix .. 'expiry', urn)
   index_forget(urn)

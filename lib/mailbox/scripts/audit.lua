@@ -57,6 +57,8 @@ end
 
 -- include index
 
+-- include unpack_entry
+
 -- include index_exact
 
 local function has_hot(urn)

@@ -25,6 +25,8 @@ local push_max = tonumber(ARGV[5] or '0')
 
 -- include push
 
+-- include unpack_entry
+
 -- include highest_waiting
 
 local at = prefix .. 'at:' .. conn:match('^(.*)%.')

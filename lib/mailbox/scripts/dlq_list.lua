@@ -22,7 +22,7 @@ local function describe(entry)
   for _, name in ipairs(NAMES) do
     row[#row + 1] = (fields[name] or ''):sub(1, MAX_TEXT)
   end
-  row[#row + 1] = #(fields.e or fields.envelope or '')
+  row[#row + 1] = #(fields.e or fields.envelope or fields.m or '')
   row[#row + 1] = fields.key and 1 or 0
   return row
 end

@@ -46,6 +46,8 @@ end
 
 -- include last_id
 
+-- include unpack_entry
+
 local f = fields_of(entry)
 -- "" stands for a field that the entry never had.
 for _, name in ipairs({'id', 'u', 'b', 'x', 'e'}) do
@@ -54,20 +56,25 @@ for _, name in ipairs({'id', 'u', 'b', 'x', 'e'}) do
   end
 end
 local id, expires_ms = f.id, tonumber(f.x)
-local kept = {e = f.e, x = f.x, f = f.f or ''}
+local is_high, is_ephemeral = f.b == '1', (f.f or ''):find('e', 1, true)
 if not id:find('^%d+%-%d+$') then
   return {'broken', 'its id is none of a message'}
 end
 if not expires_ms then
   return {'broken', 'its expiry is no number'}
 end
+if #f.u > 255 then
+  return {'broken', 'its recipient is nobody'}
+end
+local m = string.char(1, (is_high and 1 or 0) +
+  (is_ephemeral and EPHEMERAL or 0), #f.u, 0) .. ('\0'):rep(8) .. f.u .. f.e
 
 -- include clock
 if expires_ms <= now_ms then
   return {'expired'}
 end
 
-local hot = prefix .. (f.b == '1' and 'hot!:' or 'hot:') .. f.u
+local hot = prefix .. (is_high and 'hot!:' or 'hot:') .. f.u
 local kind = redis.call('TYPE', hot).ok
 if kind ~= 'none' and kind ~= 'stream' then
   return {'broken', 'the queue of its recipient is a ' .. kind}
@@ -81,7 +88,7 @@ for _, conn in ipairs(redis.call('HKEYS', prefix .. 'online:' .. f.u)) do
     online[#online + 1] = inc
   end
 end
-if #online == 0 and kept.f:find('e', 1, true) then
+if #online == 0 and is_ephemeral then
   return {'absent'}
 end
 
@@ -94,7 +101,7 @@ end
 -- include waits_of
 
 local function add_to(key)
-  redis.call('XADD', key, id, 'e', kept.e, 'x', kept.x, 'f', kept.f)
+  redis.call('XADD', key, id, 'x', string.format('%d', expires_ms), 'm', m)
 end
 
 -- Fill copy with all of hot and the entry; false when that is too much.
@@ -103,12 +110,13 @@ local function copy_with_entry(top)
   if redis.call('XLEN', hot) >= max_entries then
     return false
   end
-  local from, bytes, is_in = '-', #kept.e, false
+  local from, bytes, is_in = '-', #f.e, false
   repeat
     local slice = redis.call('XRANGE', hot, from, '+', 'COUNT', SLICE)
     for _, other in ipairs(slice) do
       from = '(' .. other[1]
-      bytes = bytes + #other[2][2] -- e, envelope, x, expiry, f, flags
+      local _, size = unpack_entry(other[2])
+      bytes = bytes + (size or #other[2][2])
       if bytes > max_bytes then
         redis.call('DEL', copy)
         return false
@@ -143,15 +151,15 @@ if #online == 0 then
 end
 redis.call('ZADD', prefix .. 'expiry', 'LT', string.format('%d', expires_ms),
   f.u)
-local member = (f.b == '1' and '!' or '') .. id
+local member = (is_high and '!' or '') .. id
 if type(redis.pcall('ZSCORE', prefix .. 'index:' .. f.u, member)) ~= 'string'
 then
   local text = waits_of(prefix .. 'waits', 'HGET', f.u) or '0 0'
   local n, bytes = text:match('^(%d+) (%d+)$')
   redis.call('HSET', prefix .. 'waits', f.u, string.format('%d %d', n + 1,
-    bytes + #kept.e))
+    bytes + #f.e))
 end
-index_add(f.u, member, expires_ms, #kept.e)
+index_add(f.u, member, expires_ms, #f.e)
 if has_moved_on then
   redis.call('RENAME', copy, hot)
 elseif not is_there then

@@ -7,8 +7,9 @@
 --          token: 16 hex digits, never used before
 -- Result   {"lost"}   somebody else owns the partition
 --          {"none"}   nothing to move: online again, or empty; the mark is gone
---          {"rows", {id, band, flags, expires_ms, envelope}, …}
---                   the oldest entries of each band, without gaps
+--          {"rows", n, {id, expires_ms, m}, …}
+--                   the oldest entries of each band, without gaps; the first n
+--                   of the high one
 --
 -- Invariants
 --   - Presence, mark and hot queue are looked at in this instant only.
@@ -30,6 +31,8 @@ local SLICE = 16
 
 -- include index
 
+-- include unpack_entry
+
 -- include cold_record
 
 -- include cold_hinted
@@ -48,24 +51,26 @@ if is_empty or redis.call('EXISTS', prefix .. 'online:' .. urn) == 1 then
   return {'none'}
 end
 
-local rows = {'rows'}
+local rows = {'rows', 0}
 local bytes, last_ms = 0, 0
 
-local function take(key, band)
+local function take(key)
   local from, taken = '-', 0
   while taken < max_entries do
     local slice = redis.call('XRANGE', key, from, '+', 'COUNT',
       math.min(SLICE, max_entries - taken))
     for _, entry in ipairs(slice) do
-      local id, f = entry[1], entry[2] -- e, envelope, x, expiry, f, flags
-      if bytes > 0 and bytes + #f[2] > max_bytes then
+      local id, flat = entry[1], entry[2]
+      local expires_ms, size, bits = unpack_entry(flat)
+      size = size or #flat[2]
+      if bytes > 0 and bytes + size > max_bytes then
         return
       end
-      bytes = bytes + #f[2]
-      if not f[6]:find('e', 1, true) then -- else it is not stored
-        last_ms = math.max(last_ms, tonumber(f[4]) or 0)
+      bytes = bytes + size
+      if bits and bits % 4 < EPHEMERAL then -- else it is not stored
+        last_ms = math.max(last_ms, expires_ms or 0)
       end
-      rows[#rows + 1] = {id, band, f[6], f[4], f[2]}
+      rows[#rows + 1] = {id, flat[2], flat[4] or ''}
       from = '(' .. id
     end
     taken = taken + #slice
@@ -74,8 +79,9 @@ local function take(key, band)
     end
   end
 end
-take(high, '1')
-take(standard, '0')
+take(high)
+rows[2] = #rows - 2
+take(standard)
 
 local cold = prefix .. 'cold'
 redis.call('HSET', cold, urn,

@@ -42,6 +42,8 @@ redis.call('HSET', prefix .. 'live', inc, 'doomed')
 
 -- include push
 
+-- include unpack_entry
+
 -- include highest_waiting
 
 -- include leaving

@@ -30,9 +30,9 @@
 --          left: entries still in ingress, without rows and what waits for
 --          their landing; marked: users who are to be moved to the cold store;
 --          error: text of the last fault or ""
---          a row is id, urn, band, expires_ms, version, envelope; version: of
---          the mailbox, as the store told it before this instant; 0: it has
---          nothing of the user in this life of Redis
+--          a row is id, expires_ms, m, version; version: of the mailbox,
+--          as the store told it before this instant; 0: it has nothing of the
+--          user in this life of Redis
 --
 -- Invariants
 --   - An entry leaves ingress only after it is in hot, in the dead-letter
@@ -99,7 +99,19 @@ local last_error
 
 -- include index
 
--- include fields_of
+-- include unpack_entry
+
+-- What an entry says. Without u no send has written it, without x its expiry is
+-- no number.
+local function read(flat)
+  local expires_ms, size, bits, length = unpack_entry(flat)
+  if not size then
+    return {flat = flat, size = #(flat[4] or flat[2])}
+  end
+  return {flat = flat, size = size, x = expires_ms,
+    u = flat[4]:sub(ENTRY_HEAD + 1, ENTRY_HEAD + length),
+    is_high = bits % 2 == 1, is_ephemeral = bits % 4 >= EPHEMERAL}
+end
 
 -- include cold_record
 
@@ -167,11 +179,11 @@ local function is_in(hot, id)
 end
 
 -- Put it into hot. Returns nil and what is wrong when it cannot be.
-local function append(id, f, expires_ms)
-  local hot = prefix .. (f.b == '1' and 'hot!:' or 'hot:') .. f.u
-  local member = (f.b == '1' and '!' or '') .. id
-  local is_new = index_add(f.u, member, expires_ms, #f.e)
-  local added = try('XADD', hot, id, 'e', f.e, 'x', f.x, 'f', f.f)
+local function append(id, f)
+  local hot = prefix .. (f.is_high and 'hot!:' or 'hot:') .. f.u
+  local member = (f.is_high and '!' or '') .. id
+  local is_new = index_add(f.u, member, f.x, f.size)
+  local added = try('XADD', hot, id, 'x', f.flat[2], 'm', f.flat[4])
   if type(added) == 'table' and added.err then
     -- An id the stream has already covered was routed by a call cut off later.
     local is_covered = added.err:find('equal or smaller', 1, true)
@@ -191,26 +203,25 @@ end
 -- Returns "routed", "dropped", or nil and what is wrong with the entry.
 -- Faults of Redis itself are raised and end the partition's turn.
 local function route_one(id, f)
-  if not (f.u and f.e and f.x and f.b and f.f) then
-    return nil, 'missing field'
-  end
-  local expires_ms = tonumber(f.x)
-  if not expires_ms then
+  local expires_ms = f.x
+  if not f.u then
+    return nil, 'no send has written it'
+  elseif not expires_ms then
     return nil, 'expiry is no number'
   end
   local user = user_of(f.u)
   user.online = user.online or incarnations(f.u)
   local is_online = #user.online > 0
-  if not is_online and f.f:find('e', 1, true) then
+  if not is_online and f.is_ephemeral then
     return 'dropped'
   end
-  if f.f ~= '' then
+  if f.is_ephemeral then
     call('ZADD', prefix .. 'expiry', 'LT', string.format('%d', expires_ms), f.u)
   end
   if expires_ms <= now_ms then
     try('HDEL', prefix .. 'waits', '!' .. f.u)
   end
-  local is_done, reason = append(id, f, expires_ms)
+  local is_done, reason = append(id, f)
   if not is_done then
     return nil, reason
   end
@@ -230,9 +241,15 @@ local function route_one(id, f)
 end
 
 local function bury(id, f, reason, tries)
-  call('XADD', prefix .. 'dlq', '*', 'id', id, 'reason', reason,
-    'tries', tries, 'at', now_text, 'u', f.u or '', 'b', f.b or '',
-    'f', f.f or '', 'x', f.x or '', 'e', f.e or '')
+  if f.u then
+    call('XADD', prefix .. 'dlq', '*', 'id', id, 'reason', reason,
+      'tries', tries, 'at', now_text, 'u', f.u, 'b', f.is_high and '1' or '0',
+      'f', f.is_ephemeral and 'e' or '', 'x', f.flat[2], 'e',
+      f.flat[4]:sub(-f.size))
+  else
+    call('XADD', prefix .. 'dlq', '*', 'id', id, 'reason', reason,
+      'tries', tries, 'at', now_text, 'm', f.flat[4] or f.flat[2])
+  end
 end
 
 -- What was put off for the entries of a slice.
@@ -258,7 +275,7 @@ end
 
 -- Whose order counts: a recipient and band.
 local function lane_of(f)
-  return (f.u or '') .. (f.b == '1' and ' !' or ' ')
+  return (f.u or '') .. (f.is_high and ' !' or ' ')
 end
 
 -- Returns true when the entry has left ingress.
@@ -295,7 +312,7 @@ local function attempt(id, f)
   end
   leaving[#leaving + 1] = id
   if f.u then
-    index_lose(f.u, (f.b == '1' and '!' or '') .. id, #(f.e or ''))
+    index_lose(f.u, (f.is_high and '!' or '') .. id, f.size)
   end
   settle_slice()
   return true
@@ -305,8 +322,8 @@ end
 
 -- Can it be a row? What is stranger goes the usual way.
 local function is_plain(f)
-  return f.f == '' and f.e and (f.b == '0' or f.b == '1') and f.x and
-    #f.x <= 15 and f.x:find('^%d+$') and true
+  return f.x and not f.is_ephemeral and #f.flat[2] <= 15 and
+    f.flat[2]:find('^%d+$') and true
 end
 
 -- The version that the store has told of a mailbox; nil when nobody knows.
@@ -357,20 +374,19 @@ local function look_for_strange(slice)
     local f = entry.f
     local user = f.u and users[f.u]
     entry.is_plain = is_plain(f)
-    if user and user.is_away and not entry.is_plain and f.f and
-      not f.f:find('e', 1, true) and not user.is_copied and
-      not user.is_behind then
+    if user and user.is_away and not entry.is_plain and f.x and
+      not f.is_ephemeral and not user.is_copied and not user.is_behind then
       user.is_away = false
     end
   end
 end
 
 local function add_row(user, id, f)
-  local at = 8 + n_rows * 6
-  answer[at + 1], answer[at + 2], answer[at + 3] = id, f.u, f.b
-  answer[at + 4], answer[at + 5], answer[at + 6] = f.x, user.version, f.e
+  local at = 8 + n_rows * 4
+  answer[at + 1], answer[at + 2] = id, f.flat[2]
+  answer[at + 3], answer[at + 4] = f.flat[4], user.version
   n_rows = n_rows + 1
-  user.last_ms = math.max(user.last_ms or 0, tonumber(f.x))
+  user.last_ms = math.max(user.last_ms or 0, f.x)
   if not user.is_copied then
     user.is_copied = true
     copied[#copied + 1] = user
@@ -391,7 +407,7 @@ local function stays(id, entry)
   if entry.is_plain and not skip_to and not user.is_behind then
     add_row(user, id, f)
     return 'row'
-  elseif entry.is_plain or (f.f and not f.f:find('e', 1, true) and
+  elseif entry.is_plain or (f.x and not f.is_ephemeral and
     (user.is_copied or user.is_behind)) then
     user.is_behind = true
     return 'passed'
@@ -422,10 +438,9 @@ local function note_expiries(slice)
   local earliest, words = {}, {}
   for _, entry in ipairs(slice) do
     local f = entry.f
-    local expires_ms = tonumber(f.x)
-    if f.u and expires_ms and f.f == '' and
+    if f.x and not f.is_ephemeral and
       not (is_direct and users[f.u].is_away) then
-      earliest[f.u] = math.min(earliest[f.u] or math.huge, expires_ms)
+      earliest[f.u] = math.min(earliest[f.u] or math.huge, f.x)
     end
   end
   for urn, expires_ms in pairs(earliest) do
@@ -454,7 +469,7 @@ end
 
 local function take(id, entry)
   local f = entry.f
-  local size = #(f.e or '')
+  local size = f.size
   if held > 0 and holding[lane_of(f)] then
     held = held + 1
     return keep(size)
@@ -482,7 +497,7 @@ local function walk()
     local slice = call('XRANGE', ingress, from, '+', 'COUNT', SLICE)
     local is_last = #slice < SLICE
     for _, entry in ipairs(slice) do
-      entry.f = fields_of(entry)
+      entry.f = read(entry[2])
     end
     if is_direct then
       look_for_away(slice)

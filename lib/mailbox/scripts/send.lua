@@ -5,9 +5,9 @@
 -- ARGV     run_id, high_mark, idem_hours, max_waiting, max_waiting_bytes,
 --          is_full, for each partition how many items are for it, then the
 --          items, those of one partition together:
---          urn, band, flags, expires_in_ms, trace, envelope, idem, digest
+--          urn, expires_in_ms, m, idem, digest
 --          is_full is 1 when Redis is past its memory mark;
---          band is 0 (standard) or 1 (high); flags is "e" for ephemeral or "";
+--          m as parts/unpack_entry.lua says, for this urn;
 --          idem is the 16-byte idempotency field or "", digest 16 bytes
 -- Result   {"ok", r1, … rn}       in the order of the items; each
 --                                 {"ok", id} accepted now, {"dup", id}
@@ -46,7 +46,7 @@
 -- (or one with a bad disk, or too few replicas) would refuse to begin, and
 -- known keys would get no answer. Without it Redis refuses the first write.
 local run_id, is_full = ARGV[1], ARGV[6] == '1'
-local BUCKET_HOURS = 6
+local WORDS, BUCKET_HOURS = 5, 6
 
 -- include clock
 
@@ -74,6 +74,8 @@ local function known(prefix, field)
 end
 
 -- include last_id
+
+-- include unpack_entry
 
 -- What expires does not wait: look for that, and whether waits is right.
 local function look_closely(prefix, urn, w, is_queue_empty)
@@ -171,22 +173,27 @@ end
 
 -- include waits_of
 
+-- Bytes of the envelope in an item.
+local function size_of(at)
+  return #ARGV[at + 2] - ENTRY_HEAD - #ARGV[at]
+end
+
 -- That of each recipient, by name.
 local function recipients(prefix, at, n)
   local waits, cold = prefix .. 'waits', prefix .. 'cold'
   if n == 1 then
     local urn = ARGV[at]
     return {[urn] = waiting_for(waits_of(waits, 'HGET', urn),
-      redis.call('HGET', cold, urn), 1, #ARGV[at + 5])}
+      redis.call('HGET', cold, urn), 1, size_of(at))}
   end
   local urns, more_n, more_bytes = {}, {}, {}
-  for i = at, at + 8 * (n - 1), 8 do
+  for i = at, at + WORDS * (n - 1), WORDS do
     local urn = ARGV[i]
     if not more_n[urn] then
       urns[#urns + 1] = urn
     end
     more_n[urn] = (more_n[urn] or 0) + 1
-    more_bytes[urn] = (more_bytes[urn] or 0) + #ARGV[i + 5]
+    more_bytes[urn] = (more_bytes[urn] or 0) + size_of(i)
   end
   local waiting = {}
   local w = waits_of(waits, 'HMGET', unpack(urns))
@@ -239,19 +246,17 @@ local function is_over(p, urn, w, size)
 end
 
 -- Take an item whose words in ARGV begin behind `at`; returns its id.
-local function append(p, at, w)
-  local envelope, field = ARGV[at + 5], ARGV[at + 6]
-  w.n, w.bytes = w.n + 1, w.bytes + #envelope
+local function append(p, at, size, w)
+  local field = ARGV[at + 3]
+  w.n, w.bytes = w.n + 1, w.bytes + size
   if field ~= '' then
     p.last = p.last or last_id(p.ingress)
-    redis.call('SET', p.intent, field .. ARGV[at + 7] .. p.last)
+    redis.call('SET', p.intent, field .. ARGV[at + 4] .. p.last)
   end
-  local id = redis.call('XADD', p.ingress, '*', 'u', ARGV[at], 'b',
-    ARGV[at + 1], 'f', ARGV[at + 2], 'x',
-    string.format('%d', now_ms + ARGV[at + 3]), 't', ARGV[at + 4], 'e',
-    envelope)
+  local id = redis.call('XADD', p.ingress, '*',
+    'x', string.format('%d', now_ms + ARGV[at + 1]), 'm', ARGV[at + 2])
   if field ~= '' then
-    remember(p.prefix, field, ARGV[at + 7], id)
+    remember(p.prefix, field, ARGV[at + 4], id)
     redis.call('DEL', p.intent)
   end
   p.last, p.length, p.has_appended = id, p.length + 1, true
@@ -278,19 +283,19 @@ local results = {'ok'}
 -- The n items from the first on, all of one partition.
 local function accept(prefix, first, n)
   local p, high_mark, first_item = begin(prefix), tonumber(ARGV[2]), 7 + #KEYS
-  local refused, waiting = {}, recipients(prefix, first_item + first * 8, n)
+  local refused, waiting = {}, recipients(prefix, first_item + first * WORDS, n)
   if p.left then
     write(p, 'SETRANGE', p.intent, 0, '')
   end
   for i = first, first + n - 1 do
-    local at = first_item + i * 8
-    local urn, size, field = ARGV[at], #ARGV[at + 5], ARGV[at + 6]
+    local at = first_item + i * WORDS
+    local urn, size, field = ARGV[at], size_of(at), ARGV[at + 3]
     local w = waiting[urn]
     local seen = field ~= '' and
       (p.cut and p.cut.field == field and p.cut.digest .. p.cut.id or
         known(prefix, field))
     if seen then
-      results[i + 2] = seen:sub(1, 16) == ARGV[at + 7] and
+      results[i + 2] = seen:sub(1, 16) == ARGV[at + 4] and
         {'dup', seen:sub(17)} or {'conflict'}
     elseif refused[urn] then
       results[i + 2] = {refused[urn]}
@@ -301,7 +306,7 @@ local function accept(prefix, first, n)
       refused[urn] = 'overloaded'
       results[i + 2] = {'overloaded'}
     else
-      results[i + 2] = {'ok', append(p, at, w)}
+      results[i + 2] = {'ok', append(p, at, size, w)}
     end
   end
   if p.has_appended then

@@ -41,6 +41,8 @@ local deleted, looked, bytes = 0, 0, 0
 
 -- include index
 
+-- include unpack_entry
+
 local function is_full()
   return looked >= max_entries or bytes >= max_bytes
 end
@@ -59,10 +61,11 @@ local function sweep_band(urn, mark, key, from, earliest)
     local slice = redis.call('XRANGE', key, from, '+', 'COUNT', SLICE)
     local expired = {}
     for _, entry in ipairs(slice) do
-      local id, f = entry[1], entry[2] -- e, envelope, x, expiry, f, flags
-      local expires_ms = tonumber(f[4]) or math.huge
+      local id = entry[1]
+      local expires_ms, size = unpack_entry(entry[2])
+      expires_ms = expires_ms or math.huge -- a foreign hand
       from = '(' .. id
-      bytes = bytes + #f[2]
+      bytes = bytes + (size or #entry[2][2])
       if expires_ms <= now_ms then
         expired[#expired + 1] = id
       else

@@ -1,5 +1,5 @@
 -- exports highest_waiting, looks_are_over
--- needs prefix, is_above
+-- needs prefix, is_above, unpack_entry, EPHEMERAL
 -- The highest id that waits in hot, has not expired and is not ephemeral, or
 -- nil.
 -- Where that takes too long a look, it is the lowest id that was looked at: a
@@ -16,10 +16,12 @@ do
       local slice = redis.pcall('XREVRANGE', key, to, '-', 'COUNT', count)
       slice = slice.err and {} or slice -- a foreign key is route's business
       for _, entry in ipairs(slice) do
-        local f = entry[2] -- e, envelope, x, expiry, f, flags
+        local expires_ms, size, bits = unpack_entry(entry[2])
         last = entry[1]
-        looks_left, bytes_left = looks_left - 1, bytes_left - #f[2]
-        if not f[6]:find('e', 1, true) and (tonumber(f[4]) or 0) > now_ms then
+        looks_left = looks_left - 1
+        bytes_left = bytes_left - (size or #entry[2][2])
+        if bits and bits % 4 < EPHEMERAL and
+          (expires_ms or 0) > now_ms then
           return last
         end
       end

@@ -1,5 +1,5 @@
 -- exports index_rebuild
--- needs prefix, index_score
+-- needs prefix, index_score, unpack_entry
 -- Make the index of a user anew, out of what is in hot, beside the old one.
 -- Looks at every entry: only after a cut, a foreign hand, or a version without
 -- index.
@@ -13,10 +13,11 @@ local function index_rebuild(urn)
         16)
       slice = slice.err and {} or slice -- a foreign key is route's business
       for _, entry in ipairs(slice) do
-        local id, f = entry[1], entry[2] -- e, envelope, x, expiry, f, flags
+        local id = entry[1]
+        local expires_ms, size = unpack_entry(entry[2])
         from = '(' .. id
         redis.call('ZADD', copy, string.format('%d',
-          index_score(tonumber(f[4]) or 0, #f[2])), mark .. id)
+          index_score(expires_ms or 0, size or #entry[2][2])), mark .. id)
       end
     until #slice < 16
   end

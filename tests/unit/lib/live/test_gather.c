@@ -15,12 +15,13 @@
 
 #include "lib/base/clock.h"
 #include "lib/live/gather.h"
+#include "lib/mailbox/entry.h"
 
 enum {
 	CALLER_MAX = 100, /* sends of one */
 	CALLERS = WP_GATHER_WAITING_MAX + 1,
 	PATIENCE_MS = 1000,
-	ITEM_WORDS = 8,
+	ITEM_WORDS = 5,
 	NAME_MAX_LEN = 16,
 };
 
@@ -86,10 +87,11 @@ static enum wp_err on_call(void *ctx, const struct wp_cmd *cmd, wp_reply_fn fn,
 	assert_int_equal(first + redis.n * ITEM_WORDS, cmd->n);
 	for (size_t i = 0; i < redis.n; i++) {
 		const char *text =
-			wp_cmd_word(cmd, first + i * ITEM_WORDS + 5, &len);
+			wp_cmd_word(cmd, first + i * ITEM_WORDS + 2, &len);
+		size_t head_len = WP_ENTRY_HEAD + (uint8_t)text[2];
 
-		(void)snprintf(redis.names[i], NAME_MAX_LEN, "%.*s", (int)len,
-			       text);
+		(void)snprintf(redis.names[i], NAME_MAX_LEN, "%.*s",
+			       (int)(len - head_len), text + head_len);
 	}
 	return WP_OK;
 }

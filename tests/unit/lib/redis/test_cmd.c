@@ -79,6 +79,22 @@ static void a_command_is_written_as_the_server_reads_it(void **state)
 	assert_null(cmd.words.data);
 }
 
+static void a_word_may_be_written_in_two_parts(void **state)
+{
+	struct wp_cmd cmd;
+
+	(void)state;
+	wp_cmd_init(&cmd);
+	wp_cmd_join(&cmd, "ab", 2, "cd\0e", 4);
+	wp_cmd_join(&cmd, "", 0, "x", 1);
+	wp_cmd_join(&cmd, "y", 1, "", 0);
+	assert_int_equal(cmd.n, 3);
+	assert_memory_equal(cmd.words.data,
+			    "$6\r\nabcd\0e\r\n$1\r\nx\r\n$1\r\ny\r\n", 26);
+	assert_int_equal(cmd.words.len, 26);
+	wp_cmd_release(&cmd);
+}
+
 static void words_stay_apart_while_a_command_grows(void **state)
 {
 	struct wp_cmd cmd;
@@ -111,6 +127,11 @@ static void a_command_too_large_to_hold_fails_for_good(void **state)
 	wp_cmd_str(&cmd, "SET");
 
 	wp_cmd_add(&cmd, "", SIZE_MAX - 1);
+	wp_cmd_str(&cmd, "x");
+	wp_cmd_clear(&cmd);
+	assert_int_equal(cmd.words.failed, 0);
+	wp_cmd_str(&cmd, "SET");
+	wp_cmd_join(&cmd, "", SIZE_MAX / 2, "", SIZE_MAX / 2);
 	wp_cmd_str(&cmd, "x");
 
 	assert_int_not_equal(cmd.words.failed, 0);
@@ -170,6 +191,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_call_names_its_script_and_its_key),
 		cmocka_unit_test(a_command_is_written_as_the_server_reads_it),
+		cmocka_unit_test(a_word_may_be_written_in_two_parts),
 		cmocka_unit_test(words_stay_apart_while_a_command_grows),
 		cmocka_unit_test(a_command_too_large_to_hold_fails_for_good),
 		cmocka_unit_test(each_command_of_a_group_has_its_head),

@@ -40,10 +40,16 @@ def ignore_signals():
         signal.signal(number, signal.SIG_IGN)
 
 
+# What asked us to stop. An exception that a signal raises inside a destructor
+# is seen by nobody.
+stop_signals = []
+
+
 def on_signal(number, _frame):
     # Once is enough, of any kind: what follows is an orderly stop.
     ignore_signals()
-    raise Interrupted(signal.Signals(number).name)
+    stop_signals.append(signal.Signals(number).name)
+    raise Interrupted(stop_signals[0])
 
 
 def say(text=""):
@@ -215,9 +221,10 @@ def run(stack):
     demonstrate_unless_killed(stack)
     greet(stack)
     watch = Watch(stack)
-    while True:
+    while not stop_signals:
         watch.look()
         time.sleep(WATCH_STEP_S)
+    raise Interrupted(stop_signals[0])
 
 
 def main():

@@ -236,11 +236,28 @@ static void a_notification_is_asked_for_when_it_can_be_pulled(void **state)
 	(void)land(w, &w->box, rows, 2);
 	wp_world_expect(w, "1", "XLEN " WP_P "push");
 	wp_world_expect(w, highest, "GET " WP_P "notified:" WP_BOB);
-	/* Nobody who is online is notified. */
+	/* Nobody who is online is notified of what went another way. */
 	wp_world_run(w, "DEL " WP_P "notified:" WP_BOB);
 	wp_world_join(w, "i1");
 	(void)wp_world_connect(w, "i1.1");
 	(void)land(w, &w->box, rows, 2);
+	wp_world_expect(w, "1", "XLEN " WP_P "push");
+}
+
+/* It was sent to somebody who was away, and nothing in hot tells of it. */
+static void who_comes_and_leaves_meanwhile_is_notified(void **state)
+{
+	struct wp_world *w = *state;
+	struct wp_store_row m1;
+
+	w->conf.push.enabled = true;
+	wp_world_join(w, "i1");
+	m1 = row_of(wp_world_post(w, MAIL(.json = "m1")), "m1");
+	(void)wp_world_connect(w, "i1.1");
+	assert_int_equal(land(w, &w->box, &m1, 1), 1);
+	wp_world_disconnect(w, "i1.1");
+	wp_world_expect(w, "1", "XLEN " WP_P "push");
+	assert_int_equal(land(w, &w->box, &m1, 1), 0);
 	wp_world_expect(w, "1", "XLEN " WP_P "push");
 }
 
@@ -346,6 +363,7 @@ int main(void)
 		WORLD_TEST(what_is_too_much_goes_when_ingress_is_empty),
 		WORLD_TEST(what_is_in_hot_besides_goes_on_counting),
 		WORLD_TEST(a_notification_is_asked_for_when_it_can_be_pulled),
+		WORLD_TEST(who_comes_and_leaves_meanwhile_is_notified),
 		WORLD_TEST(trouble_of_one_partition_is_not_anothers),
 		WORLD_TEST(a_crowd_goes_in_parts),
 		cmocka_unit_test(a_part_is_bounded),

@@ -22,8 +22,10 @@
 --     entry leaves ingress: a pull between the two steps found nothing.
 --   - Who is not, and has something in hot, is marked before: a route call that
 --     was cut off left it there, and relied on the entry coming again.
---   - Who is not is asked a notification for before it leaves ingress, and not
---     earlier: whoever is woken up by it finds the message.
+--   - A notification is asked for before it leaves ingress, and not earlier:
+--     whoever is woken up by it finds the message. For who is online by now as
+--     well, if it is still there: it came for somebody who was away, and who
+--     leaves again without a pull has nothing in hot that tells of it.
 --   - What the store said is written before waits is lowered, so nothing that
 --     waits is ever left out.
 --   - waits loses what this call deletes. What an ack or a route call has taken
@@ -57,7 +59,7 @@ local function incarnations(prefix, urn)
   return list
 end
 
--- Users who are away, and what there is to tell them of.
+-- Users who are to be notified.
 local function notify(prefix, users)
   -- include is_above
 
@@ -102,22 +104,33 @@ local function note_sizes(prefix, users, urns)
   end
 end
 
+-- Is any of it in ingress still? Else it went to hot or was acked meanwhile,
+-- and whoever leaves with something in hot is told of that.
+local function is_left(prefix, user)
+  for i = user.from, user.up_to do
+    if #call('XRANGE', prefix .. 'ingress', ARGV[i], ARGV[i]) > 0 then
+      return true
+    end
+  end
+  return false
+end
+
 -- Whoever has to be told, marked or notified; in_hot says who has something
 -- there, by place.
 local function tell(prefix, users, in_hot)
-  local due, marks, away = {}, {}, {}
+  local due, marks, unaware = {}, {}, {}
   for i, user in ipairs(users) do
     local online = incarnations(prefix, user.urn)
     for _, inc in ipairs(online) do
       due[inc] = due[inc] or {}
       table.insert(due[inc], user.urn)
     end
-    if #online == 0 then
-      away[#away + 1] = user
-      if in_hot[i] then
-        marks[#marks + 1] = now_text
-        marks[#marks + 1] = user.urn
-      end
+    if #online == 0 and in_hot[i] then
+      marks[#marks + 1] = now_text
+      marks[#marks + 1] = user.urn
+    end
+    if push_max > 0 and (#online == 0 or is_left(prefix, user)) then
+      unaware[#unaware + 1] = user
     end
   end
   for inc, urns in pairs(due) do
@@ -130,8 +143,8 @@ local function tell(prefix, users, in_hot)
   if #marks > 0 then
     call('ZADD', prefix .. 'migrate', 'NX', unpack(marks))
   end
-  if push_max > 0 and #away > 0 then
-    notify(prefix, away)
+  if #unaware > 0 then
+    notify(prefix, unaware)
   end
 end
 

@@ -416,7 +416,8 @@ bool wp_table_wait_due(struct wp_table *table, uint32_t least_ms,
 	is_due = least_ms == 0 || !wait_until(table, &least, false, false);
 	if (is_due && timeout_ms > 0 && wait_until(table, &end, false, true))
 		is_due = table->has_due;
-	is_rows = table->has_rows && !is_due && table->closed == 0;
+	is_rows = table->has_rows && !is_due && table->closed == 0 &&
+		  !table->is_stopping;
 	if (!is_rows)
 		table->has_due = false;
 	pthread_mutex_unlock(&table->lock);

@@ -110,7 +110,8 @@ void wp_table_wait(struct wp_table *table, uint32_t timeout_ms, bool is_deaf);
 /*
  * The same, not deaf, but it ends as well when wp_table_tell_due() was called
  * since the last such wait; only after least_ms, so that many calls are one.
- * And it ends at once while there are rows: true when that is all.
+ * And it ends at once while there are rows: true when that is all, and nobody
+ * is to stop.
  */
 bool wp_table_wait_due(struct wp_table *table, uint32_t least_ms,
 		       uint32_t timeout_ms);

@@ -292,6 +292,11 @@ static void rows_end_a_wait_at_once_but_not_for_ever(void **state)
 	assert_false(wp_table_wait_due(table, 0, 0));
 	wp_table_set_rows(table, false);
 	assert_false(wp_table_wait_due(table, 0, 1));
+	/* At the end nobody is to write them any more. */
+	wp_table_set_rows(table, true);
+	wp_table_stop(table);
+	assert_false(wp_table_wait_due(table, 60000, 60000));
+	assert_false(wp_table_wait_due(table, 0, 60000));
 }
 
 #define TABLE_TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)

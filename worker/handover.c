@@ -175,6 +175,7 @@ size_t wp_handover_take(struct wp_handover *handover, struct wp_batch **out,
 {
 	size_t users = 0, rows = 0, bytes = 0;
 	size_t n = 0;
+	bool is_more;
 
 	/* Before the look: what comes after it rings again. */
 	wp_table_set_rows(handover->table, false);
@@ -191,7 +192,10 @@ size_t wp_handover_take(struct wp_handover *handover, struct wp_batch **out,
 			break;
 		out[n++] = list_pop(&handover->waiting);
 	}
+	is_more = handover->waiting.first != NULL;
 	pthread_mutex_unlock(&handover->lock);
+	if (is_more)
+		wp_table_set_rows(handover->table, true);
 	return n;
 }
 

@@ -13,6 +13,7 @@
 #include "worker/handover.h"
 
 enum { PARTITIONS = 8, MANY = 3000, LONG_MS = 20000, AT_ONCE = 512 };
+enum { WAIT_MS = 1000 };
 
 struct fixture {
 	struct wp_table *table;
@@ -111,6 +112,8 @@ static void what_is_taken_at_once_fits_one_append(void **state)
 	(void)put(f, WP_STORE_APPENDS_MAX - 1, 1, 1);
 	(void)put(f, 2, 2, 1);
 	assert_int_equal(wp_handover_take(f->handover, taken, 4), 1);
+	/* The other one is not forgotten. */
+	assert_true(wp_table_wait_due(f->table, WAIT_MS, WAIT_MS));
 	wp_handover_give_back(f->handover, taken[0]);
 	(void)put(f, 2, WP_STORE_ROWS_MAX - 1, 1);
 	assert_int_equal(wp_handover_take(f->handover, taken, 4), 1);

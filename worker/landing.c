@@ -15,7 +15,11 @@
 #include "lib/mailbox/scripts.h"
 #include "worker/metrics.h"
 
-enum { LOG_INTERVAL_MS = 5000 };
+enum {
+	LOG_INTERVAL_MS = 5000,
+	/* While there is always more, other work has its turn as well. */
+	LOADS_AT_ONCE = 8,
+};
 
 enum wp_err wp_landing_init(struct wp_landing *landing, struct wp_worker *w,
 			    struct wp_error *err)
@@ -370,14 +374,16 @@ void wp_landing_run(struct wp_landing *landing)
 {
 	struct wp_landing *l = landing;
 
-	do {
-		bool is_written;
+	for (int n = 0; n == 0 || l->asked->n > 0; n++) {
+		bool is_written = false;
 
-		take(l);
-		is_written = write_next(l);
+		if (n < LOADS_AT_ONCE) {
+			take(l);
+			is_written = write_next(l);
+		}
 		/* Redis has worked on it while the disk was waited for. */
 		hear_asked(l);
 		if (is_written)
 			ask_next(l);
-	} while (l->asked->n > 0);
+	}
 }

@@ -55,7 +55,8 @@ enum wp_err wp_landing_init(struct wp_landing *landing, struct wp_worker *w,
 void wp_landing_release(struct wp_landing *landing);
 
 /*
- * Write all that waits, and what comes meanwhile. What became of it is in the
+ * Write all that waits, and what comes meanwhile, but not for ever: the table
+ * says whether there is more (wp_table_wait_due()). What became of it is in the
  * batches that are given back; nothing of it is the caller's trouble.
  */
 void wp_landing_run(struct wp_landing *landing);

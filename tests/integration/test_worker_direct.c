@@ -25,6 +25,7 @@
 
 #define MAIL(...) ((struct wp_world_mail){ __VA_ARGS__ })
 enum { FLOOD = 600, TURNS_MAX = 20, HOLD_MAX_MS = 40 };
+enum { LOADS_MAX = 200, WAIT_MS = 1000 };
 
 /* Both threads' parts, one after the other in this one. */
 struct rig {
@@ -39,6 +40,7 @@ struct rig {
 	void (*act)(struct rig *rig);
 	struct wp_msgid id; /* for act */
 	struct wp_store *other_store;
+	int loads;
 	/* A Redis that is not there, to crash against. */
 	struct wp_conf nowhere;
 	struct wp_redis *dead_redis;
@@ -504,6 +506,39 @@ static void who_comes_back_to_a_row_and_an_entry_has_one_message(void **state)
 	rig_release(&rig);
 }
 
+static void act_post_more(struct rig *rig)
+{
+	char name[32];
+
+	if (++rig->loads == LOADS_MAX)
+		return;
+	(void)snprintf(name, sizeof(name), "urn:sm:user:f%d", rig->loads);
+	(void)wp_world_post(rig->w, MAIL(.json = "m", .to = name));
+	route(rig);
+	route(rig); /* the first one may have come too early */
+	rig->act = act_post_more;
+}
+
+/* While there is always more, other work has its turn as well. */
+static void landing_ends_also_while_more_comes(void **state)
+{
+	struct rig rig;
+
+	rig_init(&rig, *state);
+	(void)wp_world_post(rig.w, MAIL(.json = "m1"));
+	route(&rig);
+	rig.at = "N3";
+	rig.act = act_post_more;
+	land(&rig);
+	assert_in_range(rig.loads, 1, LOADS_MAX - 1);
+	rig.act = NULL;
+	/* What waits is not forgotten. */
+	assert_true(wp_table_wait_due(rig.hot.table, WAIT_MS, WAIT_MS));
+	settle(&rig);
+	expect_nothing_waits(&rig);
+	rig_release(&rig);
+}
+
 /* ---- others ---- */
 
 /* The lease changes hands; the other one writes first. */
@@ -782,6 +817,7 @@ int main(void)
 		WORLD_TEST(a_row_that_is_there_already_is_the_same),
 		WORLD_TEST(
 			who_comes_back_to_a_row_and_an_entry_has_one_message),
+		WORLD_TEST(landing_ends_also_while_more_comes),
 		WORLD_TEST(of_two_workers_one_writes),
 		WORLD_TEST(a_batch_of_before_a_fence_is_refused),
 		WORLD_TEST(what_is_not_ours_any_more_is_not_written),

@@ -49,6 +49,9 @@ struct part {
 	uint64_t mixed_until_ms;
 	uint64_t paused_until_ms; /* it takes the long way */
 	int64_t left;             /* in ingress, after the last call */
+	/* Something of which the last call has left nothing under way may be in
+	 * ingress, and no bell rings for it. */
+	bool is_more;
 	/* Of the call that is under way. */
 	bool is_direct;
 	int64_t epoch;
@@ -223,6 +226,7 @@ void wp_direct_ask(struct wp_direct *direct, const struct wp_owned *owned,
 {
 	struct part *part = &direct->parts[owned->partition];
 
+	part->is_more = false;
 	part->is_direct = !ask->is_careful && may_go(direct, owned, now_ms);
 	ask->is_direct = part->is_direct;
 	ask->skip_to = "";
@@ -284,6 +288,7 @@ static bool hand_over(struct wp_direct *d, const struct wp_owned *owned,
 		     err.msg);
 		return false;
 	}
+	part->is_more |= batch == NULL || batch->n_rows < result->rows;
 	if (batch == NULL)
 		return true;
 	for (size_t i = 0; i < batch->n_users; i++)
@@ -324,10 +329,12 @@ bool wp_direct_tell(struct wp_direct *direct, const struct wp_owned *owned,
 
 	if (result->status == WP_ROUTE_OK) {
 		part->left = result->left;
+		part->is_more = result->left > result->held;
 		if (result->routed > result->marked)
 			part->mixed_until_ms = now_ms + MIXED_MS;
 		if (part->is_direct && result->rows > 0)
 			is_refused = !hand_over(direct, owned, result, now_ms);
+		part->is_more |= is_refused;
 	}
 	drop_names(part);
 	part->is_direct = false;
@@ -341,6 +348,7 @@ void wp_direct_tell_none(struct wp_direct *direct, uint32_t partition)
 
 	drop_names(part);
 	part->is_direct = false;
+	part->is_more = true;
 }
 
 /* ---- what became of it ---- */
@@ -365,13 +373,26 @@ static void add_name(struct part *part, const struct wp_batch_user *user)
 	names->n++;
 }
 
+/* Returns how many of its users were refused. */
+static size_t add_names(struct part *part, const struct wp_batch *batch)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < batch->n_users; i++) {
+		if (!batch->users[i].is_stale)
+			continue;
+		add_name(part, &batch->users[i]);
+		n++;
+	}
+	return n;
+}
+
 /* True when its partition has to be routed again. */
 static bool settle(struct wp_direct *d, const struct wp_batch *batch,
 		   uint64_t now_ms)
 {
 	struct part *part = &d->parts[batch->partition];
-	bool is_again = batch->outcome != WP_BATCH_LANDED || batch->left > 0 ||
-			batch->is_given_up;
+	size_t n_stale = add_names(part, batch);
 
 	if (batch->outcome == WP_BATCH_LANDED) {
 		d->is_slow = false;
@@ -379,13 +400,8 @@ static bool settle(struct wp_direct *d, const struct wp_batch *batch,
 	}
 	if (batch->outcome == WP_BATCH_FAULTY)
 		part->paused_until_ms = now_ms + FAULTY_MS;
-	for (size_t i = 0; i < batch->n_users; i++) {
-		if (!batch->users[i].is_stale)
-			continue;
-		add_name(part, &batch->users[i]);
-		is_again = true;
-	}
-	return is_again;
+	return batch->outcome != WP_BATCH_LANDED || batch->left > 0 ||
+	       n_stale > 0 || batch->is_given_up || part->is_more;
 }
 
 /* When it is late. */

@@ -299,6 +299,45 @@ static void what_is_left_is_routed_again(void **state)
 	rig_release(&rig);
 }
 
+/*
+ * What Redis says while it lands is older than what a call has seen since, and
+ * no bell rings for what came behind something that is under way.
+ */
+static void what_a_call_has_seen_since_is_routed_again(void **state)
+{
+	static const struct {
+		const char *counts, *rows;
+	} seen[] = {
+		{ NOTHING, ROW("2-1", WP_BOB, "0") }, /* left out */
+		{ "1,0,0,0,1,0", "" },
+		{ NULL, NULL }, /* no answer */
+	};
+	struct wp_batch *batch;
+	struct rig rig;
+
+	rig_init(&rig, *state);
+	for (size_t i = 0; i < sizeof(seen) / sizeof(seen[0]); i++) {
+		(void)call(&rig, NOTHING, ROW("1-1", WP_BOB, "0"));
+		batch = take(&rig);
+		batch->left = 0; /* by now, but it is not heard yet */
+		if (seen[i].counts != NULL)
+			assert_true(call(&rig, seen[i].counts, seen[i].rows));
+		else
+			assert_true(may_go(&rig));
+		give_back(&rig, batch, WP_BATCH_LANDED);
+		assert_int_equal(hear(&rig), 1);
+		assert_false(rig.is_empty);
+		/* It is said once. */
+		(void)call(&rig, NOTHING, ROW("2-1", WP_BOB, "0"));
+		batch = take(&rig);
+		assert_non_null(batch);
+		give_back(&rig, batch, WP_BATCH_LANDED);
+		assert_int_equal(hear(&rig), 1);
+		assert_true(rig.is_empty);
+	}
+	rig_release(&rig);
+}
+
 /* Nobody who comes back waits for a disk that hangs. */
 static void what_is_late_takes_the_long_way_and_so_does_all_else(void **state)
 {
@@ -532,6 +571,7 @@ int main(void)
 		WORLD_TEST(a_batch_has_a_bound_and_the_oldest),
 		WORLD_TEST(what_comes_meanwhile_goes_together),
 		WORLD_TEST(what_is_left_is_routed_again),
+		WORLD_TEST(what_a_call_has_seen_since_is_routed_again),
 		WORLD_TEST(
 			what_is_late_takes_the_long_way_and_so_does_all_else),
 		WORLD_TEST(while_others_land_one_may_take_longer),

@@ -27,6 +27,9 @@ enum {
 	LATE_MAX_MS = 300,
 	FULL_MS = 100,
 	FAULTY_MS = 5000,
+	/* So often it is asked of all that waits, be it behind what is under
+	 * way. */
+	WHOLE_MS = 20,
 	/* More than that of a partition would be walked over by each call. */
 	LEFT_MAX = 512,
 	NAMES_MAX = 64,
@@ -48,6 +51,7 @@ struct part {
 	unsigned n_holds; /* since nothing was under way, up to HOLDS_MAX */
 	uint64_t mixed_until_ms;
 	uint64_t paused_until_ms; /* it takes the long way */
+	uint64_t whole_ms;        /* when all of it is to be asked of */
 	int64_t left;             /* in ingress, after the last call */
 	/* Something of which the last call has left nothing under way may be in
 	 * ingress, and no bell rings for it. */
@@ -206,13 +210,22 @@ static bool may_go(struct wp_direct *d, const struct wp_owned *owned,
 	       strcmp(owner, owned->owner) == 0;
 }
 
-/* The highest id of what is waited for; "" for none. */
-static void write_skip_to(struct part *part)
+/*
+ * The highest id of what is waited for; "" for none. What is older and is not
+ * under way, for it came behind something or came back, would be passed over as
+ * long as anything newer is: from time to time, and when something is known of
+ * what came back, nothing is skipped.
+ */
+static void write_skip_to(struct part *part, uint64_t now_ms)
 {
 	const struct wp_batch *batch = part->under_way;
 	struct wp_entry_id last = { 0 };
 
 	part->skip_to[0] = '\0';
+	if (batch == NULL || part->names != NULL || now_ms >= part->whole_ms) {
+		part->whole_ms = now_ms + WHOLE_MS;
+		return;
+	}
 	for (; batch != NULL; batch = batch->older)
 		if (!batch->is_given_up &&
 		    wp_entry_id_cmp(&batch->last, &last) > 0)
@@ -233,7 +246,7 @@ void wp_direct_ask(struct wp_direct *direct, const struct wp_owned *owned,
 	ask->n_names = 0;
 	if (!part->is_direct)
 		return;
-	write_skip_to(part);
+	write_skip_to(part, now_ms);
 	ask->skip_to = part->skip_to;
 	if (part->names != NULL) {
 		ask->names = part->names->list;

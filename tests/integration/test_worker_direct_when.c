@@ -26,7 +26,7 @@ enum {
 	HOLD_MS = 5,
 	LATE_MAX_MS = 300
 };
-enum { PAUSE_MS = 5000, ROWS = 600 };
+enum { PAUSE_MS = 5000, ROWS = 600, WHOLE_MS = 20 };
 /* A row in Lua: id, user, version. */
 #define ROW(id, user, version) \
 	",'" id "','" WP_ALIVE "',pack('" user "',0,'m'),'" version "'"
@@ -475,6 +475,34 @@ static void names_are_told_once(void **state)
 	rig_release(&rig);
 }
 
+/*
+ * Newer ones of others are under way all the time: what is older than they are,
+ * and is not, for it came behind something or back, has its turn all the same.
+ */
+static void nobody_waits_behind_what_is_always_under_way(void **state)
+{
+	struct wp_batch *batch;
+	struct rig rig;
+
+	rig_init(&rig, *state);
+	(void)call(&rig, NOTHING, ROW("1-1", WP_BOB, "0"));
+	(void)call(&rig, NOTHING, ROW("3-1", WP_AMY, "0"));
+	assert_string_equal(ask_of(&rig, false).skip_to, "3-1");
+	rig.now_ms += WHOLE_MS;
+	assert_string_equal(ask_of(&rig, false).skip_to, "");
+	(void)call(&rig, NOTHING, ROW("1-1", WP_BOB, "0"));
+	assert_string_equal(ask_of(&rig, false).skip_to, "3-1");
+	/* What is said of somebody is said when it is of use. */
+	batch = take(&rig);
+	batch->users[0].is_stale = true;
+	batch->users[0].number_now = 9;
+	give_back(&rig, batch, WP_BATCH_LANDED);
+	assert_int_equal(hear(&rig), 1);
+	assert_int_equal(ask_of(&rig, false).n_names, 1);
+	assert_string_equal(ask_of(&rig, false).skip_to, "");
+	rig_release(&rig);
+}
+
 static void what_the_store_says_of_no_use_goes_to_hot(void **state)
 {
 	struct wp_route_ask ask;
@@ -572,6 +600,7 @@ int main(void)
 		WORLD_TEST(what_comes_meanwhile_goes_together),
 		WORLD_TEST(what_is_left_is_routed_again),
 		WORLD_TEST(what_a_call_has_seen_since_is_routed_again),
+		WORLD_TEST(nobody_waits_behind_what_is_always_under_way),
 		WORLD_TEST(
 			what_is_late_takes_the_long_way_and_so_does_all_else),
 		WORLD_TEST(while_others_land_one_may_take_longer),

@@ -30,6 +30,9 @@ enum {
 	/* So often it is asked of all that waits, be it behind what is under
 	 * way. */
 	WHOLE_MS = 20,
+	/* Of a partition, one after the other: nobody knows what became of a
+	 * batch. Then Redis is there for the hot thread only. */
+	DROPPED_MAX = 1,
 	/* More than that of a partition would be walked over by each call. */
 	LEFT_MAX = 512,
 	NAMES_MAX = 64,
@@ -56,6 +59,7 @@ struct part {
 	/* Something of which the last call has left nothing under way may be in
 	 * ingress, and no bell rings for it. */
 	bool is_more;
+	int n_dropped; /* since something has landed */
 	/* Of the call that is under way. */
 	bool is_direct;
 	int64_t epoch;
@@ -407,11 +411,13 @@ static bool settle(struct wp_direct *d, const struct wp_batch *batch,
 	struct part *part = &d->parts[batch->partition];
 	size_t n_stale = add_names(part, batch);
 
-	if (batch->outcome == WP_BATCH_LANDED) {
+	part->n_dropped += batch->outcome == WP_BATCH_DROPPED;
+	if (batch->outcome == WP_BATCH_LANDED && n_stale < batch->n_users) {
 		d->is_slow = false;
 		d->heard_ms = now_ms;
+		part->n_dropped = 0;
 	}
-	if (batch->outcome == WP_BATCH_FAULTY)
+	if (batch->outcome == WP_BATCH_FAULTY || part->n_dropped > DROPPED_MAX)
 		part->paused_until_ms = now_ms + FAULTY_MS;
 	return batch->outcome != WP_BATCH_LANDED || batch->left > 0 ||
 	       n_stale > 0 || batch->is_given_up || part->is_more;

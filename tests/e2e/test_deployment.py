@@ -41,13 +41,21 @@ class Adopt(E2eTest):
         socket.expect("connected")
         self.assert_accepted(alice.send(carol))
         socket.expect("poke")
-        self.assertEqual(self.adopt()[0], 0)  # it is the one already
+        before = self.epoch()
+        status, said = self.adopt()
+        self.assertEqual(status, 0, said)
+        self.assertIn("already, and in use", said)
+        self.assertEqual(self.epoch(), before)
         self.assertEqual(len(bob.pull().json()["messages"]), 1)
 
         worker = self.stack.programs["worker-0"]
         self.assertEqual(worker.stop(), 0)
         for name in ("websocket-0", "handlers"):
             self.assertEqual(self.stack.programs[name].stop(), 0)
+        # It might be a copy that was put back, of fewer versions.
+        self.assertEqual(self.adopt()[0], 0)
+        self.assertGreater(self.epoch(), before)
+        self.assertEqual(self.redis_keys("wp:{*}:cold"), [])
         aside = scratch()
         self.move_store(self.stack.state, aside)
         worker.spawn()

@@ -6,9 +6,10 @@
  * one does not have. Without gates every partition is reconciled with the new
  * store before anything is accepted again (worker/gates.c), as after a loss of
  * Redis' memory; and whatever is known of versions is of a life that is over,
- * also when this store has served the same Redis before. Each step may be cut
- * off and done again; until the last one the old id stands, and programs refuse
- * the new store.
+ * also when this store has served the same Redis before: a copy that was put
+ * back has the id of the deployment, and counts up to versions again that Redis
+ * has heard of. Each step may be cut off and done again; until the last one the
+ * old id stands, and programs refuse the new store.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -120,21 +121,25 @@ enum wp_err wp_cli_store_adopt(struct wp_cli *cli, struct wp_error *err)
 	char id[WP_STORE_ID_LEN + 1];
 	char where[WP_STORE_WHERE_MAX + 1];
 	struct wp_error why = { 0 };
+	bool is_same;
 	enum wp_err rc = read_id(cli, id, err);
 
 	if (rc != WP_OK)
 		return rc;
 	wp_store_where(&cli->conf, where);
 	rc = wp_deployment_match(cli->redis, &cli->conf, id, &why);
-	if (rc == WP_OK) {
-		printf("%s is the store of this deployment already\n", where);
-		return WP_OK;
-	}
-	if (rc != WP_ERR_INVAL) {
+	is_same = rc == WP_OK;
+	if (!is_same && rc != WP_ERR_INVAL) {
 		*err = why;
 		return rc;
 	}
 	rc = check_nobody_works(cli, err);
+	if (rc == WP_ERR_CONFLICT && is_same) {
+		printf("%s is the store of this deployment already, and in "
+		       "use\n",
+		       where);
+		return WP_OK;
+	}
 	if (rc != WP_OK)
 		return rc;
 	for (uint32_t p = 0; p < cli->partitions; p++) {
@@ -143,7 +148,7 @@ enum wp_err wp_cli_store_adopt(struct wp_cli *cli, struct wp_error *err)
 			return rc;
 	}
 	rc = end_life(cli, err);
-	if (rc == WP_OK)
+	if (rc == WP_OK && !is_same)
 		rc = doubt_clock(cli, err);
 	if (rc == WP_OK)
 		rc = note_store(cli, id, err);

@@ -68,12 +68,6 @@ MUTATIONS = (
           "\t\t\tif (a->err.code != WP_ERR_CONFLICT) {\n")],
         {"lost", "vanished"}, "cold-death"),
     Mutation(
-        "land-unpoked", "nobody asks who came while it went to disk",
-        [(SCRIPTS + "landed.lua",
-          "    local online = incarnations(prefix, user.urn)\n",
-          "    local online = {}\n")],
-        {"missed_poke"}, "cold-death"),
-    Mutation(
         "believe-clock", "what has expired by a wrong clock is deleted",
         [("worker/sweep.c", "\ts->now_ms = now_ms;\n",
           "\ts->now_ms = now_ms > 0 ? look->wall_ms : now_ms;\n")],

@@ -114,9 +114,9 @@ MUTATIONS = (
     Mutation(
         "forget-poke", "one poke in three is neither sent nor remembered",
         [(SCRIPTS + "route.lua",
-          "  user.is_poked = true\n",
-          "  if now_ms % 3 == 0 then\n    return\n  end\n"
-          "  user.is_poked = true\n")],
+          "    for _, inc in ipairs(user.online) do\n",
+          "    for _, inc in ipairs(now_ms % 3 == 0 and {} or user.online) "
+          "do\n")],
         {"missed_poke"}, "cold-locked"),
     Mutation(
         "forget-connect-poke", "connect does not see what waits",
@@ -138,8 +138,8 @@ MUTATIONS = (
     Mutation(
         "forget-mark", "users who are away are not marked for migration",
         [(SCRIPTS + "route.lua",
-          "  marks[#marks + 1] = now_text\n"
-          "  marks[#marks + 1] = user.urn\n",
+          "    list_for(p, 'marks', now_text)\n"
+          "    list_for(p, 'marks', user.urn)\n",
           "")],
         {"stranded", "repaired"}, "cold-locked"),
     Mutation(

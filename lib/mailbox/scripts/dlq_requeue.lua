@@ -96,6 +96,8 @@ end
 
 -- include index_score
 
+-- include index_add
+
 -- include index
 
 -- include waits_of

@@ -68,36 +68,28 @@
 -- those before it have left.
 -- Safe to repeat after a cut at any point: hot refuses an id that it has
 -- already covered, marks and due are sets.
+--
+-- How it is written: Lua makes each function anew for each call, and pays for
+-- every local outside of it that it uses. So what changes is in one table, and
+-- what few calls need is in functions that make it. Tables are made when there
+-- is something for them, with room for what comes: one that grows costs more
+-- than a command.
 local call, try = redis.call, redis.pcall
-local run_id, token = ARGV[1], ARGV[6]
-local max_tries, push_max = tonumber(ARGV[4]), tonumber(ARGV[5])
+local push_max = tonumber(ARGV[5])
 local SLICE, POKE_BATCH, MAX_KEPT = 16, 500, 4096
 
 -- include clock
 local now_text = string.format('%d', now_ms)
 
--- Of the partition that is being routed.
-local prefix, ingress, tries_key
-local careful, has_tries
-local users -- urn -> what this call knows of the user and does for it
--- Of the slice: incarnation -> urns, words, ids.
-local due, marks, leaving, staying
-local holding, foreign -- by lane
-local is_direct, skip_to
-local versions -- urn -> version or "hot", of names
-local copied -- users with rows
-local answer, n_rows
-local routed, dropped, dead, held, passed, n_marked
-local bytes, bytes_kept -- of what has left or is a row; of what stays
-local last_error
+local prefix
+-- The partition that is being routed, see begin().
+local p
 
 -- include is_above
 
--- include push
-
 -- include index_score
 
--- include index
+-- include index_add
 
 -- include unpack_entry
 
@@ -110,18 +102,30 @@ local function read(flat)
   end
   return {flat = flat, size = size, x = expires_ms,
     u = flat[4]:sub(ENTRY_HEAD + 1, ENTRY_HEAD + length),
-    is_high = bits % 2 == 1, is_ephemeral = bits % 4 >= EPHEMERAL}
+    is_high = bits % 2 == 1, is_ephemeral = bits % 4 >= EPHEMERAL,
+    is_plain = false}
 end
 
--- include cold_record
+-- What few need: about what has left without being in hot.
+local function losses()
+  -- include index
 
--- include cold_hinted
+  return {add = index_lose, finish = index_settle}
+end
 
+local function pusher()
+  -- include push
+
+  return {about = push_about, take_back = push_take_back}
+end
+
+-- What the call knows of a user and does for it.
 local function user_of(urn)
-  local user = users[urn]
+  local user = p.users[urn]
   if not user then
-    user = {urn = urn}
-    users[urn] = user
+    user = {urn = urn, online = false, has_more = false, told = false,
+      is_away = false, version = false, last_ms = false, is_behind = false}
+    p.users[urn] = user
   end
   return user
 end
@@ -141,7 +145,7 @@ end
 
 local pokes = {} -- incarnation -> urns, of all partitions
 
-local function list_for(inc, urn, lists)
+local function list_for(lists, inc, urn)
   local list = lists[inc]
   if list then
     list[#list + 1] = urn
@@ -150,54 +154,45 @@ local function list_for(inc, urn, lists)
   end
 end
 
-local function poke(user)
-  user.is_poked = true
-  for _, inc in ipairs(user.online) do
-    list_for(inc, user.urn, due)
-    list_for(inc, user.urn, pokes)
+-- Once for each user: poke who is there, mark who is not.
+local function notice(user)
+  user.has_more = true
+  if #user.online > 0 then
+    p.due = p.due or {}
+    for _, inc in ipairs(user.online) do
+      list_for(p.due, inc, user.urn)
+      list_for(pokes, inc, user.urn)
+    end
+  else
+    p.n_marked = p.n_marked + 1
+    list_for(p, 'marks', now_text)
+    list_for(p, 'marks', user.urn)
   end
-end
-
-local function mark(user)
-  user.is_marked = true
-  n_marked = n_marked + 1
-  marks[#marks + 1] = now_text
-  marks[#marks + 1] = user.urn
 end
 
 -- At the end one command of the user is there that this call has written.
 local function tell(user, id)
-  local entry = push_about(user.urn, id)
+  p.push = p.push or pusher()
+  local entry = p.push.about(user.urn, id)
   if entry and user.told and user.told ~= entry then
-    push_take_back(user.told)
+    p.push.take_back(user.told)
   end
   user.told = entry or user.told
 end
 
-local function is_in(hot, id)
-  return #call('XRANGE', hot, id, id) > 0
-end
-
--- Put it into hot. Returns nil and what is wrong when it cannot be.
-local function append(id, f)
-  local hot = prefix .. (f.is_high and 'hot!:' or 'hot:') .. f.u
-  local member = (f.is_high and '!' or '') .. id
-  local is_new = index_add(f.u, member, f.x, f.size)
-  local added = try('XADD', hot, id, 'x', f.flat[2], 'm', f.flat[4])
-  if type(added) == 'table' and added.err then
-    -- An id the stream has already covered was routed by a call cut off later.
-    local is_covered = added.err:find('equal or smaller', 1, true)
-    if is_new and not (is_covered and is_in(hot, id)) then
-      index_drop(f.u, member)
-    end
-    if not is_covered then
-      if added.err:find('^WRONGTYPE') or added.err:find('^ERR') then
-        return nil, added.err
-      end
-      error(added)
-    end
+-- XADD has refused it. Returns what is wrong, nil when it is in hot.
+local function refused(hot, id, urn, member, is_new, answer)
+  -- An id the stream has already covered was routed by a call cut off later.
+  local is_covered = answer.err:find('equal or smaller', 1, true)
+  if is_new and not (is_covered and #call('XRANGE', hot, id, id) > 0) then
+    index_drop(urn, member)
   end
-  return true
+  if is_covered then
+    return nil
+  elseif answer.err:find('^WRONGTYPE') or answer.err:find('^ERR') then
+    return answer.err
+  end
+  error(answer)
 end
 
 -- Returns "routed", "dropped", or nil and what is wrong with the entry.
@@ -215,62 +210,52 @@ local function route_one(id, f)
   if not is_online and f.is_ephemeral then
     return 'dropped'
   end
+  local hot = prefix .. (f.is_high and 'hot!:' or 'hot:') .. f.u
+  local member = (f.is_high and '!' or '') .. id
   if f.is_ephemeral then
     call('ZADD', prefix .. 'expiry', 'LT', string.format('%d', expires_ms), f.u)
   end
   if expires_ms <= now_ms then
     try('HDEL', prefix .. 'waits', '!' .. f.u)
   end
-  local is_done, reason = append(id, f)
-  if not is_done then
+  local is_new = index_add(f.u, member, expires_ms, f.size)
+  local added = try('XADD', hot, id, 'x', f.flat[2], 'm', f.flat[4])
+  local reason = type(added) == 'table' and
+    refused(hot, id, f.u, member, is_new, added)
+  if reason then
     return nil, reason
   end
-  if is_online then
-    if not user.is_poked then
-      poke(user)
-    end
-  else
-    if not user.is_marked then
-      mark(user)
-    end
-    if push_max > 0 and expires_ms > now_ms then
-      tell(user, id)
-    end
+  if not user.has_more then
+    notice(user)
+  end
+  if not is_online and push_max > 0 and expires_ms > now_ms then
+    tell(user, id)
   end
   return 'routed'
 end
 
-local function bury(id, f, reason, tries)
-  if f.u then
-    call('XADD', prefix .. 'dlq', '*', 'id', id, 'reason', reason,
-      'tries', tries, 'at', now_text, 'u', f.u, 'b', f.is_high and '1' or '0',
-      'f', f.is_ephemeral and 'e' or '', 'x', f.flat[2], 'e',
-      f.flat[4]:sub(-f.size))
-  else
-    call('XADD', prefix .. 'dlq', '*', 'id', id, 'reason', reason,
-      'tries', tries, 'at', now_text, 'm', f.flat[4] or f.flat[2])
-  end
-end
-
 -- What was put off for the entries of a slice.
 local function settle_slice()
-  for inc, urns in pairs(due) do
-    call('SADD', prefix .. 'due:' .. inc, unpack(urns))
+  local due, marks, leaving, staying = p.due, p.marks, p.leaving, p.staying
+  if due then
+    for inc, urns in pairs(due) do
+      call('SADD', prefix .. 'due:' .. inc, unpack(urns))
+    end
   end
-  if #marks > 0 then
+  if marks then
     call('ZADD', prefix .. 'migrate', 'NX', unpack(marks))
   end
-  if #leaving > 0 then
+  if leaving then
     -- In this order, or a cut could leave a field that nobody removes.
-    if has_tries then
-      call('HDEL', tries_key, unpack(leaving))
+    if p.has_tries then
+      call('HDEL', prefix .. 'tries', unpack(leaving))
     end
-    call('XDEL', ingress, unpack(leaving))
+    call('XDEL', prefix .. 'ingress', unpack(leaving))
   end
-  if has_tries and #staying > 0 then
-    call('HDEL', tries_key, unpack(staying))
+  if staying and p.has_tries then
+    call('HDEL', prefix .. 'tries', unpack(staying))
   end
-  due, marks, leaving, staying = {}, {}, {}, {}
+  p.due, p.marks, p.leaving, p.staying = nil, nil, nil, nil
 end
 
 -- Whose order counts: a recipient and band.
@@ -278,168 +263,193 @@ local function lane_of(f)
   return (f.u or '') .. (f.is_high and ' !' or ' ')
 end
 
+-- One that is not routed: its last try, and its end, or another one later.
+-- Returns whether it leaves.
+local function fail(id, f, reason, tries)
+  p.last_error = reason
+  tries = tries or call('HINCRBY', prefix .. 'tries', id, 1)
+  p.has_tries = true
+  if tries < p.max_tries then
+    return false
+  end
+  if reason:find('^WRONGTYPE') then
+    p.foreign = p.foreign or {}
+    p.foreign[lane_of(f)] = reason
+  end
+  local entry = f.u and {'u', f.u, 'b', f.is_high and '1' or '0',
+    'f', f.is_ephemeral and 'e' or '', 'x', f.flat[2],
+    'e', f.flat[4]:sub(-f.size)} or {'m', f.flat[4] or f.flat[2]}
+  call('XADD', prefix .. 'dlq', '*', 'id', id, 'reason', reason,
+    'tries', tries, 'at', now_text, unpack(entry))
+  p.dead = p.dead + 1
+  return true
+end
+
 -- Returns true when the entry has left ingress.
 local function attempt(id, f)
-  local tries = careful and call('HINCRBY', tries_key, id, 1)
+  local tries = p.is_careful and call('HINCRBY', prefix .. 'tries', id, 1)
   local outcome, reason
-  if careful and tries > max_tries then
+  if tries and tries > p.max_tries then
     reason = 'routing died with it'
-  elseif next(foreign) and foreign[lane_of(f)] then
+  elseif p.foreign and p.foreign[lane_of(f)] then
     -- The queue is what is wrong, found out by the tries of a first entry. The
     -- others need none of their own: each would keep everybody behind them.
-    reason, tries = foreign[lane_of(f)], max_tries
+    reason, tries = p.foreign[lane_of(f)], p.max_tries
   else
     outcome, reason = route_one(id, f)
   end
   if outcome == 'routed' then
-    routed = routed + 1
-    leaving[#leaving + 1] = id
+    p.routed = p.routed + 1
+    list_for(p, 'leaving', id)
     return true
   elseif outcome == 'dropped' then
-    dropped = dropped + 1
-  else
-    last_error = reason
-    tries = tries or call('HINCRBY', tries_key, id, 1)
-    has_tries = true
-    if tries < max_tries then
-      return false
-    end
-    if reason:find('^WRONGTYPE') then
-      foreign[lane_of(f)] = reason
-    end
-    bury(id, f, reason, tries)
-    dead = dead + 1
+    p.dropped = p.dropped + 1
+  elseif not fail(id, f, reason, tries) then
+    return false
   end
-  leaving[#leaving + 1] = id
+  list_for(p, 'leaving', id)
   if f.u then
-    index_lose(f.u, (f.is_high and '!' or '') .. id, f.size)
+    p.losses = p.losses or losses()
+    p.losses.add(f.u, (f.is_high and '!' or '') .. id, f.size)
   end
   settle_slice()
   return true
 end
 
--- ---- straight to the cold store ----
+-- What a call needs that has rows to answer: straight to the cold store.
+local function direct_way()
+  -- include cold_record
 
--- Can it be a row? What is stranger goes the usual way.
-local function is_plain(f)
-  return f.x and not f.is_ephemeral and #f.flat[2] <= 15 and
-    f.flat[2]:find('^%d+$') and true
-end
+  -- include cold_hinted
 
--- The version that the store has told of a mailbox; nil when nobody knows.
-local function version_of(urn, record)
-  local version = versions[urn]
-  if version then
-    return tonumber(version) and version
-  elseif not record then
-    return '0'
+  local NOTHING = '- 0 0 0 0' -- in place of a record
+
+  -- Can it be a row? What is stranger goes the usual way.
+  local function is_plain(f)
+    return f.x and not f.is_ephemeral and #f.flat[2] <= 15 and
+      f.flat[2]:find('^%d+$') and true
   end
-  local _, _, known = record:match(COLD_RECORD)
-  return tonumber(known) and known
-end
 
--- Those of whom the call has not known yet: is_away tells whose entries may be
--- rows. It stays as it is, whatever the call does: what it puts into hot is of
--- others.
-local function look_for_away(slice)
-  local urns, n = {}, 0
-  for _, entry in ipairs(slice) do
-    local urn = entry.f.u
-    local user = urn and user_of(urn)
-    if user and not user.online then
-      user.online = incarnations(urn)
-      if #user.online == 0 then
-        n = n + 1
-        urns[n] = urn
+  -- The version that the store has told of a mailbox; nil when nobody knows.
+  local function version_of(urn, record)
+    local version = p.versions[urn]
+    if version then
+      return tonumber(version) and version
+    elseif not record then
+      return '0'
+    end
+    local _, _, known = record:match(COLD_RECORD)
+    return tonumber(known) and known
+  end
+
+  -- Those of whom the call has not known yet: is_away tells whose entries may
+  -- be rows.
+  local function look_for_away(slice)
+    local urns, n = {}, 0
+    for _, entry in ipairs(slice) do
+      local urn = entry[2].u
+      local user = urn and user_of(urn)
+      if user and not user.online then
+        user.online = incarnations(urn)
+        if #user.online == 0 then
+          n = n + 1
+          urns[n] = urn
+        end
+      end
+    end
+    if n == 0 then
+      return
+    end
+    local in_hot = call('ZMSCORE', prefix .. 'expiry', unpack(urns))
+    local records = call('HMGET', prefix .. 'cold', unpack(urns))
+    for i, urn in ipairs(urns) do
+      local user = p.users[urn]
+      user.record = records[i] or NOTHING
+      user.version = not in_hot[i] and version_of(urn, records[i])
+      user.is_away = user.version and true
+    end
+  end
+
+  -- Who has something strange goes the usual way with all of it, unless a row
+  -- of before would be overtaken.
+  local function look_for_strange(slice)
+    for _, entry in ipairs(slice) do
+      local f = entry[2]
+      local user = f.u and p.users[f.u]
+      f.is_plain = is_plain(f)
+      if user and user.is_away and not f.is_plain and f.x and
+        not f.is_ephemeral and not user.last_ms and not user.is_behind then
+        user.is_away = false
       end
     end
   end
-  if n == 0 then
-    return
-  end
-  local in_hot = call('ZMSCORE', prefix .. 'expiry', unpack(urns))
-  local records = call('HMGET', prefix .. 'cold', unpack(urns))
-  for i, urn in ipairs(urns) do
-    local user = users[urn]
-    user.record = records[i]
-    user.version = not in_hot[i] and version_of(urn, records[i])
-    user.is_away = user.version and true
-  end
-end
 
--- Who has something strange goes the usual way with all of it, unless a row of
--- before would be overtaken.
-local function look_for_strange(slice)
-  for _, entry in ipairs(slice) do
-    local f = entry.f
-    local user = f.u and users[f.u]
-    entry.is_plain = is_plain(f)
-    if user and user.is_away and not entry.is_plain and f.x and
-      not f.is_ephemeral and not user.is_copied and not user.is_behind then
-      user.is_away = false
+  local function add_row(user, id, f)
+    local answer, at = p.rows, 8 + p.n_rows * 4
+    answer[at + 1], answer[at + 2] = id, f.flat[2]
+    answer[at + 3], answer[at + 4] = f.flat[4], user.version
+    p.n_rows = p.n_rows + 1
+    if not user.last_ms then -- the first row
+      p.copied[#p.copied + 1] = user
     end
+    user.last_ms = math.max(user.last_ms or 0, f.x)
   end
-end
 
-local function add_row(user, id, f)
-  local at = 8 + n_rows * 4
-  answer[at + 1], answer[at + 2] = id, f.flat[2]
-  answer[at + 3], answer[at + 4] = f.flat[4], user.version
-  n_rows = n_rows + 1
-  user.last_ms = math.max(user.last_ms or 0, f.x)
-  if not user.is_copied then
-    user.is_copied = true
-    copied[#copied + 1] = user
+  local way = {}
+
+  -- What is to be known of a slice before any of it goes anywhere.
+  function way.look(slice)
+    look_for_away(slice)
+    look_for_strange(slice)
   end
-end
 
--- Whether an entry stays where it is: "row", "passed", or nil when it is for
--- the usual way.
-local function stays(id, entry)
-  local f = entry.f
-  local user = f.u and users[f.u]
-  if not (user and user.is_away) then
+  -- Whether an entry stays where it is: "row", "passed", or nil when it is for
+  -- the usual way.
+  function way.stays(id, f)
+    local user = f.u and p.users[f.u]
+    if not (user and user.is_away) then
+      return nil
+    end
+    if p.skip_to and is_above(id, p.skip_to) then
+      p.skip_to = nil
+    end
+    if f.is_plain and not p.skip_to and not user.is_behind then
+      add_row(user, id, f)
+      return 'row'
+    elseif f.is_plain or (f.x and not f.is_ephemeral and
+      (user.last_ms or user.is_behind)) then
+      user.is_behind = true
+      return 'passed'
+    end
     return nil
   end
-  if skip_to and is_above(id, skip_to) then
-    skip_to = nil
-  end
-  if entry.is_plain and not skip_to and not user.is_behind then
-    add_row(user, id, f)
-    return 'row'
-  elseif entry.is_plain or (f.x and not f.is_ephemeral and
-    (user.is_copied or user.is_behind)) then
-    user.is_behind = true
-    return 'passed'
-  end
-  return nil
-end
 
--- The hints of all rows, before the answer lets anybody make them.
-local function hint()
-  local NOTHING, CHUNK = '- 0 0 0 0', 500
-  for from = 1, #copied, CHUNK do
-    local words = {}
-    for i = from, math.min(from + CHUNK - 1, #copied) do
-      local user = copied[i]
-      words[#words + 1] = user.urn
-      words[#words + 1] =
-        cold_hinted(user.record or NOTHING, token, user.last_ms)
+  -- The hints of all rows, before the answer lets anybody make them.
+  function way.hint()
+    local CHUNK = 500
+    for from = 1, #p.copied, CHUNK do
+      local words = {}
+      for i = from, math.min(from + CHUNK - 1, #p.copied) do
+        local user = p.copied[i]
+        words[#words + 1] = user.urn
+        words[#words + 1] =
+          cold_hinted(user.record, ARGV[6], user.last_ms)
+      end
+      call('HSET', prefix .. 'cold', unpack(words))
     end
-    call('HSET', prefix .. 'cold', unpack(words))
   end
-end
 
--- ---- a partition ----
+  return way
+end
 
 -- The earliest expiry of each user in a slice who gets something into hot. What
 -- may vanish is left out: nobody would take its user off again.
 local function note_expiries(slice)
   local earliest, words = {}, {}
   for _, entry in ipairs(slice) do
-    local f = entry.f
+    local f = entry[2]
     if f.x and not f.is_ephemeral and
-      not (is_direct and users[f.u].is_away) then
+      not (p.direct and p.users[f.u].is_away) then
       earliest[f.u] = math.min(earliest[f.u] or math.huge, f.x)
     end
   end
@@ -452,62 +462,52 @@ local function note_expiries(slice)
   end
 end
 
--- What the partitions may still do, and each of them.
-local room = {entries = tonumber(ARGV[2]), bytes = tonumber(ARGV[3]),
-  kept = MAX_KEPT, bytes_kept = 8 * ARGV[3]}
-local share
+-- What the partitions may still do, all together.
+local room = {entries = tonumber(ARGV[2]), size = tonumber(ARGV[3]),
+  kept = MAX_KEPT, size_kept = 8 * ARGV[3]}
 
 local function is_full()
-  return routed + dropped + dead + n_rows >= share.entries or
-    bytes >= share.bytes or held + passed >= share.kept or
-    bytes_kept >= share.bytes_kept
+  return p.routed + p.dropped + p.dead + p.n_rows >= p.max_entries or
+    p.size >= p.max_size or p.held + p.passed >= p.max_kept or
+    p.size_kept >= p.max_size_kept
 end
 
-local function keep(size)
-  bytes_kept = bytes_kept + size
-end
-
-local function take(id, entry)
-  local f = entry.f
-  local size = f.size
-  if held > 0 and holding[lane_of(f)] then
-    held = held + 1
-    return keep(size)
-  end
-  local how = is_direct and stays(id, entry)
+local function take(id, f)
+  local is_held = p.holding and p.holding[lane_of(f)]
+  local how = not is_held and p.direct and p.direct.stays(id, f)
   if how then -- whoever takes it out of ingress looks for no tries
-    staying[#staying + 1] = id
+    list_for(p, 'staying', id)
   end
   if how == 'passed' then
-    passed = passed + 1
-    return keep(size)
-  elseif how == 'row' or attempt(id, f) then
-    bytes = bytes + size
+    p.passed = p.passed + 1
+  elseif not is_held and (how == 'row' or attempt(id, f)) then
+    p.size = p.size + f.size
+    return
   else
-    holding[lane_of(f)] = true
-    held = held + 1
-    keep(size)
+    p.holding = p.holding or {}
+    p.holding[lane_of(f)] = true
+    p.held = p.held + 1
   end
+  p.size_kept = p.size_kept + f.size
 end
 
 -- Returns whether the whole of ingress was looked at.
 local function walk()
   local from = '-'
   repeat
-    local slice = call('XRANGE', ingress, from, '+', 'COUNT', SLICE)
+    local slice = call('XRANGE', prefix .. 'ingress', from, '+', 'COUNT', SLICE)
     local is_last = #slice < SLICE
     for _, entry in ipairs(slice) do
-      entry.f = read(entry[2])
+      entry[2] = read(entry[2])
     end
-    if is_direct then
-      look_for_away(slice)
-      look_for_strange(slice)
+    if p.direct then
+      p.direct.look(slice)
     end
     note_expiries(slice)
     for i, entry in ipairs(slice) do
       local id = entry[1]
       from = '(' .. id
-      take(id, entry)
+      take(id, entry[2])
       if is_full() then
         is_last = is_last and i == #slice
         break
@@ -521,57 +521,72 @@ local function walk()
   return false
 end
 
--- What the call says of a partition; its words begin in ARGV behind `at`.
-local function read_words(at)
-  careful, is_direct = ARGV[at + 2] == '1', ARGV[at + 4] == '1'
-  has_tries = careful or
-    (ARGV[at + 3] == '1' and call('EXISTS', tries_key) == 1)
-  skip_to = ARGV[at + 5] ~= '' and ARGV[at + 5] or nil
-  versions = {}
-  for i = at + 7, at + 5 + 2 * ARGV[at + 6], 2 do
-    versions[ARGV[i]] = ARGV[i + 1]
-  end
-end
+local direct -- made by the first partition that has use for it
 
--- Of n_left partitions that are to come with it.
-local function begin(n_left)
-  users, holding, foreign = {}, {}, {}
-  due, marks, leaving, staying = {}, {}, {}, {}
-  copied, answer, n_rows = {}, {'ok', 0, 0, 0, 0, 0, 0, ''}, 0
-  routed, dropped, dead, held, passed, n_marked = 0, 0, 0, 0, 0, 0
-  bytes, bytes_kept, last_error = 0, 0, ''
-  share = {}
-  for what, left in pairs(room) do
-    share[what] = math.max(1, math.floor(left / n_left))
+-- A partition, of n_left that are to come with it; its words begin in ARGV
+-- behind `at`.
+local function begin(at, n_left)
+  p = {
+    users = {}, -- by urn
+    is_careful = ARGV[at + 2] == '1', max_tries = tonumber(ARGV[4]),
+    routed = 0, dropped = 0, dead = 0, held = 0, passed = 0, n_marked = 0,
+    n_rows = 0, size = 0, size_kept = 0, -- of what goes on, of what stays
+    max_entries = math.max(1, math.floor(room.entries / n_left)),
+    max_size = math.max(1, math.floor(room.size / n_left)),
+    max_kept = math.max(1, math.floor(room.kept / n_left)),
+    max_size_kept = math.max(1, math.floor(room.size_kept / n_left)),
+    -- Made when there is something for them. Of the slice: due, incarnation ->
+    -- urns; marks, words; leaving and staying, ids.
+    due = nil, marks = nil, leaving = nil, staying = nil,
+    holding = nil, foreign = nil, -- by lane
+    last_error = nil,
+  }
+  p.has_tries = p.is_careful or
+    (ARGV[at + 3] == '1' and call('EXISTS', prefix .. 'tries') == 1)
+  if ARGV[at + 4] == '1' then
+    direct = direct or direct_way()
+    p.direct = direct
+    p.skip_to = ARGV[at + 5] ~= '' and ARGV[at + 5] or nil
+    p.rows = {'ok', 0, 0, 0, 0, 0, 0, ''}
+    p.copied = {} -- users with rows
+    p.versions = {} -- urn -> version or "hot", of names
+    for i = at + 7, at + 5 + 2 * ARGV[at + 6], 2 do
+      p.versions[ARGV[i]] = ARGV[i + 1]
+    end
   end
-  index_begin()
-end
-
-local function use_room()
-  room.entries = room.entries - (routed + dropped + dead + n_rows)
-  room.bytes = room.bytes - bytes
-  room.kept = room.kept - (held + passed)
-  room.bytes_kept = room.bytes_kept - bytes_kept
 end
 
 local function route(key, at, n_left)
-  prefix, ingress, tries_key = key, key .. 'ingress', key .. 'tries'
+  prefix = key
   local holder = call('MGET', key .. 'owner', key .. 'gate')
   if holder[1] ~= ARGV[at + 1] then
     return {'lost'}
-  elseif holder[2] ~= run_id then
+  elseif holder[2] ~= ARGV[1] then
     return {'gate'}
   end
-  read_words(at)
-  begin(n_left)
+  begin(at, n_left)
   local is_end = walk()
-  hint()
-  index_settle()
-  use_room()
-  answer[2], answer[3], answer[4], answer[5] = routed, dropped, dead, held
-  answer[6] = is_end and held or call('XLEN', ingress) - n_rows - passed
-  answer[7], answer[8] = n_marked, last_error
-  return answer
+  if p.direct then
+    p.direct.hint()
+  end
+  if p.losses then
+    p.losses.finish()
+  end
+  room.entries = room.entries - (p.routed + p.dropped + p.dead + p.n_rows)
+  room.size = room.size - p.size
+  room.kept = room.kept - (p.held + p.passed)
+  room.size_kept = room.size_kept - p.size_kept
+  local left = is_end and p.held or
+    call('XLEN', key .. 'ingress') - p.n_rows - p.passed
+  local answer = {'ok', p.routed, p.dropped, p.dead, p.held, left, p.n_marked,
+    p.last_error or ''}
+  if p.n_rows == 0 then
+    return answer
+  end
+  for i = 2, #answer do
+    p.rows[i] = answer[i]
+  end
+  return p.rows
 end
 
 -- One that dies leaves the others alone.

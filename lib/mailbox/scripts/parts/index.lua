@@ -1,14 +1,14 @@
--- exports index_add, index_drop, index_remove, index_forget, index_check
--- exports index_lose, index_begin, index_settle, hot_length
--- needs prefix, INDEX_SPAN, index_score
+-- exports index_remove, index_forget, index_check
+-- exports index_lose, index_settle, hot_length
+-- needs prefix, INDEX_SPAN
 -- Keep index:<urn> and, when something leaves, waits: user -> "<n> <bytes>" of
 -- what is in ingress and hot. Only send adds to waits, before ingress grows; a
 -- script that removes something ends with index_settle. What a cut leaves is
 -- made good by whoever settles while ingress is empty, for then waits has the
 -- length of hot; but not before index has it too. Else nobody knows the bytes,
 -- and beside the right number nobody would look for them again.
-local index_add, index_drop, index_remove, index_forget, index_check
-local index_lose, index_begin, index_settle, hot_length
+local index_remove, index_forget, index_check
+local index_lose, index_settle, hot_length
 do
   -- include waits_of
 
@@ -30,23 +30,6 @@ do
 
   function hot_length(urn)
     return length(prefix .. 'hot:' .. urn) + length(prefix .. 'hot!:' .. urn)
-  end
-
-  -- Before the entry is in hot. Returns true when it was not in the index.
-  function index_add(urn, member, expires_ms, size)
-    local key = prefix .. 'index:' .. urn
-    local score = string.format('%d', index_score(expires_ms, size))
-    local added = redis.pcall('ZADD', key, score, member)
-    if type(added) ~= 'number' then -- a foreign key; an index can be made anew
-      redis.call('DEL', key)
-      added = redis.call('ZADD', key, score, member)
-    end
-    return added == 1
-  end
-
-  -- It came to no entry in hot after all.
-  function index_drop(urn, member)
-    redis.pcall('ZREM', prefix .. 'index:' .. urn, member)
   end
 
   -- Of members[first] to members[last] those that have a score.
@@ -150,12 +133,6 @@ do
     elseif had then
       redis.call('HDEL', waits, urn, '!' .. urn)
     end
-  end
-
-  -- For whoever goes from one partition to the next: what has left the one
-  -- before, and was not settled, is forgotten.
-  function index_begin()
-    gone = {}
   end
 
   -- is_queue_empty: when it is known whether ingress is, else nil

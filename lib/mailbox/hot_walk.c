@@ -194,7 +194,8 @@ void wp_hot_walk_ask(struct wp_hot_walk *walk, const char *run_id,
 		if (!walk->places[band].is_done)
 			ask_band(walk, (enum wp_band)band, cmd);
 	ask_field(cmd, walk->box, "waits");
-	/* Hint and gate last: never before hot. */
+	/* Never before hot; and the gate before the hint: where it is open, all
+	 * hints are set. */
 	add_key(cmd, "GET", walk->box, "gate");
 	wp_cmd_end(cmd);
 	ask_field(cmd, walk->box, "cold");

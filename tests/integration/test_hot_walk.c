@@ -331,7 +331,8 @@ what_moves_between_two_looks_is_read_from_the_cold_store(void **state)
 	wp_pull_page_free(&pull.page);
 }
 
-/* Between looks, and between the commands of one: others are served. */
+/* Between looks, and between the commands of one: others are served. The hint
+ * is last, for a reconciliation sets it before it opens the gate. */
 static void hint_and_gate_are_read_behind_both_bands(void **state)
 {
 	static const char *const order[] = { "hot!:", "hot:", "gate", "cold" };

@@ -22,9 +22,10 @@ enum {
 	MIXED_HOLD_MS = 2,
 	MIXED_MS = 1000,
 	/* Whoever comes back does not wait for the disk longer than that,
-	 * when nothing lands meanwhile, and in any case no longer than that. */
+	 * when nothing lands meanwhile, and in any case no longer than so
+	 * many times that. */
 	LATE_MS = 100,
-	LATE_MAX_MS = 300,
+	LATE_TIMES = 3,
 	FULL_MS = 100,
 	FAULTY_MS = 5000,
 	/* So often it is asked of all that waits, be it behind what is under
@@ -69,6 +70,7 @@ struct wp_direct {
 	struct wp_worker *w;
 	struct part *parts; /* owned, one per partition */
 	size_t n_batches;
+	uint64_t late_ms;
 	bool is_slow;      /* the store: nothing has landed since */
 	uint64_t heard_ms; /* when something had */
 	uint64_t check_ms; /* the earliest that something is late */
@@ -84,6 +86,7 @@ enum wp_err wp_direct_new(struct wp_direct **out, struct wp_worker *w,
 	*out = d;
 	if (d != NULL) {
 		d->w = w;
+		d->late_ms = w->late_ms > 0 ? w->late_ms : LATE_MS;
 		d->check_ms = UINT64_MAX;
 		d->log.component = "direct";
 		d->parts = calloc((size_t)w->conf->mailbox.partitions,
@@ -319,8 +322,8 @@ static bool hand_over(struct wp_direct *d, const struct wp_owned *owned,
 	}
 	part->under_way = batch;
 	d->n_batches++;
-	if (now_ms + LATE_MS < d->check_ms)
-		d->check_ms = now_ms + LATE_MS;
+	if (now_ms + d->late_ms < d->check_ms)
+		d->check_ms = now_ms + d->late_ms;
 	wp_table_set_busy(d->w->table, owned->partition, true);
 	return true;
 }
@@ -426,13 +429,12 @@ static bool settle(struct wp_direct *d, const struct wp_batch *batch,
 /* When it is late. */
 static uint64_t deadline(const struct wp_direct *d, const struct wp_batch *b)
 {
+	uint64_t most_ms = b->since_ms + LATE_TIMES * d->late_ms;
 	uint64_t from_ms = b->since_ms;
 
 	if (d->heard_ms > from_ms)
 		from_ms = d->heard_ms;
-	return from_ms + LATE_MS < b->since_ms + LATE_MAX_MS
-		       ? from_ms + LATE_MS
-		       : b->since_ms + LATE_MAX_MS;
+	return from_ms + d->late_ms < most_ms ? from_ms + d->late_ms : most_ms;
 }
 
 /* Everything of a partition with something late takes the long way. */

@@ -48,6 +48,9 @@ struct wp_worker {
 	struct wp_owned *list;         /* scratch, one per partition */
 	struct wp_log log;
 	struct wp_urgent urgent;
+	/* How long what goes straight to disk may take before it goes by hot
+	 * queues; 0: as direct.c has it. A test has more time. */
+	uint64_t late_ms;
 };
 
 /* With a Redis that is not connected yet. Release it also on error. */

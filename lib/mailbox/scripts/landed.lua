@@ -36,7 +36,7 @@
 -- Bounds: 200 users and 500 ids of a part; one look each.
 -- Safe to repeat after a cut at any point.
 local push_max = tonumber(ARGV[1])
-local USER_WORDS, TOGETHER, POKE_BATCH = 8, 32, 500
+local USER_WORDS, TOGETHER = 8, 32
 local call = redis.call
 
 -- include clock
@@ -47,17 +47,7 @@ local now_text = string.format('%d', now_ms)
 
 local pokes = {} -- incarnation -> urns, of all parts
 
-local function incarnations(prefix, urn)
-  local list, seen = {}, {}
-  for _, conn in ipairs(call('HKEYS', prefix .. 'online:' .. urn)) do
-    local inc = conn:match('^(.*)%.')
-    if inc and not seen[inc] then
-      seen[inc] = true
-      list[#list + 1] = inc
-    end
-  end
-  return list
-end
+-- include pokes
 
 -- Users who are to be notified.
 local function notify(prefix, users)
@@ -281,10 +271,5 @@ for k, prefix in ipairs(KEYS) do
       type(answer) == 'table' and answer.err or tostring(answer)}
   end
 end
-for inc, urns in pairs(pokes) do
-  for i = 1, #urns, POKE_BATCH do
-    call('PUBLISH', 'wp:poke:' .. inc,
-      'p ' .. table.concat(urns, ',', i, math.min(i + POKE_BATCH - 1, #urns)))
-  end
-end
+publish_pokes(pokes)
 return results

@@ -76,7 +76,7 @@
 -- than a command.
 local call, try = redis.call, redis.pcall
 local push_max = tonumber(ARGV[5])
-local SLICE, POKE_BATCH, MAX_KEPT = 16, 500, 4096
+local SLICE, MAX_KEPT = 16, 4096
 
 -- include clock
 local now_text = string.format('%d', now_ms)
@@ -130,18 +130,7 @@ local function user_of(urn)
   return user
 end
 
--- Incarnations that hold a connection of the user.
-local function incarnations(urn)
-  local list, seen = {}, {}
-  for _, conn in ipairs(call('HKEYS', prefix .. 'online:' .. urn)) do
-    local inc = conn:match('^(.*)%.')
-    if inc and not seen[inc] then
-      seen[inc] = true
-      list[#list + 1] = inc
-    end
-  end
-  return list
-end
+-- include pokes
 
 local pokes = {} -- incarnation -> urns, of all partitions
 
@@ -205,7 +194,7 @@ local function route_one(id, f)
     return nil, 'expiry is no number'
   end
   local user = user_of(f.u)
-  user.online = user.online or incarnations(f.u)
+  user.online = user.online or incarnations(prefix, f.u)
   local is_online = #user.online > 0
   if not is_online and f.is_ephemeral then
     return 'dropped'
@@ -350,7 +339,7 @@ local function direct_way()
       local urn = entry[2].u
       local user = urn and user_of(urn)
       if user and not user.online then
-        user.online = incarnations(urn)
+        user.online = incarnations(prefix, urn)
         if #user.online == 0 then
           n = n + 1
           urns[n] = urn
@@ -612,10 +601,5 @@ for k, key in ipairs(KEYS) do
   results[k] = turn(key, at, #KEYS - k + 1)
   at = at + 6 + 2 * ARGV[at + 6]
 end
-for inc, urns in pairs(pokes) do
-  for i = 1, #urns, POKE_BATCH do
-    call('PUBLISH', 'wp:poke:' .. inc,
-      'p ' .. table.concat(urns, ',', i, math.min(i + POKE_BATCH - 1, #urns)))
-  end
-end
+publish_pokes(pokes)
 return results

@@ -5,10 +5,12 @@ import resource
 import select
 import signal
 import socket
+import unittest
 
 from devkit.http import Response, raw_exchange, statuses
 from devkit.websocket import encode_frame
-from harness import ALLOWED_ORIGIN, E2eTest, WEB, new_stack, wait_for
+from harness import (ALLOWED_ORIGIN, E2eTest, WEB, new_stack, scratch,
+                     wait_for)
 from test_headers import METHODS
 from test_web_logs import serve_on
 
@@ -445,6 +447,36 @@ class Names(WebServer):
         else:
             self.assert_status(ticket, 201)
             self.assert_error(send, 400, "bad_request")
+
+
+# What an operator's http block may say of all its servers.
+OF_OTHERS = """server_tokens off;
+	fastcgi_cache_path {folder} keys_zone=z:1m;
+	fastcgi_cache z;
+	fastcgi_cache_key "$request_uri";
+	fastcgi_cache_valid 200 1m;
+	fastcgi_ignore_headers Cache-Control Expires Vary;
+	fastcgi_intercept_errors on;
+	large_client_header_buffers 2 1k;
+	client_header_buffer_size 512;
+	underscores_in_headers on;"""
+
+
+@unittest.skipIf(WEB == "lighttpd", "nginx has what servers inherit")
+class BesideOthers(WebServer):
+    @classmethod
+    def make_stack(cls):
+        return new_stack(web_edits=[
+            ("server_tokens off;", OF_OTHERS.format(folder=scratch()))])
+
+    def test_no_cache_keeps_a_mailbox(self):
+        alice, bob = self.user(), self.user()
+        sent = [self.assert_accepted(alice.send(user)) for user in (bob, alice)]
+        for _ in range(2):
+            for user, id in zip((bob, alice), sent):
+                self.assertEqual(self.message_ids(user, 1), [id])
+        self.assert_status(bob.ack(sent[:1]), 204)
+        self.assert_nothing_waits(bob)
 
 
 class Slow(WebServer):

@@ -36,6 +36,8 @@ def say(text):
 def run_generator(name, arguments, build, seconds):
     """Run a load generator to its end; what it printed, from JSON."""
     argv = [os.path.join(build, "bench", name), *map(str, arguments)]
+    if not os.access(argv[0], os.X_OK):
+        raise SystemExit(f"{argv[0]} is not built; run make bench-build")
     done = subprocess.run(argv, stdout=subprocess.PIPE, text=True, check=False,
                           timeout=seconds + GRACE_S)
     if done.returncode != 0:
@@ -100,9 +102,9 @@ class Bench:
         self.begin(argv)
         wanted = [name for name in self.options.only.split(",") if name]
         names = [name for name in self.makers if not wanted or name in wanted]
-        if not names:
-            say(f"{self.name}: none of these takes part")
-            return
+        if set(wanted) - set(names):
+            raise SystemExit(f"{self.name}: --only takes some of " +
+                             ", ".join(self.makers))
         began = time.monotonic()
         with self.workplace() as folder:
             try:

@@ -123,6 +123,10 @@ def greet(stack):
     say(f"new WebSocket('ws://127.0.0.1:{stack.port}/connect?token="
         f"{tokens['bob']}').onmessage = e => console.log(e.data)")
     say()
+    say("# what has failed, for an operator")
+    say(f"{os.path.join(stack.build, 'waypost')} --config "
+        f"{stack.path('waypost.yaml')} dlq list")
+    say()
     say("Ctrl-C stops everything and keeps the messages.")
 
 
@@ -254,7 +258,8 @@ def main():
 def stop(stack):
     for name, status in stack.stop().items():
         say(f"{name} ended with status {status}")
-    say(f"stopped; the messages are in {stack.state}")
+    if stack.programs:
+        say(f"stopped; the messages are in {stack.state}")
 
 
 if __name__ == "__main__":

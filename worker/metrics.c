@@ -22,7 +22,8 @@ static const struct wp_metric_desc descs[WP_WORKER_METRIC_COUNT] = {
 				"Leases that ended without being released.",
 				WP_COUNTER },
 	[WP_WM_ROUTED] = { ENTRIES, "result=\"routed\"",
-			   "Accepted messages taken from ingress.",
+			   "What became of accepted messages (held: it "
+			   "stays in ingress for another try).",
 			   WP_COUNTER },
 	[WP_WM_STORED] = { ENTRIES, "result=\"stored\"", NULL, WP_COUNTER },
 	[WP_WM_DROPPED] = { ENTRIES, "result=\"dropped\"", NULL, WP_COUNTER },

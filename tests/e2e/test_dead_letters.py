@@ -22,15 +22,23 @@ class DeadLetters(E2eTest):
         complaints = end_stack(cls.stack)
         assert not complaints, complaints
 
-    def waypost(self, *words):
-        done = subprocess.run(
+    def command(self, *words):
+        return subprocess.run(
             [os.path.join(self.stack.build, "waypost"), "--config",
              self.stack.path("waypost.yaml"), *words],
             env=self.stack.base_env, stdin=subprocess.DEVNULL,
             capture_output=True, text=True,
             timeout=60, check=False)
+
+    def waypost(self, *words):
+        done = self.command(*words)
         self.assertEqual(done.returncode, 0, done)
         return done.stdout
+
+    def test_nothing_is_not_sent(self):
+        done = self.command("send", "--to", "bob", "--data", "-")
+        self.assertEqual((done.returncode, done.stdout), (1, ""))
+        self.assertIn("--data: there is nothing in it", done.stderr)
 
     def bury(self, text, *at):
         with self.stack.redis() as redis:

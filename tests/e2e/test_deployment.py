@@ -159,6 +159,12 @@ class Deployment(E2eTest):
                 timeout=30 * SLOWNESS, check=False)
             self.assertIn("no configuration file was found",
                           done.stderr.splitlines()[0], name)
+        done = subprocess.run(
+            [os.path.join(self.stack.build, "waypost"), "dlq", "list"],
+            env={**self.stack.base_env, "REDIS_ADDR": "unix:/nowhere"},
+            cwd=scratch(), capture_output=True, text=True,
+            timeout=30 * SLOWNESS, check=False)
+        self.assertIn("no configuration file was found", done.stderr)
 
     def meet(self, store):
         """Redis names this store, and everybody connects anew."""

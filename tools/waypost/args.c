@@ -297,7 +297,8 @@ static enum wp_err set_option(struct wp_cli_args *out, int option,
 		return refuse(err, word, "takes no value");
 	default:
 		return refuse(err, word,
-			      "this command has no such option; try --help");
+			      "this command has no such option; those of all "
+			      "commands stand before it; try --help");
 	}
 	return WP_OK;
 }
@@ -351,8 +352,10 @@ static enum wp_err check(const struct wp_cli_args *args, struct wp_error *err)
 		return wp_error_set(err, WP_ERR_INVAL,
 				    "dlq show: say which dead letter");
 	if (changes && args->has_id == args->is_all)
-		return wp_error_set(err, WP_ERR_INVAL,
-				    "name one dead letter, or say --all");
+		return wp_error_set(
+			err, WP_ERR_INVAL,
+			"dlq %s: name one dead letter, or say --all",
+			args->command == WP_CLI_DLQ_DROP ? "drop" : "requeue");
 	if (changes && args->has_id && args->has_queue)
 		return wp_error_set(err, WP_ERR_INVAL,
 				    "--partition: goes with --all only");

@@ -21,10 +21,17 @@ enum wp_err wp_cli_ask(struct wp_cli *cli, struct wp_reply **reply_out,
 
 enum wp_err wp_cli_connect(struct wp_cli *cli, struct wp_error *err)
 {
-	enum wp_err rc = wp_redis_connect(cli->redis, err);
+	struct wp_error why = { 0 };
+	enum wp_err rc = wp_redis_connect(cli->redis, &why);
 
+	/* The address is perhaps nobody's choice. */
 	if (rc != WP_OK)
-		return rc;
+		return wp_error_set(err, rc, "%s%s", why.msg,
+				    cli->conf.has_file
+					    ? ""
+					    : " (no configuration file was "
+					      "found "
+					      "at " WP_CONF_DEFAULT_PATH ")");
 	return wp_deployment_partitions(cli->redis, &cli->conf,
 					&cli->partitions, err);
 }

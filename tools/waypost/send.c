@@ -59,13 +59,18 @@ static enum wp_err read_data(const struct wp_cli *cli, struct wp_buf *out,
 	enum wp_err rc;
 	int fd;
 
-	if (strcmp(path, "-") == 0)
-		return slurp(cli, STDIN_FILENO, out, err);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd == -1)
-		return wp_error_sys(err, "--data %.120s", path);
-	rc = slurp(cli, fd, out, err);
-	close(fd);
+	if (strcmp(path, "-") == 0) {
+		rc = slurp(cli, STDIN_FILENO, out, err);
+	} else {
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+		if (fd == -1)
+			return wp_error_sys(err, "--data %.120s", path);
+		rc = slurp(cli, fd, out, err);
+		close(fd);
+	}
+	if (rc == WP_OK && out->len == 0)
+		rc = wp_error_set(err, WP_ERR_INVAL,
+				  "--data: there is nothing in it");
 	return rc;
 }
 

@@ -6,7 +6,8 @@
  * "-- include" lines replaced by the parts that they share. Each takes the
  * partition's prefix "wp:{<p>}:" as KEYS[1] and makes every other key from it,
  * so a call touches one hash slot (Redis Cluster) and Lua sees all of a user's
- * state at one instant; send, route and connect take several partitions.
+ * state at one instant; send, route, connect and landed take several
+ * partitions, and dlq_*, inbox_*, ready and workers keys that are of none.
  */
 #ifndef WP_LIB_MAILBOX_SCRIPTS_H
 #define WP_LIB_MAILBOX_SCRIPTS_H

@@ -244,7 +244,7 @@ static const struct wp_refusal *set_out(struct wp_live_send *send)
 
 	if (redis_of(live) == NULL)
 		return &no_redis;
-	if (!charge(live, send->user_hash, one->json_len, &send->charged))
+	if (!charge(live, send->user_hash, send->json.cap, &send->charged))
 		return wp_submit_turned_away(one->has_key);
 	send->one = one;
 	send->sends = (struct wp_sends){
@@ -269,13 +269,13 @@ bool wp_live_send_begin(struct wp_live_send *send, const struct wp_user *user,
 			struct wp_refusal *refusal)
 {
 	const struct wp_conf *conf = send->live->conf;
-	size_t max = (size_t)conf->mailbox.max_envelope_bytes;
 	struct wp_submit_options of_user = *options;
 	const struct wp_refusal *why = NULL;
 
 	of_user.sender = user->text;
 	send->user_hash = user->hash;
-	wp_buf_init(&send->json, wp_submit_canonical_max(max, 1));
+	/* This ceiling keeps it from taking up to twice as much. */
+	wp_buf_init(&send->json, wp_submit_canonical_max(text->len, 1));
 	if (wp_submit_read(&send->submission, &of_user, text, conf,
 			   &send->json) != WP_OK)
 		why = &no_memory;

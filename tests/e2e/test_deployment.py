@@ -43,8 +43,8 @@ class Adopt(E2eTest):
         socket.expect("poke")
         before = self.epoch()
         status, said = self.adopt()
-        self.assertEqual(status, 0, said)
-        self.assertIn("already, and in use", said)
+        self.assertEqual(status, 1, said)
+        self.assertIn("stop all programs first", said)
         self.assertEqual(self.epoch(), before)
         self.assertEqual(len(bob.pull().json()["messages"]), 1)
 

@@ -110,8 +110,9 @@ static enum wp_err check_nobody_works(struct wp_cli *cli, struct wp_error *err)
 	rc = wp_cli_ask(cli, &reply, err);
 	if (rc == WP_OK && wp_reply_int(reply) > 0)
 		rc = wp_error_set(err, WP_ERR_CONFLICT,
-				  "a worker is running, or was a moment ago; "
-				  "stop all programs first");
+				  "nothing was adopted: a worker is running, "
+				  "or was a moment ago; stop all programs "
+				  "first");
 	wp_reply_free(&reply);
 	return rc;
 }
@@ -126,20 +127,14 @@ enum wp_err wp_cli_store_adopt(struct wp_cli *cli, struct wp_error *err)
 
 	if (rc != WP_OK)
 		return rc;
-	wp_store_where(&cli->conf, where);
 	rc = wp_deployment_match(cli->redis, &cli->conf, id, &why);
 	is_same = rc == WP_OK;
 	if (!is_same && rc != WP_ERR_INVAL) {
 		*err = why;
 		return rc;
 	}
+	/* Also when it is the same by its id: a copy that was put back is. */
 	rc = check_nobody_works(cli, err);
-	if (rc == WP_ERR_CONFLICT && is_same) {
-		printf("%s is the store of this deployment already, and in "
-		       "use\n",
-		       where);
-		return WP_OK;
-	}
 	if (rc != WP_OK)
 		return rc;
 	for (uint32_t p = 0; p < cli->partitions; p++) {
@@ -152,9 +147,11 @@ enum wp_err wp_cli_store_adopt(struct wp_cli *cli, struct wp_error *err)
 		rc = doubt_clock(cli, err);
 	if (rc == WP_OK)
 		rc = note_store(cli, id, err);
-	if (rc == WP_OK)
+	if (rc == WP_OK) {
+		wp_store_where(&cli->conf, where);
 		printf("%s is the store of this deployment now (%.8s…); start "
 		       "the programs\n",
 		       where, id);
+	}
 	return rc;
 }

@@ -115,10 +115,13 @@ enum wp_err wp_ack_ids_read(struct wp_ack_ids *out, const char *json,
 			    size_t len, uint32_t partition,
 			    struct wp_error *err)
 {
+	/* Each takes up 36 bytes of text at least, and its quotes. */
+	size_t max = len / (WP_MSGID_LEN + 2) + 1;
 	struct wp_json js;
 
 	*out = (struct wp_ack_ids){ 0 };
-	out->ids = calloc(WP_ACK_MAX, sizeof(*out->ids));
+	out->ids =
+		calloc(max < WP_ACK_MAX ? max : WP_ACK_MAX, sizeof(*out->ids));
 	if (out->ids == NULL)
 		return wp_error_set(err, WP_ERR_NOMEM, "out of memory");
 	wp_json_init(&js, json, len);

@@ -30,7 +30,8 @@ struct wp_ack_ids {
 void wp_ack_ids_release(struct wp_ack_ids *ids);
 
 /*
- * Read {"messageIds":[…]} (other members are ignored).
+ * Read {"messageIds":[…]} (other members are ignored). What out holds then
+ * takes less memory than the text, but for a small constant.
  *
  * Ids of other partitions, and UUIDs that are not ours, are left out: they are
  * unknown ids, and those are ignored.

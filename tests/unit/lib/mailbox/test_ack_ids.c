@@ -1,4 +1,5 @@
 /* The body of an ack: all of it is understood, or nothing is deleted. */
+#include <malloc.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -67,6 +68,26 @@ static void ids_are_read_in_order_and_twice_is_fine(void **state)
 	assert_int_equal(read_text(&ids, text, NULL), WP_OK);
 	assert_int_equal(ids.n, 2);
 	wp_ack_ids_release(&ids);
+}
+
+/* Whoever keeps them charges by the text. */
+static void ids_take_no_more_memory_than_their_text(void **state)
+{
+	static const size_t counts[] = { 1, 2, 50, WP_ACK_MAX };
+	struct wp_ack_ids ids;
+
+	(void)state;
+
+	for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
+		char *body = body_of(counts[i]);
+
+		assert_int_equal(read_text(&ids, body, NULL), WP_OK);
+		assert_int_equal(ids.n, counts[i]);
+		assert_true(malloc_usable_size(ids.ids) <=
+			    strlen(body) + sizeof(*ids.ids));
+		wp_ack_ids_release(&ids);
+		free(body);
+	}
 }
 
 static void an_empty_array_and_other_members_are_fine(void **state)
@@ -195,6 +216,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(ids_are_read_in_order_and_twice_is_fine),
+		cmocka_unit_test(ids_take_no_more_memory_than_their_text),
 		cmocka_unit_test(an_empty_array_and_other_members_are_fine),
 		cmocka_unit_test(ids_that_cannot_be_ours_are_left_out),
 		cmocka_unit_test(an_id_may_be_written_with_escapes),

@@ -941,6 +941,135 @@ static void a_cut_send_is_settled_by_whoever_comes_next(void **state)
 	free(text);
 }
 
+/* ---- a cut route call, and what comes before the next one ---- */
+
+#define LATE(expires)                                                       \
+	{                                                                   \
+		WP_PUT_INGRESS(WP_P "ingress", "1-1", WP_BOB, "0", expires, \
+			       "m-1"),                                      \
+			WP_PUT_INGRESS(WP_P "ingress", "1-2", WP_BOB, "1",  \
+				       expires, "h--2"),                    \
+			WP_PUT_INGRESS(WP_P "ingress", "1-3", WP_BOB, "0",  \
+				       expires, "m---3"),                   \
+			WP_PUT_INGRESS(WP_P "ingress", "1-4", WP_BOB, "0",  \
+				       expires, "m----4"),                  \
+	}
+#define LATE_ROUTE "run 100 1000000 9 100 token 1:own 0 1 0  0"
+
+static const struct scene late = {
+	.name = "route",
+	.script = WP_SCRIPT_ROUTE,
+	.setup = LATE(WP_ALIVE),
+	.args = LATE_ROUTE,
+};
+static const struct scene late_expired = {
+	.name = "route of what has expired",
+	.script = WP_SCRIPT_ROUTE,
+	.setup = LATE("7"),
+	.args = LATE_ROUTE,
+};
+
+static const struct meanwhile {
+	struct scene scene;
+	const struct scene *route;
+	bool is_exact; /* else too much may be counted in the end */
+} meanwhiles[] = {
+	{ { .name = "a trim of nearly all",
+	    .script = WP_SCRIPT_TRIM,
+	    .args = WP_BOB " 0 0 0 2 1-1 1-3 1-2" },
+	  &late,
+	  true },
+	{ { .name = "a trim of the oldest",
+	    .script = WP_SCRIPT_TRIM,
+	    .args = WP_BOB " 0 0 0 1 1-1" },
+	  &late,
+	  true },
+	{ { .name = "a trim of the high band",
+	    .script = WP_SCRIPT_TRIM,
+	    .args = WP_BOB " 0 0 0 0 1-2" },
+	  &late,
+	  true },
+	{ { .name = "a look of the migration",
+	    .script = WP_SCRIPT_PREPARE,
+	    .args = "1:own 60000 " WP_BOB " 100 100000 token" },
+	  &late,
+	  true },
+	{ { .name = "a sweep",
+	    .script = WP_SCRIPT_SWEEP,
+	    .args = "1:own 60000 100 1000 1000000 1000" },
+	  &late_expired,
+	  true },
+	{ { .name = "an ack of nearly all",
+	    .script = WP_SCRIPT_ACK,
+	    .args = "run " WP_BOB " 2 1-1 1-3 1-2" },
+	  &late,
+	  true },
+	{ { .name = "an ack of the oldest",
+	    .script = WP_SCRIPT_ACK,
+	    .args = "run " WP_BOB " 1 1-1" },
+	  &late,
+	  true },
+	{ { .name = "an audit",
+	    .script = WP_SCRIPT_AUDIT,
+	    .args = "user " WP_BOB " 10 100" },
+	  &late,
+	  true },
+	{ { .name = "a landing",
+	    .script = WP_SCRIPT_LANDED,
+	    .args = "0 1 " WP_BOB " 5 2 9 8 1-3 99999999999999 2 1-1 1-3" },
+	  &late,
+	  false },
+};
+
+static void run_whole(struct wp_world *w, const struct scene *scene)
+{
+	char *text = cuttable(scene->script);
+
+	assert_false(run_cut(w, scene, text, 0));
+	free(text);
+}
+
+/* Nobody puts right what was counted wrong: ingress is never empty, for in it
+ * is what nobody can route. */
+static void play_late(struct wp_world *w, const struct meanwhile *meanwhile)
+{
+	static const struct scene rest = {
+		.name = "a trim of all",
+		.script = WP_SCRIPT_TRIM,
+		.args = WP_BOB " 0 0 0 3 1-1 1-3 1-4 1-2",
+	};
+	char *text = cuttable(WP_SCRIPT_ROUTE);
+	bool is_cut = true;
+	int n;
+
+	for (n = 1; is_cut; n++) {
+		prepare_scene(w, meanwhile->route);
+		wp_world_run(w, "XADD " WP_P "ingress 9-1 no send");
+		is_cut = run_cut(w, meanwhile->route, text, n);
+		expect_index(w, &meanwhile->scene, n, NULL);
+		run_whole(w, &meanwhile->scene);
+		expect_index(w, &meanwhile->scene, n, NULL);
+		run_whole(w, meanwhile->route);
+		expect_index(w, &meanwhile->scene, n,
+			     meanwhile->is_exact ? "exact" : NULL);
+		wp_world_expect(w, "1", "XLEN " WP_P "ingress");
+		run_whole(w, &rest);
+		expect_index(w, &meanwhile->scene, n,
+			     meanwhile->is_exact ? "exact" : NULL);
+		expect_mended(w, &meanwhile->scene, n);
+	}
+	assert_in_range(n, 20, CALLS_MAX - 1);
+	free(text);
+}
+
+/* What a cut has left both in ingress and in hot waits once, until it has left
+ * both, whoever takes it out of one of them. */
+static void what_a_cut_route_call_has_left_counts_once(void **state)
+{
+	for (size_t i = 0; i < sizeof(meanwhiles) / sizeof(meanwhiles[0]); i++)
+		play_late(*state, &meanwhiles[i]);
+}
+
 #define WORLD_TEST(name) \
 	cmocka_unit_test_setup_teardown(name, wp_world_setup, wp_world_teardown)
 
@@ -952,6 +1081,7 @@ int main(void)
 		WORLD_TEST(
 			a_cut_heartbeat_is_made_good_by_the_next_incarnation),
 		WORLD_TEST(a_cut_send_is_settled_by_whoever_comes_next),
+		WORLD_TEST(what_a_cut_route_call_has_left_counts_once),
 	};
 
 	if (!wp_test_redis_present())

@@ -82,7 +82,7 @@ end
 local left = delete(standard, 0, 4, 3 + n) + delete(high, 1, 4 + n, #ARGV)
 if left == 0 then
   redis.call('ZREM', prefix .. 'expiry', urn)
-  index_forget(urn)
+  index_forget(urn, deleted)
 else
   index_remove(urn, '', ARGV, 4, 3 + n)
   index_remove(urn, '!', ARGV, 4 + n, #ARGV)

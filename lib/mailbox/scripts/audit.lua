@@ -17,19 +17,21 @@
 --   - an empty hot queue: deleted
 --   - an index that has not the length of hot, or a number of waiting messages
 --     that is not the length of hot though ingress is empty: made anew; a cut
---     can leave one, so this is no repair that is told
+--     can leave one, so this is no repair that is told. Nor is that of a wrong
+--     number of their bytes, which is looked for while they are few
 --   - at: and due: of an incarnation that is not in live: its users are taken
 --     offline as by reap, then they go
 --
 -- Needs no owner: everything is judged and mended in one instant, and true
 -- whoever does it.
--- Bounds: chunk connections; the queues of a user only when their index has to
--- be made anew, and then as much as may wait for one.
+-- Bounds: chunk connections; of the index of a user 1,000 entries; the queues
+-- only when it has to be made anew, and then as much as may wait for one.
 -- Safe to repeat after a cut at any point: whatever is still wrong is found by
 -- the next call.
 local prefix, kind, name = KEYS[1], ARGV[1], ARGV[2]
 local chunk, seen_ttl = tonumber(ARGV[3]), ARGV[4]
 local live = prefix .. 'live'
+local SUMMED_UP_MAX = 1000
 local connections, marks, expiries, streams, incarnations = 0, 0, 0, 0, 0
 
 -- include clock
@@ -75,12 +77,12 @@ local function has_hot(urn)
     end
   end
   if not found then
-    index_forget(urn)
+    index_forget(urn, 0)
   elseif redis.pcall('ZCARD', prefix .. 'index:' .. urn) ~= n then
     index_rebuild(urn)
     index_check(urn, true)
   else
-    index_check(urn, false)
+    index_check(urn, n <= SUMMED_UP_MAX)
   end
   return found
 end

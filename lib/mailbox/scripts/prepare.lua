@@ -44,7 +44,7 @@ if is_empty or redis.call('EXISTS', prefix .. 'online:' .. urn) == 1 then
   if is_empty then
     redis.call('DEL', high, standard)
     redis.call('ZREM', prefix .. 'expiry', urn)
-    index_forget(urn)
+    index_forget(urn, 0)
     index_settle()
   end
   redis.call('ZREM', prefix .. 'migrate', urn)

@@ -169,12 +169,18 @@ local function tell(user, id)
   user.told = entry or user.told
 end
 
--- XADD has refused it. Returns what is wrong, nil when it is in hot.
-local function refused(hot, id, urn, member, is_new, answer)
+-- XADD has refused it. Returns what is wrong, nil when it is in hot, or was and
+-- has left since.
+local function refused(hot, id, f, member, is_new, answer)
   -- An id the stream has already covered was routed by a call cut off later.
   local is_covered = answer.err:find('equal or smaller', 1, true)
-  if is_new and not (is_covered and #call('XRANGE', hot, id, id) > 0) then
-    index_drop(urn, member)
+  local is_gone = is_covered and #call('XRANGE', hot, id, id) == 0
+  if is_new and (is_gone or not is_covered) then
+    index_drop(f.u, member)
+  end
+  if is_gone then
+    p.losses = p.losses or losses()
+    p.losses.add(f.u, member, f.size)
   end
   if is_covered then
     return nil
@@ -210,7 +216,7 @@ local function route_one(id, f)
   local is_new = index_add(f.u, member, expires_ms, f.size)
   local added = try('XADD', hot, id, 'x', f.flat[2], 'm', f.flat[4])
   local reason = type(added) == 'table' and
-    refused(hot, id, f.u, member, is_new, added)
+    refused(hot, id, f, member, is_new, added)
   if reason then
     return nil, reason
   end

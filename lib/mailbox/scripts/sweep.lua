@@ -41,6 +41,10 @@ local deleted, looked, bytes = 0, 0, 0
 
 -- include index
 
+-- include is_above
+
+-- include staying
+
 -- include unpack_entry
 
 local function is_full()
@@ -75,7 +79,8 @@ local function sweep_band(urn, mark, key, from, earliest)
     looked = looked + #slice
     if #expired > 0 then
       deleted = deleted + redis.call('XDEL', key, unpack(expired))
-      index_remove(urn, mark, expired, 1, #expired)
+      index_remove(urn, mark, expired, 1, #expired,
+        staying_in_ingress(expired, 1, #expired))
     end
     if #slice < SLICE then
       return earliest
@@ -115,7 +120,7 @@ local function finish(urn, earliest, is_first)
       redis.call('ZREM', prefix .. 'migrate', urn)
     end
     redis.call('ZREM', expiry, urn)
-    index_forget(urn)
+    index_forget(urn, 0)
   elseif is_first then
     redis.call('ZADD', expiry, to_text(earliest), urn)
   else

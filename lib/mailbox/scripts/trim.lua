@@ -14,7 +14,8 @@
 -- and keeps its mark. Never sets or clears the hint. Needs no guard: the ids
 -- are in cold or acked whoever owns the partition now. What the store said is
 -- written before the ids go, so that a cut counts twice what moved, and the
--- next trim, for the mark is still there, puts that right.
+-- next trim, for the mark is still there, puts that right. An id that is in
+-- ingress as well, for a route call was cut off, goes on waiting there.
 -- Bounds: one look per id, and a migration moves at most 1,000 at a time.
 local prefix, urn, version = KEYS[1], ARGV[1], ARGV[2]
 local FIRST, n = 6, tonumber(ARGV[5])
@@ -36,13 +37,27 @@ if record then
   redis.call('HSET', cold, urn, record)
 end
 
+local is_routing = redis.pcall('XLEN', prefix .. 'ingress') ~= 0
+local deleted = 0
+
+-- Which of these are in ingress as well? Made for calls that have to ask.
+local function stay(first, last)
+  -- include is_above
+
+  -- include staying
+
+  return staying_in_ingress(ARGV, first, last)
+end
+
 local function delete(key, first, last)
   for i = first, last, CHUNK do
-    redis.call('XDEL', key, unpack(ARGV, i, math.min(i + CHUNK - 1, last)))
+    deleted = deleted + redis.call('XDEL', key,
+      unpack(ARGV, i, math.min(i + CHUNK - 1, last)))
   end
+  return is_routing and stay(first, last) or nil
 end
-delete(standard, FIRST, FIRST + n - 1)
-delete(high, FIRST + n, #ARGV)
+local staying = delete(standard, FIRST, FIRST + n - 1)
+local staying_high = delete(high, FIRST + n, #ARGV)
 
 -- One band may be empty for long while new messages arrive in the other.
 local left = 0
@@ -54,9 +69,9 @@ for _, key in ipairs({high, standard}) do
   end
 end
 if left > 0 then
-  index_remove(urn, '', ARGV, FIRST, FIRST + n - 1)
-  index_remove(urn, '!', ARGV, FIRST + n, #ARGV)
-  index_settle()
+  index_remove(urn, '', ARGV, FIRST, FIRST + n - 1, staying)
+  index_remove(urn, '!', ARGV, FIRST + n, #ARGV, staying_high)
+  index_settle(not is_routing)
   local time = redis.call('TIME')
   redis.call('ZADD', prefix .. 'migrate', 'XX', 'GT', string.format('%d',
     time[1] * 1000 + math.floor(time[2] / 1000)), urn)
@@ -64,6 +79,6 @@ if left > 0 then
 end
 redis.call('ZREM', prefix .. 'migrate', urn)
 redis.call('ZREM', prefix .. 'expiry', urn)
-index_forget(urn)
-index_settle()
+index_forget(urn, not (staying or staying_high) and deleted or nil)
+index_settle(not is_routing)
 return {'empty'}

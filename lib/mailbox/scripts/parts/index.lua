@@ -3,10 +3,15 @@
 -- needs prefix, INDEX_SPAN
 -- Keep index:<urn> and, when something leaves, waits: user -> "<n> <bytes>" of
 -- what is in ingress and hot. Only send adds to waits, before ingress grows; a
--- script that removes something ends with index_settle. What a cut leaves is
--- made good by whoever settles while ingress is empty, for then waits has the
--- length of hot; but not before index has it too. Else nobody knows the bytes,
--- and beside the right number nobody would look for them again.
+-- script that removes something ends with index_settle.
+--
+-- What is in ingress and in the index, for a route call was cut off, waits
+-- once, until it has left both: whoever takes it out of one of them counts it
+-- only if it is not in the other. So no cut makes waits too low. One that is
+-- too high is made good by whoever settles while ingress is empty, for then
+-- waits has the length of hot; but not before index has it too. Else nobody
+-- knows the bytes, and beside the right number nobody would look for them
+-- again.
 local index_remove, index_forget, index_check
 local index_lose, index_settle, hot_length
 do
@@ -32,13 +37,13 @@ do
     return length(prefix .. 'hot:' .. urn) + length(prefix .. 'hot!:' .. urn)
   end
 
-  -- Of members[first] to members[last] those that have a score.
-  local function count_once(members, first, last, scores)
+  -- Of ids[first] to ids[last] those that have a score and do not stay.
+  local function count_once(ids, first, last, scores, staying)
     local n, bytes, seen = 0, 0, {}
     for k = first, last do
-      local member, score = members[k], scores[k - first + 1]
-      if score and not seen[member] then
-        seen[member] = true
+      local id, score = ids[k], scores[k - first + 1]
+      if score and not seen[id] and not (staying and staying[id]) then
+        seen[id] = true
         n, bytes = n + 1, bytes + score % INDEX_SPAN
       end
     end
@@ -46,7 +51,8 @@ do
   end
 
   -- After entries have left hot: ids[first] to ids[last], mark "!" or "".
-  function index_remove(urn, mark, ids, first, last)
+  -- staying: what staying_in_ingress says of them, nil where none can be there
+  function index_remove(urn, mark, ids, first, last, staying)
     local key, sum = prefix .. 'index:' .. urn, gone_of(urn)
     for i = first, last, 500 do
       local to, members = math.min(i + 499, last), ids
@@ -64,8 +70,9 @@ do
           known, bytes = known + 1, bytes + score % INDEX_SPAN
         end
       end
-      if known ~= n then -- some are named twice, or the index is foreign
-        n, bytes = count_once(members, i, to, scores)
+      -- Some are named twice, or the index is foreign.
+      if known ~= n or staying then
+        n, bytes = count_once(ids, i, to, scores, staying)
       end
       sum.n, sum.bytes = sum.n + n, sum.bytes + bytes
     end
@@ -81,14 +88,18 @@ do
     end
   end
 
-  -- Nothing is in hot any more, whatever the index says.
-  function index_forget(urn)
-    gone_of(urn).is_empty = true
+  -- Nothing is in hot any more, whatever the index says. n: how many this call
+  -- took out of hot and did not tell index_remove, if none of them is in
+  -- ingress; else nil. Who is in the index beside these is looked for in
+  -- ingress.
+  function index_forget(urn, n)
+    local sum = gone_of(urn)
+    sum.is_empty, sum.n_known = true, n
   end
 
-  -- Have it seen that waits is right; is_new: the index is.
-  function index_check(urn, is_new)
-    gone_of(urn).has_new_index = is_new
+  -- Have it seen that waits is right; sums_up: look also when its number is.
+  function index_check(urn, sums_up)
+    gone_of(urn).sums_up = sums_up
   end
 
   local function bytes_in(key)
@@ -110,9 +121,20 @@ do
       local key = prefix .. 'index:' .. urn
       if had and not is_queue_empty then
         local size = redis.pcall('ZCARD', key)
-        sum.n = sum.n + (type(size) == 'number' and size or 0)
-        if n > sum.n then -- what is in ingress is left, and keeps its bytes
-          sum.bytes = sum.bytes + bytes_in(key)
+        if size ~= sum.n_known then -- not those that are in ingress either
+          local scores = redis.pcall('ZRANGE', key, 0, -1, 'WITHSCORES')
+          for i = 2, #scores, 2 do
+            local id = scores[i - 1]:gsub('^!', '')
+            local found = redis.pcall('XRANGE', prefix .. 'ingress', id, id)
+            if found.err or #found == 0 then
+              sum.n, sum.bytes = sum.n + 1, sum.bytes + scores[i] % INDEX_SPAN
+            end
+          end
+        elseif size > 0 then
+          sum.n = sum.n + size
+          if n > sum.n then -- what is in ingress is left, and keeps its bytes
+            sum.bytes = sum.bytes + bytes_in(key)
+          end
         end
       end
       redis.call('DEL', key)
@@ -123,7 +145,7 @@ do
       local key = prefix .. 'index:' .. urn
       if hot_n == 0 then
         n = 0
-      elseif (n ~= hot_n or sum.has_new_index) and
+      elseif (n ~= hot_n or sum.sums_up) and
         redis.pcall('ZCARD', key) == hot_n then
         n, bytes = hot_n, bytes_in(key)
       end

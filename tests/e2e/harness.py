@@ -32,6 +32,8 @@ PARTITIONS = 8
 ALLOWED_ORIGIN = "https://app.example"
 # So much that what comes and goes within a second is little beside it.
 BALLAST_BYTES = 64 << 20
+# So long a process believes that it is not ready, and a little more.
+NOT_READY_HOLDS_S = 0.3
 UUID7 = re.compile(
     r"^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$")
 # The programs that serve, and where a second one of each can be told to listen.
@@ -287,6 +289,16 @@ class E2eTest(unittest.TestCase):
         self.assert_status(user.ack([marker]), 204)
 
     # ---- processes ----
+
+    def wait_all_ready(self):
+        """Until every process says READY, whichever was asked until now."""
+        refused = [time.monotonic()]
+
+        def holds():
+            if self.stack.http().request("GET", "/readyz").status != 200:
+                refused[0] = time.monotonic()
+            return time.monotonic() - refused[0] > NOT_READY_HOLDS_S
+        wait_for(holds, "/readyz is 200")
 
     def freeze(self, pid):
         """SIGSTOP; no thread of it does anything any more."""

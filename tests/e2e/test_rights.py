@@ -44,8 +44,7 @@ class Rights(E2eTest):
         for socket in sockets:
             socket.abort()
         wait_for(lambda: self.is_cold(bob), "migration")
-        self.assertEqual(
-            self.stack.http().request("GET", "/readyz").status, 200)
+        self.wait_all_ready()
         self.assert_status(bob.ack(self.message_ids(bob, 1)), 204)
         self.assert_nothing_waits(bob)
 

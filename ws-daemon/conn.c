@@ -361,7 +361,10 @@ static void try_to_send(struct wp_conn *conn)
 			return;
 		}
 		wp_patience_unblock(&conn->patience, now_of(conn));
-		wp_session_sent(&conn->session, (size_t)n);
+		if (wp_session_sent(&conn->session, (size_t)n) != WP_OK) {
+			wp_conn_drop(conn, WP_M_CLOSE_INTERNAL);
+			return;
+		}
 	}
 	on_drained(conn);
 }

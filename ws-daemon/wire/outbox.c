@@ -76,7 +76,7 @@ struct wp_message *wp_message_close(uint16_t code)
 	return wp_message_frame(WP_WS_CLOSE, payload, sizeof(payload));
 }
 
-static struct wp_message *take_ref(struct wp_message *message)
+struct wp_message *wp_message_ref(struct wp_message *message)
 {
 	assert(message->refs > 0 && message->refs < UINT32_MAX);
 	message->refs++;
@@ -95,7 +95,7 @@ void wp_message_unref(struct wp_message **message)
 		free(m);
 }
 
-static size_t cost(const struct wp_message *message)
+size_t wp_message_cost(const struct wp_message *message)
 {
 	return message->is_http ? 0 : message->len + WP_OUTBOX_ENTRY_COST;
 }
@@ -121,7 +121,7 @@ static void pop_oldest(struct wp_outbox *box)
 	struct wp_message *message = at(box, 0);
 
 	assert(box->n > 0);
-	box->bytes -= cost(message);
+	box->bytes -= wp_message_cost(message);
 	box->n_pokes -= message->is_poke;
 	box->head = (box->head + 1) & (box->cap - 1);
 	box->n--;
@@ -165,9 +165,10 @@ enum wp_err wp_outbox_push_always(struct wp_outbox *box,
 {
 	if (box->n == box->cap && grow(box) != WP_OK)
 		return WP_ERR_NOMEM;
-	box->ring[(box->head + box->n) & (box->cap - 1)] = take_ref(message);
+	box->ring[(box->head + box->n) & (box->cap - 1)] =
+		wp_message_ref(message);
 	box->n++;
-	box->bytes += cost(message);
+	box->bytes += wp_message_cost(message);
 	box->n_pokes += message->is_poke;
 	return WP_OK;
 }
@@ -175,7 +176,8 @@ enum wp_err wp_outbox_push_always(struct wp_outbox *box,
 enum wp_err wp_outbox_push(struct wp_outbox *box, struct wp_message *message,
 			   size_t max_bytes)
 {
-	if (box->bytes > max_bytes || cost(message) > max_bytes - box->bytes)
+	if (box->bytes > max_bytes ||
+	    wp_message_cost(message) > max_bytes - box->bytes)
 		return WP_ERR_FULL;
 	return wp_outbox_push_always(box, message);
 }
@@ -212,7 +214,7 @@ void wp_outbox_drop_unsent(struct wp_outbox *box)
 	while (box->n > keep) {
 		struct wp_message *message = at(box, box->n - 1);
 
-		box->bytes -= cost(message);
+		box->bytes -= wp_message_cost(message);
 		box->n_pokes -= message->is_poke;
 		box->n--;
 		wp_message_unref(&message);

@@ -42,11 +42,16 @@ struct wp_message *wp_message_frame(enum wp_ws_opcode opcode,
 /* A close frame with this code and no reason; empty for WP_CLOSE_NO_STATUS. */
 struct wp_message *wp_message_close(uint16_t code);
 
+/* One more reference; returns message. */
+struct wp_message *wp_message_ref(struct wp_message *message);
 /* Give one reference back and set *message to NULL. NULL-safe. */
 void wp_message_unref(struct wp_message **message);
 
 /* Each waiting message counts this much beside its bytes: its place in line. */
 enum { WP_OUTBOX_ENTRY_COST = 16 };
+
+/* What it counts while it waits: nothing for an HTTP response. */
+size_t wp_message_cost(const struct wp_message *message);
 
 struct wp_outbox;
 

@@ -40,8 +40,16 @@ static void advance(struct wp_session *session, size_t n)
 	session->taken += (uint32_t)n;
 }
 
+static void forget_only(struct wp_session *session)
+{
+	wp_message_unref(&session->only);
+	session->has_only = false;
+}
+
 void wp_session_release(struct wp_session *session)
 {
+	if (session->has_only)
+		forget_only(session);
 	wp_outbox_free(&session->outbox);
 	wp_ws_reader_release(&session->reader);
 	forget_input(session);
@@ -235,7 +243,7 @@ unsigned wp_session_wants(const struct wp_session *session)
 
 	if (session->state == WP_SESSION_OVER)
 		return 0;
-	if (session->outbox != NULL)
+	if (session->has_only || session->outbox != NULL)
 		wants |= WP_SESSION_WRITE;
 	else if (session->is_last_sent)
 		wants |= WP_SESSION_END;
@@ -256,17 +264,47 @@ void wp_session_answer(struct wp_session *session)
 
 /* ---- out ---- */
 
+/*
+ * Most messages go out whole in the turn that brought them, and nothing waits
+ * beside them: these need no outbox.
+ */
+static bool is_idle(const struct wp_session *session)
+{
+	return !session->has_only && session->outbox == NULL;
+}
+
+static void wait_alone(struct wp_session *session, struct wp_message *message)
+{
+	session->only = wp_message_ref(message);
+	session->has_only = true;
+}
+
+/* What waits alone becomes its first. False when memory is exhausted, and
+ * nothing has changed. */
 static bool has_outbox(struct wp_session *session)
 {
-	if (session->outbox == NULL)
-		session->outbox = wp_outbox_new();
-	return session->outbox != NULL;
+	struct wp_outbox *box;
+
+	if (!session->has_only && session->outbox != NULL)
+		return true;
+	box = wp_outbox_new();
+	if (box == NULL ||
+	    (session->has_only &&
+	     wp_outbox_push_always(box, session->only) != WP_OK)) {
+		wp_outbox_free(&box);
+		return false;
+	}
+	if (session->has_only)
+		forget_only(session);
+	session->outbox = box;
+	return true;
 }
 
 /* Nobody waits for an empty one. */
 static void drop_empty_outbox(struct wp_session *session)
 {
-	if (session->outbox != NULL && wp_outbox_is_empty(session->outbox))
+	if (!session->has_only && session->outbox != NULL &&
+	    wp_outbox_is_empty(session->outbox))
 		wp_outbox_free(&session->outbox);
 }
 
@@ -276,10 +314,13 @@ static enum wp_err queue_always(struct wp_session *session,
 {
 	enum wp_err rc = WP_ERR_NOMEM;
 
-	if (message != NULL && has_outbox(session))
+	if (message != NULL && is_idle(session)) {
+		wait_alone(session, message);
+		rc = WP_OK;
+	} else if (message != NULL && has_outbox(session)) {
 		rc = wp_outbox_push_always(session->outbox, message);
+	}
 	wp_message_unref(&message);
-	drop_empty_outbox(session);
 	return rc;
 }
 
@@ -314,18 +355,32 @@ enum wp_err wp_session_respond(struct wp_session *session,
 enum wp_err wp_session_send(struct wp_session *session,
 			    struct wp_message *message, size_t max_queue)
 {
-	enum wp_err rc = WP_ERR_NOMEM;
-
 	assert(session->state == WP_SESSION_OPEN);
-	if (has_outbox(session))
-		rc = wp_outbox_push(session->outbox, message, max_queue);
-	drop_empty_outbox(session);
-	return rc;
+	if (is_idle(session)) {
+		if (wp_message_cost(message) > max_queue)
+			return WP_ERR_FULL;
+		wait_alone(session, message);
+		return WP_OK;
+	}
+	if (!has_outbox(session))
+		return WP_ERR_NOMEM;
+	return wp_outbox_push(session->outbox, message, max_queue);
 }
 
 bool wp_session_has_poke(const struct wp_session *session)
 {
+	if (session->has_only)
+		return session->only->is_poke;
 	return session->outbox != NULL && wp_outbox_has_poke(session->outbox);
+}
+
+static void drop_unsent(struct wp_session *session)
+{
+	if (session->has_only && !session->only->is_http)
+		forget_only(session);
+	else if (!session->has_only && session->outbox != NULL)
+		wp_outbox_drop_unsent(session->outbox);
+	drop_empty_outbox(session);
 }
 
 enum wp_err wp_session_close(struct wp_session *session, uint16_t code)
@@ -333,8 +388,8 @@ enum wp_err wp_session_close(struct wp_session *session, uint16_t code)
 	assert(session->state == WP_SESSION_OPEN);
 	session->state = WP_SESSION_CLOSING;
 	/* It goes behind what is begun, before what is not. */
-	if (session->outbox != NULL && code == WP_CLOSE_TRY_LATER)
-		wp_outbox_drop_unsent(session->outbox);
+	if (code == WP_CLOSE_TRY_LATER)
+		drop_unsent(session);
 	return queue_always(session, wp_message_close(code));
 }
 
@@ -352,13 +407,24 @@ void wp_session_end(struct wp_session *session)
 size_t wp_session_gather(const struct wp_session *session, struct iovec *iov,
 			 size_t max)
 {
-	return session->outbox == NULL
-		       ? 0
-		       : wp_outbox_gather(session->outbox, iov, max);
+	if (session->has_only && max > 0) {
+		iov[0].iov_base = session->only->data;
+		iov[0].iov_len = session->only->len;
+		return 1;
+	}
+	return is_idle(session) ? 0
+				: wp_outbox_gather(session->outbox, iov, max);
 }
 
-void wp_session_sent(struct wp_session *session, size_t n)
+enum wp_err wp_session_sent(struct wp_session *session, size_t n)
 {
+	if (session->has_only && n == session->only->len) {
+		forget_only(session);
+		return WP_OK;
+	}
+	if (!has_outbox(session))
+		return WP_ERR_NOMEM;
 	wp_outbox_advance(session->outbox, n);
 	drop_empty_outbox(session);
+	return WP_OK;
 }

@@ -41,8 +41,12 @@ enum wp_session_state {
 /* Private but for state, which is the owner's to read. */
 struct wp_session {
 	struct wp_ws_reader reader;
-	struct wp_outbox *outbox; /* NULL while nothing waits */
-	uint8_t *at;              /* input that is not taken up */
+	/* NULL while nothing waits */
+	union {
+		struct wp_message *only; /* has_only: it alone waits, whole */
+		struct wp_outbox *outbox;
+	};
+	uint8_t *at; /* input that is not taken up */
 	uint32_t left;
 	uint32_t taken; /* is_kept: bytes before at in the same memory */
 	uint32_t max_message;
@@ -51,6 +55,7 @@ struct wp_session {
 	bool is_kept : 1;      /* that memory is ours, else the owner's */
 	bool is_line_new : 1;  /* a line has ended since we looked */
 	bool is_last_sent : 1; /* nothing follows what is queued */
+	bool has_only : 1;     /* a reference to a message, and no outbox */
 };
 
 enum wp_session_event_type {
@@ -160,7 +165,12 @@ void wp_session_end(struct wp_session *session);
 /* Point iov at what is to be written next; returns how many. */
 size_t wp_session_gather(const struct wp_session *session, struct iovec *iov,
 			 size_t max);
-/* n bytes were written, n <= what gather() showed. */
-void wp_session_sent(struct wp_session *session, size_t n);
+/*
+ * n bytes were written, n <= what gather() showed.
+ *
+ * Errors:  WP_ERR_NOMEM  a frame is begun, and there is no memory to know it:
+ *                        nothing can be sent any more
+ */
+enum wp_err wp_session_sent(struct wp_session *session, size_t n) WP_MUST_USE;
 
 #endif /* WP_WS_SESSION_H */

@@ -152,7 +152,7 @@ static void write_out(struct owner *o, size_t bite)
 			wp_buf_add(&o->out, iov[i].iov_base, piece);
 			len += piece;
 		}
-		wp_session_sent(&o->session, len);
+		assert_int_equal(wp_session_sent(&o->session, len), WP_OK);
 	}
 }
 
@@ -602,13 +602,80 @@ static void slow_peer_is_told_in_place_of_what_waits(void **state)
 	assert_int_equal(wp_session_send(&o.session, message, 2 * COST), WP_OK);
 	assert_int_equal(wp_session_send(&o.session, message, 2 * COST),
 			 WP_ERR_FULL);
-	wp_session_sent(&o.session, 3); /* the first is begun */
+	/* The first is begun. */
+	assert_int_equal(wp_session_sent(&o.session, 3), WP_OK);
 	assert_int_equal(wp_session_close(&o.session, WP_CLOSE_TRY_LATER),
 			 WP_OK);
 	write_out(&o, 2);
 	assert_int_equal(o.out.len, 7 + 4);
 	assert_memory_equal(o.out.data, "2345678\x88\x02\x03\xf5", 11);
 	wp_message_unref(&message);
+	end(&o);
+}
+
+/* One that waits alone keeps to the same rules as a queue of them. */
+static void a_message_alone_needs_no_outbox(void **state)
+{
+	enum { COST = 2 + 8 + WP_OUTBOX_ENTRY_COST };
+	struct owner o;
+	struct wp_message *message =
+		wp_message_frame(WP_WS_TEXT, "12345678", 8);
+
+	(void)state;
+	begin_open(&o);
+	assert_int_equal(wp_session_send(&o.session, message, COST - 1),
+			 WP_ERR_FULL);
+	assert_int_equal(wp_session_wants(&o.session), WP_SESSION_READ);
+	assert_int_equal(wp_session_send(&o.session, message, COST), WP_OK);
+	assert_true(o.session.has_only);
+	assert_int_equal(wp_session_send(&o.session, message, COST),
+			 WP_ERR_FULL);
+	write_out(&o, 100);
+	assert_null(o.session.outbox);
+
+	/* Begun, it is known how far, and others come behind it. */
+	for (size_t bite = 1; bite < 10; bite++) {
+		struct wp_buf *out = &o.out;
+
+		wp_buf_clear(out);
+		assert_int_equal(wp_session_send(&o.session, message, COST),
+				 WP_OK);
+		assert_int_equal(wp_session_sent(&o.session, bite), WP_OK);
+		send_text(&o, "x", 1);
+		write_out(&o, 4);
+		assert_int_equal(out->len, 10 - bite + 3);
+		assert_memory_equal(out->data + out->len - 3, "\x81\x01x", 3);
+		assert_memory_equal(out->data + out->len - 4, "8", 1);
+		assert_null(o.session.outbox);
+	}
+
+	/* Not begun, it gives way to the close frame of a slow peer. */
+	wp_buf_clear(&o.out);
+	assert_int_equal(wp_session_send(&o.session, message, COST), WP_OK);
+	assert_int_equal(wp_session_close(&o.session, WP_CLOSE_TRY_LATER),
+			 WP_OK);
+	write_out(&o, 100);
+	assert_int_equal(o.out.len, 4);
+	assert_memory_equal(o.out.data, "\x88\x02\x03\xf5", 4);
+	wp_message_unref(&message);
+	end(&o);
+}
+
+/* The peer could not read the close frame without it. */
+static void a_response_alone_gives_way_to_nothing(void **state)
+{
+	struct owner o;
+
+	(void)state;
+	begin(&o);
+	o.session.state = WP_SESSION_ASKED;
+	open_it(&o);
+	assert_true(o.session.has_only);
+	assert_int_equal(wp_session_close(&o.session, WP_CLOSE_TRY_LATER),
+			 WP_OK);
+	write_out(&o, 100);
+	assert_memory_equal(o.out.data, "HTTP", 4);
+	assert_memory_equal(o.out.data + o.out.len - 4, "\x88\x02\x03\xf5", 4);
 	end(&o);
 }
 
@@ -770,9 +837,9 @@ static void poke_is_known_until_it_is_out(void **state)
 	assert_false(wp_session_has_poke(&o.session));
 	assert_int_equal(wp_session_send(&o.session, poke, MAX_QUEUE), WP_OK);
 	assert_true(wp_session_has_poke(&o.session));
-	wp_session_sent(&o.session, 5);
+	assert_int_equal(wp_session_sent(&o.session, 5), WP_OK);
 	assert_true(wp_session_has_poke(&o.session));
-	wp_session_sent(&o.session, 1);
+	assert_int_equal(wp_session_sent(&o.session, 1), WP_OK);
 	assert_false(wp_session_has_poke(&o.session));
 	assert_null(o.session.outbox);
 	wp_message_unref(&poke);
@@ -794,6 +861,8 @@ int main(void)
 			peer_that_breaks_the_protocol_is_told_and_left),
 		cmocka_unit_test(what_lies_behind_the_last_frame_is_dropped),
 		cmocka_unit_test(slow_peer_is_told_in_place_of_what_waits),
+		cmocka_unit_test(a_message_alone_needs_no_outbox),
+		cmocka_unit_test(a_response_alone_gives_way_to_nothing),
 		cmocka_unit_test(nothing_is_wanted_when_it_is_over),
 		cmocka_unit_test(response_is_the_last),
 		cmocka_unit_test(response_that_could_not_be_built_is_said),

@@ -151,6 +151,7 @@ $(B)/tests/unit/handlers/test_serve: LDFLAGS += -Wl,--wrap=wp_mono_us
 $(B)/tests/unit/handlers/test_pool: LDFLAGS += -Wl,--wrap=accept4
 
 # What would go to Redis goes to the test; most of these drive whole connections.
+$(B)/tests/unit/ws-daemon/test_heap: LDFLAGS += -Wl,--wrap=malloc_trim,--wrap=mallinfo2
 WS_WORLD := $(filter $(B)/tests/unit/ws-daemon/test_%,$(UNIT)) $(B)/tests/fuzz/fuzz_conn
 $(WS_WORLD): $(WS_SUPPORT_OBJ)
 $(WS_WORLD) $(B)/tests/unit/lib/live/test_live: LDFLAGS += -Wl,--wrap=wp_registrar_redis,--wrap=wp_aredis_do \

@@ -8,7 +8,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <malloc.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
@@ -19,6 +18,7 @@
 #include "ws-daemon/admit.h"
 #include "ws-daemon/conn.h"
 #include "ws-daemon/frames_in.h"
+#include "ws-daemon/heap.h"
 #include "ws-daemon/notifications.h"
 
 enum {
@@ -26,7 +26,6 @@ enum {
 	ACCEPT_PAUSE_MS = 200,
 	/* Sockets beyond max_connections: requests that are being refused. */
 	SPARE_SOCKETS = 1024,
-	CROWD = 1000, /* sockets: what so many leave behind is given back */
 };
 
 struct wp_server {
@@ -35,9 +34,9 @@ struct wp_server {
 	bool is_tcp;
 	ev_io accept_io;
 	ev_timer accept_timer; /* pause after descriptors ran out */
-	size_t n_most;         /* sockets since memory was given back */
-	bool has_left;         /* presence is told */
-	bool is_finished;      /* on_stopped has run */
+	struct wp_heap heap;
+	bool has_left;    /* presence is told */
+	bool is_finished; /* on_stopped has run */
 	void (*on_live)(void *ctx);
 	void (*on_stopped)(void *ctx);
 	void *ctx;
@@ -128,28 +127,12 @@ static void finish_stop(struct wp_server *server)
 	server->on_stopped(server->ctx);
 }
 
-/* A crowd that has left, and is told to have, leaves holes in the heap, which
- * stay resident otherwise. */
-static void give_memory_back(struct wp_server *server)
-{
-	size_t n = server->parts.n_sockets;
-
-	if (n > server->n_most)
-		server->n_most = n;
-	if (server->n_most - n < CROWD ||
-	    wp_registrar_is_busy(server->parts.live.registrar))
-		return;
-	server->n_most = n;
-#ifdef __GLIBC__
-	(void)malloc_trim(0);
-#endif
-}
-
 static void on_turn_end(void *ctx)
 {
 	struct wp_server *server = ctx;
 
-	give_memory_back(server);
+	wp_heap_look(&server->heap, server->parts.n_sockets,
+		     wp_registrar_is_busy(server->parts.live.registrar));
 	finish_stop(server);
 }
 
@@ -246,6 +229,7 @@ static bool is_tcp(int fd)
 
 static void start_watchers(struct wp_server *server)
 {
+	wp_heap_init(&server->heap, loop_of(server));
 	ev_timer_init(&server->accept_timer, on_accept_pause_over, 0., 0.);
 	server->accept_timer.data = server;
 	ev_io_init(&server->accept_io, on_acceptable, server->fd, EV_READ);
@@ -305,6 +289,7 @@ void wp_server_free(struct wp_server **server)
 	wp_live_release(&parts->live);
 	ev_timer_stop(loop_of(s), &s->accept_timer);
 	ev_io_stop(loop_of(s), &s->accept_io);
+	wp_heap_release(&s->heap);
 	wp_slab_release(&parts->conns);
 	wp_poller_release(&parts->poller);
 	wp_turn_release(&parts->turn);

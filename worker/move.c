@@ -1,7 +1,7 @@
 /*
  * move.c - fair rounds: some users of each partition, a chunk of each user, as
- * many as possible on one wait for the disk. While it is waited for, Redis
- * trims the batch before and prepares the next.
+ * many as possible on one wait for the disk. While one batch is written, Redis
+ * trims the one before.
  *
  * Whoever has had a turn goes to the end of the line of the partition, and so
  * does, for a while, whoever cannot be moved: nobody stands in front for ever.
@@ -34,8 +34,7 @@ enum wp_err wp_movers_init(struct wp_movers *movers, struct wp_worker *w,
 {
 	*movers = (struct wp_movers){ .w = w, .log.component = "migrate" };
 	movers->next = &movers->batches[0];
-	movers->ready = &movers->batches[1];
-	movers->last = &movers->batches[2];
+	movers->last = &movers->batches[1];
 	movers->is_due = calloc((size_t)w->conf->mailbox.partitions,
 				sizeof(*movers->is_due));
 	movers->look_ms = calloc((size_t)w->conf->mailbox.partitions,
@@ -226,9 +225,9 @@ static enum wp_err judge(struct wp_movers *m, struct wp_move_batch *batch,
 	return is_redis_gone(m) || rc == WP_ERR_NOMEM ? rc : WP_OK;
 }
 
-/* ---- three batches at a time ---- */
+/* ---- two batches at a time ---- */
 
-/* Take whoever is due into the batch that is prepared next. */
+/* Take whoever is due into the next batch. */
 static void gather(struct wp_movers *m)
 {
 	struct wp_move_batch *batch = m->next;
@@ -253,7 +252,7 @@ static void gather(struct wp_movers *m)
 	}
 }
 
-static enum wp_err prepare_next(struct wp_movers *m, struct wp_error *err)
+static enum wp_err copy_next(struct wp_movers *m, struct wp_error *err)
 {
 	struct wp_move_batch *batch = m->next;
 
@@ -266,31 +265,19 @@ static enum wp_err prepare_next(struct wp_movers *m, struct wp_error *err)
 }
 
 /* The one step that waits for the disk. */
-static enum wp_err write_ready(struct wp_movers *m, struct wp_error *err)
+static enum wp_err write_next(struct wp_movers *m, struct wp_error *err)
 {
-	struct wp_move_batch *batch = m->ready;
+	struct wp_move_batch *batch = m->next;
 
 	if (batch->n == 0 || batch->has_failed)
 		return WP_OK;
 	return judge(m, batch, wp_migration_store(batch->turn, err));
 }
 
-/* In the order in which they were asked: nothing is left to hear then. */
-static enum wp_err hear_redis(struct wp_movers *m, struct wp_error *err)
-{
-	enum wp_err rc = WP_OK;
-
-	if (m->last->n > 0)
-		rc = judge(m, m->last, wp_migration_hear(m->last->turn, err));
-	if (rc == WP_OK && m->next->n > 0 && !m->next->has_failed)
-		rc = judge(m, m->next, wp_migration_hear(m->next->turn, err));
-	return rc;
-}
-
 /* What was written is trimmed; what could not be written all at once, alone. */
-static enum wp_err finish_ready(struct wp_movers *m, struct wp_error *err)
+static enum wp_err trim_last(struct wp_movers *m, struct wp_error *err)
 {
-	struct wp_move_batch *batch = m->ready;
+	struct wp_move_batch *batch = m->last;
 	enum wp_err rc = WP_OK;
 
 	if (batch->n == 0)
@@ -308,36 +295,45 @@ static enum wp_err finish_ready(struct wp_movers *m, struct wp_error *err)
 	return rc == WP_OK ? settle(m, batch, err) : rc;
 }
 
+/* Nothing is left to hear then. */
+static enum wp_err end_last(struct wp_movers *m, struct wp_error *err)
+{
+	enum wp_err rc;
+
+	if (m->last->n == 0)
+		return WP_OK;
+	rc = judge(m, m->last, wp_migration_hear(m->last->turn, err));
+	return rc == WP_OK ? settle(m, m->last, err) : rc;
+}
+
 static void change_roles(struct wp_movers *m)
 {
 	struct wp_move_batch *is_free = m->last;
 
-	m->last = m->ready;
-	m->ready = m->next;
+	m->last = m->next;
 	m->next = is_free;
 }
 
 /*
- * Each batch does its step. What was prepared before a stop or for a gate that
- * has closed since is not written any more.
+ * Copying is heard before trims are asked for: Redis answers in order, and what
+ * the disk is not waited for with should be short. What was copied before a
+ * stop or for a gate that has closed since is not written any more.
  */
 static enum wp_err advance(struct wp_movers *m, struct wp_error *err)
 {
-	enum wp_err rc = prepare_next(m, err);
+	enum wp_err rc = copy_next(m, err);
 
-	if (m->ready->n > 0 && (wp_table_is_stopping(m->w->table) ||
-				wp_table_has_closed(m->w->table))) {
+	if (rc == WP_OK)
+		rc = trim_last(m, err);
+	if (m->next->n > 0 && (wp_table_is_stopping(m->w->table) ||
+			       wp_table_has_closed(m->w->table))) {
 		m->is_more = true;
-		drop(m, m->ready);
+		drop(m, m->next);
 	}
 	if (rc == WP_OK)
-		rc = write_ready(m, err);
+		rc = write_next(m, err);
 	if (rc == WP_OK)
-		rc = hear_redis(m, err);
-	if (rc == WP_OK)
-		rc = settle(m, m->last, err);
-	if (rc == WP_OK)
-		rc = finish_ready(m, err);
+		rc = end_last(m, err);
 	if (rc == WP_OK)
 		change_roles(m);
 	return rc;
@@ -359,7 +355,7 @@ static void abandon(struct wp_movers *m)
 
 static bool is_under_way(const struct wp_movers *m)
 {
-	return m->taken < m->n_due || m->ready->n > 0 || m->last->n > 0;
+	return m->taken < m->n_due || m->last->n > 0;
 }
 
 static enum wp_err move_all(struct wp_movers *m, struct wp_error *err)
@@ -370,6 +366,7 @@ static enum wp_err move_all(struct wp_movers *m, struct wp_error *err)
 		.redis = m->w->redis,
 		.store = m->w->store,
 		.lease_ms = m->w->conf->worker.lease_ms,
+		.max_envelope = m->w->conf->mailbox.max_envelope_bytes,
 	};
 	while (rc == WP_OK && is_under_way(m)) {
 		wp_worker_yield(m->w);

@@ -47,10 +47,9 @@ struct wp_movers {
 
 	/* Under way at the same time, each in its step, as roles that the
 	 * batches take in turn. */
-	struct wp_move_batch batches[3];
-	struct wp_move_batch *next;  /* being prepared */
-	struct wp_move_batch *ready; /* being written */
-	struct wp_move_batch *last;  /* being trimmed */
+	struct wp_move_batch batches[2];
+	struct wp_move_batch *next; /* being copied, then written */
+	struct wp_move_batch *last; /* written, being trimmed */
 };
 
 enum wp_err wp_movers_init(struct wp_movers *movers, struct wp_worker *w,

@@ -16,15 +16,19 @@
 #include <time.h>
 
 #include "lib/base/random.h"
-#include "lib/mailbox/entry.h"
+#include "lib/mailbox/chunk.h"
 #include "lib/mailbox/scripts.h"
-#include "lib/name/msgid.h"
 
 enum {
 	DUE_MAX = 500, /* a Lua call unpacks them onto its stack */
-	/* Of a chunk, however many share the turn. */
+	/* Of each band; shared by all of a turn, but that much each at least,
+	 * and both bands of a mailbox fill one append. */
+	ROWS_MAX = 2048,
 	ROWS_MIN = 16,
+	ROWS_OF_BAND = WP_STORE_ROWS_MAX / 2,
 	BYTES_MIN = 64 * 1024,
+	/* Of what is read at a time, were it as long as it may be. */
+	UNDER_WAY_MAX = 32 * 1024 * 1024,
 	STALE_TRIES = 8,
 	JITTER_MAX_US = 4000,
 };
@@ -47,46 +51,28 @@ void wp_migrate_later_build(struct wp_cmd *cmd, const struct wp_lease *lease,
 	wp_cmd_add(cmd, urn, len);
 }
 
-/* What prepare handed over: every entry for the trim, some for the store. */
-struct chunk {
-	struct wp_reply *reply;    /* owned; rows point into it */
-	struct wp_store_row *rows; /* owned; worth storing */
-	size_t n;
-	bool is_none;              /* nothing to move: the mark is gone */
+_Static_assert((int)WP_MIGRATE_MAX_USERS <= (int)WP_STORE_APPENDS_MAX,
+	       "a turn is one append");
+
+/* What one user has in the turn. */
+struct part {
+	struct wp_chunk chunk;
 	int64_t version;           /* read at M1 */
 	bool is_copied;            /* what is in it may be trimmed */
 	struct wp_store_size size; /* after the append; version 0: none */
 };
 
-_Static_assert((int)WP_MIGRATE_MAX_USERS <= (int)WP_STORE_APPENDS_MAX,
-	       "a turn is one append");
-
-/* One turn: users[i] has chunks[i]. */
+/* One turn: users[i] has parts[i]. */
 struct wp_migration {
 	const struct wp_migrate_ctx *ctx;
 	struct wp_migrate_user *users;
-	struct chunk chunks[WP_MIGRATE_MAX_USERS];
+	struct part parts[WP_MIGRATE_MAX_USERS];
 	size_t n;
 	struct wp_cmd cmd;
-	/* What was asked and not heard, and on which connection. */
-	enum { NOTHING, PREPARE, TRIM } asked;
+	/* Are trims asked for and not heard, and on which connection? */
+	bool is_asking;
 	uint64_t epoch;
 };
-
-static void chunk_release(struct chunk *chunk)
-{
-	wp_reply_free(&chunk->reply);
-	free(chunk->rows);
-	*chunk = (struct chunk){ 0 };
-}
-
-/* {"rows", n, {id, expires_ms, m}, …}, the first n of the high band */
-enum { FIRST_ROW = 2 };
-
-static bool row_is_high(const struct wp_reply *rows, size_t i)
-{
-	return (int64_t)(i - FIRST_ROW) < wp_reply_int(wp_reply_at(rows, 1));
-}
 
 static void announce(const struct wp_migrate_ctx *ctx, const char *step)
 {
@@ -101,58 +87,11 @@ static enum wp_err no_answer(struct wp_error *err, const char *step)
 			    "Redis gave no usable answer to %s", step);
 }
 
-/* Keep all but the ephemeral. What has expired is for the sweeper to delete,
- * who knows whether the clock can be believed. */
-static enum wp_err chunk_add(struct chunk *chunk, size_t i,
-			     struct wp_error *err)
-{
-	const struct wp_reply *row = wp_reply_at(chunk->reply, i);
-	const struct wp_reply *id = wp_reply_at(row, 0);
-	const struct wp_reply *value = wp_reply_at(row, 2);
-	struct wp_store_row *stored = &chunk->rows[chunk->n];
-	struct wp_entry entry;
-
-	if (!wp_entry_id_parse(&stored->entry, wp_reply_str(id),
-			       wp_reply_len(id)) ||
-	    !wp_entry_read(&entry, wp_reply_str(value), wp_reply_len(value)))
-		return no_answer(err, "prepare");
-	stored->band =
-		row_is_high(chunk->reply, i) ? WP_BAND_HIGH : WP_BAND_STANDARD;
-	stored->expires_ms = wp_reply_int(wp_reply_at(row, 1));
-	stored->json = entry.envelope;
-	stored->json_len = entry.envelope_len;
-	chunk->n += !entry.is_ephemeral;
-	return WP_OK;
-}
-
-static enum wp_err chunk_read(struct chunk *chunk, struct wp_error *err)
-{
-	const struct wp_reply *status = wp_reply_at(chunk->reply, 0);
-	size_t count = wp_reply_count(chunk->reply);
-	enum wp_err rc = WP_OK;
-
-	if (wp_reply_is(status, "lost"))
-		return wp_error_set(err, WP_ERR_STALE, "the lease is lost");
-	chunk->is_none = wp_reply_is(status, "none");
-	if (chunk->is_none)
-		return WP_OK;
-	/* An answer without rows would keep us going round for ever. */
-	if (!wp_reply_is(status, "rows") || count <= FIRST_ROW ||
-	    count > FIRST_ROW + WP_MIGRATE_MAX_ROWS)
-		return no_answer(err, "prepare");
-	chunk->rows = calloc(count - FIRST_ROW, sizeof(*chunk->rows));
-	if (chunk->rows == NULL)
-		return wp_error_set(err, WP_ERR_PROTO, "out of memory");
-	for (size_t i = FIRST_ROW; i < count && rc == WP_OK; i++)
-		rc = chunk_add(chunk, i, err);
-	return rc;
-}
-
 /* Does this user's chunk still have to be copied? */
 static bool is_waiting(const struct wp_migration *turn, size_t i)
 {
 	return turn->users[i].err.code == WP_OK && !turn->users[i].is_done &&
-	       !turn->chunks[i].is_copied;
+	       !turn->parts[i].is_copied;
 }
 
 static size_t count_waiting(const struct wp_migration *turn)
@@ -175,32 +114,8 @@ static enum wp_err read_versions(struct wp_migration *turn,
 		if (is_waiting(turn, i))
 			rc = wp_store_version(turn->ctx->store,
 					      &turn->users[i].box,
-					      &turn->chunks[i].version, err);
+					      &turn->parts[i].version, err);
 	return rc;
-}
-
-/* What is due to one of n who share what one alone may have. */
-static int64_t share(int64_t whole, size_t n, int64_t least)
-{
-	int64_t part = whole / (int64_t)n;
-
-	return part > least ? part : least;
-}
-
-static enum wp_err ask_prepare(struct wp_migration *turn, size_t i, size_t n,
-			       struct wp_error *err)
-{
-	const struct wp_migrate_user *user = &turn->users[i];
-
-	wp_cmd_script(&turn->cmd, WP_SCRIPT_PREPARE, user->box.partition);
-	wp_cmd_str(&turn->cmd, user->owner);
-	wp_cmd_int(&turn->cmd, turn->ctx->lease_ms);
-	wp_cmd_add(&turn->cmd, user->box.text, user->box.len);
-	/* Both bands of a chunk fill one append. */
-	wp_cmd_int(&turn->cmd, share(WP_MIGRATE_MAX_ROWS / 2, n, ROWS_MIN));
-	wp_cmd_int(&turn->cmd, share(WP_MIGRATE_MAX_BYTES, n, BYTES_MIN));
-	wp_hint_token_add(&turn->cmd);
-	return wp_redis_append(turn->ctx->redis, &turn->cmd, err);
 }
 
 /*
@@ -217,47 +132,198 @@ static enum wp_err asked(struct wp_migration *turn, enum wp_err rc,
 		rc = wp_redis_flush(redis, err);
 	if (rc != WP_OK)
 		wp_redis_disconnect(redis);
-	turn->epoch = wp_redis_epoch(redis);
 	return rc;
 }
 
-/* M2: the question. */
+static enum wp_err heard(struct wp_migration *turn, enum wp_err rc)
+{
+	if (rc != WP_OK)
+		wp_redis_disconnect(turn->ctx->redis);
+	return rc;
+}
+
+/* ---- M2 ---- */
+
 static enum wp_err ask_prepares(struct wp_migration *turn, struct wp_error *err)
 {
-	size_t n = count_waiting(turn);
 	enum wp_err rc = WP_OK;
 
-	announce(turn->ctx, "M2");
-	for (size_t i = 0; i < turn->n && rc == WP_OK; i++)
-		if (is_waiting(turn, i))
-			rc = ask_prepare(turn, i, n, err);
-	turn->asked = PREPARE;
+	for (size_t i = 0; i < turn->n && rc == WP_OK; i++) {
+		const struct wp_migrate_user *user = &turn->users[i];
+		const struct wp_lease lease = {
+			.partition = user->box.partition,
+			.owner = user->owner,
+			.ms = turn->ctx->lease_ms,
+		};
+
+		if (!is_waiting(turn, i))
+			continue;
+		wp_chunk_prepare_build(&turn->cmd, &lease, &user->box);
+		rc = wp_redis_append(turn->ctx->redis, &turn->cmd, err);
+	}
 	return asked(turn, rc, err);
 }
 
-/* M2: the answers. */
 static enum wp_err hear_prepares(struct wp_migration *turn,
 				 struct wp_error *err)
 {
 	enum wp_err rc = WP_OK;
 
 	for (size_t i = 0; i < turn->n && rc == WP_OK; i++) {
-		struct chunk *chunk = &turn->chunks[i];
+		struct wp_chunk *chunk = &turn->parts[i].chunk;
+		struct wp_migrate_user *user = &turn->users[i];
+		struct wp_reply *reply = NULL;
 
 		if (!is_waiting(turn, i))
 			continue;
-		rc = wp_redis_take(turn->ctx->redis, &chunk->reply, err);
-		if (rc != WP_OK ||
-		    chunk_read(chunk, &turn->users[i].err) != WP_OK)
+		rc = wp_redis_take(turn->ctx->redis, &reply, err);
+		if (rc == WP_OK &&
+		    wp_chunk_prepared(chunk, reply, &user->err) == WP_OK)
+			user->is_done = chunk->is_none;
+		wp_reply_free(&reply);
+	}
+	return heard(turn, rc);
+}
+
+/* What is due to one of n who share what there is for all. */
+static int64_t share(int64_t whole, size_t n, int64_t least)
+{
+	int64_t part = whole / (int64_t)n;
+
+	return part > least ? part : least;
+}
+
+static struct wp_chunk_room room_of(const struct wp_migration *turn, size_t n,
+				    int64_t held)
+{
+	int64_t rows = share(ROWS_MAX, n, ROWS_MIN);
+
+	return (struct wp_chunk_room){
+		.rows = rows < ROWS_OF_BAND ? rows : ROWS_OF_BAND,
+		/* Longer ones than they should be leave the least to others. */
+		.bytes = held < INT64_C(2) * WP_MIGRATE_MAX_BYTES
+				 ? share(WP_MIGRATE_MAX_BYTES, n, BYTES_MIN)
+				 : 1,
+		.longest = turn->ctx->max_envelope,
+	};
+}
+
+static enum wp_err ask_read(struct wp_migration *turn, size_t i,
+			    struct wp_error *err)
+{
+	const struct wp_chunk *chunk = &turn->parts[i].chunk;
+	enum wp_err rc = WP_OK;
+
+	for (int band = 0; band < WP_CHUNK_BANDS && rc == WP_OK; band++) {
+		if (chunk->count[band] == 0)
 			continue;
-		turn->users[i].is_done = chunk->is_none;
-		/* Nothing may be worth a write. */
-		chunk->is_copied = !chunk->is_none && chunk->n == 0;
+		wp_chunk_read_build(&turn->cmd, &turn->users[i].box, chunk,
+				    (enum wp_band)band);
+		rc = wp_redis_append(turn->ctx->redis, &turn->cmd, err);
 	}
 	return rc;
 }
 
-/* M3 */
+static enum wp_err hear_read(struct wp_migration *turn, size_t i, int64_t *held,
+			     struct wp_error *err)
+{
+	struct part *part = &turn->parts[i];
+	enum wp_err rc = WP_OK;
+
+	for (int band = 0; band < WP_CHUNK_BANDS && rc == WP_OK; band++) {
+		struct wp_reply *reply = NULL;
+
+		if (part->chunk.count[band] == 0)
+			continue;
+		rc = wp_redis_take(turn->ctx->redis, &reply, err);
+		if (rc == WP_OK)
+			wp_chunk_was_read(&part->chunk, (enum wp_band)band,
+					  reply);
+	}
+	if (rc == WP_OK &&
+	    wp_chunk_finish(&part->chunk, held, &turn->users[i].err) == WP_OK)
+		/* Nothing may be worth a write. */
+		part->is_copied =
+			part->chunk.n == 0 && part->chunk.n_ephemeral > 0;
+	return rc;
+}
+
+/* Read of as many users from *next on as surely fits; n share the turn. */
+static enum wp_err read_some(struct wp_migration *turn, size_t n, size_t *next,
+			     int64_t *held, struct wp_error *err)
+{
+	size_t first = *next;
+	int64_t under_way = 0;
+	enum wp_err rc = WP_OK;
+	size_t i = first;
+
+	for (; i < turn->n && rc == WP_OK; i++) {
+		struct wp_chunk_room room = room_of(turn, n, *held);
+		int64_t bytes;
+
+		if (!is_waiting(turn, i))
+			continue;
+		bytes = wp_chunk_plan(&turn->parts[i].chunk, &room);
+		if (under_way > 0 && under_way + bytes > UNDER_WAY_MAX)
+			break;
+		under_way += bytes;
+		rc = ask_read(turn, i, err);
+	}
+	*next = i;
+	rc = asked(turn, rc, err);
+	for (size_t k = first; k < *next && rc == WP_OK; k++)
+		if (is_waiting(turn, k))
+			rc = hear_read(turn, k, held, err);
+	return heard(turn, rc);
+}
+
+static enum wp_err read_hot(struct wp_migration *turn, struct wp_error *err)
+{
+	size_t n = count_waiting(turn);
+	int64_t held = 0;
+	enum wp_err rc = WP_OK;
+	size_t next = 0;
+
+	if (n == 0)
+		return WP_OK;
+	announce(turn->ctx, "M2b");
+	while (next < turn->n && rc == WP_OK)
+		rc = read_some(turn, n, &next, &held, err);
+	return rc;
+}
+
+/* M1 and M2 */
+static enum wp_err copy(struct wp_migration *turn, struct wp_error *err)
+{
+	enum wp_err rc = read_versions(turn, err);
+
+	if (rc != WP_OK)
+		return rc;
+	announce(turn->ctx, "M2");
+	rc = ask_prepares(turn, err);
+	if (rc == WP_OK)
+		rc = hear_prepares(turn, err);
+	return rc == WP_OK ? read_hot(turn, err) : rc;
+}
+
+/* ---- M3 ---- */
+
+static void settle_append(struct wp_migration *turn, size_t i,
+			  const struct wp_store_append *append)
+{
+	struct wp_migrate_user *user = &turn->users[i];
+	struct part *part = &turn->parts[i];
+
+	part->is_copied = append->err.code == WP_OK;
+	part->size = append->size;
+	if (part->is_copied) {
+		user->moved += (int64_t)part->chunk.n;
+		wp_chunk_drop_texts(&part->chunk);
+	} else if (append->err.code != WP_ERR_STALE) {
+		user->err = append->err;
+	}
+}
+
 static enum wp_err append(struct wp_migration *turn, struct wp_error *err)
 {
 	struct wp_store_append appends[WP_MIGRATE_MAX_USERS];
@@ -266,13 +332,17 @@ static enum wp_err append(struct wp_migration *turn, struct wp_error *err)
 	enum wp_err rc;
 
 	for (size_t i = 0; i < turn->n; i++) {
-		if (!is_waiting(turn, i))
+		const struct wp_chunk *chunk = &turn->parts[i].chunk;
+
+		/* Whose queue has changed so that nothing was read has his turn
+		 * again, as if the version had. */
+		if (!is_waiting(turn, i) || chunk->n == 0)
 			continue;
 		appends[n] = (struct wp_store_append){
 			.box = &turn->users[i].box,
-			.version = turn->chunks[i].version,
-			.rows = turn->chunks[i].rows,
-			.n = turn->chunks[i].n,
+			.version = turn->parts[i].version,
+			.rows = chunk->rows,
+			.n = chunk->n,
 		};
 		of[n++] = i;
 	}
@@ -280,17 +350,8 @@ static enum wp_err append(struct wp_migration *turn, struct wp_error *err)
 		return WP_OK;
 	announce(turn->ctx, "M3");
 	rc = wp_store_append(turn->ctx->store, appends, n, err);
-	for (size_t k = 0; k < n && rc == WP_OK; k++) {
-		struct wp_migrate_user *user = &turn->users[of[k]];
-		struct chunk *chunk = &turn->chunks[of[k]];
-
-		chunk->is_copied = appends[k].err.code == WP_OK;
-		chunk->size = appends[k].size;
-		if (chunk->is_copied)
-			user->moved += (int64_t)chunk->n;
-		else if (appends[k].err.code != WP_ERR_STALE)
-			user->err = appends[k].err;
-	}
+	for (size_t k = 0; k < n && rc == WP_OK; k++)
+		settle_append(turn, of[k], &appends[k]);
 	return rc;
 }
 
@@ -304,12 +365,18 @@ static void pause_briefly(void)
 	(void)nanosleep(&pause, NULL); /* shorter is fine */
 }
 
+static void part_release(struct part *part)
+{
+	wp_chunk_release(&part->chunk);
+	*part = (struct part){ 0 };
+}
+
 /* Those whose mailbox has changed meanwhile begin with M1 again. */
 static void drop_stale(struct wp_migration *turn)
 {
 	for (size_t i = 0; i < turn->n; i++)
 		if (is_waiting(turn, i))
-			chunk_release(&turn->chunks[i]);
+			part_release(&turn->parts[i]);
 }
 
 static void give_up(struct wp_migration *turn)
@@ -321,118 +388,88 @@ static void give_up(struct wp_migration *turn)
 				     STALE_TRIES);
 }
 
-static void add_trim_ids(struct wp_cmd *cmd, const struct wp_reply *rows,
-			 bool is_high)
+/* ---- M4 ---- */
+
+/* For what was stored one call, for what is ephemeral another. */
+static size_t calls_of(const struct wp_chunk *chunk)
 {
-	for (size_t i = FIRST_ROW; i < wp_reply_count(rows); i++) {
-		const struct wp_reply *id =
-			wp_reply_at(wp_reply_at(rows, i), 0);
-
-		if (row_is_high(rows, i) == is_high)
-			wp_cmd_add(cmd, wp_reply_str(id), wp_reply_len(id));
-	}
-}
-
-static int64_t count_standard(const struct wp_reply *rows)
-{
-	int64_t n = 0;
-
-	for (size_t i = FIRST_ROW; i < wp_reply_count(rows); i++)
-		n += !row_is_high(rows, i);
-	return n;
+	return (size_t)(chunk->n > 0) + (chunk->n_ephemeral > 0);
 }
 
 static enum wp_err ask_trim(struct wp_migration *turn, size_t i,
 			    struct wp_error *err)
 {
-	const struct wp_migrate_user *user = &turn->users[i];
-	const struct chunk *chunk = &turn->chunks[i];
+	const struct part *part = &turn->parts[i];
+	enum wp_err rc = WP_OK;
 
-	wp_cmd_script(&turn->cmd, WP_SCRIPT_TRIM, user->box.partition);
-	wp_cmd_add(&turn->cmd, user->box.text, user->box.len);
-	wp_cmd_int(&turn->cmd, chunk->size.version);
-	wp_cmd_int(&turn->cmd, chunk->size.n);
-	wp_cmd_int(&turn->cmd, chunk->size.bytes);
-	wp_cmd_int(&turn->cmd, count_standard(chunk->reply));
-	add_trim_ids(&turn->cmd, chunk->reply, false);
-	add_trim_ids(&turn->cmd, chunk->reply, true);
-	return wp_redis_append(turn->ctx->redis, &turn->cmd, err);
+	for (size_t call = 0; call < calls_of(&part->chunk) && rc == WP_OK;
+	     call++) {
+		wp_chunk_trim_build(&turn->cmd, &turn->users[i].box,
+				    &part->chunk, &part->size,
+				    call > 0 || part->chunk.n == 0);
+		rc = wp_redis_append(turn->ctx->redis, &turn->cmd, err);
+	}
+	return rc;
 }
 
+/* The last call tells what is left. */
 static enum wp_err hear_trim(struct wp_migration *turn, size_t i,
 			     struct wp_error *err)
 {
 	struct wp_migrate_user *user = &turn->users[i];
-	struct wp_reply *reply = NULL;
-	enum wp_err rc = wp_redis_take(turn->ctx->redis, &reply, err);
+	size_t n = calls_of(&turn->parts[i].chunk);
+	enum wp_err rc = WP_OK;
 
-	if (rc == WP_OK) {
-		user->is_done = wp_reply_is(wp_reply_at(reply, 0), "empty");
-		if (!user->is_done &&
-		    !wp_reply_is(wp_reply_at(reply, 0), "more"))
+	for (size_t call = 0; call < n && rc == WP_OK; call++) {
+		struct wp_reply *reply = NULL;
+		const struct wp_reply *status;
+
+		rc = wp_redis_take(turn->ctx->redis, &reply, err);
+		status = wp_reply_at(reply, 0);
+		user->is_done = wp_reply_is(status, "empty");
+		if (rc == WP_OK && !user->is_done &&
+		    !wp_reply_is(status, "more"))
 			(void)no_answer(&user->err, "trim");
+		wp_reply_free(&reply);
 	}
-	wp_reply_free(&reply);
 	return rc;
 }
 
-/* M4: the question. */
 static enum wp_err ask_trims(struct wp_migration *turn, struct wp_error *err)
 {
 	bool is_announced = false;
 	enum wp_err rc = WP_OK;
 
 	for (size_t i = 0; i < turn->n && rc == WP_OK; i++) {
-		if (!turn->chunks[i].is_copied)
+		if (!turn->parts[i].is_copied)
 			continue;
 		if (!is_announced)
 			announce(turn->ctx, "M4");
 		is_announced = true;
 		rc = ask_trim(turn, i, err);
 	}
-	turn->asked = TRIM;
-	return asked(turn, rc, err);
+	rc = asked(turn, rc, err);
+	turn->is_asking = true;
+	turn->epoch = wp_redis_epoch(turn->ctx->redis);
+	return rc;
 }
 
-/* M4: the answers. */
 static enum wp_err hear_trims(struct wp_migration *turn, struct wp_error *err)
 {
 	enum wp_err rc = WP_OK;
 
-	for (size_t i = 0; i < turn->n && rc == WP_OK; i++)
-		if (turn->chunks[i].is_copied) {
-			rc = hear_trim(turn, i, err);
-			turn->chunks[i].is_copied = rc != WP_OK;
-		}
-	return rc;
-}
-
-/* Of M2 or M4, whichever was asked last. */
-static enum wp_err hear(struct wp_migration *turn, struct wp_error *err)
-{
-	struct wp_redis *redis = turn->ctx->redis;
-	enum wp_err rc = WP_OK;
-
-	if (turn->asked == NOTHING)
+	if (!turn->is_asking)
 		return WP_OK;
-	if (turn->epoch != wp_redis_epoch(redis))
+	turn->is_asking = false;
+	if (turn->epoch != wp_redis_epoch(turn->ctx->redis))
 		rc = wp_error_set(err, WP_ERR_UNAVAIL,
 				  "the connection to Redis was lost before");
-	else
-		rc = turn->asked == PREPARE ? hear_prepares(turn, err)
-					    : hear_trims(turn, err);
-	turn->asked = NOTHING;
-	if (rc != WP_OK)
-		wp_redis_disconnect(redis);
-	return rc;
-}
-
-/* M1, and the question of M2. */
-static enum wp_err begin_copy(struct wp_migration *turn, struct wp_error *err)
-{
-	enum wp_err rc = read_versions(turn, err);
-
-	return rc == WP_OK ? ask_prepares(turn, err) : rc;
+	for (size_t i = 0; i < turn->n && rc == WP_OK; i++)
+		if (turn->parts[i].is_copied) {
+			rc = hear_trim(turn, i, err);
+			turn->parts[i].is_copied = rc != WP_OK;
+		}
+	return heard(turn, rc);
 }
 
 /*
@@ -448,9 +485,7 @@ static enum wp_err copy_again(struct wp_migration *turn, struct wp_error *err)
 			return WP_OK;
 		pause_briefly();
 		drop_stale(turn);
-		rc = begin_copy(turn, err);
-		if (rc == WP_OK)
-			rc = hear(turn, err);
+		rc = copy(turn, err);
 		if (rc == WP_OK)
 			rc = append(turn, err);
 		if (rc != WP_OK)
@@ -464,7 +499,7 @@ static enum wp_err copy_again(struct wp_migration *turn, struct wp_error *err)
 static void spread(struct wp_migration *turn, const struct wp_error *err)
 {
 	for (size_t i = 0; i < turn->n; i++)
-		if (is_waiting(turn, i) || turn->chunks[i].is_copied)
+		if (is_waiting(turn, i) || turn->parts[i].is_copied)
 			turn->users[i].err = *err;
 }
 
@@ -506,7 +541,7 @@ enum wp_err wp_migration_begin(struct wp_migration **out,
 		users[i].err = (struct wp_error){ 0 };
 	}
 	*out = turn;
-	rc = begin_copy(turn, &failed);
+	rc = copy(turn, &failed);
 	return end_step(turn, rc, &failed, err);
 }
 
@@ -514,7 +549,7 @@ enum wp_err wp_migration_hear(struct wp_migration *turn, struct wp_error *err)
 {
 	struct wp_error failed = { 0 };
 
-	return end_step(turn, hear(turn, &failed), &failed, err);
+	return end_step(turn, hear_trims(turn, &failed), &failed, err);
 }
 
 enum wp_err wp_migration_store(struct wp_migration *turn, struct wp_error *err)
@@ -540,10 +575,10 @@ void wp_migration_end(struct wp_migration **turn)
 
 	if (t == NULL)
 		return;
-	if (t->asked != NOTHING && t->epoch == wp_redis_epoch(t->ctx->redis))
+	if (t->is_asking && t->epoch == wp_redis_epoch(t->ctx->redis))
 		wp_redis_disconnect(t->ctx->redis);
 	for (size_t i = 0; i < t->n; i++)
-		chunk_release(&t->chunks[i]);
+		part_release(&t->parts[i]);
 	wp_cmd_release(&t->cmd);
 	free(t);
 	*turn = NULL;
@@ -556,8 +591,6 @@ enum wp_err wp_migrate_turn(const struct wp_migrate_ctx *ctx,
 	struct wp_migration *turn = NULL;
 	enum wp_err rc = wp_migration_begin(&turn, ctx, users, n, err);
 
-	if (rc == WP_OK)
-		rc = wp_migration_hear(turn, err);
 	if (rc == WP_OK)
 		rc = wp_migration_store(turn, err);
 	if (rc == WP_OK)

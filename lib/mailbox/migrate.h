@@ -21,7 +21,6 @@
 #include "lib/store/store.h"
 
 enum {
-	WP_MIGRATE_MAX_ROWS = WP_STORE_ROWS_MAX,
 	WP_MIGRATE_MAX_BYTES = 4 * 1024 * 1024,
 	WP_MIGRATE_MAX_USERS = 64, /* <= WP_STORE_APPENDS_MAX */
 	WP_MIGRATE_WAIT = 1,
@@ -50,7 +49,9 @@ struct wp_migrate_ctx {
 	struct wp_redis *redis;
 	struct wp_store *store;
 	int64_t lease_ms;
-	/* Called before each step with its name ("M1"…"M4"); may be NULL. */
+	int64_t max_envelope; /* bytes of the longest that is accepted */
+	/* Called before each step with its name ("M1"…"M4", and "M2b" before
+	 * the hot queue is read); may be NULL. */
 	void (*on_step)(void *ctx, const char *step);
 	void *on_step_ctx;
 };
@@ -91,16 +92,14 @@ enum wp_err wp_migrate_turn(const struct wp_migrate_ctx *ctx,
 
 /*
  * The same in parts, in this order, so that turns overlap: while the store
- * writes one, Redis trims the one before and prepares the next. Redis answers
- * in order, so between all turns on one connection what was asked first is
- * heard first, and nothing else is asked of it while something is not heard.
- * No user may be in two turns at a time.
+ * writes one, Redis trims the one before. Redis answers in order, so nothing
+ * else is asked on its connection while trims are not heard. No user may be in
+ * two turns at a time.
  *
- *   begin  reads the versions, asks Redis for the copies (M1, M2)
- *   hear   waits for them
+ *   begin  reads the versions, and takes the copies (M1, M2)
  *   store  writes them (M3)
- *   trim   copies again whose mailbox has changed meanwhile, for which nothing
- *          may be left to hear; asks Redis to trim (M4)
+ *   trim   copies again whose mailbox has changed meanwhile, and asks Redis to
+ *          trim (M4)
  *   hear   waits for that
  *   end    at any time; the connection is closed if something was to be heard
  *
@@ -113,11 +112,11 @@ enum wp_err wp_migration_begin(struct wp_migration **out,
 			       const struct wp_migrate_ctx *ctx,
 			       struct wp_migrate_user *users, size_t n,
 			       struct wp_error *err) WP_MUST_USE;
-enum wp_err wp_migration_hear(struct wp_migration *turn,
-			      struct wp_error *err) WP_MUST_USE;
 enum wp_err wp_migration_store(struct wp_migration *turn,
 			       struct wp_error *err) WP_MUST_USE;
 enum wp_err wp_migration_trim(struct wp_migration *turn,
+			      struct wp_error *err) WP_MUST_USE;
+enum wp_err wp_migration_hear(struct wp_migration *turn,
 			      struct wp_error *err) WP_MUST_USE;
 void wp_migration_end(struct wp_migration **turn);
 

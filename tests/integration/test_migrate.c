@@ -35,7 +35,7 @@ struct plan {
 	void (*act)(struct plan *plan);
 	struct wp_msgid id;  /* for act */
 	struct slow_ack ack; /* by act */
-	char steps[128];     /* that were announced, "M1 M2 …" */
+	char steps[128];     /* that were announced, "M1 M2 …", without M2b */
 	int64_t moved;
 	/* A second worker: its own connection and its own store. */
 	struct wp_redis *other_redis;
@@ -50,8 +50,9 @@ static void plan_on_step(void *ctx, const char *step)
 	struct plan *plan = ctx;
 	size_t used = strlen(plan->steps);
 
-	(void)snprintf(plan->steps + used, sizeof(plan->steps) - used, "%s%s",
-		       used > 0 ? " " : "", step);
+	if (strcmp(step, "M2b") != 0)
+		(void)snprintf(plan->steps + used, sizeof(plan->steps) - used,
+			       "%s%s", used > 0 ? " " : "", step);
 	if (plan->act == NULL || plan->times == 0 ||
 	    strcmp(step, plan->at) != 0)
 		return;
@@ -394,7 +395,7 @@ static void act_slow_ack(struct plan *plan)
  */
 static void an_ack_under_an_old_hint_never_hides_the_copy(void **state)
 {
-	static const char *const steps[] = { "M1", "M2", "M3" };
+	static const char *const steps[] = { "M1", "M2", "M2b", "M3" };
 	struct wp_world *w = *state;
 
 	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
@@ -548,7 +549,7 @@ who_connects_during_a_move_is_told_that_something_waits(void **state)
 
 static void a_crash_before_any_step_leaves_a_mark_and_one_copy(void **state)
 {
-	static const char *const steps[] = { "M1", "M2", "M3", "M4" };
+	static const char *const steps[] = { "M1", "M2", "M2b", "M3", "M4" };
 	struct wp_world *w = *state;
 
 	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
@@ -700,6 +701,83 @@ static void the_ephemeral_are_not_written(void **state)
 	plan_release(&plan);
 }
 
+/* What waits has another end than prepare.lua saw. */
+static void what_is_acked_before_it_is_read_is_not_copied(void **state)
+{
+	struct wp_world *w = *state;
+	struct plan plan;
+
+	plan_init(&plan, w);
+	plan.id = wp_world_deliver(w, "m1");
+	assert_int_equal(migrate_acting(&plan, "M2b", act_ack), WP_OK);
+	assert_string_equal(plan.steps, "M1 M2 M1 M2");
+	assert_int_equal(plan.moved, 0);
+	expect_gone(w);
+	plan_release(&plan);
+}
+
+static void act_post_for_longer(struct plan *plan)
+{
+	(void)wp_world_post(plan->w,
+			    MAIL(.json = "m2", .expires_in_ms = 900000));
+	(void)wp_world_route(plan->w);
+}
+
+/* The hint knows when the last row expires before there can be such a row. */
+static void
+what_comes_before_the_read_and_lives_longer_waits_for_its_hint(void **state)
+{
+	struct wp_world *w = *state;
+	struct plan plan;
+	struct wp_migrate_user one = { .box = w->box, .owner = w->owner };
+
+	plan_init(&plan, w);
+	(void)wp_world_post(w, MAIL(.json = "m1", .expires_in_ms = 60000));
+	(void)wp_world_route(w);
+	plan.at = "M2b";
+	plan.act = act_post_for_longer;
+	assert_int_equal(wp_migrate_turn(&plan.ctx, &one, 1, NULL), WP_OK);
+	assert_int_equal(one.moved, 1);
+	assert_false(one.is_done);
+	wp_world_expect_cold(w, "m1");
+	wp_world_expect(w, "1", "XLEN " WP_P "hot:" WP_BOB);
+	assert_int_equal(migrate(&plan), WP_OK);
+	wp_world_expect_cold(w, "m1 m2");
+	plan_release(&plan);
+}
+
+static void act_connect_and_whisper(struct plan *plan)
+{
+	act_connect(plan);
+	put_hot(plan->w, "hot", 2, "2", "e2");
+}
+
+static void what_is_ephemeral_and_came_to_who_is_here_stays(void **state)
+{
+	struct wp_world *w = *state;
+	struct plan plan;
+	struct wp_migrate_user one = { .box = w->box, .owner = w->owner };
+
+	plan_init(&plan, w);
+	put_hot(w, "hot", 1, "0", "m1");
+	wp_world_run(w, "ZADD " WP_P "migrate 1 " WP_BOB);
+	plan.at = "M2b";
+	plan.act = act_connect_and_whisper;
+	assert_int_equal(wp_migrate_turn(&plan.ctx, &one, 1, NULL), WP_OK);
+	assert_int_equal(one.moved, 1);
+	wp_world_expect_pull(w, "m1 e2");
+
+	act_disconnect(&plan);
+	assert_int_equal(migrate(&plan), WP_OK);
+	wp_world_expect_pull(w, "m1");
+	plan_release(&plan);
+}
+
+/* In ingress and hot: "<n>_<bytes>" */
+#define WAITS(sizes)                                               \
+	"EVAL return\tredis.call('HSET',KEYS[1],KEYS[2],(KEYS[3]:" \
+	"gsub('_','\\32'))) 3 " WP_P "waits " WP_BOB " " sizes
+
 static void many_rows_of_both_bands_move_in_chunks(void **state)
 {
 	struct wp_world *w = *state;
@@ -711,6 +789,7 @@ static void many_rows_of_both_bands_move_in_chunks(void **state)
 			"\tredis.call('XADD',k,'1000-'..i,'x'," WP_ALIVE
 			",'m',pack_hot(k,0,'m'..i))end\tend 2 " WP_P
 			"hot:" WP_BOB " " WP_P "hot!:" WP_BOB);
+	wp_world_run(w, WAITS("2200_9000"));
 	assert_int_equal(migrate(&plan), WP_OK);
 	assert_int_equal(plan.moved, 2200);
 	assert_string_equal(plan.steps, "M1 M2 M3 M4 M1 M2 M3 M4 M1 M2 M3 M4");
@@ -731,10 +810,36 @@ static void big_rows_move_in_chunks_of_bytes(void **state)
 			"..i,'x'," WP_ALIVE
 			",'m',pack_hot(KEYS[1],0,string.rep('x',"
 			"1500000)))end 1 " WP_P "hot:" WP_BOB);
+	wp_world_run(w, WAITS("6_9000000"));
 	assert_int_equal(migrate(&plan), WP_OK);
 	assert_int_equal(plan.moved, 6);
 	assert_string_equal(plan.steps, "M1 M2 M3 M4 M1 M2 M3 M4 M1 M2 M3 M4");
 	plan_release(&plan);
+}
+
+/* So long as may be, they are read one user after the other. */
+static void whoever_is_not_read_with_the_others_is_read_after_them(void **state)
+{
+	struct wp_world *w = *state;
+	struct wp_migrate_ctx ctx = wp_world_migration(w);
+	struct wp_migrate_user users[] = {
+		{ .box = w->box, .owner = w->owner },
+		{ .box = wp_test_box(WP_WORLD_PARTITION, "eve"),
+		  .owner = w->owner }, /* nothing waits for her */
+		{ .box = wp_test_box(WP_WORLD_PARTITION, "amy"),
+		  .owner = w->owner },
+	};
+
+	ctx.max_envelope = INT64_C(1) << 30;
+	put_hot(w, "hot", 1, "0", "m1");
+	wp_world_run(
+		w, WP_PUT_HOT(WP_P "hot:" WP_AMY, "1-1", WP_ALIVE, "0", "a1"));
+	assert_int_equal(wp_migrate_turn(&ctx, users, 3, NULL), WP_OK);
+	assert_int_equal(users[0].moved, 1);
+	assert_int_equal(users[1].moved, 0);
+	assert_int_equal(users[2].moved, 1);
+	for (size_t i = 0; i < 3; i++)
+		assert_true(users[i].is_done);
 }
 
 /* 9: reading that cold is empty is no reason to clear the hint. */
@@ -800,8 +905,14 @@ int main(void)
 		WORLD_TEST(a_turn_that_ends_unheard_answers_no_other),
 		WORLD_TEST(another_message_under_the_same_id_stops_everything),
 		WORLD_TEST(the_ephemeral_are_not_written),
+		WORLD_TEST(what_is_acked_before_it_is_read_is_not_copied),
+		WORLD_TEST(
+			what_comes_before_the_read_and_lives_longer_waits_for_its_hint),
+		WORLD_TEST(what_is_ephemeral_and_came_to_who_is_here_stays),
 		WORLD_TEST(many_rows_of_both_bands_move_in_chunks),
 		WORLD_TEST(big_rows_move_in_chunks_of_bytes),
+		WORLD_TEST(
+			whoever_is_not_read_with_the_others_is_read_after_them),
 		WORLD_TEST(only_an_ack_clears_the_hint),
 		WORLD_TEST(an_ack_that_leaves_rows_leaves_the_hint),
 	};

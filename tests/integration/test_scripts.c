@@ -24,7 +24,7 @@
 #include "tests/support/test_redis.h"
 #include "tests/support/world.h"
 
-enum { LEASE_MS = 60000, WAIT_MS = 20000 };
+enum { LEASE_MS = 60000, WAIT_MS = 20000, SECONDS_2025 = 1735689600 };
 
 static enum wp_err acquire(struct wp_world *w, const char *worker,
 			   bool *held_out, char value[WP_OWNER_MAX + 1])
@@ -244,23 +244,36 @@ static void hints_set_again_never_repeat_a_token(void **state)
 	wp_world_expect(w, "0", "HEXISTS " WP_P "cold urn:sm:user:eve");
 }
 
-/* bob's m1 is copied to be moved, and expires at last_ms. */
-static void prepare(struct wp_world *w, const char *token, const char *last_ms)
+/*
+ * bob's m1 is about to be moved, and expires last_s seconds after 2025 began,
+ * when index:<urn> begins to count.
+ */
+static struct wp_reply *prepare(struct wp_world *w, const char *token,
+				int64_t last_s)
 {
-	struct wp_reply *reply;
-
-	wp_world_run(w, "DEL " WP_P "hot:" WP_BOB);
-	wp_world_run(w, WP_PUT_HOT(WP_P "hot:" WP_BOB, "1-1", "%s", "0", "m1"),
-		     last_ms);
+	wp_world_run(w, "DEL " WP_P "hot:" WP_BOB " " WP_P "index:" WP_BOB);
+	wp_world_run(w,
+		     WP_PUT_HOT(WP_P "hot:" WP_BOB, "1-1", "%lld", "0", "m1"),
+		     (long long)((SECONDS_2025 + last_s) * 1000));
+	wp_world_run(w, "ZADD " WP_P "index:" WP_BOB " %lld 1-1",
+		     (long long)(last_s << 23 | 2));
 	wp_cmd_script(&w->cmd, WP_SCRIPT_PREPARE, WP_WORLD_PARTITION);
 	wp_cmd_str(&w->cmd, w->owner);
 	wp_cmd_int(&w->cmd, w->conf.worker.lease_ms);
 	wp_cmd_str(&w->cmd, WP_BOB);
-	wp_cmd_int(&w->cmd, 100);
-	wp_cmd_int(&w->cmd, 100000);
 	wp_cmd_str(&w->cmd, token);
-	reply = wp_world_do(w);
-	assert_true(wp_reply_is(wp_reply_at(reply, 0), "rows"));
+	return wp_world_do(w);
+}
+
+/* The same, and what it says. */
+static void expect_prepare(struct wp_world *w, const char *token,
+			   int64_t last_s, const char *want)
+{
+	struct wp_reply *reply = prepare(w, token, last_s);
+	char *text = wp_world_show(reply);
+
+	assert_string_equal(text, want);
+	free(text);
 	wp_reply_free(&reply);
 }
 
@@ -296,25 +309,25 @@ static void a_hint_knows_when_the_last_row_expires(void **state)
 	struct wp_world *w = *state;
 	const struct wp_lease lease = wp_world_lease(w->owner);
 
-	prepare(w, "t1", "7000");
-	wp_world_expect(w, "t1 7000 - 0 0", HINT);
+	expect_prepare(w, "t1", 7, "[read 0 1 1735689607000 ]");
+	wp_world_expect(w, "t1 1735689607000 - 0 0", HINT);
 	note_size(w, 4, 3);
-	prepare(w, "t2", "9000");
-	wp_world_expect(w, "t2 9000 4 3 3", HINT);
-	prepare(w, "t3", "8000");
-	wp_world_expect(w, "t3 9000 4 3 3", HINT);
+	expect_prepare(w, "t2", 9, "[read 0 1 1735689609000 ]");
+	wp_world_expect(w, "t2 1735689609000 4 3 3", HINT);
+	expect_prepare(w, "t3", 8, "[read 0 1 1735689608000 ]");
+	wp_world_expect(w, "t3 1735689609000 4 3 3", HINT);
 	note_size(w, 3, 9);
-	wp_world_expect(w, "t3 9000 4 3 3", HINT);
+	wp_world_expect(w, "t3 1735689609000 4 3 3", HINT);
 
 	/* Nobody knows it of rows that are found after a loss of memory. */
 	wp_hint_set_begin(&w->cmd, &lease);
 	wp_cmd_str(&w->cmd, WP_BOB);
 	assert_int_equal(answer(w, wp_script_done), WP_OK);
-	prepare(w, "t4", "9500");
+	expect_prepare(w, "t4", 9, "[read 0 1 1735689609000 ]");
 	wp_world_expect(w, "t4 - 4 3 3", HINT);
 	assert_int_equal(clear_hint(w, "t4"), 1);
-	prepare(w, "t5", "7000");
-	wp_world_expect(w, "t5 7000 - 0 0", HINT);
+	expect_prepare(w, "t5", 7, "[read 0 1 1735689607000 ]");
+	wp_world_expect(w, "t5 1735689607000 - 0 0", HINT);
 }
 
 static void only_the_newest_token_clears_a_hint(void **state)
@@ -322,10 +335,10 @@ static void only_the_newest_token_clears_a_hint(void **state)
 	struct wp_world *w = *state;
 
 	assert_int_equal(clear_hint(w, "t1"), 0);
-	prepare(w, "t1", "7000");
+	expect_prepare(w, "t1", 7, "[read 0 1 1735689607000 ]");
 	assert_int_equal(clear_hint(w, "t"), 0);
-	assert_int_equal(clear_hint(w, "t1 7000"), 0);
-	prepare(w, "t2", "7000");
+	assert_int_equal(clear_hint(w, "t1 1735689607000"), 0);
+	expect_prepare(w, "t2", 7, "[read 0 1 1735689607000 ]");
 	assert_int_equal(clear_hint(w, "t1"), 0);
 	/* What the store tells meanwhile is no new hint. */
 	note_size(w, 4, 3);
@@ -341,7 +354,7 @@ static void a_foreign_hint_says_only_that_rows_may_exist(void **state)
 	(void)wp_world_post(w, (struct wp_world_mail){ .json = "m1" });
 	note_size(w, 4, 3);
 	wp_world_expect(w, "foreign", HINT);
-	prepare(w, "t1", "7000");
+	expect_prepare(w, "t1", 7, "[read 0 1 1735689607000 1 2]");
 	wp_world_expect(w, "t1 - - 0 0", HINT);
 }
 
@@ -385,27 +398,74 @@ static void due_users_come_earliest_first_and_only_to_the_owner(void **state)
 	assert_int_equal(answer(w, wp_script_done), WP_ERR_STALE);
 }
 
+/* Then nothing limits what may be copied. */
+static void an_index_that_differs_knows_no_last_expiry(void **state)
+{
+	struct wp_world *w = *state;
+	struct wp_reply *reply = prepare(w, "t1", 7);
+
+	wp_reply_free(&reply);
+	wp_world_run(w, "DEL " WP_P "cold");
+	wp_world_run(
+		w, WP_PUT_HOT(WP_P "hot!:" WP_BOB, "1-2", WP_ALIVE, "0", "h2"));
+	wp_cmd_script(&w->cmd, WP_SCRIPT_PREPARE, WP_WORLD_PARTITION);
+	wp_cmd_str(&w->cmd, w->owner);
+	wp_cmd_int(&w->cmd, w->conf.worker.lease_ms);
+	wp_cmd_str(&w->cmd, WP_BOB);
+	wp_cmd_str(&w->cmd, "t2");
+	reply = wp_world_do(w);
+	assert_string_equal(wp_reply_str(wp_reply_at(reply, 3)), "");
+	assert_int_equal(wp_reply_int(wp_reply_at(reply, 1)), 1);
+	wp_reply_free(&reply);
+	wp_world_expect(w, "t2 - - 0 0", HINT);
+}
+
+/* ids: of trim.lua, from n on */
+static void expect_trim(struct wp_world *w, const char *ids, const char *want)
+{
+	char words[128];
+	char *rest = words;
+	struct wp_reply *reply;
+	const char *word;
+
+	(void)snprintf(words, sizeof(words), WP_BOB " 0 0 0 %s", ids);
+	wp_cmd_script(&w->cmd, WP_SCRIPT_TRIM, WP_WORLD_PARTITION);
+	while ((word = strsep(&rest, " ")) != NULL)
+		wp_cmd_str(&w->cmd, word);
+	reply = wp_world_do(w);
+	assert_true(wp_reply_is(wp_reply_at(reply, 0), want));
+	wp_reply_free(&reply);
+}
+
 static void a_trim_deletes_the_band_that_it_has_emptied(void **state)
 {
 	struct wp_world *w = *state;
-	struct wp_reply *reply;
 
 	wp_world_run(w, WP_PUT_HOT(WP_P "hot:" WP_BOB, "1-1", "9", "0", "m1"));
 	wp_world_run(w, WP_PUT_HOT(WP_P "hot!:" WP_BOB, "1-2", "9", "0", "h1"));
 	wp_world_run(w, WP_PUT_HOT(WP_P "hot:" WP_BOB, "1-3", "9", "0", "m3"));
-	wp_cmd_script(&w->cmd, WP_SCRIPT_TRIM, WP_WORLD_PARTITION);
-	wp_cmd_str(&w->cmd, WP_BOB);
-	wp_cmd_str(&w->cmd, "0"); /* nothing was appended */
-	wp_cmd_str(&w->cmd, "0");
-	wp_cmd_str(&w->cmd, "0");
-	wp_cmd_int(&w->cmd, 1);
-	wp_cmd_str(&w->cmd, "1-1");
-	wp_cmd_str(&w->cmd, "1-2");
-	reply = wp_world_do(w);
-	assert_true(wp_reply_is(wp_reply_at(reply, 0), "more"));
-	wp_reply_free(&reply);
+	expect_trim(w, "1 0 1-1 1-2", "more");
 	wp_world_expect(w, "0", "EXISTS " WP_P "hot!:" WP_BOB);
 	wp_world_expect(w, "1", "XLEN " WP_P "hot:" WP_BOB);
+}
+
+/* They may have come when the user was here, and are stored nowhere else. */
+static void the_ephemeral_are_trimmed_only_while_the_user_is_away(void **state)
+{
+	struct wp_world *w = *state;
+
+	wp_world_run(w, WP_PUT_HOT(WP_P "hot:" WP_BOB, "1-1", "9", "0", "m1"));
+	wp_world_run(w, WP_PUT_HOT(WP_P "hot:" WP_BOB, "1-2", "9", "2", "e2"));
+	wp_world_run(w, WP_PUT_HOT(WP_P "hot!:" WP_BOB, "1-3", "9", "2", "e3"));
+	wp_world_run(w, "HSET " WP_P "online:" WP_BOB " i1.1 5");
+	expect_trim(w, "1 0 1-1", "more");
+	expect_trim(w, "1 1 1-2 1-3", "more");
+	wp_world_expect(w, "1", "XLEN " WP_P "hot:" WP_BOB);
+	wp_world_expect(w, "1", "XLEN " WP_P "hot!:" WP_BOB);
+	wp_world_run(w, "DEL " WP_P "online:" WP_BOB);
+	expect_trim(w, "1 1 1-2 1-3", "empty");
+	wp_world_expect(w, "0",
+			"EXISTS " WP_P "hot:" WP_BOB " " WP_P "hot!:" WP_BOB);
 }
 
 static void an_accepted_entry_carries_what_routing_needs(void **state)
@@ -906,7 +966,10 @@ int main(void)
 		WORLD_TEST(a_foreign_hint_says_only_that_rows_may_exist),
 		WORLD_TEST(no_two_calls_set_the_same_token),
 		WORLD_TEST(due_users_come_earliest_first_and_only_to_the_owner),
+		WORLD_TEST(an_index_that_differs_knows_no_last_expiry),
 		WORLD_TEST(a_trim_deletes_the_band_that_it_has_emptied),
+		WORLD_TEST(
+			the_ephemeral_are_trimmed_only_while_the_user_is_away),
 		WORLD_TEST(an_accepted_entry_carries_what_routing_needs),
 		WORLD_TEST(a_full_redis_accepts_nothing_and_says_so),
 		WORLD_TEST(a_known_key_is_answered_before_any_overload),

@@ -218,7 +218,7 @@ static void the_hint_goes_with_the_last_expired_row(void **state)
 /* One mailbox does not keep the others waiting. */
 static void a_long_mailbox_is_emptied_in_several_turns(void **state)
 {
-	enum { ROWS = WP_MIGRATE_MAX_ROWS };
+	enum { ROWS = WP_STORE_ROWS_MAX };
 	struct wp_world *w = *state;
 	struct wp_store_row *rows = calloc(ROWS, sizeof(*rows));
 	uint64_t seq = 1;

@@ -40,7 +40,7 @@ enum { WP_MODEL_PROPERTIES = WP_MODEL_LIVE + 1 };
 enum wp_model_rule {
 	/* Migration */
 	WP_MODEL_HINT_AT_TRIM = 1, /* trim.lua sets it, not prepare.lua */
-	WP_MODEL_HINT_AFTER_READ,  /* in a command of its own after M2 */
+	WP_MODEL_HINT_AFTER_READ,  /* after the hot queue was read */
 	WP_MODEL_HINT_FIRST,       /* then the version, then the hot queue */
 	WP_MODEL_VERSION_LATE,     /* M1 after M2 */
 	WP_MODEL_NO_FENCE,         /* M3 takes any version */
@@ -50,6 +50,7 @@ enum wp_model_rule {
 	WP_MODEL_TRIM_UNMARKS,     /* although more has been routed */
 	WP_MODEL_TRIM_EVERYTHING,  /* not only the ids of M2 */
 	WP_MODEL_TRIM_STORED_ONLY, /* keeps the ephemeral */
+	WP_MODEL_TRIM_ONLINE,      /* the ephemeral, who is online or not */
 	WP_MODEL_COPY_EPHEMERAL,
 	/* Straight to disk */
 	WP_MODEL_DIRECT_UNHINTED,     /* the hint is set by landed.lua */
@@ -167,6 +168,7 @@ enum wp_model_worker_at {
 	WP_MODEL_OWNER, /* between two pieces of work */
 	WP_MODEL_AT_VERSION_EARLY,
 	WP_MODEL_AT_PREPARE,
+	WP_MODEL_AT_READ,
 	WP_MODEL_AT_TAKE,
 	WP_MODEL_AT_HINT,
 	WP_MODEL_AT_VERSION_LATE,
@@ -188,7 +190,7 @@ enum wp_model_seen { /* version of the mailbox, as a worker read it */
 struct wp_model_worker {
 	uint8_t at; /* enum wp_model_worker_at; one step behind */
 	uint8_t owns;
-	uint8_t copy;      /* what M2 took */
+	uint8_t copy;      /* what M2 read */
 	uint8_t keep;      /* what of it M3 stores; else a number to carry */
 	uint8_t seen;      /* enum wp_model_seen */
 	uint8_t is_newer;  /* of the two, by lease token (LEASE_FENCE) */
@@ -257,6 +259,7 @@ struct wp_model_state {
 	uint8_t next;    /* where the page to come begins; 0 is none */
 	/* History */
 	uint8_t accepted, delivered, ackreq, acked, lost, expired;
+	uint8_t promised;    /* ephemeral, came to who is online since */
 	uint8_t is_sweeping; /* SWEEP_CLEARS */
 	/* What may still happen */
 	uint8_t crashes, lapses, moves, pulls, acks, breaks, losses, restarts;
@@ -264,7 +267,7 @@ struct wp_model_state {
 	struct wp_model_worker workers[WP_MODEL_WORKERS];
 	struct wp_model_pull pull[WP_MODEL_PULLS];
 	struct wp_model_ack ack[WP_MODEL_ACKS];
-	uint8_t filler[4]; /* always 0 */
+	uint8_t filler[3]; /* always 0 */
 };
 _Static_assert(sizeof(struct wp_model_state) % 8 == 0, "hashed by words");
 

@@ -30,7 +30,8 @@ static uint8_t excused(const struct wp_model_case *model,
 	uint8_t stored = state->ingress | state->hot | state->cold;
 
 	return state->expired | state->lost |
-	       wp_model_minus(model->bounds.ephemeral, stored);
+	       wp_model_minus(model->bounds.ephemeral,
+			      stored | state->promised);
 }
 
 bool wp_model_is_settled(const struct wp_model_state *state)

@@ -81,6 +81,7 @@ void wp_model_lose_lease(struct wp_model_worker *worker)
 {
 	worker->owns = 0;
 	switch (worker->at) {
+	case WP_MODEL_AT_READ:
 	case WP_MODEL_AT_VERSION_LATE:
 	case WP_MODEL_AT_APPEND:
 	case WP_MODEL_AT_TRIM:
@@ -151,6 +152,8 @@ static uint8_t canonicalise(const struct wp_model_case *model,
 
 	forget_refused(model, state);
 	forget_covered(model, state);
+	state->promised =
+		wp_model_minus(state->promised, state->ackreq | state->expired);
 	if (sort_pair(state->workers, sizeof(state->workers[0])))
 		swap |= WP_MODEL_SWAP_WORKERS;
 	if (sort_pair(state->pull, sizeof(state->pull[0])))

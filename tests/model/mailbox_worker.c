@@ -75,10 +75,12 @@ static void route(struct wp_model_fan *fan, unsigned i, uint8_t id)
 	}
 	if (!(fan->from->cut & id)) /* else XADD refuses: already covered */
 		state->hot |= id;
-	if (state->online)
+	if (state->online) {
 		state->poke = 1;
-	else
+		state->promised |= id & fan->model->bounds.ephemeral;
+	} else {
 		state->mark = 1;
+	}
 	wp_model_commit(fan, WP_MODEL_ACT_ROUTE, i, id, 0);
 }
 
@@ -166,37 +168,30 @@ static void set_hint(struct wp_model_fan *fan, unsigned i,
 	wp_model_commit(fan, WP_MODEL_ACT_HINT, i, 0, 0);
 }
 
-static enum wp_model_worker_at after_prepare(const struct wp_model_fan *fan,
-					     uint8_t keep)
+static enum wp_model_worker_at after_read(const struct wp_model_fan *fan,
+					  uint8_t keep)
 {
 	if (breaks(fan, WP_MODEL_HINT_AFTER_READ))
 		return WP_MODEL_AT_HINT;
 	if (breaks(fan, WP_MODEL_VERSION_LATE))
 		return WP_MODEL_AT_VERSION_LATE;
-	/* copy_chunk() in lib/mailbox/migrate.c: nothing worth a write */
+	/* lib/mailbox/migrate.c: nothing may be worth a write */
 	return keep ? WP_MODEL_AT_APPEND : WP_MODEL_AT_TRIM;
 }
 
-/* M2: prepare.lua took these. */
-static void prepare(struct wp_model_fan *fan, unsigned i, uint8_t copy)
+/* M2, first part: prepare.lua */
+static void prepare(struct wp_model_fan *fan, unsigned i)
 {
 	struct wp_model_state *state = wp_model_fork(fan);
 	struct wp_model_worker *worker = &state->workers[i];
-	uint8_t left_out = breaks(fan, WP_MODEL_COPY_EPHEMERAL)
-				   ? 0
-				   : fan->model->bounds.ephemeral;
 
 	if (!breaks(fan, WP_MODEL_HINT_AT_TRIM) &&
 	    !breaks(fan, WP_MODEL_HINT_AFTER_READ) &&
 	    !breaks(fan, WP_MODEL_HINT_FIRST))
 		wp_model_set_hint(fan->model, state);
-	worker->copy = copy;
-	worker->keep = wp_model_minus(copy, left_out);
 	worker->is_online = 0;
-	worker->at = (uint8_t)after_prepare(fan, worker->keep);
-	if (worker->at == WP_MODEL_AT_TRIM)
-		worker->seen = WP_MODEL_UNREAD;
-	wp_model_commit(fan, WP_MODEL_ACT_PREPARE, i, copy, 0);
+	worker->at = WP_MODEL_AT_READ;
+	wp_model_commit(fan, WP_MODEL_ACT_PREPARE, i, 0, 0);
 }
 
 static void prepare_steps(struct wp_model_fan *fan, unsigned i)
@@ -209,7 +204,6 @@ static void prepare_steps(struct wp_model_fan *fan, unsigned i)
 	bool is_online = breaks(fan, WP_MODEL_PRESENCE_OUTSIDE)
 				 ? from->workers[i].is_online
 				 : from->online;
-	uint8_t one_each;
 
 	if (!seen || is_online) {
 		struct wp_model_state *state = wp_model_fork(fan);
@@ -219,11 +213,38 @@ static void prepare_steps(struct wp_model_fan *fan, unsigned i)
 		wp_model_commit(fan, WP_MODEL_ACT_PREPARE_NONE, i, 0, 0);
 		return;
 	}
-	prepare(fan, i, from->hot);
-	one_each = wp_model_lowest(from->hot & high) |
-		   wp_model_lowest(wp_model_minus(from->hot, high));
+	prepare(fan, i);
+}
+
+/* M2, second part: XRANGE finds these. Asks nobody for a lease. */
+static void read_hot(struct wp_model_fan *fan, unsigned i, uint8_t copy)
+{
+	struct wp_model_state *state = wp_model_fork(fan);
+	struct wp_model_worker *worker = &state->workers[i];
+	uint8_t left_out = breaks(fan, WP_MODEL_COPY_EPHEMERAL)
+				   ? 0
+				   : fan->model->bounds.ephemeral;
+
+	worker->copy = copy;
+	worker->keep = wp_model_minus(copy, left_out);
+	worker->at = (uint8_t)after_read(fan, worker->keep);
+	if (worker->at == WP_MODEL_AT_TRIM)
+		worker->seen = WP_MODEL_UNREAD;
+	if (copy == 0) /* all was acked meanwhile: from the start again */
+		finish(worker);
+	wp_model_commit(fan, WP_MODEL_ACT_READ, i, copy, 0);
+}
+
+static void read_steps(struct wp_model_fan *fan, unsigned i)
+{
+	const struct wp_model_state *from = fan->from;
+	uint8_t high = fan->model->bounds.high;
+	uint8_t one_each = wp_model_lowest(from->hot & high) |
+			   wp_model_lowest(wp_model_minus(from->hot, high));
+
+	read_hot(fan, i, from->hot);
 	if (fan->model->bounds.chunks && one_each != from->hot)
-		prepare(fan, i, one_each);
+		read_hot(fan, i, one_each);
 }
 
 static bool may_append(const struct wp_model_fan *fan,
@@ -273,6 +294,9 @@ static void trim(struct wp_model_fan *fan, unsigned i)
 	uint8_t gone = state->hot & worker->copy;
 	uint8_t seen;
 
+	/* They may have come when he was here, and are nowhere else. */
+	if (state->online && !breaks(fan, WP_MODEL_TRIM_ONLINE))
+		gone = wp_model_minus(gone, fan->model->bounds.ephemeral);
 	if (breaks(fan, WP_MODEL_TRIM_EVERYTHING))
 		gone = state->hot;
 	if (breaks(fan, WP_MODEL_TRIM_STORED_ONLY))
@@ -413,6 +437,9 @@ static void next_step(struct wp_model_fan *fan, unsigned i)
 		break;
 	case WP_MODEL_AT_PREPARE:
 		prepare_steps(fan, i);
+		break;
+	case WP_MODEL_AT_READ:
+		read_steps(fan, i);
 		break;
 	case WP_MODEL_AT_HINT:
 		set_hint(fan, i, WP_MODEL_AT_APPEND);

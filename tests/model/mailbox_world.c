@@ -125,6 +125,7 @@ static void disconnect_client(struct wp_model_fan *fan)
 	state->returns = 0;
 	state->poke = 0;
 	state->next = 0;
+	state->promised = 0;
 	if (seen && !breaks(fan, WP_MODEL_DISCONNECT_UNMARKED))
 		state->mark = 1;
 	wp_model_commit(fan, WP_MODEL_ACT_DISCONNECT, 0, 0, 0);
@@ -139,6 +140,17 @@ static void begin_life(struct wp_model_state *state)
 			state->ack[i].is_of_before = 1;
 }
 
+/* What is read is read by the connection that has prepared it. */
+static void lose_connection(struct wp_model_worker *worker)
+{
+	if (worker->at == WP_MODEL_AT_READ)
+		*worker = (struct wp_model_worker){
+			.at = worker->owns ? WP_MODEL_OWNER : WP_MODEL_IDLE,
+			.owns = worker->owns,
+			.is_newer = worker->is_newer,
+		};
+}
+
 /* Redis restarts from its append-only file; daemons register again later. */
 static void restart(struct wp_model_fan *fan)
 {
@@ -146,9 +158,11 @@ static void restart(struct wp_model_fan *fan)
 
 	state->restarts--;
 	begin_life(state);
-	for (size_t i = 0; i < WP_MODEL_WORKERS; i++)
+	for (size_t i = 0; i < WP_MODEL_WORKERS; i++) {
+		lose_connection(&state->workers[i]);
 		if (state->workers[i].at > WP_MODEL_AT_TRIM)
 			state->workers[i].straddles = 1;
+	}
 	wp_model_commit(fan, WP_MODEL_ACT_RESTART, 0, 0, 0);
 }
 
@@ -159,6 +173,7 @@ static void lose_redis(struct wp_model_worker *worker, bool comes_back)
 			  worker->at == WP_MODEL_AT_PREPARE ||
 			  worker->at == WP_MODEL_AT_TAKE;
 
+	lose_connection(worker);
 	if (!comes_back || !is_walking)
 		wp_model_lose_lease(worker);
 	worker->straddles = worker->at > WP_MODEL_AT_TRIM ||
@@ -184,6 +199,7 @@ static void lose_memory(struct wp_model_fan *fan, bool owner_comes_back)
 	state->mark = 0;
 	state->returns |= state->online;
 	state->online = 0;
+	state->promised = 0;
 	state->poke = 0;
 	for (size_t i = 0; i < WP_MODEL_WORKERS; i++)
 		lose_redis(&state->workers[i], owner_comes_back);

@@ -299,6 +299,7 @@ struct wp_migrate_ctx wp_world_migration(struct wp_world *w)
 		.redis = w->redis,
 		.store = w->store,
 		.lease_ms = w->conf.worker.lease_ms,
+		.max_envelope = w->conf.mailbox.max_envelope_bytes,
 	};
 }
 

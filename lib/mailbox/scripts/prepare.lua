@@ -1,29 +1,29 @@
 #!lua flags=allow-oom
--- prepare: step M2 of a migration (docs/architecture.md "Migrating"). The
--- version of the user's mailbox in the cold store must have been read before.
+-- prepare: the first part of step M2 of a migration (docs/architecture.md
+-- "Migrating"); the entries are read after it, by plain commands. The version
+-- of the user's mailbox in the cold store must have been read before.
 --
 -- KEYS[1]  wp:{p}:
--- ARGV     owner, lease_ms, urn, max_entries, max_bytes, token
+-- ARGV     owner, lease_ms, urn, token
 --          token: 16 hex digits, never used before
 -- Result   {"lost"}   somebody else owns the partition
 --          {"none"}   nothing to move: online again, or empty; the mark is gone
---          {"rows", n, {id, expires_ms, m}, …}
---                   the oldest entries of each band, without gaps; the first n
---                   of the high one
+--          {"read", high, standard, last_ms, waits}
+--                     entries of each band; what expires later than last_ms may
+--                     not be copied ("": all may); "<n> <bytes>" of what is in
+--                     ingress and hot, or ""
 --
 -- Invariants
 --   - Presence, mark and hot queue are looked at in this instant only.
---   - The hint is set, with a new token, before any cold row of this copy can
---     exist; whoever acks one of these ids from now on sees it.
---   - The record's last_ms covers this copy before its rows can exist: hot may
+--   - The hint is set, with a new token, before anything of this copy is read;
+--     whoever acks one of these ids from now on sees it. What is read later has
+--     come later, and is fenced by the same version.
+--   - The record's last_ms covers the copy before its rows can exist: hot may
 --     lose them by an ack that the cold store refuses. Where there was no
 --     record, nothing was in cold.
--- Bounds: max_entries of each band, max_bytes and a slice beyond it.
+-- Bounds: looks at no entry, but for an empty queue that has left an index.
 local prefix = KEYS[1]
-local owner, lease_ms, urn = ARGV[1], ARGV[2], ARGV[3]
-local max_entries, max_bytes, token =
-  tonumber(ARGV[4]), tonumber(ARGV[5]), ARGV[6]
-local SLICE = 16
+local owner, lease_ms, urn, token = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 
 -- include lease
 
@@ -31,18 +31,16 @@ local SLICE = 16
 
 -- include index
 
--- include unpack_entry
-
 -- include cold_record
 
 -- include cold_hinted
 
-local high, standard = prefix .. 'hot!:' .. urn, prefix .. 'hot:' .. urn
-local is_empty = redis.call('XLEN', high) == 0 and
-  redis.call('XLEN', standard) == 0
-if is_empty or redis.call('EXISTS', prefix .. 'online:' .. urn) == 1 then
-  if is_empty then
-    redis.call('DEL', high, standard)
+local n_high = redis.call('XLEN', prefix .. 'hot!:' .. urn)
+local n_standard = redis.call('XLEN', prefix .. 'hot:' .. urn)
+local n = n_high + n_standard
+if n == 0 or redis.call('EXISTS', prefix .. 'online:' .. urn) == 1 then
+  if n == 0 then
+    redis.call('DEL', prefix .. 'hot!:' .. urn, prefix .. 'hot:' .. urn)
     redis.call('ZREM', prefix .. 'expiry', urn)
     index_forget(urn, 0)
     index_settle()
@@ -51,39 +49,20 @@ if is_empty or redis.call('EXISTS', prefix .. 'online:' .. urn) == 1 then
   return {'none'}
 end
 
-local rows = {'rows', 0}
-local bytes, last_ms = 0, 0
-
-local function take(key)
-  local from, taken = '-', 0
-  while taken < max_entries do
-    local slice = redis.call('XRANGE', key, from, '+', 'COUNT',
-      math.min(SLICE, max_entries - taken))
-    for _, entry in ipairs(slice) do
-      local id, flat = entry[1], entry[2]
-      local expires_ms, size, bits = unpack_entry(flat)
-      size = size or #flat[2]
-      if bytes > 0 and bytes + size > max_bytes then
-        return
-      end
-      bytes = bytes + size
-      if bits and bits % 4 < EPHEMERAL then -- else it is not stored
-        last_ms = math.max(last_ms, expires_ms or 0)
-      end
-      rows[#rows + 1] = {id, flat[2], flat[4] or ''}
-      from = '(' .. id
-    end
-    taken = taken + #slice
-    if #slice < SLICE then
-      return
-    end
+-- Of all that is in hot. An index that differs from it knows nothing, and one
+-- that has reached its end not enough.
+local index, last_ms = prefix .. 'index:' .. urn
+if redis.pcall('ZCARD', index) == n then
+  local last = redis.call('ZRANGE', index, -1, -1, 'WITHSCORES')
+  local second = math.floor(last[2] / INDEX_SPAN)
+  if second < INDEX_MAX_S then
+    last_ms = (second + INDEX_EPOCH_S) * 1000
   end
 end
-take(high)
-rows[2] = #rows - 2
-take(standard)
-
+local waits = redis.pcall('HGET', prefix .. 'waits', urn)
 local cold = prefix .. 'cold'
 redis.call('HSET', cold, urn,
   cold_hinted(redis.call('HGET', cold, urn), token, last_ms))
-return rows
+return {'read', n_high, n_standard,
+  last_ms and string.format('%d', last_ms) or '',
+  type(waits) == 'string' and waits or ''}

@@ -1,24 +1,31 @@
 #!lua flags=allow-oom
 -- trim: step M4 of a migration (docs/architecture.md "Migrating"): the ids are
--- in the cold store, or were acked meanwhile.
+-- in the cold store, or were acked meanwhile, or are ephemeral.
 --
 -- KEYS[1]  wp:{p}:
--- ARGV     urn, version, rows, bytes, n, n ids of the standard band, ids of the
---          high band
+-- ARGV     urn, version, rows, bytes, n, e, n ids of the standard band, ids of
+--          the high band
 --          version, rows, bytes: what the cold store said of the mailbox after
 --          the append; version 0 when nothing was appended
+--          e: 1 when all of them are ephemeral, else 0
 -- Result   {"empty"} the marks are gone; {"more"} the mark stays, behind those
 --          of everybody who is due
 --
--- Invariants: deletes exactly these ids, so what was routed after prepare stays
--- and keeps its mark. Never sets or clears the hint. Needs no guard: the ids
--- are in cold or acked whoever owns the partition now. What the store said is
--- written before the ids go, so that a cut counts twice what moved, and the
--- next trim, for the mark is still there, puts that right. An id that is in
--- ingress as well, for a route call was cut off, goes on waiting there.
+-- Invariants: deletes exactly these ids, so what was routed after they were
+-- read stays and keeps its mark; and the ephemeral only while the user is away,
+-- for they may have come when he was here, and are nowhere else. Never sets or
+-- clears the hint. Needs no guard: the ids are in cold or acked whoever owns
+-- the partition now. What the store said is written before the ids go, so that
+-- a cut counts twice what moved, and the next trim, for the mark is still
+-- there, puts that right. An id that is in ingress as well, for a route call
+-- was cut off, goes on waiting there.
 -- Bounds: one look per id, and a migration moves at most 1,000 at a time.
 local prefix, urn, version = KEYS[1], ARGV[1], ARGV[2]
-local FIRST, n = 6, tonumber(ARGV[5])
+local FIRST, n, last = 7, tonumber(ARGV[5]), #ARGV
+if ARGV[6] == '1' and
+  redis.call('EXISTS', prefix .. 'online:' .. urn) == 1 then
+  n, last = 0, FIRST - 1
+end
 local high, standard = prefix .. 'hot!:' .. urn, prefix .. 'hot:' .. urn
 local CHUNK = 500
 
@@ -57,7 +64,7 @@ local function delete(key, first, last)
   return is_routing and stay(first, last) or nil
 end
 local staying = delete(standard, FIRST, FIRST + n - 1)
-local staying_high = delete(high, FIRST + n, #ARGV)
+local staying_high = delete(high, FIRST + n, last)
 
 -- One band may be empty for long while new messages arrive in the other.
 local left = 0
@@ -70,7 +77,7 @@ for _, key in ipairs({high, standard}) do
 end
 if left > 0 then
   index_remove(urn, '', ARGV, FIRST, FIRST + n - 1, staying)
-  index_remove(urn, '!', ARGV, FIRST + n, #ARGV, staying_high)
+  index_remove(urn, '!', ARGV, FIRST + n, last, staying_high)
   index_settle(not is_routing)
   local time = redis.call('TIME')
   redis.call('ZADD', prefix .. 'migrate', 'XX', 'GT', string.format('%d',

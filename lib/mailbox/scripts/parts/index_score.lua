@@ -1,4 +1,4 @@
--- exports INDEX_SPAN, index_score, index_alive
+-- exports INDEX_SPAN, INDEX_EPOCH_S, INDEX_MAX_S, index_score, index_alive
 -- index:<urn> knows what waits in hot without the envelopes: a member for each
 -- entry, its id, with "!" before it in the high band; the score tells when it
 -- expires (seconds since 2025, rounded up, so never too early) and how many
@@ -6,12 +6,11 @@
 --
 -- Every entry of hot is in there before it is in hot, and until it has left:
 -- where both have the same length, they have the same entries.
-local INDEX_SPAN, index_score, index_alive = 2^23
+local INDEX_SPAN, INDEX_EPOCH_S, INDEX_MAX_S = 2^23, 1735689600, 2^30 - 1
+local index_score, index_alive
 do
-  local EPOCH_S, MAX_S = 1735689600, 2^30 - 1
-
   local function to_second(second)
-    return math.max(0, math.min(second - EPOCH_S, MAX_S))
+    return math.max(0, math.min(second - INDEX_EPOCH_S, INDEX_MAX_S))
   end
 
   function index_score(expires_ms, size)

@@ -38,6 +38,7 @@ SECTIONS = {
     "redis": ("Scripts alone", ("redis",)),
     "migrate": ("From accepted to disk", ("migrate",)),
     "migrate-hot": ("From hot queues to disk", ("migrate-hot",)),
+    "migrate-first": ("One message to disk", ()),
     "ws": ("WebSocket daemons", ("ws-pokes", "ws-handshakes", "ws-memory")),
     "herd-4000": ("A herd of 4,000", ("herd-4000",)),
     "herd-10000": ("A herd of 10,000", ("herd-10000",)),

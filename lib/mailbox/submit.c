@@ -598,8 +598,7 @@ static void add_one(struct wp_cmd *cmd, const struct wp_submission *one)
 	wp_cmd_int(cmd, one->expires_in_ms);
 	wp_cmd_join(cmd, head, head_len, one->json->data + one->json_at,
 		    one->json_len);
-	wp_cmd_add(cmd, one->field, key_len);
-	wp_cmd_add(cmd, one->digest, key_len);
+	wp_cmd_join(cmd, one->field, key_len, one->digest, key_len);
 }
 
 static uint32_t partition_of(const struct wp_submission *one)
@@ -643,27 +642,49 @@ void wp_send_build(struct wp_cmd *cmd, const struct wp_send_target *target,
 		add_one(cmd, list[i]);
 }
 
-static void parse_item(const struct wp_reply *answer,
+static bool is_word(const char *word, size_t len, const char *other)
+{
+	return len == strlen(other) && memcmp(word, other, len) == 0;
+}
+
+static void parse_word(const char *word, size_t len,
 		       const struct wp_envelope *envelope,
 		       struct wp_send_result *result)
 {
-	const struct wp_reply *status = wp_reply_at(answer, 0);
-	const struct wp_reply *id = wp_reply_at(answer, 1);
-
 	*result = (struct wp_send_result){ .status = WP_SEND_UNKNOWN };
-	if (wp_reply_is(status, "conflict")) {
+	if (is_word(word, len, "conflict")) {
 		result->status = WP_SEND_CONFLICT;
-	} else if (wp_reply_is(status, "full")) {
+	} else if (is_word(word, len, "full")) {
 		result->status = WP_SEND_FULL;
-	} else if (wp_reply_is(status, "overloaded")) {
+	} else if (is_word(word, len, "overloaded")) {
 		result->status = WP_SEND_OVERLOADED;
-	} else if ((wp_reply_is(status, "ok") || wp_reply_is(status, "dup")) &&
-		   wp_entry_id_parse(&result->id.entry, wp_reply_str(id),
-				     wp_reply_len(id))) {
+	} else if (wp_entry_id_parse(&result->id.entry, word, len)) {
 		result->id.partition = (uint16_t)envelope->recipient.partition;
 		result->id.band = (uint8_t)envelope->band;
 		result->status = WP_SEND_ACCEPTED;
 	}
+}
+
+/* A word for each, a blank between two; false when there are not as many. */
+static bool parse_words(const struct wp_reply *reply,
+			const struct wp_submission *const *list, size_t n,
+			struct wp_send_result *results)
+{
+	const char *word = wp_reply_str(reply);
+	const char *end = word + wp_reply_len(reply);
+
+	for (size_t i = 0; i < n; i++) {
+		const char *blank = memchr(word, ' ', (size_t)(end - word));
+		bool is_last = i == n - 1;
+
+		if ((blank == NULL) != is_last)
+			return false;
+		parse_word(word, (size_t)((is_last ? end : blank) - word),
+			   &list[i]->envelope, &results[i]);
+		if (!is_last)
+			word = blank + 1;
+	}
+	return true;
 }
 
 void wp_send_parse(const struct wp_reply *reply,
@@ -671,17 +692,14 @@ void wp_send_parse(const struct wp_reply *reply,
 		   struct wp_send_result *results)
 {
 	bool is_refused = wp_reply_is_refusal(reply);
-	bool is_answer = wp_reply_is(wp_reply_at(reply, 0), "ok") &&
-			 wp_reply_count(reply) == n + 1;
 
-	for (size_t i = 0; i < n; i++) {
+	if (wp_reply_type(reply) == WP_REPLY_STR &&
+	    parse_words(reply, list, n, results))
+		return;
+	for (size_t i = 0; i < n; i++)
 		results[i] = (struct wp_send_result){
 			.status = is_refused && !list[i]->has_key
 					  ? WP_SEND_OVERLOADED
 					  : WP_SEND_UNKNOWN
 		};
-		if (is_answer)
-			parse_item(wp_reply_at(reply, i + 1),
-				   &list[i]->envelope, &results[i]);
-	}
 }

@@ -126,7 +126,8 @@ MUTATIONS = (
     Mutation(
         "forget-key", "idempotency keys are not remembered",
         [(SCRIPTS + "send.lua",
-          "  redis.call('HSET', key, field, digest .. id)\n", "")],
+          "    redis.call('HSET', bucket, key:sub(1, FIELD_BYTES),\n"
+          "      key:sub(FIELD_BYTES + 1) .. id)\n", "")],
         {"duplicated"}, "stop-long:redis,redis-cut"),
     Mutation(
         "forget-hint", "cold rows without a hint",

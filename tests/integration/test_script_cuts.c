@@ -76,11 +76,19 @@ static const struct scene scenes[] = {
 		.script = WP_SCRIPT_SEND,
 		.setup = { "SETEX " WP_P "other 100 x" },
 		.args = "run 100 24 1000 1000000 0 3 " WP_BOB
-			" 9000 @0m1 aaaaaaaaaaaaaaaa dddddddddddddddd " WP_BOB
-			" 9000 @3m2 bbbbbbbbbbbbbbbb dddddddddddddddd " WP_AMY
-			" 9000 @0m3 cccccccccccccccc dddddddddddddddd",
+			" 9000 @0m1 aaaaaaaaaaaaaaaadddddddddddddddd " WP_BOB
+			" 9000 @3m2 bbbbbbbbbbbbbbbbdddddddddddddddd " WP_AMY
+			" 9000 @0m3 ccccccccccccccccdddddddddddddddd",
 		.observe = { NAMES("ingress"), WP_RECIPIENTS(WP_P "ingress"),
 			     "EXISTS " WP_P "intent" },
+	},
+	{
+		.name = "send, the short way",
+		.script = WP_SCRIPT_SEND,
+		.setup = { "SET " WP_P "owner 1:own",
+			   HOT("hot:" WP_BOB, "1-2", "m2") },
+		.args = "run 100 24 1000 1000000 0 1 " WP_BOB " 9000 @0m3 ",
+		.observe = { "GET nothing" },
 	},
 	{
 		.name = "send, nearly full",
@@ -88,7 +96,7 @@ static const struct scene scenes[] = {
 		.setup = { EXPIRED("hot:" WP_BOB, "1-1", "m1"),
 			   HOT("hot:" WP_BOB, "1-2", "m2"),
 			   HOT("hot!:" WP_BOB, "1-3", "h1") },
-		.args = "run 100 24 1000 6 0 1 " WP_BOB " 9000 @0m3  ",
+		.args = "run 100 24 1000 6 0 1 " WP_BOB " 9000 @0m3 ",
 		.observe = { "GET nothing" },
 	},
 	{
@@ -98,7 +106,7 @@ static const struct scene scenes[] = {
 			   HOT("hot:" WP_BOB, "1-2", "m2"),
 			   "ZADD " WP_P "index:" WP_BOB " 1 left-behind",
 			   HOT("hot!:" WP_BOB, "1-3", "h1") },
-		.args = "run 100 24 1000 6 0 1 " WP_BOB " 9000 @0m3  ",
+		.args = "run 100 24 1000 6 0 1 " WP_BOB " 9000 @0m3 ",
 		.observe = { "GET nothing" },
 	},
 	{
@@ -934,7 +942,7 @@ static void a_cut_send_is_settled_by_whoever_comes_next(void **state)
 	const struct scene other = {
 		.name = "another send",
 		.args = "run 100 24 1000 1000000 0 1 " WP_AMY " 9000 @0m9 "
-			"eeeeeeeeeeeeeeee dddddddddddddddd",
+			"eeeeeeeeeeeeeeeedddddddddddddddd",
 	};
 	char *text = cuttable(WP_SCRIPT_SEND);
 	bool is_cut = true;

@@ -4,6 +4,7 @@
  * gets out of Redis are counted, where somebody has piled up a lot of what is
  * looked at for nothing.
  */
+#include <ctype.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -147,16 +148,14 @@ static void a_send_looks_once_at_what_has_expired(void **state)
 	deliver_expired(w, MANY);
 	wp_world_run(w, "SET " WP_P "gate run");
 	(void)snprintf(args, sizeof(args),
-		       "run 100000 24 10 1000000 0 1 " WP_BOB " 9000 @0m _ _");
+		       "run 100000 24 10 1000000 0 1 " WP_BOB " 9000 @0m _");
 	work = run(w, WP_SCRIPT_SEND, args);
-	assert_true(wp_reply_is(wp_reply_at(wp_reply_at(answer(&work), 1), 0),
-				"ok"));
+	assert_true(isdigit((unsigned char)*wp_reply_str(answer(&work))));
 	assert_in_range(work.entries, 1, 4 * MANY + SLICE);
 	wp_reply_free(&work.reply);
 
 	work = run(w, WP_SCRIPT_SEND, args);
-	assert_true(wp_reply_is(wp_reply_at(wp_reply_at(answer(&work), 1), 0),
-				"ok"));
+	assert_true(isdigit((unsigned char)*wp_reply_str(answer(&work))));
 	assert_in_range(work.entries, 1, 4 * SLICE);
 	wp_reply_free(&work.reply);
 }

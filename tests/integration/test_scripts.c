@@ -643,6 +643,36 @@ static void what_was_never_answered_is_unknown(void **state)
 	wp_reply_free(&reply);
 }
 
+/* A word for each, or nobody knows which is whose. */
+static void an_answer_with_another_number_of_words_says_nothing(void **state)
+{
+	static const struct {
+		const char *answer;
+		enum wp_send_status first, second;
+	} cases[] = {
+		{ "1-1\\0321-2", WP_SEND_ACCEPTED, WP_SEND_ACCEPTED },
+		{ "1-1\\032error", WP_SEND_ACCEPTED, WP_SEND_UNKNOWN },
+		{ "full\\032fuller", WP_SEND_FULL, WP_SEND_UNKNOWN },
+		{ "1-1", WP_SEND_UNKNOWN, WP_SEND_UNKNOWN },
+		{ "1-1\\0321-2\\0321-3", WP_SEND_UNKNOWN, WP_SEND_UNKNOWN },
+		{ "", WP_SEND_UNKNOWN, WP_SEND_UNKNOWN },
+	};
+	struct wp_world *w = *state;
+	const struct wp_submission plain = { .envelope.recipient = w->box };
+	const struct wp_submission *const list[] = { &plain, &plain };
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct wp_reply *reply =
+			wp_world_cmd(w, "EVAL return'%s' 0", cases[i].answer);
+		struct wp_send_result results[2];
+
+		wp_send_parse(reply, list, 2, results);
+		assert_int_equal(results[0].status, cases[i].first);
+		assert_int_equal(results[1].status, cases[i].second);
+		wp_reply_free(&reply);
+	}
+}
+
 /* Six partitions in one call, and something is wrong with most of them. */
 static void partitions_of_a_send_do_not_spoil_each_other(void **state)
 {
@@ -976,6 +1006,7 @@ int main(void)
 		WORLD_TEST(what_was_cut_off_is_known_to_a_full_redis),
 		WORLD_TEST(a_refusal_as_a_whole_is_certain_without_a_key_only),
 		WORLD_TEST(what_was_never_answered_is_unknown),
+		WORLD_TEST(an_answer_with_another_number_of_words_says_nothing),
 		WORLD_TEST(partitions_of_a_send_do_not_spoil_each_other),
 		cmocka_unit_test(a_replica_refuses_a_send_as_a_whole),
 		WORLD_TEST(the_bell_rings_when_a_worker_may_sleep),

@@ -1,4 +1,4 @@
--- exports ENTRY_HEAD, EPHEMERAL, unpack_entry
+-- exports EPHEMERAL, unpack_entry
 -- An entry of ingress or of a hot queue has two fields: x, when the message
 -- expires, in milliseconds by Redis' clock, and m, all the rest. m is made by
 -- the program that sends (lib/mailbox/entry.h) and stays as it is until it
@@ -14,7 +14,9 @@
 -- flat: names and values of an entry. Returns when it expires (nil: x is no
 -- number), the bytes of the envelope, the bits and the length of the URN, which
 -- follows ENTRY_HEAD bytes; nil when no send has written that.
-local ENTRY_HEAD, EPHEMERAL = 12, 2
+-- include entry_head
+
+local EPHEMERAL = 2
 local function unpack_entry(flat)
   local m = flat[4]
   if m and flat[3] == 'm' and flat[1] == 'x' then

@@ -21,7 +21,7 @@ enum {
 	CALLER_MAX = 100, /* sends of one */
 	CALLERS = WP_GATHER_WAITING_MAX + 1,
 	PATIENCE_MS = 1000,
-	ITEM_WORDS = 5,
+	ITEM_WORDS = 4,
 	NAME_MAX_LEN = 16,
 };
 
@@ -114,35 +114,12 @@ static void answer(const struct redisReply *reply)
 /* Each is accepted, under the ids 1-0, 1-1 and so on. */
 static void accept_all(void)
 {
-	static struct redisReply words[WP_GATHER_CALL_MAX][2];
-	static struct redisReply *pairs[WP_GATHER_CALL_MAX][2];
-	static struct redisReply items[WP_GATHER_CALL_MAX];
-	static char ids[WP_GATHER_CALL_MAX][NAME_MAX_LEN];
-	static char ok_text[] = "ok";
-	struct redisReply *list[WP_GATHER_CALL_MAX + 1];
-	struct redisReply ok = { .type = REDIS_REPLY_STRING,
-				 .str = ok_text,
-				 .len = 2 };
-	const struct redisReply reply = { .type = REDIS_REPLY_ARRAY,
-					  .elements = redis.n + 1,
-					  .element = list };
+	char text[WP_GATHER_CALL_MAX * NAME_MAX_LEN];
+	struct redisReply reply = { .type = REDIS_REPLY_STRING, .str = text };
 
-	list[0] = &ok;
-	for (size_t i = 0; i < redis.n; i++) {
-		words[i][0] = ok;
-		words[i][1] = (struct redisReply){
-			.type = REDIS_REPLY_STRING,
-			.str = ids[i],
-			.len = (size_t)snprintf(ids[i], NAME_MAX_LEN, "1-%zu",
-						i),
-		};
-		pairs[i][0] = &words[i][0];
-		pairs[i][1] = &words[i][1];
-		items[i] = (struct redisReply){ .type = REDIS_REPLY_ARRAY,
-						.elements = 2,
-						.element = pairs[i] };
-		list[i + 1] = &items[i];
-	}
+	for (size_t i = 0; i < redis.n; i++)
+		reply.len += (size_t)snprintf(text + reply.len, NAME_MAX_LEN,
+					      i == 0 ? "1-%zu" : " 1-%zu", i);
 	answer(&reply);
 }
 

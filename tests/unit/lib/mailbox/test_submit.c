@@ -411,7 +411,7 @@ static void expect_word(const struct wp_cmd *cmd, size_t i, const char *want)
 static void a_send_names_its_partitions_and_how_much_is_for_each(void **state)
 {
 	static const uint32_t partitions[] = { 5, 5, 2, 9, 9, 9 };
-	enum { N = 6, ITEM_WORDS = 5 };
+	enum { N = 6, ITEM_WORDS = 4 };
 	const struct wp_send_target target = { .conf = &conf, .run_id = "run" };
 	const struct wp_submission *list[N];
 	struct wp_submission all[N];

@@ -96,14 +96,14 @@ MUTATIONS = (
     Mutation(
         "forget-ack", "an ack leaves one message in twenty in the hot queue",
         [(SCRIPTS + "ack.lua",
-          "    local n =\n"
-          "      redis.call('XDEL', key, unpack(ARGV, i, "
-          "math.min(i + CHUNK - 1, last)))\n",
-          "    local n = 0\n"
-          "    for j = i, math.min(i + CHUNK - 1, last) do\n"
-          "      if tonumber(ARGV[j]:match('^%d+')) % 20 ~= 7 then\n"
-          "        n = n + redis.call('XDEL', key, ARGV[j])\n"
-          "      end\n    end\n")],
+          "n == hot_n and n > 0 and are_all(), n\n", "false, 0\n"),
+         (SCRIPTS + "ack.lua",
+          "      left = left - redis.call('XDEL', key,\n"
+          "        unpack(ARGV, i, math.min(i + CHUNK - 1, last)))\n",
+          "      for j = i, math.min(i + CHUNK - 1, last) do\n"
+          "        if tonumber(ARGV[j]:match('^%d+')) % 20 ~= 7 then\n"
+          "          left = left - redis.call('XDEL', key, ARGV[j])\n"
+          "        end\n      end\n")],
         {"resurrected"}, "cold-locked"),
     Mutation(
         "forget-cold-ack", "an ack leaves every second row in the cold store",

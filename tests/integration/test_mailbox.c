@@ -72,6 +72,74 @@ static void an_ack_takes_what_it_names_and_nothing_else(void **state)
 	assert_int_equal(wp_world_ack(w, ids, 0), WP_OK);
 }
 
+/* What is named is all that waits only when each of it is named. */
+static void as_many_ids_as_wait_need_not_be_those(void **state)
+{
+	struct wp_world *w = *state;
+	struct wp_msgid ids[3], named[2];
+
+	ids[0] = wp_world_post(w, MAIL(.json = "m1"));
+	assert_int_equal(wp_world_route(w).routed, 1);
+	wp_world_ack_one(w, ids[0]);
+	ids[1] = wp_world_post(w, MAIL(.json = "m2"));
+	ids[2] = wp_world_post(w, MAIL(.json = "h1", .band = WP_BAND_HIGH));
+	assert_int_equal(wp_world_route(w).routed, 2);
+
+	named[0] = ids[0];
+	named[1] = ids[2];
+	assert_int_equal(wp_world_ack(w, named, 2), WP_OK);
+	wp_world_expect_pull(w, "m2");
+	/* Nor is one that is named twice two. */
+	ids[2] = wp_world_post(w, MAIL(.json = "m3"));
+	assert_int_equal(wp_world_route(w).routed, 1);
+	named[0] = named[1] = ids[2];
+	assert_int_equal(wp_world_ack(w, named, 2), WP_OK);
+	wp_world_expect_pull(w, "m2");
+	/* Nor is it that one of the other band. */
+	named[0] = ids[1];
+	named[0].band = WP_BAND_HIGH;
+	assert_int_equal(wp_world_ack(w, named, 1), WP_OK);
+	wp_world_expect_pull(w, "m2");
+
+	assert_int_equal(wp_world_ack(w, ids, 3), WP_OK);
+	wp_world_expect_pull(w, "");
+	wp_world_expect(w, "0",
+			"EXISTS " WP_P "waits " WP_P "expiry " WP_P
+			"index:" WP_BOB);
+}
+
+/* Without an index nobody knows what is all. */
+static void an_ack_of_all_needs_no_index(void **state)
+{
+	struct wp_world *w = *state;
+	struct wp_msgid ids[2];
+
+	ids[0] = wp_world_post(w, MAIL(.json = "m1"));
+	ids[1] = wp_world_post(w, MAIL(.json = "h1", .band = WP_BAND_HIGH));
+	assert_int_equal(wp_world_route(w).routed, 2);
+	wp_world_run(w, "DEL " WP_P "index:" WP_BOB);
+	wp_world_run(w, "SET " WP_P "index:" WP_BOB " foreign");
+
+	assert_int_equal(wp_world_ack(w, ids, 2), WP_OK);
+	wp_world_expect_pull(w, "");
+	wp_world_expect(w, "0",
+			"EXISTS " WP_P "waits " WP_P "hot:" WP_BOB " " WP_P
+			"hot!:" WP_BOB);
+}
+
+/* A foreign key in the place of waits does not outlive an ack. */
+static void an_ack_of_all_makes_waits_anew(void **state)
+{
+	struct wp_world *w = *state;
+	struct wp_msgid id = wp_world_post(w, MAIL(.json = "m1"));
+
+	assert_int_equal(wp_world_route(w).routed, 1);
+	wp_world_run(w, "SET " WP_P "waits foreign");
+	wp_world_ack_one(w, id);
+	wp_world_expect_pull(w, "");
+	wp_world_expect(w, "0", "EXISTS " WP_P "waits");
+}
+
 static void high_comes_before_standard_whenever_it_was_sent(void **state)
 {
 	struct wp_world *w = *state;
@@ -443,6 +511,9 @@ int main(void)
 		WORLD_TEST(
 			a_message_waits_until_it_is_acked_and_never_comes_back),
 		WORLD_TEST(an_ack_takes_what_it_names_and_nothing_else),
+		WORLD_TEST(as_many_ids_as_wait_need_not_be_those),
+		WORLD_TEST(an_ack_of_all_needs_no_index),
+		WORLD_TEST(an_ack_of_all_makes_waits_anew),
 		WORLD_TEST(high_comes_before_standard_whenever_it_was_sent),
 		WORLD_TEST(the_same_key_gives_the_same_id_and_one_message),
 		WORLD_TEST(a_key_with_another_envelope_or_expiry_is_a_conflict),

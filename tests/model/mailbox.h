@@ -65,6 +65,10 @@ enum wp_model_rule {
 	WP_MODEL_DIRECT_EPHEMERAL,    /* takes them, too */
 	WP_MODEL_DIRECT_ONLINE,       /* takes in any case; harmless */
 	WP_MODEL_DIRECT_OVERTAKEN,    /* route passes over what is taken */
+	WP_MODEL_CURSOR_UNNAMED,      /* …whose newer ones go their way */
+	WP_MODEL_CURSOR_BLIND,        /* …and forgets what waits for it */
+	WP_MODEL_CURSOR_STUBBORN,     /* …although the store refused it */
+	WP_MODEL_CURSOR_OUTLIVES,     /* …in another life; harmless */
 	/* Acks */
 	WP_MODEL_BUMP_IF_DELETED,      /* A2 without rows leaves the version */
 	WP_MODEL_ACK_HINT_FIRST,       /* A1 as two commands: hint, delete */
@@ -138,6 +142,7 @@ struct wp_model_bounds {
 	uint8_t cuts;     /* route.lua dies half-way */
 	uint8_t knows;    /* acks may name what was never pulled */
 	uint8_t direct;   /* who is away is written to disk from ingress */
+	uint8_t cursor;   /* route may begin behind what is under way */
 	uint8_t pullers;
 	uint8_t ackers;
 };
@@ -190,13 +195,15 @@ enum wp_model_seen { /* version of the mailbox, as a worker read it */
 struct wp_model_worker {
 	uint8_t at; /* enum wp_model_worker_at; one step behind */
 	uint8_t owns;
-	uint8_t copy;      /* what M2 read */
-	uint8_t keep;      /* what of it M3 stores; else a number to carry */
-	uint8_t seen;      /* enum wp_model_seen */
-	uint8_t is_newer;  /* of the two, by lease token (LEASE_FENCE) */
-	uint8_t is_online; /* as looked up (PRESENCE_OUTSIDE) */
-	uint8_t straddles; /* M2, or R1, was in an earlier life of Redis */
-	uint8_t is_direct; /* its copy is of ingress */
+	uint8_t copy;       /* what M2 read */
+	uint8_t keep;       /* what of it M3 stores; else a number to carry */
+	uint8_t seen;       /* enum wp_model_seen */
+	uint8_t is_newer;   /* of the two, by lease token (LEASE_FENCE) */
+	uint8_t is_online;  /* as looked up (PRESENCE_OUTSIDE) */
+	uint8_t straddles;  /* M2, or R1, was in an earlier life of Redis */
+	uint8_t is_direct;  /* its copy is of ingress */
+	uint8_t cursor;     /* ids that route.lua need not look at */
+	uint8_t has_passed; /* of them some that wait for the landing */
 };
 
 enum wp_model_pull_at {
@@ -267,7 +274,7 @@ struct wp_model_state {
 	struct wp_model_worker workers[WP_MODEL_WORKERS];
 	struct wp_model_pull pull[WP_MODEL_PULLS];
 	struct wp_model_ack ack[WP_MODEL_ACKS];
-	uint8_t filler[3]; /* always 0 */
+	uint8_t filler[7]; /* always 0 */
 };
 _Static_assert(sizeof(struct wp_model_state) % 8 == 0, "hashed by words");
 

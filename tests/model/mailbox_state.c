@@ -80,6 +80,8 @@ bool wp_model_is_version_current(const struct wp_model_state *state,
 void wp_model_lose_lease(struct wp_model_worker *worker)
 {
 	worker->owns = 0;
+	worker->cursor = 0;
+	worker->has_passed = 0;
 	switch (worker->at) {
 	case WP_MODEL_AT_READ:
 	case WP_MODEL_AT_VERSION_LATE:
@@ -113,7 +115,9 @@ static void forget_refused(const struct wp_model_case *model,
 			worker->copy = 0;
 			worker->keep = 0;
 			worker->straddles = 0;
-			worker->is_direct = 0;
+			/* Who has a cursor does not know yet. */
+			if (!worker->cursor)
+				worker->is_direct = 0;
 		}
 	}
 }

@@ -31,6 +31,8 @@ static const struct act {
 	[WP_MODEL_ACT_ROUTE] = { WORKER, "route.lua:", true },
 	[WP_MODEL_ACT_ROUTE_DROP] = { WORKER, "route.lua drops", true },
 	[WP_MODEL_ACT_ROUTE_CUT] = { WORKER, "route.lua is CUT OFF at", true },
+	[WP_MODEL_ACT_LOOK] = { WORKER, "route.lua passes what is newer",
+				false },
 	[WP_MODEL_ACT_VERSION] = { WORKER, "M1 reads the version", false },
 	[WP_MODEL_ACT_PREPARE] = { WORKER, "M2 prepare.lua", false },
 	[WP_MODEL_ACT_PREPARE_NONE] = { WORKER, "M2 prepare.lua: nothing to do",

@@ -19,7 +19,30 @@ static void finish(struct wp_model_worker *worker)
 		.at = worker->owns ? WP_MODEL_OWNER : WP_MODEL_IDLE,
 		.owns = worker->owns,
 		.is_newer = worker->is_newer,
+		.cursor = worker->cursor,
+		.has_passed = worker->has_passed,
 	};
+}
+
+/* The next walk begins at the oldest entry. */
+static void drop_cursor(struct wp_model_worker *worker)
+{
+	worker->cursor = 0;
+	worker->has_passed = 0;
+}
+
+/* All that is in ingress has been looked at, with this under way. */
+static void move_cursor(const struct wp_model_fan *fan,
+			struct wp_model_state *state,
+			struct wp_model_worker *worker)
+{
+	if (!fan->model->bounds.cursor)
+		return;
+	for (unsigned i = 0; state->ingress >> i; i++)
+		worker->cursor |= wp_model_upto(i);
+	if (wp_model_minus(state->ingress, worker->copy) &&
+	    !breaks(fan, WP_MODEL_CURSOR_BLIND))
+		worker->has_passed = 1;
 }
 
 /* kill -9, the machine goes; the lease runs out, sooner or later. */
@@ -114,6 +137,31 @@ static uint8_t passed_over(const struct wp_model_fan *fan)
 	return set;
 }
 
+/* A walk from the cursor finds the user under way: what it finds stays. */
+static void look(struct wp_model_fan *fan, unsigned i)
+{
+	struct wp_model_state *state = wp_model_fork(fan);
+
+	move_cursor(fan, state, &state->workers[i]);
+	wp_model_commit(fan, WP_MODEL_ACT_LOOK, i, 0, 0);
+}
+
+/* A call of route.lua that begins behind the cursor. Where nothing is before
+ * it, it is like any other. */
+static void look_steps(struct wp_model_fan *fan, unsigned i)
+{
+	const struct wp_model_worker *worker = &fan->from->workers[i];
+	uint8_t ingress = fan->from->ingress;
+	uint8_t beyond = wp_model_minus(ingress, worker->cursor);
+
+	if (!beyond || !(ingress & worker->cursor) || !fan->from->gate)
+		return;
+	if (worker->is_direct && !breaks(fan, WP_MODEL_CURSOR_UNNAMED))
+		look(fan, i);
+	else
+		route(fan, i, wp_model_lowest(beyond));
+}
+
 static void route_steps(struct wp_model_fan *fan, unsigned i)
 {
 	const struct wp_model_state *from = fan->from;
@@ -122,6 +170,7 @@ static void route_steps(struct wp_model_fan *fan, unsigned i)
 
 	if (!id || !(from->gate || breaks(fan, WP_MODEL_ROUTE_CLOSED)))
 		return;
+	look_steps(fan, i);
 	route(fan, i, id);
 	/* What leaves in one go is in hot together; a drop ends that. */
 	while (from->cuts && id && !is_dropped(fan, id)) {
@@ -269,6 +318,8 @@ static void append(struct wp_model_fan *fan, unsigned i)
 	uint8_t keep = worker->keep;
 
 	if (!may_append(fan, state, worker)) {
+		if (!breaks(fan, WP_MODEL_CURSOR_STUBBORN))
+			drop_cursor(worker);
 		finish(worker);
 		wp_model_commit(fan, WP_MODEL_ACT_APPEND_REFUSED, i, 0, 0);
 		return;
@@ -329,6 +380,8 @@ static void take(struct wp_model_fan *fan, unsigned i, uint8_t copy)
 	worker->copy = copy;
 	worker->keep = copy;
 	worker->is_direct = 1;
+	if (worker->owns)
+		move_cursor(fan, state, worker);
 	worker->at = breaks(fan, WP_MODEL_DIRECT_VERSION_LATE)
 			     ? WP_MODEL_AT_VERSION_LATE
 			     : WP_MODEL_AT_APPEND;
@@ -394,6 +447,8 @@ static void landed(struct wp_model_fan *fan, unsigned i)
 		state->mark = 1;
 	if (breaks(fan, WP_MODEL_DIRECT_UNHINTED))
 		wp_model_set_hint(fan->model, state);
+	if (worker->has_passed)
+		drop_cursor(worker);
 	finish(worker);
 	wp_model_commit(fan, WP_MODEL_ACT_LANDED, i, gone, 0);
 }

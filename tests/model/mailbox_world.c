@@ -131,10 +131,14 @@ static void disconnect_client(struct wp_model_fan *fan)
 	wp_model_commit(fan, WP_MODEL_ACT_DISCONNECT, 0, 0, 0);
 }
 
-/* Another run_id: the gate, and what acks know, are of before. */
-static void begin_life(struct wp_model_state *state)
+/* Another run_id: the gate, and what acks and cursors know, are of before. */
+static void begin_life(const struct wp_model_fan *fan,
+		       struct wp_model_state *state)
 {
 	state->gate = 0;
+	for (size_t i = 0; i < WP_MODEL_WORKERS; i++)
+		if (!breaks(fan, WP_MODEL_CURSOR_OUTLIVES))
+			state->workers[i].cursor = 0;
 	for (size_t i = 0; i < WP_MODEL_ACKS; i++)
 		if (state->ack[i].token)
 			state->ack[i].is_of_before = 1;
@@ -157,7 +161,7 @@ static void restart(struct wp_model_fan *fan)
 	struct wp_model_state *state = wp_model_fork(fan);
 
 	state->restarts--;
-	begin_life(state);
+	begin_life(fan, state);
 	for (size_t i = 0; i < WP_MODEL_WORKERS; i++) {
 		lose_connection(&state->workers[i]);
 		if (state->workers[i].at > WP_MODEL_AT_TRIM)
@@ -172,10 +176,13 @@ static void lose_redis(struct wp_model_worker *worker, bool comes_back)
 	bool is_walking = worker->at > WP_MODEL_AT_TRIM ||
 			  worker->at == WP_MODEL_AT_PREPARE ||
 			  worker->at == WP_MODEL_AT_TAKE;
+	uint8_t cursor = worker->cursor;
 
 	lose_connection(worker);
 	if (!comes_back || !is_walking)
 		wp_model_lose_lease(worker);
+	worker->cursor = cursor;
+	worker->has_passed = 0;
 	worker->straddles = worker->at > WP_MODEL_AT_TRIM ||
 			    worker->at == WP_MODEL_AT_APPEND;
 }
@@ -189,7 +196,7 @@ static void lose_memory(struct wp_model_fan *fan, bool owner_comes_back)
 	struct wp_model_state *state = wp_model_fork(fan);
 
 	state->losses--;
-	begin_life(state);
+	begin_life(fan, state);
 	state->lost |= wp_model_minus(state->accepted, state->cold);
 	state->ingress = 0;
 	state->hot = 0;

@@ -151,8 +151,6 @@ static void add_rows(const struct draft *draft, struct block *block,
 			.json_len = row->envelope_len,
 		};
 		block->text += row->envelope_len;
-		if (wp_entry_id_cmp(&row->id, &block->batch->last) > 0)
-			block->batch->last = row->id;
 	}
 }
 

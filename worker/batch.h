@@ -47,10 +47,9 @@ struct wp_batch {
 	uint32_t partition;
 	char owner[WP_OWNER_MAX + 1];
 	char run_id[WP_BATCH_RUN_ID_MAX +
-		    1];          /* of the Redis that handed it over */
-	int64_t epoch;           /* known before that */
-	uint64_t since_ms;       /* when it was, monotonic */
-	struct wp_entry_id last; /* the highest id */
+		    1];    /* of the Redis that handed it over */
+	int64_t epoch;     /* known before that */
+	uint64_t since_ms; /* when it was, monotonic */
 	struct wp_batch_user *users;
 	size_t n_users;
 	size_t n_rows;
@@ -58,7 +57,6 @@ struct wp_batch {
 
 	/* The hot thread's. */
 	struct wp_batch *older; /* of the partition */
-	bool is_given_up;
 
 	/* The handover's. */
 	struct wp_batch *next;

@@ -13,49 +13,54 @@
 #include "worker/metrics.h"
 
 enum {
-	/* What comes while something is under way goes together. Each look
-	 * walks over what is, so the slower the disk, the fewer they are. */
-	HOLD_MS = 5,
-	HOLDS_MAX = 3, /* doubled so often */
+	/* What comes while something is under way goes together. */
+	HOLD_MS = 20,
 	/* …but not for so long where somebody who is online is written to as
 	 * well: no bell rings while ingress is not empty. */
 	MIXED_HOLD_MS = 2,
 	MIXED_MS = 1000,
-	/* Whoever comes back does not wait for the disk longer than that,
-	 * when nothing lands meanwhile, and in any case no longer than so
-	 * many times that. */
-	LATE_MS = 100,
-	LATE_TIMES = 3,
+	/* Whoever comes back does not wait for the disk: what is under way for
+	 * longer than that is looked at again, so often. */
+	WHOLE_MS = 40,
+	/* Then all of the partition takes the long way. */
+	LATE_MS = 300,
 	FULL_MS = 100,
 	FAULTY_MS = 5000,
-	/* So often it is asked of all that waits, be it behind what is under
-	 * way. */
-	WHOLE_MS = 20,
 	/* Of a partition, one after the other: nobody knows what became of a
 	 * batch. Then Redis is there for the hot thread only. */
 	DROPPED_MAX = 1,
-	/* More than that of a partition would be walked over by each call. */
+	/* More than that of a partition would be walked over too often. */
 	LEFT_MAX = 512,
-	NAMES_MAX = 64,
+	/* With more users under way of a partition, all of it is walked over by
+	 * each call. */
+	NAMES_MAX = 128,
 	LOG_INTERVAL_MS = 5000,
 };
 
-/* What the store has said of stale mailboxes, for the next call. */
+/* Of a call: what the store has said of stale mailboxes, and who is under way.
+ * Texts are the batches'. */
 struct names {
 	size_t n;
-	struct wp_box boxes[NAMES_MAX];
 	struct wp_route_name list[NAMES_MAX];
 };
 
 struct part {
 	struct wp_batch *under_way; /* the newest first */
-	struct names *names;        /* owned; NULL: none */
-	char skip_to[WP_ENTRY_ID_MAX];
+	struct wp_batch *told;      /* heard, of which the next call is told */
+	struct names *names;        /* owned, of a call; NULL: none */
+	/*
+	 * Where the next walk begins: up to this id all that is in ingress is
+	 * of users who are under way; "": nobody knows. Some of it may have
+	 * come behind what is on its way. Then it has passed, and nobody knows
+	 * any more when something has landed.
+	 */
+	char from[WP_ENTRY_ID_MAX];
+	bool has_passed;
+	uint64_t whole_ms; /* when all of it is to be looked at */
+	bool is_late;      /* what is under way: nothing of it is waited for */
 	uint64_t hold_ms;
-	unsigned n_holds; /* since nothing was under way, up to HOLDS_MAX */
 	uint64_t mixed_until_ms;
 	uint64_t paused_until_ms; /* it takes the long way */
-	uint64_t whole_ms;        /* when all of it is to be asked of */
 	int64_t left;             /* in ingress, after the last call */
 	/* Something of which the last call has left nothing under way may be in
 	 * ingress, and no bell rings for it. */
@@ -71,8 +76,6 @@ struct wp_direct {
 	struct part *parts; /* owned, one per partition */
 	size_t n_batches;
 	uint64_t late_ms;
-	bool is_slow;      /* the store: nothing has landed since */
-	uint64_t heard_ms; /* when something had */
 	uint64_t check_ms; /* the earliest that something is late */
 	struct wp_log log;
 	struct wp_log_limit limit;
@@ -111,12 +114,9 @@ void wp_direct_free(struct wp_direct **direct)
 
 /* ---- what is under way ---- */
 
-/* Something that is waited for. */
-static const struct wp_batch *awaited(const struct part *part)
+static bool is_awaited(const struct part *part)
 {
-	const struct wp_batch *batch = part->under_way;
-
-	return batch != NULL && !batch->is_given_up ? batch : NULL;
+	return part->under_way != NULL && !part->is_late;
 }
 
 static bool is_under_way(void *ctx, const char *urn, size_t len)
@@ -130,28 +130,49 @@ static bool is_under_way(void *ctx, const char *urn, size_t len)
 	return false;
 }
 
+/* The oldest, which is late first. */
+static const struct wp_batch *oldest(const struct part *part)
+{
+	const struct wp_batch *batch = part->under_way;
+
+	while (batch->older != NULL)
+		batch = batch->older;
+	return batch;
+}
+
+/* The next walk begins with the oldest entry. */
+static void walk_all(struct part *part)
+{
+	part->from[0] = '\0';
+}
+
 static void unlink_batch(struct wp_direct *d, const struct wp_batch *batch)
 {
-	struct wp_batch **at = &d->parts[batch->partition].under_way;
+	struct part *part = &d->parts[batch->partition];
+	struct wp_batch **at = &part->under_way;
 
 	while (*at != batch)
 		at = &(*at)->older;
 	*at = batch->older;
 	d->n_batches--;
+	if (d->n_batches == 0)
+		d->check_ms = UINT64_MAX;
+	if (part->under_way == NULL) {
+		part->is_late = false;
+		walk_all(part);
+	}
 	wp_table_set_busy(d->w->table, batch->partition, false);
 }
 
-/* Late ones come first again when something has landed. */
-static void look_up_again(struct wp_direct *d)
-{
-	if (d->n_batches == 0) {
-		d->is_slow = false;
-		d->check_ms = UINT64_MAX;
-	}
-}
-
+/* The call is over, for which they were there. */
 static void drop_names(struct part *part)
 {
+	struct wp_batch *batch;
+
+	while ((batch = part->told) != NULL) {
+		part->told = batch->older;
+		free(batch);
+	}
 	free(part->names);
 	part->names = NULL;
 }
@@ -168,7 +189,6 @@ void wp_direct_forget(struct wp_direct *direct, uint32_t partition)
 	}
 	drop_names(part);
 	*part = (struct part){ .mixed_until_ms = part->mixed_until_ms };
-	look_up_again(direct);
 }
 
 void wp_direct_forget_all(struct wp_direct *direct)
@@ -183,7 +203,7 @@ uint64_t wp_direct_hold_ms(const struct wp_direct *direct, uint32_t partition)
 {
 	const struct part *part = &direct->parts[partition];
 
-	return awaited(part) != NULL ? part->hold_ms : 0;
+	return is_awaited(part) ? part->hold_ms : 0;
 }
 
 uint64_t wp_direct_next_ms(const struct wp_direct *direct)
@@ -210,35 +230,67 @@ static bool may_go(struct wp_direct *d, const struct wp_owned *owned,
 	struct part *part = &d->parts[owned->partition];
 	char owner[WP_OWNER_MAX + 1];
 
-	return wp_handover_may(d->w->handover, &part->epoch) && !d->is_slow &&
-	       now_ms >= part->paused_until_ms && length_of(part) <= LEFT_MAX &&
+	return wp_handover_may(d->w->handover, &part->epoch) &&
+	       !part->is_late && now_ms >= part->paused_until_ms &&
+	       length_of(part) <= LEFT_MAX &&
 	       wp_table_owner(d->w->table, owned->partition, WP_TABLE_MIGRATE,
 			      now_ms, owner) &&
 	       strcmp(owner, owned->owner) == 0;
 }
 
-/*
- * The highest id of what is waited for; "" for none. What is older and is not
- * under way, for it came behind something or came back, would be passed over as
- * long as anything newer is: from time to time, and when something is known of
- * what came back, nothing is skipped.
- */
-static void write_skip_to(struct part *part, uint64_t now_ms)
+static bool add_name(struct names *names, const struct wp_box *box,
+		     int64_t version)
 {
-	const struct wp_batch *batch = part->under_way;
-	struct wp_entry_id last = { 0 };
+	if (names->n == NAMES_MAX)
+		return false;
+	names->list[names->n++] = (struct wp_route_name){
+		.urn = box->text,
+		.len = box->len,
+		.version = version,
+	};
+	return true;
+}
 
-	part->skip_to[0] = '\0';
-	if (batch == NULL || part->names != NULL || now_ms >= part->whole_ms) {
-		part->whole_ms = now_ms + WHOLE_MS;
-		return;
+/* What the store has told of stale ones. Without, they are stale again. */
+static void name_told(struct names *names, const struct wp_batch *batch)
+{
+	for (size_t i = 0; i < batch->n_users; i++) {
+		const struct wp_batch_user *user = &batch->users[i];
+		bool is_of_use = !user->is_named && user->number_now >= 0;
+
+		if (user->is_stale)
+			(void)add_name(names, &user->box,
+				       is_of_use ? user->number_now
+						 : WP_ROUTE_VERSION_HOT);
 	}
-	for (; batch != NULL; batch = batch->older)
-		if (!batch->is_given_up &&
-		    wp_entry_id_cmp(&batch->last, &last) > 0)
-			last = batch->last;
-	if (last.ms > 0)
-		wp_entry_id_format(&last, part->skip_to);
+}
+
+/* False when not all who are under way are named. */
+static bool name_all(struct part *part)
+{
+	bool is_complete = true;
+
+	if (part->told == NULL && part->under_way == NULL)
+		return true;
+	part->names = malloc(sizeof(*part->names));
+	if (part->names == NULL)
+		return false;
+	part->names->n = 0;
+	for (const struct wp_batch *b = part->told; b != NULL; b = b->older)
+		name_told(part->names, b);
+	for (const struct wp_batch *b = part->under_way; b != NULL;
+	     b = b->older)
+		for (size_t i = 0; i < b->n_users && is_complete; i++)
+			is_complete = add_name(part->names, &b->users[i].box,
+					       WP_ROUTE_VERSION_WAY);
+	return is_complete;
+}
+
+/* What takes long is looked at again: somebody may have come back. */
+static bool is_whole_due(const struct part *part, uint64_t now_ms)
+{
+	return part->under_way != NULL && now_ms >= part->whole_ms &&
+	       now_ms >= oldest(part)->since_ms + WHOLE_MS;
 }
 
 void wp_direct_ask(struct wp_direct *direct, const struct wp_owned *owned,
@@ -246,15 +298,19 @@ void wp_direct_ask(struct wp_direct *direct, const struct wp_owned *owned,
 {
 	struct part *part = &direct->parts[owned->partition];
 
+	free(part->names);
+	part->names = NULL;
 	part->is_more = false;
 	part->is_direct = !ask->is_careful && may_go(direct, owned, now_ms);
+	if (!part->is_direct || !name_all(part) || is_whole_due(part, now_ms))
+		walk_all(part);
+	if (part->from[0] == '\0') {
+		part->has_passed = false;
+		part->whole_ms = now_ms + WHOLE_MS;
+	}
 	ask->is_direct = part->is_direct;
-	ask->skip_to = "";
+	ask->from = part->from;
 	ask->n_names = 0;
-	if (!part->is_direct)
-		return;
-	write_skip_to(part, now_ms);
-	ask->skip_to = part->skip_to;
 	if (part->names != NULL) {
 		ask->names = part->names->list;
 		ask->n_names = part->names->n;
@@ -263,14 +319,15 @@ void wp_direct_ask(struct wp_direct *direct, const struct wp_owned *owned,
 
 /* Was this number told by a store that had refused another one? Then it is
  * refused for the second time, and somebody else knows better. */
-static bool was_named(const struct names *names, const struct wp_box *box)
+static bool was_told(const struct part *part, const struct wp_box *box)
 {
-	if (names == NULL)
-		return false;
-	for (size_t i = 0; i < names->n; i++)
-		if (names->boxes[i].len == box->len &&
-		    memcmp(names->boxes[i].text, box->text, box->len) == 0)
-			return true;
+	for (const struct wp_batch *b = part->told; b != NULL; b = b->older)
+		for (size_t i = 0; i < b->n_users; i++)
+			if (b->users[i].is_stale &&
+			    b->users[i].box.len == box->len &&
+			    memcmp(b->users[i].box.text, box->text, box->len) ==
+				    0)
+				return true;
 	return false;
 }
 
@@ -308,12 +365,14 @@ static bool hand_over(struct wp_direct *d, const struct wp_owned *owned,
 		     err.msg);
 		return false;
 	}
-	part->is_more |= batch == NULL || batch->n_rows < result->rows;
+	if (batch == NULL || batch->n_rows < result->rows) {
+		part->is_more = true;
+		walk_all(part);
+	}
 	if (batch == NULL)
 		return true;
 	for (size_t i = 0; i < batch->n_users; i++)
-		batch->users[i].is_named =
-			was_named(part->names, &batch->users[i].box);
+		batch->users[i].is_named = was_told(part, &batch->users[i].box);
 	batch->older = part->under_way;
 	if (!wp_handover_put(d->w->handover, batch)) {
 		part->paused_until_ms = now_ms + FULL_MS;
@@ -328,17 +387,15 @@ static bool hand_over(struct wp_direct *d, const struct wp_owned *owned,
 	return true;
 }
 
-static void hold(struct part *part, uint64_t now_ms)
+/* Where the walk has ended the next one begins. */
+static void note_walk(struct part *part, const struct wp_route_result *result)
 {
-	if (awaited(part) == NULL) {
-		part->n_holds = 0;
-		return;
-	}
-	if (now_ms < part->mixed_until_ms)
-		part->hold_ms = now_ms + MIXED_HOLD_MS;
-	else
-		part->hold_ms = now_ms + ((uint64_t)HOLD_MS << part->n_holds);
-	part->n_holds += part->n_holds < HOLDS_MAX;
+	size_t len = strlen(result->walked);
+
+	walk_all(part);
+	if (part->is_direct && len < sizeof(part->from))
+		memcpy(part->from, result->walked, len + 1);
+	part->has_passed |= result->passed > 0;
 }
 
 bool wp_direct_tell(struct wp_direct *direct, const struct wp_owned *owned,
@@ -352,20 +409,25 @@ bool wp_direct_tell(struct wp_direct *direct, const struct wp_owned *owned,
 		part->is_more = result->left > result->held;
 		if (result->routed > result->marked)
 			part->mixed_until_ms = now_ms + MIXED_MS;
+		note_walk(part, result);
 		if (part->is_direct && result->rows > 0)
 			is_refused = !hand_over(direct, owned, result, now_ms);
 		part->is_more |= is_refused;
 	}
+	if (is_refused || part->under_way == NULL)
+		walk_all(part);
 	drop_names(part);
 	part->is_direct = false;
-	hold(part, now_ms);
-	return is_refused || awaited(part) != NULL;
+	part->hold_ms = now_ms + (now_ms < part->mixed_until_ms ? MIXED_HOLD_MS
+								: HOLD_MS);
+	return is_refused || is_awaited(part);
 }
 
 void wp_direct_tell_none(struct wp_direct *direct, uint32_t partition)
 {
 	struct part *part = &direct->parts[partition];
 
+	walk_all(part);
 	drop_names(part);
 	part->is_direct = false;
 	part->is_more = true;
@@ -373,83 +435,54 @@ void wp_direct_tell_none(struct wp_direct *direct, uint32_t partition)
 
 /* ---- what became of it ---- */
 
-static void add_name(struct part *part, const struct wp_batch_user *user)
-{
-	struct names *names = part->names;
-	struct wp_route_name *name;
-
-	if (names == NULL)
-		names = part->names = calloc(1, sizeof(*names));
-	/* Without, it is stale once more. */
-	if (names == NULL || names->n == NAMES_MAX)
-		return;
-	names->boxes[names->n] = user->box;
-	name = &names->list[names->n];
-	name->urn = names->boxes[names->n].text;
-	name->len = user->box.len;
-	name->version = user->is_named || user->number_now < 0
-				? WP_ROUTE_VERSION_HOT
-				: user->number_now;
-	names->n++;
-}
-
-/* Returns how many of its users were refused. */
-static size_t add_names(struct part *part, const struct wp_batch *batch)
+static size_t count_stale(const struct wp_batch *batch)
 {
 	size_t n = 0;
 
-	for (size_t i = 0; i < batch->n_users; i++) {
-		if (!batch->users[i].is_stale)
-			continue;
-		add_name(part, &batch->users[i]);
-		n++;
-	}
+	for (size_t i = 0; i < batch->n_users; i++)
+		n += batch->users[i].is_stale;
 	return n;
 }
 
-/* True when its partition has to be routed again. */
-static bool settle(struct wp_direct *d, const struct wp_batch *batch,
+/* True when its partition has to be routed again. The batch is let go of. */
+static bool settle(struct wp_direct *d, struct wp_batch *batch, bool was_late,
 		   uint64_t now_ms)
 {
 	struct part *part = &d->parts[batch->partition];
-	size_t n_stale = add_names(part, batch);
+	size_t n_stale = count_stale(batch);
+	bool is_landed = batch->outcome == WP_BATCH_LANDED;
+	bool is_again = !is_landed || batch->left > 0 || n_stale > 0 ||
+			was_late || part->is_more || part->has_passed;
 
 	part->n_dropped += batch->outcome == WP_BATCH_DROPPED;
-	if (batch->outcome == WP_BATCH_LANDED && n_stale < batch->n_users) {
-		d->is_slow = false;
-		d->heard_ms = now_ms;
+	if (is_landed && n_stale < batch->n_users)
 		part->n_dropped = 0;
-	}
 	if (batch->outcome == WP_BATCH_FAULTY || part->n_dropped > DROPPED_MAX)
 		part->paused_until_ms = now_ms + FAULTY_MS;
-	return batch->outcome != WP_BATCH_LANDED || batch->left > 0 ||
-	       n_stale > 0 || batch->is_given_up || part->is_more;
-}
-
-/* When it is late. */
-static uint64_t deadline(const struct wp_direct *d, const struct wp_batch *b)
-{
-	uint64_t most_ms = b->since_ms + LATE_TIMES * d->late_ms;
-	uint64_t from_ms = b->since_ms;
-
-	if (d->heard_ms > from_ms)
-		from_ms = d->heard_ms;
-	return from_ms + d->late_ms < most_ms ? from_ms + d->late_ms : most_ms;
+	if (!is_landed || n_stale > 0 || part->has_passed)
+		walk_all(part);
+	if (n_stale > 0) {
+		batch->older = part->told;
+		part->told = batch;
+	} else {
+		free(batch);
+	}
+	return is_again;
 }
 
 /* Everything of a partition with something late takes the long way. */
 static bool give_up(struct wp_direct *d, uint32_t partition, uint64_t now_ms)
 {
 	struct part *part = &d->parts[partition];
-	struct wp_batch *b;
-	bool is_late = false;
 
-	for (b = part->under_way; b != NULL; b = b->older)
-		is_late |= !b->is_given_up && now_ms >= deadline(d, b);
-	if (!is_late)
+	if (!is_awaited(part))
 		return false;
-	for (b = part->under_way; b != NULL; b = b->older)
-		b->is_given_up = true;
+	if (now_ms < oldest(part)->since_ms + d->late_ms) {
+		if (oldest(part)->since_ms + d->late_ms < d->check_ms)
+			d->check_ms = oldest(part)->since_ms + d->late_ms;
+		return false;
+	}
+	part->is_late = true;
 	wp_metric_add(d->w->metrics, WP_WM_DIRECT_LATE, 1);
 	return true;
 }
@@ -462,17 +495,9 @@ static void find_late(struct wp_direct *d, uint64_t now_ms,
 	uint32_t n = (uint32_t)d->w->conf->mailbox.partitions;
 
 	d->check_ms = UINT64_MAX;
-	for (uint32_t p = 0; p < n; p++) {
-		const struct wp_batch *b;
-
-		if (give_up(d, p, now_ms)) {
-			d->is_slow = true;
+	for (uint32_t p = 0; p < n; p++)
+		if (give_up(d, p, now_ms))
 			on_news(ctx, p, false);
-		}
-		for (b = d->parts[p].under_way; b != NULL; b = b->older)
-			if (!b->is_given_up && deadline(d, b) < d->check_ms)
-				d->check_ms = deadline(d, b);
-	}
 }
 
 void wp_direct_hear(struct wp_direct *direct, uint64_t now_ms,
@@ -485,17 +510,14 @@ void wp_direct_hear(struct wp_direct *direct, uint64_t now_ms,
 	while (direct->n_batches > 0 &&
 	       (batch = wp_handover_hear(direct->w->handover)) != NULL) {
 		uint32_t partition = batch->partition;
+		bool was_late = direct->parts[partition].is_late;
 		bool is_again;
 
 		unlink_batch(direct, batch);
-		if (awaited(&direct->parts[partition]) == NULL)
-			direct->parts[partition].n_holds = 0;
-		is_again = settle(direct, batch, now_ms);
-		free(batch);
-		if (is_again || awaited(&direct->parts[partition]) == NULL)
+		is_again = settle(direct, batch, was_late, now_ms);
+		if (is_again || !is_awaited(&direct->parts[partition]))
 			on_news(ctx, partition, !is_again);
 	}
-	look_up_again(direct);
 	if (now_ms >= direct->check_ms)
 		find_late(direct, now_ms, on_news, ctx);
 }

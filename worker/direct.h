@@ -34,7 +34,7 @@ uint64_t wp_direct_hold_ms(const struct wp_direct *direct, uint32_t partition);
 uint64_t wp_direct_next_ms(const struct wp_direct *direct);
 
 /*
- * Complete what a route call asks of a partition: is_direct, skip_to, names.
+ * Complete what a route call asks of a partition: is_direct, from, names.
  * They are borrowed until wp_direct_tell().
  */
 void wp_direct_ask(struct wp_direct *direct, const struct wp_owned *owned,

@@ -184,8 +184,7 @@ static struct call route_of(uint32_t partition)
 {
 	const struct wp_route_call told = { &bench.conf, bench.run_id,
 					    "0123456789abcdef" };
-	struct wp_route_ask ask = { .lease.partition = partition,
-				    .skip_to = "" };
+	struct wp_route_ask ask = { .lease.partition = partition, .from = "" };
 	redisReply *owner = redisCommand(
 		bench.redis, "GET wp:{%" PRIu32 "}:owner", partition);
 	struct wp_cmd cmd;

@@ -13,8 +13,9 @@
 
 enum {
 	ROUTE_BYTES = 1024 * 1024,
-	/* {"ok", routed, dropped, dead, held, left, marked, error, row…} */
-	ROWS_AT = 8,
+	/* {"ok", routed, dropped, dead, held, left, marked, error, passed,
+	 * walked, row…} */
+	ROWS_AT = 10,
 	/* id, expires_ms, m, version */
 	ROW_WORDS = 4,
 };
@@ -31,6 +32,8 @@ static void add_name(struct wp_cmd *cmd, const struct wp_route_name *name)
 	wp_cmd_add(cmd, name->urn, name->len);
 	if (name->version == WP_ROUTE_VERSION_HOT)
 		wp_cmd_str(cmd, "hot");
+	else if (name->version == WP_ROUTE_VERSION_WAY)
+		wp_cmd_str(cmd, "way");
 	else
 		wp_cmd_int(cmd, name->version);
 }
@@ -41,7 +44,7 @@ static void add_partition(struct wp_cmd *cmd, const struct wp_route_ask *ask)
 	add_flag(cmd, ask->is_careful);
 	add_flag(cmd, ask->may_have_tries);
 	add_flag(cmd, ask->is_direct);
-	wp_cmd_str(cmd, ask->skip_to);
+	wp_cmd_str(cmd, ask->from);
 	wp_cmd_int(cmd, (int64_t)ask->n_names);
 	for (size_t i = 0; i < ask->n_names; i++)
 		add_name(cmd, &ask->names[i]);
@@ -79,6 +82,8 @@ static void read_counts(const struct wp_reply *reply,
 	out->left = wp_reply_int(wp_reply_at(reply, 5));
 	out->marked = wp_reply_int(wp_reply_at(reply, 6));
 	out->error = wp_reply_str(wp_reply_at(reply, 7));
+	out->passed = wp_reply_int(wp_reply_at(reply, 8));
+	out->walked = wp_reply_str(wp_reply_at(reply, 9));
 	out->rows = (wp_reply_count(reply) - ROWS_AT) / ROW_WORDS;
 }
 
@@ -110,6 +115,7 @@ void wp_route_parse(const struct wp_reply *reply, size_t i,
 	*out = (struct wp_route_result){
 		.status = WP_ROUTE_REFUSED,
 		.error = wp_reply_str(own),
+		.walked = "",
 		.reply = own,
 	};
 	if (wp_reply_type(own) != WP_REPLY_ERROR)

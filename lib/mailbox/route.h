@@ -19,6 +19,7 @@ enum {
 	WP_ROUTES_MAX = 16,         /* partitions of a call */
 	WP_ROUTE_TOKEN_LEN = 16,    /* hex digits */
 	WP_ROUTE_VERSION_HOT = -1,  /* of a name: this one's go to hot */
+	WP_ROUTE_VERSION_WAY = -2,  /* …some of this one's are under way */
 	WP_ROUTE_VERSION_NO_ROW = 0 /* of a row: the store has none, they say */
 };
 
@@ -26,7 +27,7 @@ enum {
 struct wp_route_name {
 	const char *urn;
 	size_t len;
-	int64_t version; /* what the store said, or WP_ROUTE_VERSION_HOT */
+	int64_t version; /* what the store said, or WP_ROUTE_VERSION_… */
 };
 
 /* A partition of a call. All borrowed. */
@@ -41,9 +42,10 @@ struct wp_route_ask {
 	/* Messages for who is away and has nothing in hot are answered as rows
 	 * for the cold store, and stay in ingress. */
 	bool is_direct;
-	/* "" or the last id that is on its way to the cold store: what is away
-	 * and no newer is not answered again, and nothing overtakes it. */
-	const char *skip_to;
+	/* With is_direct: where the walk begins. Behind this id; up to it all
+	 * that is in ingress is of users who are named as under way. "": with
+	 * the oldest entry. */
+	const char *from;
 	size_t n_names;
 	const struct wp_route_name *names;
 };
@@ -77,10 +79,16 @@ enum wp_route_status {
 struct wp_route_result {
 	enum wp_route_status status;
 	/* held: of left, those that wait for another try, or behind one.
-	 * left: still in ingress, rows that were answered not counted.
-	 * marked: users who are to be moved to the cold store. */
-	int64_t routed, dropped, dead, held, left, marked;
-	const char *error;            /* "" when none */
+	 * left: still in ingress, rows that were answered not counted, and
+	 * not what waits behind something that is under way; more, where there
+	 * was too much for the call.
+	 * marked: users who are to be moved to the cold store.
+	 * passed: what waits behind something that is under way. */
+	int64_t routed, dropped, dead, held, left, marked, passed;
+	const char *error; /* "" when none */
+	/* Up to this id all that is in ingress is a row of this answer, or of
+	 * users who were named as under way; "": that is not so. */
+	const char *walked;
 	size_t rows;                  /* for wp_route_row() */
 	const struct wp_reply *reply; /* of this partition */
 };

@@ -110,6 +110,24 @@ class Direct(E2eTest):
         self.assertEqual(self.rows(bob), 0)
         self.assert_status(amy.ack(others), 204)
 
+    def test_who_comes_back_to_nothing_new_does_not_either(self):
+        self.hurry()
+        bob = self.user()
+        with self.locked_store():
+            ids = self.send(bob, b"1", b"2")
+            socket = self.connect(bob)
+            socket.expect("connected")
+            self.messages(bob, 2)
+            self.assertEqual(self.message_ids(bob, 2), ids)
+            self.assertEqual(self.rows(bob), 0)
+            ids += self.send(bob, b"3")
+            self.messages(bob, 3)
+            self.assertEqual(self.message_ids(bob, 3), ids)
+        wait_for(lambda: self.in_ingress() == 0, "ingress is empty")
+        self.assertEqual(self.message_ids(bob, 3), ids)
+        self.assert_status(bob.ack(ids), 204)
+        self.assertEqual(bob.pull().json()["messages"], [])
+
     def test_a_message_to_oneself_that_is_acked_at_once_stays_away(self):
         bob = self.user()
         for turn in range(USERS):

@@ -28,6 +28,7 @@
 struct said {
 	struct wp_route_result result;
 	char rows[1000];
+	char walked[WP_ENTRY_ID_MAX];
 };
 
 static void write_rows(struct wp_route_result *result, char *out, size_t size)
@@ -69,8 +70,11 @@ static struct said ask(struct wp_world *w, const struct wp_route_ask *ask)
 	if (said.result.status != WP_ROUTE_OK)
 		fail_msg("%d: %s", (int)said.result.status, said.result.error);
 	write_rows(&said.result, said.rows, sizeof(said.rows));
+	(void)snprintf(said.walked, sizeof(said.walked), "%s",
+		       said.result.walked);
 	wp_reply_free(&reply);
 	said.result.error = "";
+	said.result.walked = "";
 	said.result.reply = NULL;
 	return said;
 }
@@ -90,11 +94,18 @@ static struct said route(struct wp_world *w)
 	return ask(w, &what);
 }
 
-static struct said route_behind(struct wp_world *w, const char *skip_to)
+/* While something of Bob and Amy is under way, up to this id. */
+static struct said route_behind(struct wp_world *w, const char *from)
 {
+	const struct wp_route_name names[] = {
+		{ WP_BOB, strlen(WP_BOB), WP_ROUTE_VERSION_WAY },
+		{ WP_AMY, strlen(WP_AMY), WP_ROUTE_VERSION_WAY },
+	};
 	struct wp_route_ask what = directly(w);
 
-	what.skip_to = skip_to;
+	what.from = from;
+	what.n_names = 2;
+	what.names = names;
 	return ask(w, &what);
 }
 
@@ -152,6 +163,8 @@ static void who_is_away_is_answered_and_stays_in_ingress(void **state)
 	assert_int_equal(said.result.held, 0);
 	assert_int_equal(said.result.left, 0);
 	assert_int_equal(said.result.marked, 0);
+	assert_int_equal(said.result.passed, 0);
+	assert_string_equal(said.walked, "1-3");
 	wp_world_expect(w, "3", "XLEN " WP_P "ingress");
 	wp_world_expect(w, "0",
 			"EXISTS " WP_P "hot:" WP_BOB " " WP_P "hot!:" WP_BOB
@@ -270,6 +283,8 @@ static void nothing_is_answered_past_an_entry_that_failed(void **state)
 	assert_string_equal(said.rows, "1-3 bob !h1 v0");
 	assert_int_equal(said.result.held, 2);
 	assert_int_equal(said.result.left, 2);
+	/* What is held is no place to begin behind. */
+	assert_string_equal(said.walked, "");
 
 	/* Its tries are over, and nobody takes the other one by itself. */
 	for (int i = 1; i < w->conf.mailbox.max_tries; i++)
@@ -291,9 +306,14 @@ static void the_oldest_are_answered_when_not_all_can_be(void **state)
 	said = route(w);
 	assert_string_equal(said.rows, "1-1 bob m1 v0, 1-2 bob m2 v0");
 	assert_int_equal(said.result.left, 2);
+	assert_string_equal(said.walked, "1-2");
+	said = route_behind(w, said.walked);
+	assert_string_equal(said.rows, "");
+	assert_int_equal(said.result.passed, 2);
+	assert_string_equal(said.walked, "1-4");
 }
 
-/* X39 and X33: what is on its way is passed by, and so is all behind it. */
+/* X39, X41, X33: what is on its way is passed by, and so is all behind it. */
 static void nothing_goes_past_what_is_on_its_way(void **state)
 {
 	struct wp_world *w = *state;
@@ -309,16 +329,81 @@ static void nothing_goes_past_what_is_on_its_way(void **state)
 	assert_int_equal(said.result.routed, 0);
 	assert_int_equal(said.result.held, 0);
 	assert_int_equal(said.result.left, 0);
+	assert_int_equal(said.result.passed, 2);
+	assert_string_equal(said.walked, "2-4");
 	wp_world_expect(w, "0", "EXISTS " WP_P "hot:" WP_BOB);
 	wp_world_expect(w, "0", "HEXISTS " WP_P "cold " WP_BOB);
+
+	/* From the oldest on it is the same. */
+	said = route_behind(w, "");
+	assert_string_equal(said.rows, "2-4 eve m5 v0");
+	assert_int_equal(said.result.passed, 4);
+
+	/* Behind the last one is nothing, and that is as far as it went. */
+	said = route_behind(w, "2-4");
+	assert_string_equal(said.rows, "");
+	assert_int_equal(said.result.left, 0);
+	assert_string_equal(said.walked, "2-4");
 
 	/* Who has come back by now gets all of it, in its order. */
 	connect_bob(w);
 	said = route_behind(w, "1-2");
 	assert_string_equal(said.rows, "2-4 eve m5 v0");
 	assert_int_equal(said.result.routed, 3);
+	assert_int_equal(said.result.passed, 1);
+	assert_string_equal(said.walked, "2-4");
 	wp_world_expect_pull(w, "h1 m1 m3");
 	wp_world_expect(w, "2", "XLEN " WP_P "ingress");
+}
+
+/* The walk begins anew, and what it has answered is answered once. */
+static void who_has_come_back_is_found_in_any_slice(void **state)
+{
+	enum { ROWS = 20 }; /* a slice of the script, and more */
+	struct wp_world *w = *state;
+	struct said said;
+	char id[WP_ENTRY_ID_MAX];
+	char urn[32];
+
+	accept(w, WP_BOB, "1-1", "m1");
+	accept(w, WP_AMY, "1-2", "a1");
+	for (int i = 0; i < ROWS; i++) {
+		(void)snprintf(id, sizeof(id), "2-%d", i);
+		(void)snprintf(urn, sizeof(urn), "urn:sm:user:u%d", i);
+		accept(w, urn, id, "m");
+	}
+	accept(w, WP_AMY, "2-20", "a2");
+	accept(w, WP_BOB, "2-21", "m2");
+	connect_bob(w);
+	said = route_behind(w, "1-2");
+	assert_int_equal(said.result.rows, ROWS);
+	assert_int_equal(said.result.routed, 2);
+	assert_int_equal(said.result.passed, 2);
+	assert_int_equal(said.result.left, 0);
+	assert_string_equal(said.walked, "2-21");
+	wp_world_expect_pull(w, "m1 m2");
+	wp_world_expect(w, "22", "XLEN " WP_P "ingress");
+	wp_world_expect(w, "20", "HLEN " WP_P "cold");
+}
+
+/* Nobody else has a share in it, and what may vanish does. */
+static void who_is_away_and_under_way_holds_up_nobody(void **state)
+{
+	struct wp_world *w = *state;
+	struct said said;
+
+	accept(w, WP_BOB, "1-1", "m1");
+	wp_world_run(w, WP_PUT_INGRESS(WP_P "ingress", "2-1", WP_BOB, "2",
+				       LAST_MS, "e1"));
+	accept_strange(w, WP_BOB, "2-2", "m2");
+	wp_world_run(w, "ZADD " WP_P "expiry 1000 " EVE);
+	accept(w, EVE, "2-3", "m3");
+	said = route_behind(w, "1-1");
+	assert_int_equal(said.result.dropped, 1);
+	assert_int_equal(said.result.routed, 1);
+	assert_int_equal(said.result.passed, 1);
+	wp_world_expect(w, "2", "XLEN " WP_P "ingress");
+	wp_world_expect(w, "[" EVE "]", "ZRANGE " WP_P "expiry 0 -1");
 }
 
 static void without_rows_nothing_is_passed_by(void **state)
@@ -328,7 +413,7 @@ static void without_rows_nothing_is_passed_by(void **state)
 
 	accept(w, WP_BOB, "1-1", "m1");
 	accept(w, WP_BOB, "1-2", "m2");
-	what.skip_to = "1-1";
+	what.from = "1-1";
 	assert_int_equal(ask(w, &what).result.routed, 2);
 	wp_world_expect_pull(w, "m1 m2");
 }
@@ -420,7 +505,10 @@ static void a_row_has_no_try_counted(void **state)
 	accept(w, WP_BOB, "1-1", "m1");
 	accept(w, WP_BOB, "1-2", "m2");
 	wp_world_run(w, "HSET " WP_P "tries 1-1 1 1-2 1");
-	(void)route_behind(w, "1-1");
+	(void)route(w);
+	wp_world_expect(w, "0", "EXISTS " WP_P "tries");
+	wp_world_run(w, "HSET " WP_P "tries 1-1 1 1-2 1");
+	(void)route_behind(w, "");
 	wp_world_expect(w, "0", "EXISTS " WP_P "tries");
 }
 
@@ -438,12 +526,12 @@ static void partitions_do_not_know_of_each_other(void **state)
 
 	asks[0].n_names = 1;
 	asks[0].names = &name;
-	asks[0].skip_to = "5-5";
+	asks[0].from = "1-1";
 	asks[1].lease.partition = 8;
 	wp_world_run(w, "SET wp:{8}:owner %s", w->owner);
 	wp_world_run(w, "SET wp:{8}:gate %s", wp_redis_run_id(w->redis));
 	accept(w, WP_BOB, "1-1", "m1");
-	accept(w, WP_AMY, "1-2", "m2");
+	accept(w, WP_BOB, "1-2", "m2");
 	wp_world_run(w, WP_PUT_INGRESS("wp:{8}:ingress", "1-1", WP_BOB, "0",
 				       LAST_MS, "m3"));
 	wp_route_build(&w->cmd, &call, asks, 2);
@@ -466,16 +554,20 @@ static void an_answer_that_is_none_is_not_read(void **state)
 	struct wp_route_row row;
 	struct wp_reply *reply;
 
-	reply = wp_world_cmd(w, "EVAL return{{'ok',1,2,3,4,5,6,'','1-1'}} 0");
+	reply = wp_world_cmd(w,
+			     "EVAL return{{'ok',1,2,3,4,5,6,'',7,'','1-1'}} 0");
 	wp_route_parse(reply, 0, &result);
 	assert_int_equal(result.status, WP_ROUTE_REFUSED);
 	wp_reply_free(&reply);
-	reply = wp_world_cmd(w, "EVAL " WP_LUA_PACK "local\tv=pack('u',0,'e')\t"
-				"return{{'ok',1,2,3,4,5,6,'','1','9',v,'0',"
-				"'1-1','9','e','0','1-1','9',v,'-1',"
-				"'1-1','9',v,'7'}} 0");
+	reply = wp_world_cmd(
+		w, "EVAL " WP_LUA_PACK "local\tv=pack('u',0,'e')\t"
+		   "return{{'ok',1,2,3,4,5,6,'',7,'8-8','1','9',v,'0',"
+		   "'1-1','9','e','0','1-1','9',v,'-1',"
+		   "'1-1','9',v,'7'}} 0");
 	wp_route_parse(reply, 0, &result);
 	assert_int_equal(result.status, WP_ROUTE_OK);
+	assert_int_equal(result.passed, 7);
+	assert_string_equal(result.walked, "8-8");
 	assert_int_equal(result.rows, 4);
 	for (size_t i = 0; i < 3; i++)
 		assert_false(wp_route_row(result.reply, i, &row));
@@ -502,6 +594,8 @@ int main(void)
 		WORLD_TEST(nothing_is_answered_past_an_entry_that_failed),
 		WORLD_TEST(the_oldest_are_answered_when_not_all_can_be),
 		WORLD_TEST(nothing_goes_past_what_is_on_its_way),
+		WORLD_TEST(who_has_come_back_is_found_in_any_slice),
+		WORLD_TEST(who_is_away_and_under_way_holds_up_nobody),
 		WORLD_TEST(without_rows_nothing_is_passed_by),
 		WORLD_TEST(who_has_something_strange_goes_the_usual_way),
 		WORLD_TEST(something_strange_behind_rows_waits_for_them),

@@ -172,9 +172,27 @@ static const struct scene scenes[] = {
 			   ACCEPT(WP_AMY, "0", "2-2", "a2"),
 			   "HSET " WP_P "online:" WP_AMY " i1.1 5",
 			   WP_WORLD_HINT(WP_BOB, "old_7000_5_2_9") },
-		.args = "run 100 1000000 3 100 token 1:own 0 1 1 1-2 0",
+		.args = "run 100 1000000 3 100 token 1:own 0 1 1  1 " WP_BOB
+			" way",
 		.observe = { NAMES("ingress"), "HGETALL " WP_P "cold",
 			     NAMES("hot:" WP_AMY), "EXISTS " WP_P "hot:" WP_BOB,
+			     "ZRANGE " WP_P "expiry 0 -1" },
+	},
+	{
+		.name = "route, for who has come back to what is on its way",
+		.script = WP_SCRIPT_ROUTE,
+		.setup = { ACCEPT(WP_BOB, "0", "1-1", "m1"),
+			   ACCEPT(WP_AMY, "0", "1-2", "a1"),
+			   ACCEPT(EVE, "0", "2-1", "e1"),
+			   ACCEPT(WP_AMY, "0", "2-2", "a2"),
+			   ACCEPT(WP_BOB, "0", "2-3", "m2"),
+			   "HSET " WP_P "online:" WP_AMY " i1.1 5",
+			   WP_WORLD_HINT(WP_BOB, "old_7000_5_2_9") },
+		.args = "run 100 1000000 3 100 token 1:own 0 1 1 1-2 2 " WP_BOB
+			" way " WP_AMY " way",
+		.observe = { NAMES("ingress"), "HGETALL " WP_P "cold",
+			     NAMES("hot:" WP_AMY), "EXISTS " WP_P "hot:" WP_BOB,
+			     "SMEMBERS " WP_P "due:i1",
 			     "ZRANGE " WP_P "expiry 0 -1" },
 	},
 	{

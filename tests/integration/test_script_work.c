@@ -205,7 +205,8 @@ static void so_it_does_over_what_is_on_its_way_to_the_cold_store(void **state)
 	wp_world_run(w, "SET " WP_P "gate run");
 	accept(w, WP_BOB, MANY, 0);
 	(void)snprintf(args, sizeof(args),
-		       "run 100 %d 5 0 token own 0 1 1 999999-0 0", ROOM);
+		       "run 100 %d 5 0 token own 0 1 1  1 " WP_BOB " way",
+		       ROOM);
 	work = run(w, WP_SCRIPT_ROUTE, args);
 	assert_in_range(work.bytes, 8 * ROOM, 8 * ROOM + 3 * SLICE * SIZE);
 	wp_reply_free(&work.reply);

@@ -359,6 +359,49 @@ static void nothing_overtakes_what_is_under_way(void **state)
 	rig_release(&rig);
 }
 
+/* Whoever comes back does not wait for the disk, also when nothing newer comes
+ * that would tell. */
+static void who_comes_back_gets_what_is_under_way(void **state)
+{
+	struct rig rig;
+
+	rig_init(&rig, *state);
+	(void)wp_world_post(rig.w, MAIL(.json = "m1"));
+	route(&rig);
+	connect_bob(&rig);
+	for (int i = 0; i < TURNS_MAX && !is_poked(&rig); i++)
+		route(&rig);
+	assert_true(is_poked(&rig));
+	wp_world_expect_pull(rig.w, "m1");
+	wp_world_expect_cold(rig.w, "");
+	land(&rig);
+	wp_world_expect_pull(rig.w, "m1");
+	expect_ingress(&rig, 0);
+	rig_release(&rig);
+}
+
+/* X42: one came behind another, others came since, and it still is the next. */
+static void what_waited_for_a_landing_is_before_what_comes_then(void **state)
+{
+	struct rig rig;
+
+	rig_init(&rig, *state);
+	(void)wp_world_post(rig.w, MAIL(.json = "m1"));
+	route(&rig);
+	(void)wp_world_post(rig.w, MAIL(.json = "m2"));
+	(void)wp_world_post(rig.w, MAIL(.json = "a1", .to = WP_AMY));
+	route(&rig);
+	(void)wp_world_post(rig.w, MAIL(.json = "m3"));
+	land(&rig);
+	expect_ingress(&rig, 2);
+	connect_bob(&rig);
+	route(&rig);
+	expect_ingress(&rig, 0);
+	wp_world_expect_pull(rig.w, "m1 m2 m3");
+	wp_world_expect(rig.w, "2", "XLEN " WP_P "hot:" WP_BOB);
+	rig_release(&rig);
+}
+
 /* Of somebody who is under way nothing newer is handed over. */
 static void a_user_is_under_way_once(void **state)
 {
@@ -552,7 +595,7 @@ static void hand_over_another(struct rig *rig)
 	struct wp_reply *reply = wp_world_cmd(
 		rig->w,
 		"EVAL " WP_LUA_PACK
-		"return{{'ok',0,0,0,0,0,0,'','%d-1','" WP_ALIVE "',"
+		"return{{'ok',0,0,0,0,0,0,'',0,'','%d-1','" WP_ALIVE "',"
 		"pack('urn:sm:user:f%d',0,'m'),'0'}} 0",
 		rig->loads, rig->loads);
 
@@ -864,6 +907,8 @@ int main(void)
 		WORLD_TEST(and_so_is_who_comes_before_it_leaves_ingress),
 		WORLD_TEST(who_leaves_again_has_it_on_disk),
 		WORLD_TEST(nothing_overtakes_what_is_under_way),
+		WORLD_TEST(who_comes_back_gets_what_is_under_way),
+		WORLD_TEST(what_waited_for_a_landing_is_before_what_comes_then),
 		WORLD_TEST(a_user_is_under_way_once),
 		WORLD_TEST(an_ack_before_the_append_is_final),
 		WORLD_TEST(an_ack_before_it_leaves_ingress_is_final),

@@ -125,7 +125,7 @@ struct wp_route_ask wp_world_ask(const struct wp_world *w)
 	return (struct wp_route_ask){
 		.lease = wp_world_lease(w->owner),
 		.may_have_tries = true,
-		.skip_to = "",
+		.from = "",
 	};
 }
 

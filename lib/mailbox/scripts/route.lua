@@ -6,7 +6,7 @@
 -- KEYS     wp:{p}: of each partition, none of them twice
 -- ARGV     run_id, max_entries, max_bytes, max_tries, push_max, token, then for
 --          each partition
---          owner, careful, may_have_tries, away, skip_to, n, n names
+--          owner, careful, may_have_tries, away, from, n, n names
 --          push_max: about how many notification commands are kept; 0: nobody
 --          wants any
 --          careful "1": count a try before each attempt, for a partition whose
@@ -17,19 +17,26 @@
 --          token: 16 hex digits, never used before
 --          away "1": entries for who is away and has nothing in hot stay in
 --          ingress and are answered as rows (step N2)
---          skip_to: "" or the last id that is on its way to the cold store:
---          rows up to it are not answered again
+--          from: where the walk begins, behind an id up to which all of
+--          ingress is of users who are named as under way; "": at the oldest
+--          entry. Only where rows are answered
 --          names: urn and version of a mailbox that the store has told since
---          an append was refused, or urn and "hot": no rows for this one
+--          an append was refused; urn and "hot": no rows for this one; or urn
+--          and "way": something of this one is on its way to the cold store
 -- Result   {r1, … rn}, of each partition:
 --          {"lost"}    somebody else owns it
 --          {"gate"}    it must be reconciled first
 --          an error    it died of that; the others did not, if there are any
---          {"ok", routed, dropped, dead, held, left, marked, error, row…}
+--          {"ok", routed, dropped, dead, held, left, marked, error, passed,
+--          walked, row…}
 --          held: entries that stay for another try or behind such an entry;
 --          left: entries still in ingress, without rows and what waits for
---          their landing; marked: users who are to be moved to the cold store;
---          error: text of the last fault or ""
+--          their landing (but with what is before `from`, where there was too
+--          much for the call); marked: users who are to be moved to the cold
+--          store; error: text of the last fault or ""; passed: entries that
+--          stay until something of their user has landed; walked: the last id
+--          of the walk, when all up to it that is still in ingress is of users
+--          with rows, or named as under way; else ""
 --          a row is id, expires_ms, m, version; version: of the mailbox,
 --          as the store told it before this instant; 0: it has nothing of the
 --          user in this life of Redis
@@ -59,8 +66,10 @@
 --   - Rows of a user are answered only while nothing of the user is in hot, in
 --     this instant (X32), with a hint under a new token (X30, X34) whose
 --     last_ms covers them, oldest first and without a gap (X33). What comes
---     behind a row, or behind what is on its way, goes nowhere before it (X39),
---     except by ordinary routing of all of them, in their order.
+--     behind a row, or behind what is on its way, goes nowhere before it (X39,
+--     X41), except by ordinary routing of all of them, in their order: who is
+--     named as under way and has connected makes the walk begin at the oldest
+--     entry.
 --   - Partitions have nothing in common but the bounds and the pokes.
 -- Bounds: max_entries and max_bytes of what leaves ingress or is answered as a
 -- row, 4,096 entries and eight times max_bytes of what stays, and a slice
@@ -84,8 +93,6 @@ local now_text = string.format('%d', now_ms)
 local prefix
 -- The partition that is being routed, see begin().
 local p
-
--- include is_above
 
 -- include index_score
 
@@ -114,6 +121,8 @@ local function losses()
 end
 
 local function pusher()
+  -- include is_above
+
   -- include push
 
   return {about = push_about, take_back = push_take_back}
@@ -124,7 +133,8 @@ local function user_of(urn)
   local user = p.users[urn]
   if not user then
     user = {urn = urn, online = false, has_more = false, told = false,
-      is_away = false, version = false, last_ms = false, is_behind = false}
+      is_away = false, version = false, last_ms = false, is_behind = false,
+      is_under_way = false}
     p.users[urn] = user
   end
   return user
@@ -338,22 +348,28 @@ local function direct_way()
   end
 
   -- Those of whom the call has not known yet: is_away tells whose entries may
-  -- be rows.
+  -- be rows, or stay. Returns whether somebody has come back whose older ones
+  -- are before the walk.
   local function look_for_away(slice)
-    local urns, n = {}, 0
+    local urns, n, is_back = {}, 0, false
     for _, entry in ipairs(slice) do
       local urn = entry[2].u
       local user = urn and user_of(urn)
       if user and not user.online then
         user.online = incarnations(prefix, urn)
-        if #user.online == 0 then
+        user.is_under_way = p.versions[urn] == 'way'
+        if #user.online > 0 then
+          is_back = is_back or (p.is_behind_cursor and user.is_under_way)
+        elseif user.is_under_way then
+          user.is_away, user.is_behind = true, true
+        else
           n = n + 1
           urns[n] = urn
         end
       end
     end
     if n == 0 then
-      return
+      return is_back
     end
     local in_hot = call('ZMSCORE', prefix .. 'expiry', unpack(urns))
     local records = call('HMGET', prefix .. 'cold', unpack(urns))
@@ -363,6 +379,7 @@ local function direct_way()
       user.version = not in_hot[i] and version_of(urn, records[i])
       user.is_away = user.version and true
     end
+    return is_back
   end
 
   -- Who has something strange goes the usual way with all of it, unless a row
@@ -380,7 +397,7 @@ local function direct_way()
   end
 
   local function add_row(user, id, f)
-    local answer, at = p.rows, 8 + p.n_rows * 4
+    local answer, at = p.rows, 10 + p.n_rows * 4
     answer[at + 1], answer[at + 2] = id, f.flat[2]
     answer[at + 3], answer[at + 4] = f.flat[4], user.version
     p.n_rows = p.n_rows + 1
@@ -392,10 +409,22 @@ local function direct_way()
 
   local way = {}
 
-  -- What is to be known of a slice before any of it goes anywhere.
+  -- What is to be known of a slice before any of it goes anywhere. Returns
+  -- false when it may not go: the walk has to begin anew.
   function way.look(slice)
-    look_for_away(slice)
+    local is_back = look_for_away(slice)
     look_for_strange(slice)
+    return not is_back
+  end
+
+  -- At the oldest entry: no row has been answered yet.
+  function way.begin_anew()
+    p.is_behind_cursor = false
+    p.rows, p.copied = {'ok', 0, 0, 0, 0, 0, 0, '', 0, ''}, {}
+    p.n_rows, p.passed, p.held = 0, 0, 0
+    for _, user in pairs(p.users) do
+      user.last_ms, user.is_behind = false, user.is_under_way
+    end
   end
 
   -- Whether an entry stays where it is: "row", "passed", or nil when it is for
@@ -405,10 +434,7 @@ local function direct_way()
     if not (user and user.is_away) then
       return nil
     end
-    if p.skip_to and is_above(id, p.skip_to) then
-      p.skip_to = nil
-    end
-    if f.is_plain and not p.skip_to and not user.is_behind then
+    if f.is_plain and not user.is_behind then
       add_row(user, id, f)
       return 'row'
     elseif f.is_plain or (f.x and not f.is_ephemeral and
@@ -486,41 +512,48 @@ local function take(id, f)
   p.size_kept = p.size_kept + f.size
 end
 
--- Returns whether the whole of ingress was looked at.
-local function walk()
-  local from = '-'
-  repeat
-    local slice = call('XRANGE', prefix .. 'ingress', from, '+', 'COUNT', SLICE)
-    local is_last = #slice < SLICE
+local function slice_from(from)
+  return call('XRANGE', prefix .. 'ingress', from, '+', 'COUNT', SLICE)
+end
+
+-- Returns whether the whole of this slice is taken.
+local function take_slice(slice)
+  note_expiries(slice)
+  for i, entry in ipairs(slice) do
+    p.walked = entry[1]
+    take(p.walked, entry[2])
+    if is_full() then
+      return i == #slice
+    end
+  end
+  return true
+end
+
+-- Returns whether the whole of ingress was looked at, from this slice on.
+local function walk(slice)
+  while true do
     for _, entry in ipairs(slice) do
       entry[2] = read(entry[2])
     end
-    if p.direct then
-      p.direct.look(slice)
-    end
-    note_expiries(slice)
-    for i, entry in ipairs(slice) do
-      local id = entry[1]
-      from = '(' .. id
-      take(id, entry[2])
-      if is_full() then
-        is_last = is_last and i == #slice
-        break
+    if not p.direct or p.direct.look(slice) then
+      local is_end = take_slice(slice) and #slice < SLICE
+      settle_slice()
+      if is_end or is_full() then
+        return is_end
       end
+      slice = slice_from('(' .. p.walked)
+    else
+      p.direct.begin_anew()
+      slice = slice_from('-')
     end
-    settle_slice()
-    if is_last then
-      return true
-    end
-  until is_full()
-  return false
+  end
 end
 
 local direct -- made by the first partition that has use for it
 
 -- A partition, of n_left that are to come with it; its words begin in ARGV
--- behind `at`.
-local function begin(at, n_left)
+-- behind `at`, and the walk behind `from`.
+local function begin(at, n_left, from)
   p = {
     users = {}, -- by urn
     is_careful = ARGV[at + 2] == '1', max_tries = tonumber(ARGV[4]),
@@ -535,14 +568,14 @@ local function begin(at, n_left)
     due = nil, marks = nil, leaving = nil, staying = nil,
     holding = nil, foreign = nil, -- by lane
     last_error = nil,
+    walked = '', is_behind_cursor = from ~= '',
   }
   p.has_tries = p.is_careful or
     (ARGV[at + 3] == '1' and call('EXISTS', prefix .. 'tries') == 1)
   if ARGV[at + 4] == '1' then
     direct = direct or direct_way()
     p.direct = direct
-    p.skip_to = ARGV[at + 5] ~= '' and ARGV[at + 5] or nil
-    p.rows = {'ok', 0, 0, 0, 0, 0, 0, ''}
+    p.rows = {'ok', 0, 0, 0, 0, 0, 0, '', 0, ''}
     p.copied = {} -- users with rows
     p.versions = {} -- urn -> version or "hot", of names
     for i = at + 7, at + 5 + 2 * ARGV[at + 6], 2 do
@@ -559,8 +592,13 @@ local function route(key, at, n_left)
   elseif holder[2] ~= ARGV[1] then
     return {'gate'}
   end
-  begin(at, n_left)
-  local is_end = walk()
+  local from = ARGV[at + 4] == '1' and ARGV[at + 5] or ''
+  local slice = slice_from(from == '' and '-' or '(' .. from)
+  if #slice == 0 then
+    return {'ok', 0, 0, 0, 0, 0, 0, '', 0, from}
+  end
+  begin(at, n_left, from)
+  local is_end = walk(slice)
   if p.direct then
     p.direct.hint()
   end
@@ -574,7 +612,7 @@ local function route(key, at, n_left)
   local left = is_end and p.held or
     call('XLEN', key .. 'ingress') - p.n_rows - p.passed
   local answer = {'ok', p.routed, p.dropped, p.dead, p.held, left, p.n_marked,
-    p.last_error or ''}
+    p.last_error or '', p.passed, p.held == 0 and p.walked or ''}
   if p.n_rows == 0 then
     return answer
   end

@@ -105,12 +105,22 @@ local function is_left(prefix, user)
   return false
 end
 
+-- One question for what hardly ever is: somebody of them is online, or a try
+-- of something in ingress is counted.
+local function is_anything_to_ask(prefix, users)
+  local keys = {prefix .. 'tries'}
+  for i, user in ipairs(users) do
+    keys[i + 1] = prefix .. 'online:' .. user.urn
+  end
+  return call('EXISTS', unpack(keys)) > 0
+end
+
 -- Whoever has to be told, marked or notified; in_hot says who has something
 -- there, by place.
-local function tell(prefix, users, in_hot)
-  local due, marks, unaware = {}, {}, {}
+local function tell(prefix, users, in_hot, may_be_online)
+  local due, marks, unaware, nobody = {}, {}, {}, {}
   for i, user in ipairs(users) do
-    local online = incarnations(prefix, user.urn)
+    local online = may_be_online and incarnations(prefix, user.urn) or nobody
     for _, inc in ipairs(online) do
       due[inc] = due[inc] or {}
       table.insert(due[inc], user.urn)
@@ -219,11 +229,8 @@ end
 -- A route call may have counted a try of what was under way. No field outlives
 -- its entry.
 local function forget_tries(prefix, users)
-  local tries = prefix .. 'tries'
-  if call('EXISTS', tries) == 1 then
-    for _, user in ipairs(users) do
-      call('HDEL', tries, unpack(ARGV, user.from, user.up_to))
-    end
+  for _, user in ipairs(users) do
+    call('HDEL', prefix .. 'tries', unpack(ARGV, user.from, user.up_to))
   end
 end
 
@@ -234,8 +241,11 @@ local function land(prefix, users)
   end
   note_sizes(prefix, users, urns)
   local in_hot = call('ZMSCORE', prefix .. 'expiry', unpack(urns))
-  tell(prefix, users, in_hot)
-  forget_tries(prefix, users)
+  local is_asked = is_anything_to_ask(prefix, users)
+  tell(prefix, users, in_hot, is_asked)
+  if is_asked then
+    forget_tries(prefix, users)
+  end
   local n = delete(prefix, users, in_hot, gone)
   local left = call('XLEN', prefix .. 'ingress')
   if #gone > 0 then

@@ -249,6 +249,7 @@ class Programs:
                 f"appendfsync {self.bench.options.fsync}",
                 "no-appendfsync-on-rewrite no", "maxmemory 4gb",
                 "maxmemory-policy noeviction", "stream-node-max-bytes 512",
+                "hash-max-listpack-entries 64",
             ]) + "\n")
         self.launch("redis", [find_program("redis-server"),
                               self.path("redis.conf")],

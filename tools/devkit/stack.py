@@ -281,6 +281,7 @@ class Stack:
             "maxmemory 4gb",
             "maxmemory-policy noeviction",
             "stream-node-max-bytes 512",
+            "hash-max-listpack-entries 64",
             *self.redis_config,
         ]
         with open(self.path("redis.conf"), "w", encoding="utf-8") as file:

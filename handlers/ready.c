@@ -13,6 +13,8 @@
 enum {
 	FRESH_MS = 1000,
 	FRESH_BAD_MS = 250, /* that all is well again is waited for */
+	/* How long the first look may take before that is a verdict. */
+	FIRST_MS = 5000,
 	SLICE = 1024,
 	SLICES_MAX = 8, /* of a look, until all are known to be open */
 };
@@ -28,8 +30,9 @@ static bool is_fresh(const struct wp_ready *ready, uint64_t now_ms)
 enum wp_ready_door wp_ready_ask(const struct wp_ready *ready, uint64_t now_ms,
 				struct wp_error *verdict_out)
 {
-	bool is_quick = now_ms - ready->begun_ms < FRESH_MS;
 	bool is_known = ready->done_ms != 0;
+	bool is_quick = now_ms - ready->begun_ms <
+			(is_known ? (uint64_t)FRESH_MS : (uint64_t)FIRST_MS);
 
 	if (is_fresh(ready, now_ms) ||
 	    (ready->is_looking && is_known && is_quick)) {

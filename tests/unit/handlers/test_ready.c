@@ -73,7 +73,9 @@ static void the_first_verdict_is_waited_for(void **state)
 	assert_int_equal(wp_ready_ask(&ready, NOW, &verdict), WP_READY_KNOWN);
 	assert_int_equal(verdict.code, WP_ERR_UNAVAIL);
 	ready.n_askers = 1;
-	assert_int_equal(wp_ready_ask(&ready, NOW + SECOND, &verdict),
+	assert_int_equal(wp_ready_ask(&ready, NOW + 5 * SECOND - 1, &verdict),
+			 WP_READY_WAIT);
+	assert_int_equal(wp_ready_ask(&ready, NOW + 5 * SECOND, &verdict),
 			 WP_READY_KNOWN);
 	assert_int_equal(verdict.code, WP_ERR_UNAVAIL);
 }

@@ -174,6 +174,20 @@ static void the_same_key_gives_the_same_id_and_one_message(void **state)
 	assert_int_equal(wp_world_int(w, "XLEN " WP_P "ingress"), 3);
 }
 
+/* Not even who cannot count what waits for a user forgets what it has said. */
+static void a_key_is_known_beside_a_number_that_is_none(void **state)
+{
+	struct wp_world *w = *state;
+	struct wp_msgid first =
+		wp_world_post(w, MAIL(.json = "m1", .key = "k"));
+	struct wp_msgid again;
+
+	wp_world_run(w, "HSET " WP_P "waits " WP_BOB " foreign");
+	again = wp_world_post(w, MAIL(.json = "m1", .key = "k"));
+	assert_true(is_same_id(&first, &again));
+	assert_int_equal(send_one(w, MAIL(.json = "m2")), WP_SEND_UNKNOWN);
+}
+
 static void a_key_with_another_envelope_or_expiry_is_a_conflict(void **state)
 {
 	struct wp_world *w = *state;
@@ -516,6 +530,7 @@ int main(void)
 		WORLD_TEST(an_ack_of_all_makes_waits_anew),
 		WORLD_TEST(high_comes_before_standard_whenever_it_was_sent),
 		WORLD_TEST(the_same_key_gives_the_same_id_and_one_message),
+		WORLD_TEST(a_key_is_known_beside_a_number_that_is_none),
 		WORLD_TEST(a_key_with_another_envelope_or_expiry_is_a_conflict),
 		WORLD_TEST(a_key_is_known_for_a_day_across_buckets),
 		WORLD_TEST(a_bucket_expires_as_a_whole),

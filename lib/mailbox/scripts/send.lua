@@ -215,9 +215,10 @@ local function make_long_way()
     if record then
       _, rest_last, _, rest_n, rest_bytes = record:match(COLD_RECORD)
     end
-    return {n = n + 0, bytes = bytes + 0, rest_n = (rest_n or 0) + 0,
-      rest_bytes = (rest_bytes or 0) + 0, rest_last = rest_last,
-      more_n = more_n, more_bytes = more_bytes, raised = nil}
+    return {n = tonumber(n), bytes = tonumber(bytes),
+      rest_n = tonumber(rest_n or 0), rest_bytes = tonumber(rest_bytes or 0),
+      rest_last = rest_last, more_n = more_n, more_bytes = more_bytes,
+      raised = nil}
   end
 
   -- Bytes of the envelope in an item.

@@ -180,9 +180,11 @@ static bool read_entry(const struct wp_reply *reply, struct wp_store_row *row,
  * whether the clock can be believed.
  */
 static enum wp_err finish_band(struct wp_chunk *chunk, enum wp_band band,
-			       size_t room, struct wp_error *err)
+			       size_t room, int64_t *bytes_out,
+			       struct wp_error *err)
 {
 	const struct wp_reply *entries = chunk->replies[band];
+	bool is_over = false;
 
 	for (size_t i = 0; i < wp_reply_count(entries); i++) {
 		struct wp_store_row row = { .band = band };
@@ -190,10 +192,12 @@ static enum wp_err finish_band(struct wp_chunk *chunk, enum wp_band band,
 
 		if (!read_entry(wp_reply_at(entries, i), &row, &is_ephemeral))
 			return no_answer(err, "XRANGE");
+		*bytes_out += (int64_t)row.json_len;
+		is_over |= !is_ephemeral && row.expires_ms > chunk->last_ms;
+		if (is_over)
+			continue;
 		if (is_ephemeral)
 			chunk->rows[room - ++chunk->n_ephemeral] = row;
-		else if (row.expires_ms > chunk->last_ms)
-			return WP_OK;
 		else
 			chunk->rows[chunk->n++] = row;
 	}
@@ -212,9 +216,7 @@ enum wp_err wp_chunk_finish(struct wp_chunk *chunk, int64_t *bytes_out,
 	if (chunk->rows == NULL)
 		return wp_error_set(err, WP_ERR_PROTO, "out of memory");
 	for (size_t i = 0; i < WP_CHUNK_BANDS && rc == WP_OK; i++)
-		rc = finish_band(chunk, order[i], n, err);
-	for (size_t i = 0; i < chunk->n; i++)
-		*bytes_out += (int64_t)chunk->rows[i].json_len;
+		rc = finish_band(chunk, order[i], n, bytes_out, err);
 	/* Less than there is room for when a band was not taken to its end. */
 	if (chunk->n_ephemeral > 0)
 		memmove(chunk->rows + chunk->n,

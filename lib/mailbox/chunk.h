@@ -77,7 +77,8 @@ void wp_chunk_was_read(struct wp_chunk *chunk, enum wp_band band,
  * All that was asked for is there: make rows of it. None at all means that what
  * waits has changed since it was prepared.
  *
- * *bytes_out: added to it are those of the envelopes
+ * *bytes_out: added to it are those of all envelopes that came, whatever is to
+ *             become of them: they are held
  * Errors:     WP_ERR_PROTO  entries that no send has written, or no memory
  */
 enum wp_err wp_chunk_finish(struct wp_chunk *chunk, int64_t *bytes_out,

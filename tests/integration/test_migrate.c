@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include "lib/mailbox/chunk.h"
 #include "lib/mailbox/scripts.h"
 #include "tests/support/boxes.h"
 #include "tests/support/entry.h"
@@ -773,6 +774,43 @@ static void what_is_ephemeral_and_came_to_who_is_here_stays(void **state)
 	plan_release(&plan);
 }
 
+static void read_band(struct wp_world *w, struct wp_chunk *chunk,
+		      enum wp_band band)
+{
+	struct wp_reply *reply = NULL;
+	struct wp_cmd cmd;
+
+	wp_cmd_init(&cmd);
+	wp_chunk_read_build(&cmd, &w->box, chunk, band);
+	assert_int_equal(wp_redis_do(w->redis, &cmd, &reply, NULL), WP_OK);
+	wp_chunk_was_read(chunk, band, reply);
+	wp_cmd_release(&cmd);
+}
+
+/* Also what is not stored, or is left for the next time, is held. */
+static void all_that_is_read_counts_as_held(void **state)
+{
+	struct wp_world *w = *state;
+	struct wp_chunk chunk = {
+		.count = { 10, 10 },
+		.last_ms = 1000,
+	};
+	int64_t held = 100;
+
+	wp_world_run(w, WP_PUT_HOT(WP_P "hot:" WP_BOB, "1-1", "999", "0", "m"));
+	put_hot(w, "hot", 1, "2", "e2");
+	put_hot(w, "hot", 2, "0", "m34");
+	put_hot(w, "hot", 3, "2", "e567");
+	put_hot(w, "hot!", 4, "2", "e8910");
+	read_band(w, &chunk, WP_BAND_HIGH);
+	read_band(w, &chunk, WP_BAND_STANDARD);
+	assert_int_equal(wp_chunk_finish(&chunk, &held, NULL), WP_OK);
+	assert_int_equal(chunk.n, 1);
+	assert_int_equal(chunk.n_ephemeral, 2);
+	assert_int_equal(held, 100 + 1 + 2 + 3 + 4 + 5);
+	wp_chunk_release(&chunk);
+}
+
 /* In ingress and hot: "<n>_<bytes>" */
 #define WAITS(sizes)                                               \
 	"EVAL return\tredis.call('HSET',KEYS[1],KEYS[2],(KEYS[3]:" \
@@ -909,6 +947,7 @@ int main(void)
 		WORLD_TEST(
 			what_comes_before_the_read_and_lives_longer_waits_for_its_hint),
 		WORLD_TEST(what_is_ephemeral_and_came_to_who_is_here_stays),
+		WORLD_TEST(all_that_is_read_counts_as_held),
 		WORLD_TEST(many_rows_of_both_bands_move_in_chunks),
 		WORLD_TEST(big_rows_move_in_chunks_of_bytes),
 		WORLD_TEST(

@@ -386,6 +386,32 @@ static void who_has_come_back_is_found_in_any_slice(void **state)
 	wp_world_expect(w, "20", "HLEN " WP_P "cold");
 }
 
+/* The walk that has begun anew may end before it, but its try is counted. */
+static void what_was_held_before_the_walk_began_anew_is_told(void **state)
+{
+	enum { SLICE = 16 };
+	struct wp_world *w = *state;
+	struct said said;
+	char id[WP_ENTRY_ID_MAX];
+
+	w->conf.worker.batch_entries = 1;
+	accept(w, WP_BOB, "1-1", "m1");
+	wp_world_run(w, WP_PUT_INGRESS(WP_P "ingress", "2-0", EVE, "0", "soon",
+				       "m"));
+	for (int i = 1; i < SLICE; i++) {
+		(void)snprintf(id, sizeof(id), "2-%d", i);
+		accept(w, EVE, id, "m");
+	}
+	accept(w, WP_BOB, "3-1", "m2");
+	connect_bob(w);
+	said = route_behind(w, "1-1");
+	assert_int_equal(said.result.routed, 1);
+	wp_world_expect(w, "1", "HGET " WP_P "tries 2-0");
+	assert_int_equal(said.result.held, 1);
+	assert_int_equal(said.result.left, SLICE + 1);
+	assert_string_equal(said.walked, "");
+}
+
 /* Nobody else has a share in it, and what may vanish does. */
 static void who_is_away_and_under_way_holds_up_nobody(void **state)
 {
@@ -595,6 +621,7 @@ int main(void)
 		WORLD_TEST(the_oldest_are_answered_when_not_all_can_be),
 		WORLD_TEST(nothing_goes_past_what_is_on_its_way),
 		WORLD_TEST(who_has_come_back_is_found_in_any_slice),
+		WORLD_TEST(what_was_held_before_the_walk_began_anew_is_told),
 		WORLD_TEST(who_is_away_and_under_way_holds_up_nobody),
 		WORLD_TEST(without_rows_nothing_is_passed_by),
 		WORLD_TEST(who_has_something_strange_goes_the_usual_way),

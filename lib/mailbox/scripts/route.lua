@@ -609,6 +609,9 @@ local function route(key, at, n_left)
   room.size = room.size - p.size
   room.kept = room.kept - (p.held + p.passed)
   room.size_kept = room.size_kept - p.size_kept
+  if p.holding and p.held == 0 then
+    p.held = 1 -- seen before the walk began anew, and has a try counted
+  end
   local left = is_end and p.held or
     call('XLEN', key .. 'ingress') - p.n_rows - p.passed
   local answer = {'ok', p.routed, p.dropped, p.dead, p.held, left, p.n_marked,

@@ -31,9 +31,12 @@ enum {
 	DROPPED_MAX = 1,
 	/* More than that of a partition would be walked over too often. */
 	LEFT_MAX = 512,
-	/* With more users under way of a partition, all of it is walked over by
-	 * each call. */
-	NAMES_MAX = 128,
+	/* What the store has said of stale mailboxes is told of so many. */
+	TOLD_MAX = 128,
+	/* And all are named who are under way: they have no more than that. Of
+	 * whom is not, a call would answer the same rows again and again, and
+	 * might come no further. */
+	NAMES_MAX = TOLD_MAX + LEFT_MAX,
 	LOG_INTERVAL_MS = 5000,
 };
 
@@ -238,38 +241,34 @@ static bool may_go(struct wp_direct *d, const struct wp_owned *owned,
 	       strcmp(owner, owned->owner) == 0;
 }
 
-static bool add_name(struct names *names, const struct wp_box *box,
+static void add_name(struct names *names, const struct wp_box *box,
 		     int64_t version)
 {
-	if (names->n == NAMES_MAX)
-		return false;
+	assert(names->n < NAMES_MAX);
 	names->list[names->n++] = (struct wp_route_name){
 		.urn = box->text,
 		.len = box->len,
 		.version = version,
 	};
-	return true;
 }
 
 /* What the store has told of stale ones. Without, they are stale again. */
 static void name_told(struct names *names, const struct wp_batch *batch)
 {
-	for (size_t i = 0; i < batch->n_users; i++) {
+	for (size_t i = 0; i < batch->n_users && names->n < TOLD_MAX; i++) {
 		const struct wp_batch_user *user = &batch->users[i];
 		bool is_of_use = !user->is_named && user->number_now >= 0;
 
 		if (user->is_stale)
-			(void)add_name(names, &user->box,
-				       is_of_use ? user->number_now
-						 : WP_ROUTE_VERSION_HOT);
+			add_name(names, &user->box,
+				 is_of_use ? user->number_now
+					   : WP_ROUTE_VERSION_HOT);
 	}
 }
 
-/* False when not all who are under way are named. */
+/* False when nobody is named. */
 static bool name_all(struct part *part)
 {
-	bool is_complete = true;
-
 	if (part->told == NULL && part->under_way == NULL)
 		return true;
 	part->names = malloc(sizeof(*part->names));
@@ -280,10 +279,10 @@ static bool name_all(struct part *part)
 		name_told(part->names, b);
 	for (const struct wp_batch *b = part->under_way; b != NULL;
 	     b = b->older)
-		for (size_t i = 0; i < b->n_users && is_complete; i++)
-			is_complete = add_name(part->names, &b->users[i].box,
-					       WP_ROUTE_VERSION_WAY);
-	return is_complete;
+		for (size_t i = 0; i < b->n_users; i++)
+			add_name(part->names, &b->users[i].box,
+				 WP_ROUTE_VERSION_WAY);
+	return true;
 }
 
 /* What takes long is looked at again: somebody may have come back. */

@@ -25,7 +25,7 @@
 #include "worker/route.h"
 
 #define MAIL(...) ((struct wp_world_mail){ __VA_ARGS__ })
-enum { FLOOD = 600, BATCH = 16, TURNS_MAX = 20, HOLD_MAX_MS = 40 };
+enum { FLOOD = 600, MANY = 160, BATCH = 16, TURNS_MAX = 20, HOLD_MAX_MS = 40 };
 enum { LOADS_MAX = 200, WAIT_MS = 1000, PATIENCE_MS = 60000 };
 
 /* Both threads' parts, one after the other in this one. */
@@ -879,6 +879,29 @@ static void a_flood_takes_the_long_way_once_it_is_seen(void **state)
 	rig_release(&rig);
 }
 
+/* However many are under way: nobody who is online waits for the disk. */
+static void who_is_online_is_reached_behind_many_who_are_not(void **state)
+{
+	struct rig rig;
+	char name[32];
+
+	rig_init(&rig, *state);
+	rig.w->conf.worker.batch_entries = BATCH;
+	for (unsigned i = 0; i < MANY; i++) {
+		(void)snprintf(name, sizeof(name), "urn:sm:user:f%u", i);
+		(void)wp_world_post(rig.w, MAIL(.json = "m", .to = name));
+	}
+	for (unsigned i = 0; i < MANY / BATCH; i++)
+		route(&rig);
+	connect_bob(&rig);
+	(void)wp_world_post(rig.w, MAIL(.json = "m1"));
+	for (unsigned i = 0; i < TURNS_MAX; i++)
+		route(&rig);
+	expect_ingress(&rig, MANY);
+	assert_true(is_poked(&rig));
+	rig_release(&rig);
+}
+
 static void a_notification_comes_when_there_is_something_to_pull(void **state)
 {
 	struct rig rig;
@@ -928,6 +951,7 @@ int main(void)
 		WORLD_TEST(another_message_under_an_id_stops_the_partition),
 		WORLD_TEST(a_hot_queue_is_emptied_first),
 		WORLD_TEST(a_flood_takes_the_long_way_once_it_is_seen),
+		WORLD_TEST(who_is_online_is_reached_behind_many_who_are_not),
 		WORLD_TEST(
 			a_notification_comes_when_there_is_something_to_pull),
 	};

@@ -26,7 +26,8 @@ enum {
 	HOLD_MS = 20,
 	WHOLE_MS = 40,
 	PAUSE_MS = 5000,
-	NAMES = 128,
+	TOLD = 128,
+	LEFT = 512,
 	ROWS = 600,
 };
 /* A row in Lua: id, user, version. */
@@ -608,33 +609,51 @@ static void what_takes_long_is_looked_at_again(void **state)
 	rig_release(&rig);
 }
 
-/* Where there are too many to name, nobody begins behind them. */
-static void so_many_are_named(void **state)
+/* A call that is answered with so many rows, each of another user. */
+static void call_of_many(struct rig *rig, const char *name, int n)
 {
 	struct wp_route_result result;
 	struct wp_reply *reply;
+
+	(void)ask_of(rig, false);
+	reply = wp_world_cmd(
+		rig->w,
+		"EVAL " WP_LUA_PACK
+		"local\tt={'ok',0,0,0,0,0,0,'',0,'9-9'}\tfor\ti=1,%d\tdo\tfor"
+		"\tk,x\tin\tipairs({i..'-1','9',pack('urn:sm:user:%s'..i,0,"
+		"'m'),'0'})do\tt[#t+1]=x\tend\tend\treturn{t} 0",
+		n, name);
+	wp_route_parse(reply, 0, &result);
+	assert_true(
+		wp_direct_tell(rig->direct, &rig->owned, &result, rig->now_ms));
+	wp_reply_free(&reply);
+}
+
+/* Else a call would be full of their rows, and never see what is behind. */
+static void however_many_are_under_way_all_are_named(void **state)
+{
+	struct wp_batch *batch;
 	struct rig rig;
 
 	rig_init(&rig, *state);
-	for (int n = NAMES; n <= NAMES + 1; n++) {
-		(void)ask_of(&rig, false);
-		reply = wp_world_cmd(
-			rig.w,
-			"EVAL " WP_LUA_PACK
-			"local\tt={'ok',0,0,0,0,0,0,'',0,'9-9'}\tfor\ti=1,%d"
-			"\tdo\tfor\tk,x\tin\tipairs({i..'-1','9',"
-			"pack('urn:sm:user:u'..i,0,'m'),'0'})do\tt[#t+1]=x\t"
-			"end\tend\treturn{t} 0",
-			n);
-		wp_route_parse(reply, 0, &result);
-		(void)wp_direct_tell(rig.direct, &rig.owned, &result,
-				     rig.now_ms);
-		wp_reply_free(&reply);
-		assert_int_equal(ask_of(&rig, false).n_names, NAMES);
-		assert_string_equal(ask_of(&rig, false).from,
-				    n == NAMES ? "9-9" : "");
-		wp_direct_forget(rig.direct, P);
-	}
+	call_of_many(&rig, "u", TOLD + 1);
+	call_of_many(&rig, "v", LEFT - TOLD - 1);
+	assert_int_equal(ask_of(&rig, false).n_names, LEFT);
+	assert_string_equal(ask_of(&rig, false).from, "9-9");
+	/* What is stale has room of its own. */
+	batch = take(&rig);
+	for (size_t i = 0; i < batch->n_users; i++)
+		batch->users[i].is_stale = true;
+	give_back(&rig, batch, WP_BATCH_LANDED);
+	(void)hear(&rig);
+	assert_int_equal(ask_of(&rig, false).n_names, LEFT - 1);
+	assert_int_equal(ask_of(&rig, false).names[TOLD].version,
+			 WP_ROUTE_VERSION_WAY);
+	/* With more than that nothing goes straight to disk. */
+	call_of_many(&rig, "w", TOLD + 2);
+	assert_false(ask_of(&rig, false).is_direct);
+	assert_int_equal(ask_of(&rig, false).n_names, 0);
+	assert_string_equal(ask_of(&rig, false).from, "");
 	rig_release(&rig);
 }
 
@@ -739,7 +758,7 @@ int main(void)
 		WORLD_TEST(what_has_passed_is_looked_for_when_something_lands),
 		WORLD_TEST(whatever_is_odd_begins_with_the_oldest),
 		WORLD_TEST(what_takes_long_is_looked_at_again),
-		WORLD_TEST(so_many_are_named),
+		WORLD_TEST(however_many_are_under_way_all_are_named),
 		WORLD_TEST(what_is_late_takes_the_long_way),
 		WORLD_TEST(all_of_a_partition_is_late_together),
 		WORLD_TEST(one_that_lands_leaves_the_others_their_time),

@@ -216,15 +216,20 @@ uint64_t wp_direct_next_ms(const struct wp_direct *direct)
 
 /* ---- a call ---- */
 
-/* In ingress: what was left by the last call, and what is under way. */
-static int64_t length_of(const struct part *part)
+static int64_t rows_of(const struct part *part)
 {
-	int64_t n = part->left;
+	int64_t n = 0;
 
 	for (const struct wp_batch *b = part->under_way; b != NULL;
 	     b = b->older)
 		n += (int64_t)b->n_rows;
 	return n;
+}
+
+/* In ingress: what was left by the last call, and what is under way. */
+static int64_t length_of(const struct part *part)
+{
+	return part->left + rows_of(part);
 }
 
 static bool may_go(struct wp_direct *d, const struct wp_owned *owned,
@@ -386,6 +391,18 @@ static bool hand_over(struct wp_direct *d, const struct wp_owned *owned,
 	return true;
 }
 
+/* What is under way is counted for itself, but where a walk that began behind
+ * it has not come to the end. */
+static void note_left(struct part *part, const struct wp_route_result *result)
+{
+	part->is_more = result->left > result->held;
+	part->left = result->left;
+	if (part->is_more && part->from[0] != '\0')
+		part->left -= rows_of(part);
+	if (part->left < 0)
+		part->left = 0;
+}
+
 /* Where the walk has ended the next one begins. */
 static void note_walk(struct part *part, const struct wp_route_result *result)
 {
@@ -404,8 +421,7 @@ bool wp_direct_tell(struct wp_direct *direct, const struct wp_owned *owned,
 	bool is_refused = false;
 
 	if (result->status == WP_ROUTE_OK) {
-		part->left = result->left;
-		part->is_more = result->left > result->held;
+		note_left(part, result);
 		if (result->routed > result->marked)
 			part->mixed_until_ms = now_ms + MIXED_MS;
 		note_walk(part, result);

@@ -581,6 +581,11 @@ static void whatever_is_odd_begins_with_the_oldest(void **state)
 	expect_from(&rig, "");
 	look(&rig, "0,'1-1'");
 	/* What goes the long way knows nothing of it. */
+	wp_handover_set_good(rig.worker.handover, false);
+	look(&rig, "0,'1-1'");
+	wp_handover_set_good(rig.worker.handover, true);
+	expect_from(&rig, "");
+	look(&rig, "0,'1-1'");
 	assert_string_equal(ask_of(&rig, true).from, "");
 	expect_from(&rig, "");
 	look(&rig, "0,'1-1'");
@@ -654,6 +659,28 @@ static void however_many_are_under_way_all_are_named(void **state)
 	assert_false(ask_of(&rig, false).is_direct);
 	assert_int_equal(ask_of(&rig, false).n_names, 0);
 	assert_string_equal(ask_of(&rig, false).from, "");
+	rig_release(&rig);
+}
+
+/* What is before a walk that has not come to its end is in what it has left. */
+static void what_is_under_way_is_counted_once(void **state)
+{
+	struct rig rig;
+
+	rig_init(&rig, *state);
+	call_of_many(&rig, "u", LEFT / 2);
+	assert_true(call_to(&rig, "0,0,0,0,512,0", "0,'9-9'", ""));
+	assert_true(may_go(&rig));
+	(void)call_to(&rig, NOTHING, "0,'9-9'", "");
+	assert_true(call_to(&rig, "0,0,0,0,513,0", "0,'9-9'", ""));
+	assert_false(may_go(&rig));
+	/* What has begun with the oldest has counted none of it. */
+	assert_true(call_to(&rig, "0,0,0,0,257,0", "0,'9-9'", ""));
+	assert_false(may_go(&rig));
+	/* By now it has landed or was acked. */
+	(void)call_to(&rig, NOTHING, "0,'9-9'", "");
+	assert_true(call_to(&rig, "0,0,0,0,1,0", "0,'9-9'", ""));
+	assert_true(may_go(&rig));
 	rig_release(&rig);
 }
 
@@ -759,6 +786,7 @@ int main(void)
 		WORLD_TEST(whatever_is_odd_begins_with_the_oldest),
 		WORLD_TEST(what_takes_long_is_looked_at_again),
 		WORLD_TEST(however_many_are_under_way_all_are_named),
+		WORLD_TEST(what_is_under_way_is_counted_once),
 		WORLD_TEST(what_is_late_takes_the_long_way),
 		WORLD_TEST(all_of_a_partition_is_late_together),
 		WORLD_TEST(one_that_lands_leaves_the_others_their_time),

@@ -412,6 +412,44 @@ static void what_was_held_before_the_walk_began_anew_is_told(void **state)
 	assert_string_equal(said.walked, "");
 }
 
+/* Else it would end before them, in this call and in the next one. */
+static void who_has_come_back_is_reached_behind_more_than_a_share(void **state)
+{
+	enum { LARGE = 9 }; /* half of what a call may leave, and more */
+	struct wp_world *w = *state;
+	const struct wp_route_call call = { &w->conf, wp_redis_run_id(w->redis),
+					    TOKEN };
+	const struct wp_route_name names[] = {
+		{ WP_BOB, strlen(WP_BOB), WP_ROUTE_VERSION_WAY },
+		{ WP_AMY, strlen(WP_AMY), WP_ROUTE_VERSION_WAY },
+	};
+	struct wp_route_ask asks[2] = { directly(w), directly(w) };
+	struct wp_route_result result;
+	struct wp_reply *reply;
+
+	asks[0].from = "2-1";
+	asks[0].n_names = 2;
+	asks[0].names = names;
+	asks[1].lease.partition = 8; /* of which nothing is ours */
+	for (int i = 1; i <= LARGE; i++)
+		wp_world_run(w,
+			     "EVAL " WP_LUA_PACK
+			     "return\tredis.call('XADD',KEYS[1],ARGV[1],'x',"
+			     "ARGV[2],'m',pack(ARGV[3],0,('e'):rep(500000))) "
+			     "1 " WP_P "ingress 1-%d " LAST_MS " " WP_AMY,
+			     i);
+	accept(w, WP_BOB, "2-1", "m1");
+	accept(w, WP_BOB, "2-2", "m2");
+	connect_bob(w);
+	wp_route_build(&w->cmd, &call, asks, 2);
+	reply = wp_world_do(w);
+	wp_route_parse(reply, 0, &result);
+	assert_int_equal(result.routed, 2);
+	assert_int_equal(result.passed, LARGE);
+	wp_reply_free(&reply);
+	wp_world_expect_pull(w, "m1 m2");
+}
+
 /* Nobody else has a share in it, and what may vanish does. */
 static void who_is_away_and_under_way_holds_up_nobody(void **state)
 {
@@ -621,6 +659,8 @@ int main(void)
 		WORLD_TEST(the_oldest_are_answered_when_not_all_can_be),
 		WORLD_TEST(nothing_goes_past_what_is_on_its_way),
 		WORLD_TEST(who_has_come_back_is_found_in_any_slice),
+		WORLD_TEST(
+			who_has_come_back_is_reached_behind_more_than_a_share),
 		WORLD_TEST(what_was_held_before_the_walk_began_anew_is_told),
 		WORLD_TEST(who_is_away_and_under_way_holds_up_nobody),
 		WORLD_TEST(without_rows_nothing_is_passed_by),

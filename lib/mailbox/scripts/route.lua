@@ -74,7 +74,8 @@
 -- Bounds: max_entries and max_bytes of what leaves ingress or is answered as a
 -- row, 4,096 entries and eight times max_bytes of what stays, and a slice
 -- beyond each, all partitions together. Each may have an equal part of what
--- those before it have left.
+-- those before it have left; of what stays all of it, where the walk begins
+-- anew.
 -- Safe to repeat after a cut at any point: hot refuses an id that it has
 -- already covered, marks and due are sets.
 --
@@ -544,6 +545,9 @@ local function walk(slice)
       slice = slice_from('(' .. p.walked)
     else
       p.direct.begin_anew()
+      -- No share ends it before it comes to whoever is back: the next call
+      -- would do no better.
+      p.max_kept, p.max_size_kept = room.kept, room.size_kept
       slice = slice_from('-')
     end
   end

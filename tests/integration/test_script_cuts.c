@@ -1106,6 +1106,58 @@ static void what_a_cut_route_call_has_left_counts_once(void **state)
 		play_late(*state, &meanwhiles[i]);
 }
 
+/* ---- what is in the index only ---- */
+
+static const struct scene late_send = {
+	.name = "send",
+	.script = WP_SCRIPT_SEND,
+	.args = "run 100 24 1000 1000000 0 1 " WP_BOB " 9000 @0m----3 ",
+};
+static const struct scene late_look = {
+	.name = "a look of the migration",
+	.script = WP_SCRIPT_PREPARE,
+	.args = "1:own 60000 " WP_BOB " token",
+};
+static const struct scene late_landing = {
+	.name = "a landing",
+	.script = WP_SCRIPT_LANDED,
+	.args = "0 1 " WP_BOB " 5 2 9 4 1-2 99999999999999 1 1-2",
+};
+
+/* What comes next finds hot empty, and something new in ingress. */
+static void expect_no_room_made(struct wp_world *w, const struct scene *scene,
+				int n)
+{
+	run_whole(w, &late_landing);
+	run_whole(w, &late_send);
+	expect_index(w, scene, n, NULL);
+	run_whole(w, &late_look);
+	expect_index(w, scene, n, NULL);
+}
+
+/* Whoever finds that nothing waits any more forgets it in both places. */
+static void what_a_cut_ack_has_left_is_taken_off_once(void **state)
+{
+	static const struct scene scene = {
+		.name = "ack",
+		.script = WP_SCRIPT_ACK,
+		.setup = { HOT("hot:" WP_BOB, "1-1", "m-1"),
+			   ACCEPT(WP_BOB, "0", "1-2", "m--2") },
+		.args = "run " WP_BOB " 1 1-1",
+	};
+	char *text = cuttable(scene.script);
+	bool is_cut = true;
+	int n;
+
+	for (n = 1; is_cut; n++) {
+		prepare_scene(*state, &scene);
+		is_cut = run_cut(*state, &scene, text, n);
+		expect_no_room_made(*state, &scene, n);
+	}
+	assert_in_range(n, 8, CALLS_MAX - 1);
+	free(text);
+}
+
 #define WORLD_TEST(name) \
 	cmocka_unit_test_setup_teardown(name, wp_world_setup, wp_world_teardown)
 
@@ -1118,6 +1170,7 @@ int main(void)
 			a_cut_heartbeat_is_made_good_by_the_next_incarnation),
 		WORLD_TEST(a_cut_send_is_settled_by_whoever_comes_next),
 		WORLD_TEST(what_a_cut_route_call_has_left_counts_once),
+		WORLD_TEST(what_a_cut_ack_has_left_is_taken_off_once),
 	};
 
 	if (!wp_test_redis_present())

@@ -145,6 +145,7 @@ do
       local key = prefix .. 'index:' .. urn
       if hot_n == 0 then
         n = 0
+        redis.call('DEL', key) -- what a cut has left there, waits has no more
       elseif (n ~= hot_n or sum.sums_up) and
         redis.pcall('ZCARD', key) == hot_n then
         n, bytes = hot_n, bytes_in(key)

@@ -73,9 +73,12 @@ void wp_heap_look(struct wp_heap *heap, size_t n_sockets, bool is_busy)
 	if (heap->n_most - n_sockets < WP_HEAP_CROWD || is_busy)
 		return;
 	heap->n_most = n_sockets;
+	/* To count what is free takes as long as to give it back. */
+	if (ev_is_active(&heap->idle))
+		return;
 	if (free_bytes() <= WP_HEAP_AT_ONCE) {
 		give_back();
-	} else if (!ev_is_active(&heap->idle)) {
+	} else {
 		heap->cpu_us = cpu_us();
 		ev_timer_again(heap->loop, &heap->idle);
 	}

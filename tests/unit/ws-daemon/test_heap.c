@@ -12,6 +12,7 @@
 #include "ws-daemon/heap.h"
 
 static size_t free_bytes;
+static int n_counts;
 static int n_trims;
 
 int __wrap_malloc_trim(size_t pad);
@@ -26,6 +27,7 @@ int __wrap_malloc_trim(size_t pad)
 
 struct mallinfo2 __wrap_mallinfo2(void)
 {
+	n_counts++;
 	return (struct mallinfo2){ .fordblks = free_bytes };
 }
 
@@ -36,6 +38,7 @@ static int setup(void **state)
 	*state = ev_loop_new(EVFLAG_AUTO);
 	wp_heap_init(&heap, *state);
 	free_bytes = 0;
+	n_counts = 0;
 	n_trims = 0;
 	return *state == NULL ? -1 : 0;
 }
@@ -109,8 +112,10 @@ static void much_goes_when_there_is_nothing_to_do(void **state)
 	work_for(WP_HEAP_IDLE_US);
 	ev_invoke(loop, &heap.idle, EV_TIMER);
 	assert_int_equal(n_trims, 0);
-	/* More who leave do not begin the wait anew. */
+	/* More who leave do not begin the wait anew, and what is free is not
+	 * counted again. */
 	crowd_comes_and_goes(WP_HEAP_CROWD);
+	assert_int_equal(n_counts, 1);
 	assert_true(ev_is_active(&heap.idle));
 
 	ev_invoke(loop, &heap.idle, EV_TIMER);

@@ -788,6 +788,13 @@ static void the_bell_rings_when_a_worker_may_sleep(void **state)
 	/* Ingress is not empty now: whoever works on it sees the rest. */
 	(void)wp_world_post(w, (struct wp_world_mail){ .json = "m2" });
 	assert_int_equal(wp_redis_wait(ear, 0, &reply, NULL), WP_ERR_NOTFOUND);
+
+	/* Unless one waits there for another try. */
+	wp_world_run(w, "HSET " WP_P "tries 1-1 1");
+	(void)wp_world_post(w, (struct wp_world_mail){ .json = "m3" });
+	assert_int_equal(wp_redis_wait(ear, WAIT_MS, &reply, NULL), WP_OK);
+	assert_string_equal(wp_reply_str(wp_reply_at(reply, 2)), "7");
+	wp_reply_free(&reply);
 	wp_redis_free(&ear);
 }
 

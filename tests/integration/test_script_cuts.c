@@ -1158,6 +1158,52 @@ static void what_a_cut_ack_has_left_is_taken_off_once(void **state)
 	free(text);
 }
 
+/* A route call was cut off before it put 1-2 into hot. Then somebody who finds
+ * hot empty is cut off, and it is taken straight to disk. */
+static void play_between_the_two(struct wp_world *w, const struct scene *scene)
+{
+	char *text = cuttable(scene->script);
+	bool is_cut = true;
+	int n;
+
+	for (n = 1; is_cut; n++) {
+		prepare_scene(w, scene);
+		wp_world_run(w, "ZADD " WP_P "expiry 9 " WP_BOB);
+		wp_world_run(w, "ZADD " WP_P "index:" WP_BOB " 4 1-2");
+		is_cut = run_cut(w, scene, text, n);
+		expect_no_room_made(w, scene, n);
+	}
+	assert_in_range(n, 8, CALLS_MAX - 1);
+	free(text);
+}
+
+/* A landing asks the index only about who is in expiry. */
+static void who_is_in_the_index_is_in_expiry(void **state)
+{
+	static const struct scene scenes_between[] = {
+		{ .name = "a look of the migration",
+		  .script = WP_SCRIPT_PREPARE,
+		  .setup = { ACCEPT(WP_BOB, "0", "1-2", "m--2") },
+		  .args = "1:own 60000 " WP_BOB " token" },
+		{ .name = "a trim",
+		  .script = WP_SCRIPT_TRIM,
+		  .setup = { ACCEPT(WP_BOB, "0", "1-2", "m--2") },
+		  .args = WP_BOB " 0 0 0 1 0 1-1" },
+		{ .name = "a sweep",
+		  .script = WP_SCRIPT_SWEEP,
+		  .setup = { ACCEPT(WP_BOB, "0", "1-2", "m--2") },
+		  .args = "1:own 60000 100 1000 1000000 1000" },
+		{ .name = "an ack",
+		  .script = WP_SCRIPT_ACK,
+		  .setup = { ACCEPT(WP_BOB, "0", "1-2", "m--2") },
+		  .args = "run " WP_BOB " 1 1-1" },
+	};
+
+	for (size_t i = 0;
+	     i < sizeof(scenes_between) / sizeof(scenes_between[0]); i++)
+		play_between_the_two(*state, &scenes_between[i]);
+}
+
 #define WORLD_TEST(name) \
 	cmocka_unit_test_setup_teardown(name, wp_world_setup, wp_world_teardown)
 
@@ -1171,6 +1217,7 @@ int main(void)
 		WORLD_TEST(a_cut_send_is_settled_by_whoever_comes_next),
 		WORLD_TEST(what_a_cut_route_call_has_left_counts_once),
 		WORLD_TEST(what_a_cut_ack_has_left_is_taken_off_once),
+		WORLD_TEST(who_is_in_the_index_is_in_expiry),
 	};
 
 	if (!wp_test_redis_present())

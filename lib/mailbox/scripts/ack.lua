@@ -108,7 +108,6 @@ local function delete_each(is_whole)
       delete(high, high_n, first_high, #ARGV)
   end
   if left == 0 then
-    redis.call('ZREM', prefix .. 'expiry', urn)
     index_forget(urn, hot_n)
   else
     index_remove(urn, '', ARGV, FIRST, first_high - 1)
@@ -118,6 +117,9 @@ local function delete_each(is_whole)
     index_settle()
   else
     index_settle(true)
+  end
+  if left == 0 then
+    redis.call('ZREM', prefix .. 'expiry', urn)
   end
   return hot_n - left
 end

@@ -41,9 +41,9 @@ local n = n_high + n_standard
 if n == 0 or redis.call('EXISTS', prefix .. 'online:' .. urn) == 1 then
   if n == 0 then
     redis.call('DEL', prefix .. 'hot!:' .. urn, prefix .. 'hot:' .. urn)
-    redis.call('ZREM', prefix .. 'expiry', urn)
     index_forget(urn, 0)
     index_settle()
+    redis.call('ZREM', prefix .. 'expiry', urn)
   end
   redis.call('ZREM', prefix .. 'migrate', urn)
   return {'none'}

@@ -36,6 +36,7 @@ now_ms = math.min(tonumber(ARGV[6]), now_ms)
 -- include lease
 
 local deleted, looked, bytes = 0, 0, 0
+local emptied = {} -- of whom nothing is left in hot
 
 -- include index_score
 
@@ -119,8 +120,8 @@ local function finish(urn, earliest, is_first)
     if redis.call('EXISTS', high, standard) == 0 then
       redis.call('ZREM', prefix .. 'migrate', urn)
     end
-    redis.call('ZREM', expiry, urn)
     index_forget(urn, 0)
+    emptied[#emptied + 1] = urn
   elseif is_first then
     redis.call('ZADD', expiry, to_text(earliest), urn)
   else
@@ -172,4 +173,7 @@ end
 
 local more = sweep()
 index_settle()
+for _, urn in ipairs(emptied) do
+  redis.call('ZREM', expiry, urn)
+end
 return {'ok', deleted, more and 1 or 0}

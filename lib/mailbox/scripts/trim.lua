@@ -85,7 +85,7 @@ if left > 0 then
   return {'more'}
 end
 redis.call('ZREM', prefix .. 'migrate', urn)
-redis.call('ZREM', prefix .. 'expiry', urn)
 index_forget(urn, not (staying or staying_high) and deleted or nil)
 index_settle(not is_routing)
+redis.call('ZREM', prefix .. 'expiry', urn)
 return {'empty'}

@@ -6,6 +6,9 @@
 --
 -- Every entry of hot is in there before it is in hot, and until it has left:
 -- where both have the same length, they have the same entries.
+--
+-- Whoever is in an index is in expiry, until it is gone: landed.lua asks an
+-- index only then.
 local INDEX_SPAN, INDEX_EPOCH_S, INDEX_MAX_S = 2^23, 1735689600, 2^30 - 1
 local index_score, index_alive
 do

@@ -56,7 +56,9 @@ static void read_waits(struct wp_chunk *chunk, const char *text)
 
 	chunk->entries = strtoll(text, &rest, 10);
 	chunk->bytes = *rest == ' ' ? strtoll(rest + 1, NULL, 10) : -1;
-	if (chunk->entries <= 0 || chunk->bytes < 0)
+	/* A foreign hand may have written anything. */
+	if (chunk->entries <= 0 || chunk->bytes < 0 ||
+	    chunk->bytes == INT64_MAX)
 		chunk->bytes = -1;
 }
 

@@ -816,6 +816,19 @@ static void all_that_is_read_counts_as_held(void **state)
 	"EVAL return\tredis.call('HSET',KEYS[1],KEYS[2],(KEYS[3]:" \
 	"gsub('_','\\32'))) 3 " WP_P "waits " WP_BOB " " sizes
 
+static void a_foreign_number_of_bytes_is_none(void **state)
+{
+	struct wp_world *w = *state;
+	struct plan plan;
+
+	plan_init(&plan, w);
+	put_hot(w, "hot", 1, "0", "m1");
+	wp_world_run(w, WAITS("1_9223372036854775807"));
+	assert_int_equal(migrate(&plan), WP_OK);
+	assert_int_equal(plan.moved, 1);
+	plan_release(&plan);
+}
+
 static void many_rows_of_both_bands_move_in_chunks(void **state)
 {
 	struct wp_world *w = *state;
@@ -948,6 +961,7 @@ int main(void)
 			what_comes_before_the_read_and_lives_longer_waits_for_its_hint),
 		WORLD_TEST(what_is_ephemeral_and_came_to_who_is_here_stays),
 		WORLD_TEST(all_that_is_read_counts_as_held),
+		WORLD_TEST(a_foreign_number_of_bytes_is_none),
 		WORLD_TEST(many_rows_of_both_bands_move_in_chunks),
 		WORLD_TEST(big_rows_move_in_chunks_of_bytes),
 		WORLD_TEST(

@@ -102,7 +102,9 @@ int64_t wp_chunk_plan(struct wp_chunk *chunk, const struct wp_chunk_room *room)
 
 	if (is_known && chunk->bytes <= room->bytes)
 		left = INT64_MAX;
-	else if (left < 1)
+	if (chunk->bytes > room->most)
+		left = least(left, room->most / (room->longest + 1));
+	if (left < 1)
 		left = 1;
 	for (size_t i = 0; i < WP_CHUNK_BANDS; i++) {
 		int64_t *count = &chunk->count[order[i]];

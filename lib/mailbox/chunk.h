@@ -46,6 +46,7 @@ struct wp_chunk {
 struct wp_chunk_room {
 	int64_t rows;    /* of each band */
 	int64_t bytes;   /* as far as can be known */
+	int64_t most;    /* bytes, even if the longest ones come first */
 	int64_t longest; /* bytes of an envelope; a bound */
 };
 

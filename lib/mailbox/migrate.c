@@ -27,8 +27,10 @@ enum {
 	ROWS_MIN = 16,
 	ROWS_OF_BAND = WP_STORE_ROWS_MAX / 2,
 	BYTES_MIN = 64 * 1024,
-	/* Of what is read at a time, were it as long as it may be. */
+	/* Of what is read at a time, were it as long as it may be; of a single
+	 * mailbox, which is one answer of Redis, more. */
 	UNDER_WAY_MAX = 32 * 1024 * 1024,
+	MAILBOX_READ_MAX = 64 * 1024 * 1024,
 	STALE_TRIES = 8,
 	JITTER_MAX_US = 4000,
 };
@@ -204,6 +206,7 @@ static struct wp_chunk_room room_of(const struct wp_migration *turn, size_t n,
 		.bytes = held < INT64_C(2) * WP_MIGRATE_MAX_BYTES
 				 ? share(WP_MIGRATE_MAX_BYTES, n, BYTES_MIN)
 				 : 1,
+		.most = MAILBOX_READ_MAX,
 		.longest = turn->ctx->max_envelope,
 	};
 }

@@ -8,11 +8,12 @@
 
 #include "lib/mailbox/chunk.h"
 
-enum { LONGEST = 1000, UNKNOWN = -1 };
+enum { LONGEST = 1000, MOST = 5 * LONGEST, UNKNOWN = -1 };
 
 static const struct wp_chunk_room room = {
 	.rows = 10,
 	.bytes = 800,
+	.most = MOST,
 	.longest = LONGEST,
 };
 
@@ -91,6 +92,18 @@ static void no_more_bytes_than_wait_can_come(void **state)
 	expect_plan(&chunk, 0, 10, 1500);
 }
 
+/* The others may be short, so that they tell nothing of the oldest. */
+static void a_huge_mailbox_begins_with_its_longest(void **state)
+{
+	struct wp_chunk chunk = chunk_of(1, MOST, MOST + 1);
+
+	(void)state;
+	expect_plan(&chunk, 1, 3, 4 * LONGEST);
+
+	chunk = chunk_of(0, MOST, MOST);
+	expect_plan(&chunk, 0, 10, MOST);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -101,6 +114,7 @@ int main(void)
 		cmocka_unit_test(one_is_always_taken),
 		cmocka_unit_test(what_nobody_has_counted_is_as_long_as_may_be),
 		cmocka_unit_test(no_more_bytes_than_wait_can_come),
+		cmocka_unit_test(a_huge_mailbox_begins_with_its_longest),
 	};
 
 	return cmocka_run_group_tests_name("chunk", tests, NULL, NULL);

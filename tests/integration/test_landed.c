@@ -148,6 +148,20 @@ static void who_has_something_in_hot_is_marked(void **state)
 	wp_world_expect(w, "0", "EXISTS " WP_P "migrate");
 }
 
+/* A route call counted it, and has been cut off since. */
+static void a_try_goes_with_its_entry(void **state)
+{
+	struct wp_world *w = *state;
+	struct wp_msgid id = wp_world_post(w, MAIL(.json = "m1"));
+	struct wp_store_row m1 = row_of(id, "m1");
+	char text[WP_ENTRY_ID_MAX];
+
+	wp_entry_id_format(&id.entry, text);
+	wp_world_run(w, "HSET " WP_P "tries %s 1 1-1 2", text);
+	assert_int_equal(land(w, &w->box, &m1, 1), 1);
+	wp_world_expect(w, "[1-1 2]", "HGETALL " WP_P "tries");
+}
+
 static void the_size_is_noted_beside_a_hint(void **state)
 {
 	struct wp_world *w = *state;
@@ -358,6 +372,7 @@ int main(void)
 		WORLD_TEST(what_came_since_stays_in_ingress),
 		WORLD_TEST(who_came_meanwhile_is_poked),
 		WORLD_TEST(who_has_something_in_hot_is_marked),
+		WORLD_TEST(a_try_goes_with_its_entry),
 		WORLD_TEST(the_size_is_noted_beside_a_hint),
 		WORLD_TEST(what_was_acked_before_is_not_counted_twice),
 		WORLD_TEST(what_is_too_much_goes_when_ingress_is_empty),

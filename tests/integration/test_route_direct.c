@@ -311,6 +311,14 @@ static void the_oldest_are_answered_when_not_all_can_be(void **state)
 	assert_string_equal(said.rows, "");
 	assert_int_equal(said.result.passed, 2);
 	assert_string_equal(said.walked, "1-4");
+	/* What passes by is not left to do. */
+	accept(w, EVE, "1-5", "m5");
+	accept(w, EVE, "1-6", "m6");
+	accept(w, EVE, "1-7", "m7");
+	said = route_behind(w, "");
+	assert_string_equal(said.rows, "1-5 eve m5 v0, 1-6 eve m6 v0");
+	assert_int_equal(said.result.passed, 4);
+	assert_int_equal(said.result.left, 1);
 }
 
 /* X39, X41, X33: what is on its way is passed by, and so is all behind it. */

@@ -149,10 +149,12 @@ class Bench(E2eTest):
         self.assertEqual(result["status"], {"202": 4})
 
     def test_the_bare_loops(self):
-        result, = self.run_program(
-            "script_loop", "send", self.stack.path("waypost.yaml"),
-            self.stack.redis_socket, 100, 4, 10, 5)
-        self.assertEqual(result["messages"], 100)
+        self.freeze(self.stack.programs["worker-0"].pid)
+        for what in ("send", "route"):
+            result, = self.run_program(
+                "script_loop", what, self.stack.path("waypost.yaml"),
+                self.stack.redis_socket, 100, 4, 10, 5)
+            self.assertEqual(result["messages"], 100)
         path = os.path.join(self.folder, "ws.sock")
         self.serve("ws_loop", path, path, self.stack.redis_socket)
         poke = self.file("poke", "*3\r\n$7\r\nPUBLISH\r\n$4\r\npoke\r\n"

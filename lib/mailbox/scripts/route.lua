@@ -581,7 +581,7 @@ local function begin(at, n_left, from)
     p.direct = direct
     p.rows = {'ok', 0, 0, 0, 0, 0, 0, '', 0, ''}
     p.copied = {} -- users with rows
-    p.versions = {} -- urn -> version or "hot", of names
+    p.versions = {} -- urn -> version, "hot" or "way", of names
     for i = at + 7, at + 5 + 2 * ARGV[at + 6], 2 do
       p.versions[ARGV[i]] = ARGV[i + 1]
     end

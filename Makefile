@@ -144,7 +144,8 @@ $(B)/tests/unit/ws-daemon/wire/test_session: $(B)/tests/support/ws/ws_bytes.o
 # It says what the test wants.
 $(B)/tests/unit/tools/waypost/test_letter: LDFLAGS += -Wl,--wrap=json_object_to_json_string_ext
 # Their clocks are the tests'.
-$(addprefix $(B)/tests/unit/,lib/live/test_turn lib/live/test_gather handlers/test_conn): LDFLAGS += -Wl,--wrap=wp_mono_ms
+$(addprefix $(B)/tests/unit/,lib/live/test_turn lib/live/test_gather lib/auth/test_apikey_file handlers/test_conn): LDFLAGS += -Wl,--wrap=wp_mono_ms
+$(B)/tests/unit/lib/auth/test_apikey_file: LDFLAGS += -Wl,--wrap=wp_wall_ms,--wrap=stat
 $(B)/tests/unit/handlers/test_serve: LDFLAGS += -Wl,--wrap=wp_mono_us
 
 # This one holds a process up where it accepts.

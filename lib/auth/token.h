@@ -18,9 +18,16 @@
 
 struct wp_auth;
 
+enum wp_kind {
+	WP_KIND_USER, /* who has a mailbox, and shows a token */
+	WP_KIND_KEY,  /* a back end, with a key (lib/auth/apikey.h) */
+};
+
 struct wp_identity {
 	struct wp_urn user;
 	int64_t expires_s; /* exp of the token, seconds since 1970 */
+	enum wp_kind kind;
+	unsigned int scopes; /* of a key: enum wp_scope */
 };
 
 /*

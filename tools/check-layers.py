@@ -27,6 +27,7 @@ FLOORS = (
     ("lib/http",),
     ("lib/metrics",),
     ("lib/redis",),
+    ("lib/sqlite",),
     ("lib/store",),
     ("lib/auth",),
     ("lib/mailbox",),
@@ -52,7 +53,7 @@ SYSTEM = re.compile(
 # Where a third-party header may be included; nowhere: only tests use it.
 PLACES = (
     (r"hiredis/", ("lib/redis/",)),
-    (r"sqlite3\.h", ("lib/store/sqlite",)),
+    (r"sqlite3\.h", ("lib/sqlite/", "lib/store/sqlite")),
     (r"yaml\.h", ("lib/sys/",)),
     (r"openssl/", ("lib/auth/", "lib/base/digest.c", "lib/base/random.c")),
     (r"ev\.h", ("ws-daemon/", "handlers/", "lib/live/",

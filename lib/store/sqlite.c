@@ -6,8 +6,7 @@
  * statement that writes is the one on box: the version is what makes late,
  * stalled or overlapping writers harmless. All of a batch is written, or none
  * of it. Box keeps the size of the mailbox as well, changed in the transaction
- * that changes it, so it is true of exactly that version. After an error that
- * leaves any doubt the connection is closed, and the next call opens it again.
+ * that changes it, so it is true of exactly that version.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,16 +14,13 @@
 
 #include <sqlite3.h>
 
+#include "lib/sqlite/db.h"
 #include "lib/store/backend.h"
-#include "lib/store/sqlite_file.h"
+#include "lib/store/sqlite_schema.h"
 
 /* ---- statements ---- */
 
 enum sql {
-	SQL_BEGIN_READ,
-	SQL_BEGIN_WRITE,
-	SQL_COMMIT,
-	SQL_ROLLBACK,
 	SQL_PART,
 	SQL_PART_KEEP,
 	SQL_PART_UNDO,
@@ -55,11 +51,6 @@ enum sql {
 };
 
 static const char *const texts[SQL_COUNT] = {
-	[SQL_BEGIN_READ] = "BEGIN",
-	/* Take the lock now: a later upgrade could fail half-way. */
-	[SQL_BEGIN_WRITE] = "BEGIN IMMEDIATE",
-	[SQL_COMMIT] = "COMMIT",
-	[SQL_ROLLBACK] = "ROLLBACK",
 	/* A part of a transaction that can be undone alone. */
 	[SQL_PART] = "SAVEPOINT part",
 	[SQL_PART_KEEP] = "RELEASE part",
@@ -133,65 +124,11 @@ static const char *const texts[SQL_COUNT] = {
 		"ON CONFLICT (name) DO UPDATE SET value = excluded.value",
 };
 
-/* One connection to the file. */
-struct db {
-	struct wp_sqlite_file file;
-	sqlite3_stmt *statements[SQL_COUNT]; /* while the file is open */
-};
-
-static enum wp_err prepare_all(struct db *db, struct wp_error *err)
-{
-	for (int i = 0; i < SQL_COUNT; i++) {
-		int rc = sqlite3_prepare_v3(db->file.handle, texts[i], -1,
-					    SQLITE_PREPARE_PERSISTENT,
-					    &db->statements[i], NULL);
-
-		if (rc != SQLITE_OK)
-			return wp_sqlite_fail(&db->file, rc, err);
-	}
-	return WP_OK;
-}
-
-/* The file, statements and all. Errors: as wp_store_open() */
-static enum wp_err open_db(struct db *db, bool may_create, struct wp_error *err)
-{
-	enum wp_err rc = wp_sqlite_file_open(&db->file, may_create, err);
-
-	if (rc == WP_OK)
-		rc = prepare_all(db, err);
-	if (rc != WP_OK)
-		wp_sqlite_file_close(&db->file);
-	return rc;
-}
-
-/*
- * Be open, after an earlier error too. What is not inside a transaction begins
- * with it.
- *
- * Errors:  WP_ERR_UNAVAIL
- */
-static enum wp_err be_open(struct db *db, struct wp_error *err)
-{
-	if (db->file.handle != NULL || open_db(db, false, err) == WP_OK)
-		return WP_OK;
-	return WP_ERR_UNAVAIL;
-}
-
-/* A prepared statement, reset. Its parameters borrow until told() or run(). */
-static sqlite3_stmt *get(struct db *db, enum sql sql)
-{
-	sqlite3_stmt *statement = db->statements[sql];
-
-	/* Repeats the error of the last run, which was reported then. */
-	(void)sqlite3_reset(statement);
-	return statement;
-}
-
-/* The same with the mailbox as ?1. */
-static sqlite3_stmt *of_box(struct db *db, enum sql sql,
+/* A prepared statement, reset, with the mailbox as ?1. */
+static sqlite3_stmt *of_box(struct wp_sqlite *db, enum sql sql,
 			    const struct wp_box *box)
 {
-	sqlite3_stmt *statement = get(db, sql);
+	sqlite3_stmt *statement = wp_sqlite_get(db, sql);
 
 	/* Binding in place cannot fail: the indexes are right. */
 	(void)sqlite3_bind_text(statement, 1, box->text, box->len,
@@ -200,7 +137,7 @@ static sqlite3_stmt *of_box(struct db *db, enum sql sql,
 }
 
 /* The same with band, ms and seq as ?2 to ?4. */
-static sqlite3_stmt *of_entry(struct db *db, enum sql sql,
+static sqlite3_stmt *of_entry(struct wp_sqlite *db, enum sql sql,
 			      const struct wp_box *box, int band,
 			      const struct wp_entry_id *entry)
 {
@@ -212,68 +149,11 @@ static sqlite3_stmt *of_entry(struct db *db, enum sql sql,
 	return statement;
 }
 
-/*
- * End of using a statement whose last step said rc: nothing stays locked or
- * bound. A row and the end of rows are both WP_OK.
- */
-static enum wp_err told(struct db *db, sqlite3_stmt *statement, int rc,
-			struct wp_error *err)
-{
-	(void)sqlite3_reset(statement);
-	(void)sqlite3_clear_bindings(statement);
-	return rc == SQLITE_ROW || rc == SQLITE_DONE
-		       ? WP_OK
-		       : wp_sqlite_fail(&db->file, rc, err);
-}
-
-/* Step once and end: for what gives no rows, or whose row says nothing. */
-static enum wp_err run(struct db *db, sqlite3_stmt *statement,
-		       struct wp_error *err)
-{
-	return told(db, statement, sqlite3_step(statement), err);
-}
-
-/* BEGIN IMMEDIATE, or a read snapshot. */
-static enum wp_err begin(struct db *db, bool is_write, struct wp_error *err)
-{
-	enum wp_err rc = be_open(db, err);
-
-	if (rc != WP_OK)
-		return rc;
-	return run(db, get(db, is_write ? SQL_BEGIN_WRITE : SQL_BEGIN_READ),
-		   err);
-}
-
-/* Roll back; a connection that cannot is closed, which does it too. */
-static void roll_back(struct db *db)
-{
-	sqlite3 *handle = db->file.handle;
-
-	if (handle == NULL || sqlite3_get_autocommit(handle) != 0)
-		return;
-	if (run(db, get(db, SQL_ROLLBACK), NULL) != WP_OK ||
-	    sqlite3_get_autocommit(handle) == 0)
-		wp_sqlite_file_close(&db->file);
-}
-
-/*
- * Commit when rc is WP_OK, else roll back and return rc. When the commit fails
- * the outcome is unknown and the answer is WP_ERR_UNAVAIL.
- */
-static enum wp_err end(struct db *db, enum wp_err rc, struct wp_error *err)
-{
-	if (rc == WP_OK)
-		rc = run(db, get(db, SQL_COMMIT), err);
-	if (rc != WP_OK)
-		roll_back(db);
-	return rc;
-}
-
 /* ---- the store ---- */
 
 struct sqlite_store {
 	struct wp_store base; /* first: a sqlite_store is a store */
-	struct db db;
+	struct wp_sqlite db;
 };
 
 /* By how much a transaction changes a mailbox. */
@@ -282,7 +162,7 @@ struct change {
 	int64_t bytes;
 };
 
-static struct db *db_of(struct wp_store *store)
+static struct wp_sqlite *db_of(struct wp_store *store)
 {
 	return &((struct sqlite_store *)store)->db;
 }
@@ -291,28 +171,30 @@ static void store_close(struct wp_store *store)
 {
 	struct sqlite_store *self = (struct sqlite_store *)store;
 
-	wp_sqlite_file_close(&self->db.file);
-	free(self->db.file.path);
+	wp_sqlite_close(&self->db);
 	free(self);
 }
 
 static enum wp_err store_open(struct wp_store **out, const struct wp_conf *conf,
 			      bool may_create, struct wp_error *err)
 {
+	const struct wp_sqlite_setup setup = {
+		.kind = &wp_store_sqlite_kind,
+		.texts = texts,
+		.n = SQL_COUNT,
+		.path = conf->store.sqlite_path,
+		.busy_timeout_ms = (int)conf->store.busy_timeout_ms,
+		.may_create = may_create,
+	};
 	struct sqlite_store *self = calloc(1, sizeof(*self));
 	enum wp_err rc = WP_ERR_UNAVAIL;
 
 	if (self == NULL)
 		return wp_error_set(err, rc, "out of memory");
 	self->base.backend = &wp_store_sqlite;
-	self->db.file.busy_timeout_ms = (int)conf->store.busy_timeout_ms;
-	self->db.file.path = strdup(conf->store.sqlite_path);
-	if (self->db.file.path == NULL)
-		wp_error_set(err, rc, "out of memory");
-	else
-		rc = open_db(&self->db, may_create, err);
+	rc = wp_sqlite_open(&self->db, &setup, err);
 	if (rc != WP_OK) {
-		store_close(&self->base);
+		free(self);
 		return rc;
 	}
 	*out = &self->base;
@@ -328,40 +210,41 @@ static void store_where(const struct wp_conf *conf, char *text, size_t room)
 /* ---- lives of Redis ---- */
 
 /* One of the SQL_LIFE_… that select: is there such a row? */
-static enum wp_err ask_life(struct db *db, enum sql sql, const char *life,
-			    bool *answer_out, struct wp_error *err)
+static enum wp_err ask_life(struct wp_sqlite *db, enum sql sql,
+			    const char *life, bool *answer_out,
+			    struct wp_error *err)
 {
 	sqlite3_stmt *statement;
-	enum wp_err rc = be_open(db, err);
+	enum wp_err rc = wp_sqlite_be_open(db, err);
 	int step;
 
 	if (rc != WP_OK)
 		return rc;
-	statement = get(db, sql);
+	statement = wp_sqlite_get(db, sql);
 	(void)sqlite3_bind_text(statement, 1, life, -1, SQLITE_STATIC);
 	step = sqlite3_step(statement);
 	*answer_out = step == SQLITE_ROW;
-	return told(db, statement, step, err);
+	return wp_sqlite_told(db, statement, step, err);
 }
 
-static enum wp_err write_life(struct db *db, enum sql sql, const char *life,
-			      struct wp_error *err)
+static enum wp_err write_life(struct wp_sqlite *db, enum sql sql,
+			      const char *life, struct wp_error *err)
 {
 	sqlite3_stmt *statement;
-	enum wp_err rc = begin(db, true, err);
+	enum wp_err rc = wp_sqlite_begin(db, true, err);
 
 	if (rc != WP_OK)
 		return rc;
-	statement = get(db, sql);
+	statement = wp_sqlite_get(db, sql);
 	(void)sqlite3_bind_text(statement, 1, life, -1, SQLITE_STATIC);
-	rc = run(db, statement, err);
-	return end(db, rc, err);
+	rc = wp_sqlite_run(db, statement, err);
+	return wp_sqlite_end(db, rc, err);
 }
 
 static enum wp_err store_fence(struct wp_store *store, const char *life,
 			       struct wp_error *err)
 {
-	struct db *db = db_of(store);
+	struct wp_sqlite *db = db_of(store);
 	bool is_known = false;
 	enum wp_err rc;
 
@@ -384,21 +267,21 @@ static enum wp_err store_return(struct wp_store *store, const char *life,
 	return write_life(db_of(store), SQL_LIFE_RETURN, life, err);
 }
 
-static enum wp_err read_epoch(struct db *db, int64_t *epoch_out,
+static enum wp_err read_epoch(struct wp_sqlite *db, int64_t *epoch_out,
 			      struct wp_error *err)
 {
-	sqlite3_stmt *statement = get(db, SQL_EPOCH);
+	sqlite3_stmt *statement = wp_sqlite_get(db, SQL_EPOCH);
 	int rc = sqlite3_step(statement);
 
 	*epoch_out = rc == SQLITE_ROW ? sqlite3_column_int64(statement, 0) : -1;
-	return told(db, statement, rc, err);
+	return wp_sqlite_told(db, statement, rc, err);
 }
 
 static enum wp_err store_epoch(struct wp_store *store, int64_t *epoch_out,
 			       struct wp_error *err)
 {
-	struct db *db = db_of(store);
-	enum wp_err rc = be_open(db, err);
+	struct wp_sqlite *db = db_of(store);
+	enum wp_err rc = wp_sqlite_be_open(db, err);
 
 	return rc == WP_OK ? read_epoch(db, epoch_out, err) : rc;
 }
@@ -409,15 +292,15 @@ static enum wp_err store_note(struct wp_store *store, const char *name,
 			      char value[WP_STORE_NOTE_MAX + 1],
 			      struct wp_error *err)
 {
-	struct db *db = db_of(store);
+	struct wp_sqlite *db = db_of(store);
 	sqlite3_stmt *statement;
-	enum wp_err ready = be_open(db, err);
+	enum wp_err ready = wp_sqlite_be_open(db, err);
 	int rc;
 
 	if (ready != WP_OK)
 		return ready;
 	value[0] = '\0';
-	statement = get(db, SQL_NOTE);
+	statement = wp_sqlite_get(db, SQL_NOTE);
 	(void)sqlite3_bind_text(statement, 1, name, -1, SQLITE_STATIC);
 	rc = sqlite3_step(statement);
 	if (rc == SQLITE_ROW) {
@@ -427,33 +310,33 @@ static enum wp_err store_note(struct wp_store *store, const char *name,
 		(void)snprintf(value, WP_STORE_NOTE_MAX + 1, "%s",
 			       text != NULL ? text : "");
 	}
-	return told(db, statement, rc, err);
+	return wp_sqlite_told(db, statement, rc, err);
 }
 
 static enum wp_err store_note_swap(struct wp_store *store, const char *name,
 				   const char *was, const char *value,
 				   struct wp_error *err)
 {
-	struct db *db = db_of(store);
+	struct wp_sqlite *db = db_of(store);
 	sqlite3_stmt *statement;
-	enum wp_err rc = begin(db, true, err);
+	enum wp_err rc = wp_sqlite_begin(db, true, err);
 
 	if (rc != WP_OK)
 		return rc;
-	statement = get(db, SQL_NOTE_SWAP);
+	statement = wp_sqlite_get(db, SQL_NOTE_SWAP);
 	(void)sqlite3_bind_text(statement, 1, name, -1, SQLITE_STATIC);
 	(void)sqlite3_bind_text(statement, 2, was, -1, SQLITE_STATIC);
 	(void)sqlite3_bind_text(statement, 3, value, -1, SQLITE_STATIC);
-	rc = run(db, statement, err);
+	rc = wp_sqlite_run(db, statement, err);
 	if (rc == WP_OK && sqlite3_changes(db->file.handle) == 0)
 		rc = wp_error_set(err, WP_ERR_STALE, "the note was changed");
-	return end(db, rc, err);
+	return wp_sqlite_end(db, rc, err);
 }
 
 /* ---- versions and sizes ---- */
 
 /* Needs an open connection. */
-static enum wp_err read_version(struct db *db, const struct wp_box *box,
+static enum wp_err read_version(struct wp_sqlite *db, const struct wp_box *box,
 				int64_t *version_out, struct wp_error *err)
 {
 	sqlite3_stmt *statement = of_box(db, SQL_VERSION, box);
@@ -464,15 +347,15 @@ static enum wp_err read_version(struct db *db, const struct wp_box *box,
 		*version_out =
 			wp_store_version_of(sqlite3_column_int64(statement, 0),
 					    sqlite3_column_int64(statement, 1));
-	return told(db, statement, rc, err);
+	return wp_sqlite_told(db, statement, rc, err);
 }
 
 static enum wp_err store_version(struct wp_store *store,
 				 const struct wp_box *box, int64_t *version_out,
 				 struct wp_error *err)
 {
-	struct db *db = db_of(store);
-	enum wp_err rc = be_open(db, err);
+	struct wp_sqlite *db = db_of(store);
+	enum wp_err rc = wp_sqlite_be_open(db, err);
 
 	return rc == WP_OK ? read_version(db, box, version_out, err) : rc;
 }
@@ -488,9 +371,9 @@ static enum wp_err store_size(struct wp_store *store, const struct wp_box *box,
 			      struct wp_store_size *size_out,
 			      struct wp_error *err)
 {
-	struct db *db = db_of(store);
+	struct wp_sqlite *db = db_of(store);
 	sqlite3_stmt *statement;
-	enum wp_err ready = be_open(db, err);
+	enum wp_err ready = wp_sqlite_be_open(db, err);
 	int rc;
 
 	if (ready != WP_OK)
@@ -500,20 +383,20 @@ static enum wp_err store_size(struct wp_store *store, const struct wp_box *box,
 	rc = sqlite3_step(statement);
 	if (rc == SQLITE_ROW)
 		read_size(statement, size_out);
-	return told(db, statement, rc, err);
+	return wp_sqlite_told(db, statement, rc, err);
 }
 
-static enum wp_err bump(struct db *db, const struct wp_box *box,
+static enum wp_err bump(struct wp_sqlite *db, const struct wp_box *box,
 			struct wp_error *err)
 {
 	sqlite3_stmt *statement = of_box(db, SQL_BOX_BUMP, box);
 
 	(void)sqlite3_bind_int64(statement, 2, box->partition);
-	return run(db, statement, err);
+	return wp_sqlite_run(db, statement, err);
 }
 
 /* Run a change of box; size_out is left alone when it was of no row. */
-static enum wp_err run_size(struct db *db, sqlite3_stmt *statement,
+static enum wp_err run_size(struct wp_sqlite *db, sqlite3_stmt *statement,
 			    struct wp_store_size *size_out,
 			    struct wp_error *err)
 {
@@ -524,11 +407,11 @@ static enum wp_err run_size(struct db *db, sqlite3_stmt *statement,
 		/* RETURNING is done with that row; one more step ends it. */
 		rc = sqlite3_step(statement);
 	}
-	return told(db, statement, rc, err);
+	return wp_sqlite_told(db, statement, rc, err);
 }
 
 /* Note the change down, and say what the mailbox holds now. */
-static enum wp_err resize(struct db *db, const struct wp_box *box,
+static enum wp_err resize(struct wp_sqlite *db, const struct wp_box *box,
 			  const struct change *change,
 			  struct wp_store_size *size_out, struct wp_error *err)
 {
@@ -546,7 +429,7 @@ static enum wp_err resize(struct db *db, const struct wp_box *box,
  * let the size grow by all rows. STALE leaves nothing written, and says which
  * version it is.
  */
-static enum wp_err take_turn(struct db *db, struct wp_store_append *a,
+static enum wp_err take_turn(struct wp_sqlite *db, struct wp_store_append *a,
 			     int64_t epoch, struct wp_error *err)
 {
 	int64_t number = a->version - wp_store_version_of(epoch, 0);
@@ -575,7 +458,7 @@ static enum wp_err take_turn(struct db *db, struct wp_store_append *a,
 			   : rc;
 }
 
-static sqlite3_stmt *of_row(struct db *db, enum sql sql,
+static sqlite3_stmt *of_row(struct wp_sqlite *db, enum sql sql,
 			    const struct wp_box *box,
 			    const struct wp_store_row *row)
 {
@@ -591,7 +474,7 @@ static sqlite3_stmt *of_row(struct db *db, enum sql sql,
 }
 
 /* *change: less what was there already. */
-static enum wp_err insert_row(struct db *db, const struct wp_box *box,
+static enum wp_err insert_row(struct wp_sqlite *db, const struct wp_box *box,
 			      const struct wp_store_row *row,
 			      struct change *change, struct wp_error *err)
 {
@@ -600,7 +483,7 @@ static enum wp_err insert_row(struct db *db, const struct wp_box *box,
 	enum wp_err rc;
 	int step;
 
-	rc = run(db, of_row(db, SQL_MSG_INSERT, box, row), err);
+	rc = wp_sqlite_run(db, of_row(db, SQL_MSG_INSERT, box, row), err);
 	if (rc != WP_OK)
 		return rc;
 	if (sqlite3_changes(db->file.handle) > 0)
@@ -610,27 +493,27 @@ static enum wp_err insert_row(struct db *db, const struct wp_box *box,
 	statement = of_row(db, SQL_MSG_SAME, box, row);
 	step = sqlite3_step(statement);
 	is_same = step == SQLITE_ROW && sqlite3_column_int(statement, 0) == 1;
-	rc = told(db, statement, step, err);
+	rc = wp_sqlite_told(db, statement, step, err);
 	if (rc == WP_OK && !is_same)
 		rc = wp_error_set(err, WP_ERR_CONFLICT,
 				  "another message is stored under the id");
 	return rc;
 }
 
-static enum wp_err raise_top(struct db *db, uint32_t partition,
+static enum wp_err raise_top(struct wp_sqlite *db, uint32_t partition,
 			     const struct wp_entry_id *top,
 			     struct wp_error *err)
 {
-	sqlite3_stmt *statement = get(db, SQL_TOP_RAISE);
+	sqlite3_stmt *statement = wp_sqlite_get(db, SQL_TOP_RAISE);
 
 	(void)sqlite3_bind_int64(statement, 1, partition);
 	(void)sqlite3_bind_int64(statement, 2, (int64_t)top->ms);
 	(void)sqlite3_bind_int64(statement, 3, (int64_t)top->seq);
-	return run(db, statement, err);
+	return wp_sqlite_run(db, statement, err);
 }
 
 /* By what was written; once for those of a partition that stand together. */
-static enum wp_err raise_tops(struct db *db,
+static enum wp_err raise_tops(struct wp_sqlite *db,
 			      const struct wp_store_append *appends, size_t n,
 			      struct wp_error *err)
 {
@@ -659,7 +542,7 @@ static enum wp_err raise_tops(struct db *db,
 }
 
 /* One mailbox' rows; CONFLICT may leave some of it written. */
-static enum wp_err append_rows(struct db *db, struct wp_store_append *a,
+static enum wp_err append_rows(struct wp_sqlite *db, struct wp_store_append *a,
 			       int64_t epoch, struct wp_error *err)
 {
 	struct change change = { 0 };
@@ -674,13 +557,14 @@ static enum wp_err append_rows(struct db *db, struct wp_store_append *a,
 	return rc;
 }
 
-static enum wp_err run_plain(struct db *db, enum sql sql, struct wp_error *err)
+static enum wp_err run_plain(struct wp_sqlite *db, enum sql sql,
+			     struct wp_error *err)
 {
-	return run(db, get(db, sql), err);
+	return wp_sqlite_run(db, wp_sqlite_get(db, sql), err);
 }
 
 /* The same, so that a conflict can be undone alone. */
-static enum wp_err append_part(struct db *db, struct wp_store_append *a,
+static enum wp_err append_part(struct wp_sqlite *db, struct wp_store_append *a,
 			       int64_t epoch, struct wp_error *err)
 {
 	enum wp_err undone = WP_OK;
@@ -702,11 +586,12 @@ static enum wp_err append_part(struct db *db, struct wp_store_append *a,
  * One transaction. In parts, what one mailbox' outcome is stays its own;
  * without, which costs less, the first conflict ends it.
  */
-static enum wp_err append_all(struct db *db, struct wp_store_append *appends,
-			      size_t n, bool in_parts, struct wp_error *err)
+static enum wp_err append_all(struct wp_sqlite *db,
+			      struct wp_store_append *appends, size_t n,
+			      bool in_parts, struct wp_error *err)
 {
 	int64_t epoch = 0;
-	enum wp_err rc = begin(db, true, err);
+	enum wp_err rc = wp_sqlite_begin(db, true, err);
 
 	if (rc != WP_OK)
 		return rc;
@@ -724,14 +609,14 @@ static enum wp_err append_all(struct db *db, struct wp_store_append *appends,
 	}
 	if (rc == WP_OK)
 		rc = raise_tops(db, appends, n, err);
-	return end(db, rc, err);
+	return wp_sqlite_end(db, rc, err);
 }
 
 static enum wp_err store_append(struct wp_store *store,
 				struct wp_store_append *appends, size_t n,
 				struct wp_error *err)
 {
-	struct db *db = db_of(store);
+	struct wp_sqlite *db = db_of(store);
 	enum wp_err rc = append_all(db, appends, n, false, err);
 
 	return rc == WP_ERR_CONFLICT ? append_all(db, appends, n, true, err)
@@ -741,7 +626,7 @@ static enum wp_err store_append(struct wp_store *store,
 /* ---- ack and expire ---- */
 
 /* Run a statement that deletes rows and gives the length of each. */
-static enum wp_err run_delete(struct db *db, sqlite3_stmt *statement,
+static enum wp_err run_delete(struct wp_sqlite *db, sqlite3_stmt *statement,
 			      struct change *change, struct wp_error *err)
 {
 	int rc;
@@ -750,17 +635,17 @@ static enum wp_err run_delete(struct db *db, sqlite3_stmt *statement,
 		change->n--;
 		change->bytes -= sqlite3_column_int64(statement, 0);
 	}
-	return told(db, statement, rc, err);
+	return wp_sqlite_told(db, statement, rc, err);
 }
 
 /* The end of a deletion: what is left? */
-static enum wp_err see_rest(struct db *db, const struct wp_box *box,
+static enum wp_err see_rest(struct wp_sqlite *db, const struct wp_box *box,
 			    const struct change *change,
 			    struct wp_store_rest *rest, struct wp_error *err)
 {
 	sqlite3_stmt *statement = of_box(db, SQL_MSG_ANY, box);
 	int step = sqlite3_step(statement);
-	enum wp_err rc = told(db, statement, step, err);
+	enum wp_err rc = wp_sqlite_told(db, statement, step, err);
 
 	rest->is_empty = step == SQLITE_DONE;
 	return rc == WP_OK ? resize(db, box, change, &rest->size, err) : rc;
@@ -769,9 +654,9 @@ static enum wp_err see_rest(struct db *db, const struct wp_box *box,
 static enum wp_err store_ack(struct wp_store *store, struct wp_store_ack *ack,
 			     struct wp_error *err)
 {
-	struct db *db = db_of(store);
+	struct wp_sqlite *db = db_of(store);
 	struct change change = { 0 };
-	enum wp_err rc = begin(db, true, err);
+	enum wp_err rc = wp_sqlite_begin(db, true, err);
 
 	if (rc != WP_OK)
 		return rc;
@@ -788,17 +673,17 @@ static enum wp_err store_ack(struct wp_store *store, struct wp_store_ack *ack,
 	}
 	if (rc == WP_OK)
 		rc = see_rest(db, ack->box, &change, &ack->rest, err);
-	return end(db, rc, err);
+	return wp_sqlite_end(db, rc, err);
 }
 
 static enum wp_err store_expire(struct wp_store *store,
 				struct wp_store_expire *expire,
 				struct wp_error *err)
 {
-	struct db *db = db_of(store);
+	struct wp_sqlite *db = db_of(store);
 	struct change change = { 0 };
 	sqlite3_stmt *statement;
-	enum wp_err rc = begin(db, true, err);
+	enum wp_err rc = wp_sqlite_begin(db, true, err);
 
 	if (rc != WP_OK)
 		return rc;
@@ -812,12 +697,13 @@ static enum wp_err store_expire(struct wp_store *store,
 	if (rc == WP_OK)
 		rc = see_rest(db, expire->box, &change, &expire->rest, err);
 	expire->deleted = -change.n;
-	return end(db, rc, err);
+	return wp_sqlite_end(db, rc, err);
 }
 
 /* ---- reading ---- */
 
-static enum wp_err read_band(struct db *db, const struct wp_store_read *read,
+static enum wp_err read_band(struct wp_sqlite *db,
+			     const struct wp_store_read *read,
 			     enum wp_band band, struct wp_error *err)
 {
 	const struct wp_store_from *from = &read->from[band];
@@ -855,7 +741,7 @@ static enum wp_err read_band(struct db *db, const struct wp_store_read *read,
 		}
 		go_on = read->on_row(read->ctx, &row);
 	}
-	return told(db, statement, rc, err);
+	return wp_sqlite_told(db, statement, rc, err);
 }
 
 static enum wp_err store_read(struct wp_store *store,
@@ -863,36 +749,36 @@ static enum wp_err store_read(struct wp_store *store,
 			      struct wp_error *err)
 {
 	static const enum wp_band order[] = { WP_BAND_HIGH, WP_BAND_STANDARD };
-	struct db *db = db_of(store);
-	enum wp_err rc = begin(db, false, err);
+	struct wp_sqlite *db = db_of(store);
+	enum wp_err rc = wp_sqlite_begin(db, false, err);
 
 	if (rc != WP_OK)
 		return rc;
 	for (size_t i = 0; i < 2 && rc == WP_OK; i++)
 		if (!read->from[order[i]].is_skipped)
 			rc = read_band(db, read, order[i], err);
-	return end(db, rc, err);
+	return wp_sqlite_end(db, rc, err);
 }
 
 static enum wp_err store_top(struct wp_store *store, uint32_t partition,
 			     struct wp_entry_id *top_out, struct wp_error *err)
 {
-	struct db *db = db_of(store);
+	struct wp_sqlite *db = db_of(store);
 	sqlite3_stmt *statement;
-	enum wp_err ready = be_open(db, err);
+	enum wp_err ready = wp_sqlite_be_open(db, err);
 	int rc;
 
 	if (ready != WP_OK)
 		return ready;
 	*top_out = (struct wp_entry_id){ 0 };
-	statement = get(db, SQL_TOP);
+	statement = wp_sqlite_get(db, SQL_TOP);
 	(void)sqlite3_bind_int64(statement, 1, partition);
 	rc = sqlite3_step(statement);
 	if (rc == SQLITE_ROW) {
 		top_out->ms = (uint64_t)sqlite3_column_int64(statement, 0);
 		top_out->seq = (uint64_t)sqlite3_column_int64(statement, 1);
 	}
-	return told(db, statement, rc, err);
+	return wp_sqlite_told(db, statement, rc, err);
 }
 
 /* ---- walks ---- */
@@ -937,7 +823,7 @@ static enum wp_err go_through(struct wp_store *store,
 	       (code = sqlite3_step(statement)) == SQLITE_ROW)
 		go_on = hand_over(store, walk, statement);
 	place->is_end = code == SQLITE_DONE;
-	return told(db_of(store), statement, code, err);
+	return wp_sqlite_told(db_of(store), statement, code, err);
 }
 
 /* Bind where the walk goes on: behind a name that is never empty. */
@@ -954,13 +840,13 @@ static enum wp_err store_users(struct wp_store *store, uint32_t partition,
 			       struct wp_error *err)
 {
 	const struct wp_store_place from = *walk->place;
-	struct db *db = db_of(store);
-	enum wp_err rc = be_open(db, err);
+	struct wp_sqlite *db = db_of(store);
+	enum wp_err rc = wp_sqlite_be_open(db, err);
 	sqlite3_stmt *statement;
 
 	if (rc != WP_OK)
 		return rc;
-	statement = get(db, SQL_USERS);
+	statement = wp_sqlite_get(db, SQL_USERS);
 	(void)sqlite3_bind_int64(statement, 1, partition);
 	bind_after(statement, 2, &from);
 	return go_through(store, walk, statement, err);
@@ -971,13 +857,13 @@ static enum wp_err store_expired_users(struct wp_store *store, int64_t now_ms,
 				       struct wp_error *err)
 {
 	const struct wp_store_place from = *walk->place;
-	struct db *db = db_of(store);
-	enum wp_err rc = be_open(db, err);
+	struct wp_sqlite *db = db_of(store);
+	enum wp_err rc = wp_sqlite_be_open(db, err);
 	sqlite3_stmt *statement;
 
 	if (rc != WP_OK)
 		return rc;
-	statement = get(db, SQL_EXPIRED_USERS);
+	statement = wp_sqlite_get(db, SQL_EXPIRED_USERS);
 	(void)sqlite3_bind_int64(statement, 1, now_ms);
 	(void)sqlite3_bind_int64(statement, 2,
 				 from.has_after ? from.expires_ms : INT64_MIN);
@@ -988,7 +874,7 @@ static enum wp_err store_expired_users(struct wp_store *store, int64_t now_ms,
 const struct wp_store_backend wp_store_sqlite = {
 	.name = "sqlite",
 	.open = store_open,
-	.look = wp_sqlite_look,
+	.look = wp_store_sqlite_look,
 	.where = store_where,
 	.close = store_close,
 	.version = store_version,

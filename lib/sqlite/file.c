@@ -1,17 +1,17 @@
 /*
- * sqlite_file.c - make, open or look at the file of a SQLite cold store.
+ * file.c - make, open or look at the file of a SQLite database.
  *
- * Knows where a store may lie, its settings and its tables, and which errors
- * leave a connection in doubt. The file itself is never opened by anybody but
- * SQLite: closing a second descriptor would drop the locks of every connection
- * of this process (sqlite.org/howtocorrupt.html, section 2.2).
+ * Knows where a database may lie, its settings and the version of its tables,
+ * and which errors leave a connection in doubt. The file itself is never opened
+ * by anybody but SQLite: closing a second descriptor would drop the locks of
+ * every connection of this process (sqlite.org/howtocorrupt.html, section 2.2).
  *
  * Looking leaves no trace. Opening a database with a write-ahead log makes
  * files beside it, which then belong to whoever looked. So a database that
  * nobody has open is read as if nobody could write to it: without locks, which
  * is why nothing else in this process may have it open.
  */
-#include "lib/store/sqlite_file.h"
+#include "lib/sqlite/file.h"
 
 #include <errno.h>
 #include <libgen.h>
@@ -25,71 +25,7 @@
 #include "lib/base/buf.h"
 #include "lib/base/clock.h"
 
-enum {
-	SCHEMA_VERSION = 4,
-	FIRST_VERSION_WITH_LIVES = 2,
-	FIRST_VERSION_WITH_NOTES = 3,
-	STORE_MODE = 0640,
-	RETRY_MS = 5,
-};
-
-/* Lives of Redis that were reconciled; the highest epoch is the present one. */
-#define LIFE_TABLE                                   \
-	"CREATE TABLE life ("                        \
-	"  epoch INTEGER PRIMARY KEY AUTOINCREMENT," \
-	"  run_id TEXT NOT NULL UNIQUE);"
-
-/* See wp_store_note(). */
-#define NOTE_TABLE            \
-	"CREATE TABLE note (" \
-	"  name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;"
-
-/*
- * A table with rowids, so that messages are written one behind the other, and
- * only their keys into a tree. In a table that is ordered by its key a message
- * of 1 KiB has a page of its own (more than a quarter of a page overflows).
- */
-#define MSG_TABLE                                            \
-	"CREATE TABLE msg ("                                 \
-	"  urn TEXT NOT NULL, band INTEGER NOT NULL,"        \
-	"  ms INTEGER NOT NULL, seq INTEGER NOT NULL,"       \
-	"  expires_ms INTEGER NOT NULL, json BLOB NOT NULL," \
-	"  PRIMARY KEY (urn, band, ms, seq));"               \
-	"CREATE INDEX msg_expiry ON msg (expires_ms, urn);"
-
-static const char schema[] =
-	"CREATE TABLE box ("
-	"  urn TEXT PRIMARY KEY, partition INTEGER NOT NULL,"
-	"  ver INTEGER NOT NULL, n INTEGER NOT NULL DEFAULT 0,"
-	"  bytes INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;"
-	"CREATE INDEX box_partition ON box (partition, urn);" MSG_TABLE
-	"CREATE TABLE top ("
-	"  partition INTEGER PRIMARY KEY, ms INTEGER NOT NULL,"
-	"  seq INTEGER NOT NULL);" LIFE_TABLE NOTE_TABLE
-	"INSERT INTO note VALUES ('" WP_STORE_NOTE_MADE "', 'empty');"
-	"PRAGMA user_version = 4;";
-
-/* What version 1 lacks: how much a mailbox holds, and what expires when. */
-static const char upgrade_1[] =
-	"ALTER TABLE box ADD COLUMN n INTEGER NOT NULL DEFAULT 0;"
-	"ALTER TABLE box ADD COLUMN bytes INTEGER NOT NULL DEFAULT 0;"
-	"UPDATE box SET (n, bytes) ="
-	"  (SELECT count(*), coalesce(sum(length(json)), 0)"
-	"   FROM msg WHERE msg.urn = box.urn);"
-	"CREATE INDEX msg_expiry ON msg (expires_ms);" LIFE_TABLE
-	"PRAGMA user_version = 2;";
-
-/* Version 2 lacks notes; how it was made is not known. */
-static const char upgrade_2[] = NOTE_TABLE "PRAGMA user_version = 3;";
-
-/* Version 3 keeps messages in the order of their keys. */
-static const char upgrade_3[] =
-	"DROP INDEX msg_expiry;"
-	"ALTER TABLE msg RENAME TO msg_by_key;" MSG_TABLE
-	"INSERT INTO msg (urn, band, ms, seq, expires_ms, json)"
-	"  SELECT urn, band, ms, seq, expires_ms, json FROM msg_by_key;"
-	"DROP TABLE msg_by_key;"
-	"PRAGMA user_version = 4;";
+enum { RETRY_MS = 5 };
 
 /*
  * Of the connection, not of the file. FULL: a commit is on disk when it
@@ -115,28 +51,29 @@ void wp_sqlite_file_close(struct wp_sqlite_file *file)
 	file->handle = NULL;
 }
 
+/* What follows the noun. */
 static const char *sentence(int rc)
 {
 	switch (rc & 0xff) {
 	case SQLITE_BUSY:
 	case SQLITE_LOCKED:
-		return "the cold store is locked by another process";
+		return "is locked by another process";
 	case SQLITE_FULL:
-		return "the disk of the cold store is full";
+		return "cannot grow, its disk is full";
 	case SQLITE_IOERR:
-		return "the cold store cannot be read or written";
+		return "cannot be read or written";
 	case SQLITE_CORRUPT:
 	case SQLITE_NOTADB:
-		return "the cold store is damaged; restore it from a backup";
+		return "is damaged; restore it from a backup";
 	case SQLITE_READONLY:
 	case SQLITE_PERM:
-		return "the cold store may not be written";
+		return "may not be written";
 	case SQLITE_CANTOPEN:
-		return "the cold store cannot be opened";
+		return "cannot be opened";
 	case SQLITE_NOMEM:
-		return "the cold store ran out of memory";
+		return "ran out of memory";
 	default:
-		return "the cold store failed";
+		return "failed";
 	}
 }
 
@@ -159,8 +96,8 @@ enum wp_err wp_sqlite_fail(struct wp_sqlite_file *file, int rc,
 	else if ((rc & 0xff) == SQLITE_IOERR)
 		sys_errno = sqlite3_system_errno(file->handle);
 	/* errstr is constant text; errmsg could quote what was stored. */
-	wp_error_set(err, WP_ERR_UNAVAIL, "%s (SQLite %d: %s)", sentence(rc),
-		     rc, sqlite3_errstr(rc));
+	wp_error_set(err, WP_ERR_UNAVAIL, "%s %s (SQLite %d: %s)",
+		     file->kind->noun, sentence(rc), rc, sqlite3_errstr(rc));
 	if (err != NULL)
 		err->sys_errno = sys_errno;
 	/* Closing rolls back whatever is open. */
@@ -169,7 +106,7 @@ enum wp_err wp_sqlite_fail(struct wp_sqlite_file *file, int rc,
 	return WP_ERR_UNAVAIL;
 }
 
-/* ---- where a store may lie ---- */
+/* ---- where it may lie ---- */
 
 /* Their locks and shared memory do not reach other machines. */
 static const uint64_t network_fs[] = {
@@ -194,37 +131,38 @@ static bool is_network_fs(uint64_t type)
 	return false;
 }
 
-static enum wp_err refuse(const char *path, const char *why,
+static enum wp_err refuse(const struct wp_sqlite_file *file, const char *why,
 			  struct wp_error *err)
 {
-	return wp_error_set(err, WP_ERR_INVAL, "store.sqlite_path: %.120s %s",
-			    path, why);
+	return wp_error_set(err, WP_ERR_INVAL, "%s: %.120s %s",
+			    file->kind->setting, file->path, why);
 }
 
-static enum wp_err refuse_errno(const char *path, const char *what,
-				struct wp_error *err)
+static enum wp_err refuse_errno(const struct wp_sqlite_file *file,
+				const char *what, struct wp_error *err)
 {
 	int saved = errno;
 
-	wp_error_set(err, WP_ERR_INVAL, "store.sqlite_path: %s %.120s: %s",
-		     what, path, strerror(saved));
+	wp_error_set(err, WP_ERR_INVAL, "%s: %s %.120s: %s",
+		     file->kind->setting, what, file->path, strerror(saved));
 	if (err != NULL)
 		err->sys_errno = saved;
 	return WP_ERR_INVAL;
 }
 
-static enum wp_err check_folder(const char *path, struct wp_error *err)
+static enum wp_err check_folder(const struct wp_sqlite_file *file,
+				struct wp_error *err)
 {
-	char *copy = strdup(path);
+	char *copy = strdup(file->path);
 	struct statfs fs;
 	enum wp_err rc = WP_OK;
 
 	if (copy == NULL)
 		return wp_error_set(err, WP_ERR_UNAVAIL, "out of memory");
 	if (statfs(dirname(copy), &fs) == -1)
-		rc = refuse_errno(path, "cannot look at the folder of", err);
+		rc = refuse_errno(file, "cannot look at the folder of", err);
 	else if (is_network_fs((uint64_t)fs.f_type & 0xffffffffU))
-		rc = refuse(path,
+		rc = refuse(file,
 			    "is on a network file system; SQLite needs a "
 			    "local disk",
 			    err);
@@ -239,17 +177,22 @@ static enum wp_err make_file(const struct wp_sqlite_file *file,
 	struct stat st;
 
 	if (file->path[0] == '\0' || file->path[0] == ':')
-		return refuse(file->path, "is no path of a file", err);
-	if (mknod(file->path, S_IFREG | STORE_MODE, 0) == 0)
-		return chmod(file->path, STORE_MODE) == 0
+		return refuse(file, "is no path of a file", err);
+	if (mknod(file->path, S_IFREG | file->kind->mode, 0) == 0)
+		return chmod(file->path, file->kind->mode) == 0
 			       ? WP_OK
-			       : refuse_errno(file->path, "cannot make", err);
+			       : refuse_errno(file, "cannot make", err);
 	if (errno != EEXIST)
-		return refuse_errno(file->path, "cannot make", err);
+		return refuse_errno(file, "cannot make", err);
 	if (stat(file->path, &st) == -1)
-		return refuse_errno(file->path, "cannot look at", err);
-	return S_ISREG(st.st_mode) ? WP_OK
-				   : refuse(file->path, "is no file", err);
+		return refuse_errno(file, "cannot look at", err);
+	if (!S_ISREG(st.st_mode))
+		return refuse(file, "is no file", err);
+	if ((st.st_mode & file->kind->too_open) != 0)
+		return refuse(file,
+			      "is open to others; take that back by chmod",
+			      err);
+	return WP_OK;
 }
 
 /* ---- what is in it ---- */
@@ -282,6 +225,7 @@ static int ask(struct wp_sqlite_file *file, const char *sql,
 static enum wp_err check_is_ours(struct wp_sqlite_file *file,
 				 int64_t *version_out, struct wp_error *err)
 {
+	int64_t application = 0;
 	int64_t tables = 0;
 	int rc;
 
@@ -291,15 +235,18 @@ static enum wp_err check_is_ours(struct wp_sqlite_file *file,
 		 NULL);
 	if (rc == SQLITE_OK)
 		rc = ask(file, "PRAGMA user_version", version_out, NULL, NULL);
+	if (rc == SQLITE_OK)
+		rc = ask(file, "PRAGMA application_id", &application, NULL,
+			 NULL);
 	if ((rc & 0xff) == SQLITE_NOTADB)
-		return refuse(file->path, "is no SQLite database", err);
+		return refuse(file, "is no SQLite database", err);
 	if (rc != SQLITE_OK)
 		return wp_sqlite_fail(file, rc, err);
-	if (*version_out > SCHEMA_VERSION)
-		return refuse(file->path, "was made by a newer Waypost", err);
-	if (*version_out < 1 && tables > 0)
-		return refuse(file->path, "is a database of something else",
-			      err);
+	if (tables > 0 &&
+	    (*version_out < 1 || application != file->kind->application_id))
+		return refuse(file, "is a database of something else", err);
+	if (*version_out > file->kind->version)
+		return refuse(file, "was made by a newer Waypost", err);
 	return WP_OK;
 }
 
@@ -318,7 +265,7 @@ static enum wp_err enter_wal(struct wp_sqlite_file *file, struct wp_error *err)
 	if (rc != SQLITE_OK)
 		return wp_sqlite_fail(file, rc, err);
 	if (!is_wal)
-		return refuse(file->path, "cannot have a write-ahead log", err);
+		return refuse(file, "cannot have a write-ahead log", err);
 	return WP_OK;
 }
 
@@ -326,20 +273,21 @@ static enum wp_err enter_wal(struct wp_sqlite_file *file, struct wp_error *err)
 static enum wp_err make_tables(struct wp_sqlite_file *file,
 			       struct wp_error *err)
 {
+	const struct wp_sqlite_kind *kind = file->kind;
 	int64_t version = 0;
 	int rc;
 
 	rc = sqlite3_exec(file->handle, "BEGIN IMMEDIATE", NULL, NULL, NULL);
 	if (rc == SQLITE_OK)
 		rc = ask(file, "PRAGMA user_version", &version, NULL, NULL);
-	if (rc == SQLITE_OK && version == 0)
-		rc = sqlite3_exec(file->handle, schema, NULL, NULL, NULL);
-	if (rc == SQLITE_OK && version == 1)
-		rc = sqlite3_exec(file->handle, upgrade_1, NULL, NULL, NULL);
-	if (rc == SQLITE_OK && (version == 1 || version == 2))
-		rc = sqlite3_exec(file->handle, upgrade_2, NULL, NULL, NULL);
-	if (rc == SQLITE_OK && version >= 1 && version <= 3)
-		rc = sqlite3_exec(file->handle, upgrade_3, NULL, NULL, NULL);
+	if (rc == SQLITE_OK && version == 0) {
+		rc = sqlite3_exec(file->handle, kind->steps[0], NULL, NULL,
+				  NULL);
+		version = kind->version;
+	}
+	for (; rc == SQLITE_OK && version < kind->version; version++)
+		rc = sqlite3_exec(file->handle, kind->steps[version], NULL,
+				  NULL, NULL);
 	if (rc == SQLITE_OK)
 		rc = sqlite3_exec(file->handle, "COMMIT", NULL, NULL, NULL);
 	return rc == SQLITE_OK ? WP_OK : wp_sqlite_fail(file, rc, err);
@@ -353,11 +301,10 @@ static enum wp_err enter_schema(struct wp_sqlite_file *file, bool may_create,
 
 	rc = check_is_ours(file, &version, err);
 	if (rc == WP_OK && version == 0 && !may_create)
-		return refuse(file->path, "is empty now; it was not before",
-			      err);
+		return refuse(file, "is empty now; it was not before", err);
 	if (rc == WP_OK)
 		rc = enter_wal(file, err);
-	if (rc == WP_OK && version < SCHEMA_VERSION)
+	if (rc == WP_OK && version < file->kind->version)
 		rc = make_tables(file, err);
 	return rc;
 }
@@ -374,16 +321,13 @@ static enum wp_err open_file(struct wp_sqlite_file *file, bool may_create,
 	/* SQLite falls back to reading only, and would fail much later. */
 	if (code == SQLITE_CANTOPEN && access(file->path, F_OK) == -1) {
 		wp_sqlite_file_close(file);
-		return refuse(file->path,
-			      "is not there, but this deployment has a store; "
-			      "all programs must use its file",
-			      err);
+		return refuse(file, file->kind->gone, err);
 	}
 	if ((code & 0xff) == SQLITE_CANTOPEN ||
 	    (code == SQLITE_OK &&
 	     sqlite3_db_readonly(file->handle, "main") == 1)) {
 		wp_sqlite_file_close(file);
-		return refuse(file->path, "cannot be opened for writing", err);
+		return refuse(file, "cannot be opened for writing", err);
 	}
 	if (code == SQLITE_OK)
 		code = sqlite3_busy_timeout(file->handle,
@@ -393,7 +337,7 @@ static enum wp_err open_file(struct wp_sqlite_file *file, bool may_create,
 	if (code == SQLITE_OK)
 		rc = enter_schema(file, may_create, err);
 	else if ((code & 0xff) == SQLITE_NOTADB)
-		rc = refuse(file->path, "is no SQLite database", err);
+		rc = refuse(file, "is no SQLite database", err);
 	else
 		rc = wp_sqlite_fail(file, code, err);
 	if (rc != WP_OK)
@@ -407,7 +351,7 @@ enum wp_err wp_sqlite_file_open(struct wp_sqlite_file *file, bool may_create,
 	enum wp_err rc = WP_OK;
 
 	if (may_create)
-		rc = check_folder(file->path, err);
+		rc = check_folder(file, err);
 	if (rc == WP_OK && may_create)
 		rc = make_file(file, err);
 	return rc == WP_OK ? open_file(file, may_create, err) : rc;
@@ -467,9 +411,8 @@ out:
 	return rc;
 }
 
-/* The first column of the first row as text; "" when there is none. */
-static enum wp_err read_text(struct wp_sqlite_file *file, const char *sql,
-			     char *out, size_t room, struct wp_error *err)
+enum wp_err wp_sqlite_file_text(struct wp_sqlite_file *file, const char *sql,
+				char *out, size_t room, struct wp_error *err)
 {
 	sqlite3_stmt *statement = NULL;
 	int rc;
@@ -490,40 +433,20 @@ static enum wp_err read_text(struct wp_sqlite_file *file, const char *sql,
 	return WP_OK;
 }
 
-static enum wp_err read_look(struct wp_sqlite_file *file,
-			     struct wp_store_look *out, struct wp_error *err)
-{
-	char life[sizeof("1")];
-	int64_t version = 0;
-	enum wp_err rc;
-
-	rc = check_is_ours(file, &version, err);
-	if (rc == WP_OK && version >= FIRST_VERSION_WITH_LIVES) {
-		rc = read_text(file, "SELECT count(*) > 0 FROM life", life,
-			       sizeof(life), err);
-		out->has_life = rc == WP_OK && life[0] == '1';
-	}
-	if (rc == WP_OK && version >= FIRST_VERSION_WITH_NOTES)
-		rc = read_text(file,
-			       "SELECT value FROM note WHERE name = "
-			       "'" WP_STORE_NOTE_ID "'",
-			       out->id, sizeof(out->id), err);
-	return rc;
-}
-
 /* There is no file yet: could one be made? */
-static enum wp_err check_can_be_made(const char *path, struct wp_error *err)
+static enum wp_err check_can_be_made(const struct wp_sqlite_file *file,
+				     struct wp_error *err)
 {
-	enum wp_err rc = check_folder(path, err);
+	enum wp_err rc = check_folder(file, err);
 	char *copy;
 
 	if (rc != WP_OK)
 		return rc;
-	copy = strdup(path);
+	copy = strdup(file->path);
 	if (copy == NULL)
 		return wp_error_set(err, WP_ERR_UNAVAIL, "out of memory");
 	if (access(dirname(copy), W_OK | X_OK) == -1)
-		rc = refuse(path,
+		rc = refuse(file,
 			    "cannot be made: its folder is not "
 			    "writable",
 			    err);
@@ -531,37 +454,31 @@ static enum wp_err check_can_be_made(const char *path, struct wp_error *err)
 	return rc;
 }
 
-enum wp_err wp_sqlite_look(struct wp_store_look *out,
-			   const struct wp_conf *conf, struct wp_error *err)
+enum wp_err wp_sqlite_file_look(struct wp_sqlite_file *file,
+				int64_t *version_out, struct wp_error *err)
 {
-	const char *path = conf->store.sqlite_path;
-	struct wp_sqlite_file file = {
-		.busy_timeout_ms = (int)conf->store.busy_timeout_ms,
-	};
+	const char *path = file->path;
 	enum wp_err rc;
 	struct stat st;
 
+	*version_out = 0;
 	if (path[0] == '\0' || path[0] == ':')
-		return refuse(path, "is no path of a file", err);
+		return refuse(file, "is no path of a file", err);
 	if (stat(path, &st) == -1)
 		return errno == ENOENT
-			       ? check_can_be_made(path, err)
-			       : refuse(path, "cannot be looked at", err);
+			       ? check_can_be_made(file, err)
+			       : refuse(file, "cannot be looked at", err);
 	if (!S_ISREG(st.st_mode))
-		return refuse(path, "is no file", err);
+		return refuse(file, "is no file", err);
 	if (access(path, R_OK | W_OK) == -1)
-		return refuse(path, "cannot be opened for writing", err);
-	rc = check_folder(path, err);
+		return refuse(file, "cannot be opened for writing", err);
+	rc = check_folder(file, err);
 	if (rc != WP_OK || st.st_size == 0)
 		return rc;
-	file.path = strdup(path);
-	if (file.path == NULL)
-		return wp_error_set(err, WP_ERR_UNAVAIL, "out of memory");
-	out->is_there = true;
-	rc = open_to_look(&file, err);
+	rc = open_to_look(file, err);
 	if (rc == WP_OK)
-		rc = read_look(&file, out, err);
-	wp_sqlite_file_close(&file);
-	free(file.path);
+		rc = check_is_ours(file, version_out, err);
+	if (rc != WP_OK)
+		wp_sqlite_file_close(file);
 	return rc;
 }

@@ -1,0 +1,129 @@
+/*
+ * sqlite_schema.c - the tables of a SQLite cold store, as they are and as they
+ * were in earlier releases.
+ */
+#include "lib/store/sqlite_schema.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+	SCHEMA_VERSION = 4,
+	FIRST_VERSION_WITH_LIVES = 2,
+	FIRST_VERSION_WITH_NOTES = 3,
+	STORE_MODE = 0640,
+};
+
+/* Lives of Redis that were reconciled; the highest epoch is the present one. */
+#define LIFE_TABLE                                   \
+	"CREATE TABLE life ("                        \
+	"  epoch INTEGER PRIMARY KEY AUTOINCREMENT," \
+	"  run_id TEXT NOT NULL UNIQUE);"
+
+/* See wp_store_note(). */
+#define NOTE_TABLE            \
+	"CREATE TABLE note (" \
+	"  name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;"
+
+/*
+ * A table with rowids, so that messages are written one behind the other, and
+ * only their keys into a tree. In a table that is ordered by its key a message
+ * of 1 KiB has a page of its own (more than a quarter of a page overflows).
+ */
+#define MSG_TABLE                                            \
+	"CREATE TABLE msg ("                                 \
+	"  urn TEXT NOT NULL, band INTEGER NOT NULL,"        \
+	"  ms INTEGER NOT NULL, seq INTEGER NOT NULL,"       \
+	"  expires_ms INTEGER NOT NULL, json BLOB NOT NULL," \
+	"  PRIMARY KEY (urn, band, ms, seq));"               \
+	"CREATE INDEX msg_expiry ON msg (expires_ms, urn);"
+
+static const char schema[] =
+	"CREATE TABLE box ("
+	"  urn TEXT PRIMARY KEY, partition INTEGER NOT NULL,"
+	"  ver INTEGER NOT NULL, n INTEGER NOT NULL DEFAULT 0,"
+	"  bytes INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;"
+	"CREATE INDEX box_partition ON box (partition, urn);" MSG_TABLE
+	"CREATE TABLE top ("
+	"  partition INTEGER PRIMARY KEY, ms INTEGER NOT NULL,"
+	"  seq INTEGER NOT NULL);" LIFE_TABLE NOTE_TABLE
+	"INSERT INTO note VALUES ('" WP_STORE_NOTE_MADE "', 'empty');"
+	"PRAGMA user_version = 4;";
+
+/* What version 1 lacks: how much a mailbox holds, and what expires when. */
+static const char upgrade_1[] =
+	"ALTER TABLE box ADD COLUMN n INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE box ADD COLUMN bytes INTEGER NOT NULL DEFAULT 0;"
+	"UPDATE box SET (n, bytes) ="
+	"  (SELECT count(*), coalesce(sum(length(json)), 0)"
+	"   FROM msg WHERE msg.urn = box.urn);"
+	"CREATE INDEX msg_expiry ON msg (expires_ms);" LIFE_TABLE
+	"PRAGMA user_version = 2;";
+
+/* Version 2 lacks notes; how it was made is not known. */
+static const char upgrade_2[] = NOTE_TABLE "PRAGMA user_version = 3;";
+
+/* Version 3 keeps messages in the order of their keys. */
+static const char upgrade_3[] =
+	"DROP INDEX msg_expiry;"
+	"ALTER TABLE msg RENAME TO msg_by_key;" MSG_TABLE
+	"INSERT INTO msg (urn, band, ms, seq, expires_ms, json)"
+	"  SELECT urn, band, ms, seq, expires_ms, json FROM msg_by_key;"
+	"DROP TABLE msg_by_key;"
+	"PRAGMA user_version = 4;";
+
+static const char *const steps[SCHEMA_VERSION] = { schema, upgrade_1, upgrade_2,
+						   upgrade_3 };
+
+const struct wp_sqlite_kind wp_store_sqlite_kind = {
+	.setting = "store.sqlite_path",
+	.noun = "the cold store",
+	/* Versions would go back. */
+	.gone = "is not there, but this deployment has a store; all programs "
+		"must use its file",
+	.mode = STORE_MODE,
+	.version = SCHEMA_VERSION,
+	.steps = steps,
+};
+
+static enum wp_err read_look(struct wp_sqlite_file *file, int64_t version,
+			     struct wp_store_look *out, struct wp_error *err)
+{
+	char life[sizeof("1")];
+	enum wp_err rc = WP_OK;
+
+	if (version >= FIRST_VERSION_WITH_LIVES) {
+		rc = wp_sqlite_file_text(file, "SELECT count(*) > 0 FROM life",
+					 life, sizeof(life), err);
+		out->has_life = rc == WP_OK && life[0] == '1';
+	}
+	if (rc == WP_OK && version >= FIRST_VERSION_WITH_NOTES)
+		rc = wp_sqlite_file_text(file,
+					 "SELECT value FROM note WHERE name = "
+					 "'" WP_STORE_NOTE_ID "'",
+					 out->id, sizeof(out->id), err);
+	return rc;
+}
+
+enum wp_err wp_store_sqlite_look(struct wp_store_look *out,
+				 const struct wp_conf *conf,
+				 struct wp_error *err)
+{
+	struct wp_sqlite_file file = {
+		.kind = &wp_store_sqlite_kind,
+		.busy_timeout_ms = (int)conf->store.busy_timeout_ms,
+		.path = strdup(conf->store.sqlite_path),
+	};
+	int64_t version = 0;
+	enum wp_err rc;
+
+	if (file.path == NULL)
+		return wp_error_set(err, WP_ERR_UNAVAIL, "out of memory");
+	rc = wp_sqlite_file_look(&file, &version, err);
+	out->is_there = file.handle != NULL;
+	if (out->is_there)
+		rc = read_look(&file, version, out, err);
+	wp_sqlite_file_close(&file);
+	free(file.path);
+	return rc;
+}

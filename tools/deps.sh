@@ -55,6 +55,7 @@ need_run() {
 	need libsqlite3-dev ./sqlite3.h
 	need libyaml-dev ./yaml.h
 	need libssl-dev openssl/evp.h
+	need libargon2-dev ./argon2.h
 	need libev-dev ./ev.h
 	need libjson-c-dev json-c/json.h
 	need redis-server redis-server

@@ -1,0 +1,117 @@
+/*
+ * password.c - Argon2id by libargon2, with one lane and no threads of its own.
+ */
+#include "lib/accounts/password.h"
+
+#include <string.h>
+
+#include <argon2.h>
+
+#include "lib/base/digest.h"
+#include "lib/base/random.h"
+
+void wp_password_pepper(struct wp_password_pepper *out,
+			const char *store_secret)
+{
+	static const char purpose[] = "password pepper, version 1";
+
+	_Static_assert(sizeof(out->key) == WP_SHA256_LEN, "one HMAC");
+	wp_hmac_sha256(store_secret, strlen(store_secret), purpose,
+		       sizeof(purpose) - 1, out->key);
+}
+
+/* The library takes what it only reads by pointers that could write. */
+static uint8_t *unconst(const void *data)
+{
+	union {
+		const void *in;
+		uint8_t *out;
+	} both = { .in = data };
+
+	return both.out;
+}
+
+static enum wp_err hash(struct wp_password *kept,
+			const struct wp_password_way *way, const char *text,
+			size_t len, struct wp_error *err)
+{
+	argon2_context context = {
+		.out = kept->tag,
+		.outlen = sizeof(kept->tag),
+		/* No flag asks it to wipe this: it is the caller's. */
+		.pwd = unconst(text),
+		.pwdlen = (uint32_t)len,
+		.salt = kept->salt,
+		.saltlen = sizeof(kept->salt),
+		.secret = unconst(way->pepper.key),
+		.secretlen = sizeof(way->pepper.key),
+		.t_cost = kept->cost.passes,
+		.m_cost = kept->cost.memory_kib,
+		.lanes = 1,
+		.threads = 1,
+		.version = ARGON2_VERSION_13,
+		.flags = ARGON2_DEFAULT_FLAGS,
+	};
+	int rc = len <= UINT32_MAX ? argon2id_ctx(&context)
+				   : ARGON2_PWD_TOO_LONG;
+
+	if (rc == ARGON2_OK)
+		return WP_OK;
+	return wp_error_set(err,
+			    rc == ARGON2_MEMORY_ALLOCATION_ERROR ? WP_ERR_NOMEM
+								 : WP_ERR_INVAL,
+			    "a password cannot be hashed: %s",
+			    argon2_error_message(rc));
+}
+
+enum wp_err wp_password_make(struct wp_password *out,
+			     const struct wp_password_way *way,
+			     const char *text, size_t len, struct wp_error *err)
+{
+	*out = (struct wp_password){ .cost = way->cost };
+	wp_random_bytes(out->salt, sizeof(out->salt));
+	return hash(out, way, text, len, err);
+}
+
+static bool is_sound(const struct wp_password_cost *cost)
+{
+	return cost->memory_kib >= WP_PASSWORD_MEMORY_MIN_KIB &&
+	       cost->memory_kib <= WP_PASSWORD_MEMORY_MAX_KIB &&
+	       cost->passes >= 1 && cost->passes <= WP_PASSWORD_PASSES_MAX;
+}
+
+enum wp_err wp_password_check(const struct wp_password *kept,
+			      const struct wp_password_way *way,
+			      const char *text, size_t len, bool *is_right_out,
+			      struct wp_error *err)
+{
+	/* The salt of nobody is as good as any. */
+	struct wp_password again = {
+		.cost = kept != NULL ? kept->cost : way->cost,
+	};
+	uint8_t nothing[WP_PASSWORD_TAG_LEN] = { 0 };
+	bool is_same;
+	enum wp_err rc;
+
+	*is_right_out = false;
+	if (!is_sound(&again.cost))
+		return wp_error_set(err, WP_ERR_INVAL,
+				    "what is kept of a password is damaged");
+	if (kept != NULL)
+		memcpy(again.salt, kept->salt, sizeof(again.salt));
+	rc = hash(&again, way, text, len, err);
+	if (rc != WP_OK)
+		return rc;
+	is_same = wp_equal_ct(again.tag, kept != NULL ? kept->tag : nothing,
+			      sizeof(again.tag));
+	*is_right_out = is_same && kept != NULL;
+	explicit_bzero(&again, sizeof(again));
+	return WP_OK;
+}
+
+bool wp_password_is_old(const struct wp_password *kept,
+			const struct wp_password_way *way)
+{
+	return kept->cost.memory_kib != way->cost.memory_kib ||
+	       kept->cost.passes != way->cost.passes;
+}

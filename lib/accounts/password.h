@@ -1,0 +1,88 @@
+/*
+ * password.h - what is kept of a password: a hash that is dear to compute, and
+ * of no use to who has the file of accounts alone.
+ *
+ * Argon2id (RFC 9106) with a key that is not in that file. What a hash cost is
+ * kept beside it, so that it can be made dearer later. The one place of
+ * libargon2.
+ */
+#ifndef WP_LIB_ACCOUNTS_PASSWORD_H
+#define WP_LIB_ACCOUNTS_PASSWORD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/base/err.h"
+
+enum {
+	WP_PASSWORD_SALT_LEN = 16,
+	WP_PASSWORD_TAG_LEN = 32,
+	WP_PASSWORD_PEPPER_LEN = 32,
+	/* Of the settings; a row that says more is none of ours. */
+	WP_PASSWORD_MEMORY_MIN_KIB = 7168,
+	WP_PASSWORD_MEMORY_MAX_KIB = 1024 * 1024,
+	WP_PASSWORD_PASSES_MAX = 64,
+};
+
+/* What one hash costs. The default is OWASP's second setting. */
+struct wp_password_cost {
+	uint32_t memory_kib;
+	uint32_t passes;
+};
+
+/* The key of all hashes; secret, to be zeroed by its owner. */
+struct wp_password_pepper {
+	uint8_t key[WP_PASSWORD_PEPPER_LEN];
+};
+
+/* What is kept. */
+struct wp_password {
+	struct wp_password_cost cost;
+	uint8_t salt[WP_PASSWORD_SALT_LEN];
+	uint8_t tag[WP_PASSWORD_TAG_LEN];
+};
+
+/* Derive the key from the store's secret (auth.store_secret). */
+void wp_password_pepper(struct wp_password_pepper *out,
+			const char *store_secret);
+
+/* How to hash: shared by all passwords of a deployment. Plain data. */
+struct wp_password_way {
+	struct wp_password_cost cost; /* of new ones */
+	struct wp_password_pepper pepper;
+};
+
+/*
+ * Hash a password under a new salt, at way->cost. Takes its time and memory:
+ * behind lib/accounts/hash_gate.h.
+ *
+ * text:     any bytes; the caller zeroes them
+ * Errors:   WP_ERR_NOMEM
+ * Threads:  any
+ */
+enum wp_err wp_password_make(struct wp_password *out,
+			     const struct wp_password_way *way,
+			     const char *text, size_t len,
+			     struct wp_error *err) WP_MUST_USE;
+
+/*
+ * Is text the password? Costs the same, whether or not it is, and also where
+ * there is none.
+ *
+ * kept:     NULL: of an account that does not exist, or has no password. It is
+ *           wrong then, after as much work as for one at way->cost
+ * Errors:   WP_ERR_NOMEM
+ *           WP_ERR_INVAL  kept is damaged
+ * Threads:  any
+ */
+enum wp_err wp_password_check(const struct wp_password *kept,
+			      const struct wp_password_way *way,
+			      const char *text, size_t len, bool *is_right_out,
+			      struct wp_error *err) WP_MUST_USE;
+
+/* Was it hashed at another cost than new ones are? */
+bool wp_password_is_old(const struct wp_password *kept,
+			const struct wp_password_way *way);
+
+#endif /* WP_LIB_ACCOUNTS_PASSWORD_H */

@@ -1,0 +1,186 @@
+/* As many hash, and as many wait, as there are places, over all processes. */
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "lib/accounts/hash_gate.h"
+
+static char dir[64];
+static char path[96];
+
+static void open_gate(struct wp_hash_gate *gate, size_t slots)
+{
+	struct wp_error err = { 0 };
+
+	if (wp_hash_gate_open(gate, path, slots, &err) != WP_OK)
+		fail_msg("%s", err.msg);
+}
+
+/* How many more get in, by this gate. */
+static size_t fill_slots(struct wp_hash_gate *gate)
+{
+	size_t place, n = 0;
+
+	while (wp_hash_gate_enter(gate, &place, NULL) == WP_OK)
+		n++;
+	return n;
+}
+
+static size_t fill_seats(struct wp_hash_gate *gate)
+{
+	size_t place, n = 0;
+
+	while (wp_hash_gate_sit(gate, &place, NULL) == WP_OK)
+		n++;
+	return n;
+}
+
+static void one_gate_counts_its_own(void **state)
+{
+	struct wp_hash_gate gate;
+
+	(void)state;
+	open_gate(&gate, 3);
+	assert_int_equal(fill_slots(&gate), 3);
+	assert_int_equal(fill_seats(&gate), 8);
+	wp_hash_gate_leave(&gate, 1);
+	wp_hash_gate_stand(&gate, 7);
+	assert_int_equal(fill_slots(&gate), 1);
+	assert_int_equal(fill_seats(&gate), 1);
+	wp_hash_gate_close(&gate);
+	wp_hash_gate_close(&gate);
+}
+
+static void two_gates_share_the_places(void **state)
+{
+	struct wp_hash_gate a, b;
+	size_t place;
+
+	(void)state;
+	open_gate(&a, 2);
+	open_gate(&b, 2);
+	assert_int_equal(wp_hash_gate_enter(&a, &place, NULL), WP_OK);
+	assert_int_equal(fill_slots(&b), 1);
+	assert_int_equal(wp_hash_gate_enter(&a, &place, NULL), WP_ERR_FULL);
+	assert_int_equal(fill_seats(&a), 6);
+	assert_int_equal(fill_seats(&b), 0);
+	wp_hash_gate_close(&a);
+	assert_int_equal(fill_slots(&b), 1);
+	assert_int_equal(fill_seats(&b), 6);
+	wp_hash_gate_close(&b);
+}
+
+/* After a reload with another number of slots a seat is still no slot. */
+static void seats_are_no_slots_of_a_wider_gate(void **state)
+{
+	struct wp_hash_gate narrow, wide;
+
+	(void)state;
+	open_gate(&narrow, 1);
+	open_gate(&wide, 4);
+	assert_int_equal(fill_seats(&narrow), 4);
+	assert_int_equal(fill_slots(&wide), 4);
+	wp_hash_gate_close(&narrow);
+	wp_hash_gate_close(&wide);
+}
+
+static void who_is_killed_gives_back_what_he_held(void **state)
+{
+	struct wp_hash_gate gate;
+	int ready[2], status;
+	char byte;
+	pid_t pid;
+
+	(void)state;
+	assert_int_equal(pipe(ready), 0);
+	pid = fork();
+	assert_true(pid != -1);
+	if (pid == 0) {
+		open_gate(&gate, 2);
+		if (fill_slots(&gate) != 2 || fill_seats(&gate) != 6 ||
+		    write(ready[1], "x", 1) != 1)
+			_exit(1);
+		for (;;)
+			pause();
+	}
+	close(ready[1]);
+	assert_int_equal(read(ready[0], &byte, 1), 1);
+	open_gate(&gate, 2);
+	assert_int_equal(fill_slots(&gate), 0);
+	assert_int_equal(fill_seats(&gate), 0);
+	assert_int_equal(kill(pid, SIGKILL), 0);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFSIGNALED(status));
+	assert_int_equal(fill_slots(&gate), 2);
+	assert_int_equal(fill_seats(&gate), 6);
+	wp_hash_gate_close(&gate);
+	close(ready[0]);
+}
+
+static void its_file_is_its_owners(void **state)
+{
+	struct wp_hash_gate gate;
+	struct stat st;
+
+	(void)state;
+	(void)unlink(path);
+	open_gate(&gate, 1);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0600);
+	wp_hash_gate_close(&gate);
+	assert_int_equal(unlink(path), 0);
+	/* Nobody leads us to another file. */
+	assert_int_equal(symlink("/dev/null", path), 0);
+	assert_int_equal(wp_hash_gate_open(&gate, path, 1, NULL), WP_ERR_SYS);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(mkfifo(path, 0600), 0);
+	assert_int_equal(wp_hash_gate_open(&gate, path, 1, NULL), WP_ERR_SYS);
+	assert_int_equal(unlink(path), 0);
+}
+
+static void there_is_a_slot_on_every_host(void **state)
+{
+	(void)state;
+	assert_in_range(wp_hash_slots_default(), 1, 4);
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	(void)snprintf(dir, sizeof(dir), "%.40s/wp-gate-XXXXXX",
+		       getenv("TMPDIR") != NULL ? getenv("TMPDIR") : "/tmp");
+	if (mkdtemp(dir) == NULL)
+		return -1;
+	(void)snprintf(path, sizeof(path), "%s/gate", dir);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	(void)unlink(path);
+	return rmdir(dir);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(one_gate_counts_its_own),
+		cmocka_unit_test(two_gates_share_the_places),
+		cmocka_unit_test(seats_are_no_slots_of_a_wider_gate),
+		cmocka_unit_test(who_is_killed_gives_back_what_he_held),
+		cmocka_unit_test(its_file_is_its_owners),
+		cmocka_unit_test(there_is_a_slot_on_every_host),
+	};
+
+	return cmocka_run_group_tests_name("hash gate", tests, setup, teardown);
+}

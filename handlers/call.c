@@ -49,11 +49,13 @@ void wp_call_free(struct wp_call **call)
 	*call = NULL;
 }
 
+/* What is in it, and what ceiling a handler gave it. */
 static void forget(struct wp_buf *buf)
 {
 	if (buf->cap > KEEP_BYTES)
 		wp_buf_release(buf);
 	wp_buf_clear(buf);
+	buf->max_bytes = SIZE_MAX;
 }
 
 void wp_call_reset(struct wp_call *call)

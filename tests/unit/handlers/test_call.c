@@ -68,6 +68,19 @@ static void a_call_that_is_used_again_forgets_its_caller(void **state)
 	assert_int_equal(stage->call->caller.expires_s, 0);
 }
 
+/* A send gives its buffer a ceiling, which is not the next one's. */
+static void a_call_that_is_used_again_has_room(void **state)
+{
+	struct stage *stage = *state;
+
+	stage->call->scratch.max_bytes = 1;
+	wp_buf_add_str(&stage->call->scratch, "more than that");
+	assert_true(stage->call->scratch.failed);
+	wp_call_reset(stage->call);
+	wp_buf_add_str(&stage->call->scratch, "more than that");
+	assert_false(stage->call->scratch.failed);
+}
+
 static void json_is_told_from_other_content_types(void **state)
 {
 	static const struct {
@@ -270,6 +283,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(a_call_that_is_used_again_forgets_its_caller),
+		TEST(a_call_that_is_used_again_has_room),
 		TEST(json_is_told_from_other_content_types),
 		TEST(two_types_are_two_that_differ),
 		TEST(a_body_is_read_whole_however_it_is_cut),

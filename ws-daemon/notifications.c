@@ -9,14 +9,11 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/json.h"
+#include "lib/mailbox/notification.h"
 #include "lib/name/urn.h"
 #include "ws-daemon/conn.h"
 
-enum {
-	LOG_INTERVAL_MS = 10000,
-	/* Backends nest deeper than envelopes do; this is still a bound. */
-	DEPTH_MAX = 64,
-};
+enum { LOG_INTERVAL_MS = 10000 };
 
 /* What is passed on becomes part of a frame, so it has to be sound JSON; what
  * it means is not our affair. */
@@ -33,11 +30,7 @@ static bool read_notification(struct notification *out, const char *data,
 	struct wp_json js;
 
 	*out = (struct notification){ .payload = { .data = "null", .len = 4 } };
-	wp_json_init(&js, data, len);
-	js.max_depth = DEPTH_MAX;
-	/* It has to be JSON by its grammar, no more: JavaScript writes half a
-	 * surrogate pair when it cuts an emoji. */
-	js.allows_half_pairs = true;
+	wp_notification_json(&js, data, len);
 	wp_json_object_begin(&js);
 	while (wp_json_object_next(&js, &key)) {
 		if (!wp_json_skip(&js, &value))

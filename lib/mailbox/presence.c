@@ -16,7 +16,6 @@
 #include "lib/mailbox/scripts.h"
 
 #define CHANNEL "wp:poke:"
-#define NOTIFICATION_CHANNEL "user_noti:"
 
 enum { NONCE_TEXT_MAX = 12, PUSH_MIN = 100 };
 
@@ -29,9 +28,9 @@ void wp_poke_channel(char out[WP_POKE_CHANNEL_MAX + 1], const char *incarnation)
 
 const char *wp_poke_notified(const char *channel, size_t *len)
 {
-	const size_t skip = sizeof(NOTIFICATION_CHANNEL) - 1;
+	const size_t skip = sizeof(WP_NOTIFICATION_CHANNEL) - 1;
 
-	if (*len < skip || memcmp(channel, NOTIFICATION_CHANNEL, skip) != 0)
+	if (*len < skip || memcmp(channel, WP_NOTIFICATION_CHANNEL, skip) != 0)
 		return NULL;
 	*len -= skip;
 	return channel + skip;

@@ -37,8 +37,12 @@ enum {
 	WP_SEEN_TTL_SECONDS = 30 * 24 * 3600,
 };
 
-/* All channels of backends, as a pattern; and what may be heard in all. */
-#define WP_NOTIFICATION_CHANNELS "user_noti:*"
+/*
+ * How each channel of backends begins, "user_noti:<user>"; all of them, as a
+ * pattern; and what may be heard in all.
+ */
+#define WP_NOTIFICATION_CHANNEL "user_noti:"
+#define WP_NOTIFICATION_CHANNELS WP_NOTIFICATION_CHANNEL "*"
 #define WP_POKE_ACL "&wp:* and &" WP_NOTIFICATION_CHANNELS
 
 /* "wp:poke:<incarnation>" */

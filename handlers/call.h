@@ -36,7 +36,7 @@ struct wp_call {
 	struct wp_ctx *ctx;
 	struct wp_req req;
 	struct wp_resp resp;
-	struct wp_identity caller; /* set when the scope is USER */
+	struct wp_identity caller; /* set, but for PROBE */
 	struct wp_arena arena;
 	struct wp_buf body;    /* of wp_call_read_json() */
 	struct wp_buf scratch; /* the handler's */
@@ -107,6 +107,8 @@ bool wp_call_read_json(struct wp_call *call, size_t max_bytes);
 
 /* A thousand ids of an ack fit, with every character written as an escape. */
 enum { WP_ACK_BODY_MAX = 256 * 1024 };
+/* A payload of its longest, whatever its user and type look like. */
+enum { WP_NOTIFY_BODY_MAX = 40 * 1024 };
 
 /* The most that any of them reads. */
 size_t wp_call_body_max(const struct wp_conf *conf);

@@ -13,11 +13,13 @@
 enum { LOG_INTERVAL_MS = 1000 };
 
 void wp_shared_init(struct wp_shared *shared, const struct wp_conf *conf,
-		    const struct wp_auth *auth, struct wp_metrics *metrics)
+		    const struct wp_auth *auth, struct wp_apikey_file *apikeys,
+		    struct wp_metrics *metrics)
 {
 	*shared = (struct wp_shared){
 		.conf = conf,
 		.auth = auth,
+		.apikeys = apikeys,
 		.metrics = metrics,
 	};
 }

@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "lib/auth/apikey_file.h"
 #include "lib/auth/token.h"
 #include "lib/auth/token_cache.h"
 #include "lib/base/err.h"
@@ -27,10 +28,14 @@
 
 struct ev_loop;
 
-/* Of the program. conf and auth are borrowed and constant; metrics: or NULL */
+/*
+ * Of the program, and borrowed. conf and auth are constant; of the keys each
+ * process has its copy, which it brings up to date; metrics: or NULL
+ */
 struct wp_shared {
 	const struct wp_conf *conf;
 	const struct wp_auth *auth;
+	struct wp_apikey_file *apikeys;
 	struct wp_metrics *metrics;
 	char store_id[WP_STORE_ID_LEN + 1]; /* "" until it was open once */
 };
@@ -63,7 +68,8 @@ struct wp_ctx {
 };
 
 void wp_shared_init(struct wp_shared *shared, const struct wp_conf *conf,
-		    const struct wp_auth *auth, struct wp_metrics *metrics);
+		    const struct wp_auth *auth, struct wp_apikey_file *apikeys,
+		    struct wp_metrics *metrics);
 
 /*
  * Make ctx ready, with handlers.threads threads for the store; begins to

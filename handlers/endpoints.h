@@ -7,27 +7,34 @@
 #ifndef WP_HANDLERS_ENDPOINTS_H
 #define WP_HANDLERS_ENDPOINTS_H
 
+#include "lib/auth/scope.h"
+
 #include "handlers/req.h"
 
 /*
  * name:         what logs and metrics call it, as "route"
  * path, alias:  exactly these; NULL when there is no alias
  * methods:      a set; OPTIONS is answered for all endpoints alike
- * scope:        who may ask? USER: who says who it is, with a token
+ * who:          may ask?
+ *               USER: who has a mailbox, with a token
+ *               KEY(scope): a back end whose key has this scope (lib/auth)
+ *               EITHER(scope): both
  *               PROBE: anybody, every few seconds: logged at debug
  * need:         WORK: Redis or the cold store, so too many of them at a time
  *               are turned away
  *               NONE: neither, or one look for all who ask (ready.h)
  */
-#define WP_ENDPOINTS(ROW)                                                      \
-	ROW(send, "/api/send", "/send", WP_POST, USER, WORK)                   \
-	ROW(send_batch, "/api/send/batch", "/send/batch", WP_POST, USER, WORK) \
-	ROW(messages, "/api/messages", "/messages", WP_GET, USER, WORK)        \
-	ROW(ack, "/api/messages/ack", "/messages/ack", WP_POST, USER, WORK)    \
-	ROW(presence, "/api/presence", NULL, WP_GET, USER, WORK)               \
-	ROW(ticket, "/api/ticket", NULL, WP_POST, USER, WORK)                  \
-	ROW(healthz, "/healthz", NULL, WP_GET | WP_HEAD, PROBE, NONE)          \
-	ROW(readyz, "/readyz", NULL, WP_GET | WP_HEAD, PROBE, NONE)            \
+#define WP_ENDPOINTS(ROW)                                                    \
+	ROW(send, "/api/send", "/send", WP_POST, EITHER(SEND), WORK)         \
+	ROW(send_batch, "/api/send/batch", "/send/batch", WP_POST,           \
+	    EITHER(SEND), WORK)                                              \
+	ROW(messages, "/api/messages", "/messages", WP_GET, USER, WORK)      \
+	ROW(ack, "/api/messages/ack", "/messages/ack", WP_POST, USER, WORK)  \
+	ROW(presence, "/api/presence", NULL, WP_GET, EITHER(PRESENCE), WORK) \
+	ROW(notify, "/api/notify", NULL, WP_POST, KEY(NOTIFY), WORK)         \
+	ROW(ticket, "/api/ticket", NULL, WP_POST, USER, WORK)                \
+	ROW(healthz, "/healthz", NULL, WP_GET | WP_HEAD, PROBE, NONE)        \
+	ROW(readyz, "/readyz", NULL, WP_GET | WP_HEAD, PROBE, NONE)          \
 	ROW(metrics, "/metrics", NULL, WP_GET, PROBE, NONE)
 
 /* The rows in their order, and what is counted as no endpoint at all. */

@@ -16,6 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "lib/auth/apikey_file.h"
 #include "lib/auth/token.h"
 #include "lib/base/log.h"
 #include "lib/mailbox/deployment.h"
@@ -39,12 +40,19 @@ static const struct wp_conf_flag flags[] = {
 	{ NULL, NULL },
 };
 
-static const struct wp_conf_section *const sections[] = {
-	&wp_conf_log,     &wp_conf_log_requests, &wp_conf_redis,
-	&wp_conf_mailbox, &wp_conf_tokens,       &wp_conf_store_secret,
-	&wp_conf_cors,    &wp_conf_handlers,     &wp_conf_presence,
-	&wp_conf_store,   &wp_conf_sqlite,       NULL
-};
+static const struct wp_conf_section *const sections[] = { &wp_conf_log,
+							  &wp_conf_log_requests,
+							  &wp_conf_redis,
+							  &wp_conf_mailbox,
+							  &wp_conf_tokens,
+							  &wp_conf_api_keys,
+							  &wp_conf_store_secret,
+							  &wp_conf_cors,
+							  &wp_conf_handlers,
+							  &wp_conf_presence,
+							  &wp_conf_store,
+							  &wp_conf_sqlite,
+							  NULL };
 
 static const struct wp_conf_program about = {
 	.name = "waypost-handlers",
@@ -58,7 +66,8 @@ static const struct wp_conf_program about = {
 /* A configuration and what was made from it. */
 struct setup {
 	struct wp_conf conf;
-	struct wp_auth *auth; /* owned */
+	struct wp_auth *auth;           /* owned */
+	struct wp_apikey_file *apikeys; /* owned */
 	struct wp_shared shared;
 };
 
@@ -74,10 +83,22 @@ static void free_setup(struct setup **setup)
 {
 	if (*setup == NULL)
 		return;
+	wp_apikey_file_free(&(*setup)->apikeys);
 	wp_auth_free(&(*setup)->auth);
 	wp_conf_release(&(*setup)->conf);
 	free(*setup);
 	*setup = NULL;
+}
+
+/* Who may call: what verifies tokens, and the keys of back ends. */
+static enum wp_err load_auth(struct setup *setup, const struct wp_conf *conf,
+			     struct wp_error *err)
+{
+	enum wp_err rc = wp_auth_new(&setup->auth, conf, err);
+
+	return rc == WP_OK ? wp_apikey_file_new(&setup->apikeys,
+						conf->auth.api_keys_file, err)
+			   : rc;
 }
 
 static enum wp_err load(struct program_state *state, struct wp_error *err)
@@ -91,9 +112,9 @@ static enum wp_err load(struct program_state *state, struct wp_error *err)
 	rc = wp_program_load(&state->program, &setup->conf, err);
 	if (rc != WP_OK || state->program.is_over)
 		return rc;
-	rc = wp_auth_new(&setup->auth, &setup->conf, err);
+	rc = load_auth(setup, &setup->conf, err);
 	wp_shared_init(&setup->shared, &setup->conf, setup->auth,
-		       state->metrics);
+		       setup->apikeys, state->metrics);
 	return rc;
 }
 
@@ -168,7 +189,7 @@ static enum wp_err fit(void *ctx, const struct wp_conf *next,
 		       struct wp_error *err)
 {
 	struct setup *setup = ctx;
-	enum wp_err rc = wp_auth_new(&setup->auth, next, err);
+	enum wp_err rc = load_auth(setup, next, err);
 
 	return rc == WP_OK ? check_descriptors(next, err) : rc;
 }
@@ -190,7 +211,7 @@ static struct wp_shared *on_reload(void *ctx)
 		return NULL;
 	}
 	wp_shared_init(&setup->shared, &setup->conf, setup->auth,
-		       state->metrics);
+		       setup->apikeys, state->metrics);
 	/* Redis and the store are the same, and so is what is known of them. */
 	memcpy(setup->shared.store_id, state->setup->shared.store_id,
 	       sizeof(setup->shared.store_id));

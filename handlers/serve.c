@@ -1,6 +1,6 @@
 /*
- * serve.c - the order in which a request may fail: path, method, caller, and
- * only then what the handler finds.
+ * serve.c - the order in which a request may fail: path, method, caller, what
+ * callers of this kind may do, and only then what the handler finds.
  *
  * The log line has neither path nor query, neither caller nor message: nothing
  * that joins a sender with a message (docs/architecture.md "Privacy").
@@ -9,12 +9,14 @@
 
 #include <ev.h>
 
+#include "lib/auth/apikey.h"
+#include "lib/auth/apikey_file.h"
 #include "lib/base/clock.h"
 
 #include "handlers/endpoints.h"
 #include "handlers/metrics.h"
 
-enum scope { SCOPE_USER, SCOPE_PROBE };
+enum who { FOR_USERS, FOR_KEYS, FOR_BOTH, FOR_PROBES };
 enum need { NEED_NONE, NEED_WORK };
 enum { US_PER_MS = 1000, LOG_INTERVAL_MS = 1000 };
 
@@ -26,18 +28,24 @@ struct wp_endpoint {
 	bool (*handle)(struct wp_call *call);
 	enum wp_endpoint_id id;
 	unsigned int methods;
-	enum scope scope;
+	enum who who;
+	enum wp_scope scope; /* that a key must have */
 	enum need need;
 };
 
-#define ROW(name_, path_, alias_, methods_, scope_, need_) \
-	{ .id = WP_ENDPOINT_##name_,                       \
-	  .name = #name_,                                  \
-	  .path = (path_),                                 \
-	  .alias = (alias_),                               \
-	  .methods = (methods_),                           \
-	  .scope = SCOPE_##scope_,                         \
-	  .need = NEED_##need_,                            \
+#define WHO_USER .who = FOR_USERS
+#define WHO_PROBE .who = FOR_PROBES
+#define WHO_KEY(scope_) .who = FOR_KEYS, .scope = WP_SCOPE_##scope_
+#define WHO_EITHER(scope_) .who = FOR_BOTH, .scope = WP_SCOPE_##scope_
+
+#define ROW(name_, path_, alias_, methods_, who_, need_) \
+	{ .id = WP_ENDPOINT_##name_,                     \
+	  .name = #name_,                                \
+	  .path = (path_),                               \
+	  .alias = (alias_),                             \
+	  .methods = (methods_),                         \
+	  WHO_##who_,                                    \
+	  .need = NEED_##need_,                          \
 	  .handle = wp_handle_##name_ },
 
 static const struct wp_endpoint endpoints[] = { WP_ENDPOINTS(ROW) };
@@ -68,6 +76,7 @@ static const struct wp_endpoint *find(const struct wp_text *path)
  */
 static enum wp_err authenticate(struct wp_call *call, struct wp_error *err)
 {
+	int64_t now_s = wp_wall_ms() / 1000;
 	struct wp_token token;
 	const char *value;
 	size_t count;
@@ -85,8 +94,37 @@ static enum wp_err authenticate(struct wp_call *call, struct wp_error *err)
 	rc = wp_auth_bearer(value, &token, err);
 	if (rc != WP_OK)
 		return rc;
-	return wp_token_cache_verify(call->ctx->tokens, &token,
-				     wp_wall_ms() / 1000, &call->caller, err);
+	if (wp_apikey_is_meant(&token))
+		return wp_apikey_file_verify(call->ctx->shared->apikeys, &token,
+					     now_s, &call->caller, err);
+	return wp_token_cache_verify(call->ctx->tokens, &token, now_s,
+				     &call->caller, err);
+}
+
+/* May callers of this kind ask? Answers when not. */
+static bool is_allowed(struct wp_call *call)
+{
+	const struct wp_endpoint *endpoint = call->endpoint;
+	struct wp_error err;
+
+	if (call->caller.kind == WP_KIND_USER && endpoint->who != FOR_KEYS)
+		return true;
+	if (call->caller.kind == WP_KIND_KEY && endpoint->who != FOR_USERS &&
+	    (call->caller.scopes & endpoint->scope) != 0)
+		return true;
+	if (call->caller.kind == WP_KIND_USER)
+		(void)wp_error_set(&err, WP_ERR_DENIED,
+				   "this is for back ends, with a key");
+	else if (endpoint->who == FOR_USERS)
+		(void)wp_error_set(&err, WP_ERR_DENIED,
+				   "this is for users; a key has no mailbox "
+				   "and no session");
+	else
+		(void)wp_error_set(&err, WP_ERR_DENIED,
+				   "the key lacks the scope %s",
+				   wp_scope_name(endpoint->scope));
+	wp_resp_error(&call->resp, 403, "forbidden", err.msg);
+	return false;
 }
 
 /*
@@ -142,17 +180,18 @@ static bool answer(struct wp_call *call)
 		turn_away(call);
 		return true;
 	}
-	if (endpoint->scope == SCOPE_USER &&
-	    authenticate(call, &err) != WP_OK) {
+	if (endpoint->who == FOR_PROBES)
+		return endpoint->handle(call);
+	if (authenticate(call, &err) != WP_OK) {
 		wp_resp_error(&call->resp, 401, "unauthorized", err.msg);
 		return true;
 	}
-	return endpoint->handle(call);
+	return is_allowed(call) ? endpoint->handle(call) : true;
 }
 
 static bool is_probe(const struct wp_call *call)
 {
-	return call->endpoint != NULL && call->endpoint->scope == SCOPE_PROBE;
+	return call->endpoint != NULL && call->endpoint->who == FOR_PROBES;
 }
 
 static enum wp_crowd crowd_of(const struct wp_call *call)

@@ -83,6 +83,7 @@ struct wp_conf {
 		char *audience;
 		int64_t leeway_seconds;
 		int64_t max_token_bytes;
+		char *api_keys_file; /* "" = back ends have no keys */
 	} auth;
 
 	struct {

@@ -209,7 +209,7 @@ static int count(const struct stage *stage, enum wp_send_status status)
 
 static void begin(struct stage *stage)
 {
-	wp_shared_init(&stage->shared, &stage->conf, NULL, NULL);
+	wp_shared_init(&stage->shared, &stage->conf, NULL, NULL, NULL);
 	assert_int_equal(wp_ctx_init(&stage->ctx, &stage->shared, NULL), WP_OK);
 	open_gates(stage);
 	await_up(stage);

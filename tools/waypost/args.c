@@ -12,6 +12,7 @@
 #include <getopt.h>
 #include <string.h>
 
+#include "lib/auth/scope.h"
 #include "lib/base/json.h"
 
 /* What getopt_long() answers; beyond its own answers, which are characters. */
@@ -28,6 +29,9 @@ enum {
 	EPHEMERAL,
 	KEY,
 	DATA,
+	NAME,
+	SCOPE,
+	EXPIRES,
 	HELP,
 	GLOBAL, /* conf.h reads it */
 };
@@ -99,22 +103,42 @@ static const struct option of_adopt[] = {
 	END,
 };
 
+static const struct option of_key_add[] = {
+	SWITCH("help", HELP),
+	VALUE("name", NAME),
+	VALUE("scope", SCOPE),
+	VALUE("expires", EXPIRES),
+	END,
+};
+static const struct option of_key_list[] = {
+	SWITCH("help", HELP),
+	SWITCH("json", JSON),
+	END,
+};
+static const struct option of_key_remove[] = { SWITCH("help", HELP), END };
+
+/* What a word that is no option names. */
+enum names { NOTHING, LETTER, KEY_ID };
+
 static const struct command {
 	const char *noun; /* NULL: the verb stands alone */
 	const char *verb;
 	const struct option *options; /* NULL: nothing behind it is read */
 	enum wp_cli_command command;
-	bool takes_id;
+	enum names names;
 } commands[] = {
-	{ NULL, "help", NULL, WP_CLI_HELP, false },
-	{ "dlq", "list", of_list, WP_CLI_DLQ_LIST, false },
-	{ "dlq", "show", of_show, WP_CLI_DLQ_SHOW, true },
-	{ "dlq", "requeue", of_requeue, WP_CLI_DLQ_REQUEUE, true },
-	{ "dlq", "drop", of_drop, WP_CLI_DLQ_DROP, true },
-	{ NULL, "send", of_send, WP_CLI_SEND, false },
-	{ NULL, "expire", of_expire, WP_CLI_EXPIRE, false },
-	{ NULL, "origins", of_origins, WP_CLI_ORIGINS, false },
-	{ "store", "adopt", of_adopt, WP_CLI_STORE_ADOPT, false },
+	{ NULL, "help", NULL, WP_CLI_HELP, NOTHING },
+	{ "dlq", "list", of_list, WP_CLI_DLQ_LIST, NOTHING },
+	{ "dlq", "show", of_show, WP_CLI_DLQ_SHOW, LETTER },
+	{ "dlq", "requeue", of_requeue, WP_CLI_DLQ_REQUEUE, LETTER },
+	{ "dlq", "drop", of_drop, WP_CLI_DLQ_DROP, LETTER },
+	{ NULL, "send", of_send, WP_CLI_SEND, NOTHING },
+	{ NULL, "expire", of_expire, WP_CLI_EXPIRE, NOTHING },
+	{ NULL, "origins", of_origins, WP_CLI_ORIGINS, NOTHING },
+	{ "store", "adopt", of_adopt, WP_CLI_STORE_ADOPT, NOTHING },
+	{ "key", "add", of_key_add, WP_CLI_KEY_ADD, NOTHING },
+	{ "key", "list", of_key_list, WP_CLI_KEY_LIST, NOTHING },
+	{ "key", "remove", of_key_remove, WP_CLI_KEY_REMOVE, KEY_ID },
 };
 
 static enum wp_err refuse(struct wp_error *err, const char *word,
@@ -214,6 +238,9 @@ static enum wp_err read_command(const struct command **out, int *i, int argc,
 	if (strcmp(first, "store") == 0)
 		return wp_error_set(err, WP_ERR_INVAL,
 				    "store: say adopt; try --help");
+	if (strcmp(first, "key") == 0)
+		return wp_error_set(err, WP_ERR_INVAL,
+				    "key: say add, list or remove; try --help");
 	return wp_error_set(err, WP_ERR_INVAL,
 			    "there is no such command; try --help");
 }
@@ -225,6 +252,33 @@ static bool read_number(int64_t min, int64_t max, int64_t *out)
 					     .len = strlen(optarg) };
 
 	return wp_json_integer(&slice, min, max, out);
+}
+
+/* An option that is about a key of a back end. */
+static enum wp_err set_key_value(struct wp_cli_args *out, int option,
+				 const char *word, struct wp_error *err)
+{
+	size_t len = strlen(optarg);
+
+	if (option == NAME) {
+		out->name = optarg;
+		return wp_apikey_name_is_valid(optarg, len)
+			       ? WP_OK
+			       : refuse(err, word,
+					"must be 1 to 64 of a-z, 0-9, '.', "
+					"'_', '-', and begin with a letter or "
+					"digit");
+	}
+	if (option == SCOPE)
+		return wp_scopes_read(optarg, len, &out->scopes)
+			       ? WP_OK
+			       : refuse(err, word,
+					"must be some of " WP_SCOPES_ALL
+					", each once, with commas and no "
+					"blanks between them");
+	return wp_apikey_day_read(optarg, len, &out->expires_s)
+		       ? WP_OK
+		       : refuse(err, word, "must be a day like 2027-01-31");
 }
 
 /* An option whose value is no text. */
@@ -261,6 +315,10 @@ static enum wp_err set_option(struct wp_cli_args *out, int option,
 	case LIMIT:
 	case PRIORITY:
 		return set_value(out, option, word, err);
+	case NAME:
+	case SCOPE:
+	case EXPIRES:
+		return set_key_value(out, option, word, err);
 	case SHOW_RECIPIENT:
 		out->show_recipient = true;
 		break;
@@ -307,9 +365,17 @@ static enum wp_err read_id(struct wp_cli_args *out,
 			   const struct command *command, const char *text,
 			   struct wp_error *err)
 {
-	if (out->has_id || !command->takes_id)
+	if (command->names == NOTHING || out->has_id || out->key_id != NULL)
 		return wp_error_set(err, WP_ERR_INVAL,
 				    "there is a word too many; try --help");
+	if (command->names == KEY_ID) {
+		out->key_id = text;
+		return wp_apikey_id_is_valid(text, strlen(text))
+			       ? WP_OK
+			       : wp_error_set(err, WP_ERR_INVAL,
+					      "a key is named by its id, the "
+					      "10 characters behind wpk_");
+	}
 	out->has_id = wp_dlq_id_parse(&out->id, text, strlen(text));
 	if (!out->has_id)
 		return wp_error_set(err, WP_ERR_INVAL,
@@ -379,6 +445,16 @@ static enum wp_err check(const struct wp_cli_args *args, struct wp_error *err)
 	if (args->command == WP_CLI_SEND && args->data == NULL)
 		return wp_error_set(err, WP_ERR_INVAL,
 				    "send: say what to send, with --data");
+	if (args->command == WP_CLI_KEY_ADD && args->name == NULL)
+		return wp_error_set(err, WP_ERR_INVAL,
+				    "key add: say whose it is, with --name");
+	if (args->command == WP_CLI_KEY_ADD && args->scopes == WP_SCOPE_NONE)
+		return wp_error_set(err, WP_ERR_INVAL,
+				    "key add: say what it may do, with "
+				    "--scope");
+	if (args->command == WP_CLI_KEY_REMOVE && args->key_id == NULL)
+		return wp_error_set(err, WP_ERR_INVAL,
+				    "key remove: say which, by its id");
 	return WP_OK;
 }
 
@@ -389,7 +465,8 @@ enum wp_err wp_cli_read_args(struct wp_cli_args *out, int argc, char **argv,
 	enum wp_err rc;
 	int i;
 
-	*out = (struct wp_cli_args){ .limit = WP_CLI_LIMIT_DEFAULT };
+	*out = (struct wp_cli_args){ .limit = WP_CLI_LIMIT_DEFAULT,
+				     .expires_s = WP_APIKEY_FOR_EVER };
 	rc = skip_globals(out, argc, argv, err);
 	if (rc != WP_OK || out->command == WP_CLI_HELP || out->n_before == argc)
 		return rc;

@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "lib/auth/apikey.h"
 #include "lib/base/err.h"
 #include "lib/mailbox/dlq.h"
 
@@ -27,6 +28,9 @@ enum wp_cli_command {
 	WP_CLI_EXPIRE,
 	WP_CLI_ORIGINS,
 	WP_CLI_STORE_ADOPT,
+	WP_CLI_KEY_ADD,
+	WP_CLI_KEY_LIST,
+	WP_CLI_KEY_REMOVE,
 };
 
 enum { WP_CLI_LIMIT_DEFAULT = 100, WP_CLI_LIMIT_MAX = 10000 };
@@ -52,6 +56,11 @@ struct wp_cli_args {
 	const char *data; /* a path, or "-" */
 	int32_t priority;
 	bool is_ephemeral;
+
+	const char *name; /* of a back end */
+	unsigned int scopes;
+	int64_t expires_s;
+	const char *key_id;
 };
 
 /*

@@ -68,7 +68,15 @@ enum wp_err wp_cli_send(struct wp_cli *cli, struct wp_error *err) WP_MUST_USE;
 enum wp_err wp_cli_expire(struct wp_cli *cli, struct wp_error *err) WP_MUST_USE;
 enum wp_err wp_cli_store_adopt(struct wp_cli *cli,
 			       struct wp_error *err) WP_MUST_USE;
-/* Needs no Redis. Errors: WP_ERR_INVAL  an origin that is no browser's */
+/* These need no Redis. WP_ERR_INVAL: auth.api_keys_file is not set, or not fit
+ * to be changed; WP_ERR_NOTFOUND: there is no key of this id. */
+enum wp_err wp_cli_key_add(const struct wp_cli *cli,
+			   struct wp_error *err) WP_MUST_USE;
+enum wp_err wp_cli_key_list(const struct wp_cli *cli,
+			    struct wp_error *err) WP_MUST_USE;
+enum wp_err wp_cli_key_remove(const struct wp_cli *cli,
+			      struct wp_error *err) WP_MUST_USE;
+/* Nor this. Errors: WP_ERR_INVAL  an origin that is no browser's */
 enum wp_err wp_cli_origins(const struct wp_cli *cli,
 			   struct wp_error *err) WP_MUST_USE;
 

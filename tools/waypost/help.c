@@ -1,10 +1,13 @@
 /*
  * help.c - what --help prints: every command that args.c knows.
  */
+#include "lib/auth/scope.h"
 #include "tools/waypost/args.h"
 
 const char wp_cli_help[] =
-	"waypost: looks after dead letters and expiry, and hands messages in.\n"
+	"waypost: looks after dead letters, expiry and keys, and hands "
+	"messages "
+	"in.\n"
 	"\n"
 	"Usage: waypost [options] <command> …\n"
 	"\n"
@@ -35,6 +38,15 @@ const char wp_cli_help[] =
 	"store.sqlite_path,\n"
 	"      made if it is not there, becomes the store of this deployment.\n"
 	"      Stop all programs first.\n"
+	"  key add --name NAME --scope SCOPE[,SCOPE…] [--expires YYYY-MM-DD]\n"
+	"      Make a key for a back end, add it to auth.api_keys_file, and "
+	"print\n"
+	"      it: this once. Scopes: " WP_SCOPES_ALL ". The day is the\n"
+	"      last on which it is good, in UTC.\n"
+	"  key list [--json]\n"
+	"      The keys that there are; nobody knows their secrets.\n"
+	"  key remove <id>\n"
+	"      It is refused a second later.\n"
 	"  origins\n"
 	"      Print cors.allowed_origins in the form that the web server's\n"
 	"      snippets read; put it into /etc/waypost/origins.conf.\n"

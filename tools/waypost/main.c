@@ -2,9 +2,10 @@
  * waypost: the operator's command line.
  *
  * Life: read the command line, then the settings of the deployment as every
- * program does; connect to its Redis; do one thing; exit. Whatever it changes,
- * it changes through scripts that are safe to run again, so it may be stopped
- * at any moment and started once more.
+ * program does; connect to its Redis, where that is needed; do one thing; exit.
+ * Whatever it changes, it changes through scripts that are safe to run again,
+ * or by a file that takes the place of another, so it may be stopped at any
+ * moment and started once more.
  */
 #include <stdio.h>
 
@@ -21,15 +22,14 @@ static const struct wp_conf_flag flags[] = {
 };
 
 static const struct wp_conf_section *const sections[] = {
-	&wp_conf_log,  &wp_conf_redis, &wp_conf_mailbox,
-	&wp_conf_cors, &wp_conf_store, &wp_conf_sqlite,
-	NULL
+	&wp_conf_log,  &wp_conf_redis, &wp_conf_mailbox, &wp_conf_api_keys,
+	&wp_conf_cors, &wp_conf_store, &wp_conf_sqlite,  NULL
 };
 
 static const struct wp_conf_program about = {
 	.name = "waypost",
-	.summary =
-		"Looks after dead letters and expiry, and hands messages in.",
+	.summary = "Looks after dead letters, expiry and keys, and hands "
+		   "messages in.",
 	.known = wp_conf_sections,
 	.sections = sections,
 	.judges_all = true,
@@ -56,9 +56,34 @@ static enum wp_err run_command(struct wp_cli *cli, struct wp_error *err)
 	case WP_CLI_NONE:
 	case WP_CLI_HELP:
 	case WP_CLI_ORIGINS:
+	case WP_CLI_KEY_ADD:
+	case WP_CLI_KEY_LIST:
+	case WP_CLI_KEY_REMOVE:
 		break;
 	}
 	return WP_OK;
+}
+
+/* What needs the settings only. Returns: false when it is none of these */
+static bool run_without_redis(const struct wp_cli *cli, enum wp_err *rc,
+			      struct wp_error *err)
+{
+	switch (cli->args.command) {
+	case WP_CLI_ORIGINS:
+		*rc = wp_cli_origins(cli, err);
+		return true;
+	case WP_CLI_KEY_ADD:
+		*rc = wp_cli_key_add(cli, err);
+		return true;
+	case WP_CLI_KEY_LIST:
+		*rc = wp_cli_key_list(cli, err);
+		return true;
+	case WP_CLI_KEY_REMOVE:
+		*rc = wp_cli_key_remove(cli, err);
+		return true;
+	default:
+		return false;
+	}
 }
 
 /* Connect and do what was asked for. */
@@ -86,9 +111,7 @@ static enum wp_err run(struct wp_cli *cli, bool is_check, struct wp_error *err)
 {
 	enum wp_err rc;
 
-	if (cli->args.command == WP_CLI_ORIGINS && !is_check)
-		rc = wp_cli_origins(cli, err);
-	else
+	if (is_check || !run_without_redis(cli, &rc, err))
 		rc = run_with_redis(cli, is_check, err);
 	/* Also after a failure: what was done before has been told. */
 	if (fflush(stdout) == EOF && rc == WP_OK)

@@ -33,7 +33,7 @@ local PATHS = { -- and what a 405 of lighttpd's says of them
   ['/metrics'] = GET, ['/connect'] = 'GET', ['/ws'] = 'GET',
   ['/api'] = 'OPTIONS', ['/api/send'] = POST, ['/api/send/batch'] = POST,
   ['/api/messages'] = GET, ['/api/messages/ack'] = POST,
-  ['/api/presence'] = GET, ['/api/ticket'] = POST,
+  ['/api/presence'] = GET, ['/api/ticket'] = POST, ['/api/notify'] = POST,
 }
 
 -- Each line is "<an origin>" or "~^.+$" for any, then "credentials" or "plain".

@@ -45,21 +45,10 @@ const struct wp_conf_section wp_conf_log_requests =
 	WP_CONF_SECTION("log", log_requests_keys, NULL);
 
 const struct wp_conf_section *const wp_conf_sections[] = {
-	&general,
-	&wp_conf_log,
-	&wp_conf_log_requests,
-	&wp_conf_redis,
-	&wp_conf_mailbox,
-	&wp_conf_tokens,
-	&wp_conf_store_secret,
-	&wp_conf_cors,
-	&wp_conf_handlers,
-	&wp_conf_worker,
-	&wp_conf_websocket,
-	&wp_conf_beat,
-	&wp_conf_presence,
-	&wp_conf_push,
-	&wp_conf_store,
-	&wp_conf_sqlite,
-	NULL,
+	&general,          &wp_conf_log,          &wp_conf_log_requests,
+	&wp_conf_redis,    &wp_conf_mailbox,      &wp_conf_tokens,
+	&wp_conf_api_keys, &wp_conf_store_secret, &wp_conf_cors,
+	&wp_conf_handlers, &wp_conf_worker,       &wp_conf_websocket,
+	&wp_conf_beat,     &wp_conf_presence,     &wp_conf_push,
+	&wp_conf_store,    &wp_conf_sqlite,       NULL,
 };

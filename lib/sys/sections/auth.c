@@ -1,6 +1,7 @@
 /*
- * auth.c - the section auth: what verifies tokens, and the secret of what is
- * stored. Two tables, because a worker must have the one and never the other.
+ * auth.c - the section auth: what verifies tokens, the keys of back ends, and
+ * the secret of what is stored. Tables of their own, because a worker must have
+ * the last and never the first, and the command line only the one between.
  */
 #include "lib/sys/sections/sections.h"
 
@@ -42,6 +43,13 @@ static const struct wp_conf_key token_keys[] = {
 	  .help = "a longer token is refused unread" },
 };
 
+static const struct wp_conf_key api_keys_keys[] = {
+	{ "auth.api_keys_file", WP_CONF_AT(auth.api_keys_file),
+	  .type = WP_CONF_STRING, .preset = "", .is_reloadable = true,
+	  .help = "keys of back ends, by an absolute path; `waypost key` "
+		  "makes them; empty: none" },
+};
+
 static const struct wp_conf_key store_secret_keys[] = {
 	{ "auth.store_secret", WP_CONF_AT(auth.store_secret),
 	  .type = WP_CONF_SECRET, .alias = "STORE_SECRET",
@@ -78,6 +86,18 @@ static enum wp_err check_key_files(const struct wp_conf *conf, bool is_used,
 				err, "auth.public_key_files",
 				"each must be an absolute path; a comma "
 				"separates them");
+	return WP_OK;
+}
+
+static enum wp_err check_api_keys(const struct wp_conf *conf, bool is_used,
+				  struct wp_error *err)
+{
+	const char *path = conf->auth.api_keys_file;
+
+	(void)is_used;
+	if (path[0] != '\0' && path[0] != '/')
+		return wp_conf_broken(err, "auth.api_keys_file",
+				      "must be an absolute path");
 	return WP_OK;
 }
 
@@ -130,10 +150,13 @@ static enum wp_err check_store_secret(const struct wp_conf *conf, bool is_used,
 
 static const wp_conf_rule_fn token_rules[] = { check_token_secret,
 					       check_key_files, NULL };
+static const wp_conf_rule_fn api_keys_rules[] = { check_api_keys, NULL };
 static const wp_conf_rule_fn store_secret_rules[] = { check_store_secret,
 						      NULL };
 
 const struct wp_conf_section wp_conf_tokens =
 	WP_CONF_SECTION("auth", token_keys, token_rules);
+const struct wp_conf_section wp_conf_api_keys =
+	WP_CONF_SECTION("auth", api_keys_keys, api_keys_rules);
 const struct wp_conf_section wp_conf_store_secret =
 	WP_CONF_SECTION("auth", store_secret_keys, store_secret_rules);

@@ -11,7 +11,8 @@ extern const struct wp_conf_section wp_conf_log_requests; /* handlers */
 extern const struct wp_conf_section wp_conf_redis;
 extern const struct wp_conf_section wp_conf_mailbox;
 extern const struct wp_conf_section wp_conf_tokens;       /* auth, but */
-extern const struct wp_conf_section wp_conf_store_secret; /* this one */
+extern const struct wp_conf_section wp_conf_api_keys;     /* this one, */
+extern const struct wp_conf_section wp_conf_store_secret; /* and this one */
 extern const struct wp_conf_section wp_conf_cors;
 extern const struct wp_conf_section wp_conf_handlers;
 extern const struct wp_conf_section wp_conf_worker;

@@ -162,6 +162,7 @@ static inline bool fake_has_code(const struct fake *fake, const char *code)
 struct fake_world {
 	struct wp_conf conf;
 	struct wp_auth *auth;
+	struct wp_apikey_file *apikeys;
 	struct wp_shared shared;
 	struct wp_ctx ctx;
 };
@@ -202,6 +203,7 @@ static inline void fake_conf(struct wp_conf *conf)
 	conf->auth.audience = fake_empty;
 	conf->auth.leeway_seconds = 30;
 	conf->auth.max_token_bytes = 8192;
+	conf->auth.api_keys_file = fake_empty;
 	conf->cors.allowed_origins.items = fake_origins;
 	conf->cors.allowed_origins.n = 1;
 	conf->cors.allow_credentials = true;
@@ -218,9 +220,12 @@ static inline bool fake_world_begin(struct fake_world *world)
 	fake_conf(&world->conf);
 	world->ctx = (struct wp_ctx){ 0 };
 	world->auth = NULL;
-	if (wp_auth_new(&world->auth, &world->conf, NULL) != WP_OK)
+	world->apikeys = NULL;
+	if (wp_auth_new(&world->auth, &world->conf, NULL) != WP_OK ||
+	    wp_apikey_file_new(&world->apikeys, "", NULL) != WP_OK)
 		return false;
-	wp_shared_init(&world->shared, &world->conf, world->auth, NULL);
+	wp_shared_init(&world->shared, &world->conf, world->auth,
+		       world->apikeys, NULL);
 	return true;
 }
 
@@ -233,6 +238,7 @@ static inline bool fake_world_init(struct fake_world *world)
 static inline void fake_world_release(struct fake_world *world)
 {
 	wp_ctx_release(&world->ctx);
+	wp_apikey_file_free(&world->apikeys);
 	wp_auth_free(&world->auth);
 }
 

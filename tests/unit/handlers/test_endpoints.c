@@ -88,6 +88,7 @@ static void every_path_of_the_contract_leads_where_it_says(void **state)
 		{ "/api/messages/ack", "POST", WP_ENDPOINT_ack, false },
 		{ "/messages/ack", "POST", WP_ENDPOINT_ack, false },
 		{ "/api/presence", "GET", WP_ENDPOINT_presence, false },
+		{ "/api/notify", "POST", WP_ENDPOINT_notify, false },
 		{ "/api/ticket", "POST", WP_ENDPOINT_ticket, false },
 		{ "/healthz", "GET, HEAD", WP_ENDPOINT_healthz, true },
 		{ "/readyz", "GET, HEAD", WP_ENDPOINT_readyz, true },

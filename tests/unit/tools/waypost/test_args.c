@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "lib/auth/scope.h"
 #include "tools/waypost/args.h"
 
 enum { WORDS_MAX = 16, LINE_MAX = 200 };
@@ -150,6 +151,48 @@ static void a_send_takes_values_that_look_like_options(void **state)
 	assert_true(args.is_ephemeral);
 }
 
+static void a_key_is_asked_for_by_name_and_scopes(void **state)
+{
+	struct wp_cli_args args;
+	struct line line;
+
+	(void)state;
+	args = read_good(&line, "key add --name billing --scope send,notify "
+				"--expires 1970-01-02");
+	assert_int_equal(args.command, WP_CLI_KEY_ADD);
+	assert_string_equal(args.name, "billing");
+	assert_int_equal(args.scopes, WP_SCOPE_SEND | WP_SCOPE_NOTIFY);
+	assert_int_equal(args.expires_s, 2 * 86400);
+	args = read_good(&line, "key add --scope=presence --name=b");
+	assert_true(args.expires_s == WP_APIKEY_FOR_EVER);
+	args = read_good(&line, "key list --json");
+	assert_int_equal(args.command, WP_CLI_KEY_LIST);
+	assert_true(args.is_json);
+	args = read_good(&line, "key remove abcdefghij");
+	assert_int_equal(args.command, WP_CLI_KEY_REMOVE);
+	assert_string_equal(args.key_id, "abcdefghij");
+}
+
+static void half_a_key_is_refused(void **state)
+{
+	(void)state;
+	expect_bad("key", "key: say add, list or remove");
+	expect_bad("key eat", "key: say add, list or remove");
+	expect_bad("key add --scope send", "--name");
+	expect_bad("key add --name b", "--scope");
+	expect_bad("key add --name B --scope send", "must be 1 to 64");
+	expect_bad("key add --name b --scope", "needs a value");
+	expect_bad("key add --name b --scope all", "some of send, notify");
+	expect_bad("key add --name b --scope send --expires 2027-02-30",
+		   "a day like");
+	expect_bad("key add --name b --scope send abcdefghij", "too many");
+	expect_bad("key list abcdefghij", "too many");
+	expect_bad("key remove", "which");
+	expect_bad("key remove abcdefghij abcdefghij", "too many");
+	/* Who pastes the whole key has shown it to the history of his shell. */
+	expect_bad("key remove wpk_abcdefghij_x", "10 characters behind");
+}
+
 static void help_is_given_wherever_it_is_asked_for(void **state)
 {
 	static const char *const lines[] = { "--help", "help", "dlq --help",
@@ -226,6 +269,8 @@ int main(void)
 		cmocka_unit_test(
 			a_dead_letter_is_named_before_or_after_options),
 		cmocka_unit_test(a_send_takes_values_that_look_like_options),
+		cmocka_unit_test(a_key_is_asked_for_by_name_and_scopes),
+		cmocka_unit_test(half_a_key_is_refused),
 		cmocka_unit_test(help_is_given_wherever_it_is_asked_for),
 		cmocka_unit_test(nothing_is_dropped_without_a_yes),
 		cmocka_unit_test(what_is_ambiguous_is_refused),

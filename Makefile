@@ -146,7 +146,7 @@ $(B)/tests/unit/tools/waypost/test_letter: LDFLAGS += -Wl,--wrap=json_object_to_
 # Their clocks are the tests'.
 $(addprefix $(B)/tests/unit/,lib/live/test_turn lib/live/test_gather lib/auth/test_apikey_file handlers/test_conn): LDFLAGS += -Wl,--wrap=wp_mono_ms
 $(B)/tests/unit/lib/auth/test_apikey_file: LDFLAGS += -Wl,--wrap=wp_wall_ms,--wrap=stat
-$(B)/tests/unit/handlers/test_serve: LDFLAGS += -Wl,--wrap=wp_mono_us
+$(B)/tests/unit/handlers/test_serve $(B)/tests/unit/lib/live/test_limiter: LDFLAGS += -Wl,--wrap=wp_mono_us
 
 # This one holds a process up where it accepts.
 $(B)/tests/unit/handlers/test_pool: LDFLAGS += -Wl,--wrap=accept4

@@ -21,7 +21,7 @@ import sys
 # From the ground up. A line with several folders: they do not know each other.
 FLOORS = (
     ("lib/base",),
-    ("lib/name",),
+    ("lib/name", "lib/limit"),
     ("lib/sys",),
     ("lib/sys/sections",),
     ("lib/http",),

@@ -110,6 +110,14 @@ static const struct scene scenes[] = {
 		.observe = { "GET nothing" },
 	},
 	{
+		/* How much was charged depends on the time. */
+		.name = "limit",
+		.script = WP_SCRIPT_LIMIT,
+		.args = "send 0011223344556677 100000 0 2000000 10000000 "
+			"20000000",
+		.observe = { "EXISTS " WP_P "rate:send:0011223344556677" },
+	},
+	{
 		.name = "route",
 		.script = WP_SCRIPT_ROUTE,
 		.setup = { ACCEPT(WP_BOB, "0", "1-1", "m1"),

@@ -1,17 +1,13 @@
 /*
- * store_thread.c - two lists under one lock, and threads between them.
- *
- * Knows nothing about connections: a job carries what its submitter needs.
+ * store_thread.c - what each thread of the line needs before a job of the store
+ * may run: a Redis of ours, and the store that belongs to it.
  */
 #include "lib/live/store_thread.h"
 
-#include <assert.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <ev.h>
 
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
@@ -19,83 +15,26 @@
 #include "lib/mailbox/scripts.h"
 #include "lib/redis/client.h"
 #include "lib/store/store.h"
-#include "lib/sys/thread.h"
 
-enum { LOG_INTERVAL_MS = 10000, USER_SLOTS = 4096 };
+enum { LOG_INTERVAL_MS = 10000 };
 
-struct job_list {
-	struct wp_store_job *head;
-	struct wp_store_job **tail;
-};
-
-/* One of the threads, and what is its own. */
+/* What one of the threads has for itself. */
 struct hand {
-	struct wp_store_thread *line;
-	struct wp_thread thread;
-	pthread_cond_t wake;
-	struct hand *next; /* who waits for longer; under the line's lock */
-	bool is_waiting;   /* so is this */
+	struct wp_store_thread *all;
 	struct wp_redis *redis;
 	struct wp_store *store;
 	char store_id[WP_STORE_ID_LEN + 1]; /* of store */
 };
 
 struct wp_store_thread {
-	struct ev_loop *loop;
+	struct wp_job_line *line; /* owned */
 	const struct wp_conf *conf;
 	struct wp_log log;
-	ev_async done_async;
-	/* Submitted and not done; the loop's thread only. Users are told apart
-	 * by their hash: two that meet have one part. */
-	size_t n_open;
-	uint16_t n_open_of[USER_SLOTS];
 
 	pthread_mutex_t lock;
-	/* Who has nothing to do, the last one first: with little to do one
-	 * thread does it all, and the others need no store. */
-	struct hand *waiting;
-	struct job_list todo; /* all down to log_limit is under lock */
-	struct job_list done;
-	bool is_stopping;
 	char store_id[WP_STORE_ID_LEN + 1]; /* "" until one was open */
-	struct wp_log_limit log_limit;
-
-	size_t n_hands;
-	struct hand hands[];
+	struct wp_log_limit log_limit;      /* under lock, as is store_id */
 };
-
-static void list_init(struct job_list *list)
-{
-	list->head = NULL;
-	list->tail = &list->head;
-}
-
-static void list_add(struct job_list *list, struct wp_store_job *job)
-{
-	job->next = NULL;
-	*list->tail = job;
-	list->tail = &job->next;
-}
-
-static void list_add_first(struct job_list *list, struct wp_store_job *job)
-{
-	if (list->head == NULL)
-		list->tail = &job->next;
-	job->next = list->head;
-	list->head = job;
-}
-
-static struct wp_store_job *list_take(struct job_list *list)
-{
-	struct wp_store_job *job = list->head;
-
-	if (job != NULL) {
-		list->head = job->next;
-		if (list->head == NULL)
-			list->tail = &list->head;
-	}
-	return job;
-}
 
 /*
  * Connected: else the first command after a restart of Redis would fail, for
@@ -106,7 +45,7 @@ static enum wp_err have_redis(struct hand *hand, struct wp_error *err)
 	enum wp_err rc = WP_OK;
 
 	if (hand->redis == NULL)
-		rc = wp_redis_new(&hand->redis, hand->line->conf, &wp_scripts,
+		rc = wp_redis_new(&hand->redis, hand->all->conf, &wp_scripts,
 				  err);
 	return rc == WP_OK ? wp_redis_connect(hand->redis, err) : rc;
 }
@@ -118,19 +57,19 @@ static enum wp_err have_redis(struct hand *hand, struct wp_error *err)
  */
 static enum wp_err have_store(struct hand *hand, struct wp_error *err)
 {
-	struct wp_store_thread *line = hand->line;
+	struct wp_store_thread *all = hand->all;
 	enum wp_err rc;
 
 	if (hand->store != NULL)
-		return wp_deployment_match(hand->redis, line->conf,
+		return wp_deployment_match(hand->redis, all->conf,
 					   hand->store_id, err);
-	rc = wp_deployment_open(&hand->store, hand->redis, line->conf,
+	rc = wp_deployment_open(&hand->store, hand->redis, all->conf,
 				hand->store_id, err);
 	if (rc != WP_OK)
 		return rc;
-	pthread_mutex_lock(&line->lock);
-	memcpy(line->store_id, hand->store_id, sizeof(line->store_id));
-	pthread_mutex_unlock(&line->lock);
+	pthread_mutex_lock(&all->lock);
+	memcpy(all->store_id, hand->store_id, sizeof(all->store_id));
+	pthread_mutex_unlock(&all->lock);
 	return WP_OK;
 }
 
@@ -155,231 +94,136 @@ static enum wp_err be_fit(struct hand *hand, struct wp_error *err)
 	}
 }
 
-static void complain(struct wp_store_thread *line, const struct wp_error *err)
+static void complain(struct wp_store_thread *all, const struct wp_error *err)
 {
 	uint32_t suppressed;
 	bool is_due;
 
-	pthread_mutex_lock(&line->lock);
-	is_due = wp_log_allow(&line->log_limit, wp_mono_ms(), LOG_INTERVAL_MS,
+	pthread_mutex_lock(&all->lock);
+	is_due = wp_log_allow(&all->log_limit, wp_mono_ms(), LOG_INTERVAL_MS,
 			      &suppressed);
-	pthread_mutex_unlock(&line->lock);
+	pthread_mutex_unlock(&all->lock);
 	if (is_due)
-		wp_log(&line->log, WP_LOG_WARN, "cold store failed",
+		wp_log(&all->log, WP_LOG_WARN, "cold store failed",
 		       wp_str("error", err->msg),
 		       wp_int("suppressed", suppressed));
 }
 
-static void ask(struct wp_store_thread *line, struct wp_store_job *job)
+static void ask(struct wp_store_thread *all, struct wp_store_job *job)
 {
 	char store_id[WP_STORE_ID_LEN + 1];
 
-	pthread_mutex_lock(&line->lock);
-	memcpy(store_id, line->store_id, sizeof(store_id));
-	pthread_mutex_unlock(&line->lock);
+	pthread_mutex_lock(&all->lock);
+	memcpy(store_id, all->store_id, sizeof(store_id));
+	pthread_mutex_unlock(&all->lock);
 	job->result = job->ask(job, store_id);
 }
 
-/* On a thread of ours, without the lock. */
-static void run_job(struct hand *hand, struct wp_store_job *job)
+static struct wp_store_job *job_of(struct wp_job *base)
 {
+	return (struct wp_store_job *)((char *)base -
+				       offsetof(struct wp_store_job, base));
+}
+
+static void run_job(struct wp_job *base, void *hand_)
+{
+	struct wp_store_job *job = job_of(base);
+	struct hand *hand = hand_;
 	struct wp_error err = { 0 };
 
 	if (job->run == NULL) {
-		ask(hand->line, job);
+		ask(hand->all, job);
 		return;
 	}
 	job->result = be_fit(hand, &err);
 	if (job->result == WP_OK)
 		job->result = job->run(job, hand->store, &err);
 	if (job->result != WP_OK)
-		complain(hand->line, &err);
+		complain(hand->all, &err);
 }
 
-/* Under the lock. Woken for a job that somebody else has taken, wait again. */
-static void wait_for_job(struct hand *hand)
+static void on_done(struct wp_job *base, bool has_run)
 {
-	struct wp_store_thread *line = hand->line;
+	struct wp_store_job *job = job_of(base);
 
-	hand->next = line->waiting;
-	line->waiting = hand;
-	hand->is_waiting = true;
-	while (hand->is_waiting)
-		pthread_cond_wait(&hand->wake, &line->lock);
+	job->done(job, has_run ? job->result : WP_ERR_UNAVAIL);
 }
 
-/* Under the lock; when nobody waits, whoever is done next looks by himself. */
-static void wake_last(struct wp_store_thread *line)
+static void init_hand(void *hand_, void *ctx)
 {
-	struct hand *hand = line->waiting;
+	struct hand *hand = hand_;
 
-	if (hand == NULL)
-		return;
-	line->waiting = hand->next;
-	hand->is_waiting = false;
-	pthread_cond_signal(&hand->wake);
+	hand->all = ctx;
 }
 
-static void run(void *ctx)
+static void end_hand(void *hand_)
 {
-	struct hand *hand = ctx;
-	struct wp_store_thread *line = hand->line;
+	struct hand *hand = hand_;
 
-	pthread_mutex_lock(&line->lock);
-	while (!line->is_stopping) {
-		struct wp_store_job *job = list_take(&line->todo);
-
-		if (job == NULL) {
-			wait_for_job(hand);
-			continue;
-		}
-		pthread_mutex_unlock(&line->lock);
-		run_job(hand, job);
-		pthread_mutex_lock(&line->lock);
-		list_add(&line->done, job);
-		ev_async_send(line->loop, &line->done_async);
-	}
-	pthread_mutex_unlock(&line->lock);
 	wp_store_close(&hand->store);
 	wp_redis_free(&hand->redis);
-}
-
-static void finish_done(struct wp_store_thread *line)
-{
-	struct job_list list;
-
-	pthread_mutex_lock(&line->lock);
-	list = line->done;
-	list_init(&line->done);
-	pthread_mutex_unlock(&line->lock);
-	while (list.head != NULL) {
-		struct wp_store_job *job = list.head;
-
-		list.head = job->next;
-		line->n_open--;
-		line->n_open_of[job->user_hash % USER_SLOTS]--;
-		job->done(job, job->result);
-	}
-}
-
-static void on_done(struct ev_loop *loop, ev_async *async, int events)
-{
-	(void)loop;
-	(void)events;
-	finish_done(async->data);
-}
-
-static void free_line(struct wp_store_thread *line)
-{
-	ev_async_stop(line->loop, &line->done_async);
-	for (size_t i = 0; i < line->n_hands; i++)
-		pthread_cond_destroy(&line->hands[i].wake);
-	pthread_mutex_destroy(&line->lock);
-	free(line);
-}
-
-static void join_all(struct wp_store_thread *line)
-{
-	pthread_mutex_lock(&line->lock);
-	line->is_stopping = true;
-	while (line->waiting != NULL)
-		wake_last(line);
-	pthread_mutex_unlock(&line->lock);
-	for (size_t i = 0; i < line->n_hands; i++)
-		wp_thread_join(&line->hands[i].thread);
-}
-
-static struct wp_store_thread *make_line(const struct wp_store_setup *setup)
-{
-	struct wp_store_thread *line =
-		calloc(1, sizeof(*line) + setup->threads * sizeof(struct hand));
-
-	if (line == NULL)
-		return NULL;
-	line->loop = setup->loop;
-	line->conf = setup->conf;
-	line->log.component = "store";
-	if (setup->store_id != NULL)
-		(void)snprintf(line->store_id, sizeof(line->store_id), "%s",
-			       setup->store_id);
-	list_init(&line->todo);
-	list_init(&line->done);
-	pthread_mutex_init(&line->lock, NULL);
-	ev_async_init(&line->done_async, on_done);
-	line->done_async.data = line;
-	ev_async_start(line->loop, &line->done_async);
-	return line;
 }
 
 enum wp_err wp_store_thread_start(struct wp_store_thread **out,
 				  const struct wp_store_setup *setup,
 				  struct wp_error *err)
 {
-	struct wp_store_thread *line = make_line(setup);
+	struct wp_store_thread *all = calloc(1, sizeof(*all));
+	const struct wp_job_line_setup line = {
+		.loop = setup->loop,
+		.threads = setup->threads,
+		.jobs_max = WP_STORE_JOBS_MAX,
+		.jobs_user_max = WP_STORE_JOBS_USER_MAX,
+		.hand_bytes = sizeof(struct hand),
+		.hand_init = init_hand,
+		.hand_end = end_hand,
+		.ctx = all,
+	};
+	enum wp_err rc;
 
-	if (line == NULL)
+	if (all == NULL)
 		return wp_error_set(err, WP_ERR_NOMEM, "out of memory");
-	for (size_t i = 0; i < setup->threads; i++) {
-		struct hand *hand = &line->hands[i];
-		const struct wp_thread_job job = { .run = run, .ctx = hand };
-
-		hand->line = line;
-		pthread_cond_init(&hand->wake, NULL);
-		if (wp_thread_start(&hand->thread, &job, NULL) != WP_OK) {
-			pthread_cond_destroy(&hand->wake);
-			join_all(line);
-			free_line(line);
-			return wp_error_set(err, WP_ERR_SYS,
-					    "the store thread cannot be "
-					    "started");
-		}
-		line->n_hands++;
-	}
-	*out = line;
-	return WP_OK;
+	all->conf = setup->conf;
+	all->log.component = "store";
+	if (setup->store_id != NULL)
+		(void)snprintf(all->store_id, sizeof(all->store_id), "%s",
+			       setup->store_id);
+	pthread_mutex_init(&all->lock, NULL);
+	rc = wp_job_line_start(&all->line, &line, err);
+	if (rc != WP_OK)
+		wp_store_thread_stop(&all);
+	else
+		*out = all;
+	return rc;
 }
 
 void wp_store_thread_stop(struct wp_store_thread **thread)
 {
-	struct wp_store_thread *line = *thread;
-	struct wp_store_job *job;
+	struct wp_store_thread *all = *thread;
 
 	*thread = NULL;
-	if (line == NULL)
+	if (all == NULL)
 		return;
-	join_all(line);
-	while ((job = list_take(&line->todo)) != NULL) {
-		job->result = WP_ERR_UNAVAIL;
-		list_add(&line->done, job);
-	}
-	finish_done(line);
-	assert(line->n_open == 0);
-	free_line(line);
+	wp_job_line_stop(&all->line);
+	pthread_mutex_destroy(&all->lock);
+	free(all);
 }
 
 bool wp_store_thread_is_idle(const struct wp_store_thread *thread)
 {
-	return thread->n_open == 0;
+	return wp_job_line_is_idle(thread->line);
 }
 
 enum wp_err wp_store_thread_submit(struct wp_store_thread *thread,
 				   struct wp_store_job *job)
 {
-	uint16_t *n_of_user = &thread->n_open_of[job->user_hash % USER_SLOTS];
-
-	if (thread->n_open >= WP_STORE_JOBS_MAX ||
-	    *n_of_user >= WP_STORE_JOBS_USER_MAX)
-		return WP_ERR_FULL;
-	thread->n_open++;
-	(*n_of_user)++;
 	job->result = WP_ERR_UNAVAIL;
-	pthread_mutex_lock(&thread->lock);
-	/* Everybody may be waiting for what is asked. */
-	if (job->run == NULL)
-		list_add_first(&thread->todo, job);
-	else
-		list_add(&thread->todo, job);
-	wake_last(thread);
-	pthread_mutex_unlock(&thread->lock);
-	return WP_OK;
+	job->base = (struct wp_job){
+		.user_hash = job->user_hash,
+		/* Everybody may be waiting for what is asked. */
+		.is_first = job->run == NULL,
+		.run = run_job,
+		.done = on_done,
+	};
+	return wp_job_line_submit(thread->line, &job->base);
 }

@@ -2,10 +2,8 @@
  * store_thread.h - what blocks, at arm's length from the event loop: the cold
  * store, and the question whether a Redis is ours.
  *
- * SQLite blocks, the loop must not: jobs go to a thread, or one of several,
- * that owns a store and a client of Redis of its own, and come back through an
- * ev_async. The line of jobs is bounded, and so is one user's part of it. With
- * several threads jobs overtake each other, also those of one user.
+ * SQLite blocks, the loop must not: jobs go into a line (lib/live/job_line.h)
+ * whose threads own a store and a client of Redis each.
  */
 #ifndef WP_LIB_LIVE_STORE_THREAD_H
 #define WP_LIB_LIVE_STORE_THREAD_H
@@ -15,6 +13,7 @@
 #include <stdint.h>
 
 #include "lib/base/err.h"
+#include "lib/live/job_line.h"
 #include "lib/sys/conf.h"
 
 struct ev_loop;
@@ -46,7 +45,7 @@ struct wp_store_job {
 	 * run. */
 	void (*done)(struct wp_store_job *job, enum wp_err result);
 
-	struct wp_store_job *next; /* the rest is the line's */
+	struct wp_job base; /* the rest is the threads' */
 	enum wp_err result;
 };
 

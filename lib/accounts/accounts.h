@@ -34,7 +34,8 @@ enum {
 	WP_ACCOUNT_SESSIONS_MAX =
 		100, /* of one account, whatever settings say */
 	WP_DEVICE_MAX = 64,
-	WP_DEVICE_NAME_MAX = 128, /* bytes */
+	WP_DEVICE_NAME_MAX = 128,   /* bytes */
+	WP_ACCOUNTS_BUSY_MS = 2000, /* so long a write waits for others */
 };
 
 /*

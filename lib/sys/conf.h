@@ -26,6 +26,8 @@ enum wp_log_requests {
 	WP_REQUESTS_ERRORS, /* of ours (5xx), and slow ones */
 	WP_REQUESTS_NONE,
 };
+/* How tokens of our own are signed (RFC 7518 section 3.1). */
+enum wp_sign_alg { WP_SIGN_ES256, WP_SIGN_RS256 };
 enum wp_visibility { WP_VISIBLE_ALL, WP_VISIBLE_SELF, WP_VISIBLE_NONE };
 
 /* A list of words; NULL-terminated, items[n] == NULL. */

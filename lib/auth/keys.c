@@ -1,33 +1,19 @@
 /*
- * keys.c - secrets and PEM files turned into OpenSSL keys, once; and did one of
- * them sign this?
- *
- * Decides which key is fit for which algorithm, and never uses it with another:
- * there is no way to ask for another pairing. A secret's key schedule is paid
- * for at start; each verification works on a copy of it.
+ * keys.c - secrets and PEM files turned into keys, once; and did one of them
+ * sign this?
  */
 #include "lib/auth/keys.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <openssl/core_names.h>
-#include <openssl/ec.h>
 #include <openssl/err.h>
-#include <openssl/evp.h>
-#include <openssl/obj_mac.h>
-#include <openssl/params.h>
 #include <openssl/pem.h>
-
-#include "lib/base/digest.h"
+#include <openssl/x509.h>
 
 enum {
 	SECRET_MIN_BYTES = 32, /* RFC 7518 section 3.2 */
-	RSA_MIN_BITS = 2048,   /* RFC 7518 section 3.3 */
-	P256_NUMBER = 32,      /* bytes of r and of s */
-	P256_DER_MAX = 72,
 };
 
 /* A secret, and the setting that it comes from. */
@@ -40,22 +26,14 @@ struct secret {
 /* How many keys one deployment may have, all kinds together. */
 enum { KEYS_MAX = 64 };
 
-struct wp_key {
-	enum wp_alg alg;
-	EVP_MAC_CTX *mac; /* HS256; never updated, only copied */
-	EVP_PKEY *pkey;   /* RS256, ES256 */
-};
-
 struct wp_keys {
-	struct wp_key keys[KEYS_MAX];
+	struct wp_verifier keys[KEYS_MAX];
 	size_t n;
-	EVP_MAC *hmac;
-	EVP_MD *sha256;
 };
 
 static const char blanks[] = " \t\r\n";
 
-static enum wp_err add(struct wp_keys *keys, const struct wp_key *key,
+static enum wp_err add(struct wp_keys *keys, const struct wp_verifier *key,
 		       struct wp_error *err)
 {
 	if (keys->n == KEYS_MAX)
@@ -112,28 +90,18 @@ static enum wp_err check_can_be_listed(const char *text, struct wp_error *err)
 static enum wp_err add_secret(struct wp_keys *keys, const struct wp_conf *conf,
 			      const struct secret *secret, struct wp_error *err)
 {
-	char digest[] = "SHA256"; /* OSSL_PARAM takes no const text */
-	OSSL_PARAM params[] = {
-		OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest,
-						 0),
-		OSSL_PARAM_construct_end(),
-	};
-	struct wp_key key = { .alg = WP_ALG_HS256 };
+	struct wp_verifier key = { 0 };
 	enum wp_err rc = check_secret(conf, secret, err);
 
-	if (rc != WP_OK)
-		return rc;
-	key.mac = EVP_MAC_CTX_new(keys->hmac);
-	if (key.mac == NULL ||
-	    !EVP_MAC_init(key.mac, (const unsigned char *)secret->text,
-			  secret->len, params))
+	if (rc == WP_OK && wp_verifier_of_secret(&key, secret->text,
+						 secret->len, NULL) != WP_OK)
 		rc = wp_error_set(err, WP_ERR_NOMEM,
 				  "%s: the key cannot be set up",
 				  secret->setting);
 	if (rc == WP_OK)
 		rc = add(keys, &key, err);
 	if (rc != WP_OK)
-		EVP_MAC_CTX_free(key.mac);
+		wp_verifier_release(&key);
 	return rc;
 }
 
@@ -171,28 +139,6 @@ static enum wp_err add_secrets(struct wp_keys *keys, const struct wp_conf *conf,
 	}
 }
 
-/* What this key may verify; WP_ALG_NONE and a sentence when nothing. */
-static enum wp_alg judge(const EVP_PKEY *pkey, const char **why_out)
-{
-	char group[32] = "";
-
-	if (EVP_PKEY_is_a(pkey, "RSA")) {
-		if (EVP_PKEY_get_bits(pkey) >= RSA_MIN_BITS)
-			return WP_ALG_RS256;
-		*why_out = "holds an RSA key under 2048 bits";
-		return WP_ALG_NONE;
-	}
-	if (EVP_PKEY_is_a(pkey, "EC")) {
-		(void)EVP_PKEY_get_group_name(pkey, group, sizeof(group), NULL);
-		if (strcmp(group, SN_X9_62_prime256v1) == 0)
-			return WP_ALG_ES256;
-		*why_out = "holds an EC key on another curve than P-256";
-		return WP_ALG_NONE;
-	}
-	*why_out = "holds a key that is neither RSA nor EC";
-	return WP_ALG_NONE;
-}
-
 static enum wp_err bad_file(struct wp_error *err, const char *path,
 			    const char *why)
 {
@@ -204,14 +150,19 @@ static enum wp_err bad_file(struct wp_error *err, const char *path,
 static enum wp_err add_public_key(struct wp_keys *keys, const char *path,
 				  EVP_PKEY *pkey, struct wp_error *err)
 {
-	const char *why = NULL;
-	struct wp_key key = { .alg = judge(pkey, &why), .pkey = pkey };
-	enum wp_err rc;
+	struct wp_verifier key = { 0 };
+	struct wp_error why = { 0 };
+	enum wp_err rc = wp_verifier_of_key(&key, WP_ALG_NONE, pkey, &why);
 
-	rc = key.alg == WP_ALG_NONE ? bad_file(err, path, why)
-				    : add(keys, &key, err);
-	if (rc != WP_OK)
+	if (rc != WP_OK) {
 		EVP_PKEY_free(pkey);
+		return wp_error_set(err, rc,
+				    "auth.public_key_files: %s holds %s", path,
+				    why.msg);
+	}
+	rc = add(keys, &key, err);
+	if (rc != WP_OK)
+		wp_verifier_release(&key);
 	return rc;
 }
 
@@ -317,12 +268,8 @@ enum wp_err wp_keys_new(struct wp_keys **out, const struct wp_conf *conf,
 	struct wp_keys *keys = calloc(1, sizeof(*keys));
 	enum wp_err rc = WP_ERR_NOMEM;
 
-	if (keys != NULL) {
-		keys->hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
-		keys->sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
-	}
-	if (keys == NULL || keys->hmac == NULL || keys->sha256 == NULL)
-		wp_error_set(err, rc, "auth: OpenSSL has no memory or no HMAC");
+	if (keys == NULL)
+		wp_error_set(err, rc, "out of memory");
 	else
 		rc = add_all(keys, conf, err);
 	if (rc == WP_OK) {
@@ -339,12 +286,8 @@ void wp_keys_free(struct wp_keys **keys)
 
 	if (keys == NULL || *keys == NULL)
 		return;
-	for (i = 0; i < (*keys)->n; i++) {
-		EVP_MAC_CTX_free((*keys)->keys[i].mac);
-		EVP_PKEY_free((*keys)->keys[i].pkey);
-	}
-	EVP_MAC_free((*keys)->hmac);
-	EVP_MD_free((*keys)->sha256);
+	for (i = 0; i < (*keys)->n; i++)
+		wp_verifier_release(&(*keys)->keys[i]);
 	free(*keys);
 	*keys = NULL;
 }
@@ -361,84 +304,14 @@ bool wp_keys_have(const struct wp_keys *keys, enum wp_alg alg)
 	return false;
 }
 
-static bool verify_mac(const struct wp_key *key, const struct wp_signed *what)
-{
-	uint8_t mac[WP_SHA256_LEN];
-	EVP_MAC_CTX *ctx;
-	bool is_good;
-
-	if (what->sig_len != sizeof(mac))
-		return false;
-	ctx = EVP_MAC_CTX_dup(key->mac);
-	is_good = ctx != NULL && EVP_MAC_update(ctx, what->data, what->len) &&
-		  EVP_MAC_final(ctx, mac, NULL, sizeof(mac)) &&
-		  wp_equal_ct(mac, what->sig, sizeof(mac));
-	EVP_MAC_CTX_free(ctx);
-	return is_good;
-}
-
-/* The two numbers of a JWS as the DER that OpenSSL reads; 0 on failure. */
-static size_t p256_to_der(const uint8_t *sig, unsigned char *out)
-{
-	ECDSA_SIG *both = ECDSA_SIG_new();
-	BIGNUM *r = BN_bin2bn(sig, P256_NUMBER, NULL);
-	BIGNUM *s = BN_bin2bn(sig + P256_NUMBER, P256_NUMBER, NULL);
-	int len = 0;
-
-	if (both != NULL && r != NULL && s != NULL &&
-	    ECDSA_SIG_set0(both, r, s)) {
-		r = NULL; /* both owns them now */
-		s = NULL;
-		len = i2d_ECDSA_SIG(both, &out);
-	}
-	BN_free(r);
-	BN_free(s);
-	ECDSA_SIG_free(both);
-	return len > 0 ? (size_t)len : 0;
-}
-
-static bool verify_public(const struct wp_keys *keys, const struct wp_key *key,
-			  const struct wp_signed *what)
-{
-	unsigned char der[P256_DER_MAX];
-	const uint8_t *sig = what->sig;
-	size_t sig_len = what->sig_len;
-	EVP_MD_CTX *ctx;
-	bool is_good;
-
-	if (key->alg == WP_ALG_ES256) {
-		if (sig_len != (size_t)2 * P256_NUMBER)
-			return false;
-		sig_len = p256_to_der(sig, der);
-		sig = der;
-	}
-	ctx = EVP_MD_CTX_new();
-	is_good =
-		ctx != NULL &&
-		EVP_DigestVerifyInit(ctx, NULL, keys->sha256, NULL,
-				     key->pkey) == 1 &&
-		EVP_DigestVerify(ctx, sig, sig_len, what->data, what->len) == 1;
-	EVP_MD_CTX_free(ctx);
-	return is_good;
-}
-
 bool wp_keys_verify(const struct wp_keys *keys, enum wp_alg alg,
 		    const struct wp_signed *what)
 {
 	bool is_good = false;
 	size_t i;
 
-	assert(alg != WP_ALG_NONE);
-	for (i = 0; i < keys->n && !is_good; i++) {
-		const struct wp_key *key = &keys->keys[i];
-
-		if (key->alg != alg)
-			continue;
-		is_good = alg == WP_ALG_HS256 ? verify_mac(key, what)
-					      : verify_public(keys, key, what);
-	}
-	/* A refused signature leaves notes behind in this thread's queue. */
-	if (!is_good)
-		ERR_clear_error();
+	for (i = 0; i < keys->n && !is_good; i++)
+		is_good = keys->keys[i].alg == alg &&
+			  wp_verifier_check(&keys->keys[i], what);
 	return is_good;
 }

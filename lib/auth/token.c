@@ -1,13 +1,9 @@
 /*
  * token.c - a compact JWS from a stranger: take it apart, check the signature,
- * then judge the JSON inside (RFC 7515 section 4, RFC 7519 section 4).
+ * then judge the JSON inside (RFC 7515 section 4).
  *
  * Work is bounded by auth.max_token_bytes. Every refusal has the same code and
  * a sentence that repeats nothing of the token.
- *
- * A first walk over the JSON notes where each member of interest is and refuses
- * one that is given twice: whoever reads the other one would see another
- * caller. Only then is any of them interpreted.
  */
 #include "lib/auth/token.h"
 
@@ -16,34 +12,21 @@
 #include <string.h>
 #include <strings.h>
 
+#include "lib/auth/claims.h"
 #include "lib/auth/keys.h"
+#include "lib/auth/members.h"
 #include "lib/base/encode.h"
 #include "lib/base/json.h"
 
-enum {
-	SIGNATURE_MAX = 2048, /* of RSA with 16384 bits */
-	MEMBERS_MAX = 32,
-	NUMBER_MAX = 32,
-};
-
-/* The end of year 9999; also catches times given in milliseconds. */
-#define TIME_MAX_S INT64_C(253402300799)
-
-/* What a payload is held against. */
-struct claim_rules {
-	const char *issuer;                         /* "" accepts any */
-	const char *audience;                       /* "" accepts any */
-	const struct wp_conf_list *identity_claims; /* 1 to 16 names */
-	int64_t leeway_s;
-	int64_t now_s;
-};
+enum { SIGNATURE_MAX = 2048 }; /* of RSA with 16384 bits */
 
 struct wp_auth {
 	struct wp_keys *keys;
 	char *issuer;
 	char *audience;
+	char *device_claim;
 	struct wp_conf_list identity_claims;
-	struct claim_rules rules; /* borrows the three above; now_s is unset */
+	struct wp_claim_rules rules; /* borrows the four above */
 	size_t max_token_bytes;
 };
 
@@ -96,13 +79,16 @@ enum wp_err wp_auth_new(struct wp_auth **out, const struct wp_conf *conf,
 		goto out;
 	auth->issuer = copy_text(conf->auth.issuer);
 	auth->audience = copy_text(conf->auth.audience);
+	auth->device_claim = copy_text(conf->auth.device_claim);
 	if (auth->issuer == NULL || auth->audience == NULL ||
+	    auth->device_claim == NULL ||
 	    !copy_list(&auth->identity_claims, &conf->auth.identity_claims))
 		goto out;
-	auth->rules = (struct claim_rules){
+	auth->rules = (struct wp_claim_rules){
 		.issuer = auth->issuer,
 		.audience = auth->audience,
 		.identity_claims = &auth->identity_claims,
+		.device_claim = auth->device_claim,
 		.leeway_s = conf->auth.leeway_seconds,
 	};
 	auth->max_token_bytes = (size_t)conf->auth.max_token_bytes;
@@ -130,78 +116,12 @@ void wp_auth_free(struct wp_auth **auth)
 	free((*auth)->identity_claims.items);
 	free((*auth)->issuer);
 	free((*auth)->audience);
+	free((*auth)->device_claim);
 	free(*auth);
 	*auth = NULL;
 }
 
 /* ---- what a token says ---- */
-
-/* One member that we read, and its exact text once it has been found. */
-struct member {
-	const char *name;
-	struct wp_json_slice raw;
-	bool is_there;
-};
-
-/* Note where the members are. A name may be in the list twice. */
-static enum wp_err find_members(const char *json, size_t len,
-				struct member *members, size_t n,
-				struct wp_error *err)
-{
-	struct wp_json_slice raw;
-	struct wp_json_slice key;
-	struct wp_json js;
-	size_t i;
-
-	wp_json_init(&js, json, len);
-	wp_json_object_begin(&js);
-	while (wp_json_object_next(&js, &key)) {
-		if (!wp_json_skip(&js, &raw))
-			break;
-		for (i = 0; i < n; i++) {
-			if (!wp_json_slice_is(&key, members[i].name))
-				continue;
-			if (members[i].is_there)
-				return deny(err, "the token has a member "
-						 "twice");
-			members[i].raw = raw;
-			members[i].is_there = true;
-		}
-	}
-	wp_json_end(&js);
-	if (js.err != NULL)
-		return deny(err, "the token holds malformed JSON");
-	return WP_OK;
-}
-
-/* The member as a string; false when it is something else. */
-static bool read_string(const struct member *member, struct wp_json_slice *out)
-{
-	struct wp_json js;
-
-	wp_json_init(&js, member->raw.data, member->raw.len);
-	return wp_json_string(&js, out);
-}
-
-/* The member as a NumericDate, its fraction cut off. */
-static bool read_time(const struct member *member, int64_t *out)
-{
-	struct wp_json_slice number;
-	char text[NUMBER_MAX + 1];
-	struct wp_json js;
-	double value;
-
-	wp_json_init(&js, member->raw.data, member->raw.len);
-	if (!wp_json_number(&js, &number) || number.len > NUMBER_MAX)
-		return false;
-	memcpy(text, number.data, number.len);
-	text[number.len] = '\0';
-	value = strtod(text, NULL);
-	if (!(value >= 0 && value <= (double)TIME_MAX_S))
-		return false;
-	*out = (int64_t)value;
-	return true;
-}
 
 /*
  * Read the header. *alg_out is WP_ALG_NONE for an algorithm that we do not
@@ -210,144 +130,28 @@ static bool read_time(const struct member *member, int64_t *out)
 static enum wp_err read_header(const char *json, size_t len,
 			       enum wp_alg *alg_out, struct wp_error *err)
 {
-	static const struct {
-		const char *name;
-		enum wp_alg alg;
-	} algs[] = {
-		{ "HS256", WP_ALG_HS256 },
-		{ "RS256", WP_ALG_RS256 },
-		{ "ES256", WP_ALG_ES256 },
-	};
 	enum { ALG, KID, CRIT };
-	struct member members[] = {
+	struct wp_member members[] = {
 		[ALG] = { .name = "alg" },
 		[KID] = { .name = "kid" },
 		[CRIT] = { .name = "crit" },
 	};
 	struct wp_json_slice text;
 	enum wp_err rc;
-	size_t i;
 
-	rc = find_members(json, len, members,
-			  sizeof(members) / sizeof(members[0]), err);
+	rc = wp_members_find(json, len, members,
+			     sizeof(members) / sizeof(members[0]));
 	if (rc != WP_OK)
-		return rc;
+		return wp_claims_deny_form(rc, err);
 	/* We understand no extension, so each is critical (section 4.1.11). */
 	if (members[CRIT].is_there)
 		return deny(err, "the token demands extensions");
-	if (members[KID].is_there && !read_string(&members[KID], &text))
+	if (members[KID].is_there && !wp_member_string(&members[KID], &text))
 		return deny(err, "the token's kid is no string");
-	if (!members[ALG].is_there || !read_string(&members[ALG], &text))
+	if (!wp_member_string(&members[ALG], &text))
 		return deny(err, "the token names no algorithm");
-	*alg_out = WP_ALG_NONE;
-	for (i = 0; i < sizeof(algs) / sizeof(algs[0]); i++)
-		if (wp_json_slice_is(&text, algs[i].name))
-			*alg_out = algs[i].alg;
+	*alg_out = wp_alg_named(&text);
 	return WP_OK;
-}
-
-/* Is want the audience, or one of them? An odd aud is nobody's. */
-static bool has_audience(const struct member *aud, const char *want)
-{
-	struct wp_json_slice text;
-	struct wp_json js;
-	bool found = false;
-
-	if (!aud->is_there)
-		return false;
-	if (read_string(aud, &text))
-		return wp_json_slice_is(&text, want);
-	wp_json_init(&js, aud->raw.data, aud->raw.len);
-	if (!wp_json_array_begin(&js))
-		return false;
-	while (wp_json_array_next(&js))
-		if (wp_json_string(&js, &text) && wp_json_slice_is(&text, want))
-			found = true;
-	return found && js.err == NULL;
-}
-
-static enum wp_err check_times(const struct member *exp,
-			       const struct member *nbf,
-			       const struct claim_rules *rules,
-			       int64_t *expires_out, struct wp_error *err)
-{
-	int64_t from;
-
-	if (!exp->is_there)
-		return deny(err, "the token has no exp");
-	if (!read_time(exp, expires_out))
-		return deny(err, "the token's exp is no time in seconds");
-	if (rules->now_s >= *expires_out + rules->leeway_s)
-		return deny(err, "the token has expired");
-	if (!nbf->is_there)
-		return WP_OK;
-	if (!read_time(nbf, &from))
-		return deny(err, "the token's nbf is no time in seconds");
-	if (rules->now_s + rules->leeway_s < from)
-		return deny(err, "the token is not valid yet");
-	return WP_OK;
-}
-
-/* The first claim that is there decides, fit or not. */
-static enum wp_err read_user(const struct member *claims, size_t n,
-			     struct wp_urn *out, struct wp_error *err)
-{
-	char memory[WP_URN_MAX + 2];
-	/* Borrowed memory and a ceiling below it: see the head of buf.c. */
-	struct wp_buf text = { .data = memory,
-			       .cap = sizeof(memory),
-			       .max_bytes = WP_URN_MAX };
-	struct wp_json_slice raw;
-	size_t i = 0;
-
-	while (i < n && !claims[i].is_there)
-		i++;
-	if (i == n)
-		return deny(err, "the token names no caller");
-	if (!read_string(&claims[i], &raw))
-		return deny(err, "the token's caller is no string");
-	wp_json_decode(&raw, &text);
-	if (text.failed || wp_urn_parse(out, memory, text.len, NULL) != WP_OK)
-		return deny(err, "the token's caller is neither a URN nor an "
-				 "id");
-	return WP_OK;
-}
-
-/* Judge the payload. */
-static enum wp_err read_claims(const char *json, size_t len,
-			       const struct claim_rules *rules,
-			       struct wp_identity *out, struct wp_error *err)
-{
-	enum { EXP, NBF, ISS, AUD, FIXED };
-	struct member members[MEMBERS_MAX] = {
-		[EXP] = { .name = "exp" },
-		[NBF] = { .name = "nbf" },
-		[ISS] = { .name = "iss" },
-		[AUD] = { .name = "aud" },
-	};
-	size_t n = rules->identity_claims->n;
-	struct wp_json_slice text;
-	enum wp_err rc;
-	size_t i;
-
-	if (n > MEMBERS_MAX - FIXED)
-		n = MEMBERS_MAX - FIXED;
-	for (i = 0; i < n; i++)
-		members[FIXED + i].name = rules->identity_claims->items[i];
-	rc = find_members(json, len, members, FIXED + n, err);
-	if (rc == WP_OK)
-		rc = check_times(&members[EXP], &members[NBF], rules,
-				 &out->expires_s, err);
-	if (rc != WP_OK)
-		return rc;
-	if (rules->issuer[0] != '\0' &&
-	    (!members[ISS].is_there || !read_string(&members[ISS], &text) ||
-	     !wp_json_slice_is(&text, rules->issuer)))
-		return deny(err, "the token is from another issuer");
-	if (rules->audience[0] != '\0' &&
-	    !has_audience(&members[AUD], rules->audience))
-		return deny(err, "the token is for another audience");
-	return read_user(members + FIXED, n, &out->user, err);
 }
 
 /* ---- whether it is ours ---- */
@@ -407,7 +211,6 @@ static enum wp_err verify(const struct wp_auth *auth, const struct parts *parts,
 			  int64_t now_s, struct wp_identity *out,
 			  struct wp_error *err)
 {
-	struct claim_rules rules = auth->rules;
 	enum wp_alg alg = WP_ALG_NONE;
 	char *room = parts->room;
 	enum wp_err rc;
@@ -423,8 +226,7 @@ static enum wp_err verify(const struct wp_auth *auth, const struct parts *parts,
 	if (!wp_base64url_decode(parts->payload, parts->payload_len, room,
 				 &len))
 		return deny(err, "the token's payload is no base64url");
-	rules.now_s = now_s;
-	return read_claims(room, len, &rules, out, err);
+	return wp_claims_read(room, len, &auth->rules, now_s, out, err);
 }
 
 enum wp_err wp_auth_verify(const struct wp_auth *auth,

@@ -12,23 +12,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "lib/auth/identity.h"
 #include "lib/base/err.h"
-#include "lib/name/urn.h"
 #include "lib/sys/conf.h"
 
 struct wp_auth;
-
-enum wp_kind {
-	WP_KIND_USER, /* who has a mailbox, and shows a token */
-	WP_KIND_KEY,  /* a back end, with a key (lib/auth/apikey.h) */
-};
-
-struct wp_identity {
-	struct wp_urn user;
-	int64_t expires_s; /* exp of the token, seconds since 1970 */
-	enum wp_kind kind;
-	unsigned int scopes; /* of a key: enum wp_scope */
-};
 
 /*
  * Read secrets and PEM files named in conf.

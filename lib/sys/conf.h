@@ -86,6 +86,9 @@ struct wp_conf {
 		int64_t leeway_seconds;
 		int64_t max_token_bytes;
 		char *api_keys_file; /* "" = back ends have no keys */
+		char *device_claim;
+		struct wp_conf_list issuers; /* see lib/sys/issuers.h */
+		char *key_dir;
 	} auth;
 
 	struct {

@@ -1,11 +1,14 @@
 /*
- * auth.c - the section auth: what verifies tokens, the keys of back ends, and
- * the secret of what is stored. Tables of their own, because a worker must have
- * the last and never the first, and the command line only the one between.
+ * auth.c - the section auth: what verifies tokens, the keys of back ends and of
+ * issuers, and the secret of what is stored. Tables of their own, because a
+ * worker must have the last and never the first, the command line the keys of
+ * back ends only, and who fetches keys none of the secrets.
  */
 #include "lib/sys/sections/sections.h"
 
 #include <string.h>
+
+#include "lib/sys/issuers.h"
 
 enum { SECRET_MIN_BYTES = 32 };
 
@@ -21,8 +24,8 @@ static const struct wp_conf_key token_keys[] = {
 	{ "auth.public_key_files", WP_CONF_AT(auth.public_key_files),
 	  .type = WP_CONF_LIST, .preset = "", .min = 0, .max = WP_CONF_LIST_MAX,
 	  .is_reloadable = true,
-	  .help = "PEM files, by absolute paths: RSA (RS256) or EC P-256 "
-		  "(ES256) public keys" },
+	  .help = "PEM files, by absolute paths: RSA (RS256), EC P-256 "
+		  "(ES256) or Ed25519 (EdDSA) public keys" },
 	{ "auth.identity_claims", WP_CONF_AT(auth.identity_claims),
 	  .type = WP_CONF_LIST, .preset = "handle,sub", .min = 1, .max = 16,
 	  .is_reloadable = true,
@@ -41,6 +44,20 @@ static const struct wp_conf_key token_keys[] = {
 	  .type = WP_CONF_INT, .preset = "8192", .min = 256, .max = 65536,
 	  .unit = "bytes", .is_reloadable = true,
 	  .help = "a longer token is refused unread" },
+	{ "auth.device_claim", WP_CONF_AT(auth.device_claim),
+	  .type = WP_CONF_STRING, .preset = "device_id", .is_reloadable = true,
+	  .help = "the claim that names the caller's device; empty for none" },
+};
+
+static const struct wp_conf_key issuer_keys[] = {
+	{ "auth.issuers", WP_CONF_AT(auth.issuers), .type = WP_CONF_LIST,
+	  .preset = "", .min = 0, .max = WP_ISSUERS_MAX, .is_reloadable = true,
+	  .help = "identity providers: <issuer URL> [aud=… ns=… urns=any "
+		  "claims=… jwks=…]" },
+	{ "auth.key_dir", WP_CONF_AT(auth.key_dir), .type = WP_CONF_STRING,
+	  .preset = "waypost.keys", .in_production = "/var/lib/waypost/keys",
+	  .help = "the folder with the keys of issuers; in production the "
+		  "default is /var/lib/waypost/keys" },
 };
 
 static const struct wp_conf_key api_keys_keys[] = {
@@ -101,6 +118,31 @@ static enum wp_err check_api_keys(const struct wp_conf *conf, bool is_used,
 	return WP_OK;
 }
 
+static enum wp_err check_issuers(const struct wp_conf *conf, bool is_used,
+				 struct wp_error *err)
+{
+	struct wp_issuers *issuers = NULL;
+	enum wp_err rc = wp_issuers_new(&issuers, conf, err);
+
+	(void)is_used;
+	wp_issuers_free(&issuers);
+	return rc;
+}
+
+static enum wp_err check_key_dir(const struct wp_conf *conf, bool is_used,
+				 struct wp_error *err)
+{
+	(void)is_used;
+	if (conf->auth.key_dir[0] == '\0')
+		return wp_conf_broken(err, "auth.key_dir",
+				      "must name a folder");
+	/* As of store.sqlite_path. */
+	if (conf->run_mode == WP_RUN_PRODUCTION && conf->auth.key_dir[0] != '/')
+		return wp_conf_broken(err, "auth.key_dir",
+				      "must be an absolute path in production");
+	return WP_OK;
+}
+
 /* Is text one of a comma list, blanks around it aside? */
 static bool is_in_list(const char *list, const char *text)
 {
@@ -151,6 +193,8 @@ static enum wp_err check_store_secret(const struct wp_conf *conf, bool is_used,
 static const wp_conf_rule_fn token_rules[] = { check_token_secret,
 					       check_key_files, NULL };
 static const wp_conf_rule_fn api_keys_rules[] = { check_api_keys, NULL };
+static const wp_conf_rule_fn issuer_rules[] = { check_issuers, check_key_dir,
+						NULL };
 static const wp_conf_rule_fn store_secret_rules[] = { check_store_secret,
 						      NULL };
 
@@ -158,5 +202,7 @@ const struct wp_conf_section wp_conf_tokens =
 	WP_CONF_SECTION("auth", token_keys, token_rules);
 const struct wp_conf_section wp_conf_api_keys =
 	WP_CONF_SECTION("auth", api_keys_keys, api_keys_rules);
+const struct wp_conf_section wp_conf_issuers =
+	WP_CONF_SECTION("auth", issuer_keys, issuer_rules);
 const struct wp_conf_section wp_conf_store_secret =
 	WP_CONF_SECTION("auth", store_secret_keys, store_secret_rules);

@@ -201,6 +201,29 @@ static void one_file_may_hold_several_keys(void **state)
 	EVP_PKEY_free(other);
 }
 
+static void an_ed25519_key_verifies_eddsa(void **state)
+{
+	EVP_PKEY *ed = EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
+	EVP_PKEY *other = EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
+	struct wp_auth *auth;
+
+	(void)state;
+	write_public(odd_path, "we", ed);
+	auth = make_auth(odd_path, NULL);
+	assert_null(
+		verdict(auth, mint_public("{\"alg\":\"EdDSA\"}", PAYLOAD, ed)));
+	assert_null(verdict(auth,
+			    mint_public("{\"alg\":\"Ed25519\"}", PAYLOAD, ed)));
+	assert_string_equal(verdict(auth, mint_public("{\"alg\":\"EdDSA\"}",
+						      PAYLOAD, other)),
+			    mismatch);
+	assert_string_equal(verdict(auth, mint_public(ES256, PAYLOAD, ed)),
+			    "the token's algorithm is not accepted here");
+	wp_auth_free(&auth);
+	EVP_PKEY_free(ed);
+	EVP_PKEY_free(other);
+}
+
 static void expect_unfit(const char *why)
 {
 	char sentence[256];
@@ -229,7 +252,7 @@ static void unfit_keys_stop_the_start(void **state)
 {
 	EVP_PKEY *weak = EVP_RSA_gen(1024);
 	EVP_PKEY *p384 = EVP_EC_gen("P-384");
-	EVP_PKEY *ed = EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
+	EVP_PKEY *x25519 = EVP_PKEY_Q_keygen(NULL, NULL, "X25519");
 	EVP_PKEY *rsa_pss = make_rsa_pss();
 	FILE *file;
 
@@ -238,10 +261,10 @@ static void unfit_keys_stop_the_start(void **state)
 	expect_unfit("holds an RSA key under 2048 bits");
 	write_public(odd_path, "we", p384);
 	expect_unfit("holds an EC key on another curve than P-256");
-	write_public(odd_path, "we", ed);
-	expect_unfit("holds a key that is neither RSA nor EC");
+	write_public(odd_path, "we", x25519);
+	expect_unfit("holds a key that is neither RSA, EC nor Ed25519");
 	write_public(odd_path, "we", rsa_pss);
-	expect_unfit("holds a key that is neither RSA nor EC");
+	expect_unfit("holds a key that is neither RSA, EC nor Ed25519");
 	write_text(odd_path, "");
 	expect_unfit("holds no public key");
 	write_text(odd_path, BROKEN);
@@ -263,7 +286,7 @@ static void unfit_keys_stop_the_start(void **state)
 	expect_unfit("cannot be read: No such file or directory");
 	EVP_PKEY_free(weak);
 	EVP_PKEY_free(p384);
-	EVP_PKEY_free(ed);
+	EVP_PKEY_free(x25519);
 	EVP_PKEY_free(rsa_pss);
 }
 
@@ -389,6 +412,7 @@ int main(void)
 		cmocka_unit_test(odd_ec_signatures_are_refused),
 		cmocka_unit_test(a_signature_of_any_length_is_refused),
 		cmocka_unit_test(one_file_may_hold_several_keys),
+		cmocka_unit_test(an_ed25519_key_verifies_eddsa),
 		cmocka_unit_test(unfit_keys_stop_the_start),
 		cmocka_unit_test(tokens_of_libjwt_verify_here),
 		cmocka_unit_test(many_threads_verify_with_one_key),

@@ -14,6 +14,7 @@
 
 #include "lib/auth/token.h"
 #include "lib/base/buf.h"
+#include "lib/base/encode.h"
 #include "tests/unit/lib/auth/mint.h"
 
 #define NOW INT64_C(1795225140)
@@ -25,7 +26,7 @@
 static char secret[] = SECRET;
 static char previous[] = " " OLDER_SECRET " , " OLD_SECRET " ,";
 static char empty[] = "";
-static char handle[] = "handle", sub[] = "sub";
+static char handle[] = "handle", sub[] = "sub", device[] = "device_id";
 static char *claims[] = { handle, sub, NULL };
 
 static struct wp_conf sound_conf(void)
@@ -38,6 +39,7 @@ static struct wp_conf sound_conf(void)
 	conf.auth.identity_claims.n = 2;
 	conf.auth.issuer = empty;
 	conf.auth.audience = empty;
+	conf.auth.device_claim = device;
 	conf.auth.leeway_seconds = 30;
 	conf.auth.max_token_bytes = 8192;
 	return conf;
@@ -138,6 +140,79 @@ static void the_first_identity_claim_that_is_there_decides(void **state)
 	refuse(*state, MINT_HS256, "{" SOUND ",\"handle\":[\"a\"]}", no_string);
 	refuse(*state, MINT_HS256, "{\"exp\":1795225200}",
 	       "the token names no caller");
+}
+
+/* printf 'iss\0sub' | sha256sum */
+static void names_of_the_issuer_are_kept_as_digests(void **state)
+{
+	static const uint8_t none[WP_NAME_HASH_LEN] = { 0 };
+	uint8_t want[WP_NAME_HASH_LEN];
+	struct wp_identity id;
+	char hex[2 * WP_NAME_HASH_LEN + 1];
+
+	id = accept(*state, "{" SOUND ",\"iss\":\"https://\\u0069d\","
+			    "\"sid\":\"s\",\"iat\":1795225000.9}");
+	wp_hex_write(hex, id.subject, WP_NAME_HASH_LEN);
+	assert_string_equal(hex, "970172a347494795f7af22bffd2e4b62");
+	wp_hex_write(hex, id.session, WP_NAME_HASH_LEN);
+	assert_string_equal(hex, "b2833492e7c1c73aab7e75516babea60");
+	assert_int_equal(wp_name_hash("https://id", "bob", 3, want), WP_OK);
+	assert_memory_equal(id.subject, want, sizeof(want));
+	assert_int_equal(id.issued_s, 1795225000);
+	assert_string_equal(id.device, "");
+	assert_false(id.own.is_set);
+
+	id = accept(*state, "{" SOUND ",\"sid\":7}");
+	assert_int_equal(wp_name_hash("", "bob", 3, want), WP_OK);
+	assert_memory_equal(id.subject, want, sizeof(want));
+	assert_memory_equal(id.session, none, sizeof(none));
+	assert_int_equal(id.issued_s, 0);
+	id = accept(*state, "{\"exp\":1795225200,\"handle\":\"bob\","
+			    "\"sub\":1}");
+	assert_memory_equal(id.subject, none, sizeof(none));
+	refuse(*state, MINT_HS256, "{" SOUND ",\"iat\":\"1\"}",
+	       "the token's iat is no time in seconds");
+	refuse(*state, MINT_HS256, "{" SOUND ",\"iat\":1795225000000}",
+	       "the token's iat is no time in seconds");
+}
+
+static void a_device_has_a_sound_name_or_none(void **state)
+{
+	static const char unfit[] = "the token's device is not 1 to 64 of A-Z "
+				    "a-z 0-9 . _ -";
+	static const char *const odd[] = {
+		"\"\"",         "\"a b\"",     "\"a/b\"", "\"a\\u0000\"",
+		"\"\xc3\xa4\"", "\"\\u0061\"", "7",       "null",
+		"[\"a\"]",
+	};
+	char payload[200];
+	struct wp_auth *auth;
+	struct wp_conf conf;
+	struct wp_identity id;
+
+	id = accept(*state, "{" SOUND ",\"device_id\":\"a-Z_0.9\"}");
+	assert_string_equal(id.device, "a-Z_0.9");
+	snprintf(payload, sizeof(payload), "{" SOUND ",\"device_id\":\"%0*d\"}",
+		 WP_DEVICE_MAX, 1);
+	assert_int_equal(strlen(accept(*state, payload).device), WP_DEVICE_MAX);
+	snprintf(payload, sizeof(payload), "{" SOUND ",\"device_id\":\"%0*d\"}",
+		 WP_DEVICE_MAX + 1, 1);
+	refuse(*state, MINT_HS256, payload, unfit);
+	for (size_t i = 0; i < sizeof(odd) / sizeof(odd[0]); i++) {
+		snprintf(payload, sizeof(payload),
+			 "{" SOUND ",\"device_id\":%s}", odd[i]);
+		refuse(*state, MINT_HS256, payload, unfit);
+	}
+	refuse(*state, MINT_HS256,
+	       "{" SOUND ",\"device_id\":\"a\",\"device_id\":\"a\"}",
+	       "the token has a member twice");
+
+	conf = sound_conf();
+	conf.auth.device_claim = empty;
+	auth = make_auth(&conf);
+	id = accept(auth, "{" SOUND ",\"\":\"x y\",\"device_id\":7}");
+	assert_string_equal(id.device, "");
+	wp_auth_free(&auth);
 }
 
 static void a_caller_of_any_length_is_refused_not_cut(void **state)
@@ -621,6 +696,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_sound_token_names_its_caller),
 		TEST(the_first_identity_claim_that_is_there_decides),
+		TEST(names_of_the_issuer_are_kept_as_digests),
+		TEST(a_device_has_a_sound_name_or_none),
 		TEST(a_caller_of_any_length_is_refused_not_cut),
 		TEST(time_is_judged_with_leeway),
 		TEST(issuer_and_audience_count_when_configured),

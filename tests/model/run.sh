@@ -97,6 +97,7 @@ if [ "${1-}" = --job ]; then
 	if [ -z "$line" ]; then
 		case $name in
 		T*) program=clock ;;
+		R*) program=session ;;
 		*) program=mailbox ;;
 		esac
 		# shellcheck disable=SC2086 # empty or one word
@@ -134,6 +135,8 @@ trap 'exit 1' INT TERM
 $CC -std=c11 -O2 -D_GNU_SOURCE -I. -o "$work/mailbox" tests/model/mailbox*.c
 $CC -std=c11 -O2 -D_GNU_SOURCE -I. -o "$work/clock" tests/model/clock.c \
 	worker/sweep_clock.c
+$CC -std=c11 -O2 -D_GNU_SOURCE -I. -o "$work/session" tests/model/session*.c \
+	tests/model/search.c
 
 if [ $# -gt 0 ]; then
 	printf '%s\n' "$@"
@@ -141,10 +144,12 @@ elif [ "${MODEL-}" = full ]; then
 	presence_cases | sed 's/^full //;s/|.*//'
 	"$work/mailbox" --full --list
 	"$work/clock" --list
+	"$work/session" --full --list
 else
 	presence_cases | sed '/^full /d;s/|.*//'
 	"$work/mailbox" --list
 	"$work/clock" --list
+	"$work/session" --list
 fi >"$work/names"
 xargs -P "${JOBS:-2}" -n 1 sh "$0" --job "$work" <"$work/names"
 

@@ -1,6 +1,6 @@
 /*
  * scripts.h - the Lua scripts that are Waypost's only way to change the
- * keyspace of a mailbox.
+ * keyspace of a mailbox, and of the sessions of its user.
  *
  * Sources are lib/mailbox/scripts/<name>.lua, embedded at build time with their
  * "-- include" lines replaced by the parts that they share. Each takes the
@@ -36,6 +36,7 @@ enum wp_script {
 	WP_SCRIPT_INBOX_BURY,
 	WP_SCRIPT_INBOX_READ,
 	WP_SCRIPT_INGRESS_RAISE,
+	WP_SCRIPT_INVITE_TAKE,
 	WP_SCRIPT_JOIN,
 	WP_SCRIPT_LANDED,
 	WP_SCRIPT_LEASE_ACQUIRE,
@@ -43,14 +44,20 @@ enum wp_script {
 	WP_SCRIPT_LEASE_RENEW,
 	WP_SCRIPT_LEAVE,
 	WP_SCRIPT_LIMIT,
+	WP_SCRIPT_LOGIN_BEGIN,
 	WP_SCRIPT_MIGRATE_DUE,
 	WP_SCRIPT_MIGRATE_LATER,
 	WP_SCRIPT_PREPARE,
 	WP_SCRIPT_PRESENCE,
 	WP_SCRIPT_READY,
 	WP_SCRIPT_REAP,
+	WP_SCRIPT_RESET_TAKE,
 	WP_SCRIPT_ROUTE,
 	WP_SCRIPT_SEND,
+	WP_SCRIPT_SESSION_END,
+	WP_SCRIPT_SESSION_REFRESH,
+	WP_SCRIPT_SESSION_SEEN,
+	WP_SCRIPT_SESSION_SETTLE,
 	WP_SCRIPT_SWEEP,
 	WP_SCRIPT_TRIM,
 	WP_SCRIPT_WORKERS,

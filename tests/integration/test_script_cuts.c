@@ -69,6 +69,10 @@ struct scene {
 	" reason why tries 3 at 1 u " WP_BOB \
 	" b 0 f  x 99999999999999 e " name
 #define EVE "urn:sm:user:eve"
+#define SESSION "session:00ff00ff00ff00ff00ff00ff00ff00ff"
+#define SESSION_IS(generation, used, life)                                \
+	"HSET " WP_P SESSION " u " WP_BOB " g " generation " r 1 k " used \
+	" v " life " x 9999999999 d phone y 20000"
 
 static const struct scene scenes[] = {
 	{
@@ -618,6 +622,88 @@ static const struct scene scenes[] = {
 		.args = "1:own 60000 5000 7",
 		.observe = { NAMES("ingress"), "EXISTS " WP_P "intent",
 			     "XADD " WP_P "ingress 5000-* a b" },
+	},
+	{
+		.name = "session_refresh, it is rotated",
+		.script = WP_SCRIPT_SESSION_REFRESH,
+		.setup = { SESSION_IS("3", "1", "run") },
+		.args = "run 00ff00ff00ff00ff00ff00ff00ff00ff 3 c1a1 60000 "
+			"1000",
+		.observe = { "HMGET " WP_P SESSION " u g k v x c",
+			     "ZRANGE " WP_P "sessions:" WP_BOB " 0 -1",
+			     "TTL " WP_P SESSION,
+			     "TTL " WP_P "sessions:" WP_BOB },
+	},
+	{
+		.name = "session_refresh, nobody knows",
+		.script = WP_SCRIPT_SESSION_REFRESH,
+		.args = "run 00ff00ff00ff00ff00ff00ff00ff00ff 3 c1a1 60000 "
+			"1000",
+		.observe = { "HGETALL " WP_P SESSION, "TTL " WP_P SESSION },
+	},
+	{
+		.name = "session_settle",
+		.script = WP_SCRIPT_SESSION_SETTLE,
+		.setup = { SESSION_IS("3", "1", "run-of-before"),
+			   "HSET " WP_P SESSION " c run:c1a1",
+			   "ZADD " WP_P "sessions:" WP_BOB
+			   " 1 expired 9999999998 first 9999999999 second",
+			   "HSET " WP_P "session:first u " WP_BOB },
+		.args = "run 00ff00ff00ff00ff00ff00ff00ff00ff c1a1 5 " WP_BOB
+			" 99999999999 99999999999 pad 20001 2",
+		.observe = { "HMGET " WP_P SESSION " u g k v x d y c",
+			     "ZRANGE " WP_P "sessions:" WP_BOB " 0 -1",
+			     "EXISTS " WP_P "session:first" },
+	},
+	{
+		.name = "session_seen",
+		.script = WP_SCRIPT_SESSION_SEEN,
+		.setup = { SESSION_IS("3", "0", "run") },
+		.args = "00ff00ff00ff00ff00ff00ff00ff00ff 3 20002",
+		.observe = { "HGETALL " WP_P SESSION },
+	},
+	{
+		.name = "session_end",
+		.script = WP_SCRIPT_SESSION_END,
+		.setup = { SESSION_IS("3", "0", "run"),
+			   "HSET " WP_P "session:other u " WP_BOB,
+			   "ZADD " WP_P "sessions:" WP_BOB
+			   " 1 00ff00ff00ff00ff00ff00ff00ff00ff 2 other" },
+		.args = WP_BOB " 00ff00ff00ff00ff00ff00ff00ff00ff other",
+		.observe = { "EXISTS " WP_P SESSION " " WP_P
+			     "session:other " WP_P "sessions:" WP_BOB },
+	},
+	{
+		.name = "session_end, only Redis knows whose it is",
+		.script = WP_SCRIPT_SESSION_END,
+		.setup = { SESSION_IS("3", "0", "run"),
+			   "ZADD " WP_P "sessions:" WP_BOB
+			   " 1 00ff00ff00ff00ff00ff00ff00ff00ff" },
+		.args = " 00ff00ff00ff00ff00ff00ff00ff00ff",
+		.observe = { "EXISTS " WP_P SESSION " " WP_P
+			     "sessions:" WP_BOB },
+	},
+	{
+		.name = "login_begin",
+		.script = WP_SCRIPT_LOGIN_BEGIN,
+		.args = WP_BOB " attempt",
+		.observe = { "EVAL return\tredis.call('GET',KEYS[1]):match("
+			     "'^%%d+') 1 " WP_P "login:" WP_BOB,
+			     "TTL " WP_P "login:" WP_BOB },
+	},
+	{
+		.name = "reset_take",
+		.script = WP_SCRIPT_RESET_TAKE,
+		.setup = { "SET " WP_P "reset:hash bob" },
+		.args = "hash bob",
+		.observe = { "EXISTS " WP_P "reset:hash" },
+	},
+	{
+		.name = "invite_take",
+		.script = WP_SCRIPT_INVITE_TAKE,
+		.setup = { "HSET " WP_P "invite:hash uses 1" },
+		.args = "hash who",
+		.observe = { "HGETALL " WP_P "invite:hash" },
 	},
 	{
 		.name = "workers",

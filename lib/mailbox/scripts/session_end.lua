@@ -1,0 +1,24 @@
+#!lua flags=allow-oom
+-- session_end: sessions whose rows are gone from the store end here too
+-- (docs/architecture.md "Sessions"), and with them every claim on them.
+--
+-- KEYS[1]  wp:{p}:
+-- ARGV     urn, session, … (at most 500)
+--          urn: of their user; "" when only Redis knows
+-- Result   how many of them Redis knew
+--
+-- A session of somebody else is left alone.
+local prefix = KEYS[1]
+local n = 0
+for i = 2, #ARGV do
+  local sid, key = ARGV[i], prefix .. 'session:' .. ARGV[i]
+  local urn = redis.call('HGET', key, 'u')
+  if not urn or ARGV[1] == '' or urn == ARGV[1] then
+    urn = urn or ARGV[1]
+    if urn ~= '' then
+      redis.call('ZREM', prefix .. 'sessions:' .. urn, sid)
+    end
+    n = n + redis.call('DEL', key)
+  end
+end
+return n

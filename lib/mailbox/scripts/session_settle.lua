@@ -1,0 +1,52 @@
+#!lua
+-- session_settle: the store has a row of the session, new or old, since the
+-- claim was made (docs/architecture.md "Sessions").
+--
+-- KEYS[1]  wp:{p}:
+-- ARGV     run_id, session, claim, generation, urn, ends_s, idle_s, device,
+--          day, max_sessions
+--          generation: of the token that was presented; 0 of a new session
+--          ends_s: when it ends though it be in use, seconds since 1970
+-- Result   {"ok"}
+--          {"lost"}  the claim is not there any more: it was settled, or
+--            ended, or Redis has lost it. Refresh again, from the start
+--
+-- Invariants
+--   - Whoever ends a session deletes its row first and calls session_end then,
+--     which takes the claim away. So a claim that is still there says that the
+--     row which was found after it is there too, or that its end is yet to
+--     come here.
+--   - What Redis knows of generations is kept: a lost tail is older than the
+--     truth, but not wrong.
+--   - Beyond max_sessions those that end next are forgotten. The store decides
+--     how many there may be: one that has a row is settled again.
+-- The claim goes last, so a call that was cut off can be repeated.
+local prefix, run_id, sid = KEYS[1], ARGV[1], ARGV[2]
+local urn, ends_s, idle_s = ARGV[5], tonumber(ARGV[6]), tonumber(ARGV[7])
+local max_sessions = tonumber(ARGV[10])
+
+-- include clock
+
+-- include session_live
+
+local key, list = prefix .. 'session:' .. sid, prefix .. 'sessions:' .. urn
+local found = redis.call('HMGET', key, 'c', 'g', 'k')
+if found[1] ~= run_id .. ':' .. ARGV[3] then
+  return {'lost'}
+end
+redis.call('HSET', key, 'u', urn, 'g', found[2] or ARGV[4], 'k',
+  found[3] or '0', 'r', string.format('%d', now_ms), 'v', run_id, 'x', ends_s,
+  'd', ARGV[8], 'y', ARGV[9])
+redis.call('ZREMRANGEBYSCORE', list, '-inf', now_s)
+session_live(key, sid, urn, ends_s, idle_s)
+local n = redis.call('ZCARD', list)
+if n > max_sessions then
+  for _, other in ipairs(redis.call('ZRANGE', list, 0, n - max_sessions - 1)) do
+    if other ~= sid then
+      redis.call('DEL', prefix .. 'session:' .. other)
+      redis.call('ZREM', list, other)
+    end
+  end
+end
+redis.call('HDEL', key, 'c')
+return {'ok'}

@@ -25,7 +25,7 @@ FLAVOUR_FLAGS := $(FLAVOUR_$(FLAVOUR))
 CPPFLAGS += -D_GNU_SOURCE -DWP_VERSION='"$(VERSION)"' -I.
 CFLAGS += -std=c11 -fPIE $(FLAVOUR_FLAGS) $(WARN) $(WERROR) -pthread
 LDFLAGS += -pie $(FLAVOUR_FLAGS) -Wl,--as-needed -Wl,-z,relro,-z,now -pthread
-LIBS := -lhiredis -lsqlite3 -lyaml -lcrypto -largon2
+LIBS := -lhiredis -lsqlite3 -lyaml -ljwt -lcrypto -largon2
 
 LUA := $(sort $(wildcard lib/mailbox/scripts/*.lua))
 LUA_PARTS := $(wildcard lib/mailbox/scripts/parts/*.lua)

@@ -58,6 +58,7 @@ need_run() {
 	need libargon2-dev ./argon2.h
 	need libev-dev ./ev.h
 	need libjson-c-dev json-c/json.h
+	need libjwt-dev ./jwt.h
 	need redis-server redis-server
 	need python3 python3
 }
@@ -65,7 +66,6 @@ need_run() {
 need_test() {
 	need libcmocka-dev ./cmocka.h
 	need libfcgi-dev ./fcgiapp.h
-	need libjwt-dev ./jwt.h
 	need spin spin
 	need python3-yaml ./python3/dist-packages/yaml/__init__.py
 }

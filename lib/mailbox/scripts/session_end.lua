@@ -8,6 +8,7 @@
 -- Result   how many of them Redis knew
 --
 -- A session of somebody else is left alone.
+-- Bounds: the sessions that are named, three calls each.
 local prefix = KEYS[1]
 local n = 0
 for i = 2, #ARGV do

@@ -20,6 +20,8 @@
 --     truth, but not wrong.
 --   - Beyond max_sessions those that end next are forgotten. The store decides
 --     how many there may be: one that has a row is settled again.
+-- Bounds: those beyond max_sessions, mostly one: each call takes away what an
+-- earlier, higher one has left; two calls each.
 -- The claim goes last, so a call that was cut off can be repeated.
 local prefix, run_id, sid = KEYS[1], ARGV[1], ARGV[2]
 local urn, ends_s, idle_s = ARGV[5], tonumber(ARGV[6]), tonumber(ARGV[7])

@@ -24,16 +24,15 @@
 #include "lib/accounts/recovery.h"
 #include "lib/accounts/username.h"
 #include "lib/base/err.h"
+#include "lib/name/session.h"
 
 struct wp_accounts;
 
 enum {
 	WP_ACCOUNTS_ID_LEN = 32, /* of the file, in hexadecimal digits */
 	WP_ACCOUNT_ID_LEN = 16,
-	WP_SID_LEN = 16,
 	WP_ACCOUNT_SESSIONS_MAX =
-		100, /* of one account, whatever settings say */
-	WP_DEVICE_MAX = 64,
+		100,                /* of one account, whatever settings say */
 	WP_DEVICE_NAME_MAX = 128,   /* bytes */
 	WP_ACCOUNTS_BUSY_MS = 2000, /* so long a write waits for others */
 };

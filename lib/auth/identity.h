@@ -9,9 +9,10 @@
 #include <stdint.h>
 
 #include "lib/base/err.h"
+#include "lib/name/session.h"
 #include "lib/name/urn.h"
 
-enum { WP_NAME_HASH_LEN = 16, WP_SID_LEN = 16, WP_DEVICE_MAX = 64 };
+enum { WP_NAME_HASH_LEN = 16 };
 
 enum wp_kind {
 	WP_KIND_USER, /* who has a mailbox, and shows a token */

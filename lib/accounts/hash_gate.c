@@ -10,6 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "lib/base/buf.h"
+
 enum { GATE_MODE = 0600, SLOTS_DEFAULT_MAX = 4 };
 
 size_t wp_hash_slots_default(void)
@@ -22,14 +24,11 @@ size_t wp_hash_slots_default(void)
 					     : (size_t)cores / 2;
 }
 
-enum wp_err wp_hash_gate_open(struct wp_hash_gate *gate, const char *path,
-			      size_t slots, struct wp_error *err)
+static enum wp_err open_file(struct wp_hash_gate *gate, const char *path,
+			     struct wp_error *err)
 {
 	struct stat st;
 
-	assert(slots >= 1 && slots <= WP_HASH_SLOTS_MAX);
-	*gate = (struct wp_hash_gate){ .n_slots = slots,
-				       .n_seats = 2 * slots + 2 };
 	gate->fd = open(path,
 			O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK,
 			GATE_MODE);
@@ -37,8 +36,28 @@ enum wp_err wp_hash_gate_open(struct wp_hash_gate *gate, const char *path,
 		return wp_error_sys(err, "cannot open %.120s", path);
 	if (fstat(gate->fd, &st) == 0 && S_ISREG(st.st_mode))
 		return WP_OK;
-	wp_hash_gate_close(gate);
+	close(gate->fd);
+	gate->fd = -1;
 	return wp_error_set(err, WP_ERR_SYS, "%.120s is no file", path);
+}
+
+enum wp_err wp_hash_gate_open(struct wp_hash_gate *gate,
+			      const char *accounts_path, size_t slots,
+			      struct wp_error *err)
+{
+	struct wp_buf path;
+	enum wp_err rc;
+
+	assert(slots >= 1 && slots <= WP_HASH_SLOTS_MAX);
+	*gate = (struct wp_hash_gate){ .fd = -1,
+				       .n_slots = slots,
+				       .n_seats = 2 * slots + 2 };
+	wp_buf_init(&path, 0);
+	wp_buf_printf(&path, "%s-hash.lock", accounts_path);
+	rc = path.failed ? wp_error_set(err, WP_ERR_NOMEM, "out of memory")
+			 : open_file(gate, path.data, err);
+	wp_buf_release(&path);
+	return rc;
 }
 
 void wp_hash_gate_close(struct wp_hash_gate *gate)

@@ -41,15 +41,16 @@ struct wp_hash_gate {
 size_t wp_hash_slots_default(void);
 
 /*
- * Open the file of the gate, and make it (0600) if it is missing. Those who
- * use more slots than others let more in.
+ * Open the gate beside a file of accounts, <accounts_path>-hash.lock, and make
+ * it (0600) if it is missing. Those who use more slots than others let more in.
  *
  * slots:      1 to WP_HASH_SLOTS_MAX; there are 2 * slots + 2 seats
  * Ownership:  end with wp_hash_gate_close()
  * Errors:     WP_ERR_SYS
  */
-enum wp_err wp_hash_gate_open(struct wp_hash_gate *gate, const char *path,
-			      size_t slots, struct wp_error *err) WP_MUST_USE;
+enum wp_err wp_hash_gate_open(struct wp_hash_gate *gate,
+			      const char *accounts_path, size_t slots,
+			      struct wp_error *err) WP_MUST_USE;
 /* Gives everything back. Nothing when it is not open. */
 void wp_hash_gate_close(struct wp_hash_gate *gate);
 

@@ -4,14 +4,12 @@
  */
 #include "lib/live/account_desk.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <ev.h>
 
 #include "lib/accounts/hash_gate.h"
-#include "lib/base/buf.h"
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
 
@@ -226,22 +224,6 @@ wp_account_desk_blocklist(const struct wp_account_desk *desk)
 
 /* ---- making ---- */
 
-static enum wp_err open_gate(struct wp_account_desk *desk, size_t slots,
-			     struct wp_error *err)
-{
-	enum wp_err rc;
-	struct wp_buf path;
-
-	wp_buf_init(&path, 0);
-	wp_buf_printf(&path, "%s-hash.lock", desk->path);
-	if (path.failed)
-		rc = wp_error_set(err, WP_ERR_NOMEM, "out of memory");
-	else
-		rc = wp_hash_gate_open(&desk->gate, path.data, slots, err);
-	wp_buf_release(&path);
-	return rc;
-}
-
 static enum wp_err start_line(struct wp_account_desk *desk,
 			      struct wp_error *err)
 {
@@ -291,10 +273,11 @@ enum wp_err wp_account_desk_new(struct wp_account_desk **out,
 		rc = wp_blocklist_open(&desk->blocklist, setup->blocklist_file,
 				       err);
 	if (rc == WP_OK)
-		rc = open_gate(desk,
-			       setup->slots > 0 ? setup->slots
-						: wp_hash_slots_default(),
-			       err);
+		rc = wp_hash_gate_open(&desk->gate, desk->path,
+				       setup->slots > 0
+					       ? setup->slots
+					       : wp_hash_slots_default(),
+				       err);
 	if (rc == WP_OK)
 		rc = start_line(desk, err);
 	if (rc == WP_OK)

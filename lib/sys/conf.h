@@ -92,6 +92,15 @@ struct wp_conf {
 	} auth;
 
 	struct {
+		char *sqlite_path;
+		int64_t min_password_length;
+		char *blocklist_file; /* "" = none */
+		int64_t argon2_memory_kib;
+		int64_t argon2_passes;
+		int64_t hash_slots; /* 0 = half of the cores, 1 to 4 */
+	} accounts;
+
+	struct {
 		struct wp_conf_list allowed_origins;
 		bool allow_credentials;
 		int64_t max_age_seconds;

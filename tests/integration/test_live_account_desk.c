@@ -27,7 +27,6 @@ struct fixture {
 	struct ev_loop *loop;
 	struct wp_account_desk *desk;
 	char path[256];
-	char gate[300];
 };
 
 /* A job that holds its thread until it is let go. */
@@ -158,7 +157,7 @@ static void all_places_are_given_back(void **state)
 		assert_int_equal(submit(f, &jobs[i], true, true), WP_OK);
 	for (int i = 0; i < SLOTS + SEATS; i++)
 		wait_for(f, &jobs[i]);
-	assert_int_equal(wp_hash_gate_open(&gate, f->gate, SLOTS, NULL), WP_OK);
+	assert_int_equal(wp_hash_gate_open(&gate, f->path, SLOTS, NULL), WP_OK);
 	while (wp_hash_gate_enter(&gate, &place, NULL) == WP_OK ||
 	       wp_hash_gate_sit(&gate, &place, NULL) == WP_OK)
 		n++;
@@ -179,7 +178,7 @@ static pid_t hold_slots(const struct fixture *f)
 	pid = fork();
 	assert_true(pid != -1);
 	if (pid == 0) {
-		if (wp_hash_gate_open(&gate, f->gate, SLOTS, NULL) != WP_OK)
+		if (wp_hash_gate_open(&gate, f->path, SLOTS, NULL) != WP_OK)
 			_exit(1);
 		for (int i = 0; i < SLOTS; i++)
 			if (wp_hash_gate_enter(&gate, &place, NULL) != WP_OK)
@@ -285,7 +284,6 @@ static int setup(void **state)
 	setup.loop = f.loop;
 	(void)snprintf(f.path, sizeof(f.path), "%s/accounts-%d.db",
 		       wp_test_dir(), number++);
-	(void)snprintf(f.gate, sizeof(f.gate), "%s-hash.lock", f.path);
 	if (wp_account_desk_new(&f.desk, &setup, &err) != WP_OK)
 		fail_msg("%s", err.msg);
 	*state = &f;

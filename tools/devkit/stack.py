@@ -257,6 +257,7 @@ class Stack:
             "handlers": {"listen": "unix:" + self.socket_path(
                 "handlers.sock")},
             "store": {"sqlite_path": self.path("waypost.db")},
+            "accounts": {"sqlite_path": self.path("accounts.db")},
         }
         for section, settings in self.config.items():
             if isinstance(settings, dict):

@@ -32,6 +32,7 @@ enum {
 	NAME,
 	SCOPE,
 	EXPIRES,
+	PASSWORD,
 	HELP,
 	GLOBAL, /* conf.h reads it */
 };
@@ -117,8 +118,21 @@ static const struct option of_key_list[] = {
 };
 static const struct option of_key_remove[] = { SWITCH("help", HELP), END };
 
+static const struct option of_account_create[] = {
+	SWITCH("help", HELP),
+	SWITCH("json", JSON),
+	VALUE("password", PASSWORD),
+	END,
+};
+static const struct option of_account[] = { SWITCH("help", HELP), END };
+static const struct option of_account_delete[] = {
+	SWITCH("help", HELP),
+	SWITCH("yes", SURE),
+	END,
+};
+
 /* What a word that is no option names. */
-enum names { NOTHING, LETTER, KEY_ID };
+enum names { NOTHING, LETTER, KEY_ID, ACCOUNT };
 
 static const struct command {
 	const char *noun; /* NULL: the verb stands alone */
@@ -139,6 +153,12 @@ static const struct command {
 	{ "key", "add", of_key_add, WP_CLI_KEY_ADD, NOTHING },
 	{ "key", "list", of_key_list, WP_CLI_KEY_LIST, NOTHING },
 	{ "key", "remove", of_key_remove, WP_CLI_KEY_REMOVE, KEY_ID },
+	{ "account", "create", of_account_create, WP_CLI_ACCOUNT_CREATE,
+	  ACCOUNT },
+	{ "account", "enable", of_account, WP_CLI_ACCOUNT_ENABLE, ACCOUNT },
+	{ "account", "disable", of_account, WP_CLI_ACCOUNT_DISABLE, ACCOUNT },
+	{ "account", "delete", of_account_delete, WP_CLI_ACCOUNT_DELETE,
+	  ACCOUNT },
 };
 
 static enum wp_err refuse(struct wp_error *err, const char *word,
@@ -241,6 +261,10 @@ static enum wp_err read_command(const struct command **out, int *i, int argc,
 	if (strcmp(first, "key") == 0)
 		return wp_error_set(err, WP_ERR_INVAL,
 				    "key: say add, list or remove; try --help");
+	if (strcmp(first, "account") == 0)
+		return wp_error_set(err, WP_ERR_INVAL,
+				    "account: say create, enable, disable or "
+				    "delete; try --help");
 	return wp_error_set(err, WP_ERR_INVAL,
 			    "there is no such command; try --help");
 }
@@ -346,6 +370,9 @@ static enum wp_err set_option(struct wp_cli_args *out, int option,
 	case DATA:
 		out->data = optarg;
 		break;
+	case PASSWORD:
+		out->password = optarg;
+		break;
 	case HELP:
 		out->command = WP_CLI_HELP;
 		break;
@@ -365,9 +392,12 @@ static enum wp_err read_id(struct wp_cli_args *out,
 			   const struct command *command, const char *text,
 			   struct wp_error *err)
 {
-	if (command->names == NOTHING || out->has_id || out->key_id != NULL)
+	if (command->names == NOTHING || out->has_id || out->key_id != NULL ||
+	    out->account.len > 0)
 		return wp_error_set(err, WP_ERR_INVAL,
 				    "there is a word too many; try --help");
+	if (command->names == ACCOUNT)
+		return wp_username_read(&out->account, text, strlen(text), err);
 	if (command->names == KEY_ID) {
 		out->key_id = text;
 		return wp_apikey_id_is_valid(text, strlen(text))
@@ -406,6 +436,23 @@ static enum wp_err read_rest(struct wp_cli_args *out,
 		rc = set_option(out, option, word, err);
 	}
 	return rc;
+}
+
+static enum wp_err check_account(const struct wp_cli_args *args,
+				 struct wp_error *err)
+{
+	if (args->command < WP_CLI_ACCOUNT_CREATE ||
+	    args->command > WP_CLI_ACCOUNT_DELETE)
+		return WP_OK;
+	if (args->account.len == 0)
+		return wp_error_set(err, WP_ERR_INVAL,
+				    "account: say whose, by the user name");
+	if (args->command == WP_CLI_ACCOUNT_DELETE && !args->is_sure)
+		return wp_error_set(err, WP_ERR_INVAL,
+				    "account delete: it is gone for good, and "
+				    "nobody gets the name again; say --yes if "
+				    "you mean it");
+	return WP_OK;
 }
 
 /* What only shows when all words are known. */
@@ -455,7 +502,7 @@ static enum wp_err check(const struct wp_cli_args *args, struct wp_error *err)
 	if (args->command == WP_CLI_KEY_REMOVE && args->key_id == NULL)
 		return wp_error_set(err, WP_ERR_INVAL,
 				    "key remove: say which, by its id");
-	return WP_OK;
+	return check_account(args, err);
 }
 
 enum wp_err wp_cli_read_args(struct wp_cli_args *out, int argc, char **argv,

@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "lib/accounts/username.h"
 #include "lib/auth/apikey.h"
 #include "lib/base/err.h"
 #include "lib/mailbox/dlq.h"
@@ -31,6 +32,10 @@ enum wp_cli_command {
 	WP_CLI_KEY_ADD,
 	WP_CLI_KEY_LIST,
 	WP_CLI_KEY_REMOVE,
+	WP_CLI_ACCOUNT_CREATE,
+	WP_CLI_ACCOUNT_ENABLE,
+	WP_CLI_ACCOUNT_DISABLE,
+	WP_CLI_ACCOUNT_DELETE,
 };
 
 enum { WP_CLI_LIMIT_DEFAULT = 100, WP_CLI_LIMIT_MAX = 10000 };
@@ -61,6 +66,9 @@ struct wp_cli_args {
 	unsigned int scopes;
 	int64_t expires_s;
 	const char *key_id;
+
+	struct wp_username account; /* len 0: none was named */
+	const char *password;       /* a path, or "-" */
 };
 
 /*

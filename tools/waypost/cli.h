@@ -76,6 +76,16 @@ enum wp_err wp_cli_key_list(const struct wp_cli *cli,
 			    struct wp_error *err) WP_MUST_USE;
 enum wp_err wp_cli_key_remove(const struct wp_cli *cli,
 			      struct wp_error *err) WP_MUST_USE;
+/* On the file of accounts; these need no Redis, */
+enum wp_err wp_cli_account_create(struct wp_cli *cli,
+				  struct wp_error *err) WP_MUST_USE;
+enum wp_err wp_cli_account_enable(struct wp_cli *cli,
+				  struct wp_error *err) WP_MUST_USE;
+/* and these do, where sessions end. */
+enum wp_err wp_cli_account_disable(struct wp_cli *cli,
+				   struct wp_error *err) WP_MUST_USE;
+enum wp_err wp_cli_account_delete(struct wp_cli *cli,
+				  struct wp_error *err) WP_MUST_USE;
 /* Nor this. Errors: WP_ERR_INVAL  an origin that is no browser's */
 enum wp_err wp_cli_origins(const struct wp_cli *cli,
 			   struct wp_error *err) WP_MUST_USE;

@@ -22,8 +22,9 @@ static const struct wp_conf_flag flags[] = {
 };
 
 static const struct wp_conf_section *const sections[] = {
-	&wp_conf_log,  &wp_conf_redis, &wp_conf_mailbox, &wp_conf_api_keys,
-	&wp_conf_cors, &wp_conf_store, &wp_conf_sqlite,  NULL
+	&wp_conf_log,      &wp_conf_redis,         &wp_conf_mailbox,
+	&wp_conf_api_keys, &wp_conf_cors,          &wp_conf_store,
+	&wp_conf_sqlite,   &wp_conf_accounts_file, NULL
 };
 
 static const struct wp_conf_program about = {
@@ -32,6 +33,23 @@ static const struct wp_conf_program about = {
 		   "messages in.",
 	.known = wp_conf_sections,
 	.sections = sections,
+	.judges_all = true,
+	.flags = flags,
+};
+
+/* Only what hashes passwords may have the secret that they are hashed with. */
+static const struct wp_conf_section *const sections_of_accounts[] = {
+	&wp_conf_log,           &wp_conf_redis,
+	&wp_conf_mailbox,       &wp_conf_store,
+	&wp_conf_sqlite,        &wp_conf_store_secret,
+	&wp_conf_accounts_file, NULL
+};
+
+static const struct wp_conf_program about_accounts = {
+	.name = "waypost",
+	.summary = "Makes accounts.",
+	.known = wp_conf_sections,
+	.sections = sections_of_accounts,
 	.judges_all = true,
 	.flags = flags,
 };
@@ -53,19 +71,25 @@ static enum wp_err run_command(struct wp_cli *cli, struct wp_error *err)
 		return wp_cli_expire(cli, err);
 	case WP_CLI_STORE_ADOPT:
 		return wp_cli_store_adopt(cli, err);
+	case WP_CLI_ACCOUNT_DISABLE:
+		return wp_cli_account_disable(cli, err);
+	case WP_CLI_ACCOUNT_DELETE:
+		return wp_cli_account_delete(cli, err);
 	case WP_CLI_NONE:
 	case WP_CLI_HELP:
 	case WP_CLI_ORIGINS:
 	case WP_CLI_KEY_ADD:
 	case WP_CLI_KEY_LIST:
 	case WP_CLI_KEY_REMOVE:
+	case WP_CLI_ACCOUNT_CREATE:
+	case WP_CLI_ACCOUNT_ENABLE:
 		break;
 	}
 	return WP_OK;
 }
 
 /* What needs the settings only. Returns: false when it is none of these */
-static bool run_without_redis(const struct wp_cli *cli, enum wp_err *rc,
+static bool run_without_redis(struct wp_cli *cli, enum wp_err *rc,
 			      struct wp_error *err)
 {
 	switch (cli->args.command) {
@@ -80,6 +104,12 @@ static bool run_without_redis(const struct wp_cli *cli, enum wp_err *rc,
 		return true;
 	case WP_CLI_KEY_REMOVE:
 		*rc = wp_cli_key_remove(cli, err);
+		return true;
+	case WP_CLI_ACCOUNT_CREATE:
+		*rc = wp_cli_account_create(cli, err);
+		return true;
+	case WP_CLI_ACCOUNT_ENABLE:
+		*rc = wp_cli_account_enable(cli, err);
 		return true;
 	default:
 		return false;
@@ -135,6 +165,8 @@ static enum wp_err obey(struct wp_program *program, struct wp_cli *cli,
 		return WP_OK;
 	}
 	program->argc = cli->args.n_before;
+	if (cli->args.command == WP_CLI_ACCOUNT_CREATE)
+		program->about = &about_accounts;
 	rc = wp_program_load(program, &cli->conf, err);
 	if (rc != WP_OK || program->is_over)
 		return rc;

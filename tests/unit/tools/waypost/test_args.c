@@ -173,6 +173,34 @@ static void a_key_is_asked_for_by_name_and_scopes(void **state)
 	assert_string_equal(args.key_id, "abcdefghij");
 }
 
+static void an_account_is_named_by_its_user_name(void **state)
+{
+	struct wp_cli_args args;
+	struct line line;
+
+	(void)state;
+	args = read_good(&line, "account create Bob --password - --json");
+	assert_int_equal(args.command, WP_CLI_ACCOUNT_CREATE);
+	assert_string_equal(args.account.text, "bob");
+	assert_string_equal(args.password, "-");
+	assert_true(args.is_json);
+	args = read_good(&line, "account create bob");
+	assert_null(args.password);
+	args = read_good(&line, "account disable bob");
+	assert_int_equal(args.command, WP_CLI_ACCOUNT_DISABLE);
+	args = read_good(&line, "account enable bob");
+	assert_int_equal(args.command, WP_CLI_ACCOUNT_ENABLE);
+	args = read_good(&line, "account delete bob --yes");
+	assert_int_equal(args.command, WP_CLI_ACCOUNT_DELETE);
+	expect_bad("account", "account: say create");
+	expect_bad("account create", "say whose");
+	expect_bad("account create bob eve", "a word too many");
+	expect_bad("account create b", "3 to 32");
+	expect_bad("account create bob!", "letters a to z");
+	expect_bad("account delete bob", "say --yes");
+	expect_bad("account enable bob --json", "no such option");
+}
+
 static void half_a_key_is_refused(void **state)
 {
 	(void)state;
@@ -270,6 +298,7 @@ int main(void)
 			a_dead_letter_is_named_before_or_after_options),
 		cmocka_unit_test(a_send_takes_values_that_look_like_options),
 		cmocka_unit_test(a_key_is_asked_for_by_name_and_scopes),
+		cmocka_unit_test(an_account_is_named_by_its_user_name),
 		cmocka_unit_test(half_a_key_is_refused),
 		cmocka_unit_test(help_is_given_wherever_it_is_asked_for),
 		cmocka_unit_test(nothing_is_dropped_without_a_yes),

@@ -105,7 +105,8 @@ class PlantedFaults(unittest.TestCase):
              "web-config/lighttpd/errors.lua: PATHS /api/presence: GET, "
              "OPTIONS is none of ours"],
             "handlers/*.h",
-            '\tROW(presence, "/api/presence", NULL, WP_GET, USER, WORK)', "\t")
+            '\tROW(presence, "/api/presence", NULL, WP_GET, '
+            'EITHER(PRESENCE), WORK)', "\t")
 
     def test_a_method_that_is_told_wrong(self):
         self.assert_said(

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/auth/apikey.h"
 #include "lib/auth/token.h"
 #include "lib/base/clock.h"
 #include "lib/http/origin.h"
@@ -375,6 +376,12 @@ static void admit_credential(struct wp_conn *conn,
 	struct wp_error err = { 0 };
 	struct wp_identity caller = { 0 };
 
+	if (found->source == SOURCE_JWT && wp_apikey_is_meant(&token)) {
+		wp_conn_refuse(conn, 403, "forbidden",
+			       "this is for users; a key opens no connection",
+			       WP_M_REJECT_UNAUTHORIZED);
+		return;
+	}
 	if (found->source == SOURCE_JWT &&
 	    wp_auth_verify(conn->parts->auth, &token, wp_wall_ms() / 1000,
 			   &caller, &err) != WP_OK) {

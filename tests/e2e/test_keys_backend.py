@@ -124,9 +124,10 @@ class Scopes(KeysTest):
     def test_a_key_opens_no_connection(self):
         key = self.add(*SCOPES)
         self.wait_until(key, 202)
-        with self.assertRaises(Refused) as caught:
-            self.back_end(key).connect()
-        self.assert_error(caught.exception.response, 401)
+        for shown in (key, key + "x", "wpk_"):  # the daemon knows no keys
+            with self.assertRaises(Refused) as caught:
+                self.back_end(shown).connect()
+            self.assert_error(caught.exception.response, 403, "forbidden")
 
     def test_bad_keys_are_told_one_sentence(self):
         key = self.add("send")

@@ -224,6 +224,20 @@ static void what_is_there_and_bad_gets_no_second_try(void **state)
 	       "the query parameter is malformed");
 }
 
+/* Good or not: the daemon knows none of them. */
+static void key_of_a_back_end_opens_nothing(void **state)
+{
+	static const char no[] = "a key opens no connection";
+	struct ws_world *w = *state;
+
+	expect(w, "/connect?ticket=t", "Authorization: Bearer wpk_x\r\n", "403",
+	       no);
+	expect(w, "/connect",
+	       "Sec-WebSocket-Protocol: waypost.v1, wpk_abcdefghij_x\r\n",
+	       "403", no);
+	expect(w, "/connect?ticket=wpk_x", "", "503", let_in);
+}
+
 static void cookie_is_looked_at_where_one_is_named(void **state)
 {
 	struct ws_world *w = *state;
@@ -258,6 +272,7 @@ int main(void)
 		TEST(who_brings_nothing_is_told_so),
 		TEST(token_is_looked_for_in_the_order_of_the_document),
 		TEST(what_is_there_and_bad_gets_no_second_try),
+		TEST(key_of_a_back_end_opens_nothing),
 		TEST(cookie_is_looked_at_where_one_is_named),
 		TEST(full_instance_takes_nobody),
 	};

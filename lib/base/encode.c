@@ -39,6 +39,23 @@ void wp_hex_write(char *text, const void *data, size_t len)
 	*text = '\0';
 }
 
+bool wp_hex_read(const char *text, size_t text_len, void *out, size_t len)
+{
+	unsigned char *bytes = out;
+
+	if (text_len != 2 * len)
+		return false;
+	for (size_t i = 0; i < len; i++) {
+		int high = wp_hex_value(text[2 * i]);
+		int low = wp_hex_value(text[2 * i + 1]);
+
+		if (high < 0 || low < 0)
+			return false;
+		bytes[i] = (unsigned char)(high << 4 | low);
+	}
+	return true;
+}
+
 /* ---- decimal ---- */
 
 /* printf would take as long as all the rest of an answer. */

@@ -18,6 +18,12 @@ char wp_hex_digit(unsigned int value);
 /* Write 2*len lower-case digits and a NUL. */
 void wp_hex_write(char *text, const void *data, size_t len);
 
+/*
+ * Read exactly len bytes from 2*len digits of either case; false when text is
+ * anything else. What out holds then is of no use.
+ */
+bool wp_hex_read(const char *text, size_t text_len, void *out, size_t len);
+
 /* The most that wp_decimal_write() writes: a sign, 19 digits and a NUL. */
 enum { WP_DECIMAL_MAX = 21 };
 

@@ -271,9 +271,26 @@ static void decimals_are_what_printf_writes(void **state)
 	}
 }
 
+static void hex_is_read_whole_or_not_at_all(void **state)
+{
+	static const char *const bad[] = { "",       "00fF1", "00fF1g",
+					   "00fF1 ", "00fF",  "00fF1a2b",
+					   "0x00fF" };
+	uint8_t bytes[3];
+
+	(void)state;
+	assert_true(wp_hex_read("00fF1a", 6, bytes, sizeof(bytes)));
+	assert_memory_equal(bytes, "\x00\xff\x1a", sizeof(bytes));
+	assert_true(wp_hex_read("", 0, bytes, 0));
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_false(wp_hex_read(bad[i], strlen(bad[i]), bytes,
+					 sizeof(bytes)));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(hex_is_read_whole_or_not_at_all),
 		cmocka_unit_test(the_vectors_of_rfc_4648_hold),
 		cmocka_unit_test(url_form_has_its_own_digits_and_no_padding),
 		cmocka_unit_test(either_alphabet_padded_or_not_is_read),

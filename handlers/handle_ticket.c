@@ -60,8 +60,7 @@ static bool store(struct wp_call *call, bool is_up)
 	if (wp_memory_is_high(ctx->conf,
 			      wp_backend_memory_percent(ctx->backend)))
 		return overload(call);
-	wp_ticket_issue(&ctx->cmd, ticket->text, &call->caller.user,
-			call->caller.expires_s);
+	wp_ticket_issue(&ctx->cmd, ticket->text, &call->caller);
 	if (wp_backend_do(ctx->backend, WP_LINE_SHORT, &ctx->cmd, on_stored,
 			  call) != WP_OK)
 		return fail(call);

@@ -317,16 +317,15 @@ static void on_redeemed(void *ctx, const struct wp_reply *reply)
 	struct wp_member *member =
 		wp_hub_find(call->parts->live.hub, call->number);
 	struct wp_conn *conn = member == NULL ? NULL : wp_conn_of(member);
-	struct wp_urn user;
-	int64_t expires_s = 0;
+	struct wp_identity caller;
 	enum wp_err rc;
 
 	free(call);
 	if (conn == NULL || conn->session.state != WP_SESSION_ASKED)
 		return; /* the client did not wait */
-	rc = wp_ticket_redeem_parse(reply, &user, &expires_s);
-	if (rc == WP_OK && expires_s > wp_wall_ms() / 1000)
-		begin_presence(conn, &user, expires_s);
+	rc = wp_ticket_redeem_parse(reply, &caller);
+	if (rc == WP_OK && caller.expires_s > wp_wall_ms() / 1000)
+		begin_presence(conn, &caller.user, caller.expires_s);
 	else if (rc == WP_OK || rc == WP_ERR_DENIED)
 		unauthorized(conn, "the ticket is unknown, used or expired");
 	else

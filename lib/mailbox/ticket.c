@@ -15,13 +15,16 @@
 #include "lib/base/digest.h"
 #include "lib/base/encode.h"
 #include "lib/base/random.h"
+#include "lib/http/head.h"
 
 enum {
 	TICKET_BYTES = 32,
 	HASH_DIGITS = 2 * WP_SHA256_LEN,
 	KEY_MAX = sizeof("wp:ticket:") + HASH_DIGITS,
-	EXPIRY_DIGITS_MAX = 20, /* of an int64_t, with its sign */
-	VALUE_MAX = EXPIRY_DIGITS_MAX + 1 + WP_URN_MAX + 1,
+	NAME_DIGITS = 2 * WP_NAME_HASH_LEN,
+	/* Two times, two names, a device and a URN, each with what ends it. */
+	VALUE_MAX = 2 * WP_DECIMAL_MAX + 2 * (NAME_DIGITS + 1) + WP_DEVICE_MAX +
+		    1 + WP_URN_MAX + 1,
 };
 
 static void ticket_key(char key[KEY_MAX], const char *ticket)
@@ -34,8 +37,10 @@ static void ticket_key(char key[KEY_MAX], const char *ticket)
 }
 
 void wp_ticket_issue(struct wp_cmd *cmd, char ticket[WP_TICKET_LEN + 1],
-		     const struct wp_urn *user, int64_t token_expires_s)
+		     const struct wp_identity *caller)
 {
+	char subject[NAME_DIGITS + 1];
+	char session[NAME_DIGITS + 1];
 	uint8_t secret[TICKET_BYTES];
 	char key[KEY_MAX];
 	char value[VALUE_MAX];
@@ -43,8 +48,12 @@ void wp_ticket_issue(struct wp_cmd *cmd, char ticket[WP_TICKET_LEN + 1],
 	wp_random_bytes(secret, sizeof(secret));
 	ticket[wp_base64url_encode(secret, sizeof(secret), ticket)] = '\0';
 	ticket_key(key, ticket);
-	(void)snprintf(value, sizeof(value), "%" PRId64 " %s", token_expires_s,
-		       user->text);
+	wp_hex_write(subject, caller->subject, sizeof(caller->subject));
+	wp_hex_write(session, caller->session, sizeof(caller->session));
+	(void)snprintf(value, sizeof(value),
+		       "%" PRId64 " %" PRId64 " %s %s %s %s", caller->expires_s,
+		       caller->issued_s, subject, session, caller->device,
+		       caller->user.text);
 
 	wp_cmd_clear(cmd);
 	wp_cmd_str(cmd, "SET");
@@ -77,23 +86,66 @@ enum wp_err wp_ticket_redeem_build(struct wp_cmd *cmd, const char *ticket,
 	return WP_OK;
 }
 
-enum wp_err wp_ticket_redeem_parse(const struct wp_reply *reply,
-				   struct wp_urn *user_out,
-				   int64_t *token_expires_s_out)
+/* ---- what a ticket stands for: words with one blank between ---- */
+
+/* The next word; a device may have no letter. False when no blank ends it. */
+static bool next_word(const char **at, struct wp_text *out)
 {
-	const char *text = wp_reply_str(reply);
-	char *space = NULL;
-	int64_t expires_s;
+	const char *blank = strchr(*at, ' ');
+
+	if (blank == NULL)
+		return false;
+	*out = (struct wp_text){ .data = *at, .len = (size_t)(blank - *at) };
+	*at = blank + 1;
+	return true;
+}
+
+static bool next_time(const char **at, int64_t *out)
+{
+	struct wp_text word;
+	char *end = NULL;
+
+	if (!next_word(at, &word) || word.len == 0)
+		return false;
+	*out = strtoll(word.data, &end, 10);
+	return end == word.data + word.len;
+}
+
+static bool next_name(const char **at, uint8_t out[WP_NAME_HASH_LEN])
+{
+	struct wp_text word;
+
+	return next_word(at, &word) &&
+	       wp_hex_read(word.data, word.len, out, WP_NAME_HASH_LEN);
+}
+
+static bool next_device(const char **at, char out[WP_DEVICE_MAX + 1])
+{
+	struct wp_text word;
+
+	if (!next_word(at, &word) || word.len > WP_DEVICE_MAX)
+		return false;
+	memcpy(out, word.data, word.len);
+	out[word.len] = '\0';
+	return true;
+}
+
+enum wp_err wp_ticket_redeem_parse(const struct wp_reply *reply,
+				   struct wp_identity *caller_out)
+{
+	const char *at = wp_reply_str(reply);
 
 	/* No reply at all also has the type of nothing. */
 	if (reply == NULL || wp_reply_type(reply) == WP_REPLY_ERROR)
 		return WP_ERR_UNAVAIL;
-	if (wp_reply_type(reply) != WP_REPLY_STR)
+	*caller_out = (struct wp_identity){ 0 };
+	if (wp_reply_type(reply) != WP_REPLY_STR ||
+	    !next_time(&at, &caller_out->expires_s) ||
+	    !next_time(&at, &caller_out->issued_s) ||
+	    !next_name(&at, caller_out->subject) ||
+	    !next_name(&at, caller_out->session) ||
+	    !next_device(&at, caller_out->device) ||
+	    wp_urn_parse(&caller_out->user, at, strlen(at), NULL) != WP_OK)
 		return WP_ERR_DENIED;
-	expires_s = strtoll(text, &space, 10);
-	if (space == text || *space != ' ' ||
-	    wp_urn_parse(user_out, space + 1, strlen(space + 1), NULL) != WP_OK)
-		return WP_ERR_DENIED;
-	*token_expires_s_out = expires_s;
 	return WP_OK;
 }

@@ -911,8 +911,10 @@ static void a_batch_is_bounded_by_entries(void **state)
 	assert_int_equal(result.left, 15);
 }
 
+#define ZERO "00000000000000000000000000000000"
+
 static enum wp_err redeem(struct wp_world *w, const char *ticket,
-			  struct wp_urn *user, int64_t *expires_s)
+			  struct wp_identity *caller)
 {
 	struct wp_reply *reply;
 	enum wp_err rc;
@@ -920,7 +922,7 @@ static enum wp_err redeem(struct wp_world *w, const char *ticket,
 	assert_int_equal(
 		wp_ticket_redeem_build(&w->cmd, ticket, strlen(ticket)), WP_OK);
 	reply = wp_world_do(w);
-	rc = wp_ticket_redeem_parse(reply, user, expires_s);
+	rc = wp_ticket_redeem_parse(reply, caller);
 	wp_reply_free(&reply);
 	return rc;
 }
@@ -929,12 +931,19 @@ static void a_ticket_is_good_once_and_is_stored_nowhere(void **state)
 {
 	struct wp_world *w = *state;
 	char ticket[WP_TICKET_LEN + 1];
-	struct wp_urn user = { 0 };
+	const struct wp_identity caller = {
+		.user = w->bob,
+		.expires_s = 1893456000,
+		.issued_s = 1893450000,
+		.subject = { 0xab, 1 },
+		.session = { 2, 0xcd },
+		.device = "phone-1",
+	};
+	struct wp_identity got = { 0 };
 	struct wp_reply *reply;
-	int64_t expires_s = 0;
 	char *keys;
 
-	wp_ticket_issue(&w->cmd, ticket, &w->bob, 1893456000);
+	wp_ticket_issue(&w->cmd, ticket, &caller);
 	assert_int_equal(strlen(ticket), WP_TICKET_LEN);
 	reply = wp_world_do(w);
 	assert_true(wp_reply_is(reply, "OK"));
@@ -949,18 +958,52 @@ static void a_ticket_is_good_once_and_is_stored_nowhere(void **state)
 	free(keys);
 	wp_reply_free(&reply);
 
-	assert_int_equal(redeem(w, ticket, &user, &expires_s), WP_OK);
-	assert_string_equal(user.text, WP_BOB);
-	assert_int_equal(expires_s, 1893456000);
-	assert_int_equal(redeem(w, ticket, &user, &expires_s), WP_ERR_DENIED);
+	assert_int_equal(redeem(w, ticket, &got), WP_OK);
+	assert_string_equal(got.user.text, WP_BOB);
+	assert_int_equal(got.expires_s, caller.expires_s);
+	assert_int_equal(got.issued_s, caller.issued_s);
+	assert_memory_equal(got.subject, caller.subject, sizeof(got.subject));
+	assert_memory_equal(got.session, caller.session, sizeof(got.session));
+	assert_string_equal(got.device, caller.device);
+	assert_int_equal(redeem(w, ticket, &got), WP_ERR_DENIED);
+}
+
+static void a_ticket_says_no_more_than_the_token(void **state)
+{
+	struct wp_world *w = *state;
+	const struct wp_identity caller = { .user = w->bob,
+					    .expires_s = 1893456000 };
+	struct wp_identity got = { .device = "another", .issued_s = 1 };
+	const struct wp_identity none = { 0 };
+	char ticket[WP_TICKET_LEN + 1];
+	struct wp_reply *reply;
+
+	wp_ticket_issue(&w->cmd, ticket, &caller);
+	reply = wp_world_do(w);
+	wp_reply_free(&reply);
+	assert_int_equal(redeem(w, ticket, &got), WP_OK);
+	assert_int_equal(got.issued_s, 0);
+	assert_memory_equal(got.subject, none.subject, sizeof(got.subject));
+	assert_memory_equal(got.session, none.session, sizeof(got.session));
+	assert_string_equal(got.device, "");
 }
 
 static void what_cannot_be_a_ticket_never_reaches_redis(void **state)
 {
+	static const char *const damaged[] = {
+		"damaged",
+		"12 34 " ZERO " " ZERO " phone ",
+		"12 34 " ZERO " " ZERO " phone",
+		"12 34 " ZERO " " ZERO,
+		"12 x " ZERO " " ZERO " phone " WP_BOB,
+		"12  " ZERO " " ZERO " phone " WP_BOB,
+		"12 34 " ZERO " 00 phone " WP_BOB,
+		"12 34 " ZERO " " ZERO " " ZERO ZERO "0 " WP_BOB,
+		"12 " WP_BOB,
+	};
 	struct wp_world *w = *state;
+	struct wp_identity caller;
 	struct wp_reply *reply;
-	struct wp_urn user;
-	int64_t expires_s;
 	char text[WP_TICKET_LEN + 2];
 
 	memset(text, 'A', sizeof(text));
@@ -975,12 +1018,13 @@ static void what_cannot_be_a_ticket_never_reaches_redis(void **state)
 	assert_int_equal(wp_ticket_redeem_build(&w->cmd, text, WP_TICKET_LEN),
 			 WP_ERR_INVAL);
 
-	assert_int_equal(wp_ticket_redeem_parse(NULL, &user, &expires_s),
-			 WP_ERR_UNAVAIL);
-	reply = wp_world_cmd(w, "ECHO damaged");
-	assert_int_equal(wp_ticket_redeem_parse(reply, &user, &expires_s),
-			 WP_ERR_DENIED);
-	wp_reply_free(&reply);
+	assert_int_equal(wp_ticket_redeem_parse(NULL, &caller), WP_ERR_UNAVAIL);
+	for (size_t i = 0; i < sizeof(damaged) / sizeof(damaged[0]); i++) {
+		reply = wp_test_cmd(w->redis, "ECHO", damaged[i], NULL);
+		assert_int_equal(wp_ticket_redeem_parse(reply, &caller),
+				 WP_ERR_DENIED);
+		wp_reply_free(&reply);
+	}
 }
 
 #define WORLD_TEST(name) \
@@ -1022,6 +1066,7 @@ int main(void)
 		WORLD_TEST(a_refusal_by_redis_is_no_fault_of_an_entry),
 		WORLD_TEST(a_batch_is_bounded_by_entries),
 		WORLD_TEST(a_ticket_is_good_once_and_is_stored_nowhere),
+		WORLD_TEST(a_ticket_says_no_more_than_the_token),
 		WORLD_TEST(what_cannot_be_a_ticket_never_reaches_redis),
 	};
 

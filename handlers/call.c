@@ -78,6 +78,32 @@ void wp_call_end(struct wp_call *call)
 	call->on_end(call);
 }
 
+static void on_judged(struct wp_judged *judged, enum wp_judgement judgement)
+{
+	struct wp_call *call =
+		(struct wp_call *)((char *)judged -
+				   offsetof(struct wp_call, judged));
+
+	if (call->on_judged(call, judgement))
+		wp_call_end(call);
+}
+
+bool wp_call_judge(struct wp_call *call,
+		   bool (*step)(struct wp_call *call,
+				enum wp_judgement judgement))
+{
+	enum wp_judgement judgement;
+
+	call->on_judged = step;
+	call->judged = (struct wp_judged){
+		.who = &call->caller,
+		.came_us = call->start_us,
+		.go = on_judged,
+	};
+	judgement = wp_revocations_judge(call->ctx->revocations, &call->judged);
+	return judgement == WP_TOKEN_LATER ? false : step(call, judgement);
+}
+
 static bool go_on(struct wp_call *call, bool is_up)
 {
 	if (!is_up)

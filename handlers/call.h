@@ -29,6 +29,7 @@
 #include "handlers/endpoints.h"
 #include "handlers/req.h"
 #include "handlers/resp.h"
+#include "handlers/revoked.h"
 
 struct wp_endpoint;
 
@@ -51,6 +52,9 @@ struct wp_call {
 	void (*on_end)(struct wp_call *call);
 	void *owner;
 	struct wp_call *next;
+
+	struct wp_judged judged;
+	bool (*on_judged)(struct wp_call *call, enum wp_judgement judgement);
 
 	struct wp_backend_guest guest;
 	enum wp_line line;
@@ -80,6 +84,14 @@ WP_ENDPOINTS(WP_ENDPOINT_HANDLER)
 /* Later has come: the answer is in call->resp. Not before a step or handler
  * has returned false. */
 void wp_call_end(struct wp_call *call);
+
+/*
+ * Go on when it is known whether the caller's token is good still, or cannot be
+ * known now. Returns: as wp_call_redis()
+ */
+bool wp_call_judge(struct wp_call *call,
+		   bool (*step)(struct wp_call *call,
+				enum wp_judgement judgement));
 
 /*
  * Go on when this line of Redis can be asked, or cannot now, which is logged.

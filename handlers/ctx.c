@@ -9,6 +9,7 @@
 #include "lib/base/clock.h"
 
 #include "handlers/metrics.h"
+#include "handlers/revoked.h"
 
 enum { LOG_INTERVAL_MS = 1000 };
 
@@ -79,6 +80,25 @@ static enum wp_err make_gather(struct wp_ctx *ctx, struct wp_error *err)
 	return wp_gather_new(&ctx->gather, ctx->loop, &hooks, err);
 }
 
+/* ---- what was revoked ---- */
+
+static void unreadable(void *ctx, const char *why)
+{
+	wp_ctx_log_failure(ctx, "revoked", why);
+}
+
+static enum wp_err make_revocations(struct wp_ctx *ctx, struct wp_error *err)
+{
+	const struct wp_revocations_setup setup = {
+		.backend = ctx->backend,
+		.metrics = ctx->shared->metrics,
+		.on_failure = unreadable,
+		.ctx = ctx,
+	};
+
+	return wp_revocations_new(&ctx->revocations, &setup, err);
+}
+
 /* ---- making, freeing ---- */
 
 enum wp_err wp_ctx_init(struct wp_ctx *ctx, struct wp_shared *shared,
@@ -100,6 +120,8 @@ enum wp_err wp_ctx_init(struct wp_ctx *ctx, struct wp_shared *shared,
 	setup.loop = ctx->loop;
 	setup.store = ctx->store;
 	rc = wp_backend_new(&ctx->backend, &setup, err);
+	if (rc == WP_OK)
+		rc = make_revocations(ctx, err);
 	return rc == WP_OK ? make_gather(ctx, err) : rc;
 }
 
@@ -113,6 +135,7 @@ void wp_ctx_release(struct wp_ctx *ctx)
 	wp_gather_stop(ctx->gather);
 	wp_backend_free(&ctx->backend);
 	wp_gather_free(&ctx->gather);
+	wp_revocations_free(&ctx->revocations);
 	wp_token_cache_free(&ctx->tokens);
 	wp_cmd_release(&ctx->cmd);
 	if (ctx->loop != NULL)

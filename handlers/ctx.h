@@ -27,6 +27,7 @@
 #include "handlers/ready.h"
 
 struct ev_loop;
+struct wp_revocations;
 
 /*
  * Of the program, and borrowed. conf and auth are constant; of the keys each
@@ -53,11 +54,12 @@ enum wp_crowd {
 struct wp_ctx {
 	struct wp_shared *shared;
 	const struct wp_conf *conf;
-	struct ev_loop *loop;          /* owned */
-	struct wp_store_thread *store; /* owned */
-	struct wp_backend *backend;    /* owned */
-	struct wp_gather *gather;      /* owned: sends of all requests */
-	struct wp_token_cache *tokens; /* owned */
+	struct ev_loop *loop;               /* owned */
+	struct wp_store_thread *store;      /* owned */
+	struct wp_backend *backend;         /* owned */
+	struct wp_gather *gather;           /* owned: sends of all requests */
+	struct wp_token_cache *tokens;      /* owned */
+	struct wp_revocations *revocations; /* owned */
 	struct wp_ready ready;
 	struct wp_random_pool random; /* for the ids of requests */
 	size_t n_waiting;  /* calls that wait for Redis or the store */
@@ -78,7 +80,7 @@ void wp_shared_init(struct wp_shared *shared, const struct wp_conf *conf,
  *
  * Ownership:  the caller's; end with wp_ctx_release(), also after an error
  * Errors:     as wp_store_thread_start(), wp_backend_new(), wp_gather_new(),
- *             wp_token_cache_new()
+ *             wp_token_cache_new(), wp_revocations_new()
  */
 enum wp_err wp_ctx_init(struct wp_ctx *ctx, struct wp_shared *shared,
 			struct wp_error *err) WP_MUST_USE;

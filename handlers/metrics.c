@@ -47,6 +47,8 @@ static const struct wp_metric_desc descs[WP_H_COUNT] = {
 			  "Messages in the answers to pulls.", WP_COUNTER },
 	[WP_H_ACKED] = { "waypost_http_acked_total", NULL,
 			 "Message ids in acks that held.", WP_COUNTER },
+	[WP_H_REVOKED_ENTRIES] = { "waypost_http_revoked_entries", NULL,
+				   "What tokens are held against.", WP_GAUGE },
 	[WP_H_PROCESSES] = { "waypost_http_processes", NULL,
 			     "Handler processes that are ready.", WP_GAUGE },
 	[WP_H_RESTARTS] = { "waypost_http_process_restarts_total", NULL,

@@ -146,6 +146,24 @@ static void turn_away(struct wp_call *call)
 		      "too many requests wait here; repeat later");
 }
 
+/* The caller is known, and whether his token is good still; as a handler. */
+static bool enter(struct wp_call *call, enum wp_judgement judgement)
+{
+	switch (judgement) {
+	case WP_TOKEN_REVOKED:
+		wp_resp_error(&call->resp, 401, "token_revoked",
+			      "the session has ended; log in again");
+		return true;
+	case WP_TOKEN_UNKNOWN:
+		wp_resp_unavailable(&call->resp,
+				    "whether the token is good still cannot "
+				    "be told now; repeat later");
+		return true;
+	default:
+		return call->endpoint->handle(call);
+	}
+}
+
 /*
  * Look at what is asked for; as a handler. "Too many" is said before the caller
  * is known: that would be work too.
@@ -186,7 +204,12 @@ static bool answer(struct wp_call *call)
 		wp_resp_error(&call->resp, 401, "unauthorized", err.msg);
 		return true;
 	}
-	return is_allowed(call) ? endpoint->handle(call) : true;
+	if (!is_allowed(call))
+		return true;
+	/* Who takes a key away waits for nobody: it is looked up each time. */
+	if (call->caller.kind == WP_KIND_KEY)
+		return endpoint->handle(call);
+	return wp_call_judge(call, enter);
 }
 
 static bool is_probe(const struct wp_call *call)

@@ -238,15 +238,26 @@ static bool is_registering(const struct wp_conn *conn)
 	       conn->member.user != NULL;
 }
 
-/* The caller is user until expires_s; on_registered or on_refused follows. */
-static void begin_presence(struct wp_conn *conn, const struct wp_urn *user,
-			   int64_t expires_s)
+/* Is the caller's token good no longer? Answers when it is not. */
+static bool is_revoked(struct wp_conn *conn, const struct wp_identity *caller)
 {
-	if (wp_hub_join(conn->parts->live.hub, &conn->member, user) != WP_OK) {
+	if (!wp_revoker_knows(conn->parts->live.revoker, caller))
+		return false;
+	wp_conn_on_revoked(NULL, &conn->member);
+	return true;
+}
+
+/* This is the caller; on_registered or on_refused follows. */
+static void begin_presence(struct wp_conn *conn,
+			   const struct wp_identity *caller)
+{
+	if (wp_hub_join(conn->parts->live.hub, &conn->member, &caller->user) !=
+	    WP_OK) {
 		unavailable(conn, "the server is out of memory");
 		return;
 	}
-	conn->admission->expires_s = expires_s;
+	conn->admission->expires_s = caller->expires_s;
+	wp_revoked_mark(&conn->member.marks, caller);
 	wp_registrar_add(conn->parts->live.registrar, &conn->member);
 }
 
@@ -324,8 +335,10 @@ static void on_redeemed(void *ctx, const struct wp_reply *reply)
 	if (conn == NULL || conn->session.state != WP_SESSION_ASKED)
 		return; /* the client did not wait */
 	rc = wp_ticket_redeem_parse(reply, &caller);
+	if (rc == WP_OK && is_revoked(conn, &caller))
+		return;
 	if (rc == WP_OK && caller.expires_s > wp_wall_ms() / 1000)
-		begin_presence(conn, &caller.user, caller.expires_s);
+		begin_presence(conn, &caller);
 	else if (rc == WP_OK || rc == WP_ERR_DENIED)
 		unauthorized(conn, "the ticket is unknown, used or expired");
 	else
@@ -387,6 +400,8 @@ static void admit_credential(struct wp_conn *conn,
 		unauthorized(conn, err.msg);
 		return;
 	}
+	if (found->source == SOURCE_JWT && is_revoked(conn, &caller))
+		return;
 	if (!has_room(conn))
 		return;
 	if (found->source == SOURCE_TICKET) {
@@ -394,7 +409,7 @@ static void admit_credential(struct wp_conn *conn,
 		return;
 	}
 	admit(conn);
-	begin_presence(conn, &caller.user, caller.expires_s);
+	begin_presence(conn, &caller);
 }
 
 static void on_no_upgrade(struct wp_conn *conn, unsigned status)
@@ -471,6 +486,8 @@ static void on_metrics(struct wp_conn *conn, bool with_body)
 	wp_metric_set(parts->metrics, WP_M_CONNECTIONS, (int64_t)parts->n_open);
 	wp_metric_set(parts->metrics, WP_M_USERS,
 		      (int64_t)wp_hub_users(parts->live.hub));
+	wp_metric_set(parts->metrics, WP_M_REVOKED_ENTRIES,
+		      (int64_t)wp_revoker_count(parts->live.revoker));
 	wp_buf_init(&body, 0);
 	wp_metrics_write(parts->metrics, &body);
 	if (body.failed)

@@ -111,5 +111,7 @@ void wp_conn_drop(struct wp_conn *conn, enum wp_ws_metric why);
 void wp_conn_on_poke(void *ctx, struct wp_member *member);
 /* Give way to a newer connection of the user: 4409. */
 void wp_conn_on_kick(void *ctx, struct wp_member *member);
+/* Its token is good no longer: 4403, or 401 when it is not open yet. */
+void wp_conn_on_revoked(void *ctx, struct wp_member *member);
 
 #endif /* WP_WS_CONN_H */

@@ -24,6 +24,8 @@ static const struct wp_metric_desc descs[WP_WS_METRIC_COUNT] = {
 				      WP_COUNTER },
 	[WP_M_REJECT_UNAUTHORIZED] = { REJECTS, "reason=\"unauthorized\"", NULL,
 				       WP_COUNTER },
+	[WP_M_REJECT_REVOKED] = { REJECTS, "reason=\"revoked\"", NULL,
+				  WP_COUNTER },
 	[WP_M_REJECT_ORIGIN] = { REJECTS, "reason=\"origin\"", NULL,
 				 WP_COUNTER },
 	[WP_M_REJECT_LIMIT] = { REJECTS, "reason=\"limit\"", NULL, WP_COUNTER },
@@ -37,6 +39,8 @@ static const struct wp_metric_desc descs[WP_WS_METRIC_COUNT] = {
 	[WP_M_CLOSE_IDLE] = { CLOSES, "reason=\"idle\"", NULL, WP_COUNTER },
 	[WP_M_CLOSE_SLOW] = { CLOSES, "reason=\"slow\"", NULL, WP_COUNTER },
 	[WP_M_CLOSE_EXPIRED] = { CLOSES, "reason=\"expired\"", NULL,
+				 WP_COUNTER },
+	[WP_M_CLOSE_REVOKED] = { CLOSES, "reason=\"revoked\"", NULL,
 				 WP_COUNTER },
 	[WP_M_CLOSE_REPLACED] = { CLOSES, "reason=\"replaced\"", NULL,
 				  WP_COUNTER },
@@ -85,6 +89,9 @@ static const struct wp_metric_desc descs[WP_WS_METRIC_COUNT] = {
 	[WP_M_HEARTBEATS] = { "waypost_ws_heartbeats_total", NULL,
 			      "Heartbeats answered, one per partition.",
 			      WP_COUNTER },
+	[WP_M_REVOKED_ENTRIES] = { "waypost_ws_revoked_entries", NULL,
+				   "What connections are held against.",
+				   WP_GAUGE },
 };
 
 enum wp_err wp_ws_metrics_new(struct wp_metrics **out, struct wp_error *err)

@@ -185,7 +185,12 @@ static enum wp_err make_live(struct wp_parts *parts, const struct wp_conf *conf,
 			   .notification = { wp_notification_deliver, parts } },
 	};
 
-	return wp_live_init(&parts->live, &setup, wp_conn_on_poke, err);
+	const struct wp_live_hooks hooks = {
+		.on_poke = wp_conn_on_poke,
+		.on_revoked = wp_conn_on_revoked,
+	};
+
+	return wp_live_init(&parts->live, &setup, &hooks, err);
 }
 
 static enum wp_err make_parts(struct wp_server *server,

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/mailbox/revoke.h"
 #include "lib/mailbox/scripts.h"
 #include "lib/redis/async.h"
 
@@ -14,7 +15,7 @@ struct wp_feed {
 	struct wp_aredis *redis;
 	struct wp_feed_hooks hooks;
 	char channel[WP_POKE_CHANNEL_MAX + 1]; /* "" when none is subscribed */
-	bool has_pattern;
+	bool has_common; /* the channels that are not of an incarnation */
 	/* Answers come in the order of the requests. */
 	uint32_t n_asked;
 	uint32_t n_answered;
@@ -26,7 +27,7 @@ struct wp_feed {
 static void forget_subscriptions(struct wp_feed *feed)
 {
 	feed->channel[0] = '\0';
-	feed->has_pattern = false;
+	feed->has_common = false;
 	feed->n_asked = 0;
 	feed->n_answered = 0;
 	feed->refused = 0;
@@ -71,6 +72,12 @@ static void feed_on_message(void *ctx, const char *pattern,
 	feed->n_received++;
 	if (pattern != NULL) {
 		take_notification(feed, channel, data);
+		return;
+	}
+	if (wp_reply_is(channel, WP_REVOKE_CHANNEL)) {
+		if (feed->hooks.revocation.fn != NULL)
+			feed->hooks.revocation.fn(feed->hooks.revocation.ctx,
+						  false);
 		return;
 	}
 	/* What is still under way for an incarnation of before says nothing. */
@@ -142,12 +149,12 @@ static void on_subscribed(void *ctx, const struct wp_reply *reply)
 	}
 }
 
-static void on_pattern_subscribed(void *ctx, const struct wp_reply *reply)
+static void on_common_subscribed(void *ctx, const struct wp_reply *reply)
 {
 	struct wp_feed *feed = ctx;
 
 	if (reply != NULL && wp_reply_type(reply) == WP_REPLY_ERROR)
-		feed->has_pattern = false; /* to be asked for again */
+		feed->has_common = false; /* to be asked for again */
 	on_subscribed(ctx, reply);
 }
 
@@ -165,6 +172,23 @@ static enum wp_err subscribe(struct wp_feed *feed, const char *verb,
 	return rc;
 }
 
+static enum wp_err subscribe_common(struct wp_feed *feed)
+{
+	enum wp_err rc = subscribe(feed, "PSUBSCRIBE", WP_NOTIFICATION_CHANNELS,
+				   on_common_subscribed);
+
+	if (rc != WP_OK)
+		return rc;
+	feed->n_asked++;
+	rc = subscribe(feed, "SUBSCRIBE", WP_REVOKE_CHANNEL,
+		       on_common_subscribed);
+	if (rc != WP_OK)
+		return rc;
+	feed->n_asked++;
+	feed->has_common = true;
+	return WP_OK;
+}
+
 enum wp_err wp_feed_listen(struct wp_feed *feed, const char *incarnation)
 {
 	char before[WP_POKE_CHANNEL_MAX + 1];
@@ -177,13 +201,10 @@ enum wp_err wp_feed_listen(struct wp_feed *feed, const char *incarnation)
 		goto out;
 	feed->n_asked++;
 	feed->first = feed->n_asked;
-	if (!feed->has_pattern) {
-		rc = subscribe(feed, "PSUBSCRIBE", WP_NOTIFICATION_CHANNELS,
-			       on_pattern_subscribed);
+	if (!feed->has_common) {
+		rc = subscribe_common(feed);
 		if (rc != WP_OK)
 			goto out;
-		feed->n_asked++;
-		feed->has_pattern = true;
 	}
 	/* Behind the new one: a connection with no channel left leaves
 	 * subscriber mode. */

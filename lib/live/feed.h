@@ -2,8 +2,8 @@
  * feed.h - the daemon's ear: one subscribed Redis connection.
  *
  * It hears the channel of the current incarnation (pokes, kicks, our own
- * nonces) and every channel of notifications. It knows when it is deaf, and
- * nothing of who is connected.
+ * nonces), every channel of notifications, and that of revocations. It knows
+ * when it is deaf, and nothing of who is connected.
  */
 #ifndef WP_LIB_LIVE_FEED_H
 #define WP_LIB_LIVE_FEED_H
@@ -27,6 +27,13 @@ struct wp_notification_hook {
 	void *ctx;
 };
 
+/* There may be something new to read in the stream of what was revoked. */
+struct wp_revocation_hook {
+	/* is_new: in a life of Redis that nothing was read in yet, perhaps */
+	void (*fn)(void *ctx, bool is_new); /* or NULL */
+	void *ctx;
+};
+
 struct wp_feed_hooks {
 	void (*on_ready)(void *ctx); /* wp_feed_listen() works now */
 	void (*on_lost)(void *ctx);  /* deaf until ready and listening again */
@@ -39,6 +46,7 @@ struct wp_feed_hooks {
 	void (*on_poke)(void *ctx, const struct wp_poke *poke);
 	void *ctx;
 	struct wp_notification_hook notification;
+	struct wp_revocation_hook revocation;
 };
 
 /* conf, loop and hooks->ctx must outlive the feed. Starts connecting. */
@@ -52,7 +60,7 @@ bool wp_feed_is_ready(const struct wp_feed *feed);
 
 /*
  * Subscribe to the channel of incarnation, drop that of the one before, and
- * keep the notifications subscribed.
+ * keep notifications and revocations subscribed.
  *
  * Errors:  WP_ERR_UNAVAIL  not ready, or lost meanwhile: wait for on_ready
  */

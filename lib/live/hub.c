@@ -52,7 +52,7 @@ struct wp_hub {
 
 	struct ev_loop *loop;
 	struct wp_live_counts counts;
-	wp_poke_fn fn;
+	wp_member_fn fn;
 	void *ctx;
 
 	ev_timer cooling_timer;
@@ -464,7 +464,7 @@ void wp_hub_poke_later(struct wp_hub *hub, const struct wp_member *member)
 /* ---- making ---- */
 
 struct wp_hub *wp_hub_new(struct ev_loop *loop, uint32_t partitions,
-			  const struct wp_live_counts *counts, wp_poke_fn fn,
+			  const struct wp_live_counts *counts, wp_member_fn fn,
 			  void *ctx)
 {
 	struct wp_hub *hub = calloc(1, sizeof(*hub));

@@ -19,6 +19,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "lib/auth/revoked.h"
 #include "lib/base/err.h"
 #include "lib/live/beat.h"
 #include "lib/metrics/metrics.h"
@@ -69,17 +70,19 @@ struct wp_member {
 	 * who tells the registrar of a change. NULL when there is none. */
 	char *chat;
 	struct wp_member_told told; /* the registrar's */
+	/* Of the token that it was let in with; set by its owner. */
+	struct wp_revoked_marks marks;
 };
 
 struct wp_hub;
 
-/* Put a poke on its way to one connection. */
-typedef void (*wp_poke_fn)(void *ctx, struct wp_member *member);
+/* Something is to be done with one connection: a poke put on its way. */
+typedef void (*wp_member_fn)(void *ctx, struct wp_member *member);
 
 /* partitions: of the deployment. loop and ctx are borrowed. NULL when memory is
  * exhausted. */
 struct wp_hub *wp_hub_new(struct ev_loop *loop, uint32_t partitions,
-			  const struct wp_live_counts *counts, wp_poke_fn fn,
+			  const struct wp_live_counts *counts, wp_member_fn fn,
 			  void *ctx);
 /* No member may be left in it. NULL-safe. */
 void wp_hub_free(struct wp_hub **hub);

@@ -127,9 +127,24 @@ static void start_sampling(struct wp_live *live, struct ev_loop *loop)
 	ev_timer_start(loop, &live->memory_timer);
 }
 
+static enum wp_err make_revoker(struct wp_live *live,
+				const struct wp_registrar_setup *setup,
+				wp_member_fn on_revoked, struct wp_error *err)
+{
+	const struct wp_revoker_setup how = {
+		.loop = setup->loop,
+		.hub = live->hub,
+		.on_revoked = on_revoked,
+		.ctx = setup->hooks.ctx,
+	};
+
+	return wp_revoker_new(&live->revoker, &how, err);
+}
+
 enum wp_err wp_live_init(struct wp_live *live,
 			 const struct wp_registrar_setup *setup,
-			 wp_poke_fn on_poke, struct wp_error *err)
+			 const struct wp_live_hooks *hooks,
+			 struct wp_error *err)
 {
 	struct wp_registrar_setup whole = *setup;
 	const struct wp_store_setup store = {
@@ -140,21 +155,29 @@ enum wp_err wp_live_init(struct wp_live *live,
 	enum wp_err rc;
 
 	live->conf = setup->rules.conf;
-	live->hub = wp_hub_new(setup->loop,
-			       (uint32_t)setup->conf->mailbox.partitions,
-			       &setup->counts, on_poke, setup->hooks.ctx);
+	live->hub = wp_hub_new(
+		setup->loop, (uint32_t)setup->conf->mailbox.partitions,
+		&setup->counts, hooks->on_poke, setup->hooks.ctx);
 	if (live->hub == NULL)
 		return wp_error_set(err, WP_ERR_NOMEM, "out of memory");
 	rc = wp_store_thread_start(&live->store, &store, err);
+	if (rc == WP_OK)
+		rc = make_revoker(live, setup, hooks->on_revoked, err);
 	if (rc != WP_OK)
 		return rc;
 	whole.hub = live->hub;
+	whole.hooks.revocation = (struct wp_revocation_hook){
+		.fn = wp_revoker_hear,
+		.ctx = live->revoker,
+	};
 	rc = wp_registrar_new(&live->registrar, &whole, err);
 	if (rc == WP_OK)
 		rc = make_gather(live, setup->loop, err);
-	if (rc == WP_OK)
-		start_sampling(live, setup->loop);
-	return rc;
+	if (rc != WP_OK)
+		return rc;
+	wp_revoker_start(live->revoker, live->registrar);
+	start_sampling(live, setup->loop);
+	return WP_OK;
 }
 
 void wp_live_release(struct wp_live *live)
@@ -164,7 +187,9 @@ void wp_live_release(struct wp_live *live)
 	if (live->loop != NULL)
 		ev_timer_stop(live->loop, &live->memory_timer);
 	wp_gather_stop(live->gather);
+	wp_revoker_stop(live->revoker);
 	wp_registrar_free(&live->registrar);
+	wp_revoker_free(&live->revoker);
 	wp_gather_free(&live->gather);
 	wp_hub_free(&live->hub);
 }

@@ -25,6 +25,7 @@
 #include "lib/live/gather.h"
 #include "lib/live/hub.h"
 #include "lib/live/registrar.h"
+#include "lib/live/revoker.h"
 #include "lib/live/store_thread.h"
 #include "lib/mailbox/ack.h"
 #include "lib/mailbox/submit.h"
@@ -50,6 +51,7 @@ struct wp_live {
 	struct wp_registrar *registrar;
 	struct wp_store_thread *store;
 	struct wp_gather *gather; /* sends of all connections */
+	struct wp_revoker *revoker;
 
 	/* The rest is private: what is not answered, and how full Redis is,
 	 * sampled once a second. */
@@ -62,6 +64,11 @@ struct wp_live {
 	struct wp_log_limit memory_limit;
 };
 
+struct wp_live_hooks {
+	wp_member_fn on_poke;    /* puts a poke on its way */
+	wp_member_fn on_revoked; /* as in lib/live/revoker.h */
+};
+
 /*
  * Make everything. Nothing connects to Redis before wp_registrar_start().
  *
@@ -69,12 +76,13 @@ struct wp_live {
  *           also on error
  * setup:    what differs from program to program; its hub is made here. Redis
  *           and the store are reached with its conf
- * on_poke:  puts a poke on its way; called with the ctx of setup's hooks
+ * hooks:    called with the ctx of setup's hooks
  * Errors:   WP_ERR_NOMEM, WP_ERR_SYS
  */
 enum wp_err wp_live_init(struct wp_live *live,
 			 const struct wp_registrar_setup *setup,
-			 wp_poke_fn on_poke, struct wp_error *err) WP_MUST_USE;
+			 const struct wp_live_hooks *hooks,
+			 struct wp_error *err) WP_MUST_USE;
 /*
  * What was asked of Redis and the store is answered now, by a loss, and all is
  * freed. No member may be left in the hub. Idempotent.

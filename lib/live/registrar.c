@@ -331,6 +331,8 @@ static void go_live(struct wp_registrar *reg)
 	wp_log(&reg->log, WP_LOG_INFO, "presence live",
 	       wp_str("incarnation", reg->now.name),
 	       wp_int("connections", (int64_t)wp_hub_members(reg->hub)));
+	if (reg->hooks.revocation.fn != NULL)
+		reg->hooks.revocation.fn(reg->hooks.revocation.ctx, true);
 	wp_teller_resume(reg->teller, reg->redis);
 	if (reg->hooks.on_live != NULL)
 		reg->hooks.on_live(reg->hooks.ctx);
@@ -644,6 +646,7 @@ enum wp_err wp_registrar_start(struct wp_registrar *reg, struct wp_error *err)
 		.on_poke = on_feed_poke,
 		.ctx = reg,
 		.notification = reg->hooks.notification,
+		.revocation = reg->hooks.revocation,
 	};
 	enum wp_err rc;
 

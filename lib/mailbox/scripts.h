@@ -7,7 +7,8 @@
  * partition's prefix "wp:{<p>}:" as KEYS[1] and makes every other key from it,
  * so a call touches one hash slot (Redis Cluster) and Lua sees all of a user's
  * state at one instant; send, route, connect and landed take several
- * partitions, and dlq_*, inbox_*, ready and workers keys that are of none.
+ * partitions, and dlq_*, inbox_*, ready, revoke and workers keys that are of
+ * none.
  */
 #ifndef WP_LIB_MAILBOX_SCRIPTS_H
 #define WP_LIB_MAILBOX_SCRIPTS_H
@@ -52,6 +53,7 @@ enum wp_script {
 	WP_SCRIPT_READY,
 	WP_SCRIPT_REAP,
 	WP_SCRIPT_RESET_TAKE,
+	WP_SCRIPT_REVOKE,
 	WP_SCRIPT_ROUTE,
 	WP_SCRIPT_SEND,
 	WP_SCRIPT_SESSION_END,

@@ -89,6 +89,7 @@ struct wp_conf {
 		char *device_claim;
 		struct wp_conf_list issuers; /* see lib/sys/issuers.h */
 		char *key_dir;
+		int64_t revocation_hours;
 	} auth;
 
 	struct {

@@ -51,6 +51,20 @@ class Cgi(E2eTest):
             for key in self.redis_keys("wp:{*}:cold"):
                 self.assertIsNone(redis("HGET", key, bob.urn))
 
+    def test_who_was_revoked_is_refused(self):
+        bob, amy = self.user("bob"), self.user("amy")
+        handlers = self.stack.programs["handlers"]
+        subprocess.run(
+            [handlers.argv[0].removesuffix("-handlers"), "--config",
+             self.stack.path("waypost.yaml"), "session", "revoke", "--user",
+             bob.urn], env=handlers.env, check=True, capture_output=True,
+            timeout=60)
+        status, said = self.call(bob, "GET", "/api/messages")
+        self.assertEqual(status, "Status: 401 Unauthorized")
+        self.assertEqual(said["code"], "token_revoked")
+        status, _ = self.call(amy, "GET", "/api/messages")
+        self.assertEqual(status, "Status: 200 OK")
+
     def test_what_is_refused_is_so_without_redis(self):
         status, said = self.call(self.user(), "POST", "/api/send", {})
         self.assertEqual(status, "Status: 400 Bad Request")

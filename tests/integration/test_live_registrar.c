@@ -753,12 +753,13 @@ static void is_refused_again_and_again(struct daemon *d)
 static void
 without_its_channels_presence_is_not_live_until_they_are_given(void **state)
 {
-	static const char *const rights[][2] = {
-		{ "resetchannels", "resetchannels" },
-		{ "resetchannels", "&wp:poke:*" },
-		{ "resetchannels", "&user_noti:*" },
-		{ "allchannels", "-publish" },
-		{ "allchannels", "-psubscribe" },
+	static const char *const rights[][3] = {
+		{ "resetchannels", "&none", "&nowhere" },
+		{ "resetchannels", "&wp:poke:*", "&wp:revoke" },
+		{ "resetchannels", "&wp:poke:*", "&user_noti:*" },
+		{ "resetchannels", "&wp:revoke", "&user_noti:*" },
+		{ "allchannels", "+@all", "-publish" },
+		{ "allchannels", "+@all", "-psubscribe" },
 	};
 	struct daemon d;
 
@@ -767,7 +768,7 @@ without_its_channels_presence_is_not_live_until_they_are_given(void **state)
 	start(&d);
 	for (size_t i = 0; i < sizeof(rights) / sizeof(rights[0]); i++) {
 		wp_test_run(d.other, "ACL", "SETUSER", "default", rights[i][0],
-			    rights[i][1], NULL);
+			    rights[i][1], rights[i][2], NULL);
 		/* Those who keep what they have are not asked again. */
 		wp_test_run(d.other, "CLIENT", "KILL", "TYPE", "pubsub", NULL);
 		is_refused_again_and_again(&d);
@@ -777,7 +778,7 @@ without_its_channels_presence_is_not_live_until_they_are_given(void **state)
 		run_until(&d, is_live);
 	}
 	wp_test_run(d.other, "ACL", "SETUSER", "default", "resetchannels",
-		    "&wp:poke:*", "&user_noti:*", NULL);
+		    "&wp:poke:*", "&wp:revoke", "&user_noti:*", NULL);
 	wp_test_run(d.other, "CLIENT", "KILL", "TYPE", "pubsub", NULL);
 	run_until(&d, is_down);
 	run_until(&d, is_live);

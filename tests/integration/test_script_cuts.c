@@ -73,6 +73,13 @@ struct scene {
 #define SESSION_IS(generation, used, life)                                \
 	"HSET " WP_P SESSION " u " WP_BOB " g " generation " r 1 k " used \
 	" v " life " x 9999999999 d phone y 20000"
+#define REVOKED(id, key, forget_s) \
+	"XADD " WP_P " " id " h " key " b 5 x " forget_s
+/* Keys in a stream of what was revoked; being there twice changes nothing. */
+#define DISTINCT                                                           \
+	"EVAL local\tt,has={},{}for\t_,x\tin\tipairs(redis.call('XRANGE'," \
+	"KEYS[1],'-','+'))do\tlocal\tk=x[2][2]if\tnot\thas[k]then"         \
+	"\thas[k]=1\tt[#t+1]=k\tend\tend\ttable.sort(t)return\tt 1 " WP_P
 
 static const struct scene scenes[] = {
 	{
@@ -704,6 +711,16 @@ static const struct scene scenes[] = {
 		.setup = { "HSET " WP_P "invite:hash uses 1" },
 		.args = "hash who",
 		.observe = { "HGETALL " WP_P "invite:hash" },
+	},
+	{
+		.name = "revoke",
+		.script = WP_SCRIPT_REVOKE,
+		.setup = { REVOKED("1-1", "u01", "99999999999"),
+			   REVOKED("1-2", "u02", "7"),
+			   REVOKED("1-3", "u03", "99999999999"),
+			   "XADD " WP_P " 1-4 something else" },
+		.args = "60 u04 u05",
+		.observe = { DISTINCT },
 	},
 	{
 		.name = "workers",

@@ -33,6 +33,10 @@ enum {
 	SCOPE,
 	EXPIRES,
 	PASSWORD,
+	USER,
+	ISSUER,
+	SUBJECT,
+	SESSION,
 	HELP,
 	GLOBAL, /* conf.h reads it */
 };
@@ -131,6 +135,12 @@ static const struct option of_account_delete[] = {
 	END,
 };
 
+static const struct option of_revoke[] = {
+	SWITCH("help", HELP),      VALUE("user", USER),
+	VALUE("issuer", ISSUER),   VALUE("subject", SUBJECT),
+	VALUE("session", SESSION), END,
+};
+
 /* What a word that is no option names. */
 enum names { NOTHING, LETTER, KEY_ID, ACCOUNT };
 
@@ -159,6 +169,7 @@ static const struct command {
 	{ "account", "disable", of_account, WP_CLI_ACCOUNT_DISABLE, ACCOUNT },
 	{ "account", "delete", of_account_delete, WP_CLI_ACCOUNT_DELETE,
 	  ACCOUNT },
+	{ "session", "revoke", of_revoke, WP_CLI_SESSION_REVOKE, NOTHING },
 };
 
 static enum wp_err refuse(struct wp_error *err, const char *word,
@@ -265,6 +276,9 @@ static enum wp_err read_command(const struct command **out, int *i, int argc,
 		return wp_error_set(err, WP_ERR_INVAL,
 				    "account: say create, enable, disable or "
 				    "delete; try --help");
+	if (strcmp(first, "session") == 0)
+		return wp_error_set(err, WP_ERR_INVAL,
+				    "session: say revoke; try --help");
 	return wp_error_set(err, WP_ERR_INVAL,
 			    "there is no such command; try --help");
 }
@@ -373,6 +387,18 @@ static enum wp_err set_option(struct wp_cli_args *out, int option,
 	case PASSWORD:
 		out->password = optarg;
 		break;
+	case USER:
+		out->user = optarg;
+		break;
+	case ISSUER:
+		out->issuer = optarg;
+		break;
+	case SUBJECT:
+		out->subject = optarg;
+		break;
+	case SESSION:
+		out->session = optarg;
+		break;
 	case HELP:
 		out->command = WP_CLI_HELP;
 		break;
@@ -455,6 +481,17 @@ static enum wp_err check_account(const struct wp_cli_args *args,
 	return WP_OK;
 }
 
+/* One user, one subject or one session. */
+static bool names_whom(const struct wp_cli_args *args)
+{
+	bool is_of_issuer = args->subject != NULL || args->session != NULL;
+	bool is_one = args->subject == NULL || args->session == NULL;
+
+	if (args->user != NULL)
+		return args->issuer == NULL && !is_of_issuer;
+	return args->issuer != NULL && is_of_issuer && is_one;
+}
+
 /* What only shows when all words are known. */
 static enum wp_err check(const struct wp_cli_args *args, struct wp_error *err)
 {
@@ -486,6 +523,10 @@ static enum wp_err check(const struct wp_cli_args *args, struct wp_error *err)
 				    "expire: what has expired by the clock of "
 				    "Redis is deleted for good; look at that "
 				    "clock, then say --confirm");
+	if (args->command == WP_CLI_SESSION_REVOKE && !names_whom(args))
+		return wp_error_set(err, WP_ERR_INVAL,
+				    "session revoke: say --user, or --issuer "
+				    "and --subject or --session");
 	if (args->command == WP_CLI_SEND && args->to == NULL)
 		return wp_error_set(err, WP_ERR_INVAL,
 				    "send: say who gets it, with --to");

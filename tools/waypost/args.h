@@ -36,6 +36,7 @@ enum wp_cli_command {
 	WP_CLI_ACCOUNT_ENABLE,
 	WP_CLI_ACCOUNT_DISABLE,
 	WP_CLI_ACCOUNT_DELETE,
+	WP_CLI_SESSION_REVOKE,
 };
 
 enum { WP_CLI_LIMIT_DEFAULT = 100, WP_CLI_LIMIT_MAX = 10000 };
@@ -59,6 +60,10 @@ struct wp_cli_args {
 	const char *to; /* NULL when not given; likewise below */
 	const char *key;
 	const char *data; /* a path, or "-" */
+	const char *user;
+	const char *issuer;
+	const char *subject;
+	const char *session;
 	int32_t priority;
 	bool is_ephemeral;
 

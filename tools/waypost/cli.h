@@ -66,6 +66,8 @@ enum wp_err wp_cli_dlq_drop(struct wp_cli *cli,
 			    struct wp_error *err) WP_MUST_USE;
 enum wp_err wp_cli_send(struct wp_cli *cli, struct wp_error *err) WP_MUST_USE;
 enum wp_err wp_cli_expire(struct wp_cli *cli, struct wp_error *err) WP_MUST_USE;
+enum wp_err wp_cli_session_revoke(struct wp_cli *cli,
+				  struct wp_error *err) WP_MUST_USE;
 enum wp_err wp_cli_store_adopt(struct wp_cli *cli,
 			       struct wp_error *err) WP_MUST_USE;
 /* These need no Redis. WP_ERR_INVAL: auth.api_keys_file is not set, or not fit

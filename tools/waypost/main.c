@@ -22,15 +22,17 @@ static const struct wp_conf_flag flags[] = {
 };
 
 static const struct wp_conf_section *const sections[] = {
-	&wp_conf_log,      &wp_conf_redis,         &wp_conf_mailbox,
-	&wp_conf_api_keys, &wp_conf_cors,          &wp_conf_store,
-	&wp_conf_sqlite,   &wp_conf_accounts_file, NULL
+	&wp_conf_log,           &wp_conf_redis,
+	&wp_conf_mailbox,       &wp_conf_api_keys,
+	&wp_conf_revocation,    &wp_conf_cors,
+	&wp_conf_store,         &wp_conf_sqlite,
+	&wp_conf_accounts_file, NULL
 };
 
 static const struct wp_conf_program about = {
 	.name = "waypost",
-	.summary = "Looks after dead letters, expiry and keys, and hands "
-		   "messages in.",
+	.summary = "Looks after dead letters, expiry, keys and sessions, and "
+		   "hands messages in.",
 	.known = wp_conf_sections,
 	.sections = sections,
 	.judges_all = true,
@@ -69,6 +71,8 @@ static enum wp_err run_command(struct wp_cli *cli, struct wp_error *err)
 		return wp_cli_send(cli, err);
 	case WP_CLI_EXPIRE:
 		return wp_cli_expire(cli, err);
+	case WP_CLI_SESSION_REVOKE:
+		return wp_cli_session_revoke(cli, err);
 	case WP_CLI_STORE_ADOPT:
 		return wp_cli_store_adopt(cli, err);
 	case WP_CLI_ACCOUNT_DISABLE:

@@ -55,6 +55,7 @@ const struct wp_conf_section *const wp_conf_sections[] = {
 	&wp_conf_api_keys,
 	&wp_conf_store_secret,
 	&wp_conf_accounts_file,
+	&wp_conf_revocation,
 	&wp_conf_cors,
 	&wp_conf_handlers,
 	&wp_conf_worker,

@@ -12,9 +12,10 @@ extern const struct wp_conf_section wp_conf_redis;
 extern const struct wp_conf_section wp_conf_mailbox;
 extern const struct wp_conf_section wp_conf_tokens;   /* auth, but */
 extern const struct wp_conf_section wp_conf_issuers;  /* these */
-extern const struct wp_conf_section wp_conf_api_keys; /* three */
+extern const struct wp_conf_section wp_conf_api_keys; /* four */
 extern const struct wp_conf_section wp_conf_store_secret;
 extern const struct wp_conf_section wp_conf_accounts_file;
+extern const struct wp_conf_section wp_conf_revocation;
 extern const struct wp_conf_section wp_conf_cors;
 extern const struct wp_conf_section wp_conf_handlers;
 extern const struct wp_conf_section wp_conf_worker;

@@ -19,6 +19,21 @@ static void on_poke(void *ctx, struct wp_member *member)
 	(void)member;
 }
 
+static void on_registered(void *ctx, struct wp_member *member, int64_t pending)
+{
+	(void)ctx;
+	(void)member;
+	(void)pending;
+}
+
+static void on_revoked(void *ctx, struct wp_member *member)
+{
+	const struct program *p = ctx;
+
+	if (p->on_revoked != NULL)
+		p->on_revoked(member);
+}
+
 static void on_live(void *ctx)
 {
 	((struct program *)ctx)->live_times++;
@@ -63,7 +78,16 @@ int program_setup(void **state)
 	struct wp_registrar_setup how = {
 		.protocol = "test",
 		.heartbeat_ms = 1000,
-		.hooks = { .on_live = on_live, .ctx = p },
+		.rules = { .max_per_user = 10 },
+		.hooks = { .on_registered = on_registered,
+			   .on_refused = on_poke,
+			   .on_live = on_live,
+			   .ctx = p },
+	};
+
+	const struct wp_live_hooks hooks = {
+		.on_poke = on_poke,
+		.on_revoked = on_revoked,
 	};
 
 	assert_non_null(p);
@@ -75,7 +99,7 @@ int program_setup(void **state)
 	how.loop = p->loop;
 	how.conf = &p->w->conf;
 	how.rules.conf = &p->w->conf;
-	assert_int_equal(wp_live_init(&p->live, &how, on_poke, NULL), WP_OK);
+	assert_int_equal(wp_live_init(&p->live, &how, &hooks, NULL), WP_OK);
 	assert_int_equal(wp_registrar_start(p->live.registrar, NULL), WP_OK);
 	program_run_until(p, &p->live_times);
 	*state = p;

@@ -17,6 +17,8 @@ struct program {
 	struct wp_live live;
 	struct wp_user *bob; /* of WP_WORLD_PARTITION, in no hub */
 	int live_times;      /* how often Redis took us */
+	/* A test's: the token of this member is good no longer. Or NULL. */
+	void (*on_revoked)(struct wp_member *member);
 };
 
 /* cmocka fixtures: *state is a program that is live. */

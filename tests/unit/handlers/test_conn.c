@@ -76,7 +76,7 @@ static int set_up(void **state)
 		return -1;
 	stage->world.conf.redis.address = stage->redis;
 	stage->world.conf.redis.command_timeout_ms = 3600 * 1000;
-	if (wp_ctx_init(&stage->ctx, &stage->world.shared, NULL) != WP_OK)
+	if (!fake_ctx_init(&stage->ctx, &stage->world.shared))
 		return -1;
 	return wp_conns_init(&stage->conns, &stage->ctx, on_turn_end, NULL,
 			     NULL) == WP_OK

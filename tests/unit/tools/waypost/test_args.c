@@ -221,6 +221,34 @@ static void half_a_key_is_refused(void **state)
 	expect_bad("key remove wpk_abcdefghij_x", "10 characters behind");
 }
 
+static void whose_tokens_are_revoked_is_said_in_one_way(void **state)
+{
+	struct wp_cli_args args;
+	struct line line;
+
+	(void)state;
+	args = read_good(&line, "session revoke --user urn:sm:user:bob");
+	assert_int_equal(args.command, WP_CLI_SESSION_REVOKE);
+	assert_string_equal(args.user, "urn:sm:user:bob");
+	args = read_good(&line,
+			 "session revoke --issuer https://a --subject 7");
+	assert_string_equal(args.issuer, "https://a");
+	assert_string_equal(args.subject, "7");
+	assert_null(args.session);
+	args = read_good(&line,
+			 "session revoke --session 8 --issuer https://a");
+	assert_string_equal(args.session, "8");
+	expect_bad("session", "session: say revoke");
+	expect_bad("session revoke", "say --user");
+	expect_bad("session revoke --user bob --subject 7", "say --user");
+	expect_bad("session revoke --user bob --issuer a", "say --user");
+	expect_bad("session revoke --subject 7", "say --user");
+	expect_bad("session revoke --issuer a", "say --user");
+	expect_bad("session revoke --issuer a --subject 7 --session 8",
+		   "say --user");
+	expect_bad("session revoke --user bob amy", "too many");
+}
+
 static void help_is_given_wherever_it_is_asked_for(void **state)
 {
 	static const char *const lines[] = { "--help", "help", "dlq --help",
@@ -300,6 +328,7 @@ int main(void)
 		cmocka_unit_test(a_key_is_asked_for_by_name_and_scopes),
 		cmocka_unit_test(an_account_is_named_by_its_user_name),
 		cmocka_unit_test(half_a_key_is_refused),
+		cmocka_unit_test(whose_tokens_are_revoked_is_said_in_one_way),
 		cmocka_unit_test(help_is_given_wherever_it_is_asked_for),
 		cmocka_unit_test(nothing_is_dropped_without_a_yes),
 		cmocka_unit_test(what_is_ambiguous_is_refused),

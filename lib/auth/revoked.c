@@ -1,0 +1,334 @@
+/*
+ * revoked.c - entries in the order in which they came, and chains through them
+ * by their hashes.
+ *
+ * Chains are found by eight bytes of the hash, which is all that a connection
+ * keeps. Pages that no entry came to take no memory.
+ */
+#include "lib/auth/revoked.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/base/digest.h"
+
+enum kind { USER, SUBJECT, SESSION, KINDS };
+
+enum {
+	HASH_BYTES = WP_REVOKED_KEY_BYTES - 1,
+	BUCKETS = WP_REVOKED_MAX,
+	/* What goes at once when there is no room: the next ones have some. */
+	ROOM = WP_REVOKED_MAX / 16,
+};
+
+/* The first byte of a key: part of the format of the stream. */
+static const uint8_t letters[KINDS] = {
+	[USER] = 'u',
+	[SUBJECT] = 's',
+	[SESSION] = 'i',
+};
+
+struct entry {
+	uint8_t key[WP_REVOKED_KEY_BYTES];
+	int64_t at_s;
+	int64_t forget_s;
+};
+
+_Static_assert(sizeof(struct entry) == 32, "two to a line of the cache");
+
+struct wp_revoked {
+	size_t n;
+	size_t n_of[KINDS];
+	/* Of those that had to go: the last of them, and how long it counts. */
+	int64_t gone_at_s;
+	int64_t gone_forget_s;
+	struct entry entries[WP_REVOKED_MAX];
+	/* One more than the number of an entry; 0 ends a chain. */
+	uint32_t next[WP_REVOKED_MAX];
+	uint32_t buckets[BUCKETS];
+};
+
+/* ---- keys ---- */
+
+static void make_key(struct wp_revoked_key *out, enum kind kind,
+		     const uint8_t *hash)
+{
+	out->bytes[0] = letters[kind];
+	memcpy(out->bytes + 1, hash, HASH_BYTES);
+}
+
+void wp_revoked_key_user(struct wp_revoked_key *out, const struct wp_urn *user)
+{
+	uint8_t hash[WP_SHA256_LEN];
+
+	wp_sha256(user->text, user->len, hash);
+	make_key(out, USER, hash);
+}
+
+void wp_revoked_key_subject(struct wp_revoked_key *out,
+			    const uint8_t hash[WP_NAME_HASH_LEN])
+{
+	make_key(out, SUBJECT, hash);
+}
+
+void wp_revoked_key_session(struct wp_revoked_key *out,
+			    const uint8_t hash[WP_NAME_HASH_LEN])
+{
+	make_key(out, SESSION, hash);
+}
+
+/* KINDS for none that is known. */
+static enum kind kind_of(const uint8_t *key)
+{
+	int kind = 0;
+
+	while (kind < KINDS && key[0] != letters[kind])
+		kind++;
+	return (enum kind)kind;
+}
+
+bool wp_revoked_key_is_sound(const struct wp_revoked_key *key)
+{
+	return kind_of(key->bytes) != KINDS;
+}
+
+/* The beginning of a key's hash. */
+static uint64_t head_of(const uint8_t *key)
+{
+	uint64_t head;
+
+	memcpy(&head, key + 1, sizeof(head));
+	return head;
+}
+
+/* ---- the table ---- */
+
+enum wp_err wp_revoked_new(struct wp_revoked **out, struct wp_error *err)
+{
+	*out = calloc(1, sizeof(**out));
+	if (*out == NULL)
+		return wp_error_set(err, WP_ERR_NOMEM, "memory is exhausted");
+	return WP_OK;
+}
+
+void wp_revoked_free(struct wp_revoked **revoked)
+{
+	free(*revoked);
+	*revoked = NULL;
+}
+
+size_t wp_revoked_count(const struct wp_revoked *revoked)
+{
+	return revoked->n;
+}
+
+static uint32_t *bucket_of(struct wp_revoked *revoked, const uint8_t *key)
+{
+	return &revoked->buckets[head_of(key) % BUCKETS];
+}
+
+/* Entry n is filled in, and none of the others has its key. */
+static void link_last(struct wp_revoked *revoked)
+{
+	struct entry *entry = &revoked->entries[revoked->n];
+	uint32_t *bucket = bucket_of(revoked, entry->key);
+
+	revoked->next[revoked->n] = *bucket;
+	revoked->n_of[kind_of(entry->key)]++;
+	*bucket = (uint32_t)++revoked->n;
+}
+
+static struct entry *find(struct wp_revoked *revoked, const uint8_t *key)
+{
+	for (uint32_t i = *bucket_of(revoked, key); i != 0;
+	     i = revoked->next[i - 1]) {
+		struct entry *entry = &revoked->entries[i - 1];
+
+		if (memcmp(entry->key, key, sizeof(entry->key)) == 0)
+			return entry;
+	}
+	return NULL;
+}
+
+static size_t count_alive(const struct wp_revoked *revoked, int64_t now_s)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < revoked->n; i++)
+		n += revoked->entries[i].forget_s > now_s;
+	return n;
+}
+
+static int64_t later(int64_t a, int64_t b)
+{
+	return a > b ? a : b;
+}
+
+static void let_go(struct wp_revoked *revoked, const struct entry *entry)
+{
+	revoked->gone_at_s = later(revoked->gone_at_s, entry->at_s);
+	revoked->gone_forget_s = later(revoked->gone_forget_s, entry->forget_s);
+}
+
+static void make_room(struct wp_revoked *revoked, int64_t now_s)
+{
+	size_t alive = count_alive(revoked, now_s);
+	size_t must_go = alive > WP_REVOKED_MAX - ROOM ? ROOM : 0;
+	size_t n = revoked->n;
+
+	revoked->n = 0;
+	memset(revoked->n_of, 0, sizeof(revoked->n_of));
+	memset(revoked->buckets, 0, sizeof(revoked->buckets));
+	for (size_t i = 0; i < n; i++) {
+		const struct entry *entry = &revoked->entries[i];
+
+		if (entry->forget_s <= now_s)
+			continue;
+		if (must_go > 0) {
+			let_go(revoked, entry);
+			must_go--;
+			continue;
+		}
+		revoked->entries[revoked->n] = *entry;
+		link_last(revoked);
+	}
+}
+
+void wp_revoked_add(struct wp_revoked *revoked,
+		    const struct wp_revocation *revocation, int64_t now_s)
+{
+	const uint8_t *key = revocation->key.bytes;
+	struct entry *entry;
+
+	if (revocation->forget_s <= now_s ||
+	    !wp_revoked_key_is_sound(&revocation->key))
+		return;
+	entry = find(revoked, key);
+	if (entry != NULL) {
+		entry->at_s = later(entry->at_s, revocation->at_s);
+		entry->forget_s = later(entry->forget_s, revocation->forget_s);
+		return;
+	}
+	if (revoked->n == WP_REVOKED_MAX)
+		make_room(revoked, now_s);
+	entry = &revoked->entries[revoked->n];
+	memcpy(entry->key, key, sizeof(entry->key));
+	entry->at_s = revocation->at_s;
+	entry->forget_s = revocation->forget_s;
+	link_last(revoked);
+}
+
+/* ---- judging ---- */
+
+/* What is asked about: hash_len bytes, from eight on. */
+struct question {
+	enum kind kind;
+	const uint8_t *hash;
+	size_t hash_len;
+	int64_t issued_s;
+	int64_t now_s;
+};
+
+static bool holds(const struct entry *entry, const struct question *q)
+{
+	return entry->key[0] == letters[q->kind] &&
+	       memcmp(entry->key + 1, q->hash, q->hash_len) == 0 &&
+	       q->now_s < entry->forget_s &&
+	       (q->kind == SESSION || q->issued_s <= entry->at_s);
+}
+
+static bool is_dead(const struct wp_revoked *revoked, const struct question *q)
+{
+	uint64_t head;
+	uint32_t i;
+
+	memcpy(&head, q->hash, sizeof(head));
+	for (i = revoked->buckets[head % BUCKETS]; i != 0;
+	     i = revoked->next[i - 1])
+		if (holds(&revoked->entries[i - 1], q))
+			return true;
+	return false;
+}
+
+/* Was it issued before something that had to go? */
+static bool is_before_gone(const struct wp_revoked *revoked, int64_t issued_s,
+			   int64_t now_s)
+{
+	return now_s < revoked->gone_forget_s && issued_s <= revoked->gone_at_s;
+}
+
+static bool is_zero(const uint8_t hash[WP_NAME_HASH_LEN])
+{
+	static const uint8_t none[WP_NAME_HASH_LEN];
+
+	return memcmp(hash, none, sizeof(none)) == 0;
+}
+
+bool wp_revoked_has(const struct wp_revoked *revoked,
+		    const struct wp_identity *who, int64_t now_s)
+{
+	struct question q = { .hash_len = HASH_BYTES,
+			      .issued_s = who->issued_s,
+			      .now_s = now_s };
+	struct wp_revoked_key key;
+
+	if (is_before_gone(revoked, who->issued_s, now_s))
+		return true;
+	/* Hashes cost more than all the rest. */
+	if (revoked->n_of[USER] > 0) {
+		wp_revoked_key_user(&key, &who->user);
+		q.kind = USER;
+		q.hash = key.bytes + 1;
+		if (is_dead(revoked, &q))
+			return true;
+	}
+	if (revoked->n_of[SUBJECT] > 0 && !is_zero(who->subject)) {
+		q.kind = SUBJECT;
+		q.hash = who->subject;
+		if (is_dead(revoked, &q))
+			return true;
+	}
+	if (revoked->n_of[SESSION] > 0 && !is_zero(who->session)) {
+		q.kind = SESSION;
+		q.hash = who->session;
+		if (is_dead(revoked, &q))
+			return true;
+	}
+	return false;
+}
+
+void wp_revoked_mark(struct wp_revoked_marks *out,
+		     const struct wp_identity *who)
+{
+	struct wp_revoked_key key;
+
+	wp_revoked_key_user(&key, &who->user);
+	out->user = head_of(key.bytes);
+	memcpy(&out->subject, who->subject, sizeof(out->subject));
+	memcpy(&out->session, who->session, sizeof(out->session));
+	out->issued_s = who->issued_s;
+}
+
+bool wp_revoked_has_marks(const struct wp_revoked *revoked,
+			  const struct wp_revoked_marks *marks, int64_t now_s)
+{
+	const uint64_t heads[KINDS] = {
+		[USER] = marks->user,
+		[SUBJECT] = marks->subject,
+		[SESSION] = marks->session,
+	};
+	struct question q = { .hash_len = sizeof(uint64_t),
+			      .issued_s = marks->issued_s,
+			      .now_s = now_s };
+
+	if (is_before_gone(revoked, marks->issued_s, now_s))
+		return true;
+	for (int kind = 0; kind < KINDS; kind++) {
+		q.kind = (enum kind)kind;
+		q.hash = (const uint8_t *)&heads[kind];
+		if (heads[kind] != 0 && revoked->n_of[kind] > 0 &&
+		    is_dead(revoked, &q))
+			return true;
+	}
+	return false;
+}

@@ -1,0 +1,97 @@
+/*
+ * revoked.h - who is not to be let in any more, though a token says otherwise.
+ *
+ * A token proves what was true when it was issued. What has changed since is in
+ * this table: an entry is about a user, a subject of an issuer, or one of its
+ * sessions, and holds for tokens that were issued up to then; a session never
+ * begins anew, so its entry holds for all. A token that does not say when it
+ * was issued counts as older than any entry.
+ *
+ * Does no I/O. Where the entries come from: lib/mailbox/revoke.h.
+ *
+ * Threads: one at a time.
+ */
+#ifndef WP_LIB_AUTH_REVOKED_H
+#define WP_LIB_AUTH_REVOKED_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/auth/identity.h"
+#include "lib/base/err.h"
+#include "lib/name/urn.h"
+
+enum {
+	WP_REVOKED_MAX = 65536, /* entries: 2.5 MiB of memory, once in use */
+	WP_REVOKED_KEY_BYTES = 16,
+};
+
+/*
+ * Whom an entry is about: the first byte says of what kind it is, the others
+ * are of a hash, so neither the table nor who reads it knows names.
+ */
+struct wp_revoked_key {
+	uint8_t bytes[WP_REVOKED_KEY_BYTES];
+};
+
+/* Everything of a user, whoever issued it. */
+void wp_revoked_key_user(struct wp_revoked_key *out, const struct wp_urn *user);
+/* A subject or a session; hash: as in struct wp_identity, and not zero. */
+void wp_revoked_key_subject(struct wp_revoked_key *out,
+			    const uint8_t hash[WP_NAME_HASH_LEN]);
+void wp_revoked_key_session(struct wp_revoked_key *out,
+			    const uint8_t hash[WP_NAME_HASH_LEN]);
+
+/* Is it of a kind that is known here? */
+bool wp_revoked_key_is_sound(const struct wp_revoked_key *key);
+
+/* Times in seconds since 1970. */
+struct wp_revocation {
+	struct wp_revoked_key key;
+	int64_t at_s;     /* when: what was issued later is another matter */
+	int64_t forget_s; /* from then on no such token is alive */
+};
+
+struct wp_revoked;
+
+/*
+ * Ownership:  the caller's; end with wp_revoked_free()
+ * Errors:     WP_ERR_NOMEM
+ */
+enum wp_err wp_revoked_new(struct wp_revoked **out,
+			   struct wp_error *err) WP_MUST_USE;
+/* NULL-safe. */
+void wp_revoked_free(struct wp_revoked **revoked);
+
+/*
+ * Add an entry; one of the same key becomes one with it. Where there is no room
+ * those go that are to be forgotten by now; if that is not enough the oldest
+ * go, and until they were to be forgotten whoever has a token from before is
+ * refused: better all of them than none.
+ */
+void wp_revoked_add(struct wp_revoked *revoked,
+		    const struct wp_revocation *revocation, int64_t now_s);
+
+/* Does an entry hold for the token that this was read from? */
+bool wp_revoked_has(const struct wp_revoked *revoked,
+		    const struct wp_identity *who, int64_t now_s);
+
+/* What a connection keeps of its token, to be judged again later. */
+struct wp_revoked_marks {
+	uint64_t user; /* of each hash the beginning; 0: none */
+	uint64_t subject;
+	uint64_t session;
+	int64_t issued_s;
+};
+
+void wp_revoked_mark(struct wp_revoked_marks *out,
+		     const struct wp_identity *who);
+/* The same by its marks. */
+bool wp_revoked_has_marks(const struct wp_revoked *revoked,
+			  const struct wp_revoked_marks *marks, int64_t now_s);
+
+/* Entries, also those that are to be forgotten and are not yet. */
+size_t wp_revoked_count(const struct wp_revoked *revoked);
+
+#endif /* WP_LIB_AUTH_REVOKED_H */

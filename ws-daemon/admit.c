@@ -257,6 +257,7 @@ static void begin_presence(struct wp_conn *conn,
 		return;
 	}
 	conn->admission->expires_s = caller->expires_s;
+	conn->device = wp_conn_device(caller);
 	wp_revoked_mark(&conn->member.marks, caller);
 	wp_registrar_add(conn->parts->live.registrar, &conn->member);
 }
@@ -273,7 +274,10 @@ static void greet(struct wp_conn *conn, int64_t pending)
 		      name);
 	wp_buf_add_str(buf, "\"user\":");
 	wp_buf_add_json(buf, user->text, user->len);
-	wp_buf_printf(buf, ",\"pending\":%" PRId64 "}", pending);
+	wp_buf_printf(
+		buf,
+		",\"pending\":%" PRId64 ",\"expiresInSeconds\":%" PRId64 "}",
+		pending, wp_conn_left_s(conn, conn->admission->expires_s));
 	wp_conn_open(conn);
 }
 

@@ -11,10 +11,12 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "lib/base/clock.h"
+#include "lib/base/digest.h"
 #include "lib/base/random.h"
 #include "ws-daemon/wire/http.h"
 
@@ -22,6 +24,7 @@ enum {
 	GATHER_MAX = 64,
 	/* A client that sends many small frames shares the loop with others. */
 	FRAMES_PER_TURN = 256,
+	WARNING_TICKS = 60 * 1000 / WP_TICK_MS, /* before its token ends */
 };
 
 static uint32_t now_of(const struct wp_conn *conn)
@@ -222,24 +225,57 @@ void wp_conn_show(struct wp_conn *conn, const char *type, const char *body,
 	wp_buf_release(&response);
 }
 
-/* A token that only lives by the leeway gets the whole of it. */
-static uint32_t expiry_tick(const struct wp_conn *conn)
+int64_t wp_conn_left_s(const struct wp_conn *conn, int64_t expires_s)
 {
-	int64_t left_s = conn->admission->expires_s - wp_wall_ms() / 1000;
-	int64_t most_s = INT32_MAX / 1000 * WP_TICK_MS;
+	int64_t left_s = expires_s - wp_wall_ms() / 1000;
 
-	if (left_s <= 0)
-		left_s += conn->parts->live.conf->auth.leeway_seconds;
+	return left_s > 0
+		       ? left_s
+		       : left_s + conn->parts->live.conf->auth.leeway_seconds;
+}
+
+/* Its token ends in so many seconds. */
+static void set_expiry(struct wp_conn *conn, int64_t left_s)
+{
+	int64_t most_s = INT32_MAX / 1000 * WP_TICK_MS;
+	uint32_t ticks;
+
 	if (left_s > most_s)
 		left_s = most_s;
-	return now_of(conn) + wp_turn_ticks(left_s * 1000);
+	ticks = wp_turn_ticks(left_s * 1000);
+	conn->patience.expires = now_of(conn) + ticks;
+	conn->patience.warns =
+		conn->patience.expires -
+		(ticks / 2 < WARNING_TICKS ? ticks / 2 : WARNING_TICKS);
+}
+
+uint64_t wp_conn_device(const struct wp_identity *caller)
+{
+	uint8_t hash[WP_SHA256_LEN];
+	uint64_t device = 0;
+
+	if (caller->device[0] == '\0')
+		return 0;
+	wp_sha256(caller->device, strlen(caller->device), hash);
+	memcpy(&device, hash, sizeof(device));
+	return device;
+}
+
+int64_t wp_conn_renew(struct wp_conn *conn, const struct wp_identity *caller)
+{
+	int64_t left_s = wp_conn_left_s(conn, caller->expires_s);
+
+	wp_revoked_mark(&conn->member.marks, caller);
+	set_expiry(conn, left_s);
+	schedule(conn);
+	return left_s;
 }
 
 static void begin_patience(struct wp_conn *conn)
 {
 	uint32_t interval = limits_of(conn).interval;
 
-	conn->patience.expires = expiry_tick(conn);
+	set_expiry(conn, wp_conn_left_s(conn, conn->admission->expires_s));
 	wp_patience_hear(&conn->patience, now_of(conn));
 	/* Who came together need not be pinged together. */
 	conn->patience.due =
@@ -573,6 +609,16 @@ static void take_input(struct wp_conn *conn)
 
 /* ---- the turn ---- */
 
+static void send_warning(struct wp_conn *conn)
+{
+	uint32_t left = conn->patience.expires - now_of(conn);
+
+	wp_buf_printf(&conn->parts->scratch,
+		      "{\"type\":\"expiring\",\"inSeconds\":%" PRIu32 "}",
+		      (left * WP_TICK_MS + 500) / 1000);
+	wp_conn_send_scratch(conn);
+}
+
 static void judge_open(struct wp_conn *conn)
 {
 	const struct wp_patience_limits limits = limits_of(conn);
@@ -591,6 +637,9 @@ static void judge_open(struct wp_conn *conn)
 		break;
 	case WP_PATIENCE_ENDLESS:
 		wp_conn_close(conn, WP_CLOSE_POLICY, WP_M_CLOSE_IDLE);
+		break;
+	case WP_PATIENCE_EXPIRING:
+		send_warning(conn);
 		break;
 	case WP_PATIENCE_EXPIRED:
 		wp_conn_close(conn, WP_CLOSE_TOKEN_EXPIRED, WP_M_CLOSE_EXPIRED);

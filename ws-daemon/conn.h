@@ -44,6 +44,8 @@ struct wp_conn {
 	struct wp_session session;
 	struct wp_admission *admission; /* NULL but from request to answer */
 	struct wp_patience patience;
+	uint64_t device;    /* of wp_conn_device() */
+	uint32_t refill_at; /* refresh_frame.c's */
 	int fd;
 	bool is_admitted : 1;     /* counted in n_admitted */
 	bool is_readable : 1;     /* the socket has something */
@@ -94,6 +96,16 @@ void wp_conn_show(struct wp_conn *conn, const char *type, const char *body,
  * the first frame, and what came too early: a poke, and the word that it gives
  * way. Only for a request that is not answered. */
 void wp_conn_open(struct wp_conn *conn);
+
+/* For so many seconds from now a token that ends then is good here; one that
+ * only lives by the leeway has the whole of it. */
+int64_t wp_conn_left_s(const struct wp_conn *conn, int64_t expires_s);
+/* The caller of an open connection has this token from now on. Returns: as
+ * wp_conn_left_s(). */
+int64_t wp_conn_renew(struct wp_conn *conn, const struct wp_identity *caller);
+/* What a connection keeps of the device that a token names: as good as the
+ * name, to tell one from another. */
+uint64_t wp_conn_device(const struct wp_identity *caller);
 
 /* Queue message; the caller keeps its reference. Nothing happens unless open. A
  * peer that is too slow for it is closed with 1013. */

@@ -8,6 +8,7 @@
 
 #include <stdlib.h>
 
+#include "ws-daemon/refresh_frame.h"
 #include "ws-daemon/wire/client_frame.h"
 
 static void refuse(struct wp_conn *conn, const struct wp_client_frame *frame,
@@ -261,6 +262,9 @@ void wp_frames_in(struct wp_conn *conn, const char *data, size_t len)
 		break;
 	case WP_FRAME_PING:
 		on_ping(conn);
+		break;
+	case WP_FRAME_REFRESH:
+		wp_refresh_frame(conn, &frame);
 		break;
 	case WP_FRAME_WATCH:
 	case WP_FRAME_UNWATCH:

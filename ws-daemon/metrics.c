@@ -11,6 +11,7 @@
 #define FRAMES "waypost_ws_frames_total"
 #define SENDS "waypost_ws_sends_total"
 #define ACKS "waypost_ws_acks_total"
+#define REFRESHES "waypost_ws_refreshes_total"
 
 static const struct wp_metric_desc descs[WP_WS_METRIC_COUNT] = {
 	[WP_M_CONNECTIONS] = { "waypost_ws_connections", NULL,
@@ -89,6 +90,10 @@ static const struct wp_metric_desc descs[WP_WS_METRIC_COUNT] = {
 	[WP_M_HEARTBEATS] = { "waypost_ws_heartbeats_total", NULL,
 			      "Heartbeats answered, one per partition.",
 			      WP_COUNTER },
+	[WP_M_REFRESHED] = { REFRESHES, "result=\"refreshed\"",
+			     "New tokens for open connections.", WP_COUNTER },
+	[WP_M_REFRESH_REFUSED] = { REFRESHES, "result=\"refused\"", NULL,
+				   WP_COUNTER },
 	[WP_M_REVOKED_ENTRIES] = { "waypost_ws_revoked_entries", NULL,
 				   "What connections are held against.",
 				   WP_GAUGE },

@@ -159,6 +159,21 @@ class Revocation(E2eTest):
             self.assertIn(done.returncode, (1, 2))
             self.assertEqual(done.stdout, "")
 
+    def test_a_connection_that_has_a_newer_token(self):
+        bob = self.user()
+        sockets = [self.open(bob), self.open(bob)]
+        sockets[0].send_json({
+            "type": "refresh", "ref": 1, "token": self.stack.token(
+                bob.name, iat=self.issued_later() + 10)})
+        self.assertGreater(
+            sockets[0].expect("refreshed")["expiresInSeconds"], 3500)
+        self.revoke("--user", bob.urn)
+        self.assert_closed(sockets[1])
+        sockets[0].send_json({"type": "ping"})
+        sockets[0].expect("pong")
+        sockets[0].send_json({"type": "refresh", "token": bob.token})
+        self.assertEqual(sockets[0].expect("error")["code"], REVOKED)
+
     # ---- whatever dies ----
 
     def test_a_word_that_nobody_heard(self):

@@ -696,6 +696,35 @@ class Small(WsTest):
 
         self.assert_closed(socket, 4401)
 
+    def test_connection_goes_on_with_a_new_token(self):
+        users = []
+
+        def come(user):
+            users[:] = [user]
+            return self.open(headers={"Authorization": "Bearer " + user.token})
+        socket = self.come_shortly(come)
+        left = socket.expect("connected")["expiresInSeconds"]
+        self.assertLessEqual(left, LIVES_S[-1])
+        self.assertLessEqual(socket.expect("expiring")["inSeconds"], left)
+        user = users[0]
+
+        def refresh(token, answer):
+            socket.send_json({"type": "refresh", "ref": "r", "token": token})
+            said = socket.expect(answer)
+            self.assertEqual(said["ref"], "r")
+            return said
+        self.assertEqual(refresh(self.user().token, "error")["code"],
+                         "forbidden")
+        self.assertEqual(refresh("x", "error")["code"], "unauthorized")
+        self.assertGreater(
+            refresh(self.stack.token(user.name), "refreshed")
+            ["expiresInSeconds"], 3500)
+        self.assertEqual(refresh("x", "error")["code"], "rate_limited")
+        end = time.monotonic() + left + 1
+        wait_for(lambda: time.monotonic() > end, "the first token has ended")
+        socket.send_json({"type": "ping"})
+        socket.expect("pong")
+
     def test_ticket_carries_the_expiry_of_its_token(self):
         def come(user):
             answer = user.call("POST", "/api/ticket")

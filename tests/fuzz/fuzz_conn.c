@@ -21,6 +21,8 @@ static const char *const texts[] = {
 	"{\"type\":\"chat\",\"chatId\":\"c\"}",
 	"{\"type\":\"chat\",\"chatId\":null}",
 	"{\"type\":\"ping\"}",
+	"{\"type\":\"refresh\",\"ref\":2,\"token\":\"a.b.c\"}",
+	"{\"type\":\"refresh\"}",
 	"{\"type\":\"else\"}",
 	"{",
 };

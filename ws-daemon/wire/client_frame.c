@@ -15,9 +15,10 @@ static const struct {
 	const char *name;
 	enum wp_frame_type type;
 } type_names[] = {
-	{ "send", WP_FRAME_SEND },   { "ack", WP_FRAME_ACK },
-	{ "chat", WP_FRAME_CHAT },   { "ping", WP_FRAME_PING },
-	{ "watch", WP_FRAME_WATCH }, { "unwatch", WP_FRAME_UNWATCH },
+	{ "send", WP_FRAME_SEND },       { "ack", WP_FRAME_ACK },
+	{ "chat", WP_FRAME_CHAT },       { "ping", WP_FRAME_PING },
+	{ "watch", WP_FRAME_WATCH },     { "unwatch", WP_FRAME_UNWATCH },
+	{ "refresh", WP_FRAME_REFRESH },
 };
 
 static void read_type(struct wp_json *js, struct wp_client_frame *out)
@@ -83,6 +84,7 @@ enum member {
 	MEMBER_ENVELOPE,
 	MEMBER_IDS,
 	MEMBER_CHAT,
+	MEMBER_TOKEN,
 	MEMBER_COUNT
 };
 
@@ -90,7 +92,7 @@ static const char *const member_names[MEMBER_COUNT] = {
 	[MEMBER_TYPE] = "type",          [MEMBER_REF] = "ref",
 	[MEMBER_KEY] = "idempotencyKey", [MEMBER_EXPIRES] = "expiresInSeconds",
 	[MEMBER_ENVELOPE] = "envelope",  [MEMBER_IDS] = "messageIds",
-	[MEMBER_CHAT] = "chatId",
+	[MEMBER_CHAT] = "chatId",        [MEMBER_TOKEN] = "token",
 };
 
 static void read_member(struct wp_json *js, enum member member,
@@ -118,6 +120,9 @@ static void read_member(struct wp_json *js, enum member member,
 	case MEMBER_CHAT:
 		out->has_chat = true;
 		read_text(js, &out->chat);
+		break;
+	case MEMBER_TOKEN:
+		read_text(js, &out->token);
 		break;
 	case MEMBER_COUNT:
 		wp_json_skip(js, NULL);

@@ -21,6 +21,7 @@ enum wp_frame_type {
 	WP_FRAME_PING,
 	WP_FRAME_WATCH,
 	WP_FRAME_UNWATCH,
+	WP_FRAME_REFRESH,
 };
 
 /* A frame taken apart; slices point into it, data NULL when absent. */
@@ -32,6 +33,7 @@ struct wp_client_frame {
 	struct wp_json_slice expires;  /* expiresInSeconds, without quotes */
 	struct wp_json_slice envelope; /* exact text */
 	struct wp_json_slice chat;     /* chatId, a string */
+	struct wp_json_slice token;    /* a string */
 	bool has_chat;                 /* chatId is there, perhaps null */
 	bool has_ids;                  /* messageIds is there */
 };

@@ -58,8 +58,11 @@ static uint32_t end_of(const struct wp_patience *patience,
 uint32_t wp_patience_deadline(const struct wp_patience *patience,
 			      const struct wp_patience_limits *limits)
 {
-	return earlier(end_of(patience, limits),
-		       earlier(patience->due, patience->expires));
+	uint32_t token = patience->expires;
+
+	if (patience->warns != 0)
+		token = earlier(token, patience->warns);
+	return earlier(end_of(patience, limits), earlier(patience->due, token));
 }
 
 static enum wp_patience_verdict ask(struct wp_patience *patience,
@@ -91,6 +94,10 @@ wp_patience_judge(struct wp_patience *patience,
 	/* A message that has begun has as long as silence has. */
 	if (patience->is_holding && now >= patience->begun + limits->idle)
 		return WP_PATIENCE_ENDLESS;
+	if (patience->warns != 0 && now >= patience->warns) {
+		patience->warns = 0;
+		return WP_PATIENCE_EXPIRING;
+	}
 	if (is_silent || now >= patience->due)
 		return ask(patience, limits, now);
 	return WP_PATIENCE_FINE;

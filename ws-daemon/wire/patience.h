@@ -18,10 +18,11 @@ struct wp_patience_limits {
 	uint32_t answer;   /* there is this much time for an answer to one */
 };
 
-/* Private but for due, expires and is_blocked. */
+/* Private but for due, expires, warns and is_blocked. */
 struct wp_patience {
 	uint32_t due;     /* the next ping; while not open, the end of it all */
 	uint32_t expires; /* the token's end */
+	uint32_t warns;   /* when it is told that this is near; 0: no more */
 	uint32_t heard;   /* the last sign of life */
 	union {           /* nobody is asked behind a queue that stands */
 		uint32_t moved; /* is_blocked: the last time that it was not */
@@ -44,10 +45,11 @@ void wp_patience_hold(struct wp_patience *patience, bool is_holding,
 
 enum wp_patience_verdict {
 	WP_PATIENCE_FINE,
-	WP_PATIENCE_PING,    /* ask it; that it was asked is noted */
-	WP_PATIENCE_SILENT,  /* it does not answer */
-	WP_PATIENCE_SLOW,    /* it takes nothing */
-	WP_PATIENCE_ENDLESS, /* its message does not end */
+	WP_PATIENCE_PING,     /* ask it; that it was asked is noted */
+	WP_PATIENCE_SILENT,   /* it does not answer */
+	WP_PATIENCE_SLOW,     /* it takes nothing */
+	WP_PATIENCE_ENDLESS,  /* its message does not end */
+	WP_PATIENCE_EXPIRING, /* tell it; that it was told is noted */
 	WP_PATIENCE_EXPIRED,
 };
 

@@ -8,6 +8,7 @@
 
 #include <ev.h>
 
+#include "lib/auth/token.h"
 #include "lib/base/clock.h"
 #include "lib/live/gather.h"
 #include "lib/redis/async.h"
@@ -150,11 +151,16 @@ static void add_response(struct wp_buf *out, size_t len)
 /* Everybody is whom they say they are, and Redis is told at once. */
 static void on_request(struct wp_conn *conn, const struct wp_head *request)
 {
-	struct wp_urn urn;
+	struct wp_identity caller = { 0 };
 
 	(void)request;
-	need(wp_urn_parse(&urn, asking, strlen(asking), NULL) == WP_OK &&
-	     wp_hub_join(conn->parts->live.hub, &conn->member, &urn) == WP_OK);
+	need(wp_urn_parse(&caller.user, asking, strlen(asking), NULL) ==
+		     WP_OK &&
+	     wp_name_hash("", asking, strlen(asking), caller.subject) ==
+		     WP_OK &&
+	     wp_hub_join(conn->parts->live.hub, &conn->member, &caller.user) ==
+		     WP_OK);
+	wp_revoked_mark(&conn->member.marks, &caller);
 	conn->admission->expires_s = wp_wall_ms() / 1000 + HOUR_S;
 	add_response(&conn->admission->response, asked->response_bytes);
 	conn->is_admitted = true;
@@ -192,11 +198,16 @@ void ws_world_start(struct ws_world *w)
 	memset(w, 0, sizeof(*w));
 	need(wp_conf_load_begin(&load, &w->conf, &program, NULL) == WP_OK);
 	wp_conf_load_end(&load);
+	free(w->conf.auth.jwt_secret);
+	w->conf.auth.jwt_secret = strdup(WS_WORLD_SECRET);
+	need(w->conf.auth.jwt_secret != NULL &&
+	     wp_auth_new(&w->auth, &w->conf, NULL) == WP_OK);
 	w->loop = ev_loop_new(EVFLAG_AUTO);
 	w->listen_fd = listen_for_nobody();
 	need(w->loop != NULL && wp_ws_metrics_new(&w->metrics, NULL) == WP_OK);
 	setup.loop = w->loop;
 	setup.conf = &w->conf;
+	setup.auth = w->auth;
 	setup.metrics = w->metrics;
 	setup.fd = w->listen_fd;
 	need(wp_server_new(&w->server, &setup, NULL) == WP_OK);
@@ -212,6 +223,7 @@ void ws_world_stop(struct ws_world *w)
 	wp_server_free(&w->server);
 	while (ws_world_answer())
 		;
+	wp_auth_free(&w->auth);
 	wp_metrics_free(&w->metrics);
 	wp_conf_release(&w->conf);
 	ev_loop_destroy(w->loop);

@@ -16,8 +16,11 @@
 #include "ws-daemon/conn.h"
 #include "ws-daemon/server.h"
 
+#define WS_WORLD_SECRET "0123456789abcdef0123456789abcdef"
+
 struct ws_world {
-	struct wp_conf conf; /* presets; may be changed at any time */
+	struct wp_conf conf;  /* presets; may be changed at any time */
+	struct wp_auth *auth; /* of HS256 tokens under WS_WORLD_SECRET */
 	struct ev_loop *loop;
 	struct wp_metrics *metrics;
 	struct wp_server *server;

@@ -176,9 +176,29 @@ static void nothing_is_due_before_the_deadline(void **state)
 	}
 }
 
+static void a_token_that_ends_soon_is_told_of_once(void **state)
+{
+	struct wp_patience p = begun();
+
+	(void)state;
+	p.due = NEVER;
+	p.warns = START + 5;
+	p.expires = START + 8;
+	assert_int_equal(wp_patience_deadline(&p, &limits), START + 5);
+	assert_int_equal(judge(&p, START + 4), WP_PATIENCE_FINE);
+	assert_int_equal(judge(&p, START + 5), WP_PATIENCE_EXPIRING);
+	assert_int_equal(judge(&p, START + 6), WP_PATIENCE_FINE);
+	assert_int_equal(wp_patience_deadline(&p, &limits), START + 8);
+	assert_int_equal(judge(&p, START + 8), WP_PATIENCE_EXPIRED);
+	/* Who was not looked at in time is not told what is over. */
+	p.warns = START + 5;
+	assert_int_equal(judge(&p, START + 8), WP_PATIENCE_EXPIRED);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_token_that_ends_soon_is_told_of_once),
 		cmocka_unit_test(silent_peer_is_asked_and_then_dropped),
 		cmocka_unit_test(peer_that_answers_is_asked_for_ever),
 		cmocka_unit_test(nobody_is_dropped_unasked),

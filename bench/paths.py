@@ -14,6 +14,7 @@ import argparse
 import glob
 import os
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
@@ -21,7 +22,7 @@ import time
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, os.path.join(ROOT, "tools"))
 
-from devkit.stack import Stack  # noqa: E402
+from devkit.stack import Stack, no_limits  # noqa: E402
 from devkit.user import User, envelope  # noqa: E402
 
 SINGLES, BATCHES, BATCH, READS, FRAMES, CROWD = 200, 10, 100, 10, 200, 100
@@ -57,6 +58,14 @@ def processor_ns(session):
     return total
 
 
+def limits_of(build):
+    """None, also where the build is of before there were any."""
+    said = subprocess.run(
+        [os.path.join(build, "waypost-handlers"), "--print-config"],
+        capture_output=True, text=True, check=False).stdout
+    return {"limits": no_limits()} if "\nlimits:" in said else {}
+
+
 class Side:
     """One build, running."""
 
@@ -64,7 +73,7 @@ class Side:
         self.name = name
         self.stack = Stack(os.path.join(folder, name), build=build, config={
             "mailbox": {"partitions": PARTITIONS,
-                        "max_waiting": 100000}})
+                        "max_waiting": 100000}, **limits_of(build)})
         self.stack.start()
         self.times = {}  # step -> [(wall s, processor ns), …]
         self.sender = User(self.stack, "sender")

@@ -21,7 +21,7 @@ import time
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, os.path.join(ROOT, "tools"))
 
-from devkit.stack import Stack  # noqa: E402
+from devkit.stack import Stack, no_limits  # noqa: E402
 from devkit.user import User  # noqa: E402
 
 QUIET_S, POKE_TIMEOUT_S = 1.0, 30
@@ -109,6 +109,7 @@ def main():
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     with tempfile.TemporaryDirectory(prefix="wpb") as folder:
         stack = Stack(os.path.join(folder, "s"), build=options.build, config={
+            "limits": no_limits(),
             "websocket": {"max_connections": options.connections + 10}})
         stack.start()
         try:

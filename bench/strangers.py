@@ -16,7 +16,7 @@ import time
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, os.path.join(ROOT, "tools"))
 
-from devkit.stack import Stack  # noqa: E402
+from devkit.stack import Stack, no_limits  # noqa: E402
 from devkit.user import User, envelope  # noqa: E402
 
 BATCH, WAIT_S, LOOK_S = 100, 600, 0.1
@@ -76,6 +76,7 @@ def main():
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="wpb") as folder:
         stack = Stack(os.path.join(folder, "s"), build=options.build, config={
+            "limits": no_limits(),
             "mailbox": {"partitions": options.partitions}})
         stack.start()
         try:

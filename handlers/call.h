@@ -22,6 +22,7 @@
 #include "lib/auth/token.h"
 #include "lib/base/arena.h"
 #include "lib/base/buf.h"
+#include "lib/limit/rates.h"
 #include "lib/live/store_thread.h"
 
 #include "handlers/backend.h"
@@ -46,8 +47,9 @@ struct wp_call {
 	/* The rest is not the handlers'. */
 	const struct wp_endpoint *endpoint; /* NULL: there is none */
 	uint64_t start_us;
-	bool is_waiting; /* counted in ctx->n_waiting */
-	bool is_over;    /* wp_call_end() was called */
+	enum wp_limit_class limit; /* of limit.c: as what it was charged */
+	bool is_waiting;           /* counted in ctx->n_waiting */
+	bool is_over;              /* wp_call_end() was called */
 	/* Whose call it is. on_end: the answer has come later */
 	void (*on_end)(struct wp_call *call);
 	void *owner;

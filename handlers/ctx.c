@@ -99,6 +99,35 @@ static enum wp_err make_revocations(struct wp_ctx *ctx, struct wp_error *err)
 	return wp_revocations_new(&ctx->revocations, &setup, err);
 }
 
+/* ---- limits ---- */
+
+static enum wp_err pay(void *ctx_, const struct wp_cmd *cmd, wp_reply_fn fn,
+		       void *fn_ctx)
+{
+	const struct wp_ctx *ctx = ctx_;
+
+	return wp_backend_do(ctx->backend, WP_LINE_SHORT, cmd, fn, fn_ctx);
+}
+
+static enum wp_err make_limiter(struct wp_ctx *ctx, struct wp_error *err)
+{
+	const struct wp_conf *conf = ctx->conf;
+	struct wp_limit_rates rates;
+	const struct wp_limiter_setup setup = {
+		.rates = &rates,
+		.secret = conf->auth.store_secret,
+		.call = pay,
+		.ctx = ctx,
+		.metrics = ctx->shared->metrics,
+		.limited = WP_H_LIMITED,
+		.errors = WP_H_LIMIT_ERRORS,
+	};
+	enum wp_err rc = wp_limit_rates_read(&rates, conf->limits.rates.items,
+					     conf->limits.rates.n, err);
+
+	return rc == WP_OK ? wp_limiter_new(&ctx->limiter, &setup, err) : rc;
+}
+
 /* ---- making, freeing ---- */
 
 enum wp_err wp_ctx_init(struct wp_ctx *ctx, struct wp_shared *shared,
@@ -122,6 +151,8 @@ enum wp_err wp_ctx_init(struct wp_ctx *ctx, struct wp_shared *shared,
 	rc = wp_backend_new(&ctx->backend, &setup, err);
 	if (rc == WP_OK)
 		rc = make_revocations(ctx, err);
+	if (rc == WP_OK)
+		rc = make_limiter(ctx, err);
 	return rc == WP_OK ? make_gather(ctx, err) : rc;
 }
 
@@ -136,6 +167,7 @@ void wp_ctx_release(struct wp_ctx *ctx)
 	wp_backend_free(&ctx->backend);
 	wp_gather_free(&ctx->gather);
 	wp_revocations_free(&ctx->revocations);
+	wp_limiter_free(&ctx->limiter);
 	wp_token_cache_free(&ctx->tokens);
 	wp_cmd_release(&ctx->cmd);
 	if (ctx->loop != NULL)

@@ -16,7 +16,9 @@
 #include "lib/base/err.h"
 #include "lib/base/log.h"
 #include "lib/base/random.h"
+#include "lib/limit/address.h"
 #include "lib/live/gather.h"
+#include "lib/live/limiter.h"
 #include "lib/live/store_thread.h"
 #include "lib/metrics/metrics.h"
 #include "lib/redis/cmd.h"
@@ -60,6 +62,8 @@ struct wp_ctx {
 	struct wp_gather *gather;           /* owned: sends of all requests */
 	struct wp_token_cache *tokens;      /* owned */
 	struct wp_revocations *revocations; /* owned */
+	struct wp_limiter *limiter;         /* owned */
+	struct wp_alike alike;
 	struct wp_ready ready;
 	struct wp_random_pool random; /* for the ids of requests */
 	size_t n_waiting;  /* calls that wait for Redis or the store */
@@ -80,7 +84,7 @@ void wp_shared_init(struct wp_shared *shared, const struct wp_conf *conf,
  *
  * Ownership:  the caller's; end with wp_ctx_release(), also after an error
  * Errors:     as wp_store_thread_start(), wp_backend_new(), wp_gather_new(),
- *             wp_token_cache_new(), wp_revocations_new()
+ *             wp_limiter_new(), wp_token_cache_new(), wp_revocations_new()
  */
 enum wp_err wp_ctx_init(struct wp_ctx *ctx, struct wp_shared *shared,
 			struct wp_error *err) WP_MUST_USE;

@@ -23,6 +23,7 @@
 #include "lib/mailbox/submit.h"
 #include "lib/name/msgid.h"
 
+#include "handlers/limit.h"
 #include "handlers/metrics.h"
 
 enum { BATCH_MAX = WP_GROUP_MAX };
@@ -438,6 +439,7 @@ bool wp_handle_send_batch(struct wp_call *call)
 	}
 	if (!read_batch(call, batch))
 		return true;
+	wp_limit_batch(call, batch->n);
 	lay_out(batch);
 	batch->submit = (struct submit){
 		.sends = { .list = batch->list,

@@ -27,6 +27,14 @@
 		.help = "Time from the request's headers to its answer.", \
 		.type = WP_HISTOGRAM,                                     \
 	},
+#define LIMITED(name_, text, ...)                                              \
+	[WP_H_LIMITED + WP_LIMIT_##name_] = {                                  \
+		.name = "waypost_limited_total",                               \
+		.labels = "class=\"" text "\"",                                \
+		.help = "What was refused with 429 or rate_limited, by class " \
+			"of limits.",                                          \
+		.type = WP_COUNTER,                                            \
+	},
 #define COUNTED(ROW) WP_ENDPOINTS(ROW) ROW(none, )
 
 static const struct wp_metric_desc descs[WP_H_COUNT] = {
@@ -49,6 +57,13 @@ static const struct wp_metric_desc descs[WP_H_COUNT] = {
 			 "Message ids in acks that held.", WP_COUNTER },
 	[WP_H_REVOKED_ENTRIES] = { "waypost_http_revoked_entries", NULL,
 				   "What tokens are held against.", WP_GAUGE },
+	WP_LIMIT_CLASSES(
+		LIMITED)[WP_H_LIMIT_ERRORS] = { "waypost_limit_errors_total",
+						NULL,
+						"Payments to the limits in "
+						"Redis that failed; "
+						"nobody was refused for it.",
+						WP_COUNTER },
 	[WP_H_PROCESSES] = { "waypost_http_processes", NULL,
 			     "Handler processes that are ready.", WP_GAUGE },
 	[WP_H_RESTARTS] = { "waypost_http_process_restarts_total", NULL,

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "lib/base/err.h"
+#include "lib/limit/rates.h"
 #include "lib/metrics/metrics.h"
 
 #include "handlers/endpoints.h"
@@ -27,6 +28,8 @@ enum wp_handlers_metric {
 	WP_H_PULLED,
 	WP_H_ACKED,
 	WP_H_REVOKED_ENTRIES,
+	WP_H_LIMITED,
+	WP_H_LIMIT_ERRORS = WP_H_LIMITED + WP_LIMIT_COUNT,
 	WP_H_PROCESSES,
 	WP_H_RESTARTS,
 	WP_H_COUNT

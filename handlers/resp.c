@@ -15,7 +15,9 @@
 
 #define REQUEST_HEADERS \
 	"Authorization, Content-Type, Idempotency-Key, X-Request-Id"
-#define EXPOSED_HEADERS "X-Request-Id, X-Durability, Retry-After"
+#define EXPOSED_HEADERS                             \
+	"X-Request-Id, X-Durability, Retry-After, " \
+	"RateLimit, RateLimit-Policy"
 
 static const char type_json[] = "application/json";
 static const char type_text[] = "text/plain; charset=utf-8";
@@ -23,7 +25,9 @@ static const char type_text[] = "text/plain; charset=utf-8";
 enum {
 	KEEP_BYTES = 128 * 1024, /* of a buffer between two requests */
 	RETRY_MAX_S = 2,
+	LIMITED_SPREAD_S = 3, /* more seconds, none included */
 };
+static const int64_t ns_per_s = 1000000000;
 
 void wp_resp_init(struct wp_resp *resp)
 {
@@ -47,6 +51,7 @@ void wp_resp_clear(struct wp_resp *resp)
 	resp->status = 0;
 	resp->type = NULL;
 	resp->methods = 0;
+	resp->rate = (struct wp_resp_rate){ 0 };
 	if (resp->body.cap > KEEP_BYTES)
 		wp_buf_release(&resp->body);
 	wp_buf_clear(&resp->body);
@@ -132,6 +137,20 @@ void wp_resp_error(struct wp_resp *resp, unsigned int status, const char *code,
 void wp_resp_unavailable(struct wp_resp *resp, const char *sentence)
 {
 	wp_resp_error(resp, 503, "unavailable", sentence);
+}
+
+static int64_t seconds(int64_t ns)
+{
+	return (ns + ns_per_s - 1) / ns_per_s;
+}
+
+void wp_resp_limited(struct wp_resp *resp, int64_t wait_ns)
+{
+	wp_resp_error(resp, 429, "rate_limited",
+		      "too many requests; repeat after Retry-After");
+	add_number(&resp->headers, "Retry-After",
+		   seconds(wait_ns) - 1 +
+			   wp_http_retry_after_s(LIMITED_SPREAD_S));
 }
 
 void wp_resp_internal(struct wp_resp *resp)
@@ -221,6 +240,27 @@ static void add_default(struct wp_resp *resp, const char *name,
 		wp_resp_header(resp, name, value);
 }
 
+/* Two items of structured fields (RFC 9651): a string and its parameters. */
+static void add_rate(struct wp_resp *resp)
+{
+	const struct wp_resp_rate *rate = &resp->rate;
+	struct wp_buf *out = &resp->headers;
+
+	wp_buf_add_str(out, "RateLimit-Policy: \"");
+	wp_buf_add_str(out, rate->name);
+	wp_buf_add_str(out, "\";q=");
+	wp_buf_add_int(out, rate->burst);
+	wp_buf_add_str(out, ";w=");
+	wp_buf_add_int(out, rate->window_s);
+	wp_buf_add_str(out, "\r\nRateLimit: \"");
+	wp_buf_add_str(out, rate->name);
+	wp_buf_add_str(out, "\";r=");
+	wp_buf_add_int(out, rate->left);
+	wp_buf_add_str(out, ";t=");
+	wp_buf_add_int(out, seconds(rate->full_ns));
+	wp_buf_add_str(out, "\r\n");
+}
+
 /* Complete the headers by those of every answer, and write all before them. */
 static void write_head(struct wp_resp *resp, const struct wp_req *req,
 		       const struct wp_conf *conf)
@@ -232,6 +272,8 @@ static void write_head(struct wp_resp *resp, const struct wp_req *req,
 	if (resp->status == 200)
 		add_default(resp, "Accept-Ranges", "none");
 	wp_resp_header(resp, "X-Request-Id", req->id);
+	if (resp->rate.name != NULL)
+		add_rate(resp);
 	if (resp->methods != 0)
 		add_methods(resp, "Allow");
 	add_cors(resp, req, conf);

@@ -3,13 +3,15 @@
  *
  * What every answer has (docs/openapi.yaml "info") is added here and nowhere
  * else: X-Request-Id, Cache-Control, Vary and CORS; with 200 Accept-Ranges,
- * with an error of 401 WWW-Authenticate, with one of 503 Retry-After.
+ * with an error of 401 WWW-Authenticate, with one of 429 or 503 Retry-After;
+ * RateLimit and RateLimit-Policy where the caller has a limit.
  */
 #ifndef WP_HANDLERS_RESP_H
 #define WP_HANDLERS_RESP_H
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "lib/base/buf.h"
 #include "lib/base/err.h"
@@ -17,13 +19,26 @@
 
 #include "handlers/req.h"
 
+/*
+ * What the caller may do yet, as this process knows it: no more than that is
+ * left. Source: draft-ietf-httpapi-ratelimit-headers-10.
+ */
+struct wp_resp_rate {
+	const char *name; /* of the class; NULL: nothing is told */
+	int64_t burst;
+	int64_t window_s;
+	int64_t left;
+	int64_t full_ns; /* in which all of the burst is there again */
+};
+
 struct wp_resp {
 	unsigned int status;
-	const char *type;      /* Content-Type; NULL = no body at all */
-	unsigned int methods;  /* Allow, and those of CORS; 0 = not said */
-	struct wp_buf body;    /* owned */
-	struct wp_buf headers; /* owned; use wp_resp_header() */
-	struct wp_buf head;    /* owned */
+	const char *type;         /* Content-Type; NULL = no body at all */
+	unsigned int methods;     /* Allow, and those of CORS; 0 = not said */
+	struct wp_resp_rate rate; /* stays whatever the answer becomes */
+	struct wp_buf body;       /* owned */
+	struct wp_buf headers;    /* owned; use wp_resp_header() */
+	struct wp_buf head;       /* owned */
 };
 
 void wp_resp_init(struct wp_resp *resp);
@@ -64,6 +79,12 @@ void wp_resp_add_error(struct wp_buf *out, const char *code,
 
 /* 503 with code unavailable: a part is down; nothing is known of a write. */
 void wp_resp_unavailable(struct wp_resp *resp, const char *sentence);
+
+/*
+ * 429 with code rate_limited. Retry-After is wait_ns in seconds, rounded up,
+ * and up to two more: those who wait for one moment are not to come together.
+ */
+void wp_resp_limited(struct wp_resp *resp, int64_t wait_ns);
 
 /* 500 with code internal, for what only a lack of memory brings about. */
 void wp_resp_internal(struct wp_resp *resp);

@@ -1,6 +1,7 @@
 /*
- * serve.c - the order in which a request may fail: path, method, caller, what
- * callers of this kind may do, and only then what the handler finds.
+ * serve.c - the order in which a request may fail: the address that it comes
+ * from, path, method, caller, the caller's limit, what callers of this kind may
+ * do, and only then what the handler finds.
  *
  * The log line has neither path nor query, neither caller nor message: nothing
  * that joins a sender with a message (docs/architecture.md "Privacy").
@@ -14,6 +15,7 @@
 #include "lib/base/clock.h"
 
 #include "handlers/endpoints.h"
+#include "handlers/limit.h"
 #include "handlers/metrics.h"
 
 enum who { FOR_USERS, FOR_KEYS, FOR_BOTH, FOR_PROBES };
@@ -29,7 +31,8 @@ struct wp_endpoint {
 	enum wp_endpoint_id id;
 	unsigned int methods;
 	enum who who;
-	enum wp_scope scope; /* that a key must have */
+	enum wp_scope scope;       /* that a key must have */
+	enum wp_limit_class limit; /* of users */
 	enum need need;
 };
 
@@ -38,14 +41,15 @@ struct wp_endpoint {
 #define WHO_KEY(scope_) .who = FOR_KEYS, .scope = WP_SCOPE_##scope_
 #define WHO_EITHER(scope_) .who = FOR_BOTH, .scope = WP_SCOPE_##scope_
 
-#define ROW(name_, path_, alias_, methods_, who_, need_) \
-	{ .id = WP_ENDPOINT_##name_,                     \
-	  .name = #name_,                                \
-	  .path = (path_),                               \
-	  .alias = (alias_),                             \
-	  .methods = (methods_),                         \
-	  WHO_##who_,                                    \
-	  .need = NEED_##need_,                          \
+#define ROW(name_, path_, alias_, methods_, who_, limit_, need_) \
+	{ .id = WP_ENDPOINT_##name_,                             \
+	  .name = #name_,                                        \
+	  .path = (path_),                                       \
+	  .alias = (alias_),                                     \
+	  .methods = (methods_),                                 \
+	  WHO_##who_,                                            \
+	  .limit = WP_LIMIT_##limit_,                            \
+	  .need = NEED_##need_,                                  \
 	  .handle = wp_handle_##name_ },
 
 static const struct wp_endpoint endpoints[] = { WP_ENDPOINTS(ROW) };
@@ -146,6 +150,23 @@ static void turn_away(struct wp_call *call)
 		      "too many requests wait here; repeat later");
 }
 
+static bool is_probe(const struct wp_call *call)
+{
+	return call->endpoint != NULL && call->endpoint->who == FOR_PROBES;
+}
+
+/* It is known who asks. A key has one limit, whatever it is used for. */
+static bool let_in(struct wp_call *call)
+{
+	const struct wp_endpoint *endpoint = call->endpoint;
+
+	if (!wp_limit_caller(call, call->caller.kind == WP_KIND_KEY
+					   ? WP_LIMIT_KEY
+					   : endpoint->limit))
+		return true;
+	return is_allowed(call) ? endpoint->handle(call) : true;
+}
+
 /* The caller is known, and whether his token is good still; as a handler. */
 static bool enter(struct wp_call *call, enum wp_judgement judgement)
 {
@@ -160,7 +181,7 @@ static bool enter(struct wp_call *call, enum wp_judgement judgement)
 				    "be told now; repeat later");
 		return true;
 	default:
-		return call->endpoint->handle(call);
+		return let_in(call);
 	}
 }
 
@@ -173,6 +194,8 @@ static bool answer(struct wp_call *call)
 	const struct wp_endpoint *endpoint = call->endpoint;
 	struct wp_error err;
 
+	if (!is_probe(call) && !wp_limit_begin(call))
+		return true;
 	if (endpoint == NULL) {
 		wp_resp_error(&call->resp, 404, "not_found",
 			      "there is nothing at this path");
@@ -204,17 +227,10 @@ static bool answer(struct wp_call *call)
 		wp_resp_error(&call->resp, 401, "unauthorized", err.msg);
 		return true;
 	}
-	if (!is_allowed(call))
-		return true;
 	/* Who takes a key away waits for nobody: it is looked up each time. */
 	if (call->caller.kind == WP_KIND_KEY)
-		return endpoint->handle(call);
+		return let_in(call);
 	return wp_call_judge(call, enter);
-}
-
-static bool is_probe(const struct wp_call *call)
-{
-	return call->endpoint != NULL && call->endpoint->who == FOR_PROBES;
 }
 
 static enum wp_crowd crowd_of(const struct wp_call *call)
@@ -309,6 +325,8 @@ void wp_serve_end(struct wp_call *call)
 {
 	if (call->is_waiting)
 		call->ctx->n_waiting--;
+	if (!is_probe(call))
+		wp_limit_end(call);
 	/* That the peer has gone meanwhile changes nothing any more. */
 	(void)wp_resp_write(&call->resp, &call->req, call->ctx->conf);
 	record(call, wp_mono_us());

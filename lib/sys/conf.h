@@ -147,6 +147,10 @@ struct wp_conf {
 	} presence;
 
 	struct {
+		struct wp_conf_list rates; /* see lib/limit/rates.h */
+	} limits;
+
+	struct {
 		bool enabled; /* somebody reads wp:{p}:push */
 		int64_t max_commands;
 	} push;

@@ -11,7 +11,7 @@ import re
 import yaml
 
 # Made by the web server or before a path counts; in the one form of an error.
-ANYWHERE = {400, 404, 405, 408, 411, 413, 414, 431, 500, 502, 503, 504}
+ANYWHERE = {400, 404, 405, 408, 411, 413, 414, 429, 431, 500, 502, 503, 504}
 TYPES = {"object": dict, "array": list, "string": str, "boolean": bool,
          "integer": int}
 

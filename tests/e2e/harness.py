@@ -21,7 +21,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(ROOT, "tools"))
 
-from devkit.stack import Stack  # noqa: E402
+from devkit.stack import Stack, no_limits  # noqa: E402
 from devkit.user import User, envelope  # noqa: E402,F401
 from devkit.websocket import Closed, Refused, WebSocket  # noqa: E402,F401
 
@@ -73,10 +73,15 @@ def scratch():
 
 
 def new_stack(config=None, **how):
-    """Start a stack; everything is stopped when the run ends."""
+    """Start a stack; everything is stopped when the run ends.
+
+    Without limits, unless config says how far they go: most that need one of
+    their own do more at once than users do.
+    """
     settings = {"mailbox": {"partitions": PARTITIONS}}
     for section, values in (config or {}).items():
         settings.setdefault(section, {}).update(values)
+    settings.setdefault("limits", no_limits())
     state = scratch()
     stack = Stack(state, WEB, build=os.environ.get("WAYPOST_E2E_BUILD"),
                   config=settings, slowness=SLOWNESS, **how)
@@ -96,6 +101,7 @@ def shared_stack():
             "auth": {"public_key_files": [key]},
             "cors": {"allowed_origins": [ALLOWED_ORIGIN]},
             "websocket": {"cookie_name": "waypost"},
+            "limits": {},  # the presets limit nobody who does one thing
         })
     return _shared
 

@@ -6,7 +6,8 @@ import sys
 
 from devkit.process import Program
 from devkit.stack import listens
-from harness import ROOT, SLOWNESS, E2eTest, envelope, scratch, wait_for
+from harness import (ROOT, SLOWNESS, E2eTest, envelope, new_stack, scratch,
+                     wait_for)
 
 sys.path.insert(0, os.path.join(ROOT, "bench"))
 from herd import fastcgi  # noqa: E402
@@ -17,6 +18,10 @@ LIMITS = ("empty_fcgi", "script_loop", "ws_loop")
 
 
 class Bench(E2eTest):
+    @classmethod
+    def make_stack(cls):
+        return new_stack()
+
     def setUp(self):
         self.folder = scratch()
         self.address = f"127.0.0.1:{self.stack.port}"

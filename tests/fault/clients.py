@@ -78,6 +78,11 @@ def claim_of(message):
         return None
 
 
+def is_odd(answer):
+    """Neither good nor to be repeated: some programs have limits."""
+    return answer.status < 500 and answer.status != 429
+
+
 def code_of(answer):
     try:
         return answer.json().get("code", "")
@@ -196,7 +201,7 @@ class Sender(Client):
 
     def not_accepted(self, send, status, code):
         is_refused = 400 <= status < 500 or code == "overloaded"
-        if is_refused and code != "overloaded" and status != 429:
+        if is_refused and code != "overloaded" and code != "rate_limited":
             self.context.complain(
                 f"{self.name}: send {send.number}: {status} {code}")
             send.refuse(self.now())
@@ -218,7 +223,7 @@ class BatchSender(Sender):
             if answer is not None and answer.status == 202:
                 if self.read(drawn, answer.json()["results"]):
                     return
-            elif answer is not None and answer.status < 500:
+            elif answer is not None and is_odd(answer):
                 self.odd("batch", answer)
                 return
             self.pause(self.random.uniform(0.05, 0.3))
@@ -291,7 +296,8 @@ class SocketSender(Sender):
             if frame["type"] == "accepted":
                 self.history.accept(send, frame["id"], self.now())
                 del open_ones[frame["ref"]]
-            elif frame.get("code") not in ("overloaded", "unavailable"):
+            elif frame.get("code") not in ("overloaded", "unavailable",
+                                           "rate_limited"):
                 self.context.complain(
                     f"{self.name}: ws send: {frame.get('code')}")
                 del open_ones[frame["ref"]]
@@ -413,7 +419,7 @@ class Receiver(Client):
                 raise ConnectionError("no connected frame")
         except Refused as refused:
             self.context.count("connect", refused.response.status)
-            if refused.response.status < 500:
+            if is_odd(refused.response):
                 self.odd("connect", refused.response)
             return False
         except (Closed, *NETWORK):
@@ -480,7 +486,7 @@ class Receiver(Client):
         started = self.now()
         answer = self.call("pull", self.user.pull, **query)
         if answer is None or answer.status != 200:
-            if answer is not None and answer.status < 500:
+            if answer is not None and is_odd(answer):
                 self.odd("pull", answer)
             return None
         try:
@@ -528,7 +534,7 @@ class Receiver(Client):
         if answer is not None and answer.status == 204:
             ack.confirm(self.now())
             return True
-        if answer is not None and answer.status < 500:
+        if answer is not None and is_odd(answer):
             self.odd("ack", answer)
         return False
 

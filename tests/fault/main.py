@@ -31,7 +31,7 @@ import remains  # noqa: E402
 from clocks import Clocks  # noqa: E402
 from devkit.process import StartError  # noqa: E402
 from devkit.redis import RedisError  # noqa: E402
-from devkit.stack import WEB_SERVERS, Stack  # noqa: E402
+from devkit.stack import WEB_SERVERS, Stack, no_limits  # noqa: E402
 from faults import KINDS, SANITIZER_STATUS, Faults, plan  # noqa: E402
 from history import Violation, check  # noqa: E402
 from history import History  # noqa: E402
@@ -46,6 +46,9 @@ PROBES = 2
 EPISODE_S, ROUND_S = 240, 30
 PARTITIONS = 4
 WORKERS = WEBSOCKETS = POOLS = 2
+# Some of the programs that clients meet limit them, and closely.
+LIMITED = ("handlers-1", "websocket-1")
+LIMITS = "send=10/20,pull=10/20,ack=10/20"
 DISK_MB = 256
 CLOCK_PROOF_S = 1000
 EVIDENCE = 6  # violations of a kind that are told in full
@@ -118,8 +121,9 @@ class Episode:
                 build=self.options.build, workers=WORKERS,
                 websockets=WEBSOCKETS, pools=POOLS,
                 config={"mailbox": {"partitions": PARTITIONS},
-                        "worker": {"sweep_interval_ms": 100}},
-                program_env=self.clocks.env, slowness=SLOWNESS)
+                        "worker": {"sweep_interval_ms": 100},
+                        "limits": no_limits()},
+                program_env=self.program_env, slowness=SLOWNESS)
             self.stack.start(READY_S)
             if self.clocks.are_there:
                 self.see_clock_step()
@@ -138,6 +142,12 @@ class Episode:
             disk.unmount()
             shutil.rmtree(folder, ignore_errors=True)
         return self.found
+
+    def program_env(self, name):
+        env = self.clocks.env(name)
+        if name in LIMITED:
+            env["WAYPOST_LIMITS_RATES"] = LIMITS
+        return env
 
     def see_clock_step(self):
         """A clock that cannot be set would make its faults mean nothing."""

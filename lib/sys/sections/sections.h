@@ -22,6 +22,7 @@ extern const struct wp_conf_section wp_conf_worker;
 extern const struct wp_conf_section wp_conf_websocket; /* all, but what */
 extern const struct wp_conf_section wp_conf_beat;      /* workers must know */
 extern const struct wp_conf_section wp_conf_presence;
+extern const struct wp_conf_section wp_conf_limits;
 extern const struct wp_conf_section wp_conf_push;
 extern const struct wp_conf_section wp_conf_store;  /* which backend */
 extern const struct wp_conf_section wp_conf_sqlite; /* in store as well */

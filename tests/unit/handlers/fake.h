@@ -175,6 +175,12 @@ static char fake_empty[] = "";
 static char fake_sqlite[] = "sqlite";
 static char fake_db[] = "/nonexistent/waypost.db";
 static char *fake_origins[] = { fake_origin, NULL };
+static char fake_no_send[] = "send=off", fake_no_pull[] = "pull=off";
+static char fake_no_ack[] = "ack=off", fake_no_presence[] = "presence=off";
+static char fake_no_ticket[] = "ticket=off", fake_no_failed[] = "failed=off";
+static char *fake_no_limits[] = { fake_no_send,   fake_no_pull,
+				  fake_no_ack,    fake_no_presence,
+				  fake_no_ticket, fake_no_failed };
 static char *fake_claims[] = { fake_sub, NULL };
 
 static inline void fake_conf(struct wp_conf *conf)
@@ -208,6 +214,9 @@ static inline void fake_conf(struct wp_conf *conf)
 	conf->cors.allowed_origins.n = 1;
 	conf->cors.allow_credentials = true;
 	conf->cors.max_age_seconds = 600;
+	conf->limits.rates.items = fake_no_limits;
+	conf->limits.rates.n =
+		sizeof(fake_no_limits) / sizeof(fake_no_limits[0]);
 	conf->handlers.max_batch_bytes = 8192;
 	conf->store.backend = fake_sqlite;
 	conf->store.sqlite_path = fake_db;

@@ -161,17 +161,43 @@ static void each_route_was_tried(void **state)
 	size_t n = 0;
 
 	(void)state;
-#define COUNT(name_, path_, alias_, methods_, who_, need_)   \
-	do {                                                 \
-		if (strcmp(#need_, "NONE") == 0)             \
-			break; /* the probes */              \
-		assert_true(n < ROUTES);                     \
-		assert_string_equal(routes[n].name, #name_); \
-		n++;                                         \
+#define COUNT(name_, path_, alias_, methods_, who_, limit_, need_) \
+	do {                                                       \
+		if (strcmp(#need_, "NONE") == 0)                   \
+			break; /* the probes */                    \
+		assert_true(n < ROUTES);                           \
+		assert_string_equal(routes[n].name, #name_);       \
+		n++;                                               \
 	} while (0);
 	WP_ENDPOINTS(COUNT)
 #undef COUNT
 	assert_int_equal(n, ROUTES);
+}
+
+static void a_key_has_one_limit_for_all_that_it_does(void **state)
+{
+	char *items[] = { (char[]){ "key=0.01/2" }, (char[]){ "send=0.01/1" } };
+	static const size_t asked[] = { 0, 5, 0 }; /* send, notify, send */
+	static const bool is_refused[] = { false, false, true };
+	struct stage *stage = *state;
+	const char *key = add_key(stage, WP_SCOPE_SEND | WP_SCOPE_NOTIFY,
+				  WP_APIKEY_FOR_EVER);
+	struct wp_limit_rates rates;
+	struct fake fake;
+
+	assert_int_equal(wp_limit_rates_read(&rates, items, 2, NULL), WP_OK);
+	use_keys(stage);
+	wp_limiter_use(stage->world.ctx.limiter, &rates);
+
+	for (size_t i = 0; i < 3; i++) {
+		ask(stage, &fake, "POST", routes[asked[i]].path, key);
+		assert_int_equal(fake_status(&fake) == 429, is_refused[i]);
+		fake_release(&fake);
+	}
+	/* Users have theirs. */
+	ask(stage, &fake, "POST", "/api/send", NULL);
+	assert_int_not_equal(fake_status(&fake), 429);
+	fake_release(&fake);
 }
 
 static void a_key_that_is_not_good_is_401(void **state)
@@ -254,6 +280,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(a_scope_opens_what_it_says_and_nothing_else),
+		TEST(a_key_has_one_limit_for_all_that_it_does),
 		cmocka_unit_test(each_route_was_tried),
 		TEST(a_key_that_is_not_good_is_401),
 		TEST(without_a_file_a_key_is_401),

@@ -107,6 +107,53 @@ static void a_503_says_when_to_come_back(void **state)
 	end(&x);
 }
 
+static void a_429_says_when_to_come_back(void **state)
+{
+	bool seen[3] = { false };
+
+	(void)state;
+
+	for (int i = 0; i < 200; i++) {
+		struct exchange x;
+		int s = 0;
+
+		begin(&x, "GET");
+		wp_resp_limited(&x.resp, 4000000001);
+		(void)wp_resp_write(&x.resp, &x.req, &x.conf);
+
+		assert_int_equal(fake_status(&x.fake), 429);
+		assert_true(fake_has_code(&x.fake, "rate_limited"));
+		(void)sscanf(strstr(x.fake.out.data, "Retry-After: "),
+			     "Retry-After: %d", &s);
+		assert_in_range(s, 5, 7);
+		seen[s - 5] = true;
+		end(&x);
+	}
+
+	assert_true(seen[0] && seen[1] && seen[2]);
+}
+
+static void what_is_left_is_told_in_structured_fields(void **state)
+{
+	struct exchange x;
+
+	(void)state;
+	begin(&x, "GET");
+	x.resp.rate = (struct wp_resp_rate){ .name = "send",
+					     .burst = 200,
+					     .window_s = 2,
+					     .left = 150,
+					     .full_ns = 500000000 };
+	wp_resp_empty(&x.resp, 204);
+	wp_resp_error(&x.resp, 400, "bad_request", "whatever it becomes");
+
+	(void)wp_resp_write(&x.resp, &x.req, &x.conf);
+
+	assert_true(fake_has(&x.fake, "RateLimit-Policy: \"send\";q=200;w=2"));
+	assert_true(fake_has(&x.fake, "RateLimit: \"send\";r=150;t=1"));
+	end(&x);
+}
+
 static void a_204_has_neither_type_nor_length_nor_body(void **state)
 {
 	struct exchange x;
@@ -178,6 +225,7 @@ static void a_cleared_answer_keeps_nothing_of_the_last_one(void **state)
 	begin(&x, "GET");
 	wp_resp_text(&x.resp, 200, "secret");
 	x.resp.methods = WP_GET;
+	x.resp.rate.name = "send";
 	wp_resp_header(&x.resp, "X-Durability", "fsync");
 
 	wp_resp_clear(&x.resp);
@@ -186,6 +234,7 @@ static void a_cleared_answer_keeps_nothing_of_the_last_one(void **state)
 
 	assert_false(fake_has_name(&x.fake, "Allow"));
 	assert_false(fake_has_name(&x.fake, "X-Durability"));
+	assert_false(fake_has_name(&x.fake, "RateLimit"));
 	assert_null(strstr(x.fake.out.data, "secret"));
 	end(&x);
 }
@@ -279,6 +328,8 @@ int main(void)
 		cmocka_unit_test(an_error_is_json_with_a_sentence_and_a_code),
 		cmocka_unit_test(a_401_names_the_scheme),
 		cmocka_unit_test(a_503_says_when_to_come_back),
+		cmocka_unit_test(a_429_says_when_to_come_back),
+		cmocka_unit_test(what_is_left_is_told_in_structured_fields),
 		cmocka_unit_test(a_204_has_neither_type_nor_length_nor_body),
 		cmocka_unit_test(a_head_gets_the_headers_only),
 		cmocka_unit_test(a_body_that_found_no_memory_becomes_a_500),

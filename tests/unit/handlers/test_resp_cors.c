@@ -98,7 +98,7 @@ static void a_listed_origin_may_read(void **state)
 		"Access-Control-Allow-Origin: https://app.example\r\n"
 		"Access-Control-Allow-Credentials: true\r\n"
 		"Access-Control-Expose-Headers: X-Request-Id, X-Durability, "
-		"Retry-After\r\n");
+		"Retry-After, RateLimit, RateLimit-Policy\r\n");
 	wp_buf_release(&out);
 }
 

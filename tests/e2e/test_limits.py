@@ -1,0 +1,328 @@
+"""How fast a user and an address may go, over all processes.
+
+Loopback has no limit of addresses, so the web server here is told that
+loopback is a proxy: clients come from wherever X-Forwarded-For says.
+"""
+import re
+import threading
+import time
+import unittest
+
+from harness import (SLOWNESS, WEB, E2eTest, envelope, in_threads, new_stack,
+                     wait_for)
+
+RATE, BURST = 40, 80
+CREDIT = BURST // 20
+POOLS, PROCESSES = 2, 2
+SECONDS = 4
+FAILS = 3  # of an address, at once
+BEHIND_A_PROXY = {
+    "nginx": ("server_tokens off;",
+              "server_tokens off;\n"
+              "\tset_real_ip_from 127.0.0.1;\n"
+              "\treal_ip_header X-Forwarded-For;"),
+    "lighttpd": ('server.modules = ( "mod_accesslog" )',
+                 'server.modules = ( "mod_accesslog", "mod_extforward" )\n'
+                 'extforward.forwarder = ( "127.0.0.1" => "trust" )'),
+}
+# Time that gives back one unit: none, as far as a test is concerned.
+NEVER = 0.001
+
+
+def bare_item(text):
+    """The value at the beginning of text, and what is behind it: an integer
+    or a string of RFC 9651."""
+    match = re.match(r'(-?\d{1,15})(?![\d.])|"((?:[^"\\\x00-\x1f\x7f-\xff]|'
+                     r'\\["\\])*)"', text)
+    if not match:
+        raise ValueError(f"no item: {text}")
+    value = (int(match[1]) if match[1] is not None
+             else re.sub(r"\\(.)", r"\1", match[2]))
+    return value, text[match.end():]
+
+
+def parse_item(text):
+    """(value, {parameter: value}) of a structured field that is an item."""
+    value, rest = bare_item(text)
+    parameters = {}
+    while rest:
+        match = re.match(r"; *([a-z*][a-z0-9_.*-]*)=", rest)
+        if not match:
+            raise ValueError(f"no parameter: {rest}")
+        parameters[match[1]], rest = bare_item(rest[match.end():])
+    return value, parameters
+
+
+class LimitsTest(E2eTest):
+    def refuse(self, response):
+        self.assert_error(response, 429, "rate_limited")
+
+    def ask_from(self, address, path="/api/messages"):
+        return self.stack.http().request(
+            "GET", path, headers={"X-Forwarded-For": address})
+
+
+class OfUsers(LimitsTest):
+    @classmethod
+    def make_stack(cls):
+        return new_stack({
+            "handlers": {"processes": PROCESSES},
+            "limits": {"rates": [f"send={RATE}/{BURST}",
+                                 f"pull={NEVER}/3"]},
+        }, pools=POOLS)
+
+    def test_rate_of_one_user_holds_over_all_processes(self):
+        alice, bob = self.user(), self.user()
+        is_over = threading.Event()
+
+        def send_on():
+            accepted = 0
+            while not is_over.is_set():
+                answer = alice.send(bob)
+                if answer.status == 202:
+                    accepted += 1
+                else:
+                    self.refuse(answer)
+            return accepted
+
+        timer = threading.Timer(SECONDS, is_over.set)
+        start = time.monotonic()
+        timer.start()
+        counts = in_threads([send_on] * 4)
+        took_s = time.monotonic() - start
+
+        most = RATE * took_s + BURST + POOLS * PROCESSES * 2 * CREDIT + 4
+        self.assertLessEqual(sum(counts), most)
+        # Nobody could be so slow that the rate was not asked for, but a host.
+        if SLOWNESS == 1:
+            self.assertGreaterEqual(sum(counts), RATE * SECONDS)
+        self.messages(bob, min(sum(counts), 500))
+
+    def test_batch_costs_what_is_in_it(self):
+        alice, bob = self.user(), self.user()
+        batch = {"envelopes": [envelope(bob.urn)] * 100}
+
+        answer = alice.call("POST", "/api/send/batch", batch)
+        self.assert_status(answer, 202)
+        self.assertEqual(parse_item(answer.header("RateLimit"))[1]["r"], 0)
+
+        # Whoever answered that one has told the others.
+        def is_refused_by_all():
+            return all(alice.send(bob).status == 429 for _ in range(8))
+        wait_for(is_refused_by_all, "all know of it")
+
+    def test_what_is_refused_costs_redis_nothing(self):
+        alice, bob = self.user(), self.user()
+        alice.call("POST", "/api/send/batch",
+                   {"envelopes": [envelope(bob.urn)] * 100})
+        wait_for(lambda: alice.send(bob).status == 429, "it is refused")
+        wait_for(lambda: all(alice.pull().status == 429 for _ in range(8)),
+                 "pulls are refused")
+
+        def scripts_called():
+            with self.stack.redis() as redis:
+                stats = redis("INFO", "commandstats").decode()
+            return int(re.search(r"cmdstat_evalsha:calls=(\d+)", stats)[1])
+
+        def in_the_time_of(work):
+            before, start = scripts_called(), time.monotonic()
+            work()
+            took_s = time.monotonic() - start
+            during = scripts_called() - before
+            before = scripts_called()
+            time.sleep(took_s)  # as long, and nobody asks for anything
+            return during, scripts_called() - before
+
+        def ask():
+            for _ in range(300):
+                self.refuse(alice.pull())
+
+        during, beside = in_the_time_of(ask)
+
+        self.assertLess(during, beside + 150)
+
+    def test_others_and_other_classes_are_not_refused(self):
+        alice, bob = self.user(), self.user()
+        wait_for(lambda: alice.pull().status == 429, "it is refused")
+
+        self.assert_accepted(alice.send(bob))
+        self.assert_status(bob.pull(), 200)
+
+    def test_limit_is_told_in_structured_fields(self):
+        answer = self.user().send(self.user())
+
+        self.assertEqual(parse_item(answer.header("RateLimit-Policy")),
+                         ("send", {"q": BURST, "w": BURST // RATE}))
+        name, told = parse_item(answer.header("RateLimit"))
+        self.assertEqual((name, sorted(told)), ("send", ["r", "t"]))
+        self.assertEqual((told["r"], told["t"]), (BURST - 1, 1))
+
+    def test_refusal_says_when_to_come_back(self):
+        alice = self.user()
+        wait_for(lambda: alice.pull().status == 429, "it is refused")
+
+        seconds = int(alice.pull().header("Retry-After"))
+
+        # Of all processes together more may have been let through than three.
+        self.assertGreaterEqual(seconds, 1 / NEVER - SECONDS * 100 * SLOWNESS)
+
+    def test_nothing_names_who_is_limited(self):
+        alice = self.user("limited-alice")
+        for _ in range(12):
+            alice.pull()
+
+        with self.stack.redis() as redis:
+            keys = redis("KEYS", "*rate:*")
+        self.assertTrue(keys)
+        for key in keys:
+            self.assertRegex(key, rb"^wp:\{\d+\}:rate:[a-z]+:[0-9a-f]{16}$")
+        for pool in self.stack.pools:
+            self.assertNotIn("limited-alice", self.stack.read_log(pool))
+
+class OneOfHandlers(LimitsTest):
+    """Whose numbers are all that there are."""
+
+    @classmethod
+    def make_stack(cls):
+        return new_stack({"limits": {"rates": [f"pull={NEVER}/3"]}})
+
+    def metric(self, name):
+        text = self.stack.http().request("GET", "/metrics").body.decode()
+        return int(re.search(rf"^{re.escape(name)} (\d+)$", text, re.M)[1])
+
+    def test_full_redis_limits_nobody_wrongly(self):
+        alice, bob = self.user(), self.user()
+        before = self.metric("waypost_limit_errors_total")
+
+        with self.stack.redis() as redis:
+            limit = redis("CONFIG", "GET", "maxmemory")[1]
+            redis("CONFIG", "SET", "maxmemory", "1")
+            self.addCleanup(self.restore, limit)
+            self.assert_status(bob.pull(), 200)
+            self.assert_error(alice.send(bob), 503, "overloaded")
+            wait_for(lambda: self.metric(
+                "waypost_limit_errors_total") > before, "it is counted")
+
+    def restore(self, limit):
+        with self.stack.redis() as redis:
+            redis("CONFIG", "SET", "maxmemory", limit)
+        wait_for(lambda: self.user().send(self.user()).status == 202,
+                 "sends are accepted")
+
+    def test_what_was_refused_is_counted(self):
+        alice = self.user()
+        name = 'waypost_limited_total{class="pull"}'
+        before = self.metric(name)
+        wait_for(lambda: alice.pull().status == 429, "it is refused")
+
+        for _ in range(10):
+            self.refuse(alice.pull())
+
+        self.assertGreaterEqual(self.metric(name), before + 11)
+
+
+class OfAddresses(LimitsTest):
+    @classmethod
+    def make_stack(cls):
+        return new_stack({
+            "limits": {"rates": [f"failed={NEVER}/{FAILS}"]},
+        }, web_edits=[BEHIND_A_PROXY[WEB]])
+
+    def wear_out(self, *addresses):
+        """Fail until each process has had enough."""
+        def is_refused():
+            answers = [self.ask_from(address).status
+                       for address in addresses for _ in range(4)]
+            self.assertLessEqual(set(answers), {401, 429})
+            return set(answers) == {429}
+        wait_for(is_refused, "it is refused")
+
+    def test_who_fails_often_is_refused_until_later(self):
+        alice, bob = self.user(), self.user()
+        self.wear_out("192.0.2.1")
+
+        for path in ("/api/messages", "/api/nothing", "/messages"):
+            self.refuse(self.ask_from("192.0.2.1", path))
+        answer = alice.call("POST", "/api/send", envelope(bob.urn),
+                            {"X-Forwarded-For": "192.0.2.1"})
+        self.refuse(answer)
+        self.assert_status(self.ask_from("192.0.2.2"), 401)
+        self.assert_status(self.ask_from("192.0.2.1", "/healthz"), 200)
+
+    def test_address_that_a_client_makes_up_changes_nothing(self):
+        self.wear_out("203.0.113.9, 192.0.2.3", "203.0.113.8, 192.0.2.3")
+
+        self.refuse(self.ask_from("203.0.113.7, 192.0.2.3"))
+        self.assert_status(self.ask_from("203.0.113.9"), 401)
+
+    def test_one_host_of_ipv6_has_one_limit(self):
+        self.wear_out("2001:db8::1", "2001:db8::ffff:2", "2001:db8:0:0:3::")
+
+        self.refuse(self.ask_from("2001:db8::4"))
+        self.assert_status(self.ask_from("2001:db8:0:1::1"), 401)
+
+    def test_loopback_is_not_limited(self):
+        for _ in range(8 * FAILS):
+            self.assert_status(self.stack.http().request(
+                "GET", "/api/messages"), 401)
+
+    def test_many_users_behind_one_address_are_not_refused(self):
+        users = [self.user() for _ in range(300)]
+        bob = self.user()
+
+        def send_some(part):
+            return [user.call("POST", "/api/send", envelope(bob.urn),
+                              {"X-Forwarded-For": "198.51.100.7"}).status
+                    for user in part]
+        statuses = sum(in_threads([
+            lambda part=users[i::4]: send_some(part) for i in range(4)]), [])
+
+        self.assertEqual(set(statuses), {202})
+
+
+@unittest.skipIf(WEB == "lighttpd", "it limits connections only")
+class OfTheWebServer(LimitsTest):
+    @classmethod
+    def make_stack(cls):
+        return new_stack(web_edits=[BEHIND_A_PROXY[WEB]])
+
+    def test_web_server_limits_an_address(self):
+        self.change("waypost-upstreams.conf", "zone=waypost_api:10m "
+                    "rate=200r/s", "zone=waypost_api:10m rate=1r/m")
+        self.change("waypost.conf", "burst=400", "burst=4")
+        self.change("waypost-upstreams.conf", "zone=waypost_connect:10m "
+                    "rate=20r/s", "zone=waypost_connect:10m rate=1r/m")
+        self.change("waypost.conf", "burst=100", "burst=2")
+        self.stack.restart("web")
+        alice, bob = self.user(), self.user()
+
+        def send_from(address, user=alice):
+            return user.call("POST", "/api/send", envelope(bob.urn),
+                             {"X-Forwarded-For": address})
+        for _ in range(5):
+            self.assert_accepted(send_from("198.51.100.1"))
+        refusal = send_from("198.51.100.1", self.user())
+        self.refuse(refusal)
+        self.assertIsNone(refusal.header("RateLimit"))
+        for path in ("/healthz", "/messages", "/api/x"):
+            self.refuse(self.ask_from("198.51.100.1", path))
+        self.assert_accepted(send_from("198.51.100.2"))
+        self.assert_accepted(send_from("2001:db8:1::1"))
+        for host in range(2, 6):
+            self.assert_accepted(send_from(f"2001:db8:1::{host}"))
+        self.refuse(send_from("2001:db8:1::7"))
+        for _ in range(8):
+            self.assert_accepted(send_from("127.0.0.1"))
+            self.assert_accepted(alice.send(bob))
+        for _ in range(3):
+            self.ask_from("198.51.100.1", "/connect")
+        for path in ("/connect", "/ws"):
+            self.refuse(self.ask_from("198.51.100.1", path))
+
+    def change(self, name, old, new):
+        path = self.stack.path(name)
+        with open(path, encoding="utf-8") as file:
+            text = file.read()
+        self.assertIn(old, text)
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text.replace(old, new))

@@ -36,10 +36,11 @@ LIB := $(B)/libwaypost.a
 LIVE_OBJ := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard lib/live/*.c)))
 LIVE := $(B)/liblive.a
 
-PROGRAMS := waypost waypost-handlers waypost-worker waypost-ws
+PROGRAMS := waypost waypost-handlers waypost-worker waypost-ws waypost-keys
 HANDLERS_OBJ := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard handlers/*.c handlers/*/*.c)))
 WORKER_OBJ := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard worker/*.c)))
 WS_OBJ := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard ws-daemon/*.c ws-daemon/*/*.c)))
+KEYS_OBJ := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard keys/*.c)))
 CLI_OBJ := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard tools/waypost/*.c)))
 
 UNIT_SRC := $(sort $(wildcard tests/unit/*/*/test_*.c tests/unit/*/test_*.c))
@@ -105,11 +106,15 @@ $(B)/waypost-worker: $(WORKER_OBJ) $(LIB)
 $(B)/waypost-ws: $(WS_OBJ) $(LIVE) $(LIB)
 	$(CC) $(LDFLAGS) -o $@ $^ -lev $(LIBS)
 
+# Only this one links libcurl.
+$(B)/waypost-keys: $(KEYS_OBJ) $(LIB)
+	$(CC) $(LDFLAGS) -o $@ $^ -lcurl $(LIBS)
+
 $(B)/waypost: $(CLI_OBJ) $(LIB)
 	$(CC) $(LDFLAGS) -o $@ $^ -ljson-c $(LIBS)
 
 # A test links what it tests: the library, and its program's objects but main.
-TEST_LIBS := -lcmocka -ljson-c -ljwt -lev -lfcgi $(LIBS)
+TEST_LIBS := -lcmocka -ljson-c -ljwt -lev -lfcgi -lcurl $(LIBS)
 link_test = $(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(TEST_LIBS)
 
 $(B)/tests/unit/handlers/%: $(B)/tests/unit/handlers/%.o $(filter-out %/main.o,$(HANDLERS_OBJ)) $(SUPPORT_OBJ) $(LIVE) $(LIB)
@@ -117,6 +122,8 @@ $(B)/tests/unit/handlers/%: $(B)/tests/unit/handlers/%.o $(filter-out %/main.o,$
 $(B)/tests/unit/worker/test_%: $(B)/tests/unit/worker/test_%.o $(filter-out %/main.o,$(WORKER_OBJ)) $(SUPPORT_OBJ) $(LIB)
 	$(link_test)
 $(B)/tests/unit/ws-daemon/%: $(B)/tests/unit/ws-daemon/%.o $(filter-out %/main.o,$(WS_OBJ)) $(SUPPORT_OBJ) $(LIVE) $(LIB)
+	$(link_test)
+$(B)/tests/unit/keys/test_%: $(B)/tests/unit/keys/test_%.o $(filter-out %/main.o,$(KEYS_OBJ)) $(SUPPORT_OBJ) $(LIB)
 	$(link_test)
 $(B)/tests/unit/tools/waypost/test_%: $(B)/tests/unit/tools/waypost/test_%.o $(filter-out %/main.o,$(CLI_OBJ)) $(SUPPORT_OBJ) $(LIB)
 	$(link_test)
@@ -137,6 +144,7 @@ $(B)/tests/integration/test_%: $(B)/tests/integration/test_%.o $(SUPPORT_OBJ) $(
 $(B)/tests/fuzz/fuzz_%: $(B)/tests/fuzz/fuzz_%.o $(filter-out %/main.o,$(WS_OBJ)) $(LIVE) $(LIB)
 	$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $(filter %.o,$^) $(filter %.a,$^) $(TEST_LIBS)
 $(B)/tests/fuzz/fuzz_fcgi: $(B)/handlers/wire/fcgi.o
+$(B)/tests/fuzz/fuzz_discover: $(B)/keys/discover.o $(B)/keys/schedule.o
 
 $(filter $(B)/tests/integration/test_worker_%,$(INTEGRATION)): $(WORKER_SUPPORT_OBJ)
 $(filter $(B)/tests/integration/test_live_%,$(INTEGRATION)): $(LIVE_SUPPORT_OBJ)
@@ -314,6 +322,9 @@ install: all ## programs, web-config, docs: DESTDIR= PREFIX=/usr/local
 		'$(DESTDIR)$(PREFIX)/share/waypost'
 	sed 's|/usr/local/|$(PREFIX)/|' web-config/waypost@.service \
 		> '$(DESTDIR)$(PREFIX)/share/waypost/systemd/waypost@.service'
+	install -d '$(DESTDIR)$(PREFIX)/share/waypost/systemd/waypost@keys.service.d'
+	install -m 644 web-config/waypost@keys.service.d/idle.conf \
+		'$(DESTDIR)$(PREFIX)/share/waypost/systemd/waypost@keys.service.d'
 	install -m 644 $(wildcard README.md docs/*.md docs/*.yaml) \
 		'$(DESTDIR)$(PREFIX)/share/doc/waypost'
 

@@ -281,7 +281,8 @@ class Tree:
             r"\b(wp_conf_\w+) =\s+WP_CONF_SECTION", tables), "table")
         self._check_names_of_keys(keys, sections)
         code = self.read("lib/**/*.c", "handlers/*.c", "worker/*.c",
-                         "ws-daemon/**/*.c", "tools/waypost/*.c").replace(
+                         "ws-daemon/**/*.c", "keys/*.c",
+                         "tools/waypost/*.c").replace(
                              tables, "")
         for key, place in sorted(places.items()):
             if not re.search(rf"[>.]{re.escape(place)}\b", code):
@@ -295,7 +296,8 @@ class Tree:
             if match and match.group(1) in sections and \
                     match.group() not in keys and \
                     re.sub(r"_file$", "", match.group()) not in keys and \
-                    not re.search(r"\.(conf|c|h|lua|pml|db)$", match.group()):
+                    not re.search(r"\.(conf|c|h|lua|pml|db|sock)$",
+                                  match.group()):
                 self.fault("documents", f"{match.group()} is no setting")
 
     def _check_variables(self, keys, tables, code):

@@ -34,7 +34,7 @@ FLOORS = (
     ("lib/mailbox",),
     ("lib/live",),
     ("handlers/wire", "ws-daemon/wire"),
-    ("handlers", "worker", "ws-daemon", "tools/waypost"),
+    ("handlers", "worker", "ws-daemon", "keys", "tools/waypost"),
 )
 
 # Tests and benchmarks may know everything, and nobody knows them; the build has
@@ -42,7 +42,7 @@ FLOORS = (
 NO_FLOOR = ("tests", "bench", "build")
 
 # Programs without an event loop have no business on this floor.
-KEPT_FROM = {"lib/live": ("worker", "tools/waypost")}
+KEPT_FROM = {"lib/live": ("worker", "keys", "tools/waypost")}
 
 # ISO C's and the system's, which may be included anywhere.
 SYSTEM = re.compile(
@@ -63,6 +63,7 @@ PLACES = (
                  "lib/redis/async.c")),
     (r"fcgi", ()),
     (r"json-c/", ("tools/waypost/",)),
+    (r"curl/", ("keys/",)),
     (r"jwt\.h", ("lib/auth/issue.c",)),
     (r"sanitizer/", ("lib/base/slab.c",)),
 )

@@ -59,6 +59,7 @@ need_run() {
 	need libev-dev ./ev.h
 	need libjson-c-dev json-c/json.h
 	need libjwt-dev ./jwt.h
+	need libcurl4-openssl-dev curl/curl.h
 	need redis-server redis-server
 	need python3 python3
 }
@@ -67,6 +68,7 @@ need_test() {
 	need libcmocka-dev ./cmocka.h
 	need libfcgi-dev ./fcgiapp.h
 	need spin spin
+	need openssl openssl
 	need python3-yaml ./python3/dist-packages/yaml/__init__.py
 }
 

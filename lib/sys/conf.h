@@ -90,9 +90,15 @@ struct wp_conf {
 		struct wp_conf_list issuers; /* see lib/sys/issuers.h */
 		char *key_dir;
 		int64_t revocation_hours;
+		int64_t key_refresh_seconds;
+		char *ca_file; /* "" = the system's CAs */
 	} auth;
 
 	struct {
+		bool enabled;
+		char *issuer; /* what iss is in tokens of our own */
+		enum wp_sign_alg signing_algorithm;
+		int64_t key_rotation_days; /* 0: never */
 		char *sqlite_path;
 		int64_t min_password_length;
 		char *blocklist_file; /* "" = none */
@@ -100,6 +106,10 @@ struct wp_conf {
 		int64_t argon2_passes;
 		int64_t hash_slots; /* 0 = half of the cores, 1 to 4 */
 	} accounts;
+
+	struct {
+		char *metrics_listen; /* "" = no metrics listener */
+	} keys;
 
 	struct {
 		struct wp_conf_list allowed_origins;

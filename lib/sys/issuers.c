@@ -16,6 +16,8 @@
 enum { TEXT_MAX = 512, NS_MAX = 64 };
 
 static const char blanks[] = " \t";
+/* What users of our own are named in, and others where nothing is said. */
+static const char own_ns[] = "sm";
 
 /* A piece of the setting. */
 struct piece {
@@ -261,7 +263,7 @@ static enum wp_err fill_in(const struct reading *reading)
 	const struct wp_conf_list *claims =
 		&reading->conf->auth.identity_claims;
 	struct wp_issuer *issuer = reading->issuer;
-	static const struct piece ns = { "sm", 2 };
+	static const struct piece ns = { own_ns, sizeof(own_ns) - 1 };
 	enum wp_err rc = WP_OK;
 
 	if (issuer->ns == NULL)
@@ -327,6 +329,14 @@ static enum wp_err judge_together(const struct wp_issuers *issuers,
 			return bad(&reading,
 				   "is auth.issuer too, which is of "
 				   "our own keys; take it away there");
+		if (conf->accounts.enabled &&
+		    strcmp(one->text, conf->accounts.issuer) == 0)
+			return bad(&reading, "is accounts.issuer, which is us");
+		if (conf->accounts.enabled && strcmp(one->ns, own_ns) == 0)
+			return bad(&reading,
+				   "has the namespace of our own accounts: "
+				   "both could name the same mailbox; give it "
+				   "an ns= of its own");
 		for (size_t k = 0; k < i; k++) {
 			if (strcmp(one->text, issuers->items[k].text) == 0)
 				return bad(&reading, "is there twice");

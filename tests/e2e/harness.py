@@ -42,6 +42,8 @@ PROGRAMS = {
     "waypost-worker": {"WAYPOST_WORKER_METRICS_LISTEN": "worker"},
     "waypost-ws": {"WAYPOST_WEBSOCKET_LISTEN": "websocket"},
 }
+# The one that serves nobody: it has neither Redis nor clients.
+KEYS = "waypost-keys"
 CODE = re.compile(r"^[a-z][a-z0-9_]*$")
 REQUEST_ID = re.compile(r"^[A-Za-z0-9._-]{1,64}$")
 

@@ -26,8 +26,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
-PARTS = ("Makefile", "lib", "handlers", "worker", "ws-daemon", "tools",
-         "web-config", "bench", "tests/fault")
+PARTS = ("Makefile", "lib", "handlers", "worker", "ws-daemon", "keys",
+         "tools", "web-config", "bench", "tests/fault")
 SCRIPTS = "lib/mailbox/scripts/"
 RUN_TIMEOUT_S = 420
 

@@ -28,7 +28,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__))))
 WEB_SERVERS = ("nginx", "lighttpd")
 PROGRAMS = ("redis-server", "redis-check-rdb", "nginx", "lighttpd",
-            "waypost-worker", "waypost-ws", "waypost-handlers")
+            "waypost-worker", "waypost-ws", "waypost-handlers", "waypost-keys")
 # sockaddr_un holds 108 bytes; leave room for the longest file name here.
 SOCKET_DIR_MAX = 80
 # Guards, as in devkit.process: until all are ready, and for one answer.
@@ -149,12 +149,13 @@ class Stack:
     program_env:  called with a program's name, what its environment has besides
     web_edits:    (old, new) pairs for the web server's main configuration
     slowness:     how many times longer than usual everything may take
+    keys:         is there a waypost-keys? None: when there is work for it
     """
 
     def __init__(self, state, web="nginx", port=0, build=None, workers=1,
                  websockets=1, config=None, redis_config=(), env=None,
                  host="127.0.0.1", program_env=None, pools=1, web_edits=(),
-                 slowness=1):
+                 slowness=1, keys=None):
         if web not in WEB_SERVERS:
             raise StartError(f"the web server is one of {WEB_SERVERS}")
         self.state = os.path.realpath(state)
@@ -173,9 +174,19 @@ class Stack:
         self.websocket_count = websockets
         self.pools = ["handlers"] + [f"handlers-{i}"
                                      for i in range(1, pools)]
+        self.has_keys = self._wants_keys() if keys is None else keys
         self.programs = {}
         self.leftovers_ended = 0
         self._lock = None
+
+    def _wants_keys(self):
+        """Is there an issuer, or are there accounts? As waypost-keys asks."""
+        def said(section, key):
+            variable = f"WAYPOST_{section}_{key}".upper()
+            return (self.base_env.get(variable) or
+                    self.config.get(section, {}).get(key))
+        return (bool(said("auth", "issuers")) or
+                str(said("accounts", "enabled")).lower() == "true")
 
     # ---- paths -------------------------------------------------------------
 
@@ -265,6 +276,7 @@ class Stack:
                 "handlers.sock")},
             "store": {"sqlite_path": self.path("waypost.db")},
             "accounts": {"sqlite_path": self.path("accounts.db")},
+            "auth": {"key_dir": self.path("keys")},
         }
         for section, settings in self.config.items():
             if isinstance(settings, dict):
@@ -390,6 +402,11 @@ class Stack:
         self._add("redis",
                   [find_program("redis-server"), self.path("redis.conf")],
                   lambda: redis.answers(self.redis_socket))
+        if self.has_keys:
+            listen = self.socket_path("keys.sock")
+            self._add("keys", self._waypost("waypost-keys"),
+                      lambda path=listen: listens(path),
+                      WAYPOST_KEYS_METRICS_LISTEN="unix:" + listen)
         for i in range(self.worker_count):
             listen = self.socket_path(f"worker-{i}.sock")
             self._add(f"worker-{i}", self._waypost("waypost-worker"),
@@ -513,7 +530,8 @@ class Stack:
         odd = {}
         order = ([f"websocket-{i}" for i in range(self.websocket_count)] +
                  ["web"] + self.pools +
-                 [f"worker-{i}" for i in range(self.worker_count)] + ["redis"])
+                 [f"worker-{i}" for i in range(self.worker_count)] +
+                 ["keys", "redis"])
         for name in order:
             if name in self.programs:
                 status = self.programs[name].stop()

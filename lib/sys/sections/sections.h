@@ -16,6 +16,9 @@ extern const struct wp_conf_section wp_conf_api_keys; /* four */
 extern const struct wp_conf_section wp_conf_store_secret;
 extern const struct wp_conf_section wp_conf_accounts_file;
 extern const struct wp_conf_section wp_conf_revocation;
+extern const struct wp_conf_section wp_conf_key_fetch;
+extern const struct wp_conf_section wp_conf_accounts;
+extern const struct wp_conf_section wp_conf_keys;
 extern const struct wp_conf_section wp_conf_cors;
 extern const struct wp_conf_section wp_conf_handlers;
 extern const struct wp_conf_section wp_conf_worker;

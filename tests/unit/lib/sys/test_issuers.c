@@ -244,6 +244,36 @@ static void the_issuer_of_our_own_keys_is_no_other(void **state)
 			    "is of our own keys; take it away there");
 }
 
+static void who_could_name_users_of_our_own_is_refused(void **state)
+{
+	char text[] = "https://a";
+	char apart[] = "https://a ns=x";
+	char *items[] = { text, NULL };
+	struct wp_conf conf = conf_of(items, WP_RUN_LOCAL);
+	struct wp_issuers *issuers = NULL;
+	struct wp_error err;
+
+	(void)state;
+	conf.accounts.enabled = true;
+	conf.accounts.issuer = apart;
+	assert_int_equal(wp_issuers_new(&issuers, &conf, &err), WP_ERR_INVAL);
+	assert_string_equal(err.msg,
+			    "auth.issuers: number 1 has the namespace of our "
+			    "own accounts: both could name the same mailbox; "
+			    "give it an ns= of its own");
+	items[0] = apart;
+	assert_int_equal(wp_issuers_new(&issuers, &conf, &err), WP_OK);
+	wp_issuers_free(&issuers);
+
+	conf.accounts.issuer = text;
+	assert_int_equal(wp_issuers_new(&issuers, &conf, &err), WP_ERR_INVAL);
+	assert_string_equal(err.msg, "auth.issuers: number 1 is "
+				     "accounts.issuer, which is us");
+	conf.accounts.enabled = false;
+	assert_int_equal(wp_issuers_new(&issuers, &conf, &err), WP_OK);
+	wp_issuers_free(&issuers);
+}
+
 static void more_than_sixteen_are_refused(void **state)
 {
 	char texts[WP_ISSUERS_MAX + 1][32];
@@ -287,6 +317,7 @@ int main(void)
 		cmocka_unit_test(loopback_is_told_by_the_host_alone),
 		cmocka_unit_test(two_that_could_name_one_mailbox_are_refused),
 		cmocka_unit_test(the_issuer_of_our_own_keys_is_no_other),
+		cmocka_unit_test(who_could_name_users_of_our_own_is_refused),
 		cmocka_unit_test(more_than_sixteen_are_refused),
 		cmocka_unit_test(an_id_is_half_of_a_sha256),
 	};

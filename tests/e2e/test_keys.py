@@ -463,6 +463,52 @@ class Own(KeysTest):
         wait_for(lambda: "one waits already" in keys.log(), "a refusal")
         self.assertEqual(len(keys.signing()), 2)
 
+    def waypost(self, keys, *arguments):
+        return subprocess.run(
+            [os.path.join(BUILD, "waypost"), "--config", keys.config,
+             *arguments], env=scrubbed_environment(), cwd=keys.folder,
+            capture_output=True, text=True, timeout=30 * SLOWNESS, check=False)
+
+    def test_the_command_line_lists_and_makes_keys(self):
+        one = self.issuer("one")
+        one.keys[0]["kid"] = "a\nb\u202e"
+        keys = self.begin(f"{one.url} aud=x ns=n",
+                          "http://127.0.0.1:1/ aud=x ns=m",
+                          accounts={"enabled": True})
+        self.wait_own(keys, 1)
+        keys.wait_kids(one.url, [one.keys[0]["kid"]])
+        first, = keys.kids("waypost")
+        done = self.waypost(keys, "keys", "rotate")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        second = done.stdout.strip()
+        self.wait_own(keys, 2)
+        self.assertEqual(keys.kids("waypost"), [first, second])
+
+        done = self.waypost(keys, "keys", "list", "--json")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        rows = json.loads(done.stdout)
+        self.assertEqual([row["issuer"] for row in rows],
+                         [one.url, "http://127.0.0.1:1/", "waypost"])
+        self.assertEqual(rows[0]["keys"], [{"alg": "EdDSA",
+                                            "kid": one.keys[0]["kid"]}])
+        self.assertIn("not there", rows[1]["error"])
+        self.assertEqual(rows[2]["keys"], [
+            {"alg": "ES256", "kid": first, "role": "signs"},
+            {"alg": "ES256", "kid": second, "role": "signs later"}])
+        said = self.waypost(keys, "keys", "list").stdout
+        self.assertIn(r'"a\u000ab', said)
+        self.assertIn(f'ES256   "{first}"  signs\n', said)
+
+        # One that waits is new enough.
+        done = self.waypost(keys, "keys", "rotate")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn(second, done.stderr)
+        keys.program.stop()
+        os.unlink(os.path.join(keys.key_dir, keys.signing()[-1]))
+        done = self.waypost(keys, "keys", "rotate")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("no waypost-keys runs here", done.stderr)
+
     def test_a_kill_costs_no_key(self):
         keys = self.own()
         self.wait_own(keys, 1)

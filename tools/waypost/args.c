@@ -102,6 +102,12 @@ static const struct option of_expire[] = {
 	END,
 };
 static const struct option of_origins[] = { SWITCH("help", HELP), END };
+static const struct option of_keys_list[] = {
+	SWITCH("help", HELP),
+	SWITCH("json", JSON),
+	END,
+};
+static const struct option of_rotate[] = { SWITCH("help", HELP), END };
 static const struct option of_adopt[] = {
 	SWITCH("help", HELP),
 	SWITCH("yes", SURE),
@@ -159,6 +165,8 @@ static const struct command {
 	{ NULL, "send", of_send, WP_CLI_SEND, NOTHING },
 	{ NULL, "expire", of_expire, WP_CLI_EXPIRE, NOTHING },
 	{ NULL, "origins", of_origins, WP_CLI_ORIGINS, NOTHING },
+	{ "keys", "list", of_keys_list, WP_CLI_KEYS_LIST, NOTHING },
+	{ "keys", "rotate", of_rotate, WP_CLI_KEYS_ROTATE, NOTHING },
 	{ "store", "adopt", of_adopt, WP_CLI_STORE_ADOPT, NOTHING },
 	{ "key", "add", of_key_add, WP_CLI_KEY_ADD, NOTHING },
 	{ "key", "list", of_key_list, WP_CLI_KEY_LIST, NOTHING },
@@ -266,6 +274,9 @@ static enum wp_err read_command(const struct command **out, int *i, int argc,
 		return wp_error_set(err, WP_ERR_INVAL,
 				    "dlq: say list, show, requeue or drop; try "
 				    "--help");
+	if (strcmp(first, "keys") == 0)
+		return wp_error_set(err, WP_ERR_INVAL,
+				    "keys: say list or rotate; try --help");
 	if (strcmp(first, "store") == 0)
 		return wp_error_set(err, WP_ERR_INVAL,
 				    "store: say adopt; try --help");

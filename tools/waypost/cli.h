@@ -91,5 +91,14 @@ enum wp_err wp_cli_account_delete(struct wp_cli *cli,
 /* Nor this. Errors: WP_ERR_INVAL  an origin that is no browser's */
 enum wp_err wp_cli_origins(const struct wp_cli *cli,
 			   struct wp_error *err) WP_MUST_USE;
+/* These need none either. */
+enum wp_err wp_cli_keys_list(const struct wp_cli *cli,
+			     struct wp_error *err) WP_MUST_USE;
+/*
+ * Errors:  WP_ERR_UNAVAIL   no waypost-keys runs here, or it made no key
+ *          WP_ERR_CONFLICT  a new key is there that does not sign yet
+ */
+enum wp_err wp_cli_keys_rotate(const struct wp_cli *cli,
+			       struct wp_error *err) WP_MUST_USE;
 
 #endif /* WP_TOOLS_WAYPOST_CLI_H */

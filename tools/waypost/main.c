@@ -22,11 +22,10 @@ static const struct wp_conf_flag flags[] = {
 };
 
 static const struct wp_conf_section *const sections[] = {
-	&wp_conf_log,           &wp_conf_redis,
-	&wp_conf_mailbox,       &wp_conf_api_keys,
-	&wp_conf_revocation,    &wp_conf_cors,
-	&wp_conf_store,         &wp_conf_sqlite,
-	&wp_conf_accounts_file, NULL
+	&wp_conf_log,      &wp_conf_redis,         &wp_conf_mailbox,
+	&wp_conf_api_keys, &wp_conf_revocation,    &wp_conf_cors,
+	&wp_conf_store,    &wp_conf_sqlite,        &wp_conf_issuers,
+	&wp_conf_accounts, &wp_conf_accounts_file, NULL
 };
 
 static const struct wp_conf_program about = {
@@ -87,6 +86,8 @@ static enum wp_err run_command(struct wp_cli *cli, struct wp_error *err)
 	case WP_CLI_KEY_REMOVE:
 	case WP_CLI_ACCOUNT_CREATE:
 	case WP_CLI_ACCOUNT_ENABLE:
+	case WP_CLI_KEYS_LIST:
+	case WP_CLI_KEYS_ROTATE:
 		break;
 	}
 	return WP_OK;
@@ -114,6 +115,12 @@ static bool run_without_redis(struct wp_cli *cli, enum wp_err *rc,
 		return true;
 	case WP_CLI_ACCOUNT_ENABLE:
 		*rc = wp_cli_account_enable(cli, err);
+		return true;
+	case WP_CLI_KEYS_LIST:
+		*rc = wp_cli_keys_list(cli, err);
+		return true;
+	case WP_CLI_KEYS_ROTATE:
+		*rc = wp_cli_keys_rotate(cli, err);
 		return true;
 	default:
 		return false;

@@ -119,6 +119,23 @@ static void origins_are_printed_without_another_word(void **state)
 	expect_bad("origins --json", "no such option");
 }
 
+static void keys_are_listed_or_made(void **state)
+{
+	struct wp_cli_args args;
+	struct line line;
+
+	(void)state;
+	args = read_good(&line, "keys list --json");
+	assert_int_equal(args.command, WP_CLI_KEYS_LIST);
+	assert_true(args.is_json);
+	assert_int_equal(read_good(&line, "keys rotate").command,
+			 WP_CLI_KEYS_ROTATE);
+	expect_bad("keys", "say list or rotate");
+	expect_bad("keys drop", "say list or rotate");
+	expect_bad("keys rotate --json", "no such option");
+	expect_bad("keys list x", "a word too many");
+}
+
 static void a_dead_letter_is_named_before_or_after_options(void **state)
 {
 	struct wp_cli_args args;
@@ -322,6 +339,7 @@ int main(void)
 			the_command_begins_at_the_first_word_that_is_no_option),
 		cmocka_unit_test(options_of_a_list_are_read),
 		cmocka_unit_test(expiry_is_confirmed_in_so_many_words),
+		cmocka_unit_test(keys_are_listed_or_made),
 		cmocka_unit_test(
 			a_dead_letter_is_named_before_or_after_options),
 		cmocka_unit_test(a_send_takes_values_that_look_like_options),

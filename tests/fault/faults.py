@@ -20,14 +20,14 @@ from devkit.user import User
 
 RESTART_PATIENCE_S = 60
 SANITIZER_STATUS = 99  # what main.py asks sanitizers for
-TARGETS = ("handlers", "worker", "websocket", "redis", "web")
+TARGETS = ("handlers", "worker", "websocket", "redis", "web", "keys")
 # fault: (weight, shortest and longest seconds, what it can be done to)
 KINDS = {
     "kill": (8, 0.0, 1.5, TARGETS),
     "kill-child": (2, 0.0, 0.0, ("handlers",)),
     "kill-all": (1, 0.2, 1.5, ("all",)),
     "term": (4, 0.0, 1.0, TARGETS),
-    "reload": (5, 0.0, 0.0, ("handlers", "worker", "websocket")),
+    "reload": (5, 0.0, 0.0, ("handlers", "worker", "websocket", "keys")),
     "stop": (5, 0.2, 2.0, TARGETS),
     # past the lease (3 s), past the heartbeat limit (9 s)
     "stop-long": (3, 4.0, 6.0, ("handlers", "worker", "redis", "web")),

@@ -121,6 +121,8 @@ class Episode:
                 build=self.options.build, workers=WORKERS,
                 websockets=WEBSOCKETS, pools=POOLS,
                 config={"mailbox": {"partitions": PARTITIONS},
+                        # So that there is a waypost-keys to be killed.
+                        "accounts": {"enabled": True},
                         "worker": {"sweep_interval_ms": 100},
                         "limits": no_limits()},
                 program_env=self.program_env, slowness=SLOWNESS)
@@ -426,6 +428,7 @@ class Episode:
                 self.left = remains.in_redis(redis, WEBSOCKETS)
                 self.hints = remains.hints(redis)
             self.left += remains.in_cold(self.stack.path("waypost.db"))
+            self.left += remains.in_keys(self.stack.path("keys"))
         except (OSError, RedisError) as error:
             self.left = [str(error)]
         return not self.left

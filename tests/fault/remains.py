@@ -6,6 +6,7 @@ seen, version rows of mailboxes, hints ("cold rows may exist": cleared by the
 next ack that finds none) and incarnations of daemons that live.
 """
 import json
+import os
 import sqlite3
 
 # Type of key -> what must be 0 in it.
@@ -45,6 +46,26 @@ def in_redis(redis, daemons):
         if redis("EXISTS", raw) and redis("XLEN", raw):
             found.append(f"{raw.decode()}: not empty")
     return sorted(found)
+
+
+def in_keys(folder):
+    """Sentences about keys of our own: there is one, published and whole."""
+    names = os.listdir(folder)
+    own = [name.split("-")[2].removesuffix(".pem") for name in names
+           if name.startswith("sign-")]
+    found = [f"{name} is half a file" for name in names
+             if name.startswith(".new-")]
+    if len(own) != 1:
+        found.append(f"{len(own)} signing keys")
+    for name in names:
+        if name.startswith("issuer-"):
+            with open(os.path.join(folder, name), encoding="utf-8") as file:
+                published = [key["kid"] for key in json.load(file)["keys"]]
+            if published != own:
+                found.append(f"{published} published, {own} there")
+    if not any(name.startswith("issuer-") for name in names):
+        found.append("no keys are published")
+    return found
 
 
 def unrouted(redis):

@@ -10,7 +10,8 @@ sys.path[:0] = [HERE, os.path.join(HERE, "..", "..", "tools")]
 from faults import KINDS, LIFE_S, Faults, plan  # noqa: E402
 from mutate import MUTATIONS  # noqa: E402
 
-NAMES = ["redis", "worker-0", "worker-1", "websocket-0", "handlers", "web"]
+NAMES = ["redis", "keys", "worker-0", "worker-1", "websocket-0", "handlers",
+         "web"]
 
 
 def texts(seed, round_no=1, **how):

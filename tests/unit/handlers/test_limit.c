@@ -34,7 +34,7 @@ static int set_up(void **state)
 		return -1;
 	world->conf.limits.rates.items = rates;
 	world->conf.limits.rates.n = sizeof(rates) / sizeof(rates[0]);
-	return wp_ctx_init(&world->ctx, &world->shared, NULL) == WP_OK ? 0 : -1;
+	return fake_ctx_init(&world->ctx, &world->shared) ? 0 : -1;
 }
 
 static int tear_down(void **state)

@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/auth/members.h"
 #include "lib/base/buf.h"
 #include "lib/base/digest.h"
 #include "lib/base/json.h"
@@ -18,16 +17,12 @@ enum { MEMBERS_MAX = 32, NUMBER_MAX = 32 };
 /* The end of year 9999; also catches times given in milliseconds. */
 #define TIME_MAX_S INT64_C(253402300799)
 
-static enum wp_err deny(struct wp_error *err, const char *sentence)
+enum wp_err wp_deny_form(enum wp_err fault, struct wp_denial *why)
 {
-	return wp_error_set(err, WP_ERR_DENIED, "%s", sentence);
-}
-
-enum wp_err wp_claims_deny_form(enum wp_err fault, struct wp_error *err)
-{
-	return deny(err, fault == WP_ERR_CONFLICT
-				 ? "the token has a member twice"
-				 : "the token holds malformed JSON");
+	return wp_deny(why, WP_REFUSED_MALFORMED,
+		       fault == WP_ERR_CONFLICT
+			       ? "the token has a member twice"
+			       : "the token holds malformed JSON");
 }
 
 /* ---- times ---- */
@@ -53,29 +48,38 @@ static bool read_time(const struct wp_member *member, int64_t *out)
 }
 
 /* The claims that have a meaning of their own (RFC 7519 section 4.1). */
-enum claim { EXP, NBF, ISS, AUD, IAT, SUB, SID, DEVICE, FIXED };
+enum claim { EXP, NBF, ISS, AUD, IAT, SUB, SID, EVENTS, DEVICE, FIXED };
 
 static enum wp_err check_times(const struct wp_member *claims,
 			       const struct wp_claim_rules *rules,
 			       int64_t now_s, struct wp_identity *out,
-			       struct wp_error *err)
+			       struct wp_denial *why)
 {
 	int64_t from;
 
 	if (!claims[EXP].is_there)
-		return deny(err, "the token has no exp");
+		return wp_deny(why, WP_REFUSED_OTHER, "the token has no exp");
 	if (!read_time(&claims[EXP], &out->expires_s))
-		return deny(err, "the token's exp is no time in seconds");
+		return wp_deny(why, WP_REFUSED_OTHER,
+			       "the token's exp is no time in seconds");
 	if (now_s >= out->expires_s + rules->leeway_s)
-		return deny(err, "the token has expired");
+		return wp_deny(why, WP_REFUSED_EXPIRED,
+			       "the token has expired");
 	if (claims[IAT].is_there && !read_time(&claims[IAT], &out->issued_s))
-		return deny(err, "the token's iat is no time in seconds");
+		return wp_deny(why, WP_REFUSED_OTHER,
+			       "the token's iat is no time in seconds");
+	/* Nobody revokes what is still to come. */
+	if (rules->ns != NULL && now_s + rules->leeway_s < out->issued_s)
+		return wp_deny(why, WP_REFUSED_OTHER,
+			       "the token is not valid yet");
 	if (!claims[NBF].is_there)
 		return WP_OK;
 	if (!read_time(&claims[NBF], &from))
-		return deny(err, "the token's nbf is no time in seconds");
+		return wp_deny(why, WP_REFUSED_OTHER,
+			       "the token's nbf is no time in seconds");
 	if (now_s + rules->leeway_s < from)
-		return deny(err, "the token is not valid yet");
+		return wp_deny(why, WP_REFUSED_OTHER,
+			       "the token is not valid yet");
 	return WP_OK;
 }
 
@@ -103,22 +107,64 @@ static bool has_audience(const struct wp_member *aud, const char *want)
 
 static enum wp_err check_parties(const struct wp_member *claims,
 				 const struct wp_claim_rules *rules,
-				 struct wp_error *err)
+				 struct wp_denial *why)
 {
 	if (rules->issuer[0] != '\0' &&
 	    !wp_member_is(&claims[ISS], rules->issuer))
-		return deny(err, "the token is from another issuer");
+		return wp_deny(why, WP_REFUSED_ISSUER,
+			       "the token is from another issuer");
 	if (rules->audience[0] != '\0' &&
 	    !has_audience(&claims[AUD], rules->audience))
-		return deny(err, "the token is for another audience");
+		return wp_deny(why, WP_REFUSED_AUDIENCE,
+			       "the token is for another audience");
 	return WP_OK;
 }
 
 /* ---- who it is ---- */
 
+/* Is urn in the namespace? */
+static bool is_in(const struct wp_urn *urn, const char *ns)
+{
+	static const char scheme[] = "urn:";
+	const char *at = urn->text + sizeof(scheme) - 1;
+	size_t len = strlen(ns);
+
+	return strncmp(at, ns, len) == 0 && at[len] == ':';
+}
+
+/*
+ * Who that is: a URN, or what makes one in the issuer's namespace.
+ *
+ * text:  changed
+ */
+static bool name_user(struct wp_buf *text, const struct wp_claim_rules *rules,
+		      struct wp_urn *out)
+{
+	char whole[WP_URN_MAX + 2];
+	struct wp_buf urn = { .data = whole,
+			      .cap = sizeof(whole),
+			      .max_bytes = WP_URN_MAX };
+
+	if (rules->ns == NULL)
+		return wp_urn_parse(out, text->data, text->len, NULL) == WP_OK;
+	if (text->len == 0)
+		return false;
+	if (memchr(text->data, ':', text->len) != NULL)
+		return wp_urn_parse(out, text->data, text->len, NULL) ==
+			       WP_OK &&
+		       (rules->has_any_urn || is_in(out, rules->ns));
+	wp_buf_add_str(&urn, "urn:");
+	wp_buf_add_str(&urn, rules->ns);
+	wp_buf_add_str(&urn, ":user:");
+	wp_buf_add(&urn, text->data, text->len);
+	return !urn.failed &&
+	       wp_urn_parse(out, urn.data, urn.len, NULL) == WP_OK;
+}
+
 /* The first claim that is there decides, fit or not. */
 static enum wp_err read_user(const struct wp_member *claims, size_t n,
-			     struct wp_urn *out, struct wp_error *err)
+			     const struct wp_claim_rules *rules,
+			     struct wp_urn *out, struct wp_denial *why)
 {
 	char memory[WP_URN_MAX + 2];
 	/* Borrowed memory and a ceiling below it: see the head of buf.c. */
@@ -131,13 +177,20 @@ static enum wp_err read_user(const struct wp_member *claims, size_t n,
 	while (i < n && !claims[i].is_there)
 		i++;
 	if (i == n)
-		return deny(err, "the token names no caller");
+		return wp_deny(why, WP_REFUSED_OTHER,
+			       "the token names no caller");
 	if (!wp_member_string(&claims[i], &raw))
-		return deny(err, "the token's caller is no string");
+		return wp_deny(why, WP_REFUSED_OTHER,
+			       "the token's caller is no string");
 	wp_json_decode(&raw, &text);
-	if (text.failed || wp_urn_parse(out, memory, text.len, NULL) != WP_OK)
-		return deny(err, "the token's caller is neither a URN nor an "
-				 "id");
+	if (text.failed || !name_user(&text, rules, out))
+		return wp_deny(why, WP_REFUSED_OTHER,
+			       rules->ns == NULL
+				       ? "the token's caller is neither a "
+					 "URN nor an id"
+				       : "the token's caller is neither an "
+					 "id nor a URN that its issuer may "
+					 "name");
 	return WP_OK;
 }
 
@@ -155,15 +208,16 @@ static bool is_device(const struct wp_json_slice *text)
 }
 
 static enum wp_err read_device(const struct wp_member *claim,
-			       struct wp_identity *out, struct wp_error *err)
+			       struct wp_identity *out, struct wp_denial *why)
 {
 	struct wp_json_slice text;
 
 	if (!claim->is_there)
 		return WP_OK;
 	if (!wp_member_string(claim, &text) || !is_device(&text))
-		return deny(err, "the token's device is not 1 to 64 of A-Z a-z "
-				 "0-9 . _ -");
+		return wp_deny(why, WP_REFUSED_OTHER,
+			       "the token's device is not 1 to 64 of A-Z a-z "
+			       "0-9 . _ -");
 	memcpy(out->device, text.data, text.len);
 	return WP_OK;
 }
@@ -220,23 +274,36 @@ static bool read_name(const struct wp_member *iss,
 }
 
 static enum wp_err read_names(const struct wp_member *claims,
-			      struct wp_identity *out, struct wp_error *err)
+			      const struct wp_claim_rules *rules,
+			      struct wp_identity *out, struct wp_denial *why)
 {
+	struct wp_json_slice text;
+
+	/* A word about somebody, such as that he logged out (RFC 8417 4.6). */
+	if (rules->ns != NULL && claims[EVENTS].is_there)
+		return wp_deny(why, WP_REFUSED_OTHER,
+			       "the token is of another type");
+	/* Without them nothing could be revoked. */
+	if (rules->ns != NULL && (!wp_member_string(&claims[SUB], &text) ||
+				  text.len == 0 || !claims[IAT].is_there))
+		return wp_deny(why, WP_REFUSED_OTHER,
+			       "the token lacks sub or iat");
 	if (!read_name(&claims[ISS], &claims[SUB], out->subject) ||
 	    !read_name(&claims[ISS], &claims[SID], out->session))
-		return deny(err, "the token could not be read");
-	return read_device(&claims[DEVICE], out, err);
+		return wp_deny(why, WP_REFUSED_OTHER,
+			       "the token could not be read");
+	return read_device(&claims[DEVICE], out, why);
 }
 
 enum wp_err wp_claims_read(const char *json, size_t len,
 			   const struct wp_claim_rules *rules, int64_t now_s,
-			   struct wp_identity *out, struct wp_error *err)
+			   struct wp_identity *out, struct wp_denial *why)
 {
 	struct wp_member members[MEMBERS_MAX] = {
 		[EXP] = { .name = "exp" }, [NBF] = { .name = "nbf" },
 		[ISS] = { .name = "iss" }, [AUD] = { .name = "aud" },
 		[IAT] = { .name = "iat" }, [SUB] = { .name = "sub" },
-		[SID] = { .name = "sid" },
+		[SID] = { .name = "sid" }, [EVENTS] = { .name = "events" },
 	};
 	size_t n = rules->identity_claims->n;
 	enum wp_err rc;
@@ -249,13 +316,27 @@ enum wp_err wp_claims_read(const char *json, size_t len,
 		members[DEVICE].name = rules->device_claim;
 	rc = wp_members_find(json, len, members, FIXED + n);
 	if (rc != WP_OK)
-		return wp_claims_deny_form(rc, err);
-	rc = check_times(members, rules, now_s, out, err);
+		return wp_deny_form(rc, why);
+	rc = check_times(members, rules, now_s, out, why);
 	if (rc == WP_OK)
-		rc = check_parties(members, rules, err);
+		rc = check_parties(members, rules, why);
 	if (rc == WP_OK)
-		rc = read_names(members, out, err);
+		rc = read_names(members, rules, out, why);
 	if (rc == WP_OK)
-		rc = read_user(members + FIXED, n, &out->user, err);
+		rc = read_user(members + FIXED, n, rules, &out->user, why);
 	return rc;
+}
+
+enum wp_err wp_claims_peek(const char *json, size_t len, struct wp_claimed *out,
+			   struct wp_denial *why)
+{
+	struct wp_member members[] = { { .name = "iss" }, { .name = "iat" } };
+	enum wp_err rc = wp_members_find(json, len, members, 2);
+
+	*out = (struct wp_claimed){ .iss = members[0] };
+	if (rc != WP_OK)
+		return wp_deny_form(rc, why);
+	if (members[1].is_there && !read_time(&members[1], &out->issued_s))
+		out->issued_s = 0;
+	return WP_OK;
 }

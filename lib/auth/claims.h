@@ -5,10 +5,13 @@
 #ifndef WP_LIB_AUTH_CLAIMS_H
 #define WP_LIB_AUTH_CLAIMS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "lib/auth/identity.h"
+#include "lib/auth/members.h"
+#include "lib/auth/refused.h"
 #include "lib/base/err.h"
 #include "lib/sys/conf.h"
 
@@ -19,6 +22,12 @@ struct wp_claim_rules {
 	const struct wp_conf_list *identity_claims; /* 1 to 16 names */
 	const char *device_claim;                   /* "" for none */
 	int64_t leeway_s;
+	/*
+	 * Of a foreign issuer: whom it may name, urn:<ns>:…; then sub and iat
+	 * have to be there. NULL: the keys are ours, and may name anybody.
+	 */
+	const char *ns;
+	bool has_any_urn;
 };
 
 /*
@@ -26,16 +35,27 @@ struct wp_claim_rules {
  *
  * out:     all zero
  * now_s:   wall clock, seconds since 1970
- * Errors:  WP_ERR_DENIED  err.msg is a sentence for the developer, and repeats
- *                         nothing of the token
+ * Errors:  WP_ERR_DENIED  *why says why
  * Source:  RFC 7519 section 4
  */
 enum wp_err wp_claims_read(const char *json, size_t len,
 			   const struct wp_claim_rules *rules, int64_t now_s,
 			   struct wp_identity *out,
-			   struct wp_error *err) WP_MUST_USE;
+			   struct wp_denial *why) WP_MUST_USE;
 
 /* "the token holds …": what wp_members_find() found. Returns: WP_ERR_DENIED */
-enum wp_err wp_claims_deny_form(enum wp_err fault, struct wp_error *err);
+enum wp_err wp_deny_form(enum wp_err fault, struct wp_denial *why);
+
+/*
+ * Of a payload whose signature nobody has looked at yet: who says to have made
+ * it, and when. For choosing a key, and nothing else.
+ */
+struct wp_claimed {
+	struct wp_member iss; /* may not be there, or be no string */
+	int64_t issued_s;     /* 0: not said */
+};
+
+enum wp_err wp_claims_peek(const char *json, size_t len, struct wp_claimed *out,
+			   struct wp_denial *why) WP_MUST_USE;
 
 #endif /* WP_LIB_AUTH_CLAIMS_H */

@@ -24,8 +24,10 @@ struct wp_identity {
 	struct wp_urn user;
 	enum wp_kind kind;
 	unsigned int scopes; /* of a key: enum wp_scope */
-	int64_t expires_s;   /* exp of the token, seconds since 1970 */
-	int64_t issued_s;    /* iat; 0: the token does not say */
+	/* Whose token: the number in auth.issuers, from 1; 0: our own keys'. */
+	uint8_t issuer;
+	int64_t expires_s; /* exp of the token, seconds since 1970 */
+	int64_t issued_s;  /* iat; 0: the token does not say */
 	/*
 	 * What its issuer calls the caller and the session, the same for each
 	 * token of it: wp_name_hash() of iss and sub, or sid. Zero when the

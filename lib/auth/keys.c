@@ -254,11 +254,11 @@ static enum wp_err add_all(struct wp_keys *keys, const struct wp_conf *conf,
 				 "auth.jwt_secret_previous", err);
 	for (i = 0; rc == WP_OK && i < files->n; i++)
 		rc = add_file(keys, files->items[i], err);
-	if (rc == WP_OK && keys->n == 0)
+	if (rc == WP_OK && keys->n == 0 && conf->auth.issuers.n == 0)
 		rc = wp_error_set(err, WP_ERR_INVAL,
 				  "auth.jwt_secret: no key verifies tokens; "
-				  "set JWT_SECRET, auth.jwt_secret_file or "
-				  "auth.public_key_files");
+				  "set JWT_SECRET, auth.jwt_secret_file, "
+				  "auth.public_key_files or auth.issuers");
 	return rc;
 }
 
@@ -293,6 +293,11 @@ void wp_keys_free(struct wp_keys **keys)
 }
 
 /* ---- verifying ---- */
+
+size_t wp_keys_count(const struct wp_keys *keys)
+{
+	return keys->n;
+}
 
 bool wp_keys_have(const struct wp_keys *keys, enum wp_alg alg)
 {

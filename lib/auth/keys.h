@@ -25,6 +25,8 @@ enum wp_err wp_keys_new(struct wp_keys **out, const struct wp_conf *conf,
 			struct wp_error *err) WP_MUST_USE;
 void wp_keys_free(struct wp_keys **keys);
 
+size_t wp_keys_count(const struct wp_keys *keys);
+
 /* Is there a key for alg at all? */
 bool wp_keys_have(const struct wp_keys *keys, enum wp_alg alg);
 

@@ -1,50 +1,34 @@
 /*
- * token.c - a compact JWS from a stranger: take it apart, check the signature,
- * then judge the JSON inside (RFC 7515 section 4).
- *
- * Work is bounded by auth.max_token_bytes. Every refusal has the same code and
- * a sentence that repeats nothing of the token.
+ * token.c - whose keys verify a token, and what it is held against then: the
+ * rules of its issuer, or those of our own keys.
  */
 #include "lib/auth/token.h"
 
-#include <stdbool.h>
+#include <assert.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #include "lib/auth/claims.h"
 #include "lib/auth/keys.h"
-#include "lib/auth/members.h"
-#include "lib/base/encode.h"
-#include "lib/base/json.h"
+#include "lib/auth/keyset.h"
+#include "lib/auth/open.h"
+#include "lib/base/clock.h"
 
-enum { SIGNATURE_MAX = 2048 }; /* of RSA with 16384 bits */
+enum { MS_PER_S = 1000 };
 
 struct wp_auth {
-	struct wp_keys *keys;
+	struct wp_signers signers; /* its members are owned */
 	char *issuer;
 	char *audience;
 	char *device_claim;
 	struct wp_conf_list identity_claims;
 	struct wp_claim_rules rules; /* borrows the four above */
-	size_t max_token_bytes;
+	/* Of each issuer; borrow from it, and from device_claim. */
+	struct wp_claim_rules issuer_rules[WP_ISSUERS_MAX];
+	struct wp_auth_counts counts;
 };
-
-/* Where the three parts of a token are. */
-struct parts {
-	const char *header;
-	size_t header_len;
-	const char *payload;
-	size_t payload_len;
-	const char *signature;
-	size_t signature_len;
-	char *room; /* for header or payload, decoded */
-};
-
-static enum wp_err deny(struct wp_error *err, const char *sentence)
-{
-	return wp_error_set(err, WP_ERR_DENIED, "%s", sentence);
-}
 
 static char *copy_text(const char *text)
 {
@@ -63,6 +47,31 @@ static bool copy_list(struct wp_conf_list *out, const struct wp_conf_list *list)
 			return false;
 	}
 	return true;
+}
+
+static void set_rules(struct wp_auth *auth, const struct wp_conf *conf)
+{
+	const struct wp_issuers *issuers =
+		wp_keyset_issuers(auth->signers.keyset);
+
+	auth->rules = (struct wp_claim_rules){
+		.issuer = auth->issuer,
+		.audience = auth->audience,
+		.identity_claims = &auth->identity_claims,
+		.device_claim = auth->device_claim,
+		.leeway_s = conf->auth.leeway_seconds,
+	};
+	for (size_t i = 0; i < issuers->n; i++) {
+		const struct wp_issuer *issuer = &issuers->items[i];
+
+		auth->issuer_rules[i] = auth->rules;
+		auth->issuer_rules[i].issuer = issuer->text;
+		auth->issuer_rules[i].audience =
+			issuer->audience == NULL ? "" : issuer->audience;
+		auth->issuer_rules[i].identity_claims = &issuer->claims;
+		auth->issuer_rules[i].ns = issuer->ns;
+		auth->issuer_rules[i].has_any_urn = issuer->has_any_urn;
+	}
 }
 
 enum wp_err wp_auth_new(struct wp_auth **out, const struct wp_conf *conf,
@@ -84,17 +93,13 @@ enum wp_err wp_auth_new(struct wp_auth **out, const struct wp_conf *conf,
 	    auth->device_claim == NULL ||
 	    !copy_list(&auth->identity_claims, &conf->auth.identity_claims))
 		goto out;
-	auth->rules = (struct wp_claim_rules){
-		.issuer = auth->issuer,
-		.audience = auth->audience,
-		.identity_claims = &auth->identity_claims,
-		.device_claim = auth->device_claim,
-		.leeway_s = conf->auth.leeway_seconds,
-	};
-	auth->max_token_bytes = (size_t)conf->auth.max_token_bytes;
-	rc = wp_keys_new(&auth->keys, conf, err);
+	auth->signers.max_token_bytes = (size_t)conf->auth.max_token_bytes;
+	rc = wp_keyset_new(&auth->signers.keyset, conf, err);
+	if (rc == WP_OK)
+		rc = wp_keys_new(&auth->signers.keys, conf, err);
 	if (rc != WP_OK)
 		goto out;
+	set_rules(auth, conf);
 	*out = auth;
 	auth = NULL;
 out:
@@ -110,7 +115,8 @@ void wp_auth_free(struct wp_auth **auth)
 
 	if (auth == NULL || *auth == NULL)
 		return;
-	wp_keys_free(&(*auth)->keys);
+	wp_keys_free(&(*auth)->signers.keys);
+	wp_keyset_free(&(*auth)->signers.keyset);
 	for (i = 0; i < (*auth)->identity_claims.n; i++)
 		free((*auth)->identity_claims.items[i]);
 	free((*auth)->identity_claims.items);
@@ -121,134 +127,137 @@ void wp_auth_free(struct wp_auth **auth)
 	*auth = NULL;
 }
 
-/* ---- what a token says ---- */
-
-/*
- * Read the header. *alg_out is WP_ALG_NONE for an algorithm that we do not
- * know.
- */
-static enum wp_err read_header(const char *json, size_t len,
-			       enum wp_alg *alg_out, struct wp_error *err)
+void wp_auth_count(struct wp_auth *auth, const struct wp_auth_counts *counts)
 {
-	enum { ALG, KID, CRIT };
-	struct wp_member members[] = {
-		[ALG] = { .name = "alg" },
-		[KID] = { .name = "kid" },
-		[CRIT] = { .name = "crit" },
-	};
-	struct wp_json_slice text;
-	enum wp_err rc;
-
-	rc = wp_members_find(json, len, members,
-			     sizeof(members) / sizeof(members[0]));
-	if (rc != WP_OK)
-		return wp_claims_deny_form(rc, err);
-	/* We understand no extension, so each is critical (section 4.1.11). */
-	if (members[CRIT].is_there)
-		return deny(err, "the token demands extensions");
-	if (members[KID].is_there && !wp_member_string(&members[KID], &text))
-		return deny(err, "the token's kid is no string");
-	if (!wp_member_string(&members[ALG], &text))
-		return deny(err, "the token names no algorithm");
-	*alg_out = wp_alg_named(&text);
-	return WP_OK;
+	auth->counts = *counts;
 }
 
-/* ---- whether it is ours ---- */
+/* ---- the keys of issuers ---- */
 
-/* Exactly three parts, none of them empty. */
-static bool split(const char *token, size_t len, struct parts *out)
+size_t wp_auth_issuers(const struct wp_auth *auth)
 {
-	const char *end = token + len;
-	const char *first = memchr(token, '.', len);
-	const char *second;
-
-	if (first == NULL)
-		return false;
-	second = memchr(first + 1, '.', (size_t)(end - first - 1));
-	if (second == NULL ||
-	    memchr(second + 1, '.', (size_t)(end - second - 1)) != NULL)
-		return false;
-	*out = (struct parts){
-		.header = token,
-		.header_len = (size_t)(first - token),
-		.payload = first + 1,
-		.payload_len = (size_t)(second - first - 1),
-		.signature = second + 1,
-		.signature_len = (size_t)(end - second - 1),
-	};
-	return out->header_len > 0 && out->payload_len > 0 &&
-	       out->signature_len > 0;
+	return wp_keyset_issuers(auth->signers.keyset)->n;
 }
 
-static enum wp_err check_signature(const struct wp_auth *auth,
-				   const struct parts *parts, enum wp_alg alg,
-				   struct wp_error *err)
+void wp_auth_look(struct wp_auth *auth, uint64_t now_ms)
 {
-	uint8_t sig[SIGNATURE_MAX];
-	size_t sig_len;
-
-	if (alg == WP_ALG_NONE || !wp_keys_have(auth->keys, alg))
-		return deny(err, "the token's algorithm is not accepted here");
-	if (wp_base64_decoded_max(parts->signature_len) > sizeof(sig) ||
-	    !wp_base64url_decode(parts->signature, parts->signature_len, sig,
-				 &sig_len))
-		return deny(err, "the token's signature is no base64url");
-	/* What is signed is the text up to the second dot. */
-	if (!wp_keys_verify(
-		    auth->keys, alg,
-		    &(struct wp_signed){
-			    .data = parts->header,
-			    .len = parts->header_len + 1 + parts->payload_len,
-			    .sig = sig,
-			    .sig_len = sig_len,
-		    }))
-		return deny(err, "the token's signature does not match");
-	return WP_OK;
+	if (wp_auth_issuers(auth) > 0)
+		wp_keyset_look(auth->signers.keyset, now_ms, wp_wall_ms());
 }
 
-static enum wp_err verify(const struct wp_auth *auth, const struct parts *parts,
-			  int64_t now_s, struct wp_identity *out,
-			  struct wp_error *err)
+bool wp_auth_look_again(struct wp_auth *auth, size_t issuer)
 {
-	enum wp_alg alg = WP_ALG_NONE;
-	char *room = parts->room;
-	enum wp_err rc;
-	size_t len;
+	assert(issuer > 0 && issuer <= wp_auth_issuers(auth));
+	return wp_keyset_look_at(auth->signers.keyset, issuer - 1,
+				 wp_wall_ms());
+}
 
-	if (!wp_base64url_decode(parts->header, parts->header_len, room, &len))
-		return deny(err, "the token's header is no base64url");
-	rc = read_header(room, len, &alg, err);
-	if (rc == WP_OK)
-		rc = check_signature(auth, parts, alg, err);
-	if (rc != WP_OK)
+void wp_auth_ask(struct wp_auth *auth, size_t issuer)
+{
+	assert(issuer > 0 && issuer <= wp_auth_issuers(auth));
+	wp_keyset_ask(auth->signers.keyset, issuer - 1);
+}
+
+uint32_t wp_auth_generation(const struct wp_auth *auth)
+{
+	return wp_keyset_generation(auth->signers.keyset);
+}
+
+bool wp_auth_has_keys(const struct wp_auth *auth)
+{
+	bool found = wp_keys_count(auth->signers.keys) > 0;
+
+	for (size_t i = 0; !found && i < wp_auth_issuers(auth); i++) {
+		struct wp_keyset_state state =
+			wp_keyset_state(auth->signers.keyset, i);
+
+		found = state.jwks != NULL && !state.is_too_old;
+	}
+	return found;
+}
+
+void wp_auth_write_ages(const struct wp_auth *auth, const char *name,
+			struct wp_buf *out)
+{
+	int64_t now_ms = wp_wall_ms();
+
+	if (wp_auth_issuers(auth) > 0)
+		wp_buf_printf(out,
+			      "# HELP %s Since when the keys of an issuer are "
+			      "what they are here, by its number in "
+			      "auth.issuers.\n# TYPE %s gauge\n",
+			      name, name);
+	for (size_t i = 0; i < wp_auth_issuers(auth); i++) {
+		struct wp_keyset_state state =
+			wp_keyset_state(auth->signers.keyset, i);
+
+		if (state.jwks != NULL)
+			wp_buf_printf(out, "%s{issuer=\"%zu\"} %" PRId64 "\n",
+				      name, i + 1,
+				      (now_ms - state.fetched_ms) / MS_PER_S);
+	}
+}
+
+/* ---- whether it is good ---- */
+
+/* Say so, and count it. */
+static enum wp_err conclude(const struct wp_auth *auth, enum wp_err rc,
+			    const struct wp_denial *why, struct wp_error *err)
+{
+	const struct wp_auth_counts *counts = &auth->counts;
+
+	switch (rc) {
+	case WP_OK:
 		return rc;
-	if (!wp_base64url_decode(parts->payload, parts->payload_len, room,
-				 &len))
-		return deny(err, "the token's payload is no base64url");
-	return wp_claims_read(room, len, &auth->rules, now_s, out, err);
+	case WP_ERR_DENIED:
+		wp_metric_add(counts->metrics, counts->refused + why->reason,
+			      1);
+		return wp_error_set(err, rc, "%s", why->sentence);
+	default:
+		return wp_error_set(err, rc,
+				    "the keys of the token's issuer are not "
+				    "known now; repeat later");
+	}
+}
+
+enum wp_err wp_auth_open(const struct wp_auth *auth,
+			 const struct wp_token *token, int64_t now_s,
+			 struct wp_opened *out, struct wp_error *err)
+{
+	struct wp_denial why;
+	enum wp_err rc = wp_open(&auth->signers, token, now_s, out, &why);
+
+	return conclude(auth, rc, &why, err);
 }
 
 enum wp_err wp_auth_verify(const struct wp_auth *auth,
 			   const struct wp_token *token, int64_t now_s,
 			   struct wp_identity *out, struct wp_error *err)
 {
-	struct parts parts;
+	struct wp_opened opened;
+	struct wp_denial why;
 	enum wp_err rc;
 
-	if (token->text == NULL || token->len == 0)
-		return deny(err, "a token is required");
-	if (token->len > auth->max_token_bytes)
-		return deny(err, "the token is too long");
-	if (!split(token->text, token->len, &parts))
-		return deny(err, "the token is not made of three parts");
-	parts.room = malloc(wp_base64_decoded_max(token->len) + 1);
-	if (parts.room == NULL)
-		return deny(err, "the token could not be read");
 	memset(out, 0, sizeof(*out));
-	rc = verify(auth, &parts, now_s, out, err);
-	free(parts.room);
-	return rc;
+	rc = wp_open(&auth->signers, token, now_s, &opened, &why);
+	out->issuer = (uint8_t)opened.issuer;
+	if (rc == WP_OK && opened.type != WP_TOKEN_ACCESS)
+		rc = wp_deny(&why, WP_REFUSED_OTHER,
+			     "the token is of another type");
+	if (rc == WP_OK)
+		rc = wp_claims_read(
+			opened.payload, opened.payload_len,
+			opened.issuer > 0
+				? &auth->issuer_rules[opened.issuer - 1]
+				: &auth->rules,
+			now_s, out, &why);
+	wp_opened_release(&opened);
+	return conclude(auth, rc, &why, err);
+}
+
+static enum wp_err deny(struct wp_error *err, const char *sentence)
+{
+	return wp_error_set(err, WP_ERR_DENIED, "%s", sentence);
 }
 
 enum wp_err wp_auth_bearer(const char *value, struct wp_token *out,

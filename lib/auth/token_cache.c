@@ -20,6 +20,7 @@ struct slot {
 	char *text; /* owned; NULL: nobody's */
 	size_t len;
 	int64_t since_s;
+	uint32_t generation; /* of the keys */
 	struct wp_identity who;
 };
 
@@ -51,16 +52,18 @@ static struct slot *slot_of(struct wp_token_cache *cache,
 }
 
 static bool is_known(const struct slot *slot, const struct wp_token *token,
-		     int64_t now_s)
+		     int64_t now_s, uint32_t generation)
 {
 	return slot->text != NULL && slot->len == token->len &&
+	       slot->generation == generation &&
 	       wp_equal_ct(slot->text, token->text, token->len) &&
 	       now_s >= slot->since_s && now_s < slot->who.expires_s;
 }
 
 /* Without memory it is not. */
 static void remember(struct slot *slot, const struct wp_token *token,
-		     int64_t now_s, const struct wp_identity *who)
+		     int64_t now_s, uint32_t generation,
+		     const struct wp_identity *who)
 {
 	char *text = malloc(token->len);
 
@@ -72,6 +75,7 @@ static void remember(struct slot *slot, const struct wp_token *token,
 		.text = text,
 		.len = token->len,
 		.since_s = now_s,
+		.generation = generation,
 		.who = *who,
 	};
 }
@@ -80,17 +84,18 @@ enum wp_err wp_token_cache_verify(struct wp_token_cache *cache,
 				  const struct wp_token *token, int64_t now_s,
 				  struct wp_identity *out, struct wp_error *err)
 {
+	uint32_t generation = wp_auth_generation(cache->auth);
 	struct slot *slot = slot_of(cache, token);
 	enum wp_err rc;
 
-	if (slot != NULL && is_known(slot, token, now_s)) {
+	if (slot != NULL && is_known(slot, token, now_s, generation)) {
 		cache->hits++;
 		*out = slot->who;
 		return WP_OK;
 	}
 	rc = wp_auth_verify(cache->auth, token, now_s, out, err);
 	if (slot != NULL && rc == WP_OK)
-		remember(slot, token, now_s, out);
+		remember(slot, token, now_s, generation, out);
 	return rc;
 }
 

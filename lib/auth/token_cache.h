@@ -4,8 +4,8 @@
  *
  * A token is known by all of its text, and good from the second in which it was
  * verified to the one before it expires; outside of that, as if the clock was
- * set back, it is verified again. What was refused is not kept. A cache belongs
- * to one set of keys: with others there must be another.
+ * set back, or once anything about the keys of issuers has changed, it is
+ * verified again. What was refused is not kept.
  *
  * Threads: one at a time.
  */
@@ -19,7 +19,7 @@
 
 enum {
 	WP_TOKEN_CACHE_SLOTS = 1024,
-	WP_TOKEN_CACHE_BYTES = 2048, /* longer ones are not kept */
+	WP_TOKEN_CACHE_BYTES = 4096, /* longer ones are not kept */
 };
 
 struct wp_token_cache;

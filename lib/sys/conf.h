@@ -92,6 +92,7 @@ struct wp_conf {
 		int64_t revocation_hours;
 		int64_t key_refresh_seconds;
 		char *ca_file; /* "" = the system's CAs */
+		int64_t key_max_age_hours;
 	} auth;
 
 	struct {

@@ -58,6 +58,10 @@ static const struct wp_conf_key issuer_keys[] = {
 	  .preset = "waypost.keys", .in_production = "/var/lib/waypost/keys",
 	  .help = "the folder with the keys of issuers; in production the "
 		  "default is /var/lib/waypost/keys" },
+	{ "auth.key_max_age_hours", WP_CONF_AT(auth.key_max_age_hours),
+	  .type = WP_CONF_INT, .preset = "24", .min = 1, .max = 720,
+	  .unit = "h", .is_reloadable = true,
+	  .help = "how long keys verify that could not be fetched again" },
 };
 
 static const struct wp_conf_key api_keys_keys[] = {
@@ -190,8 +194,26 @@ static enum wp_err check_store_secret(const struct wp_conf *conf, bool is_used,
 	return WP_OK;
 }
 
+/*
+ * A program that starts makes files, so this is found before. Blank texts are
+ * judged by who reads the keys.
+ */
+static enum wp_err check_any_key(const struct wp_conf *conf, bool is_used,
+				 struct wp_error *err)
+{
+	if (!is_used || conf->auth.jwt_secret[0] != '\0' ||
+	    conf->auth.jwt_secret_previous[0] != '\0' ||
+	    conf->auth.public_key_files.n > 0 || conf->auth.issuers.n > 0)
+		return WP_OK;
+	return wp_conf_broken(err, "auth.jwt_secret",
+			      "no key verifies tokens; set JWT_SECRET, "
+			      "auth.jwt_secret_file, auth.public_key_files or "
+			      "auth.issuers");
+}
+
 static const wp_conf_rule_fn token_rules[] = { check_token_secret,
-					       check_key_files, NULL };
+					       check_key_files, check_any_key,
+					       NULL };
 static const wp_conf_rule_fn api_keys_rules[] = { check_api_keys, NULL };
 static const wp_conf_rule_fn issuer_rules[] = { check_issuers, check_key_dir,
 						NULL };

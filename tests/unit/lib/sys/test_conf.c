@@ -70,6 +70,8 @@ static int clean_environment(void **state)
 	clearenv();
 	snprintf(path, sizeof(path), "%s/waypost.db", dir);
 	setenv("WAYPOST_STORE_SQLITE_PATH", path, 1);
+	/* Somebody must verify tokens. */
+	setenv("WAYPOST_AUTH_ISSUERS", "https://id.example aud=a", 1);
 	set_config("");
 	return 0;
 }
@@ -647,6 +649,26 @@ static void tables_of_one_section_stand_together(void **state)
 	}
 }
 
+static void a_start_without_any_key_makes_nothing(void **state)
+{
+	char path[128];
+
+	(void)state;
+	unsetenv("WAYPOST_AUTH_ISSUERS");
+	snprintf(path, sizeof(path), "%s/none.db", dir);
+	setenv("WAYPOST_STORE_SQLITE_PATH", path, 1);
+	expect_refusal("auth.jwt_secret: no key verifies tokens; set "
+		       "JWT_SECRET, auth.jwt_secret_file, "
+		       "auth.public_key_files or auth.issuers");
+	snprintf(path, sizeof(path), "%s/none.db-secret", dir);
+	assert_int_equal(access(path, F_OK), -1);
+	set_config("auth: {issuers: [\"https://a\", \"https://b\"]}\n");
+	expect_refusal("auth.issuers: number 2 has the namespace of another "
+		       "one: both could name the same mailbox; give it an ns= "
+		       "of its own");
+	assert_int_equal(access(path, F_OK), -1);
+}
+
 static void keys_that_contradict_each_other_are_refused(void **state)
 {
 	static const struct {
@@ -1040,6 +1062,7 @@ int main(void)
 		TEST(a_program_reads_only_the_secrets_it_uses),
 		TEST(what_only_others_use_is_left_to_them),
 		TEST(tables_of_one_section_stand_together),
+		TEST(a_start_without_any_key_makes_nothing),
 		TEST(keys_that_contradict_each_other_are_refused),
 		TEST(a_reload_changes_only_what_the_table_says),
 		TEST(a_refused_reload_names_all_keys),

@@ -23,6 +23,7 @@
 #include "lib/base/arena.h"
 #include "lib/base/buf.h"
 #include "lib/limit/rates.h"
+#include "lib/live/key_wait.h"
 #include "lib/live/store_thread.h"
 
 #include "handlers/backend.h"
@@ -57,6 +58,7 @@ struct wp_call {
 
 	struct wp_judged judged;
 	bool (*on_judged)(struct wp_call *call, enum wp_judgement judgement);
+	struct wp_key_waiter key_waiter; /* for the caller's keys */
 
 	struct wp_backend_guest guest;
 	enum wp_line line;

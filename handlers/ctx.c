@@ -14,7 +14,7 @@
 enum { LOG_INTERVAL_MS = 1000 };
 
 void wp_shared_init(struct wp_shared *shared, const struct wp_conf *conf,
-		    const struct wp_auth *auth, struct wp_apikey_file *apikeys,
+		    struct wp_auth *auth, struct wp_apikey_file *apikeys,
 		    struct wp_metrics *metrics)
 {
 	*shared = (struct wp_shared){
@@ -23,6 +23,12 @@ void wp_shared_init(struct wp_shared *shared, const struct wp_conf *conf,
 		.apikeys = apikeys,
 		.metrics = metrics,
 	};
+	if (auth != NULL) {
+		const struct wp_auth_counts counts =
+			wp_handlers_auth_counts(metrics);
+
+		wp_auth_count(auth, &counts);
+	}
 }
 
 static enum wp_err open_store(struct wp_ctx *ctx, struct wp_error *err)
@@ -141,7 +147,12 @@ enum wp_err wp_ctx_init(struct wp_ctx *ctx, struct wp_shared *shared,
 	ctx->loop = ev_loop_new(EVFLAG_AUTO);
 	if (ctx->loop == NULL)
 		return wp_error_set(err, WP_ERR_SYS, "there is no event loop");
+	/* What a parent knows of issuers is as old as itself. */
+	wp_auth_look(shared->auth, wp_mono_ms());
 	rc = wp_token_cache_new(&ctx->tokens, shared->auth, err);
+	if (rc == WP_OK)
+		rc = wp_key_wait_new(&ctx->key_wait, ctx->loop, shared->auth,
+				     err);
 	if (rc == WP_OK)
 		rc = open_store(ctx, err);
 	if (rc != WP_OK)
@@ -168,6 +179,7 @@ void wp_ctx_release(struct wp_ctx *ctx)
 	wp_gather_free(&ctx->gather);
 	wp_revocations_free(&ctx->revocations);
 	wp_limiter_free(&ctx->limiter);
+	wp_key_wait_free(&ctx->key_wait);
 	wp_token_cache_free(&ctx->tokens);
 	wp_cmd_release(&ctx->cmd);
 	if (ctx->loop != NULL)

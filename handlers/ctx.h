@@ -18,6 +18,7 @@
 #include "lib/base/random.h"
 #include "lib/limit/address.h"
 #include "lib/live/gather.h"
+#include "lib/live/key_wait.h"
 #include "lib/live/limiter.h"
 #include "lib/live/store_thread.h"
 #include "lib/metrics/metrics.h"
@@ -37,7 +38,7 @@ struct wp_revocations;
  */
 struct wp_shared {
 	const struct wp_conf *conf;
-	const struct wp_auth *auth;
+	struct wp_auth *auth; /* each process has its own copy */
 	struct wp_apikey_file *apikeys;
 	struct wp_metrics *metrics;
 	char store_id[WP_STORE_ID_LEN + 1]; /* "" until it was open once */
@@ -64,6 +65,7 @@ struct wp_ctx {
 	struct wp_revocations *revocations; /* owned */
 	struct wp_limiter *limiter;         /* owned */
 	struct wp_alike alike;
+	struct wp_key_wait *key_wait; /* owned: whose keys are not known */
 	struct wp_ready ready;
 	struct wp_random_pool random; /* for the ids of requests */
 	size_t n_waiting;  /* calls that wait for Redis or the store */
@@ -74,7 +76,7 @@ struct wp_ctx {
 };
 
 void wp_shared_init(struct wp_shared *shared, const struct wp_conf *conf,
-		    const struct wp_auth *auth, struct wp_apikey_file *apikeys,
+		    struct wp_auth *auth, struct wp_apikey_file *apikeys,
 		    struct wp_metrics *metrics);
 
 /*

@@ -16,6 +16,8 @@
 #include "lib/name/msgid.h"
 #include "lib/redis/info.h"
 
+#include "handlers/metrics.h"
+
 bool wp_handle_healthz(struct wp_call *call)
 {
 	wp_resp_text(&call->resp, 200, "OK");
@@ -181,8 +183,15 @@ bool wp_handle_readyz(struct wp_call *call)
 {
 	struct wp_ready *ready = &call->ctx->ready;
 	struct wp_error verdict = { 0 };
+	struct wp_auth *auth = call->ctx->shared->auth;
 	uint64_t now_ms = wp_mono_ms();
 
+	wp_auth_look(auth, now_ms);
+	if (!wp_auth_has_keys(auth)) {
+		(void)wp_error_set(&verdict, WP_ERR_UNAVAIL,
+				   "no key that verifies tokens is known");
+		return respond(call, &verdict);
+	}
 	switch (wp_ready_ask(ready, now_ms, &verdict)) {
 	case WP_READY_LOOK:
 		wp_ready_begin(ready, now_ms);
@@ -204,6 +213,8 @@ bool wp_handle_metrics(struct wp_call *call)
 	wp_resp_text(&call->resp, 200, "");
 	call->resp.type = type;
 	if (call->ctx->shared->metrics != NULL)
-		wp_metrics_write(call->ctx->shared->metrics, &call->resp.body);
+		wp_handlers_metrics_write(call->ctx->shared->metrics,
+					  call->ctx->shared->auth,
+					  &call->resp.body);
 	return true;
 }

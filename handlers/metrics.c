@@ -4,6 +4,7 @@
 #include "handlers/metrics.h"
 
 #define SENDS "waypost_http_sends_total"
+#define CACHE "waypost_auth_verified_cache_total"
 
 /* Which of them counts requests of an endpoint, and which measures them. */
 #define REQUESTS_AT(endpoint, class) \
@@ -34,6 +35,13 @@
 		.help = "What was refused with 429 or rate_limited, by class " \
 			"of limits.",                                          \
 		.type = WP_COUNTER,                                            \
+	},
+#define REFUSED(reason_, name_)                                     \
+	[WP_H_AUTH_REFUSED + reason_] = {                           \
+		.name = "waypost_auth_refused_total",               \
+		.labels = "reason=\"" name_ "\"",                   \
+		.help = "Tokens that were refused, by the reason.", \
+		.type = WP_COUNTER,                                 \
 	},
 #define COUNTED(ROW) WP_ENDPOINTS(ROW) ROW(none, )
 
@@ -69,13 +77,32 @@ static const struct wp_metric_desc descs[WP_H_COUNT] = {
 	[WP_H_RESTARTS] = { "waypost_http_process_restarts_total", NULL,
 			    "Handler processes that died by themselves.",
 			    WP_COUNTER },
-	COUNTED(REQUESTS) COUNTED(DURATION)
+	[WP_H_TOKEN_HITS] = { CACHE, "result=\"hit\"",
+			      "Tokens looked at, by whether they were known.",
+			      WP_COUNTER },
+	[WP_H_TOKEN_MISSES] = { CACHE, "result=\"miss\"", NULL, WP_COUNTER },
+	WP_REFUSED_REASONS(REFUSED) COUNTED(REQUESTS) COUNTED(DURATION)
 };
 
 enum wp_err wp_handlers_metrics_new(struct wp_metrics **out,
 				    struct wp_error *err)
 {
 	return wp_metrics_new(out, descs, WP_H_COUNT, err);
+}
+
+struct wp_auth_counts wp_handlers_auth_counts(struct wp_metrics *metrics)
+{
+	return (struct wp_auth_counts){
+		.metrics = metrics,
+		.refused = WP_H_AUTH_REFUSED,
+	};
+}
+
+void wp_handlers_metrics_write(const struct wp_metrics *metrics,
+			       const struct wp_auth *auth, struct wp_buf *out)
+{
+	wp_metrics_write(metrics, out);
+	wp_auth_write_ages(auth, "waypost_auth_keys_age_seconds", out);
 }
 
 void wp_handlers_metrics_request(struct wp_metrics *metrics,

@@ -7,6 +7,7 @@
 
 #include <stdint.h>
 
+#include "lib/auth/token.h"
 #include "lib/base/err.h"
 #include "lib/limit/rates.h"
 #include "lib/metrics/metrics.h"
@@ -30,6 +31,9 @@ enum wp_handlers_metric {
 	WP_H_REVOKED_ENTRIES,
 	WP_H_LIMITED,
 	WP_H_LIMIT_ERRORS = WP_H_LIMITED + WP_LIMIT_COUNT,
+	WP_H_AUTH_REFUSED,
+	WP_H_TOKEN_HITS = WP_H_AUTH_REFUSED + WP_REFUSED_COUNT,
+	WP_H_TOKEN_MISSES,
 	WP_H_PROCESSES,
 	WP_H_RESTARTS,
 	WP_H_COUNT
@@ -38,6 +42,13 @@ enum wp_handlers_metric {
 /* The table behind the enum. Errors: as wp_metrics_new(). */
 enum wp_err wp_handlers_metrics_new(struct wp_metrics **out,
 				    struct wp_error *err) WP_MUST_USE;
+
+/* Where tokens that are refused are counted. */
+struct wp_auth_counts wp_handlers_auth_counts(struct wp_metrics *metrics);
+
+/* Append all of them, and how old the keys of issuers are. */
+void wp_handlers_metrics_write(const struct wp_metrics *metrics,
+			       const struct wp_auth *auth, struct wp_buf *out);
 
 /* One request is done. */
 void wp_handlers_metrics_request(struct wp_metrics *metrics,

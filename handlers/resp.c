@@ -19,6 +19,8 @@
 	"X-Request-Id, X-Durability, Retry-After, " \
 	"RateLimit, RateLimit-Policy"
 
+#define INVALID_TOKEN "Bearer error=\"invalid_token\""
+
 static const char type_json[] = "application/json";
 static const char type_text[] = "text/plain; charset=utf-8";
 
@@ -119,13 +121,23 @@ void wp_resp_add_error(struct wp_buf *out, const char *code,
 	wp_buf_add_json(out, code, strlen(code));
 }
 
+void wp_resp_unauthorized(struct wp_resp *resp, const char *sentence,
+			  bool is_given)
+{
+	wp_resp_error(resp, 401, "unauthorized", sentence);
+	if (is_given)
+		return;
+	wp_buf_clear(&resp->headers);
+	wp_resp_header(resp, "WWW-Authenticate", "Bearer");
+}
+
 void wp_resp_error(struct wp_resp *resp, unsigned int status, const char *code,
 		   const char *sentence)
 {
 	wp_resp_json(resp, status);
 	wp_buf_clear(&resp->headers);
 	if (status == 401)
-		wp_resp_header(resp, "WWW-Authenticate", "Bearer");
+		wp_resp_header(resp, "WWW-Authenticate", INVALID_TOKEN);
 	if (status == 503)
 		add_number(&resp->headers, "Retry-After",
 			   wp_http_retry_after_s(RETRY_MAX_S));

@@ -73,6 +73,10 @@ void wp_resp_header(struct wp_resp *resp, const char *name, const char *value);
 void wp_resp_error(struct wp_resp *resp, unsigned int status, const char *code,
 		   const char *sentence);
 
+/* 401; is_given: there was a token, and it is no good (RFC 6750 section 3). */
+void wp_resp_unauthorized(struct wp_resp *resp, const char *sentence,
+			  bool is_given);
+
 /* Append "error":…,"code":… without braces, for one result of several. */
 void wp_resp_add_error(struct wp_buf *out, const char *code,
 		       const char *sentence);

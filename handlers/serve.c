@@ -8,6 +8,8 @@
  */
 #include "handlers/serve.h"
 
+#include <stddef.h>
+
 #include <ev.h>
 
 #include "lib/auth/apikey.h"
@@ -20,7 +22,11 @@
 
 enum who { FOR_USERS, FOR_KEYS, FOR_BOTH, FOR_PROBES };
 enum need { NEED_NONE, NEED_WORK };
-enum { US_PER_MS = 1000, LOG_INTERVAL_MS = 1000 };
+enum {
+	US_PER_MS = 1000,
+	LOG_INTERVAL_MS = 1000,
+	KEY_WAIT_MS = 1000, /* for a key of the caller's issuer */
+};
 
 /* A row of the table, as it is looked up. */
 struct wp_endpoint {
@@ -70,21 +76,19 @@ static const struct wp_endpoint *find(const struct wp_text *path)
 }
 
 /*
- * Read the caller from the one Authorization header. Several are refused,
- * because the web server, a proxy before it and we might each believe another
- * one. nginx hands them over one by one, lighttpd joined by a comma, which
+ * Find the token in the one Authorization header. Several are refused, because
+ * the web server, a proxy before it and we might each believe another one.
+ * nginx hands them over one by one, lighttpd joined by a comma, which
  * wp_auth_bearer() refuses.
  *
- * Errors:  WP_ERR_DENIED  always; err->msg is for the developer and quotes
- *          nothing of the header
+ * Errors:  WP_ERR_DENIED  err->msg is for the developer and quotes nothing of
+ *                         the header
  */
-static enum wp_err authenticate(struct wp_call *call, struct wp_error *err)
+static enum wp_err find_token(struct wp_call *call, struct wp_token *out,
+			      struct wp_error *err)
 {
-	int64_t now_s = wp_wall_ms() / 1000;
-	struct wp_token token;
 	const char *value;
 	size_t count;
-	enum wp_err rc;
 
 	value = wp_req_param(&call->req, "HTTP_AUTHORIZATION", &count);
 	if (count == 0)
@@ -95,14 +99,36 @@ static enum wp_err authenticate(struct wp_call *call, struct wp_error *err)
 		return wp_error_set(err, WP_ERR_DENIED,
 				    "the Authorization header is given more "
 				    "than once");
-	rc = wp_auth_bearer(value, &token, err);
-	if (rc != WP_OK)
-		return rc;
-	if (wp_apikey_is_meant(&token))
-		return wp_apikey_file_verify(call->ctx->shared->apikeys, &token,
-					     now_s, &call->caller, err);
-	return wp_token_cache_verify(call->ctx->tokens, &token, now_s,
-				     &call->caller, err);
+	return wp_auth_bearer(value, out, err);
+}
+
+/*
+ * Whose token is it?
+ *
+ * Errors:  as wp_auth_verify()
+ */
+static enum wp_err authenticate(struct wp_call *call,
+				const struct wp_token *token,
+				struct wp_error *err)
+{
+	struct wp_shared *shared = call->ctx->shared;
+	int64_t now_s = wp_wall_ms() / 1000;
+	uint64_t known;
+	enum wp_err rc;
+
+	if (wp_apikey_is_meant(token))
+		return wp_apikey_file_verify(shared->apikeys, token, now_s,
+					     &call->caller, err);
+	wp_auth_look(shared->auth, wp_mono_ms());
+	known = wp_token_cache_hits(call->ctx->tokens);
+	rc = wp_token_cache_verify(call->ctx->tokens, token, now_s,
+				   &call->caller, err);
+	wp_metric_add(shared->metrics,
+		      wp_token_cache_hits(call->ctx->tokens) > known
+			      ? WP_H_TOKEN_HITS
+			      : WP_H_TOKEN_MISSES,
+		      1);
+	return rc;
 }
 
 /* May callers of this kind ask? Answers when not. */
@@ -185,6 +211,67 @@ static bool enter(struct wp_call *call, enum wp_judgement judgement)
 	}
 }
 
+/* Is a token good still that was? As a handler. */
+static bool admit(struct wp_call *call)
+{
+	/* Who takes a key away waits for nobody: it is looked up each time. */
+	if (call->caller.kind == WP_KIND_KEY)
+		return let_in(call);
+	return wp_call_judge(call, enter);
+}
+
+static bool refuse_caller(struct wp_call *call, enum wp_err rc,
+			  const struct wp_error *err)
+{
+	if (rc == WP_ERR_DENIED)
+		wp_resp_unauthorized(&call->resp, err->msg, true);
+	else
+		wp_resp_error(&call->resp, 503, "identity_unavailable",
+			      err->msg);
+	return true;
+}
+
+/* Another file has come with the keys of the token's issuer, or the end. */
+static bool on_keys(struct wp_key_waiter *waiter, bool is_over)
+{
+	struct wp_call *call =
+		(struct wp_call *)((char *)waiter -
+				   offsetof(struct wp_call, key_waiter));
+	struct wp_token token;
+	struct wp_error err;
+	enum wp_err rc = find_token(call, &token, &err);
+
+	if (rc == WP_OK)
+		rc = authenticate(call, &token, &err);
+	if (rc == WP_ERR_NOTFOUND && !is_over)
+		return true;
+	if (rc == WP_OK ? admit(call) : refuse_caller(call, rc, &err))
+		wp_call_end(call);
+	return false;
+}
+
+/* Whose token is it? As a handler. */
+static bool identify(struct wp_call *call)
+{
+	struct wp_token token;
+	struct wp_error err;
+	enum wp_err rc = find_token(call, &token, &err);
+
+	if (rc != WP_OK) {
+		wp_resp_unauthorized(&call->resp, err.msg, false);
+		return true;
+	}
+	rc = authenticate(call, &token, &err);
+	if (rc == WP_OK)
+		return admit(call);
+	call->key_waiter.again = on_keys;
+	if (rc == WP_ERR_NOTFOUND &&
+	    wp_key_wait_add(call->ctx->key_wait, &call->key_waiter,
+			    call->caller.issuer, KEY_WAIT_MS))
+		return false;
+	return refuse_caller(call, rc, &err);
+}
+
 /*
  * Look at what is asked for; as a handler. "Too many" is said before the caller
  * is known: that would be work too.
@@ -192,7 +279,6 @@ static bool enter(struct wp_call *call, enum wp_judgement judgement)
 static bool answer(struct wp_call *call)
 {
 	const struct wp_endpoint *endpoint = call->endpoint;
-	struct wp_error err;
 
 	if (!is_probe(call) && !wp_limit_begin(call))
 		return true;
@@ -223,14 +309,7 @@ static bool answer(struct wp_call *call)
 	}
 	if (endpoint->who == FOR_PROBES)
 		return endpoint->handle(call);
-	if (authenticate(call, &err) != WP_OK) {
-		wp_resp_error(&call->resp, 401, "unauthorized", err.msg);
-		return true;
-	}
-	/* Who takes a key away waits for nobody: it is looked up each time. */
-	if (call->caller.kind == WP_KIND_KEY)
-		return let_in(call);
-	return wp_call_judge(call, enter);
+	return identify(call);
 }
 
 static enum wp_crowd crowd_of(const struct wp_call *call)

@@ -70,6 +70,8 @@ need_test() {
 	need spin spin
 	need openssl openssl
 	need python3-yaml ./python3/dist-packages/yaml/__init__.py
+	need python3-cryptography \
+		./python3/dist-packages/cryptography/__init__.py
 }
 
 # What benchmarks compare with, and what draws their plots.

@@ -11,6 +11,7 @@
 #include "ws-daemon/admit.h"
 
 #include <inttypes.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,7 +27,10 @@
 
 /* ---- the page that asks ---- */
 
-enum { ORIGIN_MAX = 512 };
+enum {
+	ORIGIN_MAX = 512,
+	KEY_WAIT_MS = 2000, /* for a key of the caller's issuer */
+};
 
 enum origin {
 	ORIGIN_ABSENT,  /* no browser */
@@ -313,6 +317,9 @@ void wp_admit_left(struct wp_conn *conn, bool is_clean)
 		conn->is_admitted = false;
 		parts->n_admitted--;
 	}
+	if (conn->admission != NULL)
+		wp_key_wait_remove(parts->key_wait,
+				   &conn->admission->key_waiter);
 	if (conn->member.user == NULL)
 		return;
 	wp_registrar_remove(parts->live.registrar, &conn->member, grace_ms);
@@ -385,12 +392,82 @@ out:
 	wp_cmd_release(&cmd);
 }
 
+static void admit_caller(struct wp_conn *conn, const struct wp_identity *caller)
+{
+	if (is_revoked(conn, caller) || !has_room(conn))
+		return;
+	admit(conn);
+	begin_presence(conn, caller);
+}
+
+/* Whose token is it? As wp_auth_verify(). */
+static enum wp_err authenticate(struct wp_conn *conn,
+				const struct wp_token *token,
+				struct wp_identity *caller,
+				struct wp_error *err)
+{
+	wp_auth_look(conn->parts->auth, wp_mono_ms());
+	return wp_auth_verify(conn->parts->auth, token, wp_wall_ms() / 1000,
+			      caller, err);
+}
+
+static void refuse_caller(struct wp_conn *conn, enum wp_err rc,
+			  const struct wp_error *err)
+{
+	if (rc == WP_ERR_DENIED)
+		unauthorized(conn, err->msg);
+	else
+		wp_conn_refuse(conn, 503, "identity_unavailable", err->msg,
+			       WP_M_REJECT_UNAVAILABLE);
+}
+
+/* Another file has come with the keys of the token's issuer, or the end. */
+static bool on_keys(struct wp_key_waiter *waiter, bool is_over)
+{
+	struct wp_admission *admission =
+		(struct wp_admission *)((char *)waiter -
+					offsetof(struct wp_admission,
+						 key_waiter));
+	const struct wp_token token = { admission->token,
+					admission->token_len };
+	struct wp_conn *conn = admission->conn;
+	struct wp_identity caller = { 0 };
+	struct wp_error err = { 0 };
+	enum wp_err rc = authenticate(conn, &token, &caller, &err);
+
+	if (rc == WP_ERR_NOTFOUND && !is_over)
+		return true;
+	if (rc == WP_OK)
+		admit_caller(conn, &caller);
+	else
+		refuse_caller(conn, rc, &err);
+	return false;
+}
+
+/* False when it cannot wait. */
+static bool wait_for_keys(struct wp_conn *conn, const struct wp_token *token,
+			  size_t issuer)
+{
+	struct wp_admission *admission = conn->admission;
+
+	admission->token = malloc(token->len);
+	if (admission->token == NULL)
+		return false;
+	memcpy(admission->token, token->text, token->len);
+	admission->token_len = token->len;
+	admission->conn = conn;
+	admission->key_waiter.again = on_keys;
+	return wp_key_wait_add(conn->parts->key_wait, &admission->key_waiter,
+			       issuer, KEY_WAIT_MS);
+}
+
 static void admit_credential(struct wp_conn *conn,
 			     const struct credential *found)
 {
 	const struct wp_token token = { found->text.data, found->text.len };
 	struct wp_error err = { 0 };
 	struct wp_identity caller = { 0 };
+	enum wp_err rc;
 
 	if (found->source == SOURCE_JWT && wp_apikey_is_meant(&token)) {
 		wp_conn_refuse(conn, 403, "forbidden",
@@ -398,22 +475,17 @@ static void admit_credential(struct wp_conn *conn,
 			       WP_M_REJECT_UNAUTHORIZED);
 		return;
 	}
-	if (found->source == SOURCE_JWT &&
-	    wp_auth_verify(conn->parts->auth, &token, wp_wall_ms() / 1000,
-			   &caller, &err) != WP_OK) {
-		unauthorized(conn, err.msg);
-		return;
-	}
-	if (found->source == SOURCE_JWT && is_revoked(conn, &caller))
-		return;
-	if (!has_room(conn))
-		return;
 	if (found->source == SOURCE_TICKET) {
-		redeem(conn, &found->text);
+		if (has_room(conn))
+			redeem(conn, &found->text);
 		return;
 	}
-	admit(conn);
-	begin_presence(conn, &caller);
+	rc = authenticate(conn, &token, &caller, &err);
+	if (rc == WP_OK)
+		admit_caller(conn, &caller);
+	else if (rc != WP_ERR_NOTFOUND ||
+		 !wait_for_keys(conn, &token, caller.issuer))
+		refuse_caller(conn, rc, &err);
 }
 
 static void on_no_upgrade(struct wp_conn *conn, unsigned status)
@@ -467,6 +539,12 @@ static void on_health(struct wp_conn *conn, bool with_body)
 	wp_conn_show(conn, "text/plain; charset=utf-8", "OK", with_body);
 }
 
+static bool has_keys(struct wp_auth *auth)
+{
+	wp_auth_look(auth, wp_mono_ms());
+	return wp_auth_has_keys(auth);
+}
+
 static void on_ready(struct wp_conn *conn, bool with_body)
 {
 	if (conn->parts->is_stopping)
@@ -476,6 +554,10 @@ static void on_ready(struct wp_conn *conn, bool with_body)
 	else if (!wp_registrar_is_live(conn->parts->live.registrar))
 		wp_conn_refuse(conn, 503, "not_ready",
 			       "presence cannot be registered now",
+			       WP_M_REJECT_UNAVAILABLE);
+	else if (!has_keys(conn->parts->auth))
+		wp_conn_refuse(conn, 503, "not_ready",
+			       "no key that verifies tokens is known",
 			       WP_M_REJECT_UNAVAILABLE);
 	else
 		wp_conn_show(conn, "text/plain; charset=utf-8", "READY",
@@ -493,7 +575,7 @@ static void on_metrics(struct wp_conn *conn, bool with_body)
 	wp_metric_set(parts->metrics, WP_M_REVOKED_ENTRIES,
 		      (int64_t)wp_revoker_count(parts->live.revoker));
 	wp_buf_init(&body, 0);
-	wp_metrics_write(parts->metrics, &body);
+	wp_ws_metrics_write(parts->metrics, parts->auth, &body);
 	if (body.failed)
 		unavailable(conn, "the server is out of memory");
 	else

@@ -100,6 +100,10 @@ static void free_admission(struct wp_conn *conn)
 	if (conn->admission == NULL)
 		return;
 	wp_buf_release(&conn->admission->response);
+	if (conn->admission->token != NULL)
+		explicit_bzero(conn->admission->token,
+			       conn->admission->token_len);
+	free(conn->admission->token);
 	free(conn->admission);
 	conn->admission = NULL;
 }

@@ -35,6 +35,11 @@ struct wp_admission {
 	struct wp_buf response; /* the 101, when all is well */
 	char request_id[WP_REQUEST_ID_MAX + 1];
 	int64_t expires_s; /* of the token */
+	/* While it waits for a key that its token may be signed with. */
+	struct wp_key_waiter key_waiter;
+	struct wp_conn *conn; /* for the waiter */
+	char *token;          /* owned */
+	size_t token_len;
 };
 
 struct wp_conn {

@@ -13,6 +13,14 @@
 #define ACKS "waypost_ws_acks_total"
 #define REFRESHES "waypost_ws_refreshes_total"
 
+#define REFUSED(reason_, name_)                                     \
+	[WP_M_AUTH_REFUSED + reason_] = {                           \
+		.name = "waypost_auth_refused_total",               \
+		.labels = "reason=\"" name_ "\"",                   \
+		.help = "Tokens that were refused, by the reason.", \
+		.type = WP_COUNTER,                                 \
+	},
+
 static const struct wp_metric_desc descs[WP_WS_METRIC_COUNT] = {
 	[WP_M_CONNECTIONS] = { "waypost_ws_connections", NULL,
 			       "Open WebSocket connections.", WP_GAUGE },
@@ -83,8 +91,10 @@ static const struct wp_metric_desc descs[WP_WS_METRIC_COUNT] = {
 	[WP_M_ACCEPT_PAUSES] = { "waypost_ws_accept_pauses_total", NULL,
 				 "Times that descriptors ran out.",
 				 WP_COUNTER },
-	[WP_M_REDIS_UP] = { "waypost_ws_redis_up", NULL,
-			    "1 while presence can be registered.", WP_GAUGE },
+	WP_REFUSED_REASONS(REFUSED)
+		[WP_M_REDIS_UP] = { "waypost_ws_redis_up", NULL,
+				    "1 while presence can be registered.",
+				    WP_GAUGE },
 	[WP_M_RESYNCS] = { "waypost_ws_resyncs_total", NULL,
 			   "Incarnations taken after the first.", WP_COUNTER },
 	[WP_M_HEARTBEATS] = { "waypost_ws_heartbeats_total", NULL,
@@ -102,4 +112,11 @@ static const struct wp_metric_desc descs[WP_WS_METRIC_COUNT] = {
 enum wp_err wp_ws_metrics_new(struct wp_metrics **out, struct wp_error *err)
 {
 	return wp_metrics_new(out, descs, WP_WS_METRIC_COUNT, err);
+}
+
+void wp_ws_metrics_write(const struct wp_metrics *metrics,
+			 const struct wp_auth *auth, struct wp_buf *out)
+{
+	wp_metrics_write(metrics, out);
+	wp_auth_write_ages(auth, "waypost_auth_keys_age_seconds", out);
 }

@@ -4,6 +4,7 @@
 #ifndef WP_WS_METRICS_H
 #define WP_WS_METRICS_H
 
+#include "lib/auth/token.h"
 #include "lib/metrics/metrics.h"
 
 enum wp_ws_metric {
@@ -43,7 +44,8 @@ enum wp_ws_metric {
 	WP_M_ACKED,
 	WP_M_ACK_FAILED,
 	WP_M_ACCEPT_PAUSES,
-	WP_M_REDIS_UP,
+	WP_M_AUTH_REFUSED,
+	WP_M_REDIS_UP = WP_M_AUTH_REFUSED + WP_REFUSED_COUNT,
 	WP_M_RESYNCS,
 	WP_M_HEARTBEATS,
 	WP_M_REVOKED_ENTRIES,
@@ -51,6 +53,10 @@ enum wp_ws_metric {
 	WP_M_REFRESH_REFUSED,
 	WP_WS_METRIC_COUNT
 };
+
+/* Append all of them, and how old the keys of issuers are. */
+void wp_ws_metrics_write(const struct wp_metrics *metrics,
+			 const struct wp_auth *auth, struct wp_buf *out);
 
 /* The table behind the enum. Errors: as wp_metrics_new(). */
 enum wp_err wp_ws_metrics_new(struct wp_metrics **out,

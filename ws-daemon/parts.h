@@ -13,6 +13,7 @@
 #include "lib/base/buf.h"
 #include "lib/base/log.h"
 #include "lib/base/slab.h"
+#include "lib/live/key_wait.h"
 #include "lib/live/live.h"
 #include "lib/live/turn.h"
 #include "ws-daemon/metrics.h"
@@ -25,7 +26,8 @@ struct wp_conn_upcalls;
 
 struct wp_parts {
 	struct wp_live live; /* with the current configuration */
-	const struct wp_auth *auth;
+	struct wp_auth *auth;
+	struct wp_key_wait *key_wait; /* owned: whose keys are not known */
 	struct wp_metrics *metrics;
 	const struct wp_conn_upcalls *upcalls;
 

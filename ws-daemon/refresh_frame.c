@@ -44,12 +44,13 @@ static bool read_caller(struct wp_conn *conn,
 			const struct wp_client_frame *frame,
 			struct wp_identity *caller)
 {
-	const struct wp_parts *parts = conn->parts;
+	struct wp_parts *parts = conn->parts;
 	struct wp_error err = { 0 };
 	struct wp_token token;
 	struct wp_buf text;
 	enum wp_err rc;
 
+	wp_auth_look(parts->auth, wp_mono_ms());
 	wp_buf_init(&text,
 		    ESCAPED * (size_t)parts->live.conf->auth.max_token_bytes);
 	wp_json_decode(&frame->token, &text);
@@ -61,8 +62,14 @@ static bool read_caller(struct wp_conn *conn,
 	if (text.data != NULL)
 		explicit_bzero(text.data, text.len);
 	wp_buf_release(&text);
+	/* The connection lives on, so there is time to come again. */
+	if (rc == WP_ERR_NOTFOUND)
+		wp_auth_ask(parts->auth, caller->issuer);
 	if (rc != WP_OK)
-		refuse(conn, frame, "unauthorized", err.msg);
+		refuse(conn, frame,
+		       rc == WP_ERR_DENIED ? "unauthorized"
+					   : "identity_unavailable",
+		       err.msg);
 	return rc == WP_OK;
 }
 

@@ -15,6 +15,8 @@
 
 #include <ev.h>
 
+#include "lib/base/clock.h"
+
 #include "ws-daemon/admit.h"
 #include "ws-daemon/conn.h"
 #include "ws-daemon/frames_in.h"
@@ -193,6 +195,20 @@ static enum wp_err make_live(struct wp_parts *parts, const struct wp_conf *conf,
 	return wp_live_init(&parts->live, &setup, &hooks, err);
 }
 
+static void use_auth(struct wp_parts *parts, struct wp_auth *auth)
+{
+	const struct wp_auth_counts counts = {
+		.metrics = parts->metrics,
+		.refused = WP_M_AUTH_REFUSED,
+	};
+
+	parts->auth = auth;
+	if (auth == NULL)
+		return; /* in a test of something else */
+	wp_auth_count(auth, &counts);
+	wp_auth_look(auth, wp_mono_ms());
+}
+
 static enum wp_err make_parts(struct wp_server *server,
 			      const struct wp_server_setup *setup,
 			      struct wp_error *err)
@@ -207,8 +223,8 @@ static enum wp_err make_parts(struct wp_server *server,
 			    err);
 	if (rc != WP_OK)
 		return rc;
-	parts->auth = setup->auth;
 	parts->metrics = setup->metrics;
+	use_auth(parts, setup->auth);
 	parts->upcalls = &upcalls;
 	wp_slab_init(&parts->conns, sizeof(struct wp_conn));
 	wp_buf_init(&parts->scratch, 0);
@@ -219,6 +235,9 @@ static enum wp_err make_parts(struct wp_server *server,
 	if (parts->input == NULL || parts->poke == NULL || parts->ping == NULL)
 		return wp_error_set(err, WP_ERR_NOMEM, "out of memory");
 	parts->poke->is_poke = true;
+	rc = wp_key_wait_new(&parts->key_wait, setup->loop, setup->auth, err);
+	if (rc != WP_OK)
+		return rc;
 	return make_live(parts, setup->conf, err);
 }
 
@@ -292,6 +311,7 @@ void wp_server_free(struct wp_server **server)
 		drop_all(parts);
 	/* Pending callbacks run now and find their connections gone. */
 	wp_live_release(&parts->live);
+	wp_key_wait_free(&parts->key_wait);
 	ev_timer_stop(loop_of(s), &s->accept_timer);
 	ev_io_stop(loop_of(s), &s->accept_io);
 	wp_heap_release(&s->heap);
@@ -311,11 +331,12 @@ enum wp_err wp_server_start(struct wp_server *server, struct wp_error *err)
 }
 
 void wp_server_use(struct wp_server *server, const struct wp_conf *conf,
-		   const struct wp_auth *auth)
+		   struct wp_auth *auth)
 {
 	const struct wp_teller_rules rules = rules_of(conf);
 
-	server->parts.auth = auth;
+	use_auth(&server->parts, auth);
+	wp_key_wait_use(server->parts.key_wait, auth);
 	wp_live_use(&server->parts.live, &rules);
 }
 

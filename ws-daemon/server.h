@@ -20,7 +20,7 @@ struct wp_server;
 struct wp_server_setup {
 	struct ev_loop *loop;
 	const struct wp_conf *conf;
-	const struct wp_auth *auth;
+	struct wp_auth *auth;
 	struct wp_metrics *metrics;
 	int fd;                        /* listening; stays the caller's */
 	void (*on_live)(void *ctx);    /* Redis knows us now */
@@ -47,7 +47,7 @@ enum wp_err wp_server_start(struct wp_server *server,
 
 /* Reload: limits, origins and keys from now on. Both are borrowed. */
 void wp_server_use(struct wp_server *server, const struct wp_conf *conf,
-		   const struct wp_auth *auth);
+		   struct wp_auth *auth);
 
 /*
  * Close everybody with 1012, tell Redis, call on_stopped. From when this

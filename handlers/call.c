@@ -67,6 +67,7 @@ void wp_call_reset(struct wp_call *call)
 	call->caller = (struct wp_identity){ 0 };
 	call->state = NULL;
 	call->endpoint = NULL;
+	call->must_judge = false;
 	call->is_waiting = false;
 	call->is_over = false;
 }
@@ -76,32 +77,6 @@ void wp_call_end(struct wp_call *call)
 	assert(!call->is_over);
 	call->is_over = true;
 	call->on_end(call);
-}
-
-static void on_judged(struct wp_judged *judged, enum wp_judgement judgement)
-{
-	struct wp_call *call =
-		(struct wp_call *)((char *)judged -
-				   offsetof(struct wp_call, judged));
-
-	if (call->on_judged(call, judgement))
-		wp_call_end(call);
-}
-
-bool wp_call_judge(struct wp_call *call,
-		   bool (*step)(struct wp_call *call,
-				enum wp_judgement judgement))
-{
-	enum wp_judgement judgement;
-
-	call->on_judged = step;
-	call->judged = (struct wp_judged){
-		.who = &call->caller,
-		.came_us = call->start_us,
-		.go = on_judged,
-	};
-	judgement = wp_revocations_judge(call->ctx->revocations, &call->judged);
-	return judgement == WP_TOKEN_LATER ? false : step(call, judgement);
 }
 
 static bool go_on(struct wp_call *call, bool is_up)
@@ -123,13 +98,11 @@ static void on_go(struct wp_backend_guest *guest, bool is_up)
 		wp_call_end(call);
 }
 
-bool wp_call_redis(struct wp_call *call, enum wp_line line,
-		   bool (*step)(struct wp_call *call, bool is_up))
+static bool enter(struct wp_call *call)
 {
-	call->line = line;
-	call->on_redis = step;
 	call->guest.go = on_go;
-	switch (wp_backend_enter(call->ctx->backend, line, &call->guest)) {
+	switch (wp_backend_enter(call->ctx->backend, call->line,
+				 &call->guest)) {
 	case WP_BACKEND_UP:
 		return go_on(call, true);
 	case WP_BACKEND_WAIT:
@@ -137,6 +110,58 @@ bool wp_call_redis(struct wp_call *call, enum wp_line line,
 	default:
 		return go_on(call, false);
 	}
+}
+
+void wp_call_revoked(struct wp_call *call)
+{
+	wp_resp_clear(&call->resp);
+	wp_resp_error(&call->resp, 401, "token_revoked",
+		      "the session has ended; log in again");
+}
+
+/* It is known by now, or cannot be; the handler lets go of what it has. */
+static bool go_on_judged(struct wp_call *call, enum wp_judgement judgement)
+{
+	bool is_over;
+
+	call->must_judge = false;
+	if (judgement == WP_TOKEN_GOOD)
+		return enter(call);
+	is_over = call->on_redis(call, false);
+	assert(is_over);
+	(void)is_over;
+	if (judgement == WP_TOKEN_REVOKED)
+		wp_call_revoked(call);
+	return true;
+}
+
+static void on_judged(struct wp_judged *judged, enum wp_judgement judgement)
+{
+	struct wp_call *call =
+		(struct wp_call *)((char *)judged -
+				   offsetof(struct wp_call, judged));
+
+	if (go_on_judged(call, judgement))
+		wp_call_end(call);
+}
+
+bool wp_call_redis(struct wp_call *call, enum wp_line line,
+		   bool (*step)(struct wp_call *call, bool is_up))
+{
+	enum wp_judgement judgement;
+
+	call->line = line;
+	call->on_redis = step;
+	if (!call->must_judge)
+		return enter(call);
+	call->judged = (struct wp_judged){
+		.who = &call->caller,
+		.came_us = call->start_us,
+		.go = on_judged,
+	};
+	judgement = wp_revocations_judge(call->ctx->revocations, &call->judged);
+	return judgement == WP_TOKEN_LATER ? false
+					   : go_on_judged(call, judgement);
 }
 
 static struct wp_call *call_of(struct wp_store_job *job)
@@ -178,6 +203,7 @@ bool wp_call_store(struct wp_call *call,
 {
 	enum wp_err rc;
 
+	assert(!call->must_judge); /* Redis comes first */
 	call->in_store = run;
 	call->on_store = step;
 	call->job = (struct wp_store_job){

@@ -57,7 +57,7 @@ struct wp_call {
 	struct wp_call *next;
 
 	struct wp_judged judged;
-	bool (*on_judged)(struct wp_call *call, enum wp_judgement judgement);
+	bool must_judge; /* whether the token was revoked is to be told yet */
 	struct wp_key_waiter key_waiter; /* for the caller's keys */
 
 	struct wp_backend_guest guest;
@@ -89,16 +89,13 @@ WP_ENDPOINTS(WP_ENDPOINT_HANDLER)
  * has returned false. */
 void wp_call_end(struct wp_call *call);
 
-/*
- * Go on when it is known whether the caller's token is good still, or cannot be
- * known now. Returns: as wp_call_redis()
- */
-bool wp_call_judge(struct wp_call *call,
-		   bool (*step)(struct wp_call *call,
-				enum wp_judgement judgement));
+/* Answer 401: the caller's token was revoked. */
+void wp_call_revoked(struct wp_call *call);
 
 /*
  * Go on when this line of Redis can be asked, or cannot now, which is logged.
+ * The first time of a call the caller is judged before, if that is due: one
+ * whose token was revoked finds it cannot be asked, and is answered 401.
  * Returns: what step returned; false when it will be called later
  */
 bool wp_call_redis(struct wp_call *call, enum wp_line line,

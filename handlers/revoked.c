@@ -164,16 +164,31 @@ static void read_on(struct wp_revocations *revocations)
 
 /* ---- for its users ---- */
 
+enum wp_judgement wp_revocations_look(struct wp_revocations *revocations,
+				      const struct wp_identity *who,
+				      uint64_t came_us)
+{
+	const struct wp_judged judged = { .who = who, .came_us = came_us };
+
+	if (!is_fresh(revocations, &judged, WP_REVOKED_READ_MS))
+		read_on(revocations);
+	/* What was revoked once stays so, however long ago that was read. */
+	if (look_up(revocations, &judged) == WP_TOKEN_REVOKED)
+		return WP_TOKEN_REVOKED;
+	return is_fresh(revocations, &judged, WP_REVOKED_AGE_MAX_MS)
+		       ? WP_TOKEN_GOOD
+		       : WP_TOKEN_UNKNOWN;
+}
+
 enum wp_judgement wp_revocations_judge(struct wp_revocations *revocations,
 				       struct wp_judged *judged)
 {
-	if (!is_fresh(revocations, judged, WP_REVOKED_READ_MS))
-		read_on(revocations);
-	if (is_fresh(revocations, judged, WP_REVOKED_AGE_MAX_MS))
-		return look_up(revocations, judged);
-	/* Redis is down, and that is known. */
-	if (!revocations->is_asking)
-		return WP_TOKEN_UNKNOWN;
+	enum wp_judgement judgement =
+		wp_revocations_look(revocations, judged->who, judged->came_us);
+
+	/* Without a read under way Redis is down, and that is known. */
+	if (judgement != WP_TOKEN_UNKNOWN || !revocations->is_asking)
+		return judgement;
 	park(revocations, judged);
 	return WP_TOKEN_LATER;
 }

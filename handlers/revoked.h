@@ -65,6 +65,16 @@ struct wp_judged {
 enum wp_judgement wp_revocations_judge(struct wp_revocations *revocations,
 				       struct wp_judged *judged);
 
+/*
+ * What is known without waiting: GOOD, REVOKED, or UNKNOWN, and then
+ * wp_revocations_judge() will say more. Reads on when that is due.
+ *
+ * came_us:  monotonic, when who asked
+ */
+enum wp_judgement wp_revocations_look(struct wp_revocations *revocations,
+				      const struct wp_identity *who,
+				      uint64_t came_us);
+
 /* For tests: as if what is known had been read at this time. */
 void wp_revocations_trust(struct wp_revocations *revocations, uint64_t at_ms);
 

@@ -193,31 +193,28 @@ static bool let_in(struct wp_call *call)
 	return is_allowed(call) ? endpoint->handle(call) : true;
 }
 
-/* The caller is known, and whether his token is good still; as a handler. */
-static bool enter(struct wp_call *call, enum wp_judgement judgement)
-{
-	switch (judgement) {
-	case WP_TOKEN_REVOKED:
-		wp_resp_error(&call->resp, 401, "token_revoked",
-			      "the session has ended; log in again");
-		return true;
-	case WP_TOKEN_UNKNOWN:
-		wp_resp_unavailable(&call->resp,
-				    "whether the token is good still cannot "
-				    "be told now; repeat later");
-		return true;
-	default:
-		return let_in(call);
-	}
-}
-
-/* Is a token good still that was? As a handler. */
+/*
+ * The caller is known; is the token good still? Whoever is known to have been
+ * shut out must not use up what others may ask for. What cannot be told now is
+ * told before Redis is asked for anything (call.c): what needs no Redis does
+ * not wait for it.
+ */
 static bool admit(struct wp_call *call)
 {
 	/* Who takes a key away waits for nobody: it is looked up each time. */
 	if (call->caller.kind == WP_KIND_KEY)
 		return let_in(call);
-	return wp_call_judge(call, enter);
+	switch (wp_revocations_look(call->ctx->revocations, &call->caller,
+				    call->start_us)) {
+	case WP_TOKEN_REVOKED:
+		wp_call_revoked(call);
+		return true;
+	case WP_TOKEN_GOOD:
+		return let_in(call);
+	default:
+		call->must_judge = true;
+		return let_in(call);
+	}
 }
 
 static bool refuse_caller(struct wp_call *call, enum wp_err rc,

@@ -218,7 +218,9 @@ static void a_key_that_is_not_good_is_401(void **state)
 		/* Even where keys have no business. */
 		ask(stage, &fake, "GET", "/api/messages", keys[i]);
 		assert_int_equal(fake_status(&fake), 401);
-		assert_true(fake_has(&fake, "WWW-Authenticate: Bearer"));
+		assert_true(fake_has(
+			&fake,
+			"WWW-Authenticate: Bearer error=\"invalid_token\""));
 		assert_true(fake_has_code(&fake, "unauthorized"));
 		assert_int_equal(
 			strncmp(fake_answer(&fake), sentence, strlen(sentence)),

@@ -37,6 +37,7 @@ struct wp_account_desk {
 	struct wp_job_line *line;          /* owned */
 	ev_timer look;                     /* runs while somebody waits */
 	struct wp_desk_job *first, **last; /* who wait for a slot */
+	bool is_stopping;                  /* nobody is served any more */
 };
 
 size_t wp_account_desk_descriptors(size_t slots)
@@ -111,7 +112,7 @@ static void on_done(struct wp_job *base, bool has_run)
 		complain(desk, &job->err);
 	if (job->hashes) {
 		wp_hash_gate_leave(&desk->gate, job->slot);
-		if (has_run)
+		if (!desk->is_stopping)
 			serve_waiting(desk);
 	}
 	job->done(job, result);
@@ -202,6 +203,8 @@ enum wp_err wp_account_desk_submit(struct wp_account_desk *desk,
 {
 	job->desk = desk;
 	job->err = (struct wp_error){ 0 };
+	if (desk->is_stopping)
+		return WP_ERR_FULL;
 	if (!job->hashes)
 		return pass_on(desk, job);
 	if (desk->first == NULL &&
@@ -294,6 +297,7 @@ void wp_account_desk_free(struct wp_account_desk **desk_)
 	*desk_ = NULL;
 	if (desk == NULL)
 		return;
+	desk->is_stopping = true;
 	wp_job_line_stop(&desk->line);
 	while (desk->first != NULL) {
 		struct wp_desk_job *job = take_first(desk);

@@ -85,7 +85,8 @@ enum wp_err wp_account_desk_new(struct wp_account_desk **out,
 void wp_account_desk_free(struct wp_account_desk **desk);
 
 /*
- * Errors:   WP_ERR_FULL  too much waits; done will not be called
+ * Errors:   WP_ERR_FULL  too much waits, or the desk is being freed; done will
+ *           not be called
  * Threads:  the loop's
  */
 enum wp_err wp_account_desk_submit(struct wp_account_desk *desk,

@@ -267,6 +267,25 @@ static void what_waits_at_the_end_is_told(void **state)
 	end(pid);
 }
 
+/* A slot that is given back then is nobody's any more. */
+static void who_waits_for_a_hash_at_the_end_is_told(void **state)
+{
+	struct fixture *f = *state;
+	struct job jobs[SLOTS + SEATS];
+
+	let_go(false);
+	for (int i = 0; i < SLOTS + SEATS; i++)
+		assert_int_equal(submit(f, &jobs[i], true, true), WP_OK);
+	wait_for_running(SLOTS);
+	let_go(true);
+	wp_account_desk_free(&f->desk);
+	for (int i = 0; i < SLOTS + SEATS; i++) {
+		assert_true(jobs[i].is_done);
+		assert_int_equal(jobs[i].result,
+				 i < SLOTS ? WP_OK : WP_ERR_UNAVAIL);
+	}
+}
+
 static int setup(void **state)
 {
 	static struct fixture f;
@@ -311,6 +330,7 @@ int main(void)
 		TEST(who_waits_in_vain_is_told),
 		TEST(a_file_that_cannot_be_opened_is_tried_again),
 		TEST(what_waits_at_the_end_is_told),
+		TEST(who_waits_for_a_hash_at_the_end_is_told),
 	};
 
 	if (!wp_test_redis_present())

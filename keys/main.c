@@ -13,7 +13,6 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#include "keys/fetch.h"
 #include "keys/metrics.h"
 #include "keys/service.h"
 #include "keys/wanted.h"
@@ -129,27 +128,30 @@ static enum wp_err fit(void *ctx, const struct wp_conf *next,
 		       struct wp_error *err)
 {
 	(void)ctx;
-	return wp_fetcher_check(next->auth.ca_file, err);
+	return wp_service_check(next, err);
 }
 
 static enum wp_err reload(struct process *p, struct wp_error *err)
 {
 	struct wp_conf next = { 0 };
 	enum wp_err rc = WP_OK;
+	bool is_taken;
 
 	wp_sd_notify("RELOADING=1");
-	if (wp_program_reload(&p->program, &p->conf, &next, fit, NULL)) {
+	is_taken = wp_program_reload(&p->program, &p->conf, &next, fit, NULL);
+	if (is_taken) {
 		/* It borrows the settings, which move once more. */
 		wp_service_free(&p->service);
 		wp_conf_release(&p->conf);
 		p->conf = next;
 		rc = new_service(&p->service, p, &p->conf, err);
 	}
-	if (rc == WP_OK) {
-		wp_sd_notify("READY=1");
+	if (rc != WP_OK)
+		return rc;
+	wp_sd_notify("READY=1");
+	if (is_taken)
 		wp_log_plain(NULL, WP_LOG_INFO, "settings reloaded");
-	}
-	return rc;
+	return WP_OK;
 }
 
 static enum wp_err on_signal(struct process *p, uint32_t number,

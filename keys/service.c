@@ -46,6 +46,24 @@ bool wp_service_has_work(const struct wp_conf *conf)
 	return conf->auth.issuers.n > 0 || conf->accounts.enabled;
 }
 
+enum wp_err wp_service_check(const struct wp_conf *conf, struct wp_error *err)
+{
+	bool is_local = conf->run_mode == WP_RUN_LOCAL;
+	struct wp_issuers *issuers = NULL;
+	enum wp_err rc = wp_fetcher_check(conf->auth.ca_file, err);
+
+	if (rc == WP_OK)
+		rc = wp_issuers_new(&issuers, conf, err);
+	for (size_t i = 0; rc == WP_OK && i < issuers->n; i++) {
+		struct wp_watch watch;
+
+		rc = wp_watch_init(&watch, &issuers->items[i], is_local, err);
+		wp_watch_release(&watch);
+	}
+	wp_issuers_free(&issuers);
+	return rc;
+}
+
 static uint32_t refresh_s(const struct wp_service *s)
 {
 	return (uint32_t)s->in.conf->auth.key_refresh_seconds;

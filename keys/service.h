@@ -48,4 +48,12 @@ void wp_service_rotate(struct wp_service *service);
 /* Is there anything to do with these settings? */
 bool wp_service_has_work(const struct wp_conf *conf);
 
+/*
+ * Would wp_service_new() take these settings, as far as they alone decide?
+ *
+ * Errors:  WP_ERR_INVAL, WP_ERR_NOMEM, WP_ERR_SYS
+ */
+enum wp_err wp_service_check(const struct wp_conf *conf,
+			     struct wp_error *err) WP_MUST_USE;
+
 #endif /* WP_KEYS_SERVICE_H */

@@ -389,6 +389,14 @@ class Lives(KeysTest):
         keys.program.signal(signal.SIGHUP)
         wait_for(lambda: "reload refused" in keys.log(), "a refusal")
         self.assertEqual(keys.count("issuers"), 1)
+        # Also one that only libcurl knows to be bad.
+        keys.sections["auth"]["issuers"] = ["https://idp.example:99999 aud=x"]
+        del keys.sections["auth"]["ca_file"]
+        keys.write_config()
+        keys.program.signal(signal.SIGHUP)
+        wait_for(lambda: keys.log().count("reload refused") == 2, "a refusal")
+        self.assertEqual(keys.count("issuers"), 1)
+        self.assertEqual(keys.log().count("settings reloaded"), 1)
 
     def test_with_nothing_to_do_it_says_so_and_ends(self):
         keys = KeysProgram()

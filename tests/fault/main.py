@@ -28,6 +28,7 @@ sys.path[:0] = [HERE, os.path.join(ROOT, "tools")]
 import burdens  # noqa: E402
 import clients  # noqa: E402
 import remains  # noqa: E402
+import revoked  # noqa: E402
 from clocks import Clocks  # noqa: E402
 from devkit.process import StartError  # noqa: E402
 from devkit.redis import RedisError  # noqa: E402
@@ -177,9 +178,10 @@ class Episode:
         self.senders, self.receivers = clients.cast(self.context)
         self.prober = clients.Prober(self.context)
         self.flooder = burdens.Flooder(self.context)
+        self.revoked = revoked.Revoked(self.context, SLOWNESS, POKE_BOUND_S)
         self.damage = burdens.Damage(self.stack, PARTITIONS)
         self.damage.do()
-        for client in self.senders + self.receivers + [self.flooder]:
+        for client in self.everybody():
             client.start()
         for number in range(1, self.rounds + 1):
             self.round(number)
@@ -187,6 +189,9 @@ class Episode:
                 break
         self.finish()
         self.summary()
+
+    def everybody(self):
+        return self.senders + self.receivers + [self.flooder, self.revoked]
 
     # ---- a round ----
 
@@ -196,6 +201,7 @@ class Episode:
         for receiver in self.receivers:
             receiver.must_stay.clear()
         self.context.is_sending.set()
+        self.revoked.is_quiet.clear()
         self.faults.run(
             plan(self.seed, number, seconds, list(self.stack.programs),
                  self.cannot, self.options.only), seconds)
@@ -205,6 +211,8 @@ class Episode:
             self.probe_absent()
         self.look_everywhere()
         self.wake_sleepers()
+        if not self.await_all(lambda: self.revoked.refused > 0):
+            self.add("stuck", "nobody whose session was revoked is refused")
         self.judge()
 
     def mark(self, text):
@@ -228,6 +236,7 @@ class Episode:
             self.add("not_ready", "not READY after healing: " +
                      self.faults.notes[-1])
         self.mark("healed")
+        self.revoked.is_quiet.set()
         self.see_others_move()
         self.context.is_sending.clear()
         if not self.await_all(lambda: all(sender.is_idle.is_set()
@@ -374,6 +383,9 @@ class Episode:
         self.faults.sleepers.clear()
 
     def judge(self):
+        found, self.revoked.found = self.revoked.found, []
+        for text in found:
+            self.add("revoked", text)
         history = self.context.history.frozen()
         self.take(check(history, self.context.now(), POKE_BOUND_S,
                         is_drained=True), history)
@@ -385,7 +397,7 @@ class Episode:
         if not self.found:
             self.drain_all()
         self.context.is_over.set()
-        for client in self.senders + self.receivers + [self.flooder]:
+        for client in self.everybody():
             client.join(30)
         if self.found:
             return  # what is left over would only repeat it
@@ -402,6 +414,7 @@ class Episode:
 
     def drain_all(self):
         self.mark("draining")
+        self.revoked.stop()
         for name in self.users():
             if not self.await_all(lambda one=name: self.drain(one)):
                 self.add("stuck", f"{name} cannot be drained")

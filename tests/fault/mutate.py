@@ -73,6 +73,13 @@ MUTATIONS = (
           "\ts->now_ms = now_ms > 0 ? look->wall_ms : now_ms;\n")],
         {"expired_early"}, "clock-death"),
     Mutation(
+        "let-in", "handlers judge tokens by what they read when they started",
+        [("handlers/revoked.c",
+          "\treturn wp_revoke_is_fresh(&revocations->reader,\n",
+          "\treturn revocations->reader.has_read ||\n"
+          "\t       wp_revoke_is_fresh(&revocations->reader,\n")],
+        {"revoked", "stuck"}, "cold-locked"),
+    Mutation(
         "reorder", "some messages show up two seconds later than others",
         [("lib/mailbox/hot_walk.c",
           "\tplace->has_after = true;\n\tif (expires_ms <= walk->now_ms) {",

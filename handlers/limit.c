@@ -47,7 +47,7 @@ bool wp_limit_begin(struct wp_call *call)
 	if (!read_address(call, &address))
 		return true;
 	watch(call, &address);
-	who = (struct wp_limit_who){ .name = address.prefix,
+	who = (struct wp_limit_who){ .name = address.bytes,
 				     .len = address.len };
 	wp_limiter_look(call->ctx->limiter, WP_LIMIT_FAILED, &who, &verdict);
 	if (verdict.is_refused)
@@ -63,7 +63,7 @@ void wp_limit_end(struct wp_call *call)
 
 	if (!is_failed(call->resp.status) || !read_address(call, &address))
 		return;
-	who = (struct wp_limit_who){ .name = address.prefix,
+	who = (struct wp_limit_who){ .name = address.bytes,
 				     .len = address.len };
 	wp_limiter_owe(call->ctx->limiter, WP_LIMIT_FAILED, &who, 1, &verdict);
 }

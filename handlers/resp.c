@@ -27,7 +27,6 @@ static const char type_text[] = "text/plain; charset=utf-8";
 enum {
 	KEEP_BYTES = 128 * 1024, /* of a buffer between two requests */
 	RETRY_MAX_S = 2,
-	LIMITED_SPREAD_S = 3, /* more seconds, none included */
 };
 static const int64_t ns_per_s = 1000000000;
 
@@ -160,9 +159,7 @@ void wp_resp_limited(struct wp_resp *resp, int64_t wait_ns)
 {
 	wp_resp_error(resp, 429, "rate_limited",
 		      "too many requests; repeat after Retry-After");
-	add_number(&resp->headers, "Retry-After",
-		   seconds(wait_ns) - 1 +
-			   wp_http_retry_after_s(LIMITED_SPREAD_S));
+	add_number(&resp->headers, "Retry-After", wp_http_retry_in_s(wait_ns));
 }
 
 void wp_resp_internal(struct wp_resp *resp)

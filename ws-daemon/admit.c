@@ -23,6 +23,7 @@
 #include "lib/http/query.h"
 #include "lib/mailbox/ticket.h"
 #include "lib/sys/conf.h"
+#include "ws-daemon/guard.h"
 #include "ws-daemon/wire/http.h"
 
 /* ---- the page that asks ---- */
@@ -206,6 +207,7 @@ static void find_credential(struct credential *out, const struct wp_head *head,
 
 static void unauthorized(struct wp_conn *conn, const char *sentence)
 {
+	wp_guard_failed(conn);
 	wp_conn_refuse(conn, 401, "unauthorized", sentence,
 		       WP_M_REJECT_UNAUTHORIZED);
 }
@@ -348,12 +350,14 @@ static void on_redeemed(void *ctx, const struct wp_reply *reply)
 	rc = wp_ticket_redeem_parse(reply, &caller);
 	if (rc == WP_OK && is_revoked(conn, &caller))
 		return;
-	if (rc == WP_OK && caller.expires_s > wp_wall_ms() / 1000)
-		begin_presence(conn, &caller);
-	else if (rc == WP_OK || rc == WP_ERR_DENIED)
+	if (rc == WP_OK && caller.expires_s > wp_wall_ms() / 1000) {
+		if (wp_guard_connect(conn, &caller.user))
+			begin_presence(conn, &caller);
+	} else if (rc == WP_OK || rc == WP_ERR_DENIED) {
 		unauthorized(conn, "the ticket is unknown, used or expired");
-	else
+	} else {
 		unavailable(conn, "the ticket could not be looked up");
+	}
 }
 
 static void admit(struct wp_conn *conn)
@@ -394,7 +398,8 @@ out:
 
 static void admit_caller(struct wp_conn *conn, const struct wp_identity *caller)
 {
-	if (is_revoked(conn, caller) || !has_room(conn))
+	if (is_revoked(conn, caller) ||
+	    !wp_guard_connect(conn, &caller->user) || !has_room(conn))
 		return;
 	admit(conn);
 	begin_presence(conn, caller);
@@ -490,6 +495,7 @@ static void admit_credential(struct wp_conn *conn,
 
 static void on_no_upgrade(struct wp_conn *conn, unsigned status)
 {
+	wp_guard_failed(conn);
 	if (status == 405)
 		wp_conn_refuse(conn, 405, "method_not_allowed",
 			       "only GET opens a WebSocket",
@@ -602,6 +608,8 @@ void wp_admit_request(struct wp_conn *conn, const struct wp_head *head)
 	(void)wp_request_id_keep(conn->admission->request_id, &id);
 	if (wp_text_is(&head->path, "/connect") ||
 	    wp_text_is(&head->path, "/ws")) {
+		if (!wp_guard_request(conn, head))
+			return;
 		on_connect(conn, head);
 		return;
 	}

@@ -18,6 +18,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/digest.h"
 #include "lib/base/random.h"
+#include "lib/limit/bucket.h"
 #include "ws-daemon/wire/http.h"
 
 enum {
@@ -25,6 +26,7 @@ enum {
 	/* A client that sends many small frames shares the loop with others. */
 	FRAMES_PER_TURN = 256,
 	WARNING_TICKS = 60 * 1000 / WP_TICK_MS, /* before its token ends */
+	NS_PER_MS = 1000000,
 };
 
 static uint32_t now_of(const struct wp_conn *conn)
@@ -42,9 +44,21 @@ static void mark(struct wp_conn *conn)
 	wp_turn_mark(&conn->parts->turn, &conn->item);
 }
 
-static void count(const struct wp_conn *conn, enum wp_ws_metric metric)
+static void count(const struct wp_conn *conn, size_t metric)
 {
 	wp_metric_add(conn->parts->metrics, metric, 1);
+}
+
+/* Has it been too fast? Whoever is not open any more is heard to the end. */
+static bool is_paused(const struct wp_conn *conn)
+{
+	return conn->is_paused && is_open(conn);
+}
+
+/* Of their bucket. */
+static int64_t frames_now(const struct wp_conn *conn)
+{
+	return (int64_t)now_of(conn) * WP_TICK_MS * NS_PER_MS;
 }
 
 /* ---- deadlines ---- */
@@ -70,6 +84,9 @@ static void schedule(struct wp_conn *conn)
 				? wp_patience_deadline(&conn->patience, &limits)
 				: conn->patience.due;
 
+	/* The next tick gives some frames back, or one after it does. */
+	if (is_paused(conn) && tick > now_of(conn) + 1)
+		tick = now_of(conn) + 1;
 	wp_turn_set(&conn->parts->turn, &conn->item, tick);
 }
 
@@ -211,6 +228,20 @@ void wp_conn_refuse(struct wp_conn *conn, unsigned status, const char *code,
 	wp_buf_init(&response, 0);
 	wp_http_answer_error(&response, request_id_of(conn), status, code,
 			     sentence);
+	respond(conn, &response);
+	wp_buf_release(&response);
+}
+
+void wp_conn_limit(struct wp_conn *conn, int64_t wait_ns)
+{
+	struct wp_buf response;
+
+	if (conn->session.state >= WP_SESSION_OPEN)
+		return;
+	count(conn, WP_M_REJECT_LIMIT);
+	wp_buf_init(&response, 0);
+	wp_http_answer_limited(&response, request_id_of(conn),
+			       wp_http_retry_in_s(wait_ns));
 	respond(conn, &response);
 	wp_buf_release(&response);
 }
@@ -594,18 +625,55 @@ static void read_some(struct wp_conn *conn)
 		wp_conn_drop(conn, WP_M_CLOSE_INTERNAL);
 }
 
+/* How many frames may be taken up now, of a fair share of the turn? */
+static int budget_of(const struct wp_conn *conn)
+{
+	const struct wp_limit_rate *rate = &conn->parts->frames;
+	int64_t left = FRAMES_PER_TURN;
+
+	if (is_open(conn) && rate->unit_ns != 0)
+		left = wp_bucket_left(rate,
+				      wp_bucket_ahead(conn->frames_full_at,
+						      frames_now(conn)));
+	return left < FRAMES_PER_TURN ? (int)left : FRAMES_PER_TURN;
+}
+
+/* n frames were. With the last that may be, the pause begins: no frame is
+ * lost, and nothing said; who sends on finds the socket full. */
+static void charge_frames(struct wp_conn *conn, int n)
+{
+	const struct wp_limit_rate *rate = &conn->parts->frames;
+	bool was_paused = conn->is_paused;
+
+	if (rate->unit_ns != 0 && n > 0)
+		conn->frames_full_at = wp_bucket_take(
+			rate, conn->frames_full_at, n, frames_now(conn));
+	conn->is_paused = is_open(conn) && budget_of(conn) == 0;
+	if (conn->is_paused == was_paused)
+		return;
+	if (conn->is_paused)
+		count(conn, WP_M_LIMITED + WP_LIMIT_FRAMES);
+	if (is_open(conn))
+		schedule(conn);
+}
+
 static void take_input(struct wp_conn *conn)
 {
-	int budget = FRAMES_PER_TURN;
+	bool was_open = is_open(conn);
+	int share = budget_of(conn);
+	int budget = share;
 
 	take_up(conn, &budget);
-	if ((wp_session_wants(&conn->session) & WP_SESSION_READ) == 0) {
+	if ((wp_session_wants(&conn->session) & WP_SESSION_READ) == 0 ||
+	    share == 0) {
 		/* Our pause is no silence of the peer. */
 		wp_patience_hear(&conn->patience, now_of(conn));
 	} else if (conn->is_readable || conn->item.is_due) {
 		read_some(conn);
 		take_up(conn, &budget);
 	}
+	if (was_open)
+		charge_frames(conn, share - budget);
 	if (wp_session_keep(&conn->session) != WP_OK)
 		wp_conn_drop(conn, WP_M_CLOSE_INTERNAL);
 	note_holding(conn);
@@ -692,7 +760,7 @@ static void watch_room(struct wp_conn *conn)
 
 static bool may_read(const struct wp_conn *conn)
 {
-	return conn->is_readable &&
+	return conn->is_readable && !is_paused(conn) &&
 	       (wp_session_wants(&conn->session) & WP_SESSION_READ) != 0;
 }
 
@@ -733,7 +801,8 @@ enum wp_turn_next wp_conn_on_turn(struct wp_turn_item *item)
 		return WP_TURN_GONE;
 	}
 	/* What is left could be taken up at once. */
-	return wp_session_has_more(&conn->session) || may_read(conn)
+	return (wp_session_has_more(&conn->session) && !is_paused(conn)) ||
+			       may_read(conn)
 		       ? WP_TURN_AGAIN
 		       : WP_TURN_DONE;
 }

@@ -40,6 +40,7 @@ struct wp_admission {
 	struct wp_conn *conn; /* for the waiter */
 	char *token;          /* owned */
 	size_t token_len;
+	struct wp_address from; /* len 0: nobody knows */
 };
 
 struct wp_conn {
@@ -49,8 +50,9 @@ struct wp_conn {
 	struct wp_session session;
 	struct wp_admission *admission; /* NULL but from request to answer */
 	struct wp_patience patience;
-	uint64_t device;    /* of wp_conn_device() */
-	uint32_t refill_at; /* refresh_frame.c's */
+	uint64_t device;        /* of wp_conn_device() */
+	int64_t frames_full_at; /* a bucket (lib/limit/bucket.h) in turn.now */
+	uint32_t refill_at;     /* refresh_frame.c's */
 	int fd;
 	bool is_admitted : 1;     /* counted in n_admitted */
 	bool is_readable : 1;     /* the socket has something */
@@ -59,6 +61,7 @@ struct wp_conn {
 	bool is_poke_owed : 1;    /* came before the connection was open */
 	bool is_replaced : 1;     /* so did the word that it gives way */
 	bool is_half_closed : 1;
+	bool is_paused : 1; /* it was too fast: nothing is taken up */
 };
 
 struct wp_conn_upcalls {
@@ -94,6 +97,8 @@ struct wp_conn *wp_conn_find_open(const struct wp_parts *parts,
  * is an answer already. why: the counter of rejections. */
 void wp_conn_refuse(struct wp_conn *conn, unsigned status, const char *code,
 		    const char *sentence, enum wp_ws_metric why);
+/* The same with 429, and in Retry-After the time until it may come back. */
+void wp_conn_limit(struct wp_conn *conn, int64_t wait_ns);
 /* Answer it with 200 and this body, and close. with_body: false for HEAD. */
 void wp_conn_show(struct wp_conn *conn, const char *type, const char *body,
 		  bool with_body);

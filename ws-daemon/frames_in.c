@@ -8,6 +8,7 @@
 
 #include <stdlib.h>
 
+#include "ws-daemon/guard.h"
 #include "ws-daemon/refresh_frame.h"
 #include "ws-daemon/wire/client_frame.h"
 
@@ -117,9 +118,18 @@ static void on_send(struct wp_conn *conn, const struct wp_client_frame *frame)
 	struct wp_refusal refusal = { "unavailable",
 				      "the server is out of memory" };
 	struct wp_submit_options options = { 0 };
-	struct send_call *call = calloc(1, sizeof(*call));
+	struct send_call *call;
 	struct wp_buf key;
+	int64_t wait_ns;
 
+	if (!wp_guard_send(conn, &wait_ns)) {
+		wp_metric_add(conn->parts->metrics, WP_M_SEND_REFUSED, 1);
+		wp_frame_limited(&conn->parts->scratch, &frame->ref,
+				 wp_http_retry_in_s(wait_ns));
+		wp_conn_send_scratch(conn);
+		return;
+	}
+	call = calloc(1, sizeof(*call));
 	if (call != NULL) {
 		call->send.live = &conn->parts->live;
 		call->send.done = on_sent;

@@ -21,6 +21,15 @@
 		.type = WP_COUNTER,                                 \
 	},
 
+#define LIMITED(name_, text, ...)                                            \
+	[WP_M_LIMITED + WP_LIMIT_##name_] = {                                \
+		.name = "waypost_limited_total",                             \
+		.labels = "class=\"" text "\"",                              \
+		.help = "What was refused with 429 or rate_limited, or not " \
+			"read for a while, by class of limits.",             \
+		.type = WP_COUNTER,                                          \
+	},
+
 static const struct wp_metric_desc descs[WP_WS_METRIC_COUNT] = {
 	[WP_M_CONNECTIONS] = { "waypost_ws_connections", NULL,
 			       "Open WebSocket connections.", WP_GAUGE },
@@ -88,6 +97,13 @@ static const struct wp_metric_desc descs[WP_WS_METRIC_COUNT] = {
 	[WP_M_ACKED] = { ACKS, "result=\"acked\"", "Acks over a socket.",
 			 WP_COUNTER },
 	[WP_M_ACK_FAILED] = { ACKS, "result=\"failed\"", NULL, WP_COUNTER },
+	WP_LIMIT_CLASSES(
+		LIMITED)[WP_M_LIMIT_ERRORS] = { "waypost_limit_errors_total",
+						NULL,
+						"Payments to the limits in "
+						"Redis that failed; "
+						"nobody was refused for it.",
+						WP_COUNTER },
 	[WP_M_ACCEPT_PAUSES] = { "waypost_ws_accept_pauses_total", NULL,
 				 "Times that descriptors ran out.",
 				 WP_COUNTER },

@@ -5,6 +5,7 @@
 #define WP_WS_METRICS_H
 
 #include "lib/auth/token.h"
+#include "lib/limit/rates.h"
 #include "lib/metrics/metrics.h"
 
 enum wp_ws_metric {
@@ -43,6 +44,8 @@ enum wp_ws_metric {
 	WP_M_SEND_UNKNOWN,
 	WP_M_ACKED,
 	WP_M_ACK_FAILED,
+	WP_M_LIMITED,
+	WP_M_LIMIT_ERRORS = WP_M_LIMITED + WP_LIMIT_COUNT,
 	WP_M_ACCEPT_PAUSES,
 	WP_M_AUTH_REFUSED,
 	WP_M_REDIS_UP = WP_M_AUTH_REFUSED + WP_REFUSED_COUNT,

@@ -13,7 +13,9 @@
 #include "lib/base/buf.h"
 #include "lib/base/log.h"
 #include "lib/base/slab.h"
+#include "lib/limit/address.h"
 #include "lib/live/key_wait.h"
+#include "lib/live/limiter.h"
 #include "lib/live/live.h"
 #include "lib/live/turn.h"
 #include "ws-daemon/metrics.h"
@@ -29,6 +31,9 @@ struct wp_parts {
 	struct wp_auth *auth;
 	struct wp_key_wait *key_wait; /* owned: whose keys are not known */
 	struct wp_metrics *metrics;
+	struct wp_limiter *limiter;  /* owned */
+	struct wp_limit_rate frames; /* of a connection */
+	struct wp_alike alike;
 	const struct wp_conn_upcalls *upcalls;
 
 	struct wp_turn turn;

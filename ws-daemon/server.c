@@ -209,6 +209,46 @@ static void use_auth(struct wp_parts *parts, struct wp_auth *auth)
 	wp_auth_look(auth, wp_mono_ms());
 }
 
+/* ---- limits ---- */
+
+static enum wp_err pay(void *ctx, const struct wp_cmd *cmd, wp_reply_fn fn,
+		       void *fn_ctx)
+{
+	const struct wp_parts *parts = ctx;
+	struct wp_aredis *redis = wp_registrar_redis(parts->live.registrar);
+
+	return redis == NULL || !wp_aredis_is_ready(redis)
+		       ? WP_ERR_UNAVAIL
+		       : wp_aredis_do(redis, cmd, fn, fn_ctx);
+}
+
+static enum wp_err read_rates(const struct wp_conf *conf,
+			      struct wp_limit_rates *out, struct wp_error *err)
+{
+	return wp_limit_rates_read(out, conf->limits.rates.items,
+				   conf->limits.rates.n, err);
+}
+
+static enum wp_err make_limiter(struct wp_parts *parts,
+				const struct wp_conf *conf,
+				struct wp_error *err)
+{
+	struct wp_limit_rates rates;
+	const struct wp_limiter_setup setup = {
+		.rates = &rates,
+		.secret = conf->auth.store_secret,
+		.call = pay,
+		.ctx = parts,
+		.metrics = parts->metrics,
+		.limited = WP_M_LIMITED,
+		.errors = WP_M_LIMIT_ERRORS,
+	};
+	enum wp_err rc = read_rates(conf, &rates, err);
+
+	parts->frames = rates.of[WP_LIMIT_FRAMES];
+	return rc == WP_OK ? wp_limiter_new(&parts->limiter, &setup, err) : rc;
+}
+
 static enum wp_err make_parts(struct wp_server *server,
 			      const struct wp_server_setup *setup,
 			      struct wp_error *err)
@@ -236,9 +276,9 @@ static enum wp_err make_parts(struct wp_server *server,
 		return wp_error_set(err, WP_ERR_NOMEM, "out of memory");
 	parts->poke->is_poke = true;
 	rc = wp_key_wait_new(&parts->key_wait, setup->loop, setup->auth, err);
-	if (rc != WP_OK)
-		return rc;
-	return make_live(parts, setup->conf, err);
+	if (rc == WP_OK)
+		rc = make_limiter(parts, setup->conf, err);
+	return rc == WP_OK ? make_live(parts, setup->conf, err) : rc;
 }
 
 /* A unix socket has no delay that TCP_NODELAY would take away. */
@@ -312,6 +352,7 @@ void wp_server_free(struct wp_server **server)
 	/* Pending callbacks run now and find their connections gone. */
 	wp_live_release(&parts->live);
 	wp_key_wait_free(&parts->key_wait);
+	wp_limiter_free(&parts->limiter);
 	ev_timer_stop(loop_of(s), &s->accept_timer);
 	ev_io_stop(loop_of(s), &s->accept_io);
 	wp_heap_release(&s->heap);
@@ -334,7 +375,13 @@ void wp_server_use(struct wp_server *server, const struct wp_conf *conf,
 		   struct wp_auth *auth)
 {
 	const struct wp_teller_rules rules = rules_of(conf);
+	struct wp_limit_rates rates;
 
+	/* They were judged with the rest of conf. */
+	if (read_rates(conf, &rates, NULL) == WP_OK) {
+		wp_limiter_use(server->parts.limiter, &rates);
+		server->parts.frames = rates.of[WP_LIMIT_FRAMES];
+	}
 	use_auth(&server->parts, auth);
 	wp_key_wait_use(server->parts.key_wait, auth);
 	wp_live_use(&server->parts.live, &rules);

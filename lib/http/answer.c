@@ -7,7 +7,7 @@
 
 #include "lib/base/encode.h"
 
-enum { MADE_ID_BYTES = 16 };
+enum { MADE_ID_BYTES = 16, RETRY_SPREAD_S = 2, NS_PER_S = 1000000000 };
 
 static const struct {
 	unsigned status;
@@ -46,6 +46,12 @@ const char *wp_http_reason(unsigned status)
 unsigned wp_http_retry_after_s(unsigned most)
 {
 	return 1 + wp_random_below(most);
+}
+
+unsigned wp_http_retry_in_s(int64_t wait_ns)
+{
+	return (unsigned)((wait_ns + NS_PER_S - 1) / NS_PER_S) +
+	       wp_random_below(RETRY_SPREAD_S + 1);
 }
 
 static bool is_id_char(char c)

@@ -5,6 +5,7 @@
 #define WP_LIB_HTTP_ANSWER_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "lib/base/random.h"
 #include "lib/http/head.h"
@@ -17,6 +18,10 @@ const char *wp_http_reason(unsigned status);
  * same moment are not to come back together.
  */
 unsigned wp_http_retry_after_s(unsigned most);
+
+/* The same for whoever may come back in wait_ns: that in seconds, rounded up,
+ * and up to two more. */
+unsigned wp_http_retry_in_s(int64_t wait_ns);
 
 /* X-Request-Id. */
 enum { WP_REQUEST_ID_MAX = 64 };

@@ -9,11 +9,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { WP_ADDRESS_PREFIX_MAX = 9 }; /* the family, and 4 or 8 bytes */
+struct sockaddr;
+
+enum { WP_ADDRESS_MAX = 17, WP_ADDRESS_PREFIX_MAX = 9 };
 
 struct wp_address {
-	uint8_t prefix[WP_ADDRESS_PREFIX_MAX];
-	size_t len;
+	uint8_t bytes[WP_ADDRESS_MAX]; /* the family, 4 or 6; 4 or 16 bytes */
+	size_t len; /* of the prefix, family included: whose it is */
 	bool is_loopback;
 	/* Nobody on the Internet has it: that of a proxy, or of one's own net
 	 * (RFC 1918, 3927, 4193, 4291, 6598); or loopback. */
@@ -28,6 +30,30 @@ struct wp_address {
  * Returns:  false when it is no address: "", "unix:"
  */
 bool wp_address_read(struct wp_address *out, const char *text);
+
+/* The same of a peer; false when it has none (a unix socket). */
+bool wp_address_of(struct wp_address *out, const struct sockaddr *peer);
+
+/*
+ * The last element of X-Forwarded-For: what the web server that is next to us
+ * says of its peer.
+ *
+ * text:     *len bytes, not terminated; NULL when there is no such field
+ * *len:     gets what is left before it and its comma; 0: nothing
+ * Returns:  false when it is no address
+ */
+bool wp_address_forwarded(struct wp_address *out, const char *text,
+			  size_t *len);
+
+/* A net: an address, or "192.0.2.0/24". */
+struct wp_net {
+	struct wp_address address;
+	unsigned int bits; /* of the address, without the family */
+};
+
+/* False when text is none. */
+bool wp_net_read(struct wp_net *out, const char *text);
+bool wp_net_has(const struct wp_net *net, const struct wp_address *address);
 
 /*
  * Do all clients look like one? So they do when a proxy stands before the web

@@ -11,6 +11,7 @@
 
 #include "lib/base/random.h"
 #include "lib/base/siphash.h"
+#include "lib/limit/bucket.h"
 
 enum {
 	WAYS = 4,
@@ -115,32 +116,28 @@ static struct entry *enter(struct wp_ledger *ledger, uint64_t key)
 static void describe(const struct wp_limit_rate *rate, int64_t ahead_ns,
 		     struct wp_ledger_verdict *out)
 {
-	int64_t left_ns = rate->burst * rate->unit_ns - ahead_ns;
-
 	*out = (struct wp_ledger_verdict){
-		.is_refused = left_ns < rate->unit_ns,
-		.left = left_ns < 0 ? 0 : left_ns / rate->unit_ns,
+		.left = wp_bucket_left(rate, ahead_ns),
 		.full_ns = ahead_ns,
 	};
+	out->is_refused = out->left == 0;
 	if (out->is_refused)
-		out->wait_ns = rate->unit_ns - left_ns;
-}
-
-static int64_t ahead_of(const struct entry *entry, int64_t now_ns)
-{
-	return entry == NULL || entry->full_at < now_ns
-		       ? 0
-		       : entry->full_at - now_ns;
+		out->wait_ns = wp_bucket_wait(rate, ahead_ns);
 }
 
 void wp_ledger_look(struct wp_ledger *ledger, enum wp_limit_class class,
 		    uint64_t key, int64_t now_ns, struct wp_ledger_verdict *out)
 {
 	const struct wp_limit_rate *rate = &ledger->rates.of[class];
+	const struct entry *entry;
 
 	*out = (struct wp_ledger_verdict){ 0 };
-	if (rate->unit_ns != 0)
-		describe(rate, ahead_of(find(ledger, key), now_ns), out);
+	if (rate->unit_ns == 0)
+		return;
+	entry = find(ledger, key);
+	describe(rate,
+		 entry == NULL ? 0 : wp_bucket_ahead(entry->full_at, now_ns),
+		 out);
 }
 
 /* Sum up what is to be paid; what is due is out of the sum. */
@@ -167,15 +164,13 @@ void wp_ledger_owe(struct wp_ledger *ledger, enum wp_limit_class class,
 {
 	const struct wp_limit_rate *rate = &ledger->rates.of[class];
 	struct entry *entry;
-	int64_t ahead_ns;
 
 	*out = (struct wp_ledger_verdict){ 0 };
 	if (rate->unit_ns == 0)
 		return;
 	entry = enter(ledger, key);
-	ahead_ns = ahead_of(entry, now_ns) + n * rate->unit_ns;
-	entry->full_at = now_ns + ahead_ns;
-	describe(rate, ahead_ns, out);
+	entry->full_at = wp_bucket_take(rate, entry->full_at, n, now_ns);
+	describe(rate, entry->full_at - now_ns, out);
 	out->is_refused = false;
 	sum_up(entry, rate, n, now_ns, out);
 }

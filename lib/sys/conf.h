@@ -158,7 +158,8 @@ struct wp_conf {
 	} presence;
 
 	struct {
-		struct wp_conf_list rates; /* see lib/limit/rates.h */
+		struct wp_conf_list rates;           /* see lib/limit/rates.h */
+		struct wp_conf_list trusted_proxies; /* of the daemon */
 	} limits;
 
 	struct {

@@ -228,3 +228,14 @@ void wp_frame_error(struct wp_buf *out, const struct wp_json_slice *ref,
 	wp_buf_add_json(out, sentence, strlen(sentence));
 	wp_buf_add_char(out, '}');
 }
+
+void wp_frame_limited(struct wp_buf *out, const struct wp_json_slice *ref,
+		      unsigned retry_after_s)
+{
+	wp_frame_reply(out, "error", ref);
+	wp_buf_printf(out,
+		      ",\"code\":\"rate_limited\",\"error\":"
+		      "\"too many sends; repeat later\","
+		      "\"retryAfterSeconds\":%u}",
+		      retry_after_s);
+}

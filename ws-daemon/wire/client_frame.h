@@ -70,6 +70,9 @@ struct wp_json_slice wp_frame_ref_slice(const struct wp_frame_ref *ref);
 /* Append {"type":<type>,"ref":…, without the end. */
 void wp_frame_reply(struct wp_buf *out, const char *type,
 		    const struct wp_json_slice *ref);
+/* Append that error frame that says when the same may be tried again. */
+void wp_frame_limited(struct wp_buf *out, const struct wp_json_slice *ref,
+		      unsigned retry_after_s);
 /* Append a whole error frame. code, sentence: as for HTTP. */
 void wp_frame_error(struct wp_buf *out, const struct wp_json_slice *ref,
 		    const char *code, const char *sentence);

@@ -142,13 +142,11 @@ static void add_headers_of(struct wp_buf *out, unsigned status)
 	else if (status == 426)
 		wp_buf_add_str(out, "Upgrade: websocket\r\n"
 				    "Sec-WebSocket-Version: 13\r\n");
-	else if (status == 503)
-		wp_buf_printf(out, "Retry-After: %u\r\n",
-			      wp_http_retry_after_s(RETRY_MAX_S));
 }
 
-static void add_head(struct wp_buf *out, const char *request_id,
-		     unsigned status, const char *type, size_t len)
+/* The lines of a head but the last, which ends it. */
+static void begin_head(struct wp_buf *out, const char *request_id,
+		       unsigned status, const char *type, size_t len)
 {
 	char made[WP_REQUEST_ID_MAX + 1];
 
@@ -162,31 +160,72 @@ static void add_head(struct wp_buf *out, const char *request_id,
 	wp_buf_printf(out,
 		      "Content-Type: %s\r\nContent-Length: %zu\r\n"
 		      "X-Request-Id: %s\r\nCache-Control: no-store\r\n"
-		      "Connection: %s\r\n\r\n",
+		      "Connection: %s\r\n",
 		      type, len, request_id,
 		      status == 426 ? "close, Upgrade" : "close");
+}
+
+struct refusal {
+	unsigned status;
+	unsigned retry_after_s; /* 0: is not said */
+	const char *code;
+	const char *sentence;
+};
+
+static void add_refusal(struct wp_buf *out, const char *request_id,
+			const struct refusal *refusal)
+{
+	const char *sentence = refusal->sentence;
+	struct wp_buf body;
+
+	wp_buf_init(&body, 0);
+	wp_buf_add_str(&body, "{\"error\":");
+	wp_buf_add_json(&body, sentence, strlen(sentence));
+	wp_buf_printf(&body, ",\"code\":\"%s\"}", refusal->code);
+	begin_head(out, request_id, refusal->status, "application/json",
+		   body.len);
+	if (refusal->retry_after_s > 0)
+		wp_buf_printf(out, "Retry-After: %u\r\n",
+			      refusal->retry_after_s);
+	wp_buf_add_str(out, "\r\n");
+	wp_buf_add(out, body.data, body.len);
+	out->failed = out->failed || body.failed;
+	wp_buf_release(&body);
 }
 
 void wp_http_answer_error(struct wp_buf *out, const char *request_id,
 			  unsigned status, const char *code,
 			  const char *sentence)
 {
-	struct wp_buf body;
+	const struct refusal refusal = {
+		.status = status,
+		.retry_after_s =
+			status == 503 ? wp_http_retry_after_s(RETRY_MAX_S) : 0,
+		.code = code,
+		.sentence = sentence,
+	};
 
-	wp_buf_init(&body, 0);
-	wp_buf_add_str(&body, "{\"error\":");
-	wp_buf_add_json(&body, sentence, strlen(sentence));
-	wp_buf_printf(&body, ",\"code\":\"%s\"}", code);
-	add_head(out, request_id, status, "application/json", body.len);
-	wp_buf_add(out, body.data, body.len);
-	out->failed = out->failed || body.failed;
-	wp_buf_release(&body);
+	add_refusal(out, request_id, &refusal);
+}
+
+void wp_http_answer_limited(struct wp_buf *out, const char *request_id,
+			    unsigned retry_after_s)
+{
+	const struct refusal refusal = {
+		.status = 429,
+		.retry_after_s = retry_after_s,
+		.code = "rate_limited",
+		.sentence = "too many requests; repeat after Retry-After",
+	};
+
+	add_refusal(out, request_id, &refusal);
 }
 
 void wp_http_answer_ok(struct wp_buf *out, const char *request_id,
 		       const char *type, const char *body, bool with_body)
 {
-	add_head(out, request_id, 200, type, strlen(body));
+	begin_head(out, request_id, 200, type, strlen(body));
+	wp_buf_add_str(out, "\r\n");
 	if (with_body)
 		wp_buf_add_str(out, body);
 }

@@ -48,6 +48,10 @@ void wp_http_answer_error(struct wp_buf *out, const char *request_id,
 			  unsigned status, const char *code,
 			  const char *sentence);
 
+/* The same for 429, rate_limited, with this Retry-After. */
+void wp_http_answer_limited(struct wp_buf *out, const char *request_id,
+			    unsigned retry_after_s);
+
 /* Append a 200 with this body. with_body: false for HEAD. */
 void wp_http_answer_ok(struct wp_buf *out, const char *request_id,
 		       const char *type, const char *body, bool with_body);

@@ -193,6 +193,7 @@ void ws_world_start(struct ws_world *w)
 	struct wp_server_setup setup = { .on_live = on_nothing,
 					 .on_stopped = on_nothing };
 	const struct wp_conf_program program = { .known = wp_conf_sections };
+	const struct wp_limit_rates no_limits = { 0 };
 	struct wp_conf_load load;
 
 	memset(w, 0, sizeof(*w));
@@ -212,6 +213,9 @@ void ws_world_start(struct ws_world *w)
 	setup.fd = w->listen_fd;
 	need(wp_server_new(&w->server, &setup, NULL) == WP_OK);
 	w->parts = wp_server_parts(w->server);
+	/* Tests are fast; those of limits set theirs. */
+	wp_limiter_use(w->parts->limiter, &no_limits);
+	w->parts->frames = no_limits.of[WP_LIMIT_FRAMES];
 	w->parts->upcalls = &upcalls;
 	ev_timer_stop(w->loop, &w->parts->live.memory_timer);
 }

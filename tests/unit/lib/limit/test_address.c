@@ -25,7 +25,7 @@ static bool are_one(const char *a, const char *b)
 	const struct wp_address one = read_good(a), other = read_good(b);
 
 	return one.len == other.len &&
-	       memcmp(one.prefix, other.prefix, one.len) == 0;
+	       memcmp(one.bytes, other.bytes, one.len) == 0;
 }
 
 static void one_of_ipv4_is_somebody_s_and_a_64_of_ipv6(void **state)
@@ -117,6 +117,91 @@ static void whatever_else_is_none(void **state)
 	assert_false(wp_address_read(&address, NULL));
 }
 
+static void the_last_that_was_forwarded_is_taken(void **state)
+{
+	static const struct {
+		const char *text;
+		const char *last; /* NULL: it is none */
+		size_t left;
+	} cases[] = {
+		{ "192.0.2.1", "192.0.2.1", 0 },
+		{ "a, b,192.0.2.1", "192.0.2.1", 4 },
+		{ "9.9.9.9,\t 2001:db8::1 ", "2001:db8::1", 7 },
+		{ ",192.0.2.1", "192.0.2.1", 0 },
+		{ "192.0.2.1,", NULL, 9 },
+		{ "192.0.2.1, unknown", NULL, 9 },
+		{ "192.0.2.1:80", NULL, 0 },
+		{ "", NULL, 0 },
+		{ "0000:0000:0000:0000:0000:0000:0000:0000:0000:000", NULL, 0 },
+	};
+	struct wp_address address;
+
+	(void)state;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		size_t len = strlen(cases[i].text);
+		bool is_good =
+			wp_address_forwarded(&address, cases[i].text, &len);
+
+		if (is_good != (cases[i].last != NULL) || len != cases[i].left)
+			fail_msg("%s: %zu", cases[i].text, len);
+		if (is_good) {
+			const struct wp_address want = read_good(cases[i].last);
+
+			assert_memory_equal(want.bytes, address.bytes,
+					    sizeof(want.bytes));
+		}
+	}
+}
+
+static void a_net_has_what_begins_like_it(void **state)
+{
+	static const struct {
+		const char *net;
+		const char *address;
+		bool has;
+	} cases[] = {
+		{ "192.0.2.1", "192.0.2.1", true },
+		{ "192.0.2.1", "192.0.2.2", false },
+		{ "192.0.2.0/24", "192.0.2.255", true },
+		{ "192.0.2.0/24", "192.0.3.0", false },
+		{ "10.0.0.0/9", "10.127.1.1", true },
+		{ "10.0.0.0/9", "10.128.0.0", false },
+		{ "0.0.0.0/0", "9.9.9.9", true },
+		{ "0.0.0.0/0", "::1", false },
+		{ "2001:db8::/33", "2001:db8:7fff::1", true },
+		{ "2001:db8::/33", "2001:db8:8000::1", false },
+		{ "2001:db8::1", "2001:db8::2", false },
+		{ "::ffff:10.0.0.0/8", "10.9.9.9", true },
+	};
+	static const char *const bad[] = {
+		"",
+		"/8",
+		"10.0.0.0/",
+		"10.0.0.0/33",
+		"10.0.0.0/8 ",
+		"x/8",
+		"10.0.0.0/-1",
+		"::/129",
+		"::/99999999999999999999",
+		"10.0.0.0/8/8",
+	};
+	struct wp_net net;
+
+	(void)state;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const struct wp_address address = read_good(cases[i].address);
+
+		if (!wp_net_read(&net, cases[i].net) ||
+		    wp_net_has(&net, &address) != cases[i].has)
+			fail_msg("%s, %s", cases[i].net, cases[i].address);
+	}
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		if (wp_net_read(&net, bad[i]))
+			fail_msg("%s", bad[i]);
+}
+
 /* How often is it told when so many of 2000 requests have one address? */
 static int told(const char *one, uint32_t per_mille)
 {
@@ -178,6 +263,8 @@ int main(void)
 		cmocka_unit_test(one_of_ipv4_is_somebody_s_and_a_64_of_ipv6),
 		cmocka_unit_test(whose_net_it_is_is_known),
 		cmocka_unit_test(whatever_else_is_none),
+		cmocka_unit_test(the_last_that_was_forwarded_is_taken),
+		cmocka_unit_test(a_net_has_what_begins_like_it),
 		cmocka_unit_test(all_who_look_like_one_are_told_once),
 		cmocka_unit_test(each_hour_is_judged_anew),
 	};

@@ -122,6 +122,8 @@ bool wp_call_read_json(struct wp_call *call, size_t max_bytes);
 enum { WP_ACK_BODY_MAX = 256 * 1024 };
 /* A payload of its longest, whatever its user and type look like. */
 enum { WP_NOTIFY_BODY_MAX = 40 * 1024 };
+/* What back ends order, but for that. */
+enum { WP_ADMIN_BODY_MAX = 8 * 1024 };
 
 /* The most that any of them reads. */
 size_t wp_call_body_max(const struct wp_conf *conf);

@@ -37,6 +37,8 @@
 	    PRESENCE, WORK)                                                   \
 	ROW(notify, "/api/notify", NULL, WP_POST, KEY(NOTIFY), KEY, WORK)     \
 	ROW(ticket, "/api/ticket", NULL, WP_POST, USER, TICKET, WORK)         \
+	ROW(admin_revoke, "/api/admin/revoke", NULL, WP_POST, KEY(REVOKE),    \
+	    KEY, WORK)                                                        \
 	ROW(healthz, "/healthz", NULL, WP_GET | WP_HEAD, PROBE, NONE, NONE)   \
 	ROW(readyz, "/readyz", NULL, WP_GET | WP_HEAD, PROBE, NONE, NONE)     \
 	ROW(metrics, "/metrics", NULL, WP_GET, PROBE, NONE, NONE)

@@ -13,6 +13,7 @@ static const struct {
 	{ "send", WP_SCOPE_SEND },
 	{ "notify", WP_SCOPE_NOTIFY },
 	{ "presence", WP_SCOPE_PRESENCE },
+	{ "revoke", WP_SCOPE_REVOKE },
 };
 
 enum { SCOPES = sizeof(scopes) / sizeof(scopes[0]) };

@@ -16,10 +16,11 @@ enum wp_scope {
 	WP_SCOPE_SEND = 1,
 	WP_SCOPE_NOTIFY = 2,
 	WP_SCOPE_PRESENCE = 4,
+	WP_SCOPE_REVOKE = 8,
 };
 
 /* Every scope that there is, for sentences. */
-#define WP_SCOPES_ALL "send, notify, presence"
+#define WP_SCOPES_ALL "send, notify, presence, revoke"
 
 /*
  * Read a list of names with commas between them, each once.

@@ -7,10 +7,10 @@ import signal
 import subprocess
 import time
 
-from harness import (E2eTest, Refused, User, WEB, envelope, in_threads,
-                     new_stack, scratch, wait_for)
+from harness import (E2eTest, PATIENCE_S, Refused, User, WEB, envelope,
+                     in_threads, new_stack, scratch, wait_for)
 
-SCOPES = ("send", "notify", "presence")
+SCOPES = ("send", "notify", "presence", "revoke")
 # Of each route: a good request, whether users may, and which scope does.
 ROUTES = (
     ("POST", "/api/send", envelope("bob"), True, "send"),
@@ -23,22 +23,28 @@ ROUTES = (
     ("GET", "/api/presence?users=bob", None, True, "presence"),
     ("POST", "/api/notify", {"user": "bob", "type": "t"}, False, "notify"),
     ("POST", "/api/ticket", {}, True, None),
+    ("POST", "/api/admin/revoke", {"user": "nobody"}, False, "revoke"),
 )
 UNKNOWN = {"error": "the key is unknown, or has expired",
            "code": "unauthorized"}
 
 
 class KeysTest(E2eTest):
-    """A stack of its own, with a file of keys."""
+    """A stack of its own, with a file of keys. One process answers, which
+    knows all that is in the file as soon as it knows the last that was added.
+    """
 
     config = {}
+    processes = 1
 
     @classmethod
     def make_stack(cls):
         folder = scratch()
         cls.path = os.path.join(folder, "api-keys")
         cls.write_file("")
-        return new_stack({"auth": {"api_keys_file": cls.path}, **cls.config})
+        return new_stack({"auth": {"api_keys_file": cls.path},
+                          "handlers": {"processes": cls.processes},
+                          **cls.config})
 
     @classmethod
     def write_file(cls, text):
@@ -81,13 +87,8 @@ class KeysTest(E2eTest):
         return self.back_end(key).send(self.user(), b"x").status
 
     def wait_until(self, key, status):
-        """Each process looks for itself, so several answers must agree."""
-        right = [0]
-
-        def is_so():
-            right[0] = right[0] + 1 if self.status(key) == status else 0
-            return right[0] > 20
-        wait_for(is_so, f"{status} with this key")
+        wait_for(lambda: self.status(key) == status,
+                 f"{status} with this key")
 
 
 class Scopes(KeysTest):
@@ -259,6 +260,85 @@ class Notify(KeysTest):
         finally:
             self.stack.restart("redis")
         self.wait_all_ready()
+
+
+class Revoke(KeysTest):
+    def setUp(self):
+        self.key = self.add("send", "revoke")
+        self.wait_until(self.key, 202)
+
+    def revoke(self, **whom):
+        return self.back_end(self.key).call("POST", "/api/admin/revoke",
+                                            whom)
+
+    def is_out(self, user):
+        """Is he refused, whichever process is asked?"""
+        answers = [user.pull() for _ in range(8)]
+        return all(answer.status == 401
+                   and answer.json()["code"] == "token_revoked"
+                   for answer in answers)
+
+    def test_what_a_user_has_ends(self):
+        bob, amy = self.user(), self.user()
+        sockets = [self.connect(bob), self.connect(amy)]
+        for socket in sockets:
+            socket.expect("connected")
+
+        answer = self.revoke(user=bob.name)
+        self.assert_status(answer, 204)
+        self.assert_common_headers(answer)
+        self.assertEqual(sockets[0].wait_closed(PATIENCE_S), 4403)
+        wait_for(lambda: self.is_out(bob), "bob is refused")
+        sockets[1].send_json({"type": "ping"})
+        sockets[1].expect("pong")
+        self.assert_status(amy.pull(), 200)
+
+    def test_a_subject_and_a_session_of_an_issuer(self):
+        issuer = "https://id.example"
+        users = [User(self.stack, name, token=self.stack.token(
+            name, iss=issuer, sid="s-" + name)) for name in ("sub-7", "sub-8",
+                                                            "sub-9")]
+        self.assert_status(self.revoke(issuer=issuer, subject="sub-7"), 204)
+        self.assert_status(self.revoke(issuer=issuer, session="s-sub-8"), 204)
+        wait_for(lambda: self.is_out(users[0]) and self.is_out(users[1]),
+                 "both are refused")
+        self.assert_status(users[2].pull(), 200)
+
+    def test_the_key_itself_goes_on(self):
+        self.assert_status(self.revoke(user="urn:waypost:service:billing"),
+                           204)
+        bob = self.user()
+        self.assert_status(self.revoke(user=bob.urn), 204)
+        wait_for(lambda: self.is_out(bob), "bob is refused")
+        self.assertEqual(self.status(self.key), 202)
+
+    def test_what_is_left_open_revokes_nothing(self):
+        bob = self.user()
+        for body, code in (({}, "bad_request"), ("", "invalid_json"),
+                           ({"user": bob.urn, "issuer": "x"}, "bad_request"),
+                           ({"user": bob.urn, "all": True}, "bad_request"),
+                           ({"issuer": "x"}, "bad_request"),
+                           ({"user": "a:b"}, "bad_request")):
+            self.assert_error(self.back_end(self.key).call(
+                "POST", "/api/admin/revoke", body), 400, code)
+        self.assert_error(self.back_end(self.key).call(
+            "POST", "/api/admin/revoke", {"user": "x" * 9000}), 413)
+        self.assert_status(bob.pull(), 200)
+
+
+class Several(KeysTest):
+    processes = 3
+
+    def wait_everywhere(self, key, status):
+        """Each process looks for itself, so many answers must agree."""
+        wait_for(lambda: all(self.status(key) == status for _ in range(20)),
+                 f"{status} with this key")
+
+    def test_each_process_looks(self):
+        key = self.add("send")
+        self.wait_everywhere(key, 202)
+        self.assertEqual(self.tool("remove", key[4:14])[0], 0)
+        self.wait_everywhere(key, 401)
 
 
 class File(KeysTest):

@@ -34,6 +34,7 @@ local PATHS = { -- and what a 405 of lighttpd's says of them
   ['/api'] = 'OPTIONS', ['/api/send'] = POST, ['/api/send/batch'] = POST,
   ['/api/messages'] = GET, ['/api/messages/ack'] = POST,
   ['/api/presence'] = GET, ['/api/ticket'] = POST, ['/api/notify'] = POST,
+  ['/api/admin/revoke'] = POST,
 }
 
 -- Each line is "<an origin>" or "~^.+$" for any, then "credentials" or "plain".

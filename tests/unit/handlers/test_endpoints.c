@@ -90,6 +90,8 @@ static void every_path_of_the_contract_leads_where_it_says(void **state)
 		{ "/api/presence", "GET", WP_ENDPOINT_presence, false },
 		{ "/api/notify", "POST", WP_ENDPOINT_notify, false },
 		{ "/api/ticket", "POST", WP_ENDPOINT_ticket, false },
+		{ "/api/admin/revoke", "POST", WP_ENDPOINT_admin_revoke,
+		  false },
 		{ "/healthz", "GET, HEAD", WP_ENDPOINT_healthz, true },
 		{ "/readyz", "GET, HEAD", WP_ENDPOINT_readyz, true },
 		{ "/metrics", "GET", WP_ENDPOINT_metrics, true },

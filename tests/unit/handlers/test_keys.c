@@ -115,6 +115,7 @@ static const struct {
 	  WP_SCOPE_PRESENCE },
 	{ "notify", "POST", "/api/notify", false, WP_SCOPE_NOTIFY },
 	{ "ticket", "POST", "/api/ticket", true, WP_SCOPE_NONE },
+	{ "admin_revoke", "POST", "/api/admin/revoke", false, WP_SCOPE_REVOKE },
 };
 enum { ROUTES = sizeof(routes) / sizeof(routes[0]) };
 
@@ -138,7 +139,9 @@ static void a_scope_opens_what_it_says_and_nothing_else(void **state)
 		WP_SCOPE_SEND,
 		WP_SCOPE_NOTIFY,
 		WP_SCOPE_PRESENCE,
-		WP_SCOPE_SEND | WP_SCOPE_NOTIFY | WP_SCOPE_PRESENCE,
+		WP_SCOPE_REVOKE,
+		WP_SCOPE_SEND | WP_SCOPE_NOTIFY | WP_SCOPE_PRESENCE |
+			WP_SCOPE_REVOKE,
 	};
 	enum { SETS = sizeof(sets) / sizeof(sets[0]) };
 	struct stage *stage = *state;

@@ -1,5 +1,6 @@
 #!/usr/bin/python3
-"""Run the test suites and count: the last line is "N passed, N failed".
+"""Run the test suites and count: the last line is "N passed, N failed", and
+", N skipped" when something that a test needs is not here.
 
 usage: tests/run.py [SUITE…] [--flavour release|asan|tsan] [--only NAME]
 
@@ -67,7 +68,8 @@ SKIPPED = re.compile(r"^\[  SKIPPED \] (?:.*: )?(\d+) test\(s\)", re.M)
 FAILED_NAME = re.compile(r"^\[  FAILED  \] (?!.*test\(s\))(.+)$", re.M)
 OWN_FAILURE = re.compile(r"^FAIL  (.+)$")
 OWN_RESULT = re.compile(
-    r"^(?:e2e result|fault result|source|model): (\d+) passed, (\d+) failed$",
+    r"^(?:e2e result|fault result|source|model): (\d+) passed, (\d+) failed"
+    r"(?:, (\d+) skipped)?$",
     re.M)
 
 _print_lock = threading.Lock()
@@ -325,8 +327,9 @@ class ScriptSuite:
 
     def _count(self, outcome, status, output):
         results = OWN_RESULT.findall(output)
-        outcome.passed = sum(int(passed) for passed, _ in results)
-        outcome.failed = sum(int(failed) for _, failed in results)
+        outcome.passed = sum(int(passed) for passed, _, _ in results)
+        outcome.failed = sum(int(failed) for _, failed, _ in results)
+        outcome.skipped = sum(int(skipped or 0) for _, _, skipped in results)
         if status is None:
             outcome.trouble = f"not done after {self.timeout_s} s"
         elif not results:
@@ -396,7 +399,8 @@ def make_suite(name, flavour, scratch):
 def run_suite(name, flavour, only, scratch):
     """Run one suite and say how it went.
 
-    Returns: (passed, failed, summary: a line, and one for each failure)
+    Returns: (passed, failed, skipped, summary: a line, and one for each
+    failure)
     """
     title = name if flavour == "release" else f"{name} ({flavour})"
     say(f"== {title}")
@@ -412,11 +416,11 @@ def run_suite(name, flavour, only, scratch):
     for outcome in outcomes:
         summary += "".join(f"\n  FAILED {outcome.name} {what}" for what in
                            outcome.failures + [outcome.trouble] if what)
-    return passed, failed, summary
+    return passed, failed, skipped, summary
 
 
 def run_plan(plan, only):
-    """Returns: (passed, failed) over all suites.
+    """Returns: (passed, failed, skipped) over all suites.
 
     What mostly waits runs side by side, after the rest.
     """
@@ -432,10 +436,10 @@ def run_plan(plan, only):
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     say("")
-    for _, _, summary in results:
+    for *_, summary in results:
         say(summary)
-    return (sum(passed for passed, _, _ in results),
-            sum(failed for _, failed, _ in results))
+    return tuple(sum(counts) for counts in
+                 zip(*(result[:3] for result in results)))
 
 
 def stop_on_signal(number, _frame):
@@ -458,11 +462,12 @@ def main():
         signal.signal(number, stop_on_signal)
     flavour = arguments.flavour or "release"
     plan = [(name, flavour) for name in arguments.suites] or DEFAULT_PLAN
-    passed, failed = run_plan(plan, arguments.only)
-    if not passed + failed:
+    passed, failed, skipped = run_plan(plan, arguments.only)
+    if not passed + failed + skipped:
         say("no test was found")
         failed = 1
-    say(f"{passed} passed, {failed} failed")
+    say(f"{passed} passed, {failed} failed" +
+        (f", {skipped} skipped" if skipped else ""))
     return 1 if failed else 0
 
 

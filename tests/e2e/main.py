@@ -128,7 +128,9 @@ def main():
     for complaint in complaints:
         print(f"FAIL  at the end: {complaint}", flush=True)
     bad = result.bad + len(complaints)
-    print(f"e2e result: {result.passed} passed, {bad} failed", flush=True)
+    skipped = f", {len(result.skipped)} skipped" if result.skipped else ""
+    print(f"e2e result: {result.passed} passed, {bad} failed{skipped}",
+          flush=True)
     return 1 if bad else 0
 
 

@@ -206,7 +206,7 @@ class Fetching(KeysTest):
         keys.wait_kids(one.url, [good["kid"]])
         with open(keys.path_of(one.url), encoding="utf-8") as file:
             self.assertNotIn("c2VjcmV0", file.read())
-        self.assertIn("publishes private keys", keys.log())
+        wait_for(lambda: "publishes private keys" in keys.log(), "a line")
         self.assertNotIn("c2VjcmV0", keys.log())
 
 

@@ -37,10 +37,19 @@ struct wp_call *wp_call_new(struct wp_ctx *ctx)
 	return call;
 }
 
+static void forget_state(struct wp_call *call)
+{
+	if (call->wipe != NULL)
+		call->wipe(call->state);
+	call->wipe = NULL;
+	call->state = NULL;
+}
+
 void wp_call_free(struct wp_call **call)
 {
 	if (*call == NULL)
 		return;
+	forget_state(*call);
 	wp_resp_release(&(*call)->resp);
 	wp_buf_release(&(*call)->scratch);
 	wp_buf_release(&(*call)->body);
@@ -60,12 +69,12 @@ static void forget(struct wp_buf *buf)
 
 void wp_call_reset(struct wp_call *call)
 {
+	forget_state(call);
 	wp_arena_reset(&call->arena);
 	forget(&call->body);
 	forget(&call->scratch);
 	wp_resp_clear(&call->resp);
 	call->caller = (struct wp_identity){ 0 };
-	call->state = NULL;
 	call->endpoint = NULL;
 	call->must_judge = false;
 	call->is_waiting = false;
@@ -98,8 +107,10 @@ static void on_go(struct wp_backend_guest *guest, bool is_up)
 		wp_call_end(call);
 }
 
-static bool enter(struct wp_call *call)
+static bool enter(struct wp_call *call, bool is_let_in)
 {
+	if (!is_let_in)
+		return call->on_redis(call, false);
 	call->guest.go = on_go;
 	switch (wp_backend_enter(call->ctx->backend, call->line,
 				 &call->guest)) {
@@ -119,17 +130,12 @@ void wp_call_revoked(struct wp_call *call)
 		      "the session has ended; log in again");
 }
 
-/* It is known by now, or cannot be; the handler lets go of what it has. */
+/* It is known by now, or cannot be; then the handler lets go of what it has. */
 static bool go_on_judged(struct wp_call *call, enum wp_judgement judgement)
 {
-	bool is_over;
-
 	call->must_judge = false;
-	if (judgement == WP_TOKEN_GOOD)
-		return enter(call);
-	is_over = call->on_redis(call, false);
-	assert(is_over);
-	(void)is_over;
+	if (!call->on_judged(call, judgement == WP_TOKEN_GOOD))
+		return false;
 	if (judgement == WP_TOKEN_REVOKED)
 		wp_call_revoked(call);
 	return true;
@@ -145,15 +151,15 @@ static void on_judged(struct wp_judged *judged, enum wp_judgement judgement)
 		wp_call_end(call);
 }
 
-bool wp_call_redis(struct wp_call *call, enum wp_line line,
-		   bool (*step)(struct wp_call *call, bool is_up))
+/* Go on, after the caller was judged if that is due. */
+static bool pass(struct wp_call *call,
+		 bool (*step)(struct wp_call *call, bool is_let_in))
 {
 	enum wp_judgement judgement;
 
-	call->line = line;
-	call->on_redis = step;
 	if (!call->must_judge)
-		return enter(call);
+		return step(call, true);
+	call->on_judged = step;
 	call->judged = (struct wp_judged){
 		.who = &call->caller,
 		.came_us = call->start_us,
@@ -162,6 +168,14 @@ bool wp_call_redis(struct wp_call *call, enum wp_line line,
 	judgement = wp_revocations_judge(call->ctx->revocations, &call->judged);
 	return judgement == WP_TOKEN_LATER ? false
 					   : go_on_judged(call, judgement);
+}
+
+bool wp_call_redis(struct wp_call *call, enum wp_line line,
+		   bool (*step)(struct wp_call *call, bool is_up))
+{
+	call->line = line;
+	call->on_redis = step;
+	return pass(call, enter);
 }
 
 static struct wp_call *call_of(struct wp_store_job *job)
@@ -213,6 +227,51 @@ bool wp_call_store(struct wp_call *call,
 	};
 	rc = wp_store_thread_submit(call->ctx->store, &call->job);
 	return rc == WP_OK ? false : step(call, rc);
+}
+
+static struct wp_call *call_at_desk(struct wp_desk_job *job)
+{
+	return (struct wp_call *)((char *)job -
+				  offsetof(struct wp_call, desk_job));
+}
+
+static enum wp_err run_at_desk(struct wp_desk_job *job,
+			       struct wp_accounts *accounts,
+			       struct wp_error *err)
+{
+	struct wp_call *call = call_at_desk(job);
+
+	return call->at_desk(call, accounts, err);
+}
+
+static void on_desk(struct wp_desk_job *job, enum wp_err result)
+{
+	struct wp_call *call = call_at_desk(job);
+
+	if (call->on_desk(call, result))
+		wp_call_end(call);
+}
+
+static bool go_to_desk(struct wp_call *call, bool is_let_in)
+{
+	enum wp_err rc = WP_ERR_UNAVAIL;
+
+	if (is_let_in)
+		rc = wp_account_desk_submit(call->ctx->desk, &call->desk_job);
+	return rc == WP_OK ? false : call->on_desk(call, rc);
+}
+
+bool wp_call_desk(struct wp_call *call, const struct wp_call_work *work)
+{
+	call->at_desk = work->run;
+	call->on_desk = work->step;
+	call->desk_job = (struct wp_desk_job){
+		.user_hash = hash_of(work->who),
+		.hashes = work->hashes,
+		.run = run_at_desk,
+		.done = on_desk,
+	};
+	return pass(call, go_to_desk);
 }
 
 /* ---- a body ---- */

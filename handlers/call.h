@@ -23,6 +23,7 @@
 #include "lib/base/arena.h"
 #include "lib/base/buf.h"
 #include "lib/limit/rates.h"
+#include "lib/live/account_desk.h"
 #include "lib/live/key_wait.h"
 #include "lib/live/store_thread.h"
 
@@ -44,6 +45,8 @@ struct wp_call {
 	struct wp_buf body;    /* of wp_call_read_json() */
 	struct wp_buf scratch; /* the handler's */
 	void *state;           /* the handler's, for its steps */
+	/* Before state is forgotten: wipe what is secret in it. Or NULL */
+	void (*wipe)(void *state);
 
 	/* The rest is not the handlers'. */
 	const struct wp_endpoint *endpoint; /* NULL: there is none */
@@ -58,6 +61,7 @@ struct wp_call {
 
 	struct wp_judged judged;
 	bool must_judge; /* whether the token was revoked is to be told yet */
+	bool (*on_judged)(struct wp_call *call, bool is_let_in);
 	struct wp_key_waiter key_waiter; /* for the caller's keys */
 
 	struct wp_backend_guest guest;
@@ -68,6 +72,12 @@ struct wp_call {
 	enum wp_err (*in_store)(struct wp_call *call, struct wp_store *store,
 				struct wp_error *err);
 	bool (*on_store)(struct wp_call *call, enum wp_err result);
+
+	struct wp_desk_job desk_job;
+	enum wp_err (*at_desk)(struct wp_call *call,
+			       struct wp_accounts *accounts,
+			       struct wp_error *err);
+	bool (*on_desk)(struct wp_call *call, enum wp_err result);
 };
 
 /*
@@ -111,6 +121,23 @@ bool wp_call_store(struct wp_call *call,
 				      struct wp_store *store,
 				      struct wp_error *err),
 		   bool (*step)(struct wp_call *call, enum wp_err result));
+
+/*
+ * Do something with accounts on a thread of the desk, after a slot of the hash
+ * gate is had if it hashes, then go on with what came of it: WP_ERR_FULL when
+ * too much waits for that. Until then the call is not to be touched.
+ *
+ * who:      on whose account
+ * Returns:  as wp_call_redis()
+ */
+struct wp_call_work {
+	const struct wp_urn *who; /* borrowed for the call */
+	bool hashes;
+	enum wp_err (*run)(struct wp_call *call, struct wp_accounts *accounts,
+			   struct wp_error *err);
+	bool (*step)(struct wp_call *call, enum wp_err result);
+};
+bool wp_call_desk(struct wp_call *call, const struct wp_call_work *work);
 
 /*
  * What handlers with a JSON body do first: look at its type, read it into

@@ -161,7 +161,12 @@ static void on_term(struct ev_loop *loop, ev_signal *signal, int events)
 
 uint64_t wp_child_descriptors(const struct wp_conf *conf)
 {
-	return (uint64_t)conf->handlers.threads * THREAD_DESCRIPTORS +
+	uint64_t desk = conf->accounts.enabled
+				? wp_account_desk_descriptors(
+					  (size_t)conf->accounts.hash_slots)
+				: 0;
+
+	return (uint64_t)conf->handlers.threads * THREAD_DESCRIPTORS + desk +
 	       OWN_DESCRIPTORS + FEW_CONNECTIONS;
 }
 

@@ -96,7 +96,17 @@ static bool write_answer(struct wp_io *io, const void *data, size_t len)
 	return !answer->failed;
 }
 
-static const struct wp_io_ops io_ops = { read_body, write_answer };
+/* While a call is under way nothing is read: an end that came still waits. */
+static bool is_awaited(struct wp_io *io)
+{
+	const struct wp_conn *conn = conn_of(io);
+	char byte;
+
+	return !is_broken(conn) &&
+	       recv(conn->watcher.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) != 0;
+}
+
+static const struct wp_io_ops io_ops = { read_body, write_answer, is_awaited };
 
 /* ---- calls ---- */
 

@@ -44,6 +44,24 @@ static enum wp_err open_store(struct wp_ctx *ctx, struct wp_error *err)
 	return wp_store_thread_start(&ctx->store, &setup, err);
 }
 
+static enum wp_err open_desk(struct wp_ctx *ctx, struct wp_error *err)
+{
+	const struct wp_conf *conf = ctx->conf;
+	const struct wp_account_desk_setup setup = {
+		.loop = ctx->loop,
+		.path = conf->accounts.sqlite_path,
+		.blocklist_file = conf->accounts.blocklist_file,
+		.store_secret = conf->auth.store_secret,
+		.cost = { (uint32_t)conf->accounts.argon2_memory_kib,
+			  (uint32_t)conf->accounts.argon2_passes },
+		.slots = (size_t)conf->accounts.hash_slots,
+	};
+
+	if (!conf->accounts.enabled)
+		return WP_OK;
+	return wp_account_desk_new(&ctx->desk, &setup, err);
+}
+
 /* ---- how gathered sends reach Redis ---- */
 
 static void target(void *ctx_, struct wp_send_target *out)
@@ -151,10 +169,14 @@ enum wp_err wp_ctx_init(struct wp_ctx *ctx, struct wp_shared *shared,
 	wp_auth_look(shared->auth, wp_mono_ms());
 	rc = wp_token_cache_new(&ctx->tokens, shared->auth, err);
 	if (rc == WP_OK)
+		rc = wp_sessions_init(&ctx->sessions, shared->conf, err);
+	if (rc == WP_OK)
 		rc = wp_key_wait_new(&ctx->key_wait, ctx->loop, shared->auth,
 				     err);
 	if (rc == WP_OK)
 		rc = open_store(ctx, err);
+	if (rc == WP_OK)
+		rc = open_desk(ctx, err);
 	if (rc != WP_OK)
 		return rc;
 	setup.loop = ctx->loop;
@@ -172,6 +194,7 @@ void wp_ctx_release(struct wp_ctx *ctx)
 	if (ctx == NULL)
 		return;
 	wp_store_thread_stop(&ctx->store);
+	wp_account_desk_free(&ctx->desk);
 	/* Who is told no may still look at Redis, and what is under way is
 	 * lost with it. */
 	wp_gather_stop(ctx->gather);
@@ -180,6 +203,7 @@ void wp_ctx_release(struct wp_ctx *ctx)
 	wp_revocations_free(&ctx->revocations);
 	wp_limiter_free(&ctx->limiter);
 	wp_key_wait_free(&ctx->key_wait);
+	wp_sessions_release(&ctx->sessions);
 	wp_token_cache_free(&ctx->tokens);
 	wp_cmd_release(&ctx->cmd);
 	if (ctx->loop != NULL)

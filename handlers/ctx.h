@@ -17,6 +17,7 @@
 #include "lib/base/log.h"
 #include "lib/base/random.h"
 #include "lib/limit/address.h"
+#include "lib/live/account_desk.h"
 #include "lib/live/gather.h"
 #include "lib/live/key_wait.h"
 #include "lib/live/limiter.h"
@@ -28,6 +29,7 @@
 
 #include "handlers/backend.h"
 #include "handlers/ready.h"
+#include "handlers/signing.h"
 
 struct ev_loop;
 struct wp_revocations;
@@ -59,6 +61,8 @@ struct wp_ctx {
 	const struct wp_conf *conf;
 	struct ev_loop *loop;               /* owned */
 	struct wp_store_thread *store;      /* owned */
+	struct wp_account_desk *desk;       /* owned; NULL: accounts are off */
+	struct wp_sessions sessions;        /* owned */
 	struct wp_backend *backend;         /* owned */
 	struct wp_gather *gather;           /* owned: sends of all requests */
 	struct wp_token_cache *tokens;      /* owned */
@@ -86,7 +90,8 @@ void wp_shared_init(struct wp_shared *shared, const struct wp_conf *conf,
  *
  * Ownership:  the caller's; end with wp_ctx_release(), also after an error
  * Errors:     as wp_store_thread_start(), wp_backend_new(), wp_gather_new(),
- *             wp_limiter_new(), wp_token_cache_new(), wp_revocations_new()
+ *             wp_limiter_new(), wp_token_cache_new(), wp_revocations_new(),
+ *             wp_account_desk_new(), wp_sessions_init()
  */
 enum wp_err wp_ctx_init(struct wp_ctx *ctx, struct wp_shared *shared,
 			struct wp_error *err) WP_MUST_USE;

@@ -19,28 +19,42 @@
  *               USER: who has a mailbox, with a token
  *               KEY(scope): a back end whose key has this scope (lib/auth)
  *               EITHER(scope): both
+ *               ANYBODY: who has something in the body, or wants nothing
+ *               private
  *               PROBE: anybody, every few seconds: logged at debug
  * limit:        the class of a user's limit (lib/limit/rates.h); NONE: probes
- *               have none. A key has one of its own for all that it may do
+ *               have none, nor has who is not known. A key has one of its own
+ *               for all that it may do
  * need:         WORK: Redis or the cold store, so too many of them at a time
  *               are turned away
  *               NONE: neither, or one look for all who ask (ready.h)
  */
-#define WP_ENDPOINTS(ROW)                                                     \
-	ROW(send, "/api/send", "/send", WP_POST, EITHER(SEND), SEND, WORK)    \
-	ROW(send_batch, "/api/send/batch", "/send/batch", WP_POST,            \
-	    EITHER(SEND), SEND, WORK)                                         \
-	ROW(messages, "/api/messages", "/messages", WP_GET, USER, PULL, WORK) \
-	ROW(ack, "/api/messages/ack", "/messages/ack", WP_POST, USER, ACK,    \
-	    WORK)                                                             \
-	ROW(presence, "/api/presence", NULL, WP_GET, EITHER(PRESENCE),        \
-	    PRESENCE, WORK)                                                   \
-	ROW(notify, "/api/notify", NULL, WP_POST, KEY(NOTIFY), KEY, WORK)     \
-	ROW(ticket, "/api/ticket", NULL, WP_POST, USER, TICKET, WORK)         \
-	ROW(admin_revoke, "/api/admin/revoke", NULL, WP_POST, KEY(REVOKE),    \
-	    KEY, WORK)                                                        \
-	ROW(healthz, "/healthz", NULL, WP_GET | WP_HEAD, PROBE, NONE, NONE)   \
-	ROW(readyz, "/readyz", NULL, WP_GET | WP_HEAD, PROBE, NONE, NONE)     \
+#define WP_ENDPOINTS(ROW)                                                      \
+	ROW(send, "/api/send", "/send", WP_POST, EITHER(SEND), SEND, WORK)     \
+	ROW(send_batch, "/api/send/batch", "/send/batch", WP_POST,             \
+	    EITHER(SEND), SEND, WORK)                                          \
+	ROW(messages, "/api/messages", "/messages", WP_GET, USER, PULL, WORK)  \
+	ROW(ack, "/api/messages/ack", "/messages/ack", WP_POST, USER, ACK,     \
+	    WORK)                                                              \
+	ROW(presence, "/api/presence", NULL, WP_GET, EITHER(PRESENCE),         \
+	    PRESENCE, WORK)                                                    \
+	ROW(notify, "/api/notify", NULL, WP_POST, KEY(NOTIFY), KEY, WORK)      \
+	ROW(ticket, "/api/ticket", NULL, WP_POST, USER, TICKET, WORK)          \
+	ROW(auth_refresh, "/api/auth/refresh", NULL, WP_POST, ANYBODY, NONE,   \
+	    WORK)                                                              \
+	ROW(auth_logout, "/api/auth/logout", NULL, WP_POST, ANYBODY, NONE,     \
+	    WORK)                                                              \
+	ROW(auth_sessions, "/api/auth/sessions", NULL, WP_GET, USER, SESSION,  \
+	    WORK)                                                              \
+	ROW(auth_sessions_revoke, "/api/auth/sessions/revoke", NULL, WP_POST,  \
+	    USER, SESSION, WORK)                                               \
+	ROW(jwks, "/.well-known/jwks.json", NULL, WP_GET, ANYBODY, NONE, NONE) \
+	ROW(oauth_server, "/.well-known/oauth-authorization-server", NULL,     \
+	    WP_GET, ANYBODY, NONE, NONE)                                       \
+	ROW(admin_revoke, "/api/admin/revoke", NULL, WP_POST, KEY(REVOKE),     \
+	    KEY, WORK)                                                         \
+	ROW(healthz, "/healthz", NULL, WP_GET | WP_HEAD, PROBE, NONE, NONE)    \
+	ROW(readyz, "/readyz", NULL, WP_GET | WP_HEAD, PROBE, NONE, NONE)      \
 	ROW(metrics, "/metrics", NULL, WP_GET, PROBE, NONE, NONE)
 
 /* The rows in their order, and what is counted as no endpoint at all. */

@@ -5,6 +5,7 @@
 
 #define SENDS "waypost_http_sends_total"
 #define CACHE "waypost_auth_verified_cache_total"
+#define SESSIONS "waypost_http_sessions_total"
 
 /* Which of them counts requests of an endpoint, and which measures them. */
 #define REQUESTS_AT(endpoint, class) \
@@ -72,6 +73,22 @@ static const struct wp_metric_desc descs[WP_H_COUNT] = {
 						"Redis that failed; "
 						"nobody was refused for it.",
 						WP_COUNTER },
+	[WP_H_SESSION_ROTATED] = { SESSIONS, "event=\"rotated\"",
+				   "What became of sessions: refreshed with a "
+				   "new refresh token (rotated), the same once "
+				   "more (again) or none (kept); settled anew "
+				   "after Redis lost its memory; ended, also "
+				   "because two had it (reused).",
+				   WP_COUNTER },
+	[WP_H_SESSION_AGAIN] = { SESSIONS, "event=\"again\"", NULL,
+				 WP_COUNTER },
+	[WP_H_SESSION_KEPT] = { SESSIONS, "event=\"kept\"", NULL, WP_COUNTER },
+	[WP_H_SESSION_RESTORED] = { SESSIONS, "event=\"restored\"", NULL,
+				    WP_COUNTER },
+	[WP_H_SESSION_ENDED] = { SESSIONS, "event=\"ended\"", NULL,
+				 WP_COUNTER },
+	[WP_H_SESSION_REUSED] = { SESSIONS, "event=\"reused\"", NULL,
+				  WP_COUNTER },
 	[WP_H_PROCESSES] = { "waypost_http_processes", NULL,
 			     "Handler processes that are ready.", WP_GAUGE },
 	[WP_H_RESTARTS] = { "waypost_http_process_restarts_total", NULL,

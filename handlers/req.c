@@ -43,7 +43,7 @@ static bool cgi_write(struct wp_io *io, const void *data, size_t len)
 
 void wp_io_cgi(struct wp_io *io)
 {
-	static const struct wp_io_ops ops = { cgi_read, cgi_write };
+	static const struct wp_io_ops ops = { cgi_read, cgi_write, NULL };
 
 	io->ops = &ops;
 	io->params = (const char *const *)environ;
@@ -178,4 +178,11 @@ void wp_req_init(struct wp_req *req, struct wp_io *io,
 {
 	wp_req_begin(req, io);
 	read_id(req, random);
+}
+
+bool wp_req_is_awaited(const struct wp_req *req)
+{
+	const struct wp_io_ops *ops = req->io->ops;
+
+	return ops->is_awaited == NULL || ops->is_awaited(req->io);
 }

@@ -25,6 +25,8 @@ struct wp_io_ops {
 	ssize_t (*read)(struct wp_io *io, void *data, size_t len);
 	/* All of data; false when nobody listens any more. */
 	bool (*write)(struct wp_io *io, const void *data, size_t len);
+	/* Does the peer still wait for the answer? NULL: it does. */
+	bool (*is_awaited)(struct wp_io *io);
 };
 
 /*
@@ -71,6 +73,12 @@ void wp_req_begin(struct wp_req *req, struct wp_io *io);
 /* Read what every request has. random: for an id, or NULL */
 void wp_req_init(struct wp_req *req, struct wp_io *io,
 		 struct wp_random_pool *random);
+
+/*
+ * Does somebody still wait for its answer, as far as can be known without
+ * waiting?
+ */
+bool wp_req_is_awaited(const struct wp_req *req);
 
 /*
  * A parameter by its CGI name: "CONTENT_TYPE", "HTTP_ORIGIN".

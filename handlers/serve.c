@@ -20,7 +20,7 @@
 #include "handlers/limit.h"
 #include "handlers/metrics.h"
 
-enum who { FOR_USERS, FOR_KEYS, FOR_BOTH, FOR_PROBES };
+enum who { FOR_USERS, FOR_KEYS, FOR_BOTH, FOR_ANYBODY, FOR_PROBES };
 enum need { NEED_NONE, NEED_WORK };
 enum {
 	US_PER_MS = 1000,
@@ -44,6 +44,7 @@ struct wp_endpoint {
 
 #define WHO_USER .who = FOR_USERS
 #define WHO_PROBE .who = FOR_PROBES
+#define WHO_ANYBODY .who = FOR_ANYBODY
 #define WHO_KEY(scope_) .who = FOR_KEYS, .scope = WP_SCOPE_##scope_
 #define WHO_EITHER(scope_) .who = FOR_BOTH, .scope = WP_SCOPE_##scope_
 
@@ -304,7 +305,7 @@ static bool answer(struct wp_call *call)
 		turn_away(call);
 		return true;
 	}
-	if (endpoint->who == FOR_PROBES)
+	if (endpoint->who == FOR_PROBES || endpoint->who == FOR_ANYBODY)
 		return endpoint->handle(call);
 	return identify(call);
 }

@@ -238,32 +238,36 @@ bool wp_head_has_token(const struct wp_head *head, const char *name,
 	return false;
 }
 
-struct wp_text wp_head_cookie(const struct wp_head *head, const char *name)
+struct wp_text wp_text_cookie(const struct wp_text *value, const char *name)
 {
 	size_t name_len = strlen(name);
+	const char *at = value->data;
+	const char *end = at + value->len;
 
-	for (size_t i = 0; i < head->n_fields; i++) {
-		const char *at = head->fields[i].value.data;
-		const char *end = at + head->fields[i].value.len;
+	while (at < end) {
+		const char *stop = memchr(at, ';', (size_t)(end - at));
 
-		if (!wp_text_is_word(&head->fields[i].name, "Cookie"))
-			continue;
-		while (at < end) {
-			const char *stop = memchr(at, ';', (size_t)(end - at));
-
-			if (stop == NULL)
-				stop = end;
-			while (at < stop && is_blank(*at))
-				at++;
-			if ((size_t)(stop - at) > name_len &&
-			    at[name_len] == '=' &&
-			    memcmp(at, name, name_len) == 0) {
-				at += name_len + 1;
-				return trim((struct wp_text){
-					at, (size_t)(stop - at) });
-			}
-			at = stop + 1;
+		if (stop == NULL)
+			stop = end;
+		while (at < stop && is_blank(*at))
+			at++;
+		if ((size_t)(stop - at) > name_len && at[name_len] == '=' &&
+		    memcmp(at, name, name_len) == 0) {
+			at += name_len + 1;
+			return trim(
+				(struct wp_text){ at, (size_t)(stop - at) });
 		}
+		at = stop + 1;
 	}
 	return (struct wp_text){ 0 };
+}
+
+struct wp_text wp_head_cookie(const struct wp_head *head, const char *name)
+{
+	struct wp_text found = { 0 };
+
+	for (size_t i = 0; i < head->n_fields && found.data == NULL; i++)
+		if (wp_text_is_word(&head->fields[i].name, "Cookie"))
+			found = wp_text_cookie(&head->fields[i].value, name);
+	return found;
 }

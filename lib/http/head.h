@@ -62,6 +62,8 @@ bool wp_head_has_token(const struct wp_head *head, const char *name,
 		       const char *token);
 /* Value of a cookie (RFC 6265 section 4.2.1); absent: data NULL. */
 struct wp_text wp_head_cookie(const struct wp_head *head, const char *name);
+/* The same in the value of one Cookie field. */
+struct wp_text wp_text_cookie(const struct wp_text *value, const char *name);
 
 /*
  * Take the next element of a comma list off its front, without white space

@@ -19,9 +19,9 @@
  * kept:    SHARED: by all processes and hosts together, in Redis
  *          ALONE: by each process for itself
  *
- * SEND, PULL, ACK, PRESENCE, TICKET and CONNECT are of a user, KEY (whatever a
- * back end does with it) of a key, FAILED (answers that cost work and got the
- * caller nothing) of an address, FRAMES of a connection.
+ * SEND, PULL, ACK, PRESENCE, TICKET, SESSION and CONNECT are of a user, KEY
+ * (whatever a back end does with it) of a key, FAILED (answers that cost work
+ * and got the caller nothing) of an address, FRAMES of a connection.
  */
 #define WP_LIMIT_CLASSES(ROW)                     \
 	ROW(SEND, "send", "100/200", SHARED)      \
@@ -29,6 +29,7 @@
 	ROW(ACK, "ack", "100/200", SHARED)        \
 	ROW(PRESENCE, "presence", "5/20", SHARED) \
 	ROW(TICKET, "ticket", "1/10", SHARED)     \
+	ROW(SESSION, "session", "0.5/30", SHARED) \
 	ROW(KEY, "key", "1000/2000", SHARED)      \
 	ROW(FAILED, "failed", "20/100", ALONE)    \
 	ROW(CONNECT, "connect", "0.5/20", ALONE)  \

@@ -100,6 +100,10 @@ struct wp_conf {
 		char *issuer; /* what iss is in tokens of our own */
 		enum wp_sign_alg signing_algorithm;
 		int64_t key_rotation_days; /* 0: never */
+		int64_t access_token_seconds;
+		int64_t session_idle_days;
+		int64_t session_max_days;
+		int64_t sessions_per_user;
 		char *sqlite_path;
 		int64_t min_password_length;
 		char *blocklist_file; /* "" = none */

@@ -35,6 +35,10 @@ local PATHS = { -- and what a 405 of lighttpd's says of them
   ['/api/messages'] = GET, ['/api/messages/ack'] = POST,
   ['/api/presence'] = GET, ['/api/ticket'] = POST, ['/api/notify'] = POST,
   ['/api/admin/revoke'] = POST,
+  ['/api/auth/refresh'] = POST, ['/api/auth/logout'] = POST,
+  ['/api/auth/sessions'] = GET, ['/api/auth/sessions/revoke'] = POST,
+  ['/.well-known/jwks.json'] = GET,
+  ['/.well-known/oauth-authorization-server'] = GET,
 }
 
 -- Each line is "<an origin>" or "~^.+$" for any, then "credentials" or "plain".

@@ -57,6 +57,7 @@ const struct wp_conf_section *const wp_conf_sections[] = {
 	&wp_conf_revocation,
 	&wp_conf_key_fetch,
 	&wp_conf_accounts,
+	&wp_conf_accounts_sessions,
 	&wp_conf_accounts_file,
 	&wp_conf_keys,
 	&wp_conf_cors,

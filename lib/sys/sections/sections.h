@@ -14,6 +14,8 @@ extern const struct wp_conf_section wp_conf_tokens;   /* auth, but */
 extern const struct wp_conf_section wp_conf_issuers;  /* these */
 extern const struct wp_conf_section wp_conf_api_keys; /* four */
 extern const struct wp_conf_section wp_conf_store_secret;
+extern const struct wp_conf_section wp_conf_accounts; /* accounts, but */
+extern const struct wp_conf_section wp_conf_accounts_sessions; /* these */
 extern const struct wp_conf_section wp_conf_accounts_file;
 extern const struct wp_conf_section wp_conf_revocation;
 extern const struct wp_conf_section wp_conf_key_fetch;

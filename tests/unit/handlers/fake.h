@@ -66,7 +66,7 @@ static inline bool fake_write(struct wp_io *io, const void *data, size_t len)
 
 static inline void fake_init(struct fake *fake)
 {
-	static const struct wp_io_ops ops = { fake_read, fake_write };
+	static const struct wp_io_ops ops = { fake_read, fake_write, NULL };
 
 	*fake = (struct fake){ .io = { .ops = &ops } };
 	fake->io.params = (const char *const *)fake->texts;

@@ -1,0 +1,393 @@
+/*
+ * handle_auth_sessions.c - GET /api/auth/sessions: where am I logged in? And
+ * POST /api/auth/sessions/revoke: not there any more.
+ */
+#include "handlers/call.h"
+
+#include <string.h>
+
+#include "lib/accounts/accounts.h"
+#include "lib/base/clock.h"
+#include "lib/base/encode.h"
+#include "lib/base/json.h"
+#include "lib/mailbox/session.h"
+#include "lib/name/box.h"
+
+#include "handlers/metrics.h"
+#include "handlers/session.h"
+
+enum {
+	REVOKE_MAX = 50,
+	DAY_S = 86400,
+	MS_PER_S = 1000,
+	DAY_END = sizeof("2026-11-30") - 1,
+	SECONDS_END = sizeof("2026-11-30T06:00:00") - 1,
+};
+
+struct revoking {
+	struct wp_username name;
+	bool is_all; /* or all but keep, if there is one */
+	const uint8_t *keep;
+	struct wp_box box;
+	size_t n;
+	uint8_t sids[WP_SESSIONS_END_MAX][WP_SID_LEN];
+};
+
+/* The account of the caller; others have none here, and no sessions. */
+static bool name_of(const struct wp_call *call, struct wp_username *out)
+{
+	const struct wp_urn *user = &call->caller.user;
+	const char *last = strrchr(user->text, ':');
+	struct wp_urn again;
+
+	if (wp_username_read(out, last + 1, strlen(last + 1), NULL) != WP_OK)
+		return false;
+	wp_username_urn(out, &again);
+	return again.len == user->len &&
+	       memcmp(again.text, user->text, user->len) == 0;
+}
+
+static bool at_desk(struct wp_call *call,
+		    enum wp_err (*run)(struct wp_call *call,
+				       struct wp_accounts *accounts,
+				       struct wp_error *err),
+		    bool (*step)(struct wp_call *call, enum wp_err result))
+{
+	return wp_call_desk(call, &(struct wp_call_work){
+					  .who = &call->caller.user,
+					  .run = run,
+					  .step = step,
+				  });
+}
+
+/* ---- the list ---- */
+
+struct listing {
+	struct wp_username name;
+	struct wp_session_list list;
+};
+
+static enum wp_err read_list(struct wp_call *call, struct wp_accounts *accounts,
+			     struct wp_error *err)
+{
+	struct listing *listing = call->state;
+
+	return wp_accounts_sessions(accounts, &listing->name, &listing->list,
+				    err);
+}
+
+static void add_text(struct wp_buf *out, const char *name, const char *value)
+{
+	wp_buf_printf(out, "\"%s\":", name);
+	wp_buf_add_json(out, value, strlen(value));
+	wp_buf_add_char(out, ',');
+}
+
+/* As RFC 3339 has it: the first so many characters of it. */
+static void add_time(struct wp_buf *out, const char *name, int64_t seconds,
+		     int len)
+{
+	char text[WP_RFC3339_LEN];
+
+	wp_rfc3339(seconds * MS_PER_S, text);
+	wp_buf_printf(out, "\"%s\":\"%.*s%s\",", name, len, text,
+		      len == SECONDS_END ? "Z" : "");
+}
+
+static void write_one(const struct wp_call *call,
+		      const struct wp_account_session *one, struct wp_buf *out)
+{
+	bool is_current =
+		call->caller.own.is_set &&
+		memcmp(call->caller.own.sid, one->sid, WP_SID_LEN) == 0;
+	char id[2 * WP_SID_LEN + 1];
+
+	wp_hex_write(id, one->sid, WP_SID_LEN);
+	wp_buf_add_char(out, '{');
+	add_text(out, "id", id);
+	add_text(out, "deviceId", one->device);
+	add_text(out, "deviceName", one->device_name);
+	add_time(out, "createdAt", one->created_s, SECONDS_END);
+	add_time(out, "lastUsedDay", one->seen_day * DAY_S, DAY_END);
+	wp_buf_printf(out, "\"current\":%s}", is_current ? "true" : "false");
+}
+
+static void write_list(struct wp_call *call, const struct wp_session_list *list)
+{
+	struct wp_buf *out = &call->resp.body;
+
+	wp_resp_json(&call->resp, 200);
+	wp_buf_add_str(out, "{\"sessions\":[");
+	for (size_t i = 0; list != NULL && i < list->n; i++) {
+		if (i > 0)
+			wp_buf_add_char(out, ',');
+		write_one(call, &list->sessions[i], out);
+	}
+	wp_buf_add_str(out, "]}");
+}
+
+static bool on_list(struct wp_call *call, enum wp_err result)
+{
+	const struct listing *listing = call->state;
+
+	if (result != WP_OK)
+		wp_resp_unavailable(&call->resp,
+				    "the sessions cannot be read now; repeat "
+				    "later");
+	else
+		write_list(call, &listing->list);
+	return true;
+}
+
+bool wp_handle_auth_sessions(struct wp_call *call)
+{
+	struct listing *listing;
+
+	if (!wp_accounts_are_on(call))
+		return true;
+	listing = wp_arena_alloc(&call->arena, sizeof(*listing));
+	if (listing == NULL) {
+		wp_resp_internal(&call->resp);
+		return true;
+	}
+	call->state = listing;
+	if (!name_of(call, &listing->name)) {
+		write_list(call, NULL);
+		return true;
+	}
+	return at_desk(call, read_list, on_list);
+}
+
+/* ---- not any more ---- */
+
+static bool fail(struct wp_call *call)
+{
+	wp_resp_unavailable(&call->resp, "the sessions may not have ended; "
+					 "repeat later");
+	return true;
+}
+
+static bool has(const struct revoking *revoking, const uint8_t *sid)
+{
+	for (size_t i = 0; i < revoking->n; i++)
+		if (memcmp(revoking->sids[i], sid, WP_SID_LEN) == 0)
+			return true;
+	return false;
+}
+
+static void add(struct revoking *revoking, const uint8_t *sid)
+{
+	if (revoking->n == WP_SESSIONS_END_MAX || has(revoking, sid) ||
+	    (revoking->keep != NULL &&
+	     memcmp(revoking->keep, sid, WP_SID_LEN) == 0))
+		return;
+	memcpy(revoking->sids[revoking->n++], sid, WP_SID_LEN);
+}
+
+static bool on_ended(struct wp_call *call, bool is_done)
+{
+	const struct revoking *revoking = call->state;
+
+	if (!is_done)
+		return fail(call);
+	wp_metric_add(call->ctx->shared->metrics, WP_H_SESSION_ENDED,
+		      (int64_t)revoking->n);
+	wp_resp_empty(&call->resp, 204);
+	return true;
+}
+
+static bool on_removed(struct wp_call *call, enum wp_err result)
+{
+	struct revoking *revoking = call->state;
+
+	if (result != WP_OK)
+		return fail(call);
+	return wp_sessions_end(call,
+			       &(struct wp_session_ends){
+				       .user = &call->caller.user,
+				       .partition = revoking->box.partition,
+				       .sids = revoking->sids,
+				       .n = revoking->n,
+			       },
+			       on_ended);
+}
+
+static enum wp_err remove_all(struct wp_call *call,
+			      struct wp_accounts *accounts,
+			      struct wp_error *err)
+{
+	struct revoking *revoking = call->state;
+	struct wp_ended ended;
+	enum wp_err rc = wp_accounts_session_remove_all(
+		accounts, &revoking->name, revoking->keep, &ended, err);
+
+	for (size_t i = 0; rc == WP_OK && i < ended.n; i++)
+		add(revoking, ended.sid[i]);
+	return rc;
+}
+
+/*
+ * Those that are the caller's, and those that have no row: they may be half of
+ * an end that was cut off. The others stay.
+ */
+static enum wp_err remove_some(struct wp_call *call,
+			       struct wp_accounts *accounts,
+			       struct wp_error *err)
+{
+	struct revoking *revoking = call->state;
+	size_t n = revoking->n;
+
+	revoking->n = 0;
+	for (size_t i = 0; i < n; i++) {
+		const uint8_t *sid = revoking->sids[i];
+		struct wp_account_session row;
+		enum wp_err rc;
+
+		rc = wp_accounts_session_remove(accounts, &revoking->name, sid,
+						err);
+		if (rc == WP_ERR_NOTFOUND &&
+		    wp_accounts_session_find(accounts, sid, &row, NULL, err) ==
+			    WP_OK)
+			continue;
+		if (rc != WP_OK && rc != WP_ERR_NOTFOUND)
+			return rc;
+		memmove(revoking->sids[revoking->n++], sid, WP_SID_LEN);
+	}
+	return WP_OK;
+}
+
+/* What Redis has, read before rows go: a login that comes after that is not
+ * among them. */
+static void on_known(void *ctx, const struct wp_reply *reply)
+{
+	struct wp_call *call = ctx;
+	struct revoking *revoking = call->state;
+	uint8_t sid[WP_SID_LEN];
+	bool is_over;
+
+	for (size_t i = 0; i < wp_reply_count(reply); i++) {
+		const struct wp_reply *id = wp_reply_at(reply, i);
+
+		if (wp_hex_read(wp_reply_str(id), wp_reply_len(id), sid,
+				sizeof(sid)))
+			add(revoking, sid);
+	}
+	is_over = wp_reply_type(reply) == WP_REPLY_ARRAY
+			  ? at_desk(call, remove_all, on_removed)
+			  : fail(call);
+	if (is_over)
+		wp_call_end(call);
+}
+
+static bool ask_known(struct wp_call *call, bool is_up)
+{
+	struct wp_ctx *ctx = call->ctx;
+	const struct revoking *revoking = call->state;
+
+	if (!is_up)
+		return fail(call);
+	wp_session_list_build(&ctx->cmd, &revoking->box,
+			      WP_SESSIONS_END_MAX - WP_ACCOUNT_SESSIONS_MAX);
+	if (wp_backend_do(ctx->backend, WP_LINE_SHORT, &ctx->cmd, on_known,
+			  call) != WP_OK)
+		return fail(call);
+	return false;
+}
+
+/* ---- what is asked ---- */
+
+static void read_ids(struct wp_json *js, struct revoking *revoking)
+{
+	wp_json_array_begin(js);
+	while (wp_json_array_next(js)) {
+		struct wp_json_slice id;
+		uint8_t sid[WP_SID_LEN];
+
+		if (!wp_json_string(js, &id))
+			return;
+		if (revoking->n == REVOKE_MAX) {
+			wp_json_fail(js, "sessions may have 50 elements");
+			return;
+		}
+		if (!wp_hex_read(id.data, id.len, sid, sizeof(sid))) {
+			wp_json_fail(js, "an id of a session is 32 hex "
+					 "digits");
+			return;
+		}
+		add(revoking, sid);
+	}
+}
+
+static void read_word(struct wp_json *js, struct wp_call *call,
+		      struct revoking *revoking)
+{
+	struct wp_json_slice word;
+
+	if (!wp_json_string(js, &word))
+		return;
+	revoking->is_all = true;
+	if (wp_json_slice_is(&word, "all"))
+		return;
+	if (!wp_json_slice_is(&word, "others"))
+		wp_json_fail(js, "sessions must be a list of ids, \"others\" "
+				 "or \"all\"");
+	else if (!call->caller.own.is_set)
+		wp_json_fail(js, "this token is of no session, so there are "
+				 "no others");
+	else
+		revoking->keep = call->caller.own.sid;
+}
+
+static const char *read_body(struct wp_call *call, struct revoking *revoking)
+{
+	struct wp_json_slice key;
+	bool is_there = false;
+	struct wp_json js;
+
+	wp_json_init(&js, call->body.data, call->body.len);
+	wp_json_object_begin(&js);
+	while (wp_json_object_next(&js, &key)) {
+		if (!wp_json_slice_is(&key, "sessions"))
+			wp_json_skip(&js, NULL);
+		else if (is_there)
+			wp_json_fail(&js, "sessions is given twice");
+		else if (wp_json_peek(&js) == WP_JSON_ARRAY)
+			read_ids(&js, revoking);
+		else
+			read_word(&js, call, revoking);
+		is_there |= wp_json_slice_is(&key, "sessions");
+	}
+	if (wp_json_end(&js) && !is_there)
+		return "sessions is missing";
+	return js.err;
+}
+
+bool wp_handle_auth_sessions_revoke(struct wp_call *call)
+{
+	struct revoking *revoking;
+	const char *problem;
+
+	if (!wp_accounts_are_on(call))
+		return true;
+	if (!wp_call_read_json(call, WP_ACCOUNT_BODY_MAX))
+		return true;
+	revoking = wp_arena_alloc(&call->arena, sizeof(*revoking));
+	if (revoking == NULL) {
+		wp_resp_internal(&call->resp);
+		return true;
+	}
+	call->state = revoking;
+	problem = read_body(call, revoking);
+	if (problem != NULL) {
+		wp_call_bad_body(call, "bad_request", problem);
+		return true;
+	}
+	if (!name_of(call, &revoking->name)) {
+		wp_resp_empty(&call->resp, 204);
+		return true;
+	}
+	wp_box_of(&revoking->box, &call->caller.user,
+		  (uint32_t)call->ctx->conf->mailbox.partitions);
+	return revoking->is_all ? wp_call_redis(call, WP_LINE_SHORT, ask_known)
+				: at_desk(call, remove_some, on_removed);
+}

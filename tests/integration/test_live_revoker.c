@@ -40,7 +40,7 @@ static void on_revoked(struct wp_member *member)
 
 static void name_person(struct person *person, size_t i)
 {
-	char name[32];
+	char name[48];
 
 	(void)snprintf(name, sizeof(name), "urn:sm:user:u%zu", i);
 	*person = (struct person){ .who = { .issued_s = 1 } };

@@ -13,12 +13,17 @@
 
 #include "lib/auth/revoked.h"
 #include "lib/base/clock.h"
+#include "lib/base/log.h"
 #include "lib/live/registrar.h"
 #include "lib/mailbox/revoke.h"
 #include "lib/redis/async.h"
 
+enum { LOG_INTERVAL_MS = 10000 };
+
 struct wp_revoker {
 	struct wp_revoker_setup setup;
+	struct wp_log log;
+	struct wp_log_limit log_limit;
 	const struct wp_registrar *registrar; /* NULL before the start */
 	struct wp_revoked *table;             /* owned */
 	struct wp_revoke_reader reader;
@@ -108,6 +113,18 @@ static void ask(struct wp_revoker *revoker)
 		(void)wp_revoke_read_told(&revoker->reader, NULL, 0);
 }
 
+/* Nobody else says so: whoever is here stays, though his token were revoked. */
+static void complain(struct wp_revoker *revoker, const struct wp_reply *reply)
+{
+	uint32_t suppressed;
+
+	if (wp_log_allow(&revoker->log_limit, wp_mono_ms(), LOG_INTERVAL_MS,
+			 &suppressed))
+		wp_log(&revoker->log, WP_LOG_ERROR, "wp:revoked cannot be read",
+		       wp_str("error", wp_reply_str(reply)),
+		       wp_int("suppressed", suppressed));
+}
+
 static void on_read(void *ctx, const struct wp_reply *reply)
 {
 	struct wp_revoker *revoker = ctx;
@@ -123,6 +140,8 @@ static void on_read(void *ctx, const struct wp_reply *reply)
 		ask(revoker);
 	else if (step == WP_REVOKE_DONE && revoker->is_owed)
 		read_on(revoker);
+	else if (step == WP_REVOKE_FAILED && reply != NULL)
+		complain(revoker, reply);
 }
 
 static void read_on(struct wp_revoker *revoker)
@@ -194,6 +213,7 @@ enum wp_err wp_revoker_new(struct wp_revoker **out,
 		return WP_ERR_NOMEM;
 	}
 	revoker->setup = *setup;
+	revoker->log.component = "revoker";
 	revoker->reader.table = revoker->table;
 	wp_cmd_init(&revoker->cmd);
 	ev_timer_init(&revoker->read_timer, on_time_to_read, read_s, read_s);

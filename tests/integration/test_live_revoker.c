@@ -10,6 +10,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 #include <ev.h>
@@ -234,6 +236,47 @@ static void slots_that_are_left_and_taken_meanwhile_do_no_harm(void **state)
 	disperse(p, people, CROWD);
 }
 
+/* What is said meanwhile, until it has this; the caller frees it. */
+static char *listen_for(struct program *p, const char *text)
+{
+	enum { ROOM = 64 * 1024 };
+	int log = memfd_create("log", MFD_CLOEXEC);
+	int saved = dup(STDERR_FILENO);
+	char *heard = calloc(1, ROOM);
+	int more = 0;
+
+	assert_non_null(heard);
+	assert_true(log != -1 && saved != -1);
+	assert_int_not_equal(dup2(log, STDERR_FILENO), -1);
+	while (strstr(heard, text) == NULL && more++ < 1000) {
+		ev_run(p->loop, EVRUN_ONCE);
+		if (pread(log, heard, ROOM - 1, 0) == -1)
+			break;
+	}
+	(void)dup2(saved, STDERR_FILENO);
+	close(saved);
+	close(log);
+	return heard;
+}
+
+static void that_it_cannot_be_read_is_said(void **state)
+{
+	static const char sentence[] = "\"msg\":\"wp:revoked cannot be read\"";
+	struct program *p = *state;
+	struct person *people = crowd(p, 2);
+	char *heard;
+
+	wp_world_run(p->w, "SET wp:revoked nonsense");
+	heard = listen_for(p, sentence);
+	assert_non_null(strstr(heard, sentence));
+	assert_non_null(strstr(heard, "WRONGTYPE"));
+	free(heard);
+	wp_world_run(p->w, "DEL wp:revoked");
+	revoke_person(p, &people[1]);
+	run_until_ended(p, 1);
+	disperse(p, people, 2);
+}
+
 #define PROGRAM_TEST(name) \
 	cmocka_unit_test_setup_teardown(name, program_setup, program_teardown)
 
@@ -248,6 +291,7 @@ int main(void)
 		PROGRAM_TEST(who_is_nobody_yet_is_not_told_of),
 		PROGRAM_TEST(
 			slots_that_are_left_and_taken_meanwhile_do_no_harm),
+		PROGRAM_TEST(that_it_cannot_be_read_is_said),
 	};
 
 	if (!wp_test_redis_present())

@@ -31,6 +31,18 @@ static bool is_visible(const char *text)
 	return true;
 }
 
+/*
+ * libcurl takes one to three slashes for the two that belong there (RFC 3986
+ * section 3.2).
+ */
+static bool has_authority(const char *url)
+{
+	const char *rest = strstr(url, "://");
+
+	return rest != NULL && rest[3] != '/' &&
+	       ((size_t)(rest - url) == strcspn(url, "/:"));
+}
+
 /* Take url apart; NULL when it is no absolute http or https URL. */
 static CURLU *parse(const char *url)
 {
@@ -38,7 +50,7 @@ static CURLU *parse(const char *url)
 	char *scheme = NULL;
 	bool is_good;
 
-	if (strlen(url) > WP_URL_MAX || !is_visible(url))
+	if (strlen(url) > WP_URL_MAX || !is_visible(url) || !has_authority(url))
 		return NULL;
 	parts = curl_url();
 	is_good = parts != NULL &&

@@ -131,6 +131,8 @@ static void keys_are_where_they_can_be_believed(void **state)
 		"HTTP://id.example/jwks",
 		"file:///etc/passwd",
 		"gopher://id.example/",
+		"https:/id.example/jwks",
+		"https:///id.example/jwks",
 		"/jwks",
 		"jwks",
 		"https://u:p@id.example/",

@@ -9,7 +9,7 @@ BENCH := $(B)/bench
 
 BENCH_LOAD_OBJ := $(patsubst %,$(B)/bench/load/%.o,answer hist net template)
 BENCH_PROGRAMS := $(BENCH)/http_load $(BENCH)/empty_fcgi $(BENCH)/script_loop \
-	$(BENCH)/ws_load $(BENCH)/ws_loop $(BENCH)/herd
+	$(BENCH)/ws_load $(BENCH)/ws_loop $(BENCH)/herd $(BENCH)/hash_loop
 
 $(BENCH)/http_load: $(B)/bench/load/http_load.o $(BENCH_LOAD_OBJ)
 	$(CC) $(LDFLAGS) -o $@ $^
@@ -28,6 +28,9 @@ $(BENCH)/herd: $(B)/bench/load/herd.o $(BENCH_LOAD_OBJ)
 
 $(BENCH)/ws_loop: $(B)/bench/limits/ws_loop.o $(B)/bench/load/net.o
 	$(CC) $(LDFLAGS) -o $@ $^ -lcrypto
+
+$(BENCH)/hash_loop: $(B)/bench/limits/hash_loop.o $(LIB)
+	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
 
 BENCH_SRC := $(sort $(wildcard bench/*/*.c))
 bench-objects: $(BENCH_SRC:%.c=$(B)/%.o)
@@ -70,6 +73,9 @@ bench-depth: bench-build ## pulls and acknowledgements by how much waits
 bench-idle: bench-build ## memory of all programs at rest
 	@$(call BENCH_RUN,idle)
 
+bench-hash: $(BENCH)/hash_loop ## what hashing a password costs
+	@$<
+
 bench-growth: bench-build ## by users known and messages waiting: GROWTH_MINUTES=5 each
 	@$(call BENCH_RUN,growth) --minutes $(GROWTH_MINUTES)
 
@@ -84,7 +90,7 @@ bench: bench-send bench-pull bench-e2e bench-redis bench-ws bench-migrate bench-
 
 .PHONY: bench bench-deps bench-build bench-objects bench-send bench-pull bench-redis \
 	bench-migrate bench-ws bench-e2e bench-herd bench-depth bench-idle bench-growth \
-	bench-plots bench-results
+	bench-hash bench-plots bench-results
 
 # Tests try these.
 tests-build test-e2e: $(BENCH_PROGRAMS)

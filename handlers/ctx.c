@@ -55,6 +55,7 @@ static enum wp_err open_desk(struct wp_ctx *ctx, struct wp_error *err)
 		.cost = { (uint32_t)conf->accounts.argon2_memory_kib,
 			  (uint32_t)conf->accounts.argon2_passes },
 		.slots = (size_t)conf->accounts.hash_slots,
+		.conf = conf,
 	};
 
 	if (!conf->accounts.enabled)

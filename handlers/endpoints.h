@@ -40,6 +40,18 @@
 	    PRESENCE, WORK)                                                    \
 	ROW(notify, "/api/notify", NULL, WP_POST, KEY(NOTIFY), KEY, WORK)      \
 	ROW(ticket, "/api/ticket", NULL, WP_POST, USER, TICKET, WORK)          \
+	ROW(auth_register, "/api/auth/register", "/auth/register", WP_POST,    \
+	    ANYBODY, NONE, WORK)                                               \
+	ROW(auth_login, "/api/auth/login", "/auth/login", WP_POST, ANYBODY,    \
+	    NONE, WORK)                                                        \
+	ROW(auth_password, "/api/auth/password", NULL, WP_POST, USER, NONE,    \
+	    WORK)                                                              \
+	ROW(auth_password_reset, "/api/auth/password/reset", NULL, WP_POST,    \
+	    ANYBODY, NONE, WORK)                                               \
+	ROW(auth_recovery, "/api/auth/recovery", NULL, WP_POST, USER, NONE,    \
+	    WORK)                                                              \
+	ROW(auth_account_delete, "/api/auth/account/delete", NULL, WP_POST,    \
+	    USER, NONE, WORK)                                                  \
 	ROW(auth_refresh, "/api/auth/refresh", NULL, WP_POST, ANYBODY, NONE,   \
 	    WORK)                                                              \
 	ROW(auth_logout, "/api/auth/logout", NULL, WP_POST, ANYBODY, NONE,     \

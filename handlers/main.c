@@ -16,6 +16,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "lib/accounts/accounts.h"
+#include "lib/accounts/blocklist.h"
 #include "lib/auth/apikey_file.h"
 #include "lib/auth/token.h"
 #include "lib/base/log.h"
@@ -41,15 +43,25 @@ static const struct wp_conf_flag flags[] = {
 };
 
 static const struct wp_conf_section *const sections[] = {
-	&wp_conf_log,           &wp_conf_log_requests,
-	&wp_conf_redis,         &wp_conf_mailbox,
-	&wp_conf_tokens,        &wp_conf_api_keys,
-	&wp_conf_issuers,       &wp_conf_store_secret,
-	&wp_conf_accounts,      &wp_conf_accounts_sessions,
-	&wp_conf_accounts_file, &wp_conf_cors,
-	&wp_conf_handlers,      &wp_conf_presence,
-	&wp_conf_limits,        &wp_conf_store,
-	&wp_conf_sqlite,        NULL
+	&wp_conf_log,
+	&wp_conf_log_requests,
+	&wp_conf_redis,
+	&wp_conf_mailbox,
+	&wp_conf_tokens,
+	&wp_conf_api_keys,
+	&wp_conf_store_secret,
+	&wp_conf_accounts,
+	&wp_conf_accounts_file,
+	&wp_conf_accounts_sessions,
+	&wp_conf_registration,
+	&wp_conf_issuers,
+	&wp_conf_cors,
+	&wp_conf_handlers,
+	&wp_conf_presence,
+	&wp_conf_limits,
+	&wp_conf_store,
+	&wp_conf_sqlite,
+	NULL
 };
 
 static const struct wp_conf_program about = {
@@ -137,6 +149,25 @@ static enum wp_err check_deployment(struct setup *setup, bool is_start,
 	return rc;
 }
 
+/* Could processes open what accounts need? Makes and changes nothing. */
+static enum wp_err check_accounts(const struct wp_conf *conf,
+				  struct wp_error *err)
+{
+	struct wp_blocklist *list = NULL;
+	enum wp_err rc;
+
+	if (!conf->accounts.enabled)
+		return WP_OK;
+	rc = wp_accounts_look(conf->accounts.sqlite_path, WP_ACCOUNTS_BUSY_MS,
+			      err);
+	/* One that is locked comes back. */
+	if (rc == WP_OK || rc == WP_ERR_UNAVAIL)
+		rc = wp_blocklist_open(&list, conf->accounts.blocklist_file,
+				       err);
+	wp_blocklist_close(&list);
+	return rc;
+}
+
 /* Does what a process may have open fit the limit of the host? */
 static enum wp_err check_descriptors(const struct wp_conf *conf,
 				     struct wp_error *err)
@@ -166,7 +197,7 @@ static enum wp_err look_around(void *ctx, struct wp_error *err)
 		rc = one;
 		*err = why;
 	}
-	return rc;
+	return rc == WP_OK ? check_accounts(&setup->conf, err) : rc;
 }
 
 static enum wp_err check(struct program_state *state, struct wp_error *err)
@@ -189,7 +220,9 @@ static enum wp_err fit(void *ctx, const struct wp_conf *next,
 	struct setup *setup = ctx;
 	enum wp_err rc = load_auth(setup, next, err);
 
-	return rc == WP_OK ? check_descriptors(next, err) : rc;
+	if (rc == WP_OK)
+		rc = check_descriptors(next, err);
+	return rc == WP_OK ? check_accounts(next, err) : rc;
 }
 
 static struct wp_shared *on_reload(void *ctx)
@@ -277,6 +310,8 @@ static enum wp_err serve_fcgi(struct program_state *state, int listen_fd,
 	const struct wp_pool_hooks hooks = { on_reload, on_stop, state };
 	enum wp_err rc = check_descriptors(&state->setup->conf, err);
 
+	if (rc == WP_OK)
+		rc = check_accounts(&state->setup->conf, err);
 	if (rc != WP_OK)
 		return rc;
 	rc = check_deployment(state->setup, true, err);

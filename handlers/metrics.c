@@ -6,6 +6,7 @@
 #define SENDS "waypost_http_sends_total"
 #define CACHE "waypost_auth_verified_cache_total"
 #define SESSIONS "waypost_http_sessions_total"
+#define LOGINS "waypost_http_logins_total"
 
 /* Which of them counts requests of an endpoint, and which measures them. */
 #define REQUESTS_AT(endpoint, class) \
@@ -64,6 +65,19 @@ static const struct wp_metric_desc descs[WP_H_COUNT] = {
 			  "Messages in the answers to pulls.", WP_COUNTER },
 	[WP_H_ACKED] = { "waypost_http_acked_total", NULL,
 			 "Message ids in acks that held.", WP_COUNTER },
+	[WP_H_LOGINS_RIGHT] = { LOGINS, "result=\"right\"",
+				"Tries of a password: right, wrong, or refused "
+				"after too many.",
+				WP_COUNTER },
+	[WP_H_LOGINS_WRONG] = { LOGINS, "result=\"wrong\"", NULL, WP_COUNTER },
+	[WP_H_LOGINS_REFUSED] = { LOGINS, "result=\"refused\"", NULL,
+				  WP_COUNTER },
+	[WP_H_HASH_REFUSED] = { "waypost_http_hash_refused_total", NULL,
+				"Requests answered 503 for want of a slot to "
+				"hash a password in.",
+				WP_COUNTER },
+	[WP_H_SESSION_CREATED] = { SESSIONS, "event=\"created\"", NULL,
+				   WP_COUNTER },
 	[WP_H_REVOKED_ENTRIES] = { "waypost_http_revoked_entries", NULL,
 				   "What tokens are held against.", WP_GAUGE },
 	WP_LIMIT_CLASSES(

@@ -12,6 +12,9 @@
 #include "lib/accounts/hash_gate.h"
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
+#include "lib/mailbox/deployment.h"
+#include "lib/mailbox/scripts.h"
+#include "lib/redis/client.h"
 
 enum {
 	LOG_INTERVAL_MS = 10000,
@@ -28,7 +31,8 @@ struct hand {
 
 struct wp_account_desk {
 	struct ev_loop *loop;
-	char *path; /* owned */
+	const struct wp_conf *conf; /* or NULL */
+	char *path;                 /* owned */
 	struct wp_log log;
 	struct wp_log_limit log_limit;
 	struct wp_password_way way;
@@ -55,19 +59,46 @@ static struct wp_desk_job *job_of(struct wp_job *base)
 				      offsetof(struct wp_desk_job, base));
 }
 
+/* Is it the file of the deployment? Errors: as wp_deployment_accounts() */
+static enum wp_err check_is_ours(const struct hand *hand, struct wp_error *err)
+{
+	char id[WP_ACCOUNTS_ID_LEN + 1];
+	struct wp_redis *redis = NULL;
+	enum wp_err rc = wp_accounts_id(hand->accounts, id, err);
+
+	if (rc == WP_OK)
+		rc = wp_redis_new(&redis, hand->desk->conf, &wp_scripts, err);
+	if (rc == WP_OK)
+		rc = wp_redis_connect(redis, err);
+	if (rc == WP_OK)
+		rc = wp_deployment_accounts(redis, id, err);
+	wp_redis_free(&redis);
+	return rc;
+}
+
+static enum wp_err have_accounts(struct hand *hand, struct wp_error *err)
+{
+	enum wp_err rc;
+
+	if (hand->accounts != NULL)
+		return WP_OK;
+	rc = wp_accounts_open(&hand->accounts, hand->desk->path,
+			      WP_ACCOUNTS_BUSY_MS, err);
+	if (rc == WP_OK && hand->desk->conf != NULL)
+		rc = check_is_ours(hand, err);
+	if (rc != WP_OK)
+		wp_accounts_close(&hand->accounts);
+	return rc;
+}
+
 static void run_job(struct wp_job *base, void *hand_)
 {
 	struct wp_desk_job *job = job_of(base);
 	struct hand *hand = hand_;
 	struct wp_error *err = &job->err;
 
-	job->result = WP_OK;
-	if (hand->accounts == NULL)
-		job->result =
-			wp_accounts_open(&hand->accounts, hand->desk->path,
-					 WP_ACCOUNTS_BUSY_MS, err);
-	if (job->result != WP_OK)
-		/* What is wrong with the path is nothing of the caller's. */
+	if (have_accounts(hand, err) != WP_OK)
+		/* What is wrong with the file is nothing of the caller's. */
 		job->result = WP_ERR_UNAVAIL;
 	else
 		job->result = job->run(job, hand->accounts, err);
@@ -252,6 +283,7 @@ make_desk(const struct wp_account_desk_setup *setup)
 	if (desk == NULL)
 		return NULL;
 	desk->loop = setup->loop;
+	desk->conf = setup->conf;
 	desk->path = strdup(setup->path);
 	desk->log.component = "accounts";
 	desk->last = &desk->first;

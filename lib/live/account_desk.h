@@ -21,6 +21,7 @@
 #include "lib/accounts/password.h"
 #include "lib/base/err.h"
 #include "lib/live/job_line.h"
+#include "lib/sys/conf.h"
 
 struct ev_loop;
 struct wp_account_desk;
@@ -64,6 +65,11 @@ struct wp_account_desk_setup {
 	const char *store_secret;     /* read while the desk is made */
 	struct wp_password_cost cost; /* of new passwords */
 	size_t slots; /* 0: wp_hash_slots_default(), else as the gate has it */
+	/*
+	 * Of the Redis that is asked, each time the file is opened, whether the
+	 * file belongs to its deployment. Borrowed; NULL: nobody is asked.
+	 */
+	const struct wp_conf *conf;
 };
 
 /*

@@ -386,3 +386,26 @@ enum wp_err wp_deployment_partitions(struct wp_redis *redis,
 	*partitions_out = (uint32_t)n;
 	return WP_OK;
 }
+
+enum wp_err wp_deployment_accounts(struct wp_redis *redis, const char *id,
+				   struct wp_error *err)
+{
+	static const char *const words[] = { "HGET", WP_META_KEY,
+					     WP_META_ACCOUNTS, NULL };
+	struct wp_reply *reply = NULL;
+	enum wp_err rc = note(redis, WP_META_ACCOUNTS, id, err);
+
+	if (rc == WP_OK)
+		rc = ask(redis, words, &reply, err);
+	if (rc == WP_OK && wp_reply_len(reply) == 0)
+		rc = not_kept("it is full, or may not be written", err);
+	else if (rc == WP_OK && !wp_reply_is(reply, id))
+		rc = wp_error_set(
+			err, WP_ERR_INVAL,
+			"accounts.sqlite_path is not the file of "
+			"this deployment (%.*s…, expected %.*s…); all "
+			"programs must use one file",
+			ID_SHOWN, id, ID_SHOWN, wp_reply_str(reply));
+	wp_reply_free(&reply);
+	return rc;
+}

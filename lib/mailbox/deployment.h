@@ -21,6 +21,7 @@
 
 #define WP_META_KEY "wp:meta"
 #define WP_META_STORE "store"
+#define WP_META_ACCOUNTS "accounts"
 
 /*
  * At start: is Redis fit, is this its deployment, and is this its store? Notes
@@ -95,5 +96,17 @@ enum wp_err wp_deployment_partitions(struct wp_redis *redis,
 				     const struct wp_conf *conf,
 				     uint32_t *partitions_out,
 				     struct wp_error *err) WP_MUST_USE;
+
+/*
+ * Is this the file of accounts of this deployment? Noted as that when there was
+ * none. With another one in use names would be given out twice, and mailboxes
+ * with them.
+ *
+ * id:      wp_accounts_id()
+ * Errors:  WP_ERR_INVAL    it is another one; err.msg says what to change
+ *          WP_ERR_UNAVAIL  Redis could not be asked
+ */
+enum wp_err wp_deployment_accounts(struct wp_redis *redis, const char *id,
+				   struct wp_error *err) WP_MUST_USE;
 
 #endif /* WP_LIB_MAILBOX_DEPLOYMENT_H */

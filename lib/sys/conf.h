@@ -28,6 +28,11 @@ enum wp_log_requests {
 };
 /* How tokens of our own are signed (RFC 7518 section 3.1). */
 enum wp_sign_alg { WP_SIGN_ES256, WP_SIGN_RS256 };
+enum wp_registration {
+	WP_REGISTRATION_CLOSED,
+	WP_REGISTRATION_INVITE,
+	WP_REGISTRATION_OPEN,
+};
 enum wp_visibility { WP_VISIBLE_ALL, WP_VISIBLE_SELF, WP_VISIBLE_NONE };
 
 /* A list of words; NULL-terminated, items[n] == NULL. */
@@ -104,6 +109,7 @@ struct wp_conf {
 		int64_t session_idle_days;
 		int64_t session_max_days;
 		int64_t sessions_per_user;
+		enum wp_registration registration;
 		char *sqlite_path;
 		int64_t min_password_length;
 		char *blocklist_file; /* "" = none */

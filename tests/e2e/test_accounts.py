@@ -1,11 +1,40 @@
-"""Accounts: what an operator does with them."""
+"""Accounts: what an operator does with them, and who comes in."""
+import fcntl
+import glob
+import hashlib
 import json
 import os
 import re
+import secrets
+import signal
+import sqlite3
 import stat
+import struct
 import subprocess
+import threading
+import time
 
-from harness import E2eTest, in_threads, new_stack, scratch
+from harness import (E2eTest, User, in_threads, new_stack, scratch,
+                     wait_for)
+
+
+def hack():
+    """A folder with a signing key, and its public half in PEM."""
+    folder = scratch()
+    pem = subprocess.run(
+        ["openssl", "genpkey", "-algorithm", "EC", "-pkeyopt",
+         "ec_paramgen_curve:P-256"], capture_output=True, check=True).stdout
+    der = subprocess.run(["openssl", "pkey", "-pubout", "-outform", "DER"],
+                         input=pem, capture_output=True, check=True).stdout
+    public = subprocess.run(["openssl", "pkey", "-pubout"], input=pem,
+                            capture_output=True, check=True).stdout
+    kid = hashlib.sha256(der).hexdigest()[:16]
+    path = os.path.join(folder, f"sign-{int(time.time())}-{kid}.pem")
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "wb") as file:
+        file.write(pem)
+    with open(os.path.join(folder, "public.pem"), "wb") as file:
+        file.write(public)
+    return folder
 
 PASSWORD = "correct horse battery staple"
 CODE = r"[a-z2-7]{26}"
@@ -160,3 +189,545 @@ class CommandLine(Accounts):
             env={"WAYPOST_ACCOUNTS_SQLITE_PATH":
                  self.stack.path("waypost.db"),
                  "WAYPOST_STORE_SQLITE_PATH": self.stack.path("waypost.db")})
+
+
+class Routes(Accounts):
+    """A stack on which accounts are on."""
+
+    registration = "open"
+    more = {}
+
+    @classmethod
+    def make_stack(cls):
+        keys = hack()
+        return new_stack({
+            "accounts": {"enabled": True, "registration": cls.registration,
+                         # Cheap: these tests are about what comes out.
+                         "argon2_memory_kib": 7168, "argon2_passes": 1,
+                         **cls.more},
+            "auth": {"key_dir": keys,
+                     "public_key_files": [os.path.join(keys, "public.pem")]},
+        })
+
+    def name(self):
+        return "u" + secrets.token_hex(6)
+
+    def post(self, path, body, token=None, headers=()):
+        pairs = [("Content-Type", "application/json"), *headers]
+        if token:
+            pairs.append(("Authorization", "Bearer " + token))
+        return self.stack.http().request("POST", path, json.dumps(body), pairs)
+
+    def register(self, name=None, password=PASSWORD, **more):
+        return self.post("/api/auth/register", {
+            "username": name or self.name(), "password": password, **more})
+
+    def login(self, name, password=PASSWORD, **more):
+        return self.post("/api/auth/login", {
+            "username": name, "password": password, **more})
+
+    def newcomer(self, **more):
+        """A name, and the session that it got."""
+        name = self.name()
+        answer = self.register(name, **more)
+        self.assert_status(answer, 201)
+        return name, answer.json()
+
+    def assert_lives(self, session):
+        self.assert_status(self.pull(session), 200)
+
+    def pull(self, session):
+        return self.stack.http().request("GET", "/api/messages", None, [
+            ("Authorization", "Bearer " + session["accessToken"])])
+
+    def refresh(self, session):
+        return self.post("/api/auth/refresh",
+                         {"refreshToken": session["refreshToken"]})
+
+    def user_of(self, name, session):
+        return User(self.stack, name, token=session["accessToken"])
+
+
+class Registering(Routes):
+
+    def test_who_registers_has_a_mailbox_at_once(self):
+        name, session = self.newcomer()
+        self.assertEqual(sorted(session), [
+            "accessToken", "deviceId", "deviceProof", "expiresInSeconds",
+            "recoveryCode", "refreshToken", "sessionId", "tokenType", "user"])
+        self.assertEqual(session["user"], "urn:sm:user:" + name)
+        self.assertEqual(session["tokenType"], "Bearer")
+        self.assertRegex(session["recoveryCode"], f"^{CODE}$")
+        other, its = self.newcomer()
+        sender = self.user_of(other, its)
+        self.assert_accepted(sender.send(name, b"hello"))
+        self.assertEqual(len(self.messages(self.user_of(name, session), 1)), 1)
+
+    def test_the_seeds_paths_and_members_are_known(self):
+        name = self.name()
+        made = self.post("/auth/register", {"username": name, "role": "USER",
+                                            "password": PASSWORD})
+        self.assert_status(made, 201)
+        self.assertEqual(made.json()["token"], made.json()["accessToken"])
+        came = self.post("/auth/login", {"username": name,
+                                         "password": PASSWORD})
+        self.assert_status(came, 200)
+        self.assertEqual(came.json()["token"], came.json()["accessToken"])
+        self.assert_lives(came.json())
+
+    def test_nobody_makes_himself_more_than_a_user(self):
+        name = self.name()
+        for path in ("/api/auth/register", "/auth/register"):
+            for role in ("ADMIN", "admin", "user", ""):
+                answer = self.post(path, {"username": name, "role": role,
+                                          "password": PASSWORD})
+                self.assert_error(answer, 403, "forbidden")
+        self.assert_status(self.register(name), 201)
+
+    def test_a_name_is_one_whatever_its_case(self):
+        name = self.name()
+        works = [lambda: self.register(name),
+                 lambda: self.register(name.upper())]
+        answers = in_threads(works)
+        self.assertEqual(sorted(a.status for a in answers), [201, 409])
+        for answer in answers:
+            if answer.status == 409:
+                self.assert_error(answer, 409, "username_taken")
+        self.assert_status(self.login(name.upper()), 200)
+        self.assert_status(self.login(name.capitalize()), 200)
+
+    def test_bad_names_and_passwords_are_refused_and_leave_nothing(self):
+        for name in ("ab", "a" * 33, "-abc", "a b", "a:b", "ä" * 5, "a\0bc",
+                     "admin", "Support", "NULL", "everyone"):
+            with self.subTest(name=name):
+                self.assert_error(self.register(name), 400,
+                                  "invalid_username")
+        name = self.name()
+        for password in ("", "fourteen chars", "a" * 40, "ab" * 12,
+                         "abcdefghijklmnop", "qwertyuiopasdfghjkl",
+                         name + "1234567", "correct\ud800horse battery",
+                         "x" * 1025):
+            with self.subTest(password=password):
+                answer = self.register(name, password)
+                self.assertEqual(answer.status, 400, answer)
+                self.assertIn(answer.json()["code"],
+                              ("weak_password", "invalid_json",
+                               "bad_request"))
+        self.assert_status(self.register(name), 201)
+
+    def test_every_byte_of_a_password_counts(self):
+        long = "".join(chr(33 + i * i % 90) for i in range(1024))
+        wide = "".join(chr(0x1f600 + i * i % 60) for i in range(30))
+        for password in (long, long[:73], wide, "with a \0 in it, and on"):
+            name, _ = self.newcomer(password=password)
+            self.assert_status(self.login(name, password), 200)
+            self.assert_error(self.login(name, password[:-1]), 401)
+            self.assert_error(self.login(name, password[:72] + "x"), 401)
+
+    def test_a_body_that_is_none_is_refused(self):
+        good = {"username": "someone", "password": PASSWORD}
+        for change in ({"username": 7}, {"password": None},
+                       {"password": [PASSWORD]}, {"username": {"a": 1}},
+                       {"deviceId": "a b"}, {"deviceId": ""},
+                       {"deviceId": "x" * 65}, {"deviceName": "x" * 200},
+                       {"deviceName": "line\nend"}, {"refreshIn": "pocket"},
+                       {"username": "x" * 65}, {"invite": "x" * 200},
+                       {"role": "x" * 20}):
+            with self.subTest(change=change):
+                self.assert_error(self.post("/api/auth/register",
+                                            {**good, **change}), 400)
+        http = self.stack.http()
+        json_type = [("Content-Type", "application/json")]
+        for body, kind, status in (
+                ("{", json_type, 400), ("", json_type, 400),
+                ("[]", json_type, 400), ("null", json_type, 400),
+                ('{"username":"a12","username":"a13","password":"x"}',
+                 json_type, 400),
+                (b'{"username":"a\xff","password":"x"}', json_type, 400),
+                (json.dumps({**good, "more": "x" * 8192}), json_type, 413),
+                (json.dumps(good), [("Content-Type", "text/plain")], 415)):
+            for path in ("/api/auth/register", "/api/auth/login"):
+                answer = http.request("POST", path, body, kind)
+                self.assert_error(answer, status)
+        for path, body in (("/api/auth/login", {"username": "someone"}),
+                           ("/api/auth/login", {"password": PASSWORD}),
+                           ("/api/auth/password/reset", good)):
+            self.assert_error(self.post(path, body), 400, "bad_request")
+        self.assert_error(http.request("GET", "/api/auth/login"), 405)
+
+    def test_nothing_secret_is_in_a_log_or_on_disk(self):
+        name, session = self.newcomer(password="A very telling password 77")
+        self.login(name, "A wrong but telling password 88")
+        self.post("/api/auth/password/reset", {
+            "username": name, "code": "telling" + "a" * 19,
+            "newPassword": "A newer telling password 99"})
+        told = [session[member].encode() for member in
+                ("accessToken", "refreshToken", "recoveryCode",
+                 "deviceProof")]
+        told += [b"telling", name.encode()]
+        for path in glob.glob(self.stack.path("log", "*")):
+            with open(path, "rb") as file:
+                text = file.read()
+            for word in told:
+                self.assertNotIn(word, text, path)
+        for path in glob.glob(self.file + "*"):
+            with open(path, "rb") as file:
+                text = file.read()
+            for word in told[:4]:
+                self.assertNotIn(word, text, path)
+
+
+class LoggingIn(Routes):
+
+    def test_a_wrong_name_and_a_wrong_password_are_one(self):
+        name, _ = self.newcomer()
+        wrong = self.login(name, "a wrong password, really")
+        nobody = self.login(self.name(), "a wrong password, really")
+        for answer in (wrong, nobody):
+            self.assert_error(answer, 401, "invalid_credentials")
+        self.assertEqual(wrong.body, nobody.body)
+
+    def test_guesses_are_counted_for_names_that_exist_and_others(self):
+        name, session = self.newcomer()
+        for who in (name, self.name()):
+            for _ in range(5):
+                self.assert_error(self.login(who, "a wrong password, really"),
+                                  401)
+            answer = self.login(who, "a wrong password, really")
+            self.assert_error(answer, 429, "too_many_attempts")
+        # Not even the right one is tried, but from a device that was here.
+        self.assert_error(self.login(name), 429)
+        known = {"deviceId": session["deviceId"],
+                 "deviceProof": session["deviceProof"]}
+        self.assert_error(self.login(name, deviceId="another",
+                                     deviceProof=session["deviceProof"]), 429)
+        came = self.login(name, **known)
+        self.assert_status(came, 200)
+        self.assertEqual(came.json()["deviceId"], session["deviceId"])
+
+    def test_an_operator_unlocks(self):
+        name, _ = self.newcomer()
+        for _ in range(6):
+            self.login(name, "a wrong password, really")
+        self.assert_error(self.login(name), 429)
+        status, said, wrong = self.tool("unlock", name)
+        self.assertEqual((status, said), (0, name + " may try again\n"), wrong)
+        self.assert_status(self.login(name), 200)
+
+    def test_of_guesses_at_once_only_so_many_are_hashed(self):
+        name, _ = self.newcomer()
+        works = [lambda: self.login(name, "a wrong password, really")] * 40
+        statuses = [answer.status for answer in in_threads(works)]
+        self.assertLessEqual(statuses.count(401), 5)
+        self.assertGreaterEqual(statuses.count(429), 30)
+
+    def test_one_device_has_one_session(self):
+        name, first = self.newcomer(deviceId="phone")
+        second = self.login(name, deviceId="phone").json()
+        self.assert_error(self.refresh(first), 401, "session_ended")
+        self.assert_status(self.refresh(second), 200)
+
+    def test_who_is_shut_out_has_no_session_and_gets_none(self):
+        name, session = self.newcomer()
+        status, said, wrong = self.tool("disable", name)
+        self.assertEqual((status, said), (0, f"{name} may not log in any more; "
+                                             "1 sessions ended\n"), wrong)
+        self.assert_error(self.login(name), 401, "invalid_credentials")
+        self.assert_error(self.refresh(session), 401, "session_ended")
+        self.assertEqual(self.tool("enable", name)[0], 0)
+        self.assert_status(self.login(name), 200)
+
+    def test_a_dearer_hash_takes_the_place_of_a_cheap_one(self):
+        name = self.name()
+        self.assertEqual(self.tool("create", name, "--password", "-",
+                                   said=PASSWORD, env={
+                                       "WAYPOST_ACCOUNTS_ARGON2_PASSES": "2",
+                                   })[0], 0)
+        self.assert_status(self.login(name), 200)
+        with sqlite3.connect(self.file, timeout=30) as file:
+            cost = file.execute("SELECT m, t FROM account WHERE name = ?",
+                                (name,)).fetchone()
+        file.close()
+        self.assertEqual(cost, (7168, 1))
+        self.assert_status(self.login(name), 200)
+
+    def test_a_locked_file_is_no_wrong_password(self):
+        name, session = self.newcomer()
+        file = sqlite3.connect(self.file, timeout=30, isolation_level=None)
+        self.addCleanup(file.close)
+        file.execute("BEGIN IMMEDIATE")
+        self.assert_error(self.login(name), 503, "unavailable")
+        self.assert_error(self.register(), 503, "unavailable")
+        # Reading waits for nobody, and sends and pulls need no accounts.
+        self.assert_error(self.login(name, "a wrong password, really"), 401)
+        self.assert_lives(session)
+        self.assert_status(self.refresh(session), 200)
+        file.execute("ROLLBACK")
+        self.assert_status(self.login(name), 200)
+
+
+class Timing(Routes):
+    """Who has an account is not to be told from how long a try takes."""
+
+    def test_a_name_that_exists_takes_no_longer_to_be_refused(self):
+        tries = int(os.environ.get("WAYPOST_TIMING_TRIES", "40"))
+        known = [self.newcomer()[0] for _ in range(tries)]
+        took = {True: [], False: []}
+        for name in known:
+            for is_known in (True, False):
+                begin = time.perf_counter()
+                answer = self.login(name if is_known else self.name(),
+                                    "a wrong password, really")
+                took[is_known].append(time.perf_counter() - begin)
+                self.assertEqual(answer.status, 401)
+        # Mann and Whitney: how often is one above the other? Far from half of
+        # all pairs only when there is something to see.
+        above = sum(a > b for a in took[True] for b in took[False])
+        mean = tries * tries / 2
+        deviation = (tries * tries * (2 * tries + 1) / 12) ** 0.5
+        self.assertLess(abs(above - mean), 5 * deviation,
+                        {key: sorted(times)[tries // 2]
+                         for key, times in took.items()})
+
+
+class Changing(Routes):
+
+    NEW = "a quite different password"
+
+    def change(self, session, old=PASSWORD, new=NEW):
+        return self.post("/api/auth/password",
+                         {"oldPassword": old, "newPassword": new},
+                         session["accessToken"])
+
+    def test_another_password_ends_every_other_session(self):
+        name, first = self.newcomer()
+        second = self.login(name).json()
+        self.assert_error(self.change(second, "a wrong password, really"),
+                          401, "invalid_credentials")
+        self.assert_error(self.change(second, new="short"), 400,
+                          "weak_password")
+        self.assert_status(self.change(second), 204)
+        self.assert_error(self.refresh(first), 401, "session_ended")
+        self.assert_status(self.refresh(second), 200)
+        self.assert_error(self.login(name), 401)
+        self.assert_status(self.login(name, self.NEW), 200)
+
+    def test_of_two_changes_at_once_one_holds(self):
+        name, session = self.newcomer()
+        works = [lambda i=i: self.change(session, new=f"{self.NEW} {i}")
+                 for i in range(3)]
+        statuses = [answer.status for answer in in_threads(works)]
+        self.assertEqual(statuses.count(204), 1, statuses)
+        self.assertEqual(statuses.count(401), 2, statuses)
+        winner = statuses.index(204)
+        self.assert_status(self.login(name, f"{self.NEW} {winner}"), 200)
+
+    def test_nothing_is_done_without_a_token(self):
+        for path in ("/api/auth/password", "/api/auth/recovery",
+                     "/api/auth/account/delete"):
+            self.assert_error(self.post(path, {"password": PASSWORD}), 401,
+                              "unauthorized")
+
+    def test_guesses_with_a_stolen_token_are_counted_too(self):
+        name, session = self.newcomer()
+        for path in ("/api/auth/recovery", "/api/auth/account/delete") * 3:
+            answer = self.post(path, {"password": "a wrong password, really"},
+                               session["accessToken"])
+        self.assert_error(answer, 429, "too_many_attempts")
+        self.assert_error(self.login(name), 429)
+
+    def reset(self, name, code, new=NEW):
+        return self.post("/api/auth/password/reset", {
+            "username": name, "code": code, "newPassword": new})
+
+    def test_a_recovery_code_is_good_once_and_gives_another(self):
+        name, session = self.newcomer()
+        code = session["recoveryCode"]
+        typed = "-".join(code[i:i + 4] for i in range(0, 26, 4)).upper()
+        answer = self.reset(name, typed)
+        self.assert_status(answer, 200)
+        self.assert_lives(answer.json())
+        self.assertNotEqual(answer.json()["recoveryCode"], code)
+        self.assert_error(self.refresh(session), 401, "session_ended")
+        self.assert_status(self.login(name, self.NEW), 200)
+        self.assert_error(self.reset(name, code), 400, "invalid_code")
+        self.assert_status(self.reset(name, answer.json()["recoveryCode"],
+                                      PASSWORD), 200)
+
+    def test_a_wrong_name_and_a_wrong_code_are_one(self):
+        name, session = self.newcomer()
+        wrong = self.reset(name, "a" * 26)
+        nobody = self.reset(self.name(), session["recoveryCode"])
+        nonsense = self.reset("!", session["recoveryCode"])
+        for answer in (wrong, nobody, nonsense):
+            self.assert_error(answer, 400, "invalid_code")
+            self.assertEqual(answer.body, wrong.body)
+        for _ in range(4):
+            self.reset(name, "b" * 26)
+        self.assert_error(self.reset(name, session["recoveryCode"]), 429)
+
+    def test_a_code_of_the_operator_is_good_once_and_for_one(self):
+        name, _ = self.newcomer()
+        other, _ = self.newcomer()
+        status, said, wrong = self.tool("reset-code", name)
+        self.assertEqual(status, 0, wrong)
+        code = said.strip()
+        self.assertRegex(code, f"^{CODE}$")
+        self.assert_error(self.reset(other, code), 400, "invalid_code")
+        answer = self.reset(name, code)
+        self.assert_status(answer, 200)
+        self.assertNotIn("recoveryCode", answer.json())
+        self.assert_error(self.reset(name, code, PASSWORD), 400,
+                          "invalid_code")
+        self.assert_status(self.login(name, self.NEW), 200)
+        self.assert_refused("no such account", "reset-code", "nobody-at-all")
+
+    def test_a_new_recovery_code_voids_the_old_one(self):
+        name, session = self.newcomer()
+        answer = self.post("/api/auth/recovery", {"password": PASSWORD},
+                           session["accessToken"])
+        self.assert_status(answer, 200)
+        self.assertEqual(list(answer.json()), ["recoveryCode"])
+        self.assert_error(self.reset(name, session["recoveryCode"]), 400)
+        self.assert_status(self.reset(name, answer.json()["recoveryCode"]),
+                           200)
+
+    def test_who_deletes_his_account_is_gone_and_nobody_gets_the_name(self):
+        name, session = self.newcomer()
+        answer = self.post("/api/auth/account/delete",
+                           {"password": PASSWORD}, session["accessToken"])
+        self.assert_status(answer, 204)
+        self.assert_error(self.refresh(session), 401, "session_ended")
+        self.assert_error(self.login(name), 401, "invalid_credentials")
+        self.assert_error(self.register(name), 409, "username_taken")
+        self.assert_error(self.reset(name, session["recoveryCode"]), 400)
+
+
+class Invited(Routes):
+
+    registration = "invite"
+
+    def invite(self, *words):
+        status, said, wrong = self.waypost("invite", "create", *words)
+        self.assertEqual(status, 0, wrong)
+        return said.strip()
+
+    def waypost(self, *words):
+        done = subprocess.run(
+            [os.path.join(self.stack.build, "waypost"), "--config",
+             self.stack.path("waypost.yaml"), *words],
+            env=self.stack.base_env, capture_output=True, text=True,
+            check=False)
+        return done.returncode, done.stdout, done.stderr
+
+    def test_an_invite_is_used_up(self):
+        self.assert_error(self.register(), 403, "registration_closed")
+        self.assert_error(self.register(invite="a" * 26), 403,
+                          "registration_closed")
+        code = self.invite("--uses", "2")
+        self.assertRegex(code, f"^{CODE}$")
+        works = [lambda: self.register(invite=code)] * 6
+        statuses = sorted(answer.status for answer in in_threads(works))
+        self.assertEqual(statuses, [201, 201, 403, 403, 403, 403])
+
+    def test_an_invite_is_given_back_when_nothing_came_of_it(self):
+        code = self.invite("--uses", "2")
+        name, _ = self.newcomer(invite=code)
+        self.assert_error(self.register(name, invite=code), 409)
+        self.assert_error(self.register(password="short", invite=code), 400)
+        self.newcomer(invite=code)
+        self.assert_error(self.register(invite=code), 403)
+
+
+class Closed(Routes):
+
+    registration = "closed"
+
+    def test_nobody_comes_in_but_whom_the_operator_made(self):
+        self.assert_error(self.register(), 403, "registration_closed")
+        name = self.name()
+        self.create(name)
+        self.assert_status(self.login(name), 200)
+
+
+class Crowded(Routes):
+    """Hashes that take their time, and one at a time."""
+
+    more = {"hash_slots": 1, "argon2_memory_kib": 19456, "argon2_passes": 8}
+
+    def hold_slot(self):
+        """Lock the byte of the slot, as another process would."""
+        file = open(self.file + "-hash.lock", "r+b", buffering=0)
+        self.addCleanup(file.close)
+        lock = struct.pack("hhqqi", fcntl.F_WRLCK, os.SEEK_SET, 0, 1, 0)
+
+        def have_it():
+            try:
+                fcntl.fcntl(file, 37, lock)  # F_OFD_SETLK
+                return True
+            except BlockingIOError:
+                return False
+        wait_for(have_it, "the slot")
+        return file
+
+    def test_who_finds_no_slot_is_told_to_come_again(self):
+        name, session = self.newcomer()
+        file = self.hold_slot()
+        self.assert_error(self.login(name), 503, "overloaded")
+        works = [lambda: self.login(self.name())] * 12
+        for answer in in_threads(works):
+            self.assert_error(answer, 503, "overloaded")
+        self.assert_lives(session)
+        file.close()
+        self.assert_status(self.login(name), 200)
+
+    def test_a_flood_of_logins_leaves_others_alone(self):
+        name, session = self.newcomer()
+        user = self.user_of(name, session)
+        is_over = threading.Event()
+
+        def flood():
+            while not is_over.is_set():
+                self.login(self.name())
+        works = [threading.Thread(target=flood) for _ in range(8)]
+        for work in works:
+            work.start()
+        try:
+            for _ in range(30):
+                self.assert_accepted(user.send(name, b"x"))
+                self.assert_status(user.pull(), 200)
+        finally:
+            is_over.set()
+            for work in works:
+                work.join()
+
+    def test_a_process_killed_inside_a_hash_holds_nobody_up(self):
+        name, _ = self.newcomer()
+        work = threading.Thread(target=lambda: self.login(name), daemon=True)
+        work.start()
+
+        def is_hashing():
+            with open("/proc/locks", encoding="ascii") as file:
+                inode = os.stat(self.file + "-hash.lock").st_ino
+                return any(f":{inode} 0 0" in line for line in file)
+        wait_for(is_hashing, "a hash")
+        pool = self.stack.programs["handlers"].pid
+        with open(f"/proc/{pool}/task/{pool}/children",
+                  encoding="ascii") as file:
+            children = [int(word) for word in file.read().split()]
+        for pid in children:
+            os.kill(pid, signal.SIGKILL)
+        work.join()
+        self.wait_all_ready()
+        self.assert_status(self.login(name), 200)
+
+
+class Off(E2eTest):
+
+    def test_where_accounts_are_off_there_is_nothing(self):
+        for path in ("/api/auth/register", "/api/auth/login", "/auth/login",
+                     "/auth/register", "/api/auth/password/reset"):
+            answer = self.stack.http().request(
+                "POST", path, json.dumps({"username": "bob"}),
+                [("Content-Type", "application/json")])
+            self.assert_error(answer, 404, "not_found")

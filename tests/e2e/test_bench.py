@@ -14,7 +14,7 @@ from herd import fastcgi  # noqa: E402
 
 GUARD_S = 30 * SLOWNESS
 GENERATORS = ("http_load", "ws_load", "herd")
-LIMITS = ("empty_fcgi", "script_loop", "ws_loop")
+LIMITS = ("empty_fcgi", "hash_loop", "script_loop", "ws_loop")
 
 
 class Bench(E2eTest):

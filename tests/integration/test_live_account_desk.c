@@ -249,6 +249,51 @@ static void a_file_that_cannot_be_opened_is_tried_again(void **state)
 	assert_int_equal(job.result, WP_ERR_NOTFOUND);
 }
 
+/* Names would be given out twice, and mailboxes with them. */
+static void another_file_than_the_deployments_is_not_used(void **state)
+{
+	struct fixture *f = *state;
+	struct wp_account_desk *first = NULL, *second = NULL;
+	struct wp_conf conf;
+	char other[300];
+	struct wp_account_desk_setup setup = {
+		.loop = f->loop,
+		.path = f->path,
+		.blocklist_file = "",
+		.store_secret = "a secret of the store",
+		.cost = { 19456, 2 },
+		.slots = SLOTS,
+		.conf = &conf,
+	};
+	struct wp_redis *redis;
+	struct job job;
+
+	wp_account_desk_free(&f->desk);
+	wp_test_conf(&conf, NULL);
+	redis = wp_test_redis(&conf);
+	wp_test_run(redis, "DEL", "wp:meta", NULL);
+	assert_int_equal(wp_account_desk_new(&first, &setup, NULL), WP_OK);
+	(void)snprintf(other, sizeof(other), "%s-other", f->path);
+	setup.path = other;
+	assert_int_equal(wp_account_desk_new(&second, &setup, NULL), WP_OK);
+
+	f->desk = first;
+	assert_int_equal(submit(f, &job, false, false), WP_OK);
+	wait_for(f, &job);
+	assert_int_equal(job.result, WP_ERR_NOTFOUND);
+	f->desk = second;
+	assert_int_equal(submit(f, &job, false, false), WP_OK);
+	wait_for(f, &job);
+	assert_int_equal(job.result, WP_ERR_UNAVAIL);
+	/* An operator says so: the other one is lost for good. */
+	wp_test_run(redis, "HDEL", "wp:meta", "accounts", NULL);
+	assert_int_equal(submit(f, &job, false, false), WP_OK);
+	wait_for(f, &job);
+	assert_int_equal(job.result, WP_ERR_NOTFOUND);
+	wp_account_desk_free(&first);
+	wp_redis_free(&redis);
+}
+
 static void what_waits_at_the_end_is_told(void **state)
 {
 	struct fixture *f = *state;
@@ -329,6 +374,7 @@ int main(void)
 		TEST(who_is_killed_inside_a_hash_frees_the_slot),
 		TEST(who_waits_in_vain_is_told),
 		TEST(a_file_that_cannot_be_opened_is_tried_again),
+		TEST(another_file_than_the_deployments_is_not_used),
 		TEST(what_waits_at_the_end_is_told),
 		TEST(who_waits_for_a_hash_at_the_end_is_told),
 	};

@@ -19,9 +19,11 @@
 #include "lib/accounts/blocklist.h"
 #include "lib/accounts/hash_gate.h"
 #include "lib/accounts/password_rules.h"
+#include "lib/auth/identity.h"
 #include "lib/base/buf.h"
 #include "lib/base/clock.h"
 #include "lib/base/encode.h"
+#include "lib/mailbox/revoke.h"
 #include "lib/mailbox/session.h"
 #include "lib/name/box.h"
 #include "tools/waypost/cli.h"
@@ -32,6 +34,7 @@ enum {
 	LOOK_NS = 10 * 1000 * 1000,
 	LOOKS_MAX = 1000, /* 10 s */
 	OUT_MAX = 1024,
+	LATE_S = 90, /* of clocks, and of tables */
 };
 
 /* A password, and whether it was made here. Wiped by its owner. */
@@ -273,6 +276,50 @@ enum wp_err wp_cli_account_enable(struct wp_cli *cli, struct wp_error *err)
 	return rc;
 }
 
+/* Whoever lets somebody in is told that tokens of these are good no longer. */
+static enum wp_err revoke_some(struct wp_cli *cli, const struct wp_ended *ended,
+			       size_t from, size_t n, struct wp_error *err)
+{
+	struct wp_revoked_key keys[WP_REVOKE_MAX];
+	struct wp_reply *reply = NULL;
+	enum wp_err rc = WP_OK;
+
+	for (size_t i = 0; i < n && rc == WP_OK; i++) {
+		char digits[2 * WP_SID_LEN + 1];
+		uint8_t hash[WP_NAME_HASH_LEN];
+
+		wp_hex_write(digits, ended->sid[from + i], WP_SID_LEN);
+		rc = wp_name_hash(cli->conf.accounts.issuer, digits,
+				  2 * WP_SID_LEN, hash);
+		wp_revoked_key_session(&keys[i], hash);
+	}
+	if (rc != WP_OK)
+		return wp_error_set(err, rc, "out of memory");
+	wp_revoke_build(&cli->cmd, keys, n,
+			cli->conf.accounts.access_token_seconds + LATE_S);
+	rc = wp_cli_ask(cli, &reply, err);
+	if (rc == WP_OK)
+		rc = wp_revoke_parse(reply);
+	wp_reply_free(&reply);
+	return rc;
+}
+
+static enum wp_err revoke_tokens(struct wp_cli *cli,
+				 const struct wp_ended *ended,
+				 struct wp_error *err)
+{
+	enum wp_err rc = WP_OK;
+
+	for (size_t from = 0; from < ended->n && rc == WP_OK;
+	     from += WP_REVOKE_MAX) {
+		size_t n = ended->n - from;
+
+		rc = revoke_some(cli, ended, from,
+				 n < WP_REVOKE_MAX ? n : WP_REVOKE_MAX, err);
+	}
+	return rc;
+}
+
 /* Redis forgets the sessions that are gone from the file. */
 static enum wp_err end_sessions(struct wp_cli *cli,
 				const struct wp_ended *ended,
@@ -297,7 +344,7 @@ static enum wp_err end_sessions(struct wp_cli *cli,
 	if (rc == WP_OK)
 		rc = wp_session_end_parse(reply);
 	wp_reply_free(&reply);
-	return rc;
+	return rc == WP_OK ? revoke_tokens(cli, ended, err) : rc;
 }
 
 static enum wp_err shut_out(struct wp_cli *cli, enum wp_account_state state,

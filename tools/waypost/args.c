@@ -14,6 +14,9 @@
 
 #include "lib/auth/scope.h"
 #include "lib/base/json.h"
+#include "lib/mailbox/login.h"
+
+enum { S_PER_DAY = 86400 };
 
 /* What getopt_long() answers; beyond its own answers, which are characters. */
 enum {
@@ -33,6 +36,8 @@ enum {
 	SCOPE,
 	EXPIRES,
 	PASSWORD,
+	USES,
+	DAYS,
 	USER,
 	ISSUER,
 	SUBJECT,
@@ -147,6 +152,13 @@ static const struct option of_revoke[] = {
 	VALUE("session", SESSION), END,
 };
 
+static const struct option of_invite_create[] = {
+	SWITCH("help", HELP),
+	VALUE("uses", USES),
+	VALUE("days", DAYS),
+	END,
+};
+
 /* What a word that is no option names. */
 enum names { NOTHING, LETTER, KEY_ID, ACCOUNT };
 
@@ -177,6 +189,10 @@ static const struct command {
 	{ "account", "disable", of_account, WP_CLI_ACCOUNT_DISABLE, ACCOUNT },
 	{ "account", "delete", of_account_delete, WP_CLI_ACCOUNT_DELETE,
 	  ACCOUNT },
+	{ "account", "unlock", of_account, WP_CLI_ACCOUNT_UNLOCK, ACCOUNT },
+	{ "account", "reset-code", of_account, WP_CLI_ACCOUNT_RESET_CODE,
+	  ACCOUNT },
+	{ "invite", "create", of_invite_create, WP_CLI_INVITE_CREATE, NOTHING },
 	{ "session", "revoke", of_revoke, WP_CLI_SESSION_REVOKE, NOTHING },
 };
 
@@ -285,8 +301,12 @@ static enum wp_err read_command(const struct command **out, int *i, int argc,
 				    "key: say add, list or remove; try --help");
 	if (strcmp(first, "account") == 0)
 		return wp_error_set(err, WP_ERR_INVAL,
-				    "account: say create, enable, disable or "
-				    "delete; try --help");
+				    "account: say create, enable, disable, "
+				    "delete, unlock or reset-code; try "
+				    "--help");
+	if (strcmp(first, "invite") == 0)
+		return wp_error_set(err, WP_ERR_INVAL,
+				    "invite: say create; try --help");
 	if (strcmp(first, "session") == 0)
 		return wp_error_set(err, WP_ERR_INVAL,
 				    "session: say revoke; try --help");
@@ -356,6 +376,18 @@ static enum wp_err set_value(struct wp_cli_args *out, int option,
 	return WP_OK;
 }
 
+static enum wp_err set_invite(struct wp_cli_args *out, int option,
+			      const char *word, struct wp_error *err)
+{
+	if (option == USES)
+		return read_number(1, WP_INVITE_USES_MAX, &out->uses)
+			       ? WP_OK
+			       : refuse(err, word, "must be 1 to 1000");
+	return read_number(1, WP_INVITE_TTL_MAX_S / S_PER_DAY, &out->days)
+		       ? WP_OK
+		       : refuse(err, word, "must be 1 to 30");
+}
+
 static enum wp_err set_option(struct wp_cli_args *out, int option,
 			      const char *word, struct wp_error *err)
 {
@@ -398,6 +430,9 @@ static enum wp_err set_option(struct wp_cli_args *out, int option,
 	case PASSWORD:
 		out->password = optarg;
 		break;
+	case USES:
+	case DAYS:
+		return set_invite(out, option, word, err);
 	case USER:
 		out->user = optarg;
 		break;
@@ -479,7 +514,7 @@ static enum wp_err check_account(const struct wp_cli_args *args,
 				 struct wp_error *err)
 {
 	if (args->command < WP_CLI_ACCOUNT_CREATE ||
-	    args->command > WP_CLI_ACCOUNT_DELETE)
+	    args->command > WP_CLI_ACCOUNT_RESET_CODE)
 		return WP_OK;
 	if (args->account.len == 0)
 		return wp_error_set(err, WP_ERR_INVAL,
@@ -564,8 +599,12 @@ enum wp_err wp_cli_read_args(struct wp_cli_args *out, int argc, char **argv,
 	enum wp_err rc;
 	int i;
 
-	*out = (struct wp_cli_args){ .limit = WP_CLI_LIMIT_DEFAULT,
-				     .expires_s = WP_APIKEY_FOR_EVER };
+	*out = (struct wp_cli_args){
+		.limit = WP_CLI_LIMIT_DEFAULT,
+		.expires_s = WP_APIKEY_FOR_EVER,
+		.uses = 1,
+		.days = WP_CLI_INVITE_DAYS_DEFAULT,
+	};
 	rc = skip_globals(out, argc, argv, err);
 	if (rc != WP_OK || out->command == WP_CLI_HELP || out->n_before == argc)
 		return rc;

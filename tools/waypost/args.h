@@ -38,10 +38,17 @@ enum wp_cli_command {
 	WP_CLI_ACCOUNT_ENABLE,
 	WP_CLI_ACCOUNT_DISABLE,
 	WP_CLI_ACCOUNT_DELETE,
+	WP_CLI_ACCOUNT_UNLOCK,
+	WP_CLI_ACCOUNT_RESET_CODE,
+	WP_CLI_INVITE_CREATE,
 	WP_CLI_SESSION_REVOKE,
 };
 
-enum { WP_CLI_LIMIT_DEFAULT = 100, WP_CLI_LIMIT_MAX = 10000 };
+enum {
+	WP_CLI_LIMIT_DEFAULT = 100,
+	WP_CLI_LIMIT_MAX = 10000,
+	WP_CLI_INVITE_DAYS_DEFAULT = 7,
+};
 
 /* Texts are borrowed from argv. */
 struct wp_cli_args {
@@ -76,6 +83,8 @@ struct wp_cli_args {
 
 	struct wp_username account; /* len 0: none was named */
 	const char *password;       /* a path, or "-" */
+	int64_t uses;               /* of an invite */
+	int64_t days;
 };
 
 /*

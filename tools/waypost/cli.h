@@ -88,6 +88,12 @@ enum wp_err wp_cli_account_disable(struct wp_cli *cli,
 				   struct wp_error *err) WP_MUST_USE;
 enum wp_err wp_cli_account_delete(struct wp_cli *cli,
 				  struct wp_error *err) WP_MUST_USE;
+enum wp_err wp_cli_account_unlock(struct wp_cli *cli,
+				  struct wp_error *err) WP_MUST_USE;
+enum wp_err wp_cli_account_reset_code(struct wp_cli *cli,
+				      struct wp_error *err) WP_MUST_USE;
+enum wp_err wp_cli_invite_create(struct wp_cli *cli,
+				 struct wp_error *err) WP_MUST_USE;
 /* Nor this. Errors: WP_ERR_INVAL  an origin that is no browser's */
 enum wp_err wp_cli_origins(const struct wp_cli *cli,
 			   struct wp_error *err) WP_MUST_USE;

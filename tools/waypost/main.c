@@ -22,10 +22,19 @@ static const struct wp_conf_flag flags[] = {
 };
 
 static const struct wp_conf_section *const sections[] = {
-	&wp_conf_log,      &wp_conf_redis,         &wp_conf_mailbox,
-	&wp_conf_api_keys, &wp_conf_revocation,    &wp_conf_cors,
-	&wp_conf_store,    &wp_conf_sqlite,        &wp_conf_issuers,
-	&wp_conf_accounts, &wp_conf_accounts_file, NULL
+	&wp_conf_log,
+	&wp_conf_redis,
+	&wp_conf_mailbox,
+	&wp_conf_api_keys,
+	&wp_conf_revocation,
+	&wp_conf_cors,
+	&wp_conf_store,
+	&wp_conf_sqlite,
+	&wp_conf_issuers,
+	&wp_conf_accounts,
+	&wp_conf_accounts_file,
+	&wp_conf_accounts_sessions,
+	NULL
 };
 
 static const struct wp_conf_program about = {
@@ -78,6 +87,12 @@ static enum wp_err run_command(struct wp_cli *cli, struct wp_error *err)
 		return wp_cli_account_disable(cli, err);
 	case WP_CLI_ACCOUNT_DELETE:
 		return wp_cli_account_delete(cli, err);
+	case WP_CLI_ACCOUNT_UNLOCK:
+		return wp_cli_account_unlock(cli, err);
+	case WP_CLI_ACCOUNT_RESET_CODE:
+		return wp_cli_account_reset_code(cli, err);
+	case WP_CLI_INVITE_CREATE:
+		return wp_cli_invite_create(cli, err);
 	case WP_CLI_NONE:
 	case WP_CLI_HELP:
 	case WP_CLI_ORIGINS:

@@ -39,6 +39,10 @@ local PATHS = { -- and what a 405 of lighttpd's says of them
   ['/api/auth/sessions'] = GET, ['/api/auth/sessions/revoke'] = POST,
   ['/.well-known/jwks.json'] = GET,
   ['/.well-known/oauth-authorization-server'] = GET,
+  ['/auth/register'] = POST, ['/auth/login'] = POST,
+  ['/api/auth/register'] = POST, ['/api/auth/login'] = POST,
+  ['/api/auth/password'] = POST, ['/api/auth/password/reset'] = POST,
+  ['/api/auth/recovery'] = POST, ['/api/auth/account/delete'] = POST,
 }
 
 -- Each line is "<an origin>" or "~^.+$" for any, then "credentials" or "plain".

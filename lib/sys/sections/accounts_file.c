@@ -69,3 +69,34 @@ static const wp_conf_rule_fn rules[] = { check_path, check_blocklist, NULL };
 
 const struct wp_conf_section wp_conf_accounts_file =
 	WP_CONF_SECTION("accounts", keys, rules);
+
+/* ---- who may come ---- */
+
+/* In the order of enum wp_registration. */
+static const char *const registrations[] = { "closed", "invite", "open", NULL };
+
+static const struct wp_conf_key registration_keys[] = {
+	{ "accounts.registration", WP_CONF_AT(accounts.registration),
+	  .type = WP_CONF_ENUM, .words = registrations, .preset = "open",
+	  .in_production = "closed", .is_reloadable = true,
+	  .help = "who may make an account: nobody, who has an invite, or "
+		  "anybody; closed by default in production" },
+};
+
+static enum wp_err check_open(const struct wp_conf *conf, bool is_used,
+			      struct wp_error *err)
+{
+	(void)is_used;
+	if (conf->run_mode == WP_RUN_PRODUCTION && conf->accounts.enabled &&
+	    conf->accounts.registration == WP_REGISTRATION_OPEN &&
+	    conf->accounts.blocklist_file[0] == '\0')
+		return wp_conf_broken(err, "accounts.registration",
+				      "open needs accounts.blocklist_file in "
+				      "production");
+	return WP_OK;
+}
+
+static const wp_conf_rule_fn registration_rules[] = { check_open, NULL };
+
+const struct wp_conf_section wp_conf_registration =
+	WP_CONF_SECTION("accounts", registration_keys, registration_rules);

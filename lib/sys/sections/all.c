@@ -59,6 +59,7 @@ const struct wp_conf_section *const wp_conf_sections[] = {
 	&wp_conf_accounts,
 	&wp_conf_accounts_sessions,
 	&wp_conf_accounts_file,
+	&wp_conf_registration,
 	&wp_conf_keys,
 	&wp_conf_cors,
 	&wp_conf_handlers,

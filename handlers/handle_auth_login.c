@@ -1,0 +1,21 @@
+/*
+ * handle_auth_login.c - POST /api/auth/login: a session for who knows the
+ * password.
+ *
+ * Source: docs/identity.md "Users of our own"
+ */
+#include "handlers/attempt.h"
+#include "handlers/session_begin.h"
+
+bool wp_handle_auth_login(struct wp_call *call)
+{
+	struct wp_account_call *about = wp_account_call_begin(
+		call, WP_C_USERNAME | WP_C_PASSWORD,
+		WP_C_DEVICE_ID | WP_C_DEVICE_NAME | WP_C_DEVICE_PROOF |
+			WP_C_REFRESH_IN);
+
+	if (about == NULL)
+		return true;
+	about->status = 200;
+	return wp_attempt_password(call, wp_session_begin);
+}

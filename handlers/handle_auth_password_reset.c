@@ -1,0 +1,180 @@
+/*
+ * handle_auth_password_reset.c - POST /api/auth/password/reset: another
+ * password for who has a code: the recovery code of the account, or one of the
+ * operator's.
+ *
+ * A wrong name and a wrong code take the same way and get the same answer. The
+ * password is hashed before the code is used, so that no code is lost to who
+ * waited for a hash in vain.
+ */
+#include "lib/base/clock.h"
+#include "lib/base/digest.h"
+#include "lib/mailbox/login.h"
+#include "lib/mailbox/scripts.h"
+
+#include "handlers/attempt.h"
+#include "handlers/new_password.h"
+#include "handlers/session_begin.h"
+
+enum { MS_PER_S = 1000 };
+
+/* ---- the new password ---- */
+
+/* On a thread of the desk. */
+static enum wp_err set(struct wp_call *call, struct wp_accounts *accounts,
+		       struct wp_error *err)
+{
+	struct wp_account_call *about = call->state;
+	struct wp_account_change change = {
+		.name = &about->name,
+		.changed_s = about->account.changed_s,
+		.password = &about->password,
+		.now_s = wp_wall_ms() / MS_PER_S,
+	};
+	enum wp_err rc;
+
+	if (about->is_right) {
+		change.recovery_was = about->account.recovery;
+		wp_recovery_make(about->recovery_code, about->recovery);
+		change.recovery = about->recovery;
+	}
+	rc = wp_accounts_set_password(accounts, &change, err);
+	if (rc == WP_OK) {
+		about->account.changed_s = change.changed_now_s;
+		about->ended = change.ended;
+	}
+	return rc;
+}
+
+static bool begin(struct wp_call *call, bool is_up)
+{
+	struct wp_account_call *about = call->state;
+
+	if (is_up) {
+		wp_login_ok_build(&call->ctx->cmd, &about->box, NULL);
+		wp_account_call_tell(call);
+	}
+	return wp_account_call_end(call, wp_session_begin);
+}
+
+static bool on_set(struct wp_call *call, enum wp_err result)
+{
+	if (result == WP_ERR_STALE)
+		return wp_account_call_wrong_code(call);
+	return result == WP_OK ? wp_call_redis(call, WP_LINE_SHORT, begin)
+			       : wp_account_call_failed(call, result);
+}
+
+static bool change(struct wp_call *call)
+{
+	struct wp_account_call *about = call->state;
+	const struct wp_call_work work = {
+		.who = &about->user,
+		.run = set,
+		.step = on_set,
+	};
+
+	return wp_call_desk(call, &work);
+}
+
+/* ---- the code ---- */
+
+static bool cannot_ask(struct wp_call *call)
+{
+	wp_resp_unavailable(&call->resp,
+			    "codes cannot be asked for now; repeat later");
+	return true;
+}
+
+static void on_taken(void *ctx, const struct wp_reply *reply)
+{
+	struct wp_call *call = ctx;
+	struct wp_account_call *about = call->state;
+	enum wp_err rc = wp_script_done(reply);
+	bool is_over;
+
+	if (rc == WP_OK && about->is_there)
+		is_over = change(call);
+	else if (rc == WP_OK || rc == WP_ERR_STALE)
+		is_over = wp_account_call_wrong_code(call);
+	else
+		is_over = cannot_ask(call);
+	if (is_over)
+		wp_call_end(call);
+}
+
+static bool take(struct wp_call *call, bool is_up)
+{
+	struct wp_account_call *about = call->state;
+	struct wp_ctx *ctx = call->ctx;
+	struct wp_login_code code;
+
+	if (!is_up)
+		return cannot_ask(call);
+	wp_login_code_of(&code, about->given.code.data, about->given.code.len,
+			 (uint32_t)ctx->conf->mailbox.partitions);
+	wp_reset_take_build(&ctx->cmd, &code, about->name.text);
+	if (wp_backend_do(ctx->backend, WP_LINE_SHORT, &ctx->cmd, on_taken,
+			  call) != WP_OK)
+		return cannot_ask(call);
+	return false;
+}
+
+/* On a thread of the desk: is it the recovery code, and what will be kept? */
+static enum wp_err look(struct wp_call *call, struct wp_accounts *accounts,
+			struct wp_error *err)
+{
+	struct wp_account_call *about = call->state;
+	struct wp_account *account = &about->account;
+	uint8_t hash[WP_RECOVERY_HASH_LEN] = { 0 };
+	bool is_code = wp_recovery_hash(about->given.code.data,
+					about->given.code.len, hash) == WP_OK;
+	enum wp_err rc = wp_accounts_find(accounts, &about->name, account, err);
+
+	if (rc != WP_OK && rc != WP_ERR_NOTFOUND)
+		return rc;
+	about->is_there = rc == WP_OK && account->state == WP_ACCOUNT_ACTIVE;
+	about->is_right = wp_equal_ct(hash, account->recovery, sizeof(hash)) &&
+			  is_code && about->is_there && account->has_recovery;
+	return wp_new_password_hash(call, &about->given.new_password, err);
+}
+
+static bool on_looked(struct wp_call *call, enum wp_err result)
+{
+	struct wp_account_call *about = call->state;
+
+	if (result != WP_OK)
+		return wp_account_call_failed(call, result);
+	return about->is_right ? change(call)
+			       : wp_call_redis(call, WP_LINE_SHORT, take);
+}
+
+static bool look_at_code(struct wp_call *call)
+{
+	struct wp_account_call *about = call->state;
+	const struct wp_call_work work = {
+		.who = &about->user,
+		.hashes = true,
+		.run = look,
+		.step = on_looked,
+	};
+
+	return wp_call_desk(call, &work);
+}
+
+static bool count(struct wp_call *call)
+{
+	return wp_attempt_count(call, look_at_code);
+}
+
+bool wp_handle_auth_password_reset(struct wp_call *call)
+{
+	struct wp_account_call *about = wp_account_call_begin(
+		call, WP_C_USERNAME | WP_C_CODE | WP_C_NEW_PASSWORD,
+		WP_C_DEVICE_ID | WP_C_DEVICE_NAME | WP_C_REFRESH_IN);
+
+	if (about == NULL)
+		return true;
+	about->status = 200;
+	return wp_new_password_judge(call, &about->given.new_password, count);
+}

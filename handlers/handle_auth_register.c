@@ -1,0 +1,209 @@
+/*
+ * handle_auth_register.c - POST /api/auth/register: an account, and its first
+ * session.
+ *
+ * The invite is used before the password is hashed, so that a crowd without one
+ * costs nothing, and given back when nothing came of it.
+ */
+#include <string.h>
+
+#include "lib/base/clock.h"
+#include "lib/base/random.h"
+#include "lib/mailbox/login.h"
+#include "lib/mailbox/scripts.h"
+
+#include "handlers/account_call.h"
+#include "handlers/new_password.h"
+#include "handlers/session_begin.h"
+
+enum { MS_PER_S = 1000 };
+
+static bool refuse(struct wp_call *call)
+{
+	wp_resp_error(&call->resp, 403, "registration_closed",
+		      "this deployment takes nobody in without an invite that "
+		      "is good");
+	return true;
+}
+
+static void code_of(const struct wp_call *call, struct wp_login_code *code)
+{
+	const struct wp_account_call *about = call->state;
+
+	wp_login_code_of(code, about->given.invite.data,
+			 about->given.invite.len,
+			 (uint32_t)call->ctx->conf->mailbox.partitions);
+}
+
+/* ---- the account ---- */
+
+/* On a thread of the desk. */
+static enum wp_err create(struct wp_call *call, struct wp_accounts *accounts,
+			  struct wp_error *err)
+{
+	struct wp_account_call *about = call->state;
+	enum wp_err rc =
+		wp_new_password_hash(call, &about->given.password, err);
+
+	if (rc != WP_OK)
+		return rc;
+	about->account = (struct wp_account){
+		.name = about->name,
+		.password = about->password,
+		.has_recovery = true,
+		.created_s = wp_wall_ms() / MS_PER_S,
+	};
+	wp_recovery_make(about->recovery_code, about->account.recovery);
+	return wp_accounts_create(accounts, &about->account, err);
+}
+
+static bool answer_failure(struct wp_call *call, enum wp_err result)
+{
+	if (result != WP_ERR_CONFLICT)
+		return wp_account_call_failed(call, result);
+	wp_resp_error(&call->resp, 409, "username_taken",
+		      "the user name is taken");
+	return true;
+}
+
+static bool give_back(struct wp_call *call, bool is_up)
+{
+	struct wp_account_call *about = call->state;
+	struct wp_login_code code;
+
+	if (is_up) {
+		code_of(call, &code);
+		wp_invite_give_build(&call->ctx->cmd, &code, about->attempt);
+		wp_account_call_tell(call);
+	}
+	return answer_failure(call, about->result);
+}
+
+static bool on_created(struct wp_call *call, enum wp_err result)
+{
+	struct wp_account_call *about = call->state;
+
+	if (result == WP_OK)
+		return wp_session_begin(call);
+	about->result = result;
+	/* After UNAVAIL it may have been made all the same. */
+	if (about->given.invite.data != NULL && result != WP_ERR_UNAVAIL)
+		return wp_call_redis(call, WP_LINE_SHORT, give_back);
+	return answer_failure(call, result);
+}
+
+static bool make(struct wp_call *call)
+{
+	struct wp_account_call *about = call->state;
+	const struct wp_call_work work = {
+		.who = &about->user,
+		.hashes = true,
+		.run = create,
+		.step = on_created,
+	};
+
+	return wp_call_desk(call, &work);
+}
+
+/* ---- the invite ---- */
+
+static bool cannot_ask(struct wp_call *call)
+{
+	wp_resp_unavailable(&call->resp,
+			    "invites cannot be asked for now; repeat later");
+	return true;
+}
+
+static void on_taken(void *ctx, const struct wp_reply *reply)
+{
+	struct wp_call *call = ctx;
+	bool is_over;
+
+	switch (wp_script_done(reply)) {
+	case WP_OK:
+		is_over = make(call);
+		break;
+	case WP_ERR_STALE:
+		is_over = refuse(call);
+		break;
+	default:
+		is_over = cannot_ask(call);
+	}
+	if (is_over)
+		wp_call_end(call);
+}
+
+/*
+ * Used by this request and not by the name: another one for the same name,
+ * which is refused, must not give back what the first has used.
+ */
+static bool take(struct wp_call *call, bool is_up)
+{
+	struct wp_account_call *about = call->state;
+	struct wp_ctx *ctx = call->ctx;
+	struct wp_login_code code;
+
+	if (!is_up)
+		return cannot_ask(call);
+	code_of(call, &code);
+	wp_random_hex(about->attempt, WP_ATTEMPT_BYTES);
+	wp_invite_take_build(&ctx->cmd, &code, about->attempt);
+	if (wp_backend_do(ctx->backend, WP_LINE_SHORT, &ctx->cmd, on_taken,
+			  call) != WP_OK)
+		return cannot_ask(call);
+	return false;
+}
+
+/* The password is good. */
+static bool go_on(struct wp_call *call)
+{
+	struct wp_account_call *about = call->state;
+
+	return about->given.invite.data != NULL
+		       ? wp_call_redis(call, WP_LINE_SHORT, take)
+		       : make(call);
+}
+
+/* ---- the request ---- */
+
+/* Who may register, and as what? Answers when not. */
+static bool is_welcome(struct wp_call *call)
+{
+	struct wp_account_call *about = call->state;
+	const struct wp_credential_text *role = &about->given.role;
+
+	/* Nobody makes himself anything else. */
+	if (role->data != NULL && strcmp(role->data, "USER") != 0) {
+		wp_resp_error(&call->resp, 403, "forbidden",
+			      "role: there is only USER");
+		return false;
+	}
+	if (wp_username_is_reserved(&about->name)) {
+		wp_resp_error(&call->resp, 400, "invalid_username",
+			      "this user name is reserved");
+		return false;
+	}
+	switch (call->ctx->conf->accounts.registration) {
+	case WP_REGISTRATION_OPEN:
+		/* Not asked for, so not used up either. */
+		about->given.invite = (struct wp_credential_text){ 0 };
+		return true;
+	case WP_REGISTRATION_INVITE:
+		return about->given.invite.data != NULL || !refuse(call);
+	default:
+		return !refuse(call);
+	}
+}
+
+bool wp_handle_auth_register(struct wp_call *call)
+{
+	struct wp_account_call *about = wp_account_call_begin(
+		call, WP_C_USERNAME | WP_C_PASSWORD,
+		WP_C_INVITE | WP_C_DEVICE_ID | WP_C_DEVICE_NAME |
+			WP_C_REFRESH_IN | WP_C_ROLE);
+
+	if (about == NULL || !is_welcome(call))
+		return true;
+	about->status = 201;
+	return wp_new_password_judge(call, &about->given.password, go_on);
+}

@@ -77,7 +77,7 @@ class IssuerTest(E2eTest):
         return new_stack({"handlers": {"processes": 1}, "auth": {
             "key_dir": cls.folder,
             "issuers": [f"{ISSUER} aud={AUDIENCE} ns=corp",
-                        f"{OTHER} ns=partner"]}})
+                        f"{OTHER} ns=partner"]}}, keys=False)
 
     def setUp(self):
         self.fetcher = Fetcher(self.folder)
@@ -416,7 +416,8 @@ class OfAnIssuer(Tokens):
         folder = scratch()
         cls.key = Key(cls.alg)
         put_keys(folder, ISSUER, [cls.key], 0)
-        stack = new_stack({"auth": {"key_dir": folder, "issuers": [ISSUER]}})
+        stack = new_stack({"auth": {"key_dir": folder, "issuers": [ISSUER]}},
+                          keys=False)
         # Users of this stack have tokens of the issuer.
         stack.token = lambda user, expires_in_s=3600, **claims: \
             cls.key.token({"iss": ISSUER, "sub": user,

@@ -74,16 +74,19 @@ static void an_error_is_json_with_a_sentence_and_a_code(void **state)
 	end(&x);
 }
 
-static void a_401_names_the_scheme(void **state)
+static void a_401_says_whether_a_token_was_no_good(void **state)
 {
 	struct exchange x;
 
 	(void)state;
 	begin(&x, "GET");
-	wp_resp_error(&x.resp, 401, "unauthorized", "no");
-
+	wp_resp_unauthorized(&x.resp, "no", false);
 	(void)wp_resp_write(&x.resp, &x.req, &x.conf);
-
+	assert_true(fake_has(&x.fake, "WWW-Authenticate: Bearer"));
+	end(&x);
+	begin(&x, "GET");
+	wp_resp_unauthorized(&x.resp, "no", true);
+	(void)wp_resp_write(&x.resp, &x.req, &x.conf);
 	assert_true(fake_has(
 		&x.fake, "WWW-Authenticate: Bearer error=\"invalid_token\""));
 	end(&x);
@@ -327,7 +330,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_answer_has_the_common_headers),
 		cmocka_unit_test(an_error_is_json_with_a_sentence_and_a_code),
-		cmocka_unit_test(a_401_names_the_scheme),
+		cmocka_unit_test(a_401_says_whether_a_token_was_no_good),
 		cmocka_unit_test(a_503_says_when_to_come_back),
 		cmocka_unit_test(a_429_says_when_to_come_back),
 		cmocka_unit_test(what_is_left_is_told_in_structured_fields),

@@ -275,6 +275,7 @@ class OfAddresses(LimitsTest):
     @classmethod
     def make_stack(cls):
         return new_stack({
+            "handlers": {"processes": 1},  # each limits by itself
             "limits": {"rates": [f"failed={NEVER}/{FAILS}"],
                        "trusted_proxies": ["127.0.0.1"]},
         }, web_edits=[BEHIND_A_PROXY[WEB]])

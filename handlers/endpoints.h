@@ -44,14 +44,14 @@
 	    ANYBODY, NONE, WORK)                                               \
 	ROW(auth_login, "/api/auth/login", "/auth/login", WP_POST, ANYBODY,    \
 	    NONE, WORK)                                                        \
-	ROW(auth_password, "/api/auth/password", NULL, WP_POST, USER, NONE,    \
+	ROW(auth_password, "/api/auth/password", NULL, WP_POST, USER, SESSION, \
 	    WORK)                                                              \
 	ROW(auth_password_reset, "/api/auth/password/reset", NULL, WP_POST,    \
 	    ANYBODY, NONE, WORK)                                               \
-	ROW(auth_recovery, "/api/auth/recovery", NULL, WP_POST, USER, NONE,    \
+	ROW(auth_recovery, "/api/auth/recovery", NULL, WP_POST, USER, SESSION, \
 	    WORK)                                                              \
 	ROW(auth_account_delete, "/api/auth/account/delete", NULL, WP_POST,    \
-	    USER, NONE, WORK)                                                  \
+	    USER, SESSION, WORK)                                               \
 	ROW(auth_refresh, "/api/auth/refresh", NULL, WP_POST, ANYBODY, NONE,   \
 	    WORK)                                                              \
 	ROW(auth_logout, "/api/auth/logout", NULL, WP_POST, ANYBODY, NONE,     \

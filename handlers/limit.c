@@ -3,6 +3,8 @@
  */
 #include "handlers/limit.h"
 
+#include <assert.h>
+
 #include "lib/base/clock.h"
 #include "lib/limit/address.h"
 #include "lib/live/limiter.h"
@@ -100,6 +102,7 @@ bool wp_limit_caller(struct wp_call *call, enum wp_limit_class class)
 	struct wp_box box;
 	const struct wp_limit_who who = identify(call, &box);
 
+	assert(class != WP_LIMIT_NONE); /* whoever is known has one */
 	call->limit = class;
 	wp_limiter_take(call->ctx->limiter, class, &who, 1, &verdict);
 	tell(call, &verdict);

@@ -1,5 +1,4 @@
 """Accounts: what an operator does with them, and who comes in."""
-import unittest
 import fcntl
 import glob
 import hashlib
@@ -14,6 +13,7 @@ import struct
 import subprocess
 import threading
 import time
+import unittest
 
 from harness import (E2eTest, User, in_threads, new_stack, scratch,
                      wait_for)

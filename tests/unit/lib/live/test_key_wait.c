@@ -153,6 +153,7 @@ static void only_those_are_tried_whose_file_has_come(void **state)
 	wp_key_wait_remove(stage->wait, &second.waiter);
 	wp_key_wait_remove(stage->wait, &second.waiter);
 	wp_key_wait_remove(stage->wait, &first.waiter);
+	wp_key_wait_remove(stage->wait, &far.waiter);
 	take_away(ONE);
 }
 

@@ -367,19 +367,20 @@ class WebSockets(AbuseTest):
 
     def test_upgrades_that_race_for_the_same_user(self):
         outcomes = []
+        racer = self.user()
 
         def come_and_go():
-            for _ in range(5):
+            for _ in range(4):  # together no more than may come at once
                 try:
-                    with self.bob.connect() as peer:
+                    with racer.connect() as peer:
                         peer.expect("connected")
                         outcomes.append("in")
                 except Refused as refused:
                     outcomes.append(refused.response.status)
-        threads = [threading.Thread(target=come_and_go) for _ in range(8)]
+        threads = [threading.Thread(target=come_and_go) for _ in range(5)]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
 
-        self.assertEqual(outcomes, ["in"] * 40)
+        self.assertEqual(outcomes, ["in"] * 20)

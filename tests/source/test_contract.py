@@ -67,7 +67,7 @@ class PlantedFaults(unittest.TestCase):
     # ---- paths ----
 
     def test_an_endpoint_that_is_told_nowhere(self):
-        row = '\tROW(ticket, "/api/ticket", NULL, WP_POST, USER, WORK)'
+        row = '\tROW(ticket, "/api/ticket", NULL, WP_POST, USER, TICKET, WORK)'
         self.assert_said(
             ["docs/openapi.yaml: operation POST /api/extra is missing",
              "README.md: endpoint POST /api/extra is missing",
@@ -78,10 +78,11 @@ class PlantedFaults(unittest.TestCase):
              "web-config/lighttpd/errors.lua: PATHS /api/extra: POST, OPTIONS "
              "is missing"],
             "handlers/*.h", row,
-            row + ' \\\n\tROW(extra, "/api/extra", NULL, WP_POST, USER, WORK)')
+            row + ' \\\n\tROW(extra, "/api/extra", NULL, WP_POST, USER, TICKET, '
+            'WORK)')
 
     def test_an_endpoint_outside_api_that_the_web_servers_do_not_pass_on(self):
-        row = '\tROW(metrics, "/metrics", NULL, WP_GET, PROBE, NONE)'
+        row = '\tROW(metrics, "/metrics", NULL, WP_GET, PROBE, NONE, NONE)'
         self.assert_said(
             ["docs/openapi.yaml: operation GET /extra is missing",
              "README.md: endpoint GET /extra is missing",
@@ -94,7 +95,7 @@ class PlantedFaults(unittest.TestCase):
              "web-config/lighttpd/errors.lua: PATHS /extra: GET, OPTIONS is "
              "missing"],
             "handlers/*.h", row,
-            row + ' \\\n\tROW(extra, "/extra", NULL, WP_GET, PROBE, NONE)')
+            row + ' \\\n\tROW(extra, "/extra", NULL, WP_GET, PROBE, NONE, NONE)')
 
     def test_an_endpoint_that_is_told_of_and_gone(self):
         self.assert_said(
@@ -106,7 +107,7 @@ class PlantedFaults(unittest.TestCase):
              "OPTIONS is none of ours"],
             "handlers/*.h",
             '\tROW(presence, "/api/presence", NULL, WP_GET, '
-            'EITHER(PRESENCE), WORK)', "\t")
+            'EITHER(PRESENCE),         \\\n\t    PRESENCE, WORK)', "\t")
 
     def test_a_method_that_is_told_wrong(self):
         self.assert_said(
@@ -116,9 +117,10 @@ class PlantedFaults(unittest.TestCase):
             "  /api/ticket:\n    put:")
 
     def test_an_alias_that_is_not_told(self):
-        for path in ("docs/openapi.yaml", "README.md"):
-            self.assert_said([f"{path}: alias /send is missing"], path,
-                             "`/send`, ", "")
+        for path, text in (("docs/openapi.yaml", "`/send`, "),
+                           ("README.md", "\n`/send` ")):
+            self.assert_said([f"{path}: alias /send is missing"], path, text,
+                             "\n" if text[0] == "\n" else "")
 
     def test_a_location_of_nginx_that_leads_to_nothing(self):
         self.assert_said(
@@ -157,12 +159,12 @@ class PlantedFaults(unittest.TestCase):
 
     def test_a_member_of_a_frame(self):
         self.assert_said(
-            ["docs/websocket.md: member of a frame of clients token is "
+            ["docs/websocket.md: member of a frame of clients extra is "
              "missing",
              "docs/websocket.md: member of a frame of clients messageIds is "
              "none of ours"],
             "ws-daemon/**/*.c", '[MEMBER_IDS] = "messageIds"',
-            '[MEMBER_IDS] = "token"')
+            '[MEMBER_IDS] = "extra"')
         self.assert_said(
             ["docs/websocket.md: member of a frame of clients chatId is "
              "missing"], "docs/websocket.md", ',"chatId":string or null', "")

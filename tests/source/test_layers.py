@@ -114,8 +114,8 @@ class PlantedFaults(unittest.TestCase):
         self.assert_said("worker/a.c:1: <hiredis/hiredis.h> belongs in")
 
     def test_a_header_that_only_tests_use_has_none(self):
-        self.write("worker/a.c", "#include <jwt.h>\n")
-        self.assert_said("<jwt.h> belongs in tests only")
+        self.write("worker/a.c", "#include <fcgiapp.h>\n")
+        self.assert_said("<fcgiapp.h> belongs in tests only")
 
     def test_a_library_that_is_new_has_none_yet(self):
         self.write("lib/store/a.c", "#include <lmdb.h>\n"

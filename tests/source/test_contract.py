@@ -78,8 +78,8 @@ class PlantedFaults(unittest.TestCase):
              "web-config/lighttpd/errors.lua: PATHS /api/extra: POST, OPTIONS "
              "is missing"],
             "handlers/*.h", row,
-            row + ' \\\n\tROW(extra, "/api/extra", NULL, WP_POST, USER, TICKET, '
-            'WORK)')
+            row + ' \\\n\tROW(extra, "/api/extra", NULL, WP_POST, USER, '
+            'TICKET, WORK)')
 
     def test_an_endpoint_outside_api_that_the_web_servers_do_not_pass_on(self):
         row = '\tROW(metrics, "/metrics", NULL, WP_GET, PROBE, NONE, NONE)'
@@ -95,7 +95,8 @@ class PlantedFaults(unittest.TestCase):
              "web-config/lighttpd/errors.lua: PATHS /extra: GET, OPTIONS is "
              "missing"],
             "handlers/*.h", row,
-            row + ' \\\n\tROW(extra, "/extra", NULL, WP_GET, PROBE, NONE, NONE)')
+            row + ' \\\n\tROW(extra, "/extra", NULL, WP_GET, PROBE, NONE, '
+            'NONE)')
 
     def test_an_endpoint_that_is_told_of_and_gone(self):
         self.assert_said(

@@ -634,9 +634,17 @@ class Notifications(WsTest):
 
 
 class Limits(WsTest):
+    # Fewer than may be opened at once.
+    CONNECTIONS = 5
+
+    @classmethod
+    def make_stack(cls):
+        return new_stack({"websocket": {
+            "max_connections_per_user": cls.CONNECTIONS}})
+
     def test_oldest_connection_of_a_user_gives_way(self):
         bob = self.user()
-        sockets = [self.opened(bob) for _ in range(20)]
+        sockets = [self.opened(bob) for _ in range(self.CONNECTIONS)]
         others = self.opened()
 
         newest = self.opened(bob)

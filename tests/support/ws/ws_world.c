@@ -217,7 +217,9 @@ void ws_world_start(struct ws_world *w)
 	wp_limiter_use(w->parts->limiter, &no_limits);
 	w->parts->frames = no_limits.of[WP_LIMIT_FRAMES];
 	w->parts->upcalls = &upcalls;
+	/* Only what a test does asks Redis, however long the test takes. */
 	ev_timer_stop(w->loop, &w->parts->live.memory_timer);
+	wp_revoker_stop(w->parts->live.revoker);
 }
 
 void ws_world_stop(struct ws_world *w)

@@ -67,6 +67,8 @@ SKIPPED = re.compile(r"^\[  SKIPPED \] (?:.*: )?(\d+) test\(s\)", re.M)
 # runners; the last unindented line after the latter says what was wrong.
 FAILED_NAME = re.compile(r"^\[  FAILED  \] (?!.*test\(s\))(.+)$", re.M)
 OWN_FAILURE = re.compile(r"^FAIL  (.+)$")
+SKIPPED_NAME = re.compile(r"^\[  SKIPPED \] (?!.*test\(s\))(.+)$", re.M)
+OWN_SKIP = re.compile(r"^skip  (.+)$", re.M)
 OWN_RESULT = re.compile(
     r"^(?:e2e result|fault result|source|model): (\d+) passed, (\d+) failed"
     r"(?:, (\d+) skipped)?$",
@@ -93,6 +95,7 @@ class Outcome:
         self.output = ""
         self.trouble = ""
         self.failures = []  # one line each, to be said again at the end
+        self.skips = []  # likewise
 
 
 def sanitizer_environment(folder, factor):
@@ -177,6 +180,7 @@ def count_cmocka(outcome, status, timeout_s):
     if outcome.trouble:
         outcome.failed += 1
     outcome.failures = sorted(set(FAILED_NAME.findall(outcome.output)))
+    outcome.skips = sorted(set(SKIPPED_NAME.findall(outcome.output)))
 
 
 def start_redis(folder, env):
@@ -339,6 +343,7 @@ class ScriptSuite:
         if outcome.trouble:
             outcome.failed += 1
         self._note_failures(outcome, output)
+        outcome.skips = OWN_SKIP.findall(output)
 
 
 def report(outcome):
@@ -400,7 +405,7 @@ def run_suite(name, flavour, only, scratch):
     """Run one suite and say how it went.
 
     Returns: (passed, failed, skipped, summary: a line, and one for each
-    failure)
+    failure and each that was skipped)
     """
     title = name if flavour == "release" else f"{name} ({flavour})"
     say(f"== {title}")
@@ -416,6 +421,8 @@ def run_suite(name, flavour, only, scratch):
     for outcome in outcomes:
         summary += "".join(f"\n  FAILED {outcome.name} {what}" for what in
                            outcome.failures + [outcome.trouble] if what)
+        summary += "".join(f"\n  SKIPPED {outcome.name} {what}"
+                           for what in outcome.skips)
     return passed, failed, skipped, summary
 
 

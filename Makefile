@@ -195,9 +195,24 @@ run: ## start everything here: WEB=nginx|lighttpd PORT=8080 STATE=var
 
 test: ## all tests; ends with one line "N passed, N failed"
 	@tools/deps.sh test
-	@$(MAKE) --no-print-directory -s -j$(JOBS) release-tests asan-tests \
-		tsan-tests
+	@$(MAKE) --no-print-directory -s -j$(JOBS) tests-provider release-tests \
+		asan-tests tsan-tests
 	@$(TEST)
+
+# From npm, and so not from tools/deps.sh: where there is no npm, or it gets
+# nothing, the tests that want it are skipped, and counted so.
+OIDC := $(patsubst tests/e2e/oidc/%,build/oidc/%,$(wildcard tests/e2e/oidc/*))
+tests-provider: build/oidc/node_modules/.package-lock.json $(OIDC) ## a real identity provider for the tests (npm)
+
+build/oidc/%: tests/e2e/oidc/%
+	@mkdir -p $(@D)
+	@cp $< $@
+
+build/oidc/node_modules/.package-lock.json: build/oidc/package.json build/oidc/package-lock.json
+	@cd build/oidc && timeout 60 npm ci --ignore-scripts --no-audit --no-fund \
+		--fetch-retries=0 --loglevel=error >/dev/null && touch ../../$@ || \
+		echo "npm installed no identity provider: tests that want it" \
+			"will be skipped" >&2
 
 release-tests:
 	@echo "building release"
@@ -222,7 +237,7 @@ endif
 test-integration: $(INTEGRATION) ## tests against a real Redis, or one: T=test_mailbox
 	@$(TEST) integration --flavour $(FLAVOUR) $(if $(T),--only $(T))
 
-test-e2e: all $(STEPPED_CLOCK) ## tests through the web server: WEB=nginx|lighttpd, T=test_send
+test-e2e: all $(STEPPED_CLOCK) tests-provider ## tests through the web server: WEB=nginx|lighttpd, T=test_send
 	@$(TEST) e2e-$(WEB) --flavour $(FLAVOUR) $(if $(T),--only $(T))
 
 model: ## check the protocol's models; MODEL=full for larger bounds
@@ -337,4 +352,4 @@ include bench/bench.mk
 
 .PHONY: help all tests-build deps deps-build run test release-tests asan-tests tsan-tests test-unit \
 	test-fault test-fault-bugs bug soak test-integration test-e2e asan tsan ci fuzz fuzz-run check \
-	format $(CHECKS) lint install clean
+	format $(CHECKS) lint install clean tests-provider

@@ -1,12 +1,17 @@
 #!/usr/bin/python3
 """Run the end-to-end tests: main.py [PART-OF-A-NAME]
 
-One line per test while it runs; the last line is for tests/run.py.
+One line per test while it runs; the last line is for tests/run.py. Most of the
+time a test waits, so two processes do it, a file of tests each at a time.
 """
+import collections
 import faulthandler
+import fcntl
+import json
 import os
 import signal
 import sys
+import tempfile
 import time
 import traceback
 import unittest
@@ -19,6 +24,16 @@ from contract import Contract  # noqa: E402
 from devkit.http import Http  # noqa: E402
 
 TEST_TIMEOUT_S = 90
+PROCESSES = 2
+
+_screen = tempfile.TemporaryFile()
+
+
+def say(text):
+    """Whole, whoever else has something to say."""
+    fcntl.lockf(_screen, fcntl.LOCK_EX)
+    print(text, flush=True)
+    fcntl.lockf(_screen, fcntl.LOCK_UN)
 
 
 class TooSlow(Exception):
@@ -52,7 +67,7 @@ class OneLineResult(unittest.TestResult):
         milliseconds = (time.monotonic() - self._started) * 1000
         if not self._is_bad and not self._skipped_now(test):
             self.passed += 1
-            print(f"ok    {test.id()} ({milliseconds:.0f} ms)", flush=True)
+            say(f"ok    {test.id()} ({milliseconds:.0f} ms)")
         super().stopTest(test)
 
     def _skipped_now(self, test):
@@ -62,7 +77,7 @@ class OneLineResult(unittest.TestResult):
         self._is_bad = True
         self.bad += 1
         text = "".join(traceback.format_exception(*error))
-        print(f"FAIL  {test.id()}\n{text}", flush=True)
+        say(f"FAIL  {test.id()}\n{text}")
 
     def addError(self, test, err):
         self._complain(test, err)
@@ -76,7 +91,7 @@ class OneLineResult(unittest.TestResult):
 
     def addSkip(self, test, reason):
         super().addSkip(test, reason)
-        print(f"skip  {test.id()}: {reason}", flush=True)
+        say(f"skip  {test.id()}: {reason}")
 
 
 def chosen(suite, part):
@@ -101,13 +116,90 @@ def watch_contract():
     return contract
 
 
-def broken_contract(contract, is_whole_run):
-    """Sentences about answers and operations that do not fit."""
-    found = sorted(set(contract.complaints))
-    if is_whole_run:
-        found += [f"docs/openapi.yaml has {method} {path}, which no test calls"
-                  for path, method in contract.untouched()]
-    return found
+def by_file(tests):
+    files = collections.defaultdict(unittest.TestSuite)
+    for test in tests:
+        files[type(test).__module__].addTest(test)
+    return list(files.values())
+
+
+class WhatIsLeft(unittest.TestSuite):
+    """File by file, whatever no other process has begun."""
+
+    _cleanup = False  # it has no list to remove from
+
+    def __init__(self, files, queue):
+        super().__init__()
+        self._files = files
+        self._queue = queue
+
+    def __iter__(self):
+        while number := os.read(self._queue, 1):
+            yield self._files[number[0]]
+
+
+def run_what_is_left(files, queue, report):
+    """In a process of its own.
+
+    queue: gives a byte for each file, its number
+    report: where what came of it is written to, as JSON
+    """
+    result = OneLineResult()
+    contract = watch_contract()
+    try:
+        WhatIsLeft(files, queue).run(result)
+    finally:
+        complaints = harness.end_all_stacks()
+    with open(report, "w", encoding="utf-8") as file:
+        json.dump({"passed": result.passed, "bad": result.bad,
+                   "skipped": len(result.skipped),
+                   "complaints": complaints + contract.complaints,
+                   "seen": [list(answer) for answer in contract.seen]}, file)
+
+
+def fork(files, queue, report):
+    pid = os.fork()
+    if pid:
+        return pid
+    status = 1
+    try:
+        run_what_is_left(files, queue, report)
+        status = 0
+    except SystemExit as stopped:
+        status = stopped.code
+    except BaseException:  # it ends here, whatever it is
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        os._exit(status)
+
+
+def stop(pids):
+    for pid in pids:
+        os.kill(pid, signal.SIGTERM)
+    for pid in pids:
+        os.waitpid(pid, 0)
+    sys.exit(143)
+
+
+def run_side_by_side(files):
+    """Returns: of each process what run_what_is_left() reports, and sentences
+    about those that did not come so far."""
+    queue, numbers = os.pipe()
+    os.write(numbers, bytes(range(len(files))))
+    os.close(numbers)
+    with tempfile.TemporaryDirectory() as folder:
+        reports = [os.path.join(folder, str(i)) for i in range(PROCESSES)]
+        pids = [fork(files, queue, report) for report in reports]
+        signal.signal(signal.SIGTERM, lambda *_: stop(pids))
+        statuses = [os.waitpid(pid, 0)[1] for pid in pids]
+        told = []
+        for report in reports:
+            if os.path.exists(report):
+                with open(report, encoding="utf-8") as file:
+                    told.append(json.load(file))
+    return told, [f"tests ended early with status {status}"
+                  for status in statuses if status]
 
 
 def main():
@@ -116,21 +208,22 @@ def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     part = sys.argv[1] if len(sys.argv) > 1 else ""
     loader = unittest.TestLoader()
-    suite = unittest.TestSuite(
-        chosen(loader.discover(HERE, "test_*.py", HERE), part))
-    result = OneLineResult()
-    contract = watch_contract()
-    try:
-        suite.run(result)
-    finally:
-        complaints = harness.end_all_stacks()
-    complaints += broken_contract(contract, not part)
+    told, complaints = run_side_by_side(by_file(
+        chosen(loader.discover(HERE, "test_*.py", HERE), part)))
+    complaints += sorted({complaint for each in told
+                          for complaint in each["complaints"]})
+    if not part:
+        seen = {tuple(answer) for each in told for answer in each["seen"]}
+        complaints += [
+            f"docs/openapi.yaml has {method} {path}, which no test calls"
+            for path, method in Contract(harness.ROOT).untouched(seen)]
     for complaint in complaints:
         print(f"FAIL  at the end: {complaint}", flush=True)
-    bad = result.bad + len(complaints)
-    skipped = f", {len(result.skipped)} skipped" if result.skipped else ""
-    print(f"e2e result: {result.passed} passed, {bad} failed{skipped}",
-          flush=True)
+    passed, bad, skipped = (sum(each[count] for each in told)
+                            for count in ("passed", "bad", "skipped"))
+    bad += len(complaints)
+    print(f"e2e result: {passed} passed, {bad} failed" +
+          (f", {skipped} skipped" if skipped else ""), flush=True)
     return 1 if bad else 0
 
 

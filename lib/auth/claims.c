@@ -10,6 +10,7 @@
 
 #include "lib/base/buf.h"
 #include "lib/base/digest.h"
+#include "lib/base/encode.h"
 #include "lib/base/json.h"
 
 enum { MEMBERS_MAX = 32, NUMBER_MAX = 32 };
@@ -48,7 +49,7 @@ static bool read_time(const struct wp_member *member, int64_t *out)
 }
 
 /* The claims that have a meaning of their own (RFC 7519 section 4.1). */
-enum claim { EXP, NBF, ISS, AUD, IAT, SUB, SID, EVENTS, DEVICE, FIXED };
+enum claim { EXP, NBF, ISS, AUD, IAT, SUB, SID, GEN, EVENTS, DEVICE, FIXED };
 
 static enum wp_err check_times(const struct wp_member *claims,
 			       const struct wp_claim_rules *rules,
@@ -153,6 +154,8 @@ static bool name_user(struct wp_buf *text, const struct wp_claim_rules *rules,
 		return wp_urn_parse(out, text->data, text->len, NULL) ==
 			       WP_OK &&
 		       (rules->has_any_urn || is_in(out, rules->ns));
+	if (rules->is_own)
+		return false;
 	wp_buf_add_str(&urn, "urn:");
 	wp_buf_add_str(&urn, rules->ns);
 	wp_buf_add_str(&urn, ":user:");
@@ -295,15 +298,55 @@ static enum wp_err read_names(const struct wp_member *claims,
 	return read_device(&claims[DEVICE], out, why);
 }
 
+/* The member as a whole number of 32 bits. */
+static bool read_number(const struct wp_member *member, uint32_t *out)
+{
+	struct wp_json_slice number;
+	struct wp_json js;
+	uint64_t value = 0;
+
+	wp_json_init(&js, member->raw.data, member->raw.len);
+	if (!wp_json_number(&js, &number) || number.len > NUMBER_MAX)
+		return false;
+	for (size_t i = 0; i < number.len; i++) {
+		char digit = number.data[i];
+
+		if (digit < '0' || digit > '9')
+			return false;
+		value = 10 * value + (uint64_t)(digit - '0');
+		if (value > UINT32_MAX)
+			return false;
+	}
+	*out = (uint32_t)value;
+	return true;
+}
+
+/* The session that we gave it in. Only with keys that nobody else has. */
+static enum wp_err read_own(const struct wp_member *claims,
+			    struct wp_identity *out, struct wp_denial *why)
+{
+	struct wp_json_slice sid;
+
+	if (!wp_member_string(&claims[SID], &sid) ||
+	    !wp_hex_read(sid.data, sid.len, out->own.sid, WP_SID_LEN) ||
+	    !claims[GEN].is_there ||
+	    !read_number(&claims[GEN], &out->own.generation))
+		return wp_deny(why, WP_REFUSED_OTHER,
+			       "the token names no session");
+	out->own.is_set = true;
+	return WP_OK;
+}
+
 enum wp_err wp_claims_read(const char *json, size_t len,
 			   const struct wp_claim_rules *rules, int64_t now_s,
 			   struct wp_identity *out, struct wp_denial *why)
 {
 	struct wp_member members[MEMBERS_MAX] = {
-		[EXP] = { .name = "exp" }, [NBF] = { .name = "nbf" },
-		[ISS] = { .name = "iss" }, [AUD] = { .name = "aud" },
-		[IAT] = { .name = "iat" }, [SUB] = { .name = "sub" },
-		[SID] = { .name = "sid" }, [EVENTS] = { .name = "events" },
+		[EXP] = { .name = "exp" },       [NBF] = { .name = "nbf" },
+		[ISS] = { .name = "iss" },       [AUD] = { .name = "aud" },
+		[IAT] = { .name = "iat" },       [SUB] = { .name = "sub" },
+		[SID] = { .name = "sid" },       [GEN] = { .name = "gen" },
+		[EVENTS] = { .name = "events" },
 	};
 	size_t n = rules->identity_claims->n;
 	enum wp_err rc;
@@ -324,6 +367,8 @@ enum wp_err wp_claims_read(const char *json, size_t len,
 		rc = read_names(members, rules, out, why);
 	if (rc == WP_OK)
 		rc = read_user(members + FIXED, n, rules, &out->user, why);
+	if (rc == WP_OK && rules->is_own)
+		rc = read_own(members, out, why);
 	return rc;
 }
 

@@ -28,6 +28,8 @@ struct wp_claim_rules {
 	 */
 	const char *ns;
 	bool has_any_urn;
+	/* Of accounts.issuer: sub is a URN, and sid and gen are there. */
+	bool is_own;
 };
 
 /*

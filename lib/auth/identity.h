@@ -24,7 +24,10 @@ struct wp_identity {
 	struct wp_urn user;
 	enum wp_kind kind;
 	unsigned int scopes; /* of a key: enum wp_scope */
-	/* Whose token: the number in auth.issuers, from 1; 0: our own keys'. */
+	/*
+	 * Whose token: the number in auth.issuers, from 1; one more than there
+	 * are: accounts.issuer; 0: by auth.jwt_secret and the like.
+	 */
 	uint8_t issuer;
 	int64_t expires_s; /* exp of the token, seconds since 1970 */
 	int64_t issued_s;  /* iat; 0: the token does not say */
@@ -36,7 +39,10 @@ struct wp_identity {
 	uint8_t subject[WP_NAME_HASH_LEN];
 	uint8_t session[WP_NAME_HASH_LEN];
 	char device[WP_DEVICE_MAX + 1]; /* [A-Za-z0-9._-]; "": not said */
-	/* Of a token that we issued ourselves: which session, how often new. */
+	/*
+	 * Of a token of accounts.issuer, and of no other: which session, and of
+	 * which of its refresh tokens.
+	 */
 	struct {
 		bool is_set;
 		uint8_t sid[WP_SID_LEN];

@@ -254,11 +254,13 @@ static enum wp_err add_all(struct wp_keys *keys, const struct wp_conf *conf,
 				 "auth.jwt_secret_previous", err);
 	for (i = 0; rc == WP_OK && i < files->n; i++)
 		rc = add_file(keys, files->items[i], err);
-	if (rc == WP_OK && keys->n == 0 && conf->auth.issuers.n == 0)
+	if (rc == WP_OK && keys->n == 0 && conf->auth.issuers.n == 0 &&
+	    !conf->accounts.enabled)
 		rc = wp_error_set(err, WP_ERR_INVAL,
 				  "auth.jwt_secret: no key verifies tokens; "
 				  "set JWT_SECRET, auth.jwt_secret_file, "
-				  "auth.public_key_files or auth.issuers");
+				  "auth.public_key_files, auth.issuers or "
+				  "accounts.enabled");
 	return rc;
 }
 

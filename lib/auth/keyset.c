@@ -24,7 +24,7 @@ struct source {
 
 struct wp_keyset {
 	struct wp_issuers *issuers; /* owned */
-	struct source sources[WP_ISSUERS_MAX];
+	struct source sources[WP_ISSUERS_ALL];
 	int64_t max_age_ms;
 	uint32_t generation;
 	bool has_looked;
@@ -60,6 +60,8 @@ enum wp_err wp_keyset_new(struct wp_keyset **out, const struct wp_conf *conf,
 	keyset->log = (struct wp_log){ .component = "auth" };
 	keyset->max_age_ms = conf->auth.key_max_age_hours * MS_PER_HOUR;
 	rc = wp_issuers_new(&keyset->issuers, conf, err);
+	if (rc == WP_OK)
+		rc = wp_issuers_add_own(keyset->issuers, conf, err);
 	for (size_t i = 0; rc == WP_OK && i < keyset->issuers->n; i++) {
 		const char *issuer = keyset->issuers->items[i].text;
 
@@ -81,7 +83,7 @@ void wp_keyset_free(struct wp_keyset **keyset)
 {
 	if (keyset == NULL || *keyset == NULL)
 		return;
-	for (size_t i = 0; i < WP_ISSUERS_MAX; i++) {
+	for (size_t i = 0; i < WP_ISSUERS_ALL; i++) {
 		free((*keyset)->sources[i].path);
 		wp_key_file_release(&(*keyset)->sources[i].file);
 	}

@@ -35,7 +35,7 @@ enum wp_err wp_keyset_new(struct wp_keyset **out, const struct wp_conf *conf,
 			  struct wp_error *err) WP_MUST_USE;
 void wp_keyset_free(struct wp_keyset **keyset);
 
-/* The issuers, in their order; everywhere else an issuer is its index. */
+/* The issuers, in their order, and us; elsewhere an issuer is its index. */
 const struct wp_issuers *wp_keyset_issuers(const struct wp_keyset *keyset);
 
 /*

@@ -211,6 +211,18 @@ static enum wp_err mismatch(const struct opening *opening)
 		       "the token's signature does not match");
 }
 
+/* Of ours are only such keys as waypost-keys makes. */
+static bool may_sign(const struct opening *opening, size_t issuer)
+{
+	const struct wp_issuers *issuers =
+		wp_keyset_issuers(opening->signers->keyset);
+	enum wp_alg alg = opening->header.alg;
+
+	if (issuers->items[issuer - 1].is_own)
+		return alg == WP_ALG_ES256 || alg == WP_ALG_RS256;
+	return alg != WP_ALG_NONE && alg != WP_ALG_HS256;
+}
+
 /* By the keys of this issuer, and no others. */
 static enum wp_err check_by_issuer(const struct opening *opening, size_t issuer,
 				   const struct wp_claimed *claimed)
@@ -223,7 +235,7 @@ static enum wp_err check_by_issuer(const struct opening *opening, size_t issuer,
 	struct wp_signed what;
 	enum wp_err rc;
 
-	if (header->alg == WP_ALG_NONE || header->alg == WP_ALG_HS256)
+	if (!may_sign(opening, issuer))
 		return no_algorithm(opening);
 	rc = read_signature(opening, sig, &what);
 	if (rc != WP_OK)

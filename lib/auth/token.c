@@ -26,7 +26,7 @@ struct wp_auth {
 	struct wp_conf_list identity_claims;
 	struct wp_claim_rules rules; /* borrows the four above */
 	/* Of each issuer; borrow from it, and from device_claim. */
-	struct wp_claim_rules issuer_rules[WP_ISSUERS_MAX];
+	struct wp_claim_rules issuer_rules[WP_ISSUERS_ALL];
 	struct wp_auth_counts counts;
 };
 
@@ -71,6 +71,10 @@ static void set_rules(struct wp_auth *auth, const struct wp_conf *conf)
 		auth->issuer_rules[i].identity_claims = &issuer->claims;
 		auth->issuer_rules[i].ns = issuer->ns;
 		auth->issuer_rules[i].has_any_urn = issuer->has_any_urn;
+		auth->issuer_rules[i].is_own = issuer->is_own;
+		/* As we write it, whatever others call theirs. */
+		if (issuer->is_own)
+			auth->issuer_rules[i].device_claim = "device_id";
 	}
 }
 
@@ -185,16 +189,22 @@ void wp_auth_write_ages(const struct wp_auth *auth, const char *name,
 		wp_buf_printf(out,
 			      "# HELP %s Since when the keys of an issuer are "
 			      "what they are here, by its number in "
-			      "auth.issuers.\n# TYPE %s gauge\n",
+			      "auth.issuers; own: of accounts.issuer.\n"
+			      "# TYPE %s gauge\n",
 			      name, name);
 	for (size_t i = 0; i < wp_auth_issuers(auth); i++) {
 		struct wp_keyset_state state =
 			wp_keyset_state(auth->signers.keyset, i);
 
-		if (state.jwks != NULL)
-			wp_buf_printf(out, "%s{issuer=\"%zu\"} %" PRId64 "\n",
-				      name, i + 1,
-				      (now_ms - state.fetched_ms) / MS_PER_S);
+		if (state.jwks == NULL)
+			continue;
+		wp_buf_printf(out, "%s{issuer=\"", name);
+		if (auth->issuer_rules[i].is_own)
+			wp_buf_add_str(out, "own");
+		else
+			wp_buf_add_int(out, (int64_t)i + 1);
+		wp_buf_printf(out, "\"} %" PRId64 "\n",
+			      (now_ms - state.fetched_ms) / MS_PER_S);
 	}
 }
 

@@ -8,7 +8,8 @@
  * There are keys of our own, read at start or reload, and those of issuers,
  * which lie in files that change while we run (keyset.h). A token whose iss is
  * one of auth.issuers is verified with the keys of that issuer and with no
- * others, every other token with our own.
+ * others, every other token with our own. With accounts, accounts.issuer is one
+ * more issuer, behind those: its keys sign what our own logins get.
  */
 #ifndef WP_LIB_AUTH_TOKEN_H
 #define WP_LIB_AUTH_TOKEN_H
@@ -52,7 +53,8 @@ void wp_auth_count(struct wp_auth *auth, const struct wp_auth_counts *counts);
 
 /* ---- the keys of issuers, each by its number in auth.issuers, from 1 ---- */
 
-size_t wp_auth_issuers(const struct wp_auth *auth); /* how many */
+/* How many; the last is accounts.issuer, with accounts. */
+size_t wp_auth_issuers(const struct wp_auth *auth);
 
 /*
  * See whether files have changed, at most once a second; to be called before

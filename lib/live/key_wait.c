@@ -24,7 +24,7 @@ struct wp_key_wait {
 	ev_timer timer;
 	struct wp_key_waiter *first;
 	size_t n;
-	uint64_t asked_ms[WP_ISSUERS_MAX + 1]; /* of each issuer; 0: never */
+	uint64_t asked_ms[WP_ISSUERS_ALL + 1]; /* of each issuer; 0: never */
 };
 
 static void put(struct wp_key_wait *wait, struct wp_key_waiter *waiter)
@@ -85,14 +85,14 @@ static void try_again(struct wp_key_wait *wait, const bool *is_new,
 static void on_timer(struct ev_loop *loop, ev_timer *timer, int events)
 {
 	struct wp_key_wait *wait = timer->data;
-	bool is_waited_for[WP_ISSUERS_MAX + 1] = { false };
-	bool is_new[WP_ISSUERS_MAX + 1] = { false };
+	bool is_waited_for[WP_ISSUERS_ALL + 1] = { false };
+	bool is_new[WP_ISSUERS_ALL + 1] = { false };
 	uint64_t now_ms = wp_mono_ms();
 
 	(void)events;
 	for (struct wp_key_waiter *w = wait->first; w != NULL; w = w->next)
 		is_waited_for[w->issuer] = true;
-	for (size_t i = 1; i <= WP_ISSUERS_MAX; i++) {
+	for (size_t i = 1; i <= WP_ISSUERS_ALL; i++) {
 		if (!is_waited_for[i])
 			continue;
 		is_new[i] = wp_auth_look_again(wait->auth, i);
@@ -132,10 +132,10 @@ void wp_key_wait_free(struct wp_key_wait **wait)
 
 void wp_key_wait_use(struct wp_key_wait *wait, struct wp_auth *auth)
 {
-	const bool is_new[WP_ISSUERS_MAX + 1] = { false };
+	const bool is_new[WP_ISSUERS_ALL + 1] = { false };
 
 	wait->auth = auth;
-	for (size_t i = 0; i <= WP_ISSUERS_MAX; i++)
+	for (size_t i = 0; i <= WP_ISSUERS_ALL; i++)
 		wait->asked_ms[i] = 0;
 	/* Their numbers are of the issuers that were. */
 	for (struct wp_key_waiter *w = wait->first; w != NULL; w = w->next)

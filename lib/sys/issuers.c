@@ -6,6 +6,7 @@
  */
 #include "lib/sys/issuers.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,6 +19,8 @@ enum { TEXT_MAX = 512, NS_MAX = 64 };
 static const char blanks[] = " \t";
 /* What users of our own are named in, and others where nothing is said. */
 static const char own_ns[] = "sm";
+/* Whom our own tokens are for, as lib/auth/issue.c writes it. */
+static const char own_audience[] = "waypost";
 
 /* A piece of the setting. */
 struct piece {
@@ -311,14 +314,48 @@ static enum wp_err read_element(const struct reading *reading,
 
 /* ---- all of them ---- */
 
+/* Against users of our own: nobody else may name them, or be us. */
+static enum wp_err judge_beside_own(const struct reading *reading,
+				    const struct wp_issuer *issuer)
+{
+	const struct wp_conf *conf = reading->conf;
+
+	if (!conf->accounts.enabled)
+		return WP_OK;
+	if (strcmp(issuer->text, conf->accounts.issuer) == 0)
+		return bad(reading, "is accounts.issuer, which is us; call us "
+				    "something else there");
+	if (issuer->has_any_urn)
+		return bad(reading,
+			   "may name users of our own with urns=any; take it "
+			   "away, or set accounts.enabled to false");
+	if (strcmp(issuer->ns, own_ns) == 0)
+		return bad(reading,
+			   "has the namespace of our own accounts: both could "
+			   "name the same mailbox; give it an ns= of its own, "
+			   "or set accounts.enabled to false");
+	return WP_OK;
+}
+
 /* Each against those before it. */
 static enum wp_err judge_together(const struct wp_issuers *issuers,
 				  const struct wp_conf *conf,
 				  struct wp_error *err)
 {
+	/* Keys of ours that sign for others are no keys of the accounts. */
+	if (conf->accounts.enabled && conf->auth.issuer != NULL &&
+	    strcmp(conf->auth.issuer, conf->accounts.issuer) == 0)
+		return wp_error_set(err, WP_ERR_INVAL,
+				    "auth.issuer: must not be accounts.issuer, "
+				    "whose tokens are verified with keys of "
+				    "their own; call one of them something "
+				    "else, or set accounts.enabled to false");
 	for (size_t i = 0; i < issuers->n; i++) {
 		const struct wp_issuer *one = &issuers->items[i];
-		const struct reading reading = { .number = i + 1, .err = err };
+		const struct reading reading = { .conf = conf,
+						 .number = i + 1,
+						 .err = err };
+		enum wp_err rc;
 
 		if (one->has_any_urn && issuers->n > 1)
 			return bad(&reading, "may have urns=any only as the "
@@ -329,14 +366,9 @@ static enum wp_err judge_together(const struct wp_issuers *issuers,
 			return bad(&reading,
 				   "is auth.issuer too, which is of "
 				   "our own keys; take it away there");
-		if (conf->accounts.enabled &&
-		    strcmp(one->text, conf->accounts.issuer) == 0)
-			return bad(&reading, "is accounts.issuer, which is us");
-		if (conf->accounts.enabled && strcmp(one->ns, own_ns) == 0)
-			return bad(&reading,
-				   "has the namespace of our own accounts: "
-				   "both could name the same mailbox; give it "
-				   "an ns= of its own");
+		rc = judge_beside_own(&reading, one);
+		if (rc != WP_OK)
+			return rc;
 		for (size_t k = 0; k < i; k++) {
 			if (strcmp(one->text, issuers->items[k].text) == 0)
 				return bad(&reading, "is there twice");
@@ -384,6 +416,26 @@ enum wp_err wp_issuers_new(struct wp_issuers **out, const struct wp_conf *conf,
 	}
 	wp_issuers_free(&issuers);
 	return rc;
+}
+
+enum wp_err wp_issuers_add_own(struct wp_issuers *issuers,
+			       const struct wp_conf *conf, struct wp_error *err)
+{
+	static const struct piece sub = { "sub", 3 };
+	struct wp_issuer *own = &issuers->items[issuers->n];
+	const struct reading reading = { .issuer = own, .err = err };
+
+	if (!conf->accounts.enabled)
+		return WP_OK;
+	assert(issuers->n < WP_ISSUERS_ALL);
+	issuers->n++;
+	own->is_own = true;
+	own->text = strdup(conf->accounts.issuer);
+	own->audience = strdup(own_audience);
+	own->ns = strdup(own_ns);
+	if (own->text == NULL || own->audience == NULL || own->ns == NULL)
+		return no_memory(err);
+	return add_claim(&reading, &sub);
 }
 
 void wp_issuers_free(struct wp_issuers **issuers)

@@ -16,7 +16,8 @@
 #include "lib/sys/conf.h"
 
 enum {
-	WP_ISSUERS_MAX = 16,
+	WP_ISSUERS_MAX = 16,                 /* of auth.issuers */
+	WP_ISSUERS_ALL = WP_ISSUERS_MAX + 1, /* and us */
 	WP_ISSUER_CLAIMS_MAX = 16,
 	WP_ISSUER_ID_LEN = 32, /* characters of wp_issuer_id() */
 };
@@ -29,23 +30,35 @@ struct wp_issuer {
 	/* The first of these that a token has is the caller; 1 to 16 names. */
 	struct wp_conf_list claims;
 	bool has_any_urn; /* a claim that is a URN may have any namespace */
+	bool is_own;      /* accounts.issuer: its keys are ours, and sign */
 };
 
 struct wp_issuers {
-	struct wp_issuer items[WP_ISSUERS_MAX];
+	struct wp_issuer items[WP_ISSUERS_ALL];
 	size_t n;
 };
 
 /*
- * Take apart conf->auth.issuers, and judge it by conf->run_mode.
+ * Take apart conf->auth.issuers, and judge it by conf->run_mode, and by what
+ * accounts and auth.issuer say.
  *
  * Ownership:  *out is the caller's; end with wp_issuers_free(). Borrows nothing
- * Errors:     WP_ERR_INVAL  err.msg is "auth.issuers: …", without any text of
- *                           the setting; WP_ERR_NOMEM
+ * Errors:     WP_ERR_INVAL  err.msg is "auth.issuers: …", or "auth.issuer: …",
+ *                           without any text of the setting; WP_ERR_NOMEM
  */
 enum wp_err wp_issuers_new(struct wp_issuers **out, const struct wp_conf *conf,
 			   struct wp_error *err) WP_MUST_USE;
 void wp_issuers_free(struct wp_issuers **issuers);
+
+/*
+ * Who verifies tokens believes us as well: with accounts, accounts.issuer is
+ * one more at the end. Once at most.
+ *
+ * Errors:  WP_ERR_NOMEM
+ */
+enum wp_err wp_issuers_add_own(struct wp_issuers *issuers,
+			       const struct wp_conf *conf,
+			       struct wp_error *err) WP_MUST_USE;
 
 /*
  * What an issuer is called where its text cannot stand: in the name of a file,

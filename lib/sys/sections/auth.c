@@ -203,12 +203,13 @@ static enum wp_err check_any_key(const struct wp_conf *conf, bool is_used,
 {
 	if (!is_used || conf->auth.jwt_secret[0] != '\0' ||
 	    conf->auth.jwt_secret_previous[0] != '\0' ||
-	    conf->auth.public_key_files.n > 0 || conf->auth.issuers.n > 0)
+	    conf->auth.public_key_files.n > 0 || conf->auth.issuers.n > 0 ||
+	    conf->accounts.enabled)
 		return WP_OK;
 	return wp_conf_broken(err, "auth.jwt_secret",
 			      "no key verifies tokens; set JWT_SECRET, "
-			      "auth.jwt_secret_file, auth.public_key_files or "
-			      "auth.issuers");
+			      "auth.jwt_secret_file, auth.public_key_files, "
+			      "auth.issuers or accounts.enabled");
 }
 
 static const wp_conf_rule_fn token_rules[] = { check_token_secret,

@@ -20,7 +20,6 @@ extern const struct wp_conf_section wp_conf_accounts_file;
 extern const struct wp_conf_section wp_conf_revocation;
 extern const struct wp_conf_section wp_conf_registration;
 extern const struct wp_conf_section wp_conf_key_fetch;
-extern const struct wp_conf_section wp_conf_accounts;
 extern const struct wp_conf_section wp_conf_keys;
 extern const struct wp_conf_section wp_conf_cors;
 extern const struct wp_conf_section wp_conf_handlers;

@@ -17,6 +17,7 @@
 #include <openssl/pem.h>
 
 #include "lib/auth/issue.h"
+#include "lib/auth/key_file.h"
 #include "lib/auth/signing.h"
 #include "lib/auth/signing_key.h"
 #include "lib/auth/token.h"
@@ -149,30 +150,56 @@ static bool is_signed_by_last(struct fixture *f)
 	return is_signed;
 }
 
+/* Publish the key that was made last, as waypost-keys would. */
+static void publish(const struct fixture *f, const struct wp_conf *conf,
+		    int64_t now_s)
+{
+	char *path = wp_key_file_path(conf, issuer_name);
+	struct wp_signing_public about;
+	char pem[PEM_LEN] = "";
+	struct wp_buf text;
+	FILE *file = fopen(f->path, "r");
+
+	assert_non_null(file);
+	assert_true(fread(pem, 1, sizeof(pem) - 1, file) > 0);
+	assert_int_equal(fclose(file), 0);
+	wp_buf_init(&text, 0);
+	wp_buf_printf(&text,
+		      "{\"issuer\":\"%s\",\"fetched_ms\":%lld,\"keys\":[",
+		      issuer_name, (long long)now_s * 1000);
+	assert_int_equal(wp_signing_open(pem, strlen(pem), &about, &text, NULL),
+			 WP_OK);
+	wp_buf_add_str(&text, "]}");
+	write_file(path, text.data, 0640);
+	wp_buf_release(&text);
+	free(path);
+}
+
 /* What lib/auth says to it, with the key that was made last. */
 static enum wp_err verify(struct fixture *f, int64_t now_s,
 			  struct wp_identity *out)
 {
-	static char empty[] = "", waypost[] = "waypost", sub[] = "sub";
+	static char empty[] = "", sub[] = "sub";
 	static char *claims[] = { sub, NULL };
-	char path[PATH_LEN];
-	char *files[] = { path, NULL };
 	struct wp_conf conf = { 0 };
 	struct wp_auth *auth = NULL;
 	enum wp_err rc;
 
-	(void)snprintf(path, sizeof(path), "%s/public.pem", f->dir);
-	write_file(path, f->public, 0644);
 	conf.auth.jwt_secret = empty;
 	conf.auth.jwt_secret_previous = empty;
-	conf.auth.public_key_files.items = files;
-	conf.auth.public_key_files.n = 1;
-	conf.auth.issuer = issuer_name;
-	conf.auth.audience = waypost;
+	conf.auth.issuer = empty;
+	conf.auth.audience = empty;
+	conf.auth.device_claim = empty;
 	conf.auth.identity_claims.items = claims;
 	conf.auth.identity_claims.n = 1;
 	conf.auth.max_token_bytes = 8192;
+	conf.auth.key_dir = f->dir;
+	conf.auth.key_max_age_hours = INT32_MAX; /* of keys of any time */
+	conf.accounts.enabled = true;
+	conf.accounts.issuer = issuer_name;
+	publish(f, &conf, now_s);
 	assert_int_equal(wp_auth_new(&auth, &conf, &f->err), WP_OK);
+	wp_auth_look(auth, 1000);
 	rc = wp_auth_verify(auth,
 			    &(struct wp_token){ f->token.data, f->token.len },
 			    now_s, out, &f->err);
@@ -191,8 +218,13 @@ static void our_own_verifier_lets_it_in_as_long_as_it_lives(void **state)
 	for (size_t i = 0; i < sizeof(algs) / sizeof(algs[0]); i++) {
 		add_key(f, algs[i], 1000 + (int64_t)i, NULL);
 		assert_int_equal(sign_at(f, NOW + (int64_t)i), WP_OK);
-		assert_int_equal(verify(f, NOW, &who), WP_OK);
+		assert_int_equal(verify(f, NOW + (int64_t)i, &who), WP_OK);
 		assert_string_equal(who.user.text, "urn:sm:user:bob");
+		assert_true(who.own.is_set);
+		assert_int_equal(who.own.sid[1], 0x11);
+		assert_int_equal(who.own.sid[15], 0xff);
+		assert_int_equal(who.own.generation, 7);
+		assert_string_equal(who.device, "phone-1");
 		assert_int_equal(who.expires_s, NOW + (int64_t)i + LIFETIME_S);
 		assert_int_equal(verify(f, NOW + LIFETIME_S + 2, &who),
 				 WP_ERR_DENIED);

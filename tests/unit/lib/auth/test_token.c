@@ -640,7 +640,8 @@ static void unfit_secrets_stop_the_start(void **state)
 	assert_string_equal(err.msg,
 			    "auth.jwt_secret: no key verifies tokens; set "
 			    "JWT_SECRET, auth.jwt_secret_file, "
-			    "auth.public_key_files or auth.issuers");
+			    "auth.public_key_files, auth.issuers or "
+			    "accounts.enabled");
 	conf = sound_conf();
 	conf.auth.identity_claims.n = 0;
 	assert_int_equal(wp_auth_new(&auth, &conf, &err), WP_ERR_INVAL);

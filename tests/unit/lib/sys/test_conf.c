@@ -71,7 +71,7 @@ static int clean_environment(void **state)
 	snprintf(path, sizeof(path), "%s/waypost.db", dir);
 	setenv("WAYPOST_STORE_SQLITE_PATH", path, 1);
 	/* Somebody must verify tokens. */
-	setenv("WAYPOST_AUTH_ISSUERS", "https://id.example aud=a", 1);
+	setenv("WAYPOST_AUTH_ISSUERS", "https://id.example aud=a ns=x", 1);
 	set_config("");
 	return 0;
 }
@@ -657,9 +657,11 @@ static void a_start_without_any_key_makes_nothing(void **state)
 	unsetenv("WAYPOST_AUTH_ISSUERS");
 	snprintf(path, sizeof(path), "%s/none.db", dir);
 	setenv("WAYPOST_STORE_SQLITE_PATH", path, 1);
+	setenv("WAYPOST_ACCOUNTS_ENABLED", "false", 1);
 	expect_refusal("auth.jwt_secret: no key verifies tokens; set "
 		       "JWT_SECRET, auth.jwt_secret_file, "
-		       "auth.public_key_files or auth.issuers");
+		       "auth.public_key_files, auth.issuers or "
+		       "accounts.enabled");
 	snprintf(path, sizeof(path), "%s/none.db-secret", dir);
 	assert_int_equal(access(path, F_OK), -1);
 	set_config("auth: {issuers: [\"https://a\", \"https://b\"]}\n");

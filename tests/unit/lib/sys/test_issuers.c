@@ -247,7 +247,7 @@ static void the_issuer_of_our_own_keys_is_no_other(void **state)
 static void who_could_name_users_of_our_own_is_refused(void **state)
 {
 	char text[] = "https://a";
-	char apart[] = "https://a ns=x";
+	char apart[] = "https://a ns=x", any[] = "https://a ns=x urns=any";
 	char *items[] = { text, NULL };
 	struct wp_conf conf = conf_of(items, WP_RUN_LOCAL);
 	struct wp_issuers *issuers = NULL;
@@ -260,7 +260,8 @@ static void who_could_name_users_of_our_own_is_refused(void **state)
 	assert_string_equal(err.msg,
 			    "auth.issuers: number 1 has the namespace of our "
 			    "own accounts: both could name the same mailbox; "
-			    "give it an ns= of its own");
+			    "give it an ns= of its own, or set "
+			    "accounts.enabled to false");
 	items[0] = apart;
 	assert_int_equal(wp_issuers_new(&issuers, &conf, &err), WP_OK);
 	wp_issuers_free(&issuers);
@@ -268,9 +269,66 @@ static void who_could_name_users_of_our_own_is_refused(void **state)
 	conf.accounts.issuer = text;
 	assert_int_equal(wp_issuers_new(&issuers, &conf, &err), WP_ERR_INVAL);
 	assert_string_equal(err.msg, "auth.issuers: number 1 is "
-				     "accounts.issuer, which is us");
+				     "accounts.issuer, which is us; call us "
+				     "something else there");
+	items[0] = any;
+	conf.accounts.issuer = apart;
+	assert_int_equal(wp_issuers_new(&issuers, &conf, &err), WP_ERR_INVAL);
+	assert_string_equal(err.msg, "auth.issuers: number 1 may name users of "
+				     "our own with urns=any; take it away, or "
+				     "set accounts.enabled to false");
+	items[0] = text;
+	conf.accounts.issuer = text;
 	conf.accounts.enabled = false;
 	assert_int_equal(wp_issuers_new(&issuers, &conf, &err), WP_OK);
+	wp_issuers_free(&issuers);
+}
+
+static void keys_of_others_do_not_sign_for_accounts(void **state)
+{
+	char *items[] = { NULL };
+	char name[] = "waypost";
+	struct wp_conf conf = conf_of(items, WP_RUN_LOCAL);
+	struct wp_issuers *issuers = NULL;
+	struct wp_error err;
+
+	(void)state;
+	conf.auth.issuer = name;
+	conf.accounts.issuer = name;
+	assert_int_equal(wp_issuers_new(&issuers, &conf, &err), WP_OK);
+	wp_issuers_free(&issuers);
+	conf.accounts.enabled = true;
+	assert_int_equal(wp_issuers_new(&issuers, &conf, &err), WP_ERR_INVAL);
+	assert_string_equal(err.msg,
+			    "auth.issuer: must not be accounts.issuer, whose "
+			    "tokens are verified with keys of their own; call "
+			    "one of them something else, or set "
+			    "accounts.enabled to false");
+}
+
+static void we_are_one_more_behind_all_others(void **state)
+{
+	char text[] = "https://a ns=x", name[] = "waypost";
+	char *items[] = { text, NULL };
+	struct wp_conf conf = conf_of(items, WP_RUN_LOCAL);
+	struct wp_issuers *issuers = NULL;
+
+	(void)state;
+	conf.accounts.issuer = name;
+	assert_int_equal(wp_issuers_new(&issuers, &conf, NULL), WP_OK);
+	assert_int_equal(wp_issuers_add_own(issuers, &conf, NULL), WP_OK);
+	assert_int_equal(issuers->n, 1);
+	conf.accounts.enabled = true;
+	assert_int_equal(wp_issuers_add_own(issuers, &conf, NULL), WP_OK);
+	assert_int_equal(issuers->n, 2);
+	assert_false(issuers->items[0].is_own);
+	assert_true(issuers->items[1].is_own);
+	assert_string_equal(issuers->items[1].text, "waypost");
+	assert_string_equal(issuers->items[1].audience, "waypost");
+	assert_string_equal(issuers->items[1].ns, "sm");
+	assert_false(issuers->items[1].has_any_urn);
+	assert_int_equal(issuers->items[1].claims.n, 1);
+	assert_string_equal(issuers->items[1].claims.items[0], "sub");
 	wp_issuers_free(&issuers);
 }
 
@@ -318,6 +376,8 @@ int main(void)
 		cmocka_unit_test(two_that_could_name_one_mailbox_are_refused),
 		cmocka_unit_test(the_issuer_of_our_own_keys_is_no_other),
 		cmocka_unit_test(who_could_name_users_of_our_own_is_refused),
+		cmocka_unit_test(keys_of_others_do_not_sign_for_accounts),
+		cmocka_unit_test(we_are_one_more_behind_all_others),
 		cmocka_unit_test(more_than_sixteen_are_refused),
 		cmocka_unit_test(an_id_is_half_of_a_sha256),
 	};

@@ -1,0 +1,169 @@
+"""Tokens of accounts.issuer: every lie that is tried with others' keys."""
+import json
+import re
+import secrets
+import time
+
+from devkit.jwk import Key
+from devkit.token import compact, mint
+from harness import E2eTest, Refused, User, new_stack, scratch
+from test_issuers import ISSUER, OfAnIssuer, put_keys
+
+OWN = "waypost"
+
+
+def urn(name):
+    """What sub is of who is called so."""
+    if isinstance(name, str) and re.fullmatch("[a-z0-9-]{1,40}", name):
+        return "urn:sm:user:" + name
+    return name
+
+
+def own_claims(**claims):
+    now = int(time.time())
+    return {"iss": OWN, "aud": [OWN], "iat": now, "exp": now + 600,
+            "sid": secrets.token_hex(16), "gen": 0, **claims}
+
+
+class OfOurOwn(OfAnIssuer):
+    """All that is tried with the static secret, with a key of our own."""
+
+    @classmethod
+    def make_stack(cls):
+        folder = scratch()
+        cls.key = Key(cls.alg)
+        put_keys(folder, OWN, [cls.key], 0)
+        stack = new_stack({"accounts": {"enabled": True},
+                           "auth": {"key_dir": folder}}, keys=False)
+        stack.token = lambda user, expires_in_s=3600, **claims: \
+            cls.key.token(own_claims(**{
+                "sub": urn(user), "exp": int(time.time()) + expires_in_s,
+                **claims}))
+        return stack
+
+    def sign(self, header, payload, secret=None):
+        if secret is not None:
+            return compact(secret, header, payload)
+        if isinstance(header, dict):
+            if header.get("alg") == "HS256":
+                header = {**header, "alg": self.alg, "kid": self.key.kid}
+        else:
+            header = header.replace(b"HS256", self.alg.encode())
+        if isinstance(payload, dict):
+            payload = own_claims(**payload)
+            if "sub" in payload:
+                payload["sub"] = urn(payload["sub"])
+        else:
+            said = json.dumps(own_claims(exp=None)).encode()
+            said = said.replace(b', "exp": null', b"")
+            payload = payload.replace(b'"bob"', b'"urn:sm:user:bob"')
+            payload = payload.replace(b'{"sub"', said[:-1] + b',"sub"', 1)
+        return self.key.compact(header, payload)
+
+    def test_other_algorithms_and_confusion_of_keys(self):
+        for alg in ("HS256", "HS384", "RS256", "PS256", "ES256", "EdDSA", "",
+                    None, 256, ["HS256"]):
+            for secret in (self.stack.jwt_secret, json.dumps(self.key.jwk()),
+                           ""):
+                token = compact(secret, {"alg": alg, "kid": self.key.kid},
+                                own_claims(sub="urn:sm:user:bob"))
+                with self.subTest(alg=alg):
+                    # A key of this kind may be new; nobody can say so here.
+                    self.assertIn(self.get("Bearer " + token).status,
+                                  (401, 503))
+
+    def test_first_identity_claim_counts_and_never_falls_back(self):
+        """sub is who it is, and nothing else."""
+        carol, dave = self.user(), self.user()
+        token = self.stack.token(dave.name, handle=carol.urn)
+        self.assert_accepted(dave.send(carol, b"for carol"))
+        self.messages(carol, 1)
+        both = User(self.stack, dave.name, token)
+        self.assertEqual(both.pull().json()["messages"], [])
+        self.assert_denied(self.sign({"alg": "HS256"}, own_claims(
+            handle="urn:sm:user:carol")))
+
+    def test_a_session_must_be_named(self):
+        for claims in ({"sid": None}, {"gen": None}, {"sid": "x"},
+                       {"sid": "0" * 31}, {"sid": 7}, {"gen": -1},
+                       {"gen": "0"}, {"gen": 1.5}, {"gen": 1 << 32}):
+            with self.subTest(claims):
+                self.assert_denied(self.stack.token("bob", **claims))
+
+    def test_it_must_be_for_us_and_of_our_namespace(self):
+        for claims in ({"aud": None}, {"aud": []}, {"aud": "app"},
+                       {"sub": "urn:corp:user:bob"}, {"sub": "bob"}):
+            with self.subTest(claims):
+                self.assert_denied(self.stack.token("bob", **claims))
+
+
+class OfOurOwnRsa(OfOurOwn):
+    alg = "RS256"
+
+
+class Beside(E2eTest):
+    """We and a provider, over HTTP and the socket."""
+
+    @classmethod
+    def make_stack(cls):
+        folder = scratch()
+        cls.ours, cls.theirs = Key("ES256", "a"), Key("ES256", "a")
+        cls.eddsa = Key("EdDSA", "e")
+        put_keys(folder, OWN, [cls.ours, cls.eddsa], 0)
+        put_keys(folder, ISSUER, [cls.theirs], 0)
+        return new_stack({"accounts": {"enabled": True}, "auth": {
+            "key_dir": folder, "issuers": [f"{ISSUER} aud=* ns=corp"]}},
+            keys=False)
+
+    def assert_let_in(self, token):
+        user = User(self.stack, "bob", token)
+        self.assert_status(user.pull(), 200)
+        with user.connect() as socket:
+            socket.expect("connected")
+
+    def assert_shut_out(self, token):
+        user = User(self.stack, "bob", token)
+        self.assert_error(user.pull(), 401, "unauthorized")
+        with self.assertRaises(Refused) as caught:
+            user.connect()
+        self.assertEqual(caught.exception.response.status, 401)
+
+    def test_each_key_signs_for_its_own_issuer(self):
+        own = own_claims(sub="urn:sm:user:bob")
+        other = {**own, "iss": ISSUER, "sub": "ann"}
+        self.assert_let_in(self.ours.token(own))
+        self.assert_let_in(self.theirs.token(other))
+        self.assert_shut_out(self.theirs.token(own))
+        self.assert_shut_out(self.ours.token(other))
+        # Neither what names us by another key, nor a key of another kind.
+        self.assert_shut_out(compact(self.stack.jwt_secret, {"alg": "HS256"},
+                                     own))
+        self.assert_shut_out(self.eddsa.token(own))
+        # And a provider names none of our users.
+        self.assert_shut_out(self.theirs.token({**own, "iss": ISSUER}))
+
+    def test_nobody_else_has_sessions_here(self):
+        """What says sid and gen with another key is of no session."""
+        sid = secrets.token_hex(16)
+        for token in (self.theirs.token({"iss": ISSUER, "sub": "ann",
+                                         "sid": sid, "gen": 1}),
+                      mint(self.stack.jwt_secret, "ann", sid=sid, gen=1)):
+            answer = User(self.stack, "ann", token).call(
+                "POST", "/api/auth/sessions/revoke", {"sessions": "others"})
+            self.assert_error(answer, 400, "bad_request")
+
+    def test_a_socket_goes_on_with_the_next_token_of_the_session(self):
+        sub = "urn:sm:user:" + secrets.token_hex(6)
+        first = own_claims(sub=sub, exp=int(time.time()) + 60)
+        with User(self.stack, sub, self.ours.token(first)).connect() as socket:
+            socket.expect("connected")
+            for token, said in (
+                    (self.ours.token({**first, "exp": first["exp"] + 600,
+                                      "gen": 1}), "refreshed"),
+                    (self.theirs.token({**first, "gen": 2}), "error"),
+                    (mint(self.stack.jwt_secret, sub), "error")):
+                socket.send_json({"type": "refresh", "token": token})
+                socket.expect(said)
+
+
+del E2eTest, OfAnIssuer

@@ -77,10 +77,12 @@ def scratch():
 def new_stack(config=None, **how):
     """Start a stack; everything is stopped when the run ends.
 
-    Without limits, unless config says how far they go: most that need one of
-    their own do more at once than users do.
+    Without limits and accounts, unless config says how far they go, or that
+    there are any: most that need a stack of their own do more at once than
+    users do, as whomever they like.
     """
-    settings = {"mailbox": {"partitions": PARTITIONS}}
+    settings = {"mailbox": {"partitions": PARTITIONS},
+                "accounts": {"enabled": False}}
     for section, values in (config or {}).items():
         settings.setdefault(section, {}).update(values)
     settings.setdefault("limits", no_limits())

@@ -186,8 +186,12 @@ class Stack:
             variable = f"WAYPOST_{section}_{key}".upper()
             return (self.base_env.get(variable) or
                     self.config.get(section, {}).get(key))
+        has_accounts = said("accounts", "enabled")
+        if has_accounts is None:  # the default
+            has_accounts = (self.base_env.get("WAYPOST_RUN_MODE") or
+                            self.config.get("run_mode")) != "production"
         return (bool(said("auth", "issuers")) or
-                str(said("accounts", "enabled")).lower() == "true")
+                str(has_accounts).lower() == "true")
 
     # ---- paths -------------------------------------------------------------
 

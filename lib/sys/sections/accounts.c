@@ -9,9 +9,10 @@ static const char *const algorithms[] = { "ES256", "RS256", NULL };
 
 static const struct wp_conf_key keys[] = {
 	{ "accounts.enabled", WP_CONF_AT(accounts.enabled),
-	  .type = WP_CONF_BOOL, .preset = "false",
+	  .type = WP_CONF_BOOL, .preset = "true", .in_production = "false",
 	  .help = "there are accounts, sessions and tokens of our own, and "
-		  "waypost-keys makes keys that sign these" },
+		  "waypost-keys makes keys that sign these; in production the "
+		  "default is false" },
 	{ "accounts.issuer", WP_CONF_AT(accounts.issuer),
 	  .type = WP_CONF_STRING, .preset = "waypost",
 	  .help = "what iss is in these tokens" },

@@ -43,6 +43,7 @@ class Context:
         self.is_sending = threading.Event()
         self.is_over = threading.Event()
         self._lock = threading.Lock()
+        self.clock_set_at = 0.0  # of Redis, for the last time
         self.odd = []  # answers that the contract does not know
         self.statuses = {}
 

@@ -39,6 +39,7 @@ KINDS = {
     "cold-locked": (4, 0.5, 7.0, ("cold",)),
     # long enough for messages to be on their way to it; then workers die
     "cold-death": (2, 0.02, 0.5, ("cold",)),
+    "accounts-locked": (2, 0.1, 3.0, ("accounts",)),
     "disk-full": (2, 0.5, 4.0, ("disk",)),
     # ahead or behind, and after a while back again
     "clock-step": (4, 0.5, 8.0, ("redis", "redis", "worker", "websocket",
@@ -112,7 +113,8 @@ class Faults:
         self.say = say
         self.clocks = clocks
         self.locks = {name: threading.Lock()
-                      for name in (*self.stack.programs, "cold", "disk")}
+                      for name in (*self.stack.programs, "cold", "accounts",
+                                   "disk")}
         self.done = {}
         self.skipped = 0
         self.notes = []
@@ -284,13 +286,18 @@ class Faults:
     def do_clock(self, step):
         if step.kind == "clock-death":
             self._send_to_sleeper()
-        self.clocks.set(step.target, step.ahead_s)
+        self._set_clock(step.target, step.ahead_s)
         try:
             if step.kind == "clock-death":
                 self._kill_workers()
             time.sleep(step.seconds)
         finally:
-            self.clocks.set(step.target, 0)
+            self._set_clock(step.target, 0)
+
+    def _set_clock(self, name, ahead_s):
+        self.clocks.set(name, ahead_s)
+        if name == "redis":
+            self.context.clock_set_at = self.context.now()
 
     def _send_to_sleeper(self):
         """Messages that must wait until somebody asks for them."""
@@ -327,6 +334,16 @@ class Faults:
                 self._kill_workers(lambda: database.execute("ROLLBACK"))
             else:
                 database.execute("ROLLBACK")
+        finally:
+            database.close()
+
+    def do_accounts(self, step):
+        database = sqlite3.connect(self.stack.path("accounts.db"), timeout=10,
+                                   isolation_level=None)
+        try:
+            database.execute("BEGIN IMMEDIATE")
+            time.sleep(step.seconds)
+            database.execute("ROLLBACK")
         finally:
             database.close()
 

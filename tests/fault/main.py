@@ -25,6 +25,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 sys.path[:0] = [HERE, os.path.join(ROOT, "tools")]
 
+import accounts  # noqa: E402
 import burdens  # noqa: E402
 import clients  # noqa: E402
 import remains  # noqa: E402
@@ -46,7 +47,7 @@ POKE_BOUND_S = 60 * SLOWNESS
 PROBES = 2
 EPISODE_S, ROUND_S = 240, 30
 PARTITIONS = 4
-WORKERS = WEBSOCKETS = POOLS = 2
+WORKERS = WEBSOCKETS = POOLS = ACCOUNTS = 2
 # Some of the programs that clients meet limit them, and closely.
 LIMITED = ("handlers-1", "websocket-1")
 LIMITS = "send=10/20,pull=10/20,ack=10/20"
@@ -122,8 +123,10 @@ class Episode:
                 build=self.options.build, workers=WORKERS,
                 websockets=WEBSOCKETS, pools=POOLS,
                 config={"mailbox": {"partitions": PARTITIONS},
-                        # So that there is a waypost-keys to be killed.
-                        "accounts": {"enabled": True},
+                        # Cheap: this is not about what a hash costs.
+                        "accounts": {"enabled": True, "registration": "open",
+                                     "argon2_memory_kib": 7168,
+                                     "argon2_passes": 1},
                         "worker": {"sweep_interval_ms": 100},
                         "limits": no_limits()},
                 program_env=self.program_env, slowness=SLOWNESS)
@@ -179,6 +182,8 @@ class Episode:
         self.prober = clients.Prober(self.context)
         self.flooder = burdens.Flooder(self.context)
         self.revoked = revoked.Revoked(self.context, SLOWNESS, POKE_BOUND_S)
+        self.accounts = [accounts.Accounts(self.context, number)
+                         for number in range(ACCOUNTS)]
         self.damage = burdens.Damage(self.stack, PARTITIONS)
         self.damage.do()
         for client in self.everybody():
@@ -191,7 +196,8 @@ class Episode:
         self.summary()
 
     def everybody(self):
-        return self.senders + self.receivers + [self.flooder, self.revoked]
+        return self.senders + self.receivers + [
+            self.flooder, self.revoked] + self.accounts
 
     # ---- a round ----
 
@@ -213,6 +219,9 @@ class Episode:
         self.wake_sleepers()
         if not self.await_all(lambda: self.revoked.refused > 0):
             self.add("stuck", "nobody whose session was revoked is refused")
+        if not self.await_all(lambda: all(one.refused > 0
+                                          for one in self.accounts)):
+            self.add("stuck", "nobody logs in and out again")
         self.judge()
 
     def mark(self, text):
@@ -386,6 +395,10 @@ class Episode:
         found, self.revoked.found = self.revoked.found, []
         for text in found:
             self.add("revoked", text)
+        for one in self.accounts:
+            found, one.found = one.found, []
+            for kind, text in found:
+                self.add(kind, text)
         history = self.context.history.frozen()
         self.take(check(history, self.context.now(), POKE_BOUND_S,
                         is_drained=True), history)
@@ -411,10 +424,26 @@ class Episode:
                     self.add("repaired", f"{name} {text}")
         if not self.await_all(self.stack.is_ready):
             self.add("not_ready", "/readyz is not 200 at the end")
+        self.lose_everything()
+
+    def lose_everything(self):
+        """Nobody has to log in again, and nobody is let in who left."""
+        self.mark("Redis forgets everything")
+        accounts.lose_everything(self.stack)
+        for one in self.accounts:
+            one.found.clear()
+            if not self.await_all(one.holds):
+                self.add("stuck", f"{one.name}: sessions are not answered")
+            for kind, text in one.found:
+                self.add(kind, text)
 
     def drain_all(self):
         self.mark("draining")
         self.revoked.stop()
+        for one in self.accounts:
+            one.stop()
+            if not self.await_all(one.holds):
+                self.add("stuck", f"{one.name}: sessions are not answered")
         for name in self.users():
             if not self.await_all(lambda one=name: self.drain(one)):
                 self.add("stuck", f"{name} cannot be drained")

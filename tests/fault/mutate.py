@@ -80,6 +80,33 @@ MUTATIONS = (
           "\t       wp_revoke_is_fresh(&revocations->reader,\n")],
         {"revoked", "stuck"}, "cold-locked"),
     Mutation(
+        "end-backwards", "a logout ends in Redis first, and in the store then",
+        [("handlers/handle_auth_logout.c",
+          "\tif (result != WP_OK && result != WP_ERR_NOTFOUND)\n"
+          "\t\treturn fail(call);\n\treturn wp_sessions_end(\n",
+          "\t(void)logout;\n"
+          "\treturn result != WP_OK && result != WP_ERR_NOTFOUND\n"
+          "\t\t       ? fail(call)\n\t\t       : on_ended(call, true);\n"
+          "}\n\nstatic bool then_the_row(struct wp_call *call, bool is_done)\n"
+          "{\n\tstruct logout *logout = call->state;\n\n"
+          "\treturn !is_done ? fail(call)\n"
+          "\t\t\t: wp_session_desk(call, &logout->in.session,\n"
+          "\t\t\t\t\t  remove_row, on_removed);\n"
+          "}\n\nstatic bool first_redis(struct wp_call *call)\n{\n"
+          "\tstruct logout *logout = call->state;\n\n"
+          "\treturn wp_sessions_end(\n"),
+         ("handlers/handle_auth_logout.c", "\t\ton_ended);\n",
+          "\t\tthen_the_row);\n"),
+         ("handlers/handle_auth_logout.c",
+          "\treturn wp_session_desk(call, &logout->in.session, remove_row,\n"
+          "\t\t\t       on_removed);\n", "\treturn first_redis(call);\n")],
+        {"let_in"}, "accounts-locked"),
+    Mutation(
+        "log-out-the-deaf", "who did not hear may come back for a minute only",
+        [(SCRIPTS + "session_refresh.lua", "  if not is_used then\n",
+          "  if not is_used and age_ms <= grace_ms then\n")],
+        {"logged_out"}, "cold-locked"),
+    Mutation(
         "reorder", "some messages show up two seconds later than others",
         [("lib/mailbox/hot_walk.c",
           "\tplace->has_after = true;\n\tif (expires_ms <= walk->now_ms) {",

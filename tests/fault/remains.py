@@ -16,7 +16,8 @@ EMPTY = {
 }
 GONE = ("hot:", "hot!:", "online:", "due:", "at:", "rebuild", "reindex",
         "intent", "index:")
-STAY = ("owner", "fence", "gate", "cold", "idem:", "seen:", "live", "rate:")
+STAY = ("owner", "fence", "gate", "cold", "idem:", "seen:", "live", "rate:",
+        "session:", "sessions:", "login:")
 
 
 def in_redis(redis, daemons):

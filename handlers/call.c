@@ -298,21 +298,20 @@ static bool is_utf8_name(const char *text)
 }
 
 /*
- * Is the body said to be JSON? application/json in any case, parameters
- * allowed, but no charset other than UTF-8 (RFC 9110 section 8.3).
+ * Is the body said to be of a media type? In any case, parameters allowed, but
+ * no charset other than UTF-8 (RFC 9110 section 8.3).
  */
-static bool is_json(const struct wp_req *req)
+static bool is_of_type(const struct wp_req *req, const char *wanted)
 {
-	static const char wanted[] = "application/json";
 	static const char charset[] = "charset=";
 	const char *type = wp_req_param(req, "CONTENT_TYPE", NULL);
 
 	if (type == NULL)
 		return false;
 	type = skip_blanks(type);
-	if (strncasecmp(type, wanted, sizeof(wanted) - 1) != 0)
+	if (strncasecmp(type, wanted, strlen(wanted)) != 0)
 		return false;
-	type = skip_blanks(type + sizeof(wanted) - 1);
+	type = skip_blanks(type + strlen(wanted));
 	while (*type == ';') {
 		type = skip_blanks(type + 1);
 		if (strncasecmp(type, charset, sizeof(charset) - 1) == 0 &&
@@ -401,7 +400,7 @@ static enum wp_err read_body(const struct wp_req *req, size_t max_bytes,
 	return WP_OK;
 }
 
-bool wp_call_read_json(struct wp_call *call, size_t max_bytes)
+static bool read_typed(struct wp_call *call, const char *type, size_t max_bytes)
 {
 	struct wp_error err;
 
@@ -410,10 +409,13 @@ bool wp_call_read_json(struct wp_call *call, size_t max_bytes)
 			      "the Content-Type header is given twice");
 		return false;
 	}
-	if (!is_json(&call->req)) {
+	if (!is_of_type(&call->req, type)) {
+		(void)wp_error_set(&err, WP_ERR_INVAL,
+				   "the body must be sent as Content-Type: "
+				   "%s, in UTF-8",
+				   type);
 		wp_resp_error(&call->resp, 415, "unsupported_media_type",
-			      "the body must be sent as Content-Type: "
-			      "application/json, in UTF-8");
+			      err.msg);
 		return false;
 	}
 	switch (read_body(&call->req, max_bytes, &call->body, &err)) {
@@ -429,6 +431,16 @@ bool wp_call_read_json(struct wp_call *call, size_t max_bytes)
 		wp_resp_internal(&call->resp);
 		return false;
 	}
+}
+
+bool wp_call_read_json(struct wp_call *call, size_t max_bytes)
+{
+	return read_typed(call, "application/json", max_bytes);
+}
+
+bool wp_call_read_form(struct wp_call *call, size_t max_bytes)
+{
+	return read_typed(call, "application/x-www-form-urlencoded", max_bytes);
 }
 
 size_t wp_call_body_max(const struct wp_conf *conf)

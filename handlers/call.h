@@ -144,6 +144,8 @@ bool wp_call_desk(struct wp_call *call, const struct wp_call_work *work);
  * call->body. False when call->resp holds the error.
  */
 bool wp_call_read_json(struct wp_call *call, size_t max_bytes);
+/* The same of a form: application/x-www-form-urlencoded. */
+bool wp_call_read_form(struct wp_call *call, size_t max_bytes);
 
 /* A thousand ids of an ack fit, with every character written as an escape. */
 enum { WP_ACK_BODY_MAX = 256 * 1024 };
@@ -151,6 +153,9 @@ enum { WP_ACK_BODY_MAX = 256 * 1024 };
 enum { WP_NOTIFY_BODY_MAX = 40 * 1024 };
 /* What back ends order, but for that. */
 enum { WP_ADMIN_BODY_MAX = 8 * 1024 };
+
+/* A logout token of the longest, with every character of it escaped. */
+enum { WP_LOGOUT_BODY_MAX = 32 * 1024 };
 
 /* The most that any of them reads. */
 size_t wp_call_body_max(const struct wp_conf *conf);

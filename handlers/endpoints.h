@@ -60,6 +60,8 @@
 	    WORK)                                                              \
 	ROW(auth_sessions_revoke, "/api/auth/sessions/revoke", NULL, WP_POST,  \
 	    USER, SESSION, WORK)                                               \
+	ROW(auth_backchannel_logout, "/api/auth/backchannel-logout", NULL,     \
+	    WP_POST, ANYBODY, NONE, WORK)                                      \
 	ROW(jwks, "/.well-known/jwks.json", NULL, WP_GET, ANYBODY, NONE, NONE) \
 	ROW(oauth_server, "/.well-known/oauth-authorization-server", NULL,     \
 	    WP_GET, ANYBODY, NONE, NONE)                                       \

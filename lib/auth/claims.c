@@ -28,8 +28,7 @@ enum wp_err wp_deny_form(enum wp_err fault, struct wp_denial *why)
 
 /* ---- times ---- */
 
-/* The member as a NumericDate, its fraction cut off. */
-static bool read_time(const struct wp_member *member, int64_t *out)
+bool wp_claim_time(const struct wp_member *member, int64_t *out)
 {
 	struct wp_json_slice number;
 	char text[NUMBER_MAX + 1];
@@ -60,13 +59,14 @@ static enum wp_err check_times(const struct wp_member *claims,
 
 	if (!claims[EXP].is_there)
 		return wp_deny(why, WP_REFUSED_OTHER, "the token has no exp");
-	if (!read_time(&claims[EXP], &out->expires_s))
+	if (!wp_claim_time(&claims[EXP], &out->expires_s))
 		return wp_deny(why, WP_REFUSED_OTHER,
 			       "the token's exp is no time in seconds");
 	if (now_s >= out->expires_s + rules->leeway_s)
 		return wp_deny(why, WP_REFUSED_EXPIRED,
 			       "the token has expired");
-	if (claims[IAT].is_there && !read_time(&claims[IAT], &out->issued_s))
+	if (claims[IAT].is_there &&
+	    !wp_claim_time(&claims[IAT], &out->issued_s))
 		return wp_deny(why, WP_REFUSED_OTHER,
 			       "the token's iat is no time in seconds");
 	/* Nobody revokes what is still to come. */
@@ -75,7 +75,7 @@ static enum wp_err check_times(const struct wp_member *claims,
 			       "the token is not valid yet");
 	if (!claims[NBF].is_there)
 		return WP_OK;
-	if (!read_time(&claims[NBF], &from))
+	if (!wp_claim_time(&claims[NBF], &from))
 		return wp_deny(why, WP_REFUSED_OTHER,
 			       "the token's nbf is no time in seconds");
 	if (now_s + rules->leeway_s < from)
@@ -106,16 +106,15 @@ static bool has_audience(const struct wp_member *aud, const char *want)
 	return found && js.err == NULL;
 }
 
-static enum wp_err check_parties(const struct wp_member *claims,
-				 const struct wp_claim_rules *rules,
-				 struct wp_denial *why)
+enum wp_err wp_claims_parties(const struct wp_member *iss,
+			      const struct wp_member *aud,
+			      const struct wp_claim_rules *rules,
+			      struct wp_denial *why)
 {
-	if (rules->issuer[0] != '\0' &&
-	    !wp_member_is(&claims[ISS], rules->issuer))
+	if (rules->issuer[0] != '\0' && !wp_member_is(iss, rules->issuer))
 		return wp_deny(why, WP_REFUSED_ISSUER,
 			       "the token is from another issuer");
-	if (rules->audience[0] != '\0' &&
-	    !has_audience(&claims[AUD], rules->audience))
+	if (rules->audience[0] != '\0' && !has_audience(aud, rules->audience))
 		return wp_deny(why, WP_REFUSED_AUDIENCE,
 			       "the token is for another audience");
 	return WP_OK;
@@ -252,10 +251,8 @@ enum wp_err wp_name_hash(const char *issuer, const char *name, size_t name_len,
 	return rc;
 }
 
-/* What is no string has no name. False when memory is exhausted. */
-static bool read_name(const struct wp_member *iss,
-		      const struct wp_member *claim,
-		      uint8_t out[WP_NAME_HASH_LEN])
+bool wp_claim_name(const struct wp_member *iss, const struct wp_member *claim,
+		   uint8_t out[WP_NAME_HASH_LEN])
 {
 	struct wp_json_slice slice;
 	struct wp_buf text;
@@ -291,8 +288,8 @@ static enum wp_err read_names(const struct wp_member *claims,
 				  text.len == 0 || !claims[IAT].is_there))
 		return wp_deny(why, WP_REFUSED_OTHER,
 			       "the token lacks sub or iat");
-	if (!read_name(&claims[ISS], &claims[SUB], out->subject) ||
-	    !read_name(&claims[ISS], &claims[SID], out->session))
+	if (!wp_claim_name(&claims[ISS], &claims[SUB], out->subject) ||
+	    !wp_claim_name(&claims[ISS], &claims[SID], out->session))
 		return wp_deny(why, WP_REFUSED_OTHER,
 			       "the token could not be read");
 	return read_device(&claims[DEVICE], out, why);
@@ -362,7 +359,8 @@ enum wp_err wp_claims_read(const char *json, size_t len,
 		return wp_deny_form(rc, why);
 	rc = check_times(members, rules, now_s, out, why);
 	if (rc == WP_OK)
-		rc = check_parties(members, rules, why);
+		rc = wp_claims_parties(&members[ISS], &members[AUD], rules,
+				       why);
 	if (rc == WP_OK)
 		rc = read_names(members, rules, out, why);
 	if (rc == WP_OK)
@@ -381,7 +379,7 @@ enum wp_err wp_claims_peek(const char *json, size_t len, struct wp_claimed *out,
 	*out = (struct wp_claimed){ .iss = members[0] };
 	if (rc != WP_OK)
 		return wp_deny_form(rc, why);
-	if (members[1].is_there && !read_time(&members[1], &out->issued_s))
+	if (members[1].is_there && !wp_claim_time(&members[1], &out->issued_s))
 		out->issued_s = 0;
 	return WP_OK;
 }

@@ -45,6 +45,24 @@ enum wp_err wp_claims_read(const char *json, size_t len,
 			   struct wp_identity *out,
 			   struct wp_denial *why) WP_MUST_USE;
 
+/* ---- parts of that, for tokens that say something else ---- */
+
+/* The member as a NumericDate, its fraction cut off; false when it is none. */
+bool wp_claim_time(const struct wp_member *member, int64_t *out);
+
+/* Who made it, and for whom? Errors: WP_ERR_DENIED */
+enum wp_err wp_claims_parties(const struct wp_member *iss,
+			      const struct wp_member *aud,
+			      const struct wp_claim_rules *rules,
+			      struct wp_denial *why) WP_MUST_USE;
+
+/*
+ * wp_name_hash() of iss and a claim. What is no string has no name, and out is
+ * left alone. False when memory is exhausted.
+ */
+bool wp_claim_name(const struct wp_member *iss, const struct wp_member *claim,
+		   uint8_t out[WP_NAME_HASH_LEN]);
+
 /* "the token holds …": what wp_members_find() found. Returns: WP_ERR_DENIED */
 enum wp_err wp_deny_form(enum wp_err fault, struct wp_denial *why);
 

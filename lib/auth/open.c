@@ -77,7 +77,7 @@ static enum wp_token_type type_of(const struct wp_json_slice *typ)
 		const char *name;
 		enum wp_token_type type;
 	} types[] = {
-		{ "JWT", WP_TOKEN_ACCESS },
+		{ "JWT", WP_TOKEN_PLAIN },
 		{ "at+jwt", WP_TOKEN_ACCESS }, /* RFC 9068 section 2.1 */
 		{ "application/at+jwt", WP_TOKEN_ACCESS },
 		{ "logout+jwt", WP_TOKEN_LOGOUT },
@@ -121,7 +121,7 @@ static enum wp_err read_header(const char *json, size_t len, struct header *out,
 		return malformed(why, "the token's kid is no string");
 	if (members[TYP].is_there && !wp_member_string(&members[TYP], &text))
 		return malformed(why, "the token's typ is no string");
-	out->type = members[TYP].is_there ? type_of(&text) : WP_TOKEN_ACCESS;
+	out->type = members[TYP].is_there ? type_of(&text) : WP_TOKEN_PLAIN;
 	if (!wp_member_string(&members[ALG], &text))
 		return malformed(why, "the token names no algorithm");
 	out->alg = wp_alg_named(&text);

@@ -22,7 +22,8 @@ struct wp_token {
 
 /* What it is for, by its typ. */
 enum wp_token_type {
-	WP_TOKEN_ACCESS, /* JWT, at+jwt (RFC 9068), or not said */
+	WP_TOKEN_PLAIN,  /* JWT, or not said: it depends on what is in it */
+	WP_TOKEN_ACCESS, /* at+jwt (RFC 9068) */
 	WP_TOKEN_LOGOUT, /* logout+jwt (OpenID Connect Back-Channel Logout) */
 	WP_TOKEN_OTHER,
 };

@@ -12,7 +12,7 @@
 
 #include "lib/base/digest.h"
 
-enum kind { USER, SUBJECT, SESSION, KINDS };
+enum kind { USER, SUBJECT, SESSION, BARE, KINDS };
 
 enum {
 	HASH_BYTES = WP_REVOKED_KEY_BYTES - 1,
@@ -26,6 +26,7 @@ static const uint8_t letters[KINDS] = {
 	[USER] = 'u',
 	[SUBJECT] = 's',
 	[SESSION] = 'i',
+	[BARE] = 'b',
 };
 
 struct entry {
@@ -75,6 +76,12 @@ void wp_revoked_key_session(struct wp_revoked_key *out,
 			    const uint8_t hash[WP_NAME_HASH_LEN])
 {
 	make_key(out, SESSION, hash);
+}
+
+void wp_revoked_key_bare(struct wp_revoked_key *out,
+			 const uint8_t hash[WP_NAME_HASH_LEN])
+{
+	make_key(out, BARE, hash);
 }
 
 /* KINDS for none that is known. */
@@ -294,6 +301,13 @@ bool wp_revoked_has(const struct wp_revoked *revoked,
 		if (is_dead(revoked, &q))
 			return true;
 	}
+	if (revoked->n_of[BARE] > 0 && !is_zero(who->subject) &&
+	    is_zero(who->session)) {
+		q.kind = BARE;
+		q.hash = who->subject;
+		if (is_dead(revoked, &q))
+			return true;
+	}
 	return false;
 }
 
@@ -316,6 +330,7 @@ bool wp_revoked_has_marks(const struct wp_revoked *revoked,
 		[USER] = marks->user,
 		[SUBJECT] = marks->subject,
 		[SESSION] = marks->session,
+		[BARE] = marks->session == 0 ? marks->subject : 0,
 	};
 	struct question q = { .hash_len = sizeof(uint64_t),
 			      .issued_s = marks->issued_s,

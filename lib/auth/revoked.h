@@ -4,8 +4,9 @@
  * A token proves what was true when it was issued. What has changed since is in
  * this table: an entry is about a user, a subject of an issuer, or one of its
  * sessions, and holds for tokens that were issued up to then; a session never
- * begins anew, so its entry holds for all. A token that does not say when it
- * was issued counts as older than any entry.
+ * begins anew, so its entry holds for all. Where a session ends whose tokens
+ * may not name it, an entry is about what a subject has without a session. A
+ * token that does not say when it was issued counts as older than any entry.
  *
  * Does no I/O. Where the entries come from: lib/mailbox/revoke.h.
  *
@@ -42,6 +43,9 @@ void wp_revoked_key_subject(struct wp_revoked_key *out,
 			    const uint8_t hash[WP_NAME_HASH_LEN]);
 void wp_revoked_key_session(struct wp_revoked_key *out,
 			    const uint8_t hash[WP_NAME_HASH_LEN]);
+/* Of a subject what names no session; hash: the subject's. */
+void wp_revoked_key_bare(struct wp_revoked_key *out,
+			 const uint8_t hash[WP_NAME_HASH_LEN]);
 
 /* Is it of a kind that is known here? */
 bool wp_revoked_key_is_sound(const struct wp_revoked_key *key);

@@ -13,6 +13,7 @@
 #include "lib/auth/claims.h"
 #include "lib/auth/keys.h"
 #include "lib/auth/keyset.h"
+#include "lib/auth/logout.h"
 #include "lib/auth/open.h"
 #include "lib/base/clock.h"
 
@@ -251,7 +252,8 @@ enum wp_err wp_auth_verify(const struct wp_auth *auth,
 	memset(out, 0, sizeof(*out));
 	rc = wp_open(&auth->signers, token, now_s, &opened, &why);
 	out->issuer = (uint8_t)opened.issuer;
-	if (rc == WP_OK && opened.type != WP_TOKEN_ACCESS)
+	if (rc == WP_OK && opened.type != WP_TOKEN_ACCESS &&
+	    opened.type != WP_TOKEN_PLAIN)
 		rc = wp_deny(&why, WP_REFUSED_OTHER,
 			     "the token is of another type");
 	if (rc == WP_OK)
@@ -261,6 +263,48 @@ enum wp_err wp_auth_verify(const struct wp_auth *auth,
 				? &auth->issuer_rules[opened.issuer - 1]
 				: &auth->rules,
 			now_s, out, &why);
+	wp_opened_release(&opened);
+	return conclude(auth, rc, &why, err);
+}
+
+/* What logout tokens of an issuer are held against. */
+static struct wp_claim_rules logout_rules(const struct wp_auth *auth,
+					  size_t issuer)
+{
+	const char *audience = wp_keyset_issuers(auth->signers.keyset)
+				       ->items[issuer - 1]
+				       .logout_audience;
+	struct wp_claim_rules rules = auth->issuer_rules[issuer - 1];
+
+	if (audience != NULL)
+		rules.audience = audience;
+	return rules;
+}
+
+enum wp_err wp_auth_verify_logout(const struct wp_auth *auth,
+				  const struct wp_token *token, int64_t now_s,
+				  struct wp_logout *out, struct wp_error *err)
+{
+	struct wp_claim_rules rules;
+	struct wp_opened opened;
+	struct wp_denial why;
+	enum wp_err rc;
+
+	*out = (struct wp_logout){ 0 };
+	rc = wp_open(&auth->signers, token, now_s, &opened, &why);
+	out->issuer = opened.issuer;
+	/* Whose keys are ours says `waypost session revoke`. */
+	if (rc == WP_OK && opened.issuer == 0)
+		rc = wp_deny(&why, WP_REFUSED_ISSUER,
+			     "the token is of no issuer that is known here");
+	if (rc == WP_OK && opened.type != WP_TOKEN_LOGOUT &&
+	    opened.type != WP_TOKEN_PLAIN)
+		rc = wp_deny(&why, WP_REFUSED_OTHER,
+			     "the token is of another type");
+	if (rc == WP_OK) {
+		rules = logout_rules(auth, opened.issuer);
+		rc = wp_logout_read(out, &opened, &rules, now_s, &why);
+	}
 	wp_opened_release(&opened);
 	return conclude(auth, rc, &why, err);
 }

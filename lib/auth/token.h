@@ -19,6 +19,7 @@
 #include <stdint.h>
 
 #include "lib/auth/identity.h"
+#include "lib/auth/logout.h"
 #include "lib/auth/open.h"
 #include "lib/auth/refused.h"
 #include "lib/base/buf.h"
@@ -109,6 +110,19 @@ enum wp_err wp_auth_open(const struct wp_auth *auth,
 			 const struct wp_token *token, int64_t now_s,
 			 struct wp_opened *out,
 			 struct wp_error *err) WP_MUST_USE;
+
+/*
+ * Verify what a provider says about somebody who has logged out: a Logout
+ * Token, which lets nobody in.
+ *
+ * out:     also after an error it has the issuer
+ * Errors:  as wp_auth_verify()
+ * Source:  OpenID Connect Back-Channel Logout 1.0 section 2.6
+ */
+enum wp_err wp_auth_verify_logout(const struct wp_auth *auth,
+				  const struct wp_token *token, int64_t now_s,
+				  struct wp_logout *out,
+				  struct wp_error *err) WP_MUST_USE;
 
 /*
  * The token inside an Authorization header value: "Bearer <token>", scheme in

@@ -23,18 +23,35 @@ enum {
 
 /* ---- saying ---- */
 
-void wp_revoke_build(struct wp_cmd *cmd, const struct wp_revoked_key *keys,
-		     size_t n, int64_t keep_s)
+static void add_keys(struct wp_cmd *cmd, const struct wp_revoked_key *keys,
+		     size_t n)
 {
 	char text[KEY_DIGITS + 1];
 
 	assert(n > 0 && n <= WP_REVOKE_MAX);
-	wp_cmd_script_key(cmd, WP_SCRIPT_REVOKE, STREAM);
-	wp_cmd_int(cmd, keep_s);
 	for (size_t i = 0; i < n; i++) {
 		wp_hex_write(text, keys[i].bytes, sizeof(keys[i].bytes));
 		wp_cmd_add(cmd, text, KEY_DIGITS);
 	}
+}
+
+void wp_revoke_build(struct wp_cmd *cmd, const struct wp_revoked_key *keys,
+		     size_t n, int64_t keep_s)
+{
+	wp_cmd_script_key(cmd, WP_SCRIPT_REVOKE, STREAM);
+	wp_cmd_int(cmd, keep_s);
+	wp_cmd_str(cmd, "");
+	add_keys(cmd, keys, n);
+}
+
+void wp_revoke_until_build(struct wp_cmd *cmd,
+			   const struct wp_revoked_key *keys, size_t n,
+			   const struct wp_revoke_until *when)
+{
+	wp_cmd_script_key(cmd, WP_SCRIPT_REVOKE, STREAM);
+	wp_cmd_int(cmd, when->keep_s);
+	wp_cmd_int(cmd, when->until_s);
+	add_keys(cmd, keys, n);
 }
 
 enum wp_err wp_revoke_parse(const struct wp_reply *reply)

@@ -35,6 +35,15 @@ enum {
  */
 void wp_revoke_build(struct wp_cmd *cmd, const struct wp_revoked_key *keys,
 		     size_t n, int64_t keep_s);
+
+/* The same of what was issued until a time, in seconds since 1970. */
+struct wp_revoke_until {
+	int64_t until_s;
+	int64_t keep_s;
+};
+void wp_revoke_until_build(struct wp_cmd *cmd,
+			   const struct wp_revoked_key *keys, size_t n,
+			   const struct wp_revoke_until *when);
 /* Errors: WP_ERR_UNAVAIL  no usable answer: call again */
 enum wp_err wp_revoke_parse(const struct wp_reply *reply) WP_MUST_USE;
 

@@ -192,10 +192,11 @@ static bool is_namespace(const char *ns)
 static enum wp_err read_option(const struct reading *reading,
 			       const struct piece *option)
 {
-	static const char *const names[] = { "aud", "ns", "jwks" };
+	static const char *const names[] = { "aud", "logout_aud", "ns",
+					     "jwks" };
 	struct wp_issuer *issuer = reading->issuer;
-	char **const places[] = { &issuer->audience, &issuer->ns,
-				  &issuer->jwks_url };
+	char **const places[] = { &issuer->audience, &issuer->logout_audience,
+				  &issuer->ns, &issuer->jwks_url };
 	const char *equals = memchr(option->at, '=', option->len);
 	struct piece name, value;
 
@@ -220,8 +221,8 @@ static enum wp_err read_option(const struct reading *reading,
 			return bad(reading, "has an option twice");
 		return keep(reading, places[i], &value);
 	}
-	return bad(reading, "has an option that is none of aud=, ns=, "
-			    "urns=any, claims=, jwks=");
+	return bad(reading, "has an option that is none of aud=, "
+			    "logout_aud=, ns=, urns=any, claims=, jwks=");
 }
 
 static enum wp_err judge_url(const struct reading *reading, const char *url,
@@ -447,6 +448,7 @@ void wp_issuers_free(struct wp_issuers **issuers)
 
 		free(issuer->text);
 		free(issuer->audience);
+		free(issuer->logout_audience);
 		free(issuer->ns);
 		free(issuer->jwks_url);
 		for (size_t k = 0; k < issuer->claims.n; k++)

@@ -25,6 +25,9 @@ enum {
 struct wp_issuer {
 	char *text;     /* what iss is, byte for byte */
 	char *audience; /* what aud must contain; NULL: anything will do */
+	/* What aud of a logout token must contain; NULL: what that of others
+	 * must. */
+	char *logout_audience;
 	char *ns;       /* urn:<ns>:… is what its tokens may name; "sm" */
 	char *jwks_url; /* NULL: by discovery */
 	/* The first of these that a token has is the caller; 1 to 16 names. */

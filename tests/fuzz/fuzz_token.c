@@ -1,8 +1,12 @@
-/* A token from a stranger: bounded, and whoever it names has a sound name. */
+/*
+ * A token from a stranger: bounded, and whoever it names has a sound name; and
+ * what a provider says of a logout.
+ */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/auth/claims.h"
 #include "lib/auth/token_cache.h"
 #include "lib/base/buf.h"
 #include "lib/base/digest.h"
@@ -101,6 +105,33 @@ static void judge_signed(const struct wp_auth *auth, const uint8_t *data,
 	wp_buf_release(&token);
 }
 
+/* The payload of a logout token whose signature was good. */
+static void judge_logout(const uint8_t *data, size_t size)
+{
+	static const struct wp_claim_rules rules = {
+		.issuer = "https://id.example",
+		.audience = "app",
+		.leeway_s = 30,
+	};
+	char *payload = malloc(size > 0 ? size : 1); /* exactly, for ASan */
+	struct wp_logout says = { .issuer = 1 };
+	struct wp_denial why = { 0 };
+	enum wp_err rc;
+
+	if (payload == NULL)
+		return;
+	memcpy(payload, data, size);
+	rc = wp_logout_read(
+		&says,
+		&(struct wp_opened){ .payload = payload, .payload_len = size },
+		&rules, NOW, &why);
+	if (rc == WP_OK ? says.n < 1 || says.n > WP_LOGOUT_KEYS_MAX ||
+				  !wp_revoked_key_is_sound(&says.keys[0])
+			: rc != WP_ERR_DENIED || why.sentence == NULL)
+		abort();
+	free(payload);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct wp_auth *auth; /* keys are parsed once, as in a server */
@@ -112,6 +143,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	judge(auth, (const char *)data, size);
 	judge_remembered(auth, (const char *)data, size);
 	judge_signed(auth, data, size);
+	judge_logout(data, size);
 
 	value = malloc(size + 1);
 	if (value == NULL)

@@ -120,6 +120,29 @@ static void what_is_revoked_is_heard_once(void **state)
 	wp_revoked_free(&ear.table);
 }
 
+static void what_was_issued_until_then_is_out(void **state)
+{
+	struct wp_world *w = *state;
+	const struct wp_revoked_key key = user_key("bob");
+	const struct wp_revoke_until when = { .until_s = redis_now_s(w) - 600,
+					      .keep_s = KEEP_S };
+	struct wp_identity who = { .issued_s = when.until_s };
+	struct wp_reply *reply;
+	struct ear ear;
+
+	open_ear(&ear);
+	assert_int_equal(wp_urn_parse(&who.user, "bob", 3, NULL), WP_OK);
+	wp_revoke_until_build(&w->cmd, &key, 1, &when);
+	reply = wp_world_do(w);
+	assert_int_equal(wp_revoke_parse(reply), WP_OK);
+	wp_reply_free(&reply);
+	assert_int_equal(hear(w, &ear, RUN), WP_REVOKE_DONE);
+	assert_true(wp_revoked_has(ear.table, &who, redis_now_s(w)));
+	who.issued_s++;
+	assert_false(wp_revoked_has(ear.table, &who, redis_now_s(w)));
+	wp_revoked_free(&ear.table);
+}
+
 static void a_new_life_of_redis_is_heard_from_the_beginning(void **state)
 {
 	struct wp_world *w = *state;
@@ -319,6 +342,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		WORLD_TEST(what_is_revoked_is_heard_once),
+		WORLD_TEST(what_was_issued_until_then_is_out),
 		WORLD_TEST(a_new_life_of_redis_is_heard_from_the_beginning),
 		WORLD_TEST(more_than_an_answer_holds_is_heard_at_once),
 		WORLD_TEST(what_nobody_wrote_like_that_is_passed_over),

@@ -36,6 +36,7 @@ local PATHS = { -- and what a 405 of lighttpd's says of them
   ['/api/presence'] = GET, ['/api/ticket'] = POST, ['/api/notify'] = POST,
   ['/api/admin/revoke'] = POST,
   ['/api/auth/refresh'] = POST, ['/api/auth/logout'] = POST,
+  ['/api/auth/backchannel-logout'] = POST,
   ['/api/auth/sessions'] = GET, ['/api/auth/sessions/revoke'] = POST,
   ['/.well-known/jwks.json'] = GET,
   ['/.well-known/oauth-authorization-server'] = GET,

@@ -3,8 +3,9 @@
 -- (docs/architecture.md "Revocation").
 --
 -- KEYS[1]  wp:revoked
--- ARGV     keep_s, key, …
---          keep_s: for so long tokens from before now may be alive
+-- ARGV     keep_s, until_s, key, …
+--          keep_s: for so long such tokens may be alive
+--          until_s: those that were issued by then (s); "": by now
 --          key: of a user, a subject or a session (lib/auth/revoked.h), in hex
 -- Result   how many
 --
@@ -17,15 +18,18 @@
 -- Bounds: looks at 32 old ones, so there are ever fewer of them.
 -- Safe to repeat after a cut at any point: all is added before anything is
 -- taken away, and what is there twice is as if it were there once.
-local key, keep_s = KEYS[1], tonumber(ARGV[1])
+local key, keep_s, until_s = KEYS[1], tonumber(ARGV[1]), ARGV[2]
 -- include clock
 
 local function add(who, at_s, forget_s)
   redis.call('XADD', key, '*', 'h', who, 'b', at_s, 'x', forget_s)
 end
 
-for i = 2, #ARGV do
-  add(ARGV[i], now_s, string.format('%d', now_s + keep_s))
+if until_s == '' then
+  until_s = now_s
+end
+for i = 3, #ARGV do
+  add(ARGV[i], until_s, string.format('%d', now_s + keep_s))
 end
 redis.call('PUBLISH', 'wp:revoke', '1')
 
@@ -42,4 +46,4 @@ end
 if #ids > 0 then
   redis.call('XDEL', key, unpack(ids))
 end
-return #ARGV - 1
+return #ARGV - 2

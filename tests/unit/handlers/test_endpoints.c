@@ -94,6 +94,8 @@ static void every_path_of_the_contract_leads_where_it_says(void **state)
 		  false },
 		{ "/api/auth/refresh", "POST", WP_ENDPOINT_auth_refresh, true },
 		{ "/api/auth/logout", "POST", WP_ENDPOINT_auth_logout, true },
+		{ "/api/auth/backchannel-logout", "POST",
+		  WP_ENDPOINT_auth_backchannel_logout, true },
 		{ "/api/auth/sessions", "GET", WP_ENDPOINT_auth_sessions,
 		  false },
 		{ "/api/auth/sessions/revoke", "POST",

@@ -400,6 +400,107 @@ static void a_token_can_be_opened_whatever_it_is_for(void **state)
 	free(text);
 }
 
+/* What is said of a logout token with these claims besides iat. */
+static enum wp_err hear_logout(struct stage *stage, EVP_PKEY *pkey,
+			       const char *header, const char *more,
+			       struct wp_logout *out)
+{
+	int64_t now_s = wp_wall_ms() / 1000;
+	char payload[600], *text;
+	enum wp_err rc;
+
+	snprintf(payload, sizeof(payload), "{\"iat\":%lld,%s}",
+		 (long long)now_s, more);
+	text = mint_public(header, payload, pkey);
+	rc = wp_auth_verify_logout(stage->auth,
+				   &(struct wp_token){ text, strlen(text) },
+				   now_s, out, NULL);
+	free(text);
+	return rc;
+}
+
+#define TYPED(typ) "{\"alg\":\"ES256\",\"kid\":\"a\",\"typ\":\"" typ "\"}"
+#define LOGOUT                                                           \
+	"\"sub\":\"ann\",\"events\":{\"http://schemas.openid.net/event/" \
+	"backchannel-logout\":{}}"
+#define LOGOUT_OF(aud) "\"iss\":\"" ONE "\",\"aud\":\"" aud "\"," LOGOUT
+
+static void a_logout_token_is_its_issuers_and_lets_nobody_in(void **state)
+{
+	struct stage *stage = *state;
+	const char *own = "\"iss\":\"https://elsewhere.example\"," LOGOUT;
+	struct wp_identity id;
+	struct wp_logout says;
+	char *text;
+
+	assert_int_equal(hear_logout(stage, key, TYPED("logout+jwt"),
+				     LOGOUT_OF("app"), &says),
+			 WP_OK);
+	assert_int_equal(says.issuer, 1);
+	assert_int_equal(says.n, 1);
+	assert_int_equal(hear_logout(stage, key, A, LOGOUT_OF("app"), &says),
+			 WP_OK);
+	assert_int_equal(
+		hear_logout(stage, key, TYPED("JWT"), LOGOUT_OF("app"), &says),
+		WP_OK);
+	assert_int_equal(hear_logout(stage, key, TYPED("at+jwt"),
+				     LOGOUT_OF("app"), &says),
+			 WP_ERR_DENIED);
+	assert_int_equal(hear_logout(stage, other, A, LOGOUT_OF("app"), &says),
+			 WP_ERR_DENIED);
+	assert_int_equal(hear_logout(stage, key, A, LOGOUT_OF("client"), &says),
+			 WP_ERR_DENIED);
+	/* By a key that is not known, of an issuer that has none yet. */
+	assert_int_equal(hear_logout(stage, key, B, LOGOUT_OF("app"), &says),
+			 WP_ERR_NOTFOUND);
+	assert_int_equal(says.issuer, 1);
+	assert_int_equal(hear_logout(stage, key, A,
+				     "\"iss\":\"" TWO "\"," LOGOUT, &says),
+			 WP_ERR_NOTFOUND);
+	assert_int_equal(says.issuer, 2);
+	/* Our own keys say nothing of that kind. */
+	text = mint_hs256(MINT_HS256, "{\"iat\":1}", SECRET, strlen(SECRET));
+	assert_int_equal(
+		wp_auth_verify_logout(stage->auth,
+				      &(struct wp_token){ text, strlen(text) },
+				      1, &says, NULL),
+		WP_ERR_DENIED);
+	free(text);
+	assert_int_equal(hear_logout(stage, key, A, own, &says), WP_ERR_DENIED);
+	/* And the reverse. */
+	assert_int_equal(
+		verdict(stage, key, A, "\"iat\":1000," LOGOUT_OF("app"), &id),
+		WP_ERR_DENIED);
+	assert_int_equal(verdict(stage, key, A, SOUND, &id), WP_OK);
+	assert_int_equal(hear_logout(stage, key, A,
+				     "\"iss\":\"" ONE
+				     "\",\"aud\":\"app\",\"sub\":\"ann\"",
+				     &says),
+			 WP_ERR_DENIED);
+}
+
+static void logout_tokens_may_be_for_another_audience(void **state)
+{
+	static char named[] = ONE " aud=app logout_aud=client ns=corp";
+	static char *list[] = { named, NULL };
+	struct stage *stage = *state;
+	struct wp_conf conf = sound_conf();
+	struct wp_logout says;
+
+	wp_token_cache_free(&stage->cache);
+	wp_auth_free(&stage->auth);
+	conf.auth.issuers.items = list;
+	conf.auth.issuers.n = 1;
+	assert_int_equal(wp_auth_new(&stage->auth, &conf, NULL), WP_OK);
+	assert_int_equal(wp_token_cache_new(&stage->cache, stage->auth, NULL),
+			 WP_OK);
+	look(stage);
+	assert_int_equal(hear_logout(stage, key, A, LOGOUT_OF("client"), &says),
+			 WP_OK);
+	assert_int_equal(hear_logout(stage, key, A, LOGOUT_OF("app"), &says),
+			 WP_ERR_DENIED);
+}
+
 static int make_all(void **state)
 {
 	(void)state;
@@ -429,6 +530,8 @@ int main(void)
 		TEST(keys_there_are_or_there_are_none),
 		TEST(who_fetches_keys_is_asked_by_the_id),
 		TEST(a_token_can_be_opened_whatever_it_is_for),
+		TEST(a_logout_token_is_its_issuers_and_lets_nobody_in),
+		TEST(logout_tokens_may_be_for_another_audience),
 	};
 
 	return cmocka_run_group_tests_name("keyset", tests, make_all,

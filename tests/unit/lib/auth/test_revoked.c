@@ -137,6 +137,22 @@ static void a_session_is_out_and_the_users_others_are_not(void **state)
 	assert_false(is_out(*state, &other));
 }
 
+static void what_a_subject_has_without_a_session_is_out_up_to_then(void **state)
+{
+	const struct wp_identity with = identity("bob", 7, 1);
+	const struct wp_identity nobody = identity("bob", 0, 0);
+	struct wp_identity without = identity("bob", 7, 0);
+	struct wp_revoked_key key;
+
+	wp_revoked_key_bare(&key, with.subject);
+	revoke(*state, key);
+	assert_true(is_out(*state, &without));
+	assert_false(is_out(*state, &with));
+	assert_false(is_out(*state, &nobody));
+	without.issued_s = NOW + 1;
+	assert_false(is_out(*state, &without));
+}
+
 static void who_has_no_subject_and_no_session_is_not_everybody(void **state)
 {
 	const struct wp_identity none = identity("bob", 0, 0);
@@ -310,6 +326,8 @@ int main(void)
 		TABLE_TEST(a_user_is_out_and_no_other),
 		TABLE_TEST(a_subject_is_out_and_no_session_of_that_name),
 		TABLE_TEST(a_session_is_out_and_the_users_others_are_not),
+		TABLE_TEST(
+			what_a_subject_has_without_a_session_is_out_up_to_then),
 		TABLE_TEST(who_has_no_subject_and_no_session_is_not_everybody),
 		TABLE_TEST(what_is_issued_later_is_good_but_of_a_session),
 		TABLE_TEST(who_does_not_say_when_it_was_issued_is_out),

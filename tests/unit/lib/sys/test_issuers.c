@@ -87,7 +87,7 @@ static void every_option_is_read(void **state)
 {
 	struct wp_issuers *issuers = read_in(
 		WP_RUN_PRODUCTION,
-		"https://id.example/ \taud=my=app ns=corp "
+		"https://id.example/ \taud=my=app ns=corp logout_aud=me "
 		"claims=email+sub jwks=https://keys.example/set?v=1 urns=any",
 		NULL);
 	const struct wp_issuer *one = &issuers->items[0];
@@ -96,6 +96,7 @@ static void every_option_is_read(void **state)
 	assert_string_equal(one->text, "https://id.example/");
 	assert_string_equal(one->audience, "my=app");
 	assert_string_equal(one->ns, "corp");
+	assert_string_equal(one->logout_audience, "me");
 	assert_string_equal(one->jwks_url, "https://keys.example/set?v=1");
 	assert_true(one->has_any_urn);
 	assert_int_equal(one->claims.n, 2);
@@ -137,11 +138,14 @@ static void odd_elements_are_refused(void **state)
 		{ "https://a aud=b aud=b", "number 1 has an option twice" },
 		{ "https://a claims=b claims=b",
 		  "number 1 has an option twice" },
-		{ "https://a AUD=b", "number 1 has an option that is none of "
-				     "aud=, ns=, urns=any, claims=, jwks=" },
-		{ "https://a urns=all", "number 1 has an option that is none "
-					"of aud=, ns=, urns=any, claims=, "
-					"jwks=" },
+		{ "https://a AUD=b",
+		  "number 1 has an option that is none of "
+		  "aud=, logout_aud=, ns=, urns=any, claims=, "
+		  "jwks=" },
+		{ "https://a urns=all",
+		  "number 1 has an option that is none "
+		  "of aud=, logout_aud=, ns=, urns=any, claims=, "
+		  "jwks=" },
 		{ "https://a claims=b++c", "number 1 must have 1 to 16 names "
 					   "in claims=, with a + between "
 					   "them" },

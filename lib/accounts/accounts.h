@@ -160,10 +160,12 @@ wp_accounts_set_recovery(struct wp_accounts *accounts,
 
 /*
  * Put an account into a state. All but active ends its sessions; deleted
- * forgets the password and the code, and stays deleted.
+ * forgets the password and the code, and stays deleted. May be repeated: whoever
+ * was cut off behind this does not find out whether it was done.
  *
  * *ended_out:  zeroed first
- * Errors:      WP_ERR_NOTFOUND  there is none, or it is deleted
+ * Errors:      WP_ERR_NOTFOUND  there is none, or it is deleted and shall be
+ *                               something else
  *              WP_ERR_UNAVAIL
  */
 enum wp_err wp_accounts_set_state(struct wp_accounts *accounts,

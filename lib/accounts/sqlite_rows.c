@@ -71,7 +71,7 @@ static const char *const texts[WP_ROWS_COUNT] = {
 		"m = iif(?2 = 2, 0, m), t = iif(?2 = 2, 0, t), "
 		"salt = iif(?2 = 2, x'', salt), tag = iif(?2 = 2, x'', tag), "
 		"recovery = iif(?2 = 2, NULL, recovery) "
-		"WHERE name = ?1 AND state <> 2",
+		"WHERE name = ?1 AND (state <> 2 OR ?2 = 2)",
 	[WP_ROWS_SESSION_ADD] =
 		"INSERT INTO session (" SESSION_COLUMNS ") "
 		"SELECT ?1, name, ?3, ?4, ?5, ?6 FROM account "

@@ -91,6 +91,11 @@ class CommandLine(Accounts):
         made = json.loads(said)
         self.assertEqual(len({*first, made["password"],
                               made["recoveryCode"]}), 4)
+        # However long one must be.
+        status, said, wrong = self.tool("create", "bob3", "--json", env={
+            "WAYPOST_ACCOUNTS_MIN_PASSWORD_LENGTH": "128"})
+        self.assertEqual(status, 0, wrong)
+        self.assertRegex(json.loads(said)["password"], "^[a-z2-7]{130}$")
 
     def test_the_file_is_its_owners_alone(self):
         self.create("carol")
@@ -150,6 +155,8 @@ class CommandLine(Accounts):
         status, said, _ = self.tool("delete", "grace", "--yes")
         self.assertEqual((status, said),
                          (0, "grace is deleted; 0 sessions ended\n"))
+        # Whoever was cut off repeats it.
+        self.assertEqual(self.tool("delete", "grace", "--yes")[0], 0)
         self.assert_refused("no such account", "enable", "grace")
         self.assert_refused("no such account", "disable", "nobody")
         self.assert_refused("the name is taken", "create", "grace")

@@ -422,6 +422,15 @@ static void who_is_deleted_stays_so_and_keeps_his_name(void **state)
 	assert_int_equal(wp_accounts_set_state(*state, &bob.name,
 					       WP_ACCOUNT_ACTIVE, &ended, NULL),
 			 WP_ERR_NOTFOUND);
+	assert_int_equal(wp_accounts_set_state(*state, &bob.name,
+					       WP_ACCOUNT_DISABLED, &ended,
+					       NULL),
+			 WP_ERR_NOTFOUND);
+	assert_int_equal(wp_accounts_set_state(*state, &bob.name,
+					       WP_ACCOUNT_DELETED, &ended,
+					       NULL),
+			 WP_OK);
+	assert_int_equal(ended.n, 0);
 	assert_int_equal(find(*state, "bob").state, WP_ACCOUNT_DELETED);
 }
 

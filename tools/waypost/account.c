@@ -18,10 +18,10 @@
 #include "lib/accounts/accounts.h"
 #include "lib/accounts/blocklist.h"
 #include "lib/accounts/hash_gate.h"
+#include "lib/accounts/new_account.h"
 #include "lib/accounts/password_rules.h"
 #include "lib/auth/identity.h"
 #include "lib/base/buf.h"
-#include "lib/base/clock.h"
 #include "lib/base/encode.h"
 #include "lib/mailbox/revoke.h"
 #include "lib/mailbox/session.h"
@@ -30,7 +30,6 @@
 #include "tools/waypost/letter.h"
 
 enum {
-	MS_PER_S = 1000,
 	LOOK_NS = 10 * 1000 * 1000,
 	LOOKS_MAX = 1000, /* 10 s */
 	OUT_MAX = 1024,
@@ -76,15 +75,14 @@ static enum wp_err read_password(const struct wp_cli *cli, struct secret *out,
 				 struct wp_error *err)
 {
 	const char *path = cli->args.password;
-	uint8_t unused[WP_RECOVERY_HASH_LEN];
 	enum wp_err rc;
 	int fd;
 
 	*out = (struct secret){ .is_made = path == NULL };
 	if (path == NULL) {
-		/* 128 random bits are a password as good as a code. */
-		wp_recovery_make(out->text, unused);
-		out->len = WP_RECOVERY_CODE_LEN;
+		out->len = wp_password_invent(
+			out->text,
+			(size_t)cli->conf.accounts.min_password_length);
 		return WP_OK;
 	}
 	if (strcmp(path, "-") == 0)
@@ -141,20 +139,29 @@ static enum wp_err pass_gate(const struct wp_cli *cli,
 			    "later");
 }
 
-static enum wp_err hash(const struct wp_cli *cli, const struct secret *secret,
-			struct wp_password *out, struct wp_error *err)
+/* Behind the gate, which is left when it is closed. */
+static enum wp_err make(const struct wp_cli *cli, struct wp_accounts *accounts,
+			const struct secret *secret,
+			char code[WP_RECOVERY_CODE_LEN + 1],
+			struct wp_error *err)
 {
 	struct wp_password_way way = {
 		.cost = { (uint32_t)cli->conf.accounts.argon2_memory_kib,
 			  (uint32_t)cli->conf.accounts.argon2_passes },
 	};
+	const struct wp_new_account what = {
+		.name = &cli->args.account,
+		.way = &way,
+		.password = secret->text,
+		.password_len = secret->len,
+	};
 	struct wp_hash_gate gate = { .fd = -1 };
+	struct wp_account account;
 	enum wp_err rc = pass_gate(cli, &gate, err);
 
 	wp_password_pepper(&way.pepper, cli->conf.auth.store_secret);
 	if (rc == WP_OK)
-		rc = wp_password_make(out, &way, secret->text, secret->len,
-				      err);
+		rc = wp_account_make(accounts, &what, &account, code, err);
 	wp_hash_gate_close(&gate);
 	explicit_bzero(&way, sizeof(way));
 	return rc;
@@ -213,21 +220,13 @@ static enum wp_err create(struct wp_cli *cli, const struct secret *secret,
 			  struct wp_error *err)
 {
 	char code[WP_RECOVERY_CODE_LEN + 1];
-	struct wp_account account = {
-		.name = cli->args.account,
-		.has_recovery = true,
-		.created_s = wp_wall_ms() / MS_PER_S,
-	};
 	struct wp_accounts *accounts = NULL;
 	enum wp_err rc = judge(cli, secret, err);
 
 	if (rc == WP_OK)
 		rc = open_accounts(cli, &accounts, err);
 	if (rc == WP_OK)
-		rc = hash(cli, secret, &account.password, err);
-	wp_recovery_make(code, account.recovery);
-	if (rc == WP_OK)
-		rc = wp_accounts_create(accounts, &account, err);
+		rc = make(cli, accounts, secret, code, err);
 	if (rc == WP_OK)
 		rc = show(cli, secret, code, err);
 	explicit_bzero(code, sizeof(code));

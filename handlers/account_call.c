@@ -80,6 +80,66 @@ struct wp_account_call *wp_account_call_begin(struct wp_call *call,
 	return about;
 }
 
+static bool go_to_desk(struct wp_call *call, bool hashes, wp_account_run run,
+		       wp_account_done step)
+{
+	struct wp_account_call *about = call->state;
+	const struct wp_call_work work = {
+		.who = &about->user,
+		.hashes = hashes,
+		.run = run,
+		.step = step,
+	};
+
+	return wp_call_desk(call, &work);
+}
+
+bool wp_account_call_desk(struct wp_call *call, wp_account_run run,
+			  wp_account_done step)
+{
+	return go_to_desk(call, false, run, step);
+}
+
+bool wp_account_call_hash(struct wp_call *call, wp_account_run run,
+			  wp_account_done step)
+{
+	return go_to_desk(call, true, run, step);
+}
+
+static void on_answer(void *ctx, const struct wp_reply *reply)
+{
+	struct wp_call *call = ctx;
+	struct wp_account_call *about = call->state;
+
+	if (about->on_answer(call, reply))
+		wp_call_end(call);
+}
+
+static bool ask(struct wp_call *call, bool is_up)
+{
+	struct wp_account_call *about = call->state;
+	struct wp_ctx *ctx = call->ctx;
+
+	if (!is_up)
+		return about->on_answer(call, NULL);
+	about->build(call);
+	if (wp_backend_do(ctx->backend, WP_LINE_SHORT, &ctx->cmd, on_answer,
+			  call) != WP_OK)
+		return about->on_answer(call, NULL);
+	return false;
+}
+
+bool wp_account_call_ask(struct wp_call *call,
+			 void (*build)(struct wp_call *call),
+			 wp_account_answer step)
+{
+	struct wp_account_call *about = call->state;
+
+	about->build = build;
+	about->on_answer = step;
+	return wp_call_redis(call, WP_LINE_SHORT, ask);
+}
+
 bool wp_account_call_wrong(struct wp_call *call)
 {
 	wp_resp_error(&call->resp, 401, "invalid_credentials",

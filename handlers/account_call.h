@@ -22,6 +22,14 @@
 
 /* A step of a call: see call.h. */
 typedef bool (*wp_account_step)(struct wp_call *call);
+/* The same with an answer of Redis; NULL: it cannot be asked, or was lost. */
+typedef bool (*wp_account_answer)(struct wp_call *call,
+				  const struct wp_reply *reply);
+/* What is done on a thread of the desk, and the step behind it. */
+typedef enum wp_err (*wp_account_run)(struct wp_call *call,
+				      struct wp_accounts *accounts,
+				      struct wp_error *err);
+typedef bool (*wp_account_done)(struct wp_call *call, enum wp_err result);
 
 enum { WP_ATTEMPT_BYTES = 16 };
 
@@ -55,6 +63,8 @@ struct wp_account_call {
 	bool has_row;
 	enum wp_err result; /* of what is undone just now */
 
+	void (*build)(struct wp_call *call); /* of what is asked of Redis */
+	wp_account_answer on_answer;
 	wp_account_step next;     /* of the judging or counting */
 	wp_account_step right;    /* of the password */
 	wp_account_step on_ended; /* of the sessions */
@@ -71,6 +81,21 @@ struct wp_account_call {
 struct wp_account_call *wp_account_call_begin(struct wp_call *call,
 					      unsigned int needed,
 					      unsigned int allowed);
+
+/* Work on the account that the call is about. Returns: as wp_call_desk() */
+bool wp_account_call_desk(struct wp_call *call, wp_account_run run,
+			  wp_account_done step);
+/* The same for work that computes one hash of a password. */
+bool wp_account_call_hash(struct wp_call *call, wp_account_run run,
+			  wp_account_done step);
+
+/*
+ * Ask Redis for what build writes into ctx->cmd, then go on with the answer.
+ * Returns: as a step
+ */
+bool wp_account_call_ask(struct wp_call *call,
+			 void (*build)(struct wp_call *call),
+			 wp_account_answer step);
 
 /* The answer of an attempt that failed, whatever was wrong. Returns: true */
 bool wp_account_call_wrong(struct wp_call *call);

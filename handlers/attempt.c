@@ -33,42 +33,31 @@ static bool cannot_count(struct wp_call *call)
 	return true;
 }
 
-static void on_counted(void *ctx, const struct wp_reply *reply)
+static bool on_counted(struct wp_call *call, const struct wp_reply *reply)
 {
-	struct wp_call *call = ctx;
 	struct wp_account_call *about = call->state;
 	struct wp_login_begun begun;
-	bool is_over = true;
 
 	if (wp_login_begin_parse(reply, &begun) != WP_OK) {
 		wp_ctx_log_failure(call->ctx, "login",
-				   reply == NULL ? "the connection to Redis "
-						   "was lost"
+				   reply == NULL ? "Redis gave no answer to an "
+						   "attempt"
 						 : "Redis gave no usable "
 						   "answer to an attempt");
-		is_over = cannot_count(call);
-	} else if (begun.verdict == WP_LOGIN_GO) {
-		is_over = about->next(call);
-	} else {
-		too_many(call, begun.verdict == WP_LOGIN_WAIT ? begun.wait_s
-							      : LOCKED_RETRY_S);
+		return cannot_count(call);
 	}
-	if (is_over)
-		wp_call_end(call);
+	if (begun.verdict == WP_LOGIN_GO)
+		return about->next(call);
+	too_many(call, begun.verdict == WP_LOGIN_WAIT ? begun.wait_s
+						      : LOCKED_RETRY_S);
+	return true;
 }
 
-static bool count(struct wp_call *call, bool is_up)
+static void count(struct wp_call *call)
 {
-	struct wp_account_call *about = call->state;
-	struct wp_ctx *ctx = call->ctx;
+	const struct wp_account_call *about = call->state;
 
-	if (!is_up)
-		return cannot_count(call);
-	wp_login_begin_build(&ctx->cmd, &about->box, about->known_device);
-	if (wp_backend_do(ctx->backend, WP_LINE_SHORT, &ctx->cmd, on_counted,
-			  call) != WP_OK)
-		return cannot_count(call);
-	return false;
+	wp_login_begin_build(&call->ctx->cmd, &about->box, about->known_device);
 }
 
 bool wp_attempt_count(struct wp_call *call, wp_account_step next)
@@ -76,7 +65,7 @@ bool wp_attempt_count(struct wp_call *call, wp_account_step next)
 	struct wp_account_call *about = call->state;
 
 	about->next = next;
-	return wp_call_redis(call, WP_LINE_SHORT, count);
+	return wp_account_call_ask(call, count, on_counted);
 }
 
 /* ---- the password ---- */
@@ -152,15 +141,7 @@ static bool on_checked(struct wp_call *call, enum wp_err result)
 
 static bool try_password(struct wp_call *call)
 {
-	struct wp_account_call *about = call->state;
-	const struct wp_call_work work = {
-		.who = &about->user,
-		.hashes = true,
-		.run = check,
-		.step = on_checked,
-	};
-
-	return wp_call_desk(call, &work);
+	return wp_account_call_hash(call, check, on_checked);
 }
 
 /* ---- a device that was here before ---- */
@@ -197,16 +178,11 @@ static bool on_found(struct wp_call *call, enum wp_err result)
 bool wp_attempt_password(struct wp_call *call, wp_account_step next)
 {
 	struct wp_account_call *about = call->state;
-	const struct wp_call_work work = {
-		.who = &about->user,
-		.run = find,
-		.step = on_found,
-	};
 
 	about->right = next;
 	/* Whose attempt it is depends on the account, if there is one. */
 	if (about->given.device_proof.data != NULL &&
 	    about->given.device_id.data != NULL)
-		return wp_call_desk(call, &work);
+		return wp_account_call_desk(call, find, on_found);
 	return wp_attempt_count(call, try_password);
 }

@@ -52,15 +52,7 @@ static bool on_ended_rows(struct wp_call *call, enum wp_err result)
 
 static bool change(struct wp_call *call)
 {
-	struct wp_account_call *about = call->state;
-	const struct wp_call_work work = {
-		.who = &about->user,
-		.hashes = true,
-		.run = set,
-		.step = on_ended_rows,
-	};
-
-	return wp_call_desk(call, &work);
+	return wp_account_call_hash(call, set, on_ended_rows);
 }
 
 static bool try_old(struct wp_call *call)
@@ -106,14 +98,7 @@ static bool on_code(struct wp_call *call, enum wp_err result)
 
 static bool renew_code(struct wp_call *call)
 {
-	struct wp_account_call *about = call->state;
-	const struct wp_call_work work = {
-		.who = &about->user,
-		.run = set_code,
-		.step = on_code,
-	};
-
-	return wp_call_desk(call, &work);
+	return wp_account_call_desk(call, set_code, on_code);
 }
 
 bool wp_handle_auth_recovery(struct wp_call *call)
@@ -137,14 +122,7 @@ static enum wp_err remove_account(struct wp_call *call,
 
 static bool delete_account(struct wp_call *call)
 {
-	struct wp_account_call *about = call->state;
-	const struct wp_call_work work = {
-		.who = &about->user,
-		.run = remove_account,
-		.step = on_ended_rows,
-	};
-
-	return wp_call_desk(call, &work);
+	return wp_account_call_desk(call, remove_account, on_ended_rows);
 }
 
 bool wp_handle_auth_account_delete(struct wp_call *call)

@@ -67,57 +67,37 @@ static bool on_set(struct wp_call *call, enum wp_err result)
 
 static bool change(struct wp_call *call)
 {
-	struct wp_account_call *about = call->state;
-	const struct wp_call_work work = {
-		.who = &about->user,
-		.run = set,
-		.step = on_set,
-	};
-
-	return wp_call_desk(call, &work);
+	return wp_account_call_desk(call, set, on_set);
 }
 
 /* ---- the code ---- */
 
-static bool cannot_ask(struct wp_call *call)
+static void take(struct wp_call *call)
 {
-	wp_resp_unavailable(&call->resp,
-			    "codes cannot be asked for now; repeat later");
-	return true;
-}
-
-static void on_taken(void *ctx, const struct wp_reply *reply)
-{
-	struct wp_call *call = ctx;
-	struct wp_account_call *about = call->state;
-	enum wp_err rc = wp_script_done(reply);
-	bool is_over;
-
-	if (rc == WP_OK && about->is_there)
-		is_over = change(call);
-	else if (rc == WP_OK || rc == WP_ERR_STALE)
-		is_over = wp_account_call_wrong_code(call);
-	else
-		is_over = cannot_ask(call);
-	if (is_over)
-		wp_call_end(call);
-}
-
-static bool take(struct wp_call *call, bool is_up)
-{
-	struct wp_account_call *about = call->state;
+	const struct wp_account_call *about = call->state;
 	struct wp_ctx *ctx = call->ctx;
 	struct wp_login_code code;
 
-	if (!is_up)
-		return cannot_ask(call);
 	wp_login_code_of(&code, about->given.code.data, about->given.code.len,
 			 (uint32_t)ctx->conf->mailbox.partitions);
 	wp_reset_take_build(&ctx->cmd, &code, about->name.text);
-	if (wp_backend_do(ctx->backend, WP_LINE_SHORT, &ctx->cmd, on_taken,
-			  call) != WP_OK)
-		return cannot_ask(call);
-	return false;
+}
+
+static bool on_taken(struct wp_call *call, const struct wp_reply *reply)
+{
+	const struct wp_account_call *about = call->state;
+
+	switch (wp_script_done(reply)) {
+	case WP_OK:
+		return about->is_there ? change(call)
+				       : wp_account_call_wrong_code(call);
+	case WP_ERR_STALE:
+		return wp_account_call_wrong_code(call);
+	default:
+		wp_resp_unavailable(&call->resp, "codes cannot be asked for "
+						 "now; repeat later");
+		return true;
+	}
 }
 
 /* On a thread of the desk: is it the recovery code, and what will be kept? */
@@ -146,20 +126,12 @@ static bool on_looked(struct wp_call *call, enum wp_err result)
 	if (result != WP_OK)
 		return wp_account_call_failed(call, result);
 	return about->is_right ? change(call)
-			       : wp_call_redis(call, WP_LINE_SHORT, take);
+			       : wp_account_call_ask(call, take, on_taken);
 }
 
 static bool look_at_code(struct wp_call *call)
 {
-	struct wp_account_call *about = call->state;
-	const struct wp_call_work work = {
-		.who = &about->user,
-		.hashes = true,
-		.run = look,
-		.step = on_looked,
-	};
-
-	return wp_call_desk(call, &work);
+	return wp_account_call_hash(call, look, on_looked);
 }
 
 static bool count(struct wp_call *call)

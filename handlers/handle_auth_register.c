@@ -7,7 +7,7 @@
  */
 #include <string.h>
 
-#include "lib/base/clock.h"
+#include "lib/accounts/new_account.h"
 #include "lib/base/random.h"
 #include "lib/mailbox/login.h"
 #include "lib/mailbox/scripts.h"
@@ -15,8 +15,6 @@
 #include "handlers/account_call.h"
 #include "handlers/new_password.h"
 #include "handlers/session_begin.h"
-
-enum { MS_PER_S = 1000 };
 
 static bool refuse(struct wp_call *call)
 {
@@ -42,19 +40,15 @@ static enum wp_err create(struct wp_call *call, struct wp_accounts *accounts,
 			  struct wp_error *err)
 {
 	struct wp_account_call *about = call->state;
-	enum wp_err rc =
-		wp_new_password_hash(call, &about->given.password, err);
-
-	if (rc != WP_OK)
-		return rc;
-	about->account = (struct wp_account){
-		.name = about->name,
-		.password = about->password,
-		.has_recovery = true,
-		.created_s = wp_wall_ms() / MS_PER_S,
+	const struct wp_new_account what = {
+		.name = &about->name,
+		.way = wp_account_desk_way(call->ctx->desk),
+		.password = about->given.password.data,
+		.password_len = about->given.password.len,
 	};
-	wp_recovery_make(about->recovery_code, about->account.recovery);
-	return wp_accounts_create(accounts, &about->account, err);
+
+	return wp_account_make(accounts, &what, &about->account,
+			       about->recovery_code, err);
 }
 
 static bool answer_failure(struct wp_call *call, enum wp_err result)
@@ -94,64 +88,37 @@ static bool on_created(struct wp_call *call, enum wp_err result)
 
 static bool make(struct wp_call *call)
 {
-	struct wp_account_call *about = call->state;
-	const struct wp_call_work work = {
-		.who = &about->user,
-		.hashes = true,
-		.run = create,
-		.step = on_created,
-	};
-
-	return wp_call_desk(call, &work);
+	return wp_account_call_hash(call, create, on_created);
 }
 
 /* ---- the invite ---- */
-
-static bool cannot_ask(struct wp_call *call)
-{
-	wp_resp_unavailable(&call->resp,
-			    "invites cannot be asked for now; repeat later");
-	return true;
-}
-
-static void on_taken(void *ctx, const struct wp_reply *reply)
-{
-	struct wp_call *call = ctx;
-	bool is_over;
-
-	switch (wp_script_done(reply)) {
-	case WP_OK:
-		is_over = make(call);
-		break;
-	case WP_ERR_STALE:
-		is_over = refuse(call);
-		break;
-	default:
-		is_over = cannot_ask(call);
-	}
-	if (is_over)
-		wp_call_end(call);
-}
 
 /*
  * Used by this request and not by the name: another one for the same name,
  * which is refused, must not give back what the first has used.
  */
-static bool take(struct wp_call *call, bool is_up)
+static void take(struct wp_call *call)
 {
 	struct wp_account_call *about = call->state;
-	struct wp_ctx *ctx = call->ctx;
 	struct wp_login_code code;
 
-	if (!is_up)
-		return cannot_ask(call);
 	code_of(call, &code);
 	wp_random_hex(about->attempt, WP_ATTEMPT_BYTES);
-	wp_invite_take_build(&ctx->cmd, &code, about->attempt);
-	if (wp_backend_do(ctx->backend, WP_LINE_SHORT, &ctx->cmd, on_taken,
-			  call) != WP_OK)
-		return cannot_ask(call);
-	return false;
+	wp_invite_take_build(&call->ctx->cmd, &code, about->attempt);
+}
+
+static bool on_taken(struct wp_call *call, const struct wp_reply *reply)
+{
+	switch (wp_script_done(reply)) {
+	case WP_OK:
+		return make(call);
+	case WP_ERR_STALE:
+		return refuse(call);
+	default:
+		wp_resp_unavailable(&call->resp, "invites cannot be asked for "
+						 "now; repeat later");
+		return true;
+	}
 }
 
 /* The password is good. */
@@ -160,7 +127,7 @@ static bool go_on(struct wp_call *call)
 	struct wp_account_call *about = call->state;
 
 	return about->given.invite.data != NULL
-		       ? wp_call_redis(call, WP_LINE_SHORT, take)
+		       ? wp_account_call_ask(call, take, on_taken)
 		       : make(call);
 }
 

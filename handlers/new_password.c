@@ -45,15 +45,10 @@ bool wp_new_password_judge(struct wp_call *call,
 			   wp_account_step next)
 {
 	struct wp_account_call *about = call->state;
-	const struct wp_call_work work = {
-		.who = &about->user,
-		.run = judge,
-		.step = on_judged,
-	};
 
 	about->judged = text;
 	about->next = next;
-	return wp_call_desk(call, &work);
+	return wp_account_call_desk(call, judge, on_judged);
 }
 
 enum wp_err wp_new_password_hash(struct wp_call *call,

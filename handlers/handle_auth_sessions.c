@@ -26,11 +26,9 @@ enum {
 
 struct revoking {
 	struct wp_username name;
-	bool is_all; /* or all but keep, if there is one */
-	const uint8_t *keep;
+	bool is_all; /* or all but set.keep, if there is one */
 	struct wp_box box;
-	size_t n;
-	uint8_t sids[WP_SESSIONS_END_MAX][WP_SID_LEN];
+	struct wp_session_set set;
 };
 
 /* The account of the caller; others have none here, and no sessions. */
@@ -167,23 +165,6 @@ static bool fail(struct wp_call *call)
 	return true;
 }
 
-static bool has(const struct revoking *revoking, const uint8_t *sid)
-{
-	for (size_t i = 0; i < revoking->n; i++)
-		if (memcmp(revoking->sids[i], sid, WP_SID_LEN) == 0)
-			return true;
-	return false;
-}
-
-static void add(struct revoking *revoking, const uint8_t *sid)
-{
-	if (revoking->n == WP_SESSIONS_END_MAX || has(revoking, sid) ||
-	    (revoking->keep != NULL &&
-	     memcmp(revoking->keep, sid, WP_SID_LEN) == 0))
-		return;
-	memcpy(revoking->sids[revoking->n++], sid, WP_SID_LEN);
-}
-
 static bool on_ended(struct wp_call *call, bool is_done)
 {
 	const struct revoking *revoking = call->state;
@@ -191,7 +172,7 @@ static bool on_ended(struct wp_call *call, bool is_done)
 	if (!is_done)
 		return fail(call);
 	wp_metric_add(call->ctx->shared->metrics, WP_H_SESSION_ENDED,
-		      (int64_t)revoking->n);
+		      (int64_t)revoking->set.n);
 	wp_resp_empty(&call->resp, 204);
 	return true;
 }
@@ -206,8 +187,8 @@ static bool on_removed(struct wp_call *call, enum wp_err result)
 			       &(struct wp_session_ends){
 				       .user = &call->caller.user,
 				       .partition = revoking->box.partition,
-				       .sids = revoking->sids,
-				       .n = revoking->n,
+				       .sids = revoking->set.sids,
+				       .n = revoking->set.n,
 			       },
 			       on_ended);
 }
@@ -219,10 +200,10 @@ static enum wp_err remove_all(struct wp_call *call,
 	struct revoking *revoking = call->state;
 	struct wp_ended ended;
 	enum wp_err rc = wp_accounts_session_remove_all(
-		accounts, &revoking->name, revoking->keep, &ended, err);
+		accounts, &revoking->name, revoking->set.keep, &ended, err);
 
 	for (size_t i = 0; rc == WP_OK && i < ended.n; i++)
-		add(revoking, ended.sid[i]);
+		wp_session_set_add(&revoking->set, ended.sid[i]);
 	return rc;
 }
 
@@ -235,11 +216,12 @@ static enum wp_err remove_some(struct wp_call *call,
 			       struct wp_error *err)
 {
 	struct revoking *revoking = call->state;
-	size_t n = revoking->n;
+	struct wp_session_set *set = &revoking->set;
+	size_t n = set->n;
 
-	revoking->n = 0;
+	set->n = 0;
 	for (size_t i = 0; i < n; i++) {
-		const uint8_t *sid = revoking->sids[i];
+		const uint8_t *sid = set->sids[i];
 		struct wp_account_session row;
 		enum wp_err rc;
 
@@ -251,47 +233,14 @@ static enum wp_err remove_some(struct wp_call *call,
 			continue;
 		if (rc != WP_OK && rc != WP_ERR_NOTFOUND)
 			return rc;
-		memmove(revoking->sids[revoking->n++], sid, WP_SID_LEN);
+		memmove(set->sids[set->n++], sid, WP_SID_LEN);
 	}
 	return WP_OK;
 }
 
-/* What Redis has, read before rows go: a login that comes after that is not
- * among them. */
-static void on_known(void *ctx, const struct wp_reply *reply)
+static bool on_known(struct wp_call *call, bool is_done)
 {
-	struct wp_call *call = ctx;
-	struct revoking *revoking = call->state;
-	uint8_t sid[WP_SID_LEN];
-	bool is_over;
-
-	for (size_t i = 0; i < wp_reply_count(reply); i++) {
-		const struct wp_reply *id = wp_reply_at(reply, i);
-
-		if (wp_hex_read(wp_reply_str(id), wp_reply_len(id), sid,
-				sizeof(sid)))
-			add(revoking, sid);
-	}
-	is_over = wp_reply_type(reply) == WP_REPLY_ARRAY
-			  ? at_desk(call, remove_all, on_removed)
-			  : fail(call);
-	if (is_over)
-		wp_call_end(call);
-}
-
-static bool ask_known(struct wp_call *call, bool is_up)
-{
-	struct wp_ctx *ctx = call->ctx;
-	const struct revoking *revoking = call->state;
-
-	if (!is_up)
-		return fail(call);
-	wp_session_list_build(&ctx->cmd, &revoking->box,
-			      WP_SESSIONS_END_MAX - WP_ACCOUNT_SESSIONS_MAX);
-	if (wp_backend_do(ctx->backend, WP_LINE_SHORT, &ctx->cmd, on_known,
-			  call) != WP_OK)
-		return fail(call);
-	return false;
+	return is_done ? at_desk(call, remove_all, on_removed) : fail(call);
 }
 
 /* ---- what is asked ---- */
@@ -305,7 +254,7 @@ static void read_ids(struct wp_json *js, struct revoking *revoking)
 
 		if (!wp_json_string(js, &id))
 			return;
-		if (revoking->n == REVOKE_MAX) {
+		if (revoking->set.n == REVOKE_MAX) {
 			wp_json_fail(js, "sessions may have 50 elements");
 			return;
 		}
@@ -314,7 +263,7 @@ static void read_ids(struct wp_json *js, struct revoking *revoking)
 					 "digits");
 			return;
 		}
-		add(revoking, sid);
+		wp_session_set_add(&revoking->set, sid);
 	}
 }
 
@@ -335,7 +284,7 @@ static void read_word(struct wp_json *js, struct wp_call *call,
 		wp_json_fail(js, "this token is of no session, so there are "
 				 "no others");
 	else
-		revoking->keep = call->caller.own.sid;
+		revoking->set.keep = call->caller.own.sid;
 }
 
 static const char *read_body(struct wp_call *call, struct revoking *revoking)
@@ -388,6 +337,7 @@ bool wp_handle_auth_sessions_revoke(struct wp_call *call)
 	}
 	wp_box_of(&revoking->box, &call->caller.user,
 		  (uint32_t)call->ctx->conf->mailbox.partitions);
-	return revoking->is_all ? wp_call_redis(call, WP_LINE_SHORT, ask_known)
+	return revoking->is_all ? wp_sessions_known(call, &revoking->box,
+						    &revoking->set, on_known)
 				: at_desk(call, remove_some, on_removed);
 }

@@ -17,7 +17,11 @@
 
 #include "handlers/cookie.h"
 
-enum { DAY_S = 86400, LATE_S = 90 /* of clocks, and of tables */ };
+enum {
+	HOUR_S = 3600,
+	DAY_S = 86400,
+	LATE_S = 90 /* of clocks, and of tables */
+};
 
 bool wp_accounts_are_on(struct wp_call *call)
 {
@@ -141,11 +145,92 @@ bool wp_session_answer(struct wp_call *call,
 	return true;
 }
 
+/* ---- which are to end ---- */
+
+void wp_session_set_add(struct wp_session_set *set,
+			const uint8_t sid[WP_SID_LEN])
+{
+	bool is_there =
+		set->keep != NULL && memcmp(set->keep, sid, WP_SID_LEN) == 0;
+
+	for (size_t i = 0; i < set->n && !is_there; i++)
+		is_there = memcmp(set->sids[i], sid, WP_SID_LEN) == 0;
+	if (!is_there && set->n < WP_SESSIONS_END_MAX)
+		memcpy(set->sids[set->n++], sid, WP_SID_LEN);
+}
+
+struct asking {
+	const struct wp_box *user;
+	struct wp_session_set *set;
+	bool (*step)(struct wp_call *call, bool is_done);
+	void *outer; /* call->state of whoever asks */
+};
+
+static bool known_over(struct wp_call *call, bool is_done)
+{
+	struct asking *asking = call->state;
+
+	call->state = asking->outer;
+	return asking->step(call, is_done);
+}
+
+static void on_known(void *ctx, const struct wp_reply *reply)
+{
+	struct wp_call *call = ctx;
+	struct asking *asking = call->state;
+	uint8_t sid[WP_SID_LEN];
+
+	for (size_t i = 0; i < wp_reply_count(reply); i++) {
+		const struct wp_reply *id = wp_reply_at(reply, i);
+
+		if (wp_hex_read(wp_reply_str(id), wp_reply_len(id), sid,
+				sizeof(sid)))
+			wp_session_set_add(asking->set, sid);
+	}
+	if (known_over(call, wp_reply_type(reply) == WP_REPLY_ARRAY))
+		wp_call_end(call);
+}
+
+static bool ask_known(struct wp_call *call, bool is_up)
+{
+	const struct asking *asking = call->state;
+	struct wp_ctx *ctx = call->ctx;
+
+	if (!is_up)
+		return known_over(call, false);
+	wp_session_list_build(&ctx->cmd, asking->user,
+			      WP_SESSIONS_END_MAX - WP_ACCOUNT_SESSIONS_MAX -
+				      1);
+	if (wp_backend_do(ctx->backend, WP_LINE_SHORT, &ctx->cmd, on_known,
+			  call) != WP_OK)
+		return known_over(call, false);
+	return false;
+}
+
+bool wp_sessions_known(struct wp_call *call, const struct wp_box *user,
+		       struct wp_session_set *set,
+		       bool (*step)(struct wp_call *call, bool is_done))
+{
+	struct asking *asking = wp_arena_alloc(&call->arena, sizeof(*asking));
+
+	if (asking == NULL)
+		return step(call, false);
+	*asking = (struct asking){
+		.user = user,
+		.set = set,
+		.step = step,
+		.outer = call->state,
+	};
+	call->state = asking;
+	return wp_call_redis(call, WP_LINE_SHORT, ask_known);
+}
+
 /* ---- the end ---- */
 
 struct ending {
 	struct wp_session_ends what;
 	size_t n_revoked;
+	bool has_shut_out;
 	bool (*step)(struct wp_call *call, bool is_done);
 	void *outer; /* call->state of whoever ends them */
 };
@@ -171,21 +256,16 @@ static bool revoke(struct wp_call *call);
 static void on_revoked(void *ctx, const struct wp_reply *reply)
 {
 	struct wp_call *call = ctx;
-	struct ending *ending = call->state;
 	bool is_over;
 
-	if (wp_revoke_parse(reply) != WP_OK)
-		is_over = say_failed(call, reply);
-	else if (ending->n_revoked < ending->what.n)
-		is_over = revoke(call);
-	else
-		is_over = end_over(call, true);
+	is_over = wp_revoke_parse(reply) == WP_OK ? revoke(call)
+						  : say_failed(call, reply);
 	if (is_over)
 		wp_call_end(call);
 }
 
-/* As many as one call takes. */
-static bool revoke(struct wp_call *call)
+/* Of as many sessions as one call takes; false: out of memory. */
+static bool name_sessions(struct wp_call *call)
 {
 	const struct wp_conf *conf = call->ctx->conf;
 	struct ending *ending = call->state;
@@ -200,11 +280,38 @@ static bool revoke(struct wp_call *call)
 			     WP_SESSION_LEN);
 		if (wp_name_hash(conf->accounts.issuer, id, WP_SESSION_DIGITS,
 				 hash) != WP_OK)
-			return end_over(call, false);
+			return false;
 		wp_revoked_key_session(&keys[n++], hash);
 	}
 	wp_revoke_build(&call->ctx->cmd, keys, n,
 			conf->accounts.access_token_seconds + LATE_S);
+	return true;
+}
+
+static void name_user(struct wp_call *call)
+{
+	struct ending *ending = call->state;
+	struct wp_revoked_key key;
+
+	ending->has_shut_out = true;
+	wp_revoked_key_user(&key, ending->what.user);
+	wp_revoke_build(&call->ctx->cmd, &key, 1,
+			call->ctx->conf->auth.revocation_hours * HOUR_S);
+}
+
+/* What has not been said yet; the line is up. */
+static bool revoke(struct wp_call *call)
+{
+	struct ending *ending = call->state;
+
+	if (ending->n_revoked < ending->what.n) {
+		if (!name_sessions(call))
+			return end_over(call, false);
+	} else if (ending->what.shuts_out && !ending->has_shut_out) {
+		name_user(call);
+	} else {
+		return end_over(call, true);
+	}
 	if (wp_backend_do(call->ctx->backend, WP_LINE_SHORT, &call->ctx->cmd,
 			  on_revoked, call) != WP_OK)
 		return end_over(call, false);
@@ -227,6 +334,8 @@ static bool end_in_redis(struct wp_call *call, bool is_up)
 
 	if (!is_up)
 		return end_over(call, false);
+	if (ending->what.n == 0)
+		return revoke(call);
 	wp_session_end_begin(&ctx->cmd, ending->what.partition,
 			     ending->what.user);
 	for (size_t i = 0; i < ending->what.n; i++) {
@@ -247,7 +356,7 @@ bool wp_sessions_end(struct wp_call *call, const struct wp_session_ends *what,
 	struct ending *ending;
 
 	assert(what->n <= WP_SESSIONS_END_MAX);
-	if (what->n == 0)
+	if (what->n == 0 && !what->shuts_out)
 		return step(call, true);
 	ending = wp_arena_alloc(&call->arena, sizeof(*ending));
 	if (ending == NULL)

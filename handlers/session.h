@@ -19,6 +19,7 @@
 #include "lib/auth/own_key.h"
 #include "lib/base/err.h"
 #include "lib/mailbox/session.h"
+#include "lib/name/box.h"
 #include "lib/name/urn.h"
 
 #include "handlers/call.h"
@@ -56,6 +57,30 @@ bool wp_session_answer(struct wp_call *call,
 
 /* ---- the end ---- */
 
+enum { WP_SESSIONS_END_MAX = 250 };
+
+/* Sessions that are to end, each once. Zeroes are an empty one. */
+struct wp_session_set {
+	const uint8_t *keep; /* is not added; NULL: none. Borrowed */
+	size_t n;
+	uint8_t sids[WP_SESSIONS_END_MAX][WP_SID_LEN];
+};
+/* Nothing is done when it is full. */
+void wp_session_set_add(struct wp_session_set *set,
+			const uint8_t sid[WP_SID_LEN]);
+
+/*
+ * Add those that Redis knows of a user. Before the rows go: a login that comes
+ * after that is not among them, and what an end that was cut off has left is.
+ * Not done: say 503.
+ *
+ * set:      there is room in it for rows
+ * Returns:  as a step
+ */
+bool wp_sessions_known(struct wp_call *call, const struct wp_box *user,
+		       struct wp_session_set *set,
+		       bool (*step)(struct wp_call *call, bool is_done));
+
 /*
  * Rows of this user are gone from the store: take the sessions out of Redis and
  * revoke their tokens. Not done: say 503, for it must be repeated.
@@ -63,13 +88,15 @@ bool wp_session_answer(struct wp_call *call,
  * n:        at most WP_SESSIONS_END_MAX
  * Returns:  as a step
  */
-enum { WP_SESSIONS_END_MAX = 250 };
 struct wp_session_ends {
 	const struct wp_urn *user; /* NULL when only Redis knows; borrowed */
 	uint32_t partition;        /* the user's */
 	/* Not changed; borrowed until step was called. */
 	uint8_t (*sids)[WP_SID_LEN];
 	size_t n;
+	/* Everything that was issued for the user up to now, whatever is known
+	 * of sessions: nobody has it who may not come back. */
+	bool shuts_out;
 };
 bool wp_sessions_end(struct wp_call *call, const struct wp_session_ends *what,
 		     bool (*step)(struct wp_call *call, bool is_done));

@@ -44,7 +44,7 @@ static enum wp_err read_name(struct wp_call *call,
 static void refuse_name(struct wp_call *call, unsigned int needed,
 			unsigned int allowed, const char *why)
 {
-	if ((allowed & WP_C_ROLE) != 0)
+	if (((needed | allowed) & (WP_C_ROLE | WP_C_ONLY)) != 0)
 		wp_resp_error(&call->resp, 400, "invalid_username", why);
 	else if ((needed & WP_C_CODE) != 0)
 		(void)wp_account_call_wrong_code(call);
@@ -52,22 +52,31 @@ static void refuse_name(struct wp_call *call, unsigned int needed,
 		(void)wp_account_call_wrong(call);
 }
 
-struct wp_account_call *wp_account_call_begin(struct wp_call *call,
-					      unsigned int needed,
-					      unsigned int allowed)
+struct wp_account_call *wp_account_call_new(struct wp_call *call)
 {
-	struct wp_account_call *about =
-		wp_arena_alloc(&call->arena, sizeof(*about));
-	struct wp_error err;
+	struct wp_account_call *about = NULL;
 
 	if (!wp_accounts_are_on(call))
 		return NULL;
+	about = wp_arena_alloc(&call->arena, sizeof(*about));
 	if (about == NULL) {
 		wp_resp_internal(&call->resp);
 		return NULL;
 	}
 	call->state = about;
 	call->wipe = wipe;
+	return about;
+}
+
+struct wp_account_call *wp_account_call_begin(struct wp_call *call,
+					      unsigned int needed,
+					      unsigned int allowed)
+{
+	struct wp_account_call *about = wp_account_call_new(call);
+	struct wp_error err;
+
+	if (about == NULL)
+		return NULL;
 	if (!wp_credentials_read(call, needed, allowed, &about->given))
 		return NULL;
 	if (read_name(call, about, &err) != WP_OK) {
@@ -178,13 +187,16 @@ static bool on_ended(struct wp_call *call, bool is_done)
 bool wp_account_call_end(struct wp_call *call, wp_account_step next)
 {
 	struct wp_account_call *about = call->state;
-	const struct wp_session_ends ends = {
+	struct wp_session_ends ends = {
 		.user = &about->user,
 		.partition = about->box.partition,
-		.sids = about->ended.sid,
-		.n = about->ended.n,
+		.sids = about->known.sids,
+		.shuts_out = about->shuts_out,
 	};
 
+	for (size_t i = 0; i < about->ended.n; i++)
+		wp_session_set_add(&about->known, about->ended.sid[i]);
+	ends.n = about->known.n;
 	about->on_ended = next;
 	return wp_sessions_end(call, &ends, on_ended);
 }

@@ -14,11 +14,13 @@
 #include <stdint.h>
 
 #include "lib/accounts/accounts.h"
+#include "lib/accounts/new_account.h"
 #include "lib/mailbox/session.h"
 #include "lib/name/box.h"
 
 #include "handlers/call.h"
 #include "handlers/credentials.h"
+#include "handlers/session.h"
 
 /* A step of a call: see call.h. */
 typedef bool (*wp_account_step)(struct wp_call *call);
@@ -50,7 +52,16 @@ struct wp_account_call {
 	char recovery_code[WP_RECOVERY_CODE_LEN + 1]; /* "": none is told */
 	uint8_t recovery[WP_RECOVERY_HASH_LEN];       /* of it */
 
-	struct wp_ended ended; /* sessions, in the file: to be told to Redis */
+	/* Sessions that are to be told to Redis: those whose rows are gone, and
+	 * those that it has named (wp_sessions_known()). */
+	struct wp_ended ended;
+	struct wp_session_set known;
+	bool shuts_out; /* see wp_sessions_end() */
+
+	/* What a back end asked for: */
+	char made[WP_PASSWORD_MADE_MAX + 1]; /* a password; "": it gave one */
+	int64_t uses;                        /* of an invite */
+	int64_t days;
 
 	char attempt[2 * WP_ATTEMPT_BYTES +
 		     1]; /* stands for the use of an invite */
@@ -70,10 +81,13 @@ struct wp_account_call {
 	wp_account_step on_ended; /* of the sessions */
 };
 
+/* The memory of a call: call->state from now on; NULL: answered 404 or 500. */
+struct wp_account_call *wp_account_call_new(struct wp_call *call);
+
 /*
  * Begin a call: read its body, and whom it is about. For users that is the
  * caller; else the name that is given, and one that nobody can have is nobody's
- * (`username` needed).
+ * (`username` needed), of which back ends are told (WP_C_ONLY).
  *
  * needed, allowed:  as wp_credentials_read()
  * Returns:          call->state from now on; NULL: call->resp has the error
@@ -106,8 +120,8 @@ bool wp_account_call_wrong_code(struct wp_call *call);
 void wp_account_call_tell(struct wp_call *call);
 
 /*
- * End the sessions in about->ended, whose rows are gone, then go on; 503 when
- * they cannot be ended. Returns: as a step
+ * End the sessions in about->ended and known, whose rows are gone, then go on;
+ * 503 when they cannot be ended. Returns: as a step
  */
 bool wp_account_call_end(struct wp_call *call, wp_account_step next);
 

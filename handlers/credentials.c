@@ -53,6 +53,7 @@ static const struct member {
 	{ "refreshIn", WP_C_REFRESH_IN, FORM_PLACE, WORD_MAX_BYTES,
 	  AT(refresh_in) },
 	{ "role", WP_C_ROLE, FORM_PLAIN, WORD_MAX_BYTES, AT(role) },
+	{ "state", WP_C_STATE, FORM_PLAIN, WORD_MAX_BYTES, AT(state) },
 #undef AT
 };
 enum { N_MEMBERS = sizeof(members) / sizeof(members[0]) };
@@ -148,10 +149,12 @@ static void read_all(struct reading *reading, unsigned int wanted,
 			if ((wanted & members[i].bit) != 0 &&
 			    wp_json_slice_is(&key, members[i].name))
 				member = &members[i];
-		if (member == NULL)
-			wp_json_skip(js, NULL);
-		else
+		if (member != NULL)
 			keep(reading, member, js);
+		else if ((wanted & WP_C_ONLY) != 0)
+			wp_json_fail(js, "there is a member that nobody knows");
+		else
+			wp_json_skip(js, NULL);
 	}
 	wp_json_end(js);
 }
@@ -175,6 +178,7 @@ bool wp_credentials_read(struct wp_call *call, unsigned int needed,
 			 unsigned int allowed, struct wp_credentials *out)
 {
 	struct reading reading = { .call = call, .out = out };
+	unsigned int missing;
 	struct wp_json js;
 
 	*out = (struct wp_credentials){ 0 };
@@ -195,11 +199,11 @@ bool wp_credentials_read(struct wp_call *call, unsigned int needed,
 		wp_credentials_wipe(out);
 		return false;
 	}
-	if ((needed & ~reading.seen) != 0) {
-		wp_credentials_wipe(out);
-		return refuse_missing(call, needed & ~reading.seen);
-	}
-	return true;
+	missing = needed & ~reading.seen & ~(unsigned int)WP_C_ONLY;
+	if (missing == 0)
+		return true;
+	wp_credentials_wipe(out);
+	return refuse_missing(call, missing);
 }
 
 void wp_credentials_wipe(struct wp_credentials *credentials)

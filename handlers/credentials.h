@@ -33,6 +33,12 @@ enum wp_credential {
 	WP_C_DEVICE_PROOF = 1 << 8,
 	WP_C_REFRESH_IN = 1 << 9,
 	WP_C_ROLE = 1 << 10,
+	WP_C_STATE = 1 << 11,
+	/*
+	 * And no others: who orders something for somebody else is told what
+	 * would not be done of it.
+	 */
+	WP_C_ONLY = 1 << 12,
 };
 
 /* A text of any bytes that are UTF-8, NUL among them; NULL: not given. */
@@ -52,11 +58,12 @@ struct wp_credentials {
 	struct wp_credential_text device_proof;
 	struct wp_credential_text refresh_in; /* "body" or "cookie" */
 	struct wp_credential_text role;
+	struct wp_credential_text state;
 };
 
 /*
  * Read the body of a call into memory of its arena. Members of neither set are
- * passed over.
+ * passed over, unless WP_C_ONLY is in one.
  *
  * needed, allowed:  sets of enum wp_credential
  * Returns:          false when call->resp holds the error, which quotes nothing

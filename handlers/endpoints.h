@@ -67,6 +67,14 @@
 	    WP_GET, ANYBODY, NONE, NONE)                                       \
 	ROW(admin_revoke, "/api/admin/revoke", NULL, WP_POST, KEY(REVOKE),     \
 	    KEY, WORK)                                                         \
+	ROW(admin_accounts, "/api/admin/accounts", NULL, WP_POST,              \
+	    KEY(ACCOUNTS), KEY, WORK)                                          \
+	ROW(admin_accounts_state, "/api/admin/accounts/state", NULL, WP_POST,  \
+	    KEY(ACCOUNTS), KEY, WORK)                                          \
+	ROW(admin_accounts_reset_code, "/api/admin/accounts/reset-code", NULL, \
+	    WP_POST, KEY(ACCOUNTS), KEY, WORK)                                 \
+	ROW(admin_invites, "/api/admin/invites", NULL, WP_POST, KEY(ACCOUNTS), \
+	    KEY, WORK)                                                         \
 	ROW(healthz, "/healthz", NULL, WP_GET | WP_HEAD, PROBE, NONE, NONE)    \
 	ROW(readyz, "/readyz", NULL, WP_GET | WP_HEAD, PROBE, NONE, NONE)      \
 	ROW(metrics, "/metrics", NULL, WP_GET, PROBE, NONE, NONE)

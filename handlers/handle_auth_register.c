@@ -7,12 +7,12 @@
  */
 #include <string.h>
 
-#include "lib/accounts/new_account.h"
 #include "lib/base/random.h"
 #include "lib/mailbox/login.h"
 #include "lib/mailbox/scripts.h"
 
 #include "handlers/account_call.h"
+#include "handlers/new_account.h"
 #include "handlers/new_password.h"
 #include "handlers/session_begin.h"
 
@@ -35,31 +35,6 @@ static void code_of(const struct wp_call *call, struct wp_login_code *code)
 
 /* ---- the account ---- */
 
-/* On a thread of the desk. */
-static enum wp_err create(struct wp_call *call, struct wp_accounts *accounts,
-			  struct wp_error *err)
-{
-	struct wp_account_call *about = call->state;
-	const struct wp_new_account what = {
-		.name = &about->name,
-		.way = wp_account_desk_way(call->ctx->desk),
-		.password = about->given.password.data,
-		.password_len = about->given.password.len,
-	};
-
-	return wp_account_make(accounts, &what, &about->account,
-			       about->recovery_code, err);
-}
-
-static bool answer_failure(struct wp_call *call, enum wp_err result)
-{
-	if (result != WP_ERR_CONFLICT)
-		return wp_account_call_failed(call, result);
-	wp_resp_error(&call->resp, 409, "username_taken",
-		      "the user name is taken");
-	return true;
-}
-
 static bool give_back(struct wp_call *call, bool is_up)
 {
 	struct wp_account_call *about = call->state;
@@ -70,7 +45,7 @@ static bool give_back(struct wp_call *call, bool is_up)
 		wp_invite_give_build(&call->ctx->cmd, &code, about->attempt);
 		wp_account_call_tell(call);
 	}
-	return answer_failure(call, about->result);
+	return wp_new_account_failed(call, about->result);
 }
 
 static bool on_created(struct wp_call *call, enum wp_err result)
@@ -83,12 +58,12 @@ static bool on_created(struct wp_call *call, enum wp_err result)
 	/* After UNAVAIL it may have been made all the same. */
 	if (about->given.invite.data != NULL && result != WP_ERR_UNAVAIL)
 		return wp_call_redis(call, WP_LINE_SHORT, give_back);
-	return answer_failure(call, result);
+	return wp_new_account_failed(call, result);
 }
 
 static bool make(struct wp_call *call)
 {
-	return wp_account_call_hash(call, create, on_created);
+	return wp_new_account_make(call, on_created);
 }
 
 /* ---- the invite ---- */
@@ -145,11 +120,8 @@ static bool is_welcome(struct wp_call *call)
 			      "role: there is only USER");
 		return false;
 	}
-	if (wp_username_is_reserved(&about->name)) {
-		wp_resp_error(&call->resp, 400, "invalid_username",
-			      "this user name is reserved");
+	if (!wp_new_account_may_be(call))
 		return false;
-	}
 	switch (call->ctx->conf->accounts.registration) {
 	case WP_REGISTRATION_OPEN:
 		/* Not asked for, so not used up either. */

@@ -160,8 +160,8 @@ wp_accounts_set_recovery(struct wp_accounts *accounts,
 
 /*
  * Put an account into a state. All but active ends its sessions; deleted
- * forgets the password and the code, and stays deleted. May be repeated: whoever
- * was cut off behind this does not find out whether it was done.
+ * forgets the password and the code, and stays deleted. May be repeated, for
+ * whoever was cut off does not know whether it was done.
  *
  * *ended_out:  zeroed first
  * Errors:      WP_ERR_NOTFOUND  there is none, or it is deleted and shall be

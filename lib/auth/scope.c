@@ -10,10 +10,9 @@ static const struct {
 	const char *name;
 	enum wp_scope scope;
 } scopes[] = {
-	{ "send", WP_SCOPE_SEND },
-	{ "notify", WP_SCOPE_NOTIFY },
-	{ "presence", WP_SCOPE_PRESENCE },
-	{ "revoke", WP_SCOPE_REVOKE },
+	{ "send", WP_SCOPE_SEND },         { "notify", WP_SCOPE_NOTIFY },
+	{ "presence", WP_SCOPE_PRESENCE }, { "revoke", WP_SCOPE_REVOKE },
+	{ "accounts", WP_SCOPE_ACCOUNTS },
 };
 
 enum { SCOPES = sizeof(scopes) / sizeof(scopes[0]) };

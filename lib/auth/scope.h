@@ -17,10 +17,11 @@ enum wp_scope {
 	WP_SCOPE_NOTIFY = 2,
 	WP_SCOPE_PRESENCE = 4,
 	WP_SCOPE_REVOKE = 8,
+	WP_SCOPE_ACCOUNTS = 16,
 };
 
 /* Every scope that there is, for sentences. */
-#define WP_SCOPES_ALL "send, notify, presence, revoke"
+#define WP_SCOPES_ALL "send, notify, presence, revoke, accounts"
 
 /*
  * Read a list of names with commas between them, each once.

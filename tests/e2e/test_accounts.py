@@ -184,6 +184,7 @@ class Routes(Accounts):
 
     registration = "open"
     more = {}
+    auth = {}
 
     @classmethod
     def make_stack(cls):
@@ -192,6 +193,7 @@ class Routes(Accounts):
                          # Cheap: these tests are about what comes out.
                          "argon2_memory_kib": 7168, "argon2_passes": 1,
                          **cls.more},
+            "auth": cls.auth,
         })
 
     def name(self):

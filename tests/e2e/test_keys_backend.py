@@ -10,7 +10,7 @@ import time
 from harness import (E2eTest, PATIENCE_S, Refused, User, WEB, envelope,
                      in_threads, new_stack, scratch, wait_for)
 
-SCOPES = ("send", "notify", "presence", "revoke")
+SCOPES = ("send", "notify", "presence", "revoke", "accounts")
 # Of each route: a good request, whether users may, and which scope does.
 ROUTES = (
     ("POST", "/api/send", envelope("bob"), True, "send"),
@@ -24,6 +24,13 @@ ROUTES = (
     ("POST", "/api/notify", {"user": "bob", "type": "t"}, False, "notify"),
     ("POST", "/api/ticket", {}, True, None),
     ("POST", "/api/admin/revoke", {"user": "nobody"}, False, "revoke"),
+    # There are no accounts here; tests/e2e/test_accounts_admin.py has some.
+    ("POST", "/api/admin/accounts", {"username": "bob"}, False, "accounts"),
+    ("POST", "/api/admin/accounts/state",
+     {"username": "bob", "state": "disabled"}, False, "accounts"),
+    ("POST", "/api/admin/accounts/reset-code", {"username": "bob"}, False,
+     "accounts"),
+    ("POST", "/api/admin/invites", {}, False, "accounts"),
 )
 UNKNOWN = {"error": "the key is unknown, or has expired",
            "code": "unauthorized"}
@@ -93,7 +100,8 @@ class KeysTest(E2eTest):
 
 class Scopes(KeysTest):
     # Nobody may know of anybody, but back ends.
-    config = {"presence": {"visibility": "none"}}
+    config = {"presence": {"visibility": "none"},
+              "accounts": {"enabled": False}}
 
     def test_each_scope_opens_its_routes_and_no_other(self):
         keys = {scope: self.add(scope) for scope in SCOPES}
@@ -106,13 +114,15 @@ class Scopes(KeysTest):
                     answer = self.back_end(keys[scope]).call(
                         method, path, body)
                     if scope == wanted:
-                        self.assertLess(answer.status, 300, answer)
+                        self.assert_opened(answer, wanted)
                     else:
                         self.assert_error(answer, 403, "forbidden")
             with self.subTest(f"all {path}"):
                 answer = self.back_end(every).call(method, path, body)
-                self.assertEqual(answer.status < 300, wanted is not None,
-                                 answer)
+                if wanted:
+                    self.assert_opened(answer, wanted)
+                else:
+                    self.assert_error(answer, 403, "forbidden")
             with self.subTest(f"user {path}"):
                 answer = self.user().call(method, path, body)
                 if not is_for_users:
@@ -121,6 +131,12 @@ class Scopes(KeysTest):
                     self.assert_error(answer, 403, "forbidden")
                 else:
                     self.assertLess(answer.status, 300, answer)
+
+    def assert_opened(self, answer, scope):
+        if scope == "accounts":
+            self.assert_error(answer, 404, "not_found")
+        else:
+            self.assertLess(answer.status, 300, answer)
 
     def test_a_key_opens_no_connection(self):
         key = self.add(*SCOPES)

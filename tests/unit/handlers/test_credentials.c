@@ -66,6 +66,21 @@ static void what_is_not_asked_for_is_passed_over(void **state)
 	assert_null(stage->out.code.data);
 }
 
+static void nothing_else_may_be_meant_where_that_is_said(void **state)
+{
+	struct stage *stage = *state;
+
+	assert_true(read_body(stage, "{\"username\":\"bob\"}",
+			      WP_C_USERNAME | WP_C_ONLY, WP_C_STATE));
+	assert_false(read_body(stage, "{\"username\":\"bob\",\"code\":7}",
+			       WP_C_USERNAME, WP_C_STATE | WP_C_ONLY));
+	assert_int_equal(stage->call->resp.status, 400);
+	assert_non_null(strstr(stage->call->resp.body.data, "nobody knows"));
+	assert_false(read_body(stage, "{}", WP_C_USERNAME | WP_C_ONLY, 0));
+	assert_non_null(
+		strstr(stage->call->resp.body.data, "username is missing"));
+}
+
 static void a_bad_member_is_refused_with_a_sentence(void **state)
 {
 	struct stage *stage = *state;
@@ -136,6 +151,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(members_are_read_as_they_are_written),
 		cmocka_unit_test(what_is_not_asked_for_is_passed_over),
+		cmocka_unit_test(nothing_else_may_be_meant_where_that_is_said),
 		cmocka_unit_test(a_bad_member_is_refused_with_a_sentence),
 		cmocka_unit_test(nothing_secret_stays_in_the_buffers),
 	};

@@ -123,6 +123,14 @@ static const struct {
 	{ "auth_sessions_revoke", "POST", "/api/auth/sessions/revoke", true,
 	  WP_SCOPE_NONE },
 	{ "admin_revoke", "POST", "/api/admin/revoke", false, WP_SCOPE_REVOKE },
+	{ "admin_accounts", "POST", "/api/admin/accounts", false,
+	  WP_SCOPE_ACCOUNTS },
+	{ "admin_accounts_state", "POST", "/api/admin/accounts/state", false,
+	  WP_SCOPE_ACCOUNTS },
+	{ "admin_accounts_reset_code", "POST", "/api/admin/accounts/reset-code",
+	  false, WP_SCOPE_ACCOUNTS },
+	{ "admin_invites", "POST", "/api/admin/invites", false,
+	  WP_SCOPE_ACCOUNTS },
 };
 enum { ROUTES = sizeof(routes) / sizeof(routes[0]) };
 
@@ -147,8 +155,9 @@ static void a_scope_opens_what_it_says_and_nothing_else(void **state)
 		WP_SCOPE_NOTIFY,
 		WP_SCOPE_PRESENCE,
 		WP_SCOPE_REVOKE,
+		WP_SCOPE_ACCOUNTS,
 		WP_SCOPE_SEND | WP_SCOPE_NOTIFY | WP_SCOPE_PRESENCE |
-			WP_SCOPE_REVOKE,
+			WP_SCOPE_REVOKE | WP_SCOPE_ACCOUNTS,
 	};
 	enum { SETS = sizeof(sets) / sizeof(sets[0]) };
 	struct stage *stage = *state;

@@ -240,6 +240,9 @@ test-integration: $(INTEGRATION) ## tests against a real Redis, or one: T=test_m
 test-e2e: all $(STEPPED_CLOCK) tests-provider ## tests through the web server: WEB=nginx|lighttpd, T=test_send
 	@$(TEST) e2e-$(WEB) --flavour $(FLAVOUR) $(if $(T),--only $(T))
 
+test-attacks: all ## attacks at full length, with figures (6 min, wants the machine for itself)
+	@WEB=$(WEB) WAYPOST_E2E_BUILD=$(B) $(PYTHON) tests/e2e/attacks.py
+
 model: ## check the protocol's models; MODEL=full for larger bounds
 	@tests/model/run.sh
 
@@ -351,5 +354,5 @@ include bench/bench.mk
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 
 .PHONY: help all tests-build deps deps-build run test release-tests asan-tests tsan-tests test-unit \
-	test-fault test-fault-bugs bug soak test-integration test-e2e asan tsan ci fuzz fuzz-run check \
+	test-fault test-fault-bugs test-attacks bug soak test-integration test-e2e asan tsan ci fuzz fuzz-run check \
 	format $(CHECKS) lint install clean tests-provider

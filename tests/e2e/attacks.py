@@ -24,8 +24,8 @@ from devkit.jwk import Key  # noqa: E402
 from devkit.token import b64url  # noqa: E402
 from devkit.user import User  # noqa: E402
 from devkit.websocket import Closed, WebSocket  # noqa: E402
-from harness import (E2eTest, end_all_stacks, in_threads, new_stack,  # noqa: E402
-                     scratch, wait_for)
+from harness import (E2eTest, end_all_stacks, in_threads,  # noqa: E402
+                     new_stack, scratch, wait_for)
 from provider import KEYS, Provider  # noqa: E402
 
 

@@ -17,7 +17,8 @@ import subprocess
 import threading
 import time
 
-from harness import E2eTest, in_threads, new_stack, scratch
+from harness import (E2eTest, PATIENCE_S, User, in_threads, new_stack,
+                     scratch)
 from devkit.token import mint
 
 GRACE_S, ROTATE_S, DAY_S = 60, 120, 86400
@@ -209,10 +210,15 @@ class Refresh(SessionsTest):
     def test_parent_behind_the_used_child_ends_it_for_both(self):
         name, sid, first, second = self.rotated()
 
-        self.assert_given(self.refresh(second), 1, False)
+        given = self.refresh(second)
+        self.assert_given(given, 1, False)
+        socket = self.connect(User(self.stack, name,
+                                   given.json()["accessToken"]))
+        socket.expect("connected")
         self.assert_given(self.refresh(first), 1, True)
         self.passes(name, sid, GRACE_S + 5)
         self.assert_ended(self.refresh(first))
+        self.assertEqual(socket.wait_closed(PATIENCE_S), 4403)
         self.assert_ended(self.refresh(second))
         self.assertFalse(self.has_row(sid))
         self.assertEqual(self.redis_keys(f"*{sid.hex()}*"), [])

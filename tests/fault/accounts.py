@@ -13,8 +13,10 @@ import threading
 import time
 
 from devkit.redis import RedisError
+from devkit.user import User
 
 from clients import CALL_TIMEOUT_S, NETWORK, Client, code_of, is_odd
+from revoked import Revoked
 
 PASSWORD = "correct horse battery staple"
 SESSIONS_PER_USER, TRIED_AGAIN = 8, 3
@@ -36,11 +38,16 @@ class Session:
 
     def __init__(self, body, began):
         self.id = body["sessionId"]
+        self.urn = body["user"]
         self.token = body["refreshToken"]
+        self.access = body["accessToken"]
         self.began = began
         # Did an answer fail to come? Then a request of ours may still be
         # somewhere, and come to Redis long after it was sent.
         self.may_be_late = False
+
+    def __str__(self):
+        return self.id
 
 
 class Accounts(Client):
@@ -83,6 +90,11 @@ class Accounts(Client):
                          "/api/auth/" + what, json.dumps(body),
                          {"Content-Type": "application/json"})
 
+    def user_of(self, session):
+        user = User(self.context.stack, session.urn, session.access)
+        user.http.timeout_s = CALL_TIMEOUT_S
+        return user
+
     def log_in(self):
         """A session, or None when that did not come about."""
         is_new = self.left == 0
@@ -123,7 +135,9 @@ class Accounts(Client):
         if answer is None or not is_odd(answer):
             return None
         if answer.status == 200:
-            session.token = answer.json().get("refreshToken", session.token)
+            body = answer.json()
+            session.token = body.get("refreshToken", session.token)
+            session.access = body["accessToken"]
             return True
         if answer.status == 401:
             self.tell_logged_out(session, code_of(answer))
@@ -181,7 +195,10 @@ class Accounts(Client):
                 # Nobody has its child yet, so this may be any time.
                 if may_pass:
                     self.age(session, MUCH_LATER_MS)
-            if not self.refresh(session) or not self.refresh(session):
+            if not self.refresh(session):
+                return
+            self.call("own pull", self.user_of(session).pull)
+            if not self.refresh(session):
                 return
         if self.random.random() < 0.2:
             self.alive.append(session)
@@ -255,6 +272,40 @@ class Accounts(Client):
         return (all(self.try_one(token) for token in self.ended) and
                 all(self.refresh_once(session) is not None
                     for session in self.alive))
+
+
+class Leaver(Revoked):
+    """Whose access token is tried again when its session has ended, and whose
+    connection must end."""
+
+    def __init__(self, context, slowness, poke_bound_s):
+        super().__init__(context, slowness, poke_bound_s, "s-leaver")
+        self.account = Accounts(context, "leaver")
+
+    def begin(self):
+        session = self.account.log_in()
+        if session is None:
+            return None, None
+        return self.account.user_of(session), session
+
+    def revoke(self, session):
+        while not self.is_to_end():
+            answer = self.account.post("logout", refreshToken=session.token)
+            if answer is not None and answer.status == 204:
+                return True
+            if answer is not None and is_odd(answer):
+                self.odd("logout", answer)
+                return False
+            self.pause(0.3)
+        return False
+
+    def tell(self, session, what):
+        """It is remembered a little longer than its tokens live, on the clock
+        of Redis."""
+        if session.began < self.context.clock_set_at:
+            self.context.count("revoked by another clock", "")
+        else:
+            super().tell(session, what)
 
 
 def lose_everything(stack):

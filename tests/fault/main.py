@@ -181,7 +181,8 @@ class Episode:
         self.senders, self.receivers = clients.cast(self.context)
         self.prober = clients.Prober(self.context)
         self.flooder = burdens.Flooder(self.context)
-        self.revoked = revoked.Revoked(self.context, SLOWNESS, POKE_BOUND_S)
+        self.leaving = [kind(self.context, SLOWNESS, POKE_BOUND_S)
+                        for kind in (revoked.Revoked, accounts.Leaver)]
         self.accounts = [accounts.Accounts(self.context, number)
                          for number in range(ACCOUNTS)]
         self.damage = burdens.Damage(self.stack, PARTITIONS)
@@ -197,7 +198,7 @@ class Episode:
 
     def everybody(self):
         return self.senders + self.receivers + [
-            self.flooder, self.revoked] + self.accounts
+            self.flooder] + self.leaving + self.accounts
 
     # ---- a round ----
 
@@ -207,7 +208,8 @@ class Episode:
         for receiver in self.receivers:
             receiver.must_stay.clear()
         self.context.is_sending.set()
-        self.revoked.is_quiet.clear()
+        for one in self.leaving:
+            one.is_quiet.clear()
         self.faults.run(
             plan(self.seed, number, seconds, list(self.stack.programs),
                  self.cannot, self.options.only), seconds)
@@ -217,7 +219,8 @@ class Episode:
             self.probe_absent()
         self.look_everywhere()
         self.wake_sleepers()
-        if not self.await_all(lambda: self.revoked.refused > 0):
+        if not self.await_all(lambda: all(one.refused > 0
+                                          for one in self.leaving)):
             self.add("stuck", "nobody whose session was revoked is refused")
         if not self.await_all(lambda: all(one.refused > 0
                                           for one in self.accounts)):
@@ -245,7 +248,8 @@ class Episode:
             self.add("not_ready", "not READY after healing: " +
                      self.faults.notes[-1])
         self.mark("healed")
-        self.revoked.is_quiet.set()
+        for one in self.leaving:
+            one.is_quiet.set()
         self.see_others_move()
         self.context.is_sending.clear()
         if not self.await_all(lambda: all(sender.is_idle.is_set()
@@ -392,9 +396,10 @@ class Episode:
         self.faults.sleepers.clear()
 
     def judge(self):
-        found, self.revoked.found = self.revoked.found, []
-        for text in found:
-            self.add("revoked", text)
+        for one in self.leaving:
+            found, one.found = one.found, []
+            for text in found:
+                self.add("revoked", text)
         for one in self.accounts:
             found, one.found = one.found, []
             for kind, text in found:
@@ -439,7 +444,8 @@ class Episode:
 
     def drain_all(self):
         self.mark("draining")
-        self.revoked.stop()
+        for one in self.leaving:
+            one.stop()
         for one in self.accounts:
             one.stop()
             if not self.await_all(one.holds):

@@ -102,6 +102,11 @@ MUTATIONS = (
           "\t\t\t       on_removed);\n", "\treturn first_redis(call);\n")],
         {"let_in"}, "accounts-locked"),
     Mutation(
+        "forget-tokens", "a session ends, and its access tokens do not",
+        [("handlers/session.c", "\t\t\t\t\t\t : revoke(call))\n",
+          "\t\t\t\t\t\t : end_over(call, true))\n")],
+        {"revoked"}, "cold-locked"),
+    Mutation(
         "log-out-the-deaf", "who did not hear may come back for a minute only",
         [(SCRIPTS + "session_refresh.lua", "  if not is_used then\n",
           "  if not is_used and age_ms <= grace_ms then\n")],

@@ -23,8 +23,8 @@ TRIED_S, COMMAND_S = 6.0, 60
 class Revoked(Client):
     """Bounded load: one at a time."""
 
-    def __init__(self, context, slowness, poke_bound_s):
-        super().__init__(context, "s-revoked")
+    def __init__(self, context, slowness, poke_bound_s, name="s-revoked"):
+        super().__init__(context, name)
         self.slowness = slowness
         self.poke_bound_s = poke_bound_s
         self.is_quiet = threading.Event()  # no faults: the promise is strict
@@ -48,9 +48,9 @@ class Revoked(Client):
 
     def one(self):
         self.number += 1
-        session = f"{self.context.seed}-{self.number}"
-        user = User(self.context.stack, "x-revoked", self.context.stack.token(
-            "x-revoked", TOKEN_S, iss=ISSUER, sid=session))
+        user, session = self.begin()
+        if user is None:
+            return
         user.http.timeout_s = self.user.http.timeout_s
         socket = self.dial(user)
         self.send(user)
@@ -58,6 +58,12 @@ class Revoked(Client):
             self.try_again(user, socket, session)
         if socket is not None:
             socket.abort()
+
+    def begin(self):
+        """A user, and what the session of its token is called."""
+        session = f"{self.context.seed}-{self.number}"
+        return User(self.context.stack, "x-revoked", self.context.stack.token(
+            "x-revoked", TOKEN_S, iss=ISSUER, sid=session)), session
 
     def dial(self, user):
         try:

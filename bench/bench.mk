@@ -70,6 +70,11 @@ bench-herd: bench-build ## 4,000 and 10,000 requests whose last bytes come at on
 bench-depth: bench-build ## pulls and acknowledgements by how much waits
 	@$(call BENCH_RUN,depth)
 
+bench-identity: bench-build ## what limits cost, and tokens of our own
+	@$(call BENCH_RUN,limited)
+	@$(call BENCH_RUN,limited) --senders=1
+	@$(call BENCH_RUN,tokens)
+
 bench-idle: bench-build ## memory of all programs at rest
 	@$(call BENCH_RUN,idle)
 
@@ -86,11 +91,11 @@ bench-results: bench-plots ## put what was measured together: bench/RESULTS.md
 	@$(PYTHON) bench/results.py
 
 bench: bench-send bench-pull bench-e2e bench-redis bench-ws bench-migrate bench-herd \
-	bench-depth bench-idle bench-growth bench-plots ## all of them
+	bench-depth bench-identity bench-idle bench-growth bench-plots ## all of them
 
 .PHONY: bench bench-deps bench-build bench-objects bench-send bench-pull bench-redis \
 	bench-migrate bench-ws bench-e2e bench-herd bench-depth bench-idle bench-growth \
-	bench-hash bench-plots bench-results
+	bench-hash bench-identity bench-plots bench-results
 
 # Tests try these.
 tests-build test-e2e: $(BENCH_PROGRAMS)

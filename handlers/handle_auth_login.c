@@ -5,6 +5,7 @@
  * Source: docs/identity.md "Users of our own"
  */
 #include "handlers/attempt.h"
+#include "handlers/session.h"
 #include "handlers/session_begin.h"
 
 bool wp_handle_auth_login(struct wp_call *call)
@@ -14,7 +15,7 @@ bool wp_handle_auth_login(struct wp_call *call)
 		WP_C_DEVICE_ID | WP_C_DEVICE_NAME | WP_C_DEVICE_PROOF |
 			WP_C_REFRESH_IN);
 
-	if (about == NULL)
+	if (about == NULL || !wp_session_may_be_given(call))
 		return true;
 	about->status = 200;
 	return wp_attempt_password(call, wp_session_begin);

@@ -14,6 +14,7 @@
 
 #include "handlers/attempt.h"
 #include "handlers/new_password.h"
+#include "handlers/session.h"
 #include "handlers/session_begin.h"
 
 enum { MS_PER_S = 1000 };
@@ -145,7 +146,7 @@ bool wp_handle_auth_password_reset(struct wp_call *call)
 		call, WP_C_USERNAME | WP_C_CODE | WP_C_NEW_PASSWORD,
 		WP_C_DEVICE_ID | WP_C_DEVICE_NAME | WP_C_REFRESH_IN);
 
-	if (about == NULL)
+	if (about == NULL || !wp_session_may_be_given(call))
 		return true;
 	about->status = 200;
 	return wp_new_password_judge(call, &about->given.new_password, count);

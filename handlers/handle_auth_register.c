@@ -14,6 +14,7 @@
 #include "handlers/account_call.h"
 #include "handlers/new_account.h"
 #include "handlers/new_password.h"
+#include "handlers/session.h"
 #include "handlers/session_begin.h"
 
 static bool refuse(struct wp_call *call)
@@ -141,7 +142,8 @@ bool wp_handle_auth_register(struct wp_call *call)
 		WP_C_INVITE | WP_C_DEVICE_ID | WP_C_DEVICE_NAME |
 			WP_C_REFRESH_IN | WP_C_ROLE);
 
-	if (about == NULL || !is_welcome(call))
+	if (about == NULL || !is_welcome(call) ||
+	    !wp_session_may_be_given(call))
 		return true;
 	about->status = 201;
 	return wp_new_password_judge(call, &about->given.password, go_on);

@@ -100,6 +100,24 @@ static void give_refresh(struct wp_call *call,
 		add_text(&call->resp.body, "refreshToken", text);
 }
 
+static void say_unsigned(struct wp_call *call, const struct wp_error *err)
+{
+	wp_ctx_log_failure(call->ctx, "sign", err->msg);
+	wp_resp_error(&call->resp, 503, "identity_unavailable",
+		      "no token can be signed now; repeat later");
+}
+
+bool wp_session_may_be_given(struct wp_call *call)
+{
+	struct wp_error err;
+
+	if (wp_signer_look(call->ctx->sessions.signer, wp_wall_ms() / 1000,
+			   &err) == WP_OK)
+		return true;
+	say_unsigned(call, &err);
+	return false;
+}
+
 bool wp_session_answer(struct wp_call *call,
 		       const struct wp_session_answer *what)
 {
@@ -118,9 +136,7 @@ bool wp_session_answer(struct wp_call *call,
 	rc = wp_signer_sign(call->ctx->sessions.signer, wp_wall_ms() / 1000,
 			    &issue, body, &err);
 	if (rc == WP_ERR_UNAVAIL) {
-		wp_ctx_log_failure(call->ctx, "sign", err.msg);
-		wp_resp_error(&call->resp, 503, "identity_unavailable",
-			      "no token can be signed now; repeat later");
+		say_unsigned(call, &err);
 		return true;
 	}
 	if (rc != WP_OK) {

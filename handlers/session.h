@@ -49,6 +49,15 @@ struct wp_session_answer {
 };
 
 /*
+ * Is there a key to sign with? Asked before anything is changed: an account of
+ * which nobody was told could not be registered again, and a recovery code that
+ * was replaced would be lost.
+ *
+ * Returns: false when call->resp holds 503 identity_unavailable
+ */
+bool wp_session_may_be_given(struct wp_call *call);
+
+/*
  * Sign an access token and write the whole answer; 503 identity_unavailable
  * when there is no key. True: the answer is in call->resp.
  */

@@ -131,8 +131,8 @@ out:
 	return rc;
 }
 
-static enum wp_err have_key(struct wp_signer *signer, int64_t now_s,
-			    struct wp_error *err)
+enum wp_err wp_signer_look(struct wp_signer *signer, int64_t now_s,
+			   struct wp_error *err)
 {
 	struct wp_error why = { .code = WP_OK };
 
@@ -175,7 +175,7 @@ enum wp_err wp_signer_sign(struct wp_signer *signer, int64_t now_s,
 			   const struct wp_issue *what, struct wp_buf *out,
 			   struct wp_error *err)
 {
-	enum wp_err rc = have_key(signer, now_s, err);
+	enum wp_err rc = wp_signer_look(signer, now_s, err);
 	jwt_t *jwt = NULL;
 	char *text = NULL;
 

@@ -42,6 +42,15 @@ struct wp_issue {
 };
 
 /*
+ * Would it sign now? For who must not do by halves what ends in a token.
+ *
+ * now_s:   as below
+ * Errors:  WP_ERR_UNAVAIL, WP_ERR_NOMEM  as below
+ */
+enum wp_err wp_signer_look(struct wp_signer *signer, int64_t now_s,
+			   struct wp_error *err) WP_MUST_USE;
+
+/*
  * Write a token, appended to out.
  *
  * now_s:   wall clock, seconds since 1970

@@ -15,6 +15,7 @@ import time
 
 from harness import (E2eTest, User, in_threads, new_stack, scratch,
                      wait_for)
+from test_sessions import key_folder
 
 
 PASSWORD = "correct horse battery staple"
@@ -707,6 +708,53 @@ class Crowded(Routes):
         work.join()
         self.wait_all_ready()
         self.assert_status(self.login(name), 200)
+
+
+class Keyless(Routes):
+    """There is no waypost-keys that has made a key, yet."""
+
+    @classmethod
+    def make_stack(cls):
+        cls.folder = scratch()
+        return new_stack({"accounts": {
+            "enabled": True, "registration": "open",
+            "argon2_memory_kib": 7168, "argon2_passes": 1},
+            "auth": {"key_dir": cls.folder}}, keys=False)
+
+    def lay_down(self):
+        made = key_folder("waypost")
+        for file in os.listdir(made):
+            os.rename(os.path.join(made, file),
+                      os.path.join(self.folder, file))
+
+    def take_away(self):
+        for file in os.listdir(self.folder):
+            os.unlink(os.path.join(self.folder, file))
+
+    def until_signed(self, call):
+        """Every process looks for itself, once a second."""
+        answers = []
+        wait_for(lambda: answers.append(call()) or answers[-1].status != 503,
+                 "a key")
+        return answers[-1]
+
+    def test_without_a_key_to_sign_with_nothing_is_half_done(self):
+        name = self.name()
+        self.assert_error(self.register(name), 503, "identity_unavailable")
+        self.lay_down()
+        session = self.until_signed(lambda: self.register(name))
+        self.assert_status(session, 201)
+        self.take_away()
+        wait_for(lambda: all(self.login(name).status == 503
+                             for _ in range(4)), "no key")
+        reset = {"username": name, "code": session.json()["recoveryCode"],
+                 "newPassword": PASSWORD + "!"}
+        self.assert_error(self.post("/api/auth/password/reset", reset), 503,
+                          "identity_unavailable")
+        self.lay_down()
+        # The code is as good as before.
+        self.assert_status(self.until_signed(
+            lambda: self.post("/api/auth/password/reset", reset)), 200)
 
 
 class Off(E2eTest):

@@ -288,12 +288,16 @@ static void without_a_key_there_is_no_token(void **state)
 {
 	struct fixture *f = *state;
 
+	assert_int_equal(wp_signer_look(f->signer, NOW, &f->err),
+			 WP_ERR_UNAVAIL);
+	assert_non_null(strstr(f->err.msg, "no signing key"));
 	assert_int_equal(sign_at(f, NOW), WP_ERR_UNAVAIL);
 	assert_non_null(strstr(f->err.msg, "no signing key"));
 	assert_int_equal(f->token.len, 0);
 	/* Within the second nobody looks again. */
 	add_key(f, WP_SIGN_ES256, NOW, NULL);
 	assert_int_equal(sign_at(f, NOW), WP_ERR_UNAVAIL);
+	assert_int_equal(wp_signer_look(f->signer, NOW + 1, &f->err), WP_OK);
 	assert_int_equal(sign_at(f, NOW + 1), WP_OK);
 	/* What was taken away signs no more. */
 	assert_int_equal(unlink(f->path), 0);

@@ -11,7 +11,7 @@ import urllib.request
 
 from devkit.jwk import put
 from devkit.user import User
-from harness import E2eTest, new_stack, wait_for
+from harness import E2eTest, PATIENCE_S, new_stack, wait_for
 from node import Node
 
 CLIENT = base64.b64encode(b"waypost:no-secret-at-all").decode()
@@ -47,6 +47,10 @@ class Provider:
             {"Authorization": "Basic " + CLIENT})
         with urllib.request.urlopen(request, timeout=30) as answer:
             return json.load(answer)["access_token"]
+
+    def log_out(self, url):
+        """Tell this address that the robot has logged out here."""
+        self._do(logout=url)
 
     @property
     def id(self):
@@ -202,3 +206,21 @@ class RealProviders(E2eTest):
                          [self.one.issuer, self.two.issuer])
         self.assertEqual([key["kid"] for key in rows[0]["keys"]],
                          self.kids(self.one))
+
+    def test_who_logs_out_there_is_put_out_here(self):
+        """The last one: tokens of this very second go with it."""
+        robot = self.robot(self.one.token())
+        machine = self.robot(self.two.token(), NAMESPACES[1])
+        sockets = [self.connect(user) for user in (robot, machine)]
+        for each in sockets:
+            each.expect("connected")
+        self.one.log_out(f"http://{self.stack.host}:{self.stack.port}"
+                         "/api/auth/backchannel-logout")
+        self.assertEqual(sockets[0].wait_closed(PATIENCE_S), 4403)
+        wait_for(lambda: all(robot.pull().status == 401 for _ in range(4)),
+                 "its token is refused")
+        # The other provider has said nothing.
+        self.assert_status(machine.pull(), 200)
+        sent = self.assert_accepted(self.user().send(machine))
+        sockets[1].expect("poke")
+        self.assert_status(machine.ack([sent]), 204)

@@ -35,6 +35,8 @@ async function keyOf([alg, kid]) {
 async function create(issuer, { keys: wanted, sign, logout }) {
   return new Provider(issuer, {
     jwks: { keys: await Promise.all(wanted.map(keyOf)) },
+    // Its own dispatcher does not speak to loopback.
+    fetch: (url, { dispatcher, ...options }) => fetch(url, options),
     clients: [{
       client_id: ROBOT,
       client_secret: 'no-secret-at-all',

@@ -212,7 +212,7 @@ class Crowd(test_keys_backend.KeysTest):
 
     # Nobody reads most of them, pings neither.
     config = {"websocket": {"ping_interval_ms": 600000,
-                            "idle_timeout_ms": 600000}}
+                            "idle_timeout_ms": 1200000}}
     sockets, revoked, seconds = 10000, 1000, 10
     issuer = "https://id.example"
 

@@ -15,6 +15,7 @@
 #include "lib/auth/apikey.h"
 #include "lib/auth/apikey_file.h"
 #include "lib/base/clock.h"
+#include "lib/live/session_seen.h"
 
 #include "handlers/endpoints.h"
 #include "handlers/limit.h"
@@ -103,6 +104,26 @@ static enum wp_err find_token(struct wp_call *call, struct wp_token *out,
 	return wp_auth_bearer(value, out, err);
 }
 
+static enum wp_err aside(void *ctx_, const struct wp_cmd *cmd, wp_reply_fn fn,
+			 void *fn_ctx)
+{
+	const struct wp_ctx *ctx = ctx_;
+
+	return wp_backend_do(ctx->backend, WP_LINE_SHORT, cmd, fn, fn_ctx);
+}
+
+/* A token that this process did not know was let in. */
+static void see(struct wp_call *call)
+{
+	const struct wp_seen_way way = {
+		.partitions = (uint32_t)call->ctx->conf->mailbox.partitions,
+		.call = aside,
+		.ctx = call->ctx,
+	};
+
+	wp_session_seen(&call->caller, &way);
+}
+
 /*
  * Whose token is it?
  *
@@ -116,6 +137,7 @@ static enum wp_err authenticate(struct wp_call *call,
 	int64_t now_s = wp_wall_ms() / 1000;
 	uint64_t known;
 	enum wp_err rc;
+	bool is_known;
 
 	if (wp_apikey_is_meant(token))
 		return wp_apikey_file_verify(shared->apikeys, token, now_s,
@@ -124,11 +146,11 @@ static enum wp_err authenticate(struct wp_call *call,
 	known = wp_token_cache_hits(call->ctx->tokens);
 	rc = wp_token_cache_verify(call->ctx->tokens, token, now_s,
 				   &call->caller, err);
+	is_known = wp_token_cache_hits(call->ctx->tokens) > known;
 	wp_metric_add(shared->metrics,
-		      wp_token_cache_hits(call->ctx->tokens) > known
-			      ? WP_H_TOKEN_HITS
-			      : WP_H_TOKEN_MISSES,
-		      1);
+		      is_known ? WP_H_TOKEN_HITS : WP_H_TOKEN_MISSES, 1);
+	if (rc == WP_OK && !is_known)
+		see(call);
 	return rc;
 }
 

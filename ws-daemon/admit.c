@@ -401,6 +401,7 @@ static void admit_caller(struct wp_conn *conn, const struct wp_identity *caller)
 	if (is_revoked(conn, caller) ||
 	    !wp_guard_connect(conn, &caller->user) || !has_room(conn))
 		return;
+	wp_live_seen(&conn->parts->live, caller);
 	admit(conn);
 	begin_presence(conn, caller);
 }

@@ -113,6 +113,7 @@ void wp_refresh_frame(struct wp_conn *conn, const struct wp_client_frame *frame)
 		       "the session has ended; log in again");
 		return;
 	}
+	wp_live_seen(&conn->parts->live, &caller);
 	wp_metric_add(conn->parts->metrics, WP_M_REFRESHED, 1);
 	left_s = wp_conn_renew(conn, &caller);
 	wp_frame_reply(&conn->parts->scratch, "refreshed", &frame->ref);

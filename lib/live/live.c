@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "lib/base/clock.h"
+#include "lib/live/session_seen.h"
 #include "lib/redis/async.h"
 #include "lib/redis/info.h"
 #include "lib/store/store.h"
@@ -431,4 +432,26 @@ enum wp_err wp_live_ack_begin(struct wp_live_ack *ack,
 	if (rc != WP_OK)
 		let_go(ack);
 	return rc;
+}
+
+/* ---- sessions ---- */
+
+static enum wp_err call_aside(void *ctx, const struct wp_cmd *cmd,
+			      wp_reply_fn fn, void *fn_ctx)
+{
+	struct wp_aredis *redis = redis_of(ctx);
+
+	return redis == NULL ? WP_ERR_UNAVAIL
+			     : wp_aredis_do(redis, cmd, fn, fn_ctx);
+}
+
+void wp_live_seen(struct wp_live *live, const struct wp_identity *who)
+{
+	const struct wp_seen_way way = {
+		.partitions = (uint32_t)live->conf->mailbox.partitions,
+		.call = call_aside,
+		.ctx = live,
+	};
+
+	wp_session_seen(who, &way);
 }

@@ -18,6 +18,7 @@
 
 #include <ev.h>
 
+#include "lib/auth/identity.h"
 #include "lib/base/buf.h"
 #include "lib/base/err.h"
 #include "lib/base/json.h"
@@ -152,5 +153,8 @@ enum wp_err wp_live_ack_begin(struct wp_live_ack *ack,
 			      const struct wp_user *user,
 			      const struct wp_json_slice *text,
 			      struct wp_error *err) WP_MUST_USE;
+
+/* wp_session_seen(), over the connection of the registrar. */
+void wp_live_seen(struct wp_live *live, const struct wp_identity *who);
 
 #endif /* WP_LIB_LIVE_LIVE_H */

@@ -6,7 +6,8 @@ import time
 
 from devkit.jwk import Key
 from devkit.token import compact, mint
-from harness import E2eTest, Refused, User, new_stack, scratch
+from harness import E2eTest, Refused, User, new_stack, scratch, wait_for
+from test_accounts import Routes
 from test_issuers import ISSUER, OfAnIssuer, put_keys
 
 OWN = "waypost"
@@ -166,4 +167,70 @@ class Beside(E2eTest):
                 socket.expect(said)
 
 
-del E2eTest, OfAnIssuer
+class Seen(Routes):
+    """Who shows an access token has got the refresh token beside it."""
+
+    def field(self, session, name, value=None):
+        """A field of the session's hash in Redis, or set it."""
+        with self.stack.redis() as redis:
+            key, = redis("KEYS", f"*:session:{session['sessionId']}")
+            if value is not None:
+                redis("HSET", key, name, value)
+            return redis("HGET", key, name)
+
+    def rotated(self):
+        """A user with a session whose first token has a child."""
+        name, first = self.newcomer()
+        self.passes(first)
+        second = self.refresh(first)
+        self.assert_status(second, 200)
+        self.assertEqual(self.field(first, "k"), b"0")
+        return name, first, second.json()
+
+    def passes(self, session):
+        with self.stack.redis() as redis:
+            key, = redis("KEYS", f"*:session:{session['sessionId']}")
+            redis("HINCRBY", key, "r", -3600 * 1000)
+
+    def wait_seen(self, session):
+        wait_for(lambda: self.field(session, "k") == b"1", "k")
+
+    def test_after_a_request_the_parent_is_good_no_longer(self):
+        _, first, second = self.rotated()
+        self.assert_lives(first)  # an older one says nothing of the child
+        self.assert_lives(second)
+        self.wait_seen(second)
+        self.passes(second)
+        self.assert_error(self.refresh(first), 401, "session_ended")
+        self.assert_error(self.refresh(second), 401, "session_ended")
+
+    def test_until_then_it_is(self):
+        name, first, second = self.rotated()
+        self.assert_lives(first)
+        # Nobody else speaks for the session.
+        liar = mint(self.stack.jwt_secret, name, gen=1,
+                    sid=second["sessionId"])
+        self.assert_status(User(self.stack, name, liar).pull(), 200)
+        self.assertEqual(self.field(first, "k"), b"0")
+        self.passes(second)
+        answer = self.refresh(first)
+        self.assert_status(answer, 200)
+        self.assertEqual(answer.json()["refreshToken"],
+                         second["refreshToken"])
+
+    def test_a_socket_tells_too(self):
+        name, first, second = self.rotated()
+        with self.user_of(name, first).connect() as socket:
+            socket.expect("connected")
+            self.assertEqual(self.field(first, "k"), b"0")
+            socket.send_json({"type": "refresh",
+                              "token": second["accessToken"]})
+            socket.expect("refreshed")
+            self.wait_seen(second)
+        self.field(second, "k", "0")
+        with self.user_of(name, second).connect() as socket:
+            socket.expect("connected")
+            self.wait_seen(second)
+
+
+del E2eTest, OfAnIssuer, Routes

@@ -38,6 +38,7 @@ enum {
 	PASSWORD,
 	USES,
 	DAYS,
+	HOURS,
 	USER,
 	ISSUER,
 	SUBJECT,
@@ -159,6 +160,12 @@ static const struct option of_invite_create[] = {
 	END,
 };
 
+static const struct option of_token[] = {
+	SWITCH("help", HELP),
+	VALUE("hours", HOURS),
+	END,
+};
+
 /* What a word that is no option names. */
 enum names { NOTHING, LETTER, KEY_ID, ACCOUNT };
 
@@ -194,6 +201,7 @@ static const struct command {
 	  ACCOUNT },
 	{ "invite", "create", of_invite_create, WP_CLI_INVITE_CREATE, NOTHING },
 	{ "session", "revoke", of_revoke, WP_CLI_SESSION_REVOKE, NOTHING },
+	{ NULL, "token", of_token, WP_CLI_TOKEN, ACCOUNT },
 };
 
 static enum wp_err refuse(struct wp_error *err, const char *word,
@@ -433,6 +441,10 @@ static enum wp_err set_option(struct wp_cli_args *out, int option,
 	case USES:
 	case DAYS:
 		return set_invite(out, option, word, err);
+	case HOURS:
+		return read_number(1, WP_CLI_TOKEN_HOURS_MAX, &out->hours)
+			       ? WP_OK
+			       : refuse(err, word, "must be 1 to 24");
 	case USER:
 		out->user = optarg;
 		break;
@@ -586,6 +598,9 @@ static enum wp_err check(const struct wp_cli_args *args, struct wp_error *err)
 		return wp_error_set(err, WP_ERR_INVAL,
 				    "key add: say what it may do, with "
 				    "--scope");
+	if (args->command == WP_CLI_TOKEN && args->account.len == 0)
+		return wp_error_set(err, WP_ERR_INVAL,
+				    "token: say for whom, by the user name");
 	if (args->command == WP_CLI_KEY_REMOVE && args->key_id == NULL)
 		return wp_error_set(err, WP_ERR_INVAL,
 				    "key remove: say which, by its id");
@@ -604,6 +619,7 @@ enum wp_err wp_cli_read_args(struct wp_cli_args *out, int argc, char **argv,
 		.expires_s = WP_APIKEY_FOR_EVER,
 		.uses = 1,
 		.days = WP_CLI_INVITE_DAYS_DEFAULT,
+		.hours = 1,
 	};
 	rc = skip_globals(out, argc, argv, err);
 	if (rc != WP_OK || out->command == WP_CLI_HELP || out->n_before == argc)

@@ -42,12 +42,14 @@ enum wp_cli_command {
 	WP_CLI_ACCOUNT_RESET_CODE,
 	WP_CLI_INVITE_CREATE,
 	WP_CLI_SESSION_REVOKE,
+	WP_CLI_TOKEN,
 };
 
 enum {
 	WP_CLI_LIMIT_DEFAULT = 100,
 	WP_CLI_LIMIT_MAX = 10000,
 	WP_CLI_INVITE_DAYS_DEFAULT = 7,
+	WP_CLI_TOKEN_HOURS_MAX = 24,
 };
 
 /* Texts are borrowed from argv. */
@@ -85,6 +87,7 @@ struct wp_cli_args {
 	const char *password;       /* a path, or "-" */
 	int64_t uses;               /* of an invite */
 	int64_t days;
+	int64_t hours; /* of a token */
 };
 
 /*

@@ -103,6 +103,7 @@ static enum wp_err run_command(struct wp_cli *cli, struct wp_error *err)
 	case WP_CLI_ACCOUNT_ENABLE:
 	case WP_CLI_KEYS_LIST:
 	case WP_CLI_KEYS_ROTATE:
+	case WP_CLI_TOKEN:
 		break;
 	}
 	return WP_OK;
@@ -133,6 +134,9 @@ static bool run_without_redis(struct wp_cli *cli, enum wp_err *rc,
 		return true;
 	case WP_CLI_KEYS_LIST:
 		*rc = wp_cli_keys_list(cli, err);
+		return true;
+	case WP_CLI_TOKEN:
+		*rc = wp_cli_token(cli, err);
 		return true;
 	case WP_CLI_KEYS_ROTATE:
 		*rc = wp_cli_keys_rotate(cli, err);

@@ -1,13 +1,17 @@
 #!/usr/bin/python3
 """make run: a whole Waypost in the foreground, until Ctrl-C.
 
-Starts everything in one state directory, sends one message from alice to bob
-through the front door to show that it works, prints lines to paste, and then
-watches: what dies is started again. Messages and secrets stay in the folder.
+Starts everything in one state directory, registers alice and bob and sends one
+message from her to him, all through the front door, to show that it works,
+prints lines to paste, and then watches: what dies is started again. Messages,
+accounts and secrets stay in the folder.
 """
 import argparse
 import http.client
+import json
 import os
+import secrets
+import shlex
 import signal
 import sys
 import time
@@ -20,6 +24,10 @@ from devkit.user import User  # noqa: E402
 from devkit.websocket import Closed, Refused  # noqa: E402
 
 TOKEN_LIFETIME_S = 24 * 3600
+# What is printed is to be good for a day, and not for ten minutes.
+CONFIG = {"accounts": {"access_token_seconds": TOKEN_LIFETIME_S}}
+# Until the first key signs, and the accounts can be reached.
+LOGIN_S, LOGIN_STEP_S = 30.0, 0.1
 FIRST_DELAY_S = 0.2
 LONGEST_DELAY_S = 2.0
 HEALTHY_AFTER_S = 30.0
@@ -56,9 +64,54 @@ def say(text=""):
     print(text, flush=True)
 
 
-def demonstrate(stack):
+# ---- who takes part ----
+
+def login_path(stack, name):
+    """What is posted to log in: a file, so that no command line has it."""
+    return stack.path("secrets", name + ".json")
+
+
+def read_login(stack, name):
+    """The name and the password, made and kept at the first start."""
+    path = login_path(stack, name)
+    try:
+        with open(path, encoding="utf-8") as file:
+            return file.read()
+    except FileNotFoundError:
+        text = json.dumps({"username": name,
+                           "password": secrets.token_urlsafe(24)})
+        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(fd, "w", encoding="utf-8") as file:
+            file.write(text + "\n")
+        return text
+
+
+def token_of(stack, name):
+    """An access token: of a login, or where nobody can, of JWT_SECRET."""
+    login = read_login(stack, name)
+    end = time.monotonic() + LOGIN_S
+    while True:
+        for path in ("/api/auth/register", "/api/auth/login"):
+            answer = stack.http().request(
+                "POST", path, login, [("Content-Type", "application/json")])
+            if answer.status in (200, 201):
+                return answer.json()["accessToken"]
+            if answer.status not in (403, 409):  # not open; it is there
+                break
+        if answer.status == 404:  # without accounts
+            return stack.token(name, TOKEN_LIFETIME_S)
+        if answer.status == 401:
+            say(f"  {name} has another password than {login_path(stack, name)}"
+                " says; going on without one")
+            return stack.token(name, TOKEN_LIFETIME_S)
+        if answer.status != 503 or time.monotonic() > end:
+            raise StartError(f"{name} cannot log in: {answer!r}")
+        time.sleep(LOGIN_STEP_S)
+
+
+def demonstrate(stack, tokens):
     """alice sends, bob is poked, pulls and acks; say how long each took."""
-    alice, bob = User(stack, "alice"), User(stack, "bob")
+    alice, bob = (User(stack, name, tokens[name]) for name in ("alice", "bob"))
     with bob.connect() as socket:
         socket.expect("connected")
         started = time.monotonic()
@@ -97,17 +150,27 @@ def find(user, message_id):
         query["after"] = ids[-1]
 
 
-def greet(stack):
+def login_line(stack, name):
+    """A line of shell that logs in and keeps the token."""
+    return (f"export {name.upper()}=$(curl -s "
+            f"http://127.0.0.1:{stack.port}/api/auth/login "
+            "-H 'Content-Type: application/json' "
+            f"-d @{shlex.quote(login_path(stack, name))} | "
+            "sed 's/.*\"accessToken\":\"\\([^\"]*\\)\".*/\\1/')")
+
+
+def greet(stack, tokens):
     """Lines to paste into another terminal."""
     base = f"http://127.0.0.1:{stack.port}"
     say()
     say(f"Waypost listens on {base} ({stack.web}); "
         f"state and logs are in {stack.state}")
     say()
-    tokens = {name: stack.token(name, TOKEN_LIFETIME_S)
-              for name in ("alice", "bob")}
+    if stack.has_accounts:
+        say("# alice and bob log in")
     for name, token in tokens.items():
-        say(f"export {name.upper()}={token}")
+        say(login_line(stack, name) if stack.has_accounts
+            else f"export {name.upper()}={token}")
     say()
     say("# alice sends to bob")
     say(f"curl -si {base}/api/send -H \"Authorization: Bearer $ALICE\" "
@@ -123,9 +186,13 @@ def greet(stack):
     say(f"new WebSocket('ws://127.0.0.1:{stack.port}/connect?token="
         f"{tokens['bob']}').onmessage = e => console.log(e.data)")
     say()
+    tool = shlex.join([os.path.join(stack.build, "waypost"), "--config",
+                       stack.path("waypost.yaml")])
     say("# what has failed, for an operator")
-    say(f"{os.path.join(stack.build, 'waypost')} --config "
-        f"{stack.path('waypost.yaml')} dlq list")
+    say(f"{tool} dlq list")
+    if stack.has_accounts:
+        say("# a token for anybody, without a password; not in production")
+        say(f"{tool} token carol")
     say()
     say("Ctrl-C stops everything and keeps the messages.")
 
@@ -203,14 +270,22 @@ def start(stack):
 
 
 def demonstrate_unless_killed(stack):
-    """That it does not work is an error, unless something was killed."""
+    """That it does not work is an error, unless something was killed.
+
+    Returns: tokens by name
+    """
+    tokens = {}
     try:
-        demonstrate(stack)
+        for name in ("alice", "bob"):
+            tokens[name] = token_of(stack, name)
+        demonstrate(stack, tokens)
     except INTERRUPTIONS as error:
         if all(program.is_running() for program in stack.programs.values()):
             raise StartError(f"the message did not get through: {error}") \
                 from error
         say("  interrupted, for a program died")
+    return {name: tokens.get(name) or stack.token(name, TOKEN_LIFETIME_S)
+            for name in ("alice", "bob")}
 
 
 def run(stack):
@@ -222,8 +297,7 @@ def run(stack):
     say(f"everything is ready after "
         f"{(time.monotonic() - started) * 1000:.0f} ms; "
         "alice sends bob a message:")
-    demonstrate_unless_killed(stack)
-    greet(stack)
+    greet(stack, demonstrate_unless_killed(stack))
     watch = Watch(stack)
     while not stop_signals:
         watch.look()
@@ -240,7 +314,8 @@ def main():
                 signal.signal(number, on_signal)
             stack = Stack(arguments.state, arguments.web, arguments.port,
                           arguments.build, arguments.workers,
-                          arguments.websockets, env=os.environ)
+                          arguments.websockets, config=CONFIG,
+                          env=os.environ)
             run(stack)
         except StartError as error:
             print(f"run: {error}", file=sys.stderr, flush=True)

@@ -1,7 +1,10 @@
 """Tokens of accounts.issuer: every lie that is tried with others' keys."""
+import base64
 import json
+import os
 import re
 import secrets
+import subprocess
 import time
 
 from devkit.jwk import Key
@@ -231,6 +234,41 @@ class Seen(Routes):
         with self.user_of(name, second).connect() as socket:
             socket.expect("connected")
             self.wait_seen(second)
+
+    def waypost(self, *words, **env):
+        done = subprocess.run(
+            [os.path.join(self.stack.build, "waypost"), "--config",
+             self.stack.path("waypost.yaml"), *words],
+            env={**self.stack.base_env, **env}, capture_output=True,
+            text=True, check=False)
+        return done.returncode, done.stdout, done.stderr
+
+    def test_the_command_line_has_one_for_anybody(self):
+        name = self.name()
+        for words, hours in ((), 1), (("--hours", "24"), 24):
+            status, said, wrong = self.waypost("token", name, *words)
+            self.assertEqual((status, wrong), (0, ""))
+            user = User(self.stack, name, said.strip())
+            self.assert_status(user.pull(), 200)
+            claims = json.loads(base64.urlsafe_b64decode(
+                said.split(".")[1] + "=="))
+            self.assertEqual(claims["exp"] - claims["iat"], hours * 3600)
+        for words, sentence in (
+                ((), "say for whom"), (("a b",), ""),
+                ((name, name), "too many"),
+                ((name, "--hours", "25"), "1 to 24"),
+                ((name, "--hours", "0"), "1 to 24")):
+            status, said, wrong = self.waypost("token", *words)
+            self.assertEqual((status, said), (2, ""), words)
+            self.assertIn(sentence, wrong)
+        for env, sentence in (
+                ({"WAYPOST_RUN_MODE": "production",
+                  "WAYPOST_ACCOUNTS_REGISTRATION": "closed"}, "local mode"),
+                ({"WAYPOST_ACCOUNTS_ENABLED": "false"}, "accounts.enabled"),
+                ({"WAYPOST_AUTH_KEY_DIR": "/nonexistent"}, "nonexistent")):
+            status, said, wrong = self.waypost("token", name, **env)
+            self.assertEqual((status, said), (1, ""), wrong)
+            self.assertIn(sentence, wrong)
 
 
 del E2eTest, OfAnIssuer, Routes

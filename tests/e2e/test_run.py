@@ -1,5 +1,8 @@
 """make run: shows a message's way, brings back what dies, forgets nothing."""
+import json
 import os
+import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -8,6 +11,7 @@ import unittest
 from devkit.process import leftovers
 from devkit.stack import LOG_BYTES_MAX, PROGRAMS, Stack, free_port
 from devkit.user import User
+from devkit.websocket import WebSocket
 from harness import ROOT, SLOWNESS, WEB, scratch, wait_for
 from test_faults import LOAD_ERRORS
 
@@ -32,14 +36,14 @@ sys.exit(run.main())
 class Run:
     """tools/run.py in a process of its own."""
 
-    def __init__(self, state, port):
+    def __init__(self, state, port, **env):
         self.state, self.port = os.path.realpath(state), port
         self.log_path = scratch() + "/run.log"
         with open(self.log_path, "wb") as log:
             self.process = subprocess.Popen(
                 [sys.executable, os.path.join(ROOT, "tools", "run.py"),
                  "--web", WEB, "--port", str(port), "--state", state,
-                 "--build", BUILD],
+                 "--build", BUILD], env={**os.environ, **env},
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 
     def said(self):
@@ -68,8 +72,8 @@ class Run:
 class MakeRun(unittest.TestCase):
     timeout_s = 240
 
-    def run_it(self, state=None, port=None):
-        run = Run(state or scratch(), port or free_port())
+    def run_it(self, state=None, port=None, **env):
+        run = Run(state or scratch(), port or free_port(), **env)
         self.addCleanup(run.end)
         return run
 
@@ -119,9 +123,60 @@ class MakeRun(unittest.TestCase):
             "export BOB=", "curl -si")]
         self.assertNotIn(-1, places)
         self.assertEqual(places, sorted(places))
+        self.follow(run, said)
+        self.assertNotIn("another password", said)
 
         self.assertEqual(run.stop(), 0)
         self.assertEqual(run.pids(), [])
+
+    def follow(self, run, said):
+        """Do what the lines do that are to be pasted."""
+        stack = Stack(run.state, WEB, run.port)
+        lines = said.splitlines()
+
+        def line(start):
+            found, = (each for each in lines if each.startswith(start))
+            return found
+        tokens = {}
+        for name in ("alice", "bob"):
+            command = line(f"export {name.upper()}=$(").partition("$(")[2]
+            curl, _, extract = command.removesuffix(")").partition(" | ")
+            words = shlex.split(curl)
+            self.assertEqual(words[-2], "-d")
+            with open(words[-1].removeprefix("@"), encoding="utf-8") as file:
+                body = file.read()
+            self.assertNotIn(json.loads(body)["password"], said)
+            answer = stack.http().request(
+                "POST", words[2].partition(str(run.port))[2], body,
+                [("Content-Type", "application/json")])
+            self.assertEqual(answer.status, 200, answer)
+            tokens[name] = subprocess.run(
+                ["sh", "-c", extract], input=answer.body, capture_output=True,
+                check=True).stdout.decode().strip()
+        alice, bob = (User(stack, name, tokens[name]) for name in tokens)
+        sent = alice.send("urn:sm:user:bob", b"hello")
+        self.assertEqual(sent.status, 202, sent)
+        self.assertEqual(bob.ack([sent.json()["id"]]).status, 204)
+
+        browser = line("new WebSocket(")
+        token = re.search(r"/connect\?token=([\w.-]+)'", browser).group(1)
+        with WebSocket(run.port, "/connect?token=" + token) as socket:
+            self.assertGreater(socket.expect("connected")["expiresInSeconds"],
+                               23 * 3600)
+        command = next(each for each in lines if each.endswith("token carol"))
+        token = subprocess.run(shlex.split(command), capture_output=True,
+                               check=True, text=True).stdout.strip()
+        self.assertEqual(User(stack, "carol", token).pull().status, 200)
+
+    def test_without_accounts_there_are_tokens(self):
+        run = self.run_it(WAYPOST_ACCOUNTS_ENABLED="false")
+        run.wait_greeting()
+        said = run.said()
+        token = re.search(r"^export ALICE=(\S+)$", said, re.M).group(1)
+        self.assertIn("acked", said)
+        self.assertNotIn("token carol", said)
+        stack = Stack(run.state, WEB, run.port)
+        self.assertEqual(User(stack, "alice", token).pull().status, 200)
 
     def test_a_second_signal_does_not_cut_the_stop_short(self):
         """A terminal that is closed sends several, and so does systemd."""
@@ -219,6 +274,7 @@ class MakeRun(unittest.TestCase):
 
         again = self.run_it(run.state, run.port)
         again.wait_greeting()
+        self.assertNotIn("another password", again.said())
         wait_for(lambda: self.waiting(again) == ids, "all messages", BACK_S)
         self.assertEqual(again.stop(), 0)
 

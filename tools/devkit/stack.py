@@ -175,23 +175,28 @@ class Stack:
         self.websocket_count = websockets
         self.pools = ["handlers"] + [f"handlers-{i}"
                                      for i in range(1, pools)]
+        self.has_accounts = self._wants_accounts()
         self.has_keys = self._wants_keys() if keys is None else keys
         self.programs = {}
         self.leftovers_ended = 0
         self._lock = None
 
+    def _said(self, section, key):
+        """What the environment or the file says of a setting; None: nothing"""
+        variable = f"WAYPOST_{section}_{key}".upper()
+        return (self.base_env.get(variable) or
+                self.config.get(section, {}).get(key))
+
+    def _wants_accounts(self):
+        said = self._said("accounts", "enabled")
+        if said is None:  # the default
+            return (self.base_env.get("WAYPOST_RUN_MODE") or
+                    self.config.get("run_mode")) != "production"
+        return str(said).lower() == "true"
+
     def _wants_keys(self):
         """Is there an issuer, or are there accounts? As waypost-keys asks."""
-        def said(section, key):
-            variable = f"WAYPOST_{section}_{key}".upper()
-            return (self.base_env.get(variable) or
-                    self.config.get(section, {}).get(key))
-        has_accounts = said("accounts", "enabled")
-        if has_accounts is None:  # the default
-            has_accounts = (self.base_env.get("WAYPOST_RUN_MODE") or
-                            self.config.get("run_mode")) != "production"
-        return (bool(said("auth", "issuers")) or
-                str(has_accounts).lower() == "true")
+        return bool(self._said("auth", "issuers")) or self.has_accounts
 
     # ---- paths -------------------------------------------------------------
 

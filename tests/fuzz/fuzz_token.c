@@ -132,6 +132,41 @@ static void judge_logout(const uint8_t *data, size_t size)
 	free(payload);
 }
 
+/* A payload by a key of accounts.issuer, and by one of somebody else. */
+static void judge_payload(const uint8_t *data, size_t size)
+{
+	static char sub[] = "sub";
+	static char *names[] = { sub, NULL };
+	const struct wp_conf_list claims = { .items = names, .n = 1 };
+	struct wp_claim_rules rules = {
+		.issuer = "",
+		.audience = "",
+		.identity_claims = &claims,
+		.device_claim = "device_id",
+		.leeway_s = 30,
+		.ns = "sm",
+	};
+
+	for (int i = 0; i < 2; i++) {
+		struct wp_identity id = { 0 };
+		struct wp_denial why = { 0 };
+		enum wp_err rc;
+
+		rules.is_own = i == 1;
+		rc = wp_claims_read((const char *)data, size, &rules, NOW, &id,
+				    &why);
+		if (rc != WP_OK &&
+		    (rc != WP_ERR_DENIED || why.sentence[0] == '\0'))
+			abort();
+		/* Of a session are those of our own, and all of these. */
+		if (id.own.is_set != (rc == WP_OK && rules.is_own))
+			abort();
+		if (rc == WP_OK &&
+		    strncmp(id.user.text, "urn:sm:", strlen("urn:sm:")) != 0)
+			abort();
+	}
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct wp_auth *auth; /* keys are parsed once, as in a server */
@@ -144,6 +179,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	judge_remembered(auth, (const char *)data, size);
 	judge_signed(auth, data, size);
 	judge_logout(data, size);
+	judge_payload(data, size);
 
 	value = malloc(size + 1);
 	if (value == NULL)

@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "handlers/limit.h"
 #include "handlers/metrics.h"
 #include "handlers/session.h"
 
@@ -151,6 +152,7 @@ bool wp_account_call_ask(struct wp_call *call,
 
 bool wp_account_call_wrong(struct wp_call *call)
 {
+	wp_limit_charge(call, WP_LIMIT_LOGIN);
 	wp_resp_error(&call->resp, 401, "invalid_credentials",
 		      "user name or password is wrong");
 	return true;
@@ -158,6 +160,7 @@ bool wp_account_call_wrong(struct wp_call *call)
 
 bool wp_account_call_wrong_code(struct wp_call *call)
 {
+	wp_limit_charge(call, WP_LIMIT_LOGIN);
 	wp_resp_error(&call->resp, 400, "invalid_code",
 		      "the code is not good for this user name");
 	return true;

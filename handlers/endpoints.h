@@ -22,9 +22,10 @@
  *               ANYBODY: who has something in the body, or wants nothing
  *               private
  *               PROBE: anybody, every few seconds: logged at debug
- * limit:        the class of a user's limit (lib/limit/rates.h); NONE: probes
- *               have none, nor has who is not known. A key has one of its own
- *               for all that it may do
+ * limit:        the class of a user's limit (lib/limit/rates.h); of ANYBODY, of
+ *               the address's, which what becomes of it is charged to. NONE:
+ *               probes have none, nor has who is not known. A key has one of
+ *               its own for all that it may do
  * need:         WORK: Redis or the cold store, so too many of them at a time
  *               are turned away
  *               NONE: neither, or one look for all who ask (ready.h)
@@ -41,13 +42,13 @@
 	ROW(notify, "/api/notify", NULL, WP_POST, KEY(NOTIFY), KEY, WORK)      \
 	ROW(ticket, "/api/ticket", NULL, WP_POST, USER, TICKET, WORK)          \
 	ROW(auth_register, "/api/auth/register", "/auth/register", WP_POST,    \
-	    ANYBODY, NONE, WORK)                                               \
+	    ANYBODY, REGISTER, WORK)                                           \
 	ROW(auth_login, "/api/auth/login", "/auth/login", WP_POST, ANYBODY,    \
-	    NONE, WORK)                                                        \
+	    LOGIN, WORK)                                                       \
 	ROW(auth_password, "/api/auth/password", NULL, WP_POST, USER, SESSION, \
 	    WORK)                                                              \
 	ROW(auth_password_reset, "/api/auth/password/reset", NULL, WP_POST,    \
-	    ANYBODY, NONE, WORK)                                               \
+	    ANYBODY, LOGIN, WORK)                                              \
 	ROW(auth_recovery, "/api/auth/recovery", NULL, WP_POST, USER, SESSION, \
 	    WORK)                                                              \
 	ROW(auth_account_delete, "/api/auth/account/delete", NULL, WP_POST,    \

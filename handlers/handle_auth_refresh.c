@@ -16,6 +16,7 @@
 #include "lib/mailbox/session.h"
 #include "lib/name/box.h"
 
+#include "handlers/limit.h"
 #include "handlers/metrics.h"
 #include "handlers/refresh_in.h"
 #include "handlers/session.h"
@@ -357,5 +358,10 @@ bool wp_handle_auth_refresh(struct wp_call *call)
 			      "cookie");
 		return true;
 	}
+	/* Not that of logins: a refresh guesses nothing. */
+	if (!wp_limit_session(call, WP_LIMIT_REFRESH,
+			      refresh->in.session.partition,
+			      refresh->in.session.id))
+		return true;
 	return wp_call_redis(call, WP_LINE_SHORT, ask);
 }

@@ -12,6 +12,7 @@
 #include "lib/mailbox/scripts.h"
 
 #include "handlers/account_call.h"
+#include "handlers/limit.h"
 #include "handlers/new_account.h"
 #include "handlers/new_password.h"
 #include "handlers/session.h"
@@ -53,8 +54,10 @@ static bool on_created(struct wp_call *call, enum wp_err result)
 {
 	struct wp_account_call *about = call->state;
 
-	if (result == WP_OK)
+	if (result == WP_OK) {
+		wp_limit_charge(call, WP_LIMIT_REGISTER);
 		return wp_session_begin(call);
+	}
 	about->result = result;
 	/* After UNAVAIL it may have been made all the same. */
 	if (about->given.invite.data != NULL && result != WP_ERR_UNAVAIL)

@@ -4,6 +4,7 @@
 #include "handlers/limit.h"
 
 #include <assert.h>
+#include <string.h>
 
 #include "lib/base/clock.h"
 #include "lib/limit/address.h"
@@ -86,6 +87,52 @@ static void tell(struct wp_call *call, const struct wp_ledger_verdict *verdict)
 	};
 }
 
+/*
+ * In which partition an address is kept: any will do that is always the same
+ * (FNV-1a).
+ */
+static uint32_t partition_of(const struct wp_call *call,
+			     const struct wp_address *address)
+{
+	uint32_t hash = 2166136261;
+
+	for (size_t i = 0; i < address->len; i++)
+		hash = (hash ^ address->bytes[i]) * 16777619;
+	return hash % (uint32_t)call->ctx->conf->mailbox.partitions;
+}
+
+bool wp_limit_address(struct wp_call *call, enum wp_limit_class class)
+{
+	struct wp_ledger_verdict verdict;
+	struct wp_address address;
+	struct wp_limit_who who;
+
+	call->limit = class;
+	if (!read_address(call, &address))
+		return true;
+	who = (struct wp_limit_who){ .name = address.bytes,
+				     .len = address.len };
+	wp_limiter_look(call->ctx->limiter, class, &who, &verdict);
+	if (verdict.is_refused)
+		wp_resp_limited(&call->resp, verdict.wait_ns);
+	return !verdict.is_refused;
+}
+
+void wp_limit_charge(struct wp_call *call, enum wp_limit_class class)
+{
+	struct wp_ledger_verdict verdict;
+	struct wp_address address;
+	struct wp_limit_who who;
+
+	if (call->limit != class || !read_address(call, &address))
+		return;
+	who = (struct wp_limit_who){ .name = address.bytes,
+				     .len = address.len,
+				     .partition =
+					     partition_of(call, &address) };
+	wp_limiter_owe(call->ctx->limiter, class, &who, 1, &verdict);
+}
+
 static struct wp_limit_who identify(const struct wp_call *call,
 				    struct wp_box *box)
 {
@@ -96,19 +143,36 @@ static struct wp_limit_who identify(const struct wp_call *call,
 				      .partition = box->partition };
 }
 
-bool wp_limit_caller(struct wp_call *call, enum wp_limit_class class)
+static bool take(struct wp_call *call, enum wp_limit_class class,
+		 const struct wp_limit_who *who)
 {
 	struct wp_ledger_verdict verdict;
-	struct wp_box box;
-	const struct wp_limit_who who = identify(call, &box);
 
 	assert(class != WP_LIMIT_NONE); /* whoever is known has one */
 	call->limit = class;
-	wp_limiter_take(call->ctx->limiter, class, &who, 1, &verdict);
+	wp_limiter_take(call->ctx->limiter, class, who, 1, &verdict);
 	tell(call, &verdict);
 	if (verdict.is_refused)
 		wp_resp_limited(&call->resp, verdict.wait_ns);
 	return !verdict.is_refused;
+}
+
+bool wp_limit_caller(struct wp_call *call, enum wp_limit_class class)
+{
+	struct wp_box box;
+	const struct wp_limit_who who = identify(call, &box);
+
+	return take(call, class, &who);
+}
+
+bool wp_limit_session(struct wp_call *call, enum wp_limit_class class,
+		      uint32_t partition, const char *id)
+{
+	const struct wp_limit_who who = { .name = id,
+					  .len = strlen(id),
+					  .partition = partition };
+
+	return take(call, class, &who);
 }
 
 void wp_limit_batch(struct wp_call *call, size_t n)

@@ -29,6 +29,25 @@ bool wp_limit_caller(struct wp_call *call, enum wp_limit_class class);
  * goes on whatever is left. Behind wp_limit_caller(). */
 void wp_limit_batch(struct wp_call *call, size_t n);
 
+/*
+ * Nobody knows yet who asks. Has the address from which it comes anything left
+ * of this class? Nothing is taken: what becomes of it is charged
+ * (wp_limit_charge()). False when call->resp holds the 429.
+ */
+bool wp_limit_address(struct wp_call *call, enum wp_limit_class class);
+
+/* It has come to what this class is about; of a call that was let in by it,
+ * charge the address, whatever is left. */
+void wp_limit_charge(struct wp_call *call, enum wp_limit_class class);
+
+/*
+ * May this session do one thing more of this class? As wp_limit_caller().
+ *
+ * partition, id:  of the session
+ */
+bool wp_limit_session(struct wp_call *call, enum wp_limit_class class,
+		      uint32_t partition, const char *id);
+
 /* There is an answer: if it is one of those, charge the address. */
 void wp_limit_end(struct wp_call *call);
 

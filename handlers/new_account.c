@@ -5,6 +5,8 @@
 
 #include "lib/accounts/new_account.h"
 
+#include "handlers/limit.h"
+
 bool wp_new_account_may_be(struct wp_call *call)
 {
 	const struct wp_account_call *about = call->state;
@@ -41,6 +43,7 @@ bool wp_new_account_failed(struct wp_call *call, enum wp_err result)
 {
 	if (result != WP_ERR_CONFLICT)
 		return wp_account_call_failed(call, result);
+	wp_limit_charge(call, WP_LIMIT_REGISTER);
 	wp_resp_error(&call->resp, 409, "username_taken",
 		      "the user name is taken");
 	return true;

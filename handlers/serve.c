@@ -39,7 +39,7 @@ struct wp_endpoint {
 	unsigned int methods;
 	enum who who;
 	enum wp_scope scope;       /* that a key must have */
-	enum wp_limit_class limit; /* of users */
+	enum wp_limit_class limit; /* of users; of ANYBODY, of the address */
 	enum need need;
 };
 
@@ -327,6 +327,9 @@ static bool answer(struct wp_call *call)
 		turn_away(call);
 		return true;
 	}
+	if (endpoint->who == FOR_ANYBODY && endpoint->limit != WP_LIMIT_NONE &&
+	    !wp_limit_address(call, endpoint->limit))
+		return true;
 	if (endpoint->who == FOR_PROBES || endpoint->who == FOR_ANYBODY)
 		return endpoint->handle(call);
 	return identify(call);
@@ -402,6 +405,7 @@ static void begin(struct wp_call *call, struct wp_io *io)
 	call->start_us = wp_mono_us();
 	wp_req_init(&call->req, io, &call->ctx->random);
 	call->endpoint = find(&call->req.path);
+	call->limit = WP_LIMIT_NONE;
 }
 
 bool wp_serve_begin(struct wp_call *call, struct wp_io *io)

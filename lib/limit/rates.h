@@ -20,19 +20,24 @@
  *          ALONE: by each process for itself
  *
  * SEND, PULL, ACK, PRESENCE, TICKET, SESSION and CONNECT are of a user, KEY
- * (whatever a back end does with it) of a key, FAILED (answers that cost work
- * and got the caller nothing) of an address, FRAMES of a connection.
+ * (whatever a back end does with it) of a key, REFRESH of a session, FRAMES of
+ * a connection. LOGIN (passwords and codes that were wrong), REGISTER (names
+ * that were got or found taken) and FAILED (answers that cost work and got the
+ * caller nothing) are of an address.
  */
-#define WP_LIMIT_CLASSES(ROW)                     \
-	ROW(SEND, "send", "100/200", SHARED)      \
-	ROW(PULL, "pull", "100/200", SHARED)      \
-	ROW(ACK, "ack", "100/200", SHARED)        \
-	ROW(PRESENCE, "presence", "5/20", SHARED) \
-	ROW(TICKET, "ticket", "1/10", SHARED)     \
-	ROW(SESSION, "session", "0.5/30", SHARED) \
-	ROW(KEY, "key", "1000/2000", SHARED)      \
-	ROW(FAILED, "failed", "20/100", ALONE)    \
-	ROW(CONNECT, "connect", "0.5/20", ALONE)  \
+#define WP_LIMIT_CLASSES(ROW)                          \
+	ROW(SEND, "send", "100/200", SHARED)           \
+	ROW(PULL, "pull", "100/200", SHARED)           \
+	ROW(ACK, "ack", "100/200", SHARED)             \
+	ROW(PRESENCE, "presence", "5/20", SHARED)      \
+	ROW(TICKET, "ticket", "1/10", SHARED)          \
+	ROW(SESSION, "session", "0.5/30", SHARED)      \
+	ROW(REFRESH, "refresh", "0.2/60", SHARED)      \
+	ROW(LOGIN, "login", "0.33/30", SHARED)         \
+	ROW(REGISTER, "register", "0.0028/10", SHARED) \
+	ROW(KEY, "key", "1000/2000", SHARED)           \
+	ROW(FAILED, "failed", "20/100", ALONE)         \
+	ROW(CONNECT, "connect", "0.5/20", ALONE)       \
 	ROW(FRAMES, "frames", "100/200", ALONE)
 
 #define WP_LIMIT_ID(name, ...) WP_LIMIT_##name,

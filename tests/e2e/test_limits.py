@@ -3,6 +3,7 @@
 Loopback has no limit of addresses, so the web server here is told that
 loopback is a proxy: clients come from wherever X-Forwarded-For says.
 """
+import json
 import re
 import threading
 import time
@@ -10,6 +11,7 @@ import unittest
 
 from harness import (SLOWNESS, WEB, E2eTest, Refused, envelope, in_threads,
                      new_stack, wait_for)
+from test_sessions import key_folder
 
 RATE, BURST = 40, 80
 CREDIT = BURST // 20
@@ -341,6 +343,84 @@ class OfAddresses(LimitsTest):
         self.assertEqual(set(statuses), {202})
 
 
+PASSWORD = "correct horse battery staple"
+WRONG = "incorrect horse battery staple"
+REGISTERED = 2
+
+
+class OfLogins(LimitsTest):
+    @classmethod
+    def make_stack(cls):
+        return new_stack({
+            "handlers": {"processes": 1},
+            "accounts": {"enabled": True, "registration": "open",
+                         "argon2_memory_kib": 7168, "argon2_passes": 1},
+            "auth": {"key_dir": key_folder("waypost")},
+            "limits": {"rates": [f"login={NEVER}/{FAILS}",
+                                 f"register={NEVER}/{REGISTERED}",
+                                 f"refresh={NEVER}/{FAILS}"]},
+        }, web_edits=[BEHIND_A_PROXY[WEB]])
+
+    def ask(self, what, body, address=None):
+        headers = {"Content-Type": "application/json"}
+        if address:
+            headers["X-Forwarded-For"] = address
+        return self.stack.http().request(
+            "POST", "/api/auth/" + what, json.dumps(body), headers)
+
+    def register(self, name, address=None):
+        return self.ask("register", {"username": name, "password": PASSWORD},
+                        address)
+
+    def login(self, name, address, password=PASSWORD):
+        return self.ask("login", {"username": name, "password": password},
+                        address)
+
+    def test_who_guesses_is_refused_and_who_knows_is_not(self):
+        self.assert_status(self.register("gus"), 201)
+        for _ in range(4 * FAILS):
+            self.assert_status(self.login("gus", "192.0.2.1"), 200)
+
+        # Each another name: what is counted by name is something else.
+        for i in range(FAILS - 1):
+            self.assert_error(self.login(f"nobody-{i}", "192.0.2.1", WRONG),
+                              401, "invalid_credentials")
+        self.assert_error(self.ask("password/reset", {
+            "username": "nobody", "code": "a" * 26,
+            "newPassword": PASSWORD}, "192.0.2.1"), 400, "invalid_code")
+
+        for path in ("login", "password/reset"):
+            self.refuse(self.ask(path, {}, "192.0.2.1"))
+        self.refuse(self.login("gus", "192.0.2.1"))
+        self.assert_status(self.login("gus", "192.0.2.2"), 200)
+        self.assert_status(self.register("gil", "192.0.2.1"), 201)
+        for i in range(4):  # nor is it another process' business
+            self.assert_error(self.login(f"nobody-{i}", None, WRONG), 401)
+
+    def test_names_are_registered_a_few_at_a_time(self):
+        self.assert_status(self.register("hal", "192.0.2.3"), 201)
+        self.assert_error(self.ask("register", {
+            "username": "hans", "password": "short"}, "192.0.2.3"), 400,
+            "weak_password")
+        self.assert_error(self.register("hal", "192.0.2.3"), 409)
+
+        self.refuse(self.register("hope", "192.0.2.3"))
+        self.assert_status(self.register("hope", "192.0.2.4"), 201)
+
+    def test_a_session_is_refreshed_a_few_times_at_once(self):
+        made = self.register("ida").json()
+        other = self.login("ida", None).json()
+        for _ in range(FAILS):
+            self.assert_status(self.ask("refresh", {
+                "refreshToken": made["refreshToken"]}), 200)
+
+        answer = self.ask("refresh", {"refreshToken": made["refreshToken"]})
+        self.refuse(answer)
+        self.assertIn('"refresh"', answer.header("RateLimit-Policy"))
+        self.assert_status(self.ask("refresh", {
+            "refreshToken": other["refreshToken"]}), 200)
+
+
 @unittest.skipIf(WEB == "lighttpd", "it limits connections only")
 class OfTheWebServer(LimitsTest):
     @classmethod
@@ -354,6 +434,8 @@ class OfTheWebServer(LimitsTest):
         self.change("waypost-upstreams.conf", "zone=waypost_connect:10m "
                     "rate=20r/s", "zone=waypost_connect:10m rate=1r/m")
         self.change("waypost.conf", "burst=100", "burst=2")
+        self.change("waypost-upstreams.conf", "zone=waypost_auth:10m "
+                    "rate=20r/s", "zone=waypost_auth:10m rate=1r/m")
         self.stack.restart("web")
         alice, bob = self.user(), self.user()
 
@@ -379,6 +461,12 @@ class OfTheWebServer(LimitsTest):
             self.ask_from("198.51.100.1", "/connect")
         for path in ("/connect", "/ws"):
             self.refuse(self.ask_from("198.51.100.1", path))
+        for path in ("/api/auth/login", "/auth/register", "/api/auth/x"):
+            self.assertIn(self.ask_from("198.51.100.3", path).status,
+                          (404, 405))
+        self.refuse(self.ask_from("198.51.100.3", "/api/auth/login"))
+        self.assert_status(self.ask_from(
+            "198.51.100.3", "/api/auth/backchannel-logout"), 405)
 
     def change(self, name, old, new):
         path = self.stack.path(name)

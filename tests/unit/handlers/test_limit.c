@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "handlers/limit.h"
 #include "handlers/metrics.h"
 #include "handlers/serve.h"
 
@@ -21,8 +22,10 @@
 enum { BURST = 3, UNIT_S = 100 };
 
 static char send_rate[] = "send=0.01/3", pull_rate[] = "pull=0.01/3";
-static char failed_rate[] = "failed=0.01/3";
-static char *rates[] = { send_rate, pull_rate, failed_rate };
+static char failed_rate[] = "failed=0.01/3", login_rate[] = "login=0.01/3";
+static char refresh_rate[] = "refresh=0.01/3";
+static char *rates[] = { send_rate, pull_rate, failed_rate, login_rate,
+			 refresh_rate };
 
 static int set_up(void **state)
 {
@@ -296,6 +299,65 @@ static void loopback_and_what_is_no_address_are_not_limited(void **state)
 	}
 }
 
+/* A call that comes from there, and how an attempt of it would end. */
+static bool attempt(struct fake_world *world, const char *from, bool is_wrong)
+{
+	struct wp_call *call = wp_call_new(&world->ctx);
+	struct fake fake;
+	bool is_let_in;
+
+	assert_non_null(call);
+	prepare(&fake, "/api/auth/login", "{}", from);
+	wp_req_init(&call->req, &fake.io, NULL);
+	is_let_in = wp_limit_address(call, WP_LIMIT_LOGIN);
+	if (!is_let_in)
+		assert_int_equal(call->resp.status, 429);
+	wp_limit_charge(call, WP_LIMIT_REGISTER); /* of another class */
+	if (is_let_in && is_wrong)
+		wp_limit_charge(call, WP_LIMIT_LOGIN);
+	wp_call_free(&call);
+	fake_release(&fake);
+	return is_let_in;
+}
+
+static void
+an_address_pays_for_what_was_wrong_and_for_nothing_else(void **state)
+{
+	struct fake_world *world = *state;
+
+	for (int i = 0; i < 10 * BURST; i++)
+		assert_true(attempt(world, "192.0.2.1", false));
+	for (int i = 0; i < BURST; i++)
+		assert_true(attempt(world, "192.0.2.1", true));
+	assert_false(attempt(world, "192.0.2.1", false));
+	assert_true(attempt(world, "192.0.2.2", true));
+	for (int i = 0; i < 10 * BURST; i++)
+		assert_true(attempt(world, "127.0.0.1", true));
+	assert_int_equal(wp_metric_get(world->shared.metrics,
+				       WP_H_LIMITED + WP_LIMIT_LOGIN),
+			 1);
+}
+
+static bool refresh(struct fake_world *world, const char *session)
+{
+	struct wp_call *call = wp_call_new(&world->ctx);
+	bool is_let_in;
+
+	assert_non_null(call);
+	is_let_in = wp_limit_session(call, WP_LIMIT_REFRESH, 1, session);
+	assert_string_equal(call->resp.rate.name, "refresh");
+	wp_call_free(&call);
+	return is_let_in;
+}
+
+static void a_session_has_a_limit_of_its_own(void **state)
+{
+	for (int i = 0; i < BURST; i++)
+		assert_true(refresh(*state, "0011"));
+	assert_false(refresh(*state, "0011"));
+	assert_true(refresh(*state, "0012"));
+}
+
 /* Lines go to standard error; where to is the log's affair. */
 static void a_proxy_that_nobody_told_of_is_noticed_in_production(void **state)
 {
@@ -328,6 +390,8 @@ int main(void)
 		TEST(what_is_not_the_caller_s_fault_counts_for_nothing),
 		TEST(one_host_of_ipv6_has_a_net_of_addresses),
 		TEST(loopback_and_what_is_no_address_are_not_limited),
+		TEST(an_address_pays_for_what_was_wrong_and_for_nothing_else),
+		TEST(a_session_has_a_limit_of_its_own),
 		TEST(a_proxy_that_nobody_told_of_is_noticed_in_production),
 	};
 

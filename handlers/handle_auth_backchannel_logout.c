@@ -111,7 +111,7 @@ bool wp_handle_auth_backchannel_logout(struct wp_call *call)
 	struct wp_error err;
 	enum wp_err rc;
 
-	if (wp_auth_issuers(ctx->shared->auth) == 0) {
+	if (ctx->conf->auth.issuers.n == 0) {
 		wp_resp_error(&call->resp, 404, "not_found",
 			      "there is nothing at this path");
 		return true;

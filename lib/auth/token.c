@@ -293,8 +293,9 @@ enum wp_err wp_auth_verify_logout(const struct wp_auth *auth,
 	*out = (struct wp_logout){ 0 };
 	rc = wp_open(&auth->signers, token, now_s, &opened, &why);
 	out->issuer = opened.issuer;
-	/* Whose keys are ours says `waypost session revoke`. */
-	if (rc == WP_OK && opened.issuer == 0)
+	/* Whose keys are ours ends sessions here, and tells nobody. */
+	if (rc == WP_OK && (opened.issuer == 0 ||
+			    auth->issuer_rules[opened.issuer - 1].is_own))
 		rc = wp_deny(&why, WP_REFUSED_ISSUER,
 			     "the token is of no issuer that is known here");
 	if (rc == WP_OK && opened.type != WP_TOKEN_LOGOUT &&

@@ -372,6 +372,37 @@ static int remove_all(void **state)
 	return rmdir(dir);
 }
 
+/* Whoever may sign for us is told of no logout by us. */
+static void we_tell_of_no_logouts(void **state)
+{
+	static const char event[] = "\"events\":{\"http://schemas.openid.net/"
+				    "event/backchannel-logout\":{}}";
+	static const struct {
+		const char *iss;
+		EVP_PKEY **key;
+		enum wp_err rc;
+	} rows[] = { { US, &ours, WP_ERR_DENIED }, { THEM, &theirs, WP_OK } };
+	int64_t now_s = wp_wall_ms() / 1000;
+	struct wp_logout says;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char payload[300], *text;
+
+		snprintf(payload, sizeof(payload),
+			 "{\"iss\":\"%s\",\"aud\":\"waypost\",\"iat\":%lld,"
+			 "\"sid\":\"" SID "\",%s}",
+			 rows[i].iss, (long long)now_s, event);
+		text = mint_public(ES256, payload, *rows[i].key);
+		assert_int_equal(
+			wp_auth_verify_logout(
+				*state,
+				&(struct wp_token){ text, strlen(text) }, now_s,
+				&says, NULL),
+			rows[i].rc);
+		free(text);
+	}
+}
+
 int main(void)
 {
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, begin, end)
@@ -382,6 +413,7 @@ int main(void)
 		TEST(our_public_key_is_no_secret),
 		TEST(only_we_say_which_session),
 		TEST(only_such_keys_as_we_make_verify),
+		TEST(we_tell_of_no_logouts),
 		TEST(without_accounts_we_are_nobody),
 		TEST(with_accounts_no_other_key_is_needed),
 	};

@@ -425,6 +425,28 @@ class LoggingIn(Routes):
         self.assertEqual(self.tool("enable", name)[0], 0)
         self.assert_status(self.login(name), 200)
 
+    def test_what_was_cut_off_behind_the_file_is_done_by_repeating_it(self):
+        for words, state in ((("disable",), 1), (("delete", "--yes"), 2)):
+            name, session = self.newcomer()
+            user = User(self.stack, session["user"], session["accessToken"])
+            self.assert_status(user.pull(), 200)
+            with sqlite3.connect(self.file, timeout=30) as file:
+                file.execute("UPDATE account SET state = ? WHERE name = ?",
+                             (state, name))
+                file.execute("DELETE FROM session WHERE name = ?", (name,))
+            file.close()
+            for sessions in (1, 0):  # and once more behind the second step
+                with self.stack.redis() as redis:
+                    redis("DEL", "wp:revoked")
+                status, said, wrong = self.tool(words[0], name, *words[1:])
+                self.assertEqual((status, wrong), (0, ""))
+                self.assertIn(f"; {sessions} sessions ended\n", said)
+                with self.stack.redis() as redis:
+                    self.assertEqual(redis("XLEN", "wp:revoked"),
+                                     1 + sessions)
+            wait_for(lambda: user.pull().status == 401, "it is revoked")
+            self.assert_error(self.refresh(session), 401, "session_ended")
+
     def test_a_dearer_hash_takes_the_place_of_a_cheap_one(self):
         name = self.name()
         self.assertEqual(self.tool("create", name, "--password", "-",

@@ -34,6 +34,8 @@ enum {
 	LOOKS_MAX = 1000, /* 10 s */
 	OUT_MAX = 1024,
 	LATE_S = 90, /* of clocks, and of tables */
+	/* In the file, and as many that only Redis knows. */
+	LEAVER_SIDS_MAX = 2 * (WP_ACCOUNT_SESSIONS_MAX + 1),
 };
 
 /* A password, and whether it was made here. Wiped by its owner. */
@@ -275,88 +277,140 @@ enum wp_err wp_cli_account_enable(struct wp_cli *cli, struct wp_error *err)
 	return rc;
 }
 
-/* Whoever lets somebody in is told that tokens of these are good no longer. */
-static enum wp_err revoke_some(struct wp_cli *cli, const struct wp_ended *ended,
-			       size_t from, size_t n, struct wp_error *err)
+/*
+ * Whose sessions end. What is there of them lies in the file and in Redis, and
+ * a call that was cut off has taken away some of it: so Redis is asked before
+ * the file is written, and all that was issued is revoked besides
+ * (docs/decisions/0034-who-is-shut-out.md).
+ */
+struct leaver {
+	struct wp_urn user;
+	struct wp_box box;
+	size_t n;
+	uint8_t sids[LEAVER_SIDS_MAX][WP_SID_LEN];
+};
+
+static void add_sid(struct leaver *leaver, const uint8_t sid[WP_SID_LEN])
 {
-	struct wp_revoked_key keys[WP_REVOKE_MAX];
-	struct wp_reply *reply = NULL;
-	enum wp_err rc = WP_OK;
-
-	for (size_t i = 0; i < n && rc == WP_OK; i++) {
-		char digits[2 * WP_SID_LEN + 1];
-		uint8_t hash[WP_NAME_HASH_LEN];
-
-		wp_hex_write(digits, ended->sid[from + i], WP_SID_LEN);
-		rc = wp_name_hash(cli->conf.accounts.issuer, digits,
-				  2 * WP_SID_LEN, hash);
-		wp_revoked_key_session(&keys[i], hash);
-	}
-	if (rc != WP_OK)
-		return wp_error_set(err, rc, "out of memory");
-	wp_revoke_build(&cli->cmd, keys, n,
-			cli->conf.accounts.access_token_seconds + LATE_S);
-	rc = wp_cli_ask(cli, &reply, err);
-	if (rc == WP_OK)
-		rc = wp_revoke_parse(reply);
-	wp_reply_free(&reply);
-	return rc;
+	for (size_t i = 0; i < leaver->n; i++)
+		if (memcmp(leaver->sids[i], sid, WP_SID_LEN) == 0)
+			return;
+	if (leaver->n < LEAVER_SIDS_MAX)
+		memcpy(leaver->sids[leaver->n++], sid, WP_SID_LEN);
 }
 
-static enum wp_err revoke_tokens(struct wp_cli *cli,
-				 const struct wp_ended *ended,
-				 struct wp_error *err)
+static enum wp_err ask_known(struct wp_cli *cli, struct leaver *leaver,
+			     struct wp_error *err)
 {
-	enum wp_err rc = WP_OK;
+	struct wp_reply *reply = NULL;
+	uint8_t sid[WP_SID_LEN];
+	enum wp_err rc;
 
-	for (size_t from = 0; from < ended->n && rc == WP_OK;
-	     from += WP_REVOKE_MAX) {
-		size_t n = ended->n - from;
+	wp_session_list_build(&cli->cmd, &leaver->box,
+			      LEAVER_SIDS_MAX - WP_ACCOUNT_SESSIONS_MAX - 1);
+	rc = wp_cli_ask(cli, &reply, err);
+	for (size_t i = 0; i < wp_reply_count(reply); i++) {
+		const struct wp_reply *id = wp_reply_at(reply, i);
 
-		rc = revoke_some(cli, ended, from,
-				 n < WP_REVOKE_MAX ? n : WP_REVOKE_MAX, err);
+		if (wp_hex_read(wp_reply_str(id), wp_reply_len(id), sid,
+				sizeof(sid)))
+			add_sid(leaver, sid);
 	}
+	wp_reply_free(&reply);
 	return rc;
 }
 
 /* Redis forgets the sessions that are gone from the file. */
-static enum wp_err end_sessions(struct wp_cli *cli,
-				const struct wp_ended *ended,
-				struct wp_error *err)
+static enum wp_err forget_sessions(struct wp_cli *cli,
+				   const struct leaver *leaver,
+				   struct wp_error *err)
 {
 	char digits[2 * WP_SID_LEN + 1];
 	struct wp_reply *reply = NULL;
-	struct wp_urn user;
-	struct wp_box box;
 	enum wp_err rc;
 
-	if (ended->n == 0)
+	if (leaver->n == 0)
 		return WP_OK;
-	wp_username_urn(&cli->args.account, &user);
-	wp_box_of(&box, &user, cli->partitions);
-	wp_session_end_begin(&cli->cmd, box.partition, &user);
-	for (size_t i = 0; i < ended->n; i++) {
-		wp_hex_write(digits, ended->sid[i], WP_SID_LEN);
+	wp_session_end_begin(&cli->cmd, leaver->box.partition, &leaver->user);
+	for (size_t i = 0; i < leaver->n; i++) {
+		wp_hex_write(digits, leaver->sids[i], WP_SID_LEN);
 		wp_cmd_str(&cli->cmd, digits);
 	}
 	rc = wp_cli_ask(cli, &reply, err);
-	if (rc == WP_OK)
-		rc = wp_session_end_parse(reply);
+	if (rc == WP_OK && wp_session_end_parse(reply) != WP_OK)
+		rc = wp_error_set(err, WP_ERR_UNAVAIL,
+				  "Redis does not say that the sessions have "
+				  "ended; repeat it");
 	wp_reply_free(&reply);
-	return rc == WP_OK ? revoke_tokens(cli, ended, err) : rc;
+	return rc;
+}
+
+static enum wp_err revoke_keys(struct wp_cli *cli,
+			       const struct wp_revoked_key *keys, size_t n,
+			       struct wp_error *err)
+{
+	struct wp_reply *reply = NULL;
+	enum wp_err rc;
+
+	wp_revoke_build(&cli->cmd, keys, n,
+			cli->conf.accounts.access_token_seconds + LATE_S);
+	rc = wp_cli_ask(cli, &reply, err);
+	if (rc == WP_OK && wp_revoke_parse(reply) != WP_OK)
+		rc = wp_error_set(err, WP_ERR_UNAVAIL,
+				  "Redis does not say that it is revoked; "
+				  "repeat it");
+	wp_reply_free(&reply);
+	return rc;
+}
+
+/* Whoever lets somebody in is told that tokens of these are good no longer. */
+static enum wp_err revoke_tokens(struct wp_cli *cli,
+				 const struct leaver *leaver,
+				 struct wp_error *err)
+{
+	struct wp_revoked_key keys[WP_REVOKE_MAX];
+	enum wp_err rc = WP_OK;
+	size_t n = 0;
+
+	wp_revoked_key_user(&keys[n++], &leaver->user);
+	for (size_t i = 0; i < leaver->n && rc == WP_OK; i++) {
+		char digits[2 * WP_SID_LEN + 1];
+		uint8_t hash[WP_NAME_HASH_LEN];
+
+		if (n == WP_REVOKE_MAX) {
+			rc = revoke_keys(cli, keys, n, err);
+			n = 0;
+		}
+		wp_hex_write(digits, leaver->sids[i], WP_SID_LEN);
+		if (wp_name_hash(cli->conf.accounts.issuer, digits,
+				 2 * WP_SID_LEN, hash) != WP_OK)
+			return wp_error_set(err, WP_ERR_NOMEM, "out of memory");
+		wp_revoked_key_session(&keys[n++], hash);
+	}
+	return rc == WP_OK ? revoke_keys(cli, keys, n, err) : rc;
 }
 
 static enum wp_err shut_out(struct wp_cli *cli, enum wp_account_state state,
 			    const char *sentence, struct wp_error *err)
 {
+	struct leaver leaver = { .n = 0 };
 	struct wp_ended ended;
-	enum wp_err rc = set_state(cli, state, &ended, err);
+	enum wp_err rc;
 
+	wp_username_urn(&cli->args.account, &leaver.user);
+	wp_box_of(&leaver.box, &leaver.user, cli->partitions);
+	rc = ask_known(cli, &leaver, err);
 	if (rc == WP_OK)
-		rc = end_sessions(cli, &ended, err);
+		rc = set_state(cli, state, &ended, err);
+	for (size_t i = 0; rc == WP_OK && i < ended.n; i++)
+		add_sid(&leaver, ended.sid[i]);
+	if (rc == WP_OK)
+		rc = forget_sessions(cli, &leaver, err);
+	if (rc == WP_OK)
+		rc = revoke_tokens(cli, &leaver, err);
 	if (rc == WP_OK)
 		printf("%s %s; %zu sessions ended\n", cli->args.account.text,
-		       sentence, ended.n);
+		       sentence, leaver.n);
 	return rc;
 }
 

@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "handlers/account_log.h"
 #include "handlers/limit.h"
 #include "handlers/metrics.h"
 #include "handlers/session.h"
@@ -152,6 +153,9 @@ bool wp_account_call_ask(struct wp_call *call,
 
 bool wp_account_call_wrong(struct wp_call *call)
 {
+	struct wp_account_call *about = call->state;
+
+	wp_account_log(call, WP_EVENT_WRONG_PASSWORD, &about->user);
 	wp_limit_charge(call, WP_LIMIT_LOGIN);
 	wp_resp_error(&call->resp, 401, "invalid_credentials",
 		      "user name or password is wrong");
@@ -160,6 +164,9 @@ bool wp_account_call_wrong(struct wp_call *call)
 
 bool wp_account_call_wrong_code(struct wp_call *call)
 {
+	struct wp_account_call *about = call->state;
+
+	wp_account_log(call, WP_EVENT_WRONG_CODE, &about->user);
 	wp_limit_charge(call, WP_LIMIT_LOGIN);
 	wp_resp_error(&call->resp, 400, "invalid_code",
 		      "the code is not good for this user name");

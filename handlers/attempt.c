@@ -8,6 +8,7 @@
 #include "lib/base/encode.h"
 #include "lib/mailbox/login.h"
 
+#include "handlers/account_log.h"
 #include "handlers/metrics.h"
 
 /* A client that waits so long for an unlocking is not too eager. */
@@ -17,6 +18,7 @@ enum { LOCKED_RETRY_S = 900 };
 
 static void too_many(struct wp_call *call, int64_t wait_s)
 {
+	const struct wp_account_call *about = call->state;
 	char text[WP_DECIMAL_MAX];
 
 	wp_resp_error(&call->resp, 429, "too_many_attempts",
@@ -24,6 +26,7 @@ static void too_many(struct wp_call *call, int64_t wait_s)
 	(void)wp_decimal_write(text, wait_s);
 	wp_resp_header(&call->resp, "Retry-After", text);
 	wp_metric_add(call->ctx->shared->metrics, WP_H_LOGINS_REFUSED, 1);
+	wp_account_log(call, WP_EVENT_TOO_MANY, &about->user);
 }
 
 static bool cannot_count(struct wp_call *call)

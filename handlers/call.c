@@ -16,6 +16,8 @@
 
 #include "lib/base/json.h"
 
+#include "handlers/metrics.h"
+
 enum {
 	ARENA_MAX_BYTES = 1024 * 1024,
 	KEEP_BYTES = 128 * 1024, /* of a buffer between two requests */
@@ -125,6 +127,8 @@ static bool enter(struct wp_call *call, bool is_let_in)
 
 void wp_call_revoked(struct wp_call *call)
 {
+	wp_metric_add(call->ctx->shared->metrics,
+		      WP_H_AUTH_REFUSED + WP_REFUSED_REVOKED, 1);
 	wp_resp_clear(&call->resp);
 	wp_resp_error(&call->resp, 401, "token_revoked",
 		      "the session has ended; log in again");
@@ -248,6 +252,9 @@ static void on_desk(struct wp_desk_job *job, enum wp_err result)
 {
 	struct wp_call *call = call_at_desk(job);
 
+	if (job->hashes && job->took_us > 0)
+		wp_metric_observe_us(call->ctx->shared->metrics,
+				     WP_H_HASH_SECONDS, job->took_us);
 	if (call->on_desk(call, result))
 		wp_call_end(call);
 }

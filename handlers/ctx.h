@@ -77,6 +77,7 @@ struct wp_ctx {
 	struct wp_log log;
 	struct wp_log_limit log_limit;
 	struct wp_log_limit request_limits[WP_CROWDS];
+	struct wp_log_limit attempt_limit; /* of account_log.h */
 };
 
 void wp_shared_init(struct wp_shared *shared, const struct wp_conf *conf,

@@ -10,6 +10,7 @@
 
 #include "lib/accounts/new_account.h"
 
+#include "handlers/account_log.h"
 #include "handlers/new_account.h"
 #include "handlers/new_password.h"
 
@@ -28,6 +29,7 @@ static void tell(struct wp_call *call)
 	struct wp_account_call *about = call->state;
 	struct wp_buf *body = &call->resp.body;
 
+	wp_account_log(call, WP_EVENT_MADE, &about->user);
 	wp_resp_json(&call->resp, 201);
 	wp_buf_printf(body,
 		      "{\"username\":\"%s\",\"user\":\"%s\","
@@ -102,6 +104,9 @@ static enum wp_err set(struct wp_call *call, struct wp_accounts *accounts,
 
 static bool done(struct wp_call *call)
 {
+	const struct wp_account_call *about = call->state;
+
+	wp_account_log(call, WP_EVENT_STATE_SET, &about->user);
 	wp_resp_empty(&call->resp, 204);
 	return true;
 }

@@ -9,6 +9,7 @@
 #include "lib/mailbox/login.h"
 
 #include "handlers/account_call.h"
+#include "handlers/account_log.h"
 
 enum { DAY_S = 86400, DAYS_DEFAULT = 7 };
 
@@ -56,6 +57,7 @@ static bool on_reset(struct wp_call *call, const struct wp_reply *reply)
 
 	if (!is_kept(call, reply))
 		return true;
+	wp_account_log(call, WP_EVENT_CODE_MADE, &about->user);
 	wp_resp_json(&call->resp, 201);
 	wp_buf_printf(&call->resp.body,
 		      "{\"code\":\"%s\",\"expiresInSeconds\":%d}",

@@ -6,6 +6,7 @@
 
 #include "lib/accounts/accounts.h"
 
+#include "handlers/account_log.h"
 #include "handlers/cookie.h"
 #include "handlers/metrics.h"
 #include "handlers/refresh_in.h"
@@ -13,6 +14,7 @@
 
 struct logout {
 	struct wp_refresh_in in;
+	struct wp_urn user; /* empty: there was no row */
 };
 
 static bool fail(struct wp_call *call)
@@ -29,6 +31,7 @@ static bool on_ended(struct wp_call *call, bool is_done)
 	if (!is_done)
 		return fail(call);
 	wp_metric_add(call->ctx->shared->metrics, WP_H_SESSION_ENDED, 1);
+	wp_account_log(call, WP_EVENT_LOGGED_OUT, &logout->user);
 	wp_resp_empty(&call->resp, 204);
 	if (logout->in.in_cookie)
 		wp_cookie_set(call, "", 0);
@@ -45,9 +48,11 @@ static enum wp_err remove_row(struct wp_call *call,
 
 	rc = wp_accounts_session_find(accounts, logout->in.sid, &row, NULL,
 				      err);
-	return rc == WP_OK ? wp_accounts_session_remove(accounts, &row.name,
-							logout->in.sid, err)
-			   : rc;
+	if (rc != WP_OK)
+		return rc;
+	wp_username_urn(&row.name, &logout->user);
+	return wp_accounts_session_remove(accounts, &row.name, logout->in.sid,
+					  err);
 }
 
 /* A row that is gone may be half of an end that was cut off. */

@@ -5,6 +5,7 @@
  */
 #include "lib/base/clock.h"
 
+#include "handlers/account_log.h"
 #include "handlers/attempt.h"
 #include "handlers/new_password.h"
 
@@ -37,6 +38,13 @@ static enum wp_err set(struct wp_call *call, struct wp_accounts *accounts,
 
 static bool done(struct wp_call *call)
 {
+	const struct wp_account_call *about = call->state;
+
+	wp_account_log(call,
+		       about->given.new_password.data != NULL
+			       ? WP_EVENT_PASSWORD_SET
+			       : WP_EVENT_DELETED,
+		       &about->user);
 	wp_resp_empty(&call->resp, 204);
 	return true;
 }
@@ -90,6 +98,7 @@ static bool on_code(struct wp_call *call, enum wp_err result)
 		return wp_account_call_wrong(call);
 	if (result != WP_OK)
 		return wp_account_call_failed(call, result);
+	wp_account_log(call, WP_EVENT_RECOVERY_SET, &about->user);
 	wp_resp_json(&call->resp, 200);
 	wp_buf_printf(&call->resp.body, "{\"recoveryCode\":\"%s\"}",
 		      about->recovery_code);

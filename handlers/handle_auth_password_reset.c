@@ -12,6 +12,7 @@
 #include "lib/mailbox/login.h"
 #include "lib/mailbox/scripts.h"
 
+#include "handlers/account_log.h"
 #include "handlers/attempt.h"
 #include "handlers/new_password.h"
 #include "handlers/session.h"
@@ -60,10 +61,14 @@ static bool begin(struct wp_call *call, bool is_up)
 
 static bool on_set(struct wp_call *call, enum wp_err result)
 {
+	const struct wp_account_call *about = call->state;
+
 	if (result == WP_ERR_STALE)
 		return wp_account_call_wrong_code(call);
-	return result == WP_OK ? wp_call_redis(call, WP_LINE_SHORT, begin)
-			       : wp_account_call_failed(call, result);
+	if (result != WP_OK)
+		return wp_account_call_failed(call, result);
+	wp_account_log(call, WP_EVENT_PASSWORD_RESET, &about->user);
+	return wp_call_redis(call, WP_LINE_SHORT, begin);
 }
 
 static bool change(struct wp_call *call)

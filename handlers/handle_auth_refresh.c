@@ -16,6 +16,7 @@
 #include "lib/mailbox/session.h"
 #include "lib/name/box.h"
 
+#include "handlers/account_log.h"
 #include "handlers/limit.h"
 #include "handlers/metrics.h"
 #include "handlers/refresh_in.h"
@@ -106,12 +107,18 @@ static enum wp_err remove_row(struct wp_call *call,
 
 	if (rc != WP_OK)
 		return rc;
+	wp_username_urn(&refresh->row.name, &refresh->user);
 	return wp_accounts_session_remove(accounts, &refresh->row.name,
 					  refresh->in.sid, err);
 }
 
+/* A child had superseded the token; the log says whose it was. */
 static bool on_removed(struct wp_call *call, enum wp_err result)
 {
+	const struct refresh *refresh = call->state;
+
+	if (refresh->is_reused)
+		wp_account_log(call, WP_EVENT_TOKEN_REUSED, &refresh->user);
 	return result == WP_OK || result == WP_ERR_NOTFOUND ? end(call)
 							    : fail(call);
 }
@@ -123,10 +130,6 @@ static bool end_for_both(struct wp_call *call)
 	if (!is_young(call))
 		return fail(call);
 	refresh->is_reused = true;
-	wp_log(&call->ctx->log, WP_LOG_WARN,
-	       "a refresh token was used that its child had superseded; its "
-	       "session ends",
-	       wp_str("request_id", call->req.id));
 	return at_desk(call, remove_row, on_removed);
 }
 

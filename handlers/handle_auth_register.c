@@ -12,6 +12,7 @@
 #include "lib/mailbox/scripts.h"
 
 #include "handlers/account_call.h"
+#include "handlers/account_log.h"
 #include "handlers/limit.h"
 #include "handlers/new_account.h"
 #include "handlers/new_password.h"
@@ -55,6 +56,7 @@ static bool on_created(struct wp_call *call, enum wp_err result)
 	struct wp_account_call *about = call->state;
 
 	if (result == WP_OK) {
+		wp_account_log(call, WP_EVENT_REGISTERED, &about->user);
 		wp_limit_charge(call, WP_LIMIT_REGISTER);
 		return wp_session_begin(call);
 	}

@@ -13,6 +13,7 @@
 #include "lib/mailbox/session.h"
 #include "lib/name/box.h"
 
+#include "handlers/account_log.h"
 #include "handlers/metrics.h"
 #include "handlers/session.h"
 
@@ -173,6 +174,7 @@ static bool on_ended(struct wp_call *call, bool is_done)
 		return fail(call);
 	wp_metric_add(call->ctx->shared->metrics, WP_H_SESSION_ENDED,
 		      (int64_t)revoking->set.n);
+	wp_account_log(call, WP_EVENT_SESSIONS_ENDED, &call->caller.user);
 	wp_resp_empty(&call->resp, 204);
 	return true;
 }

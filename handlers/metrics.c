@@ -76,6 +76,10 @@ static const struct wp_metric_desc descs[WP_H_COUNT] = {
 				"Requests answered 503 for want of a slot to "
 				"hash a password in.",
 				WP_COUNTER },
+	[WP_H_HASH_SECONDS] = { "waypost_http_hash_seconds", NULL,
+				"How long each hash of a password, and the "
+				"look into the file beside it, held its slot.",
+				WP_HISTOGRAM },
 	[WP_H_SESSION_CREATED] = { SESSIONS, "event=\"created\"", NULL,
 				   WP_COUNTER },
 	[WP_H_REVOKED_ENTRIES] = { "waypost_http_revoked_entries", NULL,

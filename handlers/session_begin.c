@@ -13,6 +13,7 @@
 #include "lib/mailbox/scripts.h"
 #include "lib/mailbox/session.h"
 
+#include "handlers/account_log.h"
 #include "handlers/metrics.h"
 #include "handlers/session.h"
 
@@ -92,6 +93,7 @@ static bool answer(struct wp_call *call)
 	bool is_over;
 
 	wp_metric_add(call->ctx->shared->metrics, WP_H_SESSION_CREATED, 1);
+	wp_account_log(call, WP_EVENT_LOGGED_IN, &about->user);
 	wp_device_proof_write(&call->ctx->sessions.proof_key, &device, proof);
 	if (about->recovery_code[0] != '\0')
 		(void)snprintf(more, sizeof(more), ",\"recoveryCode\":\"%s\"",

@@ -23,6 +23,8 @@ enum wp_err wp_sessions_init(struct wp_sessions *sessions,
 			WP_REFRESH_TOKEN_PURPOSE);
 	wp_own_key_make(&sessions->proof_key, conf->auth.store_secret,
 			WP_DEVICE_PROOF_PURPOSE);
+	wp_own_key_make(&sessions->mark_key, conf->auth.store_secret,
+			WP_ACCOUNT_MARK_PURPOSE);
 	sessions->signer = wp_signer_new(&signer);
 	if (sessions->signer == NULL)
 		return wp_error_set(err, WP_ERR_NOMEM, "out of memory");
@@ -33,6 +35,7 @@ void wp_sessions_release(struct wp_sessions *sessions)
 {
 	wp_own_key_forget(&sessions->refresh_key);
 	wp_own_key_forget(&sessions->proof_key);
+	wp_own_key_forget(&sessions->mark_key);
 	wp_signer_free(&sessions->signer);
 	wp_buf_release(&sessions->published);
 }

@@ -14,11 +14,15 @@
 #include "lib/base/err.h"
 #include "lib/sys/conf.h"
 
+/* Of the key of marks: see lib/auth/own_key.h. */
+#define WP_ACCOUNT_MARK_PURPOSE "marks in the log, version 1"
+
 struct wp_sessions {
 	bool is_on; /* accounts are; else there is nothing more in here */
 	struct wp_own_key refresh_key;
 	struct wp_own_key proof_key;
-	struct wp_signer *signer; /* owned */
+	struct wp_own_key mark_key; /* of account_log.h */
+	struct wp_signer *signer;   /* owned */
 	/* What jwks.json answers, and since when, by the monotonic clock. */
 	struct wp_buf published; /* owned; empty: there is nothing */
 	uint64_t published_ms;

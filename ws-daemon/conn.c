@@ -383,12 +383,15 @@ void wp_conn_on_revoked(void *ctx, struct wp_member *member)
 	struct wp_conn *conn = wp_conn_of(member);
 
 	(void)ctx;
-	if (is_open(conn))
+	if (is_open(conn)) {
 		wp_conn_close(conn, WP_CLOSE_REVOKED, WP_M_CLOSE_REVOKED);
-	else
-		wp_conn_refuse(conn, 401, "token_revoked",
-			       "the session has ended; log in again",
-			       WP_M_REJECT_REVOKED);
+		return;
+	}
+	wp_metric_add(conn->parts->metrics,
+		      WP_M_AUTH_REFUSED + WP_REFUSED_REVOKED, 1);
+	wp_conn_refuse(conn, 401, "token_revoked",
+		       "the session has ended; log in again",
+		       WP_M_REJECT_REVOKED);
 }
 
 /* ---- out ---- */

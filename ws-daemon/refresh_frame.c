@@ -109,6 +109,8 @@ void wp_refresh_frame(struct wp_conn *conn, const struct wp_client_frame *frame)
 		return;
 	}
 	if (wp_revoker_knows(conn->parts->live.revoker, &caller)) {
+		wp_metric_add(conn->parts->metrics,
+			      WP_M_AUTH_REFUSED + WP_REFUSED_REVOKED, 1);
 		refuse(conn, frame, "token_revoked",
 		       "the session has ended; log in again");
 		return;

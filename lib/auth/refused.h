@@ -15,6 +15,7 @@ enum wp_refused {
 	WP_REFUSED_UNKNOWN_KID,
 	WP_REFUSED_ISSUER,
 	WP_REFUSED_AUDIENCE,
+	WP_REFUSED_REVOKED, /* counted by who looks that up */
 	WP_REFUSED_COUNT
 };
 
@@ -26,7 +27,8 @@ enum wp_refused {
 	X(WP_REFUSED_SIGNATURE, "signature")     \
 	X(WP_REFUSED_UNKNOWN_KID, "unknown_kid") \
 	X(WP_REFUSED_ISSUER, "issuer")           \
-	X(WP_REFUSED_AUDIENCE, "audience")
+	X(WP_REFUSED_AUDIENCE, "audience")       \
+	X(WP_REFUSED_REVOKED, "revoked")
 
 /* For the developer who sent the token, too. */
 struct wp_denial {

@@ -96,12 +96,14 @@ static void run_job(struct wp_job *base, void *hand_)
 	struct wp_desk_job *job = job_of(base);
 	struct hand *hand = hand_;
 	struct wp_error *err = &job->err;
+	uint64_t start_us = wp_mono_us();
 
 	if (have_accounts(hand, err) != WP_OK)
 		/* What is wrong with the file is nothing of the caller's. */
 		job->result = WP_ERR_UNAVAIL;
 	else
 		job->result = job->run(job, hand->accounts, err);
+	job->took_us = wp_mono_us() - start_us;
 }
 
 static void init_hand(void *hand_, void *ctx)
@@ -234,6 +236,7 @@ enum wp_err wp_account_desk_submit(struct wp_account_desk *desk,
 {
 	job->desk = desk;
 	job->err = (struct wp_error){ 0 };
+	job->took_us = 0;
 	if (desk->is_stopping)
 		return WP_ERR_FULL;
 	if (!job->hashes)

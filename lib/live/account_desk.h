@@ -52,6 +52,7 @@ struct wp_desk_job {
 	struct wp_account_desk *desk;
 	struct wp_desk_job *next;
 	enum wp_err result;
+	uint64_t took_us;    /* of run; 0: it did not run */
 	struct wp_error err; /* of run */
 	uint64_t until_ms;
 	size_t seat;

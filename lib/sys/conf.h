@@ -110,6 +110,7 @@ struct wp_conf {
 		int64_t session_max_days;
 		int64_t sessions_per_user;
 		enum wp_registration registration;
+		bool log_addresses;
 		char *sqlite_path;
 		int64_t min_password_length;
 		char *blocklist_file; /* "" = none */

@@ -393,6 +393,43 @@ class LoggingIn(Routes):
         self.assert_status(came, 200)
         self.assertEqual(came.json()["deviceId"], session["deviceId"])
 
+    def test_the_log_says_what_happened_and_not_to_whom(self):
+        def about(mark):
+            lines = [json.loads(line) for line
+                     in self.stack.read_log("handlers").splitlines()]
+            return [(line["event"], line["address"]) for line in lines
+                    if line.get("account") == mark]
+
+        def mark_of(session):
+            known = {json.loads(line)["request_id"]: json.loads(line)
+                     for line in self.stack.read_log("handlers").splitlines()
+                     if '"event":"logged_in"' in line}
+            return known[session]["account"]
+
+        name, other = self.name(), self.name()
+        answers = [self.register(name), self.register(other)]
+        wait_for(lambda: self.stack.read_log("handlers").count(
+            '"event":"logged_in"') >= 2, "both lines")
+        marks = [mark_of(answer.header("X-Request-Id"))
+                 for answer in answers]
+        self.assertRegex(marks[0], "^[0-9a-f]{8}$")
+        self.assertNotEqual(*marks)
+        self.login(name, PASSWORD + "r")
+        session = self.login(name).json()
+        self.post("/api/auth/logout",
+                  {"refreshToken": session["refreshToken"]})
+        self.post("/api/auth/password/reset", {
+            "username": name, "code": "a" * 26,
+            "newPassword": "correct horse battery stable"})
+        self.post("/api/auth/recovery", {"password": PASSWORD},
+                  answers[0].json()["accessToken"])
+        self.post("/api/auth/account/delete", {"password": PASSWORD},
+                  answers[0].json()["accessToken"])
+        wait_for(lambda: ("deleted", "") in about(marks[0]), "the last line")
+        self.assertEqual(about(marks[0]), [(event, "") for event in (
+            "registered", "logged_in", "wrong_password", "logged_in",
+            "logged_out", "wrong_code", "recovery_set", "deleted")])
+
     def test_an_operator_unlocks(self):
         name, _ = self.newcomer()
         for _ in range(6):
@@ -616,6 +653,7 @@ class Changing(Routes):
 class Invited(Routes):
 
     registration = "invite"
+    more = {"log_addresses": True}
 
     def invite(self, *words):
         status, said, wrong = self.waypost("invite", "create", *words)
@@ -647,6 +685,18 @@ class Invited(Routes):
         self.assert_error(self.register(password="short", invite=code), 400)
         self.newcomer(invite=code)
         self.assert_error(self.register(invite=code), 403)
+
+    def test_the_log_has_addresses_where_that_is_wanted(self):
+        self.login(self.name())
+        wait_for(lambda: re.search(
+            r'"event":"wrong_password",.*"address":"127\.0\.0\.1"',
+            self.stack.read_log("handlers")), "the line")
+
+    def test_how_long_hashes_took_is_counted(self):
+        self.login(self.name())
+        text = self.stack.http().request("GET", "/metrics", None, []).body
+        self.assertRegex(text.decode(),
+                         r"waypost_http_hash_seconds_count [1-9]")
 
 
 class Closed(Routes):

@@ -81,6 +81,10 @@ static const struct wp_conf_key registration_keys[] = {
 	  .in_production = "closed", .is_reloadable = true,
 	  .help = "who may make an account: nobody, who has an invite, or "
 		  "anybody; closed by default in production" },
+	{ "accounts.log_addresses", WP_CONF_AT(accounts.log_addresses),
+	  .type = WP_CONF_BOOL, .preset = "false", .is_reloadable = true,
+	  .help = "log the addresses of those who log in and fail to, for what "
+		  "shuts addresses out" },
 };
 
 static enum wp_err check_open(const struct wp_conf *conf, bool is_used,

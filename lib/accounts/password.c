@@ -80,20 +80,28 @@ static bool is_sound(const struct wp_password_cost *cost)
 	       cost->passes >= 1 && cost->passes <= WP_PASSWORD_PASSES_MAX;
 }
 
+/* As an account has it that is deleted. */
+static bool is_none(const struct wp_password *kept)
+{
+	return kept->cost.memory_kib == 0 && kept->cost.passes == 0;
+}
+
 enum wp_err wp_password_check(const struct wp_password *kept,
 			      const struct wp_password_way *way,
 			      const char *text, size_t len, bool *is_right_out,
 			      struct wp_error *err)
 {
-	/* The salt of nobody is as good as any. */
-	struct wp_password again = {
-		.cost = kept != NULL ? kept->cost : way->cost,
-	};
+	struct wp_password again = { .cost = way->cost };
 	uint8_t nothing[WP_PASSWORD_TAG_LEN] = { 0 };
 	bool is_same;
 	enum wp_err rc;
 
 	*is_right_out = false;
+	if (kept != NULL && is_none(kept))
+		kept = NULL;
+	/* The salt of nobody is as good as any. */
+	if (kept != NULL)
+		again.cost = kept->cost;
 	if (!is_sound(&again.cost))
 		return wp_error_set(err, WP_ERR_INVAL,
 				    "what is kept of a password is damaged");

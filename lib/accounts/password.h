@@ -70,8 +70,9 @@ enum wp_err wp_password_make(struct wp_password *out,
  * Is text the password? Costs the same, whether or not it is, and also where
  * there is none.
  *
- * kept:     NULL: of an account that does not exist, or has no password. It is
- *           wrong then, after as much work as for one at way->cost
+ * kept:     NULL, or zeroes: of an account that does not exist, or has no
+ *           password. It is wrong then, after as much work as for one at
+ *           way->cost
  * Errors:   WP_ERR_NOMEM
  *           WP_ERR_INVAL  kept is damaged
  * Threads:  any

@@ -85,6 +85,16 @@ static void nobody_has_no_right_password(void **state)
 	assert_false(check(NULL, ""));
 }
 
+/* Of an account that is deleted; damaged it would be refused unhashed. */
+static void what_is_deleted_is_hashed_for_all_the_same(void **state)
+{
+	static const struct wp_password deleted;
+
+	(void)state;
+	assert_false(check(&deleted, right));
+	assert_false(check(&deleted, ""));
+}
+
 static void the_file_alone_is_of_no_use(void **state)
 {
 	struct wp_password kept;
@@ -153,7 +163,7 @@ static void an_old_cost_still_verifies_and_is_known_as_old(void **state)
 static void a_damaged_cost_is_not_paid(void **state)
 {
 	static const struct wp_password_cost costs[] = {
-		{ 0, 0 },
+		{ 0, 1 },
 		{ UINT32_MAX, 1 },
 		{ WP_PASSWORD_MEMORY_MAX_KIB + 1, 1 },
 		{ WP_PASSWORD_MEMORY_MIN_KIB - 1, 1 },
@@ -180,6 +190,7 @@ int main(void)
 		cmocka_unit_test(bytes_behind_a_nul_count),
 		cmocka_unit_test(two_of_the_same_are_kept_differently),
 		cmocka_unit_test(nobody_has_no_right_password),
+		cmocka_unit_test(what_is_deleted_is_hashed_for_all_the_same),
 		cmocka_unit_test(the_file_alone_is_of_no_use),
 		cmocka_unit_test(it_is_argon2id),
 		cmocka_unit_test(

@@ -264,9 +264,10 @@ int64_t wp_conn_left_s(const struct wp_conn *conn, int64_t expires_s)
 {
 	int64_t left_s = expires_s - wp_wall_ms() / 1000;
 
-	return left_s > 0
-		       ? left_s
-		       : left_s + conn->parts->live.conf->auth.leeway_seconds;
+	if (left_s <= 0)
+		left_s += conn->parts->live.conf->auth.leeway_seconds;
+	/* Who was let in at its last moment. */
+	return left_s > 0 ? left_s : 1;
 }
 
 /* Its token ends in so many seconds. */

@@ -108,7 +108,7 @@ void wp_conn_show(struct wp_conn *conn, const char *type, const char *body,
 void wp_conn_open(struct wp_conn *conn);
 
 /* For so many seconds from now a token that ends then is good here; one that
- * only lives by the leeway has the whole of it. */
+ * only lives by the leeway has the whole of it. At least 1. */
 int64_t wp_conn_left_s(const struct wp_conn *conn, int64_t expires_s);
 /* The caller of an open connection has this token from now on. Returns: as
  * wp_conn_left_s(). */

@@ -5,22 +5,47 @@
  * 204 when Redis has it; who is let in is judged by that from then on
  * (docs/architecture.md "Revocation"). Anything else may be repeated: what was
  * revoked twice is revoked.
+ *
+ * Of who has an account here the sessions end as well: else the next refresh
+ * would give another token.
  */
 #include "handlers/call.h"
 
+#include <string.h>
+
+#include "lib/accounts/accounts.h"
 #include "lib/auth/revoke_order.h"
+#include "lib/base/encode.h"
+#include "lib/name/box.h"
 
 #include "handlers/revoke.h"
+#include "handlers/session.h"
+
+struct revoking {
+	struct wp_revoke_order order;
+	struct wp_revoke_names names;
+	struct wp_username name; /* whose sessions end */
+	struct wp_urn user;
+	struct wp_box box;
+	struct wp_session_set set;
+};
+
+static bool fail(struct wp_call *call)
+{
+	wp_resp_unavailable(&call->resp, "it may not be revoked yet; repeat "
+					 "later");
+	return true;
+}
 
 /* Read the body; false when call->resp holds the error. */
-static bool read_order(struct wp_call *call, struct wp_revoked_key *key)
+static bool read_order(struct wp_call *call, struct revoking *revoking)
 {
 	struct wp_error err;
 
 	if (!wp_call_read_json(call, WP_ADMIN_BODY_MAX))
 		return false;
-	switch (wp_revoke_order_read(key, call->body.data, call->body.len,
-				     &err)) {
+	switch (wp_revoke_order_read(&revoking->order.keys[0], &revoking->names,
+				     call->body.data, call->body.len, &err)) {
 	case WP_OK:
 		return true;
 	case WP_ERR_INVAL:
@@ -32,16 +57,141 @@ static bool read_order(struct wp_call *call, struct wp_revoked_key *key)
 	}
 }
 
+/* ---- sessions of our own ---- */
+
+static bool on_ended(struct wp_call *call, bool is_done)
+{
+	struct revoking *revoking = call->state;
+
+	return is_done ? wp_call_revoke(call, &revoking->order) : fail(call);
+}
+
+/* Rows are gone. */
+static bool end(struct wp_call *call, enum wp_err result)
+{
+	struct revoking *revoking = call->state;
+
+	if (result != WP_OK)
+		return fail(call);
+	return wp_sessions_end(call,
+			       &(struct wp_session_ends){
+				       .user = &revoking->user,
+				       .partition = revoking->box.partition,
+				       .sids = revoking->set.sids,
+				       .n = revoking->set.n,
+			       },
+			       on_ended);
+}
+
+static bool at_desk(struct wp_call *call,
+		    enum wp_err (*run)(struct wp_call *call,
+				       struct wp_accounts *accounts,
+				       struct wp_error *err),
+		    bool (*step)(struct wp_call *call, enum wp_err result))
+{
+	const struct revoking *revoking = call->state;
+
+	return wp_call_desk(call, &(struct wp_call_work){
+					  .who = &revoking->user,
+					  .run = run,
+					  .step = step,
+				  });
+}
+
+static void set_user(struct wp_call *call)
+{
+	struct revoking *revoking = call->state;
+
+	wp_username_urn(&revoking->name, &revoking->user);
+	wp_box_of(&revoking->box, &revoking->user,
+		  (uint32_t)call->ctx->conf->mailbox.partitions);
+}
+
+static enum wp_err remove_all(struct wp_call *call,
+			      struct wp_accounts *accounts,
+			      struct wp_error *err)
+{
+	struct revoking *revoking = call->state;
+	struct wp_ended ended;
+	enum wp_err rc = wp_accounts_session_remove_all(
+		accounts, &revoking->name, NULL, &ended, err);
+
+	for (size_t i = 0; rc == WP_OK && i < ended.n; i++)
+		wp_session_set_add(&revoking->set, ended.sid[i]);
+	return rc;
+}
+
+static bool on_known(struct wp_call *call, bool is_done)
+{
+	return is_done ? at_desk(call, remove_all, end) : fail(call);
+}
+
+/* Without a row nobody knows whose it is; its tokens are revoked all the same,
+ * for longer than a day, in which the store would be asked for the row. */
+static enum wp_err remove_one(struct wp_call *call,
+			      struct wp_accounts *accounts,
+			      struct wp_error *err)
+{
+	struct revoking *revoking = call->state;
+	const uint8_t *sid = revoking->set.sids[0];
+	struct wp_account_session row;
+	enum wp_err rc =
+		wp_accounts_session_find(accounts, sid, &row, NULL, err);
+
+	if (rc != WP_OK)
+		return rc;
+	revoking->name = row.name;
+	return wp_accounts_session_remove(accounts, &row.name, sid, err);
+}
+
+static bool on_removed(struct wp_call *call, enum wp_err result)
+{
+	struct revoking *revoking = call->state;
+
+	if (result == WP_ERR_NOTFOUND)
+		return wp_call_revoke(call, &revoking->order);
+	if (result == WP_OK)
+		set_user(call);
+	return end(call, result);
+}
+
+/* Is it the id of a session that is ours? */
+static bool is_own_session(const struct wp_call *call,
+			   const struct wp_revoke_names *names,
+			   uint8_t sid[WP_SID_LEN])
+{
+	return strcmp(names->issuer, call->ctx->conf->accounts.issuer) == 0 &&
+	       wp_hex_read(names->session, strlen(names->session), sid,
+			   WP_SID_LEN);
+}
+
 bool wp_handle_admin_revoke(struct wp_call *call)
 {
-	struct wp_revoke_order *order =
-		wp_arena_alloc(&call->arena, sizeof(*order));
+	struct revoking *revoking =
+		wp_arena_alloc(&call->arena, sizeof(*revoking));
+	uint8_t sid[WP_SID_LEN];
 
-	if (order == NULL) {
+	if (revoking == NULL) {
 		wp_resp_internal(&call->resp);
 		return true;
 	}
-	*order = (struct wp_revoke_order){ .n = 1, .status = 204 };
-	return read_order(call, &order->keys[0]) ? wp_call_revoke(call, order)
-						 : true;
+	*revoking = (struct revoking){
+		.order = { .n = 1, .status = 204 },
+	};
+	call->state = revoking;
+	if (!read_order(call, revoking))
+		return true;
+	if (!call->ctx->sessions.is_on)
+		return wp_call_revoke(call, &revoking->order);
+	if (revoking->names.user.len > 0 &&
+	    wp_username_of(&revoking->names.user, &revoking->name)) {
+		set_user(call);
+		return wp_sessions_known(call, &revoking->box, &revoking->set,
+					 on_known);
+	}
+	if (is_own_session(call, &revoking->names, sid)) {
+		wp_session_set_add(&revoking->set, sid);
+		return at_desk(call, remove_one, on_removed);
+	}
+	return wp_call_revoke(call, &revoking->order);
 }

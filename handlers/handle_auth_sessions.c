@@ -35,15 +35,7 @@ struct revoking {
 /* The account of the caller; others have none here, and no sessions. */
 static bool name_of(const struct wp_call *call, struct wp_username *out)
 {
-	const struct wp_urn *user = &call->caller.user;
-	const char *last = strrchr(user->text, ':');
-	struct wp_urn again;
-
-	if (wp_username_read(out, last + 1, strlen(last + 1), NULL) != WP_OK)
-		return false;
-	wp_username_urn(out, &again);
-	return again.len == user->len &&
-	       memcmp(again.text, user->text, user->len) == 0;
+	return wp_username_of(&call->caller.user, out);
 }
 
 static bool at_desk(struct wp_call *call,

@@ -65,3 +65,15 @@ void wp_username_urn(const struct wp_username *name, struct wp_urn *out)
 	assert(rc == WP_OK);
 	(void)rc;
 }
+
+bool wp_username_of(const struct wp_urn *user, struct wp_username *out)
+{
+	const char *name = strrchr(user->text, ':') + 1;
+	struct wp_urn again;
+
+	if (wp_username_read(out, name, strlen(name), NULL) != WP_OK)
+		return false;
+	wp_username_urn(out, &again);
+	return again.len == user->len &&
+	       memcmp(again.text, user->text, user->len) == 0;
+}

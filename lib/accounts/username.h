@@ -36,5 +36,7 @@ bool wp_username_is_reserved(const struct wp_username *name);
 
 /* The user's URN, urn:sm:user:<name>: what the legacy id means as well. */
 void wp_username_urn(const struct wp_username *name, struct wp_urn *out);
+/* The other way; false when nobody with this URN can have an account here. */
+bool wp_username_of(const struct wp_urn *user, struct wp_username *out);
 
 #endif /* WP_LIB_ACCOUNTS_USERNAME_H */

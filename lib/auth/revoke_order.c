@@ -12,7 +12,7 @@
 
 enum { USER, ISSUER, SUBJECT, SESSION, MEMBERS };
 
-static const char *const names[MEMBERS] = {
+static const char *const members[MEMBERS] = {
 	[USER] = "user",
 	[ISSUER] = "issuer",
 	[SUBJECT] = "subject",
@@ -35,7 +35,7 @@ static size_t index_of(const struct wp_json_slice *key)
 {
 	size_t i = 0;
 
-	while (i < MEMBERS && !wp_json_slice_is(key, names[i]))
+	while (i < MEMBERS && !wp_json_slice_is(key, members[i]))
 		i++;
 	return i;
 }
@@ -79,6 +79,7 @@ static bool decode(const struct text *text, char *out, size_t max,
 }
 
 static enum wp_err read_user(struct wp_revoked_key *out,
+			     struct wp_revoke_names *names,
 			     const struct text *text, struct wp_error *err)
 {
 	char memory[WP_URN_MAX + 2];
@@ -91,10 +92,12 @@ static enum wp_err read_user(struct wp_revoked_key *out,
 	if (wp_urn_parse(&user, memory, len, &why) != WP_OK)
 		return wp_error_set(err, WP_ERR_INVAL, "user: %s", why.msg);
 	wp_revoked_key_user(out, &user);
+	names->user = user;
 	return WP_OK;
 }
 
 static enum wp_err read_of_issuer(struct wp_revoked_key *out,
+				  struct wp_revoke_names *names,
 				  const struct text texts[MEMBERS],
 				  struct wp_error *err)
 {
@@ -113,16 +116,22 @@ static enum wp_err read_of_issuer(struct wp_revoked_key *out,
 				    "and no NUL");
 	if (wp_name_hash(issuer, name, len, hash) != WP_OK)
 		return wp_error_set(err, WP_ERR_NOMEM, "memory is exhausted");
-	if (is_session)
+	memcpy(names->issuer, issuer, issuer_len + 1);
+	if (is_session) {
+		memcpy(names->session, name, len + 1);
 		wp_revoked_key_session(out, hash);
-	else
+	} else {
 		wp_revoked_key_subject(out, hash);
+	}
 	return WP_OK;
 }
 
-enum wp_err wp_revoke_order_read(struct wp_revoked_key *out, const char *json,
-				 size_t len, struct wp_error *err)
+enum wp_err wp_revoke_order_read(struct wp_revoked_key *out,
+				 struct wp_revoke_names *names,
+				 const char *json, size_t len,
+				 struct wp_error *err)
 {
+	struct wp_revoke_names unused;
 	struct text texts[MEMBERS] = { { 0 } };
 	enum wp_err rc = find(texts, json, len, err);
 	bool is_of_issuer = texts[ISSUER].is_there &&
@@ -132,10 +141,13 @@ enum wp_err wp_revoke_order_read(struct wp_revoked_key *out, const char *json,
 
 	if (rc != WP_OK)
 		return rc;
+	if (names == NULL)
+		names = &unused;
+	*names = (struct wp_revoke_names){ 0 };
 	if (texts[USER].is_there && !is_any)
-		return read_user(out, &texts[USER], err);
+		return read_user(out, names, &texts[USER], err);
 	if (!texts[USER].is_there && is_of_issuer)
-		return read_of_issuer(out, texts, err);
+		return read_of_issuer(out, names, texts, err);
 	return invalid(err, "say user, or issuer and one of subject and "
 			    "session");
 }

@@ -28,7 +28,7 @@ class BackEnd(Routes):
         done = subprocess.run(
             [os.path.join(cls.stack.build, "waypost"), "--config",
              cls.stack.path("waypost.yaml"), "key", "add", "--name", "crm",
-             "--scope", "accounts"], env=cls.stack.base_env,
+             "--scope", "accounts,revoke"], env=cls.stack.base_env,
             capture_output=True, text=True, check=True)
         cls.key = done.stdout.strip()
         # Each process looks at the file by itself.
@@ -237,6 +237,19 @@ class Stating(BackEnd):
                 self.assert_lives(session)
                 self.assert_status(self.set_state(name, "disabled"), 204)
                 self.assert_out(session)
+
+    def test_what_is_revoked_is_not_refreshed(self):
+        for whom in ("user", "session"):
+            name = self.name()
+            self.make(name)
+            session, other = self.login(name).json(), self.login(name).json()
+            body = {"user": session["user"]} if whom == "user" else {
+                "issuer": "waypost", "session": session["sessionId"]}
+            for _ in range(2):  # it may be said again
+                self.assert_status(self.admin("revoke", body), 204)
+            self.assert_error(self.refresh(session), 401, "session_ended")
+            self.assertEqual(self.refresh(other).status,
+                             401 if whom == "user" else 200)
 
     def test_what_nobody_knows_is_refused(self):
         for state in ("active", "disabled", "deleted"):

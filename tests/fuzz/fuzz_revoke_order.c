@@ -10,8 +10,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct wp_revoked_key key;
 	struct wp_error err = { 0 };
-	enum wp_err rc =
-		wp_revoke_order_read(&key, (const char *)data, size, &err);
+	enum wp_err rc = wp_revoke_order_read(&key, NULL, (const char *)data,
+					      size, &err);
 
 	if (rc == WP_OK ? !wp_revoked_key_is_sound(&key)
 			: rc != WP_ERR_INVAL || err.msg[0] == '\0')

@@ -33,7 +33,7 @@ enum {
 	LOOK_NS = 10 * 1000 * 1000,
 	LOOKS_MAX = 1000, /* 10 s */
 	OUT_MAX = 1024,
-	LATE_S = 90, /* of clocks, and of tables */
+	SECONDS_PER_HOUR = 3600,
 	/* In the file, and as many that only Redis knows. */
 	LEAVER_SIDS_MAX = 2 * (WP_ACCOUNT_SESSIONS_MAX + 1),
 };
@@ -353,7 +353,7 @@ static enum wp_err revoke_keys(struct wp_cli *cli,
 	enum wp_err rc;
 
 	wp_revoke_build(&cli->cmd, keys, n,
-			cli->conf.accounts.access_token_seconds + LATE_S);
+			cli->conf.auth.revocation_hours * SECONDS_PER_HOUR);
 	rc = wp_cli_ask(cli, &reply, err);
 	if (rc == WP_OK && wp_revoke_parse(reply) != WP_OK)
 		rc = wp_error_set(err, WP_ERR_UNAVAIL,

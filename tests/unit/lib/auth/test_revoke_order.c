@@ -16,7 +16,7 @@ static void expect(const char *text, const struct wp_revoked_key *wanted)
 	struct wp_revoked_key key = { { 0 } };
 	struct wp_error err = { 0 };
 
-	if (wp_revoke_order_read(&key, text, strlen(text), &err) != WP_OK)
+	if (wp_revoke_order_read(&key, NULL, text, strlen(text), &err) != WP_OK)
 		fail_msg("%s: %s", text, err.msg);
 	assert_true(wp_revoked_key_is_sound(&key));
 	assert_memory_equal(&key, wanted, sizeof(key));
@@ -27,8 +27,9 @@ static void expect_bad(const char *text, const char *sentence)
 	struct wp_revoked_key key;
 	struct wp_error err = { 0 };
 
-	assert_int_equal(wp_revoke_order_read(&key, text, strlen(text), &err),
-			 WP_ERR_INVAL);
+	assert_int_equal(
+		wp_revoke_order_read(&key, NULL, text, strlen(text), &err),
+		WP_ERR_INVAL);
 	if (strstr(err.msg, sentence) == NULL)
 		fail_msg("%s: '%s' lacks '%s'", text, err.msg, sentence);
 }
@@ -111,15 +112,15 @@ static void names_have_a_longest(void **state)
 		(void)snprintf(text, sizeof(text),
 			       "{\"issuer\":\"i\",\"subject\":\"%0*d\"}",
 			       WP_REVOKE_NAME_MAX + more, 0);
-		assert_int_equal(
-			wp_revoke_order_read(&key, text, strlen(text), NULL),
-			more == 0 ? WP_OK : WP_ERR_INVAL);
+		assert_int_equal(wp_revoke_order_read(&key, NULL, text,
+						      strlen(text), NULL),
+				 more == 0 ? WP_OK : WP_ERR_INVAL);
 		(void)snprintf(text, sizeof(text),
 			       "{\"issuer\":\"%0*d\",\"session\":\"s\"}",
 			       WP_REVOKE_ISSUER_MAX + more, 0);
-		assert_int_equal(
-			wp_revoke_order_read(&key, text, strlen(text), NULL),
-			more == 0 ? WP_OK : WP_ERR_INVAL);
+		assert_int_equal(wp_revoke_order_read(&key, NULL, text,
+						      strlen(text), NULL),
+				 more == 0 ? WP_OK : WP_ERR_INVAL);
 	}
 }
 

@@ -156,7 +156,7 @@ static struct wp_key_file_mark mark_of(const struct stat *st)
 		.dev = st->st_dev,
 		.ino = st->st_ino,
 		.size = st->st_size,
-		.changed = st->st_mtim,
+		.changed = st->st_ctim,
 	};
 }
 

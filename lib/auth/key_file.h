@@ -47,13 +47,14 @@ enum wp_err wp_key_file_parse(struct wp_key_file *out, const char *json,
 			      size_t len, struct wp_error *err) WP_MUST_USE;
 void wp_key_file_release(struct wp_key_file *file);
 
-/* Which file that was, so that another in its place is noticed. */
+/* Which file that was, so that another in its place is noticed, or that
+ * somebody has mended its rights. */
 struct wp_key_file_mark {
 	bool is_there;
 	dev_t dev;
 	ino_t ino;
 	off_t size;
-	struct timespec changed;
+	struct timespec changed; /* ctime: also of owner and mode */
 };
 
 /* What lies at path now; reads nothing. */

@@ -20,6 +20,7 @@ struct source {
 	struct wp_key_file_mark mark;
 	struct wp_key_file file; /* owned; jwks NULL: nothing is known */
 	bool is_too_old;
+	bool is_owed; /* it could not be read, and may be at the next look */
 };
 
 struct wp_keyset {
@@ -129,8 +130,15 @@ static void take(struct wp_keyset *keyset, struct source *source,
 	keyset->generation++;
 }
 
+/* Not for what is in it: nothing that could be seen there has to change. */
+static bool is_passing(enum wp_err rc)
+{
+	return rc == WP_ERR_SYS || rc == WP_ERR_NOMEM;
+}
+
 static void read_anew(struct wp_keyset *keyset, struct source *source)
 {
+	bool is_told = source->is_owed;
 	size_t issuer = (size_t)(source - keyset->sources);
 	const char *text = keyset->issuers->items[issuer].text;
 	struct wp_error err = { 0 };
@@ -144,9 +152,10 @@ static void read_anew(struct wp_keyset *keyset, struct source *source)
 	if (rc == WP_OK && file.jwks->n == 0)
 		rc = wp_error_set(&err, WP_ERR_INVAL,
 				  "the file of keys has no usable key");
+	source->is_owed = is_passing(rc);
 	if (rc == WP_OK || rc == WP_ERR_NOTFOUND)
 		take(keyset, source, &file);
-	else
+	else if (!(is_told && source->is_owed))
 		wp_log(&keyset->log, WP_LOG_ERROR,
 		       "the keys of an issuer are not taken",
 		       wp_int("issuer", (int64_t)issuer + 1),
@@ -158,12 +167,13 @@ bool wp_keyset_look_at(struct wp_keyset *keyset, size_t issuer, int64_t wall_ms)
 {
 	struct source *source = &keyset->sources[issuer];
 	const struct wp_key_file_mark now = wp_key_file_look(source->path);
-	bool is_new = !wp_key_file_is_same(&now, &source->mark);
+	bool is_new =
+		source->is_owed || !wp_key_file_is_same(&now, &source->mark);
 
 	if (is_new)
 		read_anew(keyset, source);
 	judge_age(keyset, source, wall_ms);
-	return is_new;
+	return is_new && !source->is_owed;
 }
 
 void wp_keyset_look(struct wp_keyset *keyset, uint64_t now_ms, int64_t wall_ms)

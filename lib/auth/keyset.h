@@ -3,8 +3,9 @@
  *
  * Looks at the files at most once a second, and never waits: another file in
  * the place of one is read then. What is broken or may have been written by
- * others changes nothing and is logged once; a file that is gone takes its keys
- * with it.
+ * others changes nothing and is logged once; what could not be read just now,
+ * for want of a descriptor or of memory, is read at the next look; a file that
+ * is gone takes its keys with it.
  *
  * Threads: one at a time.
  */

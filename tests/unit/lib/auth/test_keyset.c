@@ -2,6 +2,7 @@
 #include "tests/unit/lib/auth/jwk.h"
 
 #include <stdio.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -331,6 +332,52 @@ static void a_bad_file_changes_nothing_and_one_that_is_gone_does(void **state)
 	assert_int_equal(verdict(stage, key, A, SOUND, &id), WP_ERR_NOTFOUND);
 }
 
+/* Who mends the rights of a file writes nothing in it. */
+static void
+a_file_that_was_refused_is_read_once_its_rights_are_mended(void **state)
+{
+	struct stage *stage = *state;
+	struct wp_identity id;
+	char path[200];
+
+	put(ONE, ONE, other, LONG_AGO_MS, 0666);
+	look(stage);
+	assert_int_equal(verdict(stage, other, A, SOUND, &id), WP_ERR_DENIED);
+	path_of(ONE, path);
+	assert_int_equal(chmod(path, 0640), 0);
+
+	look(stage);
+
+	assert_int_equal(verdict(stage, other, A, SOUND, &id), WP_OK);
+}
+
+/* A process of many connections may have none left just then. */
+static void
+a_file_that_could_not_be_opened_is_read_at_the_next_look(void **state)
+{
+	struct stage *stage = *state;
+	struct rlimit limit, none;
+	struct wp_identity id;
+	int next = dup(STDIN_FILENO);
+
+	put(ONE, ONE, other, LONG_AGO_MS, 0640);
+	assert_int_not_equal(next, -1);
+	assert_int_equal(close(next), 0);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	none = limit;
+	none.rlim_cur = (rlim_t)next;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	look(stage);
+	assert_false(wp_auth_look_again(stage->auth, 1));
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	assert_int_equal(verdict(stage, key, A, SOUND, &id), WP_OK);
+
+	look(stage);
+
+	assert_int_equal(verdict(stage, key, A, SOUND, &id), WP_ERR_DENIED);
+	assert_int_equal(verdict(stage, other, A, SOUND, &id), WP_OK);
+}
+
 static void keys_there_are_or_there_are_none(void **state)
 {
 	struct wp_conf conf = sound_conf();
@@ -527,6 +574,8 @@ int main(void)
 		TEST(another_file_has_its_turn_within_a_second),
 		TEST(a_remembered_token_goes_with_its_key),
 		TEST(a_bad_file_changes_nothing_and_one_that_is_gone_does),
+		TEST(a_file_that_was_refused_is_read_once_its_rights_are_mended),
+		TEST(a_file_that_could_not_be_opened_is_read_at_the_next_look),
 		TEST(keys_there_are_or_there_are_none),
 		TEST(who_fetches_keys_is_asked_by_the_id),
 		TEST(a_token_can_be_opened_whatever_it_is_for),

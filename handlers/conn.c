@@ -216,6 +216,8 @@ static void read_some(struct wp_conn *conn)
 	if (n > 0) {
 		conn->has_moved = true;
 		wp_fcgi_feed(&conn->fcgi, input, (size_t)n);
+		/* Who has sent a password may be the last for long. */
+		explicit_bzero(input, (size_t)n);
 	} else if (n == 0 || !is_nothing_yet()) {
 		break_off(conn);
 	}

@@ -40,10 +40,18 @@ void wp_fcgi_init(struct wp_fcgi *fcgi, struct wp_fcgi_room *room)
 	wp_buf_init(&fcgi->out, 0);
 }
 
+/* There are tokens, passwords and messages in what a peer has sent. */
+static void wipe(struct wp_buf *buf)
+{
+	if (buf->data != NULL)
+		explicit_bzero(buf->data, buf->len);
+	wp_buf_release(buf);
+}
+
 static void forget_request(struct wp_fcgi *fcgi)
 {
-	wp_buf_release(&fcgi->body);
-	wp_buf_release(&fcgi->names);
+	wipe(&fcgi->body);
+	wipe(&fcgi->names);
 	wp_buf_release(&fcgi->list);
 	fcgi->params = NULL;
 	fcgi->problem = WP_FCGI_SOUND;
@@ -54,7 +62,7 @@ static void forget_request(struct wp_fcgi *fcgi)
 void wp_fcgi_release(struct wp_fcgi *fcgi)
 {
 	forget_request(fcgi);
-	wp_buf_release(&fcgi->later);
+	wipe(&fcgi->later);
 	wp_buf_release(&fcgi->out);
 	fcgi->state = WP_FCGI_OVER;
 }
@@ -136,7 +144,7 @@ static void give_up(struct wp_fcgi *fcgi, enum wp_fcgi_problem problem)
 
 	if (problem == WP_FCGI_HEAD_TOO_LONG)
 		fcgi->params = &none;
-	wp_buf_release(&fcgi->body);
+	wipe(&fcgi->body);
 	fcgi->problem = problem;
 	fcgi->state = WP_FCGI_ASKED;
 }
@@ -484,7 +492,7 @@ static void take_later(struct wp_fcgi *fcgi)
 		return;
 	wp_buf_init(&fcgi->later, 0);
 	wp_fcgi_feed(fcgi, later.data, later.len);
-	wp_buf_release(&later);
+	wipe(&later);
 }
 
 /* Records around a text of so many bytes, and the end of a request. */

@@ -20,6 +20,26 @@ from test_sessions import key_folder
 
 PASSWORD = "correct horse battery staple"
 CODE = r"[a-z2-7]{26}"
+# Stacks and what a sanitizer keeps about memory are larger, and mostly empty.
+REGION_BYTES_MAX = 4 << 20
+
+
+def children_of(pid):
+    with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
+        return [int(word) for word in file.read().split()]
+
+
+def memory_of(pid):
+    """The heap of a process, and what else it has written that is small."""
+    with open(f"/proc/{pid}/maps", encoding="utf-8") as maps, \
+            open(f"/proc/{pid}/mem", "rb", buffering=0) as memory:
+        for line in maps:
+            begin, end = (int(word, 16)
+                          for word in line.split()[0].split("-"))
+            if "rw" in line and ("[heap]" in line or
+                                 end - begin <= REGION_BYTES_MAX):
+                memory.seek(begin)
+                yield memory.read(end - begin)
 
 
 class Accounts(E2eTest):
@@ -363,6 +383,17 @@ class Registering(Routes):
                 text = file.read()
             for word in told[:4]:
                 self.assertNotIn(word, text, path)
+
+    def test_nothing_secret_stays_in_memory(self):
+        name, _ = self.newcomer(password="A very passing password 77")
+        self.login(name, "A wrong but passing password 88")
+        self.post("/api/auth/password/reset", {
+            "username": name, "code": "passing" + "a" * 19,
+            "newPassword": "A newer passing password 99"})
+        for pid in children_of(self.stack.programs["handlers"].pid):
+            with self.subTest(pid=pid):
+                self.assertFalse(any(b"passing" in part
+                                     for part in memory_of(pid)))
 
 
 class LoggingIn(Routes):
@@ -772,10 +803,7 @@ class Crowded(Routes):
                 return any(f":{inode} 0 0" in line for line in file)
         wait_for(is_hashing, "a hash")
         pool = self.stack.programs["handlers"].pid
-        with open(f"/proc/{pool}/task/{pool}/children",
-                  encoding="ascii") as file:
-            children = [int(word) for word in file.read().split()]
-        for pid in children:
+        for pid in children_of(pool):
             os.kill(pid, signal.SIGKILL)
         work.join()
         self.wait_all_ready()

@@ -98,7 +98,9 @@ static void run_job(struct wp_job *base, void *hand_)
 	struct wp_error *err = &job->err;
 	uint64_t start_us = wp_mono_us();
 
-	if (have_accounts(hand, err) != WP_OK)
+	if (wp_mono_ms() >= job->until_ms)
+		job->result = WP_ERR_FULL;
+	else if (have_accounts(hand, err) != WP_OK)
 		/* What is wrong with the file is nothing of the caller's. */
 		job->result = WP_ERR_UNAVAIL;
 	else
@@ -157,6 +159,7 @@ static enum wp_err pass_on(struct wp_account_desk *desk,
 {
 	enum wp_err rc;
 
+	job->until_ms = wp_mono_ms() + WP_DESK_WAIT_MS;
 	job->base = (struct wp_job){
 		.user_hash = job->user_hash,
 		.run = run_job,

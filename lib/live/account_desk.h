@@ -7,7 +7,9 @@
  * (lib/accounts/hash_gate.h), in a seat and in the order in which they came;
  * the loop looks for a slot every 10 ms, and whenever a hash of its own is
  * done. There is a thread more than there are slots, so that nothing else waits
- * behind a hash.
+ * behind a hash. Who waits too long for a thread, while the file is locked or
+ * the disk stands still, is told so as well, and nothing is run for him: his
+ * client has something better to do than to wait for those before him.
  */
 #ifndef WP_LIB_LIVE_ACCOUNT_DESK_H
 #define WP_LIB_LIVE_ACCOUNT_DESK_H
@@ -29,7 +31,7 @@ struct wp_account_desk;
 enum {
 	WP_DESK_JOBS_MAX = 1024,
 	WP_DESK_JOBS_USER_MAX = WP_DESK_JOBS_MAX / 8,
-	WP_DESK_WAIT_MS = 2000, /* for a slot */
+	WP_DESK_WAIT_MS = 2000, /* for a slot, and for a thread */
 };
 
 /* Something to do with accounts. The submitter's memory, until it is done. */
@@ -44,7 +46,8 @@ struct wp_desk_job {
 			   struct wp_accounts *accounts, struct wp_error *err);
 	/*
 	 * On the loop's thread, once: what run made of it; WP_ERR_FULL: it
-	 * waited in vain for a slot; WP_ERR_UNAVAIL: the file is not open.
+	 * waited in vain for a slot or a thread; WP_ERR_UNAVAIL: the file is
+	 * not open.
 	 */
 	void (*done)(struct wp_desk_job *job, enum wp_err result);
 

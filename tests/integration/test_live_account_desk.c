@@ -234,6 +234,35 @@ static void who_waits_in_vain_is_told(void **state)
 	assert_int_equal(job.result, WP_OK);
 }
 
+/* A file that is locked holds up each thread for as long as it may. */
+static void who_waits_in_vain_for_a_thread_is_told(void **state)
+{
+	struct fixture *f = *state;
+	struct job slow[SLOTS + 1], late, clock;
+	pid_t pid = hold_slots(f);
+
+	let_go(false);
+	for (int i = 0; i < SLOTS + 1; i++)
+		assert_int_equal(submit(f, &slow[i], false, true), WP_OK);
+	wait_for_running(SLOTS + 1);
+	assert_int_equal(submit(f, &late, false, false), WP_OK);
+	/* So long may one wait for a slot. */
+	assert_int_equal(submit(f, &clock, true, false), WP_OK);
+	wait_for(f, &clock);
+	assert_int_equal(clock.result, WP_ERR_FULL);
+	assert_false(late.is_done);
+	let_go(true);
+
+	wait_for(f, &late);
+
+	assert_int_equal(late.result, WP_ERR_FULL);
+	for (int i = 0; i < SLOTS + 1; i++) {
+		wait_for(f, &slow[i]);
+		assert_int_equal(slow[i].result, WP_OK);
+	}
+	end(pid);
+}
+
 static void a_file_that_cannot_be_opened_is_tried_again(void **state)
 {
 	struct fixture *f = *state;
@@ -373,6 +402,7 @@ int main(void)
 		TEST(all_places_are_given_back),
 		TEST(who_is_killed_inside_a_hash_frees_the_slot),
 		TEST(who_waits_in_vain_is_told),
+		TEST(who_waits_in_vain_for_a_thread_is_told),
 		TEST(a_file_that_cannot_be_opened_is_tried_again),
 		TEST(another_file_than_the_deployments_is_not_used),
 		TEST(what_waits_at_the_end_is_told),

@@ -32,6 +32,7 @@ class KeysProgram:
         self.sections = {
             "auth": {"issuers": list(issuers), "key_dir": self.key_dir,
                      **sections.pop("auth", {})},
+            "accounts": {"enabled": False},
             **sections,
         }
         self.config = os.path.join(self.folder, "waypost.yaml")

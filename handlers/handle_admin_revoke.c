@@ -155,21 +155,57 @@ static bool on_removed(struct wp_call *call, enum wp_err result)
 	return end(call, result);
 }
 
-/* Is it the id of a session that is ours? */
+/* ---- whom it names ---- */
+
+/*
+ * A session of our own by its id, in whatever case: the key becomes that of
+ * what tokens say.
+ */
 static bool is_own_session(const struct wp_call *call,
-			   const struct wp_revoke_names *names,
-			   uint8_t sid[WP_SID_LEN])
+			   struct revoking *revoking)
 {
-	return strcmp(names->issuer, call->ctx->conf->accounts.issuer) == 0 &&
-	       wp_hex_read(names->session, strlen(names->session), sid,
-			   WP_SID_LEN);
+	const char *issuer = call->ctx->conf->accounts.issuer;
+	const char *text = revoking->names.session;
+	char id[2 * WP_SID_LEN + 1];
+	uint8_t hash[WP_NAME_HASH_LEN];
+	uint8_t sid[WP_SID_LEN];
+
+	if (strcmp(revoking->names.issuer, issuer) != 0 ||
+	    !wp_hex_read(text, strlen(text), sid, WP_SID_LEN))
+		return false;
+	wp_session_set_add(&revoking->set, sid);
+	wp_hex_write(id, sid, WP_SID_LEN);
+	if (wp_name_hash(issuer, id, strlen(id), hash) == WP_OK)
+		wp_revoked_key_session(&revoking->order.keys[0], hash);
+	return true;
+}
+
+/* Who may have an account here: as a user, or as a subject of our own. */
+static bool is_own_user(const struct wp_call *call, struct revoking *revoking)
+{
+	const struct wp_revoke_names *names = &revoking->names;
+	const char *issuer = call->ctx->conf->accounts.issuer;
+	uint8_t hash[WP_NAME_HASH_LEN];
+	struct wp_error ignored;
+	struct wp_urn user;
+
+	if (names->user.len > 0)
+		return wp_username_of(&names->user, &revoking->name);
+	if (strcmp(names->issuer, issuer) != 0 ||
+	    wp_urn_parse(&user, names->subject, strlen(names->subject),
+			 &ignored) != WP_OK ||
+	    !wp_username_of(&user, &revoking->name))
+		return false;
+	/* It may be the short form; tokens say the long one. */
+	if (wp_name_hash(issuer, user.text, user.len, hash) == WP_OK)
+		wp_revoked_key_subject(&revoking->order.keys[0], hash);
+	return true;
 }
 
 bool wp_handle_admin_revoke(struct wp_call *call)
 {
 	struct revoking *revoking =
 		wp_arena_alloc(&call->arena, sizeof(*revoking));
-	uint8_t sid[WP_SID_LEN];
 
 	if (revoking == NULL) {
 		wp_resp_internal(&call->resp);
@@ -183,15 +219,12 @@ bool wp_handle_admin_revoke(struct wp_call *call)
 		return true;
 	if (!call->ctx->sessions.is_on)
 		return wp_call_revoke(call, &revoking->order);
-	if (revoking->names.user.len > 0 &&
-	    wp_username_of(&revoking->names.user, &revoking->name)) {
+	if (is_own_user(call, revoking)) {
 		set_user(call);
 		return wp_sessions_known(call, &revoking->box, &revoking->set,
 					 on_known);
 	}
-	if (is_own_session(call, &revoking->names, sid)) {
-		wp_session_set_add(&revoking->set, sid);
+	if (is_own_session(call, revoking))
 		return at_desk(call, remove_one, on_removed);
-	}
 	return wp_call_revoke(call, &revoking->order);
 }

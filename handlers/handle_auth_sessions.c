@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "lib/accounts/accounts.h"
-#include "lib/base/clock.h"
+#include "lib/accounts/session_json.h"
 #include "lib/base/encode.h"
 #include "lib/base/json.h"
 #include "lib/mailbox/session.h"
@@ -17,13 +17,7 @@
 #include "handlers/metrics.h"
 #include "handlers/session.h"
 
-enum {
-	REVOKE_MAX = 50,
-	DAY_S = 86400,
-	MS_PER_S = 1000,
-	DAY_END = sizeof("2026-11-30") - 1,
-	SECONDS_END = sizeof("2026-11-30T06:00:00") - 1,
-};
+enum { REVOKE_MAX = 50 };
 
 struct revoking {
 	struct wp_username name;
@@ -67,40 +61,16 @@ static enum wp_err read_list(struct wp_call *call, struct wp_accounts *accounts,
 				    err);
 }
 
-static void add_text(struct wp_buf *out, const char *name, const char *value)
-{
-	wp_buf_printf(out, "\"%s\":", name);
-	wp_buf_add_json(out, value, strlen(value));
-	wp_buf_add_char(out, ',');
-}
-
-/* As RFC 3339 has it: the first so many characters of it. */
-static void add_time(struct wp_buf *out, const char *name, int64_t seconds,
-		     int len)
-{
-	char text[WP_RFC3339_LEN];
-
-	wp_rfc3339(seconds * MS_PER_S, text);
-	wp_buf_printf(out, "\"%s\":\"%.*s%s\",", name, len, text,
-		      len == SECONDS_END ? "Z" : "");
-}
-
 static void write_one(const struct wp_call *call,
 		      const struct wp_account_session *one, struct wp_buf *out)
 {
 	bool is_current =
 		call->caller.own.is_set &&
 		memcmp(call->caller.own.sid, one->sid, WP_SID_LEN) == 0;
-	char id[2 * WP_SID_LEN + 1];
 
-	wp_hex_write(id, one->sid, WP_SID_LEN);
 	wp_buf_add_char(out, '{');
-	add_text(out, "id", id);
-	add_text(out, "deviceId", one->device);
-	add_text(out, "deviceName", one->device_name);
-	add_time(out, "createdAt", one->created_s, SECONDS_END);
-	add_time(out, "lastUsedDay", one->seen_day * DAY_S, DAY_END);
-	wp_buf_printf(out, "\"current\":%s}", is_current ? "true" : "false");
+	wp_session_add_json(out, one);
+	wp_buf_printf(out, ",\"current\":%s}", is_current ? "true" : "false");
 }
 
 static void write_list(struct wp_call *call, const struct wp_session_list *list)

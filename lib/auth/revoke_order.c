@@ -121,6 +121,7 @@ static enum wp_err read_of_issuer(struct wp_revoked_key *out,
 		memcpy(names->session, name, len + 1);
 		wp_revoked_key_session(out, hash);
 	} else {
+		memcpy(names->subject, name, len + 1);
 		wp_revoked_key_subject(out, hash);
 	}
 	return WP_OK;

@@ -20,6 +20,7 @@ enum {
 struct wp_revoke_names {
 	struct wp_urn user; /* len 0: none */
 	char issuer[WP_REVOKE_ISSUER_MAX + 2];
+	char subject[WP_REVOKE_NAME_MAX + 2];
 	char session[WP_REVOKE_NAME_MAX + 2];
 };
 

@@ -58,11 +58,11 @@ class Accounts(E2eTest):
         """What else the section says."""
         return {}
 
-    def tool(self, *words, said=None, env=None):
+    def tool(self, *words, said=None, env=None, noun="account"):
         """Status, standard output and standard error of `waypost account`."""
         done = subprocess.run(
             [os.path.join(self.stack.build, "waypost"), "--config",
-             self.stack.path("waypost.yaml"), "account", *words],
+             self.stack.path("waypost.yaml"), noun, *words],
             env={**self.stack.base_env,
                  "STORE_SECRET": self.stack.store_secret, **(env or {})},
             input=said, capture_output=True, text=True, check=False)
@@ -530,6 +530,71 @@ class LoggingIn(Routes):
             wait_for(lambda: user.pull().status == 401, "it is revoked")
             self.assert_error(self.refresh(session), 401, "session_ended")
 
+    def sessions_of(self, name):
+        status, said, wrong = self.tool("list", name, "--json", noun="session")
+        self.assertEqual((status, wrong), (0, ""))
+        return json.loads(said)["sessions"]
+
+    def revoke(self, *words):
+        """How many sessions of our own have ended."""
+        status, said, wrong = self.tool("revoke", *words, noun="session")
+        self.assertEqual((status, wrong), (0, ""))
+        return int(re.search(r"^sessions of our own that ended: (\d+)$", said,
+                             re.M)[1])
+
+    def test_an_operator_sees_where_somebody_is_logged_in(self):
+        device = "Zo\u00eb's \"good\" phone"
+        name, session = self.newcomer(deviceId="phone", deviceName=device)
+        row, = self.sessions_of(name)
+        self.assertRegex(row.pop("createdAt"), r"^\d{4}-\d\d-\d\dT.{8}Z$")
+        self.assertRegex(row.pop("lastUsedDay"), r"^\d{4}-\d\d-\d\d$")
+        self.assertEqual(row, {
+            "id": session["sessionId"], "deviceId": "phone",
+            "deviceName": device, "halfEnded": False})
+        _, said, _ = self.tool("list", name, noun="session")
+        self.assertRegex(said, f"^{session['sessionId']}  begun .*  last used "
+                               ".*  phone  \"Zo\u00eb's ")
+        # What an end that was cut off has left is told of, and ended.
+        with sqlite3.connect(self.file, timeout=30) as file:
+            file.execute("DELETE FROM session WHERE name = ?", (name,))
+        file.close()
+        self.assertEqual(self.sessions_of(name), [
+            {"id": session["sessionId"], "halfEnded": True}])
+        _, said, _ = self.tool("list", name, noun="session")
+        self.assertIn("ended by half", said)
+        self.assertEqual(self.revoke("--user", name), 1)
+        self.assertEqual(self.sessions_of(name), [])
+        status, said, wrong = self.tool("list", "nobody", noun="session")
+        self.assertEqual((status, said), (1, ""))
+        self.assertIn("no such account", wrong)
+
+    def test_what_an_operator_revokes_is_not_refreshed(self):
+        ours = ("--issuer", "waypost")
+        for whom in ("user", "subject", "name", "session", "SESSION"):
+            name, session = self.newcomer()
+            other = self.login(name).json()
+            user = User(self.stack, session["user"], session["accessToken"])
+            self.assert_status(user.pull(), 200)
+            words = {
+                "user": ("--user", session["user"]),
+                "subject": (*ours, "--subject", session["user"]),
+                "name": (*ours, "--subject", name),
+                "session": (*ours, "--session", session["sessionId"]),
+                "SESSION": (*ours, "--session", session["sessionId"].upper()),
+            }[whom]
+            with self.subTest(whom=whom):
+                is_one = whom.lower() == "session"
+                self.assertEqual(self.revoke(*words), 1 if is_one else 2)
+                self.assert_error(self.refresh(session), 401, "session_ended")
+                wait_for(lambda u=user: u.pull().status == 401, "it is revoked")
+                if is_one:
+                    self.assert_status(self.refresh(other), 200)
+                else:
+                    self.assert_error(self.refresh(other), 401,
+                                      "session_ended")
+                # It may be said again.
+                self.assertEqual(self.revoke(*words), 0)
+
     def test_a_dearer_hash_takes_the_place_of_a_cheap_one(self):
         name = self.name()
         self.assertEqual(self.tool("create", name, "--password", "-",
@@ -840,7 +905,9 @@ class Keyless(Routes):
         return new_stack({"accounts": {
             "enabled": True, "registration": "open",
             "argon2_memory_kib": 7168, "argon2_passes": 1},
-            "auth": {"key_dir": cls.folder}}, keys=False)
+            # One process, so that what one knows of keys all know.
+            "auth": {"key_dir": cls.folder},
+            "handlers": {"processes": 1}}, keys=False)
 
     def lay_down(self):
         made = key_folder("waypost")

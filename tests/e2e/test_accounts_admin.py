@@ -239,17 +239,26 @@ class Stating(BackEnd):
                 self.assert_out(session)
 
     def test_what_is_revoked_is_not_refreshed(self):
-        for whom in ("user", "session"):
+        ours = {"issuer": "waypost"}
+        for whom in ("user", "subject", "name", "session", "SESSION"):
             name = self.name()
             self.make(name)
             session, other = self.login(name).json(), self.login(name).json()
-            body = {"user": session["user"]} if whom == "user" else {
-                "issuer": "waypost", "session": session["sessionId"]}
+            body = {
+                "user": {"user": session["user"]},
+                "subject": {**ours, "subject": session["user"]},
+                "name": {**ours, "subject": name},
+                "session": {**ours, "session": session["sessionId"]},
+                "SESSION": {**ours, "session": session["sessionId"].upper()},
+            }[whom]
             for _ in range(2):  # it may be said again
                 self.assert_status(self.admin("revoke", body), 204)
             self.assert_error(self.refresh(session), 401, "session_ended")
-            self.assertEqual(self.refresh(other).status,
-                             401 if whom == "user" else 200)
+            if whom.lower() == "session":
+                self.assert_status(self.refresh(other), 200)
+            else:
+                self.assert_error(self.refresh(other), 401, "session_ended")
+            wait_for(lambda: self.is_revoked(session), "it is revoked")
 
     def test_what_nobody_knows_is_refused(self):
         for state in ("active", "disabled", "deleted"):

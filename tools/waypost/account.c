@@ -13,29 +13,19 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <json-c/json.h>
-
 #include "lib/accounts/accounts.h"
 #include "lib/accounts/blocklist.h"
 #include "lib/accounts/hash_gate.h"
 #include "lib/accounts/new_account.h"
 #include "lib/accounts/password_rules.h"
-#include "lib/auth/identity.h"
 #include "lib/base/buf.h"
-#include "lib/base/encode.h"
-#include "lib/mailbox/revoke.h"
-#include "lib/mailbox/session.h"
-#include "lib/name/box.h"
 #include "tools/waypost/cli.h"
-#include "tools/waypost/letter.h"
+#include "tools/waypost/leaver.h"
 
 enum {
 	LOOK_NS = 10 * 1000 * 1000,
 	LOOKS_MAX = 1000, /* 10 s */
 	OUT_MAX = 1024,
-	SECONDS_PER_HOUR = 3600,
-	/* In the file, and as many that only Redis knows. */
-	LEAVER_SIDS_MAX = 2 * (WP_ACCOUNT_SESSIONS_MAX + 1),
 };
 
 /* A password, and whether it was made here. Wiped by its owner. */
@@ -44,13 +34,6 @@ struct secret {
 	size_t len;
 	bool is_made;
 };
-
-static enum wp_err open_accounts(const struct wp_cli *cli,
-				 struct wp_accounts **out, struct wp_error *err)
-{
-	return wp_accounts_open(out, cli->conf.accounts.sqlite_path,
-				WP_ACCOUNTS_BUSY_MS, err);
-}
 
 /* ---- a password ---- */
 
@@ -226,7 +209,7 @@ static enum wp_err create(struct wp_cli *cli, const struct secret *secret,
 	enum wp_err rc = judge(cli, secret, err);
 
 	if (rc == WP_OK)
-		rc = open_accounts(cli, &accounts, err);
+		rc = wp_cli_open_accounts(cli, &accounts, err);
 	if (rc == WP_OK)
 		rc = make(cli, accounts, secret, code, err);
 	if (rc == WP_OK)
@@ -258,7 +241,7 @@ static enum wp_err set_state(const struct wp_cli *cli,
 			     struct wp_ended *ended, struct wp_error *err)
 {
 	struct wp_accounts *accounts = NULL;
-	enum wp_err rc = open_accounts(cli, &accounts, err);
+	enum wp_err rc = wp_cli_open_accounts(cli, &accounts, err);
 
 	if (rc == WP_OK)
 		rc = wp_accounts_set_state(accounts, &cli->args.account, state,
@@ -277,137 +260,24 @@ enum wp_err wp_cli_account_enable(struct wp_cli *cli, struct wp_error *err)
 	return rc;
 }
 
-/*
- * Whose sessions end. What is there of them lies in the file and in Redis, and
- * a call that was cut off has taken away some of it: so Redis is asked before
- * the file is written, and all that was issued is revoked besides
- * (docs/decisions/0034-who-is-shut-out.md).
- */
-struct leaver {
-	struct wp_urn user;
-	struct wp_box box;
-	size_t n;
-	uint8_t sids[LEAVER_SIDS_MAX][WP_SID_LEN];
-};
-
-static void add_sid(struct leaver *leaver, const uint8_t sid[WP_SID_LEN])
-{
-	for (size_t i = 0; i < leaver->n; i++)
-		if (memcmp(leaver->sids[i], sid, WP_SID_LEN) == 0)
-			return;
-	if (leaver->n < LEAVER_SIDS_MAX)
-		memcpy(leaver->sids[leaver->n++], sid, WP_SID_LEN);
-}
-
-static enum wp_err ask_known(struct wp_cli *cli, struct leaver *leaver,
-			     struct wp_error *err)
-{
-	struct wp_reply *reply = NULL;
-	uint8_t sid[WP_SID_LEN];
-	enum wp_err rc;
-
-	wp_session_list_build(&cli->cmd, &leaver->box,
-			      LEAVER_SIDS_MAX - WP_ACCOUNT_SESSIONS_MAX - 1);
-	rc = wp_cli_ask(cli, &reply, err);
-	for (size_t i = 0; i < wp_reply_count(reply); i++) {
-		const struct wp_reply *id = wp_reply_at(reply, i);
-
-		if (wp_hex_read(wp_reply_str(id), wp_reply_len(id), sid,
-				sizeof(sid)))
-			add_sid(leaver, sid);
-	}
-	wp_reply_free(&reply);
-	return rc;
-}
-
-/* Redis forgets the sessions that are gone from the file. */
-static enum wp_err forget_sessions(struct wp_cli *cli,
-				   const struct leaver *leaver,
-				   struct wp_error *err)
-{
-	char digits[2 * WP_SID_LEN + 1];
-	struct wp_reply *reply = NULL;
-	enum wp_err rc;
-
-	if (leaver->n == 0)
-		return WP_OK;
-	wp_session_end_begin(&cli->cmd, leaver->box.partition, &leaver->user);
-	for (size_t i = 0; i < leaver->n; i++) {
-		wp_hex_write(digits, leaver->sids[i], WP_SID_LEN);
-		wp_cmd_str(&cli->cmd, digits);
-	}
-	rc = wp_cli_ask(cli, &reply, err);
-	if (rc == WP_OK && wp_session_end_parse(reply) != WP_OK)
-		rc = wp_error_set(err, WP_ERR_UNAVAIL,
-				  "Redis does not say that the sessions have "
-				  "ended; repeat it");
-	wp_reply_free(&reply);
-	return rc;
-}
-
-static enum wp_err revoke_keys(struct wp_cli *cli,
-			       const struct wp_revoked_key *keys, size_t n,
-			       struct wp_error *err)
-{
-	struct wp_reply *reply = NULL;
-	enum wp_err rc;
-
-	wp_revoke_build(&cli->cmd, keys, n,
-			cli->conf.auth.revocation_hours * SECONDS_PER_HOUR);
-	rc = wp_cli_ask(cli, &reply, err);
-	if (rc == WP_OK && wp_revoke_parse(reply) != WP_OK)
-		rc = wp_error_set(err, WP_ERR_UNAVAIL,
-				  "Redis does not say that it is revoked; "
-				  "repeat it");
-	wp_reply_free(&reply);
-	return rc;
-}
-
-/* Whoever lets somebody in is told that tokens of these are good no longer. */
-static enum wp_err revoke_tokens(struct wp_cli *cli,
-				 const struct leaver *leaver,
-				 struct wp_error *err)
-{
-	struct wp_revoked_key keys[WP_REVOKE_MAX];
-	enum wp_err rc = WP_OK;
-	size_t n = 0;
-
-	wp_revoked_key_user(&keys[n++], &leaver->user);
-	for (size_t i = 0; i < leaver->n && rc == WP_OK; i++) {
-		char digits[2 * WP_SID_LEN + 1];
-		uint8_t hash[WP_NAME_HASH_LEN];
-
-		if (n == WP_REVOKE_MAX) {
-			rc = revoke_keys(cli, keys, n, err);
-			n = 0;
-		}
-		wp_hex_write(digits, leaver->sids[i], WP_SID_LEN);
-		if (wp_name_hash(cli->conf.accounts.issuer, digits,
-				 2 * WP_SID_LEN, hash) != WP_OK)
-			return wp_error_set(err, WP_ERR_NOMEM, "out of memory");
-		wp_revoked_key_session(&keys[n++], hash);
-	}
-	return rc == WP_OK ? revoke_keys(cli, keys, n, err) : rc;
-}
-
 static enum wp_err shut_out(struct wp_cli *cli, enum wp_account_state state,
 			    const char *sentence, struct wp_error *err)
 {
-	struct leaver leaver = { .n = 0 };
+	struct wp_revoked_key all;
+	struct wp_leaver leaver;
 	struct wp_ended ended;
 	enum wp_err rc;
 
-	wp_username_urn(&cli->args.account, &leaver.user);
-	wp_box_of(&leaver.box, &leaver.user, cli->partitions);
-	rc = ask_known(cli, &leaver, err);
+	wp_leaver_init(&leaver, &cli->args.account, cli->partitions);
+	rc = wp_leaver_ask(cli, &leaver, err);
 	if (rc == WP_OK)
 		rc = set_state(cli, state, &ended, err);
 	for (size_t i = 0; rc == WP_OK && i < ended.n; i++)
-		add_sid(&leaver, ended.sid[i]);
+		wp_leaver_add(&leaver, ended.sid[i]);
+	/* Whatever is known of sessions: docs/decisions/0034. */
+	wp_revoked_key_user(&all, &leaver.user);
 	if (rc == WP_OK)
-		rc = forget_sessions(cli, &leaver, err);
-	if (rc == WP_OK)
-		rc = revoke_tokens(cli, &leaver, err);
+		rc = wp_leaver_end(cli, &leaver, &all, err);
 	if (rc == WP_OK)
 		printf("%s %s; %zu sessions ended\n", cli->args.account.text,
 		       sentence, leaver.n);

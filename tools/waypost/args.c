@@ -147,6 +147,12 @@ static const struct option of_account_delete[] = {
 	END,
 };
 
+static const struct option of_session_list[] = {
+	SWITCH("help", HELP),
+	SWITCH("json", JSON),
+	END,
+};
+
 static const struct option of_revoke[] = {
 	SWITCH("help", HELP),      VALUE("user", USER),
 	VALUE("issuer", ISSUER),   VALUE("subject", SUBJECT),
@@ -200,6 +206,7 @@ static const struct command {
 	{ "account", "reset-code", of_account, WP_CLI_ACCOUNT_RESET_CODE,
 	  ACCOUNT },
 	{ "invite", "create", of_invite_create, WP_CLI_INVITE_CREATE, NOTHING },
+	{ "session", "list", of_session_list, WP_CLI_SESSION_LIST, ACCOUNT },
 	{ "session", "revoke", of_revoke, WP_CLI_SESSION_REVOKE, NOTHING },
 	{ NULL, "token", of_token, WP_CLI_TOKEN, ACCOUNT },
 };
@@ -317,7 +324,8 @@ static enum wp_err read_command(const struct command **out, int *i, int argc,
 				    "invite: say create; try --help");
 	if (strcmp(first, "session") == 0)
 		return wp_error_set(err, WP_ERR_INVAL,
-				    "session: say revoke; try --help");
+				    "session: say list or revoke; try "
+				    "--help");
 	return wp_error_set(err, WP_ERR_INVAL,
 			    "there is no such command; try --help");
 }
@@ -581,6 +589,10 @@ static enum wp_err check(const struct wp_cli_args *args, struct wp_error *err)
 				    "expire: what has expired by the clock of "
 				    "Redis is deleted for good; look at that "
 				    "clock, then say --confirm");
+	if (args->command == WP_CLI_SESSION_LIST && args->account.len == 0)
+		return wp_error_set(err, WP_ERR_INVAL,
+				    "session list: say whose, by the user "
+				    "name");
 	if (args->command == WP_CLI_SESSION_REVOKE && !names_whom(args))
 		return wp_error_set(err, WP_ERR_INVAL,
 				    "session revoke: say --user, or --issuer "

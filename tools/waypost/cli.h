@@ -66,6 +66,9 @@ enum wp_err wp_cli_dlq_drop(struct wp_cli *cli,
 			    struct wp_error *err) WP_MUST_USE;
 enum wp_err wp_cli_send(struct wp_cli *cli, struct wp_error *err) WP_MUST_USE;
 enum wp_err wp_cli_expire(struct wp_cli *cli, struct wp_error *err) WP_MUST_USE;
+/* Errors: WP_ERR_NOTFOUND  nobody has this name */
+enum wp_err wp_cli_session_list(struct wp_cli *cli,
+				struct wp_error *err) WP_MUST_USE;
 enum wp_err wp_cli_session_revoke(struct wp_cli *cli,
 				  struct wp_error *err) WP_MUST_USE;
 enum wp_err wp_cli_store_adopt(struct wp_cli *cli,

@@ -79,6 +79,8 @@ static enum wp_err run_command(struct wp_cli *cli, struct wp_error *err)
 		return wp_cli_send(cli, err);
 	case WP_CLI_EXPIRE:
 		return wp_cli_expire(cli, err);
+	case WP_CLI_SESSION_LIST:
+		return wp_cli_session_list(cli, err);
 	case WP_CLI_SESSION_REVOKE:
 		return wp_cli_session_revoke(cli, err);
 	case WP_CLI_STORE_ADOPT:

@@ -255,7 +255,14 @@ static void whose_tokens_are_revoked_is_said_in_one_way(void **state)
 	args = read_good(&line,
 			 "session revoke --session 8 --issuer https://a");
 	assert_string_equal(args.session, "8");
-	expect_bad("session", "session: say revoke");
+	expect_bad("session", "session: say list or revoke");
+	args = read_good(&line, "session list Bob --json");
+	assert_int_equal(args.command, WP_CLI_SESSION_LIST);
+	assert_string_equal(args.account.text, "bob");
+	assert_true(args.is_json);
+	expect_bad("session list", "say whose");
+	expect_bad("session list bob amy", "too many");
+	expect_bad("session list urn:sm:user:bob", "letters a to z");
 	expect_bad("session revoke", "say --user");
 	expect_bad("session revoke --user bob --subject 7", "say --user");
 	expect_bad("session revoke --user bob --issuer a", "say --user");

@@ -1,0 +1,154 @@
+/*
+ * leaver.c - see leaver.h.
+ */
+#include "tools/waypost/leaver.h"
+
+#include <string.h>
+
+#include "lib/auth/identity.h"
+#include "lib/base/encode.h"
+#include "lib/mailbox/revoke.h"
+#include "lib/mailbox/session.h"
+
+enum { SECONDS_PER_HOUR = 3600 };
+
+enum wp_err wp_cli_open_accounts(const struct wp_cli *cli,
+				 struct wp_accounts **out, struct wp_error *err)
+{
+	return wp_accounts_open(out, cli->conf.accounts.sqlite_path,
+				WP_ACCOUNTS_BUSY_MS, err);
+}
+
+void wp_leaver_init(struct wp_leaver *out, const struct wp_username *name,
+		    uint32_t partitions)
+{
+	*out = (struct wp_leaver){ .name = *name };
+	wp_username_urn(name, &out->user);
+	wp_box_of(&out->box, &out->user, partitions);
+}
+
+void wp_leaver_add(struct wp_leaver *leaver, const uint8_t sid[WP_SID_LEN])
+{
+	for (size_t i = 0; i < leaver->n; i++)
+		if (memcmp(leaver->sids[i], sid, WP_SID_LEN) == 0)
+			return;
+	if (leaver->n < WP_LEAVER_SIDS_MAX)
+		memcpy(leaver->sids[leaver->n++], sid, WP_SID_LEN);
+}
+
+enum wp_err wp_leaver_ask(struct wp_cli *cli, struct wp_leaver *leaver,
+			  struct wp_error *err)
+{
+	struct wp_reply *reply = NULL;
+	uint8_t sid[WP_SID_LEN];
+	enum wp_err rc;
+
+	wp_session_list_build(&cli->cmd, &leaver->box,
+			      WP_LEAVER_SIDS_MAX - WP_ACCOUNT_SESSIONS_MAX - 1);
+	rc = wp_cli_ask(cli, &reply, err);
+	for (size_t i = 0; i < wp_reply_count(reply); i++) {
+		const struct wp_reply *id = wp_reply_at(reply, i);
+
+		if (wp_hex_read(wp_reply_str(id), wp_reply_len(id), sid,
+				sizeof(sid)))
+			wp_leaver_add(leaver, sid);
+	}
+	wp_reply_free(&reply);
+	return rc;
+}
+
+enum wp_err wp_leaver_remove_all(struct wp_cli *cli, struct wp_leaver *leaver,
+				 struct wp_error *err)
+{
+	struct wp_accounts *accounts = NULL;
+	struct wp_ended ended = { .n = 0 };
+	enum wp_err rc = wp_cli_open_accounts(cli, &accounts, err);
+
+	if (rc == WP_OK)
+		rc = wp_accounts_session_remove_all(accounts, &leaver->name,
+						    NULL, &ended, err);
+	wp_accounts_close(&accounts);
+	for (size_t i = 0; rc == WP_OK && i < ended.n; i++)
+		wp_leaver_add(leaver, ended.sid[i]);
+	return rc;
+}
+
+/* Redis forgets the sessions that are gone from the file. */
+static enum wp_err forget_sessions(struct wp_cli *cli,
+				   const struct wp_leaver *leaver,
+				   struct wp_error *err)
+{
+	char digits[2 * WP_SID_LEN + 1];
+	struct wp_reply *reply = NULL;
+	enum wp_err rc;
+
+	if (leaver->n == 0)
+		return WP_OK;
+	wp_session_end_begin(&cli->cmd, leaver->box.partition, &leaver->user);
+	for (size_t i = 0; i < leaver->n; i++) {
+		wp_hex_write(digits, leaver->sids[i], WP_SID_LEN);
+		wp_cmd_str(&cli->cmd, digits);
+	}
+	rc = wp_cli_ask(cli, &reply, err);
+	if (rc == WP_OK && wp_session_end_parse(reply) != WP_OK)
+		rc = wp_error_set(err, WP_ERR_UNAVAIL,
+				  "Redis does not say that the sessions have "
+				  "ended; repeat it");
+	wp_reply_free(&reply);
+	return rc;
+}
+
+static enum wp_err revoke_keys(struct wp_cli *cli,
+			       const struct wp_revoked_key *keys, size_t n,
+			       struct wp_error *err)
+{
+	struct wp_reply *reply = NULL;
+	enum wp_err rc;
+
+	wp_revoke_build(&cli->cmd, keys, n,
+			cli->conf.auth.revocation_hours * SECONDS_PER_HOUR);
+	rc = wp_cli_ask(cli, &reply, err);
+	if (rc == WP_OK && wp_revoke_parse(reply) != WP_OK)
+		rc = wp_error_set(err, WP_ERR_UNAVAIL,
+				  "Redis does not say that it is revoked; "
+				  "repeat it");
+	wp_reply_free(&reply);
+	return rc;
+}
+
+/* Whoever lets somebody in is told that tokens of these are good no longer. */
+static enum wp_err revoke_tokens(struct wp_cli *cli,
+				 const struct wp_leaver *leaver,
+				 const struct wp_revoked_key *whole,
+				 struct wp_error *err)
+{
+	struct wp_revoked_key keys[WP_REVOKE_MAX];
+	enum wp_err rc = WP_OK;
+	size_t n = 0;
+
+	keys[n++] = *whole;
+	for (size_t i = 0; i < leaver->n && rc == WP_OK; i++) {
+		char digits[2 * WP_SID_LEN + 1];
+		uint8_t hash[WP_NAME_HASH_LEN];
+
+		if (n == WP_REVOKE_MAX) {
+			rc = revoke_keys(cli, keys, n, err);
+			n = 0;
+		}
+		wp_hex_write(digits, leaver->sids[i], WP_SID_LEN);
+		if (wp_name_hash(cli->conf.accounts.issuer, digits,
+				 2 * WP_SID_LEN, hash) != WP_OK)
+			return wp_error_set(err, WP_ERR_NOMEM, "out of memory");
+		wp_revoked_key_session(&keys[n++], hash);
+	}
+	return rc == WP_OK ? revoke_keys(cli, keys, n, err) : rc;
+}
+
+enum wp_err wp_leaver_end(struct wp_cli *cli, const struct wp_leaver *leaver,
+			  const struct wp_revoked_key *whole,
+			  struct wp_error *err)
+{
+	enum wp_err rc = forget_sessions(cli, leaver, err);
+
+	return rc == WP_OK ? revoke_tokens(cli, leaver, whole, err) : rc;
+}

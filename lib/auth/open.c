@@ -154,6 +154,15 @@ static size_t find_issuer(const struct wp_keyset *keyset,
 	return 0;
 }
 
+/* Were the keys that are known got a moment ago? */
+static bool is_fresh(const struct opening *opening,
+		     const struct wp_keyset_state *state)
+{
+	int64_t age_ms = opening->now_s * MS_PER_S - state->fetched_ms;
+
+	return state->jwks != NULL && age_ms <= FRESH_MS && age_ms >= -FRESH_MS;
+}
+
 /*
  * No key fits. Is that the last word? It is when the issuer was asked a moment
  * ago, after it made the token; if the token says so itself, a lie of it costs
@@ -167,10 +176,7 @@ static enum wp_err judge_unknown(const struct opening *opening,
 				 const struct wp_keyset_state *state,
 				 int64_t issued_s)
 {
-	int64_t now_ms = opening->now_s * MS_PER_S;
-	int64_t age_ms = now_ms - state->fetched_ms;
-
-	if (state->jwks == NULL || age_ms > FRESH_MS || age_ms < -FRESH_MS)
+	if (!is_fresh(opening, state))
 		return WP_ERR_NOTFOUND;
 	if (issued_s * MS_PER_S + SKEW_MS > state->fetched_ms)
 		return WP_ERR_UNAVAIL;
@@ -223,14 +229,30 @@ static bool may_sign(const struct opening *opening, size_t issuer)
 	return alg != WP_ALG_NONE && alg != WP_ALG_HS256;
 }
 
+/*
+ * The key that this token means, of those that are known now; NULL: none of
+ * them.
+ */
+static const struct wp_jwk *find_key(const struct opening *opening,
+				     size_t issuer,
+				     struct wp_keyset_state *state_out)
+{
+	const struct header *header = &opening->header;
+
+	*state_out = wp_keyset_state(opening->signers->keyset, issuer - 1);
+	if (state_out->is_too_old || state_out->jwks == NULL)
+		return NULL;
+	return wp_jwks_find(state_out->jwks, header->alg,
+			    header->has_kid ? &header->kid : NULL);
+}
+
 /* By the keys of this issuer, and no others. */
 static enum wp_err check_by_issuer(const struct opening *opening, size_t issuer,
 				   const struct wp_claimed *claimed)
 {
-	const struct header *header = &opening->header;
-	struct wp_keyset_state state =
-		wp_keyset_state(opening->signers->keyset, issuer - 1);
-	const struct wp_jwk *key = NULL;
+	struct wp_keyset *keyset = opening->signers->keyset;
+	struct wp_keyset_state state;
+	const struct wp_jwk *key;
 	uint8_t sig[SIGNATURE_MAX];
 	struct wp_signed what;
 	enum wp_err rc;
@@ -240,11 +262,14 @@ static enum wp_err check_by_issuer(const struct opening *opening, size_t issuer,
 	rc = read_signature(opening, sig, &what);
 	if (rc != WP_OK)
 		return rc;
+	key = find_key(opening, issuer, &state);
+	/* The last word is not said while a newer file lies there: what was
+	 * got a moment ago may have been got again since. */
+	if (key == NULL && is_fresh(opening, &state) &&
+	    wp_keyset_look_at(keyset, issuer - 1, opening->now_s * MS_PER_S))
+		key = find_key(opening, issuer, &state);
 	if (state.is_too_old)
 		return WP_ERR_UNAVAIL;
-	if (state.jwks != NULL)
-		key = wp_jwks_find(state.jwks, header->alg,
-				   header->has_kid ? &header->kid : NULL);
 	if (key == NULL)
 		return judge_unknown(opening, &state, claimed->issued_s);
 	return wp_verifier_check(&key->verifier, &what) ? WP_OK

@@ -28,6 +28,7 @@ static char *claims[] = { handle, sub, NULL };
 static char *issuers[] = { one, two, NULL };
 static EVP_PKEY *key, *other;
 static uint64_t now_ms = 1000000;
+static const char *put_as = "a"; /* the kid in files */
 
 struct stage {
 	struct wp_auth *auth;
@@ -66,7 +67,7 @@ static void path_of(const char *issuer, char out[200])
 static void put(const char *issuer, const char *says, EVP_PKEY *pkey,
 		int64_t age_ms, mode_t mode)
 {
-	char path[200], new_path[210];
+	char path[200], new_path[210], kid[20];
 	struct wp_buf text;
 	FILE *file;
 
@@ -76,7 +77,8 @@ static void put(const char *issuer, const char *says, EVP_PKEY *pkey,
 	wp_buf_printf(&text,
 		      "{\"issuer\":\"%s\",\"fetched_ms\":%lld,\"keys\":[", says,
 		      (long long)(wp_wall_ms() - age_ms));
-	jwk_add(&text, pkey, ",\"kid\":\"a\"");
+	snprintf(kid, sizeof(kid), ",\"kid\":\"%s\"", put_as);
+	jwk_add(&text, pkey, kid);
 	wp_buf_add_str(&text, "]}");
 	file = fopen(new_path, "we");
 	assert_non_null(file);
@@ -265,6 +267,36 @@ static void an_unknown_key_is_refused_once_it_is_known_to_be_none(void **state)
 				 &id),
 			 WP_ERR_NOTFOUND);
 	assert_int_equal(id.issuer, 2);
+}
+
+static void the_last_word_is_not_said_beside_a_newer_file(void **state)
+{
+	struct stage *stage = *state;
+	uint32_t generation;
+	struct wp_identity id;
+	char later[300];
+
+	snprintf(later, sizeof(later),
+		 "\"iss\":\"" ONE "\",\"aud\":\"app\",\"sub\":\"ann\","
+		 "\"iat\":%lld",
+		 (long long)(wp_wall_ms() / 1000));
+	/* With a time of issue it would be 503, without one 401. */
+	for (int i = 0; i < 2; i++) {
+		put(ONE, ONE, key, 0, 0640);
+		(void)wp_auth_look_again(stage->auth, 1);
+		generation = wp_auth_generation(stage->auth);
+		put_as = "b";
+		put(ONE, ONE, other, 0, 0640);
+		put_as = "a";
+		assert_int_equal(
+			verdict(stage, other, B, i == 0 ? later : SOUND, &id),
+			WP_OK);
+		assert_int_not_equal(wp_auth_generation(stage->auth),
+				     generation);
+		/* Whoever has signed with the old one has had his time. */
+		assert_int_equal(verdict(stage, key, B, SOUND, &id),
+				 WP_ERR_DENIED);
+	}
 }
 
 static void another_file_has_its_turn_within_a_second(void **state)
@@ -571,6 +603,7 @@ int main(void)
 		TEST(an_issuer_names_its_own_users),
 		TEST(only_its_own_keys_verify_an_issuer),
 		TEST(an_unknown_key_is_refused_once_it_is_known_to_be_none),
+		TEST(the_last_word_is_not_said_beside_a_newer_file),
 		TEST(another_file_has_its_turn_within_a_second),
 		TEST(a_remembered_token_goes_with_its_key),
 		TEST(a_bad_file_changes_nothing_and_one_that_is_gone_does),

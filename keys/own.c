@@ -91,8 +91,8 @@ static enum wp_err open_keys(struct wp_own *own, struct wp_error *err)
 
 		if (own->ring.n > 0)
 			wp_buf_add_char(&own->keys, ',');
-		if (open_key(own, key, &own->keys, &own->newest, &why) ==
-		    WP_OK) {
+		if (open_key(own, key, &own->keys, &own->algs[own->ring.n],
+			     &why) == WP_OK) {
 			(void)wp_signing_add(&own->ring, key);
 			continue;
 		}
@@ -143,25 +143,43 @@ static bool retire(struct wp_own *own, int64_t now_s)
 	return has_retired;
 }
 
+/*
+ * The newest whose time is about now or before; ring->n: there is none. What
+ * is of a time far off was made while the clock was ahead: it takes its turn
+ * then, and keeps nobody from making keys until then.
+ */
+static size_t newest_by(const struct wp_signing_ring *ring, int64_t now_s)
+{
+	size_t i = ring->n;
+
+	while (i > 0 && wp_signing_is_ahead(&ring->keys[i - 1], now_s))
+		i--;
+	return i > 0 ? i - 1 : ring->n;
+}
+
 static bool is_due(const struct wp_own *own, int64_t now_s, bool wants_new)
 {
 	const struct wp_signing_ring *ring = &own->ring;
 	int64_t days = own->conf->accounts.key_rotation_days;
+	size_t newest = newest_by(ring, now_s);
+	int64_t age_s;
 
-	if (ring->n == 0)
+	if (newest == ring->n)
 		return true;
 	/* One that waits for its time is a new one already. */
-	if (wp_signing_current(ring, now_s) != ring->n - 1) {
+	age_s = now_s - ring->keys[newest].created_s;
+	if (age_s < WP_SIGNING_LEAD_S &&
+	    wp_signing_current(ring, now_s) != newest) {
 		if (wants_new)
 			wp_log(NULL, WP_LOG_WARN,
 			       "no signing key is made: one waits already",
-			       wp_str("kid", ring->keys[ring->n - 1].kid));
+			       wp_str("kid", ring->keys[newest].kid));
 		return false;
 	}
-	if (wants_new || own->newest != own->conf->accounts.signing_algorithm)
+	if (wants_new ||
+	    own->algs[newest] != own->conf->accounts.signing_algorithm)
 		return true;
-	return days > 0 &&
-	       now_s - ring->keys[ring->n - 1].created_s >= days * DAY_S;
+	return days > 0 && age_s >= days * DAY_S;
 }
 
 /* now_s, or the next second that no key has: the newest is the newest. */

@@ -27,8 +27,8 @@ struct wp_own {
 	/* As of the last look: names that are there, and fit ones of them. */
 	struct wp_signing_ring names;
 	struct wp_signing_ring ring;
-	enum wp_sign_alg newest; /* the algorithm of the last in ring */
-	struct wp_buf keys;      /* what is to be published: a JSON array */
+	enum wp_sign_alg algs[WP_SIGNING_MAX]; /* of those in ring */
+	struct wp_buf keys; /* what is to be published: a JSON array */
 	uint8_t published[WP_SHA256_LEN]; /* of what was, the last time */
 	struct wp_log_limit odd; /* of lines about files that are unfit */
 	uint64_t n_made;

@@ -114,11 +114,19 @@ enum wp_err wp_signing_read(struct wp_signing_ring *out, int dir_fd,
 	return rc;
 }
 
+bool wp_signing_is_ahead(const struct wp_signing_key *key, int64_t now_s)
+{
+	return key->created_s > now_s + WP_SIGNING_LEAD_S;
+}
+
 size_t wp_signing_current(const struct wp_signing_ring *ring, int64_t now_s)
 {
 	for (size_t i = ring->n; i > 0; i--)
 		if (ring->keys[i - 1].created_s <= now_s - WP_SIGNING_LEAD_S)
 			return i - 1;
+	for (size_t i = 0; i < ring->n; i++)
+		if (wp_signing_is_ahead(&ring->keys[i], now_s))
+			return i;
 	return 0; /* which is ring->n when there is none */
 }
 

@@ -64,7 +64,14 @@ enum wp_err wp_signing_read(struct wp_signing_ring *out, int dir_fd,
 			    struct wp_error *err) WP_MUST_USE;
 
 /*
- * The key that signs at now_s: the newest that is old enough, else the oldest.
+ * Is it of a time that is far off? Then it was made, and published, before now,
+ * while the clock was ahead.
+ */
+bool wp_signing_is_ahead(const struct wp_signing_key *key, int64_t now_s);
+
+/*
+ * The key that signs at now_s: the newest that is old enough, else one that is
+ * ahead, for everybody has known it for longer, else the oldest.
  *
  * Returns:  its index; ring->n when there is none
  */

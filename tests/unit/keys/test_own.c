@@ -127,6 +127,11 @@ static size_t count_files(const struct world *w)
 	return names.n;
 }
 
+static enum wp_sign_alg newest_alg(const struct world *w)
+{
+	return w->own.algs[w->own.ring.n - 1];
+}
+
 static void the_first_look_makes_a_key(void **state)
 {
 	struct world *w = *state;
@@ -212,10 +217,10 @@ static void another_algorithm_is_for_the_next_key_which_is_made(void **state)
 	struct world *w = *state;
 
 	(void)look(w, false);
-	assert_int_equal(w->own.newest, WP_SIGN_ES256);
+	assert_int_equal(newest_alg(w), WP_SIGN_ES256);
 	w->conf.accounts.signing_algorithm = WP_SIGN_RS256;
 	assert_true(look(w, false));
-	assert_int_equal(w->own.newest, WP_SIGN_RS256);
+	assert_int_equal(newest_alg(w), WP_SIGN_RS256);
 	assert_int_equal(expect_published(w), 2);
 	assert_false(look(w, false));
 	/* And back: not before the one that waits has had its turn. */
@@ -223,7 +228,65 @@ static void another_algorithm_is_for_the_next_key_which_is_made(void **state)
 	assert_false(look(w, false));
 	w->now_s += HOUR_S + 1;
 	assert_true(look(w, false));
-	assert_int_equal(w->own.newest, WP_SIGN_ES256);
+	assert_int_equal(newest_alg(w), WP_SIGN_ES256);
+}
+
+/* A clock that was ahead for a while has left a key of a time to come. */
+static void a_key_of_the_future_keeps_nobody_from_making_keys(void **state)
+{
+	struct world *w = *state;
+	char ahead[WP_SIGNING_KID_LEN + 1];
+	char old[WP_SIGNING_KID_LEN + 1];
+
+	(void)look(w, false);
+	memcpy(old, w->own.ring.keys[0].kid, sizeof(old));
+	w->now_s += 400 * DAY_S;
+	(void)look(w, false);
+	assert_int_equal(w->own.n_made, 2);
+	memcpy(ahead, w->own.ring.keys[1].kid, sizeof(ahead));
+	w->now_s = start_s;
+
+	pass(w, 30 * DAY_S - HOUR_S);
+	assert_int_equal(w->own.n_made, 2);
+	assert_string_equal(w->own.ring.keys[0].kid, old);
+	/* It rotates as if that were not there, */
+	pass(w, 2 * HOUR_S);
+	assert_int_equal(w->own.n_made, 3);
+	pass(w, 3 * DAY_S);
+	assert_int_equal(expect_published(w), 2);
+	assert_string_equal(w->own.ring.keys[1].kid, ahead);
+	assert_int_equal(wp_signing_current(&w->own.ring, w->now_s), 0);
+	/* also when the operator or the settings want another one, once. */
+	assert_true(look(w, true));
+	assert_false(look(w, true));
+	pass(w, HOUR_S + 1);
+	w->conf.accounts.signing_algorithm = WP_SIGN_RS256;
+	(void)look(w, false);
+	(void)look(w, false);
+	assert_int_equal(w->own.n_made, 5);
+	/* And it has its turn. */
+	w->conf.accounts.signing_algorithm = WP_SIGN_ES256;
+	pass(w, 400 * DAY_S);
+	assert_in_range(w->own.n_made, 6 + 12, 6 + 14);
+	assert_in_range(count_files(w), 1, 2);
+}
+
+/* It signs until the one of the right time is known to everybody. */
+static void the_only_key_may_be_of_the_future(void **state)
+{
+	struct world *w = *state;
+
+	w->now_s += 400 * DAY_S;
+	(void)look(w, false);
+	w->now_s = start_s;
+	assert_true(look(w, false));
+	assert_int_equal(w->own.n_made, 2);
+	assert_int_equal(expect_published(w), 2);
+	assert_int_equal(wp_signing_current(&w->own.ring, w->now_s), 1);
+	assert_false(look(w, true));
+	pass(w, HOUR_S);
+	assert_int_equal(wp_signing_current(&w->own.ring, w->now_s), 0);
+	assert_int_equal(w->own.n_made, 2);
 }
 
 static void change_file(const struct world *w, const char *text, mode_t mode)
@@ -319,6 +382,8 @@ int main(void)
 		TEST(rotation_can_be_off),
 		TEST(the_operator_can_ask_for_a_key),
 		TEST(another_algorithm_is_for_the_next_key_which_is_made),
+		TEST(a_key_of_the_future_keeps_nobody_from_making_keys),
+		TEST(the_only_key_may_be_of_the_future),
 		TEST(a_key_that_is_unfit_is_not_published),
 		TEST(a_file_under_another_name_is_not_taken_for_it),
 		TEST(a_file_that_is_taken_away_is_gone),

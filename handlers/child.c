@@ -15,6 +15,7 @@
 
 #include <ev.h>
 
+#include "lib/auth/apikey_file.h"
 #include "lib/base/log.h"
 #include "lib/sys/program.h"
 
@@ -30,6 +31,7 @@ enum {
 	CROWD = 128,        /* kept connections of a process */
 	SHARE_SLACK = 2,    /* so many more than others are nothing */
 	SHARE_PAUSE_MS = 1, /* for others to take what is left to them */
+	KEYS_S = 1,         /* between looks at a file of keys */
 	MS_PER_S = 1000,
 };
 
@@ -48,6 +50,7 @@ struct child {
 	ev_timer pause;
 	ev_signal term;
 	ev_timer drained; /* runs while it stops: time is over */
+	ev_timer keys;
 };
 
 /* ---- accepting ---- */
@@ -157,6 +160,18 @@ static void on_term(struct ev_loop *loop, ev_signal *signal, int events)
 	ev_timer_start(loop, &child->drained);
 }
 
+/* ---- what changes beside it ---- */
+
+/* A file of keys that is broken is told of before somebody shows one. */
+static void on_keys(struct ev_loop *loop, ev_timer *timer, int events)
+{
+	struct child *child = timer->data;
+
+	(void)loop;
+	(void)events;
+	wp_apikey_file_look(child->ctx.shared->apikeys);
+}
+
 /* ---- making ---- */
 
 uint64_t wp_child_descriptors(const struct wp_conf *conf)
@@ -193,6 +208,8 @@ static void init_watchers(struct child *child)
 	child->pause.data = child;
 	ev_timer_init(&child->drained, on_drained, 0., 0.);
 	child->drained.data = child;
+	ev_timer_init(&child->keys, on_keys, (double)KEYS_S, (double)KEYS_S);
+	child->keys.data = child;
 	ev_signal_init(&child->term, on_term, SIGTERM);
 	child->term.data = child;
 }
@@ -222,6 +239,7 @@ static enum wp_err begin(struct child *child, struct wp_shared *shared,
 	ev_signal_start(child->ctx.loop, &child->term);
 	let_in(SIGTERM);
 	ev_io_start(child->ctx.loop, &child->acceptable);
+	ev_timer_start(child->ctx.loop, &child->keys);
 	wp_share_set(child->seat, 0);
 	return WP_OK;
 }
@@ -233,6 +251,7 @@ static void end(struct child *child)
 		ev_io_stop(child->ctx.loop, &child->acceptable);
 		ev_timer_stop(child->ctx.loop, &child->pause);
 		ev_timer_stop(child->ctx.loop, &child->drained);
+		ev_timer_stop(child->ctx.loop, &child->keys);
 	}
 	wp_conns_release(&child->conns);
 	wp_ctx_release(&child->ctx);

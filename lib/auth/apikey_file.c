@@ -209,7 +209,7 @@ static void tell(struct wp_apikey_file *file, enum wp_err rc, bool is_news,
 	file->is_broken = rc != WP_OK;
 }
 
-static void look_again(struct wp_apikey_file *file)
+void wp_apikey_file_look(struct wp_apikey_file *file)
 {
 	uint64_t now_ms = wp_mono_ms();
 	struct wp_error why = { 0 };
@@ -230,7 +230,7 @@ enum wp_err wp_apikey_file_verify(struct wp_apikey_file *file,
 				  const struct wp_token *token, int64_t now_s,
 				  struct wp_identity *out, struct wp_error *err)
 {
-	look_again(file);
+	wp_apikey_file_look(file);
 	return wp_apikeys_verify(file->keys, token, now_s, out, err);
 }
 

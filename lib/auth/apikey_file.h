@@ -38,6 +38,12 @@ enum wp_err wp_apikey_file_new(struct wp_apikey_file **out, const char *path,
 			       struct wp_error *err) WP_MUST_USE;
 void wp_apikey_file_free(struct wp_apikey_file **file);
 
+/*
+ * See whether the file has changed, at most once a second; a line of the log
+ * says what became of it. For who is shown no key for a long time.
+ */
+void wp_apikey_file_look(struct wp_apikey_file *file);
+
 /* As wp_apikeys_verify(), with the keys that are in the file by now. */
 enum wp_err wp_apikey_file_verify(struct wp_apikey_file *file,
 				  const struct wp_token *token, int64_t now_s,

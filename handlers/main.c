@@ -18,6 +18,7 @@
 
 #include "lib/accounts/accounts.h"
 #include "lib/accounts/blocklist.h"
+#include "lib/accounts/hash_gate.h"
 #include "lib/auth/apikey_file.h"
 #include "lib/auth/token.h"
 #include "lib/base/log.h"
@@ -186,6 +187,23 @@ static enum wp_err check_descriptors(const struct wp_conf *conf,
 			    (unsigned long long)limit);
 }
 
+/* A flood of logins must leave something for messages. */
+static void judge_hashing(const struct wp_conf *conf)
+{
+	struct wp_hash_load load;
+	const char *problem;
+
+	if (!conf->accounts.enabled)
+		return;
+	wp_hash_load_here(&load, (size_t)conf->accounts.hash_slots,
+			  conf->accounts.argon2_memory_kib);
+	problem = wp_hash_load_problem(&load);
+	if (problem != NULL)
+		wp_log(NULL, WP_LOG_WARN, problem,
+		       wp_int("slots", (int64_t)load.slots),
+		       wp_int("memory_kib", load.memory_kib));
+}
+
 static enum wp_err look_around(void *ctx, struct wp_error *err)
 {
 	struct setup *setup = ctx;
@@ -197,6 +215,7 @@ static enum wp_err look_around(void *ctx, struct wp_error *err)
 		rc = one;
 		*err = why;
 	}
+	judge_hashing(&setup->conf);
 	return rc == WP_OK ? check_accounts(&setup->conf, err) : rc;
 }
 

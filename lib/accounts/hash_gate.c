@@ -12,7 +12,7 @@
 
 #include "lib/base/buf.h"
 
-enum { GATE_MODE = 0600, SLOTS_DEFAULT_MAX = 4 };
+enum { GATE_MODE = 0600, SLOTS_DEFAULT_MAX = 4, BYTES_PER_KIB = 1024 };
 
 size_t wp_hash_slots_default(void)
 {
@@ -22,6 +22,37 @@ size_t wp_hash_slots_default(void)
 		return 1;
 	return cores / 2 > SLOTS_DEFAULT_MAX ? SLOTS_DEFAULT_MAX
 					     : (size_t)cores / 2;
+}
+
+void wp_hash_load_here(struct wp_hash_load *out, size_t slots,
+		       int64_t memory_kib)
+{
+	long cores = sysconf(_SC_NPROCESSORS_ONLN);
+	long pages = sysconf(_SC_PHYS_PAGES);
+	long page_bytes = sysconf(_SC_PAGESIZE);
+
+	*out = (struct wp_hash_load){
+		.slots = slots > 0 ? slots : wp_hash_slots_default(),
+		.memory_kib = memory_kib,
+		.cores = cores > 0 ? (size_t)cores : 1,
+		.machine_kib =
+			pages > 0 && page_bytes > 0
+				? (int64_t)pages * (page_bytes / BYTES_PER_KIB)
+				: INT64_MAX,
+	};
+}
+
+const char *wp_hash_load_problem(const struct wp_hash_load *load)
+{
+	if (load->memory_kib > load->machine_kib / 2 / (int64_t)load->slots)
+		return "hashes at once may take more than half of the "
+		       "machine's memory; lower accounts.hash_slots or "
+		       "accounts.argon2_memory_kib";
+	/* One there must be, also on a machine of one core. */
+	if (load->slots > 1 && load->slots >= load->cores)
+		return "hashes at once may take all cores, and messages wait "
+		       "for them; lower accounts.hash_slots";
+	return NULL;
 }
 
 static enum wp_err open_file(struct wp_hash_gate *gate, const char *path,

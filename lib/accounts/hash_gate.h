@@ -20,6 +20,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "lib/base/err.h"
 
@@ -39,6 +40,22 @@ struct wp_hash_gate {
 
 /* How many slots there are where nobody says: half of the cores, 1 to 4. */
 size_t wp_hash_slots_default(void);
+
+/* So many hashes at once, on what machine. */
+struct wp_hash_load {
+	size_t slots;
+	int64_t memory_kib; /* of one hash */
+	size_t cores;
+	int64_t machine_kib;
+};
+/*
+ * What is there of them here: slots as wp_hash_gate_open() gets them, 0 for
+ * wp_hash_slots_default().
+ */
+void wp_hash_load_here(struct wp_hash_load *out, size_t slots,
+		       int64_t memory_kib);
+/* What a machine suffers from when all slots are in use; NULL: nothing. */
+const char *wp_hash_load_problem(const struct wp_hash_load *load);
 
 /*
  * Open the gate beside a file of accounts, <accounts_path>-hash.lock, and make

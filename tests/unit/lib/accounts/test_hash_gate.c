@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -154,6 +155,51 @@ static void there_is_a_slot_on_every_host(void **state)
 	assert_in_range(wp_hash_slots_default(), 1, 4);
 }
 
+static void hashes_leave_something_of_the_machine(void **state)
+{
+	static const struct {
+		size_t slots;
+		int64_t memory_kib;
+		size_t cores;
+		const char *problem;
+	} rows[] = {
+		{ 1, 19456, 1, NULL },
+		{ 1, 19456, 2, NULL },
+		{ 2, 19456, 4, NULL },
+		{ 15, 19456, 16, NULL },
+		{ 16, 19456, 16, "all cores" },
+		{ 2, 19456, 2, "all cores" },
+		{ 2, 19456, 1, "all cores" },
+		{ 1, 512 * 1024, 2, NULL },
+		{ 1, 512 * 1024 + 1, 2, "half of the machine's memory" },
+		{ 4, 128 * 1024, 8, NULL },
+		{ 4, 128 * 1024 + 1, 8, "half of the machine's memory" },
+	};
+	struct wp_hash_load here;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const struct wp_hash_load load = {
+			.slots = rows[i].slots,
+			.memory_kib = rows[i].memory_kib,
+			.cores = rows[i].cores,
+			.machine_kib = 1024 * 1024,
+		};
+		const char *problem = wp_hash_load_problem(&load);
+
+		if (rows[i].problem == NULL)
+			assert_null(problem);
+		else if (problem == NULL ||
+			 strstr(problem, rows[i].problem) == NULL)
+			fail_msg("row %zu: %s", i, problem);
+	}
+	/* What is there by default is fine anywhere. */
+	wp_hash_load_here(&here, 0, 7168);
+	assert_int_equal(here.slots, wp_hash_slots_default());
+	assert_in_range(here.machine_kib, 1024, INT64_MAX);
+	assert_null(wp_hash_load_problem(&here));
+}
+
 static int setup(void **state)
 {
 	(void)state;
@@ -182,6 +228,7 @@ int main(void)
 		cmocka_unit_test(who_is_killed_gives_back_what_he_held),
 		cmocka_unit_test(its_file_is_its_owners),
 		cmocka_unit_test(there_is_a_slot_on_every_host),
+		cmocka_unit_test(hashes_leave_something_of_the_machine),
 	};
 
 	return cmocka_run_group_tests_name("hash gate", tests, setup, teardown);

@@ -183,15 +183,37 @@ void wp_account_call_tell(struct wp_call *call)
 				   "Redis could not be told of it");
 }
 
+static bool cannot_end(struct wp_call *call)
+{
+	wp_resp_unavailable(&call->resp,
+			    "sessions cannot be ended now; repeat later");
+	return true;
+}
+
+static bool on_known(struct wp_call *call, bool is_done)
+{
+	struct wp_account_call *about = call->state;
+
+	return is_done ? about->on_known(call) : cannot_end(call);
+}
+
+bool wp_account_call_known(struct wp_call *call, wp_account_step next)
+{
+	struct wp_account_call *about = call->state;
+
+	about->on_known = next;
+	return wp_sessions_known(call, &about->box, &about->known, on_known);
+}
+
 static bool on_ended(struct wp_call *call, bool is_done)
 {
 	struct wp_account_call *about = call->state;
 
-	if (is_done)
-		return about->on_ended(call);
-	wp_resp_unavailable(&call->resp,
-			    "sessions cannot be ended now; repeat later");
-	return true;
+	if (!is_done)
+		return cannot_end(call);
+	about->known.n = 0;
+	about->ended.n = 0;
+	return about->on_ended(call);
 }
 
 bool wp_account_call_end(struct wp_call *call, wp_account_step next)

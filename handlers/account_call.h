@@ -78,7 +78,8 @@ struct wp_account_call {
 	wp_account_answer on_answer;
 	wp_account_step next;     /* of the judging or counting */
 	wp_account_step right;    /* of the password */
-	wp_account_step on_ended; /* of the sessions */
+	wp_account_step on_known; /* of the sessions */
+	wp_account_step on_ended;
 };
 
 /* The memory of a call: call->state from now on; NULL: answered 404 or 500. */
@@ -118,6 +119,15 @@ bool wp_account_call_wrong_code(struct wp_call *call);
 
 /* Send ctx->cmd to Redis, whose answer nobody needs; the line is up. */
 void wp_account_call_tell(struct wp_call *call);
+
+/*
+ * Ask which sessions Redis knows of the user, for about->known, then go on; 503
+ * when it cannot be asked. Before rows go of which all end: what an end has
+ * left that was cut off behind its rows goes with them, so that whoever was not
+ * answered, and tries again with what is good by then, has ended them.
+ * Returns: as a step
+ */
+bool wp_account_call_known(struct wp_call *call, wp_account_step next);
 
 /*
  * End the sessions in about->ended and known, whose rows are gone, then go on;

@@ -119,13 +119,9 @@ static bool on_set(struct wp_call *call, enum wp_err result)
 			       : wp_account_call_failed(call, result);
 }
 
-static bool on_known(struct wp_call *call, bool is_done)
+static bool set_state(struct wp_call *call)
 {
-	if (is_done)
-		return wp_account_call_desk(call, set, on_set);
-	wp_resp_unavailable(&call->resp,
-			    "sessions cannot be ended now; repeat later");
-	return true;
+	return wp_account_call_desk(call, set, on_set);
 }
 
 /* All of its steps may be repeated; who was cut off anywhere begins anew. */
@@ -144,7 +140,7 @@ bool wp_handle_admin_accounts_state(struct wp_call *call)
 		return true;
 	}
 	if (state == WP_ACCOUNT_ACTIVE)
-		return wp_account_call_desk(call, set, on_set);
+		return set_state(call);
 	about->shuts_out = true;
-	return wp_sessions_known(call, &about->box, &about->known, on_known);
+	return wp_account_call_known(call, set_state);
 }

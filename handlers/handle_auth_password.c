@@ -58,9 +58,18 @@ static bool on_ended_rows(struct wp_call *call, enum wp_err result)
 			       : wp_account_call_failed(call, result);
 }
 
-static bool change(struct wp_call *call)
+static bool hash(struct wp_call *call)
 {
 	return wp_account_call_hash(call, set, on_ended_rows);
+}
+
+static bool change(struct wp_call *call)
+{
+	struct wp_account_call *about = call->state;
+
+	if (call->caller.own.is_set)
+		about->known.keep = call->caller.own.sid;
+	return wp_account_call_known(call, hash);
 }
 
 static bool try_old(struct wp_call *call)
@@ -129,9 +138,17 @@ static enum wp_err remove_account(struct wp_call *call,
 				     &about->ended, err);
 }
 
-static bool delete_account(struct wp_call *call)
+static bool remove_it(struct wp_call *call)
 {
 	return wp_account_call_desk(call, remove_account, on_ended_rows);
+}
+
+static bool delete_account(struct wp_call *call)
+{
+	struct wp_account_call *about = call->state;
+
+	about->shuts_out = true;
+	return wp_account_call_known(call, remove_it);
 }
 
 bool wp_handle_auth_account_delete(struct wp_call *call)

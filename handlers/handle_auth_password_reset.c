@@ -140,9 +140,15 @@ static bool look_at_code(struct wp_call *call)
 	return wp_account_call_hash(call, look, on_looked);
 }
 
+/* Before a code is used: it would be lost to who is told to come again. */
+static bool find_sessions(struct wp_call *call)
+{
+	return wp_account_call_known(call, look_at_code);
+}
+
 static bool count(struct wp_call *call)
 {
-	return wp_attempt_count(call, look_at_code);
+	return wp_attempt_count(call, find_sessions);
 }
 
 bool wp_handle_auth_password_reset(struct wp_call *call)

@@ -670,6 +670,35 @@ class Changing(Routes):
         self.assert_error(self.login(name), 401)
         self.assert_status(self.login(name, self.NEW), 200)
 
+    def cut_off(self, session):
+        """As an end leaves it that got as far as the file."""
+        with sqlite3.connect(self.file, timeout=30) as file:
+            file.execute("DELETE FROM session WHERE sid = ?",
+                         (bytes.fromhex(session["sessionId"]),))
+        file.close()
+
+    def test_what_an_end_has_left_ends_with_the_next_one(self):
+        name, left = self.newcomer()
+        code = left["recoveryCode"]
+        self.cut_off(left)
+        session = self.login(name).json()
+        self.assert_status(self.change(session), 204)
+        self.assert_error(self.refresh(left), 401, "session_ended")
+        self.assert_status(self.refresh(session), 200)
+
+        self.cut_off(session)
+        answer = self.reset(name, code, PASSWORD)
+        self.assert_status(answer, 200)
+        self.assert_error(self.refresh(session), 401, "session_ended")
+        session = answer.json()
+        self.assert_lives(session)
+
+        self.cut_off(session)
+        self.assert_status(self.post("/api/auth/account/delete",
+                                     {"password": PASSWORD},
+                                     session["accessToken"]), 204)
+        self.assert_error(self.refresh(session), 401, "session_ended")
+
     def test_of_two_changes_at_once_one_holds(self):
         name, session = self.newcomer()
         works = [lambda i=i: self.change(session, new=f"{self.NEW} {i}")

@@ -8,6 +8,7 @@
 
 #include "handlers/account_log.h"
 #include "handlers/cookie.h"
+#include "handlers/limit.h"
 #include "handlers/metrics.h"
 #include "handlers/refresh_in.h"
 #include "handlers/session.h"
@@ -55,13 +56,22 @@ static enum wp_err remove_row(struct wp_call *call,
 					  err);
 }
 
-/* A row that is gone may be half of an end that was cut off. */
+/*
+ * A row that is gone may be half of an end that was cut off. But each of them
+ * is an entry in the tables of all who judge, so whoever says it over and over
+ * is told to wait; who has something to end never is.
+ */
 static bool on_removed(struct wp_call *call, enum wp_err result)
 {
 	struct logout *logout = call->state;
 
 	if (result != WP_OK && result != WP_ERR_NOTFOUND)
 		return fail(call);
+	if (result == WP_ERR_NOTFOUND &&
+	    !wp_limit_session(call, WP_LIMIT_REFRESH,
+			      logout->in.session.partition,
+			      logout->in.session.id))
+		return true;
 	return wp_sessions_end(
 		call,
 		&(struct wp_session_ends){

@@ -14,6 +14,7 @@
 #include "lib/name/box.h"
 
 #include "handlers/account_log.h"
+#include "handlers/limit.h"
 #include "handlers/metrics.h"
 #include "handlers/session.h"
 
@@ -21,7 +22,8 @@ enum { REVOKE_MAX = 50 };
 
 struct revoking {
 	struct wp_username name;
-	bool is_all; /* or all but set.keep, if there is one */
+	bool is_all;      /* or all but set.keep, if there is one */
+	size_t n_rowless; /* of those that are named */
 	struct wp_box box;
 	struct wp_session_set set;
 };
@@ -147,6 +149,8 @@ static bool on_removed(struct wp_call *call, enum wp_err result)
 
 	if (result != WP_OK)
 		return fail(call);
+	/* Whoever makes ids up fills the tables of what was revoked. */
+	wp_limit_batch(call, revoking->n_rowless);
 	return wp_sessions_end(call,
 			       &(struct wp_session_ends){
 				       .user = &call->caller.user,
@@ -197,6 +201,7 @@ static enum wp_err remove_some(struct wp_call *call,
 			continue;
 		if (rc != WP_OK && rc != WP_ERR_NOTFOUND)
 			return rc;
+		revoking->n_rowless += rc == WP_ERR_NOTFOUND;
 		memmove(set->sids[set->n++], sid, WP_SID_LEN);
 	}
 	return WP_OK;

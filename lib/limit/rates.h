@@ -20,10 +20,10 @@
  *          ALONE: by each process for itself
  *
  * SEND, PULL, ACK, PRESENCE, TICKET, SESSION and CONNECT are of a user, KEY
- * (whatever a back end does with it) of a key, REFRESH of a session, FRAMES of
- * a connection. LOGIN (passwords and codes that were wrong), REGISTER (names
- * that were got or found taken) and FAILED (answers that cost work and got the
- * caller nothing) are of an address.
+ * (whatever a back end does with it) of a key, REFRESH of a session (to log it
+ * out again counts as well), FRAMES of a connection. LOGIN (passwords and codes
+ * that were wrong), REGISTER (names that were got or found taken) and FAILED
+ * (answers that cost work and got the caller nothing) are of an address.
  */
 #define WP_LIMIT_CLASSES(ROW)                          \
 	ROW(SEND, "send", "100/200", SHARED)           \

@@ -346,6 +346,7 @@ class OfAddresses(LimitsTest):
 PASSWORD = "correct horse battery staple"
 WRONG = "incorrect horse battery staple"
 REGISTERED = 2
+MADE_UP = 10
 
 
 class OfLogins(LimitsTest):
@@ -358,13 +359,16 @@ class OfLogins(LimitsTest):
             "auth": {"key_dir": key_folder("waypost")},
             "limits": {"rates": [f"login={NEVER}/{FAILS}",
                                  f"register={NEVER}/{REGISTERED}",
-                                 f"refresh={NEVER}/{FAILS}"]},
+                                 f"refresh={NEVER}/{FAILS}",
+                                 f"session={NEVER}/{MADE_UP}"]},
         }, web_edits=[BEHIND_A_PROXY[WEB]])
 
-    def ask(self, what, body, address=None):
+    def ask(self, what, body, address=None, token=None):
         headers = {"Content-Type": "application/json"}
         if address:
             headers["X-Forwarded-For"] = address
+        if token:
+            headers["Authorization"] = "Bearer " + token
         return self.stack.http().request(
             "POST", "/api/auth/" + what, json.dumps(body), headers)
 
@@ -419,6 +423,29 @@ class OfLogins(LimitsTest):
         self.assertIn('"refresh"', answer.header("RateLimit-Policy"))
         self.assert_status(self.ask("refresh", {
             "refreshToken": other["refreshToken"]}), 200)
+        # What there is to end is ended; that is said again for a while.
+        for body in made, other:
+            self.assert_status(self.log_out(body), 204)
+        self.refuse(self.log_out(made))
+        for _ in range(FAILS - 1):
+            self.assert_status(self.log_out(other), 204)
+        self.refuse(self.log_out(other))
+
+    def log_out(self, session):
+        return self.ask("logout", {"refreshToken": session["refreshToken"]})
+
+    def end(self, session, ids):
+        return self.ask("sessions/revoke", {"sessions": ids}, None,
+                        session["accessToken"])
+
+    def test_ids_that_are_made_up_count_as_a_request_each(self):
+        made = self.register("joy").json()
+        for _ in range(3):
+            one = self.login("joy", None).json()
+            self.assert_status(self.end(made, [one["sessionId"]]), 204)
+        self.assert_status(self.end(made, [f"{i:032x}" for i in
+                                           range(MADE_UP)]), 204)
+        self.refuse(self.end(made, [f"{0:032x}"]))
 
 
 @unittest.skipIf(WEB == "lighttpd", "it limits connections only")

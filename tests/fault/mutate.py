@@ -83,7 +83,12 @@ MUTATIONS = (
         "end-backwards", "a logout ends in Redis first, and in the store then",
         [("handlers/handle_auth_logout.c",
           "\tif (result != WP_OK && result != WP_ERR_NOTFOUND)\n"
-          "\t\treturn fail(call);\n\treturn wp_sessions_end(\n",
+          "\t\treturn fail(call);\n"
+          "\tif (result == WP_ERR_NOTFOUND &&\n"
+          "\t    !wp_limit_session(call, WP_LIMIT_REFRESH,\n"
+          "\t\t\t      logout->in.session.partition,\n"
+          "\t\t\t      logout->in.session.id))\n"
+          "\t\treturn true;\n\treturn wp_sessions_end(\n",
           "\t(void)logout;\n"
           "\treturn result != WP_OK && result != WP_ERR_NOTFOUND\n"
           "\t\t       ? fail(call)\n\t\t       : on_ended(call, true);\n"

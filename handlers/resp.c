@@ -130,13 +130,24 @@ void wp_resp_unauthorized(struct wp_resp *resp, const char *sentence,
 	wp_resp_header(resp, "WWW-Authenticate", "Bearer");
 }
 
+/*
+ * Is the access token to blame? Where a password is wrong it is not, and a
+ * client that throws it away for that would have to log in again.
+ */
+static bool is_of_a_token(const char *code)
+{
+	return strcmp(code, "unauthorized") == 0 ||
+	       strcmp(code, "token_revoked") == 0;
+}
+
 void wp_resp_error(struct wp_resp *resp, unsigned int status, const char *code,
 		   const char *sentence)
 {
 	wp_resp_json(resp, status);
 	wp_buf_clear(&resp->headers);
 	if (status == 401)
-		wp_resp_header(resp, "WWW-Authenticate", INVALID_TOKEN);
+		wp_resp_header(resp, "WWW-Authenticate",
+			       is_of_a_token(code) ? INVALID_TOKEN : "Bearer");
 	if (status == 503)
 		add_number(&resp->headers, "Retry-After",
 			   wp_http_retry_after_s(RETRY_MAX_S));

@@ -92,6 +92,24 @@ static void a_401_says_whether_a_token_was_no_good(void **state)
 	end(&x);
 }
 
+static void a_401_for_a_password_blames_no_token(void **state)
+{
+	static const char *const codes[] = { "invalid_credentials",
+					     "session_ended" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
+		struct exchange x;
+
+		begin(&x, "POST");
+		wp_resp_error(&x.resp, 401, codes[i], "no");
+		(void)wp_resp_write(&x.resp, &x.req, &x.conf);
+		assert_true(fake_has(&x.fake, "WWW-Authenticate: Bearer"));
+		assert_false(fake_has(&x.fake, "invalid_token"));
+		end(&x);
+	}
+}
+
 static void a_503_says_when_to_come_back(void **state)
 {
 	struct exchange x;
@@ -331,6 +349,7 @@ int main(void)
 		cmocka_unit_test(every_answer_has_the_common_headers),
 		cmocka_unit_test(an_error_is_json_with_a_sentence_and_a_code),
 		cmocka_unit_test(a_401_says_whether_a_token_was_no_good),
+		cmocka_unit_test(a_401_for_a_password_blames_no_token),
 		cmocka_unit_test(a_503_says_when_to_come_back),
 		cmocka_unit_test(a_429_says_when_to_come_back),
 		cmocka_unit_test(what_is_left_is_told_in_structured_fields),

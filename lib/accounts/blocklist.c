@@ -38,7 +38,7 @@ struct line {
 
 static enum wp_err damaged(struct wp_error *err, const char *why)
 {
-	return wp_error_set(err, WP_ERR_UNAVAIL, "the list of passwords %s",
+	return wp_error_set(err, WP_ERR_UNAVAIL, "accounts.blocklist_file %s",
 			    why);
 }
 
@@ -152,7 +152,8 @@ static enum wp_err check_order(const struct wp_blocklist *list,
 		rc = line_at(list, lines[0].end, &lines[1], err);
 		if (rc == WP_OK && compare(lines[0].text, lines[0].len,
 					   lines[1].text, lines[1].len) > 0)
-			rc = damaged(err, "is not sorted by its bytes");
+			rc = damaged(err, "is not sorted by its bytes; "
+					  "LC_ALL=C sort -u");
 		else if (rc == WP_OK &&
 			 !(is_lower(&lines[0]) && is_lower(&lines[1])))
 			rc = damaged(err, "is not in lower case, or has "
@@ -170,9 +171,10 @@ static enum wp_err check_file(struct wp_blocklist *list, struct wp_error *err)
 		return damaged(err, "cannot be looked at");
 	if (!S_ISREG(st.st_mode))
 		return damaged(err, "is no file");
-	if ((st.st_uid != 0 && st.st_uid != geteuid()) ||
-	    (st.st_mode & (S_IWGRP | S_IWOTH)) != 0)
-		return damaged(err, "may be written by others");
+	if (st.st_uid != 0 && st.st_uid != geteuid())
+		return damaged(err, "must belong to root or to this user");
+	if ((st.st_mode & (S_IWGRP | S_IWOTH)) != 0)
+		return damaged(err, "may be written by others; chmod go-w");
 	if (st.st_size > SIZE_MAX_BYTES)
 		return damaged(err, "is over 1 GiB");
 	list->size = st.st_size;
@@ -194,7 +196,7 @@ enum wp_err wp_blocklist_open(struct wp_blocklist **out, const char *path,
 	/* Not waited for, should it be a pipe. */
 	list->fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	if (list->fd == -1)
-		rc = wp_error_sys(err, "the list of passwords %.120s", path);
+		rc = wp_error_sys(err, "accounts.blocklist_file %.120s", path);
 	else
 		rc = check_file(list, err);
 	if (rc != WP_OK) {

@@ -52,7 +52,9 @@ enum wp_err wp_folder_open(struct wp_folder *out, const char *path,
 	*out = WP_FOLDER_NONE;
 	out->fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (out->fd == -1 && errno == ENOENT)
-		return wp_error_set(err, WP_ERR_NOTFOUND, "%.150s is not there",
+		return wp_error_set(err, WP_ERR_NOTFOUND,
+				    "%.150s is not there; waypost-keys "
+				    "makes it when it starts",
 				    path);
 	if (out->fd == -1 || fstat(out->fd, &st) == -1)
 		return wp_error_sys(err, "%.150s", path);
@@ -209,7 +211,8 @@ enum wp_err wp_folder_read(const struct wp_folder *folder,
 			O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	enum wp_err rc;
 
-	if (fd == -1 && errno == ENOENT)
+	/* EBADF: a folder that is not there has no file either. */
+	if (fd == -1 && (errno == ENOENT || folder->fd == -1))
 		return wp_error_set(err, WP_ERR_NOTFOUND, "%s is not there",
 				    what->name);
 	if (fd == -1)

@@ -159,9 +159,12 @@ static void a_folder_that_others_write_is_refused(void **state)
 {
 	struct wp_folder folder = WP_FOLDER_NONE;
 	struct wp_error err = { 0 };
+	char text[32];
 
 	(void)state;
 	assert_int_equal(wp_folder_open(&folder, path, &err), WP_ERR_NOTFOUND);
+	/* As a check does, before anybody has made it. */
+	assert_int_equal(get(&folder, "a", false, 31, text), WP_ERR_NOTFOUND);
 	wp_folder_close(&folder);
 	folder = own();
 	wp_folder_close(&folder);

@@ -166,8 +166,8 @@ class CommandLine(Accounts):
         self.create("grace")
         status, said, wrong = self.tool("disable", "grace")
         self.assertEqual((status, said, wrong),
-                         (0, "grace may not log in any more; 0 sessions "
-                             "ended\n", ""))
+                         (0, "grace may not log in any more; sessions "
+                             "ended: 0\n", ""))
         status, said, _ = self.tool("enable", "grace")
         self.assertEqual((status, said), (0, "grace may log in\n"))
         status, _, wrong = self.tool("delete", "grace")
@@ -175,7 +175,7 @@ class CommandLine(Accounts):
         self.assertIn("say --yes", wrong)
         status, said, _ = self.tool("delete", "grace", "--yes")
         self.assertEqual((status, said),
-                         (0, "grace is deleted; 0 sessions ended\n"))
+                         (0, "grace is deleted; sessions ended: 0\n"))
         # Whoever was cut off repeats it.
         self.assertEqual(self.tool("delete", "grace", "--yes")[0], 0)
         self.assert_refused("no such account", "enable", "grace")
@@ -502,7 +502,7 @@ class LoggingIn(Routes):
         name, session = self.newcomer()
         status, said, wrong = self.tool("disable", name)
         self.assertEqual((status, said), (0, f"{name} may not log in any more; "
-                                             "1 sessions ended\n"), wrong)
+                                             "sessions ended: 1\n"), wrong)
         self.assert_error(self.login(name), 401, "invalid_credentials")
         self.assert_error(self.refresh(session), 401, "session_ended")
         self.assertEqual(self.tool("enable", name)[0], 0)
@@ -523,7 +523,7 @@ class LoggingIn(Routes):
                     redis("DEL", "wp:revoked")
                 status, said, wrong = self.tool(words[0], name, *words[1:])
                 self.assertEqual((status, wrong), (0, ""))
-                self.assertIn(f"; {sessions} sessions ended\n", said)
+                self.assertIn(f"; sessions ended: {sessions}\n", said)
                 with self.stack.redis() as redis:
                     self.assertEqual(redis("XLEN", "wp:revoked"),
                                      1 + sessions)

@@ -279,7 +279,7 @@ static enum wp_err shut_out(struct wp_cli *cli, enum wp_account_state state,
 	if (rc == WP_OK)
 		rc = wp_leaver_end(cli, &leaver, &all, err);
 	if (rc == WP_OK)
-		printf("%s %s; %zu sessions ended\n", cli->args.account.text,
+		printf("%s %s; sessions ended: %zu\n", cli->args.account.text,
 		       sentence, leaver.n);
 	return rc;
 }

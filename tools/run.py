@@ -24,8 +24,6 @@ from devkit.user import User  # noqa: E402
 from devkit.websocket import Closed, Refused  # noqa: E402
 
 TOKEN_LIFETIME_S = 24 * 3600
-# What is printed is to be good for a day, and not for ten minutes.
-CONFIG = {"accounts": {"access_token_seconds": TOKEN_LIFETIME_S}}
 # Until the first key signs, and the accounts can be reached.
 LOGIN_S, LOGIN_STEP_S = 30.0, 0.1
 FIRST_DELAY_S = 0.2
@@ -62,6 +60,23 @@ def on_signal(number, _frame):
 
 def say(text=""):
     print(text, flush=True)
+
+
+class RunStack(Stack):
+    """With a file for keys of back ends, and tokens for a day."""
+
+    def __init__(self, state, *more):
+        self._keys = os.path.join(os.path.realpath(state), "secrets",
+                                  "api-keys")
+        super().__init__(
+            state, *more, env=os.environ,
+            # What is printed is to be good for longer than ten minutes.
+            config={"accounts": {"access_token_seconds": TOKEN_LIFETIME_S},
+                    "auth": {"api_keys_file": self._keys}})
+
+    def prepare(self):
+        super().prepare()
+        os.close(os.open(self._keys, os.O_WRONLY | os.O_CREAT, 0o600))
 
 
 # ---- who takes part ----
@@ -193,6 +208,11 @@ def greet(stack, tokens):
     if stack.has_accounts:
         say("# a token for anybody, without a password; not in production")
         say(f"{tool} token carol")
+    say("# a key for a back end, and what it tells whoever is connected")
+    say(f"KEY=$({tool} key add --name shop --scope send,notify)")
+    say(f"curl -si {base}/api/notify -H \"Authorization: Bearer $KEY\" "
+        "-H 'Content-Type: application/json' -d "
+        "'{\"user\":\"urn:sm:user:bob\",\"type\":\"parcel\",\"payload\":1}'")
     say()
     say("Ctrl-C stops everything and keeps the messages.")
 
@@ -312,10 +332,9 @@ def main():
         try:
             for number in SIGNALS:
                 signal.signal(number, on_signal)
-            stack = Stack(arguments.state, arguments.web, arguments.port,
-                          arguments.build, arguments.workers,
-                          arguments.websockets, config=CONFIG,
-                          env=os.environ)
+            stack = RunStack(arguments.state, arguments.web, arguments.port,
+                             arguments.build, arguments.workers,
+                             arguments.websockets)
             run(stack)
         except StartError as error:
             print(f"run: {error}", file=sys.stderr, flush=True)

@@ -168,6 +168,17 @@ class MakeRun(unittest.TestCase):
                                check=True, text=True).stdout.strip()
         self.assertEqual(User(stack, "carol", token).pull().status, 200)
 
+        command = line("KEY=$(").removeprefix("KEY=$(").removesuffix(")")
+        key = subprocess.run(shlex.split(command), capture_output=True,
+                             check=True, text=True).stdout.strip()
+        notify = shlex.split(next(
+            each for each in lines if "/api/notify" in each))
+        answer = stack.http().request(
+            "POST", "/api/notify", notify[-1],
+            [("Content-Type", "application/json"),
+             ("Authorization", "Bearer " + key)])
+        self.assertEqual(answer.status, 202, answer)
+
     def test_without_accounts_there_are_tokens(self):
         run = self.run_it(WAYPOST_ACCOUNTS_ENABLED="false")
         run.wait_greeting()
@@ -195,7 +206,7 @@ class MakeRun(unittest.TestCase):
 
     def test_a_signal_at_any_moment_of_the_start_ends_it(self):
         state = scratch()
-        for moment in ("Stack", "start", "demonstrate", "greet"):
+        for moment in ("RunStack", "start", "demonstrate", "greet"):
             done = subprocess.run(
                 [sys.executable, "-c", SIGNAL_IN.format(
                     tools=os.path.join(ROOT, "tools"), moment=moment),

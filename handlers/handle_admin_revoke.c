@@ -21,6 +21,12 @@
 #include "handlers/revoke.h"
 #include "handlers/session.h"
 
+enum {
+	HOUR_S = 3600,
+	DAY_S = 86400,
+	LATE_S = 90, /* of clocks, and of tables */
+};
+
 struct revoking {
 	struct wp_revoke_order order;
 	struct wp_revoke_names names;
@@ -126,8 +132,6 @@ static bool on_known(struct wp_call *call, bool is_done)
 	return is_done ? at_desk(call, remove_all, end) : fail(call);
 }
 
-/* Without a row nobody knows whose it is; its tokens are revoked all the same,
- * for longer than a day, in which the store would be asked for the row. */
 static enum wp_err remove_one(struct wp_call *call,
 			      struct wp_accounts *accounts,
 			      struct wp_error *err)
@@ -144,12 +148,27 @@ static enum wp_err remove_one(struct wp_call *call,
 	return wp_accounts_session_remove(accounts, &row.name, sid, err);
 }
 
-static bool on_removed(struct wp_call *call, enum wp_err result)
+/*
+ * Without a row nobody knows whose it is, and in which partition: Redis may go
+ * on refreshing it until the day is over, and the store is asked for the row.
+ * The last token of that must not outlive what is said here.
+ */
+static bool revoke_unknown(struct wp_call *call)
 {
 	struct revoking *revoking = call->state;
+	const struct wp_conf *conf = call->ctx->conf;
+	int64_t last_s = DAY_S + conf->accounts.access_token_seconds + LATE_S;
 
+	revoking->order.keep_s = conf->auth.revocation_hours * HOUR_S;
+	if (revoking->order.keep_s < last_s)
+		revoking->order.keep_s = last_s;
+	return wp_call_revoke(call, &revoking->order);
+}
+
+static bool on_removed(struct wp_call *call, enum wp_err result)
+{
 	if (result == WP_ERR_NOTFOUND)
-		return wp_call_revoke(call, &revoking->order);
+		return revoke_unknown(call);
 	if (result == WP_OK)
 		set_user(call);
 	return end(call, result);

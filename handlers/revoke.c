@@ -37,7 +37,9 @@ static bool revoke(struct wp_call *call, bool is_up)
 	const struct wp_revoke_order *order = call->state;
 	const struct wp_revoke_until when = {
 		.until_s = order->until_s,
-		.keep_s = ctx->conf->auth.revocation_hours * SECONDS_PER_HOUR,
+		.keep_s = order->keep_s > 0 ? order->keep_s
+					    : ctx->conf->auth.revocation_hours *
+						      SECONDS_PER_HOUR,
 	};
 
 	if (!is_up)

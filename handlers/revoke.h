@@ -19,6 +19,7 @@ struct wp_revoke_order {
 	struct wp_revoked_key keys[WP_REVOKE_KEYS_MAX];
 	size_t n;
 	int64_t until_s;     /* what was issued by then; 0: by now */
+	int64_t keep_s;      /* for so long; 0: for auth.revocation_hours */
 	unsigned int status; /* the answer when Redis has it */
 };
 

@@ -260,6 +260,22 @@ class Stating(BackEnd):
                 self.assert_error(self.refresh(other), 401, "session_ended")
             wait_for(lambda: self.is_revoked(session), "it is revoked")
 
+    def test_who_has_a_session_of_no_row_does_not_outlive_its_end(self):
+        name = self.name()
+        self.make(name)
+        session = self.login(name).json()
+        with sqlite3.connect(self.file) as file:
+            file.execute("DELETE FROM session WHERE name = ?", (name,))
+        file.close()
+        self.assert_status(self.admin("revoke", {
+            "issuer": "waypost", "session": session["sessionId"]}), 204)
+        with self.stack.redis() as redis:
+            [[entry, fields]] = redis("XREVRANGE", "wp:revoked", "+", "-",
+                                      "COUNT", "1")
+        # Until the day is over it may be refreshed.
+        kept_s = int(fields[5]) - int(entry.split(b"-")[0]) // 1000
+        self.assertGreaterEqual(kept_s, 86400 + session["expiresInSeconds"])
+
     def test_what_nobody_knows_is_refused(self):
         for state in ("active", "disabled", "deleted"):
             self.assert_error(self.set_state(self.name(), state), 404,

@@ -226,12 +226,29 @@ void wp_apikey_file_look(struct wp_apikey_file *file)
 		tell(file, read_and_remember(file, &now, &why), is_news, &why);
 }
 
+/* For who shows a key that is not there: it may have been added just now. */
+static bool look_again(struct wp_apikey_file *file)
+{
+	const struct stamp now = look(file);
+	struct wp_error why = { 0 };
+
+	if (file->path[0] == '\0' || is_same(&now, &file->seen))
+		return false;
+	tell(file, read_and_remember(file, &now, &why), true, &why);
+	return true;
+}
+
 enum wp_err wp_apikey_file_verify(struct wp_apikey_file *file,
 				  const struct wp_token *token, int64_t now_s,
 				  struct wp_identity *out, struct wp_error *err)
 {
+	enum wp_err rc;
+
 	wp_apikey_file_look(file);
-	return wp_apikeys_verify(file->keys, token, now_s, out, err);
+	rc = wp_apikeys_verify(file->keys, token, now_s, out, err);
+	if (rc == WP_ERR_DENIED && look_again(file))
+		rc = wp_apikeys_verify(file->keys, token, now_s, out, err);
+	return rc;
 }
 
 /* ---- making, freeing ---- */

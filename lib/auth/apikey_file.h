@@ -3,7 +3,8 @@
  * its start, and anew when it has changed.
  *
  * Whoever shows a key makes us look whether it has, at most once a second, with
- * one stat(2): so a key is good, or no longer, a second after the file says so.
+ * one stat(2): so a key is good no longer a second after the file says so. One
+ * that is not there makes us look at once: it may have been added just now.
  * A file that cannot be read or is broken changes nothing; that is logged once.
  * To have no keys, let it be empty.
  *

@@ -169,10 +169,21 @@ static void a_change_is_seen_a_second_later(void **state)
 	write_key(stage, B);
 	now_ms += 999;
 	assert_true(is_good(stage, A));
-	assert_false(is_good(stage, B));
 	now_ms += 1;
 	assert_false(is_good(stage, A));
 	assert_true(is_good(stage, B));
+}
+
+static void a_key_that_was_added_is_good_at_once(void **state)
+{
+	struct stage *stage = *state;
+
+	write_key(stage, A);
+	open_file(stage);
+	assert_false(is_good(stage, B));
+	write_key(stage, B);
+	assert_true(is_good(stage, B));
+	assert_false(is_good(stage, A));
 }
 
 /* As the command line does it, and whoever else replaces files well. */
@@ -402,6 +413,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(a_change_is_seen_a_second_later),
+		TEST(a_key_that_was_added_is_good_at_once),
 		TEST(a_file_in_its_place_is_seen),
 		TEST(a_change_in_the_tick_of_the_reading_is_seen),
 		TEST(an_empty_file_is_no_keys),

@@ -235,7 +235,7 @@ const struct wp_model_case wp_model_cases[] = {
 	  "straight to disk, ephemeral and expiring messages",
 	  0,
 	  0,
-	  false,
+	  true,
 	  { TIME, DIRECT } },
 	{ "W24",
 	  "straight to disk, Redis loses its memory",

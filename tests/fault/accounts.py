@@ -254,7 +254,7 @@ class Accounts(Client):
         return self.judge_ended(self.post("refresh", refreshToken=token))
 
     def judge_ended(self, answer):
-        if answer is None or answer.status >= 500:
+        if answer is None or answer.status == 429 or answer.status >= 500:
             return False
         if answer.status == 401 and code_of(answer) == "session_ended":
             self.refused += 1

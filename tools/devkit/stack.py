@@ -42,7 +42,7 @@ OWN_VARIABLES = ("JWT_SECRET", "JWT_SECRET_PREVIOUS", "STORE_SECRET",
 
 # The classes of lib/limit/rates.h.
 LIMITS = ("send", "pull", "ack", "presence", "ticket", "key", "failed",
-          "connect", "frames")
+          "connect", "frames", "refresh")
 # The settings of one backend in web-config/lighttpd/waypost.conf.
 LIGHTTPD_POOL = """
 		"check-local" => "disable",

@@ -207,8 +207,7 @@ void wp_revoked_add(struct wp_revoked *revoked,
 	const uint8_t *key = revocation->key.bytes;
 	struct entry *entry;
 
-	if (revocation->forget_s <= now_s ||
-	    !wp_revoked_key_is_sound(&revocation->key))
+	if (!wp_revoked_key_is_sound(&revocation->key))
 		return;
 	entry = find(revoked, key);
 	if (entry != NULL) {

@@ -69,10 +69,11 @@ enum wp_err wp_revoked_new(struct wp_revoked **out,
 void wp_revoked_free(struct wp_revoked **revoked);
 
 /*
- * Add an entry; one of the same key becomes one with it. Where there is no room
- * those go that are to be forgotten by now; if that is not enough the oldest
- * go, and until they were to be forgotten whoever has a token from before is
- * refused: better all of them than none.
+ * Add an entry; one of the same key becomes one with it. One that is to be
+ * forgotten by now is kept all the same: it comes once only, and a clock that
+ * is ahead now may be right later. Where there is no room such ones go; if that
+ * is not enough the oldest go, and until they were to be forgotten whoever has
+ * a token from before is refused: better all of them than none.
  */
 void wp_revoked_add(struct wp_revoked *revoked,
 		    const struct wp_revocation *revocation, int64_t now_s);

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "lib/base/clock.h"
 #include "lib/base/encode.h"
 #include "lib/mailbox/scripts.h"
 
@@ -16,6 +17,7 @@ enum {
 	KEY_DIGITS = 2 * WP_REVOKED_KEY_BYTES,
 	PAGE = 1000, /* entries of an answer: about 1 ms of Redis */
 	FIELDS = 6,  /* h, b, x, and their values */
+	MS_PER_S = 1000,
 };
 
 /* The end of year 9999. */
@@ -23,12 +25,14 @@ enum {
 
 /* ---- saying ---- */
 
+/* The caller's clock, and the keys: all but how long, and until when. */
 static void add_keys(struct wp_cmd *cmd, const struct wp_revoked_key *keys,
 		     size_t n)
 {
 	char text[KEY_DIGITS + 1];
 
 	assert(n > 0 && n <= WP_REVOKE_MAX);
+	wp_cmd_int(cmd, wp_wall_ms() / MS_PER_S);
 	for (size_t i = 0; i < n; i++) {
 		wp_hex_write(text, keys[i].bytes, sizeof(keys[i].bytes));
 		wp_cmd_add(cmd, text, KEY_DIGITS);

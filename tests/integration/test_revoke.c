@@ -311,6 +311,57 @@ static void what_lasts_longer_keeps_nothing_behind_it(void **state)
 	wp_revoked_free(&ear.table);
 }
 
+/* Revoke something, with the clock of who calls so far ahead of Redis'. */
+static void revoke_by_clock(struct wp_world *w, int64_t ahead_s)
+{
+	int64_t caller_s = redis_now_s(w) + ahead_s;
+	struct wp_reply *reply;
+
+	wp_cmd_script_key(&w->cmd, WP_SCRIPT_REVOKE, STREAM);
+	wp_cmd_int(&w->cmd, KEEP_S);
+	wp_cmd_str(&w->cmd, "1000");
+	wp_cmd_int(&w->cmd, caller_s);
+	wp_cmd_str(&w->cmd, "69000000000000000000000000000001");
+	reply = wp_world_do(w);
+	assert_int_equal(wp_revoke_parse(reply), WP_OK);
+	wp_reply_free(&reply);
+}
+
+/* Of the last entry, how long after Redis' time it is to be forgotten. */
+static int64_t kept_s(struct wp_world *w)
+{
+	return wp_world_int(w, "EVAL return\ttonumber(redis.call('XREVRANGE',"
+			       "KEYS[1],'+','-')[1][2][6]) 1 " STREAM) -
+	       redis_now_s(w);
+}
+
+static void it_is_kept_from_the_later_of_two_clocks_on(void **state)
+{
+	enum { AHEAD_S = 3600, SLOW_S = 120 };
+	struct wp_world *w = *state;
+
+	revoke_by_clock(w, AHEAD_S);
+	assert_in_range(kept_s(w), AHEAD_S + KEEP_S - SLOW_S, AHEAD_S + KEEP_S);
+	revoke_by_clock(w, -AHEAD_S);
+	assert_in_range(kept_s(w), KEEP_S - SLOW_S, KEEP_S);
+}
+
+static void it_is_dropped_by_the_earlier_of_two_clocks(void **state)
+{
+	struct wp_world *w = *state;
+	char forget_s[32];
+
+	(void)snprintf(forget_s, sizeof(forget_s), "%lld",
+		       (long long)redis_now_s(w) - 1000);
+	put(w, 1, forget_s);
+	revoke_by_clock(w, -3600);
+	assert_int_equal(wp_world_int(w, "XLEN " STREAM), 2);
+	wp_world_run(w, "DEL " STREAM);
+	put(w, 1, forget_s);
+	revoke_by_clock(w, 3600);
+	assert_int_equal(wp_world_int(w, "XLEN " STREAM), 1);
+}
+
 static void it_says_that_there_is_something_to_read(void **state)
 {
 	struct wp_world *w = *state;
@@ -351,6 +402,8 @@ int main(void)
 		WORLD_TEST(it_ages_from_there_on),
 		WORLD_TEST(what_is_forgotten_goes_from_the_stream),
 		WORLD_TEST(what_lasts_longer_keeps_nothing_behind_it),
+		WORLD_TEST(it_is_kept_from_the_later_of_two_clocks_on),
+		WORLD_TEST(it_is_dropped_by_the_earlier_of_two_clocks),
 		WORLD_TEST(it_says_that_there_is_something_to_read),
 		WORLD_TEST(a_full_redis_revokes_all_the_same),
 	};

@@ -719,14 +719,14 @@ static const struct scene scenes[] = {
 			   REVOKED("1-2", "u02", "7"),
 			   REVOKED("1-3", "u03", "99999999999"),
 			   "XADD " WP_P " 1-4 something else" },
-		.args = "60  u04 u05",
+		.args = "60  1700000000 u04 u05",
 		.observe = { DISTINCT },
 	},
 	{
 		.name = "revoke, until then",
 		.script = WP_SCRIPT_REVOKE,
 		.setup = { REVOKED("1-1", "u01", "99999999999") },
-		.args = "60 1700000000 i02 b03",
+		.args = "60 1700000000 1700000000 i02 b03",
 		.observe = { DISTINCT },
 	},
 	{

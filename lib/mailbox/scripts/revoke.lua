@@ -3,9 +3,10 @@
 -- (docs/architecture.md "Revocation").
 --
 -- KEYS[1]  wp:revoked
--- ARGV     keep_s, until_s, key, …
+-- ARGV     keep_s, until_s, caller_s, key, …
 --          keep_s: for so long such tokens may be alive
 --          until_s: those that were issued by then (s); "": by now
+--          caller_s: the time by the clock of who calls
 --          key: of a user, a subject or a session (lib/auth/revoked.h), in hex
 -- Result   how many
 --
@@ -15,11 +16,19 @@
 -- comes again at the end if it is still needed. Hearing of one twice, or of one
 -- that was forgotten meanwhile, changes nothing.
 --
+-- Tokens are issued and judged by other clocks than that of Redis. One that is
+-- behind must not end early what is said here, and one that is ahead must not
+-- drop it: it is kept from the later of both times on, and dropped by the
+-- earlier one.
+--
 -- Bounds: looks at 32 old ones, so there are ever fewer of them.
 -- Safe to repeat after a cut at any point: all is added before anything is
 -- taken away, and what is there twice is as if it were there once.
 local key, keep_s, until_s = KEYS[1], tonumber(ARGV[1]), ARGV[2]
+local caller_s = tonumber(ARGV[3])
 -- include clock
+local early_s = math.min(tonumber(now_s), caller_s)
+local late_s = math.max(tonumber(now_s), caller_s)
 
 local function add(who, at_s, forget_s)
   redis.call('XADD', key, '*', 'h', who, 'b', at_s, 'x', forget_s)
@@ -28,8 +37,8 @@ end
 if until_s == '' then
   until_s = now_s
 end
-for i = 3, #ARGV do
-  add(ARGV[i], until_s, string.format('%d', now_s + keep_s))
+for i = 4, #ARGV do
+  add(ARGV[i], until_s, string.format('%d', late_s + keep_s))
 end
 redis.call('PUBLISH', 'wp:revoke', '1')
 
@@ -39,11 +48,11 @@ local ids = {}
 for i, entry in ipairs(old) do
   local fields = entry[2]
   ids[i] = entry[1]
-  if tonumber(fields[6]) and tonumber(fields[6]) > tonumber(now_s) then
+  if tonumber(fields[6]) and tonumber(fields[6]) > early_s then
     add(fields[2], fields[4], fields[6])
   end
 end
 if #ids > 0 then
   redis.call('XDEL', key, unpack(ids))
 end
-return #ARGV - 2
+return #ARGV - 3

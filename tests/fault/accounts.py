@@ -62,6 +62,7 @@ class Accounts(Client):
         self.left = 0  # sessions of this user that are to come
         self.alive = []
         self.ended = []  # refresh tokens
+        self.unanswered = [], []  # of both, when all is quiet
         self.refused = 0
         self.found = []  # (kind, sentence)
 
@@ -148,7 +149,8 @@ class Accounts(Client):
     def tell_logged_out(self, session, code):
         """Two minutes between two answers are two minutes on Redis' clock: one
         that is set makes a late request an old token."""
-        if session.may_be_late and session.began < self.context.clock_set_at:
+        if session.may_be_late and self.context.clock_was_set(
+                "redis", session.began):
             self.context.count("refresh late by the clock", code)
             return
         self.found.append(("logged_out", f"session {session.id} of "
@@ -266,12 +268,20 @@ class Accounts(Client):
 
     # ---- when all is quiet ----
 
+    def ask_all(self):
+        """From now on holds() asks about each of them once more."""
+        self.unanswered = list(self.ended), list(self.alive)
+
     def holds(self):
         """Each that lives goes on, each that has ended does not. False: not
-        everybody was answered."""
-        return (all(self.try_one(token) for token in self.ended) and
-                all(self.refresh_once(session) is not None
-                    for session in self.alive))
+        everybody was answered; who was is not asked again, for who asks for
+        one session over and over is told to wait."""
+        ended, alive = self.unanswered
+        self.unanswered = (
+            [token for token in ended if not self.try_one(token)],
+            [session for session in alive
+             if self.refresh_once(session) is None])
+        return self.unanswered == ([], [])
 
 
 class Leaver(Revoked):
@@ -300,9 +310,9 @@ class Leaver(Revoked):
         return False
 
     def tell(self, session, what):
-        """It is remembered a little longer than its tokens live, on the clock
-        of Redis."""
-        if session.began < self.context.clock_set_at:
+        """It is remembered a little longer than its tokens live, by the clock
+        of who ended it: one that was issued by another clock may live on."""
+        if self.context.clock_was_wrong("handlers", session.began):
             self.context.count("revoked by another clock", "")
         else:
             super().tell(session, what)

@@ -43,12 +43,24 @@ class Context:
         self.is_sending = threading.Event()
         self.is_over = threading.Event()
         self._lock = threading.Lock()
-        self.clock_set_at = 0.0  # of Redis, for the last time
+        self._clocks = {}  # {program: (when it was set, is it wrong?)}
         self.odd = []  # answers that the contract does not know
         self.statuses = {}
 
     def now(self):
         return time.monotonic() - self.began
+
+    def set_clock(self, name, is_wrong):
+        """Somebody has set the clock of a program, or put it right."""
+        self._clocks[name] = self.now(), is_wrong
+
+    def clock_was_set(self, name, since):
+        return self._clocks.get(name, (0.0, False))[0] > since
+
+    def clock_was_wrong(self, kind, since):
+        """Was the clock of a program of this kind wrong at any time since?"""
+        return any(name.startswith(kind) and (is_wrong or at > since)
+                   for name, (at, is_wrong) in list(self._clocks.items()))
 
     def user(self, name):
         user = User(self.stack, name, self.stack.token(name, TOKEN_S))

@@ -296,8 +296,7 @@ class Faults:
 
     def _set_clock(self, name, ahead_s):
         self.clocks.set(name, ahead_s)
-        if name == "redis":
-            self.context.clock_set_at = self.context.now()
+        self.context.set_clock(name, ahead_s != 0)
 
     def _send_to_sleeper(self):
         """Messages that must wait until somebody asks for them."""

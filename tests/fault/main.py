@@ -437,6 +437,7 @@ class Episode:
         accounts.lose_everything(self.stack)
         for one in self.accounts:
             one.found.clear()
+            one.ask_all()
             if not self.await_all(one.holds):
                 self.add("stuck", f"{one.name}: sessions are not answered")
             for kind, text in one.found:
@@ -448,6 +449,7 @@ class Episode:
             one.stop()
         for one in self.accounts:
             one.stop()
+            one.ask_all()
             if not self.await_all(one.holds):
                 self.add("stuck", f"{one.name}: sessions are not answered")
         for name in self.users():

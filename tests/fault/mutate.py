@@ -112,6 +112,12 @@ MUTATIONS = (
           "\t\t\t\t\t\t : end_over(call, true))\n")],
         {"revoked"}, "cold-locked"),
     Mutation(
+        "end-by-redis", "only Redis' clock says how long an end is remembered",
+        [(SCRIPTS + "revoke.lua",
+          "local late_s = math.max(tonumber(now_s), caller_s)\n",
+          "local late_s = tonumber(now_s)\n")],
+        {"revoked"}, "clock-step:redis"),
+    Mutation(
         "log-out-the-deaf", "who did not hear may come back for a minute only",
         [(SCRIPTS + "session_refresh.lua", "  if not is_used then\n",
           "  if not is_used and age_ms <= grace_ms then\n")],

@@ -74,11 +74,13 @@ class Revoked(Client):
             return None
 
     def send(self, user):
-        """True when it is accepted. Of no interest to anybody."""
+        """The status, or None. Of no interest to anybody."""
         answer = self.call("revoked", user.send, FLOODED, b"x")
-        if answer is not None and answer.status == 401:
+        if answer is None:
+            return None
+        if answer.status == 401:
             self.refused += 1
-        return answer is not None and answer.status == 202
+        return answer.status
 
     def revoke(self, session):
         """Until it is confirmed; False when the run is over before."""
@@ -101,12 +103,16 @@ class Revoked(Client):
     def try_again(self, user, socket, session):
         revoked_at = time.monotonic()
         is_quiet, ended_s = self.is_quiet.is_set(), None
+        tries = []
         while (time.monotonic() < revoked_at + TRIED_S and
                not self.is_to_end()):
             began_s = time.monotonic() - revoked_at
-            if self.send(user) and began_s > HANDLERS_S:
+            status = self.send(user)
+            tries.append(f"{began_s:.2f}: {status}")
+            if status == 202 and began_s > HANDLERS_S:
                 self.tell(session, "a send is accepted that began "
-                          f"{began_s:.2f} s after it was revoked")
+                          f"{began_s:.2f} s after it was revoked (" +
+                          ", ".join(tries) + ")")
             if ended_s is None and socket is not None and \
                     socket.wait_closed(0.05) is not None:
                 ended_s = time.monotonic() - revoked_at

@@ -166,16 +166,17 @@ class Tree:
             self.fault(f"{objects}/{missing[0]}.o", "not built; make first")
             return
         home, wants = {}, collections.defaultdict(set)
-        for stem in paths:
-            listing = subprocess.run(
-                ["nm", "-P", os.path.join(objects, stem + ".o")],
-                stdout=subprocess.PIPE, check=True, text=True).stdout
-            for line in listing.splitlines():
-                symbol, kind = line.split()[:2]
-                if kind == "U":
-                    wants[stem].add(symbol)
-                elif kind.isupper() and symbol != "main":
-                    home[symbol] = stem
+        # All in one call: to start it takes longer than to read a file.
+        listing = subprocess.run(
+            ["nm", "-A", "-P", *(stem + ".o" for stem in paths)], cwd=objects,
+            stdout=subprocess.PIPE, check=True, text=True).stdout
+        for line in listing.splitlines():
+            stem, _, entry = line.partition(".o: ")
+            symbol, kind = entry.split()[:2]
+            if kind == "U":
+                wants[stem].add(symbol)
+            elif kind.isupper() and symbol != "main":
+                home[symbol] = stem
         for stem in paths:
             path = GENERATED.get(stem, stem) + ".c"
             for symbol in sorted(wants[stem] & home.keys()):

@@ -1,12 +1,11 @@
 """The layers of this tree hold; and in a tree where they do not, it is said."""
-import importlib.util
 import os
 import shutil
 import subprocess
 import tempfile
 import unittest
 
-from checking import ROOT, checker, tool
+from checking import ROOT, checker, load
 
 check = checker("check-layers.py")
 
@@ -19,11 +18,7 @@ class ThisTree(unittest.TestCase):
         self.assertEqual((status, said), (0, ""))
 
     def test_every_floor_is_a_folder(self):
-        spec = importlib.util.spec_from_file_location(
-            "check_layers", tool("check-layers.py"))
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        for floor in module.FLOORS:
+        for floor in load("check-layers.py").FLOORS:
             for folder in floor:
                 self.assertTrue(os.path.isdir(os.path.join(ROOT, folder)),
                                 f"{folder}/ has a place in FLOORS and is gone")

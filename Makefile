@@ -165,6 +165,8 @@ WS_WORLD := $(filter $(B)/tests/unit/ws-daemon/test_%,$(UNIT)) $(B)/tests/fuzz/f
 $(WS_WORLD): $(WS_SUPPORT_OBJ)
 $(WS_WORLD) $(B)/tests/unit/lib/live/test_live: LDFLAGS += -Wl,--wrap=wp_registrar_redis,--wrap=wp_aredis_do \
 	-Wl,--wrap=wp_aredis_is_ready,--wrap=wp_aredis_run_id,--wrap=wp_gather_submit
+# And it has a clock of its own.
+$(WS_WORLD): LDFLAGS += -Wl,--wrap=wp_mono_ms
 
 # This one answers for the store's thread as well.
 $(B)/tests/unit/lib/live/test_live: LDFLAGS += -Wl,--wrap=wp_store_thread_submit

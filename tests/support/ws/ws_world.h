@@ -47,7 +47,7 @@ void ws_world_turn(struct ws_world *w);
 /* Turn until nothing is left to do at once. */
 void ws_world_settle(struct ws_world *w);
 
-/* Time goes by, and the timers that it makes due run. */
+/* Time goes by, which it does not elsewhere, and what it makes due runs. */
 void ws_world_pass(struct ws_world *w, int64_t ms);
 
 /* Commands that wait for an answer. */

@@ -5,7 +5,8 @@
  * A token is known by all of its text, and good from the second in which it was
  * verified to the one before it expires; outside of that, as if the clock was
  * set back, or once anything about the keys of issuers has changed, it is
- * verified again. What was refused is not kept.
+ * verified again. What was refused is not kept. Who asks often stays known,
+ * however many others come.
  *
  * Threads: one at a time.
  */
@@ -18,8 +19,8 @@
 #include "lib/base/err.h"
 
 enum {
-	WP_TOKEN_CACHE_SLOTS = 1024,
-	WP_TOKEN_CACHE_BYTES = 4096, /* longer ones are not kept */
+	WP_TOKEN_CACHE_PLACES = 4096, /* 64 KiB; a token that is kept its own */
+	WP_TOKEN_CACHE_BYTES = 4096,  /* longer ones are not kept */
 };
 
 struct wp_token_cache;

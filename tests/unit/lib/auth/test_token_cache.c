@@ -151,6 +151,7 @@ static void time_is_looked_at_each_time(void **state)
 		verify(&stage, text, NOW + EXPIRES_IN_S + LEEWAY_S, &who),
 		WP_ERR_DENIED);
 	/* The clock was set back: it is not valid yet. */
+	expect(&stage, text, NOW, "urn:sm:user:bob", 0);
 	assert_int_equal(verify(&stage, text, NOW - LEEWAY_S - 1, &who),
 			 WP_ERR_DENIED);
 	expect(&stage, text, NOW - 1, "urn:sm:user:bob", 0);
@@ -176,44 +177,112 @@ static void who_is_refused_is_not_kept(void **state)
 	free(text);
 }
 
-/* Several have one place, and nobody is taken for another. */
+static char *mint_for(int number)
+{
+	char payload[80];
+
+	(void)snprintf(payload, sizeof(payload),
+		       "{\"sub\":\"u%d\",\"exp\":1795225200}", number);
+	return mint(payload);
+}
+
+/* Is the token of this user good, and his? Returns: it was known */
+static bool is_known(struct stage *stage, const char *text, int number)
+{
+	uint64_t before = wp_token_cache_hits(stage->cache);
+	struct wp_identity who;
+	char user[40];
+
+	(void)snprintf(user, sizeof(user), "urn:sm:user:u%d", number);
+	assert_int_equal(verify(stage, text, NOW, &who), WP_OK);
+	assert_string_equal(who.user.text, user);
+	return wp_token_cache_hits(stage->cache) > before;
+}
+
+enum { CROWD = 3 * WP_TOKEN_CACHE_PLACES };
+
+/* All places are taken, none by two, and nobody is taken for another. */
 static void more_than_there_are_places_for(void **state)
 {
-	enum { USERS = 3 * WP_TOKEN_CACHE_SLOTS };
-	static char *texts[USERS];
+	static char *texts[CROWD];
 	struct stage stage;
-	uint64_t known;
+	int known = 0;
 
 	(void)state;
 	begin(&stage);
-	for (int round = 0; round < 3; round++)
-		for (int i = 0; i < USERS; i++) {
-			char text[80], user[40];
-			struct wp_identity who;
-
-			(void)snprintf(text, sizeof(text),
-				       "{\"sub\":\"u%d\",\"exp\":1795225200}",
-				       i);
-			if (round == 0)
-				texts[i] = mint(text);
-			(void)snprintf(user, sizeof(user), "urn:sm:user:u%d",
-				       i);
-			assert_int_equal(verify(&stage, texts[i], NOW, &who),
-					 WP_OK);
-			assert_string_equal(who.user.text, user);
-		}
-	/* Few are alone in their place; but twice at once all are known. */
-	known = wp_token_cache_hits(stage.cache);
-	assert_true(known < USERS);
-	for (int i = 0; i < USERS; i++) {
-		struct wp_identity who;
-
-		assert_int_equal(verify(&stage, texts[i], NOW, &who), WP_OK);
-		assert_int_equal(verify(&stage, texts[i], NOW, &who), WP_OK);
+	for (int i = 0; i < CROWD; i++) {
+		texts[i] = mint_for(i);
+		assert_false(is_known(&stage, texts[i], i));
+	}
+	/* From the last to the first: who came last to a set is in it still. */
+	for (int i = CROWD - 1; i >= 0; i--)
+		known += is_known(&stage, texts[i], i);
+	assert_true(known <= WP_TOKEN_CACHE_PLACES);
+	/* But for sets of which chance has made too little. */
+	assert_true(known > WP_TOKEN_CACHE_PLACES * 9 / 10);
+	for (int i = 0; i < CROWD; i++) {
+		(void)is_known(&stage, texts[i], i);
+		assert_true(is_known(&stage, texts[i], i));
 		free(texts[i]);
 	}
-	assert_true(wp_token_cache_hits(stage.cache) - known >= USERS);
 	end(&stage);
+}
+
+/*
+ * Three who ask all the time, and a crowd of whom each comes once: even if all
+ * of them share a set, there is a place for three and the one.
+ */
+static void who_asks_often_stays_known(void **state)
+{
+	enum { REGULARS = 3 };
+	char *regulars[REGULARS];
+	struct stage stage;
+
+	(void)state;
+	begin(&stage);
+	for (int i = 0; i < REGULARS; i++) {
+		regulars[i] = mint_for(i);
+		assert_false(is_known(&stage, regulars[i], i));
+	}
+	for (int n = REGULARS; n < CROWD; n++) {
+		char *text = mint_for(n);
+
+		assert_false(is_known(&stage, text, n));
+		free(text);
+		for (int i = 0; i < REGULARS; i++)
+			assert_true(is_known(&stage, regulars[i], i));
+	}
+	for (int i = 0; i < REGULARS; i++)
+		free(regulars[i]);
+	end(&stage);
+}
+
+/*
+ * Half as many users as there are places: with sets of four one in seven shares
+ * his with four others or more, with sets of two it would be one in four. That
+ * is by chance, so several caches are asked, each with a secret of its own.
+ */
+static void few_share_a_set_with_too_many(void **state)
+{
+	enum { USERS = WP_TOKEN_CACHE_PLACES / 2, CACHES = 8 };
+	static char *texts[USERS];
+	struct stage stage;
+	int known = 0;
+
+	(void)state;
+	for (int i = 0; i < USERS; i++)
+		texts[i] = mint_for(i);
+	for (int n = 0; n < CACHES; n++) {
+		begin(&stage);
+		for (int i = 0; i < USERS; i++)
+			assert_false(is_known(&stage, texts[i], i));
+		for (int i = 0; i < USERS; i++)
+			known += is_known(&stage, texts[i], i);
+		end(&stage);
+	}
+	assert_true(known > CACHES * USERS * 4 / 5);
+	for (int i = 0; i < USERS; i++)
+		free(texts[i]);
 }
 
 static void what_is_too_long_is_verified_each_time(void **state)
@@ -257,6 +326,8 @@ int main(void)
 		cmocka_unit_test(time_is_looked_at_each_time),
 		cmocka_unit_test(who_is_refused_is_not_kept),
 		cmocka_unit_test(more_than_there_are_places_for),
+		cmocka_unit_test(who_asks_often_stays_known),
+		cmocka_unit_test(few_share_a_set_with_too_many),
 		cmocka_unit_test(what_is_too_long_is_verified_each_time),
 		cmocka_unit_test(nothing_is_no_token),
 	};

@@ -24,9 +24,11 @@
 	ONE_PULL, ACKS(1, 2)
 
 /* The first message may expire and the second is ephemeral. */
-#define TIME                                                        \
+#define TIMED(moving)                                               \
 	.messages = 3, .expiring = 1, .ephemeral = 2, .crashes = 1, \
-	.lapses = 1, .moves = 2, .pulls = 1, ONE_PULL, ACKS(1, 2)
+	.lapses = 1, .moves = (moving), .pulls = 1, ONE_PULL, ACKS(1, 2)
+#define TIME TIMED(2)
+#define TIME_ONCE TIMED(1)
 
 /* Redis comes back empty; m1 would be an id of before. */
 #define LOSS                                                              \
@@ -55,7 +57,7 @@ const struct wp_model_case wp_model_cases[] = {
 	  "two bands, three moves, partial copies",
 	  0,
 	  0,
-	  false,
+	  true,
 	  { MOVING, .chunks = 1 } },
 	{ "W2", "three messages", 0, 0, false, { THREE } },
 	{ "W3",
@@ -64,7 +66,13 @@ const struct wp_model_case wp_model_cases[] = {
 	  0,
 	  false,
 	  { TWICE } },
-	{ "W4", "ephemeral and expiring messages", 0, 0, false, { TIME } },
+	{ "W4", "ephemeral and expiring messages", 0, 0, true, { TIME } },
+	{ "W35",
+	  "ephemeral and expiring messages, one move",
+	  0,
+	  0,
+	  false,
+	  { TIME_ONCE } },
 	{ "W5", "Redis loses its memory", 0, 0, false, { LOSS, .lapses = 1 } },
 	{ "W6",
 	  "Redis restarts and keeps everything",
@@ -253,7 +261,7 @@ const struct wp_model_case wp_model_cases[] = {
 	  "straight to disk, two acks at a time",
 	  0,
 	  0,
-	  false,
+	  true,
 	  { FAULTS, ONE_PULL, ACKS(2, 3), DIRECT } },
 	{ "W27",
 	  "straight to disk, pages of one, two pulls",
@@ -265,7 +273,7 @@ const struct wp_model_case wp_model_cases[] = {
 	  "straight to disk, ids are known to whoever acks",
 	  0,
 	  0,
-	  false,
+	  true,
 	  { CORE, DIRECT, .knows = 1 } },
 	{ "W29",
 	  "straight to disk, with a cursor",

@@ -135,7 +135,10 @@ def end_all_stacks():
 
 
 def wait_for(claim, what, timeout_s=None):
-    """Poll until claim() is true or an AssertionError would say why not."""
+    """Poll until claim() is true or an AssertionError would say why not.
+
+    what: a text, or a function that gives one at the end
+    """
     deadline = time.monotonic() + (PATIENCE_S if timeout_s is None
                                    else timeout_s)
     while True:
@@ -143,7 +146,8 @@ def wait_for(claim, what, timeout_s=None):
         if result:
             return result
         if time.monotonic() > deadline:
-            raise AssertionError(f"in vain: {what}")
+            raise AssertionError(
+                f"in vain: {what() if callable(what) else what}")
         time.sleep(0.02)
 
 

@@ -120,8 +120,14 @@ class IssuerTest(E2eTest):
         marker = Key("EdDSA")
         put_keys(self.folder, issuer, [*keys, marker], age_ms)
         token = marker.token(self.claims(iss=issuer))
-        wait_for(lambda: all(self.get(token).status == 200
-                             for _ in range(4)), "the keys are known")
+        answer = None
+
+        def is_known():
+            nonlocal answer
+            answer = self.get(token)
+            return answer.status == 200
+        wait_for(lambda: all(is_known() for _ in range(4)),
+                 lambda: f"the keys are known: {answer}")
 
     def fresh(self, keys=None, issuer=ISSUER):
         """The issuer was asked just now, and that is known."""

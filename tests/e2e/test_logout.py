@@ -24,10 +24,13 @@ class BackchannelLogout(IssuerTest):
                         f"ns=corp", f"{OTHER} ns=partner"]}}, keys=False)
 
     def logout_token(self, key=None, typ="logout+jwt", **claims):
+        """Of nobody, unless claims say whose: the session of somebody who is
+        named as well ends with all that are not told apart."""
         now = int(time.time())
         return (key or self.key).token(
-            {"iss": ISSUER, "aud": CLIENT, "iat": now, "exp": now + 120,
-             "jti": "x", "events": {EVENT: {}}, **claims}, typ=typ)
+            {"iss": ISSUER, "aud": CLIENT, "sub": None, "iat": now,
+             "exp": now + 120, "jti": "x", "events": {EVENT: {}}, **claims},
+            typ=typ)
 
     def post(self, form, kind=FORM):
         if not isinstance(form, (str, bytes)):

@@ -1,9 +1,13 @@
 #!/usr/bin/python3
-"""Run the end-to-end tests: main.py [PART-OF-A-NAME]
+"""Run the end-to-end tests: main.py [--times] [PART-OF-A-NAME]
+
+--times: say at the end which classes cost most, in seconds of the clock and of
+the processor, with what they set up and stop
 
 One line per test while it runs; the last line is for tests/run.py. Most of the
 time a test waits, so two processes do it, a file of tests each at a time.
 """
+import argparse
 import collections
 import faulthandler
 import fcntl
@@ -25,6 +29,7 @@ from devkit.http import Http  # noqa: E402
 
 TEST_TIMEOUT_S = 90
 PROCESSES = 2
+COSTLY = 25  # classes that --times tells of
 
 _screen = tempfile.TemporaryFile()
 
@@ -52,8 +57,23 @@ class OneLineResult(unittest.TestResult):
         super().__init__()
         self.passed = 0
         self.bad = 0
+        self.costs = {}  # of classes: [seconds, of CPU]
+        self._charged = (None, *self._used())
         self._started = 0.0
         self._is_bad = False
+
+    @staticmethod
+    def _used():
+        """Seconds until now; of CPU, with processes that have ended."""
+        return time.monotonic(), sum(os.times()[:4])
+
+    def charge(self, name):
+        """What is used from now on is for the class of this name."""
+        before, used = self._charged, self._used()
+        costs = self.costs.setdefault(before[0], [0, 0])
+        for i, seconds in enumerate(used):
+            costs[i] += seconds - before[i + 1]
+        self._charged = (name, *used)
 
     def startTest(self, test):
         super().startTest(test)
@@ -116,14 +136,22 @@ def watch_contract():
     return contract
 
 
+class Charged(unittest.TestSuite):
+    """Has the result told when another class begins."""
+
+    def _tearDownPreviousClass(self, test, result):
+        super()._tearDownPreviousClass(test, result)
+        result.charge(test and unittest.util.strclass(type(test)))
+
+
 def by_file(tests):
-    files = collections.defaultdict(unittest.TestSuite)
+    files = collections.defaultdict(Charged)
     for test in tests:
         files[type(test).__module__].addTest(test)
     return list(files.values())
 
 
-class WhatIsLeft(unittest.TestSuite):
+class WhatIsLeft(Charged):
     """File by file, whatever no other process has begun."""
 
     _cleanup = False  # it has no list to remove from
@@ -152,7 +180,7 @@ def run_what_is_left(files, queue, report):
         complaints = harness.end_all_stacks()
     with open(report, "w", encoding="utf-8") as file:
         json.dump({"passed": result.passed, "bad": result.bad,
-                   "skipped": len(result.skipped),
+                   "skipped": len(result.skipped), "costs": result.costs,
                    "complaints": complaints + contract.complaints,
                    "seen": [list(answer) for answer in contract.seen]}, file)
 
@@ -202,11 +230,22 @@ def run_side_by_side(files):
                   for status in statuses if status]
 
 
+def say_costs(costs):
+    costs.pop("null", None)
+    for name, (seconds, cpu) in sorted(
+            costs.items(), key=lambda item: -item[1][0])[:COSTLY]:
+        print(f"{seconds:6.1f} s, {cpu:5.1f} s of CPU: {name}", flush=True)
+
+
 def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--times", action="store_true")
+    parser.add_argument("part", nargs="?", default="")
+    options = parser.parse_args()
+    part = options.part
     faulthandler.enable()
     signal.signal(signal.SIGALRM, on_alarm)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    part = sys.argv[1] if len(sys.argv) > 1 else ""
     loader = unittest.TestLoader()
     told, complaints = run_side_by_side(by_file(
         chosen(loader.discover(HERE, "test_*.py", HERE), part)))
@@ -217,6 +256,9 @@ def main():
         complaints += [
             f"docs/openapi.yaml has {method} {path}, which no test calls"
             for path, method in Contract(harness.ROOT).untouched(seen)]
+    if options.times:
+        say_costs({name: used for each in told
+                   for name, used in each["costs"].items()})
     for complaint in complaints:
         print(f"FAIL  at the end: {complaint}", flush=True)
     passed, bad, skipped = (sum(each[count] for each in told)

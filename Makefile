@@ -144,6 +144,7 @@ $(B)/tests/integration/test_%: $(B)/tests/integration/test_%.o $(SUPPORT_OBJ) $(
 $(B)/tests/fuzz/fuzz_%: $(B)/tests/fuzz/fuzz_%.o $(filter-out %/main.o,$(WS_OBJ)) $(LIVE) $(LIB)
 	$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $(filter %.o,$^) $(filter %.a,$^) $(TEST_LIBS)
 $(B)/tests/fuzz/fuzz_fcgi: $(B)/handlers/wire/fcgi.o
+$(B)/tests/fuzz/fuzz_issuer_token: $(B)/tests/support/key_files.o
 $(B)/tests/fuzz/fuzz_discover: $(B)/keys/discover.o $(B)/keys/schedule.o
 
 $(filter $(B)/tests/integration/test_worker_%,$(INTEGRATION)): $(WORKER_SUPPORT_OBJ)

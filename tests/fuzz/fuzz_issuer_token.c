@@ -10,11 +10,11 @@
 
 #include <openssl/evp.h>
 
-#include "lib/auth/key_file.h"
 #include "lib/auth/token.h"
 #include "lib/base/buf.h"
 #include "lib/base/clock.h"
 #include "lib/base/encode.h"
+#include "tests/support/key_files.h"
 
 #define ISSUER "https://id.example/one"
 #define OTHER "https://id.example/two"
@@ -46,35 +46,19 @@ static void add_part(struct wp_buf *out, const void *data, size_t len)
 
 /* ---- what a server has ---- */
 
-static void name_file(const char *issuer, char path[PATH_MAX])
-{
-	char name[WP_KEY_FILE_NAME_MAX + 1];
-
-	wp_key_file_name(issuer, name);
-	need(snprintf(path, PATH_MAX, "%s/%s", folder, name) < PATH_MAX);
-}
-
-static void put_key(const char *issuer)
+static void put_key(const char *path)
 {
 	uint8_t public[KEY_LEN];
 	size_t len = sizeof(public);
-	char path[PATH_MAX];
 	struct wp_buf text;
-	FILE *file;
 
 	need(EVP_PKEY_get_raw_public_key(key, public, &len) == 1);
 	wp_buf_init(&text, 0);
-	wp_buf_printf(&text,
-		      "{\"issuer\":\"%s\",\"fetched_ms\":%lld,\"keys\":[{"
-		      "\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"kid\":\"a\","
-		      "\"x\":\"",
-		      issuer, (long long)now_s * 1000);
+	wp_buf_add_str(&text, "{\"kty\":\"OKP\",\"crv\":\"Ed25519\","
+			      "\"kid\":\"a\",\"x\":\"");
 	add_part(&text, public, len);
-	wp_buf_add_str(&text, "\"}]}");
-	name_file(issuer, path);
-	file = fopen(path, "we");
-	need(file != NULL && fputs(text.data, file) >= 0);
-	need(fclose(file) == 0 && chmod(path, 0640) == 0);
+	wp_buf_add_str(&text, "\"}");
+	key_files_put(path, ISSUER, now_s * 1000, text.data, 0640);
 	wp_buf_release(&text);
 }
 
@@ -91,7 +75,8 @@ static void begin(void)
 	now_s = wp_wall_ms() / 1000;
 	key = EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
 	need(key != NULL && mkdtemp(folder) != NULL);
-	put_key(ISSUER);
+	key_files_path(path, folder, ISSUER);
+	put_key(path);
 	conf.auth.jwt_secret = empty;
 	conf.auth.jwt_secret_previous = empty;
 	conf.auth.identity_claims.items = claims;
@@ -108,7 +93,6 @@ static void begin(void)
 	need(wp_auth_new(&auth, &conf, NULL) == WP_OK);
 	wp_auth_look(auth, 1000000);
 	/* They have been read. */
-	name_file(ISSUER, path);
 	need(unlink(path) == 0 && rmdir(folder) == 0);
 	need(wp_auth_has_keys(auth));
 }

@@ -17,10 +17,10 @@
 #include <openssl/pem.h>
 
 #include "lib/auth/issue.h"
-#include "lib/auth/key_file.h"
 #include "lib/auth/signing.h"
 #include "lib/auth/signing_key.h"
 #include "lib/auth/token.h"
+#include "tests/support/key_files.h"
 
 #define SID "00112233445566778899aabbccddeeff"
 
@@ -151,12 +151,10 @@ static bool is_signed_by_last(struct fixture *f)
 }
 
 /* Publish the key that was made last, as waypost-keys would. */
-static void publish(const struct fixture *f, const struct wp_conf *conf,
-		    int64_t now_s)
+static void publish(const struct fixture *f, int64_t now_s)
 {
-	char *path = wp_key_file_path(conf, issuer_name);
 	struct wp_signing_public about;
-	char pem[PEM_LEN] = "";
+	char path[PATH_MAX], pem[PEM_LEN] = "";
 	struct wp_buf text;
 	FILE *file = fopen(f->path, "r");
 
@@ -164,15 +162,11 @@ static void publish(const struct fixture *f, const struct wp_conf *conf,
 	assert_true(fread(pem, 1, sizeof(pem) - 1, file) > 0);
 	assert_int_equal(fclose(file), 0);
 	wp_buf_init(&text, 0);
-	wp_buf_printf(&text,
-		      "{\"issuer\":\"%s\",\"fetched_ms\":%lld,\"keys\":[",
-		      issuer_name, (long long)now_s * 1000);
 	assert_int_equal(wp_signing_open(pem, strlen(pem), &about, &text, NULL),
 			 WP_OK);
-	wp_buf_add_str(&text, "]}");
-	write_file(path, text.data, 0640);
+	key_files_path(path, f->dir, issuer_name);
+	key_files_put(path, issuer_name, now_s * 1000, text.data, 0640);
 	wp_buf_release(&text);
-	free(path);
 }
 
 /* What lib/auth says to it, with the key that was made last. */
@@ -197,7 +191,7 @@ static enum wp_err verify(struct fixture *f, int64_t now_s,
 	conf.auth.key_max_age_hours = INT32_MAX; /* of keys of any time */
 	conf.accounts.enabled = true;
 	conf.accounts.issuer = issuer_name;
-	publish(f, &conf, now_s);
+	publish(f, now_s);
 	assert_int_equal(wp_auth_new(&auth, &conf, &f->err), WP_OK);
 	wp_auth_look(auth, 1000);
 	rc = wp_auth_verify(auth,

@@ -8,11 +8,11 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "lib/auth/key_file.h"
 #include "lib/auth/token.h"
 #include "lib/auth/token_cache.h"
 #include "lib/base/clock.h"
 #include "lib/sys/issuers.h"
+#include "tests/support/key_files.h"
 
 #define ONE "https://id.example/one"
 #define TWO "https://id.example/two"
@@ -55,37 +55,18 @@ static struct wp_conf sound_conf(void)
 	return conf;
 }
 
-static void path_of(const char *issuer, char out[200])
-{
-	char name[WP_KEY_FILE_NAME_MAX + 1];
-
-	wp_key_file_name(issuer, name);
-	snprintf(out, 200, "%s/%s", dir, name);
-}
-
 /* A new file of one key, in place of what is there. */
 static void put(const char *issuer, const char *says, EVP_PKEY *pkey,
 		int64_t age_ms, mode_t mode)
 {
-	char path[200], new_path[210], kid[20];
+	char path[PATH_MAX], kid[20];
 	struct wp_buf text;
-	FILE *file;
 
-	path_of(issuer, path);
-	snprintf(new_path, sizeof(new_path), "%s.new", path);
 	wp_buf_init(&text, 0);
-	wp_buf_printf(&text,
-		      "{\"issuer\":\"%s\",\"fetched_ms\":%lld,\"keys\":[", says,
-		      (long long)(wp_wall_ms() - age_ms));
 	snprintf(kid, sizeof(kid), ",\"kid\":\"%s\"", put_as);
 	jwk_add(&text, pkey, kid);
-	wp_buf_add_str(&text, "]}");
-	file = fopen(new_path, "we");
-	assert_non_null(file);
-	fputs(text.data, file);
-	fclose(file);
-	assert_int_equal(chmod(new_path, mode), 0);
-	assert_int_equal(rename(new_path, path), 0);
+	key_files_path(path, dir, issuer);
+	key_files_put(path, says, wp_wall_ms() - age_ms, text.data, mode);
 	wp_buf_release(&text);
 }
 
@@ -115,14 +96,14 @@ static int begin(void **state)
 static int end(void **state)
 {
 	struct stage *stage = *state;
-	char path[200];
+	char path[PATH_MAX];
 
 	wp_token_cache_free(&stage->cache);
 	wp_auth_free(&stage->auth);
 	free(stage);
-	path_of(ONE, path);
+	key_files_path(path, dir, ONE);
 	(void)unlink(path);
-	path_of(TWO, path);
+	key_files_path(path, dir, TWO);
 	(void)unlink(path);
 	return 0;
 }
@@ -350,7 +331,7 @@ static void a_bad_file_changes_nothing_and_one_that_is_gone_does(void **state)
 {
 	struct stage *stage = *state;
 	struct wp_identity id;
-	char path[200];
+	char path[PATH_MAX];
 
 	put(ONE, ONE, other, LONG_AGO_MS, 0666);
 	look(stage);
@@ -358,7 +339,7 @@ static void a_bad_file_changes_nothing_and_one_that_is_gone_does(void **state)
 	put(ONE, TWO, other, LONG_AGO_MS, 0640);
 	look(stage);
 	assert_int_equal(verdict(stage, key, A, SOUND, &id), WP_OK);
-	path_of(ONE, path);
+	key_files_path(path, dir, ONE);
 	assert_int_equal(unlink(path), 0);
 	look(stage);
 	assert_int_equal(verdict(stage, key, A, SOUND, &id), WP_ERR_NOTFOUND);
@@ -370,12 +351,12 @@ a_file_that_was_refused_is_read_once_its_rights_are_mended(void **state)
 {
 	struct stage *stage = *state;
 	struct wp_identity id;
-	char path[200];
+	char path[PATH_MAX];
 
 	put(ONE, ONE, other, LONG_AGO_MS, 0666);
 	look(stage);
 	assert_int_equal(verdict(stage, other, A, SOUND, &id), WP_ERR_DENIED);
-	path_of(ONE, path);
+	key_files_path(path, dir, ONE);
 	assert_int_equal(chmod(path, 0640), 0);
 
 	look(stage);

@@ -2,15 +2,14 @@
 #include "tests/unit/lib/auth/jwk.h"
 
 #include <stdio.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <openssl/rsa.h>
 #include <openssl/x509.h>
 
-#include "lib/auth/key_file.h"
 #include "lib/auth/token.h"
 #include "lib/base/clock.h"
+#include "tests/support/key_files.h"
 
 #define US "waypost"
 #define THEM "https://id.example"
@@ -53,27 +52,15 @@ static struct wp_conf sound_conf(void)
 }
 
 /* What waypost-keys would write. */
-static void put(const char *issuer, EVP_PKEY *pkey, const char *more)
+static void put(const char *issuer, EVP_PKEY *pkey)
 {
-	char name[WP_KEY_FILE_NAME_MAX + 1], path[200], new_path[210];
+	char path[PATH_MAX];
 	struct wp_buf text;
-	FILE *file;
 
-	wp_key_file_name(issuer, name);
-	snprintf(path, sizeof(path), "%s/%s", dir, name);
-	snprintf(new_path, sizeof(new_path), "%s.new", path);
 	wp_buf_init(&text, 0);
-	wp_buf_printf(&text,
-		      "{\"issuer\":\"%s\",\"fetched_ms\":%lld,\"keys\":[",
-		      issuer, (long long)wp_wall_ms());
-	jwk_add(&text, pkey, more);
-	wp_buf_add_str(&text, "]}");
-	file = fopen(new_path, "we");
-	assert_non_null(file);
-	fputs(text.data, file);
-	fclose(file);
-	assert_int_equal(chmod(new_path, 0640), 0);
-	assert_int_equal(rename(new_path, path), 0);
+	jwk_add(&text, pkey, ",\"kid\":\"a\"");
+	key_files_path(path, dir, issuer);
+	key_files_put(path, issuer, wp_wall_ms(), text.data, 0640);
 	wp_buf_release(&text);
 }
 
@@ -83,8 +70,8 @@ static int begin(void **state)
 	struct wp_auth *auth = NULL;
 	struct wp_error err;
 
-	put(US, ours, ",\"kid\":\"a\"");
-	put(THEM, theirs, ",\"kid\":\"a\"");
+	put(US, ours);
+	put(THEM, theirs);
 	if (wp_auth_new(&auth, &conf, &err) != WP_OK)
 		fail_msg("%s", err.msg);
 	wp_auth_look(auth, 1000);
@@ -299,7 +286,7 @@ static void only_such_keys_as_we_make_verify(void **state)
 				? EVP_RSA_gen(2048)
 				: EVP_PKEY_Q_keygen(NULL, NULL, rows[i].type);
 
-		put(US, other, ",\"kid\":\"a\"");
+		put(US, other);
 		assert_true(wp_auth_look_again(*state, 2));
 		assert_int_equal(
 			verdict(*state, other, rows[i].header, SOUND, &id),
@@ -358,15 +345,14 @@ static int make_all(void **state)
 static int remove_all(void **state)
 {
 	static const char *const names[] = { US, THEM };
-	char name[WP_KEY_FILE_NAME_MAX + 1], path[200];
+	char path[PATH_MAX];
 
 	(void)state;
 	EVP_PKEY_free(ours);
 	EVP_PKEY_free(theirs);
 	EVP_PKEY_free(nobodys);
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		wp_key_file_name(names[i], name);
-		snprintf(path, sizeof(path), "%s/%s", dir, name);
+		key_files_path(path, dir, names[i]);
 		(void)unlink(path);
 	}
 	return rmdir(dir);

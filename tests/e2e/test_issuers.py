@@ -416,19 +416,46 @@ class Flood(IssuerTest):
 class OfAnIssuer(Tokens):
     """All that is tried with the static secret, with an issuer's key."""
     alg = "ES256"
+    issuer = ISSUER
+
+    @classmethod
+    def settings(cls, folder):
+        return {"auth": {"key_dir": folder, "issuers": [ISSUER]}}
+
+    @classmethod
+    def claims(cls, **claims):
+        """What tokens of the issuer say besides sub."""
+        return {"iss": ISSUER, "iat": int(time.time()), **claims}
+
+    @staticmethod
+    def subject(name):
+        """What sub is of who is called so."""
+        return name
 
     @classmethod
     def make_stack(cls):
         folder = scratch()
         cls.key = Key(cls.alg)
-        put_keys(folder, ISSUER, [cls.key], 0)
-        stack = new_stack({"auth": {"key_dir": folder, "issuers": [ISSUER]}},
-                          keys=False)
+        put_keys(folder, cls.issuer, [cls.key], 0)
+        stack = new_stack(cls.settings(folder), keys=False)
         # Users of this stack have tokens of the issuer.
         stack.token = lambda user, expires_in_s=3600, **claims: \
-            cls.key.token({"iss": ISSUER, "sub": user,
-                           "exp": int(time.time()) + expires_in_s, **claims})
+            cls.key.token(cls.claims(**{
+                "sub": cls.subject(user),
+                "exp": int(time.time()) + expires_in_s, **claims}))
         return stack
+
+    def said(self, payload):
+        """The same of the issuer."""
+        if isinstance(payload, dict):
+            if "sub" in payload:
+                payload = {**payload, "sub": self.subject(payload["sub"])}
+            return self.claims(**payload)
+        more = {name: value for name, value in self.claims().items()
+                if name != "exp"}
+        bob = json.dumps(self.subject("bob")).encode()
+        return payload.replace(b'"bob"', bob).replace(
+            b'{"sub"', json.dumps(more).encode()[:-1] + b',"sub"', 1)
 
     def sign(self, header, payload, secret=None):
         if secret is not None:
@@ -438,13 +465,7 @@ class OfAnIssuer(Tokens):
                 header = {**header, "alg": self.alg, "kid": self.key.kid}
         else:
             header = header.replace(b"HS256", self.alg.encode())
-        if isinstance(payload, dict):
-            payload = {"iss": ISSUER, "iat": int(time.time()), **payload}
-        else:
-            payload = payload.replace(b'{"sub"', b'{"iss":"%s","iat":1,"sub"'
-                                      % ISSUER.encode(), 1)
-        return self.key.compact(header, payload)
-
+        return self.key.compact(header, self.said(payload))
 
     def test_other_algorithms_and_confusion_of_keys(self):
         for alg in ("HS256", "HS384", "RS256", "PS256", "ES256", "EdDSA", "",
@@ -452,7 +473,7 @@ class OfAnIssuer(Tokens):
             for secret in (self.stack.jwt_secret, json.dumps(self.key.jwk()),
                            ""):
                 token = compact(secret, {"alg": alg, "kid": self.key.kid},
-                                self.payload(iss=ISSUER, iat=1))
+                                self.said(self.payload()))
                 with self.subTest(alg=alg):
                     # A key of this kind may be new; nobody can say so here.
                     self.assertIn(self.get("Bearer " + token).status,

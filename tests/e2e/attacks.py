@@ -9,15 +9,14 @@ so they want a machine of their own. WEB and WAYPOST_E2E_BUILD as for the suite.
 import json
 import math
 import os
+import random
 import secrets
+import statistics
+import subprocess
 import sys
-import threading
 import time
 import unittest
 from concurrent.futures import ThreadPoolExecutor
-
-# What the suite does forty times.
-os.environ.setdefault("WAYPOST_TIMING_TRIES", "500")
 
 import test_accounts  # noqa: E402
 import test_keys_backend  # noqa: E402
@@ -43,25 +42,62 @@ def told(what, seconds):
     return percentile(seconds, 0.99)
 
 
-class Bystander:
-    """Somebody who sends and pulls, and how long that takes."""
+def at_rest():
+    """So long is asked before the attack: some hundred times."""
+    time.sleep(8)
 
-    def __init__(self, user, friend):
-        self._user, self._friend = user, friend
+
+def by_chance(ours, theirs):
+    """How likely a rank sum is that lies as far from the middle, if there is
+    no difference (Mann and Whitney, both sides, as for many)."""
+    above = sum((a > b) + (a == b) / 2 for a in ours for b in theirs)
+    mean = len(ours) * len(theirs) / 2
+    deviation = (mean * (len(ours) + len(theirs) + 1) / 6) ** 0.5
+    return math.erfc(abs(above - mean) / deviation / math.sqrt(2))
+
+
+class Bystander:
+    """Somebody who goes on asking: bystander.py, with a line of what it says.
+
+    of: what it says besides
+    """
+
+    def __init__(self, test, token, pause_s=0.01, **of):
+        self._program = subprocess.Popen(
+            [sys.executable, os.path.join(os.path.dirname(__file__),
+                                          "bystander.py")],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        test.addCleanup(self._end)
+        self._tell({"port": test.stack.port, "token": token,
+                    "pause_s": pause_s, **of})
+        self._hear()
         self.statuses = set()
 
-    def go_on(self, is_over, pause_s=0.02):
-        took = []
-        while not is_over():
-            began = time.perf_counter()
-            self.statuses.add(self._user.send(self._friend, b"x").status)
-            took.append(time.perf_counter() - began)
-            time.sleep(pause_s)
-        return took
+    def _end(self):
+        self._program.stdin.close()
+        self._program.wait(60)
+        self._program.stdout.close()
 
-    def go_on_for(self, seconds):
-        end = time.monotonic() + seconds
-        return self.go_on(lambda: time.monotonic() > end)
+    def _tell(self, what):
+        self._program.stdin.write(json.dumps(what) + "\n")
+        self._program.stdin.flush()
+
+    def _hear(self):
+        line = self._program.stdout.readline()
+        if not line:
+            raise AssertionError("the bystander has ended")
+        return line
+
+    def during(self, work, what):
+        """Ask until work() is done. Returns: the 99th percentile, in s"""
+        self._tell("go")
+        try:
+            work()
+        finally:
+            self._tell("stop")
+            heard = json.loads(self._hear())
+        self.statuses |= set(heard["statuses"])
+        return told(what, heard["took"])
 
 
 class Logins(test_accounts.Routes):
@@ -88,12 +124,10 @@ class Logins(test_accounts.Routes):
 
     def test_a_flood_costs_what_is_said_and_nobody_else_anything(self):
         name, session = self.newcomer()
-        user = self.user_of(name, session)
-        somebody = Bystander(user, name)
-        before = told("a send before", somebody.go_on_for(3))
+        somebody = Bystander(self, session["accessToken"], friend=name)
+        before = somebody.during(at_rest, "a send before")
         rest = self.weight()
         seen, worst = {}, [0, 0]
-        end = time.monotonic() + self.seconds
 
         def attack():
             while time.monotonic() < end:
@@ -108,10 +142,10 @@ class Logins(test_accounts.Routes):
             while time.monotonic() < end:
                 worst[:] = [max(pair) for pair in zip(worst, self.weight())]
                 time.sleep(0.05)
-        *_, took = in_threads(
-            [attack] * self.attackers +
-            [watch, lambda: somebody.go_on_for(self.seconds)])
-        during = told("a send meanwhile", took)
+        end = time.monotonic() + self.seconds
+        during = somebody.during(
+            lambda: in_threads([attack] * self.attackers + [watch]),
+            "a send meanwhile")
         slots = max(1, min(4, (os.cpu_count() or 1) // 2))
         print(f"      answers {seen}; {(worst[0] - rest[0]) >> 20} MiB and "
               f"{worst[1] - rest[1]} threads more, {slots} slots", flush=True)
@@ -140,8 +174,36 @@ class Logins(test_accounts.Routes):
         self.assertLessEqual(set(statuses), {401, 429, 503})
 
 
-class Names(test_accounts.Timing):
+class Names(test_accounts.Routes):
     """Who has an account is not to be told by the time that a no takes."""
+
+    more = {"argon2_memory_kib": 19456, "argon2_passes": 2}
+    tries = 500
+
+    def refused_in(self, name):
+        began = time.perf_counter()
+        answer = self.login(name, "a wrong password, really")
+        took = time.perf_counter() - began
+        self.assert_status(answer, 401)
+        return took
+
+    def test_five_hundred_of_each_are_alike(self):
+        known = [self.newcomer()[0] for _ in range(self.tries)]
+        took = {True: [], False: []}
+        for name in known:
+            # Neither is always behind the other.
+            for is_known in random.sample((True, False), 2):
+                took[is_known].append(self.refused_in(
+                    name if is_known else self.name()))
+        medians = [statistics.median(times) for times in took.values()]
+        for is_known, times in took.items():
+            told("a name that " + ("exists" if is_known else "does not"),
+                 times)
+        chance = by_chance(*took.values())
+        print(f"      medians {abs(medians[0] - medians[1]) * 1000:.2f} ms "
+              f"apart, p = {chance:.3f}", flush=True)
+        self.assertLess(abs(medians[0] - medians[1]), 0.002)
+        self.assertGreater(chance, 0.01)
 
 
 class MadeUpKeys(E2eTest):
@@ -173,11 +235,10 @@ class MadeUpKeys(E2eTest):
         alice = User(self.stack, "urn:corp:user:alice", self.key.token(
             {"iss": self.issuer.url, "aud": "x", "sub": "alice"}))
         wait_for(lambda: alice.pull().status == 200, "keys")
-        somebody = Bystander(alice, alice)
-        before = told("a send before", somebody.go_on_for(3))
+        somebody = Bystander(self, alice.token, friend=alice.urn)
+        before = somebody.during(at_rest, "a send before")
         self.issuer.requests.clear()
-        began, is_over = time.monotonic(), threading.Event()
-        seen = {}
+        began, seen = time.monotonic(), {}
 
         def attack():
             turns = self.count // self.attackers
@@ -189,15 +250,9 @@ class MadeUpKeys(E2eTest):
                     {"Authorization": "Bearer " + self.token()})
                 seen[answer.status] = seen.get(answer.status, 0) + 1
 
-        def all_attack():
-            in_threads([attack] * self.attackers)
-            is_over.set()
-        flood = threading.Thread(target=all_attack)
-        flood.start()
-        took = somebody.go_on(is_over.is_set)
-        flood.join()
+        during = somebody.during(
+            lambda: in_threads([attack] * self.attackers), "a send meanwhile")
         lasted = time.monotonic() - began
-        during = told("a send meanwhile", took)
         fetches = self.issuer.asked(KEYS)
         print(f"      answers {seen} in {lasted:.1f} s; {fetches} fetches",
               flush=True)
@@ -217,27 +272,39 @@ class Crowd(test_keys_backend.KeysTest):
     sockets, revoked, seconds = 10000, 1000, 10
     issuer = "https://id.example"
 
+    def pass_of(self, number):
+        return self.stack.token(f"crowd-{number}", iss=self.issuer,
+                                sid=f"s{number}")
+
     def dial(self, number):
-        token = self.stack.token(f"crowd-{number}", iss=self.issuer,
-                                 sid=f"s{number}")
-        return WebSocket(self.stack.port, "/connect",
-                         [("Authorization", "Bearer " + token)],
-                         unix_path=self.stack.socket_path("websocket-0.sock"))
+        return WebSocket(
+            self.stack.port, "/connect",
+            [("Authorization", "Bearer " + self.pass_of(number))],
+            unix_path=self.stack.socket_path("websocket-0.sock"))
 
-    def poke_s(self, back_end, number, socket):
-        began = time.perf_counter()
-        self.assert_status(back_end.call("POST", "/api/notify", {
-            "user": f"crowd-{number}", "type": "x", "payload": {}}), 202)
-        socket.expect("x")
-        return time.perf_counter() - began
+    def revoke_all(self, back_end):
+        """When each was confirmed."""
+        began, told_at = time.monotonic(), []
+        for number in range(self.revoked):
+            due = began + number * self.seconds / self.revoked
+            time.sleep(max(0, due - time.monotonic()))
+            self.assert_status(back_end.call(
+                "POST", "/api/admin/revoke",
+                {"issuer": self.issuer, "session": f"s{number}"}), 204)
+            told_at.append(time.monotonic())
+        return told_at
 
-    def watched(self, back_end, all_sockets, is_over):
-        took, number = [], self.revoked
-        while not is_over():
-            took.append(self.poke_s(back_end, number, all_sockets[number]))
-            number = self.revoked + (number + 7) % 1000
-            time.sleep(0.02)
-        return took
+    def ends(self, crowd):
+        """When each of those who are to be put out was."""
+        ended_at = []
+        for socket in crowd[:self.revoked]:
+            try:
+                code = socket.wait_closed(30)
+            except Closed as error:
+                code = error.code
+            self.assertEqual(code, 4403)
+            ended_at.append(time.monotonic())
+        return ended_at
 
     def test_a_thousand_are_put_out_and_the_others_do_not_notice(self):
         back_end = self.back_end(self.add("notify", "revoke"))
@@ -247,44 +314,22 @@ class Crowd(test_keys_backend.KeysTest):
         for socket in crowd:
             self.addCleanup(socket.abort)
             socket.expect("connected")
-        until = time.monotonic() + 3
-        before = told("a poke before", self.watched(
-            back_end, crowd, lambda: time.monotonic() > until))
-        late, closed = [], threading.Event()
-
-        def revoke():
-            began = time.monotonic()
-            for number in range(self.revoked):
-                due = began + number * self.seconds / self.revoked
-                time.sleep(max(0, due - time.monotonic()))
-                self.assert_status(back_end.call(
-                    "POST", "/api/admin/revoke",
-                    {"issuer": self.issuer, "session": f"s{number}"}), 204)
-                told_at[number] = time.monotonic()
-
-        def await_ends():
-            for number in range(self.revoked):
-                try:
-                    code = crowd[number].wait_closed(30)
-                except Closed as error:
-                    code = error.code
-                self.assertEqual(code, 4403)
-                if number in told_at:
-                    late.append(time.monotonic() - told_at[number])
-            closed.set()
-        told_at = {}
-        threads = [threading.Thread(target=work)
-                   for work in (revoke, await_ends)]
-        for thread in threads:
-            thread.start()
-        took = self.watched(back_end, crowd, closed.is_set)
-        for thread in threads:
-            thread.join()
-        during = told("a poke meanwhile", took)
-        worst = max(late, default=0)
+        others = range(self.sockets, self.sockets + 50)
+        somebody = Bystander(self, back_end.token, pokes={
+            "path": self.stack.socket_path("websocket-0.sock"),
+            "users": [[f"urn:sm:user:crowd-{number}", self.pass_of(number)]
+                      for number in others]})
+        before = somebody.during(at_rest, "a poke before")
+        result = []
+        during = somebody.during(
+            lambda: result.extend(in_threads(
+                [lambda: self.revoke_all(back_end),
+                 lambda: self.ends(crowd)])), "a poke meanwhile")
+        told_at, ended_at = result
+        worst = max(end - told for told, end in zip(told_at, ended_at))
         print(f"      {self.revoked} of {self.sockets} put out, the last "
               f"{worst:.2f} s after it was confirmed", flush=True)
-        self.assertEqual(len(told_at), self.revoked)
+        self.assertEqual(somebody.statuses, {202})
         self.assertLess(worst, 4)
         self.assertLess(during, max(0.01, before * 3))
 

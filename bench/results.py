@@ -3,7 +3,8 @@
 
 usage: bench/results.py [--data build/bench]
 
-Sections of that file which are no benchmark's of these stay, at its end.
+What was not measured again stays as it was; so do sections of that file which
+are no benchmark's of these, at its end.
 """
 import argparse
 import os
@@ -69,13 +70,12 @@ def section(path, heading, plots):
                        ([images] if images else []))
 
 
-def others():
-    """What somebody else has written there."""
+def present():
+    """What the file has: {heading: section}"""
     with open(RESULTS, encoding="utf-8") as file:
         found = re.split(r"^(?=## )", file.read(), flags=re.M)[1:]
-    ours = {heading for heading, _ in SECTIONS.values()}
-    return [text.strip() for text in found
-            if text.splitlines()[0].removeprefix("## ") not in ours]
+    return {text.splitlines()[0].removeprefix("## "): text.strip()
+            for text in found}
 
 
 def main():
@@ -84,11 +84,15 @@ def main():
     options = parser.parse_args()
     parts = HEAD.split("\n\n")
     parts = [parts[0], wrapped(parts[1])]
+    kept = present()
     for name, (heading, plots) in SECTIONS.items():
+        before = kept.pop(heading, None)
         path = os.path.join(options.data, name + ".md")
         if os.path.exists(path):
             parts.append(section(path, heading, plots))
-    parts += others()
+        elif before is not None:
+            parts.append(before)
+    parts += kept.values()
     with open(RESULTS, "w", encoding="utf-8") as file:
         file.write("\n\n".join(parts) + "\n")
 

@@ -288,9 +288,10 @@ class Leaver(Revoked):
     """Whose access token is tried again when its session has ended, and whose
     connection must end."""
 
-    def __init__(self, context, slowness, poke_bound_s):
-        super().__init__(context, slowness, poke_bound_s, "s-leaver")
-        self.account = Accounts(context, "leaver")
+    def __init__(self, context, slowness, poke_bound_s, name="s-leaver",
+                 account=None):
+        super().__init__(context, slowness, poke_bound_s, name)
+        self.account = account or Accounts(context, "leaver")
 
     def begin(self):
         session = self.account.log_in()

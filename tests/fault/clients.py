@@ -44,6 +44,7 @@ class Context:
         self.is_over = threading.Event()
         self._lock = threading.Lock()
         self._clocks = {}  # {program: (when it was set, is it wrong?)}
+        self.outside = None  # see outside.py
         self.odd = []  # answers that the contract does not know
         self.statuses = {}
 

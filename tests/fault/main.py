@@ -28,6 +28,7 @@ sys.path[:0] = [HERE, os.path.join(ROOT, "tools")]
 import accounts  # noqa: E402
 import burdens  # noqa: E402
 import clients  # noqa: E402
+import closures  # noqa: E402
 import remains  # noqa: E402
 import revoked  # noqa: E402
 from clocks import Clocks  # noqa: E402
@@ -37,6 +38,7 @@ from devkit.stack import WEB_SERVERS, Stack, no_limits  # noqa: E402
 from faults import KINDS, SANITIZER_STATUS, Faults, plan  # noqa: E402
 from history import Violation, check  # noqa: E402
 from history import History  # noqa: E402
+from outside import Outside  # noqa: E402
 
 SLOWNESS = int(os.environ.get("WAYPOST_TEST_SLOWNESS", "1"))
 # How long settling may take; all of it is waiting for an event, so a sound
@@ -101,6 +103,7 @@ class Episode:
         self.others = []  # who got a message beside all the rest
         self.cannot = []  # kinds of faults that cannot be done here
         self.clocks = None
+        self.outside = None
         self.stack = None
         self.faults = None
         self.context = None
@@ -118,11 +121,13 @@ class Episode:
                 self.cannot += ["clock-step", "clock-death"]
                 say("SKIPPED: clock-step, clock-death, there is no " +
                     self.clocks.library)
+            self.outside = Outside(folder)
             self.stack = Stack(
                 os.path.join(folder, "s"), self.options.web,
                 build=self.options.build, workers=WORKERS,
                 websockets=WEBSOCKETS, pools=POOLS,
                 config={"mailbox": {"partitions": PARTITIONS},
+                        "auth": self.outside.settings(),
                         # Cheap: this is not about what a hash costs.
                         "accounts": {"enabled": True, "registration": "open",
                                      "argon2_memory_kib": 7168,
@@ -131,6 +136,7 @@ class Episode:
                         "limits": no_limits()},
                 program_env=self.program_env, slowness=SLOWNESS)
             self.stack.start(READY_S)
+            self.outside.enter(self.stack)
             if self.clocks.are_there:
                 self.see_clock_step()
             self.play()
@@ -145,6 +151,8 @@ class Episode:
                 self.faults.release()
             if self.stack:
                 self.keep_or_remove()
+            if self.outside:
+                self.outside.end()
             disk.unmount()
             shutil.rmtree(folder, ignore_errors=True)
         return self.found
@@ -176,15 +184,18 @@ class Episode:
     def play(self):
         self.context = clients.Context(self.stack, History(), self.seed,
                                        send_pause_s=0.15)
+        self.context.outside = self.outside
         self.faults = Faults(self.context, say, self.clocks)
         self.faults.start()
         self.senders, self.receivers = clients.cast(self.context)
         self.prober = clients.Prober(self.context)
         self.flooder = burdens.Flooder(self.context)
         self.leaving = [kind(self.context, SLOWNESS, POKE_BOUND_S)
-                        for kind in (revoked.Revoked, accounts.Leaver)]
+                        for kind in (revoked.Revoked, accounts.Leaver,
+                                     closures.ClosedOut, closures.LoggedOut)]
         self.accounts = [accounts.Accounts(self.context, number)
                          for number in range(ACCOUNTS)]
+        self.accounts.append(closures.Closer(self.context, 0))
         self.damage = burdens.Damage(self.stack, PARTITIONS)
         self.damage.do()
         for client in self.everybody():

@@ -118,6 +118,60 @@ MUTATIONS = (
           "local late_s = tonumber(now_s)\n")],
         {"revoked"}, "clock-step:redis"),
     Mutation(
+        "forget-others", "another password ends the rows of sessions only",
+        [("handlers/handle_auth_password.c",
+          "\treturn result == WP_OK ? wp_account_call_end(call, done)\n",
+          "\treturn result == WP_OK ? done(call)\n")],
+        {"let_in"}, "cold-locked"),
+    Mutation(
+        "end-oneself", "who changes his password loses his own row as well",
+        [("handlers/handle_auth_password.c",
+          "\t\tchange.keep_sid = call->caller.own.sid;\n",
+          "\t\tchange.keep_sid = NULL;\n")],
+        {"logged_out"}, "cold-locked"),
+    Mutation(
+        "keep-password", "a new password is accepted, and not kept",
+        [("lib/accounts/sqlite_rows.c",
+          '"UPDATE account SET m = ?4, t = ?5, salt = ?6, tag = ?7, "\n'
+          '\t\t"recovery',
+          '"UPDATE account SET m = max(m, 0 * ?4), t = max(t, 0 * ?5), "\n'
+          '\t\t"salt = coalesce(salt, ?6), tag = coalesce(tag, ?7), "\n'
+          '\t\t"recovery')],
+        {"let_in", "shut_out"}, "cold-locked"),
+    Mutation(
+        "let-disabled-in", "who is disabled logs in",
+        [("handlers/attempt.c",
+          "\t\tabout->is_right && about->account.state == "
+          "WP_ACCOUNT_ACTIVE;\n", "\t\tabout->is_right;\n"),
+         ("lib/accounts/sqlite_rows.c",
+          '"WHERE name = ?2 AND state = 0 AND changed_s = ?7 "',
+          '"WHERE name = ?2 AND changed_s = ?7 "')],
+        {"let_in"}, "cold-locked"),
+    Mutation(
+        "give-name-again", "the name of a deleted account is to be had",
+        [("lib/accounts/sqlite_rows.c",
+          '"VALUES (?1, ?2, ?3, 0, ?4, ?5, ?6, ?7, ?8, ?9, ?9) "\n'
+          '\t\t"ON CONFLICT DO NOTHING"',
+          '"VALUES (?1, ?2, ?3, 0, ?4, ?5, ?6, ?7, ?8, ?9, ?9) "\n'
+          '\t\t"ON CONFLICT (name) DO UPDATE SET state = 0, m = ?4, "\n'
+          '\t\t"t = ?5, salt = ?6, tag = ?7 WHERE state = 2"')],
+        {"let_in"}, "cold-locked"),
+    Mutation(
+        "revoke-tokens-only", "a back end revokes a user, and sessions go on",
+        [("handlers/handle_admin_revoke.c",
+          "\tif (is_own_user(call, revoking)) {\n",
+          "\tif (is_own_user(call, revoking) && revoking->set.n > 0) {\n")],
+        {"let_in"}, "cold-locked"),
+    Mutation(
+        "deaf-to-providers", "a provider's logout is answered, and not done",
+        [("handlers/handle_auth_backchannel_logout.c",
+          "\tif (rc == WP_OK)\n"
+          "\t\treturn wp_call_revoke(call, &logout->order);\n",
+          "\tif (rc == WP_OK) {\n"
+          "\t\twp_resp_empty(&call->resp, 200);\n"
+          "\t\treturn true;\n\t}\n")],
+        {"revoked", "stuck"}, "cold-locked"),
+    Mutation(
         "log-out-the-deaf", "who did not hear may come back for a minute only",
         [(SCRIPTS + "session_refresh.lua", "  if not is_used then\n",
           "  if not is_used and age_ms <= grace_ms then\n")],

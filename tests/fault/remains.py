@@ -17,7 +17,8 @@ EMPTY = {
 GONE = ("hot:", "hot!:", "online:", "due:", "at:", "rebuild", "reindex",
         "intent", "index:")
 STAY = ("owner", "fence", "gate", "cold", "idem:", "seen:", "live", "rate:",
-        "session:", "sessions:", "login:")
+        "session:", "sessions:", "login:", "reset:")
+OWN = "waypost"  # accounts.issuer
 
 
 def in_redis(redis, daemons):
@@ -61,8 +62,9 @@ def in_keys(folder):
     for name in names:
         if name.startswith("issuer-"):
             with open(os.path.join(folder, name), encoding="utf-8") as file:
-                published = [key["kid"] for key in json.load(file)["keys"]]
-            if published != own:
+                issuer = json.load(file)
+            published = [key["kid"] for key in issuer["keys"]]
+            if issuer["issuer"] == OWN and published != own:
                 found.append(f"{published} published, {own} there")
     if not any(name.startswith("issuer-") for name in names):
         found.append("no keys are published")

@@ -189,11 +189,9 @@ static void make_room(struct wp_revoked *revoked, int64_t now_s)
 	for (size_t i = 0; i < n; i++) {
 		const struct entry *entry = &revoked->entries[i];
 
-		if (entry->forget_s <= now_s)
-			continue;
-		if (must_go > 0) {
+		if (entry->forget_s <= now_s || must_go > 0) {
 			let_go(revoked, entry);
-			must_go--;
+			must_go -= entry->forget_s > now_s;
 			continue;
 		}
 		revoked->entries[revoked->n] = *entry;

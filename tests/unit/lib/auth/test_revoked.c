@@ -293,6 +293,22 @@ static void who_is_to_be_forgotten_makes_room_first(void **state)
 	assert_false(is_out_at(*state, &old, NOW + 2));
 }
 
+static void a_clock_that_was_ahead_lets_nobody_in(void **state)
+{
+	struct wp_identity who = identity("bob", 0, 0);
+	const struct wp_revoked_key key = session_key(1);
+	const struct wp_revocation one = { .key = session_key(7777777),
+					   .at_s = NOW,
+					   .forget_s = LATER + 1000 };
+
+	memcpy(who.session, key.bytes + 1, sizeof(key.bytes) - 1);
+	fill(*state, 1, WP_REVOKED_MAX, LATER);
+	wp_revoked_add(*state, &one, LATER + 1);
+	assert_int_equal(wp_revoked_count(*state), 1);
+	assert_false(is_out_at(*state, &who, LATER + 1));
+	assert_true(is_out(*state, &who));
+}
+
 /* Nobody whose entry had to go gets in with the token that it was about. */
 static void where_there_is_no_room_old_tokens_are_refused(void **state)
 {
@@ -338,6 +354,7 @@ int main(void)
 		TABLE_TEST(twice_is_one_entry_that_holds_for_both),
 		TABLE_TEST(each_of_a_full_table_is_found),
 		TABLE_TEST(who_is_to_be_forgotten_makes_room_first),
+		TABLE_TEST(a_clock_that_was_ahead_lets_nobody_in),
 		TABLE_TEST(where_there_is_no_room_old_tokens_are_refused),
 	};
 

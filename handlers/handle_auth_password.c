@@ -151,9 +151,33 @@ static bool delete_account(struct wp_call *call)
 	return wp_account_call_known(call, remove_it);
 }
 
+static enum wp_err find(struct wp_call *call, struct wp_accounts *accounts,
+			struct wp_error *err)
+{
+	struct wp_account_call *about = call->state;
+
+	return wp_accounts_find(accounts, &about->name, &about->account, err);
+}
+
+/*
+ * Whoever was cut off behind the file has no password any more that could be
+ * right, and no other way to end what is left.
+ */
+static bool on_found(struct wp_call *call, enum wp_err result)
+{
+	const struct wp_account_call *about = call->state;
+
+	if (result != WP_OK && result != WP_ERR_NOTFOUND)
+		return wp_account_call_failed(call, result);
+	if (result == WP_OK && about->account.state == WP_ACCOUNT_DELETED &&
+	    call->caller.own.is_set)
+		return delete_account(call);
+	return wp_attempt_password(call, delete_account);
+}
+
 bool wp_handle_auth_account_delete(struct wp_call *call)
 {
 	if (wp_account_call_begin(call, WP_C_PASSWORD, 0) == NULL)
 		return true;
-	return wp_attempt_password(call, delete_account);
+	return wp_account_call_desk(call, find, on_found);
 }

@@ -175,6 +175,16 @@ void wp_session_set_add(struct wp_session_set *set,
 		memcpy(set->sids[set->n++], sid, WP_SID_LEN);
 }
 
+void wp_session_set_spare(struct wp_session_set *set,
+			  const uint8_t sid[WP_SID_LEN])
+{
+	for (size_t i = 0; i < set->n; i++)
+		if (memcmp(set->sids[i], sid, WP_SID_LEN) == 0) {
+			memmove(set->sids[i], set->sids[--set->n], WP_SID_LEN);
+			return;
+		}
+}
+
 struct asking {
 	const struct wp_box *user;
 	struct wp_session_set *set;

@@ -78,6 +78,10 @@ struct wp_session_set {
 void wp_session_set_add(struct wp_session_set *set,
 			const uint8_t sid[WP_SID_LEN]);
 
+/* Take one out again, if it is there. */
+void wp_session_set_spare(struct wp_session_set *set,
+			  const uint8_t sid[WP_SID_LEN]);
+
 /*
  * Add those that Redis knows of a user. Before the rows go: a login that comes
  * after that is not among them, and what an end that was cut off has left is.

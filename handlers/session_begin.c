@@ -153,6 +153,24 @@ static bool settle(struct wp_call *call, bool is_up)
 
 /* ---- the row ---- */
 
+/*
+ * Of those that Redis knows, what has no row was ended by somebody who was cut
+ * off behind it, and ends now. The others go on, and all do when that cannot be
+ * told.
+ */
+static void spare_rows(struct wp_account_call *about,
+		       struct wp_accounts *accounts)
+{
+	struct wp_session_list list;
+
+	if (about->known.n == 0)
+		return;
+	if (wp_accounts_sessions(accounts, &about->name, &list, NULL) != WP_OK)
+		about->known.n = 0;
+	for (size_t i = 0; i < list.n; i++)
+		wp_session_set_spare(&about->known, list.sessions[i].sid);
+}
+
 /* On a thread of the desk. */
 static enum wp_err add_row(struct wp_call *call, struct wp_accounts *accounts,
 			   struct wp_error *err)
@@ -165,8 +183,10 @@ static enum wp_err add_row(struct wp_call *call, struct wp_accounts *accounts,
 	};
 	enum wp_err rc = wp_accounts_session_add(accounts, &add, err);
 
-	if (rc == WP_OK)
+	if (rc == WP_OK) {
 		about->ended = add.ended;
+		spare_rows(about, accounts);
+	}
 	return rc;
 }
 
@@ -182,16 +202,38 @@ static bool on_row(struct wp_call *call, enum wp_err result)
 	return wp_call_redis(call, WP_LINE_SHORT, settle);
 }
 
+/* Is it still there? On a thread of the desk. */
+static enum wp_err find_row(struct wp_call *call, struct wp_accounts *accounts,
+			    struct wp_error *err)
+{
+	struct wp_account_call *about = call->state;
+	struct wp_account_session row;
+
+	return wp_accounts_session_find(accounts, about->row.sid, &row, NULL,
+					err);
+}
+
+static bool on_found(struct wp_call *call, enum wp_err result)
+{
+	if (result == WP_OK)
+		return wp_call_redis(call, WP_LINE_SHORT, settle);
+	/* Somebody has ended it, before anybody had it. */
+	return result == WP_ERR_NOTFOUND ? fail(call)
+					 : wp_account_call_failed(call, result);
+}
+
 /* ---- the claim ---- */
 
+/* A claim is about a row that is looked at behind it, whenever that was made:
+ * see session_settle.lua. */
 static void on_claimed(void *ctx, const struct wp_reply *reply)
 {
 	struct wp_call *call = ctx;
 	struct wp_account_call *about = call->state;
 	const struct wp_call_work work = {
 		.who = &about->user,
-		.run = add_row,
-		.step = on_row,
+		.run = about->has_row ? find_row : add_row,
+		.step = about->has_row ? on_found : on_row,
 	};
 	struct wp_session_refreshed refreshed;
 	bool is_over;
@@ -201,9 +243,7 @@ static void on_claimed(void *ctx, const struct wp_reply *reply)
 		is_over = fail_redis(call, reply);
 	} else {
 		memcpy(about->claim, refreshed.claim, sizeof(about->claim));
-		is_over = about->has_row
-				  ? wp_call_redis(call, WP_LINE_SHORT, settle)
-				  : wp_call_desk(call, &work);
+		is_over = wp_call_desk(call, &work);
 	}
 	if (is_over)
 		wp_call_end(call);

@@ -14,7 +14,7 @@ import subprocess
 import threading
 import time
 
-from harness import (E2eTest, User, in_threads, new_stack, scratch,
+from harness import (E2eTest, PATIENCE_S, User, in_threads, new_stack, scratch,
                      wait_for)
 from test_sessions import key_folder
 
@@ -687,8 +687,8 @@ class Changing(Routes):
     def test_what_an_end_has_left_ends_with_the_next_one(self):
         name, left = self.newcomer()
         code = left["recoveryCode"]
-        self.cut_off(left)
         session = self.login(name).json()
+        self.cut_off(left)
         self.assert_status(self.change(session), 204)
         self.assert_error(self.refresh(left), 401, "session_ended")
         self.assert_status(self.refresh(session), 200)
@@ -705,6 +705,61 @@ class Changing(Routes):
                                      {"password": PASSWORD},
                                      session["accessToken"]), 204)
         self.assert_error(self.refresh(session), 401, "session_ended")
+
+    def test_what_an_end_has_left_ends_with_the_next_login(self):
+        """So whom a new password lets in knows that the others are out."""
+        name, left = self.newcomer()
+        other = self.login(name).json()
+        self.cut_off(left)
+        self.assert_status(self.refresh(left), 200)
+        self.assert_status(self.login(name), 200)
+        self.assert_error(self.refresh(left), 401, "session_ended")
+        wait_for(lambda: self.pull(left).status == 401, "it is revoked")
+        self.assert_status(self.refresh(other), 200)
+        self.assert_lives(other)
+
+    def test_a_deletion_that_was_cut_off_is_repeated(self):
+        name, session = self.newcomer()
+        other = self.login(name).json()
+        with sqlite3.connect(self.file, timeout=30) as file:
+            file.execute("UPDATE account SET state = 2, m = 0, t = 0, "
+                         "salt = x'', tag = x'' WHERE name = ?", (name,))
+            file.execute("DELETE FROM session WHERE name = ?", (name,))
+        file.close()
+        self.assert_status(self.refresh(other), 200)
+        self.assert_status(self.post("/api/auth/account/delete",
+                                     {"password": PASSWORD},
+                                     session["accessToken"]), 204)
+        for each in (session, other):
+            self.assert_error(self.refresh(each), 401, "session_ended")
+            wait_for(lambda gone=each: self.pull(gone).status == 401,
+                     "it is revoked")
+
+    def test_a_session_that_ends_while_it_begins_does_not_begin(self):
+        """Somebody ends all of a user, whose login has its row by then and is
+        about to tell Redis."""
+        name, _ = self.newcomer()
+        file = sqlite3.connect(self.file, isolation_level=None, timeout=30)
+        self.addCleanup(file.close)
+        with self.stack.redis() as redis:
+            known = set(redis("KEYS", "wp:*:session:*"))
+            file.execute("BEGIN IMMEDIATE")
+            answers = []
+            thread = threading.Thread(
+                target=lambda: answers.append(self.login(name)))
+            thread.start()
+            wait_for(lambda: set(redis("KEYS", "wp:*:session:*")) - known,
+                     "it has a claim")
+            # The row will go at once, and the claim goes now.
+            file.execute("CREATE TRIGGER ends AFTER INSERT ON session BEGIN "
+                         "DELETE FROM session WHERE sid = new.sid; END")
+            self.addCleanup(file.execute, "DROP TRIGGER IF EXISTS ends")
+            redis("DEL", *(set(redis("KEYS", "wp:*:session:*")) - known))
+            file.execute("COMMIT")
+            thread.join(PATIENCE_S)
+            file.execute("DROP TRIGGER ends")
+        self.assert_error(answers[0], 503, "unavailable")
+        self.assert_status(self.login(name), 200)
 
     def test_of_two_changes_at_once_one_holds(self):
         name, session = self.newcomer()

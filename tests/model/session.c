@@ -85,6 +85,8 @@ static const struct wp_sm_case cases[] = {
 	R("45", "what was restored is rotated at once", RESTORED_OLD, LOSS),
 	R("46", "a login settles without a claim", LOGIN_BLIND, LOGOUT,
 	  .begins_with_login = true),
+	R("49", "a login believes its row for good", LOGIN_TRUSTS_ROW, LOGOUT,
+	  .begins_with_login = true),
 	R("47", "ends in Redis first", END_REDIS_FIRST, LOGOUT),
 	R("48", "ends in the store only", END_STORE_ONLY, LOGOUT),
 };
@@ -195,6 +197,18 @@ static void step_refresh(struct walk *w, const struct wp_sm_state *s, int i)
 	add(w, &next, who, steps[verdict], is_bad);
 }
 
+/* A login has lost its claim: a new one, and is its row still there? */
+static void look_again(const struct wp_sm_case *model, struct wp_sm_state *s,
+		       struct wp_sm_request *r)
+{
+	if (wp_sm_refresh(model, s, 0, r) != WP_SM_ASK)
+		forget(r);
+	else if (model->mistake == WP_SM_LOGIN_TRUSTS_ROW)
+		r->at = WP_SM_FOUND;
+	else
+		r->at = WP_SM_ASKS;
+}
+
 static void step_settle(struct walk *w, const struct wp_sm_state *s, int i)
 {
 	struct wp_sm_state next = *s;
@@ -209,7 +223,7 @@ static void step_settle(struct walk *w, const struct wp_sm_state *s, int i)
 		r->access = r->token;
 		answer(r);
 	} else if (r->is_login) {
-		forget(r);
+		look_again(w->model, &next, r);
 	}
 	add(w, &next, who, is_done ? "settles" : "may not settle",
 	    is_done && s->has_ended);
@@ -221,6 +235,7 @@ static void step_request(struct walk *w, const struct wp_sm_state *s, int i)
 	struct wp_sm_state next = *s;
 	struct wp_sm_request *r = &next.requests[i];
 	int who = r->who;
+	bool is_told;
 
 	switch ((enum wp_sm_at)r->at) {
 	case WP_SM_FREE:
@@ -245,9 +260,10 @@ static void step_request(struct walk *w, const struct wp_sm_state *s, int i)
 			add(w, &next, who, "finds the row", false);
 			break;
 		}
+		is_told = who != WP_SM_NOBODY && !r->is_login;
 		forget(r);
 		add(w, &next, who, "finds no row",
-		    who != WP_SM_NOBODY && is_wrongly_ended(model, s));
+		    is_told && is_wrongly_ended(model, s));
 		break;
 	case WP_SM_FOUND:
 		step_settle(w, s, i);

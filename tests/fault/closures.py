@@ -55,16 +55,19 @@ class Outcome:
     wrong:    passwords that do not
     shuts:    who logged in meanwhile, with the password of before, is out
     is_gone:  nobody ever gets this name again
+    is_told:  it was confirmed; else only seen to be done, and access tokens
+              may be good until they are over
     """
 
     def __init__(self, ended, goes_on=None, right=None, wrong=(), shuts=False,
-                 is_gone=False):
+                 is_gone=False, is_told=True):
         self.ended = list(ended)
         self.goes_on = goes_on
         self.right = right
         self.wrong = wrong
         self.shuts = shuts
         self.is_gone = is_gone
+        self.is_told = is_told
 
 
 class Closer(Accounts):
@@ -194,19 +197,22 @@ class Closer(Accounts):
             return self.was_ended(person, told)
         if told.status != 204:
             self.refresh(mine)  # it goes on, whether it was done or not
-            return self.settle_password(person, old, new, word_of(told))
+            return self.settle_password(person, person.sessions[1:], old, new,
+                                        word_of(told))
         person.password = new
         return Outcome(person.sessions[1:], mine, new, (old,), True)
 
-    def settle_password(self, person, old, new, word):
+    def settle_password(self, person, others, old, new, word):
         """It is said that the old one is wrong: the answer that was lost may
-        have been a good one."""
+        have been a good one. Whom the new one lets in knows that all is done.
+        """
         if not person.may_be_late:
             self.tell("shut_out", person.name, f"{word} for what is right")
             return None
-        if self.which(person.name, old, new) == new:
-            self.out.append((person.name, old))
-        return None
+        if self.which(person.name, old, new) != new:
+            return None
+        person.password = new
+        return Outcome(others, None, new, (old,), is_told=False)
 
     def which(self, name, old, new):
         """The one that lets in; None: nobody says. While they are tried the
@@ -256,7 +262,8 @@ class Closer(Accounts):
         if told.status != 200:
             # Codes of operators are kept for a time of Redis' clock.
             if not self.context.clock_was_set("redis", made):
-                self.settle_password(person, old, new, word_of(told))
+                return self.settle_password(person, person.sessions, old, new,
+                                            word_of(told))
             return None
         person.password = new
         return Outcome(person.sessions, Session(told.json(), self.now()), new,
@@ -294,20 +301,22 @@ class Closer(Accounts):
             if told is None:
                 return None
             if told.status != 204:
-                self.was_deleted(person, told)
-                return None
+                return self.was_deleted(person, told)
         elif not self.set_state(person, "deleted"):
             return None
         return Outcome(person.sessions, wrong=(person.password,), shuts=True,
                        is_gone=True)
 
     def was_deleted(self, person, told):
-        """What was lost may have been a good answer."""
+        """What was lost may have been a good answer; its own token is
+        revoked when all have ended."""
         if not person.may_be_late:
             self.tell("shut_out", person.name,
                       f"{word_of(told)} for what is right")
-        else:
-            self.out.append((person.name, person.password))
+            return None
+        return Outcome(
+            person.sessions if word_of(told) == "401 token_revoked" else [],
+            wrong=(person.password,), is_gone=True, is_told=False)
 
     def revoke_user(self, person):
         told = self.insist(person, "revoke", lambda: self.as_back_end(
@@ -429,7 +438,8 @@ class ClosedOut(Leaver):
         outcome = self.account.close(self.person)
         found, self.account.found = self.account.found, []
         self.found += [f"{kind}: {text}" for kind, text in found]
-        return outcome is not None and session in outcome.ended
+        return (outcome is not None and outcome.is_told and
+                session in outcome.ended)
 
 
 class LoggedOut(Revoked):

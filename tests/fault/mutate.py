@@ -167,7 +167,7 @@ MUTATIONS = (
         [("handlers/handle_auth_backchannel_logout.c",
           "\tif (rc == WP_OK)\n"
           "\t\treturn wp_call_revoke(call, &logout->order);\n",
-          "\tif (rc == WP_OK) {\n"
+          "\tif (rc == WP_OK) {\n\t\t(void)logout;\n"
           "\t\twp_resp_empty(&call->resp, 200);\n"
           "\t\treturn true;\n\t}\n")],
         {"revoked", "stuck"}, "cold-locked"),

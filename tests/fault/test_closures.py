@@ -120,9 +120,11 @@ class Passwords(unittest.TestCase):
     def test_after_a_lost_answer_the_new_one_may_be_good(self):
         world = World(good=[NEW], alive=["wpr_0"])
         world.says["password"] = [None, answer(503, "unavailable"), WRONG]
-        self.assertIsNone(world.change_password(bob()))
+        outcome = world.change_password(bob())
         self.assertEqual(world.found, [])
-        self.assertEqual(world.out, [("bob", PASSWORD)])
+        self.assertEqual([str(s) for s in outcome.ended], ["1", "2"])
+        self.assertEqual((outcome.right, outcome.wrong), (NEW, (PASSWORD,)))
+        self.assertFalse(outcome.is_told)
 
     def test_after_a_lost_answer_one_of_them_is_good(self):
         world = World(good=[], alive=["wpr_0"])

@@ -18,7 +18,7 @@ import time
 import unittest
 from concurrent.futures import ThreadPoolExecutor
 
-import test_accounts  # noqa: E402
+import accounts  # noqa: E402
 import test_keys_backend  # noqa: E402
 from devkit.jwk import Key  # noqa: E402
 from devkit.token import b64url  # noqa: E402
@@ -100,7 +100,7 @@ class Bystander:
         return told(what, heard["took"])
 
 
-class Logins(test_accounts.Routes):
+class Logins(accounts.Routes):
     """Everybody logs in at once, at the price that hashes have."""
 
     more = {"argon2_memory_kib": 19456, "argon2_passes": 2}
@@ -174,7 +174,7 @@ class Logins(test_accounts.Routes):
         self.assertLessEqual(set(statuses), {401, 429, 503})
 
 
-class Names(test_accounts.Routes):
+class Names(accounts.Routes):
     """Who has an account is not to be told by the time that a no takes."""
 
     more = {"argon2_memory_kib": 19456, "argon2_passes": 2}

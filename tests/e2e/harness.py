@@ -61,7 +61,7 @@ dPGZudNIcC3AOPPREnlArFy7seRZDIzBdBfyE98PXz79qVE9dVSaA51OCuCtu2Kv
 
 _stacks = []
 _folders = []
-_shared = None
+_kept = {}  # stacks by name that several classes use, one behind the other
 _numbers = itertools.count(1)
 _run = secrets.token_hex(3)
 
@@ -93,21 +93,29 @@ def new_stack(config=None, **how):
     return stack.start()
 
 
+def kept_stack(name, make):
+    """The stack of this name, which make() gives once; it ends with the run."""
+    if name not in _kept:
+        _kept[name] = make()
+    return _kept[name]
+
+
 def shared_stack():
     """The stack that most modules use together."""
-    global _shared
-    if _shared is None:
-        folder = scratch()
-        key = os.path.join(folder, "rsa.pem")
-        with open(key, "w", encoding="ascii") as file:
-            file.write(RSA_PUBLIC_KEY)
-        _shared = new_stack({
-            "auth": {"public_key_files": [key]},
-            "cors": {"allowed_origins": [ALLOWED_ORIGIN]},
-            "websocket": {"cookie_name": "waypost"},
-            "limits": {},  # the presets limit nobody who does one thing
-        })
-    return _shared
+    return kept_stack("shared", _make_shared)
+
+
+def _make_shared():
+    folder = scratch()
+    key = os.path.join(folder, "rsa.pem")
+    with open(key, "w", encoding="ascii") as file:
+        file.write(RSA_PUBLIC_KEY)
+    return new_stack({
+        "auth": {"public_key_files": [key]},
+        "cors": {"allowed_origins": [ALLOWED_ORIGIN]},
+        "websocket": {"cookie_name": "waypost"},
+        "limits": {},  # the presets limit nobody who does one thing
+    })
 
 
 def end_stack(stack):
@@ -182,7 +190,7 @@ class E2eTest(unittest.TestCase):
 
     @classmethod
     def tearDownClass(cls):
-        if cls.stack is not _shared:
+        if cls.stack not in _kept.values():
             complaints = end_stack(cls.stack)
             if complaints:
                 raise AssertionError("\n".join(complaints))

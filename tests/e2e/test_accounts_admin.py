@@ -6,7 +6,7 @@ import sqlite3
 import subprocess
 
 from harness import PATIENCE_S, in_threads, scratch, wait_for
-from test_accounts import CODE, PASSWORD, Routes
+from accounts import CODE, PASSWORD, Routes
 
 
 class BackEnd(Routes):

@@ -10,7 +10,7 @@ import time
 from devkit.jwk import Key
 from devkit.token import compact, mint
 from harness import E2eTest, Refused, User, new_stack, scratch, wait_for
-from test_accounts import Routes
+from accounts import Routes
 from test_issuers import ISSUER, OfAnIssuer, put_keys
 
 OWN = "waypost"

@@ -1,0 +1,126 @@
+"""What tests of accounts stand on: stacks, the command line, and calls."""
+import json
+import os
+import secrets
+import subprocess
+
+from harness import E2eTest, User, kept_stack, new_stack
+
+PASSWORD = "correct horse battery staple"
+CODE = r"[a-z2-7]{26}"
+
+
+def children_of(pid):
+    with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
+        return [int(word) for word in file.read().split()]
+
+
+class Accounts(E2eTest):
+    """A stack of its own, with a file of accounts."""
+
+    @classmethod
+    def make_stack(cls):
+        return new_stack({"accounts": cls.settings()})
+
+    @property
+    def file(self):
+        return self.stack.path("accounts.db")
+
+    @classmethod
+    def settings(cls):
+        """What else the section says."""
+        return {}
+
+    def tool(self, *words, said=None, env=None, noun="account"):
+        """Status, standard output and standard error of `waypost account`."""
+        done = subprocess.run(
+            [os.path.join(self.stack.build, "waypost"), "--config",
+             self.stack.path("waypost.yaml"), noun, *words],
+            env={**self.stack.base_env,
+                 "STORE_SECRET": self.stack.store_secret, **(env or {})},
+            input=said, capture_output=True, text=True, check=False)
+        return done.returncode, done.stdout, done.stderr
+
+    def create(self, name, password=PASSWORD):
+        """Make an account; what is told of it."""
+        status, said, wrong = self.tool("create", name, "--json",
+                                        "--password", "-", said=password)
+        self.assertEqual(status, 0, wrong)
+        return json.loads(said)
+
+    def assert_refused(self, sentence, *words, **how):
+        status, said, wrong = self.tool(*words, **how)
+        self.assertEqual((status, said), (1, ""), wrong)
+        self.assertIn(sentence, wrong)
+
+
+class Routes(Accounts):
+    """A stack on which accounts are on."""
+
+    registration = "open"
+    more = {}
+    auth = {}
+
+    @classmethod
+    def make_stack(cls):
+        """Who has no wishes shares one."""
+        if (cls.registration, cls.more, cls.auth) == ("open", {}, {}):
+            return kept_stack("accounts", cls.stack_of_accounts)
+        return cls.stack_of_accounts()
+
+    @classmethod
+    def stack_of_accounts(cls):
+        return new_stack({
+            "accounts": {"enabled": True, "registration": cls.registration,
+                         # Cheap: these tests are about what comes out.
+                         "argon2_memory_kib": 7168, "argon2_passes": 1,
+                         **cls.more},
+            "auth": cls.auth,
+        })
+
+    def name(self):
+        return "u" + secrets.token_hex(6)
+
+    def post(self, path, body, token=None, headers=()):
+        pairs = [("Content-Type", "application/json"), *headers]
+        if token:
+            pairs.append(("Authorization", "Bearer " + token))
+        return self.stack.http().request("POST", path, json.dumps(body), pairs)
+
+    def register(self, name=None, password=PASSWORD, **more):
+        return self.post("/api/auth/register", {
+            "username": name or self.name(), "password": password, **more})
+
+    def login(self, name, password=PASSWORD, **more):
+        return self.post("/api/auth/login", {
+            "username": name, "password": password, **more})
+
+    def press(self, name):
+        """After five guesses: as if they had been fifteen, so that the next
+        one may not be made for minutes, however slow this is."""
+        with self.stack.redis() as ask:
+            [key] = ask("KEYS", f"wp:{{*}}:login:urn:sm:user:{name}")
+            n, *rest = ask("GET", key).split(b" ")
+            self.assertEqual(n, b"5")
+            ask("SET", key, b" ".join((b"15", *rest)), "KEEPTTL")
+
+    def newcomer(self, **more):
+        """A name, and the session that it got."""
+        name = self.name()
+        answer = self.register(name, **more)
+        self.assert_status(answer, 201)
+        return name, answer.json()
+
+    def assert_lives(self, session):
+        self.assert_status(self.pull(session), 200)
+
+    def pull(self, session):
+        return self.stack.http().request("GET", "/api/messages", None, [
+            ("Authorization", "Bearer " + session["accessToken"])])
+
+    def refresh(self, session):
+        return self.post("/api/auth/refresh",
+                         {"refreshToken": session["refreshToken"]})
+
+    def user_of(self, name, session):
+        return User(self.stack, name, token=session["accessToken"])

@@ -35,7 +35,7 @@ from devkit.stack import find_program, scrubbed_environment  # noqa: E402
 
 UNIT_TIMEOUT_S = 120
 INTEGRATION_TIMEOUT_S = 180
-SOURCE_TIMEOUT_S = 180
+SOURCE_TIMEOUT_S = 300  # a quarter of a minute of CPU
 E2E_TIMEOUT_S = 900
 MODEL_TIMEOUT_S = 600
 FAULT_TIMEOUT_S = 600

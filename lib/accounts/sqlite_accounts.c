@@ -170,11 +170,8 @@ enum wp_err wp_accounts_set_password(struct wp_accounts *accounts,
 				     struct wp_account_change *change,
 				     struct wp_error *err)
 {
-	enum wp_err rc = wp_rows_be_open(accounts, err);
+	enum wp_err rc = wp_rows_begin(accounts, &change->ended, err);
 
-	change->ended.n = 0;
-	if (rc == WP_OK)
-		rc = wp_sqlite_begin(&accounts->db, true, err);
 	if (rc != WP_OK)
 		return rc;
 	rc = write_password(accounts, change, err);
@@ -221,12 +218,9 @@ enum wp_err wp_accounts_set_state(struct wp_accounts *accounts,
 				  struct wp_ended *ended_out,
 				  struct wp_error *err)
 {
-	enum wp_err rc = wp_rows_be_open(accounts, err);
+	enum wp_err rc = wp_rows_begin(accounts, ended_out, err);
 	sqlite3_stmt *statement;
 
-	ended_out->n = 0;
-	if (rc == WP_OK)
-		rc = wp_sqlite_begin(&accounts->db, true, err);
 	if (rc != WP_OK)
 		return rc;
 	statement = wp_sqlite_get(&accounts->db, WP_ROWS_SET_STATE);

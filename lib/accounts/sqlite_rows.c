@@ -265,6 +265,15 @@ enum wp_err wp_rows_end_others(struct wp_accounts *accounts,
 }
 
 /* Of a transaction whose end this was: what it did not do was not done. */
+enum wp_err wp_rows_begin(struct wp_accounts *accounts, struct wp_ended *ended,
+			  struct wp_error *err)
+{
+	enum wp_err rc = wp_rows_be_open(accounts, err);
+
+	ended->n = 0;
+	return rc == WP_OK ? wp_sqlite_begin(&accounts->db, true, err) : rc;
+}
+
 enum wp_err wp_rows_finish(struct wp_accounts *accounts, enum wp_err rc,
 			   struct wp_ended *ended, struct wp_error *err)
 {

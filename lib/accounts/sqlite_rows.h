@@ -82,6 +82,9 @@ enum wp_err wp_rows_end_others(struct wp_accounts *accounts,
 			       const struct wp_username *name,
 			       const uint8_t *keep_sid, struct wp_ended *ended,
 			       struct wp_error *err) WP_MUST_USE;
+/* Begin one that writes, and may end sessions: none has ended yet. */
+enum wp_err wp_rows_begin(struct wp_accounts *accounts, struct wp_ended *ended,
+			  struct wp_error *err) WP_MUST_USE;
 /* End a transaction: what was not committed has ended nothing. */
 enum wp_err wp_rows_finish(struct wp_accounts *accounts, enum wp_err rc,
 			   struct wp_ended *ended,

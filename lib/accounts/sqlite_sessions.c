@@ -71,11 +71,8 @@ enum wp_err wp_accounts_session_add(struct wp_accounts *accounts,
 				    struct wp_session_add *add,
 				    struct wp_error *err)
 {
-	enum wp_err rc = wp_rows_be_open(accounts, err);
+	enum wp_err rc = wp_rows_begin(accounts, &add->ended, err);
 
-	add->ended.n = 0;
-	if (rc == WP_OK)
-		rc = wp_sqlite_begin(&accounts->db, true, err);
 	if (rc != WP_OK)
 		return rc;
 	rc = insert_session(accounts, add, err);
@@ -160,11 +157,8 @@ enum wp_err wp_accounts_session_remove_all(struct wp_accounts *accounts,
 					   struct wp_ended *ended_out,
 					   struct wp_error *err)
 {
-	enum wp_err rc = wp_rows_be_open(accounts, err);
+	enum wp_err rc = wp_rows_begin(accounts, ended_out, err);
 
-	ended_out->n = 0;
-	if (rc == WP_OK)
-		rc = wp_sqlite_begin(&accounts->db, true, err);
 	if (rc != WP_OK)
 		return rc;
 	rc = wp_rows_end_others(accounts, name, keep_sid, ended_out, err);

@@ -15,6 +15,8 @@ These say the same thing, in both directions:
   tests start them
 - the packages that tools/deps.sh installs to build and run, and README.md
 - the keys of a partition in the scripts, and the table of docs/architecture.md
+- the classes of lib/limit/rates.h and their presets, web-config/waypost.yaml,
+  docs/operations.md and what tools/devkit/stack.py switches off for tests
 - the backends of lib/store, those that store.backend may name, and their tests
 
 What documents name is there: keys of settings, metrics, codes of errors. And
@@ -48,6 +50,7 @@ KEY = re.compile(r'\{\s*"((?:[a-z]\w*\.)?[a-z]\w*)",\s*'
                  r"WP_CONF_AT\(([\w.]+)\)")
 SECTION = re.compile(r'\bWP_CONF_SECTION\("(\w*)"')
 ALIAS = re.compile(r'\.alias = "(\w+)"')
+CLASS = re.compile(r'^\tROW\(\w+, "(\w+)", "([\d.]+)/(\d+)",', re.M)
 GETENV = re.compile(r'\bgetenv\("(\w+)"\)')
 QUOTED = re.compile(r"`([^`\n]+)`")
 
@@ -453,6 +456,34 @@ class Tree:
         self.same(where, told, self.found(used, "scripts: keys"),
                   "key of a partition")
 
+    def check_limits(self):
+        classes = {name: (rate, burst) for name, rate, burst in self.found(
+            CLASS.findall(self.read("lib/limit/rates.h")),
+            "lib/limit/rates.h: classes")}
+
+        where = "tools/devkit/stack.py"
+        off = re.search(r"^LIMITS = \(([^)]*)\)", self.read(where), re.M)
+        self.same(where, re.findall(r'"(\w+)"', off.group(1) if off else ""),
+                  classes, "LIMITS: the class")
+
+        where = "web-config/waypost.yaml"
+        told = re.findall(r"\b([a-z]+)=([\d.]+/\d+)",
+                          re.sub(r"\n\s*#", "", self.read(where)))
+        self.same(where, [f"{name}={preset}" for name, preset in told],
+                  [f"{name}={rate}/{burst}"
+                   for name, (rate, burst) in classes.items()], "the preset")
+
+        where = "docs/operations.md"
+        text = part(self.read(where), "Limits")
+        for name in sorted(set(classes) - set(QUOTED.findall(text))):
+            self.fault(where, f"the class {name} is missing")
+        for cells in rows(text):
+            for name in QUOTED.findall(cells[0]):
+                numbers = [re.sub(r"[^\d.].*", "", cell)
+                           for cell in cells[2:4]]
+                if name in classes and tuple(numbers) != classes[name]:
+                    self.fault(where, f"the preset of {name} is wrong")
+
     def check_programs(self):
         names = re.search(r"^PROGRAMS := (.*)$", self.read("Makefile"), re.M)
         for name in self.found(names.group(1).split() if names else (),
@@ -479,6 +510,7 @@ def faults_in(root, instead=None):
     tree.check_packages()
     tree.check_backends()
     tree.check_keys()
+    tree.check_limits()
     return tree.faults
 
 

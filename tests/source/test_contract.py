@@ -263,6 +263,18 @@ class PlantedFaults(unittest.TestCase):
             ["docs/architecture.md: key of a partition waits is missing"],
             "docs/architecture.md", "| `wp:{p}:waits` |", "| it |")
 
+    def test_a_class_of_limits(self):
+        self.assert_said(
+            ["tools/devkit/stack.py: LIMITS: the class session is missing"],
+            "tools/devkit/stack.py", '"session", ', "")
+        self.assert_said(
+            ["web-config/waypost.yaml: the preset send=100/200 is missing",
+             "web-config/waypost.yaml: the preset send=10/200 is none of ours"],
+            "web-config/waypost.yaml", "send=100/200", "send=10/200")
+        self.assert_said(
+            ["docs/operations.md: the preset of presence is wrong"],
+            "docs/operations.md", "| 5 | 20 |", "| 5 | 21 |")
+
     def test_codes(self):
         self.assert_said(
             ["docs/openapi.yaml (table): code not_ready is missing",

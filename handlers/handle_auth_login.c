@@ -5,16 +5,22 @@
  * Source: docs/identity.md "Users of our own"
  */
 #include "handlers/attempt.h"
+#include "handlers/limit.h"
 #include "handlers/session.h"
 #include "handlers/session_begin.h"
 
 /*
- * What an end has left that was cut off ends with the next login: whoever is
- * let in by a new password knows that those of before are out.
+ * Whoever asks knows the password. Each session that begins ends, and is then
+ * an entry in the tables of all who judge (docs/decisions/0036). What an end
+ * has left that was cut off ends here: whoever is let in by a new password
+ * knows that those of before are out.
  */
 static bool begin(struct wp_call *call)
 {
-	return wp_account_call_known(call, wp_session_begin);
+	const struct wp_account_call *about = call->state;
+
+	return !wp_limit_user(call, WP_LIMIT_BEGIN, &about->box) ||
+	       wp_account_call_known(call, wp_session_begin);
 }
 
 bool wp_handle_auth_login(struct wp_call *call)

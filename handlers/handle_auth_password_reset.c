@@ -14,6 +14,7 @@
 
 #include "handlers/account_log.h"
 #include "handlers/attempt.h"
+#include "handlers/limit.h"
 #include "handlers/new_password.h"
 #include "handlers/session.h"
 #include "handlers/session_begin.h"
@@ -131,8 +132,12 @@ static bool on_looked(struct wp_call *call, enum wp_err result)
 
 	if (result != WP_OK)
 		return wp_account_call_failed(call, result);
-	return about->is_right ? change(call)
-			       : wp_account_call_ask(call, take, on_taken);
+	if (!about->is_right)
+		return wp_account_call_ask(call, take, on_taken);
+	/* Each use of the recovery code gives another one, and a session. An
+	 * operator's is used up by now, and he gives the next. */
+	return !wp_limit_user(call, WP_LIMIT_BEGIN, &about->box) ||
+	       change(call);
 }
 
 static bool look_at_code(struct wp_call *call)

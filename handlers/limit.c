@@ -9,7 +9,6 @@
 #include "lib/base/clock.h"
 #include "lib/limit/address.h"
 #include "lib/live/limiter.h"
-#include "lib/name/box.h"
 
 /* Answers that cost work and got the caller nothing. */
 static bool is_failed(unsigned int status)
@@ -133,14 +132,19 @@ void wp_limit_charge(struct wp_call *call, enum wp_limit_class class)
 	wp_limiter_owe(call->ctx->limiter, class, &who, 1, &verdict);
 }
 
+static struct wp_limit_who whose(const struct wp_box *box)
+{
+	return (struct wp_limit_who){ .name = box->text,
+				      .len = box->len,
+				      .partition = box->partition };
+}
+
 static struct wp_limit_who identify(const struct wp_call *call,
 				    struct wp_box *box)
 {
 	wp_box_of(box, &call->caller.user,
 		  (uint32_t)call->ctx->conf->mailbox.partitions);
-	return (struct wp_limit_who){ .name = box->text,
-				      .len = box->len,
-				      .partition = box->partition };
+	return whose(box);
 }
 
 static bool take(struct wp_call *call, enum wp_limit_class class,
@@ -161,6 +165,14 @@ bool wp_limit_caller(struct wp_call *call, enum wp_limit_class class)
 {
 	struct wp_box box;
 	const struct wp_limit_who who = identify(call, &box);
+
+	return take(call, class, &who);
+}
+
+bool wp_limit_user(struct wp_call *call, enum wp_limit_class class,
+		   const struct wp_box *user)
+{
+	const struct wp_limit_who who = whose(user);
 
 	return take(call, class, &who);
 }

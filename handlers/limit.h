@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "lib/limit/rates.h"
+#include "lib/name/box.h"
 
 #include "handlers/call.h"
 
@@ -39,6 +40,13 @@ bool wp_limit_address(struct wp_call *call, enum wp_limit_class class);
 /* It has come to what this class is about; of a call that was let in by it,
  * charge the address, whatever is left. */
 void wp_limit_charge(struct wp_call *call, enum wp_limit_class class);
+
+/*
+ * May whose mailbox this is, who has proved it otherwise than by a token, do
+ * one thing more of this class? As wp_limit_caller().
+ */
+bool wp_limit_user(struct wp_call *call, enum wp_limit_class class,
+		   const struct wp_box *user);
 
 /*
  * May this session do one thing more of this class? As wp_limit_caller().

@@ -478,7 +478,7 @@ class Tree:
         for name in sorted(set(classes) - set(QUOTED.findall(text))):
             self.fault(where, f"the class {name} is missing")
         for cells in rows(text):
-            for name in QUOTED.findall(cells[0]):
+            for name in QUOTED.findall(re.split("[:(]", cells[0])[0]):
                 numbers = [re.sub(r"[^\d.].*", "", cell)
                            for cell in cells[2:4]]
                 if name in classes and tuple(numbers) != classes[name]:

@@ -40,9 +40,12 @@ _Static_assert(sizeof(struct entry) == 32, "two to a line of the cache");
 struct wp_revoked {
 	size_t n;
 	size_t n_of[KINDS];
-	/* Of those that had to go: the last of them, and how long it counts. */
-	int64_t gone_at_s;
-	int64_t gone_forget_s;
+	/* Of those that had to go, by kind: the last of them, and how long it
+	 * counts. */
+	struct {
+		int64_t at_s;
+		int64_t forget_s;
+	} gone[KINDS];
 	struct entry entries[WP_REVOKED_MAX];
 	/* One more than the number of an entry; 0 ends a chain. */
 	uint32_t next[WP_REVOKED_MAX];
@@ -173,8 +176,11 @@ static int64_t later(int64_t a, int64_t b)
 
 static void let_go(struct wp_revoked *revoked, const struct entry *entry)
 {
-	revoked->gone_at_s = later(revoked->gone_at_s, entry->at_s);
-	revoked->gone_forget_s = later(revoked->gone_forget_s, entry->forget_s);
+	enum kind kind = kind_of(entry->key);
+
+	revoked->gone[kind].at_s = later(revoked->gone[kind].at_s, entry->at_s);
+	revoked->gone[kind].forget_s =
+		later(revoked->gone[kind].forget_s, entry->forget_s);
 }
 
 static void make_room(struct wp_revoked *revoked, int64_t now_s)
@@ -241,11 +247,21 @@ static bool holds(const struct entry *entry, const struct question *q)
 	       (q->kind == SESSION || q->issued_s <= entry->at_s);
 }
 
+/* Was it issued before something of this kind that had to go? */
+static bool is_before_gone(const struct wp_revoked *revoked,
+			   const struct question *q)
+{
+	return q->now_s < revoked->gone[q->kind].forget_s &&
+	       q->issued_s <= revoked->gone[q->kind].at_s;
+}
+
 static bool is_dead(const struct wp_revoked *revoked, const struct question *q)
 {
 	uint64_t head;
 	uint32_t i;
 
+	if (is_before_gone(revoked, q))
+		return true;
 	memcpy(&head, q->hash, sizeof(head));
 	for (i = revoked->buckets[head % BUCKETS]; i != 0;
 	     i = revoked->next[i - 1])
@@ -254,11 +270,10 @@ static bool is_dead(const struct wp_revoked *revoked, const struct question *q)
 	return false;
 }
 
-/* Was it issued before something that had to go? */
-static bool is_before_gone(const struct wp_revoked *revoked, int64_t issued_s,
-			   int64_t now_s)
+/* Is there anything of this kind, or has something had to go? */
+static bool has_kind(const struct wp_revoked *revoked, enum kind kind)
 {
-	return now_s < revoked->gone_forget_s && issued_s <= revoked->gone_at_s;
+	return revoked->n_of[kind] > 0 || revoked->gone[kind].forget_s > 0;
 }
 
 static bool is_zero(const uint8_t hash[WP_NAME_HASH_LEN])
@@ -276,29 +291,27 @@ bool wp_revoked_has(const struct wp_revoked *revoked,
 			      .now_s = now_s };
 	struct wp_revoked_key key;
 
-	if (is_before_gone(revoked, who->issued_s, now_s))
-		return true;
 	/* Hashes cost more than all the rest. */
-	if (revoked->n_of[USER] > 0) {
+	if (has_kind(revoked, USER)) {
 		wp_revoked_key_user(&key, &who->user);
 		q.kind = USER;
 		q.hash = key.bytes + 1;
 		if (is_dead(revoked, &q))
 			return true;
 	}
-	if (revoked->n_of[SUBJECT] > 0 && !is_zero(who->subject)) {
+	if (has_kind(revoked, SUBJECT) && !is_zero(who->subject)) {
 		q.kind = SUBJECT;
 		q.hash = who->subject;
 		if (is_dead(revoked, &q))
 			return true;
 	}
-	if (revoked->n_of[SESSION] > 0 && !is_zero(who->session)) {
+	if (has_kind(revoked, SESSION) && !is_zero(who->session)) {
 		q.kind = SESSION;
 		q.hash = who->session;
 		if (is_dead(revoked, &q))
 			return true;
 	}
-	if (revoked->n_of[BARE] > 0 && !is_zero(who->subject) &&
+	if (has_kind(revoked, BARE) && !is_zero(who->subject) &&
 	    is_zero(who->session)) {
 		q.kind = BARE;
 		q.hash = who->subject;
@@ -333,12 +346,10 @@ bool wp_revoked_has_marks(const struct wp_revoked *revoked,
 			      .issued_s = marks->issued_s,
 			      .now_s = now_s };
 
-	if (is_before_gone(revoked, marks->issued_s, now_s))
-		return true;
 	for (int kind = 0; kind < KINDS; kind++) {
 		q.kind = (enum kind)kind;
 		q.hash = (const uint8_t *)&heads[kind];
-		if (heads[kind] != 0 && revoked->n_of[kind] > 0 &&
+		if (heads[kind] != 0 && has_kind(revoked, q.kind) &&
 		    is_dead(revoked, &q))
 			return true;
 	}

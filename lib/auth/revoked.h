@@ -73,7 +73,9 @@ void wp_revoked_free(struct wp_revoked **revoked);
  * forgotten by now is kept all the same: it comes once only, and a clock that
  * is ahead now may be right later. Where there is no room such ones go; if that
  * is not enough the oldest go, and until they were to be forgotten whoever has
- * a token from before is refused: better all of them than none.
+ * a token from before, of which they may have been, is refused: better all of
+ * them than none. A token that names no session is not refused because sessions
+ * had to go.
  */
 void wp_revoked_add(struct wp_revoked *revoked,
 		    const struct wp_revocation *revocation, int64_t now_s);

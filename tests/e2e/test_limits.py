@@ -347,6 +347,7 @@ PASSWORD = "correct horse battery staple"
 WRONG = "incorrect horse battery staple"
 REGISTERED = 2
 MADE_UP = 10
+BEGUN = 16
 
 
 class OfLogins(LimitsTest):
@@ -360,6 +361,7 @@ class OfLogins(LimitsTest):
             "limits": {"rates": [f"login={NEVER}/{FAILS}",
                                  f"register={NEVER}/{REGISTERED}",
                                  f"refresh={NEVER}/{FAILS}",
+                                 f"begin={NEVER}/{BEGUN}",
                                  f"session={NEVER}/{MADE_UP}"]},
         }, web_edits=[BEHIND_A_PROXY[WEB]])
 
@@ -430,6 +432,29 @@ class OfLogins(LimitsTest):
         for _ in range(FAILS - 1):
             self.assert_status(self.log_out(other), 204)
         self.refuse(self.log_out(other))
+
+    def test_sessions_of_a_user_begin_a_few_at_a_time(self):
+        code = self.register("kit").json()["recoveryCode"]
+        begun = 0
+        answer = self.login("kit", None)
+        while answer.status == 200 and begun <= BEGUN:
+            begun += 1
+            self.assert_status(self.log_out(answer.json()), 204)
+            answer = self.login("kit", None)
+
+        self.assertEqual(begun, BEGUN)
+        self.refuse(answer)
+        self.assertIn('"begin"', answer.header("RateLimit-Policy"))
+        # Who does not know the password is not told.
+        answer = self.login("kit", None, WRONG)
+        self.assert_error(answer, 401)
+        self.assertIsNone(answer.header("RateLimit-Policy"))
+        # A code is not used up by who may not begin a session.
+        self.refuse(self.ask("password/reset", {
+            "username": "kit", "code": code, "newPassword": WRONG}))
+        self.refuse(self.login("kit", None))
+        self.assert_status(self.register("kim"), 201)
+        self.assert_status(self.login("kim", None), 200)
 
     def log_out(self, session):
         return self.ask("logout", {"refreshToken": session["refreshToken"]})

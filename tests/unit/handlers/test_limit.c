@@ -23,9 +23,9 @@ enum { BURST = 3, UNIT_S = 100 };
 
 static char send_rate[] = "send=0.01/3", pull_rate[] = "pull=0.01/3";
 static char failed_rate[] = "failed=0.01/3", login_rate[] = "login=0.01/3";
-static char refresh_rate[] = "refresh=0.01/3";
-static char *rates[] = { send_rate, pull_rate, failed_rate, login_rate,
-			 refresh_rate };
+static char refresh_rate[] = "refresh=0.01/3", begin_rate[] = "begin=0.01/3";
+static char *rates[] = { send_rate,  pull_rate,    failed_rate,
+			 login_rate, refresh_rate, begin_rate };
 
 static int set_up(void **state)
 {
@@ -358,6 +358,31 @@ static void a_session_has_a_limit_of_its_own(void **state)
 	assert_true(refresh(*state, "0012"));
 }
 
+static bool begin(struct fake_world *world, const char *user)
+{
+	struct wp_call *call = wp_call_new(&world->ctx);
+	struct wp_urn urn;
+	struct wp_box box;
+	bool is_let_in;
+
+	assert_non_null(call);
+	assert_int_equal(wp_urn_parse(&urn, user, strlen(user), NULL), WP_OK);
+	wp_box_of(&box, &urn, (uint32_t)world->conf.mailbox.partitions);
+	is_let_in = wp_limit_user(call, WP_LIMIT_BEGIN, &box);
+	if (!is_let_in)
+		assert_int_equal(call->resp.status, 429);
+	wp_call_free(&call);
+	return is_let_in;
+}
+
+static void a_user_without_a_token_has_a_limit_of_his_own(void **state)
+{
+	for (int i = 0; i < BURST; i++)
+		assert_true(begin(*state, "urn:x:y:bob"));
+	assert_false(begin(*state, "urn:x:y:bob"));
+	assert_true(begin(*state, "urn:x:y:amy"));
+}
+
 /* Lines go to standard error; where to is the log's affair. */
 static void a_proxy_that_nobody_told_of_is_noticed_in_production(void **state)
 {
@@ -392,6 +417,7 @@ int main(void)
 		TEST(loopback_and_what_is_no_address_are_not_limited),
 		TEST(an_address_pays_for_what_was_wrong_and_for_nothing_else),
 		TEST(a_session_has_a_limit_of_its_own),
+		TEST(a_user_without_a_token_has_a_limit_of_his_own),
 		TEST(a_proxy_that_nobody_told_of_is_noticed_in_production),
 	};
 

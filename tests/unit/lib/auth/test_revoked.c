@@ -333,6 +333,27 @@ static void where_there_is_no_room_old_tokens_are_refused(void **state)
 	assert_false(is_out_at(*state, &stranger, LATER));
 }
 
+/* Nor does anybody pay for those of another kind than his token is. */
+static void who_names_no_session_stays_though_sessions_had_to_go(void **state)
+{
+	struct wp_identity subject = identity("amy", 5, 0);
+	struct wp_identity user = identity("amy", 0, 0);
+	struct wp_revocation one = { .at_s = 1, .forget_s = LATER };
+
+	subject.issued_s = 0;
+	user.issued_s = 0;
+	wp_revoked_key_subject(&one.key, identity("x", 6, 0).subject);
+	fill(*state, 1, WP_REVOKED_MAX + 1, LATER);
+	assert_false(is_out(*state, &subject));
+	assert_false(is_out(*state, &user));
+
+	/* Now one that is about a subject is to go with the sessions. */
+	wp_revoked_add(*state, &one, NOW);
+	fill(*state, 1000000, WP_REVOKED_MAX + 1, LATER);
+	assert_true(is_out(*state, &subject));
+	assert_false(is_out(*state, &user));
+}
+
 #define TABLE_TEST(name) \
 	cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
@@ -356,6 +377,8 @@ int main(void)
 		TABLE_TEST(who_is_to_be_forgotten_makes_room_first),
 		TABLE_TEST(a_clock_that_was_ahead_lets_nobody_in),
 		TABLE_TEST(where_there_is_no_room_old_tokens_are_refused),
+		TABLE_TEST(
+			who_names_no_session_stays_though_sessions_had_to_go),
 	};
 
 	return cmocka_run_group_tests_name("revoked", tests, NULL, NULL);

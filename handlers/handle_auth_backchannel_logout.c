@@ -15,6 +15,7 @@
 #include "lib/base/clock.h"
 #include "lib/http/query.h"
 
+#include "handlers/limit.h"
 #include "handlers/revoke.h"
 
 enum { KEY_WAIT_MS = 1000 /* for a key of the provider */ };
@@ -126,6 +127,9 @@ bool wp_handle_auth_backchannel_logout(struct wp_call *call)
 		return true;
 	rc = verify(call, logout, &err);
 	call->key_waiter.again = on_keys;
+	call->key_waiter.is_logout = true;
+	if (!wp_limit_from(call, &call->key_waiter.from))
+		call->key_waiter.from.len = 0;
 	if (rc == WP_ERR_NOTFOUND &&
 	    wp_key_wait_add(ctx->key_wait, &call->key_waiter, logout->issuer,
 			    KEY_WAIT_MS))

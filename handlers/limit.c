@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "lib/base/clock.h"
-#include "lib/limit/address.h"
 #include "lib/live/limiter.h"
 
 /* Answers that cost work and got the caller nothing. */
@@ -21,7 +20,7 @@ static bool is_failed(unsigned int status)
  * Loopback is not limited: a web server behind a proxy that it was not told of
  * says that everybody comes from there, and that is to limit nobody.
  */
-static bool read_address(const struct wp_call *call, struct wp_address *out)
+bool wp_limit_from(const struct wp_call *call, struct wp_address *out)
 {
 	return wp_address_read(out,
 			       wp_req_param(&call->req, "REMOTE_ADDR", NULL)) &&
@@ -46,7 +45,7 @@ bool wp_limit_begin(struct wp_call *call)
 	struct wp_address address;
 	struct wp_limit_who who;
 
-	if (!read_address(call, &address))
+	if (!wp_limit_from(call, &address))
 		return true;
 	watch(call, &address);
 	who = (struct wp_limit_who){ .name = address.bytes,
@@ -63,7 +62,7 @@ void wp_limit_end(struct wp_call *call)
 	struct wp_address address;
 	struct wp_limit_who who;
 
-	if (!is_failed(call->resp.status) || !read_address(call, &address))
+	if (!is_failed(call->resp.status) || !wp_limit_from(call, &address))
 		return;
 	who = (struct wp_limit_who){ .name = address.bytes,
 				     .len = address.len };
@@ -107,7 +106,7 @@ bool wp_limit_address(struct wp_call *call, enum wp_limit_class class)
 	struct wp_limit_who who;
 
 	call->limit = class;
-	if (!read_address(call, &address))
+	if (!wp_limit_from(call, &address))
 		return true;
 	who = (struct wp_limit_who){ .name = address.bytes,
 				     .len = address.len };
@@ -123,7 +122,7 @@ void wp_limit_charge(struct wp_call *call, enum wp_limit_class class)
 	struct wp_address address;
 	struct wp_limit_who who;
 
-	if (call->limit != class || !read_address(call, &address))
+	if (call->limit != class || !wp_limit_from(call, &address))
 		return;
 	who = (struct wp_limit_who){ .name = address.bytes,
 				     .len = address.len,

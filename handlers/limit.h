@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "lib/limit/address.h"
 #include "lib/limit/rates.h"
 #include "lib/name/box.h"
 
@@ -55,6 +56,12 @@ bool wp_limit_user(struct wp_call *call, enum wp_limit_class class,
  */
 bool wp_limit_session(struct wp_call *call, enum wp_limit_class class,
 		      uint32_t partition, const char *id);
+
+/*
+ * From which address it comes. False when that is not known, or it is loopback,
+ * which is not limited.
+ */
+bool wp_limit_from(const struct wp_call *call, struct wp_address *out);
 
 /* There is an answer: if it is one of those, charge the address. */
 void wp_limit_end(struct wp_call *call);

@@ -285,6 +285,9 @@ static bool identify(struct wp_call *call)
 	if (rc == WP_OK)
 		return admit(call);
 	call->key_waiter.again = on_keys;
+	call->key_waiter.is_logout = false;
+	if (!wp_limit_from(call, &call->key_waiter.from))
+		call->key_waiter.from.len = 0;
 	if (rc == WP_ERR_NOTFOUND &&
 	    wp_key_wait_add(call->ctx->key_wait, &call->key_waiter,
 			    call->caller.issuer, KEY_WAIT_MS))

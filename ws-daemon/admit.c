@@ -463,6 +463,7 @@ static bool wait_for_keys(struct wp_conn *conn, const struct wp_token *token,
 	admission->token_len = token->len;
 	admission->conn = conn;
 	admission->key_waiter.again = on_keys;
+	admission->key_waiter.from = admission->from;
 	return wp_key_wait_add(conn->parts->key_wait, &admission->key_waiter,
 			       issuer, KEY_WAIT_MS);
 }

@@ -5,6 +5,7 @@
 #include "lib/live/key_wait.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include <ev.h>
 
@@ -143,12 +144,39 @@ void wp_key_wait_use(struct wp_key_wait *wait, struct wp_auth *auth)
 	try_again(wait, is_new, wp_mono_ms());
 }
 
+static bool is_same(const struct wp_address *a, const struct wp_address *b)
+{
+	return a->len == b->len && memcmp(a->bytes, b->bytes, a->len) == 0;
+}
+
+/*
+ * Loopback is whom a web server names that was not told of its proxy: that is
+ * to hold nobody up (handlers/limit.c).
+ */
+static bool has_place(const struct wp_key_wait *wait,
+		      const struct wp_key_waiter *waiter)
+{
+	size_t n_of_one = 0, n_logouts = 0;
+
+	for (const struct wp_key_waiter *w = wait->first; w != NULL;
+	     w = w->next) {
+		n_of_one += is_same(&w->from, &waiter->from);
+		n_logouts += w->is_logout;
+	}
+	if (waiter->is_logout && n_logouts >= WP_KEY_WAITERS_LOGOUTS)
+		return false;
+	if (waiter->from.len > 0 && !waiter->from.is_loopback &&
+	    n_of_one >= WP_KEY_WAITERS_OF_ONE)
+		return false;
+	return wait->n < WP_KEY_WAITERS_MAX;
+}
+
 bool wp_key_wait_add(struct wp_key_wait *wait, struct wp_key_waiter *waiter,
 		     size_t issuer, uint64_t ms)
 {
 	uint64_t now_ms = wp_mono_ms();
 
-	if (wait->n >= WP_KEY_WAITERS_MAX)
+	if (!has_place(wait, waiter))
 		return false;
 	waiter->issuer = issuer;
 	waiter->until_ms = now_ms + ms;

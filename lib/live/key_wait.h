@@ -4,8 +4,10 @@
  *
  * They wait together, a few and not for long: waypost-keys is asked, and when
  * it has put a new file in place, each is tried again. Whoever makes keys up
- * fills these places and costs nobody else anything; somebody with a really new
- * key may then be told to come again.
+ * fills places, and nothing proves that he does; so of one address only some
+ * may wait, and of those who let nobody in, but say that somebody has left,
+ * only some altogether. Somebody with a really new key is told to come again
+ * when many addresses make keys up.
  *
  * Threads: the loop's.
  */
@@ -18,13 +20,20 @@
 
 #include "lib/auth/token.h"
 #include "lib/base/err.h"
+#include "lib/limit/address.h"
 
 struct ev_loop;
 
-enum { WP_KEY_WAITERS_MAX = 256 };
+enum {
+	WP_KEY_WAITERS_MAX = 256,
+	WP_KEY_WAITERS_OF_ONE = 32,  /* address, but for loopback */
+	WP_KEY_WAITERS_LOGOUTS = 64, /* of providers */
+};
 
 /* Embedded in whoever waits; begins all zero. */
 struct wp_key_waiter {
+	struct wp_address from; /* len 0: nobody knows, and it counts as none */
+	bool is_logout;
 	/*
 	 * Try again; is_over: for the last time.
 	 *
@@ -56,7 +65,7 @@ void wp_key_wait_use(struct wp_key_wait *wait, struct wp_auth *auth);
 /*
  * Wait for the keys of an issuer, for so long.
  *
- * waiter:   its again is set
+ * waiter:   its again is set, from and is_logout
  * Returns:  false when too many wait already
  */
 bool wp_key_wait_add(struct wp_key_wait *wait, struct wp_key_waiter *waiter,

@@ -205,6 +205,57 @@ static void only_so_many_wait(void **state)
 	free(guests);
 }
 
+/* Of a crowd, how many may wait. It is out again behind that. */
+static int let_wait(struct stage *stage, const char *from, bool is_logout)
+{
+	struct guest *guests = calloc(WP_KEY_WAITERS_MAX, sizeof(*guests));
+	int n = 0;
+
+	assert_non_null(guests);
+	for (int i = 0; i < WP_KEY_WAITERS_MAX; i++) {
+		struct wp_key_waiter *waiter = &guests[i].waiter;
+
+		waiter->again = again;
+		waiter->is_logout = is_logout;
+		(void)wp_address_read(&waiter->from, from);
+		n += wp_key_wait_add(stage->wait, waiter, 1, FOR_EVER_MS);
+	}
+	for (int i = 0; i < WP_KEY_WAITERS_MAX; i++)
+		wp_key_wait_remove(stage->wait, &guests[i].waiter);
+	free(guests);
+	return n;
+}
+
+static void one_address_does_not_take_all_places(void **state)
+{
+	struct stage *stage = *state;
+
+	assert_int_equal(let_wait(stage, "192.0.2.1", false),
+			 WP_KEY_WAITERS_OF_ONE);
+	assert_int_equal(let_wait(stage, "2001:db8::1", false),
+			 WP_KEY_WAITERS_OF_ONE);
+	/* Nobody knows who that is. */
+	assert_int_equal(let_wait(stage, "127.0.0.1", false),
+			 WP_KEY_WAITERS_MAX);
+	assert_int_equal(let_wait(stage, "", false), WP_KEY_WAITERS_MAX);
+}
+
+static void logouts_do_not_take_all_places(void **state)
+{
+	struct stage *stage = *state;
+	struct guest user = { 0 };
+
+	assert_int_equal(let_wait(stage, "", true), WP_KEY_WAITERS_LOGOUTS);
+	assert_int_equal(let_wait(stage, "192.0.2.1", true),
+			 WP_KEY_WAITERS_OF_ONE);
+	/* Nor do others take theirs away. */
+	wp_address_read(&user.waiter.from, "192.0.2.1");
+	add(stage, &user, 1, FOR_EVER_MS);
+	assert_int_equal(let_wait(stage, "192.0.2.2", true),
+			 WP_KEY_WAITERS_OF_ONE);
+	wp_key_wait_remove(stage->wait, &user.waiter);
+}
+
 static void other_issuers_try_everybody_for_the_last_time(void **state)
 {
 	struct stage *stage = *state;
@@ -240,6 +291,8 @@ int main(void)
 		TEST(nobody_waits_longer_than_he_said),
 		TEST(who_is_taken_away_meanwhile_is_not_tried),
 		TEST(only_so_many_wait),
+		TEST(one_address_does_not_take_all_places),
+		TEST(logouts_do_not_take_all_places),
 		TEST(other_issuers_try_everybody_for_the_last_time),
 	};
 

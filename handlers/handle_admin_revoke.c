@@ -157,7 +157,8 @@ static bool revoke_unknown(struct wp_call *call)
 {
 	struct revoking *revoking = call->state;
 	const struct wp_conf *conf = call->ctx->conf;
-	int64_t last_s = DAY_S + conf->accounts.access_token_seconds + LATE_S;
+	/* None lives longer than a day, whatever the settings said. */
+	const int64_t last_s = 2 * DAY_S + LATE_S;
 
 	revoking->order.keep_s = conf->auth.revocation_hours * HOUR_S;
 	if (revoking->order.keep_s < last_s)

@@ -328,13 +328,13 @@ static bool ask(struct wp_call *call, bool is_up)
 {
 	struct wp_ctx *ctx = call->ctx;
 	struct refresh *refresh = call->state;
+	const struct wp_session_spans spans = wp_session_spans(ctx->conf);
 
 	if (!is_up)
 		return fail(call);
-	wp_session_refresh_build(&ctx->cmd,
-				 wp_backend_run_id(ctx->backend, WP_LINE_SHORT),
-				 &refresh->in.session, refresh->in.generation,
-				 wp_session_idle_s(ctx->conf));
+	wp_session_refresh_build(
+		&ctx->cmd, wp_backend_run_id(ctx->backend, WP_LINE_SHORT),
+		&refresh->in.session, refresh->in.generation, &spans);
 	if (wp_backend_do(ctx->backend, WP_LINE_SHORT, &ctx->cmd, on_told,
 			  call) != WP_OK)
 		return fail(call);

@@ -42,6 +42,14 @@ int64_t wp_session_idle_s(const struct wp_conf *conf)
 	return conf->accounts.session_idle_days * DAY_S;
 }
 
+struct wp_session_spans wp_session_spans(const struct wp_conf *conf)
+{
+	return (struct wp_session_spans){
+		.idle_s = wp_session_idle_s(conf),
+		.lives_s = conf->accounts.access_token_seconds,
+	};
+}
+
 void wp_session_facts_of(const struct wp_conf *conf,
 			 const struct wp_account_session *row,
 			 const struct wp_urn *user,
@@ -53,7 +61,7 @@ void wp_session_facts_of(const struct wp_conf *conf,
 		.day = row->seen_day,
 		.ends_s = row->created_s +
 			  conf->accounts.session_max_days * DAY_S,
-		.idle_s = wp_session_idle_s(conf),
+		.spans = wp_session_spans(conf),
 		.max_sessions = conf->accounts.sessions_per_user,
 	};
 }
@@ -255,6 +263,7 @@ bool wp_sessions_known(struct wp_call *call, const struct wp_box *user,
 
 struct ending {
 	struct wp_session_ends what;
+	int64_t keep_s; /* a token that was given by now lives no longer */
 	size_t n_revoked;
 	bool has_shut_out;
 	bool (*step)(struct wp_call *call, bool is_done);
@@ -309,20 +318,20 @@ static bool name_sessions(struct wp_call *call)
 			return false;
 		wp_revoked_key_session(&keys[n++], hash);
 	}
-	wp_revoke_build(&call->ctx->cmd, keys, n,
-			conf->accounts.access_token_seconds + LATE_S);
+	wp_revoke_build(&call->ctx->cmd, keys, n, ending->keep_s);
 	return true;
 }
 
 static void name_user(struct wp_call *call)
 {
 	struct ending *ending = call->state;
+	int64_t keep_s = call->ctx->conf->auth.revocation_hours * HOUR_S;
 	struct wp_revoked_key key;
 
 	ending->has_shut_out = true;
 	wp_revoked_key_user(&key, ending->what.user);
 	wp_revoke_build(&call->ctx->cmd, &key, 1,
-			call->ctx->conf->auth.revocation_hours * HOUR_S);
+			keep_s > ending->keep_s ? keep_s : ending->keep_s);
 }
 
 /* What has not been said yet; the line is up. */
@@ -344,12 +353,25 @@ static bool revoke(struct wp_call *call)
 	return false;
 }
 
+/* The settings may have said another time when tokens were given. */
+static bool revoke_as_long_as_they_live(struct wp_call *call, int64_t lives_s)
+{
+	struct ending *ending = call->state;
+
+	if (lives_s < call->ctx->conf->accounts.access_token_seconds)
+		lives_s = call->ctx->conf->accounts.access_token_seconds;
+	ending->keep_s = lives_s + LATE_S;
+	return revoke(call);
+}
+
 static void on_ended(void *ctx, const struct wp_reply *reply)
 {
 	struct wp_call *call = ctx;
+	int64_t lives_s;
 
-	if (wp_session_end_parse(reply) != WP_OK ? say_failed(call, reply)
-						 : revoke(call))
+	if (wp_session_end_parse(reply, &lives_s) != WP_OK
+		    ? say_failed(call, reply)
+		    : revoke_as_long_as_they_live(call, lives_s))
 		wp_call_end(call);
 }
 
@@ -360,8 +382,6 @@ static bool end_in_redis(struct wp_call *call, bool is_up)
 
 	if (!is_up)
 		return end_over(call, false);
-	if (ending->what.n == 0)
-		return revoke(call);
 	wp_session_end_begin(&ctx->cmd, ending->what.partition,
 			     ending->what.user);
 	for (size_t i = 0; i < ending->what.n; i++) {

@@ -130,6 +130,8 @@ bool wp_session_desk(struct wp_call *call, const struct wp_session_ref *session,
 int64_t wp_session_today(void);
 /* So long a session lives without a refresh. */
 int64_t wp_session_idle_s(const struct wp_conf *conf);
+/* That, and so long an access token. */
+struct wp_session_spans wp_session_spans(const struct wp_conf *conf);
 /* What Redis is told of a row; text is borrowed. */
 void wp_session_facts_of(const struct wp_conf *conf,
 			 const struct wp_account_session *row,

@@ -253,12 +253,13 @@ static bool claim(struct wp_call *call, bool is_up)
 {
 	struct wp_account_call *about = call->state;
 	struct wp_ctx *ctx = call->ctx;
+	const struct wp_session_spans spans = wp_session_spans(ctx->conf);
 
 	if (!is_up)
 		return fail(call);
-	wp_session_refresh_build(
-		&ctx->cmd, wp_backend_run_id(ctx->backend, WP_LINE_SHORT),
-		&about->session, 0, wp_session_idle_s(ctx->conf));
+	wp_session_refresh_build(&ctx->cmd,
+				 wp_backend_run_id(ctx->backend, WP_LINE_SHORT),
+				 &about->session, 0, &spans);
 	if (wp_backend_do(ctx->backend, WP_LINE_SHORT, &ctx->cmd, on_claimed,
 			  call) != WP_OK)
 		return fail(call);

@@ -23,7 +23,8 @@ void wp_session_ref_make(struct wp_session_ref *out, const struct wp_box *user)
 
 void wp_session_refresh_build(struct wp_cmd *cmd, const char *run_id,
 			      const struct wp_session_ref *session,
-			      int64_t generation, int64_t idle_s)
+			      int64_t generation,
+			      const struct wp_session_spans *spans)
 {
 	char claim[WP_SESSION_CLAIM_DIGITS + 1];
 
@@ -34,7 +35,8 @@ void wp_session_refresh_build(struct wp_cmd *cmd, const char *run_id,
 	wp_cmd_int(cmd, generation);
 	wp_cmd_str(cmd, claim);
 	wp_cmd_int(cmd, WP_SESSION_GRACE_MS);
-	wp_cmd_int(cmd, idle_s);
+	wp_cmd_int(cmd, spans->idle_s);
+	wp_cmd_int(cmd, spans->lives_s);
 }
 
 /* False when it does not fit; out is a text in any case. */
@@ -106,10 +108,11 @@ void wp_session_settle_build(struct wp_cmd *cmd,
 	wp_cmd_int(cmd, claim->generation);
 	wp_cmd_add(cmd, facts->user->text, facts->user->len);
 	wp_cmd_int(cmd, facts->ends_s);
-	wp_cmd_int(cmd, facts->idle_s);
+	wp_cmd_int(cmd, facts->spans.idle_s);
 	wp_cmd_str(cmd, facts->device);
 	wp_cmd_int(cmd, facts->day);
 	wp_cmd_int(cmd, facts->max_sessions);
+	wp_cmd_int(cmd, facts->spans.lives_s);
 }
 
 void wp_session_seen_build(struct wp_cmd *cmd,
@@ -138,9 +141,16 @@ void wp_session_end_begin(struct wp_cmd *cmd, uint32_t partition,
 	wp_cmd_str(cmd, user == NULL ? "" : user->text);
 }
 
-enum wp_err wp_session_end_parse(const struct wp_reply *reply)
+enum wp_err wp_session_end_parse(const struct wp_reply *reply, int64_t *lives_s)
 {
-	return wp_reply_type(reply) == WP_REPLY_INT ? WP_OK : WP_ERR_UNAVAIL;
+	const struct wp_reply *lives = wp_reply_at(reply, 1);
+
+	*lives_s = 0;
+	if (wp_reply_type(reply) != WP_REPLY_ARRAY ||
+	    wp_reply_type(lives) != WP_REPLY_INT)
+		return WP_ERR_UNAVAIL;
+	*lives_s = wp_reply_int(lives);
+	return WP_OK;
 }
 
 void wp_session_list_build(struct wp_cmd *cmd, const struct wp_box *user,

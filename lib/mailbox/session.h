@@ -79,11 +79,15 @@ struct wp_session_refreshed {
  *
  * run_id:      of the Redis that cmd will go to
  * generation:  of the token
- * idle_s:      so long it lives without a refresh
  */
+struct wp_session_spans {
+	int64_t idle_s;  /* so long it lives without a refresh */
+	int64_t lives_s; /* and so long an access token of it */
+};
 void wp_session_refresh_build(struct wp_cmd *cmd, const char *run_id,
 			      const struct wp_session_ref *session,
-			      int64_t generation, int64_t idle_s);
+			      int64_t generation,
+			      const struct wp_session_spans *spans);
 /* WP_ERR_UNAVAIL: no answer, or none that is understood. */
 enum wp_err
 wp_session_refresh_parse(const struct wp_reply *reply,
@@ -95,7 +99,7 @@ struct wp_session_facts {
 	const char *device; /* at most WP_SESSION_DEVICE_MAX bytes */
 	int64_t day;        /* days since 1970 */
 	int64_t ends_s;     /* seconds since 1970, even if it is in use */
-	int64_t idle_s;
+	struct wp_session_spans spans;
 	int64_t max_sessions; /* of one user */
 };
 
@@ -131,14 +135,19 @@ void wp_session_day_build(struct wp_cmd *cmd,
 
 /*
  * Begin a call that ends sessions of one user, whose rows are gone from the
- * store; at least one wp_cmd_str() of an id is to follow, 500 at most.
+ * store; a wp_cmd_str() of each id is to follow, 500 at most.
  *
  * user:  NULL when it is not known: then Redis' word counts
  */
 void wp_session_end_begin(struct wp_cmd *cmd, uint32_t partition,
 			  const struct wp_urn *user);
-/* WP_ERR_UNAVAIL: nobody knows. */
-enum wp_err wp_session_end_parse(const struct wp_reply *reply) WP_MUST_USE;
+/*
+ * lives_s:  for so long a token may live that was given by now; 0: Redis knows
+ *           of none. What the settings say may be less by now, or more
+ * Errors:   WP_ERR_UNAVAIL  nobody knows
+ */
+enum wp_err wp_session_end_parse(const struct wp_reply *reply,
+				 int64_t *lives_s) WP_MUST_USE;
 
 /*
  * Ids of those of a user that Redis knows, which may have ended: an array of

@@ -108,8 +108,10 @@ MUTATIONS = (
         {"let_in"}, "accounts-locked"),
     Mutation(
         "forget-tokens", "a session ends, and its access tokens do not",
-        [("handlers/session.c", "\t\t\t\t\t\t : revoke(call))\n",
-          "\t\t\t\t\t\t : end_over(call, true))\n")],
+        [("handlers/session.c",
+          "\tending->keep_s = lives_s + LATE_S;\n\treturn revoke(call);\n",
+          "\tending->keep_s = lives_s + LATE_S;\n"
+          "\treturn end_over(call, true);\n")],
         {"revoked"}, "cold-locked"),
     Mutation(
         "end-by-redis", "only Redis' clock says how long an end is remembered",

@@ -635,17 +635,18 @@ static const struct scene scenes[] = {
 		.script = WP_SCRIPT_SESSION_REFRESH,
 		.setup = { SESSION_IS("3", "1", "run") },
 		.args = "run 00ff00ff00ff00ff00ff00ff00ff00ff 3 c1a1 60000 "
-			"1000",
+			"1000 600",
 		.observe = { "HMGET " WP_P SESSION " u g k v x c",
 			     "ZRANGE " WP_P "sessions:" WP_BOB " 0 -1",
 			     "TTL " WP_P SESSION,
-			     "TTL " WP_P "sessions:" WP_BOB },
+			     "TTL " WP_P "sessions:" WP_BOB,
+			     "GET " WP_P "lives", "TTL " WP_P "lives" },
 	},
 	{
 		.name = "session_refresh, nobody knows",
 		.script = WP_SCRIPT_SESSION_REFRESH,
 		.args = "run 00ff00ff00ff00ff00ff00ff00ff00ff 3 c1a1 60000 "
-			"1000",
+			"1000 600",
 		.observe = { "HGETALL " WP_P SESSION, "TTL " WP_P SESSION },
 	},
 	{
@@ -657,10 +658,11 @@ static const struct scene scenes[] = {
 			   " 1 expired 9999999998 first 9999999999 second",
 			   "HSET " WP_P "session:first u " WP_BOB },
 		.args = "run 00ff00ff00ff00ff00ff00ff00ff00ff c1a1 5 " WP_BOB
-			" 99999999999 99999999999 pad 20001 2",
+			" 99999999999 99999999999 pad 20001 2 600",
 		.observe = { "HMGET " WP_P SESSION " u g k v x d y c",
 			     "ZRANGE " WP_P "sessions:" WP_BOB " 0 -1",
-			     "EXISTS " WP_P "session:first" },
+			     "EXISTS " WP_P "session:first",
+			     "GET " WP_P "lives", "TTL " WP_P "lives" },
 	},
 	{
 		.name = "session_seen",

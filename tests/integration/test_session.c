@@ -21,7 +21,9 @@
 #define KEY WP_P "session:" SID
 #define LIST WP_P "sessions:" WP_BOB
 
-enum { IDLE_S = 1000, DAY = 20000, MAX = 3, GRACE_S = 60 };
+enum { IDLE_S = 1000, DAY = 20000, MAX = 3, GRACE_S = 60, LIVES_S = 600 };
+
+static const struct wp_session_spans spans = { IDLE_S, LIVES_S };
 
 static const struct wp_session_ref session = { WP_WORLD_PARTITION, SID };
 
@@ -31,7 +33,7 @@ refresh_as(struct wp_world *w, const char *run_id, int64_t generation)
 	struct wp_session_refreshed out;
 	struct wp_reply *reply;
 
-	wp_session_refresh_build(&w->cmd, run_id, &session, generation, IDLE_S);
+	wp_session_refresh_build(&w->cmd, run_id, &session, generation, &spans);
 	reply = wp_world_do(w);
 	assert_int_equal(wp_session_refresh_parse(reply, &out), WP_OK);
 	wp_reply_free(&reply);
@@ -46,7 +48,7 @@ static enum wp_err settle_as(struct wp_world *w, const char *run_id,
 		.device = "phone",
 		.day = DAY,
 		.ends_s = 9999999999,
-		.idle_s = IDLE_S,
+		.spans = spans,
 		.max_sessions = MAX,
 	};
 	const struct wp_session_claim by = { run_id, claim, generation };
@@ -97,15 +99,18 @@ static void see(struct wp_world *w, int64_t generation)
 	wp_reply_free(&reply);
 }
 
-static void end(struct wp_world *w, const struct wp_urn *user)
+/* Returns for how long a token may live then. */
+static int64_t end(struct wp_world *w, const struct wp_urn *user)
 {
 	struct wp_reply *reply;
+	int64_t lives_s;
 
 	wp_session_end_begin(&w->cmd, WP_WORLD_PARTITION, user);
 	wp_cmd_str(&w->cmd, SID);
 	reply = wp_world_do(w);
-	assert_int_equal(wp_session_end_parse(reply), WP_OK);
+	assert_int_equal(wp_session_end_parse(reply, &lives_s), WP_OK);
 	wp_reply_free(&reply);
+	return lives_s;
 }
 
 /* ---- what a token is answered ---- */
@@ -397,6 +402,33 @@ static void two_sessions_have_two_names(void **state)
 #define WORLD_TEST(name) \
 	cmocka_unit_test_setup_teardown(name, wp_world_setup, wp_world_teardown)
 
+/* What the settings say by now is another matter. */
+static void an_end_tells_how_long_tokens_of_before_may_live(void **state)
+{
+	static const struct wp_session_spans longer = { IDLE_S, 86400 };
+	struct wp_world *w = *state;
+	struct wp_reply *reply;
+
+	begin(w, 0);
+	assert_int_equal(end(w, &w->bob), LIVES_S);
+
+	begin(w, 0);
+	wp_session_refresh_build(&w->cmd, "run", &session, 0, &longer);
+	reply = wp_world_do(w);
+	wp_reply_free(&reply);
+	assert_int_equal(end(w, &w->bob), 86400);
+
+	/* Lowered again: one of a day is alive. */
+	begin(w, 0);
+	expect(w, 0, WP_SESSION_KEPT, 0);
+	assert_int_equal(end(w, &w->bob), 86400);
+	/* Gone with the last of them. */
+	wp_world_run(w, "EXPIRE " WP_P "lives 0");
+	assert_int_equal(end(w, &w->bob), 0);
+	begin(w, 0);
+	assert_int_equal(end(w, &w->bob), LIVES_S);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -417,6 +449,7 @@ int main(void)
 		WORLD_TEST(
 			there_are_no_more_than_the_limit_and_none_that_expired),
 		WORLD_TEST(the_day_that_the_store_has_is_kept),
+		WORLD_TEST(an_end_tells_how_long_tokens_of_before_may_live),
 		WORLD_TEST(it_ends_on_its_day_though_it_is_in_use),
 		WORLD_TEST(what_is_not_understood_is_no_answer),
 		WORLD_TEST(two_sessions_have_two_names),

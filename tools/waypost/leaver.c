@@ -10,7 +10,10 @@
 #include "lib/mailbox/revoke.h"
 #include "lib/mailbox/session.h"
 
-enum { SECONDS_PER_HOUR = 3600 };
+enum {
+	SECONDS_PER_HOUR = 3600,
+	LATE_S = 90, /* of clocks, and of tables */
+};
 
 enum wp_err wp_cli_open_accounts(const struct wp_cli *cli,
 				 struct wp_accounts **out, struct wp_error *err)
@@ -73,16 +76,22 @@ enum wp_err wp_leaver_remove_all(struct wp_cli *cli, struct wp_leaver *leaver,
 	return rc;
 }
 
+void wp_leaver_keep(struct wp_leaver *leaver, int64_t lives_s)
+{
+	if (leaver->keep_s < lives_s + LATE_S)
+		leaver->keep_s = lives_s + LATE_S;
+}
+
 /* Redis forgets the sessions that are gone from the file. */
-static enum wp_err forget_sessions(struct wp_cli *cli,
-				   const struct wp_leaver *leaver,
+static enum wp_err forget_sessions(struct wp_cli *cli, struct wp_leaver *leaver,
 				   struct wp_error *err)
 {
 	char digits[2 * WP_SID_LEN + 1];
 	struct wp_reply *reply = NULL;
+	int64_t lives_s;
 	enum wp_err rc;
 
-	if (leaver->n == 0)
+	if (leaver->user.len == 0)
 		return WP_OK;
 	wp_session_end_begin(&cli->cmd, leaver->box.partition, &leaver->user);
 	for (size_t i = 0; i < leaver->n; i++) {
@@ -90,23 +99,25 @@ static enum wp_err forget_sessions(struct wp_cli *cli,
 		wp_cmd_str(&cli->cmd, digits);
 	}
 	rc = wp_cli_ask(cli, &reply, err);
-	if (rc == WP_OK && wp_session_end_parse(reply) != WP_OK)
+	if (rc == WP_OK && wp_session_end_parse(reply, &lives_s) != WP_OK)
 		rc = wp_error_set(err, WP_ERR_UNAVAIL,
 				  "Redis does not say that the sessions have "
 				  "ended; repeat it");
+	if (rc == WP_OK)
+		wp_leaver_keep(leaver, lives_s);
 	wp_reply_free(&reply);
 	return rc;
 }
 
 static enum wp_err revoke_keys(struct wp_cli *cli,
+			       const struct wp_leaver *leaver,
 			       const struct wp_revoked_key *keys, size_t n,
 			       struct wp_error *err)
 {
 	struct wp_reply *reply = NULL;
 	enum wp_err rc;
 
-	wp_revoke_build(&cli->cmd, keys, n,
-			cli->conf.auth.revocation_hours * SECONDS_PER_HOUR);
+	wp_revoke_build(&cli->cmd, keys, n, leaver->keep_s);
 	rc = wp_cli_ask(cli, &reply, err);
 	if (rc == WP_OK && wp_revoke_parse(reply) != WP_OK)
 		rc = wp_error_set(err, WP_ERR_UNAVAIL,
@@ -132,7 +143,7 @@ static enum wp_err revoke_tokens(struct wp_cli *cli,
 		uint8_t hash[WP_NAME_HASH_LEN];
 
 		if (n == WP_REVOKE_MAX) {
-			rc = revoke_keys(cli, keys, n, err);
+			rc = revoke_keys(cli, leaver, keys, n, err);
 			n = 0;
 		}
 		wp_hex_write(digits, leaver->sids[i], WP_SID_LEN);
@@ -141,14 +152,20 @@ static enum wp_err revoke_tokens(struct wp_cli *cli,
 			return wp_error_set(err, WP_ERR_NOMEM, "out of memory");
 		wp_revoked_key_session(&keys[n++], hash);
 	}
-	return rc == WP_OK ? revoke_keys(cli, keys, n, err) : rc;
+	return rc == WP_OK ? revoke_keys(cli, leaver, keys, n, err) : rc;
 }
 
-enum wp_err wp_leaver_end(struct wp_cli *cli, const struct wp_leaver *leaver,
+enum wp_err wp_leaver_end(struct wp_cli *cli, struct wp_leaver *leaver,
 			  const struct wp_revoked_key *whole,
 			  struct wp_error *err)
 {
-	enum wp_err rc = forget_sessions(cli, leaver, err);
+	const struct wp_conf *conf = &cli->conf;
+	enum wp_err rc;
 
+	wp_leaver_keep(leaver,
+		       conf->auth.revocation_hours * SECONDS_PER_HOUR - LATE_S);
+	if (leaver->user.len > 0)
+		wp_leaver_keep(leaver, conf->accounts.access_token_seconds);
+	rc = forget_sessions(cli, leaver, err);
 	return rc == WP_OK ? revoke_tokens(cli, leaver, whole, err) : rc;
 }

@@ -30,6 +30,7 @@ struct wp_leaver {
 	struct wp_username name;
 	struct wp_urn user;
 	struct wp_box box;
+	int64_t keep_s; /* for so long their tokens may be alive */
 	size_t n;
 	uint8_t sids[WP_LEAVER_SIDS_MAX][WP_SID_LEN];
 };
@@ -61,13 +62,16 @@ enum wp_err wp_leaver_ask(struct wp_cli *cli, struct wp_leaver *leaver,
 enum wp_err wp_leaver_remove_all(struct wp_cli *cli, struct wp_leaver *leaver,
 				 struct wp_error *err) WP_MUST_USE;
 
+/* A token of theirs may live for so long, from now on. */
+void wp_leaver_keep(struct wp_leaver *leaver, int64_t lives_s);
+
 /*
  * The rows are gone: Redis forgets the sessions, and whoever lets somebody in
  * is told that their tokens are good no longer, nor what `whole` is about.
  *
  * Errors: WP_ERR_UNAVAIL, WP_ERR_NOMEM: some of it may be done; repeat it
  */
-enum wp_err wp_leaver_end(struct wp_cli *cli, const struct wp_leaver *leaver,
+enum wp_err wp_leaver_end(struct wp_cli *cli, struct wp_leaver *leaver,
 			  const struct wp_revoked_key *whole,
 			  struct wp_error *err) WP_MUST_USE;
 

@@ -15,6 +15,8 @@
 #include "tools/waypost/leaver.h"
 #include "tools/waypost/letter.h"
 
+enum { DAY_S = 86400 };
+
 /* ---- list ---- */
 
 struct listing {
@@ -237,6 +239,9 @@ static enum wp_err remove_one(const struct wp_cli *cli,
 						err);
 	}
 	wp_accounts_close(&accounts);
+	/* Redis refreshes it for a day yet, and no token lives for more. */
+	if (rc == WP_ERR_NOTFOUND)
+		wp_leaver_keep(leaver, 2 * DAY_S);
 	/* Somebody else was faster. */
 	return rc == WP_ERR_NOTFOUND ? WP_OK : rc;
 }

@@ -3,9 +3,10 @@
 -- (docs/architecture.md "Sessions"), and with them every claim on them.
 --
 -- KEYS[1]  wp:{p}:
--- ARGV     urn, session, … (at most 500)
+-- ARGV     urn, session, … (none to 500)
 --          urn: of their user; "" when only Redis knows
--- Result   how many of them Redis knew
+-- Result   {how many of them Redis knew, for how long at most an access token
+--          may live that was given in this partition (s), 0 when none may}
 --
 -- A session of somebody else is left alone.
 -- Bounds: the sessions that are named, three calls each.
@@ -22,4 +23,4 @@ for i = 2, #ARGV do
     n = n + redis.call('DEL', key)
   end
 end
-return n
+return {n, tonumber(redis.call('GET', prefix .. 'lives')) or 0}

@@ -3,8 +3,10 @@
 -- "Sessions"). That it was issued, and by us, is proved before.
 --
 -- KEYS[1]  wp:{p}:
--- ARGV     run_id, session, generation of the token, claim, grace_ms, idle_s
+-- ARGV     run_id, session, generation of the token, claim, grace_ms, idle_s,
+--          lives_s
 --          claim: a text that was never used before
+--          lives_s: for so long the access token that is given will live
 -- Result   {"rotated"|"again"|"kept", generation, urn, device, day}
 --            rotated: a child is given, of that generation
 --            again: the same child, to whoever comes with its parent and may
@@ -28,6 +30,7 @@
 local prefix, run_id, sid = KEYS[1], ARGV[1], ARGV[2]
 local presented, claim = tonumber(ARGV[3]), ARGV[4]
 local grace_ms, idle_s = tonumber(ARGV[5]), tonumber(ARGV[6])
+local lives_s = tonumber(ARGV[7])
 local CLAIM_S = 60
 
 -- include clock
@@ -41,6 +44,8 @@ local urn, device, day = found[6], found[7], found[8]
 local ends_s = tonumber(found[9])
 
 -- include session_live
+
+-- include token_lives
 
 if not generation or life ~= run_id then
   local its_life, text = (claimed or ''):match('^(.*):(%x+)$')
@@ -57,6 +62,7 @@ end
 
 -- What was given last, and when it may have been used first.
 local function give(word, was_used, from_ms)
+  token_lives(lives_s)
   redis.call('HSET', key, 'g', generation, 'k', was_used and '1' or '0', 'r',
     string.format('%d', from_ms))
   session_live(key, sid, urn, ends_s, idle_s)

@@ -4,8 +4,9 @@
 --
 -- KEYS[1]  wp:{p}:
 -- ARGV     run_id, session, claim, generation, urn, ends_s, idle_s, device,
---          day, max_sessions
+--          day, max_sessions, lives_s
 --          generation: of the token that was presented; 0 of a new session
+--          lives_s: for so long the access token of a new one will live
 --          ends_s: when it ends though it be in use, seconds since 1970
 -- Result   {"ok"}
 --          {"lost"}  the claim is not there any more: it was settled, or
@@ -31,11 +32,14 @@ local max_sessions = tonumber(ARGV[10])
 
 -- include session_live
 
+-- include token_lives
+
 local key, list = prefix .. 'session:' .. sid, prefix .. 'sessions:' .. urn
 local found = redis.call('HMGET', key, 'c', 'g', 'k')
 if found[1] ~= run_id .. ':' .. ARGV[3] then
   return {'lost'}
 end
+token_lives(tonumber(ARGV[11]))
 redis.call('HSET', key, 'u', urn, 'g', found[2] or ARGV[4], 'k',
   found[3] or '0', 'r', string.format('%d', now_ms), 'v', run_id, 'x', ends_s,
   'd', ARGV[8], 'y', ARGV[9])

@@ -85,11 +85,14 @@ class Damage:
         with self.stack.redis() as redis:
             for prefix in self.prefixes[1:]:
                 for urn in FOREIGN:
+                    # At once: workers run, and mend what they see half-done.
+                    redis("MULTI")
                     redis("SET", prefix + "hot!:" + urn, "foreign")
                     redis("XADD", prefix + "hot:" + urn, "1-1", "x",
                           "99999999999999", "m", packed(urn, b"x"))
                     redis("ZADD", prefix + "migrate", "1", urn)
                     redis("ZADD", prefix + "expiry", "99999999999999", urn)
+                    redis("EXEC")
         with self._store() as store:
             store.execute("INSERT INTO box (urn, partition, ver, n) "
                           "VALUES (?, 0, 1, 1)", (DAMAGED,))

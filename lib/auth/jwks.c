@@ -388,6 +388,24 @@ static enum wp_err read_set(struct wp_jwks *jwks, const char *json, size_t len,
 	return has_keys ? WP_OK : refuse(err, "has no keys");
 }
 
+static bool is_same_key(const struct wp_jwk *a, const struct wp_jwk *b)
+{
+	return a->verifier.alg == b->verifier.alg &&
+	       (same_kid(a, b) || (a->kid == NULL && b->kid == NULL)) &&
+	       EVP_PKEY_eq(a->verifier.pkey, b->verifier.pkey) == 1;
+}
+
+bool wp_jwks_is_same(const struct wp_jwks *a, const struct wp_jwks *b)
+{
+	bool is_same = a->n == b->n;
+
+	for (size_t i = 0; is_same && i < a->n; i++)
+		is_same = is_same_key(&a->keys[i], &b->keys[i]);
+	/* Of keys of two kinds OpenSSL notes that they cannot be compared. */
+	ERR_clear_error();
+	return is_same;
+}
+
 enum wp_err wp_jwks_read(struct wp_jwks **out, const char *json, size_t len,
 			 struct wp_error *err)
 {

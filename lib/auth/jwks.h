@@ -53,6 +53,9 @@ enum wp_err wp_jwks_read(struct wp_jwks **out, const char *json, size_t len,
 			 struct wp_error *err) WP_MUST_USE;
 void wp_jwks_free(struct wp_jwks **jwks);
 
+/* Do both have the same keys, in one order? Then they verify the same. */
+bool wp_jwks_is_same(const struct wp_jwks *a, const struct wp_jwks *b);
+
 /*
  * The key that a token means: that of this algorithm and kid; without a kid the
  * only one of the algorithm.

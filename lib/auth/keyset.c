@@ -121,13 +121,19 @@ static void judge_age(struct wp_keyset *keyset, struct source *source,
 		       wp_int("issuer", source - keyset->sources + 1));
 }
 
+/*
+ * Most files only say that the keys are the same still. Nobody's token is
+ * forgotten for that: whoever makes kids up has them fetched, again and again.
+ */
 static void take(struct wp_keyset *keyset, struct source *source,
 		 struct wp_key_file *file)
 {
+	if (source->file.jwks == NULL || file->jwks == NULL ||
+	    !wp_jwks_is_same(source->file.jwks, file->jwks))
+		keyset->generation++;
 	wp_key_file_release(&source->file);
 	source->file = *file;
 	*file = (struct wp_key_file){ 0 };
-	keyset->generation++;
 }
 
 /* Not for what is in it: nothing that could be seen there has to change. */

@@ -58,6 +58,42 @@ static void expect_left_out(const EVP_PKEY *pkey, const char *more,
 	wp_jwks_free(&jwks);
 }
 
+/* Two sets of one key each. */
+static bool are_same(const EVP_PKEY *key_a, const char *more_a,
+		     const EVP_PKEY *key_b, const char *more_b)
+{
+	struct wp_jwks *a = read_one(key_a, more_a);
+	struct wp_jwks *b = read_one(key_b, more_b);
+	bool is_same = wp_jwks_is_same(a, b);
+
+	wp_jwks_free(&a);
+	wp_jwks_free(&b);
+	return is_same;
+}
+
+static void a_set_is_the_same_while_it_verifies_the_same(void **state)
+{
+	static const char a[] = ",\"kid\":\"a\"", b[] = ",\"kid\":\"b\"";
+	static const char ps[] = ",\"alg\":\"PS256\"";
+	EVP_PKEY *other = EVP_EC_gen("P-256");
+
+	(void)state;
+	assert_true(are_same(ec, a, ec, a));
+	assert_true(are_same(ec, "", ec, ",\"use\":\"sig\""));
+	assert_true(are_same(rsa, a, rsa, a));
+	assert_true(are_same(ed, a, ed, a));
+	assert_false(are_same(ec, a, other, a));
+	assert_false(are_same(ec, a, ec, b));
+	assert_false(are_same(ec, a, ec, ""));
+	assert_false(are_same(ec, "", ec, a));
+	assert_false(are_same(ec, a, ed, a));
+	assert_false(are_same(rsa, "", rsa, ps));
+	/* One set is empty. */
+	assert_false(are_same(ec, ",\"use\":\"enc\"", ec, ""));
+	assert_false(are_same(ec, "", ec, ",\"use\":\"enc\""));
+	EVP_PKEY_free(other);
+}
+
 static void a_key_has_the_algorithm_it_names_or_that_of_its_kind(void **state)
 {
 	(void)state;
@@ -393,6 +429,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(
 			a_key_has_the_algorithm_it_names_or_that_of_its_kind),
+		cmocka_unit_test(a_set_is_the_same_while_it_verifies_the_same),
 		cmocka_unit_test(a_key_for_something_else_is_left_out),
 		cmocka_unit_test(a_key_with_its_secret_half_is_left_out),
 		cmocka_unit_test(weak_keys_and_odd_numbers_are_left_out),

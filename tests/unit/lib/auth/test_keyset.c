@@ -327,6 +327,40 @@ static void a_remembered_token_goes_with_its_key(void **state)
 	free(text);
 }
 
+static void the_same_keys_once_more_forget_nobody(void **state)
+{
+	struct stage *stage = *state;
+	int64_t now_s = wp_wall_ms() / 1000;
+	uint32_t generation;
+	struct wp_identity id;
+	struct wp_token token;
+	char payload[300], *text;
+
+	snprintf(payload, sizeof(payload), "{\"exp\":%lld," SOUND "}",
+		 (long long)now_s + 60);
+	text = mint_public(A, payload, key);
+	token = (struct wp_token){ text, strlen(text) };
+	assert_int_equal(
+		wp_token_cache_verify(stage->cache, &token, now_s, &id, NULL),
+		WP_OK);
+	generation = wp_auth_generation(stage->auth);
+	put(ONE, ONE, key, LONG_AGO_MS / 2, 0640);
+	look(stage);
+	assert_int_equal(wp_auth_generation(stage->auth), generation);
+	assert_int_equal(
+		wp_token_cache_verify(stage->cache, &token, now_s, &id, NULL),
+		WP_OK);
+	assert_int_equal(wp_token_cache_hits(stage->cache), 1);
+
+	/* It is the file that counts from then on: it says how old they are. */
+	put(ONE, ONE, key, (int64_t)25 * 3600 * 1000, 0640);
+	look(stage);
+	assert_int_equal(
+		wp_token_cache_verify(stage->cache, &token, now_s, &id, NULL),
+		WP_ERR_UNAVAIL);
+	free(text);
+}
+
 static void a_bad_file_changes_nothing_and_one_that_is_gone_does(void **state)
 {
 	struct stage *stage = *state;
@@ -587,6 +621,7 @@ int main(void)
 		TEST(the_last_word_is_not_said_beside_a_newer_file),
 		TEST(another_file_has_its_turn_within_a_second),
 		TEST(a_remembered_token_goes_with_its_key),
+		TEST(the_same_keys_once_more_forget_nobody),
 		TEST(a_bad_file_changes_nothing_and_one_that_is_gone_does),
 		TEST(a_file_that_was_refused_is_read_once_its_rights_are_mended),
 		TEST(a_file_that_could_not_be_opened_is_read_at_the_next_look),

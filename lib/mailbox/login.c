@@ -129,16 +129,10 @@ void wp_invite_put_build(struct wp_cmd *cmd, const struct wp_login_code *code,
 {
 	assert(uses >= 1 && uses <= WP_INVITE_USES_MAX);
 	assert(ttl_s >= 1 && ttl_s <= WP_INVITE_TTL_MAX_S);
-	wp_cmd_clear(cmd);
-	wp_cmd_str(cmd, "HSET");
-	add_key(cmd, code->partition, "invite", code->hash);
-	wp_cmd_str(cmd, "uses");
+	wp_cmd_script(cmd, WP_SCRIPT_INVITE_PUT, code->partition);
+	wp_cmd_str(cmd, code->hash);
 	wp_cmd_int(cmd, uses);
-	wp_cmd_end(cmd);
-	wp_cmd_str(cmd, "EXPIRE");
-	add_key(cmd, code->partition, "invite", code->hash);
 	wp_cmd_int(cmd, ttl_s);
-	wp_cmd_end(cmd);
 }
 
 void wp_invite_take_build(struct wp_cmd *cmd, const struct wp_login_code *code,

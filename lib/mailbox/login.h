@@ -79,7 +79,7 @@ void wp_reset_take_build(struct wp_cmd *cmd, const struct wp_login_code *code,
 
 /*
  * It is good `uses` times, 1 to WP_INVITE_USES_MAX, for ttl_s seconds, 1 to
- * WP_INVITE_TTL_MAX_S. A group of two, both answered with numbers.
+ * WP_INVITE_TTL_MAX_S. Answered as wp_script_done() says.
  */
 void wp_invite_put_build(struct wp_cmd *cmd, const struct wp_login_code *code,
 			 int64_t uses, int64_t ttl_s);

@@ -708,9 +708,17 @@ static const struct scene scenes[] = {
 		.observe = { "EXISTS " WP_P "reset:hash" },
 	},
 	{
+		.name = "invite_put",
+		.script = WP_SCRIPT_INVITE_PUT,
+		.args = "hash 3 1000",
+		.observe = { "HGETALL " WP_P "invite:hash",
+			     "TTL " WP_P "invite:hash" },
+	},
+	{
 		.name = "invite_take",
 		.script = WP_SCRIPT_INVITE_TAKE,
-		.setup = { "HSET " WP_P "invite:hash uses 1" },
+		.setup = { "HSET " WP_P "invite:hash uses 1",
+			   "EXPIRE " WP_P "invite:hash 1000" },
 		.args = "hash who",
 		.observe = { "HGETALL " WP_P "invite:hash" },
 	},

@@ -4,11 +4,12 @@
 --
 -- KEYS[1]  wp:{p}:
 -- ARGV     hash of the invite, who
--- Result   1 when it is good, else 0: unknown, or used up
+-- Result   1 when it is good, else 0: unknown, or used up; or it has no end,
+--          and so was cut off while it was put
 local key = KEYS[1] .. 'invite:' .. ARGV[1]
 local who = 'by ' .. ARGV[2]
 local uses = tonumber(redis.call('HGET', key, 'uses'))
-if not uses then
+if not uses or redis.call('TTL', key) < 0 then
   return 0
 end
 if redis.call('HEXISTS', key, who) == 0 then

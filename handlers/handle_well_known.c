@@ -68,7 +68,8 @@ bool wp_handle_jwks(struct wp_call *call)
 
 	if (!wp_accounts_are_on(call))
 		return true;
-	if (sessions->published.len == 0 ||
+	/* Also when there were none: that costs the same to find out. */
+	if (sessions->published_ms == 0 ||
 	    now_ms - sessions->published_ms >= FRESH_MS) {
 		sessions->published_ms = now_ms;
 		if (!read_keys(call, &sessions->published))

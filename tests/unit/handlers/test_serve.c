@@ -413,6 +413,34 @@ static void a_ticket_has_no_body_to_be_wrong_about(void **state)
 	fake_release(&fake);
 }
 
+/* Whether there are keys is found out once a second, whoever asks. */
+static void keys_that_are_not_there_are_not_looked_for_each_time(void **state)
+{
+	static char folder[] = "/nowhere/at/all", issuer[] = "waypost";
+	struct fake_world *world = *state;
+	struct wp_sessions *sessions = &world->ctx.sessions;
+	uint64_t looked_ms;
+
+	world->conf.auth.key_dir = folder;
+	world->conf.accounts.issuer = issuer;
+	sessions->is_on = true;
+	do { /* not in the same millisecond */
+		struct fake fake;
+		uint64_t begun_ms = wp_mono_ms();
+
+		looked_ms = sessions->published_ms;
+		while (wp_mono_ms() == begun_ms)
+			;
+		fake_request(&fake, "GET", "/.well-known/jwks.json");
+		fake_serve(&world->ctx, &fake.io);
+		assert_int_equal(fake_status(&fake), 503);
+		fake_release(&fake);
+	} while (looked_ms == 0);
+	if (sessions->published_ms != looked_ms)
+		assert_true(sessions->published_ms - looked_ms >= 1000);
+	sessions->is_on = false;
+}
+
 static void healthz_needs_nothing(void **state)
 {
 	struct fake fake;
@@ -779,6 +807,7 @@ int main(void)
 		TEST(without_redis_everything_sound_is_503),
 		TEST(a_batch_of_bad_elements_is_answered_element_by_element),
 		TEST(a_ticket_has_no_body_to_be_wrong_about),
+		TEST(keys_that_are_not_there_are_not_looked_for_each_time),
 		TEST(healthz_needs_nothing),
 		TEST(only_what_asks_redis_is_turned_away),
 		TEST(what_may_be_a_repeat_is_not_called_refused),

@@ -68,7 +68,7 @@ enum wp_err wp_password_make(struct wp_password *out,
 
 /*
  * Is text the password? Costs the same, whether or not it is, and also where
- * there is none.
+ * there is none, or one that was hashed when that was cheaper.
  *
  * kept:     NULL, or zeroes: of an account that does not exist, or has no
  *           password. It is wrong then, after as much work as for one at
@@ -81,6 +81,16 @@ enum wp_err wp_password_check(const struct wp_password *kept,
 			      const struct wp_password_way *way,
 			      const char *text, size_t len, bool *is_right_out,
 			      struct wp_error *err) WP_MUST_USE;
+
+/*
+ * What is missing of a hash at `kept` to the work of one at `way`: the cost of
+ * another one that takes about as long as the difference, with no more memory.
+ *
+ * Returns:  false when nothing is missing, or too little to be made up
+ */
+bool wp_password_cost_rest(const struct wp_password_cost *kept,
+			   const struct wp_password_cost *way,
+			   struct wp_password_cost *rest_out);
 
 /* Was it hashed at another cost than new ones are? */
 bool wp_password_is_old(const struct wp_password *kept,

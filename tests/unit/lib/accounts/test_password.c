@@ -183,6 +183,39 @@ static void a_damaged_cost_is_not_paid(void **state)
 	}
 }
 
+static uint64_t work(const struct wp_password_cost *cost)
+{
+	return (uint64_t)cost->memory_kib * cost->passes;
+}
+
+/* Whatever the cost was: all of them take the same work, and no more memory. */
+static void a_cheaper_hash_is_made_up_for(void **state)
+{
+	static const struct wp_password_cost ways[] = {
+		{ 7168, 1 }, { 7168, 64 }, { 19456, 2 }, { 65536, 3 }
+	};
+	static const struct wp_password_cost rows[] = {
+		{ 7168, 1 },  { 7169, 1 },  { 8000, 1 },  { 19456, 1 },
+		{ 19456, 2 }, { 46000, 1 }, { 65536, 2 }, { 7168, 63 }
+	};
+	struct wp_password_cost rest;
+
+	(void)state;
+	for (size_t w = 0; w < sizeof(ways) / sizeof(ways[0]); w++)
+		for (size_t r = 0; r < sizeof(rows) / sizeof(rows[0]); r++) {
+			uint64_t whole = work(&ways[w]), done = work(&rows[r]);
+
+			if (!wp_password_cost_rest(&rows[r], &ways[w], &rest)) {
+				assert_true(done + 8 > whole);
+				continue;
+			}
+			assert_in_range(rest.memory_kib, 8, ways[w].memory_kib);
+			assert_in_range(rest.passes, 1, ways[w].passes);
+			assert_in_range(done + work(&rest),
+					whole - ways[w].passes, whole);
+		}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -196,6 +229,7 @@ int main(void)
 		cmocka_unit_test(
 			an_old_cost_still_verifies_and_is_known_as_old),
 		cmocka_unit_test(a_damaged_cost_is_not_paid),
+		cmocka_unit_test(a_cheaper_hash_is_made_up_for),
 	};
 
 	return cmocka_run_group_tests_name("password", tests, NULL, NULL);

@@ -1,6 +1,8 @@
 """Tokens that we issue, as a stranger sees them who only has our public keys:
 the library jose, which also large providers stand on."""
+import os
 import secrets
+import subprocess
 
 from harness import E2eTest, new_stack, wait_for
 from node import Node
@@ -67,6 +69,23 @@ class Issued(E2eTest):
         for bad in (f"{head}.{other}.{signature}", token[:-8] + "A" * 8):
             self.assertIn("error", self.verify(bad))
         self.assertIn("error", self.verify(token, issuer="waypost2"))
+
+    def test_a_token_of_the_command_line_verifies_as_well(self):
+        name = "u" + secrets.token_hex(6)
+        self.post("register", username=name, password=PASSWORD)
+        done = subprocess.run(
+            [os.path.join(self.stack.build, "waypost"), "--config",
+             self.stack.path("waypost.yaml"), "token", name],
+            env={**self.stack.base_env,
+                 "STORE_SECRET": self.stack.store_secret},
+            capture_output=True, text=True, check=False)
+        self.assertEqual(done.returncode, 0, done.stderr)
+
+        token = done.stdout.strip()
+        claims = self.verify(token)
+        self.assertNotIn("error", claims)
+        self.assertEqual(claims["sub"], "urn:sm:user:" + name)
+        self.assertIn("error", self.verify(token[:-8] + "A" * 8))
 
 
 class IssuedForServicesThatInsist(Issued):

@@ -387,6 +387,21 @@ enum wp_err wp_deployment_partitions(struct wp_redis *redis,
 	return WP_OK;
 }
 
+enum wp_err wp_deployment_has_accounts(struct wp_redis *redis,
+				       bool *is_known_out, struct wp_error *err)
+{
+	static const char *const words[] = { "HGET", WP_META_KEY,
+					     WP_META_ACCOUNTS, NULL };
+	struct wp_reply *reply = NULL;
+	enum wp_err rc = ask(redis, words, &reply, err);
+
+	if (rc == WP_OK && wp_reply_type(reply) == WP_REPLY_ERROR)
+		rc = not_kept(wp_reply_str(reply), err);
+	*is_known_out = wp_reply_len(reply) > 0;
+	wp_reply_free(&reply);
+	return rc;
+}
+
 enum wp_err wp_deployment_accounts(struct wp_redis *redis, const char *id,
 				   struct wp_error *err)
 {

@@ -13,6 +13,9 @@
 #ifndef WP_LIB_MAILBOX_DEPLOYMENT_H
 #define WP_LIB_MAILBOX_DEPLOYMENT_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
 #include "lib/base/err.h"
 #include "lib/base/log.h"
 #include "lib/redis/client.h"
@@ -108,5 +111,10 @@ enum wp_err wp_deployment_partitions(struct wp_redis *redis,
  */
 enum wp_err wp_deployment_accounts(struct wp_redis *redis, const char *id,
 				   struct wp_error *err) WP_MUST_USE;
+
+/* Has one been noted? Errors: WP_ERR_UNAVAIL */
+enum wp_err wp_deployment_has_accounts(struct wp_redis *redis,
+				       bool *is_known_out,
+				       struct wp_error *err) WP_MUST_USE;
 
 #endif /* WP_LIB_MAILBOX_DEPLOYMENT_H */

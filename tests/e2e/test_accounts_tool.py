@@ -2,6 +2,7 @@
 import json
 import os
 import re
+import secrets
 import sqlite3
 import stat
 
@@ -119,6 +120,31 @@ class CommandLine(Accounts):
             self.assertEqual(status, 0, wrong)
         self.assert_refused("7168 to 1048576", "create", "cost",
                             env={"WAYPOST_ACCOUNTS_ARGON2_MEMORY_KIB": "64"})
+
+    def test_another_file_gets_no_account_that_nobody_sees(self):
+        self.create("nora")
+        other = self.stack.path("other.db")
+        self.addCleanup(lambda: os.path.exists(other) and os.unlink(other))
+        env = {"WAYPOST_ACCOUNTS_SQLITE_PATH": other}
+        commands = (("create", "otto"), ("enable", "nora"), ("disable", "nora"),
+                    ("reset-code", "nora"))
+        for words in commands:
+            self.assert_refused("but this deployment has a file of accounts",
+                                *words, env=env)
+            self.assertFalse(os.path.exists(other))
+        with sqlite3.connect(self.file) as mine, \
+                sqlite3.connect(other) as its:
+            mine.backup(its)
+            its.execute("UPDATE note SET value = ? WHERE name = 'id'",
+                        (secrets.token_hex(16),))
+        os.chmod(other, 0o600)
+        for words in commands:
+            self.assert_refused("is not the file of this deployment", *words,
+                                env=env)
+        with sqlite3.connect(other) as its:
+            self.assertEqual(its.execute(
+                "SELECT name, state FROM account WHERE name IN "
+                "('nora', 'otto')").fetchall(), [("nora", 0)])
 
     def test_the_store_is_no_file_of_accounts(self):
         self.assert_refused(

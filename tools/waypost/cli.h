@@ -81,12 +81,11 @@ enum wp_err wp_cli_key_list(const struct wp_cli *cli,
 			    struct wp_error *err) WP_MUST_USE;
 enum wp_err wp_cli_key_remove(const struct wp_cli *cli,
 			      struct wp_error *err) WP_MUST_USE;
-/* On the file of accounts; these need no Redis, */
+/* On the file of accounts, which has to be that of the deployment. */
 enum wp_err wp_cli_account_create(struct wp_cli *cli,
 				  struct wp_error *err) WP_MUST_USE;
 enum wp_err wp_cli_account_enable(struct wp_cli *cli,
 				  struct wp_error *err) WP_MUST_USE;
-/* and these do, where sessions end. */
 enum wp_err wp_cli_account_disable(struct wp_cli *cli,
 				   struct wp_error *err) WP_MUST_USE;
 enum wp_err wp_cli_account_delete(struct wp_cli *cli,

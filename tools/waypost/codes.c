@@ -12,6 +12,7 @@
 #include "lib/mailbox/login.h"
 #include "lib/name/box.h"
 #include "tools/waypost/cli.h"
+#include "tools/waypost/leaver.h"
 
 enum { S_PER_DAY = 86400 };
 
@@ -28,9 +29,7 @@ static enum wp_err find(const struct wp_cli *cli, struct wp_error *err)
 {
 	struct wp_accounts *accounts = NULL;
 	struct wp_account account;
-	enum wp_err rc =
-		wp_accounts_open(&accounts, cli->conf.accounts.sqlite_path,
-				 WP_ACCOUNTS_BUSY_MS, err);
+	enum wp_err rc = wp_cli_open_accounts(cli, &accounts, err);
 
 	if (rc == WP_OK)
 		rc = wp_accounts_find(accounts, &cli->args.account, &account,

@@ -3,10 +3,13 @@
  */
 #include "tools/waypost/leaver.h"
 
+#include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "lib/auth/identity.h"
 #include "lib/base/encode.h"
+#include "lib/mailbox/deployment.h"
 #include "lib/mailbox/revoke.h"
 #include "lib/mailbox/session.h"
 
@@ -15,11 +18,43 @@ enum {
 	LATE_S = 90, /* of clocks, and of tables */
 };
 
+/* A path that is wrong is to leave no empty file behind. */
+static enum wp_err refuse_new_file(const struct wp_cli *cli,
+				   struct wp_error *err)
+{
+	const char *path = cli->conf.accounts.sqlite_path;
+	bool is_known = false;
+	enum wp_err rc;
+
+	if (access(path, F_OK) == 0 || errno != ENOENT)
+		return WP_OK;
+	rc = wp_deployment_has_accounts(cli->redis, &is_known, err);
+	if (rc == WP_OK && is_known)
+		rc = wp_error_set(err, WP_ERR_INVAL,
+				  "%.150s is not there, but this deployment "
+				  "has a file of accounts; all programs must "
+				  "use one file (accounts.sqlite_path)",
+				  path);
+	return rc;
+}
+
 enum wp_err wp_cli_open_accounts(const struct wp_cli *cli,
 				 struct wp_accounts **out, struct wp_error *err)
 {
-	return wp_accounts_open(out, cli->conf.accounts.sqlite_path,
-				WP_ACCOUNTS_BUSY_MS, err);
+	char id[WP_ACCOUNTS_ID_LEN + 1];
+	enum wp_err rc = refuse_new_file(cli, err);
+
+	*out = NULL;
+	if (rc == WP_OK)
+		rc = wp_accounts_open(out, cli->conf.accounts.sqlite_path,
+				      WP_ACCOUNTS_BUSY_MS, err);
+	if (rc == WP_OK)
+		rc = wp_accounts_id(*out, id, err);
+	if (rc == WP_OK)
+		rc = wp_deployment_accounts(cli->redis, id, err);
+	if (rc != WP_OK)
+		wp_accounts_close(out);
+	return rc;
 }
 
 void wp_leaver_init(struct wp_leaver *out, const struct wp_username *name,

@@ -42,8 +42,10 @@ void wp_leaver_init(struct wp_leaver *out, const struct wp_username *name,
 void wp_leaver_add(struct wp_leaver *leaver, const uint8_t sid[WP_SID_LEN]);
 
 /*
- * The file of accounts, made if it is not there.
- * Errors: as wp_accounts_open()
+ * The file of accounts, of this deployment; made where it has none.
+ *
+ * Errors: as wp_accounts_open(), and wp_deployment_accounts(): another file
+ *         would get accounts that no handler sees
  */
 enum wp_err wp_cli_open_accounts(const struct wp_cli *cli,
 				 struct wp_accounts **out,

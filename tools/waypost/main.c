@@ -85,6 +85,10 @@ static enum wp_err run_command(struct wp_cli *cli, struct wp_error *err)
 		return wp_cli_session_revoke(cli, err);
 	case WP_CLI_STORE_ADOPT:
 		return wp_cli_store_adopt(cli, err);
+	case WP_CLI_ACCOUNT_CREATE:
+		return wp_cli_account_create(cli, err);
+	case WP_CLI_ACCOUNT_ENABLE:
+		return wp_cli_account_enable(cli, err);
 	case WP_CLI_ACCOUNT_DISABLE:
 		return wp_cli_account_disable(cli, err);
 	case WP_CLI_ACCOUNT_DELETE:
@@ -101,8 +105,6 @@ static enum wp_err run_command(struct wp_cli *cli, struct wp_error *err)
 	case WP_CLI_KEY_ADD:
 	case WP_CLI_KEY_LIST:
 	case WP_CLI_KEY_REMOVE:
-	case WP_CLI_ACCOUNT_CREATE:
-	case WP_CLI_ACCOUNT_ENABLE:
 	case WP_CLI_KEYS_LIST:
 	case WP_CLI_KEYS_ROTATE:
 	case WP_CLI_TOKEN:
@@ -127,12 +129,6 @@ static bool run_without_redis(struct wp_cli *cli, enum wp_err *rc,
 		return true;
 	case WP_CLI_KEY_REMOVE:
 		*rc = wp_cli_key_remove(cli, err);
-		return true;
-	case WP_CLI_ACCOUNT_CREATE:
-		*rc = wp_cli_account_create(cli, err);
-		return true;
-	case WP_CLI_ACCOUNT_ENABLE:
-		*rc = wp_cli_account_enable(cli, err);
 		return true;
 	case WP_CLI_KEYS_LIST:
 		*rc = wp_cli_keys_list(cli, err);

@@ -115,6 +115,30 @@ enum wp_err wp_accounts_find(struct wp_accounts *accounts,
 			     struct wp_account *out,
 			     struct wp_error *err) WP_MUST_USE;
 
+enum { WP_ACCOUNT_LIST_MAX = 500 };
+
+/* What a list says of an account. Plain data. */
+struct wp_account_line {
+	struct wp_username name;
+	enum wp_account_state state;
+	int64_t created_s; /* wall time */
+};
+struct wp_account_list {
+	size_t n; /* fewer than WP_ACCOUNT_LIST_MAX: there are no more */
+	struct wp_account_line lines[WP_ACCOUNT_LIST_MAX];
+};
+/*
+ * The next accounts by their names, in whatever state they are: a page, so that
+ * nobody has to hold all of them, or keeps the file from being written.
+ *
+ * after:   begin behind this name; NULL: at the first
+ * Errors:  WP_ERR_UNAVAIL
+ */
+enum wp_err wp_accounts_list(struct wp_accounts *accounts,
+			     const struct wp_username *after,
+			     struct wp_account_list *out,
+			     struct wp_error *err) WP_MUST_USE;
+
 /* A new password, and what changes with it. All pointers are borrowed. */
 struct wp_account_change {
 	const struct wp_username *name;

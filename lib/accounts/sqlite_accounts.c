@@ -9,8 +9,10 @@
 #include <sqlite3.h>
 
 #include "lib/accounts/sqlite_rows.h"
+
 #include "lib/base/random.h"
 #include "lib/name/urn.h"
+#include <string.h>
 
 static void bind_password(sqlite3_stmt *statement, int index,
 			  const struct wp_password *password)
@@ -54,6 +56,40 @@ static bool read_account(sqlite3_stmt *statement, struct wp_account *out)
 	out->created_s = sqlite3_column_int64(statement, 7);
 	out->changed_s = sqlite3_column_int64(statement, 8);
 	return is_whole;
+}
+
+static bool read_line(sqlite3_stmt *statement, struct wp_account_line *out)
+{
+	int64_t state = sqlite3_column_int64(statement, 1);
+	char name[WP_USERNAME_MAX + 1];
+
+	out->state = (enum wp_account_state)state;
+	out->created_s = sqlite3_column_int64(statement, 2);
+	return state >= WP_ACCOUNT_ACTIVE && state <= WP_ACCOUNT_DELETED &&
+	       wp_rows_read_text(statement, 0, name, sizeof(name)) &&
+	       wp_username_read(&out->name, name, strlen(name), NULL) == WP_OK;
+}
+
+enum wp_err wp_accounts_list(struct wp_accounts *accounts,
+			     const struct wp_username *after,
+			     struct wp_account_list *out, struct wp_error *err)
+{
+	static const struct wp_username nobody;
+	enum wp_err rc = wp_rows_be_open(accounts, err);
+	sqlite3_stmt *statement;
+	bool is_whole = true;
+	int step = SQLITE_DONE;
+
+	out->n = 0;
+	if (rc != WP_OK)
+		return rc;
+	statement = wp_sqlite_get(&accounts->db, WP_ROWS_LIST);
+	wp_rows_bind_name(statement, 1, after != NULL ? after : &nobody);
+	(void)sqlite3_bind_int(statement, 2, WP_ACCOUNT_LIST_MAX);
+	while (is_whole && (step = sqlite3_step(statement)) == SQLITE_ROW)
+		is_whole = read_line(statement, &out->lines[out->n++]);
+	rc = wp_sqlite_told(&accounts->db, statement, step, err);
+	return rc == WP_OK && !is_whole ? wp_rows_damaged(err) : rc;
 }
 
 enum wp_err wp_accounts_id(struct wp_accounts *accounts,

@@ -54,6 +54,8 @@ static const char *const texts[WP_ROWS_COUNT] = {
 	[WP_ROWS_FIND] =
 		"SELECT id, state, m, t, salt, tag, recovery, created_s, "
 		"changed_s FROM account WHERE name = ?1",
+	[WP_ROWS_LIST] = "SELECT name, state, created_s FROM account "
+			 "WHERE name > ?1 ORDER BY name LIMIT ?2",
 	[WP_ROWS_SET_PASSWORD] =
 		"UPDATE account SET m = ?4, t = ?5, salt = ?6, tag = ?7, "
 		"recovery = coalesce(?8, recovery), "

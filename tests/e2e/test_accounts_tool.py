@@ -146,6 +146,31 @@ class CommandLine(Accounts):
                 "SELECT name, state FROM account WHERE name IN "
                 "('nora', 'otto')").fetchall(), [("nora", 0)])
 
+    def test_a_list_has_all_of_them_page_by_page(self):
+        self.create("aaa")
+        with sqlite3.connect(self.file) as file:
+            file.executemany(
+                "INSERT INTO account SELECT ?1, randomblob(16), 'urn:sm:user:' "
+                "|| ?1, ?2, m, t, salt, tag, NULL, 1700000000, 1700000000 "
+                "FROM account WHERE name = 'aaa'",
+                [(f"many-{i:04d}", i % 3) for i in range(1200)])
+        status, said, wrong = self.tool("list", "--json")
+        self.assertEqual(status, 0, wrong)
+        accounts = json.loads(said)["accounts"]
+        names = [account["username"] for account in accounts]
+        self.assertEqual(names, sorted(set(names)))
+        self.assertEqual([account["state"] for account in accounts
+                          if account["username"].startswith("many-")],
+                         ["active", "disabled", "deleted"] * 400)
+        self.assertEqual(accounts[-1], {
+            "username": "many-1199", "user": "urn:sm:user:many-1199",
+            "state": "deleted", "createdAt": "2023-11-14T22:13:20Z"})
+        status, said, wrong = self.tool("list")
+        self.assertEqual((status, said.count("\n")), (0, len(names)), wrong)
+        self.assertIn("active    made ", said)
+        with sqlite3.connect(self.file) as file:
+            file.execute("DELETE FROM account WHERE name LIKE 'many-%'")
+
     def test_the_store_is_no_file_of_accounts(self):
         self.assert_refused(
             "must not be the file of the cold store", "create", "henry",

@@ -140,6 +140,11 @@ static const struct option of_account_create[] = {
 	VALUE("password", PASSWORD),
 	END,
 };
+static const struct option of_account_list[] = {
+	SWITCH("help", HELP),
+	SWITCH("json", JSON),
+	END,
+};
 static const struct option of_account[] = { SWITCH("help", HELP), END };
 static const struct option of_account_delete[] = {
 	SWITCH("help", HELP),
@@ -198,6 +203,7 @@ static const struct command {
 	{ "key", "remove", of_key_remove, WP_CLI_KEY_REMOVE, KEY_ID },
 	{ "account", "create", of_account_create, WP_CLI_ACCOUNT_CREATE,
 	  ACCOUNT },
+	{ "account", "list", of_account_list, WP_CLI_ACCOUNT_LIST, NOTHING },
 	{ "account", "enable", of_account, WP_CLI_ACCOUNT_ENABLE, ACCOUNT },
 	{ "account", "disable", of_account, WP_CLI_ACCOUNT_DISABLE, ACCOUNT },
 	{ "account", "delete", of_account_delete, WP_CLI_ACCOUNT_DELETE,
@@ -316,9 +322,9 @@ static enum wp_err read_command(const struct command **out, int *i, int argc,
 				    "key: say add, list or remove; try --help");
 	if (strcmp(first, "account") == 0)
 		return wp_error_set(err, WP_ERR_INVAL,
-				    "account: say create, enable, disable, "
-				    "delete, unlock or reset-code; try "
-				    "--help");
+				    "account: say create, list, enable, "
+				    "disable, delete, unlock or reset-code; "
+				    "try --help");
 	if (strcmp(first, "invite") == 0)
 		return wp_error_set(err, WP_ERR_INVAL,
 				    "invite: say create; try --help");

@@ -84,6 +84,8 @@ enum wp_err wp_cli_key_remove(const struct wp_cli *cli,
 /* On the file of accounts, which has to be that of the deployment. */
 enum wp_err wp_cli_account_create(struct wp_cli *cli,
 				  struct wp_error *err) WP_MUST_USE;
+enum wp_err wp_cli_account_list(struct wp_cli *cli,
+				struct wp_error *err) WP_MUST_USE;
 enum wp_err wp_cli_account_enable(struct wp_cli *cli,
 				  struct wp_error *err) WP_MUST_USE;
 enum wp_err wp_cli_account_disable(struct wp_cli *cli,

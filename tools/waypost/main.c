@@ -87,6 +87,8 @@ static enum wp_err run_command(struct wp_cli *cli, struct wp_error *err)
 		return wp_cli_store_adopt(cli, err);
 	case WP_CLI_ACCOUNT_CREATE:
 		return wp_cli_account_create(cli, err);
+	case WP_CLI_ACCOUNT_LIST:
+		return wp_cli_account_list(cli, err);
 	case WP_CLI_ACCOUNT_ENABLE:
 		return wp_cli_account_enable(cli, err);
 	case WP_CLI_ACCOUNT_DISABLE:

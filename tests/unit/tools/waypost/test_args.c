@@ -203,6 +203,9 @@ static void an_account_is_named_by_its_user_name(void **state)
 	assert_true(args.is_json);
 	args = read_good(&line, "account create bob");
 	assert_null(args.password);
+	args = read_good(&line, "account list --json");
+	assert_int_equal(args.command, WP_CLI_ACCOUNT_LIST);
+	assert_true(args.is_json);
 	args = read_good(&line, "account disable bob");
 	assert_int_equal(args.command, WP_CLI_ACCOUNT_DISABLE);
 	args = read_good(&line, "account enable bob");
@@ -212,6 +215,7 @@ static void an_account_is_named_by_its_user_name(void **state)
 	expect_bad("account", "account: say create");
 	expect_bad("account create", "say whose");
 	expect_bad("account create bob eve", "a word too many");
+	expect_bad("account list bob", "a word too many");
 	expect_bad("account create b", "3 to 32");
 	expect_bad("account create bob!", "letters a to z");
 	expect_bad("account delete bob", "say --yes");

@@ -239,12 +239,13 @@ struct question {
 	int64_t now_s;
 };
 
+/* A session has ended for good, and so by any clock. */
 static bool holds(const struct entry *entry, const struct question *q)
 {
 	return entry->key[0] == letters[q->kind] &&
 	       memcmp(entry->key + 1, q->hash, q->hash_len) == 0 &&
-	       q->now_s < entry->forget_s &&
-	       (q->kind == SESSION || q->issued_s <= entry->at_s);
+	       (q->kind == SESSION ||
+		(q->now_s < entry->forget_s && q->issued_s <= entry->at_s));
 }
 
 /* Was it issued before something of this kind that had to go? */

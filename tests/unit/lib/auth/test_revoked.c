@@ -200,6 +200,19 @@ static void it_is_forgotten_in_its_time(void **state)
 	assert_false(is_out_at(*state, &who, LATER));
 }
 
+/* Whose clock is ahead gives tokens that live longer than the entry. */
+static void a_session_has_ended_by_any_clock(void **state)
+{
+	struct wp_identity who = identity("bob", 0, 0);
+	const struct wp_revoked_key key = session_key(1);
+
+	memcpy(who.session, key.bytes + 1, sizeof(key.bytes) - 1);
+	who.issued_s = LATER;
+	who.expires_s = LATER + 900;
+	revoke(*state, key);
+	assert_true(is_out_at(*state, &who, LATER));
+}
+
 static void what_seems_over_by_a_clock_that_is_ahead_is_kept(void **state)
 {
 	const struct wp_identity who = identity("bob", 1, 1);
@@ -370,6 +383,7 @@ int main(void)
 		TABLE_TEST(what_is_issued_later_is_good_but_of_a_session),
 		TABLE_TEST(who_does_not_say_when_it_was_issued_is_out),
 		TABLE_TEST(it_is_forgotten_in_its_time),
+		TABLE_TEST(a_session_has_ended_by_any_clock),
 		TABLE_TEST(what_seems_over_by_a_clock_that_is_ahead_is_kept),
 		TABLE_TEST(an_unknown_kind_is_not_kept),
 		TABLE_TEST(twice_is_one_entry_that_holds_for_both),

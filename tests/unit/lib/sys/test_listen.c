@@ -79,6 +79,17 @@ static void name_of(int fd, char host[64], char port[16])
 			 0);
 }
 
+/* A chroot may have no /etc/hosts, and nobody may tell it. */
+static bool knows_localhost(void)
+{
+	struct addrinfo *found;
+
+	if (getaddrinfo("localhost", NULL, NULL, &found) != 0)
+		return false;
+	freeaddrinfo(found);
+	return true;
+}
+
 static void each_form_of_tcp_leads_to_its_host_and_port(void **state)
 {
 	static const struct {
@@ -105,7 +116,9 @@ static void each_form_of_tcp_leads_to_its_host_and_port(void **state)
 		snprintf(text, sizeof(text), "%s%s", rows[i].prefix, free_port);
 		if (wp_listen(text, &listener, &err) != WP_OK) {
 			/* A host may have no IPv6. */
-			assert_non_null(strstr(text, "::1"));
+			assert_true(strstr(text, "::1") != NULL ||
+				    (strstr(text, "localhost") != NULL &&
+				     !knows_localhost()));
 			assert_int_equal(err.code, WP_ERR_SYS);
 			continue;
 		}

@@ -395,12 +395,22 @@ static bool is_same_key(const struct wp_jwk *a, const struct wp_jwk *b)
 	       EVP_PKEY_eq(a->verifier.pkey, b->verifier.pkey) == 1;
 }
 
+/* How many of a set are this key? More than one when it has no name. */
+static size_t count_of(const struct wp_jwks *jwks, const struct wp_jwk *key)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < jwks->n; i++)
+		n += is_same_key(&jwks->keys[i], key);
+	return n;
+}
+
 bool wp_jwks_is_same(const struct wp_jwks *a, const struct wp_jwks *b)
 {
 	bool is_same = a->n == b->n;
 
 	for (size_t i = 0; is_same && i < a->n; i++)
-		is_same = is_same_key(&a->keys[i], &b->keys[i]);
+		is_same = count_of(a, &a->keys[i]) == count_of(b, &a->keys[i]);
 	/* Of keys of two kinds OpenSSL notes that they cannot be compared. */
 	ERR_clear_error();
 	return is_same;

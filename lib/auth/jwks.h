@@ -53,7 +53,7 @@ enum wp_err wp_jwks_read(struct wp_jwks **out, const char *json, size_t len,
 			 struct wp_error *err) WP_MUST_USE;
 void wp_jwks_free(struct wp_jwks **jwks);
 
-/* Do both have the same keys, in one order? Then they verify the same. */
+/* Have both the same keys, in whatever order? Then they verify the same. */
 bool wp_jwks_is_same(const struct wp_jwks *a, const struct wp_jwks *b);
 
 /*

@@ -94,6 +94,51 @@ static void a_set_is_the_same_while_it_verifies_the_same(void **state)
 	EVP_PKEY_free(other);
 }
 
+/* The set of two keys. */
+static struct wp_jwks *read_two(const EVP_PKEY *first, const char *more,
+				const EVP_PKEY *second, const char *more_2)
+{
+	struct wp_jwks *jwks;
+	struct wp_buf text;
+
+	wp_buf_init(&text, 0);
+	wp_buf_add_str(&text, "{\"keys\":[");
+	jwk_add(&text, first, more);
+	wp_buf_add_char(&text, ',');
+	jwk_add(&text, second, more_2);
+	wp_buf_add_str(&text, "]}");
+	jwks = read_text(text.data);
+	assert_int_equal(jwks->n, 2);
+	for (size_t i = 0; i < jwks->n; i++)
+		jwks->keys[i].raw = (struct wp_json_slice){ 0 };
+	wp_buf_release(&text);
+	return jwks;
+}
+
+/* There are providers that give their keys in another order each time. */
+static void the_order_of_keys_is_no_part_of_a_set(void **state)
+{
+	static const char a[] = ",\"kid\":\"a\"", b[] = ",\"kid\":\"b\"";
+	struct wp_jwks *one = read_two(ec, a, rsa, b);
+	struct wp_jwks *turned = read_two(rsa, b, ec, a);
+	struct wp_jwks *crossed = read_two(ec, b, rsa, a);
+	/* Without names it counts how many there are of each. */
+	struct wp_jwks *twice = read_two(ec, "", ec, "");
+	struct wp_jwks *once = read_two(ec, "", rsa, "");
+
+	(void)state;
+	assert_true(wp_jwks_is_same(one, turned));
+	assert_true(wp_jwks_is_same(turned, one));
+	assert_false(wp_jwks_is_same(one, crossed));
+	assert_false(wp_jwks_is_same(twice, once));
+	assert_false(wp_jwks_is_same(once, twice));
+	wp_jwks_free(&one);
+	wp_jwks_free(&turned);
+	wp_jwks_free(&crossed);
+	wp_jwks_free(&twice);
+	wp_jwks_free(&once);
+}
+
 static void a_key_has_the_algorithm_it_names_or_that_of_its_kind(void **state)
 {
 	(void)state;
@@ -430,6 +475,7 @@ int main(void)
 		cmocka_unit_test(
 			a_key_has_the_algorithm_it_names_or_that_of_its_kind),
 		cmocka_unit_test(a_set_is_the_same_while_it_verifies_the_same),
+		cmocka_unit_test(the_order_of_keys_is_no_part_of_a_set),
 		cmocka_unit_test(a_key_for_something_else_is_left_out),
 		cmocka_unit_test(a_key_with_its_secret_half_is_left_out),
 		cmocka_unit_test(weak_keys_and_odd_numbers_are_left_out),

@@ -422,6 +422,12 @@ static void an_end_tells_how_long_tokens_of_before_may_live(void **state)
 	begin(w, 0);
 	expect(w, 0, WP_SESSION_KEPT, 0);
 	assert_int_equal(end(w, &w->bob), 86400);
+	/* The last of a day ends before what is given now. */
+	wp_world_run(w, "EXPIRE " WP_P "lives 60");
+	begin(w, 0);
+	assert_int_equal(end(w, &w->bob), LIVES_S);
+	assert_in_range(wp_world_int(w, "TTL " WP_P "lives"), LIVES_S - 60,
+			LIVES_S);
 	/* Gone with the last of them. */
 	wp_world_run(w, "EXPIRE " WP_P "lives 0");
 	assert_int_equal(end(w, &w->bob), 0);

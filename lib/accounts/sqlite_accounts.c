@@ -6,13 +6,13 @@
  */
 #include "lib/accounts/accounts.h"
 
+#include <string.h>
+
 #include <sqlite3.h>
 
 #include "lib/accounts/sqlite_rows.h"
-
 #include "lib/base/random.h"
 #include "lib/name/urn.h"
-#include <string.h>
 
 static void bind_password(sqlite3_stmt *statement, int index,
 			  const struct wp_password *password)

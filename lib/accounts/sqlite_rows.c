@@ -266,7 +266,6 @@ enum wp_err wp_rows_end_others(struct wp_accounts *accounts,
 	return wp_rows_run_end(accounts, statement, ended, err);
 }
 
-/* Of a transaction whose end this was: what it did not do was not done. */
 enum wp_err wp_rows_begin(struct wp_accounts *accounts, struct wp_ended *ended,
 			  struct wp_error *err)
 {
@@ -276,6 +275,7 @@ enum wp_err wp_rows_begin(struct wp_accounts *accounts, struct wp_ended *ended,
 	return rc == WP_OK ? wp_sqlite_begin(&accounts->db, true, err) : rc;
 }
 
+/* Of a transaction whose end this was: what it did not do was not done. */
 enum wp_err wp_rows_finish(struct wp_accounts *accounts, enum wp_err rc,
 			   struct wp_ended *ended, struct wp_error *err)
 {

@@ -63,16 +63,21 @@ def say(text=""):
 
 
 class RunStack(Stack):
-    """With a file for keys of back ends, and tokens for a day."""
+    """With what `waypost` needs, and tokens for a day."""
 
     def __init__(self, state, *more):
-        self._keys = os.path.join(os.path.realpath(state), "secrets",
-                                  "api-keys")
+        kept = os.path.join(os.path.realpath(state), "secrets")
+        self._keys = os.path.join(kept, "api-keys")
+        auth = {"api_keys_file": self._keys}
+        # Without it `waypost account create` would make a secret of its own,
+        # and nobody log in with that.
+        if not os.environ.get("STORE_SECRET"):
+            auth["store_secret_file"] = os.path.join(kept, "store")
         super().__init__(
             state, *more, env=os.environ,
             # What is printed is to be good for longer than ten minutes.
             config={"accounts": {"access_token_seconds": TOKEN_LIFETIME_S},
-                    "auth": {"api_keys_file": self._keys}})
+                    "auth": auth})
 
     def prepare(self):
         super().prepare()
@@ -206,6 +211,8 @@ def greet(stack, tokens):
     say("# what has failed, for an operator")
     say(f"{tool} dlq list")
     if stack.has_accounts:
+        say("# an account for somebody: a password and a recovery code")
+        say(f"{tool} account create carol")
         say("# a token for anybody, without a password; not in production")
         say(f"{tool} token carol")
     say("# a key for a back end, and what it tells whoever is connected")

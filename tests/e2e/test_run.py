@@ -163,6 +163,16 @@ class MakeRun(unittest.TestCase):
         with WebSocket(run.port, "/connect?token=" + token) as socket:
             self.assertGreater(socket.expect("connected")["expiresInSeconds"],
                                23 * 3600)
+        command = next(each for each in lines
+                       if each.endswith("account create carol"))
+        made = json.loads(subprocess.run(
+            shlex.split(command) + ["--json"], capture_output=True,
+            check=True).stdout)
+        answer = stack.http().request(
+            "POST", "/api/auth/login",
+            json.dumps({key: made[key] for key in ("username", "password")}),
+            [("Content-Type", "application/json")])
+        self.assertEqual(answer.status, 200, answer)
         command = next(each for each in lines if each.endswith("token carol"))
         token = subprocess.run(shlex.split(command), capture_output=True,
                                check=True, text=True).stdout.strip()

@@ -2,6 +2,7 @@
 import json
 import os
 import re
+import secrets
 import shlex
 import signal
 import subprocess
@@ -96,10 +97,15 @@ class MakeRun(unittest.TestCase):
         wait_for(is_ready, f"/readyz is 200; {run.said()[-2000:]}", BACK_S)
 
     def send(self, run, count):
+        """As a client does it: what was not accepted (503) is repeated."""
         alice = self.client(run, "alice")
         ids = []
         for number in range(count):
-            answer = alice.send("urn:sm:user:carol", b"%d" % number)
+            once = [("Idempotency-Key", secrets.token_hex(16))]
+            answer = wait_for(
+                lambda text=b"%d" % number, key=once:
+                (got := alice.send("urn:sm:user:carol", text, key)).status
+                != 503 and got, "a send is answered", BACK_S)
             self.assertEqual(answer.status, 202, answer)
             ids.append(answer.json()["id"])
         return ids

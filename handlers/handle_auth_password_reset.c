@@ -49,14 +49,19 @@ static enum wp_err set(struct wp_call *call, struct wp_accounts *accounts,
 	return rc;
 }
 
+/* It was the right one: what was counted is forgotten. */
+static void forget_attempts(struct wp_call *call)
+{
+	const struct wp_account_call *about = call->state;
+
+	wp_login_ok_build(&call->ctx->cmd, &about->box, NULL);
+	wp_account_call_tell(call);
+}
+
 static bool begin(struct wp_call *call, bool is_up)
 {
-	struct wp_account_call *about = call->state;
-
-	if (is_up) {
-		wp_login_ok_build(&call->ctx->cmd, &about->box, NULL);
-		wp_account_call_tell(call);
-	}
+	if (is_up)
+		forget_attempts(call);
 	return wp_account_call_end(call, wp_session_begin);
 }
 
@@ -126,6 +131,14 @@ static enum wp_err look(struct wp_call *call, struct wp_accounts *accounts,
 	return wp_new_password_hash(call, &about->given.new_password, err);
 }
 
+/* He may not begin a session yet; that is in the answer. */
+static bool refuse(struct wp_call *call, bool is_up)
+{
+	if (is_up)
+		forget_attempts(call);
+	return true;
+}
+
 static bool on_looked(struct wp_call *call, enum wp_err result)
 {
 	struct wp_account_call *about = call->state;
@@ -136,8 +149,9 @@ static bool on_looked(struct wp_call *call, enum wp_err result)
 		return wp_account_call_ask(call, take, on_taken);
 	/* Each use of the recovery code gives another one, and a session. An
 	 * operator's is used up by now, and he gives the next. */
-	return !wp_limit_user(call, WP_LIMIT_BEGIN, &about->box) ||
-	       change(call);
+	return wp_limit_user(call, WP_LIMIT_BEGIN, &about->box)
+		       ? change(call)
+		       : wp_call_redis(call, WP_LINE_SHORT, refuse);
 }
 
 static bool look_at_code(struct wp_call *call)

@@ -264,7 +264,8 @@ enum wp_err wp_accounts_set_state(struct wp_accounts *accounts,
 	(void)sqlite3_bind_int(statement, 2, (int)state);
 	rc = wp_sqlite_run(&accounts->db, statement, err);
 	if (rc == WP_OK && sqlite3_changes(accounts->db.file.handle) == 0)
-		rc = wp_error_set(err, WP_ERR_NOTFOUND, "no such account");
+		rc = wp_error_set(err, WP_ERR_NOTFOUND,
+				  "no such account, or it is deleted");
 	if (rc == WP_OK && state != WP_ACCOUNT_ACTIVE)
 		rc = wp_rows_end_others(accounts, name, NULL, ended_out, err);
 	return wp_rows_finish(accounts, rc, ended_out, err);

@@ -107,7 +107,8 @@ class CommandLine(Accounts):
                          (0, "grace is deleted; sessions ended: 0\n"))
         # Whoever was cut off repeats it.
         self.assertEqual(self.tool("delete", "grace", "--yes")[0], 0)
-        self.assert_refused("no such account", "enable", "grace")
+        self.assert_refused("no such account, or it is deleted", "enable",
+                            "grace")
         self.assert_refused("no such account", "disable", "nobody")
         self.assert_refused("the name is taken", "create", "grace")
 

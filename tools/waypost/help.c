@@ -5,9 +5,9 @@
 #include "tools/waypost/args.h"
 
 const char wp_cli_help[] =
-	"waypost: looks after dead letters, expiry, keys and sessions, and "
-	"hands\n"
-	"messages in.\n"
+	"waypost: looks after dead letters, expiry, keys, accounts and "
+	"sessions,\n"
+	"and hands messages in.\n"
 	"\n"
 	"Usage: waypost [options] <command> …\n"
 	"\n"

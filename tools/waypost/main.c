@@ -39,8 +39,8 @@ static const struct wp_conf_section *const sections[] = {
 
 static const struct wp_conf_program about = {
 	.name = "waypost",
-	.summary = "Looks after dead letters, expiry, keys and sessions, and "
-		   "hands messages in.",
+	.summary = "Looks after dead letters, expiry, keys, accounts and "
+		   "sessions, and hands messages in.",
 	.known = wp_conf_sections,
 	.sections = sections,
 	.judges_all = true,

@@ -149,13 +149,11 @@ enum wp_err wp_password_check(const struct wp_password *kept,
 	rc = hash(&again, way, text, len, err);
 	if (rc == WP_OK)
 		rc = make_up(&again.cost, way, text, len, err);
-	if (rc != WP_OK)
-		return rc;
 	is_same = wp_equal_ct(again.tag, kept != NULL ? kept->tag : nothing,
 			      sizeof(again.tag));
-	*is_right_out = is_same && kept != NULL;
+	*is_right_out = rc == WP_OK && is_same && kept != NULL;
 	explicit_bzero(&again, sizeof(again));
-	return WP_OK;
+	return rc;
 }
 
 bool wp_password_is_old(const struct wp_password *kept,

@@ -44,7 +44,7 @@ BUGS_TIMEOUT_S = 1200
 BUGS = ["lose", "reorder", "forget-ack", "forget-poke", "skip-fencing"]
 # Each web server has a seed of its own, as in make test-fault.
 FAULT_SEEDS = {"nginx": "1", "lighttpd": "2"}
-FAULT_SECONDS = "120"
+FAULT_SECONDS = "90"
 # Sanitizers and a busy machine make everything slower.
 FLAVOUR_FACTOR = {"release": 1, "asan": 2, "tsan": 4}
 SUITES = ("unit", "integration", "harness", "source", "model", "e2e-nginx",

@@ -18,7 +18,7 @@ CC=${CC:-gcc}
 # The first group is the protocol, the last what may be left out by itself.
 presence_cases() {
 	cat <<'END'
-D1|holds|presence: two faults|-DFAULTS=2
+full D1|holds|presence: two faults|-DFAULTS=2
 D2|holds|presence: two messages|-DSENDS=2
 D3|holds|presence: three moves|-DMOVES=3
 D4|holds|presence: Redis loses its memory|-DLOSS

@@ -90,7 +90,7 @@ static void end_read(struct wp_revocations *revocations, bool is_read)
 {
 	revocations->is_asking = false;
 	wp_metric_set(revocations->setup.metrics, WP_H_REVOKED_ENTRIES,
-		      (int64_t)wp_revoked_count(revocations->table));
+		      (int64_t)wp_revoked_alive(revocations->table, now_s()));
 	admit(revocations, is_read);
 }
 

@@ -160,7 +160,7 @@ static struct entry *find(struct wp_revoked *revoked, const uint8_t *key)
 	return NULL;
 }
 
-static size_t count_alive(const struct wp_revoked *revoked, int64_t now_s)
+size_t wp_revoked_alive(const struct wp_revoked *revoked, int64_t now_s)
 {
 	size_t n = 0;
 
@@ -185,7 +185,7 @@ static void let_go(struct wp_revoked *revoked, const struct entry *entry)
 
 static void make_room(struct wp_revoked *revoked, int64_t now_s)
 {
-	size_t alive = count_alive(revoked, now_s);
+	size_t alive = wp_revoked_alive(revoked, now_s);
 	size_t must_go = alive > WP_REVOKED_MAX - ROOM ? ROOM : 0;
 	size_t n = revoked->n;
 

@@ -189,7 +189,7 @@ bool wp_revoker_knows(const struct wp_revoker *revoker,
 
 size_t wp_revoker_count(const struct wp_revoker *revoker)
 {
-	return wp_revoked_count(revoker->table);
+	return wp_revoked_alive(revoker->table, now_s());
 }
 
 void wp_revoker_start(struct wp_revoker *revoker,

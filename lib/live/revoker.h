@@ -66,7 +66,7 @@ void wp_revoker_hear(void *ctx, bool is_new);
 bool wp_revoker_knows(const struct wp_revoker *revoker,
 		      const struct wp_identity *who);
 
-/* Entries of the table. */
+/* Entries of the table that are not to be forgotten yet. */
 size_t wp_revoker_count(const struct wp_revoker *revoker);
 
 #endif /* WP_LIB_LIVE_REVOKER_H */

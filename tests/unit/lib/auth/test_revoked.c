@@ -221,6 +221,8 @@ static void what_seems_over_by_a_clock_that_is_ahead_is_kept(void **state)
 					   .forget_s = NOW };
 
 	wp_revoked_add(*state, &one, NOW + 1);
+	assert_int_equal(wp_revoked_alive(*state, NOW), 0);
+	assert_int_equal(wp_revoked_alive(*state, NOW - 1), 1);
 	assert_false(is_out_at(*state, &who, NOW + 1));
 	assert_true(is_out_at(*state, &who, NOW - 1));
 }

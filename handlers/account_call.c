@@ -111,6 +111,20 @@ bool wp_account_call_desk(struct wp_call *call, wp_account_run run,
 	return go_to_desk(call, false, run, step);
 }
 
+/* On a thread of the desk. */
+static enum wp_err find(struct wp_call *call, struct wp_accounts *accounts,
+			struct wp_error *err)
+{
+	struct wp_account_call *about = call->state;
+
+	return wp_accounts_find(accounts, &about->name, &about->account, err);
+}
+
+bool wp_account_call_find(struct wp_call *call, wp_account_done step)
+{
+	return wp_account_call_desk(call, find, step);
+}
+
 bool wp_account_call_hash(struct wp_call *call, wp_account_run run,
 			  wp_account_done step)
 {

@@ -100,7 +100,9 @@ struct wp_account_call *wp_account_call_begin(struct wp_call *call,
 /* Work on the account that the call is about. Returns: as wp_call_desk() */
 bool wp_account_call_desk(struct wp_call *call, wp_account_run run,
 			  wp_account_done step);
-/* The same for work that computes one hash of a password. */
+/* Look the account up, for about->account. Returns: as wp_call_desk() */
+bool wp_account_call_find(struct wp_call *call, wp_account_done step);
+/* As wp_account_call_desk(), for work that computes one hash of a password. */
 bool wp_account_call_hash(struct wp_call *call, wp_account_run run,
 			  wp_account_done step);
 

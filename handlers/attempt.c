@@ -149,15 +149,6 @@ static bool try_password(struct wp_call *call)
 
 /* ---- a device that was here before ---- */
 
-/* On a thread of the desk. */
-static enum wp_err find(struct wp_call *call, struct wp_accounts *accounts,
-			struct wp_error *err)
-{
-	struct wp_account_call *about = call->state;
-
-	return wp_accounts_find(accounts, &about->name, &about->account, err);
-}
-
 static bool on_found(struct wp_call *call, enum wp_err result)
 {
 	struct wp_account_call *about = call->state;
@@ -186,6 +177,6 @@ bool wp_attempt_password(struct wp_call *call, wp_account_step next)
 	/* Whose attempt it is depends on the account, if there is one. */
 	if (about->given.device_proof.data != NULL &&
 	    about->given.device_id.data != NULL)
-		return wp_account_call_desk(call, find, on_found);
+		return wp_account_call_find(call, on_found);
 	return wp_attempt_count(call, try_password);
 }

@@ -65,15 +65,6 @@ static bool on_reset(struct wp_call *call, const struct wp_reply *reply)
 	return true;
 }
 
-/* On a thread of the desk. */
-static enum wp_err find(struct wp_call *call, struct wp_accounts *accounts,
-			struct wp_error *err)
-{
-	struct wp_account_call *about = call->state;
-
-	return wp_accounts_find(accounts, &about->name, &about->account, err);
-}
-
 static bool on_found(struct wp_call *call, enum wp_err result)
 {
 	const struct wp_account_call *about = call->state;
@@ -91,7 +82,7 @@ bool wp_handle_admin_accounts_reset_code(struct wp_call *call)
 {
 	if (wp_account_call_begin(call, WP_C_USERNAME | WP_C_ONLY, 0) == NULL)
 		return true;
-	return wp_account_call_desk(call, find, on_found);
+	return wp_account_call_find(call, on_found);
 }
 
 /* ---- POST /api/admin/invites ---- */

@@ -151,14 +151,6 @@ static bool delete_account(struct wp_call *call)
 	return wp_account_call_known(call, remove_it);
 }
 
-static enum wp_err find(struct wp_call *call, struct wp_accounts *accounts,
-			struct wp_error *err)
-{
-	struct wp_account_call *about = call->state;
-
-	return wp_accounts_find(accounts, &about->name, &about->account, err);
-}
-
 /*
  * Whoever was cut off behind the file has no password any more that could be
  * right, and no other way to end what is left.
@@ -179,5 +171,5 @@ bool wp_handle_auth_account_delete(struct wp_call *call)
 {
 	if (wp_account_call_begin(call, WP_C_PASSWORD, 0) == NULL)
 		return true;
-	return wp_account_call_desk(call, find, on_found);
+	return wp_account_call_find(call, on_found);
 }

@@ -6,7 +6,7 @@
 
 #include "lib/base/err.h"
 
-#include "handlers/ctx.h"
+#include "handlers/request/ctx.h"
 #include "handlers/share.h"
 
 /* No status of a process that dies by itself: it did not drain in time. */

@@ -21,8 +21,8 @@
 #include "lib/base/err.h"
 #include "lib/live/turn.h"
 
-#include "handlers/call.h"
-#include "handlers/ctx.h"
+#include "handlers/request/call.h"
+#include "handlers/request/ctx.h"
 #include "handlers/wire/fcgi.h"
 
 enum {

@@ -9,14 +9,14 @@
  * once a second and process: on_writes(), on_store() and on_gate() are the
  * steps of a look, each of which begins the next one or ends it.
  */
-#include "handlers/call.h"
+#include "handlers/request/call.h"
 
 #include "lib/base/clock.h"
 #include "lib/mailbox/scripts.h"
 #include "lib/name/msgid.h"
 #include "lib/redis/info.h"
 
-#include "handlers/metrics.h"
+#include "handlers/request/metrics.h"
 
 bool wp_handle_healthz(struct wp_call *call)
 {

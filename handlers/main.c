@@ -31,9 +31,9 @@
 #include "lib/sys/systemd.h"
 
 #include "handlers/child.h"
-#include "handlers/ctx.h"
-#include "handlers/metrics.h"
 #include "handlers/pool.h"
+#include "handlers/request/ctx.h"
+#include "handlers/request/metrics.h"
 #include "handlers/serve.h"
 
 static const struct wp_conf_flag flags[] = {

@@ -11,7 +11,7 @@
 #include "lib/base/err.h"
 #include "lib/metrics/metrics.h"
 
-#include "handlers/ctx.h"
+#include "handlers/request/ctx.h"
 
 struct wp_pool_hooks {
 	/*

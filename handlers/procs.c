@@ -17,7 +17,7 @@
 #include "lib/base/log.h"
 
 #include "handlers/child.h"
-#include "handlers/metrics.h"
+#include "handlers/request/metrics.h"
 
 enum {
 	BACKOFF_MS = 100,

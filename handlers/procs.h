@@ -14,7 +14,7 @@
 
 #include "lib/base/backoff.h"
 
-#include "handlers/ctx.h"
+#include "handlers/request/ctx.h"
 #include "handlers/share.h"
 
 enum { WP_PROCS_MAX = 64 }; /* the bound of handlers.processes */

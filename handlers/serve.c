@@ -17,9 +17,9 @@
 #include "lib/base/clock.h"
 #include "lib/live/session_seen.h"
 
-#include "handlers/endpoints.h"
-#include "handlers/limit.h"
-#include "handlers/metrics.h"
+#include "handlers/request/endpoints.h"
+#include "handlers/request/limit.h"
+#include "handlers/request/metrics.h"
 
 enum who { FOR_USERS, FOR_KEYS, FOR_BOTH, FOR_ANYBODY, FOR_PROBES };
 enum need { NEED_NONE, NEED_WORK };

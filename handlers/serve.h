@@ -8,9 +8,9 @@
 
 #include "lib/base/err.h"
 
-#include "handlers/call.h"
-#include "handlers/ctx.h"
-#include "handlers/req.h"
+#include "handlers/request/call.h"
+#include "handlers/request/ctx.h"
+#include "handlers/request/req.h"
 
 /* So many calls of a process may wait for Redis or the store. */
 enum { WP_SERVE_WAITING_MAX = 4096 };

@@ -5,8 +5,8 @@ usage: tools/check-contract.py [--root FOLDER]
 
 These say the same thing, in both directions:
 
-- handlers/endpoints.h, docs/openapi.yaml, the table of README.md and the
-  files of both web servers: paths, their aliases and methods
+- handlers/request/endpoints.h, docs/openapi.yaml, the table of README.md and
+  the files of both web servers: paths, their aliases and methods
 - the frames, their members and the close codes of ws-daemon, and
   docs/websocket.md; a test sends each frame
 - sections of lib/sys/sections, and the table of README.md
@@ -148,7 +148,7 @@ class Tree:
     def check_paths(self):
         methods, aliases = {}, {}
         for _, path, alias, flags in ROW.findall(
-                self.read("handlers/*.h").replace("\\\n", "\n")):
+                self.read("handlers/**/*.h").replace("\\\n", "\n")):
             methods[path] = [flag.strip()[len("WP_"):]
                              for flag in flags.split("|")]
             if alias:
@@ -314,7 +314,7 @@ class Tree:
         self.same("lib/sys/sections/all.c", listed, re.findall(
             r"\b(wp_conf_\w+) =\s+WP_CONF_SECTION", tables), "table")
         self._check_names_of_keys(keys, sections)
-        code = self.read("lib/**/*.c", "handlers/*.c", "worker/*.c",
+        code = self.read("lib/**/*.c", "handlers/**/*.c", "worker/*.c",
                          "ws-daemon/**/*.c", "keys/*.c",
                          "tools/waypost/*.c").replace(
                              tables, "")
@@ -353,9 +353,11 @@ class Tree:
         registered = set()
         text = self.documents()
         prefixes = re.findall(r"\b(waypost_[a-z]+_)…", text)
-        for path in self.found(sorted(glob.glob(os.path.join(
-                self.root, "*", "metrics.c"))), "metrics.c"):
-            folder = os.path.basename(os.path.dirname(path))
+        for path in self.found(sorted(
+                path for pattern in ("*/metrics.c", "handlers/*/metrics.c")
+                for path in glob.glob(os.path.join(self.root, pattern))),
+                "metrics.c"):
+            folder = os.path.relpath(os.path.dirname(path), self.root)
             table = self.read(f"{folder}/metrics.c")
             names = set(re.findall(r'"(waypost_[a-z_]+)"', joined(table)))
             for name in sorted(names):
@@ -369,8 +371,9 @@ class Tree:
             self.fault("documents", f"{name} is counted by nobody")
 
     def _check_counted(self, folder, table):
-        """Each has a row, and somebody who counts."""
-        code = self.read(f"{folder}/**/*.c").replace(table.rstrip("\n"), "")
+        """Each has a row, and somebody of the program who counts."""
+        program = folder.split(os.sep, 1)[0]
+        code = self.read(f"{program}/**/*.c").replace(table.rstrip("\n"), "")
         # A range of them is counted by a function beside the table.
         code += re.sub(r"\[WP_\w+\]", "", table)
         named, counted = (set(re.findall(r"\bWP_\w+", text))
@@ -382,7 +385,7 @@ class Tree:
             if name not in named:
                 self.fault(f"{folder}/metrics.c", f"{name} has no row")
             elif name not in counted:
-                self.fault(f"{folder}/", f"{name} is never counted")
+                self.fault(f"{program}/", f"{name} is never counted")
 
     def check_codes(self):
         where = "docs/openapi.yaml"
@@ -399,7 +402,7 @@ class Tree:
                          re.M | re.S)
         told = re.findall(r"`([a-z_]+)`", told.group(1)) if told else ()
         made = set(re.findall(r"""["']([a-z_]+)(?=["'])""", joined(self.read(
-            "lib/**/*.c", "handlers/*.c", "ws-daemon/**/*.c",
+            "lib/**/*.c", "handlers/**/*.c", "ws-daemon/**/*.c",
             "web-config/nginx/*", "web-config/lighttpd/*"))))
         for code in sorted(codes | set(told) - {"watch", "unwatch"}):
             if code not in made:

@@ -33,7 +33,8 @@ FLOORS = (
     ("lib/auth",),
     ("lib/mailbox",),
     ("lib/live",),
-    ("handlers/wire", "ws-daemon/wire"),
+    ("handlers/wire", "handlers/request", "ws-daemon/wire"),
+    ("handlers/messaging", "handlers/accounts"),
     ("handlers", "worker", "ws-daemon", "keys", "tools/waypost"),
 )
 

@@ -151,7 +151,7 @@ static bool is_same(const struct wp_address *a, const struct wp_address *b)
 
 /*
  * Loopback is whom a web server names that was not told of its proxy: that is
- * to hold nobody up (handlers/limit.c).
+ * to hold nobody up (handlers/request/limit.c).
  */
 static bool has_place(const struct wp_key_wait *wait,
 		      const struct wp_key_waiter *waiter)

@@ -74,14 +74,14 @@ MUTATIONS = (
         {"expired_early"}, "clock-death"),
     Mutation(
         "let-in", "handlers judge tokens by what they read when they started",
-        [("handlers/revoked.c",
+        [("handlers/request/revoked.c",
           "\treturn wp_revoke_is_fresh(&revocations->reader,\n",
           "\treturn revocations->reader.has_read ||\n"
           "\t       wp_revoke_is_fresh(&revocations->reader,\n")],
         {"revoked", "stuck"}, "cold-locked"),
     Mutation(
         "end-backwards", "a logout ends in Redis first, and in the store then",
-        [("handlers/handle_auth_logout.c",
+        [("handlers/accounts/handle_auth_logout.c",
           "\tif (result != WP_OK && result != WP_ERR_NOTFOUND)\n"
           "\t\treturn fail(call);\n"
           "\tif (result == WP_ERR_NOTFOUND &&\n"
@@ -100,15 +100,15 @@ MUTATIONS = (
           "}\n\nstatic bool first_redis(struct wp_call *call)\n{\n"
           "\tstruct logout *logout = call->state;\n\n"
           "\treturn wp_sessions_end(\n"),
-         ("handlers/handle_auth_logout.c", "\t\ton_ended);\n",
+         ("handlers/accounts/handle_auth_logout.c", "\t\ton_ended);\n",
           "\t\tthen_the_row);\n"),
-         ("handlers/handle_auth_logout.c",
+         ("handlers/accounts/handle_auth_logout.c",
           "\treturn wp_session_desk(call, &logout->in.session, remove_row,\n"
           "\t\t\t       on_removed);\n", "\treturn first_redis(call);\n")],
         {"let_in"}, "accounts-locked"),
     Mutation(
         "forget-tokens", "a session ends, and its access tokens do not",
-        [("handlers/session.c",
+        [("handlers/accounts/session.c",
           "\tending->keep_s = lives_s + LATE_S;\n\treturn revoke(call);\n",
           "\tending->keep_s = lives_s + LATE_S;\n"
           "\treturn end_over(call, true);\n")],
@@ -121,13 +121,13 @@ MUTATIONS = (
         {"revoked"}, "clock-step:redis"),
     Mutation(
         "forget-others", "another password ends the rows of sessions only",
-        [("handlers/handle_auth_password.c",
+        [("handlers/accounts/handle_auth_password.c",
           "\treturn result == WP_OK ? wp_account_call_end(call, done)\n",
           "\treturn result == WP_OK ? done(call)\n")],
         {"let_in"}, "cold-locked"),
     Mutation(
         "end-oneself", "who changes his password loses his own row as well",
-        [("handlers/handle_auth_password.c",
+        [("handlers/accounts/handle_auth_password.c",
           "\t\tchange.keep_sid = call->caller.own.sid;\n",
           "\t\tchange.keep_sid = NULL;\n")],
         {"logged_out"}, "cold-locked"),
@@ -142,7 +142,7 @@ MUTATIONS = (
         {"let_in", "shut_out"}, "cold-locked"),
     Mutation(
         "let-disabled-in", "who is disabled logs in",
-        [("handlers/attempt.c",
+        [("handlers/accounts/attempt.c",
           "\t\tabout->is_right && about->account.state == "
           "WP_ACCOUNT_ACTIVE;\n", "\t\tabout->is_right;\n"),
          ("lib/accounts/sqlite_rows.c",
@@ -160,13 +160,13 @@ MUTATIONS = (
         {"let_in"}, "cold-locked"),
     Mutation(
         "revoke-tokens-only", "a back end revokes a user, and sessions go on",
-        [("handlers/handle_admin_revoke.c",
+        [("handlers/accounts/handle_admin_revoke.c",
           "\tif (is_own_user(call, revoking)) {\n",
           "\tif (is_own_user(call, revoking) && revoking->set.n > 0) {\n")],
         {"let_in"}, "cold-locked"),
     Mutation(
         "deaf-to-providers", "a provider's logout is answered, and not done",
-        [("handlers/handle_auth_backchannel_logout.c",
+        [("handlers/accounts/handle_auth_backchannel_logout.c",
           "\tif (rc == WP_OK)\n"
           "\t\treturn wp_call_revoke(call, &logout->order);\n",
           "\tif (rc == WP_OK) {\n\t\t(void)logout;\n"

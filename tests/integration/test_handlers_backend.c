@@ -22,7 +22,7 @@
 #include "lib/redis/info.h"
 #include "tests/support/test_redis.h"
 
-#include "handlers/backend.h"
+#include "handlers/request/backend.h"
 
 enum { PATIENCE_S = 20, MANY = 100, SHORT_MS = 300 };
 

@@ -18,7 +18,7 @@
 #include "lib/live/gather.h"
 #include "tests/support/test_redis.h"
 
-#include "handlers/ctx.h"
+#include "handlers/request/ctx.h"
 
 enum { UNDER_WAY = WP_GATHER_CALLS * WP_GATHER_CALL_MAX };
 enum { MANY = UNDER_WAY + 50, FEW = 3, PATIENCE_S = 20, SHORT_MS = 300 };

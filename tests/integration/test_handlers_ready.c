@@ -12,7 +12,7 @@
 #include "lib/redis/client.h"
 #include "tests/support/test_redis.h"
 
-#include "handlers/ready.h"
+#include "handlers/request/ready.h"
 
 enum { PARTITIONS = 20000, LOOKS_MAX = 40 };
 

@@ -56,7 +56,7 @@ class PlantedFaults(unittest.TestCase):
              "OPTIONS of /api/extra, not POST, OPTIONS",
              "web-config/lighttpd/errors.lua: PATHS /api/extra: POST, OPTIONS "
              "is missing"],
-            "handlers/*.h", row,
+            "handlers/**/*.h", row,
             row + ' \\\n\tROW(extra, "/api/extra", NULL, WP_POST, USER, '
             'TICKET, WORK)')
 
@@ -73,7 +73,7 @@ class PlantedFaults(unittest.TestCase):
              "web-config/lighttpd/waypost.conf: /extra leads nowhere",
              "web-config/lighttpd/errors.lua: PATHS /extra: GET, OPTIONS is "
              "missing"],
-            "handlers/*.h", row,
+            "handlers/**/*.h", row,
             row + ' \\\n\tROW(extra, "/extra", NULL, WP_GET, PROBE, NONE, '
             'NONE)')
 
@@ -85,7 +85,7 @@ class PlantedFaults(unittest.TestCase):
              "/api/presence is none of ours",
              "web-config/lighttpd/errors.lua: PATHS /api/presence: GET, "
              "OPTIONS is none of ours"],
-            "handlers/*.h",
+            "handlers/**/*.h",
             '\tROW(presence, "/api/presence", NULL, WP_GET, '
             'EITHER(PRESENCE),         \\\n\t    PRESENCE, WORK)', "\t")
 
@@ -212,7 +212,7 @@ class PlantedFaults(unittest.TestCase):
             '"waypost_redis_up"')
 
     def test_a_metric_without_a_name_or_a_count(self):
-        for folder, last in (("handlers", "WP_H_COUNT"),
+        for folder, last in (("handlers/request", "WP_H_COUNT"),
                              ("worker", "WP_WORKER_METRIC_COUNT"),
                              ("ws-daemon", "WP_WS_METRIC_COUNT")):
             self.assert_said([f"{folder}/metrics.c: WP_EXTRA has no row"],

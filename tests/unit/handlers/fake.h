@@ -21,8 +21,8 @@
 #include "lib/base/digest.h"
 #include "lib/base/encode.h"
 
-#include "handlers/ctx.h"
-#include "handlers/req.h"
+#include "handlers/request/ctx.h"
+#include "handlers/request/req.h"
 #include "handlers/serve.h"
 
 enum { FAKE_PARAMS_MAX = 24 };

@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "handlers/metrics.h"
+#include "handlers/request/metrics.h"
 #include "handlers/serve.h"
 
 #include "tests/unit/handlers/fake.h"

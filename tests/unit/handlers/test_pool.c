@@ -20,8 +20,8 @@
 #include <cmocka.h>
 
 #include "handlers/child.h"
-#include "handlers/metrics.h"
 #include "handlers/pool.h"
+#include "handlers/request/metrics.h"
 
 #include "tests/unit/handlers/fake.h"
 #include "tests/unit/handlers/fake_fcgi.h"

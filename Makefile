@@ -14,9 +14,10 @@ WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion \
 	-Wcast-qual -Wwrite-strings -Wno-overlength-strings
 WERROR ?= -Werror
 FLAVOUR_release := -O2 -g -D_FORTIFY_SOURCE=2 -fstack-protector-strong
-FLAVOUR_asan := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all \
+# Reports of sanitizers want lines, no more: that compiles faster.
+FLAVOUR_asan := -O1 -g1 -fsanitize=address,undefined -fno-sanitize-recover=all \
 	-fno-omit-frame-pointer
-FLAVOUR_tsan := -O1 -g -fsanitize=thread
+FLAVOUR_tsan := -O1 -g1 -fsanitize=thread
 FLAVOUR_fuzz := -O1 -g -fsanitize=address,undefined,fuzzer-no-link \
 	-fno-sanitize-recover=all
 FLAVOUR_FLAGS := $(FLAVOUR_$(FLAVOUR))
@@ -115,7 +116,9 @@ $(B)/waypost: $(CLI_OBJ) $(LIB)
 
 # A test links what it tests: the library, and its program's objects but main.
 TEST_LIBS := -lcmocka -ljson-c -ljwt -lev -lfcgi -lcurl $(LIBS)
-link_test = $(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(TEST_LIBS)
+# They are many, and a faster linker is no part of what is released.
+TEST_LINKER := $(if $(shell command -v ld.gold),-fuse-ld=gold)
+link_test = $(CC) $(LDFLAGS) $(TEST_LINKER) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(TEST_LIBS)
 
 $(B)/tests/unit/handlers/%: $(B)/tests/unit/handlers/%.o $(filter-out %/main.o,$(HANDLERS_OBJ)) $(SUPPORT_OBJ) $(LIVE) $(LIB)
 	$(link_test)

@@ -51,7 +51,9 @@ SUITES = ("unit", "integration", "harness", "source", "model", "e2e-nginx",
           "e2e-lighttpd", "fault-nginx", "fault-lighttpd", "bugs")
 # These mostly wait: they run side by side, after the rest.
 WAITING = ("e2e-", "fault-", "bugs")
-SIDE_BY_SIDE = 2  # each of two processes or more
+SIDE_BY_SIDE = 3  # each of some processes, which wait most of the time
+# Programs of one suite at once: an integration test mostly waits for Redis.
+AT_ONCE = {"unit": 2, "integration": 4}
 # What these test is written in Lua: sanitizers of C find nothing there.
 IN_LUA = ("test_script_cuts",)
 DEFAULT_PLAN = (
@@ -228,7 +230,7 @@ class CmockaSuite:
 
     def run(self, only):
         names = self.binaries(only)
-        with ThreadPoolExecutor(max_workers=2) as pool:
+        with ThreadPoolExecutor(max_workers=AT_ONCE[self.kind]) as pool:
             try:
                 return list(pool.map(self._run_one, names))
             except SystemExit:

@@ -314,8 +314,11 @@ static enum wp_err serve_cgi(struct setup *setup, struct wp_error *err)
 {
 	struct wp_io io;
 	struct wp_ctx ctx;
-	enum wp_err rc = wp_ctx_init(&ctx, &setup->shared, err);
+	enum wp_err rc = wp_conf_keep_store_secret(&setup->conf, err);
 
+	if (rc != WP_OK)
+		return rc;
+	rc = wp_ctx_init(&ctx, &setup->shared, err);
 	wp_io_cgi(&io);
 	if (rc == WP_OK && !wp_serve(&ctx, &io))
 		rc = wp_error_set(err, WP_ERR_NOMEM, "memory is exhausted");
@@ -340,7 +343,10 @@ static enum wp_err serve_fcgi(struct program_state *state, int listen_fd,
 		       wp_str("error", err->msg));
 	else if (rc != WP_OK)
 		return rc;
-	return wp_pool_run(&state->setup->shared, listen_fd, &hooks, err);
+	rc = wp_conf_keep_store_secret(&state->setup->conf, err);
+	return rc == WP_OK ? wp_pool_run(&state->setup->shared, listen_fd,
+					 &hooks, err)
+			   : rc;
 }
 
 static enum wp_err run(struct program_state *state, struct wp_error *err)

@@ -41,6 +41,8 @@ struct wp_hot_thread {
 
 	uint64_t epoch; /* of the command connection that state is for */
 	bool is_joined; /* Redis and the store were found fit, and ours */
+	enum wp_err (*on_joined)(void *ctx, struct wp_error *err); /* or NULL */
+	void *ctx;
 	char store_id[WP_STORE_ID_LEN + 1];
 	bool is_up; /* what the log knows */
 	struct wp_log_limit down_limit;
@@ -104,6 +106,12 @@ static enum wp_err join(struct wp_hot_thread *hot, struct wp_error *err)
 		hot->fatal = *err;
 	if (rc != WP_OK)
 		return rc;
+	if (hot->on_joined != NULL)
+		rc = hot->on_joined(hot->ctx, err);
+	if (rc != WP_OK) {
+		hot->fatal = *err;
+		return rc;
+	}
 	hot->is_joined = true;
 	wp_sd_notify("READY=1");
 	return WP_OK;
@@ -325,6 +333,8 @@ enum wp_err wp_hot_thread_start(struct wp_hot_thread **out,
 
 	if (hot == NULL)
 		return wp_error_set(err, WP_ERR_NOMEM, "out of memory");
+	hot->on_joined = setup->on_joined;
+	hot->ctx = setup->ctx;
 	rc = init(hot, setup, err);
 	if (rc == WP_OK)
 		rc = wp_thread_start(&hot->thread, &job, err);

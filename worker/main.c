@@ -13,6 +13,7 @@
  * Holds no durable state: kill -9 costs a delay of one lease.
  */
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
 #include <time.h>
 #include <unistd.h>
@@ -54,6 +55,8 @@ enum { THREAD_ENDED = SIGUSR1 };
 struct process {
 	struct wp_program program;
 	struct wp_conf conf; /* the threads run with it */
+	/* Around its store secret, which the hot thread may make. */
+	pthread_mutex_t secret;
 	struct wp_conf next; /* is_reloading: they will; else empty */
 	bool is_reloading;
 	struct wp_log log;
@@ -86,6 +89,17 @@ static void on_thread_end(void *ctx)
 	(void)kill(getpid(), THREAD_ENDED);
 }
 
+static enum wp_err on_joined(void *ctx, struct wp_error *err)
+{
+	struct process *p = ctx;
+	enum wp_err rc;
+
+	(void)pthread_mutex_lock(&p->secret);
+	rc = wp_conf_keep_store_secret(&p->conf, err);
+	(void)pthread_mutex_unlock(&p->secret);
+	return rc;
+}
+
 /* ---- the threads ---- */
 
 /* What was started is join_threads()'s to end, also on error. */
@@ -95,6 +109,7 @@ static enum wp_err start_threads(struct process *p, struct wp_error *err)
 		.conf = &p->conf,
 		.metrics = p->metrics,
 		.on_end = on_thread_end,
+		.on_joined = on_joined,
 		.ctx = p,
 	};
 	enum wp_err rc;
@@ -189,12 +204,16 @@ static enum wp_err check(struct process *p, struct wp_error *err)
 static void begin_reload(struct process *p)
 {
 	struct wp_conf conf = { 0 };
+	bool is_fit;
 
 	if (p->is_stopping)
 		return;
 	wp_sd_notify("RELOADING=1");
 	/* Redis and the store are the same then, and need no look. */
-	if (!wp_program_reload(&p->program, &p->conf, &conf, NULL, NULL)) {
+	(void)pthread_mutex_lock(&p->secret);
+	is_fit = wp_program_reload(&p->program, &p->conf, &conf, NULL, NULL);
+	(void)pthread_mutex_unlock(&p->secret);
+	if (!is_fit) {
 		wp_sd_notify("READY=1");
 		return;
 	}
@@ -345,7 +364,7 @@ static void release(struct process *p)
 
 int main(int argc, char **argv)
 {
-	struct process p = { 0 };
+	struct process p = { .secret = PTHREAD_MUTEX_INITIALIZER };
 	struct wp_error err = { 0 };
 	enum wp_err rc;
 

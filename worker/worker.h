@@ -21,11 +21,15 @@ struct wp_handover;
 
 /* What both threads are given. Borrowed; outlives them. */
 struct wp_worker_setup {
-	const struct wp_conf *conf; /* does not change */
+	const struct wp_conf *conf; /* does not change, but in on_joined */
 	struct wp_metrics *metrics;
 	struct wp_table *table;
 	struct wp_handover *handover;
 	void (*on_end)(void *ctx); /* a thread calls it as the last thing */
+	/* The hot thread, when the deployment has turned out to be ours: what
+	 * was not to be made before is made. NULL: nothing is. An error ends
+	 * the thread. */
+	enum wp_err (*on_joined)(void *ctx, struct wp_error *err);
 	void *ctx;
 };
 

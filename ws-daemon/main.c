@@ -124,6 +124,11 @@ static void on_looked(struct daemon *d)
 	enum wp_err rc = d->look.result;
 
 	if (rc == WP_OK)
+		rc = wp_conf_keep_store_secret(&d->first, &err);
+	/* A reload may have come before there was one. */
+	if (rc == WP_OK && d->now.known != NULL)
+		rc = wp_conf_keep_store_secret(&d->now, &err);
+	if (rc == WP_OK)
 		rc = wp_server_start(d->server, &err);
 	if (rc != WP_OK)
 		give_up(d, &err);

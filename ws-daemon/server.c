@@ -368,6 +368,9 @@ void wp_server_free(struct wp_server **server)
 
 enum wp_err wp_server_start(struct wp_server *server, struct wp_error *err)
 {
+	const struct wp_conf *conf = server->parts.live.conf;
+
+	wp_limiter_set_secret(server->parts.limiter, conf->auth.store_secret);
 	return wp_registrar_start(server->parts.live.registrar, err);
 }
 

@@ -41,7 +41,10 @@ enum wp_err wp_server_new(struct wp_server **out,
 /* Drops what is still connected. NULL-safe. */
 void wp_server_free(struct wp_server **server);
 
-/* Register with Redis as soon as it lets us; on_live follows. Once. */
+/*
+ * Register with Redis as soon as it lets us; on_live follows. Once, and when
+ * the conf of the setup has the secret of what is stored.
+ */
 enum wp_err wp_server_start(struct wp_server *server,
 			    struct wp_error *err) WP_MUST_USE;
 

@@ -46,7 +46,7 @@ enum wp_err wp_limiter_new(struct wp_limiter **out,
 	limiter->setup = *setup;
 	limiter->setup.rates = NULL;
 	limiter->setup.secret = NULL;
-	wp_rate_key(limiter->key, setup->secret);
+	wp_limiter_set_secret(limiter, setup->secret);
 	rc = wp_ledger_new(&limiter->ledger, setup->rates, err);
 	if (rc == WP_OK)
 		*out = limiter;
@@ -67,6 +67,11 @@ void wp_limiter_free(struct wp_limiter **limiter)
 	wp_cmd_release(&l->cmd);
 	explicit_bzero(l->key, sizeof(l->key));
 	free(l);
+}
+
+void wp_limiter_set_secret(struct wp_limiter *limiter, const char *secret)
+{
+	wp_rate_key(limiter->key, secret);
 }
 
 void wp_limiter_use(struct wp_limiter *limiter,

@@ -47,6 +47,9 @@ enum wp_err wp_limiter_new(struct wp_limiter **out,
 /* No payment may be under way: free the connection first. NULL-safe. */
 void wp_limiter_free(struct wp_limiter **limiter);
 
+/* Another secret; before anything is paid. Not kept. */
+void wp_limiter_set_secret(struct wp_limiter *limiter, const char *secret);
+
 /* Go by these from now on (reload). */
 void wp_limiter_use(struct wp_limiter *limiter,
 		    const struct wp_limit_rates *rates);

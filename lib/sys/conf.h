@@ -228,7 +228,6 @@ struct wp_conf_source {
 	 * Checks of Redis and the store at a start add to it, by conf->faults.
 	 */
 	struct wp_faults *faults;
-	bool is_reload; /* no file is made */
 };
 
 /*
@@ -246,6 +245,18 @@ enum wp_err wp_conf_load(struct wp_conf *conf,
 			 const struct wp_conf_source *source,
 			 enum wp_conf_action *action_out,
 			 struct wp_error *err) WP_MUST_USE;
+
+/*
+ * The store secret of local mode, when nobody gives one: from a file that the
+ * first program makes, named after store.sqlite_path whichever backend is used.
+ * It must not follow from the secret of tokens, which is rotated. For who has
+ * started: a program that may yet be refused leaves no file behind.
+ *
+ * Errors:  WP_ERR_INVAL  the file cannot be made or read
+ *          WP_ERR_NOMEM
+ */
+enum wp_err wp_conf_keep_store_secret(struct wp_conf *conf,
+				      struct wp_error *err) WP_MUST_USE;
 
 /*
  * May a program that runs with now go on with next? Every key that a reload

@@ -253,30 +253,57 @@ static enum wp_err make_secret(const char *path, struct wp_error *err)
 	return rc;
 }
 
-enum wp_err wp_conf_keep_store_secret(struct wp_conf_load *load, bool may_make,
-				      struct wp_error *err)
+static const struct wp_conf_key *find_store_secret(const struct wp_conf *conf)
 {
-	struct wp_conf *conf = load->conf;
-	const struct wp_conf_key *key;
-	enum wp_err rc = WP_OK;
-	bool is_path, is_there;
-	struct wp_buf path;
+	const struct wp_conf_key *key = NULL;
 
+	for (size_t i = 0; (key = wp_conf_key_at(conf->known, i)) != NULL; i++)
+		if (strcmp(key->name, "auth.store_secret") == 0)
+			break;
+	return key;
+}
+
+/* Where it is kept; "": somebody gives it, or must. */
+static enum wp_err find_kept(const struct wp_conf *conf, struct wp_buf *out,
+			     struct wp_error *err)
+{
 	if (conf->run_mode != WP_RUN_LOCAL ||
 	    conf->auth.store_secret[0] != '\0')
 		return WP_OK;
-	key = wp_conf_find(load, "auth.store_secret", &is_path)->key;
+	wp_buf_printf(out, "%s-secret", conf->store.sqlite_path);
+	return out->failed ? wp_error_set(err, WP_ERR_NOMEM, "out of memory")
+			   : WP_OK;
+}
+
+/* Make it if it is not there, where that may be, and read it. */
+static enum wp_err keep(struct wp_conf *conf, bool may_make,
+			struct wp_error *err)
+{
+	bool is_there = false;
+	struct wp_buf path;
+	enum wp_err rc;
+
 	wp_buf_init(&path, 0);
-	wp_buf_printf(&path, "%s-secret", conf->store.sqlite_path);
-	if (path.failed) {
-		wp_buf_release(&path);
-		return wp_error_set(err, WP_ERR_NOMEM, "out of memory");
-	}
+	rc = find_kept(conf, &path, err);
+	if (rc != WP_OK || path.len == 0)
+		goto out;
 	is_there = access(path.data, F_OK) == 0;
 	if (!is_there && may_make)
 		rc = make_secret(path.data, err);
 	if (rc == WP_OK && (is_there || may_make))
-		rc = read_secret(conf, key, path.data, err);
+		rc = read_secret(conf, find_store_secret(conf), path.data, err);
+out:
 	wp_buf_release(&path);
 	return rc;
+}
+
+enum wp_err wp_conf_read_kept_secret(struct wp_conf *conf, struct wp_error *err)
+{
+	return keep(conf, false, err);
+}
+
+enum wp_err wp_conf_keep_store_secret(struct wp_conf *conf,
+				      struct wp_error *err)
+{
+	return keep(conf, true, err);
 }

@@ -420,10 +420,8 @@ static enum wp_err read_sources(struct wp_conf_load *load,
 	one = check_user(load->conf, source->program, &why);
 	wp_faults_note(faults, one, &why, &rc, err);
 	wp_conf_judge(load, &rc, err);
-	/* The last, so that a refused start makes nothing. */
-	if (rc == WP_OK && args->action == WP_CONF_RUN && !args->wants_config &&
-	    uses_store_secret(load))
-		rc = wp_conf_keep_store_secret(load, !source->is_reload, err);
+	if (rc == WP_OK && !args->wants_config && uses_store_secret(load))
+		rc = wp_conf_read_kept_secret(load->conf, err);
 	return rc;
 }
 

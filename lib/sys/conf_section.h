@@ -164,15 +164,12 @@ enum wp_err wp_conf_read_yaml(struct wp_conf_load *load, const char *name,
 void wp_conf_read_secrets(struct wp_conf_load *load, enum wp_err *rc,
 			  struct wp_error *err);
 /*
- * conf_file.c: the store secret of local mode, when nobody gives one: from a
- * file that the first program makes, named after store.sqlite_path whichever
- * backend is used. It must not follow from the secret of tokens, which is
- * rotated.
- *
- * may_make:  else a file that is not there leaves the secret empty
+ * conf_file.c: the store secret that an earlier start has kept, when nobody
+ * gives one (wp_conf_keep_store_secret()); a file that is not there leaves it
+ * empty.
  */
-enum wp_err wp_conf_keep_store_secret(struct wp_conf_load *load, bool may_make,
-				      struct wp_error *err) WP_MUST_USE;
+enum wp_err wp_conf_read_kept_secret(struct wp_conf *conf,
+				     struct wp_error *err) WP_MUST_USE;
 
 /* ---- conf_print.c: --help and --print-config ---------------------------- */
 

@@ -148,7 +148,6 @@ bool wp_program_reload(const struct wp_program *program,
 		.program = program->about,
 		.argc = program->argc,
 		.argv = program->argv,
-		.is_reload = true,
 	};
 	struct wp_error err = { 0 };
 	enum wp_conf_action action;

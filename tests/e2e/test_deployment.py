@@ -120,6 +120,36 @@ class Deployment(E2eTest):
                             WAYPOST_STORE_SQLITE_PATH="waypost.db")
         self.assertEqual(os.listdir(folder), [])
 
+    def test_who_is_refused_leaves_no_secret_behind(self):
+        folder = scratch()
+        key = folder + "-key.pem"
+        with open(key, "w", encoding="ascii") as file:
+            file.write("no key at all")
+        self.addCleanup(os.unlink, key)
+        both = ("waypost-handlers", "waypost-ws")
+        nowhere = "unix:/nowhere/at/all"
+        for env, programs in (
+                ({"JWT_SECRET": ""}, both),
+                ({"WAYPOST_AUTH_PUBLIC_KEY_FILES": key}, both),
+                ({"WAYPOST_AUTH_ISSUER": "waypost",
+                  "WAYPOST_ACCOUNTS_ENABLED": "true"}, both),
+                ({"WAYPOST_HANDLERS_LISTEN": nowhere}, both[:1]),
+                ({"WAYPOST_WEBSOCKET_LISTEN": nowhere}, both[1:]),
+                ({"WAYPOST_WORKER_METRICS_LISTEN": nowhere},
+                 ("waypost-worker",)),
+                ({"WAYPOST_MAILBOX_PARTITIONS": "32"}, PROGRAMS),
+                ({}, PROGRAMS)):  # a store that is not the deployment's
+            for name in programs:
+                for arguments in ([], ["--check"]):
+                    with self.subTest(f"{name} {arguments} {env}"):
+                        status, said = self.run_beside(
+                            name, *arguments, **{
+                                "STORE_SECRET": "",
+                                "WAYPOST_STORE_SQLITE_PATH":
+                                folder + "/other.db", **env})
+                        self.assertEqual(status, 1, said)
+                        self.assertEqual(os.listdir(folder), [], said)
+
     def test_a_local_program_is_refused_by_a_production_redis(self):
         with self.stack.redis() as redis:
             redis("HSET", "wp:meta", "run_mode", "production")

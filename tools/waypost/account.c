@@ -211,6 +211,8 @@ static enum wp_err create(struct wp_cli *cli, const struct secret *secret,
 	if (rc == WP_OK)
 		rc = wp_cli_open_accounts(cli, &accounts, err);
 	if (rc == WP_OK)
+		rc = wp_conf_keep_store_secret(&cli->conf, err);
+	if (rc == WP_OK)
 		rc = make(cli, accounts, secret, code, err);
 	if (rc == WP_OK)
 		rc = show(cli, secret, code, err);

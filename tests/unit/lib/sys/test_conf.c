@@ -133,7 +133,7 @@ static void without_any_source_the_defaults_hold(void **state)
 	assert_int_equal(conf.cors.allowed_origins.n, 0);
 	assert_null(conf.cors.allowed_origins.items[0]);
 	assert_true(conf.websocket.query_token);
-	assert_int_equal(strlen(conf.auth.store_secret), 64); /* kept */
+	assert_string_equal(conf.auth.store_secret, ""); /* none is kept yet */
 	assert_int_equal(wp_conf_max_ws_message(&conf), 262144 + 4096);
 	wp_conf_release(&conf);
 	wp_conf_release(&conf);
@@ -370,8 +370,7 @@ static void one_bad_secret_hides_no_other(void **state)
 	static struct wp_faults faults;
 	char name[] = "waypost-test";
 	char *argv[] = { name, NULL };
-	const struct wp_conf_source source = { &program, 1, argv, &faults,
-					       false };
+	const struct wp_conf_source source = { &program, 1, argv, &faults };
 	enum wp_conf_action action;
 	struct wp_error err = { 0 };
 	struct wp_conf conf;
@@ -392,10 +391,19 @@ static void one_bad_secret_hides_no_other(void **state)
 	wp_conf_release(&conf);
 }
 
+/* As who has started. */
+static void keep(struct wp_conf *conf)
+{
+	struct wp_error err;
+
+	assert_int_equal(wp_conf_keep_store_secret(conf, &err), WP_OK);
+}
+
 static void run_with(struct wp_conf *conf, const char *jwt_secret)
 {
 	setenv("JWT_SECRET", jwt_secret, 1);
 	load(conf);
+	keep(conf);
 	assert_int_equal(strlen(conf->auth.store_secret), 64);
 }
 
@@ -412,8 +420,11 @@ static void in_local_mode_the_store_secret_outlives_the_other(void **state)
 	setenv("WAYPOST_STORE_SQLITE_PATH", path, 1);
 	snprintf(path, sizeof(path), "%s/kept.db-secret", dir);
 
-	/* Nobody who only looks makes it. */
+	/* Who only looks, or may yet be refused, makes none. */
 	assert_int_equal(load_with(&one, "--check", NULL, &err), WP_OK);
+	assert_string_equal(one.auth.store_secret, "");
+	wp_conf_release(&one);
+	load(&one);
 	assert_string_equal(one.auth.store_secret, "");
 	wp_conf_release(&one);
 	assert_int_equal(access(path, F_OK), -1);
@@ -434,12 +445,18 @@ static void in_local_mode_the_store_secret_outlives_the_other(void **state)
 	wp_conf_release(&two);
 	setenv("STORE_SECRET", "given", 1);
 	load(&two);
+	keep(&two);
 	assert_string_equal(two.auth.store_secret, "given");
 	wp_conf_release(&two);
 	unsetenv("STORE_SECRET");
 	setenv("WAYPOST_STORE_SQLITE_PATH", "/nowhere/at/all.db", 1);
-	expect_refusal("auth.store_secret: /nowhere/at/all.db-secret cannot be "
-		       "made: No such file or directory; set STORE_SECRET");
+	load(&two);
+	assert_int_equal(wp_conf_keep_store_secret(&two, &err), WP_ERR_INVAL);
+	assert_string_equal(err.msg,
+			    "auth.store_secret: /nowhere/at/all.db-secret "
+			    "cannot be made: No such file or directory; set "
+			    "STORE_SECRET");
+	wp_conf_release(&two);
 	wp_conf_release(&one);
 }
 
@@ -447,7 +464,7 @@ static void a_reload_makes_no_secret(void **state)
 {
 	char name[] = "waypost-test";
 	char *argv[] = { name, NULL };
-	const struct wp_conf_source source = { &program, 1, argv, NULL, true };
+	const struct wp_conf_source source = { &program, 1, argv, NULL };
 	enum wp_conf_action action;
 	struct wp_conf now, next;
 	struct wp_error err = { 0 };
@@ -489,6 +506,7 @@ static void of_many_first_starts_one_makes_the_secret(void **state)
 			struct wp_error err;
 
 			if (load_with(&conf, NULL, NULL, &err) != WP_OK ||
+			    wp_conf_keep_store_secret(&conf, &err) != WP_OK ||
 			    write(ends[1], conf.auth.store_secret, 65) != 65)
 				_exit(1);
 			_exit(0);
@@ -534,10 +552,8 @@ static void a_program_reads_only_the_secrets_it_uses(void **state)
 	};
 	static char name[] = "x";
 	char *argv[] = { name, NULL };
-	const struct wp_conf_source for_worker = { &worker, 1, argv, NULL,
-						   false };
-	const struct wp_conf_source for_waypost = { &waypost, 1, argv, NULL,
-						    false };
+	const struct wp_conf_source for_worker = { &worker, 1, argv, NULL };
+	const struct wp_conf_source for_waypost = { &waypost, 1, argv, NULL };
 	enum wp_conf_action action;
 	struct wp_conf conf;
 	struct wp_error err;
@@ -601,7 +617,7 @@ static void what_only_others_use_is_left_to_them(void **state)
 					.sections = of_tool };
 	char name[] = "tool";
 	char *argv[] = { name, NULL };
-	const struct wp_conf_source source = { &tool, 1, argv, NULL, true };
+	const struct wp_conf_source source = { &tool, 1, argv, NULL };
 	enum wp_conf_action action;
 	struct wp_conf conf;
 
@@ -854,7 +870,7 @@ static char *capture(const char *option, enum wp_conf_action *action)
 	char name[] = "waypost-handlers";
 	char copy[64];
 	char *argv[] = { name, copy, NULL };
-	const struct wp_conf_source source = { &program, 2, argv, NULL, false };
+	const struct wp_conf_source source = { &program, 2, argv, NULL };
 	struct wp_error err = { 0 };
 	struct wp_conf conf;
 	int saved = dup(STDOUT_FILENO);
@@ -945,7 +961,7 @@ static void check_is_left_to_the_program(void **state)
 {
 	char name[] = "waypost-handlers", check[] = "--check";
 	char *argv[] = { name, check, NULL };
-	const struct wp_conf_source source = { &program, 2, argv, NULL, false };
+	const struct wp_conf_source source = { &program, 2, argv, NULL };
 	enum wp_conf_action action = WP_CONF_RUN;
 	struct wp_error err;
 	struct wp_conf conf;
@@ -1026,7 +1042,6 @@ static int remove_dir(void **state)
 		"s",
 		"p",
 		"out",
-		"waypost.db-secret",
 		"kept.db-secret",
 		"other.db-secret",
 		"raced.db-secret",

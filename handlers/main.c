@@ -79,6 +79,8 @@ struct setup {
 	struct wp_conf conf;
 	struct wp_auth *auth;           /* owned */
 	struct wp_apikey_file *apikeys; /* owned */
+	struct wp_accounts_look file;   /* when we started, or for --check */
+	bool knows_file;
 	struct wp_shared shared;
 };
 
@@ -129,9 +131,49 @@ static enum wp_err load(struct program_state *state, struct wp_error *err)
 	return rc;
 }
 
+/* Is the file of accounts one that our secret is good for? */
+static enum wp_err compare_pepper(const struct wp_conf *conf,
+				  const struct wp_accounts_look *file,
+				  struct wp_error *err)
+{
+	struct wp_password_pepper pepper;
+	char mark[WP_PEPPER_MARK_LEN + 1];
+
+	wp_password_pepper(&pepper, conf->auth.store_secret);
+	wp_password_pepper_mark(&pepper, mark);
+	explicit_bzero(&pepper, sizeof(pepper));
+	return wp_accounts_compare_pepper(file->pepper, mark, err);
+}
+
 /*
- * Are Redis and the store fit, and ours? A Redis that is down may come up
- * later, and is looked at then; what is unfit stops the start.
+ * Could processes open what accounts need? Makes and changes nothing. What the
+ * file says is in setup->file then, unless it is locked.
+ */
+static enum wp_err check_accounts(struct setup *setup,
+				  const struct wp_conf *conf,
+				  struct wp_error *err)
+{
+	struct wp_blocklist *list = NULL;
+	enum wp_err rc;
+
+	if (!conf->accounts.enabled)
+		return WP_OK;
+	rc = wp_accounts_look(&setup->file, conf->accounts.sqlite_path,
+			      WP_ACCOUNTS_BUSY_MS, err);
+	setup->knows_file = rc == WP_OK;
+	if (rc == WP_OK)
+		rc = compare_pepper(conf, &setup->file, err);
+	/* One that is locked comes back. */
+	if (rc == WP_OK || rc == WP_ERR_UNAVAIL)
+		rc = wp_blocklist_open(&list, conf->accounts.blocklist_file,
+				       err);
+	wp_blocklist_close(&list);
+	return rc;
+}
+
+/*
+ * Are Redis, the store and the file of accounts fit, and ours? A Redis that is
+ * down may come up later, and is looked at then; what is unfit stops the start.
  */
 static enum wp_err check_deployment(struct setup *setup, bool is_start,
 				    struct wp_error *err)
@@ -146,26 +188,10 @@ static enum wp_err check_deployment(struct setup *setup, bool is_start,
 					setup->shared.store_id, err);
 	else if (rc == WP_OK)
 		rc = wp_deployment_look(redis, conf, &log, err);
+	if (rc == WP_OK && setup->knows_file)
+		rc = wp_deployment_look_accounts(
+			redis, conf->accounts.sqlite_path, setup->file.id, err);
 	wp_redis_free(&redis);
-	return rc;
-}
-
-/* Could processes open what accounts need? Makes and changes nothing. */
-static enum wp_err check_accounts(const struct wp_conf *conf,
-				  struct wp_error *err)
-{
-	struct wp_blocklist *list = NULL;
-	enum wp_err rc;
-
-	if (!conf->accounts.enabled)
-		return WP_OK;
-	rc = wp_accounts_look(conf->accounts.sqlite_path, WP_ACCOUNTS_BUSY_MS,
-			      err);
-	/* One that is locked comes back. */
-	if (rc == WP_OK || rc == WP_ERR_UNAVAIL)
-		rc = wp_blocklist_open(&list, conf->accounts.blocklist_file,
-				       err);
-	wp_blocklist_close(&list);
 	return rc;
 }
 
@@ -207,16 +233,19 @@ static void judge_hashing(const struct wp_conf *conf)
 static enum wp_err look_around(void *ctx, struct wp_error *err)
 {
 	struct setup *setup = ctx;
+	struct wp_faults *faults = setup->conf.faults;
 	struct wp_error why = { 0 };
 	enum wp_err rc = check_descriptors(&setup->conf, err);
-	enum wp_err one = check_deployment(setup, false, &why);
+	enum wp_err one = check_accounts(setup, &setup->conf, &why);
 
+	wp_faults_note(faults, one, &why, &rc, err);
+	one = check_deployment(setup, false, &why);
 	if (rc == WP_OK && one != WP_OK) {
 		rc = one;
 		*err = why;
 	}
 	judge_hashing(&setup->conf);
-	return rc == WP_OK ? check_accounts(&setup->conf, err) : rc;
+	return rc;
 }
 
 static enum wp_err check(struct program_state *state, struct wp_error *err)
@@ -241,7 +270,7 @@ static enum wp_err fit(void *ctx, const struct wp_conf *next,
 
 	if (rc == WP_OK)
 		rc = check_descriptors(next, err);
-	return rc == WP_OK ? check_accounts(next, err) : rc;
+	return rc == WP_OK ? check_accounts(setup, next, err) : rc;
 }
 
 static struct wp_shared *on_reload(void *ctx)
@@ -333,7 +362,7 @@ static enum wp_err serve_fcgi(struct program_state *state, int listen_fd,
 	enum wp_err rc = check_descriptors(&state->setup->conf, err);
 
 	if (rc == WP_OK)
-		rc = check_accounts(&state->setup->conf, err);
+		rc = check_accounts(state->setup, &state->setup->conf, err);
 	if (rc != WP_OK)
 		return rc;
 	rc = check_deployment(state->setup, true, err);

@@ -109,8 +109,10 @@ static enum wp_err check(struct wp_call *call, struct wp_accounts *accounts,
 	/* Only who knows the password is told apart from the others. */
 	about->is_right =
 		about->is_right && about->account.state == WP_ACCOUNT_ACTIVE;
-	if (rc == WP_OK && about->is_right)
+	if (rc == WP_OK && about->is_right) {
 		renew_hash(call, accounts);
+		(void)wp_accounts_proved(accounts, NULL);
+	}
 	return rc;
 }
 

@@ -50,14 +50,52 @@ enum wp_err wp_accounts_open(struct wp_accounts **out, const char *path,
 /* NULL-safe. */
 void wp_accounts_close(struct wp_accounts **accounts);
 
+/* What the file says to who only looks. Plain data. */
+struct wp_accounts_look {
+	char id[WP_ACCOUNTS_ID_LEN + 1];     /* "": nothing is there yet */
+	char pepper[WP_PEPPER_MARK_LEN + 1]; /* "": it was not noted */
+};
+
 /*
  * Could the file be opened? Makes and changes nothing.
  *
+ * *out:    zeroed first
  * Errors:  as wp_accounts_open()
  * Threads: only while this process has the file not open (SQLite's locks)
  */
-enum wp_err wp_accounts_look(const char *path, int busy_timeout_ms,
+enum wp_err wp_accounts_look(struct wp_accounts_look *out, const char *path,
+			     int busy_timeout_ms,
 			     struct wp_error *err) WP_MUST_USE;
+
+/*
+ * Was the pepper that the file has noted the one with this mark
+ * (wp_password_pepper_mark())? noted: "": none was, and any will do.
+ *
+ * Errors:  WP_ERR_INVAL  it was another one; err.msg says what to change
+ */
+enum wp_err wp_accounts_compare_pepper(const char *noted, const char *mark,
+				       struct wp_error *err) WP_MUST_USE;
+
+/*
+ * Passwords are hashed with the pepper of this mark from now on: is that the
+ * one of those in the file? It is noted with the first account, in the
+ * transaction that makes it; so of two programs that begin at once with two
+ * peppers only one makes accounts. A file of an earlier release has noted none,
+ * and nobody can tell before a password was right: wp_accounts_proved().
+ *
+ * Errors:  WP_ERR_INVAL  as wp_accounts_compare_pepper()
+ *          WP_ERR_UNAVAIL
+ */
+enum wp_err wp_accounts_use_pepper(struct wp_accounts *accounts,
+				   const char mark[WP_PEPPER_MARK_LEN + 1],
+				   struct wp_error *err) WP_MUST_USE;
+
+/*
+ * A password of the file was right: note the pepper if none is. Once it is
+ * known to be noted this asks nobody. Errors: WP_ERR_UNAVAIL: the next one will
+ */
+enum wp_err wp_accounts_proved(struct wp_accounts *accounts,
+			       struct wp_error *err);
 
 /*
  * Who this file is: a random name for its whole life. Two files with one id are
@@ -98,7 +136,8 @@ struct wp_ended {
  * rest is filled in.
  *
  * Errors:  WP_ERR_CONFLICT  the name is or was somebody's
- *          WP_ERR_UNAVAIL
+ *          WP_ERR_UNAVAIL   also when the passwords of others were hashed with
+ *                           another pepper than wp_accounts_use_pepper() said
  */
 enum wp_err wp_accounts_create(struct wp_accounts *accounts,
 			       struct wp_account *account,

@@ -8,6 +8,7 @@
 #include <argon2.h>
 
 #include "lib/base/digest.h"
+#include "lib/base/encode.h"
 #include "lib/base/random.h"
 
 /* Less is a thousandth of what a hash costs at least, and is left out. */
@@ -21,6 +22,17 @@ void wp_password_pepper(struct wp_password_pepper *out,
 	_Static_assert(sizeof(out->key) == WP_SHA256_LEN, "one HMAC");
 	wp_hmac_sha256(store_secret, strlen(store_secret), purpose,
 		       sizeof(purpose) - 1, out->key);
+}
+
+void wp_password_pepper_mark(const struct wp_password_pepper *pepper,
+			     char out[WP_PEPPER_MARK_LEN + 1])
+{
+	static const char purpose[] = "mark of the pepper, version 1";
+	uint8_t mark[WP_SHA256_LEN];
+
+	wp_hmac_sha256(pepper->key, sizeof(pepper->key), purpose,
+		       sizeof(purpose) - 1, mark);
+	wp_hex_write(out, mark, WP_PEPPER_MARK_LEN / 2);
 }
 
 /* The library takes what it only reads by pointers that could write. */

@@ -19,6 +19,7 @@ enum {
 	WP_PASSWORD_SALT_LEN = 16,
 	WP_PASSWORD_TAG_LEN = 32,
 	WP_PASSWORD_PEPPER_LEN = 32,
+	WP_PEPPER_MARK_LEN = 32, /* hexadecimal digits */
 	/* Of the settings; a row that says more is none of ours. */
 	WP_PASSWORD_MEMORY_MIN_KIB = 7168,
 	WP_PASSWORD_MEMORY_MAX_KIB = 1024 * 1024,
@@ -46,6 +47,14 @@ struct wp_password {
 /* Derive the key from the store's secret (auth.store_secret). */
 void wp_password_pepper(struct wp_password_pepper *out,
 			const char *store_secret);
+
+/*
+ * What tells this pepper from others, and may stand beside the hashes: an HMAC
+ * under it. It lets a guess at the store's secret be tried without Argon2, as
+ * the refresh token of any client does; that secret is long, and random.
+ */
+void wp_password_pepper_mark(const struct wp_password_pepper *pepper,
+			     char out[WP_PEPPER_MARK_LEN + 1]);
 
 /* How to hash: shared by all passwords of a deployment. Plain data. */
 struct wp_password_way {

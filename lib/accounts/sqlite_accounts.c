@@ -111,15 +111,97 @@ enum wp_err wp_accounts_id(struct wp_accounts *accounts,
 	return rc == WP_OK && !is_whole ? wp_rows_damaged(err) : rc;
 }
 
-enum wp_err wp_accounts_create(struct wp_accounts *accounts,
-			       struct wp_account *account, struct wp_error *err)
+/* ---- the pepper ---- */
+
+enum wp_err wp_accounts_compare_pepper(const char *noted, const char *mark,
+				       struct wp_error *err)
+{
+	if (noted[0] == '\0' || strcmp(noted, mark) == 0)
+		return WP_OK;
+	return wp_error_set(err, WP_ERR_INVAL,
+			    "auth.store_secret is not the one that the "
+			    "passwords in accounts.sqlite_path were hashed "
+			    "with; all programs must have the same "
+			    "(STORE_SECRET)");
+}
+
+/* Compare what is noted with what is in use. */
+static enum wp_err compare_pepper(struct wp_accounts *accounts,
+				  struct wp_error *err)
+{
+	sqlite3_stmt *statement = wp_sqlite_get(&accounts->db, WP_ROWS_PEPPER);
+	char noted[WP_PEPPER_MARK_LEN + 1] = "";
+	int step = sqlite3_step(statement);
+	bool is_whole = step != SQLITE_ROW ||
+			wp_rows_read_text(statement, 0, noted, sizeof(noted));
+	enum wp_err rc = wp_sqlite_told(&accounts->db, statement, step, err);
+
+	if (rc == WP_OK && !is_whole)
+		rc = wp_rows_damaged(err);
+	if (rc == WP_OK)
+		rc = wp_accounts_compare_pepper(noted, accounts->pepper, err);
+	accounts->is_pepper_noted |= rc == WP_OK && noted[0] != '\0';
+	return rc;
+}
+
+enum wp_err wp_accounts_use_pepper(struct wp_accounts *accounts,
+				   const char mark[WP_PEPPER_MARK_LEN + 1],
+				   struct wp_error *err)
 {
 	enum wp_err rc = wp_rows_be_open(accounts, err);
+
+	memcpy(accounts->pepper, mark, sizeof(accounts->pepper));
+	return rc == WP_OK ? compare_pepper(accounts, err) : rc;
+}
+
+static enum wp_err note_pepper(struct wp_accounts *accounts,
+			       enum wp_accounts_sql how, struct wp_error *err)
+{
+	sqlite3_stmt *statement = wp_sqlite_get(&accounts->db, how);
+
+	(void)sqlite3_bind_text(statement, 1, accounts->pepper,
+				WP_PEPPER_MARK_LEN, SQLITE_STATIC);
+	return wp_sqlite_run(&accounts->db, statement, err);
+}
+
+enum wp_err wp_accounts_proved(struct wp_accounts *accounts,
+			       struct wp_error *err)
+{
+	enum wp_err rc;
+
+	if (accounts->is_pepper_noted || accounts->pepper[0] == '\0')
+		return WP_OK;
+	rc = wp_rows_be_open(accounts, err);
+	if (rc == WP_OK)
+		rc = note_pepper(accounts, WP_ROWS_PEPPER_PROVED, err);
+	accounts->is_pepper_noted = rc == WP_OK;
+	return rc;
+}
+
+/* An account is about to be made, in a transaction. */
+static enum wp_err check_pepper(struct wp_accounts *accounts,
+				struct wp_error *err)
+{
+	enum wp_err rc;
+
+	if (accounts->pepper[0] == '\0')
+		return WP_OK;
+	rc = note_pepper(accounts, WP_ROWS_PEPPER_FIRST, err);
+	if (rc == WP_OK)
+		rc = compare_pepper(accounts, err);
+	/* It is no answer to who wants an account. */
+	return rc == WP_ERR_INVAL ? WP_ERR_UNAVAIL : rc;
+}
+
+/* ---- accounts ---- */
+
+static enum wp_err insert(struct wp_accounts *accounts,
+			  struct wp_account *account, struct wp_error *err)
+{
+	enum wp_err rc;
 	sqlite3_stmt *statement;
 	struct wp_urn urn;
 
-	if (rc != WP_OK)
-		return rc;
 	wp_random_bytes(account->id, sizeof(account->id));
 	account->state = WP_ACCOUNT_ACTIVE;
 	account->changed_s = account->created_s;
@@ -137,6 +219,21 @@ enum wp_err wp_accounts_create(struct wp_accounts *accounts,
 	if (rc == WP_OK && sqlite3_changes(accounts->db.file.handle) == 0)
 		rc = wp_error_set(err, WP_ERR_CONFLICT, "the name is taken");
 	return rc;
+}
+
+enum wp_err wp_accounts_create(struct wp_accounts *accounts,
+			       struct wp_account *account, struct wp_error *err)
+{
+	enum wp_err rc = wp_rows_be_open(accounts, err);
+
+	if (rc == WP_OK)
+		rc = wp_sqlite_begin(&accounts->db, true, err);
+	if (rc != WP_OK)
+		return rc;
+	rc = check_pepper(accounts, err);
+	if (rc == WP_OK)
+		rc = insert(accounts, account, err);
+	return wp_sqlite_end(&accounts->db, rc, err);
 }
 
 enum wp_err wp_accounts_find(struct wp_accounts *accounts,

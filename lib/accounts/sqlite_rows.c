@@ -44,8 +44,18 @@ static const struct wp_sqlite_kind kind = {
 
 #define SESSION_COLUMNS "sid, name, device, device_name, created_s, seen_day"
 
+static const char id_sql[] = "SELECT value FROM note WHERE name = 'id'";
+static const char pepper_sql[] = "SELECT value FROM note WHERE name = 'pepper'";
+
 static const char *const texts[WP_ROWS_COUNT] = {
-	[WP_ROWS_ID] = "SELECT value FROM note WHERE name = 'id'",
+	[WP_ROWS_ID] = id_sql,
+	[WP_ROWS_PEPPER] = pepper_sql,
+	[WP_ROWS_PEPPER_FIRST] =
+		"INSERT INTO note SELECT 'pepper', ?1 "
+		"WHERE NOT EXISTS (SELECT 1 FROM account) "
+		"ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+	[WP_ROWS_PEPPER_PROVED] = "INSERT INTO note VALUES ('pepper', ?1) "
+				  "ON CONFLICT DO NOTHING",
 	[WP_ROWS_CREATE] =
 		"INSERT INTO account (name, id, urn, state, m, t, salt, tag, "
 		"recovery, created_s, changed_s) "
@@ -138,8 +148,8 @@ void wp_accounts_close(struct wp_accounts **accounts)
 	*accounts = NULL;
 }
 
-enum wp_err wp_accounts_look(const char *path, int busy_timeout_ms,
-			     struct wp_error *err)
+enum wp_err wp_accounts_look(struct wp_accounts_look *out, const char *path,
+			     int busy_timeout_ms, struct wp_error *err)
 {
 	struct wp_sqlite_file file = {
 		.kind = &kind,
@@ -149,9 +159,16 @@ enum wp_err wp_accounts_look(const char *path, int busy_timeout_ms,
 	int64_t version;
 	enum wp_err rc;
 
+	*out = (struct wp_accounts_look){ .id = "" };
 	if (file.path == NULL)
 		return wp_error_set(err, WP_ERR_UNAVAIL, "out of memory");
 	rc = wp_sqlite_file_look(&file, &version, err);
+	if (rc == WP_OK && version > 0)
+		rc = wp_sqlite_file_text(&file, id_sql, out->id,
+					 sizeof(out->id), err);
+	if (rc == WP_OK && version > 0)
+		rc = wp_sqlite_file_text(&file, pepper_sql, out->pepper,
+					 sizeof(out->pepper), err);
 	wp_sqlite_file_close(&file);
 	free(file.path);
 	return rc;

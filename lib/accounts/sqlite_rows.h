@@ -17,6 +17,9 @@
 /* The statements. */
 enum wp_accounts_sql {
 	WP_ROWS_ID,
+	WP_ROWS_PEPPER,
+	WP_ROWS_PEPPER_FIRST,
+	WP_ROWS_PEPPER_PROVED,
 	WP_ROWS_CREATE,
 	WP_ROWS_FIND,
 	WP_ROWS_LIST,
@@ -37,6 +40,8 @@ enum wp_accounts_sql {
 
 struct wp_accounts {
 	struct wp_sqlite db;
+	char pepper[WP_PEPPER_MARK_LEN + 1]; /* in use; "": not said */
+	bool is_pepper_noted;                /* once it is known to be */
 };
 
 /*

@@ -76,6 +76,14 @@ static enum wp_err check_is_ours(const struct hand *hand, struct wp_error *err)
 	return rc;
 }
 
+static enum wp_err use_pepper(const struct hand *hand, struct wp_error *err)
+{
+	char mark[WP_PEPPER_MARK_LEN + 1];
+
+	wp_password_pepper_mark(&hand->desk->way.pepper, mark);
+	return wp_accounts_use_pepper(hand->accounts, mark, err);
+}
+
 static enum wp_err have_accounts(struct hand *hand, struct wp_error *err)
 {
 	enum wp_err rc;
@@ -86,6 +94,8 @@ static enum wp_err have_accounts(struct hand *hand, struct wp_error *err)
 			      WP_ACCOUNTS_BUSY_MS, err);
 	if (rc == WP_OK && hand->desk->conf != NULL)
 		rc = check_is_ours(hand, err);
+	if (rc == WP_OK)
+		rc = use_pepper(hand, err);
 	if (rc != WP_OK)
 		wp_accounts_close(&hand->accounts);
 	return rc;

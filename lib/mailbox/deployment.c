@@ -387,17 +387,49 @@ enum wp_err wp_deployment_partitions(struct wp_redis *redis,
 	return WP_OK;
 }
 
-enum wp_err wp_deployment_has_accounts(struct wp_redis *redis,
-				       bool *is_known_out, struct wp_error *err)
+/* The id that is noted; no text when there is none. */
+static enum wp_err ask_accounts(struct wp_redis *redis,
+				struct wp_reply **reply_out,
+				struct wp_error *err)
 {
 	static const char *const words[] = { "HGET", WP_META_KEY,
 					     WP_META_ACCOUNTS, NULL };
-	struct wp_reply *reply = NULL;
-	enum wp_err rc = ask(redis, words, &reply, err);
+	enum wp_err rc = ask(redis, words, reply_out, err);
 
-	if (rc == WP_OK && wp_reply_type(reply) == WP_REPLY_ERROR)
-		rc = not_kept(wp_reply_str(reply), err);
-	*is_known_out = wp_reply_len(reply) > 0;
+	if (rc == WP_OK && wp_reply_type(*reply_out) == WP_REPLY_ERROR)
+		rc = not_kept(wp_reply_str(*reply_out), err);
+	return rc;
+}
+
+static enum wp_err compare_accounts(const struct wp_reply *noted,
+				    const char *id, struct wp_error *err)
+{
+	if (wp_reply_is(noted, id))
+		return WP_OK;
+	return wp_error_set(err, WP_ERR_INVAL,
+			    "accounts.sqlite_path is not the file of "
+			    "this deployment (%.*s…, expected %.*s…); all "
+			    "programs must use one file",
+			    ID_SHOWN, id, ID_SHOWN, wp_reply_str(noted));
+}
+
+enum wp_err wp_deployment_look_accounts(struct wp_redis *redis,
+					const char *path, const char *id,
+					struct wp_error *err)
+{
+	struct wp_reply *reply = NULL;
+	enum wp_err rc = ask_accounts(redis, &reply, err);
+
+	if (rc == WP_OK && wp_reply_len(reply) > 0)
+		rc = id[0] != '\0'
+			     ? compare_accounts(reply, id, err)
+			     : wp_error_set(
+				       err, WP_ERR_INVAL,
+				       "%.150s is not there, but this "
+				       "deployment has a file of accounts; all "
+				       "programs must use one file "
+				       "(accounts.sqlite_path)",
+				       path);
 	wp_reply_free(&reply);
 	return rc;
 }
@@ -405,22 +437,15 @@ enum wp_err wp_deployment_has_accounts(struct wp_redis *redis,
 enum wp_err wp_deployment_accounts(struct wp_redis *redis, const char *id,
 				   struct wp_error *err)
 {
-	static const char *const words[] = { "HGET", WP_META_KEY,
-					     WP_META_ACCOUNTS, NULL };
 	struct wp_reply *reply = NULL;
 	enum wp_err rc = note(redis, WP_META_ACCOUNTS, id, err);
 
 	if (rc == WP_OK)
-		rc = ask(redis, words, &reply, err);
+		rc = ask_accounts(redis, &reply, err);
 	if (rc == WP_OK && wp_reply_len(reply) == 0)
 		rc = not_kept("it is full, or may not be written", err);
-	else if (rc == WP_OK && !wp_reply_is(reply, id))
-		rc = wp_error_set(
-			err, WP_ERR_INVAL,
-			"accounts.sqlite_path is not the file of "
-			"this deployment (%.*s…, expected %.*s…); all "
-			"programs must use one file",
-			ID_SHOWN, id, ID_SHOWN, wp_reply_str(reply));
+	else if (rc == WP_OK)
+		rc = compare_accounts(reply, id, err);
 	wp_reply_free(&reply);
 	return rc;
 }

@@ -112,9 +112,14 @@ enum wp_err wp_deployment_partitions(struct wp_redis *redis,
 enum wp_err wp_deployment_accounts(struct wp_redis *redis, const char *id,
 				   struct wp_error *err) WP_MUST_USE;
 
-/* Has one been noted? Errors: WP_ERR_UNAVAIL */
-enum wp_err wp_deployment_has_accounts(struct wp_redis *redis,
-				       bool *is_known_out,
-				       struct wp_error *err) WP_MUST_USE;
+/*
+ * The same for who only looks, or has not made the file yet: notes nothing.
+ *
+ * id:      "": there is no file, and then none may be noted
+ * Errors:  as wp_deployment_accounts()
+ */
+enum wp_err wp_deployment_look_accounts(struct wp_redis *redis,
+					const char *path, const char *id,
+					struct wp_error *err) WP_MUST_USE;
 
 #endif /* WP_LIB_MAILBOX_DEPLOYMENT_H */

@@ -147,6 +147,41 @@ class CommandLine(Accounts):
                 "SELECT name, state FROM account WHERE name IN "
                 "('nora', 'otto')").fetchall(), [("nora", 0)])
 
+    def test_another_secret_makes_no_account(self):
+        self.create("olga")
+        for secret in ("another secret of 32 bytes or more", ""):
+            self.assert_refused("auth.store_secret is not the one", "create",
+                                "oscar", env={"STORE_SECRET": secret})
+        self.assertFalse(os.path.exists(self.stack.path("waypost.db-secret")))
+        self.create("oscar")
+        for arguments in ([], ["--check"]):
+            status, said = self.run_beside(
+                "waypost-handlers", *arguments, WAYPOST_ACCOUNTS_ENABLED="true",
+                STORE_SECRET="another secret of 32 bytes or more")
+            self.assertEqual(status, 1)
+            self.assertIn("auth.store_secret is not the one",
+                          said.splitlines()[-1])
+
+    def test_handlers_refuse_another_file_and_make_none(self):
+        self.create("paula")
+        other = os.path.join(scratch(), "other.db")
+        env = {"WAYPOST_ACCOUNTS_SQLITE_PATH": other,
+               "WAYPOST_ACCOUNTS_ENABLED": "true"}
+        for sentence in ("but this deployment has a file of accounts",
+                         "is not the file of this deployment"):
+            for arguments in ([], ["--check"]):
+                status, said = self.run_beside("waypost-handlers", *arguments,
+                                               **env)
+                self.assertEqual(status, 1, said)
+                self.assertIn(sentence, said.splitlines()[-1])
+            self.assertIs(os.path.exists(other), "is not" in sentence)
+            with sqlite3.connect(self.file) as mine, \
+                    sqlite3.connect(other) as its:
+                mine.backup(its)
+                its.execute("UPDATE note SET value = ? WHERE name = 'id'",
+                            (secrets.token_hex(16),))
+            os.chmod(other, 0o600)
+
     def test_a_list_has_all_of_them_page_by_page(self):
         self.create("aaa")
         with sqlite3.connect(self.file) as file:
@@ -192,6 +227,27 @@ class Operator(Routes):
         status, said, wrong = self.tool("unlock", name)
         self.assertEqual((status, said), (0, name + " may try again\n"), wrong)
         self.assert_status(self.login(name), 200)
+
+    def test_a_file_of_before_learns_its_secret_by_a_login(self):
+        name, _ = self.newcomer()
+        noted = self.noted()
+        with sqlite3.connect(self.file, timeout=30) as file:
+            file.execute("DELETE FROM note WHERE name = 'pepper'")
+        file.close()
+        # Processes that have seen it noted need not look again.
+        self.stack.restart("handlers")
+        self.login(name, "a wrong password, really")
+        self.assertEqual(self.noted(), [])
+        self.assert_status(self.login(name), 200)
+        self.assertEqual(self.noted(), noted)
+        self.assertEqual(len(noted), 1)
+
+    def noted(self):
+        with sqlite3.connect(self.file, timeout=30) as file:
+            rows = file.execute("SELECT value FROM note WHERE name = "
+                                "'pepper'").fetchall()
+        file.close()
+        return rows
 
     def test_who_is_shut_out_has_no_session_and_gets_none(self):
         name, session = self.newcomer()

@@ -148,16 +148,118 @@ static void a_file_of_a_newer_release_is_left_alone(void **state)
 
 static void looking_makes_nothing(void **state)
 {
+	char id[WP_ACCOUNTS_ID_LEN + 1];
+	struct wp_accounts_look look;
 	struct wp_accounts *accounts;
 
 	(void)state;
-	assert_int_equal(wp_accounts_look(path, 20, NULL), WP_OK);
+	assert_int_equal(wp_accounts_look(&look, path, 20, NULL), WP_OK);
+	assert_string_equal(look.id, "");
 	assert_int_equal(access(path, F_OK), -1);
 	accounts = open_accounts(NULL);
+	assert_int_equal(wp_accounts_id(accounts, id, NULL), WP_OK);
 	wp_accounts_close(&accounts);
-	assert_int_equal(wp_accounts_look(path, 20, NULL), WP_OK);
+	assert_int_equal(wp_accounts_look(&look, path, 20, NULL), WP_OK);
+	assert_string_equal(look.id, id);
+	assert_string_equal(look.pepper, "");
 	run_sql("PRAGMA application_id = 5");
-	assert_int_equal(wp_accounts_look(path, 20, NULL), WP_ERR_INVAL);
+	assert_int_equal(wp_accounts_look(&look, path, 20, NULL), WP_ERR_INVAL);
+	assert_string_equal(look.id, "");
+}
+
+/* ---- the pepper ---- */
+
+static const char ours[] = "0123456789abcdef0123456789abcdef";
+static const char other[] = "fedcba9876543210fedcba9876543210";
+
+static struct wp_accounts *open_with(const char *mark)
+{
+	struct wp_accounts *accounts = open_accounts(NULL);
+
+	assert_int_equal(wp_accounts_use_pepper(accounts, mark, NULL), WP_OK);
+	return accounts;
+}
+
+static void expect_noted(const char *mark)
+{
+	struct wp_accounts_look look;
+
+	assert_int_equal(wp_accounts_look(&look, path, 20, NULL), WP_OK);
+	assert_string_equal(look.pepper, mark);
+}
+
+static void refuses(struct wp_accounts *accounts, const char *mark)
+{
+	struct wp_error err = { 0 };
+
+	assert_int_equal(wp_accounts_use_pepper(accounts, mark, &err),
+			 WP_ERR_INVAL);
+	assert_non_null(strstr(err.msg, "auth.store_secret is not the one"));
+}
+
+/* Nothing was hashed before: whoever was wrong may begin anew. */
+static void the_pepper_is_that_of_the_first_account(void **state)
+{
+	struct wp_accounts *accounts = open_with(other);
+	struct wp_account bob = account_of("bob"), eve = account_of("eve");
+
+	(void)state;
+	wp_accounts_close(&accounts);
+	expect_noted("");
+	accounts = open_with(ours);
+	assert_int_equal(wp_accounts_create(accounts, &bob, NULL), WP_OK);
+	assert_int_equal(wp_accounts_create(accounts, &eve, NULL), WP_OK);
+	refuses(accounts, other);
+	wp_accounts_close(&accounts);
+	expect_noted(ours);
+	accounts = open_accounts(NULL);
+	refuses(accounts, other);
+	wp_accounts_close(&accounts);
+	accounts = open_with(ours);
+	wp_accounts_close(&accounts);
+}
+
+static void of_two_peppers_that_begin_at_once_one_makes_accounts(void **state)
+{
+	struct wp_accounts *one = open_with(ours), *two = open_with(other);
+	struct wp_account bob = account_of("bob"), eve = account_of("eve");
+	struct wp_account found;
+	struct wp_error err = { 0 };
+
+	(void)state;
+	assert_int_equal(wp_accounts_create(one, &bob, NULL), WP_OK);
+	assert_int_equal(wp_accounts_create(two, &eve, &err), WP_ERR_UNAVAIL);
+	assert_non_null(strstr(err.msg, "auth.store_secret is not the one"));
+	assert_int_equal(wp_accounts_find(one, &eve.name, &found, NULL),
+			 WP_ERR_NOTFOUND);
+	wp_accounts_close(&two);
+	wp_accounts_close(&one);
+	expect_noted(ours);
+}
+
+/* Whoever opens a file of an earlier release may be the one who is wrong. */
+static void a_file_of_before_has_the_pepper_of_who_was_right(void **state)
+{
+	struct wp_accounts *accounts = open_accounts(NULL), *wrong;
+	struct wp_account bob = account_of("bob"), eve = account_of("eve");
+
+	(void)state;
+	assert_int_equal(wp_accounts_create(accounts, &bob, NULL), WP_OK);
+	assert_int_equal(wp_accounts_proved(accounts, NULL), WP_OK);
+	wp_accounts_close(&accounts);
+	expect_noted("");
+
+	wrong = open_with(other);
+	accounts = open_with(ours);
+	assert_int_equal(wp_accounts_create(accounts, &eve, NULL), WP_OK);
+	expect_noted("");
+	assert_int_equal(wp_accounts_proved(accounts, NULL), WP_OK);
+	expect_noted(ours);
+	assert_int_equal(wp_accounts_proved(wrong, NULL), WP_OK);
+	expect_noted(ours);
+	refuses(wrong, other);
+	wp_accounts_close(&wrong);
+	wp_accounts_close(&accounts);
 }
 
 /* A reader waits for nobody; a writer waits, and then says so. */
@@ -291,6 +393,14 @@ int main(void)
 		cmocka_unit_test_setup(a_file_of_a_newer_release_is_left_alone,
 				       setup),
 		cmocka_unit_test_setup(looking_makes_nothing, setup),
+		cmocka_unit_test_setup(the_pepper_is_that_of_the_first_account,
+				       setup),
+		cmocka_unit_test_setup(
+			of_two_peppers_that_begin_at_once_one_makes_accounts,
+			setup),
+		cmocka_unit_test_setup(
+			a_file_of_before_has_the_pepper_of_who_was_right,
+			setup),
 		cmocka_unit_test_setup(
 			a_locked_file_is_unavailable_and_then_works_again,
 			setup),

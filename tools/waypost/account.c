@@ -201,6 +201,21 @@ static enum wp_err show(const struct wp_cli *cli, const struct secret *secret,
 	return write_out(&out, err);
 }
 
+/* What passwords are hashed with: the same as those that are in the file. */
+static enum wp_err use_pepper(struct wp_cli *cli, struct wp_accounts *accounts,
+			      struct wp_error *err)
+{
+	struct wp_password_pepper pepper;
+	char mark[WP_PEPPER_MARK_LEN + 1];
+	enum wp_err rc;
+
+	wp_password_pepper(&pepper, cli->conf.auth.store_secret);
+	wp_password_pepper_mark(&pepper, mark);
+	rc = wp_accounts_use_pepper(accounts, mark, err);
+	explicit_bzero(&pepper, sizeof(pepper));
+	return rc;
+}
+
 static enum wp_err create(struct wp_cli *cli, const struct secret *secret,
 			  struct wp_error *err)
 {
@@ -210,8 +225,13 @@ static enum wp_err create(struct wp_cli *cli, const struct secret *secret,
 
 	if (rc == WP_OK)
 		rc = wp_cli_open_accounts(cli, &accounts, err);
+	/* Where there are accounts, no secret is made that is not theirs. */
+	if (rc == WP_OK)
+		rc = use_pepper(cli, accounts, err);
 	if (rc == WP_OK)
 		rc = wp_conf_keep_store_secret(&cli->conf, err);
+	if (rc == WP_OK)
+		rc = use_pepper(cli, accounts, err);
 	if (rc == WP_OK)
 		rc = make(cli, accounts, secret, code, err);
 	if (rc == WP_OK)

@@ -23,19 +23,10 @@ static enum wp_err refuse_new_file(const struct wp_cli *cli,
 				   struct wp_error *err)
 {
 	const char *path = cli->conf.accounts.sqlite_path;
-	bool is_known = false;
-	enum wp_err rc;
 
 	if (access(path, F_OK) == 0 || errno != ENOENT)
 		return WP_OK;
-	rc = wp_deployment_has_accounts(cli->redis, &is_known, err);
-	if (rc == WP_OK && is_known)
-		rc = wp_error_set(err, WP_ERR_INVAL,
-				  "%.150s is not there, but this deployment "
-				  "has a file of accounts; all programs must "
-				  "use one file (accounts.sqlite_path)",
-				  path);
-	return rc;
+	return wp_deployment_look_accounts(cli->redis, path, "", err);
 }
 
 enum wp_err wp_cli_open_accounts(const struct wp_cli *cli,

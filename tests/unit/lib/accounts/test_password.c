@@ -10,6 +10,7 @@
 
 #include "lib/accounts/password.h"
 #include "lib/base/digest.h"
+#include "lib/base/encode.h"
 
 /* The cheapest there is: these tests are about what comes out. */
 static struct wp_password_way way = {
@@ -108,6 +109,25 @@ static void the_file_alone_is_of_no_use(void **state)
 }
 
 /* Against the library's own function, with a key as RFC 9106 has it. */
+static void a_mark_tells_peppers_apart_and_is_none(void **state)
+{
+	struct wp_password_pepper one, two;
+	char a[WP_PEPPER_MARK_LEN + 1], b[WP_PEPPER_MARK_LEN + 1];
+	char key[WP_PEPPER_MARK_LEN + 1];
+
+	(void)state;
+	wp_password_pepper(&one, "a secret of 32 bytes, or thereabout");
+	wp_password_pepper(&two, "another one");
+	wp_password_pepper_mark(&one, a);
+	wp_password_pepper_mark(&two, b);
+	assert_int_equal(strspn(a, "0123456789abcdef"), WP_PEPPER_MARK_LEN);
+	assert_string_not_equal(a, b);
+	wp_password_pepper_mark(&one, b);
+	assert_string_equal(a, b);
+	wp_hex_write(key, one.key, WP_PEPPER_MARK_LEN / 2);
+	assert_string_not_equal(a, key);
+}
+
 static void it_is_argon2id(void **state)
 {
 	static const char secret[] = "the secret of the store";
@@ -225,6 +245,7 @@ int main(void)
 		cmocka_unit_test(nobody_has_no_right_password),
 		cmocka_unit_test(what_is_deleted_is_hashed_for_all_the_same),
 		cmocka_unit_test(the_file_alone_is_of_no_use),
+		cmocka_unit_test(a_mark_tells_peppers_apart_and_is_none),
 		cmocka_unit_test(it_is_argon2id),
 		cmocka_unit_test(
 			an_old_cost_still_verifies_and_is_known_as_old),

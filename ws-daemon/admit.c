@@ -582,6 +582,8 @@ static void on_metrics(struct wp_conn *conn, bool with_body)
 		      (int64_t)wp_hub_users(parts->live.hub));
 	wp_metric_set(parts->metrics, WP_M_REVOKED_ENTRIES,
 		      (int64_t)wp_revoker_count(parts->live.revoker));
+	wp_metric_set(parts->metrics, WP_M_REVOKED_EVICTED,
+		      (int64_t)wp_revoker_evicted(parts->live.revoker));
 	wp_buf_init(&body, 0);
 	wp_ws_metrics_write(parts->metrics, parts->auth, &body);
 	if (body.failed)

@@ -123,6 +123,10 @@ static const struct wp_metric_desc descs[WP_WS_METRIC_COUNT] = {
 	[WP_M_REVOKED_ENTRIES] = { "waypost_ws_revoked_entries", NULL,
 				   "What connections are held against.",
 				   WP_GAUGE },
+	[WP_M_REVOKED_EVICTED] = { "waypost_ws_revoked_evicted_total", NULL,
+				   "What connections should still be held "
+				   "against, but had to leave a full table.",
+				   WP_COUNTER },
 };
 
 enum wp_err wp_ws_metrics_new(struct wp_metrics **out, struct wp_error *err)

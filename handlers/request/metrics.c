@@ -84,6 +84,10 @@ static const struct wp_metric_desc descs[WP_H_COUNT] = {
 				   WP_COUNTER },
 	[WP_H_REVOKED_ENTRIES] = { "waypost_http_revoked_entries", NULL,
 				   "What tokens are held against.", WP_GAUGE },
+	[WP_H_REVOKED_EVICTED] = { "waypost_http_revoked_evicted_total", NULL,
+				   "What tokens should still be held against, "
+				   "but had to leave a full table.",
+				   WP_COUNTER },
 	WP_LIMIT_CLASSES(
 		LIMITED)[WP_H_LIMIT_ERRORS] = { "waypost_limit_errors_total",
 						NULL,

@@ -18,6 +18,7 @@ enum { US_PER_MS = 1000, MS_PER_S = 1000 };
 struct wp_revocations {
 	struct wp_revocations_setup setup;
 	struct wp_revoked *table; /* owned */
+	uint64_t n_evicted;       /* of it, that were counted */
 	struct wp_revoke_reader reader;
 	struct wp_cmd cmd;
 	struct wp_backend_guest guest; /* while it waits to be read */
@@ -86,9 +87,20 @@ static void fail(const struct wp_revocations *revocations, const char *why)
 	revocations->setup.on_failure(revocations->setup.ctx, why);
 }
 
+/* Processes count together, each what its own table has let go. */
+static void count_evicted(struct wp_revocations *revocations)
+{
+	uint64_t n = wp_revoked_evicted(revocations->table);
+
+	wp_metric_add(revocations->setup.metrics, WP_H_REVOKED_EVICTED,
+		      (int64_t)(n - revocations->n_evicted));
+	revocations->n_evicted = n;
+}
+
 static void end_read(struct wp_revocations *revocations, bool is_read)
 {
 	revocations->is_asking = false;
+	count_evicted(revocations);
 	wp_metric_set(revocations->setup.metrics, WP_H_REVOKED_ENTRIES,
 		      (int64_t)wp_revoked_alive(revocations->table, now_s()));
 	admit(revocations, is_read);

@@ -40,6 +40,7 @@ _Static_assert(sizeof(struct entry) == 32, "two to a line of the cache");
 struct wp_revoked {
 	size_t n;
 	size_t n_of[KINDS];
+	uint64_t n_evicted;
 	/* Of those that had to go, by kind: the last of them, and how long it
 	 * counts. */
 	struct {
@@ -132,6 +133,11 @@ size_t wp_revoked_count(const struct wp_revoked *revoked)
 	return revoked->n;
 }
 
+uint64_t wp_revoked_evicted(const struct wp_revoked *revoked)
+{
+	return revoked->n_evicted;
+}
+
 static uint32_t *bucket_of(struct wp_revoked *revoked, const uint8_t *key)
 {
 	return &revoked->buckets[head_of(key) % BUCKETS];
@@ -198,6 +204,7 @@ static void make_room(struct wp_revoked *revoked, int64_t now_s)
 		if (entry->forget_s <= now_s || must_go > 0) {
 			let_go(revoked, entry);
 			must_go -= entry->forget_s > now_s;
+			revoked->n_evicted += entry->forget_s > now_s;
 			continue;
 		}
 		revoked->entries[revoked->n] = *entry;

@@ -100,6 +100,8 @@ bool wp_revoked_has_marks(const struct wp_revoked *revoked,
 
 /* Entries, also those that are to be forgotten and are not yet. */
 size_t wp_revoked_count(const struct wp_revoked *revoked);
+/* Entries that had to go though they were not to be forgotten yet, so far. */
+uint64_t wp_revoked_evicted(const struct wp_revoked *revoked);
 /* Entries that are not to be forgotten yet; looks at all of them. */
 size_t wp_revoked_alive(const struct wp_revoked *revoked, int64_t now_s);
 

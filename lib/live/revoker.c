@@ -192,6 +192,11 @@ size_t wp_revoker_count(const struct wp_revoker *revoker)
 	return wp_revoked_alive(revoker->table, now_s());
 }
 
+uint64_t wp_revoker_evicted(const struct wp_revoker *revoker)
+{
+	return wp_revoked_evicted(revoker->table);
+}
+
 void wp_revoker_start(struct wp_revoker *revoker,
 		      const struct wp_registrar *registrar)
 {

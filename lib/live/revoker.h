@@ -68,5 +68,7 @@ bool wp_revoker_knows(const struct wp_revoker *revoker,
 
 /* Entries of the table that are not to be forgotten yet. */
 size_t wp_revoker_count(const struct wp_revoker *revoker);
+/* How many of those had to leave a full table so far. */
+uint64_t wp_revoker_evicted(const struct wp_revoker *revoker);
 
 #endif /* WP_LIB_LIVE_REVOKER_H */

@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "handlers/request/metrics.h"
 #include "lib/base/clock.h"
 #include "lib/mailbox/revoke.h"
 #include "tests/support/test_redis.h"
@@ -20,6 +21,7 @@ enum { KEEP_S = 600, STALE_MS = WP_REVOKED_AGE_MAX_MS + 60000 };
 
 static struct wp_test_server server;
 static char address[128];
+static struct wp_metrics *metrics;
 
 static struct wp_redis *connect_to_it(void)
 {
@@ -81,6 +83,9 @@ static int set_up(void **state)
 	wp_test_server_start(&server, "revoked", NULL);
 	run("FLUSHALL", NULL, NULL);
 	(void)snprintf(address, sizeof(address), "unix:%s", server.path);
+	if (wp_handlers_metrics_new(&metrics, NULL) != WP_OK)
+		return -1;
+	world->shared.metrics = metrics;
 	world->conf.redis.address = address;
 	world->conf.redis.connect_timeout_ms = 5000;
 	world->conf.redis.command_timeout_ms = 20000;
@@ -93,6 +98,7 @@ static int tear_down(void **state)
 
 	fake_world_release(world);
 	free(world);
+	wp_metrics_free(&metrics);
 	wp_test_server_kill(&server, SIGKILL);
 	return 0;
 }
@@ -122,6 +128,31 @@ static void who_has_read_nothing_reads_first(void **state)
 {
 	do_revoke("alice");
 	assert_int_equal(ask(*state, "token_revoked"), 401);
+}
+
+static void what_had_to_leave_a_full_table_is_counted(void **state)
+{
+	struct fake_world *world = *state;
+	struct wp_redis *redis = connect_to_it();
+
+	assert_int_equal(ask(world, NULL), 201);
+	assert_int_equal(wp_metric_get(metrics, WP_H_REVOKED_EVICTED), 0);
+	wp_test_run(redis, "EVAL",
+		    "for i = 0, 65536 do "
+		    "redis.call('XADD', KEYS[1], '*', 'h', "
+		    "string.format('69%030x', i), 'b', '1', 'x', "
+		    "'99999999999') end",
+		    "1", "wp:revoked", NULL);
+	wp_redis_free(&redis);
+	be_of_age(world, STALE_MS);
+	assert_int_equal(ask(world, NULL), 201);
+	assert_int_equal(wp_metric_get(metrics, WP_H_REVOKED_EVICTED),
+			 WP_REVOKED_MAX / 16);
+	/* Once only. */
+	be_of_age(world, STALE_MS);
+	assert_int_equal(ask(world, NULL), 201);
+	assert_int_equal(wp_metric_get(metrics, WP_H_REVOKED_EVICTED),
+			 WP_REVOKED_MAX / 16);
 }
 
 static void nobody_else_is_refused(void **state)
@@ -201,6 +232,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(who_has_read_nothing_reads_first),
 		TEST(nobody_else_is_refused),
+		TEST(what_had_to_leave_a_full_table_is_counted),
 		TEST(nobody_is_judged_by_what_is_too_old),
 		TEST(what_is_getting_old_is_read_on_behind_the_answer),
 		TEST(what_cannot_be_read_lets_nobody_in),

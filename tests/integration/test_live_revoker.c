@@ -176,6 +176,40 @@ static void all_are_told_of_and_no_other(void **state)
 	disperse(p, people, CROWD);
 }
 
+/* XADD of so many sessions, which nobody here has. */
+static void fill(struct program *p, int n)
+{
+	struct wp_reply *reply;
+
+	wp_cmd_clear(&p->w->cmd);
+	wp_cmd_str(&p->w->cmd, "EVAL");
+	wp_cmd_str(&p->w->cmd,
+		   "for i = 1, tonumber(ARGV[1]) do "
+		   "redis.call('XADD', KEYS[1], '*', 'h', "
+		   "string.format('69%030x', i), 'b', '1', 'x', '99999999999') "
+		   "end");
+	wp_cmd_int(&p->w->cmd, 1);
+	wp_cmd_str(&p->w->cmd, "wp:revoked");
+	wp_cmd_int(&p->w->cmd, n);
+	reply = wp_world_do(p->w);
+	assert_int_equal(wp_reply_type(reply), WP_REPLY_NIL);
+	wp_reply_free(&reply);
+}
+
+static void what_had_to_leave_a_full_table_is_counted(void **state)
+{
+	struct program *p = *state;
+	struct person *people = crowd(p, 1);
+
+	assert_int_equal(wp_revoker_evicted(p->live.revoker), 0);
+	fill(p, WP_REVOKED_MAX + 1);
+	revoke_person(p, &people[0]);
+	run_until_ended(p, 1);
+	assert_int_equal(wp_revoker_evicted(p->live.revoker),
+			 WP_REVOKED_MAX / 16);
+	disperse(p, people, 1);
+}
+
 static void what_nobody_was_told_is_read_all_the_same(void **state)
 {
 	struct program *p = *state;
@@ -285,6 +319,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		PROGRAM_TEST(one_of_many_is_told_of),
 		PROGRAM_TEST(all_are_told_of_and_no_other),
+		PROGRAM_TEST(what_had_to_leave_a_full_table_is_counted),
 		PROGRAM_TEST(what_nobody_was_told_is_read_all_the_same),
 		PROGRAM_TEST(
 			what_was_revoked_while_redis_was_away_is_read_then),

@@ -302,6 +302,7 @@ static void who_is_to_be_forgotten_makes_room_first(void **state)
 					       .forget_s = LATER },
 		NOW + 2);
 	assert_int_equal(wp_revoked_count(*state), WP_REVOKED_MAX / 2 + 1);
+	assert_int_equal(wp_revoked_evicted(*state), 0);
 	for (uint64_t i = 1; i <= WP_REVOKED_MAX / 2; i++)
 		assert_true(has_session(*state, i, NOW + 2));
 	assert_true(has_session(*state, 7777777, NOW + 2));
@@ -334,6 +335,7 @@ static void where_there_is_no_room_old_tokens_are_refused(void **state)
 	fill(*state, 1, WP_REVOKED_MAX + 1, LATER);
 	assert_int_equal(wp_revoked_count(*state),
 			 WP_REVOKED_MAX + 1 - WP_REVOKED_MAX / 16);
+	assert_int_equal(wp_revoked_evicted(*state), WP_REVOKED_MAX / 16);
 	assert_true(has_session(*state, WP_REVOKED_MAX + 1, NOW));
 	assert_true(has_session(*state, WP_REVOKED_MAX / 16 + 1, NOW));
 	assert_false(has_session(*state, WP_REVOKED_MAX / 16, NOW));

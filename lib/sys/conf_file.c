@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "lib/base/random.h"
+#include "lib/base/secret_text.h"
 
 enum {
 	FILE_MAX_BYTES = 1024 * 1024,
@@ -94,8 +95,8 @@ out:
 static enum wp_err bad(const struct wp_conf_key *key, const char *sentence,
 		       struct wp_error *err)
 {
-	return wp_error_set(err, WP_ERR_INVAL, "%s_file: %s", key->name,
-			    sentence);
+	return wp_error_set(err, WP_ERR_INVAL, "%s_file: the file %s",
+			    key->name, sentence);
 }
 
 /* Turn what a file held into the secret's text. */
@@ -105,17 +106,12 @@ static enum wp_err take_text(struct wp_conf *conf,
 {
 	char *text = file->data;
 	size_t len = file->len;
+	const char *fault = wp_secret_text_trim(text, &len);
 	struct wp_error why;
 	enum wp_err rc;
 
-	if (len > 0 && text[len - 1] == '\n')
-		len--;
-	if (len > 0 && text[len - 1] == '\r')
-		len--;
-	if (len == 0)
-		return bad(key, "the file is empty", err);
-	if (memchr(text, '\0', len) != NULL)
-		return bad(key, "the file must not hold a NUL byte", err);
+	if (fault != NULL)
+		return bad(key, fault, err);
 	text[len] = '\0';
 	rc = wp_conf_set(conf, key, text, &why);
 	if (rc != WP_OK)
@@ -151,7 +147,7 @@ static enum wp_err read_open(struct wp_conf *conf,
 	if (rc == WP_OK)
 		rc = take_text(conf, key, &text, err);
 	else if (rc == WP_ERR_FULL)
-		rc = bad(key, "the file must not be over 16 KiB", err);
+		rc = bad(key, "must not be over 16 KiB", err);
 	else if (rc == WP_ERR_SYS)
 		rc = cannot_read(key, path, err);
 	else

@@ -38,8 +38,10 @@ class Accounts(E2eTest):
              self.stack.path("waypost.yaml"), noun, *words],
             env={**self.stack.base_env,
                  "STORE_SECRET": self.stack.store_secret, **(env or {})},
-            input=said, capture_output=True, text=True, check=False)
-        return done.returncode, done.stdout, done.stderr
+            # As bytes: line ends stay what they are.
+            input=said.encode() if isinstance(said, str) else said,
+            capture_output=True, check=False)
+        return done.returncode, done.stdout.decode(), done.stderr.decode()
 
     def create(self, name, password=PASSWORD):
         """Make an account; what is told of it."""

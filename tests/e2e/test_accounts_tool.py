@@ -242,6 +242,25 @@ class Operator(Routes):
         self.assertEqual(self.noted(), noted)
         self.assertEqual(len(noted), 1)
 
+    def test_a_password_ends_where_its_line_does(self):
+        path = os.path.join(scratch(), "password")
+        for ending in ("", "\n", "\r\n"):
+            for source in ("-", path):
+                name = self.name()
+                with open(path, "w", encoding="ascii", newline="") as file:
+                    file.write(PASSWORD + ending)
+                status, _, wrong = self.tool(
+                    "create", name, "--password", source,
+                    said=(PASSWORD + ending).encode())
+                self.assertEqual(status, 0, wrong)
+                with self.subTest(ending=ending, source=source):
+                    self.assert_status(self.login(name), 200)
+        for said, sentence in ((b"", "is empty"), (b"\r\n", "is empty"),
+                               (b"A password with\0a NUL", "NUL byte"),
+                               (b"x" * 1024 + b"\r\nmore", "at most 1024")):
+            self.assert_refused(sentence, "create", self.name(), "--password",
+                                "-", said=said)
+
     def noted(self):
         with sqlite3.connect(self.file, timeout=30) as file:
             rows = file.execute("SELECT value FROM note WHERE name = "

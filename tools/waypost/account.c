@@ -19,6 +19,7 @@
 #include "lib/accounts/new_account.h"
 #include "lib/accounts/password_rules.h"
 #include "lib/base/buf.h"
+#include "lib/base/secret_text.h"
 #include "tools/waypost/cli.h"
 #include "tools/waypost/leaver.h"
 
@@ -30,7 +31,7 @@ enum {
 
 /* A password, and whether it was made here. Wiped by its owner. */
 struct secret {
-	char text[WP_PASSWORD_BYTES_MAX + 2]; /* a line end, and a byte more */
+	char text[WP_PASSWORD_BYTES_MAX + 3]; /* a line end, and a byte more */
 	size_t len;
 	bool is_made;
 };
@@ -39,6 +40,8 @@ struct secret {
 
 static enum wp_err slurp(int fd, struct secret *out, struct wp_error *err)
 {
+	const char *fault;
+
 	while (out->len < sizeof(out->text)) {
 		ssize_t n = read(fd, out->text + out->len,
 				 sizeof(out->text) - out->len);
@@ -51,9 +54,11 @@ static enum wp_err slurp(int fd, struct secret *out, struct wp_error *err)
 			break;
 		out->len += (size_t)n;
 	}
-	if (out->len > 0 && out->text[out->len - 1] == '\n')
-		out->len--;
-	return WP_OK;
+	fault = wp_secret_text_trim(out->text, &out->len);
+	return fault == NULL
+		       ? WP_OK
+		       : wp_error_set(err, WP_ERR_INVAL,
+				      "--password: what it names %s", fault);
 }
 
 static enum wp_err read_password(const struct wp_cli *cli, struct secret *out,

@@ -34,6 +34,7 @@ struct revoking {
 	struct wp_urn user;
 	struct wp_box box;
 	struct wp_session_set set;
+	int64_t keep_s; /* for so long tokens of it may live */
 };
 
 static bool fail(struct wp_call *call)
@@ -65,11 +66,23 @@ static bool read_order(struct wp_call *call, struct revoking *revoking)
 
 /* ---- sessions of our own ---- */
 
+/* For as long as the settings say, or longer. */
+static void remember_for(struct wp_call *call, int64_t keep_s)
+{
+	struct revoking *revoking = call->state;
+	int64_t least_s = call->ctx->conf->auth.revocation_hours * HOUR_S;
+
+	revoking->order.keep_s = keep_s > least_s ? keep_s : least_s;
+}
+
 static bool on_ended(struct wp_call *call, bool is_done)
 {
 	struct revoking *revoking = call->state;
 
-	return is_done ? wp_call_revoke(call, &revoking->order) : fail(call);
+	if (!is_done)
+		return fail(call);
+	remember_for(call, revoking->keep_s);
+	return wp_call_revoke(call, &revoking->order);
 }
 
 /* Rows are gone. */
@@ -85,6 +98,7 @@ static bool end(struct wp_call *call, enum wp_err result)
 				       .partition = revoking->box.partition,
 				       .sids = revoking->set.sids,
 				       .n = revoking->set.n,
+				       .keep_s = &revoking->keep_s,
 			       },
 			       on_ended);
 }
@@ -156,13 +170,9 @@ static enum wp_err remove_one(struct wp_call *call,
 static bool revoke_unknown(struct wp_call *call)
 {
 	struct revoking *revoking = call->state;
-	const struct wp_conf *conf = call->ctx->conf;
-	/* None lives longer than a day, whatever the settings said. */
-	const int64_t last_s = 2 * DAY_S + LATE_S;
 
-	revoking->order.keep_s = conf->auth.revocation_hours * HOUR_S;
-	if (revoking->order.keep_s < last_s)
-		revoking->order.keep_s = last_s;
+	/* None lives longer than a day, whatever the settings said. */
+	remember_for(call, 2 * DAY_S + LATE_S);
 	return wp_call_revoke(call, &revoking->order);
 }
 

@@ -275,6 +275,8 @@ static bool end_over(struct wp_call *call, bool is_done)
 	struct ending *ending = call->state;
 
 	call->state = ending->outer;
+	if (is_done && ending->what.keep_s != NULL)
+		*ending->what.keep_s = ending->keep_s;
 	return ending->step(call, is_done);
 }
 
@@ -402,7 +404,7 @@ bool wp_sessions_end(struct wp_call *call, const struct wp_session_ends *what,
 	struct ending *ending;
 
 	assert(what->n <= WP_SESSIONS_END_MAX);
-	if (what->n == 0 && !what->shuts_out)
+	if (what->n == 0 && !what->shuts_out && what->keep_s == NULL)
 		return step(call, true);
 	ending = wp_arena_alloc(&call->arena, sizeof(*ending));
 	if (ending == NULL)

@@ -110,6 +110,10 @@ struct wp_session_ends {
 	/* Everything that was issued for the user up to now, whatever is known
 	 * of sessions: nobody has it who may not come back. */
 	bool shuts_out;
+	/* Out, when it is done: for so long a token may be alive that was given
+	 * by now (s), so whatever else is revoked is to be remembered for it.
+	 * NULL: nobody asks, and where nothing ends Redis is not asked */
+	int64_t *keep_s;
 };
 bool wp_sessions_end(struct wp_call *call, const struct wp_session_ends *what,
 		     bool (*step)(struct wp_call *call, bool is_done));

@@ -276,6 +276,24 @@ class Stating(BackEnd):
         kept_s = int(fields[5]) - int(entry.split(b"-")[0]) // 1000
         self.assertGreaterEqual(kept_s, 86400 + session["expiresInSeconds"])
 
+    def test_who_is_revoked_is_remembered_for_as_long_as_tokens_live(self):
+        name = self.name()
+        self.make(name)
+        session = self.login(name).json()
+        with self.stack.redis() as redis:
+            [key] = redis("KEYS", f"wp:*:sessions:{session['user']}")
+            # As settings of before gave them.
+            redis("SET", key.split(b"sessions:")[0] + b"lives", "100000")
+        for body in ({"user": session["user"]},
+                     {"issuer": "waypost", "subject": name}):
+            for _ in range(2):  # also when no session is left
+                self.assert_status(self.admin("revoke", body), 204)
+                with self.stack.redis() as redis:
+                    [[entry, fields]] = redis("XREVRANGE", "wp:revoked", "+",
+                                              "-", "COUNT", "1")
+                kept_s = int(fields[5]) - int(entry.split(b"-")[0]) // 1000
+                self.assertGreaterEqual(kept_s, 100000)
+
     def test_what_nobody_knows_is_refused(self):
         for state in ("active", "disabled", "deleted"):
             self.assert_error(self.set_state(self.name(), state), 404,

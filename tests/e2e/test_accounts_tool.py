@@ -261,6 +261,46 @@ class Operator(Routes):
             self.assert_refused(sentence, "create", self.name(), "--password",
                                 "-", said=said)
 
+    def test_it_is_said_how_long_a_revocation_is_remembered(self):
+        name, session = self.newcomer()
+        with self.stack.redis() as redis:
+            [key] = redis("KEYS", f"wp:*:sessions:{session['user']}")
+            lives = key.split(b"sessions:")[0] + b"lives"
+        for kept_s, words, hours in (
+                (600, ("--user", session["user"]), 24),
+                (100000, ("--user", session["user"]), 27),
+                (600, ("--issuer", "waypost", "--session", "0" * 32), 48)):
+            with self.stack.redis() as redis:
+                redis("SET", lives, str(kept_s))
+            status, said, wrong = self.tool("revoke", *words, noun="session")
+            self.assertEqual((status, wrong), (0, ""))
+            self.assertIn(f"; remembered for {hours} hours\n", said)
+
+    def test_an_issuer_that_nobody_knows_is_refused(self):
+        words = ("revoke", "--issuer", "https://id.example/",
+                 "--subject", "7")
+        env = {"WAYPOST_AUTH_ISSUERS":
+               "https://id.example aud=a ns=shop,https://b.example aud=* ns=b"}
+        self.assert_refused(
+            "those that are named: https://id.example https://b.example "
+            "waypost\n", *words, noun="session", env=env)
+        self.assert_refused("those that are named: waypost\n", *words,
+                            noun="session")
+        for more, known in ((("--yes",), words[2]), ((), "https://id.example"),
+                            ((), "https://b.example"), ((), "waypost"),
+                            ((), "")):
+            status, said, wrong = self.tool(
+                *words[:2], known, *words[3:], *more, noun="session", env=env)
+            self.assertEqual((status, wrong), (0, ""), known)
+            self.assertTrue(said.startswith("revoked: "))
+
+    def test_a_user_is_named_by_his_urn_as_well(self):
+        name, session = self.newcomer()
+        self.assertEqual([row["id"] for row in self.sessions_of(
+            session["user"])], [session["sessionId"]])
+        self.assertEqual(self.tool("disable", session["user"])[0], 0)
+        self.assertEqual(self.sessions_of(name), [])
+
     def noted(self):
         with sqlite3.connect(self.file, timeout=30) as file:
             rows = file.execute("SELECT value FROM note WHERE name = "

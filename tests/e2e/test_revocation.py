@@ -121,7 +121,7 @@ class Revocation(E2eTest):
         self.renew(same_name, iss="https://other.example")
         socket = self.open(bob)
 
-        self.revoke("--issuer", ISSUER, "--subject", "s-bob")
+        self.revoke("--issuer", ISSUER, "--subject", "s-bob", "--yes")
         self.assert_closed(socket)
         self.assert_out(bob)
         self.assert_in(amy)
@@ -133,7 +133,7 @@ class Revocation(E2eTest):
         phone, laptop = (self.user_of("t-bob", sid) for sid in "pl")
         sockets = [self.open(phone), self.open(laptop)]
 
-        self.revoke("--issuer", ISSUER, "--session", "p")
+        self.revoke("--issuer", ISSUER, "--session", "p", "--yes")
         self.assert_closed(sockets[0])
         self.assert_out(phone)
         self.renew(phone, iss=ISSUER, sid="p", iat=self.issued_later())

@@ -87,7 +87,7 @@ class Revoked(Client):
         stack = self.context.stack
         command = [os.path.join(stack.build, "waypost"), "--config",
                    stack.path("waypost.yaml"), "session", "revoke",
-                   "--issuer", ISSUER, "--session", session]
+                   "--issuer", ISSUER, "--session", session, "--yes"]
         while not self.is_to_end():
             try:
                 done = subprocess.run(

@@ -159,9 +159,13 @@ static const struct option of_session_list[] = {
 };
 
 static const struct option of_revoke[] = {
-	SWITCH("help", HELP),      VALUE("user", USER),
-	VALUE("issuer", ISSUER),   VALUE("subject", SUBJECT),
-	VALUE("session", SESSION), END,
+	SWITCH("help", HELP),
+	VALUE("user", USER),
+	VALUE("issuer", ISSUER),
+	VALUE("subject", SUBJECT),
+	VALUE("session", SESSION),
+	SWITCH("yes", SURE),
+	END,
 };
 
 static const struct option of_invite_create[] = {
@@ -486,6 +490,23 @@ static enum wp_err set_option(struct wp_cli_args *out, int option,
 	return WP_OK;
 }
 
+/* A user name, or the mailbox that goes with it. */
+static enum wp_err read_account(struct wp_cli_args *out, const char *text,
+				struct wp_error *err)
+{
+	struct wp_urn user;
+	enum wp_err rc;
+
+	if (strncmp(text, "urn:", 4) != 0)
+		return wp_username_read(&out->account, text, strlen(text), err);
+	rc = wp_urn_parse(&user, text, strlen(text), err);
+	if (rc == WP_OK && !wp_username_of(&user, &out->account))
+		rc = wp_error_set(err, WP_ERR_INVAL,
+				  "nobody with this URN has an account here: "
+				  "theirs are urn:sm:user:<name>");
+	return rc;
+}
+
 static enum wp_err read_id(struct wp_cli_args *out,
 			   const struct command *command, const char *text,
 			   struct wp_error *err)
@@ -495,7 +516,7 @@ static enum wp_err read_id(struct wp_cli_args *out,
 		return wp_error_set(err, WP_ERR_INVAL,
 				    "there is a word too many; try --help");
 	if (command->names == ACCOUNT)
-		return wp_username_read(&out->account, text, strlen(text), err);
+		return read_account(out, text, err);
 	if (command->names == KEY_ID) {
 		out->key_id = text;
 		return wp_apikey_id_is_valid(text, strlen(text))

@@ -10,12 +10,14 @@
 #include <string.h>
 
 #include "lib/accounts/session_json.h"
+#include "lib/base/buf.h"
 #include "lib/base/encode.h"
+#include "lib/sys/issuers.h"
 #include "tools/waypost/cli.h"
 #include "tools/waypost/leaver.h"
 #include "tools/waypost/letter.h"
 
-enum { DAY_S = 86400 };
+enum { HOUR_S = 3600, DAY_S = 86400 };
 
 /* ---- list ---- */
 
@@ -184,6 +186,51 @@ static void read_own(const struct wp_cli_args *args, struct order *out,
 	*name = text;
 }
 
+/* Is it one whose tokens are believed here? out: all of those */
+static bool know_issuer(const struct wp_cli *cli,
+			const struct wp_issuers *issuers, struct wp_buf *out)
+{
+	const char *own = cli->conf.auth.issuer;
+	const char *text = cli->args.issuer;
+	bool is_known = text[0] == '\0' || strcmp(text, own) == 0;
+
+	if (own[0] != '\0')
+		wp_buf_printf(out, " %s", own);
+	for (size_t i = 0; i < issuers->n; i++) {
+		is_known |= strcmp(text, issuers->items[i].text) == 0;
+		wp_buf_printf(out, " %s", issuers->items[i].text);
+	}
+	return is_known;
+}
+
+/*
+ * What is revoked of an issuer that nobody believes is nothing, and looks like
+ * everything. But a key of auth.public_key_files, or JWT_SECRET, verifies
+ * tokens with any iss where auth.issuer says nothing, so it may be meant.
+ */
+static enum wp_err check_issuer(const struct wp_cli *cli, struct wp_error *err)
+{
+	struct wp_issuers *issuers = NULL;
+	struct wp_buf known;
+	enum wp_err rc = wp_issuers_new(&issuers, &cli->conf, err);
+
+	wp_buf_init(&known, 0);
+	if (rc == WP_OK)
+		rc = wp_issuers_add_own(issuers, &cli->conf, err);
+	if (rc == WP_OK && !know_issuer(cli, issuers, &known) &&
+	    !cli->args.is_sure)
+		rc = wp_error_set(
+			err, WP_ERR_INVAL,
+			"--issuer: no setting names it (say --yes if "
+			"a key of yours signs for it); those that are "
+			"named:%.140s%s",
+			known.len > 0 ? known.data : " none",
+			known.len > 140 ? " …" : "");
+	wp_buf_release(&known);
+	wp_issuers_free(&issuers);
+	return rc;
+}
+
 static enum wp_err read_of_issuer(const struct wp_cli *cli, struct order *out,
 				  struct wp_error *err)
 {
@@ -192,8 +239,10 @@ static enum wp_err read_of_issuer(const struct wp_cli *cli, struct order *out,
 		args->session != NULL ? args->session : args->subject;
 	uint8_t hash[WP_NAME_HASH_LEN];
 	char text[WP_URN_MAX + 1];
-	enum wp_err rc;
+	enum wp_err rc = check_issuer(cli, err);
 
+	if (rc != WP_OK)
+		return rc;
 	if (cli->conf.accounts.enabled &&
 	    strcmp(args->issuer, cli->conf.accounts.issuer) == 0)
 		read_own(args, out, text, &name);
@@ -263,7 +312,7 @@ static enum wp_err revoke(struct wp_cli *cli, const struct order *order,
 	printf("revoked: %s; remembered for %d hours\n",
 	       cli->args.session != NULL ? "all tokens of the session"
 					 : "what was issued up to now",
-	       (int)cli->conf.auth.revocation_hours);
+	       (int)(leaver.keep_s / HOUR_S));
 	if (order->is_user_here || order->is_session_here)
 		printf("sessions of our own that ended: %zu\n", leaver.n);
 	return WP_OK;

@@ -1,13 +1,44 @@
 /*
  * backend.h - what a cold store backend implements; private to lib/store.
  *
- * Functions mean what their namesakes in store.h say.
+ * Functions mean what their namesakes in store.h and push.h say.
  */
 #ifndef WP_LIB_STORE_BACKEND_H
 #define WP_LIB_STORE_BACKEND_H
 
+#include "lib/store/push.h"
 #include "lib/store/store.h"
 #include "lib/sys/conf.h"
+
+/* As push.h says. */
+struct wp_push_backend {
+	enum wp_err (*put)(struct wp_store *store, struct wp_push_put *put,
+			   struct wp_error *err);
+	enum wp_err (*list)(struct wp_store *store,
+			    const struct wp_push_list *list,
+			    struct wp_error *err);
+	enum wp_err (*remove)(struct wp_store *store,
+			      const struct wp_push_which *which,
+			      struct wp_error *err);
+	enum wp_err (*end)(struct wp_store *store,
+			   const struct wp_push_end *ends, size_t n,
+			   int64_t now_s, struct wp_error *err);
+	enum wp_err (*mark)(struct wp_store *store,
+			    const struct wp_push_mark *mark,
+			    struct wp_error *err);
+	enum wp_err (*results)(struct wp_store *store,
+			       const struct wp_push_outcome *outcomes, size_t n,
+			       struct wp_error *err);
+	enum wp_err (*expire)(struct wp_store *store,
+			      struct wp_push_expire *expire,
+			      struct wp_error *err);
+	enum wp_err (*prefs)(struct wp_store *store, const struct wp_urn *user,
+			     struct wp_buf *out, struct wp_error *err);
+	enum wp_err (*prefs_put)(struct wp_store *store,
+				 const struct wp_urn *user, const char *json,
+				 size_t len, int64_t now_s,
+				 struct wp_error *err);
+};
 
 struct wp_store_backend {
 	const char *name; /* value of store.backend */
@@ -55,6 +86,7 @@ struct wp_store_backend {
 	enum wp_err (*size)(struct wp_store *store, const struct wp_box *box,
 			    struct wp_store_size *size_out,
 			    struct wp_error *err);
+	const struct wp_push_backend *push;
 };
 
 /* First member of every backend's own store struct. */

@@ -16,12 +16,14 @@
 
 #include "lib/sqlite/db.h"
 #include "lib/store/backend.h"
+#include "lib/store/sqlite_push.h"
 #include "lib/store/sqlite_schema.h"
+#include "lib/store/sqlite_store.h"
 
 /* ---- statements ---- */
 
 enum sql {
-	SQL_PART,
+	SQL_PART = WP_PUSH_SQL_COUNT, /* behind those of devices */
 	SQL_PART_KEEP,
 	SQL_PART_UNDO,
 	SQL_VERSION,
@@ -50,9 +52,11 @@ enum sql {
 	SQL_COUNT
 };
 
+#define TEXT_OF(name, text) [name] = (text),
 static const char *const texts[SQL_COUNT] = {
-	/* A part of a transaction that can be undone alone. */
-	[SQL_PART] = "SAVEPOINT part",
+	WP_PUSH_SQL(TEXT_OF)
+		/* A part of a transaction that can be undone alone. */
+		[SQL_PART] = "SAVEPOINT part",
 	[SQL_PART_KEEP] = "RELEASE part",
 	[SQL_PART_UNDO] = "ROLLBACK TO part",
 	[SQL_VERSION] = "SELECT (SELECT max(epoch) FROM life), "
@@ -151,25 +155,15 @@ static sqlite3_stmt *of_entry(struct wp_sqlite *db, enum sql sql,
 
 /* ---- the store ---- */
 
-struct sqlite_store {
-	struct wp_store base; /* first: a sqlite_store is a store */
-	struct wp_sqlite db;
-};
-
 /* By how much a transaction changes a mailbox. */
 struct change {
 	int64_t n;
 	int64_t bytes;
 };
 
-static struct wp_sqlite *db_of(struct wp_store *store)
-{
-	return &((struct sqlite_store *)store)->db;
-}
-
 static void store_close(struct wp_store *store)
 {
-	struct sqlite_store *self = (struct sqlite_store *)store;
+	struct wp_sqlite_store *self = (struct wp_sqlite_store *)store;
 
 	wp_sqlite_close(&self->db);
 	free(self);
@@ -186,7 +180,7 @@ static enum wp_err store_open(struct wp_store **out, const struct wp_conf *conf,
 		.busy_timeout_ms = (int)conf->store.busy_timeout_ms,
 		.may_create = may_create,
 	};
-	struct sqlite_store *self = calloc(1, sizeof(*self));
+	struct wp_sqlite_store *self = calloc(1, sizeof(*self));
 	enum wp_err rc = WP_ERR_UNAVAIL;
 
 	if (self == NULL)
@@ -244,7 +238,7 @@ static enum wp_err write_life(struct wp_sqlite *db, enum sql sql,
 static enum wp_err store_fence(struct wp_store *store, const char *life,
 			       struct wp_error *err)
 {
-	struct wp_sqlite *db = db_of(store);
+	struct wp_sqlite *db = wp_sqlite_db_of(store);
 	bool is_known = false;
 	enum wp_err rc;
 
@@ -258,13 +252,14 @@ static enum wp_err store_fence(struct wp_store *store, const char *life,
 static enum wp_err store_is_past(struct wp_store *store, const char *life,
 				 bool *is_past_out, struct wp_error *err)
 {
-	return ask_life(db_of(store), SQL_LIFE_PAST, life, is_past_out, err);
+	return ask_life(wp_sqlite_db_of(store), SQL_LIFE_PAST, life,
+			is_past_out, err);
 }
 
 static enum wp_err store_return(struct wp_store *store, const char *life,
 				struct wp_error *err)
 {
-	return write_life(db_of(store), SQL_LIFE_RETURN, life, err);
+	return write_life(wp_sqlite_db_of(store), SQL_LIFE_RETURN, life, err);
 }
 
 static enum wp_err read_epoch(struct wp_sqlite *db, int64_t *epoch_out,
@@ -280,7 +275,7 @@ static enum wp_err read_epoch(struct wp_sqlite *db, int64_t *epoch_out,
 static enum wp_err store_epoch(struct wp_store *store, int64_t *epoch_out,
 			       struct wp_error *err)
 {
-	struct wp_sqlite *db = db_of(store);
+	struct wp_sqlite *db = wp_sqlite_db_of(store);
 	enum wp_err rc = wp_sqlite_be_open(db, err);
 
 	return rc == WP_OK ? read_epoch(db, epoch_out, err) : rc;
@@ -292,7 +287,7 @@ static enum wp_err store_note(struct wp_store *store, const char *name,
 			      char value[WP_STORE_NOTE_MAX + 1],
 			      struct wp_error *err)
 {
-	struct wp_sqlite *db = db_of(store);
+	struct wp_sqlite *db = wp_sqlite_db_of(store);
 	sqlite3_stmt *statement;
 	enum wp_err ready = wp_sqlite_be_open(db, err);
 	int rc;
@@ -317,7 +312,7 @@ static enum wp_err store_note_swap(struct wp_store *store, const char *name,
 				   const char *was, const char *value,
 				   struct wp_error *err)
 {
-	struct wp_sqlite *db = db_of(store);
+	struct wp_sqlite *db = wp_sqlite_db_of(store);
 	sqlite3_stmt *statement;
 	enum wp_err rc = wp_sqlite_begin(db, true, err);
 
@@ -354,7 +349,7 @@ static enum wp_err store_version(struct wp_store *store,
 				 const struct wp_box *box, int64_t *version_out,
 				 struct wp_error *err)
 {
-	struct wp_sqlite *db = db_of(store);
+	struct wp_sqlite *db = wp_sqlite_db_of(store);
 	enum wp_err rc = wp_sqlite_be_open(db, err);
 
 	return rc == WP_OK ? read_version(db, box, version_out, err) : rc;
@@ -371,7 +366,7 @@ static enum wp_err store_size(struct wp_store *store, const struct wp_box *box,
 			      struct wp_store_size *size_out,
 			      struct wp_error *err)
 {
-	struct wp_sqlite *db = db_of(store);
+	struct wp_sqlite *db = wp_sqlite_db_of(store);
 	sqlite3_stmt *statement;
 	enum wp_err ready = wp_sqlite_be_open(db, err);
 	int rc;
@@ -616,7 +611,7 @@ static enum wp_err store_append(struct wp_store *store,
 				struct wp_store_append *appends, size_t n,
 				struct wp_error *err)
 {
-	struct wp_sqlite *db = db_of(store);
+	struct wp_sqlite *db = wp_sqlite_db_of(store);
 	enum wp_err rc = append_all(db, appends, n, false, err);
 
 	return rc == WP_ERR_CONFLICT ? append_all(db, appends, n, true, err)
@@ -654,7 +649,7 @@ static enum wp_err see_rest(struct wp_sqlite *db, const struct wp_box *box,
 static enum wp_err store_ack(struct wp_store *store, struct wp_store_ack *ack,
 			     struct wp_error *err)
 {
-	struct wp_sqlite *db = db_of(store);
+	struct wp_sqlite *db = wp_sqlite_db_of(store);
 	struct change change = { 0 };
 	enum wp_err rc = wp_sqlite_begin(db, true, err);
 
@@ -680,7 +675,7 @@ static enum wp_err store_expire(struct wp_store *store,
 				struct wp_store_expire *expire,
 				struct wp_error *err)
 {
-	struct wp_sqlite *db = db_of(store);
+	struct wp_sqlite *db = wp_sqlite_db_of(store);
 	struct change change = { 0 };
 	sqlite3_stmt *statement;
 	enum wp_err rc = wp_sqlite_begin(db, true, err);
@@ -749,7 +744,7 @@ static enum wp_err store_read(struct wp_store *store,
 			      struct wp_error *err)
 {
 	static const enum wp_band order[] = { WP_BAND_HIGH, WP_BAND_STANDARD };
-	struct wp_sqlite *db = db_of(store);
+	struct wp_sqlite *db = wp_sqlite_db_of(store);
 	enum wp_err rc = wp_sqlite_begin(db, false, err);
 
 	if (rc != WP_OK)
@@ -763,7 +758,7 @@ static enum wp_err store_read(struct wp_store *store,
 static enum wp_err store_top(struct wp_store *store, uint32_t partition,
 			     struct wp_entry_id *top_out, struct wp_error *err)
 {
-	struct wp_sqlite *db = db_of(store);
+	struct wp_sqlite *db = wp_sqlite_db_of(store);
 	sqlite3_stmt *statement;
 	enum wp_err ready = wp_sqlite_be_open(db, err);
 	int rc;
@@ -823,7 +818,7 @@ static enum wp_err go_through(struct wp_store *store,
 	       (code = sqlite3_step(statement)) == SQLITE_ROW)
 		go_on = hand_over(store, walk, statement);
 	place->is_end = code == SQLITE_DONE;
-	return wp_sqlite_told(db_of(store), statement, code, err);
+	return wp_sqlite_told(wp_sqlite_db_of(store), statement, code, err);
 }
 
 /* Bind where the walk goes on: behind a name that is never empty. */
@@ -840,7 +835,7 @@ static enum wp_err store_users(struct wp_store *store, uint32_t partition,
 			       struct wp_error *err)
 {
 	const struct wp_store_place from = *walk->place;
-	struct wp_sqlite *db = db_of(store);
+	struct wp_sqlite *db = wp_sqlite_db_of(store);
 	enum wp_err rc = wp_sqlite_be_open(db, err);
 	sqlite3_stmt *statement;
 
@@ -857,7 +852,7 @@ static enum wp_err store_expired_users(struct wp_store *store, int64_t now_ms,
 				       struct wp_error *err)
 {
 	const struct wp_store_place from = *walk->place;
-	struct wp_sqlite *db = db_of(store);
+	struct wp_sqlite *db = wp_sqlite_db_of(store);
 	enum wp_err rc = wp_sqlite_be_open(db, err);
 	sqlite3_stmt *statement;
 
@@ -892,4 +887,5 @@ const struct wp_store_backend wp_store_sqlite = {
 	.users = store_users,
 	.expired_users = store_expired_users,
 	.size = store_size,
+	.push = &wp_push_sqlite,
 };

@@ -8,7 +8,7 @@
 #include <string.h>
 
 enum {
-	SCHEMA_VERSION = 4,
+	SCHEMA_VERSION = 5,
 	FIRST_VERSION_WITH_LIVES = 2,
 	FIRST_VERSION_WITH_NOTES = 3,
 	STORE_MODE = 0640,
@@ -38,6 +38,42 @@ enum {
 	"  PRIMARY KEY (urn, band, ms, seq));"               \
 	"CREATE INDEX msg_expiry ON msg (expires_ms, urn);"
 
+/*
+ * See lib/store/push.h. session, subject and owner are with whom a device ends;
+ * push_end remembers for a while who has ended.
+ */
+#define PUSH_TABLES                                                   \
+	"CREATE TABLE push_token ("                                   \
+	"  id BLOB NOT NULL UNIQUE, tok BLOB NOT NULL,"               \
+	"  print BLOB NOT NULL, urn TEXT NOT NULL,"                   \
+	"  kind INTEGER NOT NULL, app TEXT NOT NULL,"                 \
+	"  device TEXT NOT NULL, account TEXT NOT NULL,"              \
+	"  name TEXT NOT NULL, platform TEXT NOT NULL,"               \
+	"  sealed BLOB, vapid BLOB NOT NULL, flags INTEGER NOT NULL," \
+	"  session BLOB, subject BLOB, owner BLOB,"                   \
+	"  state INTEGER NOT NULL, reason TEXT NOT NULL,"             \
+	"  registered_s INTEGER NOT NULL,"                            \
+	"  refreshed_day INTEGER NOT NULL,"                           \
+	"  marked_s INTEGER NOT NULL DEFAULT 0,"                      \
+	"  result INTEGER NOT NULL DEFAULT 0,"                        \
+	"  result_day INTEGER NOT NULL DEFAULT 0,"                    \
+	"  UNIQUE (tok, urn));"                                       \
+	"CREATE INDEX push_token_urn ON push_token (urn);"            \
+	"CREATE INDEX push_token_session ON push_token (session);"    \
+	"CREATE INDEX push_token_subject ON push_token (subject);"    \
+	"CREATE INDEX push_token_owner ON push_token (owner);"        \
+	"CREATE INDEX push_token_refreshed ON push_token"             \
+	"  (refreshed_day);"                                          \
+	"CREATE INDEX push_token_gone ON push_token (marked_s)"       \
+	"  WHERE state = 2;"                                          \
+	"CREATE TABLE push_end ("                                     \
+	"  owner BLOB PRIMARY KEY, until_s INTEGER NOT NULL,"         \
+	"  forget_s INTEGER NOT NULL) WITHOUT ROWID;"                 \
+	"CREATE INDEX push_end_forget ON push_end (forget_s);"        \
+	"CREATE TABLE push_pref ("                                    \
+	"  urn TEXT PRIMARY KEY, json BLOB NOT NULL,"                 \
+	"  changed_s INTEGER NOT NULL) WITHOUT ROWID;"
+
 static const char schema[] =
 	"CREATE TABLE box ("
 	"  urn TEXT PRIMARY KEY, partition INTEGER NOT NULL,"
@@ -46,9 +82,9 @@ static const char schema[] =
 	"CREATE INDEX box_partition ON box (partition, urn);" MSG_TABLE
 	"CREATE TABLE top ("
 	"  partition INTEGER PRIMARY KEY, ms INTEGER NOT NULL,"
-	"  seq INTEGER NOT NULL);" LIFE_TABLE NOTE_TABLE
+	"  seq INTEGER NOT NULL);" LIFE_TABLE NOTE_TABLE PUSH_TABLES
 	"INSERT INTO note VALUES ('" WP_STORE_NOTE_MADE "', 'empty');"
-	"PRAGMA user_version = 4;";
+	"PRAGMA user_version = 5;";
 
 /* What version 1 lacks: how much a mailbox holds, and what expires when. */
 static const char upgrade_1[] =
@@ -72,8 +108,11 @@ static const char upgrade_3[] =
 	"DROP TABLE msg_by_key;"
 	"PRAGMA user_version = 4;";
 
+/* Version 4 knows no devices. */
+static const char upgrade_4[] = PUSH_TABLES "PRAGMA user_version = 5;";
+
 static const char *const steps[SCHEMA_VERSION] = { schema, upgrade_1, upgrade_2,
-						   upgrade_3 };
+						   upgrade_3, upgrade_4 };
 
 const struct wp_sqlite_kind wp_store_sqlite_kind = {
 	.setting = "store.sqlite_path",

@@ -21,11 +21,12 @@ import sys
 # From the ground up. A line with several folders: they do not know each other.
 FLOORS = (
     ("lib/base",),
-    ("lib/name", "lib/limit"),
+    ("lib/name", "lib/limit", "lib/push"),
     ("lib/sys",),
     ("lib/sys/sections",),
     ("lib/http",),
     ("lib/metrics",),
+    ("lib/net",),
     ("lib/redis",),
     ("lib/sqlite",),
     ("lib/store",),
@@ -61,10 +62,10 @@ PLACES = (
     (r"yaml\.h", ("lib/sys/",)),
     (r"openssl/", ("lib/auth/", "lib/base/digest.c", "lib/base/random.c")),
     (r"ev\.h", ("ws-daemon/", "handlers/", "lib/live/",
-                 "lib/redis/async.c")),
+                 "lib/net/fetch.c", "lib/redis/async.c")),
     (r"fcgi", ()),
     (r"json-c/", ("tools/waypost/",)),
-    (r"curl/", ("keys/",)),
+    (r"curl/", ("lib/net/",)),
     (r"jwt\.h", ("lib/auth/issue.c",)),
     (r"sanitizer/", ("lib/base/slab.c",)),
 )

@@ -62,6 +62,7 @@ need_run() {
 	need libcurl4-openssl-dev curl/curl.h
 	need redis-server redis-server
 	need python3 python3
+	need tzdata zoneinfo/UTC
 }
 
 need_test() {

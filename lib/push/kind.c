@@ -1,0 +1,26 @@
+/* kind.c - what each kind is called, on the wire and in the store. */
+#include "lib/push/kind.h"
+
+#include <string.h>
+
+static const char *const names[WP_PUSH_KINDS] = {
+	[WP_PUSH_FCM] = "fcm",         [WP_PUSH_APNS] = "apns",
+	[WP_PUSH_WEB] = "webpush",     [WP_PUSH_UNIFIED] = "unifiedpush",
+	[WP_PUSH_WEBHOOK] = "webhook", [WP_PUSH_EMAIL] = "email",
+};
+
+const char *wp_push_kind_name(enum wp_push_kind kind)
+{
+	return names[kind];
+}
+
+bool wp_push_kind_named(const char *name, enum wp_push_kind *out)
+{
+	for (int i = 0; i < WP_PUSH_KINDS; i++) {
+		if (strcmp(name, names[i]) != 0)
+			continue;
+		*out = (enum wp_push_kind)i;
+		return true;
+	}
+	return false;
+}

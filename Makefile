@@ -107,7 +107,7 @@ $(B)/waypost-worker: $(WORKER_OBJ) $(LIB)
 $(B)/waypost-ws: $(WS_OBJ) $(LIVE) $(LIB)
 	$(CC) $(LDFLAGS) -o $@ $^ -lev $(LIBS)
 
-# Only this one links libcurl.
+# lib/net wants libcurl: only this one has to do with it.
 $(B)/waypost-keys: $(KEYS_OBJ) $(LIB)
 	$(CC) $(LDFLAGS) -o $@ $^ -lcurl $(LIBS)
 

@@ -1,16 +1,14 @@
 /*
- * discover.c - URLs by libcurl, which fetches them as well: nothing looks fit
- * here and leads elsewhere there. Documents by lib/base/json.h, like all bytes
- * from outside.
+ * discover.c - URLs by lib/net/url.h, documents by lib/base/json.h, like all
+ * bytes from outside.
  */
 #include "keys/discover.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#include <curl/curl.h>
-
 #include "lib/base/json.h"
+#include "lib/net/url.h"
 
 enum { SAID_MAX = 2 * WP_URL_MAX }; /* of a member, decoded */
 
@@ -22,74 +20,16 @@ bool wp_url_is_plain(const char *url)
 	return strncasecmp(url, "http:", sizeof("http:") - 1) == 0;
 }
 
-/* Visible ASCII, as every URL is (RFC 3986 section 2). */
-static bool is_visible(const char *text)
-{
-	for (; *text != '\0'; text++)
-		if (*text <= ' ' || *text > '~' || *text == '\\')
-			return false;
-	return true;
-}
-
-/*
- * libcurl takes one to three slashes for the two that belong there (RFC 3986
- * section 3.2).
- */
-static bool has_authority(const char *url)
-{
-	const char *rest = strstr(url, "://");
-
-	return rest != NULL && rest[3] != '/' &&
-	       ((size_t)(rest - url) == strcspn(url, "/:"));
-}
-
-/* Take url apart; NULL when it is no absolute http or https URL. */
-static CURLU *parse(const char *url)
-{
-	CURLU *parts = NULL;
-	char *scheme = NULL;
-	bool is_good;
-
-	if (strlen(url) > WP_URL_MAX || !is_visible(url) || !has_authority(url))
-		return NULL;
-	parts = curl_url();
-	is_good = parts != NULL &&
-		  curl_url_set(parts, CURLUPART_URL, url,
-			       CURLU_NON_SUPPORT_SCHEME |
-				       CURLU_DISALLOW_USER) == CURLUE_OK &&
-		  curl_url_get(parts, CURLUPART_SCHEME, &scheme, 0) ==
-			  CURLUE_OK &&
-		  (strcmp(scheme, "https") == 0 || strcmp(scheme, "http") == 0);
-	curl_free(scheme);
-	if (is_good)
-		return parts;
-	curl_url_cleanup(parts);
-	return NULL;
-}
-
-static bool has(CURLU *parts, CURLUPart what)
-{
-	char *text = NULL;
-	bool is_there = curl_url_get(parts, what, &text, 0) == CURLUE_OK;
-
-	curl_free(text);
-	return is_there;
-}
-
 enum wp_err wp_discover_init(struct wp_discover *out, const char *issuer,
 			     struct wp_error *err)
 {
-	CURLU *parts = parse(issuer);
-	const char *authority;
+	struct wp_url_look look;
+	const char *authority = strstr(issuer, "://");
 	size_t origin;
 	size_t len;
-	bool is_bad;
 
-	is_bad = parts == NULL || has(parts, CURLUPART_QUERY) ||
-		 has(parts, CURLUPART_FRAGMENT);
-	curl_url_cleanup(parts);
-	authority = strstr(issuer, "://");
-	if (is_bad || authority == NULL)
+	if (authority == NULL || strlen(issuer) > WP_URL_MAX ||
+	    !wp_url_look(issuer, &look) || look.has_query || look.has_fragment)
 		return wp_error_set(err, WP_ERR_INVAL,
 				    "%.150s is no URL of an issuer", issuer);
 	authority += sizeof("://") - 1;
@@ -116,11 +56,10 @@ static enum wp_err refuse(struct wp_error *err, const char *why)
 static enum wp_err judge_keys_url(const char *url, const char *issuer,
 				  struct wp_error *err)
 {
-	CURLU *parts = parse(url);
-	bool has_fragment = parts != NULL && has(parts, CURLUPART_FRAGMENT);
+	struct wp_url_look look;
 
-	curl_url_cleanup(parts);
-	if (parts == NULL || has_fragment)
+	if (strlen(url) > WP_URL_MAX || !wp_url_look(url, &look) ||
+	    look.has_fragment)
 		return refuse(err, "has no URL that is fit as jwks_uri");
 	if (wp_url_is_plain(url) && !wp_url_is_plain(issuer))
 		return refuse(err, "names a jwks_uri that is not https");

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "keys/fetch.h"
+#include "keys/document.h"
 #include "keys/metrics.h"
 #include "keys/own.h"
 #include "keys/watch.h"
@@ -19,15 +19,18 @@ enum {
 	LOOK_MS = 5000,
 };
 
+static const char ca_file_key[] = "auth.ca_file";
+
 /* A watch, and what its fetches need to come back to it. */
 struct slot {
 	struct wp_service *service;
 	struct wp_watch watch;
+	struct wp_document_wait wait;
 };
 
 struct wp_service {
 	struct wp_service_setup in;
-	struct wp_fetcher *fetcher;
+	struct wp_transfers *transfers;
 	struct wp_issuers *issuers;
 	struct slot slots[WP_ISSUERS_MAX];
 	size_t n; /* slots that are set up */
@@ -50,7 +53,8 @@ enum wp_err wp_service_check(const struct wp_conf *conf, struct wp_error *err)
 {
 	bool is_local = conf->run_mode == WP_RUN_LOCAL;
 	struct wp_issuers *issuers = NULL;
-	enum wp_err rc = wp_fetcher_check(conf->auth.ca_file, err);
+	enum wp_err rc =
+		wp_transfers_check(ca_file_key, conf->auth.ca_file, err);
 
 	if (rc == WP_OK)
 		rc = wp_issuers_new(&issuers, conf, err);
@@ -142,13 +146,13 @@ static void finish(struct slot *slot, enum wp_watch_result result,
 			      (int64_t)(w->schedule.due_ms - now_ms)));
 }
 
-static void on_answer(void *ctx, const struct wp_fetch_answer *answer)
+static void on_document(void *ctx, const struct wp_document *document)
 {
 	struct slot *slot = ctx;
 	enum wp_watch_result result = WP_WATCH_MALFORMED;
 	struct wp_error err = { 0 };
 
-	if (wp_watch_take(&slot->watch, answer, wp_mono_ms(), &result, &err))
+	if (wp_watch_take(&slot->watch, document, wp_mono_ms(), &result, &err))
 		fetch(slot);
 	else
 		finish(slot, result, &err);
@@ -157,11 +161,13 @@ static void on_answer(void *ctx, const struct wp_fetch_answer *answer)
 static void fetch(struct slot *slot)
 {
 	struct wp_error err = { 0 };
-	struct wp_fetch_ask ask;
+	struct wp_document_ask ask;
 
 	wp_watch_ask(&slot->watch, &ask);
-	if (wp_fetcher_begin(slot->service->fetcher, &ask, on_answer, slot,
-			     &err) != WP_OK)
+	slot->wait.on_end = on_document;
+	slot->wait.ctx = slot;
+	if (wp_document_begin(slot->service->transfers, &ask, &slot->wait,
+			      &err) != WP_OK)
 		finish(slot, WP_WATCH_UNREACHABLE, &err);
 }
 
@@ -278,7 +284,12 @@ enum wp_err wp_service_new(struct wp_service **out,
 	wp_own_init(&s->own, s->in.conf, s->in.folder);
 	wp_schedule_init(&s->publish, refresh_s(s), wp_mono_ms());
 	wp_issuer_id(s->in.conf->accounts.issuer, s->own_id);
-	rc = wp_fetcher_new(&s->fetcher, s->in.conf->auth.ca_file, err);
+	rc = wp_transfers_check(ca_file_key, s->in.conf->auth.ca_file, err);
+	if (rc == WP_OK) {
+		s->transfers = wp_document_transfers(s->in.conf->auth.ca_file);
+		if (s->transfers == NULL)
+			rc = wp_error_set(err, WP_ERR_NOMEM, "out of memory");
+	}
 	if (rc == WP_OK)
 		rc = begin_watches(s, err);
 	if (rc != WP_OK)
@@ -293,7 +304,7 @@ void wp_service_free(struct wp_service **service)
 
 	if (s == NULL)
 		return;
-	wp_fetcher_free(&s->fetcher); /* its transfers know the slots */
+	wp_transfers_free(&s->transfers); /* they know the slots */
 	for (size_t i = 0; i < s->n; i++)
 		wp_watch_release(&s->slots[i].watch);
 	wp_issuers_free(&s->issuers);
@@ -314,7 +325,7 @@ void wp_service_run(struct wp_service *s)
 		wp_watch_begin(&slot->watch, now_ms);
 		fetch(slot);
 	}
-	wp_fetcher_run(s->fetcher);
+	wp_transfers_run(s->transfers);
 	if (s->in.conf->accounts.enabled && now_ms >= s->look_ms)
 		look_after_own(s, now_ms);
 }
@@ -342,8 +353,8 @@ void wp_service_wait(struct wp_service *s, const int *fds, size_t n)
 	uint64_t next = next_ms(s);
 	uint64_t left = next > now_ms ? next - now_ms : 0;
 
-	wp_fetcher_wait(s->fetcher, fds, n,
-			left > INT32_MAX ? INT32_MAX : (uint32_t)left);
+	wp_transfers_wait(s->transfers, fds, n,
+			  left > INT32_MAX ? INT32_MAX : (uint32_t)left);
 }
 
 static struct wp_schedule *find(struct wp_service *s, const char *id)

@@ -69,7 +69,7 @@ void wp_watch_know(struct wp_watch *w, const struct wp_key_file *file,
 
 	if (strcmp(file->issuer, w->issuer->text) != 0 || file->jwks->n == 0 ||
 	    strlen(file->jwks_uri) > WP_URL_MAX ||
-	    strlen(file->etag) > WP_FETCH_ETAG_MAX ||
+	    strlen(file->etag) > WP_DOCUMENT_ETAG_MAX ||
 	    (url != NULL && strcmp(url, file->jwks_uri) != 0) ||
 	    !keep(w, file->jwks))
 		return;
@@ -133,9 +133,9 @@ static bool has_tag(const struct wp_watch *w)
 	       strcmp(w->jwks_url, w->keys_url) == 0;
 }
 
-void wp_watch_ask(const struct wp_watch *w, struct wp_fetch_ask *out)
+void wp_watch_ask(const struct wp_watch *w, struct wp_document_ask *out)
 {
-	*out = (struct wp_fetch_ask){ .etag = NULL };
+	*out = (struct wp_document_ask){ .etag = NULL };
 	switch (w->step) {
 	case WP_ASK_OPENID:
 		out->url = w->where.openid;
@@ -155,17 +155,17 @@ void wp_watch_ask(const struct wp_watch *w, struct wp_fetch_ask *out)
 
 /* ---- what answers mean ---- */
 
-static enum wp_watch_result result_of_end(enum wp_fetch_end end)
+static enum wp_watch_result result_of_end(enum wp_transfer_end end)
 {
 	switch (end) {
-	case WP_FETCH_UNREACHABLE:
+	case WP_TRANSFER_UNREACHABLE:
 		return WP_WATCH_UNREACHABLE;
-	case WP_FETCH_UNTRUSTED:
+	case WP_TRANSFER_UNTRUSTED:
 		return WP_WATCH_UNTRUSTED;
-	case WP_FETCH_FORBIDDEN:
+	case WP_TRANSFER_FORBIDDEN:
 		return WP_WATCH_FORBIDDEN;
-	case WP_FETCH_ANSWERED:
-	case WP_FETCH_TOO_LONG:
+	case WP_TRANSFER_ANSWERED:
+	case WP_TRANSFER_TOO_LONG:
 		break;
 	}
 	return WP_WATCH_MALFORMED;
@@ -187,19 +187,19 @@ static enum wp_watch_result refuse_status(const struct wp_watch *w, long status,
 
 /* Returns: true when the key set is what to ask for now */
 static bool take_discovery(struct wp_watch *w,
-			   const struct wp_fetch_answer *answer,
-			   uint64_t now_ms, enum wp_watch_result *result_out,
+			   const struct wp_document *document, uint64_t now_ms,
+			   enum wp_watch_result *result_out,
 			   struct wp_error *err)
 {
-	if (answer->status == HTTP_NOT_FOUND && w->step == WP_ASK_OPENID) {
+	if (document->status == HTTP_NOT_FOUND && w->step == WP_ASK_OPENID) {
 		w->step = WP_ASK_OAUTH;
 		return true;
 	}
-	if (answer->status != HTTP_OK) {
-		*result_out = refuse_status(w, answer->status, err);
+	if (document->status != HTTP_OK) {
+		*result_out = refuse_status(w, document->status, err);
 		return false;
 	}
-	if (wp_discover_read(answer->body, answer->len, w->issuer->text,
+	if (wp_discover_read(document->body, document->len, w->issuer->text,
 			     w->jwks_url, err) != WP_OK) {
 		w->jwks_url[0] = '\0';
 		*result_out = WP_WATCH_MALFORMED;
@@ -208,25 +208,25 @@ static bool take_discovery(struct wp_watch *w,
 	w->discovered_ms = now_ms;
 	/* Who is out there does not send us inwards. */
 	w->reach = reach_of(w, w->jwks_url) &
-		   (WP_REACH_PUBLIC | (unsigned int)answer->reached);
+		   (WP_REACH_PUBLIC | (unsigned int)document->reached);
 	w->step = WP_ASK_KEYS;
 	return true;
 }
 
 static enum wp_watch_result take_keys(struct wp_watch *w,
-				      const struct wp_fetch_answer *answer,
+				      const struct wp_document *document,
 				      struct wp_error *err)
 {
 	struct wp_jwks *jwks = NULL;
 	enum wp_watch_result result = WP_WATCH_MALFORMED;
 
-	if (answer->status == HTTP_NOT_MODIFIED && has_tag(w)) {
-		w->max_age_s = answer->max_age_s;
+	if (document->status == HTTP_NOT_MODIFIED && has_tag(w)) {
+		w->max_age_s = document->max_age_s;
 		return WP_WATCH_UNCHANGED;
 	}
-	if (answer->status != HTTP_OK)
-		return refuse_status(w, answer->status, err);
-	if (wp_jwks_read(&jwks, answer->body, answer->len, err) != WP_OK)
+	if (document->status != HTTP_OK)
+		return refuse_status(w, document->status, err);
+	if (wp_jwks_read(&jwks, document->body, document->len, err) != WP_OK)
 		goto out;
 	if (jwks->n == 0) {
 		wp_error_set(err, WP_ERR_PROTO,
@@ -240,28 +240,28 @@ static enum wp_watch_result take_keys(struct wp_watch *w,
 		goto out;
 	}
 	memcpy(w->keys_url, w->jwks_url, sizeof(w->keys_url));
-	memcpy(w->etag, answer->etag, sizeof(w->etag));
-	w->max_age_s = answer->max_age_s;
+	memcpy(w->etag, document->etag, sizeof(w->etag));
+	w->max_age_s = document->max_age_s;
 	result = WP_WATCH_FETCHED;
 out:
 	wp_jwks_free(&jwks);
 	return result;
 }
 
-bool wp_watch_take(struct wp_watch *w, const struct wp_fetch_answer *answer,
+bool wp_watch_take(struct wp_watch *w, const struct wp_document *document,
 		   uint64_t now_ms, enum wp_watch_result *result_out,
 		   struct wp_error *err)
 {
 	assert(w->schedule.is_running);
-	if (answer->end != WP_FETCH_ANSWERED) {
+	if (document->end != WP_TRANSFER_ANSWERED) {
 		wp_error_set(err, WP_ERR_UNAVAIL, "%s: %.180s", name_of_step(w),
-			     answer->why);
-		*result_out = result_of_end(answer->end);
+			     document->why);
+		*result_out = result_of_end(document->end);
 		return false;
 	}
 	if (w->step != WP_ASK_KEYS)
-		return take_discovery(w, answer, now_ms, result_out, err);
-	*result_out = take_keys(w, answer, err);
+		return take_discovery(w, document, now_ms, result_out, err);
+	*result_out = take_keys(w, document, err);
 	return false;
 }
 

@@ -14,7 +14,7 @@
 #include <stdint.h>
 
 #include "keys/discover.h"
-#include "keys/fetch.h"
+#include "keys/document.h"
 #include "keys/schedule.h"
 #include "lib/auth/key_file.h"
 #include "lib/base/buf.h"
@@ -54,7 +54,7 @@ struct wp_watch {
 	size_t n_private; /* keys that gave their secret away */
 	bool is_new;      /* they are others than before */
 	char keys_url[WP_URL_MAX + 1];
-	char etag[WP_FETCH_ETAG_MAX + 1];
+	char etag[WP_DOCUMENT_ETAG_MAX + 1];
 	int64_t max_age_s;
 	bool is_failing;
 };
@@ -79,7 +79,7 @@ void wp_watch_know(struct wp_watch *w, const struct wp_key_file *file,
 void wp_watch_begin(struct wp_watch *w, uint64_t now_ms);
 
 /* The next thing to fetch. Borrowed until the next call for w. */
-void wp_watch_ask(const struct wp_watch *w, struct wp_fetch_ask *out);
+void wp_watch_ask(const struct wp_watch *w, struct wp_document_ask *out);
 
 /*
  * Judge an answer.
@@ -87,7 +87,7 @@ void wp_watch_ask(const struct wp_watch *w, struct wp_fetch_ask *out);
  * Returns:  true: wp_watch_ask() says what to fetch now. false: it is over;
  *           *result_out says how, and err why when that is a failure
  */
-bool wp_watch_take(struct wp_watch *w, const struct wp_fetch_answer *answer,
+bool wp_watch_take(struct wp_watch *w, const struct wp_document *document,
 		   uint64_t now_ms, enum wp_watch_result *result_out,
 		   struct wp_error *err);
 

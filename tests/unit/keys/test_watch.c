@@ -59,10 +59,10 @@ static void tear_down(struct world *world)
 	free(world->issuer.jwks_url);
 }
 
-static struct wp_fetch_answer answer(long status, const char *body)
+static struct wp_document answer(long status, const char *body)
 {
-	return (struct wp_fetch_answer){
-		.end = WP_FETCH_ANSWERED,
+	return (struct wp_document){
+		.end = WP_TRANSFER_ANSWERED,
 		.status = status,
 		.body = body,
 		.len = strlen(body),
@@ -74,7 +74,7 @@ static struct wp_fetch_answer answer(long status, const char *body)
 static void expect_ask(const struct world *world, const char *url,
 		       const char *etag, unsigned int reach)
 {
-	struct wp_fetch_ask ask;
+	struct wp_document_ask ask;
 
 	wp_watch_ask(&world->watch, &ask);
 	assert_string_equal(ask.url, url);
@@ -86,7 +86,7 @@ static void expect_ask(const struct world *world, const char *url,
 }
 
 /* Give an answer that leads to another question. */
-static void go_on(struct world *world, const struct wp_fetch_answer *given)
+static void go_on(struct world *world, const struct wp_document *given)
 {
 	enum wp_watch_result result;
 	struct wp_error err = { 0 };
@@ -96,7 +96,7 @@ static void go_on(struct world *world, const struct wp_fetch_answer *given)
 }
 
 /* Give the last one. */
-static void end(struct world *world, const struct wp_fetch_answer *given,
+static void end(struct world *world, const struct wp_document *given,
 		enum wp_watch_result expected)
 {
 	enum wp_watch_result result;
@@ -125,7 +125,7 @@ static void begin_later(struct world *world)
 
 static void discover(struct world *world, enum wp_reach reached)
 {
-	struct wp_fetch_answer given =
+	struct wp_document given =
 		answer(HTTP_OK,
 		       "{\"issuer\":\"" ISSUER "\",\"jwks_uri\":\"" KEYS "\"}");
 
@@ -135,7 +135,7 @@ static void discover(struct world *world, enum wp_reach reached)
 
 static void fetch_keys(struct world *world, const char *etag, const char *set)
 {
-	struct wp_fetch_answer given = answer(HTTP_OK, set);
+	struct wp_document given = answer(HTTP_OK, set);
 
 	memcpy(given.etag, etag, strlen(etag) + 1);
 	end(world, &given, WP_WATCH_FETCHED);
@@ -175,7 +175,7 @@ static void discovery_leads_to_the_keys(void **state)
 
 static void a_missing_document_leads_to_the_other_one(void **state)
 {
-	struct wp_fetch_answer missing = answer(404, "no");
+	struct wp_document missing = answer(404, "no");
 	struct world world;
 
 	(void)state;
@@ -211,7 +211,7 @@ static void a_named_key_set_needs_no_discovery(void **state)
 
 static void what_did_not_change_is_not_sent_again(void **state)
 {
-	struct wp_fetch_answer same = answer(304, "");
+	struct wp_document same = answer(304, "");
 	struct world world;
 
 	(void)state;
@@ -232,7 +232,7 @@ static void what_did_not_change_is_not_sent_again(void **state)
 
 static void nobody_is_believed_that_nothing_changed_unasked(void **state)
 {
-	struct wp_fetch_answer same = answer(304, "");
+	struct wp_document same = answer(304, "");
 	struct world world;
 
 	(void)state;
@@ -267,7 +267,7 @@ static void plain_text_stays_on_the_host(void **state)
 	static const char document[] =
 		"{\"issuer\":\"http://localhost:1\",\"jwks_uri\":"
 		"\"http://localhost:1/k\"}";
-	struct wp_fetch_answer given = answer(HTTP_OK, document);
+	struct wp_document given = answer(HTTP_OK, document);
 	struct world world;
 
 	(void)state;
@@ -310,7 +310,7 @@ static void whatever_goes_wrong_the_old_keys_stay(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(answers) / sizeof(answers[0]); i++) {
-		struct wp_fetch_answer given =
+		struct wp_document given =
 			answer(answers[i].status, answers[i].body);
 		struct world world;
 
@@ -340,18 +340,18 @@ static void whatever_goes_wrong_the_old_keys_stay(void **state)
 static void a_fetch_that_was_not_answered_is_named(void **state)
 {
 	static const struct {
-		enum wp_fetch_end end;
+		enum wp_transfer_end end;
 		enum wp_watch_result result;
 	} ends[] = {
-		{ WP_FETCH_UNREACHABLE, WP_WATCH_UNREACHABLE },
-		{ WP_FETCH_UNTRUSTED, WP_WATCH_UNTRUSTED },
-		{ WP_FETCH_FORBIDDEN, WP_WATCH_FORBIDDEN },
-		{ WP_FETCH_TOO_LONG, WP_WATCH_MALFORMED },
+		{ WP_TRANSFER_UNREACHABLE, WP_WATCH_UNREACHABLE },
+		{ WP_TRANSFER_UNTRUSTED, WP_WATCH_UNTRUSTED },
+		{ WP_TRANSFER_FORBIDDEN, WP_WATCH_FORBIDDEN },
+		{ WP_TRANSFER_TOO_LONG, WP_WATCH_MALFORMED },
 	};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
-		const struct wp_fetch_answer given = {
+		const struct wp_document given = {
 			.end = ends[i].end,
 			.why = "a reason",
 			.body = "",
@@ -402,7 +402,7 @@ static void parse(struct wp_key_file *file, const char *text)
 
 static void an_earlier_life_is_gone_on_with(void **state)
 {
-	struct wp_fetch_answer same = answer(304, "");
+	struct wp_document same = answer(304, "");
 	struct wp_key_file file = { 0 };
 	struct world world;
 

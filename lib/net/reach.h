@@ -7,11 +7,14 @@
  * machine, its neighbours or the cloud's metadata service. So one that came
  * from out there leads out there, or to the kind of place that it came from.
  */
-#ifndef WP_KEYS_REACH_H
-#define WP_KEYS_REACH_H
+#ifndef WP_LIB_NET_REACH_H
+#define WP_LIB_NET_REACH_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <sys/socket.h>
+
+#include "lib/limit/address.h"
 
 enum wp_reach {
 	WP_REACH_PUBLIC = 1 << 0,
@@ -32,10 +35,19 @@ enum { WP_REACH_ANYWHERE = (1 << 5) - 1 };
  */
 enum wp_reach wp_reach_of(const struct sockaddr *address, socklen_t len);
 
-/* The same for the text of a numeric address. */
+/*
+ * May what a stranger named be connected to there? Only what is PUBLIC, and
+ * said so straight: an address of IPv6 that only wraps one of IPv4 by a way
+ * that nobody uses any more (6to4, IPv4-compatible) may not, whatever is in it.
+ * Or what is in one of the operator's nets.
+ */
+bool wp_reach_may(const struct sockaddr *address, socklen_t len,
+		  const struct wp_net *nets, size_t n);
+
+/* As wp_reach_of(), for the text of a numeric address. */
 enum wp_reach wp_reach_of_text(const char *text);
 
 /* "public", "private", … */
 const char *wp_reach_name(enum wp_reach reach);
 
-#endif /* WP_KEYS_REACH_H */
+#endif /* WP_LIB_NET_REACH_H */

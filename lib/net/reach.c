@@ -2,11 +2,10 @@
  * reach.c - the registries of special addresses, as far as they matter here. Of
  * IPv6 only what is given out (2000::/3) is public, so that what is new is not.
  */
-#include "keys/reach.h"
+#include "lib/net/reach.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
-#include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -108,6 +107,37 @@ enum wp_reach wp_reach_of(const struct sockaddr *address, socklen_t len)
 		return reach_of_ipv6(v6.sin6_addr.s6_addr);
 	}
 	return WP_REACH_SPECIAL;
+}
+
+/* RFC 4291 section 2.5.5.1, RFC 7526: no host out there is reached so. */
+static bool is_retired_form(const struct sockaddr *address, socklen_t len)
+{
+	static const uint8_t compatible[12] = { 0 };
+	struct sockaddr_in6 v6;
+
+	if (len < sizeof(v6) || address->sa_family != AF_INET6)
+		return false;
+	memcpy(&v6, address, sizeof(v6));
+	return memcmp(v6.sin6_addr.s6_addr, compatible, sizeof(compatible)) ==
+		       0 ||
+	       (v6.sin6_addr.s6_addr[0] == 0x20 &&
+		v6.sin6_addr.s6_addr[1] == 0x02);
+}
+
+bool wp_reach_may(const struct sockaddr *address, socklen_t len,
+		  const struct wp_net *nets, size_t n)
+{
+	struct wp_address known;
+
+	if (wp_reach_of(address, len) == WP_REACH_PUBLIC &&
+	    !is_retired_form(address, len))
+		return true;
+	if (n == 0 || !wp_address_of(&known, address))
+		return false;
+	for (size_t i = 0; i < n; i++)
+		if (wp_net_has(&nets[i], &known))
+			return true;
+	return false;
 }
 
 enum wp_reach wp_reach_of_text(const char *text)

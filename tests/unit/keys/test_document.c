@@ -17,7 +17,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "keys/fetch.h"
+#include "keys/document.h"
 
 enum { PATIENCE = 3000, HEAD_MAX = 4096 };
 
@@ -128,10 +128,10 @@ static void end_server(struct server *server)
 struct ended {
 	bool is_over;
 	bool has_reason;
-	struct wp_fetch_answer answer;
+	struct wp_document answer;
 };
 
-static void on_end(void *ctx, const struct wp_fetch_answer *answer)
+static void on_end(void *ctx, const struct wp_document *answer)
 {
 	struct ended *ended = ctx;
 
@@ -142,36 +142,37 @@ static void on_end(void *ctx, const struct wp_fetch_answer *answer)
 	ended->answer.why = NULL; /* gone as well */
 }
 
-static struct wp_fetch_answer fetch(const char *url, const char *etag,
-				    unsigned int reach)
+static struct wp_document fetch(const char *url, const char *etag,
+				unsigned int reach)
 {
-	const struct wp_fetch_ask ask = { .url = url,
-					  .etag = etag,
-					  .reach = reach };
-	struct wp_fetcher *fetcher;
+	const struct wp_document_ask ask = { .url = url,
+					     .etag = etag,
+					     .reach = reach };
+	struct wp_transfers *transfers = wp_document_transfers("");
 	struct wp_error err = { 0 };
 	struct ended ended = { 0 };
+	struct wp_document_wait wait = { .on_end = on_end, .ctx = &ended };
 
-	assert_int_equal(wp_fetcher_new(&fetcher, "", &err), WP_OK);
-	assert_int_equal(wp_fetcher_begin(fetcher, &ask, on_end, &ended, &err),
+	assert_non_null(transfers);
+	assert_int_equal(wp_document_begin(transfers, &ask, &wait, &err),
 			 WP_OK);
-	assert_int_equal(wp_fetcher_running(fetcher), 1);
+	assert_int_equal(wp_transfers_running(transfers), 1);
 	for (int i = 0; !ended.is_over && i < PATIENCE; i++) {
-		wp_fetcher_run(fetcher);
+		wp_transfers_run(transfers);
 		if (!ended.is_over)
-			wp_fetcher_wait(fetcher, NULL, 0, 100);
+			wp_transfers_wait(transfers, NULL, 0, 100);
 	}
 	assert_true(ended.is_over);
 	assert_int_equal(ended.has_reason,
-			 ended.answer.end != WP_FETCH_ANSWERED);
-	assert_int_equal(wp_fetcher_running(fetcher), 0);
-	wp_fetcher_free(&fetcher);
+			 ended.answer.end != WP_TRANSFER_ANSWERED);
+	assert_int_equal(wp_transfers_running(transfers), 0);
+	wp_transfers_free(&transfers);
 	return ended.answer;
 }
 
-static struct wp_fetch_answer fetch_from(const struct server *server,
-					 const char *host, const char *etag,
-					 unsigned int reach)
+static struct wp_document fetch_from(const struct server *server,
+				     const char *host, const char *etag,
+				     unsigned int reach)
 {
 	char url[64];
 
@@ -181,7 +182,7 @@ static struct wp_fetch_answer fetch_from(const struct server *server,
 
 static void an_answer_comes_with_its_headers(void **state)
 {
-	struct wp_fetch_answer answer;
+	struct wp_document answer;
 	struct server server;
 
 	(void)state;
@@ -192,7 +193,7 @@ static void an_answer_comes_with_its_headers(void **state)
 		5);
 	answer = fetch_from(&server, "127.0.0.1", NULL, WP_REACH_LOOPBACK);
 	end_server(&server);
-	assert_int_equal(answer.end, WP_FETCH_ANSWERED);
+	assert_int_equal(answer.end, WP_TRANSFER_ANSWERED);
 	assert_int_equal(answer.status, 200);
 	assert_int_equal(answer.len, 5);
 	assert_int_equal(answer.max_age_s, 600);
@@ -205,7 +206,7 @@ static void an_answer_comes_with_its_headers(void **state)
 
 static void a_tag_is_sent_along(void **state)
 {
-	struct wp_fetch_answer answer;
+	struct wp_document answer;
 	struct server server;
 
 	(void)state;
@@ -228,7 +229,7 @@ static void tags_that_are_none_are_not_kept(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(heads) / sizeof(heads[0]); i++) {
-		struct wp_fetch_answer answer;
+		struct wp_document answer;
 		struct server server;
 
 		begin_server(&server, heads[i], 0);
@@ -251,11 +252,11 @@ static void nobody_is_connected_to_where_it_may_not_lead(void **state)
 	(void)state;
 	begin_server(&server, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n", 0);
 	for (size_t i = 0; i < sizeof(hosts) / sizeof(hosts[0]); i++) {
-		struct wp_fetch_answer answer = fetch_from(
+		struct wp_document answer = fetch_from(
 			&server, hosts[i], NULL,
 			WP_REACH_ANYWHERE & ~(unsigned int)WP_REACH_LOOPBACK);
 
-		if (answer.end != WP_FETCH_FORBIDDEN)
+		if (answer.end != WP_TRANSFER_FORBIDDEN)
 			fail_msg("%s: %d", hosts[i], (int)answer.end);
 	}
 	end_server(&server);
@@ -264,7 +265,7 @@ static void nobody_is_connected_to_where_it_may_not_lead(void **state)
 
 static void a_redirect_is_an_answer(void **state)
 {
-	struct wp_fetch_answer answer;
+	struct wp_document answer;
 	struct server server;
 
 	(void)state;
@@ -274,14 +275,14 @@ static void a_redirect_is_an_answer(void **state)
 		     0);
 	answer = fetch_from(&server, "127.0.0.1", NULL, WP_REACH_LOOPBACK);
 	end_server(&server);
-	assert_int_equal(answer.end, WP_FETCH_ANSWERED);
+	assert_int_equal(answer.end, WP_TRANSFER_ANSWERED);
 	assert_int_equal(answer.status, 302);
 	assert_int_equal(server.n_accepted, 1);
 }
 
 static void nobody_makes_us_keep_more_than_a_little(void **state)
 {
-	struct wp_fetch_answer answer;
+	struct wp_document answer;
 	struct server server;
 	char head[200];
 	char *long_head;
@@ -290,84 +291,87 @@ static void nobody_makes_us_keep_more_than_a_little(void **state)
 	/* As it says, or as it comes. */
 	(void)snprintf(head, sizeof(head),
 		       "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n",
-		       WP_FETCH_BYTES_MAX + 1);
-	begin_server(&server, head, WP_FETCH_BYTES_MAX + 1);
+		       WP_DOCUMENT_BYTES_MAX + 1);
+	begin_server(&server, head, WP_DOCUMENT_BYTES_MAX + 1);
 	answer = fetch_from(&server, "127.0.0.1", NULL, WP_REACH_LOOPBACK);
 	end_server(&server);
-	assert_int_equal(answer.end, WP_FETCH_TOO_LONG);
+	assert_int_equal(answer.end, WP_TRANSFER_TOO_LONG);
 
-	begin_server(&server, "HTTP/1.1 200 OK\r\n", WP_FETCH_BYTES_MAX + 1);
+	begin_server(&server, "HTTP/1.1 200 OK\r\n", WP_DOCUMENT_BYTES_MAX + 1);
 	answer = fetch_from(&server, "127.0.0.1", NULL, WP_REACH_LOOPBACK);
 	end_server(&server);
-	assert_int_equal(answer.end, WP_FETCH_TOO_LONG);
+	assert_int_equal(answer.end, WP_TRANSFER_TOO_LONG);
 
-	begin_server(&server, "HTTP/1.1 200 OK\r\n", WP_FETCH_BYTES_MAX);
+	begin_server(&server, "HTTP/1.1 200 OK\r\n", WP_DOCUMENT_BYTES_MAX);
 	answer = fetch_from(&server, "127.0.0.1", NULL, WP_REACH_LOOPBACK);
 	end_server(&server);
-	assert_int_equal(answer.end, WP_FETCH_ANSWERED);
-	assert_int_equal(answer.len, WP_FETCH_BYTES_MAX);
+	assert_int_equal(answer.end, WP_TRANSFER_ANSWERED);
+	assert_int_equal(answer.len, WP_DOCUMENT_BYTES_MAX);
 
-	long_head = malloc(WP_FETCH_HEAD_MAX + 64);
+	long_head = malloc(WP_TRANSFER_HEAD_MAX + 64);
 	assert_non_null(long_head);
 	memcpy(long_head, "HTTP/1.1 200 OK\r\nX: ", 20);
-	memset(long_head + 20, 'x', WP_FETCH_HEAD_MAX);
-	memcpy(long_head + 20 + WP_FETCH_HEAD_MAX, "\r\n", 3);
+	memset(long_head + 20, 'x', WP_TRANSFER_HEAD_MAX);
+	memcpy(long_head + 20 + WP_TRANSFER_HEAD_MAX, "\r\n", 3);
 	begin_server(&server, long_head, 0);
 	answer = fetch_from(&server, "127.0.0.1", NULL, WP_REACH_LOOPBACK);
 	end_server(&server);
 	free(long_head);
-	assert_int_equal(answer.end, WP_FETCH_TOO_LONG);
+	assert_int_equal(answer.end, WP_TRANSFER_TOO_LONG);
 }
 
 static void who_does_not_listen_is_unreachable(void **state)
 {
 	struct server server;
-	struct wp_fetch_answer answer;
+	struct wp_document answer;
 
 	(void)state;
 	begin_server(&server, "", 0);
 	end_server(&server); /* its port is free now */
 	answer = fetch_from(&server, "127.0.0.1", NULL, WP_REACH_LOOPBACK);
-	assert_int_equal(answer.end, WP_FETCH_UNREACHABLE);
+	assert_int_equal(answer.end, WP_TRANSFER_UNREACHABLE);
 	answer = fetch("file:///etc/passwd", NULL, WP_REACH_ANYWHERE);
-	assert_int_equal(answer.end, WP_FETCH_UNREACHABLE);
+	assert_int_equal(answer.end, WP_TRANSFER_UNREACHABLE);
 }
 
 static void a_fetch_can_be_left_behind(void **state)
 {
-	struct wp_fetcher *fetcher;
+	struct wp_transfers *transfers = wp_document_transfers("");
 	struct wp_error err = { 0 };
 	struct ended ended = { 0 };
+	struct wp_document_wait waits[3];
 	struct server server;
 	char url[64];
-	const struct wp_fetch_ask ask = { .url = url,
-					  .reach = WP_REACH_LOOPBACK };
+	const struct wp_document_ask ask = { .url = url,
+					     .reach = WP_REACH_LOOPBACK };
 
 	(void)state;
 	begin_server(&server, "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n", 0);
 	(void)snprintf(url, sizeof(url), "http://127.0.0.1:%d/", server.port);
-	assert_int_equal(wp_fetcher_new(&fetcher, "", &err), WP_OK);
-	for (int i = 0; i < 3; i++)
+	assert_non_null(transfers);
+	for (int i = 0; i < 3; i++) {
+		waits[i] = (struct wp_document_wait){ .on_end = on_end,
+						      .ctx = &ended };
 		assert_int_equal(
-			wp_fetcher_begin(fetcher, &ask, on_end, &ended, &err),
+			wp_document_begin(transfers, &ask, &waits[i], &err),
 			WP_OK);
-	wp_fetcher_run(fetcher);
-	wp_fetcher_free(&fetcher);
-	assert_null(fetcher);
+	}
+	wp_transfers_run(transfers);
+	wp_transfers_free(&transfers);
+	assert_null(transfers);
 	assert_false(ended.is_over);
 	end_server(&server);
 }
 
 static void a_file_that_cannot_be_read_is_no_ca(void **state)
 {
-	struct wp_fetcher *fetcher;
 	struct wp_error err = { 0 };
 
 	(void)state;
-	assert_int_equal(wp_fetcher_new(&fetcher, "/nowhere/ca.pem", &err),
-			 WP_ERR_SYS);
+	assert_int_equal(
+		wp_transfers_check("auth.ca_file", "/nowhere/ca.pem", &err),
+		WP_ERR_SYS);
 	assert_non_null(strstr(err.msg, "auth.ca_file"));
-	assert_null(fetcher);
 }
 
 int main(void)
@@ -384,5 +388,5 @@ int main(void)
 		cmocka_unit_test(a_file_that_cannot_be_read_is_no_ca),
 	};
 
-	return cmocka_run_group_tests_name("keys/fetch", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("keys/document", tests, NULL, NULL);
 }

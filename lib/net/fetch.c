@@ -1,0 +1,260 @@
+/*
+ * fetch.c - libcurl's sockets and its one timer on libev.
+ *
+ * A pool has a set of connections that new requests go to, and those that it
+ * has renewed, until the last request on each has ended.
+ */
+#include "lib/net/fetch.h"
+
+#include <assert.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <curl/curl.h>
+#include <ev.h>
+
+struct line {
+	struct line *next; /* older ones */
+	struct wp_fetch_pool *pool;
+	struct wp_transfers *transfers;
+	ev_timer timer;
+};
+
+struct wp_fetch_pool {
+	struct ev_loop *loop;
+	struct wp_transfer_rules rules; /* text is owned */
+	char *agent;
+	char *ca_file;
+	struct line *lines; /* the first one is in use; never NULL */
+	bool is_telling;    /* a line is being worked on, so none may go */
+};
+
+/* A socket that libcurl waits for. */
+struct watch {
+	ev_io io;
+	struct line *line;
+};
+
+static void work(struct line *line, curl_socket_t fd, int events);
+
+/* ---- what libcurl wants to know ---- */
+
+static void on_ready(EV_P_ ev_io *io, int events)
+{
+	struct watch *watch = io->data;
+	int what = 0;
+
+#if EV_MULTIPLICITY
+	(void)loop;
+#endif
+	if ((events & EV_READ) != 0)
+		what |= CURL_CSELECT_IN;
+	if ((events & EV_WRITE) != 0)
+		what |= CURL_CSELECT_OUT;
+	/* It may be gone behind this. */
+	work(watch->line, io->fd, what);
+}
+
+static void on_time(EV_P_ ev_timer *timer, int events)
+{
+#if EV_MULTIPLICITY
+	(void)loop;
+#endif
+	(void)events;
+	work(timer->data, CURL_SOCKET_TIMEOUT, 0);
+}
+
+static int on_socket(CURL *easy, curl_socket_t fd, int what, void *ctx,
+		     void *known)
+{
+	struct line *line = ctx;
+	struct ev_loop *loop = line->pool->loop;
+	struct watch *watch = known;
+	int events = 0;
+
+	(void)easy;
+	if (what == CURL_POLL_REMOVE) {
+		if (watch != NULL)
+			ev_io_stop(loop, &watch->io);
+		free(watch);
+		return 0;
+	}
+	if (watch == NULL) {
+		watch = calloc(1, sizeof(*watch));
+		/* -1 fails the transfers of this socket. */
+		if (watch == NULL)
+			return -1;
+		watch->line = line;
+		watch->io.data = watch;
+		ev_init(&watch->io, on_ready);
+		(void)curl_multi_assign(wp_transfers_multi(line->transfers), fd,
+					watch);
+	}
+	if ((what & CURL_POLL_IN) != 0)
+		events |= EV_READ;
+	if ((what & CURL_POLL_OUT) != 0)
+		events |= EV_WRITE;
+	ev_io_stop(loop, &watch->io);
+	ev_io_set(&watch->io, fd, events);
+	ev_io_start(loop, &watch->io);
+	return 0;
+}
+
+static int on_timer(CURLM *multi, long timeout_ms, void *ctx)
+{
+	struct line *line = ctx;
+	struct ev_loop *loop = line->pool->loop;
+
+	(void)multi;
+	ev_timer_stop(loop, &line->timer);
+	if (timeout_ms < 0)
+		return 0;
+	/* The loop counts from when its turn began. */
+	ev_now_update(loop);
+	ev_timer_set(&line->timer, (double)timeout_ms / 1000, 0);
+	ev_timer_start(loop, &line->timer);
+	return 0;
+}
+
+/* ---- sets of connections ---- */
+
+static void line_free(struct line *line)
+{
+	struct wp_fetch_pool *pool = line->pool;
+
+	wp_transfers_free(&line->transfers); /* gives its sockets back */
+	ev_timer_stop(pool->loop, &line->timer);
+	free(line);
+}
+
+static struct line *line_new(struct wp_fetch_pool *pool)
+{
+	struct line *line = calloc(1, sizeof(*line));
+	CURLM *multi;
+
+	if (line == NULL)
+		return NULL;
+	line->pool = pool;
+	ev_init(&line->timer, on_time);
+	line->timer.data = line;
+	line->transfers = wp_transfers_new(&pool->rules);
+	if (line->transfers == NULL) {
+		free(line);
+		return NULL;
+	}
+	multi = wp_transfers_multi(line->transfers);
+	if (curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, on_socket) !=
+		    CURLM_OK ||
+	    curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, line) != CURLM_OK ||
+	    curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, on_timer) !=
+		    CURLM_OK ||
+	    curl_multi_setopt(multi, CURLMOPT_TIMERDATA, line) != CURLM_OK) {
+		line_free(line);
+		return NULL;
+	}
+	return line;
+}
+
+/* Those that were renewed, and have nothing left to do. */
+static void reap(struct wp_fetch_pool *pool)
+{
+	struct line **at = &pool->lines->next;
+
+	while (*at != NULL) {
+		struct line *line = *at;
+
+		if (wp_transfers_running(line->transfers) > 0) {
+			at = &line->next;
+			continue;
+		}
+		*at = line->next;
+		line_free(line);
+	}
+}
+
+static void work(struct line *line, curl_socket_t fd, int events)
+{
+	struct wp_fetch_pool *pool = line->pool;
+	int n;
+
+	pool->is_telling = true;
+	(void)curl_multi_socket_action(wp_transfers_multi(line->transfers), fd,
+				       events, &n);
+	wp_transfers_tell(line->transfers);
+	pool->is_telling = false;
+	reap(pool);
+}
+
+/* ---- the pool ---- */
+
+struct wp_fetch_pool *wp_fetch_pool_new(struct ev_loop *loop,
+					const struct wp_transfer_rules *rules)
+{
+	struct wp_fetch_pool *pool = calloc(1, sizeof(*pool));
+
+	if (pool == NULL)
+		return NULL;
+	pool->loop = loop;
+	pool->rules = *rules;
+	pool->agent = strdup(rules->agent);
+	pool->ca_file = strdup(rules->ca_file);
+	pool->rules.agent = pool->agent;
+	pool->rules.ca_file = pool->ca_file;
+	if (pool->agent != NULL && pool->ca_file != NULL)
+		pool->lines = line_new(pool);
+	if (pool->lines == NULL)
+		wp_fetch_pool_free(&pool);
+	return pool;
+}
+
+void wp_fetch_pool_free(struct wp_fetch_pool **pool)
+{
+	struct wp_fetch_pool *p = *pool;
+
+	if (p == NULL)
+		return;
+	assert(!p->is_telling);
+	while (p->lines != NULL) {
+		struct line *line = p->lines;
+
+		p->lines = line->next;
+		line_free(line);
+	}
+	free(p->agent);
+	free(p->ca_file);
+	free(p);
+	*pool = NULL;
+}
+
+enum wp_err wp_fetch_begin(struct wp_fetch_pool *pool,
+			   const struct wp_transfer_request *request,
+			   wp_transfer_fn on_end, void *ctx,
+			   struct wp_error *err)
+{
+	return wp_transfers_begin(pool->lines->transfers, request, on_end, ctx,
+				  err);
+}
+
+enum wp_err wp_fetch_renew(struct wp_fetch_pool *pool, struct wp_error *err)
+{
+	struct line *line = line_new(pool);
+
+	if (line == NULL)
+		return wp_error_set(err, WP_ERR_NOMEM, "out of memory");
+	line->next = pool->lines;
+	pool->lines = line;
+	if (!pool->is_telling)
+		reap(pool);
+	return WP_OK;
+}
+
+size_t wp_fetch_running(const struct wp_fetch_pool *pool)
+{
+	size_t n = 0;
+
+	for (const struct line *line = pool->lines; line != NULL;
+	     line = line->next)
+		n += wp_transfers_running(line->transfers);
+	return n;
+}

@@ -42,6 +42,8 @@ HANDLERS_OBJ := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard handlers/*.c handlers/
 WORKER_OBJ := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard worker/*.c)))
 WS_OBJ := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard ws-daemon/*.c ws-daemon/*/*.c)))
 KEYS_OBJ := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard keys/*.c)))
+# No program yet: what one will stand on.
+NOTIFIER_OBJ := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard notifier/*.c)))
 CLI_OBJ := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard tools/waypost/*.c)))
 
 UNIT_SRC := $(sort $(wildcard tests/unit/*/*/test_*.c tests/unit/*/test_*.c))
@@ -78,7 +80,7 @@ help: ## list the targets
 	@grep -hE '^[a-z0-9_.-]+:.*## ' $(MAKEFILE_LIST) | \
 		awk -F ':.*## ' '{ printf "  %-24s %s\n", $$1, $$2 }'
 
-all: $(PROGRAMS:%=$(B)/%) ## build the programs (FLAVOUR=release|asan|tsan)
+all: $(PROGRAMS:%=$(B)/%) $(NOTIFIER_OBJ) ## build the programs (FLAVOUR=release|asan|tsan)
 
 # The folder is newer when a script has gone.
 $(B)/gen/scripts.c: $(LUA) $(LUA_PARTS) lib/mailbox/scripts tools/embed-scripts.py
@@ -127,6 +129,8 @@ $(B)/tests/unit/worker/test_%: $(B)/tests/unit/worker/test_%.o $(filter-out %/ma
 $(B)/tests/unit/ws-daemon/%: $(B)/tests/unit/ws-daemon/%.o $(filter-out %/main.o,$(WS_OBJ)) $(SUPPORT_OBJ) $(LIVE) $(LIB)
 	$(link_test)
 $(B)/tests/unit/keys/test_%: $(B)/tests/unit/keys/test_%.o $(filter-out %/main.o,$(KEYS_OBJ)) $(SUPPORT_OBJ) $(LIB)
+	$(link_test)
+$(B)/tests/unit/notifier/test_%: $(B)/tests/unit/notifier/test_%.o $(filter-out %/main.o,$(NOTIFIER_OBJ)) $(SUPPORT_OBJ) $(LIB)
 	$(link_test)
 $(B)/tests/unit/tools/waypost/test_%: $(B)/tests/unit/tools/waypost/test_%.o $(filter-out %/main.o,$(CLI_OBJ)) $(SUPPORT_OBJ) $(LIB)
 	$(link_test)

@@ -36,7 +36,7 @@ FLOORS = (
     ("lib/live",),
     ("handlers/wire", "handlers/request", "ws-daemon/wire"),
     ("handlers/messaging", "handlers/accounts"),
-    ("handlers", "worker", "ws-daemon", "keys", "tools/waypost"),
+    ("handlers", "worker", "ws-daemon", "keys", "notifier", "tools/waypost"),
 )
 
 # Tests and benchmarks may know everything, and nobody knows them; the build has

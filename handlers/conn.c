@@ -139,6 +139,7 @@ static void answer(struct wp_conn *conn, struct wp_call *call)
 	static const struct wp_buf nothing;
 	struct wp_conns *conns = conn->conns;
 
+	conns->answer.is_secret = call->resp.body.is_secret;
 	wp_serve_end(call);
 	put_call(conns, call);
 	/* Who came too early may come again when there is room. */
@@ -148,6 +149,7 @@ static void answer(struct wp_conn *conn, struct wp_call *call)
 	if (conns->answer.cap > INPUT_BYTES)
 		wp_buf_release(&conns->answer);
 	wp_buf_clear(&conns->answer);
+	conns->answer.is_secret = false;
 }
 
 static void on_call_end(struct wp_call *call)

@@ -58,6 +58,7 @@ struct wp_account_call *wp_account_call_new(struct wp_call *call)
 {
 	struct wp_account_call *about = NULL;
 
+	wp_call_be_secret(call);
 	if (!wp_accounts_are_on(call))
 		return NULL;
 	about = wp_arena_alloc(&call->arena, sizeof(*about));

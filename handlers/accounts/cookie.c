@@ -78,4 +78,5 @@ void wp_cookie_set(struct wp_call *call, const char *token, int64_t max_age_s)
 		       name_of(call), token, max_age_s,
 		       is_secure(call) ? "; Secure" : "");
 	wp_resp_header(&call->resp, "Set-Cookie", value);
+	explicit_bzero(value, sizeof(value));
 }

@@ -86,6 +86,7 @@ bool wp_handle_auth_logout(struct wp_call *call)
 {
 	struct logout *logout;
 
+	wp_call_be_secret(call);
 	if (!wp_accounts_are_on(call))
 		return true;
 	logout = wp_arena_alloc(&call->arena, sizeof(*logout));

@@ -345,6 +345,7 @@ bool wp_handle_auth_refresh(struct wp_call *call)
 {
 	struct refresh *refresh;
 
+	wp_call_be_secret(call);
 	if (!wp_accounts_are_on(call))
 		return true;
 	refresh = wp_arena_alloc(&call->arena, sizeof(*refresh));

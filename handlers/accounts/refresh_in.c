@@ -90,17 +90,12 @@ static bool read_in(struct wp_call *call, struct wp_refresh_in *out)
 	return true;
 }
 
-static void wipe(struct wp_buf *buf)
-{
-	if (buf->data != NULL)
-		explicit_bzero(buf->data, buf->cap);
-}
-
 bool wp_refresh_in_read(struct wp_call *call, struct wp_refresh_in *out)
 {
 	bool is_read = read_in(call, out);
 
-	wipe(&call->body);
-	wipe(&call->scratch);
+	/* Secret as they are, they need not wait for the end of the call. */
+	wp_buf_clear(&call->body);
+	wp_buf_clear(&call->scratch);
 	return is_read;
 }

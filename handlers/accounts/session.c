@@ -106,6 +106,7 @@ static void give_refresh(struct wp_call *call,
 		wp_cookie_set(call, text, wp_session_idle_s(call->ctx->conf));
 	else
 		add_text(&call->resp.body, "refreshToken", text);
+	explicit_bzero(text, sizeof(text));
 }
 
 static void say_unsigned(struct wp_call *call, const struct wp_error *err)

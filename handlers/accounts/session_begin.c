@@ -102,6 +102,7 @@ static bool answer(struct wp_call *call)
 	if (is_alias(call))
 		repeat_token(&call->resp.body);
 	explicit_bzero(more, sizeof(more));
+	explicit_bzero(proof, sizeof(proof));
 	return is_over;
 }
 

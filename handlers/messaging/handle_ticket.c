@@ -69,6 +69,7 @@ static bool store(struct wp_call *call, bool is_up)
 
 bool wp_handle_ticket(struct wp_call *call)
 {
+	wp_call_be_secret(call);
 	call->state = wp_arena_alloc(&call->arena, sizeof(struct ticket));
 	if (call->state == NULL) {
 		wp_resp_internal(&call->resp);

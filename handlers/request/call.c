@@ -67,15 +67,26 @@ static void forget(struct wp_buf *buf)
 		wp_buf_release(buf);
 	wp_buf_clear(buf);
 	buf->max_bytes = SIZE_MAX;
+	buf->is_secret = false;
+}
+
+void wp_call_be_secret(struct wp_call *call)
+{
+	call->arena.is_secret = true;
+	call->body.is_secret = true;
+	call->scratch.is_secret = true;
+	wp_resp_set_secret(&call->resp, true);
 }
 
 void wp_call_reset(struct wp_call *call)
 {
 	forget_state(call);
 	wp_arena_reset(&call->arena);
+	call->arena.is_secret = false;
 	forget(&call->body);
 	forget(&call->scratch);
 	wp_resp_clear(&call->resp);
+	wp_resp_set_secret(&call->resp, false);
 	call->caller = (struct wp_identity){ 0 };
 	call->endpoint = NULL;
 	call->must_judge = false;

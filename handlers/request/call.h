@@ -95,6 +95,13 @@ void wp_call_reset(struct wp_call *call);
 WP_ENDPOINTS(WP_ENDPOINT_HANDLER)
 #undef WP_ENDPOINT_HANDLER
 
+/*
+ * There are passwords, codes or tokens in this call: whatever memory it takes
+ * is wiped when the call is over, and what its answer is written from as well.
+ * The first thing that a handler does.
+ */
+void wp_call_be_secret(struct wp_call *call);
+
 /* Later has come: the answer is in call->resp. Not before a step or handler
  * has returned false. */
 void wp_call_end(struct wp_call *call);

@@ -47,6 +47,13 @@ void wp_resp_release(struct wp_resp *resp)
 	wp_buf_release(&resp->head);
 }
 
+void wp_resp_set_secret(struct wp_resp *resp, bool is_secret)
+{
+	resp->body.is_secret = is_secret;
+	resp->headers.is_secret = is_secret;
+	resp->head.is_secret = is_secret;
+}
+
 void wp_resp_clear(struct wp_resp *resp)
 {
 	resp->status = 0;

@@ -47,6 +47,10 @@ void wp_resp_release(struct wp_resp *resp);
 /* Ready for the next answer; keeps what memory a usual one needs. */
 void wp_resp_clear(struct wp_resp *resp);
 
+/* Is what is in the answer nobody else's, so that it is wiped when it goes?
+ * Also behind wp_resp_clear(). */
+void wp_resp_set_secret(struct wp_resp *resp, bool is_secret);
+
 /* An answer without a body: 204. */
 void wp_resp_empty(struct wp_resp *resp, unsigned int status);
 

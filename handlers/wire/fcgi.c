@@ -38,20 +38,16 @@ void wp_fcgi_init(struct wp_fcgi *fcgi, struct wp_fcgi_room *room)
 	wp_buf_init(&fcgi->list, 0);
 	wp_buf_init(&fcgi->later, 0);
 	wp_buf_init(&fcgi->out, 0);
-}
-
-/* There are tokens, passwords and messages in what a peer has sent. */
-static void wipe(struct wp_buf *buf)
-{
-	if (buf->data != NULL)
-		explicit_bzero(buf->data, buf->len);
-	wp_buf_release(buf);
+	/* There are tokens, passwords and messages in what a peer has sent. */
+	fcgi->body.is_secret = true;
+	fcgi->names.is_secret = true;
+	fcgi->later.is_secret = true;
 }
 
 static void forget_request(struct wp_fcgi *fcgi)
 {
-	wipe(&fcgi->body);
-	wipe(&fcgi->names);
+	wp_buf_release(&fcgi->body);
+	wp_buf_release(&fcgi->names);
 	wp_buf_release(&fcgi->list);
 	fcgi->params = NULL;
 	fcgi->problem = WP_FCGI_SOUND;
@@ -62,7 +58,7 @@ static void forget_request(struct wp_fcgi *fcgi)
 void wp_fcgi_release(struct wp_fcgi *fcgi)
 {
 	forget_request(fcgi);
-	wipe(&fcgi->later);
+	wp_buf_release(&fcgi->later);
 	wp_buf_release(&fcgi->out);
 	fcgi->state = WP_FCGI_OVER;
 }
@@ -144,7 +140,7 @@ static void give_up(struct wp_fcgi *fcgi, enum wp_fcgi_problem problem)
 
 	if (problem == WP_FCGI_HEAD_TOO_LONG)
 		fcgi->params = &none;
-	wipe(&fcgi->body);
+	wp_buf_release(&fcgi->body);
 	fcgi->problem = problem;
 	fcgi->state = WP_FCGI_ASKED;
 }
@@ -491,8 +487,9 @@ static void take_later(struct wp_fcgi *fcgi)
 	if (later.len == 0 || count_unsent(fcgi) >= WP_FCGI_UNREAD_MAX)
 		return;
 	wp_buf_init(&fcgi->later, 0);
+	fcgi->later.is_secret = true;
 	wp_fcgi_feed(fcgi, later.data, later.len);
-	wipe(&later);
+	wp_buf_release(&later);
 }
 
 /* Records around a text of so many bytes, and the end of a request. */
@@ -506,6 +503,7 @@ static size_t answer_len(size_t len)
 void wp_fcgi_answer(struct wp_fcgi *fcgi, const struct wp_buf *head,
 		    const struct wp_buf *body)
 {
+	fcgi->out.is_secret |= head->is_secret || body->is_secret;
 	/* In one piece of memory at once. */
 	if (wp_buf_reserve(&fcgi->out, answer_len(head->len) +
 					       answer_len(body->len)) == NULL) {
@@ -554,6 +552,7 @@ void wp_fcgi_sent(struct wp_fcgi *fcgi, size_t n)
 	if (fcgi->sent == fcgi->out.len) {
 		fcgi->sent = 0;
 		wp_buf_release(&fcgi->out);
+		fcgi->out.is_secret = false;
 	}
 	if (fcgi->state != WP_FCGI_ASKED)
 		take_later(fcgi);

@@ -107,7 +107,8 @@ void wp_fcgi_feed(struct wp_fcgi *fcgi, const void *data, size_t len);
 /*
  * Answer the request that is ASKED, with a CGI response (RFC 3875 section 6)
  * in two pieces, and take up what had come behind it, unless UNREAD_MAX is not
- * read by then: the state may be ASKED again. params and body are gone.
+ * read by then: the state may be ASKED again. params and body are gone. What is
+ * secret in it is wiped when it is written.
  */
 void wp_fcgi_answer(struct wp_fcgi *fcgi, const struct wp_buf *head,
 		    const struct wp_buf *body);

@@ -8,7 +8,6 @@
 
 #include <assert.h>
 #include <stdalign.h>
-#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,6 +38,12 @@ void wp_arena_init(struct wp_arena *arena, size_t max_bytes)
 	*arena = (struct wp_arena){ .max_bytes = round_up(max_bytes) };
 }
 
+static void wipe(const struct wp_arena *arena, struct wp_arena_block *block)
+{
+	if (arena->is_secret)
+		explicit_bzero(block->data, block->used);
+}
+
 void wp_arena_release(struct wp_arena *arena)
 {
 	if (arena == NULL)
@@ -46,6 +51,7 @@ void wp_arena_release(struct wp_arena *arena)
 	while (arena->head != NULL) {
 		struct wp_arena_block *older = arena->head->older;
 
+		wipe(arena, arena->head);
 		free(arena->head);
 		arena->head = older;
 	}
@@ -57,11 +63,14 @@ void wp_arena_reset(struct wp_arena *arena)
 	while (arena->head != NULL && arena->head->older != NULL) {
 		struct wp_arena_block *older = arena->head->older;
 
+		wipe(arena, arena->head);
 		free(arena->head);
 		arena->head = older;
 	}
-	if (arena->head != NULL)
+	if (arena->head != NULL) {
+		wipe(arena, arena->head);
 		arena->head->used = 0;
+	}
 	arena->used = 0;
 }
 

@@ -7,6 +7,7 @@
 #ifndef WP_LIB_BASE_ARENA_H
 #define WP_LIB_BASE_ARENA_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct wp_arena_block;
@@ -15,6 +16,8 @@ struct wp_arena {
 	struct wp_arena_block *head; /* newest block first */
 	size_t used;                 /* bytes handed out since the reset */
 	size_t max_bytes;            /* refuse beyond this */
+	/* What is in it is wiped before it is forgotten. The owner's to set */
+	bool is_secret;
 };
 
 /* max_bytes: what one request may take, > 0. */

@@ -16,7 +16,10 @@
 #include "lib/base/encode.h"
 #include "lib/base/utf8.h"
 
-enum { BUF_FIRST_CAP = 64 };
+enum {
+	BUF_FIRST_CAP = 64,
+	SECRET_TEXT = 512, /* of one wp_buf_printf() */
+};
 
 void wp_buf_init(struct wp_buf *buf, size_t max_bytes)
 {
@@ -24,16 +27,29 @@ void wp_buf_init(struct wp_buf *buf, size_t max_bytes)
 					max_bytes == 0 ? SIZE_MAX : max_bytes };
 }
 
+/*
+ * What stands behind the first len bytes, if it is secret. All of the memory:
+ * it may have been longer, and was cut.
+ */
+static void wipe_from(struct wp_buf *buf, size_t len)
+{
+	if (buf->is_secret && buf->data != NULL)
+		explicit_bzero(buf->data + len, buf->cap - len);
+}
+
 void wp_buf_release(struct wp_buf *buf)
 {
 	if (buf == NULL)
 		return;
+	wipe_from(buf, 0);
 	free(buf->data);
-	*buf = (struct wp_buf){ .max_bytes = buf->max_bytes };
+	*buf = (struct wp_buf){ .max_bytes = buf->max_bytes,
+				.is_secret = buf->is_secret };
 }
 
 void wp_buf_clear(struct wp_buf *buf)
 {
+	wipe_from(buf, 0);
 	buf->len = 0;
 	buf->failed = false;
 	if (buf->data != NULL)
@@ -52,6 +68,23 @@ static size_t next_cap(const struct wp_buf *buf, size_t need)
 	return cap;
 }
 
+/* The bytes in cap bytes of memory; NULL: they are where they were. */
+static char *grow(struct wp_buf *buf, size_t cap)
+{
+	char *data;
+
+	if (!buf->is_secret)
+		return realloc(buf->data, cap);
+	data = malloc(cap);
+	if (data == NULL)
+		return NULL;
+	if (buf->len > 0)
+		memcpy(data, buf->data, buf->len);
+	wipe_from(buf, 0);
+	free(buf->data);
+	return data;
+}
+
 char *wp_buf_reserve(struct wp_buf *buf, size_t len)
 {
 	size_t need;
@@ -66,7 +99,7 @@ char *wp_buf_reserve(struct wp_buf *buf, size_t len)
 	need = buf->len + len + 1;
 	if (need > buf->cap) {
 		size_t cap = next_cap(buf, need);
-		char *data = realloc(buf->data, cap);
+		char *data = grow(buf, cap);
 
 		if (data == NULL) {
 			buf->failed = true;
@@ -110,13 +143,23 @@ void wp_buf_add_int(struct wp_buf *buf, int64_t value)
 
 void wp_buf_printf(struct wp_buf *buf, const char *fmt, ...)
 {
+	size_t left = 0;
 	va_list args;
 	char *room;
 	int len;
 
+	/* What it has no room for, vsnprintf() counts in memory of its own,
+	 * which nobody wipes: a secret gets the room first. */
+	if (buf->is_secret && wp_buf_reserve(buf, SECRET_TEXT) != NULL)
+		left = SECRET_TEXT;
 	va_start(args, fmt);
-	len = vsnprintf(NULL, 0, fmt, args);
+	len = vsnprintf(left > 0 ? buf->data + buf->len : NULL, left, fmt,
+			args);
 	va_end(args);
+	if (len >= 0 && (size_t)len < left) {
+		buf->len += (size_t)len;
+		return;
+	}
 	if (len < 0) {
 		buf->failed = true;
 		return;
@@ -229,5 +272,6 @@ void wp_buf_consume(struct wp_buf *buf, size_t n)
 		return;
 	memmove(buf->data, buf->data + n, buf->len - n);
 	buf->len -= n;
+	wipe_from(buf, buf->len);
 	buf->data[buf->len] = '\0';
 }

@@ -21,12 +21,19 @@ struct wp_buf {
 	size_t cap;
 	size_t max_bytes; /* ceiling for len; SIZE_MAX when unbounded */
 	bool failed;
+	/*
+	 * What is in it is nobody else's: it is wiped before the memory goes
+	 * back or is used for something else, and leaves no copy behind where
+	 * it grows. The owner's to set, while it is empty.
+	 */
+	bool is_secret;
 };
 
 /* Start empty. max_bytes 0 means no ceiling. */
 void wp_buf_init(struct wp_buf *buf, size_t max_bytes);
 
-/* Free the bytes and start empty again with the same ceiling. NULL-safe. */
+/* Free the bytes and start empty again, as secret and with the same ceiling as
+ * before. NULL-safe. */
 void wp_buf_release(struct wp_buf *buf);
 
 /* Forget the bytes and `failed`, keep the memory. */
@@ -36,6 +43,7 @@ void wp_buf_add(struct wp_buf *buf, const void *data, size_t len);
 void wp_buf_add_str(struct wp_buf *buf, const char *text);
 void wp_buf_add_char(struct wp_buf *buf, char c);
 void wp_buf_add_int(struct wp_buf *buf, int64_t value); /* in decimal */
+/* Of a secret: fewer than 512 bytes at a time, else libc keeps some of it. */
 void wp_buf_printf(struct wp_buf *buf, const char *fmt, ...) WP_PRINTF(2, 3);
 
 /*

@@ -4,7 +4,7 @@ import os
 import secrets
 import subprocess
 
-from harness import E2eTest, User, kept_stack, new_stack
+from harness import E2eTest, User, kept_stack, new_stack, wait_for
 
 PASSWORD = "correct horse battery staple"
 CODE = r"[a-z2-7]{26}"
@@ -13,6 +13,23 @@ CODE = r"[a-z2-7]{26}"
 def children_of(pid):
     with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
         return [int(word) for word in file.read().split()]
+
+
+# Stacks and what a sanitizer keeps about memory are larger, and mostly empty.
+REGION_BYTES_MAX = 4 << 20
+
+
+def memory_of(pid):
+    """The heap of a process, and what else it has written that is small."""
+    with open(f"/proc/{pid}/maps", encoding="utf-8") as maps, \
+            open(f"/proc/{pid}/mem", "rb", buffering=0) as memory:
+        for line in maps:
+            begin, end = (int(word, 16)
+                          for word in line.split()[0].split("-"))
+            if "rw" in line and ("[heap]" in line or
+                                 end - begin <= REGION_BYTES_MAX):
+                memory.seek(begin)
+                yield memory.read(end - begin)
 
 
 class Accounts(E2eTest):
@@ -126,3 +143,25 @@ class Routes(Accounts):
 
     def user_of(self, name, session):
         return User(self.stack, name, token=session["accessToken"])
+
+    def remembered(self, secrets):
+        """Names of those that some process still has, wherever. What freed
+        memory is used for overwrites its beginning: ends are looked for."""
+        return sorted({
+            name for pid in children_of(self.stack.programs["handlers"].pid)
+            for part in memory_of(pid)
+            for name, secret in secrets.items() if secret[-12:] in part})
+
+    def assert_forgotten(self, **secrets):
+        """Whoever has written an answer is about to forget it."""
+        self.assertTrue(secrets)
+        wait_for(lambda: not self.remembered(secrets),
+                 lambda: f"{self.remembered(secrets)} are forgotten")
+
+    def keep(self, secrets, prefix, answer, *members):
+        """Note members of an answer among secrets, by prefix_member; what it
+        says."""
+        self.assertIn(answer.status, (200, 201), answer)
+        for member in members:
+            secrets[f"{prefix}_{member}"] = answer.json()[member].encode()
+        return answer.json()

@@ -276,6 +276,15 @@ class Stating(BackEnd):
         kept_s = int(fields[5]) - int(entry.split(b"-")[0]) // 1000
         self.assertGreaterEqual(kept_s, 86400 + session["expiresInSeconds"])
 
+    def test_nothing_that_was_given_stays_in_memory(self):
+        secrets, name = {}, self.name()
+        self.keep(secrets, "made", self.admin("accounts", {"username": name}),
+                  "recoveryCode", "password")
+        self.keep(secrets, "reset", self.admin("accounts/reset-code",
+                                               {"username": name}), "code")
+        self.keep(secrets, "invite", self.admin("invites", {}), "invite")
+        self.assert_forgotten(**secrets)
+
     def test_who_is_revoked_is_remembered_for_as_long_as_tokens_live(self):
         name = self.name()
         self.make(name)

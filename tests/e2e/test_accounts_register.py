@@ -5,24 +5,8 @@ import os
 import re
 import subprocess
 
-from accounts import CODE, PASSWORD, Routes, children_of
+from accounts import CODE, PASSWORD, Routes
 from harness import in_threads, wait_for
-
-# Stacks and what a sanitizer keeps about memory are larger, and mostly empty.
-REGION_BYTES_MAX = 4 << 20
-
-
-def memory_of(pid):
-    """The heap of a process, and what else it has written that is small."""
-    with open(f"/proc/{pid}/maps", encoding="utf-8") as maps, \
-            open(f"/proc/{pid}/mem", "rb", buffering=0) as memory:
-        for line in maps:
-            begin, end = (int(word, 16)
-                          for word in line.split()[0].split("-"))
-            if "rw" in line and ("[heap]" in line or
-                                 end - begin <= REGION_BYTES_MAX):
-                memory.seek(begin)
-                yield memory.read(end - begin)
 
 
 class Registering(Routes):
@@ -159,10 +143,34 @@ class Registering(Routes):
         self.post("/api/auth/password/reset", {
             "username": name, "code": "passing" + "a" * 19,
             "newPassword": "A newer passing password 99"})
-        for pid in children_of(self.stack.programs["handlers"].pid):
-            with self.subTest(pid=pid):
-                self.assertFalse(any(b"passing" in part
-                                     for part in memory_of(pid)))
+        self.assert_forgotten(passing=b"passing")
+
+    def test_nothing_that_was_given_stays_in_memory(self):
+        """Whatever was answered, and shown again, in whichever way."""
+        secrets = {}
+        tokens = ("refreshToken", "deviceProof")
+        name = self.name()
+        self.keep(secrets, "register", self.register(name), "recoveryCode",
+                  *tokens)
+        first = self.keep(secrets, "login", self.login(name), *tokens)
+        self.assert_status(self.refresh(first), 200)
+        answer = self.login(name, refreshIn="cookie")
+        cookie = answer.header("Set-Cookie").split(";")[0]
+        secrets["cookie"] = cookie.split("=")[1].encode()
+        self.assert_status(self.post("/api/auth/refresh", {}, headers=[
+            ("Cookie", cookie), ("Host", "here.example"),
+            ("Origin", "http://here.example")]), 200)
+        code = self.keep(secrets, "recovery", self.post(
+            "/api/auth/recovery", {"password": PASSWORD},
+            first["accessToken"]), "recoveryCode")["recoveryCode"]
+        last = self.keep(secrets, "reset", self.post(
+            "/api/auth/password/reset", {
+                "username": name, "code": code,
+                "newPassword": "a third horse is here"}),
+            "recoveryCode", *tokens)
+        self.assert_status(self.post("/api/auth/logout", {
+            "refreshToken": last["refreshToken"]}), 204)
+        self.assert_forgotten(**secrets)
 
 
 class Invited(Routes):

@@ -114,6 +114,23 @@ static void a_copy_ends_in_nul_and_may_be_empty(void **state)
 	wp_arena_release(&arena);
 }
 
+static void what_is_secret_is_wiped_by_a_reset(void **state)
+{
+	static const char zeroes[6];
+	struct wp_arena arena;
+	const char *copy;
+
+	(void)state;
+	wp_arena_init(&arena, 100000);
+	arena.is_secret = true;
+	copy = wp_arena_copy(&arena, "secret", 6);
+	/* Another block, which is freed. */
+	assert_non_null(wp_arena_alloc(&arena, 60000));
+	wp_arena_reset(&arena);
+	assert_memory_equal(copy, zeroes, 6);
+	wp_arena_release(&arena);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -123,6 +140,7 @@ int main(void)
 		cmocka_unit_test(reset_keeps_one_block_and_hands_it_out_clean),
 		cmocka_unit_test(a_reset_gives_the_whole_bound_back),
 		cmocka_unit_test(a_copy_ends_in_nul_and_may_be_empty),
+		cmocka_unit_test(what_is_secret_is_wiped_by_a_reset),
 	};
 
 	return cmocka_run_group_tests_name("arena", tests, NULL, NULL);

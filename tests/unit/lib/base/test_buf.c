@@ -270,6 +270,51 @@ static void borrowed_memory_below_its_ceiling_is_never_replaced(void **state)
 	assert_string_equal(memory, "123456789012345");
 }
 
+/* Is there nothing but zeroes from at on? */
+static bool is_wiped(const struct wp_buf *buf, size_t at)
+{
+	while (at < buf->cap && buf->data[at] == 0)
+		at++;
+	return at == buf->cap;
+}
+
+static void what_is_secret_is_wiped_with_what_was_cut_off(void **state)
+{
+	struct wp_buf buf;
+
+	(void)state;
+	wp_buf_init(&buf, 0);
+	buf.is_secret = true;
+	/* It grows, and more than once. */
+	for (int i = 0; i < 100; i++)
+		wp_buf_add_str(&buf, "secret");
+	assert_int_equal(buf.len, 600);
+	for (int i = 0; i < 100; i++)
+		assert_memory_equal(buf.data + 6 * i, "secret", 6);
+	wp_buf_consume(&buf, 570);
+	assert_string_equal(buf.data, "secretsecretsecretsecretsecret");
+	assert_true(is_wiped(&buf, 30));
+	buf.len = 6;
+	wp_buf_clear(&buf);
+	assert_true(is_wiped(&buf, 0));
+	wp_buf_add_str(&buf, "secret");
+	wp_buf_release(&buf);
+	assert_true(buf.is_secret);
+}
+
+static void what_is_not_is_not(void **state)
+{
+	struct wp_buf buf;
+
+	(void)state;
+	wp_buf_init(&buf, 0);
+	wp_buf_add_str(&buf, "public");
+	wp_buf_clear(&buf);
+	assert_string_equal(buf.data + 1, "ublic");
+	wp_buf_release(&buf);
+	assert_false(buf.is_secret);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -288,6 +333,8 @@ int main(void)
 		cmocka_unit_test(base64_is_appended_with_padding),
 		cmocka_unit_test(
 			borrowed_memory_below_its_ceiling_is_never_replaced),
+		cmocka_unit_test(what_is_secret_is_wiped_with_what_was_cut_off),
+		cmocka_unit_test(what_is_not_is_not),
 	};
 
 	return cmocka_run_group_tests_name("buf", tests, NULL, NULL);

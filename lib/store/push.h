@@ -148,8 +148,9 @@ enum wp_err wp_push_remove(struct wp_store *store,
 			   struct wp_error *err) WP_MUST_USE;
 
 /*
- * Sessions, subjects or users have ended: so have their registrations. Who was
- * let in with a token from before registers nothing any more.
+ * Sessions, subjects or users have ended: so have their registrations, of which
+ * the token that wrote them is from before. Who was let in with such a token
+ * registers nothing any more.
  *
  * ends:    n >= 0, none of them of nobody
  * Errors:  WP_ERR_UNAVAIL  repeat it

@@ -126,6 +126,7 @@ static enum wp_err run_put(struct wp_sqlite *db, enum wp_push_sql sql,
 	(void)sqlite3_bind_int64(statement, 17, put->now_s);
 	(void)sqlite3_bind_int64(statement, 18, put->now_s / S_PER_DAY);
 	(void)sqlite3_bind_int64(statement, 19, (int64_t)many);
+	(void)sqlite3_bind_int64(statement, 20, put->issued_s);
 	return wp_sqlite_run(db, statement, err);
 }
 
@@ -279,6 +280,7 @@ static enum wp_err end_owner(struct wp_sqlite *db,
 		return rc;
 	statement = wp_sqlite_get(db, WP_PUSH_SQL_REMOVE_OWNED);
 	bind_owner(statement, 1, &end->owner);
+	(void)sqlite3_bind_int64(statement, 2, end->until_s);
 	return wp_sqlite_run(db, statement, err);
 }
 

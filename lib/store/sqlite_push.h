@@ -17,8 +17,8 @@
 /*
  * Of WP_PUSH_SQL_PUT_…: ?1 tok, ?2 urn, ?3 id, ?4 print, ?5 kind, ?6 app, ?7
  * device, ?8 account, ?9 name, ?10 platform, ?11 sealed, ?12 vapid, ?13 flags,
- * ?14 session, ?15 subject, ?16 user, ?17 now, ?18 day, ?19 how many. A
- * statement uses some of them.
+ * ?14 session, ?15 subject, ?16 user, ?17 now, ?18 day, ?19 how many, ?20
+ * issued_s. A statement uses some of them.
  *
  * A known row is written only where something differs. Its sealed text is the
  * old one while the print is: it says the same. With another text it is another
@@ -45,6 +45,7 @@
 	    "UPDATE push_token SET device = ?7, account = ?8, name = ?9, "   \
 	    "platform = ?10, flags = ?13, session = ?14, subject = ?15, "    \
 	    "owner = ?16, refreshed_day = ?18, "                             \
+	    "issued_s = ?20, "                                               \
 	    "registered_s = CASE WHEN print = ?4 AND state <> 2 "            \
 	    "THEN registered_s ELSE max(?17, registered_s + 1) END, "        \
 	    "sealed = CASE WHEN print = ?4 AND state <> 2 "                  \
@@ -62,8 +63,9 @@
 	    "INSERT INTO push_token (id, tok, print, urn, kind, app, "       \
 	    "device, account, name, platform, sealed, vapid, flags, "        \
 	    "session, subject, owner, state, reason, registered_s, "         \
-	    "refreshed_day) VALUES (?3, ?1, ?4, ?2, ?5, ?6, ?7, ?8, ?9, "    \
-	    "?10, ?11, ?12, ?13, ?14, ?15, ?16, 0, '', ?17, ?18)")           \
+	    "refreshed_day, issued_s) VALUES (?3, ?1, ?4, ?2, ?5, ?6, ?7, "  \
+	    "?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, 0, '', ?17, ?18, "   \
+	    "?20)")                                                          \
 	ROW(WP_PUSH_SQL_PUT_TOO_MANY,                                        \
 	    "DELETE FROM push_token WHERE rowid IN "                         \
 	    "(SELECT rowid FROM push_token WHERE urn = ?2 AND id <> ?3 "     \
@@ -86,8 +88,8 @@
 	ROW(WP_PUSH_SQL_END_FORGET,                                          \
 	    "DELETE FROM push_end WHERE forget_s <= ?1")                     \
 	ROW(WP_PUSH_SQL_REMOVE_OWNED,                                        \
-	    "DELETE FROM push_token WHERE session = ?1 OR subject = ?1 "     \
-	    "OR owner = ?1")                                                 \
+	    "DELETE FROM push_token WHERE (session = ?1 OR subject = ?1 "    \
+	    "OR owner = ?1) AND issued_s <= ?2")                             \
 	ROW(WP_PUSH_SQL_MARK,                                                \
 	    "UPDATE push_token SET state = ?3, reason = ?4, marked_s = ?5, " \
 	    "sealed = CASE WHEN ?3 = 2 THEN NULL ELSE sealed END "           \

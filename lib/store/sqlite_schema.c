@@ -39,8 +39,9 @@ enum {
 	"CREATE INDEX msg_expiry ON msg (expires_ms, urn);"
 
 /*
- * See lib/store/push.h. session, subject and owner are with whom a device ends;
- * push_end remembers for a while who has ended.
+ * See lib/store/push.h. session, subject and owner are with whom a device ends,
+ * issued_s when the token was issued that wrote it; push_end remembers for a
+ * while who has ended.
  */
 #define PUSH_TABLES                                                   \
 	"CREATE TABLE push_token ("                                   \
@@ -51,6 +52,7 @@ enum {
 	"  name TEXT NOT NULL, platform TEXT NOT NULL,"               \
 	"  sealed BLOB, vapid BLOB NOT NULL, flags INTEGER NOT NULL," \
 	"  session BLOB, subject BLOB, owner BLOB,"                   \
+	"  issued_s INTEGER NOT NULL,"                                \
 	"  state INTEGER NOT NULL, reason TEXT NOT NULL,"             \
 	"  registered_s INTEGER NOT NULL,"                            \
 	"  refreshed_day INTEGER NOT NULL,"                           \

@@ -149,8 +149,8 @@ static void a_refresh_that_says_nothing_new_writes_nothing(void **state)
 static void no_statement_goes_through_all_devices(void **state)
 {
 	static const char *const texts[] = {
-		"DELETE FROM push_token WHERE session = ? OR subject = ? OR "
-		"owner = ?",
+		"DELETE FROM push_token WHERE (session = ? OR subject = ? OR "
+		"owner = ?) AND issued_s <= ?",
 		"DELETE FROM push_token WHERE rowid IN (SELECT rowid FROM "
 		"push_token WHERE refreshed_day < ? LIMIT 9)",
 		"DELETE FROM push_token WHERE rowid IN (SELECT rowid FROM "

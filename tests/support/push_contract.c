@@ -489,6 +489,19 @@ static void with_a_user_all_of_his_devices_end(void **state)
 	expect(b, "amy", "t3:@");
 }
 
+/* Providers say late that somebody has logged out, and say it again. */
+static void what_was_registered_by_a_later_token_stays(void **state)
+{
+	struct bench *b = *state;
+
+	PUT(.user = "bob", .token = "t1", .subject = "s", .issued_s = NOW_S);
+	PUT(.user = "bob", .token = "t2", .subject = "s",
+	    .issued_s = NOW_S + 1);
+	end(b, 's', "s", NOW_S);
+
+	expect(b, "bob", "t2:@");
+}
+
 /* A registration that was let in before the end comes behind it. */
 static void who_has_ended_registers_nothing_any_more(void **state)
 {
@@ -832,6 +845,7 @@ int wp_push_contract_run(const struct wp_store_contract *of)
 		CONTRACT(of_too_many_those_that_are_gone_go_first),
 		CONTRACT(with_a_session_its_devices_end),
 		CONTRACT(with_a_user_all_of_his_devices_end),
+		CONTRACT(what_was_registered_by_a_later_token_stays),
 		CONTRACT(who_has_ended_registers_nothing_any_more),
 		CONTRACT(an_end_never_becomes_an_earlier_one),
 		CONTRACT(an_end_is_forgotten_when_nobody_can_be_late_any_more),

@@ -44,25 +44,16 @@ static const struct wp_conf_flag flags[] = {
 };
 
 static const struct wp_conf_section *const sections[] = {
-	&wp_conf_log,
-	&wp_conf_log_requests,
-	&wp_conf_redis,
-	&wp_conf_mailbox,
-	&wp_conf_tokens,
-	&wp_conf_api_keys,
-	&wp_conf_store_secret,
-	&wp_conf_accounts,
-	&wp_conf_accounts_file,
-	&wp_conf_accounts_sessions,
-	&wp_conf_registration,
-	&wp_conf_issuers,
-	&wp_conf_cors,
-	&wp_conf_handlers,
-	&wp_conf_presence,
-	&wp_conf_limits,
-	&wp_conf_store,
-	&wp_conf_sqlite,
-	NULL
+	&wp_conf_log,           &wp_conf_log_requests,
+	&wp_conf_redis,         &wp_conf_mailbox,
+	&wp_conf_tokens,        &wp_conf_api_keys,
+	&wp_conf_store_secret,  &wp_conf_accounts,
+	&wp_conf_accounts_file, &wp_conf_accounts_sessions,
+	&wp_conf_registration,  &wp_conf_issuers,
+	&wp_conf_cors,          &wp_conf_handlers,
+	&wp_conf_presence,      &wp_conf_limits,
+	&wp_conf_push_devices,  &wp_conf_store,
+	&wp_conf_sqlite,        NULL
 };
 
 static const struct wp_conf_program about = {
@@ -103,6 +94,16 @@ static void free_setup(struct setup **setup)
 	*setup = NULL;
 }
 
+/* Could processes register devices with these settings? */
+static enum wp_err check_push(const struct wp_conf *conf, struct wp_error *err)
+{
+	struct wp_push push;
+	enum wp_err rc = wp_push_init(&push, conf, err);
+
+	wp_push_release(&push);
+	return rc;
+}
+
 /* Who may call: what verifies tokens, and the keys of back ends. */
 static enum wp_err load_auth(struct setup *setup, const struct wp_conf *conf,
 			     struct wp_error *err)
@@ -126,6 +127,8 @@ static enum wp_err load(struct program_state *state, struct wp_error *err)
 	if (rc != WP_OK || state->program.is_over)
 		return rc;
 	rc = load_auth(setup, &setup->conf, err);
+	if (rc == WP_OK)
+		rc = check_push(&setup->conf, err);
 	wp_shared_init(&setup->shared, &setup->conf, setup->auth,
 		       setup->apikeys, state->metrics);
 	return rc;
@@ -268,6 +271,8 @@ static enum wp_err fit(void *ctx, const struct wp_conf *next,
 	struct setup *setup = ctx;
 	enum wp_err rc = load_auth(setup, next, err);
 
+	if (rc == WP_OK)
+		rc = check_push(next, err);
 	if (rc == WP_OK)
 		rc = check_descriptors(next, err);
 	return rc == WP_OK ? check_accounts(setup, next, err) : rc;

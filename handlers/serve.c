@@ -67,14 +67,29 @@ static bool is_path(const struct wp_text *path, const char *wanted)
 	return wanted != NULL && wp_text_is(path, wanted);
 }
 
-/* The endpoint of exactly this path; NULL when nothing is there. */
-static const struct wp_endpoint *find(const struct wp_text *path)
+/*
+ * The endpoint of exactly this path, of several that which has the method;
+ * NULL when nothing is there.
+ *
+ * *methods_out:  that are allowed at the path
+ */
+static const struct wp_endpoint *find(const struct wp_req *req,
+				      unsigned int *methods_out)
 {
-	for (size_t i = 0; i < sizeof(endpoints) / sizeof(endpoints[0]); i++)
-		if (is_path(path, endpoints[i].path) ||
-		    is_path(path, endpoints[i].alias))
-			return &endpoints[i];
-	return NULL;
+	const struct wp_endpoint *found = NULL;
+
+	*methods_out = WP_OPTIONS;
+	for (size_t i = 0; i < sizeof(endpoints) / sizeof(endpoints[0]); i++) {
+		const struct wp_endpoint *endpoint = &endpoints[i];
+
+		if (!is_path(&req->path, endpoint->path) &&
+		    !is_path(&req->path, endpoint->alias))
+			continue;
+		*methods_out |= endpoint->methods;
+		if (found == NULL || (endpoint->methods & req->method) != 0)
+			found = endpoint;
+	}
+	return found;
 }
 
 /*
@@ -316,13 +331,13 @@ static bool answer(struct wp_call *call)
 	 */
 	if (call->req.method == WP_OPTIONS) {
 		wp_resp_empty(&call->resp, 204);
-		call->resp.methods = endpoint->methods | WP_OPTIONS;
+		call->resp.methods = call->methods;
 		return true;
 	}
 	if ((call->req.method & endpoint->methods) == 0) {
 		wp_resp_error(&call->resp, 405, "method_not_allowed",
 			      "the method is not allowed here; see Allow");
-		call->resp.methods = endpoint->methods | WP_OPTIONS;
+		call->resp.methods = call->methods;
 		return true;
 	}
 	if (endpoint->need == NEED_WORK &&
@@ -407,7 +422,7 @@ static void begin(struct wp_call *call, struct wp_io *io)
 {
 	call->start_us = wp_mono_us();
 	wp_req_init(&call->req, io, &call->ctx->random);
-	call->endpoint = find(&call->req.path);
+	call->endpoint = find(&call->req, &call->methods);
 	call->limit = WP_LIMIT_NONE;
 }
 

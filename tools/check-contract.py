@@ -149,8 +149,8 @@ class Tree:
         methods, aliases = {}, {}
         for _, path, alias, flags in ROW.findall(
                 self.read("handlers/**/*.h").replace("\\\n", "\n")):
-            methods[path] = [flag.strip()[len("WP_"):]
-                             for flag in flags.split("|")]
+            methods.setdefault(path, []).extend(
+                flag.strip()[len("WP_"):] for flag in flags.split("|"))
             if alias:
                 aliases[alias] = path
         if self.found(methods, "handlers/: endpoints"):

@@ -35,7 +35,7 @@ FLOORS = (
     ("lib/mailbox",),
     ("lib/live",),
     ("handlers/wire", "handlers/request", "ws-daemon/wire"),
-    ("handlers/messaging", "handlers/accounts"),
+    ("handlers/messaging", "handlers/accounts", "handlers/devices"),
     ("handlers", "worker", "ws-daemon", "keys", "notifier", "tools/waypost"),
 )
 

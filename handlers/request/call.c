@@ -224,24 +224,38 @@ static uint32_t hash_of(const struct wp_urn *user)
 	return hash;
 }
 
+static bool go_to_store(struct wp_call *call, bool is_let_in)
+{
+	enum wp_err rc = WP_ERR_UNAVAIL;
+
+	if (is_let_in)
+		rc = wp_store_thread_submit(call->ctx->store, &call->job);
+	return rc == WP_OK ? false : call->on_store(call, rc);
+}
+
+bool wp_call_store_of(struct wp_call *call, const struct wp_urn *who,
+		      enum wp_err (*run)(struct wp_call *call,
+					 struct wp_store *store,
+					 struct wp_error *err),
+		      bool (*step)(struct wp_call *call, enum wp_err result))
+{
+	call->in_store = run;
+	call->on_store = step;
+	call->job = (struct wp_store_job){
+		.user_hash = hash_of(who),
+		.run = run_job,
+		.done = on_job,
+	};
+	return pass(call, go_to_store);
+}
+
 bool wp_call_store(struct wp_call *call,
 		   enum wp_err (*run)(struct wp_call *call,
 				      struct wp_store *store,
 				      struct wp_error *err),
 		   bool (*step)(struct wp_call *call, enum wp_err result))
 {
-	enum wp_err rc;
-
-	assert(!call->must_judge); /* Redis comes first */
-	call->in_store = run;
-	call->on_store = step;
-	call->job = (struct wp_store_job){
-		.user_hash = hash_of(&call->caller.user),
-		.run = run_job,
-		.done = on_job,
-	};
-	rc = wp_store_thread_submit(call->ctx->store, &call->job);
-	return rc == WP_OK ? false : step(call, rc);
+	return wp_call_store_of(call, &call->caller.user, run, step);
 }
 
 static struct wp_call *call_at_desk(struct wp_desk_job *job)

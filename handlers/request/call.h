@@ -50,6 +50,7 @@ struct wp_call {
 
 	/* The rest is not the handlers'. */
 	const struct wp_endpoint *endpoint; /* NULL: there is none */
+	unsigned int methods;               /* that its path has */
 	uint64_t start_us;
 	enum wp_limit_class limit; /* of limit.c: as what it was charged */
 	bool is_waiting;           /* counted in ctx->n_waiting */
@@ -121,13 +122,21 @@ bool wp_call_redis(struct wp_call *call, enum wp_line line,
 /*
  * Do something with the cold store on a thread of its own, then go on with what
  * came of it: WP_ERR_FULL when too much waits for it. Until then the call is
- * not to be touched. Returns: as wp_call_redis()
+ * not to be touched. The caller is judged before, as by wp_call_redis().
+ * Returns: as wp_call_redis()
  */
 bool wp_call_store(struct wp_call *call,
 		   enum wp_err (*run)(struct wp_call *call,
 				      struct wp_store *store,
 				      struct wp_error *err),
 		   bool (*step)(struct wp_call *call, enum wp_err result));
+
+/* The same on the account of somebody else than the caller. */
+bool wp_call_store_of(struct wp_call *call, const struct wp_urn *who,
+		      enum wp_err (*run)(struct wp_call *call,
+					 struct wp_store *store,
+					 struct wp_error *err),
+		      bool (*step)(struct wp_call *call, enum wp_err result));
 
 /*
  * Do something with accounts on a thread of the desk, after a slot of the hash

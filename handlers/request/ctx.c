@@ -173,6 +173,8 @@ enum wp_err wp_ctx_init(struct wp_ctx *ctx, struct wp_shared *shared,
 	if (rc == WP_OK)
 		rc = wp_sessions_init(&ctx->sessions, shared->conf, err);
 	if (rc == WP_OK)
+		rc = wp_push_init(&ctx->push, shared->conf, err);
+	if (rc == WP_OK)
 		rc = wp_key_wait_new(&ctx->key_wait, ctx->loop, shared->auth,
 				     err);
 	if (rc == WP_OK)
@@ -205,6 +207,7 @@ void wp_ctx_release(struct wp_ctx *ctx)
 	wp_revocations_free(&ctx->revocations);
 	wp_limiter_free(&ctx->limiter);
 	wp_key_wait_free(&ctx->key_wait);
+	wp_push_release(&ctx->push);
 	wp_sessions_release(&ctx->sessions);
 	wp_token_cache_free(&ctx->tokens);
 	wp_cmd_release(&ctx->cmd);

@@ -28,6 +28,7 @@
 #include "lib/sys/conf.h"
 
 #include "handlers/request/backend.h"
+#include "handlers/request/push.h"
 #include "handlers/request/ready.h"
 #include "handlers/request/signing.h"
 
@@ -63,6 +64,7 @@ struct wp_ctx {
 	struct wp_store_thread *store;      /* owned */
 	struct wp_account_desk *desk;       /* owned; NULL: accounts are off */
 	struct wp_sessions sessions;        /* owned */
+	struct wp_push push;                /* owned */
 	struct wp_backend *backend;         /* owned */
 	struct wp_gather *gather;           /* owned: sends of all requests */
 	struct wp_token_cache *tokens;      /* owned */
@@ -92,7 +94,7 @@ void wp_shared_init(struct wp_shared *shared, const struct wp_conf *conf,
  * Ownership:  the caller's; end with wp_ctx_release(), also after an error
  * Errors:     as wp_store_thread_start(), wp_backend_new(), wp_gather_new(),
  *             wp_limiter_new(), wp_token_cache_new(), wp_revocations_new(),
- *             wp_account_desk_new(), wp_sessions_init()
+ *             wp_account_desk_new(), wp_sessions_init(), wp_push_init()
  */
 enum wp_err wp_ctx_init(struct wp_ctx *ctx, struct wp_shared *shared,
 			struct wp_error *err) WP_MUST_USE;

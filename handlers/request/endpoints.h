@@ -14,7 +14,8 @@
 /*
  * name:         what logs and metrics call it, as "route"
  * path, alias:  exactly these; NULL when there is no alias
- * methods:      a set; OPTIONS is answered for all endpoints alike
+ * methods:      a set; several rows may have one path, each with methods of its
+ *               own. OPTIONS is answered for all endpoints alike
  * who:          may ask?
  *               USER: who has a mailbox, with a token
  *               KEY(scope): a back end whose key has this scope (lib/auth)
@@ -41,6 +42,24 @@
 	    PRESENCE, WORK)                                                    \
 	ROW(notify, "/api/notify", NULL, WP_POST, KEY(NOTIFY), KEY, WORK)      \
 	ROW(ticket, "/api/ticket", NULL, WP_POST, USER, TICKET, WORK)          \
+	ROW(devices, "/api/devices", NULL, WP_GET, USER, DEVICES, WORK)        \
+	ROW(devices_add, "/api/devices", NULL, WP_POST, USER, DEVICES, WORK)   \
+	ROW(devices_remove, "/api/devices", NULL, WP_DELETE, USER, DEVICES,    \
+	    WORK)                                                              \
+	ROW(register_device, "/register-device", NULL, WP_POST, USER, DEVICES, \
+	    WORK)                                                              \
+	ROW(register_fcm, "/api/v1/register/fcm", NULL, WP_POST, USER,         \
+	    DEVICES, WORK)                                                     \
+	ROW(register_web, "/api/v1/register/web", NULL, WP_POST, USER,         \
+	    DEVICES, WORK)                                                     \
+	ROW(unregister_fcm, "/api/v1/unregister/fcm", NULL, WP_POST, USER,     \
+	    DEVICES, WORK)                                                     \
+	ROW(unregister_web, "/api/v1/unregister/web", NULL, WP_POST, USER,     \
+	    DEVICES, WORK)                                                     \
+	ROW(push_prefs, "/api/push/preferences", NULL, WP_GET, USER, DEVICES,  \
+	    WORK)                                                              \
+	ROW(push_prefs_put, "/api/push/preferences", NULL, WP_PUT, USER,       \
+	    DEVICES, WORK)                                                     \
 	ROW(auth_register, "/api/auth/register", "/auth/register", WP_POST,    \
 	    ANYBODY, REGISTER, WORK)                                           \
 	ROW(auth_login, "/api/auth/login", "/auth/login", WP_POST, ANYBODY,    \

@@ -53,10 +53,8 @@ static const struct {
 	enum wp_method method;
 	const char *name;
 } methods[] = {
-	{ WP_GET, "GET" },
-	{ WP_HEAD, "HEAD" },
-	{ WP_POST, "POST" },
-	{ WP_OPTIONS, "OPTIONS" },
+	{ WP_GET, "GET" }, { WP_HEAD, "HEAD" },     { WP_POST, "POST" },
+	{ WP_PUT, "PUT" }, { WP_DELETE, "DELETE" }, { WP_OPTIONS, "OPTIONS" },
 };
 
 enum { METHODS = sizeof(methods) / sizeof(methods[0]) };

@@ -53,6 +53,8 @@ enum wp_method {
 	WP_HEAD = 2,
 	WP_POST = 4,
 	WP_OPTIONS = 8,
+	WP_PUT = 16,
+	WP_DELETE = 32,
 };
 
 struct wp_req {

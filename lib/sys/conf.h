@@ -176,6 +176,13 @@ struct wp_conf {
 	struct {
 		bool enabled; /* somebody reads wp:{p}:push */
 		int64_t max_commands;
+		struct wp_conf_list apps; /* see lib/sys/push_apps.h */
+		int64_t max_per_user;     /* devices */
+		struct wp_conf_list web_hosts;
+		struct wp_conf_list web_ports;
+		bool unifiedpush;
+		bool user_webhooks;
+		char *vapid_key; /* secret; a PEM; "" = none */
 	} push;
 
 	struct {

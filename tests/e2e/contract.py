@@ -90,6 +90,8 @@ class Contract:
             matching = [option for option in schema["oneOf"]
                         if self.fits(option, value, where) is None]
             return None if len(matching) == 1 else f"{where} fits no form"
+        if value is None and schema.get("nullable"):
+            return None
         wanted = TYPES[schema["type"]]
         if not isinstance(value, wanted) or (wanted is int
                                              and isinstance(value, bool)):

@@ -69,6 +69,7 @@ const struct wp_conf_section *const wp_conf_sections[] = {
 	&wp_conf_presence,
 	&wp_conf_limits,
 	&wp_conf_push,
+	&wp_conf_push_devices,
 	&wp_conf_store,
 	&wp_conf_sqlite,
 	NULL,

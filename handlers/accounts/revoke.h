@@ -1,6 +1,7 @@
 /*
  * revoke.h - say that tokens are good no longer, as the last thing that a call
- * does (docs/architecture.md "Revocation").
+ * does (docs/architecture.md "Revocation"); what they have registered to be
+ * told of mail ends first.
  */
 #ifndef WP_HANDLERS_ACCOUNTS_REVOKE_H
 #define WP_HANDLERS_ACCOUNTS_REVOKE_H
@@ -21,10 +22,12 @@ struct wp_revoke_order {
 	int64_t until_s;     /* what was issued by then; 0: by now */
 	int64_t keep_s;      /* for so long; 0: for auth.revocation_hours */
 	unsigned int status; /* the answer when Redis has it */
+	bool has_pushes;     /* of revoke.c: which could not be ended */
 };
 
 /*
- * Do that, and answer: 503 when nobody knows whether Redis has it.
+ * Do that, and answer: 503 when nobody knows whether Redis, or the store, has
+ * it.
  *
  * order:    lives as long as the call
  * Returns:  as a handler

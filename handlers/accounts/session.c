@@ -14,10 +14,13 @@
 #include "lib/base/clock.h"
 #include "lib/base/encode.h"
 #include "lib/mailbox/revoke.h"
+#include "lib/store/push.h"
 
 #include "handlers/accounts/cookie.h"
+#include "handlers/request/push.h"
 
 enum {
+	MS_PER_S = 1000,
 	HOUR_S = 3600,
 	DAY_S = 86400,
 	LATE_S = 90 /* of clocks, and of tables */
@@ -267,6 +270,7 @@ struct ending {
 	int64_t keep_s; /* a token that was given by now lives no longer */
 	size_t n_revoked;
 	bool has_shut_out;
+	bool has_pushes; /* which could not be ended */
 	bool (*step)(struct wp_call *call, bool is_done);
 	void *outer; /* call->state of whoever ends them */
 };
@@ -302,25 +306,34 @@ static void on_revoked(void *ctx, const struct wp_reply *reply)
 		wp_call_end(call);
 }
 
+/* As what a session is revoked. Errors: WP_ERR_NOMEM */
+static enum wp_err name_session(const struct wp_call *call,
+				const uint8_t sid[WP_SID_LEN],
+				struct wp_revoked_key *out)
+{
+	char id[WP_SESSION_DIGITS + 1];
+	uint8_t hash[WP_NAME_HASH_LEN];
+	enum wp_err rc;
+
+	wp_hex_write(id, sid, WP_SESSION_LEN);
+	rc = wp_name_hash(call->ctx->conf->accounts.issuer, id,
+			  WP_SESSION_DIGITS, hash);
+	if (rc == WP_OK)
+		wp_revoked_key_session(out, hash);
+	return rc;
+}
+
 /* Of as many sessions as one call takes; false: out of memory. */
 static bool name_sessions(struct wp_call *call)
 {
-	const struct wp_conf *conf = call->ctx->conf;
 	struct ending *ending = call->state;
 	struct wp_revoked_key keys[WP_REVOKE_MAX];
 	size_t n = 0;
 
-	while (n < WP_REVOKE_MAX && ending->n_revoked < ending->what.n) {
-		char id[WP_SESSION_DIGITS + 1];
-		uint8_t hash[WP_NAME_HASH_LEN];
-
-		wp_hex_write(id, ending->what.sids[ending->n_revoked++],
-			     WP_SESSION_LEN);
-		if (wp_name_hash(conf->accounts.issuer, id, WP_SESSION_DIGITS,
-				 hash) != WP_OK)
+	while (n < WP_REVOKE_MAX && ending->n_revoked < ending->what.n)
+		if (name_session(call, ending->what.sids[ending->n_revoked++],
+				 &keys[n++]) != WP_OK)
 			return false;
-		wp_revoked_key_session(&keys[n++], hash);
-	}
 	wp_revoke_build(&call->ctx->cmd, keys, n, ending->keep_s);
 	return true;
 }
@@ -348,7 +361,7 @@ static bool revoke(struct wp_call *call)
 	} else if (ending->what.shuts_out && !ending->has_shut_out) {
 		name_user(call);
 	} else {
-		return end_over(call, true);
+		return end_over(call, !ending->has_pushes);
 	}
 	if (wp_backend_do(call->ctx->backend, WP_LINE_SHORT, &call->ctx->cmd,
 			  on_revoked, call) != WP_OK)
@@ -399,9 +412,54 @@ static bool end_in_redis(struct wp_call *call, bool is_up)
 	return false;
 }
 
+/* On a thread of the store: devices that they registered end first. */
+static enum wp_err end_pushes(struct wp_call *call, struct wp_store *store,
+			      struct wp_error *err)
+{
+	const struct ending *ending = call->state;
+	const int64_t now_s = wp_wall_ms() / MS_PER_S;
+	struct wp_push_end ends[WP_SESSIONS_END_MAX + 1];
+	struct wp_revoked_key key;
+	size_t n = 0;
+
+	for (size_t i = 0; i < ending->what.n; i++) {
+		if (name_session(call, ending->what.sids[i], &key) != WP_OK)
+			return wp_error_set(err, WP_ERR_UNAVAIL,
+					    "out of memory");
+		/* A session never begins anew. */
+		ends[n++] = wp_push_end_of(&key, INT64_MAX);
+	}
+	if (ending->what.shuts_out) {
+		wp_revoked_key_user(&key, ending->what.user);
+		ends[n++] = wp_push_end_of(&key, now_s);
+	}
+	return wp_push_end(store, ends, n, now_s, err);
+}
+
+/* A store that cannot be written to must let nobody stay. */
+static bool on_pushes_ended(struct wp_call *call, enum wp_err result)
+{
+	struct ending *ending = call->state;
+
+	ending->has_pushes = result != WP_OK;
+	return wp_call_redis(call, WP_LINE_SHORT, end_in_redis);
+}
+
+/* On whose account the store works: nobody knows the user of every session. */
+static struct wp_urn account_of(const struct wp_session_ends *what)
+{
+	struct wp_urn who = { .len = WP_SESSION_DIGITS };
+
+	if (what->user != NULL && what->user->len > 0)
+		return *what->user;
+	wp_hex_write(who.text, what->sids[0], WP_SESSION_LEN);
+	return who;
+}
+
 bool wp_sessions_end(struct wp_call *call, const struct wp_session_ends *what,
 		     bool (*step)(struct wp_call *call, bool is_done))
 {
+	struct wp_urn who;
 	struct ending *ending;
 
 	assert(what->n <= WP_SESSIONS_END_MAX);
@@ -416,5 +474,6 @@ bool wp_sessions_end(struct wp_call *call, const struct wp_session_ends *what,
 		.outer = call->state,
 	};
 	call->state = ending;
-	return wp_call_redis(call, WP_LINE_SHORT, end_in_redis);
+	who = account_of(what);
+	return wp_call_store_of(call, &who, end_pushes, on_pushes_ended);
 }

@@ -2,10 +2,11 @@
  * session.h - what the endpoints of accounts do with sessions: answer
  * with their tokens, and end some (docs/architecture.md "Sessions").
  *
- * A session is ended in this order: its row goes from the store, then
- * wp_sessions_end() takes it out of Redis and says so to everybody. Whoever
- * dies in between leaves something that is repeated, and nothing that comes
- * back.
+ * A session is ended in this order: its row goes from the accounts, then
+ * wp_sessions_end() ends the devices that it registered, takes it out of Redis
+ * and says so to everybody. Whoever dies in between leaves something that is
+ * repeated, and nothing that comes back: the store remembers who has ended for
+ * those that registered something meanwhile.
  */
 #ifndef WP_HANDLERS_ACCOUNTS_SESSION_H
 #define WP_HANDLERS_ACCOUNTS_SESSION_H
@@ -95,8 +96,10 @@ bool wp_sessions_known(struct wp_call *call, const struct wp_box *user,
 		       bool (*step)(struct wp_call *call, bool is_done));
 
 /*
- * Rows of this user are gone from the store: take the sessions out of Redis and
- * revoke their tokens. Not done: say 503, for it must be repeated.
+ * Rows of this user are gone from the accounts: end the devices that the
+ * sessions have registered, take these out of Redis and revoke their tokens.
+ * Where the store cannot be asked the rest is done all the same. Not done: say
+ * 503, for it must be repeated.
  *
  * n:        at most WP_SESSIONS_END_MAX
  * Returns:  as a step

@@ -10,6 +10,7 @@ import sqlite3
 import subprocess
 import time
 
+from accounts import PASSWORD, Routes
 from harness import (ALLOWED_ORIGIN, E2eTest, new_stack, scratch,
                      shared_stack)
 
@@ -467,6 +468,99 @@ class NothingOffered(E2eTest):
                               "kind_disabled")
         answer = bob.call("GET", "/api/devices")
         self.assertEqual(answer.json(), {"devices": [], "max": 20})
+
+
+class Ends(Routes):
+    """With a session, its devices."""
+
+    more = {"access_token_seconds": 300}
+
+    def add(self, session, token):
+        return self.stack.http().request(
+            "POST", "/api/devices", json.dumps({"token": token,
+                                                "platform": "web"}),
+            [("Content-Type", "application/json"),
+             ("Authorization", "Bearer " + session["accessToken"])])
+
+    def tokens(self, name):
+        """How many devices are kept of a user."""
+        with sqlite3.connect(self.stack.path("waypost.db"),
+                             timeout=30) as file:
+            [[n]] = file.execute("SELECT count(*) FROM push_token WHERE "
+                                 "urn = ?", ["urn:sm:user:" + name])
+        file.close()
+        return n
+
+    def two(self):
+        """A user with two sessions, and a device of each."""
+        name, first = self.newcomer(deviceId="one")
+        second = self.login(name, deviceId="two").json()
+        for session in (first, second):
+            self.assert_status(self.add(session, secrets.token_hex(8)), 201)
+        self.assertEqual(self.tokens(name), 2)
+        return name, first, second
+
+    def test_a_device_is_that_of_the_session_unless_it_says_another(self):
+        _, session = self.newcomer(deviceId="one")
+        self.assertEqual(
+            self.add(session, "x" + secrets.token_hex(8)).json()["device"]
+            ["deviceId"], "one")
+
+    def test_a_logout_ends_its_devices_and_no_others(self):
+        name, first, second = self.two()
+
+        self.assert_status(self.post("/api/auth/logout", {
+            "refreshToken": first["refreshToken"]}), 204)
+
+        self.assertEqual(self.tokens(name), 1)
+        self.assert_error(self.add(first, "late"), 401)
+        self.assert_status(self.add(second, secrets.token_hex(8)), 201)
+
+    def test_revoking_others_ends_theirs(self):
+        name, first, _ = self.two()
+        self.assert_status(self.post("/api/auth/sessions/revoke", {
+            "sessions": "others"}, token=first["accessToken"]), 204)
+        self.assertEqual(self.tokens(name), 1)
+
+    def test_another_password_ends_those_of_all_other_sessions(self):
+        name, first, _ = self.two()
+        self.assert_status(self.post("/api/auth/password", {
+            "oldPassword": PASSWORD, "newPassword": "another " + PASSWORD},
+            token=first["accessToken"]), 204)
+        self.assertEqual(self.tokens(name), 1)
+
+    def test_with_the_account_all_end(self):
+        name, first, _ = self.two()
+        self.assert_status(self.post("/api/auth/account/delete", {
+            "password": PASSWORD}, token=first["accessToken"]), 204)
+        self.assertEqual(self.tokens(name), 0)
+
+    def test_the_command_line_ends_them_as_well(self):
+        name, _, second = self.two()
+        status, said, wrong = self.tool(
+            "revoke", "--issuer", "waypost", "--session", second["sessionId"],
+            noun="session")
+        self.assertEqual(status, 0, said + wrong)
+        self.assertEqual(self.tokens(name), 1)
+        status, said, wrong = self.tool("disable", name)
+        self.assertEqual(status, 0, said + wrong)
+        self.assertEqual(self.tokens(name), 0)
+
+    def test_where_the_store_is_locked_the_session_ends_all_the_same(self):
+        """And the call is repeated until its devices have ended too."""
+        name, first, _ = self.two()
+        lock = sqlite3.connect(self.stack.path("waypost.db"),
+                               isolation_level=None, timeout=30)
+        self.addCleanup(lock.close)
+        lock.execute("BEGIN IMMEDIATE")
+        logout = {"refreshToken": first["refreshToken"]}
+
+        self.assert_error(self.post("/api/auth/logout", logout), 503)
+        self.assert_error(self.pull(first), 401, "token_revoked")
+        lock.execute("ROLLBACK")
+        self.assertEqual(self.tokens(name), 2)
+        self.assert_status(self.post("/api/auth/logout", logout), 204)
+        self.assertEqual(self.tokens(name), 1)
 
 
 class Starts(E2eTest):

@@ -8,10 +8,13 @@
 #include <unistd.h>
 
 #include "lib/auth/identity.h"
+#include "lib/base/clock.h"
 #include "lib/base/encode.h"
 #include "lib/mailbox/deployment.h"
 #include "lib/mailbox/revoke.h"
 #include "lib/mailbox/session.h"
+#include "lib/store/push.h"
+#include "lib/store/store.h"
 
 enum {
 	SECONDS_PER_HOUR = 3600,
@@ -153,6 +156,23 @@ static enum wp_err revoke_keys(struct wp_cli *cli,
 	return rc;
 }
 
+/* As what a session is revoked. Errors: WP_ERR_NOMEM */
+static enum wp_err name_session(const struct wp_cli *cli,
+				const uint8_t sid[WP_SID_LEN],
+				struct wp_revoked_key *out)
+{
+	char digits[2 * WP_SID_LEN + 1];
+	uint8_t hash[WP_NAME_HASH_LEN];
+	enum wp_err rc;
+
+	wp_hex_write(digits, sid, WP_SID_LEN);
+	rc = wp_name_hash(cli->conf.accounts.issuer, digits, 2 * WP_SID_LEN,
+			  hash);
+	if (rc == WP_OK)
+		wp_revoked_key_session(out, hash);
+	return rc;
+}
+
 /* Whoever lets somebody in is told that tokens of these are good no longer. */
 static enum wp_err revoke_tokens(struct wp_cli *cli,
 				 const struct wp_leaver *leaver,
@@ -165,20 +185,48 @@ static enum wp_err revoke_tokens(struct wp_cli *cli,
 
 	keys[n++] = *whole;
 	for (size_t i = 0; i < leaver->n && rc == WP_OK; i++) {
-		char digits[2 * WP_SID_LEN + 1];
-		uint8_t hash[WP_NAME_HASH_LEN];
-
 		if (n == WP_REVOKE_MAX) {
 			rc = revoke_keys(cli, leaver, keys, n, err);
 			n = 0;
 		}
-		wp_hex_write(digits, leaver->sids[i], WP_SID_LEN);
-		if (wp_name_hash(cli->conf.accounts.issuer, digits,
-				 2 * WP_SID_LEN, hash) != WP_OK)
+		if (name_session(cli, leaver->sids[i], &keys[n++]) != WP_OK)
 			return wp_error_set(err, WP_ERR_NOMEM, "out of memory");
-		wp_revoked_key_session(&keys[n++], hash);
 	}
 	return rc == WP_OK ? revoke_keys(cli, leaver, keys, n, err) : rc;
+}
+
+/*
+ * First the devices that they have registered end. Where the store cannot be
+ * written to, the rest is done all the same, and the call repeated.
+ */
+static enum wp_err end_pushes(struct wp_cli *cli,
+			      const struct wp_leaver *leaver,
+			      const struct wp_revoked_key *whole,
+			      struct wp_error *err)
+{
+	struct wp_push_end ends[WP_LEAVER_SIDS_MAX + 1];
+	char id[WP_STORE_ID_LEN + 1];
+	const int64_t now_s = wp_wall_ms() / 1000;
+	struct wp_store *store = NULL;
+	size_t n = 0;
+	enum wp_err rc;
+
+	ends[n].until_s = now_s;
+	memcpy(ends[n++].owner.bytes, whole->bytes, sizeof(whole->bytes));
+	for (size_t i = 0; i < leaver->n; i++) {
+		struct wp_revoked_key key;
+
+		if (name_session(cli, leaver->sids[i], &key) != WP_OK)
+			return wp_error_set(err, WP_ERR_NOMEM, "out of memory");
+		/* A session never begins anew. */
+		ends[n].until_s = INT64_MAX;
+		memcpy(ends[n++].owner.bytes, key.bytes, sizeof(key.bytes));
+	}
+	rc = wp_deployment_open(&store, cli->redis, &cli->conf, id, err);
+	if (rc == WP_OK)
+		rc = wp_push_end(store, ends, n, now_s, err);
+	wp_store_close(&store);
+	return rc;
 }
 
 enum wp_err wp_leaver_end(struct wp_cli *cli, struct wp_leaver *leaver,
@@ -186,6 +234,8 @@ enum wp_err wp_leaver_end(struct wp_cli *cli, struct wp_leaver *leaver,
 			  struct wp_error *err)
 {
 	const struct wp_conf *conf = &cli->conf;
+	struct wp_error why = { 0 };
+	enum wp_err of_pushes = end_pushes(cli, leaver, whole, &why);
 	enum wp_err rc;
 
 	wp_leaver_keep(leaver,
@@ -193,5 +243,12 @@ enum wp_err wp_leaver_end(struct wp_cli *cli, struct wp_leaver *leaver,
 	if (leaver->user.len > 0)
 		wp_leaver_keep(leaver, conf->accounts.access_token_seconds);
 	rc = forget_sessions(cli, leaver, err);
-	return rc == WP_OK ? revoke_tokens(cli, leaver, whole, err) : rc;
+	if (rc == WP_OK)
+		rc = revoke_tokens(cli, leaver, whole, err);
+	if (rc == WP_OK && of_pushes != WP_OK) {
+		rc = of_pushes;
+		if (err != NULL)
+			*err = why;
+	}
+	return rc;
 }

@@ -4,7 +4,8 @@
  *
  * What is there of sessions lies in the file of accounts and in Redis, and a
  * call that was cut off has taken away some of it. So Redis is asked first,
- * then rows go from the file, then Redis forgets, then all is revoked
+ * then rows go from the file, then the devices that they registered from the
+ * store, then Redis forgets, then all is revoked
  * (docs/architecture.md "Sessions"): whoever is cut off repeats it.
  */
 #ifndef WP_TOOLS_WAYPOST_LEAVER_H
@@ -69,8 +70,9 @@ enum wp_err wp_leaver_remove_all(struct wp_cli *cli, struct wp_leaver *leaver,
 void wp_leaver_keep(struct wp_leaver *leaver, int64_t lives_s);
 
 /*
- * The rows are gone: Redis forgets the sessions, and whoever lets somebody in
- * is told that their tokens are good no longer, nor what `whole` is about.
+ * The rows are gone: devices that the sessions registered end, Redis forgets
+ * these, and whoever lets somebody in is told that their tokens are good no
+ * longer, nor what `whole` is about.
  *
  * Errors: WP_ERR_UNAVAIL, WP_ERR_NOMEM: some of it may be done; repeat it
  */

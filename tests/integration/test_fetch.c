@@ -659,7 +659,7 @@ static int make_folder(void **state)
 	const char *parent = getenv("WAYPOST_TEST_DIR");
 
 	(void)state;
-	if (!fake_provider_can_be())
+	if (!node_child_can_be())
 		return 0;
 	(void)snprintf(folder, sizeof(folder), "%s/fetch.XXXXXX",
 		       parent != NULL ? parent : "/tmp");

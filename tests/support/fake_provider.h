@@ -5,22 +5,15 @@
 #ifndef WP_TESTS_SUPPORT_FAKE_PROVIDER_H
 #define WP_TESTS_SUPPORT_FAKE_PROVIDER_H
 
-#include <stdbool.h>
-#include <stdio.h>
-#include <sys/types.h>
+#include "tests/support/node_child.h"
 
-enum { FAKE_PATH_MAX = 256, FAKE_LINE_MAX = 1 << 16 };
+enum { FAKE_PATH_MAX = 256 };
 
+/* Not where there is no node: node_child_can_be(). */
 struct fake_provider {
-	pid_t pid;
-	FILE *in;
-	FILE *out;
+	struct node_child node;
 	int port;
-	char line[FAKE_LINE_MAX]; /* what it said last */
 };
-
-/* Is there a node that is new enough? Else it says so, for a skip to follow. */
-bool fake_provider_can_be(void);
 
 /*
  * Make a certificate that signs itself, of host ("IP:127.0.0.1" or
@@ -41,7 +34,7 @@ void fake_provider_tell(struct fake_provider *fake, const char *token,
 void fake_provider_count(struct fake_provider *fake, const char *token,
 			 int *requests_out, int *connections_out);
 
-/* All requests since they were asked for last, as fake->line. */
+/* All requests since they were asked for last, as JSON. */
 const char *fake_provider_requests(struct fake_provider *fake);
 
 #endif /* WP_TESTS_SUPPORT_FAKE_PROVIDER_H */

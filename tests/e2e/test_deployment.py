@@ -2,9 +2,10 @@
 import contextlib
 import os
 import sqlite3
+import stat
 import subprocess
 
-from harness import (PROGRAMS, SLOWNESS, E2eTest, new_stack, scratch,
+from harness import (PROGRAMS, SLOWNESS, E2eTest, envelope, new_stack, scratch,
                      wait_for)
 
 
@@ -223,3 +224,31 @@ class Deployment(E2eTest):
         self.messages(bob, 1)
         for name in ("worker-0", "websocket-0", "handlers"):
             self.assertTrue(self.stack.programs[name].is_running(), name)
+
+
+class Kept(E2eTest):
+    """Where nobody gives a secret of the store."""
+
+    @classmethod
+    def make_stack(cls):
+        return new_stack()
+
+    def test_all_programs_have_the_one_that_is_kept(self):
+        path = self.stack.path("waypost.db-secret")
+        self.assertFalse(os.path.exists(path))
+        for name in ("handlers", "worker-0", "websocket-0"):
+            self.stack.programs[name].env["STORE_SECRET"] = ""
+            self.stack.programs[name].stop()
+        for name in ("websocket-0", "worker-0", "handlers"):
+            self.stack.programs[name].start()
+        self.wait_all_ready()
+        self.assertEqual(stat.S_IMODE(os.stat(path).st_mode), 0o600)
+        alice, bob = self.user(), self.user()
+        # By the secret it is known that this was sent already.
+        first = alice.send(bob, b"x", {"Idempotency-Key": "k"})
+        self.assert_accepted(first)
+        socket = self.connect(alice)
+        socket.send_json({"type": "send", "ref": "a", "idempotencyKey": "k",
+                          "envelope": envelope(bob.urn, b"x")})
+        self.assertEqual(socket.expect("accepted")["id"], first.json()["id"])
+        self.messages(bob, 1)

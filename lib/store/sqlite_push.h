@@ -84,7 +84,7 @@
 	    "INSERT INTO push_end (owner, until_s, forget_s) "               \
 	    "VALUES (?1, ?2, ?3) ON CONFLICT (owner) DO UPDATE SET "         \
 	    "until_s = max(until_s, excluded.until_s), "                     \
-	    "forget_s = max(forget_s, excluded.forget_s)")                   \
+	    "forget_s = excluded.forget_s")                                  \
 	ROW(WP_PUSH_SQL_END_FORGET,                                          \
 	    "DELETE FROM push_end WHERE forget_s <= ?1")                     \
 	ROW(WP_PUSH_SQL_REMOVE_OWNED,                                        \

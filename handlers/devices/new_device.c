@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "lib/auth/ece.h"
 #include "lib/auth/revoked.h"
 #include "lib/base/buf.h"
 #include "lib/base/encode.h"
@@ -172,6 +173,9 @@ static bool judge_endpoint(struct wp_new_device *out, enum wp_push_kind kind,
 		out->says.has_keys = false;
 	else if (!out->says.has_keys)
 		return bad(fault, "p256dh and auth are missing");
+	else if (!wp_ece_is_point(out->says.point, sizeof(out->says.point)))
+		return bad(fault, "p256dh must be base64 of a public key, a "
+				  "point on the curve P-256");
 	switch (wp_push_endpoint_check(endpoint, strlen(endpoint),
 				       kind == WP_PUSH_WEB ? &setup->push->web
 							   : &setup->push->any,

@@ -6,75 +6,31 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/auth/signing_key.h"
-#include "lib/base/digest.h"
-#include "lib/base/encode.h"
-#include "lib/base/json.h"
+#include "lib/auth/vapid.h"
 
-enum { NUMBER_LEN = 32, NUMBER_TEXT_LEN = 43, UNCOMPRESSED = 4 };
+_Static_assert((int)WP_VAPID_PRINT_LEN == (int)WP_PUSH_VAPID_LEN,
+	       "what a row keeps");
 
-static enum wp_err no_key(struct wp_error *err)
-{
-	return wp_error_set(err, WP_ERR_INVAL,
-			    "push.vapid_key_file: must be a private key, EC "
-			    "on P-256, as PEM");
-}
-
-/* x and y of a JWK (RFC 7518 section 6.2.1). */
-static bool read_point(const struct wp_buf *jwk,
-		       uint8_t point[WP_PUSH_POINT_LEN])
-{
-	struct wp_json_slice name, text;
-	struct wp_json js;
-	int n_found = 0;
-
-	point[0] = UNCOMPRESSED;
-	wp_json_init(&js, jwk->data, jwk->len);
-	wp_json_object_begin(&js);
-	while (wp_json_object_next(&js, &name)) {
-		uint8_t bytes[NUMBER_TEXT_LEN]; /* decoding never grows */
-		bool is_x = wp_json_slice_is(&name, "x");
-		size_t len = 0;
-
-		if (!is_x && !wp_json_slice_is(&name, "y")) {
-			wp_json_skip(&js, NULL);
-			continue;
-		}
-		if (!wp_json_string(&js, &text) ||
-		    text.len != NUMBER_TEXT_LEN ||
-		    !wp_base64url_decode(text.data, text.len, bytes, &len) ||
-		    len != NUMBER_LEN)
-			return false;
-		memcpy(point + (is_x ? 1 : 1 + NUMBER_LEN), bytes, len);
-		n_found++;
-	}
-	return wp_json_end(&js) && n_found == 2;
-}
-
+/* What a browser and a row are told of the key; the key itself is not kept. */
 static enum wp_err open_web_key(struct wp_push *push, const char *pem,
 				struct wp_error *err)
 {
-	struct wp_signing_public public;
-	uint8_t point[WP_PUSH_POINT_LEN];
-	uint8_t digest[WP_SHA256_LEN];
-	struct wp_buf jwk;
+	struct wp_vapid vapid;
+	struct wp_error why;
 	enum wp_err rc;
 
 	if (pem == NULL || pem[0] == '\0')
 		return WP_OK;
-	wp_buf_init(&jwk, 0);
-	rc = wp_signing_open(pem, strlen(pem), &public, &jwk, err);
-	if (rc == WP_ERR_INVAL ||
-	    (rc == WP_OK &&
-	     (public.alg != WP_SIGN_ES256 || !read_point(&jwk, point))))
-		rc = no_key(err);
+	rc = wp_vapid_open(&vapid, pem, strlen(pem), &why);
 	if (rc == WP_OK) {
-		push->web_key[wp_base64url_encode(point, sizeof(point),
-						  push->web_key)] = '\0';
-		wp_sha256(point, sizeof(point), digest);
-		memcpy(push->web_key_mark, digest, sizeof(push->web_key_mark));
+		memcpy(push->web_key, vapid.public, sizeof(push->web_key));
+		memcpy(push->web_key_mark, vapid.print,
+		       sizeof(push->web_key_mark));
+	} else {
+		(void)wp_error_set(err, rc, "push.vapid_key_file: %.200s",
+				   why.msg);
 	}
-	wp_buf_release(&jwk);
+	wp_vapid_release(&vapid);
 	return rc;
 }
 

@@ -10,17 +10,14 @@
 
 #include "lib/auth/push_keys.h"
 #include "lib/auth/revoked.h"
+#include "lib/auth/vapid.h"
 #include "lib/base/err.h"
 #include "lib/push/endpoint.h"
 #include "lib/store/push.h"
 #include "lib/sys/conf.h"
 #include "lib/sys/push_apps.h"
 
-enum {
-	WP_PUSH_PORTS_MAX = 16,
-	WP_PUSH_POINT_LEN = 65,      /* of P-256, uncompressed */
-	WP_PUSH_POINT_TEXT_LEN = 87, /* base64url of it */
-};
+enum { WP_PUSH_PORTS_MAX = 16 };
 
 struct wp_push {
 	struct wp_push_apps *apps; /* owned */
@@ -30,7 +27,7 @@ struct wp_push {
 	struct wp_endpoint_rules any; /* of everybody else's endpoints */
 	/* What browsers subscribe with (RFC 8292 section 3.2); "": they cannot.
 	 * And what a row keeps of it. */
-	char web_key[WP_PUSH_POINT_TEXT_LEN + 1];
+	char web_key[WP_VAPID_PUBLIC_LEN + 1];
 	uint8_t web_key_mark[WP_PUSH_VAPID_LEN];
 };
 

@@ -14,7 +14,13 @@ from accounts import PASSWORD, Routes
 from harness import (ALLOWED_ORIGIN, E2eTest, new_stack, scratch,
                      shared_stack)
 
-POINT = base64.urlsafe_b64encode(b"\4" + bytes(range(64))).rstrip(b"=").decode()
+# The generator of P-256 (SEC 2 section 2.4.2): a point that everybody knows.
+POINT = base64.urlsafe_b64encode(bytes.fromhex(
+    "046b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c296"
+    "4fe342e2fe1a7f9b8ee7eb4a7c0f9e162bce33576b315ececbb6406837bf51f5"
+)).rstrip(b"=").decode()
+NO_POINT = base64.urlsafe_b64encode(
+    b"\4" + bytes(range(64))).rstrip(b"=").decode()
 AUTH = base64.urlsafe_b64encode(bytes(16)).rstrip(b"=").decode()
 APNS_TOKEN = "0123456789abcdef" * 4
 HOST = "https://updates.push.services.mozilla.com/wpush/v2/"
@@ -325,6 +331,7 @@ class Refused(DevicesTest):
                 ({"kind": "webpush", "endpoint": HOST}, "p256dh and auth"),
                 ({**web, "auth": None}, "auth must be"),
                 ({**web, "p256dh": "AAAA"}, "p256dh must be"),
+                ({**web, "p256dh": NO_POINT}, "p256dh must be"),
                 ({**web, "token": "x"}, "do not go together"),
                 ({**web, "endpoint": "http://a.example/"}, "endpoint must be"),
                 ({**web, "endpoint": HOST + "\r\nX: y"}, "endpoint must be"),
@@ -572,8 +579,7 @@ class Starts(E2eTest):
                 ("WEB_PORTS", "0", "push.web_ports: each must be a port"),
                 ("WEB_PORTS", "https", "push.web_ports: each must be a port"),
                 ("MAX_PER_USER", "0", "from 1 to 100"),
-                ("VAPID_KEY", "no key", "push.vapid_key_file: must be a "
-                                        "private key")):
+                ("VAPID_KEY", "no key", "push.vapid_key_file: ")):
             done = subprocess.run(
                 [os.path.join(stack.build, "waypost-handlers"), "--config",
                  stack.path("waypost.yaml"), "--check"],

@@ -102,6 +102,19 @@ static void expect_fault(struct bench *b, unsigned int status, const char *code,
 	assert_non_null(strstr(b->fault.sentence, part));
 }
 
+/* The generator of P-256 (SEC 2 section 2.4.2). */
+#define POINT                                                                 \
+	{                                                                     \
+		0x04, 0x6b, 0x17, 0xd1, 0xf2, 0xe1, 0x2c, 0x42, 0x47, 0xf8,   \
+			0xbc, 0xe6, 0xe5, 0x63, 0xa4, 0x40, 0xf2, 0x77, 0x03, \
+			0x7d, 0x81, 0x2d, 0xeb, 0x33, 0xa0, 0xf4, 0xa1, 0x39, \
+			0x45, 0xd8, 0x98, 0xc2, 0x96, 0x4f, 0xe3, 0x42, 0xe2, \
+			0xfe, 0x1a, 0x7f, 0x9b, 0x8e, 0xe7, 0xeb, 0x4a, 0x7c, \
+			0x0f, 0x9e, 0x16, 0x2b, 0xce, 0x33, 0x57, 0x6b, 0x31, \
+			0x5e, 0xce, 0xcb, 0xb6, 0x40, 0x68, 0x37, 0xbf, 0x51, \
+			0xf5                                                  \
+	}
+
 /* As if a key for browsers was there. */
 static void use_web_key(struct bench *b)
 {
@@ -118,10 +131,11 @@ static void who_says_a_kind_gets_that(void **state)
 	expect_kind(b, "fcm", "one");
 	assert_true(SETTLE(.kind = "apns", .app = "b", .token = APNS_TOKEN));
 	expect_kind(b, "apns", "b");
-	assert_true(
-		SETTLE(.kind = "webpush", .endpoint = END, .has_keys = true));
+	assert_true(SETTLE(.kind = "webpush", .endpoint = END, .has_keys = true,
+			   .point = POINT));
 	expect_kind(b, "webpush", "");
 	assert_true(SETTLE(.kind = "unifiedpush", .has_keys = true,
+			   .point = POINT,
 			   .endpoint = "https://other.example.org/x"));
 	expect_kind(b, "unifiedpush", "");
 }
@@ -166,7 +180,7 @@ static void what_is_not_offered_is_said_before_it_is_looked_at(void **state)
 	use_web_key(b);
 	b->conf.push.unifiedpush = false;
 	assert_false(SETTLE(.kind = "unifiedpush", .endpoint = END,
-			    .has_keys = true));
+			    .has_keys = true, .point = POINT));
 	expect_fault(b, 403, "kind_disabled", "here");
 }
 
@@ -181,17 +195,27 @@ static void a_webhook_needs_no_keys_and_keeps_none(void **state)
 	assert_false(b->device.says.has_keys);
 }
 
+static void a_key_that_is_no_point_is_refused(void **state)
+{
+	struct bench *b = *state;
+
+	use_web_key(b);
+	assert_false(SETTLE(.kind = "webpush", .endpoint = END,
+			    .has_keys = true, .point = { 4, 1 }));
+	expect_fault(b, 400, "invalid_device", "p256dh must be");
+}
+
 static void only_web_push_is_bound_to_hosts_of_browsers(void **state)
 {
 	static const char other[] = "https://other.example.org/";
 	struct bench *b = *state;
 
 	use_web_key(b);
-	assert_false(
-		SETTLE(.kind = "webpush", .endpoint = other, .has_keys = true));
+	assert_false(SETTLE(.kind = "webpush", .endpoint = other,
+			    .has_keys = true, .point = POINT));
 	expect_fault(b, 400, "endpoint_not_allowed", "not sent");
 	assert_true(SETTLE(.kind = "unifiedpush", .endpoint = other,
-			   .has_keys = true));
+			   .has_keys = true, .point = POINT));
 }
 
 /* Apple shows it in either case. */
@@ -270,8 +294,8 @@ static void a_subscription_is_of_our_key(void **state)
 	struct bench *b = *state;
 
 	use_web_key(b);
-	assert_true(
-		SETTLE(.kind = "webpush", .endpoint = END, .has_keys = true));
+	assert_true(SETTLE(.kind = "webpush", .endpoint = END, .has_keys = true,
+			   .point = POINT));
 	assert_int_equal(wp_new_device_seal(&b->device, &b->setup), WP_OK);
 	assert_memory_equal(b->device.row.vapid, b->push.web_key_mark,
 			    sizeof(b->device.row.vapid));
@@ -383,6 +407,7 @@ int main(void)
 		TEST(a_platform_means_what_is_known_of_it),
 		TEST(what_is_not_offered_is_said_before_it_is_looked_at),
 		TEST(a_webhook_needs_no_keys_and_keeps_none),
+		TEST(a_key_that_is_no_point_is_refused),
 		TEST(only_web_push_is_bound_to_hosts_of_browsers),
 		TEST(a_token_of_apple_is_the_same_in_either_case),
 		TEST(it_is_sealed_for_its_user),

@@ -3,6 +3,7 @@
 What a provider would say is put into the store by hand: none is here yet.
 """
 import base64
+import hashlib
 import json
 import os
 import secrets
@@ -291,6 +292,21 @@ class Registering(DevicesTest):
         self.assertEqual(len(self.list(bob)), 1)
 
 
+    def test_who_has_ended_meanwhile_registers_nothing(self):
+        """As if the end had come while the registration was on its way."""
+        bob = self.user()
+        key = b"u" + hashlib.sha256(bob.urn.encode()).digest()[:15]
+        now = int(time.time())
+        self.fcm(bob)
+        self.rows("INSERT INTO push_end VALUES (?, ?, ?)", key, now + 60,
+                  now + 3600)
+
+        for path in ("/api/devices", "/api/v1/register/fcm"):
+            self.assert_error(bob.call("POST", path, {
+                "kind": "fcm", "token": "late"}), 401, "token_revoked")
+        self.assertEqual(len(self.list(bob)), 1)
+
+
 class Refused(DevicesTest):
     def refuse(self, body, code="invalid_device", part="", status=400):
         bob = self.user()
@@ -475,6 +491,29 @@ class NothingOffered(E2eTest):
                               "kind_disabled")
         answer = bob.call("GET", "/api/devices")
         self.assertEqual(answer.json(), {"devices": [], "max": 20})
+
+
+class HowFast(E2eTest):
+    @classmethod
+    def make_stack(cls):
+        return new_stack({"handlers": {"processes": 1},
+                          "limits": {"rates": ["devices=0.0001/3"]}})
+
+    def test_a_user_has_one_limit_for_all_of_it(self):
+        bob = self.user()
+        calls = (("GET", "/api/devices", None),
+                 ("POST", "/register-device", {}),
+                 ("PUT", "/api/push/preferences", {}))
+        for method, path, body in calls:
+            answer = bob.call(method, path, body)
+            self.assertNotEqual(answer.status, 429)
+            self.assertEqual(answer.header("RateLimit-Policy"),
+                             '"devices";q=3;w=30000')
+        for method, path, body in (*calls,
+                                   ("DELETE", "/api/devices?id=x", None)):
+            self.assert_error(bob.call(method, path, body), 429,
+                              "rate_limited")
+        self.assert_status(self.user().call("GET", "/api/devices"), 200)
 
 
 class Ends(Routes):

@@ -4,6 +4,7 @@ import json
 import os
 import secrets
 import signal
+import sqlite3
 import subprocess
 import time
 
@@ -23,6 +24,13 @@ ROUTES = (
     ("GET", "/api/presence?users=bob", None, True, "presence"),
     ("POST", "/api/notify", {"user": "bob", "type": "t"}, False, "notify"),
     ("POST", "/api/ticket", {}, True, None),
+    ("GET", "/api/devices", None, True, None),
+    ("POST", "/api/devices", {"token": "x", "platform": "web"}, True, None),
+    ("DELETE", "/api/devices?deviceId=x", None, True, None),
+    ("POST", "/register-device", {"token": "x", "platform": "web"}, True,
+     None),
+    ("GET", "/api/push/preferences", None, True, None),
+    ("PUT", "/api/push/preferences", {}, True, None),
     ("POST", "/api/admin/revoke", {"user": "nobody"}, False, "revoke"),
     # There are no accounts here; tests/e2e/test_accounts_admin.py has some.
     ("POST", "/api/admin/accounts", {"username": "bob"}, False, "accounts"),
@@ -308,6 +316,21 @@ class Revoke(KeysTest):
         sockets[1].send_json({"type": "ping"})
         sockets[1].expect("pong")
         self.assert_status(amy.pull(), 200)
+
+    def test_with_a_user_his_devices_end(self):
+        bob, amy = self.user(), self.user()
+        for user in (bob, amy):
+            self.assert_status(user.call("POST", "/api/devices", {
+                "token": user.name, "platform": "web"}), 201)
+
+        self.assert_status(self.revoke(user=bob.urn), 204)
+
+        with sqlite3.connect(self.stack.path("waypost.db"),
+                             timeout=30) as file:
+            left = file.execute("SELECT urn FROM push_token WHERE urn IN "
+                                "(?, ?)", [bob.urn, amy.urn]).fetchall()
+        file.close()
+        self.assertEqual(left, [(amy.urn,)])
 
     def test_a_subject_and_a_session_of_an_issuer(self):
         issuer = "https://id.example"

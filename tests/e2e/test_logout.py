@@ -69,6 +69,23 @@ class BackchannelLogout(IssuerTest):
                        kind=FORM):
         self.assert_error(self.post(form, kind), status, code)
 
+    def register(self, user, token):
+        self.assert_status(user.call("POST", "/api/devices", {
+            "token": token, "platform": "web"}), 201)
+
+    def test_with_a_session_the_devices_end_that_it_registered(self):
+        one, two = self.somebody("dora", "d-1"), self.somebody("dora", "d-2")
+        self.register(one, "first")
+        self.register(two, "second")
+
+        token = self.log_out(sub="dora", sid="d-1")
+
+        [left] = two.call("GET", "/api/devices").json()["devices"]
+        self.register(two, "third")
+        self.assert_status(self.post({"logout_token": token}), 200)
+        devices = two.call("GET", "/api/devices").json()["devices"]
+        self.assertEqual((len(devices), devices[0]), (2, left))
+
     def test_a_session_ends_and_the_others_go_on(self):
         one, two = self.somebody("ann", "s-1"), self.somebody("ann", "s-2")
         socket, other = self.open(one), self.open(two)

@@ -152,6 +152,7 @@ $(B)/tests/fuzz/fuzz_%: $(B)/tests/fuzz/fuzz_%.o $(filter-out %/main.o,$(WS_OBJ)
 	$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $(filter %.o,$^) $(filter %.a,$^) $(TEST_LIBS)
 $(B)/tests/fuzz/fuzz_fcgi: $(B)/handlers/wire/fcgi.o
 $(B)/tests/fuzz/fuzz_issuer_token: $(B)/tests/support/key_files.o
+$(B)/tests/fuzz/fuzz_push_answer: $(filter-out %/main.o,$(NOTIFIER_OBJ))
 $(B)/tests/fuzz/fuzz_discover: $(B)/keys/discover.o $(B)/keys/schedule.o
 
 $(filter $(B)/tests/integration/test_worker_%,$(INTEGRATION)): $(WORKER_SUPPORT_OBJ)

@@ -101,9 +101,9 @@ struct wp_push_put {
 /*
  * Register a device, in one transaction:
  *
- * 1. The user has the token already: what differs is written, once a day if
- *    nothing does. It keeps its id. One that is gone is refused, or with
- *    is_forced active again.
+ * 1. The user has the token already: what differs is written; if nothing does,
+ *    once a day, and for a later token of who asks. It keeps its id. One that
+ *    is gone is refused, or with is_forced active again.
  * 2. Others have the token: their devices go, unless both sides share it; of
  *    those that do, at most WP_PUSH_SHARERS_MAX stay.
  * 3. The user has another token for the same device id, kind and app: that one

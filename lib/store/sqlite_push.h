@@ -20,7 +20,9 @@
  * ?14 session, ?15 subject, ?16 user, ?17 now, ?18 day, ?19 how many, ?20
  * issued_s. A statement uses some of them.
  *
- * A known row is written only where something differs. Its sealed text is the
+ * A known row is written only where something differs, or a later token says
+ * the same: an end that is about earlier ones spares it then. Of one owner the
+ * latest counts, in whatever order they come. Its sealed text is the
  * old one while the print is: it says the same. With another text it is another
  * token, of which no verdict is known yet, so registered_s becomes another
  * value, also within one second.
@@ -45,7 +47,8 @@
 	    "UPDATE push_token SET device = ?7, account = ?8, name = ?9, "   \
 	    "platform = ?10, flags = ?13, session = ?14, subject = ?15, "    \
 	    "owner = ?16, refreshed_day = ?18, "                             \
-	    "issued_s = ?20, "                                               \
+	    "issued_s = CASE WHEN (session, subject, owner) IS "             \
+	    "(?14, ?15, ?16) THEN max(issued_s, ?20) ELSE ?20 END, "         \
 	    "registered_s = CASE WHEN print = ?4 AND state <> 2 "            \
 	    "THEN registered_s ELSE max(?17, registered_s + 1) END, "        \
 	    "sealed = CASE WHEN print = ?4 AND state <> 2 "                  \
@@ -56,6 +59,7 @@
 	    "reason = CASE WHEN state = 2 THEN '' ELSE reason END, "         \
 	    "state = CASE WHEN state = 2 THEN 0 ELSE state END, "            \
 	    "print = ?4 WHERE tok = ?1 AND urn = ?2 AND (state = 2 OR "      \
+	    "issued_s < ?20 OR "                                             \
 	    "(device, account, name, platform, flags, session, subject, "    \
 	    "owner, refreshed_day, print) IS NOT "                           \
 	    "(?7, ?8, ?9, ?10, ?13, ?14, ?15, ?16, ?18, ?4))")               \

@@ -502,6 +502,27 @@ static void what_was_registered_by_a_later_token_stays(void **state)
 	expect(b, "bob", "t2:@");
 }
 
+/* Also where nothing else of it is new, so that there seems to be nothing to
+ * write. */
+static void what_a_later_token_has_registered_again_stays(void **state)
+{
+	struct bench *b = *state;
+
+	PUT(.user = "bob", .token = "t1", .subject = "s", .issued_s = NOW_S);
+	PUT(.user = "bob", .token = "t1", .subject = "s",
+	    .issued_s = NOW_S + 2);
+	/* The one before it was under way for longer. */
+	PUT(.user = "bob", .token = "t1", .subject = "s", .issued_s = NOW_S,
+	    .name = "late");
+	end(b, 's', "s", NOW_S + 1);
+	expect(b, "bob", "t1:late@");
+	/* What somebody else's token said before does not count for it. */
+	PUT(.user = "bob", .token = "t1", .subject = "r", .issued_s = NOW_S);
+	end(b, 's', "r", NOW_S + 1);
+
+	expect(b, "bob", "");
+}
+
 /* A registration that was let in before the end comes behind it. */
 static void who_has_ended_registers_nothing_any_more(void **state)
 {
@@ -846,6 +867,7 @@ int wp_push_contract_run(const struct wp_store_contract *of)
 		CONTRACT(with_a_session_its_devices_end),
 		CONTRACT(with_a_user_all_of_his_devices_end),
 		CONTRACT(what_was_registered_by_a_later_token_stays),
+		CONTRACT(what_a_later_token_has_registered_again_stays),
 		CONTRACT(who_has_ended_registers_nothing_any_more),
 		CONTRACT(an_end_never_becomes_an_earlier_one),
 		CONTRACT(an_end_is_forgotten_when_nobody_can_be_late_any_more),

@@ -19,8 +19,9 @@ enum {
 	WP_PUSH_NAME_LEN = 32,
 	WP_PUSH_MARK_LEN = 8,
 	WP_PUSH_SECRET_LEN = 24,
-	/* The longest text that is sealed. */
-	WP_PUSH_TARGET_MAX = 8192,
+	/* The longest text that is sealed: a token of 4096 characters in JSON,
+	 * where each may take two. */
+	WP_PUSH_TARGET_MAX = 2 * 4096 + 256,
 };
 
 /* Plain data, but secret; end with wp_push_keys_forget(). */

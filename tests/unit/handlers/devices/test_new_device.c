@@ -260,6 +260,28 @@ static void it_is_sealed_for_its_user(void **state)
 	assert_ptr_equal(b->device.row.user, &b->caller.user);
 }
 
+/* Each character of it may take two in JSON. */
+static void the_longest_token_is_sealed_whatever_it_is_made_of(void **state)
+{
+	struct bench *b = *state;
+	const struct wp_push_place place = { &b->caller.user,
+					     b->device.row.tok };
+	char token[WP_DEVICE_TOKEN_MAX + 1];
+	uint8_t out[WP_PUSH_TARGET_MAX];
+	size_t len = 0;
+
+	memset(token, '"', WP_DEVICE_TOKEN_MAX);
+	token[WP_DEVICE_TOKEN_MAX] = '\0';
+	assert_true(SETTLE(.kind = "fcm", .token = token));
+	assert_int_equal(wp_new_device_seal(&b->device, &b->setup), WP_OK);
+	assert_int_equal(wp_push_open(&b->push.keys, &place,
+				      b->device.row.sealed,
+				      b->device.row.sealed_len, out, &len),
+			 WP_OK);
+	assert_int_equal(len, strlen("{\"token\":\"\"}") +
+				      2 * (size_t)WP_DEVICE_TOKEN_MAX);
+}
+
 static void the_device_is_that_of_the_token_unless_another_is_said(void **state)
 {
 	struct bench *b = *state;
@@ -411,6 +433,7 @@ int main(void)
 		TEST(only_web_push_is_bound_to_hosts_of_browsers),
 		TEST(a_token_of_apple_is_the_same_in_either_case),
 		TEST(it_is_sealed_for_its_user),
+		TEST(the_longest_token_is_sealed_whatever_it_is_made_of),
 		TEST(the_device_is_that_of_the_token_unless_another_is_said),
 		TEST(only_apple_shows_a_badge_unless_it_is_said),
 		TEST(a_subscription_is_of_our_key),

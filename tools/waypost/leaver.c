@@ -17,6 +17,7 @@
 #include "lib/store/store.h"
 
 enum {
+	MS_PER_S = 1000,
 	SECONDS_PER_HOUR = 3600,
 	LATE_S = 90, /* of clocks, and of tables */
 };
@@ -195,6 +196,25 @@ static enum wp_err revoke_tokens(struct wp_cli *cli,
 	return rc == WP_OK ? revoke_keys(cli, leaver, keys, n, err) : rc;
 }
 
+/* A store that nobody has made yet has none, and is not for us to make. */
+static enum wp_err write_ends(struct wp_cli *cli,
+			      const struct wp_push_end *ends, size_t n,
+			      int64_t now_s, struct wp_error *err)
+{
+	char id[WP_STORE_ID_LEN + 1];
+	struct wp_store_look look;
+	struct wp_store *store = NULL;
+	enum wp_err rc = wp_store_look(&look, &cli->conf, err);
+
+	if (rc != WP_OK || !look.is_there)
+		return rc;
+	rc = wp_deployment_open(&store, cli->redis, &cli->conf, id, err);
+	if (rc == WP_OK)
+		rc = wp_push_end(store, ends, n, now_s, err);
+	wp_store_close(&store);
+	return rc;
+}
+
 /*
  * First the devices that they have registered end. Where the store cannot be
  * written to, the rest is done all the same, and the call repeated.
@@ -205,11 +225,8 @@ static enum wp_err end_pushes(struct wp_cli *cli,
 			      struct wp_error *err)
 {
 	struct wp_push_end ends[WP_LEAVER_SIDS_MAX + 1];
-	char id[WP_STORE_ID_LEN + 1];
-	const int64_t now_s = wp_wall_ms() / 1000;
-	struct wp_store *store = NULL;
+	const int64_t now_s = wp_wall_ms() / MS_PER_S;
 	size_t n = 0;
-	enum wp_err rc;
 
 	ends[n].until_s = now_s;
 	memcpy(ends[n++].owner.bytes, whole->bytes, sizeof(whole->bytes));
@@ -222,11 +239,7 @@ static enum wp_err end_pushes(struct wp_cli *cli,
 		ends[n].until_s = INT64_MAX;
 		memcpy(ends[n++].owner.bytes, key.bytes, sizeof(key.bytes));
 	}
-	rc = wp_deployment_open(&store, cli->redis, &cli->conf, id, err);
-	if (rc == WP_OK)
-		rc = wp_push_end(store, ends, n, now_s, err);
-	wp_store_close(&store);
-	return rc;
+	return write_ends(cli, ends, n, now_s, err);
 }
 
 enum wp_err wp_leaver_end(struct wp_cli *cli, struct wp_leaver *leaver,

@@ -1,6 +1,6 @@
 /*
  * google_token.h - access tokens of Google for a service account: its file, the
- * request by which it asks for one, and the answer. Pure; who asks is elsewhere.
+ * request by which it asks for one, and the answer. Pure: it asks nobody.
  *
  * Source:  RFC 7523; Google, "Using OAuth 2.0 for Server to Server
  *          Applications"

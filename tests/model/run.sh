@@ -15,7 +15,8 @@ cd "$(dirname "$0")/../.."
 CC=${CC:-gcc}
 
 # name|must it hold|what|flags; "full" in front of those for MODEL=full only.
-# The first group is the protocol, the last what may be left out by itself.
+# Of each model the first group is the protocol, the last what may be left out by
+# itself.
 presence_cases() {
 	cat <<'END'
 full D1|holds|presence: two faults|-DFAULTS=2
@@ -50,20 +51,59 @@ D33|holds|trusts earlier pokes: late, not lost|-DTRUST_POKES -DSENDS=2
 END
 }
 
+push_cases() {
+	cat <<'END'
+P1|holds|push: a lapse, a cut|-DCRASHES=0
+P2|holds|push: a crash|-DLAPSES=0 -DCUTS=0
+P3|holds|push: somebody is muted|-DMUTES=1 -DSENDS=1 -DCUTS=0
+P4|holds|push: asked for once, twice|-DONCES=2 -DSENDS=1 -DMOVES=0
+full P5|holds|push: a crash, a lapse, a cut|
+full P6|holds|push: muted, two messages|-DMUTES=1
+full P7|holds|push: asked for once, twice, and moves|-DONCES=2
+full P8|holds|push: three messages, three moves|-DSENDS=3 -DMOVES=3 -DCRASHES=0
+P10|fails|notify: notified before the entry|-DSET_FIRST
+P11|fails|notify: the high band lowers a claimed score|-DHIGH_LOWERS
+P12|fails|disconnect lowers a claimed score|-DGO_LOWERS
+P13|fails|settle lowers a claimed score|-DSETTLE_LOWERS
+P14|fails|wake lowers a claimed score|-DWAKE_LOWERS -DMUTES=1
+P15|fails|disconnect asks for nothing|-DGO_SILENT
+P16|fails|route asks for nothing who is online|-DONLINE_SILENT
+P17|fails|take goes by what was asked for|-DWANT_NOTIFIED
+P18|fails|take does not ask whether something waits|-DTAKE_BLINDLY -DUNCHECKED
+P19|fails|take forgets a badge|-DTAKE_FORGETS -DSENDS=1 -DCUTS=0
+P20|fails|take: a lapsed claim has shown nothing|-DLAPSE_UNSHOWN -DSENDS=1 -DCUTS=0
+P21|fails|a request without another look|-DUNCHECKED
+P22|fails|done does not compare the claim|-DDONE_BLINDLY
+P23|fails|a claim is counted in the hash|-DCOUNTED
+P24|fails|done does not look for what came meanwhile|-DDONE_FORGETS
+P25|fails|done does not look at an emptied mailbox|-DDONE_KEEPS -DSENDS=1 -DCUTS=0
+P26|fails|done does not know that it was woken|-DDONE_DEAF -DMUTES=1 -DSENDS=1 -DCUTS=0 -DMOVES=0
+P27|fails|done removes what was asked for meanwhile|-DDONE_ANY -DONCES=2 -DSENDS=1 -DMOVES=0 -DCUTS=0
+P28|fails|ack does not settle|-DSETTLE_NEVER -DSENDS=1 -DCUTS=0
+P29|fails|settle waits as long as the entry|-DSETTLE_NX -DMUTES=1 -DMOVES=0 -DCUTS=0 -DCRASHES=0
+END
+}
+
+spin_cases() {
+	presence_cases
+	push_cases
+}
+
 say() { # ok|FAIL name what outcome states seconds
 	printf '%-4s %-5s %-46s %-50s%9s states %5.1f s\n' "$@"
 }
 
-# Build and run one case of presence.pml; prints its line.
-presence() { # directory name must what flags
+# Build and run one case of a model in spin; prints its line.
+by_spin() { # directory name must what flags
 	dir=$1/$2 name=$2 must=$3 what=$4 flags=$5 verdict=FAIL
+	case $name in P*) model=push.pml ;; *) model=presence.pml ;; esac
 	mkdir -p "$dir"
-	cp tests/model/presence.pml "$dir"
+	cp "tests/model/$model" "$dir"
 	begun=$(date +%s%N)
 	(
 		cd "$dir"
 		# shellcheck disable=SC2086 # flags are words
-		spin -a $flags presence.pml &&
+		spin -a $flags $model &&
 			$CC -O1 -w -DBFS -DSAFETY -DNOREDUCE -DMEMLIM=8000 \
 				$PAN -o pan pan.c && ./pan -E -m1000000
 	) >"$dir/log" 2>&1 || true
@@ -84,7 +124,7 @@ presence() { # directory name must what flags
 		"$(((ended - begun) / 100000000))e-1"
 	if [ -n "$steps" ] && { [ $verdict = FAIL ] || [ -n "$TRACE" ]; }; then
 		# shellcheck disable=SC2086
-		(cd "$dir" && spin -t -T $flags presence.pml) |
+		(cd "$dir" && spin -t -T $flags $model) |
 			sed -n '/^spin: trail/d;/Error/q;s/^[a-zA-Z]/    &/p'
 	fi
 	rm -rf "$dir"
@@ -93,7 +133,7 @@ presence() { # directory name must what flags
 # One case, by name: this is what xargs starts.
 if [ "${1-}" = --job ]; then
 	work=$2 name=$3
-	line=$(presence_cases | sed 's/^full //' | grep "^$name|" || true)
+	line=$(spin_cases | sed 's/^full //' | grep "^$name|" || true)
 	if [ -z "$line" ]; then
 		case $name in
 		T*) program=clock ;;
@@ -105,7 +145,7 @@ if [ "${1-}" = --job ]; then
 	else
 		echo "$line" | {
 			IFS='|' read -r name must what flags
-			presence "$work" "$name" "$must" "$what" "$flags"
+			by_spin "$work" "$name" "$must" "$what" "$flags"
 		} >"$work/$name.out"
 	fi
 	cat "$work/$name.out"
@@ -141,12 +181,12 @@ $CC -std=c11 -O2 -D_GNU_SOURCE -I. -o "$work/session" tests/model/session*.c \
 if [ $# -gt 0 ]; then
 	printf '%s\n' "$@"
 elif [ "${MODEL-}" = full ]; then
-	presence_cases | sed 's/^full //;s/|.*//'
+	spin_cases | sed 's/^full //;s/|.*//'
 	"$work/mailbox" --full --list
 	"$work/clock" --list
 	"$work/session" --full --list
 else
-	presence_cases | sed '/^full /d;s/|.*//'
+	spin_cases | sed '/^full /d;s/|.*//'
 	"$work/mailbox" --list
 	"$work/clock" --list
 	"$work/session" --list

@@ -177,6 +177,9 @@ $(WS_WORLD) $(B)/tests/unit/lib/live/test_live: LDFLAGS += -Wl,--wrap=wp_registr
 # And it has a clock of its own.
 $(WS_WORLD): LDFLAGS += -Wl,--wrap=wp_mono_ms
 
+# This one calls scripts with a guard taken away.
+$(B)/tests/integration/test_push_claims: LDFLAGS += -Wl,--wrap=wp_cmd_eval
+
 # This one answers for the store's thread as well.
 $(B)/tests/unit/lib/live/test_live: LDFLAGS += -Wl,--wrap=wp_store_thread_submit
 

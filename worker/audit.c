@@ -37,6 +37,8 @@ static const struct {
 	[WP_REPAIR_STREAM] = { WP_WM_REPAIR_STREAM, "empty queue" },
 	[WP_REPAIR_INCARNATION] = { WP_WM_REPAIR_INCARNATION,
 				    "remains of a daemon that is gone" },
+	[WP_REPAIR_PUSH] = { WP_WM_REPAIR_PUSH,
+			     "waiting messages that nobody is to tell of" },
 };
 
 void wp_auditor_init(struct wp_auditor *auditor, struct wp_worker *w)
@@ -69,6 +71,7 @@ static void tell(struct wp_auditor *auditor, size_t metric, const char *what,
 
 /* One page of keys; targets that ask for another call stay in it. */
 struct page {
+	const struct wp_worker *w;
 	struct wp_audit_target targets[KEYS_AT_ONCE];
 	size_t n;
 	size_t kept;
@@ -79,7 +82,8 @@ static void ask_audit(void *ctx, size_t i, struct wp_cmd *cmd)
 {
 	const struct page *page = ctx;
 
-	wp_audit_build(cmd, &page->targets[i]);
+	wp_audit_build(cmd, page->w->conf, wp_redis_run_id(page->w->redis),
+		       &page->targets[i]);
 }
 
 /* Answers come in order, so what is kept moves to the front. */
@@ -133,7 +137,7 @@ static enum wp_err audit_list(struct wp_auditor *auditor,
 	size_t i = 0;
 
 	while (i < count && rc == WP_OK) {
-		struct page page = { .n = 0 };
+		struct page page = { .w = auditor->w };
 
 		for (; i < count && page.n < KEYS_AT_ONCE; i++) {
 			const struct wp_reply *key = wp_reply_at(keys, i);

@@ -95,6 +95,7 @@ static const struct wp_metric_desc descs[WP_WORKER_METRIC_COUNT] = {
 				  WP_COUNTER },
 	[WP_WM_REPAIR_INCARNATION] = { REPAIRS, "kind=\"incarnation\"", NULL,
 				       WP_COUNTER },
+	[WP_WM_REPAIR_PUSH] = { REPAIRS, "kind=\"push\"", NULL, WP_COUNTER },
 	[WP_WM_REPAIR_HINT_MISSING] = { REPAIRS, "kind=\"hint_missing\"", NULL,
 					WP_COUNTER },
 	[WP_WM_REPAIR_HINT_IDLE] = { REPAIRS, "kind=\"hint_idle\"", NULL,

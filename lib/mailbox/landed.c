@@ -7,7 +7,7 @@
 
 #include <assert.h>
 
-#include "lib/mailbox/presence.h"
+#include "lib/mailbox/push.h"
 #include "lib/mailbox/scripts.h"
 
 size_t wp_landed_part_end(const struct wp_store_append *appends, size_t n,
@@ -40,6 +40,7 @@ static void add_user(struct wp_cmd *cmd, const struct wp_store_append *append)
 	const struct wp_entry_id *highest = &rows[0].entry;
 	int64_t until_ms = rows[0].expires_ms;
 	int64_t sum = 0;
+	bool is_high = false;
 
 	assert(append->n > 0 && append->n <= WP_LANDED_IDS_MAX);
 	for (size_t i = 0; i < append->n; i++) {
@@ -48,6 +49,7 @@ static void add_user(struct wp_cmd *cmd, const struct wp_store_append *append)
 			highest = &rows[i].entry;
 		if (rows[i].expires_ms > until_ms)
 			until_ms = rows[i].expires_ms;
+		is_high |= rows[i].band == WP_BAND_HIGH;
 	}
 	wp_cmd_add(cmd, append->box->text, append->box->len);
 	wp_cmd_int(cmd, append->size.version);
@@ -56,6 +58,7 @@ static void add_user(struct wp_cmd *cmd, const struct wp_store_append *append)
 	wp_cmd_int(cmd, sum);
 	add_id(cmd, highest);
 	wp_cmd_int(cmd, until_ms);
+	wp_cmd_str(cmd, is_high ? "1" : "0");
 	wp_cmd_int(cmd, (int64_t)append->n);
 	for (size_t i = 0; i < append->n; i++)
 		add_id(cmd, &rows[i].entry);

@@ -14,6 +14,7 @@
 
 #include "lib/base/random.h"
 #include "lib/mailbox/presence.h"
+#include "lib/mailbox/push.h"
 #include "lib/mailbox/scripts.h"
 #include "lib/name/urn.h"
 
@@ -206,13 +207,17 @@ enum {
 	AUDIT_ANSWER_LEN = 1 + WP_REPAIR_COUNT,
 };
 
+/* What keys begin with behind the partition, or are. */
 static const struct {
 	const char *prefix;
-	bool is_user;
+	enum wp_audit_kind kind;
 } kinds[] = {
-	{ "hot:", true },   { "hot!:", true }, { "online:", true },
-	{ "index:", true }, { "at:", false },  { "due:", false },
+	{ "hot:", WP_AUDIT_USER },        { "hot!:", WP_AUDIT_USER },
+	{ "online:", WP_AUDIT_USER },     { "index:", WP_AUDIT_USER },
+	{ "notified:", WP_AUDIT_USER },   { "at:", WP_AUDIT_INCARNATION },
+	{ "due:", WP_AUDIT_INCARNATION },
 };
+static const char *const push_keys[] = { "pushdue", "push" };
 
 /* Read "wp:{<p>}:"; returns its length, 0 when it is something else. */
 static size_t read_partition(const char *key, size_t len, uint32_t *out)
@@ -242,28 +247,47 @@ bool wp_audit_target(const char *key, size_t len, struct wp_audit_target *out)
 
 	if (at == 0)
 		return false;
+	for (size_t i = 0; i < sizeof(push_keys) / sizeof(push_keys[0]); i++) {
+		size_t n = strlen(push_keys[i]);
+
+		if (len - at != n || memcmp(key + at, push_keys[i], n) != 0)
+			continue;
+		out->kind = WP_AUDIT_PUSH;
+		out->name = key + at;
+		out->len = n;
+		return true;
+	}
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
 		size_t n = strlen(kinds[i].prefix);
 
 		if (len - at <= n || memcmp(key + at, kinds[i].prefix, n) != 0)
 			continue;
-		out->is_user = kinds[i].is_user;
+		out->kind = kinds[i].kind;
 		out->name = key + at + n;
 		out->len = len - at - n;
 		/* A queue of nobody can neither be read nor moved. */
-		return !out->is_user ||
+		return out->kind != WP_AUDIT_USER ||
 		       wp_urn_reread(&user, out->name, out->len) == WP_OK;
 	}
 	return false;
 }
 
-void wp_audit_build(struct wp_cmd *cmd, const struct wp_audit_target *target)
+void wp_audit_build(struct wp_cmd *cmd, const struct wp_conf *conf,
+		    const char *run_id, const struct wp_audit_target *target)
 {
+	static const char *const words[] = {
+		[WP_AUDIT_USER] = "user",
+		[WP_AUDIT_INCARNATION] = "incarnation",
+		[WP_AUDIT_PUSH] = "push",
+	};
+
 	wp_cmd_script(cmd, WP_SCRIPT_AUDIT, target->partition);
-	wp_cmd_str(cmd, target->is_user ? "user" : "incarnation");
+	wp_cmd_str(cmd, words[target->kind]);
 	wp_cmd_add(cmd, target->name, target->len);
 	wp_cmd_int(cmd, AUDIT_CHUNK);
 	wp_cmd_int(cmd, WP_SEEN_TTL_SECONDS);
+	wp_cmd_str(cmd, run_id);
+	wp_push_add(cmd, conf);
 }
 
 enum wp_err wp_audit_parse(const struct wp_reply *reply, bool *more_out,

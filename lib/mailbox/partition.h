@@ -127,13 +127,20 @@ enum wp_repair {
 	WP_REPAIR_EXPIRY,      /* waiting, and never to be swept */
 	WP_REPAIR_STREAM,      /* an empty queue */
 	WP_REPAIR_INCARNATION, /* what a dead one left */
+	WP_REPAIR_PUSH,        /* waiting, offline, and nobody is to tell */
 	WP_REPAIR_COUNT
+};
+
+enum wp_audit_kind {
+	WP_AUDIT_USER,
+	WP_AUDIT_INCARNATION,
+	WP_AUDIT_PUSH, /* what a partition has of no single user for pushes */
 };
 
 /* What a key of the keyspace asks to have looked at. */
 struct wp_audit_target {
 	uint32_t partition;
-	bool is_user;     /* else an incarnation */
+	enum wp_audit_kind kind;
 	const char *name; /* borrowed from the key */
 	size_t len;
 };
@@ -141,7 +148,9 @@ struct wp_audit_target {
 /* False for keys that nothing can be wrong with. */
 bool wp_audit_target(const char *key, size_t len, struct wp_audit_target *out);
 
-void wp_audit_build(struct wp_cmd *cmd, const struct wp_audit_target *target);
+/* run_id: of the Redis that is asked */
+void wp_audit_build(struct wp_cmd *cmd, const struct wp_conf *conf,
+		    const char *run_id, const struct wp_audit_target *target);
 
 /* Errors: WP_ERR_UNAVAIL no usable answer */
 enum wp_err wp_audit_parse(const struct wp_reply *reply, bool *more_out,

@@ -13,11 +13,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "lib/mailbox/push.h"
 #include "lib/mailbox/scripts.h"
 
 #define CHANNEL "wp:poke:"
 
-enum { NONCE_TEXT_MAX = 12, PUSH_MIN = 100 };
+enum { NONCE_TEXT_MAX = 12 };
 
 /* ---- Pub/Sub ---- */
 
@@ -123,17 +124,6 @@ bool wp_connection_number(const char *name, size_t len, const char *incarnation,
 }
 
 /* ---- calls ---- */
-
-void wp_push_add(struct wp_cmd *cmd, const struct wp_conf *conf)
-{
-	int64_t max = 0;
-
-	if (conf->push.enabled) {
-		max = conf->push.max_commands / conf->mailbox.partitions;
-		max = max < PUSH_MIN ? PUSH_MIN : max;
-	}
-	wp_cmd_int(cmd, max);
-}
 
 /* How many, from the first on, are of one partition? */
 static size_t part_len(const struct wp_presence_connect *list, size_t n)

@@ -1,8 +1,7 @@
 /*
  * presence.h - who is connected where (docs/architecture.md "Presence"): calls
- * and answers of connect, disconnect, join, leave, heartbeat and presence, what
- * scripts and daemons say to each other over Pub/Sub, and how many commands
- * about absent users (push) are kept.
+ * and answers of connect, disconnect, join, leave, heartbeat and presence, and
+ * what scripts and daemons say to each other over Pub/Sub.
  *
  * wp:poke:<incarnation> is heard by one daemon, and says
  *	"p <urn>,<urn>,…"   these users have something to pull
@@ -177,19 +176,5 @@ struct wp_presence_state {
 };
 enum wp_err wp_presence_query_parse(const struct wp_reply *reply, size_t n,
 				    struct wp_presence_state *out) WP_MUST_USE;
-
-/* ---- push ---- */
-
-/*
- * Notification commands, which have nothing to do with the notifications above:
- * for a program of others that wakes up devices of people who are not
- * connected. Whichever script finds a message waiting for somebody who is
- * offline adds one to the partition's stream wp:{p}:push, one for each user and
- * message that is newer than the one before.
- *
- * Append to a call of such a script how many a partition keeps; 0 when nobody
- * reads them.
- */
-void wp_push_add(struct wp_cmd *cmd, const struct wp_conf *conf);
 
 #endif /* WP_LIB_MAILBOX_PRESENCE_H */

@@ -8,7 +8,7 @@
 #include <assert.h>
 
 #include "lib/mailbox/entry.h"
-#include "lib/mailbox/presence.h"
+#include "lib/mailbox/push.h"
 #include "lib/mailbox/scripts.h"
 
 enum {

@@ -174,8 +174,10 @@ struct wp_conf {
 	} limits;
 
 	struct {
-		bool enabled; /* somebody reads wp:{p}:push */
-		int64_t max_commands;
+		bool enabled; /* somebody takes entries of pushdue */
+		int64_t grace_ms;
+		int64_t inactive_ms;
+		int64_t max_commands;     /* ignored; 0 not set */
 		struct wp_conf_list apps; /* see lib/sys/push_apps.h */
 		int64_t max_per_user;     /* devices */
 		struct wp_conf_list web_hosts;

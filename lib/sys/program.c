@@ -69,6 +69,14 @@ static void warn_unset(const struct wp_conf *conf)
 	       wp_str("path", WP_CONF_DEFAULT_PATH));
 }
 
+/* A file of before is no reason not to start. */
+static void warn_ignored(const struct wp_conf *conf)
+{
+	if (conf->push.max_commands != 0)
+		wp_log(NULL, WP_LOG_WARN, "a setting is ignored",
+		       wp_str("setting", "push.max_commands"));
+}
+
 enum wp_err wp_program_load(struct wp_program *program, struct wp_conf *conf,
 			    struct wp_error *err)
 {
@@ -86,8 +94,10 @@ enum wp_err wp_program_load(struct wp_program *program, struct wp_conf *conf,
 	if (rc != WP_OK || program->is_over)
 		return rc;
 	wp_log_setup(program->about->name, conf->log.level);
-	if (program->about->is_service)
+	if (program->about->is_service) {
 		warn_unset(conf);
+		warn_ignored(conf);
+	}
 	return WP_OK;
 }
 

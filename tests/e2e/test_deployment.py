@@ -176,6 +176,17 @@ class Deployment(E2eTest):
             self.assertEqual(self.run_beside(name, "--check")[0], 0, name)
         self.assertEqual(os.listdir(self.stack.state), before)
 
+    def test_a_setting_of_before_is_ignored_and_told(self):
+        for name in PROGRAMS:
+            status, text = self.run_beside(name, "--check")
+            self.assertEqual(status, 0, name)
+            self.assertNotIn("push.max_commands", text, name)
+            status, text = self.run_beside(
+                name, "--check", WAYPOST_PUSH_MAX_COMMANDS="10000")
+            self.assertEqual(status, 0, name)
+            self.assertIn("a setting is ignored", text, name)
+            self.assertIn("push.max_commands", text, name)
+
     def test_without_a_file_the_first_line_says_so(self):
         # Where a machine has that file, there is nothing to say.
         if os.path.exists("/etc/waypost/waypost.yaml"):

@@ -143,16 +143,16 @@ class Direct(E2eTest):
         """A phone that is woken up pulls, and does not connect."""
         seen = {}
 
-        def new_commands():
+        def due():
             with self.stack.redis() as redis:
-                return [fields[1].decode()
-                        for key in redis("KEYS", "wp:{*}:push")
-                        for _, fields in redis("XRANGE", key, "-", "+")]
+                return [urn.decode()
+                        for key in redis("KEYS", "wp:{*}:pushdue")
+                        for urn in redis("ZRANGE", key, "0", "-1")]
 
         users = [self.user() for _ in range(USERS)]
         for user in users:
             self.send(user, b"x")
-            wait_for(lambda urn=user.urn: urn in new_commands(), "a command",
+            wait_for(lambda urn=user.urn: urn in due(), "an entry",
                      10 * SLOWNESS)
             seen[user.urn] = len(user.pull().json()["messages"])
         self.assertEqual(set(seen.values()), {1})

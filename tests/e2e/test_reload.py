@@ -151,13 +151,13 @@ class Reload(ReloadTest):
         bob = self.user()
         self.assert_accepted(self.user().send(bob))
         wait_for(lambda: self.is_cold(bob), "migration")
-        self.assertEqual(self.redis_keys("wp:*:push"), [])
+        self.assertEqual(self.redis_keys("wp:*:pushdue"), [])
         self.change(push={"enabled": True})
 
         self.reload(RELOADED, ["worker-0"])
 
         self.assert_accepted(self.user().send(bob))
-        wait_for(lambda: self.redis_keys("wp:*:push"), "a command")
+        wait_for(lambda: self.redis_keys("wp:*:pushdue"), "an entry")
 
     def test_bad_settings_change_nothing_and_are_told(self):
         bad = ("mailbox:\n  partitions: x\n", "nonsense: 1\n", "a: [\n")

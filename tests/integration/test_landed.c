@@ -240,22 +240,22 @@ static void a_notification_is_asked_for_when_it_can_be_pulled(void **state)
 	wp_entry_id_format(&ids[1].entry, highest);
 	rows[0].expires_ms = rows[1].expires_ms = 7; /* has expired */
 	(void)land(w, &w->box, rows, 2);
-	wp_world_expect(w, "0", "EXISTS " WP_P "push");
+	wp_world_expect(w, "0", "EXISTS " WP_P "pushdue");
 	rows[1].expires_ms = LATER;
 	w->conf.push.enabled = false;
 	(void)land(w, &w->box, rows, 2);
-	wp_world_expect(w, "0", "EXISTS " WP_P "push");
+	wp_world_expect(w, "0", "EXISTS " WP_P "pushdue");
 	w->conf.push.enabled = true;
 	(void)land(w, &w->box, rows, 2);
 	(void)land(w, &w->box, rows, 2);
-	wp_world_expect(w, "1", "XLEN " WP_P "push");
+	wp_world_expect(w, "1", "ZCARD " WP_P "pushdue");
 	wp_world_expect(w, highest, "GET " WP_P "notified:" WP_BOB);
 	/* Nobody who is online is notified of what went another way. */
 	wp_world_run(w, "DEL " WP_P "notified:" WP_BOB);
 	wp_world_join(w, "i1");
 	(void)wp_world_connect(w, "i1.1");
 	(void)land(w, &w->box, rows, 2);
-	wp_world_expect(w, "1", "XLEN " WP_P "push");
+	wp_world_expect(w, "1", "ZCARD " WP_P "pushdue");
 }
 
 /* It was sent to somebody who was away, and nothing in hot tells of it. */
@@ -270,9 +270,9 @@ static void who_comes_and_leaves_meanwhile_is_notified(void **state)
 	(void)wp_world_connect(w, "i1.1");
 	assert_int_equal(land(w, &w->box, &m1, 1), 1);
 	wp_world_disconnect(w, "i1.1");
-	wp_world_expect(w, "1", "XLEN " WP_P "push");
+	wp_world_expect(w, "1", "ZCARD " WP_P "pushdue");
 	assert_int_equal(land(w, &w->box, &m1, 1), 0);
-	wp_world_expect(w, "1", "XLEN " WP_P "push");
+	wp_world_expect(w, "1", "ZCARD " WP_P "pushdue");
 }
 
 static void trouble_of_one_partition_is_not_anothers(void **state)

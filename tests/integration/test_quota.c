@@ -353,8 +353,9 @@ static void an_audit_puts_wrong_numbers_right(void **state)
 			     "EVAL return\tredis.call('HSET',KEYS[1],"
 			     "KEYS[2],'%s') 2 " WP_P "waits " WP_BOB,
 			     wrong[i]);
-		wp_world_run(w, "EVALSHA %s 1 " WP_P " user " WP_BOB " 10 100",
-			     wp_scripts.list[WP_SCRIPT_AUDIT].sha1);
+		wp_world_run(
+			w, "EVALSHA %s 1 " WP_P " user " WP_BOB " 10 100 run -",
+			wp_scripts.list[WP_SCRIPT_AUDIT].sha1);
 		wp_world_expect(w, "[2 4]",
 				"EVAL return{string.match(redis.call('HGET',"
 				"KEYS[1],KEYS[2]),'(%%d+).(%%d+)')} 2 " WP_P

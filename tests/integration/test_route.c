@@ -259,7 +259,7 @@ static void a_foreign_size_costs_nobody_anything(void **state)
 	wp_world_run(w, "SET " WP_P "waits not-a-hash");
 	assert_int_equal(wp_world_route(w).routed, 1);
 	wp_world_run(w, "DEL " WP_P "index:" WP_BOB);
-	wp_world_run(w, "EVALSHA %s 1 " WP_P " user " WP_BOB " 10 100",
+	wp_world_run(w, "EVALSHA %s 1 " WP_P " user " WP_BOB " 10 100 run -",
 		     wp_scripts.list[WP_SCRIPT_AUDIT].sha1);
 	wp_world_expect(w, "1", "ZCARD " WP_P "index:" WP_BOB);
 }

@@ -59,6 +59,10 @@ struct scene {
 	"EVAL local\tt={}for\t_,x\tin\tipairs(redis.call('XRANGE'," \
 	"KEYS[1],'-','+'))do\tt[#t+1]=x[2][" at                     \
 	"]end\treturn\tt 1 " WP_P stream
+/* Members alone: times differ from run to run. */
+#define SORTED(zset)                                                         \
+	"EVAL local\tt=redis.call('ZRANGE',KEYS[1],0,-1)table.sort(t)return" \
+	"\tt 1 " WP_P zset
 #define NAMES(key) WP_ENVELOPES(WP_P key)
 #define HOT(key, id, name) WP_PUT_HOT(WP_P key, id, WP_ALIVE, "0", name)
 #define ACCEPT(user, bits, id, name) \
@@ -139,12 +143,30 @@ static const struct scene scenes[] = {
 			   "SET " WP_P "hot:" EVE " not-a-stream",
 			   "HSET " WP_P "online:" WP_AMY " i1.1 5 i1.2 6",
 			   "HSET " WP_P "tries 1-1 1" },
-		.args = "run 100 1000000 1 100 token 1:own 0 1 0  0",
+		.args = "run 100 1000000 1 1000,60000 token 1:own 0 1 0  0",
 		.observe = { "XLEN " WP_P "ingress", NAMES("hot:" WP_BOB),
 			     NAMES("hot!:" WP_AMY),
 			     "ZRANGE " WP_P "migrate 0 -1",
 			     "SMEMBERS " WP_P "due:i1",
-			     "EXISTS " WP_P "tries " WP_P "dlq" },
+			     "EXISTS " WP_P "tries " WP_P "dlq",
+			     SORTED("pushdue"), "GET " WP_P "notified:" WP_BOB,
+			     "EXISTS " WP_P "notified:" WP_AMY },
+	},
+	{
+		.name = "route, the high band of who is away",
+		.script = WP_SCRIPT_ROUTE,
+		.setup = { ACCEPT(WP_BOB, "1", "1-1", "h1"),
+			   ACCEPT(WP_AMY, "1", "2-1", "h2"),
+			   "ZADD " WP_P "pushdue 99999999999999 " WP_BOB
+			   " 99999999999999 " WP_AMY,
+			   "HSET " WP_P "pushed:" WP_AMY " claim c1 busy 1" },
+		.args = "run 100 1000000 1 1000,60000 token 1:own 0 1 0  0",
+		.observe = { "XLEN " WP_P "ingress",
+			     "SMEMBERS " WP_P "pushhigh",
+			     "ZRANGEBYSCORE " WP_P
+			     "pushdue 99999999999999 +inf",
+			     "ZCARD " WP_P "pushdue",
+			     "GET " WP_P "notified:" WP_AMY },
 	},
 	{
 		.name = "route, careful",
@@ -152,7 +174,7 @@ static const struct scene scenes[] = {
 		.setup = { ACCEPT(WP_BOB, "0", "1-1", "m1"),
 			   ACCEPT(WP_AMY, "1", "2-1", "a1"),
 			   "HSET " WP_P "online:" WP_AMY " i1.1 5" },
-		.args = "run 100 1000000 9 100 token 1:own 1 1 0  0",
+		.args = "run 100 1000000 9 1000,60000 token 1:own 1 1 0  0",
 		.observe = { "XLEN " WP_P "ingress", NAMES("hot:" WP_BOB),
 			     NAMES("hot!:" WP_AMY),
 			     "ZRANGE " WP_P "migrate 0 -1",
@@ -173,13 +195,13 @@ static const struct scene scenes[] = {
 			   "HSET " WP_P "online:" WP_AMY " i1.1 5",
 			   "HSET " WP_P "tries 3-1 1",
 			   WP_WORLD_HINT(EVE, "old_7000_5_2_9") },
-		.args = "run 100 1000000 3 100 token 1:own 0 1 1  1 " WP_BOB
-			" 9",
+		.args = "run 100 1000000 3 1000,60000 token 1:own 0 1 1  "
+			"1 " WP_BOB " 9",
 		.observe = { NAMES("ingress"), "HGETALL " WP_P "cold",
 			     NAMES("hot:" WP_AMY), "SMEMBERS " WP_P "due:i1",
 			     "EXISTS " WP_P "hot:" WP_BOB " " WP_P
 			     "hot!:" WP_BOB " " WP_P "hot!:" EVE " " WP_P
-			     "tries " WP_P "migrate " WP_P "push",
+			     "tries " WP_P "migrate " WP_P "pushdue",
 			     "ZRANGE " WP_P "expiry 0 -1" },
 	},
 	{
@@ -191,8 +213,8 @@ static const struct scene scenes[] = {
 			   ACCEPT(WP_AMY, "0", "2-2", "a2"),
 			   "HSET " WP_P "online:" WP_AMY " i1.1 5",
 			   WP_WORLD_HINT(WP_BOB, "old_7000_5_2_9") },
-		.args = "run 100 1000000 3 100 token 1:own 0 1 1  1 " WP_BOB
-			" way",
+		.args = "run 100 1000000 3 1000,60000 token 1:own 0 1 1  "
+			"1 " WP_BOB " way",
 		.observe = { NAMES("ingress"), "HGETALL " WP_P "cold",
 			     NAMES("hot:" WP_AMY), "EXISTS " WP_P "hot:" WP_BOB,
 			     "ZRANGE " WP_P "expiry 0 -1" },
@@ -207,8 +229,8 @@ static const struct scene scenes[] = {
 			   ACCEPT(WP_BOB, "0", "2-3", "m2"),
 			   "HSET " WP_P "online:" WP_AMY " i1.1 5",
 			   WP_WORLD_HINT(WP_BOB, "old_7000_5_2_9") },
-		.args = "run 100 1000000 3 100 token 1:own 0 1 1 1-2 2 " WP_BOB
-			" way " WP_AMY " way",
+		.args = "run 100 1000000 3 1000,60000 token 1:own 0 1 1 1-2 "
+			"2 " WP_BOB " way " WP_AMY " way",
 		.observe = { NAMES("ingress"), "HGETALL " WP_P "cold",
 			     NAMES("hot:" WP_AMY), "EXISTS " WP_P "hot:" WP_BOB,
 			     "SMEMBERS " WP_P "due:i1",
@@ -224,7 +246,7 @@ static const struct scene scenes[] = {
 			   "SET wp:{8}:owner 2:own", "SET wp:{8}:gate run",
 			   WP_PUT_INGRESS("wp:{8}:ingress", "1-1", EVE, "0",
 					  WP_ALIVE, "e1") },
-		.args = "run 100 1000000 3 100 token 1:own 0 1 0  0 "
+		.args = "run 100 1000000 3 1000,60000 token 1:own 0 1 0  0 "
 			"2:own 0 1 0  0",
 		.observe = { "XLEN " WP_P "ingress", "XLEN wp:{8}:ingress",
 			     NAMES("hot:" WP_BOB), "SMEMBERS " WP_P "due:i1",
@@ -351,7 +373,7 @@ static const struct scene scenes[] = {
 			   "XDEL " WP_P "hot!:" WP_BOB " 1-2",
 			   "HSET " WP_P "live i2 0",
 			   "HSET " WP_P "online:" WP_BOB " i1.1 5 i1.2 6" },
-		.args = "user " WP_BOB " 10 100",
+		.args = "user " WP_BOB " 10 100 run 1000,60000",
 		.observe = { "EXISTS " WP_P "online:" WP_BOB " " WP_P
 			     "hot!:" WP_BOB,
 			     "EXISTS " WP_P "hot:" WP_BOB,
@@ -366,7 +388,7 @@ static const struct scene scenes[] = {
 			   "EVAL return\tredis.call('SADD',KEYS[1],'i1.1\\32'.."
 			   "KEYS[2]) 2 " WP_P "at:i1 " WP_BOB,
 			   "SADD " WP_P "due:i1 " WP_BOB },
-		.args = "incarnation i1 10 100",
+		.args = "incarnation i1 10 100 run 1000,60000",
 		.observe = { "EXISTS " WP_P "online:" WP_BOB " " WP_P
 			     "at:i1 " WP_P "due:i1",
 			     "ZRANGE " WP_P "migrate 0 -1",
@@ -453,9 +475,10 @@ static const struct scene scenes[] = {
 			   "EVAL return\tredis.call('SADD',KEYS[1],'i1.1\\32'.."
 			   "KEYS[2]) 2 " WP_P "at:i1 " WP_BOB,
 			   HOT("hot:" WP_BOB, "1-1", "m1") },
-		.args = "i1.1 " WP_BOB " 0 100 100",
+		.args = "i1.1 " WP_BOB " 0 100 1000,60000",
 		.observe = { "EXISTS " WP_P "online:" WP_BOB " " WP_P "at:i1",
-			     "ZRANGE " WP_P "migrate 0 -1", "XLEN " WP_P "push",
+			     "ZRANGE " WP_P "migrate 0 -1",
+			     "ZRANGE " WP_P "pushdue 0 -1",
 			     "GET " WP_P "notified:" WP_BOB },
 	},
 	{
@@ -469,12 +492,13 @@ static const struct scene scenes[] = {
 			   "at:i1 " WP_BOB " " WP_AMY,
 			   HOT("hot:" WP_BOB, "1-1", "m1"),
 			   HOT("hot:" WP_AMY, "1-1", "a1") },
-		.args = "1:own 60000 i1 5 100 100 100",
+		.args = "1:own 60000 i1 5 100 100 1000,60000",
 		.observe = { "EXISTS " WP_P "live " WP_P "at:i1 " WP_P
 			     "online:" WP_BOB,
 			     "HKEYS " WP_P "online:" WP_AMY,
 			     "ZRANGE " WP_P "migrate 0 -1",
-			     "XLEN " WP_P "push" },
+			     "ZRANGE " WP_P "pushdue 0 -1",
+			     "GET " WP_P "notified:" WP_BOB },
 	},
 	{
 		.name = "landed",
@@ -489,15 +513,17 @@ static const struct scene scenes[] = {
 			   "HSET " WP_P "tries 1-1 1",
 			   WP_WORLD_HINT(WP_BOB, "t1_7000_-_0_0"),
 			   WP_WORLD_HINT(WP_AMY, "t2_7000_9_1_1") },
-		.args = "100 3 " WP_BOB
-			" 5 2 9 2 1-1 99999999999999 1 1-1 " WP_AMY
-			" 5 2 9 2 2-1 99999999999999 1 2-1 " EVE
-			" 5 2 9 2 3-1 99999999999999 1 3-1",
+		.args = "1000,60000 3 " WP_BOB
+			" 5 2 9 2 1-1 99999999999999 0 1 1-1 " WP_AMY
+			" 5 2 9 2 2-1 99999999999999 1 1 2-1 " EVE
+			" 5 2 9 2 3-1 99999999999999 1 1 3-1",
 		.observe = { NAMES("ingress"), "ZRANGE " WP_P "migrate 0 -1",
 			     "SMEMBERS " WP_P "due:i1",
 			     "SMEMBERS " WP_P "due:i2", "HGETALL " WP_P "cold",
-			     "EXISTS " WP_P "tries", "XLEN " WP_P "push",
-			     "GET " WP_P "notified:" WP_BOB },
+			     "EXISTS " WP_P "tries", SORTED("pushdue"),
+			     "SMEMBERS " WP_P "pushhigh",
+			     "GET " WP_P "notified:" WP_BOB,
+			     "GET " WP_P "notified:" EVE },
 	},
 	{
 		.name = "landed, nothing is left in ingress",
@@ -507,12 +533,12 @@ static const struct scene scenes[] = {
 			   ACCEPT(WP_AMY, "0", "3-1", "a3"),
 			   HOT("hot:" WP_AMY, "1-2", "a1"),
 			   "ZADD " WP_P "expiry 9 " WP_AMY },
-		.args = "0 2 " WP_BOB
-			" 5 2 9 4 2-1 99999999999999 2 1-1 2-1 " WP_AMY
-			" 5 2 9 2 3-1 99999999999999 1 3-1",
+		.args = "- 2 " WP_BOB
+			" 5 2 9 4 2-1 99999999999999 1 2 1-1 2-1 " WP_AMY
+			" 5 2 9 2 3-1 99999999999999 0 1 3-1",
 		.observe = { "XLEN " WP_P "ingress",
 			     "ZRANGE " WP_P "migrate 0 -1",
-			     "EXISTS " WP_P "cold " WP_P "push" },
+			     "EXISTS " WP_P "cold " WP_P "pushdue" },
 	},
 	{
 		.name = "leave",
@@ -740,6 +766,164 @@ static const struct scene scenes[] = {
 		.observe = { DISTINCT },
 	},
 	{
+		.name = "push_take",
+		.script = WP_SCRIPT_PUSH_TAKE,
+		.setup = { HOT("hot:" WP_BOB, "5-1", "m1"),
+			   HOT("hot!:" WP_BOB, "5-2", "h2"),
+			   "ZADD " WP_P "pushdue 1 " WP_BOB " 2 " WP_AMY
+			   " 3 " EVE,
+			   "SET " WP_P "notified:" WP_BOB " 5-2",
+			   "SET " WP_P "notified:" WP_AMY " 4-1",
+			   "SADD " WP_P "pushhigh " WP_BOB " " WP_AMY,
+			   "HSET " WP_P "pushed:" WP_BOB
+			   " id 4-1 claim c0 busy 1 woken 1",
+			   "HSET " WP_P "pushed:" EVE " shown 1 id 4-1",
+			   "HSET " WP_P "online:" WP_AMY " i1.1 5" },
+		.args = "run 32 60000 1000 c1",
+		.observe = { "HMGET " WP_P "pushed:" WP_BOB
+			     " id claim busy woken shown",
+			     "HMGET " WP_P "pushed:" EVE " id claim busy shown",
+			     SORTED("pushdue"), "SMEMBERS " WP_P "pushhigh",
+			     "ZCOUNT " WP_P "pushdue 1000000000000 +inf" },
+	},
+	{
+		.name = "push_done, all devices know",
+		.script = WP_SCRIPT_PUSH_DONE,
+		.setup = { HOT("hot:" WP_BOB, "5-1", "m1"),
+			   "ZADD " WP_P "pushdue 9 " WP_BOB,
+			   "SADD " WP_P "pushhigh " WP_BOB " " EVE,
+			   "SET " WP_P "notified:" WP_BOB " 5-1",
+			   "HSET " WP_P "pushed:" WP_BOB
+			   " id 4-1 claim c1 busy 1 once t:test d:u 1" },
+		.args = WP_BOB " c1 5-1  t:test shown 1 d:t 5 d:u ",
+		.observe = { "HMGET " WP_P "pushed:" WP_BOB
+			     " id claim busy once shown d:t d:u",
+			     "EXISTS " WP_P "pushdue",
+			     "SMEMBERS " WP_P "pushhigh" },
+	},
+	{
+		.name = "push_done, look again later",
+		.script = WP_SCRIPT_PUSH_DONE,
+		.setup = { HOT("hot:" WP_BOB, "5-1", "m1"),
+			   "ZADD " WP_P "pushdue 9 " WP_BOB,
+			   "SET " WP_P "notified:" WP_BOB " 5-1",
+			   "HSET " WP_P "pushed:" WP_BOB " claim c1 busy 1" },
+		.args = WP_BOB " c1 5-1 7777  d:t 5",
+		.observe = { "HGETALL " WP_P "pushed:" WP_BOB,
+			     "ZRANGE " WP_P "pushdue 0 -1 WITHSCORES" },
+	},
+	{
+		.name = "push_done, something has come meanwhile",
+		.script = WP_SCRIPT_PUSH_DONE,
+		.setup = { "ZADD " WP_P "pushdue 9 " WP_BOB,
+			   "SET " WP_P "notified:" WP_BOB " 6-1",
+			   "HSET " WP_P "pushed:" WP_BOB
+			   " claim c1 busy 1 woken 1" },
+		.args = WP_BOB " c1 5-1 7777  shown 1",
+		.observe = { "HMGET " WP_P "pushed:" WP_BOB
+			     " id claim busy shown",
+			     "ZCOUNT " WP_P "pushdue 1000000000000 +inf" },
+	},
+	{
+		.name = "push_done, woken meanwhile",
+		.script = WP_SCRIPT_PUSH_DONE,
+		.setup = { HOT("hot:" WP_BOB, "5-1", "m1"),
+			   "ZADD " WP_P "pushdue 9 " WP_BOB,
+			   "SET " WP_P "notified:" WP_BOB " 5-1",
+			   "HSET " WP_P "pushed:" WP_BOB
+			   " claim c1 busy 1 woken 1" },
+		.args = WP_BOB " c1 5-1 7777 ",
+		.observe = { "HMGET " WP_P "pushed:" WP_BOB " claim busy",
+			     "ZCOUNT " WP_P "pushdue 1000000000000 +inf" },
+	},
+	{
+		.name = "push_done, forget him",
+		.script = WP_SCRIPT_PUSH_DONE,
+		.setup = { "ZADD " WP_P "pushdue 9 " WP_BOB,
+			   "SADD " WP_P "pushhigh " WP_BOB,
+			   "SET " WP_P "notified:" WP_BOB " 5-1",
+			   "HSET " WP_P "pushed:" WP_BOB
+			   " claim c1 busy 1 shown 1" },
+		.args = WP_BOB " c1 5-1 drop ",
+		.observe = { "EXISTS " WP_P "pushdue " WP_P "pushhigh " WP_P
+			     "notified:" WP_BOB " " WP_P "pushed:" WP_BOB },
+	},
+	{
+		.name = "push_wake",
+		.script = WP_SCRIPT_PUSH_WAKE,
+		.setup = { "ZADD " WP_P "pushdue 99999999999999 " WP_BOB },
+		.args = WP_BOB " t:test",
+		.observe = { "HGETALL " WP_P "pushed:" WP_BOB,
+			     "TTL " WP_P "pushed:" WP_BOB,
+			     "ZCOUNT " WP_P "pushdue 0 99999999999998" },
+	},
+	{
+		.name = "push_wake, it is claimed",
+		.script = WP_SCRIPT_PUSH_WAKE,
+		.setup = { "ZADD " WP_P "pushdue 99999999999999 " WP_BOB,
+			   "HSET " WP_P "pushed:" WP_BOB " busy 1" },
+		.args = WP_BOB " ",
+		.observe = { "HGETALL " WP_P "pushed:" WP_BOB,
+			     "ZRANGE " WP_P "pushdue 0 -1 WITHSCORES" },
+	},
+	{
+		.name = "ack of everything that somebody was told of",
+		.script = WP_SCRIPT_ACK,
+		.setup = { HOT("hot:" WP_BOB, "1-1", "m1"),
+			   "HSET " WP_P "pushed:" WP_BOB " shown 1" },
+		.args = "run " WP_BOB " 1 1-1",
+		.observe = { "EXISTS " WP_P "hot:" WP_BOB,
+			     "HEXISTS " WP_P "pushed:" WP_BOB " touched",
+			     "ZRANGE " WP_P "pushdue 0 -1" },
+	},
+	{
+		.name = "hint_clear of what somebody was told of",
+		.script = WP_SCRIPT_HINT_CLEAR,
+		.setup = { WP_WORLD_HINT(WP_BOB, "token_7000_7_0_0"),
+			   "HSET " WP_P "pushed:" WP_BOB " shown 1" },
+		.args = "run " WP_BOB " token",
+		.observe = { "EXISTS " WP_P "cold",
+			     "HGETALL " WP_P "pushed:" WP_BOB,
+			     "ZRANGE " WP_P "pushdue 0 -1" },
+	},
+	{
+		.name = "sweep of what somebody was told of",
+		.script = WP_SCRIPT_SWEEP,
+		.setup = { EXPIRED("hot:" WP_BOB, "1-1", "m1"),
+			   "ZADD " WP_P "expiry 7 " WP_BOB,
+			   "HSET " WP_P "pushed:" WP_BOB " shown 1" },
+		.args = "1:own 60000 100 1000 1000000 1000",
+		.observe = { "EXISTS " WP_P "hot:" WP_BOB " " WP_P "expiry",
+			     "HGETALL " WP_P "pushed:" WP_BOB,
+			     "ZRANGE " WP_P "pushdue 0 -1" },
+	},
+	{
+		.name = "audit of a user who is to be told",
+		.script = WP_SCRIPT_AUDIT,
+		.setup = { HOT("hot:" WP_BOB, "1-1", "m1"),
+			   HOT("hot:" WP_BOB, "1-2", "m2"),
+			   "SET " WP_P "notified:" WP_BOB " 1-1",
+			   "HSET " WP_P "live i2 0",
+			   "HSET " WP_P "online:" WP_BOB " i1.1 5" },
+		.args = "user " WP_BOB " 10 100 run 1000,60000",
+		.observe = { "EXISTS " WP_P "online:" WP_BOB,
+			     "ZRANGE " WP_P "pushdue 0 -1",
+			     "GET " WP_P "notified:" WP_BOB },
+	},
+	{
+		.name = "audit of pushes",
+		.script = WP_SCRIPT_AUDIT,
+		.setup = { HOT("hot:" WP_BOB, "1-1", "m1"),
+			   "XADD " WP_P "push 1-1 u " WP_BOB " id 1-1",
+			   "ZADD " WP_P "pushdue 1 " WP_BOB " 2 " WP_AMY
+			   " 3 " EVE,
+			   "SADD " WP_P "pushhigh " WP_AMY,
+			   "HSET " WP_P "pushed:" EVE " shown 1" },
+		.args = "push pushdue 10 100 run -",
+		.observe = { "EXISTS " WP_P "push " WP_P "pushhigh",
+			     "ZRANGE " WP_P "pushdue 0 -1" },
+	},
+	{
 		.name = "workers",
 		.script = WP_SCRIPT_WORKERS,
 		.setup = { "ZADD " WP_P " 1 long-dead 99999999999999 ahead" },
@@ -857,7 +1041,7 @@ static void expect_mended(struct wp_world *w, const struct scene *scene, int n)
 {
 	wp_world_run(w, "DEL " WP_P "ingress");
 	for (size_t i = 0; i < sizeof(users) / sizeof(users[0]); i++)
-		wp_world_run(w, "EVALSHA %s 1 " WP_P " user %s 10 100",
+		wp_world_run(w, "EVALSHA %s 1 " WP_P " user %s 10 100 run -",
 			     wp_scripts.list[WP_SCRIPT_AUDIT].sha1, users[i]);
 	expect_index(w, scene, n, "exact");
 }
@@ -1118,7 +1302,7 @@ static void a_cut_send_is_settled_by_whoever_comes_next(void **state)
 			WP_PUT_INGRESS(WP_P "ingress", "1-4", WP_BOB, "0",  \
 				       expires, "m----4"),                  \
 	}
-#define LATE_ROUTE "run 100 1000000 9 100 token 1:own 0 1 0  0"
+#define LATE_ROUTE "run 100 1000000 9 1000,60000 token 1:own 0 1 0  0"
 
 static const struct scene late = {
 	.name = "route",
@@ -1175,12 +1359,12 @@ static const struct meanwhile {
 	  true },
 	{ { .name = "an audit",
 	    .script = WP_SCRIPT_AUDIT,
-	    .args = "user " WP_BOB " 10 100" },
+	    .args = "user " WP_BOB " 10 100 run 1000,60000" },
 	  &late,
 	  true },
 	{ { .name = "a landing",
 	    .script = WP_SCRIPT_LANDED,
-	    .args = "0 1 " WP_BOB " 5 2 9 8 1-3 99999999999999 2 1-1 1-3" },
+	    .args = "- 1 " WP_BOB " 5 2 9 8 1-3 99999999999999 0 2 1-1 1-3" },
 	  &late,
 	  false },
 };
@@ -1249,7 +1433,7 @@ static const struct scene late_look = {
 static const struct scene late_landing = {
 	.name = "a landing",
 	.script = WP_SCRIPT_LANDED,
-	.args = "0 1 " WP_BOB " 5 2 9 4 1-2 99999999999999 1 1-2",
+	.args = "- 1 " WP_BOB " 5 2 9 4 1-2 99999999999999 0 1 1-2",
 };
 
 /* What comes next finds hot empty, and something new in ingress. */

@@ -185,7 +185,7 @@ static void a_call_of_route_walks_over_so_much_of_what_is_held(void **state)
 		char args[100];
 
 		(void)snprintf(args, sizeof(args),
-			       "run %d %d 5 0 token own %d 1 0  0", 2 * TAKEN,
+			       "run %d %d 5 - token own %d 1 0  0", 2 * TAKEN,
 			       ROOM, careful);
 		work = run(w, WP_SCRIPT_ROUTE, args);
 		assert_in_range(work.bytes, 8 * ROOM,
@@ -205,7 +205,7 @@ static void so_it_does_over_what_is_on_its_way_to_the_cold_store(void **state)
 	wp_world_run(w, "SET " WP_P "gate run");
 	accept(w, WP_BOB, MANY, 0);
 	(void)snprintf(args, sizeof(args),
-		       "run 100 %d 5 0 token own 0 1 1  1 " WP_BOB " way",
+		       "run 100 %d 5 - token own 0 1 1  1 " WP_BOB " way",
 		       ROOM);
 	work = run(w, WP_SCRIPT_ROUTE, args);
 	assert_in_range(work.bytes, 8 * ROOM, 8 * ROOM + 3 * SLICE * SIZE);
@@ -278,12 +278,12 @@ what_waits_for_the_departed_is_looked_for_within_bounds(void **state)
 	pile_up_hot(w, "hot:", 1, 0, later, "0");
 	pile_up_hot(w, "hot:", 2000, 1, later, "2");
 	wp_world_run(w, "HSET " WP_P "online:" WP_BOB " i1.1 5");
-	work = run(w, WP_SCRIPT_DISCONNECT, "i1.1 " WP_BOB " 0 100 100");
+	work = run(w, WP_SCRIPT_DISCONNECT, "i1.1 " WP_BOB " 0 100 1000,60000");
 	assert_in_range(work.entries, 1, LOOKS + 4 * SLICE);
 	assert_in_range(work.bytes, 1, ROOM + 2 * SLICE * SIZE);
 	wp_reply_free(&work.reply);
 	/* Not found in time: told all the same. */
-	wp_world_expect(w, "1", "XLEN " WP_P "push");
+	wp_world_expect(w, "1", "ZCARD " WP_P "pushdue");
 
 	wp_world_run(w, "SET " WP_P "owner own");
 	wp_world_run(w, "HSET " WP_P "live i1 5");
@@ -296,7 +296,8 @@ what_waits_for_the_departed_is_looked_for_within_bounds(void **state)
 		     "end 1 " WP_P,
 		     MEMBERS, later, SIZE);
 	for (bool is_done = false; !is_done;) {
-		work = run(w, WP_SCRIPT_REAP, "own 60000 i1 5 100 100 100");
+		work = run(w, WP_SCRIPT_REAP,
+			   "own 60000 i1 5 100 100 1000,60000");
 		is_done = wp_reply_is(wp_reply_at(answer(&work), 0), "done");
 		assert_in_range(work.entries, 0, LOOKS + MEMBERS + 4 * SLICE);
 		assert_in_range(work.bytes, 0, ROOM + 4 * SLICE * SIZE);

@@ -19,6 +19,7 @@
 #include "tests/support/worker/rig.h"
 #include "worker/audit.h"
 
+#define EVE "urn:sm:user:eve"
 #define HOT(key, id, name) WP_PUT_HOT(WP_P key, id, WP_ALIVE, "0", name)
 
 struct rig {
@@ -71,7 +72,7 @@ static int64_t all_repairs(struct rig *rig)
 	static const char *const kinds[] = { "connection",  "mark",
 					     "expiry",      "stream",
 					     "incarnation", "hint_missing",
-					     "hint_idle" };
+					     "hint_idle",   "push" };
 	int64_t n = 0;
 
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
@@ -346,6 +347,63 @@ static void a_queue_of_nobody_gets_no_mark(void **state)
 	rig_release(&rig);
 }
 
+static void whom_nobody_would_tell_gets_an_entry(void **state)
+{
+	struct rig rig;
+
+	rig_init(&rig, *state);
+	rig.w->conf.push.enabled = true;
+	(void)wp_world_deliver(rig.w, "m1");
+	assert_int_equal(wp_world_migrate(rig.w, NULL), WP_OK);
+	/* He left by a daemon that is gone; nobody has asked for it. */
+	wp_world_run(rig.w, HOT("hot:" WP_AMY, "1-1", "a1"));
+	wp_world_run(rig.w, "HSET " WP_P "online:" WP_AMY " i1.1 5");
+	/* All of his devices know. */
+	wp_world_run(rig.w, HOT("hot:" EVE, "1-1", "e1"));
+	wp_world_run(rig.w, "SET " WP_P "notified:" EVE " 1-1");
+	wp_world_run(rig.w, "HSET " WP_P "pushed:" EVE " id 1-1");
+	wp_world_run(rig.w, "DEL " WP_P "pushdue");
+	audit(&rig);
+	wp_world_expect(rig.w, "2", "ZCARD " WP_P "pushdue");
+	wp_world_expect(rig.w, "-", "ZSCORE " WP_P "pushdue " EVE);
+	wp_world_expect(rig.w, "1-1", "GET " WP_P "notified:" WP_AMY);
+	assert_int_equal(repairs(&rig, "push"), 1); /* bob's */
+	audit(&rig);
+	assert_int_equal(repairs(&rig, "push"), 1);
+
+	rig.w->conf.push.enabled = false;
+	wp_world_run(rig.w, "DEL " WP_P "pushdue");
+	audit(&rig);
+	wp_world_expect(rig.w, "0", "EXISTS " WP_P "pushdue");
+	rig_release(&rig);
+}
+
+/* Nobody takes entries; and the stream of before is nobody's. */
+static void entries_of_which_nothing_waits_go(void **state)
+{
+	struct rig rig;
+
+	rig_init(&rig, *state);
+	wp_world_run(rig.w, "XADD " WP_P "push 1-1 u " WP_BOB " id 1-1");
+	wp_world_run(rig.w, HOT("hot:" WP_BOB, "1-1", "m1"));
+	wp_world_run(rig.w, "HSET " WP_P "pushed:" EVE " shown 1");
+	wp_world_run(rig.w,
+		     "ZADD " WP_P "pushdue 1 " WP_BOB " 2 " WP_AMY " 3 " EVE);
+	wp_world_run(rig.w, "SADD " WP_P "pushhigh " WP_AMY " " WP_BOB);
+	wp_world_run(rig.w, "SET " WP_P "gate of-before");
+	audit(&rig);
+	wp_world_expect(rig.w, "3", "ZCARD " WP_P "pushdue");
+	wp_world_expect(rig.w, "0", "EXISTS " WP_P "push");
+	wp_world_run(rig.w, "SET " WP_P "gate %s",
+		     wp_redis_run_id(rig.w->redis));
+	audit(&rig);
+	wp_world_expect(rig.w, "[" WP_BOB " " EVE "]",
+			"ZRANGE " WP_P "pushdue 0 -1");
+	wp_world_expect(rig.w, "[" WP_BOB "]", "SMEMBERS " WP_P "pushhigh");
+	assert_int_equal(repairs(&rig, "push"), 0);
+	rig_release(&rig);
+}
+
 #define WORLD_TEST(name) \
 	cmocka_unit_test_setup_teardown(name, wp_world_setup, wp_world_teardown)
 
@@ -366,6 +424,8 @@ int main(void)
 		WORLD_TEST(keys_of_another_kind_cost_nobody_else),
 		WORLD_TEST(a_queue_of_nobody_gets_no_mark),
 		WORLD_TEST(the_rate_bounds_what_is_looked_at),
+		WORLD_TEST(whom_nobody_would_tell_gets_an_entry),
+		WORLD_TEST(entries_of_which_nothing_waits_go),
 	};
 
 	if (!wp_test_redis_present())

@@ -910,9 +910,9 @@ static void a_notification_comes_when_there_is_something_to_pull(void **state)
 	rig.w->conf.push.enabled = true;
 	(void)wp_world_post(rig.w, MAIL(.json = "m1"));
 	route(&rig);
-	wp_world_expect(rig.w, "0", "EXISTS " WP_P "push");
+	wp_world_expect(rig.w, "0", "EXISTS " WP_P "pushdue");
 	land(&rig);
-	wp_world_expect(rig.w, "1", "XLEN " WP_P "push");
+	wp_world_expect(rig.w, "1", "ZCARD " WP_P "pushdue");
 	wp_world_expect_pull(rig.w, "m1");
 	rig_release(&rig);
 }

@@ -126,7 +126,7 @@ void wp_test_conf(struct wp_conf *conf, const char *path)
 			.drain_ms = 1000,
 		},
 		.presence.visibility = WP_VISIBLE_ALL,
-		.push.max_commands = 10000,
+		.push = { .grace_ms = 1000, .inactive_ms = 60000 },
 		.store = {
 			.backend = backend,
 			.sqlite_path = sqlite_path,

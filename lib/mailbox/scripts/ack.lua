@@ -16,6 +16,7 @@
 --     hot, or already in cold, as well; it goes too, or it would come back
 --     after the 204. The entry's recipient and band are compared first: an id
 --     alone gives nobody power over the messages of others.
+--   - Who was told by a push, and has nothing left now, is looked at soon.
 -- Bounds: the ids, of which an ack has at most 1,000; one look each.
 local prefix, urn, n_standard = KEYS[1], ARGV[2], tonumber(ARGV[3])
 local FIRST, CHUNK = 4, 500
@@ -136,5 +137,11 @@ else
   deleted = delete_each(is_whole)
 end
 
+-- Without ids somebody only asks whether there is a hint.
+if n > 0 then
+  -- include settle
+
+  push_settle(urn, true)
+end
 return {redis.call('GET', prefix .. 'gate') == ARGV[1] and 1 or 0,
   redis.call('HGET', prefix .. 'cold', urn) or '', deleted}

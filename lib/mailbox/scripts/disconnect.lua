@@ -2,28 +2,28 @@
 -- disconnect: forget exactly one connection (docs/architecture.md "Presence").
 --
 -- KEYS[1]  wp:{p}:
--- ARGV     connection, urn, grace_ms, seen_ttl_seconds, push_max
---          push_max: about how many notification commands are kept; 0 or left
---          out: nobody wants any
+-- ARGV     connection, urn, grace_ms, seen_ttl_seconds, push
+--          push: "<grace_ms>,<inactive_ms>" (parts/push_rules.lua), or "-"
 -- Result   {"ok", left}: connections that the user still has
 --
 -- Invariants
 --   - Removes only its own connection id, so a late call cannot take a
 --     reconnected user offline. When it was the last one and messages wait, the
---     user is marked for migration, and a notification is asked for unless one
---     was for the same messages, before at:<incarnation> forgets the
---     connection.
+--     user is marked for migration, and is to be told of them unless that was
+--     asked for before, both before at:<incarnation> forgets the connection.
 --   - Who was not there was not seen: a daemon that does not know whether a
 --     connect was done takes it back by this call. The mark comes all the same:
 --     an eviction that was cut off leaves a user without it.
 local prefix, conn, urn = KEYS[1], ARGV[1], ARGV[2]
 local online = prefix .. 'online:' .. urn
 local grace_ms, seen_ttl = tonumber(ARGV[3]), ARGV[4]
-local push_max = tonumber(ARGV[5] or '0')
+local push = ARGV[5]
+
+-- include push_rules
 
 -- include is_above
 
--- include push
+-- include notify
 
 -- include unpack_entry
 
@@ -37,9 +37,11 @@ local left, is_marked = redis.call('HLEN', online), false
 if left == 0 then
   -- include clock
 
+  -- include push_departed
+
   -- include leaving
 
-  is_marked = go_offline(urn, was_known, now_ms + grace_ms)
+  is_marked = go_offline(urn, was_known, now_ms + grace_ms, now_ms + grace_ms)
 end
 redis.call('SREM', at, conn .. ' ' .. urn)
 

@@ -8,10 +8,16 @@
 --
 -- Invariant: only the token that was read in step A1 may be cleared, and a
 -- token is never used twice, so a migration prepared since then keeps its hint.
-local cold = KEYS[1] .. 'cold'
-local record = redis.call('HGET', cold, ARGV[2])
-if not record or record:match('^%S*') ~= ARGV[3] or
-  redis.call('GET', KEYS[1] .. 'gate') ~= ARGV[1] then
-  return 0
+-- Bounds: one look.
+local prefix, run_id, urn, token = KEYS[1], ARGV[1], ARGV[2], ARGV[3]
+local cold = prefix .. 'cold'
+
+-- include settle
+
+local record, cleared = redis.call('HGET', cold, urn), 0
+if record and record:match('^%S*') == token and
+  redis.call('GET', prefix .. 'gate') == run_id then
+  cleared = redis.call('HDEL', cold, urn)
 end
-return redis.call('HDEL', cold, ARGV[2])
+push_settle(urn, false) -- also when a cut came behind the last step
+return cleared

@@ -3,15 +3,15 @@
 -- (docs/architecture.md "Straight to disk"): these are in the cold store.
 --
 -- KEYS     wp:{p}: of each part of the call; a partition may have several
--- ARGV     push_max, then for each part how many users it has, and for each:
---          urn, version, rows, bytes, weight, highest, until_ms, how many ids,
---          ids
+-- ARGV     push, then for each part how many users it has, and for each:
+--          urn, version, rows, bytes, weight, highest, until_ms, high, how many
+--          ids, ids
 --          version, rows, bytes: what the cold store said of the mailbox after
 --          the append
 --          weight: bytes of the envelopes; highest: of the ids, in both bands;
---          until_ms: when the last of them expires
---          push_max: about how many notification commands are kept; 0: nobody
---          wants any
+--          until_ms: when the last of them expires; high "1": one of them is
+--          of the high band
+--          push: "<grace_ms>,<inactive_ms>" (parts/push_rules.lua), or "-"
 -- Result   {r1, … rn} of the parts: {"ok", gone, left} or {"fault", text}
 --          gone: entries that were there until now; left: entries in ingress,
 --          for which nobody has rung where it was not empty
@@ -22,10 +22,10 @@
 --     entry leaves ingress: a pull between the two steps found nothing.
 --   - Who is not, and has something in hot, is marked before: a route call that
 --     was cut off left it there, and relied on the entry coming again.
---   - A notification is asked for before it leaves ingress, and not earlier:
---     whoever is woken up by it finds the message. For who is online by now as
---     well, if it is still there: it came for somebody who was away, and who
---     leaves again without a pull has nothing in hot that tells of it.
+--   - Its user is to be told before it leaves ingress, and not earlier: whoever
+--     is woken up by that finds the message. Who is online by now as well, if
+--     it is still there: it came for somebody who was away, and who leaves
+--     again without a pull has nothing in hot that tells of it.
 --   - What the store said is written before waits is lowered, so nothing that
 --     waits is ever left out.
 --   - waits loses what this call deletes. What an ack or a route call has taken
@@ -35,13 +35,15 @@
 -- Needs no owner and no gate: the ids are on disk, whoever owns the partition.
 -- Bounds: 200 users and 500 ids of a part; one look each.
 -- Safe to repeat after a cut at any point.
-local push_max = tonumber(ARGV[1])
-local USER_WORDS, TOGETHER = 8, 32
+local push = ARGV[1]
+local USER_WORDS, TOGETHER = 9, 32
 local call = redis.call
 
 -- include clock
 
 local now_text = string.format('%d', now_ms)
+
+-- include push_rules
 
 -- include waits_of
 
@@ -49,16 +51,24 @@ local pokes = {} -- incarnation -> urns, of all parts
 
 -- include pokes
 
--- Users who are to be notified.
-local function notify(prefix, users)
+-- Users who are to be told, and those of them who are online, by urn: these if
+-- they fetch nothing.
+local function notify(prefix, users, is_online)
   -- include is_above
 
-  -- include push
+  -- include notify
 
+  local list = {}
   for _, user in ipairs(users) do
     if user.until_ms > now_ms then
-      push_about(user.urn, user.highest)
+      local wait_ms = is_online[user.urn] and push_inactive_ms or
+        (user.is_high and 0 or push_grace_ms)
+      list[#list + 1] = {urn = user.urn, about = user.highest,
+        is_high = user.is_high, at_ms = now_ms + wait_ms}
     end
+  end
+  if #list > 0 then
+    push_about(list)
   end
 end
 
@@ -118,7 +128,7 @@ end
 -- Whoever has to be told, marked or notified; in_hot says who has something
 -- there, by place.
 local function tell(prefix, users, in_hot, may_be_online)
-  local due, marks, unaware, nobody = {}, {}, {}, {}
+  local due, marks, unaware, nobody, is_online = {}, {}, {}, {}, {}
   for i, user in ipairs(users) do
     local online = may_be_online and incarnations(prefix, user.urn) or nobody
     for _, inc in ipairs(online) do
@@ -129,8 +139,9 @@ local function tell(prefix, users, in_hot, may_be_online)
       marks[#marks + 1] = now_text
       marks[#marks + 1] = user.urn
     end
-    if push_max > 0 and (#online == 0 or is_left(prefix, user)) then
+    if push_grace_ms and (#online == 0 or is_left(prefix, user)) then
       unaware[#unaware + 1] = user
+      is_online[user.urn] = #online > 0
     end
   end
   for inc, urns in pairs(due) do
@@ -144,7 +155,7 @@ local function tell(prefix, users, in_hot, may_be_online)
     call('ZADD', prefix .. 'migrate', 'NX', unpack(marks))
   end
   if #unaware > 0 then
-    notify(prefix, unaware)
+    notify(prefix, unaware, is_online)
   end
 end
 
@@ -259,10 +270,11 @@ local function read_part(at)
   local users, n = {}, tonumber(ARGV[at])
   at = at + 1
   for i = 1, n do
-    local n_ids = tonumber(ARGV[at + 7])
+    local n_ids = tonumber(ARGV[at + 8])
     users[i] = {urn = ARGV[at], version = ARGV[at + 1], rows = ARGV[at + 2],
       bytes = ARGV[at + 3], weight = tonumber(ARGV[at + 4]),
       highest = ARGV[at + 5], until_ms = tonumber(ARGV[at + 6]),
+      is_high = ARGV[at + 7] == '1',
       from = at + USER_WORDS, up_to = at + USER_WORDS + n_ids - 1}
     at = at + USER_WORDS + n_ids
   end

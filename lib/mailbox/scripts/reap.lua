@@ -4,9 +4,8 @@
 --
 -- KEYS[1]  wp:{p}:
 -- ARGV     owner, lease_ms, incarnation, counter, chunk, seen_ttl_seconds,
---          push_max
---          push_max: about how many notification commands are kept; 0 or left
---          out: nobody wants any
+--          push
+--          push: "<grace_ms>,<inactive_ms>" (parts/push_rules.lua), or "-"
 --          counter: the heartbeat counter that has not changed for too long
 -- Result   {"lost"}      somebody else owns the partition
 --          {"alive"}     the counter moved, or it is gone already
@@ -18,14 +17,14 @@
 --     the incarnation is "doomed" in live, and heartbeat and connect treat it
 --     as gone. If it could beat again between two chunks, the connections of
 --     the first would stay offline although they are open.
---   - Per connection: offline first, then the migration mark and a notification
---     unless one was asked for the same messages, then at: forgets it; live
---     goes last. A cut anywhere leaves enough for the next call.
+--   - Per connection: offline first, then the migration mark and what asks for
+--     its user to be told, then at: forgets it; live goes last. A cut anywhere
+--     leaves enough for the next call.
 -- Bounds: chunk connections, fewer when it took long to see what waits for
 -- them.
 local prefix, owner, lease_ms = KEYS[1], ARGV[1], ARGV[2]
 local inc, seen_ttl = ARGV[3], ARGV[6]
-local push_max = tonumber(ARGV[7] or '0')
+local push = ARGV[7]
 local at = prefix .. 'at:' .. inc
 
 -- include lease
@@ -38,13 +37,17 @@ redis.call('HSET', prefix .. 'live', inc, 'doomed')
 
 -- include clock
 
+-- include push_rules
+
 -- include is_above
 
--- include push
+-- include notify
 
 -- include unpack_entry
 
 -- include highest_waiting
+
+-- include push_departed
 
 -- include leaving
 
@@ -52,7 +55,7 @@ local function take_offline(conn, urn)
   local online = prefix .. 'online:' .. urn
   redis.call('HDEL', online, conn)
   if redis.call('EXISTS', online) == 0 then
-    go_offline(urn, true, now_ms)
+    go_offline(urn, true, now_ms, now_ms)
   end
 end
 

@@ -4,11 +4,10 @@
 -- "Routing"); and step N2 of a message that goes straight to the cold store.
 --
 -- KEYS     wp:{p}: of each partition, none of them twice
--- ARGV     run_id, max_entries, max_bytes, max_tries, push_max, token, then for
+-- ARGV     run_id, max_entries, max_bytes, max_tries, push, token, then for
 --          each partition
 --          owner, careful, may_have_tries, away, from, n, n names
---          push_max: about how many notification commands are kept; 0: nobody
---          wants any
+--          push: "<grace_ms>,<inactive_ms>" (parts/push_rules.lua), or "-"
 --          careful "1": count a try before each attempt, for a partition whose
 --          last call died; an entry that was on its last try then is
 --          dead-lettered without another one
@@ -55,9 +54,9 @@
 --     together: expiry is noted before, marks and due are set after hot has
 --     grown, and only then they leave ingress.
 --   - index has an entry before hot has it.
---   - A message for an offline user is asked a notification for before it
---     leaves ingress; one command per user and call stays, about the highest
---     id.
+--   - An offline user is to be told of a message before it leaves ingress; who
+--     is online has an entry in pushdue by then, for the case that he fetches
+--     nothing.
 --   - Entries of one recipient and band are taken in id order; a failed one
 --     holds back those behind it, and nobody else: what is held does not count
 --     against max_entries and max_bytes, only against bounds of its own.
@@ -85,11 +84,13 @@
 -- is something for them, with room for what comes: one that grows costs more
 -- than a command.
 local call, try = redis.call, redis.pcall
-local push_max = tonumber(ARGV[5])
+local push = ARGV[5]
 local SLICE, MAX_KEPT = 16, 4096
 
 -- include clock
 local now_text = string.format('%d', now_ms)
+
+-- include push_rules
 
 local prefix
 -- The partition that is being routed, see begin().
@@ -124,9 +125,9 @@ end
 local function pusher()
   -- include is_above
 
-  -- include push
+  -- include notify
 
-  return {about = push_about, take_back = push_take_back}
+  return push_about
 end
 
 -- What the call knows of a user and does for it.
@@ -134,8 +135,8 @@ local function user_of(urn)
   local user = p.users[urn]
   if not user then
     user = {urn = urn, online = false, has_more = false, told = false,
-      is_away = false, version = false, last_ms = false, is_behind = false,
-      is_under_way = false}
+      is_watched = false, is_away = false, version = false, last_ms = false,
+      is_behind = false, is_under_way = false}
     p.users[urn] = user
   end
   return user
@@ -170,14 +171,27 @@ local function notice(user)
   end
 end
 
--- At the end one command of the user is there that this call has written.
-local function tell(user, id)
-  p.push = p.push or pusher()
-  local entry = p.push.about(user.urn, id)
-  if entry and user.told and user.told ~= entry then
-    p.push.take_back(user.told)
+-- Have the user told of a message, with the others of the slice. Who is online
+-- is looked at once a call.
+local function tell(user, id, is_high)
+  if #user.online > 0 then
+    if not user.is_watched then
+      user.is_watched = true
+      list_for(p, 'watched', string.format('%d', now_ms + push_inactive_ms))
+      list_for(p, 'watched', user.urn)
+    end
+    return
   end
-  user.told = entry or user.told
+  local told = user.told
+  if not told then
+    told = {urn = user.urn, is_high = false, at_ms = now_ms + push_grace_ms}
+    user.told = told
+    list_for(p, 'told', told)
+  end
+  told.about = id
+  if is_high then
+    told.is_high, told.at_ms = true, now_ms
+  end
 end
 
 -- XADD has refused it. Returns what is wrong, nil when it is in hot, or was and
@@ -234,8 +248,8 @@ local function route_one(id, f)
   if not user.has_more then
     notice(user)
   end
-  if not is_online and push_max > 0 and expires_ms > now_ms then
-    tell(user, id)
+  if push_grace_ms and not f.is_ephemeral and expires_ms > now_ms then
+    tell(user, id, f.is_high)
   end
   return 'routed'
 end
@@ -251,6 +265,16 @@ local function settle_slice()
   if marks then
     call('ZADD', prefix .. 'migrate', 'NX', unpack(marks))
   end
+  if p.watched then
+    call('ZADD', prefix .. 'pushdue', 'NX', unpack(p.watched))
+  end
+  if p.told then
+    p.push = p.push or pusher()
+    p.push(p.told)
+    for _, told in ipairs(p.told) do
+      p.users[told.urn].told = false
+    end
+  end
   if leaving then
     -- In this order, or a cut could leave a field that nobody removes.
     if p.has_tries then
@@ -262,6 +286,7 @@ local function settle_slice()
     call('HDEL', prefix .. 'tries', unpack(staying))
   end
   p.due, p.marks, p.leaving, p.staying = nil, nil, nil, nil
+  p.watched, p.told = nil, nil
 end
 
 -- Whose order counts: a recipient and band.
@@ -568,8 +593,10 @@ local function begin(at, n_left, from)
     max_kept = math.max(1, math.floor(room.kept / n_left)),
     max_size_kept = math.max(1, math.floor(room.size_kept / n_left)),
     -- Made when there is something for them. Of the slice: due, incarnation ->
-    -- urns; marks, words; leaving and staying, ids.
-    due = nil, marks = nil, leaving = nil, staying = nil,
+    -- urns; marks and watched, words; told, what push_about takes; leaving and
+    -- staying, ids.
+    due = nil, marks = nil, watched = nil, told = nil,
+    leaving = nil, staying = nil,
     holding = nil, foreign = nil, -- by lane
     last_error = nil,
     walked = '', is_behind_cursor = from ~= '',

@@ -35,6 +35,8 @@ now_ms = math.min(tonumber(ARGV[6]), now_ms)
 
 -- include lease
 
+-- include settle
+
 local deleted, looked, bytes = 0, 0, 0
 local emptied = {} -- of whom nothing is left in hot
 
@@ -174,6 +176,7 @@ end
 local more = sweep()
 index_settle()
 for _, urn in ipairs(emptied) do
+  push_settle(urn, false)
   redis.call('ZREM', expiry, urn)
 end
 return {'ok', deleted, more and 1 or 0}

@@ -1,7 +1,7 @@
 -- exports highest_waiting, looks_are_over
 -- needs prefix, is_above, unpack_entry, EPHEMERAL
 -- The highest id that waits in hot, has not expired and is not ephemeral, or
--- nil.
+-- nil; and that of the high band, or nil.
 -- Where that takes too long a look, it is the lowest id that was looked at: a
 -- notification too many is better than none.
 -- Bounds: 256 entries and 256 KiB in all looks of a script together, and a
@@ -37,9 +37,9 @@ do
     local standard = highest_in(prefix .. 'hot:' .. urn, now_ms)
     local high = highest_in(prefix .. 'hot!:' .. urn, now_ms)
     if standard and high then
-      return is_above(high, standard) and high or standard
+      return is_above(high, standard) and high or standard, high
     end
-    return standard or high
+    return standard or high, high
   end
 
   function looks_are_over()

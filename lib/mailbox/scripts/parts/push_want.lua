@@ -1,0 +1,10 @@
+-- exports push_want
+-- needs prefix, now_ms, is_above, highest_waiting
+-- The highest id that somebody is to be told about: what was asked for, and
+-- while he is online what waits in hot, of which nobody asks for him. "0-0":
+-- none.
+local function push_want(urn, is_online)
+  local known = redis.call('GET', prefix .. 'notified:' .. urn) or '0-0'
+  local id = is_online and highest_waiting(urn, now_ms)
+  return id and is_above(id, known) and id or known
+end

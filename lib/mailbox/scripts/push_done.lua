@@ -1,0 +1,104 @@
+#!lua flags=allow-oom
+-- push_done: what has become of a claim of push_take.lua (docs/architecture.md
+-- "Push").
+--
+-- KEYS[1]  wp:{p}:
+-- ARGV     urn, claim, want, next, once, name, value, …
+--          want: the id that the claim was about
+--          next: when to look again (ms by Redis' clock); "": all devices know
+--          up to want; "drop": nobody is to remember anything of this user
+--          once: what field once of the claim said and was done, else ""
+--          fields of pushed:<urn> to be written, "" to be removed; none for
+--          "drop"
+-- Result   1, or 0 when another claim has been made since: nothing is written
+--
+-- Invariants
+--   - Only the last claim of a box writes anything.
+--   - What came after the claim is not lost: something above want, something
+--     else to do once, a change of preferences are looked at now.
+--   - Devices that show something of an emptied mailbox are looked at now: the
+--     ack that emptied it did not know that they would.
+--   - Else the entry goes, and with it what all devices know by now is noted;
+--     the id first, so that a cut leaves one that is looked at in vain.
+-- Bounds: those of one look into hot (parts/highest_waiting.lua).
+-- Safe to repeat after a cut at any point, or when it was done, as long as
+-- nobody else has claimed the box: what makes it look again stays until then.
+local prefix, urn, claim, want = KEYS[1], ARGV[1], ARGV[2], ARGV[3]
+local next_ms, once_done = ARGV[4], ARGV[5]
+local FIRST = 6
+local key, pushdue = prefix .. 'pushed:' .. urn, prefix .. 'pushdue'
+
+local known = redis.call('HMGET', key, 'claim', 'once', 'woken', 'shown', 'id')
+if known[1] ~= claim then
+  return 0
+end
+
+-- include clock
+
+-- include is_above
+
+-- include unpack_entry
+
+-- include highest_waiting
+
+-- include push_want
+
+-- include index_score
+
+-- include index_live
+
+-- include cold_record
+
+-- include push_waiting
+
+local set, removed = {}, {'busy'}
+local is_shown = known[4]
+for i = FIRST, #ARGV, 2 do
+  if ARGV[i + 1] == '' then
+    removed[#removed + 1] = ARGV[i]
+  else
+    set[#set + 1] = ARGV[i]
+    set[#set + 1] = ARGV[i + 1]
+  end
+  if ARGV[i] == 'shown' then
+    is_shown = ARGV[i + 1] ~= ''
+  end
+end
+local once = known[2]
+if once and once == once_done then
+  once = nil
+  removed[#removed + 1] = 'once'
+end
+
+local is_online = redis.call('EXISTS', prefix .. 'online:' .. urn) == 1
+local outcome = 'remove'
+if is_above(push_want(urn, is_online), want) or once or known[3] then
+  outcome = 'again'
+elseif next_ms == 'drop' then
+  outcome = 'drop'
+elseif is_shown and push_waiting(urn) == 0 then
+  outcome = 'again'
+elseif next_ms ~= '' then
+  outcome = 'later'
+elseif is_above(want, known[5] or '0-0') then
+  set[#set + 1] = 'id'
+  set[#set + 1] = want
+end
+
+if #set > 0 then
+  redis.call('HSET', key, unpack(set))
+end
+redis.call('HDEL', key, unpack(removed))
+if outcome == 'again' then
+  redis.call('ZADD', pushdue, string.format('%d', now_ms), urn)
+elseif outcome == 'later' then
+  redis.call('ZADD', pushdue, next_ms, urn)
+else
+  redis.call('SREM', prefix .. 'pushhigh', urn)
+  redis.call('ZREM', pushdue, urn)
+end
+if outcome == 'drop' then -- the claim last: it lets a repeated call in
+  redis.call('DEL', prefix .. 'notified:' .. urn)
+  redis.call('DEL', key)
+end
+return 1

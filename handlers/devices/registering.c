@@ -125,6 +125,9 @@ static bool on_run(struct wp_call *call, enum wp_err result)
 		wp_resp_internal(&call->resp);
 		return true;
 	}
+	/* Somebody has ended it by now, or has its token. */
+	if (call->scratch.len == 0)
+		return wp_devices_failed(call);
 	return registering->on_done(call);
 }
 

@@ -167,6 +167,21 @@ class Registering(DevicesTest):
         self.assertNotIn("secret", again.json())
         self.assertNotIn("secret", json.dumps(self.list(bob)))
 
+    def test_what_ends_behind_its_registration_is_not_told_as_registered(self):
+        """Another user, or the end of a session, may take it at once."""
+        bob = self.user()
+        self.rows("CREATE TRIGGER take AFTER INSERT ON push_token WHEN "
+                  "new.name = 'taken' BEGIN DELETE FROM push_token WHERE id ="
+                  " new.id; END")
+        self.addCleanup(self.rows, "DROP TRIGGER take")
+
+        self.assert_error(bob.call("POST", "/api/devices", {
+            "kind": "fcm", "token": "t", "name": "taken"}), 503,
+            "unavailable")
+        self.assert_error(bob.call("POST", "/api/v1/register/fcm", {
+            "token": "t", "name": "taken"}), 503, "unavailable")
+        self.assertEqual(self.list(bob), [])
+
     def test_without_a_kind_the_platform_or_a_subscription_tells_it(self):
         bob = self.user()
         kinds = [self.add(bob, path=path, **body)["kind"]

@@ -426,8 +426,7 @@ static enum wp_err end_pushes(struct wp_call *call, struct wp_store *store,
 		if (name_session(call, ending->what.sids[i], &key) != WP_OK)
 			return wp_error_set(err, WP_ERR_UNAVAIL,
 					    "out of memory");
-		/* A session never begins anew. */
-		ends[n++] = wp_push_end_of(&key, INT64_MAX);
+		ends[n++] = wp_push_end_of(&key, now_s);
 	}
 	if (ending->what.shuts_out) {
 		wp_revoked_key_user(&key, ending->what.user);

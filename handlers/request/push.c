@@ -60,9 +60,9 @@ enum wp_err wp_push_init(struct wp_push *push, const struct wp_conf *conf,
 }
 
 struct wp_push_end wp_push_end_of(const struct wp_revoked_key *key,
-				  int64_t until_s)
+				  int64_t at_s)
 {
-	struct wp_push_end end = { .until_s = until_s };
+	struct wp_push_end end = { .until_s = wp_revoked_key_until(key, at_s) };
 
 	_Static_assert(sizeof(end.owner.bytes) == sizeof(key->bytes),
 		       "named alike");

@@ -38,9 +38,9 @@ struct wp_push {
  */
 enum wp_err wp_push_init(struct wp_push *push, const struct wp_conf *conf,
 			 struct wp_error *err) WP_MUST_USE;
-/* What a key of those that are revoked says of devices: see wp_push_end(). */
+/* What a key that is revoked at that time says of devices; wp_push_end(). */
 struct wp_push_end wp_push_end_of(const struct wp_revoked_key *key,
-				  int64_t until_s);
+				  int64_t at_s);
 
 /* All zero is nothing. */
 void wp_push_release(struct wp_push *push);

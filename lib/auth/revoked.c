@@ -98,6 +98,11 @@ static enum kind kind_of(const uint8_t *key)
 	return (enum kind)kind;
 }
 
+int64_t wp_revoked_key_until(const struct wp_revoked_key *key, int64_t at_s)
+{
+	return kind_of(key->bytes) == SESSION ? INT64_MAX : at_s;
+}
+
 bool wp_revoked_key_is_sound(const struct wp_revoked_key *key)
 {
 	return kind_of(key->bytes) != KINDS;

@@ -47,6 +47,12 @@ void wp_revoked_key_session(struct wp_revoked_key *out,
 void wp_revoked_key_bare(struct wp_revoked_key *out,
 			 const uint8_t hash[WP_NAME_HASH_LEN]);
 
+/*
+ * When the last token was issued that ends with it, if it ends at this time:
+ * INT64_MAX for a session, which never begins anew, whatever a clock says.
+ */
+int64_t wp_revoked_key_until(const struct wp_revoked_key *key, int64_t at_s);
+
 /* Is it of a kind that is known here? */
 bool wp_revoked_key_is_sound(const struct wp_revoked_key *key);
 

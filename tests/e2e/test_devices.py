@@ -624,6 +624,28 @@ class Ends(Routes):
         self.assertEqual(self.tokens(name), 1)
 
 
+class EndsOfProviders(DevicesTest):
+    def test_a_session_takes_its_devices_along_by_any_clock(self):
+        """Of a provider whose clock is ahead."""
+        issuer = "https://id.example"
+        bob, amy = self.user(), self.user()
+        for user, sid in ((bob, "one"), (amy, "two")):
+            user.token = self.stack.token(user.name, iss=issuer, sid=sid,
+                                          iat=int(time.time()) + 30)
+            self.fcm(user)
+
+        done = subprocess.run(
+            [os.path.join(self.stack.build, "waypost"), "--config",
+             self.stack.path("waypost.yaml"), "session", "revoke", "--issuer",
+             issuer, "--session", "one", "--yes"], env=self.stack.base_env,
+            stdin=subprocess.DEVNULL, capture_output=True, text=True,
+            timeout=60, check=False)
+        self.assertEqual((done.returncode, done.stderr), (0, ""), done)
+
+        self.assertEqual(self.rows("SELECT urn FROM push_token WHERE urn IN "
+                                   "(?, ?)", bob.urn, amy.urn), [(amy.urn,)])
+
+
 class Starts(E2eTest):
     def test_settings_that_are_wrong_are_named(self):
         stack = shared_stack()

@@ -215,6 +215,13 @@ static enum wp_err write_ends(struct wp_cli *cli,
 	return rc;
 }
 
+static void add_end(struct wp_push_end *out, const struct wp_revoked_key *key,
+		    int64_t now_s)
+{
+	out->until_s = wp_revoked_key_until(key, now_s);
+	memcpy(out->owner.bytes, key->bytes, sizeof(out->owner.bytes));
+}
+
 /*
  * First the devices that they have registered end. Where the store cannot be
  * written to, the rest is done all the same, and the call repeated.
@@ -228,16 +235,13 @@ static enum wp_err end_pushes(struct wp_cli *cli,
 	const int64_t now_s = wp_wall_ms() / MS_PER_S;
 	size_t n = 0;
 
-	ends[n].until_s = now_s;
-	memcpy(ends[n++].owner.bytes, whole->bytes, sizeof(whole->bytes));
+	add_end(&ends[n++], whole, now_s);
 	for (size_t i = 0; i < leaver->n; i++) {
 		struct wp_revoked_key key;
 
 		if (name_session(cli, leaver->sids[i], &key) != WP_OK)
 			return wp_error_set(err, WP_ERR_NOMEM, "out of memory");
-		/* A session never begins anew. */
-		ends[n].until_s = INT64_MAX;
-		memcpy(ends[n++].owner.bytes, key.bytes, sizeof(key.bytes));
+		add_end(&ends[n++], &key, now_s);
 	}
 	return write_ends(cli, ends, n, now_s, err);
 }

@@ -356,6 +356,22 @@ static void it_ends_with_what_its_token_says(void **state)
 	expect_owner(&b->device.owners.session, &key);
 }
 
+/* Of a session all, whatever the clock of who issued its tokens says. */
+static void it_ends_as_what_is_revoked(void **state)
+{
+	static const uint8_t hash[WP_NAME_HASH_LEN] = { 1 };
+	struct wp_revoked_key key;
+
+	(void)state;
+
+	wp_revoked_key_session(&key, hash);
+	assert_true(wp_push_end_of(&key, 7).until_s == INT64_MAX);
+	wp_revoked_key_bare(&key, hash);
+	assert_int_equal(wp_push_end_of(&key, 7).until_s, 7);
+	wp_revoked_key_subject(&key, hash);
+	assert_int_equal(wp_push_end_of(&key, 7).until_s, 7);
+}
+
 /* ---- what is told ---- */
 
 static void a_device_is_told_without_its_token(void **state)
@@ -438,6 +454,7 @@ int main(void)
 		TEST(only_apple_shows_a_badge_unless_it_is_said),
 		TEST(a_subscription_is_of_our_key),
 		TEST(it_ends_with_what_its_token_says),
+		cmocka_unit_test(it_ends_as_what_is_revoked),
 		cmocka_unit_test(a_device_is_told_without_its_token),
 		cmocka_unit_test(an_id_is_read_as_it_was_written),
 	};

@@ -150,16 +150,20 @@ void wp_buf_printf(struct wp_buf *buf, const char *fmt, ...)
 
 	/* What it has no room for, vsnprintf() counts in memory of its own,
 	 * which nobody wipes: a secret gets the room first. */
-	if (buf->is_secret && wp_buf_reserve(buf, SECRET_TEXT) != NULL)
-		left = SECRET_TEXT;
+	if (buf->is_secret)
+		left = buf->max_bytes - buf->len < SECRET_TEXT
+			       ? buf->max_bytes - buf->len
+			       : SECRET_TEXT;
+	room = left > 0 ? wp_buf_reserve(buf, left) : NULL;
+	left = room != NULL ? left + 1 : 0;
 	va_start(args, fmt);
-	len = vsnprintf(left > 0 ? buf->data + buf->len : NULL, left, fmt,
-			args);
+	len = vsnprintf(room, left, fmt, args);
 	va_end(args);
 	if (len >= 0 && (size_t)len < left) {
 		buf->len += (size_t)len;
 		return;
 	}
+	wipe_from(buf, buf->len);
 	if (len < 0) {
 		buf->failed = true;
 		return;

@@ -302,6 +302,26 @@ static void what_is_secret_is_wiped_with_what_was_cut_off(void **state)
 	assert_true(buf.is_secret);
 }
 
+/* It is written in place, where a text that is not fits, too. */
+static void a_secret_needs_no_more_room_than_others(void **state)
+{
+	struct wp_buf buf;
+
+	(void)state;
+	wp_buf_init(&buf, 6);
+	buf.is_secret = true;
+	wp_buf_printf(&buf, "%s", "sec");
+	wp_buf_printf(&buf, "%s", "ret");
+	assert_false(buf.failed);
+	assert_string_equal(buf.data, "secret");
+	wp_buf_consume(&buf, 3);
+	wp_buf_printf(&buf, "%s", "long");
+	assert_true(buf.failed);
+	assert_string_equal(buf.data, "ret");
+	assert_true(is_wiped(&buf, 3));
+	wp_buf_release(&buf);
+}
+
 static void what_is_not_is_not(void **state)
 {
 	struct wp_buf buf;
@@ -334,6 +354,7 @@ int main(void)
 		cmocka_unit_test(
 			borrowed_memory_below_its_ceiling_is_never_replaced),
 		cmocka_unit_test(what_is_secret_is_wiped_with_what_was_cut_off),
+		cmocka_unit_test(a_secret_needs_no_more_room_than_others),
 		cmocka_unit_test(what_is_not_is_not),
 	};
 

@@ -27,7 +27,7 @@ struct wp_fetch_pool {
 	char *agent;
 	char *ca_file;
 	struct line *lines; /* the first one is in use; never NULL */
-	bool is_telling;    /* a line is being worked on, so none may go */
+	bool is_telling;    /* so it may not be freed */
 };
 
 /* A socket that libcurl waits for. */
@@ -244,8 +244,7 @@ enum wp_err wp_fetch_renew(struct wp_fetch_pool *pool, struct wp_error *err)
 		return wp_error_set(err, WP_ERR_NOMEM, "out of memory");
 	line->next = pool->lines;
 	pool->lines = line;
-	if (!pool->is_telling)
-		reap(pool);
+	reap(pool); /* never a line whose answer is being told */
 	return WP_OK;
 }
 

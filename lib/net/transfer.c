@@ -26,6 +26,7 @@ struct transfer {
 	const void *guard;
 	bool was_forbidden;
 	bool is_too_long;
+	bool is_head_too_long;
 	size_t head_bytes;
 	char why[CURL_ERROR_SIZE];
 	struct wp_buf body;
@@ -79,7 +80,10 @@ static size_t on_header(char *data, size_t size, size_t n, void *ctx)
 
 	(void)data;
 	t->head_bytes += size * n;
-	return t->head_bytes > WP_TRANSFER_HEAD_MAX ? 0 : size * n;
+	if (t->head_bytes <= WP_TRANSFER_HEAD_MAX)
+		return size * n;
+	t->is_head_too_long = true;
+	return 0;
 }
 
 const char *wp_transfer_header(const struct wp_transfer_answer *answer,
@@ -216,25 +220,19 @@ static bool set_trust(CURL *easy, const char *ca_file)
 
 static bool set_bounds(CURL *easy, const struct wp_transfer_rules *rules)
 {
-	bool is_set =
-		curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR,
-				 rules->allows_plain ? "https,http"
-						     : "https") == 0 &&
-		curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L) == 0 &&
-		curl_easy_setopt(easy, CURLOPT_PROXY, "") == 0 &&
-		curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
-				 (long)rules->connect_ms) == 0 &&
-		curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS,
-				 (long)rules->total_ms) == 0 &&
-		curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) == 0 &&
-		/* A resolver that hangs must not hold up the end of it. */
-		curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L) == 0 &&
-		curl_easy_setopt(easy, CURLOPT_USERAGENT, rules->agent) == 0;
+	const char *schemes = rules->allows_plain ? "https,http" : "https";
 
-	if (is_set && !rules->cuts) /* it need not begin */
-		is_set = curl_easy_setopt(easy, CURLOPT_MAXFILESIZE,
-					  (long)rules->body_max) == 0;
-	return is_set;
+	return curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, schemes) == 0 &&
+	       curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L) == 0 &&
+	       curl_easy_setopt(easy, CURLOPT_PROXY, "") == 0 &&
+	       curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
+				(long)rules->connect_ms) == 0 &&
+	       curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS,
+				(long)rules->total_ms) == 0 &&
+	       curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) == 0 &&
+	       /* A resolver that hangs must not hold up the end of it. */
+	       curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L) == 0 &&
+	       curl_easy_setopt(easy, CURLOPT_USERAGENT, rules->agent) == 0;
 }
 
 static bool set_sharing(CURL *easy, bool is_shared)
@@ -298,8 +296,7 @@ enum wp_err wp_transfers_begin(struct wp_transfers *set,
 
 static enum wp_transfer_end end_of(const struct transfer *t, CURLcode code)
 {
-	if (t->head_bytes > WP_TRANSFER_HEAD_MAX ||
-	    code == CURLE_FILESIZE_EXCEEDED)
+	if (t->is_head_too_long)
 		return WP_TRANSFER_TOO_LONG;
 	if (t->is_too_long)
 		return t->set->rules.cuts && !t->body.failed

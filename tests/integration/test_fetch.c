@@ -9,9 +9,12 @@
 
 #include <cmocka.h>
 
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <ev.h>
 
@@ -309,6 +312,10 @@ static void who_comes_at_once_waits_for_the_connection(void **state)
 	(void)state;
 	ask_many(world, 60, 60, "t");
 	assert_int_equal(world->n_good, 60);
+	assert_int_equal(connections_of(world), 1);
+	/* More than fit on one, and on two. */
+	ask_many(world, 250, 250, "t");
+	assert_int_equal(world->n_good, 250);
 	assert_in_range(connections_of(world), 1, CONNECTIONS);
 	end(world);
 }
@@ -497,17 +504,29 @@ static void a_certificate_is_for_the_name_and_of_the_signer(void **state)
 
 static void nothing_goes_without_tls(void **state)
 {
-	struct world *world = begin("good", "", LONG_MS);
+	struct world *world = begin("good", "", SHORT_MS);
+	struct sockaddr_in address = {
+		.sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+	};
+	socklen_t len = sizeof(address);
 	char url[FAKE_PATH_MAX];
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
 	(void)state;
+	assert_int_equal(bind(fd, (struct sockaddr *)&address, len), 0);
+	assert_int_equal(listen(fd, 8), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &len), 0);
 	(void)snprintf(url, sizeof(url), "http://127.0.0.1:%d/",
-		       world->fake.port);
+		       ntohs(address.sin_port));
 	ask_url(world, 0, url, NULL);
 	ask_url(world, 1, "file:///etc/passwd", NULL);
 	wait_for_all(world);
 	assert_int_equal(world->results[0].end, WP_TRANSFER_UNREACHABLE);
 	assert_int_equal(world->results[1].end, WP_TRANSFER_UNREACHABLE);
+	/* Nobody came. */
+	assert_int_equal(accept4(fd, NULL, NULL, SOCK_CLOEXEC), -1);
+	close(fd);
 	end(world);
 }
 

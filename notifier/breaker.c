@@ -1,8 +1,6 @@
 /* breaker.c - a ring of outcomes, and openings that double. */
 #include "notifier/breaker.h"
 
-#include <string.h>
-
 enum { SPREAD_PERCENT = 20 };
 
 uint64_t wp_breaker_wait_ms(const struct wp_breaker *b, uint64_t now_ms)
@@ -104,7 +102,7 @@ bool wp_breaker_end(struct wp_breaker *b, uint32_t ticket,
 		    uint32_t seed)
 {
 	bool is_old = ticket != b->epoch;
-	bool was_probe = !is_old && b->is_probing;
+	bool was_probe = b->is_probing;
 
 	if (obey(b, is_old, judgement, now_ms, seed) || is_old)
 		return false;
@@ -113,10 +111,8 @@ bool wp_breaker_end(struct wp_breaker *b, uint32_t ticket,
 		return false;
 	}
 	if (was_probe && !is_bad(judgement)) {
-		memset(b->last, 0, sizeof(b->last));
 		b->state = WP_BREAKER_CLOSED;
 		b->is_probing = false;
-		b->epoch++;
 		b->times = 0;
 		b->n = 0;
 		return true;

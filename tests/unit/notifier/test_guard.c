@@ -54,6 +54,10 @@ static void ten_minutes_count(void **state)
 	note(&guard, WP_VERDICT_SUSPECT, 19, NOW);
 	note(&guard, WP_VERDICT_SUSPECT, 1, NOW + 10 * MINUTE);
 	assert_false(guard.is_on);
+	guard = (struct wp_guard){ .on_s = 0 };
+	note(&guard, WP_VERDICT_SUSPECT, 19, NOW);
+	note(&guard, WP_VERDICT_SUSPECT, 1, NOW + 15 * MINUTE);
+	assert_false(guard.is_on);
 	note(&guard, WP_VERDICT_GONE, 1, NOW + 30 * MINUTE);
 	note(&guard, WP_VERDICT_SUSPECT, 18, NOW + 30 * MINUTE);
 	assert_false(guard.is_on);

@@ -214,6 +214,9 @@ static void what_is_not_json_says_nothing(void **state)
 		"{\"error\":{\"details\":[[]]}}",
 		"{\"error\":{\"details\":[5]}}",
 		"{\"error\":{\"status\":5}}",
+		"{\"error\":{\"details\":[{\"errorCode\":\"UNREGISTERED\"}]}} "
+		"x",
+		"{\"error\":{\"details\":[{\"errorCode\":\"UNREGISTERED\"}]}",
 	};
 	struct judge_case c = { .reason = "" };
 

@@ -196,6 +196,7 @@ static void what_is_wrong_is_named(void **state)
 		{ "{\"timeZone\":\"Europe\"}", "timeZone: " },
 		{ "{\"timeZone\":\"Europe/secret-x\"}", "timeZone: " },
 		{ "{\"timeZone\":\"/etc/localtime\"}", "timeZone: " },
+		{ "{\"timeZone\":\"/Europe/Berlin\"}", "timeZone: " },
 		{ "{\"timeZone\":\"../zoneinfo/UTC\"}", "timeZone: " },
 		{ "{\"timeZone\":\"leapseconds\"}", "timeZone: " },
 		{ "{\"timeZone\":\"Europe/Ber\\u006cin\"}", "timeZone: " },

@@ -4,8 +4,11 @@
 One stack, its worker stopped while scripts are called. Sends go in with 1, 10
 and 100 envelopes a call; then all that waits is routed, by a bare loop in the
 worker's name, or by the worker itself once it may go on. The recipients are
-connected, so that nothing migrates meanwhile.
+connected, so that nothing migrates meanwhile; or away, which the stopped worker
+cannot move either. With push on, a stack of its own has route ask for all of
+them to be told.
 """
+import contextlib
 import os
 import signal
 import time
@@ -29,8 +32,9 @@ ROUTE_S = 120
 class Way:
     """One way to call; the stack behind is shared by all."""
 
-    def __init__(self, stack, each=1, router=None):
+    def __init__(self, stack, each=1, router=None, is_away=False):
         self.stack, self.each, self.router = stack, each, router
+        self.is_away = is_away
 
     def start(self, folder):
         if self.stack.process is None:
@@ -64,7 +68,9 @@ def turn(bench, way, number):
     stack = way.stack
     count = bench.options.messages or int(10000 * bench.options.seconds)
     users = [f"u{i:04}" for i in range(USERS)]
-    with connected(stack, users):
+    there = contextlib.nullcontext() if way.is_away else \
+        connected(stack, users)
+    with there:
         stack.settle(on_disk=False)
         os.kill(worker_pid(stack), signal.SIGSTOP)
         try:
@@ -89,14 +95,20 @@ def turn(bench, way, number):
 
 
 def contestants():
-    shared = []
+    shared = {}
 
-    def stack(bench):
-        if not shared:
-            shared.append(Waypost(bench, config=CONFIG))
-        return shared[0]
+    def stack(bench, is_push=False):
+        if is_push not in shared:
+            shared[is_push] = Waypost(
+                bench, config={**CONFIG, "push": {"enabled": is_push}})
+        return shared[is_push]
     return {
         "route, bare loop": lambda bench: Way(stack(bench), router="loop"),
+        "route with push": lambda bench: Way(stack(bench, True), router="loop"),
+        "route to absent": lambda bench: Way(stack(bench), router="loop",
+                                         is_away=True),
+        "route to absent with push": lambda bench: Way(
+            stack(bench, True), router="loop", is_away=True),
         "route, worker": lambda bench: Way(stack(bench), router="worker"),
         "send × 1": lambda bench: Way(stack(bench), 1),
         "send × 10": lambda bench: Way(stack(bench), 10),

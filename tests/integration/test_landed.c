@@ -226,6 +226,15 @@ static void what_is_in_hot_besides_goes_on_counting(void **state)
 	wp_world_expect(w, "1 2", "HGET " WP_P "waits " WP_BOB);
 }
 
+/* When bob is to be looked at for a push, from now. */
+static int64_t due_in_ms(struct wp_world *w)
+{
+	return wp_world_int(
+		w, "EVAL local\tt=redis.call('TIME')return\tredis.call("
+		   "'ZSCORE',KEYS[1],KEYS[2])-math.floor(t[1]*1000+t[2]/1000) "
+		   "2 " WP_P "pushdue " WP_BOB);
+}
+
 static void a_notification_is_asked_for_when_it_can_be_pulled(void **state)
 {
 	struct wp_world *w = *state;
@@ -250,6 +259,8 @@ static void a_notification_is_asked_for_when_it_can_be_pulled(void **state)
 	(void)land(w, &w->box, rows, 2);
 	wp_world_expect(w, "1", "ZCARD " WP_P "pushdue");
 	wp_world_expect(w, highest, "GET " WP_P "notified:" WP_BOB);
+	wp_world_expect(w, "[" WP_BOB "]", "SMEMBERS " WP_P "pushhigh");
+	assert_true(due_in_ms(w) <= 0); /* the high band */
 	/* Nobody who is online is notified of what went another way. */
 	wp_world_run(w, "DEL " WP_P "notified:" WP_BOB);
 	wp_world_join(w, "i1");
@@ -269,7 +280,11 @@ static void who_comes_and_leaves_meanwhile_is_notified(void **state)
 	m1 = row_of(wp_world_post(w, MAIL(.json = "m1")), "m1");
 	(void)wp_world_connect(w, "i1.1");
 	assert_int_equal(land(w, &w->box, &m1, 1), 1);
+	wp_world_expect(w, "0", "EXISTS " WP_P "pushhigh");
+	assert_in_range(due_in_ms(w), w->conf.push.grace_ms + 1,
+			w->conf.push.inactive_ms);
 	wp_world_disconnect(w, "i1.1");
+	assert_true(due_in_ms(w) <= w->conf.push.grace_ms);
 	wp_world_expect(w, "1", "ZCARD " WP_P "pushdue");
 	assert_int_equal(land(w, &w->box, &m1, 1), 0);
 	wp_world_expect(w, "1", "ZCARD " WP_P "pushdue");

@@ -752,6 +752,28 @@ static void a_mailbox_on_disk_is_cleared_as_well(void **state)
 	expect_due(w, WP_PUSH_CLEAR);
 }
 
+/* And one that the sweep has emptied. */
+static void an_expired_mailbox_is_cleared_as_well(void **state)
+{
+	struct wp_world *w = *state;
+	const struct wp_lease lease = wp_world_lease(w->owner);
+	struct wp_reply *reply;
+	int64_t deleted;
+	bool is_more;
+
+	w->conf.push.enabled = true;
+	wp_world_run(w, "HSET " TOLD " shown 1");
+	post(w, MAIL(.json = "m1", .expires_in_ms = -5000));
+	expect_entries(w, 0);
+	wp_sweep_build(&w->cmd, &lease, INT64_C(99999999999999));
+	reply = wp_world_do(w);
+	assert_int_equal(wp_sweep_parse(reply, &deleted, &is_more), WP_OK);
+	wp_reply_free(&reply);
+	assert_int_equal(deleted, 1);
+	expect_ahead(w, 2000);
+	wp_world_expect(w, "0", "HEXISTS " TOLD " touched");
+}
+
 /* Only who is there acks: a worker who asks for a hint is no sign of life. */
 static void a_question_about_the_hint_is_no_sign_of_life(void **state)
 {
@@ -827,6 +849,7 @@ static void what_is_asked_for_once_is_done_whatever_waits(void **state)
 
 	w->conf.push.enabled = true;
 	wake(w, "t1:test");
+	assert_in_range(wp_world_int(w, "TTL " TOLD), 2591000, 2592000);
 	taken = expect_taken(w, WP_PUSH_ONCE);
 	assert_string_equal(wp_push_field(&taken.first, "once"), "t1:test");
 	wake(w, "t1:code"); /* something else meanwhile */
@@ -985,6 +1008,7 @@ int main(void)
 		WORLD_TEST(an_emptied_mailbox_is_cleared),
 		WORLD_TEST(what_is_left_is_no_reason_to_clear),
 		WORLD_TEST(a_mailbox_on_disk_is_cleared_as_well),
+		WORLD_TEST(an_expired_mailbox_is_cleared_as_well),
 		WORLD_TEST(a_question_about_the_hint_is_no_sign_of_life),
 		WORLD_TEST(an_ack_of_who_was_never_told_writes_nothing),
 		WORLD_TEST(who_is_woken_is_looked_at_now_if_he_has_an_entry),

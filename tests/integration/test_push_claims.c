@@ -432,7 +432,7 @@ static void note_claim(struct run *run, const struct wp_push_box *box)
 }
 
 /* How many boxes there were. */
-static size_t take(struct run *run)
+static size_t take(struct run *run, size_t max)
 {
 	struct wp_world *w = run->w;
 	char text[WP_PUSH_CLAIM_MAX + 1];
@@ -441,12 +441,12 @@ static size_t take(struct run *run)
 		.run_id = wp_redis_run_id(w->redis),
 		.claim = text,
 		.claim_ms = CLAIM_MS,
-		.max = 1 + (int64_t)dice(run, 3),
+		.max = (int64_t)max,
 	};
 	struct wp_push_taken taken;
 	struct wp_reply *reply;
 
-	if (run->n_claims + (size_t)what.max > CLAIMS_MAX)
+	if (run->n_claims + max > CLAIMS_MAX)
 		return 0;
 	(void)snprintf(text, sizeof(text), "n%zu.%d", dice(run, 2),
 		       ++run->taken);
@@ -623,7 +623,7 @@ static void step(struct run *run)
 	case 17:
 		if (dice(run, 3) > 0)
 			pass(run, SHORT_MS);
-		(void)take(run);
+		(void)take(run, 1 + dice(run, 3));
 		break;
 	default:
 		work_on_claim(run);
@@ -642,8 +642,9 @@ static void settle(struct run *run)
 	route(run, 0);
 	w->conf.push.inactive_ms = 0;
 	for (size_t i = 0; i < run->n_people; i++) {
+		if (run->people[i].is_muted)
+			wake(run, &run->people[i], "");
 		run->people[i].is_muted = false;
-		wake(run, &run->people[i], "");
 	}
 	while (run->n_claims > 0)
 		if (dice(run, 3) == 0)
@@ -654,7 +655,7 @@ static void settle(struct run *run)
 			answer(run, 0);
 	do {
 		pass(run, DAY_MS);
-		while (take(run) > 0 && run->violation == NULL &&
+		while (take(run, BOXES) > 0 && run->violation == NULL &&
 		       ++rounds < ROUNDS_MAX)
 			while (run->n_claims > 0) {
 				request(run, &run->claims[0], false);
@@ -785,22 +786,9 @@ static void every_guard_is_missed(void **state)
 	}
 }
 
-/* Tens of thousands of calls, and none of them has to survive anything. */
-static int setup(void **state)
-{
-	int rc = wp_world_setup(state);
-
-	wp_world_run(*state, "CONFIG SET appendfsync no");
-	return rc;
-}
-
-static int teardown(void **state)
-{
-	wp_world_run(*state, "CONFIG SET appendfsync always");
-	return wp_world_teardown(state);
-}
-
-#define WORLD_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define WORLD_TEST(name)                                            \
+	cmocka_unit_test_setup_teardown(name, wp_world_setup_hasty, \
+					wp_world_teardown_hasty)
 
 int main(void)
 {

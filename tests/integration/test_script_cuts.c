@@ -1516,8 +1516,9 @@ static void who_is_in_the_index_is_in_expiry(void **state)
 		play_between_the_two(*state, &scenes_between[i]);
 }
 
-#define WORLD_TEST(name) \
-	cmocka_unit_test_setup_teardown(name, wp_world_setup, wp_world_teardown)
+#define WORLD_TEST(name)                                            \
+	cmocka_unit_test_setup_teardown(name, wp_world_setup_hasty, \
+					wp_world_teardown_hasty)
 
 int main(void)
 {

@@ -94,6 +94,20 @@ int wp_world_teardown(void **state)
 	return 0;
 }
 
+int wp_world_setup_hasty(void **state)
+{
+	int rc = wp_world_setup(state);
+
+	wp_world_run(*state, "CONFIG SET appendfsync no");
+	return rc;
+}
+
+int wp_world_teardown_hasty(void **state)
+{
+	wp_world_run(*state, "CONFIG SET appendfsync always");
+	return wp_world_teardown(state);
+}
+
 struct wp_reply *wp_world_do(struct wp_world *w)
 {
 	struct wp_reply *reply = NULL;

@@ -59,6 +59,10 @@ struct wp_world {
 /* cmocka fixtures: everything empty, the lease held, the gate open. */
 int wp_world_setup(void **state);
 int wp_world_teardown(void **state);
+/* The same for tens of thousands of calls, none of which has to survive
+ * anything: Redis does not wait for its disk. */
+int wp_world_setup_hasty(void **state);
+int wp_world_teardown_hasty(void **state);
 
 /* Send w->cmd; the answer is the caller's. Fails the test if none comes. */
 struct wp_reply *wp_world_do(struct wp_world *w);

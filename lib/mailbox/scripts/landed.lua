@@ -64,7 +64,7 @@ local function notify(prefix, users, is_online)
       local wait_ms = is_online[user.urn] and push_inactive_ms or
         (user.is_high and 0 or push_grace_ms)
       list[#list + 1] = {urn = user.urn, about = user.highest,
-        is_high = user.is_high, at_ms = now_ms + wait_ms}
+        is_high = user.is_high, at = string.format('%d', now_ms + wait_ms)}
     end
   end
   if #list > 0 then

@@ -92,6 +92,11 @@ local now_text = string.format('%d', now_ms)
 
 -- include push_rules
 
+local push_texts = push_grace_ms and {
+  grace = string.format('%d', now_ms + push_grace_ms),
+  inactive = string.format('%d', now_ms + push_inactive_ms),
+}
+
 local prefix
 -- The partition that is being routed, see begin().
 local p
@@ -177,20 +182,21 @@ local function tell(user, id, is_high)
   if #user.online > 0 then
     if not user.is_watched then
       user.is_watched = true
-      list_for(p, 'watched', string.format('%d', now_ms + push_inactive_ms))
+      list_for(p, 'watched', push_texts.inactive)
       list_for(p, 'watched', user.urn)
     end
     return
   end
   local told = user.told
   if not told then
-    told = {urn = user.urn, is_high = false, at_ms = now_ms + push_grace_ms}
+    told = {urn = user.urn, is_high = false, at = push_texts.grace,
+      about = false}
     user.told = told
     list_for(p, 'told', told)
   end
   told.about = id
   if is_high then
-    told.is_high, told.at_ms = true, now_ms
+    told.is_high, told.at = true, now_text
   end
 end
 

@@ -26,9 +26,10 @@ do
     return news
   end
 
-  -- list: at most 200 of {urn, about, is_high, at_ms}; about is an id. notified
-  -- is written last: until then whoever is cut off asks again, unless it was
-  -- acked meanwhile; so who is in pushhigh has an entry, with which he goes.
+  -- list: at most 200 of {urn, about, is_high, at}: about is an id, at is when
+  -- to look (ms), as text. notified is written last: until then whoever is cut
+  -- off asks again, unless it was acked meanwhile; so who is in pushhigh has an
+  -- entry, with which he goes.
   function push_about(list)
     local news = news_of(list)
     if #news == 0 then
@@ -36,12 +37,11 @@ do
     end
     local words, sooner, high = {}, {}, {}
     for i, one in ipairs(news) do
-      local at = string.format('%d', one.at_ms)
-      words[2 * i - 1], words[2 * i] = at, one.urn
+      words[2 * i - 1], words[2 * i] = one.at, one.urn
       if one.is_high then
         high[#high + 1] = one.urn
         if not is_claimed(one.urn) then
-          sooner[#sooner + 1] = at
+          sooner[#sooner + 1] = one.at
           sooner[#sooner + 1] = one.urn
         end
       end

@@ -8,7 +8,7 @@ local function push_departed(urn, at_ms)
   local id, high = highest_waiting(urn, now_ms)
   if id then
     local known = redis.call('GET', prefix .. 'notified:' .. urn)
-    push_about({{urn = urn, about = id, at_ms = at_ms,
+    push_about({{urn = urn, about = id, at = string.format('%d', at_ms),
       is_high = high and not (known and not is_above(high, known))}})
   end
 end

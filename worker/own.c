@@ -7,12 +7,12 @@
  */
 #include "worker/own.h"
 
-#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "lib/base/clock.h"
 #include "lib/mailbox/scripts.h"
+#include "lib/mailbox/share.h"
 #include "worker/metrics.h"
 
 enum {
@@ -25,7 +25,7 @@ struct wp_own {
 	struct wp_worker *w;
 	uint64_t next_ms; /* when to tick */
 	size_t workers;   /* announced, ourselves included; 0 = unknown */
-	struct wp_share share;
+	struct wp_fair_share share;
 	struct wp_log_limit list_limit;
 	uint32_t cursor; /* where the next look for free ones begins */
 
@@ -70,34 +70,17 @@ static uint64_t lease_end(const struct wp_own *own, uint64_t sent_ms)
 
 /* ---- how many ---- */
 
-/* The first ones take the rest. */
-struct wp_share wp_own_share(uint32_t partitions, size_t workers, size_t rank)
-{
-	struct wp_share share;
-	uint64_t each, rest;
-
-	assert(workers > 0 && rank < workers);
-	each = partitions / workers;
-	rest = partitions % workers;
-	share.count = (uint32_t)(each + (rank < rest));
-	share.first = (uint32_t)(rank * each + (rank < rest ? rank : rest));
-	/* More workers than partitions: those without any look from 0. */
-	if (share.first >= partitions)
-		share.first = 0;
-	return share;
-}
-
 static void read_workers(struct wp_own *own, const struct wp_reply *reply)
 {
 	const struct wp_worker *w = own->w;
 	uint32_t partitions = (uint32_t)w->conf->mailbox.partitions;
 	size_t n = wp_reply_count(reply);
-	struct wp_share share;
+	struct wp_fair_share share;
 
 	for (size_t rank = 0; rank < n; rank++) {
 		if (!wp_reply_is(wp_reply_at(reply, rank), w->id))
 			continue;
-		share = wp_own_share(partitions, n, rank);
+		share = wp_fair_share(partitions, n, rank);
 		if (share.first != own->share.first)
 			own->cursor = share.first;
 		own->share = share;

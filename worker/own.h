@@ -36,17 +36,4 @@ const char *wp_own_inbox(const struct wp_own *own, uint64_t now_ms);
 /* Give everything back and leave the list of workers, as well as it goes. */
 void wp_own_release_all(struct wp_own *own);
 
-/* Of the partitions, for one worker. */
-struct wp_share {
-	uint32_t first; /* where to look for free ones, in a circle */
-	uint32_t count; /* how many to own */
-};
-
-/*
- * The share of worker number rank of workers (> 0), on a list that everybody
- * sees in the same order: the counts add up to partitions and differ by one at
- * most; the ranges from first do not overlap. Pure.
- */
-struct wp_share wp_own_share(uint32_t partitions, size_t workers, size_t rank);
-
 #endif /* WP_WORKER_OWN_H */

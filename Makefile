@@ -37,12 +37,11 @@ LIB := $(B)/libwaypost.a
 LIVE_OBJ := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard lib/live/*.c)))
 LIVE := $(B)/liblive.a
 
-PROGRAMS := waypost waypost-handlers waypost-worker waypost-ws waypost-keys
+PROGRAMS := waypost waypost-handlers waypost-worker waypost-ws waypost-keys waypost-notifier
 HANDLERS_OBJ := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard handlers/*.c handlers/*/*.c)))
 WORKER_OBJ := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard worker/*.c)))
 WS_OBJ := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard ws-daemon/*.c ws-daemon/*/*.c)))
 KEYS_OBJ := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard keys/*.c)))
-# No program yet: what one will stand on.
 NOTIFIER_OBJ := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard notifier/*.c)))
 CLI_OBJ := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard tools/waypost/*.c)))
 
@@ -80,7 +79,7 @@ help: ## list the targets
 	@grep -hE '^[a-z0-9_.-]+:.*## ' $(MAKEFILE_LIST) | \
 		awk -F ':.*## ' '{ printf "  %-24s %s\n", $$1, $$2 }'
 
-all: $(PROGRAMS:%=$(B)/%) $(NOTIFIER_OBJ) ## build the programs (FLAVOUR=release|asan|tsan)
+all: $(PROGRAMS:%=$(B)/%) ## build the programs (FLAVOUR=release|asan|tsan)
 
 # The folder is newer when a script has gone.
 $(B)/gen/scripts.c: $(LUA) $(LUA_PARTS) lib/mailbox/scripts tools/embed-scripts.py
@@ -109,6 +108,9 @@ $(B)/waypost-worker: $(WORKER_OBJ) $(LIB)
 $(B)/waypost-ws: $(WS_OBJ) $(LIVE) $(LIB)
 	$(CC) $(LDFLAGS) -o $@ $^ -lev $(LIBS)
 
+$(B)/waypost-notifier: $(NOTIFIER_OBJ) $(LIVE) $(LIB)
+	$(CC) $(LDFLAGS) -o $@ $^ -lev $(LIBS)
+
 # lib/net wants libcurl: only this one has to do with it.
 $(B)/waypost-keys: $(KEYS_OBJ) $(LIB)
 	$(CC) $(LDFLAGS) -o $@ $^ -lcurl $(LIBS)
@@ -130,7 +132,7 @@ $(B)/tests/unit/ws-daemon/%: $(B)/tests/unit/ws-daemon/%.o $(filter-out %/main.o
 	$(link_test)
 $(B)/tests/unit/keys/test_%: $(B)/tests/unit/keys/test_%.o $(filter-out %/main.o,$(KEYS_OBJ)) $(SUPPORT_OBJ) $(LIB)
 	$(link_test)
-$(B)/tests/unit/notifier/test_%: $(B)/tests/unit/notifier/test_%.o $(filter-out %/main.o,$(NOTIFIER_OBJ)) $(SUPPORT_OBJ) $(LIB)
+$(B)/tests/unit/notifier/test_%: $(B)/tests/unit/notifier/test_%.o $(filter-out %/main.o,$(NOTIFIER_OBJ)) $(SUPPORT_OBJ) $(LIVE) $(LIB)
 	$(link_test)
 $(B)/tests/unit/tools/waypost/test_%: $(B)/tests/unit/tools/waypost/test_%.o $(filter-out %/main.o,$(CLI_OBJ)) $(SUPPORT_OBJ) $(LIB)
 	$(link_test)

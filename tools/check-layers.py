@@ -61,7 +61,7 @@ PLACES = (
     (r"argon2\.h", ("lib/accounts/password.c",)),
     (r"yaml\.h", ("lib/sys/",)),
     (r"openssl/", ("lib/auth/", "lib/base/digest.c", "lib/base/random.c")),
-    (r"ev\.h", ("ws-daemon/", "handlers/", "lib/live/",
+    (r"ev\.h", ("ws-daemon/", "handlers/", "notifier/", "lib/live/",
                  "lib/net/fetch.c", "lib/redis/async.c")),
     (r"fcgi", ()),
     (r"json-c/", ("tools/waypost/",)),

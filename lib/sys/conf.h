@@ -33,6 +33,10 @@ enum wp_registration {
 	WP_REGISTRATION_INVITE,
 	WP_REGISTRATION_OPEN,
 };
+enum wp_push_mode {
+	WP_PUSH_LOG, /* what would be sent is a line of the log */
+	WP_PUSH_LIVE,
+};
 enum wp_visibility { WP_VISIBLE_ALL, WP_VISIBLE_SELF, WP_VISIBLE_NONE };
 
 /* A list of words; NULL-terminated, items[n] == NULL. */
@@ -185,7 +189,15 @@ struct wp_conf {
 		bool unifiedpush;
 		bool user_webhooks;
 		char *vapid_key; /* secret; a PEM; "" = none */
+		enum wp_push_mode mode;
+		int64_t poll_ms;  /* how often is looked for who is due */
+		int64_t claim_ms; /* how long who is told is left alone */
 	} push;
+
+	struct {
+		char *metrics_listen; /* "" = no metrics listener */
+		int64_t drain_ms;     /* budget of a graceful stop */
+	} notifier;
 
 	struct {
 		char *backend; /* "sqlite" */

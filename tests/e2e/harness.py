@@ -41,6 +41,7 @@ PROGRAMS = {
     "waypost-handlers": {"WAYPOST_HANDLERS_LISTEN": "handlers"},
     "waypost-worker": {"WAYPOST_WORKER_METRICS_LISTEN": "worker"},
     "waypost-ws": {"WAYPOST_WEBSOCKET_LISTEN": "websocket"},
+    "waypost-notifier": {"WAYPOST_NOTIFIER_METRICS_LISTEN": "notifier"},
 }
 # The one that serves nobody: it has neither Redis nor clients.
 KEYS = "waypost-keys"
@@ -77,12 +78,13 @@ def scratch():
 def new_stack(config=None, **how):
     """Start a stack; everything is stopped when the run ends.
 
-    Without limits and accounts, unless config says how far they go, or that
-    there are any: most that need a stack of their own do more at once than
+    Without limits, accounts and pushes, unless config says how far they go, or
+    that there are any: most that need a stack of their own do more at once than
     users do, as whomever they like.
     """
     settings = {"mailbox": {"partitions": PARTITIONS},
-                "accounts": {"enabled": False}}
+                "accounts": {"enabled": False},
+                "push": {"enabled": False}}
     for section, values in (config or {}).items():
         settings.setdefault(section, {}).update(values)
     settings.setdefault("limits", no_limits())

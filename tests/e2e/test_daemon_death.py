@@ -10,7 +10,8 @@ OFFLINE_WITHIN_S = 15
 class DaemonDeath(FaultTest):
     @classmethod
     def make_stack(cls):
-        return new_stack({"push": {"enabled": True}}, websockets=2)
+        return new_stack({"push": {"enabled": True}}, websockets=2,
+                         notifiers=0)
 
     def connections(self, user):
         """{incarnation: connections of the user there}"""

@@ -14,7 +14,8 @@ class Direct(E2eTest):
     @classmethod
     def make_stack(cls):
         return new_stack({"push": {"enabled": True},
-                          "store": {"busy_timeout_ms": 60000}})
+                          "store": {"busy_timeout_ms": 60000}},
+                         notifiers=0)
 
     @contextlib.contextmanager
     def locked_store(self):

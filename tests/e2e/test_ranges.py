@@ -19,7 +19,8 @@ BUILD = os.environ.get("WAYPOST_E2E_BUILD",
 TRIPS = 2
 TRIP_S = 5 * SLOWNESS  # a message that takes longer is taken for lost
 RUN_S = 60 * SLOWNESS
-PROGRAMS = ("waypost-handlers", "waypost-worker", "waypost-ws")
+PROGRAMS = ("waypost-handlers", "waypost-worker", "waypost-ws",
+            "waypost-notifier")
 KEY = re.compile(r"^  ([a-z_]+\.[a-z_]+) \(.*\)\n +(-?\d+) to (-?\d+)",
                  re.MULTILINE)
 # What the other end of a comparison must be, so that the two agree.
@@ -123,7 +124,8 @@ class Ranges(E2eTest):
         for key, value in settings.items():
             section, name = key.split(".")
             config.setdefault(section, {})[name] = value
-        stack = new_stack(config, redis_config=["databases 65536"])
+        stack = new_stack(config, redis_config=["databases 65536"],
+                          notifiers=1)
         try:
             for _ in range(TRIPS):
                 wait_for(lambda: self.trip(stack), "a trip", RUN_S)

@@ -51,16 +51,18 @@ class ReloadTest(FaultTest):
         wait_for(lambda: not before & self.children("handlers"), "new ones")
 
     def change(self, **sections):
-        """The good file with these settings besides."""
+        """The good file with these settings besides, or in place of its."""
         lines = self.good.splitlines()
         for name, settings in sections.items():
-            kept = [line for line in to_yaml({name: settings}).splitlines()
-                    if line != name + ":"]
-            at = lines.index(name + ":") + 1 if name + ":" in lines else None
-            if at is None:
-                lines += [name + ":"] + kept
-            else:
-                lines[at:at] = kept
+            if name + ":" not in lines:
+                lines.append(name + ":")
+            begin = lines.index(name + ":") + 1
+            end = next((i for i in range(begin, len(lines))
+                        if not lines[i].startswith(" ")), len(lines))
+            kept = [line for line in lines[begin:end]
+                    if line.split(":")[0].strip() not in settings]
+            lines[begin:end] = \
+                to_yaml({name: settings}).splitlines()[1:] + kept
         self.write("\n".join(lines) + "\n")
 
 

@@ -1,7 +1,8 @@
 """A whole Waypost on one machine, in one folder, touching nothing else.
 
 A private Redis (unix socket, AOF always), waypost-worker, waypost-ws,
-waypost-handlers, and nginx or lighttpd as the front door. Everything that any
+waypost-handlers, where they have something to do waypost-keys and
+waypost-notifier, and nginx or lighttpd as the front door. Everything that any
 of them writes is in the state directory; stopping and starting again there
 goes on with the same messages and secrets.
 """
@@ -28,7 +29,8 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__))))
 WEB_SERVERS = ("nginx", "lighttpd")
 PROGRAMS = ("redis-server", "redis-check-rdb", "nginx", "lighttpd",
-            "waypost-worker", "waypost-ws", "waypost-handlers", "waypost-keys")
+            "waypost-worker", "waypost-ws", "waypost-handlers", "waypost-keys",
+            "waypost-notifier")
 # sockaddr_un holds 108 bytes; leave room for the longest file name here.
 SOCKET_DIR_MAX = 80
 # Guards, as in devkit.process: until all are ready, and for one answer.
@@ -152,12 +154,13 @@ class Stack:
     web_edits:    (old, new) pairs for the web server's main configuration
     slowness:     how many times longer than usual everything may take
     keys:         is there a waypost-keys? None: when there is work for it
+    notifiers:    how many waypost-notifier; None: one when there is work for it
     """
 
     def __init__(self, state, web="nginx", port=0, build=None, workers=1,
                  websockets=1, config=None, redis_config=(), env=None,
                  host="127.0.0.1", program_env=None, pools=1, web_edits=(),
-                 slowness=1, keys=None):
+                 slowness=1, keys=None, notifiers=None):
         if web not in WEB_SERVERS:
             raise StartError(f"the web server is one of {WEB_SERVERS}")
         self.state = os.path.realpath(state)
@@ -176,8 +179,10 @@ class Stack:
         self.websocket_count = websockets
         self.pools = ["handlers"] + [f"handlers-{i}"
                                      for i in range(1, pools)]
-        self.has_accounts = self._wants_accounts()
+        self.has_accounts = self._is_on("accounts")
         self.has_keys = self._wants_keys() if keys is None else keys
+        self.notifier_count = int(self._is_on("push")) \
+            if notifiers is None else notifiers
         self.programs = {}
         self.leftovers_ended = 0
         self._lock = None
@@ -188,8 +193,9 @@ class Stack:
         return (self.base_env.get(variable) or
                 self.config.get(section, {}).get(key))
 
-    def _wants_accounts(self):
-        said = self._said("accounts", "enabled")
+    def _is_on(self, section):
+        """Of a section that is enabled unless it is in production."""
+        said = self._said(section, "enabled")
         if said is None:  # the default
             return (self.base_env.get("WAYPOST_RUN_MODE") or
                     self.config.get("run_mode")) != "production"
@@ -428,6 +434,11 @@ class Stack:
             self._add(f"websocket-{i}", self._waypost("waypost-ws"),
                       lambda path=listen: listens(path), **secret_env,
                       WAYPOST_WEBSOCKET_LISTEN="unix:" + listen)
+        for i in range(self.notifier_count):
+            listen = self.socket_path(f"notifier-{i}.sock")
+            self._add(f"notifier-{i}", self._waypost("waypost-notifier"),
+                      lambda path=listen: listens(path), **secret_env,
+                      WAYPOST_NOTIFIER_METRICS_LISTEN="unix:" + listen)
         for name in self.pools:
             listen = self._pool_socket(name)
             self._add(name, self._waypost("waypost-handlers"),
@@ -541,6 +552,7 @@ class Stack:
         odd = {}
         order = ([f"websocket-{i}" for i in range(self.websocket_count)] +
                  ["web"] + self.pools +
+                 [f"notifier-{i}" for i in range(self.notifier_count)] +
                  [f"worker-{i}" for i in range(self.worker_count)] +
                  ["keys", "redis"])
         for name in order:

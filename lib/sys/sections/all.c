@@ -70,6 +70,8 @@ const struct wp_conf_section *const wp_conf_sections[] = {
 	&wp_conf_limits,
 	&wp_conf_push,
 	&wp_conf_push_devices,
+	&wp_conf_push_out,
+	&wp_conf_notifier,
 	&wp_conf_store,
 	&wp_conf_sqlite,
 	NULL,

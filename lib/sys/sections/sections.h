@@ -30,8 +30,10 @@ extern const struct wp_conf_section wp_conf_presence;
 extern const struct wp_conf_section wp_conf_limits;
 extern const struct wp_conf_section wp_conf_push;         /* all, but */
 extern const struct wp_conf_section wp_conf_push_devices; /* these */
-extern const struct wp_conf_section wp_conf_store;        /* which backend */
-extern const struct wp_conf_section wp_conf_sqlite;       /* in store as well */
+extern const struct wp_conf_section wp_conf_push_out;     /* two */
+extern const struct wp_conf_section wp_conf_notifier;
+extern const struct wp_conf_section wp_conf_store;  /* which backend */
+extern const struct wp_conf_section wp_conf_sqlite; /* in store as well */
 
 /* All of them, in the order of web-config/waypost.yaml; ends with NULL. */
 extern const struct wp_conf_section *const wp_conf_sections[];

@@ -1,0 +1,29 @@
+/*
+ * metrics.h - what waypost-notifier counts.
+ */
+#ifndef WP_NOTIFIER_METRICS_H
+#define WP_NOTIFIER_METRICS_H
+
+#include "lib/metrics/metrics.h"
+
+enum wp_notifier_metric {
+	WP_NM_CLAIMS,
+	WP_NM_CLAIMED,
+	WP_NM_LATE,
+	WP_NM_NOTIFIERS,
+	WP_NM_PARTITIONS,
+	WP_NM_ALERTS,
+	WP_NM_QUIET,
+	WP_NM_BADGES,
+	WP_NM_CLEARS,
+	WP_NM_POSTPONED,
+	WP_NM_NOTHING,
+	WP_NM_DELAY,
+	WP_NOTIFIER_METRIC_COUNT
+};
+
+/* The table behind the enum. Errors: as wp_metrics_new(). */
+enum wp_err wp_notifier_metrics_new(struct wp_metrics **out,
+				    struct wp_error *err) WP_MUST_USE;
+
+#endif /* WP_NOTIFIER_METRICS_H */

@@ -1,0 +1,230 @@
+/*
+ * notifier.c - who tells whom when Redis comes and goes, and the order of the
+ * end: nothing is taken any more, what was taken is answered, and only then we
+ * leave the list, which is the last thing that Redis hears of us.
+ */
+#include "notifier/notifier.h"
+
+#include <stdlib.h>
+
+#include "lib/live/store_thread.h"
+#include "notifier/errand.h"
+#include "notifier/redis.h"
+#include "notifier/share.h"
+#include "notifier/taker.h"
+
+struct wp_notifier {
+	struct wp_notifier_setup setup;
+	struct wp_store_thread *store;
+	struct wp_judged *redis;
+	struct wp_sharing sharing;
+	struct wp_errands *errands;
+	struct wp_taker *taker;
+	bool is_stopping;
+	bool is_leaving;
+};
+
+enum wp_err wp_notifier_check(const struct wp_conf *conf, struct wp_error *err)
+{
+	if (conf->push.enabled && conf->push.mode == WP_PUSH_LIVE)
+		return wp_error_set(err, WP_ERR_INVAL,
+				    "push.mode: live needs a provider, and "
+				    "this version knows none; set log, or "
+				    "push.enabled: false");
+	return WP_OK;
+}
+
+/* ---- the end ---- */
+
+static void on_left(void *ctx)
+{
+	struct wp_notifier *notifier = ctx;
+
+	notifier->setup.on_stopped(notifier->setup.ctx);
+}
+
+static void leave_when_done(struct wp_notifier *notifier)
+{
+	if (!notifier->is_stopping || notifier->is_leaving ||
+	    wp_taker_asking(notifier->taker) > 0 ||
+	    !wp_errands_are_settled(notifier->errands))
+		return;
+	notifier->is_leaving = true;
+	wp_sharing_leave(&notifier->sharing, on_left, notifier);
+}
+
+/* ---- Redis ---- */
+
+static void on_up(void *ctx)
+{
+	struct wp_notifier *notifier = ctx;
+
+	if (notifier->is_stopping)
+		return;
+	wp_sharing_begin(&notifier->sharing);
+	notifier->setup.on_up(notifier->setup.ctx);
+}
+
+static void on_lost(void *ctx)
+{
+	struct wp_notifier *notifier = ctx;
+
+	wp_errands_forget(notifier->errands);
+	leave_when_done(notifier);
+}
+
+static void on_unfit(void *ctx, const struct wp_error *err)
+{
+	struct wp_notifier *notifier = ctx;
+
+	notifier->setup.on_unfit(notifier->setup.ctx, err);
+}
+
+/* ---- boxes ---- */
+
+static size_t count(void *ctx)
+{
+	struct wp_notifier *notifier = ctx;
+
+	return wp_errands_count(notifier->errands);
+}
+
+static void on_box(void *ctx, const struct wp_push_box *box,
+		   const struct wp_claim *claim)
+{
+	struct wp_notifier *notifier = ctx;
+
+	wp_errands_add(notifier->errands, box, claim);
+}
+
+static void on_answer(void *ctx)
+{
+	struct wp_notifier *notifier = ctx;
+
+	wp_errands_go(notifier->errands);
+	leave_when_done(notifier);
+}
+
+static void on_settled(void *ctx)
+{
+	leave_when_done(ctx);
+}
+
+/* ---- making ---- */
+
+static enum wp_err make(struct wp_notifier *notifier, struct wp_error *err)
+{
+	const struct wp_notifier_setup *setup = &notifier->setup;
+	const struct wp_store_setup store = {
+		.loop = setup->loop,
+		.conf = setup->conf,
+		.threads = 1,
+	};
+	struct wp_judged_setup redis = {
+		.loop = setup->loop,
+		.conf = setup->conf,
+		.on_up = on_up,
+		.on_lost = on_lost,
+		.on_unfit = on_unfit,
+		.ctx = notifier,
+	};
+	struct wp_sharing_setup sharing = {
+		.loop = setup->loop,
+		.metrics = setup->metrics,
+		.partitions = (uint32_t)setup->conf->mailbox.partitions,
+	};
+	struct wp_errands_setup errands = {
+		.conf = setup->conf,
+		.metrics = setup->metrics,
+		.on_settled = on_settled,
+		.ctx = notifier,
+	};
+	struct wp_taker_setup taker = {
+		.loop = setup->loop,
+		.conf = setup->conf,
+		.sharing = &notifier->sharing,
+		.metrics = setup->metrics,
+		.count = count,
+		.on_box = on_box,
+		.on_answer = on_answer,
+		.ctx = notifier,
+	};
+	enum wp_err rc = wp_store_thread_start(&notifier->store, &store, err);
+
+	redis.store = notifier->store;
+	if (rc == WP_OK)
+		rc = wp_judged_new(&notifier->redis, &redis, err);
+	errands.store = notifier->store;
+	errands.redis = notifier->redis;
+	if (rc == WP_OK)
+		rc = wp_errands_new(&notifier->errands, &errands, err);
+	taker.redis = notifier->redis;
+	if (rc == WP_OK)
+		rc = wp_taker_new(&notifier->taker, &taker, err);
+	if (rc != WP_OK)
+		return rc;
+	sharing.redis = notifier->redis;
+	wp_sharing_init(&notifier->sharing, &sharing);
+	return WP_OK;
+}
+
+enum wp_err wp_notifier_new(struct wp_notifier **out,
+			    const struct wp_notifier_setup *setup,
+			    struct wp_error *err)
+{
+	struct wp_notifier *notifier = calloc(1, sizeof(*notifier));
+	enum wp_err rc;
+
+	if (notifier == NULL)
+		return wp_error_set(err, WP_ERR_NOMEM, "out of memory");
+	notifier->setup = *setup;
+	rc = make(notifier, err);
+	if (rc != WP_OK)
+		wp_notifier_free(&notifier);
+	else
+		*out = notifier;
+	return rc;
+}
+
+void wp_notifier_use(struct wp_notifier *notifier, const struct wp_conf *conf)
+{
+	wp_taker_use(notifier->taker, conf);
+}
+
+void wp_notifier_stop(struct wp_notifier *notifier)
+{
+	if (notifier->is_stopping)
+		return;
+	notifier->is_stopping = true;
+	wp_taker_stop(notifier->taker);
+	wp_errands_stop(notifier->errands);
+	leave_when_done(notifier);
+}
+
+bool wp_notifier_is_idle(const struct wp_notifier *notifier)
+{
+	return wp_store_thread_is_idle(notifier->store);
+}
+
+/* What is still asked of the store or Redis is answered by a loss, in this
+ * order. */
+void wp_notifier_free(struct wp_notifier **notifier)
+{
+	struct wp_notifier *n = *notifier;
+
+	*notifier = NULL;
+	if (n == NULL)
+		return;
+	n->is_stopping = true;
+	n->is_leaving = true;
+	wp_sharing_stop(&n->sharing);
+	if (n->taker != NULL)
+		wp_taker_stop(n->taker);
+	if (n->errands != NULL)
+		wp_errands_stop(n->errands);
+	wp_store_thread_stop(&n->store);
+	wp_judged_free(&n->redis);
+	wp_errands_free(&n->errands);
+	wp_taker_free(&n->taker);
+	free(n);
+}

@@ -1,0 +1,425 @@
+"""Who is away is told that something waits, once; push.mode is log, so what
+would be sent stands in the log of waypost-notifier."""
+import contextlib
+import fcntl
+import json
+import signal
+import unittest
+
+from harness import E2eTest, PATIENCE_S, new_stack, wait_for
+
+APPS = ["demo kind=fcm credentials_file=/nowhere/account.json"]
+# The five locks of who reads a WAL, in the file beside it
+# (sqlite.org/walformat.html "WAL locks").
+WAL_READERS = {"start": 123, "len": 5}
+
+
+class PushTest(E2eTest):
+    notifiers = 1
+    push = {}
+    more = {}
+
+    @classmethod
+    def make_stack(cls):
+        return new_stack({"push": {"enabled": True, "apps": APPS, **cls.push},
+                          "websocket": {"grace_ms": 1000}, **cls.more},
+                         notifiers=cls.notifiers)
+
+    @classmethod
+    def setUpClass(cls):
+        if cls is PushTest:
+            raise unittest.SkipTest("only a base")
+        super().setUpClass()
+
+    def with_device(self, prefix="user", **more):
+        """A user, with .device: the id of what he registered."""
+        user = self.user(prefix)
+        answer = user.call("POST", "/api/devices", {
+            "kind": "fcm", "token": "token-of-" + user.name,
+            "deviceId": "phone", **more})
+        self.assert_status(answer, 201)
+        user.device = answer.json()["device"]["id"]
+        return user
+
+    def send(self, user, n=1, **how):
+        sender = self.user("sender")
+        return [self.assert_accepted(sender.send(user, b"%d" % i, **how))
+                for i in range(n)]
+
+    def ack_all(self, user, n):
+        self.assert_status(user.ack(self.message_ids(user, n)), 204)
+
+    # ---- what was told ----
+
+    def names(self):
+        return [f"notifier-{i}" for i in range(self.notifiers)]
+
+    def lines(self, message="push"):
+        """All of these, of all notifiers."""
+        found = []
+        for name in self.names():
+            for line in self.stack.read_log(name).splitlines():
+                with contextlib.suppress(ValueError):
+                    entry = json.loads(line)
+                    if entry["msg"] == message:
+                        found.append(entry)
+        return found
+
+    def told(self, user):
+        """[(action, waiting)] of the user's device."""
+        return [(line["action"], line["waiting"]) for line in self.lines()
+                if line["device"] == user.device]
+
+    def wait_told(self, user, *expected, timeout_s=PATIENCE_S):
+        wait_for(lambda: len(self.told(user)) >= len(expected),
+                 lambda: f"{expected} is told, not {self.told(user)}",
+                 timeout_s)
+        self.assertEqual(self.told(user), list(expected))
+
+    # ---- what is to be told ----
+
+    def entry(self, user):
+        """When the user is due, in ms; None: not at all."""
+        with self.stack.redis() as redis:
+            for key in redis("KEYS", "wp:{*}:pushdue"):
+                score = redis("ZSCORE", key, user.urn)
+                if score is not None:
+                    return float(score)
+        return None
+
+    def fields(self, user):
+        with self.stack.redis() as redis:
+            for key in redis("KEYS", "wp:{*}:pushed:" + user.urn):
+                flat = [text.decode() for text in redis("HGETALL", key)]
+                return dict(zip(flat[::2], flat[1::2]))
+        return {}
+
+    def wait_asked(self, user):
+        """Somebody is to tell the user, or has."""
+        wait_for(lambda: self.entry(user) is not None or self.told(user),
+                 "an entry")
+
+    def wait_answered(self, user):
+        wait_for(lambda: self.entry(user) is None, "the entry is gone")
+
+    @contextlib.contextmanager
+    def notifiers_stopped(self):
+        pids = [self.stack.programs[name].pid for name in self.names()]
+        for pid in pids:
+            self.freeze(pid)
+        try:
+            yield
+        finally:
+            for pid in pids:
+                self.thaw(pid)
+
+    @contextlib.contextmanager
+    def store_locked(self):
+        """Nobody can read it meanwhile, or begins to."""
+        path = self.stack.path("waypost.db-shm")
+        with open(path, "r+b") as file:
+            def lock():
+                try:
+                    fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB,
+                                WAL_READERS["len"], WAL_READERS["start"])
+                except BlockingIOError:
+                    return False
+                return True
+            wait_for(lock, "nobody reads")
+            yield
+
+
+class Push(PushTest):
+    def test_who_is_away_is_told_once_with_what_waits(self):
+        bob = self.with_device()
+        self.send(bob)
+        self.wait_told(bob, ("alert", 1))
+        self.wait_answered(bob)
+        self.assertEqual(self.told(bob), [("alert", 1)])
+        [line] = [line for line in self.lines()
+                  if line["device"] == bob.device]
+        self.assertEqual(line["kind"], "fcm")
+        self.assertGreaterEqual(line["delay_ms"], 1000)  # the grace
+        self.assertEqual(
+            set(line), {"time", "level", "service", "msg", "kind", "action",
+                        "device", "push", "waiting", "delay_ms"})
+
+    def test_what_comes_together_is_one(self):
+        bob = self.with_device()
+        with self.notifiers_stopped():
+            self.send(bob, 100)
+            self.messages(bob, 100)  # all of it is routed
+            self.wait_asked(bob)
+        self.wait_told(bob, ("alert", 100))
+        self.wait_answered(bob)
+        self.assertEqual(self.told(bob), [("alert", 100)])
+
+    def test_what_was_acked_is_not_told(self):
+        bob = self.with_device()
+        with self.notifiers_stopped():
+            self.send(bob)
+            self.wait_asked(bob)
+            self.ack_all(bob, 1)
+        self.wait_answered(bob)
+        self.assertEqual(self.told(bob), [])
+
+    def test_a_page_that_is_loaded_anew_is_not_told(self):
+        bob = self.with_device()
+        first = self.connect(bob)
+        first.expect("connected")
+        with self.notifiers_stopped():
+            self.send(bob)
+            first.expect("poke")
+            first.close()
+            wait_for(lambda: not self.redis_keys("wp:*:online:" + bob.urn),
+                     "offline")
+            due = self.entry(bob)
+            self.connect(bob).expect("connected")
+        # Somebody who is online is left alone for a minute.
+        wait_for(lambda: self.entry(bob) > due + 30000, "it is put off")
+        self.assertEqual(self.told(bob), [])
+
+    def test_all_devices_of_a_user_are_told_but_not_those_of_others(self):
+        bob, eve = self.with_device(), self.with_device()
+        answer = bob.call("POST", "/api/devices", {
+            "kind": "fcm", "token": "another-token", "deviceId": "tablet"})
+        tablet = answer.json()["device"]["id"]
+        self.send(bob)
+        wait_for(lambda: {bob.device, tablet} <=
+                 {line["device"] for line in self.lines()}, "both")
+        self.wait_answered(bob)
+        self.assertEqual(self.told(bob), [("alert", 1)])
+        self.assertEqual(self.told(eve), [])
+
+    def test_who_has_no_device_costs_nothing_that_stays(self):
+        bob = self.user()
+        self.send(bob)
+        wait_for(lambda: self.redis_keys("wp:*:notified:" + bob.urn) or
+                 self.is_cold(bob), "it is routed")
+        self.wait_answered(bob)
+        wait_for(lambda: not self.redis_keys("wp:*:pushed:" + bob.urn),
+                 "nothing is remembered")
+
+    def test_what_was_told_is_cleared_when_all_is_acked(self):
+        bob = self.with_device(badge=True)
+        self.send(bob, 2)
+        self.wait_told(bob, ("alert", 2))
+        self.ack_all(bob, 2)
+        self.wait_told(bob, ("alert", 2), ("clear", 0))
+        self.wait_answered(bob)
+        self.assertNotIn("shown", self.fields(bob))
+
+    def test_a_second_one_waits_for_the_ladder_unless_its_user_shows_life(
+            self):
+        bob = self.with_device()
+        self.send(bob)
+        self.wait_told(bob, ("alert", 1))
+        self.send(bob)
+        wait_for(lambda: self.entry(bob) and
+                 not self.fields(bob).get("busy") and
+                 self.entry(bob) > self.told_at(bob) + 25000, "it is put off")
+        self.assertEqual(self.told(bob), [("alert", 1)])
+        # He connects and leaves: the next is not one of many to nobody.
+        socket = self.connect(bob)
+        socket.expect("connected")
+        socket.close()
+        self.wait_told(bob, ("alert", 1), ("alert", 2))
+
+    def told_at(self, user):
+        """By Redis' clock."""
+        return int(self.fields(user)["d:" + user.device].split()[1])
+
+    def test_who_is_muted_is_not_told(self):
+        bob = self.with_device()
+        answer = bob.call("PUT", "/api/push/preferences", {"mute": True})
+        self.assert_status(answer, 200)
+        self.send(bob)
+        self.wait_asked(bob)
+        self.wait_answered(bob)
+        self.assertEqual(self.told(bob), [])
+
+    def test_who_is_online_and_never_fetches_is_told(self):
+        with self.reloaded(inactive_ms=1000):
+            bob = self.with_device()
+            self.connect(bob).expect("connected")
+            self.send(bob)
+            self.wait_told(bob, ("alert", 1))
+
+    @contextlib.contextmanager
+    def reloaded(self, **push):
+        """With other settings of push, in notifiers and workers."""
+        path = self.stack.path("waypost.yaml")
+        with open(path, encoding="utf-8") as file:
+            good = file.read()
+        head, rest = good.split("push:\n")
+        lines = rest.splitlines(True)
+        end = next((i for i, line in enumerate(lines)
+                    if not line.startswith(" ")), len(lines))
+        ours = [line for line in lines[:end]
+                if line.split(":")[0].strip() not in push]
+        ours += [f"  {key}: {json.dumps(value)}\n"
+                 for key, value in push.items()]
+        self.load(path, head + "push:\n" + "".join(ours + lines[end:]))
+        try:
+            yield
+        finally:
+            self.load(path, good)
+
+    def load(self, path, text):
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+        for name in (*self.names(), "worker-0"):
+            before = self.stack.read_log(name).count("settings reloaded")
+            self.stack.programs[name].signal(signal.SIGHUP)
+            wait_for(lambda n=name, b=before: self.stack.read_log(n).count(
+                "settings reloaded") > b, lambda n=name:
+                self.stack.programs[n].log_tail(3))
+
+    def test_while_push_is_off_nobody_is_told_and_nothing_old_later(self):
+        bob = self.with_device()
+        with self.reloaded(enabled=False):
+            self.send(bob)
+            wait_for(lambda: self.is_cold(bob), "it is routed")
+            self.assertIsNone(self.entry(bob))
+        self.assertEqual(self.told(bob), [])
+
+    def test_a_stop_gives_back_what_was_claimed(self):
+        bob = self.with_device()
+        self.addCleanup(self.begin_again)
+        with self.store_locked():
+            self.send(bob)
+            wait_for(lambda: self.fields(bob).get("busy"), "a claim")
+            self.stack.programs["notifier-0"].signal(signal.SIGTERM)
+            wait_for(lambda: not self.fields(bob).get("busy"),
+                     "it is given back")
+            due = self.entry(bob)
+        self.assertEqual(self.stack.programs["notifier-0"].stop(), 0)
+        self.assertEqual(self.redis_keys("wp:notifiers"), [])
+        self.begin_again()
+        self.wait_told(bob, ("alert", 1))
+        with self.stack.redis() as redis:
+            now_s, _ = redis("TIME")
+        self.assertLess(due, int(now_s) * 1000 + 1000)  # not the whole claim
+
+    def begin_again(self):
+        if not self.stack.programs["notifier-0"].is_running():
+            self.stack.restart("notifier-0")
+
+    def test_a_store_that_cannot_be_read_is_waited_for(self):
+        bob = self.with_device()
+        with self.store_locked():
+            self.send(bob)
+            wait_for(lambda: self.fields(bob).get("busy"), "a claim")
+            # It takes the store's library ten seconds to give up.
+            wait_for(lambda: not self.fields(bob).get("busy"),
+                     "it is put off", 2 * PATIENCE_S)
+            self.assertEqual(self.told(bob), [])
+        self.wait_told(bob, ("alert", 1), timeout_s=2 * PATIENCE_S)
+
+    def test_redis_begins_anew(self):
+        bob = self.with_device()
+        with self.notifiers_stopped():
+            self.send(bob)
+            self.wait_asked(bob)
+            self.stack.kill("redis")
+            self.stack.restart("redis")
+        self.stack.wait_ready()
+        self.wait_told(bob, ("alert", 1))
+        self.wait_answered(bob)
+        self.assertEqual(self.told(bob), [("alert", 1)])
+        amy = self.with_device()
+        self.send(amy)
+        self.wait_told(amy, ("alert", 1))
+
+    def test_live_is_refused_for_nobody_can_send(self):
+        for arguments in ([], ["--check"]):
+            status, said = self.run_beside("waypost-notifier", *arguments,
+                                           WAYPOST_PUSH_MODE="live")
+            self.assertEqual(status, 1, said)
+            self.assertIn("push.mode: live", said.splitlines()[-1])
+        status, said = self.run_beside("waypost-notifier", "--check",
+                                       WAYPOST_PUSH_MODE="live",
+                                       WAYPOST_PUSH_ENABLED="false")
+        self.assertEqual(status, 0, said)
+
+
+class Short(PushTest):
+    """Claims that lapse soon."""
+    push = {"claim_ms": 2000}
+
+    def test_what_the_dead_was_about_to_tell_is_told_by_the_next(self):
+        bob = self.with_device()
+        with self.store_locked():
+            self.send(bob)
+            wait_for(lambda: self.fields(bob).get("busy"), "a claim")
+            self.stack.kill("notifier-0")
+            claim = self.fields(bob)["claim"]
+        self.assertEqual(self.told(bob), [])
+        self.stack.restart("notifier-0")
+        self.wait_told(bob, ("alert", 1))
+        self.wait_answered(bob)
+        self.assertEqual(self.told(bob), [("alert", 1)])
+        self.assertNotEqual(self.fields(bob)["claim"], claim)
+
+    def test_who_sleeps_over_his_claim_begins_nothing_on_it(self):
+        bob = self.with_device()
+        pid = self.stack.programs["notifier-0"].pid
+        with self.store_locked():
+            self.send(bob)
+            wait_for(lambda: self.fields(bob).get("busy"), "a claim")
+            self.freeze(pid)
+            claim = self.fields(bob)["claim"]
+            due = self.entry(bob)
+
+            def has_lapsed():
+                with self.stack.redis() as redis:
+                    seconds, micros = redis("TIME")
+                return int(seconds) * 1000 + int(micros) / 1000 > due
+            wait_for(has_lapsed, "it lapses")
+        self.thaw(pid)
+        self.wait_told(bob, ("alert", 1))
+        self.wait_answered(bob)
+        self.assertEqual(self.told(bob), [("alert", 1)])
+        self.assertNotEqual(self.fields(bob)["claim"], claim)
+
+
+class Two(PushTest):
+    notifiers = 2
+    USERS = 40
+
+    def share(self):
+        """Of how many notifiers each has heard, and of how many partitions."""
+        last = {}
+        for name in self.names():
+            for line in self.stack.read_log(name).splitlines():
+                if '"partitions looked at"' in line:
+                    entry = json.loads(line)
+                    last[name] = (entry["notifiers"], entry["partitions"])
+        return last
+
+    def test_nobody_is_told_twice_and_the_living_take_over(self):
+        wait_for(lambda: [n for n, _ in self.share().values()] == [2, 2],
+                 "they know of each other")
+        users = [self.with_device() for _ in range(self.USERS)]
+        with self.notifiers_stopped():
+            for user in users:
+                self.send(user)
+            for user in users:
+                self.wait_asked(user)
+        for user in users:
+            self.wait_told(user, ("alert", 1))
+        for user in users:
+            self.wait_answered(user)
+            self.assertEqual(self.told(user), [("alert", 1)])
+        for name in self.names():
+            self.assertIn('"msg":"push"', self.stack.read_log(name), name)
+
+        self.stack.kill("notifier-1")
+        late = [self.with_device() for _ in range(self.USERS)]
+        for user in late:
+            self.send(user)
+        for user in late:
+            self.wait_told(user, ("alert", 1), timeout_s=2 * PATIENCE_S)
+        self.assertEqual(self.share()["notifier-0"][0], 1)
+        self.stack.restart("notifier-1")
+        wait_for(lambda: self.share()["notifier-0"][0] == 2, "it is back")

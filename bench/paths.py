@@ -73,7 +73,9 @@ class Side:
         self.name = name
         self.stack = Stack(os.path.join(folder, name), build=build, config={
             "mailbox": {"partitions": PARTITIONS,
-                        "max_waiting": 100000}, **limits_of(build)})
+                        "max_waiting": 100000},
+            # An earlier build has no program that tells anybody.
+            "push": {"enabled": False}, **limits_of(build)})
         self.stack.start()
         self.times = {}  # step -> [(wall s, processor ns), …]
         self.sender = User(self.stack, "sender")

@@ -109,7 +109,7 @@ def main():
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     with tempfile.TemporaryDirectory(prefix="wpb") as folder:
         stack = Stack(os.path.join(folder, "s"), build=options.build, config={
-            "limits": no_limits(),
+            "limits": no_limits(), "push": {"enabled": False},
             "websocket": {"max_connections": options.connections + 10}})
         stack.start()
         try:

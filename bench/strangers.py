@@ -76,7 +76,7 @@ def main():
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="wpb") as folder:
         stack = Stack(os.path.join(folder, "s"), build=options.build, config={
-            "limits": no_limits(),
+            "limits": no_limits(), "push": {"enabled": False},
             "mailbox": {"partitions": options.partitions}})
         stack.start()
         try:

@@ -1,10 +1,11 @@
 #!/usr/bin/python3
 """make run: a whole Waypost in the foreground, until Ctrl-C.
 
-Starts everything in one state directory, registers alice and bob and sends one
-message from her to him, all through the front door, to show that it works,
-prints lines to paste, and then watches: what dies is started again. Messages,
-accounts and secrets stay in the folder.
+Starts everything in one state directory, registers alice and bob and sends
+messages from her to him, all through the front door, to show that it works,
+prints lines to paste, and then watches: what dies is started again, and who is
+told of a message while he is away stands here. Messages, accounts and secrets
+stay in the folder.
 """
 import argparse
 import http.client
@@ -18,7 +19,8 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-from devkit.process import KilledError, StartError  # noqa: E402
+from devkit.process import KilledError, StartError, wait_until  # noqa: E402
+from devkit.pushes import Pushes  # noqa: E402
 from devkit.stack import Stack  # noqa: E402
 from devkit.user import User  # noqa: E402
 from devkit.websocket import Closed, Refused  # noqa: E402
@@ -31,6 +33,10 @@ LONGEST_DELAY_S = 2.0
 HEALTHY_AFTER_S = 30.0
 WATCH_STEP_S = 0.1
 LOGS_STEP_S = 1.0
+# Of bob's device, which is none: nobody is asked, see push.mode.
+APP, DEVICE = "demo", {"kind": "fcm", "token": "bobs-phone",
+                       "deviceId": "phone", "name": "bob's phone"}
+PUSH_S = 30.0
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 STARTS = 5  # a program that is killed while all start costs one
 INTERRUPTIONS = (StartError, Closed, Refused, AssertionError, OSError,
@@ -77,7 +83,9 @@ class RunStack(Stack):
             state, *more, env=os.environ,
             # What is printed is to be good for longer than ten minutes.
             config={"accounts": {"access_token_seconds": TOKEN_LIFETIME_S},
-                    "auth": auth})
+                    "auth": auth, "push": {"apps": [
+                        f"{APP} kind=fcm credentials_file=/nowhere"]}})
+        self.pushes = Pushes(self)
 
     def prepare(self):
         super().prepare()
@@ -129,28 +137,72 @@ def token_of(stack, name):
         time.sleep(LOGIN_STEP_S)
 
 
+class Steps:
+    """Says what was reached, and when."""
+
+    def __init__(self):
+        self._started = time.monotonic()
+
+    def reach(self, name, detail):
+        elapsed = (time.monotonic() - self._started) * 1000
+        say(f"  {name:<9} {elapsed:8.1f} ms  {detail}")
+
+
+def send(alice, bob, steps):
+    answer = alice.send(bob, b"hello bob")
+    if answer.status != 202:
+        raise StartError(f"the send was answered {answer!r}")
+    message_id = answer.json()["id"]
+    steps.reach("accepted", message_id)
+    return message_id
+
+
+def take(bob, message_id, steps):
+    steps.reach("pulled", f"{find(bob, message_id)} waiting")
+    if bob.ack([message_id]).status != 204:
+        raise StartError("the ack was refused")
+    steps.reach("acked", "gone")
+
+
 def demonstrate(stack, tokens):
     """alice sends, bob is poked, pulls and acks; say how long each took."""
     alice, bob = (User(stack, name, tokens[name]) for name in ("alice", "bob"))
     with bob.connect() as socket:
         socket.expect("connected")
-        started = time.monotonic()
-
-        def step(name, detail):
-            elapsed = (time.monotonic() - started) * 1000
-            say(f"  {name:<9} {elapsed:8.1f} ms  {detail}")
-
-        answer = alice.send(bob, b"hello bob")
-        if answer.status != 202:
-            raise StartError(f"the send was answered {answer!r}")
-        message_id = answer.json()["id"]
-        step("accepted", message_id)
+        steps = Steps()
+        message_id = send(alice, bob, steps)
         socket.expect("poke")
-        step("poked", "over the WebSocket")
-        step("pulled", f"{find(bob, message_id)} waiting")
-        if bob.ack([message_id]).status != 204:
-            raise StartError("the ack was refused")
-        step("acked", "gone")
+        steps.reach("poked", "over the WebSocket")
+        take(bob, message_id, steps)
+    if stack.notifier_count > 0:
+        demonstrate_push(stack, alice, bob)
+
+
+def is_away(alice, bob):
+    answer = alice.call("GET", "/api/presence?users=" + bob.urn)
+    return (answer.status != 200 or
+            answer.json()["users"][0]["status"] == "offline")
+
+
+def demonstrate_push(stack, alice, bob):
+    """The same while bob is away: his device is told."""
+    answer = bob.call("POST", "/api/devices", DEVICE)
+    if answer.status == 403:  # whoever set the apps has no such one
+        return
+    if answer.status not in (200, 201):
+        raise StartError(f"bob's device was answered {answer!r}")
+    device = answer.json()["device"]["id"]
+    wait_until(lambda: is_away(alice, bob), PUSH_S, "bob stays online")
+    stack.pushes.new()  # the log has those of earlier runs
+    say("and one while he is away:")
+    steps = Steps()
+    message_id = send(alice, bob, steps)
+    wait_until(lambda: any(push["device"] == device
+                           for push in stack.pushes.new()), PUSH_S,
+               "nobody told bob's device that something waits")
+    steps.reach("told", "bob's phone, in the log of notifier-0: push.mode is "
+                "log")
+    take(bob, message_id, steps)
 
 
 def find(user, message_id):
@@ -224,8 +276,16 @@ def greet(stack, tokens):
     say("Ctrl-C stops everything and keeps the messages.")
 
 
+def say_pushes(stack):
+    """Who was told something while he was away."""
+    for push in stack.pushes.new():
+        say(f"push: {push['action']} to device {push['device']} "
+            f"({push['kind']}), {push['waiting']} waiting")
+
+
 class Watch:
-    """Restarts what dies, more slowly the more often it does; bounds logs."""
+    """Restarts what dies, more slowly the more often it does; bounds logs; says
+    who is told of what waits for him."""
 
     def __init__(self, stack):
         self._stack = stack
@@ -239,6 +299,7 @@ class Watch:
         now = time.monotonic()
         if now >= self._logs_due:
             self._logs_due = now + LOGS_STEP_S
+            say_pushes(self._stack)
             self._stack.bound_logs()
         for name, program in self._stack.programs.items():
             if name in self._due:

@@ -125,8 +125,8 @@ class MakeRun(unittest.TestCase):
         run.wait_greeting()
         said = run.said()
         places = [said.find(step) for step in (
-            "accepted", "poked", "pulled", "acked", "export ALICE=",
-            "export BOB=", "curl -si")]
+            "accepted", "poked", "pulled", "acked", "while he is away",
+            "told", "export ALICE=", "export BOB=", "curl -si")]
         self.assertNotIn(-1, places)
         self.assertEqual(places, sorted(places))
         self.follow(run, said)
@@ -162,6 +162,9 @@ class MakeRun(unittest.TestCase):
         alice, bob = (User(stack, name, tokens[name]) for name in tokens)
         sent = alice.send("urn:sm:user:bob", b"hello")
         self.assertEqual(sent.status, 202, sent)
+        # He is away: the device that was registered for him is told.
+        wait_for(lambda: re.search("^push: alert to device .*, 1 waiting$",
+                                   run.said(), re.M), "it is said", BACK_S)
         self.assertEqual(bob.ack([sent.json()["id"]]).status, 204)
 
         browser = line("new WebSocket(")

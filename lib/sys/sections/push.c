@@ -3,8 +3,9 @@
 
 static const struct wp_conf_key keys[] = {
 	{ "push.enabled", WP_CONF_AT(push.enabled), .type = WP_CONF_BOOL,
-	  .preset = "false", .is_reloadable = true,
-	  .help = "have absent users told that something waits" },
+	  .preset = "true", .in_production = "false", .is_reloadable = true,
+	  .help = "have absent users told that something waits; in "
+		  "production the default is false" },
 	{ "push.grace_ms", WP_CONF_AT(push.grace_ms), .type = WP_CONF_INT,
 	  .preset = "1000", .max = 600000, .unit = "ms", .is_reloadable = true,
 	  .help = "from a message to a push; what comes together is one" },

@@ -55,7 +55,7 @@ SIDE_BY_SIDE = 3  # each of some processes, which wait most of the time
 # Programs of one suite at once: an integration test mostly waits for Redis.
 AT_ONCE = {"unit": 2, "integration": 4}
 # What these test is written in Lua: sanitizers of C find nothing there.
-IN_LUA = ("test_script_cuts",)
+IN_LUA = ("test_script_cuts", "test_push_claims")
 DEFAULT_PLAN = (
     ("unit", "release"), ("integration", "release"),
     ("unit", "asan"), ("integration", "asan"),

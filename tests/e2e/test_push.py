@@ -22,7 +22,9 @@ class PushTest(E2eTest):
     @classmethod
     def make_stack(cls):
         return new_stack({"push": {"enabled": True, "apps": APPS, **cls.push},
-                          "websocket": {"grace_ms": 1000}, **cls.more},
+                          "websocket": {"grace_ms": 1000},
+                          # A stop is over when it is done, however slow.
+                          "notifier": {"drain_ms": 30000}, **cls.more},
                          notifiers=cls.notifiers)
 
     @classmethod

@@ -164,7 +164,8 @@ enum wp_err wp_push_end(struct wp_store *store, const struct wp_push_end *ends,
 			struct wp_error *err) WP_MUST_USE;
 
 /*
- * Note what a provider has said of a token: a verdict counts for that one only.
+ * Note what a provider has said of a token: a verdict counts for that one only,
+ * and one that says the same again leaves the time of the first.
  * Of one that is gone all is erased that could be used, and it stays gone.
  *
  * Errors:  WP_ERR_STALE    the device has another token by now, is not there,

@@ -55,9 +55,12 @@
 	    "THEN sealed ELSE ?11 END, "                                     \
 	    "vapid = CASE WHEN print = ?4 AND state <> 2 "                   \
 	    "THEN vapid ELSE ?12 END, "                                      \
-	    "marked_s = CASE WHEN state = 2 THEN 0 ELSE marked_s END, "      \
-	    "reason = CASE WHEN state = 2 THEN '' ELSE reason END, "         \
-	    "state = CASE WHEN state = 2 THEN 0 ELSE state END, "            \
+	    "marked_s = CASE WHEN print = ?4 AND state <> 2 "                \
+	    "THEN marked_s ELSE 0 END, "                                     \
+	    "reason = CASE WHEN print = ?4 AND state <> 2 "                  \
+	    "THEN reason ELSE '' END, "                                      \
+	    "state = CASE WHEN print = ?4 AND state <> 2 "                   \
+	    "THEN state ELSE 0 END, "                                        \
 	    "print = ?4 WHERE tok = ?1 AND urn = ?2 AND (state = 2 OR "      \
 	    "issued_s < ?20 OR "                                             \
 	    "(device, account, name, platform, flags, session, subject, "    \
@@ -95,7 +98,8 @@
 	    "DELETE FROM push_token WHERE (session = ?1 OR subject = ?1 "    \
 	    "OR owner = ?1) AND issued_s <= ?2")                             \
 	ROW(WP_PUSH_SQL_MARK,                                                \
-	    "UPDATE push_token SET state = ?3, reason = ?4, marked_s = ?5, " \
+	    "UPDATE push_token SET state = ?3, reason = ?4, marked_s = CASE" \
+	    " WHEN state = ?3 THEN marked_s ELSE ?5 END, "                   \
 	    "sealed = CASE WHEN ?3 = 2 THEN NULL ELSE sealed END "           \
 	    "WHERE id = ?1 AND registered_s = ?2 AND state <> 2")            \
 	ROW(WP_PUSH_SQL_RESULT,                                              \

@@ -197,18 +197,24 @@ static struct copy only(struct bench *b, const char *user)
 	return copy;
 }
 
-static enum wp_err mark(struct bench *b, const struct copy *of,
-			enum wp_push_state state)
+static enum wp_err mark_at(struct bench *b, const struct copy *of,
+			   enum wp_push_state state, int64_t now_s)
 {
 	struct wp_push_mark say = {
 		.registered_s = of->row.registered_s,
 		.state = state,
 		.reason = "Unregistered",
-		.now_s = NOW_S + 5,
+		.now_s = now_s,
 	};
 
 	memcpy(say.id, of->row.id, sizeof(say.id));
 	return wp_push_mark(b->other, &say, NULL);
+}
+
+static enum wp_err mark(struct bench *b, const struct copy *of,
+			enum wp_push_state state)
+{
+	return mark_at(b, of, state, NOW_S + 5);
 }
 
 /* The provider has said that the one device of a user is gone. */
@@ -278,10 +284,15 @@ static void with_other_keys_it_is_another_token(void **state)
 	struct wp_push_put first =
 		PUT(.user = "bob", .token = "t1", .keys = "k");
 	struct copy was = only(b, "bob"), is;
-	struct wp_push_put again =
-		PUT(.user = "bob", .token = "t1", .keys = "l");
+	struct wp_push_put again;
+
+	assert_int_equal(mark(b, &was, WP_PUSH_SUSPECT), WP_OK);
+	again = PUT(.user = "bob", .token = "t1", .keys = "l");
 
 	is = only(b, "bob");
+	assert_int_equal(is.row.state, WP_PUSH_ACTIVE);
+	assert_string_equal(is.reason, "");
+	assert_int_equal(is.row.marked_s, 0);
 	assert_false(again.is_new);
 	assert_memory_equal(again.id, first.id, WP_PUSH_ID_LEN);
 	assert_true(is.row.registered_s > was.row.registered_s);
@@ -310,6 +321,25 @@ what_is_suspect_stays_so_until_its_provider_says_otherwise(void **state)
 	assert_string_equal(copy.sealed, "t1 ");
 	assert_int_equal(mark(b, &copy, WP_PUSH_ACTIVE), WP_OK);
 	assert_int_equal(only(b, "bob").row.state, WP_PUSH_ACTIVE);
+}
+
+/* Whoever waits for how long it is must not wait for ever. */
+static void what_is_suspect_is_so_since_it_was_said_first(void **state)
+{
+	struct bench *b = *state;
+	struct copy copy;
+
+	PUT(.user = "bob", .token = "t1");
+	copy = only(b, "bob");
+	assert_int_equal(mark_at(b, &copy, WP_PUSH_SUSPECT, NOW_S + 1), WP_OK);
+	assert_int_equal(mark_at(b, &copy, WP_PUSH_SUSPECT, NOW_S + 2), WP_OK);
+	assert_int_equal(only(b, "bob").row.marked_s, NOW_S + 1);
+
+	assert_int_equal(mark_at(b, &copy, WP_PUSH_ACTIVE, NOW_S + 3), WP_OK);
+	assert_int_equal(mark_at(b, &copy, WP_PUSH_SUSPECT, NOW_S + 4), WP_OK);
+	assert_int_equal(only(b, "bob").row.marked_s, NOW_S + 4);
+	assert_int_equal(mark_at(b, &copy, WP_PUSH_GONE, NOW_S + 5), WP_OK);
+	assert_int_equal(only(b, "bob").row.marked_s, NOW_S + 5);
 }
 
 static void a_token_that_is_gone_is_refused_and_its_secret_erased(void **state)
@@ -853,6 +883,7 @@ int wp_push_contract_run(const struct wp_store_contract *of)
 		CONTRACT(with_other_keys_it_is_another_token),
 		CONTRACT(
 			what_is_suspect_stays_so_until_its_provider_says_otherwise),
+		CONTRACT(what_is_suspect_is_so_since_it_was_said_first),
 		CONTRACT(a_token_that_is_gone_is_refused_and_its_secret_erased),
 		CONTRACT(a_token_that_is_gone_is_taken_by_force),
 		CONTRACT(a_phone_that_changes_hands_leaves_its_first_user),

@@ -58,7 +58,7 @@ void wp_guard_note(struct wp_guard *guard, enum wp_verdict verdict,
 	}
 	if (sum.suspect * 100 >= sum.all * WP_GUARD_CALM)
 		guard->on_s = now_s;
-	else if (now_s - guard->on_s >= WP_GUARD_MINUTES * MINUTE_S)
+	else if (now_s - guard->on_s >= (int64_t)WP_GUARD_MINUTES * MINUTE_S)
 		guard->is_on = false;
 }
 

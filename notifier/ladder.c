@@ -9,7 +9,9 @@
 #include <assert.h>
 #include <stddef.h>
 
-enum { S = 1000, MIN = 60 * S, HOUR = 60 * MIN, HIGH_MS = 10 * S };
+#define S INT64_C(1000)
+#define MIN (60 * S)
+#define HOUR (60 * MIN)
 
 static const int64_t gaps[] = { 0, 30 * S, 2 * MIN, 10 * MIN, 30 * MIN, HOUR };
 static const int64_t retries[WP_LADDER_TRIES_MAX - 1] = {
@@ -21,7 +23,7 @@ enum { GAPS = sizeof(gaps) / sizeof(gaps[0]), HIGH_STEPS = 3 };
 int64_t wp_ladder_gap_ms(uint32_t step, bool is_high)
 {
 	if (is_high && step > 0 && step <= HIGH_STEPS)
-		return HIGH_MS;
+		return 10 * S;
 	return gaps[step < GAPS ? step : GAPS - 1];
 }
 

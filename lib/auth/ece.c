@@ -37,9 +37,10 @@ static enum wp_err failed(struct wp_error *err)
 
 /* ---- keys ---- */
 
-/* From numbers; secret may be NULL. NULL: no such key, or no memory. */
+/* From numbers; what: the public half alone, whatever secret is, or both. NULL:
+ * no such key, or no memory. */
 static EVP_PKEY *key_of(const uint8_t point[WP_ECE_POINT_LEN],
-			const uint8_t *secret)
+			const uint8_t *secret, int what)
 {
 	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, "EC", NULL);
 	OSSL_PARAM_BLD *build = OSSL_PARAM_BLD_new();
@@ -54,7 +55,7 @@ static EVP_PKEY *key_of(const uint8_t point[WP_ECE_POINT_LEN],
 			build, OSSL_PKEY_PARAM_GROUP_NAME, group, 0) == 1 &&
 		OSSL_PARAM_BLD_push_octet_string(build, OSSL_PKEY_PARAM_PUB_KEY,
 						 point, WP_ECE_POINT_LEN) == 1;
-	if (is_good && secret != NULL) {
+	if (is_good && what == EVP_PKEY_KEYPAIR) {
 		number = BN_secure_new();
 		is_good =
 			number != NULL &&
@@ -66,10 +67,7 @@ static EVP_PKEY *key_of(const uint8_t point[WP_ECE_POINT_LEN],
 		params = OSSL_PARAM_BLD_to_param(build);
 	/* A point that is not on the curve is refused here. */
 	if (params == NULL || EVP_PKEY_fromdata_init(ctx) != 1 ||
-	    EVP_PKEY_fromdata(ctx, &key,
-			      secret != NULL ? EVP_PKEY_KEYPAIR
-					     : EVP_PKEY_PUBLIC_KEY,
-			      params) != 1)
+	    EVP_PKEY_fromdata(ctx, &key, what, params) != 1)
 		key = NULL;
 	OSSL_PARAM_free(params);
 	OSSL_PARAM_BLD_free(build);
@@ -87,7 +85,7 @@ bool wp_ece_is_point(const void *data, size_t len)
 
 	if (len != WP_ECE_POINT_LEN || point[0] != UNCOMPRESSED)
 		return false;
-	key = key_of(point, NULL);
+	key = key_of(point, NULL, EVP_PKEY_PUBLIC_KEY);
 	is_point = key != NULL;
 	EVP_PKEY_free(key);
 	return is_point;
@@ -133,13 +131,13 @@ static enum wp_err agree(const struct wp_ece_receiver *receiver,
 	enum wp_err rc = WP_OK;
 
 	if (receiver->point[0] == UNCOMPRESSED)
-		theirs = key_of(receiver->point, NULL);
+		theirs = key_of(receiver->point, NULL, EVP_PKEY_PUBLIC_KEY);
 	if (theirs == NULL) {
 		rc = wp_error_set(err, WP_ERR_INVAL,
 				  "the receiver's key is no point of P-256");
 		goto out;
 	}
-	ours = key_of(sender->point, sender->secret);
+	ours = key_of(sender->point, sender->secret, EVP_PKEY_KEYPAIR);
 	if (ours != NULL)
 		ctx = EVP_PKEY_CTX_new(ours, NULL);
 	if (ctx == NULL || EVP_PKEY_derive_init(ctx) != 1 ||
@@ -212,7 +210,7 @@ static bool seal(const struct keys *keys, uint8_t *data, size_t len)
 				      keys->nonce, NULL) == 1 &&
 		  EVP_EncryptUpdate(ctx, data, &n, data, (int)len) == 1 &&
 		  EVP_EncryptFinal_ex(ctx, data + n, &rest) == 1 &&
-		  (size_t)(n + rest) == len &&
+		  (size_t)n + (size_t)rest == len &&
 		  EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_GET_TAG, TAG_LEN,
 				      data + len) == 1;
 	EVP_CIPHER_CTX_free(ctx);

@@ -74,7 +74,7 @@ static size_t on_body(char *data, size_t size, size_t n, void *ctx)
 	return 0;
 }
 
-static size_t on_header(char *data, size_t size, size_t n, void *ctx)
+static size_t on_header(const char *data, size_t size, size_t n, void *ctx)
 {
 	struct transfer *t = ctx;
 

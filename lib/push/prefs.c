@@ -144,7 +144,8 @@ static bool read_offset(const char *text, int64_t *seconds_out)
 	minutes = digits(text + 4, 2);
 	if (hours < 0 || hours > 23 || minutes < 0 || minutes > 59)
 		return false;
-	*seconds_out = (hours * 60 + minutes) * (text[0] == '-' ? -60 : 60);
+	*seconds_out =
+		(int64_t)(hours * 60 + minutes) * (text[0] == '-' ? -60 : 60);
 	return true;
 }
 
@@ -271,7 +272,7 @@ static void read_one_hours(struct wp_json *js, struct wp_prefs_hours *out)
 	static const char to_why[] = "quietHours: to: a time from 00:00 to "
 				     "24:00, and another than from";
 	struct wp_json_slice name;
-	char text[TEXT_MAX + 1];
+	char text[TEXT_MAX + 1] = "";
 	unsigned int seen = 0;
 
 	(void)wp_json_object_begin(js);

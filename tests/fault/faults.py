@@ -20,17 +20,20 @@ from devkit.user import User
 
 RESTART_PATIENCE_S = 60
 SANITIZER_STATUS = 99  # what main.py asks sanitizers for
-TARGETS = ("handlers", "worker", "websocket", "redis", "web", "keys")
+TARGETS = ("handlers", "worker", "websocket", "redis", "web", "keys",
+           "notifier")
 # fault: (weight, shortest and longest seconds, what it can be done to)
 KINDS = {
     "kill": (8, 0.0, 1.5, TARGETS),
     "kill-child": (2, 0.0, 0.0, ("handlers",)),
     "kill-all": (1, 0.2, 1.5, ("all",)),
     "term": (4, 0.0, 1.0, TARGETS),
-    "reload": (5, 0.0, 0.0, ("handlers", "worker", "websocket", "keys")),
+    "reload": (5, 0.0, 0.0, ("handlers", "worker", "websocket", "keys",
+                               "notifier")),
     "stop": (5, 0.2, 2.0, TARGETS),
     # past the lease (3 s), past the heartbeat limit (9 s)
-    "stop-long": (3, 4.0, 6.0, ("handlers", "worker", "redis", "web")),
+    "stop-long": (3, 4.0, 6.0, ("handlers", "worker", "redis", "web",
+                                  "notifier")),
     "stop-dead": (2, 11.0, 14.0, ("websocket", "worker")),
     "redis-pause": (2, 0.3, 4.0, ("redis",)),
     "redis-pause-writes": (1, 0.3, 4.0, ("redis",)),
@@ -88,7 +91,7 @@ def plan(seed, round_no, seconds, names, cannot=(), kinds=None):
                                  [KINDS[name][0] for name in chosen])[0]
         _, low, high, targets = KINDS[kind]
         target = generator.choice(only.get(kind) or targets)
-        if target in ("worker", "websocket", "handlers"):
+        if target in ("worker", "websocket", "handlers", "notifier"):
             target = generator.choice(
                 [name for name in names if name.startswith(target)])
         seconds_down = generator.uniform(low, high)

@@ -27,6 +27,7 @@ from concurrent.futures import ThreadPoolExecutor
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 PARTS = ("Makefile", "lib", "handlers", "worker", "ws-daemon", "keys",
+         "notifier",
          "tools", "web-config", "bench", "tests/fault")
 SCRIPTS = "lib/mailbox/scripts/"
 RUN_TIMEOUT_S = 420
@@ -300,6 +301,20 @@ MUTATIONS = (
           "for _, urn in ipairs(ahead) do",
           "for _, urn in ipairs({}) do")],
         {"stranded"}, "clock-step:redis"),
+    Mutation(
+        "ask-for-some", "of one message in three nobody is asked to tell",
+        [(SCRIPTS + "parts/notify.lua",
+          "      if not known[i] or is_above(one.about, known[i]) then\n",
+          "      if (not known[i] or is_above(one.about, known[i])) and\n"
+          "        tonumber(one.about:match('^%d+')) % 3 ~= 1 then\n")],
+        {"untold"}, "cold-locked"),
+    Mutation(
+        "never-answer", "a notifier tells, and leaves its claims to lapse",
+        [("notifier/errand.c",
+          "\tif (wp_judged_do(errand->all->setup.redis, &cmd, on_done, errand) "
+          "==\n\t    WP_OK)\n\t\terrand->asking++;\n",
+          "\t(void)on_done;\n")],
+        {"twice"}, "cold-locked"),
     Mutation(
         "no-file", "202 although Redis keeps nothing on disk",
         [("tools/devkit/stack.py", '"appendonly yes"', '"appendonly no"')],

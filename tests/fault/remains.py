@@ -1,9 +1,10 @@
 """What is left in Redis and in the cold store when nothing should be.
 
 Looks behind the contract, in the words of docs/architecture.md. Allowed to
-stay: ids (ingress, empty), leases, gates, counters, idempotency buckets, last
-seen, version rows of mailboxes, hints ("cold rows may exist": cleared by the
-next ack that finds none) and incarnations of daemons that live.
+stay: ids (ingress, empty), leases, gates, counters, idempotency buckets, when
+whom is to be told something and what he was told, last seen, version rows of
+mailboxes, hints ("cold rows may exist": cleared by the next ack that finds
+none) and incarnations of daemons that live.
 """
 import json
 import os
@@ -17,7 +18,8 @@ EMPTY = {
 GONE = ("hot:", "hot!:", "online:", "due:", "at:", "rebuild", "reindex",
         "intent", "index:")
 STAY = ("owner", "fence", "gate", "cold", "idem:", "seen:", "live", "rate:",
-        "session:", "sessions:", "login:", "reset:")
+        "session:", "sessions:", "login:", "reset:", "notified:",
+        "pushed:", "pushdue", "pushhigh")
 OWN = "waypost"  # accounts.issuer
 
 

@@ -11,7 +11,7 @@ from faults import KINDS, LIFE_S, Faults, plan  # noqa: E402
 from mutate import MUTATIONS  # noqa: E402
 
 NAMES = ["redis", "keys", "worker-0", "worker-1", "websocket-0", "handlers",
-         "web"]
+         "notifier-0", "web"]
 
 
 def texts(seed, round_no=1, **how):

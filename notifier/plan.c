@@ -83,9 +83,14 @@ static struct wp_plan_step clear(const struct scene *s)
 	return send_it(s, WP_PLAN_CLEAR);
 }
 
-static bool is_muted(const struct scene *s)
+/* Until when its user is muted, which may be for good; 0: he is not. */
+static int64_t muted_until(const struct scene *s)
 {
-	return s->prefs->mute || s->prefs->mute_until_ms > s->claim->now_ms;
+	if (s->prefs->mute)
+		return INT64_MAX;
+	return s->prefs->mute_until_ms > s->claim->now_ms
+		       ? s->prefs->mute_until_ms
+		       : 0;
 }
 
 static enum wp_prefs_band band_of(const struct scene *s)
@@ -166,7 +171,10 @@ static struct wp_plan_step decide(const struct scene *s)
 	if (told->tries == 0 &&
 	    wp_entry_id_cmp(&told->id, &s->claim->want) >= 0)
 		return nothing();
-	if (is_muted(s) || band_of(s) == WP_PREFS_NONE)
+	next = muted_until(s);
+	if (next != 0)
+		return later(next);
+	if (band_of(s) == WP_PREFS_NONE)
 		return nothing();
 	if (band_of(s) == WP_PREFS_ALL)
 		return alert(s);

@@ -8,7 +8,8 @@
  *  2. Nothing waits any more, and it showed something   clear, if it can
  *  3. It is connected, and somebody is using it         nothing; it knows
  *  4. It was told already                               nothing
- *  5. Its user is muted, or wants no alerts of a band   nothing or badge
+ *  5. Its user is muted                                 later
+ *     Its user wants no alerts of a band                nothing or badge
  *  6. Quiet hours                                       later, and then quiet
  *  7. A mail                                            later, and once a day
  *  8. The ladder, or a try that failed                  later

@@ -1,12 +1,19 @@
 /*
  * handle_push_prefs.c - /api/push/preferences: what a user wants to be told,
  * and when. PUT takes the whole object, and answers as GET does.
+ *
+ * Whoever mutes no more is told of what waits: notifiers look at who has put
+ * something, after it was written. Between the two a crash, or a Redis that is
+ * down, leaves what was written, and who put it without an answer or with 503:
+ * he repeats it. If he does not, the next look sees it, which may be in a day.
  */
 #include "handlers/request/call.h"
 
 #include "lib/base/clock.h"
 #include "lib/push/prefs.h"
 #include "lib/store/push.h"
+
+#include "handlers/devices/wake.h"
 
 enum { MS_PER_S = 1000 };
 
@@ -81,10 +88,20 @@ static enum wp_err write_prefs(struct wp_call *call, struct wp_store *store,
 				 err);
 }
 
+static bool on_woken(struct wp_call *call, bool is_done)
+{
+	if (is_done)
+		return respond(call);
+	wp_resp_unavailable(&call->resp, "preferences were written, and may "
+					 "not have been looked at; repeat "
+					 "later");
+	return true;
+}
+
 static bool on_written(struct wp_call *call, enum wp_err result)
 {
 	if (result == WP_OK)
-		return respond(call);
+		return wp_devices_wake(call, "", on_woken);
 	wp_resp_unavailable(&call->resp, "preferences may not have been "
 					 "written; repeat later");
 	return true;

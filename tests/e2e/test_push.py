@@ -231,14 +231,61 @@ class Push(PushTest):
         """By Redis' clock."""
         return int(self.fields(user)["d:" + user.device].split()[1])
 
-    def test_who_is_muted_is_not_told(self):
-        bob = self.with_device()
-        answer = bob.call("PUT", "/api/push/preferences", {"mute": True})
+    def prefer(self, user, **what):
+        answer = user.call("PUT", "/api/push/preferences", what)
         self.assert_status(answer, 200)
+
+    def muted(self):
+        """Somebody who is, and was looked at since something came."""
+        user = self.with_device()
+        self.prefer(user, mute=True)
+        self.send(user)
+        self.wait_put_off(user)
+        return user
+
+    def wait_put_off(self, user):
+        wait_for(lambda: self.entry(user) and
+                 self.entry(user) > self.now_ms() + 3600 * 1000,
+                 "he is put off")
+
+    def now_ms(self):
+        """By Redis' clock."""
+        with self.stack.redis() as redis:
+            seconds, micros = redis("TIME")
+        return int(seconds) * 1000 + int(micros) / 1000
+
+    def test_who_is_muted_is_told_when_he_no_longer_is(self):
+        bob = self.muted()
+        self.assertEqual(self.told(bob), [])
+        self.prefer(bob, mute=False)
+        self.wait_told(bob, ("alert", 1))
+        self.wait_answered(bob)
+        self.assertEqual(self.told(bob), [("alert", 1)])
+
+    def test_mail_that_a_band_does_not_tell_is_not_told(self):
+        bob = self.with_device()
+        self.prefer(bob, standard="none")
         self.send(bob)
         self.wait_asked(bob)
         self.wait_answered(bob)
         self.assertEqual(self.told(bob), [])
+
+    def test_what_was_put_and_not_looked_at_is_to_be_repeated(self):
+        bob = self.muted()
+        [key] = self.redis_keys("wp:*:pushed:" + bob.urn)
+        with self.stack.redis() as redis:
+            # Redis refuses, behind the store.
+            redis("RENAME", key, "kept")
+            redis("SET", key, "no hash")
+            answer = bob.call("PUT", "/api/push/preferences", {"mute": False})
+            redis("RENAME", "kept", key)
+        self.assert_error(answer, 503)
+        self.assertIn("were written", answer.json()["error"])
+        self.assertGreater(self.entry(bob), self.now_ms())
+        self.assertFalse(bob.call("GET", "/api/push/preferences").json()
+                         ["mute"])
+        self.prefer(bob, mute=False)
+        self.wait_told(bob, ("alert", 1))
 
     def test_who_is_online_and_never_fetches_is_told(self):
         with self.reloaded(inactive_ms=1000):

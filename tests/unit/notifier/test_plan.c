@@ -172,17 +172,22 @@ static void who_wants_none_gets_none(void **state)
 	struct scene s = usual();
 
 	(void)state;
-	s.prefs.mute = true;
-	expect(&s, WP_PLAN_NOTHING);
-	s.prefs.mute = false;
+	/* Muted is for later: what waits then is told. */
 	s.prefs.mute_until_ms = NOW + 1;
+	expect_at(&s, NOW + 1);
+	s.prefs.mute = true;
+	expect_at(&s, NOW + WP_PLAN_AHEAD_MS);
+	s.device.told.id = s.claim.want; /* it knows */
 	expect(&s, WP_PLAN_NOTHING);
+	assert_int_equal(plan(&s).next_ms, 0);
+	s = usual();
 	s.prefs.mute_until_ms = NOW;
 	expect(&s, WP_PLAN_ALERT);
 
-	/* Each band has its own. */
+	/* Each band has its own, and that is for good. */
 	s.prefs.standard = WP_PREFS_NONE;
 	expect(&s, WP_PLAN_NOTHING);
+	assert_int_equal(plan(&s).next_ms, 0);
 	s.claim.is_high = true;
 	expect(&s, WP_PLAN_ALERT);
 	s.prefs.high = WP_PREFS_NONE;

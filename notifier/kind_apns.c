@@ -102,7 +102,7 @@ struct said {
 
 /* {"reason":"Unregistered","timestamp":1454948015990}; other bodies say
  * nothing. */
-static void read_body(const struct wp_reply *reply, struct said *out)
+static void read_body(const struct wp_provider_answer *reply, struct said *out)
 {
 	struct wp_json_slice name, number;
 	struct said said = { .reason = { .data = "" }, .timestamp_ms = -1 };
@@ -159,7 +159,8 @@ static void judge_bad(const struct said *said,
 	}
 }
 
-static void judge_denied(const struct said *said, const struct wp_reply *reply,
+static void judge_denied(const struct said *said,
+			 const struct wp_provider_answer *reply,
 			 const struct wp_apns_context *context,
 			 struct wp_judgement *out)
 {
@@ -171,7 +172,8 @@ static void judge_denied(const struct said *said, const struct wp_reply *reply,
 	out->remedy = WP_REMEDY_TOKEN | WP_REMEDY_CONNECTION;
 }
 
-static void judge_many(const struct said *said, const struct wp_reply *reply,
+static void judge_many(const struct said *said,
+		       const struct wp_provider_answer *reply,
 		       struct wp_judgement *out)
 {
 	if (is(said, "TooManyProviderTokenUpdates")) {
@@ -187,7 +189,7 @@ static void judge_many(const struct said *said, const struct wp_reply *reply,
 	}
 }
 
-void wp_apns_judge(const struct wp_reply *reply,
+void wp_apns_judge(const struct wp_provider_answer *reply,
 		   const struct wp_apns_context *context,
 		   struct wp_judgement *out)
 {

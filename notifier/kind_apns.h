@@ -47,7 +47,7 @@ struct wp_apns_context {
 	bool may_be_other;     /* env=auto, and the other one was not tried */
 };
 
-void wp_apns_judge(const struct wp_reply *reply,
+void wp_apns_judge(const struct wp_provider_answer *reply,
 		   const struct wp_apns_context *context,
 		   struct wp_judgement *out);
 

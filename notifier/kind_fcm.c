@@ -138,7 +138,7 @@ static void read_error(struct wp_json *js, struct said *out)
 
 /* {"error":{"code":404,"status":"…","details":[…]}}; other bodies say
  * nothing. */
-static void read_body(const struct wp_reply *reply, struct said *out)
+static void read_body(const struct wp_provider_answer *reply, struct said *out)
 {
 	const struct said none = { .status = { .data = "" },
 				   .code = { .data = "" } };
@@ -163,7 +163,8 @@ static bool is(const struct said *said, const char *code)
 	return wp_json_slice_is(&said->code, code);
 }
 
-static void judge_denied(const struct said *said, const struct wp_reply *reply,
+static void judge_denied(const struct said *said,
+			 const struct wp_provider_answer *reply,
 			 struct wp_judgement *out)
 {
 	out->verdict = WP_VERDICT_CONFIG;
@@ -178,7 +179,8 @@ static void judge_denied(const struct said *said, const struct wp_reply *reply,
 	out->remedy = WP_REMEDY_TOKEN;
 }
 
-static void judge_rest(const struct said *said, const struct wp_reply *reply,
+static void judge_rest(const struct said *said,
+		       const struct wp_provider_answer *reply,
 		       struct wp_judgement *out)
 {
 	out->verdict = WP_VERDICT_REFUSED;
@@ -195,7 +197,8 @@ static void judge_rest(const struct said *said, const struct wp_reply *reply,
 		out->verdict = WP_VERDICT_GONE;
 }
 
-void wp_fcm_judge(const struct wp_reply *reply, struct wp_judgement *out)
+void wp_fcm_judge(const struct wp_provider_answer *reply,
+		  struct wp_judgement *out)
 {
 	struct said said;
 

@@ -32,6 +32,7 @@ void wp_fcm_build(struct wp_call *call, const struct wp_fcm_app *app,
 		  const struct wp_fcm_target *target,
 		  const struct wp_push *push);
 
-void wp_fcm_judge(const struct wp_reply *reply, struct wp_judgement *out);
+void wp_fcm_judge(const struct wp_provider_answer *reply,
+		  struct wp_judgement *out);
 
 #endif /* WP_NOTIFIER_KIND_FCM_H */

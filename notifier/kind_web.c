@@ -66,7 +66,7 @@ enum wp_err wp_web_build(struct wp_call *call,
 	return rc;
 }
 
-void wp_web_judge(const struct wp_reply *reply, bool is_ours,
+void wp_web_judge(const struct wp_provider_answer *reply, bool is_ours,
 		  struct wp_judgement *out)
 {
 	static const char key_changed[] = "key_changed";

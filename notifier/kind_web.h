@@ -45,7 +45,7 @@ enum wp_err wp_web_build(struct wp_call *call,
 			 struct wp_error *err) WP_MUST_USE;
 
 /* is_ours:  it was subscribed with the key that is ours now */
-void wp_web_judge(const struct wp_reply *reply, bool is_ours,
+void wp_web_judge(const struct wp_provider_answer *reply, bool is_ours,
 		  struct wp_judgement *out);
 
 #endif /* WP_NOTIFIER_KIND_WEB_H */

@@ -54,7 +54,8 @@ void wp_webhook_build(struct wp_call *call,
 	     &call->body);
 }
 
-void wp_webhook_judge(const struct wp_reply *reply, struct wp_judgement *out)
+void wp_webhook_judge(const struct wp_provider_answer *reply,
+		      struct wp_judgement *out)
 {
 	bool is_common = wp_judge_common(reply, out);
 

@@ -27,6 +27,7 @@ void wp_webhook_build(struct wp_call *call,
 		      const struct wp_webhook_target *target,
 		      const struct wp_push *push);
 
-void wp_webhook_judge(const struct wp_reply *reply, struct wp_judgement *out);
+void wp_webhook_judge(const struct wp_provider_answer *reply,
+		      struct wp_judgement *out);
 
 #endif /* WP_NOTIFIER_KIND_WEBHOOK_H */

@@ -5,7 +5,8 @@
 
 #include "lib/http/retry_after.h"
 
-bool wp_judge_common(const struct wp_reply *reply, struct wp_judgement *out)
+bool wp_judge_common(const struct wp_provider_answer *reply,
+		     struct wp_judgement *out)
 {
 	*out = (struct wp_judgement){ .verdict = WP_VERDICT_RETRY };
 	if (reply->status == 0) {
@@ -18,7 +19,7 @@ bool wp_judge_common(const struct wp_reply *reply, struct wp_judgement *out)
 	return true;
 }
 
-int64_t wp_judge_after(const struct wp_reply *reply, int64_t preset_s)
+int64_t wp_judge_after(const struct wp_provider_answer *reply, int64_t preset_s)
 {
 	int64_t said = wp_retry_after(reply->retry_after, reply->now_s);
 

@@ -34,7 +34,7 @@ enum wp_remedy {
 };
 
 /* What a provider said. Borrowed. */
-struct wp_reply {
+struct wp_provider_answer {
 	long status; /* 0: nothing came, whatever the reason */
 	bool is_http2;
 	const char *body; /* perhaps cut */
@@ -57,10 +57,12 @@ struct wp_judgement {
  *
  * Returns:  true when that was it
  */
-bool wp_judge_common(const struct wp_reply *reply, struct wp_judgement *out);
+bool wp_judge_common(const struct wp_provider_answer *reply,
+		     struct wp_judgement *out);
 
 /* What the provider asked for, else the preset. */
-int64_t wp_judge_after(const struct wp_reply *reply, int64_t preset_s);
+int64_t wp_judge_after(const struct wp_provider_answer *reply,
+		       int64_t preset_s);
 
 /* Note its word; one with other characters, or too long, is not repeated. */
 void wp_judge_word(struct wp_judgement *out, const struct wp_json_slice *word);

@@ -23,7 +23,7 @@ static void must(bool is_true)
 		abort();
 }
 
-static bool says(const struct wp_reply *reply, const char *word)
+static bool says(const struct wp_provider_answer *reply, const char *word)
 {
 	return reply->len > 0 &&
 	       memmem(reply->body, reply->len, word, strlen(word)) != NULL;
@@ -42,7 +42,7 @@ static void check(const struct wp_judgement *out, bool may_be_gone)
 	must(wp_verdict_name(out->verdict) != NULL);
 }
 
-static void judge_all(const struct wp_reply *reply)
+static void judge_all(const struct wp_provider_answer *reply)
 {
 	const struct wp_apns_context context = { .registered_ms = 1000,
 						 .bearer_age_s = 3000 };
@@ -67,7 +67,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const long statuses[] = { 0,   200, 201, 301, 400, 401, 403,
 					 404, 410, 413, 429, 500, 503, 999 };
-	struct wp_reply reply = { .now_s = NOW_S };
+	struct wp_provider_answer reply = { .now_s = NOW_S };
 	const uint8_t *line;
 	char *header = NULL;
 	char *body = NULL;

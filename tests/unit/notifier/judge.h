@@ -30,16 +30,17 @@ struct judge_case {
 };
 
 /* With the body in memory of its own, so that a read beyond it is seen. */
-static inline void judge_all(const struct judge_case *cases, size_t n,
-			     void (*judge)(const struct wp_reply *reply,
-					   struct wp_judgement *out))
+static inline void
+judge_all(const struct judge_case *cases, size_t n,
+	  void (*judge)(const struct wp_provider_answer *reply,
+			struct wp_judgement *out))
 {
 	for (size_t i = 0; i < n; i++) {
 		const struct judge_case *c = &cases[i];
 		size_t len = strlen(c->body);
 		char *body = malloc(len + 1);
 		struct wp_judgement out;
-		const struct wp_reply reply = {
+		const struct wp_provider_answer reply = {
 			.status = c->status,
 			.is_http2 = true,
 			.body = body,

@@ -146,9 +146,10 @@ static struct wp_apns_context context = {
 };
 static bool is_repeat;
 
-static void judge(const struct wp_reply *reply, struct wp_judgement *out)
+static void judge(const struct wp_provider_answer *reply,
+		  struct wp_judgement *out)
 {
-	struct wp_reply again = *reply;
+	struct wp_provider_answer again = *reply;
 
 	again.is_repeat = is_repeat;
 	wp_apns_judge(&again, &context, out);
@@ -267,8 +268,8 @@ static void without_http_2_it_is_not_apple(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++) {
-		const struct wp_reply reply = { .status = statuses[i],
-						.body = "" };
+		const struct wp_provider_answer reply = { .status = statuses[i],
+							  .body = "" };
 		struct wp_judgement out;
 
 		wp_apns_judge(&reply, &context, &out);

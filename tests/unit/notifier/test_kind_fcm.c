@@ -132,9 +132,10 @@ static void a_device_of_apple_gets_apples_part(void **state)
 
 static bool is_repeat;
 
-static void judge(const struct wp_reply *reply, struct wp_judgement *out)
+static void judge(const struct wp_provider_answer *reply,
+		  struct wp_judgement *out)
 {
-	struct wp_reply again = *reply;
+	struct wp_provider_answer again = *reply;
 
 	again.is_repeat = is_repeat;
 	wp_fcm_judge(&again, out);

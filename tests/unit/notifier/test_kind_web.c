@@ -106,7 +106,8 @@ static void an_origin_is_scheme_host_and_port(void **state)
 
 static bool is_ours = true;
 
-static void judge_web(const struct wp_reply *reply, struct wp_judgement *out)
+static void judge_web(const struct wp_provider_answer *reply,
+		      struct wp_judgement *out)
 {
 	wp_web_judge(reply, is_ours, out);
 }

@@ -20,6 +20,7 @@
 #include "notifier/metrics.h"
 #include "notifier/notes.h"
 #include "notifier/plan.h"
+#include "notifier/results.h"
 
 /* Of the time of a claim, so much is good to begin something in. */
 enum { CLAIM_PARTS = 3, CLAIM_GOOD_PARTS = 2 };
@@ -39,6 +40,7 @@ struct wp_errands {
 	struct wp_log log;
 	struct wp_own_key push_id;
 	struct wp_lookups *lookups; /* owned */
+	struct wp_results *results; /* owned */
 	struct wp_backoff no_store;
 	uint32_t no_store_ms; /* 0: the last job found it */
 	struct errand *first;
@@ -171,8 +173,19 @@ static const char *const actions[] = {
 	[WP_PLAN_CLEAR] = "clear",
 };
 
+/* What a push is about, and since when that waits. What its user asked for is
+ * about nothing that waits: it is of now, and none that was before. */
+static struct wp_entry_id subject(const struct errand *errand, bool is_asked)
+{
+	if (!is_asked)
+		return errand->of.want;
+	return (struct wp_entry_id){
+		.ms = (uint64_t)errand->of.claim.redis_ms,
+	};
+}
+
 static void tell(struct errand *errand, const struct wp_target *target,
-		 enum wp_plan_action action)
+		 enum wp_plan_action action, bool is_asked)
 {
 	static const enum wp_notifier_metric counts[] = {
 		[WP_PLAN_NOTHING] = WP_NM_NOTHING,
@@ -181,26 +194,28 @@ static void tell(struct errand *errand, const struct wp_target *target,
 		[WP_PLAN_BADGE] = WP_NM_BADGES,
 		[WP_PLAN_CLEAR] = WP_NM_CLEARS,
 	};
+	const struct wp_entry_id about = subject(errand, is_asked);
 	struct wp_errands *all = errand->all;
 	char id[WP_PUSH_ID_TEXT + 1];
-	int64_t delay_ms =
-		wp_claimed_now_ms(&errand->of) - (int64_t)errand->of.want.ms;
+	int64_t now_ms = wp_claimed_now_ms(&errand->of);
+	int64_t delay_ms = now_ms - (int64_t)about.ms;
 
 	wp_metric_add(all->setup.metrics, counts[action], 1);
 	if (action == WP_PLAN_NOTHING)
 		return;
 	if (delay_ms < 0 || action == WP_PLAN_CLEAR)
 		delay_ms = 0;
-	if (action != WP_PLAN_CLEAR)
+	if (action != WP_PLAN_CLEAR && !is_asked)
 		wp_metric_observe_us(all->setup.metrics, WP_NM_DELAY,
 				     (uint64_t)delay_ms * 1000);
-	wp_push_id(&all->push_id, target->name, &errand->of.want, id);
+	wp_push_id(&all->push_id, target->name, &about, id);
 	wp_log(&all->log, WP_LOG_INFO, "push",
 	       wp_str("kind", wp_push_kind_name(target->kind)),
 	       wp_str("action", actions[action]),
 	       wp_str("device", target->name), wp_str("push", id),
 	       wp_int("waiting", errand->of.waiting),
 	       wp_int("delay_ms", delay_ms));
+	wp_results_add(all->results, target, WP_PUSH_ACCEPTED, now_ms);
 }
 
 /* What was decided, and of what. */
@@ -217,6 +232,14 @@ static bool is_alert(enum wp_plan_action action)
 	       action == WP_PLAN_BADGE;
 }
 
+/* Is it told because its user asked for it, and of nothing that waits? Then it
+ * shows nothing that is to be cleared, and it is no step of the ladder. */
+static bool is_of_nothing(const struct errand *errand,
+			  const struct wp_plan_device *device)
+{
+	return device->is_asked && errand->of.what != WP_PUSH_TELL;
+}
+
 /* Tell a device what was decided; false when it is to be remembered no more
  * than before. */
 static bool carry_out_one(struct errand *errand, const struct decision *made,
@@ -225,7 +248,10 @@ static bool carry_out_one(struct errand *errand, const struct decision *made,
 	const struct wp_plan_step *step = &made->steps[i];
 
 	*told = made->devices[i].told;
-	tell(errand, &errand->lookup.targets[i], step->action);
+	tell(errand, &errand->lookup.targets[i], step->action,
+	     made->devices[i].is_asked);
+	if (is_of_nothing(errand, &made->devices[i]))
+		return false;
 	if (is_alert(step->action))
 		wp_told_accepted(told, &errand->of.want,
 				 wp_plan_is_alive(&made->claim, told),
@@ -268,7 +294,8 @@ static void carry_out(struct errand *errand, const struct decision *made,
 		char field[WP_MEMORY_NAME_MAX];
 		struct wp_told told;
 
-		is_shown |= is_alert(made->steps[i].action);
+		is_shown |= is_alert(made->steps[i].action) &&
+			    !is_of_nothing(errand, &made->devices[i]);
 		field_of(&errand->lookup.targets[i], field);
 		if (carry_out_one(errand, made, i, &told))
 			wp_notes_told(notes, field, &told);
@@ -285,13 +312,15 @@ static void describe_device(const struct errand *errand, size_t i,
 {
 	const struct wp_target *target = &errand->lookup.targets[i];
 	const struct wp_memory *memory;
-	char field[WP_MEMORY_NAME_MAX];
+	char field[WP_MEMORY_NAME_MAX], test[WP_PUSH_ONCE_MAX + 1];
 
 	field_of(target, field);
+	wp_push_once_test(test, target->name);
 	memory = wp_claimed_memory(&errand->of, field);
 	device->kind = target->kind;
 	device->is_usable = true;
 	device->is_in_use = wp_claimed_has(&errand->of, target->device);
+	device->is_asked = strcmp(errand->of.once, test) == 0;
 	device->has_badge = (target->flags & WP_PUSH_BADGE) != 0;
 	if (memory != NULL)
 		device->told = memory->told;
@@ -471,10 +500,12 @@ enum wp_err wp_errands_new(struct wp_errands **out,
 	wp_backoff_init(&errands->no_store, WP_NO_STORE_FIRST_MS,
 			WP_NO_STORE_CAP_MS);
 	*out = errands;
-	if (wp_lookups_new(&errands->lookups, &lookups, err) == WP_OK)
+	errands->results = wp_results_new(setup->store);
+	if (errands->results != NULL &&
+	    wp_lookups_new(&errands->lookups, &lookups, err) == WP_OK)
 		return WP_OK;
 	wp_errands_free(out);
-	return WP_ERR_NOMEM;
+	return wp_error_set(err, WP_ERR_NOMEM, "out of memory");
 }
 
 void wp_errands_free(struct wp_errands **errands)
@@ -482,6 +513,7 @@ void wp_errands_free(struct wp_errands **errands)
 	if (*errands == NULL)
 		return;
 	wp_lookups_free(&(*errands)->lookups);
+	wp_results_free(&(*errands)->results);
 	wp_own_key_forget(&(*errands)->push_id);
 	free(*errands);
 	*errands = NULL;
@@ -522,6 +554,7 @@ void wp_errands_stop(struct wp_errands *errands)
 	struct errand *next;
 
 	wp_lookups_end(errands->lookups);
+	wp_results_end(errands->results);
 	for (struct errand *errand = errands->first; errand != NULL;
 	     errand = next) {
 		next = errand->next;

@@ -50,6 +50,8 @@ static void on_row(void *ctx, const struct wp_push_row *row)
 		.device = strdup(row->device),
 		.flags = row->flags,
 		.registered_s = row->registered_s,
+		.result = row->result,
+		.result_day = row->result_day,
 	};
 	if (target->device == NULL) {
 		finding->is_short = true;

@@ -32,6 +32,8 @@ struct wp_target {
 	char *device;       /* owned; the client's id of itself, or "" */
 	unsigned int flags; /* enum wp_push_flag */
 	int64_t registered_s;
+	enum wp_push_result result; /* the last one */
+	int64_t result_day;
 };
 
 /* Embedded in its owner, who is given to done(). */

@@ -470,7 +470,7 @@ class Tree:
                   classes, "LIMITS: the class")
 
         where = "web-config/waypost.yaml"
-        told = re.findall(r"\b([a-z]+)=([\d.]+/\d+)",
+        told = re.findall(r"\b([a-z_]+)=([\d.]+/\d+)",
                           re.sub(r"\n\s*#", "", self.read(where)))
         self.same(where, [f"{name}={preset}" for name, preset in told],
                   [f"{name}={rate}/{burst}"

@@ -46,6 +46,8 @@
 	ROW(devices_add, "/api/devices", NULL, WP_POST, USER, DEVICES, WORK)   \
 	ROW(devices_remove, "/api/devices", NULL, WP_DELETE, USER, DEVICES,    \
 	    WORK)                                                              \
+	ROW(devices_test, "/api/devices/test", NULL, WP_POST, USER, PUSH_TEST, \
+	    WORK)                                                              \
 	ROW(register_device, "/register-device", NULL, WP_POST, USER, DEVICES, \
 	    WORK)                                                              \
 	ROW(register_fcm, "/api/v1/register/fcm", NULL, WP_POST, USER,         \

@@ -19,12 +19,12 @@
  * kept:    SHARED: by all processes and hosts together, in Redis
  *          ALONE: by each process for itself
  *
- * SEND, PULL, ACK, PRESENCE, TICKET, DEVICES, SESSION, BEGIN (sessions that
- * begin) and CONNECT are of a user, KEY (whatever a back end does with it) of a
- * key, REFRESH of a session (to log it out again counts as well), FRAMES of a
- * connection. LOGIN (passwords and codes that were wrong), REGISTER (names that
- * were got or found taken) and FAILED (answers that cost work and got the
- * caller nothing) are of an address.
+ * SEND, PULL, ACK, PRESENCE, TICKET, DEVICES, PUSH_TEST, SESSION, BEGIN
+ * (sessions that begin) and CONNECT are of a user, KEY (whatever a back end
+ * does with it) of a key, REFRESH of a session (to log it out again counts as
+ * well), FRAMES of a connection. LOGIN (passwords and codes that were wrong),
+ * REGISTER (names that were got or found taken) and FAILED (answers that cost
+ * work and got the caller nothing) are of an address.
  */
 #define WP_LIMIT_CLASSES(ROW)                          \
 	ROW(SEND, "send", "100/200", SHARED)           \
@@ -33,6 +33,7 @@
 	ROW(PRESENCE, "presence", "5/20", SHARED)      \
 	ROW(TICKET, "ticket", "1/10", SHARED)          \
 	ROW(DEVICES, "devices", "0.2/20", SHARED)      \
+	ROW(PUSH_TEST, "push_test", "0.1/3", SHARED)   \
 	ROW(SESSION, "session", "0.5/30", SHARED)      \
 	ROW(BEGIN, "begin", "0.1/60", SHARED)          \
 	ROW(REFRESH, "refresh", "0.2/60", SHARED)      \

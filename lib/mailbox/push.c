@@ -249,3 +249,8 @@ void wp_push_wake_build(struct wp_cmd *cmd, const struct wp_box *box,
 	add_box(cmd, box);
 	wp_cmd_str(cmd, once);
 }
+
+void wp_push_once_test(char out[WP_PUSH_ONCE_MAX + 1], const char *device)
+{
+	(void)snprintf(out, WP_PUSH_ONCE_MAX + 1, "%s:test", device);
+}

@@ -152,4 +152,10 @@ void wp_push_done_build(struct wp_cmd *cmd, const struct wp_push_done *done);
 void wp_push_wake_build(struct wp_cmd *cmd, const struct wp_box *box,
 			const char *once);
 
+/*
+ * A once: a push to the device of this id (its text), whatever waits, so that
+ * its user sees whether it comes.
+ */
+void wp_push_once_test(char out[WP_PUSH_ONCE_MAX + 1], const char *device);
+
 #endif /* WP_LIB_MAILBOX_PUSH_H */

@@ -57,7 +57,8 @@ class DevicesTest(E2eTest):
     @classmethod
     def make_stack(cls):
         path, cls.web_key = vapid_key()
-        return new_stack({"push": {"apps": APPS, "vapid_key_file": path,
+        return new_stack({"push": {"enabled": True, "apps": APPS,
+                                   "vapid_key_file": path,
                                    "user_webhooks": True},
                           "cors": {"allowed_origins": [ALLOWED_ORIGIN]}})
 
@@ -422,6 +423,7 @@ class Refused(DevicesTest):
         for method, path in (("GET", "/api/devices"),
                              ("POST", "/api/devices"),
                              ("DELETE", "/api/devices?deviceId=x"),
+                             ("POST", "/api/devices/test"),
                              ("POST", "/register-device"),
                              ("GET", "/api/push/preferences"),
                              ("PUT", "/api/push/preferences")):
@@ -430,10 +432,47 @@ class Refused(DevicesTest):
                 [("Content-Type", "application/json")]), 401)
 
 
+    def test_only_a_device_of_ones_own_that_can_be_told_is_tried(self):
+        amy, bob = self.user(), self.user()
+        hers, his = self.fcm(amy)["id"], self.fcm(bob)["id"]
+        page = self.add(bob, token="x", platform="web")["id"]
+
+        def ask(body):
+            return bob.call("POST", "/api/devices/test", body)
+        self.assert_status(ask({"id": his}), 202)
+        for body, status, code in (
+                ({"id": hers}, 404, "no_device"),
+                ({"id": "A" * 22}, 404, "no_device"),
+                ({"id": his + "A"}, 400, "invalid_device"),
+                ({"id": 1}, 400, "invalid_device"),
+                ({"id": his, "more": 1}, 400, "invalid_device"),
+                ({}, 400, "invalid_device"), ([], 400, "invalid_device"),
+                ("{", 400, "invalid_json"),
+                ({"id": page}, 403, "kind_disabled")):
+            with self.subTest(str(body)):
+                self.assert_error(ask(body), status, code)
+        self.lose({"id": his})
+        self.assert_error(ask({"id": his}), 409, "token_gone")
+
+
+class Off(DevicesTest):
+    @classmethod
+    def make_stack(cls):
+        return new_stack({"push": {"apps": APPS, "enabled": False}})
+
+    def test_nobody_is_told_to_see_whether_it_works(self):
+        bob = self.user()
+        answer = bob.call("POST", "/api/devices/test",
+                          {"id": self.fcm(bob)["id"]})
+        self.assert_error(answer, 403, "kind_disabled")
+        self.assertEqual(self.redis_keys("wp:*:pushdue"), [])
+
+
 class OfBrowsers(DevicesTest):
     def test_a_page_may_use_each_method_that_the_path_has(self):
         for path, methods in (
                 ("/api/devices", "GET, POST, DELETE, OPTIONS"),
+                ("/api/devices/test", "POST, OPTIONS"),
                 ("/api/push/preferences", "GET, PUT, OPTIONS"),
                 ("/register-device", "POST, OPTIONS")):
             asked = self.stack.http().request("OPTIONS", path, None, [
@@ -512,7 +551,9 @@ class HowFast(E2eTest):
     @classmethod
     def make_stack(cls):
         return new_stack({"handlers": {"processes": 1},
-                          "limits": {"rates": ["devices=0.0001/3"]}})
+                          "push": {"enabled": True},
+                          "limits": {"rates": ["devices=0.0001/3",
+                                               "push_test=0.0001/1"]}})
 
     def test_a_user_has_one_limit_for_all_of_it(self):
         bob = self.user()
@@ -529,6 +570,13 @@ class HowFast(E2eTest):
             self.assert_error(bob.call(method, path, body), 429,
                               "rate_limited")
         self.assert_status(self.user().call("GET", "/api/devices"), 200)
+
+    def test_trying_has_one_of_its_own(self):
+        bob = self.user()
+        for status, code in ((404, "no_device"), (429, "rate_limited")):
+            self.assert_error(bob.call("POST", "/api/devices/test",
+                                       {"id": "A" * 22}), status, code)
+        self.assert_status(bob.call("GET", "/api/devices"), 200)
 
 
 class Ends(Routes):

@@ -287,6 +287,61 @@ class Push(PushTest):
         self.prefer(bob, mute=False)
         self.wait_told(bob, ("alert", 1))
 
+    def ask_test(self, user, device=None):
+        answer = user.call("POST", "/api/devices/test",
+                           {"id": device or user.device})
+        self.assert_status(answer, 202)
+        self.assert_common_headers(answer)
+
+    def results(self, user):
+        return [device.get("lastResult", {}).get("result")
+                for device in user.call("GET", "/api/devices")
+                .json()["devices"]]
+
+    def test_a_push_that_is_asked_for_comes_and_leaves_nothing(self):
+        bob = self.with_device(badge=True)
+        self.assertEqual(self.results(bob), [None])
+        self.ask_test(bob)
+        self.wait_told(bob, ("alert", 0))
+        wait_for(lambda: self.results(bob) == ["accepted"], "its result")
+        self.wait_answered(bob)
+        fields = self.fields(bob)
+        self.assertNotIn("once", fields)
+        self.assertNotIn("shown", fields)
+        self.assertNotIn("d:" + bob.device, fields)
+        self.assertEqual(self.told(bob), [("alert", 0)])
+        # Another one is another one.
+        self.ask_test(bob)
+        self.wait_told(bob, ("alert", 0), ("alert", 0))
+        lines = [line for line in self.lines() if line["device"] == bob.device]
+        self.assertNotEqual(*(line["push"] for line in lines))
+        for line in lines:
+            self.assertLess(line["delay_ms"], 60000)
+
+    def test_a_push_that_is_asked_for_is_for_one_device_whatever_it_prefers(
+            self):
+        bob = self.muted()
+        answer = bob.call("POST", "/api/devices", {
+            "kind": "fcm", "token": "another-token", "deviceId": "tablet"})
+        tablet = answer.json()["device"]["id"]
+        self.ask_test(bob, tablet)
+        wait_for(lambda: [line for line in self.lines()
+                          if line["device"] == tablet], "the tablet is told")
+        wait_for(lambda: self.results(bob) == [None, "accepted"],
+                 "its result")
+        self.wait_put_off(bob)  # the phone is muted still
+        self.assertEqual(self.told(bob), [])
+
+    def test_what_became_of_pushes_is_listed_for_all_devices(self):
+        bob = self.with_device()
+        for i in range(9):
+            self.assert_status(bob.call("POST", "/api/devices", {
+                "kind": "fcm", "token": f"more-{i}", "deviceId": f"d{i}"}),
+                201)
+        self.send(bob)
+        wait_for(lambda: self.results(bob) == ["accepted"] * 10,
+                 lambda: str(self.results(bob)))
+
     def test_who_is_online_and_never_fetches_is_told(self):
         with self.reloaded(inactive_ms=1000):
             bob = self.with_device()

@@ -44,8 +44,8 @@ OWN_VARIABLES = ("JWT_SECRET", "JWT_SECRET_PREVIOUS", "STORE_SECRET",
 
 # The classes of lib/limit/rates.h.
 LIMITS = ("send", "pull", "ack", "presence", "ticket", "devices",
-          "session", "begin", "refresh", "login", "register", "key", "failed",
-          "connect", "frames")
+          "push_test", "session", "begin", "refresh", "login", "register",
+          "key", "failed", "connect", "frames")
 # The settings of one backend in web-config/lighttpd/waypost.conf.
 LIGHTTPD_POOL = """
 		"check-local" => "disable",

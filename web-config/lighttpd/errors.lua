@@ -35,6 +35,7 @@ local PATHS = { -- and what a 405 of lighttpd's says of them
   ['/api/messages'] = GET, ['/api/messages/ack'] = POST,
   ['/api/presence'] = GET, ['/api/ticket'] = POST, ['/api/notify'] = POST,
   ['/api/devices'] = 'GET, POST, DELETE, OPTIONS',
+  ['/api/devices/test'] = POST,
   ['/api/push/preferences'] = 'GET, PUT, OPTIONS',
   ['/register-device'] = POST,
   ['/api/v1/register/fcm'] = POST, ['/api/v1/register/web'] = POST,

@@ -121,6 +121,8 @@ static void every_path_of_the_contract_leads_where_it_says(void **state)
 		  false, NULL, WP_ENDPOINT_none },
 		{ "/api/v1/unregister/web", "POST", WP_ENDPOINT_unregister_web,
 		  false, NULL, WP_ENDPOINT_none },
+		{ "/api/devices/test", "POST", WP_ENDPOINT_devices_test, false,
+		  NULL, WP_ENDPOINT_none },
 		{ "/api/push/preferences", "GET", WP_ENDPOINT_push_prefs, false,
 		  "GET, PUT", WP_ENDPOINT_push_prefs },
 		{ "/api/push/preferences", "PUT", WP_ENDPOINT_push_prefs_put,

@@ -85,12 +85,12 @@ static void answer_ahead_ms(size_t call, long long ms)
 #define COUNTER(i) \
 	[i] = { "waypost_test_total", "n=\"" #i "\"", "", WP_COUNTER }
 static const struct wp_metric_desc descs[METRICS] = {
-	COUNTER(0),  COUNTER(1),  COUNTER(2),  COUNTER(3),
-	COUNTER(4),  COUNTER(5),  COUNTER(6),  COUNTER(7),
-	COUNTER(8),  COUNTER(9),  COUNTER(10), COUNTER(11),
-	COUNTER(12), COUNTER(13), COUNTER(14), COUNTER(15),
+	COUNTER(0),  COUNTER(1),  COUNTER(2),  COUNTER(3),  COUNTER(4),
+	COUNTER(5),  COUNTER(6),  COUNTER(7),  COUNTER(8),  COUNTER(9),
+	COUNTER(10), COUNTER(11), COUNTER(12), COUNTER(13), COUNTER(14),
+	COUNTER(15), COUNTER(16),
 };
-_Static_assert((int)METRICS == 16, "each has a line");
+_Static_assert((int)METRICS == 17, "each has a line");
 
 static struct wp_limit_rates rates;
 static struct wp_metrics *metrics;

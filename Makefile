@@ -167,6 +167,9 @@ $(addprefix $(B)/tests/unit/,lib/live/test_turn lib/live/test_gather lib/auth/te
 $(B)/tests/unit/lib/auth/test_apikey_file: LDFLAGS += -Wl,--wrap=wp_wall_ms,--wrap=stat
 $(B)/tests/unit/handlers/test_serve $(B)/tests/unit/lib/live/test_limiter: LDFLAGS += -Wl,--wrap=wp_mono_us
 
+# Its store is the test's, and so is the thread of it.
+$(B)/tests/unit/notifier/test_results: LDFLAGS += -Wl,--wrap=wp_store_thread_submit,--wrap=wp_push_results
+
 # This one holds a process up where it accepts.
 $(B)/tests/unit/handlers/test_pool: LDFLAGS += -Wl,--wrap=accept4
 

@@ -318,6 +318,18 @@ class Push(PushTest):
         for line in lines:
             self.assertLess(line["delay_ms"], 60000)
 
+    def test_a_push_that_is_asked_for_is_not_cleared(self):
+        bob = self.with_device(badge=True)
+        self.send(bob)
+        self.wait_told(bob, ("alert", 1))
+        self.ack_all(bob, 1)
+        self.wait_told(bob, ("alert", 1), ("clear", 0))
+        self.wait_answered(bob)
+        self.ask_test(bob)
+        self.wait_told(bob, ("alert", 1), ("clear", 0), ("alert", 0))
+        self.wait_answered(bob)
+        self.assertEqual(len(self.told(bob)), 3)
+
     def test_a_push_that_is_asked_for_is_for_one_device_whatever_it_prefers(
             self):
         bob = self.muted()

@@ -4,6 +4,7 @@ A plan is a list of (second, fault, target, how long), the same for the same
 seed. Each fault puts back what it broke; a supervisor starts again whatever
 ended meanwhile, as systemd would.
 """
+import contextlib
 import itertools
 import os
 import random
@@ -17,6 +18,7 @@ from http.client import HTTPException
 from devkit.process import StartError, describe_exit
 from devkit.redis import RedisError
 from devkit.user import User
+from devkit.websocket import Closed, Refused
 
 RESTART_PATIENCE_S = 60
 SANITIZER_STATUS = 99  # what main.py asks sanitizers for
@@ -55,6 +57,10 @@ STEP_S = (90, 2 * 3600)
 # Of messages that nobody reads, and by how much more the clock is ahead then.
 LIFE_S, DEATH_S = 3600, (3660, 7200)
 SLEEPING = 3
+# For each word with somebody who departs: less than websocket.grace_ms.
+DEPART_S, LOOK_S = 2, 0.02
+UNHEARD = (Refused, Closed, AssertionError, OSError, HTTPException, RedisError,
+           ValueError)
 
 
 class Step:
@@ -124,6 +130,7 @@ class Faults:
         self.crashes = []
         self._numbers = itertools.count(1)
         self.sleepers = []  # (user, ids of what waits for him)
+        self.departed = []  # names of who left mail, and stays away
         self._threads = []
         # A program dies with the thread that started it, so these stay.
         self._starters = ThreadPoolExecutor(len(self.stack.programs))
@@ -259,6 +266,14 @@ class Faults:
         time.sleep(step.seconds)
         self._start_again(self._programs(step))
 
+    def begin_anew(self, kind):
+        """Programs of this kind end and start, and know nothing of before.
+        Not to be called while faults are done."""
+        for name in self.stack.programs:
+            if name.startswith(kind):
+                with self.locks[name]:
+                    self.do_term(Step(0.0, "term", name, 0.0))
+
     def do_reload(self, step):
         self.stack.programs[step.target].signal(signal.SIGHUP)
 
@@ -293,7 +308,11 @@ class Faults:
         try:
             if step.kind == "clock-death":
                 self._kill_workers()
-            time.sleep(step.seconds)
+            if step.kind == "clock-step" and step.target == "redis":
+                with self._departing():
+                    time.sleep(step.seconds)
+            else:
+                time.sleep(step.seconds)
         finally:
             self._set_clock(step.target, 0)
 
@@ -309,6 +328,38 @@ class Faults:
                 User(self.stack, "lullaby").send(
                     sleeper, query=f"?expiresInSeconds={LIFE_S}")
                 for _ in range(SLEEPING)] if answer.status == 202]))
+
+    @contextlib.contextmanager
+    def _departing(self):
+        """Somebody comes and gets a message, and leaves it when all else is
+        done, while Redis' clock is still wrong: what is written down then must
+        not keep it from moving. Other faults may prevent that."""
+        name = f"x-departed-{next(self._numbers)}"
+        user, socket = self.context.user(name), None
+        user.http.timeout_s = DEPART_S
+        self.departed.append(name)
+        try:
+            socket = user.connect()
+            socket.expect("connected")
+            user.send(name, b"x")
+            socket.expect("poke")  # it is in the hot queue now
+        except UNHEARD:
+            self.context.count("departing", "prevented")
+        yield
+        if socket is not None:
+            self._hang_up(name, socket)
+
+    def _hang_up(self, name, socket):
+        """Cleanly: there is a time then until his mail is to move."""
+        try:
+            socket.close()
+            with self.stack.redis() as redis:
+                gone_by = time.monotonic() + DEPART_S
+                while redis("KEYS", f"wp:*:online:urn:sm:user:{name}") and \
+                        time.monotonic() < gone_by:
+                    time.sleep(LOOK_S)
+        except UNHEARD:
+            self.context.count("departing", "unheard")
 
     def _kill_workers(self, meanwhile=lambda: None):
         """All whom nothing else is done to; meanwhile() while none runs."""

@@ -234,6 +234,7 @@ class Episode:
             self.probe_absent()
         self.look_everywhere()
         self.wake_sleepers()
+        self.see_all_out()
         if not self.await_all(lambda: all(one.refused > 0
                                           for one in self.leaving)):
             self.add("stuck", "nobody whose session was revoked is refused")
@@ -412,6 +413,18 @@ class Episode:
                 self.add("stuck", f"{sleeper.name} cannot ack")
         self.faults.sleepers.clear()
 
+    def see_all_out(self):
+        """Whose session was revoked is unknown to nobody who begins later."""
+        self.faults.begin_anew("handlers")
+        if not self.faults.heal(READY_S):
+            self.add("not_ready", "not READY with new handlers: " +
+                     self.faults.notes[-1])
+        for one in self.leaving:
+            one.ask_all()
+            if not self.await_all(one.stays_out):
+                self.add("stuck", f"{one.name}: who was revoked is not "
+                         "answered")
+
     def judge(self):
         for one in self.leaving:
             found, one.found = one.found, []
@@ -486,7 +499,8 @@ class Episode:
         for name in self.users():
             if not self.await_all(lambda one=name: self.drain(one)):
                 self.add("stuck", f"{name} cannot be drained")
-        if not self.await_all(lambda: self.flooder.drain(self.others)):
+        if not self.await_all(lambda: self.flooder.drain(
+                self.others + self.faults.departed)):
             self.add("stuck", "what was flooded cannot be drained")
         self.damage.mend()
         self.judge()

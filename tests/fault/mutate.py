@@ -114,11 +114,16 @@ MUTATIONS = (
           "\tending->keep_s = lives_s + LATE_S;\n"
           "\treturn end_over(call, true);\n")],
         {"revoked"}, "cold-locked"),
+    # What may be forgotten goes with the next call here, and not an hour later,
+    # which no run lasts. With the mend in place nothing that counts goes.
     Mutation(
         "end-by-redis", "only Redis' clock says how long an end is remembered",
         [(SCRIPTS + "revoke.lua",
           "local late_s = math.max(tonumber(now_s), caller_s)\n",
-          "local late_s = tonumber(now_s)\n")],
+          "local late_s = tonumber(now_s)\n"),
+         (SCRIPTS + "revoke.lua",
+          "  string.format('%d', now_ms - 3600000), 'COUNT', 32)\n",
+          "  '+', 'COUNT', 32)\n")],
         {"revoked"}, "clock-step:redis"),
     Mutation(
         "forget-others", "another password ends the rows of sessions only",

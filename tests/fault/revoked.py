@@ -4,6 +4,8 @@ One session after the other: it is used, revoked, and then tried again and
 again. What is asked of a handler two seconds after the revocation was
 confirmed must not be accepted, whatever has died meanwhile; a connection ends
 as soon as a daemon and Redis run, and within four seconds when all is quiet.
+When a round is over all of them are tried once more, by handlers that have
+just begun and know of them what Redis still does.
 """
 import os
 import subprocess
@@ -31,6 +33,8 @@ class Revoked(Client):
         self.must_stop = threading.Event()
         self.number = 0
         self.refused = 0
+        self.out = []  # (user, session) of whom nothing is accepted
+        self.unanswered = []  # of these, when all is quiet
         self.found = []  # sentences about what was let in
 
     def live(self):
@@ -56,6 +60,7 @@ class Revoked(Client):
         self.send(user)
         if self.revoke(session):
             self.try_again(user, socket, session)
+            self.out.append((user, session))
         if socket is not None:
             socket.abort()
 
@@ -126,6 +131,23 @@ class Revoked(Client):
                       f"{time.monotonic() - revoked_at:.1f} s later")
         elif is_quiet and ended_s > DAEMON_S * self.slowness:
             self.tell(session, f"its connection ended {ended_s:.1f} s later")
+
+    def ask_all(self):
+        """From now on stays_out() asks of each once more, and never again."""
+        self.unanswered, self.out = self.out, []
+
+    def stays_out(self):
+        """Whether all were answered; who was is not asked again."""
+        while self.unanswered:
+            user, session = self.unanswered[-1]
+            status = self.send(user)
+            if status is None or status == 429 or status >= 500:
+                return False
+            self.unanswered.pop()
+            if status == 202:
+                self.tell(session, "handlers that have begun since accept a "
+                          "send")
+        return True
 
     def tell(self, session, what):
         self.found.append(f"session {session}: {what}, at {self.now():.2f}")

@@ -128,12 +128,13 @@ def checkout(commit):
 
 
 class Waypost:
-    """This tree, or that of an earlier commit."""
+    """This tree, or that of an earlier commit; nobody is told of anything, as
+    no earlier one does, unless config says so."""
 
     def __init__(self, bench, commit=None, config=None, **options):
         self.tree = checkout(commit) if commit else ROOT
         self.options = {
-            "config": config or {},
+            "config": {"push": {"enabled": False}, **(config or {})},
             "redis_config": [f"appendfsync {bench.options.fsync}"], **options}
         self.process = None
 

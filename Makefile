@@ -42,7 +42,7 @@ HANDLERS_OBJ := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard handlers/*.c handlers/
 WORKER_OBJ := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard worker/*.c)))
 WS_OBJ := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard ws-daemon/*.c ws-daemon/*/*.c)))
 KEYS_OBJ := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard keys/*.c)))
-NOTIFIER_OBJ := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard notifier/*.c)))
+NOTIFIER_OBJ := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard notifier/*.c notifier/*/*.c)))
 CLI_OBJ := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard tools/waypost/*.c)))
 
 UNIT_SRC := $(sort $(wildcard tests/unit/*/*/test_*.c tests/unit/*/test_*.c))
@@ -132,7 +132,7 @@ $(B)/tests/unit/ws-daemon/%: $(B)/tests/unit/ws-daemon/%.o $(filter-out %/main.o
 	$(link_test)
 $(B)/tests/unit/keys/test_%: $(B)/tests/unit/keys/test_%.o $(filter-out %/main.o,$(KEYS_OBJ)) $(SUPPORT_OBJ) $(LIB)
 	$(link_test)
-$(B)/tests/unit/notifier/test_%: $(B)/tests/unit/notifier/test_%.o $(filter-out %/main.o,$(NOTIFIER_OBJ)) $(SUPPORT_OBJ) $(LIVE) $(LIB)
+$(B)/tests/unit/notifier/%: $(B)/tests/unit/notifier/%.o $(filter-out %/main.o,$(NOTIFIER_OBJ)) $(SUPPORT_OBJ) $(LIVE) $(LIB)
 	$(link_test)
 $(B)/tests/unit/tools/waypost/test_%: $(B)/tests/unit/tools/waypost/test_%.o $(filter-out %/main.o,$(CLI_OBJ)) $(SUPPORT_OBJ) $(LIB)
 	$(link_test)

@@ -12,7 +12,7 @@
 #include "lib/mailbox/push.h"
 #include "lib/name/box.h"
 #include "lib/name/msgid.h"
-#include "notifier/told.h"
+#include "notifier/plan/told.h"
 
 enum { WP_MEMORY_NAME_MAX = 40 };
 

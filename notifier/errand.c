@@ -15,11 +15,11 @@
 #include "lib/base/random.h"
 #include "lib/mailbox/scripts.h"
 #include "notifier/claimed.h"
-#include "notifier/kind.h"
 #include "notifier/lookup.h"
 #include "notifier/metrics.h"
 #include "notifier/notes.h"
-#include "notifier/plan.h"
+#include "notifier/plan/plan.h"
+#include "notifier/provider/kind.h"
 #include "notifier/results.h"
 
 /* Of the time of a claim, so much is good to begin something in. */

@@ -26,7 +26,7 @@
 #include "lib/sys/systemd.h"
 #include "notifier/metrics.h"
 #include "notifier/notifier.h"
-#include "notifier/quiet.h"
+#include "notifier/plan/quiet.h"
 
 static const struct wp_conf_section *const sections[] = {
 	&wp_conf_log,      &wp_conf_redis,

@@ -10,7 +10,7 @@
 
 #include "lib/base/err.h"
 #include "lib/mailbox/push.h"
-#include "notifier/told.h"
+#include "notifier/plan/told.h"
 
 /* A name and its value; private. */
 struct wp_note;

@@ -315,7 +315,7 @@ class Tree:
             r"\b(wp_conf_\w+) =\s+WP_CONF_SECTION", tables), "table")
         self._check_names_of_keys(keys, sections)
         code = self.read("lib/**/*.c", "handlers/**/*.c", "worker/*.c",
-                         "ws-daemon/**/*.c", "keys/*.c", "notifier/*.c",
+                         "ws-daemon/**/*.c", "keys/*.c", "notifier/**/*.c",
                          "tools/waypost/*.c").replace(
                              tables, "")
         read = chains_in(code)

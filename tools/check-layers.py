@@ -35,7 +35,10 @@ FLOORS = (
     ("lib/mailbox",),
     ("lib/live",),
     ("handlers/wire", "handlers/request", "ws-daemon/wire"),
-    ("handlers/messaging", "handlers/accounts", "handlers/devices"),
+    ("handlers/messaging", "handlers/accounts", "handlers/devices",
+     "notifier/plan"),
+    ("notifier/provider",),
+    ("notifier/lane",),
     ("handlers", "worker", "ws-daemon", "keys", "notifier", "tools/waypost"),
 )
 

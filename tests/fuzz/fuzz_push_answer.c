@@ -8,10 +8,10 @@
 #include <string.h>
 
 #include "lib/http/retry_after.h"
-#include "notifier/kind_apns.h"
-#include "notifier/kind_fcm.h"
-#include "notifier/kind_web.h"
-#include "notifier/kind_webhook.h"
+#include "notifier/provider/kind_apns.h"
+#include "notifier/provider/kind_fcm.h"
+#include "notifier/provider/kind_web.h"
+#include "notifier/provider/kind_webhook.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -176,18 +176,21 @@ static void all_are_told_of_and_no_other(void **state)
 	disperse(p, people, CROWD);
 }
 
-/* XADD of so many sessions, which nobody here has. */
+/*
+ * XADD of so many sessions, which nobody here has. Their hashes begin
+ * differently, as hashes do: else all are in one chain.
+ */
 static void fill(struct program *p, int n)
 {
 	struct wp_reply *reply;
 
 	wp_cmd_clear(&p->w->cmd);
 	wp_cmd_str(&p->w->cmd, "EVAL");
-	wp_cmd_str(&p->w->cmd,
-		   "for i = 1, tonumber(ARGV[1]) do "
-		   "redis.call('XADD', KEYS[1], '*', 'h', "
-		   "string.format('69%030x', i), 'b', '1', 'x', '99999999999') "
-		   "end");
+	wp_cmd_str(&p->w->cmd, "for i = 1, tonumber(ARGV[1]) do "
+			       "redis.call('XADD', KEYS[1], '*', 'h', "
+			       "string.format('69%02x%02xff%024x', i % 256, "
+			       "math.floor(i / 256) % 256, i), 'b', '1', 'x', "
+			       "'99999999999') end");
 	wp_cmd_int(&p->w->cmd, 1);
 	wp_cmd_str(&p->w->cmd, "wp:revoked");
 	wp_cmd_int(&p->w->cmd, n);

@@ -168,7 +168,9 @@ $(B)/tests/unit/lib/auth/test_apikey_file: LDFLAGS += -Wl,--wrap=wp_wall_ms,--wr
 $(B)/tests/unit/handlers/test_serve $(B)/tests/unit/lib/live/test_limiter: LDFLAGS += -Wl,--wrap=wp_mono_us
 
 # Its store is the test's, and so is the thread of it.
-$(B)/tests/unit/notifier/test_results: LDFLAGS += -Wl,--wrap=wp_store_thread_submit,--wrap=wp_push_results
+$(B)/tests/unit/notifier/test_results: LDFLAGS += -Wl,--wrap=wp_store_thread_submit,--wrap=wp_push_results,--wrap=wp_push_mark
+# This one has no Redis.
+$(B)/tests/unit/notifier/test_dead_letters: LDFLAGS += -Wl,--wrap=wp_judged_do
 
 # This one holds a process up where it accepts.
 $(B)/tests/unit/handlers/test_pool: LDFLAGS += -Wl,--wrap=accept4

@@ -20,7 +20,6 @@
 #include "notifier/notes.h"
 #include "notifier/plan/plan.h"
 #include "notifier/provider/kind.h"
-#include "notifier/results.h"
 
 /* Of the time of a claim, so much is good to begin something in. */
 enum { CLAIM_PARTS = 3, CLAIM_GOOD_PARTS = 2 };
@@ -40,7 +39,6 @@ struct wp_errands {
 	struct wp_log log;
 	struct wp_own_key push_id;
 	struct wp_lookups *lookups; /* owned */
-	struct wp_results *results; /* owned */
 	struct wp_backoff no_store;
 	uint32_t no_store_ms; /* 0: the last job found it */
 	struct errand *first;
@@ -215,7 +213,7 @@ static void tell(struct errand *errand, const struct wp_target *target,
 	       wp_str("device", target->name), wp_str("push", id),
 	       wp_int("waiting", errand->of.waiting),
 	       wp_int("delay_ms", delay_ms));
-	wp_results_add(all->results, target, WP_PUSH_ACCEPTED, now_ms);
+	wp_results_add(all->setup.results, target, WP_PUSH_ACCEPTED, now_ms);
 }
 
 /* What was decided, and of what. */
@@ -500,12 +498,10 @@ enum wp_err wp_errands_new(struct wp_errands **out,
 	wp_backoff_init(&errands->no_store, WP_NO_STORE_FIRST_MS,
 			WP_NO_STORE_CAP_MS);
 	*out = errands;
-	errands->results = wp_results_new(setup->store);
-	if (errands->results != NULL &&
-	    wp_lookups_new(&errands->lookups, &lookups, err) == WP_OK)
+	if (wp_lookups_new(&errands->lookups, &lookups, err) == WP_OK)
 		return WP_OK;
 	wp_errands_free(out);
-	return wp_error_set(err, WP_ERR_NOMEM, "out of memory");
+	return WP_ERR_NOMEM;
 }
 
 void wp_errands_free(struct wp_errands **errands)
@@ -513,7 +509,6 @@ void wp_errands_free(struct wp_errands **errands)
 	if (*errands == NULL)
 		return;
 	wp_lookups_free(&(*errands)->lookups);
-	wp_results_free(&(*errands)->results);
 	wp_own_key_forget(&(*errands)->push_id);
 	free(*errands);
 	*errands = NULL;
@@ -554,7 +549,6 @@ void wp_errands_stop(struct wp_errands *errands)
 	struct errand *next;
 
 	wp_lookups_end(errands->lookups);
-	wp_results_end(errands->results);
 	for (struct errand *errand = errands->first; errand != NULL;
 	     errand = next) {
 		next = errand->next;

@@ -21,7 +21,9 @@
 #include "lib/mailbox/push.h"
 #include "lib/metrics/metrics.h"
 #include "lib/sys/conf.h"
+#include "notifier/dead_letters.h"
 #include "notifier/redis.h"
+#include "notifier/results.h"
 #include "notifier/taker.h"
 
 struct wp_errands;
@@ -37,6 +39,8 @@ struct wp_errands_setup {
 	const struct wp_conf *conf; /* its auth.store_secret */
 	struct wp_judged *redis;
 	struct wp_store_thread *store;
+	struct wp_results *results;
+	const struct wp_dead_letters *dead_letters;
 	struct wp_metrics *metrics;
 	/* Redis has heard all that it is to hear of one. */
 	void (*on_settled)(void *ctx);

@@ -46,6 +46,7 @@ static void on_row(void *ctx, const struct wp_push_row *row)
 	lookup->targets = more;
 	target = &more[lookup->n];
 	*target = (struct wp_target){
+		.user = &lookup->user,
 		.kind = kind,
 		.device = strdup(row->device),
 		.flags = row->flags,

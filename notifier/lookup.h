@@ -28,6 +28,7 @@ enum {
 struct wp_target {
 	uint8_t id[WP_PUSH_ID_LEN];
 	char name[WP_TARGET_NAME_LEN + 1]; /* the id as text */
+	const struct wp_urn *user;         /* borrowed from the lookup */
 	enum wp_push_kind kind;
 	char *device;       /* owned; the client's id of itself, or "" */
 	unsigned int flags; /* enum wp_push_flag */

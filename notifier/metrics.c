@@ -5,6 +5,8 @@
 #include "notifier/metrics.h"
 
 #define PLANNED "waypost_push_planned_total"
+#define REMOVED "waypost_push_tokens_removed_total"
+#define DEAD "waypost_push_dead_total"
 
 static const struct wp_metric_desc descs[WP_NOTIFIER_METRIC_COUNT] = {
 	[WP_NM_CLAIMS] = { "waypost_push_claims_total", NULL,
@@ -34,6 +36,32 @@ static const struct wp_metric_desc descs[WP_NOTIFIER_METRIC_COUNT] = {
 			  "From the newest message that is told of to the "
 			  "telling.",
 			  WP_HISTOGRAM },
+	[WP_NM_REMOVED_UNREGISTERED] = { REMOVED, "reason=\"unregistered\"",
+					 "Devices that are not told any more, "
+					 "as their provider has said that "
+					 "their token is of no use.",
+					 WP_COUNTER },
+	[WP_NM_REMOVED_EXPIRED] = { REMOVED, "reason=\"expired\"", NULL,
+				    WP_COUNTER },
+	[WP_NM_REMOVED_MALFORMED] = { REMOVED, "reason=\"malformed\"", NULL,
+				      WP_COUNTER },
+	[WP_NM_REMOVED_FOREIGN] = { REMOVED, "reason=\"foreign\"", NULL,
+				    WP_COUNTER },
+	[WP_NM_REMOVED_KEY_CHANGED] = { REMOVED, "reason=\"key_changed\"", NULL,
+					WP_COUNTER },
+	[WP_NM_REMOVED_REFUSING] = { REMOVED, "reason=\"refusing\"", NULL,
+				     WP_COUNTER },
+	[WP_NM_REMOVED_OTHER] = { REMOVED, "reason=\"other\"", NULL,
+				  WP_COUNTER },
+	[WP_NM_DEAD_FCM] = { DEAD, "kind=\"fcm\"",
+			     "Pushes that were given up, and are dead letters.",
+			     WP_COUNTER },
+	[WP_NM_DEAD_APNS] = { DEAD, "kind=\"apns\"", NULL, WP_COUNTER },
+	[WP_NM_DEAD_WEB] = { DEAD, "kind=\"webpush\"", NULL, WP_COUNTER },
+	[WP_NM_DEAD_UNIFIED] = { DEAD, "kind=\"unifiedpush\"", NULL,
+				 WP_COUNTER },
+	[WP_NM_DEAD_WEBHOOK] = { DEAD, "kind=\"webhook\"", NULL, WP_COUNTER },
+	[WP_NM_DEAD_EMAIL] = { DEAD, "kind=\"email\"", NULL, WP_COUNTER },
 };
 
 enum wp_err wp_notifier_metrics_new(struct wp_metrics **out,

@@ -1,15 +1,18 @@
 /*
  * notifier.c - who tells whom when Redis comes and goes, and the order of the
- * end: nothing is taken any more, what was taken is answered, and only then we
- * leave the list, which is the last thing that Redis hears of us.
+ * end: nothing is taken any more, what was taken is answered, what became of it
+ * is written, and only then we leave the list, which is the last thing that
+ * Redis hears of us.
  */
 #include "notifier/notifier.h"
 
 #include <stdlib.h>
 
 #include "lib/live/store_thread.h"
+#include "notifier/dead_letters.h"
 #include "notifier/errand.h"
 #include "notifier/redis.h"
+#include "notifier/results.h"
 #include "notifier/share.h"
 #include "notifier/taker.h"
 
@@ -18,6 +21,8 @@ struct wp_notifier {
 	struct wp_store_thread *store;
 	struct wp_judged *redis;
 	struct wp_sharing sharing;
+	struct wp_results *results;
+	struct wp_dead_letters dead_letters;
 	struct wp_errands *errands;
 	struct wp_taker *taker;
 	bool is_stopping;
@@ -47,7 +52,8 @@ static void leave_when_done(struct wp_notifier *notifier)
 {
 	if (!notifier->is_stopping || notifier->is_leaving ||
 	    wp_taker_asking(notifier->taker) > 0 ||
-	    !wp_errands_are_settled(notifier->errands))
+	    !wp_errands_are_settled(notifier->errands) ||
+	    !wp_results_are_written(notifier->results))
 		return;
 	notifier->is_leaving = true;
 	wp_sharing_leave(&notifier->sharing, on_left, notifier);
@@ -105,6 +111,11 @@ static void on_answer(void *ctx)
 	leave_when_done(notifier);
 }
 
+static void on_written(void *ctx)
+{
+	leave_when_done(ctx);
+}
+
 static void on_settled(void *ctx)
 {
 	leave_when_done(ctx);
@@ -133,6 +144,11 @@ static enum wp_err make(struct wp_notifier *notifier, struct wp_error *err)
 		.metrics = setup->metrics,
 		.partitions = (uint32_t)setup->conf->mailbox.partitions,
 	};
+	struct wp_results_setup results = {
+		.metrics = setup->metrics,
+		.on_written = on_written,
+		.ctx = notifier,
+	};
 	struct wp_errands_setup errands = {
 		.conf = setup->conf,
 		.metrics = setup->metrics,
@@ -154,8 +170,18 @@ static enum wp_err make(struct wp_notifier *notifier, struct wp_error *err)
 	redis.store = notifier->store;
 	if (rc == WP_OK)
 		rc = wp_judged_new(&notifier->redis, &redis, err);
+	notifier->dead_letters = (struct wp_dead_letters){
+		.redis = notifier->redis,
+		.metrics = setup->metrics,
+	};
+	results.store = notifier->store;
+	if (rc == WP_OK &&
+	    (notifier->results = wp_results_new(&results)) == NULL)
+		rc = wp_error_set(err, WP_ERR_NOMEM, "out of memory");
 	errands.store = notifier->store;
 	errands.redis = notifier->redis;
+	errands.results = notifier->results;
+	errands.dead_letters = &notifier->dead_letters;
 	if (rc == WP_OK)
 		rc = wp_errands_new(&notifier->errands, &errands, err);
 	taker.redis = notifier->redis;
@@ -222,9 +248,12 @@ void wp_notifier_free(struct wp_notifier **notifier)
 		wp_taker_stop(n->taker);
 	if (n->errands != NULL)
 		wp_errands_stop(n->errands);
+	if (n->results != NULL)
+		wp_results_end(n->results);
 	wp_store_thread_stop(&n->store);
 	wp_judged_free(&n->redis);
 	wp_errands_free(&n->errands);
 	wp_taker_free(&n->taker);
+	wp_results_free(&n->results);
 	free(n);
 }

@@ -49,8 +49,8 @@ enum wp_err wp_notifier_new(struct wp_notifier **out,
 void wp_notifier_use(struct wp_notifier *notifier, const struct wp_conf *conf);
 
 /*
- * Take no more, give back what has not begun, and leave the list; on_stopped is
- * told when all of it was answered.
+ * Take no more, give back what has not begun, write down what is known, and
+ * leave the list; on_stopped is told when all of it was answered.
  */
 void wp_notifier_stop(struct wp_notifier *notifier);
 

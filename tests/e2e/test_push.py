@@ -4,6 +4,7 @@ import contextlib
 import fcntl
 import json
 import signal
+import sqlite3
 import unittest
 
 from harness import E2eTest, PATIENCE_S, new_stack, wait_for
@@ -103,6 +104,11 @@ class PushTest(E2eTest):
 
     def wait_answered(self, user):
         wait_for(lambda: self.entry(user) is None, "the entry is gone")
+
+    def results(self, user):
+        return [device.get("lastResult", {}).get("result")
+                for device in user.call("GET", "/api/devices")
+                .json()["devices"]]
 
     @contextlib.contextmanager
     def notifiers_stopped(self):
@@ -292,11 +298,6 @@ class Push(PushTest):
                            {"id": device or user.device})
         self.assert_status(answer, 202)
         self.assert_common_headers(answer)
-
-    def results(self, user):
-        return [device.get("lastResult", {}).get("result")
-                for device in user.call("GET", "/api/devices")
-                .json()["devices"]]
 
     def test_a_push_that_is_asked_for_comes_and_leaves_nothing(self):
         bob = self.with_device(badge=True)
@@ -497,6 +498,30 @@ class Short(PushTest):
         self.wait_answered(bob)
         self.assertEqual(self.told(bob), [("alert", 1)])
         self.assertNotEqual(self.fields(bob)["claim"], claim)
+
+
+class Patient(PushTest):
+    more = {"store": {"busy_timeout_ms": 30000}}
+
+    def test_a_stop_writes_down_what_became_of_pushes(self):
+        bob = self.with_device()
+        self.assert_status(bob.call("POST", "/api/devices", {
+            "kind": "fcm", "token": "another-token", "deviceId": "tablet"}),
+            201)
+        notifier = self.stack.programs["notifier-0"]
+        with contextlib.closing(sqlite3.connect(
+                self.stack.path("waypost.db"))) as store:
+            # It can be read, but nobody else can write: one result is with
+            # the store's thread, the other one waits behind it.
+            store.execute("BEGIN IMMEDIATE")
+            self.send(bob)
+            wait_for(lambda: len(self.lines()) == 2, "both are told")
+            notifier.signal(signal.SIGTERM)
+            wait_for(lambda: self.lines("stopping"), "it is to end")
+            store.rollback()
+        wait_for(lambda: not notifier.is_running(), "it ends")
+        self.assertEqual(notifier.stop(), 0)
+        self.assertEqual(self.results(bob), ["accepted"] * 2)
 
 
 class Two(PushTest):

@@ -169,8 +169,8 @@ $(B)/tests/unit/handlers/test_serve $(B)/tests/unit/lib/live/test_limiter: LDFLA
 
 # Its store is the test's, and so is the thread of it.
 $(B)/tests/unit/notifier/test_results: LDFLAGS += -Wl,--wrap=wp_store_thread_submit,--wrap=wp_push_results,--wrap=wp_push_mark
-# This one has no Redis.
-$(B)/tests/unit/notifier/test_dead_letters: LDFLAGS += -Wl,--wrap=wp_judged_do
+# These have no Redis.
+$(addprefix $(B)/tests/unit/notifier/test_,dead_letters gone): LDFLAGS += -Wl,--wrap=wp_judged_do
 
 # This one holds a process up where it accepts.
 $(B)/tests/unit/handlers/test_pool: LDFLAGS += -Wl,--wrap=accept4

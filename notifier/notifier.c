@@ -11,6 +11,7 @@
 #include "lib/live/store_thread.h"
 #include "notifier/dead_letters.h"
 #include "notifier/errand.h"
+#include "notifier/gone.h"
 #include "notifier/redis.h"
 #include "notifier/results.h"
 #include "notifier/share.h"
@@ -116,6 +117,14 @@ static void on_written(void *ctx)
 	leave_when_done(ctx);
 }
 
+static void on_gone(void *ctx, const struct wp_urn *user, const char *device,
+		    const char *reason)
+{
+	struct wp_notifier *notifier = ctx;
+
+	wp_gone_tell(notifier->redis, user, device, reason);
+}
+
 static void on_settled(void *ctx)
 {
 	leave_when_done(ctx);
@@ -147,6 +156,7 @@ static enum wp_err make(struct wp_notifier *notifier, struct wp_error *err)
 	struct wp_results_setup results = {
 		.metrics = setup->metrics,
 		.on_written = on_written,
+		.on_gone = on_gone,
 		.ctx = notifier,
 	};
 	struct wp_errands_setup errands = {

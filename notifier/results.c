@@ -16,6 +16,8 @@ enum { MS_PER_DAY = 86400 * 1000, MS_PER_S = 1000 };
 struct word {
 	struct wp_push_mark mark; /* its reason is set by the thread */
 	char reason[WP_REASON_MAX + 1];
+	char device[WP_TARGET_NAME_LEN + 1];
+	struct wp_urn user;
 	enum wp_err result; /* the thread's */
 };
 
@@ -107,9 +109,11 @@ static enum wp_notifier_metric reason_metric(const char *reason)
 
 static void take_up(struct wp_results *results, const struct word *word)
 {
-	if (word->result == WP_OK && word->mark.state == WP_PUSH_GONE)
-		wp_metric_add(results->setup.metrics,
-			      reason_metric(word->reason), 1);
+	if (word->result != WP_OK || word->mark.state != WP_PUSH_GONE)
+		return;
+	wp_metric_add(results->setup.metrics, reason_metric(word->reason), 1);
+	results->setup.on_gone(results->setup.ctx, &word->user, word->device,
+			       word->reason);
 }
 
 static void on_done(struct wp_store_job *job, enum wp_err result)
@@ -188,8 +192,10 @@ void wp_results_mark(struct wp_results *results, const struct wp_target *target,
 		.mark = { .registered_s = target->registered_s,
 			  .state = state,
 			  .now_s = now_ms / MS_PER_S },
+		.user = *target->user,
 		.result = WP_ERR_UNAVAIL,
 	};
+	memcpy(word->device, target->name, sizeof(word->device));
 	memcpy(word->mark.id, target->id, sizeof(target->id));
 	(void)snprintf(word->reason, sizeof(word->reason), "%s", reason);
 	go(results);

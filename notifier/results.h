@@ -28,6 +28,10 @@ struct wp_results_setup {
 	struct wp_metrics *metrics;    /* borrowed */
 	/* Nothing is to be written any more; may be told more than once. */
 	void (*on_written)(void *ctx);
+	/* A device is written down as gone, which it was not before; once for
+	 * all notifiers. All is borrowed; device: its id as text. */
+	void (*on_gone)(void *ctx, const struct wp_urn *user,
+			const char *device, const char *reason);
 	void *ctx;
 };
 

@@ -7,7 +7,8 @@ These say the same thing, in both directions:
 
 - handlers/request/endpoints.h, docs/openapi.yaml, the table of README.md and
   the files of both web servers: paths, their aliases and methods
-- the frames, their members and the close codes of ws-daemon, and
+- the frames, their members and the close codes of ws-daemon (and what the
+  notifier has it tell), and
   docs/websocket.md; a test sends each frame
 - sections of lib/sys/sections, and the table of README.md
 - WAYPOST_… variables that a program reads, and those that documents name
@@ -45,6 +46,7 @@ OPERATIONS = ("get", "head", "post", "put", "patch", "delete")
 FRAME = re.compile(r'\{\s*"(\w+)",\s*(WP_FRAME_\w+)\s*\}')
 MEMBER = re.compile(r'\[MEMBER_\w+\] = "(\w+)"')
 SAID = re.compile(r'\{\\"type\\":\\"(\w+)\\"|\bwp_frame_reply\([^;"]*"(\w+)"')
+NOTIFIED = re.compile(r'\btype\[\] = "\\"(\w+)\\""')
 CLOSE = re.compile(r"\b(WP_CLOSE_[A-Z_]+)(?<!_MS) = (\d{4})\b")
 KEY = re.compile(r'\{\s*"((?:[a-z]\w*\.)?[a-z]\w*)",\s*'
                  r"WP_CONF_AT\(([\w.]+)\)")
@@ -272,6 +274,7 @@ class Tree:
             if name not in sent:
                 self.fault("tests/e2e/", f"no test sends the frame {name}")
         said = {a or b for a, b in SAID.findall(code)}
+        said |= set(NOTIFIED.findall(self.read("notifier/*.c")))
         self.same(where,
                   self._frames_in(part(self.read(where), "Server to client")),
                   self.found(said, "ws-daemon/: frames written"),

@@ -28,6 +28,9 @@ static char reasons[2 * WP_RESULTS_MAX][WP_REASON_MAX + 1];
 static size_t n_marked;
 static enum wp_err mark_result; /* of the store */
 static unsigned int n_told;     /* that all is written */
+static unsigned int n_gone;     /* of which users are told */
+static char gone_reason[WP_REASON_MAX + 1];
+static const struct wp_urn bob = { .len = 15, .text = "urn:sm:user:bob" };
 static struct wp_metrics *metrics;
 
 enum wp_err __wrap_wp_store_thread_submit(struct wp_store_thread *thread,
@@ -81,6 +84,16 @@ static void on_written(void *ctx)
 	n_told++;
 }
 
+static void on_gone(void *ctx, const struct wp_urn *user, const char *device,
+		    const char *reason)
+{
+	(void)ctx;
+	assert_string_equal(user->text, bob.text);
+	assert_string_equal(device, "name");
+	(void)snprintf(gone_reason, sizeof(gone_reason), "%s", reason);
+	n_gone++;
+}
+
 /* The thread does what it was given; false when that is nothing. */
 static bool work(void)
 {
@@ -96,7 +109,8 @@ static bool work(void)
 
 static int begin(void **state)
 {
-	struct wp_results_setup setup = { .on_written = on_written };
+	struct wp_results_setup setup = { .on_written = on_written,
+					  .on_gone = on_gone };
 
 	submitted = NULL;
 	is_full = false;
@@ -104,6 +118,7 @@ static int begin(void **state)
 	n_marked = 0;
 	mark_result = WP_OK;
 	n_told = 0;
+	n_gone = 0;
 	if (wp_notifier_metrics_new(&setup.metrics, NULL) != WP_OK)
 		return -1;
 	metrics = setup.metrics;
@@ -198,6 +213,8 @@ static void mark(struct wp_results *results, uint8_t number,
 {
 	const struct wp_target target = {
 		.id = { number },
+		.name = "name",
+		.user = &bob,
 		.registered_s = 1000 + number,
 	};
 
@@ -258,6 +275,8 @@ static void a_token_that_is_gone_counts_once_by_its_reason(void **state)
 		mark_result = WP_OK;
 		assert_int_equal(wp_metric_get(metrics, rows[i].metric),
 				 before + 1);
+		assert_int_equal(n_gone, i + 1);
+		assert_string_equal(gone_reason, rows[i].reason);
 	}
 }
 

@@ -148,6 +148,8 @@ $(B)/tests/integration/test_live_%: $(B)/tests/integration/test_live_%.o $(SUPPO
 	$(link_test)
 $(B)/tests/integration/test_handlers_%: $(B)/tests/integration/test_handlers_%.o $(filter-out %/main.o,$(HANDLERS_OBJ)) $(SUPPORT_OBJ) $(LIVE) $(LIB)
 	$(link_test)
+$(B)/tests/integration/test_notifier_%: $(B)/tests/integration/test_notifier_%.o $(filter-out %/main.o,$(NOTIFIER_OBJ)) $(SUPPORT_OBJ) $(LIVE) $(LIB)
+	$(link_test)
 $(B)/tests/integration/test_%: $(B)/tests/integration/test_%.o $(SUPPORT_OBJ) $(LIB)
 	$(link_test)
 $(B)/tests/fuzz/fuzz_%: $(B)/tests/fuzz/fuzz_%.o $(filter-out %/main.o,$(WS_OBJ)) $(LIVE) $(LIB)
@@ -169,8 +171,9 @@ $(B)/tests/unit/handlers/test_serve $(B)/tests/unit/lib/live/test_limiter: LDFLA
 
 # Its store is the test's, and so is the thread of it.
 $(B)/tests/unit/notifier/test_results: LDFLAGS += -Wl,--wrap=wp_store_thread_submit,--wrap=wp_push_results,--wrap=wp_push_mark
-# These have no Redis.
-$(addprefix $(B)/tests/unit/notifier/test_,dead_letters gone): LDFLAGS += -Wl,--wrap=wp_judged_do
+$(B)/tests/unit/notifier/test_expiry: LDFLAGS += -Wl,--wrap=wp_store_thread_submit,--wrap=wp_push_expire,--wrap=wp_wall_ms
+# These have no Redis, or one that nobody judges.
+$(addprefix $(B)/tests/unit/notifier/test_,dead_letters gone) $(B)/tests/integration/test_notifier_backlog: LDFLAGS += -Wl,--wrap=wp_judged_do
 
 # This one holds a process up where it accepts.
 $(B)/tests/unit/handlers/test_pool: LDFLAGS += -Wl,--wrap=accept4

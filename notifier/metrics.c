@@ -18,6 +18,14 @@ static const struct wp_metric_desc descs[WP_NOTIFIER_METRIC_COUNT] = {
 	[WP_NM_LATE] = { "waypost_push_late_total", NULL,
 			 "Answers that came after the claim had lapsed.",
 			 WP_COUNTER },
+	[WP_NM_DUE] = { "waypost_push_due", NULL,
+			"Users in our share whose turn has come, and of whom "
+			"nobody takes care yet.",
+			WP_GAUGE },
+	[WP_NM_OLDEST_DUE] = { "waypost_push_oldest_due_seconds", NULL,
+			       "For how long the turn of the first of them has "
+			       "come.",
+			       WP_GAUGE },
 	[WP_NM_NOTIFIERS] = { "waypost_push_notifiers", NULL,
 			      "Notifiers that divide the partitions; 0: not "
 			      "known, and this one looks at all of them.",
@@ -38,8 +46,8 @@ static const struct wp_metric_desc descs[WP_NOTIFIER_METRIC_COUNT] = {
 			  WP_HISTOGRAM },
 	[WP_NM_REMOVED_UNREGISTERED] = { REMOVED, "reason=\"unregistered\"",
 					 "Devices that are not told any more, "
-					 "as their provider has said that "
-					 "their token is of no use.",
+					 "by what their provider has said; or "
+					 "as nobody has refreshed them.",
 					 WP_COUNTER },
 	[WP_NM_REMOVED_EXPIRED] = { REMOVED, "reason=\"expired\"", NULL,
 				    WP_COUNTER },
@@ -51,6 +59,8 @@ static const struct wp_metric_desc descs[WP_NOTIFIER_METRIC_COUNT] = {
 					WP_COUNTER },
 	[WP_NM_REMOVED_REFUSING] = { REMOVED, "reason=\"refusing\"", NULL,
 				     WP_COUNTER },
+	[WP_NM_REMOVED_UNREFRESHED] = { REMOVED, "reason=\"unrefreshed\"", NULL,
+					WP_COUNTER },
 	[WP_NM_REMOVED_OTHER] = { REMOVED, "reason=\"other\"", NULL,
 				  WP_COUNTER },
 	[WP_NM_DEAD_FCM] = { DEAD, "kind=\"fcm\"",

@@ -9,8 +9,10 @@
 #include <stdlib.h>
 
 #include "lib/live/store_thread.h"
+#include "notifier/backlog.h"
 #include "notifier/dead_letters.h"
 #include "notifier/errand.h"
+#include "notifier/expiry.h"
 #include "notifier/gone.h"
 #include "notifier/redis.h"
 #include "notifier/results.h"
@@ -26,6 +28,8 @@ struct wp_notifier {
 	struct wp_dead_letters dead_letters;
 	struct wp_errands *errands;
 	struct wp_taker *taker;
+	struct wp_backlog *backlog;
+	struct wp_expiry *expiry;
 	bool is_stopping;
 	bool is_leaving;
 };
@@ -132,6 +136,31 @@ static void on_settled(void *ctx)
 
 /* ---- making ---- */
 
+/* What is done now and then, of the share. */
+static enum wp_err make_chores(struct wp_notifier *notifier,
+			       struct wp_error *err)
+{
+	const struct wp_notifier_setup *setup = &notifier->setup;
+	const struct wp_backlog_setup backlog = {
+		.loop = setup->loop,
+		.redis = notifier->redis,
+		.sharing = &notifier->sharing,
+		.metrics = setup->metrics,
+		.partitions = (uint32_t)setup->conf->mailbox.partitions,
+	};
+	const struct wp_expiry_setup expiry = {
+		.loop = setup->loop,
+		.conf = setup->conf,
+		.store = notifier->store,
+		.sharing = &notifier->sharing,
+		.metrics = setup->metrics,
+	};
+	enum wp_err rc = wp_backlog_new(&notifier->backlog, &backlog, err);
+
+	return rc == WP_OK ? wp_expiry_new(&notifier->expiry, &expiry, err)
+			   : rc;
+}
+
 static enum wp_err make(struct wp_notifier *notifier, struct wp_error *err)
 {
 	const struct wp_notifier_setup *setup = &notifier->setup;
@@ -201,7 +230,7 @@ static enum wp_err make(struct wp_notifier *notifier, struct wp_error *err)
 		return rc;
 	sharing.redis = notifier->redis;
 	wp_sharing_init(&notifier->sharing, &sharing);
-	return WP_OK;
+	return make_chores(notifier, err);
 }
 
 enum wp_err wp_notifier_new(struct wp_notifier **out,
@@ -225,6 +254,7 @@ enum wp_err wp_notifier_new(struct wp_notifier **out,
 void wp_notifier_use(struct wp_notifier *notifier, const struct wp_conf *conf)
 {
 	wp_taker_use(notifier->taker, conf);
+	wp_expiry_use(notifier->expiry, conf);
 }
 
 void wp_notifier_stop(struct wp_notifier *notifier)
@@ -234,6 +264,7 @@ void wp_notifier_stop(struct wp_notifier *notifier)
 	notifier->is_stopping = true;
 	wp_taker_stop(notifier->taker);
 	wp_errands_stop(notifier->errands);
+	wp_expiry_stop(notifier->expiry);
 	leave_when_done(notifier);
 }
 
@@ -258,6 +289,8 @@ void wp_notifier_free(struct wp_notifier **notifier)
 		wp_taker_stop(n->taker);
 	if (n->errands != NULL)
 		wp_errands_stop(n->errands);
+	if (n->expiry != NULL)
+		wp_expiry_stop(n->expiry);
 	if (n->results != NULL)
 		wp_results_end(n->results);
 	wp_store_thread_stop(&n->store);
@@ -265,5 +298,7 @@ void wp_notifier_free(struct wp_notifier **notifier)
 	wp_errands_free(&n->errands);
 	wp_taker_free(&n->taker);
 	wp_results_free(&n->results);
+	wp_expiry_free(&n->expiry);
+	wp_backlog_free(&n->backlog);
 	free(n);
 }

@@ -209,7 +209,8 @@ struct wp_push_expire {
 	int64_t refreshed_before_day;
 	int64_t gone_before_s;
 	int64_t max;
-	int64_t deleted; /* out */
+	int64_t deleted;     /* out */
+	int64_t unrefreshed; /* out: of these */
 };
 enum wp_err wp_push_expire(struct wp_store *store,
 			   struct wp_push_expire *expire,

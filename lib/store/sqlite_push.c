@@ -310,8 +310,8 @@ static enum wp_err push_expire(struct wp_store *store,
 		enum wp_push_sql sql;
 		int64_t before;
 	} parts[] = {
-		{ WP_PUSH_SQL_EXPIRE_OLD, expire->refreshed_before_day },
 		{ WP_PUSH_SQL_EXPIRE_GONE, expire->gone_before_s },
+		{ WP_PUSH_SQL_EXPIRE_OLD, expire->refreshed_before_day },
 	};
 	struct wp_sqlite *db = wp_sqlite_db_of(store);
 	enum wp_err rc = wp_sqlite_begin(db, true, err);
@@ -319,15 +319,18 @@ static enum wp_err push_expire(struct wp_store *store,
 	if (rc != WP_OK)
 		return rc;
 	expire->deleted = 0;
-	for (size_t i = 0; rc == WP_OK && i < 2; i++) {
+	expire->unrefreshed = 0;
+	for (size_t i = 0; i < 2; i++) {
 		sqlite3_stmt *statement = wp_sqlite_get(db, parts[i].sql);
 
 		(void)sqlite3_bind_int64(statement, 1, parts[i].before);
 		(void)sqlite3_bind_int64(statement, 2,
 					 expire->max - expire->deleted);
 		rc = wp_sqlite_run(db, statement, err);
-		if (rc == WP_OK)
-			expire->deleted += sqlite3_changes(db->file.handle);
+		if (rc != WP_OK)
+			break;
+		expire->unrefreshed = sqlite3_changes(db->file.handle);
+		expire->deleted += expire->unrefreshed;
 	}
 	return wp_sqlite_end(db, rc, err);
 }

@@ -691,16 +691,19 @@ static void what_nobody_refreshes_or_is_gone_is_deleted_in_time(void **state)
 	PUT(.user = "bob", .token = "t3", .now_s = NOW_S - S_PER_DAY);
 	assert_int_equal(wp_push_expire(b->store, &expire, NULL), WP_OK);
 	assert_int_equal(expire.deleted, 2);
+	assert_int_equal(expire.unrefreshed, 2);
 	expect(b, "bob", "t1:@");
 	expect(b, "amy", ":@(gone)");
 
 	expire.gone_before_s++;
 	expire.refreshed_before_day++;
-	expire.max = 1;
+	expire.max = 1; /* those that are gone go first */
 	assert_int_equal(wp_push_expire(b->store, &expire, NULL), WP_OK);
 	assert_int_equal(expire.deleted, 1);
+	assert_int_equal(expire.unrefreshed, 0);
 	assert_int_equal(wp_push_expire(b->store, &expire, NULL), WP_OK);
 	assert_int_equal(expire.deleted, 1);
+	assert_int_equal(expire.unrefreshed, 1);
 	assert_int_equal(wp_push_expire(b->store, &expire, NULL), WP_OK);
 	assert_int_equal(expire.deleted, 0);
 	expect(b, "bob", "");

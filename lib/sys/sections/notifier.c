@@ -19,6 +19,11 @@ static const struct wp_conf_key push_keys[] = {
 	  .is_reloadable = true,
 	  .help = "after how long somebody whom a notifier was about to tell, "
 		  "and died, is told by another; at least 45000 when live" },
+	{ "push.token_days", WP_CONF_AT(push.token_days), .type = WP_CONF_INT,
+	  .preset = "270", .min = 1, .max = 3650, .unit = "days",
+	  .is_reloadable = true,
+	  .help = "a device that has not registered again for so long is "
+		  "deleted" },
 };
 
 static const struct wp_conf_key keys[] = {

@@ -7,7 +7,6 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/random.h"
-#include "lib/mailbox/push.h"
 #include "notifier/metrics.h"
 
 enum { LOG_INTERVAL_MS = 60000 };

@@ -18,13 +18,13 @@
 
 #include "lib/base/err.h"
 #include "lib/base/log.h"
+#include "lib/mailbox/push.h"
 #include "lib/mailbox/share.h"
 #include "lib/metrics/metrics.h"
 #include "notifier/redis.h"
 
 enum {
 	WP_NOTIFIER_ID_LEN = 32, /* hex digits of a random id */
-	WP_NOTIFIERS_TTL_MS = 5000,
 	WP_NOTIFIERS_BEAT_MS = 1000,
 };
 

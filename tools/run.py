@@ -14,6 +14,7 @@ import os
 import secrets
 import shlex
 import signal
+import subprocess
 import sys
 import time
 
@@ -83,13 +84,27 @@ class RunStack(Stack):
             state, *more, env=os.environ,
             # What is printed is to be good for longer than ten minutes.
             config={"accounts": {"access_token_seconds": TOKEN_LIFETIME_S},
-                    "auth": auth, "push": {"apps": [
-                        f"{APP} kind=fcm credentials_file=/nowhere"]}})
+                    "auth": auth, "push": {
+                        "apps": [f"{APP} kind=fcm credentials_file=/nowhere"],
+                        "vapid_key_file": os.path.join(kept, "vapid.pem")}})
         self.pushes = Pushes(self)
 
     def prepare(self):
         super().prepare()
         os.close(os.open(self._keys, os.O_WRONLY | os.O_CREAT, 0o600))
+        self._make_vapid_key()
+
+    def _make_vapid_key(self):
+        """Who sends to browsers: a page can register here. Kept, for with
+        another one it has to do so again."""
+        path = self.path("secrets", "vapid.pem")
+        if os.path.exists(path):
+            return
+        done = subprocess.run([*self._waypost("waypost"), "push", "vapid-key",
+                               path], env=self.base_env, capture_output=True,
+                              text=True, check=False)
+        if done.returncode != 0:
+            raise StartError(done.stderr.strip())
 
 
 # ---- who takes part ----

@@ -11,9 +11,9 @@
 #include "lib/base/json.h"
 #include "lib/mailbox/push.h"
 #include "lib/push/kind.h"
+#include "lib/store/device_json.h"
 #include "lib/store/push.h"
 
-#include "handlers/devices/device_json.h"
 #include "handlers/devices/wake.h"
 
 enum { BODY_MAX = 4096 };

@@ -9,9 +9,9 @@
 
 #include "lib/http/query.h"
 #include "lib/push/kind.h"
+#include "lib/store/device_json.h"
 #include "lib/store/push.h"
 
-#include "handlers/devices/device_json.h"
 #include "handlers/devices/registering.h"
 
 /* ---- to register ---- */

@@ -6,9 +6,8 @@
 #include <string.h>
 
 #include "lib/base/clock.h"
+#include "lib/store/device_json.h"
 #include "lib/store/push.h"
-
-#include "handlers/devices/device_json.h"
 
 enum { MS_PER_S = 1000 };
 

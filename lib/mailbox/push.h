@@ -25,7 +25,8 @@
 #define WP_NOTIFIERS_KEY "wp:notifiers"
 
 enum {
-	WP_PUSH_TAKE_MAX = 32, /* boxes of a call */
+	WP_NOTIFIERS_TTL_MS = 5000, /* who is silent for so long is dead */
+	WP_PUSH_TAKE_MAX = 32,      /* boxes of a call */
 	WP_PUSH_CLAIM_MAX = 63,
 	WP_PUSH_ONCE_MAX = 63,
 };

@@ -105,6 +105,12 @@ class PushTest(E2eTest):
     def wait_answered(self, user):
         wait_for(lambda: self.entry(user) is None, "the entry is gone")
 
+    def now_ms(self):
+        """By Redis' clock."""
+        with self.stack.redis() as redis:
+            seconds, micros = redis("TIME")
+        return int(seconds) * 1000 + int(micros) / 1000
+
     def results(self, user):
         return [device.get("lastResult", {}).get("result")
                 for device in user.call("GET", "/api/devices")
@@ -253,12 +259,6 @@ class Push(PushTest):
         wait_for(lambda: self.entry(user) and
                  self.entry(user) > self.now_ms() + 3600 * 1000,
                  "he is put off")
-
-    def now_ms(self):
-        """By Redis' clock."""
-        with self.stack.redis() as redis:
-            seconds, micros = redis("TIME")
-        return int(seconds) * 1000 + int(micros) / 1000
 
     def test_who_is_muted_is_told_when_he_no_longer_is(self):
         bob = self.muted()

@@ -166,6 +166,8 @@ class MakeRun(unittest.TestCase):
         wait_for(lambda: re.search("^push: alert to device .*, 1 waiting$",
                                    run.said(), re.M), "it is said", BACK_S)
         self.assertEqual(bob.ack([sent.json()["id"]]).status, 204)
+        devices = bob.call("GET", "/api/devices").json()
+        self.assertEqual(len(devices["webPushKey"]), 87)
 
         browser = line("new WebSocket(")
         token = re.search(r"/connect\?token=([\w.-]+)'", browser).group(1)

@@ -181,8 +181,30 @@ static const struct option of_token[] = {
 	END,
 };
 
+static const struct option of_push[] = {
+	SWITCH("help", HELP),
+	SWITCH("json", JSON),
+	END,
+};
+static const struct option of_push_dlq[] = {
+	SWITCH("help", HELP),
+	VALUE("limit", LIMIT),
+	SWITCH("json", JSON),
+	END,
+};
+static const struct option of_push_test[] = { SWITCH("help", HELP), END };
+static const struct option of_vapid_key[] = { SWITCH("help", HELP), END };
+
 /* What a word that is no option names. */
-enum names { NOTHING, LETTER, KEY_ID, ACCOUNT };
+enum names {
+	NOTHING,
+	LETTER,
+	KEY_ID,
+	ACCOUNT,
+	USER_NAME,
+	USER_DEVICE,
+	FILE_NAME
+};
 
 static const struct command {
 	const char *noun; /* NULL: the verb stands alone */
@@ -219,6 +241,11 @@ static const struct command {
 	{ "session", "list", of_session_list, WP_CLI_SESSION_LIST, ACCOUNT },
 	{ "session", "revoke", of_revoke, WP_CLI_SESSION_REVOKE, NOTHING },
 	{ NULL, "token", of_token, WP_CLI_TOKEN, ACCOUNT },
+	{ "push", "status", of_push, WP_CLI_PUSH_STATUS, NOTHING },
+	{ "push", "list", of_push, WP_CLI_PUSH_LIST, USER_NAME },
+	{ "push", "dlq", of_push_dlq, WP_CLI_PUSH_DLQ, NOTHING },
+	{ "push", "test", of_push_test, WP_CLI_PUSH_TEST, USER_DEVICE },
+	{ "push", "vapid-key", of_vapid_key, WP_CLI_PUSH_VAPID_KEY, FILE_NAME },
 };
 
 static enum wp_err refuse(struct wp_error *err, const char *word,
@@ -336,6 +363,10 @@ static enum wp_err read_command(const struct command **out, int *i, int argc,
 		return wp_error_set(err, WP_ERR_INVAL,
 				    "session: say list or revoke; try "
 				    "--help");
+	if (strcmp(first, "push") == 0)
+		return wp_error_set(err, WP_ERR_INVAL,
+				    "push: say status, list, dlq, test or "
+				    "vapid-key; try --help");
 	return wp_error_set(err, WP_ERR_INVAL,
 			    "there is no such command; try --help");
 }
@@ -507,16 +538,51 @@ static enum wp_err read_account(struct wp_cli_args *out, const char *text,
 	return rc;
 }
 
+/* The second word behind a command, or the first one of those with one. */
+static bool is_one_too_many(const struct wp_cli_args *out,
+			    const struct command *command)
+{
+	switch (command->names) {
+	case NOTHING:
+		return true;
+	case USER_NAME:
+		return out->whose.len > 0;
+	case USER_DEVICE:
+		return out->device != NULL;
+	default:
+		return out->has_id || out->key_id != NULL ||
+		       out->account.len > 0 || out->file != NULL;
+	}
+}
+
+static enum wp_err read_whose(struct wp_cli_args *out, const char *text,
+			      struct wp_error *err)
+{
+	if (out->whose.len == 0)
+		return wp_urn_parse(&out->whose, text, strlen(text), err);
+	out->device = text;
+	return strlen(text) == WP_CLI_DEVICE_LEN
+		       ? WP_OK
+		       : wp_error_set(err, WP_ERR_INVAL,
+				      "a device is named by its id, the 22 "
+				      "characters that push list shows");
+}
+
 static enum wp_err read_id(struct wp_cli_args *out,
 			   const struct command *command, const char *text,
 			   struct wp_error *err)
 {
-	if (command->names == NOTHING || out->has_id || out->key_id != NULL ||
-	    out->account.len > 0)
+	if (is_one_too_many(out, command))
 		return wp_error_set(err, WP_ERR_INVAL,
 				    "there is a word too many; try --help");
 	if (command->names == ACCOUNT)
 		return read_account(out, text, err);
+	if (command->names == USER_NAME || command->names == USER_DEVICE)
+		return read_whose(out, text, err);
+	if (command->names == FILE_NAME) {
+		out->file = text;
+		return WP_OK;
+	}
 	if (command->names == KEY_ID) {
 		out->key_id = text;
 		return wp_apikey_id_is_valid(text, strlen(text))
@@ -640,6 +706,12 @@ static enum wp_err check(const struct wp_cli_args *args, struct wp_error *err)
 	if (args->command == WP_CLI_TOKEN && args->account.len == 0)
 		return wp_error_set(err, WP_ERR_INVAL,
 				    "token: say for whom, by the user name");
+	if ((args->command == WP_CLI_PUSH_LIST ||
+	     args->command == WP_CLI_PUSH_TEST) &&
+	    args->whose.len == 0)
+		return wp_error_set(err, WP_ERR_INVAL,
+				    "push: say whose devices, by a URN or a "
+				    "user name");
 	if (args->command == WP_CLI_KEY_REMOVE && args->key_id == NULL)
 		return wp_error_set(err, WP_ERR_INVAL,
 				    "key remove: say which, by its id");

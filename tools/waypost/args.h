@@ -17,6 +17,7 @@
 #include "lib/auth/apikey.h"
 #include "lib/base/err.h"
 #include "lib/mailbox/dlq.h"
+#include "lib/name/urn.h"
 
 enum wp_cli_command {
 	WP_CLI_NONE, /* no command was given */
@@ -45,6 +46,11 @@ enum wp_cli_command {
 	WP_CLI_SESSION_LIST,
 	WP_CLI_SESSION_REVOKE,
 	WP_CLI_TOKEN,
+	WP_CLI_PUSH_STATUS,
+	WP_CLI_PUSH_LIST,
+	WP_CLI_PUSH_DLQ,
+	WP_CLI_PUSH_TEST,
+	WP_CLI_PUSH_VAPID_KEY,
 };
 
 enum {
@@ -52,6 +58,7 @@ enum {
 	WP_CLI_LIMIT_MAX = 10000,
 	WP_CLI_INVITE_DAYS_DEFAULT = 7,
 	WP_CLI_TOKEN_HOURS_MAX = 24,
+	WP_CLI_DEVICE_LEN = 22,
 };
 
 /* Texts are borrowed from argv. */
@@ -90,6 +97,10 @@ struct wp_cli_args {
 	int64_t uses;               /* of an invite */
 	int64_t days;
 	int64_t hours; /* of a token */
+
+	struct wp_urn whose; /* devices; len 0: nobody was named */
+	const char *device;  /* WP_CLI_DEVICE_LEN characters; NULL: none */
+	const char *file;    /* to make; NULL: none was named */
 };
 
 /*

@@ -36,6 +36,27 @@ enum wp_err wp_cli_connect(struct wp_cli *cli, struct wp_error *err)
 					&cli->partitions, err);
 }
 
+enum wp_err wp_cli_time(struct wp_cli *cli, int64_t *now_ms_out,
+			struct wp_error *err)
+{
+	enum { MS_PER_S = 1000, US_PER_MS = 1000 };
+	struct wp_reply *reply = NULL;
+	enum wp_err rc;
+
+	wp_cmd_clear(&cli->cmd);
+	wp_cmd_str(&cli->cmd, "TIME");
+	rc = wp_cli_ask(cli, &reply, err);
+	if (rc != WP_OK)
+		return rc;
+	*now_ms_out = wp_reply_int(wp_reply_at(reply, 0)) * MS_PER_S +
+		      wp_reply_int(wp_reply_at(reply, 1)) / US_PER_MS;
+	if (wp_reply_count(reply) != 2)
+		rc = wp_error_set(err, WP_ERR_UNAVAIL,
+				  "Redis does not tell the time");
+	wp_reply_free(&reply);
+	return rc;
+}
+
 void wp_cli_queues_release(struct wp_cli_queues *queues)
 {
 	free(queues->list);

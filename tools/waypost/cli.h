@@ -40,6 +40,10 @@ enum wp_err wp_cli_ask(struct wp_cli *cli, struct wp_reply **reply_out,
 enum wp_err wp_cli_connect(struct wp_cli *cli,
 			   struct wp_error *err) WP_MUST_USE;
 
+/* Redis' clock, since 1970. Errors: WP_ERR_UNAVAIL */
+enum wp_err wp_cli_time(struct wp_cli *cli, int64_t *now_ms_out,
+			struct wp_error *err) WP_MUST_USE;
+
 /* Queues that hold dead letters. */
 struct wp_cli_queues {
 	struct wp_dlq_queue *list; /* owned */
@@ -98,6 +102,20 @@ enum wp_err wp_cli_account_reset_code(struct wp_cli *cli,
 				      struct wp_error *err) WP_MUST_USE;
 enum wp_err wp_cli_invite_create(struct wp_cli *cli,
 				 struct wp_error *err) WP_MUST_USE;
+enum wp_err wp_cli_push_status(struct wp_cli *cli,
+			       struct wp_error *err) WP_MUST_USE;
+enum wp_err wp_cli_push_list(struct wp_cli *cli,
+			     struct wp_error *err) WP_MUST_USE;
+enum wp_err wp_cli_push_dlq(struct wp_cli *cli,
+			    struct wp_error *err) WP_MUST_USE;
+/* Errors: WP_ERR_NOTFOUND, WP_ERR_INVAL  it is not clear which device, or that
+ * one cannot be told */
+enum wp_err wp_cli_push_test(struct wp_cli *cli,
+			     struct wp_error *err) WP_MUST_USE;
+/* Nor this. Errors: WP_ERR_SYS  a file of this name is there, or it cannot be
+ * made */
+enum wp_err wp_cli_push_vapid_key(const struct wp_cli *cli,
+				  struct wp_error *err) WP_MUST_USE;
 /* Nor this. Errors: WP_ERR_INVAL  an origin that is no browser's */
 enum wp_err wp_cli_origins(const struct wp_cli *cli,
 			   struct wp_error *err) WP_MUST_USE;

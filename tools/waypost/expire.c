@@ -13,27 +13,7 @@
 #include "lib/mailbox/partition.h"
 #include "tools/waypost/cli.h"
 
-enum { NONCE_BYTES = 16, US_PER_MS = 1000 };
-
-static enum wp_err read_time(struct wp_cli *cli, int64_t *wall_ms_out,
-			     struct wp_error *err)
-{
-	struct wp_reply *reply = NULL;
-	enum wp_err rc;
-
-	wp_cmd_clear(&cli->cmd);
-	wp_cmd_str(&cli->cmd, "TIME");
-	rc = wp_cli_ask(cli, &reply, err);
-	if (rc != WP_OK)
-		return rc;
-	*wall_ms_out = wp_reply_int(wp_reply_at(reply, 0)) * 1000 +
-		       wp_reply_int(wp_reply_at(reply, 1)) / US_PER_MS;
-	if (wp_reply_count(reply) != 2)
-		rc = wp_error_set(err, WP_ERR_UNAVAIL,
-				  "Redis does not tell the time");
-	wp_reply_free(&reply);
-	return rc;
-}
+enum { NONCE_BYTES = 16 };
 
 enum wp_err wp_cli_expire(struct wp_cli *cli, struct wp_error *err)
 {
@@ -42,7 +22,7 @@ enum wp_err wp_cli_expire(struct wp_cli *cli, struct wp_error *err)
 	char text[WP_RFC3339_LEN];
 	struct wp_reply *reply = NULL;
 	int64_t wall_ms = 0;
-	enum wp_err rc = read_time(cli, &wall_ms, err);
+	enum wp_err rc = wp_cli_time(cli, &wall_ms, err);
 
 	if (rc != WP_OK)
 		return rc;

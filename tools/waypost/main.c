@@ -28,6 +28,7 @@ static const struct wp_conf_section *const sections[] = {
 	&wp_conf_api_keys,
 	&wp_conf_revocation,
 	&wp_conf_cors,
+	&wp_conf_push,
 	&wp_conf_store,
 	&wp_conf_sqlite,
 	&wp_conf_issuers,
@@ -39,8 +40,8 @@ static const struct wp_conf_section *const sections[] = {
 
 static const struct wp_conf_program about = {
 	.name = "waypost",
-	.summary = "Looks after dead letters, expiry, keys, accounts and "
-		   "sessions, and hands messages in.",
+	.summary = "Looks after dead letters, expiry, keys, accounts, "
+		   "sessions and pushes, and hands messages in.",
 	.known = wp_conf_sections,
 	.sections = sections,
 	.judges_all = true,
@@ -101,6 +102,14 @@ static enum wp_err run_command(struct wp_cli *cli, struct wp_error *err)
 		return wp_cli_account_reset_code(cli, err);
 	case WP_CLI_INVITE_CREATE:
 		return wp_cli_invite_create(cli, err);
+	case WP_CLI_PUSH_STATUS:
+		return wp_cli_push_status(cli, err);
+	case WP_CLI_PUSH_LIST:
+		return wp_cli_push_list(cli, err);
+	case WP_CLI_PUSH_DLQ:
+		return wp_cli_push_dlq(cli, err);
+	case WP_CLI_PUSH_TEST:
+		return wp_cli_push_test(cli, err);
 	case WP_CLI_NONE:
 	case WP_CLI_HELP:
 	case WP_CLI_ORIGINS:
@@ -110,6 +119,7 @@ static enum wp_err run_command(struct wp_cli *cli, struct wp_error *err)
 	case WP_CLI_KEYS_LIST:
 	case WP_CLI_KEYS_ROTATE:
 	case WP_CLI_TOKEN:
+	case WP_CLI_PUSH_VAPID_KEY:
 		break;
 	}
 	return WP_OK;
@@ -140,6 +150,9 @@ static bool run_without_redis(struct wp_cli *cli, enum wp_err *rc,
 		return true;
 	case WP_CLI_KEYS_ROTATE:
 		*rc = wp_cli_keys_rotate(cli, err);
+		return true;
+	case WP_CLI_PUSH_VAPID_KEY:
+		*rc = wp_cli_push_vapid_key(cli, err);
 		return true;
 	default:
 		return false;

@@ -8,8 +8,8 @@
 #include <cmocka.h>
 
 #include "lib/auth/revoked.h"
+#include "lib/store/device_json.h"
 
-#include "handlers/devices/device_json.h"
 #include "handlers/devices/new_device.h"
 
 #define APNS_TOKEN \

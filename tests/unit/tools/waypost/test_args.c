@@ -231,6 +231,39 @@ static void an_account_is_named_by_its_user_name(void **state)
 	expect_bad("account enable bob --json", "no such option");
 }
 
+static void devices_are_named_by_whose_they_are(void **state)
+{
+	static const char id[] = "AAAAAAAAAAAAAAAAAAAAAA";
+	struct wp_cli_args args;
+	struct line line;
+
+	(void)state;
+	args = read_good(&line, "push list bob --json");
+	assert_int_equal(args.command, WP_CLI_PUSH_LIST);
+	assert_string_equal(args.whose.text, "urn:sm:user:bob");
+	assert_true(args.is_json);
+	args = read_good(&line, "push test urn:sm:user:bob "
+				"AAAAAAAAAAAAAAAAAAAAAA");
+	assert_int_equal(args.command, WP_CLI_PUSH_TEST);
+	assert_string_equal(args.device, id);
+	assert_null(read_good(&line, "push test bob").device);
+	assert_int_equal(read_good(&line, "push dlq --limit 3").limit, 3);
+	assert_int_equal(read_good(&line, "push status").command,
+			 WP_CLI_PUSH_STATUS);
+	assert_string_equal(read_good(&line, "push vapid-key a").file, "a");
+	assert_null(read_good(&line, "push vapid-key").file);
+
+	expect_bad("push", "push: say status");
+	expect_bad("push list", "say whose");
+	expect_bad("push test", "say whose");
+	expect_bad("push list bob eve", "a word too many");
+	expect_bad("push list urn:x", "URN");
+	expect_bad("push test bob phone", "22 characters");
+	expect_bad("push test bob AAAAAAAAAAAAAAAAAAAAAA x", "a word too many");
+	expect_bad("push status x", "a word too many");
+	expect_bad("push vapid-key a b", "a word too many");
+}
+
 static void half_a_key_is_refused(void **state)
 {
 	(void)state;
@@ -365,6 +398,7 @@ int main(void)
 		cmocka_unit_test(a_key_is_asked_for_by_name_and_scopes),
 		cmocka_unit_test(an_account_is_named_by_its_user_name),
 		cmocka_unit_test(half_a_key_is_refused),
+		cmocka_unit_test(devices_are_named_by_whose_they_are),
 		cmocka_unit_test(whose_tokens_are_revoked_is_said_in_one_way),
 		cmocka_unit_test(help_is_given_wherever_it_is_asked_for),
 		cmocka_unit_test(nothing_is_dropped_without_a_yes),

@@ -1,9 +1,9 @@
 /*
- * device_json.h - a device as its user is told of it: never its token, nor
- * where it can be reached.
+ * device_json.h - a device as its user, and an operator, is told of it: never
+ * its token, nor where it can be reached.
  */
-#ifndef WP_HANDLERS_DEVICES_DEVICE_JSON_H
-#define WP_HANDLERS_DEVICES_DEVICE_JSON_H
+#ifndef WP_LIB_STORE_DEVICE_JSON_H
+#define WP_LIB_STORE_DEVICE_JSON_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -14,6 +14,9 @@
 
 enum { WP_DEVICE_ID_TEXT_LEN = 22 }; /* base64url of its id */
 
+/* "active", "suspect" or "gone" */
+const char *wp_device_state(const struct wp_push_row *row);
+
 /* Append an object. */
 void wp_device_add_json(struct wp_buf *out, const struct wp_push_row *row);
 
@@ -21,4 +24,4 @@ void wp_device_add_json(struct wp_buf *out, const struct wp_push_row *row);
 bool wp_device_id_read(const char *text, size_t len,
 		       uint8_t out[WP_PUSH_ID_LEN]);
 
-#endif /* WP_HANDLERS_DEVICES_DEVICE_JSON_H */
+#endif /* WP_LIB_STORE_DEVICE_JSON_H */

@@ -1,7 +1,7 @@
 /*
  * device_json.c - see device_json.h.
  */
-#include "handlers/devices/device_json.h"
+#include "lib/store/device_json.h"
 
 #include <string.h>
 
@@ -38,7 +38,7 @@ static void add_day(struct wp_buf *out, int64_t day)
 	wp_buf_add_char(out, '"');
 }
 
-static const char *state_of(const struct wp_push_row *row)
+const char *wp_device_state(const struct wp_push_row *row)
 {
 	switch (row->state) {
 	case WP_PUSH_SUSPECT:
@@ -65,7 +65,7 @@ void wp_device_add_json(struct wp_buf *out, const struct wp_push_row *row)
 	add_time(out, row->registered_s, SECONDS_END);
 	wp_buf_add_str(out, "Z\",\"refreshedDay\":");
 	add_day(out, row->refreshed_day);
-	add_text(out, "state", state_of(row));
+	add_text(out, "state", wp_device_state(row));
 	add_text(out, "reason", row->reason);
 	if (row->result != WP_PUSH_NO_RESULT) {
 		wp_buf_add_str(out, ",\"lastResult\":{\"day\":");

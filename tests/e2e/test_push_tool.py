@@ -1,0 +1,183 @@
+"""What an operator sees and does of pushes, by `waypost push`."""
+import json
+import os
+import re
+import stat
+import subprocess
+
+from harness import scratch, wait_for
+from test_push import PushTest
+
+LETTER = {"device": "AAAAAAAAAAAAAAAAAAAAAA", "partition": "3", "kind": "apns",
+          "app": "org.example.app", "reason": "PayloadTooLarge", "tries": "1",
+          "at": "1700000000000"}
+
+
+class PushTool(PushTest):
+    def command(self, *words, **env):
+        return subprocess.run(
+            [os.path.join(self.stack.build, "waypost"), "--config",
+             self.stack.path("waypost.yaml"), "push", *words],
+            env={**self.stack.base_env, **env}, stdin=subprocess.DEVNULL,
+            capture_output=True, text=True, timeout=60, check=False)
+
+    def tool(self, *words, **env):
+        done = self.command(*words, **env)
+        self.assertEqual(done.returncode, 0, done)
+        return done.stdout
+
+    def refused(self, sentence, *words, **env):
+        done = self.command(*words, **env)
+        self.assertEqual((done.returncode, done.stdout), (1, ""), done)
+        self.assertIn(sentence, done.stderr)
+
+    # ---- status ----
+
+    def status(self):
+        return json.loads(self.tool("status", "--json"))
+
+    def test_status_counts_who_is_due_and_who_takes_care(self):
+        bob, eve = self.with_device(), self.with_device()
+        wait_for(lambda: self.status()["notifiers"] == 1, "a notifier")
+        wait_for(lambda: self.status()["due"] == 0, "nobody is due")
+        before = self.status()
+        with self.notifiers_stopped():
+            for user in (bob, eve):
+                self.send(user)
+                wait_for(lambda u=user: self.entry(u) is not None, "an entry")
+            self.make_due(bob, 7200)
+            self.make_due(eve, 60)
+            now = self.status()
+            self.assertGreaterEqual(now["due"], 2)
+            self.assertGreaterEqual(now["oldestDueSeconds"], 7200)
+            self.assertLess(now["oldestDueSeconds"], 7300)
+            said = self.tool("status")
+            self.assertRegex(said, r"(?m)^due +\d, the first since 7\d\d\d s$")
+        self.wait_told(bob, ("alert", 1))
+        self.assertEqual(
+            set(before), {"enabled", "notifiers", "due", "oldestDueSeconds",
+                          "deadLetters"})
+        self.assertIs(before["enabled"], True)
+        self.assertEqual(before["deadLetters"], 0)
+
+    def make_due(self, user, ago_s):
+        [key] = [key for key in self.redis_keys("wp:*:pushdue")
+                 if self.score(key, user) is not None]
+        with self.stack.redis() as redis:
+            redis("ZADD", key, str(int(self.now_ms() - ago_s * 1000)),
+                  user.urn)
+
+    def score(self, key, user):
+        with self.stack.redis() as redis:
+            return redis("ZSCORE", key, user.urn)
+
+    def test_status_says_that_push_is_off(self):
+        said = self.tool("status", WAYPOST_PUSH_ENABLED="false")
+        self.assertIn("push.enabled is false", said)
+
+    # ---- devices ----
+
+    def test_devices_are_listed_without_their_tokens(self):
+        bob = self.with_device(name="Bob's \u202ephone")
+        [device] = json.loads(self.tool("list", bob.urn, "--json"))
+        self.assertEqual(device, bob.call("GET", "/api/devices").json()
+                         ["devices"][0])
+        said = self.tool("list", bob.name)
+        self.assertIn(bob.device, said)
+        for text in (said, json.dumps(device)):
+            self.assertNotIn("token-of", text)
+        done = self.command("list", self.user().name)
+        self.assertEqual((done.returncode, done.stdout), (0, ""))
+        self.assertIn("nobody of this name has a device", done.stderr)
+        self.assertEqual(self.tool("list", "nobody", "--json"), "[]\n")
+
+    def test_a_push_is_asked_for(self):
+        bob = self.with_device()
+        said = self.tool("test", bob.name)
+        self.assertIn(bob.device, said)
+        self.wait_told(bob, ("alert", 0))
+        wait_for(lambda: "accepted" in self.tool("list", bob.urn), "a result")
+
+        answer = bob.call("POST", "/api/devices", {
+            "kind": "fcm", "token": "another-token", "deviceId": "tablet"})
+        self.assert_status(answer, 201)
+        self.refused("2 devices", "test", bob.name)
+        self.tool("test", bob.name, bob.device)
+        self.wait_told(bob, ("alert", 0), ("alert", 0))
+        self.refused("no such device", "test", bob.name, "A" * 22)
+        self.refused("no such device", "test", self.user().name)
+
+    def test_what_cannot_be_told_is_not_asked_for(self):
+        bob = self.user()
+        answer = bob.call("POST", "/api/devices",
+                          {"platform": "web", "token": "page"})
+        self.assert_status(answer, 201)
+        self.refused("it cannot be told", "test", bob.name)
+        self.refused("push.enabled is false", "test", bob.name,
+                     WAYPOST_PUSH_ENABLED="false")
+
+    # ---- dead letters ----
+
+    def bury(self, **fields):
+        words = [word for pair in {**LETTER, **fields}.items()
+                 for word in pair]
+        with self.stack.redis() as redis:
+            redis("XADD", "wp:push:dlq", "*", *words)
+
+    def forget(self):
+        with self.stack.redis() as redis:
+            redis("DEL", "wp:push:dlq")
+
+    def test_what_was_given_up_is_shown_the_last_first(self):
+        self.addCleanup(self.forget)
+        self.assertEqual(self.tool("dlq", "--json"), "[]\n")
+        self.assertEqual(self.tool("dlq"), "")
+        for tries in ("1", "2", "3"):
+            self.bury(tries=tries)
+        letters = json.loads(self.tool("dlq", "--json", "--limit", "2"))
+        self.assertEqual([letter["tries"] for letter in letters], [3, 2])
+        expected = {**LETTER, "tries": 3, "partition": 3,
+                    "time": "2023-11-14T22:13:20.000Z"}
+        del expected["at"]
+        self.assertEqual(letters[0], expected)
+        lines = self.tool("dlq").splitlines()
+        self.assertEqual(len(lines), 4)
+        self.assertIn("PayloadTooLarge", lines[1])
+        self.assertEqual(self.status()["deadLetters"], 3)
+
+    def test_what_was_written_by_others_does_no_harm(self):
+        self.addCleanup(self.forget)
+        with self.stack.redis() as redis:
+            redis("XADD", "wp:push:dlq", "*", "reason", "\x1b[31m\n", "at",
+                  "never")
+        said = self.tool("dlq")
+        self.assertNotIn("\x1b", said)
+        self.assertEqual(len(said.splitlines()), 2)
+        [letter] = json.loads(self.tool("dlq", "--json"))
+        self.assertEqual(letter["reason"], "\x1b[31m\n")
+
+    # ---- a key for browsers ----
+
+    def test_a_key_is_made_once_and_taken(self):
+        path = os.path.join(scratch(), "vapid.pem")
+        public = self.tool("vapid-key", path).strip()
+        self.assertTrue(re.fullmatch(r"[A-Za-z0-9_-]{87}", public), public)
+        self.assertEqual(stat.S_IMODE(os.stat(path).st_mode), 0o600)
+        with open(path, "rb") as file:
+            pem = file.read()
+        self.refused("File exists", "vapid-key", path)
+        with open(path, "rb") as file:
+            self.assertEqual(file.read(), pem)
+        self.assertEqual(os.listdir(os.path.dirname(path)), ["vapid.pem"])
+        self.refused("Not a directory", "vapid-key", path + "/x")
+        status, said = self.run_beside(
+            "waypost-handlers", "--check", WAYPOST_PUSH_VAPID_KEY_FILE=path)
+        self.assertEqual(status, 0, said)
+
+    def test_what_was_not_said_is_asked_for(self):
+        for words in ((), ("list",), ("test",), ("list", "a", "b"),
+                      ("test", "a", "short"), ("status", "x"),
+                      ("vapid-key", "a", "b"), ("dlq", "--limit", "0")):
+            with self.subTest(words):
+                done = self.command(*words)
+                self.assertEqual((done.returncode, done.stdout), (2, ""))

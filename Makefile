@@ -108,10 +108,10 @@ $(B)/waypost-worker: $(WORKER_OBJ) $(LIB)
 $(B)/waypost-ws: $(WS_OBJ) $(LIVE) $(LIB)
 	$(CC) $(LDFLAGS) -o $@ $^ -lev $(LIBS)
 
+# lib/net wants libcurl: only these two have to do with it.
 $(B)/waypost-notifier: $(NOTIFIER_OBJ) $(LIVE) $(LIB)
-	$(CC) $(LDFLAGS) -o $@ $^ -lev $(LIBS)
+	$(CC) $(LDFLAGS) -o $@ $^ -lev -lcurl $(LIBS)
 
-# lib/net wants libcurl: only this one has to do with it.
 $(B)/waypost-keys: $(KEYS_OBJ) $(LIB)
 	$(CC) $(LDFLAGS) -o $@ $^ -lcurl $(LIBS)
 

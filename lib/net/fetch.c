@@ -26,6 +26,7 @@ struct wp_fetch_pool {
 	struct wp_transfer_rules rules; /* text is owned */
 	char *agent;
 	char *ca_file;
+	char *proxy;
 	struct line *lines; /* the first one is in use; never NULL */
 	bool is_telling;    /* so it may not be freed */
 };
@@ -200,8 +201,10 @@ struct wp_fetch_pool *wp_fetch_pool_new(struct ev_loop *loop,
 	pool->agent = strdup(rules->agent);
 	pool->ca_file = strdup(rules->ca_file);
 	pool->rules.agent = pool->agent;
+	pool->proxy = strdup(rules->proxy != NULL ? rules->proxy : "");
 	pool->rules.ca_file = pool->ca_file;
-	if (pool->agent != NULL && pool->ca_file != NULL)
+	pool->rules.proxy = pool->proxy;
+	if (pool->agent != NULL && pool->ca_file != NULL && pool->proxy != NULL)
 		pool->lines = line_new(pool);
 	if (pool->lines == NULL)
 		wp_fetch_pool_free(&pool);
@@ -223,6 +226,7 @@ void wp_fetch_pool_free(struct wp_fetch_pool **pool)
 	}
 	free(p->agent);
 	free(p->ca_file);
+	free(p->proxy);
 	free(p);
 	*pool = NULL;
 }

@@ -40,6 +40,7 @@ struct wp_transfers {
 	struct wp_transfer_rules rules;
 	char *agent;   /* owned, like the next one */
 	char *ca_file; /* "": the system's */
+	char *proxy;   /* "": none */
 	struct transfer *first;
 	size_t n;
 };
@@ -224,7 +225,8 @@ static bool set_bounds(CURL *easy, const struct wp_transfer_rules *rules)
 
 	return curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, schemes) == 0 &&
 	       curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L) == 0 &&
-	       curl_easy_setopt(easy, CURLOPT_PROXY, "") == 0 &&
+	       curl_easy_setopt(easy, CURLOPT_PROXY, rules->proxy) == 0 &&
+	       curl_easy_setopt(easy, CURLOPT_NOPROXY, "") == 0 &&
 	       curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
 				(long)rules->connect_ms) == 0 &&
 	       curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS,
@@ -448,10 +450,12 @@ struct wp_transfers *wp_transfers_new(const struct wp_transfer_rules *rules)
 	set->multi = curl_multi_init();
 	set->agent = strdup(rules->agent);
 	set->ca_file = strdup(rules->ca_file);
+	set->proxy = strdup(rules->proxy != NULL ? rules->proxy : "");
 	set->rules.agent = set->agent;
 	set->rules.ca_file = set->ca_file;
+	set->rules.proxy = set->proxy;
 	if (set->multi == NULL || set->agent == NULL || set->ca_file == NULL ||
-	    !set_pool(set->multi, rules->connections))
+	    set->proxy == NULL || !set_pool(set->multi, rules->connections))
 		wp_transfers_free(&set);
 	return set;
 }
@@ -467,6 +471,7 @@ void wp_transfers_free(struct wp_transfers **transfers)
 	(void)curl_multi_cleanup(set->multi);
 	free(set->agent);
 	free(set->ca_file);
+	free(set->proxy);
 	free(set);
 	curl_global_cleanup();
 	*transfers = NULL;

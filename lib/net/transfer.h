@@ -29,6 +29,9 @@ struct wp_transfer_rules {
 	const char *agent; /* User-Agent */
 	const char
 		*ca_file; /* signs certificates in the system's place, or "" */
+	/* http:// or https:// and a host; "" or NULL: none. Addresses are then
+	 * those of the proxy, and where it connects to is its own business. */
+	const char *proxy;
 	uint32_t connect_ms; /* until there is a connection, TLS included */
 	uint32_t total_ms;   /* until there is an answer */
 	size_t body_max;     /* bytes of an answer */

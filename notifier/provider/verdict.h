@@ -48,6 +48,9 @@ struct wp_judgement {
 	enum wp_verdict verdict;
 	unsigned int remedy; /* enum wp_remedy */
 	int64_t after_s;     /* RETRY, LATER: not before; 0: nothing is said */
+	/* Its address may not be connected to. For counting only: to whoever
+	 * registered it that is a dead host. */
+	bool is_forbidden;
 	/* The provider's word for it, letters and "_" only, for the log; "" */
 	char reason[WP_REASON_MAX + 1];
 };

@@ -1,6 +1,13 @@
 /* notifier.c - what waypost-notifier is told, besides the section push. */
 #include "lib/sys/sections/sections.h"
 
+#include <string.h>
+#include <strings.h>
+
+#include "lib/limit/address.h"
+
+enum { NETWORKS_MAX = 32 };
+
 /* In the order of enum wp_push_mode. */
 static const char *const modes[] = { "log", "live", NULL };
 
@@ -24,6 +31,20 @@ static const struct wp_conf_key push_keys[] = {
 	  .is_reloadable = true,
 	  .help = "a device that has not registered again for so long is "
 		  "deleted" },
+	{ "push.allow_networks", WP_CONF_AT(push.allow_networks),
+	  .type = WP_CONF_LIST, .preset = "", .min = 0, .max = NETWORKS_MAX,
+	  .is_reloadable = true,
+	  .help = "addresses and nets where endpoints of users may be "
+		  "although they are not public, as 192.0.2.0/24" },
+	{ "push.proxy", WP_CONF_AT(push.proxy), .type = WP_CONF_STRING,
+	  .preset = "", .is_reloadable = true,
+	  .help = "a proxy that providers are asked by: http://host:port or "
+		  "https://host:port; where it connects to, it must judge "
+		  "itself" },
+	{ "push.ca_file", WP_CONF_AT(push.ca_file), .type = WP_CONF_STRING,
+	  .preset = "", .is_reloadable = true,
+	  .help = "who signs certificates of providers, as a file of PEMs; "
+		  "empty: whom the system trusts" },
 };
 
 static const struct wp_conf_key keys[] = {
@@ -62,7 +83,45 @@ static enum wp_err check_listen(const struct wp_conf *conf, bool is_used,
 		is_used ? conf->notifier.metrics_listen : "", err);
 }
 
-static const wp_conf_rule_fn push_rules[] = { check_claim, NULL };
+static enum wp_err check_networks(const struct wp_conf *conf, bool is_used,
+				  struct wp_error *err)
+{
+	const struct wp_conf_list *list = &conf->push.allow_networks;
+	struct wp_net net;
+
+	(void)is_used;
+	for (size_t i = 0; i < list->n; i++)
+		if (!wp_net_read(&net, list->items[i]))
+			return wp_conf_broken(err, "push.allow_networks",
+					      "each must be an address or a "
+					      "net, as 192.0.2.0/24");
+	return WP_OK;
+}
+
+/* Does it begin so, and go on with what has neither blank nor quote? */
+static bool is_behind(const char *text, const char *prefix)
+{
+	size_t len = strlen(prefix);
+
+	return strncasecmp(text, prefix, len) == 0 && text[len] != '\0' &&
+	       strpbrk(text, " \t\r\n\"\\") == NULL;
+}
+
+static enum wp_err check_texts(const struct wp_conf *conf, bool is_used,
+			       struct wp_error *err)
+{
+	const char *proxy = conf->push.proxy;
+
+	(void)is_used;
+	if (proxy[0] != '\0' && !is_behind(proxy, "http://") &&
+	    !is_behind(proxy, "https://"))
+		return wp_conf_broken(err, "push.proxy",
+				      "must begin with http:// or https://");
+	return WP_OK;
+}
+
+static const wp_conf_rule_fn push_rules[] = { check_claim, check_networks,
+					      check_texts, NULL };
 static const wp_conf_rule_fn rules[] = { check_listen, NULL };
 
 const struct wp_conf_section wp_conf_push_out =

@@ -193,14 +193,16 @@ $(B)/tests/integration/test_push_claims: LDFLAGS += -Wl,--wrap=wp_cmd_eval
 # This one answers for the store's thread as well.
 $(B)/tests/unit/lib/live/test_live: LDFLAGS += -Wl,--wrap=wp_store_thread_submit
 
-# Preloaded by the fault test; see there.
+# Preloaded by tests; see there.
 STEPPED_CLOCK := $(B)/tests/fault/stepped_clock.so
-$(STEPPED_CLOCK): tests/fault/stepped_clock.c
+KNOWN_HOSTS := $(B)/tests/push/hosts.so
+PRELOADED := $(STEPPED_CLOCK) $(KNOWN_HOSTS)
+$(PRELOADED): $(B)/%.so: %.c
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) -std=c11 -O2 $(WARN) $(WERROR) -shared -fPIC -o $@ $<
 
 # What the test runner needs, no more.
-tests-build: $(UNIT) $(INTEGRATION) $(STEPPED_CLOCK)
+tests-build: $(UNIT) $(INTEGRATION) $(PRELOADED)
 
 # ---- everyday targets; sub-makes pick the flavour ----
 
@@ -261,7 +263,7 @@ endif
 test-integration: $(INTEGRATION) ## tests against a real Redis, or one: T=test_mailbox
 	@$(TEST) integration --flavour $(FLAVOUR) $(if $(T),--only $(T))
 
-test-e2e: all $(STEPPED_CLOCK) tests-provider ## tests through the web server: WEB=nginx|lighttpd, T=test_send
+test-e2e: all $(PRELOADED) tests-provider ## tests through the web server: WEB=nginx|lighttpd, T=test_send
 	@$(TEST) e2e-$(WEB) --flavour $(FLAVOUR) $(if $(T),--only $(T))
 
 test-attacks: all ## attacks at full length, with figures (6 min, wants the machine for itself)
@@ -270,7 +272,7 @@ test-attacks: all ## attacks at full length, with figures (6 min, wants the mach
 model: ## check the protocol's models; MODEL=full for larger bounds
 	@tests/model/run.sh
 
-test-fault: all $(STEPPED_CLOCK) ## kill, stop and starve everything under load, fixed seeds
+test-fault: all $(PRELOADED) ## kill, stop and starve everything under load, fixed seeds
 	@$(PYTHON) tests/fault/unit.py
 	@$(PYTHON) tests/fault/main.py --seed 1 --seconds 120 --web nginx --build $(B)
 	@$(PYTHON) tests/fault/main.py --seed 2 --seconds 120 --web lighttpd --build $(B)
@@ -283,7 +285,7 @@ bug: all ## build the programs with a planted bug into build/bug: BUG=lose
 	@echo "build/bug/build/release has the programs with the bug $(BUG);" \
 		"try them: tests/fault/main.py --build build/bug/build/release"
 
-soak: all $(STEPPED_CLOCK) ## faults for as long as you like: MINUTES=30 SEED=1 WEB=nginx
+soak: all $(PRELOADED) ## faults for as long as you like: MINUTES=30 SEED=1 WEB=nginx
 	@$(PYTHON) tests/fault/main.py --seed $(SEED) --web $(WEB) --build $(B) \
 		--seconds $$(($(MINUTES) * 60))
 

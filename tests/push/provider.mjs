@@ -1,10 +1,11 @@
 // A provider of pushes that does what a test says, good or bad: FCM, APNs, a
 // push service of browsers or a webhook, for it takes any POST.
 //
-// usage: provider.mjs '{"cert": PATH, "key": PATH, "http1"?: true, "streams"?: 100}'
+// usage: provider.mjs '{"cert": PATH, "key": PATH, "http1"?: true, "streams"?: 100,
+//   "address"?: "127.0.0.1", "port"?: 0}'
 //
-// It says {"port": …} on standard output when it listens on loopback, then
-// obeys a line of JSON on standard input with a line of JSON:
+// It says {"port": …} on standard output when it listens, then obeys a line of
+// JSON on standard input with a line of JSON:
 //   {"tell": TOKEN, "answers": [ANSWER, …]}: so it answers requests with this
 //     token from now on, one after the other; the last of them again and again.
 //     TOKEN "*" is whoever has none of his own.
@@ -156,7 +157,7 @@ function obey(what) {
   return told;
 }
 
-server.listen(0, '127.0.0.1', () => {
+server.listen(options.port ?? 0, options.address ?? '127.0.0.1', () => {
   say({ port: server.address().port });
   const lines = createInterface({ input: process.stdin });
   lines.on('line', (line) => say(obey(JSON.parse(line))));

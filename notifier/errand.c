@@ -2,7 +2,7 @@
  * errand.c - what happens with a claimed box, step by step.
  *
  * An errand is in memory as long as somebody may still speak of it: the store's
- * thread, or Redis. It ends when it is over and neither does.
+ * thread, a provider, or Redis. It ends when it is over and none of them does.
  */
 #include "notifier/errand.h"
 
@@ -11,22 +11,24 @@
 #include <string.h>
 
 #include "lib/base/backoff.h"
-#include "lib/base/log.h"
+#include "lib/base/clock.h"
 #include "lib/base/random.h"
 #include "lib/mailbox/scripts.h"
 #include "notifier/claimed.h"
 #include "notifier/lookup.h"
 #include "notifier/metrics.h"
 #include "notifier/notes.h"
-#include "notifier/plan/plan.h"
-#include "notifier/provider/kind.h"
+#include "notifier/telling.h"
 
 /* Of the time of a claim, so much is good to begin something in. */
 enum { CLAIM_PARTS = 3, CLAIM_GOOD_PARTS = 2 };
+/* So many of the last 64 boxes are a crowd. */
+enum { CROWDED = 32 };
 
 struct errand {
 	struct wp_lookup lookup; /* first: it is found by that */
 	struct wp_claimed of;
+	struct wp_telling telling;
 	struct wp_errands *all;
 	struct errand *next, **link;
 	bool is_looked_up;   /* by the store's thread */
@@ -36,9 +38,10 @@ struct errand {
 
 struct wp_errands {
 	struct wp_errands_setup setup;
-	struct wp_log log;
-	struct wp_own_key push_id;
+	struct wp_telling_setup telling;
+	struct wp_push_keys keys;
 	struct wp_lookups *lookups; /* owned */
+	uint64_t crowded; /* of the last 64 boxes, whether they were; bits */
 	struct wp_backoff no_store;
 	uint32_t no_store_ms; /* 0: the last job found it */
 	struct errand *first;
@@ -49,6 +52,7 @@ struct wp_errands {
 
 static void free_errand(struct errand *errand)
 {
+	wp_telling_release(&errand->telling);
 	wp_claimed_release(&errand->of);
 	wp_lookup_release(&errand->lookup);
 	free(errand);
@@ -77,7 +81,7 @@ static void end_if_over(struct errand *errand)
 
 	if (!is_settled(errand))
 		return;
-	if (!errand->is_looked_up) {
+	if (!errand->is_looked_up && !wp_telling_is_busy(&errand->telling)) {
 		unlink_errand(errand);
 		free_errand(errand);
 	}
@@ -91,6 +95,7 @@ static void forget(struct errand *errand)
 	    wp_lookups_remove(errand->all->lookups, &errand->lookup))
 		errand->is_looked_up = false;
 	errand->is_over = true;
+	wp_telling_call_off(&errand->telling);
 	end_if_over(errand);
 }
 
@@ -141,7 +146,7 @@ static void answer(struct errand *errand, struct wp_push_done *done)
 	done->claim = errand->of.claim.text;
 	done->want = errand->of.want;
 	if (done->once == NULL)
-		done->once = "";
+		done->once = errand->of.once;
 	wp_cmd_init(&cmd);
 	wp_push_done_build(&cmd, done);
 	if (wp_judged_do(errand->all->setup.redis, &cmd, on_done, errand) ==
@@ -157,6 +162,8 @@ static void put_off(struct errand *errand, int64_t ms)
 	struct wp_push_done done = {
 		.next = WP_PUSH_LATER,
 		.next_ms = wp_claimed_now_ms(&errand->of) + ms,
+		.once_waits = true,
+		.clear_waits = errand->of.what == WP_PUSH_CLEAR,
 	};
 
 	wp_metric_add(errand->all->setup.metrics, WP_NM_POSTPONED, 1);
@@ -165,219 +172,62 @@ static void put_off(struct errand *errand, int64_t ms)
 
 /* ---- telling ---- */
 
-static const char *const actions[] = {
-	[WP_PLAN_NOTHING] = "nothing", [WP_PLAN_ALERT] = "alert",
-	[WP_PLAN_QUIET] = "quiet",     [WP_PLAN_BADGE] = "badge",
-	[WP_PLAN_CLEAR] = "clear",
-};
-
-/* What a push is about, and since when that waits. What its user asked for is
- * about nothing that waits: it is of now, and none that was before. */
-static struct wp_entry_id subject(const struct errand *errand, bool is_asked)
+/* Of the last boxes, whose devices found no slot: many are due at once, and
+ * more of them would only be put back. */
+static void note_crowd(struct wp_errands *all, bool is_crowded)
 {
-	if (!is_asked)
-		return errand->of.want;
-	return (struct wp_entry_id){
-		.ms = (uint64_t)errand->of.claim.redis_ms,
-	};
-}
-
-static void tell(struct errand *errand, const struct wp_target *target,
-		 enum wp_plan_action action, bool is_asked)
-{
-	static const enum wp_notifier_metric counts[] = {
-		[WP_PLAN_NOTHING] = WP_NM_NOTHING,
-		[WP_PLAN_ALERT] = WP_NM_ALERTS,
-		[WP_PLAN_QUIET] = WP_NM_QUIET,
-		[WP_PLAN_BADGE] = WP_NM_BADGES,
-		[WP_PLAN_CLEAR] = WP_NM_CLEARS,
-	};
-	const struct wp_entry_id about = subject(errand, is_asked);
-	struct wp_errands *all = errand->all;
-	char id[WP_PUSH_ID_TEXT + 1];
-	int64_t now_ms = wp_claimed_now_ms(&errand->of);
-	int64_t delay_ms = now_ms - (int64_t)about.ms;
-
-	wp_metric_add(all->setup.metrics, counts[action], 1);
-	if (action == WP_PLAN_NOTHING)
+	all->crowded = all->crowded << 1 | is_crowded;
+	if (__builtin_popcountll(all->crowded) < CROWDED)
 		return;
-	if (delay_ms < 0 || action == WP_PLAN_CLEAR)
-		delay_ms = 0;
-	if (action != WP_PLAN_CLEAR && !is_asked)
-		wp_metric_observe_us(all->setup.metrics, WP_NM_DELAY,
-				     (uint64_t)delay_ms * 1000);
-	wp_push_id(&all->push_id, target->name, &about, id);
-	wp_log(&all->log, WP_LOG_INFO, "push",
-	       wp_str("kind", wp_push_kind_name(target->kind)),
-	       wp_str("action", actions[action]),
-	       wp_str("device", target->name), wp_str("push", id),
-	       wp_int("waiting", errand->of.waiting),
-	       wp_int("delay_ms", delay_ms));
-	wp_results_add(all->setup.results, target, WP_PUSH_ACCEPTED, now_ms);
+	all->crowded = 0;
+	all->setup.on_crowded(all->setup.ctx);
 }
 
-/* What was decided, and of what. */
-struct decision {
-	struct wp_plan_claim claim;
-	struct wp_plan_device *devices;
-	struct wp_plan_step *steps;
-	int64_t next_ms;
-};
-
-static bool is_alert(enum wp_plan_action action)
+/* All has ended. Short of memory nothing is said: the claim lapses, and the box
+ * is looked at again. */
+static void finish(struct errand *errand)
 {
-	return action == WP_PLAN_ALERT || action == WP_PLAN_QUIET ||
-	       action == WP_PLAN_BADGE;
-}
-
-/* Is it told because its user asked for it, and of nothing that waits? Then it
- * shows nothing that is to be cleared, and it is no step of the ladder. */
-static bool is_of_nothing(const struct errand *errand,
-			  const struct wp_plan_device *device)
-{
-	return device->is_asked && errand->of.what != WP_PUSH_TELL;
-}
-
-/* Tell a device what was decided; false when it is to be remembered no more
- * than before. */
-static bool carry_out_one(struct errand *errand, const struct decision *made,
-			  size_t i, struct wp_told *told)
-{
-	const struct wp_plan_step *step = &made->steps[i];
-
-	*told = made->devices[i].told;
-	tell(errand, &errand->lookup.targets[i], step->action,
-	     made->devices[i].is_asked);
-	if (is_of_nothing(errand, &made->devices[i]))
-		return false;
-	if (is_alert(step->action))
-		wp_told_accepted(told, &errand->of.want,
-				 wp_plan_is_alive(&made->claim, told),
-				 made->claim.now_ms);
-	else if (step->is_settled)
-		wp_told_settled(told, &errand->of.want);
-	else
-		return false;
-	return true;
-}
-
-/* The field in which a device is remembered. */
-static void field_of(const struct wp_target *target,
-		     char out[WP_MEMORY_NAME_MAX])
-{
-	(void)snprintf(out, WP_MEMORY_NAME_MAX, "d:%s", target->name);
-}
-
-/* Is it the field of a device that is there? */
-static bool is_of_target(const struct errand *errand, const char *field)
-{
-	char name[WP_MEMORY_NAME_MAX];
-
-	for (size_t i = 0; i < errand->lookup.n; i++) {
-		field_of(&errand->lookup.targets[i], name);
-		if (strcmp(name, field) == 0)
-			return true;
-	}
-	return false;
-}
-
-/* Tell each device what was decided, and note what it knows then. */
-static void carry_out(struct errand *errand, const struct decision *made,
-		      struct wp_notes *notes)
-{
-	const struct wp_claimed *of = &errand->of;
-	bool is_shown = of->is_shown && of->what != WP_PUSH_CLEAR;
-
-	for (size_t i = 0; i < errand->lookup.n; i++) {
-		char field[WP_MEMORY_NAME_MAX];
-		struct wp_told told;
-
-		is_shown |= is_alert(made->steps[i].action) &&
-			    !is_of_nothing(errand, &made->devices[i]);
-		field_of(&errand->lookup.targets[i], field);
-		if (carry_out_one(errand, made, i, &told))
-			wp_notes_told(notes, field, &told);
-	}
-	for (size_t i = 0; i < of->n_memories; i++)
-		if (!is_of_target(errand, of->memories[i].field))
-			wp_notes_told(notes, of->memories[i].field, NULL);
-	if (is_shown != of->is_shown)
-		wp_notes_add(notes, "shown", is_shown ? "1" : "");
-}
-
-static void describe_device(const struct errand *errand, size_t i,
-			    struct wp_plan_device *device)
-{
-	const struct wp_target *target = &errand->lookup.targets[i];
-	const struct wp_memory *memory;
-	char field[WP_MEMORY_NAME_MAX], test[WP_PUSH_ONCE_MAX + 1];
-
-	field_of(target, field);
-	wp_push_once_test(test, target->name);
-	memory = wp_claimed_memory(&errand->of, field);
-	device->kind = target->kind;
-	device->is_usable = true;
-	device->is_in_use = wp_claimed_has(&errand->of, target->device);
-	device->is_asked = strcmp(errand->of.once, test) == 0;
-	device->has_badge = (target->flags & WP_PUSH_BADGE) != 0;
-	if (memory != NULL)
-		device->told = memory->told;
-}
-
-static void make_decision(struct errand *errand, struct decision *made)
-{
-	static const struct wp_plan_rules rules = { 0 };
-	static const enum wp_plan_what whats[] = {
-		[WP_PUSH_TELL] = WP_PLAN_TELL,
-		[WP_PUSH_CLEAR] = WP_PLAN_WIPE,
-		[WP_PUSH_ONCE] = WP_PLAN_ONCE,
-	};
-
-	made->claim = (struct wp_plan_claim){
-		.what = whats[errand->of.what],
-		.want = errand->of.want,
-		.is_high = errand->of.is_high,
-		.is_online = errand->of.is_online,
-		.seen_ms = errand->of.seen_ms,
-		.touched_ms = errand->of.touched_ms,
-		.now_ms = wp_claimed_now_ms(&errand->of),
-		.seed = (uint32_t)errand->of.claim.redis_ms,
-	};
-	for (size_t i = 0; i < errand->lookup.n; i++)
-		describe_device(errand, i, &made->devices[i]);
-	made->next_ms = wp_plan(&made->claim, &errand->lookup.prefs, &rules,
-				made->devices, errand->lookup.n, made->steps);
-}
-
-/* Short of memory nothing is said: it lapses, and is looked at again. */
-static void decide(struct errand *errand)
-{
-	size_t n = errand->lookup.n;
-	struct decision made = {
-		.devices = calloc(n, sizeof(*made.devices)),
-		.steps = calloc(n, sizeof(*made.steps)),
-	};
-	struct wp_push_done done = { .next = WP_PUSH_TOLD };
+	struct wp_push_done done;
 	struct wp_notes notes;
 
-	if (wp_notes_init(&notes, n + errand->of.n_memories + 1) &&
-	    made.devices != NULL && made.steps != NULL) {
-		make_decision(errand, &made);
-		carry_out(errand, &made, &notes);
-		done.fields = notes.fields;
-		done.n = notes.n;
-		done.once = errand->of.once;
-		if (made.next_ms > 0) {
-			done.next = WP_PUSH_LATER;
-			done.next_ms = made.next_ms;
-		}
+	note_crowd(errand->all, wp_telling_was_crowded(&errand->telling));
+	if (wp_telling_answer(&errand->telling, &done, &notes))
 		answer(errand, &done);
-	} else {
+	else
 		forget(errand);
-	}
 	wp_notes_release(&notes);
-	free(made.devices);
-	free(made.steps);
+}
+
+static void on_told(void *ctx)
+{
+	struct errand *errand = ctx;
+
+	/* Nobody wants to hear it any more, but that it is over. */
+	if (errand->is_over)
+		end_if_over(errand);
+	else
+		finish(errand);
+}
+
+static uint64_t good_until_ms(const struct errand *errand)
+{
+	return errand->of.claim.asked_ms +
+	       (uint64_t)errand->of.claim.ms / CLAIM_PARTS * CLAIM_GOOD_PARTS;
+}
+
+static void tell(struct errand *errand)
+{
+	const struct wp_telling_what what = {
+		.of = &errand->of,
+		.lookup = &errand->lookup,
+		.good_until_ms = good_until_ms(errand),
+	};
+
+	if (!wp_telling_begin(&errand->telling, &errand->all->telling, &what,
+			      on_told, errand))
+		forget(errand);
+	else if (!wp_telling_is_busy(&errand->telling))
+		finish(errand);
 }
 
 /* ---- before ---- */
@@ -393,7 +243,8 @@ static bool is_in_vain(const struct errand *errand,
 static void on_checked(void *ctx, const struct wp_reply *reply)
 {
 	struct errand *errand = ctx;
-	struct wp_push_done nothing = { .next = WP_PUSH_TOLD };
+	/* What was asked for besides is looked at by itself. */
+	struct wp_push_done nothing = { .next = WP_PUSH_TOLD, .once = "" };
 	struct wp_push_checked now;
 	enum wp_err rc = wp_push_check_parse(reply, &now);
 
@@ -406,7 +257,7 @@ static void on_checked(void *ctx, const struct wp_reply *reply)
 		answer(errand, &nothing);
 	} else {
 		errand->of.waiting = now.waiting;
-		decide(errand);
+		tell(errand);
 	}
 }
 
@@ -428,14 +279,12 @@ static void ask_again(struct errand *errand)
 /* What is known of it is as old as its claim. */
 static void go_ahead(struct errand *errand)
 {
-	int64_t age_ms = wp_claimed_age_ms(&errand->of);
-
-	if (age_ms > errand->of.claim.ms / CLAIM_PARTS * CLAIM_GOOD_PARTS)
+	if (wp_mono_ms() > good_until_ms(errand))
 		put_off(errand, 0);
-	else if (age_ms > WP_LATE_MS)
+	else if (wp_claimed_age_ms(&errand->of) > WP_LATE_MS)
 		ask_again(errand);
 	else
-		decide(errand);
+		tell(errand);
 }
 
 static uint32_t spread(uint32_t ms)
@@ -447,10 +296,7 @@ static void on_found(void *ctx, struct wp_lookup *lookup)
 {
 	struct errand *errand = (struct errand *)lookup;
 	struct wp_errands *all = ctx;
-	struct wp_push_done drop = {
-		.next = WP_PUSH_DROP,
-		.once = errand->of.once,
-	};
+	struct wp_push_done drop = { .next = WP_PUSH_DROP };
 
 	errand->is_looked_up = false;
 	if (errand->is_over) {
@@ -485,6 +331,7 @@ enum wp_err wp_errands_new(struct wp_errands **out,
 	struct wp_errands *errands = calloc(1, sizeof(*errands));
 	const struct wp_lookups_setup lookups = {
 		.store = setup->store,
+		.keys = &errands->keys,
 		.on_found = on_found,
 		.on_job = on_job,
 		.ctx = errands,
@@ -493,8 +340,12 @@ enum wp_err wp_errands_new(struct wp_errands **out,
 	if (errands == NULL)
 		return wp_error_set(err, WP_ERR_NOMEM, "out of memory");
 	errands->setup = *setup;
-	wp_own_key_make(&errands->push_id, setup->conf->auth.store_secret,
-			WP_PUSH_ID_PURPOSE);
+	wp_push_keys_make(&errands->keys, setup->conf->auth.store_secret);
+	errands->telling = (struct wp_telling_setup){
+		.deliveries = setup->deliveries,
+		.dead_letters = setup->dead_letters,
+		.metrics = setup->metrics,
+	};
 	wp_backoff_init(&errands->no_store, WP_NO_STORE_FIRST_MS,
 			WP_NO_STORE_CAP_MS);
 	*out = errands;
@@ -508,8 +359,14 @@ void wp_errands_free(struct wp_errands **errands)
 {
 	if (*errands == NULL)
 		return;
+	while ((*errands)->first != NULL) {
+		struct errand *errand = (*errands)->first;
+
+		unlink_errand(errand);
+		free_errand(errand);
+	}
 	wp_lookups_free(&(*errands)->lookups);
-	wp_own_key_forget(&(*errands)->push_id);
+	wp_push_keys_forget(&(*errands)->keys);
 	free(*errands);
 	*errands = NULL;
 }
@@ -530,6 +387,8 @@ bool wp_errands_are_settled(const struct wp_errands *errands)
 
 void wp_errands_go(struct wp_errands *errands)
 {
+	wp_lookups_open(errands->lookups,
+			wp_deliveries_are_live(errands->setup.deliveries));
 	wp_lookups_go(errands->lookups);
 }
 
@@ -552,7 +411,8 @@ void wp_errands_stop(struct wp_errands *errands)
 	for (struct errand *errand = errands->first; errand != NULL;
 	     errand = next) {
 		next = errand->next;
-		if (!errand->is_over)
+		wp_telling_call_off(&errand->telling);
+		if (!errand->is_over && !wp_telling_is_busy(&errand->telling))
 			put_off(errand, 0);
 	}
 }

@@ -22,6 +22,7 @@
 #include "lib/metrics/metrics.h"
 #include "lib/sys/conf.h"
 #include "notifier/dead_letters.h"
+#include "notifier/deliver.h"
 #include "notifier/redis.h"
 #include "notifier/results.h"
 #include "notifier/taker.h"
@@ -41,9 +42,12 @@ struct wp_errands_setup {
 	struct wp_store_thread *store;
 	struct wp_results *results;
 	const struct wp_dead_letters *dead_letters;
+	struct wp_deliveries *deliveries;
 	struct wp_metrics *metrics;
 	/* Redis has heard all that it is to hear of one. */
 	void (*on_settled)(void *ctx);
+	/* So many are due that more of them would only be put back. */
+	void (*on_crowded)(void *ctx);
 	void *ctx;
 };
 
@@ -51,10 +55,11 @@ struct wp_errands_setup {
 enum wp_err wp_errands_new(struct wp_errands **out,
 			   const struct wp_errands_setup *setup,
 			   struct wp_error *err) WP_MUST_USE;
-/* After wp_store_thread_stop(), before wp_judged_free(). NULL-safe. */
+/* After wp_store_thread_stop() and wp_deliveries_free(). NULL-safe. */
 void wp_errands_free(struct wp_errands **errands);
 
-/* How many there are; of some only the store's thread still speaks. */
+/* How many there are; of some only the store's thread or a provider still
+ * speaks. */
 size_t wp_errands_count(const struct wp_errands *errands);
 /* Has Redis heard all that it is to hear of all of them? */
 bool wp_errands_are_settled(const struct wp_errands *errands);
@@ -64,12 +69,15 @@ void wp_errands_add(struct wp_errands *errands, const struct wp_push_box *box,
 		    const struct wp_claim *claim);
 void wp_errands_go(struct wp_errands *errands);
 
-/* The connection was lost: none of their claims is good for anything. */
+/*
+ * The connection was lost: none of their claims is good for anything. What
+ * providers say of requests under way is written down all the same.
+ */
 void wp_errands_forget(struct wp_errands *errands);
 
 /*
  * Give back what has not begun to tell anybody, for others to look at now, and
- * begin nothing any more.
+ * begin nothing any more. What is under way ends, and is answered.
  */
 void wp_errands_stop(struct wp_errands *errands);
 

@@ -9,12 +9,20 @@
 
 #include "lib/base/buf.h"
 #include "lib/base/encode.h"
+#include "lib/push/device.h"
+#include "notifier/provider/kind_web.h"
+
+/* What is opened of one device, twice, its names and a few more bytes; and so
+ * many that nobody may have more of them. */
+enum { DEVICE_MAX = 4 * WP_PUSH_TARGET_MAX, DEVICES_MAX = 100 };
 
 struct wp_lookups {
 	struct wp_store_job job; /* first: the thread knows only this */
 	struct wp_lookups_setup setup;
 	bool is_busy; /* the job is the thread's */
 	bool is_ended;
+	bool opens;      /* what the job is to do */
+	bool next_opens; /* what the next one is */
 	struct wp_lookup *asked[WP_LOOKUPS_AT_ONCE];
 	size_t n;
 	struct wp_lookup *first; /* added, in their order */
@@ -24,16 +32,129 @@ struct wp_lookups {
 /* ---- on the store's thread ---- */
 
 struct finding {
+	const struct wp_lookups *lookups;
 	struct wp_lookup *lookup;
 	bool is_short; /* of memory */
 };
+
+static const char *copy(struct wp_lookup *lookup, const char *text)
+{
+	return wp_arena_copy(&lookup->texts, text, strlen(text));
+}
+
+static const char *or_nothing(const char *text)
+{
+	return text != NULL ? text : "";
+}
+
+/* Without its scheme, as names of hosts are compared. */
+static const char *host_of(struct wp_lookup *lookup, const char *endpoint)
+{
+	static const char https[] = "https://";
+	char origin[WP_WEB_ORIGIN_MAX];
+
+	return wp_web_origin(endpoint, origin)
+		       ? copy(lookup, origin + sizeof(https) - 1)
+		       : "";
+}
+
+static enum wp_err address(const struct finding *finding,
+			   struct wp_target *target,
+			   const struct wp_push_row *row,
+			   const struct wp_push_device *says)
+{
+	struct wp_lookup *lookup = finding->lookup;
+	struct wp_addressee *to = wp_arena_alloc(&lookup->texts, sizeof(*to));
+
+	if (to == NULL)
+		return WP_ERR_NOMEM;
+	*to = (struct wp_addressee){
+		.kind = target->kind,
+		.app = target->app,
+		.account = copy(lookup, row->account),
+		.is_ios = strcmp(row->platform, "ios") == 0,
+		.has_badge = (row->flags & WP_PUSH_BADGE) != 0,
+		.token = or_nothing(says->token),
+		.endpoint = or_nothing(says->endpoint),
+		.user = lookup->user.text,
+		.registered_s = row->registered_s,
+	};
+	to->host = host_of(lookup, to->endpoint);
+	if (to->account == NULL || to->host == NULL)
+		return WP_ERR_NOMEM;
+	if (says->has_keys) {
+		memcpy(to->receiver.point, says->point, sizeof(says->point));
+		memcpy(to->receiver.auth, says->auth, sizeof(says->auth));
+	}
+	if (target->kind == WP_PUSH_WEBHOOK)
+		wp_push_webhook_secret(finding->lookups->setup.keys, row->id,
+				       sizeof(row->id), to->webhook_secret);
+	target->to = to;
+	return WP_OK;
+}
+
+/* Errors: WP_ERR_NOMEM; any other: it does not open, or holds nothing */
+static enum wp_err open_it(const struct finding *finding,
+			   struct wp_target *target,
+			   const struct wp_push_row *row)
+{
+	struct wp_lookup *lookup = finding->lookup;
+	const struct wp_push_place place = { row->user, row->tok };
+	struct wp_push_device says;
+	struct wp_error why;
+	size_t len;
+	enum wp_err rc;
+	char *text;
+
+	if (row->sealed == NULL)
+		return WP_ERR_INVAL;
+	text = wp_arena_alloc(&lookup->texts, row->sealed_len);
+	if (text == NULL)
+		return WP_ERR_NOMEM;
+	rc = wp_push_open(finding->lookups->setup.keys, &place, row->sealed,
+			  row->sealed_len, (uint8_t *)text, &len);
+	if (rc == WP_OK)
+		rc = wp_push_device_read(&says, text, len, &lookup->texts,
+					 &why);
+	if (rc == WP_OK)
+		rc = address(finding, target, row, &says);
+	explicit_bzero(&says, sizeof(says));
+	return rc;
+}
+
+static enum wp_err take_row(const struct finding *finding,
+			    struct wp_target *target, enum wp_push_kind kind,
+			    const struct wp_push_row *row)
+{
+	struct wp_lookup *lookup = finding->lookup;
+
+	*target = (struct wp_target){
+		.user = &lookup->user,
+		.kind = kind,
+		.app = copy(lookup, row->app),
+		.device = copy(lookup, row->device),
+		.flags = row->flags,
+		.registered_s = row->registered_s,
+		.state = row->state,
+		.marked_s = row->marked_s,
+		.result = row->result,
+		.result_day = row->result_day,
+	};
+	memcpy(target->id, row->id, sizeof(target->id));
+	memcpy(target->vapid, row->vapid, sizeof(target->vapid));
+	(void)wp_base64url_encode(row->id, sizeof(row->id), target->name);
+	if (target->app == NULL || target->device == NULL)
+		return WP_ERR_NOMEM;
+	return finding->lookups->opens ? open_it(finding, target, row) : WP_OK;
+}
 
 static void on_row(void *ctx, const struct wp_push_row *row)
 {
 	struct finding *finding = ctx;
 	struct wp_lookup *lookup = finding->lookup;
-	struct wp_target *more, *target;
 	enum wp_push_kind kind;
+	struct wp_target *more;
+	enum wp_err rc;
 
 	if (row->state == WP_PUSH_GONE || finding->is_short ||
 	    !wp_push_kind_named(row->kind, &kind))
@@ -44,23 +165,9 @@ static void on_row(void *ctx, const struct wp_push_row *row)
 		return;
 	}
 	lookup->targets = more;
-	target = &more[lookup->n];
-	*target = (struct wp_target){
-		.user = &lookup->user,
-		.kind = kind,
-		.device = strdup(row->device),
-		.flags = row->flags,
-		.registered_s = row->registered_s,
-		.result = row->result,
-		.result_day = row->result_day,
-	};
-	if (target->device == NULL) {
-		finding->is_short = true;
-		return;
-	}
-	lookup->n++;
-	memcpy(target->id, row->id, sizeof(target->id));
-	(void)wp_base64url_encode(row->id, sizeof(row->id), target->name);
+	rc = take_row(finding, &more[lookup->n], kind, row);
+	lookup->n += rc == WP_OK;
+	finding->is_short = rc == WP_ERR_NOMEM;
 }
 
 /* Who has said nothing, or what nobody can read, has what holds for all. */
@@ -84,10 +191,11 @@ static enum wp_err read_prefs(struct wp_store *store, struct wp_lookup *lookup,
 	return rc;
 }
 
-static enum wp_err look_up(struct wp_store *store, struct wp_lookup *lookup,
+static enum wp_err look_up(const struct wp_lookups *lookups,
+			   struct wp_store *store, struct wp_lookup *lookup,
 			   struct wp_error *err)
 {
-	struct finding finding = { .lookup = lookup };
+	struct finding finding = { .lookups = lookups, .lookup = lookup };
 	const struct wp_push_list list = {
 		.user = &lookup->user,
 		.on_row = on_row,
@@ -110,7 +218,7 @@ static enum wp_err run(struct wp_store_job *job, struct wp_store *store,
 	enum wp_err rc = WP_OK;
 
 	for (size_t i = 0; rc == WP_OK && i < lookups->n; i++) {
-		rc = look_up(store, lookups->asked[i], err);
+		rc = look_up(lookups, store, lookups->asked[i], err);
 		lookups->asked[i]->result = rc;
 	}
 	return rc;
@@ -153,9 +261,16 @@ void wp_lookups_free(struct wp_lookups **lookups)
 	*lookups = NULL;
 }
 
+void wp_lookups_open(struct wp_lookups *lookups, bool opens)
+{
+	lookups->next_opens = opens;
+}
+
 void wp_lookups_add(struct wp_lookups *lookups, struct wp_lookup *lookup)
 {
 	lookup->result = WP_ERR_UNAVAIL;
+	wp_arena_init(&lookup->texts, (size_t)DEVICES_MAX * DEVICE_MAX);
+	lookup->texts.is_secret = true;
 	lookup->next = NULL;
 	*lookups->last = lookup;
 	lookups->last = &lookup->next;
@@ -191,6 +306,7 @@ void wp_lookups_go(struct wp_lookups *lookups)
 	if (lookups->n == 0)
 		return;
 	lookups->is_busy = true;
+	lookups->opens = lookups->next_opens;
 	if (wp_store_thread_submit(lookups->setup.store, &lookups->job) !=
 	    WP_OK)
 		on_done(&lookups->job, WP_ERR_FULL);
@@ -203,8 +319,7 @@ void wp_lookups_end(struct wp_lookups *lookups)
 
 void wp_lookup_release(struct wp_lookup *lookup)
 {
-	for (size_t i = 0; i < lookup->n; i++)
-		free(lookup->targets[i].device);
+	wp_arena_release(&lookup->texts);
 	free(lookup->targets);
 	lookup->targets = NULL;
 	lookup->n = 0;

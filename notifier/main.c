@@ -28,13 +28,17 @@
 #include "notifier/notifier.h"
 #include "notifier/plan/quiet.h"
 
-static const struct wp_conf_section *const sections[] = {
-	&wp_conf_log,      &wp_conf_redis,
-	&wp_conf_mailbox,  &wp_conf_store_secret,
-	&wp_conf_push,     &wp_conf_push_out,
-	&wp_conf_notifier, &wp_conf_store,
-	&wp_conf_sqlite,   NULL
-};
+static const struct wp_conf_section *const sections[] = { &wp_conf_log,
+							  &wp_conf_redis,
+							  &wp_conf_mailbox,
+							  &wp_conf_store_secret,
+							  &wp_conf_push,
+							  &wp_conf_push_devices,
+							  &wp_conf_push_out,
+							  &wp_conf_notifier,
+							  &wp_conf_store,
+							  &wp_conf_sqlite,
+							  NULL };
 
 static const struct wp_conf_program about = {
 	.name = "waypost-notifier",
@@ -136,6 +140,14 @@ static enum wp_err fit(void *ctx, const struct wp_conf *next,
 	return wp_notifier_check(next, err);
 }
 
+static void warn_of_proxy(const struct process *p)
+{
+	if (p->conf->push.proxy[0] != '\0')
+		wp_log_plain(&p->log, WP_LOG_WARN,
+			     "by push.proxy it is the proxy that has to refuse "
+			     "endpoints of users inside the network");
+}
+
 /* Read, check, and only then swap: a bad file changes nothing. */
 static void reload(struct process *p)
 {
@@ -148,6 +160,7 @@ static void reload(struct process *p)
 	wp_notifier_use(p->notifier, p->conf);
 	wp_conf_release(&old);
 	wp_log_plain(&p->log, WP_LOG_INFO, "settings reloaded");
+	warn_of_proxy(p);
 }
 
 static void on_reload(struct ev_loop *loop, ev_signal *sig, int events)
@@ -231,6 +244,13 @@ static enum wp_err start(struct process *p, struct wp_error *err)
 	return rc == WP_OK ? wp_notifier_new(&p->notifier, &setup, err) : rc;
 }
 
+static const char *mode_of(const struct wp_conf *conf)
+{
+	if (!conf->push.enabled)
+		return "off";
+	return conf->push.mode == WP_PUSH_LIVE ? "live" : "log";
+}
+
 static enum wp_err serve(struct process *p, struct wp_error *err)
 {
 	watch_signals(p);
@@ -238,7 +258,8 @@ static enum wp_err serve(struct process *p, struct wp_error *err)
 	p->drain_timer.data = p;
 	wp_log(&p->log, WP_LOG_INFO, "started", wp_str("version", wp_version),
 	       wp_int("partitions", p->first.mailbox.partitions),
-	       wp_str("mode", p->first.push.enabled ? "log" : "off"));
+	       wp_str("mode", mode_of(&p->first)));
+	warn_of_proxy(p);
 	ev_run(p->loop, 0);
 	wp_log_plain(&p->log, WP_LOG_INFO, "stopped");
 	if (!p->has_failed)

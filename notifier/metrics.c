@@ -8,6 +8,27 @@
 #define REMOVED "waypost_push_tokens_removed_total"
 #define DEAD "waypost_push_dead_total"
 
+#define SENT "waypost_push_sent_total"
+#define REQUEST "waypost_push_request_seconds"
+#define BREAKER "waypost_push_breaker"
+#define GUARD "waypost_push_mass_guard"
+
+/* clang-format off */
+#define SENT_AT(kind, verdict) \
+	[WP_NM_SENT + (kind) * WP_NM_VERDICTS + WP_VERDICT_##verdict]
+#define SENT_AS(kind, verdict, name, result, help) \
+	SENT_AT(kind, verdict) = { SENT, "kind=\"" name "\",result=\"" result \
+				   "\"", help, WP_COUNTER }
+#define SENT_OF(kind, name, help) \
+	SENT_AS(kind, ACCEPTED, name, "accepted", help), \
+	SENT_AS(kind, GONE, name, "gone", NULL), \
+	SENT_AS(kind, SUSPECT, name, "suspect", NULL), \
+	SENT_AS(kind, RETRY, name, "retry", NULL), \
+	SENT_AS(kind, LATER, name, "later", NULL), \
+	SENT_AS(kind, CONFIG, name, "config", NULL), \
+	SENT_AS(kind, REFUSED, name, "refused", NULL)
+/* clang-format on */
+
 static const struct wp_metric_desc descs[WP_NOTIFIER_METRIC_COUNT] = {
 	[WP_NM_CLAIMS] = { "waypost_push_claims_total", NULL,
 			   "Users of whom it was our turn to look whether "
@@ -44,6 +65,47 @@ static const struct wp_metric_desc descs[WP_NOTIFIER_METRIC_COUNT] = {
 			  "From the newest message that is told of to the "
 			  "telling.",
 			  WP_HISTOGRAM },
+	SENT_OF(WP_PUSH_FCM, "fcm", "What came of pushes."),
+	SENT_OF(WP_PUSH_APNS, "apns", NULL),
+	SENT_OF(WP_PUSH_WEB, "webpush", NULL),
+	SENT_OF(WP_PUSH_UNIFIED, "unifiedpush", NULL),
+	SENT_OF(WP_PUSH_WEBHOOK, "webhook", NULL),
+	SENT_OF(WP_PUSH_EMAIL, "email", NULL),
+	[WP_NM_REQUEST + WP_PUSH_FCM] = { REQUEST, "kind=\"fcm\"",
+					  "How long providers take to answer.",
+					  WP_HISTOGRAM },
+	[WP_NM_REQUEST + WP_PUSH_APNS] = { REQUEST, "kind=\"apns\"", NULL,
+					   WP_HISTOGRAM },
+	[WP_NM_REQUEST + WP_PUSH_WEB] = { REQUEST, "kind=\"webpush\"", NULL,
+					  WP_HISTOGRAM },
+	[WP_NM_REQUEST + WP_PUSH_UNIFIED] = { REQUEST, "kind=\"unifiedpush\"",
+					      NULL, WP_HISTOGRAM },
+	[WP_NM_REQUEST + WP_PUSH_WEBHOOK] = { REQUEST, "kind=\"webhook\"", NULL,
+					      WP_HISTOGRAM },
+	[WP_NM_REQUEST + WP_PUSH_EMAIL] = { REQUEST, "kind=\"email\"", NULL,
+					    WP_HISTOGRAM },
+	[WP_NM_BREAKER_FCM] = { BREAKER, "kind=\"fcm\"",
+				"Of the worst of a kind's apps: 0 it is asked, "
+				"1 it is left alone, 2 it does not take our "
+				"settings.",
+				WP_GAUGE },
+	[WP_NM_BREAKER_APNS] = { BREAKER, "kind=\"apns\"", NULL, WP_GAUGE },
+	[WP_NM_BREAKER_EMAIL] = { BREAKER, "kind=\"email\"", NULL, WP_GAUGE },
+	[WP_NM_GUARD_FCM] = { GUARD, "kind=\"fcm\"",
+			      "1: so many tokens look bad that none is "
+			      "dropped.",
+			      WP_GAUGE },
+	[WP_NM_GUARD_APNS] = { GUARD, "kind=\"apns\"", NULL, WP_GAUGE },
+	[WP_NM_GUARD_EMAIL] = { GUARD, "kind=\"email\"", NULL, WP_GAUGE },
+	[WP_NM_SHUT_HOSTS] = { "waypost_push_hosts_left_alone", NULL,
+			       "Hosts of endpoints that are not asked for a "
+			       "while.",
+			       WP_GAUGE },
+	[WP_NM_REFUSED_ADDRESSES] = { "waypost_push_refused_addresses_total",
+				      NULL,
+				      "Endpoints that led to where strangers' "
+				      "may not.",
+				      WP_COUNTER },
 	[WP_NM_REMOVED_UNREGISTERED] = { REMOVED, "reason=\"unregistered\"",
 					 "Devices that are not told any more, "
 					 "by what their provider has said; or "
@@ -73,6 +135,16 @@ static const struct wp_metric_desc descs[WP_NOTIFIER_METRIC_COUNT] = {
 	[WP_NM_DEAD_WEBHOOK] = { DEAD, "kind=\"webhook\"", NULL, WP_COUNTER },
 	[WP_NM_DEAD_EMAIL] = { DEAD, "kind=\"email\"", NULL, WP_COUNTER },
 };
+
+size_t wp_notifier_sent(enum wp_push_kind kind, enum wp_verdict verdict)
+{
+	return (size_t)WP_NM_SENT + (size_t)kind * WP_NM_VERDICTS + verdict;
+}
+
+size_t wp_notifier_request(enum wp_push_kind kind)
+{
+	return (size_t)WP_NM_REQUEST + kind;
+}
 
 enum wp_err wp_notifier_metrics_new(struct wp_metrics **out,
 				    struct wp_error *err)

@@ -5,6 +5,11 @@
 #define WP_NOTIFIER_METRICS_H
 
 #include "lib/metrics/metrics.h"
+#include "lib/push/kind.h"
+#include "notifier/provider/verdict.h"
+
+/* All but AGAIN, which is no end. */
+enum { WP_NM_VERDICTS = WP_VERDICT_AGAIN };
 
 enum wp_notifier_metric {
 	WP_NM_CLAIMS,
@@ -21,6 +26,16 @@ enum wp_notifier_metric {
 	WP_NM_POSTPONED,
 	WP_NM_NOTHING,
 	WP_NM_DELAY,
+	WP_NM_SENT, /* and those behind it: wp_notifier_sent() */
+	WP_NM_REQUEST = WP_NM_SENT + WP_PUSH_KINDS * WP_NM_VERDICTS,
+	WP_NM_BREAKER_FCM = WP_NM_REQUEST + WP_PUSH_KINDS,
+	WP_NM_BREAKER_APNS,
+	WP_NM_BREAKER_EMAIL,
+	WP_NM_GUARD_FCM,
+	WP_NM_GUARD_APNS,
+	WP_NM_GUARD_EMAIL,
+	WP_NM_SHUT_HOSTS,
+	WP_NM_REFUSED_ADDRESSES,
 	WP_NM_REMOVED_UNREGISTERED,
 	WP_NM_REMOVED_EXPIRED,
 	WP_NM_REMOVED_MALFORMED,
@@ -37,6 +52,11 @@ enum wp_notifier_metric {
 	WP_NM_DEAD_EMAIL,
 	WP_NOTIFIER_METRIC_COUNT
 };
+
+/* What came of a push of this kind; verdict: not AGAIN. */
+size_t wp_notifier_sent(enum wp_push_kind kind, enum wp_verdict verdict);
+/* How long its provider took to say so. */
+size_t wp_notifier_request(enum wp_push_kind kind);
 
 /* The table behind the enum. Errors: as wp_metrics_new(). */
 enum wp_err wp_notifier_metrics_new(struct wp_metrics **out,

@@ -8,12 +8,15 @@
 
 #include <stdlib.h>
 
+#include "lib/base/log.h"
 #include "lib/live/store_thread.h"
 #include "notifier/backlog.h"
 #include "notifier/dead_letters.h"
+#include "notifier/deliver.h"
 #include "notifier/errand.h"
 #include "notifier/expiry.h"
 #include "notifier/gone.h"
+#include "notifier/providers.h"
 #include "notifier/redis.h"
 #include "notifier/results.h"
 #include "notifier/share.h"
@@ -21,11 +24,13 @@
 
 struct wp_notifier {
 	struct wp_notifier_setup setup;
+	struct wp_log log;
 	struct wp_store_thread *store;
 	struct wp_judged *redis;
 	struct wp_sharing sharing;
 	struct wp_results *results;
 	struct wp_dead_letters dead_letters;
+	struct wp_deliveries *deliveries;
 	struct wp_errands *errands;
 	struct wp_taker *taker;
 	struct wp_backlog *backlog;
@@ -36,12 +41,7 @@ struct wp_notifier {
 
 enum wp_err wp_notifier_check(const struct wp_conf *conf, struct wp_error *err)
 {
-	if (conf->push.enabled && conf->push.mode == WP_PUSH_LIVE)
-		return wp_error_set(err, WP_ERR_INVAL,
-				    "push.mode: live needs a provider, and "
-				    "this version knows none; set log, or "
-				    "push.enabled: false");
-	return WP_OK;
+	return wp_providers_check(conf, err);
 }
 
 /* ---- the end ---- */
@@ -134,6 +134,13 @@ static void on_settled(void *ctx)
 	leave_when_done(ctx);
 }
 
+static void on_crowded(void *ctx)
+{
+	struct wp_notifier *notifier = ctx;
+
+	wp_taker_pause(notifier->taker);
+}
+
 /* ---- making ---- */
 
 /* What is done now and then, of the share. */
@@ -188,10 +195,16 @@ static enum wp_err make(struct wp_notifier *notifier, struct wp_error *err)
 		.on_gone = on_gone,
 		.ctx = notifier,
 	};
+	struct wp_deliveries_setup deliveries = {
+		.loop = setup->loop,
+		.conf = setup->conf,
+		.metrics = setup->metrics,
+	};
 	struct wp_errands_setup errands = {
 		.conf = setup->conf,
 		.metrics = setup->metrics,
 		.on_settled = on_settled,
+		.on_crowded = on_crowded,
 		.ctx = notifier,
 	};
 	struct wp_taker_setup taker = {
@@ -217,6 +230,10 @@ static enum wp_err make(struct wp_notifier *notifier, struct wp_error *err)
 	if (rc == WP_OK &&
 	    (notifier->results = wp_results_new(&results)) == NULL)
 		rc = wp_error_set(err, WP_ERR_NOMEM, "out of memory");
+	deliveries.results = notifier->results;
+	if (rc == WP_OK)
+		rc = wp_deliveries_new(&notifier->deliveries, &deliveries, err);
+	errands.deliveries = notifier->deliveries;
 	errands.store = notifier->store;
 	errands.redis = notifier->redis;
 	errands.results = notifier->results;
@@ -253,8 +270,14 @@ enum wp_err wp_notifier_new(struct wp_notifier **out,
 
 void wp_notifier_use(struct wp_notifier *notifier, const struct wp_conf *conf)
 {
+	struct wp_error why;
+
 	wp_taker_use(notifier->taker, conf);
 	wp_expiry_use(notifier->expiry, conf);
+	/* They were checked, so it is memory, or a file that is another now. */
+	if (wp_deliveries_use(notifier->deliveries, conf, &why) != WP_OK)
+		wp_log(&notifier->log, WP_LOG_ERROR,
+		       "providers stay as they were", wp_str("error", why.msg));
 }
 
 void wp_notifier_stop(struct wp_notifier *notifier)
@@ -274,7 +297,7 @@ bool wp_notifier_is_idle(const struct wp_notifier *notifier)
 }
 
 /* What is still asked of the store or Redis is answered by a loss, in this
- * order. */
+ * order; of what providers are asked nobody is told. */
 void wp_notifier_free(struct wp_notifier **notifier)
 {
 	struct wp_notifier *n = *notifier;
@@ -295,6 +318,7 @@ void wp_notifier_free(struct wp_notifier **notifier)
 		wp_results_end(n->results);
 	wp_store_thread_stop(&n->store);
 	wp_judged_free(&n->redis);
+	wp_deliveries_free(&n->deliveries);
 	wp_errands_free(&n->errands);
 	wp_taker_free(&n->taker);
 	wp_results_free(&n->results);

@@ -29,9 +29,10 @@ struct wp_taker {
 	struct wp_log_limit log_limit;
 	ev_timer poll;
 	bool is_stopped;
-	size_t asking;    /* calls */
-	size_t reserved;  /* boxes that these may claim */
-	uint64_t n_calls; /* since the start: names claims */
+	uint64_t paused_until_ms; /* by wp_mono_ms() */
+	size_t asking;            /* calls */
+	size_t reserved;          /* boxes that these may claim */
+	uint64_t n_calls;         /* since the start: names claims */
 	/* The turn: the share as it was at its beginning, and how far it is. */
 	struct wp_fair_share share;
 	uint32_t at;
@@ -91,6 +92,8 @@ static void go_on(struct wp_taker *taker)
 {
 	size_t max;
 
+	if (wp_mono_ms() < taker->paused_until_ms)
+		return;
 	while (!taker->is_stopped && taker->setup.conf->push.enabled &&
 	       taker->at < taker->share.count && taker->budget > 0 &&
 	       (max = room(taker)) > 0) {
@@ -203,6 +206,11 @@ void wp_taker_use(struct wp_taker *taker, const struct wp_conf *conf)
 	taker->setup.conf = conf;
 	if (!taker->is_stopped)
 		set_poll(taker);
+}
+
+void wp_taker_pause(struct wp_taker *taker)
+{
+	taker->paused_until_ms = wp_mono_ms() + WP_TAKER_PAUSE_MS;
 }
 
 void wp_taker_stop(struct wp_taker *taker)

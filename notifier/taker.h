@@ -24,7 +24,7 @@
 
 struct wp_taker;
 
-enum { WP_CLAIMS_MAX = 512 };
+enum { WP_CLAIMS_MAX = 512, WP_TAKER_PAUSE_MS = 500 };
 
 struct wp_taker_setup {
 	struct ev_loop *loop;
@@ -51,6 +51,9 @@ void wp_taker_free(struct wp_taker **taker);
 
 /* Go by these from now on. */
 void wp_taker_use(struct wp_taker *taker, const struct wp_conf *conf);
+
+/* Take nothing for WP_TAKER_PAUSE_MS: more would only be put back. */
+void wp_taker_pause(struct wp_taker *taker);
 
 /* Take no more. What was asked for already may still be claimed. Idempotent. */
 void wp_taker_stop(struct wp_taker *taker);

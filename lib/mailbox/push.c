@@ -224,9 +224,12 @@ static bool is_kept(const char *name)
 
 void wp_push_done_build(struct wp_cmd *cmd, const struct wp_push_done *done)
 {
+	static const char *const waits[2][2] = { { "", "c" }, { "o", "oc" } };
 	char want[WP_ENTRY_ID_MAX];
 
 	assert(done->next != WP_PUSH_DROP || done->n == 0);
+	assert(done->next == WP_PUSH_LATER ||
+	       (!done->once_waits && !done->clear_waits));
 	wp_entry_id_format(&done->want, want);
 	wp_cmd_script(cmd, WP_SCRIPT_PUSH_DONE, done->box->partition);
 	add_box(cmd, done->box);
@@ -234,6 +237,7 @@ void wp_push_done_build(struct wp_cmd *cmd, const struct wp_push_done *done)
 	wp_cmd_str(cmd, want);
 	add_next(cmd, done);
 	wp_cmd_str(cmd, done->once);
+	wp_cmd_str(cmd, waits[done->once_waits][done->clear_waits]);
 	for (size_t i = 0; i < done->n; i++) {
 		assert(!is_kept(done->fields[i].name));
 		wp_cmd_str(cmd, done->fields[i].name);

@@ -131,7 +131,11 @@ struct wp_push_done {
 	struct wp_entry_id want; /* of the box that was taken */
 	enum wp_push_next next;
 	int64_t next_ms;  /* by Redis' clock; only for WP_PUSH_LATER */
-	const char *once; /* field "once", if it was done; else "" */
+	const char *once; /* field "once" of the claim; "": there was none */
+	/* WP_PUSH_LATER only. What once asks for is not done yet, */
+	bool once_waits;
+	/* or the clearing that it was claimed for (WP_PUSH_CLEAR). */
+	bool clear_waits;
 	/* Of pushed:<box>, none for WP_PUSH_DROP. Those that scripts keep (id,
 	 * claim, busy, woken, once, touched) are not for notifiers to write. */
 	const struct wp_push_field *fields;

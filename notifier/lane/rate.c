@@ -6,16 +6,18 @@
 
 enum { US = 1000, SECOND_US = 1000 * US };
 
+void wp_rate_set(struct wp_rate *rate, uint32_t per_s, uint32_t most)
+{
+	assert(per_s >= 1 && per_s <= SECOND_US && most >= 1);
+	rate->unit_us = SECOND_US / per_s;
+	rate->most = most;
+}
+
 void wp_rate_init(struct wp_rate *rate, uint32_t per_s, uint32_t most,
 		  uint64_t now_us)
 {
-	assert(per_s >= 1 && per_s <= SECOND_US && most >= 1);
-	*rate = (struct wp_rate){
-		.unit_us = SECOND_US / per_s,
-		.most = most,
-		.last_us = now_us,
-		.ramp_us = now_us,
-	};
+	*rate = (struct wp_rate){ .last_us = now_us, .ramp_us = now_us };
+	wp_rate_set(rate, per_s, most);
 }
 
 void wp_rate_ramp(struct wp_rate *rate, uint64_t now_us)

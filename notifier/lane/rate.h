@@ -31,6 +31,9 @@ struct wp_rate {
 void wp_rate_init(struct wp_rate *rate, uint32_t per_s, uint32_t most,
 		  uint64_t now_us);
 
+/* Other bounds from now on; what is under way or ramps up goes on. */
+void wp_rate_set(struct wp_rate *rate, uint32_t per_s, uint32_t most);
+
 /* Begin a ramp anew. */
 void wp_rate_ramp(struct wp_rate *rate, uint64_t now_us);
 

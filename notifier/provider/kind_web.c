@@ -2,8 +2,14 @@
 #include "notifier/provider/kind_web.h"
 
 #include <string.h>
+#include <strings.h>
 
 enum { PADDED = 256, LATER_S = 300 };
+
+static char small(char c)
+{
+	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
 
 bool wp_web_origin(const char *endpoint, char out[WP_WEB_ORIGIN_MAX])
 {
@@ -11,7 +17,7 @@ bool wp_web_origin(const char *endpoint, char out[WP_WEB_ORIGIN_MAX])
 	static const char usual[] = ":443";
 	size_t len = sizeof(https) - 1;
 
-	if (strncmp(endpoint, https, len) != 0)
+	if (strncasecmp(endpoint, https, len) != 0)
 		return false;
 	len += strcspn(endpoint + len, "/?#");
 	if (len == sizeof(https) - 1 || len >= WP_WEB_ORIGIN_MAX)
@@ -20,7 +26,8 @@ bool wp_web_origin(const char *endpoint, char out[WP_WEB_ORIGIN_MAX])
 	    memcmp(endpoint + len - (sizeof(usual) - 1), usual,
 		   sizeof(usual) - 1) == 0)
 		len -= sizeof(usual) - 1;
-	memcpy(out, endpoint, len);
+	for (size_t i = 0; i < len; i++)
+		out[i] = small(endpoint[i]);
 	out[len] = '\0';
 	return true;
 }

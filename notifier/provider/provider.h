@@ -38,7 +38,7 @@ struct wp_addressee {
 			       * that is not 443 */
 	struct wp_ece_receiver receiver; /* webpush, unifiedpush */
 	bool is_ours; /* it was subscribed with the VAPID key of today */
-	uint8_t webhook_secret[WP_PUSH_SECRET_LEN];
+	uint8_t webhook_secret[WP_PUSH_SECRET_LEN]; /* webhook */
 	const char *user; /* its user's URN; for webhook, e-mail and bus only */
 	int64_t registered_s;
 };

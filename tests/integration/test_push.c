@@ -867,6 +867,59 @@ static void what_is_asked_for_once_is_done_whatever_waits(void **state)
 	wp_reply_free(&taken.reply);
 }
 
+/* Neither is looked at before its time, and neither is forgotten. */
+static void what_cannot_be_done_now_waits(void **state)
+{
+	struct wp_world *w = *state;
+	struct wp_push_done done;
+	struct taken taken;
+	struct wp_msgid id;
+
+	w->conf.push.enabled = true;
+	wake(w, "t1:test");
+	taken = expect_taken(w, WP_PUSH_ONCE);
+	done = done_of(&taken);
+	done.once = "t1:test";
+	done.once_waits = true;
+	done.next = WP_PUSH_LATER;
+	done.next_ms = taken.head.now_ms + 80000000;
+	done.n = 0;
+	assert_int_equal(finish(w, &done), WP_OK);
+	wp_reply_free(&taken.reply);
+	expect_ahead(w, 80000000);
+	wp_world_expect(w, "t1:test", "HGET " TOLD " once");
+	/* Another one does not wait for it. */
+	wake(w, "t1:code");
+	taken = expect_taken(w, WP_PUSH_ONCE);
+	done.claim = taken.claim;
+	assert_int_equal(finish(w, &done), WP_OK);
+	expect_ahead(w, 0);
+	wp_reply_free(&taken.reply);
+	taken = expect_taken(w, WP_PUSH_ONCE);
+	done = done_of(&taken);
+	done.once = "t1:code";
+	done.n = 0;
+	assert_int_equal(finish(w, &done), WP_OK);
+	wp_reply_free(&taken.reply);
+
+	id = wp_world_deliver(w, "m1");
+	pass(w);
+	tell(w);
+	wp_world_ack_one(w, id);
+	pass(w);
+	taken = expect_taken(w, WP_PUSH_CLEAR);
+	done = done_of(&taken);
+	done.clear_waits = true;
+	done.next = WP_PUSH_LATER;
+	done.next_ms = taken.head.now_ms + 80000000;
+	done.n = 0;
+	assert_int_equal(finish(w, &done), WP_OK);
+	wp_reply_free(&taken.reply);
+	expect_ahead(w, 80000000);
+	pass(w);
+	expect_due(w, WP_PUSH_CLEAR);
+}
+
 /* It is about what is known already: what is put off is not forgotten. */
 static void asking_for_something_once_tells_nothing_too_early(void **state)
 {
@@ -1013,6 +1066,7 @@ int main(void)
 		WORLD_TEST(an_ack_of_who_was_never_told_writes_nothing),
 		WORLD_TEST(who_is_woken_is_looked_at_now_if_he_has_an_entry),
 		WORLD_TEST(what_is_asked_for_once_is_done_whatever_waits),
+		WORLD_TEST(what_cannot_be_done_now_waits),
 		WORLD_TEST(asking_for_something_once_tells_nothing_too_early),
 		WORLD_TEST(notifiers_know_of_each_other),
 		WORLD_TEST(an_answer_of_another_shape_is_none),

@@ -542,10 +542,12 @@ static void answer(struct run *run, size_t i)
 	struct wp_reply *reply;
 	enum wp_err rc;
 
-	if (claim->has_given)
+	if (claim->once > 0)
 		(void)snprintf(once, sizeof(once), "t:%d", claim->once);
 	if (claim->is_put_off) {
 		done.next = WP_PUSH_LATER;
+		done.once_waits = !claim->has_given;
+		done.clear_waits = claim->what == WP_PUSH_CLEAR;
 		done.next_ms = redis_now_ms(run->w) + LONG_MS;
 	} else if ((claim->what == WP_PUSH_TELL &&
 		    !claim->person->has_devices) ||
@@ -726,9 +728,11 @@ static const struct bug bugs[] = {
 	{ "done does not compare the claim", WP_SCRIPT_PUSH_DONE,
 	  "if known[1] ~= claim then", "if false then" },
 	{ "done does not look at an emptied mailbox", WP_SCRIPT_PUSH_DONE,
-	  "is_shown and push_waiting(urn) == 0", "false" },
+	  "is_shown and not clear_waits and push_waiting(urn) == 0", "false" },
 	{ "done removes whatever was asked for once", WP_SCRIPT_PUSH_DONE,
-	  "if once and once == once_done then", "if once then" },
+	  "if once and once == once_known then", "if once then" },
+	{ "done holds what waits to be done", WP_SCRIPT_PUSH_DONE,
+	  "if not once_waits then", "if true then" },
 	{ "a claim is a counter", WP_SCRIPT_PUSH_TAKE, "'claim', claim,",
 	  "'claim', (redis.call('HGET', key, 'claim') or 0) + 1," },
 	{ "take does not ask whether something waits", WP_SCRIPT_PUSH_TAKE,

@@ -795,7 +795,7 @@ static const struct scene scenes[] = {
 			   "SET " WP_P "notified:" WP_BOB " 5-1",
 			   "HSET " WP_P "pushed:" WP_BOB
 			   " id 4-1 claim c1 busy 1 once t:test d:u 1" },
-		.args = WP_BOB " c1 5-1  t:test shown 1 d:t 5 d:u ",
+		.args = WP_BOB " c1 5-1  t:test  shown 1 d:t 5 d:u ",
 		.observe = { "HMGET " WP_P "pushed:" WP_BOB
 			     " id claim busy once shown d:t d:u",
 			     "EXISTS " WP_P "pushdue",
@@ -808,7 +808,7 @@ static const struct scene scenes[] = {
 			   "ZADD " WP_P "pushdue 9 " WP_BOB,
 			   "SET " WP_P "notified:" WP_BOB " 5-1",
 			   "HSET " WP_P "pushed:" WP_BOB " claim c1 busy 1" },
-		.args = WP_BOB " c1 5-1 7777  d:t 5",
+		.args = WP_BOB " c1 5-1 7777   d:t 5",
 		.observe = { "HGETALL " WP_P "pushed:" WP_BOB,
 			     "ZRANGE " WP_P "pushdue 0 -1 WITHSCORES" },
 	},
@@ -819,7 +819,7 @@ static const struct scene scenes[] = {
 			   "SET " WP_P "notified:" WP_BOB " 6-1",
 			   "HSET " WP_P "pushed:" WP_BOB
 			   " claim c1 busy 1 woken 1" },
-		.args = WP_BOB " c1 5-1 7777  shown 1",
+		.args = WP_BOB " c1 5-1 7777   shown 1",
 		.observe = { "HMGET " WP_P "pushed:" WP_BOB
 			     " id claim busy shown",
 			     "ZCOUNT " WP_P "pushdue 1000000000000 +inf" },
@@ -832,9 +832,20 @@ static const struct scene scenes[] = {
 			   "SET " WP_P "notified:" WP_BOB " 5-1",
 			   "HSET " WP_P "pushed:" WP_BOB
 			   " claim c1 busy 1 woken 1" },
-		.args = WP_BOB " c1 5-1 7777 ",
+		.args = WP_BOB " c1 5-1 7777  ",
 		.observe = { "HMGET " WP_P "pushed:" WP_BOB " claim busy",
 			     "ZCOUNT " WP_P "pushdue 1000000000000 +inf" },
+	},
+	{
+		.name = "push_done, what was asked for once waits",
+		.script = WP_SCRIPT_PUSH_DONE,
+		.setup = { "ZADD " WP_P "pushdue 9 " WP_BOB,
+			   "HSET " WP_P "pushed:" WP_BOB
+			   " claim c1 busy 1 once t:test shown 1" },
+		.args = WP_BOB " c1 5-1 7777 t:test oc",
+		.observe = { "HMGET " WP_P "pushed:" WP_BOB
+			     " claim busy once shown",
+			     "ZRANGE " WP_P "pushdue 0 -1 WITHSCORES" },
 	},
 	{
 		.name = "push_done, forget him",
@@ -844,7 +855,7 @@ static const struct scene scenes[] = {
 			   "SET " WP_P "notified:" WP_BOB " 5-1",
 			   "HSET " WP_P "pushed:" WP_BOB
 			   " claim c1 busy 1 shown 1" },
-		.args = WP_BOB " c1 5-1 drop ",
+		.args = WP_BOB " c1 5-1 drop  ",
 		.observe = { "EXISTS " WP_P "pushdue " WP_P "pushhigh " WP_P
 			     "notified:" WP_BOB " " WP_P "pushed:" WP_BOB },
 	},

@@ -3,11 +3,14 @@
 -- "Push").
 --
 -- KEYS[1]  wp:{p}:
--- ARGV     urn, claim, want, next, once, name, value, …
+-- ARGV     urn, claim, want, next, once, waits, name, value, …
 --          want: the id that the claim was about
 --          next: when to look again (ms by Redis' clock); "": all devices know
 --          up to want; "drop": nobody is to remember anything of this user
---          once: what field once of the claim said and was done, else ""
+--          once: what field once of the claim said, else ""
+--          waits: what is to be done at next and no sooner, though it could be
+--          now: o what field once says (else that was done), c the clearing of
+--          an emptied mailbox (it was claimed for that)
 --          fields of pushed:<urn> to be written, "" to be removed; none for
 --          "drop"
 -- Result   1, or 0 when another claim has been made since: nothing is written
@@ -16,16 +19,18 @@
 --   - Only the last claim of a box writes anything.
 --   - What came after the claim is not lost: something above want, something
 --     else to do once, a change of preferences are looked at now.
---   - Devices that show something of an emptied mailbox are looked at now: the
---     ack that emptied it did not know that they would.
+--   - Devices that show something of an emptied mailbox are looked at now, if
+--     it was not claimed for them: the ack that emptied it did not know that
+--     they would.
 --   - Else the entry goes, and with it what all devices know by now is noted;
 --     the id first, so that a cut leaves one that is looked at in vain.
 -- Bounds: those of one look into hot (parts/highest_waiting.lua).
 -- Safe to repeat after a cut at any point, or when it was done, as long as
 -- nobody else has claimed the box: what makes it look again stays until then.
 local prefix, urn, claim, want = KEYS[1], ARGV[1], ARGV[2], ARGV[3]
-local next_ms, once_done = ARGV[4], ARGV[5]
-local FIRST = 6
+local next_ms, once_known = ARGV[4], ARGV[5]
+local once_waits, clear_waits = ARGV[6]:find('o'), ARGV[6]:find('c')
+local FIRST = 7
 local key, pushdue = prefix .. 'pushed:' .. urn, prefix .. 'pushdue'
 
 local known = redis.call('HMGET', key, 'claim', 'once', 'woken', 'shown', 'id')
@@ -65,9 +70,11 @@ for i = FIRST, #ARGV, 2 do
   end
 end
 local once = known[2]
-if once and once == once_done then
+if once and once == once_known then
   once = nil
-  removed[#removed + 1] = 'once'
+  if not once_waits then
+    removed[#removed + 1] = 'once'
+  end
 end
 
 local is_online = redis.call('EXISTS', prefix .. 'online:' .. urn) == 1
@@ -76,7 +83,7 @@ if is_above(push_want(urn, is_online), want) or once or known[3] then
   outcome = 'again'
 elseif next_ms == 'drop' then
   outcome = 'drop'
-elseif is_shown and push_waiting(urn) == 0 then
+elseif is_shown and not clear_waits and push_waiting(urn) == 0 then
   outcome = 'again'
 elseif next_ms ~= '' then
   outcome = 'later'

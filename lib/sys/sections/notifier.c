@@ -5,6 +5,7 @@
 #include <strings.h>
 
 #include "lib/limit/address.h"
+#include "lib/push/rates.h"
 
 enum { NETWORKS_MAX = 32 };
 
@@ -31,6 +32,21 @@ static const struct wp_conf_key push_keys[] = {
 	  .is_reloadable = true,
 	  .help = "a device that has not registered again for so long is "
 		  "deleted" },
+	{ "push.ttl_seconds", WP_CONF_AT(push.ttl_seconds), .type = WP_CONF_INT,
+	  .preset = "2419200", .min = 60, .max = 2419200, .unit = "s",
+	  .is_reloadable = true,
+	  .help = "how long a provider keeps a push for a device that cannot "
+		  "be reached" },
+	{ "push.rates", WP_CONF_AT(push.rates), .type = WP_CONF_LIST,
+	  .preset = "", .min = 0, .max = WP_PUSH_LANES, .is_reloadable = true,
+	  .help = "how fast a provider is asked, over the presets: "
+		  "<name>=<requests a second>/<at once>, of fcm, apns, web, "
+		  "webhook, smtp; for each app, of web and webhook each host" },
+	{ "push.vapid_subject", WP_CONF_AT(push.vapid_subject),
+	  .type = WP_CONF_STRING, .preset = "", .is_reloadable = true,
+	  .help = "whom push services of browsers may turn to, mailto:… or "
+		  "https://… (RFC 8292); needed with push.vapid_key when "
+		  "live" },
 	{ "push.allow_networks", WP_CONF_AT(push.allow_networks),
 	  .type = WP_CONF_LIST, .preset = "", .min = 0, .max = NETWORKS_MAX,
 	  .is_reloadable = true,
@@ -83,6 +99,20 @@ static enum wp_err check_listen(const struct wp_conf *conf, bool is_used,
 		is_used ? conf->notifier.metrics_listen : "", err);
 }
 
+static enum wp_err check_rates(const struct wp_conf *conf, bool is_used,
+			       struct wp_error *err)
+{
+	struct wp_push_rates rates;
+
+	(void)is_used;
+	if (wp_push_rates_read(&rates, conf->push.rates.items,
+			       conf->push.rates.n))
+		return WP_OK;
+	return wp_conf_broken(err, "push.rates",
+			      "each must be <name>=<1 to 100000>/<1 to "
+			      "10000>, of fcm, apns, web, webhook, smtp");
+}
+
 static enum wp_err check_networks(const struct wp_conf *conf, bool is_used,
 				  struct wp_error *err)
 {
@@ -110,9 +140,14 @@ static bool is_behind(const char *text, const char *prefix)
 static enum wp_err check_texts(const struct wp_conf *conf, bool is_used,
 			       struct wp_error *err)
 {
+	const char *subject = conf->push.vapid_subject;
 	const char *proxy = conf->push.proxy;
 
 	(void)is_used;
+	if (subject[0] != '\0' && !is_behind(subject, "mailto:") &&
+	    !is_behind(subject, "https://"))
+		return wp_conf_broken(err, "push.vapid_subject",
+				      "must begin with mailto: or https://");
 	if (proxy[0] != '\0' && !is_behind(proxy, "http://") &&
 	    !is_behind(proxy, "https://"))
 		return wp_conf_broken(err, "push.proxy",
@@ -120,8 +155,9 @@ static enum wp_err check_texts(const struct wp_conf *conf, bool is_used,
 	return WP_OK;
 }
 
-static const wp_conf_rule_fn push_rules[] = { check_claim, check_networks,
-					      check_texts, NULL };
+static const wp_conf_rule_fn push_rules[] = { check_claim, check_rates,
+					      check_networks, check_texts,
+					      NULL };
 static const wp_conf_rule_fn rules[] = { check_listen, NULL };
 
 const struct wp_conf_section wp_conf_push_out =

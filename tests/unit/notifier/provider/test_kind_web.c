@@ -83,6 +83,7 @@ static void an_origin_is_scheme_host_and_port(void **state)
 		  "https://push.example:8443" },
 		{ "https://push.example?y", "https://push.example" },
 		{ "https://push.example", "https://push.example" },
+		{ "HTTPS://Push.Example/X", "https://push.example" },
 		{ "http://push.example/", NULL },
 		{ "https:///x", NULL },
 		{ "https://", NULL },

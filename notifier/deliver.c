@@ -1,0 +1,679 @@
+/*
+ * deliver.c - from an order to its end: a slot, a request, a verdict.
+ *
+ * Providers are of a generation of settings. An old one goes when nothing is
+ * under way on it any more, from the loop, for the last end may be told from
+ * within it.
+ */
+#include "notifier/deliver.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <ev.h>
+
+#include "lib/auth/own_key.h"
+#include "lib/base/clock.h"
+#include "lib/base/log.h"
+#include "lib/base/random.h"
+#include "lib/push/rates.h"
+#include "notifier/lane/lanes.h"
+#include "notifier/lane/rate.h"
+#include "notifier/metrics.h"
+#include "notifier/providers.h"
+
+enum { LOG_INTERVAL_MS = 100, US_PER_MS = 1000, MS_PER_S = 1000 };
+
+struct generation {
+	struct generation *next; /* older ones */
+	struct wp_providers providers;
+	int64_t ttl_s;
+	size_t under_way;
+};
+
+struct delivery {
+	struct delivery *next, **link;
+	struct wp_deliveries *all;
+	struct generation *generation;
+	struct wp_provider *provider;
+	struct wp_lane *lane; /* NULL: none is needed */
+	uint32_t ticket;
+	struct wp_order order;
+	struct wp_addressee to; /* secret */
+	char push_id[WP_PUSH_ID_TEXT + 1];
+	struct wp_push push;
+	struct wp_attempt attempt;
+	ev_timer slot; /* until it comes */
+	uint64_t begun_us;
+	wp_delivery_fn on_end;
+	void *ctx;
+};
+
+struct wp_deliveries {
+	struct wp_deliveries_setup setup;
+	struct wp_log log;
+	struct wp_log_limit log_limit;
+	struct wp_own_key push_id;
+	struct wp_lanes *lanes;
+	struct generation *generations; /* the first is that of today */
+	ev_timer reaper;
+	struct delivery *first;
+};
+
+/* ---- generations ---- */
+
+static void generation_free(struct generation *generation)
+{
+	wp_providers_release(&generation->providers);
+	free(generation);
+}
+
+static void on_reap(struct ev_loop *loop, ev_timer *timer, int events)
+{
+	struct wp_deliveries *all = timer->data;
+	struct generation **at = &all->generations->next;
+
+	(void)loop;
+	(void)events;
+	while (*at != NULL) {
+		struct generation *old = *at;
+
+		if (old->under_way > 0) {
+			at = &old->next;
+			continue;
+		}
+		*at = old->next;
+		generation_free(old);
+	}
+}
+
+static void reap_soon(struct wp_deliveries *all)
+{
+	if (all->generations->next != NULL)
+		ev_timer_start(all->setup.loop, &all->reaper);
+}
+
+/* Put a generation of these settings in front. */
+static enum wp_err begin_generation(struct wp_deliveries *all,
+				    const struct wp_conf *conf,
+				    struct wp_error *err)
+{
+	const struct wp_provider_setup setup = {
+		.loop = all->setup.loop,
+		.conf = conf,
+	};
+	struct generation *generation = calloc(1, sizeof(*generation));
+	enum wp_err rc;
+
+	if (generation == NULL)
+		return wp_error_set(err, WP_ERR_NOMEM, "out of memory");
+	rc = wp_providers_init(&generation->providers, &setup, err);
+	if (rc != WP_OK) {
+		generation_free(generation);
+		return rc;
+	}
+	generation->ttl_s = conf->push.ttl_seconds;
+	generation->next = all->generations;
+	all->generations = generation;
+	return WP_OK;
+}
+
+/* ---- what a lane tells who watches ---- */
+
+static const struct {
+	enum wp_push_kind kind;
+	enum wp_notifier_metric breaker, guard;
+} watched[] = {
+	{ WP_PUSH_FCM, WP_NM_BREAKER_FCM, WP_NM_GUARD_FCM },
+	{ WP_PUSH_APNS, WP_NM_BREAKER_APNS, WP_NM_GUARD_APNS },
+	{ WP_PUSH_EMAIL, WP_NM_BREAKER_EMAIL, WP_NM_GUARD_EMAIL },
+};
+
+static void show_lanes(const struct wp_deliveries *all)
+{
+	for (size_t i = 0; i < sizeof(watched) / sizeof(watched[0]); i++) {
+		wp_metric_set(
+			all->setup.metrics, watched[i].breaker,
+			(int64_t)wp_lanes_state(all->lanes, watched[i].kind));
+		wp_metric_set(
+			all->setup.metrics, watched[i].guard,
+			wp_lanes_are_guarded(all->lanes, watched[i].kind));
+	}
+	wp_metric_set(all->setup.metrics, WP_NM_SHUT_HOSTS,
+		      (int64_t)wp_lanes_shut_hosts(all->lanes));
+}
+
+/* Of hosts only that: which they are is their users' business. */
+static void say_news(struct delivery *delivery, const struct wp_lane_news *news)
+{
+	const struct wp_deliveries *all = delivery->all;
+	const char *kind = wp_push_kind_name(delivery->to.kind);
+
+	if (delivery->provider->is_per_host)
+		return;
+	if (news->guard_changed)
+		wp_log(&all->log,
+		       news->guard_is_on ? WP_LOG_ERROR : WP_LOG_INFO,
+		       news->guard_is_on
+			       ? "so many tokens look bad that none is dropped"
+			       : "tokens look good again",
+		       wp_str("kind", kind), wp_str("app", delivery->to.app));
+	if (news->has_opened &&
+	    wp_lane_state(delivery->lane) == WP_BREAKER_CONFIG)
+		wp_log(&all->log, WP_LOG_ERROR,
+		       "a provider does not take our settings",
+		       wp_str("kind", kind), wp_str("app", delivery->to.app));
+	else if (news->has_opened)
+		wp_log(&all->log, WP_LOG_WARN, "a provider is left alone",
+		       wp_str("kind", kind), wp_str("app", delivery->to.app));
+	if (news->has_closed)
+		wp_log(&all->log, WP_LOG_INFO, "a provider is asked again",
+		       wp_str("kind", kind), wp_str("app", delivery->to.app));
+}
+
+static void say_verdict(struct delivery *delivery,
+			const struct wp_judgement *judgement, uint64_t took_us)
+{
+	struct wp_deliveries *all = delivery->all;
+	bool is_fine = judgement->verdict == WP_VERDICT_ACCEPTED;
+	uint32_t suppressed = 0;
+
+	if (!is_fine && !wp_log_allow(&all->log_limit, wp_mono_ms(),
+				      LOG_INTERVAL_MS, &suppressed))
+		return;
+	wp_log(&all->log, is_fine ? WP_LOG_DEBUG : WP_LOG_INFO, "asked",
+	       wp_str("device", delivery->push.token_id),
+	       wp_str("kind", wp_push_kind_name(delivery->to.kind)),
+	       wp_str("app", delivery->to.app),
+	       wp_str("verdict", wp_verdict_name(judgement->verdict)),
+	       wp_str("reason", judgement->reason),
+	       wp_int("ms", (int64_t)(took_us / US_PER_MS)),
+	       wp_int("suppressed", suppressed));
+}
+
+/* ---- what a verdict means ---- */
+
+static int64_t spread(int64_t most)
+{
+	return wp_random_below((uint32_t)most + 1);
+}
+
+static struct wp_delivery_end crowded(void)
+{
+	return (struct wp_delivery_end){
+		.what = WP_DELIVERY_PUT_OFF,
+		.after_ms =
+			WP_DELIVER_SLOT_MIN_MS +
+			spread(WP_DELIVER_SLOT_MAX_MS - WP_DELIVER_SLOT_MIN_MS),
+		.is_crowded = true,
+	};
+}
+
+/* Behind the reopening of its provider. */
+static struct wp_delivery_end shut(uint64_t wait_ms)
+{
+	return (struct wp_delivery_end){
+		.what = WP_DELIVERY_PUT_OFF,
+		.after_ms =
+			(int64_t)wait_ms + spread(WP_DELIVER_REOPEN_SPREAD_MS),
+	};
+}
+
+static uint64_t shut_ms(const struct delivery *delivery)
+{
+	return wp_lane_shut_ms(delivery->lane, wp_mono_us());
+}
+
+static void mark(const struct delivery *delivery, enum wp_push_state state,
+		 const char *reason)
+{
+	wp_results_mark(delivery->all->setup.results, delivery->order.target,
+			state, reason, wp_wall_ms());
+}
+
+/* A token that looks bad, or is it us? */
+static struct wp_delivery_end suspect(const struct delivery *delivery,
+				      const struct wp_judgement *judgement,
+				      bool is_guarded)
+{
+	const struct wp_target *target = delivery->order.target;
+	struct wp_delivery_end end = {
+		.what = WP_DELIVERY_FAILED,
+		.after_ms = (int64_t)WP_DELIVER_SUSPECT_S * MS_PER_S,
+	};
+
+	if (is_guarded)
+		return shut(shut_ms(delivery));
+	if (target->state == WP_PUSH_SUSPECT &&
+	    wp_lane_may_drop(delivery->lane, target->marked_s,
+			     wp_wall_ms() / MS_PER_S)) {
+		mark(delivery, WP_PUSH_GONE, judgement->reason);
+		end.what = WP_DELIVERY_GONE;
+	} else {
+		mark(delivery, WP_PUSH_SUSPECT, judgement->reason);
+	}
+	return end;
+}
+
+/* A bot that takes nothing any more is gone in the end. */
+static struct wp_delivery_end refused(const struct delivery *delivery)
+{
+	static const char refusing[] = "refusing";
+	const struct wp_target *target = delivery->order.target;
+	struct wp_delivery_end end = { .what = WP_DELIVERY_REFUSED };
+
+	if (target->kind != WP_PUSH_WEBHOOK)
+		return end;
+	if (target->state == WP_PUSH_SUSPECT &&
+	    wp_wall_ms() / MS_PER_S - target->marked_s >=
+		    WP_DELIVER_REFUSING_S) {
+		mark(delivery, WP_PUSH_GONE, refusing);
+		end.what = WP_DELIVERY_GONE;
+	} else {
+		mark(delivery, WP_PUSH_SUSPECT, refusing);
+	}
+	return end;
+}
+
+/* It is the provider, not the device. */
+static struct wp_delivery_end later(const struct delivery *delivery,
+				    const struct wp_judgement *judgement)
+{
+	uint64_t asked_ms = (uint64_t)judgement->after_s * MS_PER_S;
+	uint64_t wait_ms = shut_ms(delivery);
+
+	return shut(wait_ms > asked_ms ? wait_ms : asked_ms);
+}
+
+static struct wp_delivery_end meaning(const struct delivery *delivery,
+				      const struct wp_judgement *judgement,
+				      bool is_guarded)
+{
+	switch (judgement->verdict) {
+	case WP_VERDICT_ACCEPTED:
+		if (delivery->order.target->state == WP_PUSH_SUSPECT)
+			mark(delivery, WP_PUSH_ACTIVE, "");
+		return (struct wp_delivery_end){
+			.what = WP_DELIVERY_ACCEPTED,
+			.may_show = true,
+		};
+	case WP_VERDICT_GONE:
+		mark(delivery, WP_PUSH_GONE, judgement->reason);
+		return (struct wp_delivery_end){ .what = WP_DELIVERY_GONE };
+	case WP_VERDICT_SUSPECT:
+		return suspect(delivery, judgement, is_guarded);
+	case WP_VERDICT_REFUSED:
+		return refused(delivery);
+	case WP_VERDICT_RETRY:
+		/* Nobody knows: the answer may be what was lost. */
+		return (struct wp_delivery_end){
+			.what = WP_DELIVERY_FAILED,
+			.after_ms = judgement->after_s * MS_PER_S,
+			.may_show = true,
+		};
+	case WP_VERDICT_LATER:
+	case WP_VERDICT_CONFIG:
+		return later(delivery, judgement);
+	case WP_VERDICT_AGAIN:
+		break;
+	}
+	return crowded();
+}
+
+static void note_result(const struct delivery *delivery,
+			const struct wp_delivery_end *end)
+{
+	if (end->what == WP_DELIVERY_PUT_OFF)
+		return;
+	wp_results_add(delivery->all->setup.results, delivery->order.target,
+		       end->what == WP_DELIVERY_ACCEPTED ? WP_PUSH_ACCEPTED
+							 : WP_PUSH_FAILED,
+		       wp_wall_ms());
+}
+
+static void count(const struct delivery *delivery,
+		  const struct wp_judgement *judgement, uint64_t took_us)
+{
+	struct wp_metrics *metrics = delivery->all->setup.metrics;
+	enum wp_push_kind kind = delivery->order.target->kind;
+
+	if (judgement->verdict == WP_VERDICT_AGAIN)
+		return;
+	wp_metric_add(metrics, wp_notifier_sent(kind, judgement->verdict), 1);
+	if (!delivery->provider->is_free)
+		wp_metric_observe_us(metrics, wp_notifier_request(kind),
+				     took_us);
+	if (judgement->is_forbidden)
+		wp_metric_add(metrics, WP_NM_REFUSED_ADDRESSES, 1);
+}
+
+/* ---- one delivery ---- */
+
+static void delivery_free(struct delivery *delivery)
+{
+	struct wp_deliveries *all = delivery->all;
+
+	ev_timer_stop(all->setup.loop, &delivery->slot);
+	*delivery->link = delivery->next;
+	if (delivery->next != NULL)
+		delivery->next->link = delivery->link;
+	delivery->generation->under_way--;
+	reap_soon(all);
+	explicit_bzero(delivery, sizeof(*delivery));
+	free(delivery);
+}
+
+static void tell(struct delivery *delivery, const struct wp_delivery_end *end)
+{
+	wp_delivery_fn on_end = delivery->on_end;
+	void *ctx = delivery->ctx;
+
+	delivery_free(delivery);
+	on_end(ctx, end);
+}
+
+static void on_judged(void *ctx, const struct wp_judgement *judgement)
+{
+	struct delivery *delivery = ctx;
+	uint64_t now_us = wp_mono_us();
+	struct wp_lane_news news = { .guard_is_on = false };
+	struct wp_delivery_end end;
+
+	count(delivery, judgement, now_us - delivery->begun_us);
+	if (delivery->lane != NULL) {
+		news = wp_lane_end(delivery->lane, delivery->ticket, judgement,
+				   now_us, wp_wall_ms() / MS_PER_S,
+				   wp_random_below(UINT32_MAX));
+		say_verdict(delivery, judgement, now_us - delivery->begun_us);
+		say_news(delivery, &news);
+		show_lanes(delivery->all);
+	}
+	end = meaning(delivery, judgement, news.guard_is_on);
+	memcpy(end.reason, judgement->reason, sizeof(end.reason));
+	note_result(delivery, &end);
+	tell(delivery, &end);
+}
+
+/* Its slot is there. False when it is over: *end says how. */
+static bool go(struct delivery *delivery, struct wp_delivery_end *end)
+{
+	struct wp_error err;
+
+	*end = crowded();
+	if (*delivery->order.is_called_off ||
+	    wp_mono_ms() > delivery->order.good_until_ms)
+		goto give;
+	if (delivery->lane != NULL &&
+	    !wp_lane_begin(delivery->lane, wp_mono_us(), &delivery->ticket)) {
+		*end = shut(shut_ms(delivery));
+		goto give;
+	}
+	delivery->begun_us = wp_mono_us();
+	if (wp_provider_begin(delivery->provider, &delivery->attempt, on_judged,
+			      delivery, &err) == WP_OK)
+		return true;
+	if (delivery->lane != NULL) {
+		static const struct wp_judgement nothing = {
+			.verdict = WP_VERDICT_AGAIN,
+		};
+
+		(void)wp_lane_end(delivery->lane, delivery->ticket, &nothing,
+				  wp_mono_us(), wp_wall_ms() / MS_PER_S, 0);
+	}
+	return false;
+give:
+	if (delivery->lane != NULL)
+		wp_lane_give(delivery->lane);
+	return false;
+}
+
+static void on_slot(struct ev_loop *loop, ev_timer *timer, int events)
+{
+	struct delivery *delivery = timer->data;
+	struct wp_delivery_end end;
+
+	(void)loop;
+	(void)events;
+	if (!go(delivery, &end))
+		tell(delivery, &end);
+}
+
+/* The lane of a provider for a target; NULL: it has none, or none is free. */
+static struct wp_lane *lane_of(const struct wp_deliveries *all,
+			       const struct wp_provider *provider,
+			       const struct wp_target *target)
+{
+	return wp_lanes_get(all->lanes, target->kind,
+			    provider->is_per_host ? target->to->host
+						  : provider->app,
+			    provider->is_per_host, wp_mono_us());
+}
+
+/* So long the provider of a lane can send nothing, whatever the reason. */
+static uint64_t wait_of(const struct wp_provider *provider,
+			const struct wp_lane *lane)
+{
+	uint64_t lane_ms = wp_lane_shut_ms(lane, wp_mono_us());
+	uint64_t own_ms =
+		provider->type->wait_ms != NULL
+			? provider->type->wait_ms(provider, wp_mono_ms())
+			: 0;
+
+	return lane_ms > own_ms ? lane_ms : own_ms;
+}
+
+static struct delivery *delivery_new(struct wp_deliveries *all,
+				     struct wp_provider *provider,
+				     const struct wp_order *order)
+{
+	const struct wp_target *target = order->target;
+	struct generation *generation = all->generations;
+	struct delivery *delivery = calloc(1, sizeof(*delivery));
+
+	if (delivery == NULL)
+		return NULL;
+	delivery->all = all;
+	delivery->generation = generation;
+	delivery->provider = provider;
+	delivery->order = *order;
+	if (target->to != NULL)
+		delivery->to = *target->to;
+	else
+		delivery->to = (struct wp_addressee){ .app = target->app,
+						      .account = "" };
+	delivery->to.kind = target->kind;
+	delivery->to.name = target->name;
+	delivery->to.is_ours =
+		memcmp(target->vapid, generation->providers.vapid,
+		       sizeof(target->vapid)) == 0;
+	wp_push_id(&all->push_id, target->name, &order->about,
+		   delivery->push_id);
+	delivery->push = (struct wp_push){
+		.action = order->action,
+		.token_id = target->name,
+		.push_id = delivery->push_id,
+		.account = delivery->to.account,
+		.waiting = order->waiting < WP_PUSH_WAITING_MAX
+				   ? order->waiting
+				   : WP_PUSH_WAITING_MAX,
+		.has_badge = (target->flags & WP_PUSH_BADGE) != 0,
+		.now_s = wp_wall_ms() / MS_PER_S,
+		.ttl_s = generation->ttl_s,
+	};
+	delivery->attempt = (struct wp_attempt){
+		.push = &delivery->push,
+		.to = &delivery->to,
+		.is_high = order->is_high,
+		.delay_ms = order->delay_ms,
+		.good_until_ms = order->good_until_ms,
+	};
+	ev_timer_init(&delivery->slot, on_slot, 0., 0.);
+	delivery->slot.data = delivery;
+	delivery->link = &all->first;
+	delivery->next = all->first;
+	if (delivery->next != NULL)
+		delivery->next->link = &delivery->next;
+	all->first = delivery;
+	generation->under_way++;
+	return delivery;
+}
+
+/* Take a lane's next slot, and wait for it or begin. */
+static bool take_slot(struct delivery *delivery, struct wp_delivery_end *end)
+{
+	uint64_t wait_ms = wp_lane_take(delivery->lane, wp_mono_us());
+
+	if (wait_ms == 0)
+		return go(delivery, end);
+	ev_now_update(delivery->all->setup.loop);
+	ev_timer_set(&delivery->slot, (double)wait_ms / 1e3, 0.);
+	ev_timer_start(delivery->all->setup.loop, &delivery->slot);
+	return true;
+}
+
+bool wp_deliver(struct wp_deliveries *all, const struct wp_order *order,
+		wp_delivery_fn on_end, void *ctx, struct wp_delivery_end *end)
+{
+	const struct wp_target *target = order->target;
+	struct wp_provider *provider = wp_providers_find(
+		&all->generations->providers, target->kind, target->app);
+	struct wp_lane *lane = NULL;
+	struct delivery *delivery;
+	bool is_under_way;
+
+	*end = crowded();
+	/* The settings have changed since it was planned. */
+	if (provider == NULL || (!provider->is_free && target->to == NULL))
+		return false;
+	if (!provider->is_free) {
+		lane = lane_of(all, provider, target);
+		if (lane == NULL ||
+		    wp_lane_slot_ms(lane, wp_mono_us()) > WP_PLAN_SLOT_MS)
+			return false;
+		if (wait_of(provider, lane) > 0) {
+			*end = shut(wait_of(provider, lane));
+			return false;
+		}
+	}
+	delivery = delivery_new(all, provider, order);
+	if (delivery == NULL)
+		return false;
+	delivery->lane = lane;
+	delivery->on_end = on_end;
+	delivery->ctx = ctx;
+	is_under_way =
+		lane != NULL ? take_slot(delivery, end) : go(delivery, end);
+	if (!is_under_way)
+		delivery_free(delivery);
+	return is_under_way;
+}
+
+void wp_deliveries_look(struct wp_deliveries *all,
+			const struct wp_target *target, int64_t now_ms,
+			struct wp_plan_device *device)
+{
+	struct wp_provider *provider = wp_providers_find(
+		&all->generations->providers, target->kind, target->app);
+	struct wp_lane *lane;
+	uint64_t wait_ms;
+
+	device->is_usable = provider != NULL;
+	device->reopen_ms = 0;
+	device->slot_ms = 0;
+	if (provider == NULL || provider->is_free)
+		return;
+	lane = target->to != NULL ? lane_of(all, provider, target) : NULL;
+	if (lane == NULL) {
+		device->slot_ms = WP_RATE_FULL_MS;
+		return;
+	}
+	wait_ms = wait_of(provider, lane);
+	if (wait_ms > 0)
+		device->reopen_ms = now_ms + (int64_t)wait_ms;
+	device->slot_ms = (int64_t)wp_lane_slot_ms(lane, wp_mono_us());
+}
+
+/* ---- all of them ---- */
+
+/* They were judged with the settings. */
+static struct wp_push_rates rates_of(const struct wp_conf *conf)
+{
+	struct wp_push_rates rates;
+
+	(void)wp_push_rates_read(&rates, conf->push.rates.items,
+				 conf->push.rates.n);
+	return rates;
+}
+
+enum wp_err wp_deliveries_new(struct wp_deliveries **out,
+			      const struct wp_deliveries_setup *setup,
+			      struct wp_error *err)
+{
+	const struct wp_push_rates rates = rates_of(setup->conf);
+	struct wp_deliveries *all = calloc(1, sizeof(*all));
+	enum wp_err rc;
+
+	if (all == NULL)
+		return wp_error_set(err, WP_ERR_NOMEM, "out of memory");
+	all->setup = *setup;
+	all->log.component = "deliver";
+	wp_own_key_make(&all->push_id, setup->conf->auth.store_secret,
+			WP_PUSH_ID_PURPOSE);
+	ev_timer_init(&all->reaper, on_reap, 0., 0.);
+	all->reaper.data = all;
+	all->lanes = wp_lanes_new(&rates);
+	rc = all->lanes != NULL
+		     ? begin_generation(all, setup->conf, err)
+		     : wp_error_set(err, WP_ERR_NOMEM, "out of memory");
+	*out = all;
+	if (rc != WP_OK)
+		wp_deliveries_free(out);
+	return rc;
+}
+
+enum wp_err wp_deliveries_use(struct wp_deliveries *all,
+			      const struct wp_conf *conf, struct wp_error *err)
+{
+	const struct wp_push_rates rates = rates_of(conf);
+	enum wp_err rc = begin_generation(all, conf, err);
+
+	if (rc != WP_OK)
+		return rc;
+	wp_lanes_use(all->lanes, &rates);
+	reap_soon(all);
+	return WP_OK;
+}
+
+void wp_deliveries_free(struct wp_deliveries **deliveries)
+{
+	struct wp_deliveries *all = *deliveries;
+
+	if (all == NULL)
+		return;
+	for (struct generation *at = all->generations; at; at = at->next)
+		wp_providers_release(&at->providers);
+	while (all->first != NULL) {
+		struct delivery *delivery = all->first;
+
+		if (delivery->lane != NULL)
+			wp_lane_give(delivery->lane);
+		delivery_free(delivery);
+	}
+	ev_timer_stop(all->setup.loop, &all->reaper);
+	while (all->generations != NULL) {
+		struct generation *next = all->generations->next;
+
+		generation_free(all->generations);
+		all->generations = next;
+	}
+	wp_lanes_free(&all->lanes);
+	wp_own_key_forget(&all->push_id);
+	free(all);
+	*deliveries = NULL;
+}
+
+bool wp_deliveries_are_live(const struct wp_deliveries *all)
+{
+	return all->generations->providers.is_live;
+}

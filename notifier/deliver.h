@@ -1,0 +1,122 @@
+/*
+ * deliver.h - one push to one device: may its provider be asked now, what comes
+ * of it, and what that means for the device and for the provider. What it means
+ * for the mailbox is for who orders it.
+ *
+ * Threads: the loop's.
+ */
+#ifndef WP_NOTIFIER_DELIVER_H
+#define WP_NOTIFIER_DELIVER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/base/err.h"
+#include "lib/metrics/metrics.h"
+#include "lib/name/msgid.h"
+#include "lib/sys/conf.h"
+#include "notifier/lookup.h"
+#include "notifier/plan/plan.h"
+#include "notifier/provider/verdict.h"
+#include "notifier/results.h"
+
+struct ev_loop;
+struct wp_deliveries;
+
+enum {
+	/* Whoever finds no slot looks again after so long, */
+	WP_DELIVER_SLOT_MIN_MS = 1000,
+	WP_DELIVER_SLOT_MAX_MS = 5000,
+	/* and behind the reopening of a provider within so long. */
+	WP_DELIVER_REOPEN_SPREAD_MS = 60 * 1000,
+	/* Whose token looks bad is tried again after so long, at least: it may
+	 * be our settings, and somebody mends them. */
+	WP_DELIVER_SUSPECT_S = 600,
+	/* A webhook that refuses everything for so long is given up. */
+	WP_DELIVER_REFUSING_S = 24 * 3600,
+};
+
+struct wp_deliveries_setup {
+	struct ev_loop *loop;
+	/* auth.store_secret for good; of push nothing is kept */
+	const struct wp_conf *conf;
+	struct wp_metrics *metrics;
+	struct wp_results *results;
+};
+
+/*
+ * With the providers of the settings.
+ *
+ * Ownership:  what setup points to is borrowed
+ * Errors:     as wp_providers_init()
+ */
+enum wp_err wp_deliveries_new(struct wp_deliveries **out,
+			      const struct wp_deliveries_setup *setup,
+			      struct wp_error *err) WP_MUST_USE;
+/* Ends what is under way; nobody is told. NULL-safe. */
+void wp_deliveries_free(struct wp_deliveries **deliveries);
+
+/*
+ * Go by these from now on; what is under way ends as it began.
+ *
+ * Errors:  as wp_providers_init(); then nothing has changed
+ */
+enum wp_err wp_deliveries_use(struct wp_deliveries *deliveries,
+			      const struct wp_conf *conf,
+			      struct wp_error *err) WP_MUST_USE;
+
+/* Are providers asked, so that devices must be opened? */
+bool wp_deliveries_are_live(const struct wp_deliveries *deliveries);
+
+/*
+ * Fill in what a plan is to know of a target's provider: is_usable, reopen_ms,
+ * slot_ms.
+ *
+ * now_ms:  by Redis' clock
+ */
+void wp_deliveries_look(struct wp_deliveries *deliveries,
+			const struct wp_target *target, int64_t now_ms,
+			struct wp_plan_device *device);
+
+/* A push. Borrowed until its end, but for about. */
+struct wp_order {
+	const struct wp_target *target;
+	enum wp_plan_action action; /* not NOTHING */
+	struct wp_entry_id about;   /* the push id follows from it */
+	int64_t waiting;
+	bool is_high;
+	int64_t delay_ms; /* since what it is about came; 0: of nothing */
+	/* wp_mono_ms(): nothing begins behind it, or when it is called off. */
+	uint64_t good_until_ms;
+	const bool *is_called_off;
+};
+
+enum wp_delivered {
+	WP_DELIVERY_ACCEPTED,
+	WP_DELIVERY_REFUSED, /* it will never be taken */
+	WP_DELIVERY_GONE,    /* the device is not there any more */
+	WP_DELIVERY_FAILED,  /* a try */
+	WP_DELIVERY_PUT_OFF, /* no try */
+};
+struct wp_delivery_end {
+	enum wp_delivered what;
+	int64_t after_ms; /* FAILED, PUT_OFF: not before, from now */
+	bool may_show;    /* the device shows it, or may */
+	bool is_crowded;  /* PUT_OFF, for want of a slot */
+	char reason[WP_REASON_MAX + 1];
+};
+
+/* Once, from the loop, never within wp_deliver(). */
+typedef void (*wp_delivery_fn)(void *ctx, const struct wp_delivery_end *end);
+
+/*
+ * Begin.
+ *
+ * Returns:  true when it is under way: on_end will be told. False when it is
+ *           over already: *end says how
+ */
+bool wp_deliver(struct wp_deliveries *deliveries, const struct wp_order *order,
+		wp_delivery_fn on_end, void *ctx, struct wp_delivery_end *end);
+
+#endif /* WP_NOTIFIER_DELIVER_H */

@@ -175,6 +175,17 @@ $(B)/tests/unit/notifier/test_expiry: LDFLAGS += -Wl,--wrap=wp_store_thread_subm
 # These have no Redis, or one that nobody judges.
 $(addprefix $(B)/tests/unit/notifier/test_,dead_letters gone) $(B)/tests/integration/test_notifier_backlog: LDFLAGS += -Wl,--wrap=wp_judged_do
 
+# Its providers are the test's, and so is all that it writes down.
+$(B)/tests/unit/notifier/test_deliver: LDFLAGS += -Wl,--wrap=wp_providers_init,--wrap=wp_results_mark,--wrap=wp_results_add \
+	-Wl,--wrap=wp_mono_ms,--wrap=wp_mono_us,--wrap=wp_wall_ms
+
+# Redis, the store and providers are the test's.
+$(B)/tests/unit/notifier/test_errand: LDFLAGS += -Wl,--wrap=wp_mono_ms,--wrap=wp_judged_do,--wrap=wp_judged_run_id \
+	-Wl,--wrap=wp_push_done_build,--wrap=wp_push_check_build,--wrap=wp_push_check_parse,--wrap=wp_push_field \
+	-Wl,--wrap=wp_claimed_memory,--wrap=wp_lookups_new,--wrap=wp_lookups_free,--wrap=wp_lookups_add \
+	-Wl,--wrap=wp_lookups_remove,--wrap=wp_lookups_end,--wrap=wp_deliver,--wrap=wp_deliveries_look \
+	-Wl,--wrap=wp_dead_letters_add
+
 # This one holds a process up where it accepts.
 $(B)/tests/unit/handlers/test_pool: LDFLAGS += -Wl,--wrap=accept4
 

@@ -648,24 +648,25 @@ enum wp_err wp_deliveries_use(struct wp_deliveries *all,
 void wp_deliveries_free(struct wp_deliveries **deliveries)
 {
 	struct wp_deliveries *all = *deliveries;
+	struct delivery *next;
 
 	if (all == NULL)
 		return;
 	for (struct generation *at = all->generations; at; at = at->next)
 		wp_providers_release(&at->providers);
-	while (all->first != NULL) {
-		struct delivery *delivery = all->first;
-
+	for (struct delivery *delivery = all->first; delivery != NULL;
+	     delivery = next) {
+		next = delivery->next;
 		if (delivery->lane != NULL)
 			wp_lane_give(delivery->lane);
 		delivery_free(delivery);
 	}
 	ev_timer_stop(all->setup.loop, &all->reaper);
 	while (all->generations != NULL) {
-		struct generation *next = all->generations->next;
+		struct generation *older = all->generations->next;
 
 		generation_free(all->generations);
-		all->generations = next;
+		all->generations = older;
 	}
 	wp_lanes_free(&all->lanes);
 	wp_own_key_forget(&all->push_id);

@@ -357,11 +357,13 @@ enum wp_err wp_errands_new(struct wp_errands **out,
 
 void wp_errands_free(struct wp_errands **errands)
 {
+	struct errand *next;
+
 	if (*errands == NULL)
 		return;
-	while ((*errands)->first != NULL) {
-		struct errand *errand = (*errands)->first;
-
+	for (struct errand *errand = (*errands)->first; errand != NULL;
+	     errand = next) {
+		next = errand->next;
 		unlink_errand(errand);
 		free_errand(errand);
 	}

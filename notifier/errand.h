@@ -55,7 +55,8 @@ struct wp_errands_setup {
 enum wp_err wp_errands_new(struct wp_errands **out,
 			   const struct wp_errands_setup *setup,
 			   struct wp_error *err) WP_MUST_USE;
-/* After wp_store_thread_stop() and wp_deliveries_free(). NULL-safe. */
+/* After wp_store_thread_stop(), wp_deliveries_free() and wp_judged_free().
+ * NULL-safe. */
 void wp_errands_free(struct wp_errands **errands);
 
 /* How many there are; of some only the store's thread or a provider still

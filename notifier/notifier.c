@@ -297,7 +297,7 @@ bool wp_notifier_is_idle(const struct wp_notifier *notifier)
 }
 
 /* What is still asked of the store or Redis is answered by a loss, in this
- * order; of what providers are asked nobody is told. */
+ * order; of what providers are asked nobody is told, first. */
 void wp_notifier_free(struct wp_notifier **notifier)
 {
 	struct wp_notifier *n = *notifier;
@@ -317,8 +317,8 @@ void wp_notifier_free(struct wp_notifier **notifier)
 	if (n->results != NULL)
 		wp_results_end(n->results);
 	wp_store_thread_stop(&n->store);
-	wp_judged_free(&n->redis);
 	wp_deliveries_free(&n->deliveries);
+	wp_judged_free(&n->redis);
 	wp_errands_free(&n->errands);
 	wp_taker_free(&n->taker);
 	wp_results_free(&n->results);

@@ -6,20 +6,6 @@
 
 enum { US = 1000, SECOND_US = 1000 * US };
 
-void wp_rate_set(struct wp_rate *rate, uint32_t per_s, uint32_t most)
-{
-	assert(per_s >= 1 && per_s <= SECOND_US && most >= 1);
-	rate->unit_us = SECOND_US / per_s;
-	rate->most = most;
-}
-
-void wp_rate_init(struct wp_rate *rate, uint32_t per_s, uint32_t most,
-		  uint64_t now_us)
-{
-	*rate = (struct wp_rate){ .last_us = now_us, .ramp_us = now_us };
-	wp_rate_set(rate, per_s, most);
-}
-
 void wp_rate_ramp(struct wp_rate *rate, uint64_t now_us)
 {
 	rate->ramp_us = now_us;
@@ -42,6 +28,25 @@ static uint64_t unit_at(const struct wp_rate *rate, uint64_t now_us)
 	if (step >= sizeof(percent) / sizeof(percent[0]))
 		return rate->unit_us;
 	return rate->unit_us * 100 / percent[step];
+}
+
+void wp_rate_set(struct wp_rate *rate, uint32_t per_s, uint32_t most)
+{
+	assert(per_s >= 1 && per_s <= SECOND_US && most >= 1);
+	rate->unit_us = SECOND_US / per_s;
+	rate->most = most;
+}
+
+void wp_rate_init(struct wp_rate *rate, uint32_t per_s, uint32_t most,
+		  uint64_t now_us)
+{
+	uint64_t unit_us;
+
+	*rate = (struct wp_rate){ .last_us = now_us, .ramp_us = now_us };
+	wp_rate_set(rate, per_s, most);
+	/* As if the one before had been a slot ago. */
+	unit_us = unit_at(rate, now_us);
+	rate->last_us -= unit_us < now_us ? unit_us : now_us;
 }
 
 static uint64_t slot_at(const struct wp_rate *rate, uint64_t now_us)

@@ -27,7 +27,7 @@ struct wp_rate {
 	uint64_t ramp_us;   /* since when there is a ramp */
 };
 
-/* per_s: slots a second, 1 to 1000000; most: at least 1 */
+/* per_s: slots a second, 1 to 1000000; the first is now. most: at least 1 */
 void wp_rate_init(struct wp_rate *rate, uint32_t per_s, uint32_t most,
 		  uint64_t now_us);
 

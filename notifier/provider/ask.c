@@ -258,11 +258,15 @@ enum wp_err wp_asker_new(struct wp_asker **out,
 
 void wp_asker_free(struct wp_asker **asker)
 {
+	struct ask *next;
+
 	if (*asker == NULL)
 		return;
 	wp_fetch_pool_free(&(*asker)->pool);
-	while ((*asker)->first != NULL)
-		forget((*asker)->first);
+	for (struct ask *ask = (*asker)->first; ask != NULL; ask = next) {
+		next = ask->next;
+		forget(ask);
+	}
 	free((*asker)->nets);
 	free(*asker);
 	*asker = NULL;

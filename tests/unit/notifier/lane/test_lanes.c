@@ -1,0 +1,253 @@
+/* What one provider does costs no other anything; and there are only so many
+ * hosts. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+
+#include "notifier/lane/guard.h"
+#include "notifier/lane/lanes.h"
+#include "notifier/lane/rate.h"
+
+enum { MS = 1000, SECOND = 1000 * MS, SEED = 1, DAY_S = 20000 };
+
+static const uint64_t NOW = UINT64_C(5000000000);
+
+static const struct wp_judgement accepted = { .verdict = WP_VERDICT_ACCEPTED };
+static const struct wp_judgement suspect = { .verdict = WP_VERDICT_SUSPECT };
+static const struct wp_judgement again = { .verdict = WP_VERDICT_AGAIN };
+
+static int begin(void **state)
+{
+	struct wp_push_rates rates;
+
+	assert_true(wp_push_rates_read(&rates, NULL, 0));
+	*state = wp_lanes_new(&rates);
+	return *state != NULL ? 0 : -1;
+}
+
+static int end(void **state)
+{
+	struct wp_lanes *lanes = *state;
+
+	wp_lanes_free(&lanes);
+	return 0;
+}
+
+static struct wp_lane *host(struct wp_lanes *lanes, const char *name,
+			    uint64_t now_us)
+{
+	return wp_lanes_get(lanes, WP_PUSH_WEB, name, true, now_us);
+}
+
+static struct wp_lane *app(struct wp_lanes *lanes, const char *name)
+{
+	return wp_lanes_get(lanes, WP_PUSH_FCM, name, false, NOW);
+}
+
+static struct wp_lane *numbered(struct wp_lanes *lanes, int i, uint64_t now_us)
+{
+	char name[24];
+
+	(void)snprintf(name, sizeof(name), "host-%d.example", i);
+	return host(lanes, name, now_us);
+}
+
+/* One request with that outcome. */
+static struct wp_lane_news ask(struct wp_lane *lane,
+			       const struct wp_judgement *judgement,
+			       uint64_t now_us, int64_t now_s)
+{
+	uint32_t ticket;
+
+	(void)wp_lane_take(lane, now_us);
+	assert_true(wp_lane_begin(lane, now_us, &ticket));
+	return wp_lane_end(lane, ticket, judgement, now_us, now_s, SEED);
+}
+
+static void each_app_and_each_host_has_its_own(void **state)
+{
+	struct wp_lane *lane = app(*state, "demo");
+
+	assert_ptr_equal(lane, app(*state, "demo"));
+	assert_ptr_not_equal(lane, app(*state, "other"));
+	assert_ptr_not_equal(
+		lane, wp_lanes_get(*state, WP_PUSH_APNS, "demo", false, NOW));
+	assert_ptr_not_equal(lane, host(*state, "demo", NOW));
+	/* Web Push and UnifiedPush ask one host together. */
+	assert_ptr_equal(
+		host(*state, "a.example", NOW),
+		wp_lanes_get(*state, WP_PUSH_UNIFIED, "a.example", true, NOW));
+	assert_ptr_not_equal(
+		host(*state, "a.example", NOW),
+		wp_lanes_get(*state, WP_PUSH_WEBHOOK, "a.example", true, NOW));
+}
+
+static void one_that_asks_for_time_costs_no_other_any(void **state)
+{
+	static const struct wp_judgement later = {
+		.verdict = WP_VERDICT_LATER,
+		.after_s = 7,
+	};
+	struct wp_lane *lane = host(*state, "a.example", NOW);
+	struct wp_lane_news news = ask(lane, &later, NOW, DAY_S);
+	uint32_t ticket;
+
+	assert_true(news.has_opened);
+	assert_int_equal(wp_lane_shut_ms(lane, NOW), 7000);
+	assert_int_equal(wp_lanes_shut_hosts(*state), 1);
+	assert_int_equal(wp_lane_shut_ms(host(*state, "b.example", NOW), NOW),
+			 0);
+	/* Whose slot has come meanwhile does not begin. */
+	(void)wp_lane_take(lane, NOW);
+	assert_false(wp_lane_begin(lane, NOW + SECOND, &ticket));
+	wp_lane_give(lane);
+	news = ask(lane, &accepted, NOW + 7 * SECOND, DAY_S);
+	assert_true(news.has_closed);
+	assert_int_equal(wp_lanes_shut_hosts(*state), 0);
+}
+
+static void the_idle_host_that_was_used_longest_ago_goes(void **state)
+{
+	const uint64_t at = NOW + 50 * (uint64_t)MS + 3;
+	struct wp_lane *busy = numbered(*state, 0, NOW);
+	struct wp_lane *first;
+
+	(void)wp_lane_take(busy, NOW);
+	for (int i = 1; i < WP_LANE_HOSTS_MAX; i++)
+		(void)ask(numbered(*state, i, NOW), &accepted,
+			  NOW + (uint64_t)i, DAY_S);
+	/* That it was used makes it younger. */
+	first = numbered(*state, 1, NOW);
+	(void)ask(first, &accepted, NOW + SECOND, DAY_S);
+	assert_non_null(numbered(*state, WP_LANE_HOSTS_MAX, NOW + SECOND));
+	assert_ptr_equal(first, numbered(*state, 1, NOW));
+	assert_ptr_equal(busy, numbered(*state, 0, NOW));
+	/* The second one is gone: a new one's first slot is now. */
+	assert_int_equal(wp_lane_slot_ms(numbered(*state, 3, NOW), at), 50);
+	assert_int_equal(wp_lane_slot_ms(numbered(*state, 2, NOW), at), 0);
+	wp_lane_give(busy);
+}
+
+static void when_all_hosts_are_in_use_there_is_none_for_another(void **state)
+{
+	struct wp_lane *lanes[WP_LANE_HOSTS_MAX];
+	struct wp_lane *one = app(*state, "demo");
+
+	for (int i = 0; i < WP_LANE_HOSTS_MAX; i++) {
+		lanes[i] = numbered(*state, i, NOW);
+		(void)wp_lane_take(lanes[i], NOW);
+	}
+	assert_null(numbered(*state, WP_LANE_HOSTS_MAX, NOW));
+	/* Nor for another request; but for an app there is. */
+	assert_int_equal(wp_lane_slot_ms(lanes[0], NOW + SECOND),
+			 WP_RATE_FULL_MS);
+	assert_int_equal(wp_lane_slot_ms(one, NOW + SECOND), 0);
+	for (int i = WP_LANE_HOSTS_UNDER_WAY - 1; i < WP_LANE_HOSTS_MAX; i++)
+		wp_lane_give(lanes[i]);
+	assert_int_equal(wp_lane_slot_ms(lanes[0], NOW + SECOND), 0);
+	assert_non_null(numbered(*state, WP_LANE_HOSTS_MAX, NOW));
+	for (int i = 0; i < WP_LANE_HOSTS_UNDER_WAY - 1; i++)
+		wp_lane_give(lanes[i]);
+}
+
+/* Until the guard of an app is on. */
+static struct wp_lane_news fool(struct wp_lane *lane)
+{
+	struct wp_lane_news news = { .guard_is_on = false };
+
+	for (int i = 0; i < WP_GUARD_LEAST; i++) {
+		assert_false(news.guard_changed);
+		news = ask(lane, &suspect, NOW, DAY_S);
+	}
+	return news;
+}
+
+static void so_many_suspects_mean_our_settings(void **state)
+{
+	struct wp_lane *lane = app(*state, "demo");
+	struct wp_lane_news news = fool(lane);
+
+	assert_true(news.guard_is_on);
+	assert_true(news.guard_changed);
+	assert_true(news.has_opened);
+	assert_int_equal(wp_lane_state(lane), WP_BREAKER_CONFIG);
+	assert_int_equal(wp_lanes_state(*state, WP_PUSH_FCM),
+			 WP_BREAKER_CONFIG);
+	assert_int_equal(wp_lanes_state(*state, WP_PUSH_APNS),
+			 WP_BREAKER_CLOSED);
+	assert_true(wp_lanes_are_guarded(*state, WP_PUSH_FCM));
+	assert_false(wp_lanes_are_guarded(*state, WP_PUSH_APNS));
+	/* Another app of the kind is what it was. */
+	assert_int_equal(wp_lane_shut_ms(app(*state, "other"), NOW), 0);
+	assert_false(wp_lane_may_drop(lane, DAY_S, DAY_S + 2 * WP_GUARD_AGE_S));
+}
+
+static void one_that_is_guarded_is_asked_once_a_second(void **state)
+{
+	struct wp_lane *lane = app(*state, "demo");
+	uint64_t later = NOW + 300 * (uint64_t)SECOND;
+
+	(void)fool(lane);
+	(void)ask(lane, &accepted, later, DAY_S + 300);
+	assert_true(wp_lanes_are_guarded(*state, WP_PUSH_FCM));
+	later += 100 * (uint64_t)SECOND;
+	(void)wp_lane_take(lane, later);
+	assert_int_equal(wp_lane_slot_ms(lane, later), 1000);
+	wp_lane_give(lane);
+	/* A person says that all is well. */
+	assert_true(wp_lanes_resume(*state, WP_PUSH_FCM, "demo"));
+	assert_false(wp_lanes_are_guarded(*state, WP_PUSH_FCM));
+	assert_int_equal(wp_lane_slot_ms(lane, later), 2);
+	assert_false(wp_lanes_resume(*state, WP_PUSH_APNS, "demo"));
+	assert_false(wp_lanes_resume(*state, WP_PUSH_FCM, "demos"));
+}
+
+static void what_was_not_asked_is_no_outcome(void **state)
+{
+	struct wp_lane *lane = app(*state, "demo");
+
+	/* Beside these, 20 suspects would be less than a third. */
+	for (int i = 0; i < 3 * WP_GUARD_LEAST; i++)
+		(void)ask(lane, &again, NOW, DAY_S);
+	assert_true(fool(lane).guard_is_on);
+}
+
+static void other_rates_hold_for_those_that_are_there(void **state)
+{
+	struct wp_push_rates rates;
+	struct wp_lane *lane = host(*state, "a.example", NOW);
+	uint64_t ramped = NOW + 100 * (uint64_t)SECOND;
+
+	assert_true(wp_push_rates_read(&rates, NULL, 0));
+	rates.of[WP_PUSH_LANE_WEB] = (struct wp_push_rate){ 4, 2 };
+	wp_lanes_use(*state, &rates);
+	assert_int_equal(wp_lane_take(lane, ramped), 0);
+	assert_int_equal(wp_lane_slot_ms(lane, ramped), 250);
+	assert_int_equal(wp_lane_take(lane, ramped), 250);
+	assert_int_equal(wp_lane_slot_ms(lane, ramped), WP_RATE_FULL_MS);
+	wp_lane_give(lane);
+	wp_lane_give(lane);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
+	const struct CMUnitTest tests[] = {
+		TEST(each_app_and_each_host_has_its_own),
+		TEST(one_that_asks_for_time_costs_no_other_any),
+		TEST(the_idle_host_that_was_used_longest_ago_goes),
+		TEST(when_all_hosts_are_in_use_there_is_none_for_another),
+		TEST(so_many_suspects_mean_our_settings),
+		TEST(one_that_is_guarded_is_asked_once_a_second),
+		TEST(what_was_not_asked_is_no_outcome),
+		TEST(other_rates_hold_for_those_that_are_there),
+	};
+#undef TEST
+
+	return cmocka_run_group_tests_name("lanes", tests, NULL, NULL);
+}

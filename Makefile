@@ -186,6 +186,12 @@ $(B)/tests/unit/notifier/test_errand: LDFLAGS += -Wl,--wrap=wp_mono_ms,--wrap=wp
 	-Wl,--wrap=wp_lookups_remove,--wrap=wp_lookups_end,--wrap=wp_deliver,--wrap=wp_deliveries_look \
 	-Wl,--wrap=wp_dead_letters_add
 
+$(B)/tests/unit/notifier/test_lookup: LDFLAGS += -Wl,--wrap=wp_store_thread_submit,--wrap=wp_push_list,--wrap=wp_push_prefs
+
+# Who fetches is the test.
+$(B)/tests/unit/notifier/provider/test_ask: LDFLAGS += -Wl,--wrap=wp_mono_ms,--wrap=wp_fetch_pool_new,--wrap=wp_fetch_pool_free \
+	-Wl,--wrap=wp_fetch_begin,--wrap=wp_fetch_renew,--wrap=wp_transfer_header
+
 # This one holds a process up where it accepts.
 $(B)/tests/unit/handlers/test_pool: LDFLAGS += -Wl,--wrap=accept4
 

@@ -71,14 +71,16 @@ static struct wp_plan_step send_it(const struct scene *s,
 	return (struct wp_plan_step){ .action = action };
 }
 
-/* Rule 2. Browsers show something for every push, so they are sent none. */
+/* Rule 2. Browsers show something for every push, so they are sent none. A try
+ * that failed may have been shown. */
 static struct wp_plan_step clear(const struct scene *s)
 {
 	const struct wp_plan_device *device = s->device;
 	bool can = device->kind == WP_PUSH_FCM ||
 		   (device->kind == WP_PUSH_APNS && device->has_badge);
 
-	if (!can || device->told.at_ms == 0 || device->is_in_use)
+	if (!can || device->is_in_use ||
+	    (device->told.at_ms == 0 && device->told.tries == 0))
 		return nothing();
 	return send_it(s, WP_PLAN_CLEAR);
 }

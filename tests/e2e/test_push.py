@@ -3,11 +3,13 @@ would be sent stands in the log of waypost-notifier."""
 import contextlib
 import fcntl
 import json
+import os
 import signal
 import sqlite3
 import unittest
 
-from harness import E2eTest, PATIENCE_S, new_stack, wait_for
+from devkit.webpush import vapid_pem
+from harness import E2eTest, PATIENCE_S, new_stack, scratch, wait_for
 
 APPS = ["demo kind=fcm credentials_file=/nowhere/account.json"]
 # The five locks of who reads a WAL, in the file beside it
@@ -448,12 +450,39 @@ class Push(PushTest):
         self.send(amy)
         self.wait_told(amy, ("alert", 1))
 
-    def test_live_is_refused_for_nobody_can_send(self):
-        for arguments in ([], ["--check"]):
-            status, said = self.run_beside("waypost-notifier", *arguments,
-                                           WAYPOST_PUSH_MODE="live")
-            self.assertEqual(status, 1, said)
-            self.assertIn("push.mode: live", said.splitlines()[-1])
+    def test_live_is_refused_where_nobody_can_be_asked(self):
+        key = os.path.join(scratch(), "vapid.pem")
+        with open(key, "w", encoding="ascii") as file:
+            os.chmod(key, 0o600)
+            file.write(vapid_pem())
+        hooks = {"WAYPOST_PUSH_USER_WEBHOOKS": "true"}
+        for env, complaint in (
+                ({}, "push.mode: live"),
+                ({"WAYPOST_PUSH_VAPID_KEY_FILE": key},
+                 "push.vapid_subject: must be set"),
+                ({"WAYPOST_PUSH_VAPID_KEY": "no key",
+                  "WAYPOST_PUSH_VAPID_SUBJECT": "mailto:a@b.example"},
+                 "push.vapid_key_file: "),
+                ({**hooks, "WAYPOST_PUSH_CLAIM_MS": "44999"},
+                 "push.claim_ms: must be at least 45000"),
+                ({**hooks, "WAYPOST_PUSH_CA_FILE": "/nowhere.pem"},
+                 "push.ca_file: "),
+                ({**hooks, "WAYPOST_PUSH_PROXY": "proxy:3128"},
+                 "push.proxy: must begin with"),
+                ({**hooks, "WAYPOST_PUSH_RATES": "web=0/1"},
+                 "push.rates: each must be"),
+                ({**hooks, "WAYPOST_PUSH_ALLOW_NETWORKS": "inside"},
+                 "push.allow_networks: each must be")):
+            for arguments in ([], ["--check"]):
+                with self.subTest(complaint, arguments=arguments):
+                    status, said = self.run_beside(
+                        "waypost-notifier", *arguments,
+                        WAYPOST_PUSH_MODE="live", **env)
+                    self.assertEqual(status, 1, said)
+                    self.assertIn(complaint, said.splitlines()[-1])
+        status, said = self.run_beside("waypost-notifier", "--check",
+                                       WAYPOST_PUSH_MODE="live", **hooks)
+        self.assertEqual(status, 0, said)
         status, said = self.run_beside("waypost-notifier", "--check",
                                        WAYPOST_PUSH_MODE="live",
                                        WAYPOST_PUSH_ENABLED="false")

@@ -1,13 +1,16 @@
 """Providers are asked, good ones and bad ones: push.mode is live, browsers and
 bots are ours, and their hosts are on loopback, which is allowed for that."""
 import base64
+import contextlib
 import hashlib
 import hmac
 import json
 import os
 import signal
 import socket
+import socketserver
 import tempfile
+import threading
 import unittest
 
 from devkit.names import Names
@@ -409,6 +412,69 @@ class Inside(LivePush):
         log = self.stack.read_log("notifier-0")
         for secret in (HOST, "127.0.0.1", bob.known_as):
             self.assertNotIn(secret, log)
+
+
+class Proxy(socketserver.ThreadingTCPServer):
+    """Opens tunnels, whatever the name, to one port of loopback."""
+
+    daemon_threads = True
+
+    def __init__(self, port):
+        super().__init__(("127.0.0.1", 0), Tunnel)
+        self.port = port
+        self.asked = []  # for what
+
+
+class Tunnel(socketserver.StreamRequestHandler):
+    def handle(self):
+        self.server.asked.append(self.rfile.readline().decode().split()[:2])
+        while self.rfile.readline().strip():
+            pass
+        with socket.create_connection(("127.0.0.1",
+                                       self.server.port)) as there:
+            self.wfile.write(b"HTTP/1.1 200 OK\r\n\r\n")
+            back = threading.Thread(target=self.copy,
+                                    args=(there, self.connection))
+            back.start()
+            self.copy(self.connection, there)
+            back.join()
+
+    @staticmethod
+    def copy(source, target):
+        with contextlib.suppress(OSError):
+            while piece := source.recv(65536):
+                target.sendall(piece)
+            target.shutdown(socket.SHUT_WR)
+
+
+class Proxied(LivePush):
+    """Nothing is allowed, and names are known to the proxy alone."""
+
+    allowed = []
+
+    @classmethod
+    def settings(cls):
+        cls.proxy = Proxy(cls.fake.port)
+        cls.addClassCleanup(cls.proxy.server_close)
+        cls.addClassCleanup(cls.proxy.shutdown)
+        threading.Thread(target=cls.proxy.serve_forever, daemon=True).start()
+        cls.push = {"proxy": "http://127.0.0.1:%d" %
+                             cls.proxy.server_address[1]}
+        return super().settings()
+
+    @classmethod
+    def program_env(cls, name):
+        return {"no_proxy": "*", "NO_PROXY": "*"}
+
+    def test_by_a_proxy_it_is_the_proxy_that_looks_where_it_goes(self):
+        bob = self.with_browser()
+        self.send(bob)
+        self.wait_requests(bob, 1)
+        self.assertEqual(self.proxy.asked,
+                         [["CONNECT", f"{HOST}:{self.fake.port}"]])
+        self.assertTrue(self.lines("by push.proxy it is the proxy that has to "
+                                   "refuse endpoints of users inside the "
+                                   "network"))
 
 
 class AnotherKey(LivePush):

@@ -522,6 +522,11 @@ static void what_was_not_asked_in_time_counts_for_nothing(void **state)
 				      wp_notifier_sent(WP_PUSH_WEB,
 						       (enum wp_verdict)v)),
 			0);
+	/* Nor among those of the kind behind it. */
+	assert_int_equal(wp_metric_get(w->metrics,
+				       wp_notifier_sent(WP_PUSH_UNIFIED,
+							WP_VERDICT_ACCEPTED)),
+			 0);
 }
 
 static void addresses_that_may_not_be_are_counted(void **state)
@@ -647,11 +652,46 @@ static void without_memory_nothing_has_begun(void **state)
 	struct wp_target target = target_of(WP_PUSH_WEB);
 
 	is_short = true;
-	assert_true(refuse(w, &target).is_crowded);
+	/* As often as there may be requests at once, and more. */
+	for (int i = 0; i < 40; i++) {
+		pass_ms(1000);
+		assert_true(refuse(w, &target).is_crowded);
+	}
 	is_short = false;
-	/* Nothing of the lane is taken. */
-	for (int i = 0; i < 40; i++)
-		(void)get(w, &target, WP_VERDICT_ACCEPTED);
+	(void)get(w, &target, WP_VERDICT_ACCEPTED);
+}
+
+static void a_slot_that_was_not_used_is_given_back(void **state)
+{
+	struct world *w = *state;
+	struct wp_target target = target_of(WP_PUSH_WEB);
+
+	w->is_called_off = true;
+	for (int i = 0; i < 40; i++) {
+		pass_ms(1000);
+		(void)refuse(w, &target);
+	}
+	w->is_called_off = false;
+	(void)get(w, &target, WP_VERDICT_ACCEPTED);
+}
+
+static void who_asked_for_time_gets_it_from_one_device_at_least(void **state)
+{
+	struct wp_judgement judgement = { .verdict = WP_VERDICT_LATER,
+					  .after_s = 3 };
+	struct world *w = *state;
+	struct wp_target target = target_of(WP_PUSH_WEB);
+	const struct wp_order order = order_of(w, &target);
+	struct wp_delivery_end end;
+
+	/* It was begun before the provider was left alone, and asked again. */
+	assert_true(wp_deliver(w->deliveries, &order, on_end, w, &end));
+	(void)deliver(w, &target, &judgement);
+	pass_ms(3000);
+	(void)get(w, &target, WP_VERDICT_ACCEPTED);
+	judgement.after_s = 100;
+	end_attempt(0, &judgement);
+	assert_true(w->end.after_ms >= 100 * 1000);
 }
 
 static void whom_nobody_tells_is_not_told(void **state)
@@ -728,6 +768,8 @@ int main(void)
 		TEST(a_slot_is_lost_when_its_provider_has_shut_meanwhile),
 		TEST(who_waits_for_a_token_of_its_own_is_given_nothing),
 		TEST(without_memory_nothing_has_begun),
+		TEST(a_slot_that_was_not_used_is_given_back),
+		TEST(who_asked_for_time_gets_it_from_one_device_at_least),
 		TEST(whom_nobody_tells_is_not_told),
 		TEST(what_is_under_way_ends_on_the_old_ones),
 	};

@@ -524,6 +524,37 @@ static void a_push_that_was_asked_for_is_done_when_it_fails(void **state)
 	expect_answered(*state, WP_PUSH_TOLD);
 }
 
+static void a_push_that_was_asked_for_waits_for_a_slot(void **state)
+{
+	once = "a:test";
+	slot_ms = 1000;
+	claim(*state, WP_PUSH_ONCE);
+	find(1);
+	assert_int_equal(n_deliveries, 0);
+	assert_true(redis.done.once_waits);
+	expect_answered(*state, WP_PUSH_LATER);
+}
+
+/* Of nothing that waits: there is nothing to remember, and nobody to blame. */
+static void expect_no_trace(struct wp_errands *errands,
+			    const struct wp_delivery_end *end)
+{
+	once = "a:test";
+	claim(errands, WP_PUSH_ONCE);
+	find(1);
+	end_delivery(n_deliveries - 1, end);
+	assert_int_equal(redis.done.n, 0);
+	assert_false(redis.done.once_waits);
+	assert_int_equal(letters, 0);
+	redis_answers();
+}
+
+static void a_push_that_was_asked_for_leaves_nothing(void **state)
+{
+	expect_no_trace(*state, &accepted);
+	expect_no_trace(*state, &refused);
+}
+
 static void a_clearing_that_is_put_off_still_shows(void **state)
 {
 	shown = "1";
@@ -722,6 +753,8 @@ int main(void)
 		TEST(what_ends_at_once_is_answered_at_once),
 		TEST(a_push_that_was_asked_for_waits_for_its_provider),
 		TEST(a_push_that_was_asked_for_is_done_when_it_fails),
+		TEST(a_push_that_was_asked_for_waits_for_a_slot),
+		TEST(a_push_that_was_asked_for_leaves_nothing),
 		TEST(a_clearing_that_is_put_off_still_shows),
 		TEST(a_clearing_has_one_try),
 		TEST(a_late_one_asks_whether_there_is_something_still),

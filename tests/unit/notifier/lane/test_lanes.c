@@ -111,6 +111,22 @@ static void one_that_asks_for_time_costs_no_other_any(void **state)
 	assert_int_equal(wp_lanes_shut_hosts(*state), 0);
 }
 
+static void one_that_works_again_is_asked_slowly_at_first(void **state)
+{
+	static const struct wp_judgement later = {
+		.verdict = WP_VERDICT_LATER,
+		.after_s = 7,
+	};
+	struct wp_lane *lane = host(*state, "a.example", NOW);
+	uint64_t at = NOW + 100 * (uint64_t)SECOND;
+
+	(void)ask(lane, &later, at, DAY_S);
+	assert_int_equal(wp_lane_slot_ms(lane, at), 10);
+	at += 7 * (uint64_t)SECOND;
+	assert_true(ask(lane, &accepted, at, DAY_S).has_closed);
+	assert_int_equal(wp_lane_slot_ms(lane, at), 100);
+}
+
 static void the_idle_host_that_was_used_longest_ago_goes(void **state)
 {
 	const uint64_t at = NOW + 50 * (uint64_t)MS + 3;
@@ -240,6 +256,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(each_app_and_each_host_has_its_own),
 		TEST(one_that_asks_for_time_costs_no_other_any),
+		TEST(one_that_works_again_is_asked_slowly_at_first),
 		TEST(the_idle_host_that_was_used_longest_ago_goes),
 		TEST(when_all_hosts_are_in_use_there_is_none_for_another),
 		TEST(so_many_suspects_mean_our_settings),

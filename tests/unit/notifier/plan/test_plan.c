@@ -102,6 +102,9 @@ static void what_waits_no_more_is_cleared_where_it_showed(void **state)
 	(void)state;
 	s.claim.what = WP_PLAN_WIPE;
 	expect(&s, WP_PLAN_NOTHING); /* it was never told */
+	s.device.told.tries = 1;     /* but somebody tried */
+	expect(&s, WP_PLAN_CLEAR);
+	s.device.told.tries = 0;
 	s.device.told.at_ms = NOW - 1;
 	s.device.told.step = 5; /* the ladder is for what is seen */
 	expect(&s, WP_PLAN_CLEAR);

@@ -188,6 +188,9 @@ $(B)/tests/unit/notifier/test_errand: LDFLAGS += -Wl,--wrap=wp_mono_ms,--wrap=wp
 
 $(B)/tests/unit/notifier/test_lookup: LDFLAGS += -Wl,--wrap=wp_store_thread_submit,--wrap=wp_push_list,--wrap=wp_push_prefs
 
+$(B)/tests/unit/notifier/test_taker: LDFLAGS += -Wl,--wrap=wp_mono_ms,--wrap=wp_judged_do,--wrap=wp_judged_run_id \
+	-Wl,--wrap=wp_push_take_build,--wrap=wp_push_take_parse,--wrap=wp_push_taken_box
+
 # Who fetches is the test.
 $(B)/tests/unit/notifier/provider/test_ask: LDFLAGS += -Wl,--wrap=wp_mono_ms,--wrap=wp_fetch_pool_new,--wrap=wp_fetch_pool_free \
 	-Wl,--wrap=wp_fetch_begin,--wrap=wp_fetch_renew,--wrap=wp_transfer_header

@@ -199,15 +199,23 @@ static int64_t spread(int64_t most)
 	return wp_random_below((uint32_t)most + 1);
 }
 
-static struct wp_delivery_end crowded(void)
+/* Nothing was asked, and nothing is in the way. */
+static struct wp_delivery_end soon(void)
 {
 	return (struct wp_delivery_end){
 		.what = WP_DELIVERY_PUT_OFF,
 		.after_ms =
 			WP_DELIVER_SLOT_MIN_MS +
 			spread(WP_DELIVER_SLOT_MAX_MS - WP_DELIVER_SLOT_MIN_MS),
-		.is_crowded = true,
 	};
+}
+
+static struct wp_delivery_end crowded(void)
+{
+	struct wp_delivery_end end = soon();
+
+	end.is_crowded = true;
+	return end;
 }
 
 /* Behind the reopening of its provider. */
@@ -318,7 +326,7 @@ static struct wp_delivery_end meaning(const struct delivery *delivery,
 	case WP_VERDICT_AGAIN:
 		break;
 	}
-	return crowded();
+	return soon();
 }
 
 static void note_result(const struct delivery *delivery,
@@ -400,7 +408,7 @@ static bool go(struct delivery *delivery, struct wp_delivery_end *end)
 {
 	struct wp_error err;
 
-	*end = crowded();
+	*end = soon();
 	if (*delivery->order.is_called_off ||
 	    wp_mono_ms() > delivery->order.good_until_ms)
 		goto give;
@@ -542,15 +550,17 @@ bool wp_deliver(struct wp_deliveries *all, const struct wp_order *order,
 	struct delivery *delivery;
 	bool is_under_way;
 
-	*end = crowded();
+	*end = soon();
 	/* The settings have changed since it was planned. */
 	if (provider == NULL || (!provider->is_free && target->to == NULL))
 		return false;
 	if (!provider->is_free) {
 		lane = lane_of(all, provider, target);
 		if (lane == NULL ||
-		    wp_lane_slot_ms(lane, wp_mono_us()) > WP_PLAN_SLOT_MS)
+		    wp_lane_slot_ms(lane, wp_mono_us()) > WP_PLAN_SLOT_MS) {
+			*end = crowded();
 			return false;
+		}
 		if (wait_of(provider, lane) > 0) {
 			*end = shut(wait_of(provider, lane));
 			return false;

@@ -25,7 +25,7 @@ struct ev_loop;
 struct wp_deliveries;
 
 enum {
-	/* Whoever finds no slot looks again after so long, */
+	/* Whoever finds no slot, or could not begin, looks again after that, */
 	WP_DELIVER_SLOT_MIN_MS = 1000,
 	WP_DELIVER_SLOT_MAX_MS = 5000,
 	/* and behind the reopening of a provider within so long. */

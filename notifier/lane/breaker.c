@@ -97,6 +97,11 @@ static bool obey(struct wp_breaker *b, bool is_old,
 	return true;
 }
 
+void wp_breaker_close(struct wp_breaker *b)
+{
+	*b = (struct wp_breaker){ .epoch = b->epoch + 1 };
+}
+
 bool wp_breaker_end(struct wp_breaker *b, uint32_t ticket,
 		    const struct wp_judgement *judgement, uint64_t now_ms,
 		    uint32_t seed)
@@ -106,8 +111,8 @@ bool wp_breaker_end(struct wp_breaker *b, uint32_t ticket,
 
 	if (obey(b, is_old, judgement, now_ms, seed) || is_old)
 		return false;
-	if (was_probe && judgement->verdict == WP_VERDICT_AGAIN) {
-		b->is_probing = false; /* nothing is known; the repeat is one */
+	if (judgement->verdict == WP_VERDICT_AGAIN) {
+		b->is_probing = false; /* nothing is known, so another one */
 		return false;
 	}
 	if (was_probe && !is_bad(judgement)) {

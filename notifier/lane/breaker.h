@@ -73,4 +73,7 @@ bool wp_breaker_end(struct wp_breaker *b, uint32_t ticket,
 		    const struct wp_judgement *judgement, uint64_t now_ms,
 		    uint32_t seed);
 
+/* A person says that all is well: what was is forgotten. */
+void wp_breaker_close(struct wp_breaker *b);
+
 #endif /* WP_NOTIFIER_BREAKER_H */

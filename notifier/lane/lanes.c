@@ -264,14 +264,37 @@ size_t wp_lanes_shut_hosts(const struct wp_lanes *lanes)
 	return n;
 }
 
-bool wp_lanes_resume(struct wp_lanes *lanes, enum wp_push_kind kind,
-		     const char *name)
+void wp_lanes_each(const struct wp_lanes *lanes, uint64_t now_us,
+		   void (*show)(void *ctx, const struct wp_lane_view *view),
+		   void *ctx)
 {
-	for (struct wp_lane *lane = lanes->apps; lane; lane = lane->next)
-		if (lane->kind == kind && strcmp(lane->name, name) == 0) {
-			wp_guard_resume(&lane->guard);
-			apply_rate(lane);
-			return true;
-		}
-	return false;
+	for (const struct wp_lane *lane = lanes->apps; lane;
+	     lane = lane->next) {
+		const struct wp_lane_view view = {
+			.kind = lane->kind,
+			.name = lane->name,
+			.state = lane->breaker.state,
+			.shut_ms = wp_lane_shut_ms(lane, now_us),
+			.is_guarded = lane->guard.is_on,
+		};
+
+		show(ctx, &view);
+	}
+}
+
+size_t wp_lanes_resume(struct wp_lanes *lanes, const char *name,
+		       uint64_t now_us)
+{
+	size_t n = 0;
+
+	for (struct wp_lane *lane = lanes->apps; lane; lane = lane->next) {
+		if (strcmp(lane->name, name) != 0)
+			continue;
+		wp_guard_resume(&lane->guard);
+		wp_breaker_close(&lane->breaker);
+		apply_rate(lane);
+		wp_rate_ramp(&lane->rate, now_us);
+		n++;
+	}
+	return n;
 }

@@ -104,8 +104,26 @@ bool wp_lanes_are_guarded(const struct wp_lanes *lanes, enum wp_push_kind kind);
 /* Hosts that are left alone. */
 size_t wp_lanes_shut_hosts(const struct wp_lanes *lanes);
 
-/* The operator says that all is well with an app; false: it is not known. */
-bool wp_lanes_resume(struct wp_lanes *lanes, enum wp_push_kind kind,
-		     const char *name);
+/* An app, as it is now. */
+struct wp_lane_view {
+	enum wp_push_kind kind;
+	const char *name; /* borrowed */
+	enum wp_breaker_state state;
+	uint64_t shut_ms;
+	bool is_guarded;
+};
+/* Show each app; not hosts, which are their users' business. */
+void wp_lanes_each(const struct wp_lanes *lanes, uint64_t now_us,
+		   void (*show)(void *ctx, const struct wp_lane_view *view),
+		   void *ctx);
+
+/*
+ * The operator says that all is well with an app: its provider is asked again,
+ * slowly at first, and tokens may be dropped again. Of all kinds that have it.
+ *
+ * Returns:  how many
+ */
+size_t wp_lanes_resume(struct wp_lanes *lanes, const char *name,
+		       uint64_t now_us);
 
 #endif /* WP_NOTIFIER_LANES_H */

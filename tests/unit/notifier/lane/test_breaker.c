@@ -223,6 +223,22 @@ static void old_news_change_nothing(void **state)
 }
 
 /* A probe that is to be repeated at once says nothing yet. */
+static void what_was_not_asked_counts_for_nothing(void **state)
+{
+	static const struct wp_judgement again = { .verdict =
+							   WP_VERDICT_AGAIN };
+	struct wp_breaker b = { .n = 0 };
+
+	(void)state;
+	for (int i = 0; i < WP_BREAKER_LAST - 1; i++)
+		assert_false(one(&b, &bad, NOW));
+	for (int i = 0; i < WP_BREAKER_LAST; i++)
+		assert_false(one(&b, &again, NOW));
+	assert_int_equal(b.state, WP_BREAKER_CLOSED);
+	assert_false(one(&b, &bad, NOW));
+	assert_int_equal(b.state, WP_BREAKER_OPEN);
+}
+
 static void a_repeat_of_the_probe_is_the_probe(void **state)
 {
 	static const struct wp_judgement again = { .verdict =
@@ -251,6 +267,7 @@ int main(void)
 		cmocka_unit_test(what_a_provider_asks_for_is_kept),
 		cmocka_unit_test(what_is_ours_to_mend_opens_for_longer),
 		cmocka_unit_test(old_news_change_nothing),
+		cmocka_unit_test(what_was_not_asked_counts_for_nothing),
 		cmocka_unit_test(a_repeat_of_the_probe_is_the_probe),
 	};
 

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include <stdio.h>
+#include <string.h>
 
 #include "notifier/lane/guard.h"
 #include "notifier/lane/lanes.h"
@@ -215,12 +216,47 @@ static void one_that_is_guarded_is_asked_once_a_second(void **state)
 	(void)wp_lane_take(lane, later);
 	assert_int_equal(wp_lane_slot_ms(lane, later), 1000);
 	wp_lane_give(lane);
-	/* A person says that all is well. */
-	assert_true(wp_lanes_resume(*state, WP_PUSH_FCM, "demo"));
-	assert_false(wp_lanes_are_guarded(*state, WP_PUSH_FCM));
-	assert_int_equal(wp_lane_slot_ms(lane, later), 2);
-	assert_false(wp_lanes_resume(*state, WP_PUSH_APNS, "demo"));
-	assert_false(wp_lanes_resume(*state, WP_PUSH_FCM, "demos"));
+}
+
+static void see(void *ctx, const struct wp_lane_view *view)
+{
+	struct wp_lane_view *out = ctx;
+
+	/* What is behind it is copied with it. */
+	if (view->kind == WP_PUSH_FCM && strcmp(view->name, "demo") == 0)
+		*out = *view;
+}
+
+static void a_person_says_that_all_is_well(void **state)
+{
+	struct wp_lane *lane = app(*state, "demo");
+	struct wp_lane_view view = { .name = NULL };
+	uint32_t ticket;
+
+	(void)app(*state, "other");
+	(void)host(*state, "demo", NOW);
+	(void)fool(lane);
+	wp_lanes_each(*state, NOW, see, &view);
+	assert_int_equal(view.state, WP_BREAKER_CONFIG);
+	assert_int_equal(view.shut_ms, wp_lane_shut_ms(lane, NOW));
+	assert_true(view.is_guarded);
+
+	(void)wp_lane_take(lane, NOW + 100 * (uint64_t)SECOND);
+	assert_true(wp_lane_begin(lane, NOW + 100 * (uint64_t)SECOND, &ticket));
+	assert_int_equal(wp_lanes_resume(*state, "demos", NOW), 0);
+	assert_int_equal(
+		wp_lanes_resume(*state, "demo", NOW + 100 * (uint64_t)SECOND),
+		1);
+	wp_lanes_each(*state, NOW, see, &view);
+	assert_int_equal(view.state, WP_BREAKER_CLOSED);
+	assert_int_equal(view.shut_ms, 0);
+	assert_false(view.is_guarded);
+	/* What was begun before is old news. */
+	(void)wp_lane_end(lane, ticket, &suspect, NOW + 101 * (uint64_t)SECOND,
+			  DAY_S, SEED);
+	assert_int_equal(wp_lane_state(lane), WP_BREAKER_CLOSED);
+	assert_int_equal(wp_lane_slot_ms(lane, NOW + 101 * (uint64_t)SECOND),
+			 0);
 }
 
 static void what_was_not_asked_is_no_outcome(void **state)
@@ -261,6 +297,7 @@ int main(void)
 		TEST(when_all_hosts_are_in_use_there_is_none_for_another),
 		TEST(so_many_suspects_mean_our_settings),
 		TEST(one_that_is_guarded_is_asked_once_a_second),
+		TEST(a_person_says_that_all_is_well),
 		TEST(what_was_not_asked_is_no_outcome),
 		TEST(other_rates_hold_for_those_that_are_there),
 	};

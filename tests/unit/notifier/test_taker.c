@@ -1,0 +1,247 @@
+/* Turns around the share: how many calls, how many boxes, and when none. Redis
+ * and the clock are ours; a poll is one of the loop's. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <string.h>
+
+#include <ev.h>
+
+#include "notifier/metrics.h"
+#include "notifier/taker.h"
+
+enum { POLL_MS = 5, PARTITIONS = 8, CALLS_MAX = 64 };
+
+static uint64_t now_ms;
+
+uint64_t __wrap_wp_mono_ms(void);
+uint64_t __wrap_wp_mono_ms(void)
+{
+	return now_ms;
+}
+
+/* ---- Redis ---- */
+
+static struct {
+	wp_reply_fn fn;
+	void *ctx;
+	uint32_t partition;
+	int64_t max;
+} calls[CALLS_MAX];
+static size_t n_calls, n_answered;
+static struct wp_push_take built;
+static size_t boxes; /* of the next answer */
+
+void __wrap_wp_push_take_build(struct wp_cmd *cmd, const struct wp_conf *conf,
+			       const struct wp_push_take *take);
+void __wrap_wp_push_take_build(struct wp_cmd *cmd, const struct wp_conf *conf,
+			       const struct wp_push_take *take)
+{
+	(void)cmd;
+	(void)conf;
+	built = *take;
+}
+
+enum wp_err __wrap_wp_judged_do(struct wp_judged *judged,
+				const struct wp_cmd *cmd, wp_reply_fn fn,
+				void *ctx);
+enum wp_err __wrap_wp_judged_do(struct wp_judged *judged,
+				const struct wp_cmd *cmd, wp_reply_fn fn,
+				void *ctx)
+{
+	(void)judged;
+	(void)cmd;
+	assert_true(n_calls < CALLS_MAX);
+	calls[n_calls].fn = fn;
+	calls[n_calls].ctx = ctx;
+	calls[n_calls].partition = built.partition;
+	calls[n_calls++].max = built.max;
+	return WP_OK;
+}
+
+const char *__wrap_wp_judged_run_id(const struct wp_judged *judged);
+const char *__wrap_wp_judged_run_id(const struct wp_judged *judged)
+{
+	(void)judged;
+	return "run";
+}
+
+enum wp_err __wrap_wp_push_take_parse(const struct wp_reply *reply,
+				      struct wp_push_taken *out);
+enum wp_err __wrap_wp_push_take_parse(const struct wp_reply *reply,
+				      struct wp_push_taken *out)
+{
+	(void)reply;
+	*out = (struct wp_push_taken){ .now_ms = 7, .n = boxes };
+	return WP_OK;
+}
+
+enum wp_err __wrap_wp_push_taken_box(const struct wp_reply *reply, size_t i,
+				     uint32_t partition,
+				     struct wp_push_box *out);
+enum wp_err __wrap_wp_push_taken_box(const struct wp_reply *reply, size_t i,
+				     uint32_t partition,
+				     struct wp_push_box *out)
+{
+	(void)reply;
+	(void)i;
+	*out = (struct wp_push_box){ .box = { .partition = partition } };
+	return WP_OK;
+}
+
+/* An answer with so many boxes; only its being there is looked at. */
+static void answer(size_t n)
+{
+	size_t i = n_answered++;
+
+	boxes = n;
+	assert_true(i < n_calls);
+	calls[i].fn(calls[i].ctx, (const struct wp_reply *)(const void *)"");
+}
+
+/* ---- a world ---- */
+
+struct world {
+	struct ev_loop *loop;
+	struct wp_conf conf;
+	struct wp_sharing sharing;
+	struct wp_taker *taker;
+	size_t claimed;
+};
+
+static size_t count(void *ctx)
+{
+	return ((struct world *)ctx)->claimed;
+}
+
+static void on_box(void *ctx, const struct wp_push_box *box,
+		   const struct wp_claim *claim)
+{
+	(void)box;
+	assert_int_equal(claim->redis_ms, 7);
+	((struct world *)ctx)->claimed++;
+}
+
+static void on_answer(void *ctx)
+{
+	(void)ctx;
+}
+
+static int begin(void **state)
+{
+	static struct world w;
+	struct wp_taker_setup setup = {
+		.conf = &w.conf,
+		.sharing = &w.sharing,
+		.count = count,
+		.on_box = on_box,
+		.on_answer = on_answer,
+		.ctx = &w,
+	};
+	struct wp_error err;
+
+	w = (struct world){ .loop = ev_loop_new(EVFLAG_AUTO) };
+	w.conf.push.enabled = true;
+	w.conf.push.poll_ms = POLL_MS;
+	w.conf.push.claim_ms = 60000;
+	w.conf.mailbox.partitions = PARTITIONS;
+	w.sharing.now = (struct wp_fair_share){ .first = 6, .count = 3 };
+	setup.loop = w.loop;
+	n_calls = 0;
+	n_answered = 0;
+	now_ms = 1000;
+	assert_int_equal(wp_taker_new(&w.taker, &setup, &err), WP_OK);
+	*state = &w;
+	return 0;
+}
+
+static int end(void **state)
+{
+	struct world *w = *state;
+
+	while (n_answered < n_calls)
+		answer(0);
+	wp_taker_free(&w->taker);
+	ev_loop_destroy(w->loop);
+	return 0;
+}
+
+static void poll_once(struct world *w)
+{
+	ev_run(w->loop, EVRUN_ONCE);
+}
+
+static void each_partition_of_the_share_is_looked_at(void **state)
+{
+	struct world *w = *state;
+
+	poll_once(w);
+	assert_int_equal(n_calls, 3);
+	assert_int_equal(calls[0].partition, 6);
+	assert_int_equal(calls[1].partition, 7);
+	assert_int_equal(calls[2].partition, 0);
+	assert_int_equal(wp_taker_asking(w->taker), 3);
+	poll_once(w);
+	assert_int_equal(n_calls, 6);
+}
+
+static void no_more_is_claimed_than_there_is_room_for(void **state)
+{
+	struct world *w = *state;
+
+	w->claimed = WP_CLAIMS_MAX - WP_PUSH_TAKE_MAX - 1;
+	poll_once(w);
+	assert_int_equal(n_calls, 2);
+	assert_int_equal(calls[0].max, WP_PUSH_TAKE_MAX);
+	assert_int_equal(calls[1].max, 1);
+	poll_once(w);
+	assert_int_equal(n_calls, 2);
+	answer(0);
+	assert_int_equal(n_calls, 3); /* there is room again */
+}
+
+static void in_a_crowd_nobody_is_taken_for_a_while(void **state)
+{
+	struct world *w = *state;
+
+	poll_once(w);
+	wp_taker_pause(w->taker);
+	answer(1);
+	assert_int_equal(w->claimed, 1); /* what was claimed is claimed */
+	now_ms += WP_TAKER_PAUSE_MS - 1;
+	poll_once(w);
+	assert_int_equal(n_calls, 3);
+	now_ms++;
+	poll_once(w);
+	assert_int_equal(n_calls, 6);
+}
+
+static void who_is_stopped_takes_nothing(void **state)
+{
+	struct world *w = *state;
+
+	poll_once(w);
+	wp_taker_stop(w->taker);
+	answer(1);
+	ev_run(w->loop, EVRUN_NOWAIT);
+	assert_int_equal(n_calls, 3);
+	assert_int_equal(wp_taker_asking(w->taker), 2);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
+	const struct CMUnitTest tests[] = {
+		TEST(each_partition_of_the_share_is_looked_at),
+		TEST(no_more_is_claimed_than_there_is_room_for),
+		TEST(in_a_crowd_nobody_is_taken_for_a_while),
+		TEST(who_is_stopped_takes_nothing),
+	};
+#undef TEST
+
+	return cmocka_run_group_tests_name("taker", tests, NULL, NULL);
+}

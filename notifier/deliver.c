@@ -192,153 +192,7 @@ static void say_verdict(struct delivery *delivery,
 	       wp_int("suppressed", suppressed));
 }
 
-/* ---- what a verdict means ---- */
-
-static int64_t spread(int64_t most)
-{
-	return wp_random_below((uint32_t)most + 1);
-}
-
-/* Nothing was asked, and nothing is in the way. */
-static struct wp_delivery_end soon(void)
-{
-	return (struct wp_delivery_end){
-		.what = WP_DELIVERY_PUT_OFF,
-		.after_ms =
-			WP_DELIVER_SLOT_MIN_MS +
-			spread(WP_DELIVER_SLOT_MAX_MS - WP_DELIVER_SLOT_MIN_MS),
-	};
-}
-
-static struct wp_delivery_end crowded(void)
-{
-	struct wp_delivery_end end = soon();
-
-	end.is_crowded = true;
-	return end;
-}
-
-/* Behind the reopening of its provider. */
-static struct wp_delivery_end shut(uint64_t wait_ms)
-{
-	return (struct wp_delivery_end){
-		.what = WP_DELIVERY_PUT_OFF,
-		.after_ms =
-			(int64_t)wait_ms + spread(WP_DELIVER_REOPEN_SPREAD_MS),
-	};
-}
-
-static uint64_t shut_ms(const struct delivery *delivery)
-{
-	return wp_lane_shut_ms(delivery->lane, wp_mono_us());
-}
-
-static void mark(const struct delivery *delivery, enum wp_push_state state,
-		 const char *reason)
-{
-	wp_results_mark(delivery->all->setup.results, delivery->order.target,
-			state, reason, wp_wall_ms());
-}
-
-/* A token that looks bad, or is it us? */
-static struct wp_delivery_end suspect(const struct delivery *delivery,
-				      const struct wp_judgement *judgement,
-				      bool is_guarded)
-{
-	const struct wp_target *target = delivery->order.target;
-	struct wp_delivery_end end = {
-		.what = WP_DELIVERY_FAILED,
-		.after_ms = (int64_t)WP_DELIVER_SUSPECT_S * MS_PER_S,
-	};
-
-	if (is_guarded)
-		return shut(shut_ms(delivery));
-	if (target->state == WP_PUSH_SUSPECT &&
-	    wp_lane_may_drop(delivery->lane, target->marked_s,
-			     wp_wall_ms() / MS_PER_S)) {
-		mark(delivery, WP_PUSH_GONE, judgement->reason);
-		end.what = WP_DELIVERY_GONE;
-	} else {
-		mark(delivery, WP_PUSH_SUSPECT, judgement->reason);
-	}
-	return end;
-}
-
-/* A bot that takes nothing any more is gone in the end. */
-static struct wp_delivery_end refused(const struct delivery *delivery)
-{
-	static const char refusing[] = "refusing";
-	const struct wp_target *target = delivery->order.target;
-	struct wp_delivery_end end = { .what = WP_DELIVERY_REFUSED };
-
-	if (target->kind != WP_PUSH_WEBHOOK)
-		return end;
-	if (target->state == WP_PUSH_SUSPECT &&
-	    wp_wall_ms() / MS_PER_S - target->marked_s >=
-		    WP_DELIVER_REFUSING_S) {
-		mark(delivery, WP_PUSH_GONE, refusing);
-		end.what = WP_DELIVERY_GONE;
-	} else {
-		mark(delivery, WP_PUSH_SUSPECT, refusing);
-	}
-	return end;
-}
-
-/* It is the provider, not the device. */
-static struct wp_delivery_end later(const struct delivery *delivery,
-				    const struct wp_judgement *judgement)
-{
-	uint64_t asked_ms = (uint64_t)judgement->after_s * MS_PER_S;
-	uint64_t wait_ms = shut_ms(delivery);
-
-	return shut(wait_ms > asked_ms ? wait_ms : asked_ms);
-}
-
-static struct wp_delivery_end meaning(const struct delivery *delivery,
-				      const struct wp_judgement *judgement,
-				      bool is_guarded)
-{
-	switch (judgement->verdict) {
-	case WP_VERDICT_ACCEPTED:
-		if (delivery->order.target->state == WP_PUSH_SUSPECT)
-			mark(delivery, WP_PUSH_ACTIVE, "");
-		return (struct wp_delivery_end){
-			.what = WP_DELIVERY_ACCEPTED,
-			.may_show = true,
-		};
-	case WP_VERDICT_GONE:
-		mark(delivery, WP_PUSH_GONE, judgement->reason);
-		return (struct wp_delivery_end){ .what = WP_DELIVERY_GONE };
-	case WP_VERDICT_SUSPECT:
-		return suspect(delivery, judgement, is_guarded);
-	case WP_VERDICT_REFUSED:
-		return refused(delivery);
-	case WP_VERDICT_RETRY:
-		/* Nobody knows: the answer may be what was lost. */
-		return (struct wp_delivery_end){
-			.what = WP_DELIVERY_FAILED,
-			.after_ms = judgement->after_s * MS_PER_S,
-			.may_show = true,
-		};
-	case WP_VERDICT_LATER:
-	case WP_VERDICT_CONFIG:
-		return later(delivery, judgement);
-	case WP_VERDICT_AGAIN:
-		break;
-	}
-	return soon();
-}
-
-static void note_result(const struct delivery *delivery,
-			const struct wp_delivery_end *end)
-{
-	if (end->what == WP_DELIVERY_PUT_OFF)
-		return;
-	wp_results_add(delivery->all->setup.results, delivery->order.target,
-		       end->what == WP_DELIVERY_ACCEPTED ? WP_PUSH_ACCEPTED
-							 : WP_PUSH_FAILED,
-		       wp_wall_ms());
-}
+/* ---- one delivery ---- */
 
 static void count(const struct delivery *delivery,
 		  const struct wp_judgement *judgement, uint64_t took_us)
@@ -355,8 +209,6 @@ static void count(const struct delivery *delivery,
 	if (judgement->is_forbidden)
 		wp_metric_add(metrics, WP_NM_REFUSED_ADDRESSES, 1);
 }
-
-/* ---- one delivery ---- */
 
 static void delivery_free(struct delivery *delivery)
 {
@@ -385,21 +237,27 @@ static void on_judged(void *ctx, const struct wp_judgement *judgement)
 {
 	struct delivery *delivery = ctx;
 	uint64_t now_us = wp_mono_us();
-	struct wp_lane_news news = { .guard_is_on = false };
+	struct wp_outcome_of of = {
+		.results = delivery->all->setup.results,
+		.target = delivery->order.target,
+		.lane = delivery->lane,
+		.now_us = now_us,
+		.now_ms = wp_wall_ms(),
+	};
 	struct wp_delivery_end end;
+	struct wp_lane_news news;
 
 	count(delivery, judgement, now_us - delivery->begun_us);
 	if (delivery->lane != NULL) {
 		news = wp_lane_end(delivery->lane, delivery->ticket, judgement,
-				   now_us, wp_wall_ms() / MS_PER_S,
+				   now_us, of.now_ms / MS_PER_S,
 				   wp_random_below(UINT32_MAX));
+		of.is_guarded = news.guard_is_on;
 		say_verdict(delivery, judgement, now_us - delivery->begun_us);
 		say_news(delivery, &news);
 		show_lanes(delivery->all);
 	}
-	end = meaning(delivery, judgement, news.guard_is_on);
-	memcpy(end.reason, judgement->reason, sizeof(end.reason));
-	note_result(delivery, &end);
+	end = wp_outcome(&of, judgement);
 	tell(delivery, &end);
 }
 
@@ -408,13 +266,14 @@ static bool go(struct delivery *delivery, struct wp_delivery_end *end)
 {
 	struct wp_error err;
 
-	*end = soon();
+	*end = wp_outcome_soon();
 	if (*delivery->order.is_called_off ||
 	    wp_mono_ms() > delivery->order.good_until_ms)
 		goto give;
 	if (delivery->lane != NULL &&
 	    !wp_lane_begin(delivery->lane, wp_mono_us(), &delivery->ticket)) {
-		*end = shut(shut_ms(delivery));
+		*end = wp_outcome_shut(
+			wp_lane_shut_ms(delivery->lane, wp_mono_us()));
 		goto give;
 	}
 	delivery->begun_us = wp_mono_us();
@@ -550,7 +409,7 @@ bool wp_deliver(struct wp_deliveries *all, const struct wp_order *order,
 	struct delivery *delivery;
 	bool is_under_way;
 
-	*end = soon();
+	*end = wp_outcome_soon();
 	/* The settings have changed since it was planned. */
 	if (provider == NULL || (!provider->is_free && target->to == NULL))
 		return false;
@@ -558,11 +417,11 @@ bool wp_deliver(struct wp_deliveries *all, const struct wp_order *order,
 		lane = lane_of(all, provider, target);
 		if (lane == NULL ||
 		    wp_lane_slot_ms(lane, wp_mono_us()) > WP_PLAN_SLOT_MS) {
-			*end = crowded();
+			*end = wp_outcome_crowded();
 			return false;
 		}
 		if (wait_of(provider, lane) > 0) {
-			*end = shut(wait_of(provider, lane));
+			*end = wp_outcome_shut(wait_of(provider, lane));
 			return false;
 		}
 	}

@@ -17,25 +17,12 @@
 #include "lib/name/msgid.h"
 #include "lib/sys/conf.h"
 #include "notifier/lookup.h"
+#include "notifier/outcome.h"
 #include "notifier/plan/plan.h"
-#include "notifier/provider/verdict.h"
 #include "notifier/results.h"
 
 struct ev_loop;
 struct wp_deliveries;
-
-enum {
-	/* Whoever finds no slot, or could not begin, looks again after that, */
-	WP_DELIVER_SLOT_MIN_MS = 1000,
-	WP_DELIVER_SLOT_MAX_MS = 5000,
-	/* and behind the reopening of a provider within so long. */
-	WP_DELIVER_REOPEN_SPREAD_MS = 60 * 1000,
-	/* Whose token looks bad is tried again after so long, at least: it may
-	 * be our settings, and somebody mends them. */
-	WP_DELIVER_SUSPECT_S = 600,
-	/* A webhook that refuses everything for so long is given up. */
-	WP_DELIVER_REFUSING_S = 24 * 3600,
-};
 
 struct wp_deliveries_setup {
 	struct ev_loop *loop;
@@ -90,21 +77,6 @@ struct wp_order {
 	/* wp_mono_ms(): nothing begins behind it, or when it is called off. */
 	uint64_t good_until_ms;
 	const bool *is_called_off;
-};
-
-enum wp_delivered {
-	WP_DELIVERY_ACCEPTED,
-	WP_DELIVERY_REFUSED, /* it will never be taken */
-	WP_DELIVERY_GONE,    /* the device is not there any more */
-	WP_DELIVERY_FAILED,  /* a try */
-	WP_DELIVERY_PUT_OFF, /* no try */
-};
-struct wp_delivery_end {
-	enum wp_delivered what;
-	int64_t after_ms; /* FAILED, PUT_OFF: not before, from now */
-	bool may_show;    /* the device shows it, or may */
-	bool is_crowded;  /* PUT_OFF, for want of a slot */
-	char reason[WP_REASON_MAX + 1];
 };
 
 /* Once, from the loop, never within wp_deliver(). */

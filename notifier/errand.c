@@ -41,6 +41,7 @@ struct wp_errands {
 	struct wp_telling_setup telling;
 	struct wp_push_keys keys;
 	struct wp_lookups *lookups; /* owned */
+	bool is_stopped;
 	uint64_t crowded; /* of the last 64 boxes, whether they were; bits */
 	struct wp_backoff no_store;
 	uint32_t no_store_ms; /* 0: the last job found it */
@@ -48,7 +49,7 @@ struct wp_errands {
 	size_t n;
 };
 
-/* ---- beginning and end ---- */
+/* ---- the end ---- */
 
 static void free_errand(struct errand *errand)
 {
@@ -99,32 +100,6 @@ static void forget(struct errand *errand)
 	end_if_over(errand);
 }
 
-void wp_errands_add(struct wp_errands *errands, const struct wp_push_box *box,
-		    const struct wp_claim *claim)
-{
-	struct errand *errand = calloc(1, sizeof(*errand));
-
-	if (errand == NULL)
-		return;
-	errand->all = errands;
-	if (!wp_claimed_copy(&errand->of, box, claim) ||
-	    wp_urn_reread(&errand->lookup.user, box->box.text, box->box.len) !=
-		    WP_OK) {
-		free_errand(errand);
-		return;
-	}
-	errand->link = &errands->first;
-	errand->next = errands->first;
-	if (errand->next != NULL)
-		errand->next->link = &errand->next;
-	errands->first = errand;
-	errands->n++;
-	wp_metric_set(errands->setup.metrics, WP_NM_CLAIMED,
-		      (int64_t)errands->n);
-	errand->is_looked_up = true;
-	wp_lookups_add(errands->lookups, &errand->lookup);
-}
-
 /* ---- answers ---- */
 
 static void on_done(void *ctx, const struct wp_reply *reply)
@@ -168,6 +143,38 @@ static void put_off(struct errand *errand, int64_t ms)
 
 	wp_metric_add(errand->all->setup.metrics, WP_NM_POSTPONED, 1);
 	answer(errand, &done);
+}
+
+/* ---- the beginning ---- */
+
+void wp_errands_add(struct wp_errands *errands, const struct wp_push_box *box,
+		    const struct wp_claim *claim)
+{
+	struct errand *errand = calloc(1, sizeof(*errand));
+
+	if (errand == NULL)
+		return;
+	errand->all = errands;
+	if (!wp_claimed_copy(&errand->of, box, claim) ||
+	    wp_urn_reread(&errand->lookup.user, box->box.text, box->box.len) !=
+		    WP_OK) {
+		free_errand(errand);
+		return;
+	}
+	errand->link = &errands->first;
+	errand->next = errands->first;
+	if (errand->next != NULL)
+		errand->next->link = &errand->next;
+	errands->first = errand;
+	errands->n++;
+	wp_metric_set(errands->setup.metrics, WP_NM_CLAIMED,
+		      (int64_t)errands->n);
+	if (errands->is_stopped) {
+		put_off(errand, 0);
+		return;
+	}
+	errand->is_looked_up = true;
+	wp_lookups_add(errands->lookups, &errand->lookup);
 }
 
 /* ---- telling ---- */
@@ -409,6 +416,7 @@ void wp_errands_stop(struct wp_errands *errands)
 {
 	struct errand *next;
 
+	errands->is_stopped = true;
 	wp_lookups_end(errands->lookups);
 	for (struct errand *errand = errands->first; errand != NULL;
 	     errand = next) {

@@ -403,7 +403,7 @@ static void who_wants_time_gets_it_and_nobody_failed(void **state)
 
 	assert_int_equal(end.what, WP_DELIVERY_PUT_OFF);
 	assert_in_range(end.after_ms, 30000,
-			30000 + WP_DELIVER_REOPEN_SPREAD_MS);
+			30000 + WP_OUTCOME_REOPEN_SPREAD_MS);
 	assert_false(end.may_show);
 	assert_int_equal(n_results, 0);
 	assert_int_equal(wp_metric_get(w->metrics, WP_NM_SHUT_HOSTS), 1);
@@ -412,7 +412,7 @@ static void who_wants_time_gets_it_and_nobody_failed(void **state)
 	assert_true(device.is_usable);
 	end = refuse(w, &target);
 	assert_in_range(end.after_ms, 30000,
-			30000 + WP_DELIVER_REOPEN_SPREAD_MS);
+			30000 + WP_OUTCOME_REOPEN_SPREAD_MS);
 	assert_false(end.is_crowded);
 	end = get(w, &other, WP_VERDICT_ACCEPTED);
 	assert_int_equal(end.what, WP_DELIVERY_ACCEPTED);
@@ -442,7 +442,7 @@ static void what_looks_bad_is_tried_again_and_dropped_at_last(void **state)
 	struct wp_delivery_end end = deliver(w, &target, &bad);
 
 	assert_int_equal(end.what, WP_DELIVERY_FAILED);
-	assert_int_equal(end.after_ms, WP_DELIVER_SUSPECT_S * 1000);
+	assert_int_equal(end.after_ms, WP_OUTCOME_SUSPECT_S * 1000);
 	assert_int_equal(marks[0].state, WP_PUSH_SUSPECT);
 	assert_string_equal(marks[0].reason, "INVALID_ARGUMENT");
 	target.state = WP_PUSH_SUSPECT;
@@ -485,7 +485,7 @@ static void a_webhook_that_refuses_for_a_day_is_gone(void **state)
 	assert_int_equal(marks[0].state, WP_PUSH_SUSPECT);
 	target.state = WP_PUSH_SUSPECT;
 	target.marked_s = (int64_t)(now_us / MS / 1000);
-	pass_ms((uint64_t)WP_DELIVER_REFUSING_S * 1000 - 2000);
+	pass_ms((uint64_t)WP_OUTCOME_REFUSING_S * 1000 - 2000);
 	end = get(*state, &target, WP_VERDICT_REFUSED);
 	assert_int_equal(end.what, WP_DELIVERY_REFUSED);
 	pass_ms(2000);
@@ -512,8 +512,8 @@ static void what_was_not_asked_in_time_counts_for_nothing(void **state)
 	struct wp_delivery_end end = get(w, &target, WP_VERDICT_AGAIN);
 
 	assert_int_equal(end.what, WP_DELIVERY_PUT_OFF);
-	assert_in_range(end.after_ms, WP_DELIVER_SLOT_MIN_MS,
-			WP_DELIVER_SLOT_MAX_MS);
+	assert_in_range(end.after_ms, WP_OUTCOME_SLOT_MIN_MS,
+			WP_OUTCOME_SLOT_MAX_MS);
 	assert_int_equal(n_results, 0);
 	assert_int_equal(n_marks, 0);
 	for (int v = 0; v < WP_NM_VERDICTS; v++)
@@ -567,8 +567,8 @@ static void who_finds_no_slot_is_put_back(void **state)
 	assert_true(device.slot_ms > WP_PLAN_SLOT_MS);
 	end = refuse(w, &target);
 	assert_true(end.is_crowded);
-	assert_in_range(end.after_ms, WP_DELIVER_SLOT_MIN_MS,
-			WP_DELIVER_SLOT_MAX_MS);
+	assert_in_range(end.after_ms, WP_OUTCOME_SLOT_MIN_MS,
+			WP_OUTCOME_SLOT_MAX_MS);
 }
 
 static void a_slot_that_is_near_is_waited_for(void **state)

@@ -351,6 +351,7 @@ static int begin(void **state)
 	redis.checked = (struct wp_push_checked){ true, 3, { 9, 1 } };
 	once = NULL;
 	shown = NULL;
+	asked = NULL;
 	n_deliveries = 0;
 	at_once = NULL;
 	slot_ms = 0;
@@ -706,6 +707,15 @@ static void a_stop_gives_back_what_has_not_begun(void **state)
 	assert_int_equal(wp_errands_count(*state), 0);
 }
 
+static void what_is_claimed_behind_a_stop_is_given_back(void **state)
+{
+	wp_errands_stop(*state);
+	claim(*state, WP_PUSH_TELL);
+	assert_null(asked);
+	assert_int_equal(redis.done.next_ms, REDIS_MS);
+	expect_answered(*state, WP_PUSH_LATER);
+}
+
 static void an_end_with_requests_under_way_leaves_nothing(void **state)
 {
 	claim_and_find(*state, 2);
@@ -767,6 +777,7 @@ int main(void)
 		TEST(without_redis_an_answer_is_lost_and_the_claim_lapses),
 		TEST(a_stop_waits_for_what_is_under_way),
 		TEST(a_stop_gives_back_what_has_not_begun),
+		TEST(what_is_claimed_behind_a_stop_is_given_back),
 		TEST(an_end_with_requests_under_way_leaves_nothing),
 		TEST(when_half_find_no_slot_there_is_a_crowd),
 	};

@@ -169,6 +169,11 @@ $(addprefix $(B)/tests/unit/,lib/live/test_turn lib/live/test_gather lib/auth/te
 $(B)/tests/unit/lib/auth/test_apikey_file: LDFLAGS += -Wl,--wrap=wp_wall_ms,--wrap=stat
 $(B)/tests/unit/handlers/test_serve $(B)/tests/unit/lib/live/test_limiter: LDFLAGS += -Wl,--wrap=wp_mono_us
 
+# Its clocks, and what is fetched, are the test's.
+$(B)/tests/unit/notifier/provider/test_access_token: LDFLAGS += -Wl,--wrap=wp_fetch_begin,--wrap=wp_mono_ms,--wrap=wp_wall_ms
+# They count what is signed.
+$(B)/tests/unit/notifier/provider/test_apns_bearer $(B)/tests/integration/test_notifier_apns_bearer: LDFLAGS += -Wl,--wrap=wp_jwt_sign
+
 # Its store is the test's, and so is the thread of it.
 $(B)/tests/unit/notifier/test_results: LDFLAGS += -Wl,--wrap=wp_store_thread_submit,--wrap=wp_push_results,--wrap=wp_push_mark
 $(B)/tests/unit/notifier/test_expiry: LDFLAGS += -Wl,--wrap=wp_store_thread_submit,--wrap=wp_push_expire,--wrap=wp_wall_ms

@@ -7,11 +7,8 @@
  */
 #include "lib/auth/apikey_file.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "lib/auth/apikey.h"
 #include "lib/base/clock.h"
@@ -19,8 +16,7 @@
 
 enum {
 	LOOK_INTERVAL_MS = 1000,
-	SETTLED_S = 2,    /* longer than a tick of any file system */
-	TOO_OPEN = 07137, /* all but 0640 */
+	SETTLED_S = 2, /* longer than a tick of any file system */
 	MS_PER_S = 1000,
 };
 
@@ -63,79 +59,18 @@ static bool is_same(const struct stamp *a, const struct stamp *b)
 
 /* ---- reading ---- */
 
-static enum wp_err refuse(const char *path, const char *why,
-			  struct wp_error *err)
-{
-	return wp_error_set(err, WP_ERR_INVAL, "%s %s", path, why);
-}
-
-static enum wp_err cannot_read(const char *path, struct wp_error *err)
-{
-	return wp_error_set(err, WP_ERR_INVAL, "%s cannot be read: %s", path,
-			    strerror(errno));
-}
-
-static enum wp_err judge(const char *path, const struct stat *st,
-			 enum wp_apikey_owner owner, struct wp_error *err)
-{
-	bool is_ours = st->st_uid == 0 || st->st_uid == geteuid() ||
-		       (owner == WP_APIKEY_ANYS_TO_ROOT && geteuid() == 0);
-
-	if (!S_ISREG(st->st_mode))
-		return refuse(path, "is no plain file", err);
-	if (!is_ours)
-		return refuse(path,
-			      "must belong to root or to who runs the programs",
-			      err);
-	if ((st->st_mode & TOO_OPEN) != 0)
-		return refuse(path,
-			      "must be closed to others, and to its group for "
-			      "writing; chmod it to 0640 or less",
-			      err);
-	return WP_OK;
-}
-
-static enum wp_err slurp(const char *path, int fd, struct wp_buf *text,
-			 struct wp_error *err)
-{
-	/* One byte more tells "all of it" from "too much". */
-	const size_t room = WP_APIKEY_FILE_MAX_BYTES + 1;
-	char *at = wp_buf_reserve(text, room);
-
-	if (at == NULL)
-		return wp_error_set(err, WP_ERR_NOMEM, "memory is exhausted");
-	while (text->len < room) {
-		ssize_t n = read(fd, at + text->len, room - text->len);
-
-		if (n == -1 && errno == EINTR)
-			continue;
-		if (n == -1)
-			return cannot_read(path, err);
-		if (n == 0)
-			return WP_OK;
-		text->len += (size_t)n;
-	}
-	return refuse(path, "must not be over 1 MiB", err);
-}
-
-enum wp_err wp_apikey_file_load(const char *path, enum wp_apikey_owner owner,
+enum wp_err wp_apikey_file_load(const char *path, enum wp_secret_owner owner,
 				struct wp_buf *text, struct stat *st_out,
 				struct wp_error *err)
 {
-	/* Nor does a fifo hold us up. */
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	enum wp_err rc;
+	const struct wp_secret_file file = {
+		.path = path,
+		.owner = owner,
+		.max_bytes = WP_APIKEY_FILE_MAX_BYTES,
+		.most = "1 MiB",
+	};
 
-	if (fd == -1)
-		return cannot_read(path, err);
-	if (fstat(fd, st_out) == -1)
-		rc = cannot_read(path, err);
-	else
-		rc = judge(path, st_out, owner, err);
-	if (rc == WP_OK)
-		rc = slurp(path, fd, text, err);
-	close(fd);
-	return rc;
+	return wp_secret_file_read(&file, text, st_out, err);
 }
 
 /*
@@ -152,7 +87,7 @@ static enum wp_err read_file(struct wp_apikey_file *file, struct wp_error *err)
 	enum wp_err rc;
 
 	wp_buf_init(&text, 0);
-	rc = wp_apikey_file_load(file->path, WP_APIKEY_OURS, &text, &st, &why);
+	rc = wp_apikey_file_load(file->path, WP_SECRET_OURS, &text, &st, &why);
 	if (rc != WP_OK) {
 		(void)wp_error_set(err, rc, "%s", why.msg);
 		goto out;

@@ -21,6 +21,7 @@
 #include "lib/auth/token.h"
 #include "lib/base/buf.h"
 #include "lib/base/err.h"
+#include "lib/sys/secret_file.h"
 
 enum { WP_APIKEY_FILE_MAX_BYTES = 1024 * 1024 };
 
@@ -51,24 +52,12 @@ enum wp_err wp_apikey_file_verify(struct wp_apikey_file *file,
 				  struct wp_identity *out,
 				  struct wp_error *err) WP_MUST_USE;
 
-/* Whose may a file be that is trusted? */
-enum wp_apikey_owner {
-	WP_APIKEY_OURS,         /* ours, or root's */
-	WP_APIKEY_ANYS_TO_ROOT, /* if we are root, who can write all files */
-};
-
 /*
  * Read a file of keys as bytes. Who could write it could mint keys: so it must
- * be a plain file, nobody's but the owner's to write and nothing to others,
- * mode 0640 or less.
- *
- * text:    is filled; empty before
- * st_out:  what the file was before it was read
- * Errors:  WP_ERR_INVAL  not there, or not fit to be trusted, or over 1 MiB;
- *                        err.msg is "<path> …"
- *          WP_ERR_NOMEM
+ * be as wp_secret_file_read() wants it, and no longer than 1 MiB. st_out and
+ * errors are as there.
  */
-enum wp_err wp_apikey_file_load(const char *path, enum wp_apikey_owner owner,
+enum wp_err wp_apikey_file_load(const char *path, enum wp_secret_owner owner,
 				struct wp_buf *text, struct stat *st_out,
 				struct wp_error *err) WP_MUST_USE;
 

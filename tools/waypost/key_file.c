@@ -81,7 +81,7 @@ static enum wp_err judge(const char *path, const struct wp_buf *text,
 
 static enum wp_err read_file(struct wp_key_file *file, struct wp_error *err)
 {
-	enum wp_err rc = wp_apikey_file_load(file->path, WP_APIKEY_ANYS_TO_ROOT,
+	enum wp_err rc = wp_apikey_file_load(file->path, WP_SECRET_ANYS_TO_ROOT,
 					     &file->text, &file->st, err);
 
 	return rc == WP_OK ? judge(file->path, &file->text, err) : rc;

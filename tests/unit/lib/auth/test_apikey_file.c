@@ -371,7 +371,7 @@ static void a_file_of_others_is_refused(void **state)
 	/* But whoever is root may look after it. */
 	wp_buf_init(&text, 0);
 	assert_int_equal(wp_apikey_file_load(stage->path,
-					     WP_APIKEY_ANYS_TO_ROOT, &text, &st,
+					     WP_SECRET_ANYS_TO_ROOT, &text, &st,
 					     &err),
 			 WP_OK);
 	assert_int_equal(st.st_uid, SOMEBODY);

@@ -171,6 +171,8 @@ $(B)/tests/unit/handlers/test_serve $(B)/tests/unit/lib/live/test_limiter: LDFLA
 
 # Its clocks, and what is fetched, are the test's.
 $(B)/tests/unit/notifier/provider/test_access_token: LDFLAGS += -Wl,--wrap=wp_fetch_begin,--wrap=wp_mono_ms,--wrap=wp_wall_ms
+# Its clock can be put forward.
+$(B)/tests/integration/test_notifier_apps: LDFLAGS += -Wl,--wrap=wp_mono_ms
 # They count what is signed.
 $(B)/tests/unit/notifier/provider/test_apns_bearer $(B)/tests/integration/test_notifier_apns_bearer: LDFLAGS += -Wl,--wrap=wp_jwt_sign
 

@@ -382,9 +382,28 @@ bool wp_apns_bearer_get(struct wp_apns_bearer *bearer,
 	return is_usable(bearer, token, now);
 }
 
+int64_t wp_apns_bearer_age_s(const struct wp_apns_bearer *bearer,
+			     const struct wp_bearer_now *now, uint64_t number)
+{
+	return number == bearer->number ? age_of(&bearer->token, now)
+					: WP_BEARER_SPENT_S;
+}
+
 bool wp_apns_bearer_is_coming(const struct wp_apns_bearer *bearer)
 {
 	return bearer->question != NULL;
+}
+
+uint64_t wp_apns_bearer_wait_ms(const struct wp_apns_bearer *bearer,
+				const struct wp_bearer_now *now)
+{
+	uint64_t since_ms = now->mono_ms - bearer->asked_ms;
+
+	if (is_usable(bearer, &bearer->token, now) ||
+	    bearer->question != NULL || !bearer->has_asked ||
+	    since_ms >= WP_BEARER_AGAIN_MS)
+		return 0;
+	return WP_BEARER_AGAIN_MS - since_ms;
 }
 
 void wp_apns_bearer_renew(struct wp_apns_bearer *bearer,

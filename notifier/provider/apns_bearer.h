@@ -91,8 +91,22 @@ bool wp_apns_bearer_get(struct wp_apns_bearer *bearer,
 			const struct wp_bearer_now *now,
 			struct wp_bearer_grant *out) WP_MUST_USE;
 
+/*
+ * How old it is; WP_BEARER_SPENT_S when it is not in use any more, so that
+ * another one may be tried.
+ */
+int64_t wp_apns_bearer_age_s(const struct wp_apns_bearer *bearer,
+			     const struct wp_bearer_now *now, uint64_t number);
+
 /* Is Redis being asked? */
 bool wp_apns_bearer_is_coming(const struct wp_apns_bearer *bearer);
+
+/*
+ * For how long it is of no use to ask: there is none, and Redis will not be
+ * asked before. 0: there is one, or one may come.
+ */
+uint64_t wp_apns_bearer_wait_ms(const struct wp_apns_bearer *bearer,
+				const struct wp_bearer_now *now);
 
 /*
  * Apple says that it has expired: it is not used any more, here and in Redis.

@@ -20,6 +20,7 @@
 #include "notifier/provider/verdict.h"
 
 struct ev_loop;
+struct wp_bearers;
 
 /*
  * A device as its provider knows it. Secret: who opened it wipes it. Texts are
@@ -94,10 +95,15 @@ struct wp_provider {
 	bool is_free;
 };
 
-/* What providers are made of. Borrowed during the making, but for the loop. */
+/* What providers are made of. Borrowed during the making, but for the loop and
+ * what says otherwise. */
 struct wp_provider_setup {
 	struct ev_loop *loop;
 	const struct wp_conf *conf;
+	struct wp_bearers *bearers; /* of APNs; outlives its providers */
+	/* A token of ours was fetched, or could not be. NULL: nobody counts. */
+	void (*count_token)(void *ctx, enum wp_push_kind kind, bool is_good);
+	void *count_ctx;
 };
 
 static inline enum wp_err wp_provider_begin(struct wp_provider *provider,

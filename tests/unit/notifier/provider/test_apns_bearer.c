@@ -477,6 +477,10 @@ static void an_expired_one_is_replaced_for_all(void **state)
 	assert_true(has_none(a));
 	serve();
 	assert_string_not_equal(text_of(a), first);
+	assert_int_equal(wp_apns_bearer_age_s(a, &now, number_of(a)), 0);
+	assert_int_equal(wp_apns_bearer_age_s(a, &now, number),
+			 WP_BEARER_SPENT_S);
+	assert_int_equal(wp_apns_bearer_wait_ms(a, &now), 0);
 	wp_apns_bearer_renew(a, &now, number); /* who hears it late */
 	assert_int_equal(n_asked, 0);
 	wp_apns_bearer_renew(b, &now, number_of(b));
@@ -510,7 +514,14 @@ static void nothing_is_made_within_twenty_minutes(void **state)
 	serve();
 	assert_string_equal(text_of(a), text_of(b));
 	wp_apns_bearer_renew(a, &now, number_of(a));
+	assert_int_equal(wp_apns_bearer_wait_ms(a, &now), 0);
 	serve();
+	assert_true(has_none(a));
+	pass(1);
+	assert_int_equal(wp_apns_bearer_wait_ms(a, &now),
+			 WP_BEARER_AGAIN_MS - 1000);
+	pass(9);
+	assert_int_equal(wp_apns_bearer_wait_ms(a, &now), 0);
 	assert_true(has_none(a));
 	serve();
 	assert_int_equal(signed_ever, 2);

@@ -21,6 +21,7 @@
 #include "notifier/lane/lanes.h"
 #include "notifier/lane/rate.h"
 #include "notifier/metrics.h"
+#include "notifier/provider/bearers.h"
 #include "notifier/providers.h"
 
 enum { LOG_INTERVAL_MS = 100, US_PER_MS = 1000, MS_PER_S = 1000 };
@@ -56,6 +57,7 @@ struct wp_deliveries {
 	struct wp_log_limit log_limit;
 	struct wp_own_key push_id;
 	struct wp_lanes *lanes;
+	struct wp_bearers *bearers;
 	struct generation *generations; /* the first is that of today */
 	ev_timer reaper;
 	struct delivery *first;
@@ -94,6 +96,22 @@ static void reap_soon(struct wp_deliveries *all)
 		ev_timer_start(all->setup.loop, &all->reaper);
 }
 
+static void on_token(void *ctx, enum wp_push_kind kind, bool is_good)
+{
+	const struct wp_deliveries *all = ctx;
+
+	(void)kind;
+	wp_metric_add(all->setup.metrics,
+		      is_good ? WP_NM_ACCESS_TOKENS : WP_NM_ACCESS_TOKENS_NONE,
+		      1);
+}
+
+static enum wp_err on_redis(void *redis_ctx, const struct wp_cmd *cmd,
+			    wp_reply_fn fn, void *ctx)
+{
+	return wp_judged_do(redis_ctx, cmd, fn, ctx);
+}
+
 /* Put a generation of these settings in front. */
 static enum wp_err begin_generation(struct wp_deliveries *all,
 				    const struct wp_conf *conf,
@@ -102,6 +120,9 @@ static enum wp_err begin_generation(struct wp_deliveries *all,
 	const struct wp_provider_setup setup = {
 		.loop = all->setup.loop,
 		.conf = conf,
+		.bearers = all->bearers,
+		.count_token = on_token,
+		.count_ctx = all,
 	};
 	struct generation *generation = calloc(1, sizeof(*generation));
 	enum wp_err rc;
@@ -480,6 +501,11 @@ enum wp_err wp_deliveries_new(struct wp_deliveries **out,
 			      struct wp_error *err)
 {
 	const struct wp_push_rates rates = rates_of(setup->conf);
+	const struct wp_bearers_setup bearers = {
+		.store_secret = setup->conf->auth.store_secret,
+		.redis = on_redis,
+		.redis_ctx = setup->redis,
+	};
 	struct wp_deliveries *all = calloc(1, sizeof(*all));
 	enum wp_err rc;
 
@@ -492,7 +518,8 @@ enum wp_err wp_deliveries_new(struct wp_deliveries **out,
 	ev_timer_init(&all->reaper, on_reap, 0., 0.);
 	all->reaper.data = all;
 	all->lanes = wp_lanes_new(&rates);
-	rc = all->lanes != NULL
+	all->bearers = wp_bearers_new(&bearers);
+	rc = all->lanes != NULL && all->bearers != NULL
 		     ? begin_generation(all, setup->conf, err)
 		     : wp_error_set(err, WP_ERR_NOMEM, "out of memory");
 	*out = all;
@@ -537,6 +564,7 @@ void wp_deliveries_free(struct wp_deliveries **deliveries)
 		generation_free(all->generations);
 		all->generations = older;
 	}
+	wp_bearers_free(&all->bearers);
 	wp_lanes_free(&all->lanes);
 	wp_own_key_forget(&all->push_id);
 	free(all);

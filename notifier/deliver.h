@@ -19,6 +19,7 @@
 #include "notifier/lookup.h"
 #include "notifier/outcome.h"
 #include "notifier/plan/plan.h"
+#include "notifier/redis.h"
 #include "notifier/results.h"
 
 struct ev_loop;
@@ -30,6 +31,7 @@ struct wp_deliveries_setup {
 	const struct wp_conf *conf;
 	struct wp_metrics *metrics;
 	struct wp_results *results;
+	struct wp_judged *redis; /* where notifiers share Apple's tokens */
 };
 
 /*

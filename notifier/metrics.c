@@ -5,6 +5,7 @@
 #include "notifier/metrics.h"
 
 #define PLANNED "waypost_push_planned_total"
+#define TOKENS "waypost_push_access_tokens_total"
 #define REMOVED "waypost_push_tokens_removed_total"
 #define DEAD "waypost_push_dead_total"
 
@@ -65,6 +66,11 @@ static const struct wp_metric_desc descs[WP_NOTIFIER_METRIC_COUNT] = {
 			  "From the newest message that is told of to the "
 			  "telling.",
 			  WP_HISTOGRAM },
+	[WP_NM_ACCESS_TOKENS] = { TOKENS, "result=\"good\"",
+				  "Access tokens that Google was asked for.",
+				  WP_COUNTER },
+	[WP_NM_ACCESS_TOKENS_NONE] = { TOKENS, "result=\"failed\"", NULL,
+				       WP_COUNTER },
 	SENT_OF(WP_PUSH_FCM, "fcm", "What came of pushes."),
 	SENT_OF(WP_PUSH_APNS, "apns", NULL),
 	SENT_OF(WP_PUSH_WEB, "webpush", NULL),

@@ -26,6 +26,8 @@ enum wp_notifier_metric {
 	WP_NM_POSTPONED,
 	WP_NM_NOTHING,
 	WP_NM_DELAY,
+	WP_NM_ACCESS_TOKENS,
+	WP_NM_ACCESS_TOKENS_NONE,
 	WP_NM_SENT, /* and those behind it: wp_notifier_sent() */
 	WP_NM_REQUEST = WP_NM_SENT + WP_PUSH_KINDS * WP_NM_VERDICTS,
 	WP_NM_BREAKER_FCM = WP_NM_REQUEST + WP_PUSH_KINDS,

@@ -231,6 +231,7 @@ static enum wp_err make(struct wp_notifier *notifier, struct wp_error *err)
 	    (notifier->results = wp_results_new(&results)) == NULL)
 		rc = wp_error_set(err, WP_ERR_NOMEM, "out of memory");
 	deliveries.results = notifier->results;
+	deliveries.redis = notifier->redis;
 	if (rc == WP_OK)
 		rc = wp_deliveries_new(&notifier->deliveries, &deliveries, err);
 	errands.deliveries = notifier->deliveries;

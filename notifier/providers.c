@@ -6,6 +6,10 @@
 
 #include "lib/auth/vapid.h"
 #include "lib/net/transfer.h"
+#include "lib/sys/push_apps.h"
+#include "notifier/provider/credentials.h"
+#include "notifier/provider/provider_apns.h"
+#include "notifier/provider/provider_fcm.h"
 #include "notifier/provider/provider_log.h"
 #include "notifier/provider/provider_web.h"
 #include "notifier/provider/provider_webhook.h"
@@ -51,16 +55,18 @@ enum wp_err wp_providers_check(const struct wp_conf *conf, struct wp_error *err)
 	if (!conf->push.enabled || conf->push.mode != WP_PUSH_LIVE)
 		return WP_OK;
 	rc = wp_transfers_check("push.ca_file", conf->push.ca_file, err);
-	if (rc != WP_OK)
+	if (rc == WP_OK)
+		rc = wp_credentials_check(conf, err);
+	if (rc == WP_OK && has_vapid(conf))
+		rc = check_vapid(conf, print, err);
+	if (rc != WP_OK || conf->push.apps.n > 0 || has_vapid(conf) ||
+	    conf->push.user_webhooks)
 		return rc;
-	if (has_vapid(conf))
-		return check_vapid(conf, print, err);
-	if (conf->push.user_webhooks)
-		return WP_OK;
 	return wp_error_set(err, WP_ERR_INVAL,
 			    "push.mode: live needs somebody to ask: set "
-			    "push.vapid_key_file or push.user_webhooks; or "
-			    "log, or push.enabled: false");
+			    "push.apps, push.vapid_key_file or "
+			    "push.user_webhooks; or log, or push.enabled: "
+			    "false");
 }
 
 /* ---- making ---- */
@@ -78,14 +84,34 @@ static enum wp_err take(struct wp_providers *providers, enum wp_err rc)
 	return rc;
 }
 
+static enum wp_err make_apps(struct wp_providers *out,
+			     const struct wp_provider_setup *setup,
+			     struct wp_error *err)
+{
+	struct wp_push_apps *apps = NULL;
+	enum wp_err rc = wp_push_apps_new(&apps, setup->conf, err);
+
+	for (size_t i = 0; rc == WP_OK && i < apps->n; i++) {
+		const struct wp_push_app *app = &apps->items[i];
+
+		rc = app->kind == WP_PUSH_FCM
+			     ? wp_provider_fcm_new(place(out), setup, app, err)
+			     : wp_provider_apns_new(place(out), setup, app,
+						    err);
+		rc = take(out, rc);
+	}
+	wp_push_apps_free(&apps);
+	return rc;
+}
+
 static enum wp_err init_live(struct wp_providers *out,
 			     const struct wp_provider_setup *setup,
 			     struct wp_error *err)
 {
 	const struct wp_conf *conf = setup->conf;
-	enum wp_err rc = WP_OK;
+	enum wp_err rc = make_apps(out, setup, err);
 
-	if (has_vapid(conf)) {
+	if (rc == WP_OK && has_vapid(conf)) {
 		rc = check_vapid(conf, out->vapid, err);
 		if (rc == WP_OK)
 			rc = take(out,

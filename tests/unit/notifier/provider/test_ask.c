@@ -211,7 +211,8 @@ static char empty[] = "";
 
 static void make(struct world *w)
 {
-	const struct wp_provider_setup provider = { w->loop, &w->conf };
+	const struct wp_provider_setup provider = { .loop = w->loop,
+						    .conf = &w->conf };
 	const struct wp_asker_setup setup = {
 		.provider = &provider,
 		.way = &functions,

@@ -13,11 +13,13 @@
 
 #include "lib/auth/jwt_sign.h"
 #include "lib/auth/seal.h"
+#include "lib/auth/signing_key.h"
 #include "lib/base/log.h"
 
 enum {
 	TEXT_MAX = 1024, /* a token of ours has 250 characters */
 	KEY_MAX = 14 + WP_BEARER_ID_LEN + WP_BEARER_ID_LEN, /* "wp:push:…" */
+	PLACE_MAX = KEY_MAX + 1 + WP_SIGNING_KID_LEN,
 	MADE_LEN = sizeof(int64_t),
 	PLAIN_MAX = MADE_LEN + TEXT_MAX,
 };
@@ -33,6 +35,9 @@ struct wp_apns_bearer {
 	struct wp_apns_bearer_setup setup;
 	struct wp_log log;
 	char key[KEY_MAX + 1];
+	/* What it is sealed beside: the same, and which private key it is. So
+	 * that of a wrong file is gone with the file. */
+	char place[PLACE_MAX + 1];
 	struct token token;
 	uint64_t number; /* of it */
 	bool is_shared;  /* it is in Redis, as far as we know */
@@ -132,8 +137,8 @@ static void use(struct wp_apns_bearer *bearer, const struct token *token,
 static bool seal(const struct wp_apns_bearer *bearer, const struct token *token,
 		 struct wp_cmd *cmd)
 {
-	const struct wp_seal_place place = { .data = bearer->key,
-					     .len = strlen(bearer->key) };
+	const struct wp_seal_place place = { .data = bearer->place,
+					     .len = strlen(bearer->place) };
 	size_t len = MADE_LEN + strlen(token->text);
 	uint8_t plain[PLAIN_MAX], sealed[PLAIN_MAX + WP_SEAL_EXTRA];
 	bool is_good;
@@ -153,8 +158,8 @@ static bool open_sealed(const struct wp_apns_bearer *bearer,
 			const struct wp_reply *reply,
 			const struct wp_bearer_now *now, struct token *out)
 {
-	const struct wp_seal_place place = { .data = bearer->key,
-					     .len = strlen(bearer->key) };
+	const struct wp_seal_place place = { .data = bearer->place,
+					     .len = strlen(bearer->place) };
 	uint8_t plain[PLAIN_MAX + WP_SEAL_EXTRA];
 	uint64_t made = 0;
 	size_t len = 0;
@@ -325,13 +330,19 @@ struct wp_apns_bearer *
 wp_apns_bearer_new(const struct wp_apns_bearer_setup *setup)
 {
 	struct wp_apns_bearer *bearer = calloc(1, sizeof(*bearer));
+	struct wp_signing_public about;
 
-	if (bearer == NULL)
+	if (bearer == NULL || wp_signing_open(setup->pem, setup->pem_len,
+					      &about, NULL, NULL) != WP_OK) {
+		free(bearer);
 		return NULL;
+	}
 	bearer->setup = *setup;
 	bearer->log.component = "apns";
 	(void)snprintf(bearer->key, sizeof(bearer->key), "wp:push:apns:%s:%s",
 		       setup->team, setup->key);
+	(void)snprintf(bearer->place, sizeof(bearer->place), "%s|%s",
+		       bearer->key, about.kid);
 	return bearer;
 }
 

@@ -4,14 +4,15 @@
  * new one more often than every 20 minutes.
  *
  * It is at wp:push:apns:<team>:<key>, sealed under a key made of
- * auth.store_secret, for 45 minutes; then whoever is first puts another one
- * there, and the rest read it. The one that was good until then is good for
- * ten minutes more. Without Redis each makes its own, and puts it there, or
- * takes what is there, when Redis is back.
+ * auth.store_secret and beside the name of the private key, for 45 minutes;
+ * then whoever is first puts another one there, and the rest read it. The one
+ * that was good until then is good for ten minutes more. Without Redis each
+ * makes its own, and puts it there, or takes what is there, when Redis is back.
  *
- * What is there and does not open (another auth.store_secret) is as if there
- * were none: it is replaced, by each notifier once. Nobody makes a token within
- * 20 minutes of the last that he made.
+ * What is there and does not open (another auth.store_secret, or a private key
+ * that was the wrong one) is as if there were none: it is replaced, by each
+ * notifier once. Nobody makes a token within 20 minutes of the last that he
+ * made.
  *
  * Source:  Apple, "Establishing a token-based connection to APNs"
  * Threads: the loop's
@@ -61,7 +62,7 @@ struct wp_apns_bearer_setup {
 	void *ctx;
 };
 
-/* NULL: out of memory. */
+/* NULL: out of memory, or pem is no private key. */
 struct wp_apns_bearer *
 wp_apns_bearer_new(const struct wp_apns_bearer_setup *setup) WP_MUST_USE;
 /* The token is overwritten. NULL-safe. */

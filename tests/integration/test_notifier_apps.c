@@ -44,6 +44,7 @@ uint64_t __wrap_wp_mono_ms(void)
 }
 
 static struct wp_buf rsa; /* the account's key */
+static struct wp_buf ec;  /* that of key.p8 */
 
 struct result {
 	struct world *world;
@@ -634,8 +635,6 @@ static void have_old_one(struct world *world, int64_t minutes)
 		.mono_ms = 1,
 	};
 	struct wp_own_key seal;
-	struct wp_signing_public about;
-	struct wp_buf pem;
 	struct wp_apns_bearer_setup setup = {
 		.team = "TEAM567890",
 		.key = "KEY4567890",
@@ -649,16 +648,12 @@ static void have_old_one(struct world *world, int64_t minutes)
 
 	world->redis = REDIS_HAS;
 	wp_own_key_make(&seal, secret, WP_BEARER_PURPOSE);
-	wp_buf_init(&pem, 0);
-	assert_int_equal(wp_signing_make(WP_SIGN_ES256, &pem, &about, NULL),
-			 WP_OK);
-	setup.pem = pem.data;
-	setup.pem_len = pem.len;
+	setup.pem = ec.data;
+	setup.pem_len = ec.len;
 	other = wp_apns_bearer_new(&setup);
 	assert_non_null(other);
 	assert_true(wp_apns_bearer_get(other, &then, &grant));
 	wp_apns_bearer_free(&other);
-	wp_signing_forget(&pem);
 	assert_true(world->value_len > 0);
 }
 
@@ -842,7 +837,6 @@ static int make_folder(void **state)
 {
 	const char *parent = getenv("WAYPOST_TEST_DIR");
 	struct wp_signing_public about;
-	struct wp_buf pem;
 
 	(void)state;
 	(void)snprintf(folder, sizeof(folder), "%s/apps.XXXXXX",
@@ -850,11 +844,10 @@ static int make_folder(void **state)
 	if (mkdtemp(folder) == NULL)
 		return -1;
 	fake_certificate(folder, "good", "IP:127.0.0.1");
-	wp_buf_init(&pem, 0);
-	if (wp_signing_make(WP_SIGN_ES256, &pem, &about, NULL) != WP_OK)
+	wp_buf_init(&ec, 0);
+	if (wp_signing_make(WP_SIGN_ES256, &ec, &about, NULL) != WP_OK)
 		return -1;
-	write_file("key.p8", pem.data, pem.len);
-	wp_signing_forget(&pem);
+	write_file("key.p8", ec.data, ec.len);
 	wp_buf_init(&rsa, 0);
 	return wp_signing_make(WP_SIGN_RS256, &rsa, &about, NULL) == WP_OK ? 0
 									   : -1;
@@ -868,6 +861,7 @@ static int remove_folder(void **state)
 
 	(void)state;
 	wp_signing_forget(&rsa);
+	wp_signing_forget(&ec);
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		(void)snprintf(path, sizeof(path), "%s/%s", folder, names[i]);
 		(void)remove(path);

@@ -166,13 +166,14 @@ static void on_settled(void *ctx)
 	settled++;
 }
 
-static struct wp_apns_bearer *notifier(const struct wp_own_key *seal)
+static struct wp_apns_bearer *notifier_by(const struct wp_own_key *seal,
+					  const struct wp_buf *file)
 {
 	const struct wp_apns_bearer_setup setup = {
 		.team = "TEAM567890",
 		.key = "KEY4567890",
-		.pem = pem.data,
-		.pem_len = pem.len,
+		.pem = file->data,
+		.pem_len = file->len,
 		.seal = seal,
 		.redis = on_redis,
 		.redis_ctx = &asked,
@@ -183,6 +184,11 @@ static struct wp_apns_bearer *notifier(const struct wp_own_key *seal)
 
 	assert_non_null(bearer);
 	return bearer;
+}
+
+static struct wp_apns_bearer *notifier(const struct wp_own_key *seal)
+{
+	return notifier_by(seal, &pem);
 }
 
 static struct wp_apns_bearer *a, *b;
@@ -300,6 +306,27 @@ static void what_lies_there_is_sealed_and_of_one_team(void **state)
 	assert_true(has_none(b));
 	serve();
 	assert_string_not_equal(text_of(a), text_of(b));
+}
+
+/* An operator who took the wrong file does not have to wait. */
+static void that_of_another_private_key_is_none(void **state)
+{
+	struct wp_signing_public about;
+	struct wp_buf other;
+
+	(void)state;
+	wp_buf_init(&other, 0);
+	assert_int_equal(wp_signing_make(WP_SIGN_ES256, &other, &about, NULL),
+			 WP_OK);
+	assert_true(has_none(a));
+	serve();
+	wp_apns_bearer_free(&b);
+	b = notifier_by(&seal_key, &other);
+	assert_true(has_none(b));
+	serve();
+	assert_string_not_equal(text_of(a), text_of(b));
+	wp_apns_bearer_free(&b);
+	wp_signing_forget(&other);
 }
 
 static void alone_it_is_made_at_once_and_not_often(void **state)
@@ -606,6 +633,7 @@ int main(void)
 		TEST(all_share_one_and_change_it_together),
 		TEST(of_two_at_once_one_is_first),
 		TEST(what_lies_there_is_sealed_and_of_one_team),
+		TEST(that_of_another_private_key_is_none),
 		TEST(alone_it_is_made_at_once_and_not_often),
 		TEST(back_again_it_is_shared),
 		TEST(back_again_another_ones_is_used),

@@ -85,6 +85,8 @@ class Apps:
 
 
 class ProvidersTest(E2eTest):
+    notifiers = 1
+
     @classmethod
     def setUpClass(cls):
         if cls is ProvidersTest:
@@ -100,7 +102,8 @@ class ProvidersTest(E2eTest):
     @classmethod
     def make_stack(cls):
         return new_stack({"push": cls.apps.push,
-                          "notifier": {"drain_ms": 30000}})
+                          "notifier": {"drain_ms": 30000}},
+                         notifiers=cls.notifiers)
 
     def device(self, app, user=None, kind="apns", token=None, **more):
         """Somebody with a device; .token and .device are its."""
@@ -175,10 +178,10 @@ class ProvidersTest(E2eTest):
                 found.append(json.loads(line))
         return found
 
-    def metric(self, name):
-        """Of the notifier; name with its labels."""
+    def metric(self, name, notifier=0):
+        """Of one notifier; name with its labels."""
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as peer:
-            peer.connect(self.stack.socket_path("notifier-0.sock"))
+            peer.connect(self.stack.socket_path(f"notifier-{notifier}.sock"))
             peer.sendall(b"GET /metrics HTTP/1.0\r\n\r\n")
             answer = http.client.HTTPResponse(peer)
             answer.begin()
@@ -459,6 +462,25 @@ class Many(ProvidersTest):
             4 * PATIENCE_S)
         for user in users:
             self.assertNotEqual(self.listed(user)["state"], "gone")
+
+
+class Two(ProvidersTest):
+    notifiers = 2
+
+    def test_two_notifiers_are_one_to_apple(self):
+        for i in range(2):
+            wait_for(lambda n=i: self.metric("waypost_push_notifiers", n) == 2,
+                     "each knows the other")
+        users = [self.device(IOS) for _ in range(24)]
+        for user in users:
+            self.send(user)
+        bearers = {self.wait_requests(user, 1)[0].headers["authorization"]
+                   for user in users}
+        self.assertEqual(len(bearers), 1)
+        for i in range(2):
+            wait_for(lambda n=i: self.metric(
+                'waypost_push_sent_total{kind="apns",result="accepted"}', n),
+                "each has told somebody")
 
 
 class Later(ProvidersTest):

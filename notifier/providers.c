@@ -128,6 +128,7 @@ enum wp_err wp_providers_init(struct wp_providers *out,
 {
 	*out = (struct wp_providers){ .n = 0 };
 	out->is_live = setup->conf->push.mode == WP_PUSH_LIVE;
+	out->has_unified = setup->conf->push.unifiedpush;
 	if (!setup->conf->push.enabled)
 		return WP_OK;
 	if (out->is_live)
@@ -156,6 +157,8 @@ struct wp_provider *wp_providers_find(const struct wp_providers *providers,
 	/* Which writes lines, tells all. */
 	if (!providers->is_live)
 		return providers->n > 0 ? providers->items[0] : NULL;
+	if (kind == WP_PUSH_UNIFIED && !providers->has_unified)
+		return NULL;
 	for (size_t i = 0; i < providers->n; i++)
 		if (tells(providers->items[i], kind, app))
 			return providers->items[i];

@@ -19,7 +19,8 @@ enum { WP_PROVIDERS_MAX = 32 };
 struct wp_providers {
 	struct wp_provider *items[WP_PROVIDERS_MAX]; /* owned */
 	size_t n;
-	bool is_live; /* somebody is really asked */
+	bool is_live;     /* somebody is really asked, */
+	bool has_unified; /* push servers of users as well */
 	/* Of our VAPID key, as rows have it; zero: there is none. */
 	uint8_t vapid[WP_PUSH_VAPID_LEN];
 };

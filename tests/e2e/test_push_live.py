@@ -322,6 +322,23 @@ class Live(LivePush):
             redis("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
         wait_for(lambda: self.listed(bob)["state"] == "gone", "it is gone")
 
+    def test_what_is_not_offered_any_more_is_not_asked(self):
+        bob = self.with_browser("unifiedpush")
+        path = self.stack.path("waypost.yaml")
+        with open(path, encoding="utf-8") as file:
+            text = file.read()
+
+        def write(what):
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(what)
+            self.reload()
+        write(text.replace("push:\n", "push:\n  unifiedpush: false\n"))
+        self.addCleanup(write, text)
+        self.send(bob)
+        self.wait_asked(bob)
+        self.wait_answered(bob)
+        self.assertEqual(self.requests(bob), [])
+
     def test_nothing_of_it_is_in_the_log(self):
         bob = self.with_browser()
         self.fake.tell(bob.known_as, {"status": 400, "body": "by bob"})

@@ -10,6 +10,7 @@
 
 #include "lib/base/random.h"
 #include "notifier/metrics.h"
+#include "notifier/plan/ladder.h"
 
 struct wp_telling_one {
 	struct wp_telling *all;
@@ -17,8 +18,9 @@ struct wp_telling_one {
 	struct wp_plan_device device;
 	struct wp_plan_step step;
 	struct wp_told told;
-	bool is_noted; /* told is to be written down */
-	bool is_gone;  /* its field goes */
+	bool is_noted;   /* told is to be written down */
+	bool is_gone;    /* its field goes */
+	bool is_waiting; /* it is to be told yet, when its time comes */
 };
 
 enum { MS_PER_S = 1000, US_PER_MS = 1000, SLOT_LOOK_MS = 5000 };
@@ -113,12 +115,14 @@ static bool is_of_nothing(const struct wp_telling_one *one)
 	return one->device.is_asked && one->all->of->what != WP_PUSH_TELL;
 }
 
-static void look_again(struct wp_telling *telling, int64_t at_ms)
+static void look_again(struct wp_telling_one *one, int64_t at_ms)
 {
+	struct wp_telling *telling = one->all;
 	int64_t last = telling->claim.now_ms + WP_PLAN_AHEAD_MS;
 
 	if (at_ms > last)
 		at_ms = last;
+	one->is_waiting = true;
 	if (telling->next_ms == 0 || at_ms < telling->next_ms)
 		telling->next_ms = at_ms;
 }
@@ -156,7 +160,7 @@ static void take_acceptance(struct wp_telling_one *one)
 static void take_failure(struct wp_telling_one *one,
 			 const struct wp_delivery_end *end)
 {
-	struct wp_telling *telling = one->all;
+	const struct wp_telling *telling = one->all;
 	uint32_t tries = one->told.tries + 1;
 	bool has_another = wp_told_failed(
 		&one->told, &telling->of->want,
@@ -165,7 +169,7 @@ static void take_failure(struct wp_telling_one *one,
 
 	one->is_noted = true;
 	if (has_another)
-		look_again(telling, one->told.next_ms);
+		look_again(one, one->told.next_ms);
 	else
 		give_up(one, "gave_up", tries);
 }
@@ -191,7 +195,7 @@ static void put_off(struct wp_telling_one *one, int64_t ms)
 	struct wp_telling *telling = one->all;
 
 	telling->once_waits |= one->device.is_asked;
-	look_again(telling, wp_claimed_now_ms(telling->of) + ms);
+	look_again(one, wp_claimed_now_ms(telling->of) + ms);
 }
 
 static void take_up(struct wp_telling_one *one,
@@ -269,7 +273,8 @@ static void pass_over(struct wp_telling_one *one)
 		wp_told_settled(&one->told, &telling->of->want);
 		one->is_noted = true;
 	}
-	telling->once_waits |= one->device.is_asked && step->next_ms != 0;
+	one->is_waiting = step->next_ms != 0;
+	telling->once_waits |= one->device.is_asked && one->is_waiting;
 	telling->is_crowded |=
 		one->device.slot_ms > WP_PLAN_SLOT_MS && step->next_ms != 0 &&
 		step->next_ms <= telling->claim.now_ms + SLOT_LOOK_MS;
@@ -388,6 +393,31 @@ static void note_all(const struct wp_telling *telling, struct wp_notes *notes)
 		wp_notes_add(notes, "shown", is_shown ? "1" : "");
 }
 
+/*
+ * When to look again. A message that comes meanwhile does not bring an entry
+ * forward, so who waits for its provider, perhaps for an hour, must not hold up
+ * what comes for others: one looks for them as often as the ladder allows.
+ */
+static int64_t next_look(const struct wp_telling *telling)
+{
+	int64_t now_ms = wp_claimed_now_ms(telling->of);
+	int64_t next_ms = telling->next_ms;
+
+	for (size_t i = 0; next_ms > 0 && i < telling->lookup->n; i++) {
+		const struct wp_telling_one *one = &telling->each[i];
+		int64_t at_ms = one->told.at_ms +
+				wp_ladder_gap_ms(one->told.step, false);
+
+		if (one->is_gone || one->is_waiting || !one->device.is_usable)
+			continue;
+		if (at_ms < now_ms + WP_TELLING_WATCH_MS)
+			at_ms = now_ms + WP_TELLING_WATCH_MS;
+		if (at_ms < next_ms)
+			next_ms = at_ms;
+	}
+	return next_ms;
+}
+
 bool wp_telling_answer(const struct wp_telling *telling,
 		       struct wp_push_done *done, struct wp_notes *notes)
 {
@@ -404,7 +434,7 @@ bool wp_telling_answer(const struct wp_telling *telling,
 	};
 	if (telling->next_ms > 0) {
 		done->next = WP_PUSH_LATER;
-		done->next_ms = telling->next_ms;
+		done->next_ms = next_look(telling);
 		done->once_waits = telling->once_waits;
 		done->clear_waits = of->what == WP_PUSH_CLEAR;
 	}

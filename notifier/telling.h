@@ -24,6 +24,12 @@
 #include "notifier/notes.h"
 #include "notifier/plan/plan.h"
 
+enum {
+	/* While one device of a user waits for its provider, one looks so often
+	 * whether there is something new for the others. */
+	WP_TELLING_WATCH_MS = 60 * 1000,
+};
+
 struct wp_telling_setup {
 	struct wp_deliveries *deliveries;
 	const struct wp_dead_letters *dead_letters;

@@ -15,6 +15,7 @@
 #include "notifier/errand.h"
 #include "notifier/lookup.h"
 #include "notifier/metrics.h"
+#include "notifier/telling.h"
 
 enum {
 	CLAIM_MS = 60000,
@@ -372,12 +373,13 @@ static int end(void **state)
 	return 0;
 }
 
-static void claim(struct wp_errands *errands, enum wp_push_what what)
+static void claim_at(struct wp_errands *errands, enum wp_push_what what,
+		     uint64_t asked_ms)
 {
-	static const struct wp_claim claim = {
+	const struct wp_claim claim = {
 		.text = "n.1",
 		.redis_ms = REDIS_MS,
-		.asked_ms = 1000000,
+		.asked_ms = asked_ms,
 		.ms = CLAIM_MS,
 	};
 	const char *urn = "urn:sm:user:bob";
@@ -389,6 +391,11 @@ static void claim(struct wp_errands *errands, enum wp_push_what what)
 
 	assert_int_equal(wp_box_reread(&box.box, 5, urn, strlen(urn)), WP_OK);
 	wp_errands_add(errands, &box, &claim);
+}
+
+static void claim(struct wp_errands *errands, enum wp_push_what what)
+{
+	claim_at(errands, what, now_ms);
 }
 
 /* Claimed to be told, and n devices found. */
@@ -489,6 +496,43 @@ static void who_is_put_off_loses_no_try(void **state)
 	assert_null(field("d:a"));
 	assert_null(field("shown"));
 	assert_int_equal(redis.done.next_ms, REDIS_MS + 7000);
+	expect_answered(*state, WP_PUSH_LATER);
+}
+
+static void who_waits_for_his_provider_holds_up_no_other(void **state)
+{
+	static const struct wp_delivery_end in_an_hour = {
+		.what = WP_DELIVERY_PUT_OFF,
+		.after_ms = 3600 * 1000,
+	};
+
+	claim_and_find(*state, 2);
+	end_delivery(0, &accepted);
+	end_delivery(1, &in_an_hour);
+	assert_int_equal(redis.done.next_ms, REDIS_MS + WP_TELLING_WATCH_MS);
+	expect_answered(*state, WP_PUSH_LATER);
+	/* But no sooner than the ladder has it: the fourth, half an hour. */
+	redis.answers = 0;
+	(void)snprintf(memory.field, sizeof(memory.field), "d:a");
+	memory.told = (struct wp_told){ .id = { 8, 1 }, .step = 3 };
+	claim_and_find(*state, 2);
+	end_delivery(2, &accepted);
+	end_delivery(3, &in_an_hour);
+	assert_int_equal(redis.done.next_ms, REDIS_MS + 30 * 60 * 1000);
+	expect_answered(*state, WP_PUSH_LATER);
+}
+
+static void who_is_alone_is_looked_at_when_its_time_comes(void **state)
+{
+	static const struct wp_delivery_end in_an_hour = {
+		.what = WP_DELIVERY_PUT_OFF,
+		.after_ms = 3600 * 1000,
+	};
+
+	claim_and_find(*state, 2);
+	end_delivery(0, &gone);
+	end_delivery(1, &in_an_hour);
+	assert_int_equal(redis.done.next_ms, REDIS_MS + 3600 * 1000);
 	expect_answered(*state, WP_PUSH_LATER);
 }
 
@@ -760,6 +804,8 @@ int main(void)
 		TEST(what_is_refused_is_a_dead_letter_and_counts_as_told),
 		TEST(of_who_is_gone_nothing_is_remembered),
 		TEST(who_is_put_off_loses_no_try),
+		TEST(who_waits_for_his_provider_holds_up_no_other),
+		TEST(who_is_alone_is_looked_at_when_its_time_comes),
 		TEST(what_ends_at_once_is_answered_at_once),
 		TEST(a_push_that_was_asked_for_waits_for_its_provider),
 		TEST(a_push_that_was_asked_for_is_done_when_it_fails),

@@ -455,6 +455,18 @@ class Push(PushTest):
         with open(key, "w", encoding="ascii") as file:
             os.chmod(key, 0o600)
             file.write(vapid_pem())
+        status, said = self.run_beside("waypost-notifier", "--check",
+                                       WAYPOST_PUSH_MODE="live")
+        self.assertEqual(status, 1, said)
+        self.assertIn("push.apps: credentials_file of demo: /nowhere/",
+                      said.splitlines()[-1])
+        # Without the app, which nobody can be.
+        path = os.path.join(os.path.dirname(key), "waypost.yaml")
+        with open(self.stack.path("waypost.yaml"), encoding="utf-8") as file:
+            lines = [line for line in file if not line.startswith("  apps:")]
+        with open(path, "w", encoding="utf-8") as file:
+            file.writelines(lines)
+        no_app = ["--config", path]
         hooks = {"WAYPOST_PUSH_USER_WEBHOOKS": "true"}
         for env, complaint in (
                 ({}, "push.mode: live"),
@@ -476,11 +488,11 @@ class Push(PushTest):
             for arguments in ([], ["--check"]):
                 with self.subTest(complaint, arguments=arguments):
                     status, said = self.run_beside(
-                        "waypost-notifier", *arguments,
+                        "waypost-notifier", *no_app, *arguments,
                         WAYPOST_PUSH_MODE="live", **env)
                     self.assertEqual(status, 1, said)
                     self.assertIn(complaint, said.splitlines()[-1])
-        status, said = self.run_beside("waypost-notifier", "--check",
+        status, said = self.run_beside("waypost-notifier", *no_app, "--check",
                                        WAYPOST_PUSH_MODE="live", **hooks)
         self.assertEqual(status, 0, said)
         status, said = self.run_beside("waypost-notifier", "--check",

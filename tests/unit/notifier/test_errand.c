@@ -247,6 +247,7 @@ static struct {
 static size_t n_deliveries;
 static const struct wp_delivery_end *at_once; /* how all end; NULL: later */
 static int64_t slot_ms;
+static char unusable; /* of this name, whom nobody tells */
 
 bool __wrap_wp_deliver(struct wp_deliveries *all, const struct wp_order *order,
 		       wp_delivery_fn on_end, void *ctx,
@@ -273,9 +274,8 @@ void __wrap_wp_deliveries_look(struct wp_deliveries *all,
 			       struct wp_plan_device *device)
 {
 	(void)all;
-	(void)target;
 	(void)at_ms;
-	device->is_usable = true;
+	device->is_usable = target->name[0] != unusable;
 	device->slot_ms = slot_ms;
 }
 
@@ -356,6 +356,7 @@ static int begin(void **state)
 	n_deliveries = 0;
 	at_once = NULL;
 	slot_ms = 0;
+	unusable = '\0';
 	letters = 0;
 	settled = 0;
 	crowds = 0;
@@ -529,7 +530,8 @@ static void who_is_alone_is_looked_at_when_its_time_comes(void **state)
 		.after_ms = 3600 * 1000,
 	};
 
-	claim_and_find(*state, 2);
+	unusable = 'c';
+	claim_and_find(*state, 3);
 	end_delivery(0, &gone);
 	end_delivery(1, &in_an_hour);
 	assert_int_equal(redis.done.next_ms, REDIS_MS + 3600 * 1000);

@@ -9,6 +9,8 @@
 #include "lib/store/device_json.h"
 #include "lib/store/push.h"
 
+#include "handlers/devices/wake.h"
+
 enum { MS_PER_S = 1000 };
 
 struct wp_new_device_setup wp_registering_setup(struct wp_call *call)
@@ -104,6 +106,19 @@ static enum wp_err run(struct wp_call *call, struct wp_store *store,
 	return rc == WP_OK ? wp_push_list(store, &list, err) : rc;
 }
 
+/* A crash between the two steps leaves a device whose client has no answer: it
+ * repeats what it did, which is why who is known is looked at as well. */
+static bool on_woken(struct wp_call *call, bool is_done)
+{
+	const struct wp_registering *registering = call->state;
+
+	if (is_done)
+		return registering->on_done(call);
+	wp_resp_unavailable(&call->resp, "it was registered, and may not be "
+					 "told of anything yet; repeat later");
+	return true;
+}
+
 static bool on_run(struct wp_call *call, enum wp_err result)
 {
 	const struct wp_registering *registering = call->state;
@@ -127,7 +142,7 @@ static bool on_run(struct wp_call *call, enum wp_err result)
 	/* Somebody has ended it by now, or has its token. */
 	if (call->scratch.len == 0)
 		return wp_devices_failed(call);
-	return registering->on_done(call);
+	return wp_devices_wake_registered(call, on_woken);
 }
 
 bool wp_registering_do(struct wp_call *call,

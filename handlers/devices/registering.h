@@ -33,8 +33,8 @@ struct wp_registering *wp_registering_begin(struct wp_call *call,
 					    const char *kind);
 
 /*
- * Register it, then go on: call->scratch has the object of the device by then.
- * What cannot be done is answered.
+ * Register it, and have its user told of what waits; then go on: call->scratch
+ * has the object of the device by then. What cannot be done is answered.
  *
  * Returns:  as a handler
  */

@@ -8,7 +8,7 @@
 #include "lib/name/box.h"
 
 struct waking {
-	const char *once;
+	const char *once; /* NULL: a device was registered */
 	bool (*on_woken)(struct wp_call *call, bool is_done);
 	void *state; /* the handler's, until it goes on */
 };
@@ -45,15 +45,18 @@ static bool ask(struct wp_call *call, bool is_up)
 		return go_on(call, false);
 	wp_box_of(&box, &call->caller.user,
 		  (uint32_t)ctx->conf->mailbox.partitions);
-	wp_push_wake_build(&ctx->cmd, &box, waking->once);
+	if (waking->once != NULL)
+		wp_push_wake_build(&ctx->cmd, &box, waking->once);
+	else
+		wp_push_registered_build(&ctx->cmd, ctx->conf, &box);
 	if (wp_backend_do(ctx->backend, WP_LINE_SHORT, &ctx->cmd, on_answer,
 			  call) != WP_OK)
 		return go_on(call, false);
 	return false;
 }
 
-bool wp_devices_wake(struct wp_call *call, const char *once,
-		     bool (*on_woken)(struct wp_call *call, bool is_done))
+static bool wake(struct wp_call *call, const char *once,
+		 bool (*on_woken)(struct wp_call *call, bool is_done))
 {
 	struct waking *waking = wp_arena_alloc(&call->arena, sizeof(*waking));
 
@@ -68,4 +71,17 @@ bool wp_devices_wake(struct wp_call *call, const char *once,
 	};
 	call->state = waking;
 	return wp_call_redis(call, WP_LINE_SHORT, ask);
+}
+
+bool wp_devices_wake(struct wp_call *call, const char *once,
+		     bool (*on_woken)(struct wp_call *call, bool is_done))
+{
+	return wake(call, once, on_woken);
+}
+
+bool wp_devices_wake_registered(struct wp_call *call,
+				bool (*on_woken)(struct wp_call *call,
+						 bool is_done))
+{
+	return wake(call, NULL, on_woken);
 }

@@ -19,4 +19,9 @@
 bool wp_devices_wake(struct wp_call *call, const char *once,
 		     bool (*on_woken)(struct wp_call *call, bool is_done));
 
+/* The same with wp_push_registered_build(). */
+bool wp_devices_wake_registered(struct wp_call *call,
+				bool (*on_woken)(struct wp_call *call,
+						 bool is_done));
+
 #endif /* WP_HANDLERS_DEVICES_WAKE_H */

@@ -252,6 +252,16 @@ void wp_push_wake_build(struct wp_cmd *cmd, const struct wp_box *box,
 	wp_cmd_script(cmd, WP_SCRIPT_PUSH_WAKE, box->partition);
 	add_box(cmd, box);
 	wp_cmd_str(cmd, once);
+	wp_cmd_str(cmd, "");
+}
+
+void wp_push_registered_build(struct wp_cmd *cmd, const struct wp_conf *conf,
+			      const struct wp_box *box)
+{
+	wp_cmd_script(cmd, WP_SCRIPT_PUSH_WAKE, box->partition);
+	add_box(cmd, box);
+	wp_cmd_str(cmd, "");
+	wp_push_add(cmd, conf);
 }
 
 void wp_push_once_test(char out[WP_PUSH_ONCE_MAX + 1], const char *device)

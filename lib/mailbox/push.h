@@ -119,7 +119,9 @@ enum wp_err wp_push_check_parse(const struct wp_reply *reply,
 enum wp_push_next {
 	WP_PUSH_TOLD,  /* all devices know up to want; no need to look again */
 	WP_PUSH_LATER, /* at next_ms */
-	WP_PUSH_DROP,  /* nobody is to remember anything of this user */
+	WP_PUSH_DROP,  /* its user has no device, as was seen behind the claim:
+			* nobody is asked to tell him before one is registered,
+			* or an hour has passed */
 };
 struct wp_push_field {
 	const char *name;
@@ -156,6 +158,17 @@ void wp_push_done_build(struct wp_cmd *cmd, const struct wp_push_done *done);
  */
 void wp_push_wake_build(struct wp_cmd *cmd, const struct wp_box *box,
 			const char *once);
+
+/*
+ * Have a box's user told of what waits, if he was not because he had no device:
+ * one was registered, and is in the store by now. Also where nobody tells
+ * anybody, for that may change.
+ *
+ * The answer is for wp_script_done(); when there is none, he may not be told of
+ * anything for an hour: it must be repeated.
+ */
+void wp_push_registered_build(struct wp_cmd *cmd, const struct wp_conf *conf,
+			      const struct wp_box *box);
 
 /*
  * A once: a push to the device of this id (its text), whatever waits, so that

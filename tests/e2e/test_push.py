@@ -2,9 +2,12 @@
 would be sent stands in the log of waypost-notifier."""
 import contextlib
 import fcntl
+import http.client
 import json
 import os
+import re
 import signal
+import socket
 import sqlite3
 import unittest
 
@@ -39,12 +42,19 @@ class PushTest(E2eTest):
     def with_device(self, prefix="user", **more):
         """A user, with .device: the id of what he registered."""
         user = self.user(prefix)
-        answer = user.call("POST", "/api/devices", {
+        self.register(user, **more)
+        return user
+
+    @staticmethod
+    def post_device(user, **more):
+        return user.call("POST", "/api/devices", {
             "kind": "fcm", "token": "token-of-" + user.name,
             "deviceId": "phone", **more})
+
+    def register(self, user, **more):
+        answer = self.post_device(user, **more)
         self.assert_status(answer, 201)
         user.device = answer.json()["device"]["id"]
-        return user
 
     def send(self, user, n=1, **how):
         sender = self.user("sender")
@@ -103,6 +113,11 @@ class PushTest(E2eTest):
         """Somebody is to tell the user, or has."""
         wait_for(lambda: self.entry(user) is not None or self.told(user),
                  "an entry")
+
+    def is_claimed(self, user):
+        with self.stack.redis() as redis:
+            return any(redis("HEXISTS", key, "busy")
+                       for key in redis("KEYS", "wp:{*}:pushed:" + user.urn))
 
     def wait_answered(self, user):
         wait_for(lambda: self.entry(user) is None, "the entry is gone")
@@ -207,14 +222,77 @@ class Push(PushTest):
         self.assertEqual(self.told(bob), [("alert", 1)])
         self.assertEqual(self.told(eve), [])
 
-    def test_who_has_no_device_costs_nothing_that_stays(self):
-        bob = self.user()
-        self.send(bob)
-        wait_for(lambda: self.redis_keys("wp:*:notified:" + bob.urn) or
-                 self.is_cold(bob), "it is routed")
+    def found_without_a_device(self):
+        """Somebody to whom something has come, and who has none."""
+        user = self.user()
+        before = self.claims()
+        self.send(user)
+        wait_for(lambda: self.claims() > before, "he is looked at")
+        self.wait_answered(user)
+        self.assertEqual(self.redis_keys("wp:*:pushed:" + user.urn), [])
+        return user
+
+    def claims(self):
+        """How many there were."""
+        with socket.socket(socket.AF_UNIX) as peer:
+            peer.settimeout(PATIENCE_S)
+            peer.connect(self.stack.socket_path("notifier-0.sock"))
+            peer.sendall(b"GET /metrics HTTP/1.0\r\n\r\n")
+            answer = http.client.HTTPResponse(peer)
+            answer.begin()
+            text = answer.read().decode()
+        return int(re.search(r"^waypost_push_claims_total (\d+)$", text,
+                             re.MULTILINE)[1])
+
+    def test_who_has_no_device_is_looked_at_once_an_hour(self):
+        bob = self.found_without_a_device()
+        before = self.claims()
+        for i in range(3):
+            self.send(bob)
+            self.messages(bob, 2 + i)  # it is routed
+        self.send(bob, priority=5)
+        there = self.connect(bob)
+        there.expect("connected")
+        there.close()
+        # Whoever comes behind all of that is looked at.
+        self.found_without_a_device()
+        self.wait_answered(bob)  # it may have come while he was there
+        self.assertEqual(self.claims(), before + 1)
+
+    def test_who_registers_is_told_of_what_came_before(self):
+        bob = self.found_without_a_device()
+        there = self.connect(bob)
+        there.expect("connected")
+        self.register(bob)
+        there.close()
+        self.wait_told(bob, ("alert", 1))
         self.wait_answered(bob)
-        wait_for(lambda: not self.redis_keys("wp:*:pushed:" + bob.urn),
-                 "nothing is remembered")
+        # At its next start the client says the same.
+        self.assert_status(self.post_device(bob), 200)
+        self.assertIsNone(self.entry(bob))
+
+    def test_a_registration_that_redis_is_not_told_of_is_to_be_repeated(self):
+        bob = self.found_without_a_device()
+        [key] = self.redis_keys("wp:*:notified:" + bob.urn)
+        with self.stack.redis() as redis:
+            # Redis refuses, behind the store.
+            redis("RENAME", key, "kept")
+            redis("HSET", key, "no", "text")
+            self.assert_error(self.post_device(bob), 503)
+            redis("RENAME", "kept", key)
+        [device] = bob.call("GET", "/api/devices").json()["devices"]
+        self.assertIsNone(self.entry(bob))
+        self.assert_status(self.post_device(bob), 200)
+        bob.device = device["id"]
+        self.wait_told(bob, ("alert", 1))
+
+    def test_the_high_band_is_told_at_once(self):
+        with self.reloaded(grace_ms=60000):
+            bob = self.with_device()
+            self.send(bob)
+            self.wait_asked(bob)
+            self.send(bob, priority=5)
+            self.wait_told(bob, ("alert", 2))  # and what waits with it
 
     def test_what_was_told_is_cleared_when_all_is_acked(self):
         bob = self.with_device(badge=True)
@@ -236,9 +314,9 @@ class Push(PushTest):
                  self.entry(bob) > self.told_at(bob) + 25000, "it is put off")
         self.assertEqual(self.told(bob), [("alert", 1)])
         # He connects and leaves: the next is not one of many to nobody.
-        socket = self.connect(bob)
-        socket.expect("connected")
-        socket.close()
+        there = self.connect(bob)
+        there.expect("connected")
+        there.close()
         self.wait_told(bob, ("alert", 1), ("alert", 2))
 
     def told_at(self, user):
@@ -344,7 +422,10 @@ class Push(PushTest):
                           if line["device"] == tablet], "the tablet is told")
         wait_for(lambda: self.results(bob) == [None, "accepted"],
                  "its result")
-        self.wait_put_off(bob)  # the phone is muted still
+        # The phone is muted still; the tablet is looked at again before that
+        # is over.
+        wait_for(lambda: not self.is_claimed(bob), "the claim is answered")
+        self.assertGreater(self.entry(bob), self.now_ms() + 10 * 1000)
         self.assertEqual(self.told(bob), [])
 
     def test_what_became_of_pushes_is_listed_for_all_devices(self):

@@ -309,8 +309,8 @@ MUTATIONS = (
     Mutation(
         "ask-for-some", "of one message in three nobody is asked to tell",
         [(SCRIPTS + "parts/notify.lua",
-          "      if not known[i] or is_above(one.about, known[i]) then\n",
-          "      if (not known[i] or is_above(one.about, known[i])) and\n"
+          "        (not known[i] or is_above(one.about, known[i])) then\n",
+          "        (not known[i] or is_above(one.about, known[i])) and\n"
           "        tonumber(one.about:match('^%d+')) % 3 ~= 1 then\n")],
         {"untold"}, "cold-locked"),
     Mutation(

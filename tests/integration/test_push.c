@@ -713,9 +713,7 @@ static void an_emptied_mailbox_is_cleared(void **state)
 	done.next = WP_PUSH_DROP;
 	done.n = 0;
 	assert_int_equal(finish(w, &done), WP_OK);
-	wp_world_expect(w, "0",
-			"EXISTS " TOLD " " WP_P "pushdue " WP_P
-			"notified:" WP_BOB);
+	wp_world_expect(w, "0", "EXISTS " TOLD " " WP_P "pushdue");
 	wp_reply_free(&taken.reply);
 }
 
@@ -942,6 +940,170 @@ static void asking_for_something_once_tells_nothing_too_early(void **state)
 	expect_ahead(w, INACTIVE_MS);
 }
 
+/* ---- who has no device ---- */
+
+static void register_device(struct wp_world *w)
+{
+	struct wp_reply *reply;
+
+	wp_push_registered_build(&w->cmd, &w->conf, &w->box);
+	reply = wp_world_do(w);
+	assert_int_equal(wp_script_done(reply), WP_OK);
+	wp_reply_free(&reply);
+}
+
+/* A message comes, and he is found to have no device. */
+static void find_nobody(struct wp_world *w, const char *json)
+{
+	struct wp_push_done done;
+	struct taken taken;
+
+	(void)wp_world_deliver(w, json);
+	pass(w);
+	taken = expect_taken(w, WP_PUSH_TELL);
+	done = done_of(&taken);
+	done.next = WP_PUSH_DROP;
+	done.n = 0;
+	assert_int_equal(finish(w, &done), WP_OK);
+	wp_reply_free(&taken.reply);
+	wp_world_expect(w, "0",
+			"EXISTS " TOLD " " WP_P "pushdue " WP_P "pushhigh");
+	assert_in_range(wp_world_int(w, "TTL " WP_P "notified:" WP_BOB), 3500,
+			3600);
+}
+
+static void who_has_no_device_is_asked_for_once_an_hour(void **state)
+{
+	struct wp_world *w = *state;
+
+	w->conf.push.enabled = true;
+	find_nobody(w, "m1");
+	(void)wp_world_deliver(w, "m2");
+	post(w, MAIL(.json = "h1", .band = WP_BAND_HIGH));
+	assert_int_equal(wp_world_migrate(w, NULL), WP_OK);
+	come(w);
+	(void)wp_world_deliver(w, "m3");
+	pass(w);
+	expect_nobody_due(w); /* that he is there and fetches nothing, either */
+	expect_entries(w, 0);
+	leave(w, "i1.1", 0);
+	wake(w, "");
+	expect_entries(w, 0);
+	/* The hour is over. */
+	wp_world_run(w, "DEL " WP_P "notified:" WP_BOB);
+	(void)wp_world_deliver(w, "m4");
+	expect_ahead(w, GRACE_MS);
+}
+
+static void who_registers_a_device_is_told_of_what_waits(void **state)
+{
+	struct wp_world *w = *state;
+	struct taken taken;
+
+	w->conf.push.enabled = true;
+	find_nobody(w, "m1");
+	assert_int_equal(wp_world_migrate(w, NULL), WP_OK);
+	register_device(w);
+	expect_ahead(w, GRACE_MS);
+	assert_in_range(wp_world_int(w, "TTL " WP_P "notified:" WP_BOB),
+			2591000, 2592000);
+	/* A client that starts puts nothing off, and brings nothing forward. */
+	wp_world_run(w, "ZADD " WP_P "pushdue 7 " WP_BOB);
+	register_device(w);
+	wp_world_expect(w, "7", "ZSCORE " ENTRY);
+	wp_world_run(w, "ZADD " WP_P "pushdue 99999999999999 " WP_BOB);
+	register_device(w);
+	wp_world_expect(w, "99999999999999", "ZSCORE " ENTRY);
+	pass(w);
+	taken = expect_taken(w, WP_PUSH_TELL);
+	assert_int_equal(taken.first.waiting, 1);
+	wp_reply_free(&taken.reply);
+}
+
+/* The mark is gone by the time that he registers. */
+static void so_is_who_was_never_told_of_it(void **state)
+{
+	struct wp_world *w = *state;
+
+	w->conf.push.enabled = true;
+	register_device(w);
+	expect_entries(w, 0);
+	find_nobody(w, "m1");
+	wp_world_run(w, "DEL " WP_P "notified:" WP_BOB);
+	register_device(w);
+	expect_ahead(w, GRACE_MS);
+}
+
+/* What is not routed yet is news when it is. */
+static void what_comes_behind_a_registration_is_told_as_well(void **state)
+{
+	struct wp_world *w = *state;
+	struct wp_msgid id;
+
+	w->conf.push.enabled = true;
+	find_nobody(w, "m1");
+	id = wp_world_post(w, MAIL(.json = "m2"));
+	register_device(w);
+	(void)wp_world_route(w);
+	expect_asked(w, id);
+}
+
+static void a_registration_wakes_whoever_has_a_claim(void **state)
+{
+	struct wp_world *w = *state;
+	struct wp_push_done done;
+	struct taken taken;
+
+	w->conf.push.enabled = true;
+	(void)wp_world_deliver(w, "m1");
+	pass(w);
+	taken = expect_taken(w, WP_PUSH_TELL);
+	register_device(w);
+	expect_ahead(w, CLAIM_MS);
+	done = done_of(&taken);
+	done.next = WP_PUSH_DROP;
+	done.n = 0;
+	assert_int_equal(finish(w, &done), WP_OK);
+	wp_reply_free(&taken.reply);
+	expect_due(w, WP_PUSH_TELL);
+}
+
+/* It may have been woken since, without a claim that could have heard of it. */
+static void an_answer_to_a_claim_that_was_let_go_is_late(void **state)
+{
+	struct wp_world *w = *state;
+	struct wp_push_done done;
+	struct taken taken;
+
+	w->conf.push.enabled = true;
+	(void)wp_world_deliver(w, "m1");
+	pass(w);
+	taken = expect_taken(w, WP_PUSH_TELL);
+	come(w);
+	pass(w);
+	expect_nobody_due(w);
+	register_device(w);
+	done = done_of(&taken);
+	done.next = WP_PUSH_DROP;
+	done.n = 0;
+	assert_int_equal(finish(w, &done), WP_ERR_STALE);
+	wp_reply_free(&taken.reply);
+	expect_entries(w, 1);
+}
+
+/* Nobody tells anybody, and that may change. */
+static void a_registration_takes_the_mark_away_in_any_case(void **state)
+{
+	struct wp_world *w = *state;
+
+	w->conf.push.enabled = true;
+	find_nobody(w, "m1");
+	w->conf.push.enabled = false;
+	register_device(w);
+	wp_world_expect(w, "0",
+			"EXISTS " WP_P "pushdue " WP_P "notified:" WP_BOB);
+}
+
 static void notifiers_know_of_each_other(void **state)
 {
 	struct wp_world *w = *state;
@@ -1068,6 +1230,13 @@ int main(void)
 		WORLD_TEST(what_is_asked_for_once_is_done_whatever_waits),
 		WORLD_TEST(what_cannot_be_done_now_waits),
 		WORLD_TEST(asking_for_something_once_tells_nothing_too_early),
+		WORLD_TEST(who_has_no_device_is_asked_for_once_an_hour),
+		WORLD_TEST(who_registers_a_device_is_told_of_what_waits),
+		WORLD_TEST(so_is_who_was_never_told_of_it),
+		WORLD_TEST(what_comes_behind_a_registration_is_told_as_well),
+		WORLD_TEST(a_registration_wakes_whoever_has_a_claim),
+		WORLD_TEST(an_answer_to_a_claim_that_was_let_go_is_late),
+		WORLD_TEST(a_registration_takes_the_mark_away_in_any_case),
 		WORLD_TEST(notifiers_know_of_each_other),
 		WORLD_TEST(an_answer_of_another_shape_is_none),
 		WORLD_TEST(a_box_of_another_shape_is_none),

@@ -1,9 +1,10 @@
 /*
  * Who is to be told, in all orders: messages, acks, connects, disconnects,
- * migrations, route calls that are cut off, notifiers that take, look again,
- * tell, answer late or never. Whatever happens, in the end everybody who has
- * mail was told of the newest, no device shows a number where nothing waits,
- * nobody was told of nothing, and no box was claimed by two.
+ * migrations, route calls that are cut off, devices that are registered late,
+ * notifiers that take, look for devices, look again, tell, answer late or
+ * never. Whatever happens, in the end everybody who has mail was told of the
+ * newest, no device shows a number where nothing waits, nobody was told of
+ * nothing, and no box was claimed by two.
  *
  * The order follows from a number, so a run that fails can be run again. Short
  * runs find more than long ones. Each guard of the scripts is taken away in
@@ -30,6 +31,7 @@
 
 enum {
 	RUNS = 500,
+	RUNS_OF_A_BUG = 2000, /* until it is missed */
 	STEPS = 60,
 	BOXES = 6,
 	WAITING_MAX = STEPS,
@@ -175,12 +177,15 @@ struct person {
 	size_t n;
 	bool is_online;
 	bool has_devices;
+	bool is_registering; /* in the store, and not in Redis yet */
 	bool is_muted;
 	int once; /* the last that was asked for */
 	int given;
 	int claims; /* how many there were */
-	/* Its device: told up to, and whether it shows a number. */
-	struct wp_entry_id told;
+	/* Its device: told up to, and whether it shows a number. Who is told
+	 * because he has registered it is told of all that can be seen. */
+	struct wp_entry_id told, seen;
+	struct wp_entry_id registered; /* what was asked for then */
 	bool has_badge;
 };
 
@@ -193,7 +198,9 @@ struct claim {
 	struct wp_entry_id want;
 	int once;        /* that was asked for when it was taken */
 	int64_t left_ms; /* until it lapses */
-	bool is_over;    /* requests have ended */
+	bool is_looked_up;
+	bool is_nobody; /* there was no device then */
+	bool is_over;   /* requests have ended */
 	bool has_sent;
 	bool is_put_off;
 	bool has_given;
@@ -251,7 +258,7 @@ static void reset(struct run *run, struct wp_world *w, uint64_t seed)
 		(void)snprintf(urn, sizeof(urn), "urn:sm:user:r%llu-%zu",
 			       (unsigned long long)seed, i);
 		run->people[i].box = wp_test_box(WP_WORLD_PARTITION, urn);
-		run->people[i].has_devices = (i + seed / BOXES) % 3 != 0;
+		run->people[i].has_devices = (i + seed / BOXES) % 3 == 0;
 	}
 }
 
@@ -395,6 +402,78 @@ static void prefer(struct run *run)
 	wake(run, p, "");
 }
 
+/* ---- devices ---- */
+
+/* The newest that waits and is in ingress no more, or was there when a call was
+ * cut off. */
+static struct wp_entry_id newest_seen(struct run *run, const struct person *p)
+{
+	struct wp_entry_id newest = { 0 };
+
+	for (size_t i = 0; i < p->n; i++) {
+		char id[WP_ENTRY_ID_MAX];
+
+		wp_entry_id_format(&p->waiting[i].entry, id);
+		if (wp_entry_id_cmp(&p->waiting[i].entry, &newest) > 0 &&
+		    wp_world_int(run->w,
+				 "EVAL return#redis.call('XRANGE',KEYS[1],"
+				 "ARGV[1],ARGV[1]) 1 " WP_P "ingress %s",
+				 id) == 0)
+			newest = p->waiting[i].entry;
+	}
+	return newest;
+}
+
+static struct wp_entry_id asked_for(struct run *run, const struct person *p)
+{
+	struct wp_reply *reply =
+		wp_world_cmd(run->w, "GET " WP_P "notified:%s", p->box.text);
+	struct wp_entry_id id = { 0 };
+
+	(void)wp_entry_id_parse(&id, wp_reply_str(reply), wp_reply_len(reply));
+	wp_reply_free(&reply);
+	return id;
+}
+
+/* The second step; a client does both at every start. */
+static void register_in_redis(struct run *run, struct person *p)
+{
+	const struct wp_entry_id before = asked_for(run, p);
+	struct wp_entry_id after;
+	struct wp_reply *reply;
+
+	wp_push_registered_build(&run->w->cmd, &run->w->conf, &p->box);
+	reply = wp_world_do(run->w);
+	assert_int_equal(wp_script_done(reply), WP_OK);
+	wp_reply_free(&reply);
+	p->is_registering = false;
+	after = asked_for(run, p);
+	if (wp_entry_id_cmp(&before, &after) != 0) {
+		p->registered = after;
+		p->seen = newest_seen(run, p);
+	}
+}
+
+static void register_device(struct run *run)
+{
+	struct person *p = somebody(run);
+
+	p->is_registering = true;
+	if (p->has_devices)
+		register_in_redis(run, p);
+	p->has_devices = true;
+}
+
+/* What a mark says is forgotten in an hour. */
+static void expire_mark(struct run *run)
+{
+	struct person *p = somebody(run);
+
+	if (wp_world_int(run->w, "TTL " WP_P "notified:%s", p->box.text) <=
+	    3600)
+		wp_world_run(run->w, "DEL " WP_P "notified:%s", p->box.text);
+}
+
 /* ---- notifiers ---- */
 
 static struct person *person_of(struct run *run, const struct wp_box *box)
@@ -480,11 +559,33 @@ static bool is_good_still(struct run *run, const struct claim *claim)
 	return checked.is_ours && checked.waiting > 0;
 }
 
+/* What the store says; whoever has no device is answered for at any time. */
+static void look_up(struct claim *claim)
+{
+	claim->is_looked_up = true;
+	claim->is_nobody = !claim->person->has_devices;
+	claim->is_over = claim->is_nobody;
+	claim->has_given = claim->is_nobody && claim->once > 0;
+	if (claim->has_given && claim->once > claim->person->given)
+		claim->person->given = claim->once;
+}
+
+static void note_told(struct person *p, const struct wp_entry_id *want)
+{
+	const struct wp_entry_id *up_to =
+		wp_entry_id_cmp(want, &p->registered) == 0 ? &p->seen : want;
+
+	if (wp_entry_id_cmp(up_to, &p->told) > 0)
+		p->told = *up_to;
+}
+
 /* The plan, the requests and their outcome; nothing on a claim that is old. */
 static void request(struct run *run, struct claim *claim, bool may_put_off)
 {
 	struct person *p = claim->person;
 
+	if (!claim->is_looked_up)
+		look_up(claim);
 	if (claim->is_over)
 		return;
 	claim->is_over = true;
@@ -500,14 +601,12 @@ static void request(struct run *run, struct claim *claim, bool may_put_off)
 		p->has_badge = false;
 	} else if (claim->what == WP_PUSH_TELL && p->is_muted) {
 		claim->is_put_off = true;
-	} else if (claim->what == WP_PUSH_TELL && p->has_devices &&
-		   is_good_still(run, claim)) {
+	} else if (claim->what == WP_PUSH_TELL && is_good_still(run, claim)) {
 		if (p->n == 0)
 			violate(run, "told of nothing");
 		claim->has_sent = true;
 		p->has_badge = true;
-		if (wp_entry_id_cmp(&claim->want, &p->told) > 0)
-			p->told = claim->want;
+		note_told(p, &claim->want);
 	}
 }
 
@@ -549,9 +648,7 @@ static void answer(struct run *run, size_t i)
 		done.once_waits = !claim->has_given;
 		done.clear_waits = claim->what == WP_PUSH_CLEAR;
 		done.next_ms = redis_now_ms(run->w) + LONG_MS;
-	} else if ((claim->what == WP_PUSH_TELL &&
-		    !claim->person->has_devices) ||
-		   (claim->what == WP_PUSH_CLEAR && dice(run, 2) == 0)) {
+	} else if (claim->is_nobody) {
 		done.next = WP_PUSH_DROP;
 		done.n = 0;
 	}
@@ -574,7 +671,9 @@ static void work_on_claim(struct run *run)
 		return;
 	/* Mostly the newest, so that some answers come late. */
 	i = dice(run, 4) > 0 ? run->n_claims - 1 : dice(run, run->n_claims);
-	if (!run->claims[i].is_over)
+	if (!run->claims[i].is_looked_up && dice(run, 2) == 0)
+		look_up(&run->claims[i]);
+	else if (!run->claims[i].is_over)
 		request(run, &run->claims[i], true);
 	else if (dice(run, 6) == 0)
 		forget_claim(run, i); /* the notifier died */
@@ -584,7 +683,7 @@ static void work_on_claim(struct run *run)
 
 static void step(struct run *run)
 {
-	switch (dice(run, 24)) {
+	switch (dice(run, 26)) {
 	case 0:
 	case 1:
 	case 2:
@@ -627,6 +726,12 @@ static void step(struct run *run)
 			pass(run, SHORT_MS);
 		(void)take(run, 1 + dice(run, 3));
 		break;
+	case 18:
+		register_device(run);
+		break;
+	case 19:
+		expire_mark(run);
+		break;
 	default:
 		work_on_claim(run);
 		break;
@@ -641,13 +746,15 @@ static void settle(struct run *run)
 	struct wp_world *w = run->w;
 	int rounds = 0;
 
-	route(run, 0);
 	w->conf.push.inactive_ms = 0;
 	for (size_t i = 0; i < run->n_people; i++) {
+		if (run->people[i].is_registering)
+			register_in_redis(run, &run->people[i]);
 		if (run->people[i].is_muted)
 			wake(run, &run->people[i], "");
 		run->people[i].is_muted = false;
 	}
+	route(run, 0);
 	while (run->n_claims > 0)
 		if (dice(run, 3) == 0)
 			forget_claim(run, 0);
@@ -743,6 +850,30 @@ static const struct bug bugs[] = {
 	  WP_SCRIPT_PUSH_TAKE,
 	  "    known[3] = '1'\n    redis.call('HSET', key, 'shown', '1')\n",
 	  "" },
+	{ "done marks although it was woken", WP_SCRIPT_PUSH_DONE,
+	  "or once or known[3] then", "or once then" },
+	{ "a registration does not wake", WP_SCRIPT_PUSH_WAKE,
+	  "    redis.call('SET', notified, before_ingress(), 'EX',"
+	  " KEPT_SECONDS)\n",
+	  "" },
+	{ "a registration makes no entry", WP_SCRIPT_PUSH_WAKE,
+	  "    if not is_claimed then\n      redis.call('ZADD', pushdue, "
+	  "'LT',\n"
+	  "        string",
+	  "    if false then\n      redis.call('ZADD', pushdue,"
+	  " 'LT',\n        string" },
+	{ "a registration lowers a claimed score", WP_SCRIPT_PUSH_WAKE,
+	  "    if not is_claimed then\n      redis.call('ZADD', pushdue, "
+	  "'LT',\n"
+	  "        string",
+	  "    if true then\n      redis.call('ZADD', pushdue,"
+	  " 'LT',\n        string" },
+	{ "a registration asks for what is in ingress", WP_SCRIPT_PUSH_WAKE,
+	  "math.min(now_ms, oldest_ms) - 1", "now_ms - 1" },
+	{ "a registration behind the mark's end does nothing",
+	  WP_SCRIPT_PUSH_WAKE, "known or push_waiting(urn) > 0", "known" },
+	{ "a registration wakes no claim", WP_SCRIPT_PUSH_WAKE,
+	  "elseif is_claimed then", "elseif is_claimed and push == '' then" },
 	{ "check does not look at what waits", WP_SCRIPT_PUSH_CHECK,
 	  "return {1, push_waiting(urn)", "return {1, 1" },
 	{ "route: the high band lowers a claimed score", WP_SCRIPT_ROUTE,
@@ -780,7 +911,8 @@ static void every_guard_is_missed(void **state)
 		uint64_t seed;
 
 		plant(w, &bugs[i]);
-		for (seed = 1; seed <= RUNS && violation == NULL; seed++)
+		for (seed = 1; seed <= RUNS_OF_A_BUG && violation == NULL;
+		     seed++)
 			violation = play(w, seed);
 		drop_all();
 		if (violation == NULL)

@@ -20,6 +20,7 @@
 #include "worker/audit.h"
 
 #define EVE "urn:sm:user:eve"
+#define IDA "urn:sm:user:ida"
 #define HOT(key, id, name) WP_PUT_HOT(WP_P key, id, WP_ALIVE, "0", name)
 
 struct rig {
@@ -362,6 +363,9 @@ static void whom_nobody_would_tell_gets_an_entry(void **state)
 	wp_world_run(rig.w, HOT("hot:" EVE, "1-1", "e1"));
 	wp_world_run(rig.w, "SET " WP_P "notified:" EVE " 1-1");
 	wp_world_run(rig.w, "HSET " WP_P "pushed:" EVE " id 1-1");
+	/* And who has none. */
+	wp_world_run(rig.w, HOT("hot:" IDA, "1-1", "i1"));
+	wp_world_run(rig.w, "SET " WP_P "notified:" IDA " 9007199254740991-0");
 	wp_world_run(rig.w, "DEL " WP_P "pushdue");
 	audit(&rig);
 	wp_world_expect(rig.w, "2", "ZCARD " WP_P "pushdue");

@@ -10,6 +10,10 @@
  * (the end of quiet hours) does not within the model, and so must not be waited
  * for by what is to happen before.
  *
+ * With REGISTERS the user has no device at first. Who is found to have none is
+ * marked, and nobody is asked to tell him, until a device is registered: in the
+ * store, and then in Redis.
+ *
  * Run without -D the protocol holds. Each of these breaks it (run.sh has the
  * list, and the bounds in which it shows):
  *	SET_FIRST	notify writes `notified` before the entry
@@ -22,6 +26,7 @@
  *	TAKE_BLINDLY	take does not ask whether something waits
  *	TAKE_FORGETS	take removes an emptied mailbox that shows a badge
  *	LAPSE_UNSHOWN	take holds a claim that lapsed to have shown nothing
+ *	LAPSE_KEPT	take leaves the claim that lapsed with whom it puts off
  *	UNCHECKED	a request begins without another look
  *	DONE_BLINDLY	done does not compare the claim
  *	COUNTED		a claim is a number, counted in the hash
@@ -29,6 +34,12 @@
  *	DONE_KEEPS	done does not look at an emptied mailbox
  *	DONE_DEAF	done does not know that it was woken meanwhile
  *	DONE_ANY	done removes whatever was asked for once
+ *	REGISTER_SILENT	a registration leaves the mark
+ *	REGISTER_SHY	it makes no entry
+ *	REGISTER_DEAF	it does not wake whoever has a claim
+ *	REGISTER_LOWERS	it lowers the score of a claim
+ *	REGISTER_AHEAD	it says that what is in ingress was asked for
+ *	REGISTER_KNOWN	it does nothing for whose mark has expired
  *	SETTLE_NEVER	ack does not settle
  *	SETTLE_NX	settle waits for what the entry waits for
  */
@@ -54,6 +65,12 @@
 #ifndef ONCES
 #define ONCES 0
 #endif
+#ifndef REGISTERS
+#define REGISTERS 0		/* 1: the device is registered, or never */
+#endif
+#ifndef EXPIRIES
+#define EXPIRIES 0		/* of a mark */
+#endif
 
 /* The entry in pushdue; LATER and FAR are times, CLAIMED is that of a lapse */
 #define NONE 0
@@ -71,7 +88,11 @@
 /* Redis */
 byte entry, notified, told, claim, once;	/* told: field id of the hash */
 bool busy, shown, woken, online;
+bool nobody;			/* notified says that there is no device */
 byte top, acked;
+
+/* The cold store */
+bool has_device = (REGISTERS == 0);
 
 /* The device, and what its user has set */
 byte seen_id, given;
@@ -81,6 +102,7 @@ bool badge, muted;
 bool alive[2] = true;
 byte c[2], seq[2], want[2], kind[2], asked[2], next[2];
 bool has_sent[2], is_over[2];	/* a request was made; all were answered */
+bool is_looked[2], is_drop[2];	/* devices were; there were none */
 byte holder = NOBODY;		/* whose claim has not lapsed */
 byte last_seq;
 
@@ -88,18 +110,30 @@ byte last_seq;
 byte sent, moves, crashes = CRASHES, lapses = LAPSES, cuts = CUTS;
 byte mutes = MUTES, onces, ladders = 1, waits_online = 1;
 bool half;			/* route was cut: in hot and in ingress */
-bool to_wake;
+bool is_direct;			/* one is in ingress, and nobody sees it wait */
+bool to_wake, to_tell;
+byte registers = REGISTERS, expiries = EXPIRIES;
 byte goal;
 
 #define WAITS (top > acked)
 /* parts/push_want.lua, into `goal`, which is 0 outside of d_steps */
 inline look() {
 	if
+	:: nobody -> goal = 0
 #ifndef WANT_NOTIFIED
-	:: online && WAITS && top > notified -> goal = top
+	:: !nobody && online && WAITS && top > notified -> goal = top
 #endif
 	:: else -> goal = notified
 	fi
+}
+
+/* push_done.lua of who has no device */
+inline mark() {
+	entry = NONE; notified = 0; nobody = true; told = 0; shown = false;
+	woken = false;
+#ifdef COUNTED
+	claim = 0
+#endif
 }
 
 /* ZADD NX, ZADD LT */
@@ -119,7 +153,7 @@ inline bring_forward(when) {
 /* parts/notify.lua; is_cut: after its first write */
 inline notify(is_high, is_cut) {
 	if
-	:: top > notified ->
+	:: !nobody && top > notified ->
 #ifdef SET_FIRST
 		notified = top;
 		if
@@ -164,17 +198,23 @@ inline route(is_high, is_cut) {
 
 active proctype Worker() {
 	do
-	:: d_step { !half && sent < SENDS -> sent++; top++;
+	:: d_step { !half && !is_direct && sent < SENDS -> sent++; top++;
 		printf("route.lua of %d\n", top); route(false, false) }
-	:: d_step { !half && sent < SENDS -> sent++; top++;
+	:: d_step { !half && !is_direct && sent < SENDS -> sent++; top++;
 		printf("route.lua of %d, high band\n", top);
 		route(true, false) }
-	:: d_step { !half && sent < SENDS && cuts > 0 ->
+	:: d_step { !half && !is_direct && sent < SENDS && cuts > 0 ->
 		cuts--; sent++; top++;
 		printf("route.lua of %d is CUT\n", top); route(false, true) }
 	:: d_step { half -> printf("route.lua of %d again\n", top);
 		route(false, false) }
-	:: !half -> break
+#if REGISTERS
+	:: d_step { !half && !is_direct && sent < SENDS -> sent++; is_direct = true;
+		printf("%d goes straight to disk\n", top + 1) }
+	:: d_step { is_direct -> is_direct = false; top++;
+		printf("landed.lua of %d\n", top); notify(false, false) }
+#endif
+	:: !half && !is_direct -> break
 	od
 }
 
@@ -188,6 +228,41 @@ inline settle() {
 	:: shown && !WAITS -> bring_forward(DUE)
 #else
 	:: shown && !WAITS && !busy -> bring_forward(LATER)
+#endif
+#endif
+	:: else -> skip
+	fi
+}
+
+/* push_wake.lua of a registration. What is in ingress has not been asked for,
+ * and half a route call is there as well. */
+inline registered() {
+	printf("push_wake.lua of a registration\n");
+#ifndef REGISTER_DEAF
+	woken = woken || busy;
+#endif
+	if
+#ifndef REGISTER_SILENT
+#ifdef REGISTER_KNOWN
+	:: nobody ->
+#else
+	:: nobody || (notified == 0 && WAITS) ->
+#endif
+#ifndef REGISTER_SHY
+		if
+#ifdef REGISTER_LOWERS
+		:: true -> bring_forward(LATER)
+#else
+		:: !busy -> bring_forward(LATER)
+		:: else -> skip
+#endif
+		fi;
+#endif
+		nobody = false;
+#ifdef REGISTER_AHEAD
+		notified = top + is_direct
+#else
+		notified = top - half
 #endif
 #endif
 	:: else -> skip
@@ -242,7 +317,10 @@ active proctype User() {
 		:: busy -> skip
 		:: else -> bring_forward(DUE)
 		fi }
-	:: !to_wake -> break	/* whatever waits, waits */
+	:: d_step { registers > 0 -> registers--; has_device = true;
+		to_tell = true; printf("POST /api/devices\n") }
+	:: d_step { to_tell -> to_tell = false; registered() }
+	:: !to_wake && !to_tell -> break	/* whatever waits, waits */
 	od
 }
 
@@ -254,6 +332,8 @@ active proctype Time() {
 	:: d_step { entry == CLAIMED && holder != NOBODY && lapses > 0 ->
 		lapses--; entry = DUE; holder = NOBODY;
 		printf("a claim LAPSES\n") }
+	:: d_step { nobody && expiries > 0 -> expiries--; nobody = false;
+		printf("the mark EXPIRES\n") }
 	od
 }
 
@@ -265,19 +345,30 @@ inline claim_it(n, what, id) {
 	last_seq++;
 	c[n] = claim; seq[n] = last_seq; want[n] = id; kind[n] = what;
 	asked[n] = once; next[n] = NONE; has_sent[n] = false;
-	is_over[n] = false;
+	is_over[n] = false; is_looked[n] = has_device && REGISTERS == 0;
+	is_drop[n] = false;
 	printf("push_take.lua by %d: kind %d, want %d, claim %d\n", n, what,
 	       want[n], claim);
 	busy = true; woken = false; entry = CLAIMED; holder = n
 }
 
-inline take(n) {
-	/* Nobody else is at it; what has left cannot be called back */
-	assert(holder == NOBODY);
+inline let_lapse() {
 #ifndef LAPSE_UNSHOWN
 	shown = shown || busy;
 #endif
-	busy = false;
+#ifndef LAPSE_KEPT
+	if
+	:: busy -> claim = 0
+	:: else -> skip
+	fi;
+#endif
+	busy = false
+}
+
+inline take(n) {
+	/* Nobody else is at it; what has left cannot be called back */
+	assert(holder == NOBODY);
+	let_lapse();
 	look();
 	if
 #ifdef TAKE_BLINDLY
@@ -328,7 +419,7 @@ inline put_off(n) {
 }
 
 /* push_done.lua of an accepted claim */
-inline finish(n, is_drop) {
+inline finish(n) {
 	printf("push_done.lua by %d of claim %d\n", n, c[n]);
 	assert(seq[n] == last_seq);	/* whoever writes has the last claim */
 	busy = false;
@@ -361,13 +452,9 @@ inline finish(n, is_drop) {
 #endif
 	:: else ->
 		if
-		:: is_drop -> entry = NONE; notified = 0; told = 0;
-			shown = false; woken = false;
-#ifdef COUNTED
-			claim = 0
-#endif
+		:: is_drop[n] -> mark()
 #ifndef DONE_KEEPS
-		:: !is_drop && !WAITS && shown -> entry = DUE
+		:: !is_drop[n] && !WAITS && shown -> entry = DUE
 #endif
 		:: else ->
 			entry = next[n];
@@ -380,37 +467,43 @@ inline finish(n, is_drop) {
 	goal = 0
 }
 
-inline done_with(n, is_drop) {
+inline done_with(n) {
 	if
 #ifdef DONE_BLINDLY
-	:: true -> finish(n, is_drop)
+	:: true -> finish(n)
 #else
-	:: claim == c[n] -> finish(n, is_drop)
+	:: claim == c[n] -> finish(n)
 #endif
 	:: else -> printf("push_done.lua by %d: too late\n", n)
 	fi;
 	c[n] = 0; seq[n] = 0; want[n] = 0; kind[n] = 0; asked[n] = 0;
-	next[n] = NONE; has_sent[n] = false; is_over[n] = false
+	next[n] = NONE; has_sent[n] = false; is_over[n] = false;
+	is_looked[n] = false; is_drop[n] = false
 }
 
 proctype Notifier(byte n) {
 	do
 	:: d_step { alive[n] && kind[n] == 0 && entry == DUE -> take(n) }
 	:: d_step { alive[n] && kind[n] == 0 && entry == DUE && online &&
-		    !busy && WAITS && once == 0 && waits_online > 0 ->
+		    WAITS && once == 0 && waits_online > 0 ->
 		waits_online--; entry = LATER;
+		assert(holder == NOBODY);
+		let_lapse();
 		printf("push_take.lua by %d: there for less than a minute\n",
 		       n) }
-	:: d_step { alive[n] && kind[n] != 0 && !is_over[n] && holder == n ->
-		request(n) }
-	:: d_step { alive[n] && kind[n] == TELL && !is_over[n] &&
+	:: d_step { alive[n] && kind[n] != 0 && !is_looked[n] ->
+		is_looked[n] = true; is_drop[n] = !has_device;
+		is_over[n] = is_drop[n];
+		printf("notifier %d finds %d devices\n", n, has_device) }
+	:: d_step { alive[n] && kind[n] != 0 && is_looked[n] && !is_over[n] &&
+		    holder == n -> request(n) }
+	:: d_step { alive[n] && kind[n] == TELL && is_looked[n] && !is_over[n] &&
 		    holder == n && ladders > 0 -> ladders--; put_off(n) }
 	/* Too old a claim: nothing was started on it */
-	:: d_step { alive[n] && kind[n] != 0 && !is_over[n] && holder != n ->
+	:: d_step { alive[n] && kind[n] != 0 && is_looked[n] && !is_over[n] &&
+		    holder != n ->
 		asked[n] = 0; next[n] = LATER; is_over[n] = true }
-	:: d_step { alive[n] && is_over[n] -> done_with(n, false) }
-	:: d_step { alive[n] && is_over[n] && kind[n] == CLEAR &&
-		    has_sent[n] -> done_with(n, true) }
+	:: d_step { alive[n] && is_over[n] -> done_with(n) }
 	:: d_step { alive[n] && alive[1 - n] && crashes > 0 && kind[n] != 0 ->
 		crashes--; alive[n] = false;
 		printf("notifier %d is KILLED\n", n);
@@ -430,8 +523,9 @@ active proctype Monitor() {
 	timeout ->
 	printf("END: entry %d, up to %d, acked %d, told of %d, badge %d\n",
 	       entry, top, acked, seen_id, badge);
-	assert(!busy && !to_wake && once == 0 && given == onces);
+	assert(!busy && !to_wake && !to_tell && once == 0);
+	assert(!has_device || given == onces);
 	assert(entry == NONE || (entry == FAR && muted));
-	assert(!WAITS || muted || seen_id == top);	/* N1 */
+	assert(!WAITS || muted || !has_device || seen_id == top);	/* N1 */
 	assert(WAITS || !badge)
 }

@@ -57,6 +57,9 @@ P1|holds|push: a lapse, a cut|-DCRASHES=0
 P2|holds|push: a crash|-DLAPSES=0 -DCUTS=0
 P3|holds|push: somebody is muted|-DMUTES=1 -DSENDS=1 -DCUTS=0
 P4|holds|push: asked for once, twice|-DONCES=2 -DSENDS=1 -DMOVES=0
+P9|holds|push: a device is registered|-DREGISTERS=1 -DCRASHES=0 -DMOVES=1
+P40|holds|push: a mark expires|-DREGISTERS=1 -DEXPIRIES=1 -DSENDS=1 -DCRASHES=0 -DLAPSES=0
+full P41|holds|push: a device is registered, a crash|-DREGISTERS=1
 full P5|holds|push: a crash, a lapse, a cut|
 full P6|holds|push: muted, two messages|-DMUTES=1
 full P7|holds|push: asked for once, twice, and moves|-DONCES=2
@@ -74,13 +77,22 @@ P19|fails|take forgets a badge|-DTAKE_FORGETS -DSENDS=1 -DCUTS=0
 P20|fails|take: a lapsed claim has shown nothing|-DLAPSE_UNSHOWN -DSENDS=1 -DCUTS=0
 P21|fails|a request without another look|-DUNCHECKED
 P22|fails|done does not compare the claim|-DDONE_BLINDLY
-P23|fails|a claim is counted in the hash|-DCOUNTED
+P23|fails|a claim is counted in the hash|-DCOUNTED -DREGISTERS=1 -DCRASHES=0 -DCUTS=0 -DMOVES=0
 P24|fails|done does not look for what came meanwhile|-DDONE_FORGETS
 P25|fails|done does not look at an emptied mailbox|-DDONE_KEEPS -DSENDS=1 -DCUTS=0
 P26|fails|done does not know that it was woken|-DDONE_DEAF -DMUTES=1 -DSENDS=1 -DCUTS=0 -DMOVES=0
 P27|fails|done removes what was asked for meanwhile|-DDONE_ANY -DONCES=2 -DSENDS=1 -DMOVES=0 -DCUTS=0
 P28|fails|ack does not settle|-DSETTLE_NEVER -DSENDS=1 -DCUTS=0
 P29|fails|settle waits as long as the entry|-DSETTLE_NX -DMUTES=1 -DMOVES=0 -DCUTS=0 -DCRASHES=0
+P30|fails|take leaves a claim that lapsed|-DLAPSE_KEPT -DMUTES=1 -DSENDS=1 -DCUTS=0
+P38|fails|take leaves a claim that lapsed, registered|-DLAPSE_KEPT -DREGISTERS=1 -DCRASHES=0 -DCUTS=0 -DSENDS=1
+P31|fails|done marks although it was woken|-DDONE_DEAF -DREGISTERS=1 -DLAPSES=0 -DCRASHES=0 -DCUTS=0
+P32|fails|a registration leaves the mark|-DREGISTER_SILENT -DREGISTERS=1 -DSENDS=1 -DMOVES=0
+P33|fails|a registration makes no entry|-DREGISTER_SHY -DREGISTERS=1 -DSENDS=1 -DMOVES=0
+P34|fails|a registration wakes no claim|-DREGISTER_DEAF -DREGISTERS=1 -DSENDS=1 -DMOVES=0
+P35|fails|a registration lowers a claimed score|-DREGISTER_LOWERS -DREGISTERS=1 -DONCES=1 -DSENDS=1 -DMOVES=0
+P36|fails|a registration asks for what is in ingress|-DREGISTER_AHEAD -DREGISTERS=1 -DCRASHES=0 -DMOVES=0 -DCUTS=0
+P37|fails|a registration behind the mark's end does nothing|-DREGISTER_KNOWN -DREGISTERS=1 -DEXPIRIES=1 -DSENDS=1 -DMOVES=0 -DCRASHES=0
 END
 }
 

@@ -58,6 +58,8 @@ local now_text = string.format('%d', now_ms)
 
 -- include push_rules
 
+-- include push_nobody
+
 -- include is_above
 
 -- include highest_waiting
@@ -100,7 +102,8 @@ end
 -- Whoever is away and was to be told has an entry, until he was.
 local function check_push(urn)
   local known = redis.call('GET', prefix .. 'notified:' .. urn)
-  if not known or redis.call('ZSCORE', prefix .. 'pushdue', urn) then
+  if not known or known == PUSH_NOBODY or
+    redis.call('ZSCORE', prefix .. 'pushdue', urn) then
     return
   end
   local id = redis.call('HGET', prefix .. 'pushed:' .. urn, 'id') or '0-0'

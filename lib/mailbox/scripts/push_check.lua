@@ -24,6 +24,8 @@ end
 
 -- include highest_waiting
 
+-- include push_nobody
+
 -- include push_want
 
 -- include index_score

@@ -6,7 +6,7 @@
 -- ARGV     urn, claim, want, next, once, waits, name, value, …
 --          want: the id that the claim was about
 --          next: when to look again (ms by Redis' clock); "": all devices know
---          up to want; "drop": nobody is to remember anything of this user
+--          up to want; "drop": he has no device, or had none behind the claim
 --          once: what field once of the claim said, else ""
 --          waits: what is to be done at next and no sooner, though it could be
 --          now: o what field once says (else that was done), c the clearing of
@@ -24,13 +24,15 @@
 --     they would.
 --   - Else the entry goes, and with it what all devices know by now is noted;
 --     the id first, so that a cut leaves one that is looked at in vain.
+--   - Of who has no device nothing is remembered but that, for an hour. One
+--     that was registered since has woken the claim.
 -- Bounds: those of one look into hot (parts/highest_waiting.lua).
 -- Safe to repeat after a cut at any point, or when it was done, as long as
 -- nobody else has claimed the box: what makes it look again stays until then.
 local prefix, urn, claim, want = KEYS[1], ARGV[1], ARGV[2], ARGV[3]
 local next_ms, once_known = ARGV[4], ARGV[5]
 local once_waits, clear_waits = ARGV[6]:find('o'), ARGV[6]:find('c')
-local FIRST = 7
+local FIRST, NOBODY_SECONDS = 7, 3600
 local key, pushdue = prefix .. 'pushed:' .. urn, prefix .. 'pushdue'
 
 local known = redis.call('HMGET', key, 'claim', 'once', 'woken', 'shown', 'id')
@@ -45,6 +47,8 @@ end
 -- include unpack_entry
 
 -- include highest_waiting
+
+-- include push_nobody
 
 -- include push_want
 
@@ -92,10 +96,14 @@ elseif is_above(want, known[5] or '0-0') then
   set[#set + 1] = want
 end
 
-if #set > 0 then
-  redis.call('HSET', key, unpack(set))
+-- Who is dropped keeps busy until all of it goes: a device that is registered
+-- between two halves of this wakes the second.
+if outcome ~= 'drop' then
+  if #set > 0 then
+    redis.call('HSET', key, unpack(set))
+  end
+  redis.call('HDEL', key, unpack(removed))
 end
-redis.call('HDEL', key, unpack(removed))
 if outcome == 'again' then
   redis.call('ZADD', pushdue, string.format('%d', now_ms), urn)
 elseif outcome == 'later' then
@@ -105,7 +113,8 @@ else
   redis.call('ZREM', pushdue, urn)
 end
 if outcome == 'drop' then -- the claim last: it lets a repeated call in
-  redis.call('DEL', prefix .. 'notified:' .. urn)
+  redis.call('SET', prefix .. 'notified:' .. urn, PUSH_NOBODY, 'EX',
+    NOBODY_SECONDS)
   redis.call('DEL', key)
 end
 return 1

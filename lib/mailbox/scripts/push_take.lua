@@ -28,7 +28,8 @@
 --     known to all devices. Whoever is asked to tell is asked about something
 --     that waits in this instant.
 --   - A claim that has lapsed may have told somebody: from then on devices may
---     show something.
+--     show something. Its answer is too late, though nobody else claims the
+--     box: it may be of what was before a wake that found no claim.
 --   - Who is online is told of what nobody has fetched for inactive_ms.
 --   - What is due after more than a day and two hours is due now: nobody asks
 --     for that, so the clock was ahead when it was written.
@@ -52,6 +53,8 @@ end
 -- include unpack_entry
 
 -- include highest_waiting
+
+-- include push_nobody
 
 -- include push_want
 
@@ -145,7 +148,7 @@ local function look_at(urn)
   if known[2] then
     known[3] = '1'
     redis.call('HSET', key, 'shown', '1')
-    redis.call('HDEL', key, 'busy')
+    redis.call('HDEL', key, 'busy', 'claim')
   end
   local box = {urn = urn, waiting = push_waiting(urn),
     connections = redis.call('HLEN', prefix .. 'online:' .. urn)}

@@ -11,7 +11,8 @@ do
     return redis.call('HEXISTS', prefix .. 'pushed:' .. urn, 'busy') == 1
   end
 
-  -- Those of whom an id is news, with what was asked for before in known.
+  -- Those of whom an id is news; who has no device is none of them
+  -- (parts/push_nobody.lua).
   local function news_of(list)
     local keys, news = {}, {}
     for i, one in ipairs(list) do

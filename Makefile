@@ -196,6 +196,7 @@ $(B)/tests/unit/notifier/test_errand: LDFLAGS += -Wl,--wrap=wp_mono_ms,--wrap=wp
 $(B)/tests/unit/notifier/test_lookup: LDFLAGS += -Wl,--wrap=wp_store_thread_submit,--wrap=wp_push_list,--wrap=wp_push_prefs
 
 $(B)/tests/unit/notifier/test_taker: LDFLAGS += -Wl,--wrap=wp_mono_ms,--wrap=wp_judged_do,--wrap=wp_judged_run_id \
+	-Wl,--wrap=wp_push_look_build,--wrap=wp_push_look_parse \
 	-Wl,--wrap=wp_push_take_build,--wrap=wp_push_take_parse,--wrap=wp_push_taken_box
 
 # Who fetches is the test.

@@ -33,10 +33,16 @@ struct wp_taker {
 	size_t asking;            /* calls */
 	size_t reserved;          /* boxes that these may claim */
 	uint64_t n_calls;         /* since the start: names claims */
-	/* The turn: the share as it was at its beginning, and how far it is. */
+	/* The turn: the share as it was at its beginning, and how far it was
+	 * looked at. */
 	struct wp_fair_share share;
 	uint32_t at;
 	int64_t budget; /* calls, until the next poll */
+	/* What was looked at last: those where nobody is due are left out when
+	 * the answer is there. */
+	uint32_t due[WP_PUSH_LOOK_MAX];
+	size_t n_due, next; /* next: to be taken of */
+	bool is_looking;
 };
 
 static size_t room(const struct wp_taker *taker)
@@ -49,7 +55,7 @@ static size_t room(const struct wp_taker *taker)
 
 static void on_taken(void *ctx, const struct wp_reply *reply);
 
-static bool ask(struct wp_taker *taker, size_t max)
+static bool take(struct wp_taker *taker, size_t max)
 {
 	const struct wp_conf *conf = taker->setup.conf;
 	struct call *call = calloc(1, sizeof(*call));
@@ -67,8 +73,7 @@ static bool ask(struct wp_taker *taker, size_t max)
 		       "%s.%" PRIu64, taker->setup.sharing->id,
 		       ++taker->n_calls);
 	call->taker = taker;
-	call->partition = (taker->share.first + taker->at) %
-			  (uint32_t)conf->mailbox.partitions;
+	call->partition = taker->due[taker->next];
 	call->max = max;
 	call->claim.ms = take.claim_ms;
 	call->claim.asked_ms = wp_mono_ms();
@@ -82,9 +87,42 @@ static bool ask(struct wp_taker *taker, size_t max)
 		free(call);
 		return false;
 	}
+	taker->next++;
 	taker->asking++;
 	taker->reserved += max;
 	return true;
+}
+
+static void on_looked(void *ctx, const struct wp_reply *reply);
+
+/* At the next of the share; false when they cannot be asked about now. */
+static bool look(struct wp_taker *taker)
+{
+	const uint32_t all = (uint32_t)taker->setup.conf->mailbox.partitions;
+	uint32_t n = taker->share.count - taker->at;
+	struct wp_cmd cmd;
+	enum wp_err rc;
+
+	if (n > WP_PUSH_LOOK_MAX)
+		n = WP_PUSH_LOOK_MAX;
+	for (uint32_t i = 0; i < n; i++)
+		taker->due[i] = (taker->share.first + taker->at + i) % all;
+	wp_cmd_init(&cmd);
+	wp_push_look_build(&cmd, taker->due, n);
+	rc = wp_judged_do(taker->setup.redis, &cmd, on_looked, taker);
+	wp_cmd_release(&cmd);
+	taker->n_due = rc == WP_OK ? n : 0;
+	taker->next = 0;
+	if (rc != WP_OK)
+		return false;
+	taker->is_looking = true;
+	taker->at += n;
+	return true;
+}
+
+static bool is_looked_at(const struct wp_taker *taker)
+{
+	return taker->next == taker->n_due && taker->at >= taker->share.count;
 }
 
 /* As far as there is room. */
@@ -95,11 +133,13 @@ static void go_on(struct wp_taker *taker)
 	if (wp_mono_ms() < taker->paused_until_ms)
 		return;
 	while (!taker->is_stopped && taker->setup.conf->push.enabled &&
-	       taker->at < taker->share.count && taker->budget > 0 &&
-	       (max = room(taker)) > 0) {
-		if (!ask(taker, max))
+	       !taker->is_looking && !is_looked_at(taker) &&
+	       taker->budget > 0 && (max = room(taker)) > 0) {
+		bool is_asked = taker->next < taker->n_due ? take(taker, max)
+							   : look(taker);
+
+		if (!is_asked)
 			return; /* it is down, or full: with the next poll */
-		taker->at++;
 		taker->budget--;
 	}
 }
@@ -133,6 +173,25 @@ static void take_boxes(struct call *call, const struct wp_reply *reply,
 	}
 }
 
+/* Nothing is claimed by it, so nobody waits for it at the end. */
+static void on_looked(void *ctx, const struct wp_reply *reply)
+{
+	bool is_due[WP_PUSH_LOOK_MAX];
+	struct wp_taker *taker = ctx;
+	size_t n = 0;
+	enum wp_err rc = wp_push_look_parse(reply, taker->n_due, is_due);
+
+	taker->is_looking = false;
+	for (size_t i = 0; rc == WP_OK && i < taker->n_due; i++)
+		if (is_due[i])
+			taker->due[n++] = taker->due[i];
+	taker->n_due = n;
+	if (rc != WP_OK && reply != NULL)
+		complain(taker, reply);
+	if (reply != NULL)
+		go_on(taker);
+}
+
 static void on_taken(void *ctx, const struct wp_reply *reply)
 {
 	struct call *call = ctx;
@@ -159,7 +218,7 @@ static void on_poll(struct ev_loop *loop, ev_timer *timer, int events)
 	(void)loop;
 	(void)events;
 	taker->budget = taker->setup.conf->push.poll_ms * TAKES_PER_MS;
-	if (taker->at >= taker->share.count) {
+	if (is_looked_at(taker) && !taker->is_looking) {
 		taker->share = taker->setup.sharing->now;
 		taker->at = 0;
 	}

@@ -1,6 +1,7 @@
 /*
  * taker.h - claim the boxes that are due: every push.poll_ms a turn around our
- * share of the partitions, a push_take.lua for each, several at a time.
+ * share of the partitions, a push_look.lua for many of them, and a
+ * push_take.lua for each where somebody is due, several at a time.
  *
  * A box that is claimed costs memory until it is answered, so there are never
  * more of them than WP_CLAIMS_MAX; and Redis is asked a thousand times a second

@@ -77,6 +77,28 @@ static bool read_id(const struct wp_reply *reply, struct wp_entry_id *out)
 
 /* ---- taking ---- */
 
+void wp_push_look_build(struct wp_cmd *cmd, const uint32_t *partitions,
+			size_t n)
+{
+	assert(n > 0 && n <= WP_PUSH_LOOK_MAX);
+	wp_cmd_script_of(cmd, WP_SCRIPT_PUSH_LOOK, n);
+	for (size_t i = 0; i < n; i++)
+		wp_cmd_prefix(cmd, partitions[i]);
+}
+
+enum wp_err wp_push_look_parse(const struct wp_reply *reply, size_t n,
+			       bool *is_due)
+{
+	const char *text = wp_reply_str(reply);
+
+	if (wp_reply_type(reply) != WP_REPLY_STR || wp_reply_len(reply) != n ||
+	    strspn(text, "01") != n)
+		return WP_ERR_UNAVAIL;
+	for (size_t i = 0; i < n; i++)
+		is_due[i] = text[i] == '1';
+	return WP_OK;
+}
+
 void wp_push_take_build(struct wp_cmd *cmd, const struct wp_conf *conf,
 			const struct wp_push_take *take)
 {

@@ -1,11 +1,13 @@
 /*
  * push.h - telling people who are away that something waits
  * (docs/architecture.md "Push"): what scripts that find such a message are told
- * of pushes, and calls and answers of the four by which a notifier takes who is
- * to be told, looks again before a late request, and says what became of it.
+ * of pushes, and calls and answers by which a notifier looks where somebody is
+ * due, takes who is to be told, looks again before a late request, and says
+ * what became of it.
  *
  * A notifier names each claim by a text that it never uses again, so that an
- * answer of before is known by it. A call is of one partition.
+ * answer of before is known by it. But for the first look, a call is of one
+ * partition.
  */
 #ifndef WP_LIB_MAILBOX_PUSH_H
 #define WP_LIB_MAILBOX_PUSH_H
@@ -26,6 +28,7 @@
 
 enum {
 	WP_NOTIFIERS_TTL_MS = 5000, /* who is silent for so long is dead */
+	WP_PUSH_LOOK_MAX = 256,     /* partitions of a call */
 	WP_PUSH_TAKE_MAX = 32,      /* boxes of a call */
 	WP_PUSH_CLAIM_MAX = 63,
 	WP_PUSH_ONCE_MAX = 63,
@@ -46,6 +49,22 @@ void wp_push_announce_build(struct wp_cmd *cmd, const char *notifier,
 			    int64_t ttl_ms, bool is_leaving);
 
 /* ---- taking ---- */
+
+/*
+ * Ask in which of n partitions somebody is due, so that only they are asked
+ * for him; 1 to WP_PUSH_LOOK_MAX.
+ *
+ * Source: redis.io ZCOUNT, O(log N)
+ */
+void wp_push_look_build(struct wp_cmd *cmd, const uint32_t *partitions,
+			size_t n);
+/*
+ * Errors:  WP_ERR_UNAVAIL  no or an unusable answer to a look at n
+ *
+ * is_due:  of each, in the order in which they were asked for
+ */
+enum wp_err wp_push_look_parse(const struct wp_reply *reply, size_t n,
+			       bool *is_due) WP_MUST_USE;
 
 struct wp_push_take {
 	uint32_t partition;

@@ -6,7 +6,7 @@
  * "-- include" lines replaced by the parts that they share. Each takes the
  * partition's prefix "wp:{<p>}:" as KEYS[1] and makes every other key from it,
  * so a call touches one hash slot (Redis Cluster) and Lua sees all of a user's
- * state at one instant; send, route, connect and landed take several
+ * state at one instant; send, route, connect, landed and push_look take several
  * partitions, and dlq_*, inbox_*, ready, revoke and workers keys that are of
  * none.
  */
@@ -53,6 +53,7 @@ enum wp_script {
 	WP_SCRIPT_PRESENCE,
 	WP_SCRIPT_PUSH_CHECK,
 	WP_SCRIPT_PUSH_DONE,
+	WP_SCRIPT_PUSH_LOOK,
 	WP_SCRIPT_PUSH_TAKE,
 	WP_SCRIPT_PUSH_WAKE,
 	WP_SCRIPT_READY,

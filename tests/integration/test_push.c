@@ -515,6 +515,41 @@ static void an_entry_from_a_clock_that_was_ahead_is_due(void **state)
 	expect_due(w, WP_PUSH_TELL);
 }
 
+/* Of partitions 8, 7 and 9: bob's is the second. */
+static void expect_due_in(struct wp_world *w, const char *expected)
+{
+	const uint32_t partitions[] = { WP_WORLD_PARTITION + 1,
+					WP_WORLD_PARTITION,
+					WP_WORLD_PARTITION + 2 };
+	struct wp_reply *reply;
+	bool is_due[3];
+
+	wp_push_look_build(&w->cmd, partitions, 3);
+	reply = wp_world_do(w);
+	assert_int_equal(wp_push_look_parse(reply, 3, is_due), WP_OK);
+	for (size_t i = 0; i < 3; i++)
+		assert_int_equal(is_due[i], expected[i] == '1');
+	assert_int_equal(wp_push_look_parse(reply, 2, is_due), WP_ERR_UNAVAIL);
+	wp_reply_free(&reply);
+}
+
+static void a_look_tells_where_somebody_is_due(void **state)
+{
+	struct wp_world *w = *state;
+
+	w->conf.push.enabled = true;
+	expect_due_in(w, "000");
+	(void)wp_world_deliver(w, "m1");
+	wp_world_run(w, "ZADD " WP_P "pushdue 99999999 " WP_BOB);
+	expect_due_in(w, "010");
+	wp_world_run(w, "EVAL "
+			"local\tt=redis.call('TIME')redis.call('ZADD',KEYS[1],"
+			"t[1]*1000+3600000,KEYS[2]) 2 " ENTRY);
+	expect_due_in(w, "000");
+	wp_world_run(w, "ZADD " WP_P "pushdue 99999999999999 " WP_BOB);
+	expect_due_in(w, "010"); /* from a clock that was ahead */
+}
+
 static void nothing_is_known_before_the_gate_is_open(void **state)
 {
 	struct wp_world *w = *state;
@@ -1007,6 +1042,12 @@ static void who_registers_a_device_is_told_of_what_waits(void **state)
 	expect_ahead(w, GRACE_MS);
 	assert_in_range(wp_world_int(w, "TTL " WP_P "notified:" WP_BOB),
 			2591000, 2592000);
+	/* What comes in this very millisecond is news. */
+	assert_int_equal(wp_world_int(w, "EVAL return\tredis.call('ZSCORE',"
+					 "KEYS[1],KEYS[2])-redis.call('GET',"
+					 "KEYS[3]):match('%%d+') 3 " ENTRY
+					 " " WP_P "notified:" WP_BOB),
+			 GRACE_MS + 1);
 	/* A client that starts puts nothing off, and brings nothing forward. */
 	wp_world_run(w, "ZADD " WP_P "pushdue 7 " WP_BOB);
 	register_device(w);
@@ -1133,6 +1174,8 @@ static void an_answer_of_another_shape_is_none(void **state)
 		"{}",       "{'ok'}", "{'ok','x'}",        "{'ok','-5'}",
 		"{'ok',5}", "5",      "{err='ERR\\32no'}",
 	};
+	static const char *const looks[] = { "{}", "7", "'0'", "'012'",
+					     "'000'" };
 	static const char *const checks[] = {
 		"{}",        "{1,2}",         "{2,0,'1-1'}",   "{1,-1,'1-1'}",
 		"{1,1,'x'}", "{1,1,'1-1',2}", "{'1',1,'1-1'}",
@@ -1149,6 +1192,14 @@ static void an_answer_of_another_shape_is_none(void **state)
 		wp_reply_free(&reply);
 	}
 	assert_int_equal(wp_push_take_parse(NULL, &head), WP_ERR_UNAVAIL);
+	for (size_t i = 0; i < sizeof(looks) / sizeof(looks[0]); i++) {
+		bool is_due[2];
+
+		reply = wp_world_cmd(w, "EVAL return\t%s 0", looks[i]);
+		assert_int_equal(wp_push_look_parse(reply, 2, is_due),
+				 WP_ERR_UNAVAIL);
+		wp_reply_free(&reply);
+	}
 	for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++) {
 		reply = wp_world_cmd(w, "EVAL return%s 0", checks[i]);
 		assert_int_equal(wp_push_check_parse(reply, &checked),
@@ -1215,6 +1266,7 @@ int main(void)
 		WORLD_TEST(who_is_online_is_told_of_what_he_does_not_fetch),
 		WORLD_TEST(devices_that_are_there_are_named),
 		WORLD_TEST(an_entry_from_a_clock_that_was_ahead_is_due),
+		WORLD_TEST(a_look_tells_where_somebody_is_due),
 		WORLD_TEST(nothing_is_known_before_the_gate_is_open),
 		WORLD_TEST(at_most_so_many_are_claimed_at_once),
 		WORLD_TEST(a_late_request_knows_what_waits_by_now),

@@ -49,12 +49,64 @@ void __wrap_wp_push_take_build(struct wp_cmd *cmd, const struct wp_conf *conf,
 enum wp_err __wrap_wp_judged_do(struct wp_judged *judged,
 				const struct wp_cmd *cmd, wp_reply_fn fn,
 				void *ctx);
+/* A look is answered behind the poll. */
+static bool is_look;
+static struct {
+	wp_reply_fn fn; /* NULL: none is under way */
+	void *ctx;
+	size_t n, all; /* all: how many there were */
+	uint32_t first;
+	uint32_t idle; /* a partition where nobody is due */
+	bool is_lost;
+} look;
+
+void __wrap_wp_push_look_build(struct wp_cmd *cmd, const uint32_t *partitions,
+			       size_t n);
+void __wrap_wp_push_look_build(struct wp_cmd *cmd, const uint32_t *partitions,
+			       size_t n)
+{
+	(void)cmd;
+	is_look = true;
+	look.first = partitions[0];
+	look.n = n;
+}
+
+enum wp_err __wrap_wp_push_look_parse(const struct wp_reply *reply, size_t n,
+				      bool *is_due);
+enum wp_err __wrap_wp_push_look_parse(const struct wp_reply *reply, size_t n,
+				      bool *is_due)
+{
+	(void)reply;
+	assert_int_equal(n, look.n);
+	for (size_t i = 0; i < n; i++)
+		is_due[i] = (look.first + i) % PARTITIONS != look.idle;
+	return look.is_lost ? WP_ERR_UNAVAIL : WP_OK;
+}
+
+static void answer_look(void)
+{
+	const struct wp_reply *reply = (const void *)"";
+	wp_reply_fn fn = look.fn;
+
+	look.fn = NULL;
+	if (fn != NULL)
+		fn(look.ctx, look.is_lost ? NULL : reply);
+}
+
 enum wp_err __wrap_wp_judged_do(struct wp_judged *judged,
 				const struct wp_cmd *cmd, wp_reply_fn fn,
 				void *ctx)
 {
 	(void)judged;
 	(void)cmd;
+	if (is_look) {
+		assert_null(look.fn);
+		look.fn = fn;
+		look.ctx = ctx;
+		look.all++;
+		is_look = false;
+		return WP_OK;
+	}
 	assert_true(n_calls < CALLS_MAX);
 	calls[n_calls].fn = fn;
 	calls[n_calls].ctx = ctx;
@@ -153,6 +205,8 @@ static int begin(void **state)
 	setup.loop = w.loop;
 	n_calls = 0;
 	n_answered = 0;
+	memset(&look, 0, sizeof(look));
+	look.idle = PARTITIONS; /* none */
 	now_ms = 1000;
 	assert_int_equal(wp_taker_new(&w.taker, &setup, &err), WP_OK);
 	*state = &w;
@@ -163,6 +217,7 @@ static int end(void **state)
 {
 	struct world *w = *state;
 
+	answer_look();
 	while (n_answered < n_calls)
 		answer(0);
 	wp_taker_free(&w->taker);
@@ -173,6 +228,7 @@ static int end(void **state)
 static void poll_once(struct world *w)
 {
 	ev_run(w->loop, EVRUN_ONCE);
+	answer_look();
 }
 
 static void each_partition_of_the_share_is_looked_at(void **state)
@@ -187,6 +243,36 @@ static void each_partition_of_the_share_is_looked_at(void **state)
 	assert_int_equal(wp_taker_asking(w->taker), 3);
 	poll_once(w);
 	assert_int_equal(n_calls, 6);
+}
+
+static void where_nobody_is_due_nobody_is_taken(void **state)
+{
+	struct world *w = *state;
+
+	look.idle = 7;
+	poll_once(w);
+	assert_int_equal(look.all, 1);
+	assert_int_equal(n_calls, 2);
+	assert_int_equal(calls[0].partition, 6);
+	assert_int_equal(calls[1].partition, 0);
+	look.is_lost = true;
+	poll_once(w);
+	assert_int_equal(n_calls, 2);
+	look.is_lost = false;
+	poll_once(w); /* the next turn */
+	assert_int_equal(n_calls, 4);
+}
+
+static void a_look_is_waited_for(void **state)
+{
+	struct world *w = *state;
+
+	ev_run(w->loop, EVRUN_ONCE);
+	ev_run(w->loop, EVRUN_ONCE);
+	assert_int_equal(look.all, 1);
+	assert_int_equal(n_calls, 0);
+	answer_look();
+	assert_int_equal(n_calls, 3);
 }
 
 static void no_more_is_claimed_than_there_is_room_for(void **state)
@@ -237,6 +323,8 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
 	const struct CMUnitTest tests[] = {
 		TEST(each_partition_of_the_share_is_looked_at),
+		TEST(where_nobody_is_due_nobody_is_taken),
+		TEST(a_look_is_waited_for),
 		TEST(no_more_is_claimed_than_there_is_room_for),
 		TEST(in_a_crowd_nobody_is_taken_for_a_while),
 		TEST(who_is_stopped_takes_nothing),

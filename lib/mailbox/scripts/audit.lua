@@ -58,9 +58,9 @@ local now_text = string.format('%d', now_ms)
 
 -- include push_rules
 
--- include push_nobody
-
 -- include is_above
+
+-- include push_nobody
 
 -- include highest_waiting
 

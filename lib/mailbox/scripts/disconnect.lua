@@ -23,6 +23,8 @@ local push = ARGV[5]
 
 -- include is_above
 
+-- include push_nobody
+
 -- include notify
 
 -- include unpack_entry

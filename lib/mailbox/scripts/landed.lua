@@ -56,6 +56,8 @@ local pokes = {} -- incarnation -> urns, of all parts
 local function notify(prefix, users, is_online)
   -- include is_above
 
+  -- include push_nobody
+
   -- include notify
 
   local list = {}

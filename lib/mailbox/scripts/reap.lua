@@ -41,6 +41,8 @@ redis.call('HSET', prefix .. 'live', inc, 'doomed')
 
 -- include is_above
 
+-- include push_nobody
+
 -- include notify
 
 -- include unpack_entry

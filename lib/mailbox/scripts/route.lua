@@ -130,6 +130,8 @@ end
 local function pusher()
   -- include is_above
 
+  -- include push_nobody
+
   -- include notify
 
   return push_about

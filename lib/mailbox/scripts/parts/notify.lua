@@ -1,5 +1,5 @@
 -- exports push_about, push_sooner
--- needs prefix, is_above
+-- needs prefix, is_above, PUSH_NOBODY
 -- Have somebody told that something waits, by whoever takes entries of pushdue:
 -- a user -> when to look. While a claim lasts (busy in pushed:<urn>), the score
 -- is when it lapses, and nobody may lower it: two would be told to tell.
@@ -11,8 +11,8 @@ do
     return redis.call('HEXISTS', prefix .. 'pushed:' .. urn, 'busy') == 1
   end
 
-  -- Those of whom an id is news; who has no device is none of them
-  -- (parts/push_nobody.lua).
+  -- Those of whom an id is news. Nothing is of who has no device: that would
+  -- come out of the comparison too, which costs more than one of texts.
   local function news_of(list)
     local keys, news = {}, {}
     for i, one in ipairs(list) do
@@ -20,7 +20,8 @@ do
     end
     local known = redis.call('MGET', unpack(keys))
     for i, one in ipairs(list) do
-      if not known[i] or is_above(one.about, known[i]) then
+      if known[i] ~= PUSH_NOBODY and
+        (not known[i] or is_above(one.about, known[i])) then
         news[#news + 1] = one
       end
     end

@@ -214,7 +214,7 @@ static const struct {
 } kinds[] = {
 	{ "hot:", WP_AUDIT_USER },        { "hot!:", WP_AUDIT_USER },
 	{ "online:", WP_AUDIT_USER },     { "index:", WP_AUDIT_USER },
-	{ "notified:", WP_AUDIT_USER },   { "at:", WP_AUDIT_INCARNATION },
+	{ "notified:", WP_AUDIT_TOLD },   { "at:", WP_AUDIT_INCARNATION },
 	{ "due:", WP_AUDIT_INCARNATION },
 };
 static const char *const push_keys[] = { "pushdue", "push" };
@@ -266,7 +266,7 @@ bool wp_audit_target(const char *key, size_t len, struct wp_audit_target *out)
 		out->name = key + at + n;
 		out->len = len - at - n;
 		/* A queue of nobody can neither be read nor moved. */
-		return out->kind != WP_AUDIT_USER ||
+		return out->kind == WP_AUDIT_INCARNATION ||
 		       wp_urn_reread(&user, out->name, out->len) == WP_OK;
 	}
 	return false;
@@ -277,6 +277,7 @@ void wp_audit_build(struct wp_cmd *cmd, const struct wp_conf *conf,
 {
 	static const char *const words[] = {
 		[WP_AUDIT_USER] = "user",
+		[WP_AUDIT_TOLD] = "told",
 		[WP_AUDIT_INCARNATION] = "incarnation",
 		[WP_AUDIT_PUSH] = "push",
 	};

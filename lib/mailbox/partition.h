@@ -133,6 +133,7 @@ enum wp_repair {
 
 enum wp_audit_kind {
 	WP_AUDIT_USER,
+	WP_AUDIT_TOLD, /* a user, only for what he was to be told of */
 	WP_AUDIT_INCARNATION,
 	WP_AUDIT_PUSH, /* what a partition has of no single user for pushes */
 };

@@ -948,6 +948,14 @@ static const struct scene scenes[] = {
 			     "GET " WP_P "notified:" WP_BOB },
 	},
 	{
+		.name = "audit of a user who was to be told",
+		.script = WP_SCRIPT_AUDIT,
+		.setup = { HOT("hot:" WP_BOB, "1-1", "m1"),
+			   "SET " WP_P "notified:" WP_BOB " 1-1" },
+		.args = "told " WP_BOB " 10 100 run 1000,60000",
+		.observe = { "ZRANGE " WP_P "pushdue 0 -1" },
+	},
+	{
 		.name = "audit of pushes",
 		.script = WP_SCRIPT_AUDIT,
 		.setup = { HOT("hot:" WP_BOB, "1-1", "m1"),

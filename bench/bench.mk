@@ -75,6 +75,9 @@ bench-identity: bench-build ## what limits cost, and tokens of our own
 	@$(call BENCH_RUN,limited) --senders=1
 	@$(call BENCH_RUN,tokens)
 
+bench-push: bench-build ## what push costs whoever sends
+	@$(call BENCH_RUN,push_cost)
+
 bench-idle: bench-build ## memory of all programs at rest
 	@$(call BENCH_RUN,idle)
 
@@ -91,11 +94,11 @@ bench-results: bench-plots ## put what was measured together: bench/RESULTS.md
 	@$(PYTHON) bench/results.py
 
 bench: bench-send bench-pull bench-e2e bench-redis bench-ws bench-migrate bench-herd \
-	bench-depth bench-identity bench-idle bench-growth bench-plots ## all of them
+	bench-depth bench-identity bench-push bench-idle bench-growth bench-plots ## all of them
 
 .PHONY: bench bench-deps bench-build bench-objects bench-send bench-pull bench-redis \
 	bench-migrate bench-ws bench-e2e bench-herd bench-depth bench-idle bench-growth \
-	bench-hash bench-identity bench-plots bench-results
+	bench-hash bench-identity bench-push bench-plots bench-results
 
 # Tests try these.
 tests-build test-e2e: $(BENCH_PROGRAMS)

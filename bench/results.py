@@ -45,6 +45,7 @@ SECTIONS = {
     "herd-10000": ("A herd of 10,000", ("herd-10000",)),
     "limited": ("With limits and without, many senders", ()),
     "limited-one": ("With limits and without, one sender", ()),
+    "push-cost": ("With push and without", ()),
     "tokens": ("Tokens of our own and of a static secret", ()),
     "idle": ("Memory at rest", ("idle",)),
     "growth-users": ("Growth: users", ("growth-users",)),

@@ -180,7 +180,7 @@ $(B)/tests/unit/notifier/provider/test_apns_bearer $(B)/tests/integration/test_n
 $(B)/tests/unit/notifier/test_results: LDFLAGS += -Wl,--wrap=wp_store_thread_submit,--wrap=wp_push_results,--wrap=wp_push_mark
 $(B)/tests/unit/notifier/test_expiry: LDFLAGS += -Wl,--wrap=wp_store_thread_submit,--wrap=wp_push_expire,--wrap=wp_wall_ms
 # These have no Redis, or one that nobody judges.
-$(addprefix $(B)/tests/unit/notifier/test_,dead_letters gone) $(B)/tests/integration/test_notifier_backlog: LDFLAGS += -Wl,--wrap=wp_judged_do
+$(addprefix $(B)/tests/unit/notifier/test_,dead_letters gone) $(addprefix $(B)/tests/integration/test_notifier_,backlog bulletin): LDFLAGS += -Wl,--wrap=wp_judged_do
 
 # Its providers are the test's, and so is all that it writes down.
 $(B)/tests/unit/notifier/test_deliver: LDFLAGS += -Wl,--wrap=wp_providers_init,--wrap=wp_results_mark,--wrap=wp_results_add \

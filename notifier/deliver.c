@@ -19,6 +19,7 @@
 #include "lib/base/random.h"
 #include "lib/push/rates.h"
 #include "notifier/lane/lanes.h"
+#include "notifier/lane/lanes_json.h"
 #include "notifier/lane/rate.h"
 #include "notifier/metrics.h"
 #include "notifier/provider/bearers.h"
@@ -163,6 +164,21 @@ static void show_lanes(const struct wp_deliveries *all)
 	}
 	wp_metric_set(all->setup.metrics, WP_NM_SHUT_HOSTS,
 		      (int64_t)wp_lanes_shut_hosts(all->lanes));
+}
+
+void wp_deliveries_resume(struct wp_deliveries *deliveries, const char *app)
+{
+	if (wp_lanes_resume(deliveries->lanes, app, wp_mono_us()) == 0)
+		return;
+	show_lanes(deliveries);
+	wp_log(&deliveries->log, WP_LOG_INFO,
+	       "an operator says that all is well", wp_str("app", app));
+}
+
+void wp_deliveries_describe(const struct wp_deliveries *deliveries,
+			    struct wp_buf *out)
+{
+	wp_lanes_add_json(deliveries->lanes, wp_mono_us(), out);
 }
 
 /* Of hosts only that: which they are is their users' business. */

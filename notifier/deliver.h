@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "lib/base/buf.h"
 #include "lib/base/err.h"
 #include "lib/metrics/metrics.h"
 #include "lib/name/msgid.h"
@@ -67,6 +68,12 @@ bool wp_deliveries_are_live(const struct wp_deliveries *deliveries);
 void wp_deliveries_look(struct wp_deliveries *deliveries,
 			const struct wp_target *target, int64_t now_ms,
 			struct wp_plan_device *device);
+
+/* An operator says that all is well with an app: wp_lanes_resume(). */
+void wp_deliveries_resume(struct wp_deliveries *deliveries, const char *app);
+/* Append how providers are: wp_lanes_add_json(). */
+void wp_deliveries_describe(const struct wp_deliveries *deliveries,
+			    struct wp_buf *out);
 
 /* A push. Borrowed until its end, but for about. */
 struct wp_order {

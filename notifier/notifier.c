@@ -11,6 +11,7 @@
 #include "lib/base/log.h"
 #include "lib/live/store_thread.h"
 #include "notifier/backlog.h"
+#include "notifier/bulletin.h"
 #include "notifier/dead_letters.h"
 #include "notifier/deliver.h"
 #include "notifier/errand.h"
@@ -34,6 +35,7 @@ struct wp_notifier {
 	struct wp_errands *errands;
 	struct wp_taker *taker;
 	struct wp_backlog *backlog;
+	struct wp_bulletin *bulletin;
 	struct wp_expiry *expiry;
 	bool is_stopping;
 	bool is_leaving;
@@ -141,6 +143,22 @@ static void on_crowded(void *ctx)
 	wp_taker_pause(notifier->taker);
 }
 
+/* ---- operators ---- */
+
+static void on_resume(void *ctx, const char *app)
+{
+	struct wp_notifier *notifier = ctx;
+
+	wp_deliveries_resume(notifier->deliveries, app);
+}
+
+static void describe(void *ctx, struct wp_buf *out)
+{
+	struct wp_notifier *notifier = ctx;
+
+	wp_deliveries_describe(notifier->deliveries, out);
+}
+
 /* ---- making ---- */
 
 /* What is done now and then, of the share. */
@@ -162,8 +180,18 @@ static enum wp_err make_chores(struct wp_notifier *notifier,
 		.sharing = &notifier->sharing,
 		.metrics = setup->metrics,
 	};
+	const struct wp_bulletin_setup bulletin = {
+		.loop = setup->loop,
+		.redis = notifier->redis,
+		.notifier = notifier->sharing.id,
+		.on_resume = on_resume,
+		.describe = describe,
+		.ctx = notifier,
+	};
 	enum wp_err rc = wp_backlog_new(&notifier->backlog, &backlog, err);
 
+	if (rc == WP_OK)
+		rc = wp_bulletin_new(&notifier->bulletin, &bulletin, err);
 	return rc == WP_OK ? wp_expiry_new(&notifier->expiry, &expiry, err)
 			   : rc;
 }
@@ -325,5 +353,6 @@ void wp_notifier_free(struct wp_notifier **notifier)
 	wp_results_free(&n->results);
 	wp_expiry_free(&n->expiry);
 	wp_backlog_free(&n->backlog);
+	wp_bulletin_free(&n->bulletin);
 	free(n);
 }

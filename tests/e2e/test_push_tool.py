@@ -7,13 +7,14 @@ import subprocess
 
 from harness import scratch, wait_for
 from test_push import PushTest
+from test_push_live import LivePush, OTHER
 
 LETTER = {"device": "AAAAAAAAAAAAAAAAAAAAAA", "partition": "3", "kind": "apns",
           "app": "org.example.app", "reason": "PayloadTooLarge", "tries": "1",
           "at": "1700000000000"}
 
 
-class PushTool(PushTest):
+class Tool:
     def command(self, *words, **env):
         return subprocess.run(
             [os.path.join(self.stack.build, "waypost"), "--config",
@@ -31,14 +32,16 @@ class PushTool(PushTest):
         self.assertEqual((done.returncode, done.stdout), (1, ""), done)
         self.assertIn(sentence, done.stderr)
 
-    # ---- status ----
-
     def status(self):
         return json.loads(self.tool("status", "--json"))
 
+
+class PushTool(Tool, PushTest):
+    # ---- status ----
+
     def test_status_counts_who_is_due_and_who_takes_care(self):
         bob, eve = self.with_device(), self.with_device()
-        wait_for(lambda: self.status()["notifiers"] == 1, "a notifier")
+        wait_for(lambda: len(self.status()["notifiers"]) == 1, "a notifier")
         wait_for(lambda: self.status()["due"] == 0, "nobody is due")
         before = self.status()
         with self.notifiers_stopped():
@@ -74,6 +77,72 @@ class PushTool(PushTest):
     def test_status_says_that_push_is_off(self):
         said = self.tool("status", WAYPOST_PUSH_ENABLED="false")
         self.assertIn("push.enabled is false", said)
+
+    # ---- what notifiers say of providers ----
+
+    def said_by(self, notifier, **said):
+        """Have a notifier that does not say anything itself say this."""
+        with self.stack.redis() as redis:
+            seconds, _ = redis("TIME")
+            redis("ZADD", "wp:notifiers", str(int(seconds) * 1000), notifier)
+            redis("SET", "wp:push:lanes:" + notifier, json.dumps(said), "EX",
+                  "60")
+
+    def unsay(self, *notifiers):
+        with self.stack.redis() as redis:
+            for notifier in notifiers:
+                redis("ZREM", "wp:notifiers", notifier)
+                redis("DEL", "wp:push:lanes:" + notifier)
+            redis("DEL", "wp:push:resume")
+
+    def test_status_tells_how_providers_are(self):
+        self.addCleanup(self.unsay, "a" * 32, "b" * 32)
+        wrong = {"kind": "apns", "app": "org.example.app",
+                 "state": "settings", "waitSeconds": 77, "guarded": True}
+        self.said_by("a" * 32, shutHosts=3, apps=[
+            wrong, {"kind": "fcm", "app": "demo", "state": "asked",
+                    "waitSeconds": 0, "guarded": False}])
+        self.said_by("b" * 32, shutHosts=0, apps=[
+            {"kind": "fcm", "app": "\x1b[31m", "state": "left_alone",
+             "waitSeconds": 5, "guarded": False}])
+        lines = self.tool("status").splitlines()
+        self.assertRegex(lines[-5], "^KIND +APP +NOTIFIER +PROVIDER$")
+        self.assertRegex(lines[-4], "^apns +org.example.app +aaaaaaaa  left "
+                         "alone for 77 s: our settings are wrong; many "
+                         "tokens look bad, none is dropped$")
+        self.assertRegex(lines[-3], "^fcm +demo +aaaaaaaa  asked$")
+        self.assertRegex(lines[-2], r"^fcm +\?\[31m +bbbbbbbb  left alone for "
+                         "5 s$")
+        self.assertEqual(lines[-1], "hosts of users that are left alone: 3")
+        [said] = [one for one in self.status()["notifiers"]
+                  if one["id"] == "a" * 32]
+        self.assertEqual(said["apps"][0], wrong)
+        self.assertEqual(said["shutHosts"], 3)
+
+    def test_what_nobody_can_read_is_not_told(self):
+        self.addCleanup(self.unsay, "a" * 32)
+        for text in ("{", "[1]", '{"apps":[1,{"state":2}],"shutHosts":"x"}',
+                     '{"apps":{}}'):
+            with self.subTest(text):
+                self.said_by("a" * 32)
+                with self.stack.redis() as redis:
+                    redis("SET", "wp:push:lanes:" + "a" * 32, text)
+                self.assertIn("notifiers     2", self.tool("status"))
+                self.assertEqual(len(self.status()["notifiers"]), 2)
+
+    def test_an_app_is_resumed_if_it_is_there(self):
+        self.addCleanup(self.unsay, "a" * 32)
+        self.refused("for an app of this name", "resume", "org.example.app")
+        self.said_by("a" * 32, apps=[{"kind": "apns",
+                                      "app": "org.example.app"}])
+        orders = []
+        for _ in range(2):
+            self.tool("resume", "org.example.app")
+            with self.stack.redis() as redis:
+                orders.append(redis("HGET", "wp:push:resume",
+                                    "org.example.app"))
+                self.assertGreater(redis("TTL", "wp:push:resume"), 3000)
+        self.assertNotEqual(*orders)
 
     # ---- devices ----
 
@@ -177,7 +246,55 @@ class PushTool(PushTest):
     def test_what_was_not_said_is_asked_for(self):
         for words in ((), ("list",), ("test",), ("list", "a", "b"),
                       ("test", "a", "short"), ("status", "x"),
-                      ("vapid-key", "a", "b"), ("dlq", "--limit", "0")):
+                      ("vapid-key", "a", "b"), ("resume",),
+                      ("resume", "a", "b"),
+                      ("dlq", "--limit", "0")):
             with self.subTest(words):
                 done = self.command(*words)
                 self.assertEqual((done.returncode, done.stdout), (2, ""))
+
+
+class LiveTool(Tool, LivePush):
+    def test_a_socket_hears_once_that_a_device_is_gone(self):
+        bob = self.with_browser()
+        sockets = [self.connect(bob), self.connect(bob)]
+        other = self.connect(self.user())
+        for each in (*sockets, other):
+            each.expect("connected")
+        self.fake.tell(bob.known_as, {"status": 410})
+        self.tool("test", bob.name)
+        for each in sockets:
+            frame = each.expect("device")
+            self.assertEqual(sorted(frame), ["payload", "timestamp", "type"])
+            self.assertEqual(frame["payload"],
+                             {"id": bob.device, "state": "gone"})
+            each.send_json({"type": "ping"})
+            self.assertEqual(each.recv_json()["type"], "pong")
+        other.send_json({"type": "ping"})
+        self.assertEqual(other.recv_json()["type"], "pong")
+        self.assertIn("gone", self.tool("list", bob.name))
+        self.refused("it cannot be told", "test", bob.name)
+        self.assertGreaterEqual(self.metric(
+            'waypost_push_tokens_removed_total{reason="unregistered"}'), 1)
+
+    def test_what_is_given_up_is_seen(self):
+        bob = self.with_browser()
+        self.fake.tell(bob.known_as, {"status": 413})
+        self.send(bob)
+        wait_for(lambda: [letter for letter in
+                          json.loads(self.tool("dlq", "--json"))
+                          if letter["device"] == bob.device], "a dead letter")
+        said = self.tool("dlq")
+        self.assertIn(bob.device, said)
+        self.assertNotIn(bob.name, said)
+
+    def test_each_notifier_says_how_providers_are(self):
+        bob = self.with_browser(host=OTHER)
+        self.fake.tell(bob.known_as, {"status": 429, "headers": {
+            "retry-after": "600"}})
+        self.tool("test", bob.name)
+        wait_for(lambda: [one.get("shutHosts")
+                          for one in self.status()["notifiers"]] == [1],
+                 lambda: self.tool("status"))
+        self.assertIn("hosts of users that are left alone: 1",
+                      self.tool("status"))

@@ -193,6 +193,7 @@ static const struct option of_push_dlq[] = {
 	END,
 };
 static const struct option of_push_test[] = { SWITCH("help", HELP), END };
+static const struct option of_push_resume[] = { SWITCH("help", HELP), END };
 static const struct option of_vapid_key[] = { SWITCH("help", HELP), END };
 
 /* What a word that is no option names. */
@@ -203,6 +204,7 @@ enum names {
 	ACCOUNT,
 	USER_NAME,
 	USER_DEVICE,
+	APP_NAME,
 	FILE_NAME
 };
 
@@ -245,6 +247,7 @@ static const struct command {
 	{ "push", "list", of_push, WP_CLI_PUSH_LIST, USER_NAME },
 	{ "push", "dlq", of_push_dlq, WP_CLI_PUSH_DLQ, NOTHING },
 	{ "push", "test", of_push_test, WP_CLI_PUSH_TEST, USER_DEVICE },
+	{ "push", "resume", of_push_resume, WP_CLI_PUSH_RESUME, APP_NAME },
 	{ "push", "vapid-key", of_vapid_key, WP_CLI_PUSH_VAPID_KEY, FILE_NAME },
 };
 
@@ -365,8 +368,8 @@ static enum wp_err read_command(const struct command **out, int *i, int argc,
 				    "--help");
 	if (strcmp(first, "push") == 0)
 		return wp_error_set(err, WP_ERR_INVAL,
-				    "push: say status, list, dlq, test or "
-				    "vapid-key; try --help");
+				    "push: say status, list, dlq, test, "
+				    "resume or vapid-key; try --help");
 	return wp_error_set(err, WP_ERR_INVAL,
 			    "there is no such command; try --help");
 }
@@ -551,7 +554,8 @@ static bool is_one_too_many(const struct wp_cli_args *out,
 		return out->device != NULL;
 	default:
 		return out->has_id || out->key_id != NULL ||
-		       out->account.len > 0 || out->file != NULL;
+		       out->account.len > 0 || out->file != NULL ||
+		       out->app != NULL;
 	}
 }
 
@@ -579,6 +583,10 @@ static enum wp_err read_id(struct wp_cli_args *out,
 		return read_account(out, text, err);
 	if (command->names == USER_NAME || command->names == USER_DEVICE)
 		return read_whose(out, text, err);
+	if (command->names == APP_NAME) {
+		out->app = text;
+		return WP_OK;
+	}
 	if (command->names == FILE_NAME) {
 		out->file = text;
 		return WP_OK;
@@ -651,8 +659,8 @@ static bool names_whom(const struct wp_cli_args *args)
 	return args->issuer != NULL && is_of_issuer && is_one;
 }
 
-/* What only shows when all words are known. */
-static enum wp_err check(const struct wp_cli_args *args, struct wp_error *err)
+static enum wp_err check_letters(const struct wp_cli_args *args,
+				 struct wp_error *err)
 {
 	bool changes = args->command == WP_CLI_DLQ_REQUEUE ||
 		       args->command == WP_CLI_DLQ_DROP;
@@ -672,24 +680,64 @@ static enum wp_err check(const struct wp_cli_args *args, struct wp_error *err)
 		return wp_error_set(err, WP_ERR_INVAL,
 				    "dlq drop: what is dropped is gone for "
 				    "good; say --yes if you mean it");
-	if (args->command == WP_CLI_STORE_ADOPT && !args->is_sure)
-		return wp_error_set(err, WP_ERR_INVAL,
-				    "store adopt: what is in the store of "
-				    "before is lost; stop all programs, then "
-				    "say --yes if you mean it");
-	if (args->command == WP_CLI_EXPIRE && !args->is_sure)
-		return wp_error_set(err, WP_ERR_INVAL,
-				    "expire: what has expired by the clock of "
-				    "Redis is deleted for good; look at that "
-				    "clock, then say --confirm");
-	if (args->command == WP_CLI_SESSION_LIST && args->account.len == 0)
-		return wp_error_set(err, WP_ERR_INVAL,
-				    "session list: say whose, by the user "
-				    "name");
-	if (args->command == WP_CLI_SESSION_REVOKE && !names_whom(args))
-		return wp_error_set(err, WP_ERR_INVAL,
-				    "session revoke: say --user, or --issuer "
-				    "and --subject or --session");
+	return WP_OK;
+}
+
+/* What a command cannot do without. */
+static const char *lacking(const struct wp_cli_args *args)
+{
+	switch (args->command) {
+	case WP_CLI_STORE_ADOPT:
+		return args->is_sure ? NULL
+				     : "store adopt: what is in the store of "
+				       "before is lost; stop all programs, "
+				       "then say --yes if you mean it";
+	case WP_CLI_EXPIRE:
+		return args->is_sure ? NULL
+				     : "expire: what has expired by the clock "
+				       "of Redis is deleted for good; look at "
+				       "that clock, then say --confirm";
+	case WP_CLI_SESSION_LIST:
+		return args->account.len > 0 ? NULL
+					     : "session list: say whose, by "
+					       "the user name";
+	case WP_CLI_SESSION_REVOKE:
+		return names_whom(args) ? NULL
+					: "session revoke: say --user, or "
+					  "--issuer and --subject or "
+					  "--session";
+	case WP_CLI_TOKEN:
+		return args->account.len > 0
+			       ? NULL
+			       : "token: say for whom, by the user name";
+	case WP_CLI_KEY_REMOVE:
+		return args->key_id != NULL
+			       ? NULL
+			       : "key remove: say which, by its id";
+	case WP_CLI_PUSH_LIST:
+	case WP_CLI_PUSH_TEST:
+		return args->whose.len > 0 ? NULL
+					   : "push: say whose devices, by a "
+					     "URN or a user name";
+	case WP_CLI_PUSH_RESUME:
+		return args->app != NULL ? NULL
+					 : "push resume: say which app, as "
+					   "push.apps has it";
+	default:
+		return NULL;
+	}
+}
+
+/* What only shows when all words are known. */
+static enum wp_err check(const struct wp_cli_args *args, struct wp_error *err)
+{
+	const char *lack = lacking(args);
+	enum wp_err rc = check_letters(args, err);
+
+	if (rc != WP_OK)
+		return rc;
+	if (lack != NULL)
+		return wp_error_set(err, WP_ERR_INVAL, "%s", lack);
 	if (args->command == WP_CLI_SEND && args->to == NULL)
 		return wp_error_set(err, WP_ERR_INVAL,
 				    "send: say who gets it, with --to");
@@ -703,18 +751,6 @@ static enum wp_err check(const struct wp_cli_args *args, struct wp_error *err)
 		return wp_error_set(err, WP_ERR_INVAL,
 				    "key add: say what it may do, with "
 				    "--scope");
-	if (args->command == WP_CLI_TOKEN && args->account.len == 0)
-		return wp_error_set(err, WP_ERR_INVAL,
-				    "token: say for whom, by the user name");
-	if ((args->command == WP_CLI_PUSH_LIST ||
-	     args->command == WP_CLI_PUSH_TEST) &&
-	    args->whose.len == 0)
-		return wp_error_set(err, WP_ERR_INVAL,
-				    "push: say whose devices, by a URN or a "
-				    "user name");
-	if (args->command == WP_CLI_KEY_REMOVE && args->key_id == NULL)
-		return wp_error_set(err, WP_ERR_INVAL,
-				    "key remove: say which, by its id");
 	return check_account(args, err);
 }
 

@@ -50,6 +50,7 @@ enum wp_cli_command {
 	WP_CLI_PUSH_LIST,
 	WP_CLI_PUSH_DLQ,
 	WP_CLI_PUSH_TEST,
+	WP_CLI_PUSH_RESUME,
 	WP_CLI_PUSH_VAPID_KEY,
 };
 
@@ -100,6 +101,7 @@ struct wp_cli_args {
 
 	struct wp_urn whose; /* devices; len 0: nobody was named */
 	const char *device;  /* WP_CLI_DEVICE_LEN characters; NULL: none */
+	const char *app;     /* NULL: none was named */
 	const char *file;    /* to make; NULL: none was named */
 };
 

@@ -112,6 +112,9 @@ enum wp_err wp_cli_push_dlq(struct wp_cli *cli,
  * one cannot be told */
 enum wp_err wp_cli_push_test(struct wp_cli *cli,
 			     struct wp_error *err) WP_MUST_USE;
+/* Errors: WP_ERR_NOTFOUND  nobody knows this app */
+enum wp_err wp_cli_push_resume(struct wp_cli *cli,
+			       struct wp_error *err) WP_MUST_USE;
 /* Nor this. Errors: WP_ERR_SYS  a file of this name is there, or it cannot be
  * made */
 enum wp_err wp_cli_push_vapid_key(const struct wp_cli *cli,

@@ -5,6 +5,7 @@
  */
 #include "tools/waypost/letter.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -25,6 +26,20 @@ void wp_cli_time_text(int64_t wall_ms, char text[WP_RFC3339_LEN])
 		wp_rfc3339(wall_ms, text);
 	else
 		(void)snprintf(text, WP_RFC3339_LEN, "unknown");
+}
+
+void wp_cli_add_word(struct wp_buf *out, const char *text, size_t len,
+		     int width)
+{
+	if (len == 0)
+		wp_buf_add_char(out, '-');
+	for (size_t i = 0; i < len; i++) {
+		bool is_plain = text[i] > 0x20 && text[i] < 0x7f;
+
+		wp_buf_add(out, is_plain ? &text[i] : "?", 1);
+	}
+	for (int i = len > 0 ? (int)len : 1; i < width; i++)
+		wp_buf_add_char(out, ' ');
 }
 
 struct json_object *wp_cli_text(const char *text, size_t len)

@@ -21,6 +21,11 @@ void wp_cli_msgid_text(const struct wp_dlq_letter *letter,
 /* RFC 3339, or "unknown". */
 void wp_cli_time_text(int64_t wall_ms, char text[WP_RFC3339_LEN]);
 
+/* A word of a table, "-" for none, and blanks up to width: what is no printable
+ * ASCII becomes '?', for it goes to a terminal. */
+void wp_cli_add_word(struct wp_buf *out, const char *text, size_t len,
+		     int width);
+
 /*
  * JSON that an operator's programs read. A failure (of memory) sticks: the
  * object becomes NULL, which every call takes, and at last the buffer fails.

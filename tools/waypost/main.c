@@ -110,6 +110,8 @@ static enum wp_err run_command(struct wp_cli *cli, struct wp_error *err)
 		return wp_cli_push_dlq(cli, err);
 	case WP_CLI_PUSH_TEST:
 		return wp_cli_push_test(cli, err);
+	case WP_CLI_PUSH_RESUME:
+		return wp_cli_push_resume(cli, err);
 	case WP_CLI_NONE:
 	case WP_CLI_HELP:
 	case WP_CLI_ORIGINS:

@@ -252,8 +252,11 @@ static void devices_are_named_by_whose_they_are(void **state)
 			 WP_CLI_PUSH_STATUS);
 	assert_string_equal(read_good(&line, "push vapid-key a").file, "a");
 	assert_null(read_good(&line, "push vapid-key").file);
+	assert_string_equal(read_good(&line, "push resume a").app, "a");
 
 	expect_bad("push", "push: say status");
+	expect_bad("push resume", "say which app");
+	expect_bad("push resume a b", "a word too many");
 	expect_bad("push list", "say whose");
 	expect_bad("push test", "say whose");
 	expect_bad("push list bob eve", "a word too many");

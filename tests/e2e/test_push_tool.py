@@ -8,6 +8,7 @@ import subprocess
 from harness import scratch, wait_for
 from test_push import PushTest
 from test_push_live import LivePush, OTHER
+from test_push_providers import IOS, ProvidersTest
 
 LETTER = {"device": "AAAAAAAAAAAAAAAAAAAAAA", "partition": "3", "kind": "apns",
           "app": "org.example.app", "reason": "PayloadTooLarge", "tries": "1",
@@ -298,3 +299,30 @@ class LiveTool(Tool, LivePush):
                  lambda: self.tool("status"))
         self.assertIn("hosts of users that are left alone: 1",
                       self.tool("status"))
+
+
+class Resume(Tool, ProvidersTest):
+    """Two notifiers, of which each asks on its own account."""
+
+    notifiers = 2
+
+    def states(self):
+        return [app["state"] for notifier in self.status()["notifiers"]
+                for app in notifier.get("apps", []) if app["app"] == IOS]
+
+    def test_an_app_whose_settings_were_mended_is_asked_at_once(self):
+        for _ in range(16):  # so many that each has one of them
+            bob = self.device(IOS)
+            self.apps.fake.tell(bob.token_of, {
+                "status": 403, "body": {"reason": "InvalidProviderToken"}})
+            self.send(bob)
+        wait_for(lambda: self.states() == ["settings"] * 2,
+                 lambda: self.tool("status"))
+        self.assertIn("our settings are wrong", self.tool("status"))
+        self.tool("resume", IOS)
+        wait_for(lambda: self.states() == ["asked"] * 2,
+                 lambda: self.tool("status"))
+        for _ in range(4):  # of several partitions
+            eve = self.device(IOS)
+            self.send(eve)
+            self.wait_requests(eve, 1)

@@ -40,6 +40,10 @@ static const struct wp_metric_desc descs[WP_NOTIFIER_METRIC_COUNT] = {
 	[WP_NM_LATE] = { "waypost_push_late_total", NULL,
 			 "Answers that came after the claim had lapsed.",
 			 WP_COUNTER },
+	[WP_NM_LAPSED] = { "waypost_push_lapsed_total", NULL,
+			   "Users whom somebody was about to tell, and was not "
+			   "heard of again.",
+			   WP_COUNTER },
 	[WP_NM_DUE] = { "waypost_push_due", NULL,
 			"Users in our share whose turn has come, and of whom "
 			"nobody takes care yet.",

@@ -15,6 +15,7 @@ enum wp_notifier_metric {
 	WP_NM_CLAIMS,
 	WP_NM_CLAIMED,
 	WP_NM_LATE,
+	WP_NM_LAPSED,
 	WP_NM_DUE,
 	WP_NM_OLDEST_DUE,
 	WP_NM_NOTIFIERS,

@@ -162,6 +162,7 @@ static void take_boxes(struct call *call, const struct wp_reply *reply,
 	struct wp_push_box box;
 
 	call->claim.redis_ms = taken->now_ms;
+	wp_metric_add(taker->setup.metrics, WP_NM_LAPSED, taken->lapsed);
 	for (size_t i = 0; i < taken->n; i++) {
 		if (wp_push_taken_box(reply, i, call->partition, &box) !=
 		    WP_OK) {

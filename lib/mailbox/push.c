@@ -113,7 +113,7 @@ void wp_push_take_build(struct wp_cmd *cmd, const struct wp_conf *conf,
 }
 
 enum {
-	TAKEN_BOX_AT = 2, /* {"ok", now_ms, box…} */
+	TAKEN_BOX_AT = 3, /* {"ok", now_ms, lapsed, box…} */
 	/* {urn, what, want, n, is_high, connections, seen, {device…},
 	 * {name, value…}} */
 	BOX_WORDS = 9,
@@ -130,7 +130,8 @@ enum wp_err wp_push_take_parse(const struct wp_reply *reply,
 		return WP_ERR_STALE;
 	if (!wp_reply_is(status, "ok") || count < TAKEN_BOX_AT ||
 	    count - TAKEN_BOX_AT > WP_PUSH_TAKE_MAX ||
-	    !read_time(wp_reply_at(reply, 1), &out->now_ms))
+	    !read_time(wp_reply_at(reply, 1), &out->now_ms) ||
+	    !read_count(wp_reply_at(reply, 2), &out->lapsed))
 		return WP_ERR_UNAVAIL;
 	out->n = count - TAKEN_BOX_AT;
 	return WP_OK;

@@ -80,6 +80,7 @@ void wp_push_take_build(struct wp_cmd *cmd, const struct wp_conf *conf,
 
 struct wp_push_taken {
 	int64_t now_ms; /* by Redis' clock, when they were claimed */
+	int64_t lapsed; /* claims of before that nobody has answered */
 	size_t n;       /* boxes, read with wp_push_taken_box() */
 };
 /*

@@ -365,11 +365,14 @@ static void who_is_due_is_claimed_until_the_claim_lapses(void **state)
 	assert_int_not_equal(taken.first.seen_s, 0);
 	assert_string_equal(wp_push_field(&taken.first, "claim"), taken.claim);
 	assert_null(wp_push_field(&taken.first, "id"));
+	assert_int_equal(taken.head.lapsed, 0);
 	wp_reply_free(&taken.reply);
 	expect_ahead(w, CLAIM_MS);
 	expect_nobody_due(w);
 	pass(w);
-	expect_due(w, WP_PUSH_TELL);
+	taken = expect_taken(w, WP_PUSH_TELL);
+	assert_int_equal(taken.head.lapsed, 1);
+	wp_reply_free(&taken.reply);
 }
 
 static void what_all_devices_know_is_not_told_again(void **state)
@@ -1171,8 +1174,16 @@ static void notifiers_know_of_each_other(void **state)
 static void an_answer_of_another_shape_is_none(void **state)
 {
 	static const char *const heads[] = {
-		"{}",       "{'ok'}", "{'ok','x'}",        "{'ok','-5'}",
-		"{'ok',5}", "5",      "{err='ERR\\32no'}",
+		"{}",
+		"{'ok'}",
+		"{'ok','x',0}",
+		"{'ok','-5',0}",
+		"{'ok',5,0}",
+		"5",
+		"{err='ERR\\32no'}",
+		"{'ok','5'}",
+		"{'ok','5',-1}",
+		"{'ok','5','0'}",
 	};
 	static const char *const looks[] = { "{}", "7", "'0'", "'012'",
 					     "'000'" };
@@ -1230,7 +1241,7 @@ static void a_box_of_another_shape_is_none(void **state)
 
 	for (size_t i = 0; i < sizeof(boxes) / sizeof(boxes[0]); i++) {
 		struct wp_reply *reply = wp_world_cmd(
-			w, "EVAL return{'ok','5',{%s}} 0", boxes[i]);
+			w, "EVAL return{'ok','5',0,{%s}} 0", boxes[i]);
 		struct wp_push_taken head;
 		struct wp_push_box box;
 

@@ -8,7 +8,8 @@
 --          inactive_ms: so long who is online may leave a message alone
 --          claim: a text that was never used before
 -- Result   {"gate"}  the partition must be reconciled first
---          {"ok", now_ms, box…}, now by Redis' clock
+--          {"ok", now_ms, lapsed, box…}, now by Redis' clock; lapsed: how many
+--          claims had, of those that were looked at
 --          a box is {urn, what, want, n, is_high, connections, seen,
 --          {device…}, {name, value…}}
 --          what  "tell": of something above what all devices know
@@ -141,11 +142,14 @@ local function claim_box(box, key, what, want)
     devices_of(box.urn), redis.call('HGETALL', key)}
 end
 
+local lapsed = 0
+
 -- Returns the box when it is claimed.
 local function look_at(urn)
   local key = prefix .. 'pushed:' .. urn
   local known = redis.call('HMGET', key, 'id', 'busy', 'shown', 'once')
   if known[2] then
+    lapsed = lapsed + 1
     known[3] = '1'
     redis.call('HSET', key, 'shown', '1')
     redis.call('HDEL', key, 'busy', 'claim')
@@ -163,11 +167,12 @@ local function look_at(urn)
   end
 end
 
-local answer = {'ok', string.format('%d', now_ms)}
+local answer = {'ok', string.format('%d', now_ms), 0}
 for _, urn in ipairs(due()) do
   answer[#answer + 1] = look_at(urn)
-  if #answer - 2 >= max or looks_are_over() then
+  if #answer - 3 >= max or looks_are_over() then
     break
   end
 end
+answer[3] = lapsed
 return answer

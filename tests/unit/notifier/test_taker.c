@@ -128,7 +128,7 @@ enum wp_err __wrap_wp_push_take_parse(const struct wp_reply *reply,
 				      struct wp_push_taken *out)
 {
 	(void)reply;
-	*out = (struct wp_push_taken){ .now_ms = 7, .n = boxes };
+	*out = (struct wp_push_taken){ .now_ms = 7, .lapsed = 2, .n = boxes };
 	return WP_OK;
 }
 
@@ -162,6 +162,7 @@ struct world {
 	struct wp_conf conf;
 	struct wp_sharing sharing;
 	struct wp_taker *taker;
+	struct wp_metrics *metrics;
 	size_t claimed;
 };
 
@@ -203,6 +204,8 @@ static int begin(void **state)
 	w.conf.mailbox.partitions = PARTITIONS;
 	w.sharing.now = (struct wp_fair_share){ .first = 6, .count = 3 };
 	setup.loop = w.loop;
+	assert_int_equal(wp_notifier_metrics_new(&w.metrics, &err), WP_OK);
+	setup.metrics = w.metrics;
 	n_calls = 0;
 	n_answered = 0;
 	memset(&look, 0, sizeof(look));
@@ -221,6 +224,7 @@ static int end(void **state)
 	while (n_answered < n_calls)
 		answer(0);
 	wp_taker_free(&w->taker);
+	wp_metrics_free(&w->metrics);
 	ev_loop_destroy(w->loop);
 	return 0;
 }
@@ -275,6 +279,18 @@ static void a_look_is_waited_for(void **state)
 	assert_int_equal(n_calls, 3);
 }
 
+static void claims_and_those_that_had_lapsed_are_counted(void **state)
+{
+	struct world *w = *state;
+
+	poll_once(w);
+	answer(3);
+	answer(1);
+	assert_int_equal(w->claimed, 4);
+	assert_int_equal(wp_metric_get(w->metrics, WP_NM_CLAIMS), 4);
+	assert_int_equal(wp_metric_get(w->metrics, WP_NM_LAPSED), 4);
+}
+
 static void no_more_is_claimed_than_there_is_room_for(void **state)
 {
 	struct world *w = *state;
@@ -326,6 +342,7 @@ int main(void)
 		TEST(where_nobody_is_due_nobody_is_taken),
 		TEST(a_look_is_waited_for),
 		TEST(no_more_is_claimed_than_there_is_room_for),
+		TEST(claims_and_those_that_had_lapsed_are_counted),
 		TEST(in_a_crowd_nobody_is_taken_for_a_while),
 		TEST(who_is_stopped_takes_nothing),
 	};

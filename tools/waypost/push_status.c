@@ -178,7 +178,7 @@ static void add_app(struct wp_buf *out, const char *notifier,
 			      state[0] == 's' ? ": our settings are wrong"
 					      : "");
 	else
-		wp_buf_add_str(out, "asked");
+		add_word(out, state, 0);
 	if (number_of(app, "guarded") != 0)
 		wp_buf_add_str(out, "; many tokens look bad, none is dropped");
 	wp_buf_add_char(out, '\n');

@@ -3,9 +3,12 @@
  */
 #include "notifier/dead_letters.h"
 
+#include <assert.h>
+
 #include "notifier/metrics.h"
 
-static const enum wp_notifier_metric counts[WP_PUSH_KINDS] = {
+/* Services are never given up: they are asked again, however long. */
+static const enum wp_notifier_metric counts[WP_PUSH_DEVICE_KINDS] = {
 	[WP_PUSH_FCM] = WP_NM_DEAD_FCM,
 	[WP_PUSH_APNS] = WP_NM_DEAD_APNS,
 	[WP_PUSH_WEB] = WP_NM_DEAD_WEB,
@@ -20,6 +23,7 @@ void wp_dead_letters_add(const struct wp_dead_letters *letters,
 	struct wp_cmd cmd;
 	enum wp_err rc;
 
+	assert(letter->kind < WP_PUSH_DEVICE_KINDS);
 	wp_metric_add(letters->metrics, counts[letter->kind], 1);
 	wp_cmd_init(&cmd);
 	wp_push_letter_build(&cmd, letter);

@@ -81,6 +81,8 @@ static const struct wp_metric_desc descs[WP_NOTIFIER_METRIC_COUNT] = {
 	SENT_OF(WP_PUSH_UNIFIED, "unifiedpush", NULL),
 	SENT_OF(WP_PUSH_WEBHOOK, "webhook", NULL),
 	SENT_OF(WP_PUSH_EMAIL, "email", NULL),
+	SENT_OF(WP_PUSH_BUS, "bus", NULL),
+	SENT_OF(WP_PUSH_EVENT, "event", NULL),
 	[WP_NM_REQUEST + WP_PUSH_FCM] = { REQUEST, "kind=\"fcm\"",
 					  "How long providers take to answer.",
 					  WP_HISTOGRAM },
@@ -93,6 +95,10 @@ static const struct wp_metric_desc descs[WP_NOTIFIER_METRIC_COUNT] = {
 	[WP_NM_REQUEST + WP_PUSH_WEBHOOK] = { REQUEST, "kind=\"webhook\"", NULL,
 					      WP_HISTOGRAM },
 	[WP_NM_REQUEST + WP_PUSH_EMAIL] = { REQUEST, "kind=\"email\"", NULL,
+					    WP_HISTOGRAM },
+	[WP_NM_REQUEST +
+		WP_PUSH_BUS] = { REQUEST, "kind=\"bus\"", NULL, WP_HISTOGRAM },
+	[WP_NM_REQUEST + WP_PUSH_EVENT] = { REQUEST, "kind=\"event\"", NULL,
 					    WP_HISTOGRAM },
 	[WP_NM_BREAKER_FCM] = { BREAKER, "kind=\"fcm\"",
 				"Of the worst of a kind's apps: 0 it is asked, "

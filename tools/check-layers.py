@@ -28,6 +28,7 @@ FLOORS = (
     ("lib/metrics",),
     ("lib/net",),
     ("lib/redis",),
+    ("lib/bus",),
     ("lib/sqlite",),
     ("lib/store",),
     ("lib/accounts",),

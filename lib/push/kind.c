@@ -7,6 +7,7 @@ static const char *const names[WP_PUSH_KINDS] = {
 	[WP_PUSH_FCM] = "fcm",         [WP_PUSH_APNS] = "apns",
 	[WP_PUSH_WEB] = "webpush",     [WP_PUSH_UNIFIED] = "unifiedpush",
 	[WP_PUSH_WEBHOOK] = "webhook", [WP_PUSH_EMAIL] = "email",
+	[WP_PUSH_BUS] = "bus",         [WP_PUSH_EVENT] = "event",
 };
 
 const char *wp_push_kind_name(enum wp_push_kind kind)
@@ -16,7 +17,7 @@ const char *wp_push_kind_name(enum wp_push_kind kind)
 
 bool wp_push_kind_named(const char *name, enum wp_push_kind *out)
 {
-	for (int i = 0; i < WP_PUSH_KINDS; i++) {
+	for (int i = 0; i < WP_PUSH_DEVICE_KINDS; i++) {
 		if (strcmp(name, names[i]) != 0)
 			continue;
 		*out = (enum wp_push_kind)i;

@@ -27,6 +27,10 @@ enum {
 /* What wp_own_key_make() is asked for. */
 #define WP_PUSH_ID_PURPOSE "push id, version 1"
 
+/* What a user reads, where no app has texts of its own. */
+#define WP_PUSH_TITLE "New Message"
+#define WP_PUSH_TEXT "You have received a new secure message."
+
 /* Text is borrowed. */
 struct wp_push {
 	enum wp_plan_action action;

@@ -13,9 +13,6 @@ enum {
 	PRIORITY_SOON = 5,
 };
 
-static const char title[] = "New Message";
-static const char text[] = "You have received a new secure message.";
-
 /* ---- requests ---- */
 
 static bool is_seen(const struct wp_push *push)
@@ -35,8 +32,8 @@ void wp_apns_aps(struct wp_buf *out, const struct wp_apns_app *app,
 	}
 	wp_buf_add_str(out, "\"alert\":{");
 	if (app->title_key[0] == '\0') {
-		wp_buf_printf(out, "\"title\":\"%s\",\"body\":\"%s\"}", title,
-			      text);
+		wp_buf_add_str(out, "\"title\":\"" WP_PUSH_TITLE
+				    "\",\"body\":\"" WP_PUSH_TEXT "\"}");
 	} else {
 		wp_buf_add_str(out, "\"title-loc-key\":");
 		wp_buf_add_json(out, app->title_key, strlen(app->title_key));

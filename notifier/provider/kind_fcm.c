@@ -86,9 +86,9 @@ void wp_fcm_build(struct wp_call *call, const struct wp_fcm_app *app,
 	add_data(out, push);
 	add_android(out, app, push);
 	if (app->has_texts && is_seen)
-		wp_buf_add_str(out, ",\"notification\":{\"title\":\"New "
-				    "Message\",\"body\":\"You have received a "
-				    "new secure message.\"}");
+		wp_buf_add_str(out,
+			       ",\"notification\":{\"title\":\"" WP_PUSH_TITLE
+			       "\",\"body\":\"" WP_PUSH_TEXT "\"}");
 	if (target->is_ios)
 		add_apns(out, app, push);
 	wp_buf_add_str(out, "}}");

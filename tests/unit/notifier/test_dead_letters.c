@@ -38,10 +38,11 @@ static void each_kind_is_counted_with_and_without_redis(void **state)
 	struct wp_dead_letters letters = { .redis = NULL };
 
 	(void)state;
-	assert_int_equal(sizeof(counts) / sizeof(counts[0]), WP_PUSH_KINDS);
+	assert_int_equal(sizeof(counts) / sizeof(counts[0]),
+			 WP_PUSH_DEVICE_KINDS);
 	assert_int_equal(wp_notifier_metrics_new(&letters.metrics, NULL),
 			 WP_OK);
-	for (int kind = 0; kind < WP_PUSH_KINDS; kind++) {
+	for (int kind = 0; kind < WP_PUSH_DEVICE_KINDS; kind++) {
 		const struct wp_push_letter letter = {
 			.device = "device",
 			.kind = (enum wp_push_kind)kind,
@@ -54,7 +55,7 @@ static void each_kind_is_counted_with_and_without_redis(void **state)
 		assert_int_equal(wp_metric_get(letters.metrics, counts[kind]),
 				 1);
 	}
-	assert_int_equal(n_asked, WP_PUSH_KINDS);
+	assert_int_equal(n_asked, WP_PUSH_DEVICE_KINDS);
 	wp_metrics_free(&letters.metrics);
 }
 

@@ -304,9 +304,16 @@ static void kinds_have_names(void **state)
 	for (int i = 0; i < WP_PUSH_KINDS; i++) {
 		const char *name = wp_push_kind_name((enum wp_push_kind)i);
 
+		/* What is no device is nothing to register, or to read. */
+		if (i >= WP_PUSH_DEVICE_KINDS) {
+			assert_false(wp_push_kind_named(name, &kind));
+			continue;
+		}
 		assert_true(wp_push_kind_named(name, &kind));
 		assert_int_equal(kind, i);
 	}
+	assert_string_equal(wp_push_kind_name(WP_PUSH_BUS), "bus");
+	assert_string_equal(wp_push_kind_name(WP_PUSH_EVENT), "event");
 	assert_string_equal(wp_push_kind_name(WP_PUSH_WEB), "webpush");
 	assert_false(wp_push_kind_named("", &kind));
 	assert_false(wp_push_kind_named("FCM", &kind));

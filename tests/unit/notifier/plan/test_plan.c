@@ -85,9 +85,11 @@ static void expect_within(const struct scene *s, int64_t first, int64_t last)
 static void who_can_be_told_is_alerted(void **state)
 {
 	(void)state;
-	for (int kind = 0; kind < WP_PUSH_EMAIL; kind++) {
+	for (int kind = 0; kind < WP_PUSH_KINDS; kind++) {
 		struct scene s = usual();
 
+		if (kind == WP_PUSH_EMAIL)
+			continue; /* it comes later */
 		s.device.kind = (enum wp_push_kind)kind;
 		expect(&s, WP_PLAN_ALERT);
 		s.device.is_usable = false;
@@ -118,7 +120,7 @@ static void what_waits_no_more_is_cleared_where_it_showed(void **state)
 	s.device.kind = WP_PUSH_FCM;
 	expect(&s, WP_PLAN_CLEAR);
 	s.device.has_badge = true;
-	for (int kind = WP_PUSH_WEB; kind <= WP_PUSH_EMAIL; kind++) {
+	for (int kind = WP_PUSH_WEB; kind < WP_PUSH_KINDS; kind++) {
 		s.device.kind = (enum wp_push_kind)kind;
 		expect(&s, WP_PLAN_NOTHING);
 	}
@@ -216,7 +218,7 @@ static void a_badge_is_for_who_shows_one(void **state)
 	s.prefs.badge = false;
 	expect(&s, WP_PLAN_NOTHING);
 	s.prefs.badge = true;
-	for (int kind = WP_PUSH_WEB; kind <= WP_PUSH_EMAIL; kind++) {
+	for (int kind = WP_PUSH_WEB; kind < WP_PUSH_KINDS; kind++) {
 		s.device.kind = (enum wp_push_kind)kind;
 		expect(&s, WP_PLAN_NOTHING);
 	}
@@ -318,6 +320,43 @@ static void the_ladder_holds_until_there_is_life(void **state)
 		s.claim.touched_ms = 0;
 		s.claim.is_online = true;
 		expect(&s, WP_PLAN_ALERT);
+	}
+}
+
+/* A service of the operator's own has no connection, number or sound, and its
+ * user's wishes hold for it as for a device. */
+static void a_service_is_told_as_a_device_is(void **state)
+{
+	(void)state;
+	for (int kind = WP_PUSH_BUS; kind <= WP_PUSH_EVENT; kind++) {
+		struct scene s = usual();
+
+		s.device.kind = (enum wp_push_kind)kind;
+		s.device.has_badge = false;
+		s.claim.is_online = true; /* and fetches nothing */
+		expect(&s, WP_PLAN_ALERT);
+		s.device.told.id = s.claim.want;
+		expect(&s, WP_PLAN_NOTHING);
+		s.device.told.id.ms--;
+		s.claim.is_online = false;
+		s.device.told.at_ms = NOW - 30 * S + 1;
+		s.device.told.step = 1;
+		expect_at(&s, NOW + 1);
+		s.device.told.at_ms--;
+		expect(&s, WP_PLAN_ALERT);
+		s.prefs.mute_until_ms = NOW + 5;
+		expect_at(&s, NOW + 5);
+		s.prefs.mute_until_ms = 0;
+		s.prefs.standard = WP_PREFS_NONE;
+		expect(&s, WP_PLAN_NOTHING);
+		s.prefs.standard = WP_PREFS_ALL;
+		s.prefs.n_hours = 1;
+		s.prefs.hours[0] =
+			(struct wp_prefs_hours){ 1, 22 * 60, 22 * 60 + 1 };
+		expect_at(&s, NOW + MIN);
+		/* What is asked for is asked for of a device. */
+		s.claim.what = WP_PLAN_ONCE;
+		expect(&s, WP_PLAN_NOTHING);
 	}
 }
 
@@ -543,6 +582,7 @@ int main(void)
 		cmocka_unit_test(quiet_hours_put_it_off_and_take_its_sound),
 		cmocka_unit_test(a_mail_comes_after_an_hour_and_once_a_day),
 		cmocka_unit_test(the_ladder_holds_until_there_is_life),
+		cmocka_unit_test(a_service_is_told_as_a_device_is),
 		cmocka_unit_test(a_provider_that_is_left_alone_is_left_alone),
 		cmocka_unit_test(a_slot_that_is_far_is_not_waited_for),
 		cmocka_unit_test(what_is_asked_for_comes_whatever_the_rules),

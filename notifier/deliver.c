@@ -121,6 +121,7 @@ static enum wp_err begin_generation(struct wp_deliveries *all,
 	const struct wp_provider_setup setup = {
 		.loop = all->setup.loop,
 		.conf = conf,
+		.redis = { .ask = on_redis, .ctx = all->setup.redis },
 		.bearers = all->bearers,
 		.count_token = on_token,
 		.count_ctx = all,
@@ -162,6 +163,8 @@ static void show_lanes(const struct wp_deliveries *all)
 			all->setup.metrics, watched[i].guard,
 			wp_lanes_are_guarded(all->lanes, watched[i].kind));
 	}
+	wp_metric_set(all->setup.metrics, WP_NM_BREAKER_BUS,
+		      (int64_t)wp_lanes_state(all->lanes, WP_PUSH_BUS));
 	wp_metric_set(all->setup.metrics, WP_NM_SHUT_HOSTS,
 		      (int64_t)wp_lanes_shut_hosts(all->lanes));
 }
@@ -587,7 +590,13 @@ void wp_deliveries_free(struct wp_deliveries **deliveries)
 	*deliveries = NULL;
 }
 
-bool wp_deliveries_are_live(const struct wp_deliveries *all)
+struct wp_lookups_how wp_deliveries_how(const struct wp_deliveries *all)
 {
-	return all->generations->providers.is_live;
+	const struct wp_providers *providers = &all->generations->providers;
+
+	return (struct wp_lookups_how){
+		.opens = providers->is_live,
+		.has_bus = providers->has_bus,
+		.has_event = providers->has_event,
+	};
 }

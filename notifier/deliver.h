@@ -32,7 +32,8 @@ struct wp_deliveries_setup {
 	const struct wp_conf *conf;
 	struct wp_metrics *metrics;
 	struct wp_results *results;
-	struct wp_judged *redis; /* where notifiers share Apple's tokens */
+	/* Where notifiers share Apple's tokens, and services are told. */
+	struct wp_judged *redis;
 };
 
 /*
@@ -56,8 +57,8 @@ enum wp_err wp_deliveries_use(struct wp_deliveries *deliveries,
 			      const struct wp_conf *conf,
 			      struct wp_error *err) WP_MUST_USE;
 
-/* Are providers asked, so that devices must be opened? */
-bool wp_deliveries_are_live(const struct wp_deliveries *deliveries);
+/* What is to be found of users, so that it can be delivered. */
+struct wp_lookups_how wp_deliveries_how(const struct wp_deliveries *deliveries);
 
 /*
  * Fill in what a plan is to know of a target's provider: is_usable, reopen_ms,

@@ -161,6 +161,7 @@ void wp_errands_add(struct wp_errands *errands, const struct wp_push_box *box,
 		free_errand(errand);
 		return;
 	}
+	errand->lookup.partition = box->box.partition;
 	errand->link = &errands->first;
 	errand->next = errands->first;
 	if (errand->next != NULL)
@@ -396,8 +397,10 @@ bool wp_errands_are_settled(const struct wp_errands *errands)
 
 void wp_errands_go(struct wp_errands *errands)
 {
-	wp_lookups_open(errands->lookups,
-			wp_deliveries_are_live(errands->setup.deliveries));
+	const struct wp_lookups_how how =
+		wp_deliveries_how(errands->setup.deliveries);
+
+	wp_lookups_use(errands->lookups, &how);
 	wp_lookups_go(errands->lookups);
 }
 

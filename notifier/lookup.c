@@ -11,6 +11,10 @@
 #include "lib/base/encode.h"
 #include "lib/push/device.h"
 #include "notifier/provider/kind_web.h"
+#include "notifier/service.h"
+
+_Static_assert((int)WP_SERVICE_NAME_MAX == (int)WP_TARGET_NAME_LEN,
+	       "a service has a name as a device has");
 
 /* What is opened of one device, twice, its names and a few more bytes; and so
  * many that nobody may have more of them. */
@@ -21,8 +25,8 @@ struct wp_lookups {
 	struct wp_lookups_setup setup;
 	bool is_busy; /* the job is the thread's */
 	bool is_ended;
-	bool opens;      /* what the job is to do */
-	bool next_opens; /* what the next one is */
+	struct wp_lookups_how how;      /* what the job is to do */
+	struct wp_lookups_how next_how; /* what the next one is */
 	struct wp_lookup *asked[WP_LOOKUPS_AT_ONCE];
 	size_t n;
 	struct wp_lookup *first; /* added, in their order */
@@ -35,6 +39,7 @@ struct finding {
 	const struct wp_lookups *lookups;
 	struct wp_lookup *lookup;
 	bool is_short; /* of memory */
+	struct wp_platforms platforms;
 };
 
 static const char *copy(struct wp_lookup *lookup, const char *text)
@@ -145,29 +150,93 @@ static enum wp_err take_row(const struct finding *finding,
 	(void)wp_base64url_encode(row->id, sizeof(row->id), target->name);
 	if (target->app == NULL || target->device == NULL)
 		return WP_ERR_NOMEM;
-	return finding->lookups->opens ? open_it(finding, target, row) : WP_OK;
+	return finding->lookups->how.opens ? open_it(finding, target, row)
+					   : WP_OK;
+}
+
+/* Room for one more target, at the end; NULL: out of memory */
+static struct wp_target *next_target(struct wp_lookup *lookup)
+{
+	struct wp_target *more =
+		realloc(lookup->targets, (lookup->n + 1) * sizeof(*more));
+
+	if (more == NULL)
+		return NULL;
+	lookup->targets = more;
+	return &more[lookup->n];
 }
 
 static void on_row(void *ctx, const struct wp_push_row *row)
 {
 	struct finding *finding = ctx;
-	struct wp_lookup *lookup = finding->lookup;
 	enum wp_push_kind kind;
-	struct wp_target *more;
+	struct wp_target *target;
 	enum wp_err rc;
 
-	if (row->state == WP_PUSH_GONE || finding->is_short ||
-	    !wp_push_kind_named(row->kind, &kind))
+	if (row->state == WP_PUSH_GONE || finding->is_short)
 		return;
-	more = realloc(lookup->targets, (lookup->n + 1) * sizeof(*more));
-	if (more == NULL) {
+	wp_platforms_add(&finding->platforms, row);
+	if (!wp_push_kind_named(row->kind, &kind))
+		return;
+	target = next_target(finding->lookup);
+	rc = target != NULL ? take_row(finding, target, kind, row)
+			    : WP_ERR_NOMEM;
+	finding->lookup->n += rc == WP_OK;
+	finding->is_short = rc == WP_ERR_NOMEM;
+}
+
+/* NULL: out of memory */
+static const char *platforms_text(const struct finding *finding)
+{
+	struct wp_buf text;
+	const char *copied = NULL;
+
+	wp_buf_init(&text, 0);
+	wp_platforms_write(&finding->platforms, &text);
+	if (!text.failed)
+		copied = copy(finding->lookup, text.data);
+	wp_buf_release(&text);
+	return copied;
+}
+
+/* A service is known without its being opened. */
+static void add_service(struct finding *finding, enum wp_push_kind kind)
+{
+	struct wp_lookup *lookup = finding->lookup;
+	struct wp_addressee *to = wp_arena_alloc(&lookup->texts, sizeof(*to));
+	struct wp_target *target = next_target(lookup);
+	const char *platforms = platforms_text(finding);
+
+	if (to == NULL || target == NULL || platforms == NULL) {
 		finding->is_short = true;
 		return;
 	}
-	lookup->targets = more;
-	rc = take_row(finding, &more[lookup->n], kind, row);
-	lookup->n += rc == WP_OK;
-	finding->is_short = rc == WP_ERR_NOMEM;
+	*to = (struct wp_addressee){
+		.kind = kind,
+		.app = "",
+		.account = "",
+		.user = lookup->user.text,
+		.platforms = platforms,
+	};
+	*target = (struct wp_target){
+		.user = &lookup->user,
+		.kind = kind,
+		.app = "",
+		.device = "",
+		.to = to,
+	};
+	wp_service_name(target->name, kind, lookup->partition);
+	lookup->n++;
+}
+
+static void add_services(struct finding *finding)
+{
+	const struct wp_lookups_how *how = &finding->lookups->how;
+
+	if (how->has_bus)
+		add_service(finding, WP_PUSH_BUS);
+	if (how->has_event)
+		add_service(finding, WP_PUSH_EVENT);
 }
 
 /* Who has said nothing, or what nobody can read, has what holds for all. */
@@ -203,6 +272,8 @@ static enum wp_err look_up(const struct wp_lookups *lookups,
 	};
 	enum wp_err rc = wp_push_list(store, &list, err);
 
+	if (rc == WP_OK)
+		add_services(&finding);
 	if (rc == WP_OK && finding.is_short)
 		rc = wp_error_set(err, WP_ERR_NOMEM, "out of memory");
 	if (rc == WP_OK && lookup->n > 0)
@@ -261,9 +332,10 @@ void wp_lookups_free(struct wp_lookups **lookups)
 	*lookups = NULL;
 }
 
-void wp_lookups_open(struct wp_lookups *lookups, bool opens)
+void wp_lookups_use(struct wp_lookups *lookups,
+		    const struct wp_lookups_how *how)
 {
-	lookups->next_opens = opens;
+	lookups->next_how = *how;
 }
 
 void wp_lookups_add(struct wp_lookups *lookups, struct wp_lookup *lookup)
@@ -306,7 +378,7 @@ void wp_lookups_go(struct wp_lookups *lookups)
 	if (lookups->n == 0)
 		return;
 	lookups->is_busy = true;
-	lookups->opens = lookups->next_opens;
+	lookups->how = lookups->next_how;
 	if (wp_store_thread_submit(lookups->setup.store, &lookups->job) !=
 	    WP_OK)
 		on_done(&lookups->job, WP_ERR_FULL);

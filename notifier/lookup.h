@@ -33,11 +33,13 @@ enum {
 	WP_TARGET_NAME_LEN = 22, /* base64url of an id */
 };
 
-/* A device that could be told, as the store has it. Texts are the lookup's. */
+/* A device that could be told, as the store has it, or a service (service.h),
+ * of which it has nothing. Texts are the lookup's. */
 struct wp_target {
 	uint8_t id[WP_PUSH_ID_LEN];
-	char name[WP_TARGET_NAME_LEN + 1]; /* the id as text */
-	const struct wp_urn *user;         /* borrowed from the lookup */
+	/* The id as text, or wp_service_name() */
+	char name[WP_TARGET_NAME_LEN + 1];
+	const struct wp_urn *user; /* borrowed from the lookup */
 	enum wp_push_kind kind;
 	const char *app;    /* "": none */
 	const char *device; /* the client's id of itself, or "" */
@@ -55,7 +57,8 @@ struct wp_target {
 
 /* Embedded in its owner, who is given to done(). */
 struct wp_lookup {
-	struct wp_urn user; /* in */
+	struct wp_urn user; /* in, and so is */
+	uint32_t partition; /* that of its mailbox */
 	/* out: WP_OK, or why nothing is known */
 	enum wp_err result;
 	struct wp_target *targets; /* owned; those that can be told */
@@ -85,8 +88,14 @@ enum wp_err wp_lookups_new(struct wp_lookups **out,
 /* After wp_store_thread_stop(). NULL-safe. */
 void wp_lookups_free(struct wp_lookups **lookups);
 
-/* Is what is sealed to be opened? At first it is not. */
-void wp_lookups_open(struct wp_lookups *lookups, bool opens);
+/* What the next jobs do. At first nothing of it. */
+struct wp_lookups_how {
+	bool opens;     /* what is sealed */
+	bool has_bus;   /* it is a target of everybody's */
+	bool has_event; /* the same */
+};
+void wp_lookups_use(struct wp_lookups *lookups,
+		    const struct wp_lookups_how *how);
 
 /* Ask, with the next wp_lookups_go(). */
 void wp_lookups_add(struct wp_lookups *lookups, struct wp_lookup *lookup);

@@ -107,6 +107,7 @@ static const struct wp_metric_desc descs[WP_NOTIFIER_METRIC_COUNT] = {
 				WP_GAUGE },
 	[WP_NM_BREAKER_APNS] = { BREAKER, "kind=\"apns\"", NULL, WP_GAUGE },
 	[WP_NM_BREAKER_EMAIL] = { BREAKER, "kind=\"email\"", NULL, WP_GAUGE },
+	[WP_NM_BREAKER_BUS] = { BREAKER, "kind=\"bus\"", NULL, WP_GAUGE },
 	[WP_NM_GUARD_FCM] = { GUARD, "kind=\"fcm\"",
 			      "1: so many tokens look bad that none is "
 			      "dropped.",

@@ -346,6 +346,7 @@ void wp_notifier_free(struct wp_notifier **notifier)
 	if (n->results != NULL)
 		wp_results_end(n->results);
 	wp_store_thread_stop(&n->store);
+	/* Before Redis, which some of them ask. */
 	wp_deliveries_free(&n->deliveries);
 	wp_judged_free(&n->redis);
 	wp_errands_free(&n->errands);

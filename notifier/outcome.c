@@ -139,7 +139,8 @@ static struct wp_delivery_end meaning(const struct wp_outcome_of *of,
 static void note_result(const struct wp_outcome_of *of,
 			const struct wp_delivery_end *end)
 {
-	if (end->what == WP_DELIVERY_PUT_OFF)
+	if (end->what == WP_DELIVERY_PUT_OFF ||
+	    of->target->kind >= WP_PUSH_DEVICE_KINDS)
 		return;
 	wp_results_add(of->results, of->target,
 		       end->what == WP_DELIVERY_ACCEPTED ? WP_PUSH_ACCEPTED

@@ -9,6 +9,7 @@
 #include "lib/sys/push_apps.h"
 #include "notifier/provider/credentials.h"
 #include "notifier/provider/provider_apns.h"
+#include "notifier/provider/provider_bus.h"
 #include "notifier/provider/provider_fcm.h"
 #include "notifier/provider/provider_log.h"
 #include "notifier/provider/provider_web.h"
@@ -60,13 +61,14 @@ enum wp_err wp_providers_check(const struct wp_conf *conf, struct wp_error *err)
 	if (rc == WP_OK && has_vapid(conf))
 		rc = check_vapid(conf, print, err);
 	if (rc != WP_OK || conf->push.apps.n > 0 || has_vapid(conf) ||
-	    conf->push.user_webhooks)
+	    conf->push.user_webhooks || conf->bus.push != WP_BUS_NONE ||
+	    conf->push.web_event)
 		return rc;
 	return wp_error_set(err, WP_ERR_INVAL,
 			    "push.mode: live needs somebody to ask: set "
-			    "push.apps, push.vapid_key_file or "
-			    "push.user_webhooks; or log, or push.enabled: "
-			    "false");
+			    "push.apps, push.vapid_key_file, "
+			    "push.user_webhooks or bus.push; or log, or "
+			    "push.enabled: false");
 }
 
 /* ---- making ---- */
@@ -104,6 +106,19 @@ static enum wp_err make_apps(struct wp_providers *out,
 	return rc;
 }
 
+static enum wp_err make_services(struct wp_providers *out,
+				 const struct wp_provider_setup *setup,
+				 struct wp_error *err)
+{
+	enum wp_err rc = WP_OK;
+
+	if (out->has_bus)
+		rc = take(out, wp_provider_bus_new(place(out), setup, err));
+	if (rc == WP_OK && out->has_event)
+		rc = take(out, wp_provider_event_new(place(out), setup, err));
+	return rc;
+}
+
 static enum wp_err init_live(struct wp_providers *out,
 			     const struct wp_provider_setup *setup,
 			     struct wp_error *err)
@@ -119,16 +134,19 @@ static enum wp_err init_live(struct wp_providers *out,
 	}
 	if (rc == WP_OK && conf->push.user_webhooks)
 		rc = take(out, wp_provider_webhook_new(place(out), setup, err));
-	return rc;
+	return rc == WP_OK ? make_services(out, setup, err) : rc;
 }
 
 enum wp_err wp_providers_init(struct wp_providers *out,
 			      const struct wp_provider_setup *setup,
 			      struct wp_error *err)
 {
-	*out = (struct wp_providers){ .n = 0 };
-	out->is_live = setup->conf->push.mode == WP_PUSH_LIVE;
-	out->has_unified = setup->conf->push.unifiedpush;
+	*out = (struct wp_providers){
+		.is_live = setup->conf->push.mode == WP_PUSH_LIVE,
+		.has_unified = setup->conf->push.unifiedpush,
+		.has_bus = setup->conf->bus.push != WP_BUS_NONE,
+		.has_event = setup->conf->push.web_event,
+	};
 	if (!setup->conf->push.enabled)
 		return WP_OK;
 	if (out->is_live)

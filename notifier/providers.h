@@ -21,6 +21,9 @@ struct wp_providers {
 	size_t n;
 	bool is_live;     /* somebody is really asked, */
 	bool has_unified; /* push servers of users as well */
+	/* Services of the operator's own (service.h) that are told. */
+	bool has_bus;
+	bool has_event;
 	/* Of our VAPID key, as rows have it; zero: there is none. */
 	uint8_t vapid[WP_PUSH_VAPID_LEN];
 };

@@ -16,6 +16,13 @@
 
 struct wp_bus_sink;
 
+enum wp_bus_end {
+	WP_BUS_TAKEN,   /* it is in the bus */
+	WP_BUS_UNKNOWN, /* nothing was answered: it may be there */
+	WP_BUS_LATER,   /* nothing is taken now, whatever it is */
+	WP_BUS_REFUSED, /* nor will it be, until somebody mends something */
+};
+
 /* Embedded in its owner, and there until on_end was told. */
 struct wp_bus_message {
 	const char *data; /* borrowed for the call */
@@ -23,10 +30,10 @@ struct wp_bus_message {
 	/*
 	 * Once, from the loop, and never inside the call.
 	 *
-	 * why:  NULL: it is in the bus; else a word for the reason, borrowed:
-	 *       "unreachable" when nothing is known, for it may be there
+	 * word:  of the bus for why it was not taken, borrowed; "": none
 	 */
-	void (*on_end)(struct wp_bus_message *message, const char *why);
+	void (*on_end)(struct wp_bus_message *message, enum wp_bus_end end,
+		       const char *word);
 };
 
 struct wp_bus_sink_type {
@@ -42,7 +49,7 @@ struct wp_bus_sink {
 /* Errors: WP_ERR_UNAVAIL, WP_ERR_FULL, WP_ERR_NOMEM: on_end is not told */
 enum wp_err wp_bus_publish(struct wp_bus_sink *sink,
 			   struct wp_bus_message *message) WP_MUST_USE;
-/* When all that was published has ended. NULL-safe. */
+/* What is under way is told its end all the same. NULL-safe. */
 void wp_bus_sink_free(struct wp_bus_sink **sink);
 
 /*

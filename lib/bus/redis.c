@@ -14,9 +14,8 @@ struct redis_sink {
 	char name[];
 };
 
-/* The first word of an error: "OOM", "WRONGTYPE", … */
-static void say_why(struct wp_bus_message *message,
-		    const struct wp_reply *reply)
+/* An error begins with a word: "OOM", "WRONGTYPE", … */
+static void refuse(struct wp_bus_message *message, const struct wp_reply *reply)
 {
 	const char *text = wp_reply_str(reply);
 	size_t len = strcspn(text, " ");
@@ -26,19 +25,23 @@ static void say_why(struct wp_bus_message *message,
 		len = WORD_MAX;
 	memcpy(word, text, len);
 	word[len] = '\0';
-	message->on_end(message, word);
+	message->on_end(message,
+			wp_reply_is_refusal(reply) ? WP_BUS_LATER
+						   : WP_BUS_REFUSED,
+			word);
 }
 
+/* The sink may be gone by now. */
 static void on_answer(void *ctx, const struct wp_reply *reply)
 {
 	struct wp_bus_message *message = ctx;
 
 	if (reply == NULL)
-		message->on_end(message, "unreachable");
+		message->on_end(message, WP_BUS_UNKNOWN, "");
 	else if (wp_reply_type(reply) == WP_REPLY_ERROR)
-		say_why(message, reply);
+		refuse(message, reply);
 	else
-		message->on_end(message, NULL);
+		message->on_end(message, WP_BUS_TAKEN, "");
 }
 
 static enum wp_err ask(const struct redis_sink *sink, struct wp_cmd *cmd,

@@ -15,6 +15,7 @@ static const struct {
 	[WP_PUSH_LANE_WEB] = { "web", { 100, 32 } },
 	[WP_PUSH_LANE_WEBHOOK] = { "webhook", { 10, 4 } },
 	[WP_PUSH_LANE_SMTP] = { "smtp", { 1, 1 } },
+	[WP_PUSH_LANE_BUS] = { "bus", { 1000, 200 } },
 };
 
 /* 1 to max, in digits up to end; where it ends, or NULL. */

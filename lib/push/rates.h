@@ -16,6 +16,7 @@ enum wp_push_lane {
 	WP_PUSH_LANE_WEB, /* webpush and unifiedpush */
 	WP_PUSH_LANE_WEBHOOK,
 	WP_PUSH_LANE_SMTP,
+	WP_PUSH_LANE_BUS, /* services of the operator's own, by Redis */
 	WP_PUSH_LANES,
 };
 

@@ -37,6 +37,12 @@ enum wp_push_mode {
 	WP_PUSH_LOG, /* what would be sent is a line of the log */
 	WP_PUSH_LIVE,
 };
+/* Where a notification service of one's own reads. */
+enum wp_bus_push {
+	WP_BUS_NONE,
+	WP_BUS_REDIS,
+	WP_BUS_PUBSUB, /* refused */
+};
 enum wp_visibility { WP_VISIBLE_ALL, WP_VISIBLE_SELF, WP_VISIBLE_NONE };
 
 /* A list of words; NULL-terminated, items[n] == NULL. */
@@ -188,6 +194,7 @@ struct wp_conf {
 		struct wp_conf_list web_ports;
 		bool unifiedpush;
 		bool user_webhooks;
+		bool web_event;  /* PUBLISH of who is told */
 		char *vapid_key; /* secret; a PEM; "" = none */
 		enum wp_push_mode mode;
 		int64_t poll_ms;     /* how often is looked for who is due */
@@ -205,6 +212,12 @@ struct wp_conf {
 		char *metrics_listen; /* "" = no metrics listener */
 		int64_t drain_ms;     /* budget of a graceful stop */
 	} notifier;
+
+	struct {
+		enum wp_bus_push push;
+		char *redis_push_stream;
+		int64_t redis_push_stream_max; /* entries, about */
+	} bus;
 
 	struct {
 		char *backend; /* "sqlite" */

@@ -41,6 +41,8 @@ static const enum wp_push_lane rates_of[WP_PUSH_KINDS] = {
 	[WP_PUSH_UNIFIED] = WP_PUSH_LANE_WEB,
 	[WP_PUSH_WEBHOOK] = WP_PUSH_LANE_WEBHOOK,
 	[WP_PUSH_EMAIL] = WP_PUSH_LANE_SMTP,
+	[WP_PUSH_BUS] = WP_PUSH_LANE_BUS,
+	[WP_PUSH_EVENT] = WP_PUSH_LANE_BUS,
 };
 
 /* ---- a lane ---- */

@@ -4,7 +4,8 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "lib/bus/bus.h"
+/* A memory that is full is not empty so soon. */
+enum { LATER_S = 10 };
 
 static void write_request(struct wp_buf *out, const char *user,
 			  const struct wp_push *push)
@@ -45,12 +46,22 @@ void wp_kind_event_body(struct wp_buf *out, const char *user,
 		platforms, push->waiting, push->push_id);
 }
 
-void wp_kind_bus_judge(const char *why, struct wp_judgement *out)
+void wp_kind_bus_judge(enum wp_bus_end end, const char *word,
+		       struct wp_judgement *out)
 {
-	*out = (struct wp_judgement){ .verdict = WP_VERDICT_ACCEPTED };
-	if (why == NULL)
-		return;
-	out->verdict = WP_VERDICT_RETRY;
-	wp_judge_word(out, &(const struct wp_json_slice){ .data = why,
-							  .len = strlen(why) });
+	/* Who loses the connection over which he asked has lost the claim as
+	 * well: it is no failure of this bus. */
+	static const enum wp_verdict verdicts[] = {
+		[WP_BUS_TAKEN] = WP_VERDICT_ACCEPTED,
+		[WP_BUS_UNKNOWN] = WP_VERDICT_AGAIN,
+		[WP_BUS_LATER] = WP_VERDICT_LATER,
+		[WP_BUS_REFUSED] = WP_VERDICT_CONFIG,
+	};
+
+	*out = (struct wp_judgement){
+		.verdict = verdicts[end],
+		.after_s = end == WP_BUS_LATER ? LATER_S : 0,
+	};
+	wp_judge_word(out, &(const struct wp_json_slice){
+				   .data = word, .len = strlen(word) });
 }

@@ -8,6 +8,7 @@
 #define WP_NOTIFIER_KIND_BUS_H
 
 #include "lib/base/buf.h"
+#include "lib/bus/bus.h"
 #include "notifier/provider/kind.h"
 #include "notifier/provider/verdict.h"
 
@@ -33,7 +34,8 @@ void wp_kind_bus_body(struct wp_buf *out, const char *user,
 void wp_kind_event_body(struct wp_buf *out, const char *user,
 			const char *platforms, const struct wp_push *push);
 
-/* why: as struct wp_bus_message has it */
-void wp_kind_bus_judge(const char *why, struct wp_judgement *out);
+/* end, word: as struct wp_bus_message is told them */
+void wp_kind_bus_judge(enum wp_bus_end end, const char *word,
+		       struct wp_judgement *out);
 
 #endif /* WP_NOTIFIER_KIND_BUS_H */

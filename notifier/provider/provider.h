@@ -14,6 +14,7 @@
 #include "lib/auth/ece.h"
 #include "lib/auth/push_keys.h"
 #include "lib/base/err.h"
+#include "lib/bus/redis.h"
 #include "lib/push/kind.h"
 #include "lib/sys/conf.h"
 #include "notifier/provider/kind.h"
@@ -40,7 +41,9 @@ struct wp_addressee {
 	struct wp_ece_receiver receiver; /* webpush, unifiedpush */
 	bool is_ours; /* it was subscribed with the VAPID key of today */
 	uint8_t webhook_secret[WP_PUSH_SECRET_LEN]; /* webhook */
-	const char *user; /* its user's URN; for webhook, e-mail and bus only */
+	const char *user; /* its user's URN; for webhook, e-mail and what is no
+			   * device */
+	const char *platforms; /* event: of the user's devices, a JSON array */
 	int64_t registered_s;
 };
 
@@ -73,7 +76,8 @@ struct wp_provider_type {
 	 * the provider needs first (a token of its own) it waits for, as long
 	 * as the attempt is good.
 	 *
-	 * Errors:  WP_ERR_NOMEM  on_end is not told
+	 * Errors:  WP_ERR_NOMEM; WP_ERR_UNAVAIL, WP_ERR_FULL of what asks
+	 *          Redis. Then on_end is not told.
 	 */
 	enum wp_err (*begin)(struct wp_provider *provider,
 			     const struct wp_attempt *attempt,
@@ -100,6 +104,8 @@ struct wp_provider {
 struct wp_provider_setup {
 	struct ev_loop *loop;
 	const struct wp_conf *conf;
+	/* Of services; used until all that it was asked is answered. */
+	struct wp_bus_redis redis;
 	struct wp_bearers *bearers; /* of APNs; outlives its providers */
 	/* A token of ours was fetched, or could not be. NULL: nobody counts. */
 	void (*count_token)(void *ctx, enum wp_push_kind kind, bool is_good);

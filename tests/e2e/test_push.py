@@ -159,6 +159,36 @@ class PushTest(E2eTest):
             wait_for(lock, "nobody reads")
             yield
 
+    @contextlib.contextmanager
+    def reloaded(self, **push):
+        """With other settings of push, in notifiers and workers."""
+        path = self.stack.path("waypost.yaml")
+        with open(path, encoding="utf-8") as file:
+            good = file.read()
+        head, rest = good.split("push:\n")
+        lines = rest.splitlines(True)
+        end = next((i for i, line in enumerate(lines)
+                    if not line.startswith(" ")), len(lines))
+        ours = [line for line in lines[:end]
+                if line.split(":")[0].strip() not in push]
+        ours += [f"  {key}: {json.dumps(value)}\n"
+                 for key, value in push.items()]
+        self.load(path, head + "push:\n" + "".join(ours + lines[end:]))
+        try:
+            yield
+        finally:
+            self.load(path, good)
+
+    def load(self, path, text):
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+        for name in (*self.names(), "worker-0"):
+            before = self.stack.read_log(name).count("settings reloaded")
+            self.stack.programs[name].signal(signal.SIGHUP)
+            wait_for(lambda n=name, b=before: self.stack.read_log(n).count(
+                "settings reloaded") > b, lambda n=name:
+                self.stack.programs[n].log_tail(3))
+
 
 class Push(PushTest):
     def test_who_is_away_is_told_once_with_what_waits(self):
@@ -444,36 +474,6 @@ class Push(PushTest):
             self.connect(bob).expect("connected")
             self.send(bob)
             self.wait_told(bob, ("alert", 1))
-
-    @contextlib.contextmanager
-    def reloaded(self, **push):
-        """With other settings of push, in notifiers and workers."""
-        path = self.stack.path("waypost.yaml")
-        with open(path, encoding="utf-8") as file:
-            good = file.read()
-        head, rest = good.split("push:\n")
-        lines = rest.splitlines(True)
-        end = next((i for i, line in enumerate(lines)
-                    if not line.startswith(" ")), len(lines))
-        ours = [line for line in lines[:end]
-                if line.split(":")[0].strip() not in push]
-        ours += [f"  {key}: {json.dumps(value)}\n"
-                 for key, value in push.items()]
-        self.load(path, head + "push:\n" + "".join(ours + lines[end:]))
-        try:
-            yield
-        finally:
-            self.load(path, good)
-
-    def load(self, path, text):
-        with open(path, "w", encoding="utf-8") as file:
-            file.write(text)
-        for name in (*self.names(), "worker-0"):
-            before = self.stack.read_log(name).count("settings reloaded")
-            self.stack.programs[name].signal(signal.SIGHUP)
-            wait_for(lambda n=name, b=before: self.stack.read_log(n).count(
-                "settings reloaded") > b, lambda n=name:
-                self.stack.programs[n].log_tail(3))
 
     def test_while_push_is_off_nobody_is_told_and_nothing_old_later(self):
         bob = self.with_device()

@@ -18,6 +18,10 @@ static const struct wp_conf_key push_keys[] = {
 	  .is_reloadable = true,
 	  .help = "live: ask providers; log: write a line of the log instead; "
 		  "in production the default is live" },
+	{ "push.web_event", WP_CONF_AT(push.web_event), .type = WP_CONF_BOOL,
+	  .preset = "false", .is_reloadable = true,
+	  .help = "say on the channel wp:offline of Redis who is told that "
+		  "something waits, for services with channels of their own" },
 	{ "push.poll_ms", WP_CONF_AT(push.poll_ms), .type = WP_CONF_INT,
 	  .preset = "250", .min = 10, .max = 60000, .unit = "ms",
 	  .is_reloadable = true,
@@ -41,7 +45,8 @@ static const struct wp_conf_key push_keys[] = {
 	  .preset = "", .min = 0, .max = WP_PUSH_LANES, .is_reloadable = true,
 	  .help = "how fast a provider is asked, over the presets: "
 		  "<name>=<requests a second>/<at once>, of fcm, apns, web, "
-		  "webhook, smtp; for each app, of web and webhook each host" },
+		  "webhook, smtp, bus; for each app, of web and webhook each "
+		  "host" },
 	{ "push.vapid_subject", WP_CONF_AT(push.vapid_subject),
 	  .type = WP_CONF_STRING, .preset = "", .is_reloadable = true,
 	  .help = "whom push services of browsers may turn to, mailto:… or "
@@ -110,7 +115,7 @@ static enum wp_err check_rates(const struct wp_conf *conf, bool is_used,
 		return WP_OK;
 	return wp_conf_broken(err, "push.rates",
 			      "each must be <name>=<1 to 100000>/<1 to "
-			      "10000>, of fcm, apns, web, webhook, smtp");
+			      "10000>, of fcm, apns, web, webhook, smtp, bus");
 }
 
 static enum wp_err check_networks(const struct wp_conf *conf, bool is_used,

@@ -32,6 +32,7 @@ extern const struct wp_conf_section wp_conf_push;         /* all, but */
 extern const struct wp_conf_section wp_conf_push_devices; /* these */
 extern const struct wp_conf_section wp_conf_push_out;     /* two */
 extern const struct wp_conf_section wp_conf_notifier;
+extern const struct wp_conf_section wp_conf_bus;
 extern const struct wp_conf_section wp_conf_store;  /* which backend */
 extern const struct wp_conf_section wp_conf_sqlite; /* in store as well */
 

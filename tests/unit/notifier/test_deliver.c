@@ -12,6 +12,7 @@
 #include <ev.h>
 
 #include "notifier/deliver.h"
+#include "notifier/lane/breaker.h"
 #include "notifier/lane/guard.h"
 #include "notifier/metrics.h"
 #include "notifier/providers.h"
@@ -97,6 +98,7 @@ static const struct wp_provider_type type = {
 static struct wp_provider fcm = { &type, WP_PUSH_FCM, "demo", false, false };
 static struct wp_provider web = { &type, WP_PUSH_WEB, "", true, false };
 static struct wp_provider webhook = { &type, WP_PUSH_WEBHOOK, "", true, false };
+static struct wp_provider bus = { &type, WP_PUSH_BUS, "", false, false };
 static struct wp_provider lines = { &type, WP_PUSH_FCM, "", false, true };
 
 enum wp_err __wrap_wp_providers_init(struct wp_providers *out,
@@ -113,6 +115,7 @@ enum wp_err __wrap_wp_providers_init(struct wp_providers *out,
 	if (is_live) {
 		out->items[out->n++] = &web;
 		out->items[out->n++] = &webhook;
+		out->items[out->n++] = &bus;
 	}
 	providers_made += (int)out->n;
 	return WP_OK;
@@ -314,6 +317,21 @@ static struct wp_delivery_end refuse(struct world *w,
 }
 
 /* ---- what is asked ---- */
+
+/* It has no row in the store, and what refuses it is never its own fault. */
+static void of_a_service_nothing_is_written_down(void **state)
+{
+	struct world *w = *state;
+	const struct wp_target target = target_of(WP_PUSH_BUS);
+
+	assert_int_equal(get(w, &target, WP_VERDICT_ACCEPTED).what,
+			 WP_DELIVERY_ACCEPTED);
+	assert_int_equal(get(w, &target, WP_VERDICT_CONFIG).what,
+			 WP_DELIVERY_PUT_OFF);
+	assert_int_equal(n_results, 0);
+	assert_int_equal(wp_metric_get(w->metrics, WP_NM_BREAKER_BUS),
+			 WP_BREAKER_CONFIG);
+}
 
 static void a_provider_is_given_what_there_is_to_say(void **state)
 {
@@ -733,7 +751,7 @@ static void what_is_under_way_ends_on_the_old_ones(void **state)
 			 WP_OK);
 	ev_run(w->loop, EVRUN_NOWAIT);
 	assert_int_equal(providers_freed, 0);
-	assert_false(wp_deliveries_are_live(w->deliveries));
+	assert_false(wp_deliveries_how(w->deliveries).opens);
 	/* A new one goes to the new ones, and needs no slot. */
 	for (int i = 0; i < 3; i++)
 		assert_true(wp_deliver(w->deliveries, &order, on_end, w, &end));
@@ -750,6 +768,7 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin_world, end_world)
 	const struct CMUnitTest tests[] = {
+		TEST(of_a_service_nothing_is_written_down),
 		TEST(a_provider_is_given_what_there_is_to_say),
 		TEST(who_is_told_is_told),
 		TEST(who_is_gone_is_marked),

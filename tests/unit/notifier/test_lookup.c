@@ -164,14 +164,22 @@ static const struct wp_push_device bot = {
 	.endpoint = "https://bot.example/hook",
 };
 
-static void look_up(struct wp_lookups *lookups, bool opens)
+static void look_up_as(struct wp_lookups *lookups,
+		       const struct wp_lookups_how *how)
 {
-	wp_lookups_open(lookups, opens);
+	wp_lookups_use(lookups, how);
 	wp_lookups_add(lookups, &lookup);
 	wp_lookups_go(lookups);
 	work();
 	assert_int_equal(found, 1);
 	assert_int_equal(lookup.result, WP_OK);
+}
+
+static void look_up(struct wp_lookups *lookups, bool opens)
+{
+	const struct wp_lookups_how how = { .opens = opens };
+
+	look_up_as(lookups, &how);
 }
 
 static void what_is_sealed_is_opened(void **state)
@@ -252,13 +260,51 @@ static void who_is_gone_or_of_no_kind_is_no_target(void **state)
 /* A reload while the thread has the question. */
 static void a_job_goes_by_what_was_said_before_it(void **state)
 {
+	static const struct wp_lookups_how all = { true, true, true };
+	static const struct wp_lookups_how none = { .opens = false };
+
 	(void)add_row("fcm", &phone);
-	wp_lookups_open(*state, true);
+	wp_lookups_use(*state, &all);
 	wp_lookups_add(*state, &lookup);
 	wp_lookups_go(*state);
-	wp_lookups_open(*state, false);
+	wp_lookups_use(*state, &none);
 	work();
+	assert_int_equal(lookup.n, 3);
 	assert_non_null(lookup.targets[0].to);
+}
+
+static void services_are_everybodys(void **state)
+{
+	static const struct wp_lookups_how how = { true, true, true };
+	const struct wp_target *bus, *event;
+
+	add_row("fcm", &phone)->state = WP_PUSH_GONE;
+	rows[0].platform = "android";
+	add_row("web", &phone)->platform = "web";
+	add_row("apns", &phone)->platform = "";
+	lookup.partition = 17;
+	look_up_as(*state, &how);
+	assert_int_equal(lookup.n, 3); /* behind the devices */
+	bus = &lookup.targets[1];
+	event = &lookup.targets[2];
+	assert_int_equal(bus->kind, WP_PUSH_BUS);
+	assert_string_equal(bus->name, "*bus.17");
+	assert_string_equal(bus->to->user, "urn:sm:user:bob");
+	assert_string_equal(bus->device, "");
+	assert_int_equal(event->kind, WP_PUSH_EVENT);
+	assert_string_equal(event->name, "*event.17");
+	assert_string_equal(event->to->platforms, "[\"ios\",\"web\"]");
+}
+
+/* Nobody is asked, and yet what would be said of them is a line. */
+static void who_has_no_device_has_services(void **state)
+{
+	static const struct wp_lookups_how how = { .has_bus = true };
+
+	look_up_as(*state, &how);
+	assert_int_equal(lookup.n, 1);
+	assert_int_equal(lookup.targets[0].kind, WP_PUSH_BUS);
+	assert_string_equal(lookup.targets[0].to->platforms, "[]");
 }
 
 int main(void)
@@ -271,6 +317,8 @@ int main(void)
 		TEST(where_nobody_is_asked_nothing_is_opened),
 		TEST(who_is_gone_or_of_no_kind_is_no_target),
 		TEST(a_job_goes_by_what_was_said_before_it),
+		TEST(services_are_everybodys),
+		TEST(who_has_no_device_has_services),
 	};
 #undef TEST
 

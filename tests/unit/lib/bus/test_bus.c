@@ -50,16 +50,18 @@ static const struct wp_bus_redis link_to_redis = { .ask = ask, .ctx = &redis };
 struct owner {
 	struct wp_bus_message message;
 	int ended;
-	char why[64];
+	enum wp_bus_end end;
+	char word[64];
 };
 
-static void on_end(struct wp_bus_message *message, const char *why)
+static void on_end(struct wp_bus_message *message, enum wp_bus_end end,
+		   const char *word)
 {
 	struct owner *owner = (struct owner *)message;
 
 	owner->ended++;
-	(void)snprintf(owner->why, sizeof(owner->why), "%s",
-		       why != NULL ? why : "taken");
+	owner->end = end;
+	(void)snprintf(owner->word, sizeof(owner->word), "%s", word);
 }
 
 static struct owner somebody(const char *data)
@@ -75,7 +77,8 @@ static void answer(const struct redisReply *reply)
 	redis.fn(redis.fn_ctx, (const struct wp_reply *)reply);
 }
 
-static void expect_why(int type, const char *text, const char *why)
+static void expect_end(int type, const char *text, enum wp_bus_end end,
+		       const char *word)
 {
 	char copy[128];
 	struct redisReply reply = { .type = type, .str = copy };
@@ -89,7 +92,8 @@ static void expect_why(int type, const char *text, const char *why)
 	assert_int_equal(owner.ended, 0);
 	answer(&reply);
 	assert_int_equal(owner.ended, 1);
-	assert_string_equal(owner.why, why);
+	assert_int_equal(owner.end, end);
+	assert_string_equal(owner.word, word);
 	wp_bus_sink_free(&sink);
 }
 
@@ -125,33 +129,54 @@ static void a_channel_is_told_once(void **state)
 	assert_int_equal(wp_bus_publish(sink, &owner.message), WP_OK);
 	assert_string_equal(redis.words, "PUBLISH wp:offline {}");
 	answer(&nobody);
-	assert_string_equal(owner.why, "taken");
+	assert_int_equal(owner.ended, 1);
+	assert_int_equal(owner.end, WP_BUS_TAKEN);
 	wp_bus_sink_free(&sink);
 }
 
 static void an_answer_says_whether_it_is_there(void **state)
 {
+	(void)state;
+	expect_end(REDIS_REPLY_STRING, "1-0", WP_BUS_TAKEN, "");
+	expect_end(REDIS_REPLY_ERROR, "OOM command not allowed", WP_BUS_LATER,
+		   "OOM");
+	expect_end(REDIS_REPLY_ERROR, "WRONGTYPE Operation", WP_BUS_REFUSED,
+		   "WRONGTYPE");
+	expect_end(REDIS_REPLY_ERROR, "ERR", WP_BUS_REFUSED, "ERR");
+	expect_end(REDIS_REPLY_ERROR, "", WP_BUS_REFUSED, "");
+	expect_end(REDIS_REPLY_ERROR,
+		   "AAAAAAAAAABBBBBBBBBBCCCCCCCCCCDDDDDDDDDDEE x",
+		   WP_BUS_REFUSED, "AAAAAAAAAABBBBBBBBBBCCCCCCCCCCDDDDDDDDDD");
+}
+
+static void an_answer_finds_its_message_without_the_sink(void **state)
+{
 	struct owner owner = somebody("{}");
 	struct wp_bus_sink *sink = NULL;
 
 	(void)state;
-	expect_why(REDIS_REPLY_STRING, "1-0", "taken");
-	expect_why(REDIS_REPLY_ERROR, "OOM command not allowed", "OOM");
-	expect_why(REDIS_REPLY_ERROR, "WRONGTYPE", "WRONGTYPE");
-	expect_why(REDIS_REPLY_ERROR, "", "");
-	expect_why(REDIS_REPLY_ERROR,
-		   "AAAAAAAAAABBBBBBBBBBCCCCCCCCCCDDDDDDDDDDEE x",
-		   "AAAAAAAAAABBBBBBBBBBCCCCCCCCCCDDDDDDDDDD");
-
 	assert_int_equal(wp_bus_stream_new(&sink, &link_to_redis, "s", 1, NULL),
 			 WP_OK);
 	assert_int_equal(wp_bus_publish(sink, &owner.message), WP_OK);
+	wp_bus_sink_free(&sink);
+	assert_int_equal(owner.ended, 0);
 	answer(NULL);
-	assert_string_equal(owner.why, "unreachable");
+	assert_int_equal(owner.ended, 1);
+	assert_int_equal(owner.end, WP_BUS_UNKNOWN);
+	assert_string_equal(owner.word, "");
+}
 
+static void what_redis_was_not_asked_is_not_answered(void **state)
+{
+	struct owner owner = somebody("{}");
+	struct wp_bus_sink *sink = NULL;
+
+	(void)state;
+	assert_int_equal(wp_bus_stream_new(&sink, &link_to_redis, "s", 1, NULL),
+			 WP_OK);
 	redis.result = WP_ERR_UNAVAIL;
 	assert_int_equal(wp_bus_publish(sink, &owner.message), WP_ERR_UNAVAIL);
-	assert_int_equal(owner.ended, 1);
+	assert_int_equal(owner.ended, 0);
 	redis.result = WP_OK;
 	wp_bus_sink_free(&sink);
 }
@@ -178,6 +203,8 @@ int main(void)
 		cmocka_unit_test(a_stream_gets_an_entry_and_keeps_so_many),
 		cmocka_unit_test(a_channel_is_told_once),
 		cmocka_unit_test(an_answer_says_whether_it_is_there),
+		cmocka_unit_test(an_answer_finds_its_message_without_the_sink),
+		cmocka_unit_test(what_redis_was_not_asked_is_not_answered),
 		cmocka_unit_test(a_consumer_finds_id_payload_and_time),
 	};
 

@@ -114,27 +114,29 @@ static void an_event_says_who_and_where(void **state)
 	wp_buf_release(&body);
 }
 
-static void expect_verdict(const char *why, enum wp_verdict verdict,
+static void expect_verdict(enum wp_bus_end end, const char *word,
+			   enum wp_verdict verdict, int64_t after_s,
 			   const char *reason)
 {
 	struct wp_judgement judgement;
 
 	memset(&judgement, 0xff, sizeof(judgement));
-	wp_kind_bus_judge(why, &judgement);
+	wp_kind_bus_judge(end, word, &judgement);
 	assert_int_equal(judgement.verdict, verdict);
+	assert_int_equal(judgement.after_s, after_s);
 	assert_string_equal(judgement.reason, reason);
-	assert_int_equal(judgement.after_s, 0);
 	assert_int_equal(judgement.remedy, WP_REMEDY_NONE);
 }
 
-static void what_is_not_there_is_tried_again(void **state)
+static void each_end_has_its_meaning(void **state)
 {
 	(void)state;
-	expect_verdict(NULL, WP_VERDICT_ACCEPTED, "");
-	expect_verdict("unreachable", WP_VERDICT_RETRY, "unreachable");
-	expect_verdict("OOM", WP_VERDICT_RETRY, "OOM");
-	expect_verdict("", WP_VERDICT_RETRY, "");
-	expect_verdict("-x y", WP_VERDICT_RETRY, "");
+	expect_verdict(WP_BUS_TAKEN, "", WP_VERDICT_ACCEPTED, 0, "");
+	expect_verdict(WP_BUS_UNKNOWN, "", WP_VERDICT_AGAIN, 0, "");
+	expect_verdict(WP_BUS_LATER, "OOM", WP_VERDICT_LATER, 10, "OOM");
+	expect_verdict(WP_BUS_REFUSED, "WRONGTYPE", WP_VERDICT_CONFIG, 0,
+		       "WRONGTYPE");
+	expect_verdict(WP_BUS_REFUSED, "-x", WP_VERDICT_CONFIG, 0, "");
 }
 
 int main(void)
@@ -142,7 +144,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_notification_service_finds_what_it_knows),
 		cmocka_unit_test(an_event_says_who_and_where),
-		cmocka_unit_test(what_is_not_there_is_tried_again),
+		cmocka_unit_test(each_end_has_its_meaning),
 	};
 
 	return cmocka_run_group_tests_name("notifier/provider/kind_bus", tests,

@@ -60,3 +60,50 @@ bool wp_url_look(const char *text, struct wp_url_look *out)
 	curl_url_cleanup(parts);
 	return is_good;
 }
+
+/* ---- of a server of mail ---- */
+
+/* A part, for curl_free(); NULL when it is not there. */
+static char *part_of(CURLU *url, CURLUPart what)
+{
+	char *text = NULL;
+
+	return curl_url_get(url, what, &text, 0) == CURLUE_OK ? text : NULL;
+}
+
+static bool is_here(const char *host)
+{
+	return strcmp(host, "localhost") == 0 || strcmp(host, "[::1]") == 0 ||
+	       (strncmp(host, "127.", 4) == 0 &&
+		strspn(host, "0123456789.") == strlen(host));
+}
+
+bool wp_url_mail(const char *text, struct wp_url_mail *out)
+{
+	CURLU *url = curl_url();
+	char *scheme = NULL, *host = NULL;
+	bool is_good = false;
+
+	*out = (struct wp_url_mail){ .is_tls = false };
+	/* libcurl takes fewer slashes, and any character. */
+	if (url == NULL ||
+	    (strncmp(text, "smtp://", 7) != 0 &&
+	     strncmp(text, "smtps://", 8) != 0) ||
+	    strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+			 "0123456789.:/[]_-") != strlen(text) ||
+	    curl_url_set(url, CURLUPART_URL, text, CURLU_DISALLOW_USER) !=
+		    CURLUE_OK)
+		goto out;
+	scheme = part_of(url, CURLUPART_SCHEME);
+	host = part_of(url, CURLUPART_HOST);
+	is_good = scheme != NULL && host != NULL;
+	if (is_good) {
+		out->is_tls = strcmp(scheme, "smtps") == 0;
+		out->is_loopback = is_here(host);
+	}
+out:
+	curl_free(scheme);
+	curl_free(host);
+	curl_url_cleanup(url);
+	return is_good;
+}

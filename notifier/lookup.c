@@ -173,7 +173,8 @@ static void on_row(void *ctx, const struct wp_push_row *row)
 	struct wp_target *target;
 	enum wp_err rc;
 
-	if (row->state == WP_PUSH_GONE || finding->is_short)
+	if (row->state == WP_PUSH_GONE || row->state == WP_PUSH_UNVERIFIED ||
+	    finding->is_short)
 		return;
 	wp_platforms_add(&finding->platforms, row);
 	if (!wp_push_kind_named(row->kind, &kind))

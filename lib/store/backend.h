@@ -17,6 +17,9 @@ struct wp_push_backend {
 	enum wp_err (*list)(struct wp_store *store,
 			    const struct wp_push_list *list,
 			    struct wp_error *err);
+	enum wp_err (*verify)(struct wp_store *store,
+			      const struct wp_push_verify *verify,
+			      struct wp_error *err);
 	enum wp_err (*remove)(struct wp_store *store,
 			      const struct wp_push_which *which,
 			      struct wp_error *err);

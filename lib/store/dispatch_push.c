@@ -21,12 +21,20 @@ enum wp_err wp_push_list(struct wp_store *store,
 	return store->backend->push->list(store, list, err);
 }
 
+enum wp_err wp_push_verify(struct wp_store *store,
+			   const struct wp_push_verify *verify,
+			   struct wp_error *err)
+{
+	return store->backend->push->verify(store, verify, err);
+}
+
 enum wp_err wp_push_remove(struct wp_store *store,
 			   const struct wp_push_which *which,
 			   struct wp_error *err)
 {
-	assert(which->id != NULL || which->device != NULL ||
-	       which->tok != NULL);
+	assert(which->id != NULL ||
+	       (which->user != NULL &&
+		(which->device != NULL || which->tok != NULL)));
 	return store->backend->push->remove(store, which, err);
 }
 

@@ -31,6 +31,11 @@ enum {
 	/* So long what has ended registers nothing. It is for requests that
 	 * were let in before; none takes so long. */
 	WP_PUSH_END_SECONDS = 3600,
+	/* Of what a code must verify. */
+	WP_PUSH_CODE_SECONDS = 3600, /* so long a code is good */
+	WP_PUSH_CODE_TRIES = 5,      /* and for so many guesses */
+	WP_PUSH_CODES_OF_TOKEN = 3,  /* letters to one address, a day */
+	WP_PUSH_CODES_OF_USER = 10,  /* letters that one user causes, a day */
 };
 
 /* Numbers that are stored: they stay what they are. */
@@ -38,6 +43,7 @@ enum wp_push_state {
 	WP_PUSH_ACTIVE = 0,
 	WP_PUSH_SUSPECT = 1, /* its provider may have meant our settings */
 	WP_PUSH_GONE = 2,    /* its provider said so; nothing of it is left */
+	WP_PUSH_UNVERIFIED = 3, /* it may be anybody's: it is told nothing */
 };
 enum wp_push_result {
 	WP_PUSH_NO_RESULT = 0,
@@ -77,8 +83,10 @@ struct wp_push_row {
 	/* Of the key that it was subscribed with; zero where there is none */
 	uint8_t vapid[WP_PUSH_VAPID_LEN];
 	unsigned int flags; /* enum wp_push_flag */
-	/* The rest is not the client's to say. */
+	/* The rest is not the client's to say. To register: ACTIVE, or
+	 * UNVERIFIED where a code must show whose it is. */
 	enum wp_push_state state;
+	int64_t code_s;        /* when that code was made; 0: there is none */
 	const char *reason;    /* of the state */
 	int64_t registered_s;  /* another one: its token is another one */
 	int64_t refreshed_day; /* since 1970 */
@@ -96,6 +104,7 @@ struct wp_push_put {
 	bool is_forced; /* also one that is gone */
 
 	bool is_new;                /* out */
+	bool wants_code;            /* out: it is not verified; a code is due */
 	uint8_t id[WP_PUSH_ID_LEN]; /* out: row->id, or that of a known one */
 };
 /*
@@ -112,7 +121,13 @@ struct wp_push_put {
  * 5. Of more than max of a user that goes which was refreshed longest ago, such
  *    as are gone first.
  *
+ * One that a code must verify takes nothing away from anybody, so for it there
+ * is neither 2 nor 3. Until it is verified each call asks for its code. There
+ * is another one when the last has less than half of its time, or no try, left.
+ *
  * Errors:  WP_ERR_CONFLICT  it is gone; nothing was written
+ *          WP_ERR_FULL      too many codes were asked for today, for this
+ *                           address or by this user; nothing was written
  *          WP_ERR_DENIED    an owner has ended (wp_push_end()), and the token
  *                           of who asks is from before; nothing was written
  *          WP_ERR_UNAVAIL   nothing is known of it; repeat it
@@ -135,9 +150,28 @@ enum wp_err wp_push_list(struct wp_store *store,
 			 const struct wp_push_list *list,
 			 struct wp_error *err) WP_MUST_USE;
 
+/*
+ * A code has come back; whether it is the one that was made at code_s is for
+ * the caller to judge.
+ *
+ * Errors:  WP_ERR_DENIED   it is wrong, or there is none, or it is too old or
+ *                          was guessed at too often
+ *          WP_ERR_UNAVAIL  nothing is known of it; repeat it
+ */
+struct wp_push_verify {
+	const struct wp_urn *user; /* borrowed */
+	uint8_t id[WP_PUSH_ID_LEN];
+	int64_t code_s; /* as the row has it */
+	bool is_right;
+	int64_t now_s;
+};
+enum wp_err wp_push_verify(struct wp_store *store,
+			   const struct wp_push_verify *verify,
+			   struct wp_error *err) WP_MUST_USE;
+
 /* One device of a user, by its id, or by what it calls itself. */
 struct wp_push_which {
-	const struct wp_urn *user; /* borrowed */
+	const struct wp_urn *user; /* borrowed; NULL: whoever has this id */
 	const uint8_t *id;         /* WP_PUSH_ID_LEN bytes; NULL: by device */
 	const char *device;        /* all of that name */
 	const uint8_t *tok;        /* neither: of that token */
@@ -166,10 +200,11 @@ enum wp_err wp_push_end(struct wp_store *store, const struct wp_push_end *ends,
 /*
  * Note what a provider has said of a token: a verdict counts for that one only,
  * and one that says the same again leaves the time of the first.
- * Of one that is gone all is erased that could be used, and it stays gone.
+ * Of one that is gone all is erased that could be used, and it stays gone. One
+ * that is not verified can only become so.
  *
  * Errors:  WP_ERR_STALE    the device has another token by now, is not there,
- *                          or is gone
+ *                          is gone, or not verified
  *          WP_ERR_UNAVAIL
  */
 struct wp_push_mark {

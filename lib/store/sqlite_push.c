@@ -11,7 +11,10 @@
 
 #include "lib/store/sqlite_store.h"
 
-enum { S_PER_DAY = 86400 };
+enum {
+	S_PER_DAY = 86400,
+	LETTERS_FORGOTTEN = 100, /* of other days, with each that is counted */
+};
 
 /* Binding in place cannot fail: the indexes are right. */
 static void bind_text(sqlite3_stmt *statement, int index, const char *text)
@@ -127,31 +130,90 @@ static enum wp_err run_put(struct wp_sqlite *db, enum wp_push_sql sql,
 	(void)sqlite3_bind_int64(statement, 18, put->now_s / S_PER_DAY);
 	(void)sqlite3_bind_int64(statement, 19, (int64_t)many);
 	(void)sqlite3_bind_int64(statement, 20, put->issued_s);
+	(void)sqlite3_bind_int(statement, 21, (int)row->state);
 	return wp_sqlite_run(db, statement, err);
 }
 
-static enum wp_err put_rows(struct wp_sqlite *db, struct wp_push_put *put,
-			    struct wp_error *err)
+/* Others who have it, or what else its device has, go. */
+static enum wp_err put_in_place(struct wp_sqlite *db, struct wp_push_put *put,
+				struct wp_error *err)
 {
-	enum wp_err rc = judge_owners(db, put, err);
+	enum wp_err rc = run_put(db, WP_PUSH_SQL_PUT_MOVE, put, 0, err);
 
-	if (rc == WP_OK)
-		rc = find(db, put, err);
-	if (rc == WP_OK)
-		rc = run_put(db, WP_PUSH_SQL_PUT_MOVE, put, 0, err);
 	if (rc == WP_OK)
 		rc = run_put(db, WP_PUSH_SQL_PUT_CROWD, put,
 			     WP_PUSH_SHARERS_MAX - 1, err);
 	if (rc == WP_OK)
 		rc = run_put(db, WP_PUSH_SQL_PUT_ROTATE, put, 0, err);
-	if (rc != WP_OK)
+	return rc;
+}
+
+/* May another letter bring it a code? Then put->wants_code; else nobody has to
+ * verify it any more, or it is too much. */
+static enum wp_err judge_code(struct wp_sqlite *db, struct wp_push_put *put,
+			      struct wp_error *err)
+{
+	sqlite3_stmt *statement = wp_sqlite_get(db, WP_PUSH_SQL_CODE);
+	bool is_too_much = false;
+	enum wp_err rc;
+	int step;
+
+	bind_blob(statement, 1, put->row->tok, WP_PUSH_TOK_LEN);
+	bind_text(statement, 2, put->row->user->text);
+	bind_blob(statement, 3, put->id, WP_PUSH_ID_LEN);
+	(void)sqlite3_bind_int64(statement, 4, put->now_s / S_PER_DAY);
+	step = sqlite3_step(statement);
+	if (step == SQLITE_ROW) {
+		put->wants_code =
+			sqlite3_column_int(statement, 0) == WP_PUSH_UNVERIFIED;
+		is_too_much = sqlite3_column_int64(statement, 1) >=
+				      WP_PUSH_CODES_OF_TOKEN ||
+			      sqlite3_column_int64(statement, 2) >=
+				      WP_PUSH_CODES_OF_USER;
+	}
+	rc = wp_sqlite_told(db, statement, step, err);
+	if (rc == WP_OK && put->wants_code && is_too_much)
+		rc = wp_error_set(err, WP_ERR_FULL,
+				  "too many codes were asked for today");
+	return rc;
+}
+
+static enum wp_err put_code(struct wp_sqlite *db, struct wp_push_put *put,
+			    struct wp_error *err)
+{
+	enum wp_err rc = judge_code(db, put, err);
+
+	if (rc != WP_OK || !put->wants_code)
 		return rc;
-	if (!put->is_new)
-		return run_put(db, WP_PUSH_SQL_PUT_KNOWN, put, 0, err);
-	rc = run_put(db, WP_PUSH_SQL_PUT_NEW, put, 0, err);
-	return rc == WP_OK ? run_put(db, WP_PUSH_SQL_PUT_TOO_MANY, put,
-				     put->max - 1, err)
-			   : rc;
+	rc = run_put(db, WP_PUSH_SQL_PUT_CODE, put, 0, err);
+	if (rc == WP_OK)
+		rc = run_put(db, WP_PUSH_SQL_PUT_LETTER, put, 0, err);
+	if (rc == WP_OK)
+		rc = run_put(db, WP_PUSH_SQL_PUT_FORGET, put, LETTERS_FORGOTTEN,
+			     err);
+	return rc;
+}
+
+static enum wp_err put_rows(struct wp_sqlite *db, struct wp_push_put *put,
+			    struct wp_error *err)
+{
+	const bool must_verify = put->row->state == WP_PUSH_UNVERIFIED;
+	enum wp_err rc = judge_owners(db, put, err);
+
+	put->wants_code = false;
+	if (rc == WP_OK)
+		rc = find(db, put, err);
+	if (rc == WP_OK && !must_verify)
+		rc = put_in_place(db, put, err);
+	if (rc == WP_OK)
+		rc = run_put(db,
+			     put->is_new ? WP_PUSH_SQL_PUT_NEW
+					 : WP_PUSH_SQL_PUT_KNOWN,
+			     put, 0, err);
+	if (rc == WP_OK && put->is_new)
+		rc = run_put(db, WP_PUSH_SQL_PUT_TOO_MANY, put, put->max - 1,
+			     err);
+	return rc == WP_OK && must_verify ? put_code(db, put, err) : rc;
 }
 
 static enum wp_err push_put(struct wp_store *store, struct wp_push_put *put,
@@ -209,6 +271,7 @@ static void read_row(sqlite3_stmt *statement, const struct wp_urn *user,
 		.result =
 			(enum wp_push_result)sqlite3_column_int(statement, 17),
 		.result_day = sqlite3_column_int64(statement, 18),
+		.code_s = sqlite3_column_int64(statement, 19),
 	};
 	take_blob(statement, 0, out->id, sizeof(out->id));
 	take_blob(statement, 1, out->tok, sizeof(out->tok));
@@ -238,6 +301,36 @@ static enum wp_err push_list(struct wp_store *store,
 	return wp_sqlite_told(db, statement, step, err);
 }
 
+/* ---- to verify ---- */
+
+static enum wp_err push_verify(struct wp_store *store,
+			       const struct wp_push_verify *verify,
+			       struct wp_error *err)
+{
+	struct wp_sqlite *db = wp_sqlite_db_of(store);
+	enum wp_err rc = wp_sqlite_begin(db, true, err);
+	sqlite3_stmt *statement;
+	bool is_verified;
+
+	if (rc != WP_OK)
+		return rc;
+	statement = wp_sqlite_get(db, verify->is_right ? WP_PUSH_SQL_VERIFY
+						       : WP_PUSH_SQL_GUESS);
+	bind_blob(statement, 1, verify->id, WP_PUSH_ID_LEN);
+	bind_text(statement, 2, verify->user->text);
+	(void)sqlite3_bind_int64(statement, 3, verify->code_s);
+	(void)sqlite3_bind_int64(statement, 4,
+				 verify->now_s - WP_PUSH_CODE_SECONDS);
+	rc = wp_sqlite_run(db, statement, err);
+	is_verified = rc == WP_OK && verify->is_right &&
+		      sqlite3_changes(db->file.handle) > 0;
+	/* What was guessed is written in any case. */
+	rc = wp_sqlite_end(db, rc, err);
+	if (rc == WP_OK && !is_verified)
+		rc = wp_error_set(err, WP_ERR_DENIED, "the code is wrong");
+	return rc;
+}
+
 /* ---- to end ---- */
 
 static enum wp_err push_remove(struct wp_store *store,
@@ -250,11 +343,13 @@ static enum wp_err push_remove(struct wp_store *store,
 
 	if (rc != WP_OK)
 		return rc;
-	statement = wp_sqlite_get(db, which->id != NULL ? WP_PUSH_SQL_REMOVE_ID
-				      : which->device != NULL
-					      ? WP_PUSH_SQL_REMOVE_DEVICE
-					      : WP_PUSH_SQL_REMOVE_TOK);
-	bind_text(statement, 1, which->user->text);
+	statement = wp_sqlite_get(
+		db, which->user == NULL     ? WP_PUSH_SQL_REMOVE_ANYBODYS
+		    : which->id != NULL     ? WP_PUSH_SQL_REMOVE_ID
+		    : which->device != NULL ? WP_PUSH_SQL_REMOVE_DEVICE
+					    : WP_PUSH_SQL_REMOVE_TOK);
+	if (which->user != NULL)
+		bind_text(statement, 1, which->user->text);
 	if (which->id != NULL)
 		bind_blob(statement, 2, which->id, WP_PUSH_ID_LEN);
 	else if (which->device != NULL)
@@ -424,6 +519,7 @@ static enum wp_err push_prefs_put(struct wp_store *store,
 const struct wp_push_backend wp_push_sqlite = {
 	.put = push_put,
 	.list = push_list,
+	.verify = push_verify,
 	.remove = push_remove,
 	.end = push_end,
 	.mark = push_mark,

@@ -8,7 +8,7 @@
 #include <string.h>
 
 enum {
-	SCHEMA_VERSION = 5,
+	SCHEMA_VERSION = 6,
 	FIRST_VERSION_WITH_LIVES = 2,
 	FIRST_VERSION_WITH_NOTES = 3,
 	STORE_MODE = 0640,
@@ -76,6 +76,20 @@ enum {
 	"  urn TEXT PRIMARY KEY, json BLOB NOT NULL,"                 \
 	"  changed_s INTEGER NOT NULL) WITHOUT ROWID;"
 
+/*
+ * What a code must verify: when it was made (it follows from that and is kept
+ * nowhere), how often it was guessed at; and how many letters with one were
+ * asked for, for an address and by a user, on a day.
+ */
+#define CODE_TABLES                                                            \
+	"ALTER TABLE push_token ADD COLUMN code_s INTEGER NOT NULL DEFAULT 0;" \
+	"ALTER TABLE push_token ADD COLUMN tries INTEGER NOT NULL DEFAULT 0;"  \
+	"CREATE TABLE push_letter ("                                           \
+	"  tok BLOB NOT NULL, urn TEXT NOT NULL, day INTEGER NOT NULL,"        \
+	"  n INTEGER NOT NULL, PRIMARY KEY (tok, urn)) WITHOUT ROWID;"         \
+	"CREATE INDEX push_letter_urn ON push_letter (urn);"                   \
+	"CREATE INDEX push_letter_day ON push_letter (day);"
+
 static const char schema[] =
 	"CREATE TABLE box ("
 	"  urn TEXT PRIMARY KEY, partition INTEGER NOT NULL,"
@@ -84,9 +98,9 @@ static const char schema[] =
 	"CREATE INDEX box_partition ON box (partition, urn);" MSG_TABLE
 	"CREATE TABLE top ("
 	"  partition INTEGER PRIMARY KEY, ms INTEGER NOT NULL,"
-	"  seq INTEGER NOT NULL);" LIFE_TABLE NOTE_TABLE PUSH_TABLES
+	"  seq INTEGER NOT NULL);" LIFE_TABLE NOTE_TABLE PUSH_TABLES CODE_TABLES
 	"INSERT INTO note VALUES ('" WP_STORE_NOTE_MADE "', 'empty');"
-	"PRAGMA user_version = 5;";
+	"PRAGMA user_version = 6;";
 
 /* What version 1 lacks: how much a mailbox holds, and what expires when. */
 static const char upgrade_1[] =
@@ -113,8 +127,12 @@ static const char upgrade_3[] =
 /* Version 4 knows no devices. */
 static const char upgrade_4[] = PUSH_TABLES "PRAGMA user_version = 5;";
 
-static const char *const steps[SCHEMA_VERSION] = { schema, upgrade_1, upgrade_2,
-						   upgrade_3, upgrade_4 };
+/* Version 5 knows no devices that a code must verify. */
+static const char upgrade_5[] = CODE_TABLES "PRAGMA user_version = 6;";
+
+static const char *const steps[SCHEMA_VERSION] = { schema,    upgrade_1,
+						   upgrade_2, upgrade_3,
+						   upgrade_4, upgrade_5 };
 
 const struct wp_sqlite_kind wp_store_sqlite_kind = {
 	.setting = "store.sqlite_path",

@@ -123,7 +123,7 @@ static void the_file_is_ours_alone_and_has_a_write_ahead_log(void **state)
 	assert_int_equal(stat(path, &st), 0);
 	assert_int_equal(st.st_mode & 07777, 0640);
 	assert_string_equal(ask_sql("PRAGMA journal_mode", answer), "wal");
-	assert_string_equal(ask_sql("PRAGMA user_version", answer), "5");
+	assert_string_equal(ask_sql("PRAGMA user_version", answer), "6");
 	wp_store_close(&store);
 }
 
@@ -158,7 +158,7 @@ static void a_file_of_something_else_is_left_as_it_is(void **state)
 	assert_string_equal(ask_sql("PRAGMA journal_mode", answer), "delete");
 
 	wipe(NULL);
-	run_sql("PRAGMA user_version = 6");
+	run_sql("PRAGMA user_version = 7");
 	assert_non_null(strstr(refused(*state, WP_ERR_INVAL), "newer"));
 
 	wipe(NULL);
@@ -204,7 +204,7 @@ static void a_file_of_version_1_gets_sizes_and_an_expiry_index(void **state)
 	stores[0] = open_store(*state);
 	stores[1] = open_store(*state);
 
-	assert_string_equal(ask_sql("PRAGMA user_version", answer), "5");
+	assert_string_equal(ask_sql("PRAGMA user_version", answer), "6");
 	assert_string_equal(wp_store_test_show(stores[1], &bob), "12 |four ");
 	/* Nobody knows what it began with. */
 	assert_int_equal(

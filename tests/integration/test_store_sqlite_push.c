@@ -99,6 +99,7 @@ static void a_file_of_version_4_gets_tables_for_devices(void **state)
 	raw = open_raw();
 	assert_int_equal(sqlite3_exec(raw,
 				      "DROP TABLE push_token;"
+				      "DROP TABLE push_letter;"
 				      "DROP TABLE push_end;"
 				      "DROP TABLE push_pref;"
 				      "INSERT INTO box VALUES"
@@ -109,7 +110,7 @@ static void a_file_of_version_4_gets_tables_for_devices(void **state)
 
 	store = open_store(*state);
 
-	assert_int_equal(ask_sql(raw, "PRAGMA user_version"), 5);
+	assert_int_equal(ask_sql(raw, "PRAGMA user_version"), 6);
 	assert_int_equal(ask_sql(raw, "SELECT ver FROM box"), 4);
 	assert_int_equal(
 		wp_push_test_put(
@@ -118,6 +119,45 @@ static void a_file_of_version_4_gets_tables_for_devices(void **state)
 			NULL),
 		WP_OK);
 	assert_string_equal(wp_push_test_show(store, "bob"), "t1:@");
+	wp_store_close(&store);
+	assert_int_equal(sqlite3_close(raw), SQLITE_OK);
+}
+
+/* As version 5 made it, with a device in it. */
+static void a_file_of_version_5_gets_codes(void **state)
+{
+	static const struct wp_push_test mail = { .user = "bob",
+						  .token = "a",
+						  .kind = "email",
+						  .must_verify = true };
+	struct wp_store *store = open_store(*state);
+	struct wp_push_put put;
+	sqlite3 *raw;
+
+	assert_int_equal(
+		wp_push_test_put(
+			store,
+			&(struct wp_push_test){ .user = "bob", .token = "t1" },
+			NULL),
+		WP_OK);
+	wp_store_close(&store);
+	raw = open_raw();
+	assert_int_equal(
+		sqlite3_exec(raw,
+			     "ALTER TABLE push_token DROP COLUMN code_s;"
+			     "ALTER TABLE push_token DROP COLUMN tries;"
+			     "DROP TABLE push_letter;"
+			     "PRAGMA user_version = 5;",
+			     NULL, NULL, NULL),
+		SQLITE_OK);
+
+	store = open_store(*state);
+
+	assert_int_equal(ask_sql(raw, "PRAGMA user_version"), 6);
+	assert_int_equal(wp_push_test_put(store, &mail, &put), WP_OK);
+	assert_true(put.wants_code);
+	assert_string_equal(wp_push_test_show(store, "bob"),
+			    "t1:@ a:@(unverified)");
 	wp_store_close(&store);
 	assert_int_equal(sqlite3_close(raw), SQLITE_OK);
 }
@@ -159,6 +199,10 @@ static void no_statement_goes_through_all_devices(void **state)
 		"DELETE FROM push_token WHERE tok = ? AND urn <> ?",
 		"UPDATE push_token SET state = 1 WHERE id = ?",
 		"DELETE FROM push_end WHERE forget_s <= ?",
+		"DELETE FROM push_letter WHERE (tok, urn) IN (SELECT tok, urn "
+		"FROM push_letter WHERE day < ? LIMIT 9)",
+		"SELECT sum(n) FROM push_letter WHERE tok = ? AND day = ?",
+		"SELECT sum(n) FROM push_letter WHERE urn = ? AND day = ?",
 	};
 	struct wp_store *store = open_store(*state);
 	sqlite3 *raw = open_raw();
@@ -289,6 +333,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(
 			a_file_of_version_4_gets_tables_for_devices, setup),
+		cmocka_unit_test_setup(a_file_of_version_5_gets_codes, setup),
 		cmocka_unit_test_setup(
 			a_refresh_that_says_nothing_new_writes_nothing, setup),
 		cmocka_unit_test_setup(no_statement_goes_through_all_devices,

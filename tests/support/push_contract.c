@@ -83,6 +83,8 @@ enum wp_err wp_push_test_put(struct wp_store *store,
 		.platform = "",
 		.flags = test->flags,
 		.reason = "",
+		.state =
+			test->must_verify ? WP_PUSH_UNVERIFIED : WP_PUSH_ACTIVE,
 	};
 	struct wp_push_put put = {
 		.row = &row,
@@ -132,7 +134,8 @@ static char shown[4096];
 
 static void show_row(void *ctx, const struct wp_push_row *row)
 {
-	static const char *const states[] = { "", "(suspect)", "(gone)" };
+	static const char *const states[] = { "", "(suspect)", "(gone)",
+					      "(unverified)" };
 	size_t len = strlen(shown);
 	char sealed[64] = "";
 
@@ -637,6 +640,219 @@ static void a_device_is_removed_by_its_id_its_name_or_its_token(void **state)
 	expect(b, "bob", "t4:@");
 }
 
+/* ---- what a code must verify ---- */
+
+#define MAIL(...) .kind = "email", .must_verify = true, __VA_ARGS__
+
+static enum wp_err give_code(struct bench *b, const struct copy *of,
+			     bool is_right, int64_t now_s)
+{
+	const struct wp_urn urn = urn_of("bob");
+	struct wp_push_verify verify = {
+		.user = &urn,
+		.code_s = of->row.code_s,
+		.is_right = is_right,
+		.now_s = now_s,
+	};
+
+	memcpy(verify.id, of->row.id, sizeof(verify.id));
+	return wp_push_verify(b->other, &verify, NULL);
+}
+
+static void an_address_is_told_nothing_until_its_code_comes_back(void **state)
+{
+	struct bench *b = *state;
+	struct wp_push_put done = PUT(MAIL(.user = "bob", .token = "a"));
+	struct copy copy = only(b, "bob");
+
+	assert_true(done.is_new && done.wants_code);
+	expect(b, "bob", "a:@(unverified)");
+	assert_int_equal(copy.row.code_s, NOW_S);
+	assert_int_equal(give_code(b, &copy, false, NOW_S + 1), WP_ERR_DENIED);
+	expect(b, "bob", "a:@(unverified)");
+	assert_int_equal(give_code(b, &copy, true, NOW_S + 1), WP_OK);
+	expect(b, "bob", "a:@");
+	/* Who has not heard of it says it again. */
+	assert_int_equal(give_code(b, &copy, true, NOW_S + 2), WP_OK);
+	assert_int_equal(give_code(b, &copy, false, NOW_S + 2), WP_ERR_DENIED);
+	done = PUT(MAIL(.user = "bob", .token = "a"));
+	assert_false(done.is_new || done.wants_code);
+	expect(b, "bob", "a:@");
+	/* It is one like the others now. */
+	copy = only(b, "bob");
+	assert_int_equal(mark(b, &copy, WP_PUSH_SUSPECT), WP_OK);
+	assert_int_equal(give_code(b, &copy, true, NOW_S + 3), WP_OK);
+	expect(b, "bob", "a:@(suspect)");
+}
+
+static void a_code_is_of_one_device_and_one_user(void **state)
+{
+	struct bench *b = *state;
+	struct copy copy;
+
+	/* Hers is none of his; and what has no code has none that is right. */
+	PUT(MAIL(.user = "amy", .token = "a"));
+	copy = only(b, "amy");
+	assert_int_equal(give_code(b, &copy, true, NOW_S), WP_ERR_DENIED);
+	expect(b, "amy", "a:@(unverified)");
+	PUT(.user = "bob", .token = "t1");
+	copy = only(b, "bob");
+	assert_int_equal(give_code(b, &copy, true, NOW_S), WP_ERR_DENIED);
+	memset(copy.row.id, 0, sizeof(copy.row.id));
+	assert_int_equal(give_code(b, &copy, true, NOW_S), WP_ERR_DENIED);
+	assert_int_equal(give_code(b, &copy, false, NOW_S), WP_ERR_DENIED);
+}
+
+static void a_code_is_good_for_an_hour_and_five_guesses(void **state)
+{
+	struct bench *b = *state;
+	struct copy copy;
+
+	PUT(MAIL(.user = "bob", .token = "a"));
+	copy = only(b, "bob");
+	assert_int_equal(give_code(b, &copy, true, NOW_S + 3600),
+			 WP_ERR_DENIED);
+	for (int i = 0; i < WP_PUSH_CODE_TRIES; i++)
+		assert_int_equal(give_code(b, &copy, false, NOW_S),
+				 WP_ERR_DENIED);
+	assert_int_equal(give_code(b, &copy, true, NOW_S), WP_ERR_DENIED);
+	/* There is no try left, so there is another one. */
+	PUT(MAIL(.user = "bob", .token = "a"));
+	assert_int_equal(give_code(b, &copy, true, NOW_S), WP_ERR_DENIED);
+	copy = only(b, "bob");
+	assert_int_equal(copy.row.code_s, NOW_S + 1);
+	for (int i = 1; i < WP_PUSH_CODE_TRIES; i++)
+		assert_int_equal(give_code(b, &copy, false, NOW_S),
+				 WP_ERR_DENIED);
+	assert_int_equal(give_code(b, &copy, true, NOW_S + 3600), WP_OK);
+}
+
+static void it_is_the_same_code_while_that_is_good_for_long(void **state)
+{
+	struct bench *b = *state;
+	struct copy copy;
+
+	PUT(MAIL(.user = "bob", .token = "a"));
+	copy = only(b, "bob");
+	assert_int_equal(give_code(b, &copy, false, NOW_S), WP_ERR_DENIED);
+	PUT(MAIL(.user = "bob", .token = "a", .now_s = NOW_S + 1799));
+	assert_int_equal(only(b, "bob").row.code_s, NOW_S);
+	/* Nor are guesses forgotten by asking for it again. */
+	for (int i = 1; i < WP_PUSH_CODE_TRIES; i++)
+		assert_int_equal(give_code(b, &copy, false, NOW_S),
+				 WP_ERR_DENIED);
+	assert_int_equal(give_code(b, &copy, true, NOW_S), WP_ERR_DENIED);
+}
+
+static void when_half_of_its_time_is_over_there_is_another_one(void **state)
+{
+	struct bench *b = *state;
+
+	PUT(MAIL(.user = "bob", .token = "a"));
+	PUT(MAIL(.user = "bob", .token = "a", .now_s = NOW_S + 1800));
+	assert_int_equal(only(b, "bob").row.code_s, NOW_S + 1800);
+}
+
+static void an_address_gets_three_codes_a_day_whoever_asks(void **state)
+{
+	struct bench *b = *state;
+	/* The last second of a day. */
+	const int64_t late = (NOW_S / S_PER_DAY + 1) * S_PER_DAY - 1;
+	struct wp_push_which which = { .user = NULL };
+	struct wp_push_put hers;
+
+	PUT(MAIL(.user = "bob", .token = "a", .now_s = late));
+	PUT(MAIL(.user = "bob", .token = "a", .now_s = late));
+	hers = PUT(MAIL(.user = "amy", .token = "a", .now_s = late));
+	which.id = hers.id;
+	assert_int_equal(wp_push_remove(b->store, &which, NULL), WP_OK);
+	assert_int_equal(TRY(MAIL(.user = "bob", .token = "a", .now_s = late)),
+			 WP_ERR_FULL);
+	/* Not by registering it anew, nor as somebody else. */
+	assert_int_equal(TRY(MAIL(.user = "amy", .token = "a", .now_s = late)),
+			 WP_ERR_FULL);
+	expect(b, "amy", "");
+	PUT(MAIL(.user = "amy", .token = "b", .now_s = late));
+	PUT(MAIL(.user = "amy", .token = "a", .now_s = late + 1));
+	PUT(MAIL(.user = "amy", .token = "a", .now_s = late + 1));
+	PUT(MAIL(.user = "amy", .token = "a", .now_s = late + 1));
+	assert_int_equal(
+		TRY(MAIL(.user = "amy", .token = "a", .now_s = late + 1)),
+		WP_ERR_FULL);
+}
+
+static void a_user_gets_ten_codes_a_day_wherever_they_go(void **state)
+{
+	struct bench *b = *state;
+	char token[16];
+
+	for (int i = 0; i < WP_PUSH_CODES_OF_USER; i++) {
+		(void)snprintf(token, sizeof(token), "a%d", i);
+		PUT(MAIL(.user = "bob", .token = token, .max = 1));
+	}
+	expect(b, "bob", "a9:@(unverified)");
+	assert_int_equal(TRY(MAIL(.user = "bob", .token = "b", .max = 1)),
+			 WP_ERR_FULL);
+	expect(b, "bob", "a9:@(unverified)");
+	PUT(.user = "bob", .token = "t1");
+	PUT(MAIL(.user = "amy", .token = "b"));
+	PUT(MAIL(.user = "bob", .token = "b", .now_s = NOW_S + S_PER_DAY));
+}
+
+static void who_registers_an_address_takes_it_from_nobody(void **state)
+{
+	struct bench *b = *state;
+	struct copy copy;
+	static const char *const others[] = { "a1", "a2", "a3", "a4" };
+
+	PUT(MAIL(.user = "bob", .token = "a", .device = "d"));
+	copy = only(b, "bob");
+	assert_int_equal(give_code(b, &copy, true, NOW_S), WP_OK);
+	PUT(MAIL(.user = "amy", .token = "a"));
+	PUT(MAIL(.user = "eve", .token = "a"));
+	expect(b, "bob", "a:@d");
+	for (size_t i = 0; i < 4; i++)
+		PUT(MAIL(.user = others[i], .token = "a",
+			 .now_s = NOW_S + S_PER_DAY * (int64_t)(i + 1)));
+	expect(b, "bob", "a:@d");
+	/* Nor does another address of the same device. */
+	PUT(MAIL(.user = "bob", .token = "b", .device = "d"));
+	expect(b, "bob", "a:@d b:@d(unverified)");
+}
+
+static void what_is_not_verified_is_not_marked_but_as_gone(void **state)
+{
+	struct bench *b = *state;
+	struct copy copy;
+
+	PUT(MAIL(.user = "bob", .token = "a"));
+	copy = only(b, "bob");
+	assert_int_equal(mark(b, &copy, WP_PUSH_SUSPECT), WP_ERR_STALE);
+	assert_int_equal(mark(b, &copy, WP_PUSH_ACTIVE), WP_ERR_STALE);
+	expect(b, "bob", "a:@(unverified)");
+	assert_int_equal(mark(b, &copy, WP_PUSH_GONE), WP_OK);
+	assert_int_equal(give_code(b, &copy, true, NOW_S), WP_ERR_DENIED);
+	/* By force it begins anew. */
+	assert_int_equal(TRY(MAIL(.user = "bob", .token = "a")),
+			 WP_ERR_CONFLICT);
+	PUT(MAIL(.user = "bob", .token = "a", .is_forced = true));
+	expect(b, "bob", "a:@(unverified)");
+}
+
+static void a_device_is_removed_by_its_id_alone(void **state)
+{
+	struct bench *b = *state;
+	struct wp_push_put done = PUT(.user = "bob", .token = "t1");
+	const struct wp_push_which which = { .id = done.id };
+
+	PUT(.user = "bob", .token = "t2");
+	PUT(.user = "amy", .token = "t3");
+	assert_int_equal(wp_push_remove(b->store, &which, NULL), WP_OK);
+	assert_int_equal(wp_push_remove(b->store, &which, NULL), WP_OK);
+	expect(b, "bob", "t2:@");
+	expect(b, "amy", "t3:@");
+}
+
 /* ---- what providers say ---- */
 
 static void what_is_gone_stays_gone(void **state)
@@ -906,6 +1122,16 @@ int wp_push_contract_run(const struct wp_store_contract *of)
 		CONTRACT(an_end_never_becomes_an_earlier_one),
 		CONTRACT(an_end_is_forgotten_when_nobody_can_be_late_any_more),
 		CONTRACT(a_device_is_removed_by_its_id_its_name_or_its_token),
+		CONTRACT(an_address_is_told_nothing_until_its_code_comes_back),
+		CONTRACT(a_code_is_of_one_device_and_one_user),
+		CONTRACT(a_code_is_good_for_an_hour_and_five_guesses),
+		CONTRACT(it_is_the_same_code_while_that_is_good_for_long),
+		CONTRACT(when_half_of_its_time_is_over_there_is_another_one),
+		CONTRACT(an_address_gets_three_codes_a_day_whoever_asks),
+		CONTRACT(a_user_gets_ten_codes_a_day_wherever_they_go),
+		CONTRACT(who_registers_an_address_takes_it_from_nobody),
+		CONTRACT(what_is_not_verified_is_not_marked_but_as_gone),
+		CONTRACT(a_device_is_removed_by_its_id_alone),
 		CONTRACT(what_is_gone_stays_gone),
 		CONTRACT(the_last_result_is_kept_by_its_day),
 		CONTRACT(what_nobody_refreshes_or_is_gone_is_deleted_in_time),

@@ -29,6 +29,7 @@ struct wp_push_test {
 	const char *kind; /* NULL: "fcm" */
 	unsigned int flags;
 	bool is_forced;
+	bool must_verify;
 	int64_t issued_s;
 	int64_t now_s; /* 0: WP_PUSH_TEST_S */
 	size_t max;    /* 0: 20 */

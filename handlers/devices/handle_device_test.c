@@ -24,6 +24,7 @@ struct testing {
 	/* As the store has it. */
 	bool is_there;
 	bool is_gone;
+	bool is_verified;
 	bool has_provider;
 };
 
@@ -48,6 +49,7 @@ static void look_at(void *ctx, const struct wp_push_row *row)
 		return;
 	testing->is_there = true;
 	testing->is_gone = row->state == WP_PUSH_GONE;
+	testing->is_verified = row->state != WP_PUSH_UNVERIFIED;
 	testing->has_provider = wp_push_kind_named(row->kind, &kind);
 }
 
@@ -69,7 +71,7 @@ static bool on_found(struct wp_call *call, enum wp_err result)
 	const struct testing *testing = call->state;
 
 	if (result == WP_OK && testing->is_there && !testing->is_gone &&
-	    testing->has_provider)
+	    testing->is_verified && testing->has_provider)
 		return wp_devices_wake(call, testing->once, on_woken);
 	if (result != WP_OK)
 		wp_resp_unavailable(&call->resp, "devices cannot be read now; "
@@ -77,6 +79,10 @@ static bool on_found(struct wp_call *call, enum wp_err result)
 	else if (!testing->is_there)
 		wp_resp_error(&call->resp, 404, "no_device",
 			      "no device of yours has this id");
+	else if (!testing->is_verified)
+		wp_resp_error(&call->resp, 409, "unverified",
+			      "the code that was sent there must come back "
+			      "first");
 	else if (testing->is_gone)
 		wp_resp_error(&call->resp, 409, "token_gone",
 			      "its provider has said that its token is dead");

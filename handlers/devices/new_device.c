@@ -11,6 +11,7 @@
 #include "lib/base/buf.h"
 #include "lib/base/encode.h"
 #include "lib/base/random.h"
+#include "lib/push/address.h"
 #include "lib/push/endpoint.h"
 #include "lib/push/kind.h"
 #include "lib/sys/push_apps.h"
@@ -89,6 +90,9 @@ static bool is_offered(enum wp_push_kind kind,
 		return has_web_key && setup->conf->push.unifiedpush;
 	case WP_PUSH_WEBHOOK:
 		return setup->conf->push.user_webhooks;
+	case WP_PUSH_EMAIL:
+		/* Else nobody sends a code, by which it is verified. */
+		return setup->conf->push.email && setup->conf->push.enabled;
 	default:
 		return false;
 	}
@@ -156,6 +160,32 @@ static bool judge_token(struct wp_new_device *out, enum wp_push_kind kind,
 	return kind != WP_PUSH_APNS || judge_apns_token(out, setup, fault);
 }
 
+/* It is kept as a token is. */
+static bool judge_address(struct wp_new_device *out,
+			  const struct wp_new_device_setup *setup,
+			  struct wp_device_fault *fault)
+{
+	const char *address = out->says.address;
+	char *token;
+
+	if (address == NULL)
+		return bad(fault, "address is missing");
+	if (out->says.token != NULL || out->says.endpoint != NULL ||
+	    out->says.has_keys)
+		return bad(fault, "an address goes with neither a token nor a "
+				  "subscription");
+	if (!wp_push_address_ok(address))
+		return bad(fault, "address must be an address of e-mail: 1 to "
+				  "64 characters of A-Z a-z 0-9 . _ % + -, @, "
+				  "and the name of a host");
+	token = wp_arena_copy(setup->arena, address, strlen(address));
+	if (token == NULL)
+		return refuse(fault, 500, "internal", "out of memory");
+	wp_push_address_settle(token);
+	out->says.token = token;
+	return true;
+}
+
 static bool judge_endpoint(struct wp_new_device *out, enum wp_push_kind kind,
 			   const struct wp_new_device_setup *setup,
 			   struct wp_device_fault *fault)
@@ -210,10 +240,17 @@ bool wp_new_device_settle(struct wp_new_device *out,
 				  "unifiedpush, webhook, email");
 	if (!is_offered(kind, setup))
 		return disabled(fault);
+	if (kind == WP_PUSH_EMAIL)
+		return judge_address(out, setup, fault);
 	if (kind != WP_PUSH_FCM && kind != WP_PUSH_APNS)
 		return judge_endpoint(out, kind, setup, fault);
 	return find_app(out, kind, setup->push->apps, fault) &&
 	       judge_token(out, kind, setup, fault);
+}
+
+bool wp_new_device_must_verify(const struct wp_new_device *device)
+{
+	return strcmp(device->kind, wp_push_kind_name(WP_PUSH_EMAIL)) == 0;
 }
 
 /* ---- what is kept ---- */
@@ -322,6 +359,8 @@ enum wp_err wp_new_device_seal(struct wp_new_device *out,
 		.platform = or_nothing(says->platform),
 		.flags = flags_of(out),
 		.reason = "",
+		.state = wp_new_device_must_verify(out) ? WP_PUSH_UNVERIFIED
+							: WP_PUSH_ACTIVE,
 	};
 	wp_random_bytes(out->row.id, sizeof(out->row.id));
 	wp_new_device_name(out, setup, out->row.tok);

@@ -65,6 +65,9 @@ enum wp_err
 wp_new_device_seal(struct wp_new_device *out,
 		   const struct wp_new_device_setup *setup) WP_MUST_USE;
 
+/* Must a code come back before it is told anything? out is settled. */
+bool wp_new_device_must_verify(const struct wp_new_device *device);
+
 /* The name of its token in the store; out is settled. */
 void wp_new_device_name(const struct wp_new_device *device,
 			const struct wp_new_device_setup *setup,

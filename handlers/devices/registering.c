@@ -3,15 +3,18 @@
  */
 #include "handlers/devices/registering.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "lib/base/clock.h"
+#include "lib/base/encode.h"
 #include "lib/store/device_json.h"
 #include "lib/store/push.h"
 
 #include "handlers/devices/wake.h"
 
-enum { MS_PER_S = 1000 };
+enum { MS_PER_S = 1000, S_PER_DAY = 86400 };
 
 struct wp_new_device_setup wp_registering_setup(struct wp_call *call)
 {
@@ -98,12 +101,24 @@ static enum wp_err run(struct wp_call *call, struct wp_store *store,
 	};
 	enum wp_err rc = wp_push_put(store, &registering->put, err);
 
-	/* Both are answers, and no failures of the store. */
-	if (rc == WP_ERR_CONFLICT || rc == WP_ERR_DENIED) {
+	/* These are answers, and no failures of the store. */
+	if (rc == WP_ERR_CONFLICT || rc == WP_ERR_DENIED || rc == WP_ERR_FULL) {
 		registering->result = rc;
 		return WP_OK;
 	}
 	return rc == WP_OK ? wp_push_list(store, &list, err) : rc;
+}
+
+/* There will be others tomorrow, by UTC. */
+static void refuse_code(struct wp_call *call)
+{
+	char wait[32];
+
+	(void)snprintf(wait, sizeof(wait), "%" PRId64,
+		       S_PER_DAY - wp_wall_ms() / MS_PER_S % S_PER_DAY);
+	wp_resp_error(&call->resp, 429, "too_many_codes",
+		      "no more codes are sent there, or for you, today");
+	wp_resp_header(&call->resp, "Retry-After", wait);
 }
 
 /* A crash between the two steps leaves a device whose client has no answer: it
@@ -117,6 +132,17 @@ static bool on_woken(struct wp_call *call, bool is_done)
 	wp_resp_unavailable(&call->resp, "it was registered, and may not be "
 					 "told of anything yet; repeat later");
 	return true;
+}
+
+/* A notifier sends it; until it has come back there is nobody to be told. */
+static bool ask_for_code(struct wp_call *call)
+{
+	struct wp_registering *registering = call->state;
+	char id[WP_DEVICE_ID_TEXT_LEN + 1];
+
+	id[wp_base64url_encode(registering->put.id, WP_PUSH_ID_LEN, id)] = '\0';
+	wp_push_once_code(registering->once, id);
+	return wp_devices_wake(call, registering->once, on_woken);
 }
 
 static bool on_run(struct wp_call *call, enum wp_err result)
@@ -135,6 +161,10 @@ static bool on_run(struct wp_call *call, enum wp_err result)
 			      "get another one from the system, or say force");
 		return true;
 	}
+	if (registering->result == WP_ERR_FULL) {
+		refuse_code(call);
+		return true;
+	}
 	if (call->scratch.failed) {
 		wp_resp_internal(&call->resp);
 		return true;
@@ -142,7 +172,9 @@ static bool on_run(struct wp_call *call, enum wp_err result)
 	/* Somebody has ended it by now, or has its token. */
 	if (call->scratch.len == 0)
 		return wp_devices_failed(call);
-	return wp_devices_wake_registered(call, on_woken);
+	return registering->put.wants_code
+		       ? ask_for_code(call)
+		       : wp_devices_wake_registered(call, on_woken);
 }
 
 bool wp_registering_do(struct wp_call *call,

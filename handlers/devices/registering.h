@@ -7,6 +7,8 @@
 
 #include <stdbool.h>
 
+#include "lib/mailbox/push.h"
+
 #include "handlers/devices/new_device.h"
 #include "handlers/request/call.h"
 
@@ -14,6 +16,7 @@ struct wp_registering {
 	struct wp_new_device device;
 	struct wp_push_put put; /* as it was answered */
 	enum wp_err result;     /* of put */
+	char once[WP_PUSH_ONCE_MAX + 1];
 	bool (*on_done)(struct wp_call *call);
 };
 

@@ -48,6 +48,8 @@
 	    WORK)                                                              \
 	ROW(devices_test, "/api/devices/test", NULL, WP_POST, USER, PUSH_TEST, \
 	    WORK)                                                              \
+	ROW(devices_verify, "/api/devices/verify", NULL, WP_POST, USER,        \
+	    DEVICES, WORK)                                                     \
 	ROW(register_device, "/register-device", NULL, WP_POST, USER, DEVICES, \
 	    WORK)                                                              \
 	ROW(register_fcm, "/api/v1/register/fcm", NULL, WP_POST, USER,         \
@@ -62,6 +64,8 @@
 	    WORK)                                                              \
 	ROW(push_prefs_put, "/api/push/preferences", NULL, WP_PUT, USER,       \
 	    DEVICES, WORK)                                                     \
+	ROW(push_unsubscribe, "/api/push/unsubscribe", NULL, WP_POST, ANYBODY, \
+	    NONE, WORK)                                                        \
 	ROW(auth_register, "/api/auth/register", "/auth/register", WP_POST,    \
 	    ANYBODY, REGISTER, WORK)                                           \
 	ROW(auth_login, "/api/auth/login", "/auth/login", WP_POST, ANYBODY,    \

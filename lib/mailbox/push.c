@@ -291,3 +291,8 @@ void wp_push_once_test(char out[WP_PUSH_ONCE_MAX + 1], const char *device)
 {
 	(void)snprintf(out, WP_PUSH_ONCE_MAX + 1, "%s:test", device);
 }
+
+void wp_push_once_code(char out[WP_PUSH_ONCE_MAX + 1], const char *device)
+{
+	(void)snprintf(out, WP_PUSH_ONCE_MAX + 1, "%s:code", device);
+}

@@ -195,5 +195,7 @@ void wp_push_registered_build(struct wp_cmd *cmd, const struct wp_conf *conf,
  * its user sees whether it comes.
  */
 void wp_push_once_test(char out[WP_PUSH_ONCE_MAX + 1], const char *device);
+/* A once: to the device of this id, the code by which it is verified. */
+void wp_push_once_code(char out[WP_PUSH_ONCE_MAX + 1], const char *device);
 
 #endif /* WP_LIB_MAILBOX_PUSH_H */

@@ -7,6 +7,7 @@
 
 #include "lib/base/encode.h"
 #include "lib/base/json.h"
+#include "lib/push/address.h"
 
 enum {
 	WORD_MAX = 16,
@@ -54,6 +55,8 @@ static const struct member {
 	  FORM_VISIBLE, WP_DEVICE_TOKEN_MAX, AT(token) },
 	{ "endpoint", "must be the URL of an endpoint", FORM_ANY, URL_MAX,
 	  AT(endpoint) },
+	{ "address", "must be an address of e-mail", FORM_ANY, WP_ADDRESS_MAX,
+	  AT(address) },
 #undef AT
 };
 enum { N_TEXTS = sizeof(texts) / sizeof(texts[0]) };

@@ -35,6 +35,7 @@ struct wp_push_device {
 	const char *account;
 	const char *token;    /* printable, no blank */
 	const char *endpoint; /* anything: see lib/push/endpoint.h */
+	const char *address;  /* anything: see lib/push/address.h */
 	bool has_keys;        /* both of them */
 	uint8_t point[WP_DEVICE_POINT_LEN];
 	uint8_t auth[WP_DEVICE_AUTH_LEN];

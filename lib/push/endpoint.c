@@ -216,6 +216,13 @@ enum wp_err wp_push_endpoint_check(const char *text, size_t len,
 	return WP_OK;
 }
 
+bool wp_push_host_ok(const char *host, size_t len)
+{
+	const struct piece piece = { host, len };
+
+	return is_name(&piece);
+}
+
 bool wp_push_host_rule_ok(const char *rule)
 {
 	struct piece host = { rule, strlen(rule) };

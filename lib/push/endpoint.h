@@ -42,6 +42,9 @@ enum wp_err wp_push_endpoint_check(const char *text, size_t len,
 				   const struct wp_endpoint_rules *rules,
 				   struct wp_error *err) WP_MUST_USE;
 
+/* Is it a name of the DNS with a dot in it, and no address in any notation? */
+bool wp_push_host_ok(const char *host, size_t len);
+
 /* Is it a form of a host that rules may have? */
 bool wp_push_host_rule_ok(const char *rule);
 

@@ -45,6 +45,8 @@ const char *wp_device_state(const struct wp_push_row *row)
 		return "suspect";
 	case WP_PUSH_GONE:
 		return "gone";
+	case WP_PUSH_UNVERIFIED:
+		return "unverified";
 	default:
 		return "active";
 	}

@@ -14,7 +14,7 @@
 
 enum { WP_DEVICE_ID_TEXT_LEN = 22 }; /* base64url of its id */
 
-/* "active", "suspect" or "gone" */
+/* "active", "suspect", "gone" or "unverified" */
 const char *wp_device_state(const struct wp_push_row *row);
 
 /* Append an object. */

@@ -194,7 +194,8 @@ struct wp_conf {
 		struct wp_conf_list web_ports;
 		bool unifiedpush;
 		bool user_webhooks;
-		bool web_event;  /* PUBLISH of who is told */
+		bool web_event; /* PUBLISH of who is told */
+		bool email;
 		char *vapid_key; /* secret; a PEM; "" = none */
 		enum wp_push_mode mode;
 		int64_t poll_ms;     /* how often is looked for who is due */

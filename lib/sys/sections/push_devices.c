@@ -46,6 +46,9 @@ static const struct wp_conf_key keys[] = {
 	  .type = WP_CONF_BOOL, .preset = "false", .is_reloadable = true,
 	  .help = "users may register an endpoint that is called in place of "
 		  "a device" },
+	{ "push.email", WP_CONF_AT(push.email), .type = WP_CONF_BOOL,
+	  .preset = "false", .is_reloadable = true,
+	  .help = "users may have themselves told by e-mail" },
 };
 
 static enum wp_err check_apps(const struct wp_conf *conf, bool is_used,

@@ -119,6 +119,8 @@ static const struct {
 	{ "devices_add", "POST", "/api/devices", true, WP_SCOPE_NONE },
 	{ "devices_remove", "DELETE", "/api/devices", true, WP_SCOPE_NONE },
 	{ "devices_test", "POST", "/api/devices/test", true, WP_SCOPE_NONE },
+	{ "devices_verify", "POST", "/api/devices/verify", true,
+	  WP_SCOPE_NONE },
 	{ "register_device", "POST", "/register-device", true, WP_SCOPE_NONE },
 	{ "register_fcm", "POST", "/api/v1/register/fcm", true, WP_SCOPE_NONE },
 	{ "register_web", "POST", "/api/v1/register/web", true, WP_SCOPE_NONE },

@@ -195,6 +195,49 @@ static void a_webhook_needs_no_keys_and_keeps_none(void **state)
 	assert_false(b->device.says.has_keys);
 }
 
+static void an_address_must_be_verified_and_is_kept_as_a_token(void **state)
+{
+	struct bench *b = *state;
+	uint8_t one[WP_PUSH_TOK_LEN], other[WP_PUSH_TOK_LEN];
+
+	b->conf.push.email = true;
+	b->conf.push.enabled = true;
+	assert_true(SETTLE(.kind = "email", .address = "Bob@Example.COM"));
+	expect_kind(b, "email", "");
+	assert_string_equal(b->device.says.token, "Bob@example.com");
+	wp_new_device_name(&b->device, &b->setup, one);
+	assert_int_equal(wp_new_device_seal(&b->device, &b->setup), WP_OK);
+	assert_int_equal(b->device.row.state, WP_PUSH_UNVERIFIED);
+	assert_int_equal(b->device.row.flags, 0);
+	assert_true(SETTLE(.kind = "email", .address = "Bob@example.com"));
+	wp_new_device_name(&b->device, &b->setup, other);
+	assert_memory_equal(one, other, sizeof(one));
+	assert_true(SETTLE(.kind = "fcm", .token = "t"));
+	assert_int_equal(wp_new_device_seal(&b->device, &b->setup), WP_OK);
+	assert_int_equal(b->device.row.state, WP_PUSH_ACTIVE);
+}
+
+static void an_address_is_alone_and_is_one(void **state)
+{
+	struct bench *b = *state;
+
+	b->conf.push.email = true;
+	b->conf.push.enabled = true;
+	assert_false(SETTLE(.kind = "email"));
+	expect_fault(b, 400, "invalid_device", "address is missing");
+	assert_false(SETTLE(.kind = "email", .token = "bob@example.com"));
+	expect_fault(b, 400, "invalid_device", "address is missing");
+	assert_false(SETTLE(.kind = "email", .address = "b@example.com",
+			    .endpoint = END));
+	expect_fault(b, 400, "invalid_device", "neither");
+	assert_false(SETTLE(.kind = "email", .address = "bob@localhost"));
+	expect_fault(b, 400, "invalid_device", "address must be");
+	/* Where nobody is told of anything nobody sends a code. */
+	b->conf.push.enabled = false;
+	assert_false(SETTLE(.kind = "email", .address = "b@example.com"));
+	expect_fault(b, 403, "kind_disabled", "here");
+}
+
 static void a_key_that_is_no_point_is_refused(void **state)
 {
 	struct bench *b = *state;
@@ -445,6 +488,8 @@ int main(void)
 		TEST(a_platform_means_what_is_known_of_it),
 		TEST(what_is_not_offered_is_said_before_it_is_looked_at),
 		TEST(a_webhook_needs_no_keys_and_keeps_none),
+		TEST(an_address_must_be_verified_and_is_kept_as_a_token),
+		TEST(an_address_is_alone_and_is_one),
 		TEST(a_key_that_is_no_point_is_refused),
 		TEST(only_web_push_is_bound_to_hosts_of_browsers),
 		TEST(a_token_of_apple_is_the_same_in_either_case),

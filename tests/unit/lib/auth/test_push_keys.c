@@ -111,6 +111,56 @@ static void a_webhook_has_a_secret_of_its_own(void **state)
 	assert_memory_not_equal(secret, again, sizeof(secret));
 }
 
+static void a_code_is_of_its_device_and_its_time(void **state)
+{
+	const struct wp_push_keys keys = keys_of("one"), other = keys_of("two");
+	char code[WP_PUSH_CODE_LEN + 1], again[WP_PUSH_CODE_LEN + 1];
+	const uint8_t id[WP_PUSH_DEVICE_LEN] = { 1 };
+	const uint8_t next[WP_PUSH_DEVICE_LEN] = { 2 };
+
+	(void)state;
+
+	wp_push_code(&keys, id, 1700000000, code);
+	assert_int_equal(strspn(code, "0123456789"), WP_PUSH_CODE_LEN);
+	wp_push_code(&keys, id, 1700000000, again);
+	assert_string_equal(code, again);
+	assert_true(wp_push_code_is(&keys, id, 1700000000, code, 8));
+	assert_false(wp_push_code_is(&keys, id, 1700000001, code, 8));
+	assert_false(wp_push_code_is(&keys, next, 1700000000, code, 8));
+	assert_false(wp_push_code_is(&other, id, 1700000000, code, 8));
+	assert_false(wp_push_code_is(&keys, id, 1700000000, code, 7));
+	code[7] = code[7] == '0' ? '1' : '0';
+	assert_false(wp_push_code_is(&keys, id, 1700000000, code, 8));
+}
+
+static void a_link_ends_the_device_that_it_was_made_for(void **state)
+{
+	const struct wp_push_keys keys = keys_of("one"), other = keys_of("two");
+	const uint8_t id[WP_PUSH_DEVICE_LEN] = { 1, 2, 3 };
+	uint8_t read[WP_PUSH_DEVICE_LEN] = { 0 };
+	char text[WP_PUSH_STOP_LEN + 1], forged[WP_PUSH_STOP_LEN + 1];
+
+	(void)state;
+
+	wp_push_stop(&keys, id, text);
+	assert_int_equal(strlen(text), WP_PUSH_STOP_LEN);
+	assert_true(wp_push_stop_read(&keys, text, WP_PUSH_STOP_LEN, read));
+	assert_memory_equal(read, id, sizeof(id));
+	assert_false(wp_push_stop_read(&other, text, WP_PUSH_STOP_LEN, read));
+	assert_false(
+		wp_push_stop_read(&keys, text, WP_PUSH_STOP_LEN - 1, read));
+	assert_false(wp_push_stop_read(&keys, "", 0, read));
+	/* The last character has bits that are none of it. */
+	for (size_t i = 0; i < WP_PUSH_STOP_LEN - 1; i++) {
+		memcpy(forged, text, sizeof(forged));
+		forged[i] = forged[i] == 'A' ? 'B' : 'A';
+		assert_false(wp_push_stop_read(&keys, forged, WP_PUSH_STOP_LEN,
+					       read));
+	}
+	memset(forged, '=', WP_PUSH_STOP_LEN);
+	assert_false(wp_push_stop_read(&keys, forged, WP_PUSH_STOP_LEN, read));
+}
+
 static void keys_that_are_forgotten_are_gone(void **state)
 {
 	static const struct wp_push_keys nothing;
@@ -130,6 +180,8 @@ int main(void)
 			what_is_sealed_opens_for_its_user_and_token_only),
 		cmocka_unit_test(texts_that_differ_have_other_marks),
 		cmocka_unit_test(a_webhook_has_a_secret_of_its_own),
+		cmocka_unit_test(a_code_is_of_its_device_and_its_time),
+		cmocka_unit_test(a_link_ends_the_device_that_it_was_made_for),
 		cmocka_unit_test(keys_that_are_forgotten_are_gone),
 	};
 

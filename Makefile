@@ -203,6 +203,9 @@ $(B)/tests/unit/notifier/test_taker: LDFLAGS += -Wl,--wrap=wp_mono_ms,--wrap=wp_
 $(B)/tests/unit/notifier/provider/test_ask: LDFLAGS += -Wl,--wrap=wp_mono_ms,--wrap=wp_fetch_pool_new,--wrap=wp_fetch_pool_free \
 	-Wl,--wrap=wp_fetch_begin,--wrap=wp_fetch_renew,--wrap=wp_transfer_header
 
+# Its server of mail is the test's.
+$(B)/tests/unit/notifier/provider/test_provider_email: LDFLAGS += -Wl,--wrap=wp_mail_send,--wrap=wp_mail_abort
+
 # This one holds a process up where it accepts.
 $(B)/tests/unit/handlers/test_pool: LDFLAGS += -Wl,--wrap=accept4
 

@@ -21,7 +21,7 @@
 #include "notifier/telling.h"
 
 /* Of the time of a claim, so much is good to begin something in. */
-enum { CLAIM_PARTS = 3, CLAIM_GOOD_PARTS = 2 };
+enum { CLAIM_PARTS = 3, CLAIM_GOOD_PARTS = 2, MS_PER_S = 1000 };
 /* So many of the last 64 boxes are a crowd. */
 enum { CROWDED = 32 };
 
@@ -175,6 +175,7 @@ void wp_errands_add(struct wp_errands *errands, const struct wp_push_box *box,
 		return;
 	}
 	errand->is_looked_up = true;
+	errand->lookup.once = errand->of.once;
 	wp_lookups_add(errands->lookups, &errand->lookup);
 }
 
@@ -354,6 +355,7 @@ enum wp_err wp_errands_new(struct wp_errands **out,
 		.dead_letters = setup->dead_letters,
 		.metrics = setup->metrics,
 	};
+	wp_errands_use(errands, setup->conf);
 	wp_backoff_init(&errands->no_store, WP_NO_STORE_FIRST_MS,
 			WP_NO_STORE_CAP_MS);
 	*out = errands;
@@ -393,6 +395,12 @@ bool wp_errands_are_settled(const struct wp_errands *errands)
 	while (errand != NULL && is_settled(errand))
 		errand = errand->next;
 	return errand == NULL;
+}
+
+void wp_errands_use(struct wp_errands *errands, const struct wp_conf *conf)
+{
+	errands->telling.rules.mail_after_ms =
+		conf->push.email_after_seconds * MS_PER_S;
 }
 
 void wp_errands_go(struct wp_errands *errands)

@@ -65,6 +65,9 @@ size_t wp_errands_count(const struct wp_errands *errands);
 /* Has Redis heard all that it is to hear of all of them? */
 bool wp_errands_are_settled(const struct wp_errands *errands);
 
+/* Go by these from now on. */
+void wp_errands_use(struct wp_errands *errands, const struct wp_conf *conf);
+
 /* Begin one, with the next wp_errands_go(). */
 void wp_errands_add(struct wp_errands *errands, const struct wp_push_box *box,
 		    const struct wp_claim *claim);

@@ -8,7 +8,9 @@
 #include <string.h>
 
 #include "lib/base/buf.h"
+#include "lib/base/clock.h"
 #include "lib/base/encode.h"
+#include "lib/mailbox/push.h"
 #include "lib/push/device.h"
 #include "notifier/provider/kind_web.h"
 #include "notifier/service.h"
@@ -18,7 +20,11 @@ _Static_assert((int)WP_SERVICE_NAME_MAX == (int)WP_TARGET_NAME_LEN,
 
 /* What is opened of one device, twice, its names and a few more bytes; and so
  * many that nobody may have more of them. */
-enum { DEVICE_MAX = 4 * WP_PUSH_TARGET_MAX, DEVICES_MAX = 100 };
+enum {
+	DEVICE_MAX = 4 * WP_PUSH_TARGET_MAX,
+	DEVICES_MAX = 100,
+	MS_PER_S = 1000,
+};
 
 struct wp_lookups {
 	struct wp_store_job job; /* first: the thread knows only this */
@@ -63,6 +69,19 @@ static const char *host_of(struct wp_lookup *lookup, const char *endpoint)
 		       : "";
 }
 
+/* NULL: out of memory */
+static const char *code_of(const struct finding *finding,
+			   const struct wp_push_row *row)
+{
+	char code[WP_PUSH_CODE_LEN + 1];
+	const char *copied;
+
+	wp_push_code(finding->lookups->setup.keys, row->id, row->code_s, code);
+	copied = copy(finding->lookup, code);
+	explicit_bzero(code, sizeof(code));
+	return copied;
+}
+
 static enum wp_err address(const struct finding *finding,
 			   struct wp_target *target,
 			   const struct wp_push_row *row,
@@ -80,12 +99,17 @@ static enum wp_err address(const struct finding *finding,
 		.is_ios = strcmp(row->platform, "ios") == 0,
 		.has_badge = (row->flags & WP_PUSH_BADGE) != 0,
 		.token = or_nothing(says->token),
+		.code = "",
 		.endpoint = or_nothing(says->endpoint),
 		.user = lookup->user.text,
 		.registered_s = row->registered_s,
 	};
 	to->host = host_of(lookup, to->endpoint);
 	if (to->account == NULL || to->host == NULL)
+		return WP_ERR_NOMEM;
+	if (row->state == WP_PUSH_UNVERIFIED)
+		to->code = code_of(finding, row);
+	if (to->code == NULL)
 		return WP_ERR_NOMEM;
 	if (says->has_keys) {
 		memcpy(to->receiver.point, says->point, sizeof(says->point));
@@ -166,6 +190,21 @@ static struct wp_target *next_target(struct wp_lookup *lookup)
 	return &more[lookup->n];
 }
 
+/* Can it be told anything? What nobody has verified only its code, while that
+ * is good. */
+static bool is_to_be_told(const struct finding *finding,
+			  const struct wp_push_row *row)
+{
+	char name[WP_TARGET_NAME_LEN + 1], once[WP_PUSH_ONCE_MAX + 1];
+
+	if (row->state != WP_PUSH_UNVERIFIED)
+		return row->state != WP_PUSH_GONE;
+	name[wp_base64url_encode(row->id, sizeof(row->id), name)] = '\0';
+	wp_push_once_code(once, name);
+	return strcmp(finding->lookup->once, once) == 0 &&
+	       row->code_s > wp_wall_ms() / MS_PER_S - WP_PUSH_CODE_SECONDS;
+}
+
 static void on_row(void *ctx, const struct wp_push_row *row)
 {
 	struct finding *finding = ctx;
@@ -173,8 +212,7 @@ static void on_row(void *ctx, const struct wp_push_row *row)
 	struct wp_target *target;
 	enum wp_err rc;
 
-	if (row->state == WP_PUSH_GONE || row->state == WP_PUSH_UNVERIFIED ||
-	    finding->is_short)
+	if (!is_to_be_told(finding, row) || finding->is_short)
 		return;
 	wp_platforms_add(&finding->platforms, row);
 	if (!wp_push_kind_named(row->kind, &kind))

@@ -59,6 +59,9 @@ struct wp_target {
 struct wp_lookup {
 	struct wp_urn user; /* in, and so is */
 	uint32_t partition; /* that of its mailbox */
+	/* in: what the claim's "once" asks for, borrowed. A device that is not
+	 * verified is found only if that is its code. */
+	const char *once;
 	/* out: WP_OK, or why nothing is known */
 	enum wp_err result;
 	struct wp_target *targets; /* owned; those that can be told */

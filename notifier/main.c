@@ -28,12 +28,19 @@
 #include "notifier/notifier.h"
 #include "notifier/plan/quiet.h"
 
-static const struct wp_conf_section *const sections[] = {
-	&wp_conf_log,          &wp_conf_redis,    &wp_conf_mailbox,
-	&wp_conf_store_secret, &wp_conf_push,     &wp_conf_push_devices,
-	&wp_conf_push_out,     &wp_conf_notifier, &wp_conf_bus,
-	&wp_conf_store,        &wp_conf_sqlite,   NULL
-};
+static const struct wp_conf_section *const sections[] = { &wp_conf_log,
+							  &wp_conf_redis,
+							  &wp_conf_mailbox,
+							  &wp_conf_store_secret,
+							  &wp_conf_push,
+							  &wp_conf_push_devices,
+							  &wp_conf_push_out,
+							  &wp_conf_push_mail,
+							  &wp_conf_notifier,
+							  &wp_conf_bus,
+							  &wp_conf_store,
+							  &wp_conf_sqlite,
+							  NULL };
 
 static const struct wp_conf_program about = {
 	.name = "waypost-notifier",

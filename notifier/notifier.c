@@ -303,6 +303,7 @@ void wp_notifier_use(struct wp_notifier *notifier, const struct wp_conf *conf)
 
 	wp_taker_use(notifier->taker, conf);
 	wp_expiry_use(notifier->expiry, conf);
+	wp_errands_use(notifier->errands, conf);
 	/* They were checked, so it is memory, or a file that is another now. */
 	if (wp_deliveries_use(notifier->deliveries, conf, &why) != WP_OK)
 		wp_log(&notifier->log, WP_LOG_ERROR,

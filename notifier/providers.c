@@ -10,6 +10,7 @@
 #include "notifier/provider/credentials.h"
 #include "notifier/provider/provider_apns.h"
 #include "notifier/provider/provider_bus.h"
+#include "notifier/provider/provider_email.h"
 #include "notifier/provider/provider_fcm.h"
 #include "notifier/provider/provider_log.h"
 #include "notifier/provider/provider_web.h"
@@ -60,13 +61,15 @@ enum wp_err wp_providers_check(const struct wp_conf *conf, struct wp_error *err)
 		rc = wp_credentials_check(conf, err);
 	if (rc == WP_OK && has_vapid(conf))
 		rc = check_vapid(conf, print, err);
+	if (rc == WP_OK && conf->push.email)
+		rc = wp_provider_email_check(conf, err);
 	if (rc != WP_OK || conf->push.apps.n > 0 || has_vapid(conf) ||
-	    conf->push.user_webhooks || conf->bus.push != WP_BUS_NONE ||
-	    conf->push.web_event)
+	    conf->push.email || conf->push.user_webhooks ||
+	    conf->bus.push != WP_BUS_NONE || conf->push.web_event)
 		return rc;
 	return wp_error_set(err, WP_ERR_INVAL,
 			    "push.mode: live needs somebody to ask: set "
-			    "push.apps, push.vapid_key_file, "
+			    "push.apps, push.vapid_key_file, push.email, "
 			    "push.user_webhooks or bus.push; or log, or "
 			    "push.enabled: false");
 }
@@ -134,6 +137,8 @@ static enum wp_err init_live(struct wp_providers *out,
 	}
 	if (rc == WP_OK && conf->push.user_webhooks)
 		rc = take(out, wp_provider_webhook_new(place(out), setup, err));
+	if (rc == WP_OK && conf->push.email)
+		rc = take(out, wp_provider_email_new(place(out), setup, err));
 	return rc == WP_OK ? make_services(out, setup, err) : rc;
 }
 

@@ -23,7 +23,13 @@ struct wp_telling_one {
 	bool is_waiting; /* it is to be told yet, when its time comes */
 };
 
-enum { MS_PER_S = 1000, US_PER_MS = 1000, SLOT_LOOK_MS = 5000 };
+enum {
+	MS_PER_S = 1000,
+	US_PER_MS = 1000,
+	SLOT_LOOK_MS = 5000,
+	/* Who waits for a code gets it as long as it is good. */
+	CODE_AGAIN_MS = 60 * 1000,
+};
 
 /* ---- what is known of a device ---- */
 
@@ -32,6 +38,12 @@ static void field_of(const struct wp_target *target,
 		     char out[WP_MEMORY_NAME_MAX])
 {
 	(void)snprintf(out, WP_MEMORY_NAME_MAX, "d:%s", target->name);
+}
+
+/* Only for its code it was found. */
+static bool is_for_code(const struct wp_telling_one *one)
+{
+	return one->target->state == WP_PUSH_UNVERIFIED;
 }
 
 static void describe(struct wp_telling_one *one)
@@ -47,7 +59,8 @@ static void describe(struct wp_telling_one *one)
 	memory = wp_claimed_memory(telling->of, field);
 	device->kind = target->kind;
 	device->is_in_use = wp_claimed_has(telling->of, target->device);
-	device->is_asked = strcmp(telling->of->once, test) == 0;
+	device->is_asked =
+		is_for_code(one) || strcmp(telling->of->once, test) == 0;
 	device->has_badge = (target->flags & WP_PUSH_BADGE) != 0;
 	if (memory != NULL)
 		device->told = memory->told;
@@ -79,7 +92,6 @@ static struct wp_plan_claim claim_of(const struct wp_claimed *of)
 
 static bool decide(struct wp_telling *telling)
 {
-	static const struct wp_plan_rules rules = { 0 };
 	const struct wp_lookup *lookup = telling->lookup;
 	struct wp_plan_device *devices = calloc(lookup->n, sizeof(*devices));
 	struct wp_plan_step *steps = calloc(lookup->n, sizeof(*steps));
@@ -91,7 +103,8 @@ static bool decide(struct wp_telling *telling)
 			devices[i] = telling->each[i].device;
 		}
 		telling->next_ms = wp_plan(&telling->claim, &lookup->prefs,
-					   &rules, devices, lookup->n, steps);
+					   &telling->setup->rules, devices,
+					   lookup->n, steps);
 		for (size_t i = 0; i < lookup->n; i++)
 			telling->each[i].step = steps[i];
 	}
@@ -112,7 +125,8 @@ static bool is_alert(enum wp_plan_action action)
  * shows nothing that is to be cleared, and it is no step of the ladder. */
 static bool is_of_nothing(const struct wp_telling_one *one)
 {
-	return one->device.is_asked && one->all->of->what != WP_PUSH_TELL;
+	return one->device.is_asked &&
+	       (one->all->of->what != WP_PUSH_TELL || is_for_code(one));
 }
 
 static void look_again(struct wp_telling_one *one, int64_t at_ms)
@@ -219,7 +233,11 @@ static void take_up(struct wp_telling_one *one,
 		one->is_gone = true;
 		break;
 	case WP_DELIVERY_FAILED:
-		if (!is_single(one))
+		if (is_for_code(one))
+			put_off(one, end->after_ms > CODE_AGAIN_MS
+					     ? end->after_ms
+					     : CODE_AGAIN_MS);
+		else if (!is_single(one))
 			take_failure(one, end);
 		break;
 	case WP_DELIVERY_PUT_OFF:

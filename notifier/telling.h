@@ -34,6 +34,7 @@ struct wp_telling_setup {
 	struct wp_deliveries *deliveries;
 	const struct wp_dead_letters *dead_letters;
 	struct wp_metrics *metrics;
+	struct wp_plan_rules rules;
 };
 
 struct wp_telling_one;

@@ -204,6 +204,13 @@ struct wp_conf {
 		int64_t ttl_seconds; /* providers keep a push so long */
 		struct wp_conf_list rates; /* see lib/push/rates.h */
 		char *vapid_subject;       /* mailto: or https:; "" = none */
+		char *smtp_url;
+		char *smtp_user;
+		char *smtp_password; /* secret */
+		char *email_from;
+		char *public_url;
+		int64_t email_after_seconds;
+		char *email_text_file;              /* "" = a text of ours */
 		struct wp_conf_list allow_networks; /* see lib/net/reach.h */
 		char *proxy;                        /* "" = none */
 		char *ca_file;                      /* "" = the system's */

@@ -35,6 +35,8 @@ struct wp_addressee {
 	bool is_ios;
 	bool has_badge;
 	const char *token;    /* fcm, apns; e-mail: the address */
+	const char *code;     /* e-mail: what verifies it, and nothing else, is
+			       * to be brought */
 	const char *endpoint; /* webpush, unifiedpush, webhook */
 	const char *host;     /* of the endpoint, in small letters, with a port
 			       * that is not 443 */

@@ -108,3 +108,18 @@ class FakeProvider(NodeProgram):
 
     def connections(self):
         return self.ask(count="*")["connections"]
+
+
+class FakeMail(NodeProgram):
+    """smtp.mjs; an answer is what it says of them."""
+
+    def __init__(self, **options):
+        super().__init__("smtp.mjs", **options)
+        self.port = self.said["port"]
+
+    def tell(self, address, **answer):
+        self.ask(tell=address, answer=answer)
+
+    def letters(self):
+        """Those since they were asked for last, oldest first."""
+        return self.ask(letters=True)["letters"]

@@ -129,12 +129,13 @@ struct search {
 	char found[WP_DEVICE_ID_TEXT_LEN + 1];
 };
 
-/* Pages are devices of no provider: lib/push/kind.h. */
+/* Pages are devices of no provider: lib/push/kind.h. What nobody has verified
+ * is told nothing. */
 static bool can_be_told(const struct wp_push_row *row)
 {
 	enum wp_push_kind kind;
 
-	return row->state != WP_PUSH_GONE &&
+	return row->state != WP_PUSH_GONE && row->state != WP_PUSH_UNVERIFIED &&
 	       wp_push_kind_named(row->kind, &kind);
 }
 

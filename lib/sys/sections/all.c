@@ -71,6 +71,7 @@ const struct wp_conf_section *const wp_conf_sections[] = {
 	&wp_conf_push,
 	&wp_conf_push_devices,
 	&wp_conf_push_out,
+	&wp_conf_push_mail,
 	&wp_conf_notifier,
 	&wp_conf_bus,
 	&wp_conf_store,

@@ -30,7 +30,8 @@ extern const struct wp_conf_section wp_conf_presence;
 extern const struct wp_conf_section wp_conf_limits;
 extern const struct wp_conf_section wp_conf_push;         /* all, but */
 extern const struct wp_conf_section wp_conf_push_devices; /* these */
-extern const struct wp_conf_section wp_conf_push_out;     /* two */
+extern const struct wp_conf_section wp_conf_push_out;     /* three */
+extern const struct wp_conf_section wp_conf_push_mail;
 extern const struct wp_conf_section wp_conf_notifier;
 extern const struct wp_conf_section wp_conf_bus;
 extern const struct wp_conf_section wp_conf_store;  /* which backend */

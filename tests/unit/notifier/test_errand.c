@@ -205,6 +205,8 @@ void __wrap_wp_lookups_end(struct wp_lookups *all)
 	(void)all;
 }
 
+static bool is_unverified; /* what is found */
+
 /* n devices are found, "a", "b", … */
 static void find(size_t n)
 {
@@ -221,6 +223,8 @@ static void find(size_t n)
 		lookup->targets[i].app = "demo";
 		lookup->targets[i].device = "";
 		lookup->targets[i].flags = WP_PUSH_BADGE;
+		if (is_unverified)
+			lookup->targets[i].state = WP_PUSH_UNVERIFIED;
 		lookup->targets[i].name[0] = (char)('a' + (int)i);
 	}
 	lookups.on_found(lookups.ctx, lookup);
@@ -602,6 +606,48 @@ static void a_push_that_was_asked_for_leaves_nothing(void **state)
 	expect_no_trace(*state, &refused);
 }
 
+/* A claim to tell of something, whose one device is not verified. */
+static void claim_with_code(struct wp_errands *errands)
+{
+	once = "a:code";
+	is_unverified = true;
+	claim_and_find(errands, 1);
+	is_unverified = false;
+	assert_int_equal(n_deliveries, 1);
+	assert_int_equal(deliveries[0].order.about.ms, REDIS_MS);
+}
+
+static void a_code_tells_of_nothing_that_waits(void **state)
+{
+	claim_with_code(*state);
+	end_delivery(0, &accepted);
+	assert_int_equal(redis.done.n, 0);
+	assert_string_equal(redis.once, "a:code");
+	assert_false(redis.done.once_waits);
+	expect_answered(*state, WP_PUSH_TOLD);
+}
+
+static void a_code_that_is_not_taken_is_sent_again(void **state)
+{
+	claim_with_code(*state);
+	end_delivery(0, &failed);
+	assert_int_equal(redis.done.n, 0);
+	assert_true(redis.done.once_waits);
+	assert_int_equal(letters, 0);
+	assert_int_equal(redis.done.next_ms, REDIS_MS + 60 * 1000);
+	expect_answered(*state, WP_PUSH_LATER);
+}
+
+static void a_code_that_is_refused_is_not(void **state)
+{
+	claim_with_code(*state);
+	end_delivery(0, &refused);
+	assert_int_equal(redis.done.n, 0);
+	assert_false(redis.done.once_waits);
+	assert_int_equal(letters, 0);
+	expect_answered(*state, WP_PUSH_TOLD);
+}
+
 static void a_clearing_that_is_put_off_still_shows(void **state)
 {
 	shown = "1";
@@ -813,6 +859,9 @@ int main(void)
 		TEST(a_push_that_was_asked_for_is_done_when_it_fails),
 		TEST(a_push_that_was_asked_for_waits_for_a_slot),
 		TEST(a_push_that_was_asked_for_leaves_nothing),
+		TEST(a_code_tells_of_nothing_that_waits),
+		TEST(a_code_that_is_not_taken_is_sent_again),
+		TEST(a_code_that_is_refused_is_not),
 		TEST(a_clearing_that_is_put_off_still_shows),
 		TEST(a_clearing_has_one_try),
 		TEST(a_late_one_asks_whether_there_is_something_still),

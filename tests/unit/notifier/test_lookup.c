@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "lib/base/clock.h"
 #include "lib/push/device.h"
 #include "notifier/lookup.h"
 
@@ -104,6 +105,7 @@ static int begin(void **state)
 	struct wp_error err;
 
 	memset(&lookup, 0, sizeof(lookup));
+	lookup.once = "";
 	n_rows = 0;
 	found = 0;
 	assert_int_equal(wp_urn_reread(&lookup.user, urn, strlen(urn)), WP_OK);
@@ -257,6 +259,65 @@ static void who_is_gone_or_of_no_kind_is_no_target(void **state)
 	assert_int_equal(lookup.n, 0);
 }
 
+#define SECOND "AgICAgICAgICAgICAgICAg" /* the id of the second row */
+
+/* Two addresses, neither of them verified; and the code of both is so old. */
+static void add_addresses(int64_t age_s)
+{
+	static const struct wp_push_device mail = { .token = "bob@b.example" };
+
+	for (int i = 0; i < 2; i++) {
+		struct wp_push_row *row = add_row("email", &mail);
+
+		row->state = WP_PUSH_UNVERIFIED;
+		row->code_s = wp_wall_ms() / 1000 - age_s;
+	}
+}
+
+static void what_is_not_verified_is_found_for_its_code_alone(void **state)
+{
+	char code[WP_PUSH_CODE_LEN + 1];
+
+	add_addresses(0);
+	lookup.once = SECOND ":code";
+	look_up(*state, true);
+	assert_int_equal(lookup.n, 1);
+	assert_string_equal(lookup.targets[0].name, SECOND);
+	assert_string_equal(lookup.targets[0].to->token, "bob@b.example");
+	wp_push_code(&keys, rows[1].id, rows[1].code_s, code);
+	assert_string_equal(lookup.targets[0].to->code, code);
+}
+
+static void what_is_not_verified_is_told_nothing_else(void **state)
+{
+	static const char *const others[] = { "", SECOND ":test", ":code",
+					      SECOND };
+
+	add_addresses(0);
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		lookup.once = others[i];
+		look_up(*state, true);
+		assert_int_equal(lookup.n, 0);
+		wp_lookup_release(&lookup);
+		found = 0;
+	}
+}
+
+static void a_code_that_is_too_old_is_not_sent(void **state)
+{
+	add_addresses(WP_PUSH_CODE_SECONDS);
+	lookup.once = SECOND ":code";
+	look_up(*state, true);
+	assert_int_equal(lookup.n, 0);
+}
+
+static void what_is_verified_gets_no_code(void **state)
+{
+	(void)add_row("fcm", &phone);
+	look_up(*state, true);
+	assert_string_equal(lookup.targets[0].to->code, "");
+}
+
 /* A reload while the thread has the question. */
 static void a_job_goes_by_what_was_said_before_it(void **state)
 {
@@ -316,6 +377,10 @@ int main(void)
 		TEST(with_another_secret_nothing_opens),
 		TEST(where_nobody_is_asked_nothing_is_opened),
 		TEST(who_is_gone_or_of_no_kind_is_no_target),
+		TEST(what_is_not_verified_is_found_for_its_code_alone),
+		TEST(what_is_not_verified_is_told_nothing_else),
+		TEST(a_code_that_is_too_old_is_not_sent),
+		TEST(what_is_verified_gets_no_code),
 		TEST(a_job_goes_by_what_was_said_before_it),
 		TEST(services_are_everybodys),
 		TEST(who_has_no_device_has_services),

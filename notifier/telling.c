@@ -291,6 +291,10 @@ static void pass_over(struct wp_telling_one *one)
 		wp_told_settled(&one->told, &telling->of->want);
 		one->is_noted = true;
 	}
+	if (step->held_ms != 0) {
+		wp_told_held(&one->told, step->held_ms);
+		one->is_noted = true;
+	}
 	one->is_waiting = step->next_ms != 0;
 	telling->once_waits |= one->device.is_asked && one->is_waiting;
 	telling->is_crowded |=

@@ -46,12 +46,18 @@ uint32_t wp_plan_chance(uint32_t seed, uint32_t place, uint32_t bound)
 	return (x ^ x >> 16) % bound;
 }
 
+/* Has its user shown life since then? */
+static bool was_alive_since(const struct wp_plan_claim *claim, int64_t at_ms)
+{
+	return claim->is_online ||
+	       (claim->seen_ms != 0 && claim->seen_ms >= at_ms) ||
+	       (claim->touched_ms != 0 && claim->touched_ms >= at_ms);
+}
+
 bool wp_plan_is_alive(const struct wp_plan_claim *claim,
 		      const struct wp_told *told)
 {
-	return claim->is_online ||
-	       (claim->seen_ms != 0 && claim->seen_ms >= told->at_ms) ||
-	       (claim->touched_ms != 0 && claim->touched_ms >= told->at_ms);
+	return was_alive_since(claim, told->at_ms);
 }
 
 /* Rules 9 and 10: what is to be sent, if its provider lets it. */
@@ -122,23 +128,48 @@ static int64_t not_before(const struct scene *s)
 	return next > s->claim->now_ms ? next : 0;
 }
 
-/* Rule 7. */
-static int64_t mail_not_before(const struct scene *s)
+/*
+ * When a letter is due, by the first message of those that wait for one: by the
+ * last it would never be, where there is always another.
+ */
+static int64_t letter_due(const struct scene *s)
 {
 	const struct wp_told *told = &s->device->told;
-	int64_t next = (int64_t)s->claim->want.ms + s->rules->mail_after_ms;
+	int64_t want_ms = (int64_t)s->claim->want.ms;
+	int64_t first_ms = told->next_ms - s->rules->mail_after_ms;
 
+	if (told->next_ms == 0 || told->tries > 0 || first_ms > want_ms ||
+	    was_alive_since(s->claim, first_ms))
+		first_ms = want_ms;
+	return first_ms + s->rules->mail_after_ms;
+}
+
+/* Rule 7; false: it may be sent now. */
+static bool waits_for_letter(const struct scene *s, struct wp_plan_step *step)
+{
+	const struct wp_told *told = &s->device->told;
+	int64_t due_ms = letter_due(s), next_ms = due_ms;
+
+	/* It was due, and a server did not take it. */
+	if (told->tries > 0 && wp_entry_id_cmp(&told->id, &s->claim->want) >= 0)
+		return false;
 	if (told->at_ms != 0 && !wp_plan_is_alive(s->claim, told) &&
-	    told->at_ms + WP_PLAN_MAIL_MS > next)
-		next = told->at_ms + WP_PLAN_MAIL_MS;
-	return next > s->claim->now_ms ? next : 0;
+	    told->at_ms + WP_PLAN_MAIL_MS > next_ms)
+		next_ms = told->at_ms + WP_PLAN_MAIL_MS;
+	if (next_ms <= s->claim->now_ms)
+		return false;
+	*step = later(next_ms);
+	if (told->tries > 0 || told->next_ms != due_ms)
+		step->held_ms = due_ms;
+	return true;
 }
 
 /* Rules 6 to 11, for what is to be seen. */
 static struct wp_plan_step alert(const struct scene *s)
 {
 	enum wp_plan_action action = WP_PLAN_ALERT;
-	int64_t next = 0;
+	struct wp_plan_step step;
+	int64_t next;
 
 	if (!s->claim->is_high || !s->prefs->high_breaks_quiet) {
 		next = wp_quiet_until(s->prefs, s->claim->now_ms);
@@ -148,10 +179,9 @@ static struct wp_plan_step alert(const struct scene *s)
 		if (wp_quiet_until(s->prefs, (int64_t)s->claim->want.ms) != 0)
 			action = WP_PLAN_QUIET;
 	}
-	if (s->device->kind == WP_PUSH_EMAIL)
-		next = mail_not_before(s);
-	if (next == 0)
-		next = not_before(s);
+	if (s->device->kind == WP_PUSH_EMAIL && waits_for_letter(s, &step))
+		return step;
+	next = not_before(s);
 	return next != 0 ? later(next) : send_it(s, action);
 }
 

@@ -11,7 +11,8 @@
  *  5. Its user is muted                                 later
  *     Its user wants no alerts of a band                nothing or badge
  *  6. Quiet hours                                       later, and then quiet
- *  7. A mail                                            later, and once a day
+ *  7. A letter: not before the first of what waits       later
+ *     for it is so old, and once a day without life
  *  8. The ladder, or a try that failed                  later
  *  9. Its provider is to be left alone                  later
  * 10. Its provider has enough to do                     a little later
@@ -84,6 +85,9 @@ struct wp_plan_step {
 	/* It needs no push to know up to want: wp_told_settled(). */
 	bool is_settled;
 	int64_t next_ms; /* when to look at it again; 0: no need to */
+	/* A letter is due then, whatever comes meanwhile: wp_told_held(). 0:
+	 * there is nothing to note. */
+	int64_t held_ms;
 };
 
 /* The operator's part. */

@@ -83,6 +83,12 @@ void wp_told_settled(struct wp_told *told, const struct wp_entry_id *want)
 	told->next_ms = 0;
 }
 
+void wp_told_held(struct wp_told *told, int64_t due_ms)
+{
+	told->tries = 0;
+	told->next_ms = due_ms;
+}
+
 bool wp_told_failed(struct wp_told *told, const struct wp_entry_id *want,
 		    int64_t least_s, int64_t now_ms, uint32_t seed)
 {

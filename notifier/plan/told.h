@@ -19,7 +19,8 @@ struct wp_told {
 	int64_t at_ms;         /* of the last push that was accepted; 0: none */
 	uint32_t step;         /* pushes accepted since a sign of life */
 	uint32_t tries;        /* that failed for id; 0: it was told */
-	int64_t next_ms;       /* after a failure: not before */
+	/* Not before: after a failure; or (tries is 0) wp_told_held(). */
+	int64_t next_ms;
 };
 
 /* "<id> <at> <step> <tries> <next>" */
@@ -38,6 +39,9 @@ void wp_told_accepted(struct wp_told *told, const struct wp_entry_id *want,
 
 /* It knows up to want without a push, or is never to be told of it. */
 void wp_told_settled(struct wp_told *told, const struct wp_entry_id *want);
+
+/* Of what is newer than id a letter is due then. */
+void wp_told_held(struct wp_told *told, int64_t due_ms);
 
 /*
  * A push about want failed, and another may succeed.

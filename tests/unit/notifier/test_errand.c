@@ -206,6 +206,7 @@ void __wrap_wp_lookups_end(struct wp_lookups *all)
 }
 
 static bool is_unverified; /* what is found */
+static enum wp_push_kind kind;
 
 /* n devices are found, "a", "b", … */
 static void find(size_t n)
@@ -219,7 +220,7 @@ static void find(size_t n)
 	assert_non_null(lookup->targets);
 	wp_prefs_init(&lookup->prefs);
 	for (size_t i = 0; i < n; i++) {
-		lookup->targets[i].kind = WP_PUSH_FCM;
+		lookup->targets[i].kind = kind;
 		lookup->targets[i].app = "demo";
 		lookup->targets[i].device = "";
 		lookup->targets[i].flags = WP_PUSH_BADGE;
@@ -355,6 +356,7 @@ static int begin(void **state)
 	memset(&memory, 0, sizeof(memory));
 	redis.checked = (struct wp_push_checked){ true, 3, { 9, 1 } };
 	once = NULL;
+	kind = WP_PUSH_FCM;
 	shown = NULL;
 	asked = NULL;
 	n_deliveries = 0;
@@ -604,6 +606,21 @@ static void a_push_that_was_asked_for_leaves_nothing(void **state)
 {
 	expect_no_trace(*state, &accepted);
 	expect_no_trace(*state, &refused);
+}
+
+static void since_when_a_letter_is_due_is_remembered(void **state)
+{
+	static struct wp_conf conf = {
+		.push = { .email_after_seconds = 3600 },
+	};
+
+	wp_errands_use(*state, &conf);
+	kind = WP_PUSH_EMAIL;
+	claim_and_find(*state, 1);
+	assert_int_equal(n_deliveries, 0);
+	assert_int_equal(redis.done.next_ms, 9 + 3600 * 1000);
+	assert_string_equal(field("d:a"), "0-0 0 0 0 3600009");
+	expect_answered(*state, WP_PUSH_LATER);
 }
 
 /* A claim to tell of something, whose one device is not verified. */
@@ -859,6 +876,7 @@ int main(void)
 		TEST(a_push_that_was_asked_for_is_done_when_it_fails),
 		TEST(a_push_that_was_asked_for_waits_for_a_slot),
 		TEST(a_push_that_was_asked_for_leaves_nothing),
+		TEST(since_when_a_letter_is_due_is_remembered),
 		TEST(a_code_tells_of_nothing_that_waits),
 		TEST(a_code_that_is_not_taken_is_sent_again),
 		TEST(a_code_that_is_refused_is_not),

@@ -283,6 +283,83 @@ static void a_mail_comes_after_an_hour_and_once_a_day(void **state)
 	expect(&s, WP_PLAN_ALERT);
 }
 
+/* As it is noted between two looks. */
+static void hold(struct scene *s)
+{
+	struct wp_plan_step step = plan(s);
+
+	if (step.held_ms != 0)
+		wp_told_held(&s->device.told, step.held_ms);
+}
+
+static void
+who_always_gets_another_message_gets_a_letter_all_the_same(void **state)
+{
+	struct scene s = usual();
+
+	(void)state;
+	s.device.kind = WP_PUSH_EMAIL;
+	s.claim.want.ms = (uint64_t)NOW - 10 * MIN;
+	hold(&s);
+	/* There is nothing more to note, and nothing that is newer moves it. */
+	assert_int_equal(plan(&s).held_ms, 0);
+	s.claim.want.ms = (uint64_t)NOW - 1;
+	expect_at(&s, NOW + 50 * MIN);
+	assert_int_equal(plan(&s).held_ms, 0);
+	s.claim.now_ms = NOW + 50 * MIN;
+	s.claim.want.ms = (uint64_t)s.claim.now_ms - 1;
+	expect(&s, WP_PLAN_ALERT);
+}
+
+static void what_was_due_when_he_was_there_is_due_no_more(void **state)
+{
+	struct scene s = usual();
+
+	(void)state;
+	s.device.kind = WP_PUSH_EMAIL;
+	s.claim.want.ms = (uint64_t)NOW - 50 * MIN;
+	hold(&s);
+	/* He acked it, and something came. */
+	s.claim.touched_ms = NOW - 50 * MIN;
+	s.claim.want.ms = (uint64_t)NOW - MIN;
+	expect_at(&s, NOW + 59 * MIN);
+	hold(&s);
+	expect_at(&s, NOW + 59 * MIN);
+	s.claim.touched_ms = 0;
+	expect_at(&s, NOW + 59 * MIN);
+	s.claim.seen_ms = NOW - MIN;
+	s.claim.want.ms = (uint64_t)NOW;
+	expect_at(&s, NOW + HOUR);
+	s.claim.seen_ms = 0;
+	s.claim.is_online = true;
+	expect_at(&s, NOW + HOUR);
+}
+
+static void a_letter_that_is_not_taken_is_tried_again(void **state)
+{
+	struct scene s = usual();
+
+	(void)state;
+	s.device.kind = WP_PUSH_EMAIL;
+	s.claim.want.ms = (uint64_t)NOW - HOUR;
+	s.device.told.id = s.claim.want;
+	s.device.told.tries = 1;
+	s.device.told.next_ms = NOW + 1;
+	expect_at(&s, NOW + 1);
+	s.device.told.next_ms = NOW;
+	expect(&s, WP_PLAN_ALERT);
+	/* What is newer waits like a first one. */
+	s.claim.want.ms = (uint64_t)NOW - MIN;
+	expect_at(&s, NOW + 59 * MIN);
+	hold(&s);
+	assert_int_equal(s.device.told.tries, 0);
+	expect_at(&s, NOW + 59 * MIN);
+	/* And is once a day all the same. */
+	s.device.told.at_ms = NOW - HOUR;
+	expect_at(&s, NOW + 23 * HOUR);
+	assert_int_equal(plan(&s).held_ms, 0);
+}
+
 static void the_ladder_holds_until_there_is_life(void **state)
 {
 	static const struct {
@@ -581,6 +658,10 @@ int main(void)
 		cmocka_unit_test(a_badge_is_for_who_shows_one),
 		cmocka_unit_test(quiet_hours_put_it_off_and_take_its_sound),
 		cmocka_unit_test(a_mail_comes_after_an_hour_and_once_a_day),
+		cmocka_unit_test(
+			who_always_gets_another_message_gets_a_letter_all_the_same),
+		cmocka_unit_test(what_was_due_when_he_was_there_is_due_no_more),
+		cmocka_unit_test(a_letter_that_is_not_taken_is_tried_again),
 		cmocka_unit_test(the_ladder_holds_until_there_is_life),
 		cmocka_unit_test(a_service_is_told_as_a_device_is),
 		cmocka_unit_test(a_provider_that_is_left_alone_is_left_alone),

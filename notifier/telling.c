@@ -440,6 +440,17 @@ static int64_t next_look(const struct wp_telling *telling)
 	return next_ms;
 }
 
+/* Has nobody of them been verified? Then there is nobody to be told, as where
+ * there is no device: when one is, what waits is looked at. */
+static bool are_for_codes(const struct wp_telling *telling)
+{
+	size_t i = 0;
+
+	while (i < telling->lookup->n && is_for_code(&telling->each[i]))
+		i++;
+	return i == telling->lookup->n;
+}
+
 bool wp_telling_answer(const struct wp_telling *telling,
 		       struct wp_push_done *done, struct wp_notes *notes)
 {
@@ -459,6 +470,9 @@ bool wp_telling_answer(const struct wp_telling *telling,
 		done->next_ms = next_look(telling);
 		done->once_waits = telling->once_waits;
 		done->clear_waits = of->what == WP_PUSH_CLEAR;
+	} else if (are_for_codes(telling)) {
+		done->next = WP_PUSH_DROP;
+		done->n = 0;
 	}
 	return true;
 }

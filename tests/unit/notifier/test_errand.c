@@ -641,7 +641,7 @@ static void a_code_tells_of_nothing_that_waits(void **state)
 	assert_int_equal(redis.done.n, 0);
 	assert_string_equal(redis.once, "a:code");
 	assert_false(redis.done.once_waits);
-	expect_answered(*state, WP_PUSH_TOLD);
+	expect_answered(*state, WP_PUSH_DROP);
 }
 
 static void a_code_that_is_not_taken_is_sent_again(void **state)
@@ -662,7 +662,7 @@ static void a_code_that_is_refused_is_not(void **state)
 	assert_int_equal(redis.done.n, 0);
 	assert_false(redis.done.once_waits);
 	assert_int_equal(letters, 0);
-	expect_answered(*state, WP_PUSH_TOLD);
+	expect_answered(*state, WP_PUSH_DROP);
 }
 
 static void a_clearing_that_is_put_off_still_shows(void **state)

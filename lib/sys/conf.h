@@ -200,6 +200,7 @@ struct wp_conf {
 		enum wp_push_mode mode;
 		int64_t poll_ms;     /* how often is looked for who is due */
 		int64_t claim_ms;    /* how long who is told is left alone */
+		int64_t timeout_ms;  /* of one request */
 		int64_t token_days;  /* that nobody has refreshed */
 		int64_t ttl_seconds; /* providers keep a push so long */
 		struct wp_conf_list rates; /* see lib/push/rates.h */

@@ -17,8 +17,8 @@
 #include "notifier/provider/verdict.h"
 
 enum {
-	WP_ASK_CONNECT_MS = 5000,
-	WP_ASK_TOTAL_MS = 15000,
+	WP_ASK_CONNECT_PARTS =
+		3, /* of the time of a request, that to connect */
 	WP_ASK_ANSWER_MAX = 4096, /* bytes; what is longer is cut */
 };
 

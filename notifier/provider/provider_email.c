@@ -253,8 +253,9 @@ static enum wp_err start(struct email *email,
 				    ? conf->push.smtp_password
 				    : "",
 		.ca_file = conf->push.ca_file,
-		.connect_ms = WP_ASK_CONNECT_MS,
-		.total_ms = WP_ASK_TOTAL_MS,
+		.connect_ms =
+			(uint32_t)conf->push.timeout_ms / WP_ASK_CONNECT_PARTS,
+		.total_ms = (uint32_t)conf->push.timeout_ms,
 	};
 	struct wp_url_mail look;
 	char *end;

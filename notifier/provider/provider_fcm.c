@@ -137,12 +137,14 @@ static void fcm_free(struct wp_provider *provider)
 
 static bool make_token(struct fcm *fcm, const struct wp_provider_setup *setup)
 {
+	const struct wp_conf *conf = setup->conf;
 	const struct wp_transfer_rules rules = {
 		.agent = "waypost-notifier/" WP_VERSION,
-		.ca_file = setup->conf->push.ca_file,
-		.proxy = setup->conf->push.proxy,
-		.connect_ms = WP_ASK_CONNECT_MS,
-		.total_ms = WP_ASK_TOTAL_MS,
+		.ca_file = conf->push.ca_file,
+		.proxy = conf->push.proxy,
+		.connect_ms =
+			(uint32_t)conf->push.timeout_ms / WP_ASK_CONNECT_PARTS,
+		.total_ms = (uint32_t)conf->push.timeout_ms,
 		.body_max = WP_ACCESS_ANSWER_MAX,
 		.cuts = true,
 		.connections = 1,

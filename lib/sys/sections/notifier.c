@@ -30,7 +30,12 @@ static const struct wp_conf_key push_keys[] = {
 	  .preset = "60000", .min = 500, .max = 600000, .unit = "ms",
 	  .is_reloadable = true,
 	  .help = "after how long somebody whom a notifier was about to tell, "
-		  "and died, is told by another; at least 45000 when live" },
+		  "and died, is told by another; at least thrice "
+		  "push.timeout_ms" },
+	{ "push.timeout_ms", WP_CONF_AT(push.timeout_ms), .type = WP_CONF_INT,
+	  .preset = "15000", .min = 500, .max = 60000, .unit = "ms",
+	  .is_reloadable = true,
+	  .help = "how long one request to a provider may take" },
 	{ "push.token_days", WP_CONF_AT(push.token_days), .type = WP_CONF_INT,
 	  .preset = "270", .min = 1, .max = 3650, .unit = "days",
 	  .is_reloadable = true,
@@ -79,20 +84,20 @@ static const struct wp_conf_key keys[] = {
 };
 
 /*
- * A request begins within two thirds of its claim (notifier/errand.h) and takes
- * 15 s at most, so that it is over before anybody else begins one.
+ * A request begins within two thirds of its claim (notifier/errand.h), and is
+ * over before anybody else begins one.
  */
 static enum wp_err check_claim(const struct wp_conf *conf, bool is_used,
 			       struct wp_error *err)
 {
-	enum { LIVE_MIN_MS = 45000 };
+	enum { REQUESTS_A_CLAIM = 3 };
 
 	(void)is_used;
 	if (conf->push.mode == WP_PUSH_LIVE &&
-	    conf->push.claim_ms < LIVE_MIN_MS)
+	    conf->push.claim_ms < REQUESTS_A_CLAIM * conf->push.timeout_ms)
 		return wp_conf_broken(err, "push.claim_ms",
-				      "must be at least 45000 when push.mode "
-				      "is live");
+				      "must be at least thrice "
+				      "push.timeout_ms when push.mode is live");
 	return WP_OK;
 }
 

@@ -10,10 +10,17 @@
 //     token from now on, one after the other; the last of them again and again.
 //     TOKEN "*" is whoever has none of his own.
 //   {"requests": true}: the requests since it was last asked this, oldest
-//     first, and how many connections there have been ever.
+//     first, and how many connections there have been ever. With "ended": true
+//     only those that are over; the others come when they are.
+//   {"down": true}: every connection is gone, and none can be made
+//   {"up": true}: it listens again, where it did
 //   {"count": TOKEN}: how many of those there are, of all with "*", and again
 //     the connections.
 // It ends with its standard input.
+//
+// A request: "at" and "until", ms since 1970; "status", null when there was no
+// answer; "beside", how many others with this token were under way when it
+// came; "token", "method", "path", "http", "headers", and "body" as base64.
 //
 // The token of a request is the last part of its path or, for FCM, what its
 // body names. An ANSWER has all of these or none:
@@ -32,8 +39,11 @@ import { createInterface } from 'node:readline';
 
 const options = JSON.parse(process.argv[2]);
 const answers = new Map([['*', [{}]]]);
+const underWay = new Map(); // token -> how many requests
+const sockets = new Set();
 let requests = [];
 let connections = 0;
+let port = options.port ?? 0;
 
 function say(what) {
   process.stdout.write(`${JSON.stringify(what)}\n`);
@@ -68,8 +78,11 @@ function drip(response, every) {
   response.on('close', () => clearInterval(timer));
 }
 
-function act(request, response, answer) {
+function act(request, response, answer, record) {
   const { stream } = request;
+  if (record.until !== null) {
+    return; // whoever asked has not waited for it
+  }
   switch (answer.act) {
     case 'refuse':
       stream.close(constants.NGHTTP2_REFUSED_STREAM);
@@ -87,7 +100,8 @@ function act(request, response, answer) {
       break;
     default:
   }
-  response.writeHead(answer.status ?? 200, answer.headers ?? {});
+  record.status = answer.status ?? 200;
+  response.writeHead(record.status, answer.headers ?? {});
   if (answer.act === 'flood') {
     flood(response, answer.bytes);
   } else if (answer.act === 'drip') {
@@ -108,19 +122,29 @@ function onRequest(request, response) {
     const body = Buffer.concat(pieces);
     const token = tokenOf(request.url, body);
     const answer = nextAnswer(token);
-    requests.push({
+    const beside = underWay.get(token) ?? 0;
+    const record = {
       at: Date.now(),
+      until: null,
+      status: null,
+      beside,
       token,
       method: request.method,
       path: request.url,
       http: request.httpVersion,
       headers: { ...request.headers },
       body: body.toString('base64'),
+    };
+    requests.push(record);
+    underWay.set(token, beside + 1);
+    response.on('close', () => {
+      record.until = Date.now();
+      underWay.set(token, underWay.get(token) - 1);
     });
     if (answer.delay) {
-      setTimeout(() => act(request, response, answer), answer.delay);
+      setTimeout(() => act(request, response, answer, record), answer.delay);
     } else {
-      act(request, response, answer);
+      act(request, response, answer, record);
     }
   });
 }
@@ -137,7 +161,9 @@ const server = options.http1
   }, onRequest);
 server.on('secureConnection', (socket) => {
   connections += 1;
+  sockets.add(socket);
   socket.on('error', () => {});
+  socket.on('close', () => sockets.delete(socket));
 });
 server.on('sessionError', () => {});
 server.on('tlsClientError', () => {});
@@ -152,14 +178,33 @@ function obey(what) {
       ({ token }) => what.count === '*' || what.count === token);
     return { count: length, connections };
   }
-  const told = { requests, connections };
-  requests = [];
+  const isMeant = ({ until }) => !what.ended || until !== null;
+  const told = { requests: requests.filter(isMeant), connections };
+  requests = requests.filter((request) => !isMeant(request));
   return told;
 }
 
-server.listen(options.port ?? 0, options.address ?? '127.0.0.1', () => {
-  say({ port: server.address().port });
+function listen(then) {
+  server.listen(port, options.address ?? '127.0.0.1', then);
+}
+
+function hear(line) {
+  const what = JSON.parse(line);
+  if (what.up) {
+    listen(() => say({}));
+    return;
+  }
+  if (what.down) {
+    server.close();
+    sockets.forEach((socket) => socket.destroy());
+  }
+  say(what.down ? {} : obey(what));
+}
+
+listen(() => {
+  ({ port } = server.address());
+  say({ port });
   const lines = createInterface({ input: process.stdin });
-  lines.on('line', (line) => say(obey(JSON.parse(line))));
+  lines.on('line', hear);
   lines.on('close', () => process.exit(0));
 });

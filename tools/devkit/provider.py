@@ -42,6 +42,9 @@ class Request:
 
     def __init__(self, said):
         self.at = said["at"] / 1000
+        self.is_over = said["until"] is not None
+        self.status = said["status"]
+        self.beside = said["beside"]
         self.token = said["token"]
         self.method = said["method"]
         self.path = said["path"]
@@ -99,9 +102,18 @@ class FakeProvider(NodeProgram):
     def tell(self, token, *answers):
         self.ask(tell=token, answers=answers or ({},))
 
-    def requests(self):
-        """Those since they were asked for last, oldest first."""
-        return [Request(one) for one in self.ask(requests=True)["requests"]]
+    def requests(self, ended=False):
+        """Those since they were asked for last, oldest first; or only those
+        of them that are over."""
+        return [Request(one) for one in self.ask(
+            requests=True, ended=ended)["requests"]]
+
+    def go_down(self):
+        """Nobody listens any more, until come_up()."""
+        self.ask(down=True)
+
+    def come_up(self):
+        self.ask(up=True)
 
     def count(self, token="*"):
         return self.ask(count=token)["count"]

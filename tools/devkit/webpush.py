@@ -1,6 +1,7 @@
 """A browser's side of Web Push: what it subscribes with, and how it reads what
 it is sent (RFC 8291)."""
 import base64
+import json
 import os
 import struct
 
@@ -67,3 +68,7 @@ class Subscription:
         if text[-1:] != LAST_RECORD:
             raise ValueError("not the only record")
         return text[:-1]
+
+    def push_of(self, request):
+        """The id of the push that this is (provider.Request)."""
+        return json.loads(self.read(request.body))["id"]

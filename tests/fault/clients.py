@@ -45,6 +45,8 @@ class Context:
         self._lock = threading.Lock()
         self._clocks = {}  # {program: (when it was set, is it wrong?)}
         self.outside = None  # see outside.py
+        self.provider = None  # of pushes, see providing.py
+        self.seen = None  # by it, see pushes.py
         self.odd = []  # answers that the contract does not know
         self.statuses = {}
 

@@ -51,6 +51,12 @@ KINDS = {
                                  "handlers")),
     # ahead, and workers that begin meanwhile know no other time
     "clock-death": (3, 0.5, 4.0, ("redis",)),
+    # Of pushes: nobody listens; answers are late or never come; connections
+    # end, and what was asked with them; its name is not known.
+    "provider-down": (2, 0.5, 6.0, ("provider",)),
+    "provider-slow": (2, 1.0, 6.0, ("provider",)),
+    "provider-goaway": (2, 1.0, 6.0, ("provider",)),
+    "dns-down": (1, 1.0, 6.0, ("provider",)),
 }
 # Enough to matter, less than tokens last.
 STEP_S = (90, 2 * 3600)
@@ -123,7 +129,7 @@ class Faults:
         self.clocks = clocks
         self.locks = {name: threading.Lock()
                       for name in (*self.stack.programs, "cold", "accounts",
-                                   "disk")}
+                                   "disk", "provider")}
         self.done = {}
         self.skipped = 0
         self.notes = []
@@ -399,6 +405,27 @@ class Faults:
             database.execute("ROLLBACK")
         finally:
             database.close()
+
+    def do_provider(self, step):
+        provider = self.context.provider
+        begin, end = {
+            "provider-down": (provider.go_down, provider.come_up),
+            "provider-slow": (provider.be_slow, provider.be_well),
+            "provider-goaway": (provider.go_away, provider.be_well),
+        }[step.kind]
+        begin()
+        try:
+            time.sleep(step.seconds)
+        finally:
+            end()
+
+    def do_dns(self, step):
+        names = self.context.provider.names
+        names.go_down()
+        try:
+            time.sleep(step.seconds)
+        finally:
+            names.come_up()
 
     def do_disk(self, step):
         path = self.stack.path("filler")

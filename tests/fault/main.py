@@ -29,6 +29,7 @@ import accounts  # noqa: E402
 import burdens  # noqa: E402
 import clients  # noqa: E402
 import closures  # noqa: E402
+import providing  # noqa: E402
 import pushes  # noqa: E402
 import remains  # noqa: E402
 import revoked  # noqa: E402
@@ -106,6 +107,7 @@ class Episode:
         self.cannot = []  # kinds of faults that cannot be done here
         self.clocks = None
         self.outside = None
+        self.provider = None
         self.stack = None
         self.faults = None
         self.context = None
@@ -124,6 +126,10 @@ class Episode:
                 say("SKIPPED: clock-step, clock-death, there is no " +
                     self.clocks.library)
             self.outside = Outside(folder)
+            self.provider = providing.find(folder, os.path.join(
+                self.options.build, "tests", "push", "hosts.so"), say)
+            self.cannot += [kind for kind in providing.Provider.faults
+                            if kind not in self.provider.faults]
             self.stack = Stack(
                 os.path.join(folder, "s"), self.options.web,
                 build=self.options.build, workers=WORKERS,
@@ -135,10 +141,12 @@ class Episode:
                                      "argon2_memory_kib": 7168,
                                      "argon2_passes": 1},
                         "worker": {"sweep_interval_ms": 100},
-                        "push": pushes.SETTINGS, "limits": no_limits()},
+                        "push": {**pushes.SETTINGS, **self.provider.settings},
+                        "limits": no_limits()},
                 program_env=self.program_env, slowness=SLOWNESS)
             self.stack.start(READY_S)
             self.outside.enter(self.stack)
+            self.provider.enter(self.stack)
             if self.clocks.are_there:
                 self.see_clock_step()
             self.play()
@@ -155,6 +163,8 @@ class Episode:
                 self.keep_or_remove()
             if self.outside:
                 self.outside.end()
+            if self.provider:
+                self.provider.leave()
             disk.unmount()
             shutil.rmtree(folder, ignore_errors=True)
         return self.found
@@ -163,6 +173,8 @@ class Episode:
         env = self.clocks.env(name)
         if name in LIMITED:
             env["WAYPOST_LIMITS_RATES"] = LIMITS
+        if name.startswith("notifier"):
+            env.update(self.provider.env())
         return env
 
     def see_clock_step(self):
@@ -187,6 +199,8 @@ class Episode:
         self.context = clients.Context(self.stack, History(), self.seed,
                                        send_pause_s=0.15)
         self.context.outside = self.outside
+        self.context.provider = self.provider
+        self.context.seen = pushes.Seen(self.context)
         self.faults = Faults(self.context, say, self.clocks)
         self.faults.start()
         self.senders, self.receivers = clients.cast(self.context)
@@ -437,6 +451,9 @@ class Episode:
         for one in self.away:
             for kind, text in one.judge():
                 self.add(kind, text)
+        for text in self.context.seen.leaked(
+                [bout for one in self.away for bout in one.bouts]):
+            self.add("leaked", text)
         history = self.context.history.frozen()
         self.take(check(history, self.context.now(), POKE_BOUND_S,
                         is_drained=True), history)

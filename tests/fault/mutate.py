@@ -28,7 +28,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 PARTS = ("Makefile", "lib", "handlers", "worker", "ws-daemon", "keys",
          "notifier",
-         "tools", "web-config", "bench", "tests/fault")
+         "tools", "web-config", "bench", "tests/fault", "tests/push")
 SCRIPTS = "lib/mailbox/scripts/"
 RUN_TIMEOUT_S = 420
 
@@ -331,6 +331,25 @@ MUTATIONS = (
           "ipairs({}) do")],
         {"told_in_vain"}, "cold-locked"),
     Mutation(
+        "no-ladder", "who was told is told of what comes next at once",
+        [("notifier/plan/ladder.c",
+          "gaps[] = { 0, 30 * S, 2 * MIN, 10 * MIN, 30 * MIN, HOUR };",
+          "gaps[] = { 0, 0, 0, 0, 0, 0 };")],
+        {"stormed"}, "cold-locked"),
+    Mutation(
+        "short-claim", "somebody who is being told may be told by others",
+        [(SCRIPTS + "push_take.lua",
+          "string.format('%d', now_ms + claim_ms), box.urn)",
+          "string.format('%d', now_ms + 100), box.urn)")],
+        {"twice"}, "provider-slow"),
+    Mutation(
+        "tell-more", "a push names the device that it is for",
+        [("notifier/provider/kind_web.c",
+          "\twp_kind_member(out, \"id\", push->push_id);\n",
+          "\twp_kind_member(out, \"id\", push->push_id);\n"
+          "\twp_kind_member(out, \"device\", push->token_id);\n")],
+        {"leaked"}, "cold-locked"),
+    Mutation(
         "no-file", "202 although Redis keeps nothing on disk",
         [("tools/devkit/stack.py", '"appendonly yes"', '"appendonly no"')],
         {"lost", "vanished", "resurrected"}, "kill:redis"),
@@ -374,7 +393,8 @@ def build(target):
     """Make the programs; the output when that failed, else None."""
     done = subprocess.run(
         ["make", "-s", "-j2", "all",
-         "build/release/tests/fault/stepped_clock.so"],
+         "build/release/tests/fault/stepped_clock.so",
+         "build/release/tests/push/hosts.so"],
         cwd=target, capture_output=True, text=True, check=False)
     return None if done.returncode == 0 else done.stdout + done.stderr
 

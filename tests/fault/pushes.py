@@ -2,27 +2,37 @@
 
 One after the other: somebody registers a device, gets one message and does not
 come. He acks it soon, before anybody could tell him, or when he was told, or
-after the faults. What waypost-notifier would send stands in its log
-(push.mode: log), and must keep what docs/push.md promises.
+after the faults; a few get another message once they were told. What their
+provider sees (providing.py) must keep what docs/push.md promises.
 """
-import datetime
 import hashlib
 import hmac
 import threading
 import time
 
 from clients import Client
-from devkit.pushes import Pushes
 from history import entry_of
+from providing import HOST, TIMEOUT_MS
 
-SETTINGS = {"enabled": True, "apps": ["fault kind=fcm credentials_file=/x"],
+SETTINGS = {"enabled": True,
             # Long enough to ack within it, and to see who is told all the same.
-            "grace_ms": 3500, "inactive_ms": 2000, "claim_ms": 4000}
-VAIN_S, WAIT_S = 2.0, 20.0
-# What makes a claim end early, so that its push may come once more.
-EXCUSES = ("notifier", "redis", "all", "disk", "clock")
+            "grace_ms": 3500, "inactive_ms": 2000,
+            "claim_ms": 3 * TIMEOUT_MS}
+# A request is begun within a second of the look at what waits, and repeated by
+# libcurl within its time.
+VAIN_S, WAIT_S = 2.0 + TIMEOUT_MS / 1000, 20.0
+# What makes a claim end early, or an answer be lost, so that a push may come
+# once more.
+EXCUSES = ("notifier", "redis", "all", "disk", "clock", "provider", "dns")
 # From the fault to the end of what it may have made lapse.
 EXCUSED_S = 30.0
+# Nothing holds up a request that has left, so a process that stands still may
+# be late with one.
+STANDS_STILL_S = 15.0
+# From the first push to the second, whatever comes meanwhile, and how much
+# earlier it may look so to the provider.
+LADDER_S, EARLY_S = 30.0, 1.0
+FAILING_S = 6.0  # no provider fails for longer
 ACK_SOON_SHARE, LINGER_SHARE, LINGER_S = 0.4, 0.3, 9.0
 
 
@@ -50,37 +60,79 @@ class Bout:
         self.began = began
         self.acked = None  # when the 204 was there
 
-    def alerts(self, lines):
-        return [at for at, device, action, push in lines
-                if device == self.device and action == "alert"]
+    def alerts(self, pushes):
+        return sorted((push for push in pushes if push.device == self.device
+                       and push.action == "alert"), key=lambda push: push.at)
 
 
-def in_vain(bouts, lines):
+def is_excused(marks, since, until, words, kind=""):
+    return any(since < at <= until and text.startswith(kind) and
+               any(word in text for word in words) for at, text in marks)
+
+
+def stood_still(marks, at):
+    return is_excused(marks, at - STANDS_STILL_S, at, ("notifier", "all"),
+                      "stop")
+
+
+def in_vain(bouts, pushes, marks):
     """told_in_vain: an alert long after the only message was acked."""
-    return [f"{bout.name} was told {at - bout.acked:.1f} s after he had acked"
+    return [f"{bout.name} was told {push.at - bout.acked:.1f} s after he had "
+            "acked"
             for bout in bouts if bout.acked is not None
-            for at in bout.alerts(lines) if at > bout.acked + VAIN_S]
+            for push in bout.alerts(pushes)
+            if push.at > bout.acked + VAIN_S and
+            not stood_still(marks, push.at)]
 
 
-def twice(bouts, lines, marks):
-    """twice: one push again, and nothing has died that would excuse it."""
+def twice(bouts, pushes, marks):
+    """twice: one push again, and nothing has died that would excuse it; or two
+    to one device at once."""
     found = []
     for bout in bouts:
-        times = sorted(bout.alerts(lines))
-        for first, second in zip(times, times[1:]):
-            if not any(first - EXCUSED_S < at <= second and
-                       any(word in text for word in EXCUSES)
-                       for at, text in marks):
+        alerts = bout.alerts(pushes)
+        last = {}  # by the id of the push
+        for push in alerts:
+            before = last.get(push.push)
+            if before is not None and not is_excused(
+                    marks, before - EXCUSED_S, push.at, EXCUSES):
                 found.append(f"{bout.name} was told again after "
-                             f"{second - first:.1f} s")
+                             f"{push.at - before:.1f} s")
+            last[push.push] = push.at
+        found += [f"{bout.name} was told twice at once, at {push.at:.1f}"
+                  for push in alerts
+                  if push.beside > 0 and not stood_still(marks, push.at)]
     return found
 
 
-def untold(bouts, lines):
-    """Who has a message that he was not told of."""
-    told = {push for _, _, action, push in lines if action == "alert"}
+def stormed(bouts, pushes, marks):
+    """stormed: another push before the ladder has one."""
+    found = []
+    for bout in bouts:
+        alerts = bout.alerts(pushes)
+        found += [f"{bout.name} was told of more after "
+                  f"{push.at - alerts[0].at:.1f} s" for push in alerts[1:]
+                  if push.push != alerts[0].push and
+                  push.at < alerts[0].at + LADDER_S - EARLY_S and
+                  not is_excused(marks, alerts[0].at - EXCUSED_S, push.at,
+                                 EXCUSES)]
+    return found
+
+
+def untold(bouts, pushes):
+    """Who has a message that he was not told of, as far as his provider knows.
+    """
+    told = {push.push for push in pushes
+            if push.action == "alert" and push.was_taken}
     return [bout for bout in bouts
             if bout.acked is None and bout.push not in told]
+
+
+def has_failed_twice(bout, marks):
+    """May it have been tried twice in vain? The next try is minutes away."""
+    return sum(at > bout.began - FAILING_S and
+               text.startswith(("provider", "dns"))
+               for at, text in marks) > 1
 
 
 class Away(Client):
@@ -89,14 +141,10 @@ class Away(Client):
     def __init__(self, context, number):
         super().__init__(context, f"s-away-{number}")
         self.must_stop = threading.Event()
-        self.pushes = Pushes(context.stack)
-        self.pushes.new()
+        self.seen = context.seen
         self.bouts = []
         self.users = {}
-        self.lines = []  # (at, device, action, push)
         self.number = 0
-        self._lock = threading.Lock()
-        self._began = time.time() - context.now()
 
     def live(self):
         while not self.is_to_end():
@@ -123,8 +171,7 @@ class Away(Client):
     def one(self):
         self.number += 1
         user = self.context.user(f"{self.name}-{self.number}")
-        body = {"kind": "fcm", "token": "token-of-" + user.name,
-                "deviceId": "phone"}
+        body = {**self.context.provider.device(), "deviceId": "phone"}
         answer = self.repeat("device", user.call, "POST", "/api/devices", body,
                              good=(200, 201))
         if answer is None:
@@ -141,15 +188,25 @@ class Away(Client):
         ms, seq = entry_of(message_id)
         bout = Bout(user.name, device, push_id(secret, device, f"{ms}-{seq}"),
                     began)
-        with self._lock:
-            self.bouts.append(bout)
-        self.users[bout.name] = user, message_id
+        self.bouts.append(bout)
+        ids = [message_id]
+        self.users[bout.name] = user, ids
         if self.random.random() >= ACK_SOON_SHARE:
             self.wait_while(lambda: self.is_untold(bout), WAIT_S)
             if self.random.random() < LINGER_SHARE:
+                self.send_more(bout, user, ids)
                 self.wait_while(lambda: True, LINGER_S)
         if not self.is_to_rest():
-            self.ack(bout, user, message_id)
+            self.ack(bout, user, ids)
+
+    def send_more(self, bout, user, ids):
+        """To who was told already, so that he is told later."""
+        if self.is_to_rest() or self.is_untold(bout):
+            return
+        answer = self.repeat("away", self.user.send, user, b"y", [
+            ("Idempotency-Key", user.name + "-more")], good=(202,))
+        if answer is not None:
+            ids.append(answer.json()["id"])
 
     def is_to_rest(self):
         """Then what is open stays open."""
@@ -160,16 +217,16 @@ class Away(Client):
         while not self.is_to_rest() and self.now() < end and claim():
             self.pause(0.1)
 
-    def ack(self, bout, user, message_id):
-        if self.repeat("away ack", user.ack, [message_id], good=(204,)):
+    def ack(self, bout, user, ids):
+        if self.repeat("away ack", user.ack, ids, good=(204,)):
             bout.acked = self.now()
 
     def ack_all(self):
         """What was left open; from the main thread, when all is quiet."""
         for bout in self.bouts:
             if bout.acked is None:
-                user, message_id = self.users[bout.name]
-                answer = self.call("away ack", user.ack, [message_id])
+                user, ids = self.users[bout.name]
+                answer = self.call("away ack", user.ack, ids)
                 if answer is None or answer.status != 204:
                     return False
                 bout.acked = self.now()
@@ -177,33 +234,57 @@ class Away(Client):
 
     # ---- judging ----
 
-    def read(self):
-        with self._lock:
-            for line in self.pushes.new():
-                at = datetime.datetime.fromisoformat(
-                    line["time"].replace("Z", "+00:00")).timestamp()
-                self.lines.append((at - self._began, line["device"],
-                                   line["action"], line["push"]))
-            return list(self.lines)
-
     def is_untold(self, bout):
-        return bool(untold([bout], self.read()))
+        return bool(untold([bout], self.seen.look()))
 
     def judged(self):
-        """Those whom a clock of Redis that was wrong has not put off: what it
-        noted as due when it was ahead is due then."""
+        """Those whom nothing but a bug has put off: what a clock of Redis that
+        was wrong noted as due when it was ahead is due then."""
         return [bout for bout in self.bouts
-                if not self.context.clock_was_wrong("redis", bout.began)]
+                if not self.context.clock_was_wrong("redis", bout.began) and
+                not has_failed_twice(bout, self.history.marks)]
 
     def all_told(self):
-        return not untold(self.judged(), self.read())
+        return not untold(self.judged(), self.seen.look())
 
     def judge(self):
         """[(kind, sentence)], when everything has settled."""
-        lines = self.read()
+        pushes, marks = self.seen.look(), self.history.marks
         found = [("untold", f"{bout.name} was never told")
-                 for bout in untold(self.judged(), lines)]
-        found += [("told_in_vain", text)
-                  for text in in_vain(self.bouts, lines)]
-        return found + [("twice", text) for text in twice(
-            self.bouts, lines, self.history.marks)]
+                 for bout in untold(self.judged(), pushes)]
+        for kind, judge in (("told_in_vain", in_vain), ("twice", twice),
+                            ("stormed", stormed)):
+            found += [(kind, text)
+                      for text in judge(self.bouts, pushes, marks)]
+        return found
+
+
+class Seen:
+    """What the provider has seen of all of them, by the clock of the run."""
+
+    def __init__(self, context):
+        self._context = context
+        self._provider = context.provider
+        self._lock = threading.Lock()
+        self._began = time.time() - context.now()
+        self._pushes = []
+
+    def look(self):
+        with self._lock:
+            for push in self._provider.new():
+                push.at -= self._began
+                self._pushes.append(push)
+            return list(self._pushes)
+
+    def leaked(self, bouts):
+        """[sentence]: leaked, into a request or a log."""
+        words = {"urn:", *(bout.name for bout in bouts)}
+        found = [f"a push has {word!r}" for push in self.look()
+                 for word in words if word in push.text]
+        found += [f"a push has the members {', '.join(push.members)}"
+                  for push in self.look() if push.has_more]
+        for i in range(self._context.stack.notifier_count):
+            log = self._context.stack.read_log(f"notifier-{i}")
+            found += [f"the log of notifier-{i} has {word!r}"
+                      for word in words | {HOST} if word in log]
+        return sorted(set(found))

@@ -37,7 +37,8 @@ class Plan(unittest.TestCase):
                  for step in plan(seed, 1, 300, NAMES)]
         self.assertEqual({step.kind for step in steps}, set(KINDS))
         self.assertLessEqual({step.target for step in steps},
-                             {*NAMES, "all", "cold", "accounts", "disk"})
+                             {*NAMES, "all", "cold", "accounts", "disk",
+                              "provider"})
 
     def test_every_kind_can_be_done(self):
         for kind in KINDS:

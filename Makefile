@@ -297,6 +297,11 @@ test-integration: $(INTEGRATION) ## tests against a real Redis, or one: T=test_m
 test-e2e: all $(PRELOADED) tests-provider ## tests through the web server: WEB=nginx|lighttpd, T=test_send
 	@$(TEST) e2e-$(WEB) --flavour $(FLAVOUR) $(if $(T),--only $(T))
 
+test-browser: ## a real Firefox is told (installs it as root, 90 MB to fetch): WEB=nginx|lighttpd
+	@tools/deps.sh browser $(WEB)
+	@$(MAKE) --no-print-directory -s -j$(JOBS) all $(PRELOADED)
+	@$(TEST) e2e-$(WEB) --flavour $(FLAVOUR) --only test_push_browser
+
 test-attacks: all ## attacks at full length, with figures (6 min, wants the machine for itself)
 	@WEB=$(WEB) WAYPOST_E2E_BUILD=$(B) $(PYTHON) tests/e2e/attacks.py
 
@@ -411,5 +416,6 @@ include bench/bench.mk
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 
 .PHONY: help all tests-build deps deps-build run test release-tests asan-tests tsan-tests test-unit \
-	test-fault test-fault-bugs test-attacks bug soak test-integration test-e2e asan tsan ci fuzz fuzz-run check \
+	test-fault test-fault-bugs test-attacks test-browser \
+	bug soak test-integration test-e2e asan tsan ci fuzz fuzz-run check \
 	format $(CHECKS) lint install clean tests-provider

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Install the Debian packages that are missing here, and nothing else.
 #
-# usage: tools/deps.sh run|test|dev|bench [nginx|lighttpd]
+# usage: tools/deps.sh run|test|dev|bench|browser [nginx|lighttpd]
 #
 # As root it installs without a question; otherwise it prints the command and
 # stops. No service is started, enabled or replaced: a package that is not
@@ -114,8 +114,14 @@ bench)
 	need_run
 	need_web nginx
 	need_bench ;;
+browser)
+	need_run
+	need_web "$web"
+	need nodejs node
+	need firefox-esr firefox-esr ;;
 *)
-	echo "usage: tools/deps.sh run|test|dev|bench [nginx|lighttpd]" >&2
+	echo "usage: tools/deps.sh run|test|dev|bench|browser" \
+		"[nginx|lighttpd]" >&2
 	exit 2 ;;
 esac
 

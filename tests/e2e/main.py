@@ -39,7 +39,7 @@ COSTLY = 25  # classes that --times tells of
 # What is the same behind any web server, and costs most: beginnings of names.
 ANYWHERE = (
     "test_accounts_tool.CommandLine.", "test_bench.", "test_clock.",
-    "test_provider.", "test_push_browser.",
+    "test_provider.", "test_push_browser.", "test_push_outage.",
     "test_ranges.", "test_run.MakeRun.test_a_s",
     "test_run.MakeRun.test_everything_killed",
     "test_run.MakeRun.test_logs_do_not_grow",

@@ -41,7 +41,8 @@ MODEL_TIMEOUT_S = 600
 FAULT_TIMEOUT_S = 600
 BUGS_TIMEOUT_S = 1200
 # One of each kind; make test-fault-bugs has them all.
-BUGS = ["lose", "reorder", "forget-ack", "forget-poke", "skip-fencing"]
+BUGS = ["lose", "reorder", "forget-ack", "forget-poke", "skip-fencing",
+        "no-ladder"]
 # Each web server has a seed of its own, as in make test-fault.
 FAULT_SEEDS = {"nginx": "1", "lighttpd": "2"}
 FAULT_SECONDS = "90"

@@ -206,20 +206,27 @@ class Attacks(LiveTest):
         self.assertEqual(self.trap.came, 0)
 
     def test_a_redirect_is_not_followed(self):
+        """Neither inside nor to where it might go."""
         for status in (301, 302, 303, 307, 308):
-            bob = self.user("bob")
-            device = self.subscribe(bob)
-            self.provider.tell(device.token, {
-                "status": status, "headers": {
-                    "location": f"https://127.0.0.1:{self.trap.port}/x"}})
-            self.send(bob)
-            with self.subTest(status):
-                wait_for(lambda one=device, user=bob: self.last_result(
-                    user, one.id) == "failed", "it failed")
-                self.assertEqual(self.device(bob, device.id)["state"],
-                                 "active")
-                self.assertEqual(len(self.asked(device.token)), 1)
+            for where in (f"https://127.0.0.1:{self.trap.port}/x",
+                          self.endpoint(f"elsewhere-{status}")):
+                with self.subTest(status=status, where=where):
+                    bob = self.user("bob")
+                    device = self.subscribe(bob)
+                    self.provider.tell(device.token, {
+                        "status": status, "headers": {"location": where}})
+                    self.send(bob)
+                    self.wait_failed(bob, device)
         self.assertEqual(self.trap.came, 0)
+
+    def wait_failed(self, user, device):
+        """It was asked once, and stays what it was."""
+        wait_for(lambda: self.last_result(user, device.id) == "failed",
+                 "it failed")
+        self.assertEqual(self.device(user, device.id)["state"], "active")
+        self.assertEqual(len(self.asked(device.token)), 1)
+        self.assertEqual([one for one in self.provider.seen
+                          if one.token.startswith("elsewhere")], [])
 
     # ---- what answers there ----
 

@@ -16,11 +16,11 @@ from providing import HOST, TIMEOUT_MS
 
 SETTINGS = {"enabled": True,
             # Long enough to ack within it, and to see who is told all the same.
-            "grace_ms": 3500, "inactive_ms": 2000,
+            "grace_ms": 4500, "inactive_ms": 2000,
             "claim_ms": 3 * TIMEOUT_MS}
 # A request is begun within a second of the look at what waits, and repeated by
-# libcurl within its time.
-VAIN_S, WAIT_S = 2.0 + TIMEOUT_MS / 1000, 20.0
+# libcurl within its time. An ack is older than it looks.
+VAIN_S, WAIT_S = 1.3 + TIMEOUT_MS / 1000, 20.0
 # What makes a claim end early, or an answer be lost, so that a push may come
 # once more.
 EXCUSES = ("notifier", "redis", "all", "disk", "clock", "provider", "dns")

@@ -46,7 +46,10 @@ struct delivery {
 	char push_id[WP_PUSH_ID_TEXT + 1];
 	struct wp_push push;
 	struct wp_attempt attempt;
-	ev_timer slot; /* until it comes */
+	ev_timer slot;   /* until it comes; then, for a place to come */
+	bool has_place;  /* in its lane */
+	bool is_waiting; /* for that */
+	struct delivery *next_waiting;
 	uint64_t begun_us;
 	wp_delivery_fn on_end;
 	void *ctx;
@@ -62,6 +65,7 @@ struct wp_deliveries {
 	struct generation *generations; /* the first is that of today */
 	ev_timer reaper;
 	struct delivery *first;
+	struct delivery *waiting; /* for a place, oldest first */
 };
 
 /* ---- generations ---- */
@@ -232,6 +236,42 @@ static void say_verdict(struct delivery *delivery,
 	       wp_int("suppressed", suppressed));
 }
 
+/* ---- waiting for a slot, and for a place ---- */
+
+static void arm(struct delivery *delivery, uint64_t ms)
+{
+	struct ev_loop *loop = delivery->all->setup.loop;
+
+	ev_now_update(loop);
+	ev_timer_set(&delivery->slot, (double)ms / 1e3, 0.);
+	ev_timer_start(loop, &delivery->slot);
+}
+
+static void begin_waiting(struct delivery *delivery)
+{
+	struct delivery **end = &delivery->all->waiting;
+
+	while (*end != NULL)
+		end = &(*end)->next_waiting;
+	*end = delivery;
+	delivery->is_waiting = true;
+	wp_lane_wait(delivery->lane, 1);
+	arm(delivery, WP_LANE_WAIT_MS);
+}
+
+static void end_waiting(struct delivery *delivery)
+{
+	struct delivery **at = &delivery->all->waiting;
+
+	while (*at != delivery)
+		at = &(*at)->next_waiting;
+	*at = delivery->next_waiting;
+	delivery->next_waiting = NULL;
+	delivery->is_waiting = false;
+	wp_lane_wait(delivery->lane, -1);
+	ev_timer_stop(delivery->all->setup.loop, &delivery->slot);
+}
+
 /* ---- one delivery ---- */
 
 static void count(const struct delivery *delivery,
@@ -254,6 +294,8 @@ static void delivery_free(struct delivery *delivery)
 {
 	struct wp_deliveries *all = delivery->all;
 
+	if (delivery->is_waiting)
+		end_waiting(delivery);
 	ev_timer_stop(all->setup.loop, &delivery->slot);
 	*delivery->link = delivery->next;
 	if (delivery->next != NULL)
@@ -273,9 +315,12 @@ static void tell(struct delivery *delivery, const struct wp_delivery_end *end)
 	on_end(ctx, end);
 }
 
+static void let_go_on(struct wp_deliveries *all);
+
 static void on_judged(void *ctx, const struct wp_judgement *judgement)
 {
 	struct delivery *delivery = ctx;
+	struct wp_deliveries *all = delivery->all;
 	uint64_t now_us = wp_mono_us();
 	struct wp_outcome_of of = {
 		.results = delivery->all->setup.results,
@@ -299,9 +344,10 @@ static void on_judged(void *ctx, const struct wp_judgement *judgement)
 	}
 	end = wp_outcome(&of, judgement);
 	tell(delivery, &end);
+	let_go_on(all);
 }
 
-/* Its slot is there. False when it is over: *end says how. */
+/* Its slot and its place are there. False when it is over: *end says how. */
 static bool go(struct delivery *delivery, struct wp_delivery_end *end)
 {
 	struct wp_error err;
@@ -331,8 +377,40 @@ static bool go(struct delivery *delivery, struct wp_delivery_end *end)
 	return false;
 give:
 	if (delivery->lane != NULL)
-		wp_lane_give(delivery->lane);
+		wp_lane_give(delivery->lane, true);
 	return false;
+}
+
+/* A place is there again, perhaps. */
+static void let_go_on(struct wp_deliveries *all)
+{
+	struct delivery *delivery = all->waiting;
+	struct wp_delivery_end end;
+
+	while (delivery != NULL) {
+		if (!wp_lane_place(delivery->lane)) {
+			delivery = delivery->next_waiting;
+			continue;
+		}
+		end_waiting(delivery);
+		delivery->has_place = true;
+		if (!go(delivery, &end))
+			tell(delivery, &end);
+		delivery = all->waiting; /* others may have left */
+	}
+}
+
+/* Its slot is there. False when it is over, as go(). */
+static bool go_or_wait(struct delivery *delivery, struct wp_delivery_end *end)
+{
+	if (delivery->lane != NULL) {
+		delivery->has_place = wp_lane_place(delivery->lane);
+		if (!delivery->has_place) {
+			begin_waiting(delivery);
+			return true;
+		}
+	}
+	return go(delivery, end);
 }
 
 static void on_slot(struct ev_loop *loop, ev_timer *timer, int events)
@@ -342,8 +420,13 @@ static void on_slot(struct ev_loop *loop, ev_timer *timer, int events)
 
 	(void)loop;
 	(void)events;
-	if (!go(delivery, &end))
+	if (delivery->is_waiting) {
+		wp_lane_give(delivery->lane, false);
+		end = wp_outcome_crowded();
 		tell(delivery, &end);
+	} else if (!go_or_wait(delivery, &end)) {
+		tell(delivery, &end);
+	}
 }
 
 /* The lane of a provider for a target; NULL: it has none, or none is free. */
@@ -432,10 +515,8 @@ static bool take_slot(struct delivery *delivery, struct wp_delivery_end *end)
 	uint64_t wait_ms = wp_lane_take(delivery->lane, wp_mono_us());
 
 	if (wait_ms == 0)
-		return go(delivery, end);
-	ev_now_update(delivery->all->setup.loop);
-	ev_timer_set(&delivery->slot, (double)wait_ms / 1e3, 0.);
-	ev_timer_start(delivery->all->setup.loop, &delivery->slot);
+		return go_or_wait(delivery, end);
+	arm(delivery, wait_ms);
 	return true;
 }
 
@@ -494,7 +575,7 @@ void wp_deliveries_look(struct wp_deliveries *all,
 		return;
 	lane = target->to != NULL ? lane_of(all, provider, target) : NULL;
 	if (lane == NULL) {
-		device->slot_ms = WP_RATE_FULL_MS;
+		device->slot_ms = WP_LANE_FULL_MS;
 		return;
 	}
 	wait_ms = wait_of(provider, lane);
@@ -573,7 +654,7 @@ void wp_deliveries_free(struct wp_deliveries **deliveries)
 	     delivery = next) {
 		next = delivery->next;
 		if (delivery->lane != NULL)
-			wp_lane_give(delivery->lane);
+			wp_lane_give(delivery->lane, delivery->has_place);
 		delivery_free(delivery);
 	}
 	ev_timer_stop(all->setup.loop, &all->reaper);

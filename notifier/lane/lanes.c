@@ -24,6 +24,11 @@ struct wp_lane {
 	struct wp_rate rate;
 	struct wp_guard guard;
 	uint64_t used_us; /* when last */
+	uint32_t held;    /* slots, until their requests have ended */
+	uint32_t waiting; /* for a place */
+	/* Requests that have ended in this period, and in the one before. */
+	uint64_t period;
+	uint32_t ended, ended_before;
 };
 
 struct wp_lanes {
@@ -131,7 +136,7 @@ static bool drop_a_host(struct wp_lanes *lanes)
 
 	for (struct wp_lane **at = &lanes->hosts; *at != NULL;
 	     at = &(*at)->next)
-		if ((*at)->rate.under_way == 0 &&
+		if ((*at)->held == 0 &&
 		    (oldest == NULL || (*at)->used_us < (*oldest)->used_us))
 			oldest = at;
 	if (oldest == NULL)
@@ -168,6 +173,29 @@ struct wp_lane *wp_lanes_get(struct wp_lanes *lanes, enum wp_push_kind kind,
 
 /* ---- one request ---- */
 
+static void count_end(struct wp_lane *lane, uint64_t now_us)
+{
+	uint64_t period = now_us / ((uint64_t)WP_LANE_WAIT_MS * US_PER_MS);
+
+	if (period != lane->period) {
+		lane->ended_before =
+			period == lane->period + 1 ? lane->ended : 0;
+		lane->ended = 0;
+		lane->period = period;
+	}
+	lane->ended++;
+}
+
+/* How many may wait for a place: about as many as will get one in time. */
+static uint32_t may_wait(const struct wp_lane *lane)
+{
+	uint32_t most = lane->rate.most;
+
+	if (lane->ended > most)
+		most = lane->ended;
+	return lane->ended_before > most ? lane->ended_before : most;
+}
+
 uint64_t wp_lane_shut_ms(const struct wp_lane *lane, uint64_t now_us)
 {
 	return wp_breaker_wait_ms(&lane->breaker, now_us / US_PER_MS);
@@ -175,22 +203,40 @@ uint64_t wp_lane_shut_ms(const struct wp_lane *lane, uint64_t now_us)
 
 uint64_t wp_lane_slot_ms(const struct wp_lane *lane, uint64_t now_us)
 {
-	if (lane->is_host && lane->lanes->under_way >= WP_LANE_HOSTS_UNDER_WAY)
-		return WP_RATE_FULL_MS;
+	if (lane->waiting >= may_wait(lane))
+		return WP_LANE_FULL_MS;
 	return wp_rate_wait_ms(&lane->rate, now_us);
 }
 
 uint64_t wp_lane_take(struct wp_lane *lane, uint64_t now_us)
 {
 	lane->used_us = now_us;
-	lane->lanes->under_way += lane->is_host;
+	lane->held++;
 	return wp_rate_take(&lane->rate, now_us);
 }
 
-void wp_lane_give(struct wp_lane *lane)
+void wp_lane_give(struct wp_lane *lane, bool has_place)
 {
+	lane->held--;
+	if (!has_place)
+		return;
 	lane->lanes->under_way -= lane->is_host;
 	wp_rate_give(&lane->rate);
+}
+
+bool wp_lane_place(struct wp_lane *lane)
+{
+	if (lane->is_host && lane->lanes->under_way >= WP_LANE_HOSTS_UNDER_WAY)
+		return false;
+	if (!wp_rate_place(&lane->rate))
+		return false;
+	lane->lanes->under_way += lane->is_host;
+	return true;
+}
+
+void wp_lane_wait(struct wp_lane *lane, int one)
+{
+	lane->waiting += (uint32_t)one;
 }
 
 bool wp_lane_begin(struct wp_lane *lane, uint64_t now_us, uint32_t *ticket_out)
@@ -207,7 +253,8 @@ struct wp_lane_news wp_lane_end(struct wp_lane *lane, uint32_t ticket,
 	struct wp_judgement meant = *judgement;
 	struct wp_lane_news news;
 
-	wp_lane_give(lane);
+	wp_lane_give(lane, true);
+	count_end(lane, now_us);
 	/* Nothing was asked: nothing is known. */
 	if (judgement->verdict != WP_VERDICT_AGAIN)
 		wp_guard_note(&lane->guard, judgement->verdict, now_s);

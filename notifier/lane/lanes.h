@@ -22,6 +22,10 @@ enum {
 	/* Of more, that idle one goes which was used longest ago. */
 	WP_LANE_HOSTS_MAX = 256,
 	WP_LANE_HOSTS_UNDER_WAY = 200, /* requests to hosts, at once in all */
+	/* So long one waits for a place. When more wait for one than have got
+	 * one lately in that time, a slot is so far away: */
+	WP_LANE_WAIT_MS = 500,
+	WP_LANE_FULL_MS = 1000,
 };
 
 struct wp_lanes;
@@ -60,11 +64,16 @@ uint64_t wp_lane_slot_ms(const struct wp_lane *lane, uint64_t now_us);
  * Returns:  ms from now at which it is
  */
 uint64_t wp_lane_take(struct wp_lane *lane, uint64_t now_us);
-/* Nothing was asked on it. */
-void wp_lane_give(struct wp_lane *lane);
+/* Nothing was asked on it. has_place: as wp_lane_place() said */
+void wp_lane_give(struct wp_lane *lane, bool has_place);
+
+/* Its slot has come: take a place, too. False: as much is under way as may be;
+ * wp_lane_wait() says that one waits for it, or (-1) does no more. */
+bool wp_lane_place(struct wp_lane *lane);
+void wp_lane_wait(struct wp_lane *lane, int one);
 
 /*
- * The request is to be sent, now that its slot has come.
+ * The request is to be sent, now that it has a place.
  *
  * *ticket_out:  for wp_lane_end()
  * Returns:      false when the provider is left alone meanwhile: give it back

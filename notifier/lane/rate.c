@@ -63,8 +63,6 @@ static uint64_t ms_until(uint64_t at_us, uint64_t now_us)
 
 uint64_t wp_rate_wait_ms(const struct wp_rate *rate, uint64_t now_us)
 {
-	if (rate->under_way >= rate->most)
-		return WP_RATE_FULL_MS;
 	return ms_until(slot_at(rate, now_us), now_us);
 }
 
@@ -75,8 +73,15 @@ uint64_t wp_rate_take(struct wp_rate *rate, uint64_t now_us)
 	if (is_idle(rate, now_us))
 		rate->ramp_us = now_us;
 	rate->last_us = slot;
-	rate->under_way++;
 	return ms_until(slot, now_us);
+}
+
+bool wp_rate_place(struct wp_rate *rate)
+{
+	if (rate->under_way >= rate->most)
+		return false;
+	rate->under_way++;
+	return true;
 }
 
 void wp_rate_give(struct wp_rate *rate)

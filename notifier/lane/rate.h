@@ -4,7 +4,9 @@
  *
  * Requests have slots, evenly apart. After a start, after ten idle minutes and
  * when asked for, there are fewer of them, and then more from quarter minute to
- * quarter minute: senders are to ramp up.
+ * quarter minute: senders are to ramp up. When its slot has come a request
+ * needs a place as well, until it has ended: who waits for a slot has none, or
+ * waiting would use up what may be under way.
  */
 #ifndef WP_NOTIFIER_RATE_H
 #define WP_NOTIFIER_RATE_H
@@ -15,14 +17,12 @@
 enum {
 	WP_RATE_IDLE_MS = 600 * 1000,
 	WP_RATE_RAMP_STEP_MS = 15 * 1000,
-	/* When as many are under way as may be, a slot is so far away. */
-	WP_RATE_FULL_MS = 1000,
 };
 
 struct wp_rate {
 	uint64_t unit_us;   /* between slots, at full rate */
 	uint32_t most;      /* under way at once */
-	uint32_t under_way; /* for others to read */
+	uint32_t under_way; /* places that are taken; for others to read */
 	uint64_t last_us;   /* the last slot that was taken */
 	uint64_t ramp_us;   /* since when there is a ramp */
 };
@@ -41,12 +41,16 @@ void wp_rate_ramp(struct wp_rate *rate, uint64_t now_us);
 uint64_t wp_rate_wait_ms(const struct wp_rate *rate, uint64_t now_us);
 
 /*
- * Take a slot, for wp_rate_give() when the request has ended.
+ * Take a slot.
  *
  * Returns:  ms from now at which it is, rounded up; do not take one that
  *           wp_rate_wait_ms() says is too far
  */
 uint64_t wp_rate_take(struct wp_rate *rate, uint64_t now_us);
+
+/* Take a place, for wp_rate_give() when the request has ended; false: there is
+ * none. */
+bool wp_rate_place(struct wp_rate *rate);
 void wp_rate_give(struct wp_rate *rate);
 
 #endif /* WP_NOTIFIER_RATE_H */

@@ -17,7 +17,8 @@
 #include "notifier/metrics.h"
 #include "notifier/providers.h"
 
-enum { ATTEMPTS_MAX = 64, MARKS_MAX = 32, MS = 1000 };
+/* PLACES: of a webhook */
+enum { ATTEMPTS_MAX = 64, MARKS_MAX = 32, MS = 1000, PLACES = 4 };
 
 /* ---- the clock ---- */
 
@@ -573,12 +574,19 @@ static void who_finds_no_slot_is_put_back(void **state)
 	struct wp_plan_device device = { .slot_ms = 0 };
 	struct wp_delivery_end end;
 
-	/* Four at once. */
-	for (size_t i = 0; i < 4; i++) {
+	for (size_t i = 0; i < PLACES; i++) {
 		const struct wp_order order = order_of(w, &target);
 
 		assert_true(wp_deliver(w->deliveries, &order, on_end, w, &end));
 		assert_int_equal(n_attempts, i + 1);
+		pass_ms(2000);
+	}
+	/* As many again wait for one of these to end. */
+	for (unsigned int i = 0; i < PLACES; i++) {
+		const struct wp_order order = order_of(w, &target);
+
+		assert_true(wp_deliver(w->deliveries, &order, on_end, w, &end));
+		assert_int_equal(n_attempts, PLACES);
 		pass_ms(2000);
 	}
 	wp_deliveries_look(w->deliveries, &target, 7, &device);
@@ -587,6 +595,77 @@ static void who_finds_no_slot_is_put_back(void **state)
 	assert_true(end.is_crowded);
 	assert_in_range(end.after_ms, WP_OUTCOME_SLOT_MIN_MS,
 			WP_OUTCOME_SLOT_MAX_MS);
+}
+
+/* All places are taken, and so many wait for one. */
+static void crowd(struct world *w, const struct wp_target *target,
+		  unsigned int n)
+{
+	struct wp_delivery_end end;
+
+	for (unsigned int i = 0; i < PLACES + n; i++) {
+		struct wp_order order = order_of(w, target);
+
+		order.good_until_ms += 100000;
+		assert_true(wp_deliver(w->deliveries, &order, on_end, w, &end));
+		pass_ms(2000);
+	}
+	assert_int_equal(n_attempts, PLACES);
+}
+
+static void who_waits_for_a_place_goes_on_when_there_is_one(void **state)
+{
+	static const struct wp_judgement accepted = {
+		.verdict = WP_VERDICT_ACCEPTED,
+	};
+	struct world *w = *state;
+	struct wp_target target = target_of(WP_PUSH_WEBHOOK);
+
+	crowd(w, &target, 2);
+	end_attempt(3, &accepted);
+	assert_int_equal(n_attempts, PLACES + 1);
+	end_attempt(4, &accepted);
+	assert_int_equal(n_attempts, PLACES + 2);
+	assert_int_equal(w->ends, 2);
+	/* Nobody else waits. */
+	end_attempt(5, &accepted);
+	assert_int_equal(n_attempts, PLACES + 2);
+}
+
+static void who_waits_for_a_place_in_vain_is_put_back(void **state)
+{
+	static const struct wp_judgement accepted = {
+		.verdict = WP_VERDICT_ACCEPTED,
+	};
+	struct world *w = *state;
+	struct wp_target target = target_of(WP_PUSH_WEBHOOK);
+
+	crowd(w, &target, 1);
+	ev_run(w->loop, EVRUN_ONCE);
+	assert_int_equal(w->ends, 1);
+	assert_true(w->end.is_crowded);
+	/* The next place is not its own. */
+	end_attempt(3, &accepted);
+	assert_int_equal(n_attempts, PLACES);
+	assert_int_equal(w->ends, 2);
+}
+
+/* And is called off: it leaves its place to the next. */
+static void whoever_does_not_go_on_holds_up_nobody(void **state)
+{
+	static const struct wp_judgement accepted = {
+		.verdict = WP_VERDICT_ACCEPTED,
+	};
+	struct world *w = *state;
+	struct wp_target target = target_of(WP_PUSH_WEBHOOK);
+
+	crowd(w, &target, 2);
+	w->is_called_off = true;
+	end_attempt(3, &accepted);
+	assert_int_equal(n_attempts, PLACES);
+	assert_int_equal(w->ends, 3);
+	w->is_called_off = false;
+	(void)get(w, &target, WP_VERDICT_ACCEPTED);
 }
 
 static void a_slot_that_is_near_is_waited_for(void **state)
@@ -782,6 +861,9 @@ int main(void)
 		TEST(what_was_not_asked_in_time_counts_for_nothing),
 		TEST(addresses_that_may_not_be_are_counted),
 		TEST(who_finds_no_slot_is_put_back),
+		TEST(who_waits_for_a_place_goes_on_when_there_is_one),
+		TEST(who_waits_for_a_place_in_vain_is_put_back),
+		TEST(whoever_does_not_go_on_holds_up_nobody),
 		TEST(a_slot_that_is_near_is_waited_for),
 		TEST(nothing_begins_when_its_slot_comes_too_late),
 		TEST(a_slot_is_lost_when_its_provider_has_shut_meanwhile),

@@ -66,6 +66,7 @@ static struct wp_lane_news ask(struct wp_lane *lane,
 	uint32_t ticket;
 
 	(void)wp_lane_take(lane, now_us);
+	assert_true(wp_lane_place(lane));
 	assert_true(wp_lane_begin(lane, now_us, &ticket));
 	return wp_lane_end(lane, ticket, judgement, now_us, now_s, SEED);
 }
@@ -106,7 +107,7 @@ static void one_that_asks_for_time_costs_no_other_any(void **state)
 	/* Whose slot has come meanwhile does not begin. */
 	(void)wp_lane_take(lane, NOW);
 	assert_false(wp_lane_begin(lane, NOW + SECOND, &ticket));
-	wp_lane_give(lane);
+	wp_lane_give(lane, false);
 	news = ask(lane, &accepted, NOW + 7 * SECOND, DAY_S);
 	assert_true(news.has_closed);
 	assert_int_equal(wp_lanes_shut_hosts(*state), 0);
@@ -147,7 +148,7 @@ static void the_idle_host_that_was_used_longest_ago_goes(void **state)
 	/* The second one is gone: a new one's first slot is now. */
 	assert_int_equal(wp_lane_slot_ms(numbered(*state, 3, NOW), at), 50);
 	assert_int_equal(wp_lane_slot_ms(numbered(*state, 2, NOW), at), 0);
-	wp_lane_give(busy);
+	wp_lane_give(busy, false);
 }
 
 static void when_all_hosts_are_in_use_there_is_none_for_another(void **state)
@@ -160,16 +161,19 @@ static void when_all_hosts_are_in_use_there_is_none_for_another(void **state)
 		(void)wp_lane_take(lanes[i], NOW);
 	}
 	assert_null(numbered(*state, WP_LANE_HOSTS_MAX, NOW));
-	/* Nor for another request; but for an app there is. */
-	assert_int_equal(wp_lane_slot_ms(lanes[0], NOW + SECOND),
-			 WP_RATE_FULL_MS);
-	assert_int_equal(wp_lane_slot_ms(one, NOW + SECOND), 0);
-	for (int i = WP_LANE_HOSTS_UNDER_WAY - 1; i < WP_LANE_HOSTS_MAX; i++)
-		wp_lane_give(lanes[i]);
-	assert_int_equal(wp_lane_slot_ms(lanes[0], NOW + SECOND), 0);
+	/* Nor a place for more requests; but for an app there is. */
+	for (int i = 0; i < WP_LANE_HOSTS_UNDER_WAY; i++)
+		assert_true(wp_lane_place(lanes[i]));
+	assert_false(wp_lane_place(lanes[0]));
+	(void)wp_lane_take(one, NOW);
+	assert_true(wp_lane_place(one));
+	wp_lane_give(one, true);
+	wp_lane_give(lanes[1], true);
+	assert_true(wp_lane_place(lanes[0]));
 	assert_non_null(numbered(*state, WP_LANE_HOSTS_MAX, NOW));
-	for (int i = 0; i < WP_LANE_HOSTS_UNDER_WAY - 1; i++)
-		wp_lane_give(lanes[i]);
+	for (int i = 0; i < WP_LANE_HOSTS_MAX; i++)
+		if (i != 1)
+			wp_lane_give(lanes[i], i < WP_LANE_HOSTS_UNDER_WAY);
 }
 
 /* Until the guard of an app is on. */
@@ -215,7 +219,7 @@ static void one_that_is_guarded_is_asked_once_a_second(void **state)
 	later += 100 * (uint64_t)SECOND;
 	(void)wp_lane_take(lane, later);
 	assert_int_equal(wp_lane_slot_ms(lane, later), 1000);
-	wp_lane_give(lane);
+	wp_lane_give(lane, false);
 }
 
 static void see(void *ctx, const struct wp_lane_view *view)
@@ -242,6 +246,7 @@ static void a_person_says_that_all_is_well(void **state)
 	assert_true(view.is_guarded);
 
 	(void)wp_lane_take(lane, NOW + 100 * (uint64_t)SECOND);
+	assert_true(wp_lane_place(lane));
 	assert_true(wp_lane_begin(lane, NOW + 100 * (uint64_t)SECOND, &ticket));
 	assert_int_equal(wp_lanes_resume(*state, "demos", NOW), 0);
 	assert_int_equal(
@@ -281,9 +286,42 @@ static void other_rates_hold_for_those_that_are_there(void **state)
 	assert_int_equal(wp_lane_take(lane, ramped), 0);
 	assert_int_equal(wp_lane_slot_ms(lane, ramped), 250);
 	assert_int_equal(wp_lane_take(lane, ramped), 250);
-	assert_int_equal(wp_lane_slot_ms(lane, ramped), WP_RATE_FULL_MS);
-	wp_lane_give(lane);
-	wp_lane_give(lane);
+	assert_true(wp_lane_place(lane));
+	assert_true(wp_lane_place(lane));
+	assert_false(wp_lane_place(lane));
+	wp_lane_give(lane, true);
+	wp_lane_give(lane, true);
+}
+
+/* As many may wait for a place as there are, or as got one in the time that one
+ * waits. */
+static void as_many_wait_as_will_get_a_place(void **state)
+{
+	const uint64_t half = (uint64_t)WP_LANE_WAIT_MS * MS;
+	const uint64_t at = NOW + 100 * (uint64_t)SECOND;
+	struct wp_push_rates rates;
+	struct wp_lane *lane = host(*state, "a.example", NOW);
+
+	assert_true(wp_push_rates_read(&rates, NULL, 0));
+	rates.of[WP_PUSH_LANE_WEB] = (struct wp_push_rate){ 1000, 2 };
+	wp_lanes_use(*state, &rates);
+	wp_lane_wait(lane, 1);
+	assert_int_equal(wp_lane_slot_ms(lane, at), 0);
+	wp_lane_wait(lane, 1);
+	assert_int_equal(wp_lane_slot_ms(lane, at), WP_LANE_FULL_MS);
+	for (int i = 0; i < 3; i++)
+		(void)ask(lane, &accepted, at, DAY_S);
+	/* Three have ended: that is how fast it goes, for a while. */
+	assert_int_equal(wp_lane_slot_ms(lane, at + SECOND), 0);
+	wp_lane_wait(lane, 1);
+	assert_int_equal(wp_lane_slot_ms(lane, at + SECOND), WP_LANE_FULL_MS);
+	wp_lane_wait(lane, -1);
+	(void)ask(lane, &accepted, at + half, DAY_S);
+	assert_int_equal(wp_lane_slot_ms(lane, at + SECOND), 0);
+	(void)ask(lane, &accepted, at + 3 * half, DAY_S);
+	assert_int_equal(wp_lane_slot_ms(lane, at + 2 * (uint64_t)SECOND),
+			 WP_LANE_FULL_MS);
+	wp_lane_wait(lane, -2);
 }
 
 int main(void)
@@ -300,6 +338,7 @@ int main(void)
 		TEST(a_person_says_that_all_is_well),
 		TEST(what_was_not_asked_is_no_outcome),
 		TEST(other_rates_hold_for_those_that_are_there),
+		TEST(as_many_wait_as_will_get_a_place),
 	};
 #undef TEST
 

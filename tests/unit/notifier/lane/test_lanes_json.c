@@ -43,6 +43,7 @@ static void ask(struct wp_lane *lane, const struct wp_judgement *judgement)
 	uint32_t ticket;
 
 	(void)wp_lane_take(lane, NOW);
+	assert_true(wp_lane_place(lane));
 	assert_true(wp_lane_begin(lane, NOW, &ticket));
 	(void)wp_lane_end(lane, ticket, judgement, NOW, 1, 0);
 }

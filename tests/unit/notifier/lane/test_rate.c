@@ -22,7 +22,6 @@ static unsigned int in_a_second(struct wp_rate *rate, uint64_t from_us)
 		if (wp_rate_wait_ms(rate, from_us + us) > 0)
 			continue;
 		assert_int_equal(wp_rate_take(rate, from_us + us), 0);
-		wp_rate_give(rate);
 		n++;
 	}
 	return n;
@@ -57,19 +56,18 @@ static void who_was_idle_begins_anew(void **state)
 	(void)state;
 	wp_rate_init(&rate, RATE, MOST, NOW);
 	(void)wp_rate_take(&rate, RAMPED);
-	wp_rate_give(&rate);
 	at = RAMPED + (uint64_t)WP_RATE_IDLE_MS * MS;
 	/* Not quite. */
 	assert_in_range(in_a_second(&rate, at - 2 * SECOND), 99, 101);
 
 	wp_rate_init(&rate, RATE, MOST, NOW);
 	(void)wp_rate_take(&rate, RAMPED);
-	wp_rate_give(&rate);
 	assert_in_range(in_a_second(&rate, at), 9, 11);
 
 	/* Something that takes so long is no idleness. */
 	wp_rate_init(&rate, RATE, MOST, NOW);
 	(void)wp_rate_take(&rate, RAMPED);
+	assert_true(wp_rate_place(&rate));
 	assert_in_range(in_a_second(&rate, at), 99, 101);
 }
 
@@ -95,14 +93,15 @@ static void no_more_are_under_way_than_may_be(void **state)
 
 	(void)state;
 	wp_rate_init(&rate, RATE, 2, NOW);
-	(void)wp_rate_take(&rate, RAMPED);
-	assert_int_equal(wp_rate_wait_ms(&rate, RAMPED + SECOND), 0);
-	(void)wp_rate_take(&rate, RAMPED + SECOND);
-	assert_int_equal(wp_rate_wait_ms(&rate, RAMPED + 2 * SECOND),
-			 WP_RATE_FULL_MS);
+	/* Who waits for his slot is not under way. */
+	for (int i = 0; i < 5; i++)
+		(void)wp_rate_take(&rate, RAMPED);
+	assert_true(wp_rate_place(&rate));
+	assert_true(wp_rate_place(&rate));
+	assert_false(wp_rate_place(&rate));
 	wp_rate_give(&rate);
-	assert_int_equal(wp_rate_wait_ms(&rate, RAMPED + 2 * SECOND), 0);
-	assert_int_equal(rate.under_way, 1);
+	assert_true(wp_rate_place(&rate));
+	assert_int_equal(rate.under_way, 2);
 }
 
 int main(void)

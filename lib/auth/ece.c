@@ -140,8 +140,11 @@ static enum wp_err agree(const struct wp_ece_receiver *receiver,
 	ours = key_of(sender->point, sender->secret, EVP_PKEY_KEYPAIR);
 	if (ours != NULL)
 		ctx = EVP_PKEY_CTX_new(ours, NULL);
+	/* That it is on the curve was seen by key_of(), and all such points are
+	 * of the group (its cofactor is 1): a multiplication to see that again
+	 * would cost as much as the agreement. */
 	if (ctx == NULL || EVP_PKEY_derive_init(ctx) != 1 ||
-	    EVP_PKEY_derive_set_peer(ctx, theirs) != 1 ||
+	    EVP_PKEY_derive_set_peer_ex(ctx, theirs, 0) != 1 ||
 	    EVP_PKEY_derive(ctx, out, &len) != 1 || len != WP_ECE_SECRET_LEN)
 		rc = failed(err);
 out:

@@ -81,6 +81,9 @@ bench-push: bench-build ## what push costs whoever sends
 bench-idle: bench-build ## memory of all programs at rest
 	@$(call BENCH_RUN,idle)
 
+bench-telling: all $(PRELOADED) ## how fast one notifier tells, and what that costs (wants a node)
+	@$(PYTHON) bench/telling.py --rounds 3 --build $(B)
+
 bench-hash: $(BENCH)/hash_loop ## what hashing a password costs
 	@$<
 
@@ -98,7 +101,7 @@ bench: bench-send bench-pull bench-e2e bench-redis bench-ws bench-migrate bench-
 
 .PHONY: bench bench-deps bench-build bench-objects bench-send bench-pull bench-redis \
 	bench-migrate bench-ws bench-e2e bench-herd bench-depth bench-idle bench-growth \
-	bench-hash bench-identity bench-push bench-plots bench-results
+	bench-hash bench-identity bench-push bench-telling bench-plots bench-results
 
 # Tests try these.
 tests-build test-e2e: $(BENCH_PROGRAMS)

@@ -3,9 +3,11 @@ has seen. Where it cannot be (it wants a node), nobody is asked: pushes stand
 in the log of waypost-notifier instead (push.mode: log).
 """
 import datetime
+import itertools
 import json
 import os
 import secrets
+import subprocess
 import threading
 
 from devkit.names import Names
@@ -14,10 +16,13 @@ from devkit.pushes import Pushes
 from devkit.webpush import Subscription, vapid_pem
 
 HOST, ADDRESS = "push.fault.test", "127.0.0.1"
-TAKEN = {"status": 201}
+PHONE, IPHONE = "fault.android", "fault.ios"
+TAKEN = {"status": 200}
 # In time, and not any more: of a request that may take push.timeout_ms.
 DELAYS_MS, TIMEOUT_MS = (300, 1000, 4000), 1500
 MEMBERS = {"type", "waiting", "id", "account"}
+ACCESS = {"access_token": "ya29.fault", "expires_in": 3599,
+          "token_type": "Bearer"}
 
 
 class Told:
@@ -75,10 +80,42 @@ class Logged:
             line["action"], line["push"]) for line in self._pushes.new()]
 
 
-class Provider:
-    """A push service of browsers, for all devices.
+def write_secret(path, text):
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "w",
+              encoding="ascii") as file:
+        file.write(text)
+    return path
 
-    folder: for its certificate and names; there already
+
+def make_key(*arguments):
+    return subprocess.run(["openssl", "genpkey", "-algorithm", *arguments],
+                          check=True, capture_output=True, text=True).stdout
+
+
+def read_android(message):
+    """(device, action, push, members) of what FCM was asked."""
+    data = message["data"]
+    is_high = message["android"]["priority"] == "HIGH"
+    return (message["android"]["collapse_key"],
+            "clear" if data["type"] == "read" else
+            "alert" if is_high else "quiet", data.get("id"),
+            set(data) | set(message) - {"token", "android", "data"})
+
+
+def read_iphone(headers, body):
+    """The same of APNs; (a badge alone is a clear)."""
+    has_alert = "alert" in body["aps"]
+    return (headers["apns-collapse-id"],
+            "clear" if not has_alert else
+            "alert" if headers["apns-priority"] == "10" else "quiet",
+            headers["apns-id"], set(body.get("w", ())) |
+            set(body) - {"aps", "w"})
+
+
+class Provider:
+    """A push service of browsers, Google and Apple in one, for all devices.
+
+    folder: for its certificate, keys and names; there already
     """
 
     faults = ("provider-down", "provider-slow", "provider-goaway", "dns-down")
@@ -86,20 +123,37 @@ class Provider:
     def __init__(self, folder, library):
         self.names = Names(library, os.path.join(folder, "hosts"))
         self.names.lead(HOST, ADDRESS)
-        certificate, key = make_certificate(folder, "provider", "DNS:" + HOST)
-        vapid = os.path.join(folder, "vapid.pem")
-        with open(os.open(vapid, os.O_WRONLY | os.O_CREAT, 0o600), "w",
-                  encoding="ascii") as file:
-            file.write(vapid_pem())
+        certificate, key = make_certificate(
+            folder, "provider", "DNS:" + HOST, "IP:" + ADDRESS)
         self._fake = FakeProvider(certificate, key, address=ADDRESS)
+        self._fake.tell("token", {"body": ACCESS})
         self.be_well()
         self.settings = {
-            "mode": "live", "vapid_key_file": vapid,
-            "vapid_subject": "mailto:push@fault.test", "ca_file": certificate,
+            "mode": "live", "ca_file": certificate, "timeout_ms": TIMEOUT_MS,
+            "vapid_key_file": write_secret(os.path.join(folder, "vapid.pem"),
+                                           vapid_pem()),
+            "vapid_subject": "mailto:push@fault.test",
             "allow_networks": [ADDRESS], "web_hosts": [HOST],
-            "web_ports": [str(self._fake.port)], "timeout_ms": TIMEOUT_MS}
+            "web_ports": [str(self._fake.port)],
+            "apps": self._apps(folder, f"https://{ADDRESS}:{self._fake.port}")}
+        self._kinds = itertools.cycle(
+            (self._browser, self._phone, self._iphone))
         self._subscriptions = {}  # token -> Subscription
         self._lock = threading.Lock()
+
+    @staticmethod
+    def _apps(folder, base):
+        account = write_secret(os.path.join(folder, "account.json"), json.dumps(
+            {"type": "service_account", "project_id": "fault",
+             "private_key_id": "1", "client_email": "push@fault.test",
+             "private_key": make_key("RSA", "-pkeyopt",
+                                     "rsa_keygen_bits:2048"),
+             "token_uri": base + "/token"}))
+        key = write_secret(os.path.join(folder, "AuthKey.p8"), make_key(
+            "EC", "-pkeyopt", "ec_paramgen_curve:P-256"))
+        return [f"{PHONE} kind=fcm credentials_file={account} base={base}",
+                f"{IPHONE} kind=apns team=TEAM567890 key=KEY4567890 "
+                f"key_file={key} base={base}"]
 
     def env(self):
         return self.names.env()
@@ -111,6 +165,21 @@ class Provider:
         self._fake.stop()
 
     def device(self):
+        """What somebody registers: of each kind in turn."""
+        with self._lock:
+            make = next(self._kinds)
+        return make()
+
+    @staticmethod
+    def _phone():
+        return {"kind": "fcm", "app": PHONE, "platform": "android",
+                "token": secrets.token_urlsafe(12)}
+
+    @staticmethod
+    def _iphone():
+        return {"kind": "apns", "app": IPHONE, "token": secrets.token_hex(32)}
+
+    def _browser(self):
         token = secrets.token_urlsafe(12)
         found = Subscription(f"https://{HOST}:{self._fake.port}/{token}")
         with self._lock:
@@ -142,18 +211,31 @@ class Provider:
 
     def new(self):
         return [self._told(request)
-                for request in self._fake.requests(ended=True)]
+                for request in self._fake.requests(ended=True)
+                if request.token != "token"]
 
     def _told(self, request):
+        device, action, push, members, text = self._read(request)
+        return Told(request.at, device, action, push,
+                    request.status == TAKEN["status"], request.beside,
+                    text + json.dumps(request.headers), sorted(members))
+
+    def _read(self, request):
+        headers, text = request.headers, request.body
         with self._lock:
-            subscription = self._subscriptions[request.token]
-        text = subscription.read(request.body).decode()
-        push = json.loads(text)
-        return Told(
-            request.at, request.headers["topic"],
-            "alert" if request.headers["urgency"] == "high" else "quiet",
-            push["id"], request.status == TAKEN["status"], request.beside,
-            text + json.dumps(request.headers), sorted(push))
+            subscription = self._subscriptions.get(request.token)
+        if subscription is not None:
+            text = subscription.read(text)
+        body = json.loads(text)
+        if "message" in body:
+            found = read_android(body["message"])
+        elif "aps" in body:
+            found = read_iphone(headers, body)
+        else:
+            found = (headers["topic"], "alert"
+                     if headers["urgency"] == "high" else "quiet", body["id"],
+                     set(body))
+        return (*found, text.decode())
 
 
 def find(folder, library, say):

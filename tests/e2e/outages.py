@@ -34,9 +34,10 @@ class Outage(test_push_outage.Outage):
         size = len(ranks) // PARTS
         middles = [statistics.mean(ranks[i * size:(i + 1) * size])
                    for i in range(PARTS)]
+        # Who finds no slot is put back behind whoever is due, so that one
+        # provider's backlog holds up nobody else's.
         print("      told in the order of " +
               ", ".join(f"{middle:.0f}" for middle in middles), flush=True)
-        self.assertEqual(middles, sorted(middles), "the oldest first")
         self.assertLess(percentile(beside, 0.5),
                         SLOWER * percentile(usual, 0.5))
 

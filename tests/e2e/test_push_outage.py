@@ -1,5 +1,5 @@
 """When nobody was told for a while, or a provider says "later": whoever waits
-is told once, the oldest first, and as fast as the provider is asked at all.
+is told once, and never faster than the provider is to be asked.
 
 A piece of each; outages.py has them at full length, with figures.
 """

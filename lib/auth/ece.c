@@ -4,15 +4,15 @@
 #include "lib/auth/ece.h"
 
 #include <assert.h>
+#include <pthread.h>
 #include <string.h>
 
 #include <openssl/bn.h>
-#include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/ec.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
-#include <openssl/param_build.h>
+#include <openssl/obj_mac.h>
 
 #include "lib/base/digest.h"
 #include "lib/base/random.h"
@@ -27,8 +27,6 @@ enum {
 
 };
 
-static const char group[] = "prime256v1";
-
 static enum wp_err failed(struct wp_error *err)
 {
 	ERR_clear_error();
@@ -37,79 +35,82 @@ static enum wp_err failed(struct wp_error *err)
 
 /* ---- keys ---- */
 
-/* From numbers; what: the public half alone, whatever secret is, or both. NULL:
- * no such key, or no memory. */
-static EVP_PKEY *key_of(const uint8_t point[WP_ECE_POINT_LEN],
-			const uint8_t *secret, int what)
-{
-	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, "EC", NULL);
-	OSSL_PARAM_BLD *build = OSSL_PARAM_BLD_new();
-	OSSL_PARAM *params = NULL;
-	EVP_PKEY *key = NULL;
-	BIGNUM *number = NULL;
-	bool is_good = ctx != NULL && build != NULL;
+/*
+ * The curve: to make it takes as long as a multiplication on it, and what knows
+ * keys (EVP_PKEY) makes it anew for each key, three times a message. So it is
+ * made once, and only read from then on, and keys are numbers.
+ */
+static struct {
+	pthread_once_t once;
+	EC_GROUP *group; /* NULL: no memory */
+} curve = { .once = PTHREAD_ONCE_INIT };
 
-	is_good =
-		is_good &&
-		OSSL_PARAM_BLD_push_utf8_string(
-			build, OSSL_PKEY_PARAM_GROUP_NAME, group, 0) == 1 &&
-		OSSL_PARAM_BLD_push_octet_string(build, OSSL_PKEY_PARAM_PUB_KEY,
-						 point, WP_ECE_POINT_LEN) == 1;
-	if (is_good && what == EVP_PKEY_KEYPAIR) {
-		number = BN_secure_new();
-		is_good =
-			number != NULL &&
-			BN_bin2bn(secret, WP_ECE_SECRET_LEN, number) != NULL &&
-			OSSL_PARAM_BLD_push_BN(build, OSSL_PKEY_PARAM_PRIV_KEY,
-					       number) == 1;
-	}
-	if (is_good)
-		params = OSSL_PARAM_BLD_to_param(build);
-	/* A point that is not on the curve is refused here. */
-	if (params == NULL || EVP_PKEY_fromdata_init(ctx) != 1 ||
-	    EVP_PKEY_fromdata(ctx, &key, what, params) != 1)
-		key = NULL;
-	OSSL_PARAM_free(params);
-	OSSL_PARAM_BLD_free(build);
-	BN_clear_free(number);
-	EVP_PKEY_CTX_free(ctx);
+static void make_curve(void)
+{
+	curve.group = EC_GROUP_new_by_curve_name(NID_X9_62_prime256v1);
+}
+
+static const EC_GROUP *p256(void)
+{
+	(void)pthread_once(&curve.once, make_curve);
+	return curve.group;
+}
+
+/* NULL: no such point, or no memory. */
+static EC_POINT *point_of(const uint8_t bytes[WP_ECE_POINT_LEN])
+{
+	const EC_GROUP *group = p256();
+	EC_POINT *point = group != NULL ? EC_POINT_new(group) : NULL;
+
+	/* One that is not on the curve is refused here; all that are belong to
+	 * the group, for its cofactor is 1. */
+	if (point != NULL && bytes[0] == UNCOMPRESSED &&
+	    EC_POINT_oct2point(group, point, bytes, WP_ECE_POINT_LEN, NULL) ==
+		    1)
+		return point;
+	EC_POINT_free(point);
 	ERR_clear_error();
-	return key;
+	return NULL;
 }
 
 bool wp_ece_is_point(const void *data, size_t len)
 {
-	const uint8_t *point = data;
-	EVP_PKEY *key;
-	bool is_point;
+	EC_POINT *point = len == WP_ECE_POINT_LEN ? point_of(data) : NULL;
+	bool is_point = point != NULL;
 
-	if (len != WP_ECE_POINT_LEN || point[0] != UNCOMPRESSED)
-		return false;
-	key = key_of(point, NULL, EVP_PKEY_PUBLIC_KEY);
-	is_point = key != NULL;
-	EVP_PKEY_free(key);
+	EC_POINT_free(point);
 	return is_point;
+}
+
+/* From 1 to the order of the group, the latter left out. */
+static bool pick_secret(BIGNUM *secret)
+{
+	const BIGNUM *order = EC_GROUP_get0_order(p256());
+
+	do
+		if (BN_priv_rand_range(secret, order) != 1)
+			return false;
+	while (BN_is_zero(secret));
+	return true;
 }
 
 enum wp_err wp_ece_sender_make(struct wp_ece_sender *out, struct wp_error *err)
 {
-	EVP_PKEY *key = EVP_EC_gen("P-256");
-	BIGNUM *number = NULL;
-	size_t len = 0;
+	const EC_GROUP *group = p256();
+	EC_POINT *point = group != NULL ? EC_POINT_new(group) : NULL;
+	BIGNUM *secret = BN_secure_new();
 	bool is_good;
 
 	is_good =
-		key != NULL &&
-		EVP_PKEY_get_octet_string_param(key, OSSL_PKEY_PARAM_PUB_KEY,
-						out->point, sizeof(out->point),
-						&len) == 1 &&
-		len == sizeof(out->point) &&
-		EVP_PKEY_get_bn_param(key, OSSL_PKEY_PARAM_PRIV_KEY, &number) ==
-			1 &&
-		BN_bn2binpad(number, out->secret, sizeof(out->secret)) ==
+		point != NULL && secret != NULL && pick_secret(secret) &&
+		EC_POINT_mul(group, point, secret, NULL, NULL, NULL) == 1 &&
+		EC_POINT_point2oct(group, point, POINT_CONVERSION_UNCOMPRESSED,
+				   out->point, sizeof(out->point),
+				   NULL) == sizeof(out->point) &&
+		BN_bn2binpad(secret, out->secret, sizeof(out->secret)) ==
 			(int)sizeof(out->secret);
-	BN_clear_free(number);
-	EVP_PKEY_free(key);
+	BN_clear_free(secret);
+	EC_POINT_free(point);
 	wp_random_bytes(out->salt, sizeof(out->salt));
 	return is_good ? WP_OK : failed(err);
 }
@@ -119,38 +120,36 @@ void wp_ece_sender_forget(struct wp_ece_sender *sender)
 	OPENSSL_cleanse(sender, sizeof(*sender));
 }
 
-/* What both sides come to. WP_ERR_INVAL: the receiver's point is none. */
+/* What both sides come to: ECDH of SP 800-56A, section 5.7.1.2. WP_ERR_INVAL:
+ * the receiver's point is none. */
 static enum wp_err agree(const struct wp_ece_receiver *receiver,
 			 const struct wp_ece_sender *sender,
 			 uint8_t out[WP_ECE_SECRET_LEN], struct wp_error *err)
 {
-	EVP_PKEY *ours = NULL;
-	EVP_PKEY *theirs = NULL;
-	EVP_PKEY_CTX *ctx = NULL;
-	size_t len = WP_ECE_SECRET_LEN;
+	EC_POINT *theirs = point_of(receiver->point);
+	EC_POINT *shared = NULL;
+	BIGNUM *secret = BN_secure_new();
+	BIGNUM *x = BN_secure_new();
 	enum wp_err rc = WP_OK;
 
-	if (receiver->point[0] == UNCOMPRESSED)
-		theirs = key_of(receiver->point, NULL, EVP_PKEY_PUBLIC_KEY);
 	if (theirs == NULL) {
 		rc = wp_error_set(err, WP_ERR_INVAL,
 				  "the receiver's key is no point of P-256");
 		goto out;
 	}
-	ours = key_of(sender->point, sender->secret, EVP_PKEY_KEYPAIR);
-	if (ours != NULL)
-		ctx = EVP_PKEY_CTX_new(ours, NULL);
-	/* That it is on the curve was seen by key_of(), and all such points are
-	 * of the group (its cofactor is 1): a multiplication to see that again
-	 * would cost as much as the agreement. */
-	if (ctx == NULL || EVP_PKEY_derive_init(ctx) != 1 ||
-	    EVP_PKEY_derive_set_peer_ex(ctx, theirs, 0) != 1 ||
-	    EVP_PKEY_derive(ctx, out, &len) != 1 || len != WP_ECE_SECRET_LEN)
+	shared = EC_POINT_new(p256());
+	if (shared == NULL || secret == NULL || x == NULL ||
+	    BN_bin2bn(sender->secret, WP_ECE_SECRET_LEN, secret) == NULL ||
+	    EC_POINT_mul(p256(), shared, NULL, theirs, secret, NULL) != 1 ||
+	    EC_POINT_get_affine_coordinates(p256(), shared, x, NULL, NULL) !=
+		    1 ||
+	    BN_bn2binpad(x, out, WP_ECE_SECRET_LEN) != WP_ECE_SECRET_LEN)
 		rc = failed(err);
 out:
-	EVP_PKEY_CTX_free(ctx);
-	EVP_PKEY_free(ours);
-	EVP_PKEY_free(theirs);
+	BN_clear_free(x);
+	BN_clear_free(secret);
+	EC_POINT_clear_free(shared);
+	EC_POINT_free(theirs);
 	return rc;
 }
 

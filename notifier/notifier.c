@@ -133,7 +133,10 @@ static void on_gone(void *ctx, const struct wp_urn *user, const char *device,
 
 static void on_settled(void *ctx)
 {
-	leave_when_done(ctx);
+	struct wp_notifier *notifier = ctx;
+
+	wp_taker_room(notifier->taker);
+	leave_when_done(notifier);
 }
 
 static void on_crowded(void *ctx)

@@ -268,6 +268,13 @@ void wp_taker_use(struct wp_taker *taker, const struct wp_conf *conf)
 		set_poll(taker);
 }
 
+/* For as many as a call may have: a call for each one would cost more. */
+void wp_taker_room(struct wp_taker *taker)
+{
+	if (room(taker) == WP_PUSH_TAKE_MAX)
+		go_on(taker);
+}
+
 void wp_taker_pause(struct wp_taker *taker)
 {
 	taker->paused_until_ms = wp_mono_ms() + WP_TAKER_PAUSE_MS;

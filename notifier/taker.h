@@ -56,6 +56,9 @@ void wp_taker_use(struct wp_taker *taker, const struct wp_conf *conf);
 /* Take nothing for WP_TAKER_PAUSE_MS: more would only be put back. */
 void wp_taker_pause(struct wp_taker *taker);
 
+/* Somebody was answered, so there may be room for more of a turn. */
+void wp_taker_room(struct wp_taker *taker);
+
 /* Take no more. What was asked for already may still be claimed. Idempotent. */
 void wp_taker_stop(struct wp_taker *taker);
 /* Calls that are not answered. */

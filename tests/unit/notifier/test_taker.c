@@ -306,6 +306,30 @@ static void no_more_is_claimed_than_there_is_room_for(void **state)
 	assert_int_equal(n_calls, 3); /* there is room again */
 }
 
+/* A backlog is not bounded by how often is looked. */
+static void room_is_used_before_the_next_poll(void **state)
+{
+	struct world *w = *state;
+
+	w->claimed = WP_CLAIMS_MAX;
+	poll_once(w);
+	assert_int_equal(n_calls, 0);
+	w->claimed = WP_CLAIMS_MAX - WP_PUSH_TAKE_MAX + 1;
+	wp_taker_room(w->taker);
+	assert_int_equal(look.all, 0); /* a call for a few costs too much */
+	w->claimed--;
+	wp_taker_room(w->taker);
+	assert_int_equal(look.all, 1);
+	answer_look();
+	assert_int_equal(n_calls, 1);
+	assert_int_equal(calls[0].max, WP_PUSH_TAKE_MAX);
+	w->claimed = 0;
+	wp_taker_room(w->taker);
+	assert_int_equal(n_calls, 3); /* all of the share; the turn is over */
+	wp_taker_room(w->taker);
+	assert_int_equal(n_calls, 3);
+}
+
 static void in_a_crowd_nobody_is_taken_for_a_while(void **state)
 {
 	struct world *w = *state;
@@ -342,6 +366,7 @@ int main(void)
 		TEST(where_nobody_is_due_nobody_is_taken),
 		TEST(a_look_is_waited_for),
 		TEST(no_more_is_claimed_than_there_is_room_for),
+		TEST(room_is_used_before_the_next_poll),
 		TEST(claims_and_those_that_had_lapsed_are_counted),
 		TEST(in_a_crowd_nobody_is_taken_for_a_while),
 		TEST(who_is_stopped_takes_nothing),

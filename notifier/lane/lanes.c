@@ -16,7 +16,8 @@ enum { GUARDED_PER_S = 1, US_PER_MS = 1000 };
 struct wp_lane {
 	struct wp_lane *next;
 	struct wp_lanes *lanes;
-	enum wp_push_kind kind; /* of a host's: of whoever was first */
+	/* Of a host's: WP_PUSH_WEB when a browser has it, too. */
+	enum wp_push_kind kind;
 	enum wp_push_lane rate_of;
 	bool is_host;
 	char *name;
@@ -36,7 +37,7 @@ struct wp_lanes {
 	struct wp_lane *apps;
 	struct wp_lane *hosts;
 	size_t n_hosts;
-	uint32_t under_way; /* to hosts */
+	uint32_t under_way[WP_PUSH_KINDS]; /* to hosts, by kinds of lanes */
 };
 
 static const enum wp_push_lane rates_of[WP_PUSH_KINDS] = {
@@ -129,16 +130,33 @@ void wp_lanes_use(struct wp_lanes *lanes, const struct wp_push_rates *rates)
 		apply_rate(lane);
 }
 
+/* When it was used last; it is not while it is left alone. */
+static uint64_t age_of(const struct wp_lane *lane, bool keeps_shut,
+		       uint64_t now_us)
+{
+	return keeps_shut && wp_lane_shut_ms(lane, now_us) > 0 ? now_us
+							       : lane->used_us;
+}
+
 /* Make room for one more host. */
-static bool drop_a_host(struct wp_lanes *lanes)
+static bool drop_a_host(struct wp_lanes *lanes, uint64_t now_us)
 {
 	struct wp_lane **oldest = NULL, *lane;
+	uint64_t oldest_us = 0;
+	size_t n_shut = 0;
 
+	for (lane = lanes->hosts; lane != NULL; lane = lane->next)
+		n_shut += wp_lane_shut_ms(lane, now_us) > 0;
 	for (struct wp_lane **at = &lanes->hosts; *at != NULL;
-	     at = &(*at)->next)
-		if ((*at)->held == 0 &&
-		    (oldest == NULL || (*at)->used_us < (*oldest)->used_us))
-			oldest = at;
+	     at = &(*at)->next) {
+		uint64_t us = age_of(*at, n_shut <= WP_LANE_SHUT_KEPT, now_us);
+
+		if ((*at)->held > 0 ||
+		    (oldest != NULL && us >= oldest_us))
+			continue;
+		oldest = at;
+		oldest_us = us;
+	}
 	if (oldest == NULL)
 		return false;
 	lane = *oldest;
@@ -146,6 +164,18 @@ static bool drop_a_host(struct wp_lanes *lanes)
 	lane_free(lane);
 	lanes->n_hosts--;
 	return true;
+}
+
+/* A host of strangers turns out to be one of browsers. */
+static void note_kind(struct wp_lane *lane, enum wp_push_kind kind)
+{
+	uint32_t *under_way = lane->lanes->under_way;
+
+	if (!lane->is_host || kind != WP_PUSH_WEB || lane->kind == kind)
+		return;
+	under_way[lane->kind] -= lane->rate.under_way;
+	under_way[kind] += lane->rate.under_way;
+	lane->kind = kind;
 }
 
 struct wp_lane *wp_lanes_get(struct wp_lanes *lanes, enum wp_push_kind kind,
@@ -157,10 +187,12 @@ struct wp_lane *wp_lanes_get(struct wp_lanes *lanes, enum wp_push_kind kind,
 	for (lane = *list; lane != NULL; lane = lane->next)
 		if ((is_host ? lane->rate_of == rates_of[kind]
 			     : lane->kind == kind) &&
-		    strcmp(lane->name, name) == 0)
+		    strcmp(lane->name, name) == 0) {
+			note_kind(lane, kind);
 			return lane;
+		}
 	if (is_host && lanes->n_hosts == WP_LANE_HOSTS_MAX &&
-	    !drop_a_host(lanes))
+	    !drop_a_host(lanes, now_us))
 		return NULL;
 	lane = lane_new(lanes, kind, name, is_host, now_us);
 	if (lane == NULL)
@@ -201,9 +233,27 @@ uint64_t wp_lane_shut_ms(const struct wp_lane *lane, uint64_t now_us)
 	return wp_breaker_wait_ms(&lane->breaker, now_us / US_PER_MS);
 }
 
+/* Are as many requests under way to hosts that strangers choose as may be? */
+static bool has_strangers_enough(const struct wp_lane *lane)
+{
+	return lane->is_host && lane->kind != WP_PUSH_WEB &&
+	       lane->lanes->under_way[lane->kind] >=
+		       WP_LANE_STRANGERS_UNDER_WAY;
+}
+
+static bool has_hosts_enough(const struct wp_lanes *lanes)
+{
+	uint32_t all = 0;
+
+	for (size_t i = 0; i < WP_PUSH_KINDS; i++)
+		all += lanes->under_way[i];
+	return all >= WP_LANE_HOSTS_UNDER_WAY;
+}
+
 uint64_t wp_lane_slot_ms(const struct wp_lane *lane, uint64_t now_us)
 {
-	if (lane->waiting >= may_wait(lane))
+	/* Each host that waited would be one of those that are known. */
+	if (lane->waiting >= may_wait(lane) || has_strangers_enough(lane))
 		return WP_LANE_FULL_MS;
 	return wp_rate_wait_ms(&lane->rate, now_us);
 }
@@ -220,17 +270,18 @@ void wp_lane_give(struct wp_lane *lane, bool has_place)
 	lane->held--;
 	if (!has_place)
 		return;
-	lane->lanes->under_way -= lane->is_host;
+	lane->lanes->under_way[lane->kind] -= lane->is_host;
 	wp_rate_give(&lane->rate);
 }
 
 bool wp_lane_place(struct wp_lane *lane)
 {
-	if (lane->is_host && lane->lanes->under_way >= WP_LANE_HOSTS_UNDER_WAY)
+	if (lane->is_host &&
+	    (has_hosts_enough(lane->lanes) || has_strangers_enough(lane)))
 		return false;
 	if (!wp_rate_place(&lane->rate))
 		return false;
-	lane->lanes->under_way += lane->is_host;
+	lane->lanes->under_way[lane->kind] += lane->is_host;
 	return true;
 }
 

@@ -19,9 +19,15 @@
 #include "notifier/provider/verdict.h"
 
 enum {
-	/* Of more, that idle one goes which was used longest ago. */
+	/* Of more, that idle one goes which was used longest ago; of up to so
+	 * many that are left alone first another, for these are not used. */
 	WP_LANE_HOSTS_MAX = 256,
+	WP_LANE_SHUT_KEPT = WP_LANE_HOSTS_MAX / 2,
 	WP_LANE_HOSTS_UNDER_WAY = 200, /* requests to hosts, at once in all */
+	/* Of these, to hosts of webhooks, and to those that only UnifiedPush
+	 * has: strangers choose them, and may have them never answer. Those of
+	 * browsers are the operator's choice (push.web_hosts). */
+	WP_LANE_STRANGERS_UNDER_WAY = 64,
 	/* So long one waits for a place. When more wait for one than have got
 	 * one lately in that time, a slot is so far away: */
 	WP_LANE_WAIT_MS = 500,

@@ -151,6 +151,105 @@ static void the_idle_host_that_was_used_longest_ago_goes(void **state)
 	wp_lane_give(busy, false);
 }
 
+/* Which nobody uses for that long, so it would be the first to go. */
+static void a_host_that_asked_for_time_is_not_forgotten(void **state)
+{
+	static const struct wp_judgement later = {
+		.verdict = WP_VERDICT_LATER,
+		.after_s = 3600,
+	};
+	const uint64_t at = NOW + SECOND;
+
+	(void)ask(numbered(*state, 0, NOW), &later, NOW, DAY_S);
+	for (int i = 1; i <= 2 * WP_LANE_HOSTS_MAX; i++)
+		(void)ask(numbered(*state, i, at), &accepted, at, DAY_S);
+	assert_int_equal(wp_lane_shut_ms(numbered(*state, 0, at), at),
+			 3599 * 1000);
+}
+
+/* Whoever has many of them takes the place of others for good else. */
+static void hosts_that_ask_for_time_are_not_all_that_is_known(void **state)
+{
+	static const struct wp_judgement later = {
+		.verdict = WP_VERDICT_LATER,
+		.after_s = 3600,
+	};
+	const uint64_t at = NOW + 3 * (uint64_t)SECOND;
+
+	for (int i = 0; i < 2 * WP_LANE_HOSTS_MAX; i++)
+		(void)ask(numbered(*state, i, NOW), &later, NOW, DAY_S);
+	for (int i = 0; i < WP_LANE_HOSTS_MAX / 2; i++)
+		(void)ask(numbered(*state, -1 - i, at), &accepted, at, DAY_S);
+	/* Each of these is there: its next slot is not now. */
+	for (int i = 0; i < WP_LANE_HOSTS_MAX / 2; i++)
+		assert_true(wp_lane_slot_ms(numbered(*state, -1 - i, at), at) >
+			    0);
+	assert_int_equal(wp_lanes_shut_hosts(*state), WP_LANE_HOSTS_MAX / 2);
+}
+
+/* Strangers say which these are, and their servers may never answer. */
+static void hosts_of_strangers_leave_room_for_browsers(void **state)
+{
+	static const enum wp_push_kind kinds[] = { WP_PUSH_WEBHOOK,
+						   WP_PUSH_UNIFIED };
+	struct wp_lane *taken[WP_LANE_HOSTS_UNDER_WAY];
+	struct wp_lane *browsers = host(*state, "push.example", NOW);
+	size_t n = 0;
+
+	for (size_t kind = 0; kind < 2; kind++)
+		for (int i = 0; i < WP_LANE_HOSTS_UNDER_WAY / 2; i++) {
+			char name[40];
+			struct wp_lane *lane;
+
+			(void)snprintf(name, sizeof(name), "%zu.%d", kind, i);
+			lane = wp_lanes_get(*state, kinds[kind], name, true,
+					    NOW);
+			(void)wp_lane_take(lane, NOW);
+			if (!wp_lane_place(lane)) {
+				wp_lane_give(lane, false);
+				/* It does not wait either. */
+				assert_int_equal(wp_lane_slot_ms(lane, NOW),
+						 WP_LANE_FULL_MS);
+				break;
+			}
+			taken[n++] = lane;
+		}
+	assert_int_equal(n, 2 * WP_LANE_STRANGERS_UNDER_WAY);
+	assert_int_equal(wp_lane_slot_ms(browsers, NOW), 0);
+	(void)wp_lane_take(browsers, NOW);
+	assert_true(wp_lane_place(browsers));
+	wp_lane_give(browsers, true);
+	/* A host of both is one of browsers: else strangers would choose. */
+	assert_true(wp_lane_slot_ms(wp_lanes_get(*state, WP_PUSH_UNIFIED,
+						 "push.example", true, NOW),
+				    NOW) < WP_LANE_FULL_MS);
+	while (n > 0)
+		wp_lane_give(taken[--n], true);
+}
+
+static void a_host_becomes_one_of_browsers_with_the_first_of_them(void **state)
+{
+	struct wp_lane *lanes[WP_LANE_STRANGERS_UNDER_WAY];
+	struct wp_lane *more;
+
+	for (int i = 0; i < WP_LANE_STRANGERS_UNDER_WAY; i++) {
+		char name[40];
+
+		(void)snprintf(name, sizeof(name), "host-%d.example", i);
+		lanes[i] =
+			wp_lanes_get(*state, WP_PUSH_UNIFIED, name, true, NOW);
+		(void)wp_lane_take(lanes[i], NOW);
+		assert_true(wp_lane_place(lanes[i]));
+	}
+	more = wp_lanes_get(*state, WP_PUSH_UNIFIED, "more.example", true, NOW);
+	assert_int_equal(wp_lane_slot_ms(more, NOW), WP_LANE_FULL_MS);
+	/* What is under way there is not a stranger's any more. */
+	assert_ptr_equal(numbered(*state, 0, NOW), lanes[0]);
+	assert_int_equal(wp_lane_slot_ms(more, NOW), 0);
+	for (int i = 0; i < WP_LANE_STRANGERS_UNDER_WAY; i++)
+		wp_lane_give(lanes[i], true);
+}
+
 static void when_all_hosts_are_in_use_there_is_none_for_another(void **state)
 {
 	struct wp_lane *lanes[WP_LANE_HOSTS_MAX];
@@ -332,6 +431,10 @@ int main(void)
 		TEST(one_that_asks_for_time_costs_no_other_any),
 		TEST(one_that_works_again_is_asked_slowly_at_first),
 		TEST(the_idle_host_that_was_used_longest_ago_goes),
+		TEST(a_host_that_asked_for_time_is_not_forgotten),
+		TEST(hosts_that_ask_for_time_are_not_all_that_is_known),
+		TEST(hosts_of_strangers_leave_room_for_browsers),
+		TEST(a_host_becomes_one_of_browsers_with_the_first_of_them),
 		TEST(when_all_hosts_are_in_use_there_is_none_for_another),
 		TEST(so_many_suspects_mean_our_settings),
 		TEST(one_that_is_guarded_is_asked_once_a_second),

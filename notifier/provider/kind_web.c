@@ -86,9 +86,10 @@ void wp_web_judge(const struct wp_provider_answer *reply, bool is_ours,
 		/* Browsers' services have used either for good. */
 		out->verdict = WP_VERDICT_GONE;
 	} else if (reply->status == 401 || reply->status == 403) {
-		out->verdict = is_ours ? WP_VERDICT_CONFIG : WP_VERDICT_GONE;
-		if (!is_ours)
-			memcpy(out->reason, key_changed, sizeof(key_changed));
+		/* That it was subscribed with our key is its own word: were it
+		 * the key, nobody of this host would be told any more. */
+		out->verdict = is_ours ? WP_VERDICT_SUSPECT : WP_VERDICT_GONE;
+		memcpy(out->reason, key_changed, sizeof(key_changed));
 	} else if (reply->status == 429) {
 		out->verdict = WP_VERDICT_LATER;
 		out->after_s = wp_judge_after(reply, LATER_S);

@@ -220,6 +220,15 @@ class Live(LivePush):
         self.assertEqual(len(self.requests(bob)), 1)
         self.assert_error(bob.call("POST", "/api/devices", bob.body), 409)
 
+    def test_a_browser_of_another_key_holds_up_no_other(self):
+        bob, eve = self.with_browser(), self.with_browser()
+        self.fake.tell(bob.known_as, {"status": 403})
+        self.send(bob)
+        wait_for(lambda: self.listed(bob)["state"] == "suspect", "it is noted")
+        self.assertEqual(self.listed(bob)["reason"], "key_changed")
+        self.send(eve)
+        self.wait_requests(eve, 1)
+
     def test_a_push_that_is_not_taken_is_a_dead_letter(self):
         bob = self.with_browser()
         self.fake.tell(bob.known_as, {"status": 400})

@@ -126,11 +126,11 @@ static void each_answer_of_a_push_service_has_its_meaning(void **state)
 		{ 404, "", NULL, WP_VERDICT_GONE, 0, "", 0 },
 		{ 410, "push subscription has unsubscribed or expired.", NULL,
 		  WP_VERDICT_GONE, 0, "", 0 },
-		{ 401, "", NULL, WP_VERDICT_CONFIG, 0, "", 0 },
+		{ 401, "", NULL, WP_VERDICT_SUSPECT, 0, "key_changed", 0 },
 		{ 403,
 		  "the key in the authorization header does not "
 		  "correspond to the sender ID used to subscribe",
-		  NULL, WP_VERDICT_CONFIG, 0, "", 0 },
+		  NULL, WP_VERDICT_SUSPECT, 0, "key_changed", 0 },
 		{ 301, "", NULL, WP_VERDICT_REFUSED, 0, "", 0 },
 		{ 307, "", NULL, WP_VERDICT_REFUSED, 0, "", 0 },
 		{ 308, "", NULL, WP_VERDICT_REFUSED, 0, "", 0 },

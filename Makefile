@@ -193,6 +193,12 @@ $(B)/tests/unit/notifier/test_errand: LDFLAGS += -Wl,--wrap=wp_mono_ms,--wrap=wp
 	-Wl,--wrap=wp_lookups_remove,--wrap=wp_lookups_end,--wrap=wp_deliver,--wrap=wp_deliveries_look \
 	-Wl,--wrap=wp_dead_letters_add
 
+# All of these, and the store's thread.
+$(B)/tests/unit/notifier/test_storm: LDFLAGS += -Wl,--wrap=wp_mono_ms,--wrap=wp_mono_us,--wrap=wp_judged_do,--wrap=wp_judged_run_id \
+	-Wl,--wrap=wp_push_done_build,--wrap=wp_push_check_parse,--wrap=wp_push_field,--wrap=wp_store_thread_submit \
+	-Wl,--wrap=wp_push_list,--wrap=wp_push_prefs,--wrap=wp_push_mark,--wrap=wp_push_results,--wrap=wp_push_open \
+	-Wl,--wrap=wp_providers_init
+
 $(B)/tests/unit/notifier/test_lookup: LDFLAGS += -Wl,--wrap=wp_store_thread_submit,--wrap=wp_push_list,--wrap=wp_push_prefs
 
 $(B)/tests/unit/notifier/test_taker: LDFLAGS += -Wl,--wrap=wp_mono_ms,--wrap=wp_judged_do,--wrap=wp_judged_run_id \

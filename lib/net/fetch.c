@@ -1,8 +1,10 @@
 /*
  * fetch.c - libcurl's sockets and its one timer on libev.
  *
- * A pool has a set of connections that new requests go to, and those that it
- * has renewed, until the last request on each has ended.
+ * A pool has a set of connections for each host, and those that it has renewed,
+ * until the last request on each has ended. What waits in a set of libcurl for
+ * a connection is looked at one by one, whatever host it is for, so who waits
+ * for a host that is silent would hold up all others of that set.
  */
 #include "lib/net/fetch.h"
 
@@ -10,13 +12,18 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include <curl/curl.h>
 #include <ev.h>
 
+enum { IDLE_MAX = 32 /* hosts whose connections are kept */ };
+
 struct line {
-	struct line *next; /* older ones */
+	struct line *next;
 	struct wp_fetch_pool *pool;
+	char *host;  /* as it begins the URL: "https://127.0.0.1:8443" */
+	bool is_old; /* renewed */
 	struct wp_transfers *transfers;
 	ev_timer timer;
 };
@@ -27,7 +34,7 @@ struct wp_fetch_pool {
 	char *agent;
 	char *ca_file;
 	char *proxy;
-	struct line *lines; /* the first one is in use; never NULL */
+	struct line *lines; /* that which was used last is first */
 	bool is_telling;    /* so it may not be freed */
 };
 
@@ -126,10 +133,20 @@ static void line_free(struct line *line)
 
 	wp_transfers_free(&line->transfers); /* gives its sockets back */
 	ev_timer_stop(pool->loop, &line->timer);
+	free(line->host);
 	free(line);
 }
 
-static struct line *line_new(struct wp_fetch_pool *pool)
+/* The bytes of a URL that say where it leads. */
+static size_t host_len(const char *url)
+{
+	const char *rest = strstr(url, "://");
+	size_t at = rest != NULL ? (size_t)(rest - url) + strlen("://") : 0;
+
+	return at + strcspn(url + at, "/?#");
+}
+
+static struct line *line_new(struct wp_fetch_pool *pool, const char *url)
 {
 	struct line *line = calloc(1, sizeof(*line));
 	CURLM *multi;
@@ -139,9 +156,10 @@ static struct line *line_new(struct wp_fetch_pool *pool)
 	line->pool = pool;
 	ev_init(&line->timer, on_time);
 	line->timer.data = line;
+	line->host = strndup(url, host_len(url));
 	line->transfers = wp_transfers_new(&pool->rules);
-	if (line->transfers == NULL) {
-		free(line);
+	if (line->host == NULL || line->transfers == NULL) {
+		line_free(line);
 		return NULL;
 	}
 	multi = wp_transfers_multi(line->transfers);
@@ -157,21 +175,46 @@ static struct line *line_new(struct wp_fetch_pool *pool)
 	return line;
 }
 
-/* Those that were renewed, and have nothing left to do. */
+/* Those that have nothing left to do: all that were renewed, and of the others
+ * all but a few. Never a line whose answer is being told. */
 static void reap(struct wp_fetch_pool *pool)
 {
-	struct line **at = &pool->lines->next;
+	struct line **at = &pool->lines;
+	size_t n_idle = 0;
 
 	while (*at != NULL) {
 		struct line *line = *at;
+		bool is_idle = wp_transfers_running(line->transfers) == 0;
 
-		if (wp_transfers_running(line->transfers) > 0) {
+		if (!is_idle || (!line->is_old && n_idle++ < IDLE_MAX)) {
 			at = &line->next;
 			continue;
 		}
 		*at = line->next;
 		line_free(line);
 	}
+}
+
+/* That to where a URL leads, in front from now on; NULL: out of memory. */
+static struct line *line_of(struct wp_fetch_pool *pool, const char *url)
+{
+	size_t len = host_len(url);
+	struct line **at = &pool->lines;
+	struct line *line;
+
+	while (*at != NULL && ((*at)->is_old || strlen((*at)->host) != len ||
+			       strncasecmp((*at)->host, url, len) != 0))
+		at = &(*at)->next;
+	line = *at;
+	if (line != NULL)
+		*at = line->next;
+	else
+		line = line_new(pool, url);
+	if (line != NULL) {
+		line->next = pool->lines;
+		pool->lines = line;
+	}
+	return line;
 }
 
 static void work(struct line *line, curl_socket_t fd, int events)
@@ -204,9 +247,7 @@ struct wp_fetch_pool *wp_fetch_pool_new(struct ev_loop *loop,
 	pool->proxy = strdup(rules->proxy != NULL ? rules->proxy : "");
 	pool->rules.ca_file = pool->ca_file;
 	pool->rules.proxy = pool->proxy;
-	if (pool->agent != NULL && pool->ca_file != NULL && pool->proxy != NULL)
-		pool->lines = line_new(pool);
-	if (pool->lines == NULL)
+	if (pool->agent == NULL || pool->ca_file == NULL || pool->proxy == NULL)
 		wp_fetch_pool_free(&pool);
 	return pool;
 }
@@ -236,20 +277,18 @@ enum wp_err wp_fetch_begin(struct wp_fetch_pool *pool,
 			   wp_transfer_fn on_end, void *ctx,
 			   struct wp_error *err)
 {
-	return wp_transfers_begin(pool->lines->transfers, request, on_end, ctx,
-				  err);
-}
-
-enum wp_err wp_fetch_renew(struct wp_fetch_pool *pool, struct wp_error *err)
-{
-	struct line *line = line_new(pool);
+	struct line *line = line_of(pool, request->url);
 
 	if (line == NULL)
 		return wp_error_set(err, WP_ERR_NOMEM, "out of memory");
-	line->next = pool->lines;
-	pool->lines = line;
-	reap(pool); /* never a line whose answer is being told */
-	return WP_OK;
+	return wp_transfers_begin(line->transfers, request, on_end, ctx, err);
+}
+
+void wp_fetch_renew(struct wp_fetch_pool *pool)
+{
+	for (struct line *line = pool->lines; line != NULL; line = line->next)
+		line->is_old = true;
+	reap(pool);
 }
 
 size_t wp_fetch_running(const struct wp_fetch_pool *pool)

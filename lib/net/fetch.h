@@ -1,6 +1,7 @@
 /*
  * fetch.h - transfers on an event loop: a pool of connections that requests to
- * a few hosts share.
+ * one host share. No host waits for another; of a few dozen that have nothing
+ * to do connections are kept.
  *
  * Who must not share a connection (two teams of APNs, or what was refused on
  * one) has a pool of their own, or renews it.
@@ -33,8 +34,9 @@ void wp_fetch_pool_free(struct wp_fetch_pool **pool);
 
 /*
  * Begin, as wp_transfers_begin(); on_end is told from the loop. What is beyond
- * the connections and streams that there may be waits in libcurl, and its time
- * runs: never begin more than the other side is to work on at once.
+ * the connections and streams that there may be to its host waits in libcurl,
+ * and its time runs: never begin more than the other side is to work on at
+ * once.
  */
 enum wp_err wp_fetch_begin(struct wp_fetch_pool *pool,
 			   const struct wp_transfer_request *request,
@@ -44,11 +46,8 @@ enum wp_err wp_fetch_begin(struct wp_fetch_pool *pool,
 /*
  * Use none of today's connections for what begins from now on. What is under
  * way on them ends there. May be called in on_end.
- *
- * Errors:  WP_ERR_NOMEM  they are used still
  */
-enum wp_err wp_fetch_renew(struct wp_fetch_pool *pool,
-			   struct wp_error *err) WP_MUST_USE;
+void wp_fetch_renew(struct wp_fetch_pool *pool);
 
 /* How many are under way, on whatever connections. */
 size_t wp_fetch_running(const struct wp_fetch_pool *pool);

@@ -151,8 +151,7 @@ static bool drop_a_host(struct wp_lanes *lanes, uint64_t now_us)
 	     at = &(*at)->next) {
 		uint64_t us = age_of(*at, n_shut <= WP_LANE_SHUT_KEPT, now_us);
 
-		if ((*at)->held > 0 ||
-		    (oldest != NULL && us >= oldest_us))
+		if ((*at)->held > 0 || (oldest != NULL && us >= oldest_us))
 			continue;
 		oldest = at;
 		oldest_us = us;

@@ -273,7 +273,7 @@ void wp_asker_free(struct wp_asker **asker)
 	*asker = NULL;
 }
 
-enum wp_err wp_asker_renew(struct wp_asker *asker, struct wp_error *err)
+void wp_asker_renew(struct wp_asker *asker)
 {
-	return wp_fetch_renew(asker->pool, err);
+	wp_fetch_renew(asker->pool);
 }

@@ -91,8 +91,7 @@ enum wp_err wp_asker_begin(struct wp_asker *asker,
  * Use other connections from now on (WP_REMEDY_CONNECTION): as
  * wp_fetch_renew().
  */
-enum wp_err wp_asker_renew(struct wp_asker *asker,
-			   struct wp_error *err) WP_MUST_USE;
+void wp_asker_renew(struct wp_asker *asker);
 
 /* ---- in prepare() and behind it ---- */
 

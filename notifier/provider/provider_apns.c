@@ -148,14 +148,12 @@ static void remedy(void *ctx, const struct wp_ask *ask, unsigned int what)
 {
 	struct apns *apns = ctx;
 	const struct wp_bearer_now now = now_of();
-	struct wp_error err;
 
 	if ((what & WP_REMEDY_TOKEN) != 0)
 		wp_apns_bearer_renew(wp_bearer_of(&apns->user), &now,
 				     (uint64_t)ask->note);
-	/* Without memory the old ones must do. */
 	if ((what & WP_REMEDY_CONNECTION) != 0)
-		(void)!wp_asker_renew(apns->asker, &err);
+		wp_asker_renew(apns->asker);
 }
 
 static void on_settled(void *ctx)

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include <dirent.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,6 +29,7 @@ enum {
 	ROUNDS = 4,
 	A_ROUND = 800,
 	AT_ONCE = 100,
+	MANY_HOSTS = 100,
 	REPLY_MAX = 4096,
 	PATIENCE_S = 60,
 	/* So long that nothing good takes it, whatever the machine is doing. */
@@ -171,8 +173,8 @@ static void on_end(void *ctx, const struct wp_transfer_answer *answer)
 static void url_of(const struct world *world, const char *host,
 		   const char *token, char out[FAKE_PATH_MAX])
 {
-	(void)snprintf(out, FAKE_PATH_MAX, "https://%s:%d/3/device/%s", host,
-		       world->fake.port, token);
+	assert_true(snprintf(out, FAKE_PATH_MAX, "https://%s:%d/3/device/%s",
+			     host, world->fake.port, token) < FAKE_PATH_MAX);
 }
 
 static void ask_url(struct world *world, size_t i, const char *url,
@@ -291,14 +293,13 @@ static void ask_many(struct world *world, size_t n, size_t at_once,
 static void thousands_share_a_few_connections(void **state)
 {
 	struct world *world = begin("good", "", LONG_MS);
-	struct wp_error err = { 0 };
 
 	(void)state;
 	for (int i = 0; i < ROUNDS; i++) {
 		ask_many(world, A_ROUND, AT_ONCE, "t");
 		assert_int_equal(world->n_good, A_ROUND);
 		assert_int_equal(world->n_http2, A_ROUND);
-		assert_int_equal(wp_fetch_renew(world->pool, &err), WP_OK);
+		wp_fetch_renew(world->pool);
 	}
 	assert_int_equal(requests_of(world, "*"), ROUNDS * A_ROUND);
 	assert_in_range(connections_of(world), ROUNDS, ROUNDS * CONNECTIONS);
@@ -595,13 +596,12 @@ static void nobody_adds_a_header_of_his_own(void **state)
 static void renewed_it_uses_other_connections(void **state)
 {
 	struct world *world = begin("good", "", LONG_MS);
-	struct wp_error err = { 0 };
 
 	(void)state;
 	assert_int_equal(ask_one(world, "t")->status, 200);
 	assert_int_equal(ask_one(world, "t")->status, 200);
 	assert_int_equal(connections_of(world), 1);
-	assert_int_equal(wp_fetch_renew(world->pool, &err), WP_OK);
+	wp_fetch_renew(world->pool);
 	assert_int_equal(ask_one(world, "t")->status, 200);
 	assert_int_equal(connections_of(world), 2);
 	end(world);
@@ -611,10 +611,9 @@ static void renewed_it_uses_other_connections(void **state)
 static void on_renew(void *ctx, const struct wp_transfer_answer *answer)
 {
 	struct world *world = ctx;
-	struct wp_error err = { 0 };
 
 	assert_int_equal(answer->status, 403);
-	assert_int_equal(wp_fetch_renew(world->pool, &err), WP_OK);
+	wp_fetch_renew(world->pool);
 	ask(world, 1, "again");
 	one_less(world);
 }
@@ -641,6 +640,98 @@ static void what_is_under_way_ends_where_it_is(void **state)
 	assert_int_equal(world->results[0].status, 200);
 	assert_int_equal(world->results[1].status, 200);
 	assert_int_equal(connections_of(world), 2);
+	end(world);
+}
+
+/* Somebody takes connections, and says nothing on them. */
+static int begin_silence(int *port_out)
+{
+	struct sockaddr_in at = { .sin_family = AF_INET };
+	socklen_t len = sizeof(at);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	assert_int_not_equal(fd, -1);
+	assert_int_equal(bind(fd, (struct sockaddr *)&at, len), 0);
+	assert_int_equal(listen(fd, AT_ONCE), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &len), 0);
+	*port_out = ntohs(at.sin_port);
+	return fd;
+}
+
+static void on_early_end(void *ctx, const struct wp_transfer_answer *answer)
+{
+	(void)ctx;
+	fail_msg("it ended before the others did: %s", answer->why);
+}
+
+static void no_host_waits_for_another_that_is_silent(void **state)
+{
+	enum { SILENT = 20, GOOD = 20 };
+	struct world *world = begin("good", "", LONG_MS);
+	char url[FAKE_PATH_MAX];
+	const struct wp_transfer_request request = { .url = url };
+	struct wp_error err = { 0 };
+	int port, fd = begin_silence(&port);
+
+	(void)state;
+	(void)snprintf(url, sizeof(url), "https://127.0.0.1:%d/t", port);
+	for (size_t i = 0; i < SILENT; i++)
+		assert_int_equal(wp_fetch_begin(world->pool, &request,
+						on_early_end, NULL, &err),
+				 WP_OK);
+	for (size_t i = 0; i < GOOD; i++)
+		ask(world, i, "t");
+	wait_for_all(world);
+	for (size_t i = 0; i < GOOD; i++)
+		assert_int_equal(world->results[i].status, 200);
+	wp_fetch_pool_free(&world->pool);
+	close(fd);
+	end(world);
+}
+
+static size_t count_descriptors(void)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	size_t n = 0;
+
+	assert_non_null(dir);
+	while (readdir(dir) != NULL)
+		n++;
+	(void)closedir(dir);
+	return n;
+}
+
+/* Nobody listens there. */
+static void ask_hosts(struct world *world, int net)
+{
+	for (int i = 0; i < MANY_HOSTS; i++) {
+		char host[FAKE_PATH_MAX], url[FAKE_PATH_MAX];
+
+		(void)snprintf(host, sizeof(host), "127.0.%d.%d", net, i);
+		url_of(world, host, "t", url);
+		ask_url(world, (size_t)i, url, NULL);
+	}
+	wait_for_all(world);
+	for (int i = 0; i < MANY_HOSTS; i++)
+		assert_int_equal(world->results[i].end,
+				 WP_TRANSFER_UNREACHABLE);
+}
+
+static void what_hosts_have_cost_is_given_back(void **state)
+{
+	struct world *world = begin("good", "", LONG_MS);
+	size_t n;
+
+	(void)state;
+	ask_hosts(world, 1);
+	n = count_descriptors();
+	ask_hosts(world, 2);
+	assert_int_equal(count_descriptors(), n);
+	/* That which was used last has its connection still. */
+	assert_int_equal(ask_one(world, "t")->status, 200);
+	assert_int_equal(ask_one(world, "t")->status, 200);
+	assert_int_equal(connections_of(world), 1);
 	end(world);
 }
 
@@ -722,6 +813,8 @@ int main(void)
 		cmocka_unit_test(nobody_adds_a_header_of_his_own),
 		cmocka_unit_test(renewed_it_uses_other_connections),
 		cmocka_unit_test(what_is_under_way_ends_where_it_is),
+		cmocka_unit_test(no_host_waits_for_another_that_is_silent),
+		cmocka_unit_test(what_hosts_have_cost_is_given_back),
 		cmocka_unit_test(a_pool_that_goes_tells_nobody),
 	};
 	const struct CMUnitTest none[] = { cmocka_unit_test(all_is_skipped) };

@@ -81,15 +81,11 @@ enum wp_err __wrap_wp_fetch_begin(struct wp_fetch_pool *in,
 	return WP_OK;
 }
 
-enum wp_err __wrap_wp_fetch_renew(struct wp_fetch_pool *in,
-				  struct wp_error *err);
-enum wp_err __wrap_wp_fetch_renew(struct wp_fetch_pool *in,
-				  struct wp_error *err)
+void __wrap_wp_fetch_renew(struct wp_fetch_pool *in);
+void __wrap_wp_fetch_renew(struct wp_fetch_pool *in)
 {
 	(void)in;
-	(void)err;
 	fetch.renewed++;
-	return WP_OK;
 }
 
 const char *__wrap_wp_transfer_header(const struct wp_transfer_answer *answer,

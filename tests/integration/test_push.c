@@ -1148,6 +1148,89 @@ static void a_registration_takes_the_mark_away_in_any_case(void **state)
 			"EXISTS " WP_P "pushdue " WP_P "notified:" WP_BOB);
 }
 
+/* ---- what somebody else has written in our place ---- */
+
+static void post_to_both(struct wp_world *w)
+{
+	w->conf.push.enabled = true;
+	post(w, MAIL(.json = "b1", .band = WP_BAND_HIGH));
+	post(w, MAIL(.json = "a1", .to = WP_AMY));
+	wp_world_run(w, "ZADD " WP_P "pushdue 1 " WP_BOB " 2 " WP_AMY);
+}
+
+/* Bob is due before her; he is taken or not. */
+static void expect_amy_taken(struct wp_world *w, size_t n)
+{
+	struct wp_push_box box;
+	struct taken taken = take(w);
+
+	assert_int_equal(taken.head.n, n);
+	assert_int_equal(
+		wp_push_taken_box(taken.reply, n - 1, WP_WORLD_PARTITION, &box),
+		WP_OK);
+	assert_string_equal(box.box.text, WP_AMY);
+	wp_reply_free(&taken.reply);
+	expect_nobody_due(w);
+	expect_entries(w, 2);
+}
+
+static void a_foreign_key_holds_nobody_up(void **state)
+{
+	struct wp_world *w = *state;
+
+	wp_world_run(w, "SET " TOLD " mine");
+	post_to_both(w);
+	expect_amy_taken(w, 1);
+	wp_world_expect_pull(w, "b1");
+	wp_world_join(w, "i1");
+	(void)wp_world_connect(w, "i1.1");
+	leave(w, "i1.1", 0);
+	wp_world_run(w, "DEL " TOLD);
+	pass(w);
+	wp_world_run(w, "ZREM " WP_P "pushdue " WP_AMY);
+	expect_due(w, WP_PUSH_TELL);
+}
+
+static void nor_do_foreign_connections(void **state)
+{
+	struct wp_world *w = *state;
+
+	post_to_both(w);
+	wp_world_run(w, "SET " WP_P "online:" WP_BOB " mine");
+	expect_amy_taken(w, 1);
+}
+
+static void a_foreign_value_is_replaced(void **state)
+{
+	struct wp_world *w = *state;
+	struct taken taken;
+	struct wp_msgid id;
+
+	wp_world_run(w, "HSET " TOLD " id mine");
+	wp_world_run(w, "SET " WP_P "notified:" WP_BOB " mine");
+	post_to_both(w);
+	expect_amy_taken(w, 2);
+	wp_world_run(w, "SET " WP_P "notified:" WP_BOB " mine");
+	wp_world_run(w, "DEL " WP_P "hot!:" WP_BOB);
+	wp_world_run(w, "HSET " TOLD " shown 1");
+	pass(w);
+	taken = take(w);
+	assert_int_equal(taken.head.n, 2);
+	wp_reply_free(&taken.reply);
+	id = wp_world_post(w, MAIL(.json = "b2"));
+	(void)wp_world_route(w);
+	expect_asked(w, id);
+}
+
+static void an_ack_does_without_a_foreign_key(void **state)
+{
+	struct wp_world *w = *state;
+
+	wp_world_run(w, "SET " TOLD " mine");
+	wp_world_ack_one(w, wp_world_deliver(w, "b1"));
+	wp_world_expect_pull(w, "");
+}
+
 static void notifiers_know_of_each_other(void **state)
 {
 	struct wp_world *w = *state;
@@ -1300,6 +1383,10 @@ int main(void)
 		WORLD_TEST(a_registration_wakes_whoever_has_a_claim),
 		WORLD_TEST(an_answer_to_a_claim_that_was_let_go_is_late),
 		WORLD_TEST(a_registration_takes_the_mark_away_in_any_case),
+		WORLD_TEST(a_foreign_key_holds_nobody_up),
+		WORLD_TEST(nor_do_foreign_connections),
+		WORLD_TEST(a_foreign_value_is_replaced),
+		WORLD_TEST(an_ack_does_without_a_foreign_key),
 		WORLD_TEST(notifiers_know_of_each_other),
 		WORLD_TEST(an_answer_of_another_shape_is_none),
 		WORLD_TEST(a_box_of_another_shape_is_none),

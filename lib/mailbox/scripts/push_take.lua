@@ -34,6 +34,8 @@
 --   - Who is online is told of what nobody has fetched for inactive_ms.
 --   - What is due after more than a day and two hours is due now: nobody asks
 --     for that, so the clock was ahead when it was written.
+--   - Who cannot be looked at, for a foreign key is in the place of one of his,
+--     is put off by an hour, and holds up nobody else.
 -- Bounds: 128 members, fewer when it took long to see what waits for them.
 -- Safe to repeat after a cut at any point: a claim that nobody heard of lapses,
 -- and what was to be removed is still there.
@@ -41,6 +43,7 @@ local prefix, run_id, max = KEYS[1], ARGV[1], tonumber(ARGV[2])
 local claim_ms, inactive_ms = tonumber(ARGV[3]), tonumber(ARGV[4])
 local claim = ARGV[5]
 local LOOKS, HORIZON_MS, KEPT_MS = 128, 26 * 3600 * 1000, 30 * 24 * 3600 * 1000
+local UNFIT_MS = 3600 * 1000
 local pushdue, pushhigh = prefix .. 'pushdue', prefix .. 'pushhigh'
 
 if redis.call('GET', prefix .. 'gate') ~= run_id then
@@ -169,7 +172,12 @@ end
 
 local answer = {'ok', string.format('%d', now_ms), 0}
 for _, urn in ipairs(due()) do
-  answer[#answer + 1] = look_at(urn)
+  local is_fit, box = pcall(look_at, urn)
+  if is_fit then
+    answer[#answer + 1] = box
+  else -- and if Redis takes nothing at all, this fails as well
+    redis.call('ZADD', pushdue, string.format('%d', now_ms + UNFIT_MS), urn)
+  end
   if #answer - 3 >= max or looks_are_over() then
     break
   end

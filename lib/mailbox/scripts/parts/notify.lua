@@ -7,8 +7,8 @@ local push_about, push_sooner
 do
   local KNOWN_SECONDS = 30 * 24 * 3600
 
-  local function is_claimed(urn)
-    return redis.call('HEXISTS', prefix .. 'pushed:' .. urn, 'busy') == 1
+  local function is_claimed(urn) -- a foreign key is push_take's business
+    return redis.pcall('HEXISTS', prefix .. 'pushed:' .. urn, 'busy') == 1
   end
 
   -- Those of whom an id is news. Nothing is of who has no device: that would

@@ -9,5 +9,8 @@ local function push_want(urn, is_online)
     return '0-0'
   end
   local id = is_online and highest_waiting(urn, now_ms)
-  return id and is_above(id, known) and id or known
+  if id and is_above(id, known) then
+    return id
+  end
+  return is_above(known, '0-0') and known or '0-0' -- it may be no id
 end

@@ -9,8 +9,8 @@
 -- looks as well.
 local function push_settle(urn, is_ack)
   local key = prefix .. 'pushed:' .. urn
-  if redis.call('EXISTS', key) == 0 then
-    return
+  if redis.call('TYPE', key).ok ~= 'hash' then
+    return -- a foreign key is push_take's business
   end
   local SOON_MS = 2000
 

@@ -90,18 +90,21 @@ static size_t on_header(const char *data, size_t size, size_t n, void *ctx)
 const char *wp_transfer_header(const struct wp_transfer_answer *answer,
 			       const char *name)
 {
+	static const char blanks[] = " \t\r\n";
 	struct transfer *t = answer->transfer;
 	struct curl_header *header;
+	const char *value;
 	size_t len;
 
 	if (curl_easy_header(t->easy, name, 0, CURLH_HEADER, -1, &header) !=
 	    CURLHE_OK)
 		return NULL;
-	len = strlen(header->value);
-	while (len > 0 && strchr(" \t\r\n", header->value[len - 1]) != NULL)
+	value = header->value + strspn(header->value, blanks);
+	len = strlen(value);
+	while (len > 0 && strchr(blanks, value[len - 1]) != NULL)
 		len--;
 	wp_buf_clear(&t->value);
-	wp_buf_add(&t->value, header->value, len);
+	wp_buf_add(&t->value, value, len);
 	return t->value.failed ? NULL : t->value.data;
 }
 

@@ -280,12 +280,14 @@ static void put(struct question *question, bool is_free)
 	wp_cmd_release(&cmd);
 }
 
+/* A text, or a key of another type. */
 static void on_found(struct question *question, const struct wp_reply *reply)
 {
 	struct wp_apns_bearer *bearer = question->bearer;
 	struct token theirs = { .text = "" };
 
-	if (open_sealed(bearer, reply, &question->now, &theirs) &&
+	if (wp_reply_type(reply) == WP_REPLY_STR &&
+	    open_sealed(bearer, reply, &question->now, &theirs) &&
 	    is_usable(bearer, &theirs, &question->now)) {
 		use(bearer, &theirs, true);
 		settle(question);
@@ -305,7 +307,8 @@ static void on_looked(void *ctx, const struct wp_reply *reply)
 
 	if (question->bearer == NULL)
 		question_free(question);
-	else if (reply != NULL && wp_reply_type(reply) == WP_REPLY_STR)
+	else if (reply != NULL && (wp_reply_type(reply) == WP_REPLY_STR ||
+				   wp_reply_is_error(reply, "WRONGTYPE")))
 		on_found(question, reply);
 	else if (reply != NULL && wp_reply_type(reply) == WP_REPLY_NIL)
 		put(question, true);

@@ -59,6 +59,7 @@ static size_t n_asked;
 static bool is_down;
 static char value[VALUE_MAX];
 static size_t value_len; /* 0: there is none */
+static bool is_no_text;  /* it is of another type */
 static uint64_t lapses_ms;
 
 static enum wp_err on_redis(void *redis_ctx, const struct wp_cmd *cmd,
@@ -110,6 +111,7 @@ static void do_set(const struct asked *one, struct redisReply *reply)
 	assert_true(len <= sizeof(value));
 	memcpy(value, word, len);
 	value_len = len;
+	is_no_text = false;
 	*reply = (struct redisReply){ .type = REDIS_REPLY_STATUS,
 				      .str = ok,
 				      .len = 2 };
@@ -119,6 +121,7 @@ static void do_set(const struct asked *one, struct redisReply *reply)
 static void serve_one(bool is_lost)
 {
 	struct asked one = asked[0];
+	static char wrong[] = "WRONGTYPE Operation against a key";
 	struct redisReply reply = { .type = REDIS_REPLY_NIL };
 
 	assert_true(n_asked > 0);
@@ -128,6 +131,10 @@ static void serve_one(bool is_lost)
 		value_len = 0;
 	if (word_is(&one, 0, "SET"))
 		do_set(&one, &reply);
+	else if (is_no_text)
+		reply = (struct redisReply){ .type = REDIS_REPLY_ERROR,
+					     .str = wrong,
+					     .len = sizeof(wrong) - 1 };
 	else if (value_len > 0)
 		reply = (struct redisReply){ .type = REDIS_REPLY_STRING,
 					     .str = value,
@@ -200,6 +207,7 @@ static int begin(void **state)
 	signed_ever = 0;
 	settled = 0;
 	value_len = 0;
+	is_no_text = false;
 	is_down = false;
 	a = notifier(&seal_key);
 	b = notifier(&seal_key);
@@ -464,6 +472,18 @@ static void what_does_not_open_is_replaced_once(void **state)
 	assert_int_equal(signed_ever, 1);
 }
 
+static void so_is_a_key_of_another_type(void **state)
+{
+	(void)state;
+	is_no_text = true;
+	assert_true(has_none(a));
+	serve();
+	assert_true(has_none(b));
+	serve();
+	assert_string_equal(text_of(a), text_of(b));
+	assert_int_equal(signed_ever, 1);
+}
+
 /* Somebody with another secret puts his there, over and over. */
 static void junk_that_comes_back_has_nobody_sign_all_the_time(void **state)
 {
@@ -641,6 +661,7 @@ int main(void)
 		TEST(who_was_second_has_his_own_if_need_be),
 		TEST(an_old_one_is_shared_no_more),
 		TEST(what_does_not_open_is_replaced_once),
+		TEST(so_is_a_key_of_another_type),
 		TEST(junk_that_comes_back_has_nobody_sign_all_the_time),
 		TEST(an_expired_one_is_replaced_for_all),
 		TEST(nothing_is_made_within_twenty_minutes),

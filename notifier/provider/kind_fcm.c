@@ -168,9 +168,12 @@ static void judge_denied(const struct said *said,
 			 struct wp_judgement *out)
 {
 	out->verdict = WP_VERDICT_CONFIG;
-	/* Of Apple's service, which they ask on our behalf. */
-	if (is(said, "THIRD_PARTY_AUTH_ERROR"))
+	/* Of Apple's service, which they ask on our behalf: it is ours to mend,
+	 * and no reason to leave alone who has a phone of another make. */
+	if (is(said, "THIRD_PARTY_AUTH_ERROR")) {
+		out->verdict = WP_VERDICT_REFUSED;
 		return;
+	}
 	if (reply->status == 403 && is(said, "SENDER_ID_MISMATCH"))
 		out->verdict = WP_VERDICT_SUSPECT;
 	if (reply->status != 401 || reply->is_repeat)

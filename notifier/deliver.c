@@ -17,6 +17,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
 #include "lib/base/random.h"
+#include "lib/base/siphash.h"
 #include "lib/push/rates.h"
 #include "notifier/lane/lanes.h"
 #include "notifier/lane/lanes_json.h"
@@ -60,6 +61,7 @@ struct wp_deliveries {
 	struct wp_log log;
 	struct wp_log_limit log_limit;
 	struct wp_own_key push_id;
+	uint8_t users[WP_SIPHASH_KEY_LEN]; /* what guards know them by */
 	struct wp_lanes *lanes;
 	struct wp_bearers *bearers;
 	struct generation *generations; /* the first is that of today */
@@ -317,6 +319,13 @@ static void tell(struct delivery *delivery, const struct wp_delivery_end *end)
 
 static void let_go_on(struct wp_deliveries *all);
 
+static uint64_t user_of(const struct delivery *delivery)
+{
+	const struct wp_urn *user = delivery->order.target->user;
+
+	return wp_siphash(delivery->all->users, user->text, user->len);
+}
+
 static void on_judged(void *ctx, const struct wp_judgement *judgement)
 {
 	struct delivery *delivery = ctx;
@@ -335,7 +344,8 @@ static void on_judged(void *ctx, const struct wp_judgement *judgement)
 	count(delivery, judgement, now_us - delivery->begun_us);
 	if (delivery->lane != NULL) {
 		news = wp_lane_end(delivery->lane, delivery->ticket, judgement,
-				   now_us, of.now_ms / MS_PER_S,
+				   user_of(delivery), now_us,
+				   of.now_ms / MS_PER_S,
 				   wp_random_below(UINT32_MAX));
 		of.is_guarded = news.guard_is_on;
 		say_verdict(delivery, judgement, now_us - delivery->begun_us);
@@ -371,7 +381,7 @@ static bool go(struct delivery *delivery, struct wp_delivery_end *end)
 			.verdict = WP_VERDICT_AGAIN,
 		};
 
-		(void)wp_lane_end(delivery->lane, delivery->ticket, &nothing,
+		(void)wp_lane_end(delivery->lane, delivery->ticket, &nothing, 0,
 				  wp_mono_us(), wp_wall_ms() / MS_PER_S, 0);
 	}
 	return false;
@@ -615,6 +625,7 @@ enum wp_err wp_deliveries_new(struct wp_deliveries **out,
 	all->log.component = "deliver";
 	wp_own_key_make(&all->push_id, setup->conf->auth.store_secret,
 			WP_PUSH_ID_PURPOSE);
+	wp_random_bytes(all->users, sizeof(all->users));
 	ev_timer_init(&all->reaper, on_reap, 0., 0.);
 	all->reaper.data = all;
 	all->lanes = wp_lanes_new(&rates);

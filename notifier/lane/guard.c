@@ -23,6 +23,19 @@ static struct sum sum_of(const struct wp_guard *guard, int64_t minute)
 	return sum;
 }
 
+/* Has a suspect of his counted already? If not, one does now. */
+static bool is_known(struct wp_guard *guard, uint64_t user, int64_t minute)
+{
+	for (size_t i = 0; i < WP_GUARD_USERS; i++)
+		if (guard->users[i].user == user &&
+		    guard->users[i].minute > minute - WP_GUARD_MINUTES)
+			return true;
+	guard->users[guard->at].user = user;
+	guard->users[guard->at].minute = minute;
+	guard->at = (guard->at + 1) % WP_GUARD_USERS;
+	return false;
+}
+
 static void count(struct wp_guard *guard, bool is_suspect, int64_t minute)
 {
 	size_t i = (size_t)(minute % WP_GUARD_MINUTES);
@@ -37,7 +50,7 @@ static void count(struct wp_guard *guard, bool is_suspect, int64_t minute)
 }
 
 void wp_guard_note(struct wp_guard *guard, enum wp_verdict verdict,
-		   int64_t now_s)
+		   uint64_t user, int64_t now_s)
 {
 	int64_t minute = now_s / MINUTE_S;
 	struct sum sum;
@@ -48,7 +61,10 @@ void wp_guard_note(struct wp_guard *guard, enum wp_verdict verdict,
 				sizeof(guard->accepted_s[0]));
 		guard->accepted_s[WP_GUARD_ACCEPTED - 1] = now_s;
 	}
-	count(guard, verdict == WP_VERDICT_SUSPECT, minute);
+	if (verdict != WP_VERDICT_SUSPECT)
+		count(guard, false, minute);
+	else if (!is_known(guard, user, minute))
+		count(guard, true, minute);
 	sum = sum_of(guard, minute);
 	if (!guard->is_on) {
 		guard->is_on = sum.suspect >= WP_GUARD_LEAST &&

@@ -18,6 +18,7 @@ enum {
 	WP_GUARD_CALM = 10,    /* fewer than so many of all: it is off again */
 	WP_GUARD_AGE_S = 3600, /* since a device was suspected first */
 	WP_GUARD_ACCEPTED = 3, /* so many of others were accepted since then */
+	WP_GUARD_USERS = 64,   /* who had suspects and are remembered */
 };
 
 /* Begins all zero, and off. Only is_on is for others to read. */
@@ -28,12 +29,24 @@ struct wp_guard {
 		int64_t minute;
 		uint32_t all, suspect;
 	} minutes[WP_GUARD_MINUTES];
+	struct {
+		int64_t minute;
+		uint64_t user;
+	} users[WP_GUARD_USERS]; /* whose suspect counted; a ring */
+	size_t at;
 	int64_t accepted_s[WP_GUARD_ACCEPTED]; /* the last ones, oldest first */
 };
 
-/* A push of this app came to that. now_s: wall clock, since 1970 */
+/*
+ * A push of this app came to that.
+ *
+ * user:   of the device; any number that others hardly have. In these minutes
+ *         one suspect of a user counts: he may register as many tokens as he
+ *         likes, and try them as often
+ * now_s:  wall clock, since 1970
+ */
 void wp_guard_note(struct wp_guard *guard, enum wp_verdict verdict,
-		   int64_t now_s);
+		   uint64_t user, int64_t now_s);
 
 /*
  * A device is SUSPECT, and was before, since suspect_s. Is it dead?

@@ -296,7 +296,8 @@ bool wp_lane_begin(struct wp_lane *lane, uint64_t now_us, uint32_t *ticket_out)
 
 struct wp_lane_news wp_lane_end(struct wp_lane *lane, uint32_t ticket,
 				const struct wp_judgement *judgement,
-				uint64_t now_us, int64_t now_s, uint32_t seed)
+				uint64_t user, uint64_t now_us, int64_t now_s,
+				uint32_t seed)
 {
 	bool was_guarded = lane->guard.is_on;
 	uint32_t epoch = lane->breaker.epoch;
@@ -307,7 +308,7 @@ struct wp_lane_news wp_lane_end(struct wp_lane *lane, uint32_t ticket,
 	count_end(lane, now_us);
 	/* Nothing was asked: nothing is known. */
 	if (judgement->verdict != WP_VERDICT_AGAIN)
-		wp_guard_note(&lane->guard, judgement->verdict, now_s);
+		wp_guard_note(&lane->guard, judgement->verdict, user, now_s);
 	if (lane->guard.is_on != was_guarded)
 		apply_rate(lane);
 	if (lane->guard.is_on && meant.verdict == WP_VERDICT_SUSPECT)

@@ -97,12 +97,14 @@ struct wp_lane_news {
 /*
  * What came of it. SUSPECT while the guard is on counts as CONFIG.
  *
+ * user:   as for wp_guard_note()
  * now_s:  wall clock, since 1970
  * seed:   as for wp_breaker_end()
  */
 struct wp_lane_news wp_lane_end(struct wp_lane *lane, uint32_t ticket,
 				const struct wp_judgement *judgement,
-				uint64_t now_us, int64_t now_s, uint32_t seed);
+				uint64_t user, uint64_t now_us, int64_t now_s,
+				uint32_t seed);
 
 /* As wp_guard_may_drop(). */
 bool wp_lane_may_drop(const struct wp_lane *lane, int64_t suspect_s,

@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include <stdio.h>
 #include <string.h>
 
 #include <ev.h>
@@ -175,6 +176,14 @@ void __wrap_wp_results_add(struct wp_results *results,
 
 /* ---- a world ---- */
 
+static struct wp_urn user; /* of all targets */
+
+static void name_user(int number)
+{
+	user.len = (uint8_t)snprintf(user.text, sizeof(user.text),
+				     "urn:sm:user:%d", number);
+}
+
 struct world {
 	struct ev_loop *loop;
 	struct wp_metrics *metrics;
@@ -217,6 +226,7 @@ static int begin_world(void **state)
 
 	w = (struct world){ .ends = 0 };
 	*state = &w;
+	name_user(0);
 	now_us = UINT64_C(1000000000) * MS;
 	n_attempts = 0;
 	n_marks = 0;
@@ -254,6 +264,7 @@ static const struct wp_addressee somewhere = {
 static struct wp_target target_of(enum wp_push_kind kind)
 {
 	struct wp_target target = {
+		.user = &user,
 		.name = "device",
 		.kind = kind,
 		.app = kind == WP_PUSH_FCM ? "demo" : "",
@@ -479,15 +490,32 @@ static void what_looks_bad_is_tried_again_and_dropped_at_last(void **state)
 	assert_string_equal(marks[n_marks - 1].reason, "INVALID_ARGUMENT");
 }
 
+/* He may register what he likes, and try it. */
+static void tokens_of_one_user_hold_up_nobody(void **state)
+{
+	struct world *w = *state;
+	struct wp_target target = target_of(WP_PUSH_FCM);
+
+	for (int i = 0; i < WP_GUARD_LEAST + 5; i++)
+		(void)get(w, &target, WP_VERDICT_SUSPECT);
+	name_user(1);
+	assert_int_equal(get(w, &target, WP_VERDICT_ACCEPTED).what,
+			 WP_DELIVERY_ACCEPTED);
+	assert_int_equal(wp_metric_get(w->metrics, WP_NM_GUARD_FCM), 0);
+}
+
 static void of_many_that_look_bad_none_is_dropped(void **state)
 {
 	struct world *w = *state;
 	struct wp_target target = target_of(WP_PUSH_FCM);
 	struct wp_delivery_end end;
 
-	for (int i = 1; i < WP_GUARD_LEAST; i++)
+	for (int i = 1; i < WP_GUARD_LEAST; i++) {
+		name_user(i);
 		(void)get(w, &target, WP_VERDICT_SUSPECT);
+	}
 	assert_int_equal(n_marks, WP_GUARD_LEAST - 1);
+	name_user(WP_GUARD_LEAST);
 	end = get(w, &target, WP_VERDICT_SUSPECT);
 	assert_int_equal(end.what, WP_DELIVERY_PUT_OFF);
 	assert_int_equal(n_marks, WP_GUARD_LEAST - 1);
@@ -855,6 +883,7 @@ int main(void)
 		TEST(who_wants_time_gets_it_and_nobody_failed),
 		TEST(wrong_settings_are_seen_and_nobody_failed),
 		TEST(what_looks_bad_is_tried_again_and_dropped_at_last),
+		TEST(tokens_of_one_user_hold_up_nobody),
 		TEST(of_many_that_look_bad_none_is_dropped),
 		TEST(a_webhook_that_refuses_for_a_day_is_gone),
 		TEST(a_browser_stays_whose_push_is_refused),

@@ -15,8 +15,10 @@ static const int64_t NOW = 1796076000;
 static void note(struct wp_guard *guard, enum wp_verdict verdict, int n,
 		 int64_t now_s)
 {
+	static uint64_t user; /* each is another one */
+
 	for (int i = 0; i < n; i++)
-		wp_guard_note(guard, verdict, now_s);
+		wp_guard_note(guard, verdict, ++user, now_s);
 }
 
 static void many_and_a_large_part_turn_it_on(void **state)
@@ -40,6 +42,33 @@ static void many_and_a_large_part_turn_it_on(void **state)
 	assert_false(guard.is_on);
 	note(&guard, WP_VERDICT_SUSPECT, 19, NOW);
 	assert_false(guard.is_on);
+}
+
+/* Of what he registers he may have made up all. */
+static void one_user_counts_once_in_that_time(void **state)
+{
+	struct wp_guard guard = { .on_s = 0 };
+	int64_t now = NOW;
+
+	(void)state;
+	for (int i = 0; i < 100; i++, now += 5)
+		wp_guard_note(&guard, WP_VERDICT_SUSPECT, 0, now);
+	assert_false(guard.is_on);
+	/* Of others all count, and so does what is good of him. */
+	note(&guard, WP_VERDICT_SUSPECT, 18, now);
+	assert_false(guard.is_on);
+	for (int i = 0; i < 50; i++)
+		wp_guard_note(&guard, WP_VERDICT_ACCEPTED, 0, now);
+	note(&guard, WP_VERDICT_SUSPECT, 1, now);
+	assert_false(guard.is_on);
+	/* Ten minutes later he does again. */
+	guard = (struct wp_guard){ .on_s = 0 };
+	wp_guard_note(&guard, WP_VERDICT_SUSPECT, 0, NOW);
+	note(&guard, WP_VERDICT_SUSPECT, 18, NOW + 10 * MINUTE);
+	wp_guard_note(&guard, WP_VERDICT_SUSPECT, 0, NOW + 10 * MINUTE);
+	assert_false(guard.is_on);
+	note(&guard, WP_VERDICT_SUSPECT, 1, NOW + 10 * MINUTE);
+	assert_true(guard.is_on);
 }
 
 static void ten_minutes_count(void **state)
@@ -108,6 +137,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(many_and_a_large_part_turn_it_on),
+		cmocka_unit_test(one_user_counts_once_in_that_time),
 		cmocka_unit_test(ten_minutes_count),
 		cmocka_unit_test(ten_calm_minutes_turn_it_off),
 		cmocka_unit_test(who_is_dropped_is_old_and_others_are_well),

@@ -58,6 +58,8 @@ static struct wp_lane *numbered(struct wp_lanes *lanes, int i, uint64_t now_us)
 	return host(lanes, name, now_us);
 }
 
+static uint64_t user; /* each has one device */
+
 /* One request with that outcome. */
 static struct wp_lane_news ask(struct wp_lane *lane,
 			       const struct wp_judgement *judgement,
@@ -68,7 +70,8 @@ static struct wp_lane_news ask(struct wp_lane *lane,
 	(void)wp_lane_take(lane, now_us);
 	assert_true(wp_lane_place(lane));
 	assert_true(wp_lane_begin(lane, now_us, &ticket));
-	return wp_lane_end(lane, ticket, judgement, now_us, now_s, SEED);
+	return wp_lane_end(lane, ticket, judgement, ++user, now_us, now_s,
+			   SEED);
 }
 
 static void each_app_and_each_host_has_its_own(void **state)
@@ -356,8 +359,8 @@ static void a_person_says_that_all_is_well(void **state)
 	assert_int_equal(view.shut_ms, 0);
 	assert_false(view.is_guarded);
 	/* What was begun before is old news. */
-	(void)wp_lane_end(lane, ticket, &suspect, NOW + 101 * (uint64_t)SECOND,
-			  DAY_S, SEED);
+	(void)wp_lane_end(lane, ticket, &suspect, ++user,
+			  NOW + 101 * (uint64_t)SECOND, DAY_S, SEED);
 	assert_int_equal(wp_lane_state(lane), WP_BREAKER_CLOSED);
 	assert_int_equal(wp_lane_slot_ms(lane, NOW + 101 * (uint64_t)SECOND),
 			 0);

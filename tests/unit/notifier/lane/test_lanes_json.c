@@ -40,12 +40,13 @@ static int end(void **state)
 
 static void ask(struct wp_lane *lane, const struct wp_judgement *judgement)
 {
+	static uint64_t user; /* each is another one's */
 	uint32_t ticket;
 
 	(void)wp_lane_take(lane, NOW);
 	assert_true(wp_lane_place(lane));
 	assert_true(wp_lane_begin(lane, NOW, &ticket));
-	(void)wp_lane_end(lane, ticket, judgement, NOW, 1, 0);
+	(void)wp_lane_end(lane, ticket, judgement, ++user, NOW, 1, 0);
 }
 
 static void expect(uint64_t now_us, const char *text)

@@ -25,7 +25,8 @@ struct line {
 	char *host;  /* as it begins the URL: "https://127.0.0.1:8443" */
 	bool is_old; /* renewed */
 	struct wp_transfers *transfers;
-	ev_timer timer;
+	ev_timer timer; /* libcurl's */
+	ev_timer late;  /* ours, until the first of them is */
 };
 
 struct wp_fetch_pool {
@@ -45,6 +46,7 @@ struct watch {
 };
 
 static void work(struct line *line, curl_socket_t fd, int events);
+static void on_late(EV_P_ ev_timer *timer, int events);
 
 /* ---- what libcurl wants to know ---- */
 
@@ -133,6 +135,7 @@ static void line_free(struct line *line)
 
 	wp_transfers_free(&line->transfers); /* gives its sockets back */
 	ev_timer_stop(pool->loop, &line->timer);
+	ev_timer_stop(pool->loop, &line->late);
 	free(line->host);
 	free(line);
 }
@@ -156,6 +159,8 @@ static struct line *line_new(struct wp_fetch_pool *pool, const char *url)
 	line->pool = pool;
 	ev_init(&line->timer, on_time);
 	line->timer.data = line;
+	ev_init(&line->late, on_late);
+	line->late.data = line;
 	line->host = strndup(url, host_len(url));
 	line->transfers = wp_transfers_new(&pool->rules);
 	if (line->host == NULL || line->transfers == NULL) {
@@ -230,6 +235,36 @@ static void work(struct line *line, curl_socket_t fd, int events)
 	reap(pool);
 }
 
+static void watch_time(struct line *line)
+{
+	struct ev_loop *loop = line->pool->loop;
+
+	if (ev_is_active(&line->late))
+		return;
+	ev_now_update(loop);
+	ev_timer_set(&line->late,
+		     (double)wp_transfers_left_ms(line->transfers) / 1000, 0);
+	ev_timer_start(loop, &line->late);
+}
+
+/* It was set for one that may have ended by now. */
+static void on_late(EV_P_ ev_timer *timer, int events)
+{
+	struct line *line = timer->data;
+	struct wp_fetch_pool *pool = line->pool;
+
+#if EV_MULTIPLICITY
+	(void)loop;
+#endif
+	(void)events;
+	pool->is_telling = true;
+	wp_transfers_end_late(line->transfers);
+	pool->is_telling = false;
+	if (wp_transfers_running(line->transfers) > 0)
+		watch_time(line);
+	reap(pool);
+}
+
 /* ---- the pool ---- */
 
 struct wp_fetch_pool *wp_fetch_pool_new(struct ev_loop *loop,
@@ -278,10 +313,14 @@ enum wp_err wp_fetch_begin(struct wp_fetch_pool *pool,
 			   struct wp_error *err)
 {
 	struct line *line = line_of(pool, request->url);
+	enum wp_err rc;
 
 	if (line == NULL)
 		return wp_error_set(err, WP_ERR_NOMEM, "out of memory");
-	return wp_transfers_begin(line->transfers, request, on_end, ctx, err);
+	rc = wp_transfers_begin(line->transfers, request, on_end, ctx, err);
+	if (rc == WP_OK)
+		watch_time(line);
+	return rc;
 }
 
 void wp_fetch_renew(struct wp_fetch_pool *pool)

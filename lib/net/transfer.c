@@ -13,14 +13,22 @@
 #include <curl/curl.h>
 
 #include "lib/base/buf.h"
+#include "lib/base/clock.h"
 
-enum { FDS_MAX = 4, HEADER_MAX = 8 << 10 };
+enum {
+	FDS_MAX = 4,
+	HEADER_MAX = 8 << 10,
+	/* libcurl sees to the time of a transfer itself, but not while that
+	 * waits for a connection: so much later we do. */
+	LATE_MS = 1000,
+};
 
 struct transfer {
 	struct transfer *next;
 	struct transfer **link; /* who points at it */
 	struct wp_transfers *set;
 	CURL *easy;
+	uint64_t until_ms; /* by wp_mono_ms() */
 	struct curl_slist *headers;
 	wp_transfer_may_fn may;
 	const void *guard;
@@ -38,10 +46,11 @@ struct transfer {
 struct wp_transfers {
 	CURLM *multi;
 	struct wp_transfer_rules rules;
-	char *agent;   /* owned, like the next one */
-	char *ca_file; /* "": the system's */
-	char *proxy;   /* "": none */
-	struct transfer *first;
+	char *agent;            /* owned, like the next one */
+	char *ca_file;          /* "": the system's */
+	char *proxy;            /* "": none */
+	struct transfer *first; /* that which began first */
+	struct transfer **end;
 	size_t n;
 };
 
@@ -115,6 +124,8 @@ static void transfer_free(struct transfer *t)
 	*t->link = t->next;
 	if (t->next != NULL)
 		t->next->link = t->link;
+	else
+		t->set->end = t->link;
 	t->set->n--;
 	if (t->easy != NULL) {
 		(void)curl_multi_remove_handle(t->set->multi, t->easy);
@@ -138,11 +149,10 @@ static struct transfer *transfer_new(struct wp_transfers *set,
 	t->guard = request->guard;
 	wp_buf_init(&t->body, 0);
 	wp_buf_init(&t->value, 0);
-	t->link = &set->first;
-	t->next = set->first;
-	if (t->next != NULL)
-		t->next->link = &t->next;
-	set->first = t;
+	t->until_ms = wp_mono_ms() + set->rules.total_ms + LATE_MS;
+	t->link = set->end;
+	*set->end = t;
+	set->end = &t->next;
 	set->n++;
 	return t;
 }
@@ -380,6 +390,27 @@ void wp_transfers_tell(struct wp_transfers *set)
 	}
 }
 
+uint64_t wp_transfers_left_ms(const struct wp_transfers *set)
+{
+	uint64_t now_ms = wp_mono_ms();
+
+	return set->first == NULL || set->first->until_ms <= now_ms
+		       ? 0
+		       : set->first->until_ms - now_ms;
+}
+
+void wp_transfers_end_late(struct wp_transfers *set)
+{
+	uint64_t now_ms = wp_mono_ms();
+
+	while (set->first != NULL && set->first->until_ms <= now_ms) {
+		struct transfer *t = set->first;
+
+		tell(t, CURLE_OPERATION_TIMEDOUT);
+		transfer_free(t);
+	}
+}
+
 /* ---- all of them ---- */
 
 void wp_transfers_run(struct wp_transfers *set)
@@ -450,6 +481,7 @@ struct wp_transfers *wp_transfers_new(const struct wp_transfer_rules *rules)
 		return NULL;
 	}
 	set->rules = *rules;
+	set->end = &set->first;
 	set->multi = curl_multi_init();
 	set->agent = strdup(rules->agent);
 	set->ca_file = strdup(rules->ca_file);

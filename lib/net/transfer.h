@@ -150,5 +150,9 @@ void wp_transfers_wait(struct wp_transfers *transfers, const int *fds, size_t n,
 /* For fetch.c: libcurl's handle of them all, and telling of what has ended. */
 void *wp_transfers_multi(struct wp_transfers *transfers);
 void wp_transfers_tell(struct wp_transfers *transfers);
+/* Behind the time that one may take: what waits for a connection is not ended
+ * by libcurl. In how many ms, and doing it; 0 also when there is none. */
+uint64_t wp_transfers_left_ms(const struct wp_transfers *transfers);
+void wp_transfers_end_late(struct wp_transfers *transfers);
 
 #endif /* WP_LIB_NET_TRANSFER_H */

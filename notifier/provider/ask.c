@@ -223,6 +223,18 @@ static bool read_nets(struct wp_asker *asker, const struct wp_conf_list *list)
 	return true;
 }
 
+uint32_t wp_ask_connections(const struct wp_conf *conf, enum wp_push_lane lane)
+{
+	struct wp_push_rates rates;
+	uint32_t most;
+
+	/* They were judged with the settings. */
+	(void)wp_push_rates_read(&rates, conf->push.rates.items,
+				 conf->push.rates.n);
+	most = rates.of[lane].most;
+	return most < WP_ASK_CONNECTIONS_MAX ? most : WP_ASK_CONNECTIONS_MAX;
+}
+
 enum wp_err wp_asker_new(struct wp_asker **out,
 			 const struct wp_asker_setup *setup,
 			 struct wp_error *err)

@@ -12,6 +12,8 @@
 #include <stdint.h>
 
 #include "lib/base/err.h"
+#include "lib/push/rates.h"
+#include "lib/sys/conf.h"
 #include "notifier/provider/kind.h"
 #include "notifier/provider/provider.h"
 #include "notifier/provider/verdict.h"
@@ -20,6 +22,7 @@ enum {
 	WP_ASK_CONNECT_PARTS =
 		3, /* of the time of a request, that to connect */
 	WP_ASK_ANSWER_MAX = 4096, /* bytes; what is longer is cut */
+	WP_ASK_CONNECTIONS_MAX = 100,
 };
 
 struct wp_asker;
@@ -67,6 +70,12 @@ struct wp_asker_setup {
 	void *ctx;
 	uint32_t connections; /* to one host, at least 1 */
 };
+
+/*
+ * Of a host that may speak HTTP/1.1 alone: as many as it is asked at once
+ * (push.rates), for what waits for a connection has its time run out.
+ */
+uint32_t wp_ask_connections(const struct wp_conf *conf, enum wp_push_lane lane);
 
 /*
  * With connections of its own, to which push.proxy, push.ca_file and

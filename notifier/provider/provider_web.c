@@ -10,8 +10,6 @@
 #include "notifier/provider/kind_web.h"
 #include "notifier/provider/vapid_cache.h"
 
-enum { CONNECTIONS = 2 };
-
 struct web {
 	struct wp_provider provider; /* first */
 	struct wp_vapid vapid;
@@ -101,7 +99,8 @@ static enum wp_err make(struct web *web, const struct wp_provider_setup *setup,
 		.provider = setup,
 		.way = &way,
 		.ctx = web,
-		.connections = CONNECTIONS,
+		.connections =
+			wp_ask_connections(setup->conf, WP_PUSH_LANE_WEB),
 	};
 	const char *pem = setup->conf->push.vapid_key;
 	struct wp_error why;

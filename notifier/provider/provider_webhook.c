@@ -6,8 +6,6 @@
 #include "notifier/provider/ask.h"
 #include "notifier/provider/kind_webhook.h"
 
-enum { CONNECTIONS = 2 };
-
 struct webhook {
 	struct wp_provider provider; /* first */
 	struct wp_asker *asker;
@@ -73,7 +71,8 @@ enum wp_err wp_provider_webhook_new(struct wp_provider **out,
 	struct wp_asker_setup asker = {
 		.provider = setup,
 		.way = &way,
-		.connections = CONNECTIONS,
+		.connections =
+			wp_ask_connections(setup->conf, WP_PUSH_LANE_WEBHOOK),
 	};
 	struct webhook *webhook = calloc(1, sizeof(*webhook));
 	enum wp_err rc;

@@ -690,6 +690,69 @@ static void no_host_waits_for_another_that_is_silent(void **state)
 	end(world);
 }
 
+enum { RANKS = 4 };
+
+/* Of a row of requests, each of which begins when another one has ended. */
+struct rank {
+	struct world *world;
+	size_t n; /* how many ended before it, one for the other */
+};
+
+static struct {
+	size_t at[RANKS]; /* under way */
+	bool was_overtaken;
+} row;
+
+static void begin_one_of_row(struct world *world, size_t n);
+
+static void on_one_of_row(void *ctx, const struct wp_transfer_answer *answer)
+{
+	struct rank *rank = ctx;
+
+	assert_int_equal(answer->end, WP_TRANSFER_UNREACHABLE);
+	assert_true(answer->why[0] != '\0');
+	row.at[rank->n]--;
+	/* Two who began behind it have had their time. */
+	for (size_t i = 0; i + 1 < rank->n; i++)
+		row.was_overtaken |= row.at[i] > 0;
+	if (rank->n + 1 < RANKS)
+		begin_one_of_row(rank->world, rank->n + 1);
+	one_less(rank->world);
+	free(rank);
+}
+
+static void begin_one_of_row(struct world *world, size_t n)
+{
+	char url[FAKE_PATH_MAX];
+	const struct wp_transfer_request request = { .url = url };
+	struct rank *rank = malloc(sizeof(*rank));
+	struct wp_error err = { 0 };
+
+	assert_non_null(rank);
+	*rank = (struct rank){ .world = world, .n = n };
+	row.at[n]++;
+	world->n_left++;
+	url_of(world, "127.0.0.1", "s", url);
+	assert_int_equal(wp_fetch_begin(world->pool, &request, on_one_of_row,
+					rank, &err),
+			 WP_OK);
+}
+
+static void who_waits_for_a_connection_has_an_end_as_well(void **state)
+{
+	enum { WIDTH = 16, PATIENT_MS = 1500 };
+	struct world *world = begin("good", ",\"http1\":true", PATIENT_MS);
+
+	(void)state;
+	fake_provider_tell(&world->fake, "s", "[{\"act\":\"stall\"}]");
+	memset(&row, 0, sizeof(row));
+	for (size_t i = 0; i < WIDTH; i++)
+		begin_one_of_row(world, 0);
+	wait_for_all(world);
+	assert_false(row.was_overtaken);
+	end(world);
+}
+
 static size_t count_descriptors(void)
 {
 	DIR *dir = opendir("/proc/self/fd");
@@ -814,6 +877,7 @@ int main(void)
 		cmocka_unit_test(renewed_it_uses_other_connections),
 		cmocka_unit_test(what_is_under_way_ends_where_it_is),
 		cmocka_unit_test(no_host_waits_for_another_that_is_silent),
+		cmocka_unit_test(who_waits_for_a_connection_has_an_end_as_well),
 		cmocka_unit_test(what_hosts_have_cost_is_given_back),
 		cmocka_unit_test(a_pool_that_goes_tells_nobody),
 	};

@@ -440,6 +440,22 @@ static void what_is_under_way_at_the_end_is_forgotten(void **state)
 	assert_int_equal(w->ends, 0);
 }
 
+static void there_are_as_many_connections_as_are_asked_at_once(void **state)
+{
+	char many[] = "webhook=100/1000", few[] = "web=5/3";
+	char *items[] = { many, few, NULL };
+	struct wp_conf conf = { .push.rates = { .n = 0 } };
+
+	(void)state;
+	assert_int_equal(wp_ask_connections(&conf, WP_PUSH_LANE_WEB), 32);
+	assert_int_equal(wp_ask_connections(&conf, WP_PUSH_LANE_WEBHOOK), 4);
+	conf.push.rates.items = items;
+	conf.push.rates.n = 2;
+	assert_int_equal(wp_ask_connections(&conf, WP_PUSH_LANE_WEB), 3);
+	assert_int_equal(wp_ask_connections(&conf, WP_PUSH_LANE_WEBHOOK),
+			 WP_ASK_CONNECTIONS_MAX);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
@@ -457,6 +473,7 @@ int main(void)
 		TEST(a_stranger_is_only_where_strangers_may_be),
 		TEST(by_a_proxy_it_is_the_proxy_that_judges),
 		TEST(what_is_under_way_at_the_end_is_forgotten),
+		TEST(there_are_as_many_connections_as_are_asked_at_once),
 	};
 #undef TEST
 

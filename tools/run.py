@@ -273,10 +273,15 @@ def greet(stack, tokens):
     say(f"new WebSocket('ws://127.0.0.1:{stack.port}/connect?token="
         f"{tokens['bob']}').onmessage = e => console.log(e.data)")
     say()
+    say("# bob's devices")
+    say(f"curl -s {base}/api/devices -H \"Authorization: Bearer $BOB\"")
+    say()
     tool = shlex.join([os.path.join(stack.build, "waypost"), "--config",
                        stack.path("waypost.yaml")])
     say("# what has failed, for an operator")
     say(f"{tool} dlq list")
+    say("# bob's phone is told now, which is a line below")
+    say(f"{tool} push test bob")
     if stack.has_accounts:
         say("# an account for somebody: a password and a recovery code")
         say(f"{tool} account create carol")

@@ -70,8 +70,8 @@ enum wp_err wp_providers_check(const struct wp_conf *conf, struct wp_error *err)
 	return wp_error_set(err, WP_ERR_INVAL,
 			    "push.mode: live needs somebody to ask: set "
 			    "push.apps, push.vapid_key_file, push.email, "
-			    "push.user_webhooks or bus.push; or log, or "
-			    "push.enabled: false");
+			    "push.user_webhooks, push.web_event or bus.push; "
+			    "or log, or push.enabled: false");
 }
 
 /* ---- making ---- */

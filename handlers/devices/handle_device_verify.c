@@ -106,7 +106,7 @@ static bool on_run(struct wp_call *call, enum wp_err result)
 	/* Or it was ended meanwhile. */
 	if (verifying->result != WP_OK || call->scratch.len == 0)
 		return refuse(call);
-	return wp_devices_wake_registered(call, on_woken);
+	return wp_devices_wake_registered(call, true, on_woken);
 }
 
 /* ---- the body ---- */

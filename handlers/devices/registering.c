@@ -174,7 +174,8 @@ static bool on_run(struct wp_call *call, enum wp_err result)
 		return wp_devices_failed(call);
 	return registering->put.wants_code
 		       ? ask_for_code(call)
-		       : wp_devices_wake_registered(call, on_woken);
+		       : wp_devices_wake_registered(
+				 call, registering->put.is_new, on_woken);
 }
 
 bool wp_registering_do(struct wp_call *call,

@@ -8,7 +8,8 @@
 #include "lib/name/box.h"
 
 struct waking {
-	const char *once; /* NULL: a device was registered */
+	const char *once; /* NULL: a device was registered, */
+	bool is_new;      /* which was not known before */
 	bool (*on_woken)(struct wp_call *call, bool is_done);
 	void *state; /* the handler's, until it goes on */
 };
@@ -48,14 +49,15 @@ static bool ask(struct wp_call *call, bool is_up)
 	if (waking->once != NULL)
 		wp_push_wake_build(&ctx->cmd, &box, waking->once);
 	else
-		wp_push_registered_build(&ctx->cmd, ctx->conf, &box);
+		wp_push_registered_build(&ctx->cmd, ctx->conf, &box,
+					 waking->is_new);
 	if (wp_backend_do(ctx->backend, WP_LINE_SHORT, &ctx->cmd, on_answer,
 			  call) != WP_OK)
 		return go_on(call, false);
 	return false;
 }
 
-static bool wake(struct wp_call *call, const char *once,
+static bool wake(struct wp_call *call, const char *once, bool is_new,
 		 bool (*on_woken)(struct wp_call *call, bool is_done))
 {
 	struct waking *waking = wp_arena_alloc(&call->arena, sizeof(*waking));
@@ -66,6 +68,7 @@ static bool wake(struct wp_call *call, const char *once,
 	}
 	*waking = (struct waking){
 		.once = once,
+		.is_new = is_new,
 		.on_woken = on_woken,
 		.state = call->state,
 	};
@@ -76,12 +79,12 @@ static bool wake(struct wp_call *call, const char *once,
 bool wp_devices_wake(struct wp_call *call, const char *once,
 		     bool (*on_woken)(struct wp_call *call, bool is_done))
 {
-	return wake(call, once, on_woken);
+	return wake(call, once, false, on_woken);
 }
 
-bool wp_devices_wake_registered(struct wp_call *call,
+bool wp_devices_wake_registered(struct wp_call *call, bool is_new,
 				bool (*on_woken)(struct wp_call *call,
 						 bool is_done))
 {
-	return wake(call, NULL, on_woken);
+	return wake(call, NULL, is_new, on_woken);
 }

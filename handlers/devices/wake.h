@@ -20,7 +20,7 @@ bool wp_devices_wake(struct wp_call *call, const char *once,
 		     bool (*on_woken)(struct wp_call *call, bool is_done));
 
 /* The same with wp_push_registered_build(). */
-bool wp_devices_wake_registered(struct wp_call *call,
+bool wp_devices_wake_registered(struct wp_call *call, bool is_new,
 				bool (*on_woken)(struct wp_call *call,
 						 bool is_done));
 

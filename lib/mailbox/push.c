@@ -276,15 +276,17 @@ void wp_push_wake_build(struct wp_cmd *cmd, const struct wp_box *box,
 	add_box(cmd, box);
 	wp_cmd_str(cmd, once);
 	wp_cmd_str(cmd, "");
+	wp_cmd_str(cmd, "");
 }
 
 void wp_push_registered_build(struct wp_cmd *cmd, const struct wp_conf *conf,
-			      const struct wp_box *box)
+			      const struct wp_box *box, bool is_new)
 {
 	wp_cmd_script(cmd, WP_SCRIPT_PUSH_WAKE, box->partition);
 	add_box(cmd, box);
 	wp_cmd_str(cmd, "");
 	wp_push_add(cmd, conf);
+	wp_cmd_str(cmd, is_new ? "1" : "");
 }
 
 void wp_push_once_test(char out[WP_PUSH_ONCE_MAX + 1], const char *device)

@@ -184,11 +184,13 @@ void wp_push_wake_build(struct wp_cmd *cmd, const struct wp_box *box,
  * one was registered, and is in the store by now. Also where nobody tells
  * anybody, for that may change.
  *
+ * is_new:  it was not known before: it is told as well of what others know
+ *
  * The answer is for wp_script_done(); when there is none, he may not be told of
  * anything for an hour: it must be repeated.
  */
 void wp_push_registered_build(struct wp_cmd *cmd, const struct wp_conf *conf,
-			      const struct wp_box *box);
+			      const struct wp_box *box, bool is_new);
 
 /*
  * A once: a push to the device of this id (its text), whatever waits, so that

@@ -368,6 +368,22 @@ class Mail(MailTest):
         self.assertNotIn(bob.address.encode().hex(), dump.lower())
 
 
+class BesideAService(MailTest):
+    """To which everybody is somebody who can be told."""
+    more = {"bus": {"push": "redis"}}
+    push = {"web_event": True}
+
+    def test_who_is_verified_is_told_of_what_a_service_knew_before(self):
+        bob = self.with_address()
+        code = self.code_of(self.wait_letter(bob))
+        self.send(bob)
+        self.wait_asked(bob)
+        self.wait_answered(bob)
+        self.assert_status(self.verify(bob, code), 200)
+        self.assertEqual(self.wait_letter(bob, 2)["mail"]["Subject"],
+                         "New message")
+
+
 class Known(MailTest):
     """The server asks who we are, and the operator says something else."""
 

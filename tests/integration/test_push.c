@@ -980,14 +980,19 @@ static void asking_for_something_once_tells_nothing_too_early(void **state)
 
 /* ---- who has no device ---- */
 
-static void register_device(struct wp_world *w)
+static void register_one(struct wp_world *w, bool is_new)
 {
 	struct wp_reply *reply;
 
-	wp_push_registered_build(&w->cmd, &w->conf, &w->box);
+	wp_push_registered_build(&w->cmd, &w->conf, &w->box, is_new);
 	reply = wp_world_do(w);
 	assert_int_equal(wp_script_done(reply), WP_OK);
 	wp_reply_free(&reply);
+}
+
+static void register_device(struct wp_world *w)
+{
+	register_one(w, false);
 }
 
 /* A message comes, and he is found to have no device. */
@@ -1090,6 +1095,36 @@ static void what_comes_behind_a_registration_is_told_as_well(void **state)
 	register_device(w);
 	(void)wp_world_route(w);
 	expect_asked(w, id);
+}
+
+static void a_new_device_is_told_of_what_others_know(void **state)
+{
+	struct wp_world *w = *state;
+	struct wp_push_done done;
+	struct taken taken;
+
+	w->conf.push.enabled = true;
+	(void)wp_world_deliver(w, "m1");
+	pass(w);
+	tell(w);
+	register_one(w, false);
+	expect_entries(w, 0);
+	register_one(w, true);
+	expect_ahead(w, GRACE_MS);
+	pass(w);
+	/* And who comes while that is asked for. */
+	taken = expect_taken(w, WP_PUSH_TELL);
+	register_one(w, true);
+	expect_ahead(w, CLAIM_MS);
+	done = done_of(&taken);
+	assert_int_equal(finish(w, &done), WP_OK);
+	wp_reply_free(&taken.reply);
+	expect_ahead(w, 0);
+	tell(w);
+	/* Where nothing waits there is nothing to tell. */
+	wp_world_run(w, "DEL " WP_P "hot:" WP_BOB);
+	register_one(w, true);
+	expect_entries(w, 0);
 }
 
 static void a_registration_wakes_whoever_has_a_claim(void **state)
@@ -1380,6 +1415,7 @@ int main(void)
 		WORLD_TEST(who_registers_a_device_is_told_of_what_waits),
 		WORLD_TEST(so_is_who_was_never_told_of_it),
 		WORLD_TEST(what_comes_behind_a_registration_is_told_as_well),
+		WORLD_TEST(a_new_device_is_told_of_what_others_know),
 		WORLD_TEST(a_registration_wakes_whoever_has_a_claim),
 		WORLD_TEST(an_answer_to_a_claim_that_was_let_go_is_late),
 		WORLD_TEST(a_registration_takes_the_mark_away_in_any_case),

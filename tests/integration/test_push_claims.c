@@ -442,7 +442,7 @@ static void register_in_redis(struct run *run, struct person *p)
 	struct wp_entry_id after;
 	struct wp_reply *reply;
 
-	wp_push_registered_build(&run->w->cmd, &run->w->conf, &p->box);
+	wp_push_registered_build(&run->w->cmd, &run->w->conf, &p->box, true);
 	reply = wp_world_do(run->w);
 	assert_int_equal(wp_script_done(reply), WP_OK);
 	wp_reply_free(&reply);

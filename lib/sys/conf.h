@@ -41,7 +41,6 @@ enum wp_push_mode {
 enum wp_bus_push {
 	WP_BUS_NONE,
 	WP_BUS_REDIS,
-	WP_BUS_PUBSUB, /* refused */
 };
 enum wp_visibility { WP_VISIBLE_ALL, WP_VISIBLE_SELF, WP_VISIBLE_NONE };
 

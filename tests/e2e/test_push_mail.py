@@ -434,12 +434,16 @@ class Off(PushTest):
                 "PUBLIC_URL": PUBLIC}
         for name, value in (("SMTP_URL", ""), ("SMTP_URL", "mail.here.example"),
                             ("SMTP_URL", "smtps://u:p@mail.here.example"),
+                            ("SMTP_PASSWORD", None),
                             ("EMAIL_FROM", ""), ("EMAIL_FROM", "Way <a@b.c>"),
                             ("PUBLIC_URL", ""), ("PUBLIC_URL", PUBLIC + "?x"),
                             ("EMAIL_TEXT_FILE", "/nowhere/text")):
             for arguments in ([], ["--check"]):
                 with self.subTest(name, value=value, arguments=arguments):
-                    status, said = self.start_with({**good, name: value},
+                    # A user without a password is for the row without one.
+                    wrong = ({"SMTP_USER": "waypost"} if value is None
+                             else {name: value})
+                    status, said = self.start_with({**good, **wrong},
                                                    *arguments)
                     self.assertEqual(status, 1, said)
                     self.assertIn("push." + name.lower() + ": ",

@@ -6,7 +6,7 @@
 enum { STREAM_MAX = 200 };
 
 /* In the order of enum wp_bus_push. */
-static const char *const pushes[] = { "none", "redis", "pubsub", NULL };
+static const char *const pushes[] = { "none", "redis", NULL };
 
 static const struct wp_conf_key keys[] = {
 	{ "bus.push", WP_CONF_AT(bus.push), .type = WP_CONF_ENUM,
@@ -23,17 +23,6 @@ static const struct wp_conf_key keys[] = {
 	  .help = "how many it keeps, about; of more the oldest go, read or "
 		  "not" },
 };
-
-static enum wp_err check_push(const struct wp_conf *conf, bool is_used,
-			      struct wp_error *err)
-{
-	(void)is_used;
-	if (conf->bus.push == WP_BUS_PUBSUB)
-		return wp_conf_broken(err, "bus.push",
-				      "pubsub is not there yet; it must be "
-				      "none or redis");
-	return WP_OK;
-}
 
 /* What begins as our keys do is ours, or will be. */
 static enum wp_err check_stream(const struct wp_conf *conf, bool is_used,
@@ -58,6 +47,6 @@ static enum wp_err check_stream(const struct wp_conf *conf, bool is_used,
 	return WP_OK;
 }
 
-static const wp_conf_rule_fn rules[] = { check_push, check_stream, NULL };
+static const wp_conf_rule_fn rules[] = { check_stream, NULL };
 
 const struct wp_conf_section wp_conf_bus = WP_CONF_SECTION("bus", keys, rules);

@@ -49,6 +49,11 @@ static enum wp_err check_mail(const struct wp_conf *conf, bool is_used,
 	if (conf->push.smtp_url[0] == '\0')
 		return wp_conf_broken(err, "push.smtp_url",
 				      "must be set when push.email is true");
+	if (conf->push.smtp_user[0] != '\0' &&
+	    (conf->push.smtp_password == NULL ||
+	     conf->push.smtp_password[0] == '\0'))
+		return wp_conf_broken(err, "push.smtp_password",
+				      "must be set when push.smtp_user is");
 	if (!wp_push_address_ok(conf->push.email_from))
 		return wp_conf_broken(err, "push.email_from",
 				      "must be an address when push.email is "

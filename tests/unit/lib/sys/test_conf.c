@@ -717,9 +717,6 @@ static void keys_that_contradict_each_other_are_refused(void **state)
 		{ "handlers: {listen: \"8080\"}\n",
 		  "handlers.listen: address \"8080\" is not unix:/path or "
 		  "host:port with a port up to 65535" },
-		{ "bus: {push: pubsub}\n",
-		  "bus.push: pubsub is not there yet; it must be none or "
-		  "redis" },
 		{ "bus: {redis_push_stream: \"\"}\n",
 		  "bus.redis_push_stream: must be 1 to 200 printable "
 		  "characters of ASCII without blanks" },

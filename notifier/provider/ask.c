@@ -7,6 +7,7 @@
 #include "notifier/provider/ask.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -112,6 +113,22 @@ static bool may_be_there(const void *guard, const struct sockaddr *address,
 	return wp_reach_may(address, len, asker->nets, asker->n_nets);
 }
 
+/* Why nothing came, for the operator's log: no user is told. */
+static void name_failure(struct wp_judgement *judgement,
+			 enum wp_transfer_end end)
+{
+	static const char *const words[] = {
+		[WP_TRANSFER_UNTRUSTED] = "untrusted",
+		[WP_TRANSFER_FORBIDDEN] = "forbidden",
+		[WP_TRANSFER_TOO_LONG] = "too_long",
+	};
+
+	judgement->is_forbidden = end == WP_TRANSFER_FORBIDDEN;
+	if (words[end] != NULL)
+		(void)snprintf(judgement->reason, sizeof(judgement->reason),
+			       "%s", words[end]);
+}
+
 static void on_answer(void *ctx, const struct wp_transfer_answer *answer)
 {
 	struct ask *ask = ctx;
@@ -130,7 +147,7 @@ static void on_answer(void *ctx, const struct wp_transfer_answer *answer)
 	};
 
 	way->judge(ask->asker->ctx, &ask->of, &said, &ask->judgement);
-	ask->judgement.is_forbidden = answer->end == WP_TRANSFER_FORBIDDEN;
+	name_failure(&ask->judgement, answer->end);
 	if (ask->judgement.remedy != WP_REMEDY_NONE && way->remedy != NULL)
 		way->remedy(ask->asker->ctx, &ask->of, ask->judgement.remedy);
 	if (ask->judgement.verdict != WP_VERDICT_AGAIN || ask->of.is_repeat) {

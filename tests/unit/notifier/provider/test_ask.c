@@ -403,6 +403,7 @@ static void a_stranger_is_only_where_strangers_may_be(void **state)
 	assert_false(may_be_at("10.1.2.3"));
 	answer(WP_TRANSFER_FORBIDDEN, 0);
 	assert_true(w->judgement.is_forbidden);
+	assert_string_equal(w->judgement.reason, "forbidden");
 	assert_null(way.said.retry_after);
 
 	wp_asker_free(&w->asker);

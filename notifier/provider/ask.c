@@ -252,22 +252,29 @@ uint32_t wp_ask_connections(const struct wp_conf *conf, enum wp_push_lane lane)
 	return most < WP_ASK_CONNECTIONS_MAX ? most : WP_ASK_CONNECTIONS_MAX;
 }
 
-enum wp_err wp_asker_new(struct wp_asker **out,
-			 const struct wp_asker_setup *setup,
-			 struct wp_error *err)
+struct wp_transfer_rules wp_ask_rules(const struct wp_conf *conf,
+				      size_t body_max, uint32_t connections)
 {
-	const struct wp_conf *conf = setup->provider->conf;
-	const struct wp_transfer_rules rules = {
+	return (struct wp_transfer_rules){
 		.agent = "waypost-notifier/" WP_VERSION,
 		.ca_file = conf->push.ca_file,
 		.proxy = conf->push.proxy,
 		.connect_ms =
 			(uint32_t)conf->push.timeout_ms / WP_ASK_CONNECT_PARTS,
 		.total_ms = (uint32_t)conf->push.timeout_ms,
-		.body_max = WP_ASK_ANSWER_MAX,
+		.body_max = body_max,
 		.cuts = true,
-		.connections = setup->connections,
+		.connections = connections,
 	};
+}
+
+enum wp_err wp_asker_new(struct wp_asker **out,
+			 const struct wp_asker_setup *setup,
+			 struct wp_error *err)
+{
+	const struct wp_conf *conf = setup->provider->conf;
+	const struct wp_transfer_rules rules =
+		wp_ask_rules(conf, WP_ASK_ANSWER_MAX, setup->connections);
 	struct wp_asker *asker = calloc(1, sizeof(*asker));
 
 	if (asker == NULL)

@@ -72,6 +72,13 @@ struct wp_asker_setup {
 };
 
 /*
+ * As the settings say that providers are asked. Texts are those of conf; the
+ * rest is as in wp_transfer_rules.
+ */
+struct wp_transfer_rules wp_ask_rules(const struct wp_conf *conf,
+				      size_t body_max, uint32_t connections);
+
+/*
  * Of a host that may speak HTTP/1.1 alone: as many as it is asked at once
  * (push.rates), for what waits for a connection has its time run out.
  */

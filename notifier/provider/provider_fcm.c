@@ -138,17 +138,8 @@ static void fcm_free(struct wp_provider *provider)
 static bool make_token(struct fcm *fcm, const struct wp_provider_setup *setup)
 {
 	const struct wp_conf *conf = setup->conf;
-	const struct wp_transfer_rules rules = {
-		.agent = "waypost-notifier/" WP_VERSION,
-		.ca_file = conf->push.ca_file,
-		.proxy = conf->push.proxy,
-		.connect_ms =
-			(uint32_t)conf->push.timeout_ms / WP_ASK_CONNECT_PARTS,
-		.total_ms = (uint32_t)conf->push.timeout_ms,
-		.body_max = WP_ACCESS_ANSWER_MAX,
-		.cuts = true,
-		.connections = 1,
-	};
+	const struct wp_transfer_rules rules =
+		wp_ask_rules(conf, WP_ACCESS_ANSWER_MAX, 1);
 	struct wp_access_token_setup token = {
 		.account = &fcm->account,
 		.scope = scope,

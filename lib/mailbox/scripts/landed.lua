@@ -35,6 +35,10 @@
 -- Needs no owner and no gate: the ids are on disk, whoever owns the partition.
 -- Bounds: 200 users and 500 ids of a part; one look each.
 -- Safe to repeat after a cut at any point.
+--
+-- Most parts have one user, who is away: what is asked of all users alike, and
+-- cannot fail, is asked for the whole call, where each part would make as much
+-- of it as of its own work.
 local push = ARGV[1]
 local USER_WORDS, TOGETHER = 9, 32
 local call = redis.call
@@ -45,37 +49,44 @@ local now_text = string.format('%d', now_ms)
 
 -- include push_rules
 
+-- include push_nobody
+
 -- include waits_of
 
 local pokes = {} -- incarnation -> urns, of all parts
 
 -- include pokes
 
--- Users who are to be told, and those of them who are online, by urn: these if
--- they fetch nothing.
-local function notify(prefix, users, is_online)
-  -- include is_above
+local prefix -- of the part whose turn it is
 
-  -- include push_nobody
+-- What few calls need: who is to be told, and is_online of him: then it is for
+-- the case that he fetches nothing.
+local function make_notify()
+  -- include is_above
 
   -- include notify
 
-  local list = {}
-  for _, user in ipairs(users) do
-    if user.until_ms > now_ms then
-      local wait_ms = is_online[user.urn] and push_inactive_ms or
-        (user.is_high and 0 or push_grace_ms)
-      list[#list + 1] = {urn = user.urn, about = user.highest,
-        is_high = user.is_high, at = string.format('%d', now_ms + wait_ms)}
+  return function(users, is_online)
+    local news = {}
+    for _, user in ipairs(users) do
+      if user.until_ms > now_ms and
+        (not user.known or is_above(user.highest, user.known)) then
+        local wait_ms = is_online[user.urn] and push_inactive_ms or
+          (user.is_high and 0 or push_grace_ms)
+        news[#news + 1] = {urn = user.urn, about = user.highest,
+          is_high = user.is_high, at = string.format('%d', now_ms + wait_ms)}
+      end
     end
-  end
-  if #list > 0 then
-    push_about(list)
+    if #news > 0 then
+      push_news(news)
+    end
   end
 end
 
+local notify = nil
+
 -- What waits for these users while ingress is empty is what is in hot.
-local function settle(prefix, urns)
+local function settle(urns)
   -- include index_score
 
   -- include index
@@ -91,7 +102,7 @@ end
 -- include cold_told
 
 -- What the store said of the mailboxes, where a hint is.
-local function note_sizes(prefix, users, urns)
+local function note_sizes(users, urns)
   local records, words = call('HMGET', prefix .. 'cold', unpack(urns)), {}
   for i, user in ipairs(users) do
     local record = records[i] and
@@ -108,7 +119,7 @@ end
 
 -- Is any of it in ingress still? Else it went to hot or was acked meanwhile,
 -- and whoever leaves with something in hot is told of that.
-local function is_left(prefix, user)
+local function is_left(user)
   for i = user.from, user.up_to do
     if #call('XRANGE', prefix .. 'ingress', ARGV[i], ARGV[i]) > 0 then
       return true
@@ -119,17 +130,34 @@ end
 
 -- One question for what hardly ever is: somebody of them is online, or a try
 -- of something in ingress is counted.
-local function is_anything_to_ask(prefix, users)
-  local keys = {prefix .. 'tries'}
-  for i, user in ipairs(users) do
-    keys[i + 1] = prefix .. 'online:' .. user.urn
+local function is_anything_to_ask(parts)
+  local keys = {}
+  for k, users in ipairs(parts) do
+    keys[#keys + 1] = KEYS[k] .. 'tries'
+    for _, user in ipairs(users) do
+      keys[#keys + 1] = KEYS[k] .. 'online:' .. user.urn
+    end
   end
   return call('EXISTS', unpack(keys)) > 0
 end
 
+-- Of what users were told last, see parts/notify.lua.
+local function ask_what_is_known(parts)
+  local keys, those = {}, {}
+  for k, users in ipairs(parts) do
+    for _, user in ipairs(users) do
+      those[#those + 1] = user
+      keys[#keys + 1] = KEYS[k] .. 'notified:' .. user.urn
+    end
+  end
+  for i, known in ipairs(call('MGET', unpack(keys))) do
+    those[i].known = known
+  end
+end
+
 -- Whoever has to be told, marked or notified; in_hot says who has something
 -- there, by place.
-local function tell(prefix, users, in_hot, may_be_online)
+local function tell(users, in_hot, may_be_online)
   local due, marks, unaware, nobody, is_online = {}, {}, {}, {}, {}
   for i, user in ipairs(users) do
     local online = may_be_online and incarnations(prefix, user.urn) or nobody
@@ -141,7 +169,7 @@ local function tell(prefix, users, in_hot, may_be_online)
       marks[#marks + 1] = now_text
       marks[#marks + 1] = user.urn
     end
-    if push_grace_ms and (#online == 0 or is_left(prefix, user)) then
+    if user.known ~= PUSH_NOBODY and (#online == 0 or is_left(user)) then
       unaware[#unaware + 1] = user
       is_online[user.urn] = #online > 0
     end
@@ -157,13 +185,14 @@ local function tell(prefix, users, in_hot, may_be_online)
     call('ZADD', prefix .. 'migrate', 'NX', unpack(marks))
   end
   if #unaware > 0 then
-    notify(prefix, unaware, is_online)
+    notify = notify or make_notify()
+    notify(unaware, is_online)
   end
 end
 
 -- Did a route call that was cut off leave an entry in hot as well? It goes on
 -- waiting there.
-local function is_doubled(prefix, user)
+local function is_doubled(user)
   local index = prefix .. 'index:' .. user.urn
   for i = user.from, user.up_to do
     local scores = redis.pcall('ZMSCORE', index, ARGV[i], '!' .. ARGV[i])
@@ -176,7 +205,7 @@ end
 
 -- The users whose entries have all gone by this, and are nowhere else, are
 -- added to gone; returns how many entries went.
-local function delete(prefix, users, in_hot, gone)
+local function delete(users, in_hot, gone)
   local total, ids, those = 0, {}, {}
   local function flush()
     local n = #ids > 0 and call('XDEL', prefix .. 'ingress', unpack(ids)) or 0
@@ -190,7 +219,7 @@ local function delete(prefix, users, in_hot, gone)
       local n = call('XDEL', prefix .. 'ingress',
         unpack(ARGV, user.from, user.up_to))
       total = total + n
-      if n > user.up_to - user.from and not is_doubled(prefix, user) then
+      if n > user.up_to - user.from and not is_doubled(user) then
         gone[#gone + 1] = user
       end
     else
@@ -207,7 +236,7 @@ local function delete(prefix, users, in_hot, gone)
   return total
 end
 
-local function lower(prefix, users, is_queue_empty)
+local function lower(users, is_queue_empty)
   local waits, urns = prefix .. 'waits', {}
   for i, user in ipairs(users) do
     urns[i] = user.urn
@@ -235,34 +264,33 @@ local function lower(prefix, users, is_queue_empty)
     call('HSET', waits, unpack(keep))
   end
   if #kept > 0 and is_queue_empty then
-    settle(prefix, kept)
+    settle(kept)
   end
 end
 
 -- A route call may have counted a try of what was under way. No field outlives
 -- its entry.
-local function forget_tries(prefix, users)
+local function forget_tries(users)
   for _, user in ipairs(users) do
     call('HDEL', prefix .. 'tries', unpack(ARGV, user.from, user.up_to))
   end
 end
 
-local function land(prefix, users)
+local function land(users, is_asked)
   local urns, gone = {}, {}
   for i, user in ipairs(users) do
     urns[i] = user.urn
   end
-  note_sizes(prefix, users, urns)
+  note_sizes(users, urns)
   local in_hot = call('ZMSCORE', prefix .. 'expiry', unpack(urns))
-  local is_asked = is_anything_to_ask(prefix, users)
-  tell(prefix, users, in_hot, is_asked)
+  tell(users, in_hot, is_asked)
   if is_asked then
-    forget_tries(prefix, users)
+    forget_tries(users)
   end
-  local n = delete(prefix, users, in_hot, gone)
+  local n = delete(users, in_hot, gone)
   local left = call('XLEN', prefix .. 'ingress')
   if #gone > 0 then
-    lower(prefix, gone, left == 0)
+    lower(gone, left == 0)
   end
   return {'ok', n, left}
 end
@@ -276,18 +304,24 @@ local function read_part(at)
     users[i] = {urn = ARGV[at], version = ARGV[at + 1], rows = ARGV[at + 2],
       bytes = ARGV[at + 3], weight = tonumber(ARGV[at + 4]),
       highest = ARGV[at + 5], until_ms = tonumber(ARGV[at + 6]),
-      is_high = ARGV[at + 7] == '1',
+      is_high = ARGV[at + 7] == '1', known = PUSH_NOBODY,
       from = at + USER_WORDS, up_to = at + USER_WORDS + n_ids - 1}
     at = at + USER_WORDS + n_ids
   end
   return users, at
 end
 
-local results, at = {}, 2
-for k, prefix in ipairs(KEYS) do
-  local users
-  users, at = read_part(at)
-  local is_done, answer = pcall(land, prefix, users)
+local parts, at = {}, 2
+for k in ipairs(KEYS) do
+  parts[k], at = read_part(at)
+end
+local is_asked, results = is_anything_to_ask(parts), {}
+if push_grace_ms then
+  ask_what_is_known(parts)
+end
+for k, key in ipairs(KEYS) do
+  prefix = key
+  local is_done, answer = pcall(land, parts[k], is_asked)
   if is_done then
     results[k] = answer
   else

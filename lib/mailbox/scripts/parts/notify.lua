@@ -1,9 +1,9 @@
--- exports push_about, push_sooner
+-- exports push_about, push_news, push_sooner
 -- needs prefix, is_above, PUSH_NOBODY
 -- Have somebody told that something waits, by whoever takes entries of pushdue:
 -- a user -> when to look. While a claim lasts (busy in pushed:<urn>), the score
 -- is when it lapses, and nobody may lower it: two would be told to tell.
-local push_about, push_sooner
+local push_about, push_news, push_sooner
 do
   local KNOWN_SECONDS = 30 * 24 * 3600
 
@@ -29,14 +29,18 @@ do
   end
 
   -- list: at most 200 of {urn, about, is_high, at}: about is an id, at is when
-  -- to look (ms), as text. notified is written last: until then whoever is cut
-  -- off asks again, unless it was acked meanwhile; so who is in pushhigh has an
-  -- entry, with which he goes.
+  -- to look (ms), as text.
   function push_about(list)
     local news = news_of(list)
-    if #news == 0 then
-      return
+    if #news > 0 then
+      push_news(news)
     end
+  end
+
+  -- The same, of whom the caller knows that it is news. notified is written
+  -- last: until then whoever is cut off asks again, unless it was acked
+  -- meanwhile; so who is in pushhigh has an entry, with which he goes.
+  function push_news(news)
     local words, sooner, high = {}, {}, {}
     for i, one in ipairs(news) do
       words[2 * i - 1], words[2 * i] = one.at, one.urn

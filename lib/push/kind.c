@@ -25,3 +25,8 @@ bool wp_push_kind_named(const char *name, enum wp_push_kind *out)
 	}
 	return false;
 }
+
+const char *wp_push_way_name(enum wp_push_kind kind, const char *app)
+{
+	return app[0] != '\0' ? app : names[kind];
+}

@@ -28,4 +28,12 @@ const char *wp_push_kind_name(enum wp_push_kind kind);
 /* False when no kind of device is called so. */
 bool wp_push_kind_named(const char *name, enum wp_push_kind *out);
 
+/*
+ * What operators call the way to an app of a kind: the app, or the kind where
+ * there is one way only ("email"). Borrowed from app, or for good.
+ *
+ * app:  "" when the kind has no apps
+ */
+const char *wp_push_way_name(enum wp_push_kind kind, const char *app);
+
 #endif /* WP_LIB_PUSH_KIND_H */

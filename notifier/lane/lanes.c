@@ -372,7 +372,7 @@ void wp_lanes_each(const struct wp_lanes *lanes, uint64_t now_us,
 	     lane = lane->next) {
 		const struct wp_lane_view view = {
 			.kind = lane->kind,
-			.name = lane->name,
+			.name = wp_push_way_name(lane->kind, lane->name),
 			.state = lane->breaker.state,
 			.shut_ms = wp_lane_shut_ms(lane, now_us),
 			.is_guarded = lane->guard.is_on,
@@ -388,7 +388,7 @@ size_t wp_lanes_resume(struct wp_lanes *lanes, const char *name,
 	size_t n = 0;
 
 	for (struct wp_lane *lane = lanes->apps; lane; lane = lane->next) {
-		if (strcmp(lane->name, name) != 0)
+		if (strcmp(wp_push_way_name(lane->kind, lane->name), name) != 0)
 			continue;
 		wp_guard_resume(&lane->guard);
 		wp_breaker_close(&lane->breaker);

@@ -124,7 +124,7 @@ size_t wp_lanes_shut_hosts(const struct wp_lanes *lanes);
 /* An app, as it is now. */
 struct wp_lane_view {
 	enum wp_push_kind kind;
-	const char *name; /* borrowed */
+	const char *name; /* borrowed; wp_push_way_name() */
 	enum wp_breaker_state state;
 	uint64_t shut_ms;
 	bool is_guarded;
@@ -138,6 +138,7 @@ void wp_lanes_each(const struct wp_lanes *lanes, uint64_t now_us,
  * The operator says that all is well with an app: its provider is asked again,
  * slowly at first, and tokens may be dropped again. Of all kinds that have it.
  *
+ * name:     wp_push_way_name()
  * Returns:  how many
  */
 size_t wp_lanes_resume(struct wp_lanes *lanes, const char *name,

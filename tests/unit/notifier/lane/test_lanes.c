@@ -366,6 +366,26 @@ static void a_person_says_that_all_is_well(void **state)
 			 0);
 }
 
+static void see_letters(void *ctx, const struct wp_lane_view *view)
+{
+	*(bool *)ctx |=
+		view->kind == WP_PUSH_EMAIL && strcmp(view->name, "email") == 0;
+}
+
+static void the_only_way_of_a_kind_is_called_as_the_kind(void **state)
+{
+	struct wp_lane *lane =
+		wp_lanes_get(*state, WP_PUSH_EMAIL, "", false, NOW);
+	bool is_seen = false;
+
+	(void)fool(lane);
+	wp_lanes_each(*state, NOW, see_letters, &is_seen);
+	assert_true(is_seen);
+	assert_int_equal(wp_lanes_resume(*state, "", NOW), 0);
+	assert_int_equal(wp_lanes_resume(*state, "email", NOW), 1);
+	assert_int_equal(wp_lane_state(lane), WP_BREAKER_CLOSED);
+}
+
 static void what_was_not_asked_is_no_outcome(void **state)
 {
 	struct wp_lane *lane = app(*state, "demo");
@@ -442,6 +462,7 @@ int main(void)
 		TEST(so_many_suspects_mean_our_settings),
 		TEST(one_that_is_guarded_is_asked_once_a_second),
 		TEST(a_person_says_that_all_is_well),
+		TEST(the_only_way_of_a_kind_is_called_as_the_kind),
 		TEST(what_was_not_asked_is_no_outcome),
 		TEST(other_rates_hold_for_those_that_are_there),
 		TEST(as_many_wait_as_will_get_a_place),

@@ -58,6 +58,16 @@ static bool copy_memories(struct wp_claimed *out, const struct wp_push_box *box)
 	return true;
 }
 
+static bool copy_resumed(struct wp_claimed *out, const struct wp_push_box *box)
+{
+	const char *resumed = wp_push_field(box, "resumed");
+
+	if (resumed == NULL)
+		return true;
+	out->resumed = strdup(resumed);
+	return out->resumed != NULL;
+}
+
 /* Ours, or Redis'; what is no number was written by nobody. */
 static int64_t number_of(const char *text)
 {
@@ -83,7 +93,8 @@ bool wp_claimed_copy(struct wp_claimed *out, const struct wp_push_box *box,
 	};
 	(void)snprintf(out->once, sizeof(out->once), "%s",
 		       once != NULL ? once : "");
-	return copy_devices(out, box) && copy_memories(out, box);
+	return copy_resumed(out, box) && copy_devices(out, box) &&
+	       copy_memories(out, box);
 }
 
 void wp_claimed_release(struct wp_claimed *claimed)
@@ -91,6 +102,7 @@ void wp_claimed_release(struct wp_claimed *claimed)
 	for (size_t i = 0; i < claimed->n_devices; i++)
 		free(claimed->devices[i]);
 	free(claimed->devices);
+	free(claimed->resumed);
 	free(claimed->memories);
 	*claimed = (struct wp_claimed){ .waiting = 0 };
 }
@@ -119,5 +131,19 @@ bool wp_claimed_has(const struct wp_claimed *claimed, const char *device)
 	for (size_t i = 0; device[0] != '\0' && i < claimed->n_devices; i++)
 		if (strcmp(claimed->devices[i], device) == 0)
 			return true;
+	return false;
+}
+
+bool wp_claimed_is_resumed(const struct wp_claimed *claimed, const char *app)
+{
+	size_t len = strlen(app);
+	const char *at = claimed->resumed;
+
+	/* As push_forward.lua has it: each between two line feeds. */
+	while (at != NULL && (at = strchr(at, '\n')) != NULL) {
+		at++;
+		if (strncmp(at, app, len) == 0 && at[len] == '\n')
+			return true;
+	}
 	return false;
 }

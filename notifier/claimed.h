@@ -43,6 +43,7 @@ struct wp_claimed {
 	int64_t seen_ms;    /* of the last disconnect; 0: not known */
 	int64_t touched_ms; /* of the last ack; 0: not known */
 	char once[WP_PUSH_ONCE_MAX + 1];
+	char *resumed; /* owned; apps (wp_claimed_is_resumed()), or NULL */
 	struct wp_memory *memories; /* owned */
 	size_t n_memories;
 	char **devices; /* owned; ids of those of open connections */
@@ -68,5 +69,9 @@ const struct wp_memory *wp_claimed_memory(const struct wp_claimed *claimed,
 
 /* Has the device of this name ("": none) a connection? */
 bool wp_claimed_has(const struct wp_claimed *claimed, const char *device);
+
+/* Has an operator said that all is well with this app, and nobody of its
+ * devices was tried since? (lib/mailbox/push_forward.h) */
+bool wp_claimed_is_resumed(const struct wp_claimed *claimed, const char *app);
 
 #endif /* WP_NOTIFIER_CLAIMED_H */

@@ -29,6 +29,7 @@ enum {
 	SLOT_LOOK_MS = 5000,
 	/* Who waits for a code gets it as long as it is good. */
 	CODE_AGAIN_MS = 60 * 1000,
+	OTHER_NOTES = 2, /* beside those of devices */
 };
 
 /* ---- what is known of a device ---- */
@@ -64,6 +65,11 @@ static void describe(struct wp_telling_one *one)
 	device->has_badge = (target->flags & WP_PUSH_BADGE) != 0;
 	if (memory != NULL)
 		device->told = memory->told;
+	device->is_resumed =
+		device->told.tries > 0 &&
+		wp_claimed_is_resumed(
+			telling->of,
+			wp_push_way_name(target->kind, target->app));
 	wp_deliveries_look(telling->setup->deliveries, target,
 			   telling->claim.now_ms, device);
 }
@@ -391,6 +397,18 @@ static bool is_of_target(const struct wp_telling *telling, const char *field)
 	return false;
 }
 
+/* Is a device yet to be tried because an operator has said that it works? */
+static bool is_one_to_try(const struct wp_telling *telling)
+{
+	for (size_t i = 0; i < telling->lookup->n; i++) {
+		const struct wp_telling_one *one = &telling->each[i];
+
+		if (one->device.is_resumed && one->is_waiting && !one->is_noted)
+			return true;
+	}
+	return false;
+}
+
 static void note_all(const struct wp_telling *telling, struct wp_notes *notes)
 {
 	const struct wp_claimed *of = telling->of;
@@ -413,6 +431,8 @@ static void note_all(const struct wp_telling *telling, struct wp_notes *notes)
 			wp_notes_told(notes, of->memories[i].field, NULL);
 	if (is_shown != of->is_shown)
 		wp_notes_add(notes, "shown", is_shown ? "1" : "");
+	if (of->resumed != NULL && !is_one_to_try(telling))
+		wp_notes_add(notes, "resumed", "");
 }
 
 /*
@@ -456,7 +476,8 @@ bool wp_telling_answer(const struct wp_telling *telling,
 {
 	const struct wp_claimed *of = telling->of;
 
-	if (!wp_notes_init(notes, telling->lookup->n + of->n_memories + 1))
+	if (!wp_notes_init(notes,
+			   telling->lookup->n + of->n_memories + OTHER_NOTES))
 		return false;
 	note_all(telling, notes);
 	*done = (struct wp_push_done){

@@ -123,7 +123,7 @@ static int64_t not_before(const struct scene *s)
 	if (told->at_ms == 0)
 		next = 0;
 	/* What is newer than a try that failed has no better luck so soon. */
-	if (told->next_ms > next)
+	if (told->next_ms > next && !(told->tries > 0 && s->device->is_resumed))
 		next = told->next_ms;
 	return next > s->claim->now_ms ? next : 0;
 }

@@ -14,6 +14,7 @@
  *  7. A letter: not before the first of what waits       later
  *     for it is so old, and once a day without life
  *  8. The ladder, or a try that failed                  later
+ *     (but not the try, if an operator says that it works now)
  *  9. Its provider is to be left alone                  later
  * 10. Its provider has enough to do                     a little later
  * 11. Else                                              alert
@@ -71,10 +72,11 @@ struct wp_plan_claim {
 
 struct wp_plan_device {
 	enum wp_push_kind kind;
-	bool is_usable;    /* active or suspect */
-	bool is_in_use;    /* a connection of it is open, and not idle */
-	bool has_badge;    /* shows a number */
-	bool is_asked;     /* for a push, to see whether it works */
+	bool is_usable;  /* active or suspect */
+	bool is_in_use;  /* a connection of it is open, and not idle */
+	bool has_badge;  /* shows a number */
+	bool is_asked;   /* for a push, to see whether it works */
+	bool is_resumed; /* an operator says that it works since a try failed */
 	int64_t reopen_ms; /* its provider is left alone until then, or 0 */
 	int64_t slot_ms;   /* from now, its provider has a slot for it */
 	struct wp_told told;

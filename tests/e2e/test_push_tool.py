@@ -5,7 +5,7 @@ import re
 import stat
 import subprocess
 
-from harness import scratch, wait_for
+from harness import PATIENCE_S, scratch, wait_for
 from test_push import PushTest
 from test_push_live import LivePush, OTHER
 from test_push_providers import IOS, ProvidersTest
@@ -138,7 +138,7 @@ class PushTool(Tool, PushTest):
     def test_an_app_is_resumed_if_it_is_there(self):
         self.enterContext(self.notifiers_stopped())
         self.addCleanup(self.unsay, "a" * 32)
-        self.refused("for an app of this name", "resume", "org.example.app")
+        self.refused("no app of this name", "resume", "org.example.app")
         self.said_by("a" * 32, apps=[{"kind": "apns",
                                       "app": "org.example.app"}])
         orders = []
@@ -306,6 +306,9 @@ class LiveTool(Tool, LivePush):
                       self.tool("status"))
 
 
+WRONG_TOPIC = {"status": 400, "body": {"reason": "DeviceTokenNotForTopic"}}
+
+
 class Resume(Tool, ProvidersTest):
     """Two notifiers, of which each asks on its own account."""
 
@@ -315,19 +318,53 @@ class Resume(Tool, ProvidersTest):
         return [app["state"] for notifier in self.status()["notifiers"]
                 for app in notifier.get("apps", []) if app["app"] == IOS]
 
+    def guarded(self):
+        return [app["guarded"] for notifier in self.status()["notifiers"]
+                for app in notifier.get("apps", []) if app["app"] == IOS]
+
+    def last(self, user):
+        """The status of what was asked for him last; None: nothing was."""
+        found = self.requests(user)
+        return found[-1].status if found else None
+
+    def wait_all_told(self, users):
+        def untold():
+            return [user.name for user in users if self.last(user) != 200]
+        wait_for(lambda: not untold(), untold, 4 * PATIENCE_S)
+
     def test_an_app_whose_settings_were_mended_is_asked_at_once(self):
-        for _ in range(16):  # so many that each has one of them
-            bob = self.device(IOS)
-            self.apps.fake.tell(bob.token_of, {
+        users = [self.device(IOS) for _ in range(16)]
+        for user in users:  # so many that each has one of them
+            self.apps.fake.tell(user.token_of, {
                 "status": 403, "body": {"reason": "InvalidProviderToken"}})
-            self.send(bob)
+            self.send(user)
         wait_for(lambda: self.states() == ["settings"] * 2,
                  lambda: self.tool("status"))
         self.assertIn("our settings are wrong", self.tool("status"))
+        for user in users:
+            self.apps.fake.tell(user.token_of, {"status": 200})
         self.tool("resume", IOS)
         wait_for(lambda: self.states() == ["asked"] * 2,
                  lambda: self.tool("status"))
-        for _ in range(4):  # of several partitions
-            eve = self.device(IOS)
-            self.send(eve)
-            self.wait_requests(eve, 1)
+        # Not in a minute or more, for which they were put off.
+        self.wait_all_told(users)
+
+    def test_who_looked_bad_by_our_fault_is_told_when_it_is_mended(self):
+        users = [self.device(IOS) for _ in range(60)]
+        for user in users:
+            self.apps.fake.tell(user.token_of, WRONG_TOPIC)
+        for user in users:
+            self.send(user)
+        wait_for(lambda: self.guarded() == [True] * 2,
+                 lambda: self.tool("status"), 4 * PATIENCE_S)
+        for user in users:
+            self.apps.fake.tell(user.token_of, {"status": 200})
+        before = {user.name: len(self.requests(user)) for user in users}
+        self.assertGreaterEqual(sum(before.values()), 40)  # 20 of each
+        self.tool("resume", IOS)
+        self.wait_all_told(users)
+        for user in users:  # once, and what was under way
+            self.assertLessEqual(
+                len(self.requests(user)), before[user.name] + 2)
+            self.wait_state(user, "active")
+        wait_for(lambda: self.guarded() == [False] * 2, self.guarded)

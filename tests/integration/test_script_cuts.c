@@ -862,6 +862,20 @@ static const struct scene scenes[] = {
 			     "TTL " WP_P "notified:" WP_BOB },
 	},
 	{
+		.name = "push_forward",
+		.script = WP_SCRIPT_PUSH_FORWARD,
+		.setup = { "ZADD " WP_P "pushdue 77000000000000 " WP_BOB
+			   " 77000000000000 " WP_AMY,
+			   "HSET " WP_P "pushed:" WP_BOB " claim c1",
+			   "HSET " WP_P "pushed:" WP_AMY " claim c1 busy 1" },
+		/* whatever is ahead, in a second or so */
+		.args = "demo 0 1000 88000000000000 1 100 7",
+		.observe = { "HGETALL " WP_P "pushed:" WP_BOB,
+			     "HGETALL " WP_P "pushed:" WP_AMY,
+			     "ZCOUNT " WP_P "pushdue 0 70000000000000",
+			     "ZCARD " WP_P "pushdue" },
+	},
+	{
 		.name = "push_wake",
 		.script = WP_SCRIPT_PUSH_WAKE,
 		.setup = { "ZADD " WP_P "pushdue 99999999999999 " WP_BOB },

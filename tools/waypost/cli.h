@@ -115,6 +115,9 @@ enum wp_err wp_cli_push_test(struct wp_cli *cli,
 /* Errors: WP_ERR_NOTFOUND  nobody knows this app */
 enum wp_err wp_cli_push_resume(struct wp_cli *cli,
 			       struct wp_error *err) WP_MUST_USE;
+/* Its second half: *n_out users are looked at soon, be it twice. */
+enum wp_err wp_cli_push_forward(struct wp_cli *cli, int64_t *n_out,
+				struct wp_error *err) WP_MUST_USE;
 /* Nor this. Errors: WP_ERR_SYS  a file of this name is there, or it cannot be
  * made */
 enum wp_err wp_cli_push_vapid_key(const struct wp_cli *cli,

@@ -14,6 +14,7 @@
 #include "lib/mailbox/push_dlq.h"
 #include "lib/mailbox/push_due.h"
 #include "lib/mailbox/push_lanes.h"
+#include "lib/sys/push_apps.h"
 #include "tools/waypost/cli.h"
 #include "tools/waypost/letter.h"
 
@@ -330,6 +331,22 @@ static bool is_known(struct json_object *notifiers, const char *name)
 	return false;
 }
 
+/* Is it an app of the settings? */
+static bool is_set(const struct wp_conf *conf, const char *name)
+{
+	struct wp_push_apps *apps = NULL;
+	struct wp_error unused;
+	bool is_found = conf->push.email &&
+			strcmp(name, wp_push_way_name(WP_PUSH_EMAIL, "")) == 0;
+
+	if (wp_push_apps_new(&apps, conf, &unused) != WP_OK)
+		return is_found;
+	for (size_t i = 0; i < apps->n; i++)
+		is_found |= strcmp(apps->items[i].name, name) == 0;
+	wp_push_apps_free(&apps);
+	return is_found;
+}
+
 static enum wp_err order(struct wp_cli *cli, struct wp_error *err)
 {
 	char text[WP_PUSH_RESUME_TEXT_LEN + 1];
@@ -349,18 +366,26 @@ static enum wp_err order(struct wp_cli *cli, struct wp_error *err)
 enum wp_err wp_cli_push_resume(struct wp_cli *cli, struct wp_error *err)
 {
 	struct status status = { .notifiers = NULL };
+	int64_t n = 0;
 	enum wp_err rc = wp_cli_time(cli, &status.now_ms, err);
 
 	if (rc == WP_OK)
 		rc = read_notifiers(cli, &status, err);
-	if (rc == WP_OK && !is_known(status.notifiers, cli->args.app))
+	/* One that was restarted with what was mended has asked nobody yet. */
+	if (rc == WP_OK && !is_known(status.notifiers, cli->args.app) &&
+	    !is_set(&cli->conf, cli->args.app))
 		rc = wp_error_set(err, WP_ERR_NOTFOUND,
-				  "no notifier that runs has asked a provider "
-				  "for an app of this name");
+				  "push.apps has no app of this name, and no "
+				  "notifier that runs has asked a provider "
+				  "for one");
 	if (rc == WP_OK)
 		rc = order(cli, err);
 	if (rc == WP_OK)
-		printf("notifiers ask its provider again within two seconds\n");
+		rc = wp_cli_push_forward(cli, &n, err);
+	if (rc == WP_OK)
+		printf("notifiers ask its provider again within two seconds; "
+		       "users who are looked at sooner for it: %" PRId64 "\n",
+		       n);
 	json_object_put(status.notifiers);
 	return rc;
 }

@@ -129,7 +129,7 @@ static void redis_answers(void)
 }
 
 /* What the box had. */
-static const char *once, *shown;
+static const char *once, *shown, *resumed;
 static struct wp_memory memory;
 
 const char *__wrap_wp_push_field(const struct wp_push_box *box,
@@ -140,6 +140,8 @@ const char *__wrap_wp_push_field(const struct wp_push_box *box,
 	(void)box;
 	if (strcmp(name, "once") == 0)
 		return once;
+	if (strcmp(name, "resumed") == 0)
+		return resumed;
 	return strcmp(name, "shown") == 0 ? shown : NULL;
 }
 
@@ -358,6 +360,7 @@ static int begin(void **state)
 	once = NULL;
 	kind = WP_PUSH_FCM;
 	shown = NULL;
+	resumed = NULL;
 	asked = NULL;
 	n_deliveries = 0;
 	at_once = NULL;
@@ -503,6 +506,61 @@ static void who_is_put_off_loses_no_try(void **state)
 	assert_null(field("d:a"));
 	assert_null(field("shown"));
 	assert_int_equal(redis.done.next_ms, REDIS_MS + 7000);
+	expect_answered(*state, WP_PUSH_LATER);
+}
+
+/* One that has failed, and waits for an hour; one that knows nothing yet. */
+static void claim_failed(struct wp_errands *errands, const char *apps)
+{
+	(void)snprintf(memory.field, sizeof(memory.field), "d:a");
+	memory.told = (struct wp_told){
+		.id = { 9, 1 },
+		.tries = 1,
+		.next_ms = REDIS_MS + 3600 * 1000,
+	};
+	resumed = apps;
+	claim_and_find(errands, 2);
+}
+
+static void what_failed_is_tried_when_somebody_says_that_it_works(void **state)
+{
+	static const char *const others[] = {
+		NULL, "", "\n", "\nother\n", "\ndemos\nde\n", "demo"
+	};
+
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		claim_failed(*state, others[i]);
+		assert_int_equal(n_deliveries, i + 1);
+		end_delivery(i, &accepted);
+		expect_answered(*state, WP_PUSH_LATER);
+		/* It is said of none of his: that is over. */
+		if (others[i] != NULL)
+			assert_string_equal(field("resumed"), "");
+		redis.answers = 0;
+	}
+	n_deliveries = 0;
+	claim_failed(*state, "\nother\ndemo\n");
+	assert_int_equal(n_deliveries, 2);
+	end_delivery(0, &failed); /* the second time */
+	end_delivery(1, &accepted);
+	assert_string_equal(field("resumed"), "");
+	assert_non_null(strstr(field("d:a"), "9-1 0 0 2 "));
+	expect_answered(*state, WP_PUSH_LATER);
+}
+
+static void who_was_not_tried_yet_is_to_be_tried_yet(void **state)
+{
+	claim_failed(*state, "\ndemo\n");
+	end_delivery(0, &put_off);
+	end_delivery(1, &put_off); /* not of what failed: it is no matter */
+	assert_null(field("resumed"));
+	expect_answered(*state, WP_PUSH_LATER);
+
+	redis.answers = 0;
+	slot_ms = WP_PLAN_SLOT_MS + 1;
+	claim_failed(*state, "\ndemo\n");
+	assert_int_equal(n_deliveries, 2);
+	assert_null(field("resumed"));
 	expect_answered(*state, WP_PUSH_LATER);
 }
 
@@ -869,6 +927,8 @@ int main(void)
 		TEST(what_is_refused_is_a_dead_letter_and_counts_as_told),
 		TEST(of_who_is_gone_nothing_is_remembered),
 		TEST(who_is_put_off_loses_no_try),
+		TEST(what_failed_is_tried_when_somebody_says_that_it_works),
+		TEST(who_was_not_tried_yet_is_to_be_tried_yet),
 		TEST(who_waits_for_his_provider_holds_up_no_other),
 		TEST(who_is_alone_is_looked_at_when_its_time_comes),
 		TEST(what_ends_at_once_is_answered_at_once),

@@ -172,6 +172,32 @@ static void what_failed_is_tried_again_in_its_time(void **state)
 	expect_at(&s, NOW + 10 * MIN);
 }
 
+static void what_failed_is_tried_at_once_if_it_works_now(void **state)
+{
+	struct scene s = usual();
+
+	(void)state;
+	s.device.is_resumed = true;
+	s.device.told.tries = 1;
+	s.device.told.next_ms = NOW + HOUR;
+	expect(&s, WP_PLAN_ALERT);
+	/* It brings nothing else forward: not the ladder, */
+	s.device.told.at_ms = NOW;
+	s.device.told.step = 3;
+	expect_at(&s, NOW + 10 * MIN);
+	/* nor a provider that has enough to do, */
+	s = usual();
+	s.device.is_resumed = true;
+	s.device.told.tries = 1;
+	s.device.slot_ms = WP_PLAN_SLOT_MS + 1;
+	expect_within(&s, NOW + 1 * S, NOW + 5 * S);
+	/* nor a letter that is not due. */
+	s.device.slot_ms = 0;
+	s.device.kind = WP_PUSH_EMAIL;
+	s.device.told.tries = 0;
+	expect_at(&s, NOW - 1000 + HOUR);
+}
+
 static void who_wants_none_gets_none(void **state)
 {
 	struct scene s = usual();
@@ -578,6 +604,7 @@ static struct scene any_scene(void)
 	s.device.is_in_use = dice(4) == 0;
 	s.device.has_badge = dice(2) == 0;
 	s.device.is_asked = dice(8) == 0;
+	s.device.is_resumed = dice(4) == 0;
 	s.device.reopen_ms = dice(2) == 0 ? some_time() : 0;
 	s.device.slot_ms = dice(1000);
 	s.device.told = (struct wp_told){
@@ -654,6 +681,7 @@ int main(void)
 		cmocka_unit_test(what_is_in_use_knows),
 		cmocka_unit_test(nobody_is_told_twice),
 		cmocka_unit_test(what_failed_is_tried_again_in_its_time),
+		cmocka_unit_test(what_failed_is_tried_at_once_if_it_works_now),
 		cmocka_unit_test(who_wants_none_gets_none),
 		cmocka_unit_test(a_badge_is_for_who_shows_one),
 		cmocka_unit_test(quiet_hours_put_it_off_and_take_its_sound),

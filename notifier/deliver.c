@@ -1,5 +1,5 @@
 /*
- * deliver.c - from an order to its end: a slot, a request, a verdict.
+ * deliver.c - from an order to its end: its turn, a request, a verdict.
  *
  * Providers are of a generation of settings. An old one goes when nothing is
  * under way on it any more, from the loop, for the last end may be told from
@@ -25,6 +25,7 @@
 #include "notifier/metrics.h"
 #include "notifier/provider/bearers.h"
 #include "notifier/providers.h"
+#include "notifier/turn.h"
 
 enum { LOG_INTERVAL_MS = 100, US_PER_MS = 1000, MS_PER_S = 1000 };
 
@@ -47,10 +48,7 @@ struct delivery {
 	char push_id[WP_PUSH_ID_TEXT + 1];
 	struct wp_push push;
 	struct wp_attempt attempt;
-	ev_timer slot;   /* until it comes; then, for a place to come */
-	bool has_place;  /* in its lane */
-	bool is_waiting; /* for that */
-	struct delivery *next_waiting;
+	struct wp_turn turn; /* in its lane */
 	uint64_t begun_us;
 	wp_delivery_fn on_end;
 	void *ctx;
@@ -67,7 +65,7 @@ struct wp_deliveries {
 	struct generation *generations; /* the first is that of today */
 	ev_timer reaper;
 	struct delivery *first;
-	struct delivery *waiting; /* for a place, oldest first */
+	struct wp_turns turns;
 };
 
 /* ---- generations ---- */
@@ -238,42 +236,6 @@ static void say_verdict(struct delivery *delivery,
 	       wp_int("suppressed", suppressed));
 }
 
-/* ---- waiting for a slot, and for a place ---- */
-
-static void arm(struct delivery *delivery, uint64_t ms)
-{
-	struct ev_loop *loop = delivery->all->setup.loop;
-
-	ev_now_update(loop);
-	ev_timer_set(&delivery->slot, (double)ms / 1e3, 0.);
-	ev_timer_start(loop, &delivery->slot);
-}
-
-static void begin_waiting(struct delivery *delivery)
-{
-	struct delivery **end = &delivery->all->waiting;
-
-	while (*end != NULL)
-		end = &(*end)->next_waiting;
-	*end = delivery;
-	delivery->is_waiting = true;
-	wp_lane_wait(delivery->lane, 1);
-	arm(delivery, WP_LANE_WAIT_MS);
-}
-
-static void end_waiting(struct delivery *delivery)
-{
-	struct delivery **at = &delivery->all->waiting;
-
-	while (*at != delivery)
-		at = &(*at)->next_waiting;
-	*at = delivery->next_waiting;
-	delivery->next_waiting = NULL;
-	delivery->is_waiting = false;
-	wp_lane_wait(delivery->lane, -1);
-	ev_timer_stop(delivery->all->setup.loop, &delivery->slot);
-}
-
 /* ---- one delivery ---- */
 
 static void count(const struct delivery *delivery,
@@ -296,9 +258,7 @@ static void delivery_free(struct delivery *delivery)
 {
 	struct wp_deliveries *all = delivery->all;
 
-	if (delivery->is_waiting)
-		end_waiting(delivery);
-	ev_timer_stop(all->setup.loop, &delivery->slot);
+	wp_turn_give(&delivery->turn);
 	*delivery->link = delivery->next;
 	if (delivery->next != NULL)
 		delivery->next->link = delivery->link;
@@ -316,8 +276,6 @@ static void tell(struct delivery *delivery, const struct wp_delivery_end *end)
 	delivery_free(delivery);
 	on_end(ctx, end);
 }
-
-static void let_go_on(struct wp_deliveries *all);
 
 static uint64_t user_of(const struct delivery *delivery)
 {
@@ -343,6 +301,7 @@ static void on_judged(void *ctx, const struct wp_judgement *judgement)
 
 	count(delivery, judgement, now_us - delivery->begun_us);
 	if (delivery->lane != NULL) {
+		wp_turn_pass(&delivery->turn);
 		news = wp_lane_end(delivery->lane, delivery->ticket, judgement,
 				   user_of(delivery), now_us,
 				   of.now_ms / MS_PER_S,
@@ -354,89 +313,46 @@ static void on_judged(void *ctx, const struct wp_judgement *judgement)
 	}
 	end = wp_outcome(&of, judgement);
 	tell(delivery, &end);
-	let_go_on(all);
+	wp_turns_go_on(&all->turns);
 }
 
-/* Its slot and its place are there. False when it is over: *end says how. */
+/* Its turn has come. False when it is over: *end says how. */
 static bool go(struct delivery *delivery, struct wp_delivery_end *end)
 {
+	static const struct wp_judgement nothing = {
+		.verdict = WP_VERDICT_AGAIN,
+	};
 	struct wp_error err;
 
 	*end = wp_outcome_soon();
 	if (*delivery->order.is_called_off ||
 	    wp_mono_ms() > delivery->order.good_until_ms)
-		goto give;
+		return false;
 	if (delivery->lane != NULL &&
 	    !wp_lane_begin(delivery->lane, wp_mono_us(), &delivery->ticket)) {
 		*end = wp_outcome_shut(
 			wp_lane_shut_ms(delivery->lane, wp_mono_us()));
-		goto give;
+		return false;
 	}
 	delivery->begun_us = wp_mono_us();
 	if (wp_provider_begin(delivery->provider, &delivery->attempt, on_judged,
 			      delivery, &err) == WP_OK)
 		return true;
 	if (delivery->lane != NULL) {
-		static const struct wp_judgement nothing = {
-			.verdict = WP_VERDICT_AGAIN,
-		};
-
+		wp_turn_pass(&delivery->turn);
 		(void)wp_lane_end(delivery->lane, delivery->ticket, &nothing, 0,
 				  wp_mono_us(), wp_wall_ms() / MS_PER_S, 0);
 	}
 	return false;
-give:
-	if (delivery->lane != NULL)
-		wp_lane_give(delivery->lane, true);
-	return false;
 }
 
-/* A place is there again, perhaps. */
-static void let_go_on(struct wp_deliveries *all)
+static void on_turn(void *ctx, bool has_come)
 {
-	struct delivery *delivery = all->waiting;
-	struct wp_delivery_end end;
+	struct delivery *delivery = ctx;
+	struct wp_delivery_end end = wp_outcome_crowded();
 
-	while (delivery != NULL) {
-		if (!wp_lane_place(delivery->lane)) {
-			delivery = delivery->next_waiting;
-			continue;
-		}
-		end_waiting(delivery);
-		delivery->has_place = true;
-		if (!go(delivery, &end))
-			tell(delivery, &end);
-		delivery = all->waiting; /* others may have left */
-	}
-}
-
-/* Its slot is there. False when it is over, as go(). */
-static bool go_or_wait(struct delivery *delivery, struct wp_delivery_end *end)
-{
-	if (delivery->lane != NULL) {
-		delivery->has_place = wp_lane_place(delivery->lane);
-		if (!delivery->has_place) {
-			begin_waiting(delivery);
-			return true;
-		}
-	}
-	return go(delivery, end);
-}
-
-static void on_slot(struct ev_loop *loop, ev_timer *timer, int events)
-{
-	struct delivery *delivery = timer->data;
-	struct wp_delivery_end end;
-
-	(void)loop;
-	(void)events;
-	if (delivery->is_waiting) {
-		wp_lane_give(delivery->lane, false);
-		end = wp_outcome_crowded();
+	if (!has_come || !go(delivery, &end))
 		tell(delivery, &end);
-	} else if (!go_or_wait(delivery, &end)) {
-		tell(delivery, &end);
-	}
 }
 
 /* The lane of a provider for a target; NULL: it has none, or none is free. */
@@ -508,8 +424,6 @@ static struct delivery *delivery_new(struct wp_deliveries *all,
 		.delay_ms = order->delay_ms,
 		.good_until_ms = order->good_until_ms,
 	};
-	ev_timer_init(&delivery->slot, on_slot, 0., 0.);
-	delivery->slot.data = delivery;
 	delivery->link = &all->first;
 	delivery->next = all->first;
 	if (delivery->next != NULL)
@@ -517,17 +431,6 @@ static struct delivery *delivery_new(struct wp_deliveries *all,
 	all->first = delivery;
 	generation->under_way++;
 	return delivery;
-}
-
-/* Take a lane's next slot, and wait for it or begin. */
-static bool take_slot(struct delivery *delivery, struct wp_delivery_end *end)
-{
-	uint64_t wait_ms = wp_lane_take(delivery->lane, wp_mono_us());
-
-	if (wait_ms == 0)
-		return go_or_wait(delivery, end);
-	arm(delivery, wait_ms);
-	return true;
 }
 
 bool wp_deliver(struct wp_deliveries *all, const struct wp_order *order,
@@ -538,7 +441,7 @@ bool wp_deliver(struct wp_deliveries *all, const struct wp_order *order,
 		&all->generations->providers, target->kind, target->app);
 	struct wp_lane *lane = NULL;
 	struct delivery *delivery;
-	bool is_under_way;
+	bool is_under_way = true;
 
 	*end = wp_outcome_soon();
 	/* The settings have changed since it was planned. */
@@ -562,8 +465,9 @@ bool wp_deliver(struct wp_deliveries *all, const struct wp_order *order,
 	delivery->lane = lane;
 	delivery->on_end = on_end;
 	delivery->ctx = ctx;
-	is_under_way =
-		lane != NULL ? take_slot(delivery, end) : go(delivery, end);
+	if (lane == NULL ||
+	    wp_turn_take(&delivery->turn, &all->turns, lane, on_turn, delivery))
+		is_under_way = go(delivery, end);
 	if (!is_under_way)
 		delivery_free(delivery);
 	return is_under_way;
@@ -628,6 +532,7 @@ enum wp_err wp_deliveries_new(struct wp_deliveries **out,
 	wp_random_bytes(all->users, sizeof(all->users));
 	ev_timer_init(&all->reaper, on_reap, 0., 0.);
 	all->reaper.data = all;
+	wp_turns_init(&all->turns, setup->loop);
 	all->lanes = wp_lanes_new(&rates);
 	all->bearers = wp_bearers_new(&bearers);
 	rc = all->lanes != NULL && all->bearers != NULL
@@ -664,8 +569,6 @@ void wp_deliveries_free(struct wp_deliveries **deliveries)
 	for (struct delivery *delivery = all->first; delivery != NULL;
 	     delivery = next) {
 		next = delivery->next;
-		if (delivery->lane != NULL)
-			wp_lane_give(delivery->lane, delivery->has_place);
 		delivery_free(delivery);
 	}
 	ev_timer_stop(all->setup.loop, &all->reaper);

@@ -37,8 +37,9 @@ import yaml
 SOCKET = {"/connect": "/ws"}
 # A web server's own answer below /api, and what only it is asked for.
 WEB_ONLY = {"/api"}
-# Set by others than operators: systemd and whoever speaks CGI.
-NOT_OURS = {"NOTIFY_SOCKET", "GATEWAY_INTERFACE", "REQUEST_METHOD"}
+# Set by others than operators: systemd, whoever speaks CGI, and terminals.
+NOT_OURS = {"NOTIFY_SOCKET", "GATEWAY_INTERFACE", "REQUEST_METHOD", "COLUMNS",
+            "TERM"}
 
 ROW = re.compile(r'\bROW\((\w+),\s*"([^"]+)",\s*(?:"([^"]+)"|NULL),\s*'
                  r"(WP_\w+(?:\s*\|\s*WP_\w+)*),")

@@ -1,7 +1,11 @@
 """What an operator does about dead letters, by `waypost dlq`."""
+import fcntl
 import json
 import os
+import pty
+import struct
 import subprocess
+import termios
 
 from harness import E2eTest, end_stack, envelope, new_stack, wait_for
 
@@ -91,3 +95,45 @@ class DeadLetters(E2eTest):
         self.assertNotIn(b"envelope", letter)
         self.assertIn(b"reason", letter)
         self.waypost("dlq", "drop", "--all", "--yes")
+
+    # ---- for whom a list is written ----
+
+    def on_terminal(self, columns, *words, **env):
+        """What it prints to a terminal of so many columns."""
+        ours, its = pty.openpty()
+        try:
+            fcntl.ioctl(its, termios.TIOCSWINSZ,
+                        struct.pack("HHHH", 24, columns, 0, 0))
+            said = subprocess.run(
+                [os.path.join(self.stack.build, "waypost"), "--config",
+                 self.stack.path("waypost.yaml"), *words],
+                env={**self.stack.base_env, "TERM": "xterm", **env},
+                stdin=subprocess.DEVNULL, stdout=its, stderr=subprocess.PIPE,
+                timeout=60, check=False)
+            self.assertEqual((said.returncode, said.stderr), (0, b""))
+            return os.read(ours, 65536).decode().replace("\r\n", "\n")
+        finally:
+            os.close(ours)
+            os.close(its)
+
+    def test_programs_get_tabs_and_people_a_table(self):
+        self.bury("no json", "*")
+        with self.stack.redis() as redis:
+            [[entry, _]] = redis("XRANGE", "wp:inbox:dlq", "-", "+")
+        name = "inbox/" + entry.decode()
+        self.addCleanup(self.waypost, "dlq", "drop", "--all", "--yes")
+        self.assertEqual(
+            self.waypost("dlq", "list"),
+            name + "\t-\t1970-01-01T00:00:00.001Z\t1\twhy\n")
+        title, row = self.on_terminal(120, "dlq", "list",
+                                      NO_COLOR="1").splitlines()
+        self.assertEqual(title.split(),
+                         ["ID", "MESSAGE", "TIME", "TRIES", "REASON"])
+        self.assertRegex(row, f"^{name}  -        "
+                              r"\d+d \d+h ago      1  why$")
+        coloured = self.on_terminal(120, "dlq", "list", "--utc")
+        self.assertTrue(coloured.startswith("\x1b[1mID\x1b[0m  "), coloured)
+        self.assertIn(" 1970-01-01T00:00:00.001Z ", coloured)
+        for line in self.on_terminal(30, "dlq", "list",
+                                     NO_COLOR="1").splitlines():
+            self.assertLessEqual(len(line), 30)

@@ -1,6 +1,6 @@
 /*
- * args.c - words to struct wp_cli_args: getopt_long(3) with a table per
- * command.
+ * args.c - words to struct wp_cli_args: getopt_long(3) with what the table of
+ * commands says.
  *
  * It is asked one word at a time, and only about whole names: it would take
  * "--al" for "--all", and what is asked for here may be for good. Its own
@@ -15,241 +15,12 @@
 #include "lib/auth/scope.h"
 #include "lib/base/json.h"
 #include "lib/mailbox/login.h"
+#include "tools/waypost/suggest.h"
 
 enum { S_PER_DAY = 86400 };
 
 /* What getopt_long() answers; beyond its own answers, which are characters. */
-enum {
-	PARTITION = 256,
-	LIMIT,
-	SHOW_RECIPIENT,
-	JSON,
-	RAW,
-	ALL,
-	SURE,
-	TO,
-	PRIORITY,
-	EPHEMERAL,
-	KEY,
-	DATA,
-	NAME,
-	SCOPE,
-	EXPIRES,
-	PASSWORD,
-	USES,
-	DAYS,
-	HOURS,
-	USER,
-	ISSUER,
-	SUBJECT,
-	SESSION,
-	HELP,
-	GLOBAL, /* conf.h reads it */
-};
-
-#define VALUE(name, option)                               \
-	{                                                 \
-		(name), required_argument, NULL, (option) \
-	}
-#define SWITCH(name, option)                        \
-	{                                           \
-		(name), no_argument, NULL, (option) \
-	}
-#define END                      \
-	{                        \
-		NULL, 0, NULL, 0 \
-	}
-
-static const struct option globals[] = {
-	SWITCH("help", HELP),
-	VALUE("config", GLOBAL),
-	VALUE("redis", GLOBAL),
-	SWITCH("check", GLOBAL),
-	SWITCH("print-config", GLOBAL),
-	SWITCH("version", GLOBAL),
-	END,
-};
-static const struct option of_list[] = {
-	SWITCH("help", HELP),  VALUE("partition", PARTITION),
-	VALUE("limit", LIMIT), SWITCH("show-recipient", SHOW_RECIPIENT),
-	SWITCH("json", JSON),  END,
-};
-static const struct option of_show[] = {
-	SWITCH("help", HELP),
-	SWITCH("json", JSON),
-	SWITCH("raw", RAW),
-	END,
-};
-static const struct option of_requeue[] = {
-	SWITCH("help", HELP),
-	VALUE("partition", PARTITION),
-	SWITCH("all", ALL),
-	END,
-};
-static const struct option of_drop[] = {
-	SWITCH("help", HELP),
-	VALUE("partition", PARTITION),
-	SWITCH("all", ALL),
-	SWITCH("yes", SURE),
-	END,
-};
-static const struct option of_send[] = {
-	SWITCH("help", HELP),
-	VALUE("to", TO),
-	VALUE("priority", PRIORITY),
-	SWITCH("ephemeral", EPHEMERAL),
-	VALUE("key", KEY),
-	VALUE("data", DATA),
-	END,
-};
-static const struct option of_expire[] = {
-	SWITCH("help", HELP),
-	SWITCH("confirm", SURE),
-	END,
-};
-static const struct option of_origins[] = { SWITCH("help", HELP), END };
-static const struct option of_keys_list[] = {
-	SWITCH("help", HELP),
-	SWITCH("json", JSON),
-	END,
-};
-static const struct option of_rotate[] = { SWITCH("help", HELP), END };
-static const struct option of_adopt[] = {
-	SWITCH("help", HELP),
-	SWITCH("yes", SURE),
-	END,
-};
-
-static const struct option of_key_add[] = {
-	SWITCH("help", HELP),
-	VALUE("name", NAME),
-	VALUE("scope", SCOPE),
-	VALUE("expires", EXPIRES),
-	END,
-};
-static const struct option of_key_list[] = {
-	SWITCH("help", HELP),
-	SWITCH("json", JSON),
-	END,
-};
-static const struct option of_key_remove[] = { SWITCH("help", HELP), END };
-
-static const struct option of_account_create[] = {
-	SWITCH("help", HELP),
-	SWITCH("json", JSON),
-	VALUE("password", PASSWORD),
-	END,
-};
-static const struct option of_account_list[] = {
-	SWITCH("help", HELP),
-	SWITCH("json", JSON),
-	END,
-};
-static const struct option of_account[] = { SWITCH("help", HELP), END };
-static const struct option of_account_delete[] = {
-	SWITCH("help", HELP),
-	SWITCH("yes", SURE),
-	END,
-};
-
-static const struct option of_session_list[] = {
-	SWITCH("help", HELP),
-	SWITCH("json", JSON),
-	END,
-};
-
-static const struct option of_revoke[] = {
-	SWITCH("help", HELP),
-	VALUE("user", USER),
-	VALUE("issuer", ISSUER),
-	VALUE("subject", SUBJECT),
-	VALUE("session", SESSION),
-	SWITCH("yes", SURE),
-	END,
-};
-
-static const struct option of_invite_create[] = {
-	SWITCH("help", HELP),
-	VALUE("uses", USES),
-	VALUE("days", DAYS),
-	END,
-};
-
-static const struct option of_token[] = {
-	SWITCH("help", HELP),
-	VALUE("hours", HOURS),
-	END,
-};
-
-static const struct option of_push[] = {
-	SWITCH("help", HELP),
-	SWITCH("json", JSON),
-	END,
-};
-static const struct option of_push_dlq[] = {
-	SWITCH("help", HELP),
-	VALUE("limit", LIMIT),
-	SWITCH("json", JSON),
-	END,
-};
-static const struct option of_push_test[] = { SWITCH("help", HELP), END };
-static const struct option of_push_resume[] = { SWITCH("help", HELP), END };
-static const struct option of_vapid_key[] = { SWITCH("help", HELP), END };
-
-/* What a word that is no option names. */
-enum names {
-	NOTHING,
-	LETTER,
-	KEY_ID,
-	ACCOUNT,
-	USER_NAME,
-	USER_DEVICE,
-	APP_NAME,
-	FILE_NAME
-};
-
-static const struct command {
-	const char *noun; /* NULL: the verb stands alone */
-	const char *verb;
-	const struct option *options; /* NULL: nothing behind it is read */
-	enum wp_cli_command command;
-	enum names names;
-} commands[] = {
-	{ NULL, "help", NULL, WP_CLI_HELP, NOTHING },
-	{ "dlq", "list", of_list, WP_CLI_DLQ_LIST, NOTHING },
-	{ "dlq", "show", of_show, WP_CLI_DLQ_SHOW, LETTER },
-	{ "dlq", "requeue", of_requeue, WP_CLI_DLQ_REQUEUE, LETTER },
-	{ "dlq", "drop", of_drop, WP_CLI_DLQ_DROP, LETTER },
-	{ NULL, "send", of_send, WP_CLI_SEND, NOTHING },
-	{ NULL, "expire", of_expire, WP_CLI_EXPIRE, NOTHING },
-	{ NULL, "origins", of_origins, WP_CLI_ORIGINS, NOTHING },
-	{ "keys", "list", of_keys_list, WP_CLI_KEYS_LIST, NOTHING },
-	{ "keys", "rotate", of_rotate, WP_CLI_KEYS_ROTATE, NOTHING },
-	{ "store", "adopt", of_adopt, WP_CLI_STORE_ADOPT, NOTHING },
-	{ "key", "add", of_key_add, WP_CLI_KEY_ADD, NOTHING },
-	{ "key", "list", of_key_list, WP_CLI_KEY_LIST, NOTHING },
-	{ "key", "remove", of_key_remove, WP_CLI_KEY_REMOVE, KEY_ID },
-	{ "account", "create", of_account_create, WP_CLI_ACCOUNT_CREATE,
-	  ACCOUNT },
-	{ "account", "list", of_account_list, WP_CLI_ACCOUNT_LIST, NOTHING },
-	{ "account", "enable", of_account, WP_CLI_ACCOUNT_ENABLE, ACCOUNT },
-	{ "account", "disable", of_account, WP_CLI_ACCOUNT_DISABLE, ACCOUNT },
-	{ "account", "delete", of_account_delete, WP_CLI_ACCOUNT_DELETE,
-	  ACCOUNT },
-	{ "account", "unlock", of_account, WP_CLI_ACCOUNT_UNLOCK, ACCOUNT },
-	{ "account", "reset-code", of_account, WP_CLI_ACCOUNT_RESET_CODE,
-	  ACCOUNT },
-	{ "invite", "create", of_invite_create, WP_CLI_INVITE_CREATE, NOTHING },
-	{ "session", "list", of_session_list, WP_CLI_SESSION_LIST, ACCOUNT },
-	{ "session", "revoke", of_revoke, WP_CLI_SESSION_REVOKE, NOTHING },
-	{ NULL, "token", of_token, WP_CLI_TOKEN, ACCOUNT },
-	{ "push", "status", of_push, WP_CLI_PUSH_STATUS, NOTHING },
-	{ "push", "list", of_push, WP_CLI_PUSH_LIST, USER_NAME },
-	{ "push", "dlq", of_push_dlq, WP_CLI_PUSH_DLQ, NOTHING },
-	{ "push", "test", of_push_test, WP_CLI_PUSH_TEST, USER_DEVICE },
-	{ "push", "resume", of_push_resume, WP_CLI_PUSH_RESUME, APP_NAME },
-	{ "push", "vapid-key", of_vapid_key, WP_CLI_PUSH_VAPID_KEY, FILE_NAME },
-};
+enum { FIRST_OPT = 256, GLOBAL = FIRST_OPT + WP_OPT_COUNT };
 
 static enum wp_err refuse(struct wp_error *err, const char *word,
 			  const char *sentence)
@@ -267,15 +38,60 @@ static bool is_option(const char *word)
 	return strncmp(word, "--", 2) == 0;
 }
 
+/* What getopt_long() is told, made of rows. */
+struct words {
+	struct option list[WP_OPT_COUNT + 1];
+	size_t n;
+};
+
+static void add_word(struct words *words, const struct wp_cli_opt_row *row,
+		     int option)
+{
+	words->list[words->n++] = (struct option){
+		.name = row->name,
+		.has_arg = row->value != NULL ? required_argument : no_argument,
+		.val = option,
+	};
+}
+
+static void add_words(struct words *words, const uint8_t opts[WP_CLI_OPTS_MAX])
+{
+	for (size_t i = 0; i < WP_CLI_OPTS_MAX && opts[i] != WP_OPT_NONE; i++)
+		add_word(words, &wp_cli_opts[opts[i]], FIRST_OPT + opts[i]);
+}
+
+static struct words words_of(const struct wp_cli_row *row)
+{
+	struct words words = { .n = 0 };
+
+	add_word(&words, &wp_cli_opts[WP_OPT_HELP], FIRST_OPT + WP_OPT_HELP);
+	add_words(&words, row->must);
+	add_words(&words, row->opts);
+	return words;
+}
+
+static struct words global_words(void)
+{
+	struct words words = { .n = 0 };
+
+	for (size_t i = 0; i < wp_cli_n_globals; i++)
+		add_word(&words, &wp_cli_globals[i],
+			 strcmp(wp_cli_globals[i].name, "help") == 0
+				 ? FIRST_OPT + WP_OPT_HELP
+				 : GLOBAL);
+	return words;
+}
+
 /* Begin at argv[1]. */
 static void begin_options(void)
 {
+	static const struct option none = { 0 };
 	static char nothing[] = "";
-	char *none[] = { nothing, NULL };
+	char *words[] = { nothing, NULL };
 
 	optind = 0; /* forget what was read before: getopt(3) */
 	opterr = 0;
-	(void)getopt_long(1, none, "+:", globals, NULL);
+	(void)getopt_long(1, words, "+:", &none, NULL);
 }
 
 /*
@@ -284,34 +100,36 @@ static void begin_options(void)
  * Returns:  its number; ':' it lacks a value, '?' it has one and takes none;
  *           -1 there is no such option, and nothing was taken
  */
-static int next_option(int argc, char **argv, const struct option *options)
+static int next_option(int argc, char **argv, const struct words *words)
 {
 	const char *name = argv[optind] + 2;
 	size_t len = strcspn(name, "=");
-	const struct option *option = options;
+	const struct option *option = words->list;
 
 	while (option->name != NULL && (strlen(option->name) != len ||
 					memcmp(option->name, name, len) != 0))
 		option++;
 	if (option->name == NULL)
 		return -1;
-	return getopt_long(argc, argv, "+:", options, NULL);
+	return getopt_long(argc, argv, "+:", words->list, NULL);
 }
 
 /* Find where the command begins: argv[out->n_before]. */
 static enum wp_err skip_globals(struct wp_cli_args *out, int argc, char **argv,
 				struct wp_error *err)
 {
+	const struct words words = global_words();
+
 	begin_options();
 	while (optind < argc && is_option(argv[optind])) {
 		const char *word = argv[optind];
-		int option = next_option(argc, argv, globals);
+		int option = next_option(argc, argv, &words);
 
 		if (option == -1)
 			return refuse(err, word,
 				      "there is no such option here; try "
 				      "--help");
-		if (option == HELP) {
+		if (option == FIRST_OPT + WP_OPT_HELP) {
 			out->command = WP_CLI_HELP;
 			break;
 		}
@@ -320,58 +138,36 @@ static enum wp_err skip_globals(struct wp_cli_args *out, int argc, char **argv,
 	return WP_OK;
 }
 
-/* Find the command that argv[*i] begins and step behind it. */
-static enum wp_err read_command(const struct command **out, int *i, int argc,
+/*
+ * Find the command that argv[*i] begins and step behind it.
+ *
+ * *out:  NULL when only the noun stands there, for help
+ */
+static enum wp_err read_command(const struct wp_cli_row **out, int *i, int argc,
 				char **argv, struct wp_error *err)
 {
 	const char *first = argv[(*i)++];
 	const char *second = *i < argc ? argv[*i] : "";
+	bool is_noun = false;
 
-	for (size_t k = 0; k < sizeof(commands) / sizeof(commands[0]); k++) {
-		const char *noun = commands[k].noun;
+	for (size_t k = 0; k < wp_cli_n_rows; k++) {
+		const struct wp_cli_row *row = &wp_cli_rows[k];
+		const char *name = row->noun != NULL ? row->noun : row->verb;
 
-		if (strcmp(first, noun != NULL ? noun : commands[k].verb) != 0)
+		if (strcmp(first, name) != 0)
 			continue;
-		*out = &commands[0];
-		if (noun != NULL && strcmp(second, "--help") == 0)
-			return WP_OK;
-		if (noun != NULL && strcmp(second, commands[k].verb) != 0)
+		is_noun |= row->noun != NULL;
+		if (row->noun != NULL && strcmp(second, row->verb) != 0)
 			continue;
-		*i += noun != NULL;
-		*out = &commands[k];
+		*i += row->noun != NULL;
+		*out = row;
 		return WP_OK;
 	}
-	if (strcmp(first, "dlq") == 0)
-		return wp_error_set(err, WP_ERR_INVAL,
-				    "dlq: say list, show, requeue or drop; try "
-				    "--help");
-	if (strcmp(first, "keys") == 0)
-		return wp_error_set(err, WP_ERR_INVAL,
-				    "keys: say list or rotate; try --help");
-	if (strcmp(first, "store") == 0)
-		return wp_error_set(err, WP_ERR_INVAL,
-				    "store: say adopt; try --help");
-	if (strcmp(first, "key") == 0)
-		return wp_error_set(err, WP_ERR_INVAL,
-				    "key: say add, list or remove; try --help");
-	if (strcmp(first, "account") == 0)
-		return wp_error_set(err, WP_ERR_INVAL,
-				    "account: say create, list, enable, "
-				    "disable, delete, unlock or reset-code; "
-				    "try --help");
-	if (strcmp(first, "invite") == 0)
-		return wp_error_set(err, WP_ERR_INVAL,
-				    "invite: say create; try --help");
-	if (strcmp(first, "session") == 0)
-		return wp_error_set(err, WP_ERR_INVAL,
-				    "session: say list or revoke; try "
-				    "--help");
-	if (strcmp(first, "push") == 0)
-		return wp_error_set(err, WP_ERR_INVAL,
-				    "push: say status, list, dlq, test, "
-				    "resume or vapid-key; try --help");
-	return wp_error_set(err, WP_ERR_INVAL,
-			    "there is no such command; try --help");
+	*out = NULL;
+	if (is_noun && strcmp(second, "--help") == 0)
+		return WP_OK;
+	return is_noun ? wp_cli_lack_verb(first, err)
+		       : wp_cli_lack_command(first, err);
 }
 
 /* Read a whole number in decimal. */
@@ -389,7 +185,7 @@ static enum wp_err set_key_value(struct wp_cli_args *out, int option,
 {
 	size_t len = strlen(optarg);
 
-	if (option == NAME) {
+	if (option == WP_OPT_NAME) {
 		out->name = optarg;
 		return wp_apikey_name_is_valid(optarg, len)
 			       ? WP_OK
@@ -398,7 +194,7 @@ static enum wp_err set_key_value(struct wp_cli_args *out, int option,
 					"'_', '-', and begin with a letter or "
 					"digit");
 	}
-	if (option == SCOPE)
+	if (option == WP_OPT_SCOPE)
 		return wp_scopes_read(optarg, len, &out->scopes)
 			       ? WP_OK
 			       : refuse(err, word,
@@ -416,14 +212,14 @@ static enum wp_err set_value(struct wp_cli_args *out, int option,
 {
 	int64_t number;
 
-	if (option == PARTITION) {
+	if (option == WP_OPT_PARTITION) {
 		out->has_queue =
 			wp_dlq_queue_parse(&out->queue, optarg, strlen(optarg));
 		return out->has_queue ? WP_OK
 				      : refuse(err, word,
 					       "must be 0 to 65535, or inbox");
 	}
-	if (option == LIMIT) {
+	if (option == WP_OPT_LIMIT) {
 		if (!read_number(1, WP_CLI_LIMIT_MAX, &number))
 			return refuse(err, word, "must be 1 to 10000");
 		out->limit = (size_t)number;
@@ -439,7 +235,7 @@ static enum wp_err set_value(struct wp_cli_args *out, int option,
 static enum wp_err set_invite(struct wp_cli_args *out, int option,
 			      const char *word, struct wp_error *err)
 {
-	if (option == USES)
+	if (option == WP_OPT_USES)
 		return read_number(1, WP_INVITE_USES_MAX, &out->uses)
 			       ? WP_OK
 			       : refuse(err, word, "must be 1 to 1000");
@@ -448,78 +244,89 @@ static enum wp_err set_invite(struct wp_cli_args *out, int option,
 		       : refuse(err, word, "must be 1 to 30");
 }
 
+/* What getopt_long() makes nothing of. */
+static enum wp_err refuse_option(int answer, const char *word,
+				 struct wp_error *err)
+{
+	if (answer == ':')
+		return refuse(err, word, "needs a value");
+	if (answer == '?')
+		return refuse(err, word, "takes no value");
+	return refuse(err, word,
+		      "this command has no such option; those of all commands "
+		      "stand before it; try --help");
+}
+
 static enum wp_err set_option(struct wp_cli_args *out, int option,
 			      const char *word, struct wp_error *err)
 {
 	switch (option) {
-	case PARTITION:
-	case LIMIT:
-	case PRIORITY:
+	case WP_OPT_PARTITION:
+	case WP_OPT_LIMIT:
+	case WP_OPT_PRIORITY:
 		return set_value(out, option, word, err);
-	case NAME:
-	case SCOPE:
-	case EXPIRES:
+	case WP_OPT_NAME:
+	case WP_OPT_SCOPE:
+	case WP_OPT_EXPIRES:
 		return set_key_value(out, option, word, err);
-	case SHOW_RECIPIENT:
+	case WP_OPT_SHOW_RECIPIENT:
 		out->show_recipient = true;
 		break;
-	case JSON:
+	case WP_OPT_JSON:
 		out->is_json = true;
 		break;
-	case RAW:
+	case WP_OPT_RAW:
 		out->is_raw = true;
 		break;
-	case ALL:
+	case WP_OPT_ALL:
 		out->is_all = true;
 		break;
-	case SURE:
+	case WP_OPT_YES:
+	case WP_OPT_CONFIRM:
 		out->is_sure = true;
 		break;
-	case EPHEMERAL:
+	case WP_OPT_EPHEMERAL:
 		out->is_ephemeral = true;
 		break;
-	case TO:
+	case WP_OPT_TO:
 		out->to = optarg;
 		break;
-	case KEY:
+	case WP_OPT_KEY:
 		out->key = optarg;
 		break;
-	case DATA:
+	case WP_OPT_DATA:
 		out->data = optarg;
 		break;
-	case PASSWORD:
+	case WP_OPT_PASSWORD:
 		out->password = optarg;
 		break;
-	case USES:
-	case DAYS:
+	case WP_OPT_USES:
+	case WP_OPT_DAYS:
 		return set_invite(out, option, word, err);
-	case HOURS:
+	case WP_OPT_HOURS:
 		return read_number(1, WP_CLI_TOKEN_HOURS_MAX, &out->hours)
 			       ? WP_OK
 			       : refuse(err, word, "must be 1 to 24");
-	case USER:
+	case WP_OPT_USER:
 		out->user = optarg;
 		break;
-	case ISSUER:
+	case WP_OPT_ISSUER:
 		out->issuer = optarg;
 		break;
-	case SUBJECT:
+	case WP_OPT_SUBJECT:
 		out->subject = optarg;
 		break;
-	case SESSION:
+	case WP_OPT_SESSION:
 		out->session = optarg;
 		break;
-	case HELP:
+	case WP_OPT_HELP:
 		out->command = WP_CLI_HELP;
 		break;
-	case ':':
-		return refuse(err, word, "needs a value");
-	case '?':
-		return refuse(err, word, "takes no value");
+	case WP_OPT_UTC:
+		out->is_utc = true;
+		break;
 	default:
-		return refuse(err, word,
-			      "this command has no such option; those of all "
-			      "commands stand before it; try --help");
+		break;
 	}
 	return WP_OK;
 }
@@ -543,14 +350,14 @@ static enum wp_err read_account(struct wp_cli_args *out, const char *text,
 
 /* The second word behind a command, or the first one of those with one. */
 static bool is_one_too_many(const struct wp_cli_args *out,
-			    const struct command *command)
+			    const struct wp_cli_row *row)
 {
-	switch (command->names) {
-	case NOTHING:
+	switch (row->names) {
+	case WP_NAMES_NOTHING:
 		return true;
-	case USER_NAME:
+	case WP_NAMES_USER:
 		return out->whose.len > 0;
-	case USER_DEVICE:
+	case WP_NAMES_DEVICE:
 		return out->device != NULL;
 	default:
 		return out->has_id || out->key_id != NULL ||
@@ -573,25 +380,25 @@ static enum wp_err read_whose(struct wp_cli_args *out, const char *text,
 }
 
 static enum wp_err read_id(struct wp_cli_args *out,
-			   const struct command *command, const char *text,
+			   const struct wp_cli_row *row, const char *text,
 			   struct wp_error *err)
 {
-	if (is_one_too_many(out, command))
+	if (is_one_too_many(out, row))
 		return wp_error_set(err, WP_ERR_INVAL,
 				    "there is a word too many; try --help");
-	if (command->names == ACCOUNT)
+	if (row->names == WP_NAMES_ACCOUNT)
 		return read_account(out, text, err);
-	if (command->names == USER_NAME || command->names == USER_DEVICE)
+	if (row->names == WP_NAMES_USER || row->names == WP_NAMES_DEVICE)
 		return read_whose(out, text, err);
-	if (command->names == APP_NAME) {
+	if (row->names == WP_NAMES_APP) {
 		out->app = text;
 		return WP_OK;
 	}
-	if (command->names == FILE_NAME) {
+	if (row->names == WP_NAMES_FILE) {
 		out->file = text;
 		return WP_OK;
 	}
-	if (command->names == KEY_ID) {
+	if (row->names == WP_NAMES_KEY_ID) {
 		out->key_id = text;
 		return wp_apikey_id_is_valid(text, strlen(text))
 			       ? WP_OK
@@ -610,9 +417,10 @@ static enum wp_err read_id(struct wp_cli_args *out,
 
 /* Read what stands behind the command, which is argv[0]. */
 static enum wp_err read_rest(struct wp_cli_args *out,
-			     const struct command *command, int argc,
+			     const struct wp_cli_row *row, int argc,
 			     char **argv, struct wp_error *err)
 {
+	const struct words words = words_of(row);
 	enum wp_err rc = WP_OK;
 
 	begin_options();
@@ -622,13 +430,35 @@ static enum wp_err read_rest(struct wp_cli_args *out,
 
 		if (!is_option(word)) {
 			optind++;
-			rc = read_id(out, command, word, err);
+			rc = read_id(out, row, word, err);
 			continue;
 		}
-		option = next_option(argc, argv, command->options);
-		rc = set_option(out, option, word, err);
+		option = next_option(argc, argv, &words);
+		rc = option < FIRST_OPT
+			     ? refuse_option(option, word, err)
+			     : set_option(out, option - FIRST_OPT, word, err);
 	}
 	return rc;
+}
+
+/* help, and perhaps a noun or a command, which must be one. */
+static enum wp_err read_about(struct wp_cli_args *out, int argc, char **argv,
+			      struct wp_error *err)
+{
+	const struct wp_cli_row *row = NULL;
+	struct wp_error why = { 0 };
+	int i = out->n_before + 1;
+
+	out->about = argv + i;
+	out->n_about = 0;
+	if (i == argc || is_option(argv[i]))
+		return WP_OK;
+	out->n_about = 1;
+	if (read_command(&row, &i, argc, argv, &why) == WP_OK)
+		out->n_about = (size_t)(i - out->n_before) - 1;
+	else if (!wp_cli_is_noun(argv[out->n_before + 1]))
+		return wp_error_set(err, WP_ERR_INVAL, "%s", why.msg);
+	return WP_OK;
 }
 
 static enum wp_err check_account(const struct wp_cli_args *args,
@@ -757,7 +587,7 @@ static enum wp_err check(const struct wp_cli_args *args, struct wp_error *err)
 enum wp_err wp_cli_read_args(struct wp_cli_args *out, int argc, char **argv,
 			     struct wp_error *err)
 {
-	const struct command *command = NULL;
+	const struct wp_cli_row *row = NULL;
 	enum wp_err rc;
 	int i;
 
@@ -772,10 +602,16 @@ enum wp_err wp_cli_read_args(struct wp_cli_args *out, int argc, char **argv,
 	if (rc != WP_OK || out->command == WP_CLI_HELP || out->n_before == argc)
 		return rc;
 	i = out->n_before;
-	rc = read_command(&command, &i, argc, argv, err);
+	rc = read_command(&row, &i, argc, argv, err);
 	if (rc != WP_OK)
 		return rc;
-	out->command = command->command;
-	rc = read_rest(out, command, argc - i + 1, argv + i - 1, err);
+	out->command = row != NULL ? row->command : WP_CLI_HELP;
+	/* Of a noun alone, or of the command that follows. */
+	out->about = argv + out->n_before;
+	out->n_about = (size_t)(row != NULL ? i - out->n_before : 1);
+	if (out->command == WP_CLI_HELP && row != NULL)
+		return read_about(out, argc, argv, err);
+	if (row != NULL)
+		rc = read_rest(out, row, argc - i + 1, argv + i - 1, err);
 	return rc == WP_OK ? check(out, err) : rc;
 }

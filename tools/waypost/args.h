@@ -18,41 +18,7 @@
 #include "lib/base/err.h"
 #include "lib/mailbox/dlq.h"
 #include "lib/name/urn.h"
-
-enum wp_cli_command {
-	WP_CLI_NONE, /* no command was given */
-	WP_CLI_HELP,
-	WP_CLI_DLQ_LIST,
-	WP_CLI_DLQ_SHOW,
-	WP_CLI_DLQ_REQUEUE,
-	WP_CLI_DLQ_DROP,
-	WP_CLI_SEND,
-	WP_CLI_EXPIRE,
-	WP_CLI_ORIGINS,
-	WP_CLI_KEYS_LIST,
-	WP_CLI_KEYS_ROTATE,
-	WP_CLI_STORE_ADOPT,
-	WP_CLI_KEY_ADD,
-	WP_CLI_KEY_LIST,
-	WP_CLI_KEY_REMOVE,
-	WP_CLI_ACCOUNT_LIST,
-	WP_CLI_ACCOUNT_CREATE, /* up to RESET_CODE: of one account */
-	WP_CLI_ACCOUNT_ENABLE,
-	WP_CLI_ACCOUNT_DISABLE,
-	WP_CLI_ACCOUNT_DELETE,
-	WP_CLI_ACCOUNT_UNLOCK,
-	WP_CLI_ACCOUNT_RESET_CODE,
-	WP_CLI_INVITE_CREATE,
-	WP_CLI_SESSION_LIST,
-	WP_CLI_SESSION_REVOKE,
-	WP_CLI_TOKEN,
-	WP_CLI_PUSH_STATUS,
-	WP_CLI_PUSH_LIST,
-	WP_CLI_PUSH_DLQ,
-	WP_CLI_PUSH_TEST,
-	WP_CLI_PUSH_RESUME,
-	WP_CLI_PUSH_VAPID_KEY,
-};
+#include "tools/waypost/commands.h"
 
 enum {
 	WP_CLI_LIMIT_DEFAULT = 100,
@@ -77,6 +43,10 @@ struct wp_cli_args {
 	bool is_raw;
 	bool is_sure; /* --yes, --confirm */
 	bool show_recipient;
+	bool is_utc;
+
+	char **about;   /* what help is asked for: a noun, perhaps a verb, */
+	size_t n_about; /* or nothing, 0 */
 
 	const char *to; /* NULL when not given; likewise below */
 	const char *key;
@@ -113,8 +83,5 @@ struct wp_cli_args {
  */
 enum wp_err wp_cli_read_args(struct wp_cli_args *out, int argc, char **argv,
 			     struct wp_error *err) WP_MUST_USE;
-
-/* What --help prints. */
-extern const char wp_cli_help[];
 
 #endif /* WP_TOOLS_WAYPOST_ARGS_H */

@@ -3,19 +3,21 @@
  *
  * Names no recipient unless asked to, and never sees an envelope.
  */
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "tools/waypost/cli.h"
 #include "tools/waypost/letter.h"
+#include "tools/waypost/table.h"
 
 /* The oldest letters of all queues seen so far. */
 struct collection {
 	struct wp_dlq_letter *letters; /* owned */
 	size_t n;
 	size_t max;
-	bool has_more; /* there are others, not among these */
+	bool has_more;  /* there are others, not among these */
+	int64_t now_ms; /* by Redis' clock, as are theirs */
 };
 
 static int rank(const struct wp_dlq_queue *queue)
@@ -59,34 +61,51 @@ static enum wp_err collect(struct wp_cli *cli, const struct wp_dlq_queue *queue,
 	return rc;
 }
 
-static void add_line(struct wp_buf *out, const struct wp_dlq_letter *letter,
-		     bool show_recipient)
+static void add_row(struct wp_cli_table *table,
+		    const struct wp_dlq_letter *letter, bool show_recipient)
 {
 	char id[WP_DLQ_ID_MAX];
 	char msgid[WP_MSGID_LEN + 1];
-	char died[WP_RFC3339_LEN];
 
 	wp_dlq_id_format(&letter->id, id);
 	wp_cli_msgid_text(letter, msgid);
-	wp_cli_time_text(letter->died_ms, died);
-	wp_buf_printf(out, "%-22s  %-36s  %-24s  %5" PRId64 "  ", id,
-		      msgid[0] != '\0' ? msgid : "-", died, letter->tries);
+	wp_cli_table_text(table, id);
+	wp_cli_table_text(table, msgid);
+	wp_cli_table_time(table, letter->died_ms);
+	wp_cli_table_count(table, letter->tries);
 	if (show_recipient)
-		wp_buf_printf(out, "%s  ",
-			      letter->recipient[0] != '\0' ? letter->recipient
-							   : "-");
-	wp_buf_printf(out, "%s\n", letter->reason);
+		wp_cli_table_text(table, letter->recipient);
+	wp_cli_table_text(table, letter->reason);
 }
 
-static void add_lines(struct wp_buf *out, const struct collection *all,
-		      bool show_recipient)
+static void add_rows(struct wp_buf *out, const struct collection *all,
+		     const struct wp_cli_args *args)
 {
-	if (all->n > 0)
-		wp_buf_printf(out, "%-22s  %-36s  %-24s  %5s  %s%s\n", "ID",
-			      "MESSAGE", "TIME", "TRIES",
-			      show_recipient ? "RECIPIENT  " : "", "REASON");
+	static const struct wp_column named[] = {
+		{ .title = "ID" },
+		{ .title = "MESSAGE" },
+		{ .title = "TIME" },
+		{ .title = "TRIES", .is_right = true },
+		{ .title = "RECIPIENT" },
+		{ .title = "REASON" },
+	};
+	static const struct wp_column nameless[] = {
+		{ .title = "ID" },     { .title = "MESSAGE" },
+		{ .title = "TIME" },   { .title = "TRIES", .is_right = true },
+		{ .title = "REASON" },
+	};
+	bool has_names = args->show_recipient;
+	struct wp_style style;
+	struct wp_cli_table table;
+
+	wp_style_of(&style, STDOUT_FILENO, args->is_utc);
+	style.now_ms = all->now_ms;
+	wp_cli_table_begin(&table, &style, has_names ? named : nameless,
+			   has_names ? sizeof(named) / sizeof(named[0])
+				     : sizeof(nameless) / sizeof(nameless[0]));
 	for (size_t i = 0; i < all->n; i++)
-		add_line(out, &all->letters[i], show_recipient);
+		add_row(&table, &all->letters[i], has_names);
+	wp_cli_table_end(&table, out);
 }
 
 /* One on a line, for those who read lines. */
@@ -117,7 +136,7 @@ static enum wp_err print_list(const struct wp_cli_args *args,
 	if (args->is_json)
 		add_array(&out, all, args->show_recipient);
 	else
-		add_lines(&out, all, args->show_recipient);
+		add_rows(&out, all, args);
 	if (all->n == 0 && !args->is_json)
 		fprintf(stderr, "waypost: there are no dead letters\n");
 	if (all->has_more)
@@ -140,7 +159,9 @@ enum wp_err wp_cli_dlq_list(struct wp_cli *cli, struct wp_error *err)
 		rc = wp_error_set(err, WP_ERR_NOMEM, "out of memory");
 		goto out;
 	}
-	rc = wp_cli_queues_find(cli, &queues, err);
+	rc = wp_cli_time(cli, &all.now_ms, err);
+	if (rc == WP_OK)
+		rc = wp_cli_queues_find(cli, &queues, err);
 	for (size_t i = 0; i < queues.n && rc == WP_OK; i++)
 		rc = collect(cli, &queues.list[i], &all, err);
 	if (rc == WP_OK)

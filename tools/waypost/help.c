@@ -1,138 +1,269 @@
 /*
- * help.c - what --help prints: every command that args.c knows.
+ * help.c - what --help prints.
  */
-#include "lib/auth/scope.h"
-#include "tools/waypost/args.h"
+#include "tools/waypost/help.h"
 
-const char wp_cli_help[] =
-	"waypost: looks after dead letters, expiry, keys, accounts, "
-	"sessions\n"
-	"and pushes, and hands messages in.\n"
-	"\n"
-	"Usage: waypost [options] <command> …\n"
-	"\n"
-	"Dead letters are messages that could not be routed. Their names are\n"
-	"<partition>/<entry>, or inbox/<entry>.\n"
-	"\n"
-	"  dlq list [--partition N|inbox] [--limit N] [--show-recipient] "
-	"[--json]\n"
-	"      The oldest dead letters first; at most 100 unless --limit says\n"
-	"      otherwise. Recipients only when asked for, contents never.\n"
-	"  dlq show <id> [--raw] [--json]\n"
-	"      All that is known of one; --raw adds the sealed envelope.\n"
-	"  dlq requeue <id> | --all [--partition N|inbox]\n"
-	"      Deliver it after all, under the message id it has had before.\n"
-	"  dlq drop <id> --yes | --all [--partition N|inbox] --yes\n"
-	"      Throw it away for good.\n"
-	"  send --to URN [--priority N] [--ephemeral] [--key K] --data FILE|-\n"
-	"      Hand in the bytes of a file, or of standard input, as sealed "
-	"data.\n"
-	"      Prints the entry in the inbox; the message gets its id later.\n"
-	"  expire --confirm\n"
-	"      The clock of Redis, whose time it prints, is right: let "
-	"workers\n"
-	"      delete what has expired by it. Heard within the next hour, "
-	"once.\n"
-	"  store adopt --yes\n"
-	"      After the store was lost for good: the file of "
-	"store.sqlite_path,\n"
-	"      made if it is not there, becomes the store of this deployment.\n"
-	"      Stop all programs first.\n"
-	"  key add --name NAME --scope SCOPE[,SCOPE…] [--expires YYYY-MM-DD]\n"
-	"      Make a key for a back end, add it to auth.api_keys_file, and "
-	"print\n"
-	"      it: this once. Scopes: " WP_SCOPES_ALL ".\n"
-	"      The day is the last on which it is good, in UTC.\n"
-	"  key list [--json]\n"
-	"      The keys that there are; nobody knows their secrets.\n"
-	"  key remove <id>\n"
-	"      It is refused a second later.\n"
-	"Accounts are named by the user name, or by its URN, "
-	"urn:sm:user:<name>.\n"
-	"\n"
-	"  account create <name> [--password FILE|-] [--json]\n"
-	"      Make an account in accounts.sqlite_path. Without a password it "
-	"gets\n"
-	"      a random one, printed this once, as the recovery code is.\n"
-	"  account list [--json]\n"
-	"      Who has one, by name, and who had: active, disabled or "
-	"deleted.\n"
-	"  account disable|enable <name>\n"
-	"      Shut somebody out, which ends all sessions, and let in again.\n"
-	"  account delete <name> --yes\n"
-	"      For good: nobody gets the name again.\n"
-	"  account unlock <name>\n"
-	"      Forget how often a password was guessed.\n"
-	"  account reset-code <name>\n"
-	"      Print a code with which its owner sets another password within "
-	"an\n"
-	"      hour.\n"
-	"  invite create [--uses N] [--days N]\n"
-	"      Print an invite: once within 7 days unless said otherwise.\n"
-	"  session list <name> [--json]\n"
-	"      Where somebody is logged in with an account of ours.\n"
-	"  session revoke --user URN\n"
-	"  session revoke --issuer URL --subject SUB | --issuer URL --session "
-	"SID\n"
-	"                 [--yes]\n"
-	"      Tokens of this user, or subject of an issuer, that were issued\n"
-	"      up to now are good no longer, nor any token of this session:\n"
-	"      requests are refused within two seconds, connections end with\n"
-	"      4403. Remembered for auth.revocation_hours, so tokens must not\n"
-	"      be valid for longer. Sessions of our own end: by the user, or "
-	"by\n"
-	"      accounts.issuer. An issuer that no setting names needs --yes.\n"
-	"  token <name> [--hours N]\n"
-	"      Print an access token for somebody, good for an hour or as many "
-	"as\n"
-	"      are said, 24 at most. No password is asked, so this is for "
-	"trying\n"
-	"      things out: not in production. It reads the key that signs.\n"
-	"  keys list [--json]\n"
-	"      The keys of each issuer, and those of our own: which one "
-	"signs.\n"
-	"  keys rotate\n"
-	"      Have waypost-keys make a new key of our own. It signs in an "
-	"hour.\n"
-	"  push status [--json]\n"
-	"      How many users are due to be told that something waits, since "
-	"when\n"
-	"      the first of them is, who is there to do it, dead letters, and\n"
-	"      how notifiers get on with providers.\n"
-	"  push list <user> [--json]\n"
-	"      Somebody's devices, by a URN or a user name; never a token.\n"
-	"  push dlq [--limit N] [--json]\n"
-	"      Pushes that were given up, the last ones first; at most 100 "
-	"unless\n"
-	"      --limit says otherwise.\n"
-	"  push test <user> [<device>]\n"
-	"      Have a device told now, whatever waits. What came of it says "
-	"push\n"
-	"      list. The device may be left out where there is one.\n"
-	"  push resume <app>|email\n"
-	"      After settings of an app, or of letters, were wrong and are "
-	"right: ask\n"
-	"      its provider at once, believe again what it says of tokens, and "
-	"look\n"
-	"      soon at whoever was put off.\n"
-	"  push vapid-key [FILE]\n"
-	"      Make a key for pushes to browsers (push.vapid_key_file), and "
-	"print\n"
-	"      its public half. vapid.pem unless a file is named; one that is\n"
-	"      there stays.\n"
-	"  origins\n"
-	"      Print cors.allowed_origins in the form that the web server's\n"
-	"      snippets read; put it into /etc/waypost/origins.conf.\n"
-	"\n"
-	"Options:\n"
-	"  --config FILE    read this file; else WAYPOST_CONFIG, else\n"
-	"                   /etc/waypost/waypost.yaml if it exists\n"
-	"  --redis ADDRESS  unix:/path or host:port instead of redis.address\n"
-	"  --check          check these settings and Redis, and exit; the "
-	"secrets, the\n"
-	"                   addresses and the store: --check of each program\n"
-	"  --print-config   print the values in effect as YAML and exit\n"
-	"  --version        print the version and exit\n"
-	"  --help           print this and exit\n"
-	"\n"
-	"Exit status: 0 done, 1 it failed or was refused, 2 wrong usage.\n";
+#include <ctype.h>
+#include <string.h>
+
+enum { WIDTH = 79, PURPOSE = 19, OPTION = 24 };
+
+/* ---- lines ---- */
+
+/* Where the pen is. */
+struct pen {
+	struct wp_buf *out;
+	size_t at;     /* this column */
+	size_t indent; /* of lines that follow */
+};
+
+static void go_to(struct pen *pen, size_t column)
+{
+	for (; pen->at < column; pen->at++)
+		wp_buf_add_char(pen->out, ' ');
+}
+
+static void end_line(struct pen *pen)
+{
+	wp_buf_add_char(pen->out, '\n');
+	pen->at = 0;
+}
+
+/* A word, or several that stay together, behind this gap or on a line of its
+ * own. */
+static void put(struct pen *pen, const char *word, size_t len, const char *gap)
+{
+	size_t room = strlen(gap);
+
+	if (pen->at > pen->indent && pen->at + room + len > WIDTH)
+		end_line(pen);
+	if (pen->at > pen->indent) {
+		wp_buf_add_str(pen->out, gap);
+		pen->at += room;
+	}
+	go_to(pen, pen->indent);
+	wp_buf_add(pen->out, word, len);
+	pen->at += len;
+}
+
+static void put_text(struct pen *pen, const char *text)
+{
+	while (*text != '\0') {
+		size_t len = strcspn(text, " ");
+
+		put(pen, text, len, " ");
+		text += len + strspn(text + len, " ");
+	}
+}
+
+/* ---- all commands ---- */
+
+/* "dlq list|show|requeue|drop", of the rows from *i on; steps behind them. */
+static void put_commands(struct pen *pen, size_t *i)
+{
+	const struct wp_cli_row *first = &wp_cli_rows[*i];
+	struct wp_buf text;
+
+	wp_buf_init(&text, 0);
+	if (first->noun != NULL)
+		wp_buf_printf(&text, "%s ", first->noun);
+	wp_buf_add_str(&text, first->verb);
+	for ((*i)++; *i < wp_cli_n_rows && first->noun != NULL; (*i)++) {
+		const struct wp_cli_row *next = &wp_cli_rows[*i];
+
+		if (next->noun == NULL || strcmp(next->noun, first->noun) != 0)
+			break;
+		wp_buf_printf(&text, "|%s", next->verb);
+	}
+	if (!text.failed)
+		put(pen, text.data, text.len, "  ");
+	wp_buf_release(&text);
+}
+
+void wp_cli_write_commands(struct wp_buf *out)
+{
+	struct pen pen = { .out = out, .indent = PURPOSE };
+
+	for (size_t purpose = 0; purpose < WP_FOR_COUNT; purpose++) {
+		size_t i = 0;
+
+		wp_buf_add_str(out, wp_cli_purposes[purpose]);
+		pen.at = strlen(wp_cli_purposes[purpose]);
+		go_to(&pen, PURPOSE);
+		while (i < wp_cli_n_rows) {
+			if (wp_cli_rows[i].purpose == purpose)
+				put_commands(&pen, &i);
+			else
+				i++;
+		}
+		end_line(&pen);
+	}
+}
+
+/* ---- one of them ---- */
+
+static void add_option(struct wp_buf *out, const struct wp_cli_opt_row *opt)
+{
+	wp_buf_printf(out, "--%s", opt->name);
+	if (opt->value != NULL)
+		wp_buf_printf(out, " %s", opt->value);
+}
+
+void wp_cli_write_usage(struct wp_buf *out, const struct wp_cli_row *row)
+{
+	if (row->noun != NULL)
+		wp_buf_printf(out, "%s ", row->noun);
+	wp_buf_add_str(out, row->verb);
+	if (row->words != NULL)
+		wp_buf_printf(out, " %s", row->words);
+	for (size_t i = 0; row->must[i] != WP_OPT_NONE; i++) {
+		wp_buf_add_char(out, ' ');
+		add_option(out, &wp_cli_opts[row->must[i]]);
+	}
+	for (size_t i = 0; row->opts[i] != WP_OPT_NONE; i++) {
+		/* In the place of a word: it is said already. */
+		if (row->opts[i] == WP_OPT_ALL)
+			continue;
+		wp_buf_add_str(out, " [");
+		add_option(out, &wp_cli_opts[row->opts[i]]);
+		wp_buf_add_char(out, ']');
+	}
+}
+
+/* An option and its value stay together. */
+static void put_usage(struct pen *pen, const struct wp_cli_row *row)
+{
+	struct wp_buf usage;
+	const char *text;
+
+	wp_buf_init(&usage, 0);
+	wp_buf_add_str(&usage, "waypost ");
+	wp_cli_write_usage(&usage, row);
+	text = usage.failed ? "" : usage.data;
+	pen->indent = 0;
+	while (*text != '\0') {
+		const char *end = text;
+
+		do
+			end += strcspn(end + 1, " ") + 1;
+		while (*end != '\0' && end[1] != '[' && end[1] != '-');
+		put(pen, text, (size_t)(end - text), " ");
+		pen->indent = 8;
+		text = *end == '\0' ? end : end + 1;
+	}
+	wp_buf_release(&usage);
+	end_line(pen);
+}
+
+static void put_option(struct pen *pen, const struct wp_cli_opt_row *opt)
+{
+	struct wp_buf text;
+
+	wp_buf_init(&text, 0);
+	add_option(&text, opt);
+	pen->indent = 2;
+	if (!text.failed)
+		put(pen, text.data, text.len, "");
+	wp_buf_release(&text);
+	pen->indent = OPTION;
+	if (pen->at + 2 > pen->indent)
+		end_line(pen);
+	put_text(pen, opt->about);
+	end_line(pen);
+}
+
+static void put_options(struct pen *pen, const uint8_t opts[WP_CLI_OPTS_MAX])
+{
+	for (size_t i = 0; opts[i] != WP_OPT_NONE; i++)
+		put_option(pen, &wp_cli_opts[opts[i]]);
+}
+
+/* As a sentence. */
+static void put_summary(struct pen *pen, const struct wp_cli_row *row)
+{
+	struct wp_buf text;
+
+	wp_buf_init(&text, 0);
+	wp_buf_printf(&text, "%s.", row->summary);
+	if (!text.failed) {
+		text.data[0] = (char)toupper((unsigned char)text.data[0]);
+		put_text(pen, text.data);
+	}
+	wp_buf_release(&text);
+}
+
+static void write_command(struct wp_buf *out, const struct wp_cli_row *row)
+{
+	struct pen pen = { .out = out };
+
+	wp_buf_add_str(out, "Usage:");
+	pen.at = strlen("Usage:");
+	put_usage(&pen, row);
+	wp_buf_add_char(out, '\n');
+	pen.indent = 0;
+	put_summary(&pen, row);
+	if (row->story != NULL)
+		put_text(&pen, row->story);
+	end_line(&pen);
+	if (row->must[0] != WP_OPT_NONE || row->opts[0] != WP_OPT_NONE)
+		wp_buf_add_char(out, '\n');
+	put_options(&pen, row->must);
+	put_options(&pen, row->opts);
+}
+
+/* All commands of a noun. */
+static void write_noun(struct wp_buf *out, const char *noun)
+{
+	for (size_t i = 0; i < wp_cli_n_rows; i++) {
+		const struct wp_cli_row *row = &wp_cli_rows[i];
+		struct pen pen = { .out = out };
+
+		if (row->noun == NULL || strcmp(row->noun, noun) != 0)
+			continue;
+		put_usage(&pen, row);
+		pen.indent = 4;
+		put_summary(&pen, row);
+		end_line(&pen);
+	}
+}
+
+/* The row of these words, or NULL: they are a noun. */
+static const struct wp_cli_row *find_row(char *const *about, size_t n)
+{
+	for (size_t i = 0; i < wp_cli_n_rows; i++) {
+		const struct wp_cli_row *row = &wp_cli_rows[i];
+		const char *words[] = { row->noun != NULL ? row->noun
+							  : row->verb,
+					row->noun != NULL ? row->verb : NULL };
+
+		if (strcmp(words[0], about[0]) != 0)
+			continue;
+		if (words[1] == NULL ||
+		    (n > 1 && strcmp(words[1], about[1]) == 0))
+			return row;
+	}
+	return NULL;
+}
+
+void wp_cli_write_help(struct wp_buf *out, char *const *about, size_t n)
+{
+	const struct wp_cli_row *row = n > 0 ? find_row(about, n) : NULL;
+	struct pen pen = { .out = out };
+
+	if (row != NULL) {
+		write_command(out, row);
+		return;
+	}
+	if (n > 0) {
+		write_noun(out, about[0]);
+		return;
+	}
+	wp_buf_add_str(out, "Usage: waypost [options] <command> …; waypost "
+			    "help <command> tells more\n\n");
+	wp_cli_write_commands(out);
+	wp_buf_add_char(out, '\n');
+	for (size_t i = 0; i < wp_cli_n_globals; i++)
+		put_option(&pen, &wp_cli_globals[i]);
+	wp_buf_add_str(out, "\nExit status: 0 done, 1 it failed or was "
+			    "refused, 2 wrong usage.\n");
+}

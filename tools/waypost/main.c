@@ -15,6 +15,8 @@
 #include "lib/sys/program.h"
 #include "lib/sys/sections/sections.h"
 #include "tools/waypost/cli.h"
+#include "tools/waypost/help.h"
+#include "tools/waypost/json_out.h"
 
 static const struct wp_conf_flag flags[] = {
 	{ "--redis", "redis.address" },
@@ -65,101 +67,45 @@ static const struct wp_conf_program about_accounts = {
 	.flags = flags,
 };
 
-static enum wp_err run_command(struct wp_cli *cli, struct wp_error *err)
-{
-	switch (cli->args.command) {
-	case WP_CLI_DLQ_LIST:
-		return wp_cli_dlq_list(cli, err);
-	case WP_CLI_DLQ_SHOW:
-		return wp_cli_dlq_show(cli, err);
-	case WP_CLI_DLQ_REQUEUE:
-		return wp_cli_dlq_requeue(cli, err);
-	case WP_CLI_DLQ_DROP:
-		return wp_cli_dlq_drop(cli, err);
-	case WP_CLI_SEND:
-		return wp_cli_send(cli, err);
-	case WP_CLI_EXPIRE:
-		return wp_cli_expire(cli, err);
-	case WP_CLI_SESSION_LIST:
-		return wp_cli_session_list(cli, err);
-	case WP_CLI_SESSION_REVOKE:
-		return wp_cli_session_revoke(cli, err);
-	case WP_CLI_STORE_ADOPT:
-		return wp_cli_store_adopt(cli, err);
-	case WP_CLI_ACCOUNT_CREATE:
-		return wp_cli_account_create(cli, err);
-	case WP_CLI_ACCOUNT_LIST:
-		return wp_cli_account_list(cli, err);
-	case WP_CLI_ACCOUNT_ENABLE:
-		return wp_cli_account_enable(cli, err);
-	case WP_CLI_ACCOUNT_DISABLE:
-		return wp_cli_account_disable(cli, err);
-	case WP_CLI_ACCOUNT_DELETE:
-		return wp_cli_account_delete(cli, err);
-	case WP_CLI_ACCOUNT_UNLOCK:
-		return wp_cli_account_unlock(cli, err);
-	case WP_CLI_ACCOUNT_RESET_CODE:
-		return wp_cli_account_reset_code(cli, err);
-	case WP_CLI_INVITE_CREATE:
-		return wp_cli_invite_create(cli, err);
-	case WP_CLI_PUSH_STATUS:
-		return wp_cli_push_status(cli, err);
-	case WP_CLI_PUSH_LIST:
-		return wp_cli_push_list(cli, err);
-	case WP_CLI_PUSH_DLQ:
-		return wp_cli_push_dlq(cli, err);
-	case WP_CLI_PUSH_TEST:
-		return wp_cli_push_test(cli, err);
-	case WP_CLI_PUSH_RESUME:
-		return wp_cli_push_resume(cli, err);
-	case WP_CLI_NONE:
-	case WP_CLI_HELP:
-	case WP_CLI_ORIGINS:
-	case WP_CLI_KEY_ADD:
-	case WP_CLI_KEY_LIST:
-	case WP_CLI_KEY_REMOVE:
-	case WP_CLI_KEYS_LIST:
-	case WP_CLI_KEYS_ROTATE:
-	case WP_CLI_TOKEN:
-	case WP_CLI_PUSH_VAPID_KEY:
-		break;
-	}
-	return WP_OK;
-}
+/* What needs Redis. */
+typedef enum wp_err (*command_fn)(struct wp_cli *cli, struct wp_error *err);
+static const command_fn with_redis[WP_CLI_COMMANDS] = {
+	[WP_CLI_DLQ_LIST] = wp_cli_dlq_list,
+	[WP_CLI_DLQ_SHOW] = wp_cli_dlq_show,
+	[WP_CLI_DLQ_REQUEUE] = wp_cli_dlq_requeue,
+	[WP_CLI_DLQ_DROP] = wp_cli_dlq_drop,
+	[WP_CLI_SEND] = wp_cli_send,
+	[WP_CLI_EXPIRE] = wp_cli_expire,
+	[WP_CLI_SESSION_LIST] = wp_cli_session_list,
+	[WP_CLI_SESSION_REVOKE] = wp_cli_session_revoke,
+	[WP_CLI_STORE_ADOPT] = wp_cli_store_adopt,
+	[WP_CLI_ACCOUNT_CREATE] = wp_cli_account_create,
+	[WP_CLI_ACCOUNT_LIST] = wp_cli_account_list,
+	[WP_CLI_ACCOUNT_ENABLE] = wp_cli_account_enable,
+	[WP_CLI_ACCOUNT_DISABLE] = wp_cli_account_disable,
+	[WP_CLI_ACCOUNT_DELETE] = wp_cli_account_delete,
+	[WP_CLI_ACCOUNT_UNLOCK] = wp_cli_account_unlock,
+	[WP_CLI_ACCOUNT_RESET_CODE] = wp_cli_account_reset_code,
+	[WP_CLI_INVITE_CREATE] = wp_cli_invite_create,
+	[WP_CLI_PUSH_STATUS] = wp_cli_push_status,
+	[WP_CLI_PUSH_LIST] = wp_cli_push_list,
+	[WP_CLI_PUSH_DLQ] = wp_cli_push_dlq,
+	[WP_CLI_PUSH_TEST] = wp_cli_push_test,
+	[WP_CLI_PUSH_RESUME] = wp_cli_push_resume,
+};
 
-/* What needs the settings only. Returns: false when it is none of these */
-static bool run_without_redis(struct wp_cli *cli, enum wp_err *rc,
-			      struct wp_error *err)
-{
-	switch (cli->args.command) {
-	case WP_CLI_ORIGINS:
-		*rc = wp_cli_origins(cli, err);
-		return true;
-	case WP_CLI_KEY_ADD:
-		*rc = wp_cli_key_add(cli, err);
-		return true;
-	case WP_CLI_KEY_LIST:
-		*rc = wp_cli_key_list(cli, err);
-		return true;
-	case WP_CLI_KEY_REMOVE:
-		*rc = wp_cli_key_remove(cli, err);
-		return true;
-	case WP_CLI_KEYS_LIST:
-		*rc = wp_cli_keys_list(cli, err);
-		return true;
-	case WP_CLI_TOKEN:
-		*rc = wp_cli_token(cli, err);
-		return true;
-	case WP_CLI_KEYS_ROTATE:
-		*rc = wp_cli_keys_rotate(cli, err);
-		return true;
-	case WP_CLI_PUSH_VAPID_KEY:
-		*rc = wp_cli_push_vapid_key(cli, err);
-		return true;
-	default:
-		return false;
-	}
-}
+/* What needs the settings only. */
+typedef enum wp_err (*plain_fn)(const struct wp_cli *cli, struct wp_error *err);
+static const plain_fn without_redis[WP_CLI_COMMANDS] = {
+	[WP_CLI_ORIGINS] = wp_cli_origins,
+	[WP_CLI_KEY_ADD] = wp_cli_key_add,
+	[WP_CLI_KEY_LIST] = wp_cli_key_list,
+	[WP_CLI_KEY_REMOVE] = wp_cli_key_remove,
+	[WP_CLI_KEYS_LIST] = wp_cli_keys_list,
+	[WP_CLI_TOKEN] = wp_cli_token,
+	[WP_CLI_KEYS_ROTATE] = wp_cli_keys_rotate,
+	[WP_CLI_PUSH_VAPID_KEY] = wp_cli_push_vapid_key,
+};
 
 /* Connect and do what was asked for. */
 static enum wp_err run_with_redis(struct wp_cli *cli, bool is_check,
@@ -174,7 +120,7 @@ static enum wp_err run_with_redis(struct wp_cli *cli, bool is_check,
 	if (rc != WP_OK)
 		return rc;
 	if (!is_check)
-		return run_command(cli, err);
+		return with_redis[cli->args.command](cli, err);
 	rc = wp_redis_check(cli->redis, &cli->conf, &log, err);
 	if (rc == WP_OK)
 		printf("waypost: its settings and Redis are in order; each "
@@ -186,12 +132,43 @@ static enum wp_err run(struct wp_cli *cli, bool is_check, struct wp_error *err)
 {
 	enum wp_err rc;
 
-	if (is_check || !run_without_redis(cli, &rc, err))
+	if (!is_check && without_redis[cli->args.command] != NULL)
+		rc = without_redis[cli->args.command](cli, err);
+	else
 		rc = run_with_redis(cli, is_check, err);
 	/* Also after a failure: what was done before has been told. */
 	if (fflush(stdout) == EOF && rc == WP_OK)
 		rc = wp_error_sys(err, "standard output");
 	return rc;
+}
+
+static enum wp_err say_help(const struct wp_cli_args *args,
+			    struct wp_error *err)
+{
+	struct wp_buf out;
+	enum wp_err rc;
+
+	wp_buf_init(&out, 0);
+	wp_cli_write_help(&out, args->about, args->n_about);
+	rc = wp_cli_put_out(&out, err);
+	if (fflush(stdout) == EOF && rc == WP_OK)
+		rc = wp_error_sys(err, "standard output");
+	return rc;
+}
+
+/* Nobody has said what to do: what there is, and that. */
+static enum wp_err lack_command(struct wp_error *err)
+{
+	struct wp_buf text;
+
+	wp_buf_init(&text, 0);
+	wp_cli_write_commands(&text);
+	if (!text.failed)
+		(void)fputs(text.data, stderr);
+	wp_buf_release(&text);
+	return wp_error_set(err, WP_ERR_INVAL,
+			    "say what to do; waypost help <command> tells "
+			    "more");
 }
 
 /* Do what the command line says; *is_usage_out: it is none of ours. */
@@ -204,11 +181,8 @@ static enum wp_err obey(struct wp_program *program, struct wp_cli *cli,
 	*is_usage_out = rc != WP_OK;
 	if (rc != WP_OK)
 		return rc;
-	if (cli->args.command == WP_CLI_HELP) {
-		if (fputs(wp_cli_help, stdout) == EOF || fflush(stdout) == EOF)
-			return wp_error_sys(err, "standard output");
-		return WP_OK;
-	}
+	if (cli->args.command == WP_CLI_HELP)
+		return say_help(&cli->args, err);
 	program->argc = cli->args.n_before;
 	if (cli->args.command == WP_CLI_ACCOUNT_CREATE)
 		program->about = &about_accounts;
@@ -217,8 +191,7 @@ static enum wp_err obey(struct wp_program *program, struct wp_cli *cli,
 		return rc;
 	if (!program->is_check && cli->args.command == WP_CLI_NONE) {
 		*is_usage_out = true;
-		return wp_error_set(err, WP_ERR_INVAL,
-				    "say what to do; try --help");
+		return lack_command(err);
 	}
 	return run(cli, program->is_check, err);
 }

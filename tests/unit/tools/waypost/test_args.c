@@ -334,6 +334,28 @@ static void help_is_given_wherever_it_is_asked_for(void **state)
 				 WP_CLI_HELP);
 }
 
+static void help_is_about_what_was_named(void **state)
+{
+	struct wp_cli_args args;
+	struct line line;
+
+	(void)state;
+	assert_int_equal(read_good(&line, "--redis x:1 help").n_about, 0);
+	args = read_good(&line, "dlq --help");
+	assert_int_equal(args.n_about, 1);
+	assert_string_equal(args.about[0], "dlq");
+	args = read_good(&line, "--redis x:1 dlq drop 3/17-2 --help");
+	assert_int_equal(args.n_about, 2);
+	assert_string_equal(args.about[1], "drop");
+	args = read_good(&line, "help dlq drop");
+	assert_int_equal(args.n_about, 2);
+	assert_string_equal(args.about[0], "dlq");
+	assert_string_equal(args.about[1], "drop");
+	assert_int_equal(read_good(&line, "help dlq eat").n_about, 1);
+	assert_int_equal(read_good(&line, "help send").n_about, 1);
+	expect_bad("help sned", "did you mean send?");
+}
+
 static void nothing_is_dropped_without_a_yes(void **state)
 {
 	(void)state;
@@ -364,7 +386,10 @@ static void unknown_words_and_bad_values_are_refused(void **state)
 {
 	(void)state;
 	expect_bad("--verbose dlq list", "--verbose");
-	expect_bad("queue", "no such command");
+	expect_bad("unheardof", "no command \"unheardof\"; try --help");
+	expect_bad("sned", "no command \"sned\"; did you mean send?");
+	expect_bad("acount list", "did you mean account?");
+	expect_bad("x\033[31m", "no command \"x?[31m\"");
 	expect_bad("dlq", "list, show");
 	expect_bad("dlq eat", "list, show");
 	expect_bad("dlq list --all", "no such option");
@@ -376,7 +401,7 @@ static void unknown_words_and_bad_values_are_refused(void **state)
 	expect_bad("dlq list -- 1", "--: this command has no such option");
 	expect_bad("dlq show -j", "<partition>/<entry>");
 	expect_bad("--chec", "--chec: there is no such option here");
-	expect_bad("-c", "no such command");
+	expect_bad("-c", "no command \"-c\"");
 	expect_bad("dlq list --limit 0", "1 to 10000");
 	expect_bad("dlq list --limit 10001", "1 to 10000");
 	expect_bad("dlq list --limit ten", "1 to 10000");
@@ -404,6 +429,7 @@ int main(void)
 		cmocka_unit_test(devices_are_named_by_whose_they_are),
 		cmocka_unit_test(whose_tokens_are_revoked_is_said_in_one_way),
 		cmocka_unit_test(help_is_given_wherever_it_is_asked_for),
+		cmocka_unit_test(help_is_about_what_was_named),
 		cmocka_unit_test(nothing_is_dropped_without_a_yes),
 		cmocka_unit_test(what_is_ambiguous_is_refused),
 		cmocka_unit_test(unknown_words_and_bad_values_are_refused),

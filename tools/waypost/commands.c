@@ -1,0 +1,234 @@
+/*
+ * commands.c - the table of commands, see commands.h.
+ */
+#include "tools/waypost/commands.h"
+
+#include "lib/auth/scope.h"
+
+const struct wp_cli_opt_row wp_cli_opts[WP_OPT_COUNT] = {
+	[WP_OPT_ALL] = { "all", NULL, "all that were there when it began" },
+	[WP_OPT_CONFIRM] = { "confirm", NULL, "you have looked, and mean it" },
+	[WP_OPT_DATA] = { "data", "FILE",
+			  "the bytes of it; - reads standard "
+			  "input" },
+	[WP_OPT_DAYS] = { "days", "N",
+			  "it is good for so long, 7 unless "
+			  "said" },
+	[WP_OPT_EPHEMERAL] = { "ephemeral", NULL,
+			       "dropped if its recipient is not online" },
+	[WP_OPT_EXPIRES] = { "expires", "YYYY-MM-DD",
+			     "the last day on which it is good, in UTC" },
+	[WP_OPT_HELP] = { "help", NULL, "print what this does, and end" },
+	[WP_OPT_HOURS] = { "hours", "N",
+			   "it is good for so long, 1 unless said, 24 at "
+			   "most" },
+	[WP_OPT_ISSUER] = { "issuer", "URL", "who issues the tokens" },
+	[WP_OPT_JSON] = { "json", NULL, "for programs: JSON" },
+	[WP_OPT_KEY] = { "key", "K",
+			 "an idempotency key: with the same one it is "
+			 "accepted once" },
+	[WP_OPT_LIMIT] = { "limit", "N", "so many at most, 100 unless said" },
+	[WP_OPT_NAME] = { "name", "NAME", "what it is called in lists" },
+	[WP_OPT_PARTITION] = { "partition", "N|inbox", "of this one only" },
+	[WP_OPT_PASSWORD] = { "password", "FILE",
+			      "a file with the password; - reads standard "
+			      "input" },
+	[WP_OPT_PRIORITY] = { "priority", "N",
+			      "0 to 10; 5 and more is the "
+			      "high band" },
+	[WP_OPT_RAW] = { "raw", NULL, "with the sealed envelope" },
+	[WP_OPT_SCOPE] = { "scope", "SCOPE[,SCOPE...]",
+			   "what it may do: some of " WP_SCOPES_ALL },
+	[WP_OPT_SESSION] = { "session", "SID", "all tokens of this session" },
+	[WP_OPT_SHOW_RECIPIENT] = { "show-recipient", NULL,
+				    "name whom they are for" },
+	[WP_OPT_SUBJECT] = { "subject", "SUB",
+			     "what was issued for this one up to now" },
+	[WP_OPT_TO] = { "to", "URN", "who gets it" },
+	[WP_OPT_USER] = { "user", "URN",
+			  "what was issued for this user up to "
+			  "now" },
+	[WP_OPT_USES] = { "uses", "N", "how many may use it, 1 unless said" },
+	[WP_OPT_UTC] = { "utc", NULL, "times as 2026-11-21T01:39:00.123Z" },
+	[WP_OPT_YES] = { "yes", NULL, "you mean it" },
+};
+
+const struct wp_cli_opt_row wp_cli_globals[] = {
+	{ "config", "FILE",
+	  "read this file; else WAYPOST_CONFIG, else "
+	  "/etc/waypost/waypost.yaml if it exists" },
+	{ "redis", "ADDRESS",
+	  "unix:/path or host:port instead of redis.address" },
+	{ "check", NULL,
+	  "check these settings and Redis, and end; --check of each program "
+	  "looks at its own" },
+	{ "print-config", NULL, "print the values in effect as YAML, and end" },
+	{ "version", NULL, "print the version, and end" },
+	{ "help", NULL, "print what there is, and end" },
+};
+const size_t wp_cli_n_globals =
+	sizeof(wp_cli_globals) / sizeof(wp_cli_globals[0]);
+
+const char *const wp_cli_purposes[WP_FOR_COUNT] = {
+	[WP_FOR_LOOKING] = "what is going on",
+	[WP_FOR_MESSAGES] = "messages",
+	[WP_FOR_USERS] = "users",
+	[WP_FOR_PUSHES] = "pushes to devices",
+	[WP_FOR_KEYS] = "keys",
+	[WP_FOR_CARE] = "the deployment",
+};
+
+const struct wp_cli_row wp_cli_rows[] = {
+	{ NULL, "help", WP_CLI_HELP, WP_FOR_LOOKING, WP_NAMES_COMMAND,
+	  "[<command>]", .summary = "say what a command does" },
+
+	/* ---- messages ---- */
+	{ NULL, "send", WP_CLI_SEND, WP_FOR_MESSAGES, WP_NAMES_NOTHING,
+	  .must = { WP_OPT_TO, WP_OPT_DATA },
+	  .opts = { WP_OPT_PRIORITY, WP_OPT_EPHEMERAL, WP_OPT_KEY },
+	  .summary = "hand a message in",
+	  .story = "Hands in the bytes of a file, or of standard input, as "
+		   "sealed data. Prints the entry in the inbox; the message "
+		   "gets its id later." },
+	{ "dlq", "list", WP_CLI_DLQ_LIST, WP_FOR_MESSAGES, WP_NAMES_NOTHING,
+	  .opts = { WP_OPT_PARTITION, WP_OPT_LIMIT, WP_OPT_SHOW_RECIPIENT,
+		    WP_OPT_UTC, WP_OPT_JSON },
+	  .summary = "dead letters, the oldest first",
+	  .story = "Dead letters are messages that could not be routed. Their "
+		   "names are <partition>/<entry>, or inbox/<entry>. "
+		   "Recipients are shown only when asked for, contents "
+		   "never." },
+	{ "dlq", "show", WP_CLI_DLQ_SHOW, WP_FOR_MESSAGES, WP_NAMES_LETTER,
+	  "<id>", .opts = { WP_OPT_RAW, WP_OPT_JSON },
+	  .summary = "all that is known of one" },
+	{ "dlq", "requeue", WP_CLI_DLQ_REQUEUE, WP_FOR_MESSAGES,
+	  WP_NAMES_LETTER, "<id> | --all",
+	  .opts = { WP_OPT_PARTITION, WP_OPT_ALL },
+	  .summary = "deliver it after all",
+	  .story = "Under the message id it has had before." },
+	{ "dlq", "drop", WP_CLI_DLQ_DROP, WP_FOR_MESSAGES, WP_NAMES_LETTER,
+	  "<id> | --all", .must = { WP_OPT_YES },
+	  .opts = { WP_OPT_PARTITION, WP_OPT_ALL },
+	  .summary = "throw it away for good" },
+
+	/* ---- users ---- */
+	{ "account", "create", WP_CLI_ACCOUNT_CREATE, WP_FOR_USERS,
+	  WP_NAMES_ACCOUNT, "<name>", .opts = { WP_OPT_PASSWORD, WP_OPT_JSON },
+	  .summary = "make an account",
+	  .story = "Accounts are named by the user name, or by its URN, "
+		   "urn:sm:user:<name>. It is made in accounts.sqlite_path. "
+		   "Without a password it gets a random one, printed this "
+		   "once, as the recovery code is." },
+	{ "account", "list", WP_CLI_ACCOUNT_LIST, WP_FOR_USERS,
+	  WP_NAMES_NOTHING, .opts = { WP_OPT_JSON },
+	  .summary = "who has one, and who had",
+	  .story = "By name: active, disabled or deleted." },
+	{ "account", "enable", WP_CLI_ACCOUNT_ENABLE, WP_FOR_USERS,
+	  WP_NAMES_ACCOUNT, "<name>", .summary = "let somebody in again" },
+	{ "account", "disable", WP_CLI_ACCOUNT_DISABLE, WP_FOR_USERS,
+	  WP_NAMES_ACCOUNT, "<name>", .summary = "shut somebody out",
+	  .story = "Ends all sessions as well." },
+	{ "account", "delete", WP_CLI_ACCOUNT_DELETE, WP_FOR_USERS,
+	  WP_NAMES_ACCOUNT, "<name>", .must = { WP_OPT_YES },
+	  .summary = "for good: nobody gets the name again" },
+	{ "account", "unlock", WP_CLI_ACCOUNT_UNLOCK, WP_FOR_USERS,
+	  WP_NAMES_ACCOUNT, "<name>",
+	  .summary = "forget how often a password was guessed" },
+	{ "account", "reset-code", WP_CLI_ACCOUNT_RESET_CODE, WP_FOR_USERS,
+	  WP_NAMES_ACCOUNT, "<name>",
+	  .summary = "print a code for another password",
+	  .story = "With it its owner sets another password within an hour." },
+	{ "invite", "create", WP_CLI_INVITE_CREATE, WP_FOR_USERS,
+	  WP_NAMES_NOTHING, .opts = { WP_OPT_USES, WP_OPT_DAYS },
+	  .summary = "print an invite",
+	  .story = "For accounts.registration: invite. Good once within 7 "
+		   "days unless said otherwise." },
+	{ "session", "list", WP_CLI_SESSION_LIST, WP_FOR_USERS,
+	  WP_NAMES_ACCOUNT, "<name>", .opts = { WP_OPT_JSON },
+	  .summary = "where somebody is logged in",
+	  .story = "With an account of ours." },
+	{ "session", "revoke", WP_CLI_SESSION_REVOKE, WP_FOR_USERS,
+	  WP_NAMES_NOTHING,
+	  .opts = { WP_OPT_USER, WP_OPT_ISSUER, WP_OPT_SUBJECT, WP_OPT_SESSION,
+		    WP_OPT_YES },
+	  .summary = "tokens are good no longer",
+	  .story = "Say --user, or --issuer and --subject or --session. Tokens "
+		   "of this user, or subject of an issuer, that were issued up "
+		   "to now are good no longer, nor any token of this session: "
+		   "requests are refused within two seconds, connections end "
+		   "with 4403. Remembered for auth.revocation_hours, so tokens "
+		   "must not be valid for longer. Sessions of our own end: by "
+		   "the user, or by accounts.issuer. An issuer that no setting "
+		   "names needs --yes." },
+	{ NULL, "token", WP_CLI_TOKEN, WP_FOR_USERS, WP_NAMES_ACCOUNT, "<name>",
+	  .opts = { WP_OPT_HOURS }, .summary = "print an access token",
+	  .story = "No password is asked, so this is for trying things out: "
+		   "not in production. It reads the key that signs." },
+
+	/* ---- pushes ---- */
+	{ "push", "status", WP_CLI_PUSH_STATUS, WP_FOR_PUSHES, WP_NAMES_NOTHING,
+	  .opts = { WP_OPT_JSON },
+	  .summary = "who is to be told, and how providers are",
+	  .story = "How many users are due to be told that something waits, "
+		   "since when the first of them is, who is there to do it, "
+		   "dead letters, and how notifiers get on with providers." },
+	{ "push", "list", WP_CLI_PUSH_LIST, WP_FOR_PUSHES, WP_NAMES_USER,
+	  "<user>", .opts = { WP_OPT_JSON }, .summary = "somebody's devices",
+	  .story = "By a URN or a user name; never a token." },
+	{ "push", "dlq", WP_CLI_PUSH_DLQ, WP_FOR_PUSHES, WP_NAMES_NOTHING,
+	  .opts = { WP_OPT_LIMIT, WP_OPT_JSON },
+	  .summary = "pushes that were given up, the last first" },
+	{ "push", "test", WP_CLI_PUSH_TEST, WP_FOR_PUSHES, WP_NAMES_DEVICE,
+	  "<user> [<device>]",
+	  .summary = "have a device told now, whatever waits",
+	  .story = "What came of it says push list. The device may be left "
+		   "out where there is one." },
+	{ "push", "resume", WP_CLI_PUSH_RESUME, WP_FOR_PUSHES, WP_NAMES_APP,
+	  "<app>|email", .summary = "settings were wrong, and are right",
+	  .story = "After settings of an app, or of letters, were wrong: ask "
+		   "its provider at once, believe again what it says of "
+		   "tokens, and look soon at whoever was put off." },
+	{ "push", "vapid-key", WP_CLI_PUSH_VAPID_KEY, WP_FOR_PUSHES,
+	  WP_NAMES_FILE, "[<file>]",
+	  .summary = "make a key for pushes to browsers",
+	  .story = "Of push.vapid_key_file. Prints its public half. The file "
+		   "is vapid.pem unless one is named; one that is there "
+		   "stays." },
+
+	/* ---- keys ---- */
+	{ "key", "add", WP_CLI_KEY_ADD, WP_FOR_KEYS, WP_NAMES_NOTHING,
+	  .must = { WP_OPT_NAME, WP_OPT_SCOPE }, .opts = { WP_OPT_EXPIRES },
+	  .summary = "make a key for a back end",
+	  .story = "Adds it to auth.api_keys_file, and prints it: this "
+		   "once." },
+	{ "key", "list", WP_CLI_KEY_LIST, WP_FOR_KEYS, WP_NAMES_NOTHING,
+	  .opts = { WP_OPT_JSON }, .summary = "the keys of back ends",
+	  .story = "Nobody knows their secrets." },
+	{ "key", "remove", WP_CLI_KEY_REMOVE, WP_FOR_KEYS, WP_NAMES_KEY_ID,
+	  "<id>", .summary = "it is refused a second later" },
+	{ "keys", "list", WP_CLI_KEYS_LIST, WP_FOR_KEYS, WP_NAMES_NOTHING,
+	  .opts = { WP_OPT_JSON }, .summary = "the keys of each issuer",
+	  .story = "And those of our own: which one signs." },
+	{ "keys", "rotate", WP_CLI_KEYS_ROTATE, WP_FOR_KEYS, WP_NAMES_NOTHING,
+	  .summary = "have waypost-keys make a new key of our own",
+	  .story = "It signs in an hour." },
+
+	/* ---- the deployment ---- */
+	{ NULL, "expire", WP_CLI_EXPIRE, WP_FOR_CARE, WP_NAMES_NOTHING,
+	  .must = { WP_OPT_CONFIRM },
+	  .summary = "the clock of Redis is right: let workers delete",
+	  .story = "The clock of Redis, whose time it prints, is right: let "
+		   "workers delete what has expired by it. Heard within the "
+		   "next hour, once." },
+	{ "store", "adopt", WP_CLI_STORE_ADOPT, WP_FOR_CARE, WP_NAMES_NOTHING,
+	  .must = { WP_OPT_YES },
+	  .summary = "after the store was lost: take another",
+	  .story = "After the store was lost for good: the file of "
+		   "store.sqlite_path, made if it is not there, becomes the "
+		   "store of this deployment. Stop all programs first." },
+	{ NULL, "origins", WP_CLI_ORIGINS, WP_FOR_CARE, WP_NAMES_NOTHING,
+	  .summary = "print cors.allowed_origins for the web server",
+	  .story = "In the form that its snippets read; put it into "
+		   "/etc/waypost/origins.conf." },
+};
+const size_t wp_cli_n_rows = sizeof(wp_cli_rows) / sizeof(wp_cli_rows[0]);

@@ -51,6 +51,7 @@ struct child {
 	ev_signal term;
 	ev_timer drained; /* runs while it stops: time is over */
 	ev_timer keys;
+	ev_timer beat;
 };
 
 /* ---- accepting ---- */
@@ -172,6 +173,15 @@ static void on_keys(struct ev_loop *loop, ev_timer *timer, int events)
 	wp_apikey_file_look(child->ctx.shared->apikeys);
 }
 
+static void on_beat(struct ev_loop *loop, ev_timer *timer, int events)
+{
+	const struct child *child = timer->data;
+
+	(void)loop;
+	(void)events;
+	wp_share_beat(child->seat);
+}
+
 /* ---- making ---- */
 
 uint64_t wp_child_descriptors(const struct wp_conf *conf)
@@ -199,8 +209,10 @@ static void set_limits(struct child *child)
 	child->max = left - child->max_surplus;
 }
 
-static void init_watchers(struct child *child)
+static void init_watchers(struct child *child, uint32_t beat_ms)
 {
+	double beat_s = (double)beat_ms / MS_PER_S;
+
 	ev_io_init(&child->acceptable, on_acceptable, child->listen_fd,
 		   EV_READ);
 	child->acceptable.data = child;
@@ -210,6 +222,8 @@ static void init_watchers(struct child *child)
 	child->drained.data = child;
 	ev_timer_init(&child->keys, on_keys, (double)KEYS_S, (double)KEYS_S);
 	child->keys.data = child;
+	ev_timer_init(&child->beat, on_beat, 0., beat_s);
+	child->beat.data = child;
 	ev_signal_init(&child->term, on_term, SIGTERM);
 	child->term.data = child;
 }
@@ -224,10 +238,11 @@ static void let_in(int signo)
 	(void)pthread_sigmask(SIG_UNBLOCK, &set, NULL);
 }
 
-static enum wp_err begin(struct child *child, struct wp_shared *shared,
+static enum wp_err begin(struct child *child,
+			 const struct wp_child_setup *setup,
 			 struct wp_error *err)
 {
-	enum wp_err rc = wp_ctx_init(&child->ctx, shared, err);
+	enum wp_err rc = wp_ctx_init(&child->ctx, setup->shared, err);
 
 	if (rc == WP_OK)
 		rc = wp_conns_init(&child->conns, &child->ctx, on_turn_end,
@@ -235,11 +250,13 @@ static enum wp_err begin(struct child *child, struct wp_shared *shared,
 	if (rc != WP_OK)
 		return rc;
 	set_limits(child);
-	init_watchers(child);
+	init_watchers(child, setup->beat_ms);
 	ev_signal_start(child->ctx.loop, &child->term);
 	let_in(SIGTERM);
 	ev_io_start(child->ctx.loop, &child->acceptable);
 	ev_timer_start(child->ctx.loop, &child->keys);
+	if (setup->beat_ms > 0)
+		ev_timer_start(child->ctx.loop, &child->beat);
 	wp_share_set(child->seat, 0);
 	return WP_OK;
 }
@@ -252,6 +269,7 @@ static void end(struct child *child)
 		ev_timer_stop(child->ctx.loop, &child->pause);
 		ev_timer_stop(child->ctx.loop, &child->drained);
 		ev_timer_stop(child->ctx.loop, &child->keys);
+		ev_timer_stop(child->ctx.loop, &child->beat);
 	}
 	wp_conns_release(&child->conns);
 	wp_ctx_release(&child->ctx);
@@ -266,24 +284,23 @@ static void tell_ready(int ready_fd)
 		       wp_int("errno", errno));
 }
 
-int wp_child_run(struct wp_shared *shared, int listen_fd, int ready_fd,
-		 const struct wp_seat *seat)
+int wp_child_run(const struct wp_child_setup *setup)
 {
 	struct child *child = calloc(1, sizeof(*child));
 	struct wp_error err = { 0 };
 
 	if (child == NULL)
 		return EXIT_FAILURE;
-	child->listen_fd = listen_fd;
-	child->seat = seat;
-	if (begin(child, shared, &err) != WP_OK) {
+	child->listen_fd = setup->listen_fd;
+	child->seat = setup->seat;
+	if (begin(child, setup, &err) != WP_OK) {
 		wp_log(NULL, WP_LOG_ERROR, "process cannot start",
 		       wp_str("error", err.msg));
 		end(child);
 		free(child);
 		return EXIT_FAILURE;
 	}
-	tell_ready(ready_fd);
+	tell_ready(setup->ready_fd);
 	ev_run(child->ctx.loop, 0);
 	/*
 	 * Calls that are under way use all of it: leave it alone. In the turn

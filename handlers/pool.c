@@ -12,9 +12,11 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "lib/base/clock.h"
 #include "lib/base/log.h"
 #include "lib/sys/systemd.h"
 
@@ -29,7 +31,41 @@ struct pool {
 	int ready_write;
 	int parent_fds[3]; /* no business of the processes; ends with -1 */
 	bool is_announced; /* READY=1 was said */
+	struct wp_sd_life life;
+	uint64_t pulse_ms; /* when processes and the manager are seen to */
 };
+
+/* Processes that hang end here; we are what the manager has to look at. */
+static void pulse(struct pool *pool)
+{
+	const struct wp_sd_life *life = &pool->life;
+	uint64_t now_ms = wp_mono_ms();
+	char work[64];
+
+	if (now_ms < pool->pulse_ms)
+		return;
+	pool->pulse_ms = now_ms + life->pulse_ms;
+	if (life->watchdog_ms > 0)
+		wp_procs_listen(&pool->procs,
+				life->watchdog_ms / life->pulse_ms);
+	(void)snprintf(work, sizeof(work), "%zu of %zu processes are ready",
+		       wp_procs_ready(&pool->procs),
+		       wp_procs_wanted(&pool->procs));
+	wp_sd_pulse(&pool->life, NULL, work);
+}
+
+/* Until processes or the manager are to be seen to; -1: for ever. */
+static int timeout_ms(const struct pool *pool)
+{
+	int procs_ms = wp_procs_timeout_ms(&pool->procs);
+	uint64_t now_ms = wp_mono_ms();
+	int pulse_ms;
+
+	if (pool->life.pulse_ms == 0)
+		return procs_ms;
+	pulse_ms = now_ms < pool->pulse_ms ? (int)(pool->pulse_ms - now_ms) : 0;
+	return procs_ms == -1 || pulse_ms < procs_ms ? pulse_ms : procs_ms;
+}
 
 static void reload(struct pool *pool)
 {
@@ -93,6 +129,9 @@ static void on_ready(struct pool *pool)
 	       wp_int("processes", (int64_t)wp_procs_wanted(&pool->procs)),
 	       wp_int("threads", pool->procs.shared->conf->handlers.threads));
 	wp_sd_notify("READY=1");
+	/* Nobody is to read for seconds that none is. */
+	if (pool->life.pulse_ms > 0)
+		pool->pulse_ms = 0;
 }
 
 static void loop(struct pool *pool)
@@ -103,11 +142,12 @@ static void loop(struct pool *pool)
 	};
 
 	for (;;) {
+		pulse(pool);
 		wp_procs_tend(&pool->procs);
 		if (pool->procs.is_stopping && wp_procs_is_empty(&pool->procs))
 			return;
-		if (poll(fds, sizeof(fds) / sizeof(fds[0]),
-			 wp_procs_timeout_ms(&pool->procs)) <= 0)
+		if (poll(fds, sizeof(fds) / sizeof(fds[0]), timeout_ms(pool)) <=
+		    0)
 			continue;
 		if (fds[1].revents != 0)
 			on_ready(pool);
@@ -176,6 +216,9 @@ enum wp_err wp_pool_run(struct wp_shared *shared, int listen_fd,
 	pool.procs.ready_fd = pool.ready_write;
 	pool.procs.parent_fds = pool.parent_fds;
 	pool.procs.share = pool.share;
+	wp_sd_life_begin(&pool.life);
+	pool.procs.beat_ms = pool.life.watchdog_ms > 0 ? pool.life.pulse_ms : 0;
+	pool.pulse_ms = pool.life.pulse_ms > 0 ? 0 : UINT64_MAX;
 	wp_procs_init(&pool.procs);
 	loop(&pool);
 	if (pool.procs.has_failed)

@@ -45,6 +45,13 @@ size_t wp_procs_wanted(const struct wp_procs *procs)
 static void be_child(const struct wp_procs *procs, pid_t parent, size_t row)
 {
 	const struct wp_seat seat = { .share = procs->share, .row = row };
+	const struct wp_child_setup setup = {
+		.shared = procs->shared,
+		.listen_fd = procs->listen_fd,
+		.ready_fd = procs->ready_fd,
+		.seat = &seat,
+		.beat_ms = procs->beat_ms,
+	};
 	int status;
 
 	/* A parent that was killed must not leave processes behind. */
@@ -52,8 +59,7 @@ static void be_child(const struct wp_procs *procs, pid_t parent, size_t row)
 		_exit(EXIT_FAILURE);
 	for (const int *fd = procs->parent_fds; *fd != -1; fd++)
 		close(*fd);
-	status = wp_child_run(procs->shared, procs->listen_fd, procs->ready_fd,
-			      &seat);
+	status = wp_child_run(&setup);
 	/* After a failed drain calls are still under way: no clean-up then. */
 	if (status != EXIT_SUCCESS)
 		_exit(status);
@@ -101,6 +107,7 @@ static void start(struct wp_procs *procs, struct wp_process_slot *slot,
 		.pid = pid,
 		.row = row,
 		.drain_ms = procs->shared->conf->handlers.drain_ms,
+		.beats = wp_share_beats(procs->share, row),
 	};
 	slot->is_ready = false;
 	slot->generation = procs->generation;
@@ -198,13 +205,48 @@ int wp_procs_timeout_ms(const struct wp_procs *procs)
 	return at_ms <= now_ms ? 0 : (int)(at_ms - now_ms);
 }
 
-static void count_ready(const struct wp_procs *procs)
+size_t wp_procs_ready(const struct wp_procs *procs)
 {
-	int64_t n = 0;
+	size_t n = 0;
 
 	for (size_t i = 0; i < WP_PROCS_MAX; i++)
 		n += procs->slots[i].is_ready;
-	wp_metric_set(procs->shared->metrics, WP_H_PROCESSES, n);
+	return n;
+}
+
+static void count_ready(const struct wp_procs *procs)
+{
+	wp_metric_set(procs->shared->metrics, WP_H_PROCESSES,
+		      (int64_t)wp_procs_ready(procs));
+}
+
+/*
+ * Looks are counted and not time: whoever stops us all for a while and lets us
+ * go on has stopped no process that hangs.
+ */
+static void listen_to(const struct wp_procs *procs, struct wp_process *process,
+		      uint32_t max_missed)
+{
+	uint32_t beats;
+
+	if (process->pid == 0 || process->is_told)
+		return;
+	beats = wp_share_beats(procs->share, process->row);
+	process->n_missed = beats == process->beats ? process->n_missed + 1 : 0;
+	process->beats = beats;
+	if (process->n_missed < max_missed)
+		return;
+	wp_log(NULL, WP_LOG_ERROR, "process does not get on and is killed",
+	       wp_int("pid", process->pid));
+	(void)kill(process->pid, SIGKILL);
+}
+
+void wp_procs_listen(struct wp_procs *procs, uint32_t max_missed)
+{
+	for (size_t i = 0; i < WP_PROCS_MAX; i++) {
+		listen_to(procs, &procs->slots[i].current, max_missed);
+		listen_to(procs, &procs->slots[i].old, max_missed);
+	}
 }
 
 /* A process that was told to end has ended. */

@@ -23,6 +23,8 @@ struct wp_process {
 	pid_t pid;           /* 0 = none */
 	size_t row;          /* of share */
 	int64_t drain_ms;    /* what it was started with */
+	uint32_t beats;      /* that were heard of it */
+	uint32_t n_missed;   /* looks since then */
 	bool is_told;        /* to drain */
 	uint64_t kill_at_ms; /* once it was told */
 };
@@ -43,6 +45,7 @@ struct wp_procs {
 	int ready_fd;             /* borrowed; processes write their id here */
 	const int *parent_fds;    /* they close these; ends with -1 */
 	struct wp_share *share;   /* borrowed */
+	uint32_t beat_ms;         /* how often processes beat; 0: never */
 	struct wp_process_slot slots[WP_PROCS_MAX];
 	unsigned int generation;
 	bool is_stopping;
@@ -63,6 +66,16 @@ void wp_procs_reap(struct wp_procs *procs);
 
 /* This process said that it is ready; true when all are. */
 bool wp_procs_set_ready(struct wp_procs *procs, pid_t pid);
+
+/*
+ * Listen for beats, as often as there should be some. A process that was silent
+ * for max_missed calls, and was not told to end, is killed: nobody else would
+ * find out, and connections go on coming to it.
+ */
+void wp_procs_listen(struct wp_procs *procs, uint32_t max_missed);
+
+/* How many are ready. */
+size_t wp_procs_ready(const struct wp_procs *procs);
 
 /* Replace all processes, one by one, by such that use shared. */
 void wp_procs_replace(struct wp_procs *procs, struct wp_shared *shared);

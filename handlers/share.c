@@ -11,6 +11,7 @@ enum { ABSENT = 0 }; /* else one more than there are connections */
 
 struct wp_share {
 	_Atomic uint32_t rows[WP_SHARE_ROWS];
+	_Atomic uint32_t beats[WP_SHARE_ROWS];
 };
 
 enum wp_err wp_share_new(struct wp_share **out, struct wp_error *err)
@@ -64,4 +65,16 @@ bool wp_share_is_ahead(const struct wp_seat *seat, size_t slack)
 			return true;
 	}
 	return false;
+}
+
+void wp_share_beat(const struct wp_seat *seat)
+{
+	assert(seat->row < WP_SHARE_ROWS);
+	atomic_fetch_add_explicit(&seat->share->beats[seat->row], 1,
+				  memory_order_relaxed);
+}
+
+uint32_t wp_share_beats(const struct wp_share *share, size_t row)
+{
+	return atomic_load_explicit(&share->beats[row], memory_order_relaxed);
 }

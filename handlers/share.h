@@ -1,9 +1,11 @@
 /*
- * share.h - who of the processes has how many of the kept connections.
+ * share.h - who of the processes has how many of the kept connections, and
+ * whether it goes on.
  *
  * A connection that a web server keeps stays where it was accepted, so who has
  * more than others leaves the next one to them. For that each process writes
- * its number where the others can read it.
+ * its number where the others can read it; and a beat, for the parent, which
+ * ends those that hang.
  *
  * Threads and processes: any; numbers may be a moment old.
  */
@@ -44,5 +46,10 @@ void wp_share_leave(const struct wp_seat *seat);
 
 /* Has somebody else, who accepts, fewer by more than slack? */
 bool wp_share_is_ahead(const struct wp_seat *seat, size_t slack);
+
+/* A turn of its loop has come round. */
+void wp_share_beat(const struct wp_seat *seat);
+/* How many did; who was in that seat before has counted as well. */
+uint32_t wp_share_beats(const struct wp_share *share, size_t row);
 
 #endif /* WP_HANDLERS_SHARE_H */

@@ -10,12 +10,14 @@
  * and it ends.
  */
 #include <signal.h>
+#include <stdio.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "keys/metrics.h"
 #include "keys/service.h"
 #include "keys/wanted.h"
+#include "lib/base/clock.h"
 #include "lib/base/log.h"
 #include "lib/metrics/exporter.h"
 #include "lib/sys/program.h"
@@ -48,6 +50,8 @@ struct process {
 	int wanted;              /* keys.sock */
 	int signals;
 	struct wp_service *service;
+	struct wp_sd_life life;
+	uint64_t pulse_ms; /* when the manager is to hear of us; or never */
 	bool is_stopping;
 };
 
@@ -189,15 +193,33 @@ static void hear_wanted(struct process *p)
 		wp_service_want(p->service, id);
 }
 
+static void pulse(struct process *p)
+{
+	uint64_t now_ms = wp_mono_ms();
+	char work[64];
+
+	if (now_ms < p->pulse_ms)
+		return;
+	p->pulse_ms = now_ms + p->life.pulse_ms;
+	(void)snprintf(work, sizeof(work), "%lld issuers, %lld failing",
+		       (long long)wp_metric_get(p->metrics, WP_KM_ISSUERS),
+		       (long long)wp_metric_get(p->metrics, WP_KM_FAILING));
+	wp_sd_pulse(&p->life, NULL, work);
+}
+
 static enum wp_err serve(struct process *p, struct wp_error *err)
 {
 	const int fds[] = { p->signals, p->wanted };
 	enum wp_err rc = WP_OK;
 
+	wp_sd_life_begin(&p->life);
+	if (p->life.pulse_ms == 0)
+		p->pulse_ms = UINT64_MAX;
 	while (rc == WP_OK && !p->is_stopping) {
+		pulse(p);
 		hear_wanted(p);
 		wp_service_run(p->service);
-		wp_service_wait(p->service, fds, 2);
+		wp_service_wait(p->service, fds, 2, p->pulse_ms);
 		rc = hear_signals(p, err);
 	}
 	return rc;

@@ -347,10 +347,12 @@ static uint64_t next_ms(const struct wp_service *s)
 	return next;
 }
 
-void wp_service_wait(struct wp_service *s, const int *fds, size_t n)
+void wp_service_wait(struct wp_service *s, const int *fds, size_t n,
+		     uint64_t until_ms)
 {
 	uint64_t now_ms = wp_mono_ms();
-	uint64_t next = next_ms(s);
+	uint64_t due_ms = next_ms(s);
+	uint64_t next = due_ms < until_ms ? due_ms : until_ms;
 	uint64_t left = next > now_ms ? next - now_ms : 0;
 
 	wp_transfers_wait(s->transfers, fds, n,

@@ -36,8 +36,9 @@ void wp_service_free(struct wp_service **service);
 /* Do what is due: take answers, begin fetches, look after our own keys. */
 void wp_service_run(struct wp_service *service);
 
-/* Until there is something to do, or one of fds can be read. */
-void wp_service_wait(struct wp_service *service, const int *fds, size_t n);
+/* Until there is something to do, one of fds can be read, or it is until_ms. */
+void wp_service_wait(struct wp_service *service, const int *fds, size_t n,
+		     uint64_t until_ms);
 
 /* Somebody wants the keys of the issuer with this id; "" is none. */
 void wp_service_want(struct wp_service *service, const char *id);

@@ -2,16 +2,17 @@
  * waypost-notifier: tell people who are away that something waits for them.
  *
  * Life: read the settings; start the metrics listener, a thread for the store
- * and the connection to Redis; take what is due and tell. A Redis that is not
- * there is waited for; one that is unfit ends us. SIGHUP reads the settings
- * again; bad ones change nothing. SIGTERM and SIGINT give back what was not
- * begun, and exit within notifier.drain_ms; a second one exits at once. Either
- * way with 0: it was asked to.
+ * and the connection to Redis; say READY; take what is due and tell. A Redis
+ * that is not there is waited for; one that is unfit ends us. SIGHUP reads the
+ * settings again; bad ones change nothing. SIGTERM and SIGINT give back what
+ * was not begun, and exit within notifier.drain_ms; a second one exits at once.
+ * Either way with 0: it was asked to.
  *
  * Holds no durable state: what a killed one was about to tell is told by
  * another after push.claim_ms.
  */
 #include <signal.h>
+#include <stdio.h>
 #include <unistd.h>
 
 #include <ev.h>
@@ -64,22 +65,14 @@ struct process {
 	ev_signal on_int;
 	ev_signal on_hup;
 	ev_timer drain_timer;
-	bool is_notified;
+	struct wp_sd_life life;
+	ev_timer pulse_timer;
 	bool is_stopping;
 	bool has_failed;
 	struct wp_error err;
 };
 
 /* ---- what the notifier says ---- */
-
-static void on_up(void *ctx)
-{
-	struct process *p = ctx;
-
-	if (!p->is_notified)
-		wp_sd_notify("READY=1");
-	p->is_notified = true;
-}
 
 static void on_unfit(void *ctx, const struct wp_error *err)
 {
@@ -171,12 +164,9 @@ static void on_reload(struct ev_loop *loop, ev_signal *sig, int events)
 
 	(void)loop;
 	(void)events;
-	/* To systemd one that was never READY is starting, not reloading. */
-	if (p->is_notified)
-		wp_sd_notify("RELOADING=1");
+	wp_sd_notify("RELOADING=1");
 	reload(p);
-	if (p->is_notified)
-		wp_sd_notify("READY=1");
+	wp_sd_notify("READY=1");
 }
 
 static void watch_signals(struct process *p)
@@ -234,7 +224,6 @@ static enum wp_err start(struct process *p, struct wp_error *err)
 		.loop = p->loop,
 		.conf = &p->first,
 		.metrics = p->metrics,
-		.on_up = on_up,
 		.on_unfit = on_unfit,
 		.on_stopped = on_stopped,
 		.ctx = p,
@@ -244,6 +233,39 @@ static enum wp_err start(struct process *p, struct wp_error *err)
 	if (listen[0] != '\0')
 		rc = wp_exporter_start(&p->exporter, listen, p->metrics, err);
 	return rc == WP_OK ? wp_notifier_new(&p->notifier, &setup, err) : rc;
+}
+
+static void pulse(struct process *p)
+{
+	bool is_up = wp_notifier_is_up(p->notifier);
+	char work[64];
+
+	(void)snprintf(work, sizeof(work), "%lld users due, %lld claimed",
+		       (long long)wp_metric_get(p->metrics, WP_NM_DUE),
+		       (long long)wp_metric_get(p->metrics, WP_NM_CLAIMED));
+	wp_sd_pulse(&p->life, is_up ? NULL : p->first.redis.address, work);
+}
+
+static void on_pulse(struct ev_loop *loop, ev_timer *timer, int events)
+{
+	(void)loop;
+	(void)events;
+	pulse(timer->data);
+}
+
+/* Redis may be away for hours; the start is over before. */
+static void tell_ready(struct process *p)
+{
+	double every_s;
+
+	wp_sd_notify("READY=1");
+	wp_sd_life_begin(&p->life);
+	pulse(p);
+	every_s = (double)p->life.pulse_ms / 1e3;
+	ev_timer_init(&p->pulse_timer, on_pulse, every_s, every_s);
+	p->pulse_timer.data = p;
+	if (p->life.pulse_ms > 0)
+		ev_timer_start(p->loop, &p->pulse_timer);
 }
 
 static const char *mode_of(const struct wp_conf *conf)
@@ -262,6 +284,7 @@ static enum wp_err serve(struct process *p, struct wp_error *err)
 	       wp_int("partitions", p->first.mailbox.partitions),
 	       wp_str("mode", mode_of(&p->first)));
 	warn_of_proxy(p);
+	tell_ready(p);
 	ev_run(p->loop, 0);
 	wp_log_plain(&p->log, WP_LOG_INFO, "stopped");
 	if (!p->has_failed)

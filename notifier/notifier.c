@@ -75,7 +75,6 @@ static void on_up(void *ctx)
 	if (notifier->is_stopping)
 		return;
 	wp_sharing_begin(&notifier->sharing);
-	notifier->setup.on_up(notifier->setup.ctx);
 }
 
 static void on_lost(void *ctx)
@@ -322,6 +321,11 @@ void wp_notifier_stop(struct wp_notifier *notifier)
 	wp_errands_stop(notifier->errands);
 	wp_expiry_stop(notifier->expiry);
 	leave_when_done(notifier);
+}
+
+bool wp_notifier_is_up(const struct wp_notifier *notifier)
+{
+	return wp_judged_is_up(notifier->redis);
 }
 
 bool wp_notifier_is_idle(const struct wp_notifier *notifier)

@@ -20,7 +20,6 @@ struct wp_notifier_setup {
 	struct ev_loop *loop;
 	const struct wp_conf *conf; /* for good: Redis and the store */
 	struct wp_metrics *metrics;
-	void (*on_up)(void *ctx); /* Redis is ours, and fit */
 	/* Nothing will make it fit: end. */
 	void (*on_unfit)(void *ctx, const struct wp_error *err);
 	void (*on_stopped)(void *ctx); /* behind wp_notifier_stop() */
@@ -53,6 +52,9 @@ void wp_notifier_use(struct wp_notifier *notifier, const struct wp_conf *conf);
  * leave the list; on_stopped is told when all of it was answered.
  */
 void wp_notifier_stop(struct wp_notifier *notifier);
+
+/* Is Redis there, ours, and fit? */
+bool wp_notifier_is_up(const struct wp_notifier *notifier);
 
 /* Is nothing with the threads? Else wp_notifier_free() waits for it. */
 bool wp_notifier_is_idle(const struct wp_notifier *notifier);

@@ -38,8 +38,8 @@ SOCKET = {"/connect": "/ws"}
 # A web server's own answer below /api, and what only it is asked for.
 WEB_ONLY = {"/api"}
 # Set by others than operators: systemd, whoever speaks CGI, and terminals.
-NOT_OURS = {"NOTIFY_SOCKET", "GATEWAY_INTERFACE", "REQUEST_METHOD", "COLUMNS",
-            "TERM"}
+NOT_OURS = {"NOTIFY_SOCKET", "WATCHDOG_PID", "GATEWAY_INTERFACE",
+            "REQUEST_METHOD", "COLUMNS", "TERM"}
 
 ROW = re.compile(r'\bROW\((\w+),\s*"([^"]+)",\s*(?:"([^"]+)"|NULL),\s*'
                  r"(WP_\w+(?:\s*\|\s*WP_\w+)*),")

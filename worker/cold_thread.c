@@ -125,6 +125,7 @@ static void land(void *ctx)
 {
 	struct wp_cold_thread *cold = ctx;
 
+	wp_table_step(cold->w.table, WP_TABLE_COLD, 0);
 	if (!wp_table_is_stopping(cold->w.table))
 		wp_landing_run(&cold->landing);
 }
@@ -219,20 +220,28 @@ static void wait_until_due(struct wp_cold_thread *cold)
 
 	for (;;) {
 		uint64_t now_ms = wp_mono_ms();
-		uint32_t left =
+		uint32_t least =
 			least_ms > now_ms ? (uint32_t)(least_ms - now_ms) : 0;
+		uint32_t most = until_next(cold);
 
-		if (!wp_table_wait_due(cold->w.table, left, until_next(cold)))
+		wp_table_step(cold->w.table, WP_TABLE_COLD,
+			      least > most ? least : most);
+		if (!wp_table_wait_due(cold->w.table, least, most))
 			return;
 		land(cold);
 	}
 }
 
+static void wait_deaf(struct wp_cold_thread *cold, uint32_t ms)
+{
+	wp_table_step(cold->w.table, WP_TABLE_COLD, ms);
+	wp_table_wait(cold->w.table, ms, true);
+}
+
 static void wait_for_next(struct wp_cold_thread *cold, enum wp_err rc)
 {
 	if (rc != WP_OK) {
-		wp_table_wait(cold->w.table, wp_backoff_next_ms(&cold->backoff),
-			      true);
+		wait_deaf(cold, wp_backoff_next_ms(&cold->backoff));
 		return;
 	}
 	wp_backoff_reset(&cold->backoff);
@@ -240,7 +249,7 @@ static void wait_for_next(struct wp_cold_thread *cold, enum wp_err rc)
 		return;
 	/* Closed still: its lease has lapsed, and nobody has noted it yet. */
 	if (wp_table_has_closed(cold->w.table))
-		wp_table_wait(cold->w.table, BACKOFF_MS, true);
+		wait_deaf(cold, BACKOFF_MS);
 	else
 		wait_until_due(cold);
 }
@@ -251,8 +260,10 @@ static void run(void *ctx)
 
 	while (!wp_table_is_stopping(cold->w.table)) {
 		struct wp_error err = { 0 };
-		enum wp_err rc = round_once(cold, &err);
+		enum wp_err rc;
 
+		wp_table_step(cold->w.table, WP_TABLE_COLD, 0);
+		rc = round_once(cold, &err);
 		if (rc == WP_OK)
 			land(cold);
 		tell_refused(cold);
@@ -264,6 +275,7 @@ static void run(void *ctx)
 	wp_landing_release(&cold->landing);
 	wp_store_close(&cold->w.store);
 	wp_redis_free(&cold->w.redis);
+	wp_table_leave(cold->w.table, WP_TABLE_COLD);
 }
 
 static void release(struct wp_cold_thread *cold)

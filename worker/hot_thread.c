@@ -16,7 +16,6 @@
 #include "lib/base/clock.h"
 #include "lib/mailbox/deployment.h"
 #include "lib/mailbox/scripts.h"
-#include "lib/sys/systemd.h"
 #include "lib/sys/thread.h"
 #include "worker/bell.h"
 #include "worker/inbox.h"
@@ -113,7 +112,6 @@ static enum wp_err join(struct wp_hot_thread *hot, struct wp_error *err)
 		return rc;
 	}
 	hot->is_joined = true;
-	wp_sd_notify("READY=1");
 	return WP_OK;
 }
 
@@ -210,6 +208,7 @@ static void wait_for_news(struct wp_hot_thread *hot, int timeout_ms)
 		{ .fd = wp_redis_fd(hot->bell), .events = POLLIN },
 	};
 
+	wp_table_step(hot->w.table, WP_TABLE_HOT, (uint32_t)timeout_ms);
 	(void)poll(fds, 2, timeout_ms); /* early is fine */
 	if (fds[0].revents != 0) {
 		wp_table_clear_event(hot->w.table);
@@ -262,8 +261,10 @@ static int until_due(const struct wp_hot_thread *hot)
 static void turn(struct wp_hot_thread *hot)
 {
 	struct wp_error err = { 0 };
-	enum wp_err rc = be_connected(hot, &err);
+	enum wp_err rc;
 
+	wp_table_step(hot->w.table, WP_TABLE_HOT, 0);
+	rc = be_connected(hot, &err);
 	if (rc == WP_OK) {
 		subscribe(hot);
 		rc = do_due(hot, &err);
@@ -289,6 +290,7 @@ static void run(void *ctx)
 		turn(hot);
 	if (hot->fatal.code == WP_OK)
 		wp_own_release_all(hot->own);
+	wp_table_leave(hot->w.table, WP_TABLE_HOT);
 }
 
 static void release(struct wp_hot_thread *hot)

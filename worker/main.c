@@ -3,18 +3,19 @@
  * take the users of dead daemons offline, read the inbox.
  *
  * Life: read the settings; see that the cold store could be opened; start the
- * metrics listener and two threads, and wait for signals. A
- * Redis that is not there is waited for; one that is unfit ends us. SIGHUP
- * reads the settings again and, if they are good, ends both threads and starts
- * them anew with these; bad ones change nothing. SIGTERM and SIGINT give all
- * partitions back and exit within worker.drain_ms; a second one exits at once.
- * Either way with 0: it was asked to.
+ * metrics listener and two threads, say READY, and wait for signals. A Redis
+ * that is not there is waited for; one that is unfit ends us. SIGHUP reads the
+ * settings again and, if they are good, ends both threads and starts them anew
+ * with these; bad ones change nothing. SIGTERM and SIGINT give all partitions
+ * back and exit within worker.drain_ms; a second one exits at once. Either way
+ * with 0: it was asked to.
  *
  * Holds no durable state: kill -9 costs a delay of one lease.
  */
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -68,6 +69,9 @@ struct process {
 	struct wp_handover *handover;
 	struct wp_hot_thread *hot;
 	struct wp_cold_thread *cold;
+	struct wp_sd_life life;
+	uint64_t pulse_ms; /* when the manager is to hear of us again */
+	bool is_stuck;     /* one of the threads, and that was told */
 	bool is_stopping;
 	uint64_t end_ms; /* when stopping: at the latest */
 };
@@ -198,6 +202,37 @@ static enum wp_err check(struct process *p, struct wp_error *err)
 	return wp_program_check(&p->program, &look, err);
 }
 
+/* ---- the manager ---- */
+
+/* Does one of the threads not get on? Then the watchdog has to hear nothing. */
+static bool is_stuck(struct process *p)
+{
+	uint64_t limit_ms = p->life.watchdog_ms;
+	bool was_stuck = p->is_stuck;
+
+	p->is_stuck = limit_ms > 0 && wp_table_is_stuck(p->table, limit_ms);
+	if (p->is_stuck && !was_stuck)
+		wp_log(&p->log, WP_LOG_ERROR, "a thread does not get on",
+		       wp_int("ms", (int64_t)limit_ms));
+	return p->is_stuck;
+}
+
+static void pulse(struct process *p)
+{
+	bool is_up = wp_metric_get(p->metrics, WP_WM_REDIS_UP) != 0;
+	char work[64];
+
+	p->pulse_ms = wp_mono_ms() + p->life.pulse_ms;
+	if (is_stuck(p))
+		return;
+	(void)snprintf(
+		work, sizeof(work), "%lld of %lld partitions, %lld workers",
+		(long long)wp_metric_get(p->metrics, WP_WM_PARTITIONS_OWNED),
+		(long long)p->conf.mailbox.partitions,
+		(long long)wp_metric_get(p->metrics, WP_WM_WORKERS));
+	wp_sd_pulse(&p->life, is_up ? NULL : p->conf.redis.address, work);
+}
+
 /* ---- signals ---- */
 
 /* The threads end, and serve() starts them again with what was read here. */
@@ -244,25 +279,31 @@ static void stop(struct process *p)
 	stop_threads(p);
 }
 
-/* The next signal; 0 when a stop has taken all its time. */
+/* When next_signal() has to return in any case; UINT64_MAX: never. */
+static uint64_t wake_ms(const struct process *p)
+{
+	if (p->is_stopping)
+		return p->end_ms;
+	return p->life.pulse_ms > 0 ? p->pulse_ms : UINT64_MAX;
+}
+
+/* The next signal; 0 when it is time for something else. */
 static int next_signal(const struct process *p)
 {
-	struct timespec left = { 0 };
 	uint64_t now_ms = wp_mono_ms();
-	int signo;
+	uint64_t at_ms = wake_ms(p);
+	uint64_t left_ms = now_ms < at_ms ? at_ms - now_ms : 0;
+	const struct timespec left = {
+		.tv_sec = (time_t)(left_ms / 1000),
+		.tv_nsec = (long)(left_ms % 1000) * 1000000L,
+	};
+	int signo = at_ms == UINT64_MAX
+			    ? sigwaitinfo(&p->signals, NULL)
+			    : sigtimedwait(&p->signals, NULL, &left);
 
-	if (!p->is_stopping) {
-		signo = sigwaitinfo(&p->signals, NULL);
-	} else {
-		uint64_t left_ms = now_ms < p->end_ms ? p->end_ms - now_ms : 0;
-
-		left.tv_sec = (time_t)(left_ms / 1000);
-		left.tv_nsec = (long)(left_ms % 1000) * 1000000L;
-		signo = sigtimedwait(&p->signals, NULL, &left);
-		if (signo == -1 && errno == EAGAIN)
-			return 0;
-	}
-	return signo == -1 ? THREAD_ENDED : signo; /* EINTR: look again */
+	if (signo == -1) /* EINTR: look again */
+		return errno == EAGAIN ? 0 : THREAD_ENDED;
+	return signo;
 }
 
 /* Take signals until both threads have ended. */
@@ -278,6 +319,10 @@ static void await_threads(struct process *p)
 			stop(p);
 			break;
 		case 0:
+			if (!p->is_stopping) {
+				pulse(p);
+				break;
+			}
 			wp_log_plain(&p->log, WP_LOG_WARN,
 				     "work under way was left behind");
 			exit_at_once(p);
@@ -299,7 +344,6 @@ static enum wp_err finish_reload(struct process *p, struct wp_error *err)
 	p->next = (struct wp_conf){ 0 };
 	rc = start_threads(p, err);
 	if (rc == WP_OK) {
-		/* The reload is over, also while Redis is waited for. */
 		wp_sd_notify("READY=1");
 		wp_log_plain(&p->log, WP_LOG_INFO, "settings reloaded");
 	}
@@ -347,6 +391,10 @@ static enum wp_err run(struct process *p, struct wp_error *err)
 		wp_log(&p->log, WP_LOG_INFO, "started",
 		       wp_str("version", wp_version),
 		       wp_int("partitions", p->conf.mailbox.partitions));
+		/* Redis may be away for hours; the start is over before. */
+		wp_sd_notify("READY=1");
+		wp_sd_life_begin(&p->life);
+		pulse(p);
 		rc = serve(p, err);
 		wp_log_plain(&p->log, WP_LOG_INFO, "stopped");
 	}

@@ -12,6 +12,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "lib/base/clock.h"
+
 struct lease {
 	char owner[WP_OWNER_MAX + 1]; /* "" = not ours */
 	uint64_t until_ms;
@@ -34,6 +36,7 @@ struct wp_table {
 	bool has_inbox;
 	bool has_due;  /* some lease was told so since the last wait */
 	bool has_rows; /* for the cold thread */
+	uint64_t step_ms[WP_TABLE_THREADS]; /* begins; 0: none does */
 	struct lease leases[];
 };
 
@@ -479,4 +482,37 @@ bool wp_table_has_inbox(struct wp_table *table)
 	has_inbox = table->has_inbox;
 	(void)pthread_mutex_unlock(&table->lock);
 	return has_inbox;
+}
+
+static void set_step(struct wp_table *table, enum wp_table_thread thread,
+		     uint64_t at_ms)
+{
+	pthread_mutex_lock(&table->lock);
+	table->step_ms[thread] = at_ms;
+	pthread_mutex_unlock(&table->lock);
+}
+
+void wp_table_step(struct wp_table *table, enum wp_table_thread thread,
+		   uint32_t wait_ms)
+{
+	set_step(table, thread, wp_mono_ms() + wait_ms);
+}
+
+void wp_table_leave(struct wp_table *table, enum wp_table_thread thread)
+{
+	set_step(table, thread, 0);
+}
+
+bool wp_table_is_stuck(struct wp_table *table, uint64_t limit_ms)
+{
+	bool is_stuck = false;
+	uint64_t now_ms;
+
+	pthread_mutex_lock(&table->lock);
+	now_ms = wp_mono_ms();
+	for (size_t i = 0; i < WP_TABLE_THREADS; i++)
+		is_stuck |= table->step_ms[i] != 0 &&
+			    now_ms >= table->step_ms[i] + limit_ms;
+	pthread_mutex_unlock(&table->lock);
+	return is_stuck;
 }

@@ -128,4 +128,17 @@ int wp_table_event_fd(const struct wp_table *table);
 /* Make it unreadable again. */
 void wp_table_clear_event(struct wp_table *table);
 
+/* ---- do they go on? ---- */
+
+enum wp_table_thread { WP_TABLE_HOT, WP_TABLE_COLD, WP_TABLE_THREADS };
+
+/* This thread has come one step further. It is here again within wait_ms, for
+ * which it waits, and however long the next step takes. */
+void wp_table_step(struct wp_table *table, enum wp_table_thread thread,
+		   uint32_t wait_ms);
+/* It has ended. */
+void wp_table_leave(struct wp_table *table, enum wp_table_thread thread);
+/* Does the next step of one of them take limit_ms or more? */
+bool wp_table_is_stuck(struct wp_table *table, uint64_t limit_ms);
+
 #endif /* WP_WORKER_TABLE_H */

@@ -3,9 +3,10 @@
  * them.
  *
  * Life: read the settings; raise the descriptor limit; listen (or take the
- * socket that systemd hands over); answer 503 until Redis was found fit and has
- * registered us; serve. SIGHUP reads the settings again and takes limits,
- * origins, keys and the log level from them; a bad file changes nothing.
+ * socket that systemd hands over), and say READY; answer 503 until Redis was
+ * found fit and has registered us; serve. SIGHUP reads the settings again and
+ * takes limits, origins, keys and the log level from them; a bad file changes
+ * nothing.
  * SIGTERM and SIGINT take the socket's name away and close it, close everybody
  * with 1012, take them offline with a grace period and exit within
  * websocket.drain_ms; a second one exits at once. Either way with 0: it was
@@ -15,6 +16,7 @@
  */
 #include <malloc.h>
 #include <signal.h>
+#include <stdio.h>
 #include <unistd.h>
 
 #include <ev.h>
@@ -89,12 +91,13 @@ struct daemon {
 	struct ev_loop *loop;
 	struct wp_listener listener;
 	bool is_inherited;
-	bool is_notified;
 
 	ev_signal on_term;
 	ev_signal on_int;
 	ev_signal on_hup;
 	ev_timer drain_timer;
+	struct wp_sd_life life;
+	ev_timer pulse_timer;
 	struct first_look look;
 	bool has_failed;
 	struct wp_error err;
@@ -246,13 +249,36 @@ static bool end_look(struct daemon *d)
 
 /* ---- serving, and stopping ---- */
 
-static void on_live(void *ctx)
+static void pulse(struct daemon *d)
 {
-	struct daemon *d = ctx;
+	bool is_up = wp_metric_get(d->metrics, WP_M_REDIS_UP) != 0;
+	char work[32];
 
-	if (!d->is_notified)
-		wp_sd_notify("READY=1");
-	d->is_notified = true;
+	(void)snprintf(work, sizeof(work), "%zu connections",
+		       wp_server_state(d->server).n_open);
+	wp_sd_pulse(&d->life, is_up ? NULL : d->first.redis.address, work);
+}
+
+static void on_pulse(struct ev_loop *loop, ev_timer *timer, int events)
+{
+	(void)loop;
+	(void)events;
+	pulse(timer->data);
+}
+
+/* We listen. Redis may be away for hours, and clients are told so. */
+static void tell_ready(struct daemon *d)
+{
+	double every_s;
+
+	wp_sd_notify("READY=1");
+	wp_sd_life_begin(&d->life);
+	pulse(d);
+	every_s = (double)d->life.pulse_ms / 1e3;
+	ev_timer_init(&d->pulse_timer, on_pulse, every_s, every_s);
+	d->pulse_timer.data = d;
+	if (d->life.pulse_ms > 0)
+		ev_timer_start(d->loop, &d->pulse_timer);
 }
 
 static void on_stopped(void *ctx)
@@ -340,12 +366,9 @@ static void on_reload(struct ev_loop *loop, ev_signal *sig, int events)
 
 	(void)loop;
 	(void)events;
-	/* To systemd one that was never READY is starting, not reloading. */
-	if (d->is_notified)
-		wp_sd_notify("RELOADING=1");
+	wp_sd_notify("RELOADING=1");
 	reload(d);
-	if (d->is_notified)
-		wp_sd_notify("READY=1");
+	wp_sd_notify("READY=1");
 }
 
 /* ---- life ---- */
@@ -426,7 +449,6 @@ static enum wp_err serve(struct daemon *d, struct wp_error *err)
 		.auth = d->auth,
 		.metrics = d->metrics,
 		.fd = d->listener.fd,
-		.on_live = on_live,
 		.on_stopped = on_stopped,
 		.ctx = d,
 	};
@@ -441,6 +463,7 @@ static enum wp_err serve(struct daemon *d, struct wp_error *err)
 	       wp_str("listen", d->is_inherited ? "(inherited)"
 						: d->first.websocket.listen));
 	begin_look(d);
+	tell_ready(d);
 	ev_run(d->loop, 0);
 	wp_log_plain(&d->log, WP_LOG_INFO, "stopped");
 	if (!d->has_failed)

@@ -39,7 +39,6 @@ struct wp_server {
 	struct wp_heap heap;
 	bool has_left;    /* presence is told */
 	bool is_finished; /* on_stopped has run */
-	void (*on_live)(void *ctx);
 	void (*on_stopped)(void *ctx);
 	void *ctx;
 };
@@ -148,13 +147,6 @@ static void on_left(void *ctx)
 
 /* ---- making ---- */
 
-static void on_live(void *ctx)
-{
-	struct wp_server *server = ctx;
-
-	server->on_live(server->ctx);
-}
-
 static struct wp_teller_rules rules_of(const struct wp_conf *conf)
 {
 	return (struct wp_teller_rules){
@@ -181,7 +173,6 @@ static enum wp_err make_live(struct wp_parts *parts, const struct wp_conf *conf,
 		.hooks = { .on_registered = wp_admit_on_registered,
 			   .on_refused = wp_admit_on_refused,
 			   .on_kick = wp_conn_on_kick,
-			   .on_live = on_live,
 			   .on_stopped = on_left,
 			   .ctx = parts,
 			   .notification = { wp_notification_deliver, parts } },
@@ -312,7 +303,6 @@ enum wp_err wp_server_new(struct wp_server **out,
 		return wp_error_set(err, WP_ERR_NOMEM, "out of memory");
 	server->fd = setup->fd;
 	server->is_tcp = is_tcp(setup->fd);
-	server->on_live = setup->on_live;
 	server->on_stopped = setup->on_stopped;
 	server->ctx = setup->ctx;
 	rc = make_parts(server, setup, err);

@@ -23,7 +23,6 @@ struct wp_server_setup {
 	struct wp_auth *auth;
 	struct wp_metrics *metrics;
 	int fd;                        /* listening; stays the caller's */
-	void (*on_live)(void *ctx);    /* Redis knows us now */
 	void (*on_stopped)(void *ctx); /* nothing is left to wait for */
 	void *ctx;
 };
@@ -42,8 +41,8 @@ enum wp_err wp_server_new(struct wp_server **out,
 void wp_server_free(struct wp_server **server);
 
 /*
- * Register with Redis as soon as it lets us; on_live follows. Once, and when
- * the conf of the setup has the secret of what is stored.
+ * Register with Redis as soon as it lets us. Once, and when the conf of the
+ * setup has the secret of what is stored.
  */
 enum wp_err wp_server_start(struct wp_server *server,
 			    struct wp_error *err) WP_MUST_USE;

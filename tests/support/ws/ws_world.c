@@ -202,8 +202,7 @@ static int listen_for_nobody(void)
 
 void ws_world_start(struct ws_world *w)
 {
-	struct wp_server_setup setup = { .on_live = on_nothing,
-					 .on_stopped = on_nothing };
+	struct wp_server_setup setup = { .on_stopped = on_nothing };
 	const struct wp_conf_program program = { .known = wp_conf_sections };
 	const struct wp_limit_rates no_limits = { 0 };
 	struct wp_conf_load load;

@@ -235,7 +235,12 @@ static void be_child(int listen_fd, int ready_fd, int64_t drain_ms, char *redis)
 	}
 	world.conf.handlers.threads = 4;
 	world.conf.handlers.drain_ms = drain_ms;
-	_exit(wp_child_run(&world.shared, listen_fd, ready_fd, &seat));
+	_exit(wp_child_run(&(struct wp_child_setup){
+		.shared = &world.shared,
+		.listen_fd = listen_fd,
+		.ready_fd = ready_fd,
+		.seat = &seat,
+	}));
 }
 
 static pid_t start_child(const struct stage *stage, int64_t drain_ms,

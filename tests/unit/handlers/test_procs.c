@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -17,7 +18,13 @@
 
 #include "tests/unit/handlers/fake.h"
 
-enum { GIVE_UP_MS = 20000, DRAIN_MS = 60000, DEATHS = 20, PAUSE_MAX_MS = 1000 };
+enum {
+	GIVE_UP_MS = 20000,
+	DRAIN_MS = 60000,
+	DEATHS = 20,
+	PAUSE_MAX_MS = 1000,
+	MISSED = 3
+};
 
 struct stage {
 	struct fake_world world;
@@ -116,6 +123,56 @@ static void somebody_is_started_again_soon_however_often_they_die(void **state)
 	}
 }
 
+/* A child that does nothing, until it is killed. */
+static pid_t idle(void)
+{
+	pid_t pid = fork();
+
+	assert_int_not_equal(pid, -1);
+	while (pid == 0)
+		pause();
+	return pid;
+}
+
+/* How pid has ended; not reaped. */
+static siginfo_t await_end(pid_t pid)
+{
+	siginfo_t info = { 0 };
+
+	assert_int_equal(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT), 0);
+	return info;
+}
+
+static void who_is_silent_for_too_long_is_killed(void **state)
+{
+	struct stage *stage = *state;
+	struct wp_procs *procs = &stage->procs;
+	struct wp_process *silent = &procs->slots[0].current;
+	struct wp_process *beating = &procs->slots[0].old;
+	const struct wp_seat seat = { procs->share, 1 };
+	siginfo_t end;
+
+	*silent = (struct wp_process){ .pid = idle(), .row = 0 };
+	*beating = (struct wp_process){ .pid = idle(), .row = 1 };
+	for (uint32_t i = 0; i < MISSED; i++) {
+		assert_int_equal(silent->n_missed, i);
+		wp_share_beat(&seat);
+		wp_procs_listen(procs, MISSED);
+	}
+	end = await_end(silent->pid);
+	assert_int_equal(end.si_code, CLD_KILLED);
+	assert_int_equal(end.si_status, SIGKILL);
+	assert_int_equal(beating->n_missed, 0);
+
+	/* One that was told to end has drain_ms, whatever it does. */
+	beating->is_told = true;
+	for (uint32_t i = 0; i < MISSED; i++)
+		wp_procs_listen(procs, MISSED);
+	assert_int_equal(kill(beating->pid, SIGTERM), 0);
+	assert_int_equal(await_end(beating->pid).si_status, SIGTERM);
+	wp_procs_reap(procs);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -124,6 +181,7 @@ int main(void)
 		TEST(a_process_is_waited_for_as_long_as_it_was_told),
 		TEST(only_who_was_told_can_fail_to_drain),
 		TEST(somebody_is_started_again_soon_however_often_they_die),
+		TEST(who_is_silent_for_too_long_is_killed),
 	};
 
 	wp_log_setup("test", WP_LOG_ERROR);

@@ -82,6 +82,18 @@ static void a_process_that_was_forked_writes_for_all(void **state)
 	assert_true(wp_share_is_ahead(&one, 2));
 }
 
+static void beats_of_a_seat_are_counted(void **state)
+{
+	struct wp_share *share = *state;
+	const struct wp_seat seat = { share, WP_SHARE_ROWS - 1 };
+
+	assert_int_equal(wp_share_beats(share, WP_SHARE_ROWS - 1), 0);
+	wp_share_beat(&seat);
+	wp_share_beat(&seat);
+	assert_int_equal(wp_share_beats(share, WP_SHARE_ROWS - 1), 2);
+	assert_int_equal(wp_share_beats(share, 0), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -94,6 +106,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			a_process_that_was_forked_writes_for_all, set_up,
 			tear_down),
+		cmocka_unit_test_setup_teardown(beats_of_a_seat_are_counted,
+						set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -299,6 +299,25 @@ static void rows_end_a_wait_at_once_but_not_for_ever(void **state)
 	assert_false(wp_table_wait_due(table, 0, 60000));
 }
 
+static void a_thread_is_stuck_when_its_step_takes_too_long(void **state)
+{
+	struct wp_table *table = *state;
+
+	/* Nobody has begun. */
+	assert_false(wp_table_is_stuck(table, 0));
+	wp_table_step(table, WP_TABLE_COLD, 0);
+	assert_true(wp_table_is_stuck(table, 0));
+	assert_false(wp_table_is_stuck(table, 60000));
+	/* What it waits is no part of the step. */
+	wp_table_step(table, WP_TABLE_COLD, 60000);
+	assert_false(wp_table_is_stuck(table, 0));
+	/* One that waits is no excuse for the other. */
+	wp_table_step(table, WP_TABLE_HOT, 0);
+	assert_true(wp_table_is_stuck(table, 0));
+	wp_table_leave(table, WP_TABLE_HOT);
+	assert_false(wp_table_is_stuck(table, 0));
+}
+
 #define TABLE_TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -317,6 +336,7 @@ int main(void)
 		TABLE_TEST(a_wait_ends_when_somebody_may_be_due),
 		TABLE_TEST(rows_end_a_wait_at_once_but_not_for_ever),
 		TABLE_TEST(stopping_ends_every_wait),
+		TABLE_TEST(a_thread_is_stuck_when_its_step_takes_too_long),
 	};
 
 	return cmocka_run_group_tests_name("table", tests, NULL, NULL);

@@ -130,6 +130,99 @@ static void the_state_reaches_an_abstract_socket(void **state)
 	close(fd);
 }
 
+static struct wp_sd_life life_with(const char *usec, const char *pid)
+{
+	struct wp_sd_life life;
+
+	setenv("NOTIFY_SOCKET", "@waypost-test-nobody", 1);
+	setenv("WATCHDOG_USEC", usec, 1);
+	if (pid != NULL)
+		setenv("WATCHDOG_PID", pid, 1);
+	else
+		unsetenv("WATCHDOG_PID");
+	wp_sd_life_begin(&life);
+	unsetenv("WATCHDOG_USEC");
+	unsetenv("WATCHDOG_PID");
+	return life;
+}
+
+static void a_watchdog_is_told_twice_in_its_time_at_least(void **state)
+{
+	struct wp_sd_life life;
+	char own[32];
+
+	(void)state;
+	snprintf(own, sizeof(own), "%d", (int)getpid());
+	life = life_with("2000000", NULL);
+	assert_int_equal(life.watchdog_ms, 2000);
+	assert_int_equal(life.pulse_ms, 1000);
+	life = life_with("2000000", own);
+	assert_int_equal(life.pulse_ms, 1000);
+	/* The status is to be fresh, however patient the watchdog is. */
+	life = life_with("9000000000000", own);
+	assert_true(life.watchdog_ms > 60 * 60 * 1000);
+	assert_int_equal(life.pulse_ms, 5000);
+	/* No number of times a second that would keep us from work. */
+	life = life_with("1000", own);
+	assert_int_equal(life.pulse_ms, 10);
+}
+
+static void who_is_not_watched_has_a_status_only(void **state)
+{
+	static const char *const bad[] = { "0", "-1", "", "1s",
+					   "99999999999999999999" };
+	struct wp_sd_life life;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		life = life_with(bad[i], NULL);
+		assert_int_equal(life.watchdog_ms, 0);
+		assert_int_equal(life.pulse_ms, 5000);
+	}
+	life = life_with("2000000", "1"); /* our parent is watched */
+	assert_int_equal(life.watchdog_ms, 0);
+	unsetenv("NOTIFY_SOCKET");
+	wp_sd_life_begin(&life);
+	assert_int_equal(life.pulse_ms, 0);
+	wp_sd_pulse(&life, NULL, "nobody hears it");
+}
+
+static void a_pulse_says_what_goes_on(void **state)
+{
+	struct sockaddr_un name = { .sun_family = AF_UNIX };
+	char text[64];
+	struct wp_sd_life life = { .pulse_ms = 1000 };
+	int len, fd;
+
+	(void)state;
+	len = snprintf(text, sizeof(text), "@waypost-test-%d", (int)getpid());
+	memcpy(name.sun_path + 1, text + 1, (size_t)len - 1);
+	fd = receiver(&name,
+		      (socklen_t)(offsetof(struct sockaddr_un, sun_path) +
+				  (size_t)len));
+	setenv("NOTIFY_SOCKET", text, 1);
+
+	wp_sd_pulse(&life, NULL, "3 users");
+	expect_message(fd, "STATUS=3 users");
+	life.watchdog_ms = 2000;
+	wp_sd_pulse(&life, "unix:/r", "3 users");
+	expect_message(fd, "WATCHDOG=1\nSTATUS=waiting for Redis at unix:/r "
+			   "since 0 s; 3 users");
+	assert_int_not_equal(life.away_ms, 0);
+	life.away_ms -= 12000;
+	wp_sd_pulse(&life, "unix:/r", "3 users");
+	expect_message(fd, "WATCHDOG=1\nSTATUS=waiting for Redis at unix:/r "
+			   "since 12 s; 3 users");
+	wp_sd_pulse(&life, NULL, "3 users");
+	expect_message(fd, "WATCHDOG=1\nSTATUS=3 users");
+	assert_int_equal(life.away_ms, 0);
+
+	/* A manager that does not read stops nobody. */
+	for (int i = 0; i < 10000; i++)
+		wp_sd_pulse(&life, NULL, "3 users");
+	close(fd);
+}
+
 static void without_a_manager_nothing_happens(void **state)
 {
 	char long_path[256];
@@ -153,6 +246,9 @@ int main(void)
 			a_socket_is_taken_only_when_it_is_meant_for_us),
 		cmocka_unit_test(the_state_reaches_a_socket_in_the_file_system),
 		cmocka_unit_test(the_state_reaches_an_abstract_socket),
+		cmocka_unit_test(a_watchdog_is_told_twice_in_its_time_at_least),
+		cmocka_unit_test(who_is_not_watched_has_a_status_only),
+		cmocka_unit_test(a_pulse_says_what_goes_on),
 		cmocka_unit_test(without_a_manager_nothing_happens),
 	};
 

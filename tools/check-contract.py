@@ -39,7 +39,7 @@ SOCKET = {"/connect": "/ws"}
 WEB_ONLY = {"/api"}
 # Set by others than operators: systemd, whoever speaks CGI, and terminals.
 NOT_OURS = {"NOTIFY_SOCKET", "WATCHDOG_PID", "GATEWAY_INTERFACE",
-            "REQUEST_METHOD", "COLUMNS", "TERM"}
+            "REQUEST_METHOD", "COLUMNS", "TERM", "JOURNAL_STREAM"}
 
 ROW = re.compile(r'\bROW\((\w+),\s*"([^"]+)",\s*(?:"([^"]+)"|NULL),\s*'
                  r"(WP_\w+(?:\s*\|\s*WP_\w+)*),")

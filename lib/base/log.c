@@ -23,6 +23,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "lib/base/buf.h"
@@ -47,7 +48,16 @@ static const char *const level_names[] = {
 	[WP_LOG_DEBUG] = "debug",
 };
 
+/* Those of syslog(3): err, warning, info, debug. */
+static const char *const priorities[] = {
+	[WP_LOG_ERROR] = "<3>",
+	[WP_LOG_WARN] = "<4>",
+	[WP_LOG_INFO] = "<6>",
+	[WP_LOG_DEBUG] = "<7>",
+};
+
 static char service_name[SERVICE_MAX] = "waypost";
+static bool has_priorities;
 static atomic_int threshold_level = WP_LOG_INFO;
 
 /* One at a time finds room and uses it. */
@@ -108,6 +118,8 @@ static void add_head(struct wp_buf *line, const struct wp_log *log,
 	char now[WP_RFC3339_LEN];
 
 	wp_rfc3339(wp_wall_ms(), now);
+	if (has_priorities)
+		wp_buf_add_str(line, priorities[level]);
 	wp_buf_printf(line, "{\"time\":\"%s\",\"level\":\"%s\"", now,
 		      level_names[level]);
 	add_text(line, "service", service_name);
@@ -273,12 +285,40 @@ static void add_hooks(void)
 	(void)pthread_atfork(before_fork, after_fork, in_child);
 }
 
+/*
+ * Is it a stream of journald? The variable says which descriptor was one, and
+ * is inherited by who has another: "device:inode", in decimal.
+ */
+static bool is_journal(void)
+{
+	const char *text = getenv("JOURNAL_STREAM");
+	uintmax_t device, inode;
+	struct stat st;
+	char *end;
+
+	if (text == NULL || fstat(STDERR_FILENO, &st) == -1)
+		return false;
+	device = strtoumax(text, &end, 10);
+	if (end == text || *end != ':')
+		return false;
+	text = end + 1;
+	inode = strtoumax(text, &end, 10);
+	return end != text && *end == '\0' && device == st.st_dev &&
+	       inode == st.st_ino;
+}
+
+const char *wp_log_priority(enum wp_log_level level)
+{
+	return is_journal() ? priorities[level] : "";
+}
+
 void wp_log_setup(const char *service, enum wp_log_level threshold)
 {
 	size_t len = strnlen(service, SERVICE_MAX - 1);
 
 	memcpy(service_name, service, len);
 	service_name[len] = '\0';
+	has_priorities = is_journal();
 	wp_log_set_level(threshold);
 	(void)pthread_once(&hooks_once, add_hooks);
 }

@@ -17,6 +17,10 @@
  * which an event loop does at the end of each turn. Any other line is written
  * at once, behind those that were gathered before it.
  *
+ * Where standard error is the journal, each line begins with its priority,
+ * which journald takes off again: "<3>" of an error, "<4>" of a warning, "<6>"
+ * and "<7>" (sd-daemon(3)).
+ *
  * Threads: any; no line is split between two write(2)s. errno is preserved.
  */
 #ifndef WP_LIB_BASE_LOG_H
@@ -57,8 +61,20 @@ struct wp_log {
 	char peer[48];      /* e.g. a connection id; "" when none */
 };
 
-/* Process-wide, documented global state: name and threshold. Call once. */
+/*
+ * Process-wide, documented global state: name, threshold, and whether standard
+ * error is the journal. Call once, before there are threads.
+ */
 void wp_log_setup(const char *service, enum wp_log_level threshold);
+
+/*
+ * What a line begins with that is printed to standard error before
+ * wp_log_setup(), by who cannot start: "<3>" and the like, "" where it is not
+ * the journal.
+ *
+ * Source: systemd.exec(5), "$JOURNAL_STREAM"
+ */
+const char *wp_log_priority(enum wp_log_level level);
 
 /* Change the threshold (on reload). */
 void wp_log_set_level(enum wp_log_level threshold);

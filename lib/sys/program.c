@@ -202,16 +202,19 @@ static void print_faults(const struct wp_faults *faults, const char *program,
 			 const struct wp_error *err)
 {
 	size_t n = faults->n < WP_FAULTS_MAX ? faults->n : WP_FAULTS_MAX;
+	const char *priority = wp_log_priority(WP_LOG_ERROR);
 	bool has_err = false;
 
 	for (size_t i = 0; i < n; i++) {
-		fprintf(stderr, "%s: %s\n", program, faults->list[i].msg);
+		fprintf(stderr, "%s%s: %s\n", priority, program,
+			faults->list[i].msg);
 		has_err |= strcmp(faults->list[i].msg, err->msg) == 0;
 	}
 	if (faults->n > n)
-		fprintf(stderr, "%s: and %zu more\n", program, faults->n - n);
+		fprintf(stderr, "%s%s: and %zu more\n", priority, program,
+			faults->n - n);
 	if (!has_err)
-		fprintf(stderr, "%s: %s\n", program, err->msg);
+		fprintf(stderr, "%s%s: %s\n", priority, program, err->msg);
 }
 
 int wp_program_end(const struct wp_program *program, enum wp_err rc,

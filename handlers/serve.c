@@ -2,13 +2,11 @@
  * serve.c - the order in which a request may fail: the address that it comes
  * from, path, method, caller, the caller's limit, what callers of this kind may
  * do, and only then what the handler finds.
- *
- * The log line has neither path nor query, neither caller nor message: nothing
- * that joins a sender with a message (docs/architecture.md "Privacy").
  */
 #include "handlers/serve.h"
 
 #include <stddef.h>
+#include <string.h>
 
 #include <ev.h>
 
@@ -24,8 +22,6 @@
 enum who { FOR_USERS, FOR_KEYS, FOR_BOTH, FOR_ANYBODY, FOR_PROBES };
 enum need { NEED_NONE, NEED_WORK };
 enum {
-	US_PER_MS = 1000,
-	LOG_INTERVAL_MS = 1000,
 	KEY_WAIT_MS = 1000, /* for a key of the caller's issuer */
 };
 
@@ -99,15 +95,17 @@ static const struct wp_endpoint *find(const struct wp_req *req,
  * wp_auth_bearer() refuses.
  *
  * Errors:  WP_ERR_DENIED  err->msg is for the developer and quotes nothing of
- *                         the header
+ *                         the header; nor does *reason, for the log
  */
-static enum wp_err find_token(struct wp_call *call, struct wp_token *out,
-			      struct wp_error *err)
+static enum wp_err find_token(const struct wp_call *call, struct wp_token *out,
+			      const char **reason, struct wp_error *err)
 {
 	const char *value;
 	size_t count;
 
 	value = wp_req_param(&call->req, "HTTP_AUTHORIZATION", &count);
+	*reason =
+		count == 0 ? "missing" : wp_refused_name(WP_REFUSED_MALFORMED);
 	if (count == 0)
 		return wp_error_set(err, WP_ERR_DENIED,
 				    "the header Authorization: Bearer <token> "
@@ -255,11 +253,12 @@ static bool admit(struct wp_call *call)
 	}
 }
 
+/* reason: as of wp_resp_unauthorized() */
 static bool refuse_caller(struct wp_call *call, enum wp_err rc,
-			  const struct wp_error *err)
+			  const char *reason, const struct wp_error *err)
 {
 	if (rc == WP_ERR_DENIED)
-		wp_resp_unauthorized(&call->resp, err->msg, true);
+		wp_resp_unauthorized(&call->resp, reason, err->msg, true);
 	else
 		wp_resp_error(&call->resp, 503, "identity_unavailable",
 			      err->msg);
@@ -272,15 +271,18 @@ static bool on_keys(struct wp_key_waiter *waiter, bool is_over)
 	struct wp_call *call =
 		(struct wp_call *)((char *)waiter -
 				   offsetof(struct wp_call, key_waiter));
+	const char *reason;
 	struct wp_token token;
 	struct wp_error err;
-	enum wp_err rc = find_token(call, &token, &err);
+	enum wp_err rc = find_token(call, &token, &reason, &err);
 
-	if (rc == WP_OK)
+	if (rc == WP_OK) {
 		rc = authenticate(call, &token, &err);
+		reason = wp_refused_name(call->caller.refused);
+	}
 	if (rc == WP_ERR_NOTFOUND && !is_over)
 		return true;
-	if (rc == WP_OK ? admit(call) : refuse_caller(call, rc, &err))
+	if (rc == WP_OK ? admit(call) : refuse_caller(call, rc, reason, &err))
 		wp_call_end(call);
 	return false;
 }
@@ -288,17 +290,21 @@ static bool on_keys(struct wp_key_waiter *waiter, bool is_over)
 /* Whose token is it? As a handler. */
 static bool identify(struct wp_call *call)
 {
+	const char *reason;
 	struct wp_token token;
 	struct wp_error err;
-	enum wp_err rc = find_token(call, &token, &err);
+	enum wp_err rc = find_token(call, &token, &reason, &err);
 
 	if (rc != WP_OK) {
-		wp_resp_unauthorized(&call->resp, err.msg, false);
+		wp_resp_unauthorized(&call->resp, reason, err.msg, false);
 		return true;
 	}
 	rc = authenticate(call, &token, &err);
 	if (rc == WP_OK)
 		return admit(call);
+	reason = wp_apikey_is_meant(&token)
+			 ? "key"
+			 : wp_refused_name(call->caller.refused);
 	call->key_waiter.again = on_keys;
 	call->key_waiter.is_logout = false;
 	if (!wp_limit_from(call, &call->key_waiter.from))
@@ -307,7 +313,7 @@ static bool identify(struct wp_call *call)
 	    wp_key_wait_add(call->ctx->key_wait, &call->key_waiter,
 			    call->caller.issuer, KEY_WAIT_MS))
 		return false;
-	return refuse_caller(call, rc, &err);
+	return refuse_caller(call, rc, reason, &err);
 }
 
 /*
@@ -353,69 +359,45 @@ static bool answer(struct wp_call *call)
 	return identify(call);
 }
 
-static enum wp_crowd crowd_of(const struct wp_call *call)
+/* Proxies and we might each believe another one of several. */
+static void read_trace(const struct wp_req *req, struct wp_trace *out)
 {
-	if (is_probe(call))
-		return WP_CROWD_PROBES;
-	switch (call->resp.status) {
-	case 503:
-		return WP_CROWD_UNAVAILABLE;
-	case 507:
-		return WP_CROWD_FULL;
-	default:
-		return call->resp.status >= 500 ? WP_CROWD_FAILED
-						: WP_CROWD_SLOW;
-	}
-}
+	size_t count;
+	struct wp_text value = { 0 };
 
-/*
- * Is it worth a line? The metrics count each. Errors come in crowds, and who
- * makes them come must not choose how much is written.
- *
- * suppressed:  gets how many of its kind have had none before it
- */
-static bool is_logged(struct wp_call *call, uint64_t end_us,
-		      uint32_t *suppressed)
-{
-	const struct wp_conf *conf = call->ctx->conf;
-	uint64_t slow_us = (uint64_t)conf->log.slow_ms * US_PER_MS;
-
-	*suppressed = 0;
-	switch (conf->log.requests) {
-	case WP_REQUESTS_ALL:
-		return true;
-	case WP_REQUESTS_ERRORS:
-		return (call->resp.status >= 500 ||
-			end_us - call->start_us >= slow_us) &&
-		       wp_log_allow(&call->ctx->request_limits[crowd_of(call)],
-				    end_us / US_PER_MS, LOG_INTERVAL_MS,
-				    suppressed);
-	case WP_REQUESTS_NONE:
-		break;
-	}
-	return false;
+	value.data = wp_req_param(req, "HTTP_TRACEPARENT", &count);
+	if (count != 1)
+		value.data = NULL;
+	else
+		value.len = strlen(value.data);
+	(void)wp_trace_read(out, &value);
 }
 
 static void record(struct wp_call *call, uint64_t end_us)
 {
 	const struct wp_endpoint *endpoint = call->endpoint;
-	uint64_t duration_us = end_us - call->start_us;
-	uint32_t suppressed;
+	struct wp_request_line line = {
+		.request_id = call->req.id,
+		.door = "http",
+		.route = endpoint == NULL ? "none" : endpoint->name,
+		.method = wp_method_name(call->req.method),
+		.status = call->resp.status,
+		.code = call->resp.code,
+		.reason = call->resp.reason,
+		.bytes = wp_resp_body_bytes(&call->resp, &call->req),
+		.start_us = call->start_us,
+		.end_us = end_us,
+		.is_probe = is_probe(call),
+	};
 
 	wp_handlers_metrics_request(call->ctx->shared->metrics,
 				    endpoint == NULL ? WP_ENDPOINT_none
 						     : endpoint->id,
-				    call->resp.status, duration_us);
-	if (!is_logged(call, end_us, &suppressed))
+				    line.status, end_us - call->start_us);
+	if (!wp_request_log_wants(&call->ctx->requests, call->ctx->conf, &line))
 		return;
-	wp_log_gather(
-		&call->ctx->log, is_probe(call) ? WP_LOG_DEBUG : WP_LOG_INFO,
-		"request", wp_str("request_id", call->req.id),
-		wp_str("route", endpoint == NULL ? "none" : endpoint->name),
-		wp_str("method", wp_method_name(call->req.method)),
-		wp_int("status", call->resp.status),
-		wp_int("duration_us", (int64_t)duration_us),
-		wp_int("suppressed", suppressed));
+	read_trace(&call->req, &line.trace);
+	wp_request_log_write(&call->ctx->log, &line);
 }
 
 static void begin(struct wp_call *call, struct wp_io *io)

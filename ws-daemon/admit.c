@@ -205,8 +205,11 @@ static void find_credential(struct credential *out, const struct wp_head *head,
 
 /* ---- presence ---- */
 
-static void unauthorized(struct wp_conn *conn, const char *sentence)
+/* reason: for the log, a literal */
+static void unauthorized(struct wp_conn *conn, const char *reason,
+			 const char *sentence)
 {
+	conn->admission->request.reason = reason;
 	wp_guard_failed(conn);
 	wp_conn_refuse(conn, 401, "unauthorized", sentence,
 		       WP_M_REJECT_UNAUTHORIZED);
@@ -354,7 +357,8 @@ static void on_redeemed(void *ctx, const struct wp_reply *reply)
 		if (wp_guard_connect(conn, &caller.user))
 			begin_presence(conn, &caller);
 	} else if (rc == WP_OK || rc == WP_ERR_DENIED) {
-		unauthorized(conn, "the ticket is unknown, used or expired");
+		unauthorized(conn, "ticket",
+			     "the ticket is unknown, used or expired");
 	} else {
 		unavailable(conn, "the ticket could not be looked up");
 	}
@@ -374,7 +378,8 @@ static void redeem(struct wp_conn *conn, const struct wp_text *ticket)
 
 	wp_cmd_init(&cmd);
 	if (wp_ticket_redeem_build(&cmd, ticket->data, ticket->len) != WP_OK) {
-		unauthorized(conn, "the ticket is unknown, used or expired");
+		unauthorized(conn, "ticket",
+			     "the ticket is unknown, used or expired");
 		goto out;
 	}
 	call = malloc(sizeof(*call));
@@ -418,10 +423,11 @@ static enum wp_err authenticate(struct wp_conn *conn,
 }
 
 static void refuse_caller(struct wp_conn *conn, enum wp_err rc,
+			  const struct wp_identity *caller,
 			  const struct wp_error *err)
 {
 	if (rc == WP_ERR_DENIED)
-		unauthorized(conn, err->msg);
+		unauthorized(conn, wp_refused_name(caller->refused), err->msg);
 	else
 		wp_conn_refuse(conn, 503, "identity_unavailable", err->msg,
 			       WP_M_REJECT_UNAVAILABLE);
@@ -446,7 +452,7 @@ static bool on_keys(struct wp_key_waiter *waiter, bool is_over)
 	if (rc == WP_OK)
 		admit_caller(conn, &caller);
 	else
-		refuse_caller(conn, rc, &err);
+		refuse_caller(conn, rc, &caller, &err);
 	return false;
 }
 
@@ -492,7 +498,7 @@ static void admit_credential(struct wp_conn *conn,
 		admit_caller(conn, &caller);
 	else if (rc != WP_ERR_NOTFOUND ||
 		 !wait_for_keys(conn, &token, caller.issuer))
-		refuse_caller(conn, rc, &err);
+		refuse_caller(conn, rc, &caller, &err);
 }
 
 static void on_no_upgrade(struct wp_conn *conn, unsigned status)
@@ -533,7 +539,11 @@ static void on_connect(struct wp_conn *conn, const struct wp_head *head)
 	}
 	find_credential(&found, head, &upgrade, origin, conn->parts->live.conf);
 	if (found.source == SOURCE_NONE || found.source == SOURCE_BAD) {
-		unauthorized(conn, found.sentence);
+		unauthorized(conn,
+			     found.source == SOURCE_NONE
+				     ? "missing"
+				     : wp_refused_name(WP_REFUSED_MALFORMED),
+			     found.sentence);
 		return;
 	}
 	wp_upgrade_response(&conn->admission->response, &upgrade);
@@ -606,10 +616,7 @@ static const struct {
 void wp_admit_request(struct wp_conn *conn, const struct wp_head *head)
 {
 	bool is_get = wp_text_is(&head->method, "GET");
-	struct wp_text id = wp_head_field(head, "X-Request-Id");
 
-	/* Else one is made when it is needed. */
-	(void)wp_request_id_keep(conn->admission->request_id, &id);
 	if (wp_text_is(&head->path, "/connect") ||
 	    wp_text_is(&head->path, "/ws")) {
 		if (!wp_guard_request(conn, head))

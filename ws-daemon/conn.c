@@ -199,9 +199,14 @@ void wp_conn_drop(struct wp_conn *conn, enum wp_ws_metric why)
 	mark(conn);
 }
 
-/* With these bytes instead of an upgrade, and close. */
-static void respond(struct wp_conn *conn, const struct wp_buf *response)
+/* With these bytes instead of an upgrade, and close. code: or NULL */
+static void respond(struct wp_conn *conn, const struct wp_buf *response,
+		    unsigned status, const char *code)
 {
+	/* What never became a request has no line. */
+	if (conn->admission != NULL)
+		wp_request_end(&conn->admission->request, conn->parts, status,
+			       code, response);
 	leave(conn, true);
 	free_admission(conn);
 	if (wp_session_respond(&conn->session, response) != WP_OK) {
@@ -214,7 +219,8 @@ static void respond(struct wp_conn *conn, const struct wp_buf *response)
 
 static const char *request_id_of(const struct wp_conn *conn)
 {
-	return conn->admission == NULL ? NULL : conn->admission->request_id;
+	return conn->admission == NULL ? NULL
+				       : conn->admission->request.request_id;
 }
 
 void wp_conn_refuse(struct wp_conn *conn, unsigned status, const char *code,
@@ -228,7 +234,7 @@ void wp_conn_refuse(struct wp_conn *conn, unsigned status, const char *code,
 	wp_buf_init(&response, 0);
 	wp_http_answer_error(&response, request_id_of(conn), status, code,
 			     sentence);
-	respond(conn, &response);
+	respond(conn, &response, status, code);
 	wp_buf_release(&response);
 }
 
@@ -242,7 +248,7 @@ void wp_conn_limit(struct wp_conn *conn, int64_t wait_ns)
 	wp_buf_init(&response, 0);
 	wp_http_answer_limited(&response, request_id_of(conn),
 			       wp_http_retry_in_s(wait_ns));
-	respond(conn, &response);
+	respond(conn, &response, 429, "rate_limited");
 	wp_buf_release(&response);
 }
 
@@ -256,7 +262,7 @@ void wp_conn_show(struct wp_conn *conn, const char *type, const char *body,
 	wp_buf_init(&response, 0);
 	wp_http_answer_ok(&response, request_id_of(conn), type, body,
 			  with_body);
-	respond(conn, &response);
+	respond(conn, &response, 200, NULL);
 	wp_buf_release(&response);
 }
 
@@ -323,6 +329,8 @@ void wp_conn_open(struct wp_conn *conn)
 	struct wp_parts *parts = conn->parts;
 	enum wp_err rc;
 
+	wp_request_end(&conn->admission->request, parts, 101, NULL,
+		       &conn->admission->response);
 	begin_patience(conn);
 	rc = wp_session_open(&conn->session, &conn->admission->response,
 			     wp_conf_max_ws_message(parts->live.conf));
@@ -390,6 +398,9 @@ void wp_conn_on_revoked(void *ctx, struct wp_member *member)
 	}
 	wp_metric_add(conn->parts->metrics,
 		      WP_M_AUTH_REFUSED + WP_REFUSED_REVOKED, 1);
+	if (conn->admission != NULL)
+		conn->admission->request.reason =
+			wp_refused_name(WP_REFUSED_REVOKED);
 	wp_conn_refuse(conn, 401, "token_revoked",
 		       "the session has ended; log in again",
 		       WP_M_REJECT_REVOKED);
@@ -538,6 +549,7 @@ static void on_request(struct wp_conn *conn, const struct wp_head *head)
 		return;
 	}
 	wp_buf_init(&conn->admission->response, 0);
+	wp_request_begin(&conn->admission->request, head);
 	conn->parts->upcalls->on_request(conn, head);
 }
 

@@ -20,8 +20,8 @@
 #include <stdint.h>
 
 #include "lib/base/buf.h"
-#include "lib/http/answer.h"
 #include "ws-daemon/parts.h"
+#include "ws-daemon/request.h"
 #include "ws-daemon/wire/patience.h"
 #include "ws-daemon/wire/session.h"
 
@@ -33,7 +33,7 @@ enum {
 /* What a connection needs only until its request is answered. */
 struct wp_admission {
 	struct wp_buf response; /* the 101, when all is well */
-	char request_id[WP_REQUEST_ID_MAX + 1];
+	struct wp_request request;
 	int64_t expires_s; /* of the token */
 	/* While it waits for a key that its token may be signed with. */
 	struct wp_key_waiter key_waiter;
@@ -94,7 +94,7 @@ struct wp_conn *wp_conn_find_open(const struct wp_parts *parts,
 				  uint64_t number);
 
 /* Answer the request with an HTTP error, and close; nothing happens when there
- * is an answer already. why: the counter of rejections. */
+ * is an answer already. code: a literal; why: the counter of rejections. */
 void wp_conn_refuse(struct wp_conn *conn, unsigned status, const char *code,
 		    const char *sentence, enum wp_ws_metric why);
 /* The same with 429, and in Retry-After the time until it may come back. */

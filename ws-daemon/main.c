@@ -42,16 +42,23 @@ enum {
 	LOOK_AGAIN_CAP_MS = 3000,
 };
 
-static const struct wp_conf_section *const sections[] = {
-	&wp_conf_log,       &wp_conf_redis,
-	&wp_conf_mailbox,   &wp_conf_tokens,
-	&wp_conf_issuers,   &wp_conf_store_secret,
-	&wp_conf_accounts,  &wp_conf_cors,
-	&wp_conf_websocket, &wp_conf_beat,
-	&wp_conf_presence,  &wp_conf_limits,
-	&wp_conf_push,      &wp_conf_store,
-	&wp_conf_sqlite,    NULL
-};
+static const struct wp_conf_section *const sections[] = { &wp_conf_log,
+							  &wp_conf_log_requests,
+							  &wp_conf_redis,
+							  &wp_conf_mailbox,
+							  &wp_conf_tokens,
+							  &wp_conf_issuers,
+							  &wp_conf_store_secret,
+							  &wp_conf_accounts,
+							  &wp_conf_cors,
+							  &wp_conf_websocket,
+							  &wp_conf_beat,
+							  &wp_conf_presence,
+							  &wp_conf_limits,
+							  &wp_conf_push,
+							  &wp_conf_store,
+							  &wp_conf_sqlite,
+							  NULL };
 
 static const struct wp_conf_program about = {
 	.name = "waypost-ws",

@@ -13,6 +13,7 @@
 #include "lib/base/buf.h"
 #include "lib/base/log.h"
 #include "lib/base/slab.h"
+#include "lib/http/request_log.h"
 #include "lib/limit/address.h"
 #include "lib/live/key_wait.h"
 #include "lib/live/limiter.h"
@@ -34,6 +35,7 @@ struct wp_parts {
 	struct wp_limiter *limiter;  /* owned */
 	struct wp_limit_rate frames; /* of a connection */
 	struct wp_alike alike;
+	struct wp_request_log requests;
 	const struct wp_conn_upcalls *upcalls;
 
 	struct wp_turn turn;

@@ -16,6 +16,7 @@
 #include <ev.h>
 
 #include "lib/base/clock.h"
+#include "lib/base/log.h"
 
 #include "ws-daemon/admit.h"
 #include "ws-daemon/conn.h"
@@ -134,6 +135,7 @@ static void on_turn_end(void *ctx)
 
 	wp_heap_look(&server->heap, server->parts.n_sockets,
 		     wp_registrar_is_busy(server->parts.live.registrar));
+	wp_log_flush(); /* of lines about requests */
 	finish_stop(server);
 }
 

@@ -143,6 +143,7 @@ void wp_call_revoked(struct wp_call *call)
 	wp_resp_clear(&call->resp);
 	wp_resp_error(&call->resp, 401, "token_revoked",
 		      "the session has ended; log in again");
+	call->resp.reason = wp_refused_name(WP_REFUSED_REVOKED);
 }
 
 /* It is known by now, or cannot be; then the handler lets go of what it has. */

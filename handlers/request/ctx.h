@@ -16,6 +16,7 @@
 #include "lib/base/err.h"
 #include "lib/base/log.h"
 #include "lib/base/random.h"
+#include "lib/http/request_log.h"
 #include "lib/limit/address.h"
 #include "lib/live/account_desk.h"
 #include "lib/live/gather.h"
@@ -47,16 +48,6 @@ struct wp_shared {
 	char store_id[WP_STORE_ID_LEN + 1]; /* "" until it was open once */
 };
 
-/* Lines about requests that come in crowds: one kind does not hide another. */
-enum wp_crowd {
-	WP_CROWD_PROBES,
-	WP_CROWD_UNAVAILABLE, /* 503, which costs who asks nothing */
-	WP_CROWD_FULL,        /* 507 */
-	WP_CROWD_FAILED,      /* any other 5xx */
-	WP_CROWD_SLOW,
-	WP_CROWDS
-};
-
 struct wp_ctx {
 	struct wp_shared *shared;
 	const struct wp_conf *conf;
@@ -78,7 +69,7 @@ struct wp_ctx {
 	struct wp_cmd cmd; /* of one function at a time: clear it, send it */
 	struct wp_log log;
 	struct wp_log_limit log_limit;
-	struct wp_log_limit request_limits[WP_CROWDS];
+	struct wp_request_log requests;
 	struct wp_log_limit attempt_limit; /* of account_log.h */
 };
 

@@ -13,8 +13,9 @@
 #include "lib/http/answer.h"
 #include "lib/http/origin.h"
 
-#define REQUEST_HEADERS \
-	"Authorization, Content-Type, Idempotency-Key, X-Request-Id"
+#define REQUEST_HEADERS                                                \
+	"Authorization, Content-Type, Idempotency-Key, X-Request-Id, " \
+	"traceparent"
 #define EXPOSED_HEADERS                             \
 	"X-Request-Id, X-Durability, Retry-After, " \
 	"RateLimit, RateLimit-Policy"
@@ -57,6 +58,8 @@ void wp_resp_set_secret(struct wp_resp *resp, bool is_secret)
 void wp_resp_clear(struct wp_resp *resp)
 {
 	resp->status = 0;
+	resp->code = NULL;
+	resp->reason = NULL;
 	resp->type = NULL;
 	resp->methods = 0;
 	resp->rate = (struct wp_resp_rate){ 0 };
@@ -70,6 +73,8 @@ void wp_resp_clear(struct wp_resp *resp)
 static void begin(struct wp_resp *resp, unsigned int status, const char *type)
 {
 	resp->status = status;
+	resp->code = NULL;
+	resp->reason = NULL;
 	resp->type = type;
 	wp_buf_clear(&resp->body);
 }
@@ -127,10 +132,11 @@ void wp_resp_add_error(struct wp_buf *out, const char *code,
 	wp_buf_add_json(out, code, strlen(code));
 }
 
-void wp_resp_unauthorized(struct wp_resp *resp, const char *sentence,
-			  bool is_given)
+void wp_resp_unauthorized(struct wp_resp *resp, const char *reason,
+			  const char *sentence, bool is_given)
 {
 	wp_resp_error(resp, 401, "unauthorized", sentence);
+	resp->reason = reason;
 	if (is_given)
 		return;
 	wp_buf_clear(&resp->headers);
@@ -151,6 +157,7 @@ void wp_resp_error(struct wp_resp *resp, unsigned int status, const char *code,
 		   const char *sentence)
 {
 	wp_resp_json(resp, status);
+	resp->code = code;
 	wp_buf_clear(&resp->headers);
 	if (status == 401)
 		wp_resp_header(resp, "WWW-Authenticate",
@@ -321,6 +328,12 @@ static void write_head(struct wp_resp *resp, const struct wp_req *req,
 	wp_buf_add_str(head, "\r\n");
 }
 
+size_t wp_resp_body_bytes(const struct wp_resp *resp, const struct wp_req *req)
+{
+	return resp->type == NULL || req->method == WP_HEAD ? 0
+							    : resp->body.len;
+}
+
 bool wp_resp_write(struct wp_resp *resp, const struct wp_req *req,
 		   const struct wp_conf *conf)
 {
@@ -333,7 +346,7 @@ bool wp_resp_write(struct wp_resp *resp, const struct wp_req *req,
 		return false;
 	if (!io->ops->write(io, resp->head.data, resp->head.len))
 		return false;
-	if (resp->type == NULL || resp->body.len == 0 || req->method == WP_HEAD)
+	if (wp_resp_body_bytes(resp, req) == 0)
 		return true;
 	return io->ops->write(io, resp->body.data, resp->body.len);
 }

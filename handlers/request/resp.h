@@ -33,6 +33,8 @@ struct wp_resp_rate {
 
 struct wp_resp {
 	unsigned int status;
+	const char *code;         /* of an error; NULL: it is none */
+	const char *reason;       /* why a token is refused; NULL: it is not */
 	const char *type;         /* Content-Type; NULL = no body at all */
 	unsigned int methods;     /* Allow, and those of CORS; 0 = not said */
 	struct wp_resp_rate rate; /* stays whatever the answer becomes */
@@ -71,15 +73,20 @@ void wp_resp_header(struct wp_resp *resp, const char *name, const char *value);
  * {"error":sentence,"code":code}, in place of whatever was there, headers
  * included.
  *
- * code:      stable, snake_case; part of the API
+ * code:      stable, snake_case; part of the API; a literal
  * sentence:  something a developer can act on, without secrets
  */
 void wp_resp_error(struct wp_resp *resp, unsigned int status, const char *code,
 		   const char *sentence);
 
-/* 401; is_given: there was a token, and it is no good (RFC 6750 section 3). */
-void wp_resp_unauthorized(struct wp_resp *resp, const char *sentence,
-			  bool is_given);
+/*
+ * 401, code unauthorized.
+ *
+ * reason:    for the log: a literal, and nothing of the token
+ * is_given:  there was a token, and it is no good (RFC 6750 section 3)
+ */
+void wp_resp_unauthorized(struct wp_resp *resp, const char *reason,
+			  const char *sentence, bool is_given);
 
 /* Append "error":…,"code":… without braces, for one result of several. */
 void wp_resp_add_error(struct wp_buf *out, const char *code,
@@ -96,6 +103,9 @@ void wp_resp_limited(struct wp_resp *resp, int64_t wait_ns);
 
 /* 500 with code internal, for what only a lack of memory brings about. */
 void wp_resp_internal(struct wp_resp *resp);
+
+/* How long the body is that is written in answer to req. */
+size_t wp_resp_body_bytes(const struct wp_resp *resp, const struct wp_req *req);
 
 /*
  * Write head and body through the request's io. A HEAD gets no body.

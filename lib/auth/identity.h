@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "lib/auth/refused.h"
 #include "lib/base/err.h"
 #include "lib/name/session.h"
 #include "lib/name/urn.h"
@@ -29,8 +30,9 @@ struct wp_identity {
 	 * are: accounts.issuer; 0: by auth.jwt_secret and the like.
 	 */
 	uint8_t issuer;
-	int64_t expires_s; /* exp of the token, seconds since 1970 */
-	int64_t issued_s;  /* iat; 0: the token does not say */
+	enum wp_refused refused; /* why, after WP_ERR_DENIED for a token */
+	int64_t expires_s;       /* exp of the token, seconds since 1970 */
+	int64_t issued_s;        /* iat; 0: the token does not say */
 	/*
 	 * What its issuer calls the caller and the session, the same for each
 	 * token of it: wp_name_hash() of iss and sub, or sid. Zero when the

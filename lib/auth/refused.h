@@ -30,6 +30,9 @@ enum wp_refused {
 	X(WP_REFUSED_AUDIENCE, "audience")       \
 	X(WP_REFUSED_REVOKED, "revoked")
 
+/* As metrics and lines of the log call it. */
+const char *wp_refused_name(enum wp_refused reason);
+
 /* For the developer who sent the token, too. */
 struct wp_denial {
 	enum wp_refused reason;

@@ -263,6 +263,8 @@ enum wp_err wp_auth_verify(const struct wp_auth *auth,
 				? &auth->issuer_rules[opened.issuer - 1]
 				: &auth->rules,
 			now_s, out, &why);
+	if (rc == WP_ERR_DENIED)
+		out->refused = why.reason;
 	wp_opened_release(&opened);
 	return conclude(auth, rc, &why, err);
 }

@@ -88,7 +88,7 @@ void wp_auth_write_ages(const struct wp_auth *auth, const char *name,
  * The keys of an issuer that were got a moment ago are looked at again before
  * the last word.
  *
- * out:     also after an error it has the issuer
+ * out:     also after an error it has the issuer, and why it was refused
  * now_s:   wall clock, seconds since 1970
  * Errors:  WP_ERR_DENIED    it is no good; err.msg is a sentence for the
  *                           developer ("token has expired"), never a part of

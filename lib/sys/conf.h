@@ -63,7 +63,8 @@ struct wp_conf {
 	struct {
 		enum wp_log_level level; /* also LOG_LEVEL */
 		enum wp_log_requests requests;
-		int64_t slow_ms; /* so long is slow */
+		int64_t slow_ms;   /* so long is slow */
+		int64_t sample_ok; /* of so many good ones one has a line */
 	} log;
 
 	struct {

@@ -35,6 +35,10 @@ static const struct wp_conf_key log_requests_keys[] = {
 	  .preset = "1000", .min = 1, .max = 600000, .unit = "ms",
 	  .is_reloadable = true,
 	  .help = "from when on a request is a slow one" },
+	{ "log.sample_ok", WP_CONF_AT(log.sample_ok), .type = WP_CONF_INT,
+	  .preset = "1", .min = 1, .max = 1000000, .is_reloadable = true,
+	  .help = "with log.requests all: of so many that were neither refused "
+		  "nor slow one has a line" },
 };
 
 static const struct wp_conf_section general =

@@ -80,12 +80,12 @@ static void a_401_says_whether_a_token_was_no_good(void **state)
 
 	(void)state;
 	begin(&x, "GET");
-	wp_resp_unauthorized(&x.resp, "no", false);
+	wp_resp_unauthorized(&x.resp, "why", "no", false);
 	(void)wp_resp_write(&x.resp, &x.req, &x.conf);
 	assert_true(fake_has(&x.fake, "WWW-Authenticate: Bearer"));
 	end(&x);
 	begin(&x, "GET");
-	wp_resp_unauthorized(&x.resp, "no", true);
+	wp_resp_unauthorized(&x.resp, "why", "no", true);
 	(void)wp_resp_write(&x.resp, &x.req, &x.conf);
 	assert_true(fake_has(
 		&x.fake, "WWW-Authenticate: Bearer error=\"invalid_token\""));

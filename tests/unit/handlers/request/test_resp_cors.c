@@ -135,7 +135,7 @@ static void a_preflight_is_told_methods_headers_and_age(void **state)
 	assert_non_null(strstr(out.data,
 			       "Access-Control-Allow-Headers: Authorization, "
 			       "Content-Type, Idempotency-Key, "
-			       "X-Request-Id\r\n"));
+			       "X-Request-Id, traceparent\r\n"));
 	assert_non_null(strstr(out.data, "Access-Control-Max-Age: 600\r\n"));
 	wp_buf_release(&out);
 }

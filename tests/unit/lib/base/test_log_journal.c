@@ -5,47 +5,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 #include "lib/base/log.h"
-
-enum { CAPTURE_MAX = 64 * 1024 };
-
-/* Standard error goes into memory, which JOURNAL_STREAM may name. */
-struct capture {
-	int file;
-	int saved;
-	char text[CAPTURE_MAX]; /* NUL-terminated */
-};
-
-static void capture_begin(struct capture *capture)
-{
-	fflush(stderr);
-	capture->file = memfd_create("stderr", MFD_CLOEXEC);
-	capture->saved = dup(STDERR_FILENO);
-	assert_true(capture->file >= 0 && capture->saved >= 0);
-	assert_int_equal(dup2(capture->file, STDERR_FILENO), STDERR_FILENO);
-}
-
-static void capture_end(struct capture *capture)
-{
-	ssize_t n;
-
-	dup2(capture->saved, STDERR_FILENO);
-	close(capture->saved);
-	n = pread(capture->file, capture->text, CAPTURE_MAX - 1, 0);
-	assert_true(n >= 0);
-	capture->text[n] = '\0';
-	close(capture->file);
-}
+#include "tests/support/said.h"
 
 /* What systemd says of a service whose output is the journal is all of it:
  * device, ":", inode, "". */
@@ -74,16 +43,16 @@ static void say_all(void)
 static void each_line_begins_with_its_priority(void **state)
 {
 	static const char *const begins[] = { "<6>{", "<7>{", "<4>{", "<3>{" };
-	static struct capture capture;
-	char *rest = capture.text;
+	static struct said said;
+	char *rest = said.text;
 
 	(void)state;
-	capture_begin(&capture);
+	said_begin(&said, WP_LOG_DEBUG);
 	name_stream("", ":", "");
 	wp_log_setup("waypost-test", WP_LOG_DEBUG);
 	say_all();
 	assert_string_equal(wp_log_priority(WP_LOG_ERROR), "<3>");
-	capture_end(&capture);
+	said_end(&said);
 
 	for (size_t i = 0; i < sizeof(begins) / sizeof(begins[0]); i++) {
 		char *line = strsep(&rest, "\n");
@@ -106,34 +75,34 @@ static void another_descriptor_is_no_journal(void **state)
 		{ "", " ", "" },  { ":", ":", "" }, { "", ":x", "" },
 		{ "", "", "" },
 	};
-	static struct capture capture;
+	static struct said said;
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
-		capture_begin(&capture);
+		said_begin(&said, WP_LOG_DEBUG);
 		name_stream(others[i].before, others[i].between,
 			    others[i].behind);
 		wp_log_setup("waypost-test", WP_LOG_DEBUG);
 		say_all();
 		assert_string_equal(wp_log_priority(WP_LOG_ERROR), "");
-		capture_end(&capture);
-		assert_int_equal(capture.text[0], '{');
-		assert_null(strstr(capture.text, "\n<"));
+		said_end(&said);
+		assert_int_equal(said.text[0], '{');
+		assert_null(strstr(said.text, "\n<"));
 	}
 }
 
 static void without_the_variable_there_is_no_journal(void **state)
 {
-	static struct capture capture;
+	static struct said said;
 
 	(void)state;
-	capture_begin(&capture);
+	said_begin(&said, WP_LOG_DEBUG);
 	assert_int_equal(unsetenv("JOURNAL_STREAM"), 0);
 	wp_log_setup("waypost-test", WP_LOG_DEBUG);
 	say_all();
 	assert_string_equal(wp_log_priority(WP_LOG_ERROR), "");
-	capture_end(&capture);
-	assert_int_equal(capture.text[0], '{');
+	said_end(&said);
+	assert_int_equal(said.text[0], '{');
 }
 
 int main(void)

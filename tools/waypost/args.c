@@ -219,7 +219,7 @@ static enum wp_err set_value(struct wp_cli_args *out, int option,
 				      : refuse(err, word,
 					       "must be 0 to 65535, or inbox");
 	}
-	if (option == WP_OPT_LIMIT) {
+	if (option == WP_OPT_LIMIT || option == WP_OPT_TOP) {
 		if (!read_number(1, WP_CLI_LIMIT_MAX, &number))
 			return refuse(err, word, "must be 1 to 10000");
 		out->limit = (size_t)number;
@@ -263,6 +263,7 @@ static enum wp_err set_option(struct wp_cli_args *out, int option,
 	switch (option) {
 	case WP_OPT_PARTITION:
 	case WP_OPT_LIMIT:
+	case WP_OPT_TOP:
 	case WP_OPT_PRIORITY:
 		return set_value(out, option, word, err);
 	case WP_OPT_NAME:
@@ -357,6 +358,10 @@ static bool is_one_too_many(const struct wp_cli_args *out,
 		return true;
 	case WP_NAMES_USER:
 		return out->whose.len > 0;
+	case WP_NAMES_USERS:
+		return out->n_users == WP_CLI_USERS_MAX;
+	case WP_NAMES_MESSAGE:
+		return out->has_msgid;
 	case WP_NAMES_DEVICE:
 		return out->device != NULL;
 	default:
@@ -390,6 +395,18 @@ static enum wp_err read_id(struct wp_cli_args *out,
 		return read_account(out, text, err);
 	if (row->names == WP_NAMES_USER || row->names == WP_NAMES_DEVICE)
 		return read_whose(out, text, err);
+	if (row->names == WP_NAMES_USERS)
+		return wp_urn_parse(&out->users[out->n_users++], text,
+				    strlen(text), err);
+	if (row->names == WP_NAMES_MESSAGE) {
+		out->has_msgid = true;
+		return wp_msgid_parse(&out->msgid, text, strlen(text)) ==
+				       WP_MSGID_OURS
+			       ? WP_OK
+			       : wp_error_set(err, WP_ERR_INVAL,
+					      "this is no id of a message: "
+					      "senders get it with 202");
+	}
 	if (row->names == WP_NAMES_APP) {
 		out->app = text;
 		return WP_OK;
@@ -544,6 +561,18 @@ static const char *lacking(const struct wp_cli_args *args)
 		return args->key_id != NULL
 			       ? NULL
 			       : "key remove: say which, by its id";
+	case WP_CLI_QUEUE_SHOW:
+	case WP_CLI_USER_SHOW:
+		return args->whose.len > 0 ? NULL
+					   : "say whose, by a URN or a user "
+					     "name";
+	case WP_CLI_PRESENCE:
+		return args->n_users > 0 ? NULL
+					 : "presence: say of whom, by URNs or "
+					   "user names";
+	case WP_CLI_TRACE:
+		return args->has_msgid ? NULL
+				       : "trace: say which message, by its id";
 	case WP_CLI_PUSH_LIST:
 	case WP_CLI_PUSH_TEST:
 		return args->whose.len > 0 ? NULL
@@ -606,6 +635,8 @@ enum wp_err wp_cli_read_args(struct wp_cli_args *out, int argc, char **argv,
 	if (rc != WP_OK)
 		return rc;
 	out->command = row != NULL ? row->command : WP_CLI_HELP;
+	if (out->command == WP_CLI_QUEUE_LIST)
+		out->limit = WP_CLI_TOP_DEFAULT;
 	/* Of a noun alone, or of the command that follows. */
 	out->about = argv + out->n_before;
 	out->n_about = (size_t)(row != NULL ? i - out->n_before : 1);

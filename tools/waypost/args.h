@@ -17,11 +17,14 @@
 #include "lib/auth/apikey.h"
 #include "lib/base/err.h"
 #include "lib/mailbox/dlq.h"
+#include "lib/name/msgid.h"
 #include "lib/name/urn.h"
 #include "tools/waypost/commands.h"
 
 enum {
 	WP_CLI_LIMIT_DEFAULT = 100,
+	WP_CLI_TOP_DEFAULT = 20,
+	WP_CLI_USERS_MAX = 100,
 	WP_CLI_LIMIT_MAX = 10000,
 	WP_CLI_INVITE_DAYS_DEFAULT = 7,
 	WP_CLI_TOKEN_HOURS_MAX = 24,
@@ -70,9 +73,13 @@ struct wp_cli_args {
 	int64_t hours; /* of a token */
 
 	struct wp_urn whose; /* devices; len 0: nobody was named */
-	const char *device;  /* WP_CLI_DEVICE_LEN characters; NULL: none */
-	const char *app;     /* NULL: none was named */
-	const char *file;    /* to make; NULL: none was named */
+	struct wp_urn users[WP_CLI_USERS_MAX];
+	size_t n_users;
+	bool has_msgid;
+	struct wp_msgid msgid;
+	const char *device; /* WP_CLI_DEVICE_LEN characters; NULL: none */
+	const char *app;    /* NULL: none was named */
+	const char *file;   /* to make; NULL: none was named */
 };
 
 /*

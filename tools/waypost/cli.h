@@ -60,6 +60,19 @@ enum wp_err wp_cli_queues_find(struct wp_cli *cli, struct wp_cli_queues *out,
 			       struct wp_error *err) WP_MUST_USE;
 
 /* The commands. */
+/* Errors: WP_ERR_CONFLICT  not all is well; what is not was printed */
+enum wp_err wp_cli_status(struct wp_cli *cli, struct wp_error *err) WP_MUST_USE;
+/* Errors: WP_ERR_INVAL  it would take long, and --yes was not said */
+enum wp_err wp_cli_queue_list(struct wp_cli *cli,
+			      struct wp_error *err) WP_MUST_USE;
+enum wp_err wp_cli_queue_show(struct wp_cli *cli,
+			      struct wp_error *err) WP_MUST_USE;
+/* Errors: WP_ERR_NOTFOUND  no message here, or nobody, can be meant */
+enum wp_err wp_cli_trace(struct wp_cli *cli, struct wp_error *err) WP_MUST_USE;
+enum wp_err wp_cli_presence(struct wp_cli *cli,
+			    struct wp_error *err) WP_MUST_USE;
+enum wp_err wp_cli_user_show(struct wp_cli *cli,
+			     struct wp_error *err) WP_MUST_USE;
 enum wp_err wp_cli_dlq_list(struct wp_cli *cli,
 			    struct wp_error *err) WP_MUST_USE;
 enum wp_err wp_cli_dlq_show(struct wp_cli *cli,

@@ -45,6 +45,7 @@ const struct wp_cli_opt_row wp_cli_opts[WP_OPT_COUNT] = {
 	[WP_OPT_SUBJECT] = { "subject", "SUB",
 			     "what was issued for this one up to now" },
 	[WP_OPT_TO] = { "to", "URN", "who gets it" },
+	[WP_OPT_TOP] = { "top", "N", "so many, 20 unless said" },
 	[WP_OPT_USER] = { "user", "URN",
 			  "what was issued for this user up to "
 			  "now" },
@@ -81,6 +82,42 @@ const char *const wp_cli_purposes[WP_FOR_COUNT] = {
 const struct wp_cli_row wp_cli_rows[] = {
 	{ NULL, "help", WP_CLI_HELP, WP_FOR_LOOKING, WP_NAMES_COMMAND,
 	  "[<command>]", .summary = "say what a command does" },
+
+	{ NULL, "status", WP_CLI_STATUS, WP_FOR_LOOKING, WP_NAMES_NOTHING,
+	  .opts = { WP_OPT_UTC, WP_OPT_JSON },
+	  .summary = "how the whole deployment is doing",
+	  .story = "As Redis knows it: memory, workers and their partitions, "
+		   "daemons and connections, what waits, dead letters. The "
+		   "last line says that all is well, or the lines before it "
+		   "what is not, and then the exit status is 1." },
+
+	{ "queue", "show", WP_CLI_QUEUE_SHOW, WP_FOR_LOOKING, WP_NAMES_USER,
+	  "<user>", .opts = { WP_OPT_UTC, WP_OPT_JSON },
+	  .summary = "what waits for somebody, and where",
+	  .story = "By band and by where it is: how many messages, bytes, and "
+		   "since when; and how much of the quota that is. Never what "
+		   "is in them." },
+	{ "queue", "list", WP_CLI_QUEUE_LIST, WP_FOR_LOOKING, WP_NAMES_NOTHING,
+	  .opts = { WP_OPT_TOP, WP_OPT_SHOW_RECIPIENT, WP_OPT_YES,
+		    WP_OPT_JSON },
+	  .summary = "the mailboxes in which most waits",
+	  .story = "Walks Redis at 5,000 mailboxes a second; more than 100,000 "
+		   "want --yes. Whose they are is told only when asked for." },
+	{ NULL, "trace", WP_CLI_TRACE, WP_FOR_LOOKING, WP_NAMES_MESSAGE, "<id>",
+	  .opts = { WP_OPT_TO, WP_OPT_UTC, WP_OPT_JSON },
+	  .summary = "where a message is",
+	  .story = "By its id: when it was accepted, and whether it waits to "
+		   "be routed, is a dead letter or was routed. Whether it "
+		   "waits for its recipient, in memory or on disk, or is gone, "
+		   "can be told with --to. Nobody knows who has sent it." },
+	{ NULL, "presence", WP_CLI_PRESENCE, WP_FOR_LOOKING, WP_NAMES_USERS,
+	  "<user>...", .opts = { WP_OPT_UTC, WP_OPT_JSON },
+	  .summary = "who is online",
+	  .story = "Of up to 100: how many connections, and when the last one "
+		   "ended, to the minute." },
+	{ "user", "show", WP_CLI_USER_SHOW, WP_FOR_LOOKING, WP_NAMES_USER,
+	  "<user>", .opts = { WP_OPT_UTC, WP_OPT_JSON },
+	  .summary = "connections, devices and mailbox of somebody" },
 
 	/* ---- messages ---- */
 	{ NULL, "send", WP_CLI_SEND, WP_FOR_MESSAGES, WP_NAMES_NOTHING,

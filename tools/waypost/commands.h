@@ -46,6 +46,12 @@ enum wp_cli_command {
 	WP_CLI_PUSH_TEST,
 	WP_CLI_PUSH_RESUME,
 	WP_CLI_PUSH_VAPID_KEY,
+	WP_CLI_STATUS,
+	WP_CLI_QUEUE_SHOW,
+	WP_CLI_QUEUE_LIST,
+	WP_CLI_TRACE,
+	WP_CLI_PRESENCE,
+	WP_CLI_USER_SHOW,
 	WP_CLI_COMMANDS /* how many there are */
 };
 
@@ -74,6 +80,7 @@ enum wp_cli_opt {
 	WP_OPT_SHOW_RECIPIENT,
 	WP_OPT_SUBJECT,
 	WP_OPT_TO,
+	WP_OPT_TOP,
 	WP_OPT_USER,
 	WP_OPT_USES,
 	WP_OPT_UTC,
@@ -99,8 +106,10 @@ enum wp_cli_names {
 	WP_NAMES_LETTER, /* a dead letter */
 	WP_NAMES_KEY_ID,
 	WP_NAMES_ACCOUNT,
-	WP_NAMES_USER,   /* by URN, or its short form */
-	WP_NAMES_DEVICE, /* a user, and perhaps one of his devices */
+	WP_NAMES_USER, /* by URN, or its short form */
+	WP_NAMES_USERS,
+	WP_NAMES_MESSAGE, /* by its id */
+	WP_NAMES_DEVICE,  /* a user, and perhaps one of his devices */
 	WP_NAMES_APP,
 	WP_NAMES_FILE,
 	WP_NAMES_COMMAND, /* any words: what help is asked for */

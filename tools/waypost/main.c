@@ -70,6 +70,12 @@ static const struct wp_conf_program about_accounts = {
 /* What needs Redis. */
 typedef enum wp_err (*command_fn)(struct wp_cli *cli, struct wp_error *err);
 static const command_fn with_redis[WP_CLI_COMMANDS] = {
+	[WP_CLI_STATUS] = wp_cli_status,
+	[WP_CLI_QUEUE_SHOW] = wp_cli_queue_show,
+	[WP_CLI_QUEUE_LIST] = wp_cli_queue_list,
+	[WP_CLI_TRACE] = wp_cli_trace,
+	[WP_CLI_PRESENCE] = wp_cli_presence,
+	[WP_CLI_USER_SHOW] = wp_cli_user_show,
 	[WP_CLI_DLQ_LIST] = wp_cli_dlq_list,
 	[WP_CLI_DLQ_SHOW] = wp_cli_dlq_show,
 	[WP_CLI_DLQ_REQUEUE] = wp_cli_dlq_requeue,

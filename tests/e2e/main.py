@@ -38,7 +38,8 @@ FIRST = ("test_faults", "test_floods", "test_keys", "test_abuse",
 COSTLY = 25  # classes that --times tells of
 # What is the same behind any web server, and costs most: beginnings of names.
 ANYWHERE = (
-    "test_accounts_tool.CommandLine.", "test_bench.", "test_clock.",
+    "test_accounts_tool.CommandLine.", "test_bench.", "test_cli_look.",
+    "test_cli_words.", "test_clock.",
     "test_provider.", "test_push_browser.", "test_push_outage.",
     "test_ranges.", "test_run.MakeRun.test_a_s",
     "test_run.MakeRun.test_everything_killed",

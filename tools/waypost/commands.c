@@ -267,5 +267,13 @@ const struct wp_cli_row wp_cli_rows[] = {
 	  .summary = "print cors.allowed_origins for the web server",
 	  .story = "In the form that its snippets read; put it into "
 		   "/etc/waypost/origins.conf." },
+	{ "completion", "bash", WP_CLI_COMPLETION_BASH, WP_FOR_CARE,
+	  WP_NAMES_NOTHING, .summary = "print a script for bash",
+	  .story = "It completes commands and options. In a session: source "
+		   "<(waypost completion bash)." },
+	{ "completion", "zsh", WP_CLI_COMPLETION_ZSH, WP_FOR_CARE,
+	  WP_NAMES_NOTHING, .summary = "print a script for zsh",
+	  .story = "As _waypost in a folder of fpath, or in a session: eval "
+		   "\"$(waypost completion zsh)\"." },
 };
 const size_t wp_cli_n_rows = sizeof(wp_cli_rows) / sizeof(wp_cli_rows[0]);

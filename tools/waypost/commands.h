@@ -1,7 +1,7 @@
 /*
  * commands.h - which commands there are, what may stand behind each, and what
  * it is for: the one table that the command line is read by (args.c), and that
- * --help is made of.
+ * --help and completion are made of.
  *
  * To add a command: its number here, a row in commands.c, its function in
  * cli.h and in main.c. To add an option: a number and a row here, a case in
@@ -46,6 +46,8 @@ enum wp_cli_command {
 	WP_CLI_PUSH_TEST,
 	WP_CLI_PUSH_RESUME,
 	WP_CLI_PUSH_VAPID_KEY,
+	WP_CLI_COMPLETION_BASH,
+	WP_CLI_COMPLETION_ZSH,
 	WP_CLI_STATUS,
 	WP_CLI_QUEUE_SHOW,
 	WP_CLI_QUEUE_LIST,

@@ -15,6 +15,7 @@
 #include "lib/sys/program.h"
 #include "lib/sys/sections/sections.h"
 #include "tools/waypost/cli.h"
+#include "tools/waypost/completion.h"
 #include "tools/waypost/help.h"
 #include "tools/waypost/json_out.h"
 
@@ -148,14 +149,26 @@ static enum wp_err run(struct wp_cli *cli, bool is_check, struct wp_error *err)
 	return rc;
 }
 
-static enum wp_err say_help(const struct wp_cli_args *args,
-			    struct wp_error *err)
+/* What needs no settings either. */
+static bool is_about_words(enum wp_cli_command command)
+{
+	return command == WP_CLI_HELP || command == WP_CLI_COMPLETION_BASH ||
+	       command == WP_CLI_COMPLETION_ZSH;
+}
+
+static enum wp_err say_words(const struct wp_cli_args *args,
+			     struct wp_error *err)
 {
 	struct wp_buf out;
 	enum wp_err rc;
 
 	wp_buf_init(&out, 0);
-	wp_cli_write_help(&out, args->about, args->n_about);
+	if (args->command == WP_CLI_COMPLETION_BASH)
+		wp_cli_write_bash(&out);
+	else if (args->command == WP_CLI_COMPLETION_ZSH)
+		wp_cli_write_zsh(&out);
+	else
+		wp_cli_write_help(&out, args->about, args->n_about);
 	rc = wp_cli_put_out(&out, err);
 	if (fflush(stdout) == EOF && rc == WP_OK)
 		rc = wp_error_sys(err, "standard output");
@@ -187,8 +200,8 @@ static enum wp_err obey(struct wp_program *program, struct wp_cli *cli,
 	*is_usage_out = rc != WP_OK;
 	if (rc != WP_OK)
 		return rc;
-	if (cli->args.command == WP_CLI_HELP)
-		return say_help(&cli->args, err);
+	if (is_about_words(cli->args.command))
+		return say_words(&cli->args, err);
 	program->argc = cli->args.n_before;
 	if (cli->args.command == WP_CLI_ACCOUNT_CREATE)
 		program->about = &about_accounts;

@@ -262,6 +262,7 @@ static void at_each_step_it_is_seen_what_was_refused(void **state)
 		{ "{\"mail\":451}", WP_MAIL_NO_SENDER, 451 },
 		{ "{\"rcpt\":550}", WP_MAIL_NO_RECIPIENT, 550 },
 		{ "{\"rcpt\":450}", WP_MAIL_NO_RECIPIENT, 450 },
+		{ "{\"rcpt\":421}", WP_MAIL_NO_RECIPIENT, 421 },
 		{ "{\"data\":554}", WP_MAIL_NO_LETTER, 554 },
 		{ "{\"text\":552}", WP_MAIL_NO_LETTER, 552 },
 		{ "{\"text\":451}", WP_MAIL_NO_LETTER, 451 },
@@ -303,6 +304,20 @@ static void a_reply_without_end_ends(void **state)
 
 	(void)state;
 	tell_server(world, "bob@there.test", "{\"act\":\"flood\"}");
+	post(world, "bob@there.test");
+	assert_int_equal(world->last.end, WP_MAIL_UNREACHABLE);
+	assert_true(wp_mono_ms() - began_ms < PATIENCE_S * 1000);
+	end(world);
+}
+
+/* No more of it is kept than fits a buffer, and the time is up some time. */
+static void a_line_without_end_ends(void **state)
+{
+	struct world *world = begin(&(struct way){ .total_ms = SHORT_MS });
+	uint64_t began_ms = wp_mono_ms();
+
+	(void)state;
+	tell_server(world, "bob@there.test", "{\"act\":\"line\"}");
 	post(world, "bob@there.test");
 	assert_int_equal(world->last.end, WP_MAIL_UNREACHABLE);
 	assert_true(wp_mono_ms() - began_ms < PATIENCE_S * 1000);
@@ -502,6 +517,7 @@ int main(void)
 		cmocka_unit_test(at_each_step_it_is_seen_what_was_refused),
 		cmocka_unit_test(what_stalls_or_dies_is_unknown),
 		cmocka_unit_test(a_reply_without_end_ends),
+		cmocka_unit_test(a_line_without_end_ends),
 		cmocka_unit_test(
 			nobody_waits_for_a_server_that_does_not_say_bye),
 		cmocka_unit_test(who_is_not_there_is_unreachable),

@@ -23,6 +23,7 @@
 //        "destroy" the connection is gone behind the letter
 //        "deaf"    there is never a reply to QUIT
 //        "flood"   the reply to RCPT has no end
+//        "line"    nor has the first line of it
 // hello and mail are those of the address that was told last.
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -186,9 +187,10 @@ class Session {
   rcpt(line) {
     const address = line.match(/<([^>]*)>/)?.[1];
     const answer = answerTo(address);
-    if (answer.act === 'flood') {
+    if (answer.act === 'flood' || answer.act === 'line') {
+      const end = answer.act === 'flood' ? '\r\n' : '';
       const timer = setInterval(() =>
-        this.socket.write('250-on and on\r\n'.repeat(1000)), 1);
+        this.socket.write(`250-on and on${end}`.repeat(1000)), 1);
       this.socket.on('close', () => clearInterval(timer));
       return;
     }

@@ -64,6 +64,8 @@
 	    WORK)                                                              \
 	ROW(push_prefs_put, "/api/push/preferences", NULL, WP_PUT, USER,       \
 	    DEVICES, WORK)                                                     \
+	ROW(push_unsubscribe_page, "/api/push/unsubscribe", NULL, WP_GET,      \
+	    ANYBODY, NONE, NONE)                                               \
 	ROW(push_unsubscribe, "/api/push/unsubscribe", NULL, WP_POST, ANYBODY, \
 	    NONE, WORK)                                                        \
 	ROW(auth_register, "/api/auth/register", "/auth/register", WP_POST,    \

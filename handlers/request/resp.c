@@ -24,6 +24,7 @@
 
 static const char type_json[] = "application/json";
 static const char type_text[] = "text/plain; charset=utf-8";
+static const char type_html[] = "text/html; charset=utf-8";
 
 enum {
 	KEEP_BYTES = 128 * 1024, /* of a buffer between two requests */
@@ -93,6 +94,17 @@ void wp_resp_text(struct wp_resp *resp, unsigned int status, const char *text)
 {
 	begin(resp, status, type_text);
 	wp_buf_add_str(&resp->body, text);
+}
+
+void wp_resp_page(struct wp_resp *resp, const char *html)
+{
+	begin(resp, 200, type_html);
+	wp_buf_add_str(&resp->body, html);
+	wp_resp_header(resp, "Content-Security-Policy",
+		       "default-src 'none'; form-action 'self'; base-uri "
+		       "'none'; frame-ancestors 'none'");
+	wp_resp_header(resp, "X-Content-Type-Options", "nosniff");
+	wp_resp_header(resp, "Referrer-Policy", "no-referrer");
 }
 
 void wp_resp_header(struct wp_resp *resp, const char *name, const char *value)

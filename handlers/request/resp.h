@@ -63,6 +63,15 @@ void wp_resp_json(struct wp_resp *resp, unsigned int status);
 void wp_resp_text(struct wp_resp *resp, unsigned int status, const char *text);
 
 /*
+ * A page for a person, 200: of ours whole, with nothing of the request in it.
+ * Its form may be sent back to us, and it loads nothing, is in nobody's frame,
+ * and tells no other site where it was.
+ *
+ * Source:  W3C Content Security Policy Level 3
+ */
+void wp_resp_page(struct wp_resp *resp, const char *html);
+
+/*
  * One more header. Of those that are added here, Cache-Control and
  * Accept-Ranges give way to one of their name. A value with a line break makes
  * the answer a 500.

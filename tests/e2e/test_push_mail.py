@@ -173,7 +173,7 @@ class Mail(MailTest):
                  "he is put off")
 
         path = self.way_out(letter)
-        self.assert_error(self.stop(path, "GET"), 405)
+        self.assert_status(self.stop(path, "GET"), 200)
         self.assertEqual(self.listed(bob)["state"], "active")
         answer = self.stop(path)
         self.assert_status(answer, 200)
@@ -308,11 +308,31 @@ class Mail(MailTest):
                       f"{path}&t={token}", base + "=" + "%00" * 43):
             with self.subTest(wrong):
                 self.assert_error(self.stop(wrong), 400, "bad_request")
-        for method in ("GET", "PUT", "DELETE"):
-            self.assertEqual(self.stop(path, method).status, 405)
+            self.assert_error(self.stop(wrong, "GET"), 400, "bad_request")
+        for method in ("PUT", "DELETE"):
+            refused = self.stop(path, method)
+            self.assertEqual(refused.status, 405)
+            self.assertEqual(refused.header("Allow"), "GET, POST, OPTIONS")
         self.assertEqual(self.listed(bob)["state"], "active")
         # The body does not matter, nor that there is none.
         self.assert_status(self.stop(path, body=""), 200)
+        self.assertEqual(bob.call("GET", "/api/devices").json()["devices"], [])
+
+    def test_a_person_who_follows_the_link_gets_a_button(self):
+        bob = self.verified()
+        path = self.way_out(self.letters(bob)[0])
+        page = self.stop(path, "GET")
+        self.assert_status(page, 200)
+        self.assert_common_headers(page)
+        self.assertEqual(page.header("Content-Type"),
+                         "text/html; charset=utf-8")
+        self.assertIn("default-src 'none'",
+                      page.header("Content-Security-Policy"))
+        self.assertEqual(page.header("Referrer-Policy"), "no-referrer")
+        # A form without an action goes to where it is from, t and all.
+        self.assertIn(b'<form method="post">', page.body)
+        self.assertEqual(self.listed(bob)["state"], "active")
+        self.assert_status(self.stop(path), 200)
         self.assertEqual(bob.call("GET", "/api/devices").json()["devices"], [])
 
     def test_who_never_asked_for_a_code_can_end_that_too(self):

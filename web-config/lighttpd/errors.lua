@@ -36,7 +36,7 @@ local PATHS = { -- and what a 405 of lighttpd's says of them
   ['/api/presence'] = GET, ['/api/ticket'] = POST, ['/api/notify'] = POST,
   ['/api/devices'] = 'GET, POST, DELETE, OPTIONS',
   ['/api/devices/test'] = POST, ['/api/devices/verify'] = POST,
-  ['/api/push/unsubscribe'] = POST,
+  ['/api/push/unsubscribe'] = 'GET, POST, OPTIONS',
   ['/api/push/preferences'] = 'GET, PUT, OPTIONS',
   ['/register-device'] = POST,
   ['/api/v1/register/fcm'] = POST, ['/api/v1/register/web'] = POST,

@@ -113,9 +113,13 @@ static bool may_be_there(const void *guard, const struct sockaddr *address,
 	return wp_reach_may(address, len, asker->nets, asker->n_nets);
 }
 
-/* Why nothing came, for the operator's log: no user is told. */
+/*
+ * Why nothing came, or what did where the provider has no word for it: for the
+ * operator's log, no user is told. What is said of a device is in its list, and
+ * stays as it was judged.
+ */
 static void name_failure(struct wp_judgement *judgement,
-			 enum wp_transfer_end end)
+			 const struct wp_transfer_answer *answer)
 {
 	static const char *const words[] = {
 		[WP_TRANSFER_UNTRUSTED] = "untrusted",
@@ -123,10 +127,17 @@ static void name_failure(struct wp_judgement *judgement,
 		[WP_TRANSFER_TOO_LONG] = "too_long",
 	};
 
-	judgement->is_forbidden = end == WP_TRANSFER_FORBIDDEN;
-	if (words[end] != NULL)
+	bool is_of_device = judgement->verdict == WP_VERDICT_ACCEPTED ||
+			    judgement->verdict == WP_VERDICT_GONE ||
+			    judgement->verdict == WP_VERDICT_SUSPECT;
+
+	judgement->is_forbidden = answer->end == WP_TRANSFER_FORBIDDEN;
+	if (words[answer->end] != NULL)
 		(void)snprintf(judgement->reason, sizeof(judgement->reason),
-			       "%s", words[end]);
+			       "%s", words[answer->end]);
+	else if (judgement->reason[0] == '\0' && !is_of_device)
+		(void)snprintf(judgement->reason, sizeof(judgement->reason),
+			       "status_%ld", answer->status);
 }
 
 static void on_answer(void *ctx, const struct wp_transfer_answer *answer)
@@ -147,7 +158,7 @@ static void on_answer(void *ctx, const struct wp_transfer_answer *answer)
 	};
 
 	way->judge(ask->asker->ctx, &ask->of, &said, &ask->judgement);
-	name_failure(&ask->judgement, answer->end);
+	name_failure(&ask->judgement, answer);
 	if (ask->judgement.remedy != WP_REMEDY_NONE && way->remedy != NULL)
 		way->remedy(ask->asker->ctx, &ask->of, ask->judgement.remedy);
 	if (ask->judgement.verdict != WP_VERDICT_AGAIN || ask->of.is_repeat) {

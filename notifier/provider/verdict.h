@@ -51,7 +51,7 @@ struct wp_judgement {
 	/* Its address may not be connected to. For counting only: to whoever
 	 * registered it that is a dead host. */
 	bool is_forbidden;
-	/* The provider's word for it, letters and "_" only, for the log; "" */
+	/* The provider's word for it, letters and "_" only, or ours; "" */
 	char reason[WP_REASON_MAX + 1];
 };
 

@@ -236,7 +236,7 @@ class Live(LivePush):
         self.wait_requests(bob, 1)
         self.wait_answered(bob)
         self.assertEqual(self.listed(bob)["state"], "active")
-        self.assertIn([bob.device, "refused"], self.dead_letters())
+        self.assertIn([bob.device, "status_400"], self.dead_letters())
         # What is newer is another one.
         self.fake.tell(bob.known_as, {"status": 201})
         self.send(bob)

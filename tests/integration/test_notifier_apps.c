@@ -417,7 +417,7 @@ static void a_401_is_another_token_once(void **state)
 	/* And there is no third for one push. */
 	tell(world, "token", good_token);
 	tell(world, "device", "[{\"status\":401}]");
-	try_one(world, "device", WP_VERDICT_CONFIG, "");
+	try_one(world, "device", WP_VERDICT_CONFIG, "status_401");
 	assert_int_equal(requests(world, "token"), 1);
 	assert_int_equal(requests(world, "device"), 2);
 	end(world);

@@ -10,6 +10,7 @@
 #include "keys/metrics.h"
 #include "keys/own.h"
 #include "keys/watch.h"
+#include "lib/auth/ca_file.h"
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
 
@@ -53,8 +54,7 @@ enum wp_err wp_service_check(const struct wp_conf *conf, struct wp_error *err)
 {
 	bool is_local = conf->run_mode == WP_RUN_LOCAL;
 	struct wp_issuers *issuers = NULL;
-	enum wp_err rc =
-		wp_transfers_check(ca_file_key, conf->auth.ca_file, err);
+	enum wp_err rc = wp_ca_file_check(ca_file_key, conf->auth.ca_file, err);
 
 	if (rc == WP_OK)
 		rc = wp_issuers_new(&issuers, conf, err);
@@ -284,7 +284,7 @@ enum wp_err wp_service_new(struct wp_service **out,
 	wp_own_init(&s->own, s->in.conf, s->in.folder);
 	wp_schedule_init(&s->publish, refresh_s(s), wp_mono_ms());
 	wp_issuer_id(s->in.conf->accounts.issuer, s->own_id);
-	rc = wp_transfers_check(ca_file_key, s->in.conf->auth.ca_file, err);
+	rc = wp_ca_file_check(ca_file_key, s->in.conf->auth.ca_file, err);
 	if (rc == WP_OK) {
 		s->transfers = wp_document_transfers(s->in.conf->auth.ca_file);
 		if (s->transfers == NULL)

@@ -4,8 +4,8 @@
 #include <assert.h>
 #include <string.h>
 
+#include "lib/auth/ca_file.h"
 #include "lib/auth/vapid.h"
-#include "lib/net/transfer.h"
 #include "lib/sys/push_apps.h"
 #include "notifier/provider/credentials.h"
 #include "notifier/provider/provider_apns.h"
@@ -56,7 +56,7 @@ enum wp_err wp_providers_check(const struct wp_conf *conf, struct wp_error *err)
 
 	if (!conf->push.enabled || conf->push.mode != WP_PUSH_LIVE)
 		return WP_OK;
-	rc = wp_transfers_check("push.ca_file", conf->push.ca_file, err);
+	rc = wp_ca_file_check("push.ca_file", conf->push.ca_file, err);
 	if (rc == WP_OK)
 		rc = wp_credentials_check(conf, err);
 	if (rc == WP_OK && has_vapid(conf))

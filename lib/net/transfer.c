@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <curl/curl.h>
 
@@ -448,14 +447,6 @@ void *wp_transfers_multi(struct wp_transfers *set)
 }
 
 /* libcurl would only say it with each transfer. */
-enum wp_err wp_transfers_check(const char *name, const char *ca_file,
-			       struct wp_error *err)
-{
-	if (ca_file[0] == '\0' || access(ca_file, R_OK) == 0)
-		return WP_OK;
-	return wp_error_sys(err, "%s: %.150s", name, ca_file);
-}
-
 static bool set_pool(CURLM *multi, uint32_t connections)
 {
 	if (connections == 0)

@@ -106,10 +106,6 @@ typedef void (*wp_transfer_fn)(void *ctx,
 
 struct wp_transfers;
 
-/* Can ca_file be read? "" can. name: of the setting. Errors: WP_ERR_SYS */
-enum wp_err wp_transfers_check(const char *name, const char *ca_file,
-			       struct wp_error *err) WP_MUST_USE;
-
 /*
  * Ownership:  the caller's; end with wp_transfers_free(). NULL: out of memory
  * Threads:    of one; libcurl resolves names in threads of its own

@@ -53,6 +53,7 @@ bool wp_url_look(const char *text, struct wp_url_look *out)
 		  (strcmp(scheme, "https") == 0 || strcmp(scheme, "http") == 0);
 	if (is_good && out != NULL)
 		*out = (struct wp_url_look){
+			.is_https = strcmp(scheme, "https") == 0,
 			.has_query = has(parts, CURLUPART_QUERY),
 			.has_fragment = has(parts, CURLUPART_FRAGMENT),
 		};

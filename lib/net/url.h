@@ -10,6 +10,7 @@
 
 /* What else there is in it. */
 struct wp_url_look {
+	bool is_https;
 	bool has_query;
 	bool has_fragment;
 };

@@ -200,6 +200,10 @@ enum wp_err wp_provider_email_check(const struct wp_conf *conf,
 		return wp_error_set(err, WP_ERR_INVAL,
 				    "push.public_url: must be an http or https "
 				    "URL without a query");
+	if (conf->run_mode == WP_RUN_PRODUCTION && !public.is_https)
+		return wp_error_set(err, WP_ERR_INVAL,
+				    "push.public_url: must be https in "
+				    "production, for the link in a letter");
 	rc = read_text(&text, conf->push.email_text_file, err);
 	wp_email_text_release(&text);
 	return rc;

@@ -363,17 +363,6 @@ static void a_fetch_can_be_left_behind(void **state)
 	end_server(&server);
 }
 
-static void a_file_that_cannot_be_read_is_no_ca(void **state)
-{
-	struct wp_error err = { 0 };
-
-	(void)state;
-	assert_int_equal(
-		wp_transfers_check("auth.ca_file", "/nowhere/ca.pem", &err),
-		WP_ERR_SYS);
-	assert_non_null(strstr(err.msg, "auth.ca_file"));
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -385,7 +374,6 @@ int main(void)
 		cmocka_unit_test(nobody_makes_us_keep_more_than_a_little),
 		cmocka_unit_test(who_does_not_listen_is_unreachable),
 		cmocka_unit_test(a_fetch_can_be_left_behind),
-		cmocka_unit_test(a_file_that_cannot_be_read_is_no_ca),
 	};
 
 	return cmocka_run_group_tests_name("keys/document", tests, NULL, NULL);

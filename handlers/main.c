@@ -269,7 +269,7 @@ static enum wp_err check(struct program_state *state, struct wp_error *err)
 		.address = state->setup->conf.handlers.listen,
 		.look = look_around,
 		.ctx = state->setup,
-		.fine = "configuration, keys, Redis and cold store are fine",
+		.fine = "settings, keys, Redis and the store are in order",
 	};
 
 	return wp_program_check(&state->program, &look, err);

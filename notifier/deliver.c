@@ -117,6 +117,20 @@ static enum wp_err on_redis(void *redis_ctx, const struct wp_cmd *cmd,
 	return wp_judged_do(redis_ctx, cmd, fn, ctx);
 }
 
+/* Operators are told of each app, also before it is asked for first: one that
+ * was left alone by a notifier of before can be resumed. */
+static void make_lanes(const struct wp_deliveries *all,
+		       const struct wp_providers *providers)
+{
+	for (size_t i = 0; i < providers->n; i++) {
+		const struct wp_provider *one = providers->items[i];
+
+		if (!one->is_free && !one->is_per_host)
+			(void)wp_lanes_get(all->lanes, one->kind, one->app,
+					   false, wp_mono_us());
+	}
+}
+
 /* Put a generation of these settings in front. */
 static enum wp_err begin_generation(struct wp_deliveries *all,
 				    const struct wp_conf *conf,
@@ -143,6 +157,7 @@ static enum wp_err begin_generation(struct wp_deliveries *all,
 	generation->ttl_s = conf->push.ttl_seconds;
 	generation->next = all->generations;
 	all->generations = generation;
+	make_lanes(all, &generation->providers);
 	return WP_OK;
 }
 
@@ -185,7 +200,10 @@ void wp_deliveries_resume(struct wp_deliveries *deliveries, const char *app)
 void wp_deliveries_describe(const struct wp_deliveries *deliveries,
 			    struct wp_buf *out)
 {
-	wp_lanes_add_json(deliveries->lanes, wp_mono_us(), out);
+	const struct wp_providers *now = &deliveries->generations->providers;
+
+	wp_lanes_add_json(deliveries->lanes, now->is_live ? "live" : "log",
+			  wp_mono_us(), out);
 }
 
 /* Of hosts only that: which they are is their users' business. */

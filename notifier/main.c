@@ -135,8 +135,13 @@ static enum wp_err fit(void *ctx, const struct wp_conf *next,
 	return wp_notifier_check(next, err);
 }
 
-static void warn_of_proxy(const struct process *p)
+static void warn_of_settings(const struct process *p)
 {
+	if (p->conf->push.enabled && p->conf->push.mode == WP_PUSH_LOG &&
+	    p->conf->bus.push != WP_BUS_NONE)
+		wp_log_plain(&p->log, WP_LOG_WARN,
+			     "with push.mode: log nothing is put on the bus, "
+			     "whatever bus.push says");
 	if (p->conf->push.proxy[0] != '\0')
 		wp_log_plain(&p->log, WP_LOG_WARN,
 			     "by push.proxy it is the proxy that has to refuse "
@@ -155,7 +160,7 @@ static void reload(struct process *p)
 	wp_notifier_use(p->notifier, p->conf);
 	wp_conf_release(&old);
 	wp_log_plain(&p->log, WP_LOG_INFO, "settings reloaded");
-	warn_of_proxy(p);
+	warn_of_settings(p);
 }
 
 static void on_reload(struct ev_loop *loop, ev_signal *sig, int events)
@@ -283,7 +288,7 @@ static enum wp_err serve(struct process *p, struct wp_error *err)
 	wp_log(&p->log, WP_LOG_INFO, "started", wp_str("version", wp_version),
 	       wp_int("partitions", p->first.mailbox.partitions),
 	       wp_str("mode", mode_of(&p->first)));
-	warn_of_proxy(p);
+	warn_of_settings(p);
 	tell_ready(p);
 	ev_run(p->loop, 0);
 	wp_log_plain(&p->log, WP_LOG_INFO, "stopped");

@@ -24,8 +24,9 @@ void wp_push_resume_build(struct wp_cmd *group, const char *app,
 			  const char *text);
 
 /*
- * What a notifier says, as JSON: {"apps":[{"kind","app","state",
- * "waitSeconds","guarded"}],"shutHosts":n}. state: "asked", "left_alone", or
+ * What a notifier says, as JSON: {"mode","apps":[{"kind","app","state",
+ * "waitSeconds","guarded"}],"shutHosts":n}. mode: "live", or "log" when it asks
+ * nobody. state: "asked", "left_alone", or
  * "settings" when it is left alone because ours are wrong, for waitSeconds;
  * guarded: no token of the app is dropped. Of hosts only how many are left
  * alone: which they are is their users' business.

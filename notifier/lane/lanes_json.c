@@ -33,12 +33,12 @@ static void add_app(void *ctx, const struct wp_lane_view *view)
 	listing->before = ",";
 }
 
-void wp_lanes_add_json(const struct wp_lanes *lanes, uint64_t now_us,
-		       struct wp_buf *out)
+void wp_lanes_add_json(const struct wp_lanes *lanes, const char *mode,
+		       uint64_t now_us, struct wp_buf *out)
 {
 	struct listing listing = { .out = out, .before = "" };
 
-	wp_buf_add_str(out, "{\"apps\":[");
+	wp_buf_printf(out, "{\"mode\":\"%s\",\"apps\":[", mode);
 	wp_lanes_each(lanes, now_us, add_app, &listing);
 	wp_buf_printf(out, "],\"shutHosts\":%zu}", wp_lanes_shut_hosts(lanes));
 }

@@ -10,8 +10,8 @@
 #include "lib/base/buf.h"
 #include "notifier/lane/lanes.h"
 
-/* Append an object. */
-void wp_lanes_add_json(const struct wp_lanes *lanes, uint64_t now_us,
-		       struct wp_buf *out);
+/* Append an object. mode: a word, "live" or "log" */
+void wp_lanes_add_json(const struct wp_lanes *lanes, const char *mode,
+		       uint64_t now_us, struct wp_buf *out);
 
 #endif /* WP_NOTIFIER_LANES_JSON_H */

@@ -75,6 +75,12 @@ class PushTool(Tool, PushTest):
         with self.stack.redis() as redis:
             return redis("ZSCORE", key, user.urn)
 
+    def test_status_says_that_nobody_is_asked(self):
+        wait_for(lambda: [one.get("mode") for one in
+                          self.status()["notifiers"]] == ["log"],
+                 self.status)
+        self.assertIn("(push.mode: log): 1\n", self.tool("status"))
+
     def test_status_says_that_push_is_off(self):
         said = self.tool("status", WAYPOST_PUSH_ENABLED="false")
         self.assertIn("push.enabled is false", said)
@@ -109,12 +115,14 @@ class PushTool(Tool, PushTest):
             {"kind": "fcm", "app": "\x1b[31m", "state": "left_alone",
              "waitSeconds": 5, "guarded": False}])
         lines = self.tool("status").splitlines()
-        self.assertRegex(lines[-5], "^KIND +APP +NOTIFIER +PROVIDER$")
-        self.assertRegex(lines[-4], "^apns +org.example.app +aaaaaaaa  left "
+        first = [n for n, line in enumerate(lines) if line.startswith("KIND")]
+        head, *rows = lines[first[0]:]
+        self.assertRegex(head, "^KIND +APP +NOTIFIER +PROVIDER$")
+        self.assertRegex(rows[0], "^apns +org.example.app +aaaaaaaa  left "
                          "alone for 77 s: our settings are wrong; many "
                          "tokens look bad, none is dropped$")
-        self.assertRegex(lines[-3], "^fcm +demo +aaaaaaaa  asked$")
-        self.assertRegex(lines[-2], r"^fcm +\?\[31m +bbbbbbbb  left alone for "
+        self.assertRegex(rows[1], "^fcm +demo +aaaaaaaa  asked$")
+        self.assertRegex(rows[2], r"^fcm +\?\[31m +bbbbbbbb  left alone for "
                          "5 s$")
         self.assertEqual(lines[-1], "hosts of users that are left alone: 3")
         [said] = [one for one in self.status()["notifiers"]
@@ -138,7 +146,7 @@ class PushTool(Tool, PushTest):
     def test_an_app_is_resumed_if_it_is_there(self):
         self.enterContext(self.notifiers_stopped())
         self.addCleanup(self.unsay, "a" * 32)
-        self.refused("no app of this name", "resume", "org.example.app")
+        self.refused("knows an app of this name", "resume", "org.example.app")
         self.said_by("a" * 32, apps=[{"kind": "apns",
                                       "app": "org.example.app"}])
         orders = []
@@ -244,7 +252,8 @@ class PushTool(Tool, PushTest):
         with open(path, "rb") as file:
             self.assertEqual(file.read(), pem)
         self.assertEqual(os.listdir(os.path.dirname(path)), ["vapid.pem"])
-        self.refused("Not a directory", "vapid-key", path + "/x")
+        for wrong in (path + "/x", os.path.join(scratch(), "nowhere", "x")):
+            self.refused(wrong + ": ", "vapid-key", wrong)
         status, said = self.run_beside(
             "waypost-handlers", "--check", WAYPOST_PUSH_VAPID_KEY_FILE=path)
         self.assertEqual(status, 0, said)

@@ -66,7 +66,7 @@ static void add_line(struct wp_buf *out, const struct wp_push_row *row)
 	char id[WP_DEVICE_ID_TEXT_LEN + 1];
 
 	name_of(row, id);
-	wp_buf_printf(out, "%-22s  %-11s  %-7s  ", id, row->kind,
+	wp_buf_printf(out, "%-22s  %-11s  %-10s  ", id, row->kind,
 		      wp_device_state(row));
 	add_result(out, row);
 	wp_buf_add_str(out, "  ");
@@ -88,7 +88,7 @@ static void add_device(void *ctx, const struct wp_push_row *row)
 	} else {
 		if (listing->n == 0)
 			wp_buf_printf(&listing->out,
-				      "%-22s  %-11s  %-7s  %-21s  %s\n", "ID",
+				      "%-22s  %-11s  %-10s  %-21s  %s\n", "ID",
 				      "KIND", "STATE", "LAST RESULT", "NAME");
 		add_line(&listing->out, row);
 	}

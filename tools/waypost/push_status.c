@@ -14,7 +14,6 @@
 #include "lib/mailbox/push_dlq.h"
 #include "lib/mailbox/push_due.h"
 #include "lib/mailbox/push_lanes.h"
-#include "lib/sys/push_apps.h"
 #include "tools/waypost/cli.h"
 #include "tools/waypost/letter.h"
 
@@ -188,7 +187,7 @@ static void add_app(struct wp_buf *out, const char *notifier,
 static void add_notifiers(struct wp_buf *out, struct json_object *notifiers)
 {
 	size_t n = json_object_array_length(notifiers);
-	int64_t hosts = 0;
+	int64_t hosts = 0, in_log = 0;
 	bool has_head = false;
 
 	for (size_t i = 0; i < n; i++) {
@@ -197,6 +196,7 @@ static void add_notifiers(struct wp_buf *out, struct json_object *notifiers)
 		struct json_object *apps = apps_of(one);
 
 		hosts += number_of(one, "shutHosts");
+		in_log += strcmp(text_of(one, "mode"), "log") == 0;
 		for (size_t k = 0; k < count_apps(apps); k++) {
 			if (!has_head)
 				wp_buf_printf(out, "%-11s  %-26s  %-8s  %s\n",
@@ -207,6 +207,12 @@ static void add_notifiers(struct wp_buf *out, struct json_object *notifiers)
 				json_object_array_get_idx(apps, k));
 		}
 	}
+	if (in_log > 0)
+		wp_buf_printf(out,
+			      "notifiers that ask nobody, and write a line of "
+			      "their log instead (push.mode: log): %" PRId64
+			      "\n",
+			      in_log);
 	if (hosts > 0)
 		wp_buf_printf(out,
 			      "hosts of users that are left alone: %" PRId64
@@ -331,22 +337,6 @@ static bool is_known(struct json_object *notifiers, const char *name)
 	return false;
 }
 
-/* Is it an app of the settings? */
-static bool is_set(const struct wp_conf *conf, const char *name)
-{
-	struct wp_push_apps *apps = NULL;
-	struct wp_error unused;
-	bool is_found = conf->push.email &&
-			strcmp(name, wp_push_way_name(WP_PUSH_EMAIL, "")) == 0;
-
-	if (wp_push_apps_new(&apps, conf, &unused) != WP_OK)
-		return is_found;
-	for (size_t i = 0; i < apps->n; i++)
-		is_found |= strcmp(apps->items[i].name, name) == 0;
-	wp_push_apps_free(&apps);
-	return is_found;
-}
-
 static enum wp_err order(struct wp_cli *cli, struct wp_error *err)
 {
 	char text[WP_PUSH_RESUME_TEXT_LEN + 1];
@@ -371,13 +361,10 @@ enum wp_err wp_cli_push_resume(struct wp_cli *cli, struct wp_error *err)
 
 	if (rc == WP_OK)
 		rc = read_notifiers(cli, &status, err);
-	/* One that was restarted with what was mended has asked nobody yet. */
-	if (rc == WP_OK && !is_known(status.notifiers, cli->args.app) &&
-	    !is_set(&cli->conf, cli->args.app))
+	if (rc == WP_OK && !is_known(status.notifiers, cli->args.app))
 		rc = wp_error_set(err, WP_ERR_NOTFOUND,
-				  "push.apps has no app of this name, and no "
-				  "notifier that runs has asked a provider "
-				  "for one");
+				  "no notifier that runs knows an app of this "
+				  "name");
 	if (rc == WP_OK)
 		rc = order(cli, err);
 	if (rc == WP_OK)

@@ -17,19 +17,20 @@
 
 enum { MODE = 0600, SUFFIX_BYTES = 8 };
 
-static enum wp_err write_whole(const char *path, const struct wp_buf *pem,
-			       struct wp_error *err)
+/* called: what a fault is said of, for nobody has named the file beside it. */
+static enum wp_err write_whole(const char *path, const char *called,
+			       const struct wp_buf *pem, struct wp_error *err)
 {
 	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, MODE);
 	enum wp_err rc = WP_OK;
 
 	if (fd == -1)
-		return wp_error_sys(err, "%s", path);
+		return wp_error_sys(err, "%s", called);
 	if (write(fd, pem->data, pem->len) != (ssize_t)pem->len ||
 	    fsync(fd) == -1)
-		rc = wp_error_sys(err, "%s", path);
+		rc = wp_error_sys(err, "%s", called);
 	if (close(fd) == -1 && rc == WP_OK)
-		rc = wp_error_sys(err, "%s", path);
+		rc = wp_error_sys(err, "%s", called);
 	return rc;
 }
 
@@ -44,7 +45,7 @@ static enum wp_err keep(const char *path, const struct wp_buf *pem,
 	wp_random_hex(suffix, SUFFIX_BYTES);
 	if (asprintf(&beside, "%s.%s", path, suffix) == -1)
 		return wp_error_set(err, WP_ERR_NOMEM, "out of memory");
-	rc = write_whole(beside, pem, err);
+	rc = write_whole(beside, path, pem, err);
 	if (rc == WP_OK && link(beside, path) == -1)
 		rc = wp_error_sys(err, "%s", path);
 	if (unlink(beside) == -1 && errno != ENOENT && rc == WP_OK)

@@ -52,7 +52,7 @@ static void ask(struct wp_lane *lane, const struct wp_judgement *judgement)
 static void expect(uint64_t now_us, const char *text)
 {
 	wp_buf_clear(&out);
-	wp_lanes_add_json(lanes, now_us, &out);
+	wp_lanes_add_json(lanes, "live", now_us, &out);
 	assert_string_equal(out.data, text);
 }
 
@@ -63,17 +63,18 @@ static void an_app_is_told_with_its_state(void **state)
 		wp_lanes_get(lanes, WP_PUSH_FCM, "a \"b\"", false, NOW);
 
 	(void)state;
-	expect(NOW, "{\"apps\":[{\"kind\":\"fcm\",\"app\":\"a \\\"b\\\"\","
+	expect(NOW, "{\"mode\":\"live\",\"apps\":[{\"kind\":\"fcm\",\"app\":"
+		    "\"a \\\"b\\\"\","
 		    "\"state\":\"asked\",\"waitSeconds\":0,"
 		    "\"guarded\":false}],\"shutHosts\":0}");
 	ask(demo, &later);
-	expect(NOW + SECOND / 2,
-	       "{\"apps\":[{\"kind\":\"fcm\",\"app\":\"a \\\"b\\\"\","
-	       "\"state\":\"left_alone\",\"waitSeconds\":77,"
-	       "\"guarded\":false}],\"shutHosts\":0}");
+	expect(NOW + SECOND / 2, "{\"mode\":\"live\",\"apps\":[{\"kind\":"
+				 "\"fcm\",\"app\":\"a \\\"b\\\"\","
+				 "\"state\":\"left_alone\",\"waitSeconds\":77,"
+				 "\"guarded\":false}],\"shutHosts\":0}");
 	ask(wp_lanes_get(lanes, WP_PUSH_APNS, "c", false, NOW), &config);
 	expect(NOW + 1000 * SECOND,
-	       "{\"apps\":[{\"kind\":\"apns\",\"app\":\"c\","
+	       "{\"mode\":\"live\",\"apps\":[{\"kind\":\"apns\",\"app\":\"c\","
 	       "\"state\":\"settings\",\"waitSeconds\":0,\"guarded\":false},"
 	       "{\"kind\":\"fcm\",\"app\":\"a \\\"b\\\"\","
 	       "\"state\":\"left_alone\",\"waitSeconds\":0,"
@@ -83,10 +84,10 @@ static void an_app_is_told_with_its_state(void **state)
 static void of_hosts_only_their_number_is_told(void **state)
 {
 	(void)state;
-	expect(NOW, "{\"apps\":[],\"shutHosts\":0}");
+	expect(NOW, "{\"mode\":\"live\",\"apps\":[],\"shutHosts\":0}");
 	ask(wp_lanes_get(lanes, WP_PUSH_WEB, "a.example", true, NOW), &later);
 	(void)wp_lanes_get(lanes, WP_PUSH_WEB, "b.example", true, NOW);
-	expect(NOW, "{\"apps\":[],\"shutHosts\":1}");
+	expect(NOW, "{\"mode\":\"live\",\"apps\":[],\"shutHosts\":1}");
 }
 
 static void an_app_whose_tokens_all_look_bad_is_told_as_guarded(void **state)
@@ -100,7 +101,7 @@ static void an_app_whose_tokens_all_look_bad_is_told_as_guarded(void **state)
 	(void)state;
 	for (int i = 0; i < 20; i++)
 		ask(lane, &suspect);
-	wp_lanes_add_json(lanes, NOW, &out);
+	wp_lanes_add_json(lanes, "live", NOW, &out);
 	assert_non_null(strstr(out.data, "\"state\":\"settings\""));
 	assert_non_null(strstr(out.data, "\"guarded\":true"));
 }

@@ -352,7 +352,7 @@ fuzz-run: $(FUZZ)
 
 # ---- looking after the source ----
 
-CHECKS := check-format check-layers check-headers check-references check-contract check-widths
+CHECKS := check-format check-layers check-headers check-references check-contract check-logging check-widths
 check: $(CHECKS) ## the quick ones
 
 check-format: ## does clang-format agree?
@@ -372,6 +372,9 @@ check-widths: ## is any line too wide?
 
 check-contract: ## do documents and programs tell the same?
 	@$(PYTHON) tools/check-contract.py
+
+check-logging: ## is each line of the log in docs/logging.md?
+	@$(PYTHON) tools/check-logging.py
 
 check-headers: ## each header compiles alone
 	@for header in $(HEADERS); do \

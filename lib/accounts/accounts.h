@@ -68,6 +68,25 @@ enum wp_err wp_accounts_look(struct wp_accounts_look *out, const char *path,
 			     struct wp_error *err) WP_MUST_USE;
 
 /*
+ * Copy the file as it is in one moment of this call, while programs use it.
+ *
+ * to:      an empty file of ours; of no use after an error. The caller brings
+ *          it to the disk
+ * Errors:  as wp_accounts_open(), but nothing is made at `path`
+ * Threads: as wp_accounts_look()
+ */
+enum wp_err wp_accounts_copy(const char *path, int busy_timeout_ms,
+			     const char *to, struct wp_error *err) WP_MUST_USE;
+
+/*
+ * Read all of a copy: is it whole?
+ *
+ * Errors:  WP_ERR_INVAL, WP_ERR_UNAVAIL  it is no good; err.msg says why
+ */
+enum wp_err wp_accounts_verify(const char *copy,
+			       struct wp_error *err) WP_MUST_USE;
+
+/*
  * Was the pepper that the file has noted the one with this mark
  * (wp_password_pepper_mark())? noted: "": none was, and any will do.
  *

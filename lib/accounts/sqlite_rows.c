@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/sqlite/copy.h"
+
 enum { SCHEMA_VERSION = 1, ACCOUNTS_MODE = 0600, TOO_OPEN = 0027 };
 
 static const char schema[] =
@@ -172,6 +174,17 @@ enum wp_err wp_accounts_look(struct wp_accounts_look *out, const char *path,
 	wp_sqlite_file_close(&file);
 	free(file.path);
 	return rc;
+}
+
+enum wp_err wp_accounts_copy(const char *path, int busy_timeout_ms,
+			     const char *to, struct wp_error *err)
+{
+	return wp_sqlite_copy(&kind, path, busy_timeout_ms, to, err);
+}
+
+enum wp_err wp_accounts_verify(const char *copy, struct wp_error *err)
+{
+	return wp_sqlite_verify(&kind, copy, err);
 }
 
 /* ---- columns ---- */

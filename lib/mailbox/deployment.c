@@ -9,7 +9,7 @@
 
 #include "lib/redis/check.h"
 
-enum { LAYOUT = 2, FIRST_LAYOUT = 1, ID_SHOWN = 8, PARTITIONS_MAX = 65536 };
+enum { FIRST_LAYOUT = 1, ID_SHOWN = 8, PARTITIONS_MAX = 65536 };
 
 struct meta {
 	int64_t partitions; /* 0 = not noted; likewise layout */
@@ -90,14 +90,14 @@ static enum wp_err read_meta(struct wp_redis *redis, struct meta *out,
 
 static enum wp_err compare_layout(const struct meta *meta, struct wp_error *err)
 {
-	if (meta->layout == 0 || meta->layout == LAYOUT)
+	if (meta->layout == 0 || meta->layout == WP_LAYOUT)
 		return WP_OK;
 	return wp_error_set(err, WP_ERR_INVAL,
 			    "the keys in Redis have layout %" PRId64
 			    ", of %s Waypost; this one knows only layout %d",
 			    meta->layout,
-			    meta->layout < LAYOUT ? "an older" : "a newer",
-			    LAYOUT);
+			    meta->layout < WP_LAYOUT ? "an older" : "a newer",
+			    WP_LAYOUT);
 }
 
 static enum wp_err compare(const struct meta *meta, const struct wp_conf *conf,
@@ -159,7 +159,7 @@ static enum wp_err complete(struct wp_redis *redis, const struct wp_conf *conf,
 		return WP_OK;
 	/* The layout first: partitions without one are an older Waypost's. */
 	if (meta->layout == 0)
-		rc = note_number(redis, "layout", LAYOUT, err);
+		rc = note_number(redis, "layout", WP_LAYOUT, err);
 	if (rc == WP_OK && meta->partitions == 0)
 		rc = note_number(redis, "partitions", conf->mailbox.partitions,
 				 err);

@@ -22,6 +22,8 @@
 #include "lib/store/store.h"
 #include "lib/sys/conf.h"
 
+enum { WP_LAYOUT = 2 }; /* of the keys in Redis that this release knows */
+
 #define WP_META_KEY "wp:meta"
 #define WP_META_STORE "store"
 #define WP_META_ACCOUNTS "accounts"

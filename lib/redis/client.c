@@ -222,6 +222,20 @@ static void drop_if_hung_up(struct wp_redis *redis)
 		lose(redis);
 }
 
+enum wp_err wp_redis_where(const struct wp_conf *conf,
+			   char host[WP_REDIS_HOST_MAX + 1], int *port_out,
+			   struct wp_error *err)
+{
+	struct wp_link_addr addr;
+	enum wp_err rc = wp_link_parse(&addr, conf->redis.address, err);
+
+	if (rc != WP_OK)
+		return rc;
+	memcpy(host, addr.host, sizeof(addr.host));
+	*port_out = addr.port;
+	return WP_OK;
+}
+
 enum wp_err wp_redis_connect(struct wp_redis *redis, struct wp_error *err)
 {
 	uint64_t now_ms;

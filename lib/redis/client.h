@@ -33,6 +33,17 @@ enum wp_err wp_redis_new(struct wp_redis **out, const struct wp_conf *conf,
 void wp_redis_free(struct wp_redis **redis);
 
 /*
+ * Where is the Redis of the settings? For another client of Redis.
+ *
+ * *port_out:  0: host is the path of a socket
+ * Errors:     WP_ERR_INVAL  redis.address is none
+ */
+enum { WP_REDIS_HOST_MAX = 255 };
+enum wp_err wp_redis_where(const struct wp_conf *conf,
+			   char host[WP_REDIS_HOST_MAX + 1], int *port_out,
+			   struct wp_error *err) WP_MUST_USE;
+
+/*
  * Be connected, or say why not.
  *
  * Errors:  WP_ERR_UNAVAIL  refused, timed out, loading, or backing off

@@ -49,6 +49,11 @@ struct wp_store_backend {
 			    bool may_create, struct wp_error *err);
 	enum wp_err (*look)(struct wp_store_look *out,
 			    const struct wp_conf *conf, struct wp_error *err);
+	enum wp_err (*copy)(const struct wp_conf *conf, const char *to,
+			    struct wp_error *err);
+	enum wp_err (*verify)(struct wp_store_look *out,
+			      const struct wp_conf *conf, const char *copy,
+			      struct wp_error *err);
 	void (*where)(const struct wp_conf *conf, char *text, size_t room);
 	void (*close)(struct wp_store *store);
 	enum wp_err (*version)(struct wp_store *store, const struct wp_box *box,

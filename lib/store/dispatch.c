@@ -61,6 +61,25 @@ enum wp_err wp_store_look(struct wp_store_look *out, const struct wp_conf *conf,
 	return backend != NULL ? backend->look(out, conf, err) : WP_ERR_INVAL;
 }
 
+enum wp_err wp_store_copy(const struct wp_conf *conf, const char *to,
+			  struct wp_error *err)
+{
+	const struct wp_store_backend *backend = find(conf, err);
+
+	return backend != NULL ? backend->copy(conf, to, err) : WP_ERR_INVAL;
+}
+
+enum wp_err wp_store_verify(struct wp_store_look *out,
+			    const struct wp_conf *conf, const char *copy,
+			    struct wp_error *err)
+{
+	const struct wp_store_backend *backend = find(conf, err);
+
+	*out = (struct wp_store_look){ 0 };
+	return backend != NULL ? backend->verify(out, conf, copy, err)
+			       : WP_ERR_INVAL;
+}
+
 void wp_store_where(const struct wp_conf *conf,
 		    char text[WP_STORE_WHERE_MAX + 1])
 {

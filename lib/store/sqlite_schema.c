@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/sqlite/copy.h"
+
 enum {
 	SCHEMA_VERSION = 6,
 	FIRST_VERSION_WITH_LIVES = 2,
@@ -164,14 +166,14 @@ static enum wp_err read_look(struct wp_sqlite_file *file, int64_t version,
 	return rc;
 }
 
-enum wp_err wp_store_sqlite_look(struct wp_store_look *out,
-				 const struct wp_conf *conf,
-				 struct wp_error *err)
+static enum wp_err look_at(struct wp_store_look *out,
+			   const struct wp_conf *conf, const char *path,
+			   struct wp_error *err)
 {
 	struct wp_sqlite_file file = {
 		.kind = &wp_store_sqlite_kind,
 		.busy_timeout_ms = (int)conf->store.busy_timeout_ms,
-		.path = strdup(conf->store.sqlite_path),
+		.path = strdup(path),
 	};
 	int64_t version = 0;
 	enum wp_err rc;
@@ -185,4 +187,27 @@ enum wp_err wp_store_sqlite_look(struct wp_store_look *out,
 	wp_sqlite_file_close(&file);
 	free(file.path);
 	return rc;
+}
+
+enum wp_err wp_store_sqlite_look(struct wp_store_look *out,
+				 const struct wp_conf *conf,
+				 struct wp_error *err)
+{
+	return look_at(out, conf, conf->store.sqlite_path, err);
+}
+
+enum wp_err wp_store_sqlite_copy(const struct wp_conf *conf, const char *to,
+				 struct wp_error *err)
+{
+	return wp_sqlite_copy(&wp_store_sqlite_kind, conf->store.sqlite_path,
+			      (int)conf->store.busy_timeout_ms, to, err);
+}
+
+enum wp_err wp_store_sqlite_verify(struct wp_store_look *out,
+				   const struct wp_conf *conf, const char *copy,
+				   struct wp_error *err)
+{
+	enum wp_err rc = wp_sqlite_verify(&wp_store_sqlite_kind, copy, err);
+
+	return rc == WP_OK ? look_at(out, conf, copy, err) : rc;
 }

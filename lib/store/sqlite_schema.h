@@ -17,4 +17,11 @@ enum wp_err wp_store_sqlite_look(struct wp_store_look *out,
 				 const struct wp_conf *conf,
 				 struct wp_error *err) WP_MUST_USE;
 
+/* wp_store_copy() and wp_store_verify() likewise. */
+enum wp_err wp_store_sqlite_copy(const struct wp_conf *conf, const char *to,
+				 struct wp_error *err) WP_MUST_USE;
+enum wp_err wp_store_sqlite_verify(struct wp_store_look *out,
+				   const struct wp_conf *conf, const char *copy,
+				   struct wp_error *err) WP_MUST_USE;
+
 #endif /* WP_LIB_STORE_SQLITE_SCHEMA_H */

@@ -59,6 +59,28 @@ enum wp_err wp_store_look(struct wp_store_look *out, const struct wp_conf *conf,
 			  struct wp_error *err) WP_MUST_USE;
 
 /*
+ * Copy the store of the settings as it is in one moment of this call, while
+ * programs use it.
+ *
+ * to:      an empty file of ours; of no use after an error. The caller brings
+ *          it to the disk
+ * Errors:  as wp_store_open_existing()
+ * Threads: as wp_store_look()
+ */
+enum wp_err wp_store_copy(const struct wp_conf *conf, const char *to,
+			  struct wp_error *err) WP_MUST_USE;
+
+/*
+ * Read all of a copy: is it whole, and of which store?
+ *
+ * out:     as of wp_store_look()
+ * Errors:  WP_ERR_INVAL, WP_ERR_UNAVAIL  it is no good; err.msg says why
+ */
+enum wp_err wp_store_verify(struct wp_store_look *out,
+			    const struct wp_conf *conf, const char *copy,
+			    struct wp_error *err) WP_MUST_USE;
+
+/*
  * Where the settings say that it is, to begin a sentence with: the setting and
  * what it says. Longer ones are cut.
  */

@@ -745,6 +745,42 @@ static void a_kill_after_the_answer_loses_nothing(void **state)
 	wp_store_close(&store);
 }
 
+/* Nobody has to wait for it: a transaction is open on the other side. */
+static void a_copy_is_of_one_moment(void **state)
+{
+	char copy[sizeof(path) + 8];
+	struct wp_store *store = open_store(*state);
+	struct wp_store_look look;
+	struct wp_error err = { 0 };
+	char id[WP_STORE_ID_LEN + 1];
+	sqlite3 *other = NULL;
+	FILE *file;
+
+	assert_int_equal(wp_store_id(store, id, NULL), WP_OK);
+	wp_store_close(&store);
+	assert_int_equal(sqlite3_open(path, &other), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(other,
+				      "BEGIN IMMEDIATE;"
+				      "UPDATE note SET value = 'x';",
+				      NULL, NULL, NULL),
+			 SQLITE_OK);
+	(void)snprintf(copy, sizeof(copy), "%s.copy", path);
+	(void)unlink(copy);
+	file = fopen(copy, "w");
+	assert_non_null(file);
+	assert_int_equal(fclose(file), 0);
+	assert_int_equal(wp_store_verify(&look, *state, copy, &err),
+			 WP_ERR_INVAL);
+	assert_non_null(strstr(err.msg, "is empty"));
+	assert_int_equal(wp_store_copy(*state, copy, &err), WP_OK);
+	assert_int_equal(wp_store_verify(&look, *state, copy, &err), WP_OK);
+	assert_string_equal(look.id, id);
+	assert_int_equal(sqlite3_close(other), SQLITE_OK);
+	assert_int_equal(unlink(copy), 0);
+	/* Where it cannot go. */
+	assert_int_equal(wp_store_copy(*state, copy, &err), WP_ERR_UNAVAIL);
+}
+
 static void a_damaged_file_is_an_error_with_advice(void **state)
 {
 	struct wp_box bob = wp_test_box(P, "bob");
@@ -758,6 +794,7 @@ static void a_damaged_file_is_an_error_with_advice(void **state)
 		.ctx = &n,
 	};
 	struct wp_store *store = open_store(*state);
+	struct wp_store_look look;
 	char garbage[4096];
 	FILE *file;
 
@@ -772,6 +809,8 @@ static void a_damaged_file_is_an_error_with_advice(void **state)
 		assert_int_equal(fwrite(garbage, sizeof(garbage), 1, file), 1);
 	assert_int_equal(fclose(file), 0);
 
+	assert_int_not_equal(wp_store_verify(&look, *state, path, &err), WP_OK);
+	assert_non_null(strstr(err.msg, "is damaged"));
 	store = open_store(*state);
 	assert_int_equal(wp_store_read(store, &read, &err), WP_ERR_UNAVAIL);
 	assert_non_null(strstr(err.msg, "backup"));
@@ -812,6 +851,7 @@ int main(void)
 			a_kill_at_any_write_leaves_all_or_nothing, setup),
 		cmocka_unit_test_setup(a_kill_after_the_answer_loses_nothing,
 				       setup),
+		cmocka_unit_test_setup(a_copy_is_of_one_moment, setup),
 		cmocka_unit_test_setup(a_damaged_file_is_an_error_with_advice,
 				       setup),
 	};

@@ -311,6 +311,9 @@ test-browser: ## a real Firefox is told (installs it as root, 90 MB to fetch): W
 test-push: all $(PRELOADED) ## outages of 20,000 users, with figures (wants the machine for itself)
 	@WEB=$(WEB) WAYPOST_E2E_BUILD=$(B) $(PYTHON) tests/e2e/outages.py
 
+test-backup: all ## ten backups under load, each put back (3 min): WEB=nginx|lighttpd
+	@WAYPOST_BACKUP_ROUNDS=10 $(TEST) e2e-$(WEB) --flavour $(FLAVOUR) --only test_backup
+
 test-attacks: all ## attacks at full length, with figures (6 min, wants the machine for itself)
 	@WEB=$(WEB) WAYPOST_E2E_BUILD=$(B) $(PYTHON) tests/e2e/attacks.py
 
@@ -428,6 +431,6 @@ include bench/bench.mk
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 
 .PHONY: help all tests-build deps deps-build run test release-tests asan-tests tsan-tests test-unit \
-	test-fault test-fault-bugs test-attacks test-browser test-push \
+	test-fault test-fault-bugs test-attacks test-backup test-browser test-push \
 	bug soak test-integration test-e2e asan tsan ci fuzz fuzz-run check \
 	format $(CHECKS) lint install clean tests-provider

@@ -320,6 +320,12 @@ static enum wp_err set_option(struct wp_cli_args *out, int option,
 	case WP_OPT_SESSION:
 		out->session = optarg;
 		break;
+	case WP_OPT_CHECK:
+		out->is_check = true;
+		break;
+	case WP_OPT_REDIS_DIR:
+		out->redis_dir = optarg;
+		break;
 	case WP_OPT_HELP:
 		out->command = WP_CLI_HELP;
 		break;
@@ -539,6 +545,17 @@ static const char *lacking(const struct wp_cli_args *args)
 				     : "store adopt: what is in the store of "
 				       "before is lost; stop all programs, "
 				       "then say --yes if you mean it";
+	case WP_CLI_BACKUP:
+		return args->file != NULL ? NULL
+					  : "backup: say where, by a folder "
+					    "that is empty or not there";
+	case WP_CLI_RESTORE:
+		if (args->file == NULL)
+			return "restore: say which copy, by its folder";
+		return args->is_check || args->redis_dir != NULL
+			       ? NULL
+			       : "restore: say --check, or with --redis-dir "
+				 "where Redis has its files";
 	case WP_CLI_EXPIRE:
 		return args->is_sure ? NULL
 				     : "expire: what has expired by the clock "

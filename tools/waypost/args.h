@@ -79,7 +79,10 @@ struct wp_cli_args {
 	struct wp_msgid msgid;
 	const char *device; /* WP_CLI_DEVICE_LEN characters; NULL: none */
 	const char *app;    /* NULL: none was named */
-	const char *file;   /* to make; NULL: none was named */
+	const char *file;   /* or folder, to make or read; NULL: none */
+
+	bool is_check;         /* of restore */
+	const char *redis_dir; /* NULL: not given */
 };
 
 /*

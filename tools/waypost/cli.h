@@ -90,6 +90,8 @@ enum wp_err wp_cli_session_revoke(struct wp_cli *cli,
 				  struct wp_error *err) WP_MUST_USE;
 enum wp_err wp_cli_store_adopt(struct wp_cli *cli,
 			       struct wp_error *err) WP_MUST_USE;
+/* Errors: WP_ERR_NOTFOUND  there is nothing to copy, or no redis-cli */
+enum wp_err wp_cli_backup(struct wp_cli *cli, struct wp_error *err) WP_MUST_USE;
 /* These need no Redis. WP_ERR_INVAL: auth.api_keys_file is not set, or not fit
  * to be changed; WP_ERR_NOTFOUND: there is no key of this id. */
 enum wp_err wp_cli_key_add(const struct wp_cli *cli,
@@ -135,6 +137,13 @@ enum wp_err wp_cli_push_forward(struct wp_cli *cli, int64_t *n_out,
  * made */
 enum wp_err wp_cli_push_vapid_key(const struct wp_cli *cli,
 				  struct wp_error *err) WP_MUST_USE;
+/*
+ * Nor this, but one of its own. Errors: WP_ERR_INVAL: the copy is no good, or
+ * none of this deployment; WP_ERR_CONFLICT, WP_ERR_FULL: something is in
+ * the way
+ */
+enum wp_err wp_cli_restore(const struct wp_cli *cli,
+			   struct wp_error *err) WP_MUST_USE;
 /* Nor this. Errors: WP_ERR_INVAL  an origin that is no browser's */
 enum wp_err wp_cli_origins(const struct wp_cli *cli,
 			   struct wp_error *err) WP_MUST_USE;

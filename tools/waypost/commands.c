@@ -7,6 +7,7 @@
 
 const struct wp_cli_opt_row wp_cli_opts[WP_OPT_COUNT] = {
 	[WP_OPT_ALL] = { "all", NULL, "all that were there when it began" },
+	[WP_OPT_CHECK] = { "check", NULL, "only look, and say what to do" },
 	[WP_OPT_CONFIRM] = { "confirm", NULL, "you have looked, and mean it" },
 	[WP_OPT_DATA] = { "data", "FILE",
 			  "the bytes of it; - reads standard "
@@ -37,6 +38,8 @@ const struct wp_cli_opt_row wp_cli_opts[WP_OPT_COUNT] = {
 			      "0 to 10; 5 and more is the "
 			      "high band" },
 	[WP_OPT_RAW] = { "raw", NULL, "with the sealed envelope" },
+	[WP_OPT_REDIS_DIR] = { "redis-dir", "DIR",
+			       "where Redis has its files" },
 	[WP_OPT_SCOPE] = { "scope", "SCOPE[,SCOPE...]",
 			   "what it may do: some of " WP_SCOPES_ALL },
 	[WP_OPT_SESSION] = { "session", "SID", "all tokens of this session" },
@@ -263,6 +266,17 @@ const struct wp_cli_row wp_cli_rows[] = {
 	  .story = "After the store was lost for good: the file of "
 		   "store.sqlite_path, made if it is not there, becomes the "
 		   "store of this deployment. Stop all programs first." },
+	{ NULL, "backup", WP_CLI_BACKUP, WP_FOR_CARE, WP_NAMES_FILE,
+	  .words = "<folder>", .summary = "copy Redis and what is on disk",
+	  .story = "Into a folder that is empty or not there, while the "
+		   "programs go on. Settings and secrets are not in it." },
+	{ NULL, "restore", WP_CLI_RESTORE, WP_FOR_CARE, WP_NAMES_FILE,
+	  .words = "<folder>", .opts = { WP_OPT_CHECK, WP_OPT_REDIS_DIR },
+	  .summary = "look at a copy, or put it back",
+	  .story = "With --check: is it a whole copy, and what is to be done "
+		   "with it? Else it is put back where nothing is: into the "
+		   "folder of Redis, and to where the settings say. As root, "
+		   "while neither Redis nor any program runs." },
 	{ NULL, "origins", WP_CLI_ORIGINS, WP_FOR_CARE, WP_NAMES_NOTHING,
 	  .summary = "print cors.allowed_origins for the web server",
 	  .story = "In the form that its snippets read; put it into "

@@ -26,6 +26,8 @@ enum wp_cli_command {
 	WP_CLI_KEYS_LIST,
 	WP_CLI_KEYS_ROTATE,
 	WP_CLI_STORE_ADOPT,
+	WP_CLI_BACKUP,
+	WP_CLI_RESTORE,
 	WP_CLI_KEY_ADD,
 	WP_CLI_KEY_LIST,
 	WP_CLI_KEY_REMOVE,
@@ -61,6 +63,7 @@ enum wp_cli_command {
 enum wp_cli_opt {
 	WP_OPT_NONE, /* ends a list */
 	WP_OPT_ALL,
+	WP_OPT_CHECK,
 	WP_OPT_CONFIRM,
 	WP_OPT_DATA,
 	WP_OPT_DAYS,
@@ -77,6 +80,7 @@ enum wp_cli_opt {
 	WP_OPT_PASSWORD,
 	WP_OPT_PRIORITY,
 	WP_OPT_RAW,
+	WP_OPT_REDIS_DIR,
 	WP_OPT_SCOPE,
 	WP_OPT_SESSION,
 	WP_OPT_SHOW_RECIPIENT,

@@ -86,6 +86,7 @@ static const command_fn with_redis[WP_CLI_COMMANDS] = {
 	[WP_CLI_SESSION_LIST] = wp_cli_session_list,
 	[WP_CLI_SESSION_REVOKE] = wp_cli_session_revoke,
 	[WP_CLI_STORE_ADOPT] = wp_cli_store_adopt,
+	[WP_CLI_BACKUP] = wp_cli_backup,
 	[WP_CLI_ACCOUNT_CREATE] = wp_cli_account_create,
 	[WP_CLI_ACCOUNT_LIST] = wp_cli_account_list,
 	[WP_CLI_ACCOUNT_ENABLE] = wp_cli_account_enable,
@@ -105,6 +106,7 @@ static const command_fn with_redis[WP_CLI_COMMANDS] = {
 typedef enum wp_err (*plain_fn)(const struct wp_cli *cli, struct wp_error *err);
 static const plain_fn without_redis[WP_CLI_COMMANDS] = {
 	[WP_CLI_ORIGINS] = wp_cli_origins,
+	[WP_CLI_RESTORE] = wp_cli_restore,
 	[WP_CLI_KEY_ADD] = wp_cli_key_add,
 	[WP_CLI_KEY_LIST] = wp_cli_key_list,
 	[WP_CLI_KEY_REMOVE] = wp_cli_key_remove,

@@ -98,6 +98,24 @@ static void options_of_a_list_are_read(void **state)
 	assert_true(args.queue.is_inbox);
 }
 
+static void a_copy_is_named_by_its_folder(void **state)
+{
+	struct wp_cli_args args;
+	struct line line;
+
+	(void)state;
+	args = read_good(&line, "backup /a");
+	assert_int_equal(args.command, WP_CLI_BACKUP);
+	assert_string_equal(args.file, "/a");
+	args = read_good(&line, "restore /a --check");
+	assert_int_equal(args.command, WP_CLI_RESTORE);
+	assert_true(args.is_check && args.redis_dir == NULL);
+	args = read_good(&line, "restore --redis-dir /r /a");
+	assert_string_equal(args.file, "/a");
+	assert_string_equal(args.redis_dir, "/r");
+	assert_false(args.is_check);
+}
+
 static void expiry_is_confirmed_in_so_many_words(void **state)
 {
 	struct wp_cli_args args;
@@ -365,6 +383,11 @@ static void nothing_is_dropped_without_a_yes(void **state)
 	expect_bad("store adopt", "--yes");
 	expect_bad("store adopt --yes x", "a word too many");
 	expect_bad("store", "store: say adopt");
+	expect_bad("backup", "backup: say where");
+	expect_bad("backup a b", "too many");
+	expect_bad("restore --check", "restore: say which copy");
+	expect_bad("restore a", "say --check, or with --redis-dir");
+	expect_bad("restore a --redis-dir", "needs a value");
 	expect_bad("expire", "--confirm");
 	expect_bad("expire --confirm now", "too many");
 }
@@ -418,6 +441,7 @@ int main(void)
 		cmocka_unit_test(
 			the_command_begins_at_the_first_word_that_is_no_option),
 		cmocka_unit_test(options_of_a_list_are_read),
+		cmocka_unit_test(a_copy_is_named_by_its_folder),
 		cmocka_unit_test(expiry_is_confirmed_in_so_many_words),
 		cmocka_unit_test(keys_are_listed_or_made),
 		cmocka_unit_test(

@@ -23,6 +23,7 @@ enum who { FOR_USERS, FOR_KEYS, FOR_BOTH, FOR_ANYBODY, FOR_PROBES };
 enum need { NEED_NONE, NEED_WORK };
 enum {
 	KEY_WAIT_MS = 1000, /* for a key of the caller's issuer */
+	ORIGIN_LOG_MS = 60000,
 };
 
 /* A row of the table, as it is looked up. */
@@ -316,6 +317,27 @@ static bool identify(struct wp_call *call)
 	return refuse_caller(call, rc, reason, &err);
 }
 
+/* A page asks whether it may ask. A setting that is forgotten looks to it like
+ * a server that is gone. */
+static void answer_preflight(struct wp_call *call)
+{
+	struct wp_ctx *ctx = call->ctx;
+	uint32_t suppressed;
+
+	wp_resp_empty(&call->resp, 204);
+	call->resp.methods = call->methods;
+	if (!wp_resp_is_foreign(&call->req, ctx->conf))
+		return;
+	wp_resp_error(&call->resp, 403, "origin_not_allowed",
+		      "this Origin may not ask; cors.allowed_origins does not "
+		      "list it");
+	if (wp_log_allow(&ctx->origin_limit, wp_mono_ms(), ORIGIN_LOG_MS,
+			 &suppressed))
+		wp_log(&ctx->log, WP_LOG_WARN, "an Origin that is not listed",
+		       wp_str("setting", "cors.allowed_origins"),
+		       wp_int("suppressed", suppressed));
+}
+
 /*
  * Look at what is asked for; as a handler. "Too many" is said before the caller
  * is known: that would be work too.
@@ -336,8 +358,7 @@ static bool answer(struct wp_call *call)
 	 * what else it wants to know is added to every answer (resp.c).
 	 */
 	if (call->req.method == WP_OPTIONS) {
-		wp_resp_empty(&call->resp, 204);
-		call->resp.methods = call->methods;
+		answer_preflight(call);
 		return true;
 	}
 	if ((call->req.method & endpoint->methods) == 0) {

@@ -31,6 +31,7 @@
 enum {
 	ORIGIN_MAX = 512,
 	KEY_WAIT_MS = 2000, /* for a key of the caller's issuer */
+	ORIGIN_LOG_MS = 60000,
 };
 
 enum origin {
@@ -518,6 +519,22 @@ static void on_no_upgrade(struct wp_conn *conn, unsigned status)
 			       WP_M_REJECT_BAD_REQUEST);
 }
 
+/* A setting that is forgotten looks to browsers like a server that is gone. */
+static void on_foreign_origin(struct wp_conn *conn)
+{
+	uint32_t suppressed;
+
+	wp_conn_refuse(conn, 403, "origin_not_allowed",
+		       "this Origin may not connect; cors.allowed_origins does "
+		       "not list it",
+		       WP_M_REJECT_ORIGIN);
+	if (wp_log_allow(&conn->parts->origin_limit, wp_mono_ms(),
+			 ORIGIN_LOG_MS, &suppressed))
+		wp_log(NULL, WP_LOG_WARN, "an Origin that is not listed",
+		       wp_str("setting", "cors.allowed_origins"),
+		       wp_int("suppressed", suppressed));
+}
+
 static void on_connect(struct wp_conn *conn, const struct wp_head *head)
 {
 	struct wp_upgrade upgrade;
@@ -532,9 +549,7 @@ static void on_connect(struct wp_conn *conn, const struct wp_head *head)
 	origin = judge_origin(head, &upgrade.origin,
 			      &conn->parts->live.conf->cors.allowed_origins);
 	if (origin == ORIGIN_FOREIGN) {
-		wp_conn_refuse(conn, 403, "origin_not_allowed",
-			       "this Origin may not connect",
-			       WP_M_REJECT_ORIGIN);
+		on_foreign_origin(conn);
 		return;
 	}
 	find_credential(&found, head, &upgrade, origin, conn->parts->live.conf);

@@ -53,6 +53,7 @@ struct wp_parts {
 	size_t n_admitted; /* count towards max_connections */
 	size_t n_open;
 	bool is_stopping;
+	struct wp_log_limit origin_limit;
 };
 
 #endif /* WP_WS_PARTS_H */

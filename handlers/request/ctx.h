@@ -71,6 +71,7 @@ struct wp_ctx {
 	struct wp_log_limit log_limit;
 	struct wp_request_log requests;
 	struct wp_log_limit attempt_limit; /* of account_log.h */
+	struct wp_log_limit origin_limit;
 };
 
 void wp_shared_init(struct wp_shared *shared, const struct wp_conf *conf,

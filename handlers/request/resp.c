@@ -231,6 +231,17 @@ static const char *allowed_origin(const struct wp_conf *conf,
 	}
 }
 
+bool wp_resp_is_foreign(const struct wp_req *req, const struct wp_conf *conf)
+{
+	size_t n_origins, n_methods;
+
+	(void)wp_req_param(req, "HTTP_ORIGIN", &n_origins);
+	(void)wp_req_param(req, "HTTP_ACCESS_CONTROL_REQUEST_METHOD",
+			   &n_methods);
+	return n_origins > 0 && n_methods > 0 &&
+	       allowed_origin(conf, req) == NULL;
+}
+
 /* Vary always, the others only for an origin that is listed. */
 static void add_cors(struct wp_resp *resp, const struct wp_req *req,
 		     const struct wp_conf *conf)

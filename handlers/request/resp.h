@@ -117,6 +117,13 @@ void wp_resp_internal(struct wp_resp *resp);
 size_t wp_resp_body_bytes(const struct wp_resp *resp, const struct wp_req *req);
 
 /*
+ * Does the request ask for a page of an origin that is not listed whether it
+ * may ask (a preflight, Fetch "CORS-preflight request")? Pages of our own never
+ * do.
+ */
+bool wp_resp_is_foreign(const struct wp_req *req, const struct wp_conf *conf);
+
+/*
  * Write head and body through the request's io. A HEAD gets no body.
  *
  * Returns:  false when nobody listens any more

@@ -59,6 +59,7 @@ struct wp_conf {
 	struct wp_faults *faults;  /* of the program that loaded it, or NULL */
 	bool has_file;             /* a configuration file was read */
 	enum wp_run_mode run_mode; /* WAYPOST_RUN_MODE */
+	char *public_url;          /* http(s)://host…; "" = not known */
 
 	struct {
 		enum wp_log_level level; /* also LOG_LEVEL */
@@ -209,7 +210,6 @@ struct wp_conf {
 		char *smtp_user;
 		char *smtp_password; /* secret */
 		char *email_from;
-		char *public_url;
 		int64_t email_after_seconds;
 		char *email_text_file;              /* "" = a text of ours */
 		struct wp_conf_list allow_networks; /* see lib/net/reach.h */

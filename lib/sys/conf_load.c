@@ -349,6 +349,20 @@ static enum wp_err derive(struct wp_conf *conf, struct wp_conf_entry *entry,
 	return wp_conf_set(conf, entry->key, entry->key->in_production, err);
 }
 
+/* Pages of our own address may ask, whatever a proxy calls us. */
+static enum wp_err list_public_url(struct wp_conf *conf, struct wp_error *err)
+{
+	struct wp_conf_list *origins = &conf->cors.allowed_origins;
+	const char *url = conf->public_url;
+	size_t len = wp_conf_origin_len(url);
+
+	for (size_t i = 0; i < origins->n; i++)
+		if (strlen(origins->items[i]) == len &&
+		    memcmp(origins->items[i], url, len) == 0)
+			return WP_OK;
+	return len > 0 ? wp_conf_list_add(origins, url, len, err) : WP_OK;
+}
+
 void wp_conf_judge(struct wp_conf_load *load, enum wp_err *rc,
 		   struct wp_error *err)
 {
@@ -373,6 +387,8 @@ void wp_conf_judge(struct wp_conf_load *load, enum wp_err *rc,
 			wp_faults_note(conf->faults, one, &why, rc, err);
 		}
 	}
+	one = list_public_url(conf, &why);
+	wp_faults_note(conf->faults, one, &why, rc, err);
 }
 
 /* The file to read, or NULL for none. */

@@ -62,3 +62,19 @@ void wp_conf_env_name(const struct wp_conf_key *key, const char *suffix,
 	for (p = out; *p != '\0'; p++)
 		*p = (char)(*p == '.' ? '_' : toupper((unsigned char)*p));
 }
+
+size_t wp_conf_origin_len(const char *url)
+{
+	const char *host = strstr(url, "://");
+	size_t len;
+
+	if (host == NULL || host == url)
+		return 0;
+	host += 3;
+	len = (size_t)(host - url) + strcspn(host, "/");
+	if (host[0] == '\0' || host[0] == '/' ||
+	    strcspn(host, "?#@ ,*") < len - (size_t)(host - url) ||
+	    strcspn(url, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") < len)
+		return 0;
+	return len;
+}

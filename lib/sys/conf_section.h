@@ -78,6 +78,14 @@ enum wp_err wp_conf_broken(struct wp_error *err, const char *name,
 enum wp_err wp_conf_check_listen(const char *name, const char *address,
 				 struct wp_error *err) WP_MUST_USE;
 
+/*
+ * The scheme://host[:port] that a URL begins with, as browsers write it (RFC
+ * 6454 section 6.2).
+ *
+ * Returns:  its bytes; 0 when that is no such thing
+ */
+size_t wp_conf_origin_len(const char *url);
+
 /* ---- while loading; forgotten afterwards ------------------------------- */
 
 struct wp_conf_entry {

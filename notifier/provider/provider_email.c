@@ -187,7 +187,6 @@ enum wp_err wp_provider_email_check(const struct wp_conf *conf,
 				    struct wp_error *err)
 {
 	struct wp_email_text text = { .is_base64 = false };
-	struct wp_url_look public = { .has_query = false };
 	struct wp_url_mail look;
 	enum wp_err rc;
 
@@ -195,15 +194,6 @@ enum wp_err wp_provider_email_check(const struct wp_conf *conf,
 		return wp_error_set(err, WP_ERR_INVAL,
 				    "push.smtp_url: must be smtp:// or "
 				    "smtps://, a host, and perhaps a port");
-	if (!wp_url_look(conf->push.public_url, &public) || public.has_query ||
-	    public.has_fragment)
-		return wp_error_set(err, WP_ERR_INVAL,
-				    "push.public_url: must be an http or https "
-				    "URL without a query");
-	if (conf->run_mode == WP_RUN_PRODUCTION && !public.is_https)
-		return wp_error_set(err, WP_ERR_INVAL,
-				    "push.public_url: must be https in "
-				    "production, for the link in a letter");
 	rc = read_text(&text, conf->push.email_text_file, err);
 	wp_email_text_release(&text);
 	return rc;
@@ -269,7 +259,7 @@ static enum wp_err start(struct email *email,
 	rules.needs_tls = look.is_tls || !look.is_loopback;
 	email->mail = wp_mail_new(&rules);
 	email->from = strdup(conf->push.email_from);
-	email->public_url = strdup(conf->push.public_url);
+	email->public_url = strdup(conf->public_url);
 	if (email->mail == NULL || email->from == NULL ||
 	    email->public_url == NULL)
 		return wp_error_set(err, WP_ERR_NOMEM, "out of memory");

@@ -12,6 +12,9 @@ import yaml
 
 # Made by the web server or before a path counts; in the one form of an error.
 ANYWHERE = {400, 404, 405, 408, 411, 413, 414, 429, 431, 500, 502, 503, 504}
+# OPTIONS is documented in words only, and so is this.
+PREFLIGHT_REFUSED = {"responses": {
+    "403": {"$ref": "#/components/responses/Error"}}}
 TYPES = {"object": dict, "array": list, "string": str, "boolean": bool,
          "integer": int}
 
@@ -52,7 +55,10 @@ class Contract:
         operations = self.spec["paths"].get(path)
         if operations is None:
             return
-        problem = self.judge(operations.get(method.lower()), response)
+        operation = operations.get(method.lower())
+        if method == "OPTIONS" and response.status == 403:
+            operation = PREFLIGHT_REFUSED
+        problem = self.judge(operation, response)
         self.seen.add((path, method.lower(), str(response.status)))
         if problem:
             self.complaints.append(

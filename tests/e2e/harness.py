@@ -86,7 +86,10 @@ def new_stack(config=None, **how):
                 "accounts": {"enabled": False},
                 "push": {"enabled": False}}
     for section, values in (config or {}).items():
-        settings.setdefault(section, {}).update(values)
+        if isinstance(values, dict):
+            settings.setdefault(section, {}).update(values)
+        else:
+            settings[section] = values
     settings.setdefault("limits", no_limits())
     state = scratch()
     stack = Stack(state, WEB, build=os.environ.get("WAYPOST_E2E_BUILD"),

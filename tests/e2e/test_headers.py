@@ -177,9 +177,13 @@ class Cors(E2eTest):
             "Origin": "https://evil.example",
             "Access-Control-Request-Method": "POST"})
 
-        self.assertLess(answer.status, 500)
+        self.assert_error(answer, 403, "origin_not_allowed")
+        self.assertIn("cors.allowed_origins", answer.json()["error"])
         self.assertIsNone(answer.header("Access-Control-Allow-Origin"))
         self.assertIsNone(answer.header("Access-Control-Allow-Credentials"))
+        log = self.stack.read_log("handlers")
+        self.assertIn("an Origin that is not listed", log)
+        self.assertNotIn("evil.example", log)
 
 
 class Health(E2eTest):

@@ -43,10 +43,11 @@ class MailTest(PushTest):
     def settings(cls):
         return {"push": {"enabled": True, "mode": "live", "email": True,
                          "smtp_url": f"smtp://127.0.0.1:{cls.server.port}",
-                         "email_from": FROM, "public_url": PUBLIC,
-                         "email_after_seconds": AFTER_S, "grace_ms": 100,
+                         "email_from": FROM, "grace_ms": 100,
+                         "email_after_seconds": AFTER_S,
                          # It begins with a tenth of that.
                          "rates": ["smtp=1000/1"], **cls.push},
+                "public_url": PUBLIC,
                 "notifier": {"drain_ms": 30000}, **cls.more}
 
     @classmethod
@@ -466,13 +467,24 @@ class Off(PushTest):
                     status, said = self.start_with({**good, **wrong},
                                                    *arguments)
                     self.assertEqual(status, 1, said)
-                    self.assertIn("push." + name.lower() + ": ",
+                    section = "" if name == "PUBLIC_URL" else "push."
+                    self.assertIn(section + name.lower() + ": ",
                                   said.splitlines()[-1])
-        self.assertEqual(self.start_with(good, "--check")[0], 0)
+        self.assertEqual(self.start_with({**good}, "--check")[0], 0)
 
-    def start_with(self, settings, *arguments):
+    def test_in_production_the_link_in_a_letter_is_https(self):
+        good = {"SMTP_URL": "smtps://mail.here.example", "EMAIL_FROM": FROM,
+                "PUBLIC_URL": "http://waypost.here.example"}
+        status, said = self.start_with(
+            good, "--check", WAYPOST_RUN_MODE="production",
+            WAYPOST_ALLOW_ROOT="1")
+        self.assertEqual(status, 1, said)
+        self.assertIn("public_url: must be https", said.splitlines()[-1])
+
+    def start_with(self, settings, *arguments, **env):
         return self.run_beside(
-            "waypost-notifier", *arguments, WAYPOST_PUSH_MODE="live",
+            "waypost-notifier", *arguments, **env, WAYPOST_PUSH_MODE="live",
             WAYPOST_PUSH_EMAIL="true",
+            WAYPOST_PUBLIC_URL=settings.pop("PUBLIC_URL"),
             **{"WAYPOST_PUSH_" + name: value
                for name, value in settings.items()})

@@ -34,6 +34,7 @@ class WsTest(E2eTest):
         with self.assertRaises(Refused) as caught:
             self.open(*arguments, **how)
         self.assert_error(caught.exception.response, status)
+        return caught.exception.response.json()
 
     def assert_closed(self, socket, code):
         self.assertEqual(socket.wait_closed(PATIENCE_S), code)
@@ -146,7 +147,9 @@ class Handshake(WsTest):
                        ALLOWED_ORIGIN + "/", "http://evil.example:"
                        + str(self.stack.port)):
             with self.subTest(origin):
-                self.assert_refused(403, headers={**token, "Origin": origin})
+                said = self.assert_refused(
+                    403, headers={**token, "Origin": origin})
+                self.assertIn("cors.allowed_origins", said["error"])
 
     def test_requests_that_are_no_sound_upgrade(self):
         bob = self.user()

@@ -6,6 +6,8 @@
  */
 #include "lib/sys/sections/sections.h"
 
+#include <string.h>
+
 /* In the order of the enums that they stand for. */
 static const char *const run_modes[] = { "local", "production", NULL };
 static const char *const log_levels[] = { "error", "warn", "info", "debug",
@@ -17,6 +19,11 @@ static const struct wp_conf_key general_keys[] = {
 	{ "run_mode", WP_CONF_AT(run_mode), .type = WP_CONF_ENUM,
 	  .words = run_modes, .preset = "local",
 	  .help = "production demands real secrets and a safe Redis" },
+	{ "public_url", WP_CONF_AT(public_url), .type = WP_CONF_STRING,
+	  .preset = "", .is_reloadable = true,
+	  .help = "where clients reach this deployment: https://host, perhaps "
+		  "with a port and a path; pages from there may ask like "
+		  "those of cors.allowed_origins" },
 };
 
 static const struct wp_conf_key log_keys[] = {
@@ -41,8 +48,26 @@ static const struct wp_conf_key log_requests_keys[] = {
 		  "nor slow one has a line" },
 };
 
+static enum wp_err check_public_url(const struct wp_conf *conf, bool is_used,
+				    struct wp_error *err)
+{
+	const char *url = conf->public_url;
+	bool is_web = strncmp(url, "https://", 8) == 0 ||
+		      strncmp(url, "http://", 7) == 0;
+
+	(void)is_used;
+	if (url[0] == '\0' || (is_web && wp_conf_origin_len(url) > 0 &&
+			       strpbrk(url, " ?#\\\"<>") == NULL))
+		return WP_OK;
+	return wp_conf_broken(err, "public_url",
+			      "must be https://host, perhaps with a port and a "
+			      "path, and the host in lower case");
+}
+
+static const wp_conf_rule_fn general_rules[] = { check_public_url, NULL };
+
 static const struct wp_conf_section general =
-	WP_CONF_SECTION("", general_keys, NULL);
+	WP_CONF_SECTION("", general_keys, general_rules);
 const struct wp_conf_section wp_conf_log =
 	WP_CONF_SECTION("log", log_keys, NULL);
 const struct wp_conf_section wp_conf_log_requests =

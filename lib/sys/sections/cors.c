@@ -17,15 +17,11 @@ static const struct wp_conf_key keys[] = {
 	  .help = "how long a browser may remember a preflight" },
 };
 
-/* scheme://host[:port], as browsers write it: RFC 6454 section 6.2. */
 static bool is_origin(const char *text)
 {
-	const char *host = strstr(text, "://");
+	size_t len = wp_conf_origin_len(text);
 
-	if (host == NULL || host == text || host[3] == '\0')
-		return false;
-	return strpbrk(host + 3, "/?#@ ,*") == NULL &&
-	       strpbrk(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == NULL;
+	return len > 0 && text[len] == '\0';
 }
 
 static enum wp_err check_origins(const struct wp_conf *conf, bool is_used,

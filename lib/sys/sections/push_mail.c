@@ -26,10 +26,6 @@ static const struct wp_conf_key keys[] = {
 	{ "push.email_from", WP_CONF_AT(push.email_from),
 	  .type = WP_CONF_STRING, .preset = "", .is_reloadable = true,
 	  .help = "the address that letters come from" },
-	{ "push.public_url", WP_CONF_AT(push.public_url),
-	  .type = WP_CONF_STRING, .preset = "", .is_reloadable = true,
-	  .help = "where this deployment is reached, for the link in a letter "
-		  "that ends them: https://host" },
 	{ "push.email_after_seconds", WP_CONF_AT(push.email_after_seconds),
 	  .type = WP_CONF_INT, .preset = "3600", .min = 0, .max = DAY_S,
 	  .unit = "s", .is_reloadable = true,
@@ -58,9 +54,15 @@ static enum wp_err check_mail(const struct wp_conf *conf, bool is_used,
 		return wp_conf_broken(err, "push.email_from",
 				      "must be an address when push.email is "
 				      "true");
-	if (conf->push.public_url[0] == '\0')
-		return wp_conf_broken(err, "push.public_url",
+	if (conf->public_url[0] == '\0')
+		return wp_conf_broken(err, "public_url",
 				      "must be set when push.email is true");
+	if (conf->run_mode == WP_RUN_PRODUCTION &&
+	    strncmp(conf->public_url, "https://", 8) != 0)
+		return wp_conf_broken(err, "public_url",
+				      "must be https in production when "
+				      "push.email is true, for the link in a "
+				      "letter");
 	return WP_OK;
 }
 

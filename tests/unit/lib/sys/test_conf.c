@@ -872,6 +872,53 @@ static void any_origin_is_fine_without_credentials(void **state)
 	wp_conf_release(&conf);
 }
 
+static void pages_of_our_own_address_may_ask(void **state)
+{
+	struct wp_conf conf;
+
+	(void)state;
+	set_config("public_url: https://here.example:8443/base\n"
+		   "cors: {allowed_origins: [\"https://app.example\"]}\n");
+	load(&conf);
+	assert_string_equal(conf.public_url, "https://here.example:8443/base");
+	assert_int_equal(conf.cors.allowed_origins.n, 2);
+	assert_string_equal(conf.cors.allowed_origins.items[1],
+			    "https://here.example:8443");
+	wp_conf_release(&conf);
+
+	set_config("public_url: https://app.example\n"
+		   "cors: {allowed_origins: [\"https://app.example\"]}\n");
+	load(&conf);
+	assert_int_equal(conf.cors.allowed_origins.n, 1);
+	wp_conf_release(&conf);
+}
+
+static void a_public_url_is_one_of_the_web(void **state)
+{
+	static const char *const bad[] = {
+		"here.example",
+		"ftp://here.example",
+		"https://",
+		"https:///base",
+		"https://Here.example",
+		"https://me@here.example",
+		"https://here.example/?a",
+		"https://here.example/base#a",
+		"https://here.example /",
+		"https://*",
+	};
+	char text[128];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		(void)snprintf(text, sizeof(text), "public_url: \"%s\"\n",
+			       bad[i]);
+		set_config(text);
+		expect_refusal("public_url: must be https://host, perhaps with "
+			       "a port and a path, and the host in lower case");
+	}
+}
+
 /* Run with standard output in a file and give back what was printed. */
 static char *capture(const char *option, enum wp_conf_action *action)
 {
@@ -1097,6 +1144,8 @@ int main(void)
 		TEST(the_printed_configuration_loads_again_and_hides_secrets),
 		TEST(help_tells_the_sections_of_the_program_only),
 		TEST(version_names_program_and_version),
+		TEST(pages_of_our_own_address_may_ask),
+		TEST(a_public_url_is_one_of_the_web),
 		TEST(check_is_left_to_the_program),
 		TEST(the_example_file_shows_every_key_with_its_default),
 	};

@@ -1,7 +1,12 @@
 """What an operator sees of a deployment, by `waypost status` and the like."""
+import fcntl
 import json
 import os
+import pty
+import re
+import struct
 import subprocess
+import termios
 
 from harness import E2eTest, end_stack, new_stack, wait_for
 
@@ -311,3 +316,65 @@ class Look(E2eTest):
         self.assertEqual((told["messages"], told["devices"]), (1, 0))
         self.assertRegex(self.said("user", "show", bob.urn),
                          r"(?m)^messages that wait\t1$")
+
+    # ---- top ----
+
+    def test_top_counts_what_is_accepted(self):
+        bob = self.user()
+        with subprocess.Popen(
+                [os.path.join(self.stack.build, "waypost"), "--config",
+                 self.stack.path("waypost.yaml"), "top"],
+                env=self.stack.base_env, stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE, text=True) as top:
+            self.addCleanup(top.kill)
+            rates = []
+            while not any(rates):
+                self.assert_status(bob.send(bob, b"x"), 202)
+                cells = top.stdout.readline().rstrip("\n").split("\t")
+                self.assertEqual(len(cells), 10, cells)
+                self.assertRegex(cells[0], r"^20\d\d-.*Z$")
+                rates.append(int(cells[1]))
+            top.terminate()
+            self.assertEqual(top.wait(30), 0)
+
+    def test_top_ends_after_so_many_looks(self):
+        self.assertEqual(len(self.said("top", "--times", "1").splitlines()),
+                         1)
+
+    def test_top_has_a_screen_and_keys(self):
+        ours, its = pty.openpty()
+        self.addCleanup(os.close, ours)
+        fcntl.ioctl(its, termios.TIOCSWINSZ,
+                    struct.pack("HHHH", 24, 60, 0, 0))
+        before = termios.tcgetattr(its)
+        top = subprocess.Popen(
+            [os.path.join(self.stack.build, "waypost"), "--config",
+             self.stack.path("waypost.yaml"), "top", "--every", "600"],
+            env={**self.stack.base_env, "TERM": "xterm"}, stdin=its,
+            stdout=its, stderr=subprocess.PIPE)
+        self.addCleanup(top.wait)
+        self.addCleanup(top.kill)
+        seen = ""
+
+        def read_until(text):
+            nonlocal seen
+            while text not in seen:
+                seen += os.read(ours, 65536).decode("utf-8", "replace")
+            frame, seen = seen.split(text, 1)
+            return frame
+        read_until("\x1b[?1049h")
+        frame = read_until("q ends, p pauses")
+        self.assertIn(" accepted/s", frame)
+        for line in re.sub(r"\x1b\[[?0-9;]*[A-Za-z]", "", frame).split("\r\n"):
+            self.assertLessEqual(len(line), 60)
+        os.write(ours, b"w")
+        read_until("WORKER")
+        os.write(ours, b"p")
+        read_until("paused")
+        os.write(ours, b"q")
+        read_until("\x1b[?1049l")
+        self.assertEqual(top.wait(30), 0)
+        self.assertEqual(top.stderr.read(), b"")
+        top.stderr.close()
+        self.assertEqual(termios.tcgetattr(its), before)
+        os.close(its)

@@ -1,4 +1,4 @@
-"""What `waypost` says of itself: help, completion. No stack is needed."""
+"""What `waypost` does without settings: help, completion, tail."""
 import os
 import shutil
 import subprocess
@@ -7,6 +7,12 @@ import unittest
 
 WAYPOST = os.path.join(os.environ.get("WAYPOST_E2E_BUILD", "build/release"),
                        "waypost")
+LOG = """<4>{"time":"2026-11-30T21:44:01.123Z","level":"warn",\
+"service":"waypost-ws","msg":"redis is away","error":"\\u001b[31m","n":3}
+plain
+{"time":"2026-11-30T21:44:02.123Z","level":"info",\
+"service":"waypost-worker","msg":"x","request_id":"r1"}
+"""
 ASK_BASH = """
 source "$1"; shift
 COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1))
@@ -23,11 +29,11 @@ _waypost
 """
 
 
-def said(*words):
+def said(*words, told=""):
     # Settings that would be refused: nobody reads them.
     return subprocess.run(
-        [WAYPOST, *words], stdin=subprocess.DEVNULL, capture_output=True,
-        text=True, timeout=30, check=True,
+        [WAYPOST, *words], input=told, capture_output=True, text=True,
+        timeout=30, check=True,
         env={**os.environ, "WAYPOST_CONFIG": "/nowhere"}).stdout
 
 
@@ -109,3 +115,41 @@ class Words(unittest.TestCase):
         self.assertEqual(done.returncode, 2)
         self.assertIn('no command "statsu"; did you mean status?',
                       done.stderr)
+
+    def test_a_log_becomes_text(self):
+        warned = ("2026-11-30T21:44:01.123Z\twaypost-ws\twarn\t"
+                  "redis is away\terror=?[31m n=3\n")
+        other = ("2026-11-30T21:44:02.123Z\twaypost-worker\tinfo\tx\t"
+                 "request_id=r1\n")
+        self.assertEqual(said("tail", "-", told=LOG),
+                         warned + "plain\n" + other)
+        self.assertEqual(said("tail", "-", "--level", "warn", told=LOG),
+                         warned + "plain\n")
+        for name in ("worker", "waypost-worker"):
+            self.assertEqual(said("tail", "-", "--program", name, told=LOG),
+                             other)
+        self.assertEqual(said("tail", "-", "--request", "r1", told=LOG),
+                         other)
+        self.assertEqual(said("tail", "-", "--json", told=LOG),
+                         LOG.replace("<4>", "").replace("plain\n", ""))
+
+    def test_the_journal_is_read_by_journalctl(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "journalctl")
+            with open(path, "w", encoding="ascii") as file:
+                file.write("#!/bin/sh\nprintf '{\"service\":\"waypost-ws\","
+                           "\"msg\":\"%s\"}' \"$*\"\nexit $STATUS\n")
+            os.chmod(path, 0o755)
+            done = [subprocess.run(
+                [WAYPOST, "tail", *words], capture_output=True, text=True,
+                timeout=30, check=False,
+                env={**os.environ, "STATUS": status,
+                     "PATH": folder + ":" + os.environ["PATH"]})
+                    for words, status in (
+                        ([], "0"), (["--program", "ws"], "0"), ([], "1"))]
+        self.assertEqual(done[0].stdout,
+                         "\twaypost-ws\t\t--follow --lines 20 --output=cat "
+                         "--quiet --unit=waypost*\n")
+        self.assertIn("--unit=waypost-ws*", done[1].stdout)
+        self.assertEqual([each.returncode for each in done], [0, 0, 1])
+        self.assertIn("waypost tail -", done[2].stderr)

@@ -244,6 +244,19 @@ static enum wp_err set_invite(struct wp_cli_args *out, int option,
 		       : refuse(err, word, "must be 1 to 30");
 }
 
+static enum wp_err set_level(struct wp_cli_args *out, const char *word,
+			     struct wp_error *err)
+{
+	static const char *const levels[] = { "error", "warn", "info",
+					      "debug" };
+
+	out->level = optarg;
+	for (size_t i = 0; i < sizeof(levels) / sizeof(levels[0]); i++)
+		if (strcmp(levels[i], optarg) == 0)
+			return WP_OK;
+	return refuse(err, word, "must be error, warn, info or debug");
+}
+
 /* What getopt_long() makes nothing of. */
 static enum wp_err refuse_option(int answer, const char *word,
 				 struct wp_error *err)
@@ -328,6 +341,22 @@ static enum wp_err set_option(struct wp_cli_args *out, int option,
 		break;
 	case WP_OPT_HELP:
 		out->command = WP_CLI_HELP;
+		break;
+	case WP_OPT_EVERY:
+		return read_number(1, S_PER_DAY, &out->every_s)
+			       ? WP_OK
+			       : refuse(err, word, "must be 1 to 86400");
+	case WP_OPT_TIMES:
+		return read_number(1, INT32_MAX, &out->times)
+			       ? WP_OK
+			       : refuse(err, word, "must be 1 or more");
+	case WP_OPT_LEVEL:
+		return set_level(out, word, err);
+	case WP_OPT_PROGRAM:
+		out->program = optarg;
+		break;
+	case WP_OPT_REQUEST:
+		out->request = optarg;
 		break;
 	case WP_OPT_UTC:
 		out->is_utc = true;
@@ -417,7 +446,11 @@ static enum wp_err read_id(struct wp_cli_args *out,
 		out->app = text;
 		return WP_OK;
 	}
-	if (row->names == WP_NAMES_FILE) {
+	if (row->names == WP_NAMES_DASH && strcmp(text, "-") != 0)
+		return wp_error_set(err, WP_ERR_INVAL,
+				    "- alone can stand here, for standard "
+				    "input");
+	if (row->names == WP_NAMES_FILE || row->names == WP_NAMES_DASH) {
 		out->file = text;
 		return WP_OK;
 	}
@@ -643,6 +676,7 @@ enum wp_err wp_cli_read_args(struct wp_cli_args *out, int argc, char **argv,
 		.uses = 1,
 		.days = WP_CLI_INVITE_DAYS_DEFAULT,
 		.hours = 1,
+		.every_s = 1,
 	};
 	rc = skip_globals(out, argc, argv, err);
 	if (rc != WP_OK || out->command == WP_CLI_HELP || out->n_before == argc)

@@ -79,10 +79,16 @@ struct wp_cli_args {
 	struct wp_msgid msgid;
 	const char *device; /* WP_CLI_DEVICE_LEN characters; NULL: none */
 	const char *app;    /* NULL: none was named */
-	const char *file;   /* or folder, to make or read; NULL: none */
+	const char *file;   /* or folder, to make or read, or "-"; or NULL */
 
 	bool is_check;         /* of restore */
 	const char *redis_dir; /* NULL: not given */
+
+	const char *level; /* of a log, one that there is */
+	const char *program;
+	const char *request;
+	int64_t every_s;
+	int64_t times; /* 0: without an end */
 };
 
 /*

@@ -62,6 +62,11 @@ enum wp_err wp_cli_queues_find(struct wp_cli *cli, struct wp_cli_queues *out,
 /* The commands. */
 /* Errors: WP_ERR_CONFLICT  not all is well; what is not was printed */
 enum wp_err wp_cli_status(struct wp_cli *cli, struct wp_error *err) WP_MUST_USE;
+/* Errors: WP_ERR_UNAVAIL  the first look failed */
+enum wp_err wp_cli_top(struct wp_cli *cli, struct wp_error *err) WP_MUST_USE;
+/* Needs no settings. Errors: WP_ERR_SYS  there is no journal */
+enum wp_err wp_cli_tail(const struct wp_cli_args *args,
+			struct wp_error *err) WP_MUST_USE;
 /* Errors: WP_ERR_INVAL  it would take long, and --yes was not said */
 enum wp_err wp_cli_queue_list(struct wp_cli *cli,
 			      struct wp_error *err) WP_MUST_USE;

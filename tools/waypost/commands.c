@@ -17,6 +17,9 @@ const struct wp_cli_opt_row wp_cli_opts[WP_OPT_COUNT] = {
 			  "said" },
 	[WP_OPT_EPHEMERAL] = { "ephemeral", NULL,
 			       "dropped if its recipient is not online" },
+	[WP_OPT_EVERY] = { "every", "N",
+			   "look every so many seconds, 1 unless "
+			   "said" },
 	[WP_OPT_EXPIRES] = { "expires", "YYYY-MM-DD",
 			     "the last day on which it is good, in UTC" },
 	[WP_OPT_HELP] = { "help", NULL, "print what this does, and end" },
@@ -28,6 +31,8 @@ const struct wp_cli_opt_row wp_cli_opts[WP_OPT_COUNT] = {
 	[WP_OPT_KEY] = { "key", "K",
 			 "an idempotency key: with the same one it is "
 			 "accepted once" },
+	[WP_OPT_LEVEL] = { "level", "LEVEL",
+			   "error, warn, info or debug, and what is worse" },
 	[WP_OPT_LIMIT] = { "limit", "N", "so many at most, 100 unless said" },
 	[WP_OPT_NAME] = { "name", "NAME", "what it is called in lists" },
 	[WP_OPT_PARTITION] = { "partition", "N|inbox", "of this one only" },
@@ -37,6 +42,10 @@ const struct wp_cli_opt_row wp_cli_opts[WP_OPT_COUNT] = {
 	[WP_OPT_PRIORITY] = { "priority", "N",
 			      "0 to 10; 5 and more is the "
 			      "high band" },
+	[WP_OPT_PROGRAM] = { "program", "NAME",
+			     "of this program only: worker, "
+			     "ws, ..." },
+	[WP_OPT_REQUEST] = { "request", "ID", "of this X-Request-Id only" },
 	[WP_OPT_RAW] = { "raw", NULL, "with the sealed envelope" },
 	[WP_OPT_REDIS_DIR] = { "redis-dir", "DIR",
 			       "where Redis has its files" },
@@ -47,6 +56,7 @@ const struct wp_cli_opt_row wp_cli_opts[WP_OPT_COUNT] = {
 				    "name whom they are for" },
 	[WP_OPT_SUBJECT] = { "subject", "SUB",
 			     "what was issued for this one up to now" },
+	[WP_OPT_TIMES] = { "times", "N", "end after so many looks" },
 	[WP_OPT_TO] = { "to", "URN", "who gets it" },
 	[WP_OPT_TOP] = { "top", "N", "so many, 20 unless said" },
 	[WP_OPT_USER] = { "user", "URN",
@@ -94,6 +104,22 @@ const struct wp_cli_row wp_cli_rows[] = {
 		   "last line says that all is well, or the lines before it "
 		   "what is not, and then the exit status is 1." },
 
+	{ NULL, "top", WP_CLI_TOP, WP_FOR_LOOKING, WP_NAMES_NOTHING,
+	  .opts = { WP_OPT_EVERY, WP_OPT_TIMES },
+	  .summary = "how much goes through, again and again",
+	  .story = "On a terminal a screen: q ends, p pauses, w shows workers "
+		   "instead of the slowest partitions. Elsewhere a line each "
+		   "time: when, accepted/s, to be routed, seconds that the "
+		   "oldest of them waits, mailboxes in memory, on disk, "
+		   "connections, bytes of Redis, its commands/s, dead "
+		   "letters." },
+	{ NULL, "tail", WP_CLI_TAIL, WP_FOR_LOOKING, WP_NAMES_DASH, "[-]",
+	  .opts = { WP_OPT_LEVEL, WP_OPT_PROGRAM, WP_OPT_REQUEST, WP_OPT_UTC,
+		    WP_OPT_JSON },
+	  .summary = "what the programs log",
+	  .story = "Of the journal, or with - of standard input: a line each, "
+		   "with time (in UTC), program, level and what it says. "
+		   "--json passes the lines as they are." },
 	{ "queue", "show", WP_CLI_QUEUE_SHOW, WP_FOR_LOOKING, WP_NAMES_USER,
 	  "<user>", .opts = { WP_OPT_UTC, WP_OPT_JSON },
 	  .summary = "what waits for somebody, and where",

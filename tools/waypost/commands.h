@@ -51,6 +51,8 @@ enum wp_cli_command {
 	WP_CLI_COMPLETION_BASH,
 	WP_CLI_COMPLETION_ZSH,
 	WP_CLI_STATUS,
+	WP_CLI_TOP,
+	WP_CLI_TAIL,
 	WP_CLI_QUEUE_SHOW,
 	WP_CLI_QUEUE_LIST,
 	WP_CLI_TRACE,
@@ -68,23 +70,28 @@ enum wp_cli_opt {
 	WP_OPT_DATA,
 	WP_OPT_DAYS,
 	WP_OPT_EPHEMERAL,
+	WP_OPT_EVERY,
 	WP_OPT_EXPIRES,
 	WP_OPT_HELP, /* every command has it */
 	WP_OPT_HOURS,
 	WP_OPT_ISSUER,
 	WP_OPT_JSON,
 	WP_OPT_KEY,
+	WP_OPT_LEVEL,
 	WP_OPT_LIMIT,
 	WP_OPT_NAME,
 	WP_OPT_PARTITION,
 	WP_OPT_PASSWORD,
 	WP_OPT_PRIORITY,
+	WP_OPT_PROGRAM,
 	WP_OPT_RAW,
 	WP_OPT_REDIS_DIR,
+	WP_OPT_REQUEST,
 	WP_OPT_SCOPE,
 	WP_OPT_SESSION,
 	WP_OPT_SHOW_RECIPIENT,
 	WP_OPT_SUBJECT,
+	WP_OPT_TIMES,
 	WP_OPT_TO,
 	WP_OPT_TOP,
 	WP_OPT_USER,
@@ -118,6 +125,7 @@ enum wp_cli_names {
 	WP_NAMES_DEVICE,  /* a user, and perhaps one of his devices */
 	WP_NAMES_APP,
 	WP_NAMES_FILE,
+	WP_NAMES_DASH,    /* standard input */
 	WP_NAMES_COMMAND, /* any words: what help is asked for */
 };
 

@@ -72,6 +72,7 @@ static const struct wp_conf_program about_accounts = {
 typedef enum wp_err (*command_fn)(struct wp_cli *cli, struct wp_error *err);
 static const command_fn with_redis[WP_CLI_COMMANDS] = {
 	[WP_CLI_STATUS] = wp_cli_status,
+	[WP_CLI_TOP] = wp_cli_top,
 	[WP_CLI_QUEUE_SHOW] = wp_cli_queue_show,
 	[WP_CLI_QUEUE_LIST] = wp_cli_queue_list,
 	[WP_CLI_TRACE] = wp_cli_trace,
@@ -204,6 +205,8 @@ static enum wp_err obey(struct wp_program *program, struct wp_cli *cli,
 		return rc;
 	if (is_about_words(cli->args.command))
 		return say_words(&cli->args, err);
+	if (cli->args.command == WP_CLI_TAIL)
+		return wp_cli_tail(&cli->args, err);
 	program->argc = cli->args.n_before;
 	if (cli->args.command == WP_CLI_ACCOUNT_CREATE)
 		program->about = &about_accounts;

@@ -152,6 +152,9 @@ $(B)/tests/integration/test_notifier_%: $(B)/tests/integration/test_notifier_%.o
 	$(link_test)
 $(B)/tests/integration/test_%: $(B)/tests/integration/test_%.o $(SUPPORT_OBJ) $(LIB)
 	$(link_test)
+METRICS_LIST := $(B)/tests/metrics/list
+$(METRICS_LIST): $(B)/tests/metrics/list.o $(patsubst %,$(B)/%/metrics.o,handlers/request worker ws-daemon notifier keys) $(LIB)
+	$(link_test)
 $(B)/tests/fuzz/fuzz_%: $(B)/tests/fuzz/fuzz_%.o $(filter-out %/main.o,$(WS_OBJ)) $(LIVE) $(LIB)
 	$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $(filter %.o,$^) $(filter %.a,$^) $(TEST_LIBS)
 $(B)/tests/fuzz/fuzz_fcgi: $(B)/handlers/wire/fcgi.o
@@ -214,6 +217,7 @@ $(B)/tests/unit/notifier/provider/test_provider_email: LDFLAGS += -Wl,--wrap=wp_
 
 # This one holds a process up where it accepts.
 $(B)/tests/unit/handlers/test_pool: LDFLAGS += -Wl,--wrap=accept4
+$(B)/tests/unit/handlers/test_endpoints: LDFLAGS += -Wl,--wrap=wp_handlers_metrics_request
 
 # What would go to Redis goes to the test; most of these drive whole connections.
 $(B)/tests/unit/ws-daemon/test_heap: LDFLAGS += -Wl,--wrap=malloc_trim,--wrap=mallinfo2
@@ -355,7 +359,8 @@ fuzz-run: $(FUZZ)
 
 # ---- looking after the source ----
 
-CHECKS := check-format check-layers check-headers check-references check-contract check-logging check-widths
+CHECKS := check-format check-layers check-headers check-references check-contract check-logging \
+	check-widths check-metrics
 check: $(CHECKS) ## the quick ones
 
 check-format: ## does clang-format agree?
@@ -378,6 +383,12 @@ check-contract: ## do documents and programs tell the same?
 
 check-logging: ## is each line of the log in docs/logging.md?
 	@$(PYTHON) tools/check-logging.py
+
+check-metrics: $(METRICS_LIST) ## is docs/metrics.md what the programs tell?
+	@$(PYTHON) tools/metrics-doc.py --check $(METRICS_LIST)
+
+metrics-doc: $(METRICS_LIST) ## write docs/metrics.md anew
+	@$(PYTHON) tools/metrics-doc.py $(METRICS_LIST)
 
 check-headers: ## each header compiles alone
 	@for header in $(HEADERS); do \

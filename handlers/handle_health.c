@@ -1,5 +1,5 @@
 /*
- * handle_health.c - GET /healthz, /readyz and /metrics: for load balancers and
+ * handle_health.c - GET /healthz and /readyz: for load balancers and
  * monitoring, without a token.
  *
  * Healthy means that this process answers. Ready means that a send would be
@@ -15,8 +15,6 @@
 #include "lib/mailbox/scripts.h"
 #include "lib/name/msgid.h"
 #include "lib/redis/info.h"
-
-#include "handlers/request/metrics.h"
 
 bool wp_handle_healthz(struct wp_call *call)
 {
@@ -204,17 +202,4 @@ bool wp_handle_readyz(struct wp_call *call)
 	default:
 		return respond(call, &verdict);
 	}
-}
-
-bool wp_handle_metrics(struct wp_call *call)
-{
-	static const char type[] = "text/plain; version=0.0.4; charset=utf-8";
-
-	wp_resp_text(&call->resp, 200, "");
-	call->resp.type = type;
-	if (call->ctx->shared->metrics != NULL)
-		wp_handlers_metrics_write(call->ctx->shared->metrics,
-					  call->ctx->shared->auth,
-					  &call->resp.body);
-	return true;
 }

@@ -267,6 +267,8 @@ static enum wp_err check(struct program_state *state, struct wp_error *err)
 	const struct wp_program_look look = {
 		.key = "handlers.listen",
 		.address = state->setup->conf.handlers.listen,
+		.metrics_key = "handlers.metrics_listen",
+		.metrics_address = state->setup->conf.handlers.metrics_listen,
 		.look = look_around,
 		.ctx = state->setup,
 		.fine = "settings, keys, Redis and the store are in order",

@@ -20,6 +20,7 @@
 #include "lib/base/log.h"
 #include "lib/sys/systemd.h"
 
+#include "handlers/monitor.h"
 #include "handlers/procs.h"
 
 struct pool {
@@ -88,6 +89,8 @@ static void stop(struct pool *pool)
 		wp_log_plain(NULL, WP_LOG_INFO, "stopping");
 		wp_sd_notify("STOPPING=1");
 		pool->hooks->on_stop(pool->hooks->ctx);
+		/* A successor may want the address. */
+		wp_exporter_stop(&pool->procs.exporter);
 	}
 	wp_procs_stop(&pool->procs);
 }
@@ -139,16 +142,23 @@ static void loop(struct pool *pool)
 	struct pollfd fds[] = {
 		{ .fd = pool->signal_fd, .events = POLLIN },
 		{ .fd = pool->ready_read, .events = POLLIN },
+		{ .events = POLLIN },
 	};
 
 	for (;;) {
+		struct wp_exporter *exporter = pool->procs.exporter;
+
 		pulse(pool);
+		/* poll() skips negative descriptors. */
+		fds[2].fd = exporter == NULL ? -1 : wp_exporter_fd(exporter);
 		wp_procs_tend(&pool->procs);
 		if (pool->procs.is_stopping && wp_procs_is_empty(&pool->procs))
 			return;
 		if (poll(fds, sizeof(fds) / sizeof(fds[0]), timeout_ms(pool)) <=
 		    0)
 			continue;
+		if (fds[2].revents != 0)
+			wp_exporter_turn(exporter);
 		if (fds[1].revents != 0)
 			on_ready(pool);
 		if (fds[0].revents != 0)
@@ -220,11 +230,15 @@ enum wp_err wp_pool_run(struct wp_shared *shared, int listen_fd,
 	pool.procs.beat_ms = pool.life.watchdog_ms > 0 ? pool.life.pulse_ms : 0;
 	pool.pulse_ms = pool.life.pulse_ms > 0 ? 0 : UINT64_MAX;
 	wp_procs_init(&pool.procs);
+	rc = wp_procs_monitor(&pool.procs.exporter, &pool.procs, err);
+	if (rc != WP_OK)
+		goto out;
 	loop(&pool);
 	if (pool.procs.has_failed)
 		rc = wp_error_set(err, WP_ERR_UNAVAIL,
 				  "a process died while it drained");
 out:
+	wp_exporter_stop(&pool.procs.exporter);
 	close_pool(&pool);
 	return rc;
 }

@@ -2,7 +2,7 @@
  * pool.h - N handler processes that are kept alive, replaced one by one on
  * SIGHUP, and drained on SIGTERM.
  *
- * The parent serves nothing itself: it has no threads, no connections and
+ * The parent serves nothing itself but GET /metrics: it has no threads, and
  * nothing to lose, so it can always fork and always answer a signal.
  */
 #ifndef WP_HANDLERS_POOL_H

@@ -59,6 +59,7 @@ static void be_child(const struct wp_procs *procs, pid_t parent, size_t row)
 		_exit(EXIT_FAILURE);
 	for (const int *fd = procs->parent_fds; *fd != -1; fd++)
 		close(*fd);
+	wp_exporter_forget(procs->exporter);
 	status = wp_child_run(&setup);
 	/* After a failed drain calls are still under way: no clean-up then. */
 	if (status != EXIT_SUCCESS)
@@ -360,6 +361,24 @@ void wp_procs_stop(struct wp_procs *procs)
 		procs->slots[i].current.kill_at_ms = 0;
 		procs->slots[i].old.kill_at_ms = 0;
 	}
+}
+
+static void list(const struct wp_process *process, pid_t *pids, size_t max,
+		 size_t *n)
+{
+	if (process->pid != 0 && *n < max)
+		pids[(*n)++] = process->pid;
+}
+
+size_t wp_procs_list(const struct wp_procs *procs, pid_t *pids, size_t max)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < WP_PROCS_MAX; i++) {
+		list(&procs->slots[i].current, pids, max, &n);
+		list(&procs->slots[i].old, pids, max, &n);
+	}
+	return n;
 }
 
 bool wp_procs_is_empty(const struct wp_procs *procs)

@@ -13,6 +13,7 @@
 #include <sys/types.h>
 
 #include "lib/base/backoff.h"
+#include "lib/metrics/exporter.h"
 
 #include "handlers/request/ctx.h"
 #include "handlers/share.h"
@@ -46,6 +47,7 @@ struct wp_procs {
 	const int *parent_fds;    /* they close these; ends with -1 */
 	struct wp_share *share;   /* borrowed */
 	uint32_t beat_ms;         /* how often processes beat; 0: never */
+	struct wp_exporter *exporter; /* borrowed; of the parent, or NULL */
 	struct wp_process_slot slots[WP_PROCS_MAX];
 	unsigned int generation;
 	bool is_stopping;
@@ -85,6 +87,9 @@ void wp_procs_stop(struct wp_procs *procs);
 
 /* How many should run. */
 size_t wp_procs_wanted(const struct wp_procs *procs);
+
+/* Which run: how many of max. */
+size_t wp_procs_list(const struct wp_procs *procs, pid_t *pids, size_t max);
 
 /* None runs. */
 bool wp_procs_is_empty(const struct wp_procs *procs);

@@ -415,6 +415,10 @@ static void record(struct wp_call *call, uint64_t end_us)
 				    endpoint == NULL ? WP_ENDPOINT_none
 						     : endpoint->id,
 				    line.status, end_us - call->start_us);
+	if (endpoint != NULL && !call->is_counted)
+		wp_handlers_metrics_unsent(call->ctx->shared->metrics,
+					   endpoint->id, line.status,
+					   line.code);
 	if (!wp_request_log_wants(&call->ctx->requests, call->ctx->conf, &line))
 		return;
 	read_trace(&call->req, &line.trace);

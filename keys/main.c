@@ -109,9 +109,21 @@ static enum wp_err check(struct process *p, struct wp_error *err)
 	return wp_program_check(&p->program, &what, err);
 }
 
+static enum wp_err listen_for_metrics(struct process *p, struct wp_error *err)
+{
+	const struct wp_exporter_setup setup = {
+		.program = about.name,
+		.address = p->conf.keys.metrics_listen,
+		.metrics = p->metrics,
+	};
+
+	return setup.address[0] == '\0'
+		       ? WP_OK
+		       : wp_exporter_start(&p->exporter, &setup, err);
+}
+
 static enum wp_err start(struct process *p, struct wp_error *err)
 {
-	const char *listen = p->conf.keys.metrics_listen;
 	enum wp_err rc = wp_folder_own(&p->folder, p->conf.auth.key_dir,
 				       "keys.lock", err);
 
@@ -121,8 +133,8 @@ static enum wp_err start(struct process *p, struct wp_error *err)
 		rc = new_service(&p->service, p, &p->conf, err);
 	if (rc == WP_OK)
 		rc = wp_wanted_open(&p->wanted, &p->folder, err);
-	if (rc == WP_OK && listen[0] != '\0')
-		rc = wp_exporter_start(&p->exporter, listen, p->metrics, err);
+	if (rc == WP_OK)
+		rc = listen_for_metrics(p, err);
 	return rc;
 }
 

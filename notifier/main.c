@@ -224,7 +224,11 @@ static enum wp_err check(struct process *p, struct wp_error *err)
 
 static enum wp_err start(struct process *p, struct wp_error *err)
 {
-	const char *listen = p->first.notifier.metrics_listen;
+	const struct wp_exporter_setup door = {
+		.program = about.name,
+		.address = p->first.notifier.metrics_listen,
+		.metrics = p->metrics,
+	};
 	const struct wp_notifier_setup setup = {
 		.loop = p->loop,
 		.conf = &p->first,
@@ -235,8 +239,8 @@ static enum wp_err start(struct process *p, struct wp_error *err)
 	};
 	enum wp_err rc = WP_OK;
 
-	if (listen[0] != '\0')
-		rc = wp_exporter_start(&p->exporter, listen, p->metrics, err);
+	if (door.address[0] != '\0')
+		rc = wp_exporter_start(&p->exporter, &door, err);
 	return rc == WP_OK ? wp_notifier_new(&p->notifier, &setup, err) : rc;
 }
 

@@ -10,7 +10,7 @@
 #define DEAD "waypost_push_dead_total"
 
 #define SENT "waypost_push_sent_total"
-#define REQUEST "waypost_push_request_seconds"
+#define REQUEST "waypost_push_request_duration_seconds"
 #define BREAKER "waypost_push_breaker"
 #define GUARD "waypost_push_mass_guard"
 

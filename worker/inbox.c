@@ -247,7 +247,7 @@ static void tell_rejected(struct wp_inbox *inbox,
 	struct wp_worker *w = inbox->w;
 	uint32_t suppressed;
 
-	wp_metric_add(w->metrics, WP_WM_INBOX_REJECTED, 1);
+	wp_metric_add(w->metrics, WP_WM_SENDS + item->sent, 1);
 	wp_metric_add(w->metrics, WP_WM_INBOX_DROPPED, dropped);
 	if (wp_log_allow(&inbox->limit, wp_mono_ms(), LOG_INTERVAL_MS,
 			 &suppressed))
@@ -299,7 +299,8 @@ static enum wp_err remove_done(struct wp_inbox *inbox, struct wp_error *err)
 		return WP_OK;
 	rc = wp_redis_do(w->redis, &w->cmd, &reply, err);
 	if (rc == WP_OK)
-		wp_metric_add(w->metrics, WP_WM_INBOX_ACCEPTED, accepted);
+		wp_metric_add(w->metrics, WP_WM_SENDS + WP_SENT_ACCEPTED,
+			      accepted);
 	wp_reply_free(&reply);
 	return rc;
 }

@@ -229,7 +229,7 @@ static void pulse(struct process *p)
 		work, sizeof(work), "%lld of %lld partitions, %lld workers",
 		(long long)wp_metric_get(p->metrics, WP_WM_PARTITIONS_OWNED),
 		(long long)p->conf.mailbox.partitions,
-		(long long)wp_metric_get(p->metrics, WP_WM_WORKERS));
+		(long long)wp_metric_get(p->metrics, WP_WM_PEERS));
 	wp_sd_pulse(&p->life, is_up ? NULL : p->conf.redis.address, work);
 }
 
@@ -363,15 +363,26 @@ static enum wp_err serve(struct process *p, struct wp_error *err)
 	return rc;
 }
 
+static enum wp_err start_metrics(struct process *p, struct wp_error *err)
+{
+	struct wp_exporter_setup setup = {
+		.program = about.name,
+		.address = p->conf.worker.metrics_listen,
+	};
+	enum wp_err rc = wp_worker_metrics_new(&p->metrics, err);
+
+	setup.metrics = p->metrics;
+	return rc == WP_OK && setup.address[0] != '\0'
+		       ? wp_exporter_start(&p->exporter, &setup, err)
+		       : rc;
+}
+
 static enum wp_err start(struct process *p, struct wp_error *err)
 {
-	const char *listen = p->conf.worker.metrics_listen;
 	enum wp_err rc = look_at_store(p, err);
 
 	if (rc == WP_OK)
-		rc = wp_worker_metrics_new(&p->metrics, err);
-	if (rc == WP_OK && listen[0] != '\0')
-		rc = wp_exporter_start(&p->exporter, listen, p->metrics, err);
+		rc = start_metrics(p, err);
 	if (rc == WP_OK)
 		rc = start_threads(p, err);
 	return rc;

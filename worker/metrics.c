@@ -7,41 +7,43 @@
 #define ENTRIES "waypost_worker_entries_total"
 #define EXPIRED "waypost_worker_expired_total"
 #define REPAIRS "waypost_worker_repairs_total"
-#define INBOX "waypost_worker_inbox_total"
 
 static const struct wp_metric_desc descs[WP_WORKER_METRIC_COUNT] = {
-	[WP_WM_REDIS_UP] = { "waypost_worker_redis_up", NULL,
-			     "1 while Redis answers.", WP_GAUGE },
+	[WP_WM_REDIS_UP] = { "waypost_redis_up", NULL,
+			     "1 while Redis can be used.", WP_GAUGE },
 	[WP_WM_PARTITIONS_OWNED] = { "waypost_worker_partitions_owned", NULL,
 				     "Partitions that this worker owns.",
 				     WP_GAUGE },
-	[WP_WM_WORKERS] = { "waypost_worker_workers", NULL,
-			    "Workers that have announced themselves.",
-			    WP_GAUGE },
+	[WP_WM_PEERS] = { "waypost_worker_peers", NULL,
+			  "Workers that have announced themselves. Each says "
+			  "the same: take the max, never the sum.",
+			  WP_GAUGE },
 	[WP_WM_LEASES_LOST] = { "waypost_worker_leases_lost_total", NULL,
 				"Leases that ended without being released.",
 				WP_COUNTER },
 	[WP_WM_ROUTED] = { ENTRIES, "result=\"routed\"",
-			   "What became of accepted messages (held: it "
-			   "stays in ingress for another try).",
-			   WP_COUNTER },
+			   "What became of accepted messages.", WP_COUNTER },
 	[WP_WM_STORED] = { ENTRIES, "result=\"stored\"", NULL, WP_COUNTER },
 	[WP_WM_DROPPED] = { ENTRIES, "result=\"dropped\"", NULL, WP_COUNTER },
 	[WP_WM_DEAD] = { ENTRIES, "result=\"dead\"", NULL, WP_COUNTER },
-	[WP_WM_HELD] = { ENTRIES, "result=\"held\"", NULL, WP_COUNTER },
+	[WP_WM_HELD] = { "waypost_worker_held_total", NULL,
+			 "Times that an accepted message stayed in ingress for "
+			 "another try.",
+			 WP_COUNTER },
 	[WP_WM_ROUTE_FAULTS] = { "waypost_worker_route_faults_total", NULL,
 				 "Routing calls that failed as a whole.",
 				 WP_COUNTER },
-	[WP_WM_ROUTE_SECONDS] = { "waypost_worker_route_batch_seconds", NULL,
-				  "Time of one routing call.", WP_HISTOGRAM },
+	[WP_WM_ROUTE_DURATION] = { "waypost_worker_route_batch_duration_"
+				   "seconds",
+				   NULL, "Time of one routing call.",
+				   WP_HISTOGRAM },
 	[WP_WM_DOORBELLS] = { "waypost_worker_doorbells_total", NULL,
 			      "Doorbells heard.", WP_COUNTER },
 	[WP_WM_GATES] = { "waypost_worker_gate_reconciliations_total", NULL,
 			  "Partitions reconciled with the cold store.",
 			  WP_COUNTER },
-	[WP_WM_MIGRATED_ROWS] = { "waypost_worker_migrated_rows_total", NULL,
-				  "Messages moved to the cold store.",
-				  WP_COUNTER },
+	[WP_WM_MIGRATED] = { "waypost_worker_migrated_messages_total", NULL,
+			     "Messages moved to the cold store.", WP_COUNTER },
 	[WP_WM_MIGRATION_FAILURES] = { "waypost_worker_migration_failures_"
 				       "total",
 				       NULL,
@@ -52,7 +54,7 @@ static const struct wp_metric_desc descs[WP_WORKER_METRIC_COUNT] = {
 					NULL,
 					"Partitions whose migration stopped.",
 					WP_COUNTER },
-	[WP_WM_DIRECT_ROWS] = { "waypost_worker_direct_rows_total", NULL,
+	[WP_WM_DIRECT_ROWS] = { "waypost_worker_direct_messages_total", NULL,
 				"Messages written to disk straight from "
 				"ingress.",
 				WP_COUNTER },
@@ -68,7 +70,7 @@ static const struct wp_metric_desc descs[WP_WORKER_METRIC_COUNT] = {
 				    NULL,
 				    "Times that the cold store took nothing.",
 				    WP_COUNTER },
-	[WP_WM_REFUSED_ROWS] = { "waypost_worker_refused_rows_total", NULL,
+	[WP_WM_REFUSED_ROWS] = { "waypost_worker_refused_users_total", NULL,
 				 "Times that a user of the cold store was "
 				 "passed over whose name is no URN.",
 				 WP_COUNTER },
@@ -105,16 +107,14 @@ static const struct wp_metric_desc descs[WP_WORKER_METRIC_COUNT] = {
 				       NULL,
 				       "Connections of dead daemons removed.",
 				       WP_COUNTER },
-	[WP_WM_REAPED_INCARNATIONS] = { "waypost_worker_reaped_incarnations_"
-					"total",
-					NULL,
-					"Dead daemons removed, one per "
-					"partition.",
-					WP_COUNTER },
-	[WP_WM_INBOX_ACCEPTED] = { INBOX, "result=\"accepted\"",
-				   "Entries read from wp:inbox.", WP_COUNTER },
-	[WP_WM_INBOX_REJECTED] = { INBOX, "result=\"rejected\"", NULL,
-				   WP_COUNTER },
+	[WP_WM_REAPED_REGISTRATIONS] = { "waypost_worker_reaped_registrations_"
+					 "total",
+					 NULL,
+					 "Registrations of dead daemons "
+					 "removed, "
+					 "one per partition.",
+					 WP_COUNTER },
+	WP_SENDS_OF(WP_WM_SENDS, "inbox"),
 	[WP_WM_INBOX_DROPPED] = { "waypost_worker_inbox_dropped_total", NULL,
 				  "Rejected entries that gave way to newer "
 				  "ones.",

@@ -134,7 +134,7 @@ static enum wp_err settle_user(struct wp_movers *m,
 {
 	const struct marked who = { user->box.text, user->box.len };
 
-	wp_metric_add(m->w->metrics, WP_WM_MIGRATED_ROWS, user->moved);
+	wp_metric_add(m->w->metrics, WP_WM_MIGRATED, user->moved);
 	switch (user->err.code) {
 	case WP_OK:
 		m->advanced++;

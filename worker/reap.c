@@ -191,7 +191,7 @@ static void on_reaped(struct wp_reaper *reaper, const struct job *job,
 		return; /* the job stays */
 	case WP_REAP_DONE:
 		reaper->incarnations++;
-		wp_metric_add(w->metrics, WP_WM_REAPED_INCARNATIONS, 1);
+		wp_metric_add(w->metrics, WP_WM_REAPED_REGISTRATIONS, 1);
 		break;
 	case WP_REAP_LOST:
 		wp_worker_lost(w, job->partition, owner);

@@ -444,7 +444,7 @@ static enum wp_err route(struct wp_router *router, const struct wp_owned *list,
 		forget_call(router, list, n);
 		goto out;
 	}
-	wp_metric_observe_us(w->metrics, WP_WM_ROUTE_SECONDS,
+	wp_metric_observe_us(w->metrics, WP_WM_ROUTE_DURATION,
 			     wp_mono_us() - start_us);
 	for (size_t i = 0; i < n; i++) {
 		wp_route_parse(reply, i, &result);

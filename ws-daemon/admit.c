@@ -597,35 +597,12 @@ static void on_ready(struct wp_conn *conn, bool with_body)
 			     with_body);
 }
 
-static void on_metrics(struct wp_conn *conn, bool with_body)
-{
-	struct wp_parts *parts = conn->parts;
-	struct wp_buf body;
-
-	wp_metric_set(parts->metrics, WP_M_CONNECTIONS, (int64_t)parts->n_open);
-	wp_metric_set(parts->metrics, WP_M_USERS,
-		      (int64_t)wp_hub_users(parts->live.hub));
-	wp_metric_set(parts->metrics, WP_M_REVOKED_ENTRIES,
-		      (int64_t)wp_revoker_count(parts->live.revoker));
-	wp_metric_set(parts->metrics, WP_M_REVOKED_EVICTED,
-		      (int64_t)wp_revoker_evicted(parts->live.revoker));
-	wp_buf_init(&body, 0);
-	wp_ws_metrics_write(parts->metrics, parts->auth, &body);
-	if (body.failed)
-		unavailable(conn, "the server is out of memory");
-	else
-		wp_conn_show(conn, "text/plain; version=0.0.4", body.data,
-			     with_body);
-	wp_buf_release(&body);
-}
-
 static const struct {
 	const char *path;
 	void (*fn)(struct wp_conn *conn, bool with_body);
 } plain_paths[] = {
 	{ "/healthz", on_health },
 	{ "/readyz", on_ready },
-	{ "/metrics", on_metrics },
 };
 
 void wp_admit_request(struct wp_conn *conn, const struct wp_head *head)

@@ -7,7 +7,9 @@
 #include "ws-daemon/frames_in.h"
 
 #include <stdlib.h>
+#include <string.h>
 
+#include "lib/mailbox/sent.h"
 #include "ws-daemon/guard.h"
 #include "ws-daemon/refresh_frame.h"
 #include "ws-daemon/wire/client_frame.h"
@@ -87,12 +89,18 @@ static void write_result(const struct send_call *call,
 	}
 }
 
-static enum wp_ws_metric metric_of(enum wp_send_status status)
+static void count_sent(const struct wp_parts *parts, enum wp_sent sent)
 {
-	if (status == WP_SEND_ACCEPTED)
-		return WP_M_SEND_ACCEPTED;
-	return status == WP_SEND_UNKNOWN ? WP_M_SEND_UNKNOWN
-					 : WP_M_SEND_REFUSED;
+	wp_metric_add(parts->metrics, (size_t)WP_M_SENDS + sent, 1);
+}
+
+/* What a send that never began is counted as, by the code of its refusal. */
+static enum wp_sent refused_as(const char *code)
+{
+	if (strcmp(code, "overloaded") == 0)
+		return WP_SENT_OVERLOADED;
+	return strcmp(code, "unavailable") == 0 ? WP_SENT_UNAVAILABLE
+						: WP_SENT_INVALID;
 }
 
 /* Answer if anybody is still there, and end the call. */
@@ -103,7 +111,7 @@ static void on_sent(struct wp_live_send *send,
 	struct wp_parts *parts = call->asker.parts;
 	struct wp_conn *conn = wp_conn_find_open(parts, call->asker.number);
 
-	wp_metric_add(parts->metrics, metric_of(result->status), 1);
+	count_sent(parts, wp_sent_of(result->status));
 	if (conn != NULL) {
 		write_result(call, result);
 		answer(conn);
@@ -123,7 +131,7 @@ static void on_send(struct wp_conn *conn, const struct wp_client_frame *frame)
 	int64_t wait_ns;
 
 	if (!wp_guard_send(conn, &wait_ns)) {
-		wp_metric_add(conn->parts->metrics, WP_M_SEND_REFUSED, 1);
+		count_sent(conn->parts, WP_SENT_LIMITED);
 		wp_frame_limited(&conn->parts->scratch, &frame->ref,
 				 wp_http_retry_in_s(wait_ns));
 		wp_conn_send_scratch(conn);
@@ -141,7 +149,7 @@ static void on_send(struct wp_conn *conn, const struct wp_client_frame *frame)
 	if (call == NULL || !wp_live_send_begin(&call->send, conn->member.user,
 						&options, &text, &refusal)) {
 		wp_session_answer(&conn->session);
-		wp_metric_add(conn->parts->metrics, WP_M_SEND_REFUSED, 1);
+		count_sent(conn->parts, refused_as(refusal.code));
 		refuse(conn, frame, refusal.code, refusal.sentence);
 		free(call);
 	}
@@ -163,8 +171,10 @@ static void on_acked(struct wp_live_ack *ack, bool is_done)
 	struct wp_conn *conn = wp_conn_find_open(parts, call->asker.number);
 	const struct wp_json_slice ref = wp_frame_ref_slice(&call->asker.ref);
 
-	wp_metric_add(parts->metrics, is_done ? WP_M_ACKED : WP_M_ACK_FAILED,
-		      1);
+	if (is_done)
+		wp_metric_add(parts->metrics, WP_M_ACKED, (int64_t)ack->n);
+	else
+		wp_metric_add(parts->metrics, WP_M_ACKS_FAILED, 1);
 	if (conn != NULL && is_done) {
 		wp_frame_reply(&parts->scratch, "acked", &ref);
 		wp_buf_add_char(&parts->scratch, '}');
@@ -182,7 +192,7 @@ static void refuse_ack(struct wp_conn *conn,
 		       const char *sentence)
 {
 	if (why == WP_ERR_FULL || why == WP_ERR_UNAVAIL)
-		wp_metric_add(conn->parts->metrics, WP_M_ACK_FAILED, 1);
+		wp_metric_add(conn->parts->metrics, WP_M_ACKS_FAILED, 1);
 	if (why == WP_ERR_FULL)
 		refuse(conn, frame, "overloaded",
 		       "too many frames are unanswered; repeat later");

@@ -33,6 +33,7 @@
 #include "lib/sys/systemd.h"
 #include "lib/sys/thread.h"
 #include "ws-daemon/metrics.h"
+#include "ws-daemon/monitor.h"
 #include "ws-daemon/server.h"
 
 enum {
@@ -94,6 +95,7 @@ struct daemon {
 	struct wp_auth *auth;
 	struct wp_metrics *metrics;
 	struct wp_server *server;
+	struct wp_monitor *monitor; /* NULL: none */
 	struct wp_log log;
 	struct ev_loop *loop;
 	struct wp_listener listener;
@@ -302,6 +304,7 @@ static void on_stopped(void *ctx)
 static _Noreturn void exit_at_once(struct daemon *d, int status)
 {
 	wp_listen_close(&d->listener);
+	wp_monitor_close(&d->monitor);
 	_exit(status);
 }
 
@@ -338,6 +341,7 @@ static void on_stop(struct ev_loop *loop, ev_signal *sig, int events)
 	 * may use the name from now on. A socket that we were given stays. */
 	wp_listen_unlink(&d->listener);
 	wp_server_stop(d->server, !d->is_inherited);
+	wp_monitor_close(&d->monitor);
 	wp_listen_close(&d->listener);
 }
 
@@ -426,6 +430,8 @@ static enum wp_err check(struct daemon *d, struct wp_error *err)
 	const struct wp_program_look look = {
 		.key = "websocket.listen",
 		.address = d->first.websocket.listen,
+		.metrics_key = "websocket.metrics_listen",
+		.metrics_address = d->first.websocket.metrics_listen,
 		.look = look_at_deployment,
 		.ctx = d,
 		.fine = "settings, keys, Redis and the store are in order",
@@ -461,6 +467,10 @@ static enum wp_err serve(struct daemon *d, struct wp_error *err)
 	};
 	enum wp_err rc = wp_server_new(&d->server, &setup, err);
 
+	if (rc == WP_OK && d->first.websocket.metrics_listen[0] != '\0')
+		rc = wp_monitor_open(&d->monitor, wp_server_parts(d->server),
+				     about.name,
+				     d->first.websocket.metrics_listen, err);
 	if (rc != WP_OK)
 		return rc;
 	watch_signals(d);
@@ -506,6 +516,7 @@ static enum wp_err run(struct daemon *d, struct wp_error *err)
 
 static void release(struct daemon *d)
 {
+	wp_monitor_close(&d->monitor);
 	wp_server_free(&d->server);
 	wp_listen_close(&d->listener);
 	if (d->loop != NULL)

@@ -9,8 +9,6 @@
 #define POKES "waypost_ws_pokes_total"
 #define NOTIFICATIONS "waypost_ws_notifications_total"
 #define FRAMES "waypost_ws_frames_total"
-#define SENDS "waypost_ws_sends_total"
-#define ACKS "waypost_ws_acks_total"
 #define REFRESHES "waypost_ws_refreshes_total"
 
 #define REFUSED(reason_, name_)                                     \
@@ -90,13 +88,14 @@ static const struct wp_metric_desc descs[WP_WS_METRIC_COUNT] = {
 	[WP_M_FRAMES_IN] = { FRAMES, "direction=\"in\"",
 			     "WebSocket frames of all kinds.", WP_COUNTER },
 	[WP_M_FRAMES_OUT] = { FRAMES, "direction=\"out\"", NULL, WP_COUNTER },
-	[WP_M_SEND_ACCEPTED] = { SENDS, "result=\"accepted\"",
-				 "Envelopes sent over a socket.", WP_COUNTER },
-	[WP_M_SEND_REFUSED] = { SENDS, "result=\"refused\"", NULL, WP_COUNTER },
-	[WP_M_SEND_UNKNOWN] = { SENDS, "result=\"unknown\"", NULL, WP_COUNTER },
-	[WP_M_ACKED] = { ACKS, "result=\"acked\"", "Acks over a socket.",
+	WP_SENDS_OF(WP_M_SENDS, "ws"),
+	[WP_M_ACKED] = { "waypost_acked_messages_total", "door=\"ws\"",
+			 "Message ids in acks that held, by the door they came "
+			 "through.",
 			 WP_COUNTER },
-	[WP_M_ACK_FAILED] = { ACKS, "result=\"failed\"", NULL, WP_COUNTER },
+	[WP_M_ACKS_FAILED] = { "waypost_ws_acks_failed_total", NULL,
+			       "Acks over a socket that may not have held.",
+			       WP_COUNTER },
 	WP_LIMIT_CLASSES(
 		LIMITED)[WP_M_LIMIT_ERRORS] = { "waypost_limit_errors_total",
 						NULL,
@@ -107,10 +106,10 @@ static const struct wp_metric_desc descs[WP_WS_METRIC_COUNT] = {
 	[WP_M_ACCEPT_PAUSES] = { "waypost_ws_accept_pauses_total", NULL,
 				 "Times that descriptors ran out.",
 				 WP_COUNTER },
-	WP_REFUSED_REASONS(REFUSED)
-		[WP_M_REDIS_UP] = { "waypost_ws_redis_up", NULL,
-				    "1 while presence can be registered.",
-				    WP_GAUGE },
+	WP_REFUSED_REASONS(
+		REFUSED)[WP_M_REDIS_UP] = { "waypost_redis_up", NULL,
+					    "1 while Redis can be used.",
+					    WP_GAUGE },
 	[WP_M_RESYNCS] = { "waypost_ws_resyncs_total", NULL,
 			   "Incarnations taken after the first.", WP_COUNTER },
 	[WP_M_HEARTBEATS] = { "waypost_ws_heartbeats_total", NULL,
@@ -120,23 +119,17 @@ static const struct wp_metric_desc descs[WP_WS_METRIC_COUNT] = {
 			     "New tokens for open connections.", WP_COUNTER },
 	[WP_M_REFRESH_REFUSED] = { REFRESHES, "result=\"refused\"", NULL,
 				   WP_COUNTER },
-	[WP_M_REVOKED_ENTRIES] = { "waypost_ws_revoked_entries", NULL,
-				   "What connections are held against.",
+	[WP_M_REVOKED_ENTRIES] = { "waypost_revoked_entries", NULL,
+				   "What tokens and connections are held "
+				   "against.",
 				   WP_GAUGE },
-	[WP_M_REVOKED_EVICTED] = { "waypost_ws_revoked_evicted_total", NULL,
-				   "What connections should still be held "
-				   "against, but had to leave a full table.",
+	[WP_M_REVOKED_EVICTED] = { "waypost_revoked_evicted_total", NULL,
+				   "What they should still be held against, "
+				   "but had to leave a full table.",
 				   WP_COUNTER },
 };
 
 enum wp_err wp_ws_metrics_new(struct wp_metrics **out, struct wp_error *err)
 {
 	return wp_metrics_new(out, descs, WP_WS_METRIC_COUNT, err);
-}
-
-void wp_ws_metrics_write(const struct wp_metrics *metrics,
-			 const struct wp_auth *auth, struct wp_buf *out)
-{
-	wp_metrics_write(metrics, out);
-	wp_auth_write_ages(auth, "waypost_auth_keys_age_seconds", out);
 }

@@ -7,6 +7,7 @@
 #include "lib/auth/token.h"
 #include "lib/limit/rates.h"
 #include "lib/metrics/metrics.h"
+#include "lib/metrics/sends.h"
 
 enum wp_ws_metric {
 	WP_M_CONNECTIONS,
@@ -39,11 +40,9 @@ enum wp_ws_metric {
 	WP_M_NOTIFICATION_NO_MEMORY,
 	WP_M_FRAMES_IN,
 	WP_M_FRAMES_OUT,
-	WP_M_SEND_ACCEPTED,
-	WP_M_SEND_REFUSED,
-	WP_M_SEND_UNKNOWN,
-	WP_M_ACKED,
-	WP_M_ACK_FAILED,
+	WP_M_SENDS,
+	WP_M_ACKED = WP_M_SENDS + WP_SENT_RESULTS,
+	WP_M_ACKS_FAILED,
 	WP_M_LIMITED,
 	WP_M_LIMIT_ERRORS = WP_M_LIMITED + WP_LIMIT_COUNT,
 	WP_M_ACCEPT_PAUSES,
@@ -57,10 +56,6 @@ enum wp_ws_metric {
 	WP_M_REFRESH_REFUSED,
 	WP_WS_METRIC_COUNT
 };
-
-/* Append all of them, and how old the keys of issuers are. */
-void wp_ws_metrics_write(const struct wp_metrics *metrics,
-			 const struct wp_auth *auth, struct wp_buf *out);
 
 /* The table behind the enum. Errors: as wp_metrics_new(). */
 enum wp_err wp_ws_metrics_new(struct wp_metrics **out,

@@ -69,7 +69,7 @@ struct wp_server_state {
 
 struct wp_server_state wp_server_state(const struct wp_server *server);
 
-/* For tests, which are connections' other half. */
+/* For who tells of them, and for tests, which are connections' other half. */
 struct wp_parts *wp_server_parts(struct wp_server *server);
 
 #endif /* WP_WS_SERVER_H */

@@ -20,6 +20,7 @@
 #include "lib/base/json.h"
 #include "lib/http/query.h"
 #include "lib/live/gather.h"
+#include "lib/mailbox/sent.h"
 #include "lib/mailbox/submit.h"
 #include "lib/name/msgid.h"
 
@@ -47,24 +48,19 @@ static void refuse(struct wp_call *call, const struct wp_refusal *refusal)
 	wp_resp_error(&call->resp, status, refusal->code, refusal->sentence);
 }
 
-static void count(struct wp_metrics *metrics,
+static void count(struct wp_call *call, size_t door,
 		  const struct wp_send_result *results, size_t n)
 {
-	static const size_t metric_of[] = {
-		[WP_SEND_ACCEPTED] = WP_H_SEND_ACCEPTED,
-		[WP_SEND_CONFLICT] = WP_H_SEND_CONFLICT,
-		[WP_SEND_FULL] = WP_H_SEND_FULL,
-		[WP_SEND_OVERLOADED] = WP_H_SEND_OVERLOADED,
-		[WP_SEND_UNKNOWN] = WP_H_SEND_UNKNOWN,
-	};
-
 	for (size_t i = 0; i < n; i++)
-		wp_metric_add(metrics, metric_of[results[i].status], 1);
+		wp_metric_add(call->ctx->shared->metrics,
+			      door + wp_sent_of(results[i].status), 1);
+	call->is_counted = true;
 }
 
 /* Submissions on their way. */
 struct submit {
 	struct wp_sends sends; /* first: the gatherer knows only this */
+	size_t door;           /* of metrics */
 	struct wp_call *call;
 	bool (*respond)(struct wp_call *call);
 };
@@ -74,7 +70,7 @@ static void on_done(struct wp_sends *sends)
 	struct submit *submit = (struct submit *)sends;
 	struct wp_call *call = submit->call;
 
-	count(call->ctx->shared->metrics, sends->results, sends->n);
+	count(call, submit->door, sends->results, sends->n);
 	wp_resp_header(&call->resp, "X-Durability",
 		       wp_backend_durability(call->ctx->backend));
 	if (submit->respond(call))
@@ -253,6 +249,7 @@ bool wp_handle_send(struct wp_call *call)
 		.sends = { .list = &single->one,
 			   .results = &single->result,
 			   .n = 1 },
+		.door = WP_H_SENDS_HTTP,
 		.respond = respond,
 	};
 	return begin_submit(call, &single->submit);
@@ -402,6 +399,10 @@ static bool respond_batch(struct wp_call *call)
 	const struct batch *batch = call->state;
 	struct wp_buf *out = &call->resp.body;
 
+	wp_metric_add(call->ctx->shared->metrics,
+		      WP_H_SENDS_BATCH + WP_SENT_INVALID,
+		      (int64_t)(batch->n - batch->n_good));
+	call->is_counted = true;
 	wp_resp_json(&call->resp, 202);
 	wp_buf_add_str(out, "{\"results\":[");
 	for (size_t i = 0; i < batch->n; i++) {
@@ -445,6 +446,7 @@ bool wp_handle_send_batch(struct wp_call *call)
 		.sends = { .list = batch->list,
 			   .results = batch->results,
 			   .n = batch->n_good },
+		.door = WP_H_SENDS_BATCH,
 		.respond = respond_batch,
 	};
 	if (batch->n_good > 0)

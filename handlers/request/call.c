@@ -90,6 +90,7 @@ void wp_call_reset(struct wp_call *call)
 	call->caller = (struct wp_identity){ 0 };
 	call->endpoint = NULL;
 	call->must_judge = false;
+	call->is_counted = false;
 	call->is_waiting = false;
 	call->is_over = false;
 }

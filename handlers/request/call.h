@@ -47,6 +47,7 @@ struct wp_call {
 	void *state;           /* the handler's, for its steps */
 	/* Before state is forgotten: wipe what is secret in it. Or NULL */
 	void (*wipe)(void *state);
+	bool is_counted; /* what became of all that it sent */
 
 	/* The rest is not the handlers'. */
 	const struct wp_endpoint *endpoint; /* NULL: there is none */

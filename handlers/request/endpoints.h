@@ -104,8 +104,7 @@
 	ROW(admin_invites, "/api/admin/invites", NULL, WP_POST, KEY(ACCOUNTS), \
 	    KEY, WORK)                                                         \
 	ROW(healthz, "/healthz", NULL, WP_GET | WP_HEAD, PROBE, NONE, NONE)    \
-	ROW(readyz, "/readyz", NULL, WP_GET | WP_HEAD, PROBE, NONE, NONE)      \
-	ROW(metrics, "/metrics", NULL, WP_GET, PROBE, NONE, NONE)
+	ROW(readyz, "/readyz", NULL, WP_GET | WP_HEAD, PROBE, NONE, NONE)
 
 /* The rows in their order, and what is counted as no endpoint at all. */
 #define WP_ENDPOINT_ID(name, ...) WP_ENDPOINT_##name,

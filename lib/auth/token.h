@@ -76,6 +76,8 @@ uint32_t wp_auth_generation(const struct wp_auth *auth);
 /* Is there any key, of ours or of an issuer, that verifies now? */
 bool wp_auth_has_keys(const struct wp_auth *auth);
 
+#define WP_AUTH_KEYS_AGE "waypost_auth_keys_age_seconds"
+
 /* Append, as Prometheus text, how old the keys of each issuer are. */
 void wp_auth_write_ages(const struct wp_auth *auth, const char *name,
 			struct wp_buf *out);

@@ -59,6 +59,7 @@ static const char *const priorities[] = {
 static char service_name[SERVICE_MAX] = "waypost";
 static bool has_priorities;
 static atomic_int threshold_level = WP_LOG_INFO;
+static struct wp_log_lines *_Atomic counts;
 
 /* One at a time finds room and uses it. */
 static pthread_mutex_t out_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -77,6 +78,21 @@ void wp_log_set_level(enum wp_log_level threshold)
 {
 	atomic_store_explicit(&threshold_level, (int)threshold,
 			      memory_order_relaxed);
+}
+
+void wp_log_count_in(struct wp_log_lines *lines)
+{
+	atomic_store_explicit(&counts, lines, memory_order_release);
+}
+
+static void count(enum wp_log_level level)
+{
+	struct wp_log_lines *lines =
+		atomic_load_explicit(&counts, memory_order_acquire);
+
+	if (lines != NULL)
+		(void)atomic_fetch_add_explicit(&lines->of[level], 1,
+						memory_order_relaxed);
 }
 
 /* Length of text, cut at LOG_STRING_MAX bytes but not inside a character. */
@@ -215,6 +231,7 @@ static void say(const struct wp_log *log, enum wp_log_level level,
 	if ((int)level >
 	    atomic_load_explicit(&threshold_level, memory_order_relaxed))
 		return;
+	count(level);
 	memory[0] = '\0';
 	add_head(&line, log, level, event);
 	for (; fields->key != NULL; fields++) {

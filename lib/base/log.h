@@ -26,6 +26,7 @@
 #ifndef WP_LIB_BASE_LOG_H
 #define WP_LIB_BASE_LOG_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -78,6 +79,20 @@ const char *wp_log_priority(enum wp_log_level level);
 
 /* Change the threshold (on reload). */
 void wp_log_set_level(enum wp_log_level threshold);
+
+/* How many lines there were of each level. */
+struct wp_log_lines {
+	_Atomic int64_t of[WP_LOG_DEBUG + 1];
+};
+
+/*
+ * Count lines from now on, those included that nobody took; what is below the
+ * threshold is none.
+ *
+ * lines:    stays for good; in shared memory forked processes count there too
+ * Threads:  any
+ */
+void wp_log_count_in(struct wp_log_lines *lines);
 
 /*
  * Use wp_log(). fields ends with an entry whose key is NULL. log may be NULL.

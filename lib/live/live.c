@@ -326,6 +326,7 @@ bool wp_live_send_begin(struct wp_live_send *send, const struct wp_user *user,
 static void let_go(struct wp_live_ack *ack)
 {
 	give_back(ack->live, ack->job.user_hash, &ack->charged);
+	ack->n = ack->ids.n;
 	wp_ack_ids_release(&ack->ids);
 }
 

@@ -128,6 +128,7 @@ struct wp_live_ack {
 	struct wp_live *live;
 	struct wp_box box;
 	struct wp_ack_ids ids;
+	size_t n; /* from done on: how many there were */
 	struct wp_ack_walk walk;
 	/* Of the Redis that told of the hint. */
 	char life[WP_LIVE_LIFE_LEN + 1];

@@ -65,11 +65,13 @@ struct wp_inbox_entry wp_inbox_entry(const struct wp_reply *reply, size_t i)
 
 /* ---- judging ---- */
 
-static void reject(struct wp_inbox_item *item, const char *reason)
+static void reject(struct wp_inbox_item *item, enum wp_sent sent,
+		   const char *reason)
 {
 	struct wp_refusal *refusal = &item->submission.refusal;
 
 	item->fate = WP_FATE_REJECT;
+	item->sent = sent;
 	(void)snprintf(refusal->sentence, sizeof(refusal->sentence), "%s",
 		       reason);
 }
@@ -98,7 +100,8 @@ enum wp_err wp_inbox_judge(struct wp_inbox_item *item,
 		options.key_len = strlen(own);
 	}
 	if (entry->is_too_big) {
-		reject(item, "the envelope is over mailbox.max_envelope_bytes");
+		reject(item, WP_SENT_INVALID,
+		       "the envelope is over mailbox.max_envelope_bytes");
 		return WP_OK;
 	}
 	rc = wp_submit_read(&item->submission, &options, &text, conf,
@@ -107,6 +110,7 @@ enum wp_err wp_inbox_judge(struct wp_inbox_item *item,
 		return rc;
 	if (item->submission.refusal.code != NULL) {
 		item->fate = WP_FATE_REJECT;
+		item->sent = WP_SENT_INVALID;
 		return WP_OK;
 	}
 	item->fate = WP_FATE_SEND;
@@ -127,7 +131,8 @@ void wp_inbox_hear(struct wp_inbox_item *item, enum wp_send_status status)
 		break;
 	case WP_SEND_CONFLICT:
 	case WP_SEND_FULL: /* one full mailbox must not stop everybody else */
-		reject(item, wp_submit_verdict(status)->sentence);
+		reject(item, wp_sent_of(status),
+		       wp_submit_verdict(status)->sentence);
 		break;
 	case WP_SEND_OVERLOADED:
 	case WP_SEND_UNKNOWN:

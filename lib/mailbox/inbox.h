@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "lib/base/buf.h"
+#include "lib/mailbox/sent.h"
 #include "lib/mailbox/submit.h"
 #include "lib/redis/cmd.h"
 #include "lib/redis/reply.h"
@@ -46,6 +47,7 @@ enum wp_fate {
 struct wp_inbox_item {
 	struct wp_inbox_entry entry;
 	enum wp_fate fate;
+	enum wp_sent sent; /* of one that is rejected */
 	/* Of one that is rejected the reason, without anything from it. */
 	struct wp_submission submission;
 	bool has_recipient; /* it was read: submission says for whom it is */

@@ -1,11 +1,17 @@
 /*
- * exporter.c - a thread with a door for Prometheus and nothing behind it.
+ * exporter.c - a door for Prometheus and nothing behind it.
  *
  * Looks at one request line (lib/http/head.h) and answers it. A peer costs
  * a fixed amount of memory and a fixed time; when all places are taken, the
  * next peer gets that of the one that has said nothing for longest, so that
- * peers that are idle, however many, keep nobody else waiting. The thread takes
- * no signals, so the program's own handling of them is not disturbed.
+ * peers that are idle, however many, keep nobody else waiting.
+ *
+ * All descriptors are in one epoll(7), a timer for who is late among them, so
+ * that whoever turns it has one descriptor to watch. The thread, where there is
+ * one, takes no signals: the program's own handling of them is not disturbed.
+ *
+ * A fork may leave copies of descriptors behind for a moment, and an epoll
+ * keeps what has a copy: so they are taken out of it before they are closed.
  */
 #include "lib/metrics/exporter.h"
 
@@ -16,14 +22,17 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include "lib/base/buf.h"
 #include "lib/base/clock.h"
 #include "lib/http/answer.h"
 #include "lib/http/head.h"
+#include "lib/metrics/self.h"
 #include "lib/sys/listen.h"
 #include "lib/sys/thread.h"
 
@@ -33,6 +42,10 @@ enum {
 	ANSWER_MAX_BYTES = 8 * 1024 * 1024,
 	PEER_TIME_MS = 5000,
 	ACCEPT_PAUSE_MS = 1000, /* when the process is out of descriptors */
+	CHILDREN_MAX = 128,
+	EVENTS_MAX = PEERS_MAX + 2, /* the listener and the timer besides */
+	MS_PER_S = 1000,
+	NS_PER_MS = 1000000,
 };
 
 struct peer {
@@ -46,17 +59,31 @@ struct peer {
 };
 
 struct wp_exporter {
-	const struct wp_metrics *metrics;
+	struct wp_exporter_setup setup;
+	struct wp_self self;
 	struct wp_listener listener;
-	int stop_fd;
+	int epoll_fd;
+	int timer_fd; /* when somebody is late, or we accept again */
+	int stop_fd;  /* the thread's; else -1 */
 	struct wp_thread thread;
+	bool is_paused;
 	uint64_t accept_after_ms;
 	uint64_t accepted;
 	struct peer peers[PEERS_MAX];
 };
 
-static void close_peer(struct peer *peer)
+/* Who is told of events on fd; what: the peer, or &listener, or &timer_fd. */
+static bool watch(const struct wp_exporter *exporter, int op, int fd,
+		  uint32_t events, void *what)
 {
+	struct epoll_event event = { .events = events, .data.ptr = what };
+
+	return epoll_ctl(exporter->epoll_fd, op, fd, &event) == 0;
+}
+
+static void close_peer(const struct wp_exporter *exporter, struct peer *peer)
+{
+	(void)watch(exporter, EPOLL_CTL_DEL, peer->fd, 0, NULL);
 	close(peer->fd);
 	peer->fd = -1;
 	wp_buf_release(&peer->answer);
@@ -80,6 +107,28 @@ static bool is_get(const struct wp_head *head, const char *path)
 	       wp_text_is(&head->path, path);
 }
 
+static void write_metrics(const struct wp_exporter *exporter,
+			  struct wp_buf *out)
+{
+	const struct wp_exporter_setup *setup = &exporter->setup;
+	pid_t children[CHILDREN_MAX];
+	struct wp_buf more;
+	size_t n = 0;
+
+	/* It may set gauges, so it comes before they are read. */
+	wp_buf_init(&more, ANSWER_MAX_BYTES);
+	if (setup->prepare != NULL)
+		setup->prepare(setup->ctx, &more);
+	if (setup->children != NULL)
+		n = setup->children(setup->ctx, children, CHILDREN_MAX);
+	wp_metrics_write(setup->metrics, out);
+	wp_buf_add(out, more.data, more.len);
+	if (more.failed)
+		out->failed = true;
+	wp_buf_release(&more);
+	wp_self_write(&exporter->self, children, n, out);
+}
+
 static void answer(const struct wp_exporter *exporter, struct peer *peer,
 		   const struct wp_head *head)
 {
@@ -88,7 +137,7 @@ static void answer(const struct wp_exporter *exporter, struct peer *peer,
 
 	wp_buf_init(&body, ANSWER_MAX_BYTES);
 	if (is_get(head, "/metrics")) {
-		wp_metrics_write(exporter->metrics, &body);
+		write_metrics(exporter, &body);
 		write_answer(&peer->answer, 200,
 			     "text/plain; version=0.0.4; charset=utf-8", &body);
 	} else if (is_get(head, "/healthz")) {
@@ -114,14 +163,14 @@ static void peer_on_readable(const struct wp_exporter *exporter,
 	if (n == -1 && (errno == EINTR || errno == EAGAIN))
 		return;
 	if (n <= 0) {
-		close_peer(peer);
+		close_peer(exporter, peer);
 		return;
 	}
 	peer->request_len += (size_t)n;
 	switch (wp_head_parse_line(&head, peer->request, peer->request_len)) {
 	case WP_HEAD_MORE:
 		if (peer->request_len == sizeof(peer->request))
-			close_peer(peer);
+			close_peer(exporter, peer);
 		return;
 	case WP_HEAD_OK:
 		answer(exporter, peer, &head);
@@ -130,11 +179,13 @@ static void peer_on_readable(const struct wp_exporter *exporter,
 		answer(exporter, peer, NULL);
 		break;
 	}
-	if (peer->answer.failed)
-		close_peer(peer);
+	if (peer->answer.failed ||
+	    !watch(exporter, EPOLL_CTL_MOD, peer->fd, EPOLLOUT, peer))
+		close_peer(exporter, peer);
 }
 
-static void peer_on_writable(struct peer *peer)
+static void peer_on_writable(const struct wp_exporter *exporter,
+			     struct peer *peer)
 {
 	ssize_t n = send(peer->fd, peer->answer.data + peer->sent,
 			 peer->answer.len - peer->sent, MSG_NOSIGNAL);
@@ -144,7 +195,7 @@ static void peer_on_writable(struct peer *peer)
 	if (n >= 0)
 		peer->sent += (size_t)n;
 	if (n == -1 || peer->sent == peer->answer.len)
-		close_peer(peer);
+		close_peer(exporter, peer);
 }
 
 /* Is it the turn of a, rather than of b, to give its place to another? */
@@ -172,8 +223,15 @@ static struct peer *make_place(struct wp_exporter *exporter)
 		if (goes_first(peer, found))
 			found = peer;
 	}
-	close_peer(found);
+	close_peer(exporter, found);
 	return found;
+}
+
+static void set_accepting(struct wp_exporter *exporter, bool is_accepting)
+{
+	exporter->is_paused = !is_accepting;
+	(void)watch(exporter, EPOLL_CTL_MOD, exporter->listener.fd,
+		    is_accepting ? EPOLLIN : 0, &exporter->listener);
 }
 
 static void accept_one(struct wp_exporter *exporter, uint64_t now_ms)
@@ -187,11 +245,17 @@ static void accept_one(struct wp_exporter *exporter, uint64_t now_ms)
 		 * Without a pause, a full table of descriptors is a busy loop.
 		 */
 		if (errno == EMFILE || errno == ENFILE || errno == ENOMEM ||
-		    errno == ENOBUFS)
+		    errno == ENOBUFS) {
 			exporter->accept_after_ms = now_ms + ACCEPT_PAUSE_MS;
+			set_accepting(exporter, false);
+		}
 		return;
 	}
 	peer = make_place(exporter);
+	if (!watch(exporter, EPOLL_CTL_ADD, fd, EPOLLIN, peer)) {
+		close(fd);
+		return;
+	}
 	peer->fd = fd;
 	peer->number = exporter->accepted++;
 	peer->deadline_ms = now_ms + PEER_TIME_MS;
@@ -217,107 +281,145 @@ static uint64_t drop_late(struct wp_exporter *exporter, uint64_t now_ms)
 		if (peer->fd == -1)
 			continue;
 		if (now_ms >= peer->deadline_ms)
-			close_peer(peer);
+			close_peer(exporter, peer);
 		else
 			next_ms = earlier(next_ms, peer->deadline_ms);
 	}
-	if (exporter->accept_after_ms > now_ms)
+	if (exporter->is_paused && exporter->accept_after_ms > now_ms)
 		next_ms = earlier(next_ms, exporter->accept_after_ms);
+	else if (exporter->is_paused)
+		set_accepting(exporter, true);
 	return next_ms;
 }
 
-enum { POLL_STOP, POLL_LISTEN, POLL_PEERS, POLL_N = POLL_PEERS + PEERS_MAX };
-
-static void fill(const struct wp_exporter *exporter, uint64_t now_ms,
-		 struct pollfd polls[POLL_N])
+/* Be woken at at_ms, UINT64_MAX: not. */
+static void set_timer(const struct wp_exporter *exporter, uint64_t at_ms)
 {
-	bool may_accept = now_ms >= exporter->accept_after_ms;
-	size_t i;
+	struct itimerspec at = { 0 };
 
-	polls[POLL_STOP] = (struct pollfd){ exporter->stop_fd, POLLIN, 0 };
-	/* poll() skips negative descriptors. */
-	polls[POLL_LISTEN] =
-		(struct pollfd){ may_accept ? exporter->listener.fd : -1,
-				 POLLIN, 0 };
-	for (i = 0; i < PEERS_MAX; i++) {
-		const struct peer *peer = &exporter->peers[i];
-
-		polls[POLL_PEERS + i] = (struct pollfd){
-			peer->fd, peer->answer.len > 0 ? POLLOUT : POLLIN, 0
-		};
+	if (at_ms != UINT64_MAX) {
+		at.it_value.tv_sec = (time_t)(at_ms / MS_PER_S);
+		/* All zero would be never, and a moment later is as good. */
+		at.it_value.tv_nsec =
+			(long)(at_ms % MS_PER_S) * NS_PER_MS + NS_PER_MS - 1;
 	}
+	(void)timerfd_settime(exporter->timer_fd, TFD_TIMER_ABSTIME, &at, NULL);
+}
+
+int wp_exporter_fd(const struct wp_exporter *exporter)
+{
+	return exporter->epoll_fd;
+}
+
+void wp_exporter_turn(struct wp_exporter *exporter)
+{
+	struct epoll_event events[EVENTS_MAX];
+	bool is_acceptable = false;
+	int n = epoll_wait(exporter->epoll_fd, events, EVENTS_MAX, 0);
+
+	for (int i = 0; i < n; i++) {
+		struct peer *peer = events[i].data.ptr;
+
+		if (events[i].data.ptr == &exporter->listener)
+			is_acceptable = true;
+		else if (events[i].data.ptr == &exporter->timer_fd)
+			continue; /* it is set again below */
+		else if (peer->answer.len > 0)
+			peer_on_writable(exporter, peer);
+		else
+			peer_on_readable(exporter, peer);
+	}
+	/* Last, so that a new peer meets no event of an old one. */
+	if (is_acceptable)
+		accept_one(exporter, wp_mono_ms());
+	set_timer(exporter, drop_late(exporter, wp_mono_ms()));
 }
 
 static void run(void *ctx)
 {
 	struct wp_exporter *exporter = ctx;
-	struct pollfd polls[POLL_N];
-	size_t i;
+	struct pollfd polls[] = {
+		{ .fd = exporter->epoll_fd, .events = POLLIN },
+		{ .fd = exporter->stop_fd, .events = POLLIN },
+	};
 
 	for (;;) {
-		uint64_t now_ms = wp_mono_ms();
-		uint64_t next_ms = drop_late(exporter, now_ms);
-		int wait_ms =
-			next_ms == UINT64_MAX ? -1 : (int)(next_ms - now_ms);
-
-		fill(exporter, now_ms, polls);
-		if (poll(polls, POLL_N, wait_ms) <= 0)
-			continue; /* somebody is late; no signals come here */
-		if (polls[POLL_STOP].revents != 0)
+		/* No signals come here. */
+		(void)poll(polls, sizeof(polls) / sizeof(polls[0]), -1);
+		if (polls[1].revents != 0)
 			return;
-		for (i = 0; i < PEERS_MAX; i++) {
-			struct peer *peer = &exporter->peers[i];
-
-			if (polls[POLL_PEERS + i].revents == 0)
-				continue;
-			if (peer->answer.len > 0)
-				peer_on_writable(peer);
-			else
-				peer_on_readable(exporter, peer);
-		}
-		/* Last, so that a new peer meets no event of an old one. */
-		if (polls[POLL_LISTEN].revents != 0)
-			accept_one(exporter, wp_mono_ms());
+		wp_exporter_turn(exporter);
 	}
 }
 
-static enum wp_err open_fds(struct wp_exporter *exporter, const char *address,
-			    struct wp_error *err)
+static enum wp_err open_fds(struct wp_exporter *exporter, struct wp_error *err)
 {
 	enum wp_err rc;
 	int flags;
 
-	exporter->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (exporter->stop_fd == -1)
-		return wp_error_sys(err, "eventfd for metrics");
-	rc = wp_listen(address, &exporter->listener, err);
+	exporter->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	exporter->timer_fd =
+		timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (exporter->epoll_fd == -1 || exporter->timer_fd == -1)
+		return wp_error_sys(err, "descriptors for metrics");
+	rc = wp_listen(exporter->setup.address, &exporter->listener, err);
 	if (rc != WP_OK)
 		return rc;
-	/* A peer may be gone again between poll() and accept(). */
+	/* A peer may be gone again between an event and accept(). */
 	flags = fcntl(exporter->listener.fd, F_GETFL);
 	if (flags == -1 ||
 	    fcntl(exporter->listener.fd, F_SETFL, flags | O_NONBLOCK) == -1)
 		return wp_error_sys(err, "fcntl for metrics");
+	if (!watch(exporter, EPOLL_CTL_ADD, exporter->listener.fd, EPOLLIN,
+		   &exporter->listener) ||
+	    !watch(exporter, EPOLL_CTL_ADD, exporter->timer_fd, EPOLLIN,
+		   &exporter->timer_fd))
+		return wp_error_sys(err, "epoll for metrics");
 	return WP_OK;
 }
 
-enum wp_err wp_exporter_start(struct wp_exporter **out, const char *address,
-			      const struct wp_metrics *metrics,
-			      struct wp_error *err)
+enum wp_err wp_exporter_open(struct wp_exporter **out,
+			     const struct wp_exporter_setup *setup,
+			     struct wp_error *err)
 {
 	struct wp_exporter *exporter = calloc(1, sizeof(*exporter));
-	const struct wp_thread_job job = { .run = run, .ctx = exporter };
 	enum wp_err rc;
 	size_t i;
 
 	if (exporter == NULL)
 		return wp_error_sys(err, "memory for metrics");
-	exporter->metrics = metrics;
+	exporter->setup = *setup;
 	exporter->listener = WP_LISTENER_NONE;
+	exporter->epoll_fd = -1;
+	exporter->timer_fd = -1;
 	exporter->stop_fd = -1;
 	for (i = 0; i < PEERS_MAX; i++)
 		exporter->peers[i].fd = -1;
-	rc = open_fds(exporter, address, err);
+	rc = wp_self_init(&exporter->self, setup->program, err);
+	if (rc == WP_OK)
+		rc = open_fds(exporter, err);
+	if (rc == WP_OK) {
+		*out = exporter;
+		exporter = NULL;
+	}
+	wp_exporter_stop(&exporter);
+	return rc;
+}
+
+enum wp_err wp_exporter_start(struct wp_exporter **out,
+			      const struct wp_exporter_setup *setup,
+			      struct wp_error *err)
+{
+	struct wp_thread_job job = { .run = run };
+	struct wp_exporter *exporter = NULL;
+	enum wp_err rc = wp_exporter_open(&exporter, setup, err);
+
+	if (rc != WP_OK)
+		return rc;
+	job.ctx = exporter;
+	exporter->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (exporter->stop_fd == -1)
+		rc = wp_error_sys(err, "eventfd for metrics");
 	if (rc == WP_OK)
 		rc = wp_thread_start(&exporter->thread, &job, err);
 	if (rc == WP_OK) {
@@ -326,6 +428,16 @@ enum wp_err wp_exporter_start(struct wp_exporter **out, const char *address,
 	}
 	wp_exporter_stop(&exporter);
 	return rc;
+}
+
+static void close_own(const struct wp_exporter *exporter)
+{
+	if (exporter->epoll_fd != -1)
+		close(exporter->epoll_fd);
+	if (exporter->timer_fd != -1)
+		close(exporter->timer_fd);
+	if (exporter->stop_fd != -1)
+		close(exporter->stop_fd);
 }
 
 void wp_exporter_stop(struct wp_exporter **exporter)
@@ -342,12 +454,22 @@ void wp_exporter_stop(struct wp_exporter **exporter)
 	wp_thread_join(&e->thread);
 	for (i = 0; i < PEERS_MAX; i++)
 		if (e->peers[i].fd != -1)
-			close_peer(&e->peers[i]);
+			close_peer(e, &e->peers[i]);
 	wp_listen_close(&e->listener);
-	if (e->stop_fd != -1)
-		close(e->stop_fd);
+	close_own(e);
 	free(e);
 	*exporter = NULL;
+}
+
+void wp_exporter_forget(struct wp_exporter *exporter)
+{
+	if (exporter == NULL)
+		return;
+	for (size_t i = 0; i < PEERS_MAX; i++)
+		if (exporter->peers[i].fd != -1)
+			close(exporter->peers[i].fd);
+	close(exporter->listener.fd);
+	close_own(exporter);
 }
 
 void wp_exporter_unlink(struct wp_exporter *exporter)

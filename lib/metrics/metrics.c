@@ -193,6 +193,7 @@ static void write_head(struct wp_buf *out, const struct wp_metric_desc *desc)
 {
 	static const char *const types[] = {
 		[WP_COUNTER] = "counter",
+		[WP_SPARSE_COUNTER] = "counter",
 		[WP_GAUGE] = "gauge",
 		[WP_HISTOGRAM] = "histogram",
 	};
@@ -247,6 +248,8 @@ static void write_histogram(struct wp_buf *out,
 
 void wp_metrics_write(const struct wp_metrics *metrics, struct wp_buf *out)
 {
+	const struct wp_metric_desc *head = NULL; /* of this name */
+	bool has_head = false;
 	size_t i;
 
 	if (metrics == NULL)
@@ -255,9 +258,15 @@ void wp_metrics_write(const struct wp_metrics *metrics, struct wp_buf *out)
 		const struct wp_metric_desc *desc = &metrics->descs[i];
 		const struct cell *cells = cell_at(metrics, i);
 
-		if (i == 0 ||
-		    strcmp(desc->name, metrics->descs[i - 1].name) != 0)
-			write_head(out, desc);
+		if (head == NULL || strcmp(desc->name, head->name) != 0) {
+			head = desc;
+			has_head = false;
+		}
+		if (desc->type == WP_SPARSE_COUNTER && load(cells) == 0)
+			continue;
+		if (!has_head)
+			write_head(out, head);
+		has_head = true;
 		if (desc->type == WP_HISTOGRAM) {
 			write_histogram(out, desc, cells);
 			continue;

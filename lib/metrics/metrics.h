@@ -14,7 +14,12 @@
 #include "lib/base/buf.h"
 #include "lib/base/err.h"
 
-enum wp_metric_type { WP_COUNTER, WP_GAUGE, WP_HISTOGRAM };
+enum wp_metric_type {
+	WP_COUNTER,
+	WP_SPARSE_COUNTER, /* told from its first count on */
+	WP_GAUGE,
+	WP_HISTOGRAM
+};
 
 struct wp_metric_desc {
 	const char *name;   /* "waypost_http_requests_total" */

@@ -142,6 +142,7 @@ struct wp_conf {
 
 	struct {
 		char *listen;
+		char *metrics_listen; /* "" = no metrics listener */
 		int64_t processes;
 		int64_t threads;
 		int64_t max_batch_bytes;
@@ -161,6 +162,7 @@ struct wp_conf {
 
 	struct {
 		char *listen;
+		char *metrics_listen; /* "" = no metrics listener */
 		bool query_token;
 		char *cookie_name; /* "" = cookies are not looked at */
 		int64_t max_connections;

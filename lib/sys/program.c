@@ -114,22 +114,21 @@ static void note_once(struct wp_faults *faults, enum wp_err verdict,
 	wp_faults_note(is_noted ? NULL : faults, verdict, why, rc, err);
 }
 
-static enum wp_err look_at_address(const struct wp_program_look *look,
+static enum wp_err look_at_address(const char *key, const char *address,
 				   struct wp_error *err)
 {
 	struct wp_error found = { 0 };
 	enum wp_err rc = WP_OK;
 
-	if (look->address[0] != '\0')
-		rc = wp_listen_look(look->address, &found);
+	if (address[0] != '\0')
+		rc = wp_listen_look(address, &found);
 	if (rc == WP_ERR_CONFLICT) {
 		wp_log(NULL, WP_LOG_WARN, "an address is in use, by us or not",
-		       wp_str("setting", look->key),
-		       wp_str("error", found.msg));
+		       wp_str("setting", key), wp_str("error", found.msg));
 		return WP_OK;
 	}
 	if (rc != WP_OK)
-		wp_error_set(err, rc, "%s: %.200s", look->key, found.msg);
+		wp_error_set(err, rc, "%s: %.200s", key, found.msg);
 	return rc;
 }
 
@@ -139,9 +138,14 @@ enum wp_err wp_program_check(struct wp_program *program,
 {
 	struct wp_error why = { 0 };
 	enum wp_err rc = WP_OK;
-	enum wp_err one = look_at_address(look, &why);
+	enum wp_err one = look_at_address(look->key, look->address, &why);
 
 	wp_faults_note(&program->faults, one, &why, &rc, err);
+	if (look->metrics_key != NULL) {
+		one = look_at_address(look->metrics_key, look->metrics_address,
+				      &why);
+		wp_faults_note(&program->faults, one, &why, &rc, err);
+	}
 	one = look->look(look->ctx, &why);
 	note_once(&program->faults, one, &why, &rc, err);
 	if (rc == WP_OK)

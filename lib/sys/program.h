@@ -63,8 +63,10 @@ enum wp_err wp_program_load(struct wp_program *program, struct wp_conf *conf,
 
 /* What --check looks at when the settings are good. */
 struct wp_program_look {
-	const char *key;     /* of the address that we would listen on */
-	const char *address; /* "": none */
+	const char *key;         /* of the address that we would listen on */
+	const char *address;     /* "": none */
+	const char *metrics_key; /* the same of GET /metrics; NULL: it is */
+	const char *metrics_address; /* the address above, or there is none */
 	/* All else; it notes in conf->faults what it can. */
 	enum wp_err (*look)(void *ctx, struct wp_error *err);
 	void *ctx;

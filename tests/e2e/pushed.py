@@ -1,8 +1,6 @@
 """A stack whose notifiers ask providers in earnest, and the fakes that they
 ask: nothing leaves this machine, and no name is looked up but a test's own."""
-import http.client
 import os
-import socket
 import unittest
 
 from devkit.names import Names
@@ -114,14 +112,9 @@ class LiveTest(E2eTest):
 
     def metrics(self, name="notifier-0"):
         """{name and labels: value} of a notifier."""
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as peer:
-            peer.connect(self.stack.socket_path(name + ".sock"))
-            peer.sendall(b"GET /metrics HTTP/1.0\r\n\r\n")
-            answer = http.client.HTTPResponse(peer)
-            answer.begin()
-            text = answer.read().decode()
         return {line.rpartition(" ")[0]: float(line.rpartition(" ")[2])
-                for line in text.splitlines() if not line.startswith("#")}
+                for line in self.stack.metrics(name).splitlines()
+                if not line.startswith("#")}
 
     def entry(self, user):
         """When the user is due, in ms; None: not at all."""

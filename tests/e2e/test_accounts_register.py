@@ -217,9 +217,8 @@ class Invited(Routes):
 
     def test_how_long_hashes_took_is_counted(self):
         self.login(self.name())
-        text = self.stack.http().request("GET", "/metrics", None, []).body
-        self.assertRegex(text.decode(),
-                         r"waypost_http_hash_seconds_count [1-9]")
+        self.assertRegex(self.stack.metrics("handlers"),
+                         r"waypost_http_hash_duration_seconds_count [1-9]")
 
 
 class Closed(Routes):

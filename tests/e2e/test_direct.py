@@ -1,11 +1,9 @@
 """Messages for who is away go to disk straight from ingress, and whoever comes
 back meanwhile does not wait for the disk."""
 import contextlib
-import re
-import socket
 import sqlite3
 
-from harness import PATIENCE_S, SLOWNESS, E2eTest, new_stack, wait_for
+from harness import SLOWNESS, E2eTest, new_stack, wait_for
 
 USERS, EACH = 20, 3
 
@@ -45,15 +43,8 @@ class Direct(E2eTest):
 
     def straight(self):
         """How many messages went straight to disk."""
-        with socket.socket(socket.AF_UNIX) as peer:
-            peer.settimeout(PATIENCE_S)
-            peer.connect(self.stack.socket_path("worker-0.sock"))
-            peer.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
-            text = b""
-            while chunk := peer.recv(65536):
-                text += chunk
-        return int(re.search(rb"^waypost_worker_direct_rows_total (\d+)$",
-                             text, re.M).group(1))
+        return self.stack.metric("worker-0",
+                                 "waypost_worker_direct_messages_total")
 
     def hurry(self):
         """Something has landed, so that the store is known to be fast."""

@@ -5,9 +5,7 @@ its write to the cold store is about to happen, and meanwhile another worker has
 moved the mailbox and its user has acked everything.
 """
 import collections
-import re
 import signal
-import socket
 import sqlite3
 
 from harness import E2eTest, PARTITIONS, SLOWNESS, new_stack, wait_for
@@ -127,15 +125,8 @@ class Fencing(E2eTest):
 
     def leases_lost(self):
         """As worker-0 counts them itself."""
-        with socket.socket(socket.AF_UNIX) as peer:
-            peer.settimeout(10)
-            peer.connect(self.stack.socket_path("worker-0.sock"))
-            peer.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
-            text = b""
-            while chunk := peer.recv(65536):
-                text += chunk
-        return int(re.search(rb"^waypost_worker_leases_lost_total (\d+)$",
-                             text, re.M).group(1))
+        return self.stack.metric("worker-0",
+                                 "waypost_worker_leases_lost_total")
 
     def test_worker_that_slept_gives_its_leases_up_and_reorders_nothing(self):
         sleeper = self.stack.programs["worker-0"]

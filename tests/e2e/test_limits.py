@@ -240,7 +240,7 @@ class OneOfHandlers(LimitsTest):
         self.assertGreater(time.monotonic() - start, (40 - 10) / 20 - 0.2)
 
     def metric(self, name):
-        text = self.stack.http().request("GET", "/metrics").body.decode()
+        text = self.stack.metrics("handlers")
         return int(re.search(rf"^{re.escape(name)} (\d+)$", text, re.M)[1])
 
     def test_full_redis_limits_nobody_wrongly(self):

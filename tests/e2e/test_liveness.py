@@ -59,8 +59,8 @@ class Liveness(E2eTest):
             answer = self.stack.http().request("GET", "/healthz")
             self.assert_status(answer, 200)
             self.assertEqual(answer.body, b"OK")
-            self.assert_status(self.stack.http().request("GET", "/metrics"),
-                               200)
+            self.assertIn("waypost_http_processes 2",
+                          self.stack.metrics("handlers"))
             self.assert_error(self.stack.http().request("GET", "/api/none"),
                               404, "not_found")
             # Nor does what is refused before Redis is needed.

@@ -2,12 +2,9 @@
 would be sent stands in the log of waypost-notifier."""
 import contextlib
 import fcntl
-import http.client
 import json
 import os
-import re
 import signal
-import socket
 import sqlite3
 import unittest
 
@@ -264,15 +261,7 @@ class Push(PushTest):
 
     def claims(self):
         """How many there were."""
-        with socket.socket(socket.AF_UNIX) as peer:
-            peer.settimeout(PATIENCE_S)
-            peer.connect(self.stack.socket_path("notifier-0.sock"))
-            peer.sendall(b"GET /metrics HTTP/1.0\r\n\r\n")
-            answer = http.client.HTTPResponse(peer)
-            answer.begin()
-            text = answer.read().decode()
-        return int(re.search(r"^waypost_push_claims_total (\d+)$", text,
-                             re.MULTILINE)[1])
+        return self.stack.metric("notifier-0", "waypost_push_claims_total")
 
     def test_who_has_no_device_is_looked_at_once_an_hour(self):
         bob = self.found_without_a_device()

@@ -152,14 +152,8 @@ class LivePush(PushTest):
         self.assertEqual(self.verdicts(user), list(expected))
 
     def metric(self, name):
-        text = b""
-        with socket.socket(socket.AF_UNIX) as peer:
-            peer.connect(self.stack.socket_path("notifier-0.sock"))
-            peer.sendall(b"GET /metrics HTTP/1.0\r\n\r\n")
-            while piece := peer.recv(65536):
-                text += piece
         return sum(float(line.rsplit(" ", 1)[1])
-                   for line in text.decode().splitlines()
+                   for line in self.stack.metrics("notifier-0").splitlines()
                    if line.startswith(name))
 
 

@@ -1,13 +1,11 @@
 """Phones are told by FCM and APNs: what is asked of Google and Apple, and what
 comes of their answers. Both are one server here (tests/push/provider.mjs)."""
 import contextlib
-import http.client
 import json
 import os
 import re
 import secrets
 import signal
-import socket
 import subprocess
 import time
 import unittest
@@ -180,16 +178,9 @@ class ProvidersTest(E2eTest):
 
     def metric(self, name, notifier=0):
         """Of one notifier; name with its labels."""
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as peer:
-            peer.connect(self.stack.socket_path(f"notifier-{notifier}.sock"))
-            peer.sendall(b"GET /metrics HTTP/1.0\r\n\r\n")
-            answer = http.client.HTTPResponse(peer)
-            answer.begin()
-            text = answer.read().decode()
-        for line in text.splitlines():
-            if line.rpartition(" ")[0] == name:
-                return float(line.rpartition(" ")[2])
-        self.fail(f"no metric {name}")
+        value = self.stack.metric(f"notifier-{notifier}", name)
+        self.assertIsNotNone(value, name)
+        return value
 
     def assert_tells_nothing(self, request, user, sender, n=1):
         """Neither who, nor by whom, nor what; n messages wait."""

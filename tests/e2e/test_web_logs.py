@@ -17,7 +17,7 @@ TARGETS = (
     "/api/presence?users=urn:sm:user:{}", "/messages?users={}",
     "/api/send?token={}", "/send/batch?token={}", "/api/ticket?token={}",
     "/api?token={}", "/api/?users={}", "/api/nope?users={}",
-    "/healthz?token={}", "/readyz?token={}", "/metrics?token={}",
+    "/healthz?token={}", "/readyz?token={}",
     "/api/waypost-plain/presence?users={}",
     # The same places by other names.
     "/%63onnect?token={}", "//connect?token={}", "/./connect?%74oken={}",

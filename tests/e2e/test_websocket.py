@@ -2,7 +2,6 @@
 import json
 import re
 import signal
-import socket as socket_module
 import struct
 import time
 
@@ -587,19 +586,7 @@ class Notifications(WsTest):
         """{reason: how many} of what was not forwarded."""
         return {reason: int(count) for reason, count in re.findall(
             r'^waypost_ws_notifications_total\{result="(\w+)"\} (\d+)$',
-            self.metrics(), re.MULTILINE)}
-
-    def metrics(self):
-        with socket_module.socket(socket_module.AF_UNIX) as peer:
-            peer.settimeout(PATIENCE_S)
-            peer.connect(self.stack.socket_path("websocket-0.sock"))
-            peer.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
-            answer = b""
-            while True:
-                data = peer.recv(65536)
-                if not data:
-                    return answer.decode()
-                answer += data
+            self.stack.metrics("websocket-0"), re.MULTILINE)}
 
     def test_large_ones_pass_up_to_their_bound_and_others_are_told(self):
         bob = self.user()

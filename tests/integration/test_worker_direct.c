@@ -220,7 +220,8 @@ static void who_is_away_is_written_to_without_hot(void **state)
 		wp_rig_metric(&rig.hot, "waypost_worker_direct_stale_total"),
 		0);
 	assert_int_equal(
-		wp_rig_metric(&rig.hot, "waypost_worker_direct_rows_total"), 4);
+		wp_rig_metric(&rig.hot, "waypost_worker_direct_messages_total"),
+		4);
 	rig_release(&rig);
 }
 

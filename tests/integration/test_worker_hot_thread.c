@@ -174,8 +174,9 @@ static void what_waits_goes_by_one_call(void **state)
 	wp_world_expect(rig.w, "1", "XLEN wp:{4}:hot:" WP_BOB);
 	wp_world_expect(rig.w, "1", "XLEN " WP_P "hot:" WP_BOB);
 	assert_int_equal(
-		wp_rig_metric(&rig.worker,
-			      "waypost_worker_route_batch_seconds_count"),
+		wp_rig_metric(
+			&rig.worker,
+			"waypost_worker_route_batch_duration_seconds_count"),
 		1);
 	rig_release(&rig);
 }

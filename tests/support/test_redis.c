@@ -100,6 +100,7 @@ void wp_test_conf(struct wp_conf *conf, const char *path)
 			.max_token_bytes = 8192,
 		},
 		.handlers = {
+			.metrics_listen = empty,
 			.processes = 1,
 			.threads = 4,
 			.max_batch_bytes = 1024 * 1024,
@@ -114,6 +115,7 @@ void wp_test_conf(struct wp_conf *conf, const char *path)
 			.drain_ms = 1000,
 		},
 		.websocket = {
+			.metrics_listen = empty,
 			.cookie_name = empty,
 			.max_connections = 1000,
 			.max_connections_per_user = 16,

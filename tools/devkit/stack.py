@@ -9,6 +9,7 @@ goes on with the same messages and secrets.
 import contextlib
 import errno
 import fcntl
+import http.client
 import json
 import os
 import pwd
@@ -392,6 +393,27 @@ class Stack:
     def _websocket_socket(self, index):
         return self.socket_path(f"websocket-{index}.sock")
 
+    def _metrics_socket(self, name):
+        return self.socket_path(name + "-metrics.sock")
+
+    def metrics(self, name):
+        """What GET /metrics of a program says, as text."""
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as peer:
+            peer.settimeout(ANSWER_S)
+            peer.connect(self._metrics_socket(name))
+            peer.sendall(b"GET /metrics HTTP/1.0\r\n\r\n")
+            answer = http.client.HTTPResponse(peer)
+            answer.begin()
+            return answer.read().decode()
+
+    def metric(self, name, metric):
+        """One number of them, by its name and labels as they are written."""
+        for line in self.metrics(name).splitlines():
+            written, _, value = line.rpartition(" ")
+            if written == metric:
+                return float(value)
+        return None
+
     def _pool_socket(self, name):
         return self.socket_path(name + ".sock")
 
@@ -420,12 +442,12 @@ class Stack:
                   [find_program("redis-server"), self.path("redis.conf")],
                   lambda: redis.answers(self.redis_socket))
         if self.has_keys:
-            listen = self.socket_path("keys.sock")
+            listen = self._metrics_socket("keys")
             self._add("keys", self._waypost("waypost-keys"),
                       lambda path=listen: listens(path),
                       WAYPOST_KEYS_METRICS_LISTEN="unix:" + listen)
         for i in range(self.worker_count):
-            listen = self.socket_path(f"worker-{i}.sock")
+            listen = self._metrics_socket(f"worker-{i}")
             self._add(f"worker-{i}", self._waypost("waypost-worker"),
                       lambda path=listen: listens(path), **secret_env,
                       WAYPOST_WORKER_METRICS_LISTEN="unix:" + listen)
@@ -433,9 +455,11 @@ class Stack:
             listen = self._websocket_socket(i)
             self._add(f"websocket-{i}", self._waypost("waypost-ws"),
                       lambda path=listen: listens(path), **secret_env,
-                      WAYPOST_WEBSOCKET_LISTEN="unix:" + listen)
+                      WAYPOST_WEBSOCKET_LISTEN="unix:" + listen,
+                      WAYPOST_WEBSOCKET_METRICS_LISTEN="unix:" +
+                      self._metrics_socket(f"websocket-{i}"))
         for i in range(self.notifier_count):
-            listen = self.socket_path(f"notifier-{i}.sock")
+            listen = self._metrics_socket(f"notifier-{i}")
             self._add(f"notifier-{i}", self._waypost("waypost-notifier"),
                       lambda path=listen: listens(path), **secret_env,
                       WAYPOST_NOTIFIER_METRICS_LISTEN="unix:" + listen)
@@ -443,7 +467,9 @@ class Stack:
             listen = self._pool_socket(name)
             self._add(name, self._waypost("waypost-handlers"),
                       lambda path=listen: listens(path), **secret_env,
-                      WAYPOST_HANDLERS_LISTEN="unix:" + listen)
+                      WAYPOST_HANDLERS_LISTEN="unix:" + listen,
+                      WAYPOST_HANDLERS_METRICS_LISTEN="unix:" +
+                      self._metrics_socket(name))
         self._add("web", self._web_command(), self._web_listens)
 
     def _web_command(self):

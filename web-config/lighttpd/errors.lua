@@ -30,7 +30,7 @@ local GET, POST, PROBE = 'GET, OPTIONS', 'POST, OPTIONS', 'GET, HEAD, OPTIONS'
 local PATHS = { -- and what a 405 of lighttpd's says of them
   ['/send'] = POST, ['/send/batch'] = POST, ['/messages'] = GET,
   ['/messages/ack'] = POST, ['/healthz'] = PROBE, ['/readyz'] = PROBE,
-  ['/metrics'] = GET, ['/connect'] = 'GET', ['/ws'] = 'GET',
+  ['/connect'] = 'GET', ['/ws'] = 'GET',
   ['/api'] = 'OPTIONS', ['/api/send'] = POST, ['/api/send/batch'] = POST,
   ['/api/messages'] = GET, ['/api/messages/ack'] = POST,
   ['/api/presence'] = GET, ['/api/ticket'] = POST, ['/api/notify'] = POST,

@@ -6,6 +6,9 @@ static const struct wp_conf_key keys[] = {
 	  .type = WP_CONF_STRING, .preset = "",
 	  .help = "unix:/path or host:port; empty: the socket that was "
 		  "handed over, or plain CGI" },
+	{ "handlers.metrics_listen", WP_CONF_AT(handlers.metrics_listen),
+	  .type = WP_CONF_STRING, .preset = "",
+	  .help = "unix:/path or host:port for GET /metrics; empty: none" },
 	{ "handlers.processes", WP_CONF_AT(handlers.processes),
 	  .type = WP_CONF_INT, .preset = "2", .min = 1, .max = 64,
 	  .is_reloadable = true, .help = "children" },
@@ -29,7 +32,15 @@ static enum wp_err check_listen(const struct wp_conf *conf, bool is_used,
 				    is_used ? conf->handlers.listen : "", err);
 }
 
-static const wp_conf_rule_fn rules[] = { check_listen, NULL };
+static enum wp_err check_metrics(const struct wp_conf *conf, bool is_used,
+				 struct wp_error *err)
+{
+	return wp_conf_check_listen(
+		"handlers.metrics_listen",
+		is_used ? conf->handlers.metrics_listen : "", err);
+}
+
+static const wp_conf_rule_fn rules[] = { check_listen, check_metrics, NULL };
 
 const struct wp_conf_section wp_conf_handlers =
 	WP_CONF_SECTION("handlers", keys, rules);

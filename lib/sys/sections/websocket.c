@@ -11,6 +11,9 @@ static const struct wp_conf_key keys[] = {
 	  .type = WP_CONF_STRING, .preset = "tcp:127.0.0.1:8083",
 	  .help = "unix:/path or tcp:host:port; empty: the socket that was "
 		  "handed over" },
+	{ "websocket.metrics_listen", WP_CONF_AT(websocket.metrics_listen),
+	  .type = WP_CONF_STRING, .preset = "",
+	  .help = "unix:/path or host:port for GET /metrics; empty: none" },
 	{ "websocket.query_token", WP_CONF_AT(websocket.query_token),
 	  .type = WP_CONF_BOOL, .preset = "true",
 	  /* A URL ends up in the logs of web servers: be asked for that. */
@@ -102,6 +105,14 @@ static enum wp_err check_listen(const struct wp_conf *conf, bool is_used,
 				    is_used ? conf->websocket.listen : "", err);
 }
 
+static enum wp_err check_metrics(const struct wp_conf *conf, bool is_used,
+				 struct wp_error *err)
+{
+	return wp_conf_check_listen(
+		"websocket.metrics_listen",
+		is_used ? conf->websocket.metrics_listen : "", err);
+}
+
 static enum wp_err check_beat(const struct wp_conf *conf, bool is_used,
 			      struct wp_error *err)
 {
@@ -115,7 +126,7 @@ static enum wp_err check_beat(const struct wp_conf *conf, bool is_used,
 }
 
 static const wp_conf_rule_fn rules[] = { check_idle, check_cookie, check_listen,
-					 NULL };
+					 check_metrics, NULL };
 static const wp_conf_rule_fn beat_rules[] = { check_beat, NULL };
 
 const struct wp_conf_section wp_conf_websocket =

@@ -193,6 +193,7 @@ static inline void fake_conf(struct wp_conf *conf)
 	conf->redis.connect_timeout_ms = 100;
 	conf->redis.command_timeout_ms = 100;
 	conf->redis.memory_high_percent = 80;
+	conf->handlers.metrics_listen = fake_empty;
 	conf->mailbox.partitions = 8;
 	conf->mailbox.max_envelope_bytes = 2048;
 	conf->mailbox.ingress_high_mark = 100;

@@ -477,7 +477,6 @@ static void only_what_asks_redis_is_turned_away(void **state)
 		{ "POST", "/api/ticket", 503, "overloaded" },
 		{ "GET", "/healthz", 200, NULL },
 		{ "HEAD", "/healthz", 200, NULL },
-		{ "GET", "/metrics", 200, NULL },
 		{ "OPTIONS", "/api/send", 204, NULL },
 		{ "GET", "/api/send", 405, "method_not_allowed" },
 		{ "POST", "/nothing", 404, "not_found" },
@@ -555,26 +554,31 @@ static void what_finds_no_room_is_told_the_same(void **state)
 	assert_full(*state, &fake, "unavailable");
 }
 
-static void requests_are_counted_by_route_and_class(void **state)
+static void requests_are_counted_by_route_and_status(void **state)
 {
 	struct fake_world *world = *state;
+	struct wp_buf text;
 	struct fake fake;
 
 	assert_int_equal(wp_handlers_metrics_new(&world->shared.metrics, NULL),
 			 WP_OK);
 	ask(world, &fake, "POST", "/api/send", "{}");
 	fake_release(&fake);
-	fake_request(&fake, "GET", "/metrics");
-	fake_serve(&world->ctx, &fake.io);
-
-	assert_int_equal(fake_status(&fake), 200);
-	assert_non_null(strstr(fake_answer(&fake),
-			       "waypost_http_requests_total{route=\"send\","
-			       "class=\"4xx\"} 1\n"));
-	assert_non_null(strstr(fake_answer(&fake),
-			       "waypost_http_requests_total{route=\"metrics\","
-			       "class=\"2xx\"} 0\n"));
+	ask(world, &fake, "POST", "/api/send", "no");
 	fake_release(&fake);
+	wp_buf_init(&text, 0);
+	wp_metrics_write(world->shared.metrics, &text);
+
+	assert_non_null(strstr(text.data,
+			       "waypost_http_requests_total{route=\"send\","
+			       "code=\"400\"} 2\n"));
+	/* What was never answered is not told. */
+	assert_null(strstr(text.data, "route=\"send\",code=\"202\""));
+	assert_non_null(strstr(text.data, "waypost_sends_total{door=\"http\","
+					  "result=\"invalid\"} 2\n"));
+	assert_non_null(strstr(text.data, "waypost_sends_total{door=\"batch\","
+					  "result=\"invalid\"} 0\n"));
+	wp_buf_release(&text);
 	wp_metrics_free(&world->shared.metrics);
 }
 
@@ -763,8 +767,7 @@ static void probes_take_no_line_from_others(void **state)
 /* They come every second, and would hide what matters. */
 static void probes_have_their_line_at_debug(void **state)
 {
-	static const char *const probes[] = { "/healthz", "/readyz",
-					      "/metrics" };
+	static const char *const probes[] = { "/healthz", "/readyz" };
 	struct fake_world *world = *state;
 
 	for (size_t i = 0; i < sizeof(probes) / sizeof(probes[0]); i++)
@@ -812,7 +815,7 @@ int main(void)
 		TEST(only_what_asks_redis_is_turned_away),
 		TEST(what_may_be_a_repeat_is_not_called_refused),
 		TEST(what_finds_no_room_is_told_the_same),
-		TEST(requests_are_counted_by_route_and_class),
+		TEST(requests_are_counted_by_route_and_status),
 		TEST(the_log_joins_nobody_with_a_message),
 		TEST(which_requests_have_a_line_is_chosen),
 		TEST(a_crowd_of_errors_has_a_line_that_counts_it),

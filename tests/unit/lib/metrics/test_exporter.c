@@ -6,14 +6,18 @@
 
 #include <cmocka.h>
 
+#include <fcntl.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include "lib/base/log.h"
 #include "lib/metrics/exporter.h"
 
 enum { PLACES = 16, REQUEST_MAX = 4096 };
@@ -26,6 +30,7 @@ struct fixture {
 	char dir[64];
 	char address[96];
 	struct wp_metrics *metrics;
+	struct wp_exporter_setup setup;
 	struct wp_exporter *exporter;
 };
 
@@ -40,8 +45,12 @@ static int start(void **state)
 	assert_non_null(mkdtemp(f->dir));
 	snprintf(f->address, sizeof(f->address), "unix:%s/s", f->dir);
 	assert_int_equal(wp_metrics_new(&f->metrics, descs, 1, NULL), WP_OK);
-	if (wp_exporter_start(&f->exporter, f->address, f->metrics, &err) !=
-	    WP_OK)
+	f->setup = (struct wp_exporter_setup){
+		.program = "waypost-test",
+		.address = f->address,
+		.metrics = f->metrics,
+	};
+	if (wp_exporter_start(&f->exporter, &f->setup, &err) != WP_OK)
 		fail_msg("%s", err.msg);
 	return 0;
 }
@@ -60,11 +69,11 @@ static int stop(void **state)
 	return rc;
 }
 
-static int dial(const struct fixture *f)
+static int dial_to(const char *address)
 {
 	struct sockaddr_un name = { .sun_family = AF_UNIX };
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	const char *path = f->address + strlen("unix:");
+	const char *path = address + strlen("unix:");
 
 	memcpy(name.sun_path, path, strlen(path) + 1);
 	assert_int_equal(connect(fd, (struct sockaddr *)&name, sizeof(name)),
@@ -72,10 +81,15 @@ static int dial(const struct fixture *f)
 	return fd;
 }
 
+static int dial(const struct fixture *f)
+{
+	return dial_to(f->address);
+}
+
 /* Read to the end, which is the peer's close, and close. */
 static char *hang_up(int fd)
 {
-	static char text[8192];
+	static char text[16384];
 	size_t used = 0;
 	ssize_t n;
 
@@ -84,6 +98,19 @@ static char *hang_up(int fd)
 	text[used] = '\0';
 	close(fd);
 	return text;
+}
+
+/* The same of one that only we turn. */
+static char *turn_until_hung_up(struct wp_exporter *exporter, int fd)
+{
+	struct pollfd fds[] = {
+		{ .fd = wp_exporter_fd(exporter), .events = POLLIN },
+		{ .fd = fd, .events = POLLRDHUP },
+	};
+
+	while (poll(fds, 2, -1) > 0 && fds[1].revents == 0)
+		wp_exporter_turn(exporter);
+	return hang_up(fd);
 }
 
 static void say(int fd, const char *text)
@@ -102,20 +129,32 @@ static char *ask(const struct fixture *f, const char *request)
 
 static void metrics_are_served_with_their_type_and_length(void **state)
 {
+	static const char table[] = "# HELP t_total Things.\n"
+				    "# TYPE t_total counter\n"
+				    "t_total 3\n";
 	struct fixture *f = *state;
+	const char *answer, *body;
+	char head[256];
 
 	wp_metric_add(f->metrics, 0, 3);
 
-	assert_string_equal(ask(f, "GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n"),
-			    "HTTP/1.1 200 OK\r\n"
-			    "Content-Type: text/plain; version=0.0.4; "
-			    "charset=utf-8\r\n"
-			    "Content-Length: 56\r\n"
-			    "Cache-Control: no-store\r\n"
-			    "Connection: close\r\n\r\n"
-			    "# HELP t_total Things.\n"
-			    "# TYPE t_total counter\n"
-			    "t_total 3\n");
+	answer = ask(f, "GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n");
+	body = strstr(answer, "\r\n\r\n");
+	assert_non_null(body);
+	body += 4;
+	snprintf(head, sizeof(head),
+		 "HTTP/1.1 200 OK\r\n"
+		 "Content-Type: text/plain; version=0.0.4; charset=utf-8\r\n"
+		 "Content-Length: %zu\r\n"
+		 "Cache-Control: no-store\r\n"
+		 "Connection: close\r\n\r\n",
+		 strlen(body));
+	assert_int_equal(body - answer, strlen(head));
+	assert_memory_equal(answer, head, strlen(head));
+	assert_memory_equal(body, table, strlen(table));
+	/* Behind it what every program tells. */
+	assert_non_null(strstr(body, "\nwaypost_build_info{program="
+				     "\"waypost-test\",version=\""));
 }
 
 static void everything_else_is_404(void **state)
@@ -201,15 +240,15 @@ static void stopping_does_not_wait_for_peers(void **state)
 static void an_address_in_use_stops_the_start(void **state)
 {
 	struct fixture *f = *state;
+	struct wp_exporter_setup wrong = f->setup;
 	struct wp_exporter *other = NULL;
 	struct wp_error err;
 
-	assert_int_equal(
-		wp_exporter_start(&other, f->address, f->metrics, &err),
-		WP_ERR_SYS);
+	assert_int_equal(wp_exporter_start(&other, &f->setup, &err),
+			 WP_ERR_SYS);
 	assert_null(other);
-	assert_int_equal(wp_exporter_start(&other, "x", f->metrics, &err),
-			 WP_ERR_INVAL);
+	wrong.address = "x";
+	assert_int_equal(wp_exporter_start(&other, &wrong, &err), WP_ERR_INVAL);
 	assert_null(other);
 	/* The one that runs has kept its name. */
 	assert_non_null(
@@ -223,15 +262,100 @@ static void stopping_leaves_a_successors_name_alone(void **state)
 	struct wp_error err;
 
 	wp_exporter_unlink(f->exporter);
-	assert_int_equal(
-		wp_exporter_start(&successor, f->address, f->metrics, &err),
-		WP_OK);
+	assert_int_equal(wp_exporter_start(&successor, &f->setup, &err), WP_OK);
 
 	wp_exporter_stop(&f->exporter);
 
 	assert_non_null(
 		strstr(ask(f, "GET /healthz HTTP/1.0\r\n\r\n"), "200 OK"));
 	wp_exporter_stop(&successor);
+}
+
+static void prepare(void *ctx, struct wp_buf *out)
+{
+	struct fixture *f = ctx;
+
+	wp_metric_set(f->metrics, 0, 41);
+	wp_buf_add_str(out, "t_more 1\n");
+}
+
+static size_t children(void *ctx, pid_t *pids, size_t max)
+{
+	assert_non_null(ctx);
+	assert_true(max > 0);
+	pids[0] = getppid();
+	return 1;
+}
+
+static double number(const char *text, const char *name)
+{
+	const char *at = strstr(text, name);
+
+	assert_non_null(at);
+	return strtod(at + strlen(name), NULL);
+}
+
+/* Whoever has a loop turns it there; a child that was forked meanwhile, and has
+ * forgotten it, is noticed by nobody. */
+static void a_program_may_turn_it_itself(void **state)
+{
+	struct fixture *f = *state;
+	struct wp_exporter_setup setup = f->setup;
+	struct wp_exporter *own = NULL;
+	struct pollfd poll_fd = { .events = POLLIN };
+	char address[128];
+	const char *text;
+	int status = -1, half, fd;
+	pid_t child;
+
+	snprintf(address, sizeof(address), "%s2", f->address);
+	setup.address = address;
+	setup.prepare = prepare;
+	setup.children = children;
+	setup.ctx = f;
+	assert_int_equal(wp_exporter_open(&own, &setup, NULL), WP_OK);
+	poll_fd.fd = wp_exporter_fd(own);
+	assert_int_equal(poll(&poll_fd, 1, 0), 0);
+
+	half = dial_to(address);
+	say(half, "GET /met");
+	assert_int_equal(poll(&poll_fd, 1, -1), 1);
+	wp_exporter_turn(own);
+	child = fork();
+	if (child == 0) {
+		wp_exporter_forget(own);
+		_exit(fcntl(poll_fd.fd, F_GETFD) == -1 ? 0 : 1);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+	close(half);
+	fd = dial_to(address);
+	say(fd, "GET /metrics HTTP/1.0\r\n\r\n");
+	text = turn_until_hung_up(own, fd);
+
+	assert_non_null(strstr(text, "\nt_total 41\nt_more 1\n"));
+	assert_true(number(text, "\nprocess_resident_memory_bytes ") > 0);
+	assert_true(number(text, "\nprocess_open_fds ") > 3);
+	assert_non_null(strstr(text, "\nprocess_cpu_seconds_total "));
+	assert_non_null(strstr(text, "\nprocess_max_fds "));
+	assert_true(number(text, "\nprocess_start_time_seconds ") > 1e9);
+	wp_exporter_stop(&own);
+}
+
+static void lines_of_the_log_are_counted_by_level(void **state)
+{
+	static const char *const name =
+		"\nwaypost_log_lines_total{level=\"warn\"} ";
+	static const char request[] = "GET /metrics HTTP/1.0\r\n\r\n";
+	double before = number(ask(*state, request), name);
+
+	wp_log_setup("test", WP_LOG_WARN);
+	wp_log_plain(NULL, WP_LOG_WARN, "one");
+	wp_log_plain(NULL, WP_LOG_INFO, "none");
+
+	assert_true(number(ask(*state, request), name) == before + 1);
+	assert_true(number(ask(*state, request),
+			   "\nwaypost_log_lines_total{level=\"info\"} ") == 0);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, start, stop)
@@ -247,6 +371,8 @@ int main(void)
 		TEST(stopping_does_not_wait_for_peers),
 		TEST(an_address_in_use_stops_the_start),
 		TEST(stopping_leaves_a_successors_name_alone),
+		TEST(a_program_may_turn_it_itself),
+		TEST(lines_of_the_log_are_counted_by_level),
 	};
 
 	return cmocka_run_group_tests_name("exporter", tests, NULL, NULL);

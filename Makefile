@@ -410,29 +410,46 @@ compile_commands.json: $(C_FILES) Makefile ## for clangd and other editors
 	@$(PYTHON) tools/compile-commands.py \
 		$(call quoted,$(CPPFLAGS) $(CFLAGS)) $(filter %.c,$(C_FILES)) > $@
 
-install: all ## programs, web-config, docs: DESTDIR= PREFIX=/usr/local
-	install -d '$(DESTDIR)$(PREFIX)/sbin' \
-		'$(DESTDIR)$(PREFIX)/share/waypost/nginx' \
-		'$(DESTDIR)$(PREFIX)/share/waypost/lighttpd' \
-		'$(DESTDIR)$(PREFIX)/share/waypost/systemd' \
+# What is for /usr/local in the tree is for PREFIX where it goes.
+UNITDIR ?= $(PREFIX)/lib/systemd/system
+SHARE := $(DESTDIR)$(PREFIX)/share/waypost
+prefixed = sed 's|/usr/local/|$(PREFIX)/|' $(1) > '$(2)'
+
+install: all ## programs, units, web-config, docs: DESTDIR= PREFIX=/usr/local
+	install -d '$(DESTDIR)$(PREFIX)/bin' '$(DESTDIR)$(PREFIX)/sbin' \
+		'$(SHARE)/nginx' '$(SHARE)/lighttpd' \
+		'$(DESTDIR)$(UNITDIR)' '$(DESTDIR)$(PREFIX)/lib/tmpfiles.d' \
+		'$(DESTDIR)$(PREFIX)/share/bash-completion/completions' \
+		'$(DESTDIR)$(PREFIX)/share/zsh/vendor-completions' \
 		'$(DESTDIR)$(PREFIX)/share/doc/waypost' \
 		'$(DESTDIR)/etc/waypost'
-	install $(PROGRAMS:%=$(B)/%) '$(DESTDIR)$(PREFIX)/sbin'
-	install -m 644 web-config/nginx/*.conf \
-		'$(DESTDIR)$(PREFIX)/share/waypost/nginx'
-	sed 's|/usr/local/|$(PREFIX)/|' web-config/lighttpd/waypost.conf \
-		> '$(DESTDIR)$(PREFIX)/share/waypost/lighttpd/waypost.conf'
-	install -m 644 web-config/lighttpd/*.lua \
-		'$(DESTDIR)$(PREFIX)/share/waypost/lighttpd'
-	install -m 644 web-config/waypost.yaml web-config/redis.conf \
-		'$(DESTDIR)$(PREFIX)/share/waypost'
-	sed 's|/usr/local/|$(PREFIX)/|' web-config/waypost@.service \
-		> '$(DESTDIR)$(PREFIX)/share/waypost/systemd/waypost@.service'
-	install -d '$(DESTDIR)$(PREFIX)/share/waypost/systemd/waypost@keys.service.d'
-	install -m 644 web-config/waypost@keys.service.d/idle.conf \
-		'$(DESTDIR)$(PREFIX)/share/waypost/systemd/waypost@keys.service.d'
+	install $(B)/waypost '$(DESTDIR)$(PREFIX)/bin'
+	install $(filter-out $(B)/waypost,$(PROGRAMS:%=$(B)/%)) \
+		'$(DESTDIR)$(PREFIX)/sbin'
+	install -m 644 web-config/nginx/*.conf '$(SHARE)/nginx'
+	$(call prefixed,web-config/lighttpd/waypost.conf,$(SHARE)/lighttpd/waypost.conf)
+	install -m 644 web-config/lighttpd/*.lua '$(SHARE)/lighttpd'
+	install -m 644 web-config/waypost.yaml web-config/redis.conf '$(SHARE)'
+	install -m 644 packaging/systemd/*.socket packaging/systemd/*.target \
+		'$(DESTDIR)$(UNITDIR)'
+	$(foreach unit,$(wildcard packaging/systemd/*.service),\
+		$(call prefixed,$(unit),$(DESTDIR)$(UNITDIR)/$(notdir $(unit))) &&) :
+	$(B)/waypost completion bash > \
+		'$(DESTDIR)$(PREFIX)/share/bash-completion/completions/waypost'
+	$(B)/waypost completion zsh > \
+		'$(DESTDIR)$(PREFIX)/share/zsh/vendor-completions/_waypost'
+	install -m 644 packaging/systemd/tmpfiles.conf \
+		'$(DESTDIR)$(PREFIX)/lib/tmpfiles.d/waypost.conf'
 	install -m 644 $(wildcard README.md docs/*.md docs/*.yaml) \
 		'$(DESTDIR)$(PREFIX)/share/doc/waypost'
+
+deb: ## Debian packages, into build/deb
+	@tools/deps.sh deb
+	@PACKAGE_VERSION=$(VERSION) packaging/debian/build.sh build/deb
+
+test-packaging: ## the packages on a bare Debian that is booted here (root, systemd-nspawn, mmdebstrap)
+	@for test in install; do \
+		$(PYTHON) packaging/test/test_$$test.py || exit 1; done
 
 clean: ## remove what was built (the state directory of make run stays)
 	rm -rf build compile_commands.json
@@ -444,4 +461,4 @@ include bench/bench.mk
 .PHONY: help all tests-build deps deps-build run test release-tests asan-tests tsan-tests test-unit \
 	test-fault test-fault-bugs test-attacks test-backup test-browser test-push \
 	bug soak test-integration test-e2e asan tsan ci fuzz fuzz-run check \
-	format $(CHECKS) lint install clean tests-provider
+	format $(CHECKS) lint install deb test-packaging clean tests-provider

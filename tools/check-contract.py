@@ -14,7 +14,8 @@ These say the same thing, in both directions:
 - WAYPOST_… variables that a program reads, and those that documents name
 - the programs that the Makefile builds, README.md and docs/architecture.md;
   tests start them
-- the packages that tools/deps.sh installs to build and run, and README.md
+- the packages that tools/deps.sh installs to build and run, and README.md; the
+  libraries among them, and packaging/debian/control
 - the keys of a partition in the scripts, and the table of docs/architecture.md
 - the classes of lib/limit/rates.h and their presets, web-config/waypost.yaml,
   docs/operations.md and what tools/devkit/stack.py switches off for tests
@@ -422,15 +423,28 @@ class Tree:
     # ---- programs ----
 
     def check_packages(self):
-        script = re.search(r"^need_run\(\) \{(.*?)^\}",
-                           self.read("tools/deps.sh"), re.M | re.S)
-        needs = set(re.findall(r"^\tneed (\S+)", script.group(1), re.M)
-                    if script else ())
+        script = self.read("tools/deps.sh")
+        build, run = (set(re.findall(r"^\tneed (\S+)", body, re.M))
+                      for body in self.bodies(script, "build", "run"))
+        needs = build | run
         told = re.search(r"installs what is missing of\s+(.*?) and nginx",
                          self.read("README.md"), re.S)
         self.same("README.md",
                   re.split(r",\s+", told.group(1)) if told else (),
                   self.found(needs, "tools/deps.sh: packages"), "package")
+        where = "packaging/debian/control"
+        self.same(where, re.findall(r"^(?:Build-Depends:)? +(lib\S+-dev),$",
+                                    self.read(where), re.M),
+                  {each for each in build if re.match(r"lib.*-dev$", each)} -
+                  {"libc6-dev"}, "package")
+
+    @staticmethod
+    def bodies(script, *kinds):
+        """What stands in need_<kind>() of tools/deps.sh, for each of them."""
+        for kind in kinds:
+            found = re.search(rf"^need_{kind}\(\) \{{(.*?)^\}}", script,
+                              re.M | re.S)
+            yield found.group(1) if found else ""
 
     def check_backends(self):
         there = set(re.findall(r"^const struct wp_store_backend wp_store_(\w+)",

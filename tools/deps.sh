@@ -1,7 +1,7 @@
 #!/bin/sh
 # Install the Debian packages that are missing here, and nothing else.
 #
-# usage: tools/deps.sh run|test|dev|bench|browser [nginx|lighttpd]
+# usage: tools/deps.sh run|test|dev|bench|browser|deb [nginx|lighttpd]
 #
 # As root it installs without a question; otherwise it prints the command and
 # stops. No service is started, enabled or replaced: a package that is not
@@ -47,7 +47,7 @@ need_web() {
 	esac
 }
 
-need_run() {
+need_build() {
 	need gcc gcc
 	need make make
 	need libc6-dev ./stdio.h
@@ -60,8 +60,12 @@ need_run() {
 	need libjson-c-dev json-c/json.h
 	need libjwt-dev ./jwt.h
 	need libcurl4-openssl-dev curl/curl.h
-	need redis-server redis-server
 	need python3 python3
+}
+
+need_run() {
+	need_build
+	need redis-server redis-server
 	need tzdata zoneinfo/UTC
 }
 
@@ -119,8 +123,13 @@ browser)
 	need_web "$web"
 	need nodejs node
 	need firefox-esr firefox-esr ;;
+deb)
+	need_build
+	need debhelper dh
+	need dpkg-dev dpkg-buildpackage
+	need pkg-config pkg-config ;;
 *)
-	echo "usage: tools/deps.sh run|test|dev|bench|browser" \
+	echo "usage: tools/deps.sh run|test|dev|bench|browser|deb" \
 		"[nginx|lighttpd]" >&2
 	exit 2 ;;
 esac

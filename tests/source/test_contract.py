@@ -227,8 +227,9 @@ class PlantedFaults(unittest.TestCase):
             "Makefile", line, line + "waypost-extra ")
 
     def test_a_package_that_the_readme_does_not_name(self):
-        self.assert_said(["README.md: package liblmdb-dev is missing"],
-                         "tools/deps.sh", "\tneed libev-dev",
+        self.assert_said(["README.md: package liblmdb-dev is missing",
+                          "packaging/debian/control: package liblmdb-dev is "
+                          "missing"], "tools/deps.sh", "\tneed libev-dev",
                          "\tneed liblmdb-dev ./lmdb.h\n\tneed libev-dev")
 
     def test_a_backend_that_nobody_can_name(self):

@@ -9,7 +9,12 @@
 
 #include "lib/sqlite/copy.h"
 
-enum { SCHEMA_VERSION = 1, ACCOUNTS_MODE = 0600, TOO_OPEN = 0027 };
+enum {
+	SCHEMA_VERSION = 1,
+	OLDEST_VERSION = 1,
+	ACCOUNTS_MODE = 0600,
+	TOO_OPEN = 0027,
+};
 
 static const char schema[] =
 	"CREATE TABLE account ("
@@ -41,6 +46,7 @@ static const struct wp_sqlite_kind kind = {
 	.too_open = TOO_OPEN,
 	.application_id = 1464885603,
 	.version = SCHEMA_VERSION,
+	.oldest = OLDEST_VERSION,
 	.steps = steps,
 };
 

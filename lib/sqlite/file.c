@@ -250,6 +250,18 @@ static enum wp_err check_is_ours(struct wp_sqlite_file *file,
 	return WP_OK;
 }
 
+/* Too old to serve? An empty one is not. */
+static enum wp_err check_age(const struct wp_sqlite_file *file, int64_t version,
+			     struct wp_error *err)
+{
+	if (version == 0 || version >= file->kind->oldest)
+		return WP_OK;
+	return refuse(file,
+		      "has tables of an older Waypost; make a copy of it, then "
+		      "say waypost upgrade finish --yes",
+		      err);
+}
+
 static enum wp_err enter_wal(struct wp_sqlite_file *file, struct wp_error *err)
 {
 	uint64_t end_ms = wp_mono_ms() + (uint64_t)file->busy_timeout_ms;
@@ -303,13 +315,30 @@ static enum wp_err enter_schema(struct wp_sqlite_file *file, bool may_create,
 	if (rc == WP_OK && version == 0 && !may_create)
 		return refuse(file, "is empty now; it was not before", err);
 	if (rc == WP_OK)
+		rc = check_age(file, version, err);
+	if (rc == WP_OK)
 		rc = enter_wal(file, err);
-	if (rc == WP_OK && version < file->kind->version)
+	if (rc == WP_OK && version == 0)
 		rc = make_tables(file, err);
 	return rc;
 }
 
-static enum wp_err open_file(struct wp_sqlite_file *file, bool may_create,
+static enum wp_err enter_upgrade(struct wp_sqlite_file *file,
+				 struct wp_error *err)
+{
+	int64_t version = 0;
+	enum wp_err rc = check_is_ours(file, &version, err);
+
+	if (rc == WP_OK && version == 0)
+		return refuse(file, "is empty", err);
+	if (rc == WP_OK)
+		rc = enter_wal(file, err);
+	return rc == WP_OK ? make_tables(file, err) : rc;
+}
+
+enum open_for { TO_SERVE, TO_SERVE_OR_MAKE, TO_UPGRADE };
+
+static enum wp_err open_file(struct wp_sqlite_file *file, enum open_for why,
 			     struct wp_error *err)
 {
 	const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX |
@@ -335,7 +364,9 @@ static enum wp_err open_file(struct wp_sqlite_file *file, bool may_create,
 	if (code == SQLITE_OK)
 		code = sqlite3_exec(file->handle, settings, NULL, NULL, NULL);
 	if (code == SQLITE_OK)
-		rc = enter_schema(file, may_create, err);
+		rc = why == TO_UPGRADE
+			     ? enter_upgrade(file, err)
+			     : enter_schema(file, why == TO_SERVE_OR_MAKE, err);
 	else if ((code & 0xff) == SQLITE_NOTADB)
 		rc = refuse(file, "is no SQLite database", err);
 	else
@@ -354,7 +385,19 @@ enum wp_err wp_sqlite_file_open(struct wp_sqlite_file *file, bool may_create,
 		rc = check_folder(file, err);
 	if (rc == WP_OK && may_create)
 		rc = make_file(file, err);
-	return rc == WP_OK ? open_file(file, may_create, err) : rc;
+	return rc == WP_OK ? open_file(file,
+				       may_create ? TO_SERVE_OR_MAKE : TO_SERVE,
+				       err)
+			   : rc;
+}
+
+enum wp_err wp_sqlite_file_upgrade(struct wp_sqlite_file *file,
+				   struct wp_error *err)
+{
+	enum wp_err rc = open_file(file, TO_UPGRADE, err);
+
+	wp_sqlite_file_close(file);
+	return rc;
 }
 
 /* ---- looking ---- */
@@ -454,8 +497,9 @@ static enum wp_err check_can_be_made(const struct wp_sqlite_file *file,
 	return rc;
 }
 
-enum wp_err wp_sqlite_file_look(struct wp_sqlite_file *file,
-				int64_t *version_out, struct wp_error *err)
+enum wp_err wp_sqlite_file_look_at_any(struct wp_sqlite_file *file,
+				       int64_t *version_out,
+				       struct wp_error *err)
 {
 	const char *path = file->path;
 	enum wp_err rc;
@@ -478,6 +522,18 @@ enum wp_err wp_sqlite_file_look(struct wp_sqlite_file *file,
 	rc = open_to_look(file, err);
 	if (rc == WP_OK)
 		rc = check_is_ours(file, version_out, err);
+	if (rc != WP_OK)
+		wp_sqlite_file_close(file);
+	return rc;
+}
+
+enum wp_err wp_sqlite_file_look(struct wp_sqlite_file *file,
+				int64_t *version_out, struct wp_error *err)
+{
+	enum wp_err rc = wp_sqlite_file_look_at_any(file, version_out, err);
+
+	if (rc == WP_OK)
+		rc = check_age(file, *version_out, err);
 	if (rc != WP_OK)
 		wp_sqlite_file_close(file);
 	return rc;

@@ -27,6 +27,7 @@ struct wp_sqlite_kind {
 				have; 0 does not care */
 	int32_t application_id; /* in the file: tells kinds apart */
 	int32_t version;        /* of its tables, at least 1 */
+	int32_t oldest;         /* version that serves as it is */
 	/*
 	 * SQL: steps[0] makes the tables of an empty file, at `version`;
 	 * steps[v] makes those of version v into v + 1. Each ends with PRAGMA
@@ -43,16 +44,27 @@ struct wp_sqlite_file {
 };
 
 /*
- * Open a file of its kind, and bring its tables up to date; WAL,
- * synchronous=FULL. Without may_create it must exist: a file that vanished is
- * not made anew.
+ * Open a file of its kind; WAL, synchronous=FULL. Without may_create it must
+ * exist: a file that vanished is not made anew. Tables of an earlier release
+ * stay as they are, so that it can come back: wp_sqlite_file_upgrade().
  *
- * Errors:  WP_ERR_INVAL    the path cannot be used
+ * Errors:  WP_ERR_INVAL    the path cannot be used, or the tables are of a
+ *                          newer release, or of one that is too old
  *          WP_ERR_UNAVAIL  locked or out of order; try again later.
  *          Then it is closed
  */
 enum wp_err wp_sqlite_file_open(struct wp_sqlite_file *file, bool may_create,
 				struct wp_error *err) WP_MUST_USE;
+
+/*
+ * Bring its tables up to date and close it. The release before refuses the file
+ * from now on. Others may have it open meanwhile.
+ *
+ * Errors:  as wp_sqlite_file_open(); then it is as it was
+ */
+enum wp_err wp_sqlite_file_upgrade(struct wp_sqlite_file *file,
+				   struct wp_error *err) WP_MUST_USE;
+
 /* Close if open, with all statements that are prepared on it. */
 void wp_sqlite_file_close(struct wp_sqlite_file *file);
 
@@ -75,6 +87,11 @@ enum wp_err wp_sqlite_fail(struct wp_sqlite_file *file, int rc,
 enum wp_err wp_sqlite_file_look(struct wp_sqlite_file *file,
 				int64_t *version_out,
 				struct wp_error *err) WP_MUST_USE;
+
+/* The same, but tables that are too old are none of its business. */
+enum wp_err wp_sqlite_file_look_at_any(struct wp_sqlite_file *file,
+				       int64_t *version_out,
+				       struct wp_error *err) WP_MUST_USE;
 
 /* The first column of the first row as text; "" when there is none. */
 enum wp_err wp_sqlite_file_text(struct wp_sqlite_file *file, const char *sql,

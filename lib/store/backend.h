@@ -49,6 +49,10 @@ struct wp_store_backend {
 			    bool may_create, struct wp_error *err);
 	enum wp_err (*look)(struct wp_store_look *out,
 			    const struct wp_conf *conf, struct wp_error *err);
+	enum wp_err (*tables)(const struct wp_conf *conf, int64_t *version_out,
+			      int64_t *newest_out, struct wp_error *err);
+	enum wp_err (*upgrade)(const struct wp_conf *conf,
+			       struct wp_error *err);
 	enum wp_err (*copy)(const struct wp_conf *conf, const char *to,
 			    struct wp_error *err);
 	enum wp_err (*verify)(struct wp_store_look *out,

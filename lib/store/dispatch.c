@@ -61,6 +61,23 @@ enum wp_err wp_store_look(struct wp_store_look *out, const struct wp_conf *conf,
 	return backend != NULL ? backend->look(out, conf, err) : WP_ERR_INVAL;
 }
 
+enum wp_err wp_store_tables(const struct wp_conf *conf, int64_t *version_out,
+			    int64_t *newest_out, struct wp_error *err)
+{
+	const struct wp_store_backend *backend = find(conf, err);
+
+	return backend != NULL
+		       ? backend->tables(conf, version_out, newest_out, err)
+		       : WP_ERR_INVAL;
+}
+
+enum wp_err wp_store_upgrade(const struct wp_conf *conf, struct wp_error *err)
+{
+	const struct wp_store_backend *backend = find(conf, err);
+
+	return backend != NULL ? backend->upgrade(conf, err) : WP_ERR_INVAL;
+}
+
 enum wp_err wp_store_copy(const struct wp_conf *conf, const char *to,
 			  struct wp_error *err)
 {

@@ -11,8 +11,7 @@
 
 enum {
 	SCHEMA_VERSION = 6,
-	FIRST_VERSION_WITH_LIVES = 2,
-	FIRST_VERSION_WITH_NOTES = 3,
+	OLDEST_VERSION = 6, /* statements want what version 5 lacks */
 	STORE_MODE = 0640,
 };
 
@@ -144,21 +143,20 @@ const struct wp_sqlite_kind wp_store_sqlite_kind = {
 		"must use its file",
 	.mode = STORE_MODE,
 	.version = SCHEMA_VERSION,
+	.oldest = OLDEST_VERSION,
 	.steps = steps,
 };
 
-static enum wp_err read_look(struct wp_sqlite_file *file, int64_t version,
+static enum wp_err read_look(struct wp_sqlite_file *file,
 			     struct wp_store_look *out, struct wp_error *err)
 {
 	char life[sizeof("1")];
-	enum wp_err rc = WP_OK;
+	enum wp_err rc;
 
-	if (version >= FIRST_VERSION_WITH_LIVES) {
-		rc = wp_sqlite_file_text(file, "SELECT count(*) > 0 FROM life",
-					 life, sizeof(life), err);
-		out->has_life = rc == WP_OK && life[0] == '1';
-	}
-	if (rc == WP_OK && version >= FIRST_VERSION_WITH_NOTES)
+	rc = wp_sqlite_file_text(file, "SELECT count(*) > 0 FROM life", life,
+				 sizeof(life), err);
+	out->has_life = rc == WP_OK && life[0] == '1';
+	if (rc == WP_OK)
 		rc = wp_sqlite_file_text(file,
 					 "SELECT value FROM note WHERE name = "
 					 "'" WP_STORE_NOTE_ID "'",
@@ -183,7 +181,7 @@ static enum wp_err look_at(struct wp_store_look *out,
 	rc = wp_sqlite_file_look(&file, &version, err);
 	out->is_there = file.handle != NULL;
 	if (out->is_there)
-		rc = read_look(&file, version, out, err);
+		rc = read_look(&file, out, err);
 	wp_sqlite_file_close(&file);
 	free(file.path);
 	return rc;
@@ -210,4 +208,32 @@ enum wp_err wp_store_sqlite_verify(struct wp_store_look *out,
 	enum wp_err rc = wp_sqlite_verify(&wp_store_sqlite_kind, copy, err);
 
 	return rc == WP_OK ? look_at(out, conf, copy, err) : rc;
+}
+
+enum wp_err wp_store_sqlite_tables(const struct wp_conf *conf,
+				   int64_t *version_out, int64_t *newest_out,
+				   struct wp_error *err)
+{
+	struct wp_sqlite_file file = {
+		.kind = &wp_store_sqlite_kind,
+		.busy_timeout_ms = (int)conf->store.busy_timeout_ms,
+		.path = conf->store.sqlite_path,
+	};
+	enum wp_err rc = wp_sqlite_file_look_at_any(&file, version_out, err);
+
+	*newest_out = SCHEMA_VERSION;
+	wp_sqlite_file_close(&file);
+	return rc;
+}
+
+enum wp_err wp_store_sqlite_upgrade(const struct wp_conf *conf,
+				    struct wp_error *err)
+{
+	struct wp_sqlite_file file = {
+		.kind = &wp_store_sqlite_kind,
+		.busy_timeout_ms = (int)conf->store.busy_timeout_ms,
+		.path = conf->store.sqlite_path,
+	};
+
+	return wp_sqlite_file_upgrade(&file, err);
 }

@@ -17,6 +17,13 @@ enum wp_err wp_store_sqlite_look(struct wp_store_look *out,
 				 const struct wp_conf *conf,
 				 struct wp_error *err) WP_MUST_USE;
 
+/* wp_store_tables() and wp_store_upgrade() likewise. */
+enum wp_err wp_store_sqlite_tables(const struct wp_conf *conf,
+				   int64_t *version_out, int64_t *newest_out,
+				   struct wp_error *err) WP_MUST_USE;
+enum wp_err wp_store_sqlite_upgrade(const struct wp_conf *conf,
+				    struct wp_error *err) WP_MUST_USE;
+
 /* wp_store_copy() and wp_store_verify() likewise. */
 enum wp_err wp_store_sqlite_copy(const struct wp_conf *conf, const char *to,
 				 struct wp_error *err) WP_MUST_USE;

@@ -30,7 +30,8 @@ enum { WP_STORE_ID_LEN = 32 };
 /*
  * Open, and create what is missing. SQLite: WAL, synchronous=FULL, mode 0640.
  *
- * Errors:  WP_ERR_INVAL    unknown backend, or the path cannot be used
+ * Errors:  WP_ERR_INVAL    unknown backend, or the path cannot be used, or its
+ *                          tables are of another release: wp_store_upgrade()
  *          WP_ERR_UNAVAIL  locked or out of order; try again later
  */
 enum wp_err wp_store_open(struct wp_store **out, const struct wp_conf *conf,
@@ -57,6 +58,25 @@ struct wp_store_look {
  */
 enum wp_err wp_store_look(struct wp_store_look *out, const struct wp_conf *conf,
 			  struct wp_error *err) WP_MUST_USE;
+
+/*
+ * Which version do the tables of the store have (0: there is none yet), and
+ * which one does this release know? Makes and changes nothing.
+ *
+ * Errors:  as wp_store_look(), but that they are too old is none
+ * Threads: as wp_store_look()
+ */
+enum wp_err wp_store_tables(const struct wp_conf *conf, int64_t *version_out,
+			    int64_t *newest_out,
+			    struct wp_error *err) WP_MUST_USE;
+
+/*
+ * Bring the tables up to date. The release before refuses them from now on.
+ *
+ * Errors:  as wp_store_open_existing(); then nothing has changed
+ */
+enum wp_err wp_store_upgrade(const struct wp_conf *conf,
+			     struct wp_error *err) WP_MUST_USE;
 
 /*
  * Copy the store of the settings as it is in one moment of this call, while

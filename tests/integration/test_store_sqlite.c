@@ -178,6 +178,9 @@ static void a_file_of_version_1_gets_sizes_and_an_expiry_index(void **state)
 	struct wp_store_size size;
 	struct wp_store *stores[2];
 	struct wp_store_expire expire = { .box = &bob, .now_ms = 60 };
+	struct wp_error err = { 0 };
+	struct wp_store_look look;
+	int64_t version, newest;
 	char answer[32];
 	char note[WP_STORE_NOTE_MAX + 1];
 
@@ -201,6 +204,15 @@ static void a_file_of_version_1_gets_sizes_and_an_expiry_index(void **state)
 		"  ('urn:sm:user:bob', 1, 2, 0, 5000, CAST('12' AS BLOB));"
 		"PRAGMA user_version = 1;");
 
+	assert_non_null(strstr(refused(*state, WP_ERR_INVAL),
+			       "waypost upgrade finish --yes"));
+	assert_int_equal(wp_store_look(&look, *state, &err), WP_ERR_INVAL);
+	assert_non_null(strstr(err.msg, "of an older Waypost"));
+	assert_int_equal(wp_store_tables(*state, &version, &newest, &err),
+			 WP_OK);
+	assert_int_equal(version, 1);
+	assert_int_equal(newest, 6);
+	assert_int_equal(wp_store_upgrade(*state, &err), WP_OK);
 	stores[0] = open_store(*state);
 	stores[1] = open_store(*state);
 

@@ -108,6 +108,7 @@ static void a_file_of_version_4_gets_tables_for_devices(void **state)
 				      NULL, NULL, NULL),
 			 SQLITE_OK);
 
+	assert_int_equal(wp_store_upgrade(*state, NULL), WP_OK);
 	store = open_store(*state);
 
 	assert_int_equal(ask_sql(raw, "PRAGMA user_version"), 6);
@@ -151,6 +152,7 @@ static void a_file_of_version_5_gets_codes(void **state)
 			     NULL, NULL, NULL),
 		SQLITE_OK);
 
+	assert_int_equal(wp_store_upgrade(*state, NULL), WP_OK);
 	store = open_store(*state);
 
 	assert_int_equal(ask_sql(raw, "PRAGMA user_version"), 6);

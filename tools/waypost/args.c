@@ -578,6 +578,11 @@ static const char *lacking(const struct wp_cli_args *args)
 				     : "store adopt: what is in the store of "
 				       "before is lost; stop all programs, "
 				       "then say --yes if you mean it";
+	case WP_CLI_UPGRADE_FINISH:
+		return args->is_sure ? NULL
+				     : "upgrade finish: the release before "
+				       "cannot come back then; say --yes if "
+				       "you mean it";
 	case WP_CLI_BACKUP:
 		return args->file != NULL ? NULL
 					  : "backup: say where, by a folder "

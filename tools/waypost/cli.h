@@ -95,6 +95,10 @@ enum wp_err wp_cli_session_revoke(struct wp_cli *cli,
 				  struct wp_error *err) WP_MUST_USE;
 enum wp_err wp_cli_store_adopt(struct wp_cli *cli,
 			       struct wp_error *err) WP_MUST_USE;
+enum wp_err wp_cli_upgrade_status(struct wp_cli *cli,
+				  struct wp_error *err) WP_MUST_USE;
+enum wp_err wp_cli_upgrade_finish(struct wp_cli *cli,
+				  struct wp_error *err) WP_MUST_USE;
 /* Errors: WP_ERR_NOTFOUND  there is nothing to copy, or no redis-cli */
 enum wp_err wp_cli_backup(struct wp_cli *cli, struct wp_error *err) WP_MUST_USE;
 /* These need no Redis. WP_ERR_INVAL: auth.api_keys_file is not set, or not fit

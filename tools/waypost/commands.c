@@ -292,6 +292,15 @@ const struct wp_cli_row wp_cli_rows[] = {
 	  .story = "After the store was lost for good: the file of "
 		   "store.sqlite_path, made if it is not there, becomes the "
 		   "store of this deployment. Stop all programs first." },
+	{ "upgrade", "status", WP_CLI_UPGRADE_STATUS, WP_FOR_CARE,
+	  WP_NAMES_NOTHING, .opts = { WP_OPT_JSON },
+	  .summary = "can the release before come back?",
+	  .story = "It can while the store has the tables that it made." },
+	{ "upgrade", "finish", WP_CLI_UPGRADE_FINISH, WP_FOR_CARE,
+	  WP_NAMES_NOTHING, .must = { WP_OPT_YES },
+	  .summary = "bring the tables of the store up to date",
+	  .story = "Older programs refuse it from then on, so there is no way "
+		   "back but a copy that was made before: docs/upgrading.md." },
 	{ NULL, "backup", WP_CLI_BACKUP, WP_FOR_CARE, WP_NAMES_FILE,
 	  .words = "<folder>", .summary = "copy Redis and what is on disk",
 	  .story = "Into a folder that is empty or not there, while the "

@@ -383,6 +383,8 @@ static void nothing_is_dropped_without_a_yes(void **state)
 	expect_bad("store adopt", "--yes");
 	expect_bad("store adopt --yes x", "a word too many");
 	expect_bad("store", "store: say adopt");
+	expect_bad("upgrade finish", "--yes");
+	expect_bad("upgrade finish --yes x", "too many");
 	expect_bad("backup", "backup: say where");
 	expect_bad("backup a b", "too many");
 	expect_bad("restore --check", "restore: say which copy");

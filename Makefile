@@ -260,6 +260,20 @@ run: ## start everything here: WEB=nginx|lighttpd PORT=8080 STATE=var
 	@exec $(PYTHON) tools/run.py --web $(WEB) --port $(PORT) --state $(STATE) \
 		--build $(B)
 
+# Where the image, and what runs it, is put.
+IMAGE ?= build/container
+
+image: ## an image (OCI), compose.yaml and its settings, into build/container
+	@rm -rf '$(IMAGE).installed'
+	@$(MAKE) --no-print-directory -s install DESTDIR='$(IMAGE).installed' \
+		PREFIX=/usr
+	@$(PYTHON) packaging/container/build.py --installed '$(IMAGE).installed' \
+		--version $(VERSION) --out '$(IMAGE)'
+	@rm -rf '$(IMAGE).installed'
+
+test-image: image ## what can be tried of it without an engine (root)
+	@$(PYTHON) packaging/container/test.py '$(IMAGE)'
+
 test: ## all tests; ends with one line "N passed, N failed"
 	@tools/deps.sh test
 	@$(MAKE) --no-print-directory -s -j$(JOBS) tests-provider release-tests \
@@ -461,4 +475,4 @@ include bench/bench.mk
 .PHONY: help all tests-build deps deps-build run test release-tests asan-tests tsan-tests test-unit \
 	test-fault test-fault-bugs test-attacks test-backup test-browser test-push \
 	bug soak test-integration test-e2e asan tsan ci fuzz fuzz-run check \
-	format $(CHECKS) lint install deb test-packaging clean tests-provider
+	format $(CHECKS) lint install deb image test-image test-packaging clean tests-provider

@@ -371,6 +371,33 @@ fuzz: ## build and run each fuzz target for FUZZ_SECONDS=30 (clang)
 fuzz-run: $(FUZZ)
 	@tools/fuzz.sh $(FUZZ_SECONDS) $(FUZZ)
 
+# ---- what the programs say of themselves ----
+
+MAN := $(B)/man
+man: all ## manual pages, made of docs/man and of what --help says
+	@$(PYTHON) tools/man.py --build $(B) --out $(MAN)
+
+completion: all ## what completes the command line of waypost
+	@mkdir -p $(B)/completion
+	@$(B)/waypost completion bash > $(B)/completion/waypost
+	@$(B)/waypost completion zsh > $(B)/completion/_waypost
+
+ZSHDIR ?= $(PREFIX)/share/zsh/site-functions
+# `make install` does it too.
+install: install-words
+install-words: man completion ## manual pages and completion: DESTDIR= PREFIX=/usr/local
+	install -d $(foreach section,1 5 7 8,'$(DESTDIR)$(PREFIX)/share/man/man$(section)') \
+		'$(DESTDIR)$(PREFIX)/share/bash-completion/completions' \
+		'$(DESTDIR)$(ZSHDIR)'
+	for section in 1 5 7 8; do \
+		install -m 644 $(MAN)/*.$$section \
+			'$(DESTDIR)$(PREFIX)/share/man/man'$$section || exit 1; \
+	done
+	install -m 644 $(B)/completion/waypost \
+		'$(DESTDIR)$(PREFIX)/share/bash-completion/completions'
+	install -m 644 $(B)/completion/_waypost \
+		'$(DESTDIR)$(ZSHDIR)'
+
 # ---- looking after the source ----
 
 CHECKS := check-format check-layers check-headers check-references check-contract check-logging \
@@ -433,8 +460,6 @@ install: all ## programs, units, web-config, docs: DESTDIR= PREFIX=/usr/local
 	install -d '$(DESTDIR)$(PREFIX)/bin' '$(DESTDIR)$(PREFIX)/sbin' \
 		'$(SHARE)/nginx' '$(SHARE)/lighttpd' \
 		'$(DESTDIR)$(UNITDIR)' '$(DESTDIR)$(PREFIX)/lib/tmpfiles.d' \
-		'$(DESTDIR)$(PREFIX)/share/bash-completion/completions' \
-		'$(DESTDIR)$(PREFIX)/share/zsh/vendor-completions' \
 		'$(DESTDIR)$(PREFIX)/share/doc/waypost' \
 		'$(DESTDIR)/etc/waypost'
 	install $(B)/waypost '$(DESTDIR)$(PREFIX)/bin'
@@ -448,10 +473,6 @@ install: all ## programs, units, web-config, docs: DESTDIR= PREFIX=/usr/local
 		'$(DESTDIR)$(UNITDIR)'
 	$(foreach unit,$(wildcard packaging/systemd/*.service),\
 		$(call prefixed,$(unit),$(DESTDIR)$(UNITDIR)/$(notdir $(unit))) &&) :
-	$(B)/waypost completion bash > \
-		'$(DESTDIR)$(PREFIX)/share/bash-completion/completions/waypost'
-	$(B)/waypost completion zsh > \
-		'$(DESTDIR)$(PREFIX)/share/zsh/vendor-completions/_waypost'
 	install -m 644 packaging/systemd/tmpfiles.conf \
 		'$(DESTDIR)$(PREFIX)/lib/tmpfiles.d/waypost.conf'
 	install -m 644 $(wildcard README.md docs/*.md docs/*.yaml) \
@@ -475,4 +496,5 @@ include bench/bench.mk
 .PHONY: help all tests-build deps deps-build run test release-tests asan-tests tsan-tests test-unit \
 	test-fault test-fault-bugs test-attacks test-backup test-browser test-push \
 	bug soak test-integration test-e2e asan tsan ci fuzz fuzz-run check \
-	format $(CHECKS) lint install deb image test-image test-packaging clean tests-provider
+	format $(CHECKS) lint install deb image test-image test-packaging clean tests-provider \
+	man completion install-words

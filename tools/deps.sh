@@ -73,6 +73,7 @@ need_test() {
 	need libcmocka-dev ./cmocka.h
 	need libfcgi-dev ./fcgiapp.h
 	need spin spin
+	need mandoc mandoc
 	need openssl openssl
 	need python3-yaml ./python3/dist-packages/yaml/__init__.py
 	need python3-cryptography \

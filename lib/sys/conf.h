@@ -270,6 +270,12 @@ struct wp_conf_program {
 	const struct wp_conf_flag *flags; /* ends with flag NULL; may be NULL */
 };
 
+/* Looks at what was read, when it is good; see lib/sys/conf_tell.h. */
+struct wp_conf_load;
+typedef enum wp_err (*wp_conf_look_fn)(void *ctx,
+				       const struct wp_conf_load *load,
+				       struct wp_error *err);
+
 /* Whose settings are read, and when. */
 struct wp_conf_source {
 	const struct wp_conf_program *program;
@@ -280,6 +286,8 @@ struct wp_conf_source {
 	 * Checks of Redis and the store at a start add to it, by conf->faults.
 	 */
 	struct wp_faults *faults;
+	wp_conf_look_fn look; /* may be NULL */
+	void *look_ctx;
 };
 
 /*

@@ -505,6 +505,8 @@ enum wp_err wp_conf_load(struct wp_conf *conf,
 		*action_out = WP_CONF_EXIT_OK;
 		rc = print_config(&load, err);
 	}
+	if (rc == WP_OK && source->look != NULL && !args.wants_config)
+		rc = source->look(source->look_ctx, &load, err);
 	wp_conf_load_end(&load);
 	return rc;
 }

@@ -9,8 +9,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-/* "error, warn, info or debug", "1 to 64 entries", "true or false" */
-static void write_range(struct wp_buf *out, const struct wp_conf_key *key)
+void wp_conf_write_range(struct wp_buf *out, const struct wp_conf_key *key)
 {
 	size_t i;
 
@@ -46,7 +45,7 @@ static void write_range(struct wp_buf *out, const struct wp_conf_key *key)
 	}
 }
 
-static void write_key(struct wp_buf *out, const struct wp_conf_key *key)
+void wp_conf_write_key(struct wp_buf *out, const struct wp_conf_key *key)
 {
 	char env[WP_CONF_NAME_MAX];
 
@@ -55,7 +54,7 @@ static void write_key(struct wp_buf *out, const struct wp_conf_key *key)
 	if (key->alias != NULL)
 		wp_buf_printf(out, ", %s", key->alias);
 	wp_buf_add_str(out, ")\n      ");
-	write_range(out, key);
+	wp_conf_write_range(out, key);
 	if (key->preset != NULL && key->preset[0] != '\0')
 		wp_buf_printf(out, "; default %s", key->preset);
 	if (key->is_reloadable)
@@ -67,7 +66,7 @@ static void write_section(struct wp_buf *out,
 			  const struct wp_conf_section *section)
 {
 	for (size_t i = 0; i < section->n; i++)
-		write_key(out, &section->keys[i]);
+		wp_conf_write_key(out, &section->keys[i]);
 }
 
 void wp_conf_write_help(struct wp_buf *out,

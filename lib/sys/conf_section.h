@@ -154,6 +154,9 @@ void wp_conf_list_release(struct wp_conf_list *list);
 /* Have two configurations the same value here? */
 bool wp_conf_is_same(const struct wp_conf_key *key, const struct wp_conf *a,
 		     const struct wp_conf *b);
+/* Bytes of a secret; 0: it is not there. */
+size_t wp_conf_secret_len(const struct wp_conf_key *key,
+			  const struct wp_conf *conf);
 /* Append the value as YAML; of a secret, whether it is there. */
 void wp_conf_write_value(struct wp_buf *out, const struct wp_conf_key *key,
 			 const struct wp_conf *conf);
@@ -183,6 +186,11 @@ enum wp_err wp_conf_read_kept_secret(struct wp_conf *conf,
 
 void wp_conf_write_help(struct wp_buf *out,
 			const struct wp_conf_program *program);
+
+/* "error, warn, info or debug", "1 to 64 entries", "true or false" */
+void wp_conf_write_range(struct wp_buf *out, const struct wp_conf_key *key);
+/* A key as --help has it. */
+void wp_conf_write_key(struct wp_buf *out, const struct wp_conf_key *key);
 
 /* YAML that gives this configuration again; secrets only as a comment. */
 void wp_conf_write_config(struct wp_buf *out, const struct wp_conf_load *load);

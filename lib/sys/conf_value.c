@@ -362,6 +362,14 @@ static void write_list(struct wp_buf *out, const struct wp_conf_list *list)
 	wp_buf_add_char(out, ']');
 }
 
+size_t wp_conf_secret_len(const struct wp_conf_key *key,
+			  const struct wp_conf *conf)
+{
+	const char *const *at = peek_key(conf, key);
+
+	return strlen(*at);
+}
+
 void wp_conf_write_value(struct wp_buf *out, const struct wp_conf_key *key,
 			 const struct wp_conf *conf)
 {

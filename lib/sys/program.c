@@ -85,6 +85,8 @@ enum wp_err wp_program_load(struct wp_program *program, struct wp_conf *conf,
 		.argc = program->argc,
 		.argv = program->argv,
 		.faults = &program->faults,
+		.look = program->look,
+		.look_ctx = program->look_ctx,
 	};
 	enum wp_conf_action action = WP_CONF_RUN;
 	enum wp_err rc = wp_conf_load(conf, &source, &action, err);

@@ -31,7 +31,9 @@ struct wp_program {
 	char **argv;
 	struct wp_faults faults; /* all that is wrong with a start or --check */
 	bool is_over;            /* what was asked for has been printed */
-	bool is_check;           /* --check: look, change nothing, and end */
+	wp_conf_look_fn look;    /* what looks at the settings; may be NULL */
+	void *look_ctx;
+	bool is_check; /* --check: look, change nothing, and end */
 };
 
 /*

@@ -244,6 +244,20 @@ static enum wp_err set_invite(struct wp_cli_args *out, int option,
 		       : refuse(err, word, "must be 1 to 30");
 }
 
+static enum wp_err set_form(struct wp_cli_args *out, const char *word,
+			    struct wp_error *err)
+{
+	if (strcmp(optarg, "yaml") == 0)
+		out->form = WP_CONF_AS_YAML;
+	else if (strcmp(optarg, "markdown") == 0)
+		out->form = WP_CONF_AS_MARKDOWN;
+	else if (strcmp(optarg, "text") == 0)
+		out->form = WP_CONF_AS_TEXT;
+	else
+		return refuse(err, word, "must be yaml, markdown or text");
+	return WP_OK;
+}
+
 static enum wp_err set_level(struct wp_cli_args *out, const char *word,
 			     struct wp_error *err)
 {
@@ -350,6 +364,8 @@ static enum wp_err set_option(struct wp_cli_args *out, int option,
 		return read_number(1, INT32_MAX, &out->times)
 			       ? WP_OK
 			       : refuse(err, word, "must be 1 or more");
+	case WP_OPT_FORM:
+		return set_form(out, word, err);
 	case WP_OPT_LEVEL:
 		return set_level(out, word, err);
 	case WP_OPT_PROGRAM:
@@ -682,6 +698,7 @@ enum wp_err wp_cli_read_args(struct wp_cli_args *out, int argc, char **argv,
 		.days = WP_CLI_INVITE_DAYS_DEFAULT,
 		.hours = 1,
 		.every_s = 1,
+		.form = WP_CONF_AS_YAML,
 	};
 	rc = skip_globals(out, argc, argv, err);
 	if (rc != WP_OK || out->command == WP_CLI_HELP || out->n_before == argc)

@@ -19,6 +19,7 @@
 #include "lib/mailbox/dlq.h"
 #include "lib/name/msgid.h"
 #include "lib/name/urn.h"
+#include "lib/sys/conf_tell.h"
 #include "tools/waypost/commands.h"
 
 enum {
@@ -87,6 +88,7 @@ struct wp_cli_args {
 	const char *level; /* of a log, one that there is */
 	const char *program;
 	const char *request;
+	enum wp_conf_form form;
 	int64_t every_s;
 	int64_t times; /* 0: without an end */
 };

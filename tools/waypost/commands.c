@@ -22,6 +22,9 @@ const struct wp_cli_opt_row wp_cli_opts[WP_OPT_COUNT] = {
 			   "said" },
 	[WP_OPT_EXPIRES] = { "expires", "YYYY-MM-DD",
 			     "the last day on which it is good, in UTC" },
+	[WP_OPT_FORM] = { "form", "FORM",
+			  "yaml, which is the preset, markdown "
+			  "or text" },
 	[WP_OPT_HELP] = { "help", NULL, "print what this does, and end" },
 	[WP_OPT_HOURS] = { "hours", "N",
 			   "it is good for so long, 1 unless said, 24 at "
@@ -316,6 +319,18 @@ const struct wp_cli_row wp_cli_rows[] = {
 	  .summary = "print cors.allowed_origins for the web server",
 	  .story = "In the form that its snippets read; put it into "
 		   "/etc/waypost/origins.conf." },
+	{ "config", "show", WP_CLI_CONFIG_SHOW, WP_FOR_CARE, WP_NAMES_NOTHING,
+	  .opts = { WP_OPT_JSON }, .summary = "the settings in effect",
+	  .story = "As all programs of this host have them. Of a secret it is "
+		   "told how long it is, and where it comes from." },
+	{ "config", "diff", WP_CLI_CONFIG_DIFF, WP_FOR_CARE, WP_NAMES_NOTHING,
+	  .opts = { WP_OPT_JSON },
+	  .summary = "those that differ from their defaults" },
+	{ "config", "reference", WP_CLI_CONFIG_REFERENCE, WP_FOR_CARE,
+	  WP_NAMES_NOTHING, .opts = { WP_OPT_FORM },
+	  .summary = "all settings that there are",
+	  .story = "With what they may be, their defaults, and what they are "
+		   "for." },
 	{ "completion", "bash", WP_CLI_COMPLETION_BASH, WP_FOR_CARE,
 	  WP_NAMES_NOTHING, .summary = "print a script for bash",
 	  .story = "It completes commands and options. In a session: source "

@@ -1,7 +1,7 @@
 /*
  * commands.h - which commands there are, what may stand behind each, and what
  * it is for: the one table that the command line is read by (args.c), and that
- * --help and completion are made of.
+ * --help, completion and the manual page are made of.
  *
  * To add a command: its number here, a row in commands.c, its function in
  * cli.h and in main.c. To add an option: a number and a row here, a case in
@@ -52,6 +52,9 @@ enum wp_cli_command {
 	WP_CLI_PUSH_VAPID_KEY,
 	WP_CLI_COMPLETION_BASH,
 	WP_CLI_COMPLETION_ZSH,
+	WP_CLI_CONFIG_SHOW,
+	WP_CLI_CONFIG_DIFF,
+	WP_CLI_CONFIG_REFERENCE,
 	WP_CLI_STATUS,
 	WP_CLI_TOP,
 	WP_CLI_TAIL,
@@ -74,6 +77,7 @@ enum wp_cli_opt {
 	WP_OPT_EPHEMERAL,
 	WP_OPT_EVERY,
 	WP_OPT_EXPIRES,
+	WP_OPT_FORM,
 	WP_OPT_HELP, /* every command has it */
 	WP_OPT_HOURS,
 	WP_OPT_ISSUER,

@@ -16,6 +16,7 @@
 #include "lib/sys/sections/sections.h"
 #include "tools/waypost/cli.h"
 #include "tools/waypost/completion.h"
+#include "tools/waypost/config.h"
 #include "tools/waypost/help.h"
 #include "tools/waypost/json_out.h"
 
@@ -209,7 +210,12 @@ static enum wp_err obey(struct wp_program *program, struct wp_cli *cli,
 		return say_words(&cli->args, err);
 	if (cli->args.command == WP_CLI_TAIL)
 		return wp_cli_tail(&cli->args, err);
+	if (cli->args.command == WP_CLI_CONFIG_REFERENCE)
+		return wp_cli_config_reference(&cli->args, err);
 	program->argc = cli->args.n_before;
+	if (cli->args.command == WP_CLI_CONFIG_SHOW ||
+	    cli->args.command == WP_CLI_CONFIG_DIFF)
+		return wp_cli_config(program, cli, err);
 	if (cli->args.command == WP_CLI_ACCOUNT_CREATE)
 		program->about = &about_accounts;
 	rc = wp_program_load(program, &cli->conf, err);

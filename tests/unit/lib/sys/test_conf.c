@@ -370,7 +370,9 @@ static void one_bad_secret_hides_no_other(void **state)
 	static struct wp_faults faults;
 	char name[] = "waypost-test";
 	char *argv[] = { name, NULL };
-	const struct wp_conf_source source = { &program, 1, argv, &faults };
+	const struct wp_conf_source source = {
+		.program = &program, .argc = 1, .argv = argv, .faults = &faults
+	};
 	enum wp_conf_action action;
 	struct wp_error err = { 0 };
 	struct wp_conf conf;
@@ -464,7 +466,9 @@ static void a_reload_makes_no_secret(void **state)
 {
 	char name[] = "waypost-test";
 	char *argv[] = { name, NULL };
-	const struct wp_conf_source source = { &program, 1, argv, NULL };
+	const struct wp_conf_source source = { .program = &program,
+					       .argc = 1,
+					       .argv = argv };
 	enum wp_conf_action action;
 	struct wp_conf now, next;
 	struct wp_error err = { 0 };
@@ -552,8 +556,12 @@ static void a_program_reads_only_the_secrets_it_uses(void **state)
 	};
 	static char name[] = "x";
 	char *argv[] = { name, NULL };
-	const struct wp_conf_source for_worker = { &worker, 1, argv, NULL };
-	const struct wp_conf_source for_waypost = { &waypost, 1, argv, NULL };
+	const struct wp_conf_source for_worker = { .program = &worker,
+						   .argc = 1,
+						   .argv = argv };
+	const struct wp_conf_source for_waypost = { .program = &waypost,
+						    .argc = 1,
+						    .argv = argv };
 	enum wp_conf_action action;
 	struct wp_conf conf;
 	struct wp_error err;
@@ -617,7 +625,9 @@ static void what_only_others_use_is_left_to_them(void **state)
 					.sections = of_tool };
 	char name[] = "tool";
 	char *argv[] = { name, NULL };
-	const struct wp_conf_source source = { &tool, 1, argv, NULL };
+	const struct wp_conf_source source = { .program = &tool,
+					       .argc = 1,
+					       .argv = argv };
 	enum wp_conf_action action;
 	struct wp_conf conf;
 
@@ -926,7 +936,9 @@ static char *capture(const char *option, enum wp_conf_action *action)
 	char name[] = "waypost-handlers";
 	char copy[64];
 	char *argv[] = { name, copy, NULL };
-	const struct wp_conf_source source = { &program, 2, argv, NULL };
+	const struct wp_conf_source source = { .program = &program,
+					       .argc = 2,
+					       .argv = argv };
 	struct wp_error err = { 0 };
 	struct wp_conf conf;
 	int saved = dup(STDOUT_FILENO);
@@ -1017,7 +1029,9 @@ static void check_is_left_to_the_program(void **state)
 {
 	char name[] = "waypost-handlers", check[] = "--check";
 	char *argv[] = { name, check, NULL };
-	const struct wp_conf_source source = { &program, 2, argv, NULL };
+	const struct wp_conf_source source = { .program = &program,
+					       .argc = 2,
+					       .argv = argv };
 	enum wp_conf_action action = WP_CONF_RUN;
 	struct wp_error err;
 	struct wp_conf conf;

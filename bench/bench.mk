@@ -81,8 +81,9 @@ bench-push: bench-build ## what push costs whoever sends
 bench-idle: bench-build ## memory of all programs at rest
 	@$(call BENCH_RUN,idle)
 
-bench-telling: all $(PRELOADED) ## how fast one notifier tells, and what that costs (wants a node)
-	@$(PYTHON) bench/telling.py --rounds 3 --build $(B)
+bench-telling: all $(PRELOADED) ## how fast one notifier tells, and what that costs: KIND=web|fcm|apns
+	@$(PYTHON) bench/telling.py --rounds 3 --build $(B) \
+		$(if $(KIND),--kind $(KIND))
 
 bench-hash: $(BENCH)/hash_loop ## what hashing a password costs
 	@$<

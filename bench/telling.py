@@ -1,14 +1,16 @@
 #!/usr/bin/python3
 """How fast one notifier tells who is away, and what that costs.
 
-usage: bench/telling.py [--users N] [--hosts N] [--rounds N] [--build DIR]
+usage: bench/telling.py [--kind web|fcm|apns] [--users N] [--hosts N]
+                        [--rounds N] [--build DIR]
 
-N users with a browser each get a message while no notifier runs. Then one is
-started, and asks push services that take everything (tests/push/sink.mjs), one
-for each host, over HTTP/2 and TLS. From the first tenth of them to the ninth is
-measured: pushes accepted a second, and what share of a core each program used
-meanwhile. With sinks at a whole core each they are the limit, and a notifier is
-as fast as its share of a core says.
+N users with a device of a kind each get a message while no notifier runs. Then
+one is started, and asks push services that take everything
+(tests/push/sink.mjs), one for each host (of an app there is one), over HTTP/2
+and TLS. From the first tenth of them to the ninth is measured: pushes accepted
+a second, and what share of a core each program used meanwhile. With sinks at a
+whole core each they are the limit, and a notifier is as fast as its share of a
+core says.
 """
 import argparse
 import os
@@ -22,7 +24,8 @@ sys.path[:0] = [os.path.join(ROOT, "tools"), os.path.dirname(
     os.path.abspath(__file__))]
 
 from devkit.names import Names  # noqa: E402
-from devkit.provider import NodeProgram, make_certificate  # noqa: E402
+from devkit.provider import NodeProgram, make_apps  # noqa: E402
+from devkit.provider import make_certificate, write_secret  # noqa: E402
 from devkit.stack import Stack, no_limits  # noqa: E402
 from devkit.user import User, envelope  # noqa: E402
 from devkit.webpush import Subscription, vapid_pem  # noqa: E402
@@ -32,7 +35,8 @@ from meters import cpu_ns  # noqa: E402
 ADDRESS, HOST = "127.0.0.1", "push-{}.bench.test"
 BATCH, WAIT_S, LOOK_S = 100, 300, 0.05
 # So fast that the rate is not what is measured, a ramp's first step included.
-RATE = "web=100000/100"
+RATES = [f"{kind}=100000/100" for kind in ("web", "fcm", "apns")]
+PHONE, IPHONE = "bench.android", "bench.ios"
 # Of so many parts the first is left out, when connections are made, and the
 # last, when those come who were put back for seconds.
 PARTS = 10
@@ -44,7 +48,8 @@ class Sinks:
     def __init__(self, folder, count):
         self.hosts = [HOST.format(i) for i in range(count)]
         self.certificate, key = make_certificate(
-            folder, "sink", *("DNS:" + host for host in self.hosts))
+            folder, "sink", "IP:" + ADDRESS,
+            *("DNS:" + host for host in self.hosts))
         self.all = [NodeProgram("sink.mjs", cert=self.certificate, key=key,
                                 address=ADDRESS) for _ in self.hosts]
         self.ports = [sink.said["port"] for sink in self.all]
@@ -62,15 +67,14 @@ class Sinks:
 
 
 def settings(folder, sinks):
-    key = os.path.join(folder, "vapid.pem")
-    with open(os.open(key, os.O_WRONLY | os.O_CREAT, 0o600), "w",
-              encoding="ascii") as file:
-        file.write(vapid_pem())
+    key = write_secret(os.path.join(folder, "vapid.pem"), vapid_pem())
     return {"enabled": True, "mode": "live", "vapid_key_file": key,
+            "apps": make_apps(folder, f"https://{ADDRESS}:{sinks.ports[0]}",
+                              PHONE, IPHONE),
             "vapid_subject": "mailto:push@bench.test",
             "ca_file": sinks.certificate, "allow_networks": [ADDRESS],
             "web_hosts": ["*"], "web_ports": [str(p) for p in sinks.ports],
-            "rates": [RATE]}
+            "rates": RATES}
 
 
 def must(answer, *statuses):
@@ -78,12 +82,34 @@ def must(answer, *statuses):
         raise SystemExit(f"refused: {answer}")
 
 
-def register(stack, sinks, count):
-    keys = Subscription("").to_json()["keys"]
+class Device:
+    """What users register, of one kind."""
+
+    def __init__(self, kind, sinks):
+        self._make = {"web": self._browser, "fcm": self._phone,
+                      "apns": self._iphone}[kind]
+        self._sinks = sinks
+        self._keys = Subscription("").to_json()["keys"]
+
+    def of(self, number):
+        return {"deviceId": "device", **self._make(number)}
+
+    def _browser(self, number):
+        return {"kind": "webpush", "endpoint": self._sinks.endpoint(number),
+                **self._keys}
+
+    def _phone(self, number):
+        return {"kind": "fcm", "app": PHONE, "platform": "android",
+                "token": f"token-{number}"}
+
+    def _iphone(self, number):
+        return {"kind": "apns", "app": IPHONE, "token": f"{number:064x}"}
+
+
+def register(stack, device, count):
     for i in range(count):
-        must(User(stack, f"away-{i}").call("POST", "/api/devices", {
-            "kind": "webpush", "deviceId": "browser",
-            "endpoint": sinks.endpoint(i), **keys}), 201)
+        must(User(stack, f"away-{i}").call("POST", "/api/devices",
+                                           device.of(i)), 201)
 
 
 def send_to_all(stack, count):
@@ -153,7 +179,7 @@ def measure(options):
             names.env() if name.startswith("notifier") else {})
         stack.start()
         try:
-            register(stack, sinks, options.users)
+            register(stack, Device(options.kind, sinks), options.users)
             stack.programs["notifier-0"].stop()
             for _ in range(options.rounds):
                 send_to_all(stack, options.users)
@@ -176,6 +202,8 @@ def forget(stack):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--kind", choices=("web", "fcm", "apns"),
+                        default="web")
     parser.add_argument("--users", type=int, default=20000)
     parser.add_argument("--hosts", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=3)
@@ -183,8 +211,8 @@ def main():
                                                         "release"))
     options = parser.parse_args()
     rows = list(measure(options))
-    print(f"{options.users} users, {options.hosts} push services; {machine()}"
-          "\n")
+    print(f"{options.users} users, {options.kind}, {options.hosts} push "
+          f"services; {machine()}\n")
     print("| " + " | ".join(rows[0]) + " |\n|" + " --- |" * len(rows[0]))
     print("| " + " | ".join(spread([row[name] for row in rows])
                             for name in rows[0]) + " |")

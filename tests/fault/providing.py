@@ -7,11 +7,11 @@ import itertools
 import json
 import os
 import secrets
-import subprocess
 import threading
 
 from devkit.names import Names
-from devkit.provider import FakeProvider, make_certificate, why_not
+from devkit.provider import FakeProvider, make_apps
+from devkit.provider import make_certificate, why_not, write_secret
 from devkit.pushes import Pushes
 from devkit.webpush import Subscription, vapid_pem
 
@@ -56,6 +56,7 @@ class Logged:
 
     faults = ()
     settings = {"mode": "log", "apps": ["fault kind=fcm credentials_file=/x"]}
+    bus = "none"  # of that there would be a line of the log as well
 
     def __init__(self):
         self._pushes = None
@@ -78,18 +79,6 @@ class Logged:
         return [Told(datetime.datetime.fromisoformat(
             line["time"].replace("Z", "+00:00")).timestamp(), line["device"],
             line["action"], line["push"]) for line in self._pushes.new()]
-
-
-def write_secret(path, text):
-    with open(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "w",
-              encoding="ascii") as file:
-        file.write(text)
-    return path
-
-
-def make_key(*arguments):
-    return subprocess.run(["openssl", "genpkey", "-algorithm", *arguments],
-                          check=True, capture_output=True, text=True).stdout
 
 
 def read_android(message):
@@ -119,6 +108,7 @@ class Provider:
     """
 
     faults = ("provider-down", "provider-slow", "provider-goaway", "dns-down")
+    bus = "redis"
 
     def __init__(self, folder, library):
         self.names = Names(library, os.path.join(folder, "hosts"))
@@ -135,25 +125,12 @@ class Provider:
             "vapid_subject": "mailto:push@fault.test",
             "allow_networks": [ADDRESS], "web_hosts": [HOST],
             "web_ports": [str(self._fake.port)],
-            "apps": self._apps(folder, f"https://{ADDRESS}:{self._fake.port}")}
+            "apps": make_apps(folder, f"https://{ADDRESS}:{self._fake.port}",
+                              PHONE, IPHONE)}
         self._kinds = itertools.cycle(
             (self._browser, self._phone, self._iphone))
         self._subscriptions = {}  # token -> Subscription
         self._lock = threading.Lock()
-
-    @staticmethod
-    def _apps(folder, base):
-        account = write_secret(os.path.join(folder, "account.json"), json.dumps(
-            {"type": "service_account", "project_id": "fault",
-             "private_key_id": "1", "client_email": "push@fault.test",
-             "private_key": make_key("RSA", "-pkeyopt",
-                                     "rsa_keygen_bits:2048"),
-             "token_uri": base + "/token"}))
-        key = write_secret(os.path.join(folder, "AuthKey.p8"), make_key(
-            "EC", "-pkeyopt", "ec_paramgen_curve:P-256"))
-        return [f"{PHONE} kind=fcm credentials_file={account} base={base}",
-                f"{IPHONE} kind=apns team=TEAM567890 key=KEY4567890 "
-                f"key_file={key} base={base}"]
 
     def env(self):
         return self.names.env()

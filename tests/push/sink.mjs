@@ -5,7 +5,8 @@
 //
 // It says {"port": …} on standard output when it listens, then answers each
 // line of standard input with {"count": …}, the requests so far. It ends with
-// its standard input.
+// its standard input. At /token it gives a token as Google does, and counts
+// nothing.
 import { readFileSync } from 'node:fs';
 import { createSecureServer } from 'node:http2';
 import { createInterface } from 'node:readline';
@@ -23,11 +24,18 @@ const server = createSecureServer({
   settings: { maxConcurrentStreams: 100 },
 });
 server.on('sessionError', () => {});
-server.on('stream', (stream) => {
+const ACCESS = JSON.stringify({ access_token: 'ya29.sink', expires_in: 3599,
+  token_type: 'Bearer' });
+server.on('stream', (stream, headers) => {
   stream.on('error', () => {});
   stream.on('end', () => {
+    if (headers[':path'] === '/token') {
+      stream.respond({ ':status': 200, 'content-type': 'application/json' });
+      stream.end(ACCESS);
+      return;
+    }
     count += 1;
-    stream.respond({ ':status': 201 }, { endStream: true });
+    stream.respond({ ':status': 200 }, { endStream: true });
   });
   stream.resume();
 });

@@ -37,6 +37,33 @@ def make_certificate(folder, name, *hosts):
     return certificate, key
 
 
+def write_secret(path, text):
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "w",
+              encoding="ascii") as file:
+        file.write(text)
+    return path
+
+
+def make_key(*arguments):
+    """As openssl genpkey -algorithm has it, as PEM."""
+    return subprocess.run(["openssl", "genpkey", "-algorithm", *arguments],
+                          check=True, capture_output=True, text=True).stdout
+
+
+def make_apps(folder, base, phone, iphone):
+    """push.apps with an app of each, told at base; its files are in folder."""
+    account = write_secret(os.path.join(folder, "account.json"), json.dumps({
+        "type": "service_account", "project_id": "waypost-test",
+        "private_key_id": "1", "client_email": "push@waypost.test",
+        "private_key": make_key("RSA", "-pkeyopt", "rsa_keygen_bits:2048"),
+        "token_uri": base + "/token"}))
+    key = write_secret(os.path.join(folder, "AuthKey.p8"), make_key(
+        "EC", "-pkeyopt", "ec_paramgen_curve:P-256"))
+    return [f"{phone} kind=fcm credentials_file={account} base={base}",
+            f"{iphone} kind=apns team=TEAM567890 key=KEY4567890 "
+            f"key_file={key} base={base}"]
+
+
 class Request:
     """One that a provider was asked, at a time of time.time()."""
 

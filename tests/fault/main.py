@@ -142,6 +142,7 @@ class Episode:
                                      "argon2_passes": 1},
                         "worker": {"sweep_interval_ms": 100},
                         "push": {**pushes.SETTINGS, **self.provider.settings},
+                        "bus": {"push": self.provider.bus},
                         "limits": no_limits()},
                 program_env=self.program_env, slowness=SLOWNESS)
             self.stack.start(READY_S)

@@ -320,6 +320,12 @@ MUTATIONS = (
           "        tonumber(one.about:match('^%d+')) % 3 ~= 1 then\n")],
         {"untold"}, "cold-locked"),
     Mutation(
+        "forget-bus", "of who has a device the bus is not told",
+        [("notifier/lookup.c",
+          "\tif (how->has_bus)\n",
+          "\tif (how->has_bus && finding->lookup->n == 0)\n")],
+        {"untold"}, "cold-locked", is_seen_by_provider=True),
+    Mutation(
         "never-answer", "a notifier tells, and leaves its claims to lapse",
         [("notifier/errand.c",
           "\tif (wp_judged_do(errand->all->setup.redis, &cmd, on_done, errand) "

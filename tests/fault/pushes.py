@@ -3,15 +3,21 @@
 One after the other: somebody registers a device, gets one message and does not
 come. He acks it soon, before anybody could tell him, or when he was told, or
 after the faults; a few get another message once they were told. What their
-provider sees (providing.py) must keep what docs/push.md promises.
+provider sees (providing.py) must keep what docs/push.md promises. A service of
+the operator's own, which reads the bus, must have been told of whoever was not
+there.
 """
+import base64
+import contextlib
 import hashlib
 import hmac
+import json
 import threading
 import time
 
 from clients import Client
 from history import entry_of
+from devkit.redis import RedisError
 from providing import HOST, TIMEOUT_MS
 
 SETTINGS = {"enabled": True,
@@ -53,8 +59,9 @@ def push_id(store_secret, device, entry):
 class Bout:
     """One message to one who is away."""
 
-    def __init__(self, name, device, push, began=0.0):
+    def __init__(self, name, device, push, began=0.0, urn=""):
         self.name = name
+        self.urn = urn
         self.device = device
         self.push = push  # the id of the push about the message
         self.began = began
@@ -128,6 +135,19 @@ def untold(bouts, pushes):
             if bout.acked is None and bout.push not in told]
 
 
+def unheard(bouts, heard):
+    """Whose message the bus was not told of; heard: the URNs of whom it was.
+    """
+    return [bout for bout in bouts
+            if bout.acked is None and bout.urn not in heard]
+
+
+def recipient_of(payload):
+    """Of an entry of the bus."""
+    request = json.loads(base64.b64decode(json.loads(payload)["payload"]))
+    return request["recipientId"]
+
+
 def has_failed_twice(bout, marks):
     """May it have been tried twice in vain? The next try is minutes away."""
     return sum(at > bout.began - FAILING_S and
@@ -187,7 +207,7 @@ class Away(Client):
         secret = self.context.stack.store_secret
         ms, seq = entry_of(message_id)
         bout = Bout(user.name, device, push_id(secret, device, f"{ms}-{seq}"),
-                    began)
+                    began, user.urn)
         self.bouts.append(bout)
         ids = [message_id]
         self.users[bout.name] = user, ids
@@ -245,13 +265,23 @@ class Away(Client):
                 not has_failed_twice(bout, self.history.marks)]
 
     def all_told(self):
-        return not untold(self.judged(), self.seen.look())
+        return not untold(self.judged(), self.seen.look()) and \
+            not self.unheard()
+
+    def unheard(self):
+        """By the bus, where there is one; the clock of Redis is its own."""
+        heard = self.seen.heard()
+        return [] if heard is None else unheard(
+            [bout for bout in self.bouts if not
+             self.context.clock_was_wrong("redis", bout.began)], heard)
 
     def judge(self):
         """[(kind, sentence)], when everything has settled."""
         pushes, marks = self.seen.look(), self.history.marks
         found = [("untold", f"{bout.name} was never told")
                  for bout in untold(self.judged(), pushes)]
+        found += [("untold", f"the bus was never told of {bout.name}")
+                  for bout in self.unheard()]
         for kind, judge in (("told_in_vain", in_vain), ("twice", twice),
                             ("stormed", stormed)):
             found += [(kind, text)
@@ -268,6 +298,7 @@ class Seen:
         self._lock = threading.Lock()
         self._began = time.time() - context.now()
         self._pushes = []
+        self._heard, self._last = set(), "-"
 
     def look(self):
         with self._lock:
@@ -275,6 +306,21 @@ class Seen:
                 push.at -= self._began
                 self._pushes.append(push)
             return list(self._pushes)
+
+    def heard(self):
+        """Of whom the bus was told so far, by their URNs; None: there is none.
+        What Redis loses a service has read, if it was there in time: so it is
+        looked at again and again.
+        """
+        if self._provider.bus == "none":
+            return None
+        with self._lock, contextlib.suppress(OSError, RedisError):
+            with self._context.stack.redis() as redis:
+                for entry, fields in redis("XRANGE", "wp:push", self._last,
+                                           "+"):
+                    self._heard.add(recipient_of(fields[1]))
+                    self._last = "(" + entry.decode()
+        return self._heard
 
     def leaked(self, bouts):
         """[sentence]: leaked, into a request or a log."""

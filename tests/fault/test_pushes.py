@@ -1,5 +1,7 @@
 #!/usr/bin/python3
 """Is the judge of pushes awake?"""
+import base64
+import json
 import os
 import sys
 import unittest
@@ -10,7 +12,8 @@ sys.path[:0] = [HERE, os.path.join(HERE, "..", "..", "tools")]
 from providing import Told  # noqa: E402
 from pushes import EXCUSED_S, LADDER_S, STANDS_STILL_S, VAIN_S  # noqa: E402
 from pushes import Bout, Seen, has_failed_twice, in_vain  # noqa: E402
-from pushes import push_id, stormed, twice, untold  # noqa: E402
+from pushes import push_id, recipient_of, stormed  # noqa: E402
+from pushes import twice, unheard, untold  # noqa: E402
 
 
 def bout(acked=None, began=0.0):
@@ -60,6 +63,18 @@ class Pushes(unittest.TestCase):
             self.assertEqual(len(untold([bout()], pushes)), 1, pushes)
         self.assertEqual(untold([bout()], [told(1)]), [])
         self.assertEqual(untold([bout(acked=2.0)], []), [])
+
+    def test_of_whom_the_bus_does_not_hear_it_was_not_told(self):
+        bob, eve = bout(), bout(acked=2.0)
+        bob.urn, eve.urn = "urn:sm:user:bob", "urn:sm:user:eve"
+        self.assertEqual(unheard([bob, eve], set()), [bob])
+        self.assertEqual(unheard([bob], {eve.urn}), [bob])
+        self.assertEqual(unheard([bob], {bob.urn}), [])
+
+    def test_an_entry_of_the_bus_says_whom_it_is_of(self):
+        request = base64.b64encode(b'{"recipientId":"urn:sm:user:bob"}')
+        self.assertEqual(recipient_of(json.dumps(
+            {"id": "x", "payload": request.decode()})), "urn:sm:user:bob")
 
     def test_only_who_met_two_failures_may_have_failed_twice(self):
         marks = [(5, "provider-down provider 1 s"), (9, "kill redis 1 s")]

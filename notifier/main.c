@@ -138,10 +138,10 @@ static enum wp_err fit(void *ctx, const struct wp_conf *next,
 static void warn_of_settings(const struct process *p)
 {
 	if (p->conf->push.enabled && p->conf->push.mode == WP_PUSH_LOG &&
-	    p->conf->bus.push != WP_BUS_NONE)
+	    (p->conf->bus.push != WP_BUS_NONE || p->conf->push.web_event))
 		wp_log_plain(&p->log, WP_LOG_WARN,
-			     "with push.mode: log nothing is put on the bus, "
-			     "whatever bus.push says");
+			     "with push.mode: log services hear nothing, "
+			     "whatever bus.push and push.web_event say");
 	if (p->conf->push.proxy[0] != '\0')
 		wp_log_plain(&p->log, WP_LOG_WARN,
 			     "by push.proxy it is the proxy that has to refuse "

@@ -275,6 +275,8 @@ class Logged(BusTest):
                          ["bus", "event", "fcm"])
         self.assertEqual([line["waiting"] for line in lines], [1] * 3)
         self.assertEqual(self.redis_keys(STREAM), [])
+        self.assertIn("with push.mode: log services hear nothing",
+                      self.stack.read_log("notifier-0"))
 
     def test_a_reload_ends_a_service(self):
         with self.reloaded(web_event=False):

@@ -76,6 +76,8 @@ static const struct wp_conf_program about = {
 	.flags = flags,
 };
 
+static const char group_key[] = "handlers.socket_group";
+
 /* A configuration and what was made from it. */
 struct setup {
 	struct wp_conf conf;
@@ -269,6 +271,8 @@ static enum wp_err check(struct program_state *state, struct wp_error *err)
 		.address = state->setup->conf.handlers.listen,
 		.metrics_key = "handlers.metrics_listen",
 		.metrics_address = state->setup->conf.handlers.metrics_listen,
+		.group_key = group_key,
+		.group = state->setup->conf.handlers.socket_group,
 		.look = look_around,
 		.ctx = state->setup,
 		.fine = "settings, keys, Redis and the store are in order",
@@ -334,12 +338,16 @@ static enum wp_err find_socket(struct program_state *state, int *fd_out,
 			       struct wp_error *err)
 {
 	const char *address = state->setup->conf.handlers.listen;
+	const char *group = state->setup->conf.handlers.socket_group;
 	enum wp_err rc;
 
 	if (state->is_cgi)
 		return WP_OK;
 	if (address[0] != '\0') {
-		rc = wp_listen(address, &state->listener, err);
+		rc = wp_program_look_group(group_key, address, group, err);
+		if (rc == WP_OK)
+			rc = wp_listen_group(address, group, &state->listener,
+					     err);
 		if (rc != WP_OK)
 			return rc;
 		*fd_out = state->listener.fd;

@@ -69,6 +69,8 @@ static const struct wp_conf_program about = {
 	.is_service = true,
 };
 
+static const char group_key[] = "websocket.socket_group";
+
 /*
  * Before anything depends on the deployment: is it ours, is its Redis fit?
  * Again and again while Redis is away. A Redis may accept and then say nothing
@@ -432,6 +434,8 @@ static enum wp_err check(struct daemon *d, struct wp_error *err)
 		.address = d->first.websocket.listen,
 		.metrics_key = "websocket.metrics_listen",
 		.metrics_address = d->first.websocket.metrics_listen,
+		.group_key = group_key,
+		.group = d->first.websocket.socket_group,
 		.look = look_at_deployment,
 		.ctx = d,
 		.fine = "settings, keys, Redis and the store are in order",
@@ -442,16 +446,22 @@ static enum wp_err check(struct daemon *d, struct wp_error *err)
 
 static enum wp_err listen_somewhere(struct daemon *d, struct wp_error *err)
 {
+	const char *address = d->first.websocket.listen;
+	const char *group = d->first.websocket.socket_group;
+	enum wp_err rc;
+
 	d->listener.fd = wp_sd_take_socket();
 	d->is_inherited = d->listener.fd != -1;
 	if (d->is_inherited)
 		return WP_OK;
-	if (d->first.websocket.listen[0] == '\0')
+	if (address[0] == '\0')
 		return wp_error_set(err, WP_ERR_INVAL,
 				    "there is nothing to listen on: set "
 				    "websocket.listen, or start it from "
 				    "systemd");
-	return wp_listen(d->first.websocket.listen, &d->listener, err);
+	rc = wp_program_look_group(group_key, address, group, err);
+	return rc == WP_OK ? wp_listen_group(address, group, &d->listener, err)
+			   : rc;
 }
 
 static enum wp_err serve(struct daemon *d, struct wp_error *err)

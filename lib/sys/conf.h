@@ -143,6 +143,7 @@ struct wp_conf {
 	struct {
 		char *listen;
 		char *metrics_listen; /* "" = no metrics listener */
+		char *socket_group;   /* "" = as it comes */
 		int64_t processes;
 		int64_t threads;
 		int64_t max_batch_bytes;
@@ -163,6 +164,7 @@ struct wp_conf {
 	struct {
 		char *listen;
 		char *metrics_listen; /* "" = no metrics listener */
+		char *socket_group;
 		bool query_token;
 		char *cookie_name; /* "" = cookies are not looked at */
 		int64_t max_connections;

@@ -11,6 +11,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <libgen.h>
 #include <netdb.h>
 #include <stdlib.h>
@@ -32,6 +33,7 @@ enum {
 	HOST_MAX = 253, /* RFC 1035 section 2.3.4, without the dot */
 	PORT_MAX = 65535,
 	SOCKET_MODE = 0660,
+	GROUP_BYTES = 65536, /* an entry of /etc/group, with its members */
 	/*
 	 * Ours hold it for microseconds; a stranger must not stop us for ever.
 	 */
@@ -172,9 +174,81 @@ static enum wp_err clear_path(const char *path, struct wp_error *err)
 	return rc;
 }
 
+/* -1 for "": the one that a socket has by itself. */
+static enum wp_err find_group(const char *name, gid_t *out,
+			      struct wp_error *err)
+{
+	char text[GROUP_BYTES];
+	struct group entry, *found = NULL;
+	int rc;
+
+	*out = (gid_t)-1;
+	if (name[0] == '\0')
+		return WP_OK;
+	rc = getgrnam_r(name, &entry, text, sizeof(text), &found);
+	if (found == NULL)
+		return wp_error_set(
+			err, WP_ERR_INVAL, "there is no group %.64s%s%s", name,
+			rc == 0 ? "" : ": ", rc == 0 ? "" : strerror(rc));
+	*out = entry.gr_gid;
+	return WP_OK;
+}
+
+/* chown(2): the owner of a file gives it to a group that he is in. */
+static bool may_give_to(gid_t gid)
+{
+	gid_t *groups;
+	bool is_member = gid == getegid() || geteuid() == 0;
+	int n = getgroups(0, NULL);
+
+	if (is_member || n <= 0)
+		return is_member;
+	groups = calloc((size_t)n, sizeof(*groups));
+	if (groups == NULL)
+		return false;
+	n = getgroups(n, groups);
+	for (int i = 0; i < n; i++)
+		is_member |= groups[i] == gid;
+	free(groups);
+	return is_member;
+}
+
+static enum wp_err not_ours(const char *group, struct wp_error *err)
+{
+	return wp_error_set(err, WP_ERR_SYS,
+			    "a socket cannot be given to group %.64s; make "
+			    "the user of this program a member of it",
+			    group);
+}
+
+enum wp_err wp_listen_look_group(const char *group, struct wp_error *err)
+{
+	gid_t gid;
+	enum wp_err rc = find_group(group, &gid, err);
+
+	if (rc != WP_OK || gid == (gid_t)-1 || may_give_to(gid))
+		return rc;
+	return not_ours(group, err);
+}
+
+/* Before anybody can connect. */
+static enum wp_err give_to(const char *path, const char *group,
+			   struct wp_error *err)
+{
+	gid_t gid;
+	enum wp_err rc = find_group(group, &gid, err);
+
+	if (rc != WP_OK || gid == (gid_t)-1)
+		return rc;
+	if (lchown(path, (uid_t)-1, gid) == 0)
+		return WP_OK;
+	return errno == EPERM ? not_ours(group, err)
+			      : wp_error_sys(err, "listen on %s", path);
+}
+
 /* Bind fd to a name that is free, and remember which one it got. */
 static enum wp_err bind_name(struct wp_listener *out, int fd, const char *path,
-			     struct wp_error *err)
+			     const char *group, struct wp_error *err)
 {
 	struct sockaddr_un name = unix_name(path);
 	enum wp_err rc;
@@ -186,9 +260,12 @@ static enum wp_err bind_name(struct wp_listener *out, int fd, const char *path,
 	 * Nobody can connect before listen(), so chmod() here is no race; it
 	 * comes after bind() because that one obeys the umask.
 	 */
-	if (chmod(path, SOCKET_MODE) == -1 || lstat(path, &st) == -1 ||
-	    listen(fd, BACKLOG) == -1) {
+	rc = give_to(path, group, err);
+	if (rc == WP_OK &&
+	    (chmod(path, SOCKET_MODE) == -1 || lstat(path, &st) == -1 ||
+	     listen(fd, BACKLOG) == -1))
 		rc = wp_error_sys(err, "listen on %s", path);
+	if (rc != WP_OK) {
 		(void)unlink(path);
 		return rc;
 	}
@@ -201,8 +278,8 @@ static enum wp_err bind_name(struct wp_listener *out, int fd, const char *path,
 	return WP_OK;
 }
 
-static enum wp_err listen_unix(const char *path, struct wp_listener *out,
-			       struct wp_error *err)
+static enum wp_err listen_unix(const char *path, const char *group,
+			       struct wp_listener *out, struct wp_error *err)
 {
 	int lock = lock_folder(path);
 	enum wp_err rc;
@@ -222,7 +299,7 @@ static enum wp_err listen_unix(const char *path, struct wp_listener *out,
 	if (fd == -1)
 		rc = wp_error_sys(err, "socket for %s", path);
 	else
-		rc = bind_name(out, fd, path, err);
+		rc = bind_name(out, fd, path, group, err);
 	if (rc == WP_OK)
 		fd = -1; /* now the listener's */
 out:
@@ -310,8 +387,8 @@ enum wp_err wp_listen_check(const char *address, struct wp_error *err)
 	return parse(&parsed, address, err);
 }
 
-enum wp_err wp_listen(const char *address, struct wp_listener *out,
-		      struct wp_error *err)
+enum wp_err wp_listen_group(const char *address, const char *group,
+			    struct wp_listener *out, struct wp_error *err)
 {
 	struct address parsed;
 	enum wp_err rc = parse(&parsed, address, err);
@@ -320,8 +397,14 @@ enum wp_err wp_listen(const char *address, struct wp_listener *out,
 	if (rc != WP_OK)
 		return rc;
 	if (parsed.is_unix)
-		return listen_unix(parsed.path, out, err);
+		return listen_unix(parsed.path, group, out, err);
 	return listen_tcp(&parsed, address, out, err);
+}
+
+enum wp_err wp_listen(const char *address, struct wp_listener *out,
+		      struct wp_error *err)
+{
+	return wp_listen_group(address, "", out, err);
 }
 
 void wp_listen_unlink(struct wp_listener *listener)

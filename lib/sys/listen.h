@@ -41,9 +41,29 @@ struct wp_listener {
 enum wp_err wp_listen(const char *address, struct wp_listener *out,
 		      struct wp_error *err) WP_MUST_USE;
 
+/*
+ * The same, and a unix socket belongs to this group, so that a web server that
+ * runs as another user reaches it.
+ *
+ * group:    a name; "" for whatever group it has by itself. Nothing for tcp
+ * Errors:   also WP_ERR_INVAL  there is no such group; WP_ERR_SYS  it cannot be
+ *           given to it: who is not root is not a member
+ */
+enum wp_err wp_listen_group(const char *address, const char *group,
+			    struct wp_listener *out,
+			    struct wp_error *err) WP_MUST_USE;
+
 /* Has it one of these forms? No name is resolved. Errors: WP_ERR_INVAL */
 enum wp_err wp_listen_check(const char *address,
 			    struct wp_error *err) WP_MUST_USE;
+
+/*
+ * Could wp_listen_group() give a socket to this group?
+ *
+ * Errors:  as there
+ */
+enum wp_err wp_listen_look_group(const char *group,
+				 struct wp_error *err) WP_MUST_USE;
 
 /*
  * Could wp_listen() have this address? For --check: binds and removes nothing.

@@ -116,6 +116,19 @@ static void note_once(struct wp_faults *faults, enum wp_err verdict,
 	wp_faults_note(is_noted ? NULL : faults, verdict, why, rc, err);
 }
 
+enum wp_err wp_program_look_group(const char *key, const char *address,
+				  const char *group, struct wp_error *err)
+{
+	struct wp_error found = { 0 };
+	enum wp_err rc = WP_OK;
+
+	if (strncmp(address, "unix:", 5) == 0)
+		rc = wp_listen_look_group(group, &found);
+	return rc == WP_OK
+		       ? WP_OK
+		       : wp_error_set(err, rc, "%s: %.200s", key, found.msg);
+}
+
 static enum wp_err look_at_address(const char *key, const char *address,
 				   struct wp_error *err)
 {
@@ -143,6 +156,11 @@ enum wp_err wp_program_check(struct wp_program *program,
 	enum wp_err one = look_at_address(look->key, look->address, &why);
 
 	wp_faults_note(&program->faults, one, &why, &rc, err);
+	if (look->group_key != NULL) {
+		one = wp_program_look_group(look->group_key, look->address,
+					    look->group, &why);
+		wp_faults_note(&program->faults, one, &why, &rc, err);
+	}
 	if (look->metrics_key != NULL) {
 		one = look_at_address(look->metrics_key, look->metrics_address,
 				      &why);

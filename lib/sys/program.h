@@ -65,9 +65,11 @@ enum wp_err wp_program_load(struct wp_program *program, struct wp_conf *conf,
 
 /* What --check looks at when the settings are good. */
 struct wp_program_look {
-	const char *key;         /* of the address that we would listen on */
-	const char *address;     /* "": none */
-	const char *metrics_key; /* the same of GET /metrics; NULL: it is */
+	const char *key;       /* of the address that we would listen on */
+	const char *address;   /* "": none */
+	const char *group_key; /* of who shall reach it; NULL: nobody is said */
+	const char *group;
+	const char *metrics_key;     /* the same of GET /metrics; NULL: it is */
 	const char *metrics_address; /* the address above, or there is none */
 	/* All else; it notes in conf->faults what it can. */
 	enum wp_err (*look)(void *ctx, struct wp_error *err);
@@ -84,6 +86,17 @@ struct wp_program_look {
 enum wp_err wp_program_check(struct wp_program *program,
 			     const struct wp_program_look *look,
 			     struct wp_error *err) WP_MUST_USE;
+
+/*
+ * Could what is made at address be given to group? Always, when it is no unix
+ * socket or group is "".
+ *
+ * key:     of group; err begins with it
+ * Errors:  as wp_listen_look_group()
+ */
+enum wp_err wp_program_look_group(const char *key, const char *address,
+				  const char *group,
+				  struct wp_error *err) WP_MUST_USE;
 
 /* Could the program run with next? What it makes for that is ctx's. */
 typedef enum wp_err (*wp_program_fit_fn)(void *ctx, const struct wp_conf *next,

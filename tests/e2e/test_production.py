@@ -177,6 +177,16 @@ class Production(E2eTest):
             self.assertEqual(status, 1, said)
             self.assertIn("there is nothing to listen on", said)
 
+    def test_a_group_that_may_not_have_the_socket_is_refused(self):
+        for name, section in (("waypost-handlers", "handlers"),
+                              ("waypost-ws", "websocket")):
+            key = f"WAYPOST_{section.upper()}_SOCKET_GROUP"
+            for arguments in ([], ["--check"]):
+                lines = self.said_at_once(name, *arguments,
+                                          **{key: "no-such-group"})
+                self.assertEqual(lines, [f"{section}.socket_group: there is "
+                                         "no group no-such-group"])
+
     def test_a_check_looks_whether_it_could_listen(self):
         for name, listens in PROGRAMS.items():
             key, = listens

@@ -9,6 +9,10 @@ static const struct wp_conf_key keys[] = {
 	{ "handlers.metrics_listen", WP_CONF_AT(handlers.metrics_listen),
 	  .type = WP_CONF_STRING, .preset = "",
 	  .help = "unix:/path or host:port for GET /metrics; empty: none" },
+	{ "handlers.socket_group", WP_CONF_AT(handlers.socket_group),
+	  .type = WP_CONF_STRING, .preset = "",
+	  .help = "group of a unix socket that is made here, such as the web "
+		  "server's: www-data" },
 	{ "handlers.processes", WP_CONF_AT(handlers.processes),
 	  .type = WP_CONF_INT, .preset = "2", .min = 1, .max = 64,
 	  .is_reloadable = true, .help = "children" },

@@ -14,6 +14,10 @@ static const struct wp_conf_key keys[] = {
 	{ "websocket.metrics_listen", WP_CONF_AT(websocket.metrics_listen),
 	  .type = WP_CONF_STRING, .preset = "",
 	  .help = "unix:/path or host:port for GET /metrics; empty: none" },
+	{ "websocket.socket_group", WP_CONF_AT(websocket.socket_group),
+	  .type = WP_CONF_STRING, .preset = "",
+	  .help = "group of a unix socket that is made here, such as the web "
+		  "server's: www-data" },
 	{ "websocket.query_token", WP_CONF_AT(websocket.query_token),
 	  .type = WP_CONF_BOOL, .preset = "true",
 	  /* A URL ends up in the logs of web servers: be asked for that. */

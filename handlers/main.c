@@ -35,6 +35,7 @@
 #include "handlers/request/ctx.h"
 #include "handlers/request/metrics.h"
 #include "handlers/serve.h"
+#include "handlers/wire/fcgi.h"
 
 static const struct wp_conf_flag flags[] = {
 	{ "--listen", "handlers.listen" },
@@ -137,7 +138,7 @@ static enum wp_err load(struct program_state *state, struct wp_error *err)
 		return wp_error_set(err, WP_ERR_NOMEM, "memory is exhausted");
 	state->setup = setup;
 	rc = wp_program_load(&state->program, &setup->conf, err);
-	if (rc != WP_OK || state->program.is_over)
+	if (rc != WP_OK || state->program.is_over || state->program.is_ping)
 		return rc;
 	rc = load_auth(setup, &setup->conf, err);
 	if (rc == WP_OK)
@@ -262,6 +263,24 @@ static enum wp_err look_around(void *ctx, struct wp_error *err)
 	}
 	judge_hashing(&setup->conf);
 	return rc;
+}
+
+static enum wp_err ping(const struct program_state *state, struct wp_error *err)
+{
+	const struct wp_program_ping ping = {
+		.key = "handlers.listen",
+		.address = state->setup->conf.handlers.listen,
+		.request = wp_fcgi_health,
+		.len = WP_FCGI_HEALTH_BYTES,
+		.answer = "Status: 200",
+	};
+
+	/* Of one that was handed over nobody knows where it is. */
+	if (ping.address[0] == '\0')
+		return wp_program_ping_metrics(
+			&state->program, "handlers.metrics_listen",
+			state->setup->conf.handlers.metrics_listen, err);
+	return wp_program_ping(&state->program, &ping, err);
 }
 
 static enum wp_err check(struct program_state *state, struct wp_error *err)
@@ -414,6 +433,8 @@ static enum wp_err run(struct program_state *state, struct wp_error *err)
 		rc = load(state, err);
 	if (rc != WP_OK || state->program.is_over)
 		return rc;
+	if (state->program.is_ping)
+		return ping(state, err);
 	if (state->program.is_check)
 		return check(state, err);
 	rc = find_socket(state, &listen_fd, err);

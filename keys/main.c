@@ -243,6 +243,10 @@ static enum wp_err run(struct process *p, struct wp_error *err)
 
 	if (rc != WP_OK || p->program.is_over)
 		return rc;
+	if (p->program.is_ping)
+		return wp_program_ping_metrics(
+			&p->program, "keys.metrics_listen",
+			p->conf.keys.metrics_listen, err);
 	if (p->program.is_check)
 		return check(p, err);
 	if (!wp_service_has_work(&p->conf)) {

@@ -308,6 +308,10 @@ static enum wp_err run(struct process *p, struct wp_error *err)
 
 	if (rc != WP_OK || p->program.is_over)
 		return rc;
+	if (p->program.is_ping)
+		return wp_program_ping_metrics(
+			&p->program, "notifier.metrics_listen",
+			p->first.notifier.metrics_listen, err);
 	if (p->program.is_check)
 		return check(p, err);
 	rc = wp_notifier_check(&p->first, err);

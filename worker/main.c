@@ -394,6 +394,10 @@ static enum wp_err run(struct process *p, struct wp_error *err)
 
 	if (rc != WP_OK || p->program.is_over)
 		return rc;
+	if (p->program.is_ping)
+		return wp_program_ping_metrics(
+			&p->program, "worker.metrics_listen",
+			p->conf.worker.metrics_listen, err);
 	block_signals(p);
 	if (p->program.is_check)
 		return check(p, err);

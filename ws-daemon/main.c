@@ -427,6 +427,25 @@ static enum wp_err look_at_deployment(void *ctx, struct wp_error *err)
 	return rc;
 }
 
+static enum wp_err ping(const struct daemon *d, struct wp_error *err)
+{
+	static const char request[] = WP_PING_GET("/healthz");
+	const struct wp_program_ping ping = {
+		.key = "websocket.listen",
+		.address = d->first.websocket.listen,
+		.request = request,
+		.len = sizeof(request) - 1,
+		.answer = WP_PING_OK,
+	};
+
+	/* Of one that was handed over nobody knows where it is. */
+	if (ping.address[0] == '\0')
+		return wp_program_ping_metrics(
+			&d->program, "websocket.metrics_listen",
+			d->first.websocket.metrics_listen, err);
+	return wp_program_ping(&d->program, &ping, err);
+}
+
 static enum wp_err check(struct daemon *d, struct wp_error *err)
 {
 	const struct wp_program_look look = {
@@ -505,6 +524,8 @@ static enum wp_err run(struct daemon *d, struct wp_error *err)
 
 	if (rc != WP_OK || d->program.is_over)
 		return rc;
+	if (d->program.is_ping)
+		return ping(d, err);
 	rc = wp_auth_new(&d->auth, &d->first, err);
 	if (rc != WP_OK)
 		return rc;

@@ -569,3 +569,12 @@ unsigned wp_fcgi_wants(const struct wp_fcgi *fcgi)
 		wants |= WP_FCGI_READ;
 	return wants;
 }
+
+const char wp_fcgi_health[WP_FCGI_HEALTH_BYTES] =
+	"\1\1\0\1\0\10\0\0" /* begin, 8 bytes */
+	"\0\1\0\0\0\0\0\0"  /* responder, not kept */
+	"\1\4\0\1\0\50\0\0" /* parameters, 40 bytes */
+	"\16\3REQUEST_METHODGET"
+	"\13\10REQUEST_URI/healthz"
+	"\1\4\0\1\0\0\0\0" /* end of parameters */
+	"\1\5\0\1\0\0\0";  /* end of the body; its NUL is a part */

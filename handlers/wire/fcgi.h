@@ -129,4 +129,11 @@ const char *wp_fcgi_unsent(const struct wp_fcgi *fcgi, size_t *len_out);
 /* n of them were. The state may be ASKED then, as after an answer. */
 void wp_fcgi_sent(struct wp_fcgi *fcgi, size_t n);
 
+/*
+ * What a web server sends for GET /healthz on a connection that it does not
+ * keep: for --ping.
+ */
+enum { WP_FCGI_HEALTH_BYTES = 80 };
+extern const char wp_fcgi_health[WP_FCGI_HEALTH_BYTES];
+
 #endif /* WP_HANDLERS_FCGI_H */

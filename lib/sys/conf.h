@@ -244,6 +244,7 @@ enum wp_conf_action {
 	WP_CONF_RUN,
 	WP_CONF_EXIT_OK, /* --help, --version, --print-config: all printed */
 	WP_CONF_CHECK, /* --check: the program checks what it can, then exits */
+	WP_CONF_PING,  /* --ping: it asks the one that runs, then exits */
 };
 
 /* Command-line options of one program that stand for config keys. */
@@ -297,7 +298,7 @@ struct wp_conf_source {
  *
  * Options of every program: --config FILE (else WAYPOST_CONFIG, else
  * /etc/waypost/waypost.yaml if it exists), --check, --print-config, --help,
- * --version, and the flags of the program.
+ * --version, of a service --ping, and the flags of the program.
  *
  * Ownership:  conf is the caller's; end with wp_conf_release(), also on error
  * Errors:     WP_ERR_INVAL  unknown key or flag, wrong type, bad value, or a

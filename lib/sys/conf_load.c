@@ -235,12 +235,15 @@ static int find_flag(const struct wp_conf_program *program,
 }
 
 /* --check and its like take no value; false when option is none of them. */
-static bool take_switch(struct args *args, const struct option *option)
+static bool take_switch(struct args *args, const struct option *option,
+			bool is_service)
 {
 	if (option->value != NULL)
 		return false;
 	if (is_named(option, "--check"))
 		args->action = WP_CONF_CHECK;
+	else if (is_service && is_named(option, "--ping"))
+		args->action = WP_CONF_PING;
 	else if (is_named(option, "--print-config"))
 		args->wants_config = true;
 	else if (is_named(option, "--help"))
@@ -274,7 +277,7 @@ static enum wp_err read_args(struct args *args,
 			return wp_error_set(err, WP_ERR_INVAL,
 					    "arguments must be options; try "
 					    "--help");
-		if (take_switch(args, &option))
+		if (take_switch(args, &option, source->program->is_service))
 			continue;
 		flag = find_flag(source->program, &option);
 		if (flag == -1 && !is_named(&option, "--config"))

@@ -83,11 +83,16 @@ void wp_conf_write_help(struct wp_buf *out,
 		     "else\n"
 		     "                   /etc/waypost/waypost.yaml if it "
 		     "exists\n"
-		     "  --check          check the configuration and exit\n"
-		     "  --print-config   print the values in effect as YAML "
-		     "and exit\n"
-		     "  --version        print the version and exit\n"
-		     "  --help           print this and exit\n");
+		     "  --check          check the configuration and exit\n");
+	if (program->is_service)
+		wp_buf_add_str(
+			out, "  --ping           ask the one that runs whether "
+			     "it answers, and exit\n");
+	wp_buf_add_str(out,
+		       "  --print-config   print the values in effect as YAML "
+		       "and exit\n"
+		       "  --version        print the version and exit\n"
+		       "  --help           print this and exit\n");
 	for (; flag != NULL && flag->flag != NULL; flag++)
 		wp_buf_printf(out, "  %s VALUE\n                   sets %s\n",
 			      flag->flag, flag->key);

@@ -491,3 +491,59 @@ enum wp_err wp_listen_look(const char *address, struct wp_error *err)
 		return rc;
 	return look_at_path(parsed.path, err);
 }
+
+/* Returns a descriptor; -1 and errno. */
+static int begin_connect(int family, const struct sockaddr *to, socklen_t len)
+{
+	int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int saved;
+
+	if (fd == -1 || connect(fd, to, len) == 0 || errno == EINPROGRESS)
+		return fd;
+	saved = errno;
+	close(fd);
+	errno = saved;
+	return -1;
+}
+
+static enum wp_err connect_tcp(const struct address *address, const char *text,
+			       int *fd_out, struct wp_error *err)
+{
+	const struct addrinfo hints = {
+		.ai_family = AF_UNSPEC,
+		.ai_socktype = SOCK_STREAM,
+		.ai_flags = AI_NUMERICSERV,
+	};
+	const char *host = address->host[0] != '\0' ? address->host : NULL;
+	struct addrinfo *all = NULL;
+	int gai = getaddrinfo(host, address->port, &hints, &all);
+
+	if (gai != 0)
+		return wp_error_set(err, WP_ERR_SYS, "%s: %s", text,
+				    gai_strerror(gai));
+	/* In the order in which wp_listen() tries them. */
+	for (const struct addrinfo *at = all; at != NULL && *fd_out == -1;
+	     at = at->ai_next)
+		*fd_out = begin_connect(at->ai_family, at->ai_addr,
+					at->ai_addrlen);
+	freeaddrinfo(all);
+	return *fd_out == -1 ? wp_error_sys(err, "%s", text) : WP_OK;
+}
+
+enum wp_err wp_listen_connect(const char *address, int *fd_out,
+			      struct wp_error *err)
+{
+	struct address parsed;
+	struct sockaddr_un name;
+	enum wp_err rc = parse(&parsed, address, err);
+
+	*fd_out = -1;
+	if (rc != WP_OK)
+		return rc;
+	if (!parsed.is_unix)
+		return connect_tcp(&parsed, address, fd_out, err);
+	name = unix_name(parsed.path);
+	*fd_out =
+		begin_connect(AF_UNIX, (struct sockaddr *)&name, sizeof(name));
+	return *fd_out == -1 ? wp_error_sys(err, "%s", address) : WP_OK;
+}

@@ -77,6 +77,17 @@ enum wp_err wp_listen_look(const char *address,
 			   struct wp_error *err) WP_MUST_USE;
 
 /*
+ * Begin to connect to who listens at address; where that is every address of
+ * this host, by the loopback.
+ *
+ * fd_out:   not blocking, close-on-exec, the caller's; it is connected when it
+ *           can be written to and SO_ERROR is 0
+ * Errors:   WP_ERR_INVAL, WP_ERR_SYS  err.msg has the address
+ */
+enum wp_err wp_listen_connect(const char *address, int *fd_out,
+			      struct wp_error *err) WP_MUST_USE;
+
+/*
  * Take the name of a unix socket away, unless a successor has it by now. Nobody
  * new comes in then; who waits in the queue already can still be accepted. The
  * first step of every stop. Nothing for tcp, and nothing the second time.

@@ -14,6 +14,7 @@
 
 #include "lib/base/log.h"
 #include "lib/sys/listen.h"
+#include "lib/sys/ping.h"
 
 static void mask_reload(int how)
 {
@@ -93,10 +94,11 @@ enum wp_err wp_program_load(struct wp_program *program, struct wp_conf *conf,
 
 	program->is_over = action == WP_CONF_EXIT_OK;
 	program->is_check = action == WP_CONF_CHECK;
+	program->is_ping = action == WP_CONF_PING;
 	if (rc != WP_OK || program->is_over)
 		return rc;
 	wp_log_setup(program->about->name, conf->log.level);
-	if (program->about->is_service) {
+	if (program->about->is_service && !program->is_ping) {
 		warn_unset(conf);
 		warn_ignored(conf);
 	}
@@ -171,6 +173,41 @@ enum wp_err wp_program_check(struct wp_program *program,
 	if (rc == WP_OK)
 		printf("%s: %s\n", program->about->name, look->fine);
 	return rc;
+}
+
+enum wp_err wp_program_ping(const struct wp_program *program,
+			    const struct wp_program_ping *ping,
+			    struct wp_error *err)
+{
+	struct wp_error why = { 0 };
+	enum wp_err rc;
+
+	if (ping->address[0] == '\0')
+		return wp_error_set(err, WP_ERR_INVAL,
+				    "%s: there is no address to ask at",
+				    ping->key);
+	rc = wp_ping(ping->address, ping->request, ping->len, ping->answer,
+		     &why);
+	if (rc != WP_OK)
+		return wp_error_set(err, rc, "%s: %.200s", ping->key, why.msg);
+	printf("%s: it answers\n", program->about->name);
+	return WP_OK;
+}
+
+enum wp_err wp_program_ping_metrics(const struct wp_program *program,
+				    const char *key, const char *address,
+				    struct wp_error *err)
+{
+	static const char request[] = WP_PING_GET("/metrics");
+	const struct wp_program_ping ping = {
+		.key = key,
+		.address = address,
+		.request = request,
+		.len = sizeof(request) - 1,
+		.answer = WP_PING_OK,
+	};
+
+	return wp_program_ping(program, &ping, err);
 }
 
 bool wp_program_reload(const struct wp_program *program,

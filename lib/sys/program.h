@@ -34,6 +34,7 @@ struct wp_program {
 	wp_conf_look_fn look;    /* what looks at the settings; may be NULL */
 	void *look_ctx;
 	bool is_check; /* --check: look, change nothing, and end */
+	bool is_ping;  /* --ping: ask the one that runs, and end */
 };
 
 /*
@@ -54,8 +55,8 @@ bool wp_program_begin(struct wp_program *program,
 		      char **argv) WP_MUST_USE;
 
 /*
- * Read the settings as wp_conf_load() does and set up the log. Then is_over and
- * is_check are known.
+ * Read the settings as wp_conf_load() does and set up the log. Then is_over,
+ * is_check and is_ping are known.
  *
  * Ownership:  conf is the caller's; end with wp_conf_release(), also on error
  * Errors:     WP_ERR_INVAL  each fault is in program->faults
@@ -86,6 +87,39 @@ struct wp_program_look {
 enum wp_err wp_program_check(struct wp_program *program,
 			     const struct wp_program_look *look,
 			     struct wp_error *err) WP_MUST_USE;
+
+/* Whom --ping asks, and what. */
+struct wp_program_ping {
+	const char *key;     /* of the address */
+	const char *address; /* as for wp_listen(); "": there is none */
+	const char
+		*request; /* len bytes, which ask for an answer and its end */
+	size_t len;
+	const char *answer; /* what stands in one of who is well */
+};
+
+/* GET /healthz and GET /metrics over HTTP, for the request and its answer. */
+#define WP_PING_GET(path)                         \
+	"GET " path " HTTP/1.1\r\nHost: ping\r\n" \
+	"Connection: close\r\n\r\n"
+#define WP_PING_OK "HTTP/1.1 200 "
+
+/*
+ * Do what --ping is for, such as the health check of a container: one exchange
+ * with the program that runs with these settings, in three seconds.
+ *
+ * Errors:  WP_ERR_INVAL  there is no address that could be asked
+ *          WP_ERR_SYS, WP_ERR_UNAVAIL  nobody answers there, or not as one who
+ *                                      is well
+ */
+enum wp_err wp_program_ping(const struct wp_program *program,
+			    const struct wp_program_ping *ping,
+			    struct wp_error *err) WP_MUST_USE;
+
+/* wp_program_ping() by GET /metrics at this address, which key says. */
+enum wp_err wp_program_ping_metrics(const struct wp_program *program,
+				    const char *key, const char *address,
+				    struct wp_error *err) WP_MUST_USE;
 
 /*
  * Could what is made at address be given to group? Always, when it is no unix

@@ -27,6 +27,15 @@ WORK = {
     KEYS: r"0 issuers, 0 failing$",
 }
 
+# Where each is asked whether it is well.
+PING = {name: (key, "unix:FOLDER/ping") for name, key in {
+    "waypost-handlers": "WAYPOST_HANDLERS_LISTEN",
+    "waypost-worker": "WAYPOST_WORKER_METRICS_LISTEN",
+    "waypost-ws": "WAYPOST_WEBSOCKET_LISTEN",
+    "waypost-notifier": "WAYPOST_NOTIFIER_METRICS_LISTEN",
+    KEYS: "WAYPOST_KEYS_METRICS_LISTEN",
+}.items()}
+
 
 class Manager(E2eTest):
     @classmethod
@@ -53,22 +62,25 @@ class Manager(E2eTest):
                              "sqlite_path": folder + "/accounts.db"},
                 "store": {"sqlite_path": folder + "/store.db"}}))
         # A worker without metrics has no thread but those that work.
+        # A worker without metrics has no thread but those that work.
         listen = {key: f"unix:{folder}/{path}"
                   for key, path in PROGRAMS.get(name, {}).items()
                   if name != "waypost-worker"}
+        env = {"PATH": os.environ["PATH"],
+               "NOTIFY_SOCKET": folder + "/manager",
+               "JWT_SECRET": "j" * 40, "STORE_SECRET": "s" * 40, **listen,
+               **{key: value.replace("FOLDER", folder)
+                  for key, value in env.items()}}
         build = os.environ["WAYPOST_E2E_BUILD"]
         with open(folder + "/log", "wb") as log:
             program = subprocess.Popen(
                 [os.path.join(build, name), "--config",
                  folder + "/waypost.yaml"],
-                env={"PATH": os.environ["PATH"],
-                     "NOTIFY_SOCKET": folder + "/manager",
-                     "JWT_SECRET": "j" * 40, "STORE_SECRET": "s" * 40,
-                     **listen, **env},
-                cwd=folder, stdin=subprocess.DEVNULL, stderr=log)
+                env=env, cwd=folder, stdin=subprocess.DEVNULL, stderr=log)
         self.addCleanup(program.wait)
         self.addCleanup(program.kill)
         program.log = folder + "/log"
+        program.env = env
         return program, manager
 
     @staticmethod
@@ -154,6 +166,50 @@ class Manager(E2eTest):
         self.drain(manager)
         self.hear(manager, "^WATCHDOG=1\nSTATUS=2 of 2 processes are ready$")
         self.assertIsNone(handlers.poll())
+
+    def ping(self, program):
+        """(exit status, what was said) of --ping."""
+        done = subprocess.run([*program.args, "--ping"], env=program.env,
+                              cwd=os.path.dirname(program.log),
+                              capture_output=True, text=True,
+                              timeout=PATIENCE_S, check=False)
+        return done.returncode, done.stdout + done.stderr
+
+    def test_one_that_runs_answers_a_ping_and_one_that_does_not_is_told(self):
+        for name in WORK:
+            with self.subTest(name):
+                key, path = PING[name]
+                program, manager = self.start(name, **{key: path})
+                self.hear(manager, "^READY=1$")
+                self.assertEqual(self.ping(program),
+                                 (0, name + ": it answers\n"))
+                program.send_signal(signal.SIGTERM)
+                program.wait(PATIENCE_S)
+                status, said = self.ping(program)
+                self.assertEqual(status, 1, said)
+                self.assertRegex(said, name + r": \w+\.\w+: unix:/")
+
+    def test_without_an_address_of_its_own_its_metrics_are_asked(self):
+        for name, section in (("waypost-handlers", "handlers"),
+                              ("waypost-ws", "websocket")):
+            with self.subTest(name):
+                key = f"WAYPOST_{section.upper()}_"
+                program, manager = self.start(
+                    name, **{key + "METRICS_LISTEN": "unix:FOLDER/ping"})
+                self.hear(manager, "^READY=1$")
+                with open(program.args[2], "a", encoding="ascii") as file:
+                    file.write(section + ": {listen: ''}\n")
+                del program.env[key + "LISTEN"]
+                self.assertEqual(self.ping(program),
+                                 (0, name + ": it answers\n"))
+
+    def test_a_daemon_that_hangs_is_told_by_a_ping(self):
+        daemon, manager = self.start("waypost-ws")
+        self.hear(manager, "^READY=1$")
+        self.freeze(daemon.pid)
+        status, said = self.ping(daemon)
+        self.assertEqual(status, 1, said)
+        self.assertIn("there was no answer within 3000 ms", said)
 
     @staticmethod
     def drain(manager):

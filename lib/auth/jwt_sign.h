@@ -1,6 +1,6 @@
 /*
  * jwt_sign.h - a signed JWT of claims that are JSON already, with a private key
- * in PEM. The one place that knows libjwt.
+ * in PEM or a secret. The one place that knows libjwt.
  */
 #ifndef WP_LIB_AUTH_JWT_SIGN_H
 #define WP_LIB_AUTH_JWT_SIGN_H
@@ -27,5 +27,16 @@ struct wp_jwt_sign {
  */
 enum wp_err wp_jwt_sign(const struct wp_jwt_sign *what, struct wp_buf *out,
 			struct wp_error *err) WP_MUST_USE;
+
+/*
+ * The same by HS256 (RFC 7518 section 3.2), with the bytes of a secret.
+ *
+ * secret:  NUL-terminated, not empty
+ * claims:  a JSON object, NUL-terminated
+ * Errors:  WP_ERR_NOMEM  or claims are no such object
+ */
+enum wp_err wp_jwt_sign_secret(const char *secret, const char *claims,
+			       struct wp_buf *out,
+			       struct wp_error *err) WP_MUST_USE;
 
 #endif /* WP_LIB_AUTH_JWT_SIGN_H */

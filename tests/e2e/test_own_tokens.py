@@ -202,40 +202,88 @@ class Seen(Routes):
             socket.expect("connected")
             self.wait_seen(second)
 
-    def waypost(self, *words, **env):
+    def waypost(self, *words, said="", **env):
         done = subprocess.run(
             [os.path.join(self.stack.build, "waypost"), "--config",
              self.stack.path("waypost.yaml"), *words],
             env={**self.stack.base_env, **env}, capture_output=True,
-            text=True, check=False)
+            input=said, text=True, check=False)
         return done.returncode, done.stdout, done.stderr
+
+    def make(self, name, *words, **env):
+        status, said, wrong = self.waypost("token", "make", "--sub", name,
+                                           *words, **env)
+        self.assertEqual((status, wrong), (0, ""))
+        return said.strip()
 
     def test_the_command_line_has_one_for_anybody(self):
         name = self.name()
-        for words, hours in ((), 1), (("--hours", "24"), 24):
-            status, said, wrong = self.waypost("token", name, *words)
-            self.assertEqual((status, wrong), (0, ""))
-            user = User(self.stack, name, said.strip())
-            self.assert_status(user.pull(), 200)
-            claims = json.loads(base64.urlsafe_b64decode(
-                said.split(".")[1] + "=="))
-            self.assertEqual(claims["exp"] - claims["iat"], hours * 3600)
-        for words, sentence in (
-                ((), "say for whom"), (("a b",), ""),
-                ((name, name), "too many"),
-                ((name, "--hours", "25"), "1 to 24"),
-                ((name, "--hours", "0"), "1 to 24")):
-            status, said, wrong = self.waypost("token", *words)
-            self.assertEqual((status, said), (2, ""), words)
+        secret = {"JWT_SECRET": self.stack.jwt_secret}
+        for words, seconds in ((), 3600), (("--for", "90s"), 90):
+            for env in {}, secret:  # the key of accounts, or the secret
+                token = self.make(name, *words, **env)
+                user = User(self.stack, name, token)
+                self.assert_status(user.pull(), 200)
+                with user.connect() as socket:
+                    socket.expect("connected")
+                claims = json.loads(base64.urlsafe_b64decode(
+                    token.split(".")[1] + "=="))
+                self.assertEqual(claims["exp"] - claims["iat"], seconds)
+        token = self.make(name, "--claim", "device_id=d1", **secret)
+        self.assertIn("device  d1\n", self.waypost(
+            "token", "check", token, **secret)[1])
+        for words, env, status, sentence in (
+                (("--sub", "a b"), {}, 1, "printable ASCII"),
+                (("--sub", name, "--claim", "a=b"), {}, 1, "JWT_SECRET"),
+                (("--sub", name, "--claim", "exp=b"), secret, 1, "exp is set"),
+                (("--sub", name, "--claim", "a" * 41 + "=b"), secret, 1, "40"),
+                (("--sub", name), {"WAYPOST_AUTH_KEY_DIR": "/nonexistent"}, 1,
+                 "nonexistent"),
+                (("--sub", name), {"WAYPOST_ACCOUNTS_ENABLED": "false",
+                                   "WAYPOST_AUTH_ISSUERS":
+                                   "https://a aud=b ns=c"}, 1,
+                 "nothing here signs")):
+            done, said, wrong = self.waypost("token", "make", *words, **env)
+            self.assertEqual((done, said), (status, ""), wrong)
             self.assertIn(sentence, wrong)
-        for env, sentence in (
-                ({"WAYPOST_RUN_MODE": "production",
-                  "WAYPOST_ACCOUNTS_REGISTRATION": "closed"}, "local mode"),
-                ({"WAYPOST_ACCOUNTS_ENABLED": "false"}, "accounts.enabled"),
-                ({"WAYPOST_AUTH_KEY_DIR": "/nonexistent"}, "nonexistent")):
-            status, said, wrong = self.waypost("token", name, **env)
-            self.assertEqual((status, said), (1, ""), wrong)
+
+    def test_the_command_line_says_what_a_token_is_good_for(self):
+        name = self.name()
+        secret = {"JWT_SECRET": self.stack.jwt_secret}
+        by_secret, by_key = self.make(name, **secret), self.make(name)
+        for token, key in ((by_secret, "auth.jwt_secret"),
+                           (by_key, "accounts.issuer")):
+            # As a word, from standard input, and from there by a dash.
+            for words in (token,), (), ("-",):
+                status, said, wrong = self.waypost(
+                    "token", "check", *words, "--json", said=token + "\n",
+                    **secret)
+                self.assertEqual((status, wrong), (0, ""))
+                said = json.loads(said)
+                self.assertEqual(
+                    (said["ok"], said["user"], said["claim"], said["key"]),
+                    (True, "urn:sm:user:" + name, "sub", key))
+            status, said, _ = self.waypost("token", "check", token, **secret)
+            self.assertEqual(status, 0)
+            self.assertIn(key, said)
+            self.assertNotIn(token, said)
+        handle = self.stack.token("x", handle=name)
+        self.assertIn("by the claim handle", self.waypost(
+            "token", "check", handle, **secret)[1])
+        late = mint(self.stack.jwt_secret, name, expires_in_s=-600)
+        foreign = mint("x" * 64, name)
+        for token, sentence in ((late, "has expired"),
+                                (foreign, "does not match"),
+                                ("a.b", "three parts"), ("", "none")):
+            status, said, wrong = self.waypost("token", "check", "-",
+                                               said=token, **secret)
+            self.assertEqual((status, said), (1, ""))
             self.assertIn(sentence, wrong)
+        status, said, _ = self.waypost("token", "check", late, "--json",
+                                       **secret)
+        self.assertEqual(status, 1)
+        self.assertEqual(json.loads(said),
+                         {"ok": False, "error": "the token has expired"})
 
 
 del E2eTest, OfAnIssuer, Routes

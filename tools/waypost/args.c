@@ -271,6 +271,43 @@ static enum wp_err set_level(struct wp_cli_args *out, const char *word,
 	return refuse(err, word, "must be error, warn, info or debug");
 }
 
+/* "90s", "15m", "2h": in seconds. */
+static bool read_duration(int64_t min_s, int64_t max_s, int64_t *out)
+{
+	static const struct {
+		char unit;
+		int64_t seconds;
+	} units[] = { { 's', 1 }, { 'm', 60 }, { 'h', 3600 } };
+	struct wp_json_slice digits = { .data = optarg,
+					.len = strlen(optarg) };
+	int64_t number;
+
+	if (digits.len < 2)
+		return false;
+	digits.len--;
+	if (!wp_json_integer(&digits, 1, max_s, &number))
+		return false;
+	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++)
+		if (optarg[digits.len] == units[i].unit) {
+			*out = number * units[i].seconds;
+			return *out >= min_s && *out <= max_s;
+		}
+	return false;
+}
+
+static enum wp_err set_claim(struct wp_cli_args *out, const char *word,
+			     struct wp_error *err)
+{
+	const char *equals = strchr(optarg, '=');
+
+	if (equals == NULL || equals == optarg)
+		return refuse(err, word, "must be name=value");
+	if (out->n_claims == WP_CLI_CLAIMS_MAX)
+		return refuse(err, word, "there may be 16 at most");
+	out->claims[out->n_claims++] = optarg;
+	return WP_OK;
+}
+
 /* What getopt_long() makes nothing of. */
 static enum wp_err refuse_option(int answer, const char *word,
 				 struct wp_error *err)
@@ -331,10 +368,17 @@ static enum wp_err set_option(struct wp_cli_args *out, int option,
 	case WP_OPT_USES:
 	case WP_OPT_DAYS:
 		return set_invite(out, option, word, err);
-	case WP_OPT_HOURS:
-		return read_number(1, WP_CLI_TOKEN_HOURS_MAX, &out->hours)
+	case WP_OPT_SUB:
+		out->sub = optarg;
+		break;
+	case WP_OPT_FOR:
+		return read_duration(1, WP_CLI_TOKEN_MAX_S, &out->for_s)
 			       ? WP_OK
-			       : refuse(err, word, "must be 1 to 24");
+			       : refuse(err, word,
+					"must be like 90s, 15m or 2h, up to "
+					"24h");
+	case WP_OPT_CLAIM:
+		return set_claim(out, word, err);
 	case WP_OPT_USER:
 		out->user = optarg;
 		break;
@@ -418,7 +462,7 @@ static bool is_one_too_many(const struct wp_cli_args *out,
 	default:
 		return out->has_id || out->key_id != NULL ||
 		       out->account.len > 0 || out->file != NULL ||
-		       out->app != NULL;
+		       out->app != NULL || out->token != NULL;
 	}
 }
 
@@ -460,6 +504,10 @@ static enum wp_err read_id(struct wp_cli_args *out,
 	}
 	if (row->names == WP_NAMES_APP) {
 		out->app = text;
+		return WP_OK;
+	}
+	if (row->names == WP_NAMES_TOKEN) {
+		out->token = text;
 		return WP_OK;
 	}
 	if (row->names == WP_NAMES_DASH && strcmp(text, "-") != 0)
@@ -624,10 +672,10 @@ static const char *lacking(const struct wp_cli_args *args)
 					: "session revoke: say --user, or "
 					  "--issuer and --subject or "
 					  "--session";
-	case WP_CLI_TOKEN:
-		return args->account.len > 0
+	case WP_CLI_TOKEN_MAKE:
+		return args->sub != NULL
 			       ? NULL
-			       : "token: say for whom, by the user name";
+			       : "token make: say for whom, with --sub";
 	case WP_CLI_KEY_REMOVE:
 		return args->key_id != NULL
 			       ? NULL
@@ -696,9 +744,9 @@ enum wp_err wp_cli_read_args(struct wp_cli_args *out, int argc, char **argv,
 		.expires_s = WP_APIKEY_FOR_EVER,
 		.uses = 1,
 		.days = WP_CLI_INVITE_DAYS_DEFAULT,
-		.hours = 1,
 		.every_s = 1,
 		.form = WP_CONF_AS_YAML,
+		.for_s = WP_CLI_TOKEN_DEFAULT_S,
 	};
 	rc = skip_globals(out, argc, argv, err);
 	if (rc != WP_OK || out->command == WP_CLI_HELP || out->n_before == argc)

@@ -28,7 +28,9 @@ enum {
 	WP_CLI_USERS_MAX = 100,
 	WP_CLI_LIMIT_MAX = 10000,
 	WP_CLI_INVITE_DAYS_DEFAULT = 7,
-	WP_CLI_TOKEN_HOURS_MAX = 24,
+	WP_CLI_TOKEN_DEFAULT_S = 3600,
+	WP_CLI_TOKEN_MAX_S = 24 * 3600,
+	WP_CLI_CLAIMS_MAX = 16,
 	WP_CLI_DEVICE_LEN = 22,
 };
 
@@ -71,7 +73,12 @@ struct wp_cli_args {
 	const char *password;       /* a path, or "-" */
 	int64_t uses;               /* of an invite */
 	int64_t days;
-	int64_t hours; /* of a token */
+
+	const char *sub;                       /* of a token */
+	int64_t for_s;                         /* how long it lives */
+	const char *claims[WP_CLI_CLAIMS_MAX]; /* name=value */
+	size_t n_claims;
+	const char *token; /* to look at, or "-"; NULL: none was given */
 
 	struct wp_urn whose; /* devices; len 0: nobody was named */
 	struct wp_urn users[WP_CLI_USERS_MAX];

@@ -156,10 +156,13 @@ enum wp_err wp_cli_restore(const struct wp_cli *cli,
 /* Nor this. Errors: WP_ERR_INVAL  an origin that is no browser's */
 enum wp_err wp_cli_origins(const struct wp_cli *cli,
 			   struct wp_error *err) WP_MUST_USE;
-/* Errors:  WP_ERR_DENIED   not in production, nor without accounts
- *          WP_ERR_UNAVAIL  there is no key that signs, or it cannot be read */
-enum wp_err wp_cli_token(const struct wp_cli *cli,
-			 struct wp_error *err) WP_MUST_USE;
+/* Errors: as wp_cli_sign() */
+enum wp_err wp_cli_token_make(const struct wp_cli *cli,
+			      struct wp_error *err) WP_MUST_USE;
+/* Errors:  WP_ERR_DENIED  it is refused, and err.msg says why
+ *          WP_ERR_INVAL   there is none, or a key cannot be read */
+enum wp_err wp_cli_token_check(const struct wp_cli *cli,
+			       struct wp_error *err) WP_MUST_USE;
 /* These need none either. */
 enum wp_err wp_cli_keys_list(const struct wp_cli *cli,
 			     struct wp_error *err) WP_MUST_USE;

@@ -8,6 +8,8 @@
 const struct wp_cli_opt_row wp_cli_opts[WP_OPT_COUNT] = {
 	[WP_OPT_ALL] = { "all", NULL, "all that were there when it began" },
 	[WP_OPT_CHECK] = { "check", NULL, "only look, and say what to do" },
+	[WP_OPT_CLAIM] = { "claim", "NAME=VALUE",
+			   "what it says besides; may be said again" },
 	[WP_OPT_CONFIRM] = { "confirm", NULL, "you have looked, and mean it" },
 	[WP_OPT_DATA] = { "data", "FILE",
 			  "the bytes of it; - reads standard "
@@ -25,10 +27,10 @@ const struct wp_cli_opt_row wp_cli_opts[WP_OPT_COUNT] = {
 	[WP_OPT_FORM] = { "form", "FORM",
 			  "yaml, which is the preset, markdown "
 			  "or text" },
+	[WP_OPT_FOR] = { "for", "TIME",
+			 "it is good for so long: 90s, 15m, 2h; 1h unless "
+			 "said, 24h at most" },
 	[WP_OPT_HELP] = { "help", NULL, "print what this does, and end" },
-	[WP_OPT_HOURS] = { "hours", "N",
-			   "it is good for so long, 1 unless said, 24 at "
-			   "most" },
 	[WP_OPT_ISSUER] = { "issuer", "URL", "who issues the tokens" },
 	[WP_OPT_JSON] = { "json", NULL, "for programs: JSON" },
 	[WP_OPT_KEY] = { "key", "K",
@@ -57,6 +59,7 @@ const struct wp_cli_opt_row wp_cli_opts[WP_OPT_COUNT] = {
 	[WP_OPT_SESSION] = { "session", "SID", "all tokens of this session" },
 	[WP_OPT_SHOW_RECIPIENT] = { "show-recipient", NULL,
 				    "name whom they are for" },
+	[WP_OPT_SUB] = { "sub", "URN", "whose it is" },
 	[WP_OPT_SUBJECT] = { "subject", "SUB",
 			     "what was issued for this one up to now" },
 	[WP_OPT_TIMES] = { "times", "N", "end after so many looks" },
@@ -229,10 +232,18 @@ const struct wp_cli_row wp_cli_rows[] = {
 		   "must not be valid for longer. Sessions of our own end: by "
 		   "the user, or by accounts.issuer. An issuer that no setting "
 		   "names needs --yes." },
-	{ NULL, "token", WP_CLI_TOKEN, WP_FOR_USERS, WP_NAMES_ACCOUNT, "<name>",
-	  .opts = { WP_OPT_HOURS }, .summary = "print an access token",
-	  .story = "No password is asked, so this is for trying things out: "
-		   "not in production. It reads the key that signs." },
+	{ "token", "make", WP_CLI_TOKEN_MAKE, WP_FOR_USERS, WP_NAMES_NOTHING,
+	  .must = { WP_OPT_SUB }, .opts = { WP_OPT_FOR, WP_OPT_CLAIM },
+	  .summary = "print a token of somebody",
+	  .story = "No password is asked: it is signed with JWT_SECRET, else "
+		   "with the key that signs for accounts, and whoever may read "
+		   "those can do this." },
+	{ "token", "check", WP_CLI_TOKEN_CHECK, WP_FOR_USERS, WP_NAMES_TOKEN,
+	  "[<token>|-]", .opts = { WP_OPT_JSON },
+	  .summary = "whether a token is good here, and whose",
+	  .story = "By which key and which claim; if not, why not. From "
+		   "standard input unless one is given. Whether it was revoked "
+		   "is not looked at." },
 
 	/* ---- pushes ---- */
 	{ "push", "status", WP_CLI_PUSH_STATUS, WP_FOR_PUSHES, WP_NAMES_NOTHING,

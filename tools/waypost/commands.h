@@ -43,7 +43,8 @@ enum wp_cli_command {
 	WP_CLI_INVITE_CREATE,
 	WP_CLI_SESSION_LIST,
 	WP_CLI_SESSION_REVOKE,
-	WP_CLI_TOKEN,
+	WP_CLI_TOKEN_MAKE,
+	WP_CLI_TOKEN_CHECK,
 	WP_CLI_PUSH_STATUS,
 	WP_CLI_PUSH_LIST,
 	WP_CLI_PUSH_DLQ,
@@ -71,6 +72,7 @@ enum wp_cli_opt {
 	WP_OPT_NONE, /* ends a list */
 	WP_OPT_ALL,
 	WP_OPT_CHECK,
+	WP_OPT_CLAIM,
 	WP_OPT_CONFIRM,
 	WP_OPT_DATA,
 	WP_OPT_DAYS,
@@ -78,8 +80,8 @@ enum wp_cli_opt {
 	WP_OPT_EVERY,
 	WP_OPT_EXPIRES,
 	WP_OPT_FORM,
+	WP_OPT_FOR,
 	WP_OPT_HELP, /* every command has it */
-	WP_OPT_HOURS,
 	WP_OPT_ISSUER,
 	WP_OPT_JSON,
 	WP_OPT_KEY,
@@ -96,6 +98,7 @@ enum wp_cli_opt {
 	WP_OPT_SCOPE,
 	WP_OPT_SESSION,
 	WP_OPT_SHOW_RECIPIENT,
+	WP_OPT_SUB,
 	WP_OPT_SUBJECT,
 	WP_OPT_TIMES,
 	WP_OPT_TO,
@@ -132,6 +135,7 @@ enum wp_cli_names {
 	WP_NAMES_APP,
 	WP_NAMES_FILE,
 	WP_NAMES_DASH,    /* standard input */
+	WP_NAMES_TOKEN,
 	WP_NAMES_COMMAND, /* any words: what help is asked for */
 };
 

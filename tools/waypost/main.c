@@ -69,6 +69,35 @@ static const struct wp_conf_program about_accounts = {
 	.flags = flags,
 };
 
+/* Only what makes or reads tokens may have the secrets that they are of. */
+static const struct wp_conf_section *const sections_of_tokens[] = {
+	&wp_conf_log,     &wp_conf_tokens,
+	&wp_conf_issuers, &wp_conf_accounts,
+	NULL
+};
+
+static const struct wp_conf_program about_tokens = {
+	.name = "waypost",
+	.summary = "Makes and reads tokens.",
+	.known = wp_conf_sections,
+	.sections = sections_of_tokens,
+	.judges_all = true,
+	.flags = flags,
+};
+
+static const struct wp_conf_program *about_command(enum wp_cli_command command)
+{
+	switch (command) {
+	case WP_CLI_ACCOUNT_CREATE:
+		return &about_accounts;
+	case WP_CLI_TOKEN_MAKE:
+	case WP_CLI_TOKEN_CHECK:
+		return &about_tokens;
+	default:
+		return &about;
+	}
+}
+
 /* What needs Redis. */
 typedef enum wp_err (*command_fn)(struct wp_cli *cli, struct wp_error *err);
 static const command_fn with_redis[WP_CLI_COMMANDS] = {
@@ -115,7 +144,8 @@ static const plain_fn without_redis[WP_CLI_COMMANDS] = {
 	[WP_CLI_KEY_LIST] = wp_cli_key_list,
 	[WP_CLI_KEY_REMOVE] = wp_cli_key_remove,
 	[WP_CLI_KEYS_LIST] = wp_cli_keys_list,
-	[WP_CLI_TOKEN] = wp_cli_token,
+	[WP_CLI_TOKEN_MAKE] = wp_cli_token_make,
+	[WP_CLI_TOKEN_CHECK] = wp_cli_token_check,
 	[WP_CLI_KEYS_ROTATE] = wp_cli_keys_rotate,
 	[WP_CLI_PUSH_VAPID_KEY] = wp_cli_push_vapid_key,
 };
@@ -216,8 +246,7 @@ static enum wp_err obey(struct wp_program *program, struct wp_cli *cli,
 	if (cli->args.command == WP_CLI_CONFIG_SHOW ||
 	    cli->args.command == WP_CLI_CONFIG_DIFF)
 		return wp_cli_config(program, cli, err);
-	if (cli->args.command == WP_CLI_ACCOUNT_CREATE)
-		program->about = &about_accounts;
+	program->about = about_command(cli->args.command);
 	rc = wp_program_load(program, &cli->conf, err);
 	if (rc != WP_OK || program->is_over)
 		return rc;

@@ -339,6 +339,46 @@ static void whose_tokens_are_revoked_is_said_in_one_way(void **state)
 	expect_bad("session revoke --user bob amy", "too many");
 }
 
+static void a_token_is_for_somebody_and_ends(void **state)
+{
+	struct wp_cli_args args;
+	struct line line;
+
+	(void)state;
+	args = read_good(&line, "token make --sub bob");
+	assert_int_equal(args.command, WP_CLI_TOKEN_MAKE);
+	assert_string_equal(args.sub, "bob");
+	assert_int_equal(args.for_s, 3600);
+	args = read_good(&line, "token make --sub bob --for 90s --claim a=b "
+				"--claim c==");
+	assert_int_equal(args.for_s, 90);
+	assert_int_equal(args.n_claims, 2);
+	assert_string_equal(args.claims[0], "a=b");
+	assert_string_equal(args.claims[1], "c==");
+	args = read_good(&line, "token make --sub bob --for 24h");
+	assert_int_equal(args.for_s, 86400);
+	args = read_good(&line, "token make --sub bob --for 15m");
+	assert_int_equal(args.for_s, 900);
+	args = read_good(&line, "token check --json");
+	assert_int_equal(args.command, WP_CLI_TOKEN_CHECK);
+	assert_null(args.token);
+	assert_true(args.is_json);
+	args = read_good(&line, "token check -");
+	assert_string_equal(args.token, "-");
+	expect_bad("token", "make or check");
+	expect_bad("token make", "for whom");
+	expect_bad("token make bob", "too many");
+	expect_bad("token check a b", "too many");
+	expect_bad("token make --sub bob --for 25h", "up to 24h");
+	expect_bad("token make --sub bob --for 86401s", "up to 24h");
+	expect_bad("token make --sub bob --for 0s", "up to 24h");
+	expect_bad("token make --sub bob --for 10", "up to 24h");
+	expect_bad("token make --sub bob --for h", "up to 24h");
+	expect_bad("token make --sub bob --for 1d", "up to 24h");
+	expect_bad("token make --sub bob --claim =b", "name=value");
+	expect_bad("token make --sub bob --claim b", "name=value");
+}
+
 static void help_is_given_wherever_it_is_asked_for(void **state)
 {
 	static const char *const lines[] = { "--help", "help", "dlq --help",
@@ -454,6 +494,7 @@ int main(void)
 		cmocka_unit_test(half_a_key_is_refused),
 		cmocka_unit_test(devices_are_named_by_whose_they_are),
 		cmocka_unit_test(whose_tokens_are_revoked_is_said_in_one_way),
+		cmocka_unit_test(a_token_is_for_somebody_and_ends),
 		cmocka_unit_test(help_is_given_wherever_it_is_asked_for),
 		cmocka_unit_test(help_is_about_what_was_named),
 		cmocka_unit_test(nothing_is_dropped_without_a_yes),

@@ -108,7 +108,7 @@ $(B)/waypost-worker: $(WORKER_OBJ) $(LIB)
 $(B)/waypost-ws: $(WS_OBJ) $(LIVE) $(LIB)
 	$(CC) $(LDFLAGS) -o $@ $^ -lev $(LIBS)
 
-# lib/net wants libcurl: only these two have to do with it.
+# lib/net wants libcurl: these two and the command line have to do with it.
 $(B)/waypost-notifier: $(NOTIFIER_OBJ) $(LIVE) $(LIB)
 	$(CC) $(LDFLAGS) -o $@ $^ -lev -lcurl $(LIBS)
 
@@ -116,7 +116,7 @@ $(B)/waypost-keys: $(KEYS_OBJ) $(LIB)
 	$(CC) $(LDFLAGS) -o $@ $^ -lcurl $(LIBS)
 
 $(B)/waypost: $(CLI_OBJ) $(LIB)
-	$(CC) $(LDFLAGS) -o $@ $^ -ljson-c $(LIBS)
+	$(CC) $(LDFLAGS) -o $@ $^ -ljson-c -lcurl $(LIBS)
 
 # A test links what it tests: the library, and its program's objects but main.
 TEST_LIBS := -lcmocka -ljson-c -ljwt -lev -lfcgi -lcurl $(LIBS)
@@ -167,6 +167,8 @@ $(filter $(B)/tests/integration/test_live_%,$(INTEGRATION)): $(LIVE_SUPPORT_OBJ)
 $(B)/tests/unit/ws-daemon/wire/test_session: $(B)/tests/support/ws/ws_bytes.o
 # It says what the test wants.
 $(B)/tests/unit/tools/waypost/test_letter: LDFLAGS += -Wl,--wrap=json_object_to_json_string_ext
+# Its systemd is the test's.
+$(B)/tests/unit/tools/waypost/test_doctor_unit: LDFLAGS += -Wl,--wrap=wp_doctor_show,--wrap=wp_doctor_has_systemd
 # Their clocks are the tests'.
 $(addprefix $(B)/tests/unit/,lib/live/test_turn lib/live/test_gather lib/auth/test_apikey_file handlers/test_conn): LDFLAGS += -Wl,--wrap=wp_mono_ms
 $(B)/tests/unit/lib/auth/test_apikey_file: LDFLAGS += -Wl,--wrap=wp_wall_ms,--wrap=stat

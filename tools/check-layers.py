@@ -55,8 +55,8 @@ SYSTEM = re.compile(
     r"(?:arpa|linux|net|netinet|sys)/\w+\.h|"
     r"(?:assert|ctype|dirent|dlfcn|errno|fcntl|getopt|grp|inttypes|libgen|"
     r"limits|locale|malloc|math|netdb|poll|pthread|pwd|sched|semaphore|signal|"
-    r"stdalign|stdarg|stdatomic|stdbool|stddef|stdint|stdio|stdlib|string|"
-    r"strings|syslog|termios|threads|time|unistd|wchar)\.h")
+    r"spawn|stdalign|stdarg|stdatomic|stdbool|stddef|stdint|stdio|stdlib|"
+    r"string|strings|syslog|termios|threads|time|unistd|wchar)\.h")
 # Where a third-party header may be included; nowhere: only tests use it.
 PLACES = (
     (r"hiredis/", ("lib/redis/",)),

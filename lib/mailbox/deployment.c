@@ -320,6 +320,29 @@ enum wp_err wp_deployment_look(struct wp_redis *redis,
 	return rc;
 }
 
+enum wp_err wp_deployment_compare(struct wp_redis *redis,
+				  const struct wp_conf *conf,
+				  struct wp_error *err)
+{
+	struct meta meta;
+	bool was_empty;
+
+	return check_meta(redis, conf, &meta, &was_empty, err);
+}
+
+enum wp_err wp_deployment_compare_store(struct wp_redis *redis,
+					const struct wp_conf *conf,
+					struct wp_error *err)
+{
+	struct meta meta = { 0 };
+	enum wp_err rc = WP_OK;
+	bool has_life;
+
+	if (redis != NULL)
+		rc = read_meta(redis, &meta, err);
+	return rc == WP_OK ? look_at_store(&meta, conf, &has_life, err) : rc;
+}
+
 enum wp_err wp_deployment_check(struct wp_redis *redis,
 				const struct wp_conf *conf,
 				const char *store_id, struct wp_error *err)

@@ -56,6 +56,21 @@ enum wp_err wp_deployment_look(struct wp_redis *redis,
 			       struct wp_error *err) WP_MUST_USE;
 
 /*
+ * Parts of that, for who wants a verdict about each: are the settings those of
+ * the deployment; and is the store, if it is there? Change and make nothing.
+ *
+ * redis:   of compare_store(): NULL when there is none, and then only whether
+ *          the store could be opened is known
+ * Errors:  as wp_deployment_look()
+ */
+enum wp_err wp_deployment_compare(struct wp_redis *redis,
+				  const struct wp_conf *conf,
+				  struct wp_error *err) WP_MUST_USE;
+enum wp_err wp_deployment_compare_store(struct wp_redis *redis,
+					const struct wp_conf *conf,
+					struct wp_error *err) WP_MUST_USE;
+
+/*
  * For each new connection of a program that runs: join() without a word and
  * without opening the store.
  *

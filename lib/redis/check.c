@@ -227,26 +227,64 @@ out:
 	return rc;
 }
 
-static enum wp_err check_settings(const struct check *check,
-				  struct wp_error *err)
+/* Ask for all of them at once. */
+static enum wp_err ask_settings(const struct check *check,
+				struct wp_reply **reply_out,
+				struct wp_error *err)
 {
 	const char *words[2 + sizeof(rules) / sizeof(rules[0]) + 1] = {
 		"CONFIG",
 		"GET",
 	};
-	struct wp_reply *reply = NULL;
-	enum wp_err rc;
-	size_t i;
 
-	for (i = 0; i < sizeof(rules) / sizeof(rules[0]); i++)
+	for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++)
 		words[2 + i] = rules[i].setting;
-	rc = ask(check, words, &reply, err);
+	return ask(check, words, reply_out, err);
+}
+
+static enum wp_err check_settings(const struct check *check,
+				  struct wp_error *err)
+{
+	struct wp_reply *reply = NULL;
+	enum wp_err rc = ask_settings(check, &reply, err);
+
 	if (rc == WP_OK)
 		rc = wp_reply_type(reply) == WP_REPLY_ARRAY
 			     ? judge_config(check, reply, err)
 			     : judge_info(check, err);
 	wp_reply_free(&reply);
 	return rc;
+}
+
+enum wp_err wp_redis_settings_look(struct wp_redis *redis,
+				   wp_redis_setting_fn tell, void *ctx,
+				   struct wp_error *err)
+{
+	const struct check check = { .redis = redis };
+	struct wp_reply *reply = NULL;
+	enum wp_err rc = ask_settings(&check, &reply, err);
+	const char *append;
+
+	if (rc == WP_OK)
+		rc = wp_reply_accept(&reply, err);
+	if (rc != WP_OK)
+		return rc;
+	append = wp_config_find(reply, "appendonly");
+	for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
+		const char *value = wp_config_find(reply, rules[i].setting);
+		const struct wp_redis_setting setting = {
+			.name = rules[i].setting,
+			.value = value,
+			.wanted = rules[i].advice,
+			.why = rules[i].why,
+			.is_good = value != NULL && rules[i].is_good(value),
+		};
+
+		if (!is_moot(&rules[i], append == NULL || is_yes(append)))
+			tell(ctx, &setting);
+	}
+	wp_reply_free(&reply);
+	return WP_OK;
 }
 
 enum wp_err wp_redis_check(struct wp_redis *redis, const struct wp_conf *conf,

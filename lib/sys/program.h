@@ -22,6 +22,8 @@ enum wp_exit {
 	WP_EXIT_FAILED = 1,
 	/* Only waypost: the command line is none of its. */
 	WP_EXIT_USAGE = 2,
+	/* Only waypost doctor --strict: nothing is broken, but it warns. */
+	WP_EXIT_WARNED = 3,
 };
 
 /* One life of a program. */

@@ -278,8 +278,7 @@ static bool read_duration(int64_t min_s, int64_t max_s, int64_t *out)
 		char unit;
 		int64_t seconds;
 	} units[] = { { 's', 1 }, { 'm', 60 }, { 'h', 3600 } };
-	struct wp_json_slice digits = { .data = optarg,
-					.len = strlen(optarg) };
+	struct wp_json_slice digits = { .data = optarg, .len = strlen(optarg) };
 	int64_t number;
 
 	if (digits.len < 2)
@@ -379,6 +378,12 @@ static enum wp_err set_option(struct wp_cli_args *out, int option,
 					"24h");
 	case WP_OPT_CLAIM:
 		return set_claim(out, word, err);
+	case WP_OPT_STRICT:
+		out->is_strict = true;
+		break;
+	case WP_OPT_DEEP:
+		out->is_deep = true;
+		break;
 	case WP_OPT_USER:
 		out->user = optarg;
 		break;

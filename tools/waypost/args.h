@@ -80,6 +80,9 @@ struct wp_cli_args {
 	size_t n_claims;
 	const char *token; /* to look at, or "-"; NULL: none was given */
 
+	bool is_strict;
+	bool is_deep;
+
 	struct wp_urn whose; /* devices; len 0: nobody was named */
 	struct wp_urn users[WP_CLI_USERS_MAX];
 	size_t n_users;

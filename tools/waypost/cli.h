@@ -25,6 +25,7 @@ struct wp_cli {
 	struct wp_redis *redis; /* owned; connected when a command runs */
 	struct wp_cmd cmd;      /* scratch */
 	uint32_t partitions;    /* what the deployment began with */
+	int status;             /* enum wp_exit, when nothing failed */
 };
 
 /*
@@ -163,6 +164,15 @@ enum wp_err wp_cli_token_make(const struct wp_cli *cli,
  *          WP_ERR_INVAL   there is none, or a key cannot be read */
 enum wp_err wp_cli_token_check(const struct wp_cli *cli,
 			       struct wp_error *err) WP_MUST_USE;
+/*
+ * Look at everything, whatever is wrong with it; cli->status says what came of
+ * it. It reads the settings itself.
+ *
+ * argc, argv:  those of the program in front of the command
+ * Errors:      WP_ERR_SYS  it could not be told
+ */
+enum wp_err wp_cli_doctor(struct wp_cli *cli, int argc, char **argv,
+			  struct wp_error *err) WP_MUST_USE;
 /* These need none either. */
 enum wp_err wp_cli_keys_list(const struct wp_cli *cli,
 			     struct wp_error *err) WP_MUST_USE;

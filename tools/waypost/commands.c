@@ -17,6 +17,7 @@ const struct wp_cli_opt_row wp_cli_opts[WP_OPT_COUNT] = {
 	[WP_OPT_DAYS] = { "days", "N",
 			  "it is good for so long, 7 unless "
 			  "said" },
+	[WP_OPT_DEEP] = { "deep", NULL, "read the whole store as well" },
 	[WP_OPT_EPHEMERAL] = { "ephemeral", NULL,
 			       "dropped if its recipient is not online" },
 	[WP_OPT_EVERY] = { "every", "N",
@@ -59,6 +60,8 @@ const struct wp_cli_opt_row wp_cli_opts[WP_OPT_COUNT] = {
 	[WP_OPT_SESSION] = { "session", "SID", "all tokens of this session" },
 	[WP_OPT_SHOW_RECIPIENT] = { "show-recipient", NULL,
 				    "name whom they are for" },
+	[WP_OPT_STRICT] = { "strict", NULL,
+			    "end with 3 when there are warnings" },
 	[WP_OPT_SUB] = { "sub", "URN", "whose it is" },
 	[WP_OPT_SUBJECT] = { "subject", "SUB",
 			     "what was issued for this one up to now" },
@@ -126,6 +129,14 @@ const struct wp_cli_row wp_cli_rows[] = {
 	  .story = "Of the journal, or with - of standard input: a line each, "
 		   "with time (in UTC), program, level and what it says. "
 		   "--json passes the lines as they are." },
+	{ NULL, "doctor", WP_CLI_DOCTOR, WP_FOR_LOOKING, WP_NAMES_NOTHING,
+	  .opts = { WP_OPT_DEEP, WP_OPT_STRICT, WP_OPT_JSON },
+	  .summary = "what is wrong, and what to do",
+	  .story = "Looks at everything, whatever is broken: settings, "
+		   "programs, Redis, the store, what waits for too long, the "
+		   "clocks. As root it sees most. The exit status is 1 when "
+		   "something is broken." },
+
 	{ "queue", "show", WP_CLI_QUEUE_SHOW, WP_FOR_LOOKING, WP_NAMES_USER,
 	  "<user>", .opts = { WP_OPT_UTC, WP_OPT_JSON },
 	  .summary = "what waits for somebody, and where",

@@ -71,9 +71,7 @@ static const struct wp_conf_program about_accounts = {
 
 /* Only what makes or reads tokens may have the secrets that they are of. */
 static const struct wp_conf_section *const sections_of_tokens[] = {
-	&wp_conf_log,     &wp_conf_tokens,
-	&wp_conf_issuers, &wp_conf_accounts,
-	NULL
+	&wp_conf_log, &wp_conf_tokens, &wp_conf_issuers, &wp_conf_accounts, NULL
 };
 
 static const struct wp_conf_program about_tokens = {
@@ -246,6 +244,8 @@ static enum wp_err obey(struct wp_program *program, struct wp_cli *cli,
 	if (cli->args.command == WP_CLI_CONFIG_SHOW ||
 	    cli->args.command == WP_CLI_CONFIG_DIFF)
 		return wp_cli_config(program, cli, err);
+	if (cli->args.command == WP_CLI_DOCTOR)
+		return wp_cli_doctor(cli, program->argc, program->argv, err);
 	program->about = about_command(cli->args.command);
 	rc = wp_program_load(program, &cli->conf, err);
 	if (rc != WP_OK || program->is_over)
@@ -273,5 +273,7 @@ int main(int argc, char **argv)
 	wp_redis_free(&cli.redis);
 	wp_cmd_release(&cli.cmd);
 	wp_conf_release(&cli.conf);
-	return is_usage ? WP_EXIT_USAGE : status;
+	if (is_usage)
+		return WP_EXIT_USAGE;
+	return status == WP_EXIT_DONE ? cli.status : status;
 }

@@ -1,10 +1,22 @@
 """`waypost doctor`: everything is broken on purpose, and it says so."""
+import datetime
+import email.utils
+import http.server
+import ipaddress
 import json
 import os
 import shutil
 import signal
+import ssl
 import struct
 import subprocess
+import threading
+import time
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from harness import SLOWNESS, E2eTest, new_stack, scratch, wait_for
 
@@ -301,6 +313,227 @@ class Stuck(Looking):
         # What is in Redis now is nobody's.
         os.kill(cls.stack.programs["worker-0"].pid, signal.SIGCONT)
         super().tearDownClass()
+
+
+
+class Door(Looking):
+    """Through the web server, as it should be and as it should not."""
+
+    @classmethod
+    def make_stack(cls):
+        # So that nobody waits for what is slow on purpose.
+        return new_stack({"websocket": {"heartbeat_ms": 500,
+                                        "grace_ms": 100}})
+
+    def url(self):
+        return f"http://127.0.0.1:{self.stack.port}"
+
+    def test_what_is_well_outside_is_said_to_be(self):
+        rows = self.look("--url", self.url() + "/")
+        for name in ("web-healthz", "web-readyz", "web-errors", "web-body",
+                     "web-upgrade", "web-origin", "time-web"):
+            self.assertEqual([row["result"] for row in rows[name]], ["ok"],
+                             rows[name])
+        self.assertEqual(rows["web-tls"][0]["result"], "skip")
+        self.assertEqual(rows["web-idle"][0]["result"], "skip")
+        self.assertEqual(rows["canary"][0]["result"], "ok", rows["canary"])
+        self.assertRegex(
+            rows["canary"][0]["text"],
+            r"^accepted [\d.]+ ms · poked [\d.]+ ms · pulled [\d.]+ ms · "
+            r"from disk [\d.]+ ms$")
+
+    def test_where_it_is_must_be_said(self):
+        self.assert_says(self.look(), "web-url", "skip", "not said")
+        rows = self.look(WAYPOST_PUBLIC_URL=self.url())
+        self.assert_says(rows, "web-url", "ok", self.url(), advice=False)
+        self.assertEqual(rows["web-healthz"][0]["result"], "ok")
+        rows = self.look("--url", "example.org")
+        self.assert_says(rows, "web-url", "fail", "https://")
+        rows = self.look("--url", "http://127.0.0.1:1")
+        self.assert_says(rows, "web-healthz", "fail", "does not answer")
+        self.assertEqual(rows["canary"][0]["result"], "skip")
+
+    # ---- something else stands there ----
+
+    def stand_in(self, answer, tls=None, log=None):
+        """A web server that answers (status, type, body, date); its URL."""
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def date_time_string(self, timestamp=None):
+                return email.utils.formatdate(time.time() + self.late,
+                                              usegmt=True)
+
+            def do(self):
+                length = int(self.headers.get("Content-Length", "0"))
+                while length > 0:
+                    length -= len(self.rfile.read(min(length, 65536)))
+                status, kind, body, self.late = answer(self)
+                self.send_response(status)
+                self.send_header("Content-Type", kind)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            do_GET = do_POST = do
+
+            def log_message(self, form, *words):
+                if log:
+                    log.write(form % words + "\n")
+                    log.flush()
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        if tls:
+            server.socket = tls.wrap_socket(server.socket, server_side=True)
+        server.handle_error = lambda *_: None  # who asks may go early
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        self.addCleanup(thread.join)
+        self.addCleanup(server.server_close)
+        self.addCleanup(server.shutdown)
+        scheme = "https" if tls else "http"
+        return f"{scheme}://127.0.0.1:{server.server_port}"
+
+    def test_a_web_server_that_knows_nothing_of_us(self):
+        url = self.stand_in(lambda _: (200, "text/html", b"welcome", 0))
+        rows = self.look("--url", url)
+        self.assert_says(rows, "web-errors", "fail", "an unknown path")
+        self.assert_says(rows, "web-errors", "fail", "a bad token")
+        self.assert_says(rows, "web-upgrade", "fail", "answered 200")
+        self.assertIn("proxy_http_version",
+                      rows["web-upgrade"][0]["advice"])
+        self.assert_says(rows, "web-origin", "warn", "any other host")
+        self.assert_says(rows, "canary", "fail", "does not get connected")
+
+    def test_a_web_server_that_is_in_the_way(self):
+        def answer(request):
+            if request.path == "/metrics":
+                return 200, "text/plain", b"waypost_up 1\n", 0
+            if request.path == "/connect" and "Origin" in request.headers:
+                return 403, "text/html", b"", 0
+            if request.path == "/connect":
+                return 502, "text/html", b"", 0
+            if request.path == "/readyz":
+                return 503, "text/plain", b"", 0
+            if int(request.headers.get("Content-Length", "0")) > 1 << 20:
+                return 413, "text/html", b"", 0
+            return 404, "text/html", b"", -60
+        rows = self.look("--url", self.stand_in(answer))
+        self.assert_says(rows, "web-healthz", "fail", "answered 404")
+        self.assert_says(rows, "web-readyz", "fail", "answered 503")
+        self.assert_says(rows, "web-errors", "fail", "404 text/html")
+        self.assert_says(rows, "web-body", "fail", "4.2 MB")
+        self.assert_says(rows, "web-upgrade", "fail", "answered 502")
+        self.assertIn("waypost-ws", rows["web-upgrade"][0]["advice"])
+        self.assert_says(rows, "web-origin", "fail", "this very host")
+        self.assert_says(rows, "web-metrics", "warn", "open")
+        self.assert_says(rows, "time-web", "warn", "off ours")
+
+    def test_a_web_server_that_writes_tokens_down(self):
+        if os.getuid() != 0:
+            self.skipTest("what others have open only root sees")
+        path = os.path.join(scratch(), "access.log")
+        with open(path, "w", encoding="ascii") as log:
+            url = self.stand_in(lambda _: (200, "text/html", b"", 0), log=log)
+            self.be_called("nginx")
+            rows = self.look("--url", url)
+        self.assert_says(rows, "web-log", "fail", path)
+
+    def be_called(self, name):
+        with open("/proc/self/comm", "r+", encoding="ascii") as file:
+            before = file.read().strip()
+            file.write(name)
+
+        def restore():
+            with open("/proc/self/comm", "w", encoding="ascii") as file:
+                file.write(before)
+        self.addCleanup(restore)
+
+    def certificate(self, days):
+        """What a server shows, and the file that signs it."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "door")])
+        now = datetime.datetime.utcnow()
+        names = x509.SubjectAlternativeName([
+            x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+        made = (x509.CertificateBuilder()
+                .subject_name(name).issuer_name(name)
+                .public_key(key.public_key())
+                .serial_number(x509.random_serial_number())
+                .not_valid_before(now - datetime.timedelta(days=1))
+                .not_valid_after(now + datetime.timedelta(days=days, hours=1))
+                .add_extension(x509.BasicConstraints(True, None), True)
+                .add_extension(names, False)
+                .sign(key, hashes.SHA256()))
+        path = os.path.join(scratch(), "pem")
+        with open(path, "wb") as file:
+            file.write(made.public_bytes(serialization.Encoding.PEM))
+            file.write(key.private_bytes(
+                serialization.Encoding.PEM,
+                serialization.PrivateFormat.PKCS8,
+                serialization.NoEncryption()))
+        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        tls.load_cert_chain(path)
+        return tls, path
+
+    def test_certificates(self):
+        for days, result in ((5, "warn"), (90, "ok")):
+            tls, path = self.certificate(days)
+            url = self.stand_in(lambda _: (200, "text/html", b"", 0), tls)
+            rows = self.look("--url", url, WAYPOST_AUTH_CA_FILE=path)
+            self.assert_says(rows, "web-tls", result, f"{days} days",
+                             advice=result != "ok")
+        rows = self.look("--url", url)
+        self.assert_says(rows, "web-healthz", "fail", "certificate")
+
+    # ---- the canary ----
+
+    def canary(self, *words, **how):
+        rows = self.look("--canary-only", "--url", self.url(), *words, **how)
+        self.assertLessEqual(set(rows), {"web-url", "canary", "canary-prom",
+                                          "web-idle"})
+        return rows
+
+    def test_the_canary_alone(self):
+        path = os.path.join(scratch(), "waypost.prom")
+        rows = self.canary("--prom", path)
+        self.assertEqual(rows["canary"][0]["result"], "ok", rows)
+        with open(path, encoding="ascii") as file:
+            text = file.read()
+        self.assertIn("\nwaypost_canary_success 1\n", text)
+        for step in "accepted", "poked", "pulled", "from_disk":
+            self.assertRegex(text, "\nwaypost_canary_duration_seconds"
+                             f'{{step="{step}"}} 0\\.\\d+\n')
+        self.assertEqual(os.listdir(os.path.dirname(path)), ["waypost.prom"])
+        # It leaves nothing behind but what is deleted in time.
+        for key in self.redis_keys("*urn:waypost:canary:*"):
+            self.assertNotIn(":hot", key)
+        rows = self.canary("--prom", "/nonexistent/a.prom")
+        self.assert_says(rows, "canary-prom", "fail", "/nonexistent")
+
+    def test_the_canary_with_tokens_that_others_gave(self):
+        files = []
+        for name in "one", "two":
+            path = os.path.join(scratch(), name)
+            with open(path, "w", encoding="ascii") as file:
+                file.write(self.stack.token(name) + "\n")
+            files += ["--token-file", path]
+        keys = {"JWT_SECRET": "", "WAYPOST_AUTH_ISSUERS":
+                "https://issuer.example aud=a ns=b"}
+        rows = self.canary(*files, **keys)
+        self.assertEqual(rows["canary"][0]["result"], "ok", rows)
+        self.assert_says(self.canary(**keys), "canary", "skip", "signs")
+        self.assertIn("--token-file", self.run_doctor(*files[:2]).stderr)
+        rows = self.canary("--token-file", "/nonexistent", "--token-file", "/")
+        self.assert_says(rows, "canary", "fail", "/nonexistent")
+
+    def test_a_canary_that_does_not_come_back(self):
+        path = os.path.join(scratch(), "waypost.prom")
+        rows = self.canary("--prom", path, JWT_SECRET="x" * 64)
+        self.assert_says(rows, "canary", "fail", "answered 401")
+        with open(path, encoding="ascii") as file:
+            self.assertIn("\nwaypost_canary_success 0\n", file.read())
+        self.freeze(self.stack.programs["worker-0"].pid)
+        self.assert_says(self.canary(), "canary", "fail", "not poked")
 
 
 del E2eTest, Looking

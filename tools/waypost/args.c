@@ -384,6 +384,23 @@ static enum wp_err set_option(struct wp_cli_args *out, int option,
 	case WP_OPT_DEEP:
 		out->is_deep = true;
 		break;
+	case WP_OPT_SLOW:
+		out->is_slow = true;
+		break;
+	case WP_OPT_CANARY_ONLY:
+		out->is_canary_only = true;
+		break;
+	case WP_OPT_URL:
+		out->url = optarg;
+		break;
+	case WP_OPT_PROM:
+		out->prom = optarg;
+		break;
+	case WP_OPT_TOKEN_FILE:
+		if (out->token_files[1] != NULL)
+			return refuse(err, word, "there may be two");
+		out->token_files[out->token_files[0] != NULL] = optarg;
+		break;
 	case WP_OPT_USER:
 		out->user = optarg;
 		break;
@@ -681,6 +698,12 @@ static const char *lacking(const struct wp_cli_args *args)
 		return args->sub != NULL
 			       ? NULL
 			       : "token make: say for whom, with --sub";
+	case WP_CLI_DOCTOR:
+		return (args->token_files[0] == NULL) ==
+				       (args->token_files[1] == NULL)
+			       ? NULL
+			       : "doctor: --token-file is said twice, for two "
+				 "users";
 	case WP_CLI_KEY_REMOVE:
 		return args->key_id != NULL
 			       ? NULL

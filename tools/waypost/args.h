@@ -82,6 +82,11 @@ struct wp_cli_args {
 
 	bool is_strict;
 	bool is_deep;
+	bool is_slow;
+	bool is_canary_only;
+	const char *url;
+	const char *prom;           /* a file to write */
+	const char *token_files[2]; /* of two users; NULL: none were named */
 
 	struct wp_urn whose; /* devices; len 0: nobody was named */
 	struct wp_urn users[WP_CLI_USERS_MAX];

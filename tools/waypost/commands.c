@@ -8,6 +8,9 @@
 const struct wp_cli_opt_row wp_cli_opts[WP_OPT_COUNT] = {
 	[WP_OPT_ALL] = { "all", NULL, "all that were there when it began" },
 	[WP_OPT_CHECK] = { "check", NULL, "only look, and say what to do" },
+	[WP_OPT_CANARY_ONLY] = { "canary-only", NULL,
+				 "send two messages, and look at nothing "
+				 "else" },
 	[WP_OPT_CLAIM] = { "claim", "NAME=VALUE",
 			   "what it says besides; may be said again" },
 	[WP_OPT_CONFIRM] = { "confirm", NULL, "you have looked, and mean it" },
@@ -52,6 +55,8 @@ const struct wp_cli_opt_row wp_cli_opts[WP_OPT_COUNT] = {
 			     "of this program only: worker, "
 			     "ws, ..." },
 	[WP_OPT_REQUEST] = { "request", "ID", "of this X-Request-Id only" },
+	[WP_OPT_PROM] = { "prom", "FILE",
+			  "write what came of the canary, for Prometheus" },
 	[WP_OPT_RAW] = { "raw", NULL, "with the sealed envelope" },
 	[WP_OPT_REDIS_DIR] = { "redis-dir", "DIR",
 			       "where Redis has its files" },
@@ -60,6 +65,7 @@ const struct wp_cli_opt_row wp_cli_opts[WP_OPT_COUNT] = {
 	[WP_OPT_SESSION] = { "session", "SID", "all tokens of this session" },
 	[WP_OPT_SHOW_RECIPIENT] = { "show-recipient", NULL,
 				    "name whom they are for" },
+	[WP_OPT_SLOW] = { "slow", NULL, "watch a quiet connection for 75 s" },
 	[WP_OPT_STRICT] = { "strict", NULL,
 			    "end with 3 when there are warnings" },
 	[WP_OPT_SUB] = { "sub", "URN", "whose it is" },
@@ -67,7 +73,13 @@ const struct wp_cli_opt_row wp_cli_opts[WP_OPT_COUNT] = {
 			     "what was issued for this one up to now" },
 	[WP_OPT_TIMES] = { "times", "N", "end after so many looks" },
 	[WP_OPT_TO] = { "to", "URN", "who gets it" },
+	[WP_OPT_TOKEN_FILE] = { "token-file", "FILE",
+				"a user's token; said twice, for who sends and "
+				"who gets it" },
 	[WP_OPT_TOP] = { "top", "N", "so many, 20 unless said" },
+	[WP_OPT_URL] = { "url", "URL",
+			 "the deployment from outside, in place of "
+			 "public_url" },
 	[WP_OPT_USER] = { "user", "URN",
 			  "what was issued for this user up to "
 			  "now" },
@@ -130,12 +142,15 @@ const struct wp_cli_row wp_cli_rows[] = {
 		   "with time (in UTC), program, level and what it says. "
 		   "--json passes the lines as they are." },
 	{ NULL, "doctor", WP_CLI_DOCTOR, WP_FOR_LOOKING, WP_NAMES_NOTHING,
-	  .opts = { WP_OPT_DEEP, WP_OPT_STRICT, WP_OPT_JSON },
+	  .opts = { WP_OPT_URL, WP_OPT_TOKEN_FILE, WP_OPT_CANARY_ONLY,
+		    WP_OPT_PROM, WP_OPT_SLOW, WP_OPT_DEEP, WP_OPT_STRICT,
+		    WP_OPT_JSON },
 	  .summary = "what is wrong, and what to do",
 	  .story = "Looks at everything, whatever is broken: settings, "
 		   "programs, Redis, the store, what waits for too long, the "
-		   "clocks. As root it sees most. The exit status is 1 when "
-		   "something is broken." },
+		   "web server, the clocks; and sends messages between two "
+		   "users that it makes up. As root it sees most. The exit "
+		   "status is 1 when something is broken." },
 
 	{ "queue", "show", WP_CLI_QUEUE_SHOW, WP_FOR_LOOKING, WP_NAMES_USER,
 	  "<user>", .opts = { WP_OPT_UTC, WP_OPT_JSON },

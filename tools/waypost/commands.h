@@ -73,6 +73,7 @@ enum wp_cli_opt {
 	WP_OPT_NONE, /* ends a list */
 	WP_OPT_ALL,
 	WP_OPT_CHECK,
+	WP_OPT_CANARY_ONLY,
 	WP_OPT_CLAIM,
 	WP_OPT_CONFIRM,
 	WP_OPT_DATA,
@@ -94,18 +95,22 @@ enum wp_cli_opt {
 	WP_OPT_PASSWORD,
 	WP_OPT_PRIORITY,
 	WP_OPT_PROGRAM,
+	WP_OPT_PROM,
 	WP_OPT_RAW,
 	WP_OPT_REDIS_DIR,
 	WP_OPT_REQUEST,
 	WP_OPT_SCOPE,
 	WP_OPT_SESSION,
 	WP_OPT_SHOW_RECIPIENT,
+	WP_OPT_SLOW,
 	WP_OPT_STRICT,
 	WP_OPT_SUB,
 	WP_OPT_SUBJECT,
 	WP_OPT_TIMES,
 	WP_OPT_TO,
+	WP_OPT_TOKEN_FILE,
 	WP_OPT_TOP,
+	WP_OPT_URL,
 	WP_OPT_USER,
 	WP_OPT_USES,
 	WP_OPT_UTC,
@@ -137,7 +142,7 @@ enum wp_cli_names {
 	WP_NAMES_DEVICE,  /* a user, and perhaps one of his devices */
 	WP_NAMES_APP,
 	WP_NAMES_FILE,
-	WP_NAMES_DASH,    /* standard input */
+	WP_NAMES_DASH, /* standard input */
 	WP_NAMES_TOKEN,
 	WP_NAMES_COMMAND, /* any words: what help is asked for */
 };

@@ -16,9 +16,11 @@
 #include "lib/sys/program.h"
 #include "lib/sys/sections/sections.h"
 #include "tools/waypost/doctor_checks.h"
+#include "tools/waypost/web.h"
 
 enum {
 	REDIS_MS = 5000,
+	SLOW_MS = 90 * 1000,
 	DEEP_MS = 3600 * 1000,
 	ALARM_MS = 10 * 1000, /* behind the time of all */
 	MS_PER_S = 1000,
@@ -37,11 +39,6 @@ static const struct wp_conf_program about = {
 	.sections = wp_conf_sections,
 	.judges_all = true,
 	.flags = flags,
-};
-
-static const struct wp_doctor_check *const families[] = {
-	wp_doctor_conf,  wp_doctor_unit, wp_doctor_redis,
-	wp_doctor_store, wp_doctor_part,
 };
 
 /* ---- the settings ---- */
@@ -108,6 +105,8 @@ static uint64_t time_of_all(const struct wp_cli_args *args)
 {
 	uint64_t ms = WP_DOCTOR_ALL_MS;
 
+	if (args->is_slow)
+		ms += SLOW_MS;
 	if (args->is_deep)
 		ms += DEEP_MS;
 	return ms;
@@ -124,6 +123,44 @@ static void set_alarm(uint64_t ms)
 
 /* ---- all checks ---- */
 
+/* Where the deployment is from outside, if anybody says so. */
+static void find_web(struct wp_doctor *doctor)
+{
+	const char *url = doctor->cli->args.url;
+	struct wp_error err = { 0 };
+
+	if (url == NULL)
+		url = doctor->cli->conf.public_url;
+	doctor->ca_file = doctor->cli->conf.auth.ca_file;
+	if (url[0] == '\0')
+		wp_doctor_say(&doctor->report, WP_DOCTOR_SKIP, "web-url",
+			      "set public_url, or say --url https://…",
+			      "where the deployment is from outside is not "
+			      "said");
+	else if (wp_web_new(&doctor->web, url, doctor->ca_file, &err) != WP_OK)
+		wp_doctor_say(&doctor->report, WP_DOCTOR_FAIL, "web-url",
+			      "mend public_url, or --url", "its address %s",
+			      err.msg);
+	else
+		wp_doctor_say(&doctor->report, WP_DOCTOR_OK, "web-url", NULL,
+			      "%s", wp_web_base(doctor->web));
+}
+
+static const struct wp_doctor_check door[] = {
+	{ "web-url", WP_DOCTOR_NEEDS_NOTHING, find_web },
+	{ NULL, WP_DOCTOR_NEEDS_NOTHING, NULL },
+};
+
+static const struct wp_doctor_check *const families[] = {
+	wp_doctor_conf,  wp_doctor_unit,   wp_doctor_redis,
+	wp_doctor_store, wp_doctor_part,   door,
+	wp_doctor_web,   wp_doctor_canary, NULL
+};
+/* For a timer, each minute: what it costs is what two users cost. */
+static const struct wp_doctor_check *const canary_alone[] = { door,
+							      wp_doctor_canary,
+							      NULL };
+
 static void run_check(struct wp_doctor *doctor,
 		      const struct wp_doctor_check *check)
 {
@@ -134,7 +171,12 @@ static void run_check(struct wp_doctor *doctor,
 			      "there was no time left for it");
 		return;
 	}
-	if (check->needs_redis && !doctor->has_redis) {
+	if (check->needs == WP_DOCTOR_NEEDS_WEB && doctor->web == NULL) {
+		wp_doctor_say(&doctor->report, WP_DOCTOR_SKIP, check->id, NULL,
+			      "no web server is known that answers");
+		return;
+	}
+	if (check->needs == WP_DOCTOR_NEEDS_REDIS && !doctor->has_redis) {
 		wp_doctor_say(&doctor->report, WP_DOCTOR_SKIP, check->id, NULL,
 			      "there is no Redis to ask");
 		return;
@@ -145,8 +187,11 @@ static void run_check(struct wp_doctor *doctor,
 
 static void run_all(struct wp_doctor *doctor)
 {
-	for (size_t i = 0; i < sizeof(families) / sizeof(families[0]); i++)
-		for (const struct wp_doctor_check *check = families[i];
+	const struct wp_doctor_check *const *family =
+		doctor->cli->args.is_canary_only ? canary_alone : families;
+
+	for (; *family != NULL; family++)
+		for (const struct wp_doctor_check *check = *family;
 		     check->id != NULL; check++)
 			run_check(doctor, check);
 }
@@ -190,6 +235,7 @@ enum wp_err wp_cli_doctor(struct wp_cli *cli, int argc, char **argv,
 		cli->status = status_of(&doctor);
 	}
 	cli->conf.faults = NULL; /* which were of this function */
+	wp_web_free(&doctor.web);
 	wp_doctor_report_release(&doctor.report);
 	(void)alarm(0);
 	return rc;

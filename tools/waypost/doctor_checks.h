@@ -19,6 +19,8 @@
 
 enum { WP_DOCTOR_CHECK_MS = 10 * 1000, WP_DOCTOR_ALL_MS = 60 * 1000 };
 
+struct wp_web;
+
 struct wp_doctor {
 	struct wp_cli *cli;
 	struct wp_doctor_report report;
@@ -26,6 +28,8 @@ struct wp_doctor {
 	const struct wp_faults *faults; /* of the settings; borrowed */
 	bool is_read_by_root;           /* the services could not read them */
 	bool has_redis;                 /* and the number of partitions */
+	struct wp_web *web;             /* owned; NULL: there is none to ask */
+	const char *ca_file;            /* for it */
 	uint64_t ends_ms;               /* of this check, by wp_mono_ms() */
 	uint64_t all_ends_ms;
 };
@@ -38,9 +42,15 @@ static inline uint64_t wp_doctor_left_ms(const struct wp_doctor *doctor)
 	return now_ms < doctor->ends_ms ? doctor->ends_ms - now_ms : 0;
 }
 
+enum wp_doctor_needs {
+	WP_DOCTOR_NEEDS_NOTHING,
+	WP_DOCTOR_NEEDS_REDIS,
+	WP_DOCTOR_NEEDS_WEB, /* an address of it, that answers */
+};
+
 struct wp_doctor_check {
 	const char *id; /* what it says may have others, that begin alike */
-	bool needs_redis;
+	enum wp_doctor_needs needs;
 	void (*run)(struct wp_doctor *doctor);
 };
 
@@ -50,5 +60,7 @@ extern const struct wp_doctor_check wp_doctor_unit[];
 extern const struct wp_doctor_check wp_doctor_redis[];
 extern const struct wp_doctor_check wp_doctor_store[];
 extern const struct wp_doctor_check wp_doctor_part[];
+extern const struct wp_doctor_check wp_doctor_web[];
+extern const struct wp_doctor_check wp_doctor_canary[];
 
 #endif /* WP_TOOLS_WAYPOST_DOCTOR_CHECKS_H */

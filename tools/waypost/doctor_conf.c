@@ -253,10 +253,10 @@ static void look_at_keys(struct wp_doctor *doctor)
 }
 
 const struct wp_doctor_check wp_doctor_conf[] = {
-	{ "conf-file", false, look_at_file },
-	{ "conf-settings", false, look_at_settings },
-	{ "conf-secrets", false, look_at_secrets },
-	{ "conf-environ", false, look_at_environments },
-	{ "conf-keys", false, look_at_keys },
-	{ NULL, false, NULL },
+	{ "conf-file", WP_DOCTOR_NEEDS_NOTHING, look_at_file },
+	{ "conf-settings", WP_DOCTOR_NEEDS_NOTHING, look_at_settings },
+	{ "conf-secrets", WP_DOCTOR_NEEDS_NOTHING, look_at_secrets },
+	{ "conf-environ", WP_DOCTOR_NEEDS_NOTHING, look_at_environments },
+	{ "conf-keys", WP_DOCTOR_NEEDS_NOTHING, look_at_keys },
+	{ NULL, WP_DOCTOR_NEEDS_NOTHING, NULL },
 };

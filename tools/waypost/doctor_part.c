@@ -489,13 +489,13 @@ static void look_at_deployment(struct wp_doctor *doctor)
 }
 
 const struct wp_doctor_check wp_doctor_part[] = {
-	{ "part-deployment", true, look_at_deployment },
-	{ "part-owners", true, look_at_owners },
-	{ "part-ingress", true, look_at_ingress },
-	{ "part-marks", true, look_at_marks },
-	{ "part-expiry", true, look_at_expiry },
-	{ "part-push", true, look_at_push },
-	{ "part-dead-letters", true, look_at_dead },
-	{ "part-live", true, look_at_live },
-	{ NULL, false, NULL },
+	{ "part-deployment", WP_DOCTOR_NEEDS_REDIS, look_at_deployment },
+	{ "part-owners", WP_DOCTOR_NEEDS_REDIS, look_at_owners },
+	{ "part-ingress", WP_DOCTOR_NEEDS_REDIS, look_at_ingress },
+	{ "part-marks", WP_DOCTOR_NEEDS_REDIS, look_at_marks },
+	{ "part-expiry", WP_DOCTOR_NEEDS_REDIS, look_at_expiry },
+	{ "part-push", WP_DOCTOR_NEEDS_REDIS, look_at_push },
+	{ "part-dead-letters", WP_DOCTOR_NEEDS_REDIS, look_at_dead },
+	{ "part-live", WP_DOCTOR_NEEDS_REDIS, look_at_live },
+	{ NULL, WP_DOCTOR_NEEDS_NOTHING, NULL },
 };

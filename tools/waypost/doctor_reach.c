@@ -69,35 +69,46 @@ static bool is_web_server(const char *name)
 	return strcmp(name, "nginx") == 0 || strcmp(name, "lighttpd") == 0;
 }
 
-static bool read_process(const char *pid, struct wp_doctor_web *out)
+/* The text of a file of a process; false when it cannot be had. */
+static bool read_text(const char *pid, const char *name,
+		      char out[STATUS_MAX + 1])
 {
-	char path[64], text[STATUS_MAX + 1];
+	char path[64];
 	FILE *file;
-	size_t n;
 
-	(void)snprintf(path, sizeof(path), "/proc/%.20s/status", pid);
+	(void)snprintf(path, sizeof(path), "/proc/%.20s/%s", pid, name);
 	file = fopen(path, "re");
 	if (file == NULL)
 		return false;
-	n = fread(text, 1, STATUS_MAX, file);
+	out[fread(out, 1, STATUS_MAX, file)] = '\0';
 	fclose(file);
-	text[n] = '\0';
-	return wp_doctor_read_status(text, out) && is_web_server(out->name);
+	return true;
 }
 
-bool wp_doctor_find_web(struct wp_doctor_web *out)
+static bool read_process(const char *pid, struct wp_doctor_web *out)
+{
+	static const char master[] = "nginx: master";
+	char text[STATUS_MAX + 1];
+
+	/* A master is root, may connect anywhere, and does not. */
+	return read_text(pid, "status", text) &&
+	       wp_doctor_read_status(text, out) && is_web_server(out->name) &&
+	       read_text(pid, "cmdline", text) &&
+	       strncmp(text, master, sizeof(master) - 1) != 0;
+}
+
+size_t wp_doctor_find_web(struct wp_doctor_web *out, size_t max)
 {
 	DIR *proc = opendir("/proc");
 	struct dirent *entry;
-	bool found = false;
+	size_t n = 0;
 
-	while (proc != NULL && !found && (entry = readdir(proc)) != NULL)
-		/* A master that is root may connect anywhere, and does not. */
-		found = entry->d_name[0] >= '1' && entry->d_name[0] <= '9' &&
-			read_process(entry->d_name, out) && out->uid != 0;
+	while (proc != NULL && n < max && (entry = readdir(proc)) != NULL)
+		n += entry->d_name[0] >= '1' && entry->d_name[0] <= '9' &&
+		     read_process(entry->d_name, &out[n]);
 	if (proc != NULL)
 		closedir(proc);
-	return found;
+	return n;
 }
 
 /* ---- may they? ---- */

@@ -20,8 +20,8 @@ struct wp_doctor_web {
 	gid_t groups[WP_DOCTOR_WEB_GROUPS_MAX];
 };
 
-/* Returns: false when none runs that is not root's alone */
-bool wp_doctor_find_web(struct wp_doctor_web *out);
+/* Returns: how many were found, at most max; masters aside */
+size_t wp_doctor_find_web(struct wp_doctor_web *out, size_t max);
 
 /* Read the text of /proc/<pid>/status. Returns: false when it is none */
 bool wp_doctor_read_status(const char *text, struct wp_doctor_web *out);

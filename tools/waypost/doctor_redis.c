@@ -392,15 +392,15 @@ static void look_at_clock(struct wp_doctor *doctor)
 }
 
 const struct wp_doctor_check wp_doctor_redis[] = {
-	{ "redis-connect", false, look_at_connection },
-	{ "redis-version", true, look_at_version },
-	{ "redis-role", true, look_at_role },
-	{ "redis-settings", true, look_at_settings },
-	{ "redis-memory", true, look_at_memory },
-	{ "redis-aof", true, look_at_aof },
-	{ "redis-disk", true, look_at_disk },
-	{ "redis-latency", true, look_at_latency },
-	{ "redis-foreign", true, look_at_foreign },
-	{ "time-redis", true, look_at_clock },
-	{ NULL, false, NULL },
+	{ "redis-connect", WP_DOCTOR_NEEDS_NOTHING, look_at_connection },
+	{ "redis-version", WP_DOCTOR_NEEDS_REDIS, look_at_version },
+	{ "redis-role", WP_DOCTOR_NEEDS_REDIS, look_at_role },
+	{ "redis-settings", WP_DOCTOR_NEEDS_REDIS, look_at_settings },
+	{ "redis-memory", WP_DOCTOR_NEEDS_REDIS, look_at_memory },
+	{ "redis-aof", WP_DOCTOR_NEEDS_REDIS, look_at_aof },
+	{ "redis-disk", WP_DOCTOR_NEEDS_REDIS, look_at_disk },
+	{ "redis-latency", WP_DOCTOR_NEEDS_REDIS, look_at_latency },
+	{ "redis-foreign", WP_DOCTOR_NEEDS_REDIS, look_at_foreign },
+	{ "time-redis", WP_DOCTOR_NEEDS_REDIS, look_at_clock },
+	{ NULL, WP_DOCTOR_NEEDS_NOTHING, NULL },
 };

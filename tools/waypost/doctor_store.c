@@ -254,11 +254,11 @@ static void look_deeply(struct wp_doctor *doctor)
 }
 
 const struct wp_doctor_check wp_doctor_store[] = {
-	{ "store-path", false, look_at_path },
-	{ "store-identity", false, look_at_identity },
-	{ "store-disk", false, look_at_disk },
-	{ "store-wal", false, look_at_wal },
-	{ "store-fsync", false, look_at_sync },
-	{ "store-whole", false, look_deeply },
-	{ NULL, false, NULL },
+	{ "store-path", WP_DOCTOR_NEEDS_NOTHING, look_at_path },
+	{ "store-identity", WP_DOCTOR_NEEDS_NOTHING, look_at_identity },
+	{ "store-disk", WP_DOCTOR_NEEDS_NOTHING, look_at_disk },
+	{ "store-wal", WP_DOCTOR_NEEDS_NOTHING, look_at_wal },
+	{ "store-fsync", WP_DOCTOR_NEEDS_NOTHING, look_at_sync },
+	{ "store-whole", WP_DOCTOR_NEEDS_NOTHING, look_deeply },
+	{ NULL, WP_DOCTOR_NEEDS_NOTHING, NULL },
 };

@@ -25,6 +25,7 @@ enum {
 	US_PER_S = 1000000,
 	HOUR_S = 3600,
 	PATHS_MAX = 8,
+	WEBS_MAX = 128,
 };
 
 /* ---- units ---- */
@@ -225,6 +226,27 @@ static size_t list_sockets(const struct wp_conf *conf,
 	return n;
 }
 
+/*
+ * May one of the web servers of this host connect? There may be others, of
+ * nobody's business here.
+ *
+ * *web_out, why:  of the last one, when the answer is no
+ */
+static bool may_any_connect(const char *path, struct wp_doctor_web *web_out,
+			    char *why, size_t room)
+{
+	struct wp_doctor_web *webs = calloc(WEBS_MAX, sizeof(*webs));
+	size_t n = webs != NULL ? wp_doctor_find_web(webs, WEBS_MAX) : 0;
+	bool may = n == 0;
+
+	for (size_t i = 0; !may && i < n; i++) {
+		*web_out = webs[i];
+		may = wp_doctor_may_connect(path, &webs[i], why, room);
+	}
+	free(webs);
+	return may;
+}
+
 /* Returns: true when it was worth a line */
 static bool say_socket(struct wp_doctor *doctor, const char *path)
 {
@@ -239,8 +261,7 @@ static bool say_socket(struct wp_doctor *doctor, const char *path)
 			      "there is no socket at %.100s", path);
 		return true;
 	}
-	if (!wp_doctor_find_web(&web) ||
-	    wp_doctor_may_connect(path, &web, why, sizeof(why)))
+	if (may_any_connect(path, &web, why, sizeof(why)))
 		return false;
 	wp_doctor_say(&doctor->report, WP_DOCTOR_FAIL, "unit-sockets",
 		      "give the socket a group that the web server's user is "
@@ -269,8 +290,8 @@ static void look_at_sockets(struct wp_doctor *doctor)
 }
 
 const struct wp_doctor_check wp_doctor_unit[] = {
-	{ "unit-active", false, look_at_units },
-	{ "unit-version", false, look_at_versions },
-	{ "unit-sockets", false, look_at_sockets },
-	{ NULL, false, NULL },
+	{ "unit-active", WP_DOCTOR_NEEDS_NOTHING, look_at_units },
+	{ "unit-version", WP_DOCTOR_NEEDS_NOTHING, look_at_versions },
+	{ "unit-sockets", WP_DOCTOR_NEEDS_NOTHING, look_at_sockets },
+	{ NULL, WP_DOCTOR_NEEDS_NOTHING, NULL },
 };

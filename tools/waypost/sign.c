@@ -16,13 +16,6 @@
 
 enum { MS_PER_S = 1000 };
 
-void wp_cli_forget(struct wp_buf *secret)
-{
-	if (secret->data != NULL)
-		explicit_bzero(secret->data, secret->len);
-	wp_buf_release(secret);
-}
-
 static enum wp_err out_of_memory(struct wp_error *err)
 {
 	return wp_error_set(err, WP_ERR_NOMEM, "out of memory");

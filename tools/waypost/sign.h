@@ -27,7 +27,7 @@ struct wp_cli_sign {
  * the settings ask for. Else with the key of accounts.issuer, and then of a
  * session that nobody has begun: nothing refreshes it.
  *
- * out:     the caller overwrites it
+ * out:     should be secret
  * Errors:  WP_ERR_INVAL    sub is nobody, or a claim is one that is set here
  *          WP_ERR_NOTFOUND nothing here signs: tokens are other people's
  *          WP_ERR_UNAVAIL  there is no key that signs, or it cannot be read
@@ -36,8 +36,5 @@ struct wp_cli_sign {
 enum wp_err wp_cli_sign(const struct wp_conf *conf,
 			const struct wp_cli_sign *what, struct wp_buf *out,
 			struct wp_error *err) WP_MUST_USE;
-
-/* Overwrite what is in it, and release. */
-void wp_cli_forget(struct wp_buf *secret);
 
 #endif /* WP_TOOLS_WAYPOST_SIGN_H */

@@ -38,6 +38,7 @@ enum wp_err wp_cli_token_make(const struct wp_cli *cli, struct wp_error *err)
 	enum wp_err rc;
 
 	wp_buf_init(&token, 0);
+	token.is_secret = true;
 	rc = wp_cli_sign(&cli->conf, &what, &token, err);
 	if (rc == WP_OK) {
 		if (cli->conf.run_mode == WP_RUN_PRODUCTION &&
@@ -47,7 +48,7 @@ enum wp_err wp_cli_token_make(const struct wp_cli *cli, struct wp_error *err)
 				"user until it ends; the terminal keeps it\n");
 		printf("%s\n", token.data);
 	}
-	wp_cli_forget(&token);
+	wp_buf_release(&token);
 	return rc;
 }
 
@@ -74,7 +75,6 @@ static enum wp_err read_token(const struct wp_cli *cli, struct wp_buf *out,
 	if (text != NULL && strcmp(text, "-") != 0) {
 		wp_buf_add_str(out, text);
 	} else {
-		/* It never moves, so no copy of it stays behind. */
 		room = wp_buf_reserve(out, TOKEN_MAX + 1);
 		if (room == NULL)
 			return wp_error_set(err, WP_ERR_NOMEM, "out of memory");
@@ -264,6 +264,7 @@ enum wp_err wp_cli_token_check(const struct wp_cli *cli, struct wp_error *err)
 	enum wp_err rc;
 
 	wp_buf_init(&token, 0);
+	token.is_secret = true;
 	rc = read_token(cli, &token, err);
 	if (rc == WP_OK)
 		rc = wp_issuers_new(&issuers, &cli->conf, err);
@@ -274,6 +275,6 @@ enum wp_err wp_cli_token_check(const struct wp_cli *cli, struct wp_error *err)
 			  &found, err);
 	json_object_put(found.header);
 	wp_issuers_free(&issuers);
-	wp_cli_forget(&token);
+	wp_buf_release(&token);
 	return rc;
 }

@@ -203,7 +203,7 @@ class CommandLine(Accounts):
             "state": "deleted", "createdAt": "2023-11-14T22:13:20Z"})
         status, said, wrong = self.tool("list")
         self.assertEqual((status, said.count("\n")), (0, len(names)), wrong)
-        self.assertIn("active    made ", said)
+        self.assertIn("\nmany-1199\tdeleted\t2023-11-14T22:13:20Z\n", said)
         with sqlite3.connect(self.file) as file:
             file.execute("DELETE FROM account WHERE name LIKE 'many-%'")
 
@@ -362,8 +362,8 @@ class Operator(Routes):
             "id": session["sessionId"], "deviceId": "phone",
             "deviceName": device, "halfEnded": False})
         _, said, _ = self.tool("list", name, noun="session")
-        self.assertRegex(said, f"^{session['sessionId']}  begun .*  last used "
-                               ".*  phone  \"Zo\u00eb's ")
+        self.assertRegex(said, f"^{session['sessionId']}\t20.*Z\t20.*\tphone\t"
+                               "Zo\u00eb's \"good\" phone\n")
         # What an end that was cut off has left is told of, and ended.
         with sqlite3.connect(self.file, timeout=30) as file:
             file.execute("DELETE FROM session WHERE name = ?", (name,))

@@ -282,7 +282,7 @@ const struct wp_cli_row wp_cli_rows[] = {
 	  "<user>", .opts = { WP_OPT_JSON }, .summary = "somebody's devices",
 	  .story = "By a URN or a user name; never a token." },
 	{ "push", "dlq", WP_CLI_PUSH_DLQ, WP_FOR_PUSHES, WP_NAMES_NOTHING,
-	  .opts = { WP_OPT_LIMIT, WP_OPT_JSON },
+	  .opts = { WP_OPT_LIMIT, WP_OPT_UTC, WP_OPT_JSON },
 	  .summary = "pushes that were given up, the last first" },
 	{ "push", "test", WP_CLI_PUSH_TEST, WP_FOR_PUSHES, WP_NAMES_DEVICE,
 	  "<user> [<device>]",

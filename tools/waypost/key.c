@@ -16,6 +16,7 @@
 #include "tools/waypost/cli.h"
 #include "tools/waypost/key_file.h"
 #include "tools/waypost/letter.h"
+#include "tools/waypost/table.h"
 
 enum { MS_PER_S = 1000 };
 
@@ -88,15 +89,22 @@ enum wp_err wp_cli_key_add(const struct wp_cli *cli, struct wp_error *err)
 
 /* ---- list ---- */
 
-static void add_line(struct wp_buf *out, const struct wp_apikey *key)
+static void add_row(struct wp_cli_table *table, const struct wp_apikey *key)
 {
 	char day[WP_APIKEY_DAY_LEN + 1];
+	bool is_late = is_over(key->expires_s);
+	struct wp_buf scopes;
 
 	wp_apikey_day_write(day, key->expires_s);
-	wp_buf_printf(out, "%-10s  %-10s  %-7s  %-24s  ", key->id, day,
-		      is_over(key->expires_s) ? "expired" : "good", key->name);
-	wp_scopes_add(out, key->scopes);
-	wp_buf_add_char(out, '\n');
+	wp_buf_init(&scopes, 0);
+	wp_scopes_add(&scopes, key->scopes);
+	wp_cli_table_text(table, key->id);
+	wp_cli_table_text(table, day);
+	wp_cli_table_text(table, is_late ? "expired" : "good");
+	wp_cli_table_paint(table, is_late ? WP_WARN : WP_PLAIN);
+	wp_cli_table_text(table, key->name);
+	wp_cli_table_bytes(table, scopes.failed ? "" : scopes.data, scopes.len);
+	wp_buf_release(&scopes);
 }
 
 /* NULL without memory. */
@@ -150,23 +158,30 @@ static void add_object(struct wp_buf *out, const struct wp_apikey *key,
 static enum wp_err print_list(const struct wp_buf *text, bool is_json,
 			      struct wp_error *err)
 {
+	static const struct wp_column columns[] = {
+		{ .title = "ID" },     { .title = "LAST DAY" },
+		{ .title = "STATE" },  { .title = "NAME" },
+		{ .title = "SCOPES" },
+	};
+	struct wp_cli_table table;
+	struct wp_style style;
 	struct wp_apikey key;
 	struct wp_buf out;
 	size_t pos = 0, n = 0;
 
 	wp_buf_init(&out, 0);
+	wp_style_of(&style, STDOUT_FILENO, false);
+	wp_cli_table_begin(&table, &style, columns,
+			   sizeof(columns) / sizeof(columns[0]));
 	if (is_json)
 		wp_buf_add_char(&out, '[');
 	for (; wp_apikey_next(text, &pos, NULL, &key, NULL) == WP_OK; n++) {
-		if (n == 0 && !is_json)
-			wp_buf_printf(&out, "%-10s  %-10s  %-7s  %-24s  %s\n",
-				      "ID", "LAST DAY", "STATE", "NAME",
-				      "SCOPES");
 		if (is_json)
 			add_object(&out, &key, n == 0);
 		else
-			add_line(&out, &key);
+			add_row(&table, &key);
 	}
+	wp_cli_table_end(&table, &out);
 	if (is_json)
 		wp_buf_add_str(&out, n > 0 ? "\n]\n" : "]\n");
 	else if (n == 0)

@@ -4,6 +4,7 @@
  */
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "lib/base/encode.h"
 #include "lib/mailbox/deployment.h"
@@ -15,6 +16,7 @@
 #include "lib/store/push.h"
 #include "tools/waypost/cli.h"
 #include "tools/waypost/letter.h"
+#include "tools/waypost/table.h"
 
 enum { S_PER_DAY = 86400, MS_PER_S = 1000, DAY_LEN = 10 };
 
@@ -42,40 +44,39 @@ static void name_of(const struct wp_push_row *row,
 /* ---- list ---- */
 
 struct listing {
+	struct wp_cli_table table;
 	struct wp_buf out;
 	size_t n;
 	bool is_json;
 };
 
-static void add_result(struct wp_buf *out, const struct wp_push_row *row)
+static void add_result(struct wp_cli_table *table,
+		       const struct wp_push_row *row)
 {
 	char day[WP_RFC3339_LEN];
 
 	if (row->result == WP_PUSH_NO_RESULT) {
-		wp_buf_printf(out, "%-21s", "-");
+		wp_cli_table_text(table, "");
 		return;
 	}
 	wp_cli_time_text(row->result_day * S_PER_DAY * MS_PER_S, day);
-	wp_buf_printf(out, "%.*s %-10s", DAY_LEN, day,
-		      row->result == WP_PUSH_ACCEPTED ? "accepted" : "failed");
+	wp_cli_table_printf(table, "%.*s %s", DAY_LEN, day,
+			    row->result == WP_PUSH_ACCEPTED ? "accepted"
+							    : "failed");
 }
 
-/* What a client has chosen is quoted, without control characters. */
-static void add_line(struct wp_buf *out, const struct wp_push_row *row)
+static void add_row(struct wp_cli_table *table, const struct wp_push_row *row)
 {
 	char id[WP_DEVICE_ID_TEXT_LEN + 1];
 
 	name_of(row, id);
-	wp_buf_printf(out, "%-22s  %-11s  %-10s  ", id, row->kind,
-		      wp_device_state(row));
-	add_result(out, row);
-	wp_buf_add_str(out, "  ");
-	wp_buf_add_json(out, row->name, strlen(row->name));
-	if (row->app[0] != '\0')
-		wp_buf_printf(out, "  %s", row->app);
-	if (row->reason[0] != '\0')
-		wp_buf_printf(out, "  (%s)", row->reason);
-	wp_buf_add_char(out, '\n');
+	wp_cli_table_text(table, id);
+	wp_cli_table_text(table, row->kind);
+	wp_cli_table_text(table, wp_device_state(row));
+	add_result(table, row);
+	wp_cli_table_text(table, row->app);
+	wp_cli_table_text(table, row->name);
+	wp_cli_table_text(table, row->reason);
 }
 
 static void add_device(void *ctx, const struct wp_push_row *row)
@@ -86,11 +87,7 @@ static void add_device(void *ctx, const struct wp_push_row *row)
 		wp_buf_add_str(&listing->out, listing->n > 0 ? ",\n " : "\n ");
 		wp_device_add_json(&listing->out, row);
 	} else {
-		if (listing->n == 0)
-			wp_buf_printf(&listing->out,
-				      "%-22s  %-11s  %-10s  %-21s  %s\n", "ID",
-				      "KIND", "STATE", "LAST RESULT", "NAME");
-		add_line(&listing->out, row);
+		add_row(&listing->table, row);
 	}
 	listing->n++;
 }
@@ -103,12 +100,23 @@ enum wp_err wp_cli_push_list(struct wp_cli *cli, struct wp_error *err)
 		.on_row = add_device,
 		.ctx = &listing,
 	};
+	static const struct wp_column columns[] = {
+		{ .title = "ID" },     { .title = "KIND" },
+		{ .title = "STATE" },  { .title = "LAST RESULT" },
+		{ .title = "APP" },    { .title = "NAME" },
+		{ .title = "REASON" },
+	};
+	struct wp_style style;
 	enum wp_err rc;
 
 	wp_buf_init(&listing.out, 0);
+	wp_style_of(&style, STDOUT_FILENO, false);
+	wp_cli_table_begin(&listing.table, &style, columns,
+			   sizeof(columns) / sizeof(columns[0]));
 	if (listing.is_json)
 		wp_buf_add_char(&listing.out, '[');
 	rc = read_devices(cli, &list, err);
+	wp_cli_table_end(&listing.table, &listing.out);
 	if (rc != WP_OK) {
 		wp_buf_release(&listing.out);
 		return rc;

@@ -3,12 +3,14 @@
  * whose they were.
  */
 #include <stdio.h>
+#include <unistd.h>
 
 #include <json-c/json.h>
 
 #include "lib/mailbox/push_dlq.h"
 #include "tools/waypost/cli.h"
 #include "tools/waypost/letter.h"
+#include "tools/waypost/table.h"
 
 /* The value of a field of a stream's entry; NULL: it has none. */
 static const struct wp_reply *field_of(const struct wp_reply *entry,
@@ -23,26 +25,23 @@ static const struct wp_reply *field_of(const struct wp_reply *entry,
 	return NULL;
 }
 
-static void add_word(struct wp_buf *out, const struct wp_reply *entry,
-		     const char *name, int width)
+static void add_cell(struct wp_cli_table *table, const struct wp_reply *entry,
+		     const char *name)
 {
 	const struct wp_reply *value = field_of(entry, name);
 
-	wp_cli_add_word(out, wp_reply_str(value), wp_reply_len(value), width);
+	wp_cli_table_bytes(table, wp_reply_str(value), wp_reply_len(value));
 }
 
-static void add_letter_line(struct wp_buf *out, const struct wp_reply *entry)
+static void add_letter_row(struct wp_cli_table *table,
+			   const struct wp_reply *entry)
 {
-	char at[WP_RFC3339_LEN];
-
-	wp_cli_time_text(wp_reply_int(field_of(entry, "at")), at);
-	wp_buf_printf(out, "%-24s  ", at);
-	add_word(out, entry, "device", WP_CLI_DEVICE_LEN + 2);
-	add_word(out, entry, "kind", 13);
-	add_word(out, entry, "app", 26);
-	add_word(out, entry, "tries", 7);
-	add_word(out, entry, "reason", 0);
-	wp_buf_add_char(out, '\n');
+	wp_cli_table_time(table, wp_reply_int(field_of(entry, "at")));
+	add_cell(table, entry, "device");
+	add_cell(table, entry, "kind");
+	add_cell(table, entry, "app");
+	wp_cli_table_count(table, wp_reply_int(field_of(entry, "tries")));
+	add_cell(table, entry, "reason");
 }
 
 static void add_letter_text(struct json_object **object,
@@ -80,25 +79,35 @@ static enum wp_err print_letters(const struct wp_cli *cli,
 				 const struct wp_reply *letters,
 				 struct wp_error *err)
 {
+	static const struct wp_column columns[] = {
+		{ .title = "TIME" },
+		{ .title = "DEVICE" },
+		{ .title = "KIND" },
+		{ .title = "APP" },
+		{ .title = "TRIES", .is_right = true },
+		{ .title = "REASON" },
+	};
 	size_t n = wp_reply_count(letters);
+	struct wp_cli_table table;
+	struct wp_style style;
 	bool is_json = cli->args.is_json;
 	struct wp_buf out;
 
 	wp_buf_init(&out, 0);
+	wp_style_of(&style, STDOUT_FILENO, cli->args.is_utc);
+	wp_cli_table_begin(&table, &style, columns,
+			   sizeof(columns) / sizeof(columns[0]));
 	if (is_json)
 		wp_buf_add_char(&out, '[');
-	else if (n > 0)
-		wp_buf_printf(&out, "%-24s  %-22s  %-11s  %-24s  %-5s  %s\n",
-			      "TIME", "DEVICE", "KIND", "APP", "TRIES",
-			      "REASON");
 	for (size_t i = 0; i < n; i++) {
 		if (!is_json) {
-			add_letter_line(&out, wp_reply_at(letters, i));
+			add_letter_row(&table, wp_reply_at(letters, i));
 			continue;
 		}
 		wp_buf_add_str(&out, i > 0 ? ",\n " : "\n ");
 		add_letter_object(&out, wp_reply_at(letters, i));
 	}
+	wp_cli_table_end(&table, &out);
 	if (is_json)
 		wp_buf_add_str(&out, n > 0 ? "\n]\n" : "]\n");
 	else if (n == 0)

@@ -8,6 +8,7 @@
  */
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "lib/accounts/session_json.h"
 #include "lib/base/buf.h"
@@ -16,6 +17,7 @@
 #include "tools/waypost/cli.h"
 #include "tools/waypost/leaver.h"
 #include "tools/waypost/letter.h"
+#include "tools/waypost/table.h"
 
 enum { HOUR_S = 3600, DAY_S = 86400 };
 
@@ -26,6 +28,7 @@ struct listing {
 	struct wp_session_list list;
 	bool is_json;
 	size_t n; /* written so far */
+	struct wp_cli_table table;
 	struct wp_buf out;
 };
 
@@ -45,8 +48,8 @@ static enum wp_err read_rows(const struct wp_cli *cli, struct listing *listing,
 	return rc;
 }
 
-/* The names of devices are their owners': quoted, without control characters */
-static void add_words(struct wp_buf *out, const struct wp_account_session *row)
+static void add_words(struct wp_cli_table *table,
+		      const struct wp_account_session *row)
 {
 	char created[WP_SESSION_SECOND_LEN];
 	char used[WP_SESSION_DAY_LEN];
@@ -55,17 +58,18 @@ static void add_words(struct wp_buf *out, const struct wp_account_session *row)
 	wp_hex_write(id, row->sid, WP_SID_LEN);
 	wp_session_created(row, created);
 	wp_session_used(row, used);
-	wp_buf_printf(out, "%s  begun %s  last used %s  %s  ", id, created,
-		      used, row->device);
-	wp_buf_add_json(out, row->device_name, strlen(row->device_name));
-	wp_buf_add_char(out, '\n');
+	wp_cli_table_text(table, id);
+	wp_cli_table_text(table, created);
+	wp_cli_table_text(table, used);
+	wp_cli_table_text(table, row->device);
+	wp_cli_table_text(table, row->device_name);
 }
 
 static void add_row(struct listing *listing,
 		    const struct wp_account_session *row)
 {
 	if (!listing->is_json) {
-		add_words(&listing->out, row);
+		add_words(&listing->table, row);
 		return;
 	}
 	wp_buf_add_str(&listing->out, listing->n++ > 0 ? ",{" : "{");
@@ -88,17 +92,32 @@ static void add_leftover(struct listing *listing, const uint8_t sid[WP_SID_LEN])
 	char id[2 * WP_SID_LEN + 1];
 
 	wp_hex_write(id, sid, WP_SID_LEN);
-	if (listing->is_json)
+	if (listing->is_json) {
 		wp_buf_printf(&listing->out,
 			      "%s{\"id\":\"%s\",\"halfEnded\":true}",
 			      listing->n++ > 0 ? "," : "", id);
-	else
-		wp_buf_printf(&listing->out,
-			      "%s  has ended by half: revoke it again\n", id);
+		return;
+	}
+	wp_cli_table_text(&listing->table, id);
+	wp_cli_table_text(&listing->table, "");
+	wp_cli_table_text(&listing->table, "");
+	wp_cli_table_text(&listing->table, "");
+	wp_cli_table_text(&listing->table,
+			  "has ended by half: revoke it again");
 }
 
 static void write_list(struct listing *listing)
 {
+	static const struct wp_column columns[] = {
+		{ .title = "SESSION" },   { .title = "BEGUN" },
+		{ .title = "LAST USED" }, { .title = "DEVICE" },
+		{ .title = "NAME" },
+	};
+	struct wp_style style;
+
+	wp_style_of(&style, STDOUT_FILENO, false);
+	wp_cli_table_begin(&listing->table, &style, columns,
+			   sizeof(columns) / sizeof(columns[0]));
 	if (listing->is_json)
 		wp_buf_add_str(&listing->out, "{\"sessions\":[");
 	for (size_t i = 0; i < listing->list.n; i++)
@@ -106,6 +125,7 @@ static void write_list(struct listing *listing)
 	for (size_t i = 0; i < listing->known.n; i++)
 		if (!is_listed(listing, listing->known.sids[i]))
 			add_leftover(listing, listing->known.sids[i]);
+	wp_cli_table_end(&listing->table, &listing->out);
 	if (listing->is_json)
 		wp_buf_add_str(&listing->out, "]}\n");
 }
@@ -295,8 +315,8 @@ static enum wp_err remove_one(const struct wp_cli *cli,
 	return rc == WP_ERR_NOTFOUND ? WP_OK : rc;
 }
 
-static enum wp_err revoke(struct wp_cli *cli, const struct order *order,
-			  struct wp_error *err)
+static enum wp_err carry_out(struct wp_cli *cli, const struct order *order,
+			     struct wp_error *err)
 {
 	struct wp_leaver leaver = { .n = 0 };
 	enum wp_err rc = WP_OK;
@@ -325,5 +345,5 @@ enum wp_err wp_cli_session_revoke(struct wp_cli *cli, struct wp_error *err)
 				 ? read_user(cli, &order, err)
 				 : read_of_issuer(cli, &order, err);
 
-	return rc == WP_OK ? revoke(cli, &order, err) : rc;
+	return rc == WP_OK ? carry_out(cli, &order, err) : rc;
 }

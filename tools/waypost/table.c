@@ -177,6 +177,13 @@ static locale_t utf8(void)
 	return locale;
 }
 
+/* What makes a terminal write backwards is nobody's to send there:
+ * Unicode Standard Annex 9, section 2. */
+static bool is_turning(wchar_t c)
+{
+	return (c >= 0x202a && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069);
+}
+
 /* Bytes of the character at text, > 0. *width: its columns; -1: it is not for a
  * terminal. */
 static size_t look_at(const char *text, size_t len, int *width)
@@ -189,7 +196,7 @@ static size_t look_at(const char *text, size_t len, int *width)
 		*width = -1;
 		return 1;
 	}
-	*width = wcwidth(c);
+	*width = is_turning(c) ? -1 : wcwidth(c);
 	return n;
 }
 

@@ -90,8 +90,11 @@ static void what_no_terminal_should_get_is_a_question_mark(void **state)
 	wp_cli_table_begin(&table, &people, plain, 2);
 	wp_cli_table_text(&table, "\033[31m\xff\xc3");
 	wp_cli_table_text(&table, "\u00e9\xc2\x9b"
-				  "31m\n"); /* CSI of eight bits */
-	expect(&table, "?[31m??  \u00e9?31m?\n");
+				  "31m\n");    /* CSI of eight bits */
+	wp_cli_table_text(&table, "a\u202eb"); /* right to left from here */
+	wp_cli_table_text(&table, "\u2066c");
+	expect(&table, "?[31m??  \u00e9?31m?\n"
+		       "a?b      ?c\n");
 }
 
 static void widths_are_those_of_characters(void **state)

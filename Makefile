@@ -337,6 +337,9 @@ test-backup: all ## ten backups under load, each put back (3 min): WEB=nginx|lig
 test-attacks: all ## attacks at full length, with figures (6 min, wants the machine for itself)
 	@WEB=$(WEB) WAYPOST_E2E_BUILD=$(B) $(PYTHON) tests/e2e/attacks.py
 
+test-monitoring: all ## alerts and dashboard against Prometheus itself (wants Debian's prometheus, 2 min)
+	cd packaging/prometheus && promtool test rules alerts_test.yml slo_test.yml
+
 model: ## check the protocol's models; MODEL=full for larger bounds
 	@tests/model/run.sh
 

@@ -127,6 +127,7 @@ static void on_turn_end(void *ctx)
 {
 	struct child *child = ctx;
 
+	wp_share_set_waiting(child->seat, child->ctx.n_waiting);
 	if (!child->conns.is_stopping)
 		wp_share_set(child->seat, child->conns.n_kept);
 	else if (child->conns.n == 0)

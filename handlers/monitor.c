@@ -11,8 +11,14 @@
 static void prepare(void *ctx, struct wp_buf *out)
 {
 	const struct wp_procs *procs = ctx;
+	struct wp_metrics *metrics = procs->shared->metrics;
 	struct wp_auth *auth = procs->shared->auth;
+	struct wp_share_sum sum = wp_share_sum(procs->share);
 
+	wp_metric_set(metrics, WP_H_CONNECTIONS, (int64_t)sum.kept);
+	wp_metric_set(metrics, WP_H_WAITING, (int64_t)sum.waiting);
+	if (wp_procs_is_empty(procs))
+		wp_metric_set(metrics, WP_H_REDIS_UP, 0);
 	/* Processes look by themselves, each with a copy of its own. */
 	wp_auth_look(auth, wp_mono_ms());
 	wp_auth_write_ages(auth, WP_AUTH_KEYS_AGE, out);

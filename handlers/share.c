@@ -11,6 +11,7 @@ enum { ABSENT = 0 }; /* else one more than there are connections */
 
 struct wp_share {
 	_Atomic uint32_t rows[WP_SHARE_ROWS];
+	_Atomic uint32_t waiting[WP_SHARE_ROWS];
 	_Atomic uint32_t beats[WP_SHARE_ROWS];
 };
 
@@ -44,9 +45,16 @@ void wp_share_set(const struct wp_seat *seat, size_t n)
 	store(seat, (uint32_t)n + 1);
 }
 
+void wp_share_set_waiting(const struct wp_seat *seat, size_t n)
+{
+	atomic_store_explicit(&seat->share->waiting[seat->row], (uint32_t)n,
+			      memory_order_relaxed);
+}
+
 void wp_share_leave(const struct wp_seat *seat)
 {
 	store(seat, ABSENT);
+	wp_share_set_waiting(seat, 0);
 }
 
 static uint32_t load(const struct wp_share *share, size_t row)
@@ -77,4 +85,18 @@ void wp_share_beat(const struct wp_seat *seat)
 uint32_t wp_share_beats(const struct wp_share *share, size_t row)
 {
 	return atomic_load_explicit(&share->beats[row], memory_order_relaxed);
+}
+
+struct wp_share_sum wp_share_sum(const struct wp_share *share)
+{
+	struct wp_share_sum sum = { 0 };
+
+	for (size_t i = 0; i < WP_SHARE_ROWS; i++) {
+		uint32_t row = load(share, i);
+
+		sum.kept += row == ABSENT ? 0 : row - 1;
+		sum.waiting += atomic_load_explicit(&share->waiting[i],
+						    memory_order_relaxed);
+	}
+	return sum;
 }

@@ -4,8 +4,8 @@
  *
  * A connection that a web server keeps stays where it was accepted, so who has
  * more than others leaves the next one to them. For that each process writes
- * its number where the others can read it; and a beat, for the parent, which
- * ends those that hang.
+ * its number where the others can read it; and for the parent how many of its
+ * requests wait, and a beat: who hangs is ended.
  *
  * Threads and processes: any; numbers may be a moment old.
  */
@@ -43,6 +43,16 @@ void wp_share_free(struct wp_share **share);
 void wp_share_set(const struct wp_seat *seat, size_t n);
 /* It accepts no more, or is dead. */
 void wp_share_leave(const struct wp_seat *seat);
+
+/* So many requests of it wait. Until wp_share_leave(). */
+void wp_share_set_waiting(const struct wp_seat *seat, size_t n);
+
+struct wp_share_sum {
+	size_t kept, waiting;
+};
+
+/* Of all processes together. */
+struct wp_share_sum wp_share_sum(const struct wp_share *share);
 
 /* Has somebody else, who accepts, fewer by more than slack? */
 bool wp_share_is_ahead(const struct wp_seat *seat, size_t slack);

@@ -183,6 +183,17 @@ static enum wp_err round_once(struct wp_cold_thread *cold, struct wp_error *err)
 	return rc;
 }
 
+/* A round that failed while Redis is there has failed with the store. */
+static void tell_store(struct wp_cold_thread *cold, enum wp_err rc)
+{
+	if (rc == WP_OK)
+		wp_metric_set(cold->w.metrics, WP_WM_STORE_UP, 1);
+	else if (wp_redis_fd(cold->w.redis) != -1)
+		wp_metric_set(cold->w.metrics, WP_WM_STORE_UP, 0);
+	wp_metric_set(cold->w.metrics, WP_WM_STORE_BYTES,
+		      wp_store_bytes(cold->w.conf));
+}
+
 /* Users of rows that were passed over. */
 static void tell_refused(struct wp_cold_thread *cold)
 {
@@ -266,6 +277,7 @@ static void run(void *ctx)
 		rc = round_once(cold, &err);
 		if (rc == WP_OK)
 			land(cold);
+		tell_store(cold, rc);
 		tell_refused(cold);
 
 		if (rc != WP_OK)

@@ -18,6 +18,7 @@
 #include "lib/mailbox/scripts.h"
 #include "lib/sys/thread.h"
 #include "worker/bell.h"
+#include "worker/census.h"
 #include "worker/inbox.h"
 #include "worker/metrics.h"
 #include "worker/own.h"
@@ -37,6 +38,7 @@ struct wp_hot_thread {
 	struct wp_router *router;
 	struct wp_reaper *reaper;
 	struct wp_inbox *inbox;
+	struct wp_census_taker census;
 
 	uint64_t epoch; /* of the command connection that state is for */
 	bool is_joined; /* Redis and the store were found fit, and ours */
@@ -231,6 +233,8 @@ static enum wp_err do_due(struct wp_hot_thread *hot, struct wp_error *err)
 		rc = wp_router_run(hot->router, err);
 	if (rc == WP_OK)
 		rc = wp_reaper_run(hot->reaper, err);
+	if (rc == WP_OK)
+		rc = wp_census_taker_run(&hot->census, err);
 	inbox = wp_own_inbox(hot->own, now_ms);
 	wp_table_set_inbox(hot->w.table, inbox != NULL);
 	if (rc == WP_OK && inbox != NULL &&
@@ -252,6 +256,7 @@ static int until_due(const struct wp_hot_thread *hot)
 
 	sooner(&at_ms, wp_router_next_ms(hot->router));
 	sooner(&at_ms, wp_reaper_next_ms(hot->reaper));
+	sooner(&at_ms, hot->census.next_ms);
 	if (wp_own_inbox(hot->own, now_ms) != NULL)
 		sooner(&at_ms, wp_inbox_next_ms(hot->inbox));
 	return at_ms > now_ms ? (int)(at_ms - now_ms) : 0;
@@ -311,6 +316,7 @@ static enum wp_err init(struct wp_hot_thread *hot,
 	struct wp_worker *w = &hot->w;
 	enum wp_err rc = wp_worker_init(w, setup, err);
 
+	wp_census_taker_init(&hot->census, w);
 	if (rc == WP_OK)
 		rc = wp_redis_new(&hot->bell, w->conf, &wp_scripts, err);
 	if (rc == WP_OK)

@@ -19,6 +19,7 @@ enum {
 	LOG_INTERVAL_MS = 5000,
 	/* While there is always more, other work has its turn as well. */
 	LOADS_AT_ONCE = 8,
+	US_PER_MS = 1000,
 };
 
 enum wp_err wp_landing_init(struct wp_landing *landing, struct wp_worker *w,
@@ -249,6 +250,28 @@ static void settle(struct wp_landing_load *load, uint32_t partition,
 	}
 }
 
+/* Of a part all of which was in ingress until now. */
+static void count_delays(struct wp_metrics *metrics,
+			 const struct wp_store_append *appends, size_t n,
+			 const struct wp_landed *landed)
+{
+	int64_t rows = 0;
+
+	for (size_t i = 0; i < n; i++)
+		rows += (int64_t)appends[i].n;
+	if (rows != landed->gone)
+		return;
+	for (size_t i = 0; i < n; i++)
+		for (size_t k = 0; k < appends[i].n; k++) {
+			int64_t ms = landed->now_ms -
+				     (int64_t)appends[i].rows[k].entry.ms;
+
+			wp_metric_observe_us(metrics, WP_WM_ROUTE_DELAY,
+					     ms > 0 ? (uint64_t)ms * US_PER_MS
+						    : 0);
+		}
+}
+
 static void hear_parts(struct wp_landing *l, const struct wp_reply *reply)
 {
 	const struct wp_store_append *appends = l->asked->appends;
@@ -265,6 +288,8 @@ static void hear_parts(struct wp_landing *l, const struct wp_reply *reply)
 			     "what is on disk stays in ingress as well", &err);
 		wp_metric_add(l->w->metrics, WP_WM_STORED, landed.gone);
 		settle(l->asked, appends[i].box->partition, &landed, rc);
+		count_delays(l->w->metrics, &appends[i],
+			     wp_landed_part_end(appends, n, i) - i, &landed);
 	}
 }
 
@@ -315,6 +340,7 @@ static enum wp_err append(struct wp_landing *l, struct wp_error *err)
 {
 	struct wp_landing_load *load = l->next;
 	bool is_outdated = false;
+	uint64_t start_us;
 	enum wp_err rc = WP_OK;
 
 	if (l->w->store == NULL)
@@ -328,9 +354,12 @@ static enum wp_err append(struct wp_landing *l, struct wp_error *err)
 		return rc;
 	announce(l, "N3");
 	list_appends(load);
+	start_us = wp_mono_us();
 	rc = wp_store_append(l->w->store, load->appends, load->n_appends, err);
 	if (rc != WP_OK)
 		return rc;
+	wp_metric_observe_us(l->w->metrics, WP_WM_STORE_WRITES,
+			     wp_mono_us() - start_us);
 	sort_out(l, &is_outdated);
 	return is_outdated ? read_epoch(l, err) : WP_OK;
 }

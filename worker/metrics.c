@@ -11,6 +11,11 @@
 static const struct wp_metric_desc descs[WP_WORKER_METRIC_COUNT] = {
 	[WP_WM_REDIS_UP] = { "waypost_redis_up", NULL,
 			     "1 while Redis can be used.", WP_GAUGE },
+	[WP_WM_PARTITIONS] = { "waypost_worker_partitions", NULL,
+			       "Partitions that there are. Each worker says "
+			       "the "
+			       "same: take the max, never the sum.",
+			       WP_GAUGE },
 	[WP_WM_PARTITIONS_OWNED] = { "waypost_worker_partitions_owned", NULL,
 				     "Partitions that this worker owns.",
 				     WP_GAUGE },
@@ -21,6 +26,36 @@ static const struct wp_metric_desc descs[WP_WORKER_METRIC_COUNT] = {
 	[WP_WM_LEASES_LOST] = { "waypost_worker_leases_lost_total", NULL,
 				"Leases that ended without being released.",
 				WP_COUNTER },
+	[WP_WM_INGRESS] = { "waypost_worker_ingress_entries", NULL,
+			    "Accepted messages in our partitions that are not "
+			    "routed yet, every 5 s.",
+			    WP_GAUGE },
+	[WP_WM_INGRESS_OLDEST] = { "waypost_worker_ingress_oldest_seconds",
+				   NULL,
+				   "For how long the first of them waits, by "
+				   "Redis' clock.",
+				   WP_GAUGE },
+	[WP_WM_MARKS] = { "waypost_worker_migrate_marks", NULL,
+			  "Users whose messages are to be moved to the cold "
+			  "store.",
+			  WP_GAUGE },
+	[WP_WM_MARKS_OLDEST] = { "waypost_worker_migrate_oldest_seconds", NULL,
+				 "For how long the turn of the first of them "
+				 "has come.",
+				 WP_GAUGE },
+	[WP_WM_DEAD_LETTERS] = { "waypost_worker_dead_letters", NULL,
+				 "Dead letters that wait for a person.",
+				 WP_GAUGE },
+	[WP_WM_STORE_UP] = { "waypost_store_up", NULL,
+			     "1 while the cold store can be used.", WP_GAUGE },
+	[WP_WM_STORE_BYTES] = { "waypost_store_bytes", NULL,
+				"What the cold store takes on disk; 0: not "
+				"known.",
+				WP_GAUGE },
+	[WP_WM_STORE_WRITES] = { "waypost_store_write_duration_seconds", NULL,
+				 "Time of one transaction that writes messages "
+				 "to the cold store.",
+				 WP_HISTOGRAM },
 	[WP_WM_ROUTED] = { ENTRIES, "result=\"routed\"",
 			   "What became of accepted messages.", WP_COUNTER },
 	[WP_WM_STORED] = { ENTRIES, "result=\"stored\"", NULL, WP_COUNTER },
@@ -37,6 +72,11 @@ static const struct wp_metric_desc descs[WP_WORKER_METRIC_COUNT] = {
 				   "seconds",
 				   NULL, "Time of one routing call.",
 				   WP_HISTOGRAM },
+	[WP_WM_ROUTE_DELAY] = { "waypost_worker_route_delay_seconds", NULL,
+				"From a message's acceptance until it is where "
+				"its recipient finds it, in Redis or on disk; "
+				"both by Redis' clock.",
+				WP_HISTOGRAM },
 	[WP_WM_DOORBELLS] = { "waypost_worker_doorbells_total", NULL,
 			      "Doorbells heard.", WP_COUNTER },
 	[WP_WM_GATES] = { "waypost_worker_gate_reconciliations_total", NULL,

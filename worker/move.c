@@ -268,10 +268,16 @@ static enum wp_err copy_next(struct wp_movers *m, struct wp_error *err)
 static enum wp_err write_next(struct wp_movers *m, struct wp_error *err)
 {
 	struct wp_move_batch *batch = m->next;
+	uint64_t start_us = wp_mono_us();
+	enum wp_err rc;
 
 	if (batch->n == 0 || batch->has_failed)
 		return WP_OK;
-	return judge(m, batch, wp_migration_store(batch->turn, err));
+	rc = wp_migration_store(batch->turn, err);
+	if (rc == WP_OK)
+		wp_metric_observe_us(m->w->metrics, WP_WM_STORE_WRITES,
+				     wp_mono_us() - start_us);
+	return judge(m, batch, rc);
 }
 
 /* What was written is trimmed; what could not be written all at once, alone. */

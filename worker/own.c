@@ -410,6 +410,8 @@ static void tell(struct wp_own *own)
 	uint32_t owned = wp_table_count(own->w->table);
 
 	wp_metric_set(own->w->metrics, WP_WM_PARTITIONS_OWNED, owned);
+	wp_metric_set(own->w->metrics, WP_WM_PARTITIONS,
+		      own->w->conf->mailbox.partitions);
 	wp_metric_set(own->w->metrics, WP_WM_PEERS, (int64_t)own->workers);
 	if (owned == own->said_owned && own->workers == own->said_workers)
 		return;

@@ -26,6 +26,7 @@ enum {
 	SHARE_MIN = 16,
 	REFUSED_PAUSE_MS = 200,
 	LOG_INTERVAL_MS = 5000,
+	US_PER_MS = 1000,
 };
 
 /* The ingress of one partition. */
@@ -289,6 +290,22 @@ static void warn_limited(struct wp_router *router, struct wp_log_limit *limit,
 		       wp_int("suppressed", suppressed));
 }
 
+/* As wp_route_result has them. */
+static void count_delays(struct wp_metrics *metrics, const char *delays)
+{
+	char *at = NULL;
+
+	for (const char *next = delays; *next != '\0'; next = at) {
+		uint64_t ms = strtoull(next, &at, 10);
+		int64_t n = strtoll(at, &at, 10);
+
+		wp_metric_observe_n(metrics, WP_WM_ROUTE_DELAY, ms * US_PER_MS,
+				    n);
+		if (n == 0) /* none that the script writes */
+			return;
+	}
+}
+
 static void count(struct wp_router *router, uint32_t partition,
 		  const struct wp_route_result *result)
 {
@@ -298,6 +315,7 @@ static void count(struct wp_router *router, uint32_t partition,
 	wp_metric_add(metrics, WP_WM_DROPPED, result->dropped);
 	wp_metric_add(metrics, WP_WM_DEAD, result->dead);
 	wp_metric_add(metrics, WP_WM_HELD, result->held);
+	count_delays(metrics, result->delays);
 	if (result->dead > 0)
 		warn_limited(router, &router->dead_limit,
 			     "entries dead-lettered", partition, result->error);

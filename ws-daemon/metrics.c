@@ -31,6 +31,8 @@
 static const struct wp_metric_desc descs[WP_WS_METRIC_COUNT] = {
 	[WP_M_CONNECTIONS] = { "waypost_ws_connections", NULL,
 			       "Open WebSocket connections.", WP_GAUGE },
+	[WP_M_CONNECTIONS_MAX] = { "waypost_ws_connections_max", NULL,
+				   "So many may be open here.", WP_GAUGE },
 	[WP_M_USERS] = { "waypost_ws_users", NULL,
 			 "Users with at least one connection here.", WP_GAUGE },
 	[WP_M_CONNECTS] = { "waypost_ws_connects_total", NULL,

@@ -20,6 +20,8 @@ static void prepare(void *ctx, struct wp_buf *out)
 	const struct wp_parts *parts = ctx;
 
 	wp_metric_set(parts->metrics, WP_M_CONNECTIONS, (int64_t)parts->n_open);
+	wp_metric_set(parts->metrics, WP_M_CONNECTIONS_MAX,
+		      parts->live.conf->websocket.max_connections);
 	wp_metric_set(parts->metrics, WP_M_USERS,
 		      (int64_t)wp_hub_users(parts->live.hub));
 	wp_metric_set(parts->metrics, WP_M_REVOKED_ENTRIES,

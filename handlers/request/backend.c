@@ -18,6 +18,8 @@
 #include "lib/redis/client.h"
 #include "lib/redis/info.h"
 
+#include "handlers/request/metrics.h"
+
 enum {
 	SOON_MS = 100, /* an attempt that begins by then is waited for */
 	RUN_ID_MAX = 64,
@@ -68,6 +70,7 @@ struct wp_backend {
 	struct ev_loop *loop;
 	const struct wp_conf *conf;
 	struct wp_store_thread *store;
+	struct wp_metrics *metrics;
 	struct line lines[WP_LINES];
 	unsigned int memory_percent;
 	bool is_fsync;
@@ -196,11 +199,16 @@ static void refuse(struct line *line, const char *why)
 
 static void on_memory(void *ctx, const struct wp_reply *reply)
 {
-	struct line *line = ctx;
+	struct wp_backend *backend = ((struct line *)ctx)->backend;
 
 	/* One that is busy says nothing about it; what was known holds. */
-	if (wp_reply_type(reply) == WP_REPLY_STR)
-		line->backend->memory_percent = wp_memory_percent(reply);
+	if (wp_reply_type(reply) != WP_REPLY_STR)
+		return;
+	backend->memory_percent = wp_memory_percent(reply);
+	wp_metric_set(backend->metrics, WP_H_REDIS_USED,
+		      (int64_t)wp_info_number(reply, "used_memory"));
+	wp_metric_set(backend->metrics, WP_H_REDIS_MAX,
+		      (int64_t)wp_info_number(reply, "maxmemory"));
 }
 
 /* What a replica takes is thrown away by its master. */
@@ -225,6 +233,8 @@ static void on_durability(void *ctx, const struct wp_reply *reply)
 	if (reply == NULL)
 		return; /* lost: everything is asked again */
 	backend->is_fsync = wp_durability_is_fsync(reply);
+	/* By each process once a second: it is 0 when none of them can. */
+	wp_metric_set(backend->metrics, WP_H_REDIS_UP, 1);
 	if (line->state == SAMPLED && wp_aredis_is_ready(line->redis))
 		be_up(line);
 }
@@ -354,6 +364,7 @@ static void on_down(void *ctx, const char *reason, uint32_t retry_ms)
 	bool was_up = line->state == UP;
 
 	line->state = DOWN;
+	wp_metric_set(line->backend->metrics, WP_H_REDIS_UP, 0);
 	line->retry_at_ms = wp_mono_ms() + retry_ms;
 	if (line->judge != NULL)
 		line->judge->line = NULL;
@@ -402,6 +413,7 @@ enum wp_err wp_backend_new(struct wp_backend **out,
 	backend->loop = setup->loop;
 	backend->conf = setup->conf;
 	backend->store = setup->store;
+	backend->metrics = setup->metrics;
 	ev_timer_init(&backend->sample_timer, on_sample, sample_s, sample_s);
 	backend->sample_timer.data = backend;
 	ev_timer_init(&backend->guest_timer, on_guest_timer, 0., look_s);

@@ -26,6 +26,7 @@
 
 #include "lib/base/err.h"
 #include "lib/live/store_thread.h"
+#include "lib/metrics/metrics.h"
 #include "lib/redis/cmd.h"
 #include "lib/redis/reply.h"
 #include "lib/sys/conf.h"
@@ -59,6 +60,7 @@ struct wp_backend_setup {
 	struct ev_loop *loop;
 	const struct wp_conf *conf;
 	struct wp_store_thread *store; /* where connections are judged */
+	struct wp_metrics *metrics;    /* or NULL */
 };
 
 /*

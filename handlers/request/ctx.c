@@ -158,7 +158,8 @@ static enum wp_err make_limiter(struct wp_ctx *ctx, struct wp_error *err)
 enum wp_err wp_ctx_init(struct wp_ctx *ctx, struct wp_shared *shared,
 			struct wp_error *err)
 {
-	struct wp_backend_setup setup = { .conf = shared->conf };
+	struct wp_backend_setup setup = { .conf = shared->conf,
+					  .metrics = shared->metrics };
 	enum wp_err rc;
 
 	*ctx = (struct wp_ctx){ .shared = shared, .conf = shared->conf };

@@ -94,6 +94,7 @@ enum wp_err wp_landed_parse(const struct wp_reply *reply, size_t part,
 	if (wp_reply_is(wp_reply_at(answer, 0), "ok")) {
 		out->gone = wp_reply_int(wp_reply_at(answer, 1));
 		out->left = wp_reply_int(wp_reply_at(answer, 2));
+		out->now_ms = wp_reply_int(wp_reply_at(answer, 3));
 		return WP_OK;
 	}
 	if (wp_reply_type(reply) == WP_REPLY_ERROR)

@@ -36,8 +36,9 @@ void wp_landed_build(struct wp_cmd *cmd, const struct wp_conf *conf,
 		     const struct wp_store_append *appends, size_t n);
 
 struct wp_landed {
-	int64_t gone; /* entries that were in ingress until then */
-	int64_t left; /* entries that are in ingress */
+	int64_t gone;   /* entries that were in ingress until then */
+	int64_t left;   /* entries that are in ingress */
+	int64_t now_ms; /* by Redis' clock */
 };
 /*
  * What became of a part of the call.

@@ -15,7 +15,7 @@ enum {
 	ROUTE_BYTES = 1024 * 1024,
 	/* {"ok", routed, dropped, dead, held, left, marked, error, passed,
 	 * walked, row…} */
-	ROWS_AT = 10,
+	ROWS_AT = 11,
 	/* id, expires_ms, m, version */
 	ROW_WORDS = 4,
 };
@@ -84,6 +84,7 @@ static void read_counts(const struct wp_reply *reply,
 	out->error = wp_reply_str(wp_reply_at(reply, 7));
 	out->passed = wp_reply_int(wp_reply_at(reply, 8));
 	out->walked = wp_reply_str(wp_reply_at(reply, 9));
+	out->delays = wp_reply_str(wp_reply_at(reply, 10));
 	out->rows = (wp_reply_count(reply) - ROWS_AT) / ROW_WORDS;
 }
 
@@ -116,6 +117,7 @@ void wp_route_parse(const struct wp_reply *reply, size_t i,
 		.status = WP_ROUTE_REFUSED,
 		.error = wp_reply_str(own),
 		.walked = "",
+		.delays = "",
 		.reply = own,
 	};
 	if (wp_reply_type(own) != WP_REPLY_ERROR)

@@ -89,6 +89,9 @@ struct wp_route_result {
 	/* Up to this id all that is in ingress is a row of this answer, or of
 	 * users who were named as under way; "": that is not so. */
 	const char *walked;
+	/* How long after it was accepted what was routed was: milliseconds and
+	 * how many, again and again, with blanks between. */
+	const char *delays;
 	size_t rows;                  /* for wp_route_row() */
 	const struct wp_reply *reply; /* of this partition */
 };

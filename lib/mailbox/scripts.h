@@ -6,9 +6,9 @@
  * "-- include" lines replaced by the parts that they share. Each takes the
  * partition's prefix "wp:{<p>}:" as KEYS[1] and makes every other key from it,
  * so a call touches one hash slot (Redis Cluster) and Lua sees all of a user's
- * state at one instant; send, route, connect, landed and push_look take several
- * partitions, and dlq_*, inbox_*, ready, revoke and workers keys that are of
- * none.
+ * state at one instant; send, route, connect, landed, push_look and census take
+ * several partitions, and dlq_*, inbox_*, ready, revoke and workers keys that
+ * are of none.
  */
 #ifndef WP_LIB_MAILBOX_SCRIPTS_H
 #define WP_LIB_MAILBOX_SCRIPTS_H
@@ -24,6 +24,7 @@ enum wp_script {
 	WP_SCRIPT_ACK,
 	WP_SCRIPT_ALIVE,
 	WP_SCRIPT_AUDIT,
+	WP_SCRIPT_CENSUS,
 	WP_SCRIPT_COLD_SIZE,
 	WP_SCRIPT_CONNECT,
 	WP_SCRIPT_DISCONNECT,

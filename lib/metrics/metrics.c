@@ -140,6 +140,12 @@ void wp_metric_set(struct wp_metrics *metrics, size_t index, int64_t value)
 
 void wp_metric_observe_us(struct wp_metrics *metrics, size_t index, uint64_t us)
 {
+	wp_metric_observe_n(metrics, index, us, 1);
+}
+
+void wp_metric_observe_n(struct wp_metrics *metrics, size_t index, uint64_t us,
+			 int64_t n)
+{
 	size_t i = 0;
 	struct cell *cells;
 
@@ -150,8 +156,8 @@ void wp_metric_observe_us(struct wp_metrics *metrics, size_t index, uint64_t us)
 	cells = cell_at(metrics, index);
 	while (i < BUCKETS && us > buckets[i].us)
 		i++;
-	add(&cells[i], 1);
-	add(&cells[SUM], (int64_t)us);
+	add(&cells[i], n);
+	add(&cells[SUM], (int64_t)us * n);
 }
 
 /* Of a histogram: how often something was observed. */

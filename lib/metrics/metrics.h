@@ -46,6 +46,9 @@ void wp_metric_set(struct wp_metrics *metrics, size_t index, int64_t value);
 /* One observation, in microseconds; exposed in seconds, buckets 0.1 ms-10 s. */
 void wp_metric_observe_us(struct wp_metrics *metrics, size_t index,
 			  uint64_t us);
+/* The same of n that took as long. */
+void wp_metric_observe_n(struct wp_metrics *metrics, size_t index, uint64_t us,
+			 int64_t n);
 int64_t wp_metric_get(const struct wp_metrics *metrics, size_t index);
 
 /* Append the text exposition format, version 0.0.4. */

@@ -29,8 +29,7 @@ const char *wp_info_find(const struct wp_reply *reply, const char *key,
 	return NULL;
 }
 
-/* The same as a number; 0 when missing. */
-static uint64_t number_of(const struct wp_reply *reply, const char *key)
+uint64_t wp_info_number(const struct wp_reply *reply, const char *key)
 {
 	size_t len;
 	const char *text = wp_info_find(reply, key, &len);
@@ -82,8 +81,8 @@ bool wp_role_is_replica(const struct wp_reply *reply)
 
 unsigned int wp_memory_percent(const struct wp_reply *info)
 {
-	uint64_t used = number_of(info, "used_memory");
-	uint64_t max = number_of(info, "maxmemory");
+	uint64_t used = wp_info_number(info, "used_memory");
+	uint64_t max = wp_info_number(info, "maxmemory");
 	double percent;
 
 	if (max == 0)

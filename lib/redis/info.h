@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "lib/redis/cmd.h"
 #include "lib/redis/reply.h"
@@ -18,6 +19,9 @@
  */
 const char *wp_info_find(const struct wp_reply *reply, const char *key,
 			 size_t *len_out);
+
+/* The same as a number; 0 when missing. */
+uint64_t wp_info_number(const struct wp_reply *reply, const char *key);
 
 /* How firm is a write? The question; and is it on disk when answered? */
 void wp_durability_ask(struct wp_cmd *cmd);

@@ -59,6 +59,7 @@ struct wp_store_backend {
 			      const struct wp_conf *conf, const char *copy,
 			      struct wp_error *err);
 	void (*where)(const struct wp_conf *conf, char *text, size_t room);
+	int64_t (*bytes)(const struct wp_conf *conf);
 	void (*close)(struct wp_store *store);
 	enum wp_err (*version)(struct wp_store *store, const struct wp_box *box,
 			       int64_t *version_out, struct wp_error *err);

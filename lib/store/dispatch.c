@@ -209,6 +209,13 @@ enum wp_err wp_store_note_swap(struct wp_store *store, const char *name,
 	return store->backend->note_swap(store, name, was, value, err);
 }
 
+int64_t wp_store_bytes(const struct wp_conf *conf)
+{
+	const struct wp_store_backend *backend = find(conf, NULL);
+
+	return backend != NULL ? backend->bytes(conf) : 0;
+}
+
 enum wp_err wp_store_append(struct wp_store *store,
 			    struct wp_store_append *appends, size_t n,
 			    struct wp_error *err)

@@ -8,9 +8,11 @@
  * of it. Box keeps the size of the mailbox as well, changed in the transaction
  * that changes it, so it is true of exactly that version.
  */
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include <sqlite3.h>
 
@@ -199,6 +201,23 @@ static void store_where(const struct wp_conf *conf, char *text, size_t room)
 {
 	(void)snprintf(text, room, "store.sqlite_path %.100s",
 		       conf->store.sqlite_path);
+}
+
+static int64_t bytes_of(const char *path, const char *suffix)
+{
+	char full[PATH_MAX];
+	struct stat about;
+	int n = snprintf(full, sizeof(full), "%s%s", path, suffix);
+
+	return n > 0 && (size_t)n < sizeof(full) && stat(full, &about) == 0
+		       ? (int64_t)about.st_size
+		       : 0;
+}
+
+static int64_t store_bytes(const struct wp_conf *conf)
+{
+	return bytes_of(conf->store.sqlite_path, "") +
+	       bytes_of(conf->store.sqlite_path, "-wal");
 }
 
 /* ---- lives of Redis ---- */
@@ -875,6 +894,7 @@ const struct wp_store_backend wp_store_sqlite = {
 	.copy = wp_store_sqlite_copy,
 	.verify = wp_store_sqlite_verify,
 	.where = store_where,
+	.bytes = store_bytes,
 	.close = store_close,
 	.version = store_version,
 	.fence = store_fence,

@@ -108,6 +108,9 @@ enum { WP_STORE_WHERE_MAX = 127 };
 void wp_store_where(const struct wp_conf *conf,
 		    char text[WP_STORE_WHERE_MAX + 1]);
 
+/* What it takes on disk; 0 when that is not known. Threads: any. */
+int64_t wp_store_bytes(const struct wp_conf *conf);
+
 /*
  * Who this store is: a random name for its whole life, made by the first who
  * asks. Two files with one id are one store and its copy.

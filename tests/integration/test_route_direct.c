@@ -627,20 +627,21 @@ static void an_answer_that_is_none_is_not_read(void **state)
 	struct wp_route_row row;
 	struct wp_reply *reply;
 
-	reply = wp_world_cmd(w,
-			     "EVAL return{{'ok',1,2,3,4,5,6,'',7,'','1-1'}} 0");
+	reply = wp_world_cmd(
+		w, "EVAL return{{'ok',1,2,3,4,5,6,'',7,'','','1-1'}} 0");
 	wp_route_parse(reply, 0, &result);
 	assert_int_equal(result.status, WP_ROUTE_REFUSED);
 	wp_reply_free(&reply);
 	reply = wp_world_cmd(
 		w, "EVAL " WP_LUA_PACK "local\tv=pack('u',0,'e')\t"
-		   "return{{'ok',1,2,3,4,5,6,'',7,'8-8','1','9',v,'0',"
+		   "return{{'ok',1,2,3,4,5,6,'',7,'8-8','5\\t2','1','9',v,'0',"
 		   "'1-1','9','e','0','1-1','9',v,'-1',"
 		   "'1-1','9',v,'7'}} 0");
 	wp_route_parse(reply, 0, &result);
 	assert_int_equal(result.status, WP_ROUTE_OK);
 	assert_int_equal(result.passed, 7);
 	assert_string_equal(result.walked, "8-8");
+	assert_string_equal(result.delays, "5\t2");
 	assert_int_equal(result.rows, 4);
 	for (size_t i = 0; i < 3; i++)
 		assert_false(wp_route_row(result.reply, i, &row));

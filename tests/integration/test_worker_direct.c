@@ -222,6 +222,10 @@ static void who_is_away_is_written_to_without_hot(void **state)
 	assert_int_equal(
 		wp_rig_metric(&rig.hot, "waypost_worker_direct_messages_total"),
 		4);
+	assert_int_equal(
+		wp_rig_metric(&rig.cold,
+			      "waypost_worker_route_delay_seconds_count"),
+		4);
 	rig_release(&rig);
 }
 
@@ -596,7 +600,7 @@ static void hand_over_another(struct rig *rig)
 	struct wp_reply *reply = wp_world_cmd(
 		rig->w,
 		"EVAL " WP_LUA_PACK
-		"return{{'ok',0,0,0,0,0,0,'',0,'','%d-1','" WP_ALIVE "',"
+		"return{{'ok',0,0,0,0,0,0,'',0,'','','%d-1','" WP_ALIVE "',"
 		"pack('urn:sm:user:f%d',0,'m'),'0'}} 0",
 		rig->loads, rig->loads);
 

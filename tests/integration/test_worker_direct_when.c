@@ -91,9 +91,9 @@ static bool call_to(struct rig *rig, const char *counts, const char *walked,
 	bool stays;
 
 	(void)ask_of(rig, false);
-	reply = wp_world_cmd(rig->w,
-			     "EVAL " WP_LUA_PACK "return{{'ok',%s,'',%s%s}} 0",
-			     counts, walked, rows);
+	reply = wp_world_cmd(
+		rig->w, "EVAL " WP_LUA_PACK "return{{'ok',%s,'',%s,''%s}} 0",
+		counts, walked, rows);
 	wp_route_parse(reply, 0, &result);
 	assert_int_equal(result.status, WP_ROUTE_OK);
 	stays = wp_direct_tell(rig->direct, &rig->owned, &result, rig->now_ms);
@@ -224,7 +224,7 @@ static void a_batch_has_a_bound_and_the_oldest(void **state)
 	reply = wp_world_cmd(
 		rig.w,
 		"EVAL " WP_LUA_PACK
-		"local\tt={'ok',0,0,0,0,0,0,'',0,''}\tfor\ti=1,%d\tdo\t"
+		"local\tt={'ok',0,0,0,0,0,0,'',0,'',''}\tfor\ti=1,%d\tdo\t"
 		"for\tk,x\tin\tipairs({i..'-1','9',pack('urn:sm:user:u'..i,0,"
 		"'m'),'0'})do\tt[#t+1]=x\tend\tend\treturn{t} 0",
 		ROWS);
@@ -623,8 +623,8 @@ static void call_of_many(struct rig *rig, const char *name, int n)
 	(void)ask_of(rig, false);
 	reply = wp_world_cmd(
 		rig->w,
-		"EVAL " WP_LUA_PACK
-		"local\tt={'ok',0,0,0,0,0,0,'',0,'9-9'}\tfor\ti=1,%d\tdo\tfor"
+		"EVAL " WP_LUA_PACK "local\tt={'ok',0,0,0,0,0,0,'',0,'9-9',''}"
+		"\tfor\ti=1,%d\tdo\tfor"
 		"\tk,x\tin\tipairs({i..'-1','9',pack('urn:sm:user:%s'..i,0,"
 		"'m'),'0'})do\tt[#t+1]=x\tend\tend\treturn{t} 0",
 		n, name);

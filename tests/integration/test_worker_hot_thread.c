@@ -178,6 +178,10 @@ static void what_waits_goes_by_one_call(void **state)
 			&rig.worker,
 			"waypost_worker_route_batch_duration_seconds_count"),
 		1);
+	assert_int_equal(
+		wp_rig_metric(&rig.worker,
+			      "waypost_worker_route_delay_seconds_count"),
+		3);
 	rig_release(&rig);
 }
 

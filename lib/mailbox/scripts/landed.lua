@@ -12,7 +12,8 @@
 --          until_ms: when the last of them expires; high "1": one of them is
 --          of the high band
 --          push: "<grace_ms>,<inactive_ms>" (parts/push_rules.lua), or "-"
--- Result   {r1, … rn} of the parts: {"ok", gone, left} or {"fault", text}
+-- Result   {r1, … rn} of the parts: {"ok", gone, left, now_ms} or
+--          {"fault", text}
 --          gone: entries that were there until now; left: entries in ingress,
 --          for which nobody has rung where it was not empty
 --
@@ -292,7 +293,7 @@ local function land(users, is_asked)
   if #gone > 0 then
     lower(gone, left == 0)
   end
-  return {'ok', n, left}
+  return {'ok', n, left, now_ms}
 end
 
 -- The users of a part whose words begin at `at`, and where the next one does.

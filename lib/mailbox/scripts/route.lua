@@ -27,7 +27,7 @@
 --          {"gate"}    it must be reconciled first
 --          an error    it died of that; the others did not, if there are any
 --          {"ok", routed, dropped, dead, held, left, marked, error, passed,
---          walked, row…}
+--          walked, delays, row…}
 --          held: entries that stay for another try or behind such an entry;
 --          left: entries still in ingress, without rows and what waits for
 --          their landing (but with what is before `from`, where there was too
@@ -35,7 +35,8 @@
 --          store; error: text of the last fault or ""; passed: entries that
 --          stay until something of their user has landed; walked: the last id
 --          of the walk, when all up to it that is still in ingress is of users
---          with rows, or named as under way; else ""
+--          with rows, or named as under way; else ""; delays: of what was
+--          routed, how long after it was accepted, "ms n ms n …"
 --          a row is id, expires_ms, m, version; version: of the mailbox,
 --          as the store told it before this instant; 0: it has nothing of the
 --          user in this life of Redis
@@ -324,6 +325,24 @@ local function fail(id, f, reason, tries)
   return true
 end
 
+local function note_delay(id)
+  local delays = p.delays
+  if not delays then
+    delays = {}
+    p.delays = delays
+  end
+  local ms = math.max(0, now_ms - id:match('^%d+'))
+  delays[ms] = (delays[ms] or 0) + 1
+end
+
+local function delays_text()
+  local words = {}
+  for ms, n in pairs(p.delays) do
+    words[#words + 1] = string.format('%d %d', ms, n)
+  end
+  return table.concat(words, ' ')
+end
+
 -- Returns true when the entry has left ingress.
 local function attempt(id, f)
   local tries = p.is_careful and call('HINCRBY', prefix .. 'tries', id, 1)
@@ -339,6 +358,7 @@ local function attempt(id, f)
   end
   if outcome == 'routed' then
     p.routed = p.routed + 1
+    note_delay(id)
     list_for(p, 'leaving', id)
     return true
   elseif outcome == 'dropped' then
@@ -431,7 +451,7 @@ local function direct_way()
   end
 
   local function add_row(user, id, f)
-    local answer, at = p.rows, 10 + p.n_rows * 4
+    local answer, at = p.rows, 11 + p.n_rows * 4
     answer[at + 1], answer[at + 2] = id, f.flat[2]
     answer[at + 3], answer[at + 4] = f.flat[4], user.version
     p.n_rows = p.n_rows + 1
@@ -454,7 +474,7 @@ local function direct_way()
   -- At the oldest entry: no row has been answered yet.
   function way.begin_anew()
     p.is_behind_cursor = false
-    p.rows, p.copied = {'ok', 0, 0, 0, 0, 0, 0, '', 0, ''}, {}
+    p.rows, p.copied = {'ok', 0, 0, 0, 0, 0, 0, '', 0, '', ''}, {}
     p.n_rows, p.passed, p.held = 0, 0, 0
     for _, user in pairs(p.users) do
       user.last_ms, user.is_behind = false, user.is_under_way
@@ -606,6 +626,7 @@ local function begin(at, n_left, from)
     due = nil, marks = nil, watched = nil, told = nil,
     leaving = nil, staying = nil,
     holding = nil, foreign = nil, -- by lane
+    delays = nil, -- ms -> how many
     last_error = nil,
     walked = '', is_behind_cursor = from ~= '',
   }
@@ -614,7 +635,7 @@ local function begin(at, n_left, from)
   if ARGV[at + 4] == '1' then
     direct = direct or direct_way()
     p.direct = direct
-    p.rows = {'ok', 0, 0, 0, 0, 0, 0, '', 0, ''}
+    p.rows = {'ok', 0, 0, 0, 0, 0, 0, '', 0, '', ''}
     p.copied = {} -- users with rows
     p.versions = {} -- urn -> version, "hot" or "way", of names
     for i = at + 7, at + 5 + 2 * ARGV[at + 6], 2 do
@@ -634,7 +655,7 @@ local function route(key, at, n_left)
   local from = ARGV[at + 4] == '1' and ARGV[at + 5] or ''
   local slice = slice_from(from == '' and '-' or '(' .. from)
   if #slice == 0 then
-    return {'ok', 0, 0, 0, 0, 0, 0, '', 0, from}
+    return {'ok', 0, 0, 0, 0, 0, 0, '', 0, from, ''}
   end
   begin(at, n_left, from)
   local is_end = walk(slice)
@@ -654,7 +675,8 @@ local function route(key, at, n_left)
   local left = is_end and p.held or
     call('XLEN', key .. 'ingress') - p.n_rows - p.passed
   local answer = {'ok', p.routed, p.dropped, p.dead, p.held, left, p.n_marked,
-    p.last_error or '', p.passed, p.held == 0 and p.walked or ''}
+    p.last_error or '', p.passed, p.held == 0 and p.walked or '',
+    p.delays and delays_text() or ''}
   if p.n_rows == 0 then
     return answer
   end

@@ -94,6 +94,25 @@ static void beats_of_a_seat_are_counted(void **state)
 	assert_int_equal(wp_share_beats(share, 0), 0);
 }
 
+static void the_parent_sees_the_sum(void **state)
+{
+	const struct wp_seat one = { *state, 3 }, other = { *state, 4 };
+	struct wp_share_sum sum;
+
+	wp_share_set(&one, 5);
+	wp_share_set_waiting(&one, 2);
+	wp_share_set(&other, 7);
+	wp_share_set_waiting(&other, 1);
+	sum = wp_share_sum(*state);
+	assert_int_equal(sum.kept, 12);
+	assert_int_equal(sum.waiting, 3);
+
+	wp_share_leave(&other); /* it may have died with them */
+	sum = wp_share_sum(*state);
+	assert_int_equal(sum.kept, 5);
+	assert_int_equal(sum.waiting, 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -106,6 +125,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			a_process_that_was_forked_writes_for_all, set_up,
 			tear_down),
+		cmocka_unit_test_setup_teardown(the_parent_sees_the_sum, set_up,
+						tear_down),
 		cmocka_unit_test_setup_teardown(beats_of_a_seat_are_counted,
 						set_up, tear_down),
 	};

@@ -14,7 +14,7 @@
 
 #include "lib/metrics/metrics.h"
 
-enum { SENT, REFUSED, OPEN, SECONDS };
+enum { SENT, REFUSED, OPEN, SECONDS, RARE, RARER };
 
 static const struct wp_metric_desc descs[] = {
 	[SENT] = { "t_total", "code=\"202\"", "Sends.\nAll \\ of them.",
@@ -22,6 +22,8 @@ static const struct wp_metric_desc descs[] = {
 	[REFUSED] = { "t_total", "code=\"503\"", NULL, WP_COUNTER },
 	[OPEN] = { "t_open", NULL, "Open now.", WP_GAUGE },
 	[SECONDS] = { "t_seconds", "r=\"a\"", "Time.", WP_HISTOGRAM },
+	[RARE] = { "t_rare_total", "code=\"1\"", "Rare.", WP_SPARSE_COUNTER },
+	[RARER] = { "t_rare_total", "code=\"2\"", NULL, WP_SPARSE_COUNTER },
 };
 
 static int make(void **state)
@@ -95,6 +97,41 @@ static void a_histogram_is_cumulative_and_in_seconds(void **state)
 			       "t_seconds_sum{r=\"a\"} 20.000202\n"
 			       "t_seconds_count{r=\"a\"} 5\n"));
 	assert_int_equal(wp_metric_get(*state, SECONDS), 5);
+	wp_buf_release(&text);
+}
+
+static void what_is_sparse_is_told_once_it_was_counted(void **state)
+{
+	static const char end[] = "# HELP t_rare_total Rare.\n"
+				  "# TYPE t_rare_total counter\n"
+				  "t_rare_total{code=\"2\"} 1\n";
+	struct wp_buf text;
+
+	wp_buf_init(&text, 0);
+	wp_metrics_write(*state, &text);
+	assert_null(strstr(text.data, "t_rare_total"));
+	wp_buf_clear(&text);
+
+	wp_metric_add(*state, RARER, 1);
+	wp_metrics_write(*state, &text);
+
+	assert_true(text.len > strlen(end));
+	assert_string_equal(text.data + text.len - strlen(end), end);
+	wp_buf_release(&text);
+}
+
+static void many_may_be_observed_at_once(void **state)
+{
+	struct wp_buf text;
+
+	wp_metric_observe_n(*state, SECONDS, 2000, 3);
+	wp_buf_init(&text, 0);
+
+	wp_metrics_write(*state, &text);
+
+	assert_non_null(strstr(text.data, "le=\"0.001\"} 0\n"));
+	assert_non_null(strstr(text.data, "le=\"0.0025\"} 3\n"));
+	assert_non_null(strstr(text.data, "t_seconds_sum{r=\"a\"} 0.006000\n"));
 	wp_buf_release(&text);
 }
 
@@ -174,6 +211,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(counters_and_gauges_are_written_under_one_head),
 		TEST(a_histogram_is_cumulative_and_in_seconds),
+		TEST(what_is_sparse_is_told_once_it_was_counted),
+		TEST(many_may_be_observed_at_once),
 		TEST(children_count_into_the_same_cells),
 		TEST(no_update_of_any_thread_is_lost),
 		cmocka_unit_test(without_metrics_nothing_is_counted),

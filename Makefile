@@ -474,7 +474,7 @@ install: all ## programs, units, web-config, docs: DESTDIR= PREFIX=/usr/local
 	$(call prefixed,web-config/lighttpd/waypost.conf,$(SHARE)/lighttpd/waypost.conf)
 	install -m 644 web-config/lighttpd/*.lua '$(SHARE)/lighttpd'
 	install -m 644 web-config/waypost.yaml web-config/redis.conf '$(SHARE)'
-	install -m 644 packaging/systemd/*.socket packaging/systemd/*.target \
+	install -m 644 $(foreach kind,socket target timer,$(wildcard packaging/systemd/*.$(kind))) \
 		'$(DESTDIR)$(UNITDIR)'
 	$(foreach unit,$(wildcard packaging/systemd/*.service),\
 		$(call prefixed,$(unit),$(DESTDIR)$(UNITDIR)/$(notdir $(unit))) &&) :
@@ -488,7 +488,7 @@ deb: ## Debian packages, into build/deb
 	@PACKAGE_VERSION=$(VERSION) packaging/debian/build.sh build/deb
 
 test-packaging: ## the packages on a bare Debian that is booted here (root, systemd-nspawn, mmdebstrap)
-	@for test in install; do \
+	@for test in install units upgrade; do \
 		$(PYTHON) packaging/test/test_$$test.py || exit 1; done
 
 clean: ## remove what was built (the state directory of make run stays)

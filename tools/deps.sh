@@ -127,8 +127,7 @@ browser)
 deb)
 	need_build
 	need debhelper dh
-	need dpkg-dev dpkg-buildpackage
-	need pkg-config pkg-config ;;
+	need dpkg-dev dpkg-buildpackage ;;
 *)
 	echo "usage: tools/deps.sh run|test|dev|bench|browser|deb" \
 		"[nginx|lighttpd]" >&2

@@ -479,6 +479,35 @@ class BesideOthers(WebServer):
         self.assert_nothing_waits(bob)
 
 
+@unittest.skipIf(WEB == "lighttpd", "nginx has a snippet of its own for it")
+class WithoutTheStrictSnippet(WebServer):
+    @classmethod
+    def make_stack(cls):
+        return new_stack(web_edits=[("/waypost-strict.conf;",
+                                     "/waypost-none*.conf;")])
+
+    def test_what_never_got_to_us_is_the_answer_of_the_site(self):
+        for request, status in ((b"NONSENSE\r\n\r\n", 400),
+                                (b"GET /" + b"x" * 70000 + b" HTTP/1.1\r\n"
+                                 b"Host: x\r\n\r\n", 414),
+                                (b"TRACE / HTTP/1.1\r\nHost: x\r\n"
+                                 b"Connection: close\r\n\r\n", 405)):
+            data, _ = raw_exchange(self.stack.port, request)
+            self.assertIn(b"<html>", data)
+            self.assertNotIn(b"X-Request-Id", data)
+            self.assertIn(status, statuses(data) or [400])
+
+    def test_what_goes_wrong_with_us_is_ours(self):
+        huge = self.stack.http().request(
+            "POST", "/api/send", b"x" * (5 << 20),
+            {"Content-Type": "application/json"})
+        self.assert_error(huge, 413)
+        self.assert_error(self.stack.http().request("GET", "/api"), 404)
+        self.stack.kill("handlers")
+        self.assert_error(self.stack.http().request("GET", "/healthz"), 503)
+        self.stack.restart("handlers")
+
+
 class Slow(WebServer):
     @classmethod
     def make_stack(cls):

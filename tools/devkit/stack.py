@@ -354,6 +354,8 @@ class Stack:
                  self.path("waypost.conf"), words,
                  [("/var/log/nginx/access.log", self.log_path("access")),
                   ("/var/log/nginx/error.log", self.log_path("nginx"))])
+            fill(os.path.join(folder, "waypost-strict.conf"),
+                 self.path("waypost-strict.conf"), words)
             servers = "\n\t".join(
                 f"server unix:{self._websocket_socket(i)} max_fails=0;"
                 for i in range(self.websocket_count))

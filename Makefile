@@ -491,6 +491,9 @@ test-packaging: ## the packages on a bare Debian that is booted here (root, syst
 	@for test in install units upgrade; do \
 		$(PYTHON) packaging/test/test_$$test.py || exit 1; done
 
+test-distros: ## build and install on each Debian that is supported (as test-packaging, fetches 1 GB)
+	@$(PYTHON) packaging/test/test_distros.py
+
 clean: ## remove what was built (the state directory of make run stays)
 	rm -rf build compile_commands.json
 
@@ -501,5 +504,5 @@ include bench/bench.mk
 .PHONY: help all tests-build deps deps-build run test release-tests asan-tests tsan-tests test-unit \
 	test-fault test-fault-bugs test-attacks test-backup test-browser test-push \
 	bug soak test-integration test-e2e asan tsan ci fuzz fuzz-run check \
-	format $(CHECKS) lint install deb image test-image test-packaging clean tests-provider \
+	format $(CHECKS) lint install deb image test-image test-packaging test-distros clean tests-provider \
 	man completion install-words

@@ -49,21 +49,28 @@ def libraries(deb):
     return [word.split()[0] for word in text.split(",")]
 
 
-def base(suite, debs):
-    """The folder of a bare system; made when it is not there yet."""
-    path = os.path.join(BASES, suite)
+def base(name, suite, installed=(), cached=()):
+    """The folder of a bare system; made when it is not there yet.
+
+    name:      of the folder, below build/boot
+    suite:     one of SUITES
+    installed: packages that are there besides
+    cached:    packages that apt can install
+    """
+    path = os.path.join(BASES, name)
     if os.path.isdir(path):
         return path
     os.makedirs(BASES, exist_ok=True)
     print(f"making a bare {suite} in {path}", flush=True)
-    wanted = " ".join((*CACHED, *libraries(debs["waypost"])))
     made = path + ".new"
     shutil.rmtree(made, ignore_errors=True)
     subprocess.run(
         ["mmdebstrap", "--quiet", "--variant=minbase",
-         "--include=" + ",".join(INSTALLED), "--skip=cleanup/apt",
+         "--include=" + ",".join((*INSTALLED, *installed)),
+         "--skip=cleanup/apt",
+         "--customize-hook=echo 127.0.0.1 localhost >\"$1\"/etc/hosts",
          '--customize-hook=chroot "$1" apt-get -q install -y '
-         f"--download-only {wanted} >/dev/null",
+         f"--download-only {' '.join((*CACHED, *cached))} >/dev/null",
          SUITES[suite], made, MIRROR], check=True)
     os.rename(made, path)
     return path
@@ -85,11 +92,13 @@ class Machine:
 
     base:  the folder of its files, which stays as it is
     binds: {path inside: folder here}, read only
+    kept:  the same, which the machine may write in
     """
 
-    def __init__(self, path, binds=None):
+    def __init__(self, path, binds=None, kept=None):
         self.path = path
         self.binds = binds or {}
+        self.kept = kept or {}
         self.process = None
         self.leader = 0
 
@@ -101,6 +110,8 @@ class Machine:
                 "--setenv=SYSTEMD_COLORS=0", "--console=pipe"]
         argv += [f"--bind-ro={here}:{inside}"
                  for inside, here in self.binds.items()]
+        argv += [f"--bind={here}:{inside}"
+                 for inside, here in self.kept.items()]
         # What the host has decides: where it has both kinds of control groups,
         # the machine has the old one.
         self.process = subprocess.Popen(

@@ -11,6 +11,12 @@ SNIPPET = ("sed -i 's|^\tserver_name _;|&\\n\tinclude snippets/waypost.conf;|' "
            "systemctl reload nginx")
 
 
+def bare(debs):
+    """A Debian 12 that has nothing of ours."""
+    return boot.base("debian-12", "debian-12",
+                     cached=boot.libraries(debs["waypost"]))
+
+
 def binds(**folders):
     """What a machine sees of this tree: /src, and folders by their names."""
     return {"/src": os.path.join(boot.ROOT, "tools"),
@@ -45,7 +51,7 @@ def run_tests(tests, debs_folder=None):
     """Each test is a function of the folder of packages; says how it went."""
     boot.require()
     folder = debs_folder or os.path.join(boot.ROOT, "build", "deb")
-    base = boot.base("debian-12", boot.find_debs(folder))
+    base = bare(boot.find_debs(folder))
     for test in tests:
         test(base, folder)
         print(f"ok    {test.__name__.replace('_', ' ')}", flush=True)

@@ -9,9 +9,9 @@ import sys
 import time
 
 import boot
+from installed import REDIS, bare
 
 TITLE, END = "## Behind the web server you have", "### From source"
-REDIS = "redis-cli -s /run/redis-waypost/redis-server.sock"
 WEB_SERVERS = ("nginx", "lighttpd")
 
 
@@ -28,22 +28,19 @@ def readme_blocks():
 
 def first_message(machine, block):
     """Do the README's last block; its pull is repeated until it has it."""
-    said = machine.run("cd /src\n" + block).stdout
-    sends = block.index("curl -sf http://localhost/api/send")
+    said = machine.run(block).stdout
     pulls = block.index("curl -sf http://localhost/api/messages")
     if '"aGVsbG8="' not in said:
-        pull = block[:sends] + block[pulls:].rstrip()
-        machine.until(f"cd /src\n{pull} | grep -F '\"aGVsbG8=\"'",
-                      "no message")
+        machine.until(f"{block[pulls:].rstrip()} | grep -F "
+                      "'\"aGVsbG8=\"'", "no message")
     if "READY" not in said or '{"id":"' not in said:
         raise boot.BootError(f"the first message: {said}")
 
 
 def check_on(web, debs, base):
     blocks = readme_blocks()
-    binds = {"/src/build/deb": os.path.dirname(debs["waypost"]),
-             "/src/tools": os.path.join(boot.ROOT, "tools")}
-    with boot.Machine(base, binds) as machine:
+    with boot.Machine(base, {"/src/build/deb": os.path.dirname(
+            debs["waypost"])}) as machine:
         started = time.monotonic()
         for name in ("all", web):
             machine.run("cd /src\n" + blocks[name])
@@ -60,7 +57,7 @@ def check_on(web, debs, base):
 def main():
     boot.require()
     debs = boot.find_debs(os.path.join(boot.ROOT, "build", "deb"))
-    base = boot.base("debian-12", debs)
+    base = bare(debs)
     for web in sys.argv[1:] or WEB_SERVERS:
         check_on(web, debs, base)
         print(f"ok    install {web}", flush=True)

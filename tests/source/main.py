@@ -17,7 +17,11 @@ def main():
     bad = result.failures + result.errors
     for test, text in bad:
         print(f"FAIL  {test.id()}\n{text}", flush=True)
-    print(f"source: {result.testsRun - len(bad)} passed, {len(bad)} failed",
+    for test, why in result.skipped:
+        print(f"skip  {test.id()}: {why}", flush=True)
+    skipped = len(result.skipped)
+    print(f"source: {result.testsRun - len(bad) - skipped} passed, "
+          f"{len(bad)} failed" + (f", {skipped} skipped" if skipped else ""),
           flush=True)
     return 1 if bad else 0
 

@@ -1,0 +1,49 @@
+"""What packages have is what the tree has, and no unit may do much."""
+import glob
+import os
+import re
+import shutil
+import subprocess
+import unittest
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
+    os.path.abspath(__file__))))
+EXPOSURE_MAX = 2.0
+
+
+def read(*path):
+    with open(os.path.join(ROOT, *path), encoding="utf-8") as file:
+        return file.read()
+
+
+class Packages(unittest.TestCase):
+    def test_they_have_the_version_of_the_tree(self):
+        said = re.match(r"waypost \((.*?)\)", read("packaging", "debian",
+                                                  "changelog")).group(1)
+        self.assertEqual(
+            [said], re.findall(r"^VERSION := (.*)$", read("Makefile"), re.M))
+
+    def test_each_program_has_a_unit_that_packages_handle(self):
+        programs = re.search(r"^PROGRAMS := waypost (.*)$", read("Makefile"),
+                             re.M).group(1).split()
+        rules = read("packaging", "debian", "rules")
+        for program in programs:
+            unit = read("packaging", "systemd", program + ".service")
+            self.assertIn(f"ExecStart=/usr/local/sbin/{program}\n", unit)
+            self.assertIn(f"{program}.service", rules)
+
+    @unittest.skipIf(shutil.which("systemd-analyze") is None,
+                     "there is no systemd-analyze")
+    def test_no_program_is_exposed(self):
+        for path in glob.glob(os.path.join(ROOT, "packaging", "systemd",
+                                           "waypost-*.service")):
+            if "canary" in path:
+                continue  # an operator's command, and root
+            said = subprocess.run(
+                ["systemd-analyze", "security", "--offline=true",
+                 "--no-pager", path], capture_output=True, text=True,
+                check=False)
+            exposure = re.search(r"exposure level .*?: (\S+)", said.stdout)
+            self.assertIsNotNone(exposure, said.stdout + said.stderr)
+            self.assertLessEqual(float(exposure.group(1)), EXPOSURE_MAX,
+                                 path)

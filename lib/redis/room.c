@@ -46,7 +46,14 @@ static void *make_string(const redisReadTask *task, char *text, size_t len)
 	return reply->str == NULL ? NULL : reply;
 }
 
-static void *make_array(const redisReadTask *task, int n)
+/* In what hiredis counts elements, since 1.0; Debian 12 has the one before. */
+#if HIREDIS_MAJOR >= 1
+typedef size_t wp_element_count;
+#else
+typedef int wp_element_count;
+#endif
+
+static void *make_array(const redisReadTask *task, wp_element_count n)
 {
 	struct wp_reply_room *room = task->privdata;
 	struct redisReply *reply = make(task);

@@ -178,7 +178,9 @@ static enum wp_err check_accounts(struct setup *setup,
 	rc = wp_accounts_look(&setup->file, conf->accounts.sqlite_path,
 			      WP_ACCOUNTS_BUSY_MS, err);
 	setup->knows_file = rc == WP_OK;
-	if (rc == WP_OK)
+	/* Of a secret that is missing that has been said. */
+	if (rc == WP_OK && (conf->run_mode != WP_RUN_PRODUCTION ||
+			    conf->auth.store_secret[0] != '\0'))
 		rc = compare_pepper(conf, &setup->file, err);
 	/* One that is locked comes back. */
 	if (rc == WP_OK || rc == WP_ERR_UNAVAIL)
@@ -283,9 +285,9 @@ static enum wp_err ping(const struct program_state *state, struct wp_error *err)
 	return wp_program_ping(&state->program, &ping, err);
 }
 
-static enum wp_err check(struct program_state *state, struct wp_error *err)
+static struct wp_program_look what_to_look_at(struct program_state *state)
 {
-	const struct wp_program_look look = {
+	return (struct wp_program_look){
 		.key = "handlers.listen",
 		.address = state->setup->conf.handlers.listen,
 		.metrics_key = "handlers.metrics_listen",
@@ -296,6 +298,11 @@ static enum wp_err check(struct program_state *state, struct wp_error *err)
 		.ctx = state->setup,
 		.fine = "settings, keys, Redis and the store are in order",
 	};
+}
+
+static enum wp_err check(struct program_state *state, struct wp_error *err)
+{
+	const struct wp_program_look look = what_to_look_at(state);
 
 	return wp_program_check(&state->program, &look, err);
 }
@@ -360,6 +367,7 @@ static enum wp_err find_socket(struct program_state *state, int *fd_out,
 	const char *group = state->setup->conf.handlers.socket_group;
 	enum wp_err rc;
 
+	state->program.has_listened = true;
 	if (state->is_cgi)
 		return WP_OK;
 	if (address[0] != '\0') {
@@ -462,7 +470,9 @@ static bool is_cgi_call(void)
 int main(int argc, char **argv)
 {
 	struct program_state state = { .listener = WP_LISTENER_NONE };
+	struct wp_program_look look;
 	struct wp_error err = { 0 };
+	enum wp_err rc;
 	int status;
 
 	if (!wp_program_begin(&state.program, &about, argc, argv))
@@ -470,7 +480,13 @@ int main(int argc, char **argv)
 	state.is_cgi = is_cgi_call();
 	if (state.is_cgi)
 		state.program.argc = 1;
-	status = wp_program_end(&state.program, run(&state, &err), &err);
+	rc = run(&state, &err);
+	if (state.setup != NULL && !state.is_cgi) {
+		look = what_to_look_at(&state);
+		wp_program_look_further(&state.program, &state.setup->conf,
+					&look, rc, &err);
+	}
+	status = wp_program_end(&state.program, rc, &err);
 	free_setup(&state.setup);
 	wp_metrics_free(&state.metrics);
 	return status;

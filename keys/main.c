@@ -96,15 +96,20 @@ static enum wp_err look(void *ctx, struct wp_error *err)
 	return rc;
 }
 
-static enum wp_err check(struct process *p, struct wp_error *err)
+static struct wp_program_look what_to_look_at(struct process *p)
 {
-	const struct wp_program_look what = {
+	return (struct wp_program_look){
 		.key = "keys.metrics_listen",
 		.address = p->conf.keys.metrics_listen,
 		.look = look,
 		.ctx = p,
 		.fine = "settings and the folder of keys are in order",
 	};
+}
+
+static enum wp_err check(struct process *p, struct wp_error *err)
+{
+	const struct wp_program_look what = what_to_look_at(p);
 
 	return wp_program_check(&p->program, &what, err);
 }
@@ -255,6 +260,8 @@ static enum wp_err run(struct process *p, struct wp_error *err)
 			     "accounts.enabled is false");
 		return WP_OK;
 	}
+	/* It has no one to ask: what the start finds is all. */
+	p->program.has_looked = true;
 	rc = take_signals(p, err);
 	if (rc == WP_OK)
 		rc = start(p, err);
@@ -288,12 +295,15 @@ int main(int argc, char **argv)
 		.wanted = -1,
 		.signals = -1,
 	};
+	struct wp_program_look what;
 	struct wp_error err = { 0 };
 	enum wp_err rc;
 
 	if (!wp_program_begin(&p.program, &about, argc, argv))
 		return WP_EXIT_FAILED;
 	rc = run(&p, &err);
+	what = what_to_look_at(&p);
+	wp_program_look_further(&p.program, &p.conf, &what, rc, &err);
 	release(&p);
 	return wp_program_end(&p.program, rc, &err);
 }

@@ -209,15 +209,20 @@ static enum wp_err look(void *ctx, struct wp_error *err)
 	return rc;
 }
 
-static enum wp_err check(struct process *p, struct wp_error *err)
+static struct wp_program_look what_to_look_at(struct process *p)
 {
-	const struct wp_program_look what = {
+	return (struct wp_program_look){
 		.key = "notifier.metrics_listen",
 		.address = p->first.notifier.metrics_listen,
 		.look = look,
 		.ctx = p,
 		.fine = "settings, Redis and the store are in order",
 	};
+}
+
+static enum wp_err check(struct process *p, struct wp_error *err)
+{
+	const struct wp_program_look what = what_to_look_at(p);
 
 	return wp_program_check(&p->program, &what, err);
 }
@@ -239,6 +244,7 @@ static enum wp_err start(struct process *p, struct wp_error *err)
 	};
 	enum wp_err rc = WP_OK;
 
+	p->program.has_listened = true;
 	if (door.address[0] != '\0')
 		rc = wp_exporter_start(&p->exporter, &door, err);
 	return rc == WP_OK ? wp_notifier_new(&p->notifier, &setup, err) : rc;
@@ -341,14 +347,19 @@ static void release(struct process *p)
 int main(int argc, char **argv)
 {
 	struct process p = { 0 };
+	struct wp_program_look what;
 	struct wp_error err = { 0 };
+	enum wp_err rc;
 	int status;
 
 	if (!wp_program_begin(&p.program, &about, argc, argv))
 		return WP_EXIT_FAILED;
 	p.conf = &p.first;
 	wp_quiet_init();
-	status = wp_program_end(&p.program, run(&p, &err), &err);
+	rc = run(&p, &err);
+	what = what_to_look_at(&p);
+	wp_program_look_further(&p.program, &p.first, &what, rc, &err);
+	status = wp_program_end(&p.program, rc, &err);
 	/* A thread may talk to a Redis or a disk that is silent. */
 	if (p.notifier != NULL && !wp_notifier_is_idle(p.notifier))
 		exit_at_once(&p, status);

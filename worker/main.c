@@ -189,15 +189,20 @@ static enum wp_err look_at_deployment(void *ctx, struct wp_error *err)
 	return rc;
 }
 
-static enum wp_err check(struct process *p, struct wp_error *err)
+static struct wp_program_look what_to_look_at(struct process *p)
 {
-	const struct wp_program_look look = {
+	return (struct wp_program_look){
 		.key = "worker.metrics_listen",
 		.address = p->conf.worker.metrics_listen,
 		.look = look_at_deployment,
 		.ctx = p,
 		.fine = "settings, Redis and the store are in order",
 	};
+}
+
+static enum wp_err check(struct process *p, struct wp_error *err)
+{
+	const struct wp_program_look look = what_to_look_at(p);
 
 	return wp_program_check(&p->program, &look, err);
 }
@@ -372,6 +377,7 @@ static enum wp_err start_metrics(struct process *p, struct wp_error *err)
 	enum wp_err rc = wp_worker_metrics_new(&p->metrics, err);
 
 	setup.metrics = p->metrics;
+	p->program.has_listened = true;
 	return rc == WP_OK && setup.address[0] != '\0'
 		       ? wp_exporter_start(&p->exporter, &setup, err)
 		       : rc;
@@ -428,12 +434,15 @@ static void release(struct process *p)
 int main(int argc, char **argv)
 {
 	struct process p = { .secret = PTHREAD_MUTEX_INITIALIZER };
+	struct wp_program_look look;
 	struct wp_error err = { 0 };
 	enum wp_err rc;
 
 	if (!wp_program_begin(&p.program, &about, argc, argv))
 		return WP_EXIT_FAILED;
 	rc = run(&p, &err);
+	look = what_to_look_at(&p);
+	wp_program_look_further(&p.program, &p.conf, &look, rc, &err);
 	release(&p);
 	return wp_program_end(&p.program, rc, &err);
 }

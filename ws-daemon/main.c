@@ -446,9 +446,9 @@ static enum wp_err ping(const struct daemon *d, struct wp_error *err)
 	return wp_program_ping(&d->program, &ping, err);
 }
 
-static enum wp_err check(struct daemon *d, struct wp_error *err)
+static struct wp_program_look what_to_look_at(struct daemon *d)
 {
-	const struct wp_program_look look = {
+	return (struct wp_program_look){
 		.key = "websocket.listen",
 		.address = d->first.websocket.listen,
 		.metrics_key = "websocket.metrics_listen",
@@ -459,6 +459,11 @@ static enum wp_err check(struct daemon *d, struct wp_error *err)
 		.ctx = d,
 		.fine = "settings, keys, Redis and the store are in order",
 	};
+}
+
+static enum wp_err check(struct daemon *d, struct wp_error *err)
+{
+	const struct wp_program_look look = what_to_look_at(d);
 
 	return wp_program_check(&d->program, &look, err);
 }
@@ -469,6 +474,7 @@ static enum wp_err listen_somewhere(struct daemon *d, struct wp_error *err)
 	const char *group = d->first.websocket.socket_group;
 	enum wp_err rc;
 
+	d->program.has_listened = true;
 	d->listener.fd = wp_sd_take_socket();
 	d->is_inherited = d->listener.fd != -1;
 	if (d->is_inherited)
@@ -573,13 +579,18 @@ static void return_large_buffers(void)
 int main(int argc, char **argv)
 {
 	struct daemon d = { .listener = WP_LISTENER_NONE };
+	struct wp_program_look look;
 	struct wp_error err = { 0 };
+	enum wp_err rc;
 	int status;
 
 	return_large_buffers();
 	if (!wp_program_begin(&d.program, &about, argc, argv))
 		return WP_EXIT_FAILED;
-	status = wp_program_end(&d.program, run(&d, &err), &err);
+	rc = run(&d, &err);
+	look = what_to_look_at(&d);
+	wp_program_look_further(&d.program, &d.first, &look, rc, &err);
+	status = wp_program_end(&d.program, rc, &err);
 	/* It reads the settings, and may have to wait for a silent Redis. */
 	if (!end_look(&d))
 		exit_at_once(&d, status);

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
@@ -52,13 +53,24 @@ enum wp_err wp_error_sys(struct wp_error *err, const char *fmt, ...)
 	return WP_ERR_SYS;
 }
 
+static bool is_noted(const struct wp_faults *faults, const struct wp_error *why)
+{
+	size_t n = faults->n < WP_FAULTS_MAX ? faults->n : WP_FAULTS_MAX;
+
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(faults->list[i].msg, why->msg) == 0)
+			return true;
+	return false;
+}
+
 void wp_faults_note(struct wp_faults *faults, enum wp_err verdict,
 		    const struct wp_error *why, enum wp_err *rc,
 		    struct wp_error *err)
 {
 	if (verdict == WP_OK)
 		return;
-	if (faults != NULL && faults->n++ < WP_FAULTS_MAX)
+	if (faults != NULL && !is_noted(faults, why) &&
+	    faults->n++ < WP_FAULTS_MAX)
 		faults->list[faults->n - 1] = *why;
 	if (*rc != WP_OK)
 		return;

@@ -62,7 +62,8 @@ struct wp_faults {
 };
 
 /*
- * Note a verdict; a good one changes nothing.
+ * Note a verdict; a good one changes nothing. The same sentence is noted once:
+ * several may come upon one fault.
  *
  * faults:   NULL when nobody wants more than the first
  * rc, err:  keep the first that is bad; err may be NULL

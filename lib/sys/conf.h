@@ -56,8 +56,11 @@ struct wp_conf_section;
 struct wp_conf {
 	/* The tables of what is below; ends with NULL. */
 	const struct wp_conf_section *const *known;
-	struct wp_faults *faults;  /* of the program that loaded it, or NULL */
-	bool has_file;             /* a configuration file was read */
+	struct wp_faults *faults; /* of the program that loaded it, or NULL */
+	bool has_file;            /* a configuration file was read */
+	/* All that was said was taken, be it fit or not, and leads to the Redis
+	 * and the store that are meant. */
+	bool is_read;
 	enum wp_run_mode run_mode; /* WAYPOST_RUN_MODE */
 	char *public_url;          /* http(s)://host…; "" = not known */
 

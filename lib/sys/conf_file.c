@@ -189,6 +189,10 @@ void wp_conf_read_secrets(struct wp_conf_load *load, enum wp_err *rc,
 		one = read_secret(load->conf, entry->key, path, &why);
 		wp_faults_note(load->conf->faults, one, &why, rc, err);
 		entry->is_set = one == WP_OK;
+		/* Without its password Redis would complain of another one. */
+		load->conf->is_read &=
+			one == WP_OK ||
+			strncmp(entry->key->name, "redis.", 6) != 0;
 	}
 }
 

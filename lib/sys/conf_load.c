@@ -366,6 +366,12 @@ static enum wp_err list_public_url(struct wp_conf *conf, struct wp_error *err)
 	return len > 0 ? wp_conf_list_add(origins, url, len, err) : WP_OK;
 }
 
+/* Who is asked by settings that are wrong would be somebody else. */
+static bool leads_to_others(const char *section)
+{
+	return strcmp(section, "redis") == 0 || strcmp(section, "store") == 0;
+}
+
 void wp_conf_judge(struct wp_conf_load *load, enum wp_err *rc,
 		   struct wp_error *err)
 {
@@ -388,6 +394,8 @@ void wp_conf_judge(struct wp_conf_load *load, enum wp_err *rc,
 		for (; rule != NULL && *rule != NULL; rule++) {
 			one = (*rule)(conf, entry->is_used, &why);
 			wp_faults_note(conf->faults, one, &why, rc, err);
+			conf->is_read &=
+				one == WP_OK || !leads_to_others(section->name);
 		}
 	}
 	one = list_public_url(conf, &why);
@@ -435,6 +443,7 @@ static enum wp_err read_sources(struct wp_conf_load *load,
 	read_env(load, &rc, err);
 	one = read_flags(load, source->program, args, &why);
 	wp_faults_note(faults, one, &why, &rc, err);
+	load->conf->is_read = rc == WP_OK && !args->wants_config;
 	wp_conf_read_secrets(load, &rc, err);
 	one = check_user(load->conf, source->program, &why);
 	wp_faults_note(faults, one, &why, &rc, err);

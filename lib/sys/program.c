@@ -105,19 +105,6 @@ enum wp_err wp_program_load(struct wp_program *program, struct wp_conf *conf,
 	return WP_OK;
 }
 
-/* Note a fault unless whoever found it has done so. */
-static void note_once(struct wp_faults *faults, enum wp_err verdict,
-		      const struct wp_error *why, enum wp_err *rc,
-		      struct wp_error *err)
-{
-	size_t n = faults->n < WP_FAULTS_MAX ? faults->n : WP_FAULTS_MAX;
-	bool is_noted = false;
-
-	for (size_t i = 0; i < n; i++)
-		is_noted |= strcmp(faults->list[i].msg, why->msg) == 0;
-	wp_faults_note(is_noted ? NULL : faults, verdict, why, rc, err);
-}
-
 enum wp_err wp_program_look_group(const char *key, const char *address,
 				  const char *group, struct wp_error *err)
 {
@@ -149,30 +136,59 @@ static enum wp_err look_at_address(const char *key, const char *address,
 	return rc;
 }
 
+static void look_at_addresses(struct wp_program *program,
+			      const struct wp_program_look *look,
+			      enum wp_err *rc, struct wp_error *err)
+{
+	struct wp_error why = { 0 };
+	enum wp_err one = look_at_address(look->key, look->address, &why);
+
+	wp_faults_note(&program->faults, one, &why, rc, err);
+	if (look->group_key != NULL) {
+		one = wp_program_look_group(look->group_key, look->address,
+					    look->group, &why);
+		wp_faults_note(&program->faults, one, &why, rc, err);
+	}
+	if (look->metrics_key != NULL) {
+		one = look_at_address(look->metrics_key, look->metrics_address,
+				      &why);
+		wp_faults_note(&program->faults, one, &why, rc, err);
+	}
+}
+
 enum wp_err wp_program_check(struct wp_program *program,
 			     const struct wp_program_look *look,
 			     struct wp_error *err)
 {
 	struct wp_error why = { 0 };
-	enum wp_err rc = WP_OK;
-	enum wp_err one = look_at_address(look->key, look->address, &why);
+	enum wp_err rc = WP_OK, one;
 
-	wp_faults_note(&program->faults, one, &why, &rc, err);
-	if (look->group_key != NULL) {
-		one = wp_program_look_group(look->group_key, look->address,
-					    look->group, &why);
-		wp_faults_note(&program->faults, one, &why, &rc, err);
-	}
-	if (look->metrics_key != NULL) {
-		one = look_at_address(look->metrics_key, look->metrics_address,
-				      &why);
-		wp_faults_note(&program->faults, one, &why, &rc, err);
-	}
+	program->has_looked = true;
+	look_at_addresses(program, look, &rc, err);
 	one = look->look(look->ctx, &why);
-	note_once(&program->faults, one, &why, &rc, err);
+	wp_faults_note(&program->faults, one, &why, &rc, err);
 	if (rc == WP_OK)
 		printf("%s: %s\n", program->about->name, look->fine);
 	return rc;
+}
+
+void wp_program_look_further(struct wp_program *program,
+			     const struct wp_conf *conf,
+			     const struct wp_program_look *look, enum wp_err rc,
+			     const struct wp_error *err)
+{
+	struct wp_error why = { 0 };
+	enum wp_err first = WP_OK, one;
+
+	if ((rc != WP_ERR_INVAL && rc != WP_ERR_SYS) || !conf->is_read ||
+	    program->has_looked || program->is_over || program->is_ping)
+		return;
+	/* It stands before what follows, whoever has found it. */
+	wp_faults_note(&program->faults, rc, err, &first, NULL);
+	if (!program->has_listened)
+		look_at_addresses(program, look, &first, NULL);
+	one = look->look(look->ctx, &why);
+	wp_faults_note(&program->faults, one, &why, &first, NULL);
 }
 
 enum wp_err wp_program_ping(const struct wp_program *program,

@@ -35,8 +35,10 @@ struct wp_program {
 	bool is_over;            /* what was asked for has been printed */
 	wp_conf_look_fn look;    /* what looks at the settings; may be NULL */
 	void *look_ctx;
-	bool is_check; /* --check: look, change nothing, and end */
-	bool is_ping;  /* --ping: ask the one that runs, and end */
+	bool is_check;     /* --check: look, change nothing, and end */
+	bool is_ping;      /* --ping: ask the one that runs, and end */
+	bool has_looked;   /* wp_program_check() was there */
+	bool has_listened; /* its own addresses are no question any more */
 };
 
 /*
@@ -89,6 +91,18 @@ struct wp_program_look {
 enum wp_err wp_program_check(struct wp_program *program,
 			     const struct wp_program_look *look,
 			     struct wp_error *err) WP_MUST_USE;
+
+/*
+ * A start or --check was refused: find out what else is wrong, so that all of
+ * it can be told, and mended, at once. Nothing when that is known, or when not
+ * even the settings could be read: what they do not say is not looked at.
+ *
+ * rc, err:  what run() of the program ended with
+ */
+void wp_program_look_further(struct wp_program *program,
+			     const struct wp_conf *conf,
+			     const struct wp_program_look *look, enum wp_err rc,
+			     const struct wp_error *err);
 
 /* Whom --ping asks, and what. */
 struct wp_program_ping {

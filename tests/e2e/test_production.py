@@ -167,6 +167,53 @@ class Production(E2eTest):
                 redis("CONFIG", "SET", "maxmemory-policy", "noeviction")
                 redis("CONFIG", "SET", "no-appendfsync-on-rewrite", "no")
 
+    def test_whatever_ends_a_start_all_else_is_told_with_it(self):
+        """Who finds a fault first does not keep the others to himself."""
+        first = {
+            "auth.store_secret: must have": {"STORE_SECRET": "short"},
+            "auth.public_key_files: ": {
+                "WAYPOST_AUTH_PUBLIC_KEY_FILES": "/nowhere/key.pem"},
+            "auth.jwt_secret: must have": {"JWT_SECRET": "short"},
+        }
+        with self.stack.redis() as redis:
+            redis("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
+            try:
+                for part, env in first.items():
+                    for name in ("waypost-handlers", "waypost-ws"):
+                        key, = PROGRAMS[name]
+                        for arguments in ([], ["--check"]):
+                            with self.subTest(f"{name} {arguments} {part}"):
+                                lines = self.said_at_once(
+                                    name, *arguments, **env,
+                                    WAYPOST_STORE_SQLITE_PATH="/nowhere/a.db",
+                                    **{key: "unix:/nowhere/a.sock"})
+                                for each, line in zip((
+                                        part, "no socket can be made in",
+                                        "maxmemory-policy",
+                                        "store.sqlite_path"), lines,
+                                        strict=True):
+                                    self.assertIn(each, line)
+            finally:
+                redis("CONFIG", "SET", "maxmemory-policy", "noeviction")
+
+    def test_an_address_that_a_start_has_tried_is_told_once(self):
+        for name in ("waypost-handlers", "waypost-ws"):
+            key, = PROGRAMS[name]
+            lines = self.said_at_once(
+                name, WAYPOST_STORE_SQLITE_PATH="/nowhere/a.db",
+                **{key: "unix:/nowhere/a.sock"})
+            self.assertEqual(len(lines), 2, lines)
+            self.assertIn("listen on /nowhere/a.sock", lines[0])
+            self.assertIn("store.sqlite_path", lines[1])
+
+    def test_who_cannot_be_asked_rightly_is_not_asked(self):
+        lines = self.said_at_once(
+            "waypost-ws", WAYPOST_REDIS_PASSWORD_FILE="/nowhere/password",
+            STORE_SECRET="short")
+        self.assertEqual(len(lines), 2, lines)
+        self.assertIn("redis.password_file: ", lines[0])
+        self.assertIn("auth.store_secret: ", lines[1])
+
     def test_without_an_address_and_a_socket_there_is_no_start(self):
         path = os.path.join(scratch(), "nowhere.yaml")
         with open(path, "w", encoding="ascii") as file:

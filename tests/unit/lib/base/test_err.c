@@ -107,13 +107,29 @@ static void what_finds_no_room_is_counted(void **state)
 {
 	struct wp_faults faults = { 0 };
 	struct wp_error err = { 0 }, why;
-	enum wp_err one = wp_error_set(&why, WP_ERR_INVAL, "one of many");
-	enum wp_err rc = WP_OK;
+	enum wp_err rc = WP_OK, one;
 
 	(void)state;
-	for (size_t i = 0; i < WP_FAULTS_MAX + 3; i++)
+	for (size_t i = 0; i < WP_FAULTS_MAX + 3; i++) {
+		one = wp_error_set(&why, WP_ERR_INVAL, "number %zu", i);
 		wp_faults_note(&faults, one, &why, &rc, &err);
+	}
 	assert_int_equal(faults.n, WP_FAULTS_MAX + 3);
+}
+
+static void the_same_is_said_once(void **state)
+{
+	struct wp_faults faults = { 0 };
+	struct wp_error why;
+	enum wp_err rc = WP_OK, one;
+
+	(void)state;
+	one = wp_error_set(&why, WP_ERR_INVAL, "first");
+	wp_faults_note(&faults, one, &why, &rc, NULL);
+	rc = WP_OK;
+	wp_faults_note(&faults, one, &why, &rc, NULL);
+	assert_int_equal(faults.n, 1);
+	assert_int_equal(rc, WP_ERR_INVAL);
 }
 
 int main(void)
@@ -127,6 +143,7 @@ int main(void)
 		cmocka_unit_test(the_first_bad_verdict_is_the_error),
 		cmocka_unit_test(who_wants_one_gets_one),
 		cmocka_unit_test(what_finds_no_room_is_counted),
+		cmocka_unit_test(the_same_is_said_once),
 	};
 
 	return cmocka_run_group_tests_name("err", tests, NULL, NULL);

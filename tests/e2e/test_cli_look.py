@@ -341,17 +341,20 @@ class Look(E2eTest):
         self.assertEqual(len(self.said("top", "--times", "1").splitlines()),
                          1)
 
-    def test_top_has_a_screen_and_keys(self):
+    def on_terminal(self, *words, **env):
+        """Start it on a terminal of 24 lines; (read_until, press, end)."""
         ours, its = pty.openpty()
         self.addCleanup(os.close, ours)
+        self.addCleanup(os.close, its)
         fcntl.ioctl(its, termios.TIOCSWINSZ,
                     struct.pack("HHHH", 24, 60, 0, 0))
         before = termios.tcgetattr(its)
         top = subprocess.Popen(
             [os.path.join(self.stack.build, "waypost"), "--config",
-             self.stack.path("waypost.yaml"), "top", "--every", "600"],
-            env={**self.stack.base_env, "TERM": "xterm"}, stdin=its,
+             self.stack.path("waypost.yaml"), *words],
+            env={**self.stack.base_env, "TERM": "xterm", **env}, stdin=its,
             stdout=its, stderr=subprocess.PIPE)
+        self.addCleanup(top.stderr.close)
         self.addCleanup(top.wait)
         self.addCleanup(top.kill)
         seen = ""
@@ -362,19 +365,37 @@ class Look(E2eTest):
                 seen += os.read(ours, 65536).decode("utf-8", "replace")
             frame, seen = seen.split(text, 1)
             return frame
+
+        def end():
+            os.write(ours, b"q")
+            read_until("\x1b[?1049l")
+            self.assertEqual(top.wait(30), 0)
+            self.assertEqual(top.stderr.read(), b"")
+            self.assertEqual(termios.tcgetattr(its), before)
+        return read_until, lambda key: os.write(ours, key), end
+
+    def test_top_has_a_screen_and_keys(self):
+        read_until, press, end = self.on_terminal("top", "--every", "600")
         read_until("\x1b[?1049h")
         frame = read_until("q ends, p pauses")
         self.assertIn(" accepted/s", frame)
         for line in re.sub(r"\x1b\[[?0-9;]*[A-Za-z]", "", frame).split("\r\n"):
             self.assertLessEqual(len(line), 60)
-        os.write(ours, b"w")
+        press(b"w")
         read_until("WORKER")
-        os.write(ours, b"p")
+        press(b"p")
         read_until("paused")
-        os.write(ours, b"q")
-        read_until("\x1b[?1049l")
-        self.assertEqual(top.wait(30), 0)
-        self.assertEqual(top.stderr.read(), b"")
-        top.stderr.close()
-        self.assertEqual(termios.tcgetattr(its), before)
-        os.close(its)
+        end()
+
+    def test_top_shows_doors_where_programs_tell_them(self):
+        bob = self.user()
+        read_until, _, end = self.on_terminal(
+            "top", WAYPOST_HANDLERS_METRICS_LISTEN="unix:" +
+            self.stack.socket_path("handlers-metrics.sock"))
+        read_until("this host: http ")
+        frame = ""
+        while " p99 " not in frame:
+            self.assert_status(bob.send(bob, b"x"), 202)
+            frame = read_until("q ends, p pauses")
+        self.assertRegex(frame, r"sends p50 \d+\.\d ms, p99 \d")
+        end()

@@ -20,6 +20,7 @@
 #include "lib/base/clock.h"
 #include "tools/waypost/cli.h"
 #include "tools/waypost/json_out.h"
+#include "tools/waypost/prom.h"
 #include "tools/waypost/survey.h"
 #include "tools/waypost/table.h"
 
@@ -32,6 +33,23 @@ enum {
 	BARS = 8,
 };
 
+/* By which doors messages come. */
+static const struct {
+	const char *name, *label;
+} doors[] = {
+	{ "http", "door=\"http\"" },
+	{ "batch", "door=\"batch\"" },
+	{ "ws", "door=\"ws\"" },
+	{ "inbox", "door=\"inbox\"" },
+};
+enum { DOORS = sizeof(doors) / sizeof(doors[0]) };
+
+/* What the programs of this host say of themselves, as far as they do. */
+struct told {
+	double sends[DOORS];
+	struct wp_prom_histogram send, route;
+};
+
 struct top {
 	struct wp_cli *cli;
 	struct wp_survey now, before;
@@ -42,6 +60,8 @@ struct top {
 	int64_t rates[HISTORY]; /* accepted a second, the last one at the end */
 	size_t n_rates;
 	struct wp_style style;
+	struct told told, told_before;
+	bool has_told;       /* somebody did */
 	struct wp_error err; /* why the last look failed; "" when it did not */
 };
 
@@ -56,6 +76,49 @@ static void on_end(int number)
 static void on_resize(int number)
 {
 	(void)number; /* that it interrupts poll(2) is enough */
+}
+
+/* ---- what programs say ---- */
+
+static void hear(struct top *top, const char *address)
+{
+	struct told *told = &top->told;
+	struct wp_buf page;
+
+	wp_buf_init(&page, 0);
+	if (address[0] != '\0' && wp_prom_read(&page, address, NULL) == WP_OK) {
+		struct wp_prom_histogram one;
+
+		top->has_told = true;
+		for (size_t i = 0; i < DOORS; i++)
+			told->sends[i] +=
+				wp_prom_sum(page.data, "waypost_sends_total",
+					    doors[i].label);
+		wp_prom_histogram(&one, page.data,
+				  "waypost_http_request_duration_seconds",
+				  "route=\"send\"");
+		if (one.n_buckets > 0)
+			told->send = one;
+		wp_prom_histogram(&one, page.data,
+				  "waypost_worker_route_batch_duration_seconds",
+				  "");
+		if (one.n_buckets > 0)
+			told->route = one;
+	}
+	wp_buf_release(&page);
+}
+
+/* By their doors of metrics; who is of another host is not heard. */
+static void hear_all(struct top *top)
+{
+	const struct wp_conf *conf = &top->cli->conf;
+
+	top->told_before = top->told;
+	memset(&top->told, 0, sizeof(top->told));
+	top->has_told = false;
+	hear(top, conf->handlers.metrics_listen);
+	hear(top, conf->websocket.metrics_listen);
+	hear(top, conf->worker.metrics_listen);
 }
 
 /* ---- looking ---- */
@@ -102,6 +165,8 @@ static enum wp_err look(struct top *top)
 	top->has_before = top->now.partitions != NULL;
 	top->now = survey;
 	top->now_at_ms = wp_mono_ms();
+	if (isatty(STDOUT_FILENO) == 1)
+		hear_all(top);
 	if (top->has_before)
 		note_rate(top);
 	return WP_OK;
@@ -122,6 +187,37 @@ static void say_age(struct top *top, struct wp_buf *out, int64_t at_ms)
 		wp_style_span(&top->style, out, top->now.now_ms - at_ms);
 	else
 		wp_buf_add_char(out, '-');
+}
+
+static void say_shares(const struct wp_prom_histogram *before,
+		       const struct wp_prom_histogram *now, const char *what,
+		       struct wp_buf *out)
+{
+	double half, most;
+
+	if (wp_prom_quantile(before, now, 0.5, &half) &&
+	    wp_prom_quantile(before, now, 0.99, &most))
+		wp_buf_printf(out, "   %s p50 %.1f ms, p99 %.1f ms", what,
+			      half * MS_PER_S, most * MS_PER_S);
+}
+
+static void add_told(struct top *top, struct wp_buf *out)
+{
+	if (!top->has_told || !top->has_before)
+		return;
+	for (size_t i = 0; i < DOORS; i++) {
+		wp_buf_printf(out, "%s%s ",
+			      i > 0 ? ", " : "this host: ", doors[i].name);
+		say(top, out,
+		    rate_of(top, (int64_t)top->told.sends[i],
+			    (int64_t)top->told_before.sends[i]),
+		    "/s");
+	}
+	wp_buf_add_char(out, '\n');
+	say_shares(&top->told_before.send, &top->told.send, "sends", out);
+	say_shares(&top->told_before.route, &top->told.route, "routing calls",
+		   out);
+	wp_buf_add_char(out, '\n');
 }
 
 static void add_bars(const struct top *top, struct wp_buf *out)
@@ -159,6 +255,7 @@ static void add_summary(struct top *top, struct wp_buf *out)
 	say(top, out, now->cold, " on disk, ");
 	say(top, out, now->marks, " to be moved   ");
 	say(top, out, now->dead + now->dead_inbox, " dead letters\n");
+	add_told(top, out);
 	add_bars(top, out);
 	wp_buf_add_char(out, '\n');
 }

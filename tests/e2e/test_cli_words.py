@@ -119,7 +119,7 @@ class Words(unittest.TestCase):
                               check=False)
         self.assertEqual((done.returncode, done.stdout), (2, ""))
         self.assertIn("dlq list|show|requeue|drop", done.stderr)
-        self.assertLessEqual(len(done.stderr.splitlines()), 10)
+        self.assertLessEqual(len(done.stderr.splitlines()), 12)
         done = subprocess.run([WAYPOST, "statsu"], stdin=subprocess.DEVNULL,
                               capture_output=True, text=True, timeout=30,
                               check=False)

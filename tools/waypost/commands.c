@@ -90,13 +90,10 @@ const struct wp_cli_opt_row wp_cli_opts[WP_OPT_COUNT] = {
 
 const struct wp_cli_opt_row wp_cli_globals[] = {
 	{ "config", "FILE",
-	  "read this file; else WAYPOST_CONFIG, else "
-	  "/etc/waypost/waypost.yaml if it exists" },
+	  "settings; else WAYPOST_CONFIG, /etc/waypost/waypost.yaml" },
 	{ "redis", "ADDRESS",
 	  "unix:/path or host:port instead of redis.address" },
-	{ "check", NULL,
-	  "check these settings and Redis, and end; --check of each program "
-	  "looks at its own" },
+	{ "check", NULL, "check these settings and Redis, and end" },
 	{ "print-config", NULL, "print the values in effect as YAML, and end" },
 	{ "version", NULL, "print the version, and end" },
 	{ "help", NULL, "print what there is, and end" },

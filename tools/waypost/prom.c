@@ -73,9 +73,11 @@ static int connect_unix(const char *path, uint64_t end_ms)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 
-	if (strlen(path) >= sizeof(address.sun_path))
+	size_t len = strlen(path);
+
+	if (len >= sizeof(address.sun_path))
 		return -1;
-	(void)strcpy(address.sun_path, path);
+	memcpy(address.sun_path, path, len + 1);
 	return connect_to((const struct sockaddr *)&address, sizeof(address),
 			  end_ms);
 }

@@ -113,8 +113,11 @@ enum wp_err wp_cli_lack_command(const char *word, struct wp_error *err)
 	char shown[SHOWN + 1];
 	size_t n = 0;
 
-	for (; n < SHOWN && word[n] != '\0'; n++)
-		shown[n] = word[n] > ' ' && word[n] < 0x7f ? word[n] : '?';
+	for (; n < SHOWN && word[n] != '\0'; n++) {
+		shown[n] = '?';
+		if (word[n] > ' ' && word[n] < 0x7f)
+			shown[n] = word[n];
+	}
 	shown[n] = '\0';
 	if (meant == NULL)
 		return wp_error_set(err, WP_ERR_INVAL,

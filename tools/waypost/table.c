@@ -6,6 +6,7 @@
  */
 #include "tools/waypost/table.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <locale.h>
 #include <stdarg.h>
@@ -465,6 +466,7 @@ void wp_cli_table_end(struct wp_cli_table *table, struct wp_buf *out)
 	locale_t ours = utf8();
 	locale_t before = ours != (locale_t)0 ? uselocale(ours) : ours;
 
+	assert(table->n_columns > 0);
 	if (table->cells.failed || table->colours.failed)
 		out->failed = true;
 	else if (table->style->is_for_people)

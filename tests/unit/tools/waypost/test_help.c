@@ -9,7 +9,7 @@
 
 #include "tools/waypost/help.h"
 
-enum { WIDE = 80, SCREEN = 24, BRIEF = 10 };
+enum { WIDE = 80, SCREEN = 24, BRIEF = 12 };
 
 /* Columns of the widest line, and *lines: how many there are. */
 static size_t measure(const struct wp_buf *text, size_t *lines)

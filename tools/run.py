@@ -278,6 +278,8 @@ def greet(stack, tokens):
     say()
     tool = shlex.join([os.path.join(stack.build, "waypost"), "--config",
                        stack.path("waypost.yaml")])
+    say("# is everything as it should be, from outside as well?")
+    say(f"{tool} doctor --url {base}")
     say("# what has failed, for an operator")
     say(f"{tool} dlq list")
     say("# bob's phone is told now, which is a line below")
@@ -286,7 +288,7 @@ def greet(stack, tokens):
         say("# an account for somebody: a password and a recovery code")
         say(f"{tool} account create carol")
         say("# a token for anybody, without a password; not in production")
-        say(f"{tool} token carol")
+        say(f"{tool} token make --sub carol --for 8h")
     say("# a key for a back end, and what it tells whoever is connected")
     say(f"KEY=$({tool} key add --name shop --scope send,notify)")
     say(f"curl -si {base}/api/notify -H \"Authorization: Bearer $KEY\" "

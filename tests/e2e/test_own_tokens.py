@@ -247,6 +247,14 @@ class Seen(Routes):
             self.assertEqual((done, said), (status, ""), wrong)
             self.assertIn(sentence, wrong)
 
+    def test_the_doctor_sends_messages_with_the_key_of_accounts(self):
+        status, said, _ = self.waypost(
+            "doctor", "--canary-only", "--url",
+            f"http://127.0.0.1:{self.stack.port}",
+            WAYPOST_WEBSOCKET_GRACE_MS="0")
+        self.assertEqual(status, 0, said)
+        self.assertRegex(said, "ok +canary +accepted")
+
     def test_the_command_line_says_what_a_token_is_good_for(self):
         name = self.name()
         secret = {"JWT_SECRET": self.stack.jwt_secret}

@@ -184,7 +184,8 @@ class MakeRun(unittest.TestCase):
             json.dumps({key: made[key] for key in ("username", "password")}),
             [("Content-Type", "application/json")])
         self.assertEqual(answer.status, 200, answer)
-        command = next(each for each in lines if each.endswith("token carol"))
+        command = next(each for each in lines
+                       if each.endswith("token make --sub carol --for 8h"))
         token = subprocess.run(shlex.split(command), capture_output=True,
                                check=True, text=True).stdout.strip()
         self.assertEqual(User(stack, "carol", token).pull().status, 200)
@@ -206,7 +207,7 @@ class MakeRun(unittest.TestCase):
         said = run.said()
         token = re.search(r"^export ALICE=(\S+)$", said, re.M).group(1)
         self.assertIn("acked", said)
-        self.assertNotIn("token carol", said)
+        self.assertNotIn("token make", said)
         stack = Stack(run.state, WEB, run.port)
         self.assertEqual(User(stack, "alice", token).pull().status, 200)
 

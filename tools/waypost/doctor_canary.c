@@ -49,7 +49,8 @@ static enum wp_err make_token(const struct wp_conf *conf, struct wp_buf *out,
 	const struct wp_cli_sign what = { .sub = urn, .for_s = TOKEN_S };
 
 	wp_random_hex(name, NAME_BYTES);
-	(void)snprintf(urn, sizeof(urn), "urn:waypost:canary:%s", name);
+	/* Of the namespace that our own accounts may be of, but no user. */
+	(void)snprintf(urn, sizeof(urn), "urn:sm:canary:%s", name);
 	return wp_cli_sign(conf, &what, out, err);
 }
 

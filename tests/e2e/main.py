@@ -40,7 +40,7 @@ COSTLY = 25  # classes that --times tells of
 ANYWHERE = (
     "test_accounts_tool.CommandLine.", "test_bench.", "test_cli_look.",
     "test_cli_words.", "test_clock.",
-    "test_doctor.Doctor.", "test_doctor.Stuck.",
+    "test_doctor.Doctor.", "test_doctor.Load.", "test_doctor.Stuck.",
     "test_provider.", "test_push_browser.", "test_push_outage.",
     "test_ranges.", "test_run.MakeRun.test_a_s",
     "test_run.MakeRun.test_everything_killed",

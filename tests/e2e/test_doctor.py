@@ -505,7 +505,7 @@ class Door(Looking):
                              f'{{step="{step}"}} 0\\.\\d+\n')
         self.assertEqual(os.listdir(os.path.dirname(path)), ["waypost.prom"])
         # It leaves nothing behind but what is deleted in time.
-        for key in self.redis_keys("*urn:waypost:canary:*"):
+        for key in self.redis_keys("*urn:sm:canary:*"):
             self.assertNotIn(":hot", key)
         rows = self.canary("--prom", "/nonexistent/a.prom")
         self.assert_says(rows, "canary-prom", "fail", "/nonexistent")
@@ -534,6 +534,53 @@ class Door(Looking):
             self.assertIn("\nwaypost_canary_success 0\n", file.read())
         self.freeze(self.stack.programs["worker-0"].pid)
         self.assert_says(self.canary(), "canary", "fail", "not poked")
+
+
+class Load(E2eTest):
+    """`waypost bench`, through the front door."""
+
+    @classmethod
+    def make_stack(cls):
+        return new_stack()
+
+    def bench(self, *words, **env):
+        return subprocess.run(
+            [os.path.join(self.stack.build, "waypost"), "--config",
+             self.stack.path("waypost.yaml"), "bench", *words],
+            env=environ(self.stack, WAYPOST_PUBLIC_URL=
+                        f"http://127.0.0.1:{self.stack.port}", **env),
+            capture_output=True, text=True, timeout=60 * SLOWNESS,
+            check=False)
+
+    def test_what_was_accepted_arrives(self):
+        done = self.bench("--for", "1s", "--senders", "3", "--receivers", "2",
+                          "--json")
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        said = json.loads(done.stdout)
+        self.assertGreater(said["accepted"], 3)
+        self.assertEqual(said["pulled"], said["accepted"])
+        self.assertEqual((said["missing"], said["unanswered"],
+                          said["refused"]), (0, 0, {}))
+        self.assertLessEqual(said["acceptedP50Ms"], said["acceptedP99Ms"])
+        self.assertGreater(said["pulledP50Ms"], 0)
+        self.assertNotIn("urn:sm:canary:", str(self.redis_keys("wp:*:hot*")))
+        done = self.bench("--for", "1s", "--size", "4000")
+        self.assertRegex(done.stdout, r"^accepted  \d+, \d+/s, half within")
+        self.assertRegex(done.stdout, r"\nmissing   0\n$")
+
+    def test_what_is_refused_is_told(self):
+        done = self.bench("--for", "1s", JWT_SECRET="x" * 64)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("with 401\n", done.stdout)
+        self.assertIn("nothing was accepted", done.stderr)
+        done = self.bench(WAYPOST_RUN_MODE="production")
+        self.assertEqual((done.returncode, done.stdout), (1, ""))
+        self.assertIn("--yes", done.stderr)
+        for words, sentence in (("--senders", "65"), "1 to 64"), (
+                ("--size", "7"), "8 to 65536"), (("--for", "6m"), "5m"):
+            done = self.bench(*words)
+            self.assertEqual(done.returncode, 2)
+            self.assertIn(sentence, done.stderr)
 
 
 del E2eTest, Looking

@@ -294,6 +294,21 @@ static bool read_duration(int64_t min_s, int64_t max_s, int64_t *out)
 	return false;
 }
 
+static enum wp_err set_load(struct wp_cli_args *out, int option,
+			    const char *word, struct wp_error *err)
+{
+	if (option == WP_OPT_SIZE)
+		return read_number(WP_CLI_BENCH_SIZE_MIN, WP_CLI_BENCH_SIZE_MAX,
+				   &out->size)
+			       ? WP_OK
+			       : refuse(err, word, "must be 8 to 65536");
+	return read_number(1, WP_CLI_BENCH_USERS_MAX,
+			   option == WP_OPT_SENDERS ? &out->senders
+						    : &out->receivers)
+		       ? WP_OK
+		       : refuse(err, word, "must be 1 to 64");
+}
+
 static enum wp_err set_claim(struct wp_cli_args *out, const char *word,
 			     struct wp_error *err)
 {
@@ -378,6 +393,10 @@ static enum wp_err set_option(struct wp_cli_args *out, int option,
 					"24h");
 	case WP_OPT_CLAIM:
 		return set_claim(out, word, err);
+	case WP_OPT_SENDERS:
+	case WP_OPT_RECEIVERS:
+	case WP_OPT_SIZE:
+		return set_load(out, option, word, err);
 	case WP_OPT_STRICT:
 		out->is_strict = true;
 		break;
@@ -698,6 +717,10 @@ static const char *lacking(const struct wp_cli_args *args)
 		return args->sub != NULL
 			       ? NULL
 			       : "token make: say for whom, with --sub";
+	case WP_CLI_BENCH:
+		return args->for_s <= WP_CLI_BENCH_MAX_S
+			       ? NULL
+			       : "bench: --for is 5m at most";
 	case WP_CLI_DOCTOR:
 		return (args->token_files[0] == NULL) ==
 				       (args->token_files[1] == NULL)
@@ -775,6 +798,9 @@ enum wp_err wp_cli_read_args(struct wp_cli_args *out, int argc, char **argv,
 		.every_s = 1,
 		.form = WP_CONF_AS_YAML,
 		.for_s = WP_CLI_TOKEN_DEFAULT_S,
+		.senders = WP_CLI_BENCH_USERS_DEFAULT,
+		.receivers = WP_CLI_BENCH_USERS_DEFAULT,
+		.size = WP_CLI_BENCH_SIZE_DEFAULT,
 	};
 	rc = skip_globals(out, argc, argv, err);
 	if (rc != WP_OK || out->command == WP_CLI_HELP || out->n_before == argc)
@@ -784,6 +810,8 @@ enum wp_err wp_cli_read_args(struct wp_cli_args *out, int argc, char **argv,
 	if (rc != WP_OK)
 		return rc;
 	out->command = row != NULL ? row->command : WP_CLI_HELP;
+	if (out->command == WP_CLI_BENCH)
+		out->for_s = WP_CLI_BENCH_DEFAULT_S;
 	if (out->command == WP_CLI_QUEUE_LIST)
 		out->limit = WP_CLI_TOP_DEFAULT;
 	/* Of a noun alone, or of the command that follows. */

@@ -31,6 +31,13 @@ enum {
 	WP_CLI_TOKEN_DEFAULT_S = 3600,
 	WP_CLI_TOKEN_MAX_S = 24 * 3600,
 	WP_CLI_CLAIMS_MAX = 16,
+	WP_CLI_BENCH_USERS_MAX = 64, /* senders; receivers as well */
+	WP_CLI_BENCH_USERS_DEFAULT = 4,
+	WP_CLI_BENCH_DEFAULT_S = 10,
+	WP_CLI_BENCH_MAX_S = 300,
+	WP_CLI_BENCH_SIZE_MIN = 8,
+	WP_CLI_BENCH_SIZE_MAX = 65536,
+	WP_CLI_BENCH_SIZE_DEFAULT = 700,
 	WP_CLI_DEVICE_LEN = 22,
 };
 
@@ -87,6 +94,10 @@ struct wp_cli_args {
 	const char *url;
 	const char *prom;           /* a file to write */
 	const char *token_files[2]; /* of two users; NULL: none were named */
+
+	int64_t senders; /* of a load */
+	int64_t receivers;
+	int64_t size; /* bytes of a message */
 
 	struct wp_urn whose; /* devices; len 0: nobody was named */
 	struct wp_urn users[WP_CLI_USERS_MAX];

@@ -173,6 +173,12 @@ enum wp_err wp_cli_token_check(const struct wp_cli *cli,
  */
 enum wp_err wp_cli_doctor(struct wp_cli *cli, int argc, char **argv,
 			  struct wp_error *err) WP_MUST_USE;
+/*
+ * Errors:  WP_ERR_DENIED   in production, without --yes
+ *          WP_ERR_UNAVAIL  not all that was accepted has arrived
+ */
+enum wp_err wp_cli_bench(const struct wp_cli *cli,
+			 struct wp_error *err) WP_MUST_USE;
 /* These need none either. */
 enum wp_err wp_cli_keys_list(const struct wp_cli *cli,
 			     struct wp_error *err) WP_MUST_USE;

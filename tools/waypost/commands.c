@@ -31,9 +31,7 @@ const struct wp_cli_opt_row wp_cli_opts[WP_OPT_COUNT] = {
 	[WP_OPT_FORM] = { "form", "FORM",
 			  "yaml, which is the preset, markdown "
 			  "or text" },
-	[WP_OPT_FOR] = { "for", "TIME",
-			 "it is good for so long: 90s, 15m, 2h; 1h unless "
-			 "said, 24h at most" },
+	[WP_OPT_FOR] = { "for", "TIME", "for so long: 90s, 15m, 2h" },
 	[WP_OPT_HELP] = { "help", NULL, "print what this does, and end" },
 	[WP_OPT_ISSUER] = { "issuer", "URL", "who issues the tokens" },
 	[WP_OPT_JSON] = { "json", NULL, "for programs: JSON" },
@@ -58,13 +56,19 @@ const struct wp_cli_opt_row wp_cli_opts[WP_OPT_COUNT] = {
 	[WP_OPT_PROM] = { "prom", "FILE",
 			  "write what came of the canary, for Prometheus" },
 	[WP_OPT_RAW] = { "raw", NULL, "with the sealed envelope" },
+	[WP_OPT_RECEIVERS] = { "receivers", "N",
+			       "users who pull, 4 unless said, 64 at most" },
 	[WP_OPT_REDIS_DIR] = { "redis-dir", "DIR",
 			       "where Redis has its files" },
 	[WP_OPT_SCOPE] = { "scope", "SCOPE[,SCOPE...]",
 			   "what it may do: some of " WP_SCOPES_ALL },
+	[WP_OPT_SENDERS] = { "senders", "N",
+			     "users who send, 4 unless said, 64 at most" },
 	[WP_OPT_SESSION] = { "session", "SID", "all tokens of this session" },
 	[WP_OPT_SHOW_RECIPIENT] = { "show-recipient", NULL,
 				    "name whom they are for" },
+	[WP_OPT_SIZE] = { "size", "BYTES",
+			  "of what is in a message, 700 unless said" },
 	[WP_OPT_SLOW] = { "slow", NULL, "watch a quiet connection for 75 s" },
 	[WP_OPT_STRICT] = { "strict", NULL,
 			    "end with 3 when there are warnings" },
@@ -260,7 +264,8 @@ const struct wp_cli_row wp_cli_rows[] = {
 	  .summary = "print a token of somebody",
 	  .story = "No password is asked: it is signed with JWT_SECRET, else "
 		   "with the key that signs for accounts, and whoever may read "
-		   "those can do this." },
+		   "those can do this. Good for an hour unless said, 24 at "
+		   "most." },
 	{ "token", "check", WP_CLI_TOKEN_CHECK, WP_FOR_USERS, WP_NAMES_TOKEN,
 	  "[<token>|-]", .opts = { WP_OPT_JSON },
 	  .summary = "whether a token is good here, and whose",
@@ -317,6 +322,15 @@ const struct wp_cli_row wp_cli_rows[] = {
 	  .story = "It signs in an hour." },
 
 	/* ---- the deployment ---- */
+	{ NULL, "bench", WP_CLI_BENCH, WP_FOR_CARE, WP_NAMES_NOTHING,
+	  .opts = { WP_OPT_URL, WP_OPT_SENDERS, WP_OPT_RECEIVERS, WP_OPT_SIZE,
+		    WP_OPT_FOR, WP_OPT_YES, WP_OPT_JSON },
+	  .summary = "put a load on it, and say how it bears that",
+	  .story = "Users that are made up send to others, who pull and ack, "
+		   "through the web server: each one request at a time, for "
+		   "10s unless said, 5m at most. What a user may send "
+		   "(limits.rates) holds for them as well. In production it "
+		   "wants --yes." },
 	{ NULL, "expire", WP_CLI_EXPIRE, WP_FOR_CARE, WP_NAMES_NOTHING,
 	  .must = { WP_OPT_CONFIRM },
 	  .summary = "the clock of Redis is right: let workers delete",

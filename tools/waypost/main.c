@@ -90,6 +90,7 @@ static const struct wp_conf_program *about_command(enum wp_cli_command command)
 		return &about_accounts;
 	case WP_CLI_TOKEN_MAKE:
 	case WP_CLI_TOKEN_CHECK:
+	case WP_CLI_BENCH:
 		return &about_tokens;
 	default:
 		return &about;
@@ -144,6 +145,7 @@ static const plain_fn without_redis[WP_CLI_COMMANDS] = {
 	[WP_CLI_KEYS_LIST] = wp_cli_keys_list,
 	[WP_CLI_TOKEN_MAKE] = wp_cli_token_make,
 	[WP_CLI_TOKEN_CHECK] = wp_cli_token_check,
+	[WP_CLI_BENCH] = wp_cli_bench,
 	[WP_CLI_KEYS_ROTATE] = wp_cli_keys_rotate,
 	[WP_CLI_PUSH_VAPID_KEY] = wp_cli_push_vapid_key,
 };

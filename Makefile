@@ -338,7 +338,7 @@ test-attacks: all ## attacks at full length, with figures (6 min, wants the mach
 	@WEB=$(WEB) WAYPOST_E2E_BUILD=$(B) $(PYTHON) tests/e2e/attacks.py
 
 test-monitoring: all ## alerts and dashboard against Prometheus itself (wants Debian's prometheus, 2 min)
-	cd packaging/prometheus && promtool test rules alerts_test.yml slo_test.yml
+	@WEB=$(WEB) WAYPOST_E2E_BUILD=$(B) $(PYTHON) tests/e2e/monitoring.py
 
 model: ## check the protocol's models; MODEL=full for larger bounds
 	@tests/model/run.sh

@@ -14,9 +14,10 @@ static const struct {
 	const char *route;
 	bool is_probe;
 } routes[] = {
-	{ "/connect", "connect", false }, { "/ws", "connect", false },
-	{ "/healthz", "healthz", true },  { "/readyz", "readyz", true },
-	{ "/metrics", "metrics", true },
+	{ "/connect", "connect", false },
+	{ "/ws", "connect", false },
+	{ "/healthz", "healthz", true },
+	{ "/readyz", "readyz", true },
 };
 
 enum { ROUTES = sizeof(routes) / sizeof(routes[0]) };

@@ -1,5 +1,7 @@
 """Rules of Prometheus: whether they say what they should, and whom they lead
 where."""
+import importlib.util
+import json
 import os
 import re
 import shutil
@@ -80,6 +82,55 @@ class Rules(unittest.TestCase):
         subprocess.run([PROMTOOL, "check", "config", "--syntax-only",
                         "scrape.yml"], cwd=FOLDER, check=True,
                        stdout=subprocess.DEVNULL)
+
+
+class Dashboard(unittest.TestCase):
+    """packaging/grafana/check.py finds what is wrong, and nothing else."""
+
+    def setUp(self):
+        spec = importlib.util.spec_from_file_location(
+            "check", os.path.join(ROOT, "packaging", "grafana", "check.py"))
+        self.check = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(self.check)
+        self.board = json.loads(read("packaging", "grafana", "waypost.json"))
+        self.panel = next(panel for panel in self.board["panels"]
+                          if panel["type"] != "row")
+
+    def faults(self):
+        return list(self.check.check(self.board))
+
+    def test_it_is_as_it_should_be(self):
+        self.assertEqual(self.faults(), [])
+
+    def test_what_is_wrong_is_found(self):
+        title = self.panel["title"]
+        self.panel["fieldConfig"]["defaults"].pop("unit")
+        self.panel["gridPos"]["h"] += 1
+        self.panel["targets"][0]["expr"] = "rate(waypost_nothing_total[1m])"
+        self.board["panels"][-1]["id"] = self.panel["id"]
+        self.board["schemaVersion"] = 1
+        faults = self.faults()
+        for fault in ("schemaVersion is not 36", "an id is there twice",
+                      f"{title}: has no unit",
+                      f"{title}: waypost_nothing_total is told by nobody"):
+            self.assertIn(fault, faults)
+        self.assertTrue(any("lies over another one" in fault
+                            for fault in faults))
+
+    def test_prometheus_is_asked_whole_questions(self):
+        for title, expr, _ in self.check.questions(self.board):
+            with self.subTest(title):
+                self.assertNotIn("$", expr)
+
+    def test_no_answer_is_a_fault_where_there_must_be_one(self):
+        said = {"status": "success", "data": {"result": []}}
+        self.check.ask = lambda address, expr: said
+        faults = list(self.check.check_answers(self.board, ""))
+        musts = [must for _, _, must in self.check.questions(self.board)]
+        self.assertEqual(len(faults), sum(musts))
+        said["status"] = "error"
+        faults = list(self.check.check_answers(self.board, ""))
+        self.assertEqual(len(faults), len(musts))
 
 
 if __name__ == "__main__":

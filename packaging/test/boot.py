@@ -70,7 +70,8 @@ def base(name, suite, installed=(), cached=()):
          "--skip=cleanup/apt",
          "--customize-hook=echo 127.0.0.1 localhost >\"$1\"/etc/hosts",
          '--customize-hook=chroot "$1" apt-get -q install -y '
-         f"--download-only {' '.join((*CACHED, *cached))} >/dev/null",
+         "-o APT::Install-Recommends=true --download-only "
+         f"{' '.join((*CACHED, *cached))} >/dev/null",
          SUITES[suite], made, MIRROR], check=True)
     os.rename(made, path)
     return path

@@ -377,6 +377,19 @@ class Compose(unittest.TestCase):
                     "mountinfo").splitlines() if " / / " in line]
                 self.assertIn("ro", root[-1][5].split(","))
 
+    def test_each_says_that_it_is_well(self):
+        for name, container in self.world.containers.items():
+            with self.subTest(name):
+                service = self.world.compose["services"][name]
+                kind, *command = service["healthcheck"]["test"]
+                self.assertEqual(kind, "CMD")
+                self.assertEqual(container.run(*command), 0, container.said())
+
+    def test_who_does_not_answer_is_not_well(self):
+        worker = self.world.containers["worker"]
+        self.assertEqual(worker.run("waypost-keys", "--config",
+                                    "/etc/waypost/waypost.yaml", "--ping"), 1)
+
     def test_the_others_are_there(self):
         worker = self.world.containers["worker"]
         self.assertEqual(worker.run("waypost-keys", "--config",

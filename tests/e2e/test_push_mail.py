@@ -458,7 +458,8 @@ class Off(PushTest):
                             ("SMTP_PASSWORD", None),
                             ("EMAIL_FROM", ""), ("EMAIL_FROM", "Way <a@b.c>"),
                             ("PUBLIC_URL", ""), ("PUBLIC_URL", PUBLIC + "?x"),
-                            ("EMAIL_TEXT_FILE", "/nowhere/text")):
+                            ("EMAIL_TEXT_FILE", "/nowhere/text"),
+                            ("CA_FILE", os.path.abspath(__file__))):
             for arguments in ([], ["--check"]):
                 with self.subTest(name, value=value, arguments=arguments):
                     # A user without a password is for the row without one.

@@ -78,6 +78,9 @@ bench-identity: bench-build ## what limits cost, and tokens of our own
 bench-push: bench-build ## what push costs whoever sends
 	@$(call BENCH_RUN,push_cost)
 
+bench-capacity: bench-build ## what users and messages cost, into docs/capacity.md (3 min)
+	@$(PYTHON) bench/capacity.py --build $(B) --write
+
 bench-idle: bench-build ## memory of all programs at rest
 	@$(call BENCH_RUN,idle)
 
@@ -101,7 +104,7 @@ bench: bench-send bench-pull bench-e2e bench-redis bench-ws bench-migrate bench-
 	bench-depth bench-identity bench-push bench-idle bench-growth bench-plots ## all of them
 
 .PHONY: bench bench-deps bench-build bench-objects bench-send bench-pull bench-redis \
-	bench-migrate bench-ws bench-e2e bench-herd bench-depth bench-idle bench-growth \
+	bench-migrate bench-ws bench-e2e bench-herd bench-depth bench-idle bench-growth bench-capacity \
 	bench-hash bench-identity bench-push bench-telling bench-plots bench-results
 
 # Tests try these.

@@ -7,14 +7,18 @@ import shutil
 import signal
 import stat
 import subprocess
+import tempfile
 import threading
+import unittest
 
 from harness import SLOWNESS, E2eTest, new_stack, scratch, wait_for
+from devkit.stack import free_port
 
 # How often a copy is taken under load and put back; more: make test-backup.
 ROUNDS = int(os.environ.get("WAYPOST_BACKUP_ROUNDS", "1"))
 RECIPIENTS = 6
 BEFORE, AFTER = 40, 10  # sends of each before a copy is begun, and behind it
+NOBODY = 65534
 FILES = ("dump.rdb", "waypost.db", "accounts.db")
 # A redis-cli that waits, before and behind the real one, to be told to go on.
 HELD = """#!/bin/sh
@@ -227,6 +231,46 @@ class Whole(Backup):
         self.assertEqual(os.listdir(redis), [])
         self.put_back(aside)
         self.assertEqual(sorted(os.listdir(self.stack.state)), before)
+        self.stack.start()
+
+    def test_redis_may_be_on_another_host(self):
+        port = free_port()
+        with self.stack.redis() as redis:
+            redis("CONFIG", "SET", "port", str(port))
+            try:
+                self.assert_fine("--redis", f"127.0.0.1:{port}", "backup",
+                                 os.path.join(scratch(), "copy"))
+            finally:
+                redis("CONFIG", "SET", "port", "0")
+
+    @unittest.skipUnless(os.geteuid() == 0, "only root gives files away")
+    def test_files_are_of_who_owns_the_folder(self):
+        copy = self.backup()
+        aside = self.lose_everything()
+        # Each folder above must let the other user through.
+        above = tempfile.mkdtemp(prefix="wpb", dir="/tmp")
+        self.addCleanup(shutil.rmtree, above)
+        os.chmod(above, 0o711)
+        redis = os.path.join(above, "redis")
+        os.mkdir(redis, 0o750)
+        os.chown(redis, NOBODY, NOBODY)
+        store = os.path.join(above, "store")
+        os.mkdir(store, 0o750)
+        os.chown(store, NOBODY, NOBODY)
+        self.assert_fine(
+            "restore", copy, "--redis-dir", redis,
+            env={"WAYPOST_STORE_SQLITE_PATH": store + "/waypost.db"})
+        made = os.path.join(redis, "appendonlydir")
+        self.assertEqual(os.listdir(redis), ["appendonlydir"])
+        self.assertEqual(os.listdir(store), ["waypost.db"])
+        for path in (made, os.path.join(store, "waypost.db"),
+                     *(os.path.join(made, name)
+                       for name in os.listdir(made))):
+            info = os.stat(path)
+            self.assertEqual((info.st_uid, info.st_gid), (NOBODY, NOBODY))
+        if os.path.exists(self.stack.path("accounts.db")):
+            os.unlink(self.stack.path("accounts.db"))
+        self.put_back(aside)
         self.stack.start()
 
     def test_a_store_that_is_not_there_yet_keeps_programs_from_starting(self):

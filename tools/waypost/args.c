@@ -19,6 +19,10 @@
 
 enum { S_PER_DAY = 86400 };
 
+/* Bounds of what can be computed with. */
+enum { USERS_MAX = 1000000000, SIZE_MAX_BYTES = 1 << 24 };
+#define MESSAGES_MAX INT64_C(10000000000)
+
 /* What getopt_long() answers; beyond its own answers, which are characters. */
 enum { FIRST_OPT = 256, GLOBAL = FIRST_OPT + WP_OPT_COUNT };
 
@@ -297,11 +301,6 @@ static bool read_duration(int64_t min_s, int64_t max_s, int64_t *out)
 static enum wp_err set_load(struct wp_cli_args *out, int option,
 			    const char *word, struct wp_error *err)
 {
-	if (option == WP_OPT_SIZE)
-		return read_number(WP_CLI_BENCH_SIZE_MIN, WP_CLI_BENCH_SIZE_MAX,
-				   &out->size)
-			       ? WP_OK
-			       : refuse(err, word, "must be 8 to 65536");
 	return read_number(1, WP_CLI_BENCH_USERS_MAX,
 			   option == WP_OPT_SENDERS ? &out->senders
 						    : &out->receivers)
@@ -320,6 +319,23 @@ static enum wp_err set_claim(struct wp_cli_args *out, const char *word,
 		return refuse(err, word, "there may be 16 at most");
 	out->claims[out->n_claims++] = optarg;
 	return WP_OK;
+}
+
+/* What is to be bought for. */
+static enum wp_err set_demand(struct wp_cli_args *out, int option,
+			      const char *word, struct wp_error *err)
+{
+	if (option == WP_OPT_USERS)
+		return read_number(1, USERS_MAX, &out->users_n)
+			       ? WP_OK
+			       : refuse(err, word, "must be 1 to 1000000000");
+	if (option == WP_OPT_MESSAGES)
+		return read_number(1, MESSAGES_MAX, &out->messages)
+			       ? WP_OK
+			       : refuse(err, word, "must be 1 to 10000000000");
+	return read_number(1, SIZE_MAX_BYTES, &out->size)
+		       ? WP_OK
+		       : refuse(err, word, "must be 1 to 16777216");
 }
 
 /* What getopt_long() makes nothing of. */
@@ -395,7 +411,6 @@ static enum wp_err set_option(struct wp_cli_args *out, int option,
 		return set_claim(out, word, err);
 	case WP_OPT_SENDERS:
 	case WP_OPT_RECEIVERS:
-	case WP_OPT_SIZE:
 		return set_load(out, option, word, err);
 	case WP_OPT_STRICT:
 		out->is_strict = true;
@@ -432,6 +447,10 @@ static enum wp_err set_option(struct wp_cli_args *out, int option,
 	case WP_OPT_SESSION:
 		out->session = optarg;
 		break;
+	case WP_OPT_USERS:
+	case WP_OPT_MESSAGES:
+	case WP_OPT_SIZE:
+		return set_demand(out, option, word, err);
 	case WP_OPT_CHECK:
 		out->is_check = true;
 		break;
@@ -688,6 +707,11 @@ static const char *lacking(const struct wp_cli_args *args)
 				     : "upgrade finish: the release before "
 				       "cannot come back then; say --yes if "
 				       "you mean it";
+	case WP_CLI_CAPACITY:
+		return args->users_n > 0 && args->messages > 0
+			       ? NULL
+			       : "capacity: say for how many, with --users "
+				 "and --messages";
 	case WP_CLI_BACKUP:
 		return args->file != NULL ? NULL
 					  : "backup: say where, by a folder "
@@ -718,6 +742,9 @@ static const char *lacking(const struct wp_cli_args *args)
 			       ? NULL
 			       : "token make: say for whom, with --sub";
 	case WP_CLI_BENCH:
+		if (args->size < WP_CLI_BENCH_SIZE_MIN ||
+		    args->size > WP_CLI_BENCH_SIZE_MAX)
+			return "bench: --size is 8 to 65536";
 		return args->for_s <= WP_CLI_BENCH_MAX_S
 			       ? NULL
 			       : "bench: --for is 5m at most";
@@ -800,7 +827,7 @@ enum wp_err wp_cli_read_args(struct wp_cli_args *out, int argc, char **argv,
 		.for_s = WP_CLI_TOKEN_DEFAULT_S,
 		.senders = WP_CLI_BENCH_USERS_DEFAULT,
 		.receivers = WP_CLI_BENCH_USERS_DEFAULT,
-		.size = WP_CLI_BENCH_SIZE_DEFAULT,
+		.size = WP_CLI_SIZE_DEFAULT,
 	};
 	rc = skip_globals(out, argc, argv, err);
 	if (rc != WP_OK || out->command == WP_CLI_HELP || out->n_before == argc)

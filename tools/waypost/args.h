@@ -37,7 +37,7 @@ enum {
 	WP_CLI_BENCH_MAX_S = 300,
 	WP_CLI_BENCH_SIZE_MIN = 8,
 	WP_CLI_BENCH_SIZE_MAX = 65536,
-	WP_CLI_BENCH_SIZE_DEFAULT = 700,
+	WP_CLI_SIZE_DEFAULT = 700,
 	WP_CLI_DEVICE_LEN = 22,
 };
 
@@ -97,7 +97,6 @@ struct wp_cli_args {
 
 	int64_t senders; /* of a load */
 	int64_t receivers;
-	int64_t size; /* bytes of a message */
 
 	struct wp_urn whose; /* devices; len 0: nobody was named */
 	struct wp_urn users[WP_CLI_USERS_MAX];
@@ -107,6 +106,10 @@ struct wp_cli_args {
 	const char *device; /* WP_CLI_DEVICE_LEN characters; NULL: none */
 	const char *app;    /* NULL: none was named */
 	const char *file;   /* or folder, to make or read, or "-"; or NULL */
+
+	int64_t users_n; /* what to buy for; 0: not given */
+	int64_t messages;
+	int64_t size; /* bytes of a message, of this or of a load */
 
 	bool is_check;         /* of restore */
 	const char *redis_dir; /* NULL: not given */

@@ -154,6 +154,9 @@ enum wp_err wp_cli_push_vapid_key(const struct wp_cli *cli,
  */
 enum wp_err wp_cli_restore(const struct wp_cli *cli,
 			   struct wp_error *err) WP_MUST_USE;
+/* Nor this. */
+enum wp_err wp_cli_capacity(const struct wp_cli *cli,
+			    struct wp_error *err) WP_MUST_USE;
 /* Nor this. Errors: WP_ERR_INVAL  an origin that is no browser's */
 enum wp_err wp_cli_origins(const struct wp_cli *cli,
 			   struct wp_error *err) WP_MUST_USE;

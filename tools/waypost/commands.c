@@ -41,6 +41,7 @@ const struct wp_cli_opt_row wp_cli_opts[WP_OPT_COUNT] = {
 	[WP_OPT_LEVEL] = { "level", "LEVEL",
 			   "error, warn, info or debug, and what is worse" },
 	[WP_OPT_LIMIT] = { "limit", "N", "so many at most, 100 unless said" },
+	[WP_OPT_MESSAGES] = { "messages", "M", "so many a day" },
 	[WP_OPT_NAME] = { "name", "NAME", "what it is called in lists" },
 	[WP_OPT_PARTITION] = { "partition", "N|inbox", "of this one only" },
 	[WP_OPT_PASSWORD] = { "password", "FILE",
@@ -67,8 +68,7 @@ const struct wp_cli_opt_row wp_cli_opts[WP_OPT_COUNT] = {
 	[WP_OPT_SESSION] = { "session", "SID", "all tokens of this session" },
 	[WP_OPT_SHOW_RECIPIENT] = { "show-recipient", NULL,
 				    "name whom they are for" },
-	[WP_OPT_SIZE] = { "size", "BYTES",
-			  "of what is in a message, 700 unless said" },
+	[WP_OPT_SIZE] = { "size", "BYTES", "of a message, 700 unless said" },
 	[WP_OPT_SLOW] = { "slow", NULL, "watch a quiet connection for 75 s" },
 	[WP_OPT_STRICT] = { "strict", NULL,
 			    "end with 3 when there are warnings" },
@@ -87,6 +87,7 @@ const struct wp_cli_opt_row wp_cli_opts[WP_OPT_COUNT] = {
 	[WP_OPT_USER] = { "user", "URN",
 			  "what was issued for this user up to "
 			  "now" },
+	[WP_OPT_USERS] = { "users", "N", "so many, all of them connected" },
 	[WP_OPT_USES] = { "uses", "N", "how many may use it, 1 unless said" },
 	[WP_OPT_UTC] = { "utc", NULL, "times as 2026-11-21T01:39:00.123Z" },
 	[WP_OPT_YES] = { "yes", NULL, "you mean it" },
@@ -352,6 +353,12 @@ const struct wp_cli_row wp_cli_rows[] = {
 	  .summary = "bring the tables of the store up to date",
 	  .story = "Older programs refuse it from then on, so there is no way "
 		   "back but a copy that was made before: docs/upgrading.md." },
+	{ NULL, "capacity", WP_CLI_CAPACITY, WP_FOR_CARE, WP_NAMES_NOTHING,
+	  .must = { WP_OPT_USERS, WP_OPT_MESSAGES },
+	  .opts = { WP_OPT_SIZE, WP_OPT_JSON },
+	  .summary = "what to buy for so many users",
+	  .story = "By the rule of docs/capacity.md, whose figures were "
+		   "measured." },
 	{ NULL, "backup", WP_CLI_BACKUP, WP_FOR_CARE, WP_NAMES_FILE,
 	  .words = "<folder>", .summary = "copy Redis and what is on disk",
 	  .story = "Into a folder that is empty or not there, while the "

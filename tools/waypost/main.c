@@ -139,6 +139,7 @@ typedef enum wp_err (*plain_fn)(const struct wp_cli *cli, struct wp_error *err);
 static const plain_fn without_redis[WP_CLI_COMMANDS] = {
 	[WP_CLI_ORIGINS] = wp_cli_origins,
 	[WP_CLI_RESTORE] = wp_cli_restore,
+	[WP_CLI_CAPACITY] = wp_cli_capacity,
 	[WP_CLI_KEY_ADD] = wp_cli_key_add,
 	[WP_CLI_KEY_LIST] = wp_cli_key_list,
 	[WP_CLI_KEY_REMOVE] = wp_cli_key_remove,

@@ -423,6 +423,10 @@ static void nothing_is_dropped_without_a_yes(void **state)
 	expect_bad("store adopt", "--yes");
 	expect_bad("store adopt --yes x", "a word too many");
 	expect_bad("store", "store: say adopt");
+	expect_bad("capacity --users 1", "--messages");
+	expect_bad("capacity --users 0", "must be 1 to");
+	expect_bad("capacity --messages 10000000001", "must be 1 to");
+	expect_bad("capacity --size 16777217", "must be 1 to");
 	expect_bad("upgrade finish", "--yes");
 	expect_bad("upgrade finish --yes x", "too many");
 	expect_bad("backup", "backup: say where");

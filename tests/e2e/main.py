@@ -33,19 +33,20 @@ from devkit.http import Http  # noqa: E402
 TEST_TIMEOUT_S = 90
 PROCESSES = 3
 # Files that take longest, so that no process ends with one while others idle.
-FIRST = ("test_faults", "test_floods", "test_keys", "test_abuse",
-         "test_revocation", "test_accounts_login", "test_issuers")
+FIRST = ("test_faults", "test_doctor", "test_floods", "test_keys", "test_abuse",
+         "test_revocation", "test_accounts_login", "test_issuers",
+         "test_backup")
 COSTLY = 25  # classes that --times tells of
 # What is the same behind any web server, and costs most: beginnings of names.
 ANYWHERE = (
-    "test_accounts_tool.CommandLine.", "test_bench.", "test_cli_look.",
-    "test_cli_words.", "test_clock.",
+    "test_accounts_tool.CommandLine.", "test_backup.", "test_bench.",
+    "test_cli_look.", "test_cli_words.", "test_clock.",
     "test_doctor.Doctor.", "test_doctor.Load.", "test_doctor.Stuck.",
-    "test_provider.", "test_push_browser.", "test_push_outage.",
-    "test_ranges.", "test_run.MakeRun.test_a_s",
+    "test_manager.", "test_metrics.", "test_provider.", "test_push_browser.",
+    "test_push_outage.", "test_ranges.", "test_run.MakeRun.test_a_s",
     "test_run.MakeRun.test_everything_killed",
     "test_run.MakeRun.test_logs_do_not_grow",
-    "test_run.MakeRun.test_program_killed",
+    "test_run.MakeRun.test_program_killed", "test_upgrade.",
 )
 
 _screen = tempfile.TemporaryFile()

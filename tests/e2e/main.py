@@ -46,7 +46,8 @@ ANYWHERE = (
     "test_push_outage.", "test_ranges.", "test_run.MakeRun.test_a_s",
     "test_run.MakeRun.test_everything_killed",
     "test_run.MakeRun.test_logs_do_not_grow",
-    "test_run.MakeRun.test_program_killed", "test_upgrade.",
+    "test_run.MakeRun.test_program_killed", "test_strange_servers.",
+    "test_upgrade.",
 )
 
 _screen = tempfile.TemporaryFile()

@@ -401,7 +401,8 @@ class Door(Looking):
         self.assert_says(rows, "web-upgrade", "fail", "answered 200")
         self.assertIn("proxy_http_version",
                       rows["web-upgrade"][0]["advice"])
-        self.assert_says(rows, "web-origin", "warn", "any other host")
+        self.assert_says(rows, "web-origin", "skip", "is not told",
+                         advice=False)
         self.assert_says(rows, "canary", "fail", "does not get connected")
 
     def test_a_web_server_that_is_in_the_way(self):

@@ -113,6 +113,7 @@ static void take_message(struct user *user, struct json_object *message)
 	uint64_t sent_us, now_us = wp_mono_us();
 
 	if (!json_object_object_get_ex(message, "id", &id) ||
+	    !json_object_is_type(id, json_type_string) ||
 	    !read_sent_us(message, &sent_us))
 		return;
 	wp_bench_note(&user->bench->report.pulled,
@@ -133,7 +134,8 @@ static void take_page(struct user *user,
 	wp_buf_clear(&user->ids);
 	user->n_ids = 0;
 	wp_buf_add_str(&user->ids, "{\"messageIds\":[");
-	if (json_object_object_get_ex(page, "messages", &list))
+	if (json_object_object_get_ex(page, "messages", &list) &&
+	    json_object_is_type(list, json_type_array))
 		n = json_object_array_length(list);
 	for (size_t i = 0; i < n; i++)
 		take_message(user, json_object_array_get_idx(list, i));

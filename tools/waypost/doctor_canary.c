@@ -130,14 +130,22 @@ static void write_prom(struct wp_doctor *doctor, enum wp_err rc,
 		       const struct wp_canary_times *times)
 {
 	const char *path = doctor->cli->args.prom;
-	struct wp_error err = { 0 };
+	struct wp_error err = { 0 }, why = { 0 };
+	enum wp_err done;
 
 	if (path == NULL)
 		return;
 	/* The folder is whoever's has started this, not the services'. */
-	if (wp_doctor_be_root(&doctor->who, &err) != WP_OK ||
-	    wp_prom_file_write(path, rc == WP_OK, times, &err) != WP_OK ||
-	    wp_doctor_be_service(&doctor->who, &err) != WP_OK)
+	done = wp_doctor_be_root(&doctor->who, &err);
+	if (done == WP_OK)
+		done = wp_prom_file_write(path, rc == WP_OK, times, &err);
+	/* Also when that failed: what follows is not for root. */
+	if (wp_doctor_be_service(&doctor->who, &why) != WP_OK &&
+	    done == WP_OK) {
+		err = why;
+		done = WP_ERR_SYS;
+	}
+	if (done != WP_OK)
 		wp_doctor_say(&doctor->report, WP_DOCTOR_FAIL, "canary-prom",
 			      "let this user write into that folder", "%s",
 			      err.msg);

@@ -173,13 +173,21 @@ static void look_at_bodies(struct wp_doctor *doctor)
 			    "and what stands in front of them",
 			    "a body of 4.2 MB is refused before it reaches "
 			    "the handlers");
+		else if (answer.status == 401 && wp_web_is_error(&answer))
+			say(doctor, WP_DOCTOR_OK, "web-body", NULL,
+			    "a body of 4.2 MB reaches the handlers");
 		else
+			/* One who asks too often hears of nothing else. */
 			wp_doctor_say(&doctor->report,
-				      wp_web_is_error(&answer) ? WP_DOCTOR_OK
-							       : WP_DOCTOR_WARN,
-				      "web-body", NULL,
-				      "a body of 4.2 MB reaches the handlers "
-				      "(%ld)",
+				      answer.status == 429 ? WP_DOCTOR_WARN
+							   : WP_DOCTOR_FAIL,
+				      "web-body",
+				      "the web server's log of errors says "
+				      "why; may it write bodies into a "
+				      "temporary file?",
+				      "a body of 4.2 MB does not reach the "
+				      "handlers: it is answered %ld, and "
+				      "should be 401",
 				      answer.status);
 		wp_web_answer_release(&answer);
 	}
@@ -269,6 +277,12 @@ static void look_at_origin(struct wp_doctor *doctor)
 		    "this origin in cors.allowed_origins",
 		    "pages of this very host may not connect: the daemon "
 		    "hears of another host or scheme");
+	else if (ours != 401 || (foreign != 401 && foreign != 403))
+		wp_doctor_say(&doctor->report, WP_DOCTOR_SKIP, "web-origin",
+			      NULL,
+			      "which pages may connect is not told: the daemon "
+			      "does not answer (%d, %d)",
+			      ours, foreign);
 	else if (foreign != 403)
 		wp_doctor_say(&doctor->report, WP_DOCTOR_WARN, "web-origin",
 			      "is there a * in cors.allowed_origins, or does "

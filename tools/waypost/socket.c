@@ -263,7 +263,8 @@ static bool has_type(const char *text, size_t len, const char *type)
 	if (reader != NULL)
 		object = json_tokener_parse_ex(reader, text, (int)len);
 	if (json_object_is_type(object, json_type_object) &&
-	    json_object_object_get_ex(object, "type", &member))
+	    json_object_object_get_ex(object, "type", &member) &&
+	    json_object_is_type(member, json_type_string))
 		has = strcmp(json_object_get_string(member), type) == 0;
 	json_object_put(object);
 	if (reader != NULL)
@@ -308,6 +309,10 @@ enum wp_err wp_socket_expect(struct wp_socket *socket, const char *type,
 		if (rc == WP_OK)
 			rc = take_frame(socket, &frame, type, text, until_ms,
 					&found, err);
+		/* Others may come faster than they are passed over. */
+		if (rc == WP_OK && !found && wp_mono_ms() >= until_ms)
+			rc = wp_error_set(err, WP_ERR_NOTFOUND,
+					  "nothing came in time");
 	}
 	return rc;
 }

@@ -387,6 +387,18 @@ class Look(E2eTest):
         read_until("paused")
         end()
 
+    def test_top_shows_no_commands_to_a_terminal(self):
+        with self.stack.redis() as redis:
+            redis("HSET", "wp:meta", "run_mode", "loc\x1b]0;al\x07")
+            self.addCleanup(self.forget_mode)
+        read_until, _, end = self.on_terminal("top", "--every", "600")
+        self.assertIn("loc?]0;al?", read_until("q ends, p pauses"))
+        end()
+
+    def forget_mode(self):
+        with self.stack.redis() as redis:
+            redis("HDEL", "wp:meta", "run_mode")
+
     def test_top_shows_doors_where_programs_tell_them(self):
         bob = self.user()
         read_until, _, end = self.on_terminal(

@@ -233,12 +233,21 @@ static void add_bars(const struct top *top, struct wp_buf *out)
 	wp_buf_add_char(out, '\n');
 }
 
+/* What others wrote; add_frame() takes what has colours as it is. */
+static void add_word(struct wp_buf *out, const char *text)
+{
+	(void)wp_style_add(out, text, strlen(text), 0);
+}
+
 static void add_summary(struct top *top, struct wp_buf *out)
 {
 	const struct wp_survey *now = &top->now;
 
-	wp_buf_printf(out, "waypost top  %s%s  redis %s  ", now->mode,
-		      top->is_paused ? "  paused" : "", now->redis.version);
+	wp_buf_add_str(out, "waypost top  ");
+	add_word(out, now->mode);
+	wp_buf_add_str(out, top->is_paused ? "  paused  redis " : "  redis ");
+	add_word(out, now->redis.version);
+	wp_buf_add_str(out, "  ");
 	wp_style_size(&top->style, out, now->redis.used_bytes);
 	if (now->redis.max_bytes > 0)
 		wp_buf_printf(out, " (%" PRId64 "%%)",
@@ -384,9 +393,11 @@ static enum wp_err draw(struct top *top, struct wp_error *err)
 	wp_buf_init(&text, 0);
 	wp_buf_init(&out, 0);
 	add_summary(top, &text);
-	if (top->err.msg[0] != '\0')
-		wp_buf_printf(&text, "these numbers are old: %s\n\n",
-			      top->err.msg);
+	if (top->err.msg[0] != '\0') {
+		wp_buf_add_str(&text, "these numbers are old: ");
+		add_word(&text, top->err.msg);
+		wp_buf_add_str(&text, "\n\n");
+	}
 	if (top->by_worker)
 		add_workers(top, &text);
 	else

@@ -15,9 +15,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
 FOLDER = os.path.join(ROOT, "packaging", "prometheus")
 PROMTOOL = shutil.which("promtool")
 # Of others than us, where an operator has them.
-FOREIGN = {"node_filesystem_avail_bytes", "node_filesystem_size_bytes",
-           "waypost_canary_success",
-           "waypost_canary_last_run_timestamp_seconds"}
+FOREIGN = {"node_filesystem_avail_bytes", "node_filesystem_size_bytes"}
 
 
 def read(*path):
@@ -60,13 +58,15 @@ class Rules(unittest.TestCase):
                      if f'"{rule["alert"]}"' in
                      test["promql_expr_test"][0]["expr"]]
             with self.subTest(rule["alert"]):
-                self.assertEqual(len(tried), 3)
+                self.assertGreaterEqual(len(tried), 3)
                 self.assertTrue(tried[0]["exp_samples"])
                 self.assertFalse(tried[1]["exp_samples"])
 
     def test_what_they_look_at_is_told_by_us(self):
         told = set(re.findall(r"(?m)^\| `(\w+)` \|",
                               read("docs", "metrics.md"))) | FOREIGN
+        told |= set(re.findall(r"# TYPE (waypost_canary_\w+)",
+                               read("tools", "waypost", "prom_file.c")))
         recorded = {rule["record"] for rule in rules("slo.yml")}
         named = {re.sub(r"_(bucket|count)$", "", name)
                  for rule in rules("slo.yml") + rules("alerts.yml")

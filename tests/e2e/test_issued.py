@@ -75,7 +75,8 @@ class Issued(E2eTest):
         self.post("register", username=name, password=PASSWORD)
         done = subprocess.run(
             [os.path.join(self.stack.build, "waypost"), "--config",
-             self.stack.path("waypost.yaml"), "token", name],
+             self.stack.path("waypost.yaml"), "token", "make", "--sub",
+             "urn:sm:user:" + name],
             env={**self.stack.base_env,
                  "STORE_SECRET": self.stack.store_secret},
             capture_output=True, text=True, check=False)

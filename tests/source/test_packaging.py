@@ -32,6 +32,45 @@ class Packages(unittest.TestCase):
             self.assertIn(f"ExecStart=/usr/local/sbin/{program}\n", unit)
             self.assertIn(f"{program}.service", rules)
 
+    def test_a_purge_leaves_a_mount_and_nothing_in_it(self):
+        """In a mount namespace, with folders of its own over the real ones."""
+        script = """set -e
+            mount -t tmpfs none /var/lib
+            mount -t tmpfs none /etc
+            mkdir -p /etc/waypost /etc/redis "$DATA/deep"
+            touch /etc/waypost/jwt-secret "$DATA/deep/file" "$DATA/.hidden"
+            if [ -n "$IS_MOUNT" ]; then
+                mount -t tmpfs none "$DATA"
+                mkdir "$DATA/deep"
+                touch "$DATA/deep/file"
+            fi
+            purge() {
+                sh "$POSTRM" purge
+                [ ! -e /etc/waypost/jwt-secret ] || echo secret
+                [ ! -d "$DATA" ] || find "$DATA"
+            }
+            purge
+            touch "$DATA/PURGE-DATA"
+            echo --
+            purge"""
+        for package, data in (("waypost", "/var/lib/waypost"),
+                              ("waypost-redis", "/var/lib/redis/waypost")):
+            for is_mount in "", "yes":
+                done = subprocess.run(
+                    ["unshare", "--map-root-user", "--mount", "sh", "-c",
+                     script], capture_output=True, text=True, check=False,
+                    env={**os.environ, "DATA": data, "IS_MOUNT": is_mount,
+                         "POSTRM": os.path.join(ROOT, "packaging", "debian",
+                                                package + ".postrm")})
+                if "unshare" in done.stderr:
+                    self.skipTest(done.stderr)
+                self.assertEqual(done.returncode, 0, done.stderr)
+                kept, purged = done.stdout.split("--\n")
+                self.assertIn(f"{data}/deep/file", kept)
+                self.assertEqual(
+                    purged.replace("secret\n", "", package != "waypost"),
+                    f"{data}\n" if is_mount else "")
+
     @unittest.skipIf(shutil.which("systemd-analyze") is None,
                      "there is no systemd-analyze")
     def test_no_program_is_exposed(self):

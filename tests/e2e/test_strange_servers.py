@@ -4,10 +4,13 @@ import hashlib
 import http.server
 import json
 import os
+import shutil
 import subprocess
 import threading
+import unittest
 
-from harness import SLOWNESS, E2eTest, new_stack
+from devkit.stack import free_port, port_is_free
+from harness import SLOWNESS, E2eTest, new_stack, scratch, wait_for
 
 GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 CONNECTED = {"type": "connected", "user": "urn:sm:canary:x"}
@@ -96,6 +99,30 @@ class Strange(E2eTest):
             rows.setdefault(row["id"], []).append((row["result"],
                                                    row["text"]))
         return rows
+
+    @unittest.skipIf(shutil.which("lighttpd") is None or os.getuid() != 0,
+                     "there is no lighttpd, or others' files are not seen")
+    def test_a_log_that_is_gathered(self):
+        folder = scratch()
+        port = free_port()
+        with open(os.path.join(folder, "conf"), "w", encoding="ascii") as file:
+            file.write(f"""server.modules = ("mod_accesslog")
+                server.document-root = "{folder}"
+                server.bind = "127.0.0.1"
+                server.port = {port}
+                server.errorlog = "{folder}/error.log"
+                accesslog.filename = "{folder}/access.log"\n""")
+        server = subprocess.Popen(["lighttpd", "-D", "-f",
+                                   os.path.join(folder, "conf")],
+                                  stderr=subprocess.DEVNULL)
+        self.addCleanup(server.wait)
+        self.addCleanup(server.terminate)
+        wait_for(lambda: not port_is_free(port), "lighttpd")
+        for _ in range(3):
+            rows = self.look(f"http://127.0.0.1:{port}")
+            self.assertEqual(rows["web-log"], [
+                ("fail", "the web server writes tokens into "
+                 f"{folder}/access.log")])
 
     def test_frames_of_no_type(self):
         for one in ('{"type":null}', '{"type":1}', '{}', '[]', 'null', ''):

@@ -29,6 +29,8 @@ enum {
 	CONNECT_MS = 5000,
 	IDLE_MS = 75 * 1000,
 	MARK_BYTES = 16,
+	LONG_BYTES = 7000, /* fits into a line of a request, by defaults */
+	LOG_ASKS = 2,
 	MS_PER_S = 1000,
 };
 
@@ -387,17 +389,22 @@ static void look_at_metrics(struct wp_doctor *doctor)
 /* A query that looks like a token, and a look at what became of it. */
 static void look_at_log(struct wp_doctor *doctor)
 {
-	char mark[2 * MARK_BYTES + 1], path[64 + 2 * MARK_BYTES];
+	char mark[2 * MARK_BYTES + 1], path[64 + 2 * MARK_BYTES + LONG_BYTES];
 	const struct wp_web_call call = { .path = path };
 	struct wp_web_answer answer;
 	char where[128];
 	size_t n_read;
 
 	wp_random_hex(mark, MARK_BYTES);
-	(void)snprintf(path, sizeof(path), "/connect?token=doctor-%s", mark);
-	if (!ask(doctor, "web-log", &call, &answer))
-		return;
-	wp_web_answer_release(&answer);
+	(void)snprintf(path, sizeof(path), "/connect?token=doctor-%s%0*d", mark,
+		       LONG_BYTES, 0);
+	/* lighttpd writes what it has gathered when that is 8 KiB, or after
+	 * some seconds. */
+	for (size_t i = 0; i < LOG_ASKS; i++) {
+		if (!ask(doctor, "web-log", &call, &answer))
+			return;
+		wp_web_answer_release(&answer);
+	}
 	if (wp_doctor_find_in_logs(&doctor->who, mark, &n_read, where,
 				   sizeof(where)))
 		wp_doctor_say(&doctor->report, WP_DOCTOR_FAIL, "web-log",

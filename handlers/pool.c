@@ -72,7 +72,9 @@ static void reload(struct pool *pool)
 {
 	struct wp_shared *shared;
 
-	wp_sd_notify("RELOADING=1");
+	/* To the manager who was never READY is starting, not reloading. */
+	if (pool->is_announced)
+		wp_sd_notify("RELOADING=1");
 	shared = pool->hooks->on_reload(pool->hooks->ctx);
 	if (shared != NULL) {
 		wp_procs_replace(&pool->procs, shared);
@@ -80,7 +82,8 @@ static void reload(struct pool *pool)
 		       wp_int("processes",
 			      (int64_t)wp_procs_wanted(&pool->procs)));
 	}
-	wp_sd_notify("READY=1");
+	if (pool->is_announced)
+		wp_sd_notify("READY=1");
 }
 
 static void stop(struct pool *pool)

@@ -403,6 +403,68 @@ static void a_reload_replaces_processes_while_requests_go_on(void **state)
 	assert_int_equal(wait_for_parent(stage), 0);
 }
 
+/* A manager that listens: NOTIFY_SOCKET leads to it. */
+static int be_manager(void)
+{
+	struct sockaddr_un name = { .sun_family = AF_UNIX };
+	socklen_t len = sizeof(name);
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	char text[sizeof(name.sun_path)] = "@";
+
+	assert_int_equal(
+		bind(fd, (const struct sockaddr *)&name, sizeof(sa_family_t)),
+		0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&name, &len), 0);
+	memcpy(text + 1, name.sun_path + 1,
+	       len - offsetof(struct sockaddr_un, sun_path) - 1);
+	assert_int_equal(setenv("NOTIFY_SOCKET", text, 1), 0);
+	return fd;
+}
+
+/* What the manager hears next, but for how it goes. */
+static void hear_news(int manager, char *text, size_t size)
+{
+	ssize_t n;
+
+	do {
+		n = recv(manager, text, size - 1, 0);
+		assert_true(n > 0);
+		text[n] = '\0';
+	} while (strstr(text, "STATUS=") != NULL);
+}
+
+static void a_reload_makes_nobody_ready_who_was_not(void **state)
+{
+	struct stage *stage = *state;
+	char said[256];
+	sigset_t reload;
+	int manager;
+
+	end_pool(stage);
+	manager = be_manager();
+	stage->parent = fork();
+	assert_int_not_equal(stage->parent, -1);
+	if (stage->parent == 0) {
+		sigemptyset(&reload);
+		sigaddset(&reload, SIGHUP);
+		/* It is there before any process can be. */
+		if (sigprocmask(SIG_BLOCK, &reload, NULL) == -1 ||
+		    raise(SIGHUP) != 0)
+			_exit(97);
+		be_parent(stage->listen_fd);
+	}
+	(void)unsetenv("NOTIFY_SOCKET");
+
+	hear_news(manager, said, sizeof(said));
+	assert_string_equal(said, "READY=1");
+	assert_true(ask(stage));
+	assert_int_equal(kill(stage->parent, SIGTERM), 0);
+	assert_int_equal(wait_for_parent(stage), 0);
+	hear_news(manager, said, sizeof(said));
+	assert_string_equal(said, "STOPPING=1");
+	close(manager);
+}
+
 static void processes_do_not_outlive_a_killed_parent(void **state)
 {
 	struct stage *stage = *state;
@@ -428,6 +490,7 @@ int main(void)
 		TEST(what_comes_when_time_is_over_is_cut),
 		TEST(a_process_that_dies_is_followed_by_another),
 		TEST(a_reload_replaces_processes_while_requests_go_on),
+		TEST(a_reload_makes_nobody_ready_who_was_not),
 		TEST(processes_do_not_outlive_a_killed_parent),
 	};
 

@@ -91,7 +91,8 @@ class Stop(E2eTest):
             os.dup2(listener.fileno(), 3)
         process = subprocess.Popen(
             ["/bin/sh", "-c", 'LISTEN_PID=$$ LISTEN_FDS=1 exec "$@"', "sh",
-             *self.old.argv], env=self.old.env, cwd=self.old.cwd,
+             *self.old.argv], cwd=self.old.cwd,
+            env={**self.old.env, "WAYPOST_WEBSOCKET_METRICS_LISTEN": ""},
             stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
             preexec_fn=put_at_3, pass_fds=[3])
         self.addCleanup(process.wait)

@@ -51,9 +51,13 @@ static void write_text(struct wp_buf *out, bool is_well,
 static enum wp_err put(const char *path, const char *new_path,
 		       const struct wp_buf *text, struct wp_error *err)
 {
-	int fd = open(new_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, MODE);
 	enum wp_err rc = WP_OK;
+	int fd;
 
+	/* Of one that was cut off; or a link of whoever owns the folder, and
+	 * root writes here. */
+	(void)unlink(new_path);
+	fd = open(new_path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, MODE);
 	if (fd == -1)
 		return wp_error_sys(err, "%.150s", new_path);
 	if (write(fd, text->data, text->len) != (ssize_t)text->len ||

@@ -6,12 +6,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 #include "lib/metrics/exporter.h"
 #include "tools/waypost/prom.h"
+#include "tools/waypost/prom_file.h"
 
 static const char page[] =
 	"HTTP/1.1 200 OK\r\n\r\n"
@@ -103,12 +105,35 @@ static void a_page_is_had_from_a_door(void **state)
 	(void)rmdir(folder);
 }
 
+static void a_link_is_not_written_through(void **state)
+{
+	const struct wp_canary_times times = { .accepted_us = 1 };
+	char folder[] = "/tmp/waypost-prom-XXXXXX";
+	char path[64], new_path[64], victim[64];
+	struct stat st;
+
+	(void)state;
+	assert_non_null(mkdtemp(folder));
+	(void)snprintf(path, sizeof(path), "%s/a.prom", folder);
+	(void)snprintf(new_path, sizeof(new_path), "%s/a.prom.new", folder);
+	(void)snprintf(victim, sizeof(victim), "%s/victim", folder);
+	assert_int_equal(symlink(victim, new_path), 0);
+	assert_int_equal(wp_prom_file_write(path, true, &times, NULL), WP_OK);
+	assert_int_equal(lstat(path, &st), 0);
+	assert_true(S_ISREG(st.st_mode));
+	assert_int_equal(lstat(victim, &st), -1);
+	assert_int_equal(lstat(new_path, &st), -1);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(rmdir(folder), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(series_are_summed_by_a_label),
 		cmocka_unit_test(shares_are_told_as_prometheus_does),
 		cmocka_unit_test(a_page_is_had_from_a_door),
+		cmocka_unit_test(a_link_is_not_written_through),
 	};
 
 	return cmocka_run_group_tests_name("prom", tests, NULL, NULL);

@@ -87,6 +87,34 @@ enum wp_err wp_files_fill(const char *from, const char *to,
 	return rc;
 }
 
+/* A link of another name to a file of ours is none that we have made. */
+static bool is_made_by_us(const struct stat *st)
+{
+	return st->st_uid == geteuid() &&
+	       (S_ISDIR(st->st_mode) ||
+		(S_ISREG(st->st_mode) && st->st_nlink == 1));
+}
+
+enum wp_err wp_files_give(const char *path, uid_t uid, gid_t gid, mode_t mode,
+			  struct wp_error *err)
+{
+	int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	bool is_link = fd == -1 && errno == ELOOP;
+	enum wp_err rc = WP_OK;
+	struct stat st;
+
+	if (!is_link && (fd == -1 || fstat(fd, &st) == -1))
+		rc = wp_error_sys(err, "%.200s", path);
+	else if (is_link || !is_made_by_us(&st))
+		rc = wp_error_set(err, WP_ERR_CONFLICT,
+				  "%.180s is not what was made there", path);
+	else if (fchown(fd, uid, gid) == -1 || fchmod(fd, mode) == -1)
+		rc = wp_error_sys(err, "%.200s", path);
+	if (fd != -1)
+		(void)close(fd);
+	return rc;
+}
+
 enum wp_err wp_files_sync(const char *folder, struct wp_error *err)
 {
 	int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

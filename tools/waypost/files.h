@@ -6,6 +6,8 @@
 
 #include <stdbool.h>
 
+#include <sys/types.h>
+
 #include "lib/base/err.h"
 
 /* <folder>/<name>; the caller's. NULL without memory. */
@@ -19,6 +21,16 @@ enum wp_err wp_files_make(const char *path, struct wp_error *err) WP_MUST_USE;
 
 /* Write all of one file into another, and have it on disk. */
 enum wp_err wp_files_fill(const char *from, const char *to,
+			  struct wp_error *err) WP_MUST_USE;
+
+/*
+ * Give a file or folder that we have made to the owner of the folder it is in.
+ * That one may have put something else there meanwhile, a link to what is not
+ * his, which is refused.
+ *
+ * Errors: WP_ERR_CONFLICT  it is not what we have made; WP_ERR_SYS
+ */
+enum wp_err wp_files_give(const char *path, uid_t uid, gid_t gid, mode_t mode,
 			  struct wp_error *err) WP_MUST_USE;
 
 /* Have what was made, renamed or deleted in a folder on disk. */

@@ -26,7 +26,7 @@
 #include "tools/waypost/files.h"
 #include "tools/waypost/tool.h"
 
-enum { MODE = 0700, POLL_NS = 20000000 };
+enum { MODE = 0700, COPY_MODE = 0600, POLL_NS = 20000000 };
 
 #define AOF_FOLDER "appendonlydir"
 #define STAGE "waypost-restore"
@@ -158,12 +158,12 @@ static enum wp_err bring_copy(struct stage *stage, const char *copy,
 	rc = wp_files_make(stage->copy, err);
 	if (rc == WP_OK)
 		rc = wp_files_fill(copy, stage->copy, err);
-	if (rc == WP_OK && (chown(stage->copy, stage->owner.st_uid,
-				  stage->owner.st_gid) == -1 ||
-			    chown(stage->folder, stage->owner.st_uid,
-				  stage->owner.st_gid) == -1))
-		rc = wp_error_sys(err, "%.200s", stage->folder);
-	return rc;
+	if (rc == WP_OK)
+		rc = wp_files_give(stage->copy, stage->owner.st_uid,
+				   stage->owner.st_gid, COPY_MODE, err);
+	return rc == WP_OK ? wp_files_give(stage->folder, stage->owner.st_uid,
+					   stage->owner.st_gid, MODE, err)
+			   : rc;
 }
 
 static enum wp_err start_server(struct stage *stage, struct wp_error *err)

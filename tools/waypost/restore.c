@@ -232,10 +232,12 @@ static enum wp_err put_beside(const struct place *place, const char *from,
 
 	if (rc == WP_OK)
 		rc = wp_files_fill(from, beside, err);
-	if (rc == WP_OK && (stat(folder, &owner) == -1 ||
-			    chown(beside, owner.st_uid, owner.st_gid) == -1 ||
-			    chmod(beside, place->mode) == -1 ||
-			    rename(beside, place->target) == -1))
+	if (rc == WP_OK && stat(folder, &owner) == -1)
+		rc = wp_error_sys(err, "%.200s", folder);
+	if (rc == WP_OK)
+		rc = wp_files_give(beside, owner.st_uid, owner.st_gid,
+				   place->mode, err);
+	if (rc == WP_OK && rename(beside, place->target) == -1)
 		rc = wp_error_sys(err, "%.200s", place->target);
 	return rc == WP_OK ? wp_files_sync(folder, err) : rc;
 }

@@ -505,6 +505,11 @@ class WithoutTheStrictSnippet(WebServer):
         self.assert_error(self.stack.http().request("GET", "/api"), 404)
         self.stack.kill("handlers")
         self.assert_error(self.stack.http().request("GET", "/healthz"), 503)
+        # Longer than what nginx takes where nobody says otherwise: it would
+        # be 413, and never sent again.
+        self.assert_error(self.stack.http().request(
+            "POST", "/api/send", b"x" * (2 << 20),
+            {"Content-Type": "application/json"}), 503)
         self.stack.restart("handlers")
 
 

@@ -405,6 +405,21 @@ class Door(Looking):
                          advice=False)
         self.assert_says(rows, "canary", "fail", "does not get connected")
 
+    def test_others_are_let_in_and_we_are_not(self):
+        rows = self.look("--url", self.stand_in(
+            lambda _: (401, "text/html", b"", 0)))
+        self.assert_says(rows, "web-origin", "warn", "any other host")
+        self.assert_says(rows, "canary", "fail", "answered 401")
+        self.assertIn("restart waypost-handlers",
+                      rows["canary"][0]["advice"])
+
+    def test_nobody_stands_behind_the_web_server(self):
+        rows = self.look("--url", self.stand_in(
+            lambda _: (503, "application/json", b"", 0)))
+        self.assert_says(rows, "web-healthz", "fail", "answered 503")
+        for name in ("web-errors", "web-body", "web-origin"):
+            self.assertEqual([row["result"] for row in rows[name]], ["skip"])
+
     def test_a_web_server_that_is_in_the_way(self):
         def answer(request):
             if request.path == "/metrics":

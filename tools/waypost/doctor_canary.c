@@ -177,8 +177,14 @@ static void fly(struct wp_doctor *doctor, const struct pair *pair)
 			      ms_of(times.from_disk_us));
 	else
 		wp_doctor_say(&doctor->report, WP_DOCTOR_FAIL, "canary",
-			      "the lines above say which part is not well; the "
-			      "log of that program says why",
+			      strstr(err.msg, " answered 401") != NULL
+				      ? "if a secret or a key was changed, "
+					"restart waypost-handlers and "
+					"waypost-ws; what signs tokens must "
+					"be what they verify them by"
+				      : "the lines above say which part is not "
+					"well; the log of that program says "
+					"why",
 			      "%s", err.msg);
 	write_prom(doctor, rc, &times);
 }

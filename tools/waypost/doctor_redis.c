@@ -98,14 +98,14 @@ static void look_at_connection(struct wp_doctor *doctor)
 			"it answers at %.100s, for %" PRIu32 " partitions",
 			cli->conf.redis.address, cli->partitions);
 	else
-		wp_doctor_say(
-			report_of(doctor), WP_DOCTOR_FAIL, "redis-connect",
-			rc == WP_ERR_DENIED
-				? "set redis.username and "
-				  "redis.password_file to what it wants"
-				: "start it, or set redis.address to "
-				  "where it is",
-			"at %.100s: %s", cli->conf.redis.address, err.msg);
+		wp_doctor_say(report_of(doctor), WP_DOCTOR_FAIL,
+			      "redis-connect",
+			      rc == WP_ERR_DENIED
+				      ? "set redis.username and "
+					"redis.password_file to what it wants"
+				      : "start it, or set redis.address to "
+					"where it is",
+			      "%s", err.msg);
 }
 
 static void look_at_version(struct wp_doctor *doctor)
@@ -321,8 +321,8 @@ static void look_at_latency(struct wp_doctor *doctor)
 			      ? "is the host busy, the network far, a command "
 				"of somebody else slow? SLOWLOG GET tells"
 			      : NULL,
-		      "of 100 pings half took less than %.1f ms, 99 less than "
-		      "%.1f ms",
+		      "of 100 pings half took less than %.2f ms, 99 less than "
+		      "%.2f ms",
 		      (double)took[PINGS / 2] / 1000.0, (double)worst / 1000.0);
 }
 

@@ -84,6 +84,20 @@ static void look_at_path(struct wp_doctor *doctor)
 	free(folder);
 }
 
+/* Why it does not open: the file of another user needs nobody's adoption. */
+static const char *advise_store(const struct wp_conf *conf)
+{
+	const char *path = conf->store.sqlite_path;
+
+	/* Whom we are now decides, not who has started us. */
+	if (faccessat(AT_FDCWD, path, F_OK, AT_EACCESS) == 0 &&
+	    faccessat(AT_FDCWD, path, R_OK | W_OK, AT_EACCESS) == -1)
+		return "give it to the user of the services, chown waypost, "
+		       "with its -wal and -shm; it is all there";
+	return "let store.sqlite_path name the file that all programs use; "
+	       "if it is lost for good, waypost store adopt";
+}
+
 static void look_at_identity(struct wp_doctor *doctor)
 {
 	struct wp_cli *cli = doctor->cli;
@@ -96,10 +110,7 @@ static void look_at_identity(struct wp_doctor *doctor)
 		rc = wp_store_look(&look, &cli->conf, &err);
 	if (rc != WP_OK)
 		wp_doctor_say(&doctor->report, WP_DOCTOR_FAIL, "store-identity",
-			      "let store.sqlite_path name the file that all "
-			      "programs use; if it is lost for good, waypost "
-			      "store adopt",
-			      "%s", err.msg);
+			      advise_store(&cli->conf), "%s", err.msg);
 	else if (!look.is_there)
 		wp_doctor_say(&doctor->report, WP_DOCTOR_WARN, "store-identity",
 			      "start waypost-worker, which makes it",

@@ -70,13 +70,14 @@ static pid_t start(char *const *words, int out_fd)
 bool wp_doctor_show(const char *const *units, const char *properties, char *out,
 		    size_t room)
 {
+	/* Without --all a pattern finds no unit that is stopped. */
 	static char name[] = "systemctl", show[] = "show",
-		    pager[] = "--no-pager";
+		    pager[] = "--no-pager", all[] = "--all";
 	char option[512], texts[UNITS_MAX][64];
-	char *words[WORDS + UNITS_MAX + 1] = { name, show, pager, option };
+	char *words[WORDS + UNITS_MAX + 1] = { name, show, pager, all, option };
 	int ends[2] = { -1, -1 };
 	bool is_told = false;
-	size_t n = 4;
+	size_t n = 5;
 	pid_t pid;
 
 	(void)snprintf(option, sizeof(option), "--property=%s", properties);

@@ -61,6 +61,10 @@ static void read_unit(const char *text, struct unit *out)
 /* Returns: true when it was worth a line */
 static bool say_unit(struct wp_doctor *doctor, const struct unit *unit)
 {
+	const struct wp_conf *conf = &doctor->cli->conf;
+	/* It ends by itself where there is nothing to fetch and to sign. */
+	bool may_end = strcmp(unit->id, "waypost-keys.service") == 0 &&
+		       conf->auth.issuers.n == 0 && !conf->accounts.enabled;
 	char advice[VALUE_MAX + 64];
 
 	(void)snprintf(advice, sizeof(advice), "journalctl -u %.100s -n 30",
@@ -82,7 +86,7 @@ static bool say_unit(struct wp_doctor *doctor, const struct unit *unit)
 			      "that are to run",
 			      "%s runs, and will not after the next boot",
 			      unit->id);
-	else if (strcmp(unit->active, "inactive") == 0 &&
+	else if (strcmp(unit->active, "inactive") == 0 && !may_end &&
 		 strcmp(unit->file, "enabled") == 0)
 		wp_doctor_say(&doctor->report, WP_DOCTOR_FAIL, "unit-active",
 			      "systemctl start waypost.target",
@@ -254,6 +258,14 @@ static bool say_socket(struct wp_doctor *doctor, const char *path)
 	char why[128];
 	struct stat st;
 
+	if (stat(path, &st) == -1 && errno == EACCES) {
+		wp_doctor_say(&doctor->report, WP_DOCTOR_WARN, "unit-sockets",
+			      "let the users of the services and of the web "
+			      "server enter its folders: chmod 0755",
+			      "%.100s cannot be looked at: %s", path,
+			      strerror(EACCES));
+		return true;
+	}
 	if (stat(path, &st) == -1 || !S_ISSOCK(st.st_mode)) {
 		wp_doctor_say(&doctor->report, WP_DOCTOR_WARN, "unit-sockets",
 			      "is the program running, and does it listen on "

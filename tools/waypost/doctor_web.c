@@ -31,6 +31,9 @@ enum {
 	MARK_BYTES = 16,
 	LONG_BYTES = 7000, /* fits into a line of a request, by defaults */
 	LOG_ASKS = 2,
+	/* It answered nothing, though it could be reached. */
+	LATE_MS = 9000,
+	US_PER_MS = 1000,
 	MS_PER_S = 1000,
 };
 
@@ -51,8 +54,11 @@ static bool ask(struct wp_doctor *doctor, const char *id,
 	if (out->status != 0)
 		return true;
 	wp_doctor_say(&doctor->report, WP_DOCTOR_FAIL, id,
-		      "is the web server running, and is this its address? "
-		      "--url names another one",
+		      out->us / US_PER_MS >= LATE_MS
+			      ? "the web server waits for the programs "
+				"behind it: do they run?"
+			      : "is the web server running, and is this "
+				"its address? --url names another one",
 		      "%.200s does not answer: %s", wp_web_base(doctor->web),
 		      out->why);
 	wp_web_answer_release(out);
@@ -111,6 +117,12 @@ struct refusal {
 	long status;
 };
 
+/* From a web server that has nobody behind it: no word about the rest. */
+static bool is_nobody_there(const struct wp_web_answer *answer)
+{
+	return answer->status >= 502 && answer->status <= 504;
+}
+
 static void look_at_errors(struct wp_doctor *doctor)
 {
 	static const struct refusal refusals[] = {
@@ -126,6 +138,12 @@ static void look_at_errors(struct wp_doctor *doctor)
 
 		if (!ask(doctor, "web-errors", &refusals[i].call, &answer))
 			return;
+		if (is_nobody_there(&answer)) {
+			wp_web_answer_release(&answer);
+			say(doctor, WP_DOCTOR_SKIP, "web-errors", NULL,
+			    "the handlers do not answer");
+			return;
+		}
 		if (answer.status != refusals[i].status ||
 		    !wp_web_is_error(&answer)) {
 			n_bad++;
@@ -168,7 +186,10 @@ static void look_at_bodies(struct wp_doctor *doctor)
 	call.body = body;
 	/* Nobody's token: the handlers say 401 once the web server took it. */
 	if (ask(doctor, "web-body", &call, &answer)) {
-		if (answer.status == 413)
+		if (is_nobody_there(&answer))
+			say(doctor, WP_DOCTOR_SKIP, "web-body", NULL,
+			    "the handlers do not answer");
+		else if (answer.status == 413)
 			say(doctor, WP_DOCTOR_FAIL, "web-body",
 			    "client_max_body_size 4352k in nginx, "
 			    "server.max-request-size 4352 in lighttpd; "

@@ -37,12 +37,12 @@ class Ready(E2eTest):
                              for answer in self.probes()),
                  f"/readyz is {status}")
 
-    def wait_until_not_ready(self):
+    def wait_for_all(self, status):
         """Until nobody can believe any more what was true before."""
         begun = time.monotonic()
         wait_for(lambda: time.monotonic() - begun > LOOK_HOLDS_S,
                  "what was seen before is too old")
-        self.wait_until(503)
+        self.wait_until(status)
 
     def check_not_ready(self, begin, end):
         """READY must go while begin is in force, and come back after end.
@@ -55,7 +55,7 @@ class Ready(E2eTest):
             begin()
         else:
             self.redis(*begin)
-        self.wait_until_not_ready()
+        self.wait_for_all(503)
         self.assert_error(self.probe(), 503, "not_ready")
         self.assertNotEqual(self.user().send(self.user()).status, 202)
         self.redis(*end)
@@ -69,7 +69,7 @@ class Ready(E2eTest):
 
     def test_a_reload_is_no_reason_to_be_taken_out(self):
         """Probes wait for the first look of a process that is new."""
-        self.wait_until(200)
+        self.wait_for_all(200)
         for _ in range(RELOADS):
             old = self.processes()
             self.stack.programs["handlers"].signal(signal.SIGHUP)
@@ -101,7 +101,7 @@ class Ready(E2eTest):
         gate = self.redis("GET", key)
         self.addCleanup(self.redis, "SET", key, gate)
         self.redis("DEL", key)
-        self.wait_until_not_ready()
+        self.wait_for_all(503)
         # A process that looks at the other gates first is still ready.
         wait_for(lambda: b"reconciled" in self.probe().body, "why it is not")
 

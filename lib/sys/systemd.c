@@ -126,6 +126,8 @@ void wp_sd_life_begin(struct wp_sd_life *life)
 		return;
 	usec /= 1000;
 	life->watchdog_ms = usec < INT32_MAX ? (uint32_t)usec : INT32_MAX;
+	if (life->watchdog_ms < 2 * MIN_PULSE_MS)
+		life->watchdog_ms = 2 * MIN_PULSE_MS;
 	if (life->watchdog_ms / 2 < life->pulse_ms)
 		life->pulse_ms = life->watchdog_ms / 2;
 	if (life->pulse_ms < MIN_PULSE_MS)

@@ -165,6 +165,10 @@ static void a_watchdog_is_told_twice_in_its_time_at_least(void **state)
 	/* No number of times a second that would keep us from work. */
 	life = life_with("1000", own);
 	assert_int_equal(life.pulse_ms, 10);
+	/* Whoever is looked at gets two looks, or all would be ended. */
+	assert_int_equal(life.watchdog_ms, 20);
+	life = life_with("1", own);
+	assert_int_equal(life.watchdog_ms / life.pulse_ms, 2);
 }
 
 static void who_is_not_watched_has_a_status_only(void **state)

@@ -13,11 +13,14 @@ static int copy_pages(struct wp_sqlite_file *from, sqlite3 *to)
 	sqlite3_backup *backup =
 		sqlite3_backup_init(to, "main", from->handle, "main");
 
+	int step, finish;
+
 	if (backup == NULL)
 		return sqlite3_extended_errcode(to);
-	(void)sqlite3_backup_step(backup, ALL_PAGES);
-	/* Says what became of the step as well. */
-	return sqlite3_backup_finish(backup);
+	step = sqlite3_backup_step(backup, ALL_PAGES);
+	/* Of a file that was busy this says nothing. */
+	finish = sqlite3_backup_finish(backup);
+	return step == SQLITE_DONE ? finish : step;
 }
 
 enum wp_err wp_sqlite_copy(const struct wp_sqlite_kind *kind, const char *path,

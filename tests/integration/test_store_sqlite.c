@@ -788,6 +788,14 @@ static void a_copy_is_of_one_moment(void **state)
 	assert_int_equal(wp_store_verify(&look, *state, copy, &err), WP_OK);
 	assert_string_equal(look.id, id);
 	assert_int_equal(sqlite3_close(other), SQLITE_OK);
+	/* Where somebody else writes. */
+	assert_int_equal(sqlite3_open(copy, &other), SQLITE_OK);
+	assert_int_equal(
+		sqlite3_exec(other, "BEGIN EXCLUSIVE", NULL, NULL, NULL),
+		SQLITE_OK);
+	assert_int_equal(wp_store_copy(*state, copy, &err), WP_ERR_UNAVAIL);
+	assert_non_null(strstr(err.msg, "SQLite 5:"));
+	assert_int_equal(sqlite3_close(other), SQLITE_OK);
 	assert_int_equal(unlink(copy), 0);
 	/* Where it cannot go. */
 	assert_int_equal(wp_store_copy(*state, copy, &err), WP_ERR_UNAVAIL);

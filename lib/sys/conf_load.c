@@ -352,12 +352,23 @@ static enum wp_err derive(struct wp_conf *conf, struct wp_conf_entry *entry,
 	return wp_conf_set(conf, entry->key, entry->key->in_production, err);
 }
 
+/* Without the port that browsers leave out, for it is the scheme's own. */
+static size_t without_own_port(const char *url, size_t len)
+{
+	const char *port = strncmp(url, "https:", 6) == 0 ? ":443" : ":80";
+	size_t port_len = strlen(port);
+
+	if (len > port_len && memcmp(url + len - port_len, port, port_len) == 0)
+		return len - port_len;
+	return len;
+}
+
 /* Pages of our own address may ask, whatever a proxy calls us. */
 static enum wp_err list_public_url(struct wp_conf *conf, struct wp_error *err)
 {
 	struct wp_conf_list *origins = &conf->cors.allowed_origins;
 	const char *url = conf->public_url;
-	size_t len = wp_conf_origin_len(url);
+	size_t len = without_own_port(url, wp_conf_origin_len(url));
 
 	for (size_t i = 0; i < origins->n; i++)
 		if (strlen(origins->items[i]) == len &&

@@ -901,6 +901,23 @@ static void pages_of_our_own_address_may_ask(void **state)
 	load(&conf);
 	assert_int_equal(conf.cors.allowed_origins.n, 1);
 	wp_conf_release(&conf);
+
+	/* As browsers write it: RFC 6454 section 6.2. */
+	set_config("public_url: https://app.example:443/base\n");
+	load(&conf);
+	assert_string_equal(conf.cors.allowed_origins.items[0],
+			    "https://app.example");
+	wp_conf_release(&conf);
+	set_config("public_url: http://app.example:80\n");
+	load(&conf);
+	assert_string_equal(conf.cors.allowed_origins.items[0],
+			    "http://app.example");
+	wp_conf_release(&conf);
+	set_config("public_url: http://app.example:443\n");
+	load(&conf);
+	assert_string_equal(conf.cors.allowed_origins.items[0],
+			    "http://app.example:443");
+	wp_conf_release(&conf);
 }
 
 static void a_public_url_is_one_of_the_web(void **state)

@@ -328,6 +328,7 @@ class Broken(Backup):
                 ('"partitions":8', '"partitions":9', "9 partitions"),
                 ('"format":1', '"format":2', "none that this Waypost"),
                 ('"store":"', '"store":"0', "none that this Waypost"),
+                ('"began":"2', '"began":"\\u001b', "none that this Waypost"),
                 ("waypost.db", "../waypost.db", "none that this Waypost"),
                 ('"accounts.db"', '"dump.rdb"', "none that this Waypost"),
                 (text, "", "none that this Waypost"),

@@ -146,6 +146,15 @@ enum wp_err wp_copy_finish(const struct wp_copy_set *set, const char *folder,
 
 /* ---- reading it ---- */
 
+/* Names, numbers and times: what goes to a terminal later. */
+static bool is_plain(const char *text)
+{
+	for (; *text != '\0'; text++)
+		if (*text < ' ' || *text > '~')
+			return false;
+	return true;
+}
+
 static bool read_text(struct json_object *object, const char *name, char *out,
 		      size_t room)
 {
@@ -155,7 +164,7 @@ static bool read_text(struct json_object *object, const char *name, char *out,
 	if (!json_object_object_get_ex(object, name, &value))
 		return false;
 	text = value != NULL ? json_object_get_string(value) : "";
-	if (text == NULL || strlen(text) >= room)
+	if (text == NULL || strlen(text) >= room || !is_plain(text))
 		return false;
 	memcpy(out, text, strlen(text) + 1);
 	return true;

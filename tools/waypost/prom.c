@@ -184,7 +184,9 @@ static bool next_series(const char **at, const char *name, const char *suffix,
 		*out = (struct series){ .labels = rest };
 		/* Values of labels of ours have no brace. */
 		if (*rest == '{')
-			out->labels_len = strcspn(rest, "}\n") + 1;
+			out->labels_len = strcspn(rest, "}\n");
+		if (rest[out->labels_len] == '}')
+			out->labels_len++;
 		out->value = strtod(rest + out->labels_len, NULL);
 		return true;
 	}

@@ -46,6 +46,23 @@ static void series_are_summed_by_a_label(void **state)
 	near(wp_prom_sum(NULL, "waypost_up", ""), 0);
 }
 
+static void a_page_that_breaks_off_is_read_to_its_end(void **state)
+{
+	/* Behind its end there is a number. */
+	static const char *const pages[] = { "waypost_up{\0"
+					     "7",
+					     "waypost_up{a=\"\0"
+					     "7",
+					     "waypost_up{}\0"
+					     "7",
+					     "waypost_up \0"
+					     "7" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(pages) / sizeof(pages[0]); i++)
+		near(wp_prom_sum(pages[i], "waypost_up", ""), 0);
+}
+
 static void shares_are_told_as_prometheus_does(void **state)
 {
 	const struct wp_prom_histogram before = { .n_buckets = 3 };
@@ -131,6 +148,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(series_are_summed_by_a_label),
+		cmocka_unit_test(a_page_that_breaks_off_is_read_to_its_end),
 		cmocka_unit_test(shares_are_told_as_prometheus_does),
 		cmocka_unit_test(a_page_is_had_from_a_door),
 		cmocka_unit_test(a_link_is_not_written_through),

@@ -254,7 +254,9 @@ static void begin_reload(struct process *p)
 	is_fit = wp_program_reload(&p->program, &p->conf, &conf, NULL, NULL);
 	(void)pthread_mutex_unlock(&p->secret);
 	if (!is_fit) {
-		wp_sd_notify("READY=1");
+		/* Else the reload before it is under way, and says so. */
+		if (!p->is_reloading)
+			wp_sd_notify("READY=1");
 		return;
 	}
 	/* A second signal before the threads have ended: the newest counts. */

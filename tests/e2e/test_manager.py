@@ -62,7 +62,6 @@ class Manager(E2eTest):
                              "sqlite_path": folder + "/accounts.db"},
                 "store": {"sqlite_path": folder + "/store.db"}}))
         # A worker without metrics has no thread but those that work.
-        # A worker without metrics has no thread but those that work.
         listen = {key: f"unix:{folder}/{path}"
                   for key, path in PROGRAMS.get(name, {}).items()
                   if name != "waypost-worker"}

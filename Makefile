@@ -43,9 +43,9 @@ WORKER_OBJ := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard worker/*.c)))
 WS_OBJ := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard ws-daemon/*.c ws-daemon/*/*.c)))
 KEYS_OBJ := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard keys/*.c)))
 NOTIFIER_OBJ := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard notifier/*.c notifier/*/*.c)))
-CLI_OBJ := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard tools/waypost/*.c)))
+CLI_OBJ := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard tools/waypost/*.c tools/waypost/*/*.c)))
 
-UNIT_SRC := $(sort $(wildcard tests/unit/*/*/test_*.c tests/unit/*/test_*.c))
+UNIT_SRC := $(sort $(wildcard tests/unit/*/*/*/test_*.c tests/unit/*/*/test_*.c tests/unit/*/test_*.c))
 INTEGRATION_SRC := $(sort $(wildcard tests/integration/test_*.c))
 SUPPORT_OBJ := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard tests/support/*.c)))
 WORKER_SUPPORT_OBJ := $(patsubst %.c,$(B)/%.o,$(sort $(wildcard tests/support/worker/*.c)))
@@ -134,7 +134,7 @@ $(B)/tests/unit/keys/test_%: $(B)/tests/unit/keys/test_%.o $(filter-out %/main.o
 	$(link_test)
 $(B)/tests/unit/notifier/%: $(B)/tests/unit/notifier/%.o $(filter-out %/main.o,$(NOTIFIER_OBJ)) $(SUPPORT_OBJ) $(LIVE) $(LIB)
 	$(link_test)
-$(B)/tests/unit/tools/waypost/test_%: $(B)/tests/unit/tools/waypost/test_%.o $(filter-out %/main.o,$(CLI_OBJ)) $(SUPPORT_OBJ) $(LIB)
+$(B)/tests/unit/tools/waypost/%: $(B)/tests/unit/tools/waypost/%.o $(filter-out %/main.o,$(CLI_OBJ)) $(SUPPORT_OBJ) $(LIB)
 	$(link_test)
 $(B)/tests/unit/lib/live/%: $(B)/tests/unit/lib/live/%.o $(SUPPORT_OBJ) $(LIVE) $(LIB)
 	$(link_test)
@@ -166,9 +166,9 @@ $(filter $(B)/tests/integration/test_worker_%,$(INTEGRATION)): $(WORKER_SUPPORT_
 $(filter $(B)/tests/integration/test_live_%,$(INTEGRATION)): $(LIVE_SUPPORT_OBJ)
 $(B)/tests/unit/ws-daemon/wire/test_session: $(B)/tests/support/ws/ws_bytes.o
 # It says what the test wants.
-$(B)/tests/unit/tools/waypost/test_letter: LDFLAGS += -Wl,--wrap=json_object_to_json_string_ext
+$(B)/tests/unit/tools/waypost/cli/test_letter: LDFLAGS += -Wl,--wrap=json_object_to_json_string_ext
 # Its systemd is the test's.
-$(B)/tests/unit/tools/waypost/test_doctor_unit: LDFLAGS += -Wl,--wrap=wp_doctor_show,--wrap=wp_doctor_has_systemd
+$(B)/tests/unit/tools/waypost/doctor/test_unit: LDFLAGS += -Wl,--wrap=wp_doctor_show,--wrap=wp_doctor_has_systemd
 # Their clocks are the tests'.
 $(addprefix $(B)/tests/unit/,lib/live/test_turn lib/live/test_gather lib/auth/test_apikey_file handlers/test_conn): LDFLAGS += -Wl,--wrap=wp_mono_ms
 $(B)/tests/unit/lib/auth/test_apikey_file: LDFLAGS += -Wl,--wrap=wp_wall_ms,--wrap=stat

@@ -327,7 +327,7 @@ class Tree:
         self._check_names_of_keys(keys, sections)
         code = self.read("lib/**/*.c", "handlers/**/*.c", "worker/*.c",
                          "ws-daemon/**/*.c", "keys/*.c", "notifier/**/*.c",
-                         "tools/waypost/*.c").replace(
+                         "tools/waypost/**/*.c").replace(
                              tables, "")
         read = chains_in(code)
         for key, place in sorted(places.items()):

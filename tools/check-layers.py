@@ -38,8 +38,11 @@ FLOORS = (
     ("handlers/wire", "handlers/request", "ws-daemon/wire"),
     ("handlers/messaging", "handlers/accounts", "handlers/devices",
      "notifier/plan"),
-    ("notifier/provider",),
-    ("notifier/lane",),
+    ("notifier/provider", "tools/waypost/cli"),
+    ("notifier/lane", "tools/waypost/accounts", "tools/waypost/copies",
+     "tools/waypost/keys", "tools/waypost/messages", "tools/waypost/push",
+     "tools/waypost/view"),
+    ("tools/waypost/doctor", "tools/waypost/load"),
     ("handlers", "worker", "ws-daemon", "keys", "notifier", "tools/waypost"),
 )
 
@@ -157,7 +160,9 @@ class Tree:
     def _may_know(self, above, below):
         if above not in self.floor:
             return True  # which is a fault of its own
-        if below not in self.floor or above in KEPT_FROM.get(below, ()):
+        if below not in self.floor or any(
+                above == folder or above.startswith(folder + "/")
+                for folder in KEPT_FROM.get(below, ())):
             return False
         return self.floor[above] > self.floor[below]
 

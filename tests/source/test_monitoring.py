@@ -66,7 +66,8 @@ class Rules(unittest.TestCase):
         told = set(re.findall(r"(?m)^\| `(\w+)` \|",
                               read("docs", "metrics.md"))) | FOREIGN
         told |= set(re.findall(r"# TYPE (waypost_canary_\w+)",
-                               read("tools", "waypost", "prom_file.c")))
+                               read("tools", "waypost", "doctor",
+                                    "prom_file.c")))
         recorded = {rule["record"] for rule in rules("slo.yml")}
         named = {re.sub(r"_(bucket|count)$", "", name)
                  for rule in rules("slo.yml") + rules("alerts.yml")

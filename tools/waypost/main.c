@@ -14,11 +14,11 @@
 #include "lib/redis/check.h"
 #include "lib/sys/program.h"
 #include "lib/sys/sections/sections.h"
-#include "tools/waypost/cli.h"
-#include "tools/waypost/completion.h"
-#include "tools/waypost/config.h"
-#include "tools/waypost/help.h"
-#include "tools/waypost/json_out.h"
+#include "tools/waypost/cli/cli.h"
+#include "tools/waypost/cli/completion.h"
+#include "tools/waypost/cli/help.h"
+#include "tools/waypost/cli/json_out.h"
+#include "tools/waypost/view/config.h"
 
 static const struct wp_conf_flag flags[] = {
 	{ "--redis", "redis.address" },

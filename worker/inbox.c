@@ -198,7 +198,7 @@ static void hear_send(void *ctx, size_t i, const struct wp_reply *reply)
 
 	wp_send_parse(reply, send, n, results);
 	for (size_t k = 0; k < n; k++)
-		wp_inbox_hear(items[k], results[k].status);
+		wp_inbox_hear(items[k], &results[k]);
 }
 
 static const struct wp_pipe sending_calls = { ask_send, hear_send };
@@ -279,7 +279,8 @@ static enum wp_err remove_done(struct wp_inbox *inbox, struct wp_error *err)
 {
 	struct wp_worker *w = inbox->w;
 	struct wp_reply *reply = NULL;
-	int64_t accepted = 0, n = 0;
+	int64_t accepted[WP_SENT_RESULTS] = { 0 };
+	int64_t n = 0;
 	enum wp_err rc;
 
 	wp_cmd_clear(&w->cmd);
@@ -292,15 +293,14 @@ static enum wp_err remove_done(struct wp_inbox *inbox, struct wp_error *err)
 		    item->fate != WP_FATE_REJECT)
 			continue;
 		wp_cmd_add(&w->cmd, item->entry.id, item->entry.id_len);
-		accepted += item->fate == WP_FATE_ACCEPT;
+		accepted[item->sent] += item->fate == WP_FATE_ACCEPT;
 		n++;
 	}
 	if (n == 0)
 		return WP_OK;
 	rc = wp_redis_do(w->redis, &w->cmd, &reply, err);
-	if (rc == WP_OK)
-		wp_metric_add(w->metrics, WP_WM_SENDS + WP_SENT_ACCEPTED,
-			      accepted);
+	for (size_t i = 0; i < WP_SENT_RESULTS && rc == WP_OK; i++)
+		wp_metric_add(w->metrics, WP_WM_SENDS + i, accepted[i]);
 	wp_reply_free(&reply);
 	return rc;
 }

@@ -125,10 +125,17 @@ static void free_admission(struct wp_conn *conn)
 	conn->admission = NULL;
 }
 
+static void count_queued(struct wp_conn *conn, size_t n)
+{
+	conn->parts->n_queued += n - conn->n_queued;
+	conn->n_queued = (uint32_t)n; /* max_queue_bytes is less */
+}
+
 static void free_conn(struct wp_conn *conn)
 {
 	struct wp_parts *parts = conn->parts;
 
+	count_queued(conn, 0);
 	close(conn->fd);
 	wp_turn_clear(&conn->item);
 	wp_hub_remove(parts->live.hub, &conn->member);
@@ -816,6 +823,7 @@ enum wp_turn_next wp_conn_on_turn(struct wp_turn_item *item)
 		free_conn(conn);
 		return WP_TURN_GONE;
 	}
+	count_queued(conn, wp_session_queued(&conn->session));
 	/* What is left could be taken up at once. */
 	return (wp_session_has_more(&conn->session) && !is_paused(conn)) ||
 			       may_read(conn)

@@ -53,6 +53,7 @@ struct wp_conn {
 	uint64_t device;        /* of wp_conn_device() */
 	int64_t frames_full_at; /* a bucket (lib/limit/bucket.h) in turn.now */
 	uint32_t refill_at;     /* refresh_frame.c's */
+	uint32_t n_queued;      /* what parts->n_queued has of it */
 	int fd;
 	bool is_admitted : 1;     /* counted in n_admitted */
 	bool is_readable : 1;     /* the socket has something */

@@ -111,7 +111,7 @@ static void on_sent(struct wp_live_send *send,
 	struct wp_parts *parts = call->asker.parts;
 	struct wp_conn *conn = wp_conn_find_open(parts, call->asker.number);
 
-	count_sent(parts, wp_sent_of(result->status));
+	count_sent(parts, wp_sent_of(result));
 	if (conn != NULL) {
 		write_result(call, result);
 		answer(conn);

@@ -35,6 +35,10 @@ static const struct wp_metric_desc descs[WP_WS_METRIC_COUNT] = {
 				   "So many may be open here.", WP_GAUGE },
 	[WP_M_USERS] = { "waypost_ws_users", NULL,
 			 "Users with at least one connection here.", WP_GAUGE },
+	[WP_M_QUEUED_BYTES] = { "waypost_ws_queued_bytes", NULL,
+				"Bytes that wait for sockets which took no "
+				"more.",
+				WP_GAUGE },
 	[WP_M_CONNECTS] = { "waypost_ws_connects_total", NULL,
 			    "Connections that were opened.", WP_COUNTER },
 	[WP_M_REJECT_BAD_REQUEST] = { REJECTS, "reason=\"bad_request\"",
@@ -95,6 +99,13 @@ static const struct wp_metric_desc descs[WP_WS_METRIC_COUNT] = {
 			 "Message ids in acks that held, by the door they came "
 			 "through.",
 			 WP_COUNTER },
+	[WP_M_DELIVERY_SECONDS] = {
+		"waypost_delivery_duration_seconds",
+		"door=\"ws\"",
+		"Time from the acceptance of a message to its ack, by Redis' "
+		"clock, of those that went to no disk on the way.",
+		WP_HISTOGRAM,
+	},
 	[WP_M_ACKS_FAILED] = { "waypost_ws_acks_failed_total", NULL,
 			       "Acks over a socket that may not have held.",
 			       WP_COUNTER },

@@ -22,6 +22,8 @@ static void prepare(void *ctx, struct wp_buf *out)
 	wp_metric_set(parts->metrics, WP_M_CONNECTIONS, (int64_t)parts->n_open);
 	wp_metric_set(parts->metrics, WP_M_CONNECTIONS_MAX,
 		      parts->live.conf->websocket.max_connections);
+	wp_metric_set(parts->metrics, WP_M_QUEUED_BYTES,
+		      (int64_t)parts->n_queued);
 	wp_metric_set(parts->metrics, WP_M_USERS,
 		      (int64_t)wp_hub_users(parts->live.hub));
 	wp_metric_set(parts->metrics, WP_M_REVOKED_ENTRIES,

@@ -52,6 +52,7 @@ struct wp_parts {
 	size_t n_sockets;
 	size_t n_admitted; /* count towards max_connections */
 	size_t n_open;
+	size_t n_queued; /* bytes that wait for sockets, after each turn */
 	bool is_stopping;
 	struct wp_log_limit origin_limit;
 };

@@ -183,6 +183,8 @@ static enum wp_err make_live(struct wp_parts *parts, const struct wp_conf *conf,
 	const struct wp_live_hooks hooks = {
 		.on_poke = wp_conn_on_poke,
 		.on_revoked = wp_conn_on_revoked,
+		.waits = { .metrics = parts->metrics,
+			   .index = WP_M_DELIVERY_SECONDS },
 	};
 
 	return wp_live_init(&parts->live, &setup, &hooks, err);

@@ -127,6 +127,10 @@ static bool ask_hot(struct wp_call *call, bool is_up)
 	(void)snprintf(acking->run_id, sizeof(acking->run_id), "%s",
 		       wp_backend_run_id(ctx->backend, WP_LINE_SHORT));
 	wp_ack_begin(&acking->walk, &acking->box, &acking->ids);
+	acking->walk.waits = (struct wp_ack_waits){
+		.metrics = ctx->shared->metrics,
+		.index = WP_H_DELIVERY_SECONDS,
+	};
 	wp_ack_ask(&acking->walk, acking->run_id, &ctx->cmd);
 	if (wp_backend_do(ctx->backend, WP_LINE_SHORT, &ctx->cmd, on_hot,
 			  call) != WP_OK)

@@ -53,7 +53,7 @@ static void count(struct wp_call *call, size_t door,
 {
 	for (size_t i = 0; i < n; i++)
 		wp_metric_add(call->ctx->shared->metrics,
-			      door + wp_sent_of(results[i].status), 1);
+			      door + wp_sent_of(&results[i]), 1);
 	call->is_counted = true;
 }
 

@@ -60,6 +60,13 @@ static const struct wp_metric_desc descs[WP_H_COUNT] = {
 			 "Message ids in acks that held, by the door they came "
 			 "through.",
 			 WP_COUNTER },
+	[WP_H_DELIVERY_SECONDS] = {
+		"waypost_delivery_duration_seconds",
+		"door=\"http\"",
+		"Time from the acceptance of a message to its ack, by Redis' "
+		"clock, of those that went to no disk on the way.",
+		WP_HISTOGRAM,
+	},
 	[WP_H_LOGINS_RIGHT] = { LOGINS, "result=\"right\"",
 				"Tries of a password: right, wrong, or refused "
 				"after too many.",

@@ -156,6 +156,7 @@ enum wp_err wp_live_init(struct wp_live *live,
 	enum wp_err rc;
 
 	live->conf = setup->rules.conf;
+	live->waits = hooks->waits;
 	live->hub = wp_hub_new(
 		setup->loop, (uint32_t)setup->conf->mailbox.partitions,
 		&setup->counts, hooks->on_poke, setup->hooks.ctx);
@@ -400,6 +401,7 @@ static enum wp_err delete_hot(struct wp_live_ack *ack)
 		return WP_ERR_UNAVAIL;
 	wp_cmd_init(&cmd);
 	wp_ack_begin(&ack->walk, &ack->box, &ack->ids);
+	ack->walk.waits = ack->live->waits;
 	(void)snprintf(ack->life, sizeof(ack->life), "%s",
 		       wp_aredis_run_id(redis));
 	wp_ack_ask(&ack->walk, wp_aredis_run_id(redis), &cmd);

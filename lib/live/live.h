@@ -52,6 +52,7 @@ struct wp_live {
 	struct wp_registrar *registrar;
 	struct wp_store_thread *store;
 	struct wp_gather *gather; /* sends of all connections */
+	struct wp_ack_waits waits;
 	struct wp_revoker *revoker;
 
 	/* The rest is private: what is not answered, and how full Redis is,
@@ -68,6 +69,7 @@ struct wp_live {
 struct wp_live_hooks {
 	wp_member_fn on_poke;    /* puts a poke on its way */
 	wp_member_fn on_revoked; /* as in lib/live/revoker.h */
+	struct wp_ack_waits waits;
 };
 
 /*

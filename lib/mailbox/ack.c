@@ -225,8 +225,26 @@ void wp_ack_ask(const struct wp_ack_walk *walk, const char *run_id,
 		ask_hint(walk, run_id, cmd);
 }
 
-/* {gate, hint, deleted}; a hint begins with its token, then a blank */
-enum { ACK_ANSWER_LEN = 3 };
+/* {gate, hint, deleted, now}; a hint begins with its token, then a blank */
+enum { AT_DELETED = 2, AT_NOW, ACK_ANSWER_LEN };
+
+static void tell_waits(const struct wp_ack_walk *walk,
+		       const struct wp_reply *reply)
+{
+	enum { US_PER_MS = 1000 };
+	int64_t now_ms = wp_reply_int(wp_reply_at(reply, AT_NOW));
+
+	if (wp_reply_int(wp_reply_at(reply, AT_DELETED)) !=
+	    (int64_t)walk->cold.n)
+		return;
+	for (size_t i = 0; i < walk->cold.n; i++) {
+		int64_t ms = now_ms - (int64_t)walk->cold.ids[i].entry.ms;
+
+		/* Redis' clock may have been set back. */
+		wp_metric_observe_us(walk->waits.metrics, walk->waits.index,
+				     ms > 0 ? (uint64_t)ms * US_PER_MS : 0);
+	}
+}
 
 void wp_ack_told(struct wp_ack_walk *walk, const struct wp_reply *reply,
 		 bool is_other)
@@ -241,6 +259,7 @@ void wp_ack_told(struct wp_ack_walk *walk, const struct wp_reply *reply,
 	if (wp_reply_count(reply) != ACK_ANSWER_LEN ||
 	    wp_reply_type(hint) != WP_REPLY_STR || len > WP_TOKEN_MAX)
 		return;
+	tell_waits(walk, reply);
 	memcpy(walk->token, text, len);
 	walk->token[len] = '\0';
 	walk->may_clear = is_gate_open && len > 0 && !is_other;

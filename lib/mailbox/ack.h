@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "lib/base/err.h"
+#include "lib/metrics/metrics.h"
 #include "lib/name/box.h"
 #include "lib/name/msgid.h"
 #include "lib/redis/client.h"
@@ -53,11 +54,23 @@ enum wp_ack_step {
 	WP_ACK_FAILED, /* unknown; the whole ack is to be repeated */
 };
 
+/*
+ * A histogram of the time from acceptance to ack, both by Redis' clock. Told of
+ * acks that found all they named in hot: an id that a client has made up says
+ * no time, one that comes again was told of, and how long somebody was away
+ * tells nothing of how fast messages are. Plain data.
+ */
+struct wp_ack_waits {
+	struct wp_metrics *metrics; /* NULL: nobody wants to know */
+	size_t index;
+};
+
 /* One ack on its way through the steps, whoever carries it. */
 struct wp_ack_walk {
 	enum wp_ack_step step;
 	struct wp_store_ack cold;
-	bool may_clear; /* the gate was open, and a token seen */
+	struct wp_ack_waits waits; /* to be set once it has begun */
+	bool may_clear;            /* the gate was open, and a token seen */
 	char token[WP_TOKEN_MAX + 1];
 };
 

@@ -123,16 +123,18 @@ void wp_inbox_item_release(struct wp_inbox_item *item)
 	wp_buf_release(&item->json);
 }
 
-void wp_inbox_hear(struct wp_inbox_item *item, enum wp_send_status status)
+void wp_inbox_hear(struct wp_inbox_item *item,
+		   const struct wp_send_result *result)
 {
-	switch (status) {
+	switch (result->status) {
 	case WP_SEND_ACCEPTED:
 		item->fate = WP_FATE_ACCEPT;
+		item->sent = wp_sent_of(result);
 		break;
 	case WP_SEND_CONFLICT:
 	case WP_SEND_FULL: /* one full mailbox must not stop everybody else */
-		reject(item, wp_sent_of(status),
-		       wp_submit_verdict(status)->sentence);
+		reject(item, wp_sent_of(result),
+		       wp_submit_verdict(result->status)->sentence);
 		break;
 	case WP_SEND_OVERLOADED:
 	case WP_SEND_UNKNOWN:

@@ -47,7 +47,7 @@ enum wp_fate {
 struct wp_inbox_item {
 	struct wp_inbox_entry entry;
 	enum wp_fate fate;
-	enum wp_sent sent; /* of one that is rejected */
+	enum wp_sent sent; /* of one that is accepted or rejected */
 	/* Of one that is rejected the reason, without anything from it. */
 	struct wp_submission submission;
 	bool has_recipient; /* it was read: submission says for whom it is */
@@ -75,7 +75,8 @@ enum wp_err wp_inbox_judge(struct wp_inbox_item *item,
 void wp_inbox_item_release(struct wp_inbox_item *item);
 
 /* What send.lua's verdict makes of it. */
-void wp_inbox_hear(struct wp_inbox_item *item, enum wp_send_status status);
+void wp_inbox_hear(struct wp_inbox_item *item,
+		   const struct wp_send_result *result);
 
 /*
  * Write the letter about a rejected item to wp:inbox:dlq, without what is too

@@ -7,11 +7,11 @@
 #include "lib/mailbox/submit.h"
 #include "lib/metrics/sends.h"
 
-static inline enum wp_sent wp_sent_of(enum wp_send_status status)
+static inline enum wp_sent wp_sent_of(const struct wp_send_result *result)
 {
-	switch (status) {
+	switch (result->status) {
 	case WP_SEND_ACCEPTED:
-		return WP_SENT_ACCEPTED;
+		return result->is_repeat ? WP_SENT_REPEATED : WP_SENT_ACCEPTED;
 	case WP_SEND_CONFLICT:
 		return WP_SENT_CONFLICT;
 	case WP_SEND_FULL:

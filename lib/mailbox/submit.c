@@ -651,7 +651,12 @@ static void parse_word(const char *word, size_t len,
 		       const struct wp_envelope *envelope,
 		       struct wp_send_result *result)
 {
-	*result = (struct wp_send_result){ .status = WP_SEND_UNKNOWN };
+	*result = (struct wp_send_result){
+		.status = WP_SEND_UNKNOWN,
+		.is_repeat = len > 0 && word[0] == '=',
+	};
+	word += result->is_repeat;
+	len -= result->is_repeat;
 	if (is_word(word, len, "conflict")) {
 		result->status = WP_SEND_CONFLICT;
 	} else if (is_word(word, len, "full")) {

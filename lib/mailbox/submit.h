@@ -131,7 +131,7 @@ void wp_send_build(struct wp_cmd *cmd, const struct wp_send_target *target,
 		   const struct wp_submission *const *list, size_t n);
 
 enum wp_send_status {
-	WP_SEND_ACCEPTED, /* id is set; also for a repeat with the same key */
+	WP_SEND_ACCEPTED, /* id is set */
 	WP_SEND_CONFLICT, /* key used with another envelope */
 	WP_SEND_FULL,     /* not accepted: too much waits for the recipient */
 	/*
@@ -145,7 +145,9 @@ enum wp_send_status {
 
 struct wp_send_result {
 	enum wp_send_status status;
-	struct wp_msgid id; /* ACCEPTED only */
+	/* ACCEPTED only */
+	struct wp_msgid id;
+	bool is_repeat; /* of what was accepted before, with the same key */
 };
 
 /*

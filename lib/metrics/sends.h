@@ -10,7 +10,8 @@
 #define WP_SENDS_NAME "waypost_sends_total"
 
 enum wp_sent {
-	WP_SENT_ACCEPTED, /* also a repeat of what was accepted before */
+	WP_SENT_ACCEPTED,
+	WP_SENT_REPEATED, /* of what was accepted before, with the same key */
 	WP_SENT_CONFLICT,
 	WP_SENT_FULL,
 	WP_SENT_LIMITED,
@@ -35,6 +36,7 @@ enum wp_sent {
 		     "Envelopes, by the door they came through and what "    \
 		     "became of them; a batch that is refused as a whole "   \
 		     "is one."),                                             \
+		WP_SENDS_ROW(first, door, REPEATED, "repeated", NULL),       \
 		WP_SENDS_ROW(first, door, CONFLICT, "conflict", NULL),       \
 		WP_SENDS_ROW(first, door, FULL, "full", NULL),               \
 		WP_SENDS_ROW(first, door, LIMITED, "limited", NULL),         \

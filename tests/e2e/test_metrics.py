@@ -79,8 +79,56 @@ class Metrics(E2eTest):
         for program, door in doors:
             wait_for(lambda p=program, d=door: self.sent(p, d, "accepted") ==
                      before[d] + 1, f"one more through {door}")
+        key = {"headers": {"Idempotency-Key": "metrics-" + alice.name}}
+        self.assert_accepted(alice.send(bob, **key))
+        before = self.sent("handlers", "http", "accepted")
+        repeated = self.sent("handlers", "http", "repeated")
+        self.assert_accepted(alice.send(bob, **key))
+        self.assertEqual(self.sent("handlers", "http", "repeated"),
+                         repeated + 1)
+        self.assertEqual(self.sent("handlers", "http", "accepted"), before)
         self.assertGreater(self.sent("handlers", "http", "invalid"), 0)
         self.assertGreater(self.sent("handlers", "batch", "invalid"), 0)
+
+    def delivered(self, program, door):
+        return self.stack.metric(
+            program,
+            f'waypost_delivery_duration_seconds_count{{door="{door}"}}')
+
+    def test_acks_tell_how_long_delivery_took(self):
+        alice, bob = self.user(), self.user()
+        peer = self.connect(bob)
+        peer.expect("connected")
+
+        def next_id():
+            self.assert_accepted(alice.send(bob))
+            peer.expect("poke")
+            return wait_for(lambda: [m["id"] for m in
+                                     bob.pull().json()["messages"]], "it")
+        before = self.delivered("handlers", "http")
+        self.assert_status(bob.ack(next_id()), 204)
+        self.assertEqual(self.delivered("handlers", "http"), before + 1)
+        before = self.delivered("websocket-0", "ws")
+        peer.send_json({"type": "ack", "messageIds": next_id()})
+        peer.expect("acked")
+        self.assertEqual(self.delivered("websocket-0", "ws"), before + 1)
+
+    def test_what_waits_for_slow_readers_is_told(self):
+        bob = self.user()
+        slow = self.connect(bob, receive_buffer=4096)
+        slow.expect("connected")
+
+        def queued():
+            return self.stack.metric("websocket-0", "waypost_ws_queued_bytes")
+        text = json.dumps({"type": "n", "payload": "x" * 30000})
+        with self.stack.redis() as redis:
+            for _ in range(2000):
+                redis("PUBLISH", "user_noti:" + bob.name, text)
+                if queued() > 0:
+                    break
+        self.assertGreater(queued(), 0)
+        slow.close()
+        wait_for(lambda: queued() == 0, "nothing to wait")
 
     def test_redis_is_told_to_be_away_and_back(self):
         programs = ("handlers", "worker-0", "websocket-0")

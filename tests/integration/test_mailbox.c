@@ -516,6 +516,50 @@ static void an_ack_without_the_cold_store_is_repeated_as_a_whole(void **state)
 	wp_world_expect(w, "0", "EXISTS " WP_P "cold");
 }
 
+/* How many times are told of by an ack of these, if it holds. */
+static int64_t ack_and_count(struct wp_world *w, struct wp_metrics *metrics,
+			     struct wp_msgid *ids, size_t n)
+{
+	const struct wp_ack_ids list = { .ids = ids, .n = n };
+	int64_t before = wp_metric_get(metrics, 0);
+	struct wp_ack_walk walk;
+	struct wp_reply *reply;
+
+	wp_ack_begin(&walk, &w->box, &list);
+	walk.waits = (struct wp_ack_waits){ .metrics = metrics };
+	wp_ack_ask(&walk, wp_redis_run_id(w->redis), &w->cmd);
+	reply = wp_world_do(w);
+	wp_ack_told(&walk, reply, false);
+	assert_true(walk.step == WP_ACK_DONE || walk.step == WP_ACK_COLD);
+	wp_reply_free(&reply);
+	return wp_metric_get(metrics, 0) - before;
+}
+
+static void acks_tell_how_long_messages_took_that_were_in_hot(void **state)
+{
+	static const struct wp_metric_desc row = {
+		"waypost_delivery_duration_seconds", NULL, "", WP_HISTOGRAM
+	};
+	struct wp_world *w = *state;
+	struct wp_metrics *metrics;
+	struct wp_msgid ids[4];
+
+	assert_int_equal(wp_metrics_new(&metrics, &row, 1, NULL), WP_OK);
+	for (size_t i = 0; i < 4; i++)
+		ids[i] = wp_world_deliver(w, "m");
+
+	assert_int_equal(ack_and_count(w, metrics, ids, 1), 1);
+	assert_int_equal(ack_and_count(w, metrics, ids, 1), 0); /* again */
+	assert_int_equal(ack_and_count(w, metrics, &ids[1], 2), 2);
+	ids[2].entry.ms = 1; /* made up */
+	assert_int_equal(ack_and_count(w, metrics, &ids[2], 2), 0);
+
+	ids[0] = wp_world_deliver(w, "m");
+	assert_int_equal(wp_world_migrate(w, NULL), WP_OK);
+	assert_int_equal(ack_and_count(w, metrics, ids, 1), 0);
+	wp_metrics_free(&metrics);
+}
+
 #define WORLD_TEST(name) \
 	cmocka_unit_test_setup_teardown(name, wp_world_setup, wp_world_teardown)
 
@@ -547,6 +591,7 @@ int main(void)
 		WORLD_TEST(nobody_acks_the_waiting_messages_of_others),
 		WORLD_TEST(
 			an_ack_without_the_cold_store_is_repeated_as_a_whole),
+		WORLD_TEST(acks_tell_how_long_messages_took_that_were_in_hot),
 	};
 
 	if (!wp_test_redis_present())

@@ -226,6 +226,11 @@ bool wp_outbox_is_empty(const struct wp_outbox *box)
 	return box->n == 0;
 }
 
+size_t wp_outbox_bytes(const struct wp_outbox *box)
+{
+	return box->bytes;
+}
+
 bool wp_outbox_has_poke(const struct wp_outbox *box)
 {
 	return box->n_pokes > 0;

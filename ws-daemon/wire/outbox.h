@@ -92,6 +92,8 @@ void wp_outbox_advance(struct wp_outbox *box, size_t n);
 void wp_outbox_drop_unsent(struct wp_outbox *box);
 
 bool wp_outbox_is_empty(const struct wp_outbox *box);
+/* What waits, as the bound of wp_outbox_push() counts. */
+size_t wp_outbox_bytes(const struct wp_outbox *box);
 /* Is a poke among the waiting? */
 bool wp_outbox_has_poke(const struct wp_outbox *box);
 #endif /* WP_WS_OUTBOX_H */

@@ -374,6 +374,13 @@ bool wp_session_has_poke(const struct wp_session *session)
 	return session->outbox != NULL && wp_outbox_has_poke(session->outbox);
 }
 
+size_t wp_session_queued(const struct wp_session *session)
+{
+	if (session->has_only)
+		return wp_message_cost(session->only);
+	return session->outbox == NULL ? 0 : wp_outbox_bytes(session->outbox);
+}
+
 static void drop_unsent(struct wp_session *session)
 {
 	if (session->has_only && !session->only->is_http)

@@ -140,6 +140,8 @@ enum wp_err wp_session_send(struct wp_session *session,
 
 /* Does a poke wait to be written? */
 bool wp_session_has_poke(const struct wp_session *session);
+/* Bytes that wait, as max_queue of wp_session_send() counts them. */
+size_t wp_session_queued(const struct wp_session *session);
 
 /* A frame was handed on and its answer is to come; it has come, or never will:
  * pair them. */

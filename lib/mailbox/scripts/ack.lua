@@ -4,9 +4,9 @@
 -- KEYS[1]  wp:{p}:
 -- ARGV     run_id, urn, n, n ids of the standard band, ids of the high band;
 --          those of a band in their order, oldest first
--- Result   {gate, hint, deleted}: gate 1 when the hint can be believed; hint is
---          the user's record in cold, "" when no cold rows can exist (with gate
---          1)
+-- Result   {gate, hint, deleted, now_ms}: gate 1 when the hint can be believed;
+--          hint is the user's record in cold, "" when no cold rows can exist
+--          (with gate 1); deleted: how many were in hot
 --
 -- Invariants
 --   - The hint is read after the deletion, in the same instant: a copy that a
@@ -143,5 +143,8 @@ if n > 0 then
 
   push_settle(urn, true)
 end
+
+-- include clock
+
 return {redis.call('GET', prefix .. 'gate') == ARGV[1] and 1 or 0,
-  redis.call('HGET', prefix .. 'cold', urn) or '', deleted}
+  redis.call('HGET', prefix .. 'cold', urn) or '', deleted, now_ms}

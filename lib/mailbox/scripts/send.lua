@@ -11,7 +11,8 @@
 --          key is "", or idempotency field and digest, 16 bytes each
 -- Result   "r1 … rn", a word for each item, in their order; a table would cost
 --          Redis as much as a command does:
---            an id         accepted now, or before
+--            an id         accepted now
+--            "=" .. an id  accepted before, with this key
 --            "conflict"
 --            "full"        too much waits for the recipient
 --            "overloaded"  a mark is reached, Redis is full, or the partition
@@ -129,7 +130,7 @@ local function make_long_way()
     local value = cut and cut.key:sub(1, FIELD_BYTES) == field and
       cut.key:sub(FIELD_BYTES + 1) .. cut.id or known(field)
     if value and value:sub(1, FIELD_BYTES) == digest then
-      return value:sub(FIELD_BYTES + 1)
+      return '=' .. value:sub(FIELD_BYTES + 1)
     end
     return value and 'conflict'
   end

@@ -227,7 +227,7 @@ static void on_acked(struct wp_live_ack *ack, bool is_done)
 	is_acked = is_done;
 }
 
-/* Answer {gate is open, a token, one deleted}. */
+/* Answer {gate is open, a token, one deleted, when}. */
 static void answer_ack(void)
 {
 	char token[] = "token";
@@ -235,9 +235,9 @@ static void answer_ack(void)
 	struct redisReply hint = { .type = REDIS_REPLY_STRING,
 				   .str = token,
 				   .len = sizeof(token) - 1 };
-	struct redisReply *words[] = { &open, &hint, &open };
+	struct redisReply *words[] = { &open, &hint, &open, &open };
 	struct redisReply reply = { .type = REDIS_REPLY_ARRAY,
-				    .elements = 3,
+				    .elements = 4,
 				    .element = words };
 
 	assert_int_equal(n_waiting, 1);

@@ -106,22 +106,32 @@ static void an_entry_is_its_own_key_unless_it_has_one(void **state)
 static void a_verdict_is_a_fate(void **state)
 {
 	static const struct {
-		enum wp_send_status status;
+		struct wp_send_result result;
 		enum wp_fate fate;
+		enum wp_sent sent;
 	} cases[] = {
-		{ WP_SEND_ACCEPTED, WP_FATE_ACCEPT },
-		{ WP_SEND_CONFLICT, WP_FATE_REJECT },
-		{ WP_SEND_FULL, WP_FATE_REJECT },
-		{ WP_SEND_OVERLOADED, WP_FATE_KEEP },
-		{ WP_SEND_UNKNOWN, WP_FATE_KEEP },
+		{ { .status = WP_SEND_ACCEPTED },
+		  WP_FATE_ACCEPT,
+		  WP_SENT_ACCEPTED },
+		{ { .status = WP_SEND_ACCEPTED, .is_repeat = true },
+		  WP_FATE_ACCEPT,
+		  WP_SENT_REPEATED },
+		{ { .status = WP_SEND_CONFLICT },
+		  WP_FATE_REJECT,
+		  WP_SENT_CONFLICT },
+		{ { .status = WP_SEND_FULL }, WP_FATE_REJECT, WP_SENT_FULL },
+		{ { .status = WP_SEND_OVERLOADED }, WP_FATE_KEEP, 0 },
+		{ { .status = WP_SEND_UNKNOWN }, WP_FATE_KEEP, 0 },
 	};
 	struct wp_inbox_item item;
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		judge(&item, entry_of(GOOD));
-		wp_inbox_hear(&item, cases[i].status);
+		wp_inbox_hear(&item, &cases[i].result);
 		assert_int_equal(item.fate, cases[i].fate);
+		if (cases[i].fate != WP_FATE_KEEP)
+			assert_int_equal(item.sent, cases[i].sent);
 		assert_int_equal(item.submission.refusal.sentence[0] != '\0',
 				 cases[i].fate == WP_FATE_REJECT);
 		wp_inbox_item_release(&item);

@@ -236,9 +236,9 @@ static bool ask_known(struct wp_call *call, bool is_up)
 
 	if (!is_up)
 		return known_over(call, false);
-	wp_session_list_build(&ctx->cmd, asking->user,
-			      WP_SESSIONS_END_MAX - WP_ACCOUNT_SESSIONS_MAX -
-				      1);
+	wp_session_close_build(&ctx->cmd, asking->user,
+			       WP_SESSIONS_END_MAX - WP_ACCOUNT_SESSIONS_MAX -
+				       1);
 	if (wp_backend_do(ctx->backend, WP_LINE_SHORT, &ctx->cmd, on_known,
 			  call) != WP_OK)
 		return known_over(call, false);

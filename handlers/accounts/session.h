@@ -84,9 +84,10 @@ void wp_session_set_spare(struct wp_session_set *set,
 			  const uint8_t sid[WP_SID_LEN]);
 
 /*
- * Add those that Redis knows of a user. Before the rows go: a login that comes
- * after that is not among them, and what an end that was cut off has left is.
- * Not done: say 503.
+ * Sessions of a user are about to end: add those that Redis knows. Before the
+ * rows go: a login that comes after that is not among them, what an end that
+ * was cut off has left is, and who has found a row of those settles it never
+ * (session_close.lua). Not done: say 503.
  *
  * set:      there is room in it for rows
  * Returns:  as a step

@@ -153,6 +153,14 @@ enum wp_err wp_session_end_parse(const struct wp_reply *reply, int64_t *lives_s)
 	return WP_OK;
 }
 
+void wp_session_close_build(struct wp_cmd *cmd, const struct wp_box *user,
+			    int64_t max)
+{
+	wp_cmd_script(cmd, WP_SCRIPT_SESSION_CLOSE, user->partition);
+	wp_cmd_str(cmd, user->text);
+	wp_cmd_int(cmd, max);
+}
+
 void wp_session_list_build(struct wp_cmd *cmd, const struct wp_box *user,
 			   int64_t max)
 {

@@ -150,9 +150,15 @@ enum wp_err wp_session_end_parse(const struct wp_reply *reply,
 				 int64_t *lives_s) WP_MUST_USE;
 
 /*
- * Ids of those of a user that Redis knows, which may have ended: an array of
- * texts, at most max.
+ * All sessions of a user are about to end, or all but some: first of all this,
+ * then the rows go. Answered with the ids of those that Redis knows, which may
+ * have ended: an array of texts, at most max. Who has found a row before this
+ * settles it never.
  */
+void wp_session_close_build(struct wp_cmd *cmd, const struct wp_box *user,
+			    int64_t max);
+
+/* The same ids, and nothing ends. */
 void wp_session_list_build(struct wp_cmd *cmd, const struct wp_box *user,
 			   int64_t max);
 

@@ -73,6 +73,35 @@ class Changing(Routes):
         self.assert_status(self.refresh(other), 200)
         self.assert_lives(other)
 
+    def test_whoever_ends_all_voids_claims(self):
+        """Of those whose rows went with somebody who was cut off."""
+        name, session = self.newcomer()
+        token, code = session["accessToken"], session["recoveryCode"]
+        other, _ = self.newcomer()
+
+        def closed():
+            with self.stack.redis() as redis:
+                return sum(int(redis("GET", key)) for user in (name, other)
+                           for key in redis("KEYS", f"wp:*:closed:*:{user}"))
+        ways = (
+            ("login", lambda: self.login(name)),
+            ("others", lambda: self.post("/api/auth/sessions/revoke",
+                                         {"sessions": "others"}, token)),
+            ("password", lambda: self.change(session)),
+            ("reset", lambda: self.reset(name, code, PASSWORD)),
+            ("revoke", lambda: self.tool("revoke", "--user", session["user"],
+                                         noun="session")),
+            ("account/delete", lambda: self.post(
+                "/api/auth/account/delete", {"password": PASSWORD},
+                self.login(name).json()["accessToken"])),
+            ("disable", lambda: self.tool("disable", other)),
+        )
+        for what, close in ways:
+            with self.subTest(what):
+                before = closed()
+                close()
+                self.assertGreater(closed(), before)
+
     def test_a_deletion_that_was_cut_off_is_repeated(self):
         name, session = self.newcomer()
         other = self.login(name).json()

@@ -9,6 +9,7 @@ and not when Redis has lost everything.
 """
 import http.client
 import json
+import sqlite3
 import threading
 import time
 
@@ -50,6 +51,15 @@ class Session:
         return self.id
 
 
+class Ended:
+    """A session whose end was confirmed."""
+
+    def __init__(self, session, at):
+        self.id = session.id
+        self.token = session.token
+        self.at = at
+
+
 class Accounts(Client):
     """Bounded load: one session at a time."""
 
@@ -61,7 +71,7 @@ class Accounts(Client):
         self.who = None
         self.left = 0  # sessions of this user that are to come
         self.alive = []
-        self.ended = []  # refresh tokens
+        self.ended = []
         self.unanswered = [], []  # of both, when all is quiet
         self.refused = 0
         self.found = []  # (kind, sentence)
@@ -240,31 +250,55 @@ class Accounts(Client):
             tab.join(JOIN_S)
         if confirmed is None:
             return
-        self.ended.append(session.token)
+        ended = Ended(session, self.now())
+        self.ended.append(ended)
         for asked, answer in answers:
             if asked > confirmed:
-                self.judge_ended(answer)
+                self.judge_ended(ended, answer)
         for _ in range(TRIED_AGAIN):
-            self.try_one(session.token)
+            self.try_one(ended)
 
     def try_ended(self):
-        for token in self.random.sample(self.ended, min(2, len(self.ended))):
-            self.try_one(token)
+        for ended in self.random.sample(self.ended, min(2, len(self.ended))):
+            self.try_one(ended)
 
-    def try_one(self, token):
+    def try_one(self, ended):
         """Whether there was an answer that says what it should."""
-        return self.judge_ended(self.post("refresh", refreshToken=token))
+        return self.judge_ended(
+            ended, self.post("refresh", refreshToken=ended.token))
 
-    def judge_ended(self, answer):
+    def judge_ended(self, ended, answer):
         if answer is None or answer.status == 429 or answer.status >= 500:
             return False
         if answer.status == 401 and code_of(answer) == "session_ended":
             self.refused += 1
             return True
-        self.found.append(("let_in", f"{answer.status} {code_of(answer)} for "
-                           f"a session of {self.who} or before, at "
-                           f"{self.now():.2f}, after its end was confirmed"))
+        self.found.append((
+            "let_in", f"{answer.status} {code_of(answer)} at "
+            f"{self.now():.2f} for session {ended.id}, whose end was "
+            f"confirmed at {ended.at:.2f}: {self.known_of(ended, answer)}"))
         return False
+
+    def known_of(self, ended, answer):
+        """What both keep of a session, a moment after it was let in."""
+        gives = "refreshToken" in answer.json() if answer.status == 200 else ""
+        try:
+            with self.context.stack.redis() as redis:
+                life = redis("INFO", "server").decode().split("run_id:")[1][:40]
+                hashes = [redis("HGETALL", key) for key in
+                          redis("KEYS", f"wp:*:session:{ended.id}")]
+        except (OSError, RedisError) as error:
+            life, hashes = repr(error), []
+        database = sqlite3.connect(self.context.stack.path("accounts.db"))
+        try:
+            rows = database.execute("SELECT * FROM session WHERE sid = ?",
+                                    (bytes.fromhex(ended.id),)).fetchall()
+        except sqlite3.Error as error:
+            rows = repr(error)
+        finally:
+            database.close()
+        return (f"gives a refresh token: {gives}, rows: {rows}, Redis "
+                f"{life}: {hashes}")
 
     # ---- when all is quiet ----
 
@@ -278,7 +312,7 @@ class Accounts(Client):
         one session over and over is told to wait."""
         ended, alive = self.unanswered
         self.unanswered = (
-            [token for token in ended if not self.try_one(token)],
+            [one for one in ended if not self.try_one(one)],
             [session for session in alive
              if self.refresh_once(session) is None])
         return self.unanswered == ([], [])

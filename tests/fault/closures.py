@@ -11,7 +11,7 @@ was, the old one is not any more.
 """
 import threading
 
-from accounts import JOIN_S, PASSWORD, Accounts, Leaver, Session
+from accounts import JOIN_S, PASSWORD, Accounts, Ended, Leaver, Session
 from clients import NETWORK, TOKEN_S, code_of, is_odd
 from devkit.user import User
 from outside import NAMESPACE
@@ -338,9 +338,10 @@ class Closer(Accounts):
 
     def check(self, person, outcome):
         for session in outcome.ended:
-            self.ended.append(session.token)
+            ended = Ended(session, self.now())
+            self.ended.append(ended)
             for _ in range(TRIED_AGAIN):
-                if self.try_one(session.token):
+                if self.try_one(ended):
                     break
         del self.ended[:-REMEMBERED]
         self.out += [(person.name, password) for password in outcome.wrong]

@@ -19,7 +19,7 @@ GONE = ("hot:", "hot!:", "online:", "due:", "at:", "rebuild", "reindex",
         "intent", "index:")
 STAY = ("owner", "fence", "gate", "cold", "idem:", "seen:", "live", "rate:",
         "session:", "sessions:", "login:", "reset:", "notified:",
-        "pushed:", "pushdue", "pushhigh")
+        "pushed:", "pushdue", "pushhigh", "closings", "closed:")
 OWN = "waypost"  # accounts.issuer
 
 

@@ -79,6 +79,9 @@ class World(Closer):
                 self.alive_tokens else ENDED
         return answer(409, "username_taken")
 
+    def known_of(self, *_):
+        return "nothing"
+
     def as_user(self, mine, what, **body):
         return self.says[what].pop(0)
 

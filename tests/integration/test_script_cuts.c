@@ -679,7 +679,8 @@ static const struct scene scenes[] = {
 		.name = "session_settle",
 		.script = WP_SCRIPT_SESSION_SETTLE,
 		.setup = { SESSION_IS("3", "1", "run-of-before"),
-			   "HSET " WP_P SESSION " c run:c1a1",
+			   "HSET " WP_P SESSION " c run:4:c1a1",
+			   "SET " WP_P "closed:" WP_BOB " 4",
 			   "ZADD " WP_P "sessions:" WP_BOB
 			   " 1 expired 9999999998 first 9999999999 second",
 			   "HSET " WP_P "session:first u " WP_BOB },
@@ -696,6 +697,26 @@ static const struct scene scenes[] = {
 		.setup = { SESSION_IS("3", "0", "run") },
 		.args = "00ff00ff00ff00ff00ff00ff00ff00ff 3 20002",
 		.observe = { "HGETALL " WP_P SESSION },
+	},
+	{
+		.name = "session_settle, all were about to end",
+		.script = WP_SCRIPT_SESSION_SETTLE,
+		.setup = { "HSET " WP_P SESSION " c run:4:c1a1",
+			   "SET " WP_P "closed:" WP_BOB " 5" },
+		.args = "run 00ff00ff00ff00ff00ff00ff00ff00ff c1a1 5 " WP_BOB
+			" 99999999999 99999999999 pad 20001 2 600",
+		.observe = { "EXISTS " WP_P SESSION },
+	},
+	{
+		.name = "session_close",
+		.script = WP_SCRIPT_SESSION_CLOSE,
+		.setup = { SESSION_IS("3", "0", "run"),
+			   "ZADD " WP_P "sessions:" WP_BOB
+			   " 1 00ff00ff00ff00ff00ff00ff00ff00ff" },
+		.args = WP_BOB " 10",
+		.observe = { "TTL " WP_P "closed:" WP_BOB,
+			     "EXISTS " WP_P "closings",
+			     "EXISTS " WP_P SESSION },
 	},
 	{
 		.name = "session_end",

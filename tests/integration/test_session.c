@@ -284,6 +284,52 @@ static void what_has_ended_is_not_settled_by_whoever_is_late(void **state)
 
 /* ---- the end, and the list ---- */
 
+/* Ids of those that Redis knows: want, as wp_world_show() has them. */
+static void close_all(struct wp_world *w, const struct wp_box *user,
+		      const char *want)
+{
+	struct wp_reply *reply;
+	char *shown;
+
+	wp_session_close_build(&w->cmd, user, 10);
+	reply = wp_world_do(w);
+	shown = wp_world_show(reply);
+	assert_string_equal(shown, want);
+	free(shown);
+	wp_reply_free(&reply);
+}
+
+static void who_found_a_row_before_a_closing_settles_nothing(void **state)
+{
+	struct wp_world *w = *state;
+	struct wp_session_refreshed asked = refresh_as(w, "run", 3), anew;
+
+	/* Whose rows are gone, and whose they were, somebody knew who was cut
+	 * off. */
+	close_all(w, &w->box, "[]");
+	assert_int_equal(settle_as(w, "run", asked.claim, 3), WP_ERR_STALE);
+	/* Who looks for it once more may find one. */
+	anew = refresh_as(w, "run", 3);
+	assert_int_equal(anew.verdict, WP_SESSION_ASK);
+	assert_string_not_equal(anew.claim, asked.claim);
+	assert_int_equal(settle_as(w, "run", asked.claim, 3), WP_ERR_STALE);
+	assert_int_equal(settle_as(w, "run", anew.claim, 3), WP_OK);
+	close_all(w, &w->box, "[" SID "]");
+	expect(w, 3, WP_SESSION_KEPT, 3); /* its end is yet to come */
+}
+
+static void a_closing_is_of_one_user(void **state)
+{
+	struct wp_world *w = *state;
+	struct wp_session_refreshed asked = refresh_as(w, "run", 3);
+	struct wp_box amy = w->box;
+
+	memcpy(amy.text, WP_AMY, sizeof(WP_AMY));
+	amy.len = sizeof(WP_AMY) - 1;
+	close_all(w, &amy, "[]");
+	assert_int_equal(settle_as(w, "run", asked.claim, 3), WP_OK);
+}
+
 static void an_end_leaves_nothing(void **state)
 {
 	struct wp_world *w = *state;
@@ -449,6 +495,8 @@ int main(void)
 		WORLD_TEST(a_token_from_ahead_is_believed_and_counts_as_used),
 		WORLD_TEST(in_another_life_of_redis_the_store_is_asked_once),
 		WORLD_TEST(a_claim_is_of_one_life_of_redis),
+		WORLD_TEST(who_found_a_row_before_a_closing_settles_nothing),
+		WORLD_TEST(a_closing_is_of_one_user),
 		WORLD_TEST(what_has_ended_is_not_settled_by_whoever_is_late),
 		WORLD_TEST(an_end_leaves_nothing),
 		WORLD_TEST(nobody_ends_what_is_of_somebody_else),

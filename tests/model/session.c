@@ -1,7 +1,7 @@
 /*
  * session.c - every order in which two tabs of one client, a thief, and the
- * owner who logs out use one session, while handlers stall and die and Redis
- * loses its tail or everything, within bounds.
+ * owner who logs out, or closes all sessions, use one session, while handlers
+ * stall and die and Redis loses its tail or everything, within bounds.
  *
  * The tabs share one place where they keep the refresh token. They put away
  * what they were given before they use anything that came with it.
@@ -28,6 +28,7 @@
 #define TAIL .generations = 3, .sent = 4, .tails = 1
 #define THIEF .generations = 3, .sent = 6, .has_thief = true
 #define LOGOUT .generations = 2, .sent = 3, .has_owner = true
+#define CLOSING LOGOUT, .is_closing = true, .crashes = 1
 #define MANY .generations = 100, .sent = 100, .wholes = 3, .tails = 3
 /* R, what, mistake or WP_SM_RIGHT, bounds */
 #define R(number, text, wrong, ...)                           \
@@ -63,6 +64,10 @@ static const struct wp_sm_case cases[] = {
 	R("15", "tabs and a thief, longer", RIGHT, THIEF, .is_full = true),
 	R("16", "a thief, a logout, all is lost", RIGHT, LOGOUT, .sent = 4,
 	  .wholes = 1, .has_thief = true, .crashes = 1, .is_full = true),
+	R("17", "a closing, all is lost", RIGHT, CLOSING, .wholes = 1),
+	R("18", "a closing, the tail is lost", RIGHT, CLOSING, .tails = 1),
+	R("19", "a login, a closing", RIGHT, CLOSING, .wholes = 1,
+	  .begins_with_login = true),
 
 	R("20", "no grace", NO_GRACE, TABS),
 	R("21", "grace only, used or not", NO_USED, TABS),
@@ -89,6 +94,11 @@ static const struct wp_sm_case cases[] = {
 	  .begins_with_login = true),
 	R("47", "ends in Redis first", END_REDIS_FIRST, LOGOUT),
 	R("48", "ends in the store only", END_STORE_ONLY, LOGOUT),
+	R("50", "a closing leaves claims", CLOSES_UNSAID, CLOSING,
+	  .begins_with_login = true),
+	R("51", "so it does when all was lost", CLOSES_UNSAID, CLOSING,
+	  .wholes = 1),
+	R("52", "a closing ends what has rows", CLOSES_ROWS, CLOSING),
 };
 
 enum {
@@ -377,6 +387,37 @@ static void step_owner(struct walk *w, const struct wp_sm_state *s)
 	}
 }
 
+/* Who is cut off does not know any more whose rows he has deleted. */
+static void step_closing(struct walk *w, const struct wp_sm_state *s)
+{
+	static const char *const steps[] = { "says so, and lists",
+					     "deletes the rows",
+					     "tells Redis of those" };
+	struct wp_sm_state next = *s;
+
+	if (s->owner == 3)
+		return;
+	next.owner++;
+	if (s->owner == 0) {
+		next.is_named = wp_sm_close(w->model, &next) &&
+				w->model->mistake != WP_SM_CLOSES_ROWS;
+	} else if (s->owner == 1) {
+		next.owner_found |= s->has_row;
+		next.is_named |= s->has_row;
+		next.has_row = 0;
+	} else if (s->is_named) {
+		wp_sm_end(&next);
+	}
+	next.has_ended |= next.owner == 3 && next.owner_found;
+	add(w, &next, WP_SM_OWNER, steps[s->owner], false);
+	if (s->owner > 0 && s->crashes < w->model->crashes) {
+		next = *s;
+		next.owner = next.is_named = 0;
+		next.crashes++;
+		add(w, &next, WP_SM_OWNER, "is cut off", false);
+	}
+}
+
 /* ---- the world ---- */
 
 static void older(int8_t *age)
@@ -476,7 +517,9 @@ static void step(struct walk *w, const struct wp_sm_state *s)
 		step_request(w, s, i);
 	for (int who = 0; who <= WP_SM_TABS; who++)
 		step_client(w, s, who);
-	if (w->model->has_owner)
+	if (w->model->is_closing)
+		step_closing(w, s);
+	else if (w->model->has_owner)
 		step_owner(w, s);
 	step_time(w, s);
 	step_loss(w, s);

@@ -49,6 +49,8 @@ enum wp_sm_mistake {
 	WP_SM_END_REDIS_FIRST,
 	WP_SM_END_STORE_ONLY,
 	WP_SM_SEEN_ANY,
+	WP_SM_CLOSES_UNSAID,
+	WP_SM_CLOSES_ROWS,
 };
 
 /* wp:{p}:session:<sid>, and nothing else that Redis has. */
@@ -96,8 +98,9 @@ struct wp_sm_state {
 	int8_t access[WP_SM_TABS +
 		      1]; /* a token not used yet: whose, of which */
 	int8_t stolen;
-	int8_t owner;       /* steps of the logout that are done */
+	int8_t owner;       /* steps of the logout or closing that are done */
 	int8_t owner_found; /* it has deleted the row */
+	int8_t is_named;    /* a closing knows of the session */
 	/* What really happened. */
 	int8_t used_age; /* since the present generation was used */
 	int8_t has_ended;
@@ -114,8 +117,9 @@ struct wp_sm_case {
 	int wholes, tails;
 	int crashes;
 	bool has_thief, has_owner, begins_with_login;
-	bool is_random; /* walks by chance, instead of every way */
-	bool is_full;   /* for MODEL=full */
+	bool is_closing; /* the owner has no token: all sessions are to end */
+	bool is_random;  /* walks by chance, instead of every way */
+	bool is_full;    /* for MODEL=full */
 };
 
 /* What session_refresh.lua answers. */
@@ -142,6 +146,9 @@ bool wp_sm_settle(const struct wp_sm_case *model, struct wp_sm_state *s,
 /* session_seen.lua: an access token of this generation showed up. */
 void wp_sm_seen(const struct wp_sm_case *model, struct wp_sm_state *s,
 		int8_t generation);
+
+/* session_close.lua. Returns whether the list has it. */
+bool wp_sm_close(const struct wp_sm_case *model, struct wp_sm_state *s);
 
 /* session_end.lua */
 void wp_sm_end(struct wp_sm_state *s);

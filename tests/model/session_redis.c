@@ -144,6 +144,14 @@ void wp_sm_seen(const struct wp_sm_case *model, struct wp_sm_state *s,
 	redis->is_used = 1;
 }
 
+/* That a claim is of before is as good as that it is not there. */
+bool wp_sm_close(const struct wp_sm_case *model, struct wp_sm_state *s)
+{
+	if (model->mistake != WP_SM_CLOSES_UNSAID)
+		s->redis.claim = s->redis.claim_life = 0;
+	return s->redis.is_settled;
+}
+
 void wp_sm_end(struct wp_sm_state *s)
 {
 	memset(&s->redis, 0, sizeof(s->redis));

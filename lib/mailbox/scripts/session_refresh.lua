@@ -20,7 +20,8 @@
 --
 -- Invariants
 --   - A claim that is there was there before whoever is told it asks the
---     store: it stays, and session_end takes it away.
+--     store: it stays, and session_end takes it away. With it goes what
+--     session_close had counted by then.
 --   - A generation is superseded at the earliest 2 * grace after it was given
 --     for the last time but once; so no answer on its way is older than what
 --     its client has.
@@ -48,11 +49,12 @@ local ends_s = tonumber(found[9])
 -- include token_lives
 
 if not generation or life ~= run_id then
-  local its_life, text = (claimed or ''):match('^(.*):(%x+)$')
+  local its_life, text = (claimed or ''):match('^(.*):%d+:(%x+)$')
   if its_life == run_id then
     claim = text
   else
-    redis.call('HSET', key, 'c', run_id .. ':' .. claim)
+    redis.call('HSET', key, 'c', run_id .. ':' ..
+      (redis.call('GET', prefix .. 'closings') or '0') .. ':' .. claim)
   end
   if not generation then
     redis.call('EXPIRE', key, CLAIM_S)

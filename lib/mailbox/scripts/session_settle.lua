@@ -10,13 +10,17 @@
 --          ends_s: when it ends though it be in use, seconds since 1970
 -- Result   {"ok"}
 --          {"lost"}  the claim is not there any more: it was settled, or
---            ended, or Redis has lost it. Refresh again, from the start
+--            ended, or Redis has lost it; or all sessions of the user were
+--            about to end since. Refresh again, from the start
 --
 -- Invariants
 --   - Whoever ends a session deletes its row first and calls session_end then,
 --     which takes the claim away. So a claim that is still there says that the
 --     row which was found after it is there too, or that its end is yet to
 --     come here.
+--   - An end that was cut off behind the row does not come. Who repeats it, and
+--     does not know of the row any more, has called session_close: a claim of
+--     before is void.
 --   - What Redis knows of generations is kept: a lost tail is older than the
 --     truth, but not wrong.
 --   - Beyond max_sessions those that end next are forgotten. The store decides
@@ -36,7 +40,13 @@ local max_sessions = tonumber(ARGV[10])
 
 local key, list = prefix .. 'session:' .. sid, prefix .. 'sessions:' .. urn
 local found = redis.call('HMGET', key, 'c', 'g', 'k')
-if found[1] ~= run_id .. ':' .. ARGV[3] then
+local life, closings, claim = (found[1] or ''):match('^(.*):(%d+):(%x+)$')
+if life ~= run_id or claim ~= ARGV[3] then
+  return {'lost'}
+end
+if tonumber(redis.call('GET', prefix .. 'closed:' .. urn) or 0) >
+  tonumber(closings) then
+  redis.call('HDEL', key, 'c') -- another one may be made
   return {'lost'}
 end
 token_lives(tonumber(ARGV[11]))

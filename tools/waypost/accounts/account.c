@@ -296,7 +296,7 @@ static enum wp_err shut_out(struct wp_cli *cli, enum wp_account_state state,
 	enum wp_err rc;
 
 	wp_leaver_init(&leaver, &cli->args.account, cli->partitions);
-	rc = wp_leaver_ask(cli, &leaver, err);
+	rc = wp_leaver_close(cli, &leaver, err);
 	if (rc == WP_OK)
 		rc = set_state(cli, state, &ended, err);
 	for (size_t i = 0; rc == WP_OK && i < ended.n; i++)

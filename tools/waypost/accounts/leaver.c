@@ -69,16 +69,16 @@ void wp_leaver_add(struct wp_leaver *leaver, const uint8_t sid[WP_SID_LEN])
 		memcpy(leaver->sids[leaver->n++], sid, WP_SID_LEN);
 }
 
-enum wp_err wp_leaver_ask(struct wp_cli *cli, struct wp_leaver *leaver,
-			  struct wp_error *err)
+enum { KNOWN_MAX = WP_LEAVER_SIDS_MAX - WP_ACCOUNT_SESSIONS_MAX - 1 };
+
+/* Send cli->cmd, and add what it says. */
+static enum wp_err add_known(struct wp_cli *cli, struct wp_leaver *leaver,
+			     struct wp_error *err)
 {
 	struct wp_reply *reply = NULL;
 	uint8_t sid[WP_SID_LEN];
-	enum wp_err rc;
+	enum wp_err rc = wp_cli_ask(cli, &reply, err);
 
-	wp_session_list_build(&cli->cmd, &leaver->box,
-			      WP_LEAVER_SIDS_MAX - WP_ACCOUNT_SESSIONS_MAX - 1);
-	rc = wp_cli_ask(cli, &reply, err);
 	for (size_t i = 0; i < wp_reply_count(reply); i++) {
 		const struct wp_reply *id = wp_reply_at(reply, i);
 
@@ -88,6 +88,20 @@ enum wp_err wp_leaver_ask(struct wp_cli *cli, struct wp_leaver *leaver,
 	}
 	wp_reply_free(&reply);
 	return rc;
+}
+
+enum wp_err wp_leaver_ask(struct wp_cli *cli, struct wp_leaver *leaver,
+			  struct wp_error *err)
+{
+	wp_session_list_build(&cli->cmd, &leaver->box, KNOWN_MAX);
+	return add_known(cli, leaver, err);
+}
+
+enum wp_err wp_leaver_close(struct wp_cli *cli, struct wp_leaver *leaver,
+			    struct wp_error *err)
+{
+	wp_session_close_build(&cli->cmd, &leaver->box, KNOWN_MAX);
+	return add_known(cli, leaver, err);
 }
 
 enum wp_err wp_leaver_remove_all(struct wp_cli *cli, struct wp_leaver *leaver,

@@ -59,6 +59,10 @@ enum wp_err wp_cli_open_accounts(const struct wp_cli *cli,
  */
 enum wp_err wp_leaver_ask(struct wp_cli *cli, struct wp_leaver *leaver,
 			  struct wp_error *err) WP_MUST_USE;
+/* The same, and before the rows go: they are about to end
+ * (lib/mailbox/session.h). */
+enum wp_err wp_leaver_close(struct wp_cli *cli, struct wp_leaver *leaver,
+			    struct wp_error *err) WP_MUST_USE;
 
 /*
  * Add all that the file has, whose rows go. Errors: WP_ERR_UNAVAIL

@@ -282,7 +282,7 @@ static enum wp_err remove_all(struct wp_cli *cli, const struct order *order,
 	enum wp_err rc;
 
 	wp_leaver_init(leaver, &order->name, cli->partitions);
-	rc = wp_leaver_ask(cli, leaver, err);
+	rc = wp_leaver_close(cli, leaver, err);
 	return rc == WP_OK ? wp_leaver_remove_all(cli, leaver, err) : rc;
 }
 

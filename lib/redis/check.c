@@ -100,6 +100,7 @@ static void tell_durability(const struct check *check, const char *append_fsync)
 {
 	if (append_fsync == NULL || check->log == NULL ||
 	    check->conf->run_mode != WP_RUN_PRODUCTION ||
+	    check->conf->redis.durability == WP_DURABILITY_MEMORY ||
 	    strcmp(append_fsync, "everysec") != 0)
 		return;
 	wp_log(check->log, WP_LOG_WARN,

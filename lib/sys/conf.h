@@ -21,6 +21,7 @@
 #include "lib/base/log.h"
 
 enum wp_run_mode { WP_RUN_LOCAL, WP_RUN_PRODUCTION };
+enum wp_durability { WP_DURABILITY_FSYNC, WP_DURABILITY_MEMORY };
 enum wp_log_requests {
 	WP_REQUESTS_ALL,
 	WP_REQUESTS_ERRORS, /* of ours (5xx), and slow ones */
@@ -79,6 +80,9 @@ struct wp_conf {
 		int64_t connect_timeout_ms;
 		int64_t command_timeout_ms;
 		int64_t memory_high_percent; /* sends get 503 above it */
+		/* What 202 is to mean: whether it is worth a warning that it
+		 * means less. */
+		enum wp_durability durability;
 	} redis;
 
 	struct {

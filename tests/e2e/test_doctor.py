@@ -192,6 +192,8 @@ class Doctor(Looking):
                               rows["redis-" + name][0]["advice"])
         self.redis_setting("appendfsync", "everysec")
         self.assert_says(self.look(), "redis-appendfsync", "warn", "second")
+        rows = self.look(WAYPOST_REDIS_DURABILITY="memory")
+        self.assertEqual(rows["redis-appendfsync"][0]["result"], "ok")
         self.redis_setting("appendonly", "no")
         rows = self.look()
         self.assert_says(rows, "redis-appendonly", "warn", "lose messages")

@@ -90,6 +90,10 @@ class Production(E2eTest):
                     status, said = self.start(name, "--check")
                     self.assertEqual(status, 0, said)
                     self.assertIn("redis syncs once a second", said)
+                    status, said = self.start(
+                        name, "--check", WAYPOST_REDIS_DURABILITY="memory")
+                    self.assertEqual(status, 0, said)
+                    self.assertNotIn("once a second", said)
             finally:
                 redis("CONFIG", "SET", "appendfsync", "always")
 

@@ -1,6 +1,8 @@
 /* redis.c - how Redis is reached. */
 #include "lib/sys/sections/sections.h"
 
+static const char *const durabilities[] = { "fsync", "memory", NULL };
+
 static const struct wp_conf_key keys[] = {
 	{ "redis.address", WP_CONF_AT(redis.address), .type = WP_CONF_STRING,
 	  .preset = "127.0.0.1:6379", .alias = "REDIS_ADDR",
@@ -21,6 +23,10 @@ static const struct wp_conf_key keys[] = {
 	{ "redis.memory_high_percent", WP_CONF_AT(redis.memory_high_percent),
 	  .type = WP_CONF_INT, .preset = "80", .min = 1, .max = 100,
 	  .unit = "%", .help = "share of maxmemory above which sends get 503" },
+	{ "redis.durability", WP_CONF_AT(redis.durability),
+	  .type = WP_CONF_ENUM, .words = durabilities, .preset = "fsync",
+	  .help = "what X-Durability is meant to say; with memory nobody is "
+		  "warned of appendfsync everysec" },
 };
 
 static enum wp_err check_address(const struct wp_conf *conf, bool is_used,

@@ -159,9 +159,11 @@ static void say_setting(void *ctx, const struct wp_redis_setting *setting)
 			      id, advice, "it is %.32s: %s", setting->value,
 			      setting->why);
 	else if (strcmp(setting->name, "appendfsync") == 0 &&
-		 strcmp(setting->value, "always") != 0)
+		 strcmp(setting->value, "always") != 0 &&
+		 doctor->cli->conf.redis.durability != WP_DURABILITY_MEMORY)
 		wp_doctor_say(report_of(doctor), WP_DOCTOR_WARN, id,
-			      "appendfsync always   in redis.conf",
+			      "appendfsync always   in redis.conf, or "
+			      "redis.durability: memory",
 			      "it is %.32s: a crash of the host loses what was "
 			      "accepted within the last second",
 			      setting->value);

@@ -350,6 +350,8 @@ void wp_conn_open(struct wp_conn *conn)
 	else
 		schedule(conn);
 	wp_conn_send_scratch(conn);
+	if (parts->upcalls->on_open != NULL)
+		parts->upcalls->on_open(conn);
 	if (conn->is_poke_owed)
 		wp_conn_on_poke(NULL, &conn->member);
 	if (conn->is_replaced)

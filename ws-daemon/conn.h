@@ -69,7 +69,9 @@ struct wp_conn_upcalls {
 	/* A request came in. wp_conn_refuse(), wp_conn_show() or wp_conn_open()
 	 * follows, at once or later; head is borrowed. */
 	void (*on_request)(struct wp_conn *conn, const struct wp_head *head);
-	/* So did a text message; data is borrowed. */
+	/* It is open, and greeted. NULL: nobody asks. */
+	void (*on_open)(struct wp_conn *conn);
+	/* A text message came; data is borrowed. */
 	void (*on_text)(struct wp_conn *conn, const char *data, size_t len);
 	/* It does not wait to be opened any more, or is open no more: presence
 	 * ends with that, not with the socket. is_clean: it has said so. Comes

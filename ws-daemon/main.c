@@ -7,10 +7,9 @@
  * found fit and has registered us; serve. SIGHUP reads the settings again and
  * takes limits, origins, keys and the log level from them; a bad file changes
  * nothing.
- * SIGTERM and SIGINT take the socket's name away and close it, close everybody
- * with 1012, take them offline with a grace period and exit within
- * websocket.drain_ms; a second one exits at once. Either way with 0: it was
- * asked to.
+ * SIGTERM and SIGINT take the socket's name away and close it, move everybody
+ * away over websocket.drain_ms, take them offline with a grace period and exit;
+ * a second one exits at once. Either way with 0: it was asked to.
  *
  * Holds no durable state: after kill -9 the reaper takes our users offline.
  */
@@ -338,7 +337,7 @@ static void on_stop(struct ev_loop *loop, ev_signal *sig, int events)
 	wp_sd_notify("STOPPING=1");
 	/* If it cannot yet, main() asks again. */
 	(void)end_look(d);
-	start_timer(d, &d->drain_timer, wp_server_state(d->server).drain_ms);
+	start_timer(d, &d->drain_timer, wp_server_state(d->server).stop_ms);
 	/* In this order a newcomer is refused at once, or a successor's, who
 	 * may use the name from now on. A socket that we were given stays. */
 	wp_listen_unlink(&d->listener);

@@ -20,6 +20,7 @@
 
 #include "ws-daemon/admit.h"
 #include "ws-daemon/conn.h"
+#include "ws-daemon/drain.h"
 #include "ws-daemon/frames_in.h"
 #include "ws-daemon/heap.h"
 #include "ws-daemon/notifications.h"
@@ -46,8 +47,15 @@ struct wp_server {
 
 static const char poke_text[] = "{\"type\":\"poke\"}";
 
+static void on_open(struct wp_conn *conn)
+{
+	if (conn->parts->drain != NULL)
+		wp_drain_tell_late(conn->parts->drain, conn);
+}
+
 static const struct wp_conn_upcalls upcalls = {
 	.on_request = wp_admit_request,
+	.on_open = on_open,
 	.on_text = wp_frames_in,
 	.on_left = wp_admit_left,
 };
@@ -118,8 +126,26 @@ static void on_acceptable(struct ev_loop *loop, ev_io *io, int events)
 
 /* ---- the end ---- */
 
+/* Who is still here has had his time. */
+static void close_all(void *ctx)
+{
+	struct wp_parts *parts = ctx;
+
+	wp_drain_free(&parts->drain);
+	for (size_t i = 0; i < wp_hub_slots(parts->live.hub); i++) {
+		struct wp_member *member = wp_hub_at(parts->live.hub, i);
+
+		if (member != NULL)
+			wp_conn_close(wp_conn_of(member), WP_CLOSE_RESTART,
+				      WP_M_CLOSE_SHUTDOWN);
+	}
+	wp_registrar_stop(parts->live.registrar);
+}
+
 static void finish_stop(struct wp_server *server)
 {
+	if (server->parts.drain != NULL && server->parts.n_sockets == 0)
+		close_all(&server->parts);
 	/* A job of the store may wait for a lock; the loop must not. */
 	if (server->is_finished || !server->has_left ||
 	    server->parts.n_sockets > 0 ||
@@ -341,6 +367,7 @@ void wp_server_free(struct wp_server **server)
 	if (s == NULL)
 		return;
 	parts = &s->parts;
+	wp_drain_free(&parts->drain);
 	if (parts->live.registrar != NULL)
 		drop_all(parts);
 	/* Pending callbacks run now and find their connections gone. */
@@ -387,6 +414,12 @@ void wp_server_use(struct wp_server *server, const struct wp_conf *conf,
 void wp_server_stop(struct wp_server *server, bool takes_queue)
 {
 	struct wp_parts *parts = &server->parts;
+	const struct wp_drain_setup drain = {
+		.parts = parts,
+		.spread_ms = parts->live.conf->websocket.drain_ms,
+		.on_over = close_all,
+		.ctx = parts,
+	};
 
 	if (parts->is_stopping)
 		return;
@@ -396,14 +429,19 @@ void wp_server_stop(struct wp_server *server, bool takes_queue)
 		continue;
 	ev_io_stop(loop_of(server), &server->accept_io);
 	ev_timer_stop(loop_of(server), &server->accept_timer);
-	for (size_t i = 0; i < wp_hub_slots(parts->live.hub); i++) {
-		struct wp_member *member = wp_hub_at(parts->live.hub, i);
+	if (drain.spread_ms == 0 || parts->n_sockets == 0 ||
+	    wp_drain_new(&parts->drain, &drain) != WP_OK)
+		close_all(parts);
+}
 
-		if (member != NULL)
-			wp_conn_close(wp_conn_of(member), WP_CLOSE_RESTART,
-				      WP_M_CLOSE_SHUTDOWN);
-	}
-	wp_registrar_stop(parts->live.registrar);
+static int64_t stop_ms(const struct wp_conf *conf)
+{
+	int64_t drain_ms = conf->websocket.drain_ms;
+
+	/* With 0 nobody is waited for. */
+	return drain_ms == 0 ? 0
+			     : drain_ms + wp_drain_linger_ms(drain_ms) +
+				       WP_CLOSE_WAIT_MS;
 }
 
 struct wp_server_state wp_server_state(const struct wp_server *server)
@@ -412,7 +450,7 @@ struct wp_server_state wp_server_state(const struct wp_server *server)
 		.n_sockets = server->parts.n_sockets,
 		.n_open = server->parts.n_open,
 		.is_stopping = server->parts.is_stopping,
-		.drain_ms = server->parts.live.conf->websocket.drain_ms,
+		.stop_ms = stop_ms(server->parts.live.conf),
 	};
 }
 

@@ -52,10 +52,11 @@ void wp_server_use(struct wp_server *server, const struct wp_conf *conf,
 		   struct wp_auth *auth);
 
 /*
- * Close everybody with 1012, tell Redis, call on_stopped. From when this
- * returns the listening socket is not used any more. Idempotent.
+ * Move everybody away over websocket.drain_ms (drain.h), at once where that is
+ * 0; tell Redis, call on_stopped. From when this returns the listening socket
+ * is not used any more. Idempotent.
  *
- * takes_queue:  whoever waits to be accepted is answered now, as nobody else
+ * takes_queue:  whoever waits to be accepted is let in now, as nobody else
  *               will; false when the socket goes on without us
  */
 void wp_server_stop(struct wp_server *server, bool takes_queue);
@@ -64,7 +65,7 @@ struct wp_server_state {
 	size_t n_sockets;
 	size_t n_open;    /* connections past their upgrade */
 	bool is_stopping; /* wp_server_stop() was called */
-	int64_t drain_ms; /* how long that may take, by the current settings */
+	int64_t stop_ms;  /* how long that may take, by the current settings */
 };
 
 struct wp_server_state wp_server_state(const struct wp_server *server);

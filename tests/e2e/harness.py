@@ -80,7 +80,8 @@ def new_stack(config=None, **how):
 
     Without limits, accounts and pushes, unless config says how far they go, or
     that there are any: most that need a stack of their own do more at once than
-    users do, as whomever they like.
+    users do, as whomever they like. Clients of a daemon that stops are moved
+    away in no time to speak of.
     """
     settings = {"mailbox": {"partitions": PARTITIONS},
                 "accounts": {"enabled": False},
@@ -91,6 +92,7 @@ def new_stack(config=None, **how):
         else:
             settings[section] = values
     settings.setdefault("limits", no_limits())
+    settings.setdefault("websocket", {}).setdefault("drain_ms", 50)
     state = scratch()
     stack = Stack(state, WEB, build=os.environ.get("WAYPOST_E2E_BUILD"),
                   config=settings, slowness=SLOWNESS, **how)

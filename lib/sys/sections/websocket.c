@@ -59,7 +59,7 @@ static const struct wp_conf_key keys[] = {
 	{ "websocket.drain_ms", WP_CONF_AT(websocket.drain_ms),
 	  .type = WP_CONF_INT, .preset = "5000", .min = 0, .max = 600000,
 	  .unit = "ms", .is_reloadable = true,
-	  .help = "how long a stop waits for queued frames" },
+	  .help = "over what time a stop moves clients away; 0: at once" },
 };
 
 static const struct wp_conf_key beat_keys[] = {

@@ -337,6 +337,38 @@ class Look(E2eTest):
             top.terminate()
             self.assertEqual(top.wait(30), 0)
 
+    def test_counts_as_large_as_there_are(self):
+        """Whoever may write to Redis may write anything."""
+        most = 2**63 - 1
+        with self.stack.redis() as redis:
+            for name in "waits", "cold":
+                redis("HSET", "wp:{0}:" + name, "urn:sm:user:huge",
+                      f"{most} {most}")
+        self.addCleanup(self.forget_huge)
+        rows = [line.split("\t") for line in self.said(
+            "queue", "list", "--top", "1").splitlines()]
+        self.assertEqual([row[1:5] for row in rows], [[str(most)] * 4])
+
+        key = self.redis_keys("wp:*:ingress")[0]
+        with self.stack.redis() as redis, subprocess.Popen(
+                [os.path.join(self.stack.build, "waypost"), "--config",
+                 self.stack.path("waypost.yaml"), "top", "--times", "2"],
+                env=self.stack.base_env, stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE, text=True) as top:
+            self.addCleanup(top.kill)
+            top.stdout.readline()
+            redis("XSETID", key, "9000000000000000000-1", "ENTRIESADDED",
+                  str(most), "MAXDELETEDID", "1-1")
+            cells = top.stdout.readline().split("\t")
+            self.assertEqual(top.wait(30), 0)
+            redis("DEL", key)
+        self.assertEqual(cells[1], str(most))
+
+    def forget_huge(self):
+        with self.stack.redis() as redis:
+            for name in "waits", "cold":
+                redis("HDEL", "wp:{0}:" + name, "urn:sm:user:huge")
+
     def test_top_ends_after_so_many_looks(self):
         self.assertEqual(len(self.said("top", "--times", "1").splitlines()),
                          1)

@@ -149,7 +149,8 @@ class Words(unittest.TestCase):
             path = os.path.join(folder, "journalctl")
             with open(path, "w", encoding="ascii") as file:
                 file.write("#!/bin/sh\nprintf '{\"service\":\"waypost-ws\","
-                           "\"msg\":\"%s\"}' \"$*\"\nexit $STATUS\n")
+                           "\"level\":\"info\",\"msg\":\"%s\"}' "
+                           "\"$*\"\nexit $STATUS\n")
             os.chmod(path, 0o755)
             done = [subprocess.run(
                 [WAYPOST, "tail", *words], capture_output=True, text=True,
@@ -157,12 +158,16 @@ class Words(unittest.TestCase):
                 env={**os.environ, "STATUS": status,
                      "PATH": folder + ":" + os.environ["PATH"]})
                     for words, status in (
-                        ([], "0"), (["--program", "ws"], "0"), ([], "1"))]
+                        ([], "0"), (["--program", "ws"], "0"), ([], "1"),
+                        (["--level", "debug"], "0"))]
         self.assertEqual(done[0].stdout,
-                         "\twaypost-ws\t\t--follow --lines 20 --output=cat "
+                         "\twaypost-ws\tinfo\t--follow --lines 20 --output=cat "
                          "--quiet --unit=waypost*\n")
         self.assertIn("--unit=waypost-ws*", done[1].stdout)
-        self.assertEqual([each.returncode for each in done], [0, 0, 1])
+        self.assertEqual([each.returncode for each in done], [0, 0, 1, 0])
+        # What systemd says of units is of no level.
+        self.assertNotIn("_TRANSPORT", done[0].stdout)
+        self.assertIn("--unit=waypost* _TRANSPORT=stdout", done[3].stdout)
         self.assertIn("waypost tail -", done[2].stderr)
 
 

@@ -1,6 +1,8 @@
 """`waypost doctor`: everything is broken on purpose, and it says so."""
+import base64
 import datetime
 import email.utils
+import hashlib
 import http.server
 import ipaddress
 import json
@@ -20,6 +22,7 @@ from cryptography.x509.oid import NameOID
 
 from harness import SLOWNESS, E2eTest, new_stack, scratch, wait_for
 
+WEBSOCKET_GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455
 # What the machine decides: how full and how fast a disk is, and whether
 # anything else runs beside.
 OF_THE_MACHINE = {"redis-disk", "redis-latency", "store-disk", "store-fsync",
@@ -345,7 +348,11 @@ class Door(Looking):
             r"from disk [\d.]+ ms$")
 
     def test_where_it_is_must_be_said(self):
-        self.assert_says(self.look(), "web-url", "skip", "not said")
+        rows = self.look()
+        self.assert_says(rows, "web-url", "skip", "is not said")
+        self.assertIn("public_url", rows["web-url"][0]["advice"])
+        self.assertEqual([name for name in rows if name.startswith(
+            ("web-", "canary", "time-web"))], ["web-url"])
         rows = self.look(WAYPOST_PUBLIC_URL=self.url())
         self.assert_says(rows, "web-url", "ok", self.url(), advice=False)
         self.assertEqual(rows["web-healthz"][0]["result"], "ok")
@@ -353,7 +360,7 @@ class Door(Looking):
         self.assert_says(rows, "web-url", "fail", "https://")
         rows = self.look("--url", "http://127.0.0.1:1")
         self.assert_says(rows, "web-healthz", "fail", "does not answer")
-        self.assertEqual(rows["canary"][0]["result"], "skip")
+        self.assertNotIn("canary", rows)
 
     # ---- something else stands there ----
 
@@ -552,6 +559,27 @@ class Door(Looking):
             self.assertIn("\nwaypost_canary_success 0\n", file.read())
         self.freeze(self.stack.programs["worker-0"].pid)
         self.assert_says(self.canary(), "canary", "fail", "not poked")
+
+    def test_a_canary_does_not_stay_for_a_month(self):
+        paths = []
+
+        def answer(request):
+            paths.append(request.path)
+            if request.path != "/connect":
+                return 503, "application/json", b"", 0
+            key = request.headers["Sec-WebSocket-Key"] + WEBSOCKET_GUID
+            accept = base64.b64encode(hashlib.sha1(key.encode()).digest())
+            frame = b'{"type":"connected","user":"urn:sm:canary:0"}'
+            request.wfile.write(
+                b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
+                b"Connection: Upgrade\r\nSec-WebSocket-Accept: " + accept +
+                b"\r\n\r\n\x81" + bytes([len(frame)]) + frame)
+            request.rfile.read(1)  # until it leaves
+            raise ConnectionError
+        rows = self.look("--canary-only", "--url", self.stand_in(answer))
+        self.assert_says(rows, "canary", "fail", "the send is answered 503")
+        self.assertEqual(paths, ["/connect",
+                                 "/api/send?expiresInSeconds=600"])
 
 
 class Load(E2eTest):

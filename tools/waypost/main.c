@@ -14,6 +14,7 @@
 #include "lib/redis/check.h"
 #include "lib/sys/program.h"
 #include "lib/sys/sections/sections.h"
+#include "tools/waypost/cli/args_read.h"
 #include "tools/waypost/cli/cli.h"
 #include "tools/waypost/cli/completion.h"
 #include "tools/waypost/cli/help.h"

@@ -310,7 +310,7 @@ static enum wp_err remove_one(const struct wp_cli *cli,
 	wp_accounts_close(&accounts);
 	/* Redis refreshes it for a day yet, and no token lives for more. */
 	if (rc == WP_ERR_NOTFOUND)
-		wp_leaver_keep(leaver, 2 * DAY_S);
+		wp_leaver_keep(leaver, INT64_C(2) * DAY_S);
 	/* Somebody else was faster. */
 	return rc == WP_ERR_NOTFOUND ? WP_OK : rc;
 }

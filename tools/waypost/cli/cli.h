@@ -45,6 +45,16 @@ enum wp_err wp_cli_connect(struct wp_cli *cli,
 enum wp_err wp_cli_time(struct wp_cli *cli, int64_t *now_ms_out,
 			struct wp_error *err) WP_MUST_USE;
 
+/*
+ * Sum of two counts that others wrote; INT64_MAX in place of what is above it.
+ *
+ * a, b:  not negative
+ */
+static inline int64_t wp_cli_sum(int64_t a, int64_t b)
+{
+	return a > INT64_MAX - b ? INT64_MAX : a + b;
+}
+
 /* Queues that hold dead letters. */
 struct wp_cli_queues {
 	struct wp_dlq_queue *list; /* owned */

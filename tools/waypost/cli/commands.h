@@ -1,11 +1,12 @@
 /*
  * commands.h - which commands there are, what may stand behind each, and what
- * it is for: the one table that the command line is read by (args.c), and that
- * --help, completion and the manual page are made of.
+ * it is for: the one table that the command line is read by (args_read.c), and
+ * that --help, completion and the manual page are made of.
  *
  * To add a command: its number here, a row in commands.c, its function in
- * cli.h and in main.c. To add an option: a number and a row here, a case in
- * args.c. Texts are whole paragraphs; whoever prints them breaks the lines.
+ * cli.h and in main.c. To add an option: a number and a row here, and what its
+ * value is to be like in args_options.c. Texts are whole paragraphs; whoever
+ * prints them breaks the lines.
  */
 #ifndef WP_TOOLS_WAYPOST_CLI_COMMANDS_H
 #define WP_TOOLS_WAYPOST_CLI_COMMANDS_H

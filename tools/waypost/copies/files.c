@@ -115,6 +115,22 @@ enum wp_err wp_files_give(const char *path, uid_t uid, gid_t gid, mode_t mode,
 	return rc;
 }
 
+enum wp_err wp_files_move(const char *from, const char *to,
+			  struct wp_error *err)
+{
+	int failed = renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE);
+
+	if (failed == -1 && errno == EINVAL) {
+		failed = link(from, to);
+		if (failed == 0)
+			(void)unlink(from);
+	}
+	if (failed == -1 && errno == EEXIST)
+		return wp_error_set(err, WP_ERR_CONFLICT,
+				    "%.200s is there already", to);
+	return failed == 0 ? WP_OK : wp_error_sys(err, "%.200s", to);
+}
+
 enum wp_err wp_files_sync(const char *folder, struct wp_error *err)
 {
 	int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -33,6 +33,16 @@ enum wp_err wp_files_fill(const char *from, const char *to,
 enum wp_err wp_files_give(const char *path, uid_t uid, gid_t gid, mode_t mode,
 			  struct wp_error *err) WP_MUST_USE;
 
+/*
+ * Give a file another name, which nothing else may have (rename(2)). Where the
+ * file system cannot tell in one step, it is a second name first, and the old
+ * one goes (link(2)).
+ *
+ * Errors: WP_ERR_CONFLICT  something has that name; WP_ERR_SYS
+ */
+enum wp_err wp_files_move(const char *from, const char *to,
+			  struct wp_error *err) WP_MUST_USE;
+
 /* Have what was made, renamed or deleted in a folder on disk. */
 enum wp_err wp_files_sync(const char *folder, struct wp_error *err) WP_MUST_USE;
 

@@ -237,8 +237,8 @@ static enum wp_err put_beside(const struct place *place, const char *from,
 	if (rc == WP_OK)
 		rc = wp_files_give(beside, owner.st_uid, owner.st_gid,
 				   place->mode, err);
-	if (rc == WP_OK && rename(beside, place->target) == -1)
-		rc = wp_error_sys(err, "%.200s", place->target);
+	if (rc == WP_OK)
+		rc = wp_files_move(beside, place->target, err);
 	return rc == WP_OK ? wp_files_sync(folder, err) : rc;
 }
 

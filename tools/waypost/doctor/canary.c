@@ -97,7 +97,7 @@ static enum wp_err send_once(struct flight *flight, const struct wp_buf *body,
 			     struct wp_error *err)
 {
 	const struct wp_web_call call = {
-		.path = "/api/send",
+		.path = "/api/send?expiresInSeconds=" WP_CANARY_FOR_S,
 		.token = flight->canary->sender_token,
 		.key = flight->key,
 		.body = body->data,

@@ -20,6 +20,9 @@ struct wp_canary_times {
 	uint64_t from_disk_us;
 };
 
+/* How long a message lives that could not be deleted, in seconds. */
+#define WP_CANARY_FOR_S "600"
+
 /* All is borrowed. */
 struct wp_canary {
 	struct wp_web *web;
@@ -39,7 +42,8 @@ struct wp_canary {
 
 /*
  * Send to the recipient while he is connected, and again when he has left;
- * compare what comes, and delete it. Leaves nothing behind where it can.
+ * compare what comes, and delete it. What cannot be deleted, because a step
+ * before failed, expires within WP_CANARY_FOR_S.
  *
  * Errors:  err.msg says which step went wrong, without a token or any of what
  *          was sent

@@ -135,8 +135,9 @@ static void find_web(struct wp_doctor *doctor)
 	if (url[0] == '\0')
 		wp_doctor_say(&doctor->report, WP_DOCTOR_SKIP, "web-url",
 			      "set public_url, or say --url https://…",
-			      "where the deployment is from outside is not "
-			      "said");
+			      "neither the web server was looked at from "
+			      "outside (web-…), nor did a canary fly: where "
+			      "the deployment is, is not said");
 	else if (wp_web_new(&doctor->web, url, doctor->ca_file, &err) != WP_OK)
 		wp_doctor_say(&doctor->report, WP_DOCTOR_FAIL, "web-url",
 			      "mend public_url, or --url", "its address %s",
@@ -171,11 +172,9 @@ static void run_check(struct wp_doctor *doctor,
 			      "there was no time left for it");
 		return;
 	}
-	if (check->needs == WP_DOCTOR_NEEDS_WEB && doctor->web == NULL) {
-		wp_doctor_say(&doctor->report, WP_DOCTOR_SKIP, check->id, NULL,
-			      "no web server is known that answers");
+	/* One line has said that, and why. */
+	if (check->needs == WP_DOCTOR_NEEDS_WEB && doctor->web == NULL)
 		return;
-	}
 	if (check->needs == WP_DOCTOR_NEEDS_REDIS && !doctor->has_redis) {
 		wp_doctor_say(&doctor->report, WP_DOCTOR_SKIP, check->id, NULL,
 			      "there is no Redis to ask");

@@ -49,11 +49,12 @@ struct ranking {
 
 static bool is_before(const struct row *a, const struct row *b)
 {
-	int64_t left = a->n + a->cold, right = b->n + b->cold;
+	int64_t left = wp_cli_sum(a->n, a->cold);
+	int64_t right = wp_cli_sum(b->n, b->cold);
 
-	return left != right
-		       ? left > right
-		       : a->bytes + a->cold_bytes > b->bytes + b->cold_bytes;
+	return left != right ? left > right
+			     : wp_cli_sum(a->bytes, a->cold_bytes) >
+				       wp_cli_sum(b->bytes, b->cold_bytes);
 }
 
 /* A walk may come by somebody twice. */
@@ -135,7 +136,7 @@ static void add_row(struct ranking *ranking, const struct walk *walk,
 	memcpy(row.user, wp_reply_str(user), wp_reply_len(user));
 	read_pair(waits, &row.n, &row.bytes);
 	read_pair(cold, &row.cold, &row.cold_bytes);
-	if (row.n + row.cold > 0)
+	if (row.n > 0 || row.cold > 0)
 		rank(ranking, &row);
 }
 

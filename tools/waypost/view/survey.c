@@ -245,10 +245,12 @@ static void add_daemons(struct wp_survey *out, const struct wp_glance *glance)
 		struct wp_survey_daemon *daemon =
 			find_daemon(out, here.incarnation);
 
-		out->connections += here.connections;
+		out->connections =
+			wp_cli_sum(out->connections, here.connections);
 		if (daemon == NULL)
 			continue;
-		daemon->connections += here.connections;
+		daemon->connections =
+			wp_cli_sum(daemon->connections, here.connections);
 		daemon->partitions++;
 		daemon->is_doomed |= here.is_doomed;
 	}
@@ -265,7 +267,7 @@ static void add_partition(struct wp_survey *out, uint32_t partition,
 	add_owner(out, glance->owner);
 	out->closed += strcmp(glance->gate, out->redis.run_id) != 0;
 	out->ingress += glance->ingress;
-	out->added += glance->added;
+	out->added = wp_cli_sum(out->added, glance->added);
 	out->marks += glance->marks;
 	out->tries += glance->tries;
 	out->dead += glance->dead;

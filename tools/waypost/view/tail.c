@@ -204,8 +204,15 @@ static void become_journalctl(const struct wp_cli_args *args, int out)
 {
 	char unit[UNIT_MAX] = "--unit=waypost*";
 	char name[] = "journalctl", follow[] = "--follow", lines[] = "--lines",
-	     n[] = "20", output[] = "--output=cat", quiet[] = "--quiet";
-	char *argv[] = { name, follow, lines, n, output, quiet, unit, NULL };
+	     n[] = "20", output[] = "--output=cat", quiet[] = "--quiet",
+	     said[] = "_TRANSPORT=stdout";
+	/* What systemd says of a unit has no level here, and comes by
+	 * another way: systemd.journal-fields(7). The last words of a program
+	 * that fails are no JSON either, and are shown. */
+	char *ours = args->level != NULL ? said : NULL;
+	char *argv[] = {
+		name, follow, lines, n, output, quiet, unit, ours, NULL
+	};
 
 	if (args->program != NULL)
 		(void)snprintf(unit, sizeof(unit), "--unit=%s%s*",

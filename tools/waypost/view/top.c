@@ -126,11 +126,21 @@ static void hear_all(struct top *top)
 static int64_t rate_of(const struct top *top, int64_t now, int64_t before)
 {
 	uint64_t ms = top->now_at_ms - top->before_at_ms;
+	int64_t risen;
 
 	/* Another life of Redis counts from the beginning. */
 	if (!top->has_before || ms == 0 || now < before)
 		return 0;
-	return (now - before) * MS_PER_S / (int64_t)ms;
+	/* Whoever may write to Redis may have set the count to anything. */
+	if (__builtin_mul_overflow(now - before, MS_PER_S, &risen))
+		return INT64_MAX;
+	return risen / (int64_t)ms;
+}
+
+/* What a page says; another program may stand there, and say anything. */
+static int64_t whole_of(double n)
+{
+	return n >= 0 && n < (double)INT64_MAX ? (int64_t)n : 0;
 }
 
 static int64_t accepted_per_s(const struct top *top)
@@ -209,8 +219,8 @@ static void add_told(struct top *top, struct wp_buf *out)
 		wp_buf_printf(out, "%s%s ",
 			      i > 0 ? ", " : "this host: ", doors[i].name);
 		say(top, out,
-		    rate_of(top, (int64_t)top->told.sends[i],
-			    (int64_t)top->told_before.sends[i]),
+		    rate_of(top, whole_of(top->told.sends[i]),
+			    whole_of(top->told_before.sends[i])),
 		    "/s");
 	}
 	wp_buf_add_char(out, '\n');
@@ -228,8 +238,11 @@ static void add_bars(const struct top *top, struct wp_buf *out)
 
 	for (size_t i = 0; i < top->n_rates; i++)
 		most = top->rates[i] > most ? top->rates[i] : most;
-	for (size_t i = 0; i < top->n_rates; i++)
-		wp_buf_add_str(out, bars[top->rates[i] * (BARS - 1) / most]);
+	for (size_t i = 0; i < top->n_rates; i++) {
+		double share = (double)top->rates[i] / (double)most;
+
+		wp_buf_add_str(out, bars[(size_t)(share * (BARS - 1))]);
+	}
 	wp_buf_add_char(out, '\n');
 }
 

@@ -96,6 +96,26 @@ static void a_file_of_somebody_else_is_not(void **state)
 	assert_int_equal(mode_of(place->mine), 0600);
 }
 
+static void a_file_takes_no_others_name(void **state)
+{
+	const struct place *place = *state;
+	struct wp_error err = { 0 };
+
+	assert_int_equal(wp_files_make(place->other, NULL), WP_OK);
+	assert_int_equal(chmod(place->other, 0400), 0);
+	assert_int_equal(wp_files_move(place->mine, place->other, &err),
+			 WP_ERR_CONFLICT);
+	assert_int_equal(mode_of(place->other), 0400);
+	assert_int_equal(mode_of(place->mine), 0600);
+
+	assert_int_equal(unlink(place->other), 0);
+	assert_int_equal(wp_files_move(place->mine, place->other, &err), WP_OK);
+	assert_int_equal(mode_of(place->other), 0600);
+	assert_int_equal(access(place->mine, F_OK), -1);
+	assert_int_equal(wp_files_move(place->mine, place->other, &err),
+			 WP_ERR_SYS);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -104,6 +124,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_link_in_its_place_is_not,
 						set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_file_of_somebody_else_is_not,
+						set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_file_takes_no_others_name,
 						set_up, tear_down),
 	};
 

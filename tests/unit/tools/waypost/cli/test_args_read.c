@@ -9,7 +9,7 @@
 #include <cmocka.h>
 
 #include "lib/auth/scope.h"
-#include "tools/waypost/cli/args.h"
+#include "tools/waypost/cli/args_read.h"
 
 enum { WORDS_MAX = 16, LINE_MAX = 200 };
 

@@ -82,6 +82,8 @@ help: ## list the targets
 all: $(PROGRAMS:%=$(B)/%) ## build the programs (FLAVOUR=release|asan|tsan)
 
 # The folder is newer when a script has gone.
+# A folder, and not to be made of scripts.c beside it.
+lib/mailbox/scripts: ;
 $(B)/gen/scripts.c: $(LUA) $(LUA_PARTS) lib/mailbox/scripts tools/embed-scripts.py
 	@mkdir -p $(@D)
 	$(PYTHON) tools/embed-scripts.py $(LUA) > $@

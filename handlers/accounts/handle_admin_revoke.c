@@ -21,11 +21,7 @@
 #include "handlers/accounts/revoke.h"
 #include "handlers/accounts/session.h"
 
-enum {
-	HOUR_S = 3600,
-	DAY_S = 86400,
-	LATE_S = 90, /* of clocks, and of tables */
-};
+enum { HOUR_S = 3600 };
 
 struct revoking {
 	struct wp_revoke_order order;
@@ -103,6 +99,25 @@ static bool end(struct wp_call *call, enum wp_err result)
 			       on_ended);
 }
 
+/*
+ * A row that is gone may be half of an end that was cut off, also of one that
+ * was asked for here. Without it nobody knows whose the session was, and Redis
+ * may know it in any partition.
+ */
+static bool end_unknown(struct wp_call *call)
+{
+	struct revoking *revoking = call->state;
+
+	return wp_sessions_end(call,
+			       &(struct wp_session_ends){
+				       .is_anywhere = true,
+				       .sids = revoking->set.sids,
+				       .n = revoking->set.n,
+				       .keep_s = &revoking->keep_s,
+			       },
+			       on_ended);
+}
+
 static bool at_desk(struct wp_call *call,
 		    enum wp_err (*run)(struct wp_call *call,
 				       struct wp_accounts *accounts,
@@ -162,24 +177,10 @@ static enum wp_err remove_one(struct wp_call *call,
 	return wp_accounts_session_remove(accounts, &row.name, sid, err);
 }
 
-/*
- * Without a row nobody knows whose it is, and in which partition: Redis may go
- * on refreshing it until the day is over, and the store is asked for the row.
- * The last token of that must not outlive what is said here.
- */
-static bool revoke_unknown(struct wp_call *call)
-{
-	struct revoking *revoking = call->state;
-
-	/* None lives longer than a day, whatever the settings said. */
-	remember_for(call, 2 * DAY_S + LATE_S);
-	return wp_call_revoke(call, &revoking->order);
-}
-
 static bool on_removed(struct wp_call *call, enum wp_err result)
 {
 	if (result == WP_ERR_NOTFOUND)
-		return revoke_unknown(call);
+		return end_unknown(call);
 	if (result == WP_OK)
 		set_user(call);
 	return end(call, result);

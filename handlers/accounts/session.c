@@ -267,7 +267,8 @@ bool wp_sessions_known(struct wp_call *call, const struct wp_box *user,
 
 struct ending {
 	struct wp_session_ends what;
-	int64_t keep_s; /* a token that was given by now lives no longer */
+	int64_t keep_s;   /* a token that was given by now lives no longer */
+	uint32_t n_asked; /* partitions, of a session that may be anywhere */
 	size_t n_revoked;
 	bool has_shut_out;
 	bool has_pushes; /* which could not be ended */
@@ -370,34 +371,37 @@ static bool revoke(struct wp_call *call)
 }
 
 /* The settings may have said another time when tokens were given. */
-static bool revoke_as_long_as_they_live(struct wp_call *call, int64_t lives_s)
+static void keep_as_long_as_they_live(struct wp_call *call, int64_t lives_s)
 {
 	struct ending *ending = call->state;
 
 	if (lives_s < call->ctx->conf->accounts.access_token_seconds)
 		lives_s = call->ctx->conf->accounts.access_token_seconds;
-	ending->keep_s = lives_s + LATE_S;
-	return revoke(call);
+	if (ending->keep_s < lives_s + LATE_S)
+		ending->keep_s = lives_s + LATE_S;
 }
 
 static void on_ended(void *ctx, const struct wp_reply *reply)
 {
 	struct wp_call *call = ctx;
 	int64_t lives_s;
+	bool is_over;
 
-	if (wp_session_end_parse(reply, &lives_s) != WP_OK
-		    ? say_failed(call, reply)
-		    : revoke_as_long_as_they_live(call, lives_s))
+	if (wp_session_end_parse(reply, &lives_s) != WP_OK) {
+		is_over = say_failed(call, reply);
+	} else {
+		keep_as_long_as_they_live(call, lives_s);
+		is_over = revoke(call);
+	}
+	if (is_over)
 		wp_call_end(call);
 }
 
-static bool end_in_redis(struct wp_call *call, bool is_up)
+static bool end_in_its_partition(struct wp_call *call)
 {
 	struct wp_ctx *ctx = call->ctx;
 	const struct ending *ending = call->state;
 
-	if (!is_up)
-		return end_over(call, false);
 	wp_session_end_begin(&ctx->cmd, ending->what.partition,
 			     ending->what.user);
 	for (size_t i = 0; i < ending->what.n; i++) {
@@ -410,6 +414,58 @@ static bool end_in_redis(struct wp_call *call, bool is_up)
 			  call) != WP_OK)
 		return end_over(call, false);
 	return false;
+}
+
+static bool end_in_more(struct wp_call *call);
+
+static void on_ended_in_some(void *ctx, const struct wp_reply *reply)
+{
+	struct wp_call *call = ctx;
+	const struct ending *ending = call->state;
+	int64_t lives_s;
+	size_t n_known;
+	bool is_over;
+
+	if (wp_session_end_anywhere_parse(reply, &n_known, &lives_s) != WP_OK) {
+		is_over = say_failed(call, NULL);
+	} else {
+		keep_as_long_as_they_live(call, lives_s);
+		is_over = ending->n_asked == (uint32_t)call->ctx->conf->mailbox
+						     .partitions
+				  ? revoke(call)
+				  : end_in_more(call);
+	}
+	if (is_over)
+		wp_call_end(call);
+}
+
+/* In as many of the partitions that are left as are asked together. */
+static bool end_in_more(struct wp_call *call)
+{
+	struct wp_ctx *ctx = call->ctx;
+	struct ending *ending = call->state;
+	struct wp_session_ref first = { .partition = ending->n_asked };
+	uint32_t n = (uint32_t)ctx->conf->mailbox.partitions - ending->n_asked;
+
+	if (n > WP_SESSION_END_AT_ONCE)
+		n = WP_SESSION_END_AT_ONCE;
+	wp_hex_write(first.id, ending->what.sids[0], WP_SESSION_LEN);
+	wp_session_end_anywhere_build(&ctx->cmd, &first, n);
+	ending->n_asked += n;
+	if (wp_backend_do(ctx->backend, WP_LINE_SHORT, &ctx->cmd,
+			  on_ended_in_some, call) != WP_OK)
+		return end_over(call, false);
+	return false;
+}
+
+static bool end_in_redis(struct wp_call *call, bool is_up)
+{
+	const struct ending *ending = call->state;
+
+	if (!is_up)
+		return end_over(call, false);
+	return ending->what.is_anywhere ? end_in_more(call)
+					: end_in_its_partition(call);
 }
 
 /* On a thread of the store: devices that they registered end first. */
@@ -462,6 +518,7 @@ bool wp_sessions_end(struct wp_call *call, const struct wp_session_ends *what,
 	struct ending *ending;
 
 	assert(what->n <= WP_SESSIONS_END_MAX);
+	assert(!what->is_anywhere || what->n == 1);
 	if (what->n == 0 && !what->shuts_out && what->keep_s == NULL)
 		return step(call, true);
 	ending = wp_arena_alloc(&call->arena, sizeof(*ending));

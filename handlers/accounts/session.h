@@ -102,12 +102,13 @@ bool wp_sessions_known(struct wp_call *call, const struct wp_box *user,
  * Where the store cannot be asked the rest is done all the same. Not done: say
  * 503, for it must be repeated.
  *
- * n:        at most WP_SESSIONS_END_MAX
+ * n:        at most WP_SESSIONS_END_MAX; is_anywhere: 1
  * Returns:  as a step
  */
 struct wp_session_ends {
 	const struct wp_urn *user; /* NULL when only Redis knows; borrowed */
 	uint32_t partition;        /* the user's */
+	bool is_anywhere;          /* nobody knows whose: all are asked */
 	/* Not changed; borrowed until step was called. */
 	uint8_t (*sids)[WP_SID_LEN];
 	size_t n;

@@ -43,6 +43,14 @@ void wp_cmd_script(struct wp_cmd *cmd, enum wp_script script,
 	wp_cmd_prefix(cmd, partition);
 }
 
+void wp_cmd_script_next(struct wp_cmd *cmd, enum wp_script script,
+			uint32_t partition)
+{
+	assert((size_t)script < wp_scripts.n);
+	wp_cmd_eval_next(cmd, &wp_scripts.list[script], 1);
+	wp_cmd_prefix(cmd, partition);
+}
+
 enum wp_err wp_script_done(const struct wp_reply *reply)
 {
 	const struct wp_reply *status = wp_reply_at(reply, 0);

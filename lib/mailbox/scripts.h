@@ -83,6 +83,9 @@ extern const struct wp_script_set wp_scripts;
 /* Clear cmd and begin EVALSHA <sha> 1 wp:{partition}: */
 void wp_cmd_script(struct wp_cmd *cmd, enum wp_script script,
 		   uint32_t partition);
+/* The same behind the commands of a group that were ended. */
+void wp_cmd_script_next(struct wp_cmd *cmd, enum wp_script script,
+			uint32_t partition);
 
 /*
  * Clear cmd and begin EVALSHA <sha> <n>, for n partitions; wp_cmd_prefix() of

@@ -6,6 +6,7 @@
  */
 #include "lib/mailbox/session.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -159,6 +160,41 @@ void wp_session_close_build(struct wp_cmd *cmd, const struct wp_box *user,
 	wp_cmd_script(cmd, WP_SCRIPT_SESSION_CLOSE, user->partition);
 	wp_cmd_str(cmd, user->text);
 	wp_cmd_int(cmd, max);
+}
+
+void wp_session_end_anywhere_build(struct wp_cmd *cmd,
+				   const struct wp_session_ref *first,
+				   uint32_t n)
+{
+	assert(n > 0 && n <= WP_SESSION_END_AT_ONCE);
+	wp_cmd_clear(cmd);
+	for (uint32_t i = 0; i < n; i++) {
+		wp_cmd_script_next(cmd, WP_SCRIPT_SESSION_END,
+				   first->partition + i);
+		wp_cmd_str(cmd, "");
+		wp_cmd_str(cmd, first->id);
+		wp_cmd_end(cmd);
+	}
+}
+
+enum wp_err wp_session_end_anywhere_parse(const struct wp_reply *reply,
+					  size_t *n_out, int64_t *lives_s)
+{
+	size_t n = wp_reply_count(reply);
+
+	*n_out = 0;
+	*lives_s = 0;
+	for (size_t i = 0; i < n; i++) {
+		const struct wp_reply *one = wp_reply_at(reply, i);
+		int64_t one_s;
+
+		if (wp_session_end_parse(one, &one_s) != WP_OK)
+			return WP_ERR_UNAVAIL;
+		*n_out += wp_reply_int(wp_reply_at(one, 0)) > 0;
+		if (*lives_s < one_s)
+			*lives_s = one_s;
+	}
+	return n > 0 ? WP_OK : WP_ERR_UNAVAIL;
 }
 
 void wp_session_list_build(struct wp_cmd *cmd, const struct wp_box *user,

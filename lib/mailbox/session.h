@@ -150,6 +150,23 @@ enum wp_err wp_session_end_parse(const struct wp_reply *reply,
 				 int64_t *lives_s) WP_MUST_USE;
 
 /*
+ * End a session whose row is gone, and nobody knows any more whose it was: in
+ * n partitions, from the first on, at most WP_SESSION_END_AT_ONCE. A group.
+ */
+enum { WP_SESSION_END_AT_ONCE = 64 };
+void wp_session_end_anywhere_build(struct wp_cmd *cmd,
+				   const struct wp_session_ref *first,
+				   uint32_t n);
+/*
+ * n_out:    how many of them knew it
+ * lives_s:  the highest of what wp_session_end_parse() says
+ * Errors:   WP_ERR_UNAVAIL  one of them does not say
+ */
+enum wp_err wp_session_end_anywhere_parse(const struct wp_reply *reply,
+					  size_t *n_out,
+					  int64_t *lives_s) WP_MUST_USE;
+
+/*
  * All sessions of a user are about to end, or all but some: first of all this,
  * then the rows go. Answered with the ids of those that Redis knows, which may
  * have ended: an array of texts, at most max. Who has found a row before this

@@ -104,13 +104,19 @@ void wp_cmd_int(struct wp_cmd *cmd, int64_t value)
 	wp_cmd_add(cmd, text, wp_decimal_write(text, value));
 }
 
+void wp_cmd_eval_next(struct wp_cmd *cmd, const struct wp_script_source *script,
+		      size_t n_keys)
+{
+	wp_cmd_add(cmd, "EVALSHA", 7);
+	wp_cmd_add(cmd, script->sha1, 40);
+	wp_cmd_int(cmd, (int64_t)n_keys);
+}
+
 void wp_cmd_eval(struct wp_cmd *cmd, const struct wp_script_source *script,
 		 size_t n_keys)
 {
 	wp_cmd_clear(cmd);
-	wp_cmd_add(cmd, "EVALSHA", 7);
-	wp_cmd_add(cmd, script->sha1, 40);
-	wp_cmd_int(cmd, (int64_t)n_keys);
+	wp_cmd_eval_next(cmd, script, n_keys);
 }
 
 /* Its head goes before its words, now that it is known how many these are. */

@@ -60,6 +60,9 @@ void wp_cmd_int(struct wp_cmd *cmd, int64_t value);
 /* Clear cmd and begin EVALSHA <sha> <n_keys>; the keys are to follow. */
 void wp_cmd_eval(struct wp_cmd *cmd, const struct wp_script_source *script,
 		 size_t n_keys);
+/* The same behind the commands of a group that were ended. */
+void wp_cmd_eval_next(struct wp_cmd *cmd, const struct wp_script_source *script,
+		      size_t n_keys);
 
 /*
  * Make a command of a group of the words since wp_cmd_clear(), or since the

@@ -79,11 +79,13 @@ class Routes(Accounts):
     registration = "open"
     more = {}
     auth = {}
+    mailbox = {}
 
     @classmethod
     def make_stack(cls):
         """Who has no wishes shares one."""
-        if (cls.registration, cls.more, cls.auth) == ("open", {}, {}):
+        if (cls.registration, cls.more, cls.auth, cls.mailbox) == (
+                "open", {}, {}, {}):
             return kept_stack("accounts", cls.stack_of_accounts)
         return cls.stack_of_accounts()
 
@@ -95,6 +97,7 @@ class Routes(Accounts):
                          "argon2_memory_kib": 7168, "argon2_passes": 1,
                          **cls.more},
             "auth": cls.auth,
+            "mailbox": cls.mailbox,
         })
 
     def name(self):

@@ -171,6 +171,9 @@ class Making(BackEnd):
 
 class Stating(BackEnd):
 
+    # Asked in three groups, where nobody knows which it is.
+    mailbox = {"partitions": 130}
+
     def assert_out(self, session):
         """Whichever process is asked."""
         wait_for(lambda: all(self.is_revoked(session) for _ in range(8)),
@@ -260,21 +263,49 @@ class Stating(BackEnd):
                 self.assert_error(self.refresh(other), 401, "session_ended")
             wait_for(lambda: self.is_revoked(session), "it is revoked")
 
-    def test_who_has_a_session_of_no_row_does_not_outlive_its_end(self):
-        name = self.name()
-        self.make(name)
-        session = self.login(name).json()
+    def partition_of(self, session):
+        [key] = self.redis_keys(f"wp:*:session:{session['sessionId']}")
+        return int(key.split("{")[1].split("}")[0])
+
+    def session_in(self, group):
+        """Of somebody whose partition is one of this group of 64."""
+        while True:
+            name = self.name()
+            self.make(name)
+            session = self.login(name).json()
+            if self.partition_of(session) // 64 == group:
+                return session
+
+    def halve(self, session):
+        """Its end was cut off behind the row."""
         with sqlite3.connect(self.file) as file:
-            file.execute("DELETE FROM session WHERE name = ?", (name,))
+            file.execute("DELETE FROM session WHERE sid = ?",
+                         (bytes.fromhex(session["sessionId"]),))
         file.close()
-        self.assert_status(self.admin("revoke", {
-            "issuer": "waypost", "session": session["sessionId"]}), 204)
-        with self.stack.redis() as redis:
-            [[entry, fields]] = redis("XREVRANGE", "wp:revoked", "+", "-",
-                                      "COUNT", "1")
-        # Until the day is over it may be refreshed.
-        kept_s = int(fields[5]) - int(entry.split(b"-")[0]) // 1000
-        self.assertGreaterEqual(kept_s, 86400 + session["expiresInSeconds"])
+        self.assert_status(self.refresh(session), 200)
+
+    def test_one_session_that_lost_its_row_ends_when_it_is_repeated(self):
+        for group in (0, 1):
+            session = self.session_in(group)
+            self.halve(session)
+            self.assert_status(self.admin("revoke", {
+                "issuer": "waypost", "session": session["sessionId"]}), 204)
+            self.assert_error(self.refresh(session), 401, "session_ended")
+            self.assert_out(session)
+
+    def test_the_command_ends_one_that_lost_its_row(self):
+        for group in (0, 1):
+            session = self.session_in(group)
+            self.halve(session)
+            revoke = ("revoke", "--issuer", "waypost", "--session",
+                      session["sessionId"])
+            for ended in (1, 0):  # of what has no row, if Redis knew it
+                status, said, wrong = self.tool(*revoke, noun="session")
+                self.assertEqual(status, 0, wrong)
+                self.assertIn(f"that ended: {ended}\n", said)
+                self.assert_error(self.refresh(session), 401,
+                                  "session_ended")
+            self.assert_out(session)
 
     def test_nothing_that_was_given_stays_in_memory(self):
         secrets, name = {}, self.name()
@@ -294,7 +325,8 @@ class Stating(BackEnd):
             # As settings of before gave them.
             redis("SET", key.split(b"sessions:")[0] + b"lives", "100000")
         for body in ({"user": session["user"]},
-                     {"issuer": "waypost", "subject": name}):
+                     {"issuer": "waypost", "subject": name},
+                     {"issuer": "waypost", "session": session["sessionId"]}):
             for _ in range(2):  # also when no session is left
                 self.assert_status(self.admin("revoke", body), 204)
                 with self.stack.redis() as redis:

@@ -269,7 +269,7 @@ class Operator(Routes):
         for kept_s, words, hours in (
                 (600, ("--user", session["user"]), 24),
                 (100000, ("--user", session["user"]), 27),
-                (600, ("--issuer", "waypost", "--session", "0" * 32), 48)):
+                (600, ("--issuer", "waypost", "--session", "0" * 32), 24)):
             with self.stack.redis() as redis:
                 redis("SET", lives, str(kept_s))
             status, said, wrong = self.tool("revoke", *words, noun="session")

@@ -448,6 +448,61 @@ static void two_sessions_have_two_names(void **state)
 #define WORLD_TEST(name) \
 	cmocka_unit_test_setup_teardown(name, wp_world_setup, wp_world_teardown)
 
+/* Returns how many partitions knew it, asked from `first` on. */
+static size_t end_anywhere(struct wp_world *w, uint32_t first, uint32_t n,
+			   int64_t *lives_s)
+{
+	const struct wp_session_ref from = { first, SID };
+	struct wp_reply *reply;
+	size_t n_known;
+
+	wp_session_end_anywhere_build(&w->cmd, &from, n);
+	reply = wp_world_do(w);
+	assert_int_equal(
+		wp_session_end_anywhere_parse(reply, &n_known, lives_s), WP_OK);
+	wp_reply_free(&reply);
+	return n_known;
+}
+
+static void one_ends_whose_user_nobody_knows(void **state)
+{
+	struct wp_world *w = *state;
+	int64_t lives_s;
+
+	begin(w, 0);
+	assert_int_equal(end_anywhere(w, 0, WP_WORLD_PARTITION, &lives_s), 0);
+	assert_int_equal(end_anywhere(w, WP_WORLD_PARTITION + 1,
+				      WP_SESSION_END_AT_ONCE, &lives_s),
+			 0);
+	expect(w, 0, WP_SESSION_KEPT, 0);
+	assert_int_equal(end_anywhere(w, 0, WP_WORLD_PARTITION + 2, &lives_s),
+			 1);
+	assert_int_equal(lives_s, LIVES_S);
+	expect(w, 0, WP_SESSION_ASK, 0);
+	assert_int_equal(wp_world_int(w, "EXISTS " LIST), 0);
+}
+
+/* One of them that says nothing keeps it from being done. */
+static void an_end_anywhere_wants_every_answer(void **state)
+{
+	struct wp_world *w = *state;
+	const struct wp_session_ref from = { WP_WORLD_PARTITION - 1, SID };
+	struct wp_reply *reply;
+	int64_t lives_s;
+	size_t n_known;
+
+	wp_world_run(w, "SET " KEY " x");
+	wp_session_end_anywhere_build(&w->cmd, &from, 3);
+	reply = wp_world_do(w);
+	assert_int_equal(
+		wp_session_end_anywhere_parse(reply, &n_known, &lives_s),
+		WP_ERR_UNAVAIL);
+	wp_reply_free(&reply);
+	assert_int_equal(
+		wp_session_end_anywhere_parse(NULL, &n_known, &lives_s),
+		WP_ERR_UNAVAIL);
+}
+
 /* What the settings say by now is another matter. */
 static void an_end_tells_how_long_tokens_of_before_may_live(void **state)
 {
@@ -500,6 +555,8 @@ int main(void)
 		WORLD_TEST(what_has_ended_is_not_settled_by_whoever_is_late),
 		WORLD_TEST(an_end_leaves_nothing),
 		WORLD_TEST(nobody_ends_what_is_of_somebody_else),
+		WORLD_TEST(one_ends_whose_user_nobody_knows),
+		WORLD_TEST(an_end_anywhere_wants_every_answer),
 		WORLD_TEST(
 			there_are_no_more_than_the_limit_and_none_that_expired),
 		WORLD_TEST(the_day_that_the_store_has_is_kept),

@@ -126,6 +126,47 @@ void wp_leaver_keep(struct wp_leaver *leaver, int64_t lives_s)
 		leaver->keep_s = lives_s + LATE_S;
 }
 
+static enum wp_err say_not_ended(struct wp_error *err)
+{
+	return wp_error_set(err, WP_ERR_UNAVAIL,
+			    "Redis does not say that the sessions have ended; "
+			    "repeat it");
+}
+
+/* Partitions are asked in groups, as POST /api/admin/revoke does. */
+static enum wp_err forget_anywhere(struct wp_cli *cli, struct wp_leaver *leaver,
+				   struct wp_error *err)
+{
+	struct wp_session_ref first = { .partition = 0 };
+	size_t n_found = 0;
+	enum wp_err rc = WP_OK;
+
+	wp_hex_write(first.id, leaver->sids[0], WP_SID_LEN);
+	while (rc == WP_OK && first.partition < cli->partitions) {
+		uint32_t n = cli->partitions - first.partition;
+		struct wp_reply *reply = NULL;
+		int64_t lives_s;
+		size_t n_known;
+
+		if (n > WP_SESSION_END_AT_ONCE)
+			n = WP_SESSION_END_AT_ONCE;
+		wp_session_end_anywhere_build(&cli->cmd, &first, n);
+		rc = wp_cli_ask(cli, &reply, err);
+		if (rc == WP_OK && wp_session_end_anywhere_parse(
+					   reply, &n_known, &lives_s) != WP_OK)
+			rc = say_not_ended(err);
+		wp_reply_free(&reply);
+		if (rc != WP_OK)
+			return rc;
+		wp_leaver_keep(leaver, lives_s);
+		n_found += n_known;
+		first.partition += n;
+	}
+	/* One that is made up has not ended. */
+	leaver->n = n_found > 0;
+	return rc;
+}
+
 /* Redis forgets the sessions that are gone from the file. */
 static enum wp_err forget_sessions(struct wp_cli *cli, struct wp_leaver *leaver,
 				   struct wp_error *err)
@@ -135,6 +176,8 @@ static enum wp_err forget_sessions(struct wp_cli *cli, struct wp_leaver *leaver,
 	int64_t lives_s;
 	enum wp_err rc;
 
+	if (leaver->is_anywhere)
+		return forget_anywhere(cli, leaver, err);
 	if (leaver->user.len == 0)
 		return WP_OK;
 	wp_session_end_begin(&cli->cmd, leaver->box.partition, &leaver->user);
@@ -144,9 +187,7 @@ static enum wp_err forget_sessions(struct wp_cli *cli, struct wp_leaver *leaver,
 	}
 	rc = wp_cli_ask(cli, &reply, err);
 	if (rc == WP_OK && wp_session_end_parse(reply, &lives_s) != WP_OK)
-		rc = wp_error_set(err, WP_ERR_UNAVAIL,
-				  "Redis does not say that the sessions have "
-				  "ended; repeat it");
+		rc = say_not_ended(err);
 	if (rc == WP_OK)
 		wp_leaver_keep(leaver, lives_s);
 	wp_reply_free(&reply);
@@ -271,7 +312,7 @@ enum wp_err wp_leaver_end(struct wp_cli *cli, struct wp_leaver *leaver,
 
 	wp_leaver_keep(leaver,
 		       conf->auth.revocation_hours * SECONDS_PER_HOUR - LATE_S);
-	if (leaver->user.len > 0)
+	if (leaver->user.len > 0 || leaver->is_anywhere)
 		wp_leaver_keep(leaver, conf->accounts.access_token_seconds);
 	rc = forget_sessions(cli, leaver, err);
 	if (rc == WP_OK)

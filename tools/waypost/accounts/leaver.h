@@ -31,7 +31,8 @@ struct wp_leaver {
 	struct wp_username name;
 	struct wp_urn user;
 	struct wp_box box;
-	int64_t keep_s; /* for so long their tokens may be alive; behind
+	bool is_anywhere; /* one session, and nobody knows whose */
+	int64_t keep_s;   /* for so long their tokens may be alive; behind
 			 * wp_leaver_end(): so long it is remembered */
 	size_t n;
 	uint8_t sids[WP_LEAVER_SIDS_MAX][WP_SID_LEN];

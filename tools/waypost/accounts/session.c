@@ -19,7 +19,7 @@
 #include "tools/waypost/cli/letter.h"
 #include "tools/waypost/cli/table.h"
 
-enum { HOUR_S = 3600, DAY_S = 86400 };
+enum { HOUR_S = 3600 };
 
 /* ---- list ---- */
 
@@ -287,8 +287,8 @@ static enum wp_err remove_all(struct wp_cli *cli, const struct order *order,
 }
 
 /*
- * Without a row nobody knows whose it is; its tokens are revoked all the same,
- * for longer than a day, in which the file would be asked for the row.
+ * A row that is gone may be half of an end that was cut off. Without it nobody
+ * knows whose the session was, and Redis may know it in any partition.
  */
 static enum wp_err remove_one(const struct wp_cli *cli,
 			      const struct order *order,
@@ -308,11 +308,11 @@ static enum wp_err remove_one(const struct wp_cli *cli,
 						err);
 	}
 	wp_accounts_close(&accounts);
-	/* Redis refreshes it for a day yet, and no token lives for more. */
-	if (rc == WP_ERR_NOTFOUND)
-		wp_leaver_keep(leaver, INT64_C(2) * DAY_S);
-	/* Somebody else was faster. */
-	return rc == WP_ERR_NOTFOUND ? WP_OK : rc;
+	if (rc != WP_ERR_NOTFOUND)
+		return rc;
+	*leaver = (struct wp_leaver){ .is_anywhere = true };
+	wp_leaver_add(leaver, order->sid);
+	return WP_OK;
 }
 
 static enum wp_err carry_out(struct wp_cli *cli, const struct order *order,

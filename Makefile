@@ -490,7 +490,7 @@ deb: ## Debian packages, into build/deb
 	@PACKAGE_VERSION=$(VERSION) packaging/debian/build.sh build/deb
 
 test-packaging: ## the packages on a bare Debian that is booted here (root, systemd-nspawn, mmdebstrap)
-	@for test in install units upgrade; do \
+	@for test in again install units upgrade; do \
 		$(PYTHON) packaging/test/test_$$test.py || exit 1; done
 
 test-distros: ## build and install on each Debian that is supported (as test-packaging, fetches 1 GB)

@@ -251,12 +251,12 @@ static enum wp_err begin(struct child *child,
 	if (rc != WP_OK)
 		return rc;
 	set_limits(child);
-	init_watchers(child, setup->beat_ms);
+	init_watchers(child, setup->place->beat_ms);
 	ev_signal_start(child->ctx.loop, &child->term);
 	let_in(SIGTERM);
 	ev_io_start(child->ctx.loop, &child->acceptable);
 	ev_timer_start(child->ctx.loop, &child->keys);
-	if (setup->beat_ms > 0)
+	if (setup->place->beat_ms > 0)
 		ev_timer_start(child->ctx.loop, &child->beat);
 	wp_share_set(child->seat, 0);
 	return WP_OK;
@@ -276,15 +276,6 @@ static void end(struct child *child)
 	wp_ctx_release(&child->ctx);
 }
 
-static void tell_ready(int ready_fd)
-{
-	pid_t pid = getpid();
-
-	if (ready_fd != -1 && write(ready_fd, &pid, sizeof(pid)) == -1)
-		wp_log(NULL, WP_LOG_WARN, "cannot tell that it is ready",
-		       wp_int("errno", errno));
-}
-
 int wp_child_run(const struct wp_child_setup *setup)
 {
 	struct child *child = calloc(1, sizeof(*child));
@@ -293,7 +284,7 @@ int wp_child_run(const struct wp_child_setup *setup)
 	if (child == NULL)
 		return EXIT_FAILURE;
 	child->listen_fd = setup->listen_fd;
-	child->seat = setup->seat;
+	child->seat = &setup->place->seat;
 	if (begin(child, setup, &err) != WP_OK) {
 		wp_log(NULL, WP_LOG_ERROR, "process cannot start",
 		       wp_str("error", err.msg));
@@ -301,7 +292,7 @@ int wp_child_run(const struct wp_child_setup *setup)
 		free(child);
 		return EXIT_FAILURE;
 	}
-	tell_ready(setup->ready_fd);
+	wp_procs_tell_ready(setup->place);
 	ev_run(child->ctx.loop, 0);
 	/*
 	 * Calls that are under way use all of it: leave it alone. In the turn
@@ -309,7 +300,7 @@ int wp_child_run(const struct wp_child_setup *setup)
 	 */
 	if (child->conns.n_busy > 0) {
 		wp_log_flush();
-		return WP_CHILD_CUT;
+		return WP_PROCS_CUT;
 	}
 	end(child);
 	free(child);

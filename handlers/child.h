@@ -5,20 +5,15 @@
 #define WP_HANDLERS_CHILD_H
 
 #include "lib/base/err.h"
+#include "lib/procs/procs.h"
 
 #include "handlers/request/ctx.h"
-#include "handlers/share.h"
-
-/* No status of a process that dies by itself: it did not drain in time. */
-enum { WP_CHILD_CUT = 3 };
 
 /* What the parent gives a process to work with. All of it is borrowed. */
 struct wp_child_setup {
 	struct wp_shared *shared;
 	int listen_fd; /* non-blocking, shared with other processes */
-	int ready_fd;  /* gets its id (a pid_t) when it serves; -1: none */
-	const struct wp_seat *seat; /* left when it ends */
-	uint32_t beat_ms; /* how often to beat there; 0: nobody listens */
+	const struct wp_place *place;
 };
 
 /*
@@ -29,7 +24,7 @@ struct wp_child_setup {
  * own connections; nothing of them is shared with the parent.
  *
  * Returns:    the exit status: 0 when all that was begun is finished,
- *             WP_CHILD_CUT when the time was not enough for it
+ *             WP_PROCS_CUT when the time was not enough for it
  */
 int wp_child_run(const struct wp_child_setup *setup);
 

@@ -26,6 +26,7 @@ FLOORS = (
     ("lib/sys/sections",),
     ("lib/http",),
     ("lib/metrics",),
+    ("lib/procs",),
     ("lib/net",),
     ("lib/redis",),
     ("lib/bus",),

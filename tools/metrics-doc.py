@@ -27,7 +27,8 @@ Each program answers `GET /metrics` (Prometheus text, version 0.0.4) and `GET
 /healthz` where its `metrics_listen` says: `handlers.metrics_listen`,
 `worker.metrics_listen`, `websocket.metrics_listen`, `notifier.metrics_listen`,
 `keys.metrics_listen`. Without that it tells nothing. It is for operators: let
-nobody else reach it. The handlers' parent answers for all its processes.
+nobody else reach it. A parent of several processes answers for all of them:
+gauges are their sum, and `waypost_redis_up` is 1 while each daemon has Redis.
 
 - The same thing has the same name in all programs; `job` tells them apart. A
   sum over a label means something.

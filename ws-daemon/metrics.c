@@ -39,6 +39,10 @@ static const struct wp_metric_desc descs[WP_WS_METRIC_COUNT] = {
 				"Bytes that wait for sockets which took no "
 				"more.",
 				WP_GAUGE },
+	[WP_M_PROCESSES] = { "waypost_ws_processes", NULL,
+			     "Processes that let clients in.", WP_GAUGE },
+	[WP_M_RESTARTS] = { "waypost_ws_process_restarts_total", NULL,
+			    "Processes that died by themselves.", WP_COUNTER },
 	[WP_M_CONNECTS] = { "waypost_ws_connects_total", NULL,
 			    "Connections that were opened.", WP_COUNTER },
 	[WP_M_REJECT_BAD_REQUEST] = { REJECTS, "reason=\"bad_request\"",
@@ -122,7 +126,7 @@ static const struct wp_metric_desc descs[WP_WS_METRIC_COUNT] = {
 	WP_REFUSED_REASONS(
 		REFUSED)[WP_M_REDIS_UP] = { "waypost_redis_up", NULL,
 					    "1 while Redis can be used.",
-					    WP_GAUGE },
+					    WP_LEAST_GAUGE },
 	[WP_M_RESYNCS] = { "waypost_ws_resyncs_total", NULL,
 			   "Incarnations taken after the first.", WP_COUNTER },
 	[WP_M_HEARTBEATS] = { "waypost_ws_heartbeats_total", NULL,

@@ -15,10 +15,8 @@ struct wp_monitor {
 	ev_io io;
 };
 
-static void prepare(void *ctx, struct wp_buf *out)
+void wp_monitor_note(const struct wp_parts *parts)
 {
-	const struct wp_parts *parts = ctx;
-
 	wp_metric_set(parts->metrics, WP_M_CONNECTIONS, (int64_t)parts->n_open);
 	wp_metric_set(parts->metrics, WP_M_CONNECTIONS_MAX,
 		      parts->live.conf->websocket.max_connections);
@@ -30,6 +28,13 @@ static void prepare(void *ctx, struct wp_buf *out)
 		      (int64_t)wp_revoker_count(parts->live.revoker));
 	wp_metric_set(parts->metrics, WP_M_REVOKED_EVICTED,
 		      (int64_t)wp_revoker_evicted(parts->live.revoker));
+}
+
+static void prepare(void *ctx, struct wp_buf *out)
+{
+	const struct wp_parts *parts = ctx;
+
+	wp_monitor_note(parts);
 	wp_auth_write_ages(parts->auth, WP_AUTH_KEYS_AGE, out);
 }
 

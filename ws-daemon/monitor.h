@@ -21,6 +21,9 @@ enum wp_err wp_monitor_open(struct wp_monitor **out, struct wp_parts *parts,
 			    const char *program, const char *address,
 			    struct wp_error *err) WP_MUST_USE;
 
+/* Set the gauges to what is now; for whoever is not asked itself. */
+void wp_monitor_note(const struct wp_parts *parts);
+
 /* NULL-safe. */
 void wp_monitor_close(struct wp_monitor **monitor);
 

@@ -23,6 +23,7 @@
 #include "ws-daemon/drain.h"
 #include "ws-daemon/frames_in.h"
 #include "ws-daemon/heap.h"
+#include "ws-daemon/monitor.h"
 #include "ws-daemon/notifications.h"
 
 enum {
@@ -30,6 +31,10 @@ enum {
 	ACCEPT_PAUSE_MS = 200,
 	/* Sockets beyond max_connections: requests that are being refused. */
 	SPARE_SOCKETS = 1024,
+	/* Who has so many more than another process leaves the next to it, for
+	 * a moment: it may hang. */
+	SHARE_SLACK = 16,
+	SHARE_PAUSE_MS = 5,
 };
 
 struct wp_server {
@@ -37,10 +42,13 @@ struct wp_server {
 	int fd;
 	bool is_tcp;
 	ev_io accept_io;
-	ev_timer accept_timer; /* pause after descriptors ran out */
+	ev_timer accept_timer;      /* pause after descriptors ran out */
+	const struct wp_seat *seat; /* borrowed; NULL: nobody is beside us */
+	bool has_waited;            /* for others, who did not come */
 	struct wp_heap heap;
 	bool has_left;    /* presence is told */
 	bool is_finished; /* on_stopped has run */
+	void (*on_live)(void *ctx);
 	void (*on_stopped)(void *ctx);
 	void *ctx;
 };
@@ -67,13 +75,24 @@ static struct ev_loop *loop_of(const struct wp_server *server)
 
 /* ---- accepting ---- */
 
+static void pause_for(struct wp_server *server, int ms)
+{
+	ev_io_stop(loop_of(server), &server->accept_io);
+	ev_timer_stop(loop_of(server), &server->accept_timer);
+	ev_timer_set(&server->accept_timer, ms / 1e3, 0.);
+	ev_timer_start(loop_of(server), &server->accept_timer);
+}
+
 static void pause_accept(struct wp_server *server)
 {
 	wp_metric_add(server->parts.metrics, WP_M_ACCEPT_PAUSES, 1);
-	ev_io_stop(loop_of(server), &server->accept_io);
-	ev_timer_stop(loop_of(server), &server->accept_timer);
-	ev_timer_set(&server->accept_timer, ACCEPT_PAUSE_MS / 1e3, 0.);
-	ev_timer_start(loop_of(server), &server->accept_timer);
+	pause_for(server, ACCEPT_PAUSE_MS);
+}
+
+static void tell_share(const struct wp_server *server)
+{
+	if (server->seat != NULL && !server->parts.is_stopping)
+		wp_share_set(server->seat, server->parts.n_sockets);
 }
 
 static void on_accept_pause_over(struct ev_loop *loop, ev_timer *timer,
@@ -112,16 +131,35 @@ static bool accept_one(struct wp_server *server)
 		(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one,
 				 sizeof(one));
 	wp_conn_accept(&server->parts, fd);
+	tell_share(server);
 	return true;
+}
+
+/* Is the next one another process', if it takes it? */
+static bool is_for_others(const struct wp_server *server)
+{
+	return server->seat != NULL &&
+	       wp_share_is_ahead(server->seat, SHARE_SLACK);
 }
 
 static void on_acceptable(struct ev_loop *loop, ev_io *io, int events)
 {
+	struct wp_server *server = io->data;
+	/* Who has waited in vain takes some, but not all. */
+	int most = server->has_waited ? SHARE_SLACK : ACCEPTS_PER_TURN;
+
 	(void)loop;
 	(void)events;
-	for (int i = 0; i < ACCEPTS_PER_TURN; i++)
-		if (!accept_one(io->data))
+	for (int i = 0; i < most; i++) {
+		if (!server->has_waited && is_for_others(server)) {
+			server->has_waited = true;
+			pause_for(server, SHARE_PAUSE_MS);
 			return;
+		}
+		if (!accept_one(server))
+			break;
+	}
+	server->has_waited = false;
 }
 
 /* ---- the end ---- */
@@ -162,7 +200,19 @@ static void on_turn_end(void *ctx)
 	wp_heap_look(&server->heap, server->parts.n_sockets,
 		     wp_registrar_is_busy(server->parts.live.registrar));
 	wp_log_flush(); /* of lines about requests */
+	/* Nobody asks this process. */
+	if (server->seat != NULL)
+		wp_monitor_note(&server->parts);
+	tell_share(server);
 	finish_stop(server);
+}
+
+static void on_live(void *ctx)
+{
+	const struct wp_server *server = ctx;
+
+	if (server->on_live != NULL)
+		server->on_live(server->ctx);
 }
 
 static void on_left(void *ctx)
@@ -201,6 +251,7 @@ static enum wp_err make_live(struct wp_parts *parts, const struct wp_conf *conf,
 		.hooks = { .on_registered = wp_admit_on_registered,
 			   .on_refused = wp_admit_on_refused,
 			   .on_kick = wp_conn_on_kick,
+			   .on_live = on_live,
 			   .on_stopped = on_left,
 			   .ctx = parts,
 			   .notification = { wp_notification_deliver, parts } },
@@ -319,7 +370,6 @@ static void start_watchers(struct wp_server *server)
 	server->accept_timer.data = server;
 	ev_io_init(&server->accept_io, on_acceptable, server->fd, EV_READ);
 	server->accept_io.data = server;
-	ev_io_start(loop_of(server), &server->accept_io);
 }
 
 enum wp_err wp_server_new(struct wp_server **out,
@@ -333,6 +383,8 @@ enum wp_err wp_server_new(struct wp_server **out,
 		return wp_error_set(err, WP_ERR_NOMEM, "out of memory");
 	server->fd = setup->fd;
 	server->is_tcp = is_tcp(setup->fd);
+	server->seat = setup->seat;
+	server->on_live = setup->on_live;
 	server->on_stopped = setup->on_stopped;
 	server->ctx = setup->ctx;
 	rc = make_parts(server, setup, err);
@@ -395,6 +447,14 @@ enum wp_err wp_server_start(struct wp_server *server, struct wp_error *err)
 	return wp_registrar_start(server->parts.live.registrar, err);
 }
 
+void wp_server_open(struct wp_server *server)
+{
+	if (server->parts.is_stopping)
+		return;
+	tell_share(server);
+	ev_io_start(loop_of(server), &server->accept_io);
+}
+
 void wp_server_use(struct wp_server *server, const struct wp_conf *conf,
 		   struct wp_auth *auth)
 {
@@ -429,12 +489,14 @@ void wp_server_stop(struct wp_server *server, bool takes_queue)
 		continue;
 	ev_io_stop(loop_of(server), &server->accept_io);
 	ev_timer_stop(loop_of(server), &server->accept_timer);
+	if (server->seat != NULL)
+		wp_share_leave(server->seat);
 	if (drain.spread_ms == 0 || parts->n_sockets == 0 ||
 	    wp_drain_new(&parts->drain, &drain) != WP_OK)
 		close_all(parts);
 }
 
-static int64_t stop_ms(const struct wp_conf *conf)
+int64_t wp_server_stop_ms(const struct wp_conf *conf)
 {
 	int64_t drain_ms = conf->websocket.drain_ms;
 
@@ -450,7 +512,7 @@ struct wp_server_state wp_server_state(const struct wp_server *server)
 		.n_sockets = server->parts.n_sockets,
 		.n_open = server->parts.n_open,
 		.is_stopping = server->parts.is_stopping,
-		.stop_ms = stop_ms(server->parts.live.conf),
+		.stop_ms = wp_server_stop_ms(server->parts.live.conf),
 	};
 }
 

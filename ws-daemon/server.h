@@ -11,11 +11,15 @@
 #include "lib/auth/token.h"
 #include "lib/base/err.h"
 #include "lib/metrics/metrics.h"
+#include "lib/procs/share.h"
 #include "lib/sys/conf.h"
 
 struct ev_loop;
 struct wp_parts;
 struct wp_server;
+
+/* For how long a stop may take at most, with these settings. */
+int64_t wp_server_stop_ms(const struct wp_conf *conf);
 
 struct wp_server_setup {
 	struct ev_loop *loop;
@@ -23,13 +27,14 @@ struct wp_server_setup {
 	struct wp_auth *auth;
 	struct wp_metrics *metrics;
 	int fd;                        /* listening; stays the caller's */
+	const struct wp_seat *seat;    /* among others at fd; NULL: alone */
+	void (*on_live)(void *ctx);    /* connections can be registered now */
 	void (*on_stopped)(void *ctx); /* nothing is left to wait for */
 	void *ctx;
 };
 
 /*
- * Make everything and start to accept; before wp_server_start() every upgrade
- * is answered 503.
+ * Make everything; who comes waits until wp_server_open().
  *
  * Ownership:  what setup points to is borrowed and outlives the server; its
  *             conf is the one that Redis and the store are reached with
@@ -46,6 +51,12 @@ void wp_server_free(struct wp_server **server);
  */
 enum wp_err wp_server_start(struct wp_server *server,
 			    struct wp_error *err) WP_MUST_USE;
+
+/*
+ * Accept from now on; upgrades are answered 503 while nobody can be registered.
+ * Nothing once it stops.
+ */
+void wp_server_open(struct wp_server *server);
 
 /* Reload: limits, origins and keys from now on. Both are borrowed. */
 void wp_server_use(struct wp_server *server, const struct wp_conf *conf,

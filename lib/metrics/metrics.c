@@ -47,7 +47,17 @@ struct wp_metrics {
 	size_t *first;      /* index of each metric's first cell */
 	struct cell *cells; /* shared with forked children */
 	size_t map_bytes;   /* of cells */
+
+	size_t rows;         /* of processes; 0: there is only one */
+	struct cell *seated; /* as many as rows, of which each has n behind */
+	size_t seated_bytes;
+	struct cell *own; /* the n of the row that we sit in; or NULL */
 };
+
+static bool is_gauge(const struct wp_metric_desc *desc)
+{
+	return desc->type == WP_GAUGE || desc->type == WP_LEAST_GAUGE;
+}
 
 static size_t cells_of(const struct wp_metric_desc *desc)
 {
@@ -97,6 +107,8 @@ void wp_metrics_free(struct wp_metrics **metrics)
 		return;
 	if ((*metrics)->cells != NULL)
 		(void)munmap((*metrics)->cells, (*metrics)->map_bytes);
+	if ((*metrics)->seated != NULL)
+		(void)munmap((*metrics)->seated, (*metrics)->seated_bytes);
 	free((*metrics)->first);
 	free(*metrics);
 	*metrics = NULL;
@@ -119,6 +131,84 @@ static void add(struct cell *at, int64_t delta)
 					memory_order_relaxed);
 }
 
+static void store(struct cell *at, int64_t value)
+{
+	atomic_store_explicit(&at->value, value, memory_order_relaxed);
+}
+
+/* ---- rows ---- */
+
+/* Whether somebody sits there, with what he has set behind it. */
+static struct cell *row_at(const struct wp_metrics *metrics, size_t row)
+{
+	assert(row < metrics->rows);
+	return &metrics->seated[row * (metrics->n + 1)];
+}
+
+enum wp_err wp_metrics_seat(struct wp_metrics *metrics, size_t rows,
+			    struct wp_error *err)
+{
+	size_t bytes = rows * (metrics->n + 1) * sizeof(struct cell);
+	void *map;
+
+	assert(metrics->seated == NULL);
+	map = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+		   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (map == MAP_FAILED)
+		return wp_error_sys(err, "memory for metrics");
+	metrics->seated = map;
+	metrics->seated_bytes = bytes;
+	metrics->rows = rows;
+	return WP_OK;
+}
+
+void wp_metrics_sit(struct wp_metrics *metrics, size_t row)
+{
+	struct cell *at;
+
+	if (metrics == NULL || metrics->rows == 0)
+		return;
+	at = row_at(metrics, row);
+	store(at, 1);
+	metrics->own = at + 1;
+}
+
+void wp_metrics_rise(struct wp_metrics *metrics, size_t row)
+{
+	struct cell *at;
+
+	if (metrics == NULL || metrics->rows == 0)
+		return;
+	at = row_at(metrics, row);
+	for (size_t i = 0; i < metrics->n; i++) {
+		if (metrics->descs[i].type == WP_COUNTER)
+			add(cell_at(metrics, i), load(&at[1 + i]));
+		store(&at[1 + i], 0);
+	}
+	store(at, 0);
+}
+
+/* Of all processes together. */
+static int64_t total(const struct wp_metrics *metrics, size_t index)
+{
+	bool is_least = metrics->descs[index].type == WP_LEAST_GAUGE;
+	int64_t sum = load(cell_at(metrics, index)), least = INT64_MAX;
+
+	for (size_t i = 0; i < metrics->rows; i++) {
+		const struct cell *at = row_at(metrics, i);
+		int64_t value = load(&at[1 + index]);
+
+		if (load(at) == 0)
+			continue;
+		sum += value;
+		if (value < least)
+			least = value;
+	}
+	return is_least && least != INT64_MAX ? least : sum;
+}
+
+/* ---- values ---- */
+
 void wp_metric_add(struct wp_metrics *metrics, size_t index, int64_t delta)
 {
 	if (metrics == NULL)
@@ -134,8 +224,9 @@ void wp_metric_set(struct wp_metrics *metrics, size_t index, int64_t value)
 		return;
 	assert(index < metrics->n &&
 	       metrics->descs[index].type != WP_HISTOGRAM);
-	atomic_store_explicit(&cell_at(metrics, index)->value, value,
-			      memory_order_relaxed);
+	store(metrics->own != NULL ? &metrics->own[index]
+				   : cell_at(metrics, index),
+	      value);
 }
 
 void wp_metric_observe_us(struct wp_metrics *metrics, size_t index, uint64_t us)
@@ -178,8 +269,11 @@ int64_t wp_metric_get(const struct wp_metrics *metrics, size_t index)
 	if (metrics == NULL)
 		return 0;
 	cells = cell_at(metrics, index);
-	return metrics->descs[index].type == WP_HISTOGRAM ? count(cells)
-							  : load(cells);
+	if (metrics->descs[index].type == WP_HISTOGRAM)
+		return count(cells);
+	return metrics->own != NULL && is_gauge(&metrics->descs[index])
+		       ? load(&metrics->own[index])
+		       : total(metrics, index);
 }
 
 /* HELP text: backslash and line feed are escaped. */
@@ -198,9 +292,8 @@ static void write_help(struct wp_buf *out, const char *help)
 static void write_head(struct wp_buf *out, const struct wp_metric_desc *desc)
 {
 	static const char *const types[] = {
-		[WP_COUNTER] = "counter",
-		[WP_SPARSE_COUNTER] = "counter",
-		[WP_GAUGE] = "gauge",
+		[WP_COUNTER] = "counter",     [WP_SPARSE_COUNTER] = "counter",
+		[WP_GAUGE] = "gauge",         [WP_LEAST_GAUGE] = "gauge",
 		[WP_HISTOGRAM] = "histogram",
 	};
 
@@ -268,7 +361,7 @@ void wp_metrics_write(const struct wp_metrics *metrics, struct wp_buf *out)
 			head = desc;
 			has_head = false;
 		}
-		if (desc->type == WP_SPARSE_COUNTER && load(cells) == 0)
+		if (desc->type == WP_SPARSE_COUNTER && total(metrics, i) == 0)
 			continue;
 		if (!has_head)
 			write_head(out, head);
@@ -278,6 +371,6 @@ void wp_metrics_write(const struct wp_metrics *metrics, struct wp_buf *out)
 			continue;
 		}
 		write_name(out, desc, "", NULL);
-		wp_buf_printf(out, " %" PRId64 "\n", load(cells));
+		wp_buf_printf(out, " %" PRId64 "\n", total(metrics, i));
 	}
 }

@@ -18,6 +18,7 @@ enum wp_metric_type {
 	WP_COUNTER,
 	WP_SPARSE_COUNTER, /* told from its first count on */
 	WP_GAUGE,
+	WP_LEAST_GAUGE, /* of several processes the least counts, not the sum */
 	WP_HISTOGRAM
 };
 
@@ -40,7 +41,24 @@ enum wp_err wp_metrics_new(struct wp_metrics **out,
 			   struct wp_error *err) WP_MUST_USE;
 void wp_metrics_free(struct wp_metrics **metrics);
 
-/* metrics may be NULL in all of these: nothing is counted. */
+/*
+ * From now on what is set, rather than added to, is kept for each process that
+ * sits down in a row of its own, and told of all together: gauges as their sum,
+ * or the least of them, and counters as their sum.
+ *
+ * rows:    how many processes there may be at a time
+ * Errors:  WP_ERR_SYS  no memory to map
+ * Threads: before any process is forked; once
+ */
+enum wp_err wp_metrics_seat(struct wp_metrics *metrics, size_t rows,
+			    struct wp_error *err) WP_MUST_USE;
+/* In a forked process: this is its row. Nothing without wp_metrics_seat(). */
+void wp_metrics_sit(struct wp_metrics *metrics, size_t row);
+/* In its parent: it has ended. What it counted stays, its gauges do not. */
+void wp_metrics_rise(struct wp_metrics *metrics, size_t row);
+
+/* metrics may be NULL in all of these: nothing is counted. Who sits in a row
+ * gets what it has set itself. */
 void wp_metric_add(struct wp_metrics *metrics, size_t index, int64_t delta);
 void wp_metric_set(struct wp_metrics *metrics, size_t index, int64_t value);
 /* One observation, in microseconds; exposed in seconds, buckets 0.1 ms-10 s. */

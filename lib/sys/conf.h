@@ -172,6 +172,7 @@ struct wp_conf {
 		char *listen;
 		char *metrics_listen; /* "" = no metrics listener */
 		char *socket_group;
+		int64_t processes;
 		bool query_token;
 		char *cookie_name; /* "" = cookies are not looked at */
 		int64_t max_connections;

@@ -18,6 +18,9 @@ static const struct wp_conf_key keys[] = {
 	  .type = WP_CONF_STRING, .preset = "",
 	  .help = "group of a unix socket that is made here, such as the web "
 		  "server's: www-data" },
+	{ "websocket.processes", WP_CONF_AT(websocket.processes),
+	  .type = WP_CONF_INT, .preset = "1", .min = 1, .max = 64,
+	  .help = "that share the socket; one for each core that is to serve" },
 	{ "websocket.query_token", WP_CONF_AT(websocket.query_token),
 	  .type = WP_CONF_BOOL, .preset = "true",
 	  /* A URL ends up in the logs of web servers: be asked for that. */
@@ -29,7 +32,7 @@ static const struct wp_conf_key keys[] = {
 	{ "websocket.max_connections", WP_CONF_AT(websocket.max_connections),
 	  .type = WP_CONF_INT, .preset = "10000", .min = 1, .max = 1000000,
 	  .is_reloadable = true,
-	  .help = "connections of one daemon; more get 503" },
+	  .help = "connections of one process; more get 503" },
 	{ "websocket.max_connections_per_user",
 	  WP_CONF_AT(websocket.max_connections_per_user), .type = WP_CONF_INT,
 	  .preset = "20", .min = 1, .max = 10000, .is_reloadable = true,

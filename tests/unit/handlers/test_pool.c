@@ -219,14 +219,14 @@ static void a_stop_ends_everybody_in_peace(void **state)
 /* One process; Redis is nowhere, or at this address. Does not return. */
 static void be_child(int listen_fd, int ready_fd, int64_t drain_ms, char *redis)
 {
-	struct wp_seat seat = { 0 };
+	struct wp_place place = { .ready_fd = ready_fd };
 	struct fake_world world;
 	sigset_t stop;
 
 	sigemptyset(&stop);
 	sigaddset(&stop, SIGTERM);
 	if (!fake_world_begin(&world) ||
-	    wp_share_new(&seat.share, NULL) != WP_OK ||
+	    wp_share_new(&place.seat.share, NULL) != WP_OK ||
 	    sigprocmask(SIG_BLOCK, &stop, NULL) == -1)
 		_exit(99);
 	if (redis != NULL) {
@@ -238,8 +238,7 @@ static void be_child(int listen_fd, int ready_fd, int64_t drain_ms, char *redis)
 	_exit(wp_child_run(&(struct wp_child_setup){
 		.shared = &world.shared,
 		.listen_fd = listen_fd,
-		.ready_fd = ready_fd,
-		.seat = &seat,
+		.place = &place,
 	}));
 }
 
@@ -356,7 +355,7 @@ static void what_comes_when_time_is_over_is_cut(void **state)
 
 	assert_int_equal(write(hold[0], "", 1), 1);
 
-	assert_int_equal(exit_status(child), WP_CHILD_CUT);
+	assert_int_equal(exit_status(child), WP_PROCS_CUT);
 	hold_fd = -1;
 	close(hold[0]);
 	close(hold[1]);

@@ -206,6 +206,70 @@ static void an_empty_table_is_fine(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make, release)
 
+enum { OF_ALL_SET, OF_ALL_ADDED, OF_ALL_OPEN, OF_ALL_UP };
+
+static const struct wp_metric_desc of_all[] = {
+	[OF_ALL_SET] = { "a_set_total", NULL, "Set.", WP_COUNTER },
+	[OF_ALL_ADDED] = { "a_added_total", NULL, "Added.", WP_COUNTER },
+	[OF_ALL_OPEN] = { "a_open", NULL, "Open.", WP_GAUGE },
+	[OF_ALL_UP] = { "a_up", NULL, "Up.", WP_LEAST_GAUGE },
+};
+
+/* A process that counts, says so, and ends. */
+static pid_t sit_down(struct wp_metrics *metrics, size_t row, int64_t value,
+		      int ready_fd)
+{
+	pid_t pid = fork();
+
+	if (pid != 0)
+		return pid;
+	wp_metrics_sit(metrics, row);
+	wp_metric_set(metrics, OF_ALL_OPEN, value);
+	wp_metric_set(metrics, OF_ALL_UP, value);
+	wp_metric_set(metrics, OF_ALL_SET, 10);
+	wp_metric_add(metrics, OF_ALL_ADDED, 1);
+	if (wp_metric_get(metrics, OF_ALL_OPEN) != value ||
+	    write(ready_fd, "", 1) != 1)
+		_exit(1);
+	_exit(0);
+}
+
+static void each_process_has_gauges_of_its_own(void **state)
+{
+	struct wp_metrics *metrics = NULL;
+	int ready[2], status;
+	char byte;
+
+	(void)state;
+	assert_int_equal(wp_metrics_new(&metrics, of_all, OF_ALL_UP + 1, NULL),
+			 WP_OK);
+	assert_int_equal(wp_metrics_seat(metrics, 4, NULL), WP_OK);
+	assert_int_equal(pipe(ready), 0);
+	for (size_t row = 1; row <= 2; row++) {
+		pid_t pid = sit_down(metrics, row, row == 1 ? 5 : 7, ready[1]);
+
+		assert_int_not_equal(pid, -1);
+		assert_int_equal(read(ready[0], &byte, 1), 1);
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		assert_int_equal(status, 0);
+	}
+	assert_int_equal(wp_metric_get(metrics, OF_ALL_OPEN), 12);
+	assert_int_equal(wp_metric_get(metrics, OF_ALL_UP), 5);
+	assert_int_equal(wp_metric_get(metrics, OF_ALL_SET), 20);
+
+	/* What it counted is not lost with it. */
+	wp_metrics_rise(metrics, 1);
+	assert_int_equal(wp_metric_get(metrics, OF_ALL_OPEN), 7);
+	assert_int_equal(wp_metric_get(metrics, OF_ALL_UP), 7);
+	assert_int_equal(wp_metric_get(metrics, OF_ALL_SET), 20);
+	assert_int_equal(wp_metric_get(metrics, OF_ALL_ADDED), 2);
+	wp_metrics_rise(metrics, 2);
+	assert_int_equal(wp_metric_get(metrics, OF_ALL_UP), 0);
+	close(ready[0]);
+	close(ready[1]);
+	wp_metrics_free(&metrics);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -215,6 +279,7 @@ int main(void)
 		TEST(many_may_be_observed_at_once),
 		TEST(children_count_into_the_same_cells),
 		TEST(no_update_of_any_thread_is_lost),
+		cmocka_unit_test(each_process_has_gauges_of_its_own),
 		cmocka_unit_test(without_metrics_nothing_is_counted),
 		cmocka_unit_test(an_empty_table_is_fine),
 	};

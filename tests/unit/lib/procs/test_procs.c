@@ -6,6 +6,7 @@
 
 #include <poll.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -13,10 +14,8 @@
 #include <cmocka.h>
 
 #include "lib/base/clock.h"
-
-#include "handlers/procs.h"
-
-#include "tests/unit/handlers/fake.h"
+#include "lib/base/log.h"
+#include "lib/procs/procs.h"
 
 enum {
 	GIVE_UP_MS = 20000,
@@ -27,7 +26,6 @@ enum {
 };
 
 struct stage {
-	struct fake_world world;
 	struct wp_procs procs;
 };
 
@@ -36,11 +34,9 @@ static int set_up(void **state)
 	static const int parent_fds[] = { -1 };
 	struct stage *stage = calloc(1, sizeof(*stage));
 
-	if (stage == NULL || !fake_world_init(&stage->world) ||
-	    wp_share_new(&stage->procs.share, NULL) != WP_OK)
+	if (stage == NULL || wp_share_new(&stage->procs.share, NULL) != WP_OK)
 		return -1;
-	stage->world.conf.handlers.processes = 1;
-	stage->procs.shared = &stage->world.shared;
+	stage->procs.plan.wanted = 1;
 	stage->procs.parent_fds = parent_fds;
 	wp_procs_init(&stage->procs);
 	*state = stage;
@@ -52,7 +48,6 @@ static int tear_down(void **state)
 	struct stage *stage = *state;
 
 	wp_share_free(&stage->procs.share);
-	fake_world_release(&stage->world);
 	free(stage);
 	return 0;
 }
@@ -80,7 +75,7 @@ static void a_process_is_waited_for_as_long_as_it_was_told(void **state)
 
 	/* A reload has shortened the time since it was started. */
 	*process = (struct wp_process){ .pid = ended(0), .drain_ms = DRAIN_MS };
-	stage->world.conf.handlers.drain_ms = 0;
+	stage->procs.plan.drain_ms = 0;
 	wp_procs_stop(&stage->procs);
 	wp_procs_tend(&stage->procs);
 

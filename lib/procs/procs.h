@@ -1,12 +1,12 @@
 /*
- * procs.h - the handler processes that should run, and those that do.
+ * procs.h - the processes of a program that should run, and those that do.
  *
  * A slot is one of the N processes that should run. During a replacement it
  * has two: the new one, and the old one that is told to drain only when the
  * new one says that it is ready.
  */
-#ifndef WP_HANDLERS_PROCS_H
-#define WP_HANDLERS_PROCS_H
+#ifndef WP_LIB_PROCS_PROCS_H
+#define WP_LIB_PROCS_PROCS_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -14,11 +14,31 @@
 
 #include "lib/base/backoff.h"
 #include "lib/metrics/exporter.h"
+#include "lib/metrics/metrics.h"
+#include "lib/procs/share.h"
 
-#include "handlers/request/ctx.h"
-#include "handlers/share.h"
+enum { WP_PROCS_MAX = 64 }; /* the bound of settings that say how many */
 
-enum { WP_PROCS_MAX = 64 }; /* the bound of handlers.processes */
+/* No status of a process that dies by itself: it did not drain in time. */
+enum { WP_PROCS_CUT = 3 };
+
+/* What a process is given by its parent. */
+struct wp_place {
+	struct wp_seat
+		seat;     /* left when it ends, by the parent at the latest */
+	int ready_fd;     /* gets its id (a pid_t) when it serves */
+	uint32_t beat_ms; /* how often to beat there; 0: nobody listens */
+};
+
+/* The processes that are to be started from now on. */
+struct wp_procs_plan {
+	size_t wanted;    /* 1 … WP_PROCS_MAX */
+	int64_t drain_ms; /* a process that was told to ends within that */
+	/* All that it does, in a process of its own: returns its exit status.
+	 * SIGTERM is blocked there, until it unblocks it; it means to drain. */
+	int (*run)(void *ctx, const struct wp_place *place);
+	void *ctx;
+};
 
 struct wp_process {
 	pid_t pid;           /* 0 = none */
@@ -41,18 +61,23 @@ struct wp_process_slot {
 };
 
 struct wp_procs {
-	struct wp_shared *shared; /* what new processes use; borrowed */
-	int listen_fd;            /* borrowed */
-	int ready_fd;             /* borrowed; processes write their id here */
-	const int *parent_fds;    /* they close these; ends with -1 */
-	struct wp_share *share;   /* borrowed */
-	uint32_t beat_ms;         /* how often processes beat; 0: never */
+	struct wp_procs_plan plan;
+	int ready_fd;           /* borrowed; processes write their id here */
+	const int *parent_fds;  /* they close these; ends with -1 */
+	struct wp_share *share; /* borrowed */
+	uint32_t beat_ms;       /* how often processes beat; 0: never */
 	struct wp_exporter *exporter; /* borrowed; of the parent, or NULL */
+	struct wp_metrics *metrics;   /* borrowed */
+	size_t ready_metric;          /* gauge: how many are ready */
+	size_t restarts_metric;       /* deaths that nobody had told to */
 	struct wp_process_slot slots[WP_PROCS_MAX];
 	unsigned int generation;
 	bool is_stopping;
 	bool has_failed; /* somebody died by himself since the stop began */
 };
+
+/* In such a process: it serves. */
+void wp_procs_tell_ready(const struct wp_place *place);
 
 /* Set the borrowed members of procs, then call this. Starts nothing. */
 void wp_procs_init(struct wp_procs *procs);
@@ -79,8 +104,14 @@ void wp_procs_listen(struct wp_procs *procs, uint32_t max_missed);
 /* How many are ready. */
 size_t wp_procs_ready(const struct wp_procs *procs);
 
-/* Replace all processes, one by one, by such that use shared. */
-void wp_procs_replace(struct wp_procs *procs, struct wp_shared *shared);
+/*
+ * Send all that go on a signal. A reload of their own may have changed how long
+ * they take to drain.
+ */
+void wp_procs_tell(struct wp_procs *procs, int signo, int64_t drain_ms);
+
+/* Replace all processes, one by one, by such of this plan. */
+void wp_procs_replace(struct wp_procs *procs, const struct wp_procs_plan *plan);
 
 /* Begin to drain all; called again, do not wait any longer. */
 void wp_procs_stop(struct wp_procs *procs);
@@ -94,4 +125,4 @@ size_t wp_procs_list(const struct wp_procs *procs, pid_t *pids, size_t max);
 /* None runs. */
 bool wp_procs_is_empty(const struct wp_procs *procs);
 
-#endif /* WP_HANDLERS_PROCS_H */
+#endif /* WP_LIB_PROCS_PROCS_H */

@@ -2,9 +2,9 @@
  * procs.c - starting, replacing, draining and burying processes.
  *
  * Knows no signals of its own and waits for nothing: the parent's loop
- * (pool.c) says what happened and asks when to come back.
+ * (parent.c) says what happened and asks when to come back.
  */
-#include "handlers/procs.h"
+#include "lib/procs/procs.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -15,9 +15,6 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
-
-#include "handlers/child.h"
-#include "handlers/request/metrics.h"
 
 enum {
 	BACKOFF_MS = 100,
@@ -38,18 +35,24 @@ size_t wp_procs_wanted(const struct wp_procs *procs)
 {
 	if (procs->is_stopping)
 		return 0;
-	return (size_t)procs->shared->conf->handlers.processes;
+	return procs->plan.wanted;
+}
+
+void wp_procs_tell_ready(const struct wp_place *place)
+{
+	pid_t pid = getpid();
+
+	if (write(place->ready_fd, &pid, sizeof(pid)) == -1)
+		wp_log(NULL, WP_LOG_WARN, "cannot tell that it is ready",
+		       wp_int("errno", errno));
 }
 
 /* In the new process. Does not return. */
 static void be_child(const struct wp_procs *procs, pid_t parent, size_t row)
 {
-	const struct wp_seat seat = { .share = procs->share, .row = row };
-	const struct wp_child_setup setup = {
-		.shared = procs->shared,
-		.listen_fd = procs->listen_fd,
+	const struct wp_place place = {
+		.seat = { .share = procs->share, .row = row },
 		.ready_fd = procs->ready_fd,
-		.seat = &seat,
 		.beat_ms = procs->beat_ms,
 	};
 	int status;
@@ -60,7 +63,8 @@ static void be_child(const struct wp_procs *procs, pid_t parent, size_t row)
 	for (const int *fd = procs->parent_fds; *fd != -1; fd++)
 		close(*fd);
 	wp_exporter_forget(procs->exporter);
-	status = wp_child_run(&setup);
+	wp_metrics_sit(procs->metrics, row);
+	status = procs->plan.run(procs->plan.ctx, &place);
 	/* After a failed drain calls are still under way: no clean-up then. */
 	if (status != EXIT_SUCCESS)
 		_exit(status);
@@ -107,7 +111,7 @@ static void start(struct wp_procs *procs, struct wp_process_slot *slot,
 	slot->current = (struct wp_process){
 		.pid = pid,
 		.row = row,
-		.drain_ms = procs->shared->conf->handlers.drain_ms,
+		.drain_ms = procs->plan.drain_ms,
 		.beats = wp_share_beats(procs->share, row),
 	};
 	slot->is_ready = false;
@@ -217,7 +221,7 @@ size_t wp_procs_ready(const struct wp_procs *procs)
 
 static void count_ready(const struct wp_procs *procs)
 {
-	wp_metric_set(procs->shared->metrics, WP_H_PROCESSES,
+	wp_metric_set(procs->metrics, procs->ready_metric,
 		      (int64_t)wp_procs_ready(procs));
 }
 
@@ -256,7 +260,7 @@ static void on_end(struct wp_procs *procs, struct wp_process *process,
 {
 	bool is_cut =
 		process->kill_at_ms == UINT64_MAX ||
-		(WIFEXITED(status) && WEXITSTATUS(status) == WP_CHILD_CUT);
+		(WIFEXITED(status) && WEXITSTATUS(status) == WP_PROCS_CUT);
 
 	if (is_cut) {
 		wp_log(NULL, WP_LOG_WARN, "process did not drain in time",
@@ -287,7 +291,7 @@ static void plan_restart(const struct wp_procs *procs,
 	if (now_ms - slot->started_ms >= STABLE_MS)
 		wp_backoff_reset(&slot->backoff);
 	slot->start_at_ms = now_ms + wp_backoff_next_ms(&slot->backoff);
-	wp_metric_add(procs->shared->metrics, WP_H_RESTARTS, 1);
+	wp_metric_add(procs->metrics, procs->restarts_metric, 1);
 }
 
 static void bury(struct wp_procs *procs, struct wp_process *process, int status)
@@ -295,7 +299,9 @@ static void bury(struct wp_procs *procs, struct wp_process *process, int status)
 	const struct wp_seat seat = { .share = procs->share,
 				      .row = process->row };
 
-	wp_share_leave(&seat); /* it may have died in it */
+	/* It may have died in them. */
+	wp_share_leave(&seat);
+	wp_metrics_rise(procs->metrics, process->row);
 	if (process->is_told)
 		on_end(procs, process, status);
 	else
@@ -344,9 +350,21 @@ bool wp_procs_set_ready(struct wp_procs *procs, pid_t pid)
 	return are_all_ready;
 }
 
-void wp_procs_replace(struct wp_procs *procs, struct wp_shared *shared)
+void wp_procs_tell(struct wp_procs *procs, int signo, int64_t drain_ms)
 {
-	procs->shared = shared;
+	for (size_t i = 0; i < WP_PROCS_MAX; i++) {
+		struct wp_process *process = &procs->slots[i].current;
+
+		if (process->pid == 0 || process->is_told)
+			continue;
+		process->drain_ms = drain_ms;
+		(void)kill(process->pid, signo);
+	}
+}
+
+void wp_procs_replace(struct wp_procs *procs, const struct wp_procs_plan *plan)
+{
+	procs->plan = *plan;
 	procs->generation++;
 }
 

@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "handlers/share.h"
+#include "lib/procs/share.h"
 
 static int set_up(void **state)
 {

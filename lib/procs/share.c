@@ -1,7 +1,7 @@
 /*
  * share.c - a number for each process, in memory that all see.
  */
-#include "handlers/share.h"
+#include "lib/procs/share.h"
 
 #include <assert.h>
 #include <stdatomic.h>

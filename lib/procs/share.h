@@ -9,8 +9,8 @@
  *
  * Threads and processes: any; numbers may be a moment old.
  */
-#ifndef WP_HANDLERS_SHARE_H
-#define WP_HANDLERS_SHARE_H
+#ifndef WP_LIB_PROCS_SHARE_H
+#define WP_LIB_PROCS_SHARE_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -62,4 +62,4 @@ void wp_share_beat(const struct wp_seat *seat);
 /* How many did; who was in that seat before has counted as well. */
 uint32_t wp_share_beats(const struct wp_share *share, size_t row);
 
-#endif /* WP_HANDLERS_SHARE_H */
+#endif /* WP_LIB_PROCS_SHARE_H */

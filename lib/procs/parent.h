@@ -1,0 +1,54 @@
+/*
+ * parent.h - the life of a parent: it starts its processes, looks after them
+ * and serves nobody itself.
+ */
+#ifndef WP_LIB_PROCS_PARENT_H
+#define WP_LIB_PROCS_PARENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "lib/base/buf.h"
+#include "lib/base/err.h"
+#include "lib/metrics/metrics.h"
+#include "lib/procs/procs.h"
+
+struct wp_parent_setup {
+	struct wp_procs_plan plan;
+	int listen_fd; /* what the processes accept from; made non-blocking */
+
+	/* What is told of all of them, as in lib/metrics/exporter.h. */
+	const char *program;
+	const char *metrics_address; /* "": nowhere */
+	struct wp_metrics *metrics;
+	size_t ready_metric, restarts_metric; /* as in struct wp_procs */
+	void (*prepare)(void *ctx, const struct wp_procs *procs,
+			struct wp_buf *out);
+
+	/* SIGHUP: read the settings again, and have procs go by them. False:
+	 * all goes on as before. */
+	bool (*on_reload)(void *ctx, struct wp_procs *procs);
+	/* All serve, for the first time. */
+	void (*on_ready)(void *ctx);
+	/* The stop begins: nobody new should find the way here. */
+	void (*on_stop)(void *ctx);
+	/* A few words about what goes on, for the manager, into work; returns
+	 * the address of Redis while it is known to be away, else NULL. NULL:
+	 * how many processes are ready. */
+	const char *(*status)(void *ctx, char *work, size_t size);
+	void *ctx;
+};
+
+/*
+ * Start the processes, keep them up, replace or tell them on SIGHUP, drain them
+ * on SIGTERM or SIGINT, and return when none is left. Tells the manager.
+ *
+ * setup:    borrowed for as long
+ * Errors:   WP_ERR_SYS      nobody was started
+ *           WP_ERR_UNAVAIL  a process died while it drained
+ * Threads:  the only one of the program, which has no loop
+ */
+enum wp_err wp_parent_run(const struct wp_parent_setup *setup,
+			  struct wp_error *err) WP_MUST_USE;
+
+#endif /* WP_LIB_PROCS_PARENT_H */

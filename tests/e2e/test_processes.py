@@ -1,0 +1,147 @@
+"""Several processes of the daemon share a socket, under one parent."""
+import os
+import re
+import signal
+
+from devkit.websocket import Closed
+from harness import PATIENCE_S, E2eTest, new_stack, wait_for
+
+DAEMON = "websocket-0"
+PROCESSES = 3
+
+
+class Processes(E2eTest):
+    @classmethod
+    def make_stack(cls):
+        return new_stack({"websocket": {"processes": PROCESSES}})
+
+    def setUp(self):
+        self.parent = self.stack.programs[DAEMON]
+
+    def children(self):
+        pid = self.parent.process.pid
+        with open(f"/proc/{pid}/task/{pid}/children",
+                  encoding="ascii") as file:
+            return [int(word) for word in file.read().split()]
+
+    def metric(self, name):
+        text = self.stack.metrics(DAEMON)
+        return int(re.search(rf"^{name} (\d+)$", text, re.M).group(1))
+
+    def come_in(self, n):
+        sockets = []
+        for _ in range(n):
+            one = self.connect(self.user())
+            one.expect("connected")
+            sockets.append(one)
+        return sockets
+
+    @staticmethod
+    def sockets_of(pid):
+        """How many it has open, roughly: those of its own are a few."""
+        folder = f"/proc/{pid}/fd"
+        n = 0
+        for name in os.listdir(folder):
+            try:
+                n += os.readlink(f"{folder}/{name}").startswith("socket:")
+            except FileNotFoundError:
+                pass
+        return n
+
+    def test_herd_is_shared_and_told_of_as_one(self):
+        before = {pid: self.sockets_of(pid) for pid in self.children()}
+        n = 60 * PROCESSES
+
+        sockets = self.come_in(n)
+
+        shares = [self.sockets_of(pid) - had for pid, had in before.items()]
+        self.assertEqual(len(shares), PROCESSES)
+        # A probe of whoever waited for the start may have gone since.
+        self.assertAlmostEqual(sum(shares), n, delta=PROCESSES)
+        self.assertLessEqual(max(shares), 2 * n / PROCESSES)
+        wait_for(lambda: self.metric("waypost_ws_connections") == n,
+                 "all to be told of")
+        self.assertEqual(self.metric("waypost_ws_processes"), PROCESSES)
+        self.assertEqual(self.metric("waypost_redis_up"), 1)
+        for one in sockets:
+            one.abort()
+        wait_for(lambda: self.metric("waypost_ws_connections") == 0,
+                 "nobody to be left")
+
+    def test_messages_reach_clients_of_each_process(self):
+        users = [self.user() for _ in range(10 * PROCESSES)]
+        sockets = [self.connect(user) for user in users]
+        for one, user in zip(sockets, users):
+            one.expect("connected")
+            self.assert_accepted(self.user().send(user))
+            one.expect("poke")
+
+    def test_one_that_is_killed_is_replaced_and_the_others_stay(self):
+        sockets = self.come_in(10 * PROCESSES)
+        victim = self.children()[0]
+        restarts = self.metric("waypost_ws_process_restarts_total")
+
+        os.kill(victim, signal.SIGKILL)
+
+        wait_for(lambda: len(set(self.children()) - {victim}) == PROCESSES,
+                 "another process")
+        self.assertEqual(self.metric("waypost_ws_process_restarts_total"),
+                         restarts + 1)
+        self.stack.wait_ready()
+        lost = 0
+        for one in sockets:
+            try:
+                one.send_json({"type": "ping"})
+                one.expect("pong")
+            except (OSError, Closed):
+                lost += 1
+        self.assertLessEqual(lost, 2 * 10)
+        wait_for(lambda: self.metric("waypost_ws_connections") ==
+                 len(sockets) - lost, "the dead to be forgotten")
+        self.come_in(PROCESSES)
+
+    def test_one_that_hangs_holds_nobody_up(self):
+        asleep = self.children()[0]
+        os.kill(asleep, signal.SIGSTOP)
+        self.addCleanup(os.kill, asleep, signal.SIGCONT)
+
+        self.come_in(30 * PROCESSES)
+
+    def test_reload_reaches_all_and_closes_nobody(self):
+        sockets = self.come_in(2 * PROCESSES)
+        before = self.children()
+
+        self.parent.signal(signal.SIGHUP)
+
+        wait_for(lambda: self.stack.read_log(DAEMON).count(
+            '"settings reloaded"') == PROCESSES + 1, "all to have reloaded")
+        self.assertEqual(self.children(), before)
+        for one in sockets:
+            one.send_json({"type": "ping"})
+            one.expect("pong")
+
+    def test_stop_moves_the_clients_of_all(self):
+        self.addCleanup(self.begin_again)
+        sockets = self.come_in(5 * PROCESSES)
+
+        self.parent.signal(signal.SIGTERM)
+
+        for one in sockets:
+            one.expect("reconnect")
+            self.assertEqual(one.wait_closed(PATIENCE_S), 1012)
+        self.assertEqual(self.parent.process.wait(PATIENCE_S), 0)
+
+    def test_nobody_outlives_a_parent_that_is_killed(self):
+        self.addCleanup(self.begin_again)
+        children = self.children()
+
+        self.parent.signal(signal.SIGKILL)
+
+        self.parent.process.wait(PATIENCE_S)
+        for pid in children:
+            wait_for(lambda one=pid: not os.path.exists(f"/proc/{one}"),
+                     "its processes to end")
+
+    def begin_again(self):
+        self.stack.restart(DAEMON)
+        self.stack.wait_ready()

@@ -1,7 +1,11 @@
 /*
- * daemon.c - settings that are read again.
+ * daemon.c - settings that are read again, and a program that is started again.
  */
 #include "ws-daemon/daemon.h"
+
+#include <stdio.h>
+
+#include "lib/sys/systemd.h"
 
 const struct wp_conf *wp_daemon_conf(const struct wp_daemon *daemon)
 {
@@ -32,4 +36,31 @@ bool wp_daemon_reload(struct wp_daemon *daemon, void (*use)(void *ctx),
 	wp_auth_free(&old_auth);
 	wp_conf_release(&old_conf);
 	return true;
+}
+
+bool wp_daemon_succeed(const struct wp_daemon *daemon,
+		       const struct wp_heir_socket *metrics,
+		       struct wp_successor *out)
+{
+	/* The address of one that a manager gave us is nobody's business. */
+	const char *address =
+		daemon->is_inherited ? "" : daemon->first.websocket.listen;
+	struct wp_heir_socket sockets[2] = {
+		wp_listen_hand(&daemon->listener, address),
+	};
+	size_t n = 1;
+
+	if (metrics != NULL)
+		sockets[n++] = *metrics;
+	return wp_successor_start(out, daemon->program.argv, sockets, n);
+}
+
+void wp_daemon_give_up(struct wp_daemon *daemon,
+		       const struct wp_successor *successor)
+{
+	char state[32];
+
+	wp_listen_give_up(&daemon->listener);
+	(void)snprintf(state, sizeof(state), "MAINPID=%d", (int)successor->pid);
+	wp_sd_notify(state);
 }

@@ -10,6 +10,7 @@
 #include "lib/auth/token.h"
 #include "lib/metrics/metrics.h"
 #include "lib/sys/conf.h"
+#include "lib/sys/heir.h"
 #include "lib/sys/listen.h"
 #include "lib/sys/program.h"
 
@@ -36,5 +37,19 @@ const struct wp_conf *wp_daemon_conf(const struct wp_daemon *daemon);
  */
 bool wp_daemon_reload(struct wp_daemon *daemon, void (*use)(void *ctx),
 		      void *ctx);
+
+/*
+ * Start the successor of this program, which takes over from it.
+ *
+ * metrics:  the socket of their door; NULL: there is none
+ * Returns:  as wp_successor_start()
+ */
+bool wp_daemon_succeed(const struct wp_daemon *daemon,
+		       const struct wp_heir_socket *metrics,
+		       struct wp_successor *out) WP_MUST_USE;
+
+/* It has: the name of the socket is its, and so is the manager's care. */
+void wp_daemon_give_up(struct wp_daemon *daemon,
+		       const struct wp_successor *successor);
 
 #endif /* WP_WS_DAEMON_H */

@@ -21,6 +21,7 @@
 #include "lib/mailbox/deployment.h"
 #include "lib/mailbox/scripts.h"
 #include "lib/redis/client.h"
+#include "lib/sys/heir.h"
 #include "lib/sys/systemd.h"
 #include "lib/sys/thread.h"
 #include "ws-daemon/metrics.h"
@@ -64,6 +65,10 @@ struct wp_instance {
 	ev_signal on_term;
 	ev_signal on_int;
 	ev_signal on_hup;
+	ev_signal on_usr2;
+	struct wp_successor successor;
+	ev_io heard;   /* of the successor; active while it starts */
+	bool has_gone; /* to the successor */
 	ev_timer drain_timer;
 	ev_timer open_timer;
 	bool is_open; /* newcomers are let in */
@@ -77,6 +82,7 @@ struct wp_instance {
 /* From now, however long this callback has taken already. */
 static void start_timer(struct wp_instance *d, ev_timer *timer, int64_t ms)
 {
+	ev_timer_stop(d->loop, timer);
 	ev_now_update(d->loop);
 	ev_timer_set(timer, (double)ms / 1e3, 0.);
 	ev_timer_start(d->loop, timer);
@@ -101,6 +107,8 @@ static void open_door(struct wp_instance *d)
 	wp_server_open(d->server);
 	if (d->place != NULL)
 		wp_procs_tell_ready(d->place);
+	else
+		wp_heir_tell_ready();
 }
 
 static void on_live(void *ctx)
@@ -108,11 +116,20 @@ static void on_live(void *ctx)
 	open_door(ctx);
 }
 
+/* Whoever waits for us serves meanwhile, and has clients to lose. */
+static void open_door_soon(struct wp_instance *d)
+{
+	if (!d->is_open && wp_heir_is_awaited())
+		start_timer(d, &d->open_timer, OPEN_AT_LATEST_MS);
+	else
+		open_door(d);
+}
+
 static void on_open_time(struct ev_loop *loop, ev_timer *timer, int events)
 {
 	(void)loop;
 	(void)events;
-	open_door(timer->data);
+	open_door_soon(timer->data);
 }
 
 /* ---- the first look ---- */
@@ -171,7 +188,7 @@ static void look_again(struct wp_instance *d)
 	wp_log(&d->log, WP_LOG_WARN, "redis is not there yet",
 	       wp_str("error", d->look.err.msg), wp_int("retry_ms", wait_ms));
 	start_timer(d, &d->look.again, wait_ms);
-	open_door(d);
+	open_door_soon(d);
 }
 
 static void on_answered(struct ev_loop *loop, ev_async *async, int events)
@@ -328,6 +345,25 @@ static void on_drain_over(struct ev_loop *loop, ev_timer *timer, int events)
 	exit_at_once(d, WP_EXIT_DONE);
 }
 
+/* Nobody new is for us; who is here is moved away. */
+static void begin_stop(struct wp_instance *d)
+{
+	wp_log(&d->log, WP_LOG_INFO, "stopping",
+	       wp_int("connections",
+		      (int64_t)wp_server_state(d->server).n_open));
+	/* If it cannot yet, whoever ends us asks again. */
+	(void)end_look(d);
+	ev_timer_stop(d->loop, &d->open_timer);
+	start_timer(d, &d->drain_timer, wp_server_state(d->server).stop_ms);
+	/* In this order a newcomer is refused at once, or a successor's, who
+	 * may use the name from now on. A socket that we were given stays, and
+	 * so does one that we have given. */
+	wp_listen_unlink(&d->daemon->listener);
+	wp_server_stop(d->server, !d->daemon->is_inherited && !d->has_gone);
+	wp_monitor_close(&d->monitor);
+	wp_listen_close(&d->daemon->listener);
+}
+
 static void on_stop(struct ev_loop *loop, ev_signal *sig, int events)
 {
 	struct wp_instance *d = sig->data;
@@ -342,19 +378,48 @@ static void on_stop(struct ev_loop *loop, ev_signal *sig, int events)
 		wp_log_plain(&d->log, WP_LOG_WARN, "stopped at once");
 		exit_at_once(d, WP_EXIT_DONE);
 	}
-	wp_log(&d->log, WP_LOG_INFO, "stopping",
-	       wp_int("connections",
-		      (int64_t)wp_server_state(d->server).n_open));
+	ev_io_stop(d->loop, &d->heard);
+	wp_successor_cancel(&d->successor);
 	notify(d, "STOPPING=1");
-	/* If it cannot yet, main() asks again. */
-	(void)end_look(d);
-	start_timer(d, &d->drain_timer, wp_server_state(d->server).stop_ms);
-	/* In this order a newcomer is refused at once, or a successor's, who
-	 * may use the name from now on. A socket that we were given stays. */
-	wp_listen_unlink(&d->daemon->listener);
-	wp_server_stop(d->server, !d->daemon->is_inherited);
-	wp_monitor_close(&d->monitor);
-	wp_listen_close(&d->daemon->listener);
+	begin_stop(d);
+}
+
+/* ---- a successor ---- */
+
+static void on_heard(struct ev_loop *loop, ev_io *io, int events)
+{
+	struct wp_instance *d = io->data;
+	enum wp_succession what = wp_successor_hear(&d->successor);
+
+	(void)events;
+	if (what == WP_SUCCESSION_WAITS)
+		return;
+	ev_io_stop(loop, io);
+	if (what == WP_SUCCESSION_OVER)
+		return;
+	d->has_gone = true;
+	ev_timer_stop(loop, &d->pulse_timer);
+	wp_daemon_give_up(d->daemon, &d->successor);
+	if (d->monitor != NULL)
+		wp_monitor_give_up(d->monitor);
+	begin_stop(d);
+}
+
+static void on_succeed(struct ev_loop *loop, ev_signal *sig, int events)
+{
+	struct wp_instance *d = sig->data;
+	struct wp_heir_socket metrics;
+
+	(void)events;
+	if (wp_server_state(d->server).is_stopping || d->successor.pid != 0)
+		return;
+	if (d->monitor != NULL)
+		metrics = wp_monitor_hand(d->monitor);
+	if (!wp_daemon_succeed(d->daemon, d->monitor == NULL ? NULL : &metrics,
+			       &d->successor))
+		return;
+	ev_io_set(&d->heard, d->successor.ready_fd, EV_READ);
+	ev_io_start(loop, &d->heard);
 }
 
 /* ---- settings ---- */
@@ -400,11 +465,17 @@ static void watch_signals(struct wp_instance *d)
 	d->on_hup.data = d;
 	ev_signal_start(d->loop, &d->on_term);
 	ev_signal_start(d->loop, &d->on_hup);
+	ev_init(&d->heard, on_heard);
+	d->heard.data = d;
 	/* From a terminal all get it, and then SIGTERM by the parent. */
-	if (d->place == NULL)
-		ev_signal_start(d->loop, &d->on_int);
-	else
+	if (d->place != NULL) {
 		let_in(SIGTERM);
+	} else {
+		ev_signal_start(d->loop, &d->on_int);
+		ev_signal_init(&d->on_usr2, on_succeed, SIGUSR2);
+		d->on_usr2.data = d;
+		ev_signal_start(d->loop, &d->on_usr2);
+	}
 	wp_program_take_reload();
 }
 

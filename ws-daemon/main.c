@@ -20,6 +20,7 @@
 #include "lib/mailbox/deployment.h"
 #include "lib/mailbox/scripts.h"
 #include "lib/redis/client.h"
+#include "lib/sys/heir.h"
 #include "lib/sys/listen.h"
 #include "lib/sys/program.h"
 #include "lib/sys/sections/sections.h"
@@ -137,8 +138,13 @@ static enum wp_err listen_somewhere(struct wp_daemon *d, struct wp_error *err)
 	const char *group = d->first.websocket.socket_group;
 	enum wp_err rc;
 
+	struct wp_heir_socket given;
+
 	d->program.has_listened = true;
 	d->listener.fd = wp_sd_take_socket();
+	/* A predecessor may have got it from a manager. */
+	if (d->listener.fd == -1 && wp_heir_take("", &given))
+		d->listener.fd = given.fd;
 	d->is_inherited = d->listener.fd != -1;
 	if (d->is_inherited)
 		return WP_OK;
@@ -222,6 +228,7 @@ int main(int argc, char **argv)
 	int status;
 
 	return_large_buffers();
+	wp_heir_begin();
 	if (!wp_program_begin(&d.program, &about, argc, argv))
 		return WP_EXIT_FAILED;
 	rc = run(&d, &instance, &err);

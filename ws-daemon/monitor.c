@@ -77,6 +77,16 @@ enum wp_err wp_monitor_open(struct wp_monitor **out, struct wp_parts *parts,
 	return WP_OK;
 }
 
+struct wp_heir_socket wp_monitor_hand(const struct wp_monitor *monitor)
+{
+	return wp_exporter_hand(monitor->exporter);
+}
+
+void wp_monitor_give_up(struct wp_monitor *monitor)
+{
+	wp_exporter_give_up(monitor->exporter);
+}
+
 void wp_monitor_close(struct wp_monitor **monitor)
 {
 	if (monitor == NULL || *monitor == NULL)

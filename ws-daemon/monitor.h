@@ -8,6 +8,7 @@
 
 #include "lib/base/err.h"
 
+#include "lib/sys/heir.h"
 #include "ws-daemon/parts.h"
 
 struct wp_monitor;
@@ -23,6 +24,10 @@ enum wp_err wp_monitor_open(struct wp_monitor **out, struct wp_parts *parts,
 
 /* Set the gauges to what is now; for whoever is not asked itself. */
 void wp_monitor_note(const struct wp_parts *parts);
+
+/* As of lib/metrics/exporter.h. */
+struct wp_heir_socket wp_monitor_hand(const struct wp_monitor *monitor);
+void wp_monitor_give_up(struct wp_monitor *monitor);
 
 /* NULL-safe. */
 void wp_monitor_close(struct wp_monitor **monitor);

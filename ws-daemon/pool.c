@@ -15,6 +15,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
 #include "lib/procs/parent.h"
+#include "lib/sys/heir.h"
 #include "ws-daemon/instance.h"
 #include "ws-daemon/metrics.h"
 #include "ws-daemon/server.h"
@@ -65,6 +66,18 @@ static void on_ready(void *ctx)
 
 	wp_log(NULL, WP_LOG_INFO, "ready",
 	       wp_int("processes", daemon->first.websocket.processes));
+	wp_heir_tell_ready();
+}
+
+static bool on_succeed(void *ctx, const struct wp_heir_socket *metrics,
+		       struct wp_successor *out)
+{
+	return wp_daemon_succeed(ctx, metrics, out);
+}
+
+static void on_taken(void *ctx, const struct wp_successor *successor)
+{
+	wp_daemon_give_up(ctx, successor);
 }
 
 static void on_stop(void *ctx)
@@ -112,6 +125,8 @@ enum wp_err wp_ws_pool_run(struct wp_daemon *daemon, struct wp_error *err)
 		.on_reload = on_reload,
 		.on_ready = on_ready,
 		.on_stop = on_stop,
+		.on_succeed = on_succeed,
+		.on_taken = on_taken,
 		.status = status,
 		.ctx = daemon,
 	};

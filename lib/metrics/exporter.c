@@ -440,6 +440,16 @@ static void close_own(const struct wp_exporter *exporter)
 		close(exporter->stop_fd);
 }
 
+struct wp_heir_socket wp_exporter_hand(const struct wp_exporter *exporter)
+{
+	return wp_listen_hand(&exporter->listener, exporter->setup.address);
+}
+
+void wp_exporter_give_up(struct wp_exporter *exporter)
+{
+	wp_listen_give_up(&exporter->listener);
+}
+
 void wp_exporter_stop(struct wp_exporter **exporter)
 {
 	struct wp_exporter *e;

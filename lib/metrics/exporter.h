@@ -14,6 +14,7 @@
 #include "lib/base/buf.h"
 #include "lib/base/err.h"
 #include "lib/metrics/metrics.h"
+#include "lib/sys/heir.h"
 
 struct wp_exporter;
 
@@ -52,6 +53,10 @@ void wp_exporter_turn(struct wp_exporter *exporter);
 enum wp_err wp_exporter_start(struct wp_exporter **out,
 			      const struct wp_exporter_setup *setup,
 			      struct wp_error *err) WP_MUST_USE;
+
+/* What a successor needs of it; and: it has taken over, with the name. */
+struct wp_heir_socket wp_exporter_hand(const struct wp_exporter *exporter);
+void wp_exporter_give_up(struct wp_exporter *exporter);
 
 /* Unlink the socket, stop the thread if there is one, close. NULL-safe. */
 void wp_exporter_stop(struct wp_exporter **exporter);

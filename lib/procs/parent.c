@@ -30,6 +30,8 @@ struct parent {
 	int ready_write;
 	int parent_fds[3]; /* no business of the processes; ends with -1 */
 	bool is_announced; /* READY=1 was said */
+	struct wp_successor successor;
+	bool has_gone; /* to the successor */
 	struct wp_sd_life life;
 	uint64_t pulse_ms; /* when processes and the manager are seen to */
 };
@@ -90,12 +92,42 @@ static void stop(struct parent *parent)
 {
 	if (!parent->procs.is_stopping) {
 		wp_log_plain(NULL, WP_LOG_INFO, "stopping");
-		wp_sd_notify("STOPPING=1");
+		wp_successor_cancel(&parent->successor);
+		if (!parent->has_gone)
+			wp_sd_notify("STOPPING=1");
 		parent->setup->on_stop(parent->setup->ctx);
 		/* A successor may want the address. */
 		wp_exporter_stop(&parent->procs.exporter);
 	}
 	wp_procs_stop(&parent->procs);
+}
+
+static void succeed(struct parent *parent)
+{
+	struct wp_exporter *exporter = parent->procs.exporter;
+	struct wp_heir_socket metrics;
+
+	if (parent->setup->on_succeed == NULL || parent->procs.is_stopping ||
+	    parent->successor.pid != 0)
+		return;
+	if (exporter != NULL)
+		metrics = wp_exporter_hand(exporter);
+	(void)!parent->setup->on_succeed(parent->setup->ctx,
+					 exporter == NULL ? NULL : &metrics,
+					 &parent->successor);
+}
+
+static void on_successor(struct parent *parent)
+{
+	if (wp_successor_hear(&parent->successor) != WP_SUCCESSION_TAKEN)
+		return;
+	parent->has_gone = true;
+	parent->life.pulse_ms = 0;
+	parent->pulse_ms = UINT64_MAX;
+	parent->setup->on_taken(parent->setup->ctx, &parent->successor);
+	if (parent->procs.exporter != NULL)
+		wp_exporter_give_up(parent->procs.exporter);
+	stop(parent);
 }
 
 static void on_signal(struct parent *parent)
@@ -108,6 +140,9 @@ static void on_signal(struct parent *parent)
 	case SIGHUP:
 		if (!parent->procs.is_stopping)
 			reload(parent);
+		break;
+	case SIGUSR2:
+		succeed(parent);
 		break;
 	case SIGTERM:
 	case SIGINT:
@@ -144,6 +179,7 @@ static void loop(struct parent *parent)
 		{ .fd = parent->signal_fd, .events = POLLIN },
 		{ .fd = parent->ready_read, .events = POLLIN },
 		{ .events = POLLIN },
+		{ .events = POLLIN },
 	};
 
 	for (;;) {
@@ -152,6 +188,9 @@ static void loop(struct parent *parent)
 		pulse(parent);
 		/* poll() skips negative descriptors. */
 		fds[2].fd = exporter == NULL ? -1 : wp_exporter_fd(exporter);
+		fds[3].fd = parent->successor.pid == 0
+				    ? -1
+				    : parent->successor.ready_fd;
 		wp_procs_tend(&parent->procs);
 		if (parent->procs.is_stopping &&
 		    wp_procs_is_empty(&parent->procs))
@@ -161,6 +200,8 @@ static void loop(struct parent *parent)
 			continue;
 		if (fds[2].revents != 0)
 			wp_exporter_turn(exporter);
+		if (fds[3].revents != 0)
+			on_successor(parent);
 		if (fds[1].revents != 0)
 			on_ready(parent);
 		if (fds[0].revents != 0)
@@ -182,6 +223,7 @@ static enum wp_err open_parent(struct parent *parent, struct wp_error *err)
 	sigaddset(&signals, SIGTERM);
 	sigaddset(&signals, SIGINT);
 	sigaddset(&signals, SIGHUP);
+	sigaddset(&signals, SIGUSR2);
 	sigaddset(&signals, SIGCHLD);
 	/* Inherited by the processes: none of them dies by a stray signal. */
 	if (sigprocmask(SIG_BLOCK, &signals, NULL) == -1)

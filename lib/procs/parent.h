@@ -12,6 +12,7 @@
 #include "lib/base/err.h"
 #include "lib/metrics/metrics.h"
 #include "lib/procs/procs.h"
+#include "lib/sys/heir.h"
 
 struct wp_parent_setup {
 	struct wp_procs_plan plan;
@@ -32,6 +33,14 @@ struct wp_parent_setup {
 	void (*on_ready)(void *ctx);
 	/* The stop begins: nobody new should find the way here. */
 	void (*on_stop)(void *ctx);
+	/*
+	 * SIGUSR2: start a successor that gets the socket, and that of the
+	 * metrics unless NULL; false: none is there. It has taken over: nobody
+	 * new is for us, on_stop follows. Both NULL: nobody succeeds.
+	 */
+	bool (*on_succeed)(void *ctx, const struct wp_heir_socket *metrics,
+			   struct wp_successor *out);
+	void (*on_taken)(void *ctx, const struct wp_successor *successor);
 	/* A few words about what goes on, for the manager, into work; returns
 	 * the address of Redis while it is known to be away, else NULL. NULL:
 	 * how many processes are ready. */

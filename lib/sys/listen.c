@@ -393,9 +393,20 @@ enum wp_err wp_listen_group(const char *address, const char *group,
 	struct address parsed;
 	enum wp_err rc = parse(&parsed, address, err);
 
+	struct wp_heir_socket given;
+
 	*out = WP_LISTENER_NONE;
 	if (rc != WP_OK)
 		return rc;
+	if (wp_heir_take(address, &given)) {
+		*out = (struct wp_listener){
+			.fd = given.fd,
+			.dev = given.dev,
+			.ino = given.ino,
+		};
+		memcpy(out->path, parsed.path, sizeof(parsed.path));
+		return WP_OK;
+	}
 	if (parsed.is_unix)
 		return listen_unix(parsed.path, group, out, err);
 	return listen_tcp(&parsed, address, out, err);
@@ -423,6 +434,22 @@ void wp_listen_unlink(struct wp_listener *listener)
 		(void)unlink(listener->path);
 	if (lock != -1)
 		close(lock);
+	listener->path[0] = '\0';
+}
+
+struct wp_heir_socket wp_listen_hand(const struct wp_listener *listener,
+				     const char *address)
+{
+	return (struct wp_heir_socket){
+		.address = address,
+		.fd = listener->fd,
+		.dev = listener->dev,
+		.ino = listener->ino,
+	};
+}
+
+void wp_listen_give_up(struct wp_listener *listener)
+{
 	listener->path[0] = '\0';
 }
 

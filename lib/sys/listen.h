@@ -11,6 +11,7 @@
 #include <sys/types.h>
 
 #include "lib/base/err.h"
+#include "lib/sys/heir.h"
 
 enum { WP_LISTEN_PATH_MAX = 107 }; /* sun_path holds 108 bytes */
 
@@ -31,7 +32,7 @@ struct wp_listener {
  * Listen on address: "unix:/path", "tcp:host:port", "host:port", ":port" or
  * "[v6]:port". A unix socket gets mode 0660; a stale one (nobody answers) is
  * replaced, a live one is refused with a sentence. Of two programs that come at
- * once, one gets the name.
+ * once, one gets the name. An heir (heir.h) gets the socket of who has it.
  *
  * out:      its fd is blocking and close-on-exec; the caller ends it with
  *           wp_listen_close(). WP_LISTENER_NONE after an error
@@ -93,6 +94,16 @@ enum wp_err wp_listen_connect(const char *address, int *fd_out,
  * first step of every stop. Nothing for tcp, and nothing the second time.
  */
 void wp_listen_unlink(struct wp_listener *listener);
+
+/*
+ * What a successor needs of it, whose address was this one. Who has taken over
+ * has the name from then on: wp_listen_give_up() it.
+ *
+ * address:  borrowed for as long as the result
+ */
+struct wp_heir_socket wp_listen_hand(const struct wp_listener *listener,
+				     const char *address);
+void wp_listen_give_up(struct wp_listener *listener);
 
 /* wp_listen_unlink(), then close. Nothing for WP_LISTENER_NONE. */
 void wp_listen_close(struct wp_listener *listener);

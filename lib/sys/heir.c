@@ -1,0 +1,318 @@
+/*
+ * heir.c - descriptors that survive exec, and what they are, in two variables
+ * of the environment.
+ *
+ * WP_HEIR is the process to take over from; another one's is left alone, for
+ * whoever inherits an environment is no heir. WP_HEIR_SOCKETS has a line for
+ * each socket: device and inode of its name, and its address. Descriptor 3 is
+ * where the heir says that it serves, the sockets are those behind it.
+ */
+#include "lib/sys/heir.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "lib/base/buf.h"
+#include "lib/base/log.h"
+
+enum {
+	READY_FD = 3,
+	FIRST_FD,
+	/* Above all that are given away, so that none is written over. */
+	SPARE_FD = FIRST_FD + WP_HEIR_SOCKETS_MAX,
+	ADDRESS_MAX = 300,
+};
+
+static const char pid_name[] = "WP_HEIR";
+static const char sockets_name[] = "WP_HEIR_SOCKETS";
+
+extern char **environ;
+
+/* ---- who starts one ---- */
+
+/* Of the manager, these are for this process only. */
+static bool is_passed_on(const char *variable)
+{
+	static const char *const names[] = {
+		"LISTEN_PID=",   "LISTEN_FDS=", "LISTEN_FDNAMES=",
+		"WATCHDOG_PID=", "WP_HEIR=",    "WP_HEIR_SOCKETS="
+	};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (strncmp(variable, names[i], strlen(names[i])) == 0)
+			return false;
+	return true;
+}
+
+static bool write_variables(struct wp_buf *pid, struct wp_buf *list,
+			    const struct wp_heir_socket *sockets, size_t n)
+{
+	wp_buf_printf(pid, "%s=%d", pid_name, (int)getpid());
+	wp_buf_add_char(pid, '\0');
+	wp_buf_printf(list, "%s=", sockets_name);
+	for (size_t i = 0; i < n; i++)
+		wp_buf_printf(list, "%ju %ju %s\n", (uintmax_t)sockets[i].dev,
+			      (uintmax_t)sockets[i].ino, sockets[i].address);
+	wp_buf_add_char(list, '\0');
+	return !pid->failed && !list->failed;
+}
+
+/* NULL when memory is exhausted; the texts are borrowed. */
+static char **make_environment(const struct wp_buf *pid,
+			       const struct wp_buf *list)
+{
+	size_t n = 0, kept = 0;
+	char **out;
+
+	while (environ[n] != NULL)
+		n++;
+	out = calloc(n + 3, sizeof(*out));
+	if (out == NULL)
+		return NULL;
+	for (size_t i = 0; i < n; i++)
+		if (is_passed_on(environ[i]))
+			out[kept++] = environ[i];
+	out[kept++] = pid->data;
+	out[kept] = list->data;
+	return out;
+}
+
+/* Copies of what is given away; fds[0] is where it says that it serves. */
+static bool copy_high(int *fds, int ready_fd,
+		      const struct wp_heir_socket *sockets, size_t n)
+{
+	bool is_fine = true;
+
+	for (size_t i = 0; i <= n; i++) {
+		int fd = i == 0 ? ready_fd : sockets[i - 1].fd;
+
+		fds[i] = fcntl(fd, F_DUPFD_CLOEXEC, SPARE_FD);
+		is_fine &= fds[i] != -1;
+	}
+	return is_fine;
+}
+
+static int spawn(pid_t *pid, char *const *argv, char **env, const int *fds,
+		 size_t n)
+{
+	posix_spawn_file_actions_t actions;
+	posix_spawnattr_t attributes;
+	sigset_t none;
+	int rc;
+
+	sigemptyset(&none);
+	rc = posix_spawn_file_actions_init(&actions);
+	if (rc != 0)
+		return rc;
+	rc = posix_spawnattr_init(&attributes);
+	if (rc != 0)
+		goto out;
+	/* Ours may be blocked, for whoever waits for them otherwise. */
+	rc = posix_spawnattr_setsigmask(&attributes, &none);
+	if (rc == 0)
+		rc = posix_spawnattr_setflags(&attributes,
+					      POSIX_SPAWN_SETSIGMASK);
+	for (size_t i = 0; i <= n && rc == 0; i++)
+		rc = posix_spawn_file_actions_adddup2(&actions, fds[i],
+						      READY_FD + (int)i);
+	/* Nothing else is the successor's, whoever opened it. */
+	if (rc == 0)
+		rc = posix_spawn_file_actions_addclosefrom_np(
+			&actions, FIRST_FD + (int)n);
+	if (rc == 0)
+		rc = posix_spawnp(pid, argv[0], &actions, &attributes, argv,
+				  env);
+	posix_spawnattr_destroy(&attributes);
+out:
+	posix_spawn_file_actions_destroy(&actions);
+	return rc;
+}
+
+static int start(struct wp_successor *successor, char *const *argv,
+		 const struct wp_heir_socket *sockets, size_t n)
+{
+	int fds[1 + WP_HEIR_SOCKETS_MAX] = { -1, -1, -1, -1, -1 };
+	int ready[2] = { -1, -1 };
+	struct wp_buf pid, list;
+	char **env = NULL;
+	int rc = ENOMEM;
+
+	wp_buf_init(&pid, 0);
+	wp_buf_init(&list, 0);
+	if (write_variables(&pid, &list, sockets, n))
+		env = make_environment(&pid, &list);
+	if (env == NULL)
+		goto out;
+	if (pipe2(ready, O_CLOEXEC | O_NONBLOCK) == -1 ||
+	    !copy_high(fds, ready[1], sockets, n)) {
+		rc = errno;
+		goto out;
+	}
+	rc = spawn(&successor->pid, argv, env, fds, n);
+	if (rc == 0) {
+		successor->ready_fd = ready[0];
+		ready[0] = -1; /* now the successor's */
+	}
+out:
+	for (size_t i = 0; i <= n; i++)
+		if (fds[i] != -1)
+			close(fds[i]);
+	for (size_t i = 0; i < 2; i++)
+		if (ready[i] != -1)
+			close(ready[i]);
+	free(env);
+	wp_buf_release(&pid);
+	wp_buf_release(&list);
+	return rc;
+}
+
+bool wp_successor_start(struct wp_successor *successor, char *const *argv,
+			const struct wp_heir_socket *sockets, size_t n)
+{
+	int rc;
+
+	*successor = (struct wp_successor){ .ready_fd = -1 };
+	rc = start(successor, argv, sockets, n);
+	if (rc != 0) {
+		wp_log(NULL, WP_LOG_ERROR, "successor cannot be started",
+		       wp_int("errno", rc));
+		successor->pid = 0;
+		return false;
+	}
+	wp_log(NULL, WP_LOG_INFO, "successor is started",
+	       wp_int("pid", successor->pid));
+	return true;
+}
+
+enum wp_succession wp_successor_hear(struct wp_successor *successor)
+{
+	char byte;
+	ssize_t n = read(successor->ready_fd, &byte, 1);
+
+	if (n == -1 && (errno == EAGAIN || errno == EINTR))
+		return WP_SUCCESSION_WAITS;
+	close(successor->ready_fd);
+	successor->ready_fd = -1;
+	if (n == 1) {
+		wp_log(NULL, WP_LOG_INFO, "successor has taken over",
+		       wp_int("pid", successor->pid));
+		return WP_SUCCESSION_TAKEN;
+	}
+	wp_log(NULL, WP_LOG_ERROR,
+	       "successor has ended before it could take over",
+	       wp_int("pid", successor->pid));
+	(void)waitpid(successor->pid, NULL, WNOHANG);
+	successor->pid = 0;
+	return WP_SUCCESSION_OVER;
+}
+
+void wp_successor_cancel(struct wp_successor *successor)
+{
+	if (successor->pid == 0 || successor->ready_fd == -1)
+		return;
+	(void)kill(successor->pid, SIGTERM);
+	close(successor->ready_fd);
+	successor->ready_fd = -1;
+}
+
+/* ---- who is one ---- */
+
+/* Of this process, from its first moment; the environment is told from. */
+static struct {
+	pid_t from; /* 0: nobody */
+	int ready_fd;
+	size_t n;
+	struct wp_heir_socket sockets[WP_HEIR_SOCKETS_MAX];
+	char addresses[WP_HEIR_SOCKETS_MAX][ADDRESS_MAX];
+} heir;
+
+static bool set_close_on_exec(int fd)
+{
+	return fcntl(fd, F_SETFD, FD_CLOEXEC) == 0;
+}
+
+/* One line of the list; false for anything else. */
+static bool read_socket(const char *line, size_t len)
+{
+	struct wp_heir_socket *out = &heir.sockets[heir.n];
+	char *address = heir.addresses[heir.n];
+	char text[ADDRESS_MAX + 64];
+	uintmax_t dev, ino;
+	int used = 0;
+
+	if (len >= sizeof(text) || heir.n == WP_HEIR_SOCKETS_MAX)
+		return false;
+	memcpy(text, line, len);
+	text[len] = '\0';
+	if (sscanf(text, "%ju %ju%n", &dev, &ino, &used) != 2 ||
+	    text[used] != ' ' || strlen(text + used + 1) >= ADDRESS_MAX)
+		return false;
+	memcpy(address, text + used + 1, strlen(text + used + 1) + 1);
+	*out = (struct wp_heir_socket){
+		.address = address,
+		.fd = FIRST_FD + (int)heir.n,
+		.dev = (dev_t)dev,
+		.ino = (ino_t)ino,
+	};
+	heir.n++;
+	return set_close_on_exec(out->fd);
+}
+
+void wp_heir_begin(void)
+{
+	const char *from = getenv(pid_name);
+	const char *line = getenv(sockets_name);
+
+	if (from != NULL && line != NULL &&
+	    strtol(from, NULL, 10) == getppid() &&
+	    set_close_on_exec(READY_FD)) {
+		heir.from = getppid();
+		heir.ready_fd = READY_FD;
+		for (const char *end; (end = strchr(line, '\n')) != NULL;
+		     line = end + 1)
+			if (!read_socket(line, (size_t)(end - line)))
+				break;
+	}
+	(void)unsetenv(pid_name);
+	(void)unsetenv(sockets_name);
+}
+
+bool wp_heir_is_awaited(void)
+{
+	return heir.from != 0 && kill(heir.from, 0) == 0;
+}
+
+bool wp_heir_take(const char *address, struct wp_heir_socket *out)
+{
+	for (size_t i = 0; i < heir.n; i++) {
+		struct wp_heir_socket *socket = &heir.sockets[i];
+
+		if (socket->fd == -1 || strcmp(socket->address, address) != 0)
+			continue;
+		*out = *socket;
+		socket->fd = -1;
+		return true;
+	}
+	return false;
+}
+
+void wp_heir_tell_ready(void)
+{
+	if (heir.from == 0)
+		return;
+	(void)!write(heir.ready_fd, "", 1);
+	close(heir.ready_fd);
+	for (size_t i = 0; i < heir.n; i++)
+		if (heir.sockets[i].fd != -1)
+			close(heir.sockets[i].fd);
+	heir.n = 0;
+	heir.from = 0;
+}

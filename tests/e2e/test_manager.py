@@ -148,6 +148,41 @@ class Manager(E2eTest):
                 self.assertEqual(self.count_stuck(worker), told + 1)
                 self.hear(manager, "^WATCHDOG=1\n")
 
+    def test_a_reload_that_waits_is_not_over_when_another_is_refused(self):
+        worker, manager = self.start("waypost-worker")
+        self.assertEqual(self.state(manager), "READY=1")
+        thread, other = wait_for(lambda: self.pair(worker.pid),
+                                 "both threads are there")
+        self.seize(thread)
+        try:
+            self.reload(worker, manager)
+            # Now it has read what is good.
+            wait_for(lambda: other not in self.threads(worker.pid),
+                     "the other thread has ended")
+            with open(worker.args[2], "a", encoding="ascii") as file:
+                file.write("a: [\n")
+            for _ in range(2):
+                self.reload(worker, manager)
+        finally:
+            self.let_go(thread)
+        self.assertEqual(self.state(manager), "READY=1")
+        worker.send_signal(signal.SIGTERM)
+        self.assertEqual(self.state(manager), "STOPPING=1")
+        self.assertEqual(worker.wait(PATIENCE_S), 0)
+
+    def reload(self, program, manager):
+        """And that is the next that is said."""
+        program.send_signal(signal.SIGHUP)
+        self.assertRegex(self.state(manager), "^RELOADING=1\n")
+
+    @staticmethod
+    def state(manager):
+        """The next one; that it lives and what it does is none."""
+        while True:
+            said = manager.recv(1024).decode()
+            if not said.startswith(("WATCHDOG=1", "STATUS=")):
+                return said
+
     def test_a_process_of_handlers_that_hangs_is_replaced(self):
         handlers, manager = self.start("waypost-handlers",
                                        WATCHDOG_USEC=str(PATIENT_US))
@@ -235,6 +270,10 @@ class Manager(E2eTest):
         """Those that work: the first one waits for signals."""
         return [int(task) for task in os.listdir(f"/proc/{pid}/task")
                 if int(task) != pid]
+
+    def pair(self, pid):
+        threads = self.threads(pid)
+        return threads if len(threads) == 2 else None
 
     def seize(self, thread):
         """Stop one thread, as if it hung; the others go on."""

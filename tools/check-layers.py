@@ -57,7 +57,7 @@ KEPT_FROM = {"lib/live": ("worker", "keys", "tools/waypost")}
 # ISO C's and the system's, which may be included anywhere.
 SYSTEM = re.compile(
     r"(?:arpa|linux|net|netinet|sys)/\w+\.h|"
-    r"(?:assert|ctype|dirent|dlfcn|errno|fcntl|getopt|grp|inttypes|libgen|"
+    r"(?:assert|ctype|dirent|dlfcn|errno|fcntl|getopt|glob|grp|inttypes|libgen|"
     r"limits|locale|malloc|math|netdb|poll|pthread|pwd|sched|semaphore|signal|"
     r"spawn|stdalign|stdarg|stdatomic|stdbool|stddef|stdint|stdio|stdlib|"
     r"string|strings|syslog|termios|threads|time|unistd|wchar)\.h")

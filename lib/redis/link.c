@@ -224,14 +224,20 @@ static void write_auth(struct wp_cmd *cmd, const struct wp_conf *conf)
 	wp_cmd_str(cmd, conf->redis.password);
 }
 
+/* "waypost-ws@0.1.0/feed": whoever looks at a deployment (CLIENT LIST) sees
+ * which programs it has, and in which versions. */
 static void write_name(struct wp_cmd *cmd, const char *name)
 {
 	char text[NAME_MAX_LEN];
+	bool has_name = name != NULL && name[0] != '\0';
 
-	if (name != NULL && name[0] != '\0')
-		snprintf(text, sizeof(text), "waypost-%s", name);
-	else
-		snprintf(text, sizeof(text), "waypost");
+	(void)snprintf(text, sizeof(text), "%.31s@%.15s%s%.15s",
+		       program_invocation_short_name, wp_version,
+		       has_name ? "/" : "", has_name ? name : "");
+	/* Redis refuses all else: CLIENT SETNAME. */
+	for (char *at = text; *at != '\0'; at++)
+		if (*at < '!' || *at > '~')
+			*at = '?';
 	wp_cmd_str(cmd, "CLIENT");
 	wp_cmd_str(cmd, "SETNAME");
 	wp_cmd_str(cmd, text);

@@ -58,7 +58,7 @@ enum { WP_RUN_ID_LEN = 40 };
 struct wp_handshake {
 	const struct wp_conf *conf;
 	const struct wp_script_set *scripts;
-	const char *name;  /* for CLIENT LIST; NULL or "" = none */
+	const char *name;  /* of the connection; NULL or "" = none */
 	unsigned int next; /* first step not yet sent */
 	unsigned int due;  /* first step not yet answered */
 	bool is_missing[WP_SCRIPT_SET_MAX];

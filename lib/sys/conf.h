@@ -58,7 +58,8 @@ struct wp_conf {
 	/* The tables of what is below; ends with NULL. */
 	const struct wp_conf_section *const *known;
 	struct wp_faults *faults; /* of the program that loaded it, or NULL */
-	bool has_file;            /* a configuration file was read */
+	bool has_file;            /* there is a configuration file */
+	int file_errno;           /* why it could not be read; 0: it was */
 	/* All that was said was taken, be it fit or not, and leads to the Redis
 	 * and the store that are meant. */
 	bool is_read;

@@ -63,6 +63,7 @@ void wp_conf_read_file(struct wp_conf_load *load, const char *path,
 		       enum wp_err *rc, struct wp_error *err)
 {
 	struct wp_error why = { 0 };
+	int failed = 0;
 	struct wp_buf text;
 	enum wp_err one;
 	int fd;
@@ -70,6 +71,9 @@ void wp_conf_read_file(struct wp_conf_load *load, const char *path,
 	wp_buf_init(&text, 0);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	one = fd == -1 ? WP_ERR_SYS : slurp(fd, FILE_MAX_BYTES, &text);
+	failed = errno;
+	if (one == WP_ERR_SYS)
+		load->conf->file_errno = failed;
 	if (one == WP_OK) {
 		/* It has noted all there is. */
 		*rc = wp_conf_read_yaml(load, path, text.data, text.len, err);
@@ -80,9 +84,10 @@ void wp_conf_read_file(struct wp_conf_load *load, const char *path,
 				   "%s: must not be over 1 MiB", path);
 	else if (one == WP_ERR_SYS)
 		one = wp_error_set(&why, WP_ERR_INVAL, "%s: cannot be read: %s",
-				   path, strerror(errno));
+				   path, strerror(failed));
 	else
 		wp_error_set(&why, one, "out of memory");
+	why.sys_errno = load->conf->file_errno;
 	wp_faults_note(load->conf->faults, one, &why, rc, err);
 out:
 	if (fd != -1)
@@ -122,8 +127,12 @@ static enum wp_err take_text(struct wp_conf *conf,
 static enum wp_err cannot_read(const struct wp_conf_key *key, const char *path,
 			       struct wp_error *err)
 {
-	return wp_error_set(err, WP_ERR_INVAL, "%s_file: %s cannot be read: %s",
-			    key->name, path, strerror(errno));
+	int failed = errno;
+
+	(void)wp_error_set(err, WP_ERR_INVAL, "%s_file: %s cannot be read: %s",
+			   key->name, path, strerror(failed));
+	err->sys_errno = failed;
+	return WP_ERR_INVAL;
 }
 
 /* Read the open file; path is for sentences. */

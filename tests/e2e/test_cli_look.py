@@ -29,7 +29,10 @@ STATUS = {"ok": FLAG, "problems": [TEXT], "time": TEXT, "mode": TEXT,
           "connections": NUMBER,
           "workers": [{"id": TEXT, "partitions": NUMBER, "announced": MAYBE}],
           "daemons": [{"id": TEXT, "connections": NUMBER,
-                       "partitions": NUMBER, "silent": FLAG}]}
+                       "partitions": NUMBER, "silent": FLAG}],
+          "programs": [{"name": TEXT, "version": TEXT, "connections": NUMBER,
+                        "sinceSeconds": NUMBER, "quietSeconds": NUMBER}],
+          "versionsDiffer": FLAG}
 QUEUE = {"user": TEXT, "partition": NUMBER,
          "queues": [{"band": TEXT, "where": TEXT, "messages": NUMBER,
                      "bytes": NUMBER, "oldest": MAYBE}],
@@ -147,6 +150,22 @@ class Look(E2eTest):
             self.assertEqual(told["deadLetters"], 1)
         finally:
             self.said("dlq", "drop", "--all", "--yes")
+
+    def test_status_names_programs_and_versions(self):
+        told = self.told(STATUS, "status", status=None)
+        versions = {one["name"]: one["version"] for one in told["programs"]}
+        self.assertLessEqual({"waypost-handlers", "waypost-worker",
+                              "waypost-ws"}, set(versions))
+        self.assertEqual(len(set(versions.values())), 1, versions)
+        self.assertFalse(told["versionsDiffer"])
+        with self.stack.redis() as redis:
+            redis("CLIENT", "SETNAME", "waypost-ws@0.0.1")
+            told = self.told(STATUS, "status", status=None)
+            self.assertIn("0.0.1", [one["version"] for one in
+                                    told["programs"]])
+            self.assertTrue(told["versionsDiffer"])
+            self.assertRegex(self.said("status", status=None),
+                             r"program\twaypost-ws 0\.0\.1, 1 connections")
 
     def test_status_misses_workers(self):
         self.stack.programs["worker-0"].stop()

@@ -12,6 +12,7 @@ import signal
 import ssl
 import struct
 import subprocess
+import tempfile
 import threading
 import time
 
@@ -125,6 +126,52 @@ class Doctor(Looking):
         self.assert_says(rows, "conf-secrets", "warn", "the same")
         rows = self.look(STORE_SECRET="short")
         self.assert_says(rows, "conf-secrets", "warn", "store_secret")
+
+    def test_who_may_not_read_the_settings_is_told_so(self):
+        """And nothing else: it would be of a deployment of defaults."""
+        path = self.stack.path("waypost.yaml")
+        mode = os.stat(path).st_mode
+        self.addCleanup(os.chmod, path, mode)
+        os.chmod(path, 0o000)
+        if os.getuid() == 0:
+            done = self.as_nobody("--config", path, "doctor")
+        else:
+            done = self.run_doctor()
+        self.assertEqual(done.returncode, 1)
+        self.assertRegex(done.stdout, "(?s)^FAIL  conf-file .*nothing was "
+                         "looked at.*Permission denied\n.*as root.*\n"
+                         "not well: 0 in order, 0 to look at, 1 broken")
+
+    def test_who_may_not_read_a_secret_is_told_so(self):
+        folder = scratch()
+        secret = os.path.join(folder, "secret")
+        with open(secret, "w", encoding="ascii") as file:
+            file.write("s" * 40)
+        os.chmod(secret, 0o000)
+        if os.getuid() == 0:
+            done = self.as_nobody("doctor",
+                                  WAYPOST_AUTH_JWT_SECRET_FILE=secret)
+            self.assertRegex(done.stdout, "(?s)^FAIL  conf-file .*"
+                             "jwt_secret_file.*Permission denied.*1 broken")
+
+    def as_nobody(self, *words, **env):
+        """All may go to where it is started from."""
+        with tempfile.TemporaryDirectory() as folder:
+            program = shutil.copy(os.path.join(self.stack.build, "waypost"),
+                                  folder)
+            os.chmod(folder, 0o755)
+            return subprocess.run(
+                [program, *words], user=65534, group=65534, extra_groups=[],
+                env={**self.stack.base_env, **env}, cwd=folder,
+                capture_output=True, text=True, timeout=60 * SLOWNESS,
+                check=False)
+
+    def test_a_file_of_settings_that_is_not_there(self):
+        done = self.run_doctor(before=["--config", "/nonexistent/a.yaml"],
+                               config=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertRegex(done.stdout, "(?s)^FAIL  conf-file .*/nonexistent/a."
+                         "yaml: cannot be read.*1 broken")
 
     def test_no_file_of_settings(self):
         rows = self.look(config=False, cwd=scratch(), before=[
@@ -298,6 +345,19 @@ class Stuck(Looking):
             redis("ZADD", "wp:{5}:pushdue", "1", "urn:sm:user:a")
             redis("XADD", "wp:{6}:dlq", "1-1", "u", "x")
             redis("HSET", "wp:{7}:live", "f" * 32, "5")
+            redis("HSET", "wp:{0}:cold", "urn:sm:user:a", "9999 99")
+            redis("HSET", "wp:{0}:waits", "urn:sm:user:a", "1 1")
+            redis("HSET", "wp:{1}:waits", "urn:sm:user:b", "1 1")
+        # It was started just now: what is not there may be on its way.
+        rows = self.look(WAYPOST_WEBSOCKET_HEARTBEAT_MS="500")
+        self.assert_says(rows, "part-owners", "warn", "1 of 8 partitions")
+        self.assertNotIn("part-gates", rows)
+        # It was there, and is not.
+        with self.stack.redis() as redis:
+            for line in redis("CLIENT", "LIST").decode().splitlines():
+                if " name=waypost-worker@" in line:
+                    redis("CLIENT", "KILL", "ID",
+                          line.split()[0].split("=")[1])
         rows = self.look(WAYPOST_PUSH_ENABLED="true",
                          WAYPOST_WEBSOCKET_HEARTBEAT_MS="500")
         for name, result, part in (
@@ -308,6 +368,7 @@ class Stuck(Looking):
                 ("part-expiry", "warn", "not been deleted"),
                 ("part-push", "warn", "due to be told"),
                 ("part-dead-letters", "warn", "1 messages"),
+                ("part-full", "warn", "1 of 2 mailboxes"),
                 ("part-live", "warn", "1 of 1")):
             self.assert_says(rows, name, result, part)
         text = json.dumps(rows)
@@ -352,7 +413,7 @@ class Door(Looking):
         self.assert_says(rows, "web-url", "skip", "is not said")
         self.assertIn("public_url", rows["web-url"][0]["advice"])
         self.assertEqual([name for name in rows if name.startswith(
-            ("web-", "canary", "time-web"))], ["web-url"])
+            ("web-", "canary", "time-web"))], ["web-snippet", "web-url"])
         rows = self.look(WAYPOST_PUBLIC_URL=self.url())
         self.assert_says(rows, "web-url", "ok", self.url(), advice=False)
         self.assertEqual(rows["web-healthz"][0]["result"], "ok")

@@ -27,10 +27,11 @@ struct wp_doctor {
 	struct wp_doctor_who who;
 	const struct wp_faults *faults; /* of the settings; borrowed */
 	bool is_read_by_root;           /* the services could not read them */
-	bool has_redis;                 /* and the number of partitions */
-	struct wp_web *web;             /* owned; NULL: there is none to ask */
-	const char *ca_file;            /* for it */
-	uint64_t ends_ms;               /* of this check, by wp_mono_ms() */
+	bool is_file_hidden; /* nor the file of the settings itself */
+	bool has_redis;      /* and the number of partitions */
+	struct wp_web *web;  /* owned; NULL: there is none to ask */
+	const char *ca_file; /* for it */
+	uint64_t ends_ms;    /* of this check, by wp_mono_ms() */
 	uint64_t all_ends_ms;
 };
 
@@ -60,6 +61,8 @@ extern const struct wp_doctor_check wp_doctor_unit[];
 extern const struct wp_doctor_check wp_doctor_redis[];
 extern const struct wp_doctor_check wp_doctor_store[];
 extern const struct wp_doctor_check wp_doctor_part[];
+extern const struct wp_doctor_check wp_doctor_full[];
+extern const struct wp_doctor_check wp_doctor_web_conf[];
 extern const struct wp_doctor_check wp_doctor_web[];
 extern const struct wp_doctor_check wp_doctor_canary[];
 

@@ -27,7 +27,12 @@ static void look_at_file(struct wp_doctor *doctor)
 {
 	const struct wp_conf *conf = &doctor->cli->conf;
 
-	if (conf->has_file)
+	if (doctor->is_file_hidden)
+		wp_doctor_say(&doctor->report, WP_DOCTOR_FAIL, "conf-file",
+			      "chgrp " WP_SERVICE_USER " and chmod 0640",
+			      "root alone can read the configuration file: the "
+			      "programs refuse to start");
+	else if (conf->has_file)
 		wp_doctor_say(&doctor->report, WP_DOCTOR_OK, "conf-file", NULL,
 			      "a configuration file was read, for %s mode",
 			      conf->run_mode == WP_RUN_PRODUCTION ? "production"

@@ -8,6 +8,7 @@
  * 10 s at most and all of them 60 s, but where it was asked for more; should
  * one hang for good (a file system that is gone), the alarm clock ends it all.
  */
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -57,9 +58,45 @@ static enum wp_err load_as_root(struct wp_doctor *doctor,
 
 	if (rc != WP_OK)
 		return rc;
+	doctor->is_file_hidden = conf->file_errno == EACCES;
 	wp_conf_release(conf);
 	doctor->is_read_by_root = wp_program_load(program, conf, &why) == WP_OK;
 	return wp_doctor_be_service(&doctor->who, err);
+}
+
+/* The fault of a file that this user may not read, or NULL. */
+static const struct wp_error *find_denial(const struct wp_faults *faults)
+{
+	size_t n = faults->n < WP_FAULTS_MAX ? faults->n : WP_FAULTS_MAX;
+
+	for (size_t i = 0; i < n; i++)
+		if (faults->list[i].sys_errno == EACCES)
+			return &faults->list[i];
+	return NULL;
+}
+
+/*
+ * Without the settings that the programs have, all else would be a look at
+ * another deployment, the one of the defaults: it is not begun.
+ *
+ * Returns:  true when it is so, and has been said
+ */
+static bool is_blind(struct wp_doctor *doctor)
+{
+	const struct wp_error *denial = find_denial(doctor->faults);
+	bool is_denied = denial != NULL && !doctor->who.is_root;
+
+	if (doctor->cli->conf.file_errno == 0 && !is_denied)
+		return false;
+	wp_doctor_say(&doctor->report, WP_DOCTOR_FAIL, "conf-file",
+		      is_denied ? "run waypost doctor as root, or as a member "
+				  "of the group that may read it (waypost, "
+				  "where the package is installed)"
+				: "name the file that the programs read, with "
+				  "--config or WAYPOST_CONFIG",
+		      "nothing was looked at: %s",
+		      is_denied ? denial->msg : doctor->faults->list[0].msg);
+	return true;
 }
 
 /* Each fault is in program->faults, and is told as one of the checks. */
@@ -152,11 +189,17 @@ static const struct wp_doctor_check door[] = {
 	{ NULL, WP_DOCTOR_NEEDS_NOTHING, NULL },
 };
 
-static const struct wp_doctor_check *const families[] = {
-	wp_doctor_conf,  wp_doctor_unit,   wp_doctor_redis,
-	wp_doctor_store, wp_doctor_part,   door,
-	wp_doctor_web,   wp_doctor_canary, NULL
-};
+static const struct wp_doctor_check *const families[] = { wp_doctor_conf,
+							  wp_doctor_unit,
+							  wp_doctor_redis,
+							  wp_doctor_store,
+							  wp_doctor_part,
+							  wp_doctor_full,
+							  wp_doctor_web_conf,
+							  door,
+							  wp_doctor_web,
+							  wp_doctor_canary,
+							  NULL };
 /* For a timer, each minute: what it costs is what two users cost. */
 static const struct wp_doctor_check *const canary_alone[] = { door,
 							      wp_doctor_canary,
@@ -229,7 +272,8 @@ enum wp_err wp_cli_doctor(struct wp_cli *cli, int argc, char **argv,
 		/* What is wrong is told in lines of its own. */
 		wp_log_setup("waypost", WP_LOG_ERROR);
 		bound_waits(&cli->conf);
-		run_all(&doctor);
+		if (!is_blind(&doctor))
+			run_all(&doctor);
 		rc = wp_doctor_report_end(&doctor.report, err);
 		cli->status = status_of(&doctor);
 	}

@@ -15,6 +15,7 @@
 #include "lib/mailbox/partition.h"
 #include "lib/mailbox/scripts.h"
 #include "tools/waypost/doctor/checks.h"
+#include "tools/waypost/view/clients.h"
 
 enum {
 	AT_ONCE = 64, /* questions under way */
@@ -82,6 +83,26 @@ static bool ask_all(struct wp_doctor *doctor, const char *id,
 
 /* ---- owners and gates ---- */
 
+/* Of a worker: to find its Redis, take partitions and compare them. */
+enum { COMING_UP_S = 60 };
+
+/*
+ * For how long the worker that is connected longest is there: a restart of
+ * Redis has it connect anew, so both are covered. -1: it had its time, there is
+ * none, or Redis does not tell.
+ */
+static int64_t coming_up_s(struct wp_doctor *doctor)
+{
+	struct wp_clients clients;
+	struct wp_error err;
+	int64_t worker_s;
+
+	if (wp_clients_ask(doctor->cli, &clients, &err) != WP_OK)
+		return -1;
+	worker_s = wp_clients_since_s(&clients, "waypost-worker");
+	return worker_s < COMING_UP_S ? worker_s : -1;
+}
+
 struct owners {
 	const char *run_id;
 	size_t n_unowned;
@@ -115,9 +136,23 @@ static void look_at_owners(struct wp_doctor *doctor)
 		.run_id = wp_redis_run_id(doctor->cli->redis),
 	};
 	const struct question question = { ask_owner, hear_owner, &owners };
+	int64_t since_s = -1;
 
 	if (!ask_all(doctor, "part-owners", &question))
 		return;
+	if (owners.n_unowned > 0 || owners.n_shut > 0)
+		since_s = coming_up_s(doctor);
+	if (since_s >= 0) {
+		wp_doctor_say(&doctor->report, WP_DOCTOR_WARN, "part-owners",
+			      "look again in a minute; if it lasts, the log of "
+			      "waypost-worker says what hinders it",
+			      "%zu of %" PRIu32 " partitions have no worker "
+			      "yet, %zu are not yet compared with the store: a "
+			      "worker is there since %" PRId64 " s",
+			      owners.n_unowned, doctor->cli->partitions,
+			      owners.n_shut, since_s);
+		return;
+	}
 	if (owners.n_unowned > 0)
 		wp_doctor_say(&doctor->report, WP_DOCTOR_FAIL, "part-owners",
 			      "start waypost-worker; its log says why it does "

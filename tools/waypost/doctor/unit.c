@@ -22,6 +22,8 @@ enum {
 	SHOWN_MAX = 64 << 10,
 	VALUE_MAX = 128,
 	RESTARTS = 3,
+	COMING_UP_S = 60,
+	NO_CREDENTIALS = 243, /* systemd.exec(5), "Process Exit Codes" */
 	US_PER_S = 1000000,
 	HOUR_S = 3600,
 	PATHS_MAX = 8,
@@ -34,14 +36,25 @@ struct unit {
 	char id[VALUE_MAX];
 	char active[VALUE_MAX];
 	char file[VALUE_MAX];
+	char sub[VALUE_MAX];
 	long restarts;
+	long status;    /* of its main process, at its last end */
 	bool is_recent; /* it began within the last hour */
+	int64_t here_s; /* for so long it is in this state */
 };
+
+static int64_t age_s(const char *text, const char *property)
+{
+	char number[VALUE_MAX];
+
+	if (!wp_doctor_property(text, property, number, sizeof(number)))
+		return INT64_MAX;
+	return ((int64_t)wp_mono_us() - strtoll(number, NULL, 10)) / US_PER_S;
+}
 
 static void read_unit(const char *text, struct unit *out)
 {
 	char number[VALUE_MAX];
-	int64_t since_us;
 
 	*out = (struct unit){ .restarts = 0 };
 	(void)wp_doctor_property(text, "Id", out->id, sizeof(out->id));
@@ -51,11 +64,19 @@ static void read_unit(const char *text, struct unit *out)
 				 sizeof(out->file));
 	if (wp_doctor_property(text, "NRestarts", number, sizeof(number)))
 		out->restarts = strtol(number, NULL, 10);
-	if (wp_doctor_property(text, "ActiveEnterTimestampMonotonic", number,
-			       sizeof(number))) {
-		since_us = (int64_t)wp_mono_us() - strtoll(number, NULL, 10);
-		out->is_recent = since_us < (int64_t)HOUR_S * US_PER_S;
-	}
+	if (wp_doctor_property(text, "ExecMainStatus", number, sizeof(number)))
+		out->status = strtol(number, NULL, 10);
+	(void)wp_doctor_property(text, "SubState", out->sub, sizeof(out->sub));
+	out->is_recent = age_s(text, "ActiveEnterTimestampMonotonic") < HOUR_S;
+	out->here_s = age_s(text, "StateChangeTimestampMonotonic");
+}
+
+/* It has not failed, and has not had its time. */
+static bool is_coming_up(const struct unit *unit)
+{
+	return strcmp(unit->active, "activating") == 0 &&
+	       strcmp(unit->sub, "auto-restart") != 0 &&
+	       unit->here_s < COMING_UP_S;
 }
 
 /* Returns: true when it was worth a line */
@@ -69,8 +90,25 @@ static bool say_unit(struct wp_doctor *doctor, const struct unit *unit)
 
 	(void)snprintf(advice, sizeof(advice), "journalctl -u %.100s -n 30",
 		       unit->id);
-	if (strcmp(unit->active, "failed") == 0 ||
-	    strcmp(unit->active, "activating") == 0)
+	if (is_coming_up(unit))
+		wp_doctor_say(&doctor->report, WP_DOCTOR_WARN, "unit-active",
+			      "look again in a minute",
+			      "%s has been starting for %" PRId64 " s",
+			      unit->id, unit->here_s);
+	else if (strcmp(unit->active, "active") != 0 &&
+		 unit->status == NO_CREDENTIALS)
+		wp_doctor_say(&doctor->report, WP_DOCTOR_FAIL, "unit-active",
+			      "make what LoadCredential= of the unit names "
+			      "(systemctl cat tells), such as "
+			      "/etc/waypost/jwt-secret: openssl rand -hex 32 "
+			      "makes a secret; then systemctl restart "
+			      "waypost.target",
+			      "%s does not start: a file of secrets that "
+			      "systemd is to give it is not there "
+			      "(243/CREDENTIALS)",
+			      unit->id);
+	else if (strcmp(unit->active, "failed") == 0 ||
+		 strcmp(unit->active, "activating") == 0)
 		wp_doctor_say(&doctor->report, WP_DOCTOR_FAIL, "unit-active",
 			      advice, "%s is %s", unit->id, unit->active);
 	else if (unit->restarts >= RESTARTS && unit->is_recent)
@@ -112,8 +150,10 @@ static void look_at_units(struct wp_doctor *doctor)
 	if (text == NULL)
 		return;
 	is_told = wp_doctor_show(patterns,
-				 "Id,ActiveState,UnitFileState,NRestarts,"
-				 "ActiveEnterTimestampMonotonic",
+				 "Id,ActiveState,SubState,UnitFileState,"
+				 "NRestarts,ExecMainStatus,"
+				 "ActiveEnterTimestampMonotonic,"
+				 "StateChangeTimestampMonotonic",
 				 text, SHOWN_MAX);
 	if (!is_told)
 		wp_doctor_say(&doctor->report, WP_DOCTOR_SKIP, "unit-active",

@@ -3,8 +3,7 @@
  * screen, and at its end whether all is well.
  *
  * Redis alone is asked, so it sees all hosts of the deployment. What only the
- * programs know (their versions, how late the sweep is) they say by their
- * metrics.
+ * programs know (how late the sweep is) they say by their metrics.
  */
 #include <inttypes.h>
 #include <stdarg.h>
@@ -15,6 +14,7 @@
 #include "tools/waypost/cli/cli.h"
 #include "tools/waypost/cli/json_out.h"
 #include "tools/waypost/cli/table.h"
+#include "tools/waypost/view/clients.h"
 #include "tools/waypost/view/survey.h"
 
 enum {
@@ -245,6 +245,35 @@ static void say_daemon(struct lines *lines,
 	end_row(lines, "daemon", daemon->is_doomed ? WP_WARN : WP_PLAIN);
 }
 
+static void say_program(struct lines *lines,
+			const struct wp_client_program *program, bool differ)
+{
+	wp_buf_printf(&lines->text, "%s %s, ", program->name, program->version);
+	say_count(lines, program->connections, " connections to Redis, since ");
+	wp_style_span(&lines->style, &lines->text, program->since_s * MS_PER_S);
+	wp_buf_add_str(&lines->text, ", last word ");
+	wp_style_span(&lines->style, &lines->text, program->quiet_s * MS_PER_S);
+	wp_buf_add_str(&lines->text, " ago");
+	end_row(lines, "program", differ ? WP_WARN : WP_PLAIN);
+}
+
+static void say_programs(struct lines *lines, const struct wp_clients *clients)
+{
+	bool differ = wp_clients_differ(clients);
+
+	for (size_t i = 0; i < clients->n; i++)
+		say_program(lines, &clients->list[i], differ);
+	if (differ) {
+		wp_buf_add_str(&lines->text, "not all programs are of one: "
+					     "right during an upgrade only");
+		end_row(lines, "versions", WP_WARN);
+	} else if (!clients->is_told) {
+		wp_buf_add_str(&lines->text, "Redis does not tell this user "
+					     "(+client|list)");
+		end_row(lines, "versions", WP_DIM);
+	}
+}
+
 static void say_others(struct lines *lines, size_t n, const char *about)
 {
 	if (n <= LISTED_MAX)
@@ -265,6 +294,7 @@ static void say_who(struct lines *lines, const struct wp_survey *survey)
 
 static void add_screen(struct wp_buf *out, const struct wp_cli *cli,
 		       const struct wp_survey *survey,
+		       const struct wp_clients *clients,
 		       const struct problems *problems)
 {
 	static const struct wp_column columns[] = { { .title = NULL },
@@ -288,6 +318,7 @@ static void add_screen(struct wp_buf *out, const struct wp_cli *cli,
 	say_count(&lines, survey->connections, "");
 	end_row(&lines, "connections", WP_PLAIN);
 	say_who(&lines, survey);
+	say_programs(&lines, clients);
 	for (size_t i = 0; i < problems->n; i++) {
 		wp_buf_add_str(&lines.text, problems->list[i]);
 		end_row(&lines, "not well", WP_BAD);
@@ -354,6 +385,24 @@ static struct json_object *daemon_array(const struct wp_survey *survey)
 	return array;
 }
 
+static struct json_object *program_array(const struct wp_clients *clients)
+{
+	struct json_object *array = json_object_new_array();
+
+	for (size_t i = 0; i < clients->n; i++) {
+		const struct wp_client_program *program = &clients->list[i];
+		struct json_object *object = json_object_new_object();
+
+		wp_cli_add_text(&object, "name", program->name);
+		wp_cli_add_text(&object, "version", program->version);
+		wp_cli_add_int(&object, "connections", program->connections);
+		wp_cli_add_int(&object, "sinceSeconds", program->since_s);
+		wp_cli_add_int(&object, "quietSeconds", program->quiet_s);
+		wp_cli_append(&array, object);
+	}
+	return array;
+}
+
 static struct json_object *problem_array(const struct problems *problems)
 {
 	struct json_object *array = json_object_new_array();
@@ -390,6 +439,7 @@ static void add_numbers(struct json_object **object, const struct wp_cli *cli,
 
 static void add_object(struct wp_buf *out, const struct wp_cli *cli,
 		       const struct wp_survey *survey,
+		       const struct wp_clients *clients,
 		       const struct problems *problems)
 {
 	struct json_object *object = json_object_new_object();
@@ -405,6 +455,8 @@ static void add_object(struct wp_buf *out, const struct wp_cli *cli,
 	add_numbers(&object, cli, survey);
 	wp_cli_add(&object, "workers", worker_array(survey));
 	wp_cli_add(&object, "daemons", daemon_array(survey));
+	wp_cli_add(&object, "programs", program_array(clients));
+	wp_cli_add_bool(&object, "versionsDiffer", wp_clients_differ(clients));
 	wp_cli_put_object(out, &object);
 	wp_buf_add_char(out, '\n');
 }
@@ -412,10 +464,13 @@ static void add_object(struct wp_buf *out, const struct wp_cli *cli,
 enum wp_err wp_cli_status(struct wp_cli *cli, struct wp_error *err)
 {
 	struct problems problems = { .n = 0 };
+	struct wp_clients clients;
 	struct wp_survey survey;
 	struct wp_buf out;
 	enum wp_err rc = wp_survey_make(cli, &survey, err);
 
+	if (rc == WP_OK)
+		rc = wp_clients_ask(cli, &clients, err);
 	if (rc != WP_OK)
 		goto out;
 	judge_redis(cli, &survey, &problems);
@@ -423,9 +478,9 @@ enum wp_err wp_cli_status(struct wp_cli *cli, struct wp_error *err)
 	judge_pushes(cli, &survey, &problems);
 	wp_buf_init(&out, 0);
 	if (cli->args.is_json)
-		add_object(&out, cli, &survey, &problems);
+		add_object(&out, cli, &survey, &clients, &problems);
 	else
-		add_screen(&out, cli, &survey, &problems);
+		add_screen(&out, cli, &survey, &clients, &problems);
 	rc = wp_cli_put_out(&out, err);
 	if (rc == WP_OK && problems.n > 0)
 		rc = wp_error_set(err, WP_ERR_CONFLICT, "not all is well");

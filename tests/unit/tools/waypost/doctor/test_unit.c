@@ -76,6 +76,22 @@ static void a_unit_that_is_not_well_is_named(void **state)
 	       WP_DOCTOR_FAIL, "does not run");
 	expect(UNIT("a.service", "active", "disabled", "0", "5"),
 	       WP_DOCTOR_WARN, "will not after the next boot");
+	expect(UNIT("a.service", "activating", "enabled", "0", "5")
+	       "SubState=auto-restart\nExecMainStatus=243\n",
+	       WP_DOCTOR_FAIL, "243/CREDENTIALS");
+	expect(UNIT("a.service", "active", "enabled", "0", "5")
+	       "SubState=running\nExecMainStatus=243\n",
+	       WP_DOCTOR_OK, "1 units are");
+	/* It starts since this very moment, and should have long ago. */
+	(void)snprintf(recent, sizeof(recent),
+		       UNIT("a.service", "activating", "enabled", "0", "0")
+		       "SubState=start\nStateChangeTimestampMonotonic=%llu\n",
+		       (unsigned long long)wp_mono_us());
+	expect(recent, WP_DOCTOR_WARN, "a.service has been starting for 0 s");
+	if (wp_mono_us() > UINT64_C(100) * 1000000)
+		expect(UNIT("a.service", "activating", "enabled", "0", "0")
+		       "SubState=start\nStateChangeTimestampMonotonic=1\n",
+		       WP_DOCTOR_FAIL, "a.service is activating");
 	/* It is since this very moment. */
 	(void)snprintf(recent, sizeof(recent),
 		       UNIT("a.service", "active", "enabled", "3", "%llu"),

@@ -116,9 +116,10 @@ MUTATIONS = (
     Mutation(
         "forget-tokens", "a session ends, and its access tokens do not",
         [("handlers/accounts/session.c",
-          "\tending->keep_s = lives_s + LATE_S;\n\treturn revoke(call);\n",
-          "\tending->keep_s = lives_s + LATE_S;\n"
-          "\treturn end_over(call, true);\n")],
+          "\t\tkeep_as_long_as_they_live(call, lives_s);\n"
+          "\t\tis_over = revoke(call);\n",
+          "\t\tkeep_as_long_as_they_live(call, lives_s);\n"
+          "\t\tis_over = end_over(call, true);\n")],
         {"revoked"}, "cold-locked"),
     # What may be forgotten goes with the next call here, and not an hour later,
     # which no run lasts. With the mend in place nothing that counts goes.

@@ -67,6 +67,9 @@ bench-e2e: bench-build ## from POST to poke, 1,000 a second
 bench-herd: bench-build ## 4,000 and 10,000 requests whose last bytes come at one moment
 	@$(call BENCH_RUN,herd)
 
+bench-rolling: all ## 20,000 connections while another daemon takes over (1 min)
+	@$(PYTHON) bench/rolling.py --build $(B)
+
 bench-depth: bench-build ## pulls and acknowledgements by how much waits
 	@$(call BENCH_RUN,depth)
 

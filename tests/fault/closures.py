@@ -10,6 +10,7 @@ done or not; of two passwords exactly one is good then, and once the new one
 was, the old one is not any more.
 """
 import threading
+import time
 
 from accounts import JOIN_S, PASSWORD, Accounts, Ended, Leaver, Session
 from clients import NETWORK, TOKEN_S, code_of, is_odd
@@ -19,8 +20,6 @@ from revoked import Revoked
 
 SESSIONS, INTRUSIONS_MAX = 3, 6
 TRIED_AGAIN, REMEMBERED = 3, 60
-# Some operators give up in the middle.
-IMPATIENT_S = (0.001, 0.03)
 CHANGED = "another battery staple "
 
 
@@ -80,6 +79,7 @@ class Closer(Accounts):
     def __init__(self, context, number):
         super().__init__(context, f"closer-{number}")
         self.outside = context.outside
+        self.took_s = 0.03  # a command, to its end
         self.out = []  # (name, password) that never let in again
         self.untried = []  # of these, when all is quiet
 
@@ -277,14 +277,27 @@ class Closer(Accounts):
             return self.insist(person, command, lambda: self.as_back_end(
                 "accounts/state", username=person.name, state=state),
                 "204") is not None
+        return self.insist_at_the_command_line("account", command,
+                                               person.name, *sure)
+
+    def insist_at_the_command_line(self, *words):
+        """Until it is done, though some give up in the middle."""
         while not self.is_to_end():
-            how = {} if self.random.random() < 0.7 else {
-                "timeout_s": self.random.uniform(*IMPATIENT_S)}
-            if self.outside.command("account", command, person.name, *sure,
-                                    **how):
+            if self.random.random() < 0.3:
+                is_done = self.give_up(*words)
+            else:
+                began = time.monotonic()
+                is_done = self.outside.command(*words)
+                self.took_s = time.monotonic() - began
+            if is_done:
                 return True
             self.pause(0.2)
         return False
+
+    def give_up(self, *words):
+        """In the middle, wherever that is."""
+        return self.outside.command(
+            *words, timeout_s=self.random.uniform(0, self.took_s))
 
     def disable(self, person):
         if not self.set_state(person, "disabled"):
@@ -325,11 +338,19 @@ class Closer(Accounts):
                                                  right=person.password)
 
     def revoke_session(self, person):
+        """Somebody began it, and another may have to finish it: whose the
+        session was is known to nobody then."""
         issuer, one = "waypost", person.sessions[1]
-        told = self.insist(person, "revoke", lambda: self.as_back_end(
-            "revoke", issuer=issuer, session=one.id), "204")
-        return None if told is None else Outcome([one], person.sessions[0],
-                                                 person.password)
+        words = ("session", "revoke", "--issuer", issuer, "--session", one.id)
+        for _ in range(self.random.randrange(3)):
+            self.give_up(*words)
+        if self.random.random() < 0.6:
+            is_done = self.insist(person, "revoke", lambda: self.as_back_end(
+                "revoke", issuer=issuer, session=one.id), "204") is not None
+        else:
+            is_done = self.insist_at_the_command_line(*words)
+        return Outcome([one], person.sessions[0],
+                       person.password) if is_done else None
 
     WAYS = (change_password, change_password, leave_others, reset, reset,
             disable, disable, delete, revoke_user, revoke_session)

@@ -181,6 +181,10 @@ class Whole(Backup):
             manifest = json.load(file)
         self.assertEqual([row["name"] for row in manifest["files"]],
                          list(FILES))
+        # Of this deployment: with accounts, without keys of back ends.
+        self.assertEqual(manifest["notInIt"], [
+            "waypost.yaml", "auth.store_secret", "auth.jwt_secret",
+            "auth.public_key_files", "auth.key_dir, sign-*.pem"])
         with self.stack.redis() as redis:
             self.assertEqual(manifest["store"],
                              redis("HGET", "wp:meta", "store").decode())

@@ -109,6 +109,35 @@ static enum wp_err begin_set(struct wp_cli *cli, struct wp_copy_set *set,
 	return read_meta(cli, set, err);
 }
 
+/* What has to come from another place, so that nobody learns it too late. */
+static void note_missing(const struct wp_conf *conf, struct wp_copy_set *set)
+{
+	const struct {
+		bool is_used;
+		const char *name;
+	} needs[] = {
+		{ true, "waypost.yaml" },
+		{ true, "auth.store_secret" },
+		{ true, "auth.jwt_secret" },
+		{ true, "auth.public_key_files" },
+		{ conf->auth.api_keys_file[0] != '\0', "auth.api_keys_file" },
+		{ conf->accounts.enabled, "auth.key_dir, sign-*.pem" },
+		{ conf->push.enabled, "push.apps" },
+	};
+
+	for (size_t i = 0; i < sizeof(needs) / sizeof(needs[0]); i++)
+		if (needs[i].is_used)
+			set->missing[set->n_missing++] = needs[i].name;
+}
+
+static void print_missing(const struct wp_copy_set *set)
+{
+	printf("not in it, and needed to restore:");
+	for (size_t i = 0; i < set->n_missing; i++)
+		printf("%s %s", i > 0 ? ";" : "", set->missing[i]);
+	printf(" (docs/operations.md, \"Backup and restore\")\n");
+}
+
 /* ---- the files ---- */
 
 typedef enum wp_err (*copy_fn)(const struct wp_conf *conf, const char *to,
@@ -182,6 +211,7 @@ enum wp_err wp_cli_backup(struct wp_cli *cli, struct wp_error *err)
 
 	(void)umask(OTHERS);
 	rc = begin_set(cli, &set, err);
+	note_missing(&cli->conf, &set);
 	if (rc == WP_OK)
 		rc = take_folder(folder, err);
 	if (rc == WP_OK)
@@ -193,7 +223,6 @@ enum wp_err wp_cli_backup(struct wp_cli *cli, struct wp_error *err)
 	if (rc != WP_OK)
 		return rc;
 	wp_copy_print(&set);
-	printf("not in it: settings and secrets (docs/operations.md, \"Backup "
-	       "and restore\")\n");
+	print_missing(&set);
 	return WP_OK;
 }

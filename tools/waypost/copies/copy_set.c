@@ -98,6 +98,16 @@ static struct json_object *files_object(const struct wp_copy_set *set)
 	return list;
 }
 
+static struct json_object *missing_object(const struct wp_copy_set *set)
+{
+	struct json_object *list = json_object_new_array();
+
+	for (size_t i = 0; i < set->n_missing; i++)
+		wp_cli_append(&list, wp_cli_text(set->missing[i],
+						 strlen(set->missing[i])));
+	return list;
+}
+
 static struct json_object *set_object(const struct wp_copy_set *set)
 {
 	struct json_object *object = json_object_new_object();
@@ -113,6 +123,7 @@ static struct json_object *set_object(const struct wp_copy_set *set)
 	wp_cli_add_text(&object, "store", set->store);
 	wp_cli_add_text(&object, "accounts", set->accounts);
 	wp_cli_add(&object, "files", files_object(set));
+	wp_cli_add(&object, "notInIt", missing_object(set));
 	return object;
 }
 

@@ -24,6 +24,7 @@
 
 enum {
 	WP_COPY_FILES_MAX = 3,
+	WP_COPY_MISSING_MAX = 8,
 	WP_COPY_NAME_MAX = 15,
 	WP_COPY_SUM_LEN = 64, /* SHA-256 in hexadecimal digits */
 	WP_COPY_TEXT_MAX = 63,
@@ -48,6 +49,10 @@ struct wp_copy_set {
 	char accounts[WP_ACCOUNTS_ID_LEN + 1]; /* "": there are none */
 	size_t n;
 	struct wp_copy_file files[WP_COPY_FILES_MAX];
+	/* What this deployment needs besides: names of settings, texts of
+	 * ours. Written, not read. */
+	size_t n_missing;
+	const char *missing[WP_COPY_MISSING_MAX];
 };
 
 /*

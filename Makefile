@@ -108,7 +108,7 @@ $(B)/waypost-worker: $(WORKER_OBJ) $(LIB)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
 
 $(B)/waypost-ws: $(WS_OBJ) $(LIVE) $(LIB)
-	$(CC) $(LDFLAGS) -o $@ $^ -lev $(LIBS)
+	$(CC) $(LDFLAGS) -o $@ $^ -lev -lz $(LIBS)
 
 # lib/net wants libcurl: these two and the command line have to do with it.
 $(B)/waypost-notifier: $(NOTIFIER_OBJ) $(LIVE) $(LIB)
@@ -121,7 +121,7 @@ $(B)/waypost: $(CLI_OBJ) $(LIB)
 	$(CC) $(LDFLAGS) -o $@ $^ -ljson-c -lcurl $(LIBS)
 
 # A test links what it tests: the library, and its program's objects but main.
-TEST_LIBS := -lcmocka -ljson-c -ljwt -lev -lfcgi -lcurl $(LIBS)
+TEST_LIBS := -lcmocka -ljson-c -ljwt -lev -lfcgi -lcurl -lz $(LIBS)
 # They are many, and a faster linker is no part of what is released.
 TEST_LINKER := $(if $(shell command -v ld.gold),-fuse-ld=gold)
 link_test = $(CC) $(LDFLAGS) $(TEST_LINKER) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(TEST_LIBS)

@@ -60,6 +60,7 @@ need_build() {
 	need libjson-c-dev json-c/json.h
 	need libjwt-dev ./jwt.h
 	need libcurl4-openssl-dev curl/curl.h
+	need zlib1g-dev ./zlib.h
 	need python3 python3
 }
 

@@ -561,6 +561,9 @@ static void on_connect(struct wp_conn *conn, const struct wp_head *head)
 			     found.sentence);
 		return;
 	}
+	if (conn->parts->live.conf->websocket.deflate)
+		upgrade.extension = wp_extension_choose(head);
+	conn->admission->deflate_bits = upgrade.extension.deflate_bits;
 	wp_upgrade_response(&conn->admission->response, &upgrade);
 	admit_credential(conn, &found);
 }

@@ -25,6 +25,8 @@ enum {
 	GATHER_MAX = 64,
 	/* A client that sends many small frames shares the loop with others. */
 	FRAMES_PER_TURN = 256,
+	/* And so does one whose small frames become large. */
+	INFLATED_PER_TURN = 256 * 1024,
 	WARNING_TICKS = 60 * 1000 / WP_TICK_MS, /* before its token ends */
 	NS_PER_MS = 1000000,
 };
@@ -340,7 +342,8 @@ void wp_conn_open(struct wp_conn *conn)
 		       &conn->admission->response);
 	begin_patience(conn);
 	rc = wp_session_open(&conn->session, &conn->admission->response,
-			     wp_conf_max_ws_message(parts->live.conf));
+			     wp_conf_max_ws_message(parts->live.conf),
+			     conn->admission->deflate_bits);
 	free_admission(conn);
 	parts->n_open++;
 	count(conn, WP_M_CONNECTS);
@@ -484,12 +487,11 @@ static enum wp_err queue(struct wp_conn *conn, struct wp_message *message)
 	return wp_session_send(&conn->session, message, (size_t)max);
 }
 
-void wp_conn_send(struct wp_conn *conn, struct wp_message *message)
+/* In the form that goes out. */
+static void send_form(struct wp_conn *conn, struct wp_message *message)
 {
 	enum wp_err rc;
 
-	if (!is_open(conn))
-		return;
 	rc = queue(conn, message);
 	if (rc == WP_ERR_FULL) {
 		/* Perhaps it is not the peer who is slow. */
@@ -508,6 +510,18 @@ void wp_conn_send(struct wp_conn *conn, struct wp_message *message)
 	}
 	count(conn, WP_M_FRAMES_OUT);
 	mark(conn);
+}
+
+void wp_conn_send(struct wp_conn *conn, struct wp_message *message)
+{
+	struct wp_message *form;
+
+	if (!is_open(conn))
+		return;
+	form = wp_deflate_message(conn->parts->deflate, message,
+				  conn->session.deflate_bits);
+	send_form(conn, form);
+	wp_message_unref(&form);
 }
 
 /* Takes message, which may be NULL: there was no memory for it. */
@@ -578,6 +592,23 @@ static void on_bad_request(struct wp_conn *conn, unsigned status)
 			       WP_M_REJECT_BAD_REQUEST);
 }
 
+static void on_text(struct wp_conn *conn, const struct wp_session_event *event)
+{
+	const char *text = event->data;
+	size_t len = event->len;
+	enum wp_ws_close code = 0;
+
+	if (event->is_deflated)
+		code = wp_deflate_inflate(conn->parts->deflate,
+					  conn->session.max_message, &text,
+					  &len);
+	if (code == 0)
+		conn->parts->upcalls->on_text(conn, text, len);
+	else
+		end_with(conn, (uint16_t)code, WP_M_CLOSE_PROTOCOL,
+			 wp_session_fail);
+}
+
 static void on_event(struct wp_conn *conn, const struct wp_session_event *event)
 {
 	if (event->type >= WP_SESSION_TEXT)
@@ -590,7 +621,7 @@ static void on_event(struct wp_conn *conn, const struct wp_session_event *event)
 		on_bad_request(conn, event->status);
 		break;
 	case WP_SESSION_TEXT:
-		conn->parts->upcalls->on_text(conn, event->data, event->len);
+		on_text(conn, event);
 		break;
 	case WP_SESSION_PING:
 		send_made(conn, wp_message_frame(WP_WS_PONG, event->data,
@@ -619,9 +650,13 @@ static void note_holding(struct wp_conn *conn)
 /* Pull events as far as that is allowed; the budget is for frames. */
 static void take_up(struct wp_conn *conn, int *budget)
 {
+	const struct wp_deflate *deflate = conn->parts->deflate;
+	size_t before = wp_deflate_inflated(deflate);
 	struct wp_session_event event;
 
-	while ((*budget > 0 || !is_open(conn)) &&
+	while (((*budget > 0 &&
+		 wp_deflate_inflated(deflate) - before < INFLATED_PER_TURN) ||
+		!is_open(conn)) &&
 	       wp_session_next(&conn->session, &event)) {
 		on_event(conn, &event);
 		note_holding(conn);

@@ -34,7 +34,8 @@ enum {
 struct wp_admission {
 	struct wp_buf response; /* the 101, when all is well */
 	struct wp_request request;
-	int64_t expires_s; /* of the token */
+	int64_t expires_s;    /* of the token */
+	uint8_t deflate_bits; /* as wp_session_open() */
 	/* While it waits for a key that its token may be signed with. */
 	struct wp_key_waiter key_waiter;
 	struct wp_conn *conn; /* for the waiter */

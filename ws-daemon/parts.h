@@ -21,6 +21,7 @@
 #include "lib/live/turn.h"
 #include "ws-daemon/metrics.h"
 #include "ws-daemon/poller.h"
+#include "ws-daemon/wire/deflate.h"
 #include "ws-daemon/wire/outbox.h"
 
 enum { WP_INPUT_BYTES = 64 * 1024 };
@@ -45,8 +46,9 @@ struct wp_parts {
 
 	struct wp_message *poke; /* built once */
 	struct wp_message *ping;
-	uint8_t *input;        /* every read goes here first */
-	struct wp_buf scratch; /* for building text; empty between uses */
+	struct wp_deflate *deflate; /* owned */
+	uint8_t *input;             /* every read goes here first */
+	struct wp_buf scratch;      /* for building text; empty between uses */
 	/* Of notifications that were dropped, by the reason. */
 	struct wp_log_limit dropped_limits[WP_WS_METRIC_COUNT];
 

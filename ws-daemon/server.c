@@ -344,7 +344,9 @@ static enum wp_err make_parts(struct wp_server *server,
 	parts->poke =
 		wp_message_frame(WP_WS_TEXT, poke_text, sizeof(poke_text) - 1);
 	parts->ping = wp_message_frame(WP_WS_PING, "", 0);
-	if (parts->input == NULL || parts->poke == NULL || parts->ping == NULL)
+	parts->deflate = wp_deflate_new();
+	if (parts->input == NULL || parts->poke == NULL ||
+	    parts->ping == NULL || parts->deflate == NULL)
 		return wp_error_set(err, WP_ERR_NOMEM, "out of memory");
 	parts->poke->is_poke = true;
 	rc = wp_key_wait_new(&parts->key_wait, setup->loop, setup->auth, err);
@@ -432,6 +434,7 @@ void wp_server_free(struct wp_server **server)
 	wp_slab_release(&parts->conns);
 	wp_poller_release(&parts->poller);
 	wp_turn_release(&parts->turn);
+	wp_deflate_free(&parts->deflate);
 	wp_message_unref(&parts->poke);
 	wp_message_unref(&parts->ping);
 	wp_buf_release(&parts->scratch);

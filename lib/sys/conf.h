@@ -180,6 +180,7 @@ struct wp_conf {
 		int64_t max_connections_per_user;
 		int64_t max_message_bytes; /* 0 = envelope limit + 4 KiB */
 		int64_t max_queue_bytes;   /* per slow connection */
+		bool deflate;              /* permessage-deflate */
 		int64_t ping_interval_ms;
 		int64_t idle_timeout_ms;
 		int64_t handshake_timeout_ms;

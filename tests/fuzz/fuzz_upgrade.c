@@ -26,6 +26,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	(void)wp_head_cookie(&head, "auth");
 	(void)wp_query_copy(&head.query, "ticket", value, sizeof(value));
 	if (wp_upgrade_read(&upgrade, &head) == 101) {
+		upgrade.extension = wp_extension_choose(&head);
 		wp_buf_init(&out, 0);
 		wp_upgrade_response(&out, &upgrade);
 		wp_buf_release(&out);

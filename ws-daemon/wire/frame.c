@@ -38,6 +38,7 @@ struct wp_ws_partial {
 	uint8_t control_len; /* bytes of a cut control frame */
 	bool in_payload;     /* header is complete */
 	bool in_message;     /* a message has begun and is not complete */
+	bool is_deflated;    /* that message, or the last one */
 	uint8_t control[WP_WS_CONTROL_MAX];
 };
 
@@ -46,6 +47,7 @@ struct feeding {
 	struct wp_ws_partial *at; /* the reader's, or fresh */
 	struct wp_ws_event *out;
 	size_t max_message;
+	bool may_deflate;
 	bool is_failed;
 	struct wp_ws_partial fresh;
 };
@@ -104,12 +106,28 @@ static size_t header_need(const uint8_t header[2])
 	}
 }
 
+static bool begins_message(const struct wp_ws_partial *at)
+{
+	return opcode_of(at) == WP_WS_TEXT || opcode_of(at) == WP_WS_BINARY;
+}
+
+/* Bytes of a whole message, as it is on the wire. */
+static size_t max_of(const struct feeding *f)
+{
+	return f->at->is_deflated ? f->max_message + f->max_message / 8 + 64
+				  : f->max_message;
+}
+
 /* Judge the first two bytes; 0 or the close code they deserve. */
-static enum wp_ws_close judge_start(const struct wp_ws_partial *at)
+static enum wp_ws_close judge_start(const struct wp_ws_partial *at,
+				    bool may_deflate)
 {
 	const uint8_t *header = at->header;
+	unsigned allowed =
+		may_deflate && begins_message(at) ? WP_WS_DEFLATED : 0;
 
-	if ((header[0] & RESERVED_BITS) != 0 || (header[1] & MASK_BIT) == 0)
+	if ((header[0] & RESERVED_BITS & ~allowed) != 0 ||
+	    (header[1] & MASK_BIT) == 0)
 		return WP_CLOSE_PROTOCOL;
 	if (is_control(at)) {
 		if (!is_final(at) ||
@@ -153,12 +171,14 @@ static void end_header(struct feeding *f)
 	struct wp_ws_partial *at = f->at;
 	uint64_t payload = payload_len(at);
 
+	if (begins_message(at))
+		at->is_deflated = (at->header[0] & WP_WS_DEFLATED) != 0;
 	/* A 64-bit length has its top bit clear (section 5.2). */
 	if (payload > INT64_MAX) {
 		fail(f, WP_CLOSE_PROTOCOL);
 		return;
 	}
-	if (!is_control(at) && payload > f->max_message - at->message_len) {
+	if (!is_control(at) && payload > max_of(f) - at->message_len) {
 		fail(f, WP_CLOSE_TOO_BIG);
 		return;
 	}
@@ -183,7 +203,7 @@ static size_t read_header(struct feeding *f, const uint8_t *data, size_t len)
 
 		at->header[at->header_len++] = data[used++];
 		if (at->header_len == 2)
-			code = judge_start(at);
+			code = judge_start(at, f->may_deflate);
 		if (code != 0)
 			fail(f, code);
 		else if (at->header_len >= 2 &&
@@ -229,8 +249,8 @@ static bool keep_message(struct feeding *f, const uint8_t *data, size_t len)
 	if (need > at->message_cap) {
 		while (cap < need)
 			cap *= 2;
-		if (cap > f->max_message)
-			cap = f->max_message;
+		if (cap > max_of(f))
+			cap = max_of(f);
 		grown = realloc(at->message, cap);
 		if (grown == NULL)
 			return false;
@@ -316,8 +336,8 @@ static void read_message(struct feeding *f, uint8_t *data, size_t len)
 	bool is_end = at->left == 0 && is_final(at);
 	bool is_whole = is_end && at->message_len == 0;
 
-	if (!wp_utf8_feed(&at->utf8, data, len) ||
-	    (is_end && !wp_utf8_is_complete(&at->utf8))) {
+	if (!at->is_deflated && (!wp_utf8_feed(&at->utf8, data, len) ||
+				 (is_end && !wp_utf8_is_complete(&at->utf8)))) {
 		fail(f, WP_CLOSE_BAD_DATA);
 		return;
 	}
@@ -329,6 +349,7 @@ static void read_message(struct feeding *f, uint8_t *data, size_t len)
 	if (!is_end)
 		return;
 	f->out->type = WP_WS_EVENT_TEXT;
+	f->out->is_deflated = at->is_deflated;
 	f->out->data = is_whole ? (const char *)data : at->message;
 	f->out->len = is_whole ? len : at->message_len;
 }
@@ -398,12 +419,15 @@ static void keep_fresh(struct feeding *f, struct wp_ws_reader *reader)
 }
 
 size_t wp_ws_reader_feed(struct wp_ws_reader *reader, size_t max_message,
-			 uint8_t *data, size_t len, struct wp_ws_event *out)
+			 bool may_deflate, uint8_t *data, size_t len,
+			 struct wp_ws_event *out)
 {
-	struct feeding f = { .out = out, .max_message = max_message };
+	struct feeding f = { .out = out,
+			     .max_message = max_message,
+			     .may_deflate = may_deflate };
 	size_t used;
 
-	assert(max_message > 0 && max_message < UINT32_MAX);
+	assert(max_message > 0 && max_message < INT32_MAX);
 	*out = (struct wp_ws_event){ .type = WP_WS_EVENT_NONE };
 	wp_ws_reader_done(reader);
 	f.at = reader->partial != NULL ? reader->partial : &f.fresh;
@@ -425,4 +449,16 @@ size_t wp_ws_frame_header(uint8_t out[WP_WS_HEADER_MAX],
 	for (size_t i = 0; i < bytes; i++)
 		out[2 + i] = (uint8_t)(len >> (8 * (bytes - 1 - i)));
 	return 2 + bytes;
+}
+
+size_t wp_ws_frame_payload_at(const uint8_t *frame)
+{
+	switch (frame[1] & LEN_BITS) {
+	case LEN_16:
+		return 2 + 2;
+	case LEN_64:
+		return 2 + 8;
+	default:
+		return 2;
+	}
 }

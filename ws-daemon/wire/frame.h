@@ -42,10 +42,12 @@ enum wp_ws_close {
 };
 
 enum { WP_WS_CONTROL_MAX = 125, WP_WS_HEADER_MAX = 10 };
+/* RSV1 of a message's first frame: it is deflated (RFC 7692 section 6). */
+enum { WP_WS_DEFLATED = 0x40 };
 
 enum wp_ws_event_type {
 	WP_WS_EVENT_NONE, /* everything was consumed, nothing is complete */
-	WP_WS_EVENT_TEXT, /* a whole text message, valid UTF-8 */
+	WP_WS_EVENT_TEXT, /* a whole text message; UTF-8 unless deflated */
 	WP_WS_EVENT_PING, /* answer with a pong of the same data */
 	WP_WS_EVENT_PONG,
 	WP_WS_EVENT_CLOSE, /* code is the peer's, WP_CLOSE_NO_STATUS if none */
@@ -54,7 +56,8 @@ enum wp_ws_event_type {
 
 struct wp_ws_event {
 	enum wp_ws_event_type type;
-	uint16_t code; /* CLOSE and ERROR */
+	uint16_t code;    /* CLOSE and ERROR */
+	bool is_deflated; /* TEXT: data is to be inflated (deflate.h) */
 	/* TEXT, PING, PONG: borrowed until the next call or change of input. */
 	const char *data;
 	size_t len;
@@ -74,12 +77,16 @@ void wp_ws_reader_release(struct wp_ws_reader *reader);
  * Consume bytes until one event is complete or data ends. Client frames must be
  * masked (section 5.1); the payload is unmasked in place.
  *
- * max_message:  bytes of a whole message, > 0, < 2^32; always the same
+ * max_message:  bytes of a whole message, > 0, < 2^31; always the same. One
+ *               that is deflated may have an eighth and 64 more: not all data
+ *               gets shorter
+ * may_deflate:  permessage-deflate was agreed on
  * Returns:  bytes consumed; call again with the rest while it is less than len
  *           and the event was neither CLOSE nor ERROR
  */
 size_t wp_ws_reader_feed(struct wp_ws_reader *reader, size_t max_message,
-			 uint8_t *data, size_t len, struct wp_ws_event *out);
+			 bool may_deflate, uint8_t *data, size_t len,
+			 struct wp_ws_event *out);
 
 /* What the last event was borrowed from is not needed any more; frees it now
  * and not with the next call. */
@@ -91,5 +98,7 @@ bool wp_ws_reader_is_holding(const struct wp_ws_reader *reader);
 /* Header of an unmasked, unfragmented frame; returns its length (2, 4, 10). */
 size_t wp_ws_frame_header(uint8_t out[WP_WS_HEADER_MAX],
 			  enum wp_ws_opcode opcode, uint64_t payload_len);
+/* Bytes before the payload of such a frame. */
+size_t wp_ws_frame_payload_at(const uint8_t *frame);
 
 #endif /* WP_WS_FRAME_H */

@@ -128,6 +128,7 @@ void wp_upgrade_response(struct wp_buf *out, const struct wp_upgrade *upgrade)
 		wp_buf_add_str(out, "\r\nSec-WebSocket-Protocol: ");
 		wp_buf_add(out, upgrade->protocol.data, upgrade->protocol.len);
 	}
+	wp_extension_add(out, &upgrade->extension);
 	wp_buf_add_str(out, "\r\n\r\n");
 }
 

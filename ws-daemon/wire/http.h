@@ -14,6 +14,7 @@
 
 #include "lib/base/buf.h"
 #include "lib/http/head.h"
+#include "ws-daemon/wire/extension.h"
 
 /* What the upgrade offers, when it is one. */
 struct wp_upgrade {
@@ -22,6 +23,8 @@ struct wp_upgrade {
 	struct wp_text protocol; /* to select: "waypost.v1", a lone token, or
 				    absent */
 	struct wp_text subprotocol_token;
+	struct wp_extension
+		extension; /* what is chosen: whoever reads it says */
 };
 
 /*
@@ -33,7 +36,8 @@ struct wp_upgrade {
  */
 unsigned wp_upgrade_read(struct wp_upgrade *out, const struct wp_head *head);
 
-/* Append "HTTP/1.1 101 …" with accept and, if present, the protocol. */
+/* Append "HTTP/1.1 101 …" with accept and, if present, the protocol and the
+ * extension. */
 void wp_upgrade_response(struct wp_buf *out, const struct wp_upgrade *upgrade);
 
 /*

@@ -122,7 +122,8 @@ static bool next_of_head(struct wp_session *session,
 static bool next_frame(struct wp_session *session, struct wp_ws_event *out)
 {
 	size_t n = wp_ws_reader_feed(&session->reader, session->max_message,
-				     session->at, session->left, out);
+				     session->deflate_bits != 0, session->at,
+				     session->left, out);
 
 	advance(session, n);
 	return out->type != WP_WS_EVENT_NONE;
@@ -144,6 +145,7 @@ static bool next_of_frames(struct wp_session *session,
 		return false;
 	out->type = types[event.type];
 	out->code = event.code;
+	out->is_deflated = event.is_deflated;
 	out->data = event.data;
 	out->len = event.len;
 	return true;
@@ -335,11 +337,13 @@ static enum wp_err queue_response(struct wp_session *session,
 }
 
 enum wp_err wp_session_open(struct wp_session *session,
-			    const struct wp_buf *response, size_t max_message)
+			    const struct wp_buf *response, size_t max_message,
+			    uint8_t deflate_bits)
 {
 	assert(session->state == WP_SESSION_ASKED);
 	session->state = WP_SESSION_OPEN;
 	session->max_message = (uint32_t)max_message;
+	session->deflate_bits = deflate_bits;
 	return queue_response(session, response);
 }
 

@@ -52,6 +52,7 @@ struct wp_session {
 	uint32_t max_message;
 	uint8_t state; /* enum wp_session_state */
 	uint8_t n_unanswered;
+	uint8_t deflate_bits;  /* as wp_session_open(); the owner's to read */
 	bool is_kept : 1;      /* that memory is ours, else the owner's */
 	bool is_line_new : 1;  /* a line has ended since we looked */
 	bool is_last_sent : 1; /* nothing follows what is queued */
@@ -61,8 +62,8 @@ struct wp_session {
 enum wp_session_event_type {
 	WP_SESSION_REQUEST,     /* respond, now or later, or open */
 	WP_SESSION_BAD_REQUEST, /* respond with this status */
-	WP_SESSION_TEXT,        /* a whole message, valid UTF-8 */
-	WP_SESSION_PING,        /* send a pong of the same data */
+	WP_SESSION_TEXT, /* a whole message, valid UTF-8 unless deflated */
+	WP_SESSION_PING, /* send a pong of the same data */
 	WP_SESSION_PONG,
 	WP_SESSION_LEAVE,  /* the peer's close frame: fail with its code */
 	WP_SESSION_BROKEN, /* so does code deserve what the peer sent */
@@ -70,8 +71,9 @@ enum wp_session_event_type {
 
 struct wp_session_event {
 	enum wp_session_event_type type;
-	unsigned status; /* BAD_REQUEST: 400, 431 or 505 */
-	uint16_t code;   /* LEAVE, BROKEN; WP_CLOSE_NO_STATUS if none */
+	unsigned status;  /* BAD_REQUEST: 400, 431 or 505 */
+	uint16_t code;    /* LEAVE, BROKEN; WP_CLOSE_NO_STATUS if none */
+	bool is_deflated; /* TEXT: data is to be inflated (deflate.h) */
 	/* TEXT, PING, PONG and the texts of head: borrowed until the next call
 	 * of next(), feed(), keep() or is_holding(). */
 	const char *data;
@@ -117,12 +119,13 @@ unsigned wp_session_wants(const struct wp_session *session);
 /*
  * Upgrade: queue the 101; frames come and go from now on.
  *
- * max_message:  bytes of a whole message, as wp_ws_reader_feed()
- * Errors:       WP_ERR_NOMEM, also when response has failed; OPEN all the same
+ * max_message:   bytes of a whole message, as wp_ws_reader_feed()
+ * deflate_bits:  of wp_extension_choose(); 0: nothing comes deflated
+ * Errors:        WP_ERR_NOMEM, also when response has failed; OPEN all the same
  */
 enum wp_err wp_session_open(struct wp_session *session,
-			    const struct wp_buf *response,
-			    size_t max_message) WP_MUST_USE;
+			    const struct wp_buf *response, size_t max_message,
+			    uint8_t deflate_bits) WP_MUST_USE;
 
 /* Answer with these bytes instead of an upgrade, and end. Errors: as above. */
 enum wp_err wp_session_respond(struct wp_session *session,

@@ -58,10 +58,13 @@ static void put_frame(struct stream *s, uint8_t first, const void *payload,
 		put(s, (uint8_t)(bytes[i] ^ mask[i % 4]));
 }
 
+/* Was permessage-deflate agreed on? */
+static bool may_deflate;
+
 /* What a reader reported, as one line of text: "T5 P0 C1000 E1002". */
 struct trace {
 	char text[512];
-	char last[LIMIT + 1]; /* payload of the last text, ping or pong */
+	char last[2 * LIMIT]; /* payload of the last text, ping or pong */
 	size_t last_len;
 };
 
@@ -75,7 +78,8 @@ static void note(struct trace *trace, const struct wp_ws_event *event)
 	case WP_WS_EVENT_NONE:
 		return;
 	case WP_WS_EVENT_TEXT:
-		snprintf(at, room, "T%zu ", event->len);
+		snprintf(at, room, "%c%zu ", event->is_deflated ? 'D' : 'T',
+			 event->len);
 		break;
 	case WP_WS_EVENT_PING:
 		snprintf(at, room, "P%zu ", event->len);
@@ -114,8 +118,9 @@ static struct trace *run(const struct stream *s, size_t step)
 		while (used < len && !is_over) {
 			struct wp_ws_event event;
 
-			used += wp_ws_reader_feed(&reader, LIMIT, piece + used,
-						  len - used, &event);
+			used += wp_ws_reader_feed(&reader, LIMIT, may_deflate,
+						  piece + used, len - used,
+						  &event);
 			note(trace, &event);
 			is_over = event.type == WP_WS_EVENT_CLOSE ||
 				  event.type == WP_WS_EVENT_ERROR;
@@ -380,18 +385,73 @@ static void an_idle_reader_holds_no_memory(void **state)
 	put_frame(s, FIN | WP_WS_PING, "", 0);
 	/* A header that is cut is a frame that has begun. */
 	for (size_t n = 1; n < s->len; n++) {
-		used += wp_ws_reader_feed(&reader, LIMIT, s->data + used,
-					  n - used, &event);
+		used += wp_ws_reader_feed(&reader, LIMIT, may_deflate,
+					  s->data + used, n - used, &event);
 		assert_int_equal(used, n);
 		assert_true(wp_ws_reader_is_holding(&reader));
 	}
-	used += wp_ws_reader_feed(&reader, LIMIT, s->data + used, 1, &event);
+	used += wp_ws_reader_feed(&reader, LIMIT, may_deflate, s->data + used,
+				  1, &event);
 	assert_int_equal(event.type, WP_WS_EVENT_PING);
 	wp_ws_reader_done(&reader);
 	assert_null(reader.partial);
 	assert_true(sizeof(reader) <= sizeof(void *));
 	wp_ws_reader_release(&reader);
 	free(s);
+}
+
+static void a_deflated_message_is_marked_on_its_first_frame_only(void **state)
+{
+	struct stream *s = stream_new();
+
+	(void)state;
+	may_deflate = true;
+	/* Not looked at: what it stands for is not known here. */
+	put_frame(s, FIN | WP_WS_DEFLATED | WP_WS_TEXT, "\xff\xfe", 2);
+	put_frame(s, WP_WS_DEFLATED | WP_WS_TEXT, "\xc0", 1);
+	put_frame(s, FIN | WP_WS_PING, "p", 1);
+	put_frame(s, FIN | WP_WS_CONTINUATION, "bc", 2);
+	put_frame(s, FIN | WP_WS_TEXT, "plain", 5);
+	put_frame(s, WP_WS_DEFLATED | WP_WS_TEXT, "a", 1);
+	put_frame(s, FIN | WP_WS_DEFLATED | WP_WS_CONTINUATION, "b", 1);
+	expect(s, "D2 P1 D3 T5 E1002 ", NULL);
+	may_deflate = false;
+}
+
+static void rsv1_is_1002_where_it_means_nothing(void **state)
+{
+	static const uint8_t firsts[] = {
+		WP_WS_PING,         WP_WS_PONG, WP_WS_CLOSE,
+		WP_WS_CONTINUATION, 0x3,        0x20 | WP_WS_TEXT, /* RSV2 */
+		0x10 | WP_WS_TEXT,                                 /* RSV3 */
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(firsts); i++) {
+		struct stream *s = stream_new();
+
+		may_deflate = true;
+		put_frame(s, (uint8_t)(FIN | WP_WS_DEFLATED | firsts[i]), "",
+			  0);
+		expect(s, "E1002 ", NULL);
+	}
+	may_deflate = false;
+}
+
+static void a_deflated_message_may_be_a_little_longer(void **state)
+{
+	size_t most = LIMIT + LIMIT / 8 + 64;
+	char *data = calloc(1, most + 1);
+	struct stream *s = stream_new();
+
+	(void)state;
+	assert_non_null(data);
+	may_deflate = true;
+	put_frame(s, FIN | WP_WS_DEFLATED | WP_WS_TEXT, data, most);
+	put_frame(s, FIN | WP_WS_DEFLATED | WP_WS_TEXT, data, most + 1);
+	expect(s, "D112564 E1009 ", NULL);
+	may_deflate = false;
+	free(data);
 }
 
 static void server_headers_have_the_shortest_form(void **state)
@@ -430,6 +490,10 @@ int main(void)
 		cmocka_unit_test(bad_utf8_in_a_first_fragment_fails_at_once),
 		cmocka_unit_test(close_codes_are_judged),
 		cmocka_unit_test(an_idle_reader_holds_no_memory),
+		cmocka_unit_test(
+			a_deflated_message_is_marked_on_its_first_frame_only),
+		cmocka_unit_test(rsv1_is_1002_where_it_means_nothing),
+		cmocka_unit_test(a_deflated_message_may_be_a_little_longer),
 		cmocka_unit_test(server_headers_have_the_shortest_form),
 	};
 

@@ -33,6 +33,7 @@ struct owner {
 	struct wp_buf out;  /* what was written */
 	size_t n_asked;
 	size_t n_events;
+	uint8_t deflate_bits;
 };
 
 static void begin(struct owner *o)
@@ -55,7 +56,8 @@ static void open_it(struct owner *o)
 
 	wp_buf_init(&response, 0);
 	wp_buf_add_str(&response, response_text);
-	assert_int_equal(wp_session_open(&o->session, &response, MAX_MESSAGE),
+	assert_int_equal(wp_session_open(&o->session, &response, MAX_MESSAGE,
+					 o->deflate_bits),
 			 WP_OK);
 	wp_buf_release(&response);
 }

@@ -22,6 +22,7 @@ import sys
 FLOORS = (
     ("lib/base",),
     ("lib/name", "lib/limit", "lib/push"),
+    ("lib/delivery",),
     ("lib/sys",),
     ("lib/sys/sections",),
     ("lib/http",),

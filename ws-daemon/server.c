@@ -44,7 +44,7 @@ struct wp_server {
 	ev_io accept_io;
 	ev_timer accept_timer;      /* pause after descriptors ran out */
 	const struct wp_seat *seat; /* borrowed; NULL: nobody is beside us */
-	bool has_waited;            /* for others, who did not come */
+	bool has_waited;            /* for others to come; not for room */
 	struct wp_heap heap;
 	bool has_left;    /* presence is told */
 	bool is_finished; /* on_stopped has run */
@@ -95,16 +95,6 @@ static void tell_share(const struct wp_server *server)
 		wp_share_set(server->seat, server->parts.n_sockets);
 }
 
-static void on_accept_pause_over(struct ev_loop *loop, ev_timer *timer,
-				 int events)
-{
-	struct wp_server *server = timer->data;
-
-	(void)events;
-	if (!server->parts.is_stopping)
-		ev_io_start(loop, &server->accept_io);
-}
-
 /* False when nobody waits, or there is no room. */
 static bool accept_one(struct wp_server *server)
 {
@@ -145,21 +135,34 @@ static bool is_for_others(const struct wp_server *server)
 static void on_acceptable(struct ev_loop *loop, ev_io *io, int events)
 {
 	struct wp_server *server = io->data;
-	/* Who has waited in vain takes some, but not all. */
-	int most = server->has_waited ? SHARE_SLACK : ACCEPTS_PER_TURN;
 
 	(void)loop;
 	(void)events;
-	for (int i = 0; i < most; i++) {
-		if (!server->has_waited && is_for_others(server)) {
+	for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
+		if (is_for_others(server)) {
 			server->has_waited = true;
 			pause_for(server, SHARE_PAUSE_MS);
 			return;
 		}
 		if (!accept_one(server))
-			break;
+			return;
 	}
+}
+
+static void on_accept_pause_over(struct ev_loop *loop, ev_timer *timer,
+				 int events)
+{
+	struct wp_server *server = timer->data;
+	/* Whom the others have left there in that time: some, not all. */
+	int most = server->has_waited ? SHARE_SLACK : 0;
+
+	(void)events;
 	server->has_waited = false;
+	if (server->parts.is_stopping)
+		return;
+	ev_io_start(loop, &server->accept_io);
+	while (most-- > 0 && accept_one(server))
+		continue;
 }
 
 /* ---- the end ---- */

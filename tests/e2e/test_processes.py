@@ -100,6 +100,19 @@ class Processes(E2eTest):
                  len(sockets) - lost, "the dead to be forgotten")
         self.come_in(PROCESSES)
 
+    def test_newcomers_go_to_one_that_has_few(self):
+        self.come_in(40 * PROCESSES)
+        victim = self.children()[0]
+        os.kill(victim, signal.SIGKILL)
+        wait_for(lambda: self.metric("waypost_ws_processes") == PROCESSES and
+                 victim not in self.children(), "another process")
+        before = {pid: self.sockets_of(pid) for pid in self.children()}
+        newest = min(before, key=before.get)
+
+        self.come_in(24)
+
+        self.assertGreater(self.sockets_of(newest) - before[newest], 12)
+
     def test_one_that_hangs_holds_nobody_up(self):
         asleep = self.children()[0]
         os.kill(asleep, signal.SIGSTOP)

@@ -23,6 +23,7 @@
 #include "lib/http/query.h"
 #include "lib/mailbox/ticket.h"
 #include "lib/sys/conf.h"
+#include "ws-daemon/filter.h"
 #include "ws-daemon/guard.h"
 #include "ws-daemon/wire/http.h"
 
@@ -552,6 +553,8 @@ static void on_connect(struct wp_conn *conn, const struct wp_head *head)
 		on_foreign_origin(conn);
 		return;
 	}
+	if (!wp_filter_read(conn, head))
+		return;
 	find_credential(&found, head, &upgrade, origin, conn->parts->live.conf);
 	if (found.source == SOURCE_NONE || found.source == SOURCE_BAD) {
 		unauthorized(conn,

@@ -144,6 +144,7 @@ static void free_conn(struct wp_conn *conn)
 	wp_session_release(&conn->session);
 	free_admission(conn);
 	free(conn->member.chat);
+	free(conn->filter);
 	wp_slab_free(&parts->conns, conn);
 	parts->n_sockets--;
 }

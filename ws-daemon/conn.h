@@ -44,12 +44,15 @@ struct wp_admission {
 	struct wp_address from; /* len 0: nobody knows */
 };
 
+struct wp_filter;
+
 struct wp_conn {
 	struct wp_member member; /* first: hub and registrar know only this */
 	struct wp_turn_item item;
 	struct wp_parts *parts;
 	struct wp_session session;
 	struct wp_admission *admission; /* NULL but from request to answer */
+	struct wp_filter *filter;       /* owned; NULL: it wants all topics */
 	struct wp_patience patience;
 	uint64_t device;        /* of wp_conn_device() */
 	int64_t frames_full_at; /* a bucket (lib/limit/bucket.h) in turn.now */

@@ -7,7 +7,9 @@
 
 #include <ev.h>
 
+#include "lib/base/clock.h"
 #include "lib/metrics/exporter.h"
+#include "ws-daemon/monitor_json.h"
 
 struct wp_monitor {
 	struct wp_parts *parts;
@@ -56,6 +58,7 @@ enum wp_err wp_monitor_open(struct wp_monitor **out, struct wp_parts *parts,
 		.address = address,
 		.metrics = parts->metrics,
 		.prepare = prepare,
+		.pages = wp_monitor_pages,
 		.ctx = parts,
 	};
 	struct wp_monitor *monitor = calloc(1, sizeof(*monitor));
@@ -64,6 +67,7 @@ enum wp_err wp_monitor_open(struct wp_monitor **out, struct wp_parts *parts,
 	if (monitor == NULL)
 		return wp_error_set(err, WP_ERR_NOMEM, "memory is exhausted");
 	monitor->parts = parts;
+	parts->start_ms = wp_mono_ms();
 	rc = wp_exporter_open(&monitor->exporter, &setup, err);
 	if (rc != WP_OK) {
 		free(monitor);

@@ -12,6 +12,7 @@
 #include "lib/mailbox/notification.h"
 #include "lib/name/urn.h"
 #include "ws-daemon/conn.h"
+#include "ws-daemon/filter.h"
 
 enum { LOG_INTERVAL_MS = 10000 };
 
@@ -22,6 +23,7 @@ struct notification {
 	struct wp_json_slice payload; /* any value, its exact text */
 };
 
+/* *out has type.len 0 when it is an object without one. */
 static bool read_notification(struct notification *out, const char *data,
 			      size_t len)
 {
@@ -41,22 +43,30 @@ static bool read_notification(struct notification *out, const char *data,
 			out->payload = value;
 	}
 	wp_json_end(&js);
-	return js.err == NULL && out->type.len > 0 && out->type.data[0] == '"';
+	return js.err == NULL &&
+	       (out->type.len == 0 || out->type.data[0] == '"');
 }
 
 /*
  * Append the frame for {"type":string,"payload":any}: both unchanged, and a
- * timestamp. Other members are ignored, an absent payload reads as null.
+ * timestamp. Other members are ignored, an absent payload reads as null. An
+ * object without a type is appended as it is, where it may be one.
  *
  * Returns:  false when data is no such object; out is left alone then
  */
-static bool write_frame(const char *data, size_t len, struct wp_buf *out)
+static bool write_frame(const char *data, size_t len, bool may_be_bare,
+			struct wp_buf *out)
 {
 	struct notification notification;
 	char now[WP_RFC3339_LEN];
 
 	if (!read_notification(&notification, data, len))
 		return false;
+	if (notification.type.len == 0) {
+		if (may_be_bare)
+			wp_buf_add(out, data, len);
+		return may_be_bare;
+	}
 	wp_rfc3339(wp_wall_ms(), now);
 	wp_buf_add_str(out, "{\"type\":");
 	wp_buf_add(out, notification.type.data, notification.type.len);
@@ -84,66 +94,123 @@ static void drop(struct wp_parts *parts, enum wp_ws_metric reason,
 		       wp_int("suppressed", suppressed));
 }
 
+/* What is said, and about what. */
+struct news {
+	const char *data;
+	size_t len;
+	const struct wp_topic_channel *about; /* NULL: whatever the filter */
+	size_t topic;
+};
+
 /* A frame with it; NULL after it was dropped. */
-static struct wp_message *build(struct wp_parts *parts, const char *data,
-				size_t len)
+static struct wp_message *build(struct wp_parts *parts, const struct news *news)
 {
 	struct wp_buf *buf = &parts->scratch;
 	struct wp_message *message = NULL;
 
-	if (!write_frame(data, len, buf)) {
+	if (!write_frame(news->data, news->len, news->about != NULL, buf)) {
 		drop(parts, WP_M_NOTIFICATION_MALFORMED,
-		     "it is no JSON object with a string \"type\"", len);
+		     "it is no JSON object with a string \"type\"", news->len);
 		return NULL;
 	}
 	if (!buf->failed)
 		message = wp_message_frame(WP_WS_TEXT, buf->data, buf->len);
 	wp_buf_clear(buf);
 	if (message == NULL)
-		drop(parts, WP_M_NOTIFICATION_NO_MEMORY, "out of memory", len);
+		drop(parts, WP_M_NOTIFICATION_NO_MEMORY, "out of memory",
+		     news->len);
 	return message;
 }
 
-static void send_to(struct wp_user *user, struct wp_message *message)
+static bool is_wanted(struct wp_member *member, const struct news *news)
+{
+	return news->about == NULL ||
+	       wp_filter_passes(wp_conn_of(member), news->topic,
+				news->about->id, news->about->id_len);
+}
+
+static bool is_wanted_by_any(const struct wp_user *user,
+			     const struct news *news)
+{
+	struct wp_member *member = user->members;
+
+	while (member != NULL && !is_wanted(member, news))
+		member = member->next;
+	return member != NULL;
+}
+
+static void send_to(struct wp_parts *parts, struct wp_user *user,
+		    const struct news *news, struct wp_message *message)
 {
 	struct wp_member *next;
 
 	/* One that is too slow leaves the list. */
 	for (struct wp_member *m = user->members; m != NULL; m = next) {
 		next = m->next;
+		if (!is_wanted(m, news))
+			continue;
+		wp_metric_add(parts->metrics, WP_M_NOTIFICATION_FRAMES, 1);
 		wp_conn_send(wp_conn_of(m), message);
 	}
 }
 
-void wp_notification_deliver(void *ctx, const char *who, size_t who_len,
-			     const char *data, size_t len)
+static void deliver(struct wp_parts *parts, const char *who, size_t who_len,
+		    const struct news *news)
 {
-	struct wp_parts *parts = ctx;
 	/* The other half is for what waits already. */
 	int64_t most = parts->live.conf->websocket.max_queue_bytes / 2;
 	struct wp_urn urn;
 	struct wp_user *user;
 	struct wp_message *message;
 
+	parts->notified_ms = wp_wall_ms();
 	if (wp_urn_parse(&urn, who, who_len, NULL) != WP_OK) {
 		drop(parts, WP_M_NOTIFICATION_BAD_CHANNEL,
-		     "the channel names no user", len);
+		     "the channel names no user", news->len);
 		return;
 	}
 	user = wp_hub_user(parts->live.hub, urn.text, urn.len);
 	if (user == NULL) {
-		drop(parts, WP_M_NOTIFICATION_NO_USER, NULL, len);
+		drop(parts, WP_M_NOTIFICATION_NO_USER, NULL, news->len);
 		return;
 	}
-	if (len > (size_t)most) {
+	if (!is_wanted_by_any(user, news)) {
+		drop(parts, WP_M_NOTIFICATION_FILTERED, NULL, news->len);
+		return;
+	}
+	if (news->len > (size_t)most) {
 		drop(parts, WP_M_NOTIFICATION_TOO_LARGE,
-		     "it is over half of websocket.max_queue_bytes", len);
+		     "it is over half of websocket.max_queue_bytes", news->len);
 		return;
 	}
-	message = build(parts, data, len);
+	message = build(parts, news);
 	if (message == NULL)
 		return;
 	wp_metric_add(parts->metrics, WP_M_NOTIFIED, 1);
-	send_to(user, message);
+	send_to(parts, user, news, message);
 	wp_message_unref(&message);
+}
+
+void wp_notification_deliver(void *ctx, const char *who, size_t who_len,
+			     const char *data, size_t len)
+{
+	deliver(ctx, who, who_len, &(struct news){ .data = data, .len = len });
+}
+
+void wp_topic_deliver(void *ctx, size_t topic, const char *channel,
+		      size_t channel_len, const char *data, size_t len)
+{
+	struct wp_parts *parts = ctx;
+	struct wp_topic_channel about;
+	const struct news news = {
+		.data = data, .len = len, .about = &about, .topic = topic
+	};
+
+	if (!wp_topic_match(&parts->topics[topic], channel, channel_len,
+			    &about)) {
+		drop(parts, WP_M_NOTIFICATION_BAD_CHANNEL,
+		     "the channel names no topic of websocket.topics", len);
+		return;
+	}
+	deliver(parts, about.who, about.who_len, &news);
 }

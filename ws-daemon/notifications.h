@@ -12,4 +12,12 @@
 void wp_notification_deliver(void *ctx, const char *who, size_t who_len,
 			     const char *data, size_t len);
 
+/*
+ * The same for a channel of websocket.topics, by its number there: to those
+ * connections of its user that ask for this one, or for all. What has no type
+ * is passed on as it is.
+ */
+void wp_topic_deliver(void *ctx, size_t topic, const char *channel,
+		      size_t channel_len, const char *data, size_t len);
+
 #endif /* WP_WS_NOTIFICATIONS_H */

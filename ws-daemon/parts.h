@@ -19,6 +19,7 @@
 #include "lib/live/limiter.h"
 #include "lib/live/live.h"
 #include "lib/live/turn.h"
+#include "lib/name/topic.h"
 #include "ws-daemon/metrics.h"
 #include "ws-daemon/poller.h"
 #include "ws-daemon/wire/deflate.h"
@@ -51,6 +52,11 @@ struct wp_parts {
 	struct wp_buf scratch;      /* for building text; empty between uses */
 	/* Of notifications that were dropped, by the reason. */
 	struct wp_log_limit dropped_limits[WP_WS_METRIC_COUNT];
+
+	struct wp_topic topics[WP_TOPICS_MAX]; /* of websocket.topics */
+	size_t n_topics;
+	uint64_t start_ms;   /* wp_mono_ms() */
+	int64_t notified_ms; /* wp_wall_ms() of the last notification; 0 */
 
 	size_t n_sockets;
 	size_t n_admitted; /* count towards max_connections */

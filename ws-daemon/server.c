@@ -257,7 +257,8 @@ static enum wp_err make_live(struct wp_parts *parts, const struct wp_conf *conf,
 			   .on_live = on_live,
 			   .on_stopped = on_left,
 			   .ctx = parts,
-			   .notification = { wp_notification_deliver, parts } },
+			   .notification = { wp_notification_deliver, parts },
+			   .topic = { wp_topic_deliver, parts } },
 	};
 
 	const struct wp_live_hooks hooks = {
@@ -324,6 +325,19 @@ static enum wp_err make_limiter(struct wp_parts *parts,
 	return rc == WP_OK ? wp_limiter_new(&parts->limiter, &setup, err) : rc;
 }
 
+static enum wp_err read_topics(struct wp_parts *parts,
+			       const struct wp_conf *conf, struct wp_error *err)
+{
+	const struct wp_conf_list *topics = &conf->websocket.topics;
+	enum wp_err rc = WP_OK;
+
+	for (size_t i = 0; rc == WP_OK && i < topics->n; i++) {
+		rc = wp_topic_read(&parts->topics[i], topics->items[i], err);
+		parts->n_topics++;
+	}
+	return rc;
+}
+
 static enum wp_err make_parts(struct wp_server *server,
 			      const struct wp_server_setup *setup,
 			      struct wp_error *err)
@@ -352,7 +366,10 @@ static enum wp_err make_parts(struct wp_server *server,
 	    parts->ping == NULL || parts->deflate == NULL)
 		return wp_error_set(err, WP_ERR_NOMEM, "out of memory");
 	parts->poke->is_poke = true;
-	rc = wp_key_wait_new(&parts->key_wait, setup->loop, setup->auth, err);
+	rc = read_topics(parts, setup->conf, err);
+	if (rc == WP_OK)
+		rc = wp_key_wait_new(&parts->key_wait, setup->loop, setup->auth,
+				     err);
 	if (rc == WP_OK)
 		rc = make_limiter(parts, setup->conf, err);
 	return rc == WP_OK ? make_live(parts, setup->conf, err) : rc;

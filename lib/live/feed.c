@@ -9,12 +9,16 @@
 
 #include "lib/mailbox/revoke.h"
 #include "lib/mailbox/scripts.h"
+#include "lib/name/topic.h"
 #include "lib/redis/async.h"
 
 struct wp_feed {
 	struct wp_aredis *redis;
 	struct wp_feed_hooks hooks;
 	char channel[WP_POKE_CHANNEL_MAX + 1]; /* "" when none is subscribed */
+	/* What is subscribed for topics, in the order of the setting. */
+	char topics[WP_TOPICS_MAX][WP_TOPIC_PATTERN_MAX + 1];
+	size_t n_topics;
 	bool has_common; /* the channels that are not of an incarnation */
 	/* Answers come in the order of the requests. */
 	uint32_t n_asked;
@@ -63,6 +67,21 @@ static void take_notification(const struct wp_feed *feed,
 					    wp_reply_len(data));
 }
 
+static void take_topic(const struct wp_feed *feed, const char *pattern,
+		       const struct wp_reply *channel,
+		       const struct wp_reply *data)
+{
+	size_t i = 0;
+
+	while (i < feed->n_topics && strcmp(pattern, feed->topics[i]) != 0)
+		i++;
+	if (i < feed->n_topics)
+		feed->hooks.topic.fn(feed->hooks.topic.ctx, i,
+				     wp_reply_str(channel),
+				     wp_reply_len(channel), wp_reply_str(data),
+				     wp_reply_len(data));
+}
+
 static void feed_on_message(void *ctx, const char *pattern,
 			    const struct wp_reply *channel,
 			    const struct wp_reply *data)
@@ -71,7 +90,10 @@ static void feed_on_message(void *ctx, const char *pattern,
 
 	feed->n_received++;
 	if (pattern != NULL) {
-		take_notification(feed, channel, data);
+		if (strcmp(pattern, WP_NOTIFICATION_CHANNELS) == 0)
+			take_notification(feed, channel, data);
+		else
+			take_topic(feed, pattern, channel, data);
 		return;
 	}
 	if (wp_reply_is(channel, WP_REVOKE_CHANNEL)) {
@@ -85,6 +107,23 @@ static void feed_on_message(void *ctx, const char *pattern,
 		return;
 	wp_poke_read(wp_reply_str(data), wp_reply_len(data),
 		     feed->hooks.on_poke, feed->hooks.ctx);
+}
+
+static enum wp_err read_topics(struct wp_feed *feed, const struct wp_conf *conf,
+			       struct wp_error *err)
+{
+	const struct wp_conf_list *topics = &conf->websocket.topics;
+	struct wp_topic topic;
+	enum wp_err rc = WP_OK;
+
+	if (feed->hooks.topic.fn == NULL)
+		return WP_OK;
+	for (size_t i = 0; rc == WP_OK && i < topics->n; i++) {
+		rc = wp_topic_read(&topic, topics->items[i], err);
+		if (rc == WP_OK)
+			wp_topic_glob(&topic, feed->topics[feed->n_topics++]);
+	}
+	return rc;
 }
 
 enum wp_err wp_feed_new(struct wp_feed **out, struct ev_loop *loop,
@@ -107,7 +146,9 @@ enum wp_err wp_feed_new(struct wp_feed **out, struct ev_loop *loop,
 	if (feed == NULL)
 		return wp_error_set(err, WP_ERR_NOMEM, "out of memory");
 	feed->hooks = *hooks;
-	rc = wp_aredis_new(&feed->redis, &setup, err);
+	rc = read_topics(feed, conf, err);
+	if (rc == WP_OK)
+		rc = wp_aredis_new(&feed->redis, &setup, err);
 	if (rc != WP_OK) {
 		free(feed);
 		return rc;
@@ -185,6 +226,13 @@ static enum wp_err subscribe_common(struct wp_feed *feed)
 	if (rc != WP_OK)
 		return rc;
 	feed->n_asked++;
+	for (size_t i = 0; i < feed->n_topics; i++) {
+		rc = subscribe(feed, "PSUBSCRIBE", feed->topics[i],
+			       on_common_subscribed);
+		if (rc != WP_OK)
+			return rc;
+		feed->n_asked++;
+	}
 	feed->has_common = true;
 	return WP_OK;
 }

@@ -27,6 +27,13 @@ struct wp_notification_hook {
 	void *ctx;
 };
 
+/* The same on a channel of websocket.topics, by its number there. */
+struct wp_topic_hook {
+	void (*fn)(void *ctx, size_t topic, const char *channel,
+		   size_t channel_len, const char *data, size_t len);
+	void *ctx; /* fn NULL: topics are not listened to */
+};
+
 /* There may be something new to read in the stream of what was revoked. */
 struct wp_revocation_hook {
 	/* is_new: in a life of Redis that nothing was read in yet, perhaps */
@@ -46,6 +53,7 @@ struct wp_feed_hooks {
 	void (*on_poke)(void *ctx, const struct wp_poke *poke);
 	void *ctx;
 	struct wp_notification_hook notification;
+	struct wp_topic_hook topic;
 	struct wp_revocation_hook revocation;
 };
 

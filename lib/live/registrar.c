@@ -646,6 +646,7 @@ enum wp_err wp_registrar_start(struct wp_registrar *reg, struct wp_error *err)
 		.on_poke = on_feed_poke,
 		.ctx = reg,
 		.notification = reg->hooks.notification,
+		.topic = reg->hooks.topic,
 		.revocation = reg->hooks.revocation,
 	};
 	enum wp_err rc;

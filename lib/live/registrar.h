@@ -43,7 +43,8 @@ struct wp_registrar_hooks {
 	void (*on_stopped)(void *ctx);
 	void *ctx;
 	struct wp_notification_hook notification; /* to whoever it is for */
-	struct wp_revocation_hook revocation;     /* the revoker's */
+	struct wp_topic_hook topic;
+	struct wp_revocation_hook revocation; /* the revoker's */
 };
 
 /* All pointers are borrowed and outlive the registrar. */

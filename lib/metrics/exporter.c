@@ -1,8 +1,9 @@
 /*
  * exporter.c - a door for Prometheus and nothing behind it.
  *
- * Looks at one request line (lib/http/head.h) and answers it. A peer costs
- * a fixed amount of memory and a fixed time; when all places are taken, the
+ * Looks at one request line (lib/http/head.h) and answers it; at fields only
+ * where they choose between two forms. A peer costs a fixed amount of memory
+ * and a fixed time; when all places are taken, the
  * next peer gets that of the one that has said nothing for longest, so that
  * peers that are idle, however many, keep nobody else waiting.
  *
@@ -30,6 +31,7 @@
 
 #include "lib/base/buf.h"
 #include "lib/base/clock.h"
+#include "lib/http/accept.h"
 #include "lib/http/answer.h"
 #include "lib/http/head.h"
 #include "lib/metrics/self.h"
@@ -129,14 +131,44 @@ static void write_metrics(const struct wp_exporter *exporter,
 	wp_self_write(&exporter->self, children, n, out);
 }
 
+/* Of a head that is no sound HTTP/1.1 nothing but the line is believed. */
+static bool wants_json(const struct peer *peer)
+{
+	struct wp_head head;
+	unsigned status;
+
+	return wp_head_parse(&head, peer->request, peer->request_len,
+			     &status) == WP_HEAD_OK &&
+	       wp_accept_wants_json(wp_head_field(&head, "Accept"));
+}
+
+/* The page that answers this, or NULL. */
+static const struct wp_exporter_page *
+find_page(const struct wp_exporter *exporter, const struct peer *peer,
+	  const struct wp_head *head)
+{
+	const struct wp_exporter_page *page = exporter->setup.pages;
+
+	while (page != NULL && page->path != NULL && !is_get(head, page->path))
+		page++;
+	if (page == NULL || page->path == NULL)
+		return NULL;
+	return !is_get(head, "/metrics") || wants_json(peer) ? page : NULL;
+}
+
 static void answer(const struct wp_exporter *exporter, struct peer *peer,
 		   const struct wp_head *head)
 {
 	static const char plain[] = "text/plain; charset=utf-8";
+	const struct wp_exporter_page *page = find_page(exporter, peer, head);
 	struct wp_buf body;
+	unsigned status;
 
 	wp_buf_init(&body, ANSWER_MAX_BYTES);
-	if (is_get(head, "/metrics")) {
+	if (page != NULL) {
+		status = page->write(exporter->setup.ctx, &body);
+		write_answer(&peer->answer, status, "application/json", &body);
+	} else if (is_get(head, "/metrics")) {
 		write_metrics(exporter, &body);
 		write_answer(&peer->answer, 200,
 			     "text/plain; version=0.0.4; charset=utf-8", &body);

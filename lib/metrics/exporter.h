@@ -1,6 +1,6 @@
 /*
- * exporter.h - a door where GET /metrics is answered, and nothing else but GET
- * /healthz. One request per connection, bounded in bytes and time.
+ * exporter.h - a door where GET /metrics is answered, GET /healthz, and what a
+ * program adds. One request per connection, bounded in bytes and time.
  *
  * A program with a loop watches wp_exporter_fd(), and so writes what only its
  * loop may read; any other has a thread for it, by wp_exporter_start().
@@ -18,6 +18,13 @@
 
 struct wp_exporter;
 
+/* A path that is answered in JSON. */
+struct wp_exporter_page {
+	const char *path; /* "/metrics" only where Accept asks for JSON */
+	/* Append the body, where prepare() is called. Returns: the status. */
+	unsigned (*write)(void *ctx, struct wp_buf *out);
+};
+
 /* What is told, and where. All borrowed for as long as the exporter. */
 struct wp_exporter_setup {
 	const char *program;              /* as wp_self_init() */
@@ -28,6 +35,7 @@ struct wp_exporter_setup {
 	 * one's own behind the metrics. NULL: nothing to do.
 	 */
 	void (*prepare)(void *ctx, struct wp_buf *out);
+	const struct wp_exporter_page *pages; /* ends with {}; NULL: none */
 	/* The processes that belong to this one: how many of max. NULL: none */
 	size_t (*children)(void *ctx, pid_t *pids, size_t max);
 	void *ctx;

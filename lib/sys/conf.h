@@ -187,6 +187,7 @@ struct wp_conf {
 		int64_t heartbeat_ms;
 		int64_t grace_ms; /* clean close to migration */
 		int64_t drain_ms;
+		struct wp_conf_list topics; /* see lib/name/topic.h */
 	} websocket;
 
 	struct {

@@ -49,7 +49,7 @@ ANYWHERE = (
     "test_run.MakeRun.test_everything_killed",
     "test_run.MakeRun.test_logs_do_not_grow",
     "test_run.MakeRun.test_program_killed", "test_strange_servers.",
-    "test_upgrade.",
+    "test_topics.", "test_upgrade.",
 )
 
 _screen = tempfile.TemporaryFile()

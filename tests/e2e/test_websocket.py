@@ -608,7 +608,8 @@ class Notifications(WsTest):
         self.assertEqual(
             {reason: after[reason] - before[reason] for reason in after},
             {"forwarded": 1, "not_connected": 1, "bad_channel": 1,
-             "malformed": 1, "too_large": 1, "no_memory": 0})
+             "malformed": 1, "too_large": 1, "no_memory": 0,
+             "filtered": 0})
         log = self.stack.read_log("websocket-0")
         self.assertIn("it is over half of websocket.max_queue_bytes", log)
         self.assertNotIn("s3cret", log)

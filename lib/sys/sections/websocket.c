@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+#include "lib/name/topic.h"
+
 static const struct wp_conf_key keys[] = {
 	{ "websocket.listen", WP_CONF_AT(websocket.listen),
 	  .type = WP_CONF_STRING, .preset = "tcp:127.0.0.1:8083",
@@ -66,6 +68,10 @@ static const struct wp_conf_key keys[] = {
 	  .type = WP_CONF_INT, .preset = "5000", .min = 0, .max = 600000,
 	  .unit = "ms", .is_reloadable = true,
 	  .help = "over what time a stop moves clients away; 0: at once" },
+	{ "websocket.topics", WP_CONF_AT(websocket.topics),
+	  .type = WP_CONF_LIST, .preset = "", .min = 0, .max = WP_TOPICS_MAX,
+	  .help = "channels of Redis besides user_noti:<user>, such as "
+		  "project:{projectId}:{user}" },
 };
 
 static const struct wp_conf_key beat_keys[] = {
@@ -123,6 +129,30 @@ static enum wp_err check_metrics(const struct wp_conf *conf, bool is_used,
 		is_used ? conf->websocket.metrics_listen : "", err);
 }
 
+/* Redis would bring what two patterns say alike twice. */
+static enum wp_err check_topics(const struct wp_conf *conf, bool is_used,
+				struct wp_error *err)
+{
+	const struct wp_conf_list *topics = &conf->websocket.topics;
+	char globs[WP_TOPICS_MAX][WP_TOPIC_PATTERN_MAX + 1];
+	struct wp_topic topic;
+	struct wp_error why;
+
+	(void)is_used;
+	for (size_t i = 0; i < topics->n; i++) {
+		if (wp_topic_read(&topic, topics->items[i], &why) != WP_OK)
+			return wp_conf_broken(err, "websocket.topics", why.msg);
+		wp_topic_glob(&topic, globs[i]);
+		for (size_t j = 0; j < i; j++)
+			if (strcmp(globs[i], globs[j]) == 0)
+				return wp_conf_broken(
+					err, "websocket.topics",
+					"two patterns are of the same "
+					"channels");
+	}
+	return WP_OK;
+}
+
 static enum wp_err check_beat(const struct wp_conf *conf, bool is_used,
 			      struct wp_error *err)
 {
@@ -135,8 +165,9 @@ static enum wp_err check_beat(const struct wp_conf *conf, bool is_used,
 	return WP_OK;
 }
 
-static const wp_conf_rule_fn rules[] = { check_idle, check_cookie, check_listen,
-					 check_metrics, NULL };
+static const wp_conf_rule_fn rules[] = { check_idle,   check_cookie,
+					 check_listen, check_metrics,
+					 check_topics, NULL };
 static const wp_conf_rule_fn beat_rules[] = { check_beat, NULL };
 
 const struct wp_conf_section wp_conf_websocket =

@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "tests/support/ws/ws_client.h"
+#include "ws-daemon/filter.h"
 #include "ws-daemon/notifications.h"
 
 enum { DEPTH_MAX = 64 };
@@ -241,7 +242,128 @@ static void a_text_cut_anywhere_is_refused(void **state)
 	}
 }
 
+/* ---- topics ---- */
+
+/* The one connection asks for this, as a client does in its request. */
+static bool ask_for(struct wp_conn *conn, const char *query)
+{
+	struct wp_head head = { .query = { query, strlen(query) } };
+
+	free(conn->filter);
+	conn->filter = NULL;
+	return wp_filter_read(conn, &head);
+}
+
+static struct wp_conn *the_connection(void)
+{
+	return wp_conn_of(wp_hub_user(world.parts->live.hub, USER, strlen(USER))
+				  ->members);
+}
+
+static int setup_topics(void **state)
+{
+	static const char *const patterns[] = { "project:{projectId}:{user}",
+						"job:{jobId}:{user}" };
+
+	(void)setup(state);
+	for (size_t i = 0; i < 2; i++)
+		assert_int_equal(wp_topic_read(&world.parts->topics[i],
+					       patterns[i], NULL),
+				 WP_OK);
+	world.parts->n_topics = 2;
+	return 0;
+}
+
+static char *topic_frame(size_t topic, const char *channel, const char *text)
+{
+	wp_topic_deliver(world.parts, topic, channel, strlen(channel), text,
+			 strlen(text));
+	ws_world_settle(&world);
+	return read_frame();
+}
+
+static bool hears(size_t topic, const char *channel)
+{
+	char *frame = topic_frame(topic, channel, "{\"progress\":{\"a\":1}}");
+	bool has_come = frame != NULL;
+
+	if (has_come)
+		assert_string_equal(frame, "{\"progress\":{\"a\":1}}");
+	free(frame);
+	return has_come;
+}
+
+static void a_filter_passes_what_it_names_or_all(void **state)
+{
+	struct wp_conn *conn = the_connection();
+
+	(void)state;
+	assert_true(hears(0, "project:7:ann"));
+	assert_true(hears(1, "job:x:" USER));
+
+	assert_true(ask_for(conn, "projectId=7&token=x"));
+	assert_true(hears(0, "project:7:ann"));
+	assert_false(hears(0, "project:8:ann"));
+	assert_false(hears(0, "project:77:ann"));
+	assert_true(hears(1, "job:x:ann"));
+	assert_int_equal(
+		wp_metric_get(world.metrics, WP_M_NOTIFICATION_FILTERED), 2);
+
+	assert_true(ask_for(conn, "jobId=x&projectId=%37"));
+	assert_true(hears(0, "project:7:ann"));
+	assert_false(hears(1, "job:7:ann"));
+	/* What is about nothing passes every filter. */
+	assert_frame("{\"type\":\"x\"}",
+		     "{\"type\":\"x\",\"payload\":null," AT);
+}
+
+static void what_has_a_type_is_wrapped_on_a_topic_too(void **state)
+{
+	char *frame = topic_frame(0, "project:7:ann",
+				  "{\"type\":\"x\",\"payload\":1}");
+
+	(void)state;
+	assert_non_null(frame);
+	assert_non_null(strstr(frame, "{\"type\":\"x\",\"payload\":1,"
+				      "\"timestamp\":\""));
+	free(frame);
+	assert_null(topic_frame(0, "project:7:ann", "{\"type\":1}"));
+	assert_null(topic_frame(0, "project:7:ann", "[1]"));
+	assert_null(topic_frame(0, "project:7:ann", "{\"a\":}"));
+	assert_null(topic_frame(0, "project:7:bob", "{}"));
+	assert_null(topic_frame(0, "project:7 :ann", "{}"));
+	assert_null(topic_frame(0, "project:7:", "{}"));
+}
+
+static void ids_that_are_none_are_refused(void **state)
+{
+	static const char *const rows[] = {
+		"projectId=",
+		"projectId=a%20b",
+		"projectId=a*",
+		"projectId=7&projectId=7",
+		"projectId=%00",
+		"projectId=%0a",
+		"projectId=%zz",
+		"projectId=a:b",
+		"projectId=%c3%a4",
+		"projectId=0123456789012345678901234567890"
+		"12345678901234567890",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		if (ask_for(the_connection(), rows[i]))
+			fail_msg("taken: %s", rows[i]);
+	assert_true(ask_for(the_connection(),
+			    "projectId=01234567890123456789012345678901234567"
+			    "890123456789"));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+#define TOPIC_TEST(name) \
+	cmocka_unit_test_setup_teardown(name, setup_topics, teardown)
 
 int main(void)
 {
@@ -251,6 +373,9 @@ int main(void)
 		TEST(what_is_no_such_object_is_refused),
 		TEST(payloads_nest_deeper_than_envelopes_but_not_for_ever),
 		TEST(a_text_cut_anywhere_is_refused),
+		TOPIC_TEST(a_filter_passes_what_it_names_or_all),
+		TOPIC_TEST(what_has_a_type_is_wrapped_on_a_topic_too),
+		TOPIC_TEST(ids_that_are_none_are_refused),
 	};
 
 	return cmocka_run_group_tests_name("notifications", tests, NULL, NULL);

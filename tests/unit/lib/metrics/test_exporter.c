@@ -157,6 +157,60 @@ static void metrics_are_served_with_their_type_and_length(void **state)
 				     "\"waypost-test\",version=\""));
 }
 
+static unsigned write_page(void *ctx, struct wp_buf *out)
+{
+	(void)ctx;
+	wp_buf_add_str(out, "{}\n");
+	return 503;
+}
+
+static void pages_are_in_json_and_metrics_only_for_who_asks(void **state)
+{
+	static const struct wp_exporter_page pages[] = {
+		{ "/health", write_page },
+		{ "/metrics", write_page },
+		{ NULL, NULL },
+	};
+	static const struct {
+		const char *request;
+		bool is_page;
+	} rows[] = {
+		{ "GET /health HTTP/1.1\r\nHost: a\r\n\r\n", true },
+		{ "GET /health HTTP/1.0\r\n\r\n", true },
+		{ "GET /metrics HTTP/1.1\r\nHost: a\r\n"
+		  "Accept: application/json\r\n\r\n",
+		  true },
+		{ "GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n", false },
+		{ "GET /metrics HTTP/1.1\r\nHost: a\r\nAccept: */*\r\n\r\n",
+		  false },
+		{ "GET /metrics HTTP/1.1\r\nHost: a\r\nbad field\r\n"
+		  "Accept: application/json\r\n\r\n",
+		  false },
+		{ "GET /healthz HTTP/1.1\r\nHost: a\r\n"
+		  "Accept: application/json\r\n\r\n",
+		  false },
+	};
+	struct fixture *f = *state;
+	struct wp_error err;
+
+	wp_exporter_stop(&f->exporter);
+	f->setup.pages = pages;
+	if (wp_exporter_start(&f->exporter, &f->setup, &err) != WP_OK)
+		fail_msg("%s", err.msg);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char *answer = ask(f, rows[i].request);
+		bool is_page =
+			strncmp(answer, "HTTP/1.1 503 ", 13) == 0 &&
+			strstr(answer,
+			       "\r\nContent-Type: application/json\r\n") !=
+				NULL &&
+			strstr(answer, "\r\n\r\n{}\n") != NULL;
+
+		if (is_page != rows[i].is_page)
+			fail_msg("%s: %s", rows[i].request, answer);
+	}
+}
+
 static void everything_else_is_404(void **state)
 {
 	static const struct {
@@ -364,6 +418,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(metrics_are_served_with_their_type_and_length),
+		TEST(pages_are_in_json_and_metrics_only_for_who_asks),
 		TEST(everything_else_is_404),
 		TEST(a_request_may_come_byte_by_byte),
 		TEST(a_head_without_end_is_hung_up_on),

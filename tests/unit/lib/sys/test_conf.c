@@ -739,6 +739,12 @@ static void keys_that_contradict_each_other_are_refused(void **state)
 		{ "websocket: {cookie_name: \"a;b\"}\n",
 		  "websocket.cookie_name: has a character that no cookie's "
 		  "name has" },
+		{ "websocket: {topics: [\"a*:{b}:{user}\"]}\n",
+		  "websocket.topics: each must be such as "
+		  "project:{projectId}:{user}" },
+		{ "websocket: {topics: [\"a:{b}:{user}\", "
+		  "\"a:{c}:{user}\"]}\n",
+		  "websocket.topics: two patterns are of the same channels" },
 	};
 
 	(void)state;

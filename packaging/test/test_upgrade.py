@@ -3,11 +3,14 @@
 
 usage: packaging/test/test_upgrade.py [FOLDER of the packages of before]
 
-Without that folder the packages of before are today's with a lower version:
-what an upgrade does to services, sockets and data is then tried, a change of
-formats is not.
+Nothing was released yet. Without that folder the packages of before are built
+from the first commit that made packages; where there is no history to take it
+from they are today's with a lower version, which tries what an upgrade does to
+services, sockets and data, but no change of formats.
 """
 import os
+import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -37,13 +40,69 @@ def age(folder, into):
                        check=True, stdout=subprocess.DEVNULL)
 
 
+def git(*words):
+    """What git says of this tree, nothing where it is none of git's."""
+    done = subprocess.run(["git", "-C", boot.ROOT, *words],
+                          capture_output=True, text=True, check=False)
+    return done.stdout.strip() if done.returncode == 0 else ""
+
+
+def first_commit():
+    """The first one that made packages, unless it is all that is there."""
+    made = git("log", "--diff-filter=A", "--format=%H", "--",
+               "packaging/debian/control").split()
+    is_behind = made and git("rev-list", "--count", made[-1] + "..HEAD") != "0"
+    return made[-1] if is_behind else None
+
+
+def build(commit):
+    """Its packages, with a version that is older; they are kept.
+
+    Returns: their folder
+    """
+    kept = os.path.join(boot.ROOT, "build", "before", commit)
+    if os.path.isdir(kept):
+        return kept
+    print(f"building the packages of {commit}", flush=True)
+    made = kept + ".new"
+    shutil.rmtree(made, ignore_errors=True)
+    with tempfile.TemporaryDirectory() as tree:
+        with subprocess.Popen(["git", "-C", boot.ROOT, "archive", commit],
+                              stdout=subprocess.PIPE) as files:
+            subprocess.run(["tar", "-x", "-C", tree], stdin=files.stdout,
+                           check=True)
+        changelog = os.path.join(tree, "packaging", "debian", "changelog")
+        with open(changelog, encoding="utf-8") as file:
+            version, rest = re.match(r"waypost \((.*?)\)(.*)", file.read(),
+                                     re.S).groups()
+        with open(changelog, "w", encoding="utf-8") as file:
+            file.write(f"waypost ({version}~before){rest}")
+        done = subprocess.run(
+            [os.path.join(tree, "packaging", "debian", "build.sh"), made],
+            env={**os.environ, "PACKAGE_VERSION": version + "~before"},
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            check=False)
+    if done.returncode != 0:
+        raise boot.BootError(f"{commit} cannot be built: {done.stdout[-4000:]}")
+    os.rename(made, kept)
+    return kept
+
+
+def packages_of_before(folder, made):
+    """Their folder, which is this one where there is no history."""
+    if len(sys.argv) > 1:
+        return os.path.abspath(sys.argv[1])
+    commit = first_commit()
+    if commit:
+        return build(commit)
+    print("      no history: the packages of before are today's", flush=True)
+    age(folder, made)
+    return made
+
+
 def there_and_back_under_load(base, folder):
     with tempfile.TemporaryDirectory() as made:
-        if len(sys.argv) > 1:
-            before = os.path.abspath(sys.argv[1])
-        else:
-            before = made
-            age(folder, before)
+        before = packages_of_before(folder, made)
         with boot.Machine(base, binds(before=before, debs=folder)) as machine:
             set_up(machine, "/before")
             old = machine.run(VERSION).stdout

@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import subprocess
+import tempfile
 import unittest
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
@@ -70,6 +71,38 @@ class Packages(unittest.TestCase):
                 self.assertEqual(
                     purged.replace("secret\n", "", package != "waypost"),
                     f"{data}\n" if is_mount else "")
+
+    @unittest.skipIf(shutil.which("shellcheck") is None,
+                     "there is no shellcheck")
+    def test_scripts_of_shell_have_no_findings(self):
+        scripts = [path for pattern in (
+            "packaging/debian/*.p[or]*", "packaging/debian/build.sh",
+            "tools/*.sh", "tests/**/*.sh", ".ci/run")
+            for path in glob.glob(os.path.join(ROOT, pattern), recursive=True)]
+        self.assertTrue(any(path.endswith(".postinst") for path in scripts))
+        said = subprocess.run(["shellcheck", "--severity=warning", *scripts],
+                              capture_output=True, text=True, check=False)
+        self.assertEqual((said.returncode, said.stdout + said.stderr), (0, ""))
+
+    @unittest.skipIf(shutil.which("systemd-analyze") is None,
+                     "there is no systemd-analyze")
+    def test_systemd_has_nothing_to_say_of_the_units(self):
+        with tempfile.TemporaryDirectory() as folder:
+            names = []
+            for path in glob.glob(os.path.join(ROOT, "packaging", "systemd",
+                                               "waypost*")):
+                name = os.path.basename(path)
+                with open(os.path.join(folder, name), "w",
+                          encoding="utf-8") as file:
+                    # Whether the programs are there is for test_units.py.
+                    file.write(re.sub(r"/usr/local/s?bin/[\w-]+", "/bin/true",
+                                      read("packaging", "systemd", name)))
+                names.append(name.replace("@.", "@2."))
+            said = subprocess.run(
+                ["systemd-analyze", "verify", "--man=no", *names],
+                capture_output=True, text=True, check=False,
+                env={**os.environ, "SYSTEMD_UNIT_PATH": folder + ":"})
+        self.assertEqual((said.returncode, said.stdout + said.stderr), (0, ""))
 
     @unittest.skipIf(shutil.which("systemd-analyze") is None,
                      "there is no systemd-analyze")

@@ -128,7 +128,9 @@ browser)
 deb)
 	need_build
 	need debhelper dh
-	need dpkg-dev dpkg-buildpackage ;;
+	need dpkg-dev dpkg-buildpackage
+	# dpkg-buildpackage asks for it by its name.
+	need build-essential build-essential/list ;;
 *)
 	echo "usage: tools/deps.sh run|test|dev|bench|browser|deb" \
 		"[nginx|lighttpd]" >&2

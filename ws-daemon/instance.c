@@ -100,7 +100,8 @@ static void give_up(struct wp_instance *d, const struct wp_error *err)
 /* Who comes before anybody could be registered would be sent away again. */
 static void open_door(struct wp_instance *d)
 {
-	if (d->is_open)
+	/* Whoever waits for us is not to rely on one that ends. */
+	if (d->is_open || wp_server_state(d->server).is_stopping)
 		return;
 	d->is_open = true;
 	ev_timer_stop(d->loop, &d->open_timer);
@@ -357,9 +358,10 @@ static void begin_stop(struct wp_instance *d)
 	start_timer(d, &d->drain_timer, wp_server_state(d->server).stop_ms);
 	/* In this order a newcomer is refused at once, or a successor's, who
 	 * may use the name from now on. A socket that we were given stays, and
-	 * so does one that we have given. */
+	 * so does one that we have given, or have not taken over yet. */
 	wp_listen_unlink(&d->daemon->listener);
-	wp_server_stop(d->server, !d->daemon->is_inherited && !d->has_gone);
+	wp_server_stop(d->server, !d->daemon->is_inherited && !d->has_gone &&
+					  !wp_heir_is_awaited());
 	wp_monitor_close(&d->monitor);
 	wp_listen_close(&d->daemon->listener);
 }

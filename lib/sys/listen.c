@@ -403,6 +403,7 @@ enum wp_err wp_listen_group(const char *address, const char *group,
 			.fd = given.fd,
 			.dev = given.dev,
 			.ino = given.ino,
+			.is_handed = true,
 		};
 		memcpy(out->path, parsed.path, sizeof(parsed.path));
 		return WP_OK;
@@ -427,6 +428,11 @@ void wp_listen_unlink(struct wp_listener *listener)
 		return;
 	/* The number of a file is not given away while the socket is open. */
 	assert(listener->fd != -1);
+	/* We end before we have taken over: he goes on under that name. */
+	if (listener->is_handed && wp_heir_is_awaited()) {
+		listener->path[0] = '\0';
+		return;
+	}
 	lock = lock_folder(listener->path);
 	/* Rather a stale name than a wrong one: the next start clears it. */
 	if (lock != -1 && lstat(listener->path, &st) == 0 &&

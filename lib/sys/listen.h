@@ -24,6 +24,7 @@ struct wp_listener {
 	char path[WP_LISTEN_PATH_MAX + 1]; /* "": no name of ours */
 	dev_t dev;                         /* of the name */
 	ino_t ino;
+	bool is_handed; /* by a predecessor, whose the name is while he waits */
 };
 
 #define WP_LISTENER_NONE ((struct wp_listener){ .fd = -1 })
@@ -89,8 +90,9 @@ enum wp_err wp_listen_connect(const char *address, int *fd_out,
 			      struct wp_error *err) WP_MUST_USE;
 
 /*
- * Take the name of a unix socket away, unless a successor has it by now. Nobody
- * new comes in then; who waits in the queue already can still be accepted. The
+ * Take the name of a unix socket away, unless a successor has it by now, or it
+ * is that of who still serves and waits for us (heir.h). Nobody new comes in
+ * then; who waits in the queue already can still be accepted. The
  * first step of every stop. Nothing for tcp, and nothing the second time.
  */
 void wp_listen_unlink(struct wp_listener *listener);

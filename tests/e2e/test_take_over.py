@@ -12,6 +12,7 @@ from harness import PATIENCE_S, E2eTest, Refused, new_stack, wait_for
 
 DAEMON = "websocket-0"
 SPREAD_MS = 600
+OVER = "successor has ended before it could take over"
 CLIENTS = 3  # threads that connect, one connection behind the other
 
 
@@ -101,6 +102,35 @@ class TakeOverTest(E2eTest):
         self.successors.append(successor)
         return successor
 
+    def fail_late(self):
+        """A successor has the sockets, and then cannot start."""
+        name = "WAYPOST_WEBSOCKET_METRICS_LISTEN"
+        self.addCleanup(setattr, self.old, "env", self.old.env)
+        self.old.env = {key: value for key, value in self.old.env.items()
+                        if key != name}
+        self.begin_again()
+        path = os.path.join(self.stack.state, "waypost.yaml")
+        with open(path, encoding="utf-8") as file:
+            good = file.read()
+        self.addCleanup(self.write, path, good)
+        taken = socket.create_server(("127.0.0.1", 0))
+        self.addCleanup(taken.close)
+        address = "127.0.0.1:%d" % taken.getsockname()[1]
+        section = f'websocket:\n  metrics_listen: "{address}"\n'
+        self.write(path, good.replace("websocket:\n", section))
+
+        self.fail_to_take_over()
+
+    def fail_to_take_over(self):
+        before = len(self.log(OVER))
+        self.old.signal(signal.SIGUSR2)
+        wait_for(lambda: len(self.log(OVER)) > before, OVER)
+
+    @staticmethod
+    def write(path, text):
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+
 
 class Alone(TakeOverTest):
     def test_nobody_is_refused_and_all_are_moved(self):
@@ -176,18 +206,15 @@ class Alone(TakeOverTest):
         stays = self.connect(self.user())
         stays.expect("connected")
 
-        self.old.signal(signal.SIGUSR2)
+        self.fail_to_take_over()
 
-        message = "successor has ended before it could take over"
-        wait_for(lambda: self.log(message), message)
         stays.send_json({"type": "ping"})
         stays.expect("pong")
         self.connect(self.user()).expect("connected")
 
-    @staticmethod
-    def write(path, text):
-        with open(path, "w", encoding="utf-8") as file:
-            file.write(text)
+    def test_successor_that_fails_late_leaves_the_name_behind(self):
+        self.fail_late()
+        self.connect(self.user()).expect("connected")
 
 
 class Several(TakeOverTest):
@@ -202,6 +229,10 @@ class Several(TakeOverTest):
             load.wait_for_more()
 
         self.assertEqual(load.refused, [])
+
+    def test_successor_that_fails_late_leaves_the_name_behind(self):
+        self.fail_late()
+        self.connect(self.user()).expect("connected")
 
 
 class Activated(TakeOverTest):

@@ -19,6 +19,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "lib/sys/listen.h"
@@ -267,6 +268,60 @@ static void a_successors_name_is_left_alone(void **state)
 	wp_listen_close(&late);
 	wp_listen_close(&old);
 	assert_int_equal(access(path, F_OK), -1);
+}
+
+enum { HEIR_FD = 4 }; /* heir.c: behind the one where it says that it serves */
+
+/* An heir of this socket, in a process of its own, that ends. */
+static _Noreturn void be_heir(const struct wp_listener *old, bool serves)
+{
+	struct wp_listener own = WP_LISTENER_NONE;
+	char from[16], list[160];
+
+	(void)snprintf(from, sizeof(from), "%d", (int)getppid());
+	(void)snprintf(list, sizeof(list), "%ju %ju %s\n", (uintmax_t)old->dev,
+		       (uintmax_t)old->ino, address);
+	if (dup2(old->fd, HEIR_FD) == -1 ||
+	    dup2(STDERR_FILENO, HEIR_FD - 1) == -1 ||
+	    setenv("WP_HEIR", from, 1) == -1 ||
+	    setenv("WP_HEIR_SOCKETS", list, 1) == -1)
+		_exit(2);
+	wp_heir_begin();
+	if (wp_listen(address, &own, NULL) != WP_OK || own.fd != HEIR_FD)
+		_exit(3);
+	if (serves)
+		wp_heir_tell_ready();
+	wp_listen_close(&own);
+	_exit(0);
+}
+
+static void run_heir(const struct wp_listener *old, bool serves)
+{
+	pid_t pid = fork();
+	int status;
+
+	if (pid == 0)
+		be_heir(old, serves);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+
+static void an_heir_takes_the_name_away_only_when_it_is_his(void **state)
+{
+	struct wp_listener old = must_listen(address);
+	int peer;
+
+	(void)state;
+	/* It fails before it serves: nothing has changed. */
+	run_heir(&old, false);
+	peer = connect_unix();
+	assert_int_not_equal(peer, -1);
+	close(peer);
+
+	run_heir(&old, true);
+	assert_int_equal(access(path, F_OK), -1);
+	wp_listen_give_up(&old);
+	wp_listen_close(&old);
 }
 
 /* ---- who comes at the same time ---- */
@@ -537,6 +592,8 @@ int main(void)
 		cmocka_unit_test(a_live_name_is_refused_and_left_alone),
 		cmocka_unit_test(a_name_goes_before_its_socket),
 		cmocka_unit_test(a_successors_name_is_left_alone),
+		cmocka_unit_test(
+			an_heir_takes_the_name_away_only_when_it_is_his),
 		cmocka_unit_test(
 			of_several_that_start_at_once_one_gets_the_name),
 		cmocka_unit_test(a_stop_never_takes_the_name_of_a_start),

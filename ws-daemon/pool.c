@@ -27,8 +27,9 @@ static int run_instance(void *ctx, const struct wp_place *place)
 	struct wp_error err = { 0 };
 	enum wp_err rc;
 
-	/* The name is the parent's to take away. */
+	/* The name is the parent's to take away, and it takes over. */
 	daemon->listener.path[0] = '\0';
+	wp_heir_leave_to_parent();
 	rc = wp_instance_run(&instance, daemon, place, &err);
 	if (rc != WP_OK)
 		wp_log(NULL, WP_LOG_ERROR, "process cannot start",

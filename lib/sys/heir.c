@@ -192,6 +192,18 @@ bool wp_successor_start(struct wp_successor *successor, char *const *argv,
 	return true;
 }
 
+/*
+ * A process that ends closes its descriptors a moment before it can be waited
+ * for. One that has closed them and goes on is none that takes over.
+ */
+static void bury(pid_t pid)
+{
+	if (waitpid(pid, NULL, WNOHANG) != 0)
+		return; /* perhaps somebody waits for all */
+	(void)kill(pid, SIGKILL);
+	(void)waitpid(pid, NULL, 0);
+}
+
 enum wp_succession wp_successor_hear(struct wp_successor *successor)
 {
 	char byte;
@@ -209,7 +221,7 @@ enum wp_succession wp_successor_hear(struct wp_successor *successor)
 	wp_log(NULL, WP_LOG_ERROR,
 	       "successor has ended before it could take over",
 	       wp_int("pid", successor->pid));
-	(void)waitpid(successor->pid, NULL, WNOHANG);
+	bury(successor->pid);
 	successor->pid = 0;
 	return WP_SUCCESSION_OVER;
 }
@@ -304,15 +316,27 @@ bool wp_heir_take(const char *address, struct wp_heir_socket *out)
 	return false;
 }
 
+static void close_rest(void)
+{
+	close(heir.ready_fd);
+	heir.ready_fd = -1;
+	for (size_t i = 0; i < heir.n; i++)
+		if (heir.sockets[i].fd != -1)
+			close(heir.sockets[i].fd);
+	heir.n = 0;
+}
+
+void wp_heir_leave_to_parent(void)
+{
+	if (heir.from != 0)
+		close_rest();
+}
+
 void wp_heir_tell_ready(void)
 {
 	if (heir.from == 0)
 		return;
 	(void)!write(heir.ready_fd, "", 1);
-	close(heir.ready_fd);
-	for (size_t i = 0; i < heir.n; i++)
-		if (heir.sockets[i].fd != -1)
-			close(heir.sockets[i].fd);
-	heir.n = 0;
+	close_rest();
 	heir.from = 0;
 }

@@ -73,6 +73,12 @@ bool wp_heir_is_awaited(void);
 /* The socket of this address, once; it is the caller's then. False: none. */
 bool wp_heir_take(const char *address, struct wp_heir_socket *out);
 
+/*
+ * In a process that this one has forked: what was handed over is its parent's
+ * business. Whether somebody waits for that it is told as before.
+ */
+void wp_heir_leave_to_parent(void);
+
 /* We serve. Sockets that nobody has taken are closed: settings have changed. */
 void wp_heir_tell_ready(void);
 

@@ -102,22 +102,27 @@ class TakeOverTest(E2eTest):
         self.successors.append(successor)
         return successor
 
-    def fail_late(self):
-        """A successor has the sockets, and then cannot start."""
+    def put_metrics_at(self, address):
+        """Who is started from now on has them there."""
         name = "WAYPOST_WEBSOCKET_METRICS_LISTEN"
         self.addCleanup(setattr, self.old, "env", self.old.env)
         self.old.env = {key: value for key, value in self.old.env.items()
                         if key != name}
-        self.begin_again()
         path = os.path.join(self.stack.state, "waypost.yaml")
         with open(path, encoding="utf-8") as file:
             good = file.read()
         self.addCleanup(self.write, path, good)
+        section = f'websocket:\n  metrics_listen: "{address}"\n'
+        self.write(path, re.sub("websocket:\n(  metrics_listen: .*\n)?",
+                                section, good))
+
+    def fail_late(self):
+        """A successor has the sockets, and then cannot start."""
+        self.put_metrics_at("")
+        self.begin_again()
         taken = socket.create_server(("127.0.0.1", 0))
         self.addCleanup(taken.close)
-        address = "127.0.0.1:%d" % taken.getsockname()[1]
-        section = f'websocket:\n  metrics_listen: "{address}"\n'
-        self.write(path, good.replace("websocket:\n", section))
+        self.put_metrics_at("127.0.0.1:%d" % taken.getsockname()[1])
 
         self.fail_to_take_over()
 
@@ -233,6 +238,24 @@ class Several(TakeOverTest):
     def test_successor_that_fails_late_leaves_the_name_behind(self):
         self.fail_late()
         self.connect(self.user()).expect("connected")
+
+    def test_socket_that_is_not_wanted_any_more_is_closed(self):
+        """Or peers would wait in its queue for as long as processes live."""
+        path = self.stack.socket_path("leftover.sock")
+        self.put_metrics_at("unix:" + path)
+        self.begin_again()
+        with socket.socket(socket.AF_UNIX) as peer:
+            peer.connect(path)
+        self.put_metrics_at(
+            "unix:" + self.stack.socket_path("wanted.sock"))
+
+        self.take_over(self.old.process.pid)
+        self.assertEqual(self.old.process.wait(PATIENCE_S), 0)
+
+        with socket.socket(socket.AF_UNIX) as peer:
+            with self.assertRaises((ConnectionRefusedError,
+                                    FileNotFoundError)):
+                peer.connect(path)
 
 
 class Activated(TakeOverTest):

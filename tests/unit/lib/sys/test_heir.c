@@ -36,6 +36,9 @@ static enum wp_succession run(char *words, const struct wp_heir_socket *sockets,
 	what = wp_successor_hear(&successor);
 	assert_int_equal(successor.ready_fd, -1);
 	assert_true(what == WP_SUCCESSION_TAKEN || successor.pid == 0);
+	/* Nobody else would bury it. */
+	if (what == WP_SUCCESSION_OVER)
+		assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
 	while (waitpid(-1, NULL, 0) > 0)
 		continue;
 	return what;
@@ -44,10 +47,12 @@ static enum wp_succession run(char *words, const struct wp_heir_socket *sockets,
 static void who_serves_is_heard_and_who_ends_as_well(void **state)
 {
 	char says[] = "printf x >&3", ends[] = "exit 1";
+	char hangs[] = "exec 3>&-; exec sleep 1000";
 
 	(void)state;
 	assert_int_equal(run(says, NULL, 0), WP_SUCCESSION_TAKEN);
 	assert_int_equal(run(ends, NULL, 0), WP_SUCCESSION_OVER);
+	assert_int_equal(run(hangs, NULL, 0), WP_SUCCESSION_OVER);
 }
 
 static void what_is_no_program_is_not_started(void **state)

@@ -346,6 +346,16 @@ static void on_drain_over(struct ev_loop *loop, ev_timer *timer, int events)
 	exit_at_once(d, WP_EXIT_DONE);
 }
 
+/* Does the socket go on without us? */
+static bool is_socket_anothers(const struct wp_instance *d)
+{
+	bool has_gone = d->place == NULL
+				? d->has_gone
+				: wp_share_is_handed_on(d->place->seat.share);
+
+	return has_gone || d->daemon->is_inherited || wp_heir_is_awaited();
+}
+
 /* Nobody new is for us; who is here is moved away. */
 static void begin_stop(struct wp_instance *d)
 {
@@ -360,8 +370,7 @@ static void begin_stop(struct wp_instance *d)
 	 * may use the name from now on. A socket that we were given stays, and
 	 * so does one that we have given, or have not taken over yet. */
 	wp_listen_unlink(&d->daemon->listener);
-	wp_server_stop(d->server, !d->daemon->is_inherited && !d->has_gone &&
-					  !wp_heir_is_awaited());
+	wp_server_stop(d->server, !is_socket_anothers(d));
 	wp_monitor_close(&d->monitor);
 	wp_listen_close(&d->daemon->listener);
 }

@@ -122,6 +122,7 @@ static void on_successor(struct parent *parent)
 	if (wp_successor_hear(&parent->successor) != WP_SUCCESSION_TAKEN)
 		return;
 	parent->has_gone = true;
+	wp_share_hand_on(parent->share);
 	parent->life.pulse_ms = 0;
 	parent->pulse_ms = UINT64_MAX;
 	parent->setup->on_taken(parent->setup->ctx, &parent->successor);

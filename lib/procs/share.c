@@ -13,6 +13,7 @@ struct wp_share {
 	_Atomic uint32_t rows[WP_SHARE_ROWS];
 	_Atomic uint32_t waiting[WP_SHARE_ROWS];
 	_Atomic uint32_t beats[WP_SHARE_ROWS];
+	_Atomic bool is_handed_on;
 };
 
 enum wp_err wp_share_new(struct wp_share **out, struct wp_error *err)
@@ -73,6 +74,17 @@ bool wp_share_is_ahead(const struct wp_seat *seat, size_t slack)
 			return true;
 	}
 	return false;
+}
+
+/* Who reads it was sent a signal since. */
+void wp_share_hand_on(struct wp_share *share)
+{
+	atomic_store(&share->is_handed_on, true);
+}
+
+bool wp_share_is_handed_on(const struct wp_share *share)
+{
+	return atomic_load(&share->is_handed_on);
 }
 
 void wp_share_beat(const struct wp_seat *seat)

@@ -57,6 +57,10 @@ struct wp_share_sum wp_share_sum(const struct wp_share *share);
 /* Has somebody else, who accepts, fewer by more than slack? */
 bool wp_share_is_ahead(const struct wp_seat *seat, size_t slack);
 
+/* The socket goes on without these processes: a successor has it. */
+void wp_share_hand_on(struct wp_share *share);
+bool wp_share_is_handed_on(const struct wp_share *share);
+
 /* A turn of its loop has come round. */
 void wp_share_beat(const struct wp_seat *seat);
 /* How many did; who was in that seat before has counted as well. */

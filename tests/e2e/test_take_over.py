@@ -102,6 +102,12 @@ class TakeOverTest(E2eTest):
         self.successors.append(successor)
         return successor
 
+    @staticmethod
+    def children(pid):
+        with open(f"/proc/{pid}/task/{pid}/children",
+                  encoding="ascii") as file:
+            return [int(word) for word in file.read().split()]
+
     def put_metrics_at(self, address):
         """Who is started from now on has them there."""
         name = "WAYPOST_WEBSOCKET_METRICS_LISTEN"
@@ -239,6 +245,39 @@ class Several(TakeOverTest):
         self.fail_late()
         self.connect(self.user()).expect("connected")
 
+    def test_who_waits_is_left_to_the_successor(self):
+        """Or he would be moved as soon as he is in."""
+        crowd = 400  # what a turn of a process takes is little of it
+        old = self.children(self.old.process.pid)
+        self.send_all(old, signal.SIGSTOP)
+        new = self.children(self.take_over(self.old.process.pid))
+        self.send_all(new, signal.SIGSTOP)
+        peers = [socket.socket(socket.AF_UNIX) for _ in range(crowd)]
+        for peer in peers:
+            self.addCleanup(peer.close)
+            peer.settimeout(PATIENCE_S)
+            peer.connect(self.stack.socket_path(DAEMON + ".sock"))
+
+        self.send_all(old, signal.SIGCONT)
+        self.assertEqual(self.old.process.wait(PATIENCE_S), 0)
+        self.send_all(new, signal.SIGCONT)
+
+        answered = sum(self.is_answered(peer) for peer in peers)
+        self.assertGreater(answered, crowd / 2)
+
+    @staticmethod
+    def send_all(pids, signo):
+        for pid in pids:
+            os.kill(pid, signo)
+
+    @staticmethod
+    def is_answered(peer):
+        try:
+            peer.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+            return b" 200 OK" in peer.recv(4096)
+        except (BrokenPipeError, ConnectionResetError):
+            return False
+
     def test_socket_that_is_not_wanted_any_more_is_closed(self):
         """Or peers would wait in its queue for as long as processes live."""
         path = self.stack.socket_path("leftover.sock")
@@ -319,9 +358,3 @@ class Activated(TakeOverTest):
             load.wait_for_more()
 
         self.assertEqual(load.refused, [])
-
-    @staticmethod
-    def children(pid):
-        with open(f"/proc/{pid}/task/{pid}/children",
-                  encoding="ascii") as file:
-            return [int(word) for word in file.read().split()]

@@ -1,22 +1,28 @@
 /*
  * snippet.c - see snippet.h. No parser of either language: a line that begins
  * with the word include, and one that begins with the mark, are all it knows.
- * Bounded in files, depth and bytes, for configurations may include themselves.
+ * Bounded in files, depth, lines and what patterns are tried on: configurations
+ * may include themselves, and of whose process one is nobody knows, so that it
+ * may have been written to keep us busy.
  */
 #include "tools/waypost/doctor/snippet.h"
 
+#include <dirent.h>
+#include <fcntl.h>
 #include <glob.h>
 #include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 enum {
 	DEPTH_MAX = 8,
 	FILES_MAX = 512,
 	LINE_MAX_BYTES = 4096,
-	LINES_MAX = 100000,
+	LINES_MAX = 250000,  /* of all files */
+	ENTRIES_MAX = 20000, /* of folders, and includes */
 	WORDS_MAX = 32,
 };
 
@@ -24,7 +30,34 @@ struct walk {
 	struct wp_snippet *out;
 	char folder[WP_SNIPPET_PATH_MAX + 1]; /* of the first file */
 	size_t n_left;
+	size_t lines_left;
 };
+
+/* Of the walk that goes on: glob(3) hands on nothing. */
+static size_t entries_left;
+
+static bool take_entry(void)
+{
+	if (entries_left == 0)
+		return false;
+	entries_left--;
+	return true;
+}
+
+static void *open_folder(const char *path)
+{
+	return take_entry() ? opendir(path) : NULL;
+}
+
+static struct dirent *read_folder(void *folder)
+{
+	return take_entry() ? readdir(folder) : NULL;
+}
+
+static void close_folder(void *folder)
+{
+	(void)closedir(folder);
+}
 
 static void read_conf(struct walk *walk, const char *path, int depth);
 
@@ -64,38 +97,59 @@ static char *find_include(char *line)
 static void follow(struct walk *walk, const char *path, int depth)
 {
 	char whole[2 * WP_SNIPPET_PATH_MAX + 2];
-	glob_t found = { 0 };
+	glob_t found = {
+		.gl_opendir = open_folder,
+		.gl_readdir = read_folder,
+		.gl_closedir = close_folder,
+		.gl_lstat = lstat,
+		.gl_stat = stat,
+	};
 
+	if (!take_entry())
+		return;
 	if (path[0] == '/')
 		(void)snprintf(whole, sizeof(whole), "%s", path);
 	else
 		(void)snprintf(whole, sizeof(whole), "%s/%s", walk->folder,
 			       path);
-	if (glob(whole, 0, NULL, &found) == 0)
+	if (glob(whole, GLOB_ALTDIRFUNC, NULL, &found) == 0)
 		for (size_t i = 0; i < found.gl_pathc; i++)
 			read_conf(walk, found.gl_pathv[i], depth + 1);
 	globfree(&found);
 }
 
+/* A file and nothing else, of which some are never read to the end. */
+static FILE *open_conf(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	FILE *file = NULL;
+	struct stat st;
+
+	if (fd != -1 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
+		file = fdopen(fd, "r");
+	if (file == NULL && fd != -1)
+		close(fd);
+	return file;
+}
+
 static void read_conf(struct walk *walk, const char *path, int depth)
 {
 	char line[LINE_MAX_BYTES];
-	struct stat st;
 	FILE *file;
 
-	if (depth > DEPTH_MAX || walk->n_left == 0 || stat(path, &st) == -1 ||
-	    !S_ISREG(st.st_mode))
+	if (depth > DEPTH_MAX || walk->n_left == 0)
 		return;
-	walk->n_left--;
-	file = fopen(path, "re");
+	file = open_conf(path);
 	if (file == NULL)
 		return;
+	walk->n_left--;
 	walk->out->n_files++;
-	for (int i = 0; i < LINES_MAX; i++) {
+	while (walk->lines_left > 0) {
 		const char *included;
 
 		if (fgets(line, sizeof(line), file) == NULL)
 			break;
+		walk->lines_left--;
 		note_mark(walk, line, path);
 		included = find_include(line);
 		if (included != NULL)
@@ -106,10 +160,15 @@ static void read_conf(struct walk *walk, const char *path, int depth)
 
 void wp_snippet_find(struct wp_snippet *out, const char *path)
 {
-	struct walk walk = { .out = out, .n_left = FILES_MAX };
+	struct walk walk = {
+		.out = out,
+		.n_left = FILES_MAX,
+		.lines_left = LINES_MAX,
+	};
 	char copy[WP_SNIPPET_PATH_MAX + 1];
 
 	*out = (struct wp_snippet){ .version = 0 };
+	entries_left = ENTRIES_MAX;
 	(void)snprintf(copy, sizeof(copy), "%s", path);
 	(void)snprintf(walk.folder, sizeof(walk.folder), "%s", dirname(copy));
 	read_conf(&walk, path, 0);

@@ -139,6 +139,26 @@ static void expect_conf(const char *cmdline, size_t len, const char *want)
 
 #define CONF(cmdline, want) expect_conf(cmdline, sizeof(cmdline) - 1, want)
 
+/* Anybody's process may say that it reads such a file. */
+static void what_is_written_to_keep_us_busy_is_left(void **state)
+{
+	char text[4096] = "include a.conf;\ninclude b.conf;\n";
+	char path[64];
+	size_t len = strlen(text);
+
+	(void)state;
+	while (len + 64 < sizeof(text))
+		len += (size_t)snprintf(text + len, sizeof(text) - len,
+					"include /*/*/*/*/*/*/*;\n");
+	write_conf("main", text);
+	write_conf("a.conf", "# waypost-snippet 2\n");
+	/* Of an open that waits for a writer there is no end. */
+	(void)snprintf(path, sizeof(path), "%s/b.conf", folder);
+	assert_int_equal(mkfifo(path, 0600), 0);
+
+	assert_int_equal(find().version, 2);
+}
+
 static void a_running_web_server_says_what_it_reads(void **state)
 {
 	(void)state;
@@ -167,6 +187,9 @@ int main(void)
 			tear_down),
 		cmocka_unit_test_setup_teardown(what_includes_itself_ends,
 						set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			what_is_written_to_keep_us_busy_is_left, set_up,
+			tear_down),
 		cmocka_unit_test(a_running_web_server_says_what_it_reads),
 	};
 

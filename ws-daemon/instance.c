@@ -422,7 +422,10 @@ static void on_succeed(struct ev_loop *loop, ev_signal *sig, int events)
 	struct wp_heir_socket metrics;
 
 	(void)events;
-	if (wp_server_state(d->server).is_stopping || d->successor.pid != 0)
+	/* Who would take over from us while we take over ourselves: nobody
+	 * could say who is left. */
+	if (wp_server_state(d->server).is_stopping || d->successor.pid != 0 ||
+	    wp_heir_is_awaited())
 		return;
 	if (d->monitor != NULL)
 		metrics = wp_monitor_hand(d->monitor);

@@ -107,8 +107,10 @@ static void succeed(struct parent *parent)
 	struct wp_exporter *exporter = parent->procs.exporter;
 	struct wp_heir_socket metrics;
 
+	/* Who would take over from us while we take over ourselves: nobody
+	 * could say who is left. */
 	if (parent->setup->on_succeed == NULL || parent->procs.is_stopping ||
-	    parent->successor.pid != 0)
+	    parent->successor.pid != 0 || wp_heir_is_awaited())
 		return;
 	if (exporter != NULL)
 		metrics = wp_exporter_hand(exporter);

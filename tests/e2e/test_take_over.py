@@ -108,6 +108,34 @@ class TakeOverTest(E2eTest):
                   encoding="ascii") as file:
             return [int(word) for word in file.read().split()]
 
+    def ask_a_successor_that_waits(self):
+        """For one of its own. Returns: it"""
+        redis = self.stack.programs["redis"].process
+        self.addCleanup(redis.send_signal, signal.SIGCONT)
+        redis.send_signal(signal.SIGSTOP)
+        before = len(self.log("successor is started"))
+        started = len(self.log("started"))
+        self.old.signal(signal.SIGUSR2)
+        wait_for(lambda: len(self.log("started")) > started, "a successor")
+        successor = self.log("successor is started")[before]["pid"]
+        self.successors.append(successor)
+        wait_for(lambda: self.is_ready_for(successor, signal.SIGUSR2),
+                 "it to listen")
+        os.kill(successor, signal.SIGUSR2)
+        redis.send_signal(signal.SIGCONT)
+
+        self.assertEqual(self.old.process.wait(PATIENCE_S), 0)
+
+        self.assertEqual(len(self.log("successor is started")), before + 1)
+        return successor
+
+    @staticmethod
+    def is_ready_for(pid, signo):
+        """It does not die of it any more."""
+        with open(f"/proc/{pid}/status", encoding="ascii") as file:
+            sets = re.findall("^Sig(?:Blk|Cgt):\t(.*)$", file.read(), re.M)
+        return any(int(one, 16) >> (signo - 1) & 1 for one in sets)
+
     def put_metrics_at(self, address):
         """Who is started from now on has them there."""
         name = "WAYPOST_WEBSOCKET_METRICS_LISTEN"
@@ -227,6 +255,9 @@ class Alone(TakeOverTest):
         self.fail_late()
         self.connect(self.user()).expect("connected")
 
+    def test_successor_that_waits_has_none(self):
+        self.assertTrue(self.is_running(self.ask_a_successor_that_waits()))
+
 
 class Several(TakeOverTest):
     PROCESSES = 2
@@ -244,6 +275,9 @@ class Several(TakeOverTest):
     def test_successor_that_fails_late_leaves_the_name_behind(self):
         self.fail_late()
         self.connect(self.user()).expect("connected")
+
+    def test_successor_that_waits_has_none(self):
+        self.assertTrue(self.is_running(self.ask_a_successor_that_waits()))
 
     def test_who_waits_is_left_to_the_successor(self):
         """Or he would be moved as soon as he is in."""

@@ -29,6 +29,8 @@ Each program answers `GET /metrics` (Prometheus text, version 0.0.4) and `GET
 `keys.metrics_listen`. Without that it tells nothing. It is for operators: let
 nobody else reach it. A parent of several processes answers for all of them:
 gauges are their sum, and `waypost_redis_up` is 1 while each daemon has Redis.
+A single `waypost-ws` also has JSON for monitors of an earlier service
+([from-notification-service.md](from-notification-service.md#what-stays)).
 
 - The same thing has the same name in all programs; `job` tells them apart. A
   sum over a label means something.

@@ -85,7 +85,9 @@ static void on_stop(void *ctx)
 {
 	struct wp_daemon *daemon = ctx;
 
-	wp_listen_unlink(&daemon->listener);
+	/* Processes have copies, and close them when nobody waits there: while
+	 * we had one, peers would wait in it for nobody. */
+	wp_listen_close(&daemon->listener);
 }
 
 static void prepare(void *ctx, const struct wp_procs *procs, struct wp_buf *out)

@@ -158,3 +158,33 @@ class Processes(E2eTest):
     def begin_again(self):
         self.stack.restart(DAEMON)
         self.stack.wait_ready()
+
+
+class Stopping(E2eTest):
+    @classmethod
+    def make_stack(cls):
+        return new_stack({"websocket": {"processes": 2, "drain_ms": 4000}})
+
+    def test_nobody_waits_at_the_socket_of_a_parent_that_ends(self):
+        parent = self.stack.programs[DAEMON]
+        pid = parent.process.pid
+        path = self.stack.socket_path(DAEMON + ".sock")
+        stays = self.connect(self.user())
+        stays.expect("connected")
+        with open("/proc/net/unix", encoding="ascii") as table:
+            [inode] = [line.split()[6] for line in table
+                       if line.split()[-1] == path and
+                       line.split()[3] == "00010000"]  # it listens
+
+        def has_socket():
+            folder = f"/proc/{pid}/fd"
+            return f"socket:[{inode}]" in [
+                os.readlink(f"{folder}/{name}") for name in os.listdir(folder)]
+        self.assertTrue(has_socket())
+        parent.process.send_signal(signal.SIGTERM)
+        wait_for(lambda: not has_socket(), "the socket to be closed")
+        # And not because it has ended.
+        stays.send_json({"type": "ping"})
+        stays.expect("pong")
+        stays.abort()
+        self.assertEqual(parent.process.wait(PATIENCE_S), 0)

@@ -8,6 +8,8 @@ from harness import PATIENCE_S, E2eTest, new_stack, wait_for
 
 DAEMON = "websocket-0"
 PROCESSES = 3
+# So many more than another process one holds until it leaves newcomers to it.
+SLACK = 16
 
 
 class Processes(E2eTest):
@@ -104,14 +106,21 @@ class Processes(E2eTest):
         self.come_in(40 * PROCESSES)
         victim = self.children()[0]
         os.kill(victim, signal.SIGKILL)
-        wait_for(lambda: self.metric("waypost_ws_processes") == PROCESSES and
-                 victim not in self.children(), "another process")
-        before = {pid: self.sockets_of(pid) for pid in self.children()}
-        newest = min(before, key=before.get)
+        wait_for(lambda: len(set(self.children()) - {victim}) == PROCESSES and
+                 self.metric("waypost_ws_processes") == PROCESSES,
+                 "another process")
 
-        self.come_in(24)
-
-        self.assertGreater(self.sockets_of(newest) - before[newest], 12)
+        def spread():
+            held = [self.sockets_of(pid) for pid in self.children()]
+            return max(held) - min(held)
+        self.assertGreater(spread(), 2 * SLACK)
+        # Each waits for that one for a moment only, which a host that is busy
+        # may miss. Shared without a look, they would stay as far apart.
+        for _ in range(25):
+            self.come_in(8)
+            if spread() <= SLACK + 8:
+                return
+        self.fail(f"still {spread()} apart")
 
     def test_one_that_hangs_holds_nobody_up(self):
         asleep = self.children()[0]

@@ -218,6 +218,22 @@ class E2eTest(unittest.TestCase):
         self.assertEqual(os.listdir(folder), [], name)
         return done.returncode, done.stderr
 
+    def start_activated(self, program, listener):
+        """A daemon beside the stack's, which is handed its socket as systemd
+        does it. It writes where that one does."""
+        def put_at_3():
+            os.dup2(listener.fileno(), 3)
+        with open(program.log_path, "ab") as log:
+            process = subprocess.Popen(
+                ["/bin/sh", "-c", 'LISTEN_PID=$$ LISTEN_FDS=1 exec "$@"', "sh",
+                 *program.argv], cwd=program.cwd,
+                env={**program.env, "WAYPOST_WEBSOCKET_METRICS_LISTEN": ""},
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                preexec_fn=put_at_3, pass_fds=[3])
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        return process
+
     def assert_all_refuse(self, start, part, **env):
         """Each program, and its --check, ends with a last line about this;
         start: as run_beside()."""

@@ -43,7 +43,6 @@ ANYWHERE = (
     "test_cli_look.", "test_cli_words.", "test_clock.",
     "test_doctor.Doctor.", "test_doctor.Load.", "test_doctor.Stuck.",
     "test_manager.", "test_metrics.", "test_moving.", "test_processes.",
-    "test_take_over.",
     "test_provider.",
     "test_push_browser.", "test_push_outage.", "test_ranges.", "test_rolling.",
     "test_run.MakeRun.test_a_s",

@@ -3,7 +3,6 @@ import copy
 import os
 import signal
 import socket
-import subprocess
 
 from harness import E2eTest, PATIENCE_S, Refused, new_stack, wait_for
 
@@ -85,20 +84,6 @@ class Stop(E2eTest):
             # One that was accepted before the signal was seen: 426.
             self.assertRegex(peer.recv(4096), rb"^HTTP/1.1 (503|426) ")
 
-    def start_with(self, listener):
-        """A daemon that is handed its socket as systemd does it."""
-        def put_at_3():
-            os.dup2(listener.fileno(), 3)
-        process = subprocess.Popen(
-            ["/bin/sh", "-c", 'LISTEN_PID=$$ LISTEN_FDS=1 exec "$@"', "sh",
-             *self.old.argv], cwd=self.old.cwd,
-            env={**self.old.env, "WAYPOST_WEBSOCKET_METRICS_LISTEN": ""},
-            stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-            preexec_fn=put_at_3, pass_fds=[3])
-        self.addCleanup(process.wait)
-        self.addCleanup(process.kill)
-        return process
-
     def ask(self, path):
         peer = socket.socket(socket.AF_UNIX)
         self.addCleanup(peer.close)
@@ -113,7 +98,7 @@ class Stop(E2eTest):
         self.addCleanup(listener.close)
         listener.bind(path)
         listener.listen()
-        first = self.start_with(listener)
+        first = self.start_activated(self.old, listener)
         with self.ask(path) as peer:
             self.assertIn(b" 200 OK", peer.recv(4096))
         first.send_signal(signal.SIGTERM)
@@ -121,7 +106,7 @@ class Stop(E2eTest):
         self.assertEqual(first.returncode, 0)
 
         late = self.ask(path)
-        self.start_with(listener)
+        self.start_activated(self.old, listener)
 
         self.assertIn(b" 200 OK", late.recv(4096))
 

@@ -4,7 +4,6 @@ import os
 import re
 import signal
 import socket
-import subprocess
 import threading
 
 from devkit.websocket import Closed
@@ -334,19 +333,6 @@ class Several(TakeOverTest):
 class Activated(TakeOverTest):
     """The socket is a manager's, who restarts the daemon."""
 
-    def start_with(self, listener):
-        def put_at_3():
-            os.dup2(listener.fileno(), 3)
-        process = subprocess.Popen(
-            ["/bin/sh", "-c", 'LISTEN_PID=$$ LISTEN_FDS=1 exec "$@"', "sh",
-             *self.old.argv], cwd=self.old.cwd,
-            env={**self.old.env, "WAYPOST_WEBSOCKET_METRICS_LISTEN": ""},
-            stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-            preexec_fn=put_at_3, pass_fds=[3])
-        self.addCleanup(process.wait)
-        self.addCleanup(process.kill)
-        return process
-
     def begin(self):
         """Returns: what starts a daemon, and one that serves."""
         self.old.stop()
@@ -357,14 +343,14 @@ class Activated(TakeOverTest):
         listener.bind(path)
         os.chmod(path, 0o666)
         listener.listen(4096)
-        first = self.start_with(listener)
+        first = self.start_activated(self.old, listener)
         # It waits in the queue until the daemon lets it in.
         with socket.socket(socket.AF_UNIX) as peer:
             peer.settimeout(PATIENCE_S)
             peer.connect(path)
             peer.sendall(b"GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n")
             self.assertIn(b" 200 OK", peer.recv(4096))
-        return lambda: self.start_with(listener), first
+        return lambda: self.start_activated(self.old, listener), first
 
     def test_restart_refuses_nobody(self):
         start, first = self.begin()
@@ -385,9 +371,7 @@ class Activated(TakeOverTest):
 
         with Load(self) as load:
             load.wait_for_more()
-            first.send_signal(signal.SIGUSR2)
-            wait_for(lambda: self.children(first.pid), "the successor")
-            self.successors += self.children(first.pid)
+            self.take_over(first.pid)
             self.assertEqual(first.wait(PATIENCE_S), 0)
             load.wait_for_more()
 

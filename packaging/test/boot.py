@@ -209,7 +209,9 @@ class Machine:
 
 
 def require():
-    """End with a sentence where no machine can be had."""
+    """End with a sentence where no machine can be had; and whoever is told to
+    end takes his machines along."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     why = lacking()
     if why:
         print(f"skipped: {why}")

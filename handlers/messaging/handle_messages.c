@@ -41,17 +41,17 @@ static enum wp_err read_after(struct wp_call *call,
 			      struct wp_pull_request *request,
 			      struct wp_error *err)
 {
+	struct wp_msgid after;
 	struct wp_text text;
 	enum wp_err rc = wp_query_get(&call->req.query, "after", &call->arena,
 				      &text, err);
 
 	if (rc != WP_OK)
 		return rc == WP_ERR_NOTFOUND ? WP_OK : rc;
-	if (wp_msgid_parse(&request->after, text.data, text.len) !=
-	    WP_MSGID_OURS)
+	if (wp_msgid_parse(&after, text.data, text.len) != WP_MSGID_OURS)
 		return wp_error_set(err, WP_ERR_INVAL,
 				    "after is no id of a message");
-	request->has_after = true;
+	wp_msgid_behind(&after, request->from);
 	return WP_OK;
 }
 

@@ -59,7 +59,7 @@ static bool has_places(const struct wp_delivery *delivery)
 }
 
 size_t wp_delivery_ask(struct wp_delivery *delivery,
-		       struct wp_delivery_place places[WP_DELIVERY_BANDS])
+		       struct wp_band_from places[WP_BANDS])
 {
 	if (delivery->is_reading || delivery->is_held)
 		return 0;
@@ -84,6 +84,11 @@ size_t wp_delivery_ask(struct wp_delivery *delivery,
 	return delivery->window - delivery->n;
 }
 
+size_t wp_delivery_on_way(const struct wp_delivery *delivery)
+{
+	return delivery->n;
+}
+
 bool wp_delivery_take(struct wp_delivery *delivery, enum wp_band band,
 		      const struct wp_entry_id *entry, size_t bytes)
 {
@@ -100,7 +105,7 @@ bool wp_delivery_take(struct wp_delivery *delivery, enum wp_band band,
 		.band = band,
 	};
 	delivery->bytes += bytes;
-	delivery->places[band] = (struct wp_delivery_place){
+	delivery->places[band] = (struct wp_band_from){
 		.has_after = true,
 		.after = *entry,
 	};

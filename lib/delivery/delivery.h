@@ -29,14 +29,6 @@
 #include "lib/base/err.h"
 #include "lib/name/msgid.h"
 
-enum { WP_DELIVERY_BANDS = 2 };
-
-/* Where a page goes on in one band. */
-struct wp_delivery_place {
-	bool has_after; /* or else from the oldest */
-	struct wp_entry_id after;
-};
-
 struct wp_delivery_sent; /* a message that is not acked */
 
 /* Of one connection. Fields are delivery.c's own. */
@@ -47,7 +39,7 @@ struct wp_delivery {
 	size_t bytes; /* of all in sent */
 	size_t window_bytes;
 	size_t wanted; /* bytes of the row that had no room; 0: none */
-	struct wp_delivery_place places[WP_DELIVERY_BANDS];
+	struct wp_band_from places[WP_BANDS];
 	unsigned int failures; /* pages that failed, one after another */
 	bool is_poked;
 	bool is_dry;     /* the last page was all there is */
@@ -83,7 +75,10 @@ void wp_delivery_poke(struct wp_delivery *delivery);
  * Returns:  rows that there is room for; 0: no page
  */
 size_t wp_delivery_ask(struct wp_delivery *delivery,
-		       struct wp_delivery_place places[WP_DELIVERY_BANDS]);
+		       struct wp_band_from places[WP_BANDS]);
+
+/* Messages that are sent and not acked. */
+size_t wp_delivery_on_way(const struct wp_delivery *delivery);
 
 /*
  * The next row of the page that was asked for, in the page's order.

@@ -29,12 +29,15 @@ enum {
 	M_AT = 3,
 };
 
-void wp_hot_walk_begin(struct wp_hot_walk *walk, const struct wp_box *box,
-		       size_t max_envelope, size_t limit,
+void wp_hot_walk_begin(struct wp_hot_walk *walk,
+		       const struct wp_hot_bounds *bounds,
+		       const struct wp_box *box,
+		       const struct wp_band_from from[WP_BANDS],
 		       struct wp_arena *arena)
 {
-	size_t slice = max_envelope == 0 ? SLICE_MAX
-					 : WP_PULL_MAX_BYTES / max_envelope;
+	size_t slice = bounds->max_envelope == 0
+			       ? SLICE_MAX
+			       : WP_PULL_MAX_BYTES / bounds->max_envelope;
 
 	if (slice < SLICE_MIN)
 		slice = SLICE_MIN;
@@ -42,21 +45,17 @@ void wp_hot_walk_begin(struct wp_hot_walk *walk, const struct wp_box *box,
 		slice = SLICE_MAX;
 	*walk = (struct wp_hot_walk){
 		.box = box,
-		.limit = limit,
+		.bounds = *bounds,
 		.arena = arena,
 		.slice = slice,
 		.most = slice,
 	};
-}
-
-void wp_hot_walk_begin_after(struct wp_hot_walk *walk,
-			     const struct wp_msgid *after)
-{
-	struct wp_hot_place *place = &walk->places[after->band];
-
-	place->has_after = true;
-	place->after = after->entry;
-	walk->places[WP_BAND_HIGH].is_done = after->band != WP_BAND_HIGH;
+	for (size_t band = 0; band < WP_BANDS; band++)
+		walk->places[band] = (struct wp_hot_place){
+			.is_done = from[band].is_skipped,
+			.has_after = from[band].has_after,
+			.after = from[band].after,
+		};
 }
 
 bool wp_hot_walk_is_done(const struct wp_hot_walk *walk)
@@ -127,7 +126,7 @@ static size_t bytes_until(const struct wp_hot_walk *walk, enum wp_band band)
 static size_t count_of(const struct wp_hot_walk *walk, enum wp_band band)
 {
 	size_t rows = rows_until(walk, band);
-	size_t n = rows < walk->limit ? walk->limit - rows + 1 : 1;
+	size_t n = rows < walk->bounds.rows ? walk->bounds.rows - rows + 1 : 1;
 
 	if (walk->has_expired && n < SKIP)
 		n = SKIP;
@@ -244,8 +243,8 @@ static bool has_room(const struct wp_hot_walk *walk, enum wp_band band,
 	size_t rows = rows_until(walk, band);
 
 	return rows == 0 ||
-	       (rows < walk->limit &&
-		bytes_until(walk, band) + len <= WP_PULL_MAX_BYTES);
+	       (rows < walk->bounds.rows &&
+		bytes_until(walk, band) + len <= walk->bounds.bytes);
 }
 
 static enum wp_err add_row(struct wp_hot_walk *walk, enum wp_band band,
@@ -256,8 +255,8 @@ static enum wp_err add_row(struct wp_hot_walk *walk, enum wp_band band,
 	struct wp_pull_row *row;
 
 	if (lane->rows == NULL)
-		lane->rows = wp_arena_alloc(walk->arena,
-					    walk->limit * sizeof(*lane->rows));
+		lane->rows = wp_arena_alloc(
+			walk->arena, walk->bounds.rows * sizeof(*lane->rows));
 	if (lane->rows == NULL)
 		return out_of_memory(err);
 	row = &lane->rows[lane->n];
@@ -326,7 +325,7 @@ static void read_waits(struct wp_hot_walk *walk, const struct wp_reply *waits)
 
 	walk->most = walk->slice;
 	if (wp_reply_type(waits) == WP_REPLY_STR && *end == ' ' &&
-	    strtoull(end, NULL, 10) <= WP_PULL_MAX_BYTES && n > walk->slice)
+	    strtoull(end, NULL, 10) <= walk->bounds.bytes && n > walk->slice)
 		walk->most = n < SIZE_MAX ? (size_t)n : SIZE_MAX;
 }
 

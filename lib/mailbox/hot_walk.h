@@ -31,7 +31,7 @@
 
 /* Bytes of envelopes on a page. */
 enum { WP_PULL_MAX_BYTES = 4 * 1024 * 1024 };
-enum { WP_HOT_BANDS = 2, WP_HOT_RUN_ID_MAX = 63 };
+enum { WP_HOT_RUN_ID_MAX = 63 };
 
 /* A message as read; json is borrowed from whoever read it. */
 struct wp_pull_row {
@@ -55,16 +55,24 @@ struct wp_hot_place {
 	size_t asked; /* entries, by the look under way */
 };
 
+/* What a page may have. */
+struct wp_hot_bounds {
+	size_t max_envelope; /* bytes of the longest that is accepted */
+	size_t rows;         /* > 0 */
+	size_t bytes;        /* of envelopes, 1 to WP_PULL_MAX_BYTES; one that
+				is longer goes alone */
+};
+
 struct wp_hot_walk {
 	const struct wp_box *box; /* borrowed */
-	size_t limit;
+	struct wp_hot_bounds bounds;
 	struct wp_arena *arena; /* borrowed: for rows and their texts */
 	char run_id[WP_HOT_RUN_ID_MAX + 1];
 
 	/* Indexed by band. */
-	struct wp_hot_place places[WP_HOT_BANDS];
-	struct wp_pull_lane lanes[WP_HOT_BANDS];
-	size_t bytes[WP_HOT_BANDS];
+	struct wp_hot_place places[WP_BANDS];
+	struct wp_pull_lane lanes[WP_BANDS];
+	size_t bytes[WP_BANDS];
 
 	bool ask_cold;
 	int64_t now_ms; /* of the last look */
@@ -78,18 +86,15 @@ struct wp_hot_walk {
 };
 
 /*
- * Begin at the start of the queue.
+ * Begin where each band is to go on.
  *
- * max_envelope:  bytes of the longest that is accepted
- * limit:         rows that the page may have, > 0
- * Ownership:     box and arena are borrowed and outlive the walk
+ * Ownership:  box and arena are borrowed and outlive the walk
  */
-void wp_hot_walk_begin(struct wp_hot_walk *walk, const struct wp_box *box,
-		       size_t max_envelope, size_t limit,
+void wp_hot_walk_begin(struct wp_hot_walk *walk,
+		       const struct wp_hot_bounds *bounds,
+		       const struct wp_box *box,
+		       const struct wp_band_from from[WP_BANDS],
 		       struct wp_arena *arena);
-/* Begin behind this id instead. */
-void wp_hot_walk_begin_after(struct wp_hot_walk *walk,
-			     const struct wp_msgid *after);
 
 /* Write the next look. run_id: of the Redis that it will go to */
 void wp_hot_walk_ask(struct wp_hot_walk *walk, const char *run_id,

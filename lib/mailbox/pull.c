@@ -17,8 +17,6 @@
 #include "lib/base/arena.h"
 #include "lib/mailbox/hot_walk.h"
 
-enum { BANDS = 2 };
-
 /* What a page still has room for. */
 struct room {
 	size_t rows;
@@ -29,9 +27,10 @@ struct room {
 /* Rows copied out of the cold store as they pass by. */
 struct cold_reader {
 	struct wp_arena *arena;
-	struct wp_pull_lane lanes[BANDS];
-	size_t bytes[BANDS];
+	struct wp_pull_lane lanes[WP_BANDS];
+	size_t bytes[WP_BANDS];
 	size_t limit;
+	size_t max_bytes;
 	int64_t now_ms;
 	bool no_memory;
 };
@@ -65,7 +64,7 @@ static bool cold_on_row(void *ctx, const struct wp_store_row *row)
 		return true;
 	if (lane->n == cold->limit ||
 	    (lane->n > 0 &&
-	     cold->bytes[row->band] + row->json_len > WP_PULL_MAX_BYTES)) {
+	     cold->bytes[row->band] + row->json_len > cold->max_bytes)) {
 		lane->more = true;
 		return false;
 	}
@@ -83,7 +82,7 @@ static bool cold_on_row(void *ctx, const struct wp_store_row *row)
 
 static bool make_lanes(struct wp_pull_page *page, struct wp_pull_lane *lanes)
 {
-	for (size_t band = 0; band < BANDS; band++) {
+	for (size_t band = 0; band < WP_BANDS; band++) {
 		lanes[band].rows = wp_arena_alloc(
 			&page->arena,
 			page->req.limit * sizeof(struct wp_pull_row));
@@ -109,16 +108,12 @@ static enum wp_err read_cold(struct wp_pull_page *page, struct wp_store *store,
 	*cold = (struct cold_reader){
 		.arena = &page->arena,
 		.limit = req->limit,
+		.max_bytes = req->max_bytes,
 		.now_ms = page->hot.now_ms,
 	};
 	if (!make_lanes(page, cold->lanes))
 		return out_of_memory(err);
-	if (req->has_after) {
-		read.from[WP_BAND_HIGH].is_skipped =
-			req->after.band != WP_BAND_HIGH;
-		read.from[req->after.band].has_after = true;
-		read.from[req->after.band].after = req->after.entry;
-	}
+	memcpy(read.from, req->from, sizeof(read.from));
 	rc = wp_store_read(store, &read, err);
 	return cold->no_memory ? out_of_memory(err) : rc;
 }
@@ -198,12 +193,12 @@ static enum wp_err merge(struct wp_pull_page *page, struct wp_error *err)
 	size_t limit = page->req.limit, most = 0;
 	struct room room = {
 		.rows = limit,
-		.bytes = WP_PULL_MAX_BYTES,
+		.bytes = page->req.max_bytes,
 		.is_whole = true,
 	};
 	struct wp_pull_lane out = { 0 };
 
-	for (size_t band = 0; band < BANDS; band++)
+	for (size_t band = 0; band < WP_BANDS; band++)
 		most += hot[band].n + cold[band].n;
 	if (most > limit)
 		most = limit;
@@ -242,12 +237,17 @@ enum wp_err wp_pull_begin(struct wp_pull_page **out,
 	if (page == NULL)
 		return out_of_memory(err);
 	page->req = *req;
+	if (req->max_bytes == 0 || req->max_bytes > WP_PULL_MAX_BYTES)
+		page->req.max_bytes = WP_PULL_MAX_BYTES;
 	/* Lanes are bounded one by one; the arena only has to free them. */
 	wp_arena_init(&page->arena, SIZE_MAX);
-	wp_hot_walk_begin(&page->hot, req->box, req->max_envelope, req->limit,
-			  &page->arena);
-	if (req->has_after)
-		wp_hot_walk_begin_after(&page->hot, &req->after);
+	wp_hot_walk_begin(&page->hot,
+			  &(struct wp_hot_bounds){
+				  .max_envelope = req->max_envelope,
+				  .rows = req->limit,
+				  .bytes = page->req.max_bytes,
+			  },
+			  req->box, req->from, &page->arena);
 	*out = page;
 	return WP_OK;
 }

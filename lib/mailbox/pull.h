@@ -26,13 +26,14 @@ enum { WP_PULL_MAX = 500 };
 
 struct wp_pull_page; /* owns everything its rows point to */
 
-/* Where to go on: after.entry in band after.band. */
 struct wp_pull_request {
 	const struct wp_box *box; /* borrowed */
 	size_t max_envelope;      /* bytes of the longest that is accepted */
 	size_t limit;             /* 1 to WP_PULL_MAX */
-	bool has_after;
-	struct wp_msgid after;
+	/* Of all envelopes on the page; one that is longer goes alone. 0: as
+	 * many as a page may have. */
+	size_t max_bytes;
+	struct wp_band_from from[WP_BANDS];
 };
 
 /* What is to be done next, and what to tell the page of it. */

@@ -157,3 +157,14 @@ int wp_entry_id_cmp(const struct wp_entry_id *a, const struct wp_entry_id *b)
 		return a->seq < b->seq ? -1 : 1;
 	return 0;
 }
+
+void wp_msgid_behind(const struct wp_msgid *id,
+		     struct wp_band_from out[WP_BANDS])
+{
+	out[WP_BAND_HIGH] = (struct wp_band_from){
+		.is_skipped = id->band != WP_BAND_HIGH,
+	};
+	out[WP_BAND_STANDARD] = (struct wp_band_from){ 0 };
+	out[id->band].has_after = true;
+	out[id->band].after = id->entry;
+}

@@ -55,4 +55,15 @@ bool wp_entry_id_parse(struct wp_entry_id *out, const char *text, size_t len);
 /* <0, 0, >0 in stream order. */
 int wp_entry_id_cmp(const struct wp_entry_id *a, const struct wp_entry_id *b);
 
+/* Where the reading of a band goes on. All zero: at its oldest. */
+struct wp_band_from {
+	bool is_skipped; /* it is not read at all */
+	bool has_after;
+	struct wp_entry_id after;
+};
+enum { WP_BANDS = 2 };
+/* Behind this id in the order of a mailbox, high before standard. */
+void wp_msgid_behind(const struct wp_msgid *id,
+		     struct wp_band_from out[WP_BANDS]);
+
 #endif /* WP_LIB_NAME_MSGID_H */

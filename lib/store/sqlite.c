@@ -720,7 +720,7 @@ static enum wp_err read_band(struct wp_sqlite *db,
 			     const struct wp_store_read *read,
 			     enum wp_band band, struct wp_error *err)
 {
-	const struct wp_store_from *from = &read->from[band];
+	const struct wp_band_from *from = &read->from[band];
 	sqlite3_stmt *statement;
 	bool go_on = true;
 	int rc = SQLITE_DONE;

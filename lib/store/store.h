@@ -302,14 +302,9 @@ enum wp_err wp_store_expire(struct wp_store *store,
 			    struct wp_store_expire *expire,
 			    struct wp_error *err) WP_MUST_USE;
 
-struct wp_store_from {
-	bool is_skipped;
-	bool has_after;
-	struct wp_entry_id after;
-};
 struct wp_store_read {
 	const struct wp_box *box; /* borrowed */
-	struct wp_store_from from[2];
+	struct wp_band_from from[WP_BANDS];
 	int64_t now_ms;
 	bool (*on_row)(void *ctx, const struct wp_store_row *row);
 	void *ctx;
@@ -319,8 +314,7 @@ struct wp_store_read {
  * skipping what expired before now_ms.
  *
  * store:   NULL when it could not be opened: WP_ERR_UNAVAIL
- * from:    per band where to go on (exclusive); a band with is_skipped set is
- *          not read at all
+ * from:    per band where to go on (exclusive)
  * on_row:  return false to end this band; row->json is borrowed for the call
  * Errors:  WP_ERR_UNAVAIL; WP_ERR_NOMEM when on_row ran out (it sets a flag of
  *          its own and returns false)

@@ -203,14 +203,15 @@ static size_t count_rows(struct wp_world *w, size_t limit, size_t *pages_out)
 		assert_int_equal(wp_pull(&page, w->redis, w->store, &req, NULL),
 				 WP_OK);
 		for (size_t i = 0; i < wp_pull_page_count(page); i++) {
+			struct wp_msgid after;
 			enum wp_band band;
 			const struct wp_pull_row *got =
 				wp_pull_page_row(page, i, &band);
 
 			bytes += got->json_len;
 			rows++;
-			req.has_after = true;
-			req.after = id_of(got->entry.seq, band);
+			after = id_of(got->entry.seq, band);
+			wp_msgid_behind(&after, req.from);
 		}
 		assert_true(bytes <= WP_PULL_MAX_BYTES);
 		assert_true(bytes > 0);
@@ -317,9 +318,8 @@ static void walk_pages(struct wp_world *w, const struct scene *scene,
 					 strlen(scene->names[at]));
 			assert_memory_equal(got->json, scene->names[at],
 					    got->json_len);
-			req.has_after = true;
-			req.after = scene->ids[at];
-			assert_int_equal(band, req.after.band);
+			assert_int_equal(band, scene->ids[at].band);
+			wp_msgid_behind(&scene->ids[at], req.from);
 		}
 		more = wp_pull_page_has_more(page);
 		assert_int_equal(more, at < scene->n);

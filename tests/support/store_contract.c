@@ -640,11 +640,11 @@ static void a_read_goes_on_after_a_position(void **state)
 	assert_string_equal(out.data, "h1 h2 s1 s2 s3 ");
 
 	wp_buf_clear(&out);
-	read.from[WP_BAND_HIGH] = (struct wp_store_from){
+	read.from[WP_BAND_HIGH] = (struct wp_band_from){
 		.has_after = true,
 		.after = { .ms = 1 },
 	};
-	read.from[WP_BAND_STANDARD] = (struct wp_store_from){
+	read.from[WP_BAND_STANDARD] = (struct wp_band_from){
 		.has_after = true,
 		.after = { .ms = 1, .seq = 3 }, /* no row has that id */
 	};

@@ -226,14 +226,13 @@ void wp_world_expect_page(struct wp_world *w, const char *want, size_t limit,
 	struct wp_pull_request req = {
 		.box = &w->box,
 		.limit = limit,
-		.has_after = after != NULL,
 	};
 	struct wp_pull_page *page = NULL;
 	struct wp_error err = { 0 };
 	struct wp_buf names;
 
 	if (after != NULL)
-		req.after = *after;
+		wp_msgid_behind(after, req.from);
 	if (wp_pull(&page, w->redis, w->store, &req, &err) != WP_OK)
 		fail_msg("no page: %s", err.msg);
 	wp_buf_init(&names, 0);

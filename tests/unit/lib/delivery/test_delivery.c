@@ -11,7 +11,7 @@
 enum { WINDOW = 4, BYTES = 100, SMALL = 10 };
 
 static struct wp_delivery delivery;
-static struct wp_delivery_place places[WP_DELIVERY_BANDS];
+static struct wp_band_from places[WP_BANDS];
 
 static int begin(void **state)
 {

@@ -41,14 +41,14 @@ struct row {
 
 static struct {
 	struct wp_delivery delivery;
-	struct message messages[WP_DELIVERY_BANDS][MESSAGES];
-	size_t born[WP_DELIVERY_BANDS];
-	size_t newest[WP_DELIVERY_BANDS]; /* behind the last that was sent */
+	struct message messages[WP_BANDS][MESSAGES];
+	size_t born[WP_BANDS];
+	size_t newest[WP_BANDS]; /* behind the last that was sent */
 	size_t on_way;
 	size_t pokes; /* that did not come yet */
 	bool is_reading, is_looked, is_held;
 	size_t limit;
-	struct wp_delivery_place places[WP_DELIVERY_BANDS];
+	struct wp_band_from places[WP_BANDS];
 	struct row page[PAGE];
 	size_t n_page;
 	bool has_more;
@@ -68,7 +68,7 @@ static struct wp_entry_id entry_of(size_t at)
 
 static void accept_one(void)
 {
-	const size_t band = any(WP_DELIVERY_BANDS);
+	const size_t band = any(WP_BANDS);
 	struct message *m;
 
 	if (world.born[band] == MESSAGES)
@@ -82,8 +82,7 @@ static void accept_one(void)
 
 static struct message *some(enum whereabouts where)
 {
-	struct message *m =
-		&world.messages[any(WP_DELIVERY_BANDS)][any(MESSAGES)];
+	struct message *m = &world.messages[any(WP_BANDS)][any(MESSAGES)];
 
 	return m->where == where ? m : NULL;
 }
@@ -126,10 +125,10 @@ static void look(void)
 	world.is_looked = true;
 	world.n_page = 0;
 	world.has_more = false;
-	for (size_t i = 0; i < WP_DELIVERY_BANDS; i++) {
+	for (size_t i = 0; i < WP_BANDS; i++) {
 		const enum wp_band band =
 			i == 0 ? WP_BAND_HIGH : WP_BAND_STANDARD;
-		const struct wp_delivery_place *place = &world.places[band];
+		const struct wp_band_from *place = &world.places[band];
 
 		for (size_t at = place->has_after ? place->after.ms : 0;
 		     at < world.born[band]; at++) {
@@ -235,7 +234,7 @@ static void step(void)
 		delete_one();
 		break;
 	default:
-		tell_ack(any(WP_DELIVERY_BANDS), any(MESSAGES));
+		tell_ack(any(WP_BANDS), any(MESSAGES));
 		break;
 	}
 }
@@ -249,7 +248,7 @@ static void settle(void)
 		ask();
 		look();
 		answer();
-		for (size_t band = 0; band < WP_DELIVERY_BANDS; band++) {
+		for (size_t band = 0; band < WP_BANDS; band++) {
 			for (size_t at = 0; at < MESSAGES; at++) {
 				struct message *m = &world.messages[band][at];
 
@@ -262,7 +261,7 @@ static void settle(void)
 	assert_int_equal(world.pokes, 0);
 	assert_int_equal(world.on_way, 0);
 	assert_false(world.is_reading);
-	for (size_t band = 0; band < WP_DELIVERY_BANDS; band++)
+	for (size_t band = 0; band < WP_BANDS; band++)
 		for (size_t at = 0; at < MESSAGES; at++)
 			assert_int_not_equal(world.messages[band][at].where,
 					     WAITS);

@@ -23,6 +23,7 @@
 #include "lib/http/query.h"
 #include "lib/mailbox/ticket.h"
 #include "lib/sys/conf.h"
+#include "ws-daemon/deliver.h"
 #include "ws-daemon/filter.h"
 #include "ws-daemon/guard.h"
 #include "ws-daemon/wire/http.h"
@@ -280,15 +281,20 @@ static void greet(struct wp_conn *conn, int64_t pending)
 	struct wp_buf *buf = &parts->scratch;
 	char name[WP_CONNECTION_MAX + 1];
 
+	if (!wp_deliver_begin(conn)) {
+		unavailable(conn, "the server is out of memory");
+		return;
+	}
 	wp_registrar_name(parts->live.registrar, &conn->member, name);
 	wp_buf_printf(buf, "{\"type\":\"connected\",\"connectionId\":\"%s\",",
 		      name);
 	wp_buf_add_str(buf, "\"user\":");
 	wp_buf_add_json(buf, user->text, user->len);
 	wp_buf_printf(
-		buf,
-		",\"pending\":%" PRId64 ",\"expiresInSeconds\":%" PRId64 "}",
+		buf, ",\"pending\":%" PRId64 ",\"expiresInSeconds\":%" PRId64,
 		pending, wp_conn_left_s(conn, conn->admission->expires_s));
+	wp_deliver_greet(conn, buf);
+	wp_buf_add_char(buf, '}');
 	wp_conn_open(conn);
 }
 
@@ -553,7 +559,8 @@ static void on_connect(struct wp_conn *conn, const struct wp_head *head)
 		on_foreign_origin(conn);
 		return;
 	}
-	if (!wp_filter_read(conn, head))
+	if (!wp_filter_read(conn, head) ||
+	    !wp_deliver_read(conn, head, &upgrade))
 		return;
 	find_credential(&found, head, &upgrade, origin, conn->parts->live.conf);
 	if (found.source == SOURCE_NONE || found.source == SOURCE_BAD) {

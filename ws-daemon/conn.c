@@ -19,6 +19,7 @@
 #include "lib/base/digest.h"
 #include "lib/base/random.h"
 #include "lib/limit/bucket.h"
+#include "lib/live/consumer.h"
 #include "ws-daemon/wire/http.h"
 
 enum {
@@ -86,10 +87,19 @@ static void schedule(struct wp_conn *conn)
 				? wp_patience_deadline(&conn->patience, &limits)
 				: conn->patience.due;
 
+	if (conn->consumer != NULL &&
+	    wp_consumer_deadline(conn->consumer) < tick)
+		tick = wp_consumer_deadline(conn->consumer);
 	/* The next tick gives some frames back, or one after it does. */
 	if (is_paused(conn) && tick > now_of(conn) + 1)
 		tick = now_of(conn) + 1;
 	wp_turn_set(&conn->parts->turn, &conn->item, tick);
+}
+
+void wp_conn_reschedule(struct wp_conn *conn)
+{
+	if (is_open(conn))
+		schedule(conn);
 }
 
 /* Bear with it, which is not open, for so long. */
@@ -144,6 +154,7 @@ static void free_conn(struct wp_conn *conn)
 	wp_session_release(&conn->session);
 	free_admission(conn);
 	free(conn->member.chat);
+	wp_consumer_free(&conn->consumer);
 	free(conn->filter);
 	wp_slab_free(&parts->conns, conn);
 	parts->n_sockets--;
@@ -483,8 +494,12 @@ static void try_to_send(struct wp_conn *conn)
 
 static enum wp_err queue(struct wp_conn *conn, struct wp_message *message)
 {
-	int64_t max = conn->parts->live.conf->websocket.max_queue_bytes;
+	const struct wp_conf *conf = conn->parts->live.conf;
+	int64_t max = conf->websocket.max_queue_bytes;
 
+	/* The longest envelope has to go out, too. */
+	if (conn->consumer != NULL)
+		max += conf->mailbox.max_envelope_bytes;
 	return wp_session_send(&conn->session, message, (size_t)max);
 }
 
@@ -555,6 +570,10 @@ void wp_conn_on_poke(void *ctx, struct wp_member *member)
 		conn->is_poke_owed = true;
 	if (!is_open(conn))
 		return;
+	if (conn->consumer != NULL) {
+		wp_consumer_poke(conn->consumer);
+		return;
+	}
 	if (wp_session_has_poke(&conn->session)) {
 		count(conn, WP_M_POKES_COALESCED);
 		return;
@@ -778,6 +797,9 @@ static void judge_open(struct wp_conn *conn)
 		wp_conn_close(conn, WP_CLOSE_TOKEN_EXPIRED, WP_M_CLOSE_EXPIRED);
 		break;
 	}
+	if (is_open(conn) && conn->consumer != NULL &&
+	    !wp_consumer_on_time(conn->consumer))
+		wp_conn_close(conn, WP_CLOSE_TRY_LATER, WP_M_CLOSE_UNACKED);
 	if (is_open(conn))
 		schedule(conn);
 }

@@ -36,6 +36,7 @@ struct wp_admission {
 	struct wp_request request;
 	int64_t expires_s;    /* of the token */
 	uint8_t deflate_bits; /* as wp_session_open() */
+	bool is_inline;       /* it wants messages in place of pokes */
 	/* While it waits for a key that its token may be signed with. */
 	struct wp_key_waiter key_waiter;
 	struct wp_conn *conn; /* for the waiter */
@@ -44,6 +45,7 @@ struct wp_admission {
 	struct wp_address from; /* len 0: nobody knows */
 };
 
+struct wp_consumer;
 struct wp_filter;
 
 struct wp_conn {
@@ -52,6 +54,7 @@ struct wp_conn {
 	struct wp_parts *parts;
 	struct wp_session session;
 	struct wp_admission *admission; /* NULL but from request to answer */
+	struct wp_consumer *consumer;   /* owned; NULL: it is poked */
 	struct wp_filter *filter;       /* owned; NULL: it wants all topics */
 	struct wp_patience patience;
 	uint64_t device;        /* of wp_conn_device() */
@@ -135,8 +138,11 @@ void wp_conn_close(struct wp_conn *conn, uint16_t code, enum wp_ws_metric why);
 /* Over: nothing more is read or written. */
 void wp_conn_drop(struct wp_conn *conn, enum wp_ws_metric why);
 
+/* A deadline of its consumer is another one. */
+void wp_conn_reschedule(struct wp_conn *conn);
+
 /* For lib/live, which knows members; ctx is not looked at. Queue a poke unless
- * one is waiting already. */
+ * one is waiting already, or have its consumer look for messages. */
 void wp_conn_on_poke(void *ctx, struct wp_member *member);
 /* Give way to a newer connection of the user: 4409. */
 void wp_conn_on_kick(void *ctx, struct wp_member *member);

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/live/consumer.h"
 #include "lib/mailbox/sent.h"
 #include "ws-daemon/guard.h"
 #include "ws-daemon/refresh_frame.h"
@@ -172,9 +173,11 @@ static void on_acked(struct wp_live_ack *ack, bool is_done)
 	const struct wp_json_slice ref = wp_frame_ref_slice(&call->asker.ref);
 
 	if (is_done)
-		wp_metric_add(parts->metrics, WP_M_ACKED, (int64_t)ack->n);
+		wp_metric_add(parts->metrics, WP_M_ACKED, (int64_t)ack->ids.n);
 	else
 		wp_metric_add(parts->metrics, WP_M_ACKS_FAILED, 1);
+	if (conn != NULL && conn->consumer != NULL && is_done)
+		wp_consumer_acked(conn->consumer, &ack->ids);
 	if (conn != NULL && is_done) {
 		wp_frame_reply(&parts->scratch, "acked", &ref);
 		wp_buf_add_char(&parts->scratch, '}');
@@ -215,6 +218,8 @@ static void on_ack(struct wp_conn *conn, const struct wp_client_frame *frame)
 			   "the server is out of memory");
 		return;
 	}
+	if (conn->consumer != NULL)
+		wp_consumer_hear(conn->consumer);
 	call->ack.live = &conn->parts->live;
 	call->ack.done = on_acked;
 	keep_asker(&call->asker, conn, frame);

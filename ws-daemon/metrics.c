@@ -39,6 +39,9 @@ static const struct wp_metric_desc descs[WP_WS_METRIC_COUNT] = {
 				"Bytes that wait for sockets which took no "
 				"more.",
 				WP_GAUGE },
+	[WP_M_CONSUMERS] = { "waypost_ws_inline_connections", NULL,
+			     "Open connections that are sent their messages.",
+			     WP_GAUGE },
 	[WP_M_PROCESSES] = { "waypost_ws_processes", NULL,
 			     "Processes that let clients in.", WP_GAUGE },
 	[WP_M_RESTARTS] = { "waypost_ws_process_restarts_total", NULL,
@@ -64,6 +67,8 @@ static const struct wp_metric_desc descs[WP_WS_METRIC_COUNT] = {
 	[WP_M_CLOSE_LOST] = { CLOSES, "reason=\"lost\"", NULL, WP_COUNTER },
 	[WP_M_CLOSE_IDLE] = { CLOSES, "reason=\"idle\"", NULL, WP_COUNTER },
 	[WP_M_CLOSE_SLOW] = { CLOSES, "reason=\"slow\"", NULL, WP_COUNTER },
+	[WP_M_CLOSE_UNACKED] = { CLOSES, "reason=\"unacked\"", NULL,
+				 WP_COUNTER },
 	[WP_M_CLOSE_EXPIRED] = { CLOSES, "reason=\"expired\"", NULL,
 				 WP_COUNTER },
 	[WP_M_CLOSE_REVOKED] = { CLOSES, "reason=\"revoked\"", NULL,
@@ -81,6 +86,9 @@ static const struct wp_metric_desc descs[WP_WS_METRIC_COUNT] = {
 			      WP_COUNTER },
 	[WP_M_POKES_COALESCED] = { POKES, "result=\"coalesced\"", NULL,
 				   WP_COUNTER },
+	[WP_M_DELIVERED] = { "waypost_ws_delivered_messages_total", NULL,
+			     "Messages sent in place of pokes, repeats too.",
+			     WP_COUNTER },
 	[WP_M_NOTIFIED] = { NOTIFICATIONS, "result=\"forwarded\"",
 			    "Messages on user_noti channels and "
 			    "those of topics.", WP_COUNTER },

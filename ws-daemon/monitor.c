@@ -8,6 +8,7 @@
 #include <ev.h>
 
 #include "lib/base/clock.h"
+#include "lib/live/consumer.h"
 #include "lib/metrics/exporter.h"
 #include "ws-daemon/monitor_json.h"
 
@@ -22,6 +23,8 @@ void wp_monitor_note(const struct wp_parts *parts)
 	wp_metric_set(parts->metrics, WP_M_CONNECTIONS, (int64_t)parts->n_open);
 	wp_metric_set(parts->metrics, WP_M_CONNECTIONS_MAX,
 		      parts->live.conf->websocket.max_connections);
+	wp_metric_set(parts->metrics, WP_M_CONSUMERS,
+		      (int64_t)wp_consumers_count(parts->consumers));
 	wp_metric_set(parts->metrics, WP_M_QUEUED_BYTES,
 		      (int64_t)parts->n_queued);
 	wp_metric_set(parts->metrics, WP_M_USERS,

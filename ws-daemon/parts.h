@@ -28,6 +28,7 @@
 enum { WP_INPUT_BYTES = 64 * 1024 };
 
 struct wp_conn_upcalls;
+struct wp_consumers;
 struct wp_drain;
 
 struct wp_parts {
@@ -40,6 +41,7 @@ struct wp_parts {
 	struct wp_alike alike;
 	struct wp_request_log requests;
 	const struct wp_conn_upcalls *upcalls;
+	struct wp_consumers *consumers; /* owned: who is sent messages */
 
 	struct wp_turn turn;
 	struct wp_poller poller;

@@ -17,9 +17,11 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/log.h"
+#include "lib/live/consumer.h"
 
 #include "ws-daemon/admit.h"
 #include "ws-daemon/conn.h"
+#include "ws-daemon/deliver.h"
 #include "ws-daemon/drain.h"
 #include "ws-daemon/frames_in.h"
 #include "ws-daemon/heap.h"
@@ -368,6 +370,8 @@ static enum wp_err make_parts(struct wp_server *server,
 	parts->poke->is_poke = true;
 	rc = read_topics(parts, setup->conf, err);
 	if (rc == WP_OK)
+		rc = wp_deliver_init(parts, err);
+	if (rc == WP_OK)
 		rc = wp_key_wait_new(&parts->key_wait, setup->loop, setup->auth,
 				     err);
 	if (rc == WP_OK)
@@ -446,6 +450,7 @@ void wp_server_free(struct wp_server **server)
 		drop_all(parts);
 	/* Pending callbacks run now and find their connections gone. */
 	wp_live_release(&parts->live);
+	wp_consumers_free(&parts->consumers);
 	wp_key_wait_free(&parts->key_wait);
 	wp_limiter_free(&parts->limiter);
 	ev_timer_stop(loop_of(s), &s->accept_timer);

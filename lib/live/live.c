@@ -324,17 +324,13 @@ bool wp_live_send_begin(struct wp_live_send *send, const struct wp_user *user,
  * thread when the hint says so, step 3 a script that nobody waits for.
  */
 
-static void let_go(struct wp_live_ack *ack)
-{
-	give_back(ack->live, ack->job.user_hash, &ack->charged);
-	ack->n = ack->ids.n;
-	wp_ack_ids_release(&ack->ids);
-}
-
 static void finish(struct wp_live_ack *ack, bool is_done)
 {
-	let_go(ack);
+	struct wp_ack_ids ids = ack->ids;
+
+	give_back(ack->live, ack->job.user_hash, &ack->charged);
 	ack->done(ack, is_done);
+	wp_ack_ids_release(&ids);
 }
 
 /* Step 3 */
@@ -432,8 +428,10 @@ enum wp_err wp_live_ack_begin(struct wp_live_ack *ack,
 		   text->len + ack->ids.n * sizeof(*ack->ids.ids),
 		   &ack->charged))
 		rc = delete_hot(ack);
-	if (rc != WP_OK)
-		let_go(ack);
+	if (rc != WP_OK) {
+		give_back(ack->live, user->hash, &ack->charged);
+		wp_ack_ids_release(&ack->ids);
+	}
 	return rc;
 }
 

@@ -129,8 +129,7 @@ struct wp_live_ack {
 	struct wp_store_job job; /* first: the store thread knows only this */
 	struct wp_live *live;
 	struct wp_box box;
-	struct wp_ack_ids ids;
-	size_t n; /* from done on: how many there were */
+	struct wp_ack_ids ids; /* until done has run */
 	struct wp_ack_walk walk;
 	/* Of the Redis that told of the hint. */
 	char life[WP_LIVE_LIFE_LEN + 1];

@@ -180,6 +180,8 @@ struct wp_conf {
 		int64_t max_connections_per_user;
 		int64_t max_message_bytes; /* 0 = envelope limit + 4 KiB */
 		int64_t max_queue_bytes;   /* per slow connection */
+		int64_t inline_window;     /* messages; 0: none is offered */
+		int64_t ack_timeout_ms;    /* of what was sent inline */
 		bool deflate;              /* permessage-deflate */
 		int64_t ping_interval_ms;
 		int64_t idle_timeout_ms;

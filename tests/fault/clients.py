@@ -356,6 +356,7 @@ class Receiver(Client):
     acks_by_socket: sends its acks over the WebSocket
     leave_s:      (from, to) seconds that it stays connected, None: for ever
     """
+    target = "/connect"
 
     def __init__(self, context, name, device="", is_told=False,
                  is_absent=False, look_s=(0.5, 3), page=None, ack_share=1.0,
@@ -410,16 +411,20 @@ class Receiver(Client):
         except (Closed, *NETWORK):
             self.hang_up()
             return
+        self.take()
+        if (self.leaves_at is not None and self.now() > self.leaves_at
+                and not self.must_stay.is_set()):
+            self.hang_up(is_clean=self.random.random() < 0.5)
+            self.rest(self.random.uniform(*self.away_s))
+
+    def take(self):
+        """Fetch what it was told of."""
         if self.is_poked:
             # A poke is forgotten when the pull starts, not when it ends.
             self.is_poked = False
             if not self.pull_all():
                 self.is_poked = True
                 self.pause(0.1)
-        if (self.leaves_at is not None and self.now() > self.leaves_at
-                and not self.must_stay.is_set()):
-            self.hang_up(is_clean=self.random.random() < 0.5)
-            self.rest(self.random.uniform(*self.away_s))
 
     def rest(self, seconds):
         until = self.now() + seconds
@@ -429,7 +434,8 @@ class Receiver(Client):
 
     def dial(self):
         try:
-            self.socket = self.user.connect(timeout_s=CALL_TIMEOUT_S)
+            self.socket = self.user.connect(self.target,
+                                            timeout_s=CALL_TIMEOUT_S)
             first = self.socket.recv_json(CALL_TIMEOUT_S)
             if first is None or first.get("type") != "connected":
                 raise ConnectionError("no connected frame")
@@ -464,18 +470,24 @@ class Receiver(Client):
     def hear(self, seconds):
         frame = self.socket.recv_json(seconds)
         while frame is not None:
-            if frame.get("type") == "poke":
-                self.is_poked = True
-                self.connection.poke(self.now())
+            if self.is_told_by(frame):
+                pass
             elif frame.get("type") == "acked":
                 return frame
             elif frame.get("type") == "error" and "ref" in frame:
                 return frame
-            elif frame.get("type") not in ("connected", "pong"):
+            elif frame.get("type") not in ("connected", "pong", "reconnect"):
                 self.context.complain(
                     f"{self.name}: frame {frame.get('type')!r}")
             frame = self.socket.recv_json(0.001)
         return None
+
+    def is_told_by(self, frame):
+        if frame.get("type") != "poke":
+            return False
+        self.is_poked = True
+        self.connection.poke(self.now())
+        return True
 
     # ---- pulling ----
 
@@ -567,9 +579,43 @@ class Receiver(Client):
                     self.context.count("ws ack", frame.get("code", "acked"))
                     if frame["type"] == "acked":
                         ack.confirm(self.now())
-                    return
+                    return frame["type"] == "acked"
         except (Closed, *NETWORK):
             self.hang_up()
+        return False
+
+
+class InlineReceiver(Receiver):
+    """A device that is sent its messages. It acks some of them at a time, in
+    any order, until all are acked or it has left; some of them twice, for it
+    had acked them over HTTP."""
+    target = "/connect?deliver=inline"
+
+    def __init__(self, context, name, **how):
+        super().__init__(context, name, is_told=True, **how)
+        self.unacked = []
+
+    def dial(self):
+        self.unacked = []
+        return super().dial()
+
+    def is_told_by(self, frame):
+        if frame.get("type") != "message":
+            return False
+        self.history.add_frame(self.connection, (frame["id"], claim_of(frame)),
+                               self.now())
+        self.unacked.append(frame["id"])
+        return True
+
+    def take(self):
+        chosen = [one for one in self.unacked
+                  if self.random.random() < self.ack_share]
+        if not chosen:
+            return
+        if self.is_flaky and self.random.random() < 0.3:
+            self.ack(chosen[:3])
+        if self.ack_by_socket(chosen):
+            self.unacked = [one for one in self.unacked if one not in chosen]
 
 
 def cast(context):
@@ -592,6 +638,12 @@ def cast(context):
         Receiver(context, "r-flaky", look_s=(0.2, 2), is_flaky=True,
                  ack_share=0.8),
         Receiver(context, "r-absent", is_absent=True),
+        InlineReceiver(context, "r-inline"),
+        InlineReceiver(context, "r-inline2", ack_share=0.5, is_flaky=True,
+                       leave_s=(0.5, 8)),
+        InlineReceiver(context, "r-both", device="1", ack_share=0.7),
+        Receiver(context, "r-both", device="2", is_told=True, ack_share=0.5,
+                 leave_s=(1, 9)),
     ]
     names = sorted({receiver.recipient for receiver in receivers})
     senders = [Sender(context, f"s-{n}", names) for n in range(4)]

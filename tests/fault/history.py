@@ -90,6 +90,20 @@ class Pull:
         self.ids = {message_id for message_id, _ in messages}
 
 
+class Frame(Pull):
+    """One message that a connection was sent: an answer that goes on behind
+    the one before of its band, read some time since the connection began."""
+
+    def __init__(self, connection, message, at):
+        super().__init__(connection.recipient, connection.opened, at, None,
+                         [message], False)
+        place, = self.places
+        self.first = connection.places.get(place[0], place[:1])
+        self.last = place
+        self.follows = self.first < place
+        connection.places[place[0]] = place
+
+
 class Ack:
     def __init__(self, recipient, ids, started):
         self.recipient = recipient
@@ -107,6 +121,8 @@ class Connection:
         self.opened = opened
         self.closed = FOREVER
         self.pokes = []
+        self.places = {}  # of what it was sent last, by the band
+        self.sent = []    # when it was sent something
 
     def poke(self, at):
         self.pokes.append(at)
@@ -169,6 +185,15 @@ class History:
                                         if claim}
         return fresh
 
+    def add_frame(self, connection, message, at):
+        with self._lock:
+            frame = Frame(connection, message, at)
+            connection.sent.append(at)
+            self.pulls.append(frame)
+            self._received[frame.recipient] |= frame.ids
+            if message[1]:
+                self._claims[frame.recipient].add(message[1][:2])
+
     def begin_ack(self, recipient, ids, at):
         ack = Ack(recipient, ids, at)
         with self._lock:
@@ -221,6 +246,7 @@ class History:
                 "acks unconfirmed": sum(a.ended is None for a in self.acks),
                 "connections": len(self.connections),
                 "pokes": sum(len(c.pokes) for c in self.connections),
+                "sent inline": sum(len(c.sent) for c in self.connections),
             }
 
     def frozen(self):
@@ -372,6 +398,15 @@ def check_answers(history):
     return found
 
 
+def check_frames(history):
+    """reordered: a connection is sent each band in its order, each once."""
+    return [Violation("reordered", f"{one} came on a connection of "
+                      f"{frame.recipient} behind what is behind it, or again",
+                      [one])
+            for frame in history.pulls if isinstance(frame, Frame)
+            and not frame.follows for one in frame.ids]
+
+
 def _check_mailbox(recipient, pulls, first_ack, ephemeral):
     found = []
     seen = {}    # id -> when the first answer that has it was complete
@@ -490,6 +525,7 @@ def check(history, now, poke_bound_s=FOREVER, is_drained=False):
     """
     found = check_claims(history) + check_acceptance_order(history)
     found += check_answers(history) + check_acks(history)
+    found += check_frames(history)
     found += check_pokes(history, poke_bound_s, now)
     if is_drained:
         found += check_accepted(history)

@@ -380,7 +380,8 @@ class Episode:
     def first_poke_ms(self, send):
         pokes = [at for connection in self.context.history.connections
                  if connection.recipient == send.recipient
-                 for at in connection.pokes[-50:] if at >= send.started]
+                 for at in (connection.pokes[-50:] + connection.sent[-50:])
+                 if at >= send.started]
         return (min(pokes) - send.started) * 1000 if pokes else 0.0
 
     # ---- looking ----

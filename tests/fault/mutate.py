@@ -70,6 +70,29 @@ MUTATIONS = (
           "  local user = user_of(f.u)\n")],
         {"lost"}, "cold-locked"),
     Mutation(
+        "inline-held", "a page that could not be read is not tried again",
+        [("lib/live/consumer.c",
+          "\tconsumer->retry_at = now_of(consumer->all) + "
+          "wp_turn_ticks(wait_ms);\n",
+          "\t(void)wait_ms;\n")],
+        {"missed_poke"}, "redis-cut"),
+    Mutation(
+        "inline-early", "an ack counts when it is asked for",
+        [("ws-daemon/frames_in.c",
+          "\tcall->ack.live = &conn->parts->live;\n"
+          "\tcall->ack.done = on_acked;\n"
+          "\tkeep_asker(&call->asker, conn, frame);\n",
+          "\tcall->ack.live = &conn->parts->live;\n"
+          "\tcall->ack.done = on_acked;\n"
+          "\tkeep_asker(&call->asker, conn, frame);\n"
+          "\tif (conn->consumer != NULL &&\n"
+          "\t    wp_ack_ids_read(&call->ack.ids, frame->text.data,\n"
+          "\t\t\t    frame->text.len,\n"
+          "\t\t\t    conn->member.user->partition, &err) == WP_OK) {\n"
+          "\t\twp_consumer_acked(conn->consumer, &call->ack.ids);\n"
+          "\t\twp_ack_ids_release(&call->ack.ids);\n\t}\n")],
+        {"reordered"}, "cold-locked"),
+    Mutation(
         "land-refused", "what the store refused leaves ingress as well",
         [("worker/landing.c", "\t\t\tif (a->err.code == WP_OK) {\n",
           "\t\t\tif (a->err.code != WP_ERR_CONFLICT) {\n")],

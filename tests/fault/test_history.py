@@ -44,6 +44,15 @@ class Script:
         self.history.add_pull(recipient, started, self.tick(), after,
                               messages, has_more)
 
+    def connect(self, recipient="bob"):
+        return self.history.connect(recipient, self.tick())
+
+    def frames(self, connection, *ids):
+        for one in ids:
+            self.history.add_frame(
+                connection, (one, ("alice", self.numbers.get(one, 999),
+                                   connection.recipient)), self.tick())
+
     def ack(self, *ids, recipient="bob", is_confirmed=True):
         ack = self.history.begin_ack(recipient, ids, self.tick())
         if is_confirmed:
@@ -379,6 +388,67 @@ class Pokes(HistoryTest):
         self.script.send(A)
         self.script.history.add_overdue("bob", [A], self.script.tick())
         self.assert_kinds("lost")
+
+
+class Inline(HistoryTest):
+    """A connection that is sent its messages."""
+
+    def test_each_band_in_its_order(self):
+        script = self.sent(A, B, C, HIGH)
+        connection = script.connect()
+        script.frames(connection, A, HIGH, B, C)
+        self.assert_kinds()
+
+    def test_again_on_another_connection(self):
+        script = self.sent(A, B)
+        script.frames(script.connect(), A, B)
+        script.frames(script.connect(), A, B)
+        self.assert_kinds()
+
+    def test_again_on_the_same_one(self):
+        script = self.sent(A, B)
+        connection = script.connect()
+        script.frames(connection, A, B, A)
+        self.assert_kinds("reordered")
+
+    def test_earlier_one_comes_later(self):
+        script = self.sent(A, B)
+        script.frames(script.connect(), B, A)
+        self.assert_kinds("reordered")
+
+    def test_one_that_waited_is_passed_over(self):
+        script = self.sent(A, B)
+        script.pull(A, B)
+        script.frames(script.connect(), B)
+        self.assert_kinds("vanished")
+
+    def test_one_that_was_acked_meanwhile_may_be(self):
+        script = self.sent(A, B)
+        script.pull(A, B)
+        connection = script.connect()
+        script.ack(A)
+        script.frames(connection, B)
+        self.assert_kinds()
+
+    def test_one_of_the_other_band_is_not_passed_over(self):
+        script = self.sent(A, HIGH)
+        script.pull(HIGH, A)
+        script.frames(script.connect(), A, HIGH)
+        self.assert_kinds()
+
+    def test_acked_before_it_was_opened(self):
+        script = self.sent(A)
+        script.frames(script.connect(), A)
+        script.ack(A)
+        script.frames(script.connect(), A)
+        self.assert_kinds("resurrected")
+
+    def test_not_sent_in_time(self):
+        script = self.sent(A)
+        script.connect()
+        script.now += 100
+        script.pull(A)
+        self.assertIn("missed_poke", script.kinds(poke_bound_s=50))
 
 
 class Evidence(HistoryTest):

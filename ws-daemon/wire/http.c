@@ -12,7 +12,8 @@
 
 /* RFC 6455 section 1.3. */
 #define ACCEPT_GUID "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
-#define PROTOCOL_NAME "waypost.v1"
+#define PLAIN_NAME "waypost.v1"
+#define INLINE_NAME "waypost.v1.inline"
 
 enum {
 	RETRY_MAX_S = 5,
@@ -27,32 +28,37 @@ enum {
 
 /* ---- upgrades ---- */
 
+/* Is it this name, for the first time? */
+static bool take_name(struct wp_text *out, const struct wp_text *element,
+		      const char *name)
+{
+	if (out->data != NULL || !wp_text_is_word(element, name))
+		return false;
+	*out = *element;
+	return true;
+}
+
 /*
- * Find the token among the offered protocols: "waypost.v1, <token>" in either
- * order, or a lone token. More than that does not fit and is refused.
+ * Find the token among the offered protocols: our names and it in any order, or
+ * a lone token. More than that does not fit and is refused.
  */
 static bool read_protocols(struct wp_upgrade *out, const struct wp_head *head)
 {
 	struct wp_text list = wp_head_field(head, "Sec-WebSocket-Protocol");
 	struct wp_text element;
-	bool has_name = false;
 
 	if (wp_head_count(head, "Sec-WebSocket-Protocol") > 1)
 		return false;
 	while (wp_text_next_element(&list, &element)) {
 		if (!wp_text_is_token(&element))
 			return false;
-		if (wp_text_is_word(&element, PROTOCOL_NAME) && !has_name) {
-			has_name = true;
-			out->protocol = element;
-		} else if (out->subprotocol_token.data == NULL) {
-			out->subprotocol_token = element;
-		} else {
+		if (take_name(&out->plain_name, &element, PLAIN_NAME) ||
+		    take_name(&out->inline_name, &element, INLINE_NAME))
+			continue;
+		if (out->subprotocol_token.data != NULL)
 			return false;
-		}
+		out->subprotocol_token = element;
 	}
-	if (!has_name)
-		out->protocol = out->subprotocol_token;
 	return true;
 }
 
@@ -114,8 +120,20 @@ static void make_accept(const struct wp_text *key, char out[ACCEPT_LEN + 1])
 	out[ACCEPT_LEN] = '\0';
 }
 
+/* What to select; a token only where nothing else is offered. */
+static struct wp_text choose_protocol(const struct wp_upgrade *upgrade)
+{
+	if (upgrade->is_inline && upgrade->inline_name.data != NULL)
+		return upgrade->inline_name;
+	if (upgrade->plain_name.data != NULL ||
+	    upgrade->inline_name.data != NULL)
+		return upgrade->plain_name;
+	return upgrade->subprotocol_token;
+}
+
 void wp_upgrade_response(struct wp_buf *out, const struct wp_upgrade *upgrade)
 {
+	struct wp_text protocol = choose_protocol(upgrade);
 	char accept[ACCEPT_LEN + 1];
 
 	make_accept(&upgrade->key, accept);
@@ -124,9 +142,9 @@ void wp_upgrade_response(struct wp_buf *out, const struct wp_upgrade *upgrade)
 			    "Connection: Upgrade\r\n"
 			    "Sec-WebSocket-Accept: ");
 	wp_buf_add_str(out, accept);
-	if (upgrade->protocol.data != NULL) {
+	if (protocol.data != NULL) {
 		wp_buf_add_str(out, "\r\nSec-WebSocket-Protocol: ");
-		wp_buf_add(out, upgrade->protocol.data, upgrade->protocol.len);
+		wp_buf_add(out, protocol.data, protocol.len);
 	}
 	wp_extension_add(out, &upgrade->extension);
 	wp_buf_add_str(out, "\r\n\r\n");

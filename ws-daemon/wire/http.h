@@ -19,10 +19,12 @@
 /* What the upgrade offers, when it is one. */
 struct wp_upgrade {
 	struct wp_text key;
-	struct wp_text origin;   /* data NULL when absent */
-	struct wp_text protocol; /* to select: "waypost.v1", a lone token, or
-				    absent */
+	struct wp_text origin; /* data NULL when absent */
+	/* Of the protocols that are offered; data NULL when absent. */
+	struct wp_text plain_name;  /* "waypost.v1" */
+	struct wp_text inline_name; /* "waypost.v1.inline" */
 	struct wp_text subprotocol_token;
+	bool is_inline; /* select inline_name: whoever reads it says */
 	struct wp_extension
 		extension; /* what is chosen: whoever reads it says */
 };
@@ -36,8 +38,8 @@ struct wp_upgrade {
  */
 unsigned wp_upgrade_read(struct wp_upgrade *out, const struct wp_head *head);
 
-/* Append "HTTP/1.1 101 …" with accept and, if present, the protocol and the
- * extension. */
+/* Append "HTTP/1.1 101 …" with accept and, if present, one of the protocols and
+ * the extension. */
 void wp_upgrade_response(struct wp_buf *out, const struct wp_upgrade *upgrade);
 
 /*

@@ -48,6 +48,16 @@ static const struct wp_conf_key keys[] = {
 	  .type = WP_CONF_INT, .preset = "1048576", .min = 1024,
 	  .max = 67108864, .unit = "bytes", .is_reloadable = true,
 	  .help = "what may wait for a slow reader before 1013" },
+	{ "websocket.inline_window", WP_CONF_AT(websocket.inline_window),
+	  .type = WP_CONF_INT, .preset = "64", .min = 0, .max = 500,
+	  .unit = "messages", .is_reloadable = true,
+	  .help = "sent and not acked, where a client asks for messages in "
+		  "place of pokes; 0: it gets pokes" },
+	{ "websocket.ack_timeout_ms", WP_CONF_AT(websocket.ack_timeout_ms),
+	  .type = WP_CONF_INT, .preset = "300000", .min = 1000, .max = 86400000,
+	  .unit = "ms", .is_reloadable = true,
+	  .help = "who was sent messages and acks nothing for so long is "
+		  "closed with 1013" },
 	{ "websocket.deflate", WP_CONF_AT(websocket.deflate),
 	  .type = WP_CONF_BOOL, .preset = "false", .is_reloadable = true,
 	  .help = "permessage-deflate for clients that offer it" },

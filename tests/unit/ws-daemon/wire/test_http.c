@@ -69,7 +69,8 @@ static void a_sound_upgrade_is_accepted_as_the_rfc_shows(void **state)
 				      "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"
 				      "\r\n");
 	assert_null(upgrade.origin.data);
-	assert_null(upgrade.protocol.data);
+	assert_null(upgrade.plain_name.data);
+	assert_null(upgrade.inline_name.data);
 }
 
 static void
@@ -143,6 +144,27 @@ static void only_get_is_a_method_here(void **state)
 	assert_int_equal(wp_upgrade_read(&upgrade, &head), 405);
 }
 
+/* Is this, or nothing, what the 101 selects? */
+static void expect_selected(const struct wp_upgrade *upgrade, const char *want)
+{
+	static const char field[] = "\r\nSec-WebSocket-Protocol: ";
+	struct wp_buf answer;
+	const char *at;
+
+	wp_buf_init(&answer, 0);
+	wp_upgrade_response(&answer, upgrade);
+	at = strstr(answer.data, field);
+	if (want == NULL) {
+		assert_null(at);
+	} else {
+		assert_non_null(at);
+		at += strlen(field);
+		assert_memory_equal(at, want, strlen(want));
+		assert_memory_equal(at + strlen(want), "\r\n", 2);
+	}
+	wp_buf_release(&answer);
+}
+
 static void protocols_name_a_token_in_three_forms(void **state)
 {
 	struct wp_upgrade u;
@@ -152,12 +174,12 @@ static void protocols_name_a_token_in_three_forms(void **state)
 		judge(SOUND "Sec-WebSocket-Protocol: waypost.v1,tok\r\n", &u),
 		101);
 	assert_memory_equal(u.subprotocol_token.data, "tok", 3);
-	assert_memory_equal(u.protocol.data, "waypost.v1", u.protocol.len);
+	expect_selected(&u, "waypost.v1");
 
 	assert_int_equal(judge(SOUND "Sec-WebSocket-Protocol: tok\r\n", &u),
 			 101);
 	assert_memory_equal(u.subprotocol_token.data, "tok", 3);
-	assert_memory_equal(u.protocol.data, "tok", u.protocol.len);
+	expect_selected(&u, "tok");
 
 	assert_int_equal(
 		judge(SOUND "Sec-WebSocket-Protocol: waypost.v1\r\n", &u), 101);
@@ -171,6 +193,44 @@ static void protocols_name_a_token_in_three_forms(void **state)
 			       &u),
 			 400);
 	assert_int_equal(judge(SOUND "Sec-WebSocket-Protocol: a,,b\r\n", &u),
+			 400);
+}
+
+static void messages_in_place_of_pokes_have_a_name_of_their_own(void **state)
+{
+	struct wp_upgrade u;
+
+	(void)state;
+	assert_int_equal(judge(SOUND "Sec-WebSocket-Protocol: "
+				     "waypost.v1, waypost.v1.inline, tok\r\n",
+			       &u),
+			 101);
+	assert_memory_equal(u.subprotocol_token.data, "tok", 3);
+	assert_non_null(u.inline_name.data);
+	/* Whoever reads it says whether it is given. */
+	expect_selected(&u, "waypost.v1");
+	u.is_inline = true;
+	expect_selected(&u, "waypost.v1.inline");
+
+	/* A token is not echoed where a name was offered. */
+	assert_int_equal(judge(SOUND "Sec-WebSocket-Protocol: "
+				     "tok, waypost.v1.inline\r\n",
+			       &u),
+			 101);
+	assert_memory_equal(u.subprotocol_token.data, "tok", 3);
+	expect_selected(&u, NULL);
+	u.is_inline = true;
+	expect_selected(&u, "waypost.v1.inline");
+
+	/* Asked for in the URL, it selects what is offered. */
+	assert_int_equal(
+		judge(SOUND "Sec-WebSocket-Protocol: waypost.v1\r\n", &u), 101);
+	u.is_inline = true;
+	expect_selected(&u, "waypost.v1");
+
+	assert_int_equal(judge(SOUND "Sec-WebSocket-Protocol: "
+				     "waypost.v1.inline, a, b\r\n",
+			       &u),
 			 400);
 }
 
@@ -285,6 +345,7 @@ int main(void)
 		TEST(unsound_upgrades_get_the_right_status),
 		TEST(only_get_is_a_method_here),
 		TEST(protocols_name_a_token_in_three_forms),
+		TEST(messages_in_place_of_pokes_have_a_name_of_their_own),
 		TEST(ok_says_its_length_with_and_without_its_body),
 		TEST(error_is_json_with_a_code),
 		TEST(status_brings_what_it_needs),

@@ -24,6 +24,7 @@
 
 #include "lib/base/buf.h"
 #include "lib/base/clock.h"
+#include "lib/sqlite/checkpoint.h"
 
 enum { RETRY_MS = 5 };
 
@@ -46,6 +47,8 @@ void wp_sqlite_file_close(struct wp_sqlite_file *file)
 		return;
 	while ((statement = sqlite3_next_stmt(file->handle, NULL)) != NULL)
 		(void)sqlite3_finalize(statement);
+	wp_sqlite_checkpoints_stop(file->checkpoints);
+	file->checkpoints = NULL;
 	/* Nothing is open on it any more, so this cannot be refused. */
 	(void)sqlite3_close(file->handle);
 	file->handle = NULL;
@@ -363,6 +366,11 @@ static enum wp_err open_file(struct wp_sqlite_file *file, enum open_for why,
 					    file->busy_timeout_ms);
 	if (code == SQLITE_OK)
 		code = sqlite3_exec(file->handle, settings, NULL, NULL, NULL);
+	if (code == SQLITE_OK) {
+		file->checkpoints = wp_sqlite_checkpoints_start(file->handle);
+		if (file->checkpoints == NULL)
+			code = SQLITE_NOMEM;
+	}
 	if (code == SQLITE_OK)
 		rc = why == TO_UPGRADE
 			     ? enter_upgrade(file, err)

@@ -36,17 +36,21 @@ struct wp_sqlite_kind {
 	const char *const *steps;
 };
 
+struct wp_sqlite_checkpoints;
+
 struct wp_sqlite_file {
 	const struct wp_sqlite_kind *kind;
 	char *path; /* the owner's */
 	int busy_timeout_ms;
-	sqlite3 *handle; /* NULL while closed */
+	sqlite3 *handle;                           /* NULL while closed */
+	struct wp_sqlite_checkpoints *checkpoints; /* of who may write */
 };
 
 /*
  * Open a file of its kind; WAL, synchronous=FULL. Without may_create it must
  * exist: a file that vanished is not made anew. Tables of an earlier release
- * stay as they are, so that it can come back: wp_sqlite_file_upgrade().
+ * stay as they are, so that it can come back: wp_sqlite_file_upgrade(). Its
+ * checkpoints are those of lib/sqlite/checkpoint.h.
  *
  * Errors:  WP_ERR_INVAL    the path cannot be used, or the tables are of a
  *                          newer release, or of one that is too old

@@ -1,5 +1,7 @@
 """The layers of this tree hold; and in a tree where they do not, it is said."""
+import glob
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -22,6 +24,24 @@ class ThisTree(unittest.TestCase):
             for folder in floor:
                 self.assertTrue(os.path.isdir(os.path.join(ROOT, folder)),
                                 f"{folder}/ has a place in FLOORS and is gone")
+
+
+    def test_one_file_makes_checkpoints_and_one_folder_opens_files(self):
+        """Others' would have no guard (lib/sqlite/checkpoint.h)."""
+        places = {"open_v2": set(), "checkpoint": set()}
+        for path in glob.glob(os.path.join(ROOT, "**", "*.c"), recursive=True):
+            place = os.path.relpath(path, ROOT)
+            if place.startswith(("build/", "tests/")):
+                continue
+            with open(path, encoding="utf-8") as file:
+                for what in re.findall(
+                        r"\bsqlite3_(open\w*)\(|wal_\w*(checkpoint)",
+                        file.read()):
+                    places["".join(what)].add(place)
+        self.assertEqual(places, {
+            "checkpoint": {"lib/sqlite/checkpoint.c"},
+            "open_v2": {"lib/sqlite/checkpoint.c", "lib/sqlite/copy.c",
+                        "lib/sqlite/file.c"}})
 
 
 class PlantedFaults(unittest.TestCase):

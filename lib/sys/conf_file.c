@@ -272,9 +272,8 @@ static const struct wp_conf_key *find_store_secret(const struct wp_conf *conf)
 	return key;
 }
 
-/* Where it is kept; "": somebody gives it, or must. */
-static enum wp_err find_kept(const struct wp_conf *conf, struct wp_buf *out,
-			     struct wp_error *err)
+enum wp_err wp_conf_find_kept(const struct wp_conf *conf, struct wp_buf *out,
+			      struct wp_error *err)
 {
 	if (conf->run_mode != WP_RUN_LOCAL ||
 	    conf->auth.store_secret[0] != '\0')
@@ -293,7 +292,7 @@ static enum wp_err keep(struct wp_conf *conf, bool may_make,
 	enum wp_err rc;
 
 	wp_buf_init(&path, 0);
-	rc = find_kept(conf, &path, err);
+	rc = wp_conf_find_kept(conf, &path, err);
 	if (rc != WP_OK || path.len == 0)
 		goto out;
 	is_there = access(path.data, F_OK) == 0;

@@ -130,6 +130,7 @@ static enum wp_err read_key(struct wp_conf *conf, struct wp_conf_entry *entry,
 	if (rc != WP_OK)
 		return wp_error_set(err, rc, "%s: %s", name, why.msg);
 	entry->is_set = true;
+	entry->in_env = true;
 	return WP_OK;
 }
 
@@ -448,6 +449,7 @@ static enum wp_err read_sources(struct wp_conf_load *load,
 	struct wp_error why = { 0 };
 	enum wp_err rc = WP_OK, one;
 
+	load->path = path;
 	load->conf->has_file = path != NULL;
 	if (path != NULL)
 		wp_conf_read_file(load, path, &rc, err);

@@ -97,6 +97,7 @@ struct wp_conf_entry {
 	bool path_in_file; /* the file had <key>_file */
 	bool section_seen; /* the file had its section; of the first key */
 	bool is_set;       /* somebody has set this key */
+	bool in_env;       /* a variable has its value */
 	char *secret_path; /* owned; what <key>_file says; or NULL */
 };
 
@@ -104,6 +105,7 @@ struct wp_conf_load {
 	struct wp_conf *conf;
 	struct wp_conf_entry *entries; /* owned; of all keys */
 	size_t n;
+	const char *path; /* of the file; borrowed; NULL: there is none */
 };
 
 /* Begin with every key that the program knows at its default. */
@@ -174,6 +176,12 @@ enum wp_err wp_conf_read_yaml(struct wp_conf_load *load, const char *name,
 /* conf_file.c: what <key>_file names, of used secrets that are not yet set. */
 void wp_conf_read_secrets(struct wp_conf_load *load, enum wp_err *rc,
 			  struct wp_error *err);
+/*
+ * conf_file.c: where local mode keeps a store secret that nobody gives; out
+ * stays empty when somebody does, or must. The file may not be there.
+ */
+enum wp_err wp_conf_find_kept(const struct wp_conf *conf, struct wp_buf *out,
+			      struct wp_error *err) WP_MUST_USE;
 /*
  * conf_file.c: the store secret that an earlier start has kept, when nobody
  * gives one (wp_conf_keep_store_secret()); a file that is not there leaves it

@@ -19,6 +19,7 @@
 #include "tools/waypost/cli/completion.h"
 #include "tools/waypost/cli/help.h"
 #include "tools/waypost/cli/json_out.h"
+#include "tools/waypost/copies/secret_find.h"
 #include "tools/waypost/view/config.h"
 
 static const struct wp_conf_flag flags[] = {
@@ -228,9 +229,19 @@ static enum wp_err lack_command(struct wp_error *err)
 			    "more");
 }
 
+/* backup --with-secrets: note what settings name, and go on as ever. */
+static void look_for_secrets(struct wp_program *program, struct wp_cli *cli,
+			     struct wp_secret_names *names)
+{
+	program->look = wp_secret_names_look;
+	program->look_ctx = names;
+	cli->secrets = names;
+}
+
 /* Do what the command line says; *is_usage_out: it is none of ours. */
 static enum wp_err obey(struct wp_program *program, struct wp_cli *cli,
-			bool *is_usage_out, struct wp_error *err)
+			struct wp_secret_names *names, bool *is_usage_out,
+			struct wp_error *err)
 {
 	enum wp_err rc;
 
@@ -250,6 +261,12 @@ static enum wp_err obey(struct wp_program *program, struct wp_cli *cli,
 		return wp_cli_config(program, cli, err);
 	if (cli->args.command == WP_CLI_DOCTOR)
 		return wp_cli_doctor(cli, program->argc, program->argv, err);
+	if (cli->args.command == WP_CLI_RESTORE && cli->args.is_secrets) {
+		cli->conf.faults = &program->faults;
+		return wp_cli_restore_secrets(cli, err);
+	}
+	if (cli->args.with_secrets)
+		look_for_secrets(program, cli, names);
 	program->about = about_command(cli->args.command);
 	rc = wp_program_load(program, &cli->conf, err);
 	if (rc != WP_OK || program->is_over)
@@ -263,6 +280,7 @@ static enum wp_err obey(struct wp_program *program, struct wp_cli *cli,
 
 int main(int argc, char **argv)
 {
+	static struct wp_secret_names names; /* too large for a stack */
 	struct wp_cli cli = { .redis = NULL };
 	struct wp_program program;
 	struct wp_error err = { 0 };
@@ -272,11 +290,12 @@ int main(int argc, char **argv)
 	if (!wp_program_begin(&program, &about, argc, argv))
 		return WP_EXIT_FAILED;
 	wp_cmd_init(&cli.cmd);
-	status = wp_program_end(&program, obey(&program, &cli, &is_usage, &err),
-				&err);
+	status = wp_program_end(
+		&program, obey(&program, &cli, &names, &is_usage, &err), &err);
 	wp_redis_free(&cli.redis);
 	wp_cmd_release(&cli.cmd);
 	wp_conf_release(&cli.conf);
+	wp_secret_names_release(&names);
 	if (is_usage)
 		return WP_EXIT_USAGE;
 	return status == WP_EXIT_DONE ? cli.status : status;

@@ -111,7 +111,9 @@ struct wp_cli_args {
 	int64_t messages;
 	int64_t size; /* bytes of a message, of this or of a load */
 
-	bool is_check;         /* of restore */
+	bool with_secrets;     /* of backup */
+	bool is_secrets;       /* of restore */
+	bool is_check;         /* likewise */
 	const char *redis_dir; /* NULL: not given */
 
 	const char *level; /* of a log, one that there is */

@@ -135,6 +135,17 @@ static const char *lacking_of_bench(const struct wp_cli_args *args)
 						 : "bench: --for is 5m at most";
 }
 
+static const char *lacking_of_restore(const struct wp_cli_args *args)
+{
+	if (args->is_secrets && args->redis_dir != NULL)
+		return "restore: say --secrets alone first, and --redis-dir "
+		       "once the settings are there";
+	return args->is_check || args->is_secrets || args->redis_dir != NULL
+		       ? NULL
+		       : "restore: say --check, or with --redis-dir where "
+			 "Redis has its files";
+}
+
 /* Options that a command wants, or wants together. */
 static const char *lacking_option(const struct wp_cli_args *args)
 {
@@ -148,10 +159,7 @@ static const char *lacking_option(const struct wp_cli_args *args)
 			       : "capacity: say for how many, with --users "
 				 "and --messages";
 	case WP_CLI_RESTORE:
-		return args->is_check || args->redis_dir != NULL
-			       ? NULL
-			       : "restore: say --check, or with --redis-dir "
-				 "where Redis has its files";
+		return lacking_of_restore(args);
 	case WP_CLI_SESSION_REVOKE:
 		return names_whom(args) ? NULL
 					: "session revoke: say --user, or "

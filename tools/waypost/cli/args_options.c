@@ -220,6 +220,8 @@ static const struct {
 	{ WP_OPT_SLOW, offsetof(struct wp_cli_args, is_slow) },
 	{ WP_OPT_CANARY_ONLY, offsetof(struct wp_cli_args, is_canary_only) },
 	{ WP_OPT_CHECK, offsetof(struct wp_cli_args, is_check) },
+	{ WP_OPT_SECRETS, offsetof(struct wp_cli_args, is_secrets) },
+	{ WP_OPT_WITH_SECRETS, offsetof(struct wp_cli_args, with_secrets) },
 	{ WP_OPT_UTC, offsetof(struct wp_cli_args, is_utc) },
 };
 

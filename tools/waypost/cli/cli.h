@@ -19,13 +19,17 @@
 #include "lib/sys/conf.h"
 #include "tools/waypost/cli/args.h"
 
+struct wp_secret_names;
+
 struct wp_cli {
 	struct wp_conf conf;
 	struct wp_cli_args args;
 	struct wp_redis *redis; /* owned; connected when a command runs */
 	struct wp_cmd cmd;      /* scratch */
 	uint32_t partitions;    /* what the deployment began with */
-	int status;             /* enum wp_exit, when nothing failed */
+	/* Of backup --with-secrets: what settings name. Borrowed, or NULL. */
+	const struct wp_secret_names *secrets;
+	int status; /* enum wp_exit, when nothing failed */
 };
 
 /*
@@ -164,6 +168,12 @@ enum wp_err wp_cli_push_vapid_key(const struct wp_cli *cli,
  */
 enum wp_err wp_cli_restore(const struct wp_cli *cli,
 			   struct wp_error *err) WP_MUST_USE;
+/*
+ * Its first half: settings and secrets, for which no settings are needed.
+ * Errors: as wp_cli_restore()
+ */
+enum wp_err wp_cli_restore_secrets(const struct wp_cli *cli,
+				   struct wp_error *err) WP_MUST_USE;
 /* Nor this. */
 enum wp_err wp_cli_capacity(const struct wp_cli *cli,
 			    struct wp_error *err) WP_MUST_USE;

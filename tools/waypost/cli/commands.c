@@ -63,6 +63,8 @@ const struct wp_cli_opt_row wp_cli_opts[WP_OPT_COUNT] = {
 			       "where Redis has its files" },
 	[WP_OPT_SCOPE] = { "scope", "SCOPE[,SCOPE...]",
 			   "what it may do: some of " WP_SCOPES_ALL },
+	[WP_OPT_SECRETS] = { "secrets", NULL,
+			     "settings and secrets, and nothing else" },
 	[WP_OPT_SENDERS] = { "senders", "N",
 			     "users who send, 4 unless said, 64 at most" },
 	[WP_OPT_SESSION] = { "session", "SID", "all tokens of this session" },
@@ -90,6 +92,8 @@ const struct wp_cli_opt_row wp_cli_opts[WP_OPT_COUNT] = {
 	[WP_OPT_USERS] = { "users", "N", "so many, all of them connected" },
 	[WP_OPT_USES] = { "uses", "N", "how many may use it, 1 unless said" },
 	[WP_OPT_UTC] = { "utc", NULL, "times as 2026-11-21T01:39:00.123Z" },
+	[WP_OPT_WITH_SECRETS] = { "with-secrets", NULL,
+				  "settings, and all the files they name" },
 	[WP_OPT_YES] = { "yes", NULL, "you mean it" },
 };
 
@@ -360,16 +364,20 @@ const struct wp_cli_row wp_cli_rows[] = {
 	  .story = "By the rule of docs/capacity.md, whose figures were "
 		   "measured." },
 	{ NULL, "backup", WP_CLI_BACKUP, WP_FOR_CARE, WP_NAMES_FILE,
-	  .words = "<folder>", .summary = "copy Redis and what is on disk",
+	  .words = "<folder>", .opts = { WP_OPT_WITH_SECRETS },
+	  .summary = "copy Redis and what is on disk",
 	  .story = "Into a folder that is empty or not there, while the "
-		   "programs go on. Settings and secrets are not in it." },
+		   "programs go on. Settings and secrets are in it if you say "
+		   "so; whoever gets at such a copy can be any user." },
 	{ NULL, "restore", WP_CLI_RESTORE, WP_FOR_CARE, WP_NAMES_FILE,
-	  .words = "<folder>", .opts = { WP_OPT_CHECK, WP_OPT_REDIS_DIR },
+	  .words = "<folder>",
+	  .opts = { WP_OPT_CHECK, WP_OPT_SECRETS, WP_OPT_REDIS_DIR },
 	  .summary = "look at a copy, or put it back",
 	  .story = "With --check: is it a whole copy, and what is to be done "
 		   "with it? Else it is put back where nothing is: into the "
 		   "folder of Redis, and to where the settings say. As root, "
-		   "while neither Redis nor any program runs." },
+		   "while neither Redis nor any program runs. On a new host "
+		   "settings and secrets come first: --secrets." },
 	{ NULL, "origins", WP_CLI_ORIGINS, WP_FOR_CARE, WP_NAMES_NOTHING,
 	  .summary = "print cors.allowed_origins for the web server",
 	  .story = "In the form that its snippets read; put it into "

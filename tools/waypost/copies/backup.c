@@ -18,6 +18,7 @@
 #include "tools/waypost/copies/copy_set.h"
 #include "tools/waypost/copies/files.h"
 #include "tools/waypost/copies/redis_copy.h"
+#include "tools/waypost/copies/secret_find.h"
 
 enum { FOLDER_MODE = 0700, OTHERS = 0077 };
 
@@ -132,6 +133,8 @@ static void note_missing(const struct wp_conf *conf, struct wp_copy_set *set)
 
 static void print_missing(const struct wp_copy_set *set)
 {
+	if (set->n_missing == 0)
+		return;
 	printf("not in it, and needed to restore:");
 	for (size_t i = 0; i < set->n_missing; i++)
 		printf("%s %s", i > 0 ? ";" : "", set->missing[i]);
@@ -197,6 +200,10 @@ static enum wp_err copy_all(struct wp_cli *cli, struct wp_copy_set *set,
 		rc = copy_one(cli, set, WP_COPY_STORE, copy_store, err);
 	if (rc == WP_OK && set->accounts[0] != '\0')
 		rc = copy_one(cli, set, WP_COPY_ACCOUNTS, copy_accounts, err);
+	/* Last, for keys that sign are made, too, while we copy. */
+	if (rc == WP_OK && cli->secrets != NULL)
+		rc = wp_secret_take(&cli->conf, cli->secrets, cli->args.file,
+				    set, err);
 	/* A copy that nobody has looked at is none. */
 	if (rc == WP_OK)
 		rc = wp_copy_verify(set, cli->args.file, &cli->conf, err);
@@ -211,7 +218,8 @@ enum wp_err wp_cli_backup(struct wp_cli *cli, struct wp_error *err)
 
 	(void)umask(OTHERS);
 	rc = begin_set(cli, &set, err);
-	note_missing(&cli->conf, &set);
+	if (cli->secrets == NULL)
+		note_missing(&cli->conf, &set);
 	if (rc == WP_OK)
 		rc = take_folder(folder, err);
 	if (rc == WP_OK)

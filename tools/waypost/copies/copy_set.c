@@ -194,7 +194,7 @@ static bool read_number(struct json_object *object, const char *name,
 }
 
 /* A bit for each file that a copy may have; 0: it is none of them. */
-enum { HAS_REDIS = 1, HAS_STORE = 2, HAS_ACCOUNTS = 4 };
+enum { HAS_REDIS = 1, HAS_STORE = 2, HAS_ACCOUNTS = 4, HAS_SECRETS = 8 };
 
 static unsigned int bit_of(const char *name)
 {
@@ -202,12 +202,14 @@ static unsigned int bit_of(const char *name)
 		return HAS_REDIS;
 	if (strcmp(name, WP_COPY_STORE) == 0)
 		return HAS_STORE;
+	if (strcmp(name, WP_COPY_SECRETS) == 0)
+		return HAS_SECRETS;
 	return strcmp(name, WP_COPY_ACCOUNTS) == 0 ? HAS_ACCOUNTS : 0;
 }
 
 static bool read_files(struct json_object *object, struct wp_copy_set *out)
 {
-	unsigned int wanted = HAS_REDIS | HAS_STORE |
+	unsigned int wanted = HAS_REDIS | HAS_STORE | HAS_SECRETS |
 			      (out->accounts[0] != '\0' ? HAS_ACCOUNTS : 0U);
 	struct json_object *list;
 
@@ -228,7 +230,7 @@ static bool read_files(struct json_object *object, struct wp_copy_set *out)
 			return false;
 		wanted &= ~bit_of(file->name); /* each once */
 	}
-	return wanted == 0;
+	return (wanted & ~(unsigned int)HAS_SECRETS) == 0;
 }
 
 static bool read_set(struct json_object *object, struct wp_copy_set *out)
@@ -334,6 +336,15 @@ static enum wp_err compare(const struct wp_copy_file *file, const char *folder,
 	return rc;
 }
 
+static const struct wp_copy_file *find(const struct wp_copy_set *set,
+				       const char *name)
+{
+	for (size_t i = 0; i < set->n; i++)
+		if (strcmp(set->files[i].name, name) == 0)
+			return &set->files[i];
+	return NULL;
+}
+
 static enum wp_err check_store(const struct wp_copy_set *set, const char *path,
 			       const struct wp_conf *conf, struct wp_error *err)
 {
@@ -383,6 +394,17 @@ enum wp_err wp_copy_verify(const struct wp_copy_set *set, const char *folder,
 		free(path);
 	}
 	return rc;
+}
+
+bool wp_copy_has(const struct wp_copy_set *set, const char *name)
+{
+	return find(set, name) != NULL;
+}
+
+enum wp_err wp_copy_compare(const struct wp_copy_set *set, const char *folder,
+			    const char *name, struct wp_error *err)
+{
+	return compare(find(set, name), folder, err);
 }
 
 void wp_copy_print(const struct wp_copy_set *set)

@@ -20,11 +20,12 @@
 #define WP_COPY_REDIS "dump.rdb"
 #define WP_COPY_STORE "waypost.db"
 #define WP_COPY_ACCOUNTS "accounts.db"
+#define WP_COPY_SECRETS "secrets.json" /* if it was asked for */
 #define WP_COPY_MANIFEST "manifest.json"
 
 enum {
-	WP_COPY_FILES_MAX = 3,
-	WP_COPY_MISSING_MAX = 8,
+	WP_COPY_FILES_MAX = 4,
+	WP_COPY_MISSING_MAX = 16,
 	WP_COPY_NAME_MAX = 15,
 	WP_COPY_SUM_LEN = 64, /* SHA-256 in hexadecimal digits */
 	WP_COPY_TEXT_MAX = 63,
@@ -86,6 +87,13 @@ enum wp_err wp_copy_read(struct wp_copy_set *out, const char *folder,
 enum wp_err wp_copy_verify(const struct wp_copy_set *set, const char *folder,
 			   const struct wp_conf *conf,
 			   struct wp_error *err) WP_MUST_USE;
+
+/* Has the copy a file of this name? */
+bool wp_copy_has(const struct wp_copy_set *set, const char *name);
+
+/* Is this file there, the same as when it was added? It is in the set. */
+enum wp_err wp_copy_compare(const struct wp_copy_set *set, const char *folder,
+			    const char *name, struct wp_error *err) WP_MUST_USE;
 
 /* Say what there is, a line a file. */
 void wp_copy_print(const struct wp_copy_set *set);

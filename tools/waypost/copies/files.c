@@ -34,8 +34,7 @@ enum wp_err wp_files_make(const char *path, struct wp_error *err)
 	return WP_OK;
 }
 
-/* false: errno says why */
-static bool write_all(int fd, const char *data, size_t len)
+bool wp_files_write_all(int fd, const char *data, size_t len)
 {
 	while (len > 0) {
 		ssize_t n = write(fd, data, len);
@@ -61,7 +60,7 @@ static enum wp_err pour(int from, int to, const char *from_path,
 			continue;
 		if (n == -1)
 			return wp_error_sys(err, "%.200s", from_path);
-		if (!write_all(to, piece, (size_t)n))
+		if (!wp_files_write_all(to, piece, (size_t)n))
 			return wp_error_sys(err, "%.200s", to_path);
 	}
 	return fsync(to) == 0 ? WP_OK : wp_error_sys(err, "%.200s", to_path);
@@ -115,20 +114,26 @@ enum wp_err wp_files_give(const char *path, uid_t uid, gid_t gid, mode_t mode,
 	return rc;
 }
 
-enum wp_err wp_files_move(const char *from, const char *to,
-			  struct wp_error *err)
+enum wp_err wp_files_move_in(int folder, const char *from, const char *to,
+			     struct wp_error *err)
 {
-	int failed = renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE);
+	int failed = renameat2(folder, from, folder, to, RENAME_NOREPLACE);
 
 	if (failed == -1 && errno == EINVAL) {
-		failed = link(from, to);
+		failed = linkat(folder, from, folder, to, 0);
 		if (failed == 0)
-			(void)unlink(from);
+			(void)unlinkat(folder, from, 0);
 	}
 	if (failed == -1 && errno == EEXIST)
 		return wp_error_set(err, WP_ERR_CONFLICT,
 				    "%.200s is there already", to);
 	return failed == 0 ? WP_OK : wp_error_sys(err, "%.200s", to);
+}
+
+enum wp_err wp_files_move(const char *from, const char *to,
+			  struct wp_error *err)
+{
+	return wp_files_move_in(AT_FDCWD, from, to, err);
 }
 
 enum wp_err wp_files_sync(const char *folder, struct wp_error *err)

@@ -5,6 +5,7 @@
 #define WP_TOOLS_WAYPOST_COPIES_FILES_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include <sys/types.h>
 
@@ -18,6 +19,9 @@ char *wp_files_path(const char *folder, const char *name) WP_MUST_USE;
  * Errors: WP_ERR_CONFLICT  something of this name is there; WP_ERR_SYS
  */
 enum wp_err wp_files_make(const char *path, struct wp_error *err) WP_MUST_USE;
+
+/* Write all of it. Returns: false when errno says why not */
+bool wp_files_write_all(int fd, const char *data, size_t len) WP_MUST_USE;
 
 /* Write all of one file into another, and have it on disk. */
 enum wp_err wp_files_fill(const char *from, const char *to,
@@ -42,6 +46,10 @@ enum wp_err wp_files_give(const char *path, uid_t uid, gid_t gid, mode_t mode,
  */
 enum wp_err wp_files_move(const char *from, const char *to,
 			  struct wp_error *err) WP_MUST_USE;
+
+/* The same within the folder of a descriptor; AT_FDCWD is one too. */
+enum wp_err wp_files_move_in(int folder, const char *from, const char *to,
+			     struct wp_error *err) WP_MUST_USE;
 
 /* Have what was made, renamed or deleted in a folder on disk. */
 enum wp_err wp_files_sync(const char *folder, struct wp_error *err) WP_MUST_USE;

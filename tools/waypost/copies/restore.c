@@ -23,6 +23,8 @@
 #include "tools/waypost/copies/copy_set.h"
 #include "tools/waypost/copies/files.h"
 #include "tools/waypost/copies/redis_copy.h"
+#include "tools/waypost/copies/secret_put.h"
+#include "tools/waypost/copies/secret_set.h"
 
 enum { STORE_MODE = 0640, ACCOUNTS_MODE = 0600, REDIS_TIMES = 2 };
 
@@ -97,6 +99,20 @@ static enum wp_err check_redis_file(const struct wp_copy_set *set,
 				  "%.180s has %" PRId64 " keys, of %" PRId64,
 				  path, found.keys, set->keys);
 	free(path);
+	return rc;
+}
+
+/* Those of a copy that has them; sums say nothing of what reads them. */
+static enum wp_err check_secrets(const struct wp_copy_set *set,
+				 const char *folder, struct wp_error *err)
+{
+	struct wp_secret_set *secrets = NULL;
+	enum wp_err rc;
+
+	if (!wp_copy_has(set, WP_COPY_SECRETS))
+		return WP_OK;
+	rc = wp_secret_set_read(&secrets, folder, err);
+	wp_secret_set_free(&secrets);
 	return rc;
 }
 
@@ -291,7 +307,7 @@ static void tell_age(const struct wp_copy_set *set)
 	       set->began, set->version);
 }
 
-static void tell_steps(const struct wp_cli *cli)
+static void tell_steps(const struct wp_cli *cli, bool has_secrets)
 {
 	printf("to restore it, as root:\n"
 	       "1. stop all programs, then Redis\n"
@@ -299,9 +315,12 @@ static void tell_steps(const struct wp_cli *cli)
 	       "   appendonlydir\n"
 	       "3. waypost restore %s --redis-dir <Redis' folder>\n"
 	       "4. start Redis, which must have appendonly yes, then the "
-	       "programs\n",
+	       "programs\n%s",
 	       cli->conf.store.sqlite_path, cli->conf.accounts.sqlite_path,
-	       cli->args.file);
+	       cli->args.file,
+	       has_secrets ? "on a new host, before all of it: waypost restore "
+			     "... --secrets\n"
+			   : "");
 }
 
 enum wp_err wp_cli_restore(const struct wp_cli *cli, struct wp_error *err)
@@ -316,13 +335,15 @@ enum wp_err wp_cli_restore(const struct wp_cli *cli, struct wp_error *err)
 		rc = wp_copy_verify(&set, folder, &cli->conf, err);
 	if (rc == WP_OK)
 		rc = check_redis_file(&set, folder, err);
+	if (rc == WP_OK)
+		rc = check_secrets(&set, folder, err);
 	if (rc != WP_OK)
 		return rc;
 	wp_copy_print(&set);
 	if (cli->args.is_check && cli->args.redis_dir == NULL) {
 		printf("%s is a whole copy\n", folder);
 		tell_age(&set);
-		tell_steps(cli);
+		tell_steps(cli, wp_copy_has(&set, WP_COPY_SECRETS));
 		return WP_OK;
 	}
 	rc = check_places(cli, &set, err);
@@ -334,5 +355,47 @@ enum wp_err wp_cli_restore(const struct wp_cli *cli, struct wp_error *err)
 	}
 	if (rc == WP_OK)
 		tell_age(&set);
+	return rc;
+}
+
+/* ---- settings and secrets ---- */
+
+static enum wp_err put_secrets(const struct wp_secret_set *secrets,
+			       const char *folder, struct wp_error *err)
+{
+	size_t n;
+	enum wp_err rc = wp_secret_set_put(secrets, &n, err);
+
+	if (rc == WP_OK)
+		printf("settings and secrets are there, %zu files of them "
+		       "new; now waypost restore %s --check\n",
+		       n, folder);
+	return rc;
+}
+
+enum wp_err wp_cli_restore_secrets(const struct wp_cli *cli,
+				   struct wp_error *err)
+{
+	const char *folder = cli->args.file;
+	struct wp_secret_set *secrets = NULL;
+	struct wp_copy_set set;
+	enum wp_err rc = wp_copy_read(&set, folder, err);
+
+	if (rc == WP_OK && !wp_copy_has(&set, WP_COPY_SECRETS))
+		rc = wp_error_set(err, WP_ERR_NOTFOUND,
+				  "%.150s was made without --with-secrets, and "
+				  "has none",
+				  folder);
+	if (rc == WP_OK)
+		rc = wp_copy_compare(&set, folder, WP_COPY_SECRETS, err);
+	if (rc == WP_OK)
+		rc = wp_secret_set_read(&secrets, folder, err);
+	if (rc == WP_OK)
+		rc = wp_secret_set_fits(secrets, cli->conf.faults, err);
+	if (rc == WP_OK && !cli->args.is_check)
+		rc = put_secrets(secrets, folder, err);
+	else if (rc == WP_OK)
+		printf("settings and secrets can be put where they were\n");
+	wp_secret_set_free(&secrets);
 	return rc;
 }

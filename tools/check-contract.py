@@ -12,6 +12,8 @@ These say the same thing, in both directions:
   docs/websocket.md; a test sends each frame
 - sections of lib/sys/sections, and the table of README.md
 - WAYPOST_… variables that a program reads, and those that documents name
+- names of the notification service in lib/sys/conf_theirs.c, and the table of
+  docs/from-notification-service.md with what they are here
 - the programs that the Makefile builds, README.md and docs/architecture.md;
   tests start them
 - the packages that tools/deps.sh installs to build and run, and README.md; the
@@ -54,6 +56,9 @@ KEY = re.compile(r'\{\s*"((?:[a-z]\w*\.)?[a-z]\w*)",\s*'
                  r"WP_CONF_AT\(([\w.]+)\)")
 SECTION = re.compile(r'\bWP_CONF_SECTION\("(\w*)"')
 ALIAS = re.compile(r'\.alias = "(\w+)"')
+ALIAS_OF = re.compile(r'\{ "([\w.]+)",\s+WP_CONF_AT(?:(?!\n\t\{).)*?'
+                      r'\.alias = "(\w+)"', re.S)
+THEIR_NAME = re.compile(r'^\t\{ "([A-Z_]+)",\s(?:"([\w.]+)"|NULL),', re.M)
 CLASS = re.compile(r'^\tROW\(\w+, "(\w+)", "([\d.]+)/(\d+)",', re.M)
 GETENV = re.compile(r'\bgetenv\("(\w+)"\)')
 QUOTED = re.compile(r"`([^`\n]+)`")
@@ -358,6 +363,25 @@ class Tree:
                     name[:-len("_FILE")] not in of_keys:
                 self.fault("documents", f"{name} is read by nobody")
 
+    def check_their_names(self):
+        where = "docs/from-notification-service.md"
+        theirs = {name: key or "none" for name, key in self.found(
+            THEIR_NAME.findall(self.read("lib/sys/conf_theirs.c")),
+            "lib/sys/conf_theirs.c: names")}
+        read = {alias: key for key, alias in ALIAS_OF.findall(
+            self.read("lib/sys/sections/*.c"))} | theirs
+        told = {}
+        for there, here in rows(part(self.read(where),
+                                     "Names of its environment"))[2:]:
+            begin = re.match(r"`([\w.]+)`|none\b", here)
+            told.update((name, begin[1] or "none" if begin else here)
+                        for name in QUOTED.findall(there))
+        self.same(where, told, theirs.keys() | told, "name")
+        for name, here in sorted(told.items()):
+            if read.get(name, "none") != here:
+                self.fault(where, f"{name} is {read.get(name, 'none')} here, "
+                                  f"not {here}")
+
     # ---- metrics and codes ----
 
     def check_metrics(self):
@@ -532,6 +556,7 @@ def faults_in(root, instead=None):
     tree.check_frames()
     tree.check_closes()
     tree.check_settings()
+    tree.check_their_names()
     tree.check_metrics()
     tree.check_codes()
     tree.check_programs()

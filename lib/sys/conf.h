@@ -2,9 +2,11 @@
  * conf.h - the settings of a deployment: one YAML file for all programs.
  *
  * Precedence: built-in default, then the file, then the environment, then the
- * command line. Every key is described once, in sections/. A secret is never
- * taken from the file: it comes from its environment variable or from the file
- * that <key>_file names (mode no wider than 0640 in production).
+ * command line; with environment_names what another service calls them counts
+ * where none of these is set. Every key is described once, in sections/. A
+ * secret is never taken from the file: it comes from its environment variable
+ * or from the file that <key>_file names (mode no wider than 0640 in
+ * production).
  *
  * To add a key: a line here, one in its table, one in web-config/waypost.yaml.
  * To add a section: besides, a file in sections/ and its line in all.c; the
@@ -21,6 +23,11 @@
 #include "lib/base/log.h"
 
 enum wp_run_mode { WP_RUN_LOCAL, WP_RUN_PRODUCTION };
+/* Whose names of settings count in the environment, besides ours. */
+enum wp_environment_names {
+	WP_NAMES_NONE,
+	WP_NAMES_OF_NOTIFICATION_SERVICE,
+};
 enum wp_durability { WP_DURABILITY_FSYNC, WP_DURABILITY_MEMORY };
 enum wp_log_requests {
 	WP_REQUESTS_ALL,
@@ -64,7 +71,8 @@ struct wp_conf {
 	 * and the store that are meant. */
 	bool is_read;
 	enum wp_run_mode run_mode; /* WAYPOST_RUN_MODE */
-	char *public_url;          /* http(s)://host…; "" = not known */
+	enum wp_environment_names environment_names;
+	char *public_url; /* http(s)://host…; "" = not known */
 
 	struct {
 		enum wp_log_level level; /* also LOG_LEVEL */

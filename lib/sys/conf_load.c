@@ -458,6 +458,7 @@ static enum wp_err read_sources(struct wp_conf_load *load,
 	wp_faults_note(faults, one, &why, &rc, err);
 	load->conf->is_read = rc == WP_OK && !args->wants_config;
 	wp_conf_read_secrets(load, &rc, err);
+	wp_conf_read_theirs(load, &rc, err);
 	one = check_user(load->conf, source->program, &why);
 	wp_faults_note(faults, one, &why, &rc, err);
 	wp_conf_judge(load, &rc, err);

@@ -176,6 +176,9 @@ enum wp_err wp_conf_read_yaml(struct wp_conf_load *load, const char *name,
 /* conf_file.c: what <key>_file names, of used secrets that are not yet set. */
 void wp_conf_read_secrets(struct wp_conf_load *load, enum wp_err *rc,
 			  struct wp_error *err);
+/* conf_theirs.c: environment_names, when all else has been read. */
+void wp_conf_read_theirs(struct wp_conf_load *load, enum wp_err *rc,
+			 struct wp_error *err);
 /*
  * conf_file.c: where local mode keeps a store secret that nobody gives; out
  * stays empty when somebody does, or must. The file may not be there.

@@ -17,6 +17,8 @@
 
 /* Every enum of ours is kept as the type that it has. */
 _Static_assert(sizeof(enum wp_run_mode) == sizeof(unsigned int) &&
+		       sizeof(enum wp_environment_names) ==
+			       sizeof(unsigned int) &&
 		       sizeof(enum wp_log_level) == sizeof(unsigned int) &&
 		       sizeof(enum wp_log_requests) == sizeof(unsigned int) &&
 		       sizeof(enum wp_sign_alg) == sizeof(unsigned int) &&

@@ -272,6 +272,24 @@ class PlantedFaults(unittest.TestCase):
             ["docs/operations.md: the preset of presence is wrong"],
             "docs/operations.md", "| 5 | 20 |", "| 5 | 21 |")
 
+    def test_names_of_the_notification_service(self):
+        where = "docs/from-notification-service.md"
+        self.assert_said([f"{where}: name WS_PONG_WAIT is missing"], where,
+                         "| `WS_PONG_WAIT` | ", "| it | ")
+        self.assert_said(
+            [f"{where}: REDIS_DB is redis.database here, not redis.address"],
+            where, "| `redis.database` |", "| `redis.address` |")
+        self.assert_said(
+            [f"{where}: REDIS_USE_TLS is redis.database here, not none"],
+            "lib/sys/conf_theirs.c", '"REDIS_USE_TLS", NULL',
+            '"REDIS_USE_TLS", "redis.database"')
+        self.assert_said(
+            [f"{where}: REDIS_PASSWORD is none here, not redis.password"],
+            "lib/sys/sections/redis.c", '.alias = "REDIS_PASSWORD", ', "")
+        self.assert_said(
+            [f"{where}: REDIS_PORT is none here, not redis.address"], where,
+            "| `REDIS_HOST` |", "| `REDIS_HOST`, `REDIS_PORT` |")
+
     def test_codes(self):
         self.assert_said(
             ["docs/openapi.yaml (table): code not_ready is missing",

@@ -10,6 +10,8 @@
 
 /* In the order of the enums that they stand for. */
 static const char *const run_modes[] = { "local", "production", NULL };
+static const char *const environment_names[] = { "none", "notification-service",
+						 NULL };
 static const char *const log_levels[] = { "error", "warn", "info", "debug",
 					  NULL };
 
@@ -19,6 +21,10 @@ static const struct wp_conf_key general_keys[] = {
 	{ "run_mode", WP_CONF_AT(run_mode), .type = WP_CONF_ENUM,
 	  .words = run_modes, .preset = "local",
 	  .help = "production demands real secrets and a safe Redis" },
+	{ "environment_names", WP_CONF_AT(environment_names),
+	  .type = WP_CONF_ENUM, .words = environment_names, .preset = "none",
+	  .help = "whose names count in the environment as well: "
+		  "docs/from-notification-service.md" },
 	{ "public_url", WP_CONF_AT(public_url), .type = WP_CONF_STRING,
 	  .preset = "", .is_reloadable = true,
 	  .help = "where clients reach this deployment: https://host, perhaps "

@@ -49,18 +49,18 @@ LIMITS = ("send", "pull", "ack", "presence", "ticket", "devices",
           "key", "failed", "connect", "frames")
 # The settings of one backend in web-config/lighttpd/waypost.conf.
 LIGHTTPD_POOL = """
-		"check-local" => "disable",
-		"disable-time" => 0, # a restarted handler is used at once
-		"connect-timeout" => 5,
-		"write-timeout" => 30,
-		"read-timeout" => 30
-	"""
+			"check-local" => "disable",
+			"disable-time" => 0, # one that restarts is used at once
+			"connect-timeout" => 5,
+			"write-timeout" => 30,
+			"read-timeout" => 30
+		"""
 LIGHTTPD_PROXY = """
-		"disable-time" => 0,
-		"connect-timeout" => 5,
-		"write-timeout" => 90,
-		"read-timeout" => 90
-	"""
+			"disable-time" => 0,
+			"connect-timeout" => 5,
+			"write-timeout" => 90,
+			"read-timeout" => 90
+		"""
 
 
 def scrubbed_environment():
@@ -374,6 +374,7 @@ class Stack:
              self.path("lighttpd.conf"), words, self.web_edits)
         fill(os.path.join(folder, "errors.lua"), self.path("errors.lua"),
              words, [("/etc/waypost/origins.conf", self.path("origins.conf"))])
+        fill(os.path.join(folder, "early.lua"), self.path("early.lua"), words)
         pools = " ), (\n".join(
             f'"socket" => "{self._pool_socket(name)}",' + LIGHTTPD_POOL
             for name in self.pools)
@@ -388,6 +389,8 @@ class Stack:
               ('"socket" => var.waypost_handlers,' + LIGHTTPD_POOL, pools),
               ("/usr/local/share/waypost/lighttpd/errors.lua",
                self.path("errors.lua")),
+              ("/usr/local/share/waypost/lighttpd/early.lua",
+               self.path("early.lua")),
               ("/usr/local/share/waypost/lighttpd/request.lua",
                os.path.join(folder, "request.lua")),
               ('"host" => var.waypost_websocket,' + LIGHTTPD_PROXY, hosts)])

@@ -1,8 +1,11 @@
 -- The errors that lighttpd itself makes, in the form that Waypost's have.
 --
--- Runs when any response starts. What a handler or the daemon answered has an
--- X-Request-Id already and passes untouched, and so does every other part of
--- the site. A request that was refused before its path was known has none.
+-- Runs when any response of a host of Waypost's starts. What a handler or the
+-- daemon answered has an X-Request-Id already and passes untouched, and so does
+-- every other part of the site. early.lua runs it for requests that lighttpd
+-- refused before that, some of which have no path.
+
+local lighty = ... or lighty
 
 -- cors.allowed_origins, which `waypost origins` writes.
 local ORIGINS = '/etc/waypost/origins.conf'

@@ -1,6 +1,6 @@
 /*
  * snippet.h - which version of Waypost's file a web server's configuration
- * includes: its first line says it, "# waypost-snippet 1".
+ * includes: its first line says it, "# waypost-snippet 2".
  */
 #ifndef WP_TOOLS_WAYPOST_DOCTOR_SNIPPET_H
 #define WP_TOOLS_WAYPOST_DOCTOR_SNIPPET_H
@@ -11,7 +11,7 @@
 
 enum {
 	/* Of web-config, raised with each change that operators must take. */
-	WP_SNIPPET_VERSION = 1,
+	WP_SNIPPET_VERSION = 2,
 	WP_SNIPPET_PATH_MAX = 255,
 };
 

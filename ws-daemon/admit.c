@@ -23,6 +23,7 @@
 #include "lib/http/query.h"
 #include "lib/mailbox/ticket.h"
 #include "lib/sys/conf.h"
+#include "ws-daemon/canary.h"
 #include "ws-daemon/deliver.h"
 #include "ws-daemon/filter.h"
 #include "ws-daemon/guard.h"
@@ -593,6 +594,8 @@ static bool has_keys(struct wp_auth *auth)
 
 static void on_ready(struct wp_conn *conn, bool with_body)
 {
+	const char *lost = wp_ws_canary_problem(conn->parts->canary);
+
 	if (conn->parts->is_stopping)
 		wp_conn_refuse(conn, 503, "not_ready",
 			       "the daemon is shutting down",
@@ -604,6 +607,9 @@ static void on_ready(struct wp_conn *conn, bool with_body)
 	else if (!has_keys(conn->parts->auth))
 		wp_conn_refuse(conn, 503, "not_ready",
 			       "no key that verifies tokens is known",
+			       WP_M_REJECT_UNAVAILABLE);
+	else if (lost != NULL)
+		wp_conn_refuse(conn, 503, "not_ready", lost,
 			       WP_M_REJECT_UNAVAILABLE);
 	else
 		wp_conn_show(conn, "text/plain; charset=utf-8", "READY",

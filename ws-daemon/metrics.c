@@ -10,6 +10,9 @@
 #define NOTIFICATIONS "waypost_ws_notifications_total"
 #define FRAMES "waypost_ws_frames_total"
 #define REFRESHES "waypost_ws_refreshes_total"
+#define CANARY "waypost_ws_canary_duration_seconds"
+#define CANARY_LOST "waypost_ws_canary_lost_total"
+#define CANARY_UP "waypost_ws_canary_up"
 
 #define REFUSED(reason_, name_)                                     \
 	[WP_M_AUTH_REFUSED + reason_] = {                           \
@@ -151,6 +154,26 @@ static const struct wp_metric_desc descs[WP_WS_METRIC_COUNT] = {
 			     "New tokens for open connections.", WP_COUNTER },
 	[WP_M_REFRESH_REFUSED] = { REFRESHES, "result=\"refused\"", NULL,
 				   WP_COUNTER },
+	[WP_M_CANARY_NOTIFICATION] = { CANARY, "kind=\"notification\"",
+				       "Time until what the daemon sends "
+				       "itself is back, a message acked.",
+				       WP_HISTOGRAM },
+	[WP_M_CANARY_MESSAGE] = { CANARY, "kind=\"message\"", NULL,
+				  WP_HISTOGRAM },
+	[WP_M_CANARY_NOTIFICATION_LOST] = { CANARY_LOST,
+					    "kind=\"notification\"",
+					    "What it sent itself and was not "
+					    "accepted, or did not come back "
+					    "in time.",
+					    WP_COUNTER },
+	[WP_M_CANARY_MESSAGE_LOST] = { CANARY_LOST, "kind=\"message\"", NULL,
+				       WP_COUNTER },
+	[WP_M_CANARY_NOTIFICATION_UP] = { CANARY_UP, "kind=\"notification\"",
+					  "0 when nothing that it sends itself "
+					  "has come back for too long.",
+					  WP_LEAST_GAUGE },
+	[WP_M_CANARY_MESSAGE_UP] = { CANARY_UP, "kind=\"message\"", NULL,
+				     WP_LEAST_GAUGE },
 	[WP_M_REVOKED_ENTRIES] = { "waypost_revoked_entries", NULL,
 				   "What tokens and connections are held "
 				   "against.",

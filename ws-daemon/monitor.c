@@ -10,6 +10,7 @@
 #include "lib/base/clock.h"
 #include "lib/live/consumer.h"
 #include "lib/metrics/exporter.h"
+#include "ws-daemon/canary.h"
 #include "ws-daemon/monitor_json.h"
 
 struct wp_monitor {
@@ -27,12 +28,12 @@ void wp_monitor_note(const struct wp_parts *parts)
 		      (int64_t)wp_consumers_count(parts->consumers));
 	wp_metric_set(parts->metrics, WP_M_QUEUED_BYTES,
 		      (int64_t)parts->n_queued);
-	wp_metric_set(parts->metrics, WP_M_USERS,
-		      (int64_t)wp_hub_users(parts->live.hub));
+	wp_metric_set(parts->metrics, WP_M_USERS, (int64_t)wp_ws_users(parts));
 	wp_metric_set(parts->metrics, WP_M_REVOKED_ENTRIES,
 		      (int64_t)wp_revoker_count(parts->live.revoker));
 	wp_metric_set(parts->metrics, WP_M_REVOKED_EVICTED,
 		      (int64_t)wp_revoker_evicted(parts->live.revoker));
+	wp_ws_canary_note(parts->canary);
 }
 
 static void prepare(void *ctx, struct wp_buf *out)

@@ -8,6 +8,7 @@
 
 #include "lib/base/clock.h"
 #include "lib/mailbox/presence.h"
+#include "ws-daemon/canary.h"
 #include "ws-daemon/parts.h"
 
 /* What that service says when no message has come yet. */
@@ -41,7 +42,7 @@ static unsigned write_health(void *ctx, struct wp_buf *out)
 		      "\"websocket\":{\"active_connections\":%zu,"
 		      "\"total_unique_users\":%zu},"
 		      "\"subscriber\":{\"active\":%s,",
-		      parts->n_open, wp_hub_users(parts->live.hub),
+		      parts->n_open, wp_ws_users(parts),
 		      is_live ? "true" : "false");
 	if (parts->notified_ms > 0)
 		add_time(out, "last_message_at", parts->notified_ms);
@@ -69,18 +70,18 @@ static unsigned write_metrics(void *ctx, struct wp_buf *out)
 
 	wp_buf_add_str(out, "{\"service\":\"websocket-service\",");
 	add_time(out, "timestamp", wp_wall_ms());
-	wp_buf_printf(
-		out,
-		"\"uptime_seconds\":%" PRId64
-		",\"connections\":{\"active\":%zu,"
-		"\"total_unique_users\":%zu},\"messages\":{"
-		"\"received_from_redis\":%" PRId64
-		",\"sent_to_clients\":%" PRId64 ",\"failed\":%" PRId64 "}}\n",
-		uptime_s(parts), parts->n_open, wp_hub_users(parts->live.hub),
-		sum(parts, WP_M_NOTIFIED, WP_M_NOTIFICATION_NO_MEMORY),
-		wp_metric_get(parts->metrics, WP_M_NOTIFICATION_FRAMES),
-		sum(parts, WP_M_NOTIFICATION_BAD_CHANNEL,
-		    WP_M_NOTIFICATION_NO_MEMORY));
+	wp_buf_printf(out,
+		      "\"uptime_seconds\":%" PRId64
+		      ",\"connections\":{\"active\":%zu,"
+		      "\"total_unique_users\":%zu},\"messages\":{"
+		      "\"received_from_redis\":%" PRId64
+		      ",\"sent_to_clients\":%" PRId64 ",\"failed\":%" PRId64
+		      "}}\n",
+		      uptime_s(parts), parts->n_open, wp_ws_users(parts),
+		      sum(parts, WP_M_NOTIFIED, WP_M_NOTIFICATION_NO_MEMORY),
+		      wp_metric_get(parts->metrics, WP_M_NOTIFICATION_FRAMES),
+		      sum(parts, WP_M_NOTIFICATION_BAD_CHANNEL,
+			  WP_M_NOTIFICATION_NO_MEMORY));
 	return 200;
 }
 

@@ -9,8 +9,10 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/json.h"
+#include "lib/mailbox/canary.h"
 #include "lib/mailbox/notification.h"
 #include "lib/name/urn.h"
+#include "ws-daemon/canary.h"
 #include "ws-daemon/conn.h"
 #include "ws-daemon/filter.h"
 
@@ -163,13 +165,20 @@ static void deliver(struct wp_parts *parts, const char *who, size_t who_len,
 	struct wp_user *user;
 	struct wp_message *message;
 
-	parts->notified_ms = wp_wall_ms();
 	if (wp_urn_parse(&urn, who, who_len, NULL) != WP_OK) {
+		parts->notified_ms = wp_wall_ms();
 		drop(parts, WP_M_NOTIFICATION_BAD_CHANNEL,
 		     "the channel names no user", news->len);
 		return;
 	}
 	user = wp_hub_user(parts->live.hub, urn.text, urn.len);
+	/* What another process sends itself comes here as well. */
+	if (user == NULL && wp_canary_is_name(urn.text, urn.len))
+		return;
+	if (user != NULL &&
+	    wp_ws_canary_hears(parts->canary, user, news->data, news->len))
+		return;
+	parts->notified_ms = wp_wall_ms();
 	if (user == NULL) {
 		drop(parts, WP_M_NOTIFICATION_NO_USER, NULL, news->len);
 		return;

@@ -30,6 +30,7 @@ enum { WP_INPUT_BYTES = 64 * 1024 };
 struct wp_conn_upcalls;
 struct wp_consumers;
 struct wp_drain;
+struct wp_ws_canary;
 
 struct wp_parts {
 	struct wp_live live; /* with the current configuration */
@@ -65,7 +66,8 @@ struct wp_parts {
 	size_t n_open;
 	size_t n_queued; /* bytes that wait for sockets, after each turn */
 	bool is_stopping;
-	struct wp_drain *drain; /* owned; NULL: nobody is moved */
+	struct wp_drain *drain;      /* owned; NULL: nobody is moved */
+	struct wp_ws_canary *canary; /* owned; NULL: none */
 	struct wp_log_limit origin_limit;
 };
 

@@ -20,6 +20,7 @@
 #include "lib/live/consumer.h"
 
 #include "ws-daemon/admit.h"
+#include "ws-daemon/canary.h"
 #include "ws-daemon/conn.h"
 #include "ws-daemon/deliver.h"
 #include "ws-daemon/drain.h"
@@ -220,6 +221,57 @@ static void on_live(void *ctx)
 		server->on_live(server->ctx);
 }
 
+/* ---- whose member is it? ---- */
+
+/* Hooks are told of members; but for the canary they are connections. */
+
+static bool is_canary(const struct wp_parts *parts,
+		      const struct wp_member *member)
+{
+	return wp_ws_canary_is(parts->canary, member);
+}
+
+static void on_registered(void *ctx, struct wp_member *member, int64_t pending)
+{
+	struct wp_parts *parts = ctx;
+
+	if (is_canary(parts, member))
+		wp_ws_canary_on_registered(parts->canary, pending);
+	else
+		wp_admit_on_registered(parts, member, pending);
+}
+
+static void on_refused(void *ctx, struct wp_member *member)
+{
+	/* The canary is told of again, with a heartbeat. */
+	if (!is_canary(ctx, member))
+		wp_admit_on_refused(ctx, member);
+}
+
+static void on_kick(void *ctx, struct wp_member *member)
+{
+	if (!is_canary(ctx, member))
+		wp_conn_on_kick(ctx, member);
+}
+
+static void on_revoked(void *ctx, struct wp_member *member)
+{
+	if (!is_canary(ctx, member))
+		wp_conn_on_revoked(ctx, member);
+}
+
+static void on_poke(void *ctx, struct wp_member *member)
+{
+	struct wp_parts *parts = ctx;
+
+	if (is_canary(parts, member))
+		wp_ws_canary_on_poke(parts->canary);
+	else
+		wp_conn_on_poke(parts, member);
+}
+
+/* ---- presence ---- */
+
 static void on_left(void *ctx)
 {
 	struct wp_server *server = ctx;
@@ -253,9 +305,9 @@ static enum wp_err make_live(struct wp_parts *parts, const struct wp_conf *conf,
 			    .resyncs = WP_M_RESYNCS,
 			    .heartbeats = WP_M_HEARTBEATS,
 			    .coalesced = WP_M_POKES_COALESCED },
-		.hooks = { .on_registered = wp_admit_on_registered,
-			   .on_refused = wp_admit_on_refused,
-			   .on_kick = wp_conn_on_kick,
+		.hooks = { .on_registered = on_registered,
+			   .on_refused = on_refused,
+			   .on_kick = on_kick,
 			   .on_live = on_live,
 			   .on_stopped = on_left,
 			   .ctx = parts,
@@ -264,8 +316,8 @@ static enum wp_err make_live(struct wp_parts *parts, const struct wp_conf *conf,
 	};
 
 	const struct wp_live_hooks hooks = {
-		.on_poke = wp_conn_on_poke,
-		.on_revoked = wp_conn_on_revoked,
+		.on_poke = on_poke,
+		.on_revoked = on_revoked,
 		.waits = { .metrics = parts->metrics,
 			   .index = WP_M_DELIVERY_SECONDS },
 	};
@@ -364,8 +416,10 @@ static enum wp_err make_parts(struct wp_server *server,
 		wp_message_frame(WP_WS_TEXT, poke_text, sizeof(poke_text) - 1);
 	parts->ping = wp_message_frame(WP_WS_PING, "", 0);
 	parts->deflate = wp_deflate_new();
+	parts->canary = wp_ws_canary_new(parts);
 	if (parts->input == NULL || parts->poke == NULL ||
-	    parts->ping == NULL || parts->deflate == NULL)
+	    parts->ping == NULL || parts->deflate == NULL ||
+	    parts->canary == NULL)
 		return wp_error_set(err, WP_ERR_NOMEM, "out of memory");
 	parts->poke->is_poke = true;
 	rc = read_topics(parts, setup->conf, err);
@@ -446,11 +500,14 @@ void wp_server_free(struct wp_server **server)
 		return;
 	parts = &s->parts;
 	wp_drain_free(&parts->drain);
+	/* What walks over members from here on meets connections only. */
+	wp_ws_canary_leave(parts->canary);
 	if (parts->live.registrar != NULL)
 		drop_all(parts);
 	/* Pending callbacks run now and find their connections gone. */
 	wp_live_release(&parts->live);
 	wp_consumers_free(&parts->consumers);
+	wp_ws_canary_free(&parts->canary);
 	wp_key_wait_free(&parts->key_wait);
 	wp_limiter_free(&parts->limiter);
 	ev_timer_stop(loop_of(s), &s->accept_timer);
@@ -472,6 +529,8 @@ enum wp_err wp_server_start(struct wp_server *server, struct wp_error *err)
 	const struct wp_conf *conf = server->parts.live.conf;
 
 	wp_limiter_set_secret(server->parts.limiter, conf->auth.store_secret);
+	if (!server->parts.is_stopping)
+		wp_ws_canary_use(server->parts.canary);
 	return wp_registrar_start(server->parts.live.registrar, err);
 }
 
@@ -497,6 +556,8 @@ void wp_server_use(struct wp_server *server, const struct wp_conf *conf,
 	use_auth(&server->parts, auth);
 	wp_key_wait_use(server->parts.key_wait, auth);
 	wp_live_use(&server->parts.live, &rules);
+	if (!server->parts.is_stopping)
+		wp_ws_canary_use(server->parts.canary);
 }
 
 void wp_server_stop(struct wp_server *server, bool takes_queue)
@@ -512,6 +573,7 @@ void wp_server_stop(struct wp_server *server, bool takes_queue)
 	if (parts->is_stopping)
 		return;
 	parts->is_stopping = true;
+	wp_ws_canary_leave(parts->canary);
 	/* Nobody new can come in, so this ends. */
 	while (takes_queue && accept_one(server))
 		continue;

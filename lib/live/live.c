@@ -397,7 +397,8 @@ static enum wp_err delete_hot(struct wp_live_ack *ack)
 		return WP_ERR_UNAVAIL;
 	wp_cmd_init(&cmd);
 	wp_ack_begin(&ack->walk, &ack->box, &ack->ids);
-	ack->walk.waits = ack->live->waits;
+	if (!ack->is_uncounted)
+		ack->walk.waits = ack->live->waits;
 	(void)snprintf(ack->life, sizeof(ack->life), "%s",
 		       wp_aredis_run_id(redis));
 	wp_ack_ask(&ack->walk, wp_aredis_run_id(redis), &cmd);

@@ -134,6 +134,8 @@ struct wp_live_ack {
 	/* Of the Redis that told of the hint. */
 	char life[WP_LIVE_LIFE_LEN + 1];
 	size_t charged;
+	/* How long the message took is nobody's wait. The caller's to set */
+	bool is_uncounted;
 	/* true: deleted in both tiers; false: unknown, to be repeated. It may
 	 * free ack. */
 	void (*done)(struct wp_live_ack *ack, bool is_done);
@@ -143,7 +145,7 @@ struct wp_live_ack {
  * Begin an ack of this user, in the three steps of lib/mailbox/ack.h; done will
  * run once, and may have run when this returns WP_OK.
  *
- * ack:     all zero but for live and done
+ * ack:     all zero but for live, done and is_uncounted
  * text:    {"messageIds":[…]}, not needed afterwards
  * Errors:  done does not run, and nothing was deleted.
  *          WP_ERR_INVAL    text is no such thing; err has a sentence

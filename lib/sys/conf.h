@@ -197,7 +197,8 @@ struct wp_conf {
 		int64_t heartbeat_ms;
 		int64_t grace_ms; /* clean close to migration */
 		int64_t drain_ms;
-		struct wp_conf_list topics; /* see lib/name/topic.h */
+		int64_t canary_interval_seconds; /* 0: there is none */
+		struct wp_conf_list topics;      /* see lib/name/topic.h */
 	} websocket;
 
 	struct {

@@ -81,7 +81,7 @@ def new_stack(config=None, **how):
     Without limits, accounts and pushes, unless config says how far they go, or
     that there are any: most that need a stack of their own do more at once than
     users do, as whomever they like. Clients of a daemon that stops are moved
-    away in no time to speak of.
+    away in no time to speak of, and no daemon sends itself anything.
     """
     settings = {"mailbox": {"partitions": PARTITIONS},
                 "accounts": {"enabled": False},
@@ -92,7 +92,9 @@ def new_stack(config=None, **how):
         else:
             settings[section] = values
     settings.setdefault("limits", no_limits())
-    settings.setdefault("websocket", {}).setdefault("drain_ms", 50)
+    websocket = settings.setdefault("websocket", {})
+    websocket.setdefault("drain_ms", 50)
+    websocket.setdefault("canary_interval_seconds", 0)
     state = scratch()
     stack = Stack(state, WEB, build=os.environ.get("WAYPOST_E2E_BUILD"),
                   config=settings, slowness=SLOWNESS, **how)

@@ -40,6 +40,7 @@ COSTLY = 25  # classes that --times tells of
 # What is the same behind any web server, and costs most: beginnings of names.
 ANYWHERE = (
     "test_accounts_tool.CommandLine.", "test_backup", "test_bench.",
+    "test_canary.",
     "test_cli_look.", "test_cli_words.", "test_clock.",
     "test_doctor.Doctor.", "test_doctor.Load.", "test_doctor.Stuck.",
     "test_inline.InlineOutage.", "test_manager.", "test_metrics.",

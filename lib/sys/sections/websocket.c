@@ -78,6 +78,12 @@ static const struct wp_conf_key keys[] = {
 	  .type = WP_CONF_INT, .preset = "5000", .min = 0, .max = 600000,
 	  .unit = "ms", .is_reloadable = true,
 	  .help = "over what time a stop moves clients away; 0: at once" },
+	{ "websocket.canary_interval_seconds",
+	  WP_CONF_AT(websocket.canary_interval_seconds), .type = WP_CONF_INT,
+	  .preset = "10", .min = 0, .max = 3600, .unit = "s",
+	  .is_reloadable = true,
+	  .help = "how often a process sends itself something to see whether "
+		  "it comes back; 0: never" },
 	{ "websocket.topics", WP_CONF_AT(websocket.topics),
 	  .type = WP_CONF_LIST, .preset = "", .min = 0, .max = WP_TOPICS_MAX,
 	  .help = "channels of Redis besides user_noti:<user>, such as "

@@ -335,6 +335,32 @@ static void what_has_a_type_is_wrapped_on_a_topic_too(void **state)
 	assert_null(topic_frame(0, "project:7:", "{}"));
 }
 
+/* Each daemon hears what each sends itself. */
+static void canaries_of_others_are_no_users_who_are_not_here(void **state)
+{
+	static const char canary[] = "urn:sm:canary:00112233", text[] = "{}";
+	static const char nobody[] = "urn:sm:user:00112233";
+	struct wp_parts *parts = world.parts;
+	int peer_of_one;
+
+	(void)state;
+	wp_notification_deliver(parts, canary, strlen(canary), text, 2);
+	assert_int_equal(
+		wp_metric_get(world.metrics, WP_M_NOTIFICATION_NO_USER), 0);
+	assert_int_equal(parts->notified_ms, 0);
+	wp_notification_deliver(parts, nobody, strlen(nobody), text, 2);
+	assert_int_equal(
+		wp_metric_get(world.metrics, WP_M_NOTIFICATION_NO_USER), 1);
+	assert_true(parts->notified_ms > 0);
+
+	/* Who is connected is told, whatever the name. */
+	(void)ws_world_open(&world, canary, &peer_of_one);
+	wp_notification_deliver(parts, canary, strlen(canary),
+				"{\"type\":\"x\"}", 12);
+	assert_int_equal(wp_metric_get(world.metrics, WP_M_NOTIFIED), 1);
+	close(peer_of_one);
+}
+
 static void ids_that_are_none_are_refused(void **state)
 {
 	static const char *const rows[] = {
@@ -376,6 +402,7 @@ int main(void)
 		TOPIC_TEST(a_filter_passes_what_it_names_or_all),
 		TOPIC_TEST(what_has_a_type_is_wrapped_on_a_topic_too),
 		TOPIC_TEST(ids_that_are_none_are_refused),
+		TEST(canaries_of_others_are_no_users_who_are_not_here),
 	};
 
 	return cmocka_run_group_tests_name("notifications", tests, NULL, NULL);

@@ -12,10 +12,10 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/random.h"
+#include "lib/mailbox/canary.h"
 #include "tools/waypost/doctor/socket.h"
 
 enum {
-	DATA_BYTES = 96,
 	KEY_BYTES = 16,
 	ID_MAX = 64,
 	MS_PER_S = 1000,
@@ -80,18 +80,6 @@ static enum wp_err connect_recipient(struct flight *flight,
 
 /* ---- a message is sent ---- */
 
-static void write_envelope(struct flight *flight, struct wp_buf *out)
-{
-	uint8_t bytes[DATA_BYTES];
-
-	wp_random_bytes(bytes, sizeof(bytes));
-	wp_buf_clear(&flight->data);
-	wp_buf_add_base64(&flight->data, bytes, sizeof(bytes));
-	wp_buf_add_str(out, "{\"recipientId\":");
-	wp_buf_add_json(out, flight->recipient.data, flight->recipient.len);
-	wp_buf_printf(out, ",\"encryptedData\":\"%s\"}", flight->data.data);
-}
-
 static enum wp_err send_once(struct flight *flight, const struct wp_buf *body,
 			     struct wp_buf *id, uint64_t *us_out,
 			     struct wp_error *err)
@@ -126,7 +114,8 @@ static enum wp_err send(struct flight *flight, uint64_t *us_out,
 	wp_buf_init(&first, ID_MAX - 1);
 	wp_buf_init(&second, ID_MAX - 1);
 	wp_random_hex(flight->key, KEY_BYTES);
-	write_envelope(flight, &body);
+	wp_canary_envelope(&body, flight->recipient.data, flight->recipient.len,
+			   false, &flight->data);
 	rc = body.failed ? wp_error_set(err, WP_ERR_NOMEM, "out of memory")
 			 : send_once(flight, &body, &first, us_out, err);
 	if (rc == WP_OK) {

@@ -9,7 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "lib/base/random.h"
+#include "lib/mailbox/canary.h"
 #include "lib/mailbox/scripts.h"
 #include "lib/name/box.h"
 #include "tools/waypost/doctor/canary.h"
@@ -20,7 +20,6 @@
 #include "tools/waypost/keys/sign.h"
 
 enum {
-	NAME_BYTES = 8,
 	TOKEN_S = 600,
 	STEP_MS = 5000,
 	BEHIND_GRACE_MS = 2000,
@@ -45,12 +44,10 @@ static void pair_release(struct pair *pair)
 static enum wp_err make_token(const struct wp_conf *conf, struct wp_buf *out,
 			      struct wp_error *err)
 {
-	char name[2 * NAME_BYTES + 1], urn[64];
-	const struct wp_cli_sign what = { .sub = urn, .for_s = TOKEN_S };
+	struct wp_urn who;
+	const struct wp_cli_sign what = { .sub = who.text, .for_s = TOKEN_S };
 
-	wp_random_hex(name, NAME_BYTES);
-	/* Of the namespace that our own accounts may be of, but no user. */
-	(void)snprintf(urn, sizeof(urn), "urn:sm:canary:%s", name);
+	wp_canary_name(&who);
 	return wp_cli_sign(conf, &what, out, err);
 }
 

@@ -141,6 +141,8 @@ class Episode:
                                      "argon2_memory_kib": 7168,
                                      "argon2_passes": 1},
                         "worker": {"sweep_interval_ms": 100},
+                        # Else daemons that live have left something.
+                        "websocket": {"canary_interval_seconds": 0},
                         "push": {**pushes.SETTINGS, **self.provider.settings},
                         "bus": {"push": self.provider.bus},
                         "limits": no_limits()},

@@ -10,6 +10,8 @@
 #define NOTIFICATIONS "waypost_ws_notifications_total"
 #define FRAMES "waypost_ws_frames_total"
 #define REFRESHES "waypost_ws_refreshes_total"
+#define DEFLATE_TEXT "waypost_ws_deflate_text_bytes_total"
+#define DEFLATE_WIRE "waypost_ws_deflate_wire_bytes_total"
 #define CANARY "waypost_ws_canary_duration_seconds"
 #define CANARY_LOST "waypost_ws_canary_lost_total"
 #define CANARY_UP "waypost_ws_canary_up"
@@ -154,6 +156,18 @@ static const struct wp_metric_desc descs[WP_WS_METRIC_COUNT] = {
 			     "New tokens for open connections.", WP_COUNTER },
 	[WP_M_REFRESH_REFUSED] = { REFRESHES, "result=\"refused\"", NULL,
 				   WP_COUNTER },
+	[WP_M_DEFLATE_IN_TEXT] = { DEFLATE_TEXT, "direction=\"in\"",
+				   "Bytes of the text of messages that went "
+				   "over the wire deflated.",
+				   WP_COUNTER },
+	[WP_M_DEFLATE_OUT_TEXT] = { DEFLATE_TEXT, "direction=\"out\"", NULL,
+				    WP_COUNTER },
+	[WP_M_DEFLATE_IN_DEFLATED] = { DEFLATE_WIRE, "direction=\"in\"",
+				       "Bytes that went over the wire for "
+				       "them.",
+				       WP_COUNTER },
+	[WP_M_DEFLATE_OUT_DEFLATED] = { DEFLATE_WIRE, "direction=\"out\"",
+					NULL, WP_COUNTER },
 	[WP_M_CANARY_NOTIFICATION] = { CANARY, "kind=\"notification\"",
 				       "Time until what the daemon sends "
 				       "itself is back, a message acked.",

@@ -19,6 +19,20 @@ struct wp_monitor {
 	ev_io io;
 };
 
+static void note_deflate(const struct wp_parts *parts)
+{
+	const struct wp_deflate_tally *tally = wp_deflate_tally(parts->deflate);
+
+	wp_metric_set(parts->metrics, WP_M_DEFLATE_IN_TEXT,
+		      (int64_t)tally->in_text);
+	wp_metric_set(parts->metrics, WP_M_DEFLATE_IN_DEFLATED,
+		      (int64_t)tally->in_deflated);
+	wp_metric_set(parts->metrics, WP_M_DEFLATE_OUT_TEXT,
+		      (int64_t)tally->out_text);
+	wp_metric_set(parts->metrics, WP_M_DEFLATE_OUT_DEFLATED,
+		      (int64_t)tally->out_deflated);
+}
+
 void wp_monitor_note(const struct wp_parts *parts)
 {
 	wp_metric_set(parts->metrics, WP_M_CONNECTIONS, (int64_t)parts->n_open);
@@ -33,6 +47,7 @@ void wp_monitor_note(const struct wp_parts *parts)
 		      (int64_t)wp_revoker_count(parts->live.revoker));
 	wp_metric_set(parts->metrics, WP_M_REVOKED_EVICTED,
 		      (int64_t)wp_revoker_evicted(parts->live.revoker));
+	note_deflate(parts);
 	wp_ws_canary_note(parts->canary);
 }
 

@@ -103,6 +103,30 @@ class Deflate(E2eTest):
                 socket.send_raw(piece)
                 self.expect_close(socket, code)
 
+    def bytes_out(self):
+        return [self.stack.metric(
+            "websocket-0",
+            f'waypost_ws_deflate_{form}_bytes_total{{direction="out"}}')
+                for form in ("text", "wire")]
+
+    def test_a_long_notification_goes_out_deflated_to_who_agreed(self):
+        user = self.user()
+        agreed, plain = self.open(user=user), self.connect(user)
+        plain.expect("connected")
+        text, wire = self.bytes_out()
+        payload = "saves bytes, " * 100
+        with self.stack.redis() as redis:
+            redis("PUBLISH", "user_noti:" + user.urn,
+                  json.dumps({"type": "x", "payload": payload}))
+
+        for socket in (agreed, plain):
+            self.assertEqual(socket.expect("x")["payload"], payload)
+        self.assertEqual((agreed.deflated, plain.deflated), (1, 0))
+        more_text, more_wire = self.bytes_out()
+        self.assertGreater(more_text - text, len(payload))
+        self.assertLess(more_wire - wire, len(payload) / 10)
+        self.assertGreater(more_wire, wire)
+
     def test_who_has_not_agreed_may_not_deflate(self):
         socket = self.open("permessage-deflate; unknown")
         socket.send_raw(deflated(json_ping_of(300)))

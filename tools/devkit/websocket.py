@@ -7,11 +7,15 @@ import select
 import socket
 import struct
 import time
+import zlib
 
 from devkit.http import Response
 
 GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
+# Of permessage-deflate (RFC 7692): the bit of a message that is deflated, and
+# what its sender takes off the end.
+RSV1, TAIL = 0x40, b"\0\0\xff\xff"
 
 
 class Refused(Exception):
@@ -60,6 +64,7 @@ class WebSocket:
                  answer_pings=True, unix_path=None):
         self.answer_pings = answer_pings
         self.pings = 0
+        self.deflated = 0  # frames that came so
         self.response = None
         self._data = bytearray()
         self._fragments = bytearray()
@@ -198,7 +203,8 @@ class WebSocket:
             return None
         if data[1] & 0x80:
             raise AssertionError("a server must not mask")
-        if data[0] & 0x70:
+        reserved = data[0] & 0x70
+        if reserved and not (reserved == RSV1 and self._may_be_deflated()):
             raise AssertionError("reserved bits without an extension")
         length, offset = data[1] & 0x7F, 2
         if length == 126:
@@ -212,9 +218,16 @@ class WebSocket:
         if len(data) < offset + length:
             return None
         payload = bytes(data[offset:offset + length])
+        if reserved:
+            payload = zlib.decompressobj(-15).decompress(payload + TAIL)
+            self.deflated += 1
         frame = (bool(data[0] & 0x80), data[0] & 0x0F, payload)
         del data[:offset + length]
         return frame
+
+    def _may_be_deflated(self):
+        return "permessage-deflate" in self.response.header(
+            "Sec-WebSocket-Extensions", "")
 
     def recv(self, timeout_s=None):
         """The next text message, or None when none came in time.

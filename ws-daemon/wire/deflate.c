@@ -40,6 +40,7 @@ struct wp_deflate {
 	struct room inflated;
 	struct room deflated;
 	size_t n_inflated;
+	struct wp_deflate_tally tally;
 	/* The last message, and its form for this window. */
 	struct wp_message *source;
 	struct wp_message *form;
@@ -92,6 +93,12 @@ static bool has_room(struct room *room, size_t cap)
 size_t wp_deflate_inflated(const struct wp_deflate *deflate)
 {
 	return deflate->n_inflated;
+}
+
+const struct wp_deflate_tally *
+wp_deflate_tally(const struct wp_deflate *deflate)
+{
+	return &deflate->tally;
 }
 
 /* ---- in ---- */
@@ -188,6 +195,10 @@ enum wp_ws_close wp_deflate_inflate(struct wp_deflate *deflate, size_t max,
 		code = inflate_bytes(&f, tail, sizeof(tail));
 	if (code == 0 && (!f.is_at_end || !wp_utf8_is_complete(&f.utf8)))
 		code = WP_CLOSE_BAD_DATA;
+	if (code == 0) {
+		deflate->tally.in_text += f.len;
+		deflate->tally.in_deflated += *len;
+	}
 	*text = (const char *)deflate->inflated.bytes;
 	*len = f.len;
 	return code;
@@ -247,11 +258,15 @@ static struct wp_message *make_form(struct wp_deflate *d,
 	return form;
 }
 
+static size_t payload_len(const struct wp_message *message)
+{
+	return message->len - wp_ws_frame_payload_at(message->data);
+}
+
 static bool is_worth_it(const struct wp_message *message)
 {
 	return !message->is_http && message->data[0] == TEXT_FRAME &&
-	       message->len >=
-		       WP_DEFLATE_MIN + wp_ws_frame_payload_at(message->data);
+	       payload_len(message) >= WP_DEFLATE_MIN;
 }
 
 struct wp_message *wp_deflate_message(struct wp_deflate *deflate,
@@ -267,6 +282,10 @@ struct wp_message *wp_deflate_message(struct wp_deflate *deflate,
 		deflate->source = wp_message_ref(message);
 		deflate->form = form;
 		deflate->form_bits = bits;
+	}
+	if (deflate->form != message) {
+		deflate->tally.out_text += payload_len(message);
+		deflate->tally.out_deflated += payload_len(deflate->form);
 	}
 	return wp_message_ref(deflate->form);
 }

@@ -46,6 +46,17 @@ enum wp_ws_close wp_deflate_inflate(struct wp_deflate *deflate, size_t max,
 /* Bytes inflated so far, of all messages; wraps. */
 size_t wp_deflate_inflated(const struct wp_deflate *deflate);
 
+/* Bytes of messages that went over the wire deflated, so far: of their text,
+ * and what was sent in its place. Without headers of frames. */
+struct wp_deflate_tally {
+	uint64_t in_text;
+	uint64_t in_deflated;
+	uint64_t out_text;
+	uint64_t out_deflated;
+};
+const struct wp_deflate_tally *
+wp_deflate_tally(const struct wp_deflate *deflate);
+
 /*
  * The form of message for a peer with this window. The same for one after the
  * other is made once.

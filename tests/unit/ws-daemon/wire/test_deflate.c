@@ -264,6 +264,51 @@ static void an_answer_does_not_disturb_what_it_answers(void **state)
 	free(packed);
 }
 
+static void expect_tally(const struct wp_deflate *d, uint64_t in_text,
+			 uint64_t in_deflated, uint64_t out_text,
+			 uint64_t out_deflated)
+{
+	const struct wp_deflate_tally *tally = wp_deflate_tally(d);
+
+	assert_int_equal(tally->in_text, in_text);
+	assert_int_equal(tally->in_deflated, in_deflated);
+	assert_int_equal(tally->out_text, out_text);
+	assert_int_equal(tally->out_deflated, out_deflated);
+}
+
+static void what_goes_over_the_wire_is_summed_up(void **state)
+{
+	struct wp_deflate *d = *state;
+	struct wp_message *message = text_of(1000);
+	struct wp_message *noise = text_of(WP_DEFLATE_MIN - 1);
+	size_t len;
+
+	expect_tally(d, 0, 0, 0, 0);
+	INFLATES(d, "\xf2\x48\xcd\xc9\xc9\x07\x00", "Hello");
+	expect_tally(d, 5, 7, 0, 0);
+	/* What is refused saves nothing; behind it comes another Hello. */
+	REFUSES(d, "\xff\xff\xff", WP_CLOSE_BAD_DATA);
+	expect_tally(d, 10, 14, 0, 0);
+
+	/* Each that gets it, though it is made once. */
+	for (uint64_t n = 1; n <= 2; n++) {
+		struct wp_message *form = wp_deflate_message(d, message, 15);
+
+		len = form->len - wp_ws_frame_payload_at(form->data);
+		expect_tally(d, 10, 14, n * 1000, n * len);
+		wp_message_unref(&form);
+	}
+	for (uint8_t bits = 0; bits <= 15; bits += 15) {
+		struct wp_message *plain = wp_deflate_message(
+			d, bits == 0 ? message : noise, bits);
+
+		expect_tally(d, 10, 14, 2000, 2 * len);
+		wp_message_unref(&plain);
+	}
+	wp_message_unref(&noise);
+	wp_message_unref(&message);
+}
+
 #define DEFLATE_TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
 int main(void)
@@ -278,6 +323,7 @@ int main(void)
 		DEFLATE_TEST(who_gets_the_same_message_shares_one_form),
 		DEFLATE_TEST(what_is_not_worth_it_goes_out_as_it_is),
 		DEFLATE_TEST(an_answer_does_not_disturb_what_it_answers),
+		DEFLATE_TEST(what_goes_over_the_wire_is_summed_up),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

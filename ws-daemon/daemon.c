@@ -7,6 +7,9 @@
 
 #include "lib/sys/systemd.h"
 
+/* Until it has taken over: its Redis may be away, or it hangs. */
+enum { SUCCESSOR_MS = 60 * 1000 };
+
 const struct wp_conf *wp_daemon_conf(const struct wp_daemon *daemon)
 {
 	return daemon->now.known != NULL ? &daemon->now : &daemon->first;
@@ -52,7 +55,8 @@ bool wp_daemon_succeed(const struct wp_daemon *daemon,
 
 	if (metrics != NULL)
 		sockets[n++] = *metrics;
-	return wp_successor_start(out, daemon->program.argv, sockets, n);
+	return wp_successor_start(out, daemon->program.argv, sockets, n,
+				  SUCCESSOR_MS);
 }
 
 void wp_daemon_give_up(struct wp_daemon *daemon,

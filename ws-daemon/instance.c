@@ -109,7 +109,7 @@ static void open_door(struct wp_instance *d)
 	if (d->place != NULL)
 		wp_procs_tell_ready(d->place);
 	else
-		wp_heir_tell_ready();
+		wp_listen_take_over();
 }
 
 static void on_live(void *ctx)

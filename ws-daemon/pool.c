@@ -67,7 +67,7 @@ static void on_ready(void *ctx)
 
 	wp_log(NULL, WP_LOG_INFO, "ready",
 	       wp_int("processes", daemon->first.websocket.processes));
-	wp_heir_tell_ready();
+	wp_listen_take_over();
 }
 
 static bool on_succeed(void *ctx, const struct wp_heir_socket *metrics,

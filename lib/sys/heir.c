@@ -17,6 +17,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <sys/timerfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -29,6 +31,8 @@ enum {
 	/* Above all that are given away, so that none is written over. */
 	SPARE_FD = FIRST_FD + WP_HEIR_SOCKETS_MAX,
 	ADDRESS_MAX = 300,
+	MS_PER_S = 1000,
+	NS_PER_MS = 1000000,
 };
 
 static const char pid_name[] = "WP_HEIR";
@@ -136,8 +140,48 @@ out:
 	return rc;
 }
 
+static void close_fd(int *fd)
+{
+	if (*fd != -1)
+		close(*fd);
+	*fd = -1;
+}
+
+static void close_all(struct wp_successor *successor)
+{
+	close_fd(&successor->ready_fd);
+	close_fd(&successor->pipe_fd);
+	close_fd(&successor->timer_fd);
+}
+
+static bool watch(int epoll_fd, int fd)
+{
+	struct epoll_event event = { .events = EPOLLIN };
+
+	return epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &event) == 0;
+}
+
+/* Whoever waits watches one descriptor, whatever there is to hear. */
+static bool open_watch(struct wp_successor *successor, uint32_t wait_ms)
+{
+	const struct itimerspec at = {
+		.it_value = { .tv_sec = wait_ms / MS_PER_S,
+			      .tv_nsec =
+				      (long)(wait_ms % MS_PER_S) * NS_PER_MS },
+	};
+
+	successor->timer_fd =
+		timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	successor->ready_fd = epoll_create1(EPOLL_CLOEXEC);
+	return successor->timer_fd != -1 && successor->ready_fd != -1 &&
+	       timerfd_settime(successor->timer_fd, 0, &at, NULL) == 0 &&
+	       watch(successor->ready_fd, successor->pipe_fd) &&
+	       watch(successor->ready_fd, successor->timer_fd);
+}
+
 static int start(struct wp_successor *successor, char *const *argv,
-		 const struct wp_heir_socket *sockets, size_t n)
+		 const struct wp_heir_socket *sockets, size_t n,
+		 uint32_t wait_ms)
 {
 	int fds[1 + WP_HEIR_SOCKETS_MAX] = { -1, -1, -1, -1, -1 };
 	int ready[2] = { -1, -1 };
@@ -151,23 +195,23 @@ static int start(struct wp_successor *successor, char *const *argv,
 		env = make_environment(&pid, &list);
 	if (env == NULL)
 		goto out;
-	if (pipe2(ready, O_CLOEXEC | O_NONBLOCK) == -1 ||
-	    !copy_high(fds, ready[1], sockets, n)) {
+	if (pipe2(ready, O_CLOEXEC | O_NONBLOCK) == -1) {
+		rc = errno;
+		goto out;
+	}
+	successor->pipe_fd = ready[0];
+	if (!copy_high(fds, ready[1], sockets, n) ||
+	    !open_watch(successor, wait_ms)) {
 		rc = errno;
 		goto out;
 	}
 	rc = spawn(&successor->pid, argv, env, fds, n);
-	if (rc == 0) {
-		successor->ready_fd = ready[0];
-		ready[0] = -1; /* now the successor's */
-	}
 out:
 	for (size_t i = 0; i <= n; i++)
-		if (fds[i] != -1)
-			close(fds[i]);
-	for (size_t i = 0; i < 2; i++)
-		if (ready[i] != -1)
-			close(ready[i]);
+		close_fd(&fds[i]);
+	close_fd(&ready[1]);
+	if (rc != 0)
+		close_all(successor);
 	free(env);
 	wp_buf_release(&pid);
 	wp_buf_release(&list);
@@ -175,12 +219,15 @@ out:
 }
 
 bool wp_successor_start(struct wp_successor *successor, char *const *argv,
-			const struct wp_heir_socket *sockets, size_t n)
+			const struct wp_heir_socket *sockets, size_t n,
+			uint32_t wait_ms)
 {
 	int rc;
 
-	*successor = (struct wp_successor){ .ready_fd = -1 };
-	rc = start(successor, argv, sockets, n);
+	*successor = (struct wp_successor){ .ready_fd = -1,
+					    .pipe_fd = -1,
+					    .timer_fd = -1 };
+	rc = start(successor, argv, sockets, n, wait_ms);
 	if (rc != 0) {
 		wp_log(NULL, WP_LOG_ERROR, "successor cannot be started",
 		       wp_int("errno", rc));
@@ -204,23 +251,37 @@ static void bury(pid_t pid)
 	(void)waitpid(pid, NULL, 0);
 }
 
+static bool is_late(const struct wp_successor *successor)
+{
+	uint64_t n;
+
+	return read(successor->timer_fd, &n, sizeof(n)) == sizeof(n);
+}
+
 enum wp_succession wp_successor_hear(struct wp_successor *successor)
 {
 	char byte;
-	ssize_t n = read(successor->ready_fd, &byte, 1);
+	ssize_t n = read(successor->pipe_fd, &byte, 1);
+	bool is_silent = n == -1 && (errno == EAGAIN || errno == EINTR);
 
-	if (n == -1 && (errno == EAGAIN || errno == EINTR))
+	if (is_silent && !is_late(successor))
 		return WP_SUCCESSION_WAITS;
-	close(successor->ready_fd);
-	successor->ready_fd = -1;
+	close_all(successor);
 	if (n == 1) {
 		wp_log(NULL, WP_LOG_INFO, "successor has taken over",
 		       wp_int("pid", successor->pid));
 		return WP_SUCCESSION_TAKEN;
 	}
-	wp_log(NULL, WP_LOG_ERROR,
-	       "successor has ended before it could take over",
-	       wp_int("pid", successor->pid));
+	if (is_silent)
+		wp_log(NULL, WP_LOG_ERROR,
+		       "successor has not taken over in time and is killed",
+		       wp_int("pid", successor->pid));
+	else
+		wp_log(NULL, WP_LOG_ERROR,
+		       "successor has ended before it could take over",
+		       wp_int("pid", successor->pid));
+	/* Not asked to end: what it says from now on nobody hears, and a name
+	 * that it took for its own would be gone. */
 	bury(successor->pid);
 	successor->pid = 0;
 	return WP_SUCCESSION_OVER;
@@ -231,8 +292,7 @@ void wp_successor_cancel(struct wp_successor *successor)
 	if (successor->pid == 0 || successor->ready_fd == -1)
 		return;
 	(void)kill(successor->pid, SIGTERM);
-	close(successor->ready_fd);
-	successor->ready_fd = -1;
+	close_all(successor);
 }
 
 /* ---- who is one ---- */
@@ -316,20 +376,23 @@ bool wp_heir_take(const char *address, struct wp_heir_socket *out)
 	return false;
 }
 
-static void close_rest(void)
+bool wp_heir_take_rest(struct wp_heir_socket *out)
 {
-	close(heir.ready_fd);
-	heir.ready_fd = -1;
 	for (size_t i = 0; i < heir.n; i++)
 		if (heir.sockets[i].fd != -1)
-			close(heir.sockets[i].fd);
-	heir.n = 0;
+			return wp_heir_take(heir.sockets[i].address, out);
+	return false;
 }
 
 void wp_heir_leave_to_parent(void)
 {
-	if (heir.from != 0)
-		close_rest();
+	struct wp_heir_socket rest;
+
+	if (heir.from == 0)
+		return;
+	close_fd(&heir.ready_fd);
+	while (wp_heir_take_rest(&rest))
+		close(rest.fd);
 }
 
 void wp_heir_tell_ready(void)
@@ -337,6 +400,6 @@ void wp_heir_tell_ready(void)
 	if (heir.from == 0)
 		return;
 	(void)!write(heir.ready_fd, "", 1);
-	close_rest();
+	close_fd(&heir.ready_fd);
 	heir.from = 0;
 }

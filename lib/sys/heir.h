@@ -11,6 +11,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "lib/base/err.h"
@@ -30,12 +31,14 @@ struct wp_heir_socket {
 struct wp_successor {
 	pid_t pid;    /* 0: none */
 	int ready_fd; /* readable when there is something to hear */
+	int pipe_fd;  /* where it says that it serves */
+	int timer_fd; /* its time is over */
 };
 
 enum wp_succession {
 	WP_SUCCESSION_WAITS,
 	WP_SUCCESSION_TAKEN, /* it serves: nobody new is for us any more */
-	WP_SUCCESSION_OVER,  /* it has ended; none is there */
+	WP_SUCCESSION_OVER,  /* it has ended, or was late; none is there */
 };
 
 /*
@@ -43,15 +46,16 @@ enum wp_succession {
  *
  * argv:      this program's own, as main() got it
  * sockets:   n of them, at most WP_HEIR_SOCKETS_MAX; they stay ours as well
+ * wait_ms:   who has not taken over by then is killed; > 0
  * Returns:   false when it cannot be started
  * Threads:   any one; the environment must not be changed meanwhile
  * Source:    posix_spawn(3)
  */
 bool wp_successor_start(struct wp_successor *successor, char *const *argv,
-			const struct wp_heir_socket *sockets,
-			size_t n) WP_MUST_USE;
+			const struct wp_heir_socket *sockets, size_t n,
+			uint32_t wait_ms) WP_MUST_USE;
 
-/* ready_fd is readable. Closes it unless all goes on to wait. */
+/* ready_fd is readable. Closes all unless it goes on to wait. */
 enum wp_succession wp_successor_hear(struct wp_successor *successor);
 
 /* We end before it has taken over: so does it. Nothing when there is none. */
@@ -79,7 +83,10 @@ bool wp_heir_take(const char *address, struct wp_heir_socket *out);
  */
 void wp_heir_leave_to_parent(void);
 
-/* We serve. Sockets that nobody has taken are closed: settings have changed. */
+/* We serve. What nobody has taken by now is still there to be taken. */
 void wp_heir_tell_ready(void);
+
+/* A socket that nobody has asked for, as wp_heir_take(); false: none. */
+bool wp_heir_take_rest(struct wp_heir_socket *out);
 
 #endif /* WP_LIB_SYS_HEIR_H */

@@ -387,6 +387,21 @@ enum wp_err wp_listen_check(const char *address, struct wp_error *err)
 	return parse(&parsed, address, err);
 }
 
+/* What was handed over for this address. */
+static struct wp_listener listener_of(const struct wp_heir_socket *given,
+				      const struct address *address)
+{
+	struct wp_listener out = {
+		.fd = given->fd,
+		.dev = given->dev,
+		.ino = given->ino,
+		.is_handed = true,
+	};
+
+	memcpy(out.path, address->path, sizeof(out.path));
+	return out;
+}
+
 enum wp_err wp_listen_group(const char *address, const char *group,
 			    struct wp_listener *out, struct wp_error *err)
 {
@@ -399,13 +414,7 @@ enum wp_err wp_listen_group(const char *address, const char *group,
 	if (rc != WP_OK)
 		return rc;
 	if (wp_heir_take(address, &given)) {
-		*out = (struct wp_listener){
-			.fd = given.fd,
-			.dev = given.dev,
-			.ino = given.ino,
-			.is_handed = true,
-		};
-		memcpy(out->path, parsed.path, sizeof(parsed.path));
+		*out = listener_of(&given, &parsed);
 		return WP_OK;
 	}
 	if (parsed.is_unix)
@@ -466,6 +475,23 @@ void wp_listen_close(struct wp_listener *listener)
 	wp_listen_unlink(listener);
 	close(listener->fd);
 	listener->fd = -1;
+}
+
+void wp_listen_take_over(void)
+{
+	struct wp_heir_socket rest;
+
+	wp_heir_tell_ready();
+	while (wp_heir_take_rest(&rest)) {
+		struct address address;
+		struct wp_listener listener;
+
+		/* One of a manager has no name of ours. */
+		if (parse(&address, rest.address, NULL) != WP_OK)
+			address.path[0] = '\0';
+		listener = listener_of(&rest, &address);
+		wp_listen_close(&listener);
+	}
 }
 
 bool wp_listen_is_listening(int fd)

@@ -107,6 +107,13 @@ struct wp_heir_socket wp_listen_hand(const struct wp_listener *listener,
 				     const char *address);
 void wp_listen_give_up(struct wp_listener *listener);
 
+/*
+ * We serve: whoever waits for that is told, and from then on all that he had is
+ * ours. A socket of it that nobody has asked for is closed, with its name, as
+ * settings have changed. Nothing for who is no heir.
+ */
+void wp_listen_take_over(void);
+
 /* wp_listen_unlink(), then close. Nothing for WP_LISTENER_NONE. */
 void wp_listen_close(struct wp_listener *listener);
 

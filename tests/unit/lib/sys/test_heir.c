@@ -17,20 +17,21 @@
 #include "lib/base/log.h"
 #include "lib/sys/heir.h"
 
-enum { GIVE_UP_MS = 20000 };
+enum { GIVE_UP_MS = 20000, LATE_MS = 20 };
 
 static char sh[] = "/bin/sh", dash_c[] = "-c";
 
-/* What has become of a successor that runs these words. */
-static enum wp_succession run(char *words, const struct wp_heir_socket *sockets,
-			      size_t n)
+/* What has become of a successor that runs these words, at the latest then. */
+static enum wp_succession run_for(char *words,
+				  const struct wp_heir_socket *sockets,
+				  size_t n, uint32_t wait_ms)
 {
 	char *argv[] = { sh, dash_c, words, NULL };
 	struct wp_successor successor;
 	struct pollfd ready = { .events = POLLIN };
 	enum wp_succession what;
 
-	assert_true(wp_successor_start(&successor, argv, sockets, n));
+	assert_true(wp_successor_start(&successor, argv, sockets, n, wait_ms));
 	ready.fd = successor.ready_fd;
 	assert_int_equal(poll(&ready, 1, GIVE_UP_MS), 1);
 	what = wp_successor_hear(&successor);
@@ -44,6 +45,12 @@ static enum wp_succession run(char *words, const struct wp_heir_socket *sockets,
 	return what;
 }
 
+static enum wp_succession run(char *words, const struct wp_heir_socket *sockets,
+			      size_t n)
+{
+	return run_for(words, sockets, n, GIVE_UP_MS);
+}
+
 static void who_serves_is_heard_and_who_ends_as_well(void **state)
 {
 	char says[] = "printf x >&3", ends[] = "exit 1";
@@ -55,6 +62,33 @@ static void who_serves_is_heard_and_who_ends_as_well(void **state)
 	assert_int_equal(run(hangs, NULL, 0), WP_SUCCESSION_OVER);
 }
 
+static void who_says_nothing_is_not_waited_for_for_ever(void **state)
+{
+	char hangs[] = "exec sleep 1000", waits[] = "read it <&4; printf x >&3";
+	struct wp_heir_socket begin = { .address = "" };
+	char *argv[] = { sh, dash_c, waits, NULL };
+	struct wp_successor successor;
+	struct pollfd ready = { .events = POLLIN };
+	int word[2];
+
+	(void)state;
+	assert_int_equal(run_for(hangs, NULL, 0, LATE_MS), WP_SUCCESSION_OVER);
+
+	/* Before that its silence means nothing. */
+	assert_int_equal(pipe(word), 0);
+	begin.fd = word[0];
+	assert_true(
+		wp_successor_start(&successor, argv, &begin, 1, GIVE_UP_MS));
+	assert_int_equal(wp_successor_hear(&successor), WP_SUCCESSION_WAITS);
+	assert_int_equal(write(word[1], "\n", 1), 1);
+	ready.fd = successor.ready_fd;
+	assert_int_equal(poll(&ready, 1, GIVE_UP_MS), 1);
+	assert_int_equal(wp_successor_hear(&successor), WP_SUCCESSION_TAKEN);
+	assert_int_equal(waitpid(successor.pid, NULL, 0), successor.pid);
+	close(word[0]);
+	close(word[1]);
+}
+
 static void what_is_no_program_is_not_started(void **state)
 {
 	char nothing[] = "/nonexistent/waypost";
@@ -62,8 +96,9 @@ static void what_is_no_program_is_not_started(void **state)
 	struct wp_successor successor;
 
 	(void)state;
-	assert_false(wp_successor_start(&successor, argv, NULL, 0));
+	assert_false(wp_successor_start(&successor, argv, NULL, 0, GIVE_UP_MS));
 	assert_int_equal(successor.pid, 0);
+	assert_int_equal(successor.ready_fd, -1);
 }
 
 static void it_gets_its_sockets_and_nothing_else(void **state)
@@ -115,7 +150,8 @@ static void be_heir(int ready_fd, int socket_fd, pid_t from, const char *list)
 
 	(void)snprintf(text, sizeof(text), "%d", (int)from);
 	if (dup2(socket_fd, 40) == -1 || dup2(ready_fd, 3) == -1 ||
-	    dup2(40, 4) == -1 || setenv("WP_HEIR", text, 1) == -1 ||
+	    dup2(40, 4) == -1 || dup2(40, 5) == -1 ||
+	    setenv("WP_HEIR", text, 1) == -1 ||
 	    setenv("WP_HEIR_SOCKETS", list, 1) == -1)
 		_exit(2);
 	wp_heir_begin();
@@ -129,6 +165,9 @@ static void be_heir(int ready_fd, int socket_fd, pid_t from, const char *list)
 	    fcntl(4, F_GETFD) != FD_CLOEXEC || wp_heir_take("unix:/a b", &got))
 		_exit(5);
 	wp_heir_tell_ready();
+	if (!wp_heir_take_rest(&got) || got.fd != 5 ||
+	    strcmp(got.address, "unix:/c") != 0 || wp_heir_take_rest(&got))
+		_exit(7);
 	_exit(wp_heir_is_awaited() ? 6 : 0);
 }
 
@@ -156,7 +195,9 @@ static void heir_takes_what_it_asks_for_once(void **state)
 	char said;
 
 	(void)state;
-	assert_int_equal(status_of_heir(getpid(), "7 8 unix:/a b\n", &said), 0);
+	assert_int_equal(
+		status_of_heir(getpid(), "7 8 unix:/a b\n9 9 unix:/c\n", &said),
+		0);
 	assert_int_equal(said, '\0');
 }
 
@@ -173,6 +214,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(who_serves_is_heard_and_who_ends_as_well),
+		cmocka_unit_test(who_says_nothing_is_not_waited_for_for_ever),
 		cmocka_unit_test(what_is_no_program_is_not_started),
 		cmocka_unit_test(it_gets_its_sockets_and_nothing_else),
 		cmocka_unit_test(manager_s_words_to_us_are_not_passed_on),

@@ -150,6 +150,8 @@ static void on_looked(struct wp_instance *d)
 		rc = wp_server_start(d->server, &err);
 	if (rc != WP_OK)
 		give_up(d, &err);
+	else if (d->place != NULL)
+		wp_procs_tell_fit(d->place);
 }
 
 /* The blocking talk itself, on its thread. */

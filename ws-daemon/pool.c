@@ -31,9 +31,11 @@ static int run_instance(void *ctx, const struct wp_place *place)
 	daemon->listener.path[0] = '\0';
 	wp_heir_leave_to_parent();
 	rc = wp_instance_run(&instance, daemon, place, &err);
-	if (rc != WP_OK)
+	if (rc != WP_OK) {
 		wp_log(NULL, WP_LOG_ERROR, "process cannot start",
 		       wp_str("error", err.msg));
+		wp_procs_tell_unfit(place, &err);
+	}
 	if (!wp_instance_end(&instance))
 		wp_instance_leave(instance,
 				  rc == WP_OK ? WP_EXIT_DONE : WP_EXIT_FAILED);

@@ -26,8 +26,8 @@ struct parent {
 	struct wp_procs procs;
 	struct wp_share *share;
 	int signal_fd;
-	int ready_read;
-	int ready_write;
+	int news_read;
+	int news_write;
 	int parent_fds[3]; /* no business of the processes; ends with -1 */
 	bool is_announced; /* READY=1 was said */
 	struct wp_successor successor;
@@ -159,14 +159,18 @@ static void on_signal(struct parent *parent)
 	}
 }
 
-static void on_ready(struct parent *parent)
+static void on_news(struct parent *parent)
 {
-	pid_t pid;
+	struct wp_procs *procs = &parent->procs;
+	struct wp_news news;
+	bool are_all_ready;
 
-	if (read(parent->ready_read, &pid, sizeof(pid)) != sizeof(pid))
+	if (read(parent->news_read, &news, sizeof(news)) != sizeof(news))
 		return;
-	if (!wp_procs_set_ready(&parent->procs, pid) || parent->is_announced ||
-	    parent->procs.is_stopping)
+	are_all_ready = wp_procs_hear(procs, &news);
+	if (procs->unfit.code != WP_OK && !procs->is_stopping)
+		stop(parent);
+	if (!are_all_ready || parent->is_announced || procs->is_stopping)
 		return;
 	parent->is_announced = true;
 	parent->setup->on_ready(parent->setup->ctx);
@@ -180,7 +184,7 @@ static void loop(struct parent *parent)
 {
 	struct pollfd fds[] = {
 		{ .fd = parent->signal_fd, .events = POLLIN },
-		{ .fd = parent->ready_read, .events = POLLIN },
+		{ .fd = parent->news_read, .events = POLLIN },
 		{ .events = POLLIN },
 		{ .events = POLLIN },
 	};
@@ -206,7 +210,7 @@ static void loop(struct parent *parent)
 		if (fds[3].revents != 0)
 			on_successor(parent);
 		if (fds[1].revents != 0)
-			on_ready(parent);
+			on_news(parent);
 		if (fds[0].revents != 0)
 			on_signal(parent);
 	}
@@ -217,7 +221,7 @@ static enum wp_err open_parent(struct parent *parent, struct wp_error *err)
 	int listen_fd = parent->setup->listen_fd;
 	int flags = fcntl(listen_fd, F_GETFL);
 	sigset_t signals;
-	int ready[2];
+	int news[2];
 
 	/* Several threads may be woken for one connection; one gets it. */
 	if (flags == -1 || fcntl(listen_fd, F_SETFL, flags | O_NONBLOCK) == -1)
@@ -234,12 +238,12 @@ static enum wp_err open_parent(struct parent *parent, struct wp_error *err)
 	parent->signal_fd = signalfd(-1, &signals, SFD_CLOEXEC);
 	if (parent->signal_fd == -1)
 		return wp_error_sys(err, "signalfd");
-	if (pipe2(ready, O_CLOEXEC) == -1)
+	if (pipe2(news, O_CLOEXEC) == -1)
 		return wp_error_sys(err, "pipe");
-	parent->ready_read = ready[0];
-	parent->ready_write = ready[1];
+	parent->news_read = news[0];
+	parent->news_write = news[1];
 	parent->parent_fds[0] = parent->signal_fd;
-	parent->parent_fds[1] = parent->ready_read;
+	parent->parent_fds[1] = parent->news_read;
 	parent->parent_fds[2] = -1;
 	return wp_share_new(&parent->share, err);
 }
@@ -248,10 +252,10 @@ static void close_parent(struct parent *parent)
 {
 	if (parent->signal_fd != -1)
 		close(parent->signal_fd);
-	if (parent->ready_read != -1)
-		close(parent->ready_read);
-	if (parent->ready_write != -1)
-		close(parent->ready_write);
+	if (parent->news_read != -1)
+		close(parent->news_read);
+	if (parent->news_write != -1)
+		close(parent->news_write);
 	wp_share_free(&parent->share);
 }
 
@@ -293,15 +297,15 @@ enum wp_err wp_parent_run(const struct wp_parent_setup *setup,
 	struct parent parent = {
 		.setup = setup,
 		.signal_fd = -1,
-		.ready_read = -1,
-		.ready_write = -1,
+		.news_read = -1,
+		.news_write = -1,
 	};
 	enum wp_err rc = open_parent(&parent, err);
 
 	if (rc != WP_OK)
 		goto out;
 	parent.procs.plan = setup->plan;
-	parent.procs.ready_fd = parent.ready_write;
+	parent.procs.news_fd = parent.news_write;
 	parent.procs.parent_fds = parent.parent_fds;
 	parent.procs.share = parent.share;
 	parent.procs.metrics = setup->metrics;
@@ -316,9 +320,13 @@ enum wp_err wp_parent_run(const struct wp_parent_setup *setup,
 	if (rc != WP_OK)
 		goto out;
 	loop(&parent);
-	if (parent.procs.has_failed)
+	if (parent.procs.unfit.code != WP_OK) {
+		rc = parent.procs.unfit.code;
+		*err = parent.procs.unfit;
+	} else if (parent.procs.has_failed) {
 		rc = wp_error_set(err, WP_ERR_UNAVAIL,
 				  "a process died while it drained");
+	}
 out:
 	wp_exporter_stop(&parent.procs.exporter);
 	close_parent(&parent);

@@ -55,6 +55,7 @@ struct wp_parent_setup {
  * setup:    borrowed for as long
  * Errors:   WP_ERR_SYS      nobody was started
  *           WP_ERR_UNAVAIL  a process died while it drained
+ *           what the first process has found that told that it is unfit
  * Threads:  the only one of the program, which has no loop
  */
 enum wp_err wp_parent_run(const struct wp_parent_setup *setup,

@@ -38,13 +38,29 @@ size_t wp_procs_wanted(const struct wp_procs *procs)
 	return procs->plan.wanted;
 }
 
+/* Whole: it is less than PIPE_BUF (pipe(7)). */
+static void tell(const struct wp_place *place, struct wp_news *news)
+{
+	news->pid = getpid();
+	if (write(place->news_fd, news, sizeof(*news)) == -1)
+		wp_log(NULL, WP_LOG_WARN, "cannot tell the parent",
+		       wp_int("errno", errno));
+}
+
 void wp_procs_tell_ready(const struct wp_place *place)
 {
-	pid_t pid = getpid();
+	tell(place, &(struct wp_news){ .what = WP_NEWS_READY });
+}
 
-	if (write(place->ready_fd, &pid, sizeof(pid)) == -1)
-		wp_log(NULL, WP_LOG_WARN, "cannot tell that it is ready",
-		       wp_int("errno", errno));
+void wp_procs_tell_fit(const struct wp_place *place)
+{
+	tell(place, &(struct wp_news){ .what = WP_NEWS_FIT });
+}
+
+void wp_procs_tell_unfit(const struct wp_place *place,
+			 const struct wp_error *why)
+{
+	tell(place, &(struct wp_news){ .what = WP_NEWS_UNFIT, .why = *why });
 }
 
 /* In the new process. Does not return. */
@@ -52,7 +68,7 @@ static void be_child(const struct wp_procs *procs, pid_t parent, size_t row)
 {
 	const struct wp_place place = {
 		.seat = { .share = procs->share, .row = row },
-		.ready_fd = procs->ready_fd,
+		.news_fd = procs->news_fd,
 		.beat_ms = procs->beat_ms,
 	};
 	int status;
@@ -265,7 +281,9 @@ static void on_end(struct wp_procs *procs, struct wp_process *process,
 	if (is_cut) {
 		wp_log(NULL, WP_LOG_WARN, "process did not drain in time",
 		       wp_int("pid", process->pid));
-	} else if (!WIFEXITED(status) || WEXITSTATUS(status) != EXIT_SUCCESS) {
+	} else if (procs->unfit.code == WP_OK &&
+		   (!WIFEXITED(status) ||
+		    WEXITSTATUS(status) != EXIT_SUCCESS)) {
 		wp_log(NULL, WP_LOG_ERROR, "process died while it drained",
 		       wp_int("pid", process->pid));
 		procs->has_failed = true;
@@ -334,20 +352,29 @@ void wp_procs_reap(struct wp_procs *procs)
 	count_ready(procs);
 }
 
-bool wp_procs_set_ready(struct wp_procs *procs, pid_t pid)
+static void set_ready(struct wp_procs *procs, pid_t pid)
 {
-	bool are_all_ready = true;
-
-	for (size_t i = 0; i < WP_PROCS_MAX; i++) {
-		struct wp_process_slot *slot = &procs->slots[i];
-
-		if (slot->current.pid == pid)
-			slot->is_ready = true;
-		if (i < wp_procs_wanted(procs))
-			are_all_ready &= slot->is_ready;
-	}
+	for (size_t i = 0; i < WP_PROCS_MAX; i++)
+		if (procs->slots[i].current.pid == pid)
+			procs->slots[i].is_ready = true;
 	count_ready(procs);
-	return are_all_ready;
+}
+
+bool wp_procs_hear(struct wp_procs *procs, const struct wp_news *news)
+{
+	switch (news->what) {
+	case WP_NEWS_READY:
+		set_ready(procs, news->pid);
+		break;
+	case WP_NEWS_FIT:
+		procs->is_fit = true;
+		break;
+	case WP_NEWS_UNFIT:
+		if (!procs->is_fit && procs->unfit.code == WP_OK)
+			procs->unfit = news->why;
+		break;
+	}
+	return wp_procs_ready(procs) >= wp_procs_wanted(procs);
 }
 
 void wp_procs_tell(struct wp_procs *procs, int signo, int64_t drain_ms)

@@ -13,6 +13,7 @@
 #include <sys/types.h>
 
 #include "lib/base/backoff.h"
+#include "lib/base/err.h"
 #include "lib/metrics/exporter.h"
 #include "lib/metrics/metrics.h"
 #include "lib/procs/share.h"
@@ -26,8 +27,21 @@ enum { WP_PROCS_CUT = 3 };
 struct wp_place {
 	struct wp_seat
 		seat;     /* left when it ends, by the parent at the latest */
-	int ready_fd;     /* gets its id (a pid_t) when it serves */
+	int news_fd;      /* gets what it has to say */
 	uint32_t beat_ms; /* how often to beat there; 0: nobody listens */
+};
+
+enum wp_news_kind {
+	WP_NEWS_READY, /* it serves */
+	WP_NEWS_FIT,   /* what it depends on is as it has to be */
+	WP_NEWS_UNFIT, /* it cannot serve here, and ends */
+};
+
+/* What a process says to its parent, in one write. */
+struct wp_news {
+	pid_t pid;
+	enum wp_news_kind what;
+	struct wp_error why; /* of UNFIT */
 };
 
 /* The processes that are to be started from now on. */
@@ -62,7 +76,7 @@ struct wp_process_slot {
 
 struct wp_procs {
 	struct wp_procs_plan plan;
-	int ready_fd;           /* borrowed; processes write their id here */
+	int news_fd;            /* borrowed; processes write theirs here */
 	const int *parent_fds;  /* they close these; ends with -1 */
 	struct wp_share *share; /* borrowed */
 	uint32_t beat_ms;       /* how often processes beat; 0: never */
@@ -74,10 +88,15 @@ struct wp_procs {
 	unsigned int generation;
 	bool is_stopping;
 	bool has_failed; /* somebody died by himself since the stop began */
+	bool is_fit;     /* somebody has said so, at any time */
+	struct wp_error unfit; /* why nobody can serve; code WP_OK: they can */
 };
 
-/* In such a process: it serves. */
+/* In such a process: as struct wp_news. */
 void wp_procs_tell_ready(const struct wp_place *place);
+void wp_procs_tell_fit(const struct wp_place *place);
+void wp_procs_tell_unfit(const struct wp_place *place,
+			 const struct wp_error *why);
 
 /* Set the borrowed members of procs, then call this. Starts nothing. */
 void wp_procs_init(struct wp_procs *procs);
@@ -91,8 +110,14 @@ int wp_procs_timeout_ms(const struct wp_procs *procs);
 /* Take note of processes that ended (after SIGCHLD). */
 void wp_procs_reap(struct wp_procs *procs);
 
-/* This process said that it is ready; true when all are. */
-bool wp_procs_set_ready(struct wp_procs *procs, pid_t pid);
+/*
+ * A process has said this. When one is unfit, and none ever was fit, others
+ * would be no better: procs->unfit is why, and all are to be stopped. Later
+ * than that the others serve, and it is tried again.
+ *
+ * Returns:  whether all are ready
+ */
+bool wp_procs_hear(struct wp_procs *procs, const struct wp_news *news);
 
 /*
  * Listen for beats, as often as there should be some. A process that was silent

@@ -168,6 +168,17 @@ class Processes(E2eTest):
         self.stack.restart(DAEMON)
         self.stack.wait_ready()
 
+    def test_what_no_process_can_serve_is_refused_as_with_one(self):
+        """And not begun again and again."""
+        said = [self.run_beside("waypost-ws", WAYPOST_MAILBOX_PARTITIONS="3",
+                                WAYPOST_WEBSOCKET_PROCESSES=n)
+                for n in ("1", "2")]
+
+        last = [text.splitlines()[-1] for _, text in said]
+        self.assertEqual([status for status, _ in said], [1, 1], said)
+        self.assertIn("mailbox.partitions is 3", last[1])
+        self.assertEqual(last[1], last[0])
+
 
 class Stopping(E2eTest):
     @classmethod

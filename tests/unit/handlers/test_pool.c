@@ -217,9 +217,9 @@ static void a_stop_ends_everybody_in_peace(void **state)
 }
 
 /* One process; Redis is nowhere, or at this address. Does not return. */
-static void be_child(int listen_fd, int ready_fd, int64_t drain_ms, char *redis)
+static void be_child(int listen_fd, int news_fd, int64_t drain_ms, char *redis)
 {
-	struct wp_place place = { .ready_fd = ready_fd };
+	struct wp_place place = { .news_fd = news_fd };
 	struct fake_world world;
 	sigset_t stop;
 
@@ -245,19 +245,21 @@ static void be_child(int listen_fd, int ready_fd, int64_t drain_ms, char *redis)
 static pid_t start_child(const struct stage *stage, int64_t drain_ms,
 			 char *redis)
 {
-	pid_t child, told;
-	int ready[2];
+	struct wp_news news;
+	pid_t child;
+	int said[2];
 
-	assert_int_equal(pipe(ready), 0);
+	assert_int_equal(pipe(said), 0);
 	assert_int_equal(fcntl(stage->listen_fd, F_SETFL, O_NONBLOCK), 0);
 	child = fork();
 	assert_int_not_equal(child, -1);
 	if (child == 0)
-		be_child(stage->listen_fd, ready[1], drain_ms, redis);
-	assert_int_equal(read(ready[0], &told, sizeof(told)), sizeof(told));
-	assert_int_equal(told, child);
-	close(ready[0]);
-	close(ready[1]);
+		be_child(stage->listen_fd, said[1], drain_ms, redis);
+	assert_int_equal(read(said[0], &news, sizeof(news)), sizeof(news));
+	assert_int_equal(news.what, WP_NEWS_READY);
+	assert_int_equal(news.pid, child);
+	close(said[0]);
+	close(said[1]);
 	return child;
 }
 

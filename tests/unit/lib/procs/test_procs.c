@@ -168,6 +168,59 @@ static void who_is_silent_for_too_long_is_killed(void **state)
 	wp_procs_reap(procs);
 }
 
+static bool hear(struct wp_procs *procs, pid_t pid, enum wp_news_kind what)
+{
+	struct wp_news news = { .pid = pid, .what = what };
+
+	if (what == WP_NEWS_UNFIT)
+		wp_error_set(&news.why, WP_ERR_INVAL, "said by %d", (int)pid);
+	return wp_procs_hear(procs, &news);
+}
+
+static void all_are_ready_when_each_has_said_so(void **state)
+{
+	struct stage *stage = *state;
+	struct wp_procs *procs = &stage->procs;
+
+	procs->plan.wanted = 2;
+	procs->slots[0].current.pid = 1001;
+	procs->slots[1].current.pid = 1002;
+	assert_false(hear(procs, 1002, WP_NEWS_READY));
+	assert_int_equal(wp_procs_ready(procs), 1);
+	assert_false(hear(procs, 1001, WP_NEWS_FIT));
+	assert_true(hear(procs, 1001, WP_NEWS_READY));
+}
+
+static void what_is_unfit_for_the_first_is_so_for_all(void **state)
+{
+	struct stage *stage = *state;
+	struct wp_procs *procs = &stage->procs;
+
+	/* It serves already, and has found out only now. */
+	hear(procs, 1001, WP_NEWS_READY);
+	assert_int_equal(procs->unfit.code, WP_OK);
+	hear(procs, 1001, WP_NEWS_UNFIT);
+	hear(procs, 1002, WP_NEWS_UNFIT);
+	assert_int_equal(procs->unfit.code, WP_ERR_INVAL);
+	assert_string_equal(procs->unfit.msg, "said by 1001");
+
+	/* Nobody has died, whoever ends now, and however. */
+	procs->slots[0].current =
+		(struct wp_process){ .pid = ended(1), .is_told = true };
+	wp_procs_reap(procs);
+	assert_false(procs->has_failed);
+}
+
+static void what_was_fit_once_is_tried_again(void **state)
+{
+	struct stage *stage = *state;
+	struct wp_procs *procs = &stage->procs;
+
+	hear(procs, 1001, WP_NEWS_FIT);
+	hear(procs, 1002, WP_NEWS_UNFIT);
+	assert_int_equal(procs->unfit.code, WP_OK);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -177,6 +230,9 @@ int main(void)
 		TEST(only_who_was_told_can_fail_to_drain),
 		TEST(somebody_is_started_again_soon_however_often_they_die),
 		TEST(who_is_silent_for_too_long_is_killed),
+		TEST(all_are_ready_when_each_has_said_so),
+		TEST(what_is_unfit_for_the_first_is_so_for_all),
+		TEST(what_was_fit_once_is_tried_again),
 	};
 
 	wp_log_setup("test", WP_LOG_ERROR);

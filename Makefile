@@ -219,8 +219,8 @@ $(B)/tests/unit/notifier/provider/test_ask: LDFLAGS += -Wl,--wrap=wp_mono_ms,--w
 # Its server of mail is the test's.
 $(B)/tests/unit/notifier/provider/test_provider_email: LDFLAGS += -Wl,--wrap=wp_mail_send,--wrap=wp_mail_abort
 
-# This one holds a process up where it accepts.
-$(B)/tests/unit/handlers/test_pool: LDFLAGS += -Wl,--wrap=accept4
+# This one holds a process up where it accepts, and is others beside it.
+$(B)/tests/unit/handlers/test_pool: LDFLAGS += -Wl,--wrap=accept4,--wrap=wp_share_is_ahead
 $(B)/tests/unit/handlers/test_endpoints: LDFLAGS += -Wl,--wrap=wp_handlers_metrics_request
 
 # What would go to Redis goes to the test; most of these drive whole connections.

@@ -45,7 +45,7 @@ struct child {
 	int listen_fd;
 	size_t max; /* connections; beyond it they are surplus */
 	size_t max_surplus;
-	bool has_waited; /* the next one is ours, if it is still there */
+	bool has_waited; /* for others to come; not for room */
 	ev_io acceptable;
 	ev_timer pause;
 	ev_signal term;
@@ -68,15 +68,6 @@ static void pause_accept(struct child *child, size_t ms)
 	ev_timer_stop(child->ctx.loop, &child->pause);
 	ev_timer_set(&child->pause, (double)ms / MS_PER_S, 0.);
 	ev_timer_start(child->ctx.loop, &child->pause);
-}
-
-static void on_pause_over(struct ev_loop *loop, ev_timer *timer, int events)
-{
-	struct child *child = timer->data;
-
-	(void)events;
-	if (!child->conns.is_stopping)
-		ev_io_start(loop, &child->acceptable);
 }
 
 /* False when nobody waits, or there is no room. */
@@ -102,7 +93,7 @@ static bool accept_one(struct child *child)
 /* Is the next one somebody else's, if he takes it? */
 static bool is_for_others(const struct child *child)
 {
-	return child->conns.n_kept < CROWD && !child->has_waited &&
+	return child->conns.n_kept < CROWD &&
 	       wp_share_is_ahead(child->seat, SHARE_SLACK);
 }
 
@@ -117,8 +108,22 @@ static void on_acceptable(struct ev_loop *loop, ev_io *io, int events)
 		pause_accept(child, SHARE_PAUSE_MS);
 		return;
 	}
-	child->has_waited = false;
 	(void)accept_one(child);
+}
+
+static void on_pause_over(struct ev_loop *loop, ev_timer *timer, int events)
+{
+	struct child *child = timer->data;
+	bool has_waited = child->has_waited;
+
+	(void)events;
+	child->has_waited = false;
+	if (child->conns.is_stopping)
+		return;
+	ev_io_start(loop, &child->acceptable);
+	/* Whom the others have left there in that time, if they have. */
+	if (has_waited)
+		(void)accept_one(child);
 }
 
 /* ---- the end ---- */
@@ -156,6 +161,8 @@ static void on_term(struct ev_loop *loop, ev_signal *signal, int events)
 		continue;
 	ev_io_stop(loop, &child->acceptable);
 	ev_timer_stop(loop, &child->pause);
+	/* Or whoever comes would wait until the last of us has ended. */
+	close(child->listen_fd);
 	wp_conns_stop(&child->conns);
 	wp_share_leave(child->seat);
 	ev_timer_set(&child->drained, drain_s, 0.);

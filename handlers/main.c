@@ -11,6 +11,7 @@
  * configuration again, and replace the processes one by one.
  */
 #include <assert.h>
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -92,9 +93,10 @@ struct setup {
 struct program_state {
 	struct wp_program program;
 	bool is_cgi;
-	struct setup *setup;         /* owned */
-	struct wp_metrics *metrics;  /* owned */
-	struct wp_listener listener; /* none when it was handed over */
+	struct setup *setup;        /* owned */
+	struct wp_metrics *metrics; /* owned */
+	struct wp_listener
+		listener; /* without a name when it was handed over */
 };
 
 static void free_setup(struct setup **setup)
@@ -354,13 +356,30 @@ static void on_stop(void *ctx)
 
 	/*
 	 * Better no socket at all than one that nobody will answer. Once only:
-	 * by the end of the drain the name may be somebody else's.
+	 * by the end of the drain the name may be somebody else's. Processes
+	 * have copies, and close them when nobody waits there.
 	 */
-	wp_listen_unlink(&state->listener);
+	wp_listen_close(&state->listener);
 }
 
-/* Find or make the listening socket; *fd_out -1 when this is a CGI call. */
-static enum wp_err find_socket(struct program_state *state, int *fd_out,
+/* As a web server gives it: descriptor 0, which nobody else is to get then. */
+static int take_stdin(void)
+{
+	int fd, nothing;
+
+	if (!wp_listen_is_listening(STDIN_FILENO))
+		return -1;
+	fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+	nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
+	if (nothing != -1) {
+		(void)dup2(nothing, STDIN_FILENO);
+		close(nothing);
+	}
+	return fd;
+}
+
+/* Find or make the listening socket; there is none when this is a CGI call. */
+static enum wp_err find_socket(struct program_state *state,
 			       struct wp_error *err)
 {
 	const char *address = state->setup->conf.handlers.listen;
@@ -372,18 +391,14 @@ static enum wp_err find_socket(struct program_state *state, int *fd_out,
 		return WP_OK;
 	if (address[0] != '\0') {
 		rc = wp_program_look_group(group_key, address, group, err);
-		if (rc == WP_OK)
-			rc = wp_listen_group(address, group, &state->listener,
-					     err);
-		if (rc != WP_OK)
-			return rc;
-		*fd_out = state->listener.fd;
-		return WP_OK;
+		return rc == WP_OK ? wp_listen_group(address, group,
+						     &state->listener, err)
+				   : rc;
 	}
-	*fd_out = wp_sd_take_socket();
-	if (*fd_out == -1 && wp_listen_is_listening(STDIN_FILENO))
-		*fd_out = STDIN_FILENO;
-	if (*fd_out == -1)
+	state->listener.fd = wp_sd_take_socket();
+	if (state->listener.fd == -1)
+		state->listener.fd = take_stdin();
+	if (state->listener.fd == -1)
 		return wp_error_set(
 			err, WP_ERR_INVAL,
 			"there is nothing to listen on: set handlers.listen "
@@ -408,8 +423,7 @@ static enum wp_err serve_cgi(struct setup *setup, struct wp_error *err)
 	return rc;
 }
 
-static enum wp_err serve_fcgi(struct program_state *state, int listen_fd,
-			      struct wp_error *err)
+static enum wp_err serve_fcgi(struct program_state *state, struct wp_error *err)
 {
 	const struct wp_pool_hooks hooks = { on_reload, on_stop, state };
 	enum wp_err rc = check_descriptors(&state->setup->conf, err);
@@ -426,14 +440,13 @@ static enum wp_err serve_fcgi(struct program_state *state, int listen_fd,
 	else if (rc != WP_OK)
 		return rc;
 	rc = wp_conf_keep_store_secret(&state->setup->conf, err);
-	return rc == WP_OK ? wp_pool_run(&state->setup->shared, listen_fd,
-					 &hooks, err)
+	return rc == WP_OK ? wp_pool_run(&state->setup->shared,
+					 state->listener.fd, &hooks, err)
 			   : rc;
 }
 
 static enum wp_err run(struct program_state *state, struct wp_error *err)
 {
-	int listen_fd = -1;
 	enum wp_err rc;
 
 	rc = wp_handlers_metrics_new(&state->metrics, err);
@@ -445,14 +458,13 @@ static enum wp_err run(struct program_state *state, struct wp_error *err)
 		return ping(state, err);
 	if (state->program.is_check)
 		return check(state, err);
-	rc = find_socket(state, &listen_fd, err);
+	rc = find_socket(state, err);
 	if (rc != WP_OK)
 		return rc;
-	if (listen_fd == -1)
+	if (state->is_cgi)
 		return serve_cgi(state->setup, err);
-	rc = serve_fcgi(state, listen_fd, err);
+	rc = serve_fcgi(state, err);
 	on_stop(state);
-	close(listen_fd);
 	return rc;
 }
 

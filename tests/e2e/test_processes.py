@@ -1,9 +1,13 @@
 """Several processes of the daemon share a socket, under one parent."""
+import copy
 import os
 import re
 import signal
+import socket
+import subprocess
 
-from devkit.websocket import Closed
+from devkit.stack import free_port
+from devkit.websocket import Closed, WebSocket
 from harness import PATIENCE_S, E2eTest, new_stack, wait_for
 
 DAEMON = "websocket-0"
@@ -183,7 +187,8 @@ class Processes(E2eTest):
 class Stopping(E2eTest):
     @classmethod
     def make_stack(cls):
-        return new_stack({"websocket": {"processes": 2, "drain_ms": 4000}})
+        return new_stack({"websocket": {"processes": 2, "drain_ms": 4000},
+                          "handlers": {"drain_ms": 60000}})
 
     def test_nobody_waits_at_the_socket_of_a_parent_that_ends(self):
         parent = self.stack.programs[DAEMON]
@@ -208,3 +213,69 @@ class Stopping(E2eTest):
         stays.expect("pong")
         stays.abort()
         self.assertEqual(parent.process.wait(PATIENCE_S), 0)
+
+    def beside(self, name, key):
+        """Another one of a program, at a port. Returns: it and the port"""
+        port = free_port()
+        program = copy.copy(self.stack.programs[name])
+        program.env = {**program.env, key + "_LISTEN": f"tcp:127.0.0.1:{port}",
+                       key + "_METRICS_LISTEN": ""}
+        program.ready = lambda: self.connects(port)
+        program.start()
+        self.addCleanup(program.stop)
+        return program, port
+
+    @staticmethod
+    def connects(port):
+        with socket.socket() as peer:
+            return peer.connect_ex(("127.0.0.1", port)) == 0
+
+    def is_refused_while_it_stops(self, process, port):
+        process.send_signal(signal.SIGTERM)
+        wait_for(lambda: not self.connects(port), "newcomers to be refused")
+        self.assertIsNone(process.poll(), "nobody waited for its end")
+
+    def test_newcomer_is_refused_at_a_port_as_well(self):
+        """The kernel takes him for as long as anybody has the socket."""
+        program, port = self.beside(DAEMON, "WAYPOST_WEBSOCKET")
+        user = self.user()
+        with WebSocket(port, headers={"Authorization": "Bearer " +
+                                      user.token}) as stays:
+            stays.expect("connected")
+
+            self.is_refused_while_it_stops(program.process, port)
+
+        self.assertEqual(program.process.wait(PATIENCE_S), 0)
+
+    def request_is_refused(self, process, peer):
+        """Others are, while this peer is being served."""
+        with peer:
+            peer.settimeout(PATIENCE_S)
+            # A request begins (FastCGI 1.0) and says no more; that it was
+            # read tells the answer to FCGI_GET_VALUES behind it.
+            peer.sendall(b"\1\1\0\1\0\10\0\0\0\1\0\0\0\0\0\0"
+                         b"\1\11\0\0\0\0\0\0")
+            self.assertEqual(peer.recv(8)[1], 10)
+
+            self.is_refused_while_it_stops(process, peer.getpeername()[1])
+
+        self.assertEqual(process.wait(PATIENCE_S), 0)
+
+    def test_request_is_refused_at_a_port_as_well(self):
+        program, port = self.beside("handlers", "WAYPOST_HANDLERS")
+        self.request_is_refused(program.process, socket.create_connection(
+            ("127.0.0.1", port)))
+
+    def test_so_it_is_at_one_that_a_web_server_has_opened(self):
+        """And left: it is our standard input."""
+        program = self.stack.programs["handlers"]
+        env = {**program.env, "WAYPOST_HANDLERS_METRICS_LISTEN": ""}
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            peer = socket.create_connection(listener.getsockname())
+            with open(program.log_path, "ab") as log:
+                process = subprocess.Popen(
+                    [*program.argv, "--listen", ""], cwd=program.cwd, env=env,
+                    stdin=listener, stdout=log, stderr=log)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        self.request_is_refused(process, peer)

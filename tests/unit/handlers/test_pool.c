@@ -53,6 +53,30 @@ int __wrap_accept4(int fd, struct sockaddr *address, socklen_t *len, int flags)
 	return accepted;
 }
 
+static int ask_fd = -1;
+static int contested_fd;
+bool __wrap_wp_share_is_ahead(const struct wp_seat *seat, size_t slack);
+
+/*
+ * Is the next one somebody else's? Where there is ask_fd, the first one is,
+ * and he takes it. Each question is told there.
+ */
+bool __wrap_wp_share_is_ahead(const struct wp_seat *seat, size_t slack)
+{
+	static int questions;
+
+	(void)seat;
+	(void)slack;
+	if (ask_fd == -1)
+		return false;
+	if (write(ask_fd, "?", 1) != 1)
+		_exit(97);
+	if (questions++ > 0)
+		return false;
+	close(accept(contested_fd, NULL, NULL));
+	return true;
+}
+
 static struct wp_shared *on_reload(void *ctx)
 {
 	return ctx;
@@ -89,6 +113,7 @@ static int set_up(void **state)
 		return -1;
 	*state = stage;
 	hold_fd = -1;
+	ask_fd = -1;
 	/* An abstract name, chosen by the kernel (unix(7), autobind). */
 	stage->listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	stage->address.sun_family = AF_UNIX;
@@ -152,7 +177,8 @@ static int tear_down(void **state)
 	if (stage->parent > 0)
 		(void)kill(stage->parent, SIGTERM);
 	(void)wait_for_parent(stage);
-	close(stage->listen_fd);
+	if (stage->listen_fd != -1)
+		close(stage->listen_fd);
 	free(stage);
 	return 0;
 }
@@ -366,6 +392,83 @@ static void what_comes_when_time_is_over_is_cut(void **state)
 	(void)unlink(redis + strlen("unix:"));
 }
 
+/* Also of one that comes after it has waited in vain. */
+static void it_is_asked_of_each_newcomer_whose_he_is(void **state)
+{
+	struct stage *stage = *state;
+	struct pollfd fds[2] = { { .events = POLLIN }, { .events = POLLIN } };
+	int asked[2], hold[2], fd;
+	pid_t child;
+
+	end_pool(stage);
+	assert_int_equal(pipe(asked), 0);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, hold), 0);
+	hold_fd = hold[1];
+	ask_fd = asked[1];
+	contested_fd = stage->listen_fd;
+	child = start_child(stage, 0, NULL);
+	fd = connect_to(stage);
+	assert_int_equal(read(asked[0], &(char){ 0 }, 1), 1);
+	/* Another has taken it. */
+	assert_int_equal(recv(fd, &(char){ 0 }, 1, 0), 0);
+	close(fd);
+	/* And nobody is left. */
+	fds[0].fd = hold[0];
+	assert_int_equal(poll(fds, 1, GIVE_UP_MS), 1);
+	assert_int_equal(write(hold[0], "..", 2), 2);
+
+	fds[0].fd = fd = connect_to(stage);
+	put_request(fd, "/healthz");
+	fds[1].fd = asked[0];
+	assert_true(poll(fds, 2, GIVE_UP_MS) > 0);
+	if (fds[1].revents == 0)
+		await_byte(fd);
+	assert_int_equal(poll(&fds[1], 1, 0), 1);
+
+	await_byte(fd);
+	assert_int_equal(kill(child, SIGTERM), 0);
+	assert_int_equal(exit_status(child), 0);
+	hold_fd = -1;
+	close(fd);
+	close(hold[0]);
+	close(hold[1]);
+	close(asked[0]);
+	close(asked[1]);
+}
+
+static void nobody_waits_at_the_socket_of_one_that_stops(void **state)
+{
+	struct stage *stage = *state;
+	int busy, fd, rc;
+	pid_t child;
+
+	end_pool(stage);
+	child = start_child(stage, GIVE_UP_MS, NULL);
+	busy = connect_to(stage);
+	/* It begins a request, and says no more; FCGI_GET_VALUES behind it is
+	 * answered when that was read. */
+	assert_int_equal(send(busy,
+			      "\1\1\0\1\0\10\0\0\0\1\0\0\0\0\0\0"
+			      "\1\11\0\0\0\0\0",
+			      24, MSG_NOSIGNAL),
+			 24);
+	await_byte(busy);
+	/* Nobody else has it. */
+	close(stage->listen_fd);
+	stage->listen_fd = -1;
+	assert_int_equal(kill(child, SIGTERM), 0);
+	do {
+		assert_int_equal(waitpid(child, NULL, WNOHANG), 0);
+		fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		rc = connect(fd, (const struct sockaddr *)&stage->address,
+			     stage->address_len);
+		close(fd);
+	} while (rc == 0 || errno == EAGAIN);
+
+	close(busy);
+	assert_int_equal(exit_status(child), 0);
+}
+
 static void a_process_that_dies_is_followed_by_another(void **state)
 {
 	struct stage *stage = *state;
@@ -489,6 +592,8 @@ int main(void)
 		TEST(a_stop_ends_everybody_in_peace),
 		TEST(an_idle_stop_needs_no_time_to_drain),
 		TEST(what_comes_when_time_is_over_is_cut),
+		TEST(it_is_asked_of_each_newcomer_whose_he_is),
+		TEST(nobody_waits_at_the_socket_of_one_that_stops),
 		TEST(a_process_that_dies_is_followed_by_another),
 		TEST(a_reload_replaces_processes_while_requests_go_on),
 		TEST(a_reload_makes_nobody_ready_who_was_not),

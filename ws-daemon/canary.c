@@ -223,7 +223,7 @@ static void add_id(struct wp_buf *out, const struct wp_msgid *id)
 		      out->data[out->len - 1] == '[' ? "" : ",", text);
 }
 
-/* Its message, and what else is in hot that was given up. */
+/* Ack what was found; lane NULL: what was given up, wherever it is. */
 static void send_ack(struct wp_ws_canary *canary,
 		     const struct wp_pull_lane *lane)
 {
@@ -233,7 +233,8 @@ static void send_ack(struct wp_ws_canary *canary,
 
 	wp_buf_init(&json, 0);
 	wp_buf_add_str(&json, "{\"messageIds\":[");
-	add_id(&json, &id);
+	if (lane == NULL)
+		add_id(&json, &id);
 	for (size_t i = 0; lane != NULL && i < lane->n; i++) {
 		id.entry = lane->rows[i].entry;
 		add_id(&json, &id);

@@ -3,9 +3,9 @@
 
 Starts everything in one state directory, registers alice and bob and sends
 messages from her to him, all through the front door, to show that it works,
-prints lines to paste, and then watches: what dies is started again, and who is
-told of a message while he is away stands here. Messages, accounts and secrets
-stay in the folder.
+prints lines to paste, and then watches: what dies is started again, what is
+succeeded (SIGUSR2) is followed, and who is told of a message while he is away
+stands here. Messages, accounts and secrets stay in the folder.
 """
 import argparse
 import http.client
@@ -20,7 +20,8 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-from devkit.process import KilledError, StartError, wait_until  # noqa: E402
+from devkit.process import (KilledError, StartError,  # noqa: E402
+                            adopt_orphans, wait_until)
 from devkit.pushes import Pushes  # noqa: E402
 from devkit.stack import Stack  # noqa: E402
 from devkit.user import User  # noqa: E402
@@ -306,8 +307,8 @@ def say_pushes(stack):
 
 
 class Watch:
-    """Restarts what dies, more slowly the more often it does; bounds logs; says
-    who is told of what waits for him."""
+    """Restarts what dies, more slowly the more often it does, and follows what
+    is succeeded; bounds logs; says who is told of what waits for him."""
 
     def __init__(self, stack):
         self._stack = stack
@@ -328,7 +329,11 @@ class Watch:
                 if now >= self._due[name]:
                     self._restart(name, program)
             elif not program.is_running():
-                self._schedule(name, program, now)
+                if program.follow():
+                    say(f"{name} goes on as process {program.pid}")
+                    self._started[name] = now
+                else:
+                    self._schedule(name, program, now)
 
     def _schedule(self, name, program, now):
         program.kill()  # children of it that are still there
@@ -417,6 +422,7 @@ def run(stack):
 
 def main():
     arguments = parse_arguments()
+    adopt_orphans()
     stack, status = None, 1
     try:
         try:

@@ -46,7 +46,7 @@ ANYWHERE = (
     "test_inline.InlineOutage.", "test_manager.", "test_metrics.",
     "test_moving.", "test_processes.", "test_provider.",
     "test_push_browser.", "test_push_outage.", "test_ranges.", "test_rolling.",
-    "test_run.MakeRun.test_a_s",
+    "test_run.MakeRun.test_a_s", "test_run.MakeRun.test_daemon",
     "test_run.MakeRun.test_everything_killed",
     "test_run.MakeRun.test_logs_do_not_grow",
     "test_run.MakeRun.test_program_killed", "test_strange_servers.",

@@ -311,6 +311,41 @@ class MakeRun(unittest.TestCase):
         wait_for(lambda: self.waiting(again) == ids, "all messages", BACK_S)
         self.assertEqual(again.stop(), 0)
 
+    def test_daemon_that_is_succeeded_is_followed(self):
+        """And so is who succeeds that one."""
+        run = self.run_it(WAYPOST_WEBSOCKET_PROCESSES="2",
+                          WAYPOST_WEBSOCKET_DRAIN_MS="200")
+        run.wait_greeting()
+        daemon = [pid for pid in run.pids() if self.parent(pid) ==
+                  run.process.pid and self.program(pid) == "waypost-ws"]
+        for _ in range(2):
+            os.kill(daemon[-1], signal.SIGUSR2)
+            daemon.append(wait_for(
+                lambda n=len(daemon): (re.findall(
+                    r"websocket-0 goes on as process (\d+)", run.said()) +
+                    [0] * n)[n - 1], "a successor", BACK_S))
+            daemon[-1] = int(daemon[-1])
+        self.assertNotIn("died", run.said())
+        self.when_ready(run)
+        with self.client(run, "alice").connect() as socket:
+            socket.expect("connected")
+
+        os.kill(daemon[-1], signal.SIGKILL)
+        wait_for(lambda: "websocket-0 is running again" in run.said(),
+                 "another one", BACK_S)
+        self.assertIn("websocket-0 died with signal 9", run.said())
+        self.assertEqual(run.stop(), 0)
+        self.assertEqual(run.pids(), [])
+
+    @staticmethod
+    def parent(pid):
+        with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
+            return int(file.read().rpartition(")")[2].split()[1])
+
+    @staticmethod
+    def program(pid):
+        return os.path.basename(os.readlink(f"/proc/{pid}/exe"))
+
     def test_program_killed_while_all_start_delays_it(self):
         run = self.run_it()
         # The first program that is there: everything else is still to come.

@@ -1,14 +1,19 @@
 """One child process: started, watched, ended, and never left behind.
 
-Knows about signals, sessions and log files. Knows nothing about Waypost.
+Knows about signals, sessions and log files. Knows nothing about Waypost, but
+how a program of it says whose successor it is.
 """
 import ctypes
 import os
 import signal
 import subprocess
+import threading
 import time
 
 PR_SET_PDEATHSIG = 1
+PR_SET_CHILD_SUBREAPER = 36
+# What the environment of a successor says: the process that it succeeds.
+HEIR = b"WP_HEIR="
 # What a program may take to begin and to end. Guards: what goes well takes a
 # small part of them.
 START_S, STOP_S = 30, 30
@@ -53,8 +58,14 @@ def _die_with_parent(parent):
         signal.signal(number, signal.SIG_DFL)
 
 
-def _group_lives(group):
-    """Is there a process of this group that has not ended?
+def adopt_orphans():
+    """Whoever loses his parent among our descendants is our child then, and
+    can be followed (prctl(2), PR_SET_CHILD_SUBREAPER). Of this process."""
+    _libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def _group(number):
+    """(process, its parent) of each of this group that has not ended.
 
     One whose first thread has ended keeps its files open until the others
     have (proc(5): the third field, and the 20th).
@@ -66,9 +77,54 @@ def _group_lives(group):
         except (ValueError, OSError):
             continue
         has_ended = words[0] in "ZX" and int(words[17]) <= 1
-        if int(words[2]) == group and not has_ended:
-            return True
-    return False
+        if int(words[2]) == number and not has_ended:
+            yield int(entry), int(words[1])
+
+
+def _succeeds(pid, before):
+    try:
+        with open(f"/proc/{pid}/environ", "rb") as file:
+            return HEIR + str(before).encode() in file.read().split(b"\0")
+    except OSError:
+        return False
+
+
+def _reap(group):
+    """Those of it that have become our children, and have ended."""
+    try:
+        while os.waitpid(-group, os.WNOHANG)[0]:
+            pass
+    except ChildProcessError:
+        pass
+
+
+class Adopted:
+    """A process that a child of ours has left to us; as subprocess.Popen."""
+
+    def __init__(self, pid):
+        self.pid = pid
+        self.returncode = None
+        self._lock = threading.Lock()
+
+    def poll(self):
+        with self._lock:
+            if self.returncode is None:
+                pid, status = os.waitpid(self.pid, os.WNOHANG)
+                if pid:
+                    self.returncode = os.waitstatus_to_exitcode(status)
+        return self.returncode
+
+    def wait(self, timeout=None):
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while self.poll() is None:
+            if deadline is not None and time.monotonic() > deadline:
+                raise subprocess.TimeoutExpired(str(self.pid), timeout)
+            time.sleep(0.005)
+        return self.returncode
+
+    def send_signal(self, number):
+        if self.poll() is None:
+            os.kill(self.pid, number)
 
 
 class Program:
@@ -88,6 +144,7 @@ class Program:
         self.stop_signal = stop_signal
         self.slowness = slowness
         self.process = None
+        self.group = None  # of it, and of all that it starts
 
     @property
     def pid(self):
@@ -98,6 +155,24 @@ class Program:
 
     def exit_text(self):
         return describe_exit(self.process.poll())
+
+    def heirs(self):
+        """Those that it has started to succeed it, and that have not ended."""
+        family = (self.pid, os.getpid())
+        return [pid for pid, parent in _group(self.group)
+                if parent in family and _succeeds(pid, self.pid)]
+
+    def follow(self):
+        """When it has ended and a successor goes on, that is it from now on.
+
+        Returns: whether it is. Wants adopt_orphans() to have been called
+        """
+        if self.process is None or self.is_running():
+            return False
+        for pid in self.heirs():
+            self.process = Adopted(pid)
+            return True
+        return False
 
     def start(self, timeout_s=None):
         """Start it and wait until it is ready."""
@@ -115,6 +190,7 @@ class Program:
                     preexec_fn=lambda: _die_with_parent(parent))
             except OSError as error:
                 raise StartError(f"{self.name}: {error}") from error
+        self.group = self.pid
 
     def wait_ready(self, timeout_s=None):
         if timeout_s is None:
@@ -158,13 +234,14 @@ class Program:
         if self.process is None:
             return
         try:
-            os.killpg(self.process.pid, signal.SIGKILL)
+            os.killpg(self.group, signal.SIGKILL)
         except ProcessLookupError:
             pass
         self.process.wait()
         # Its children's connections are open until they are gone as well.
-        wait_until(lambda: not _group_lives(self.process.pid), STOP_S,
+        wait_until(lambda: not any(_group(self.group)), STOP_S,
                    f"{self.name} is killed", 0.002)
+        _reap(self.group)
 
     def stop(self, timeout_s=None):
         """Ask it to end; kill what has not ended by then.
@@ -175,6 +252,7 @@ class Program:
             return None
         if timeout_s is None:
             timeout_s = STOP_S * self.slowness
+        self.follow()
         if self.is_running():
             self.signal(self.stop_signal)
             try:

@@ -17,7 +17,9 @@
 #include "worker/metrics.h"
 
 enum {
-	KEYS_AT_ONCE = 200, /* a hint to SCAN, and the length of a page */
+	KEYS_AT_ONCE = 200, /* a hint to SCAN */
+	PAGE = 16,          /* others wait for them when they are long */
+	KEY_US = 25,        /* what takes longer counts as more keys */
 	MORE_COST = 100,    /* of a key that asks for another call */
 	USERS_AT_ONCE = 50,
 	LOG_INTERVAL_MS = 5000,
@@ -72,7 +74,7 @@ static void tell(struct wp_auditor *auditor, size_t metric, const char *what,
 /* One page of keys; targets that ask for another call stay in it. */
 struct page {
 	const struct wp_worker *w;
-	struct wp_audit_target targets[KEYS_AT_ONCE];
+	struct wp_audit_target targets[PAGE];
 	size_t n;
 	size_t kept;
 	int64_t repairs[WP_REPAIR_COUNT];
@@ -104,6 +106,25 @@ static void hear_audit(void *ctx, size_t i, const struct wp_reply *reply)
 
 static const struct wp_pipe auditing = { ask_audit, hear_audit };
 
+/*
+ * The user of a full mailbox takes Redis many times as long as others, and is
+ * looked at again and again where there are few. So the time counts that he
+ * took, and what others did meanwhile: whoever is busy is audited later.
+ */
+static enum wp_err ask_page(struct wp_auditor *auditor, struct page *page,
+			    struct wp_error *err)
+{
+	uint64_t begin_us = wp_mono_us();
+	enum wp_err rc =
+		wp_pipe(auditor->w->redis, &auditing, page->n, page, err);
+	int64_t keys = (int64_t)((wp_mono_us() - begin_us) / KEY_US);
+
+	/* One key each was taken with the SCAN. */
+	if (keys > (int64_t)page->n)
+		auditor->budget -= keys - (int64_t)page->n;
+	return rc;
+}
+
 /* As far as the budget goes; what a call has done is done. */
 static enum wp_err audit_page(struct wp_auditor *auditor, struct page *page,
 			      struct wp_error *err)
@@ -117,7 +138,7 @@ static enum wp_err audit_page(struct wp_auditor *auditor, struct page *page,
 	       !wp_table_has_closed(auditor->w->table)) {
 		is_first = false;
 		page->kept = 0;
-		rc = wp_pipe(auditor->w->redis, &auditing, page->n, page, err);
+		rc = ask_page(auditor, page, err);
 		page->n = page->kept;
 		auditor->budget -= MORE_COST * (int64_t)page->kept;
 	}
@@ -139,7 +160,7 @@ static enum wp_err audit_list(struct wp_auditor *auditor,
 	while (i < count && rc == WP_OK) {
 		struct page page = { .w = auditor->w };
 
-		for (; i < count && page.n < KEYS_AT_ONCE; i++) {
+		for (; i < count && page.n < PAGE; i++) {
 			const struct wp_reply *key = wp_reply_at(keys, i);
 
 			page.n += wp_audit_target(wp_reply_str(key),

@@ -9,7 +9,8 @@ BENCH := $(B)/bench
 
 BENCH_LOAD_OBJ := $(patsubst %,$(B)/bench/load/%.o,answer hist net template)
 BENCH_PROGRAMS := $(BENCH)/http_load $(BENCH)/empty_fcgi $(BENCH)/script_loop \
-	$(BENCH)/ws_load $(BENCH)/ws_loop $(BENCH)/herd $(BENCH)/hash_loop
+	$(BENCH)/ws_load $(BENCH)/ws_loop $(BENCH)/herd $(BENCH)/hash_loop \
+	$(BENCH)/inline_load
 
 $(BENCH)/http_load: $(B)/bench/load/http_load.o $(BENCH_LOAD_OBJ)
 	$(CC) $(LDFLAGS) -o $@ $^
@@ -21,6 +22,9 @@ $(BENCH)/script_loop: $(B)/bench/limits/script_loop.o $(B)/bench/load/net.o $(LI
 	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
 
 $(BENCH)/ws_load: $(B)/bench/load/ws_load.o $(BENCH_LOAD_OBJ)
+	$(CC) $(LDFLAGS) -o $@ $^
+
+$(BENCH)/inline_load: $(B)/bench/load/inline_load.o $(B)/bench/load/net.o
 	$(CC) $(LDFLAGS) -o $@ $^
 
 $(BENCH)/herd: $(B)/bench/load/herd.o $(BENCH_LOAD_OBJ)
@@ -60,6 +64,9 @@ bench-migrate: bench-build ## from accepted to on disk
 
 bench-ws: bench-build ## WebSocket daemons: clients let in, kept and poked
 	@$(call BENCH_RUN,ws)
+
+bench-inline: bench-build ## messages in place of pokes: mailboxes emptied and acked
+	@$(call BENCH_RUN,inline)
 
 bench-e2e: bench-build ## from POST to poke, 1,000 a second
 	@$(call BENCH_RUN,e2e)

@@ -266,10 +266,16 @@ def is_json(data):
     return True
 
 
+def judged(data):
+    """What a text message is answered, and how that ends."""
+    if not is_utf8(data):
+        return [], 1007
+    return [JSON_PONG if is_json(data) else ERROR], ALIVE
+
+
 def message_cases(name, data):
     """One text message, whole and in every way of cutting it."""
-    answers, end = ([JSON_PONG if is_json(data) else ERROR], ALIVE) \
-        if is_utf8(data) else ([], 1007)
+    answers, end = judged(data)
     yield Case(name, text(data), answers, end)
     yield Case(name + ", octet by octet", octets(text(data)), answers, end)
     yield Case(name + ", a frame for each octet",
@@ -335,7 +341,9 @@ def closing_cases():
         yield Case(f"code {code} with a reason", close(code, b"x"), [], 1002)
 
 
-class ThroughTheWebServer(E2eTest):
+class Conformance(E2eTest):
+    """Through the web server."""
+
     def open(self, user):
         return self.connect(user)
 
@@ -403,7 +411,7 @@ class ThroughTheWebServer(E2eTest):
         self.run_all(closing_cases())
 
 
-class StraightToTheDaemon(ThroughTheWebServer):
+class StraightToTheDaemon(Conformance):
     def open(self, user):
         return self.connect(user, unix_path=self.stack.socket_path(
             "websocket-0.sock"))

@@ -3,6 +3,7 @@ import base64
 import hashlib
 import json
 import os
+import re
 import select
 import socket
 import struct
@@ -13,9 +14,6 @@ from devkit.http import Response
 
 GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
-# Of permessage-deflate (RFC 7692): the bit of a message that is deflated, and
-# what its sender takes off the end.
-RSV1, TAIL = 0x40, b"\0\0\xff\xff"
 
 
 class Refused(Exception):
@@ -53,8 +51,20 @@ def encode_frame(opcode, payload, fin=True, mask=True, rsv=0):
     return bytes(head) + key + masked
 
 
+def inflate(data, bits):
+    """A whole message; bits: of the window that it may refer to."""
+    unpacker = zlib.decompressobj(-bits)
+    text = unpacker.decompress(data + b"\0\0\xff\xff")
+    if unpacker.eof or unpacker.unconsumed_tail or unpacker.unused_data:
+        raise AssertionError("it is no deflated message (RFC 7692, 7.2.2)")
+    return text
+
+
 class WebSocket:
     """One connection. Pings are answered unless answer_pings is False.
+
+    Of permessage-deflate, offered by headers, it reads what the server makes;
+    deflated: how many messages were
 
     unix_path: straight to a daemon, past the web server
     """
@@ -64,8 +74,9 @@ class WebSocket:
                  answer_pings=True, unix_path=None):
         self.answer_pings = answer_pings
         self.pings = 0
-        self.deflated = 0  # frames that came so
+        self.deflated = 0
         self.response = None
+        self._window_bits = None  # of the server, where it may deflate
         self._data = bytearray()
         self._fragments = bytearray()
         self._eof = False
@@ -109,6 +120,10 @@ class WebSocket:
             hashlib.sha1((key + GUID).encode()).digest()).decode()
         if self.response.header("Sec-WebSocket-Accept") != expected:
             raise AssertionError("wrong Sec-WebSocket-Accept")
+        agreed = self.response.header("Sec-WebSocket-Extensions", "")
+        if agreed.startswith("permessage-deflate"):
+            bits = re.search(r"server_max_window_bits=(\d+)", agreed)
+            self._window_bits = int(bits[1]) if bits else 15
 
     def _read_response(self):
         while b"\r\n\r\n" not in self._data:
@@ -203,9 +218,10 @@ class WebSocket:
             return None
         if data[1] & 0x80:
             raise AssertionError("a server must not mask")
-        reserved = data[0] & 0x70
-        if reserved and not (reserved == RSV1 and self._may_be_deflated()):
-            raise AssertionError("reserved bits without an extension")
+        is_deflated = bool(data[0] & 0x40)
+        if data[0] & 0x30 or is_deflated and (
+                self._window_bits is None or data[0] & 0x8F != 0x80 | TEXT):
+            raise AssertionError("reserved bits that mean nothing there")
         length, offset = data[1] & 0x7F, 2
         if length == 126:
             if len(data) < 4:
@@ -218,16 +234,12 @@ class WebSocket:
         if len(data) < offset + length:
             return None
         payload = bytes(data[offset:offset + length])
-        if reserved:
-            payload = zlib.decompressobj(-15).decompress(payload + TAIL)
+        if is_deflated:
             self.deflated += 1
+            payload = inflate(payload, self._window_bits)
         frame = (bool(data[0] & 0x80), data[0] & 0x0F, payload)
         del data[:offset + length]
         return frame
-
-    def _may_be_deflated(self):
-        return "permessage-deflate" in self.response.header(
-            "Sec-WebSocket-Extensions", "")
 
     def recv(self, timeout_s=None):
         """The next text message, or None when none came in time.

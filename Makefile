@@ -287,16 +287,17 @@ test: ## all tests; ends with one line "N passed, N failed"
 # From npm, and so not from tools/deps.sh: where there is no npm, or it gets
 # nothing, the tests that want it are skipped, and counted so.
 OIDC := $(patsubst tests/e2e/oidc/%,build/oidc/%,$(wildcard tests/e2e/oidc/*))
+CLIENTS := $(patsubst tests/e2e/clients/%,build/clients/%,$(wildcard tests/e2e/clients/*))
 tests-provider: build/oidc/node_modules/.package-lock.json $(OIDC) ## a real identity provider for the tests (npm)
 
-build/oidc/%: tests/e2e/oidc/%
+$(OIDC) $(CLIENTS): build/%: tests/e2e/%
 	@mkdir -p $(@D)
 	@cp $< $@
 
-build/oidc/node_modules/.package-lock.json: build/oidc/package.json build/oidc/package-lock.json
-	@cd build/oidc && timeout 60 npm ci --ignore-scripts --no-audit --no-fund \
+build/%/node_modules/.package-lock.json: build/%/package.json build/%/package-lock.json
+	@cd build/$* && timeout 60 npm ci --ignore-scripts --no-audit --no-fund \
 		--fetch-retries=0 --loglevel=error >/dev/null && touch ../../$@ || \
-		echo "npm installed no identity provider: tests that want it" \
+		echo "npm installed nothing into build/$*: tests that want it" \
 			"will be skipped" >&2
 
 release-tests:
@@ -329,6 +330,10 @@ test-browser: ## a real Firefox is told (installs it as root, 90 MB to fetch): W
 	@tools/deps.sh browser $(WEB)
 	@$(MAKE) --no-print-directory -s -j$(JOBS) all $(PRELOADED)
 	@$(TEST) e2e-$(WEB) --flavour $(FLAVOUR) --only test_push_browser
+
+test-clients: all build/clients/node_modules/.package-lock.json $(CLIENTS) ## WebSocket clients from npm, and conformance at length, behind both web servers
+	@WAYPOST_CLIENT_ROUNDS=20 WAYPOST_DEFLATE_MESSAGES=50 $(TEST) \
+		e2e-nginx e2e-lighttpd --flavour $(FLAVOUR) --only test_websocket
 
 test-push: all $(PRELOADED) ## outages of 20,000 users, with figures (wants the machine for itself)
 	@WEB=$(WEB) WAYPOST_E2E_BUILD=$(B) $(PYTHON) tests/e2e/outages.py
@@ -504,7 +509,7 @@ include bench/bench.mk
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 
 .PHONY: help all tests-build deps deps-build run test release-tests asan-tests tsan-tests test-unit \
-	test-fault test-fault-bugs test-attacks test-backup test-browser test-push \
+	test-fault test-fault-bugs test-attacks test-backup test-browser test-clients test-push \
 	bug soak test-integration test-e2e asan tsan ci fuzz fuzz-run check \
 	format $(CHECKS) lint install deb image test-image test-packaging test-distros clean tests-provider \
 	man completion install-words

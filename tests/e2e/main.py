@@ -50,7 +50,7 @@ ANYWHERE = (
     "test_run.MakeRun.test_everything_killed",
     "test_run.MakeRun.test_logs_do_not_grow",
     "test_run.MakeRun.test_program_killed", "test_strange_servers.",
-    "test_topics.", "test_upgrade.",
+    "test_topics.", "test_upgrade.", "test_websocket_clients.",
     "test_websocket_deflate.ConformanceWhereAgreed.",
     "test_websocket_deflate.DeflatingStraight.",
 )

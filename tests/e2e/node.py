@@ -1,5 +1,6 @@
-"""Programs of Node that tests talk to, a line of JSON for a line of JSON; see
-oidc/. make tests-provider lays them down with what they stand on."""
+"""Programs of Node that tests talk to, in lines of JSON; see oidc/, clients/.
+make tests-provider and make test-clients lay them down with what they stand
+on."""
 import json
 import os
 import shutil
@@ -8,33 +9,38 @@ import unittest
 
 from harness import ROOT
 
-FOLDER = os.path.join(ROOT, "build", "oidc")
-OLDEST = 20  # what oidc-provider and jose are tried with
+FOLDER = os.path.join(ROOT, "build")
+OLDEST = 20  # what all of them are tried with
 
 
-def missing():
-    """What is not here of what these programs need; None: it is all there."""
+def missing(kind, make):
+    """What is not here of what the programs in a folder need, which make lays
+    down; None: it is all there."""
     if shutil.which("node") is None:
         return "there is no node"
     said = subprocess.run(["node", "--version"], capture_output=True,
                           text=True, check=True).stdout.strip()
     if int(said[1:].split(".")[0]) < OLDEST:
         return f"node {said} is too old for it, v{OLDEST} would do"
-    for name in ("oidc-provider", "jose"):
-        if not os.path.isdir(os.path.join(FOLDER, "node_modules", name)):
-            return f"npm's {name} is not installed; make tests-provider does it"
+    folder = os.path.join(FOLDER, kind)
+    # npm writes it last.
+    if not os.path.exists(os.path.join(folder, "node_modules",
+                                       ".package-lock.json")):
+        return f"what it is of is not there; make {make} gets it from npm"
     return None
 
 
 class Node:
     """One of them, running; a test without it is skipped."""
 
+    kind, make = "oidc", "tests-provider"
+
     def __init__(self, script, *arguments):
-        reason = missing()
+        reason = missing(self.kind, self.make)
         if reason:
             raise unittest.SkipTest(reason)
         self._process = subprocess.Popen(
-            ["node", os.path.join(FOLDER, script), *arguments],
+            ["node", os.path.join(FOLDER, self.kind, script), *arguments],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL, text=True)
 
@@ -44,9 +50,12 @@ class Node:
             raise AssertionError("it has ended")
         return json.loads(line)
 
-    def ask(self, **what):
+    def tell(self, **what):
         self._process.stdin.write(json.dumps(what) + "\n")
         self._process.stdin.flush()
+
+    def ask(self, **what):
+        self.tell(**what)
         return self.hear()
 
     def stop(self):

@@ -10,7 +10,15 @@
 #include "lib/mailbox/revoke.h"
 #include "lib/mailbox/scripts.h"
 #include "lib/name/topic.h"
+#include "lib/name/urn.h"
 #include "lib/redis/async.h"
+
+/* "<prefix><rest>", and rest need not be terminated. */
+struct wp_channel {
+	const char *prefix;
+	const char *rest;
+	size_t len; /* of rest */
+};
 
 struct wp_feed {
 	struct wp_aredis *redis;
@@ -20,11 +28,13 @@ struct wp_feed {
 	char topics[WP_TOPICS_MAX][WP_TOPIC_PATTERN_MAX + 1];
 	size_t n_topics;
 	bool has_common; /* the channels that are not of an incarnation */
-	/* Answers come in the order of the requests. */
-	uint32_t n_asked;
-	uint32_t n_answered;
-	uint32_t first;   /* request of the last wp_feed_listen() */
-	uint32_t refused; /* the last request that was, by its number; 0 none */
+	bool is_per_user;
+	/* Answers come in the order of the requests, one for each. */
+	uint64_t n_asked;
+	uint64_t n_answered;
+	uint64_t first;   /* request of the last wp_feed_listen() */
+	uint64_t last;    /* likewise */
+	uint64_t refused; /* the last request that was, by its number; 0 none */
 	uint64_t n_received;
 };
 
@@ -32,10 +42,7 @@ static void forget_subscriptions(struct wp_feed *feed)
 {
 	feed->channel[0] = '\0';
 	feed->has_common = false;
-	feed->n_asked = 0;
-	feed->n_answered = 0;
-	feed->refused = 0;
-	feed->first = 0;
+	feed->n_answered = feed->n_asked;
 }
 
 static void feed_on_ready(void *ctx)
@@ -102,11 +109,13 @@ static void feed_on_message(void *ctx, const char *pattern,
 						  false);
 		return;
 	}
-	/* What is still under way for an incarnation of before says nothing. */
-	if (!wp_reply_is(channel, feed->channel))
-		return;
-	wp_poke_read(wp_reply_str(data), wp_reply_len(data),
-		     feed->hooks.on_poke, feed->hooks.ctx);
+	if (wp_reply_is(channel, feed->channel))
+		wp_poke_read(wp_reply_str(data), wp_reply_len(data),
+			     feed->hooks.on_poke, feed->hooks.ctx);
+	else
+		/* What is still under way for an incarnation of before says
+		 * nothing, and is for nobody. */
+		take_notification(feed, channel, data);
 }
 
 static enum wp_err read_topics(struct wp_feed *feed, const struct wp_conf *conf,
@@ -146,6 +155,7 @@ enum wp_err wp_feed_new(struct wp_feed **out, struct ev_loop *loop,
 	if (feed == NULL)
 		return wp_error_set(err, WP_ERR_NOMEM, "out of memory");
 	feed->hooks = *hooks;
+	feed->is_per_user = conf->websocket.feed_mode == WP_FEED_PER_USER;
 	rc = read_topics(feed, conf, err);
 	if (rc == WP_OK)
 		rc = wp_aredis_new(&feed->redis, &setup, err);
@@ -184,10 +194,12 @@ static void on_subscribed(void *ctx, const struct wp_reply *reply)
 	if (wp_reply_type(reply) == WP_REPLY_ERROR) {
 		feed->refused = feed->n_answered;
 		feed->hooks.on_refused(feed->hooks.ctx, reply);
-	} else if (feed->n_answered == feed->n_asked &&
-		   feed->refused < feed->first) {
-		feed->hooks.on_listening(feed->hooks.ctx);
+		return;
 	}
+	if (feed->n_answered == feed->last && feed->refused < feed->first)
+		feed->hooks.on_listening(feed->hooks.ctx);
+	if (feed->hooks.on_answered != NULL)
+		feed->hooks.on_answered(feed->hooks.ctx);
 }
 
 static void on_common_subscribed(void *ctx, const struct wp_reply *reply)
@@ -199,42 +211,54 @@ static void on_common_subscribed(void *ctx, const struct wp_reply *reply)
 	on_subscribed(ctx, reply);
 }
 
-static enum wp_err subscribe(struct wp_feed *feed, const char *verb,
-			     const char *channel, wp_reply_fn fn)
+/* fn: NULL for who gives up a channel, which nobody waits for */
+static enum wp_err ask(struct wp_feed *feed, const char *verb,
+		       const struct wp_channel *channel, wp_reply_fn fn)
 {
 	struct wp_cmd cmd;
 	enum wp_err rc;
 
 	wp_cmd_init(&cmd);
 	wp_cmd_str(&cmd, verb);
-	wp_cmd_str(&cmd, channel);
+	wp_cmd_join(&cmd, channel->prefix, strlen(channel->prefix),
+		    channel->rest, channel->len);
 	rc = wp_aredis_subscribe(feed->redis, &cmd, fn, feed);
 	wp_cmd_release(&cmd);
+	if (rc == WP_OK && fn != NULL)
+		feed->n_asked++;
 	return rc;
+}
+
+static enum wp_err subscribe(struct wp_feed *feed, const char *verb,
+			     const char *name, wp_reply_fn fn)
+{
+	const struct wp_channel channel = { .prefix = name, .rest = "" };
+
+	return ask(feed, verb, &channel, fn);
+}
+
+/* That of nobody is of no use, but tells whether we may hear any. */
+static enum wp_err subscribe_notifications(struct wp_feed *feed)
+{
+	return feed->is_per_user
+		       ? subscribe(feed, "SUBSCRIBE", WP_NOTIFICATION_CHANNEL,
+				   on_common_subscribed)
+		       : subscribe(feed, "PSUBSCRIBE", WP_NOTIFICATION_CHANNELS,
+				   on_common_subscribed);
 }
 
 static enum wp_err subscribe_common(struct wp_feed *feed)
 {
-	enum wp_err rc = subscribe(feed, "PSUBSCRIBE", WP_NOTIFICATION_CHANNELS,
-				   on_common_subscribed);
+	enum wp_err rc = subscribe_notifications(feed);
 
-	if (rc != WP_OK)
-		return rc;
-	feed->n_asked++;
-	rc = subscribe(feed, "SUBSCRIBE", WP_REVOKE_CHANNEL,
-		       on_common_subscribed);
-	if (rc != WP_OK)
-		return rc;
-	feed->n_asked++;
-	for (size_t i = 0; i < feed->n_topics; i++) {
+	if (rc == WP_OK)
+		rc = subscribe(feed, "SUBSCRIBE", WP_REVOKE_CHANNEL,
+			       on_common_subscribed);
+	for (size_t i = 0; rc == WP_OK && i < feed->n_topics; i++)
 		rc = subscribe(feed, "PSUBSCRIBE", feed->topics[i],
 			       on_common_subscribed);
-		if (rc != WP_OK)
-			return rc;
-		feed->n_asked++;
-	}
-	feed->has_common = true;
-	return WP_OK;
+	feed->has_common = rc == WP_OK;
+	return rc;
 }
 
 enum wp_err wp_feed_listen(struct wp_feed *feed, const char *incarnation)
@@ -244,16 +268,16 @@ enum wp_err wp_feed_listen(struct wp_feed *feed, const char *incarnation)
 
 	memcpy(before, feed->channel, sizeof(before));
 	wp_poke_channel(feed->channel, incarnation);
+	feed->first = feed->n_asked + 1;
 	rc = subscribe(feed, "SUBSCRIBE", feed->channel, on_subscribed);
 	if (rc != WP_OK)
 		goto out;
-	feed->n_asked++;
-	feed->first = feed->n_asked;
 	if (!feed->has_common) {
 		rc = subscribe_common(feed);
 		if (rc != WP_OK)
 			goto out;
 	}
+	feed->last = feed->n_asked;
 	/* Behind the new one: a connection with no channel left leaves
 	 * subscriber mode. */
 	if (before[0] != '\0')
@@ -264,6 +288,46 @@ out:
 		wp_aredis_reset(feed->redis); /* all or nothing */
 	}
 	return rc;
+}
+
+/* For each channel that a back end may publish to for this user. */
+static enum wp_err ask_for_user(struct wp_feed *feed, const char *verb,
+				const char *urn, size_t len, wp_reply_fn fn)
+{
+	struct wp_channel channel = {
+		.prefix = WP_NOTIFICATION_CHANNEL,
+		.rest = urn,
+		.len = len,
+	};
+	enum wp_err rc = ask(feed, verb, &channel, fn);
+
+	channel.rest = wp_urn_legacy(urn, &channel.len);
+	return rc == WP_OK && channel.rest != NULL
+		       ? ask(feed, verb, &channel, fn)
+		       : rc;
+}
+
+enum wp_err wp_feed_hear(struct wp_feed *feed, const char *urn, size_t len)
+{
+	return ask_for_user(feed, "SUBSCRIBE", urn, len, on_subscribed);
+}
+
+void wp_feed_unhear(struct wp_feed *feed, const char *urn, size_t len)
+{
+	enum wp_err rc = ask_for_user(feed, "UNSUBSCRIBE", urn, len, NULL);
+
+	/* What is heard for who is not here is for nobody. */
+	(void)rc;
+}
+
+uint64_t wp_feed_asked(const struct wp_feed *feed)
+{
+	return feed->n_asked;
+}
+
+uint64_t wp_feed_answered(const struct wp_feed *feed)
+{
+	return feed->n_answered;
 }
 
 uint64_t wp_feed_received(const struct wp_feed *feed)

@@ -2,8 +2,9 @@
  * feed.h - the daemon's ear: one subscribed Redis connection.
  *
  * It hears the channel of the current incarnation (pokes, kicks, our own
- * nonces), every channel of notifications, and that of revocations. It knows
- * when it is deaf, and nothing of who is connected.
+ * nonces), every channel of notifications or those that it is asked to hear,
+ * and that of revocations. It knows when it is deaf, and nothing of who is
+ * connected.
  */
 #ifndef WP_LIB_LIVE_FEED_H
 #define WP_LIB_LIVE_FEED_H
@@ -46,6 +47,9 @@ struct wp_feed_hooks {
 	void (*on_lost)(void *ctx);  /* deaf until ready and listening again */
 	/* Redis confirmed everything that the last wp_feed_listen() asked. */
 	void (*on_listening)(void *ctx);
+	/* One more request was answered (wp_feed_answered()). NULL: nobody
+	 * asks. */
+	void (*on_answered)(void *ctx);
 	/*
 	 * Redis refuses a channel: deaf until wp_feed_listen() is called again.
 	 */
@@ -74,6 +78,24 @@ bool wp_feed_is_ready(const struct wp_feed *feed);
  */
 enum wp_err wp_feed_listen(struct wp_feed *feed,
 			   const char *incarnation) WP_MUST_USE;
+
+/*
+ * With websocket.feed_mode per-user: hear the notifications of this user, by
+ * both names that its channel may have, until the feed is lost; and: no more.
+ *
+ * urn:     len bytes, canonical
+ * Errors:  WP_ERR_UNAVAIL  not ready
+ *          WP_ERR_FULL, WP_ERR_NOMEM
+ *          one of the names may have been asked for; asking again is harmless
+ */
+enum wp_err wp_feed_hear(struct wp_feed *feed, const char *urn,
+			 size_t len) WP_MUST_USE;
+void wp_feed_unhear(struct wp_feed *feed, const char *urn, size_t len);
+
+/* The number of the last request, and of the last that Redis has answered.
+ * What the connection was lost with counts as answered. */
+uint64_t wp_feed_asked(const struct wp_feed *feed);
+uint64_t wp_feed_answered(const struct wp_feed *feed);
 
 /* Messages received so far: a feed that is busy is not half-open. */
 uint64_t wp_feed_received(const struct wp_feed *feed);

@@ -57,6 +57,7 @@ struct wp_user {
 	uint16_t partition;
 	bool is_cooling : 1; /* was poked a moment ago, stays till then */
 	bool is_owed : 1;    /* and another poke is to come */
+	bool is_heard : 1;   /* its channels were asked for: the ears' */
 	uint8_t len;
 	char text[]; /* canonical URN and its NUL */
 };

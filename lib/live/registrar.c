@@ -24,6 +24,8 @@
 #include "lib/base/log.h"
 #include "lib/base/random.h"
 #include "lib/live/beat.h"
+#include "lib/live/ears.h"
+#include "lib/live/poked.h"
 #include "lib/live/teller.h"
 #include "lib/mailbox/presence.h"
 #include "lib/mailbox/scripts.h"
@@ -66,13 +68,8 @@ struct wp_registrar {
 	bool is_parting;
 	size_t n_parting;
 
-	/* Who is to be poked, to be looked up together. */
-	char heard[WP_HUB_NAMES_MAX][WP_URN_MAX];
-	struct wp_hub_name names[WP_HUB_NAMES_MAX];
-	size_t n_heard;
-	/* Behind what came in this turn. Always active: one that is started
-	 * while the loop turns is for the next turn, behind its wait. */
-	ev_check heard_check;
+	struct wp_poked poked;
+	struct wp_ears ears;
 
 	ev_timer beat_timer;
 	ev_timer due_timer;
@@ -89,6 +86,7 @@ static void go_down(struct wp_registrar *reg, const char *what)
 {
 	bool was_live = reg->state == LIVE;
 
+	wp_ears_give_up(&reg->ears);
 	if (reg->state == DOWN)
 		return;
 	reg->state = DOWN;
@@ -139,6 +137,7 @@ static void on_forbidden(void *ctx, const struct wp_reply *reply)
 		       wp_str("reply", wp_reply_str(reply)),
 		       wp_str("needs", "an ACL user with " WP_POKE_ACL),
 		       wp_int("suppressed", suppressed));
+	wp_ears_forget(&reg->ears);
 	go_down(reg, "Redis refuses the channels");
 }
 
@@ -178,6 +177,13 @@ static void on_useless(void *ctx, const char *what,
 static void on_registered(void *ctx, struct wp_member *member, int64_t pending)
 {
 	struct wp_registrar *reg = ctx;
+
+	wp_ears_await(&reg->ears, member, pending);
+}
+
+static void on_heard(void *ctx, struct wp_member *member, int64_t pending)
+{
+	const struct wp_registrar *reg = ctx;
 
 	reg->hooks.on_registered(reg->hooks.ctx, member, pending);
 }
@@ -434,6 +440,7 @@ static void on_feed_lost(void *ctx)
 {
 	struct wp_registrar *reg = ctx;
 
+	wp_ears_forget(&reg->ears);
 	go_down(reg, "feed connection lost");
 }
 
@@ -446,41 +453,11 @@ static void on_feed_listening(void *ctx)
 	prove(reg);
 }
 
-static void poke_heard(struct wp_registrar *reg)
+static void on_feed_answered(void *ctx)
 {
-	size_t n = reg->n_heard;
+	struct wp_registrar *reg = ctx;
 
-	reg->n_heard = 0;
-	wp_hub_look_ahead(reg->hub, reg->names, n);
-	for (size_t i = 0; i < n; i++) {
-		struct wp_user *user = wp_hub_user(reg->hub, reg->names[i].text,
-						   reg->names[i].len);
-
-		if (user == NULL)
-			continue;
-		wp_beat_note_poke(&reg->beat, &user->beat);
-		wp_hub_poke(reg->hub, user);
-	}
-}
-
-static void on_heard(struct ev_loop *loop, ev_check *check, int events)
-{
-	(void)loop;
-	(void)events;
-	poke_heard(check->data);
-}
-
-static void hear_user(struct wp_registrar *reg, const struct wp_poke *poke)
-{
-	char *copy = reg->heard[reg->n_heard];
-
-	if (poke->len > WP_URN_MAX)
-		return; /* nobody has such a name */
-	memcpy(copy, poke->text, poke->len);
-	reg->names[reg->n_heard++] =
-		(struct wp_hub_name){ .text = copy, .len = poke->len };
-	if (reg->n_heard == WP_HUB_NAMES_MAX)
-		poke_heard(reg);
+	wp_ears_answered(&reg->ears);
 }
 
 static void on_feed_poke(void *ctx, const struct wp_poke *poke)
@@ -489,14 +466,14 @@ static void on_feed_poke(void *ctx, const struct wp_poke *poke)
 
 	switch (poke->what) {
 	case WP_POKE_USER:
-		hear_user(reg, poke);
+		wp_poked_add(&reg->poked, poke);
 		break;
 	case WP_POKE_KICK:
-		poke_heard(reg);
+		wp_poked_flush(&reg->poked);
 		kick(reg, poke);
 		break;
 	case WP_POKE_NONCE:
-		poke_heard(reg);
+		wp_poked_flush(&reg->poked);
 		wp_beat_hear(&reg->beat, poke->nonce);
 		break;
 	}
@@ -550,6 +527,17 @@ static void check_stop(struct wp_registrar *reg)
 
 /* ---- doors ---- */
 
+static void init_ears(struct wp_registrar *reg)
+{
+	const struct wp_ears_hooks hooks = {
+		.on_heard = on_heard,
+		.on_unheard = on_refused,
+		.ctx = reg,
+	};
+
+	wp_ears_init(&reg->ears, reg->hub, &hooks);
+}
+
 static enum wp_err make_teller(struct wp_registrar *reg,
 			       const struct wp_registrar_setup *setup,
 			       struct wp_error *err)
@@ -598,10 +586,8 @@ enum wp_err wp_registrar_new(struct wp_registrar **out,
 	wp_random_hex(reg->instance, INSTANCE_BYTES);
 	ev_timer_init(&reg->beat_timer, on_beat, period, period);
 	reg->beat_timer.data = reg;
-	ev_check_init(&reg->heard_check, on_heard);
-	/* Behind what is read, before the turn of who is poked. */
-	ev_set_priority(&reg->heard_check, EV_MINPRI + 1);
-	reg->heard_check.data = reg;
+	wp_poked_init(&reg->poked, reg->loop, reg->hub, &reg->beat);
+	init_ears(reg);
 	ev_timer_init(&reg->due_timer, on_due, 0., 0.);
 	reg->due_timer.data = reg;
 	*out = reg;
@@ -617,10 +603,11 @@ void wp_registrar_free(struct wp_registrar **registrar)
 		return;
 	reg->is_stopping = true;
 	reg->is_stopped = true;
-	ev_check_stop(reg->loop, &reg->heard_check);
+	wp_poked_stop(&reg->poked);
 	ev_timer_stop(reg->loop, &reg->beat_timer);
 	ev_timer_stop(reg->loop, &reg->due_timer);
 	wp_feed_free(&reg->feed);
+	wp_ears_release(&reg->ears);
 	wp_aredis_free(&reg->redis);
 	wp_teller_free(&reg->teller);
 	wp_cmd_release(&reg->cmd);
@@ -642,6 +629,7 @@ enum wp_err wp_registrar_start(struct wp_registrar *reg, struct wp_error *err)
 		.on_ready = on_feed_ready,
 		.on_lost = on_feed_lost,
 		.on_listening = on_feed_listening,
+		.on_answered = on_feed_answered,
 		.on_refused = on_forbidden,
 		.on_poke = on_feed_poke,
 		.ctx = reg,
@@ -658,7 +646,9 @@ enum wp_err wp_registrar_start(struct wp_registrar *reg, struct wp_error *err)
 	rc = wp_feed_new(&reg->feed, reg->loop, reg->conf, &feed_hooks, err);
 	if (rc != WP_OK)
 		return rc;
-	ev_check_start(reg->loop, &reg->heard_check);
+	if (reg->conf->websocket.feed_mode == WP_FEED_PER_USER)
+		reg->ears.feed = reg->feed;
+	wp_poked_start(&reg->poked);
 	ev_timer_start(reg->loop, &reg->beat_timer);
 	return WP_OK;
 }
@@ -697,10 +687,12 @@ void wp_registrar_add(struct wp_registrar *reg, struct wp_member *member)
 	/*
 	 * Not live: on_refused is an answer as well, and the caller's to use.
 	 */
-	if (wp_registrar_is_live(reg))
-		wp_teller_add(reg->teller, member);
-	else
+	if (!wp_registrar_is_live(reg)) {
 		reg->hooks.on_refused(reg->hooks.ctx, member);
+		return;
+	}
+	wp_ears_open(&reg->ears, member);
+	wp_teller_add(reg->teller, member);
 }
 
 void wp_registrar_update(struct wp_registrar *reg, struct wp_member *member)
@@ -712,6 +704,7 @@ void wp_registrar_update(struct wp_registrar *reg, struct wp_member *member)
 void wp_registrar_remove(struct wp_registrar *reg, struct wp_member *member,
 			 int64_t grace_ms)
 {
+	wp_ears_close(&reg->ears, member);
 	wp_teller_remove(reg->teller, member, grace_ms);
 }
 

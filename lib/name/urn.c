@@ -96,3 +96,13 @@ enum wp_err wp_urn_reread(struct wp_urn *out, const char *text, size_t len)
 
 	return rc == WP_OK && out->len != len ? WP_ERR_INVAL : rc;
 }
+
+const char *wp_urn_legacy(const char *urn, size_t *len)
+{
+	size_t prefix_len = sizeof(legacy_prefix) - 1;
+
+	if (*len <= prefix_len || memcmp(urn, legacy_prefix, prefix_len) != 0)
+		return NULL;
+	*len -= prefix_len;
+	return urn + prefix_len;
+}

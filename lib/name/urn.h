@@ -38,4 +38,12 @@ enum wp_err wp_urn_parse(struct wp_urn *out, const char *text, size_t len,
 enum wp_err wp_urn_reread(struct wp_urn *out, const char *text,
 			  size_t len) WP_MUST_USE;
 
+/*
+ * The legacy id that a canonical URN has, borrowed from it; NULL when it has
+ * none.
+ *
+ * len:  in and out
+ */
+const char *wp_urn_legacy(const char *urn, size_t *len);
+
 #endif /* WP_LIB_NAME_URN_H */

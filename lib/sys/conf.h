@@ -50,6 +50,11 @@ enum wp_bus_push {
 	WP_BUS_NONE,
 	WP_BUS_REDIS,
 };
+/* How channels of notifications are subscribed. */
+enum wp_feed_mode {
+	WP_FEED_PATTERN,  /* all of them at once */
+	WP_FEED_PER_USER, /* those of who is connected */
+};
 enum wp_visibility { WP_VISIBLE_ALL, WP_VISIBLE_SELF, WP_VISIBLE_NONE };
 
 /* A list of words; NULL-terminated, items[n] == NULL. */
@@ -198,7 +203,8 @@ struct wp_conf {
 		int64_t grace_ms; /* clean close to migration */
 		int64_t drain_ms;
 		int64_t canary_interval_seconds; /* 0: there is none */
-		struct wp_conf_list topics;      /* see lib/name/topic.h */
+		enum wp_feed_mode feed_mode;
+		struct wp_conf_list topics; /* see lib/name/topic.h */
 	} websocket;
 
 	struct {

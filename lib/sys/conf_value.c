@@ -22,6 +22,7 @@ _Static_assert(sizeof(enum wp_run_mode) == sizeof(unsigned int) &&
 		       sizeof(enum wp_log_level) == sizeof(unsigned int) &&
 		       sizeof(enum wp_log_requests) == sizeof(unsigned int) &&
 		       sizeof(enum wp_sign_alg) == sizeof(unsigned int) &&
+		       sizeof(enum wp_feed_mode) == sizeof(unsigned int) &&
 		       sizeof(enum wp_visibility) == sizeof(unsigned int),
 	       "WP_CONF_ENUM is written as an unsigned int");
 

@@ -44,7 +44,7 @@ ANYWHERE = (
     "test_cli_look.", "test_cli_words.", "test_clock.",
     "test_doctor.Doctor.", "test_doctor.Load.", "test_doctor.Stuck.",
     "test_inline.InlineOutage.", "test_manager.", "test_metrics.",
-    "test_moving.", "test_processes.", "test_provider.",
+    "test_moved.", "test_moving.", "test_processes.", "test_provider.",
     "test_push_browser.", "test_push_outage.", "test_ranges.", "test_rolling.",
     "test_run.MakeRun.test_a_s", "test_run.MakeRun.test_daemon",
     "test_run.MakeRun.test_everything_killed",

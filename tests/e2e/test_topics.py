@@ -16,9 +16,14 @@ TIME = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$")
 
 
 class Topics(E2eTest):
+    feed_mode = "pattern"
+    # What is published for nobody, and is heard and failed.
+    failed = 1
+
     @classmethod
     def make_stack(cls):
-        return new_stack({"websocket": {"topics": TOPICS}})
+        return new_stack({"websocket": {"topics": TOPICS,
+                                        "feed_mode": cls.feed_mode}})
 
     def listen(self, user, query=""):
         target = f"/ws?token={self.stack.token(user.name)}{query}"
@@ -135,10 +140,16 @@ class Topics(E2eTest):
         self.assertEqual(before["service"], "websocket-service")
         self.assertEqual(sorted(before), ["connections", "messages", "service",
                                           "timestamp", "uptime_seconds"])
-        wait_for(lambda: told() == {"received_from_redis": 2,
-                                    "sent_to_clients": 1, "failed": 1},
+        wait_for(lambda: told() == {"received_from_redis": 1 + self.failed,
+                                    "sent_to_clients": 1,
+                                    "failed": self.failed},
                  "both are counted")
         for accept in ("*/*", "text/plain", "application/json;q=0.1,*/*"):
             status, kind, text = self.ask("/metrics", accept)
             self.assertEqual((status, kind), (200, "text/plain"))
             self.assertIn("waypost_ws_connections ", text)
+
+
+class TopicsPerUser(Topics):
+    feed_mode = "per-user"
+    failed = 0

@@ -8,6 +8,8 @@
 
 #include "lib/name/topic.h"
 
+static const char *const feed_modes[] = { "pattern", "per-user", NULL };
+
 static const struct wp_conf_key keys[] = {
 	{ "websocket.listen", WP_CONF_AT(websocket.listen),
 	  .type = WP_CONF_STRING, .preset = "tcp:127.0.0.1:8083",
@@ -84,6 +86,10 @@ static const struct wp_conf_key keys[] = {
 	  .is_reloadable = true,
 	  .help = "how often a process sends itself something to see whether "
 		  "it comes back; 0: never" },
+	{ "websocket.feed_mode", WP_CONF_AT(websocket.feed_mode),
+	  .type = WP_CONF_ENUM, .words = feed_modes, .preset = "pattern",
+	  .help = "subscribe to all of user_noti:* at once, or to the channels "
+		  "of each user who is connected" },
 	{ "websocket.topics", WP_CONF_AT(websocket.topics),
 	  .type = WP_CONF_LIST, .preset = "", .min = 0, .max = WP_TOPICS_MAX,
 	  .help = "channels of Redis besides user_noti:<user>, such as "

@@ -145,6 +145,23 @@ static void canonical_text_reads_back_even_onto_itself(void **state)
 	assert_memory_equal(&urn, &copy, sizeof(urn));
 }
 
+static void only_urn_sm_user_has_a_legacy_id(void **state)
+{
+	static const char *const others[] = { "urn:contacts:user:bob",
+					      "urn:sm:service:bob",
+					      "urn:sm:user" };
+	size_t len = strlen("urn:sm:user:bob");
+	const char *id = wp_urn_legacy("urn:sm:user:bobby", &len);
+
+	(void)state;
+	assert_int_equal(len, 3);
+	assert_memory_equal(id, "bob", 3);
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		len = strlen(others[i]);
+		assert_null(wp_urn_legacy(others[i], &len));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -155,6 +172,7 @@ int main(void)
 		cmocka_unit_test(the_bound_counts_canonical_bytes),
 		cmocka_unit_test(the_sentence_never_quotes_the_input),
 		cmocka_unit_test(canonical_text_reads_back_even_onto_itself),
+		cmocka_unit_test(only_urn_sm_user_has_a_legacy_id),
 	};
 
 	return cmocka_run_group_tests_name("urn", tests, NULL, NULL);

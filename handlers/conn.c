@@ -423,7 +423,8 @@ void wp_conns_accept(struct wp_conns *conns, int fd, bool is_surplus)
 {
 	struct wp_conn *conn = calloc(1, sizeof(*conn));
 
-	if (conn == NULL) {
+	if (conn == NULL || !wp_turn_reserve(&conns->turn, conns->n + 1)) {
+		free(conn);
 		close(fd);
 		return;
 	}

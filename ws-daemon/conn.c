@@ -165,6 +165,7 @@ void wp_conn_accept(struct wp_parts *parts, int fd)
 	struct wp_conn *conn = wp_slab_alloc(&parts->conns);
 
 	if (conn == NULL ||
+	    !wp_turn_reserve(&parts->turn, parts->n_sockets + 1) ||
 	    wp_hub_add(parts->live.hub, &conn->member) != WP_OK) {
 		wp_slab_free(&parts->conns, conn);
 		close(fd);

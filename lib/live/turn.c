@@ -6,43 +6,67 @@
  */
 #include "lib/live/turn.h"
 
+#include <assert.h>
 #include <stddef.h>
+#include <stdlib.h>
 
 #include "lib/base/clock.h"
 
+enum { FIRST_ROOM = 64 };
+
 /* ---- marks ---- */
+
+bool wp_turn_reserve(struct wp_turn *turn, size_t n)
+{
+	size_t room = turn->n_room == 0 ? FIRST_ROOM : turn->n_room;
+	struct wp_turn_item **marked;
+
+	while (room < n)
+		room *= 2;
+	if (room == turn->n_room)
+		return true;
+	marked = realloc(turn->marked, room * sizeof(struct wp_turn_item *));
+	if (marked == NULL)
+		return false;
+	turn->marked = marked;
+	turn->n_room = room;
+	return true;
+}
 
 void wp_turn_mark(struct wp_turn *turn, struct wp_turn_item *item)
 {
 	if (item->is_marked)
 		return;
+	assert(turn->n_marked < turn->n_room);
 	item->is_marked = true;
-	item->next = turn->marked;
-	turn->marked = item;
+	turn->marked[turn->n_marked++] = item;
+}
+
+/* The turn of the last of them; those before n_again have had theirs. */
+static void run_last(struct wp_turn *turn, size_t *n_again)
+{
+	struct wp_turn_item *item = turn->marked[--turn->n_marked];
+
+	switch (turn->fn(item)) {
+	case WP_TURN_AGAIN:
+		turn->marked[turn->n_marked++] = turn->marked[*n_again];
+		turn->marked[(*n_again)++] = item;
+		break;
+	case WP_TURN_DONE:
+		item->is_marked = false;
+		break;
+	case WP_TURN_GONE:
+		break;
+	}
 }
 
 void wp_turn_run(struct wp_turn *turn)
 {
-	struct wp_turn_item *again = NULL;
+	size_t n_again = 0;
 
-	while (turn->marked != NULL) {
-		struct wp_turn_item *item = turn->marked;
-
-		turn->marked = item->next;
-		switch (turn->fn(item)) {
-		case WP_TURN_AGAIN:
-			item->next = again;
-			again = item;
-			break;
-		case WP_TURN_DONE:
-			item->is_marked = false;
-			break;
-		case WP_TURN_GONE:
-			break;
-		}
-	}
-	turn->marked = again;
-	if (again != NULL)
+	while (turn->n_marked > n_again)
+		run_last(turn, &n_again);
+	if (n_again > 0)
 		ev_idle_start(turn->loop, &turn->more);
 	else
 		ev_idle_stop(turn->loop, &turn->more);
@@ -60,7 +84,7 @@ static void on_wait(struct ev_loop *loop, ev_prepare *prepare, int events)
 	struct wp_turn *turn = prepare->data;
 
 	(void)events;
-	if (turn->marked != NULL)
+	if (turn->n_marked > 0)
 		ev_idle_start(loop, &turn->more);
 }
 
@@ -181,4 +205,5 @@ void wp_turn_release(struct wp_turn *turn)
 	ev_prepare_stop(turn->loop, &turn->wait);
 	ev_idle_stop(turn->loop, &turn->more);
 	ev_timer_stop(turn->loop, &turn->tick_timer);
+	free(turn->marked);
 }

@@ -15,9 +15,12 @@
 #define WP_LIB_LIVE_TURN_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include <ev.h>
+
+#include "lib/base/err.h"
 
 enum { WP_TICK_MS = 100, WP_TURN_SLOTS = 1024 };
 
@@ -29,7 +32,6 @@ enum wp_turn_next {
 
 /* Embedded in its owner; begins all zero. */
 struct wp_turn_item {
-	struct wp_turn_item *next;  /* marked */
 	struct wp_turn_item *later; /* in the same slot */
 	struct wp_turn_item **link; /* who points at it there; NULL: not set */
 	uint32_t tick;
@@ -47,7 +49,9 @@ struct wp_turn {
 	uint32_t now; /* ticks */
 	uint64_t start_ms;
 	struct wp_turn_item *slots[WP_TURN_SLOTS]; /* by tick, modulo */
-	struct wp_turn_item *marked;
+	struct wp_turn_item **marked; /* n_marked of them, room for n_room */
+	size_t n_marked;
+	size_t n_room;
 	wp_turn_fn fn;
 	ev_timer tick_timer;
 	ev_check end;
@@ -63,6 +67,15 @@ void wp_turn_init(struct wp_turn *turn, struct ev_loop *loop, wp_turn_fn fn,
 		  void (*on_end)(void *ctx), void *ctx);
 /* All zero is nothing. No item may be left. */
 void wp_turn_release(struct wp_turn *turn);
+
+/*
+ * Have room for marks of n items, of which there are never more. Theirs are not
+ * kept in them: of many items few are marked, and pages that were never needed
+ * cost nothing.
+ *
+ * Returns:  false without memory; it is as it was then
+ */
+bool wp_turn_reserve(struct wp_turn *turn, size_t n) WP_MUST_USE;
 
 /* Its turn comes when this turn of the loop ends. Idempotent. */
 void wp_turn_mark(struct wp_turn *turn, struct wp_turn_item *item);

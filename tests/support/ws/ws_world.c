@@ -276,7 +276,7 @@ void ws_world_turn(struct ws_world *w)
 
 static bool is_busy(const struct ws_world *w)
 {
-	return w->parts->turn.marked != NULL ||
+	return w->parts->turn.n_marked > 0 ||
 	       ev_is_active(&w->parts->turn.more) ||
 	       ev_pending_count(w->loop) > 0;
 }

@@ -11,6 +11,8 @@
 
 #include "lib/live/turn.h"
 
+enum { THINGS_MAX = 1000 };
+
 struct thing {
 	struct wp_turn_item item; /* first */
 	struct wp_turn *turn;
@@ -83,7 +85,7 @@ static int setup(void **state)
 	if (loop == NULL)
 		return -1;
 	wp_turn_init(&turn, loop, on_turn, on_end, &turn);
-	return 0;
+	return wp_turn_reserve(&turn, THINGS_MAX) ? 0 : -1;
 }
 
 static int teardown(void **state)
@@ -176,6 +178,49 @@ static void who_has_more_gets_one_turn_at_a_time(void **state)
 	}
 	turn_loop();
 	assert_int_equal(greedy.n_turns, 4);
+}
+
+/* The i-th asks for i % 3 turns more; each third marks the one behind it. */
+static void of_a_crowd_each_has_its_turns(void **state)
+{
+	static struct thing crowd[THINGS_MAX];
+
+	(void)state;
+	for (int i = 0; i < THINGS_MAX; i++) {
+		crowd[i] = make();
+		crowd[i].n_again = i % 3;
+		if (i % 3 == 0 && i + 1 < THINGS_MAX)
+			crowd[i].marks = &crowd[i + 1];
+		if (i % 3 != 1)
+			wp_turn_mark(&turn, &crowd[i].item);
+	}
+	for (int n = 1; n <= 4; n++) {
+		turn_loop();
+		for (int i = 0; i < THINGS_MAX; i++)
+			assert_int_equal(crowd[i].n_turns,
+					 n < i % 3 + 1 ? n : i % 3 + 1);
+	}
+	assert_false(ev_is_active(&turn.more));
+}
+
+/* Room grows, and what is marked stays so. */
+static void room_grows_behind_marks(void **state)
+{
+	static struct thing late[2 * THINGS_MAX];
+
+	(void)state;
+	for (size_t i = 0; i < THINGS_MAX; i++) {
+		late[i] = make();
+		wp_turn_mark(&turn, &late[i].item);
+	}
+	assert_true(wp_turn_reserve(&turn, (size_t)2 * THINGS_MAX));
+	assert_true(wp_turn_reserve(&turn, 1));
+	for (size_t i = THINGS_MAX; i < (size_t)2 * THINGS_MAX; i++) {
+		late[i] = make();
+		wp_turn_mark(&turn, &late[i].item);
+	}
+	turn_loop();
+	assert_int_equal(n_done, 2 * THINGS_MAX);
 }
 
 /* Not by a mark of an item behind it in the same turn, nor by the next turn. */
@@ -378,6 +423,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(marked_twice_it_has_one_turn),
+		TEST(of_a_crowd_each_has_its_turns),
+		TEST(room_grows_behind_marks),
 		TEST(what_it_does_to_itself_needs_no_second_turn),
 		TEST(what_it_does_to_another_is_dealt_with_in_the_same_turn),
 		TEST(who_has_more_gets_one_turn_at_a_time),

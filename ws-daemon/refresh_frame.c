@@ -82,7 +82,7 @@ static bool is_same(const struct wp_conn *conn,
 	wp_revoked_mark(&marks, caller);
 	return user->len == caller->user.len &&
 	       memcmp(user->text, caller->user.text, user->len) == 0 &&
-	       marks.subject == conn->member.marks.subject &&
+	       wp_revoked_is_same_subject(&marks, &conn->member.marks) &&
 	       wp_conn_device(caller) == conn->device;
 }
 

@@ -2,8 +2,8 @@
  * revoked.c - entries in the order in which they came, and chains through them
  * by their hashes.
  *
- * Chains are found by eight bytes of the hash, which is all that a connection
- * keeps. Pages that no entry came to take no memory.
+ * Chains are found by the first bytes of the hash, of which a connection keeps
+ * a few. Pages that no entry came to take no memory.
  */
 #include "lib/auth/revoked.h"
 
@@ -108,13 +108,13 @@ bool wp_revoked_key_is_sound(const struct wp_revoked_key *key)
 	return kind_of(key->bytes) != KINDS;
 }
 
-/* The beginning of a key's hash. */
-static uint64_t head_of(const uint8_t *key)
+/* In which bucket a hash is, by its first bytes. */
+static size_t place_of(const uint8_t *hash)
 {
-	uint64_t head;
+	uint32_t head;
 
-	memcpy(&head, key + 1, sizeof(head));
-	return head;
+	memcpy(&head, hash, sizeof(head));
+	return head % BUCKETS;
 }
 
 /* ---- the table ---- */
@@ -145,7 +145,7 @@ uint64_t wp_revoked_evicted(const struct wp_revoked *revoked)
 
 static uint32_t *bucket_of(struct wp_revoked *revoked, const uint8_t *key)
 {
-	return &revoked->buckets[head_of(key) % BUCKETS];
+	return &revoked->buckets[place_of(key + 1)];
 }
 
 /* Entry n is filled in, and none of the others has its key. */
@@ -242,7 +242,7 @@ void wp_revoked_add(struct wp_revoked *revoked,
 
 /* ---- judging ---- */
 
-/* What is asked about: hash_len bytes, from eight on. */
+/* What is asked about: hash_len bytes, of a mark or of all. */
 struct question {
 	enum kind kind;
 	const uint8_t *hash;
@@ -270,13 +270,11 @@ static bool is_before_gone(const struct wp_revoked *revoked,
 
 static bool is_dead(const struct wp_revoked *revoked, const struct question *q)
 {
-	uint64_t head;
 	uint32_t i;
 
 	if (is_before_gone(revoked, q))
 		return true;
-	memcpy(&head, q->hash, sizeof(head));
-	for (i = revoked->buckets[head % BUCKETS]; i != 0;
+	for (i = revoked->buckets[place_of(q->hash)]; i != 0;
 	     i = revoked->next[i - 1])
 		if (holds(&revoked->entries[i - 1], q))
 			return true;
@@ -340,30 +338,46 @@ void wp_revoked_mark(struct wp_revoked_marks *out,
 	struct wp_revoked_key key;
 
 	wp_revoked_key_user(&key, &who->user);
-	out->user = head_of(key.bytes);
-	memcpy(&out->subject, who->subject, sizeof(out->subject));
-	memcpy(&out->session, who->session, sizeof(out->session));
-	out->issued_s = who->issued_s;
+	memcpy(out->user, key.bytes + 1, sizeof(out->user));
+	memcpy(out->subject, who->subject, sizeof(out->subject));
+	memcpy(out->session, who->session, sizeof(out->session));
+	out->issued_s = who->issued_s < 0            ? 0
+			: who->issued_s > UINT32_MAX ? UINT32_MAX
+						     : (uint32_t)who->issued_s;
+}
+
+bool wp_revoked_is_same_subject(const struct wp_revoked_marks *a,
+				const struct wp_revoked_marks *b)
+{
+	return memcmp(a->subject, b->subject, sizeof(a->subject)) == 0;
+}
+
+static bool is_none(const uint8_t mark[WP_REVOKED_MARK_BYTES])
+{
+	static const uint8_t none[WP_REVOKED_MARK_BYTES];
+
+	return memcmp(mark, none, sizeof(none)) == 0;
 }
 
 bool wp_revoked_has_marks(const struct wp_revoked *revoked,
 			  const struct wp_revoked_marks *marks, int64_t now_s)
 {
-	const uint64_t heads[KINDS] = {
+	const uint8_t *heads[KINDS] = {
 		[USER] = marks->user,
 		[SUBJECT] = marks->subject,
 		[SESSION] = marks->session,
-		[BARE] = marks->session == 0 ? marks->subject : 0,
 	};
-	struct question q = { .hash_len = sizeof(uint64_t),
+	struct question q = { .hash_len = WP_REVOKED_MARK_BYTES,
 			      .issued_s = marks->issued_s,
 			      .now_s = now_s };
 
+	if (is_none(marks->session))
+		heads[BARE] = marks->subject;
 	for (int kind = 0; kind < KINDS; kind++) {
 		q.kind = (enum kind)kind;
-		q.hash = (const uint8_t *)&heads[kind];
-		if (heads[kind] != 0 && has_kind(revoked, q.kind) &&
-		    is_dead(revoked, &q))
+		q.hash = heads[kind];
+		if (q.hash != NULL && !is_none(q.hash) &&
+		    has_kind(revoked, q.kind) && is_dead(revoked, &q))
 			return true;
 	}
 	return false;

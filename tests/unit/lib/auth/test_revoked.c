@@ -188,6 +188,12 @@ static void who_does_not_say_when_it_was_issued_is_out(void **state)
 	who.issued_s = 0;
 	revoke(*state, user_key(&who));
 	assert_true(is_out(*state, &who));
+	/* Nor who says what cannot be. */
+	who.issued_s = INT64_MIN;
+	assert_true(is_out(*state, &who));
+	who.issued_s = INT64_C(1) << 33; /* in 2242 */
+	assert_false(is_out(*state, &who));
+	who.issued_s = 0;
 	assert_false(is_out_at(*state, &who, LATER));
 }
 

@@ -213,7 +213,7 @@ static void find_credential(struct credential *out, const struct wp_head *head,
 static void unauthorized(struct wp_conn *conn, const char *reason,
 			 const char *sentence)
 {
-	conn->admission->request.reason = reason;
+	wp_conn_admission(conn)->request.reason = reason;
 	wp_guard_failed(conn);
 	wp_conn_refuse(conn, 401, "unauthorized", sentence,
 		       WP_M_REJECT_UNAUTHORIZED);
@@ -269,7 +269,7 @@ static void begin_presence(struct wp_conn *conn,
 		unavailable(conn, "the server is out of memory");
 		return;
 	}
-	conn->admission->expires_s = caller->expires_s;
+	wp_conn_admission(conn)->expires_s = caller->expires_s;
 	conn->device = wp_conn_device(caller);
 	wp_revoked_mark(&conn->member.marks, caller);
 	wp_registrar_add(conn->parts->live.registrar, &conn->member);
@@ -291,9 +291,10 @@ static void greet(struct wp_conn *conn, int64_t pending)
 		      name);
 	wp_buf_add_str(buf, "\"user\":");
 	wp_buf_add_json(buf, user->text, user->len);
-	wp_buf_printf(
-		buf, ",\"pending\":%" PRId64 ",\"expiresInSeconds\":%" PRId64,
-		pending, wp_conn_left_s(conn, conn->admission->expires_s));
+	wp_buf_printf(buf,
+		      ",\"pending\":%" PRId64 ",\"expiresInSeconds\":%" PRId64,
+		      pending,
+		      wp_conn_left_s(conn, wp_conn_admission(conn)->expires_s));
 	wp_deliver_greet(conn, buf);
 	wp_buf_add_char(buf, '}');
 	wp_conn_open(conn);
@@ -331,9 +332,9 @@ void wp_admit_left(struct wp_conn *conn, bool is_clean)
 		conn->is_admitted = false;
 		parts->n_admitted--;
 	}
-	if (conn->admission != NULL)
+	if (wp_conn_admission(conn) != NULL)
 		wp_key_wait_remove(parts->key_wait,
-				   &conn->admission->key_waiter);
+				   &wp_conn_admission(conn)->key_waiter);
 	if (conn->member.user == NULL)
 		return;
 	wp_registrar_remove(parts->live.registrar, &conn->member, grace_ms);
@@ -469,7 +470,7 @@ static bool on_keys(struct wp_key_waiter *waiter, bool is_over)
 static bool wait_for_keys(struct wp_conn *conn, const struct wp_token *token,
 			  size_t issuer)
 {
-	struct wp_admission *admission = conn->admission;
+	struct wp_admission *admission = wp_conn_admission(conn);
 
 	admission->token = malloc(token->len);
 	if (admission->token == NULL)
@@ -574,8 +575,8 @@ static void on_connect(struct wp_conn *conn, const struct wp_head *head)
 	}
 	if (conn->parts->live.conf->websocket.deflate)
 		upgrade.extension = wp_extension_choose(head);
-	conn->admission->deflate_bits = upgrade.extension.deflate_bits;
-	wp_upgrade_response(&conn->admission->response, &upgrade);
+	wp_conn_admission(conn)->deflate_bits = upgrade.extension.deflate_bits;
+	wp_upgrade_response(&wp_conn_admission(conn)->response, &upgrade);
 	admit_credential(conn, &found);
 }
 

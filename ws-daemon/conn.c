@@ -83,13 +83,13 @@ static struct wp_patience_limits limits_of(const struct wp_conn *conn)
 static void schedule(struct wp_conn *conn)
 {
 	const struct wp_patience_limits limits = limits_of(conn);
+	struct wp_consumer *consumer = wp_conn_consumer(conn);
 	uint32_t tick = is_open(conn)
 				? wp_patience_deadline(&conn->patience, &limits)
 				: conn->patience.due;
 
-	if (conn->consumer != NULL &&
-	    wp_consumer_deadline(conn->consumer) < tick)
-		tick = wp_consumer_deadline(conn->consumer);
+	if (consumer != NULL && wp_consumer_deadline(consumer) < tick)
+		tick = wp_consumer_deadline(consumer);
 	/* The next tick gives some frames back, or one after it does. */
 	if (is_paused(conn) && tick > now_of(conn) + 1)
 		tick = now_of(conn) + 1;
@@ -126,21 +126,30 @@ void wp_conn_on_socket(void *owner, unsigned events)
 
 static void free_admission(struct wp_conn *conn)
 {
-	if (conn->admission == NULL)
+	struct wp_admission *admission = wp_conn_admission(conn);
+
+	if (admission == NULL)
 		return;
-	wp_buf_release(&conn->admission->response);
-	if (conn->admission->token != NULL)
-		explicit_bzero(conn->admission->token,
-			       conn->admission->token_len);
-	free(conn->admission->token);
-	free(conn->admission);
-	conn->admission = NULL;
+	wp_buf_release(&admission->response);
+	if (admission->token != NULL)
+		explicit_bzero(admission->token, admission->token_len);
+	free(admission->token);
+	free(admission);
+	conn->extra->admission = NULL;
+	wp_extra_tidy(&conn->extra);
 }
 
 static void count_queued(struct wp_conn *conn, size_t n)
 {
-	conn->parts->n_queued += n - conn->n_queued;
-	conn->n_queued = (uint32_t)n; /* max_queue_bytes is less */
+	struct wp_extra *extra =
+		n > 0 ? wp_extra_need(&conn->extra) : conn->extra;
+
+	if (extra == NULL)
+		return; /* nothing was counted, nor can it be */
+	conn->parts->n_queued += n - extra->n_queued;
+	extra->n_queued = (uint32_t)n; /* max_queue_bytes is less */
+	if (n == 0)
+		wp_extra_tidy(&conn->extra);
 }
 
 static void free_conn(struct wp_conn *conn)
@@ -154,8 +163,7 @@ static void free_conn(struct wp_conn *conn)
 	wp_session_release(&conn->session);
 	free_admission(conn);
 	free(conn->member.chat);
-	wp_consumer_free(&conn->consumer);
-	free(conn->filter);
+	wp_extra_free(&conn->extra);
 	wp_slab_free(&parts->conns, conn);
 	parts->n_sockets--;
 }
@@ -226,9 +234,9 @@ static void respond(struct wp_conn *conn, const struct wp_buf *response,
 		    unsigned status, const char *code)
 {
 	/* What never became a request has no line. */
-	if (conn->admission != NULL)
-		wp_request_end(&conn->admission->request, conn->parts, status,
-			       code, response);
+	if (wp_conn_admission(conn) != NULL)
+		wp_request_end(&wp_conn_admission(conn)->request, conn->parts,
+			       status, code, response);
 	leave(conn, true);
 	free_admission(conn);
 	if (wp_session_respond(&conn->session, response) != WP_OK) {
@@ -241,8 +249,9 @@ static void respond(struct wp_conn *conn, const struct wp_buf *response,
 
 static const char *request_id_of(const struct wp_conn *conn)
 {
-	return conn->admission == NULL ? NULL
-				       : conn->admission->request.request_id;
+	return wp_conn_admission(conn) == NULL
+		       ? NULL
+		       : wp_conn_admission(conn)->request.request_id;
 }
 
 void wp_conn_refuse(struct wp_conn *conn, unsigned status, const char *code,
@@ -308,9 +317,9 @@ static void set_expiry(struct wp_conn *conn, int64_t left_s)
 		left_s = most_s;
 	ticks = wp_turn_ticks(left_s * 1000);
 	conn->patience.expires = now_of(conn) + ticks;
-	conn->patience.warns =
-		conn->patience.expires -
-		(ticks / 2 < WARNING_TICKS ? ticks / 2 : WARNING_TICKS);
+	conn->patience.warns_before =
+		(uint16_t)(ticks / 2 < WARNING_TICKS ? ticks / 2
+						     : WARNING_TICKS);
 }
 
 uint64_t wp_conn_device(const struct wp_identity *caller)
@@ -339,7 +348,8 @@ static void begin_patience(struct wp_conn *conn)
 {
 	uint32_t interval = limits_of(conn).interval;
 
-	set_expiry(conn, wp_conn_left_s(conn, conn->admission->expires_s));
+	set_expiry(conn,
+		   wp_conn_left_s(conn, wp_conn_admission(conn)->expires_s));
 	wp_patience_hear(&conn->patience, now_of(conn));
 	/* Who came together need not be pinged together. */
 	conn->patience.due =
@@ -351,12 +361,12 @@ void wp_conn_open(struct wp_conn *conn)
 	struct wp_parts *parts = conn->parts;
 	enum wp_err rc;
 
-	wp_request_end(&conn->admission->request, parts, 101, NULL,
-		       &conn->admission->response);
+	wp_request_end(&wp_conn_admission(conn)->request, parts, 101, NULL,
+		       &wp_conn_admission(conn)->response);
 	begin_patience(conn);
-	rc = wp_session_open(&conn->session, &conn->admission->response,
+	rc = wp_session_open(&conn->session, &wp_conn_admission(conn)->response,
 			     wp_conf_max_ws_message(parts->live.conf),
-			     conn->admission->deflate_bits);
+			     wp_conn_admission(conn)->deflate_bits);
 	free_admission(conn);
 	parts->n_open++;
 	count(conn, WP_M_CONNECTS);
@@ -423,8 +433,8 @@ void wp_conn_on_revoked(void *ctx, struct wp_member *member)
 	}
 	wp_metric_add(conn->parts->metrics,
 		      WP_M_AUTH_REFUSED + WP_REFUSED_REVOKED, 1);
-	if (conn->admission != NULL)
-		conn->admission->request.reason =
+	if (wp_conn_admission(conn) != NULL)
+		wp_conn_admission(conn)->request.reason =
 			wp_refused_name(WP_REFUSED_REVOKED);
 	wp_conn_refuse(conn, 401, "token_revoked",
 		       "the session has ended; log in again",
@@ -499,7 +509,7 @@ static enum wp_err queue(struct wp_conn *conn, struct wp_message *message)
 	int64_t max = conf->websocket.max_queue_bytes;
 
 	/* The longest envelope has to go out, too. */
-	if (conn->consumer != NULL)
+	if (wp_conn_consumer(conn) != NULL)
 		max += conf->mailbox.max_envelope_bytes;
 	return wp_session_send(&conn->session, message, (size_t)max);
 }
@@ -571,8 +581,8 @@ void wp_conn_on_poke(void *ctx, struct wp_member *member)
 		conn->is_poke_owed = true;
 	if (!is_open(conn))
 		return;
-	if (conn->consumer != NULL) {
-		wp_consumer_poke(conn->consumer);
+	if (wp_conn_consumer(conn) != NULL) {
+		wp_consumer_poke(wp_conn_consumer(conn));
 		return;
 	}
 	if (wp_session_has_poke(&conn->session)) {
@@ -587,13 +597,16 @@ void wp_conn_on_poke(void *ctx, struct wp_member *member)
 
 static void on_request(struct wp_conn *conn, const struct wp_head *head)
 {
-	conn->admission = calloc(1, sizeof(*conn->admission));
-	if (conn->admission == NULL) {
+	struct wp_extra *extra = wp_extra_need(&conn->extra);
+
+	if (extra != NULL)
+		extra->admission = calloc(1, sizeof(*extra->admission));
+	if (extra == NULL || extra->admission == NULL) {
 		wp_conn_drop(conn, WP_M_CLOSE_INTERNAL);
 		return;
 	}
-	wp_buf_init(&conn->admission->response, 0);
-	wp_request_begin(&conn->admission->request, head);
+	wp_buf_init(&extra->admission->response, 0);
+	wp_request_begin(&extra->admission->request, head);
 	conn->parts->upcalls->on_request(conn, head);
 }
 
@@ -710,12 +723,12 @@ static void read_some(struct wp_conn *conn)
 static int budget_of(const struct wp_conn *conn)
 {
 	const struct wp_limit_rate *rate = &conn->parts->frames;
+	int64_t full_at = conn->extra == NULL ? 0 : conn->extra->frames_full_at;
 	int64_t left = FRAMES_PER_TURN;
 
 	if (is_open(conn) && rate->unit_ns != 0)
-		left = wp_bucket_left(rate,
-				      wp_bucket_ahead(conn->frames_full_at,
-						      frames_now(conn)));
+		left = wp_bucket_left(
+			rate, wp_bucket_ahead(full_at, frames_now(conn)));
 	return left < FRAMES_PER_TURN ? (int)left : FRAMES_PER_TURN;
 }
 
@@ -726,9 +739,16 @@ static void charge_frames(struct wp_conn *conn, int n)
 	const struct wp_limit_rate *rate = &conn->parts->frames;
 	bool was_paused = conn->is_paused;
 
-	if (rate->unit_ns != 0 && n > 0)
-		conn->frames_full_at = wp_bucket_take(
-			rate, conn->frames_full_at, n, frames_now(conn));
+	if (rate->unit_ns != 0 && n > 0) {
+		struct wp_extra *extra = wp_extra_need(&conn->extra);
+
+		if (extra == NULL) {
+			wp_conn_drop(conn, WP_M_CLOSE_INTERNAL);
+			return;
+		}
+		extra->frames_full_at = wp_bucket_take(
+			rate, extra->frames_full_at, n, frames_now(conn));
+	}
 	conn->is_paused = is_open(conn) && budget_of(conn) == 0;
 	if (conn->is_paused == was_paused)
 		return;
@@ -798,8 +818,8 @@ static void judge_open(struct wp_conn *conn)
 		wp_conn_close(conn, WP_CLOSE_TOKEN_EXPIRED, WP_M_CLOSE_EXPIRED);
 		break;
 	}
-	if (is_open(conn) && conn->consumer != NULL &&
-	    !wp_consumer_on_time(conn->consumer))
+	if (is_open(conn) && wp_conn_consumer(conn) != NULL &&
+	    !wp_consumer_on_time(wp_conn_consumer(conn)))
 		wp_conn_close(conn, WP_CLOSE_TRY_LATER, WP_M_CLOSE_UNACKED);
 	if (is_open(conn))
 		schedule(conn);

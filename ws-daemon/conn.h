@@ -20,6 +20,7 @@
 #include <stdint.h>
 
 #include "lib/base/buf.h"
+#include "ws-daemon/extra.h"
 #include "ws-daemon/parts.h"
 #include "ws-daemon/request.h"
 #include "ws-daemon/wire/patience.h"
@@ -45,22 +46,14 @@ struct wp_admission {
 	struct wp_address from; /* len 0: nobody knows */
 };
 
-struct wp_consumer;
-struct wp_filter;
-
 struct wp_conn {
 	struct wp_member member; /* first: hub and registrar know only this */
 	struct wp_turn_item item;
 	struct wp_parts *parts;
 	struct wp_session session;
-	struct wp_admission *admission; /* NULL but from request to answer */
-	struct wp_consumer *consumer;   /* owned; NULL: it is poked */
-	struct wp_filter *filter;       /* owned; NULL: it wants all topics */
+	struct wp_extra *extra; /* owned; NULL: it needs none of it */
 	struct wp_patience patience;
-	uint64_t device;        /* of wp_conn_device() */
-	int64_t frames_full_at; /* a bucket (lib/limit/bucket.h) in turn.now */
-	uint32_t refill_at;     /* refresh_frame.c's */
-	uint32_t n_queued;      /* what parts->n_queued has of it */
+	uint64_t device; /* of wp_conn_device() */
 	int fd;
 	bool is_admitted : 1;     /* counted in n_admitted */
 	bool is_readable : 1;     /* the socket has something */
@@ -85,6 +78,18 @@ struct wp_conn_upcalls {
 	 * more than once. */
 	void (*on_left)(struct wp_conn *conn, bool is_clean);
 };
+
+/* NULL but from request to answer. */
+static inline struct wp_admission *wp_conn_admission(const struct wp_conn *conn)
+{
+	return conn->extra == NULL ? NULL : conn->extra->admission;
+}
+
+/* NULL: it is poked. */
+static inline struct wp_consumer *wp_conn_consumer(const struct wp_conn *conn)
+{
+	return conn->extra == NULL ? NULL : conn->extra->consumer;
+}
 
 static inline struct wp_conn *wp_conn_of(struct wp_member *member)
 {

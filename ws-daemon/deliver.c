@@ -72,7 +72,7 @@ bool wp_deliver_read(struct wp_conn *conn, const struct wp_head *head,
 	upgrade->is_inline =
 		is_inline &&
 		conn->parts->live.conf->websocket.inline_window > 0;
-	conn->admission->is_inline = upgrade->is_inline;
+	wp_conn_admission(conn)->is_inline = upgrade->is_inline;
 	return true;
 }
 
@@ -86,17 +86,20 @@ bool wp_deliver_begin(struct wp_conn *conn)
 		.bytes = (size_t)conf->websocket.max_queue_bytes / 2,
 		.ack_ticks = wp_turn_ticks(conf->websocket.ack_timeout_ms),
 	};
+	struct wp_extra *extra;
 
-	if (!conn->admission->is_inline)
+	if (!wp_conn_admission(conn)->is_inline)
 		return true;
-	conn->consumer =
-		wp_consumer_new(parts->consumers, &conn->member, &rules);
-	return conn->consumer != NULL;
+	extra = wp_extra_need(&conn->extra);
+	if (extra != NULL)
+		extra->consumer = wp_consumer_new(parts->consumers,
+						  &conn->member, &rules);
+	return wp_conn_consumer(conn) != NULL;
 }
 
 void wp_deliver_greet(const struct wp_conn *conn, struct wp_buf *out)
 {
-	if (conn->consumer != NULL)
+	if (wp_conn_consumer(conn) != NULL)
 		wp_buf_printf(out,
 			      ",\"deliver\":\"inline\",\"window\":%" PRId64,
 			      conn->parts->live.conf->websocket.inline_window);

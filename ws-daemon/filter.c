@@ -15,11 +15,16 @@ struct wp_filter {
 	id_text ids[WP_TOPICS_MAX]; /* "": any */
 };
 
+/* NULL without memory. */
 static struct wp_filter *filter_of(struct wp_conn *conn)
 {
-	if (conn->filter == NULL)
-		conn->filter = calloc(1, sizeof(*conn->filter));
-	return conn->filter;
+	struct wp_extra *extra = wp_extra_need(&conn->extra);
+
+	if (extra == NULL)
+		return NULL;
+	if (extra->filter == NULL)
+		extra->filter = calloc(1, sizeof(*extra->filter));
+	return extra->filter;
 }
 
 bool wp_filter_read(struct wp_conn *conn, const struct wp_head *head)
@@ -27,6 +32,7 @@ bool wp_filter_read(struct wp_conn *conn, const struct wp_head *head)
 	const struct wp_parts *parts = conn->parts;
 	/* Each character may be escaped. */
 	char id[3 * WP_TOPIC_ID_MAX + 1];
+	struct wp_filter *filter;
 
 	for (size_t i = 0; i < parts->n_topics; i++) {
 		int len = wp_query_copy(&head->query, parts->topics[i].name, id,
@@ -41,13 +47,14 @@ bool wp_filter_read(struct wp_conn *conn, const struct wp_head *head)
 				       WP_M_REJECT_BAD_REQUEST);
 			return false;
 		}
-		if (filter_of(conn) == NULL) {
+		filter = filter_of(conn);
+		if (filter == NULL) {
 			wp_conn_refuse(conn, 503, "unavailable",
 				       "the server is out of memory",
 				       WP_M_REJECT_UNAVAILABLE);
 			return false;
 		}
-		memcpy(conn->filter->ids[i], id, (size_t)len);
+		memcpy(filter->ids[i], id, (size_t)len);
 	}
 	return true;
 }
@@ -55,8 +62,9 @@ bool wp_filter_read(struct wp_conn *conn, const struct wp_head *head)
 bool wp_filter_passes(const struct wp_conn *conn, size_t topic, const char *id,
 		      size_t len)
 {
-	const char *wanted =
-		conn->filter == NULL ? "" : conn->filter->ids[topic];
+	const struct wp_filter *filter =
+		conn->extra == NULL ? NULL : conn->extra->filter;
+	const char *wanted = filter == NULL ? "" : filter->ids[topic];
 
 	return wanted[0] == '\0' ||
 	       (strlen(wanted) == len && memcmp(wanted, id, len) == 0);

@@ -13,7 +13,7 @@
 struct wp_conn;
 
 /*
- * Take them from a request into conn->filter.
+ * Take them from a request into conn->extra.
  *
  * Returns:  false after an answer: 400 when one is no id or is there twice, 503
  *           without memory

@@ -176,8 +176,8 @@ static void on_acked(struct wp_live_ack *ack, bool is_done)
 		wp_metric_add(parts->metrics, WP_M_ACKED, (int64_t)ack->ids.n);
 	else
 		wp_metric_add(parts->metrics, WP_M_ACKS_FAILED, 1);
-	if (conn != NULL && conn->consumer != NULL && is_done)
-		wp_consumer_acked(conn->consumer, &ack->ids);
+	if (conn != NULL && wp_conn_consumer(conn) != NULL && is_done)
+		wp_consumer_acked(wp_conn_consumer(conn), &ack->ids);
 	if (conn != NULL && is_done) {
 		wp_frame_reply(&parts->scratch, "acked", &ref);
 		wp_buf_add_char(&parts->scratch, '}');
@@ -218,8 +218,8 @@ static void on_ack(struct wp_conn *conn, const struct wp_client_frame *frame)
 			   "the server is out of memory");
 		return;
 	}
-	if (conn->consumer != NULL)
-		wp_consumer_hear(conn->consumer);
+	if (wp_conn_consumer(conn) != NULL)
+		wp_consumer_hear(wp_conn_consumer(conn));
 	call->ack.live = &conn->parts->live;
 	call->ack.done = on_acked;
 	keep_asker(&call->asker, conn, frame);

@@ -66,7 +66,7 @@ static void watch(struct wp_parts *parts, const struct wp_address *address)
  * server that was not told of its proxy is to limit nobody). */
 static bool whose(const struct wp_conn *conn, struct wp_limit_who *out)
 {
-	const struct wp_address *from = &conn->admission->from;
+	const struct wp_address *from = &wp_conn_admission(conn)->from;
 
 	if (from->len == 0 || from->is_loopback)
 		return false;
@@ -76,7 +76,7 @@ static bool whose(const struct wp_conn *conn, struct wp_limit_who *out)
 
 bool wp_guard_request(struct wp_conn *conn, const struct wp_head *head)
 {
-	struct wp_address *from = &conn->admission->from;
+	struct wp_address *from = &wp_conn_admission(conn)->from;
 	struct wp_ledger_verdict verdict;
 	struct wp_limit_who who;
 
@@ -96,7 +96,7 @@ void wp_guard_failed(struct wp_conn *conn)
 	struct wp_ledger_verdict verdict;
 	struct wp_limit_who who;
 
-	if (conn->admission != NULL && whose(conn, &who))
+	if (wp_conn_admission(conn) != NULL && whose(conn, &who))
 		wp_limiter_owe(conn->parts->limiter, WP_LIMIT_FAILED, &who, 1,
 			       &verdict);
 }

@@ -28,14 +28,13 @@ static void refuse(struct wp_conn *conn, const struct wp_client_frame *frame,
 }
 
 /* refill_at is when the bucket will be full again. */
-static bool take_drop(struct wp_conn *conn)
+static bool take_drop(struct wp_extra *extra, uint32_t now)
 {
-	uint32_t now = conn->parts->turn.now;
-	uint32_t full_at = conn->refill_at > now ? conn->refill_at : now;
+	uint32_t full_at = extra->refill_at > now ? extra->refill_at : now;
 
 	if (full_at - now > (BUCKET - 1) * REFILL_TICKS)
 		return false;
-	conn->refill_at = full_at + REFILL_TICKS;
+	extra->refill_at = full_at + REFILL_TICKS;
 	return true;
 }
 
@@ -88,10 +87,16 @@ static bool is_same(const struct wp_conn *conn,
 
 void wp_refresh_frame(struct wp_conn *conn, const struct wp_client_frame *frame)
 {
+	struct wp_extra *extra = wp_extra_need(&conn->extra);
 	struct wp_identity caller;
 	int64_t left_s;
 
-	if (!take_drop(conn)) {
+	if (extra == NULL) {
+		refuse(conn, frame, "unavailable",
+		       "the server is out of memory");
+		return;
+	}
+	if (!take_drop(extra, conn->parts->turn.now)) {
 		refuse(conn, frame, "rate_limited",
 		       "one refresh in 10 seconds is enough");
 		return;

@@ -22,6 +22,7 @@
 enum {
 	SLOT_BITS = 24, /* of a number; the rest is a serial */
 	FIRST_CAP = 64,
+	USERS_PER_BUCKET = 2, /* before there are twice as many */
 	COOLING_MS = 3,
 	SPREAD_TICK_MS = 100,
 	SPREAD_TICKS = 50, /* five seconds */
@@ -200,7 +201,7 @@ static struct wp_user *new_user(struct wp_hub *hub, uint32_t hash,
 
 	if (user == NULL)
 		return NULL;
-	if (hub->n_users >= hub->n_buckets)
+	if (hub->n_users >= USERS_PER_BUCKET * hub->n_buckets)
 		grow_buckets(hub);
 	user->hash = hash;
 	wp_box_of(&box, urn, hub->partitions);

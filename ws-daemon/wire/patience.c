@@ -58,10 +58,8 @@ static uint32_t end_of(const struct wp_patience *patience,
 uint32_t wp_patience_deadline(const struct wp_patience *patience,
 			      const struct wp_patience_limits *limits)
 {
-	uint32_t token = patience->expires;
+	uint32_t token = patience->expires - patience->warns_before;
 
-	if (patience->warns != 0)
-		token = earlier(token, patience->warns);
 	return earlier(end_of(patience, limits), earlier(patience->due, token));
 }
 
@@ -94,8 +92,9 @@ wp_patience_judge(struct wp_patience *patience,
 	/* A message that has begun has as long as silence has. */
 	if (patience->is_holding && now >= patience->begun + limits->idle)
 		return WP_PATIENCE_ENDLESS;
-	if (patience->warns != 0 && now >= patience->warns) {
-		patience->warns = 0;
+	if (patience->warns_before != 0 &&
+	    now >= patience->expires - patience->warns_before) {
+		patience->warns_before = 0;
 		return WP_PATIENCE_EXPIRING;
 	}
 	if (is_silent || now >= patience->due)

@@ -18,17 +18,19 @@ struct wp_patience_limits {
 	uint32_t answer;   /* there is this much time for an answer to one */
 };
 
-/* Private but for due, expires, warns and is_blocked. */
+/* Private but for due, expires, warns_before and is_blocked. */
 struct wp_patience {
 	uint32_t due;     /* the next ping; while not open, the end of it all */
 	uint32_t expires; /* the token's end */
-	uint32_t warns;   /* when it is told that this is near; 0: no more */
 	uint32_t heard;   /* the last sign of life */
 	union {           /* nobody is asked behind a queue that stands */
 		uint32_t moved; /* is_blocked: the last time that it was not */
 		uint32_t asked; /* is_asked: the first ping since heard */
 	};
-	uint32_t begun;      /* is_holding: when the message began */
+	uint32_t begun; /* is_holding: when the message began */
+	/* So long before its token's end it is told that this is near, at most
+	 * as long as the token lasts; 0: no more. */
+	uint16_t warns_before;
 	bool is_asked : 1;   /* pinged since it was heard; not is_blocked */
 	bool is_holding : 1; /* a part of a message is kept */
 	bool is_blocked : 1; /* the socket took no more */

@@ -173,8 +173,8 @@ static void on_request(struct wp_conn *conn, const struct wp_head *request)
 	     wp_hub_join(conn->parts->live.hub, &conn->member, &caller.user) ==
 		     WP_OK);
 	wp_revoked_mark(&conn->member.marks, &caller);
-	conn->admission->expires_s = wp_wall_ms() / 1000 + HOUR_S;
-	add_response(&conn->admission->response, asked->response_bytes);
+	wp_conn_admission(conn)->expires_s = wp_wall_ms() / 1000 + HOUR_S;
+	add_response(&wp_conn_admission(conn)->response, asked->response_bytes);
 	conn->is_admitted = true;
 	conn->parts->n_admitted++;
 	if (asked->is_replaced)

@@ -14,6 +14,10 @@
 
 enum { FRAMES_PER_TURN = 256 };
 
+/* A connection that is idle has this and a user, and nothing else. What is used
+ * by few goes to ws-daemon/extra.h. */
+_Static_assert(sizeof(struct wp_conn) <= 192, "a connection has grown");
+
 static const char ack_nothing[] = "{\"type\":\"ack\",\"messageIds\":[]}";
 /* No partition of ours has these. */
 static const char ack_foreign[] = "{\"type\":\"ack\",\"messageIds\":"

@@ -249,8 +249,7 @@ static bool ask_for(struct wp_conn *conn, const char *query)
 {
 	struct wp_head head = { .query = { query, strlen(query) } };
 
-	free(conn->filter);
-	conn->filter = NULL;
+	wp_extra_free(&conn->extra);
 	return wp_filter_read(conn, &head);
 }
 

@@ -13,6 +13,8 @@
 
 enum { PARTITIONS = 16, MANY = 1000 };
 
+_Static_assert(offsetof(struct wp_user, text) <= 32, "a user has grown");
+
 static struct ev_loop *loop;
 static int n_pokes;
 

@@ -182,7 +182,7 @@ static void a_token_that_ends_soon_is_told_of_once(void **state)
 
 	(void)state;
 	p.due = NEVER;
-	p.warns = START + 5;
+	p.warns_before = 3;
 	p.expires = START + 8;
 	assert_int_equal(wp_patience_deadline(&p, &limits), START + 5);
 	assert_int_equal(judge(&p, START + 4), WP_PATIENCE_FINE);
@@ -191,7 +191,7 @@ static void a_token_that_ends_soon_is_told_of_once(void **state)
 	assert_int_equal(wp_patience_deadline(&p, &limits), START + 8);
 	assert_int_equal(judge(&p, START + 8), WP_PATIENCE_EXPIRED);
 	/* Who was not looked at in time is not told what is over. */
-	p.warns = START + 5;
+	p.warns_before = 3;
 	assert_int_equal(judge(&p, START + 8), WP_PATIENCE_EXPIRED);
 }
 

@@ -240,8 +240,9 @@ $(B)/tests/unit/lib/live/test_live: LDFLAGS += -Wl,--wrap=wp_store_thread_submit
 
 # Preloaded by tests; see there.
 STEPPED_CLOCK := $(B)/tests/fault/stepped_clock.so
+STRANGE_DISK := $(B)/tests/fault/strange_disk.so
 KNOWN_HOSTS := $(B)/tests/push/hosts.so
-PRELOADED := $(STEPPED_CLOCK) $(KNOWN_HOSTS)
+PRELOADED := $(STEPPED_CLOCK) $(STRANGE_DISK) $(KNOWN_HOSTS)
 $(PRELOADED): $(B)/%.so: %.c
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) -std=c11 -O2 $(WARN) $(WERROR) -shared -fPIC -o $@ $<
@@ -338,8 +339,11 @@ test-clients: all build/clients/node_modules/.package-lock.json $(CLIENTS) ## We
 test-push: all $(PRELOADED) ## outages of 20,000 users, with figures (wants the machine for itself)
 	@WEB=$(WEB) WAYPOST_E2E_BUILD=$(B) $(PYTHON) tests/e2e/outages.py
 
+test-doctor: all $(PRELOADED) ## each row of waypost doctor, with the one that takes 75 s
+	@TEST_DOCTOR_SLOW=1 $(TEST) e2e-$(WEB) --flavour $(FLAVOUR) --only test_doctor
+
 test-backup: all ## ten backups under load, each put back (3 min): WEB=nginx|lighttpd
-	@WAYPOST_BACKUP_ROUNDS=10 $(TEST) e2e-$(WEB) --flavour $(FLAVOUR) --only test_backup
+	@TEST_BACKUP_ROUNDS=10 $(TEST) e2e-$(WEB) --flavour $(FLAVOUR) --only test_backup
 
 test-attacks: all ## attacks at full length, with figures (6 min, wants the machine for itself)
 	@WEB=$(WEB) WAYPOST_E2E_BUILD=$(B) $(PYTHON) tests/e2e/attacks.py

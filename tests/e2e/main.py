@@ -42,7 +42,7 @@ ANYWHERE = (
     "test_accounts_tool.CommandLine.", "test_backup", "test_bench.",
     "test_canary.",
     "test_cli_look.", "test_cli_words.", "test_clock.",
-    "test_doctor.Doctor.", "test_doctor.Load.", "test_doctor.Stuck.",
+    "test_doctor.Doctor.", "test_doctor.Load.", "test_doctor_host.",
     "test_inline.InlineOutage.", "test_manager.", "test_metrics.",
     "test_moved.", "test_moving.", "test_processes.", "test_provider.",
     "test_push_browser.", "test_push_outage.", "test_ranges.", "test_rolling.",

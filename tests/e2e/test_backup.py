@@ -15,7 +15,7 @@ from harness import SLOWNESS, E2eTest, new_stack, scratch, wait_for
 from devkit.stack import free_port
 
 # How often a copy is taken under load and put back; more: make test-backup.
-ROUNDS = int(os.environ.get("WAYPOST_BACKUP_ROUNDS", "1"))
+ROUNDS = int(os.environ.get("TEST_BACKUP_ROUNDS", "1"))
 RECIPIENTS = 6
 BEFORE, AFTER = 40, 10  # sends of each before a copy is begun, and behind it
 NOBODY = 65534

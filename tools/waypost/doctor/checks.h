@@ -27,11 +27,13 @@ struct wp_doctor {
 	struct wp_doctor_who who;
 	const struct wp_faults *faults; /* of the settings; borrowed */
 	bool is_read_by_root;           /* the services could not read them */
-	bool is_file_hidden; /* nor the file of the settings itself */
-	bool has_redis;      /* and the number of partitions */
-	struct wp_web *web;  /* owned; NULL: there is none to ask */
-	const char *ca_file; /* for it */
-	uint64_t ends_ms;    /* of this check, by wp_mono_ms() */
+	bool is_file_hidden;  /* nor the file of the settings itself */
+	bool has_redis;       /* and the number of partitions */
+	bool is_redis_missed; /* it was said what is not looked at without it */
+	bool worker_flaps;    /* a unit of one is restarted again and again */
+	struct wp_web *web;   /* owned; NULL: there is none to ask */
+	const char *ca_file;  /* for it */
+	uint64_t ends_ms;     /* of this check, by wp_mono_ms() */
 	uint64_t all_ends_ms;
 };
 

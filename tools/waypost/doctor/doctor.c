@@ -205,6 +205,28 @@ static const struct wp_doctor_check *const canary_alone[] = { door,
 							      wp_doctor_canary,
 							      NULL };
 
+/* One line, behind that of the cause: a dozen that say the same hide it. */
+static void say_without_redis(struct wp_doctor *doctor)
+{
+	struct wp_buf ids;
+
+	if (doctor->is_redis_missed)
+		return;
+	doctor->is_redis_missed = true;
+	wp_buf_init(&ids, 0);
+	for (size_t i = 0; families[i] != NULL; i++)
+		for (const struct wp_doctor_check *check = families[i];
+		     check->id != NULL; check++)
+			if (check->needs == WP_DOCTOR_NEEDS_REDIS)
+				wp_buf_printf(&ids, "%s%s",
+					      ids.len > 0 ? ", " : "",
+					      check->id);
+	wp_doctor_say(&doctor->report, WP_DOCTOR_SKIP, "redis-missing", NULL,
+		      "not looked at, for only Redis knows it: %s",
+		      ids.failed ? "" : ids.data);
+	wp_buf_release(&ids);
+}
+
 static void run_check(struct wp_doctor *doctor,
 		      const struct wp_doctor_check *check)
 {
@@ -215,12 +237,11 @@ static void run_check(struct wp_doctor *doctor,
 			      "there was no time left for it");
 		return;
 	}
-	/* One line has said that, and why. */
+	/* One line has said that, and why; likewise below. */
 	if (check->needs == WP_DOCTOR_NEEDS_WEB && doctor->web == NULL)
 		return;
 	if (check->needs == WP_DOCTOR_NEEDS_REDIS && !doctor->has_redis) {
-		wp_doctor_say(&doctor->report, WP_DOCTOR_SKIP, check->id, NULL,
-			      "there is no Redis to ask");
+		say_without_redis(doctor);
 		return;
 	}
 	doctor->ends_ms = now_ms + WP_DOCTOR_CHECK_MS;

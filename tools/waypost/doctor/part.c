@@ -84,23 +84,55 @@ static bool ask_all(struct wp_doctor *doctor, const char *id,
 /* ---- owners and gates ---- */
 
 /* Of a worker: to find its Redis, take partitions and compare them. */
-enum { COMING_UP_S = 60 };
+enum { COMING_UP_S = 60, WATCHED_MS = 4000 };
+
+static const char worker[] = "waypost-worker";
 
 /*
  * For how long the worker that is connected longest is there: a restart of
  * Redis has it connect anew, so both are covered. -1: it had its time, there is
  * none, or Redis does not tell.
+ *
+ * *first_out:  a number that is its connection's alone
  */
-static int64_t coming_up_s(struct wp_doctor *doctor)
+static int64_t coming_up_s(struct wp_doctor *doctor, int64_t *first_out)
 {
 	struct wp_clients clients;
 	struct wp_error err;
 	int64_t worker_s;
 
+	*first_out = 0;
 	if (wp_clients_ask(doctor->cli, &clients, &err) != WP_OK)
 		return -1;
-	worker_s = wp_clients_since_s(&clients, "waypost-worker");
+	worker_s = wp_clients_since_s(&clients, worker);
+	*first_out = wp_clients_first(&clients, worker);
 	return worker_s < COMING_UP_S ? worker_s : -1;
+}
+
+static void pause_ms(long ms)
+{
+	const struct timespec step = { .tv_sec = ms / MS_PER_S,
+				       .tv_nsec = ms % MS_PER_S * 1000000 };
+
+	(void)nanosleep(&step, NULL);
+}
+
+/*
+ * Who dies and comes again each time has never been there for long, and would
+ * be on its way for ever. So the one that is there is watched for a while.
+ *
+ * Returns:  it has gone, be there another one or not
+ */
+static bool does_come_and_go(struct wp_doctor *doctor, int64_t first)
+{
+	uint64_t until_ms = wp_mono_ms() + WATCHED_MS;
+	int64_t now = first;
+
+	while (now == first && wp_mono_ms() < until_ms) {
+		pause_ms(STEP_MS);
+		(void)coming_up_s(doctor, &now);
+	}
+	return now != first;
 }
 
 struct owners {
@@ -136,12 +168,33 @@ static void look_at_owners(struct wp_doctor *doctor)
 		.run_id = wp_redis_run_id(doctor->cli->redis),
 	};
 	const struct question question = { ask_owner, hear_owner, &owners };
-	int64_t since_s = -1;
+	int64_t since_s = -1, first;
+	bool flaps = false;
 
 	if (!ask_all(doctor, "part-owners", &question))
 		return;
 	if (owners.n_unowned > 0 || owners.n_shut > 0)
-		since_s = coming_up_s(doctor);
+		since_s = coming_up_s(doctor, &first);
+	if (since_s >= 0) {
+		flaps = doctor->worker_flaps || does_come_and_go(doctor, first);
+		/* It may have done it while we watched. */
+		owners.n_unowned = owners.n_shut = 0;
+		if (!ask_all(doctor, "part-owners", &question))
+			return;
+	}
+	if (owners.n_unowned == 0 && owners.n_shut == 0)
+		since_s = -1;
+	if (since_s >= 0 && flaps) {
+		wp_doctor_say(&doctor->report, WP_DOCTOR_FAIL, "part-owners",
+			      "the log of waypost-worker says why it ends; "
+			      "until it stays, nothing is delivered",
+			      "waypost-worker comes and goes: %zu of %" PRIu32
+			      " partitions have none, %zu are not compared "
+			      "with the store",
+			      owners.n_unowned, doctor->cli->partitions,
+			      owners.n_shut);
+		return;
+	}
 	if (since_s >= 0) {
 		wp_doctor_say(&doctor->report, WP_DOCTOR_WARN, "part-owners",
 			      "look again in a minute; if it lasts, the log of "
@@ -452,14 +505,6 @@ static void hear_live(void *ctx, uint32_t partition,
 	for (size_t i = 0; i + 1 < wp_reply_count(reply); i += 2)
 		note_beat(ctx, partition, wp_reply_str(wp_reply_at(reply, i)),
 			  wp_reply_str(wp_reply_at(reply, i + 1)));
-}
-
-static void pause_ms(long ms)
-{
-	const struct timespec step = { .tv_sec = ms / MS_PER_S,
-				       .tv_nsec = ms % MS_PER_S * 1000000 };
-
-	(void)nanosleep(&step, NULL);
 }
 
 static void say_beats(struct wp_doctor *doctor, const struct beats *beats)

@@ -93,18 +93,19 @@ static void look_at_connection(struct wp_doctor *doctor)
 		rc = wp_cli_connect(cli, &err);
 	doctor->has_redis = rc == WP_OK;
 	if (doctor->has_redis)
-		wp_doctor_say(
-			report_of(doctor), WP_DOCTOR_OK, "redis-connect", NULL,
-			"it answers at %.100s, for %" PRIu32 " partitions",
-			cli->conf.redis.address, cli->partitions);
+		wp_doctor_say(report_of(doctor), WP_DOCTOR_OK, "redis-connect",
+			      NULL,
+			      "it answers at %.100s, as a master, for %" PRIu32
+			      " partitions",
+			      cli->conf.redis.address, cli->partitions);
 	else
 		wp_doctor_say(report_of(doctor), WP_DOCTOR_FAIL,
 			      "redis-connect",
 			      rc == WP_ERR_DENIED
 				      ? "set redis.username and "
 					"redis.password_file to what it wants"
-				      : "start it, or set redis.address to "
-					"where it is",
+				      : "start it, or let redis.address name "
+					"the one that takes messages in",
 			      "%s", err.msg);
 }
 
@@ -120,22 +121,6 @@ static void look_at_version(struct wp_doctor *doctor)
 			      NULL, "it is version %.*s",
 			      (int)(len < NUMBER_MAX ? len : NUMBER_MAX),
 			      version);
-	wp_reply_free(&info);
-}
-
-static void look_at_role(struct wp_doctor *doctor)
-{
-	struct wp_reply *info = ask_info(doctor, "redis-role", "replication");
-
-	if (info == NULL)
-		return;
-	if (wp_role_is_replica(info))
-		wp_doctor_say(report_of(doctor), WP_DOCTOR_FAIL, "redis-role",
-			      "let redis.address name the master",
-			      "it is a replica, which takes nothing in");
-	else
-		wp_doctor_say(report_of(doctor), WP_DOCTOR_OK, "redis-role",
-			      NULL, "it is a master");
 	wp_reply_free(&info);
 }
 
@@ -396,7 +381,6 @@ static void look_at_clock(struct wp_doctor *doctor)
 const struct wp_doctor_check wp_doctor_redis[] = {
 	{ "redis-connect", WP_DOCTOR_NEEDS_NOTHING, look_at_connection },
 	{ "redis-version", WP_DOCTOR_NEEDS_REDIS, look_at_version },
-	{ "redis-role", WP_DOCTOR_NEEDS_REDIS, look_at_role },
 	{ "redis-settings", WP_DOCTOR_NEEDS_REDIS, look_at_settings },
 	{ "redis-memory", WP_DOCTOR_NEEDS_REDIS, look_at_memory },
 	{ "redis-aof", WP_DOCTOR_NEEDS_REDIS, look_at_aof },

@@ -86,8 +86,11 @@ static bool say_unit(struct wp_doctor *doctor, const struct unit *unit)
 	/* It ends by itself where there is nothing to fetch and to sign. */
 	bool may_end = strcmp(unit->id, "waypost-keys.service") == 0 &&
 		       conf->auth.issuers.n == 0 && !conf->accounts.enabled;
+	bool flaps = unit->restarts >= RESTARTS && unit->is_recent;
 	char advice[VALUE_MAX + 64];
 
+	doctor->worker_flaps |=
+		flaps && strncmp(unit->id, "waypost-worker", 14) == 0;
 	(void)snprintf(advice, sizeof(advice), "journalctl -u %.100s -n 30",
 		       unit->id);
 	if (is_coming_up(unit))
@@ -111,7 +114,7 @@ static bool say_unit(struct wp_doctor *doctor, const struct unit *unit)
 		 strcmp(unit->active, "activating") == 0)
 		wp_doctor_say(&doctor->report, WP_DOCTOR_FAIL, "unit-active",
 			      advice, "%s is %s", unit->id, unit->active);
-	else if (unit->restarts >= RESTARTS && unit->is_recent)
+	else if (flaps)
 		wp_doctor_say(&doctor->report, WP_DOCTOR_WARN, "unit-restarts",
 			      advice,
 			      "%s was restarted %ld times, the last "

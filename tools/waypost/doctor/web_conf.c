@@ -4,13 +4,54 @@
  */
 #include <dirent.h>
 #include <inttypes.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "tools/waypost/doctor/checks.h"
 #include "tools/waypost/doctor/snippet.h"
 
-enum { CMDLINE_MAX = 4096 };
+enum { CMDLINE_MAX = 4096, USERS_MAX = 8 };
+
+/*
+ * Anybody may call a process of his nginx, and have its configuration say
+ * something else. So root's count, those of users that packages make for web
+ * servers, and those of who has started us.
+ */
+struct believed {
+	uid_t uids[USERS_MAX];
+	size_t n;
+};
+
+static void list_believed(struct believed *out)
+{
+	static const char *const names[] = { "www-data", "nginx", "lighttpd",
+					     "_lighttpd", "http" };
+
+	*out = (struct believed){ .uids = { 0, getuid() }, .n = 2 };
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		const struct passwd *user = getpwnam(names[i]);
+
+		if (user != NULL)
+			out->uids[out->n++] = user->pw_uid;
+	}
+}
+
+static bool is_believed(const struct believed *believed, const char *pid)
+{
+	char path[64];
+	struct stat st;
+
+	(void)snprintf(path, sizeof(path), "/proc/%.20s", pid);
+	if (stat(path, &st) == -1)
+		return false;
+	for (size_t i = 0; i < believed->n; i++)
+		if (believed->uids[i] == st.st_uid)
+			return true;
+	return false;
+}
 
 static void look_into(const char *pid, struct wp_snippet *all, size_t *n_webs)
 {
@@ -61,16 +102,19 @@ static void say_version(struct wp_doctor *doctor,
 static void look_at_snippet(struct wp_doctor *doctor)
 {
 	struct wp_snippet snippet = { .version = 0 };
+	struct believed believed;
 	struct dirent *entry;
 	struct wp_error err;
 	DIR *proc = NULL;
 	size_t n_webs = 0;
 
+	list_believed(&believed);
 	if (wp_doctor_be_root(&doctor->who, &err) == WP_OK)
 		proc = opendir("/proc");
 	while (proc != NULL && wp_doctor_left_ms(doctor) > 0 &&
 	       (entry = readdir(proc)) != NULL)
-		if (entry->d_name[0] >= '1' && entry->d_name[0] <= '9')
+		if (entry->d_name[0] >= '1' && entry->d_name[0] <= '9' &&
+		    is_believed(&believed, entry->d_name))
 			look_into(entry->d_name, &snippet, &n_webs);
 	if (proc != NULL)
 		closedir(proc);

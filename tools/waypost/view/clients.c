@@ -1,6 +1,6 @@
 /*
  * clients.c - see clients.h. Of lines "id=3 addr=… name=waypost-ws@0.1.0 age=5
- * idle=1 …" (Redis: CLIENT LIST) three fields matter; where anybody connects
+ * idle=1 …" (Redis: CLIENT LIST) four fields matter; where anybody connects
  * from is left there.
  */
 #include "tools/waypost/view/clients.h"
@@ -36,8 +36,8 @@ static bool find_field(const char *line, size_t len, const char *name,
 	return false;
 }
 
-static bool read_seconds(const char *line, size_t len, const char *name,
-			 int64_t *out)
+static bool read_number(const char *line, size_t len, const char *name,
+			int64_t *out)
 {
 	char text[FIELD_MAX + 1];
 	struct wp_json_slice number = { .data = text };
@@ -94,6 +94,8 @@ static void add(struct wp_clients *out, const struct wp_client_program *one)
 			at->since_s = one->since_s;
 		if (one->quiet_s < at->quiet_s)
 			at->quiet_s = one->quiet_s;
+		if (one->first < at->first)
+			at->first = one->first;
 		return;
 	}
 	if (out->n == WP_CLIENTS_MAX)
@@ -114,8 +116,9 @@ void wp_clients_read(struct wp_clients *out, const char *text)
 
 		if (find_field(text, len, "name", name) &&
 		    read_name(name, &one) &&
-		    read_seconds(text, len, "age", &one.since_s) &&
-		    read_seconds(text, len, "idle", &one.quiet_s))
+		    read_number(text, len, "id", &one.first) &&
+		    read_number(text, len, "age", &one.since_s) &&
+		    read_number(text, len, "idle", &one.quiet_s))
 			add(out, &one);
 		text += len + (text[len] == '\n');
 	}
@@ -147,6 +150,17 @@ int64_t wp_clients_since_s(const struct wp_clients *clients, const char *name)
 		    clients->list[i].since_s > since_s)
 			since_s = clients->list[i].since_s;
 	return since_s;
+}
+
+int64_t wp_clients_first(const struct wp_clients *clients, const char *name)
+{
+	int64_t first = 0;
+
+	for (size_t i = 0; i < clients->n; i++)
+		if (strcmp(clients->list[i].name, name) == 0 &&
+		    (first == 0 || clients->list[i].first < first))
+			first = clients->list[i].first;
+	return first;
 }
 
 bool wp_clients_differ(const struct wp_clients *clients)

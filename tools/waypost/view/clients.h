@@ -22,6 +22,7 @@ struct wp_client_program {
 	int64_t connections;
 	int64_t since_s; /* how long the oldest is there */
 	int64_t quiet_s; /* since the last word of any of them */
+	int64_t first;   /* the lowest of their numbers; none comes twice */
 };
 
 /* By name, then by version. */
@@ -45,6 +46,9 @@ void wp_clients_read(struct wp_clients *out, const char *text);
 
 /* How long a program of this name is connected; -1: none is, or is told. */
 int64_t wp_clients_since_s(const struct wp_clients *clients, const char *name);
+
+/* The lowest number of a connection of such a program; 0: none is told. */
+int64_t wp_clients_first(const struct wp_clients *clients, const char *name);
 
 /* Are there two versions of anything? */
 bool wp_clients_differ(const struct wp_clients *clients);

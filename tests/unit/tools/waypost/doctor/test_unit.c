@@ -126,10 +126,44 @@ static void a_property_is_of_its_own_unit(void **state)
 	assert_false(wp_doctor_property("", "C", value, sizeof(value)));
 }
 
+/* Which the partitions are told of (part.c). */
+static void a_worker_that_flaps_is_remembered(void **state)
+{
+	static const struct {
+		const char *name, *restarts;
+		bool flaps;
+	} units[] = {
+		{ "waypost-worker.service", "3", true },
+		{ "waypost-worker@2.service", "3", true },
+		{ "waypost-worker.service", "2", false },
+		{ "waypost-ws.service", "3", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+		struct wp_cli cli = { .redis = NULL };
+		struct wp_doctor doctor = { .cli = &cli };
+		char text[256];
+
+		(void)snprintf(text, sizeof(text),
+			       "Id=%s\nActiveState=active\nUnitFileState=enabled"
+			       "\nNRestarts=%s\n"
+			       "ActiveEnterTimestampMonotonic=%llu\n",
+			       units[i].name, units[i].restarts,
+			       (unsigned long long)wp_mono_us());
+		shown = text;
+		wp_doctor_report_begin(&doctor.report, true);
+		wp_doctor_unit[0].run(&doctor);
+		wp_doctor_report_release(&doctor.report);
+		assert_int_equal(doctor.worker_flaps, units[i].flaps);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(units_that_are_well_are_one_line),
+		cmocka_unit_test(a_worker_that_flaps_is_remembered),
 		cmocka_unit_test(a_unit_that_is_not_well_is_named),
 		cmocka_unit_test(no_unit_and_no_systemd_are_told_apart),
 		cmocka_unit_test(a_property_is_of_its_own_unit),

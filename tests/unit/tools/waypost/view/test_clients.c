@@ -31,6 +31,8 @@ static void programs_are_gathered(void **state)
 	assert_false(wp_clients_differ(&clients));
 	assert_int_equal(wp_clients_since_s(&clients, "waypost-worker"), 70);
 	assert_int_equal(wp_clients_since_s(&clients, "waypost-keys"), -1);
+	assert_int_equal(wp_clients_first(&clients, "waypost-ws"), 3);
+	assert_int_equal(wp_clients_first(&clients, "waypost-keys"), 0);
 }
 
 static void versions_are_told_apart(void **state)
@@ -39,12 +41,13 @@ static void versions_are_told_apart(void **state)
 
 	(void)state;
 	wp_clients_read(&clients,
-			"name=waypost-ws@0.2.0 age=1 idle=0\n"
-			"name=waypost-ws@0.1.0 age=90 idle=3\n");
+			"id=7 name=waypost-ws@0.2.0 age=1 idle=0\n"
+			"id=8 name=waypost-ws@0.1.0 age=90 idle=3\n");
 	assert_int_equal(clients.n, 2);
 	assert_string_equal(clients.list[0].version, "0.1.0");
 	assert_true(wp_clients_differ(&clients));
 	assert_int_equal(wp_clients_since_s(&clients, "waypost-ws"), 90);
+	assert_int_equal(wp_clients_first(&clients, "waypost-ws"), 7);
 }
 
 static void what_is_not_ours_is_left_out(void **state)
@@ -53,15 +56,17 @@ static void what_is_not_ours_is_left_out(void **state)
 		"",
 		"\n\n",
 		"id=1 age=1 idle=1",
-		"name=grafana age=1 idle=1\n",
-		"name=waypost age=1 idle=1\n",
-		"name=waypost@0.1.0 age=1 idle=1\n",
-		"name=waypost-ws age=1 idle=1\n",
-		"name=waypost-ws@ age=1 idle=1\n",
-		"name=waypost-ws@0.1.0 age=x idle=1\n",
-		"name=waypost-ws@0.1.0 age=1\n",
-		"name=waypost-ws@\033[31m age=1 idle=1\n",
-		"name=waypost-wswswswswswswswswswswswswswsws@1 age=1 idle=1\n",
+		"name=waypost-ws@0.1.0 age=1 idle=1\n",
+		"id=x name=waypost-ws@0.1.0 age=1 idle=1\n",
+		"id=1 name=grafana age=1 idle=1\n",
+		"id=1 name=waypost age=1 idle=1\n",
+		"id=1 name=waypost@0.1.0 age=1 idle=1\n",
+		"id=1 name=waypost-ws age=1 idle=1\n",
+		"id=1 name=waypost-ws@ age=1 idle=1\n",
+		"id=1 name=waypost-ws@0.1.0 age=x idle=1\n",
+		"id=1 name=waypost-ws@0.1.0 age=1\n",
+		"id=1 name=waypost-ws@\033[31m age=1 idle=1\n",
+		"id=1 name=waypost-wswswswswswswswswswswswswswsws@1 age=1 idle=1\n",
 	};
 
 	(void)state;
@@ -82,7 +87,7 @@ static void more_than_there_is_room_for_are_left_out(void **state)
 	(void)state;
 	for (int i = 0; i < WP_CLIENTS_MAX + 3; i++)
 		len += (size_t)snprintf(text + len, sizeof(text) - len,
-					"name=waypost-ws@1.%d age=1 idle=1\n",
+					"id=1 name=waypost-ws@1.%d age=1 idle=1\n",
 					i);
 	wp_clients_read(&clients, text);
 	assert_int_equal(clients.n, WP_CLIENTS_MAX);

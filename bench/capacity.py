@@ -225,7 +225,13 @@ def number(value):
     return f"{value:,.{digits}f}"
 
 
-def machine():
+def version(build):
+    said = subprocess.run([os.path.join(build, "waypost"), "--version"],
+                          capture_output=True, text=True, check=True).stdout
+    return said.split()[1]
+
+
+def machine(build):
     with open("/proc/cpuinfo", encoding="ascii", errors="replace") as file:
         model = re.search(r"model name\s*:\s*(.*)", file.read())
     commit = subprocess.run(
@@ -234,7 +240,8 @@ def machine():
     load = os.getloadavg()[0]
     return (f"{os.cpu_count()} cores of {model[1] if model else 'unknown'}, "
             f"Linux {platform.release()}; {time.strftime('%Y-%m-%d')},\n"
-            f"commit {commit}; load average at the start {load:.1f}")
+            f"Waypost {version(build)}, commit {commit}; load average at the "
+            f"start {load:.1f}")
 
 
 def page(about, results):
@@ -292,7 +299,7 @@ def main():
                                        else (100, 10000))
     limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
-    about = machine()
+    about = machine(options.build)
     results = {"sends": sends(options)}
     results["connections"], results["daemon_restart_s"] = connections(options)
     results["waiting"] = {size: waiting(options, size) for size in DATA}

@@ -1,6 +1,7 @@
 """`waypost capacity` computes what docs/capacity.md says, from what it says."""
 import json
 import os
+import pty
 import re
 import subprocess
 import unittest
@@ -50,7 +51,8 @@ class Capacity(unittest.TestCase):
         found = compute(*words[1:])
         said = {NAMES[row.split("|")[1].strip()]: numbers(row)[0]
                 for row in self.rows("| | at least |")}
-        self.assertEqual(said, found)
+        self.assertEqual(said, {name: found[name]
+                                for name in NAMES.values()})
 
     def test_the_rule_covers_what_was_measured(self):
         for row in self.rows("| a message of |"):
@@ -58,7 +60,7 @@ class Capacity(unittest.TestCase):
             one, two = of(1, 10, int(size)), of(1, 20, int(size))
             # Of ten messages more one waits in Redis, for which there is
             # twice as much; and each on disk, for seven days.
-            more = {key: two[key] - one[key] for key in one}
+            more = {key: two[key] - one[key] for key in NAMES.values()}
             self.assertGreaterEqual(more["redisMaxmemoryBytes"] / 2, hot, row)
             self.assertGreaterEqual(
                 more["diskBytes"] - 3 * more["redisMaxmemoryBytes"],
@@ -75,10 +77,36 @@ class Capacity(unittest.TestCase):
         always = numbers(self.rows("| `appendfsync` |")[0])
         self.assertGreater(min(always), 0)
 
+    def test_figures_are_of_this_release(self):
+        """Else: make bench-capacity, and what the rule takes from it."""
+        day, version = re.search(
+            r"begin -->\nOn .*; (\d{4}-\d\d-\d\d),\nWaypost ([\d.]+),",
+            self.page).groups()
+        found = of(1, 1, 1)
+        self.assertEqual((found["measuredOn"], found["measuredWith"]),
+                         (day, version))
+        ours = subprocess.run(
+            [os.path.join(BUILD, "waypost"), "--version"],
+            stdout=subprocess.PIPE, text=True, check=True).stdout.split()[1]
+        self.assertEqual(version.split(".")[:2], ours.split(".")[:2])
+
+    def test_people_are_told_of_when_it_is(self):
+        ours, its = pty.openpty()
+        with os.fdopen(its, "wb") as terminal:
+            subprocess.run(
+                [os.path.join(BUILD, "waypost"), "capacity", "--users", "1",
+                 "--messages", "1"], stdout=terminal, check=True,
+                env={"PATH": os.environ["PATH"], "WAYPOST_RUN_MODE": "local"})
+        self.addCleanup(os.close, ours)
+        said = b""
+        while b"docs/capacity.md\r\n" not in said:
+            said += os.read(ours, 4096)
+        self.assertIn(b"\r\nby figures of 20", said)
+
     def test_bounds(self):
         found = of(1000000000, 10000000000, 16777216)
-        for name, number in found.items():
-            self.assertGreater(number, 0, name)
+        for name in NAMES.values():
+            self.assertGreater(found[name], 0, name)
         self.assertEqual(of(1, 1, 1)["cores"], 2)
         # Ten times the mean, 2,000 a second to a core.
         self.assertEqual(of(1, 86400 * 1000, 1)["cores"], 6)

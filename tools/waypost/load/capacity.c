@@ -26,6 +26,10 @@ enum {
 };
 #define SYSTEM_BYTES (INT64_C(1) << 30)
 
+/* When that was measured, and with what: as docs/capacity.md has it, which a
+ * test holds together, and to the release that this is. */
+static const char measured_on[] = "2026-12-01", measured_with[] = "0.1.0";
+
 struct need {
 	int64_t sends; /* a second, at the peak */
 	int64_t cores;
@@ -67,6 +71,8 @@ static enum wp_err tell_json(const struct need *need, struct wp_error *err)
 	wp_cli_add_int(&object, "redisMaxmemoryBytes", need->redis);
 	wp_cli_add_int(&object, "memoryBytes", need->memory);
 	wp_cli_add_int(&object, "diskBytes", need->disk);
+	wp_cli_add_text(&object, "measuredOn", measured_on);
+	wp_cli_add_text(&object, "measuredWith", measured_with);
 	wp_cli_put_object(&out, &object);
 	wp_buf_add_char(&out, '\n');
 	return wp_cli_put_out(&out, err);
@@ -110,5 +116,10 @@ enum wp_err wp_cli_capacity(const struct wp_cli *cli, struct wp_error *err)
 	add_row(&table, "disk", need.disk, true,
 		"messages of 7 days that nobody fetched, Redis' files");
 	wp_cli_table_end(&table, &out);
+	if (style.is_for_people)
+		wp_buf_printf(&out,
+			      "by figures of %s, of Waypost %s: "
+			      "docs/capacity.md\n",
+			      measured_on, measured_with);
 	return wp_cli_put_out(&out, err);
 }

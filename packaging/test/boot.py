@@ -5,6 +5,7 @@ that apt will want, and then has no network. Each machine boots on a copy in
 memory (systemd-nspawn --volatile=overlay), so that nothing remains of it.
 Needs root, mmdebstrap and systemd-container.
 """
+import hashlib
 import os
 import shutil
 import signal
@@ -12,15 +13,27 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__))))
 BASES = os.path.join(ROOT, "build", "boot")
-MIRROR = "http://deb.debian.org/debian"
-SUITES = {"debian-12": "bookworm", "debian-13": "trixie"}
+DEBIAN, UBUNTU = ("http://deb.debian.org/debian",
+                  "http://archive.ubuntu.com/ubuntu")
+# suite, mirror, components, and of keys that no Debian has: their package, its
+# SHA-256, and the file in it.
+SUITES = {
+    "debian-12": ("bookworm", DEBIAN, "main", None),
+    "debian-13": ("trixie", DEBIAN, "main", None),
+    "ubuntu-24.04": (
+        "noble", UBUNTU, "main,universe",
+        ("pool/main/u/ubuntu-keyring/ubuntu-keyring_2023.11.28.1_all.deb",
+         "36de43b15853ccae0028e9a767613770"
+         "c704833f82586f28eb262f0311adb8a8", "ubuntu-archive-keyring.gpg")),
+}
 # What the packages ask for, and what tests ask with.
-INSTALLED = ("systemd", "systemd-sysv", "dbus", "ca-certificates", "curl",
-             "python3")
+INSTALLED = ("apt", "systemd", "systemd-sysv", "dbus", "ca-certificates",
+             "curl", "python3")
 CACHED = ("nginx", "lighttpd", "lighttpd-modules-lua", "redis-server",
           "procps", "adduser")
 # Guards: for a boot, and for a command.
@@ -42,6 +55,20 @@ def lacking():
     return None
 
 
+def keyring(mirror, keys):
+    """The file of the keys of an archive that nobody here knows. That they are
+    the right ones is told by the hash: they come from that archive."""
+    path, sha256, name = keys
+    with urllib.request.urlopen(f"{mirror}/{path}", timeout=60) as answer:
+        deb = answer.read()
+    if hashlib.sha256(deb).hexdigest() != sha256:
+        raise BootError(f"{mirror}/{path} is not what it was")
+    folder = os.path.join(BASES, "keys-" + sha256[:8])
+    subprocess.run(["dpkg-deb", "-x", "/dev/stdin", folder], input=deb,
+                   check=True)
+    return os.path.join(folder, "usr", "share", "keyrings", name)
+
+
 def libraries(deb):
     """What a package depends on besides, without versions."""
     text = subprocess.run(["dpkg-deb", "-f", deb, "Depends"], check=True,
@@ -49,11 +76,11 @@ def libraries(deb):
     return [word.split()[0] for word in text.split(",")]
 
 
-def base(name, suite, installed=(), cached=()):
+def base(name, system, installed=(), cached=()):
     """The folder of a bare system; made when it is not there yet.
 
     name:      of the folder, below build/boot
-    suite:     one of SUITES
+    system:    one of SUITES
     installed: packages that are there besides
     cached:    packages that apt can install
     """
@@ -61,18 +88,21 @@ def base(name, suite, installed=(), cached=()):
     if os.path.isdir(path):
         return path
     os.makedirs(BASES, exist_ok=True)
-    print(f"making a bare {suite} in {path}", flush=True)
+    suite, mirror, components, keys = SUITES[system]
+    print(f"making a bare {system} in {path}", flush=True)
     made = path + ".new"
     shutil.rmtree(made, ignore_errors=True)
     subprocess.run(
         ["mmdebstrap", "--quiet", "--variant=minbase",
+         "--components=" + components,
+         *(["--keyring=" + keyring(mirror, keys)] if keys else []),
          "--include=" + ",".join((*INSTALLED, *installed)),
          "--skip=cleanup/apt",
          "--customize-hook=echo 127.0.0.1 localhost >\"$1\"/etc/hosts",
          '--customize-hook=chroot "$1" apt-get -q install -y '
          "-o APT::Install-Recommends=true --download-only "
          f"{' '.join((*CACHED, *cached))} >/dev/null",
-         SUITES[suite], made, MIRROR], check=True)
+         suite, made, mirror], check=True)
     os.rename(made, path)
     return path
 

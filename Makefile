@@ -472,11 +472,20 @@ UNITDIR ?= $(PREFIX)/lib/systemd/system
 SHARE := $(DESTDIR)$(PREFIX)/share/waypost
 prefixed = sed 's|/usr/local/|$(PREFIX)/|' $(1) > '$(2)'
 
+# As they lie here, so that each link leads somewhere.
+PAGES := README.md CONTRIBUTING.md $(wildcard docs/*.md docs/*.yaml \
+	docs/decisions/*.md bench/*.md bench/plots/*.svg) \
+	packaging/container/README.md web-config/waypost.yaml
+
+install: install-pages
+install-pages: ## README, docs and what they lead to: DESTDIR= PREFIX=/usr/local
+	for page in $(PAGES); do install -D -m 644 "$$page" \
+		'$(DESTDIR)$(PREFIX)/share/doc/waypost'"/$$page" || exit 1; done
+
 install: all ## programs, units, web-config, docs: DESTDIR= PREFIX=/usr/local
 	install -d '$(DESTDIR)$(PREFIX)/bin' '$(DESTDIR)$(PREFIX)/sbin' \
 		'$(SHARE)/nginx' '$(SHARE)/lighttpd' \
 		'$(DESTDIR)$(UNITDIR)' '$(DESTDIR)$(PREFIX)/lib/tmpfiles.d' \
-		'$(DESTDIR)$(PREFIX)/share/doc/waypost' \
 		'$(DESTDIR)/etc/waypost'
 	install $(B)/waypost '$(DESTDIR)$(PREFIX)/bin'
 	install $(filter-out $(B)/waypost,$(PROGRAMS:%=$(B)/%)) \
@@ -491,8 +500,6 @@ install: all ## programs, units, web-config, docs: DESTDIR= PREFIX=/usr/local
 		$(call prefixed,$(unit),$(DESTDIR)$(UNITDIR)/$(notdir $(unit))) &&) :
 	install -m 644 packaging/systemd/tmpfiles.conf \
 		'$(DESTDIR)$(PREFIX)/lib/tmpfiles.d/waypost.conf'
-	install -m 644 $(wildcard README.md docs/*.md docs/*.yaml) \
-		'$(DESTDIR)$(PREFIX)/share/doc/waypost'
 
 deb: ## Debian packages, into build/deb
 	@tools/deps.sh deb
@@ -502,7 +509,7 @@ test-packaging: ## the packages on a bare Debian that is booted here (root, syst
 	@for test in again install units upgrade; do \
 		$(PYTHON) packaging/test/test_$$test.py || exit 1; done
 
-test-distros: ## build and install on each Debian that is supported (as test-packaging, fetches 1 GB)
+test-distros: ## build and install on each system that is supported (as test-packaging, fetches 1.5 GB)
 	@$(PYTHON) packaging/test/test_distros.py
 
 clean: ## remove what was built (the state directory of make run stays)
@@ -516,4 +523,4 @@ include bench/bench.mk
 	test-fault test-fault-bugs test-attacks test-backup test-browser test-clients test-push \
 	bug soak test-integration test-e2e asan tsan ci fuzz fuzz-run check \
 	format $(CHECKS) lint install deb image test-image test-packaging test-distros clean tests-provider \
-	man completion install-words
+	man completion install-words install-pages

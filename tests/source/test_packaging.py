@@ -33,6 +33,21 @@ class Packages(unittest.TestCase):
             self.assertIn(f"ExecStart=/usr/local/sbin/{program}\n", unit)
             self.assertIn(f"{program}.service", rules)
 
+    def test_what_is_installed_to_be_read_leads_nowhere_else(self):
+        with tempfile.TemporaryDirectory() as folder:
+            subprocess.run(["make", "-s", "install-pages", "PREFIX=",
+                            "DESTDIR=" + folder], cwd=ROOT, check=True)
+            pages = glob.glob(folder + "/**/*.md", recursive=True)
+            self.assertGreater(len(pages), 50)
+            for page in pages:
+                with open(page, encoding="utf-8") as file:
+                    links = re.findall(r"\]\(\s*([^)#\s]+)", file.read())
+                for link in links:
+                    self.assertTrue(
+                        "://" in link or os.path.exists(os.path.join(
+                            os.path.dirname(page), link)),
+                        f"{os.path.relpath(page, folder)}: {link}")
+
     def test_a_purge_leaves_a_mount_and_nothing_in_it(self):
         """In a mount namespace, with folders of its own over the real ones."""
         script = """set -e

@@ -38,6 +38,11 @@ def set_up(machine, folder):
     wait_ready(machine)
 
 
+def reinstall(machine):
+    """Packages again, as an upgrade does it, in little time."""
+    machine.run("dpkg -i /debs/waypost_*.deb", timeout_s=30)
+
+
 def wait_ready(machine):
     machine.until("curl -sf http://localhost/readyz", "not ready")
 

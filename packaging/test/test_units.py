@@ -1,10 +1,11 @@
 #!/usr/bin/python3
 """Units: what they take away, and how programs start, end and come back."""
 import re
+import subprocess
 
 import boot
-from installed import REDIS, binds, expect, install, run_tests, set_up
-from installed import wait_ready
+from installed import REDIS, binds, expect, install, reinstall, run_tests
+from installed import set_up, wait_ready
 
 SERVICES = ("handlers", "ws", "worker", "keys", "notifier")
 RUNNING = ("waypost-handlers", "waypost-ws", "waypost-worker")
@@ -97,7 +98,7 @@ def redis_is_away(base, folder):
         set_up(machine, "/debs")
         machine.run("systemctl stop redis-server@waypost")
         # apt as it would be after a boot without Redis.
-        machine.run("dpkg -i /debs/waypost_*.deb", timeout_s=30)
+        reinstall(machine)
         for name in RUNNING:
             machine.run(f"systemctl is-active {name}")
         answer = machine.run("curl -s -o /dev/null -w '%{http_code}' "
@@ -108,5 +109,64 @@ def redis_is_away(base, folder):
         wait_ready(machine)
 
 
+def daemon(machine):
+    """Its process, and the start of the unit that it is of."""
+    pid, start = machine.run("systemctl show -P MainPID -P InvocationID "
+                             "waypost-ws").stdout.split()
+    return int(pid), start
+
+
+def a_daemon_takes_over(base, folder):
+    """By the signal, and at an upgrade: the unit is never stopped, and is
+    supervised as ever."""
+    with boot.Machine(base, binds(debs=folder)) as machine:
+        set_up(machine, "/debs")
+        machine.run("mkdir /run/systemd/system/waypost-ws.service.d && "
+                    "printf '[Service]\\nWatchdogSec=2s\\n' >"
+                    "/run/systemd/system/waypost-ws.service.d/dog.conf && "
+                    "systemctl daemon-reload && systemctl restart waypost-ws")
+        wait_ready(machine)
+        with subprocess.Popen(machine.argv("python3", "/load/sockets.py"),
+                              stdout=subprocess.PIPE, text=True) as clients:
+            machine.until("test -e /run/sockets.begun", "nobody connects")
+            began = daemon(machine)
+            machine.run("systemctl kill --kill-whom=main --signal=USR2 "
+                        "waypost-ws")
+            machine.until(f"[ -e /proc/{began[0]} ] && exit 1; true",
+                          "the old one stays")
+            second = daemon(machine)
+            expect(second[0] != began[0] and second[1] == began[1],
+                   f"{began} came to be {second}")
+            # What it tells the manager is heard, as its watchdog.
+            seen = machine.run("systemctl show -P WatchdogTimestampMonotonic "
+                               "waypost-ws").stdout
+            machine.until("[ $(systemctl show -P WatchdogTimestampMonotonic "
+                          f"waypost-ws) -gt {seen.strip()} ]", "no watchdog")
+            reinstall(machine)
+            third = daemon(machine)
+            expect(third[0] not in (began[0], second[0]) and
+                   third[1] == began[1], f"{second} came to be {third}")
+            machine.until(f"[ -e /proc/{second[0]} ] && exit 1; true",
+                          "the second one stays")
+            machine.run("touch /run/sockets.end")
+            said = clients.communicate(timeout=60)[0]
+        expect(clients.returncode == 0, said)
+        print("      " + said, end="")
+        # Killed, it is started anew, though it was no child of the manager's.
+        machine.run("systemctl kill -s KILL waypost-ws")
+        machine.until(f"[ $(systemctl show -P InvocationID waypost-ws) != "
+                      f"{began[1]} ] && systemctl is-active waypost-ws",
+                      "nobody starts it")
+        # A unit that says something else is for a new start.
+        fourth = daemon(machine)
+        machine.run("echo '# of before' >>$(systemctl show -P FragmentPath "
+                    "waypost-ws)")
+        reinstall(machine)
+        fifth = daemon(machine)
+        expect(fourth[1] != fifth[1], f"{fourth} came to be {fifth}")
+        wait_ready(machine)
+
+
 if __name__ == "__main__":
-    run_tests([what_a_program_may_not, who_starts_whom, redis_is_away])
+    run_tests([what_a_program_may_not, who_starts_whom, redis_is_away,
+               a_daemon_takes_over])

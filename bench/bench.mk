@@ -9,8 +9,7 @@ BENCH := $(B)/bench
 
 BENCH_LOAD_OBJ := $(patsubst %,$(B)/bench/load/%.o,answer hist net template)
 BENCH_PROGRAMS := $(BENCH)/http_load $(BENCH)/empty_fcgi $(BENCH)/script_loop \
-	$(BENCH)/ws_load $(BENCH)/ws_loop $(BENCH)/herd $(BENCH)/hash_loop \
-	$(BENCH)/inline_load
+	$(BENCH)/ws_load $(BENCH)/inline_load $(BENCH)/ws_loop $(BENCH)/herd $(BENCH)/hash_loop
 
 $(BENCH)/http_load: $(B)/bench/load/http_load.o $(BENCH_LOAD_OBJ)
 	$(CC) $(LDFLAGS) -o $@ $^
@@ -24,7 +23,7 @@ $(BENCH)/script_loop: $(B)/bench/limits/script_loop.o $(B)/bench/load/net.o $(LI
 $(BENCH)/ws_load: $(B)/bench/load/ws_load.o $(BENCH_LOAD_OBJ)
 	$(CC) $(LDFLAGS) -o $@ $^
 
-$(BENCH)/inline_load: $(B)/bench/load/inline_load.o $(B)/bench/load/net.o
+$(BENCH)/inline_load: $(B)/bench/load/inline_load.o $(BENCH_LOAD_OBJ)
 	$(CC) $(LDFLAGS) -o $@ $^
 
 $(BENCH)/herd: $(B)/bench/load/herd.o $(BENCH_LOAD_OBJ)
@@ -62,11 +61,15 @@ bench-redis: bench-build ## the send and route scripts alone, and the worker
 bench-migrate: bench-build ## from accepted to on disk
 	@$(call BENCH_RUN,migrate)
 
-bench-ws: bench-build ## WebSocket daemons: clients let in, kept and poked
+bench-ws-peers: bench-build ## WebSocket daemons: clients let in, kept and poked
 	@$(call BENCH_RUN,ws)
 
-bench-inline: bench-build ## messages in place of pokes: mailboxes emptied and acked
-	@$(call BENCH_RUN,inline)
+bench-ws: bench-build ## what the WebSocket daemon is held to, side by side (7 min)
+	@$(PYTHON) bench/ws.py --rounds $(ROUNDS) --seconds 3 --build $(B) \
+		--only "waypost,waypost told,bare loop,go" --out $(BENCH)/held
+	@$(PYTHON) bench/inline.py --rounds 3 --build $(B) --out $(BENCH)/held
+	@$(PYTHON) bench/crowd.py --rounds 1 --build $(B) --out $(BENCH)/held
+	@$(PYTHON) bench/held.py --data $(BENCH)/held
 
 bench-e2e: bench-build ## from POST to poke, 1,000 a second
 	@$(call BENCH_RUN,e2e)
@@ -110,12 +113,12 @@ bench-plots: ## draw what was measured, to bench/plots
 bench-results: bench-plots ## put what was measured together: bench/RESULTS.md
 	@$(PYTHON) bench/results.py
 
-bench: bench-send bench-pull bench-e2e bench-redis bench-ws bench-migrate bench-herd \
+bench: bench-send bench-pull bench-e2e bench-redis bench-ws-peers bench-migrate bench-herd \
 	bench-depth bench-identity bench-push bench-idle bench-growth bench-plots ## all of them
 
 .PHONY: bench bench-deps bench-build bench-objects bench-send bench-pull bench-redis \
-	bench-migrate bench-ws bench-e2e bench-herd bench-depth bench-idle bench-growth bench-capacity \
-	bench-hash bench-identity bench-push bench-telling bench-plots bench-results
+	bench-migrate bench-ws bench-ws-peers bench-e2e bench-herd bench-depth bench-idle \
+	bench-growth bench-capacity bench-hash bench-identity bench-push bench-telling bench-plots bench-results
 
 # Tests try these.
 tests-build test-e2e: $(BENCH_PROGRAMS)

@@ -402,6 +402,10 @@ class WaypostHub(Waypost):
         return found[0].decode()
 
 
+class WaypostTold(WaypostHub):
+    """The same, of which back ends tell users something."""
+
+
 ALL = {
     "waypost": Waypost,
     "before": lambda bench: Waypost(bench, bench.options.before),

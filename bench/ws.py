@@ -4,7 +4,8 @@
 Directly at the daemon, by unix socket (Nchan: TCP), without a web server.
 Tokens are verified and who is online is noted in Redis, but by the bare loop
 and by Nchan. Pokes come as published on Redis (Nchan's over HTTP), one client
-at a time in turn: first as many as can be, then a fixed rate.
+at a time in turn: first as many as can be, then a fixed rate. "waypost told"
+passes on notifications of a back end instead of pokes.
 """
 import json
 import os
@@ -12,7 +13,8 @@ import subprocess
 import threading
 import time
 
-from contestants import GoHub, Nchan, NodeHub, WaypostHub, WsLoop
+from contestants import (GoHub, Nchan, NodeHub, WaypostHub, WaypostTold,
+                         WsLoop)
 from kit import Bench
 from meters import Meter
 
@@ -33,6 +35,10 @@ def publishing(contestant):
         return contestant.address, (
             "POST /publish?##### HTTP/1.1\r\nHost: bench\r\n"
             f"Content-Length: {len(body)}\r\n\r\n{body}")
+    if isinstance(contestant, WaypostTold):
+        return "unix:" + contestant.redis_path, command(
+            "PUBLISH", "user_noti:u#####",
+            '{"type":"poke","payload":{"about":"a parcel, 37"}}')
     if isinstance(contestant, WaypostHub):
         return "unix:" + contestant.redis_path, command(
             "PUBLISH", contestant.channel(), "p " + USER)
@@ -60,17 +66,19 @@ class Generator:
     """ws_load, told line by line what to do.
 
     where, what: whom to send for one poke, and what
+    clients: how many, if not all; prefix: a letter, of their names
     """
 
-    def __init__(self, bench, contestant, address, where, what, *more):
-        options = bench.options
-        argv = [os.path.join(options.build, "bench", "ws_load"),
-                "-c", str(options.clients), "-a", where,
-                "-f", write(bench, "poke.txt", what), *more]
+    def __init__(self, bench, contestant, address, where, what, *more,
+                 clients=None, prefix="u"):
+        clients = clients or bench.options.clients
+        argv = [os.path.join(bench.options.build, "bench", "ws_load"),
+                "-c", str(clients), "-a", where,
+                "-f", write(bench, f"poke-{prefix}.txt", what), *more]
         if "-p" not in more:
-            argv += ["-g", "-J", write(bench, "tokens.txt", "".join(
-                contestant.token(f"u{i:05}") + "\n"
-                for i in range(options.clients)))]
+            argv += ["-g", "-J", write(bench, f"tokens-{prefix}.txt", "".join(
+                contestant.token(f"{prefix}{i:05}") + "\n"
+                for i in range(clients)))]
         self.process = subprocess.Popen(
             argv + [address], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             text=True)
@@ -158,11 +166,12 @@ def main():
               "worker": {"reap_after_ms": 60000}}
     bench = Bench("ws", __doc__, {
         "waypost": lambda bench: WaypostHub(bench, config=config),
+        "waypost told": lambda bench: WaypostTold(bench, config=config),
         "before": lambda bench: WaypostHub(bench, bench.options.before,
                                            config),
         "bare loop": WsLoop, "go": GoHub, "node ws": NodeHub, "nchan": Nchan})
     bench.parser.add_argument("--clients", type=int, default=10000)
-    bench.parser.add_argument("--rate", type=int, default=10000)
+    bench.parser.add_argument("--rate", type=int, default=20000)
     bench.run(turn)
     bench.write(
         bench.table(COLUMNS[0], "waypost", "handshakes/s", "handshakes/s"),

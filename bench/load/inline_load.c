@@ -1,10 +1,13 @@
 /*
- * inline_load.c - many WebSocket clients that are sent their messages and ack
- * them: how fast mailboxes are emptied.
+ * inline_load.c - clients that get their messages on the socket and acknowledge
+ * them: how fast all that waits is gone.
  *
- * All connect; then each acks whatever one read brought, in one frame. Ends
- * when so many messages have come, or when nothing has come for a while, and
- * prints a line of JSON. Time runs from the first message to the last.
+ * Each acknowledges in one frame whatever has come since its last one was
+ * answered, as a client does that saves what it got in between.
+ *
+ * Protocol with whoever started it: a line of JSON when all are connected, who
+ * then keep the window full that they have; for a line "take N" on standard
+ * input, a line of JSON when N messages were acknowledged.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -15,246 +18,269 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "bench/load/net.h"
 
 enum {
 	EVENTS = 256,
-	BUFFER_BYTES = 1 << 17, /* the longest frame, and what came with it */
+	BUFFER = 1 << 17, /* more than the largest frame */
+	HELD_MAX = 1024,  /* ids; a window has fewer */
 	ID_LEN = 36,
-	ACK_MAX = 1 << 16,
-	HEAD_MAX = 14, /* of a frame that is masked */
-	QUIET_NS = 1000000000,
-	REQUEST_MAX = 12288,
+	QUIET_MS = 10000, /* after so long without an answer it has failed */
 };
 
 struct client {
 	int fd;
-	bool is_in; /* the upgrade was answered */
-	size_t len; /* of what was read and not looked at */
-	char *data;
+	bool is_upgraded, is_greeted, is_acking;
+	unsigned int asked; /* ids in the frame under way */
+	unsigned int held;
+	char ids[HELD_MAX][ID_LEN];
+	size_t len;
+	char data[BUFFER];
 };
 
-static struct load {
+static struct {
 	struct net_address address;
-	const char *target;
+	unsigned int connections, greeted;
 	char *tokens;
 	size_t token_len;
-	unsigned int connections;
-	uint64_t received, acked, first_ns, last_ns;
-	int epoll;
 	struct client *clients;
-} load = { .connections = 100, .target = "/connect?deliver=inline" };
+	int epoll;
+	bool is_taking;
+	uint64_t came, acked;
+} load = { .connections = 100 };
 
-static char ack_text[HEAD_MAX + ACK_MAX];
-
-static void connect_one(unsigned int number)
+static void send_all(const struct client *client, const char *data, size_t len)
 {
-	struct client *client = &load.clients[number];
-	struct epoll_event event = { .events = EPOLLIN, .data.ptr = client };
-	char request[REQUEST_MAX];
-	int len = snprintf(
-		request, sizeof(request),
-		"GET %s HTTP/1.1\r\nHost: bench\r\nUpgrade: websocket\r\n"
-		"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-		"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
-		"Authorization: Bearer %.*s\r\n\r\n",
-		load.target, (int)load.token_len,
-		load.tokens + number * (load.token_len + 1));
-
-	client->data = malloc(BUFFER_BYTES);
-	client->fd = net_connect(&load.address);
-	if (client->data == NULL ||
-	    epoll_ctl(load.epoll, EPOLL_CTL_ADD, client->fd, &event) != 0 ||
-	    send(client->fd, request, (size_t)len, MSG_NOSIGNAL) != len)
-		net_die("client %u cannot connect", number);
+	if (send(client->fd, data, len, MSG_NOSIGNAL) != (ssize_t)len)
+		net_die("a frame did not go out whole");
 }
 
-/* A masked text frame; the mask is zero, so that nothing has to be changed. */
-static void send_ack(const struct client *client, char *text, size_t len)
+/* The mask is zero: what is sent is what it says. */
+static void acknowledge(struct client *client)
 {
-	size_t head = len < 126 ? 6 : 8;
-	char *frame = text - head;
+	static char frame[HELD_MAX * (ID_LEN + 3) + 64];
+	size_t at = 8; /* behind the head: 16 bits of length, and the mask */
 
+	if (client->held == 0 || client->is_acking || !load.is_taking)
+		return;
+	at += (size_t)sprintf(frame + at, "{\"type\":\"ack\",\"messageIds\":[");
+	for (unsigned int i = 0; i < client->held; i++)
+		at += (size_t)sprintf(frame + at, "%s\"%.*s\"",
+				      i > 0 ? "," : "", ID_LEN, client->ids[i]);
+	at += (size_t)sprintf(frame + at, "]}");
 	frame[0] = (char)0x81;
-	if (len < 126) {
-		frame[1] = (char)(0x80 | len);
-	} else {
-		frame[1] = (char)(0x80 | 126);
-		frame[2] = (char)(len >> 8);
-		frame[3] = (char)len;
-	}
-	memset(text - 4, 0, 4);
-	if (send(client->fd, frame, head + len, MSG_NOSIGNAL) !=
-	    (ssize_t)(head + len))
-		net_die("an ack did not go out whole");
+	frame[1] = (char)(0x80 | 126);
+	frame[2] = (char)((at - 8) >> 8);
+	frame[3] = (char)(at - 8);
+	memset(frame + 4, 0, 4);
+	client->is_acking = true;
+	client->asked = client->held;
+	client->held = 0;
+	send_all(client, frame, at);
 }
 
-/* Take one text frame; what it is of interest for goes to the ack. */
-static size_t take_text(const char *text, size_t len, char *ack, size_t ack_len)
+static bool is_of(const char *type, const char *payload, size_t len)
+{
+	return len >= strlen(type) && memcmp(payload, type, strlen(type)) == 0;
+}
+
+static void text_came(struct client *client, const char *payload, size_t len)
 {
 	static const char message[] = "{\"type\":\"message\",\"id\":\"";
-	static const char acked[] = "{\"type\":\"acked\"";
-	size_t skip = sizeof(message) - 1;
 
-	if (len >= sizeof(acked) - 1 &&
-	    memcmp(text, acked, sizeof(acked) - 1) == 0)
-		load.acked++;
-	if (len < skip + ID_LEN || memcmp(text, message, skip) != 0)
-		return ack_len;
-	load.last_ns = net_now_ns();
-	if (load.received++ == 0)
-		load.first_ns = load.last_ns;
-	if (ack_len + ID_LEN + 8 > ACK_MAX)
-		net_die("one read brought too many messages");
-	return ack_len + (size_t)sprintf(ack + ack_len, "%s\"%.*s\"",
-					 ack[ack_len - 1] == '[' ? "" : ",",
-					 ID_LEN, text + skip);
+	if (is_of(message, payload, len) &&
+	    len >= sizeof(message) - 1 + ID_LEN) {
+		if (client->held == HELD_MAX)
+			net_die("more came than a window has");
+		memcpy(client->ids[client->held++],
+		       payload + sizeof(message) - 1, ID_LEN);
+		load.came++;
+	} else if (is_of("{\"type\":\"acked\"", payload, len)) {
+		load.acked += client->asked;
+		client->is_acking = false;
+	} else if (is_of("{\"type\":\"connected\"", payload, len)) {
+		client->is_greeted = true;
+		load.greeted++;
+	} else if (is_of("{\"type\":\"error\"", payload, len)) {
+		net_die("%.*s", (int)len, payload);
+	}
 }
 
-/* Returns: the bytes of a whole frame at the start of data, 0 for less */
-static size_t frame_len(const char *data, size_t len, size_t *head_out)
+/* Bytes of the frame at the front; 0 while it is not whole. */
+static size_t take_frame(struct client *client, const char *data, size_t len)
 {
-	const uint8_t *bytes = (const uint8_t *)data;
-	size_t head = 2, body;
+	const unsigned char *head = (const unsigned char *)data;
+	size_t head_len = 2, payload_len;
 
 	if (len < 2)
 		return 0;
-	body = bytes[1];
-	if (body == 127)
-		net_die("a frame is longer than a benchmark's");
-	if (body == 126) {
-		head = 4;
-		if (len < head)
-			return 0;
-		body = (size_t)bytes[2] << 8 | bytes[3];
-	}
-	*head_out = head;
-	return head + body <= len ? head + body : 0;
+	payload_len = head[1] & 0x7f;
+	head_len += payload_len == 126 ? 2 : payload_len == 127 ? 8 : 0;
+	if (len < head_len)
+		return 0;
+	if (head_len > 2)
+		payload_len = 0;
+	for (size_t i = 2; i < head_len; i++)
+		payload_len = payload_len << 8 | head[i];
+	if (head_len + payload_len > BUFFER)
+		net_die("a frame is too long");
+	if (len < head_len + payload_len)
+		return 0;
+	if ((head[0] & 0x0f) == 8)
+		net_die("the server closed a connection");
+	if ((head[0] & 0x0f) == 1)
+		text_came(client, data + head_len, payload_len);
+	return head_len + payload_len;
 }
 
-static void take_frames(struct client *client)
+static size_t take_upgrade(struct client *client)
 {
-	static const char start[] = "{\"type\":\"ack\",\"messageIds\":[";
-	char *ack = ack_text + HEAD_MAX;
-	size_t at = 0, head = 0, n, ack_len = sizeof(start) - 1;
+	const char *end = memmem(client->data, client->len, "\r\n\r\n", 4);
 
-	memcpy(ack, start, ack_len);
-	while ((n = frame_len(client->data + at, client->len - at, &head)) >
-	       0) {
-		if ((client->data[at] & 0x0f) == 8)
-			net_die("the server closed a connection");
-		if ((client->data[at] & 0x0f) == 1)
-			ack_len = take_text(client->data + at + head, n - head,
-					    ack, ack_len);
-		at += n;
-	}
-	client->len -= at;
-	memmove(client->data, client->data + at, client->len);
-	if (ack_len == sizeof(start) - 1)
-		return;
-	ack[ack_len++] = ']';
-	ack[ack_len++] = '}';
-	send_ack(client, ack, ack_len);
-}
-
-static void take_upgrade(struct client *client)
-{
-	char *end;
-
-	client->data[client->len] = '\0';
-	if (client->len >= 12 && memcmp(client->data, "HTTP/1.1 101", 12) != 0)
-		net_die("refused: %.200s", client->data);
-	end = strstr(client->data, "\r\n\r\n");
 	if (end == NULL)
-		return;
-	client->is_in = true;
-	client->len -= (size_t)(end + 4 - client->data);
-	memmove(client->data, end + 4, client->len);
+		return 0;
+	if (memcmp(client->data, "HTTP/1.1 101", 12) != 0)
+		net_die("refused: %.*s", (int)client->len, client->data);
+	client->is_upgraded = true;
+	return (size_t)(end - client->data) + 4;
 }
 
 static void read_client(struct client *client)
 {
 	ssize_t n = recv(client->fd, client->data + client->len,
-			 BUFFER_BYTES - 1 - client->len, MSG_DONTWAIT);
+			 sizeof(client->data) - client->len, MSG_DONTWAIT);
+	size_t at = 0, taken;
 
 	if (n < 0 && errno == EAGAIN)
 		return;
 	if (n <= 0)
 		net_die("the server ended a connection");
 	client->len += (size_t)n;
-	if (!client->is_in)
-		take_upgrade(client);
-	if (client->is_in)
-		take_frames(client);
+	if (!client->is_upgraded)
+		at = take_upgrade(client);
+	while (client->is_upgraded &&
+	       (taken = take_frame(client, client->data + at,
+				   client->len - at)) > 0)
+		at += taken;
+	client->len -= at;
+	memmove(client->data, client->data + at, client->len);
+	acknowledge(client);
 }
 
-/* Until all have come and the acks are answered, or nothing comes. */
-static void drain(void)
+static void turn(void)
 {
-	uint64_t quiet_since = net_now_ns();
-	uint64_t seen = 0;
+	struct epoll_event events[EVENTS];
+	int n = epoll_wait(load.epoll, events, EVENTS, QUIET_MS);
 
-	while (net_now_ns() - quiet_since < QUIET_NS) {
-		struct epoll_event events[EVENTS];
-		int n = epoll_wait(load.epoll, events, EVENTS, 100);
+	if (n == 0)
+		net_die("nothing comes: %llu came, %llu acknowledged",
+			(unsigned long long)load.came,
+			(unsigned long long)load.acked);
+	for (int i = 0; i < n; i++)
+		read_client(events[i].data.ptr);
+}
 
-		for (int i = 0; i < n; i++)
-			read_client(events[i].data.ptr);
-		if (load.received + load.acked != seen)
-			quiet_since = net_now_ns();
-		seen = load.received + load.acked;
+static void get_in(struct client *client, unsigned int number)
+{
+	struct epoll_event event = { .events = EPOLLIN, .data.ptr = client };
+	char request[12288];
+	int len = snprintf(
+		request, sizeof(request),
+		"GET /connect?deliver=inline HTTP/1.1\r\nHost: bench\r\n"
+		"Upgrade: websocket\r\nConnection: Upgrade\r\n"
+		"Sec-WebSocket-Version: 13\r\n"
+		"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+		"Authorization: Bearer %.*s\r\n\r\n",
+		(int)load.token_len,
+		load.tokens + number * (load.token_len + 1));
+
+	client->fd = net_connect(&load.address);
+	send_all(client, request, (size_t)len);
+	if (epoll_ctl(load.epoll, EPOLL_CTL_ADD, client->fd, &event) != 0)
+		net_die("epoll_ctl: %s", strerror(errno));
+	while (!client->is_greeted)
+		turn();
+}
+
+/* What is on the clients' side by now was sent before the clock began. */
+static void take(unsigned int n)
+{
+	uint64_t start = net_now_ns(), before = load.came;
+	double cpu_s = net_cpu_s();
+
+	load.is_taking = true;
+	for (unsigned int i = 0; i < load.connections; i++)
+		acknowledge(&load.clients[i]);
+	while (load.acked < n)
+		turn();
+	printf("{\"came\":%llu,\"before\":%llu,\"acked\":%llu,"
+	       "\"seconds\":%.4f,\"cpu_s\":%.4f}\n",
+	       (unsigned long long)load.came, (unsigned long long)before,
+	       (unsigned long long)load.acked,
+	       (double)(net_now_ns() - start) / 1e9, net_cpu_s() - cpu_s);
+	fflush(stdout);
+}
+
+/* Until there is an order, read what comes. */
+static unsigned int wait_for_order(void)
+{
+	struct epoll_event event = { .events = EPOLLIN, .data.ptr = NULL };
+	struct epoll_event events[EVENTS];
+	char line[64], *rest = line;
+
+	if (epoll_ctl(load.epoll, EPOLL_CTL_ADD, STDIN_FILENO, &event) != 0)
+		net_die("epoll_ctl: %s", strerror(errno));
+	for (;;) {
+		int n = epoll_wait(load.epoll, events, EVENTS, -1);
+
+		for (int i = 0; i < n; i++) {
+			if (events[i].data.ptr != NULL) {
+				read_client(events[i].data.ptr);
+				continue;
+			}
+			(void)epoll_ctl(load.epoll, EPOLL_CTL_DEL, STDIN_FILENO,
+					NULL);
+			if (fgets(line, sizeof(line), stdin) == NULL)
+				exit(0);
+			if (strcmp(strsep(&rest, " "), "take") != 0 ||
+			    rest == NULL)
+				net_die("an order is: take N");
+			rest[strcspn(rest, "\n")] = '\0';
+			return net_number(rest);
+		}
 	}
 }
 
 static const char usage_text[] =
-	"usage: inline_load -c CLIENTS -J FILE of tokens [-p TARGET] "
-	"127.0.0.1:PORT|unix:PATH";
+	"usage: inline_load [-c CLIENTS] -J TOKENS 127.0.0.1:PORT|unix:PATH";
 
-static void read_options(int argc, char **argv)
+int main(int argc, char **argv)
 {
 	size_t len;
 	int option;
 
-	while ((option = getopt(argc, argv, "c:p:J:")) != -1) {
-		switch (option) {
-		case 'c':
+	net_help(argc, argv, usage_text);
+	while ((option = getopt(argc, argv, "c:J:")) != -1) {
+		if (option == 'c')
 			load.connections = net_number(optarg);
-			break;
-		case 'p':
-			load.target = optarg;
-			break;
-		case 'J':
+		else if (option == 'J')
 			load.tokens = net_read_file(optarg, &len);
-			load.token_len = strcspn(load.tokens, "\n");
-			break;
-		default:
+		else
 			net_die("%s", usage_text);
-		}
 	}
 	if (optind + 1 != argc || load.tokens == NULL)
 		net_die("%s", usage_text);
+	load.token_len = strcspn(load.tokens, "\n");
 	load.address = net_address(argv[optind]);
-}
-
-int main(int argc, char **argv)
-{
-	net_help(argc, argv, usage_text);
-	read_options(argc, argv);
 	net_raise_limit();
 	load.epoll = epoll_create1(EPOLL_CLOEXEC);
 	load.clients = calloc(load.connections, sizeof(*load.clients));
-	if (load.clients == NULL)
-		net_die("out of memory");
 	for (unsigned int i = 0; i < load.connections; i++)
-		connect_one(i);
-	drain();
-	printf("{\"received\":%llu,\"acks\":%llu,\"seconds\":%.4f,"
-	       "\"cpu_s\":%.4f}\n",
-	       (unsigned long long)load.received,
-	       (unsigned long long)load.acked,
-	       (double)(load.last_ns - load.first_ns) / 1e9, net_cpu_s());
+		get_in(&load.clients[i], i);
+	printf("{\"connected\":%u}\n", load.connections);
+	fflush(stdout);
+	take(wait_for_order());
 	return 0;
 }

@@ -13,7 +13,7 @@ sys.path.insert(0, os.path.join(ROOT, "bench"))
 from herd import fastcgi  # noqa: E402
 
 GUARD_S = 30 * SLOWNESS
-GENERATORS = ("http_load", "ws_load", "herd")
+GENERATORS = ("http_load", "ws_load", "herd", "inline_load")
 LIMITS = ("empty_fcgi", "hash_loop", "script_loop", "ws_loop")
 
 
@@ -71,6 +71,8 @@ class Bench(E2eTest):
     def test_only_this_machine_is_loaded(self):
         for name in GENERATORS:
             how = ["-b", self.file("x", "GET"), "192.0.2.1:80"]
+            if name == "inline_load":
+                how = ["-J", self.file("x", "x"), "192.0.2.1:80"]
             if name == "ws_load":
                 how = ["-a", "192.0.2.1:80", "-f", self.file("x", "x"),
                        "192.0.2.1:80"]
@@ -115,6 +117,21 @@ class Bench(E2eTest):
             someone.name = f"{name}-{number:02}"
             someone.token = self.stack.token(someone.name)
             self.messages(someone, 1)
+
+    def test_all_that_comes_inline_is_acknowledged(self):
+        users = [self.user() for _ in range(3)]
+        for user in users:
+            for _ in range(70):  # more than a window
+                self.assert_accepted(self.user().send(user, b"x"))
+        tokens = self.file("tokens", "".join(user.token + "\n"
+                                             for user in users))
+        _, result = self.run_program(
+            "inline_load", "-c", 3, "-J", tokens,
+            "unix:" + self.stack.socket_path("websocket-0.sock"),
+            told="take 210\n")
+        self.assertEqual((result["came"], result["acked"]), (210, 210))
+        for user in users:
+            self.assert_nothing_waits(user)
 
     def test_all_who_are_poked_are_seen(self):
         user = self.user()

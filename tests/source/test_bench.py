@@ -11,6 +11,7 @@ from checking import ROOT
 
 sys.path.insert(0, os.path.join(ROOT, "bench"))
 import kit  # noqa: E402
+import held  # noqa: E402
 import herd  # noqa: E402
 import meters  # noqa: E402
 
@@ -31,6 +32,29 @@ class Numbers(unittest.TestCase):
         self.assertEqual(kit.spread([3, 1, 2]), "2 (1–3)")
         self.assertEqual(kit.spread([2, 2]), "2")
         self.assertEqual(kit.spread([]), "")
+
+
+class Held(unittest.TestCase):
+    def test_what_is_asked_for_and_what_is_so(self):
+        def poked(pokes, user_us, times, handshakes):
+            return {"pokes/s": pokes, "user_us": user_us, "p50_us": times,
+                    "p99_us": times, "lost": 0, "idle_bytes": 284,
+                    "handshakes/s": handshakes}
+        data = {
+            "ws": {"waypost": [poked(90, 1.0, 11, 3)] * 3,
+                   "waypost told": [poked(89, 1.1, 12, 3)] * 3,
+                   "bare loop": [poked(100, 0.1, 10, 9)] * 3,
+                   "go": [poked(10, 9, 20, 1)] * 3},
+            "ws-inline": {"waypost": [{"per_core": 60000,
+                                       "messages/s": 9000}]},
+            "ws-crowd": {"waypost": [{"clients": 100000, "idle_bytes": 283,
+                                      "lost": 1}]}}
+        said = [line.split(" | ")[-1].split(" |")[0]
+                for line in held.table(data).splitlines()[2:]]
+        self.assertEqual(said, [
+            "yes", "yes", "yes", "yes", "yes",
+            "**no**", "**no**", "**no**", "yes", "yes",
+            "**no**", "yes", "yes", "", "yes", "yes", "**no**"])
 
 
 class Tables(unittest.TestCase):

@@ -3,6 +3,7 @@ import contextlib
 import json
 import os
 import random
+import shlex
 import shutil
 import signal
 import stat
@@ -12,6 +13,7 @@ import threading
 import unittest
 
 from harness import SLOWNESS, E2eTest, new_stack, scratch, wait_for
+from namespaces import in_shell, wants_namespaces
 from devkit.stack import free_port
 
 # How often a copy is taken under load and put back; more: make test-backup.
@@ -36,9 +38,10 @@ class Backup(E2eTest):
         return new_stack({"accounts": {"enabled": True}},
                          redis_config=["repl-diskless-sync-delay 0"])
 
-    def waypost(self, *words, env=None, spawn=subprocess.run, **how):
+    def waypost(self, *words, env=None, spawn=subprocess.run, inside=(),
+                **how):
         return spawn(
-            [os.path.join(self.stack.build, "waypost"), "--config",
+            [*inside, os.path.join(self.stack.build, "waypost"), "--config",
              self.stack.path("waypost.yaml"), *words],
             env={**self.stack.base_env, "STORE_SECRET":
                  self.stack.store_secret, **(env or {})},
@@ -236,6 +239,19 @@ class Whole(Backup):
         self.put_back(aside)
         self.assertEqual(sorted(os.listdir(self.stack.state)), before)
         self.stack.start()
+
+    @wants_namespaces
+    def test_there_must_be_room_for_it(self):
+        copy, folder = self.backup(), scratch()
+        how = {"env": {"WAYPOST_STORE_SQLITE_PATH": folder + "/waypost.db"}}
+        self.assert_fine("restore", copy, "--check", **how)
+        self.assert_refused(
+            folder + " has no room for", "restore", copy, "--check", **how,
+            inside=in_shell("mount -t tmpfs -o size=64k none "
+                            + shlex.quote(folder)))
+        # On a host without it nobody knows.
+        self.assert_fine("restore", copy, "--check", env={
+            "WAYPOST_STORE_SQLITE_PATH": "/nonexistent/waypost.db"})
 
     def test_redis_may_be_on_another_host(self):
         port = free_port()

@@ -376,6 +376,7 @@ class Door(Looking):
         rows = self.look("--url", url)
         self.assert_says(rows, "web-errors", "fail", "an unknown path")
         self.assert_says(rows, "web-errors", "fail", "a bad token")
+        self.assert_says(rows, "web-errors", "fail", "a body of 5 MB")
         self.assert_says(rows, "web-upgrade", "fail", "answered 200")
         self.assertIn("proxy_http_version",
                       rows["web-upgrade"][0]["advice"])

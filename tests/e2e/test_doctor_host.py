@@ -6,7 +6,6 @@ which want root; what no test can have (a slow disk, NFS) is played by a
 preloaded library.
 """
 import contextlib
-import functools
 import json
 import os
 import shlex
@@ -23,6 +22,7 @@ from devkit.stack import free_port
 from harness import (ROOT, SLOWNESS, kept_stack, new_stack, scratch,
                      wait_for)
 from looking import Looking
+from namespaces import in_shell, may_unshare, wants_namespaces
 
 NFS = "0x6969"  # linux/magic.h
 with open(os.path.join(ROOT, "web-config/nginx/waypost.conf"),
@@ -30,27 +30,6 @@ with open(os.path.join(ROOT, "web-config/nginx/waypost.conf"),
     MARK = snippet.readline()
 # The quiet connection is watched for 75 s: make test-doctor.
 IS_SLOW = bool(os.environ.get("TEST_DOCTOR_SLOW"))
-
-
-@functools.cache
-def may_unshare():
-    """Another host's file systems and processes, for one command."""
-    return subprocess.run(
-        ["unshare", "--mount", "--pid", "--fork", "--mount-proc", "sh", "-c",
-         "mount -t tmpfs none /mnt"], stderr=subprocess.DEVNULL,
-        check=False).returncode == 0
-
-
-wants_namespaces = unittest.skipUnless(
-    may_unshare(), "only root has namespaces: nothing of it was tried")
-
-
-def in_shell(script, *arguments, processes=False):
-    """A command before another one, in namespaces where script has run."""
-    kinds = ["--pid", "--fork", "--kill-child", "--mount-proc"] \
-        if processes else []
-    return ["unshare", "--mount", "--propagation", "private", *kinds, "sh",
-            "-ec", script + '\nexec "$@"', "sh", *arguments]
 
 
 def small_disk(folder, kib):

@@ -190,6 +190,34 @@ static enum wp_err check_place(const struct wp_copy_set *set,
 	return rc == WP_OK ? check_is_free(place->target, err) : rc;
 }
 
+/*
+ * Is there room for all of it beside what is there now? Of a folder that is not
+ * there nobody knows: a copy may be looked at on any host.
+ */
+static enum wp_err check_rooms(const struct wp_cli *cli,
+			       const struct wp_copy_set *set,
+			       struct wp_error *err)
+{
+	struct place places[PLACES_MAX];
+	size_t n = list_places(cli, set, places);
+	struct wp_error why = { 0 };
+	enum wp_err rc = WP_OK, one;
+
+	for (size_t i = 0; i < n; i++) {
+		char *folder = folder_of(places[i].target);
+
+		if (folder == NULL)
+			return no_memory(err);
+		one = access(folder, F_OK) == 0
+			      ? check_room(folder,
+					   bytes_of(set, places[i].name), &why)
+			      : WP_OK;
+		wp_faults_note(cli->conf.faults, one, &why, &rc, err);
+		free(folder);
+	}
+	return rc;
+}
+
 /* A Redis that runs would go on writing where we write. */
 static enum wp_err check_redis_is_off(const struct wp_cli *cli,
 				      struct wp_error *err)
@@ -341,6 +369,9 @@ enum wp_err wp_cli_restore(const struct wp_cli *cli, struct wp_error *err)
 		return rc;
 	wp_copy_print(&set);
 	if (cli->args.is_check && cli->args.redis_dir == NULL) {
+		rc = check_rooms(cli, &set, err);
+		if (rc != WP_OK)
+			return rc;
 		printf("%s is a whole copy\n", folder);
 		tell_age(&set);
 		tell_steps(cli, wp_copy_has(&set, WP_COPY_SECRETS));

@@ -23,6 +23,7 @@ enum {
 	TRIES,
 	DEAD,
 	HOT,
+	EXPIRY_MS,
 	COLD,
 	DAEMONS,
 	GLANCE_MEMBERS
@@ -69,6 +70,7 @@ enum wp_err wp_glance_parse(const struct wp_reply *reply, struct wp_glance *out)
 		.tries = number_at(reply, TRIES),
 		.dead = number_at(reply, DEAD),
 		.hot = number_at(reply, HOT),
+		.expiry_ms = number_at(reply, EXPIRY_MS),
 		.cold = number_at(reply, COLD),
 		.n_daemons = wp_reply_count(daemons) / DAEMON_MEMBERS,
 		.daemons = daemons,

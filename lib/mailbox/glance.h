@@ -32,6 +32,7 @@ struct wp_glance {
 	int64_t tries;     /* entries that have failed, and are tried again */
 	int64_t dead;      /* dead letters */
 	int64_t hot;       /* users with something in hot */
+	int64_t expiry_ms; /* when the first of that expires; 0: none */
 	int64_t cold;      /* users who may have something in the cold store */
 	size_t n_daemons;
 	const struct wp_reply *daemons; /* wp_glance_daemon() */

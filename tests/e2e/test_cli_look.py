@@ -22,7 +22,8 @@ STATUS = {"ok": FLAG, "problems": [TEXT], "time": TEXT, "mode": TEXT,
           "partitionsClosed": NUMBER, "ingressEntries": NUMBER,
           "ingressOldest": MAYBE, "ingressAdded": NUMBER, "retrying": NUMBER,
           "inboxEntries": NUMBER, "hotMailboxes": NUMBER,
-          "coldMailboxes": NUMBER, "migrationMarks": NUMBER,
+          "coldMailboxes": NUMBER, "expiryFirst": MAYBE,
+          "migrationMarks": NUMBER,
           "migrationFirstDue": MAYBE, "deadLetters": NUMBER,
           "deadLettersInbox": NUMBER, "deadLettersPush": NUMBER,
           "pushEnabled": FLAG, "pushDue": NUMBER, "notifiers": NUMBER,
@@ -180,9 +181,23 @@ class Look(E2eTest):
             self.assertEqual(told["partitionsUnowned"], 8)
             self.assertEqual(told["ingressEntries"], 1)
             self.assertIsNotNone(told["ingressOldest"])
+            self.assertIsNone(told["expiryFirst"])
+            for late_s, is_said in ((880, False), (901, True)):
+                self.expire_late(late_s)
+                told = self.told(STATUS, "status", status=1)
+                self.assertIsNotNone(told["expiryFirst"])
+                self.assertEqual("is not deleted: look at" in
+                                 str(told["problems"]), is_said, told)
         finally:
+            with self.stack.redis() as redis:
+                redis("ZREM", "wp:{2}:expiry", "urn:sm:user:late")
             self.stack.restart("worker-0")
             self.wait_all_ready()
+
+    def expire_late(self, late_s):
+        with self.stack.redis() as redis:
+            redis("ZADD", "wp:{2}:expiry",
+                  (int(redis("TIME")[0]) - late_s) * 1000, "urn:sm:user:late")
 
     # ---- queue ----
 

@@ -3,7 +3,8 @@
 --
 -- KEYS[1]  wp:{p}:
 -- Result   {now_ms, owner, gate, ingress, first, added, marks, mark_ms, tries,
---          dead, hot, cold, {incarnation, counter, connections, …}}
+--          dead, hot, expiry_ms, cold,
+--          {incarnation, counter, connections, …}}
 --          owner, gate: as they are, "" for none
 --          ingress, first, added: entries that wait, id of the first, how many
 --          there have ever been
@@ -11,7 +12,8 @@
 --          first of them is due
 --          tries: entries that have failed; dead: dead letters
 --          hot, cold: users with something in hot, and of whom something may
---          be in the cold store
+--          be in the cold store; expiry_ms: when the first of what is in hot
+--          expires
 --
 -- Says nobody's name, and nothing of what is sealed leaves Redis.
 -- Bounds: one look each, and one for each incarnation; the first and the last
@@ -51,11 +53,12 @@ end
 local waiting = ingress()
 local first = waiting['first-entry']
 local mark = redis.call('ZRANGE', prefix .. 'migrate', 0, 0, 'WITHSCORES')
+local expiry = redis.call('ZRANGE', prefix .. 'expiry', 0, 0, 'WITHSCORES')
 return {
   string.format('%d', now_ms), text_of('owner'), text_of('gate'),
   waiting.length, first and first[1] or '', waiting['entries-added'],
   redis.call('ZCARD', prefix .. 'migrate'), mark[2] or '',
   redis.call('HLEN', prefix .. 'tries'), redis.call('XLEN', prefix .. 'dlq'),
-  redis.call('ZCARD', prefix .. 'expiry'), redis.call('HLEN', prefix .. 'cold'),
-  daemons(),
+  redis.call('ZCARD', prefix .. 'expiry'), expiry[2] or '',
+  redis.call('HLEN', prefix .. 'cold'), daemons(),
 }

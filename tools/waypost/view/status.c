@@ -3,7 +3,7 @@
  * screen, and at its end whether all is well.
  *
  * Redis alone is asked, so it sees all hosts of the deployment. What only the
- * programs know (how late the sweep is) they say by their metrics.
+ * programs know (how late the sweep of the store is) they say by their metrics.
  */
 #include <inttypes.h>
 #include <stdarg.h>
@@ -22,6 +22,7 @@ enum {
 	PERCENT = 100,
 	ROUTING_MS = 30 * MS_PER_S, /* older than that in ingress is not well */
 	MOVING_MS = 120 * MS_PER_S, /* later than that a mark is stuck */
+	EXPIRING_MS = 15 * 60 * MS_PER_S, /* as the doctor has it */
 	TELLING_MS = 60 * MS_PER_S,
 	PROBLEMS_MAX = 16,
 	PROBLEM_MAX = 160,
@@ -92,6 +93,7 @@ static void judge_work(const struct wp_survey *survey, struct problems *out)
 {
 	int64_t routing = late_s(survey, survey->first_ms, ROUTING_MS);
 	int64_t moving = late_s(survey, survey->mark_ms, MOVING_MS);
+	int64_t expired = late_s(survey, survey->expiry_ms, EXPIRING_MS);
 
 	if (survey->n_workers == 0)
 		add_problem(out, "no worker is there: nothing is routed");
@@ -112,6 +114,12 @@ static void judge_work(const struct wp_survey *survey, struct problems *out)
 			    "somebody should have been moved to disk "
 			    "%" PRId64 " s ago",
 			    moving);
+	if (expired > 0)
+		add_problem(out,
+			    "what expired %" PRId64 " s ago is not deleted: "
+			    "look at Redis' clock, then waypost expire "
+			    "--confirm",
+			    expired);
 	if (survey->dead + survey->dead_inbox > 0)
 		add_problem(out, "%" PRId64 " dead letters: waypost dlq list",
 			    survey->dead + survey->dead_inbox);
@@ -426,6 +434,7 @@ static void add_numbers(struct json_object **object, const struct wp_cli *cli,
 	wp_cli_add_int(object, "inboxEntries", survey->inbox);
 	wp_cli_add_int(object, "hotMailboxes", survey->hot);
 	wp_cli_add_int(object, "coldMailboxes", survey->cold);
+	wp_cli_add_time(object, "expiryFirst", survey->expiry_ms);
 	wp_cli_add_int(object, "migrationMarks", survey->marks);
 	wp_cli_add_time(object, "migrationFirstDue", survey->mark_ms);
 	wp_cli_add_int(object, "deadLetters", survey->dead);

@@ -275,6 +275,7 @@ static void add_partition(struct wp_survey *out, uint32_t partition,
 	out->cold += glance->cold;
 	keep_first(&out->first_ms, glance->first_ms);
 	keep_first(&out->mark_ms, glance->mark_ms);
+	keep_first(&out->expiry_ms, glance->expiry_ms);
 	add_daemons(out, glance);
 }
 

@@ -75,6 +75,7 @@ struct wp_survey {
 	int64_t tries;
 	int64_t hot; /* mailboxes */
 	int64_t cold;
+	int64_t expiry_ms; /* when the first in memory expires, or did */
 	int64_t connections;
 
 	int64_t dead; /* letters: of partitions, of the inbox, of pushes */

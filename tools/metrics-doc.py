@@ -29,8 +29,8 @@ Each program answers `GET /metrics` (Prometheus text, version 0.0.4) and `GET
 `keys.metrics_listen`. Without that it tells nothing. It is for operators: let
 nobody else reach it. A parent of several processes answers for all of them:
 gauges are their sum, but `waypost_redis_up` and `waypost_ws_canary_up` are 1
-while they are that in each.
-A single `waypost-ws` also has JSON for monitors of an earlier service
+while they are that in each, and a time is the latest of all. `waypost-ws` also
+has JSON for monitors of an earlier service
 ([from-notification-service.md](from-notification-service.md#what-stays)).
 
 - The same thing has the same name in all programs; `job` tells them apart. A

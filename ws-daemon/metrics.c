@@ -115,6 +115,12 @@ static const struct wp_metric_desc descs[WP_WS_METRIC_COUNT] = {
 				       NULL,
 				       "Notifications handed to connections.",
 				       WP_COUNTER },
+	[WP_M_NOTIFICATION_LAST] = { "waypost_ws_notification_timestamp_"
+				     "seconds",
+				     NULL,
+				     "When the last notification was heard, "
+				     "whoever it was for; 0: none was.",
+				     WP_LAST_GAUGE },
 	[WP_M_FRAMES_IN] = { FRAMES, "direction=\"in\"",
 			     "WebSocket frames of all kinds.", WP_COUNTER },
 	[WP_M_FRAMES_OUT] = { FRAMES, "direction=\"out\"", NULL, WP_COUNTER },

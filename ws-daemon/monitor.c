@@ -1,5 +1,5 @@
 /*
- * monitor.c - what the loop knows of its connections, told when it is asked.
+ * monitor.c - a door at the loop, where its numbers are told when it is asked.
  */
 #include "ws-daemon/monitor.h"
 
@@ -8,54 +8,22 @@
 #include <ev.h>
 
 #include "lib/base/clock.h"
-#include "lib/live/consumer.h"
 #include "lib/metrics/exporter.h"
-#include "ws-daemon/canary.h"
+#include "ws-daemon/gauges.h"
 #include "ws-daemon/monitor_json.h"
 
 struct wp_monitor {
 	struct wp_parts *parts;
+	struct wp_monitor_source source;
 	struct wp_exporter *exporter; /* owned */
 	ev_io io;
 };
-
-static void note_deflate(const struct wp_parts *parts)
-{
-	const struct wp_deflate_tally *tally = wp_deflate_tally(parts->deflate);
-
-	wp_metric_set(parts->metrics, WP_M_DEFLATE_IN_TEXT,
-		      (int64_t)tally->in_text);
-	wp_metric_set(parts->metrics, WP_M_DEFLATE_IN_DEFLATED,
-		      (int64_t)tally->in_deflated);
-	wp_metric_set(parts->metrics, WP_M_DEFLATE_OUT_TEXT,
-		      (int64_t)tally->out_text);
-	wp_metric_set(parts->metrics, WP_M_DEFLATE_OUT_DEFLATED,
-		      (int64_t)tally->out_deflated);
-}
-
-void wp_monitor_note(const struct wp_parts *parts)
-{
-	wp_metric_set(parts->metrics, WP_M_CONNECTIONS, (int64_t)parts->n_open);
-	wp_metric_set(parts->metrics, WP_M_CONNECTIONS_MAX,
-		      parts->live.conf->websocket.max_connections);
-	wp_metric_set(parts->metrics, WP_M_CONSUMERS,
-		      (int64_t)wp_consumers_count(parts->consumers));
-	wp_metric_set(parts->metrics, WP_M_QUEUED_BYTES,
-		      (int64_t)parts->n_queued);
-	wp_metric_set(parts->metrics, WP_M_USERS, (int64_t)wp_ws_users(parts));
-	wp_metric_set(parts->metrics, WP_M_REVOKED_ENTRIES,
-		      (int64_t)wp_revoker_count(parts->live.revoker));
-	wp_metric_set(parts->metrics, WP_M_REVOKED_EVICTED,
-		      (int64_t)wp_revoker_evicted(parts->live.revoker));
-	note_deflate(parts);
-	wp_ws_canary_note(parts->canary);
-}
 
 static void prepare(void *ctx, struct wp_buf *out)
 {
 	const struct wp_parts *parts = ctx;
 
-	wp_monitor_note(parts);
+	wp_gauges_note(parts);
 	wp_auth_write_ages(parts->auth, WP_AUTH_KEYS_AGE, out);
 }
 
@@ -72,7 +40,7 @@ enum wp_err wp_monitor_open(struct wp_monitor **out, struct wp_parts *parts,
 			    const char *program, const char *address,
 			    struct wp_error *err)
 {
-	const struct wp_exporter_setup setup = {
+	struct wp_exporter_setup setup = {
 		.program = program,
 		.address = address,
 		.metrics = parts->metrics,
@@ -86,7 +54,12 @@ enum wp_err wp_monitor_open(struct wp_monitor **out, struct wp_parts *parts,
 	if (monitor == NULL)
 		return wp_error_set(err, WP_ERR_NOMEM, "memory is exhausted");
 	monitor->parts = parts;
-	parts->start_ms = wp_mono_ms();
+	monitor->source = (struct wp_monitor_source){
+		.metrics = parts->metrics,
+		.start_ms = wp_mono_ms(),
+		.parts = parts,
+	};
+	setup.pages_ctx = &monitor->source;
 	rc = wp_exporter_open(&monitor->exporter, &setup, err);
 	if (rc != WP_OK) {
 		free(monitor);

@@ -22,9 +22,6 @@ enum wp_err wp_monitor_open(struct wp_monitor **out, struct wp_parts *parts,
 			    const char *program, const char *address,
 			    struct wp_error *err) WP_MUST_USE;
 
-/* Set the gauges to what is now; for whoever is not asked itself. */
-void wp_monitor_note(const struct wp_parts *parts);
-
 /* As of lib/metrics/exporter.h. */
 struct wp_heir_socket wp_monitor_hand(const struct wp_monitor *monitor);
 void wp_monitor_give_up(struct wp_monitor *monitor);

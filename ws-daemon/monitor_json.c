@@ -9,7 +9,8 @@
 #include "lib/base/clock.h"
 #include "lib/mailbox/presence.h"
 #include "ws-daemon/canary.h"
-#include "ws-daemon/parts.h"
+#include "ws-daemon/gauges.h"
+#include "ws-daemon/metrics.h"
 
 /* What that service says when no message has come yet. */
 static const char never[] = "0001-01-01T00:00:00Z";
@@ -22,16 +23,36 @@ static void add_time(struct wp_buf *out, const char *name, int64_t wall_ms)
 	wp_buf_printf(out, "\"%s\":\"%s\",", name, text);
 }
 
-static int64_t uptime_s(const struct wp_parts *parts)
+static int64_t uptime_s(const struct wp_monitor_source *source)
 {
-	return (int64_t)(wp_mono_ms() - parts->start_ms) / 1000;
+	return (int64_t)(wp_mono_ms() - source->start_ms) / 1000;
+}
+
+static int64_t sum(const struct wp_monitor_source *source, size_t first,
+		   size_t last)
+{
+	int64_t n = 0;
+
+	for (size_t i = first; i <= last; i++)
+		n += wp_metric_get(source->metrics, i);
+	return n;
+}
+
+static void note(const struct wp_monitor_source *source)
+{
+	if (source->parts != NULL)
+		wp_gauges_note(source->parts);
 }
 
 static unsigned write_health(void *ctx, struct wp_buf *out)
 {
-	const struct wp_parts *parts = ctx;
-	bool is_live = wp_registrar_is_live(parts->live.registrar);
+	const struct wp_monitor_source *source = ctx;
+	bool is_live;
+	int64_t last_s;
 
+	note(source);
+	is_live = wp_metric_get(source->metrics, WP_M_REDIS_UP) != 0;
+	last_s = wp_metric_get(source->metrics, WP_M_NOTIFICATION_LAST);
 	wp_buf_printf(out, "{\"status\":\"%s\",",
 		      is_live ? "healthy" : "degraded");
 	add_time(out, "timestamp", wp_wall_ms());
@@ -39,48 +60,43 @@ static unsigned write_health(void *ctx, struct wp_buf *out)
 				    : "\"redis\":{\"status\":\"disconnected\","
 				      "\"error\":\"Redis cannot be used\"},");
 	wp_buf_printf(out,
-		      "\"websocket\":{\"active_connections\":%zu,"
-		      "\"total_unique_users\":%zu},"
+		      "\"websocket\":{\"active_connections\":%" PRId64
+		      ",\"total_unique_users\":%" PRId64 "},"
 		      "\"subscriber\":{\"active\":%s,",
-		      parts->n_open, wp_ws_users(parts),
+		      wp_metric_get(source->metrics, WP_M_CONNECTIONS),
+		      wp_metric_get(source->metrics, WP_M_USERS),
 		      is_live ? "true" : "false");
-	if (parts->notified_ms > 0)
-		add_time(out, "last_message_at", parts->notified_ms);
+	if (last_s > 0)
+		add_time(out, "last_message_at", last_s * 1000);
 	else
 		wp_buf_printf(out, "\"last_message_at\":\"%s\",", never);
 	wp_buf_printf(out,
 		      "\"pattern\":\"" WP_NOTIFICATION_CHANNELS
 		      "\"},\"uptime_seconds\":%" PRId64 "}\n",
-		      uptime_s(parts));
+		      uptime_s(source));
 	return is_live ? 200 : 503;
-}
-
-static int64_t sum(const struct wp_parts *parts, size_t first, size_t last)
-{
-	int64_t n = 0;
-
-	for (size_t i = first; i <= last; i++)
-		n += wp_metric_get(parts->metrics, i);
-	return n;
 }
 
 static unsigned write_metrics(void *ctx, struct wp_buf *out)
 {
-	const struct wp_parts *parts = ctx;
+	const struct wp_monitor_source *source = ctx;
 
+	note(source);
 	wp_buf_add_str(out, "{\"service\":\"websocket-service\",");
 	add_time(out, "timestamp", wp_wall_ms());
 	wp_buf_printf(out,
 		      "\"uptime_seconds\":%" PRId64
-		      ",\"connections\":{\"active\":%zu,"
-		      "\"total_unique_users\":%zu},\"messages\":{"
+		      ",\"connections\":{\"active\":%" PRId64
+		      ",\"total_unique_users\":%" PRId64 "},\"messages\":{"
 		      "\"received_from_redis\":%" PRId64
 		      ",\"sent_to_clients\":%" PRId64 ",\"failed\":%" PRId64
 		      "}}\n",
-		      uptime_s(parts), parts->n_open, wp_ws_users(parts),
-		      sum(parts, WP_M_NOTIFIED, WP_M_NOTIFICATION_NO_MEMORY),
-		      wp_metric_get(parts->metrics, WP_M_NOTIFICATION_FRAMES),
-		      sum(parts, WP_M_NOTIFICATION_BAD_CHANNEL,
+		      uptime_s(source),
+		      wp_metric_get(source->metrics, WP_M_CONNECTIONS),
+		      wp_metric_get(source->metrics, WP_M_USERS),
+		      sum(source, WP_M_NOTIFIED, WP_M_NOTIFICATION_NO_MEMORY),
+		      wp_metric_get(source->metrics, WP_M_NOTIFICATION_FRAMES),
+		      sum(source, WP_M_NOTIFICATION_BAD_CHANNEL,
 			  WP_M_NOTIFICATION_NO_MEMORY));
 	return 200;
 }

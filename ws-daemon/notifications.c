@@ -112,7 +112,11 @@ static struct wp_message *build(struct wp_parts *parts, const struct news *news)
 
 	if (!write_frame(news->data, news->len, news->about != NULL, buf)) {
 		drop(parts, WP_M_NOTIFICATION_MALFORMED,
-		     "it is no JSON object with a string \"type\"", news->len);
+		     news->about == NULL
+			     ? "it is no JSON object with a string \"type\""
+			     : "it is no JSON object, or its \"type\" is no "
+			       "string",
+		     news->len);
 		return NULL;
 	}
 	if (!buf->failed)

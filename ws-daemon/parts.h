@@ -58,7 +58,6 @@ struct wp_parts {
 
 	struct wp_topic topics[WP_TOPICS_MAX]; /* of websocket.topics */
 	size_t n_topics;
-	uint64_t start_ms;   /* wp_mono_ms() */
 	int64_t notified_ms; /* wp_wall_ms() of the last notification; 0 */
 
 	size_t n_sockets;

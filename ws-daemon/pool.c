@@ -18,6 +18,7 @@
 #include "lib/sys/heir.h"
 #include "ws-daemon/instance.h"
 #include "ws-daemon/metrics.h"
+#include "ws-daemon/monitor_json.h"
 #include "ws-daemon/server.h"
 
 static int run_instance(void *ctx, const struct wp_place *place)
@@ -118,6 +119,10 @@ static const char *status(void *ctx, char *work, size_t size)
 
 enum wp_err wp_ws_pool_run(struct wp_daemon *daemon, struct wp_error *err)
 {
+	struct wp_monitor_source source = {
+		.metrics = daemon->metrics,
+		.start_ms = wp_mono_ms(),
+	};
 	const struct wp_parent_setup setup = {
 		.plan = plan_of(daemon),
 		.listen_fd = daemon->listener.fd,
@@ -127,6 +132,8 @@ enum wp_err wp_ws_pool_run(struct wp_daemon *daemon, struct wp_error *err)
 		.ready_metric = WP_M_PROCESSES,
 		.restarts_metric = WP_M_RESTARTS,
 		.prepare = prepare,
+		.pages = wp_monitor_pages,
+		.pages_ctx = &source,
 		.on_reload = on_reload,
 		.on_ready = on_ready,
 		.on_stop = on_stop,

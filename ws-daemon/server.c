@@ -25,8 +25,8 @@
 #include "ws-daemon/deliver.h"
 #include "ws-daemon/drain.h"
 #include "ws-daemon/frames_in.h"
+#include "ws-daemon/gauges.h"
 #include "ws-daemon/heap.h"
-#include "ws-daemon/monitor.h"
 #include "ws-daemon/notifications.h"
 
 enum {
@@ -208,7 +208,7 @@ static void on_turn_end(void *ctx)
 	wp_log_flush(); /* of lines about requests */
 	/* Nobody asks this process. */
 	if (server->seat != NULL)
-		wp_monitor_note(&server->parts);
+		wp_gauges_note(&server->parts);
 	tell_share(server);
 	finish_stop(server);
 }

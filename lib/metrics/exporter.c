@@ -156,6 +156,18 @@ find_page(const struct wp_exporter *exporter, const struct peer *peer,
 	return !is_get(head, "/metrics") || wants_json(peer) ? page : NULL;
 }
 
+/* What there is, for who asks for something else. */
+static void write_paths(const struct wp_exporter *exporter, struct wp_buf *out)
+{
+	const struct wp_exporter_page *page = exporter->setup.pages;
+
+	wp_buf_add_str(out, "only /metrics");
+	for (; page != NULL && page->path != NULL; page++)
+		if (strcmp(page->path, "/metrics") != 0)
+			wp_buf_printf(out, ", %s", page->path);
+	wp_buf_add_str(out, " and /healthz are here\n");
+}
+
 static void answer(const struct wp_exporter *exporter, struct peer *peer,
 		   const struct wp_head *head)
 {
@@ -166,7 +178,7 @@ static void answer(const struct wp_exporter *exporter, struct peer *peer,
 
 	wp_buf_init(&body, ANSWER_MAX_BYTES);
 	if (page != NULL) {
-		status = page->write(exporter->setup.ctx, &body);
+		status = page->write(exporter->setup.pages_ctx, &body);
 		write_answer(&peer->answer, status, "application/json", &body);
 	} else if (is_get(head, "/metrics")) {
 		write_metrics(exporter, &body);
@@ -176,7 +188,7 @@ static void answer(const struct wp_exporter *exporter, struct peer *peer,
 		wp_buf_add_str(&body, "OK\n");
 		write_answer(&peer->answer, 200, plain, &body);
 	} else {
-		wp_buf_add_str(&body, "only /metrics and /healthz are here\n");
+		write_paths(exporter, &body);
 		write_answer(&peer->answer, 404, plain, &body);
 	}
 	if (body.failed)

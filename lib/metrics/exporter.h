@@ -21,7 +21,8 @@ struct wp_exporter;
 /* A path that is answered in JSON. */
 struct wp_exporter_page {
 	const char *path; /* "/metrics" only where Accept asks for JSON */
-	/* Append the body, where prepare() is called. Returns: the status. */
+	/* Append the body, where prepare() would be called. Returns: the
+	 * status. */
 	unsigned (*write)(void *ctx, struct wp_buf *out);
 };
 
@@ -36,6 +37,7 @@ struct wp_exporter_setup {
 	 */
 	void (*prepare)(void *ctx, struct wp_buf *out);
 	const struct wp_exporter_page *pages; /* ends with {}; NULL: none */
+	void *pages_ctx;
 	/* The processes that belong to this one: how many of max. NULL: none */
 	size_t (*children)(void *ctx, pid_t *pids, size_t max);
 	void *ctx;

@@ -56,7 +56,8 @@ struct wp_metrics {
 
 static bool is_gauge(const struct wp_metric_desc *desc)
 {
-	return desc->type == WP_GAUGE || desc->type == WP_LEAST_GAUGE;
+	return desc->type == WP_GAUGE || desc->type == WP_LEAST_GAUGE ||
+	       desc->type == WP_LAST_GAUGE;
 }
 
 static size_t cells_of(const struct wp_metric_desc *desc)
@@ -191,8 +192,9 @@ void wp_metrics_rise(struct wp_metrics *metrics, size_t row)
 /* Of all processes together. */
 static int64_t total(const struct wp_metrics *metrics, size_t index)
 {
-	bool is_least = metrics->descs[index].type == WP_LEAST_GAUGE;
+	enum wp_metric_type type = metrics->descs[index].type;
 	int64_t sum = load(cell_at(metrics, index)), least = INT64_MAX;
+	int64_t last = sum;
 
 	for (size_t i = 0; i < metrics->rows; i++) {
 		const struct cell *at = row_at(metrics, i);
@@ -203,8 +205,12 @@ static int64_t total(const struct wp_metrics *metrics, size_t index)
 		sum += value;
 		if (value < least)
 			least = value;
+		if (value > last)
+			last = value;
 	}
-	return is_least && least != INT64_MAX ? least : sum;
+	if (type == WP_LAST_GAUGE)
+		return last;
+	return type == WP_LEAST_GAUGE && least != INT64_MAX ? least : sum;
 }
 
 /* ---- values ---- */
@@ -292,9 +298,9 @@ static void write_help(struct wp_buf *out, const char *help)
 static void write_head(struct wp_buf *out, const struct wp_metric_desc *desc)
 {
 	static const char *const types[] = {
-		[WP_COUNTER] = "counter",     [WP_SPARSE_COUNTER] = "counter",
-		[WP_GAUGE] = "gauge",         [WP_LEAST_GAUGE] = "gauge",
-		[WP_HISTOGRAM] = "histogram",
+		[WP_COUNTER] = "counter",  [WP_SPARSE_COUNTER] = "counter",
+		[WP_GAUGE] = "gauge",      [WP_LEAST_GAUGE] = "gauge",
+		[WP_LAST_GAUGE] = "gauge", [WP_HISTOGRAM] = "histogram",
 	};
 
 	if (desc->help != NULL) {

@@ -19,6 +19,7 @@ enum wp_metric_type {
 	WP_SPARSE_COUNTER, /* told from its first count on */
 	WP_GAUGE,
 	WP_LEAST_GAUGE, /* of several processes the least counts, not the sum */
+	WP_LAST_GAUGE,  /* a time: of several processes the latest counts */
 	WP_HISTOGRAM
 };
 
@@ -44,7 +45,7 @@ void wp_metrics_free(struct wp_metrics **metrics);
 /*
  * From now on what is set, rather than added to, is kept for each process that
  * sits down in a row of its own, and told of all together: gauges as their sum,
- * or the least of them, and counters as their sum.
+ * or the least or the last of them, and counters as their sum.
  *
  * rows:    how many processes there may be at a time
  * Errors:  WP_ERR_SYS  no memory to map

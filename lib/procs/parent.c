@@ -282,6 +282,8 @@ static enum wp_err open_metrics(struct parent *parent, struct wp_error *err)
 		.metrics = setup->metrics,
 		.prepare = prepare,
 		.children = children,
+		.pages = setup->pages,
+		.pages_ctx = setup->pages_ctx,
 		.ctx = parent,
 	};
 

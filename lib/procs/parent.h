@@ -10,6 +10,7 @@
 
 #include "lib/base/buf.h"
 #include "lib/base/err.h"
+#include "lib/metrics/exporter.h"
 #include "lib/metrics/metrics.h"
 #include "lib/procs/procs.h"
 #include "lib/sys/heir.h"
@@ -25,6 +26,8 @@ struct wp_parent_setup {
 	size_t ready_metric, restarts_metric; /* as in struct wp_procs */
 	void (*prepare)(void *ctx, const struct wp_procs *procs,
 			struct wp_buf *out);
+	const struct wp_exporter_page *pages;
+	void *pages_ctx;
 
 	/* SIGHUP: read the settings again, and have procs go by them. False:
 	 * all goes on as before. */

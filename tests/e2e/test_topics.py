@@ -15,6 +15,18 @@ PROGRESS = {"status": "PROCESSING", "progress": {"current": 1, "total": 4}}
 TIME = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$")
 
 
+def ask(stack, path, accept):
+    """Status, type and text of an answer at the door of metrics."""
+    door = http.client.HTTPConnection("localhost")
+    door.sock = socket.socket(socket.AF_UNIX)
+    door.sock.connect(stack.socket_path("websocket-0-metrics.sock"))
+    door.request("GET", path, headers={"Accept": accept})
+    answer = door.getresponse()
+    text = answer.read().decode()
+    door.close()
+    return answer.status, answer.headers.get_content_type(), text
+
+
 class Topics(E2eTest):
     feed_mode = "pattern"
     # What is published for nobody, and is heard and failed.
@@ -76,6 +88,15 @@ class Topics(E2eTest):
         frame.pop("timestamp")
         self.assertEqual(frame, PHASE)
 
+    def test_what_is_no_object_is_told_of_in_the_log(self):
+        bob = self.user()
+        client = self.listen(bob)
+        self.publish((f"project:7:{bob.name}", [1]),
+                     (f"project:7:{bob.name}", {"n": 2}))
+        self.assertEqual(client.recv_json(), {"n": 2})
+        wait_for(lambda: r'no JSON object, or its \"type\" is no string' in
+                 self.stack.read_log("websocket-0"), "its line")
+
     def test_an_id_that_is_none(self):
         bob = self.user()
         for query in ("projectId=", "projectId=a%20b", "jobId=" + "x" * 51,
@@ -99,25 +120,14 @@ class Topics(E2eTest):
             frame = client.recv_json()
         self.assertEqual(frame, {"n": 1})
 
-    def ask(self, path, accept):
-        """Status, type and text of an answer at the door of metrics."""
-        door = http.client.HTTPConnection("localhost")
-        door.sock = socket.socket(socket.AF_UNIX)
-        door.sock.connect(self.stack.socket_path("websocket-0-metrics.sock"))
-        door.request("GET", path, headers={"Accept": accept})
-        answer = door.getresponse()
-        text = answer.read().decode()
-        door.close()
-        return answer.status, answer.headers.get_content_type(), text
-
     def test_a_monitor_reads_health_and_metrics(self):
         bob = self.user()
         client = self.listen(bob)
-        before = json.loads(self.ask("/metrics", "application/json")[2])
+        before = json.loads(ask(self.stack, "/metrics", "application/json")[2])
         self.publish((f"user_noti:{bob.name}", {"type": "t", "payload": 1}),
                      ("user_noti:a b", {"type": "t"}))
         client.expect("t")
-        status, kind, text = self.ask("/health", "*/*")
+        status, kind, text = ask(self.stack, "/health", "*/*")
         self.assertEqual((status, kind), (200, "application/json"))
         health = json.loads(text)
         for at in (health.pop("timestamp"),
@@ -134,7 +144,8 @@ class Topics(E2eTest):
             "subscriber": {"active": True, "pattern": "user_noti:*"}})
 
         def told():
-            after = json.loads(self.ask("/metrics", "application/json")[2])
+            after = json.loads(
+                ask(self.stack, "/metrics", "application/json")[2])
             return {name: count - before["messages"][name]
                     for name, count in after["messages"].items()}
         self.assertEqual(before["service"], "websocket-service")
@@ -145,7 +156,7 @@ class Topics(E2eTest):
                                     "failed": self.failed},
                  "both are counted")
         for accept in ("*/*", "text/plain", "application/json;q=0.1,*/*"):
-            status, kind, text = self.ask("/metrics", accept)
+            status, kind, text = ask(self.stack, "/metrics", accept)
             self.assertEqual((status, kind), (200, "text/plain"))
             self.assertIn("waypost_ws_connections ", text)
 
@@ -153,3 +164,38 @@ class Topics(E2eTest):
 class TopicsPerUser(Topics):
     feed_mode = "per-user"
     failed = 0
+
+
+class SeveralProcesses(E2eTest):
+    @classmethod
+    def make_stack(cls):
+        return new_stack({"websocket": {"processes": 2,
+                                        "feed_mode": "per-user"}})
+
+    def read(self, path):
+        return json.loads(ask(self.stack, path, "application/json")[2])
+
+    def test_a_monitor_reads_sums(self):
+        self.assertEqual(self.read("/health")["subscriber"]["last_message_at"],
+                         "0001-01-01T00:00:00Z")
+        users = [self.user() for _ in range(6)]
+        sockets = [self.connect(user) for user in users]
+        for client in sockets:
+            client.expect("connected")
+        with self.stack.redis() as redis:
+            for user in users:
+                redis("PUBLISH", f"user_noti:{user.name}", '{"type":"t"}')
+                redis("PUBLISH", f"user_noti:{user.urn}", "no JSON")
+        for client in sockets:
+            client.expect("t")
+
+        wait_for(lambda: self.read("/metrics")["messages"] == {
+            "received_from_redis": 12, "sent_to_clients": 6, "failed": 6},
+            lambda: self.read("/metrics"))
+        health = self.read("/health")
+        self.assertEqual(health["status"], "healthy")
+        self.assertEqual(health["websocket"], {"active_connections": 6,
+                                               "total_unique_users": 6})
+        self.assertEqual(self.read("/metrics")["connections"],
+                         {"active": 6, "total_unique_users": 6})
+        self.assertRegex(health["subscriber"]["last_message_at"], r"^20")

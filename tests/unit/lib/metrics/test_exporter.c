@@ -159,9 +159,8 @@ static void metrics_are_served_with_their_type_and_length(void **state)
 
 static unsigned write_page(void *ctx, struct wp_buf *out)
 {
-	(void)ctx;
 	wp_buf_add_str(out, "{}\n");
-	return 503;
+	return *(const unsigned *)ctx;
 }
 
 static void pages_are_in_json_and_metrics_only_for_who_asks(void **state)
@@ -191,24 +190,31 @@ static void pages_are_in_json_and_metrics_only_for_who_asks(void **state)
 		  false },
 	};
 	struct fixture *f = *state;
+	unsigned status = 503;
 	struct wp_error err;
+	char *answer;
 
 	wp_exporter_stop(&f->exporter);
 	f->setup.pages = pages;
+	f->setup.pages_ctx = &status;
 	if (wp_exporter_start(&f->exporter, &f->setup, &err) != WP_OK)
 		fail_msg("%s", err.msg);
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		char *answer = ask(f, rows[i].request);
-		bool is_page =
-			strncmp(answer, "HTTP/1.1 503 ", 13) == 0 &&
-			strstr(answer,
-			       "\r\nContent-Type: application/json\r\n") !=
-				NULL &&
-			strstr(answer, "\r\n\r\n{}\n") != NULL;
+		bool is_page;
+
+		answer = ask(f, rows[i].request);
+		is_page = strncmp(answer, "HTTP/1.1 503 ", 13) == 0 &&
+			  strstr(answer,
+				 "\r\nContent-Type: application/json\r\n") !=
+				  NULL &&
+			  strstr(answer, "\r\n\r\n{}\n") != NULL;
 
 		if (is_page != rows[i].is_page)
 			fail_msg("%s: %s", rows[i].request, answer);
 	}
+	answer = ask(f, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+	assert_non_null(strstr(answer, "\r\n\r\nonly /metrics, /health and "
+				       "/healthz are here\n"));
 }
 
 static void everything_else_is_404(void **state)

@@ -206,12 +206,13 @@ static void an_empty_table_is_fine(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make, release)
 
-enum { OF_ALL_SET, OF_ALL_ADDED, OF_ALL_OPEN, OF_ALL_UP };
+enum { OF_ALL_SET, OF_ALL_ADDED, OF_ALL_OPEN, OF_ALL_LAST, OF_ALL_UP };
 
 static const struct wp_metric_desc of_all[] = {
 	[OF_ALL_SET] = { "a_set_total", NULL, "Set.", WP_COUNTER },
 	[OF_ALL_ADDED] = { "a_added_total", NULL, "Added.", WP_COUNTER },
 	[OF_ALL_OPEN] = { "a_open", NULL, "Open.", WP_GAUGE },
+	[OF_ALL_LAST] = { "a_last", NULL, "Last.", WP_LAST_GAUGE },
 	[OF_ALL_UP] = { "a_up", NULL, "Up.", WP_LEAST_GAUGE },
 };
 
@@ -226,6 +227,7 @@ static pid_t sit_down(struct wp_metrics *metrics, size_t row, int64_t value,
 	wp_metrics_sit(metrics, row);
 	wp_metric_set(metrics, OF_ALL_OPEN, value);
 	wp_metric_set(metrics, OF_ALL_UP, value);
+	wp_metric_set(metrics, OF_ALL_LAST, 100 - value);
 	wp_metric_set(metrics, OF_ALL_SET, 10);
 	wp_metric_add(metrics, OF_ALL_ADDED, 1);
 	if (wp_metric_get(metrics, OF_ALL_OPEN) != value ||
@@ -255,6 +257,7 @@ static void each_process_has_gauges_of_its_own(void **state)
 	}
 	assert_int_equal(wp_metric_get(metrics, OF_ALL_OPEN), 12);
 	assert_int_equal(wp_metric_get(metrics, OF_ALL_UP), 5);
+	assert_int_equal(wp_metric_get(metrics, OF_ALL_LAST), 95);
 	assert_int_equal(wp_metric_get(metrics, OF_ALL_SET), 20);
 
 	/* What it counted is not lost with it. */
@@ -265,6 +268,7 @@ static void each_process_has_gauges_of_its_own(void **state)
 	assert_int_equal(wp_metric_get(metrics, OF_ALL_ADDED), 2);
 	wp_metrics_rise(metrics, 2);
 	assert_int_equal(wp_metric_get(metrics, OF_ALL_UP), 0);
+	assert_int_equal(wp_metric_get(metrics, OF_ALL_LAST), 0);
 	close(ready[0]);
 	close(ready[1]);
 	wp_metrics_free(&metrics);

@@ -46,6 +46,7 @@ class Context:
         self._clocks = {}  # {program: (when it was set, is it wrong?)}
         self.outside = None  # see outside.py
         self.provider = None  # of pushes, see providing.py
+        self.processes = {}  # {program: how many it has}, if it has several
         self.seen = None  # by it, see pushes.py
         self.odd = []  # answers that the contract does not know
         self.statuses = {}
@@ -374,6 +375,7 @@ class Receiver(Client):
         self.connection = None
         self.leaves_at = None
         self.is_poked = False
+        self.moves_at = None  # to another connection, as it was told
         self.refs = 0
         self.must_stay = threading.Event()  # no more leaving on purpose
         self.must_go = threading.Event()  # hang up, and stay away
@@ -412,6 +414,8 @@ class Receiver(Client):
             self.hang_up()
             return
         self.take()
+        if self.moves_at is not None and self.now() > self.moves_at:
+            self.move()
         if (self.leaves_at is not None and self.now() > self.leaves_at
                 and not self.must_stay.is_set()):
             self.hang_up(is_clean=self.random.random() < 0.5)
@@ -432,7 +436,18 @@ class Receiver(Client):
                and not self.context.is_over.is_set()):
             self.pause(0.1)
 
+    def move(self):
+        """Be back before the old connection is gone, as a client is to."""
+        connection, socket_ = self.connection, self.socket
+        self.connection = self.socket = self.moves_at = None
+        self.dial()
+        if connection is not None:
+            connection.close(self.now())
+        if socket_ is not None:
+            socket_.abort()
+
     def dial(self):
+        self.moves_at = None
         try:
             self.socket = self.user.connect(self.target,
                                             timeout_s=CALL_TIMEOUT_S)
@@ -476,7 +491,9 @@ class Receiver(Client):
                 return frame
             elif frame.get("type") == "error" and "ref" in frame:
                 return frame
-            elif frame.get("type") not in ("connected", "pong", "reconnect"):
+            elif frame.get("type") == "reconnect":
+                self.moves_at = self.now() + frame["afterMs"] / 1000
+            elif frame.get("type") not in ("connected", "pong"):
                 self.context.complain(
                     f"{self.name}: frame {frame.get('type')!r}")
             frame = self.socket.recv_json(0.001)
@@ -658,6 +675,13 @@ class Prober(Sender):
 
     def __init__(self, context):
         super().__init__(context, "s-probe", ["nobody"])
+
+    def status(self, name):
+        """What others see of this user; "" when there is no answer."""
+        answer = self.call("presence", self.user.call, "GET",
+                           "/api/presence?users=urn:sm:user:" + name)
+        return (answer.json()["users"][0]["status"]
+                if answer is not None and answer.status == 200 else "")
 
     def probe(self, recipient):
         """The id, None when it was not accepted."""

@@ -19,6 +19,7 @@ from devkit.process import StartError, describe_exit
 from devkit.redis import RedisError
 from devkit.user import User
 from devkit.websocket import Closed, Refused
+from successions import Succession
 
 RESTART_PATIENCE_S = 60
 SANITIZER_STATUS = 99  # what main.py asks sanitizers for
@@ -27,7 +28,7 @@ TARGETS = ("handlers", "worker", "websocket", "redis", "web", "keys",
 # fault: (weight, shortest and longest seconds, what it can be done to)
 KINDS = {
     "kill": (8, 0.0, 1.5, TARGETS),
-    "kill-child": (2, 0.0, 0.0, ("handlers",)),
+    "kill-child": (2, 0.0, 0.0, ("handlers", "websocket-1")),
     "kill-all": (1, 0.2, 1.5, ("all",)),
     "term": (4, 0.0, 1.0, TARGETS),
     "reload": (5, 0.0, 0.0, ("handlers", "worker", "websocket", "keys",
@@ -37,6 +38,13 @@ KINDS = {
     "stop-long": (3, 4.0, 6.0, ("handlers", "worker", "redis", "web",
                                   "notifier")),
     "stop-dead": (2, 11.0, 14.0, ("websocket", "worker")),
+    "stop-child": (2, 0.2, 4.0, ("websocket-1",)),
+    # Another one takes over; cannot; is stopped on the way; one of both dies.
+    "succeed": (3, 0.0, 0.0, ("websocket",)),
+    "succeed-bad": (1, 0.0, 0.0, ("websocket",)),
+    "succeed-stop": (1, 0.0, 2.0, ("websocket",)),
+    "succeed-kill-old": (2, 0.0, 0.3, ("websocket",)),
+    "succeed-kill-new": (2, 0.0, 0.3, ("websocket",)),
     "redis-pause": (2, 0.3, 4.0, ("redis",)),
     "redis-pause-writes": (1, 0.3, 4.0, ("redis",)),
     "redis-cut": (3, 0.0, 0.0, ("redis",)),
@@ -214,11 +222,21 @@ class Faults:
         deadline = time.monotonic() + timeout_s
         last = ["no answer"]
         while time.monotonic() < deadline:
-            if self.stack.is_ready(last):
+            if self.stack.is_ready(last) and self._are_whole(last):
                 return True
             time.sleep(0.05)
         self.notes.append(f"not ready: {last[0]}")
         return False
+
+    def _are_whole(self, last):
+        """Each that has several processes has all of them."""
+        for name, wanted in self.context.processes.items():
+            program = self.stack.programs[name]
+            last[0] = f"{name} has not {wanted} processes"
+            if not program.is_running() or \
+                    len(self._children(program)) != wanted:
+                return False
+        return True
 
     # ---- the kinds ----
 
@@ -256,11 +274,15 @@ class Faults:
         self._start_again(programs)
 
     def _kill_child(self, program):
-        with open(f"/proc/{program.pid}/task/{program.pid}/children",
-                  encoding="ascii") as file:
-            children = [int(word) for word in file.read().split()]
+        children = self._children(program)
         if children:
             os.kill(children[0], signal.SIGKILL)
+
+    @staticmethod
+    def _children(program):
+        with open(f"/proc/{program.pid}/task/{program.pid}/children",
+                  encoding="ascii") as file:
+            return [int(word) for word in file.read().split()]
 
     def do_term(self, step):
         for program in self._programs(step):
@@ -285,14 +307,54 @@ class Faults:
 
     def do_stop(self, step):
         program = self.stack.programs[step.target]
-        group = program.pid
         if not program.is_running():
             return
-        os.killpg(group, signal.SIGSTOP)
+        send, whom = os.killpg, program.group
+        if step.kind == "stop-child":
+            children = self._children(program)
+            if not children:
+                return
+            send, whom = os.kill, children[0]
+        send(whom, signal.SIGSTOP)
         try:
             time.sleep(step.seconds)
         finally:
-            os.killpg(group, signal.SIGCONT)
+            send(whom, signal.SIGCONT)
+
+    def do_succeed(self, step):
+        program = self.stack.programs[step.target]
+        one = Succession(program,
+                         lambda: self.stack.read_log(program.name))
+        how = step.kind.partition("-")[2]
+        if not one.can_be():
+            return
+        if how == "bad":
+            self._fail_to_succeed(one)
+            return
+        if not one.begin():
+            return
+        if how == "stop":
+            one.signal_new(signal.SIGSTOP)
+            time.sleep(step.seconds)
+            one.signal_new(signal.SIGCONT)
+        elif how.startswith("kill"):
+            time.sleep(step.seconds)
+            if how == "kill-old":
+                one.kill_old()
+            else:
+                one.signal_new(signal.SIGKILL)
+        if not one.settle():
+            self._start_again([program])
+
+    def _fail_to_succeed(self, one):
+        told = one.fail()
+        if not one.program.is_running():
+            self.crashes.append(
+                f"{self.context.now():.2f} {one.program.name} has given way "
+                "to a successor that cannot start")
+            self._start_again([one.program])
+        elif not told:
+            self.notes.append(f"{one.program.name} has tried no successor")
 
     def do_redis(self, step):
         with self.stack.redis() as redis:
@@ -444,7 +506,7 @@ class Faults:
                 if program.is_running() or not lock.acquire(blocking=False):
                     continue
                 try:
-                    if not program.is_running():
+                    if not program.is_running() and not program.follow():
                         self._ended_by_itself(program)
                 finally:
                     lock.release()

@@ -34,13 +34,14 @@ import pushes  # noqa: E402
 import remains  # noqa: E402
 import revoked  # noqa: E402
 from clocks import Clocks  # noqa: E402
-from devkit.process import StartError  # noqa: E402
+from devkit.process import StartError, adopt_orphans  # noqa: E402
 from devkit.redis import RedisError  # noqa: E402
-from devkit.stack import WEB_SERVERS, Stack, no_limits  # noqa: E402
+from devkit.stack import WEB_SERVERS, no_limits  # noqa: E402
 from faults import KINDS, SANITIZER_STATUS, Faults, plan  # noqa: E402
 from history import Violation, check  # noqa: E402
 from history import History  # noqa: E402
 from outside import Outside  # noqa: E402
+from successions import LinkedStack  # noqa: E402
 
 SLOWNESS = int(os.environ.get("WAYPOST_TEST_SLOWNESS", "1"))
 # How long settling may take; all of it is waiting for an event, so a sound
@@ -55,6 +56,11 @@ WORKERS = WEBSOCKETS = POOLS = ACCOUNTS = NOTIFIERS = 2
 AWAY = 4
 # Some of the programs that clients meet limit them, and closely.
 LIMITED = ("handlers-1", "websocket-1")
+# Of each program one is as it is by itself.
+PROCESSES = {"websocket-1": 2}
+INSTANCES = WEBSOCKETS - len(PROCESSES) + sum(PROCESSES.values())
+# A stop and a take-over are not to take most of a round.
+MOVE_MS = 1000
 LIMITS = "send=10/20,pull=10/20,ack=10/20"
 DISK_MB = 256
 CLOCK_PROOF_S = 1000
@@ -130,7 +136,7 @@ class Episode:
                 self.options.build, "tests", "push", "hosts.so"), say)
             self.cannot += [kind for kind in providing.Provider.faults
                             if kind not in self.provider.faults]
-            self.stack = Stack(
+            self.stack = LinkedStack(
                 os.path.join(folder, "s"), self.options.web,
                 build=self.options.build, workers=WORKERS,
                 websockets=WEBSOCKETS, pools=POOLS, notifiers=NOTIFIERS,
@@ -142,7 +148,8 @@ class Episode:
                                      "argon2_passes": 1},
                         "worker": {"sweep_interval_ms": 100},
                         # Else daemons that live have left something.
-                        "websocket": {"canary_interval_seconds": 0},
+                        "websocket": {"canary_interval_seconds": 0,
+                                      "drain_ms": MOVE_MS},
                         "push": {**pushes.SETTINGS, **self.provider.settings},
                         "bus": {"push": self.provider.bus},
                         "limits": no_limits()},
@@ -160,6 +167,7 @@ class Episode:
                 self.context.is_over.set()
             if self.stack:
                 self.stack.stop()
+                self.see_names()
             if self.faults:
                 self.faults.release()
             if self.stack:
@@ -172,8 +180,15 @@ class Episode:
             shutil.rmtree(folder, ignore_errors=True)
         return self.found
 
+    def see_names(self):
+        """Whoever had a name, by whatever way, has taken it away."""
+        for name in remains.in_sockets(self.stack.sockets):
+            self.add("left_over", name)
+
     def program_env(self, name):
         env = self.clocks.env(name)
+        if name in PROCESSES:
+            env["WAYPOST_WEBSOCKET_PROCESSES"] = str(PROCESSES[name])
         if name in LIMITED:
             env["WAYPOST_LIMITS_RATES"] = LIMITS
         if name.startswith("notifier"):
@@ -204,6 +219,7 @@ class Episode:
         self.context.outside = self.outside
         self.context.provider = self.provider
         self.context.seen = pushes.Seen(self.context)
+        self.context.processes = PROCESSES
         self.faults = Faults(self.context, say, self.clocks)
         self.faults.start()
         self.senders, self.receivers = clients.cast(self.context)
@@ -302,9 +318,17 @@ class Episode:
         if not self.await_all(lambda: not self.seen(remains.stranded)):
             self.add("stranded", "not connected, and still in Redis: " +
                      ", ".join(self.seen(remains.stranded)))
+        if not self.await_all(lambda: not self.absent(told)):
+            self.add("absent", "connected, and offline to others: " +
+                     ", ".join(self.absent(told)))
         for one in self.away:
             self.await_all(one.all_told)  # judge() says who was not
         self.mark("settled")
+
+    def absent(self, told):
+        """Whom others see as offline, of those who are connected."""
+        return sorted({one.recipient for one in told
+                       if self.prober.status(one.recipient) != "online"})
 
     def see_others_move(self):
         """While the flooder goes on, an ordinary absent user's mail moves."""
@@ -541,7 +565,7 @@ class Episode:
     def is_clean(self):
         try:
             with self.stack.redis() as redis:
-                self.left = remains.in_redis(redis, WEBSOCKETS)
+                self.left = remains.in_redis(redis, INSTANCES)
                 self.hints = remains.hints(redis)
             self.left += remains.in_cold(self.stack.path("waypost.db"))
             self.left += remains.in_keys(self.stack.path("keys"))
@@ -634,6 +658,7 @@ def main():
     # The clock is preloaded, and so comes before the sanitizer.
     os.environ["ASAN_OPTIONS"] += ":verify_asan_link_order=0"
     options = arguments()
+    adopt_orphans()
     left, seed, failed = options.seconds, options.seed, []
     while left > 0:
         seconds = min(left, EPISODE_S)

@@ -324,6 +324,30 @@ MUTATIONS = (
           "redis.call('HDEL', online, conn)\n", "")],
         {"left_over", "stranded"}, "cold-locked"),
     Mutation(
+        "leave-all", "who hangs up is offline, with other connections as well",
+        [(SCRIPTS + "disconnect.lua",
+          "redis.call('HDEL', online, conn)\n",
+          "redis.call('DEL', online)\n")],
+        {"absent", "missed_poke", "stranded"}, "succeed"),
+    Mutation(
+        "give-way", "a successor that has ended is taken for one that serves",
+        [("lib/sys/heir.c", "\tif (n == 1) {\n", "\tif (n >= 0) {\n")],
+        {"crash"}, "succeed-bad"),
+    Mutation(
+        "keep-name", "a successor does not know the name of its socket",
+        [("lib/sys/listen.c",
+          "\tmemcpy(out.path, address->path, sizeof(out.path));\n",
+          "\t(void)address;\n")],
+        {"left_over"}, "succeed"),
+    Mutation(
+        "stay-few", "a process that has died is not started again",
+        [("lib/procs/procs.c",
+          "\tslot->start_at_ms = now_ms + wp_backoff_next_ms(&slot->backoff);"
+          "\n\twp_metric_add(",
+          "\tslot->start_at_ms = UINT64_MAX;\n\t(void)now_ms;\n"
+          "\twp_metric_add(")],
+        {"not_ready"}, "kill-child:websocket-1"),
+    Mutation(
         "deaf", "the worker does not subscribe again to its doorbell",
         [("worker/hot_thread.c",
           "\tif (wp_redis_fd(hot->bell) != -1 ||\n"

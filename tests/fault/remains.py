@@ -73,6 +73,11 @@ def in_keys(folder):
     return found
 
 
+def in_sockets(folder):
+    """Names of sockets that lead nowhere, when all programs have stopped."""
+    return [f"{name} is still there" for name in sorted(os.listdir(folder))]
+
+
 def unrouted(redis):
     """Is there anything that was accepted and not routed yet?"""
     return any(redis("XLEN", key) for key in redis("KEYS", "wp:{*}:ingress"))

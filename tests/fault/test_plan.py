@@ -10,7 +10,8 @@ sys.path[:0] = [HERE, os.path.join(HERE, "..", "..", "tools")]
 from faults import KINDS, LIFE_S, Faults, plan  # noqa: E402
 from mutate import MUTATIONS  # noqa: E402
 
-NAMES = ["redis", "keys", "worker-0", "worker-1", "websocket-0", "handlers",
+NAMES = ["redis", "keys", "worker-0", "worker-1", "websocket-0", "websocket-1",
+         "handlers",
          "notifier-0", "web"]
 
 

@@ -2,10 +2,12 @@
  * exporter.c - a door for Prometheus and nothing behind it.
  *
  * Looks at one request line (lib/http/head.h) and answers it; at fields only
- * where they choose between two forms. A peer costs a fixed amount of memory
- * and a fixed time; when all places are taken, the
- * next peer gets that of the one that has said nothing for longest, so that
- * peers that are idle, however many, keep nobody else waiting.
+ * where they choose between two forms. A peer costs a bounded amount of memory
+ * and a bounded time; when all places are taken, the next peer gets that of the
+ * one that has said nothing for longest, so that peers that are idle, however
+ * many, keep nobody else waiting. A crowd is let in as fast as it comes, or
+ * whoever is behind it would not even get into the queue; what a peer has said
+ * by then is read at once, before others can take its place.
  *
  * All descriptors are in one epoll(7), a timer for who is late among them, so
  * that whoever turns it has one descriptor to watch. The thread, where there is
@@ -39,13 +41,14 @@
 #include "lib/sys/thread.h"
 
 enum {
-	PEERS_MAX = 16,
+	PEERS_MAX = 64,
+	ACCEPTS_PER_TURN = 64, /* of peers that are not answered at once */
 	REQUEST_MAX_BYTES = 4096,
 	ANSWER_MAX_BYTES = 8 * 1024 * 1024,
 	PEER_TIME_MS = 5000,
 	ACCEPT_PAUSE_MS = 1000, /* when the process is out of descriptors */
 	CHILDREN_MAX = 128,
-	EVENTS_MAX = PEERS_MAX + 2, /* the listener and the timer besides */
+	EVENTS_PER_TURN = 18, /* an answer takes time, and others wait for it */
 	MS_PER_S = 1000,
 	NS_PER_MS = 1000000,
 };
@@ -54,8 +57,7 @@ struct peer {
 	int fd;          /* -1 when this place is free */
 	uint64_t number; /* of those that came before */
 	uint64_t deadline_ms;
-	char request[REQUEST_MAX_BYTES];
-	size_t request_len;
+	struct wp_buf request;
 	struct wp_buf answer; /* empty while the request is being read */
 	size_t sent;
 };
@@ -88,6 +90,7 @@ static void close_peer(const struct wp_exporter *exporter, struct peer *peer)
 	(void)watch(exporter, EPOLL_CTL_DEL, peer->fd, 0, NULL);
 	close(peer->fd);
 	peer->fd = -1;
+	wp_buf_release(&peer->request);
 	wp_buf_release(&peer->answer);
 }
 
@@ -137,7 +140,7 @@ static bool wants_json(const struct peer *peer)
 	struct wp_head head;
 	unsigned status;
 
-	return wp_head_parse(&head, peer->request, peer->request_len,
+	return wp_head_parse(&head, peer->request.data, peer->request.len,
 			     &status) == WP_HEAD_OK &&
 	       wp_accept_wants_json(wp_head_field(&head, "Accept"));
 }
@@ -200,20 +203,23 @@ static void answer(const struct wp_exporter *exporter, struct peer *peer,
 static void peer_on_readable(const struct wp_exporter *exporter,
 			     struct peer *peer)
 {
-	size_t room = sizeof(peer->request) - peer->request_len;
-	ssize_t n = recv(peer->fd, peer->request + peer->request_len, room, 0);
+	char piece[REQUEST_MAX_BYTES];
+	size_t room = sizeof(piece) - peer->request.len;
+	ssize_t n = recv(peer->fd, piece, room, 0);
 	struct wp_head head;
 
 	if (n == -1 && (errno == EINTR || errno == EAGAIN))
 		return;
-	if (n <= 0) {
+	if (n > 0)
+		wp_buf_add(&peer->request, piece, (size_t)n);
+	if (n <= 0 || peer->request.failed) {
 		close_peer(exporter, peer);
 		return;
 	}
-	peer->request_len += (size_t)n;
-	switch (wp_head_parse_line(&head, peer->request, peer->request_len)) {
+	switch (wp_head_parse_line(&head, peer->request.data,
+				   peer->request.len)) {
 	case WP_HEAD_MORE:
-		if (peer->request_len == sizeof(peer->request))
+		if (peer->request.len == sizeof(piece))
 			close_peer(exporter, peer);
 		return;
 	case WP_HEAD_OK:
@@ -278,7 +284,8 @@ static void set_accepting(struct wp_exporter *exporter, bool is_accepting)
 		    is_accepting ? EPOLLIN : 0, &exporter->listener);
 }
 
-static void accept_one(struct wp_exporter *exporter, uint64_t now_ms)
+/* False when nobody waits, there is no room, or it was answered already. */
+static bool accept_one(struct wp_exporter *exporter, uint64_t now_ms)
 {
 	struct peer *peer;
 	int fd = accept4(exporter->listener.fd, NULL, NULL,
@@ -293,19 +300,21 @@ static void accept_one(struct wp_exporter *exporter, uint64_t now_ms)
 			exporter->accept_after_ms = now_ms + ACCEPT_PAUSE_MS;
 			set_accepting(exporter, false);
 		}
-		return;
+		return false;
 	}
 	peer = make_place(exporter);
 	if (!watch(exporter, EPOLL_CTL_ADD, fd, EPOLLIN, peer)) {
 		close(fd);
-		return;
+		return false;
 	}
 	peer->fd = fd;
 	peer->number = exporter->accepted++;
 	peer->deadline_ms = now_ms + PEER_TIME_MS;
-	peer->request_len = 0;
 	peer->sent = 0;
+	wp_buf_init(&peer->request, REQUEST_MAX_BYTES);
 	wp_buf_init(&peer->answer, ANSWER_MAX_BYTES + REQUEST_MAX_BYTES);
+	peer_on_readable(exporter, peer);
+	return peer->answer.len == 0;
 }
 
 static uint64_t earlier(uint64_t a, uint64_t b)
@@ -357,15 +366,15 @@ int wp_exporter_fd(const struct wp_exporter *exporter)
 
 void wp_exporter_turn(struct wp_exporter *exporter)
 {
-	struct epoll_event events[EVENTS_MAX];
-	bool is_acceptable = false;
-	int n = epoll_wait(exporter->epoll_fd, events, EVENTS_MAX, 0);
+	struct epoll_event events[EVENTS_PER_TURN];
+	int most = 0; /* peers to accept */
+	int n = epoll_wait(exporter->epoll_fd, events, EVENTS_PER_TURN, 0);
 
 	for (int i = 0; i < n; i++) {
 		struct peer *peer = events[i].data.ptr;
 
 		if (events[i].data.ptr == &exporter->listener)
-			is_acceptable = true;
+			most = ACCEPTS_PER_TURN;
 		else if (events[i].data.ptr == &exporter->timer_fd)
 			continue; /* it is set again below */
 		else if (peer->answer.len > 0)
@@ -374,8 +383,8 @@ void wp_exporter_turn(struct wp_exporter *exporter)
 			peer_on_readable(exporter, peer);
 	}
 	/* Last, so that a new peer meets no event of an old one. */
-	if (is_acceptable)
-		accept_one(exporter, wp_mono_ms());
+	while (most-- > 0 && accept_one(exporter, wp_mono_ms()))
+		continue;
 	set_timer(exporter, drop_late(exporter, wp_mono_ms()));
 }
 

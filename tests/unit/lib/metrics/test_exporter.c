@@ -20,7 +20,7 @@
 #include "lib/base/log.h"
 #include "lib/metrics/exporter.h"
 
-enum { PLACES = 16, REQUEST_MAX = 4096 };
+enum { PLACES = 64, REQUEST_MAX = 4096 };
 
 static const struct wp_metric_desc descs[] = {
 	{ "t_total", NULL, "Things.", WP_COUNTER },
@@ -402,6 +402,37 @@ static void a_program_may_turn_it_itself(void **state)
 	wp_exporter_stop(&own);
 }
 
+/* Who speaks is not the last that a program hears of. */
+static void a_crowd_holds_up_nobody_behind_it(void **state)
+{
+	enum { TURNS_MAX = 8 };
+	struct fixture *f = *state;
+	struct wp_exporter_setup own = f->setup;
+	struct wp_exporter *exporter = NULL;
+	struct wp_error err;
+	char address[112];
+	int silent[3 * PLACES], fd;
+	struct pollfd end = { .events = POLLRDHUP };
+
+	snprintf(address, sizeof(address), "unix:%s/o", f->dir);
+	own.address = address;
+	if (wp_exporter_open(&exporter, &own, &err) != WP_OK)
+		fail_msg("%s", err.msg);
+	for (int i = 0; i < 3 * PLACES; i++)
+		silent[i] = dial_to(address);
+	end.fd = fd = dial_to(address);
+	say(fd, "GET /healthz HTTP/1.0\r\n\r\n");
+
+	for (int i = 0; i < TURNS_MAX && poll(&end, 1, 0) == 0; i++)
+		wp_exporter_turn(exporter);
+
+	assert_int_equal(poll(&end, 1, 0), 1);
+	assert_non_null(strstr(hang_up(fd), "200 OK"));
+	for (int i = 0; i < 3 * PLACES; i++)
+		close(silent[i]);
+	wp_exporter_stop(&exporter);
+}
+
 static void lines_of_the_log_are_counted_by_level(void **state)
 {
 	static const char *const name =
@@ -433,6 +464,7 @@ int main(void)
 		TEST(an_address_in_use_stops_the_start),
 		TEST(stopping_leaves_a_successors_name_alone),
 		TEST(a_program_may_turn_it_itself),
+		TEST(a_crowd_holds_up_nobody_behind_it),
 		TEST(lines_of_the_log_are_counted_by_level),
 	};
 

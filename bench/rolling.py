@@ -9,39 +9,24 @@ says so, and then closes the old one. A few of them are sent messages all the
 time. Counted is who was refused, who was cut off without having been told, how
 late a poke was at most, and what the other programs needed for it.
 """
-import argparse
-import base64
 import heapq
 import json
 import multiprocessing
 import os
-import resource
 import select
 import signal
 import socket
-import sys
-import tempfile
 import time
 
-ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-sys.path.insert(0, os.path.join(ROOT, "tools"))
+from gathering import DAEMON, parser, request, run
 
-from devkit.stack import Stack, no_limits  # noqa: E402
-from devkit.user import User  # noqa: E402
+from devkit.user import User
 
 OTHERS = ("redis", "handlers", "worker-0")
 PER_CROWD = 5000  # connections of one process of ours, twice for a moment
 AT_ONCE = 200     # handshakes under way
 LISTENERS = 5     # clients that are sent messages
 PATIENCE_S = 120
-
-
-def request(token):
-    key = base64.b64encode(os.urandom(16)).decode()
-    return (f"GET /connect HTTP/1.1\r\nHost: bench\r\nUpgrade: websocket\r\n"
-            f"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-            f"Sec-WebSocket-Key: {key}\r\n"
-            f"Authorization: Bearer {token}\r\n\r\n").encode()
 
 
 class Client:
@@ -214,9 +199,9 @@ class Senders:
                 self.worst_ms = max(self.worst_ms, (at - since) * 1000)
 
 
-def follow(stack, name, pipes, senders, options):
+def follow(stack, senders, options):
     """SIGUSR2, until the old daemon has ended. Returns: seconds"""
-    old = stack.programs[name].process
+    old = stack.programs[DAEMON].process
     begin = time.monotonic()
     old.send_signal(signal.SIGUSR2)
     while old.poll() is None:
@@ -229,8 +214,7 @@ def follow(stack, name, pipes, senders, options):
 
 
 def measure(stack, options):
-    name = "websocket-0"
-    path = stack.socket_path(name + ".sock")
+    path = stack.socket_path(DAEMON + ".sock")
     tokens = [stack.token(f"user-{i}") for i in range(options.connections)]
     crowds, pipes = [], []
     for first in range(0, len(tokens), PER_CROWD):
@@ -250,7 +234,7 @@ def measure(stack, options):
         senders.turn()
     before_ms, senders.worst_ms = senders.worst_ms, 0
     used = {other: cpu_s(stack.programs[other]) for other in OTHERS}
-    seconds = follow(stack, name, pipes, senders, options)
+    seconds = follow(stack, senders, options)
     counts = {}
     for pipe in pipes:
         pipe.send("end")
@@ -268,35 +252,13 @@ def measure(stack, options):
                   for other in OTHERS}}
 
 
-def end_successor(stack):
-    """Nobody else knows of it."""
-    log = stack.read_log("websocket-0").splitlines()
-    for line in log:
-        if '"successor has taken over"' in line:
-            os.kill(json.loads(line)["pid"], signal.SIGTERM)
-
-
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--connections", type=int, default=20000)
-    parser.add_argument("--spread-ms", type=int, default=20000)
-    parser.add_argument("--processes", type=int, default=2)
-    parser.add_argument("--build", default=None)
-    options = parser.parse_args()
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    with tempfile.TemporaryDirectory(prefix="wpb") as folder:
-        stack = Stack(os.path.join(folder, "s"), build=options.build, config={
-            "limits": no_limits(), "push": {"enabled": False},
-            "websocket": {"max_connections": options.connections + 10,
-                          "processes": options.processes,
-                          "drain_ms": options.spread_ms}})
-        stack.start()
-        try:
-            print(json.dumps(measure(stack, options)))
-            end_successor(stack)
-        finally:
-            stack.stop()
+    made = parser(__doc__, 20000)
+    made.add_argument("--spread-ms", type=int, default=20000)
+    made.add_argument("--processes", type=int, default=2)
+    options = made.parse_args()
+    print(json.dumps(run(options, measure, processes=options.processes,
+                         drain_ms=options.spread_ms)))
 
 
 if __name__ == "__main__":

@@ -7,22 +7,14 @@ One waypost-ws, one connection per user, no pause, past the web server. A
 bystander is sent message after message through the front door meanwhile; what
 counts is the ratio of its poke times before and during the stampede.
 """
-import argparse
-import base64
-import os
-import resource
 import socket
 import statistics
-import sys
-import tempfile
 import threading
 import time
 
-ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-sys.path.insert(0, os.path.join(ROOT, "tools"))
+from gathering import DAEMON, parser, request, run
 
-from devkit.stack import Stack, no_limits  # noqa: E402
-from devkit.user import User  # noqa: E402
+from devkit.user import User
 
 QUIET_S, POKE_TIMEOUT_S = 1.0, 30
 
@@ -50,14 +42,6 @@ class Bystander(threading.Thread):
         return [ms for sent, ms in self.pokes if start <= sent <= end]
 
 
-def request(token):
-    key = base64.b64encode(os.urandom(16)).decode()
-    return (f"GET /connect HTTP/1.1\r\nHost: bench\r\nUpgrade: websocket\r\n"
-            f"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-            f"Sec-WebSocket-Key: {key}\r\n"
-            f"Authorization: Bearer {token}\r\n\r\n").encode()
-
-
 def stampede(path, requests):
     """Connect all, then wait until each has been told that it is connected."""
     crowd = []
@@ -76,8 +60,9 @@ def stampede(path, requests):
     return crowd
 
 
-def measure(stack, count):
-    path = stack.socket_path("websocket-0.sock")
+def measure(stack, options):
+    count = options.connections
+    path = stack.socket_path(DAEMON + ".sock")
     requests = [request(stack.token(f"user-{i}")) for i in range(count)]
     bystander = Bystander(stack, path)
     bystander.start()
@@ -100,23 +85,5 @@ def measure(stack, count):
           f"(ratio {ratio:.1f}); worst {max(before):.1f} and {max(during):.1f}")
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--connections", type=int, default=5000)
-    parser.add_argument("--build", default=None)
-    options = parser.parse_args()
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    with tempfile.TemporaryDirectory(prefix="wpb") as folder:
-        stack = Stack(os.path.join(folder, "s"), build=options.build, config={
-            "limits": no_limits(), "push": {"enabled": False},
-            "websocket": {"max_connections": options.connections + 10}})
-        stack.start()
-        try:
-            measure(stack, options.connections)
-        finally:
-            stack.stop()
-
-
 if __name__ == "__main__":
-    main()
+    run(parser(__doc__, 5000).parse_args(), measure)

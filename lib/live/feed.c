@@ -330,6 +330,14 @@ uint64_t wp_feed_answered(const struct wp_feed *feed)
 	return feed->n_answered;
 }
 
+void wp_feed_write_rights(const struct wp_feed *feed, struct wp_buf *out)
+{
+	wp_buf_add_str(out, WP_POKE_ACL);
+	/* Of a pattern Redis wants the very pattern. */
+	for (size_t i = 0; i < feed->n_topics; i++)
+		wp_buf_printf(out, ", &%s", feed->topics[i]);
+}
+
 uint64_t wp_feed_received(const struct wp_feed *feed)
 {
 	return feed->n_received;

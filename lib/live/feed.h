@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "lib/base/buf.h"
 #include "lib/base/err.h"
 #include "lib/mailbox/presence.h"
 #include "lib/redis/reply.h"
@@ -96,6 +97,9 @@ void wp_feed_unhear(struct wp_feed *feed, const char *urn, size_t len);
  * What the connection was lost with counts as answered. */
 uint64_t wp_feed_asked(const struct wp_feed *feed);
 uint64_t wp_feed_answered(const struct wp_feed *feed);
+
+/* Append what an ACL user needs to hear all of it: "&wp:*, …". */
+void wp_feed_write_rights(const struct wp_feed *feed, struct wp_buf *out);
 
 /* Messages received so far: a feed that is busy is not half-open. */
 uint64_t wp_feed_received(const struct wp_feed *feed);

@@ -128,15 +128,20 @@ static void end_refused(struct wp_registrar *reg, const char *event,
 static void on_forbidden(void *ctx, const struct wp_reply *reply)
 {
 	struct wp_registrar *reg = ctx;
+	struct wp_buf rights;
 	uint32_t suppressed;
 
 	if (wp_log_allow(&reg->forbidden_limit, wp_mono_ms(), LOG_INTERVAL_MS,
-			 &suppressed))
+			 &suppressed)) {
+		wp_buf_init(&rights, 0);
+		wp_feed_write_rights(reg->feed, &rights);
 		wp_log(&reg->log, WP_LOG_ERROR,
 		       "Redis refuses the channels of presence",
 		       wp_str("reply", wp_reply_str(reply)),
-		       wp_str("needs", "an ACL user with " WP_POKE_ACL),
+		       wp_str("needs", rights.failed ? "" : rights.data),
 		       wp_int("suppressed", suppressed));
+		wp_buf_release(&rights);
+	}
 	wp_ears_forget(&reg->ears);
 	go_down(reg, "Redis refuses the channels");
 }

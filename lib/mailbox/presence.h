@@ -42,7 +42,7 @@ enum {
  */
 #define WP_NOTIFICATION_CHANNEL "user_noti:"
 #define WP_NOTIFICATION_CHANNELS WP_NOTIFICATION_CHANNEL "*"
-#define WP_POKE_ACL "&wp:* and &" WP_NOTIFICATION_CHANNELS
+#define WP_POKE_ACL "&wp:*, &" WP_NOTIFICATION_CHANNELS
 
 /* "wp:poke:<incarnation>" */
 void wp_poke_channel(char out[WP_POKE_CHANNEL_MAX + 1],

@@ -63,3 +63,31 @@ class Rights(E2eTest):
             redis("ACL", "SETUSER", "waypost", "&wp:*", "&user_noti:*")
             redis("ACL", "LOG", "RESET")
         self.stack.wait_ready()
+
+
+class RightsOfTopics(E2eTest):
+    """Whoever is subscribed to by a pattern needs that very pattern."""
+
+    @classmethod
+    def make_stack(cls):
+        return new_stack(
+            {"redis": {"username": "waypost"},
+             "websocket": {"topics": ["project:{projectId}:{user}"]}},
+            redis_config=[documented_user() + " &project:*:*"],
+            program_env=lambda name: {"REDIS_PASSWORD": PASSWORD})
+
+    def test_the_log_says_which(self):
+        bob = self.user()
+        client = self.connect(bob)
+        client.expect("connected")
+        with self.stack.redis() as redis:
+            redis("PUBLISH", f"project:7:{bob.name}", '{"type":"t"}')
+            client.expect("t")
+            self.assertEqual(redis("ACL", "LOG"), [])
+            redis("ACL", "SETUSER", "waypost", "resetchannels", "&wp:*",
+                  "&user_noti:*", "&project:*")
+
+            wait_for(lambda: "&wp:*, &user_noti:*, &project:*:*" in
+                     self.stack.read_log("websocket-0"), "what is missing")
+            redis("ACL", "SETUSER", "waypost", "&project:*:*")
+        self.stack.wait_ready()

@@ -333,7 +333,7 @@ test-browser: ## a real Firefox is told (installs it as root, 90 MB to fetch): W
 	@$(TEST) e2e-$(WEB) --flavour $(FLAVOUR) --only test_push_browser
 
 test-clients: all build/clients/node_modules/.package-lock.json $(CLIENTS) ## WebSocket clients from npm, and conformance at length, behind both web servers
-	@WAYPOST_CLIENT_ROUNDS=20 WAYPOST_DEFLATE_MESSAGES=50 $(TEST) \
+	@WAYPOST_CLIENT_ROUNDS=20 WAYPOST_DEFLATE_MESSAGES=50 WAYPOST_CROWD=60 $(TEST) \
 		e2e-nginx e2e-lighttpd --flavour $(FLAVOUR) --only test_websocket
 
 test-push: all $(PRELOADED) ## outages of 20,000 users, with figures (wants the machine for itself)

@@ -187,6 +187,13 @@ class WebSocket:
         self._socket.settimeout(self.timeout_s)
         return bool(self._socket.recv(1 << 20))
 
+    def read_spoonful(self, size):
+        """So many bytes that nobody will look at, if there are any."""
+        try:
+            self._socket.recv(size, socket.MSG_DONTWAIT)
+        except (BlockingIOError, ConnectionResetError):
+            pass
+
     def send_frame(self, opcode, payload=b"", **how):
         self.send_raw(encode_frame(opcode, payload, **how))
 

@@ -15,198 +15,22 @@
 #include <cmocka.h>
 #include <ev.h>
 
-#include "lib/live/registrar.h"
-#include "tests/support/test_redis.h"
+#include "tests/support/live/rig.h"
 
-enum {
-	PATIENCE_S = 20,
-	BEAT_MS = 500,
-	FLOOD = 100000,
-	MANY = 600,
-	LIMIT = 16, /* connections of a user */
-};
+enum { FLOOD = 100000, MANY = 600 };
 
-/* A connection as the hub sees it, and what it was told. */
-struct peer {
-	struct wp_member member; /* first */
-	char chat[32];
-	int registered;
-	int poked;
-	int refused;
-	int kicked;
-};
-
-/* A registrar, what it stands on, and what it said. */
-struct daemon {
-	struct wp_test_server server;
-	struct wp_redis *other; /* a second look at the server */
-	struct ev_loop *loop;
-	struct wp_conf conf;
-	struct wp_hub *hub;
-	struct wp_registrar *registrar;
-	int live;
-	int registered;
-	int refused;
-	int poked;
-	int kicked;
-	int gone;
-	int notified; /* whom a notification names, the last one's length */
-	size_t notified_len;
-	bool keeps_chatting; /* all that are registered, all the time */
-};
-
-static void on_poke(void *ctx, struct wp_member *member)
+static void begin_beating(struct rig *d, const char *name, int64_t ms)
 {
-	((struct peer *)member)->poked++;
-	((struct daemon *)ctx)->poked++;
+	rig_begin(d, name);
+	rig_make(d, "talk", ms);
 }
 
-static void on_registered(void *ctx, struct wp_member *member, int64_t pending)
+static void begin(struct rig *d, const char *name)
 {
-	struct daemon *d = ctx;
-
-	(void)pending;
-	d->registered++;
-	((struct peer *)member)->registered++;
+	begin_beating(d, name, RIG_BEAT_MS);
 }
 
-static void on_refused(void *ctx, struct wp_member *member)
-{
-	((struct daemon *)ctx)->refused++;
-	((struct peer *)member)->refused++;
-}
-
-static void on_kick(void *ctx, struct wp_member *member)
-{
-	((struct daemon *)ctx)->kicked++;
-	((struct peer *)member)->kicked++;
-}
-
-static void on_notification(void *ctx, const char *who, size_t who_len,
-			    const char *data, size_t len)
-{
-	struct daemon *d = ctx;
-
-	(void)who;
-	(void)data;
-	(void)len;
-	d->notified++;
-	d->notified_len = who_len;
-}
-
-static void on_live(void *ctx)
-{
-	((struct daemon *)ctx)->live++;
-}
-
-static void on_stopped(void *ctx)
-{
-	(void)ctx;
-}
-
-static void on_impatience(struct ev_loop *loop, struct ev_timer *w, int revents)
-{
-	(void)revents;
-	*(bool *)w->data = true;
-	ev_break(loop, EVBREAK_ONE);
-}
-
-typedef bool (*claim_fn)(struct daemon *d);
-
-/* Run the loop until the claim holds. */
-static void run_until(struct daemon *d, claim_fn claim)
-{
-	bool is_late = false;
-	struct ev_timer timer;
-
-	ev_timer_init(&timer, on_impatience, PATIENCE_S, 0.);
-	timer.data = &is_late;
-	ev_timer_start(d->loop, &timer);
-	while (!claim(d) && !is_late)
-		ev_run(d->loop, EVRUN_ONCE);
-	ev_timer_stop(d->loop, &timer);
-	assert_false(is_late);
-}
-
-static bool is_down(struct daemon *d)
-{
-	return !wp_registrar_is_live(d->registrar);
-}
-
-static bool is_live(struct daemon *d)
-{
-	return wp_registrar_is_live(d->registrar);
-}
-
-static void begin_beating(struct daemon *d, const char *name, int64_t ms)
-{
-	struct wp_registrar_setup setup = {
-		.protocol = "talk",
-		.heartbeat_ms = ms,
-		.rules = { .conf = &d->conf,
-			   .max_per_user = LIMIT,
-			   .grace_ms = 5000 },
-		.hooks = { .on_registered = on_registered,
-			   .on_refused = on_refused,
-			   .on_kick = on_kick,
-			   .on_live = on_live,
-			   .on_stopped = on_stopped,
-			   .ctx = d,
-			   .notification = { on_notification, d } },
-	};
-
-	memset(d, 0, sizeof(*d));
-	wp_test_server_start(&d->server, name, NULL);
-	wp_test_conf(&d->conf, d->server.path);
-	d->other = wp_test_redis(&d->conf);
-	d->loop = ev_loop_new(EVFLAG_AUTO);
-	assert_non_null(d->loop);
-	d->hub = wp_hub_new(d->loop, (uint32_t)d->conf.mailbox.partitions,
-			    &setup.counts, on_poke, d);
-	assert_non_null(d->hub);
-	setup.loop = d->loop;
-	setup.conf = &d->conf;
-	setup.hub = d->hub;
-	assert_int_equal(wp_registrar_new(&d->registrar, &setup, NULL), WP_OK);
-}
-
-static void begin(struct daemon *d, const char *name)
-{
-	begin_beating(d, name, BEAT_MS);
-}
-
-static void start(struct daemon *d)
-{
-	assert_int_equal(wp_registrar_start(d->registrar, NULL), WP_OK);
-}
-
-static void end(struct daemon *d)
-{
-	wp_registrar_free(&d->registrar);
-	wp_hub_free(&d->hub);
-	ev_loop_destroy(d->loop);
-	wp_redis_free(&d->other);
-	wp_test_server_kill(&d->server, SIGKILL);
-}
-
-static void come(struct daemon *d, struct peer *peer, const char *name)
-{
-	struct wp_urn urn;
-
-	memset(peer, 0, sizeof(*peer));
-	assert_int_equal(wp_urn_parse(&urn, name, strlen(name), NULL), WP_OK);
-	assert_int_equal(wp_hub_add(d->hub, &peer->member), WP_OK);
-	assert_int_equal(wp_hub_join(d->hub, &peer->member, &urn), WP_OK);
-	wp_registrar_add(d->registrar, &peer->member);
-}
-
-static void go(struct daemon *d, struct peer *peer)
-{
-	wp_registrar_remove(d->registrar, &peer->member, 0);
-	wp_hub_remove(d->hub, &peer->member);
-}
-
-static void chat(struct daemon *d, struct peer *peer, int number)
+static void chat(struct rig *d, struct rig_peer *peer, int number)
 {
 	snprintf(peer->chat, sizeof(peer->chat), "chat-%d", number);
 	peer->member.chat = peer->chat;
@@ -214,7 +38,7 @@ static void chat(struct daemon *d, struct peer *peer, int number)
 }
 
 /* A number out of INFO, such as the calls of a command. */
-static int64_t info(struct daemon *d, const char *section, const char *name)
+static int64_t info(struct rig *d, const char *section, const char *name)
 {
 	struct wp_reply *reply = wp_test_cmd(d->other, "INFO", section, NULL);
 	const char *at = strstr(wp_reply_str(reply), name);
@@ -225,7 +49,7 @@ static int64_t info(struct daemon *d, const char *section, const char *name)
 }
 
 /* Does what is known of bob's one connection end with text? */
-static bool bob_ends_with(struct daemon *d, const char *text)
+static bool bob_ends_with(struct rig *d, const char *text)
 {
 	struct wp_reply *keys =
 		wp_test_cmd(d->other, "KEYS", "wp:*:online:*bob", NULL);
@@ -243,7 +67,7 @@ static bool bob_ends_with(struct daemon *d, const char *text)
 	return result;
 }
 
-static bool bob_has_the_last_chat(struct daemon *d)
+static bool bob_has_the_last_chat(struct rig *d)
 {
 	char last[32];
 
@@ -251,108 +75,109 @@ static bool bob_has_the_last_chat(struct daemon *d)
 	return bob_ends_with(d, last);
 }
 
-static bool one_is_registered(struct daemon *d)
+static bool one_is_registered(struct rig *d)
 {
 	return d->registered >= 1;
 }
 
 static void a_flood_of_chats_is_one_call_at_a_time_and_the_last_counts(void **s)
 {
-	struct daemon d;
-	struct peer bob;
+	struct rig d;
+	struct rig_peer bob;
 
 	(void)s;
 	begin(&d, "flood");
-	start(&d);
-	run_until(&d, is_live);
-	come(&d, &bob, "urn:sm:user:bob");
-	run_until(&d, one_is_registered);
+	rig_start(&d);
+	rig_run_until(&d, rig_is_live);
+	rig_come(&d, &bob, "urn:sm:user:bob");
+	rig_run_until(&d, one_is_registered);
 	wp_test_run(d.other, "CONFIG", "RESETSTAT", NULL);
 
 	for (int i = 1; i <= FLOOD; i++)
 		chat(&d, &bob, i);
-	run_until(&d, bob_has_the_last_chat);
+	rig_run_until(&d, bob_has_the_last_chat);
 
 	/* Two, and heartbeats. */
 	assert_in_range(info(&d, "commandstats", "cmdstat_evalsha:calls="), 1,
 			FLOOD / 100);
-	go(&d, &bob);
-	end(&d);
+	rig_go(&d, &bob);
+	rig_end(&d);
 }
 
-static bool bob_talks_in_a_chat(struct daemon *d)
+static bool bob_talks_in_a_chat(struct rig *d)
 {
 	return bob_ends_with(d, "\ttalk\t\tchat-1");
 }
 
 static void what_is_told_of_a_connection_is_its_programs(void **state)
 {
-	struct daemon d;
-	struct peer bob;
+	struct rig d;
+	struct rig_peer bob;
 
 	(void)state;
 	begin(&d, "told");
-	start(&d);
-	run_until(&d, is_live);
-	come(&d, &bob, "urn:sm:user:bob");
-	run_until(&d, one_is_registered);
+	rig_start(&d);
+	rig_run_until(&d, rig_is_live);
+	rig_come(&d, &bob, "urn:sm:user:bob");
+	rig_run_until(&d, one_is_registered);
 	assert_true(bob_ends_with(&d, "\ttalk\t\t"));
 
 	chat(&d, &bob, 1);
-	run_until(&d, bob_talks_in_a_chat);
-	go(&d, &bob);
-	end(&d);
+	rig_run_until(&d, bob_talks_in_a_chat);
+	rig_go(&d, &bob);
+	rig_end(&d);
 }
 
-static void come_all(struct daemon *d, struct peer *peers, int n)
+static void come_all(struct rig *d, struct rig_peer *peers, int n)
 {
 	for (int i = 0; i < n; i++) {
 		char name[64];
 
 		snprintf(name, sizeof(name), "urn:sm:user:u%d", i);
-		come(d, &peers[i], name);
+		rig_come(d, &peers[i], name);
 	}
 }
 
-static bool all_are_registered(struct daemon *d)
+static bool all_are_registered(struct rig *d)
 {
 	if (d->keeps_chatting)
 		for (size_t i = 0; i < wp_hub_slots(d->hub); i++) {
 			struct wp_member *member = wp_hub_at(d->hub, i);
 
 			if (member != NULL)
-				chat(d, (struct peer *)member, d->registered);
+				chat(d, (struct rig_peer *)member,
+				     d->registered);
 		}
 	return d->registered >= MANY;
 }
 
 static void busy_clients_hold_up_nobodys_registration_after_a_loss(void **state)
 {
-	struct peer *peers = calloc(MANY, sizeof(*peers));
-	struct daemon d;
+	struct rig_peer *peers = calloc(MANY, sizeof(*peers));
+	struct rig d;
 
 	(void)state;
 	assert_non_null(peers);
 	begin(&d, "resync");
-	start(&d);
-	run_until(&d, is_live);
+	rig_start(&d);
+	rig_run_until(&d, rig_is_live);
 	come_all(&d, peers, MANY);
-	run_until(&d, all_are_registered);
+	rig_run_until(&d, all_are_registered);
 	d.registered = 0;
 	d.keeps_chatting = true;
 
 	wp_aredis_reset(wp_registrar_redis(d.registrar));
-	run_until(&d, all_are_registered);
+	rig_run_until(&d, all_are_registered);
 
 	for (int i = 0; i < MANY; i++) {
 		assert_true(peers[i].registered >= 2);
-		go(&d, &peers[i]);
+		rig_go(&d, &peers[i]);
 	}
-	end(&d);
+	rig_end(&d);
 	free(peers);
 }
 
-static bool all_who_stayed_are_registered(struct daemon *d)
+static bool all_who_stayed_are_registered(struct rig *d)
 {
 	return d->registered >= MANY - d->gone;
 }
@@ -363,36 +188,36 @@ static bool all_who_stayed_are_registered(struct daemon *d)
  */
 static void a_resync_goes_on_behind_those_who_went_meanwhile(void **state)
 {
-	struct peer *peers = calloc(MANY, sizeof(*peers));
-	struct daemon d;
+	struct rig_peer *peers = calloc(MANY, sizeof(*peers));
+	struct rig d;
 
 	(void)state;
 	assert_non_null(peers);
 	begin(&d, "went");
-	start(&d);
-	run_until(&d, is_live);
+	rig_start(&d);
+	rig_run_until(&d, rig_is_live);
 	come_all(&d, peers, MANY);
-	run_until(&d, all_are_registered);
+	rig_run_until(&d, all_are_registered);
 	wp_aredis_reset(wp_registrar_redis(d.registrar));
-	run_until(&d, is_down);
-	run_until(&d, is_live);
+	rig_run_until(&d, rig_is_down);
+	rig_run_until(&d, rig_is_live);
 
 	/* Nothing is told yet: that is for the end of the turn. */
 	d.registered = 0;
 	for (d.gone = 0; d.gone < MANY / 2; d.gone++)
-		go(&d, &peers[d.gone]);
-	run_until(&d, all_who_stayed_are_registered);
+		rig_go(&d, &peers[d.gone]);
+	rig_run_until(&d, all_who_stayed_are_registered);
 
 	for (int i = d.gone; i < MANY; i++) {
 		assert_int_equal(peers[i].registered, 2);
-		go(&d, &peers[i]);
+		rig_go(&d, &peers[i]);
 	}
-	end(&d);
+	rig_end(&d);
 	free(peers);
 }
 
 /* A heartbeat has taken whoever was due. */
-static bool nobody_is_due(struct daemon *d)
+static bool nobody_is_due(struct rig *d)
 {
 	struct wp_reply *keys =
 		wp_test_cmd(d->other, "KEYS", "wp:*:due:*", NULL);
@@ -404,20 +229,20 @@ static bool nobody_is_due(struct daemon *d)
 
 static void who_comes_together_is_told_of_together(void **state)
 {
-	struct peer *peers = calloc(MANY, sizeof(*peers));
-	struct daemon d;
+	struct rig_peer *peers = calloc(MANY, sizeof(*peers));
+	struct rig d;
 	int64_t joins;
 
 	(void)state;
 	assert_non_null(peers);
 	begin(&d, "together");
-	start(&d);
-	run_until(&d, is_live);
+	rig_start(&d);
+	rig_run_until(&d, rig_is_live);
 	wp_test_run(d.other, "CONFIG", "RESETSTAT", NULL);
 
 	come_all(&d, peers, MANY);
 	assert_true(wp_registrar_is_busy(d.registrar));
-	run_until(&d, all_are_registered);
+	rig_run_until(&d, all_are_registered);
 	assert_false(wp_registrar_is_busy(d.registrar));
 
 	joins = info(&d, "commandstats", "cmdstat_hsetnx:calls=");
@@ -427,98 +252,98 @@ static void who_comes_together_is_told_of_together(void **state)
 			joins + MANY / WP_TELLER_CALL_MAX + 1 + MANY / 10);
 	for (int i = 0; i < MANY; i++) {
 		assert_int_equal(peers[i].registered, 1);
-		go(&d, &peers[i]);
+		rig_go(&d, &peers[i]);
 	}
-	end(&d);
+	rig_end(&d);
 	free(peers);
 }
 
 static void who_goes_before_that_is_not_told_of(void **state)
 {
-	struct daemon d;
-	struct peer amy;
-	struct peer bob;
+	struct rig d;
+	struct rig_peer amy;
+	struct rig_peer bob;
 
 	(void)state;
 	begin(&d, "gone");
-	start(&d);
-	run_until(&d, is_live);
-	come(&d, &bob, "urn:sm:user:bob");
-	come(&d, &amy, "urn:sm:user:amy");
-	go(&d, &bob);
-	run_until(&d, one_is_registered);
+	rig_start(&d);
+	rig_run_until(&d, rig_is_live);
+	rig_come(&d, &bob, "urn:sm:user:bob");
+	rig_come(&d, &amy, "urn:sm:user:amy");
+	rig_go(&d, &bob);
+	rig_run_until(&d, one_is_registered);
 
 	assert_int_equal(bob.registered, 0);
 	assert_int_equal(amy.registered, 1);
 	assert_true(bob_ends_with(&d, "")); /* nothing is known of him */
 	assert_int_equal(info(&d, "commandstats", "cmdstat_hdel:calls="), 0);
-	go(&d, &amy);
-	end(&d);
+	rig_go(&d, &amy);
+	rig_end(&d);
 }
 
-static bool all_of_bob_are_registered(struct daemon *d)
+static bool all_of_bob_are_registered(struct rig *d)
 {
-	return d->registered >= LIMIT;
+	return d->registered >= RIG_LIMIT;
 }
 
-static bool one_more_is_registered(struct daemon *d)
+static bool one_more_is_registered(struct rig *d)
 {
-	return d->registered >= LIMIT + 1;
+	return d->registered >= RIG_LIMIT + 1;
 }
 
 /* Bob has as many connections as he may; what is under way is behind us. */
-static void begin_at_the_limit(struct daemon *d, const char *name,
-			       struct peer *peers)
+static void begin_at_the_limit(struct rig *d, const char *name,
+			       struct rig_peer *peers)
 {
 	begin(d, name);
-	start(d);
-	run_until(d, is_live);
-	for (int i = 0; i < LIMIT; i++)
-		come(d, &peers[i], "urn:sm:user:bob");
-	run_until(d, all_of_bob_are_registered);
+	rig_start(d);
+	rig_run_until(d, rig_is_live);
+	for (int i = 0; i < RIG_LIMIT; i++)
+		rig_come(d, &peers[i], "urn:sm:user:bob");
+	rig_run_until(d, all_of_bob_are_registered);
 	assert_int_equal(d->kicked, 0);
 }
 
-static void end_at_the_limit(struct daemon *d, struct peer *peers)
+static void end_at_the_limit(struct rig *d, struct rig_peer *peers)
 {
-	for (int i = 0; i < LIMIT + 1; i++)
+	for (int i = 0; i < RIG_LIMIT + 1; i++)
 		if (peers[i].member.number != 0)
-			go(d, &peers[i]);
-	end(d);
+			rig_go(d, &peers[i]);
+	rig_end(d);
 }
 
-static bool one_was_kicked(struct daemon *d)
+static bool one_was_kicked(struct rig *d)
 {
 	return d->kicked >= 1;
 }
 
 static void who_came_at_the_limit_before_another_went_evicts(void **state)
 {
-	struct peer peers[LIMIT + 1];
-	struct daemon d;
+	struct rig_peer peers[RIG_LIMIT + 1];
+	struct rig d;
 
 	(void)state;
 	begin_at_the_limit(&d, "evicts", peers);
 
-	come(&d, &peers[LIMIT], "urn:sm:user:bob");
-	go(&d, &peers[1]);
-	run_until(&d, one_more_is_registered);
-	run_until(&d, one_was_kicked);
+	rig_come(&d, &peers[RIG_LIMIT], "urn:sm:user:bob");
+	rig_go(&d, &peers[1]);
+	rig_run_until(&d, one_more_is_registered);
+	rig_run_until(&d, one_was_kicked);
 
 	end_at_the_limit(&d, peers);
 }
 
 static void who_came_at_the_limit_after_another_went_does_not(void **state)
 {
-	struct peer peers[LIMIT + 1];
-	struct daemon d;
+	struct rig_peer peers[RIG_LIMIT + 1];
+	struct rig d;
 
 	(void)state;
 	begin_at_the_limit(&d, "room", peers);
 
-	go(&d, &peers[1]);
-	come(&d, &peers[LIMIT], "urn:sm:user:bob");
-	run_until(&d, one_more_is_registered);
+	rig_go(&d, &peers[1]);
+	rig_come(&d, &peers[RIG_LIMIT], "urn:sm:user:bob");
+	rig_run_until(&d, one_more_is_registered);
 	/* A kick would be in due, if it was not heard yet. */
 	assert_true(nobody_is_due(&d));
 	assert_int_equal(d.kicked, 0);
@@ -529,22 +354,22 @@ static void who_came_at_the_limit_after_another_went_does_not(void **state)
 /* Told of in one call, and as old as each other by Redis' clock. */
 static void of_those_who_come_together_the_first_is_the_oldest(void **state)
 {
-	struct peer peers[LIMIT + 1];
-	struct daemon d;
+	struct rig_peer peers[RIG_LIMIT + 1];
+	struct rig d;
 
 	(void)state;
 	begin(&d, "first");
-	start(&d);
-	run_until(&d, is_live);
-	for (int i = 0; i < LIMIT + 1; i++)
-		come(&d, &peers[i], "urn:sm:user:bob");
-	run_until(&d, one_was_kicked);
+	rig_start(&d);
+	rig_run_until(&d, rig_is_live);
+	for (int i = 0; i < RIG_LIMIT + 1; i++)
+		rig_come(&d, &peers[i], "urn:sm:user:bob");
+	rig_run_until(&d, one_was_kicked);
 	assert_int_equal(peers[0].kicked, 1);
 
 	end_at_the_limit(&d, peers);
 }
 
-static bool one_was_refused(struct daemon *d)
+static bool one_was_refused(struct rig *d)
 {
 	return d->refused >= 1;
 }
@@ -552,77 +377,77 @@ static bool one_was_refused(struct daemon *d)
 static void
 who_waits_when_redis_is_lost_is_told_so_and_registered_later(void **state)
 {
-	struct daemon d;
-	struct peer bob;
+	struct rig d;
+	struct rig_peer bob;
 
 	(void)state;
 	begin(&d, "lost");
-	start(&d);
-	run_until(&d, is_live);
-	come(&d, &bob, "urn:sm:user:bob");
+	rig_start(&d);
+	rig_run_until(&d, rig_is_live);
+	rig_come(&d, &bob, "urn:sm:user:bob");
 	wp_aredis_reset(wp_registrar_redis(d.registrar));
-	run_until(&d, one_was_refused);
+	rig_run_until(&d, one_was_refused);
 	assert_int_equal(bob.registered, 0);
 
-	run_until(&d, one_is_registered);
+	rig_run_until(&d, one_is_registered);
 	assert_int_equal(bob.registered, 1);
-	go(&d, &bob);
-	end(&d);
+	rig_go(&d, &bob);
+	rig_end(&d);
 }
 
-static bool two_are_registered(struct daemon *d)
+static bool two_are_registered(struct rig *d)
 {
 	return d->registered >= 2;
 }
 
-static bool a_call_is_under_way(struct daemon *d)
+static bool a_call_is_under_way(struct rig *d)
 {
 	return wp_aredis_unanswered(wp_registrar_redis(d->registrar)) > 0;
 }
 
-static bool all_is_told(struct daemon *d)
+static bool all_is_told(struct rig *d)
 {
-	return is_live(d) && !wp_registrar_is_busy(d->registrar);
+	return rig_is_live(d) && !wp_registrar_is_busy(d->registrar);
 }
 
 /* Commands are only late, but nothing would be heard of what they do. */
 static void
 who_waits_when_the_ear_is_lost_is_told_so_and_registered_later(void **state)
 {
-	struct daemon d;
-	struct peer amy;
-	struct peer bob;
+	struct rig d;
+	struct rig_peer amy;
+	struct rig_peer bob;
 
 	(void)state;
 	begin(&d, "ear");
-	start(&d);
-	run_until(&d, is_live);
+	rig_start(&d);
+	rig_run_until(&d, rig_is_live);
 	wp_test_run(d.other, "CLIENT", "PAUSE", "60000", "WRITE", NULL);
-	come(&d, &amy, "urn:sm:user:amy");
-	run_until(&d, a_call_is_under_way);
-	come(&d, &bob, "urn:sm:user:bob");
+	rig_come(&d, &amy, "urn:sm:user:amy");
+	rig_run_until(&d, a_call_is_under_way);
+	rig_come(&d, &bob, "urn:sm:user:bob");
 	wp_test_run(d.other, "CLIENT", "KILL", "TYPE", "pubsub", NULL);
-	run_until(&d, one_was_refused);
+	rig_run_until(&d, one_was_refused);
 	assert_true(wp_aredis_is_ready(wp_registrar_redis(d.registrar)));
 	assert_int_equal(bob.refused, 1);
 	assert_int_equal(amy.refused, 0);
 
 	wp_test_run(d.other, "CLIENT", "UNPAUSE", NULL);
-	run_until(&d, all_is_told);
+	rig_run_until(&d, all_is_told);
 	assert_in_range(amy.registered, 1, 2);
 	assert_int_equal(bob.registered, 1);
-	go(&d, &amy);
-	go(&d, &bob);
-	end(&d);
+	rig_go(&d, &amy);
+	rig_go(&d, &bob);
+	rig_end(&d);
 }
 
-static bool one_notification_came(struct daemon *d)
+static bool one_notification_came(struct rig *d)
 {
 	return d->notified >= 1;
 }
 
 /* A poke with the next heartbeat for bob, with this behind his name. */
-static void make_due(struct daemon *d, const char *behind)
+static void make_due(struct rig *d, const char *behind)
 {
 	wp_test_run(d->other, "EVAL",
 		    "local at = redis.call('KEYS', 'wp:*:at:*')[1] "
@@ -632,7 +457,7 @@ static void make_due(struct daemon *d, const char *behind)
 		    "0", behind, NULL);
 }
 
-static bool one_poke_came(struct daemon *d)
+static bool one_poke_came(struct rig *d)
 {
 	return d->poked >= 1;
 }
@@ -640,26 +465,26 @@ static bool one_poke_came(struct daemon *d)
 /* Not only when something else happens. */
 static void a_poke_waits_for_nothing(void **state)
 {
-	struct daemon d;
-	struct peer bob;
+	struct rig d;
+	struct rig_peer bob;
 
 	(void)state;
-	begin_beating(&d, "alone", INT64_C(1000) * PATIENCE_S * 10);
-	start(&d);
-	run_until(&d, is_live);
-	come(&d, &bob, "urn:sm:user:bob");
-	run_until(&d, one_is_registered);
+	begin_beating(&d, "alone", INT64_C(1000) * RIG_PATIENCE_S * 10);
+	rig_start(&d);
+	rig_run_until(&d, rig_is_live);
+	rig_come(&d, &bob, "urn:sm:user:bob");
+	rig_run_until(&d, one_is_registered);
 	wp_test_run(d.other, "EVAL",
 		    "local to = redis.call('PUBSUB', 'CHANNELS', "
 		    "'wp:poke:*')[1] "
 		    "return redis.call('PUBLISH', to, 'p urn:sm:user:bob')",
 		    "0", NULL);
-	run_until(&d, one_poke_came);
-	go(&d, &bob);
-	end(&d);
+	rig_run_until(&d, one_poke_came);
+	rig_go(&d, &bob);
+	rig_end(&d);
 }
 
-static bool all_are_poked(struct daemon *d)
+static bool all_are_poked(struct rig *d)
 {
 	return d->poked >= MANY;
 }
@@ -668,16 +493,16 @@ static bool all_are_poked(struct daemon *d)
  * not here. */
 static void who_is_named_in_one_message_is_poked_once(void **state)
 {
-	struct peer *peers = calloc(MANY, sizeof(*peers));
-	struct daemon d;
+	struct rig_peer *peers = calloc(MANY, sizeof(*peers));
+	struct rig d;
 
 	(void)state;
 	assert_non_null(peers);
 	begin(&d, "names");
-	start(&d);
-	run_until(&d, is_live);
+	rig_start(&d);
+	rig_run_until(&d, rig_is_live);
 	come_all(&d, peers, MANY);
-	run_until(&d, all_are_registered);
+	rig_run_until(&d, all_are_registered);
 
 	wp_test_run(d.other, "EVAL",
 		    "local to = redis.call('PUBSUB', 'CHANNELS', "
@@ -690,48 +515,48 @@ static void who_is_named_in_one_message_is_poked_once(void **state)
 		    "return redis.call('PUBLISH', to, 'p ' .. "
 		    "table.concat(names, ','))",
 		    "0", "600", NULL);
-	run_until(&d, all_are_poked);
+	rig_run_until(&d, all_are_poked);
 	for (int i = 0; i < MANY; i++) {
 		assert_int_equal(peers[i].poked, 1);
-		go(&d, &peers[i]);
+		rig_go(&d, &peers[i]);
 	}
-	end(&d);
+	rig_end(&d);
 	free(peers);
 }
 
 static void a_name_ends_where_it_ends_and_not_at_a_nul(void **state)
 {
-	struct daemon d;
-	struct peer bob;
-	struct peer amy;
+	struct rig d;
+	struct rig_peer bob;
+	struct rig_peer amy;
 
 	(void)state;
 	begin(&d, "nul");
-	start(&d);
-	run_until(&d, is_live);
-	come(&d, &bob, "urn:sm:user:bob");
-	run_until(&d, one_is_registered);
+	rig_start(&d);
+	rig_run_until(&d, rig_is_live);
+	rig_come(&d, &bob, "urn:sm:user:bob");
+	rig_run_until(&d, one_is_registered);
 
 	wp_test_run(d.other, "EVAL",
 		    "return redis.call('PUBLISH', 'user_noti:bob\\0x', '{}')",
 		    "0", NULL);
-	run_until(&d, one_notification_came);
+	rig_run_until(&d, one_notification_came);
 	make_due(&d, "0x");
-	run_until(&d, nobody_is_due);
+	rig_run_until(&d, nobody_is_due);
 	/* Answers come in order: this one is behind the heartbeat's. */
-	come(&d, &amy, "urn:sm:user:amy");
-	run_until(&d, two_are_registered);
+	rig_come(&d, &amy, "urn:sm:user:amy");
+	rig_run_until(&d, two_are_registered);
 
-	assert_int_equal(d.notified_len, sizeof("bob.x") - 1);
+	assert_int_equal(d.whom_len, sizeof("bob.x") - 1);
 	assert_int_equal(d.poked, 0);
 	make_due(&d, "");
-	run_until(&d, one_poke_came);
-	go(&d, &amy);
-	go(&d, &bob);
-	end(&d);
+	rig_run_until(&d, one_poke_came);
+	rig_go(&d, &amy);
+	rig_go(&d, &bob);
+	rig_end(&d);
 }
 
-static bool something_was_refused(struct daemon *d)
+static bool something_was_refused(struct rig *d)
 {
 	struct wp_reply *reply = wp_test_cmd(d->other, "ACL", "LOG", NULL);
 	bool result = wp_reply_count(reply) > 0;
@@ -741,11 +566,11 @@ static bool something_was_refused(struct daemon *d)
 }
 
 /* Twice: what was refused is tried again. */
-static void is_refused_again_and_again(struct daemon *d)
+static void is_refused_again_and_again(struct rig *d)
 {
 	for (int i = 0; i < 2; i++) {
 		wp_test_run(d->other, "ACL", "LOG", "RESET", NULL);
-		run_until(d, something_was_refused);
+		rig_run_until(d, something_was_refused);
 	}
 	assert_false(wp_registrar_is_live(d->registrar));
 }
@@ -761,11 +586,11 @@ without_its_channels_presence_is_not_live_until_they_are_given(void **state)
 		{ "allchannels", "+@all", "-publish" },
 		{ "allchannels", "+@all", "-psubscribe" },
 	};
-	struct daemon d;
+	struct rig d;
 
 	(void)state;
 	begin(&d, "rights");
-	start(&d);
+	rig_start(&d);
 	for (size_t i = 0; i < sizeof(rights) / sizeof(rights[0]); i++) {
 		wp_test_run(d.other, "ACL", "SETUSER", "default", rights[i][0],
 			    rights[i][1], rights[i][2], NULL);
@@ -775,44 +600,44 @@ without_its_channels_presence_is_not_live_until_they_are_given(void **state)
 
 		wp_test_run(d.other, "ACL", "SETUSER", "default", "allchannels",
 			    "+@all", NULL);
-		run_until(&d, is_live);
+		rig_run_until(&d, rig_is_live);
 	}
 	wp_test_run(d.other, "ACL", "SETUSER", "default", "resetchannels",
 		    "&wp:poke:*", "&wp:revoke", "&user_noti:*", NULL);
 	wp_test_run(d.other, "CLIENT", "KILL", "TYPE", "pubsub", NULL);
-	run_until(&d, is_down);
-	run_until(&d, is_live);
-	end(&d);
+	rig_run_until(&d, rig_is_down);
+	rig_run_until(&d, rig_is_live);
+	rig_end(&d);
 }
 
-static bool nonces_were_refused(struct daemon *d)
+static bool nonces_were_refused(struct rig *d)
 {
-	return something_was_refused(d) && is_down(d);
+	return something_was_refused(d) && rig_is_down(d);
 }
 
 static void losing_the_right_to_publish_is_not_taken_for_a_lost_ear(void **s)
 {
-	struct daemon d;
+	struct rig d;
 	int64_t connections;
 
 	(void)s;
 	begin(&d, "publish");
-	start(&d);
-	run_until(&d, is_live);
+	rig_start(&d);
+	rig_run_until(&d, rig_is_live);
 	connections = info(&d, "stats", "total_connections_received:");
 
 	wp_test_run(d.other, "ACL", "SETUSER", "default", "-publish", NULL);
-	run_until(&d, nonces_were_refused);
+	rig_run_until(&d, nonces_were_refused);
 
 	/* One ear all the time. */
 	assert_int_equal(info(&d, "stats", "total_connections_received:"),
 			 connections);
 	wp_test_run(d.other, "ACL", "SETUSER", "default", "+publish", NULL);
-	run_until(&d, is_live);
-	end(&d);
+	rig_run_until(&d, rig_is_live);
+	rig_end(&d);
 }
 
-static bool nobody_is_at(struct daemon *d)
+static bool nobody_is_at(struct rig *d)
 {
 	struct wp_reply *keys =
 		wp_test_cmd(d->other, "KEYS", "wp:*:at:*", NULL);
@@ -825,45 +650,45 @@ static bool nobody_is_at(struct daemon *d)
 /* The script fails in its middle; what it did stays until it is taken back. */
 static void a_connect_that_was_refused_is_taken_back(void **state)
 {
-	struct daemon d;
-	struct peer bob;
+	struct rig d;
+	struct rig_peer bob;
 
 	(void)state;
 	begin(&d, "refused");
-	start(&d);
-	run_until(&d, is_live);
+	rig_start(&d);
+	rig_run_until(&d, rig_is_live);
 	wp_test_run(d.other, "ACL", "SETUSER", "default", "-hset", NULL);
-	come(&d, &bob, "urn:sm:user:bob");
-	run_until(&d, one_was_refused);
+	rig_come(&d, &bob, "urn:sm:user:bob");
+	rig_run_until(&d, one_was_refused);
 	assert_false(nobody_is_at(&d));
 
-	go(&d, &bob);
-	run_until(&d, nobody_is_at);
+	rig_go(&d, &bob);
+	rig_run_until(&d, nobody_is_at);
 
-	end(&d);
+	rig_end(&d);
 }
 
 static void a_refused_disconnect_is_repeated(void **state)
 {
-	struct daemon d;
-	struct peer bob;
+	struct rig d;
+	struct rig_peer bob;
 
 	(void)state;
 	begin(&d, "again");
-	start(&d);
-	run_until(&d, is_live);
-	come(&d, &bob, "urn:sm:user:bob");
-	run_until(&d, one_is_registered);
+	rig_start(&d);
+	rig_run_until(&d, rig_is_live);
+	rig_come(&d, &bob, "urn:sm:user:bob");
+	rig_run_until(&d, one_is_registered);
 	wp_test_run(d.other, "ACL", "SETUSER", "default", "-hdel", NULL);
 	wp_test_run(d.other, "ACL", "LOG", "RESET", NULL);
-	go(&d, &bob);
-	run_until(&d, something_was_refused);
+	rig_go(&d, &bob);
+	rig_run_until(&d, something_was_refused);
 	assert_false(nobody_is_at(&d));
 
 	wp_test_run(d.other, "ACL", "SETUSER", "default", "+hdel", NULL);
-	run_until(&d, nobody_is_at);
+	rig_run_until(&d, nobody_is_at);
 
-	end(&d);
+	rig_end(&d);
 }
 
 /*
@@ -873,29 +698,29 @@ static void a_refused_disconnect_is_repeated(void **state)
 static void
 a_chat_does_not_pass_for_the_registration_that_was_refused(void **state)
 {
-	struct daemon d;
-	struct peer bob;
+	struct rig d;
+	struct rig_peer bob;
 
 	(void)state;
 	begin(&d, "overtaken");
-	start(&d);
-	run_until(&d, is_live);
-	come(&d, &bob, "urn:sm:user:bob");
-	run_until(&d, one_is_registered);
+	rig_start(&d);
+	rig_run_until(&d, rig_is_live);
+	rig_come(&d, &bob, "urn:sm:user:bob");
+	rig_run_until(&d, one_is_registered);
 	wp_test_run(d.other, "ACL", "SETUSER", "default", "-hset", NULL);
 	wp_aredis_reset(wp_registrar_redis(d.registrar));
-	run_until(&d, one_was_refused);
+	rig_run_until(&d, one_was_refused);
 
 	wp_test_run(d.other, "ACL", "SETUSER", "default", "+hset", NULL);
 	chat(&d, &bob, 1);
-	run_until(&d, two_are_registered);
+	rig_run_until(&d, two_are_registered);
 	assert_true(bob_ends_with(&d, "\tchat-1"));
 
-	go(&d, &bob);
-	end(&d);
+	rig_go(&d, &bob);
+	rig_end(&d);
 }
 
-static bool went_live_three_times(struct daemon *d)
+static bool went_live_three_times(struct rig *d)
 {
 	return d->live >= 3;
 }
@@ -904,30 +729,30 @@ static bool went_live_three_times(struct daemon *d)
 static void
 a_redis_that_refuses_writes_is_asked_once_a_beat_and_not_left(void **state)
 {
-	struct daemon d;
-	struct peer bob;
+	struct rig d;
+	struct rig_peer bob;
 	int64_t connections;
 
 	(void)state;
 	begin(&d, "writes");
-	start(&d);
-	run_until(&d, is_live);
-	come(&d, &bob, "urn:sm:user:bob");
-	run_until(&d, one_is_registered);
+	rig_start(&d);
+	rig_run_until(&d, rig_is_live);
+	rig_come(&d, &bob, "urn:sm:user:bob");
+	rig_run_until(&d, one_is_registered);
 	connections = info(&d, "stats", "total_connections_received:");
 
 	wp_test_run(d.other, "CONFIG", "SET", "min-replicas-to-write", "1",
 		    NULL);
-	run_until(&d, went_live_three_times);
+	rig_run_until(&d, went_live_three_times);
 	assert_int_equal(info(&d, "stats", "total_connections_received:"),
 			 connections);
 	assert_int_equal(d.registered, 1);
 
 	wp_test_run(d.other, "CONFIG", "SET", "min-replicas-to-write", "0",
 		    NULL);
-	run_until(&d, two_are_registered);
-	go(&d, &bob);
-	end(&d);
+	rig_run_until(&d, two_are_registered);
+	rig_go(&d, &bob);
+	rig_end(&d);
 }
 
 int main(void)

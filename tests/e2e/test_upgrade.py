@@ -21,14 +21,14 @@ class Upgrade(E2eTest):
     def make_stack(cls):
         return new_stack()
 
-    def upgrade(self, *words):
+    def upgrade(self, *words, status=0):
         done = subprocess.run(
             [os.path.join(self.stack.build, "waypost"), "--config",
              self.stack.path("waypost.yaml"), "upgrade", *words],
             env=self.stack.base_env, capture_output=True, text=True,
             timeout=30 * SLOWNESS, check=False)
-        self.assertEqual(done.returncode, 0, done.stderr)
-        return done.stdout
+        self.assertEqual(done.returncode, status, done.stderr)
+        return done.stderr if status else done.stdout
 
     def sql(self, text):
         with contextlib.closing(
@@ -56,6 +56,11 @@ class Upgrade(E2eTest):
         self.assertIn("upgrade finish", said)
         self.assertEqual(json.loads(self.upgrade("status", "--json")), {
             "layout": 2, "storeTables": 5, "storeTablesNewest": newest})
+        with self.stack.redis() as redis:
+            redis("CLIENT", "SETNAME", "waypost-ws@0.0.9")
+            self.assertIn("waypost-ws 0.0.9 is connected", self.upgrade(
+                "finish", "--yes", status=1))
+        self.assertEqual(self.version(), 5)
         self.assertIn(f"tables {newest} now", self.upgrade("finish", "--yes"))
         self.assertIn("already", self.upgrade("finish", "--yes"))
         self.assertEqual(self.version(), newest)

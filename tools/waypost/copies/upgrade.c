@@ -9,10 +9,12 @@
  */
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "lib/mailbox/deployment.h"
 #include "lib/store/store.h"
 #include "tools/waypost/cli/cli.h"
+#include "tools/waypost/cli/clients.h"
 #include "tools/waypost/cli/json_out.h"
 
 static enum wp_err tell_json(int64_t version, int64_t newest,
@@ -61,6 +63,27 @@ enum wp_err wp_cli_upgrade_status(struct wp_cli *cli, struct wp_error *err)
 	return WP_OK;
 }
 
+/*
+ * There is no way back, so it wants all programs to be of this release: an
+ * older one would lose its store. If Redis does not tell, an operator knows.
+ */
+static enum wp_err check_programs(struct wp_cli *cli, struct wp_error *err)
+{
+	struct wp_clients clients;
+	enum wp_err rc = wp_clients_ask(cli, &clients, err);
+
+	for (size_t i = 0; rc == WP_OK && i < clients.n; i++) {
+		const struct wp_client_program *one = &clients.list[i];
+
+		if (strcmp(one->version, wp_version) != 0)
+			rc = wp_error_set(err, WP_ERR_CONFLICT,
+					  "%s %s is connected to Redis; have "
+					  "all programs be of %s first",
+					  one->name, one->version, wp_version);
+	}
+	return rc;
+}
+
 enum wp_err wp_cli_upgrade_finish(struct wp_cli *cli, struct wp_error *err)
 {
 	int64_t version, newest;
@@ -72,7 +95,9 @@ enum wp_err wp_cli_upgrade_finish(struct wp_cli *cli, struct wp_error *err)
 		printf("the store has tables %" PRId64 " already\n", newest);
 		return WP_OK;
 	}
-	rc = wp_store_upgrade(&cli->conf, err);
+	rc = check_programs(cli, err);
+	if (rc == WP_OK)
+		rc = wp_store_upgrade(&cli->conf, err);
 	if (rc == WP_OK)
 		printf("the store has tables %" PRId64
 		       " now; older programs refuse it\n",

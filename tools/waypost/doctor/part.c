@@ -14,8 +14,8 @@
 #include "lib/mailbox/inbox.h"
 #include "lib/mailbox/partition.h"
 #include "lib/mailbox/scripts.h"
+#include "tools/waypost/cli/clients.h"
 #include "tools/waypost/doctor/checks.h"
-#include "tools/waypost/view/clients.h"
 
 enum {
 	AT_ONCE = 64, /* questions under way */

@@ -12,9 +12,9 @@
 #include <unistd.h>
 
 #include "tools/waypost/cli/cli.h"
+#include "tools/waypost/cli/clients.h"
 #include "tools/waypost/cli/json_out.h"
 #include "tools/waypost/cli/table.h"
-#include "tools/waypost/view/clients.h"
 #include "tools/waypost/view/survey.h"
 
 enum {

@@ -3,7 +3,7 @@
  * idle=1 …" (Redis: CLIENT LIST) four fields matter; where anybody connects
  * from is left there.
  */
-#include "tools/waypost/view/clients.h"
+#include "tools/waypost/cli/clients.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "tools/waypost/view/clients.h"
+#include "tools/waypost/cli/clients.h"
 
 static void programs_are_gathered(void **state)
 {

@@ -3,8 +3,8 @@
  * when: of all hosts of the deployment, for each connection has a name
  * (lib/redis/link.c).
  */
-#ifndef WP_TOOLS_WAYPOST_VIEW_CLIENTS_H
-#define WP_TOOLS_WAYPOST_VIEW_CLIENTS_H
+#ifndef WP_TOOLS_WAYPOST_CLI_CLIENTS_H
+#define WP_TOOLS_WAYPOST_CLI_CLIENTS_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -53,4 +53,4 @@ int64_t wp_clients_first(const struct wp_clients *clients, const char *name);
 /* Are there two versions of anything? */
 bool wp_clients_differ(const struct wp_clients *clients);
 
-#endif /* WP_TOOLS_WAYPOST_VIEW_CLIENTS_H */
+#endif /* WP_TOOLS_WAYPOST_CLI_CLIENTS_H */

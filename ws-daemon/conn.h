@@ -37,7 +37,7 @@ struct wp_admission {
 	struct wp_request request;
 	int64_t expires_s;    /* of the token */
 	uint8_t deflate_bits; /* as wp_session_open() */
-	bool is_inline;       /* it wants messages in place of pokes */
+	uint16_t window;      /* of messages in place of pokes; 0: pokes */
 	/* While it waits for a key that its token may be signed with. */
 	struct wp_key_waiter key_waiter;
 	struct wp_conn *conn; /* for the waiter */

@@ -3,7 +3,6 @@
  */
 #include "ws-daemon/deliver.h"
 
-#include <inttypes.h>
 #include <string.h>
 
 #include "lib/http/query.h"
@@ -55,6 +54,7 @@ enum wp_err wp_deliver_init(struct wp_parts *parts, struct wp_error *err)
 bool wp_deliver_read(struct wp_conn *conn, const struct wp_head *head,
 		     struct wp_upgrade *upgrade)
 {
+	const struct wp_conf *conf = conn->parts->live.conf;
 	char mode[MODE_MAX];
 	int len = wp_query_copy(&head->query, "deliver", mode, sizeof(mode));
 	bool is_inline = upgrade->inline_name.data != NULL;
@@ -69,10 +69,12 @@ bool wp_deliver_read(struct wp_conn *conn, const struct wp_head *head,
 	/* Said in the URL it counts, for that was written for this request. */
 	if (len >= 0)
 		is_inline = strcmp(mode, "inline") == 0;
-	upgrade->is_inline =
-		is_inline &&
-		conn->parts->live.conf->websocket.inline_window > 0;
-	wp_conn_admission(conn)->is_inline = upgrade->is_inline;
+	upgrade->is_inline = is_inline && conf->websocket.inline_window > 0;
+	/* The answer is made of what holds now, and may go out after a
+	 * reload. */
+	if (upgrade->is_inline)
+		wp_conn_admission(conn)->window =
+			(uint16_t)conf->websocket.inline_window;
 	return true;
 }
 
@@ -82,13 +84,13 @@ bool wp_deliver_begin(struct wp_conn *conn)
 	const struct wp_conf *conf = parts->live.conf;
 	/* A notification may have the other half (notifications.c). */
 	const struct wp_consumer_rules rules = {
-		.window = (size_t)conf->websocket.inline_window,
+		.window = wp_conn_admission(conn)->window,
 		.bytes = (size_t)conf->websocket.max_queue_bytes / 2,
 		.ack_ticks = wp_turn_ticks(conf->websocket.ack_timeout_ms),
 	};
 	struct wp_extra *extra;
 
-	if (!wp_conn_admission(conn)->is_inline)
+	if (rules.window == 0)
 		return true;
 	extra = wp_extra_need(&conn->extra);
 	if (extra != NULL)
@@ -100,7 +102,6 @@ bool wp_deliver_begin(struct wp_conn *conn)
 void wp_deliver_greet(const struct wp_conn *conn, struct wp_buf *out)
 {
 	if (wp_conn_consumer(conn) != NULL)
-		wp_buf_printf(out,
-			      ",\"deliver\":\"inline\",\"window\":%" PRId64,
-			      conn->parts->live.conf->websocket.inline_window);
+		wp_buf_printf(out, ",\"deliver\":\"inline\",\"window\":%u",
+			      wp_conn_admission(conn)->window);
 }

@@ -1,12 +1,14 @@
 """Messages in place of pokes: a connection is sent its mailbox, in order, a
 window at a time, and acks what it was sent."""
 import os
+import signal
 import subprocess
 import time
 
-from harness import (PATIENCE_S, Closed, E2eTest, Refused, kept_stack,
+from harness import (Closed, E2eTest, Refused, WebSocket, kept_stack,
                      new_stack, wait_for)
 
+DAEMON, RELOADED = "websocket-0", '"settings reloaded"'
 WINDOW = 8
 QUEUE_BYTES = 65536
 ACK_TIMEOUT_MS = 2000
@@ -266,11 +268,64 @@ class Inline(InlineTest):
         self.assertIsNone(one.recv(1.5 * ACK_TIMEOUT_MS / 1000))
 
 
+class Meanwhile(WebSocket):
+    """Something happens between its request and the answer."""
+
+    def __init__(self, *arguments, meanwhile, **how):
+        self.meanwhile = meanwhile
+        super().__init__(*arguments, **how)
+
+    def _read_response(self):
+        self.meanwhile()
+        return super()._read_response()
+
+
 class InlineOutage(InlineTest):
     @classmethod
     def make_stack(cls):
         return new_stack({"websocket": {"inline_window": WINDOW},
                           "store": {"busy_timeout_ms": 500}})
+
+    def switch_off(self):
+        path = self.stack.path("waypost.yaml")
+        with open(path, encoding="utf-8") as file:
+            text = file.read()
+        self.addCleanup(self.reload, path, text)
+        self.reload(path, text.replace(f"inline_window: {WINDOW}",
+                                       "inline_window: 0"))
+
+    def reload(self, path, text):
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+        done = self.stack.read_log(DAEMON).count(RELOADED)
+        self.stack.programs[DAEMON].signal(signal.SIGHUP)
+        wait_for(lambda: self.stack.read_log(DAEMON).count(RELOADED) > done,
+                 "the reload")
+
+    def test_it_is_switched_off_while_somebody_comes_in(self):
+        """What was taken up with the request is given."""
+        bob = self.user()
+        redis = self.stack.programs["redis"].process.pid
+        daemon = self.stack.socket_path(DAEMON + ".sock")
+
+        def meanwhile():
+            # Its answer comes behind the request's, which has to wait.
+            with self.assertRaises(Refused):
+                self.connect(bob, "/healthz", unix_path=daemon)
+            self.switch_off()
+            self.thaw(redis)
+        self.freeze(redis)
+        one = Meanwhile(self.stack.port, "/connect?deliver=inline",
+                        [("Authorization", "Bearer " + bob.token)],
+                        unix_path=daemon, meanwhile=meanwhile)
+        self.addCleanup(one.abort)
+        greeting = one.expect("connected")
+        self.assertEqual((greeting["deliver"], greeting["window"]),
+                         ("inline", WINDOW))
+        sent = self.send(bob, 1)
+        self.assertEqual(self.taken_and_acked(one, 1), sent)
+        self.assertNotIn("deliver", self.connect(
+            bob, "/connect?deliver=inline").expect("connected"))
 
     def test_redis_dies_and_comes_back(self):
         bob = self.user()

@@ -15,13 +15,22 @@ static const char scheme[] = "urn:";
 static const char legacy_prefix[] = "urn:sm:user:";
 
 /*
- * Printable ASCII without what separates lists, quotes JSON, makes patterns in
- * Redis, or marks the part of a key that Redis Cluster hashes.
+ * Is it printable ASCII without what separates lists, quotes JSON, makes
+ * patterns in Redis, or marks the part of a key that Redis Cluster hashes? A
+ * bit for each byte below 0x80.
  */
 static bool is_allowed(unsigned char byte)
 {
-	return byte > 0x20 && byte < 0x7f &&
-	       strchr(",*?[]\\{}\"", byte) == NULL;
+#define NOT(c) &~(UINT64_C(1) << ((c)&0x3f))
+	static const uint64_t allowed[] = {
+		UINT64_C(0xfffffffe00000000) NOT(',') NOT('*') NOT('?')
+			NOT('"'),
+		UINT64_C(0x7fffffffffffffff) NOT('[') NOT(']') NOT('\\')
+			NOT('{') NOT('}'),
+	};
+#undef NOT
+
+	return byte < 0x80 && (allowed[byte >> 6] >> (byte & 0x3f) & 1) != 0;
 }
 
 /* How many parts the text has; 0 when one of them is empty. */

@@ -3,6 +3,8 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -26,6 +28,28 @@ static void known_instants_have_their_known_text(void **state)
 	rfc3339_is(1795225140123, "2026-11-21T01:39:00.123Z");
 	rfc3339_is(4107542399999, "2100-02-28T23:59:59.999Z");
 	rfc3339_is(4107542400000, "2100-03-01T00:00:00.000Z");
+}
+
+/* Of the first 9,999 years all days that can be told. */
+static void each_day_is_that_of_libc(void **state)
+{
+	const int64_t day_ms = INT64_C(24) * 3600 * 1000;
+	char text[WP_RFC3339_LEN];
+	char want[WP_RFC3339_LEN];
+
+	(void)state;
+	for (int64_t day = 0; day < 2932897; day++) {
+		time_t second = (time_t)(day * 24 * 3600 + day % (24 * 3600));
+		struct tm utc;
+
+		assert_non_null(gmtime_r(&second, &utc));
+		strftime(want, sizeof(want), "%Y-%m-%dT%H:%M:%S.007Z", &utc);
+		wp_rfc3339((int64_t)second * 1000 + 7, text);
+		if (strcmp(text, want) != 0)
+			fail_msg("%s is not %s", text, want);
+	}
+	wp_rfc3339(INT64_C(2932896) * day_ms, text);
+	assert_string_equal(text, "9999-12-31T00:00:00.000Z");
 }
 
 static void years_that_do_not_fit_are_clamped(void **state)
@@ -76,6 +100,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(known_instants_have_their_known_text),
+		cmocka_unit_test(each_day_is_that_of_libc),
 		cmocka_unit_test(years_that_do_not_fit_are_clamped),
 		cmocka_unit_test(the_monotonic_clock_never_goes_back),
 		cmocka_unit_test(both_monotonic_units_are_one_clock),

@@ -57,7 +57,7 @@ static bool read_notification(struct notification *out, const char *data,
  * Returns:  false when data is no such object; out is left alone then
  */
 static bool write_frame(const char *data, size_t len, bool may_be_bare,
-			struct wp_buf *out)
+			int64_t now_ms, struct wp_buf *out)
 {
 	struct notification notification;
 	char now[WP_RFC3339_LEN];
@@ -69,7 +69,7 @@ static bool write_frame(const char *data, size_t len, bool may_be_bare,
 			wp_buf_add(out, data, len);
 		return may_be_bare;
 	}
-	wp_rfc3339(wp_wall_ms(), now);
+	wp_rfc3339(now_ms, now);
 	wp_buf_add_str(out, "{\"type\":");
 	wp_buf_add(out, notification.type.data, notification.type.len);
 	wp_buf_add_str(out, ",\"payload\":");
@@ -110,7 +110,8 @@ static struct wp_message *build(struct wp_parts *parts, const struct news *news)
 	struct wp_buf *buf = &parts->scratch;
 	struct wp_message *message = NULL;
 
-	if (!write_frame(news->data, news->len, news->about != NULL, buf)) {
+	if (!write_frame(news->data, news->len, news->about != NULL,
+			 parts->notified_ms, buf)) {
 		drop(parts, WP_M_NOTIFICATION_MALFORMED,
 		     news->about == NULL
 			     ? "it is no JSON object with a string \"type\""
@@ -208,6 +209,23 @@ void wp_notification_deliver(void *ctx, const char *who, size_t who_len,
 			     const char *data, size_t len)
 {
 	deliver(ctx, who, who_len, &(struct news){ .data = data, .len = len });
+}
+
+void wp_notification_ahead(void *ctx, const struct wp_hub_name *who, size_t n)
+{
+	struct wp_parts *parts = ctx;
+	struct wp_urn urns[WP_HUB_NAMES_MAX];
+	struct wp_hub_name names[WP_HUB_NAMES_MAX];
+	size_t n_names = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		struct wp_urn *urn = &urns[n_names];
+
+		if (wp_urn_parse(urn, who[i].text, who[i].len, NULL) == WP_OK)
+			names[n_names++] =
+				(struct wp_hub_name){ urn->text, urn->len };
+	}
+	wp_hub_look_ahead(parts->live.hub, names, n_names);
 }
 
 void wp_topic_deliver(void *ctx, size_t topic, const char *channel,

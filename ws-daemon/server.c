@@ -311,7 +311,8 @@ static enum wp_err make_live(struct wp_parts *parts, const struct wp_conf *conf,
 			   .on_live = on_live,
 			   .on_stopped = on_left,
 			   .ctx = parts,
-			   .notification = { wp_notification_deliver, parts },
+			   .notification = { wp_notification_deliver,
+					     wp_notification_ahead, parts },
 			   .topic = { wp_topic_deliver, parts } },
 	};
 

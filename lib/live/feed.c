@@ -61,61 +61,87 @@ static void feed_on_lost(void *ctx)
 	feed->hooks.on_lost(feed->hooks.ctx);
 }
 
-static void take_notification(const struct wp_feed *feed,
-			      const struct wp_reply *channel,
-			      const struct wp_reply *data)
+static bool is_text(const char *data, size_t len, const char *text)
 {
-	size_t len = wp_reply_len(channel);
-	const char *who = wp_poke_notified(wp_reply_str(channel), &len);
+	return len == strlen(text) && memcmp(data, text, len) == 0;
+}
+
+static void take_notification(const struct wp_feed *feed,
+			      const struct wp_pushed *message)
+{
+	size_t len = message->channel_len;
+	const char *who = wp_poke_notified(message->channel, &len);
 
 	if (who != NULL)
 		feed->hooks.notification.fn(feed->hooks.notification.ctx, who,
-					    len, wp_reply_str(data),
-					    wp_reply_len(data));
+					    len, message->data, message->len);
 }
 
-static void take_topic(const struct wp_feed *feed, const char *pattern,
-		       const struct wp_reply *channel,
-		       const struct wp_reply *data)
+_Static_assert((int)WP_AREDIS_COMING_MAX <= (int)WP_HUB_NAMES_MAX,
+	       "one look for all that come at once");
+
+static void feed_on_coming(void *ctx, const struct wp_pushed *messages,
+			   size_t n)
+{
+	const struct wp_feed *feed = ctx;
+	struct wp_hub_name who[WP_AREDIS_COMING_MAX];
+	size_t n_who = 0;
+
+	if (feed->hooks.notification.ahead == NULL)
+		return;
+	for (size_t i = 0; i < n; i++) {
+		size_t len = messages[i].channel_len;
+		const char *text = wp_poke_notified(messages[i].channel, &len);
+
+		if (text != NULL)
+			who[n_who++] = (struct wp_hub_name){ text, len };
+	}
+	feed->hooks.notification.ahead(feed->hooks.notification.ctx, who,
+				       n_who);
+}
+
+static void take_topic(const struct wp_feed *feed,
+		       const struct wp_pushed *message)
 {
 	size_t i = 0;
 
-	while (i < feed->n_topics && strcmp(pattern, feed->topics[i]) != 0)
+	while (i < feed->n_topics &&
+	       !is_text(message->pattern, message->pattern_len,
+			feed->topics[i]))
 		i++;
 	if (i < feed->n_topics)
-		feed->hooks.topic.fn(feed->hooks.topic.ctx, i,
-				     wp_reply_str(channel),
-				     wp_reply_len(channel), wp_reply_str(data),
-				     wp_reply_len(data));
+		feed->hooks.topic.fn(feed->hooks.topic.ctx, i, message->channel,
+				     message->channel_len, message->data,
+				     message->len);
 }
 
-static void feed_on_message(void *ctx, const char *pattern,
-			    const struct wp_reply *channel,
-			    const struct wp_reply *data)
+static void feed_on_message(void *ctx, const struct wp_pushed *message)
 {
 	struct wp_feed *feed = ctx;
 
 	feed->n_received++;
-	if (pattern != NULL) {
-		if (strcmp(pattern, WP_NOTIFICATION_CHANNELS) == 0)
-			take_notification(feed, channel, data);
+	if (message->pattern != NULL) {
+		if (is_text(message->pattern, message->pattern_len,
+			    WP_NOTIFICATION_CHANNELS))
+			take_notification(feed, message);
 		else
-			take_topic(feed, pattern, channel, data);
+			take_topic(feed, message);
 		return;
 	}
-	if (wp_reply_is(channel, WP_REVOKE_CHANNEL)) {
+	if (is_text(message->channel, message->channel_len,
+		    WP_REVOKE_CHANNEL)) {
 		if (feed->hooks.revocation.fn != NULL)
 			feed->hooks.revocation.fn(feed->hooks.revocation.ctx,
 						  false);
 		return;
 	}
-	if (wp_reply_is(channel, feed->channel))
-		wp_poke_read(wp_reply_str(data), wp_reply_len(data),
-			     feed->hooks.on_poke, feed->hooks.ctx);
+	if (is_text(message->channel, message->channel_len, feed->channel))
+		wp_poke_read(message->data, message->len, feed->hooks.on_poke,
+			     feed->hooks.ctx);
 	else
 		/* What is still under way for an incarnation of before says
 		 * nothing, and is for nobody. */
-		take_notification(feed, channel, data);
+		take_notification(feed, message);
 }
 
 static enum wp_err read_topics(struct wp_feed *feed, const struct wp_conf *conf,
@@ -148,6 +174,7 @@ enum wp_err wp_feed_new(struct wp_feed **out, struct ev_loop *loop,
 		.hooks = { .on_ready = feed_on_ready,
 			   .on_lost = feed_on_lost,
 			   .on_message = feed_on_message,
+			   .on_coming = feed_on_coming,
 			   .ctx = feed },
 	};
 	enum wp_err rc;

@@ -15,6 +15,7 @@
 
 #include "lib/base/buf.h"
 #include "lib/base/err.h"
+#include "lib/live/hub.h"
 #include "lib/mailbox/presence.h"
 #include "lib/redis/reply.h"
 #include "lib/sys/conf.h"
@@ -26,6 +27,9 @@ struct wp_feed;
 struct wp_notification_hook {
 	void (*fn)(void *ctx, const char *who, size_t who_len, const char *data,
 		   size_t len);
+	/* For n of them, at most WP_HUB_NAMES_MAX, fn is about to be called.
+	 * NULL: nobody looks ahead. */
+	void (*ahead)(void *ctx, const struct wp_hub_name *who, size_t n);
 	void *ctx;
 };
 

@@ -30,12 +30,13 @@
 #include "lib/base/log.h"
 #include "lib/redis/link.h"
 #include "lib/redis/room.h"
+#include "lib/redis/waiting.h"
 
 enum {
 	OUT_KEPT = 256 * 1024,
+	IN_KEPT = 64 * 1024,
+	READ_BYTES = 16 * 1024, /* at a time */
 	LOG_INTERVAL_MS = 10000,
-	RING_FIRST = 64,
-	RING_KEPT = 1024
 };
 enum { REASON_MAX = 200 };
 
@@ -45,23 +46,6 @@ enum state {
 	SHAKING, /* connected; the handshake is under way */
 	READY,
 	LOST, /* closed; callbacks are to be told by the timer */
-};
-
-/* Who waits for an answer. */
-struct pending {
-	wp_reply_fn fn; /* may be NULL */
-	void *ctx;
-	uint64_t sent_ms;
-	size_t confirmations; /* of a subscription; 0 = an ordinary command */
-	size_t group;         /* commands of a group; 0 = it is none */
-};
-
-/* All who wait: a ring that grows, first in, first out. */
-struct ring {
-	struct pending *items; /* owned */
-	size_t size;           /* a power of two, or 0 */
-	size_t head;
-	size_t n;
 };
 
 struct wp_aredis {
@@ -84,10 +68,12 @@ struct wp_aredis {
 	struct wp_backoff backoff;
 	char reason[REASON_MAX]; /* of the last loss */
 
-	struct ring pending;
+	struct wp_waiting_ring pending;
 	uint64_t heard_ms; /* when the server last said anything */
 	struct wp_buf out; /* bytes to be sent; those before sent are out */
 	size_t sent;
+	struct wp_buf in;    /* a subscriber's, not read yet */
+	bool is_answer_open; /* the next bytes of it are an answer's */
 
 	unsigned int depth; /* calls out to the owner under way */
 	bool is_doomed;     /* freed in one of them */
@@ -98,64 +84,6 @@ struct wp_aredis {
 	struct ev_timer timer;   /* what for depends on the state */
 	uint64_t deadline_ms;    /* of the timer */
 };
-
-/* ---- those who wait ---- */
-
-static void ring_release(struct ring *ring)
-{
-	free(ring->items);
-	memset(ring, 0, sizeof(*ring));
-}
-
-/* Make room for one more; false when memory or the bound forbids. */
-static bool ring_reserve(struct ring *ring)
-{
-	size_t size = ring->size == 0 ? RING_FIRST : ring->size * 2;
-	struct pending *grown;
-
-	if (ring->n < ring->size)
-		return true;
-	if (size > WP_AREDIS_PENDING_MAX)
-		return false;
-	grown = calloc(size, sizeof(*grown));
-	if (grown == NULL)
-		return false;
-	for (size_t i = 0; i < ring->n; i++)
-		grown[i] = ring->items[(ring->head + i) & (ring->size - 1)];
-	free(ring->items);
-	ring->items = grown;
-	ring->size = size;
-	ring->head = 0;
-	return true;
-}
-
-/* Add behind all others; room was made by ring_reserve(). */
-static void ring_push(struct ring *ring, const struct pending *item)
-{
-	assert(ring->n < ring->size);
-	ring->items[(ring->head + ring->n) & (ring->size - 1)] = *item;
-	ring->n++;
-}
-
-/* The oldest, or NULL; borrowed until the next call. */
-static struct pending *ring_front(struct ring *ring)
-{
-	return ring->n == 0 ? NULL : &ring->items[ring->head];
-}
-
-/* Take the oldest out; there must be one. */
-static struct pending ring_pop(struct ring *ring)
-{
-	struct pending front;
-
-	assert(ring->n > 0);
-	front = ring->items[ring->head];
-	ring->head = (ring->head + 1) & (ring->size - 1);
-	ring->n--;
-	if (ring->n == 0 && ring->size > RING_KEPT)
-		ring_release(ring); /* a burst need not stay for ever */
-	return front;
-}
 
 /* ---- the timer ---- */
 
@@ -228,8 +156,9 @@ static void drop(struct wp_aredis *redis, const char *reason)
 
 static void free_now(struct wp_aredis *redis)
 {
-	ring_release(&redis->pending);
+	wp_waiting_release(&redis->pending);
 	wp_buf_release(&redis->out);
+	wp_buf_release(&redis->in);
 	wp_reply_room_free(&redis->room);
 	free(redis->name);
 	free(redis);
@@ -345,6 +274,8 @@ static void dial(struct wp_aredis *redis)
 	}
 	wp_reply_room_clear(redis->room); /* one was half read, perhaps */
 	wp_reply_room_use(redis->room, redis->link);
+	wp_buf_clear(&redis->in);
+	redis->is_answer_open = false;
 	fd = redis->link->fd;
 	ev_io_set(&redis->readable, fd, EV_READ);
 	ev_io_set(&redis->writable, fd, EV_WRITE);
@@ -414,21 +345,6 @@ static void on_writable(struct ev_loop *loop, struct ev_io *w, int revents)
 
 /* ---- answers ---- */
 
-/* False: redis is gone. */
-static bool take_push(struct wp_aredis *redis, const struct wp_reply *reply)
-{
-	size_t n = wp_reply_count(reply);
-
-	if (redis->hooks.on_message == NULL || n < 3)
-		return true;
-	enter(redis);
-	redis->hooks.on_message(
-		redis->hooks.ctx,
-		n == 4 ? wp_reply_str(wp_reply_at(reply, 1)) : NULL,
-		wp_reply_at(reply, n - 2), wp_reply_at(reply, n - 1));
-	return leave(redis);
-}
-
 /* Nobody waits for this answer; an error must still not pass unseen. */
 static void complain(struct wp_aredis *redis, const struct wp_reply *reply)
 {
@@ -446,9 +362,9 @@ static void complain(struct wp_aredis *redis, const struct wp_reply *reply)
 /* False: redis is gone. */
 static bool take_reply(struct wp_aredis *redis, struct wp_reply *reply)
 {
-	struct pending *front = ring_front(&redis->pending);
+	struct wp_waiting *front = wp_waiting_front(&redis->pending);
 	struct redisReply *group = NULL;
-	struct pending copy;
+	struct wp_waiting copy;
 
 	/* This command's outcome is as unknown as that of those behind it. */
 	if (front == NULL || wp_reply_is_loss(reply)) {
@@ -473,7 +389,7 @@ static bool take_reply(struct wp_aredis *redis, struct wp_reply *reply)
 		front->confirmations--;
 		front->sent_ms = wp_mono_ms();
 	} else {
-		(void)ring_pop(&redis->pending);
+		(void)wp_waiting_pop(&redis->pending);
 	}
 	if (copy.fn == NULL) {
 		complain(redis, reply);
@@ -489,11 +405,8 @@ static bool take(struct wp_aredis *redis, struct wp_reply *reply)
 {
 	struct wp_error err = { 0 };
 
-	if (redis->state == READY) {
-		if (redis->is_subscriber && wp_reply_is_push(reply))
-			return take_push(redis, reply);
+	if (redis->state == READY)
 		return take_reply(redis, reply);
-	}
 	if (!wp_handshake_is_waiting(&redis->hs)) {
 		drop(redis, "an answer to no question");
 		return true;
@@ -505,17 +418,15 @@ static bool take(struct wp_aredis *redis, struct wp_reply *reply)
 	return wp_handshake_is_waiting(&redis->hs) || shake(redis);
 }
 
-/* Read once and hand out every complete answer. False: redis is gone. */
-static bool receive(struct wp_aredis *redis)
+/*
+ * Hand out every answer that hiredis has whole. Each call out may have dropped
+ * the link, or us: false when redis is gone.
+ */
+static bool take_answers(struct wp_aredis *redis)
 {
 	bool is_here = true;
 	void *reply = NULL;
 
-	if (redisBufferRead(redis->link) != REDIS_OK) {
-		drop(redis, redis->link->errstr);
-		return true;
-	}
-	/* Each call out may have dropped the link, or us. */
 	while (is_here && redis->link != NULL) {
 		if (redisGetReplyFromReader(redis->link, &reply) != REDIS_OK) {
 			drop(redis, redis->link->errstr);
@@ -523,11 +434,134 @@ static bool receive(struct wp_aredis *redis)
 		}
 		if (reply == NULL)
 			break;
+		redis->is_answer_open = false;
 		is_here = take(redis, reply);
 		if (is_here && !wp_reply_room_is_gathering(redis->room))
 			wp_reply_room_clear(redis->room);
 	}
 	return is_here;
+}
+
+/* ---- what is published ---- */
+
+/* What is published, whole, and next to each other in the input. */
+struct batch {
+	struct wp_pushed messages[WP_AREDIS_COMING_MAX];
+	size_t n;
+	enum wp_pushed_read next; /* what comes behind it */
+};
+
+/* From bytes on. Returns: how many bytes it has. */
+static size_t read_batch(struct batch *batch, const char *bytes, size_t len)
+{
+	size_t at = 0;
+	size_t used;
+
+	batch->n = 0;
+	batch->next = WP_PUSHED_ONE;
+	while (at < len && batch->n < WP_AREDIS_COMING_MAX) {
+		batch->next = wp_pushed_read(&batch->messages[batch->n],
+					     bytes + at, len - at, &used);
+		if (batch->next != WP_PUSHED_ONE)
+			break;
+		at += used;
+		batch->n++;
+	}
+	return at;
+}
+
+/* False: redis is gone. */
+static bool take_batch(struct wp_aredis *redis, const struct batch *batch)
+{
+	const struct wp_aredis_hooks *hooks = &redis->hooks;
+	bool is_here = true;
+
+	if (batch->n > 1 && hooks->on_coming != NULL)
+		hooks->on_coming(hooks->ctx, batch->messages, batch->n);
+	for (size_t i = 0; is_here && redis->link != NULL && i < batch->n;
+	     i++) {
+		enter(redis);
+		if (hooks->on_message != NULL)
+			hooks->on_message(hooks->ctx, &batch->messages[i]);
+		is_here = leave(redis);
+	}
+	return is_here;
+}
+
+/*
+ * Give hiredis the rest of the line: an answer ends with one, so nothing behind
+ * it gets in there. Returns: how many bytes
+ */
+static size_t feed_line(struct wp_aredis *redis, const char *bytes, size_t len)
+{
+	const char *end = memchr(bytes, '\n', len);
+
+	if (end != NULL)
+		len = (size_t)(end - bytes) + 1;
+	if (redisReaderFeed(redis->link->reader, bytes, len) != REDIS_OK)
+		drop(redis, "out of memory");
+	return len;
+}
+
+/* Hand out all that is whole. False: redis is gone. */
+static bool take_input(struct wp_aredis *redis)
+{
+	struct wp_buf *in = &redis->in;
+	struct batch batch = { .next = WP_PUSHED_ONE };
+	bool is_here = true;
+	size_t at = 0;
+
+	while (is_here && redis->link != NULL && at < in->len &&
+	       batch.next != WP_PUSHED_PART) {
+		if (!redis->is_answer_open) {
+			at += read_batch(&batch, in->data + at, in->len - at);
+			redis->is_answer_open = batch.next == WP_PUSHED_OTHER;
+			is_here = take_batch(redis, &batch);
+		} else {
+			at += feed_line(redis, in->data + at, in->len - at);
+			is_here = take_answers(redis);
+		}
+	}
+	if (!is_here)
+		return false;
+	wp_buf_consume(in, at);
+	if (in->len == 0 && in->cap > IN_KEPT)
+		wp_buf_release(in);
+	return true;
+}
+
+/* ---- reading ---- */
+
+/* False: redis is gone. */
+static bool receive_pushed(struct wp_aredis *redis)
+{
+	char *room = wp_buf_reserve(&redis->in, READ_BYTES);
+	ssize_t n;
+
+	if (room == NULL) {
+		drop(redis, "out of memory");
+		return true;
+	}
+	n = recv(redis->link->fd, room, READ_BYTES, MSG_DONTWAIT);
+	if (n == 0)
+		drop(redis, "Server closed the connection");
+	else if (n > 0)
+		redis->in.len += (size_t)n;
+	else if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)
+		drop(redis, strerror(errno));
+	return n <= 0 || take_input(redis);
+}
+
+/* Read once and hand out what is whole. False: redis is gone. */
+static bool receive(struct wp_aredis *redis)
+{
+	if (redis->is_subscriber)
+		return receive_pushed(redis);
+	if (redisBufferRead(redis->link) != REDIS_OK) {
+		drop(redis, redis->link->errstr);
+		return true;
+	}
+	return take_answers(redis);
 }
 
 static void on_readable(struct ev_loop *loop, struct ev_io *w, int revents)
@@ -546,7 +580,7 @@ static void on_readable(struct ev_loop *loop, struct ev_io *w, int revents)
 static void fail_pending(struct wp_aredis *redis)
 {
 	while (redis->pending.n > 0) {
-		struct pending front = ring_pop(&redis->pending);
+		struct wp_waiting front = wp_waiting_pop(&redis->pending);
 
 		if (front.fn != NULL)
 			front.fn(front.ctx, NULL);
@@ -590,7 +624,7 @@ static bool has_input(const struct wp_aredis *redis)
 /* For how long has somebody waited, and heard nothing? */
 static uint64_t silence_ms(struct wp_aredis *redis)
 {
-	uint64_t since_ms = ring_front(&redis->pending)->sent_ms;
+	uint64_t since_ms = wp_waiting_front(&redis->pending)->sent_ms;
 
 	if (redis->heard_ms > since_ms)
 		since_ms = redis->heard_ms;
@@ -661,6 +695,7 @@ static void init_watchers(struct wp_aredis *redis)
 	ev_prepare_init(&redis->flush, on_flush);
 	ev_set_priority(&redis->flush, EV_MINPRI);
 	wp_buf_init(&redis->out, 0);
+	wp_buf_init(&redis->in, 0);
 	redis->readable.data = redis;
 	redis->writable.data = redis;
 	redis->flush.data = redis;
@@ -741,7 +776,7 @@ static enum wp_err queue_command(struct wp_aredis *redis,
 				 const struct wp_cmd *cmd, wp_reply_fn fn,
 				 void *ctx, size_t confirmations)
 {
-	const struct pending item = {
+	const struct wp_waiting item = {
 		.fn = fn,
 		.ctx = ctx,
 		.sent_ms = wp_mono_ms(),
@@ -752,12 +787,13 @@ static enum wp_err queue_command(struct wp_aredis *redis,
 
 	if (redis->state != READY)
 		return WP_ERR_UNAVAIL;
-	if (cmd->words.failed || !ring_reserve(&redis->pending))
+	if (cmd->words.failed ||
+	    !wp_waiting_reserve(&redis->pending, WP_AREDIS_PENDING_MAX))
 		return WP_ERR_NOMEM;
 	rc = append(redis, cmd);
 	if (rc != WP_OK)
 		return rc;
-	ring_push(&redis->pending, &item);
+	wp_waiting_push(&redis->pending, &item);
 	if (!ev_is_active(&redis->timer))
 		arm(redis, redis->conf->redis.command_timeout_ms);
 	return WP_OK;

@@ -26,6 +26,7 @@
 
 #include "lib/base/err.h"
 #include "lib/redis/cmd.h"
+#include "lib/redis/pushed.h"
 #include "lib/redis/reply.h"
 #include "lib/sys/conf.h"
 
@@ -38,13 +39,10 @@ enum {
 	WP_AREDIS_PENDING_MAX = 1 << 20,          /* commands; a power of two */
 };
 
-/*
- * A message on a subscribed channel; pattern is NULL for plain channels. Names
- * and data come from strangers and may hold any byte, NUL too.
- */
-typedef void (*wp_aredis_message_fn)(void *ctx, const char *pattern,
-				     const struct wp_reply *channel,
-				     const struct wp_reply *data);
+typedef void (*wp_aredis_message_fn)(void *ctx,
+				     const struct wp_pushed *message);
+
+enum { WP_AREDIS_COMING_MAX = 16 };
 
 struct wp_aredis_hooks {
 	void (*on_ready)(void *ctx); /* connected, scripts loaded */
@@ -53,6 +51,10 @@ struct wp_aredis_hooks {
 	 * attempt failed; the next one begins in so many milliseconds. */
 	void (*on_down)(void *ctx, const char *reason, uint32_t retry_ms);
 	wp_aredis_message_fn on_message;
+	/* These are about to come, 2 to WP_AREDIS_COMING_MAX of them, unless
+	 * the connection is dropped meanwhile. NULL: nobody looks ahead. */
+	void (*on_coming)(void *ctx, const struct wp_pushed *messages,
+			  size_t n);
 	void *ctx;
 };
 

@@ -31,22 +31,12 @@ struct owner {
 	int downs;
 	int answers;  /* callbacks with a reply */
 	int failures; /* callbacks with NULL */
-	int messages;
-	int depth; /* callbacks on the stack */
+	int depth;    /* callbacks on the stack */
 	int failures_at_loss;
 	int asked;
 	int64_t last;
-	size_t channel_len; /* of the last message */
 	bool is_in_order;
-	char log[512]; /* what came in, in order */
 };
-
-static void note(struct owner *owner, const char *a, const char *b)
-{
-	size_t at = strlen(owner->log);
-
-	snprintf(owner->log + at, sizeof(owner->log) - at, "%s %s;", a, b);
-}
 
 static void on_ready(void *ctx)
 {
@@ -77,20 +67,6 @@ static void on_down(void *ctx, const char *reason, uint32_t retry_ms)
 	assert_in_range(retry_ms, 1, 3000);
 }
 
-static void on_message(void *ctx, const char *pattern,
-		       const struct wp_reply *channel,
-		       const struct wp_reply *data)
-{
-	struct owner *owner = ctx;
-
-	owner->messages++;
-	owner->channel_len = wp_reply_len(channel);
-	assert_int_equal(strlen(wp_reply_str(data)), wp_reply_len(data));
-	if (pattern != NULL)
-		note(ctx, pattern, wp_reply_str(channel));
-	note(ctx, wp_reply_str(channel), wp_reply_str(data));
-}
-
 /* Numbers must come in the order of the commands. */
 static void on_number(void *ctx, const struct wp_reply *reply)
 {
@@ -106,19 +82,6 @@ static void on_number(void *ctx, const struct wp_reply *reply)
 	owner->last = wp_reply_int(reply);
 }
 
-static void on_confirmed(void *ctx, const struct wp_reply *reply)
-{
-	struct owner *owner = ctx;
-
-	if (reply == NULL) {
-		owner->failures++;
-		return;
-	}
-	owner->answers++;
-	note(owner, wp_reply_str(wp_reply_at(reply, 0)),
-	     wp_reply_str(wp_reply_at(reply, 1)));
-}
-
 static void begin_with(struct owner *owner, const char *path,
 		       void (*ready)(void *ctx))
 {
@@ -129,7 +92,6 @@ static void begin_with(struct owner *owner, const char *path,
 		.hooks = { .on_ready = ready,
 			   .on_lost = on_lost,
 			   .on_down = on_down,
-			   .on_message = on_message,
 			   .ctx = owner },
 	};
 
@@ -188,9 +150,7 @@ static enum wp_err send_words(struct owner *owner, wp_reply_fn fn,
 	wp_cmd_init(&cmd);
 	for (i = 0; i < 3 && words[i] != NULL; i++)
 		wp_cmd_str(&cmd, words[i]);
-	rc = strstr(a, "SUBSCRIBE") != NULL
-		     ? wp_aredis_subscribe(owner->redis, &cmd, fn, owner)
-		     : wp_aredis_do(owner->redis, &cmd, fn, owner);
+	rc = wp_aredis_do(owner->redis, &cmd, fn, owner);
 	wp_cmd_release(&cmd);
 	return rc;
 }
@@ -696,128 +656,6 @@ static void free_while_failing_pending_is_survived(void **state)
 	ev_loop_destroy(owner.loop);
 }
 
-static void each_channel_is_confirmed_and_heard(void **state)
-{
-	struct wp_redis *other;
-	struct wp_conf conf;
-	struct owner owner;
-
-	(void)state;
-	wp_test_conf(&conf, NULL);
-	other = wp_test_redis(&conf);
-	begin(&owner, NULL);
-	assert_int_equal(
-		send_words(&owner, on_confirmed, "SUBSCRIBE", "t:a", "t:b"),
-		WP_OK);
-	assert_int_equal(
-		send_words(&owner, on_confirmed, "PSUBSCRIBE", "t:p*", NULL),
-		WP_OK);
-	run_until(&owner, &owner.answers, 3);
-
-	wp_test_run(other, "PUBLISH", "t:b", "1", NULL);
-	wp_test_run(other, "PUBLISH", "t:p2", "2", NULL);
-	wp_test_run(other, "PUBLISH", "t:elsewhere", "3", NULL);
-	assert_int_equal(
-		send_words(&owner, on_confirmed, "UNSUBSCRIBE", "t:b", NULL),
-		WP_OK);
-	run_until(&owner, &owner.answers, 4);
-
-	assert_string_equal(owner.log, "subscribe t:a;subscribe t:b;"
-				       "psubscribe t:p*;"
-				       "t:b 1;t:p* t:p2;t:p2 2;"
-				       "unsubscribe t:b;");
-	end(&owner);
-	wp_redis_free(&other);
-}
-
-static void names_and_data_are_as_long_as_they_are(void **state)
-{
-	struct wp_redis *other;
-	struct wp_conf conf;
-	struct owner owner;
-
-	(void)state;
-	wp_test_conf(&conf, NULL);
-	other = wp_test_redis(&conf);
-	begin(&owner, NULL);
-	assert_int_equal(
-		send_words(&owner, on_confirmed, "PSUBSCRIBE", "t:n*", NULL),
-		WP_OK);
-	run_until(&owner, &owner.answers, 1);
-
-	wp_test_run(other, "EVAL",
-		    "return redis.call('PUBLISH', 't:nul\\0x', '1')", "0",
-		    NULL);
-	run_until(&owner, &owner.messages, 1);
-
-	assert_int_equal(owner.channel_len, sizeof("t:nul.x") - 1);
-	end(&owner);
-	wp_redis_free(&other);
-}
-
-static void leaving_channels_more_often_than_joining_is_survived(void **state)
-{
-	struct owner owner;
-	int i;
-
-	(void)state;
-	begin(&owner, NULL);
-	assert_int_equal(
-		send_words(&owner, on_confirmed, "SUBSCRIBE", "t:a", NULL),
-		WP_OK);
-	for (i = 0; i < 3; i++)
-		assert_int_equal(send_words(&owner, on_confirmed, "UNSUBSCRIBE",
-					    "t:a", NULL),
-				 WP_OK);
-	assert_int_equal(
-		send_words(&owner, on_confirmed, "SUBSCRIBE", "t:a", NULL),
-		WP_OK);
-
-	run_until(&owner, &owner.answers, 5);
-
-	assert_int_equal(owner.lost, 0);
-	end(&owner);
-}
-
-static void on_ready_subscribe(void *ctx)
-{
-	struct owner *owner = ctx;
-
-	on_ready(ctx);
-	assert_int_equal(
-		send_words(owner, on_confirmed, "SUBSCRIBE", "t:a", NULL),
-		WP_OK);
-}
-
-static void a_killed_subscription_is_made_again(void **state)
-{
-	struct wp_redis *other;
-	struct wp_conf conf;
-	struct owner owner;
-
-	(void)state;
-	wp_test_conf(&conf, NULL);
-	other = wp_test_redis(&conf);
-	begin_with(&owner, NULL, on_ready_subscribe);
-	run_until(&owner, &owner.answers, 1);
-
-	wp_test_run(other, "CLIENT", "KILL", "TYPE", "pubsub", NULL);
-	run_until(&owner, &owner.answers, 2);
-	wp_test_run(other, "PUBLISH", "t:a", "again", NULL);
-	assert_int_equal(
-		send_words(&owner, on_confirmed, "SUBSCRIBE", "t:end", NULL),
-		WP_OK);
-	run_until(&owner, &owner.answers, 3);
-
-	assert_int_equal(owner.lost, 1);
-	assert_int_equal(owner.ready, 2);
-	assert_int_equal(owner.failures, 0);
-	assert_string_equal(owner.log, "subscribe t:a;subscribe t:a;"
-				       "t:a again;subscribe t:end;");
-	end(&owner);
-	wp_redis_free(&other);
-}
-
 static void what_a_silent_server_costs_is_bounded(void **state)
 {
 	enum { BIG = 1024 * 1024 };
@@ -985,11 +823,6 @@ int main(void)
 		cmocka_unit_test(free_fails_pending_and_loses_nothing),
 		cmocka_unit_test(free_in_a_callback_is_survived),
 		cmocka_unit_test(free_while_failing_pending_is_survived),
-		cmocka_unit_test(each_channel_is_confirmed_and_heard),
-		cmocka_unit_test(names_and_data_are_as_long_as_they_are),
-		cmocka_unit_test(
-			leaving_channels_more_often_than_joining_is_survived),
-		cmocka_unit_test(a_killed_subscription_is_made_again),
 		cmocka_unit_test(what_a_silent_server_costs_is_bounded),
 		cmocka_unit_test(so_many_may_wait_and_no_more),
 		cmocka_unit_test(answers_that_wait_to_be_read_are_no_silence),

@@ -90,7 +90,8 @@ void rig_make(struct rig *rig, const char *protocol, int64_t heartbeat_ms)
 			   .on_live = on_live,
 			   .on_stopped = on_stopped,
 			   .ctx = rig,
-			   .notification = { on_notification, rig } },
+			   .notification = { .fn = on_notification,
+					     .ctx = rig } },
 	};
 
 	rig->hub = wp_hub_new(rig->loop, (uint32_t)rig->conf.mailbox.partitions,

@@ -162,7 +162,6 @@ static void free_conn(struct wp_conn *conn)
 	wp_hub_remove(parts->live.hub, &conn->member);
 	wp_session_release(&conn->session);
 	free_admission(conn);
-	free(conn->member.chat);
 	wp_extra_free(&conn->extra);
 	wp_slab_free(&parts->conns, conn);
 	parts->n_sockets--;

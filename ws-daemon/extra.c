@@ -19,8 +19,8 @@ void wp_extra_tidy(struct wp_extra **extra)
 	const struct wp_extra *e = *extra;
 
 	if (e != NULL && e->admission == NULL && e->consumer == NULL &&
-	    e->filter == NULL && e->frames_full_at == 0 && e->refill_at == 0 &&
-	    e->n_queued == 0)
+	    e->filter == NULL && e->chat == NULL && e->frames_full_at == 0 &&
+	    e->refill_at == 0 && e->n_queued == 0)
 		wp_extra_free(extra);
 }
 
@@ -30,6 +30,7 @@ void wp_extra_free(struct wp_extra **extra)
 		return;
 	wp_consumer_free(&(*extra)->consumer);
 	free((*extra)->filter);
+	free((*extra)->chat);
 	free(*extra);
 	*extra = NULL;
 }

@@ -17,6 +17,7 @@ struct wp_extra {
 	struct wp_admission *admission; /* conn.c's; from request to answer */
 	struct wp_consumer *consumer;   /* owned; NULL: it is poked */
 	struct wp_filter *filter;       /* owned; NULL: it wants all topics */
+	char *chat;             /* owned; NULL: none that others may know of */
 	int64_t frames_full_at; /* a bucket (lib/limit/bucket.h) in turn.now */
 	uint32_t refill_at;     /* refresh_frame.c's */
 	uint32_t n_queued;      /* what parts->n_queued has of it */

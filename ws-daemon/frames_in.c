@@ -244,6 +244,7 @@ static void on_ping(struct wp_conn *conn)
 static void on_chat(struct wp_conn *conn, const struct wp_client_frame *frame)
 {
 	const char *sentence = NULL;
+	struct wp_extra *extra;
 	char *chat = NULL;
 
 	if (!frame->has_chat)
@@ -254,13 +255,16 @@ static void on_chat(struct wp_conn *conn, const struct wp_client_frame *frame)
 		refuse(conn, frame, "bad_request", sentence);
 		return;
 	}
-	if (frame->chat.data != NULL && chat == NULL) {
+	extra = wp_extra_need(&conn->extra);
+	if (extra == NULL || (frame->chat.data != NULL && chat == NULL)) {
+		free(chat);
 		refuse(conn, frame, "unavailable",
 		       "the server is out of memory");
 		return;
 	}
-	free(conn->member.chat);
-	conn->member.chat = chat;
+	free(extra->chat);
+	extra->chat = chat;
+	wp_extra_tidy(&conn->extra);
 	wp_registrar_update(conn->parts->live.registrar, &conn->member);
 }
 

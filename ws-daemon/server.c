@@ -254,6 +254,15 @@ static void on_kick(void *ctx, struct wp_member *member)
 		wp_conn_on_kick(ctx, member);
 }
 
+static const char *chat_of(void *ctx, const struct wp_member *member)
+{
+	const struct wp_conn *conn = (const struct wp_conn *)member;
+
+	return is_canary(ctx, member) || conn->extra == NULL
+		       ? NULL
+		       : conn->extra->chat;
+}
+
 static void on_revoked(void *ctx, struct wp_member *member)
 {
 	if (!is_canary(ctx, member))
@@ -308,6 +317,7 @@ static enum wp_err make_live(struct wp_parts *parts, const struct wp_conf *conf,
 		.hooks = { .on_registered = on_registered,
 			   .on_refused = on_refused,
 			   .on_kick = on_kick,
+			   .chat = chat_of,
 			   .on_live = on_live,
 			   .on_stopped = on_left,
 			   .ctx = parts,

@@ -64,12 +64,9 @@ struct wp_user {
 
 /* A connection as the hub and the registrar see it. */
 struct wp_member {
-	struct wp_user *user;   /* NULL before wp_hub_join() */
-	struct wp_member *next; /* of the same user */
-	uint64_t number;        /* 0 when in no slot */
-	/* What others may know of it, printable and without tabs; the owner's,
-	 * who tells the registrar of a change. NULL when there is none. */
-	char *chat;
+	struct wp_user *user;       /* NULL before wp_hub_join() */
+	struct wp_member *next;     /* of the same user */
+	uint64_t number;            /* 0 when in no slot */
 	struct wp_member_told told; /* the registrar's */
 	/* Of the token that it was let in with; set by its owner. */
 	struct wp_revoked_marks marks;

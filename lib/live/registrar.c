@@ -543,6 +543,15 @@ static void init_ears(struct wp_registrar *reg)
 	wp_ears_init(&reg->ears, reg->hub, &hooks);
 }
 
+static const char *chat_of(void *ctx, const struct wp_member *member)
+{
+	const struct wp_registrar *reg = ctx;
+
+	return reg->hooks.chat == NULL
+		       ? NULL
+		       : reg->hooks.chat(reg->hooks.ctx, member);
+}
+
 static enum wp_err make_teller(struct wp_registrar *reg,
 			       const struct wp_registrar_setup *setup,
 			       struct wp_error *err)
@@ -559,6 +568,7 @@ static enum wp_err make_teller(struct wp_registrar *reg,
 			   .on_gone = on_gone,
 			   .on_useless = on_useless,
 			   .on_progress = on_progress,
+			   .chat = chat_of,
 			   .ctx = reg },
 	};
 

@@ -37,6 +37,10 @@ struct wp_registrar_hooks {
 	void (*on_refused)(void *ctx, struct wp_member *member);
 	/* The user has too many connections and this is the oldest. */
 	void (*on_kick)(void *ctx, struct wp_member *member);
+	/* What others may know of it, printable and without tabs: the chat that
+	 * is open there, or NULL; borrowed for the call. A change is told with
+	 * wp_registrar_update(). No hook: nobody has one. */
+	const char *(*chat)(void *ctx, const struct wp_member *member);
 	/* Registration works now, for the first time or again. */
 	void (*on_live)(void *ctx);
 	/* wp_registrar_stop() has come to its end. */

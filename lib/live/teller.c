@@ -370,6 +370,8 @@ static void build(const struct connect_call *call)
 	for (size_t i = 0; i < call->n; i++) {
 		const struct wp_member *member =
 			find(teller, call->items[i].number);
+		const char *chat =
+			teller->hooks.chat(teller->hooks.ctx, member);
 
 		wp_connection_name(names[i], teller->now->name, member->number);
 		list[i] = (struct wp_presence_connect){
@@ -378,7 +380,7 @@ static void build(const struct connect_call *call)
 			.urn_len = member->user->len,
 			.connection = names[i],
 			.device = "", /* nobody knows it yet */
-			.chat = member->chat == NULL ? "" : member->chat,
+			.chat = chat == NULL ? "" : chat,
 			.since_ms = member->told.since_ms,
 		};
 	}

@@ -52,6 +52,7 @@ struct wp_teller_hooks {
 			   const struct wp_reply *reply);
 	/* Less is under way than was. */
 	void (*on_progress)(void *ctx);
+	const char *(*chat)(void *ctx, const struct wp_member *member);
 	void *ctx;
 };
 

@@ -33,7 +33,6 @@ static void begin(struct rig *d, const char *name)
 static void chat(struct rig *d, struct rig_peer *peer, int number)
 {
 	snprintf(peer->chat, sizeof(peer->chat), "chat-%d", number);
-	peer->member.chat = peer->chat;
 	wp_registrar_update(d->registrar, &peer->member);
 }
 

@@ -59,6 +59,14 @@ static void on_live(void *ctx)
 	((struct rig *)ctx)->live++;
 }
 
+static const char *chat_of(void *ctx, const struct wp_member *member)
+{
+	const struct rig_peer *peer = (const struct rig_peer *)member;
+
+	(void)ctx;
+	return peer->chat[0] == '\0' ? NULL : peer->chat;
+}
+
 static void on_stopped(void *ctx)
 {
 	(void)ctx;
@@ -87,6 +95,7 @@ void rig_make(struct rig *rig, const char *protocol, int64_t heartbeat_ms)
 		.hooks = { .on_registered = on_registered,
 			   .on_refused = on_refused,
 			   .on_kick = on_kick,
+			   .chat = chat_of,
 			   .on_live = on_live,
 			   .on_stopped = on_stopped,
 			   .ctx = rig,

@@ -331,6 +331,17 @@ static void on_due(struct ev_loop *loop, ev_timer *timer, int events)
 
 /* ---- going live ---- */
 
+/* For operators: a word that is lost comes again with the next beat. */
+static void say(struct wp_registrar *reg)
+{
+	enum wp_err rc;
+
+	wp_presence_say_build(&reg->cmd, reg->now.name,
+			      (int64_t)wp_hub_users(reg->hub));
+	rc = wp_aredis_do(reg->redis, &reg->cmd, NULL, NULL);
+	(void)rc;
+}
+
 static void go_live(struct wp_registrar *reg)
 {
 	reg->state = LIVE;
@@ -345,6 +356,7 @@ static void go_live(struct wp_registrar *reg)
 	if (reg->hooks.revocation.fn != NULL)
 		reg->hooks.revocation.fn(reg->hooks.revocation.ctx, true);
 	wp_teller_resume(reg->teller, reg->redis);
+	say(reg);
 	if (reg->hooks.on_live != NULL)
 		reg->hooks.on_live(reg->hooks.ctx);
 }
@@ -383,6 +395,7 @@ static void send_all_beats(struct wp_registrar *reg)
 	for (uint32_t p = 0; p < reg->partitions; p++)
 		if (wp_teller_has_joined(reg->teller, p))
 			send_beat(reg, p, false);
+	say(reg);
 	(void)send_nonce(reg);
 	ev_timer_stop(reg->loop, &reg->due_timer);
 	ev_timer_set(&reg->due_timer, reg->beat_timer.repeat / NONCE_SHARE, 0.);

@@ -25,6 +25,8 @@ enum {
 	HOT,
 	EXPIRY_MS,
 	COLD,
+	COLD_N,
+	COLD_BYTES,
 	DAEMONS,
 	GLANCE_MEMBERS
 };
@@ -72,6 +74,8 @@ enum wp_err wp_glance_parse(const struct wp_reply *reply, struct wp_glance *out)
 		.hot = number_at(reply, HOT),
 		.expiry_ms = number_at(reply, EXPIRY_MS),
 		.cold = number_at(reply, COLD),
+		.cold_messages = number_at(reply, COLD_N),
+		.cold_bytes = number_at(reply, COLD_BYTES),
 		.n_daemons = wp_reply_count(daemons) / DAEMON_MEMBERS,
 		.daemons = daemons,
 	};

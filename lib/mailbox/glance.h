@@ -19,6 +19,8 @@
 
 /* ---- a partition ---- */
 
+enum { WP_GLANCE_SEEN = 64 };
+
 /* Texts are borrowed from the answer. Times by Redis' clock, since 1970. */
 struct wp_glance {
 	int64_t now_ms;
@@ -34,6 +36,10 @@ struct wp_glance {
 	int64_t hot;       /* users with something in hot */
 	int64_t expiry_ms; /* when the first of that expires; 0: none */
 	int64_t cold;      /* users who may have something in the cold store */
+	/* What the store had of them when it was last heard of; an estimate
+	 * where they are more than WP_GLANCE_SEEN. */
+	int64_t cold_messages;
+	int64_t cold_bytes;
 	size_t n_daemons;
 	const struct wp_reply *daemons; /* wp_glance_daemon() */
 };

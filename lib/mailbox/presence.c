@@ -228,6 +228,52 @@ void wp_presence_heartbeat_build(struct wp_cmd *cmd, uint32_t partition,
 	wp_cmd_int(cmd, WP_HEARTBEAT_MEMBERS);
 }
 
+static void add_daemon_key(struct wp_cmd *cmd, const char *incarnation)
+{
+	static const char prefix[] = "wp:daemon:";
+
+	wp_cmd_join(cmd, prefix, sizeof(prefix) - 1, incarnation,
+		    strlen(incarnation));
+}
+
+void wp_presence_say_build(struct wp_cmd *cmd, const char *incarnation,
+			   int64_t users)
+{
+	wp_cmd_clear(cmd);
+	wp_cmd_str(cmd, "SET");
+	add_daemon_key(cmd, incarnation);
+	wp_cmd_int(cmd, users);
+	wp_cmd_str(cmd, "PX");
+	wp_cmd_int(cmd, WP_DAEMON_SAID_MS);
+}
+
+void wp_presence_said_build(struct wp_cmd *cmd, const char *incarnation)
+{
+	wp_cmd_clear(cmd);
+	wp_cmd_str(cmd, "GET");
+	add_daemon_key(cmd, incarnation);
+	wp_cmd_end(cmd);
+	wp_cmd_str(cmd, "PTTL");
+	add_daemon_key(cmd, incarnation);
+	wp_cmd_end(cmd);
+}
+
+bool wp_presence_said_parse(const struct wp_reply *reply,
+			    struct wp_daemon_said *out)
+{
+	const struct wp_reply *users = wp_reply_at(reply, 0);
+	int64_t left_ms = wp_reply_int(wp_reply_at(reply, 1));
+
+	if (wp_reply_type(users) != WP_REPLY_STR || left_ms < 0 ||
+	    left_ms > WP_DAEMON_SAID_MS)
+		return false;
+	*out = (struct wp_daemon_said){
+		.users = wp_reply_int(users),
+		.age_ms = WP_DAEMON_SAID_MS - left_ms,
+	};
+	return true;
+}
+
 /* {"ok", more, member, …} */
 enum { BEAT_FIRST_MEMBER = 2 };
 

@@ -156,6 +156,26 @@ void wp_presence_leave_build(struct wp_cmd *cmd, uint32_t partition,
 void wp_presence_heartbeat_build(struct wp_cmd *cmd, uint32_t partition,
 				 const char *incarnation);
 
+/*
+ * What a daemon says of itself with each beat, for operators. It is forgotten
+ * WP_DAEMON_SAID_MS after the last word, and the time that is left tells when
+ * that was.
+ *
+ * Source:  Redis, SET with PX, PTTL
+ */
+enum { WP_DAEMON_SAID_MS = 60000 };
+struct wp_daemon_said {
+	int64_t users;  /* that are connected to it */
+	int64_t age_ms; /* of the word */
+};
+void wp_presence_say_build(struct wp_cmd *cmd, const char *incarnation,
+			   int64_t users);
+/* A group of two commands, whose answers wp_presence_said_parse() takes: false
+ * when it has said nothing for so long, or never does (an older release). */
+void wp_presence_said_build(struct wp_cmd *cmd, const char *incarnation);
+bool wp_presence_said_parse(const struct wp_reply *reply,
+			    struct wp_daemon_said *out);
+
 struct wp_presence_beat {
 	bool is_gone;
 	bool more; /* call again at once */

@@ -11,7 +11,7 @@ import termios
 from harness import E2eTest, end_stack, new_stack, wait_for
 
 TEXT, NUMBER, FLAG = str, int, bool
-MAYBE = (str, type(None))
+MAYBE, COUNT_OR_NULL = (str, type(None)), (int, type(None))
 REDIS = {"version": TEXT, "role": TEXT, "uptimeSeconds": NUMBER,
          "usedBytes": NUMBER, "maxBytes": NUMBER, "appendOnlyFile": FLAG,
          "appendOnlyFileWrites": FLAG, "lastSnapshot": MAYBE,
@@ -22,7 +22,8 @@ STATUS = {"ok": FLAG, "problems": [TEXT], "time": TEXT, "mode": TEXT,
           "partitionsClosed": NUMBER, "ingressEntries": NUMBER,
           "ingressOldest": MAYBE, "ingressAdded": NUMBER, "retrying": NUMBER,
           "inboxEntries": NUMBER, "hotMailboxes": NUMBER,
-          "coldMailboxes": NUMBER, "expiryFirst": MAYBE,
+          "coldMailboxes": NUMBER, "coldMessages": NUMBER,
+          "coldBytes": NUMBER, "coldIsEstimated": FLAG, "expiryFirst": MAYBE,
           "migrationMarks": NUMBER,
           "migrationFirstDue": MAYBE, "deadLetters": NUMBER,
           "deadLettersInbox": NUMBER, "deadLettersPush": NUMBER,
@@ -30,6 +31,7 @@ STATUS = {"ok": FLAG, "problems": [TEXT], "time": TEXT, "mode": TEXT,
           "connections": NUMBER,
           "workers": [{"id": TEXT, "partitions": NUMBER, "announced": MAYBE}],
           "daemons": [{"id": TEXT, "connections": NUMBER,
+                       "users": COUNT_OR_NULL, "heartbeat": MAYBE,
                        "partitions": NUMBER, "silent": FLAG}],
           "programs": [{"name": TEXT, "version": TEXT, "connections": NUMBER,
                         "sinceSeconds": NUMBER, "quietSeconds": NUMBER}],
@@ -133,8 +135,57 @@ class Look(E2eTest):
                  ["connections"] == before["connections"] + 2, "connections")
         now = self.told(STATUS, "status", status=None)
         self.assertEqual(now["coldMailboxes"], before["coldMailboxes"] + 1)
+        self.assertEqual(now["coldMessages"], before["coldMessages"] + 2)
+        self.assertGreater(now["coldBytes"], before["coldBytes"])
+        self.assertFalse(now["coldIsEstimated"])
         self.assertEqual(sum(one["connections"] for one in now["daemons"]),
                          now["connections"])
+
+    def test_status_says_how_many_users_a_daemon_has(self):
+        def are_told():
+            told = self.told(STATUS, "status", status=None)
+            return any(one["users"] and one["users"] + 1 == one["connections"]
+                       for one in told["daemons"])
+        bob = self.user()
+        self.connect(bob)
+        self.connect(bob)
+        wait_for(are_told, lambda: self.said("status", status=None))
+        self.assertRegex(
+            self.said("status", "--utc", status=None),
+            r"daemon\t[0-9a-f-]+, \d+ connections of \d+ users, heartbeat "
+            r"\d{4}-\d\d-\d\dT")
+
+    def test_status_does_not_guess_what_a_daemon_does_not_say(self):
+        with self.stack.redis() as redis:
+            redis("HSET", "wp:{3}:live", "silent-1", "1")
+            try:
+                told = self.told(STATUS, "status", status=None)
+                found = [one for one in told["daemons"]
+                         if one["id"] == "silent-1"]
+                self.assertEqual([(one["users"], one["heartbeat"])
+                                  for one in found], [(None, None)])
+                self.assertIn("silent-1, 0 connections\n",
+                              self.said("status", status=None))
+            finally:
+                redis("HDEL", "wp:{3}:live", "silent-1")
+
+    def test_status_estimates_a_store_of_many_users(self):
+        before = self.told(STATUS, "status", status=None)
+        with self.stack.redis() as redis:
+            users = [f"urn:sm:user:many{i}" for i in range(1000)]
+            redis("HSET", "wp:{3}:cold", *(word for user in users for word in (
+                user, "t - 1 3 500")))
+            try:
+                now = self.told(STATUS, "status", status=None)
+                text = self.said("status", status=None)
+            finally:
+                redis("HDEL", "wp:{3}:cold", *users)
+        self.assertTrue(now["coldIsEstimated"])
+        self.assertEqual(now["coldMailboxes"], before["coldMailboxes"] + 1000)
+        # Others of the partition may be among those that are looked at.
+        self.assertAlmostEqual(now["coldMessages"],
+                               before["coldMessages"] + 3000, delta=600)
+        self.assertRegex(text, r"store\tsqlite [0-9a-f]{8}, about \d+ messages")
 
     def test_status_says_what_is_not_well(self):
         with self.stack.redis() as redis:

@@ -87,7 +87,8 @@ class Several(FaultTest):
         with self.stack.redis() as redis:
             other = {key.split(b":")[1] for key in redis("KEYS", "wp:*")
                      if not key.startswith(b"wp:{")}
-        self.assertLessEqual(other, {b"meta", b"workers", b"inbox", b"ticket"})
+        self.assertLessEqual(other, {b"meta", b"workers", b"inbox", b"ticket",
+                                     b"daemon"})
 
 
 class OnePool(FaultTest):

@@ -404,6 +404,11 @@ static bool a_call_is_under_way(struct rig *d)
 	return wp_aredis_unanswered(wp_registrar_redis(d->registrar)) > 0;
 }
 
+static bool nothing_is_under_way(struct rig *d)
+{
+	return !a_call_is_under_way(d);
+}
+
 static bool all_is_told(struct rig *d)
 {
 	return rig_is_live(d) && !wp_registrar_is_busy(d->registrar);
@@ -421,6 +426,7 @@ who_waits_when_the_ear_is_lost_is_told_so_and_registered_later(void **state)
 	begin(&d, "ear");
 	rig_start(&d);
 	rig_run_until(&d, rig_is_live);
+	rig_run_until(&d, nothing_is_under_way);
 	wp_test_run(d.other, "CLIENT", "PAUSE", "60000", "WRITE", NULL);
 	rig_come(&d, &amy, "urn:sm:user:amy");
 	rig_run_until(&d, a_call_is_under_way);

@@ -222,6 +222,18 @@ static void say_messages(struct lines *lines, const struct wp_survey *survey)
 	end_row(lines, "dead letters", WP_PLAIN);
 }
 
+static void say_store(struct lines *lines, const struct wp_cli *cli,
+		      const struct wp_survey *survey)
+{
+	wp_buf_printf(&lines->text, "%s %.*s, %s", cli->conf.store.backend,
+		      STORE_SHOWN,
+		      survey->store[0] != '\0' ? survey->store : "none yet",
+		      survey->cold_is_about ? "about " : "");
+	say_count(lines, survey->cold_messages, " messages, ");
+	wp_style_size(&lines->style, &lines->text, survey->cold_bytes);
+	end_row(lines, "store", WP_PLAIN);
+}
+
 static void say_pushes(struct lines *lines, const struct wp_cli *cli,
 		       const struct wp_survey *survey)
 {
@@ -248,6 +260,11 @@ static void say_daemon(struct lines *lines,
 {
 	wp_buf_printf(&lines->text, "%s, ", daemon->id);
 	say_count(lines, daemon->connections, " connections");
+	if (daemon->users >= 0) {
+		wp_buf_add_str(&lines->text, " of ");
+		say_count(lines, daemon->users, " users, heartbeat ");
+		wp_style_time(&lines->style, &lines->text, daemon->beat_ms);
+	}
 	if (daemon->is_doomed)
 		wp_buf_add_str(&lines->text, ", silent for too long");
 	end_row(lines, "daemon", daemon->is_doomed ? WP_WARN : WP_PLAIN);
@@ -317,10 +334,7 @@ static void add_screen(struct wp_buf *out, const struct wp_cli *cli,
 		      survey->mode, survey->layout, survey->n_partitions);
 	end_row(&lines, "deployment", WP_PLAIN);
 	say_redis(&lines, survey);
-	wp_buf_printf(&lines.text, "%s %.*s", cli->conf.store.backend,
-		      STORE_SHOWN,
-		      survey->store[0] != '\0' ? survey->store : "none yet");
-	end_row(&lines, "store", WP_PLAIN);
+	say_store(&lines, cli, survey);
 	say_messages(&lines, survey);
 	say_pushes(&lines, cli, survey);
 	say_count(&lines, survey->connections, "");
@@ -386,6 +400,11 @@ static struct json_object *daemon_array(const struct wp_survey *survey)
 
 		wp_cli_add_text(&object, "id", daemon->id);
 		wp_cli_add_int(&object, "connections", daemon->connections);
+		if (daemon->users < 0)
+			wp_cli_add_text(&object, "users", ""); /* null */
+		else
+			wp_cli_add_int(&object, "users", daemon->users);
+		wp_cli_add_time(&object, "heartbeat", daemon->beat_ms);
 		wp_cli_add_int(&object, "partitions", daemon->partitions);
 		wp_cli_add_bool(&object, "silent", daemon->is_doomed);
 		wp_cli_append(&array, object);
@@ -434,6 +453,9 @@ static void add_numbers(struct json_object **object, const struct wp_cli *cli,
 	wp_cli_add_int(object, "inboxEntries", survey->inbox);
 	wp_cli_add_int(object, "hotMailboxes", survey->hot);
 	wp_cli_add_int(object, "coldMailboxes", survey->cold);
+	wp_cli_add_int(object, "coldMessages", survey->cold_messages);
+	wp_cli_add_int(object, "coldBytes", survey->cold_bytes);
+	wp_cli_add_bool(object, "coldIsEstimated", survey->cold_is_about);
 	wp_cli_add_time(object, "expiryFirst", survey->expiry_ms);
 	wp_cli_add_int(object, "migrationMarks", survey->marks);
 	wp_cli_add_time(object, "migrationFirstDue", survey->mark_ms);

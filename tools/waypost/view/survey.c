@@ -273,6 +273,10 @@ static void add_partition(struct wp_survey *out, uint32_t partition,
 	out->dead += glance->dead;
 	out->hot += glance->hot;
 	out->cold += glance->cold;
+	out->cold_messages =
+		wp_cli_sum(out->cold_messages, glance->cold_messages);
+	out->cold_bytes = wp_cli_sum(out->cold_bytes, glance->cold_bytes);
+	out->cold_is_about |= glance->cold > WP_GLANCE_SEEN;
 	keep_first(&out->first_ms, glance->first_ms);
 	keep_first(&out->mark_ms, glance->mark_ms);
 	keep_first(&out->expiry_ms, glance->expiry_ms);
@@ -360,6 +364,27 @@ static enum wp_err ask_all_partitions(struct wp_cli *cli, struct wp_survey *out,
 	return rc;
 }
 
+/* What daemons say of themselves. */
+static enum wp_err ask_daemons(struct wp_cli *cli, struct wp_survey *out,
+			       struct wp_error *err)
+{
+	enum wp_err rc = WP_OK;
+
+	for (size_t i = 0; rc == WP_OK && i < out->n_daemons; i++) {
+		struct wp_survey_daemon *daemon = &out->daemons[i];
+		struct wp_daemon_said said = { .users = -1 };
+		struct wp_reply *reply = NULL;
+
+		wp_presence_said_build(&cli->cmd, daemon->id);
+		rc = wp_cli_ask(cli, &reply, err);
+		if (rc == WP_OK && wp_presence_said_parse(reply, &said))
+			daemon->beat_ms = out->now_ms - said.age_ms;
+		daemon->users = said.users;
+		wp_reply_free(&reply);
+	}
+	return rc;
+}
+
 enum wp_err wp_survey_make(struct wp_cli *cli, struct wp_survey *out,
 			   struct wp_error *err)
 {
@@ -382,7 +407,9 @@ enum wp_err wp_survey_make(struct wp_cli *cli, struct wp_survey *out,
 				err);
 	if (rc == WP_OK)
 		rc = ask_length(cli, WP_PUSH_DLQ_KEY, &out->dead_pushes, err);
-	return rc == WP_OK ? ask_all_partitions(cli, out, err) : rc;
+	if (rc == WP_OK)
+		rc = ask_all_partitions(cli, out, err);
+	return rc == WP_OK ? ask_daemons(cli, out, err) : rc;
 }
 
 void wp_survey_release(struct wp_survey *survey)

@@ -30,7 +30,9 @@ struct wp_survey_daemon {
 	char id[WP_INCARNATION_MAX + 1];
 	int64_t partitions;
 	int64_t connections;
-	bool is_doomed; /* silent for too long, somewhere */
+	int64_t users;   /* -1: it has not said for a while */
+	int64_t beat_ms; /* when it said so, with a heartbeat; 0: likewise */
+	bool is_doomed;  /* silent for too long, somewhere */
 };
 
 struct wp_survey_partition {
@@ -75,6 +77,11 @@ struct wp_survey {
 	int64_t tries;
 	int64_t hot; /* mailboxes */
 	int64_t cold;
+	/* In the cold store, as it told last; an estimate where many users have
+	 * something there. */
+	int64_t cold_messages;
+	int64_t cold_bytes;
+	bool cold_is_about;
 	int64_t expiry_ms; /* when the first in memory expires, or did */
 	int64_t connections;
 
@@ -94,8 +101,8 @@ struct wp_survey {
 };
 
 /*
- * Ask Redis: a handful of commands, and one short script for each partition, in
- * pipelines of 64.
+ * Ask Redis: a handful of commands, two for each daemon, and one short script
+ * for each partition, in pipelines of 64.
  *
  * Ownership:  out is the caller's; end with wp_survey_release(), also on error
  * Errors:     WP_ERR_UNAVAIL, WP_ERR_NOMEM

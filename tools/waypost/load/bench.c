@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <json-c/json.h>
 
@@ -365,6 +366,7 @@ enum wp_err wp_cli_bench(const struct wp_cli *cli, struct wp_error *err)
 		.n_users = (size_t)(cli->args.senders + cli->args.receivers),
 	};
 	enum wp_err rc = judge(cli, bench.base, err);
+	struct wp_style style;
 	struct wp_buf out;
 
 	if (rc == WP_OK)
@@ -373,7 +375,9 @@ enum wp_err wp_cli_bench(const struct wp_cli *cli, struct wp_error *err)
 		rc = load(&bench, err);
 	if (rc == WP_OK) {
 		wp_buf_init(&out, 0);
-		wp_bench_report_write(&bench.report, cli->args.is_json, &out);
+		wp_style_of(&style, STDOUT_FILENO, cli->args.is_utc);
+		wp_bench_report_write(&bench.report, &style, cli->args.is_json,
+				      &out);
 		rc = wp_cli_put_out(&out, err);
 	}
 	if (rc == WP_OK && bench.n_under_way > 0)

@@ -4,6 +4,7 @@
 #include "tools/waypost/load/bench_report.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 enum { US_PER_MS = 1000, MS_PER_S = 1000 };
@@ -69,29 +70,50 @@ static double rate(const struct wp_bench_report *report)
 					 (double)report->ms;
 }
 
-static void write_words(const struct wp_bench_report *report,
-			struct wp_buf *out)
+/* A row, named as docs/capacity.md names what it has as well. */
+static void add_ms(struct wp_cli_table *table, const char *what,
+		   const struct wp_bench_times *times, size_t percent)
 {
-	wp_buf_printf(out,
-		      "accepted  %" PRIu64 ", %.0f/s, half within %.1f ms, 99 "
-		      "%% within %.1f ms\n",
-		      report->accepted.count, rate(report),
-		      percentile(&report->accepted, 50),
-		      percentile(&report->accepted, 99));
-	wp_buf_printf(out,
-		      "pulled    %" PRIu64 ", half within %.1f ms of the send, "
-		      "99 %% within %.1f ms\n",
-		      report->pulled.count, percentile(&report->pulled, 50),
-		      percentile(&report->pulled, 99));
-	wp_buf_printf(out, "missing   %" PRIu64 "\n", missing(report));
-	for (size_t i = 0; i < WP_BENCH_STATUS_MAX; i++)
-		if (report->answers[i] > 0)
-			wp_buf_printf(out, "refused   %" PRIu64 " with %zu%s\n",
-				      report->answers[i], i,
-				      i == 429 ? " (limits.rates)" : "");
+	wp_cli_table_text(table, what);
+	wp_cli_table_printf(table, "%.1f", percentile(times, percent));
+}
+
+static void add_count(struct wp_cli_table *table, const char *what, uint64_t n)
+{
+	wp_cli_table_text(table, what);
+	wp_cli_table_count(table, (int64_t)n);
+}
+
+static void write_rows(const struct wp_bench_report *report,
+		       const struct wp_style *style, struct wp_buf *out)
+{
+	static const struct wp_column columns[] = {
+		{ .title = NULL }, { .title = NULL, .is_right = true }
+	};
+	struct wp_cli_table table;
+	char what[64];
+
+	wp_cli_table_begin(&table, style, columns, 2);
+	add_count(&table, "sends a second", (uint64_t)(rate(report) + 0.5));
+	add_count(&table, "accepted", report->accepted.count);
+	add_ms(&table, "half accepted within, ms", &report->accepted, 50);
+	add_ms(&table, "99 % accepted within, ms", &report->accepted, 99);
+	add_count(&table, "pulled", report->pulled.count);
+	add_ms(&table, "half pulled within, ms", &report->pulled, 50);
+	add_ms(&table, "99 % pulled within, ms", &report->pulled, 99);
+	for (size_t i = 0; i < WP_BENCH_STATUS_MAX; i++) {
+		if (report->answers[i] == 0)
+			continue;
+		(void)snprintf(what, sizeof(what), "refused with %zu%s", i,
+			       i == 429 ? " (limits.rates)" : "");
+		add_count(&table, what, report->answers[i]);
+	}
 	if (report->unanswered > 0)
-		wp_buf_printf(out, "no answer %" PRIu64 "\n",
-			      report->unanswered);
+		add_count(&table, "no answer", report->unanswered);
+	add_count(&table, "missing", missing(report));
+	if (missing(report) > 0)
+		wp_cli_table_paint(&table, WP_BAD);
+	wp_cli_table_end(&table, out);
 }
 
 static void write_object(const struct wp_bench_report *report,
@@ -122,7 +144,8 @@ static void write_object(const struct wp_bench_report *report,
 	wp_buf_add_str(out, "}}\n");
 }
 
-void wp_bench_report_write(struct wp_bench_report *report, bool is_json,
+void wp_bench_report_write(struct wp_bench_report *report,
+			   const struct wp_style *style, bool is_json,
 			   struct wp_buf *out)
 {
 	sort(&report->accepted);
@@ -130,5 +153,5 @@ void wp_bench_report_write(struct wp_bench_report *report, bool is_json,
 	if (is_json)
 		write_object(report, out);
 	else
-		write_words(report, out);
+		write_rows(report, style, out);
 }

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "lib/base/buf.h"
+#include "tools/waypost/cli/table.h"
 
 enum { WP_BENCH_SAMPLES_MAX = 1 << 20, WP_BENCH_STATUS_MAX = 600 };
 
@@ -33,8 +34,9 @@ void wp_bench_report_release(struct wp_bench_report *report);
 
 void wp_bench_note(struct wp_bench_times *times, uint64_t us);
 
-/* A sentence each, or an object. Sorts the times. */
-void wp_bench_report_write(struct wp_bench_report *report, bool is_json,
+/* Rows in this style, or an object. Sorts the times. */
+void wp_bench_report_write(struct wp_bench_report *report,
+			   const struct wp_style *style, bool is_json,
 			   struct wp_buf *out);
 
 #endif /* WP_TOOLS_WAYPOST_LOAD_BENCH_REPORT_H */

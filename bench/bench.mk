@@ -66,7 +66,9 @@ bench-ws-peers: bench-build ## WebSocket daemons: clients let in, kept and poked
 
 bench-ws: bench-build ## what the WebSocket daemon is held to, side by side (7 min)
 	@$(PYTHON) bench/ws.py --rounds $(ROUNDS) --seconds 3 --build $(B) \
-		--only "waypost,waypost told,bare loop,go" --out $(BENCH)/held
+		--only "waypost,waypost told,bare loop" --out $(BENCH)/held
+	@$(PYTHON) bench/ws.py --apart --rounds $(ROUNDS) --seconds 0.1 --build $(B) \
+		--only waypost,go --out $(BENCH)/held/apart
 	@$(PYTHON) bench/inline.py --rounds 3 --build $(B) --out $(BENCH)/held
 	@$(PYTHON) bench/crowd.py --rounds 1 --build $(B) --out $(BENCH)/held
 	@$(PYTHON) bench/held.py --data $(BENCH)/held

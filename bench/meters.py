@@ -1,5 +1,6 @@
 """What programs use: processor time and memory, read from /proc."""
 import glob
+import os
 
 
 def processes_of(session):
@@ -14,6 +15,16 @@ def processes_of(session):
         except OSError:
             continue  # it has ended
     return found
+
+
+def pin(pids, processors):
+    """Have all threads of these run there, and those that they begin."""
+    for pid in pids:
+        for task in glob.glob(f"/proc/{pid}/task/*"):
+            try:
+                os.sched_setaffinity(int(os.path.basename(task)), processors)
+            except ProcessLookupError:
+                continue
 
 
 def cpu_ns(pid):

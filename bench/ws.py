@@ -5,18 +5,21 @@ Directly at the daemon, by unix socket (Nchan: TCP), without a web server.
 Tokens are verified and who is online is noted in Redis, but by the bare loop
 and by Nchan. Pokes come as published on Redis (Nchan's over HTTP), one client
 at a time in turn: first as many as can be, then a fixed rate. "waypost told"
-passes on notifications of a back end instead of pokes.
+passes on notifications of a back end instead of pokes. With --apart a daemon
+has the first processor for itself, and all others, the load generator and Redis
+among them, share the second.
 """
 import json
 import os
 import subprocess
+import sys
 import threading
 import time
 
 from contestants import (GoHub, Nchan, NodeHub, WaypostHub, WaypostTold,
                          WsLoop)
 from kit import Bench
-from meters import Meter
+from meters import Meter, pin, processes_of
 
 READY_S, QUIET_S, STEP_S = 120, 60, 0.1
 USER = "urn:sm:user:u#####"
@@ -116,6 +119,8 @@ def poke(generator, contestant, line):
 
 def turn(bench, contestant, number):
     options = bench.options
+    if options.apart:
+        pin(processes_of(contestant.programs[contestant.daemon]), {0})
     until_quiet(contestant)
     meter = Meter(contestant.programs)
     # Before it ever had a client: what it does not give back counts later.
@@ -142,6 +147,8 @@ def turn(bench, contestant, number):
     return {
         "handshakes/s": let_in["connected"] / let_in["seconds"],
         "handshake_us": sum(let_in_cpu.values()) * 1e6 / let_in["connected"],
+        "handshakes_per_core":
+            let_in["connected"] / let_in_cpu[contestant.daemon],
         "idle_bytes": idle * 1024 / options.clients,
         "loaded_bytes": after * 1024 / options.clients,
         "pokes/s": fast["received"] / fast["seconds"],
@@ -154,6 +161,7 @@ def turn(bench, contestant, number):
 COLUMNS = (
     {"handshakes/s": "handshakes/s",
      "all programs' µs per handshake": "handshake_us",
+     "handshakes per s of the daemon's core": "handshakes_per_core",
      "B of its own memory per idle client": "idle_bytes",
      "B after load": "loaded_bytes"},
     {"pokes/s": "pokes/s", "daemon's µs per poke": "daemon_us",
@@ -172,6 +180,9 @@ def main():
         "bare loop": WsLoop, "go": GoHub, "node ws": NodeHub, "nchan": Nchan})
     bench.parser.add_argument("--clients", type=int, default=10000)
     bench.parser.add_argument("--rate", type=int, default=20000)
+    bench.parser.add_argument("--apart", action="store_true")
+    if "--apart" in sys.argv:
+        os.sched_setaffinity(0, {1})  # theirs, too, who are started
     bench.run(turn)
     bench.write(
         bench.table(COLUMNS[0], "waypost", "handshakes/s", "handshakes/s"),

@@ -52,6 +52,14 @@ static int64_t number_at(const struct wp_reply *reply, size_t i)
 	return wp_reply_int(wp_reply_at(reply, i));
 }
 
+/* Never negative, whatever was made of Redis' own counters. */
+static int64_t count_at(const struct wp_reply *reply, size_t i)
+{
+	int64_t n = number_at(reply, i);
+
+	return n > 0 ? n : 0;
+}
+
 enum wp_err wp_glance_parse(const struct wp_reply *reply, struct wp_glance *out)
 {
 	const struct wp_reply *daemons = wp_reply_at(reply, DAEMONS);
@@ -64,18 +72,18 @@ enum wp_err wp_glance_parse(const struct wp_reply *reply, struct wp_glance *out)
 		.now_ms = number_at(reply, NOW),
 		.owner = wp_reply_str(wp_reply_at(reply, OWNER)),
 		.gate = wp_reply_str(wp_reply_at(reply, GATE)),
-		.ingress = number_at(reply, INGRESS),
+		.ingress = count_at(reply, INGRESS),
 		.first_ms = time_of(wp_reply_at(reply, FIRST)),
-		.added = number_at(reply, ADDED),
-		.marks = number_at(reply, MARKS),
+		.added = count_at(reply, ADDED),
+		.marks = count_at(reply, MARKS),
 		.mark_ms = number_at(reply, MARK_MS),
-		.tries = number_at(reply, TRIES),
-		.dead = number_at(reply, DEAD),
-		.hot = number_at(reply, HOT),
+		.tries = count_at(reply, TRIES),
+		.dead = count_at(reply, DEAD),
+		.hot = count_at(reply, HOT),
 		.expiry_ms = number_at(reply, EXPIRY_MS),
-		.cold = number_at(reply, COLD),
-		.cold_messages = number_at(reply, COLD_N),
-		.cold_bytes = number_at(reply, COLD_BYTES),
+		.cold = count_at(reply, COLD),
+		.cold_messages = count_at(reply, COLD_N),
+		.cold_bytes = count_at(reply, COLD_BYTES),
 		.n_daemons = wp_reply_count(daemons) / DAEMON_MEMBERS,
 		.daemons = daemons,
 	};
@@ -92,7 +100,7 @@ struct wp_glance_daemon wp_glance_daemon(const struct wp_glance *glance,
 		.incarnation = wp_reply_str(wp_reply_at(daemons, at)),
 		.is_doomed =
 			wp_reply_is(wp_reply_at(daemons, at + 1), "doomed"),
-		.connections = number_at(daemons, at + 2),
+		.connections = count_at(daemons, at + 2),
 	};
 }
 

@@ -434,6 +434,8 @@ class Look(E2eTest):
             "queue", "list", "--top", "1").splitlines()]
         self.assertEqual([row[1:5] for row in rows], [[str(most)] * 4])
 
+        bob = self.user()
+        self.assert_status(bob.send(bob, b"x"), 202)
         key = self.redis_keys("wp:*:ingress")[0]
         with self.stack.redis() as redis, subprocess.Popen(
                 [os.path.join(self.stack.build, "waypost"), "--config",
@@ -444,10 +446,20 @@ class Look(E2eTest):
             top.stdout.readline()
             redis("XSETID", key, "9000000000000000000-1", "ENTRIESADDED",
                   str(most), "MAXDELETEDID", "1-1")
-            cells = top.stdout.readline().split("\t")
-            self.assertEqual(top.wait(30), 0)
-            redis("DEL", key)
-        self.assertEqual(cells[1], str(most))
+            try:
+                cells = top.stdout.readline().split("\t")
+                self.assertEqual(top.wait(30), 0)
+                redis("XADD", key, "*", "f", "1")  # its counter turns over
+                self.told(STATUS, "status", status=None)
+            finally:
+                redis("DEL", key)
+        self.assertGreater(int(cells[1]), 2**50)
+
+        with self.stack.redis() as redis:
+            redis("HSET", "wp:{0}:cold", "urn:sm:user:huge",
+                  f"t - 1 {most} {most}")
+        self.assertGreaterEqual(
+            self.told(STATUS, "status", status=None)["coldBytes"], 2**53)
 
     def forget_huge(self):
         with self.stack.redis() as redis:

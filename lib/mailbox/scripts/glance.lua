@@ -32,6 +32,11 @@ local function text_of(name)
   return value or ''
 end
 
+-- Exact, and a number that all can read: it may be of what others wrote.
+local function whole(n)
+  return string.format('%.0f', math.min(n, 2^53))
+end
+
 local function ingress()
   local info = redis.pcall('XINFO', 'STREAM', prefix .. 'ingress')
   local out = {length = 0, ['entries-added'] = 0}
@@ -66,8 +71,7 @@ local function in_cold(n)
     bytes = bytes + (tonumber(its_bytes) or 0)
   end
   local share = math.max(1, n / SEEN)
-  return string.format('%.0f', messages * share),
-    string.format('%.0f', bytes * share)
+  return whole(messages * share), whole(bytes * share)
 end
 
 local waiting = ingress()
@@ -78,7 +82,7 @@ local mark = redis.call('ZRANGE', prefix .. 'migrate', 0, 0, 'WITHSCORES')
 local expiry = redis.call('ZRANGE', prefix .. 'expiry', 0, 0, 'WITHSCORES')
 return {
   string.format('%d', now_ms), text_of('owner'), text_of('gate'),
-  waiting.length, first and first[1] or '', waiting['entries-added'],
+  waiting.length, first and first[1] or '', whole(waiting['entries-added']),
   redis.call('ZCARD', prefix .. 'migrate'), mark[2] or '',
   redis.call('HLEN', prefix .. 'tries'), redis.call('XLEN', prefix .. 'dlq'),
   redis.call('ZCARD', prefix .. 'expiry'), expiry[2] or '',

@@ -217,13 +217,10 @@ static void set_limits(struct child *child)
 	child->max = left - child->max_surplus;
 }
 
-static void init_watchers(struct child *child, uint32_t beat_ms)
+static void init_timers(struct child *child, uint32_t beat_ms)
 {
 	double beat_s = (double)beat_ms / MS_PER_S;
 
-	ev_io_init(&child->acceptable, on_acceptable, child->listen_fd,
-		   EV_READ);
-	child->acceptable.data = child;
 	ev_timer_init(&child->pause, on_pause_over, 0., 0.);
 	child->pause.data = child;
 	ev_timer_init(&child->drained, on_drained, 0., 0.);
@@ -232,6 +229,13 @@ static void init_watchers(struct child *child, uint32_t beat_ms)
 	child->keys.data = child;
 	ev_timer_init(&child->beat, on_beat, 0., beat_s);
 	child->beat.data = child;
+}
+
+static void init_watchers(struct child *child)
+{
+	ev_io_init(&child->acceptable, on_acceptable, child->listen_fd,
+		   EV_READ);
+	child->acceptable.data = child;
 	ev_signal_init(&child->term, on_term, SIGTERM);
 	child->term.data = child;
 }
@@ -258,7 +262,8 @@ static enum wp_err begin(struct child *child,
 	if (rc != WP_OK)
 		return rc;
 	set_limits(child);
-	init_watchers(child, setup->place->beat_ms);
+	init_timers(child, setup->place->beat_ms);
+	init_watchers(child);
 	ev_signal_start(child->ctx.loop, &child->term);
 	let_in(SIGTERM);
 	ev_io_start(child->ctx.loop, &child->acceptable);

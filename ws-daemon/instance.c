@@ -471,27 +471,32 @@ static void let_in(int signo)
 	(void)pthread_sigmask(SIG_UNBLOCK, &set, NULL);
 }
 
+/* Those that no parent takes for us. */
+static void watch_own_signals(struct wp_instance *d)
+{
+	ev_signal_init(&d->on_int, on_stop, SIGINT);
+	ev_signal_init(&d->on_usr2, on_succeed, SIGUSR2);
+	d->on_int.data = d;
+	d->on_usr2.data = d;
+	ev_signal_start(d->loop, &d->on_int);
+	ev_signal_start(d->loop, &d->on_usr2);
+}
+
 static void watch_signals(struct wp_instance *d)
 {
 	ev_signal_init(&d->on_term, on_stop, SIGTERM);
-	ev_signal_init(&d->on_int, on_stop, SIGINT);
 	ev_signal_init(&d->on_hup, on_reload, SIGHUP);
 	d->on_term.data = d;
-	d->on_int.data = d;
 	d->on_hup.data = d;
 	ev_signal_start(d->loop, &d->on_term);
 	ev_signal_start(d->loop, &d->on_hup);
 	ev_init(&d->heard, on_heard);
 	d->heard.data = d;
 	/* From a terminal all get it, and then SIGTERM by the parent. */
-	if (d->place != NULL) {
+	if (d->place != NULL)
 		let_in(SIGTERM);
-	} else {
-		ev_signal_start(d->loop, &d->on_int);
-		ev_signal_init(&d->on_usr2, on_succeed, SIGUSR2);
-		d->on_usr2.data = d;
-		ev_signal_start(d->loop, &d->on_usr2);
-	}
+	else
+		watch_own_signals(d);
 	wp_program_take_reload();
 }
 

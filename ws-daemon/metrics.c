@@ -17,7 +17,7 @@
 #define CANARY_UP "waypost_ws_canary_up"
 
 #define REFUSED(reason_, name_)                                     \
-	[WP_M_AUTH_REFUSED + reason_] = {                           \
+	[WP_M_AUTH_REFUSED + (reason_)] = {                         \
 		.name = "waypost_auth_refused_total",               \
 		.labels = "reason=\"" name_ "\"",                   \
 		.help = "Tokens that were refused, by the reason.", \

@@ -13,8 +13,8 @@
 #include <stdio.h>
 #include <string.h>
 
-enum wp_err wp_error_set(struct wp_error *err, enum wp_err code,
-			 const char *fmt, ...)
+enum wp_err(wp_error_set)(struct wp_error *err, enum wp_err code,
+			  const char *fmt, ...)
 {
 	char msg[sizeof(err->msg)]; /* the arguments may point into err->msg */
 	va_list args;
@@ -32,7 +32,7 @@ enum wp_err wp_error_set(struct wp_error *err, enum wp_err code,
 	return code;
 }
 
-enum wp_err wp_error_sys(struct wp_error *err, const char *fmt, ...)
+enum wp_err(wp_error_sys)(struct wp_error *err, const char *fmt, ...)
 {
 	int saved = errno;
 	char what[sizeof(err->msg)];

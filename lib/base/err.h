@@ -10,6 +10,9 @@
 #define WP_LIB_BASE_ERR_H
 
 #include <stddef.h>
+#ifdef __clang_analyzer__
+#include <stdio.h>
+#endif
 
 #define WP_MUST_USE __attribute__((warn_unused_result))
 #define WP_PRINTF(fmt_index, first_arg) \
@@ -47,6 +50,20 @@ enum wp_err wp_error_set(struct wp_error *err, enum wp_err code,
 /* Like wp_error_set(WP_ERR_SYS) with ": <strerror(errno)>" appended. */
 enum wp_err wp_error_sys(struct wp_error *err, const char *fmt, ...)
 	WP_PRINTF(2, 3);
+
+#ifdef __clang_analyzer__
+/* It does not look into functions with varying arguments, and takes each for
+ * one that may return WP_OK. */
+static inline enum wp_err wp_error_code(struct wp_error *err, enum wp_err code)
+{
+	if (err != NULL)
+		err->code = code;
+	return code;
+}
+#define wp_error_set(err, code, ...) \
+	((void)snprintf(NULL, 0, __VA_ARGS__), wp_error_code(err, code))
+#define wp_error_sys(err, ...) wp_error_set(err, WP_ERR_SYS, __VA_ARGS__)
+#endif
 
 enum { WP_FAULTS_MAX = 32 };
 

@@ -26,7 +26,7 @@ enum wp_sent {
 	[(first) + WP_SENT_##result] = {                           \
 		.name = WP_SENDS_NAME,                             \
 		.labels = "door=\"" door "\",result=\"" text "\"", \
-		.help = help_,                                     \
+		.help = (help_),                                   \
 		.type = WP_COUNTER,                                \
 	}
 

@@ -141,7 +141,7 @@ enum wp_err wp_store_epoch(struct wp_store *store, int64_t *epoch_out,
 enum { WP_STORE_NUMBER_BITS = 40 };
 static inline int64_t wp_store_version_of(int64_t epoch, int64_t number)
 {
-	return epoch << WP_STORE_NUMBER_BITS | number;
+	return (int64_t)((uint64_t)epoch << WP_STORE_NUMBER_BITS) | number;
 }
 
 /* How often the mailbox has changed, of a version of it. */

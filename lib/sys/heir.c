@@ -311,23 +311,37 @@ static bool set_close_on_exec(int fd)
 	return fcntl(fd, F_SETFD, FD_CLOEXEC) == 0;
 }
 
+/* Digits and a space; false for anything else. */
+static bool read_number(const char **at, uintmax_t *out)
+{
+	const char *start = *at;
+	char *end;
+
+	errno = 0;
+	*out = strtoumax(start, &end, 10);
+	if (errno != 0 || *start < '0' || *start > '9' || *end != ' ')
+		return false;
+	*at = end + 1;
+	return true;
+}
+
 /* One line of the list; false for anything else. */
 static bool read_socket(const char *line, size_t len)
 {
 	struct wp_heir_socket *out = &heir.sockets[heir.n];
 	char *address = heir.addresses[heir.n];
 	char text[ADDRESS_MAX + 64];
+	const char *at = text;
 	uintmax_t dev, ino;
-	int used = 0;
 
 	if (len >= sizeof(text) || heir.n == WP_HEIR_SOCKETS_MAX)
 		return false;
 	memcpy(text, line, len);
 	text[len] = '\0';
-	if (sscanf(text, "%ju %ju%n", &dev, &ino, &used) != 2 ||
-	    text[used] != ' ' || strlen(text + used + 1) >= ADDRESS_MAX)
+	if (!read_number(&at, &dev) || !read_number(&at, &ino) ||
+	    strlen(at) >= ADDRESS_MAX)
 		return false;
-	memcpy(address, text + used + 1, strlen(text + used + 1) + 1);
+	memcpy(address, at, strlen(at) + 1);
 	*out = (struct wp_heir_socket){
 		.address = address,
 		.fd = FIRST_FD + (int)heir.n,

@@ -101,13 +101,13 @@ enum wp_err wp_files_give(const char *path, uid_t uid, gid_t gid, mode_t mode,
 	bool is_link = fd == -1 && errno == ELOOP;
 	enum wp_err rc = WP_OK;
 	struct stat st;
+	bool is_seen = fd != -1 && fstat(fd, &st) == 0;
 
-	if (!is_link && (fd == -1 || fstat(fd, &st) == -1))
-		rc = wp_error_sys(err, "%.200s", path);
-	else if (is_link || !is_made_by_us(&st))
+	if (is_link || (is_seen && !is_made_by_us(&st)))
 		rc = wp_error_set(err, WP_ERR_CONFLICT,
 				  "%.180s is not what was made there", path);
-	else if (fchown(fd, uid, gid) == -1 || fchmod(fd, mode) == -1)
+	else if (!is_seen || fchown(fd, uid, gid) == -1 ||
+		 fchmod(fd, mode) == -1)
 		rc = wp_error_sys(err, "%.200s", path);
 	if (fd != -1)
 		(void)close(fd);

@@ -541,7 +541,7 @@ static void look_at_live(struct wp_doctor *doctor)
 	is_asked = ask_all(doctor, "part-live", &question);
 	beats.is_first = false;
 	while (is_asked && beats.n_risen < beats.n && wp_mono_ms() < until_ms &&
-	       wp_doctor_left_ms(doctor) > STEP_MS * 2) {
+	       wp_doctor_left_ms(doctor) > (uint64_t)STEP_MS * 2) {
 		pause_ms(STEP_MS);
 		is_asked = ask_all(doctor, "part-live", &question);
 	}

@@ -288,7 +288,7 @@ static int by_size(const void *a, const void *b)
 static void look_at_latency(struct wp_doctor *doctor)
 {
 	static const char *const words[] = { "PING", NULL };
-	uint64_t took[PINGS], worst;
+	uint64_t took[PINGS], half, worst;
 
 	for (size_t i = 0; i < PINGS; i++) {
 		uint64_t began = wp_mono_us();
@@ -300,6 +300,7 @@ static void look_at_latency(struct wp_doctor *doctor)
 		took[i] = wp_mono_us() - began;
 	}
 	qsort(took, PINGS, sizeof(took[0]), by_size);
+	half = took[PINGS / 2];
 	worst = took[PINGS - 2]; /* p99 */
 	wp_doctor_say(report_of(doctor),
 		      worst > SLOW_US ? WP_DOCTOR_WARN : WP_DOCTOR_OK,
@@ -310,7 +311,7 @@ static void look_at_latency(struct wp_doctor *doctor)
 			      : NULL,
 		      "of 100 pings half took less than %.2f ms, 99 less than "
 		      "%.2f ms",
-		      (double)took[PINGS / 2] / 1000.0, (double)worst / 1000.0);
+		      (double)half / 1000.0, (double)worst / 1000.0);
 }
 
 /* Keys that are none of ours, among the first ten thousand. */

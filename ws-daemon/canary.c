@@ -65,6 +65,7 @@ struct wp_ws_canary {
 	struct wp_urn name;
 	struct wp_box box;
 	ev_timer timer;
+	int64_t interval_s; /* of timer */
 	struct wp_flight flights[KINDS];
 	bool was_stale[KINDS]; /* as the log has it */
 
@@ -444,17 +445,29 @@ static void come(struct wp_ws_canary *canary)
 	wp_registrar_add(live->registrar, &canary->member);
 }
 
+/* What came back in its time is not too old by an interval that is new. */
+static void use_interval(struct wp_ws_canary *canary, int64_t interval_s)
+{
+	canary->interval_s = interval_s;
+	canary->timer.repeat = (double)interval_s;
+	ev_timer_again(canary->parts->live.loop, &canary->timer);
+	for (int kind = 0; kind < KINDS; kind++)
+		if (!canary->was_stale[kind])
+			wp_flight_extend(&canary->flights[kind], wp_mono_us());
+}
+
 void wp_ws_canary_use(struct wp_ws_canary *canary)
 {
-	struct wp_live *live = &canary->parts->live;
-	int64_t interval_s = live->conf->websocket.canary_interval_seconds;
+	const struct wp_conf *conf = canary->parts->live.conf;
+	int64_t interval_s = conf->websocket.canary_interval_seconds;
 
 	if (interval_s == 0) {
 		wp_ws_canary_leave(canary);
 		return;
 	}
-	canary->timer.repeat = (double)interval_s;
-	ev_timer_again(live->loop, &canary->timer);
+	/* Whoever reloads in between does not keep it from its next one. */
+	if (interval_s != canary->interval_s || !ev_is_active(&canary->timer))
+		use_interval(canary, interval_s);
 	come(canary);
 }
 

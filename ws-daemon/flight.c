@@ -8,6 +8,12 @@ void wp_flight_renew(struct wp_flight *flight, uint64_t now_us)
 	flight->fresh_us = now_us;
 }
 
+void wp_flight_extend(struct wp_flight *flight, uint64_t now_us)
+{
+	if (flight->fresh_us != 0)
+		flight->fresh_us = now_us;
+}
+
 void wp_flight_begin(struct wp_flight *flight, uint64_t now_us)
 {
 	flight->begun_us = now_us;

@@ -17,6 +17,8 @@ struct wp_flight {
 
 /* From now on it is to be looked at: what was before proves nothing. */
 void wp_flight_renew(struct wp_flight *flight, uint64_t now_us);
+/* The same where it is looked at already. */
+void wp_flight_extend(struct wp_flight *flight, uint64_t now_us);
 
 /* now_us > 0; it comes back, or is given up. */
 void wp_flight_begin(struct wp_flight *flight, uint64_t now_us);

@@ -6,6 +6,8 @@ import os
 import re
 import signal
 import socket
+import threading
+import time
 
 from harness import E2eTest, new_stack, wait_for
 
@@ -155,6 +157,35 @@ class Canary(E2eTest):
         self.stack.programs[DAEMON].signal(signal.SIGHUP)
         wait_for(lambda: self.stack.read_log(DAEMON).count(
             '"settings reloaded"') > done + PROCESSES, "all to have reloaded")
+
+    def test_what_came_in_time_is_not_late_by_a_new_interval(self):
+        self.addCleanup(self.reload, 1)
+        self.reload(60)
+        self.wait_ready(200, None)
+        # By an interval of 1 s all is too old then; by the one of now the next
+        # one has not set out.
+        old = time.monotonic() + 4
+        wait_for(lambda: time.monotonic() > old, "what came back to be old")
+        first = self.ask_while(lambda: self.reload(1))
+        self.assertEqual(first, {(200, None)})
+
+    def ask_while(self, does):
+        """All that /readyz says while that is done, and some more."""
+        heard, is_over = set(), threading.Event()
+
+        def ask():
+            while not is_over.is_set():
+                heard.add(self.ready())
+            heard.update(self.ready() for _ in range(50))
+
+        asking = threading.Thread(target=ask)
+        asking.start()
+        try:
+            does()
+        finally:
+            is_over.set()
+            asking.join()
+        return heard
 
     def test_goes_with_its_process(self):
         pid = self.stack.programs[DAEMON].process.pid

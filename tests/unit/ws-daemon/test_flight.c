@@ -66,6 +66,19 @@ static void what_was_before_it_was_looked_at_anew_proves_nothing(void **state)
 	assert_true(wp_flight_is_stale(&flight, BEGIN + 3 * LIMIT + 1, LIMIT));
 }
 
+static void what_is_not_looked_at_is_not_extended(void **state)
+{
+	struct wp_flight flight = { 0 };
+
+	(void)state;
+	wp_flight_extend(&flight, BEGIN);
+	assert_false(wp_flight_is_stale(&flight, BEGIN + 2 * LIMIT, LIMIT));
+	wp_flight_renew(&flight, BEGIN);
+	wp_flight_extend(&flight, BEGIN + LIMIT);
+	assert_false(wp_flight_is_stale(&flight, BEGIN + 2 * LIMIT, LIMIT));
+	assert_true(wp_flight_is_stale(&flight, BEGIN + 2 * LIMIT + 1, LIMIT));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -75,6 +88,7 @@ int main(void)
 			one_that_does_not_is_late_and_then_the_way_is_bad),
 		cmocka_unit_test(
 			what_was_before_it_was_looked_at_anew_proves_nothing),
+		cmocka_unit_test(what_is_not_looked_at_is_not_extended),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

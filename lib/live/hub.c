@@ -300,6 +300,7 @@ void wp_hub_look_ahead(const struct wp_hub *hub,
 			continue;
 		/* And what their owner has behind it. */
 		__builtin_prefetch(user->members);
+		__builtin_prefetch(user->members + 1);
 		__builtin_prefetch(user->members + 2);
 	}
 }

@@ -1,5 +1,9 @@
 /*
- * consumer.c - the line of those who want a page, and what becomes of one.
+ * consumer.c - the lines of those who want a page, and what becomes of one.
+ *
+ * There are two, each with places of its own: whoever has something in the cold
+ * store waits for others there, and nobody else waits for him. Who that is
+ * turns out when he is served; without a place there he is served anew.
  *
  * A page outlives the consumer that it is for, when that goes: it is told by
  * its reading, and the other way round.
@@ -20,6 +24,8 @@ struct reading {
 	struct wp_live_page page; /* first: it knows only this */
 	struct wp_consumers *all;
 	struct wp_consumer *consumer; /* NULL: it is gone */
+	bool is_cold;                 /* it has a place there */
+	bool is_put_off;              /* it found none */
 };
 
 struct wp_consumer {
@@ -29,17 +35,24 @@ struct wp_consumer {
 	struct wp_consumer *next; /* in line */
 	struct wp_consumer **link;
 	struct reading *reading; /* NULL: no page is on its way */
+	bool is_cold;            /* in which line it waits */
 	size_t bytes;
 	uint32_t ack_ticks;
 	uint32_t heard_at; /* tick of its last ack, or of what went out first */
 	uint32_t retry_at; /* UINT32_MAX: it waits for no page that failed */
 };
 
-struct wp_consumers {
-	struct wp_consumers_setup setup;
-	struct wp_consumer *first; /* in line */
+struct line {
+	struct wp_consumer *first;
 	struct wp_consumer **end;
 	size_t n_reading;
+};
+
+enum { HOT, COLD, LINES };
+
+struct wp_consumers {
+	struct wp_consumers_setup setup;
+	struct line lines[LINES];
 	size_t n;
 	struct wp_log_limit log_limit;
 };
@@ -51,7 +64,8 @@ struct wp_consumers *wp_consumers_new(const struct wp_consumers_setup *setup)
 	if (all == NULL)
 		return NULL;
 	all->setup = *setup;
-	all->end = &all->first;
+	for (int i = 0; i < LINES; i++)
+		all->lines[i].end = &all->lines[i].first;
 	return all;
 }
 
@@ -73,15 +87,20 @@ static uint32_t now_of(const struct wp_consumers *all)
 
 /* ---- the line ---- */
 
+static struct line *line_of(struct wp_consumers *all, bool is_cold)
+{
+	return &all->lines[is_cold ? COLD : HOT];
+}
+
 static void leave_line(struct wp_consumer *consumer)
 {
-	struct wp_consumers *all = consumer->all;
+	struct line *line = line_of(consumer->all, consumer->is_cold);
 
 	if (consumer->link == NULL)
 		return;
 	*consumer->link = consumer->next;
 	if (consumer->next == NULL)
-		all->end = consumer->link;
+		line->end = consumer->link;
 	else
 		consumer->next->link = consumer->link;
 	consumer->next = NULL;
@@ -90,13 +109,13 @@ static void leave_line(struct wp_consumer *consumer)
 
 static void join_line(struct wp_consumer *consumer)
 {
-	struct wp_consumers *all = consumer->all;
+	struct line *line = line_of(consumer->all, consumer->is_cold);
 
 	if (consumer->link != NULL)
 		return;
-	consumer->link = all->end;
-	*all->end = consumer;
-	all->end = &consumer->next;
+	consumer->link = line->end;
+	*line->end = consumer;
+	line->end = &consumer->next;
 }
 
 /* ---- a page ---- */
@@ -166,7 +185,36 @@ static void on_rows(struct wp_consumer *consumer,
 	}
 }
 
-static void serve_line(struct wp_consumers *all);
+static void serve_lines(struct wp_consumers *all);
+
+static bool has_place(const struct line *line)
+{
+	return line->n_reading < WP_CONSUMER_PAGES_MAX;
+}
+
+static bool may_go_cold(struct wp_live_page *page)
+{
+	struct reading *reading = (struct reading *)page;
+	struct wp_consumers *all = reading->all;
+
+	if (reading->is_cold)
+		return true;
+	reading->is_put_off = !has_place(&all->lines[COLD]);
+	if (reading->is_put_off)
+		return false;
+	all->lines[HOT].n_reading--;
+	all->lines[COLD].n_reading++;
+	reading->is_cold = true;
+	serve_lines(all);
+	return true;
+}
+
+/* As if it had not been asked for. */
+static void put_off(struct wp_consumer *consumer)
+{
+	(void)wp_delivery_failed(&consumer->delivery);
+	wp_delivery_retry(&consumer->delivery);
+}
 
 static void on_page(struct wp_live_page *page, bool is_read)
 {
@@ -174,19 +222,22 @@ static void on_page(struct wp_live_page *page, bool is_read)
 	struct wp_consumer *consumer = reading->consumer;
 	struct wp_consumers *all = reading->all;
 
-	all->n_reading--;
-	if (!is_read)
+	line_of(all, reading->is_cold)->n_reading--;
+	if (!is_read && !reading->is_put_off)
 		complain(all, &page->err);
 	if (consumer != NULL) {
 		consumer->reading = NULL;
+		consumer->is_cold = reading->is_put_off;
 		if (is_read)
 			on_rows(consumer, page->page);
+		else if (reading->is_put_off)
+			put_off(consumer);
 		else
 			on_failed(consumer);
 		join_line(consumer); /* there may be more */
 	}
 	free(reading);
-	serve_line(all);
+	serve_lines(all);
 }
 
 static enum wp_err begin_page(struct wp_consumer *consumer,
@@ -201,7 +252,9 @@ static enum wp_err begin_page(struct wp_consumer *consumer,
 	reading->all = all;
 	reading->consumer = consumer;
 	reading->page.live = all->setup.live;
+	reading->is_cold = consumer->is_cold;
 	reading->page.done = on_page;
+	reading->page.may_go_cold = may_go_cold;
 	rc = wp_live_page_begin(&reading->page, consumer->member->user,
 				request);
 	if (rc != WP_OK) {
@@ -209,7 +262,7 @@ static enum wp_err begin_page(struct wp_consumer *consumer,
 		return rc;
 	}
 	consumer->reading = reading;
-	all->n_reading++;
+	line_of(all, reading->is_cold)->n_reading++;
 	return WP_OK;
 }
 
@@ -226,13 +279,17 @@ static void serve(struct wp_consumer *consumer)
 }
 
 /* A page that cannot be begun leaves the line too, so this ends. */
-static void serve_line(struct wp_consumers *all)
+static void serve_lines(struct wp_consumers *all)
 {
-	while (all->first != NULL && all->n_reading < WP_CONSUMER_PAGES_MAX) {
-		struct wp_consumer *consumer = all->first;
+	for (int i = 0; i < LINES; i++) {
+		struct line *line = &all->lines[i];
 
-		leave_line(consumer);
-		serve(consumer);
+		while (line->first != NULL && has_place(line)) {
+			struct wp_consumer *consumer = line->first;
+
+			leave_line(consumer);
+			serve(consumer);
+		}
 	}
 }
 
@@ -241,7 +298,7 @@ static void want_page(struct wp_consumer *consumer)
 	if (consumer->reading != NULL)
 		return; /* behind it */
 	join_line(consumer);
-	serve_line(consumer->all);
+	serve_lines(consumer->all);
 }
 
 /* ---- one connection ---- */

@@ -22,8 +22,8 @@
 #include "lib/mailbox/ack.h"
 #include "lib/name/msgid.h"
 
-/* Pages that are read at once: what is read for a connection, and not given to
- * it yet, costs memory. */
+/* Pages that are read at once, and as many more in the cold store: what is read
+ * for a connection, and not given to it yet, costs memory. */
 enum { WP_CONSUMER_PAGES_MAX = 32 };
 
 struct wp_consumer;  /* a connection */

@@ -24,7 +24,12 @@ static enum wp_err read_cold(struct wp_store_job *job, struct wp_store *store,
 
 static void on_cold(struct wp_store_job *job, enum wp_err result)
 {
-	finish((struct wp_live_page *)job, result == WP_OK);
+	struct wp_live_page *page = (struct wp_live_page *)job;
+
+	if (result != WP_OK)
+		(void)wp_error_set(&page->err, result,
+				   "the cold store cannot be read");
+	finish(page, result == WP_OK);
 }
 
 static void on_hot(void *ctx, const struct wp_reply *reply);
@@ -55,6 +60,8 @@ static enum wp_err go_on(struct wp_live_page *page)
 {
 	if (wp_pull_step(page->page) == WP_PULL_HOT)
 		return ask_hot(page);
+	if (page->may_go_cold != NULL && !page->may_go_cold(page))
+		return WP_ERR_FULL;
 	return ask_cold(page);
 }
 

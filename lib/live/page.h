@@ -24,12 +24,15 @@ struct wp_live_page {
 	/* true: page is all that was asked for; false: nothing may be used of
 	 * it. It may free what page is part of. */
 	void (*done)(struct wp_live_page *page, bool is_read);
+	/* It has to be read on in the cold store. False: done runs, without
+	 * it. NULL: it always may. */
+	bool (*may_go_cold)(struct wp_live_page *page);
 };
 
 /*
  * Begin to read; done will run once, and has not yet when this returns WP_OK.
  *
- * page:    all zero but for live and done
+ * page:    all zero but for live, done and may_go_cold
  * req:     its box and max_envelope are set here; not needed afterwards
  * Errors:  done does not run.
  *          WP_ERR_UNAVAIL  no Redis, or no memory

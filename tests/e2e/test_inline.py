@@ -2,6 +2,7 @@
 window at a time, and acks what it was sent."""
 import os
 import signal
+import sqlite3
 import subprocess
 import time
 
@@ -11,6 +12,7 @@ from harness import (Closed, E2eTest, Refused, WebSocket, kept_stack,
 DAEMON, RELOADED = "websocket-0", '"settings reloaded"'
 WINDOW = 8
 QUEUE_BYTES = 65536
+PAGES_MAX = 32  # lib/live/consumer.h
 ACK_TIMEOUT_MS = 2000
 HIGH = {"priority": 5}
 
@@ -168,6 +170,30 @@ class Inline(InlineTest):
         hot = self.send(bob, WINDOW)
         self.assertEqual(self.taken_and_acked(one, 3 * WINDOW), cold + hot)
         self.wait_delivered(bob)
+
+    def test_nobody_waits_for_those_who_wait_for_the_cold_store(self):
+        bob, amy = self.user(), self.user()
+        sleepers = [self.user() for _ in range(PAGES_MAX + 8)]
+        for user in (bob, *sleepers):
+            self.send(user, 1)
+        wait_for(lambda: all(self.is_cold(user)
+                             for user in (bob, *sleepers)), "all is on disk")
+        acking, awake = self.listen(bob), self.listen(amy)
+        ids = self.taken(acking, 1)
+        lock = sqlite3.connect(self.stack.path("waypost.db"),
+                               isolation_level=None)
+        self.addCleanup(lock.close)
+        lock.execute("BEGIN IMMEDIATE")
+        # It waits for the lock, and all who read there wait behind it.
+        self.ack(acking, ids)
+        others = [self.listen(user) for user in sleepers]
+        self.assertEqual(self.send(amy, 1), self.taken(awake, 1))
+        # Nor has the ack been answered.
+        acking.send_json({"type": "ping"})
+        self.assertEqual(acking.recv_json()["type"], "pong")
+        lock.execute("ROLLBACK")
+        for one in others:
+            self.taken_and_acked(one, 1)
 
     def test_two_connections_and_a_pull_lose_nothing(self):
         bob = self.user()

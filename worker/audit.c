@@ -21,6 +21,7 @@ enum {
 	PAGE = 16,          /* others wait for them when they are long */
 	KEY_US = 25,        /* what takes longer counts as more keys */
 	MORE_COST = 100,    /* of a key that asks for another call */
+	DEBT_S = 30, /* at most: time may have been lost by a Redis at rest */
 	USERS_AT_ONCE = 50,
 	LOG_INTERVAL_MS = 5000,
 	MS_PER_S = 1000,
@@ -538,6 +539,8 @@ enum wp_err wp_auditor_run(struct wp_auditor *auditor, struct wp_error *err)
 	auditor->budget += rate * (int64_t)passed_ms / MS_PER_S;
 	if (auditor->budget > rate)
 		auditor->budget = rate;
+	if (auditor->budget < -rate * DEBT_S)
+		auditor->budget = -rate * DEBT_S;
 	auditor->last_ms = now_ms;
 	if (auditor->budget <= 0)
 		return WP_OK;

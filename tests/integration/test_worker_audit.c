@@ -288,6 +288,19 @@ static void many_hints_are_looked_at_a_budget_at_a_time(void **state)
 	rig_release(&rig);
 }
 
+static void a_redis_that_stood_still_costs_half_a_minute(void **state)
+{
+	struct rig rig;
+	int64_t rate;
+
+	rig_init(&rig, *state);
+	rate = rig.worker.conf->worker.audit_keys_per_second;
+	rig.auditor.budget = -1000000000;
+	assert_int_equal(wp_auditor_run(&rig.auditor, NULL), WP_OK);
+	assert_int_equal(rig.auditor.budget, -30 * rate);
+	rig_release(&rig);
+}
+
 static void what_a_gone_daemon_left_costs_budget(void **state)
 {
 	struct rig rig;
@@ -424,6 +437,7 @@ int main(void)
 		WORLD_TEST(
 			a_hint_without_rows_goes_unless_a_migration_has_set_it),
 		WORLD_TEST(many_hints_are_looked_at_a_budget_at_a_time),
+		WORLD_TEST(a_redis_that_stood_still_costs_half_a_minute),
 		WORLD_TEST(what_a_gone_daemon_left_costs_budget),
 		WORLD_TEST(keys_of_another_kind_cost_nobody_else),
 		WORLD_TEST(a_queue_of_nobody_gets_no_mark),

@@ -84,12 +84,14 @@ static void schedule(struct wp_conn *conn)
 {
 	const struct wp_patience_limits limits = limits_of(conn);
 	struct wp_consumer *consumer = wp_conn_consumer(conn);
-	uint32_t tick = is_open(conn)
-				? wp_patience_deadline(&conn->patience, &limits)
-				: conn->patience.due;
+	uint32_t tick = conn->patience.due;
 
-	if (consumer != NULL && wp_consumer_deadline(consumer) < tick)
-		tick = wp_consumer_deadline(consumer);
+	if (is_open(conn)) {
+		tick = wp_patience_deadline(&conn->patience, &limits);
+		/* One that is closed for it is not asked again. */
+		if (consumer != NULL && wp_consumer_deadline(consumer) < tick)
+			tick = wp_consumer_deadline(consumer);
+	}
 	/* The next tick gives some frames back, or one after it does. */
 	if (is_paused(conn) && tick > now_of(conn) + 1)
 		tick = now_of(conn) + 1;

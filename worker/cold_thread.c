@@ -24,6 +24,7 @@
 #include "worker/landing.h"
 #include "worker/metrics.h"
 #include "worker/move.h"
+#include "worker/sizes.h"
 #include "worker/sweep.h"
 
 enum {
@@ -45,6 +46,7 @@ struct wp_cold_thread {
 	char store_id[WP_STORE_ID_LEN + 1];
 	uint64_t epoch; /* of the connection whose store it is */
 	struct wp_gates gates;
+	struct wp_sizes sizes;
 	struct wp_movers movers;
 	struct wp_sweeper sweeper;
 	struct wp_auditor auditor;
@@ -179,6 +181,8 @@ static enum wp_err round_once(struct wp_cold_thread *cold, struct wp_error *err)
 	if (rc == WP_OK)
 		rc = move_due(cold, err);
 	if (rc == WP_OK)
+		rc = wp_sizes_round(&cold->sizes, &cold->is_late, err);
+	if (rc == WP_OK)
 		rc = tidy(cold, err);
 	return rc;
 }
@@ -293,6 +297,7 @@ static void run(void *ctx)
 static void release(struct wp_cold_thread *cold)
 {
 	wp_movers_release(&cold->movers);
+	wp_sizes_release(&cold->sizes);
 	wp_landing_release(&cold->landing);
 	wp_worker_release(&cold->w);
 	free(cold);
@@ -307,9 +312,11 @@ static enum wp_err init(struct wp_cold_thread *cold,
 
 	w->log.component = "cold";
 	wp_backoff_init(&cold->backoff, BACKOFF_MS, BACKOFF_CAP_MS);
-	wp_gates_init(&cold->gates, w);
+	wp_gates_init(&cold->gates, w, &cold->sizes);
 	wp_sweeper_init(&cold->sweeper, w);
 	wp_auditor_init(&cold->auditor, w);
+	if (rc == WP_OK)
+		rc = wp_sizes_init(&cold->sizes, w, err);
 	if (rc == WP_OK)
 		rc = wp_movers_init(&cold->movers, w, err);
 	if (rc == WP_OK)

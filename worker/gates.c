@@ -4,7 +4,6 @@
 #include "worker/gates.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "lib/base/clock.h"
 #include "lib/mailbox/scripts.h"
@@ -21,9 +20,12 @@ enum {
 	RUN_ID_MAX = 64,
 };
 
-void wp_gates_init(struct wp_gates *gates, struct wp_worker *w)
+void wp_gates_init(struct wp_gates *gates, struct wp_worker *w,
+		   struct wp_sizes *sizes)
 {
-	*gates = (struct wp_gates){ .w = w, .log.component = "gates" };
+	*gates = (struct wp_gates){ .w = w,
+				    .sizes = sizes,
+				    .log.component = "gates" };
 }
 
 /* ---- one partition ---- */
@@ -32,8 +34,7 @@ void wp_gates_init(struct wp_gates *gates, struct wp_worker *w)
 struct walk {
 	struct wp_worker *w;
 	const struct wp_owned *owned;
-	struct wp_box *page; /* owned; users whose hints are being set */
-	size_t n;
+	size_t n; /* users of the page whose hints are being set */
 };
 
 /* Send w->cmd, one of the guarded scripts. */
@@ -59,16 +60,15 @@ static enum wp_err run_guarded(struct walk *walk, const char *what,
 }
 
 static enum wp_err read_gate(struct walk *walk, const char *run_id,
-			     bool *is_open_out, struct wp_error *err)
+			     struct wp_gate *out, struct wp_error *err)
 {
 	struct wp_reply *reply = NULL;
 	enum wp_err rc;
 
-	wp_cmd_clear(&walk->w->cmd);
-	wp_cmd_key(&walk->w->cmd, "GET", walk->owned->partition, "gate");
+	wp_gate_ask_build(&walk->w->cmd, walk->owned->partition);
 	rc = wp_redis_do(walk->w->redis, &walk->w->cmd, &reply, err);
 	if (rc == WP_OK)
-		*is_open_out = wp_reply_is(reply, run_id);
+		wp_gate_ask_parse(reply, run_id, out);
 	wp_reply_free(&reply);
 	return rc;
 }
@@ -91,24 +91,7 @@ static bool on_box(void *ctx, const struct wp_box *box)
 	struct walk *walk = ctx;
 
 	wp_cmd_add(&walk->w->cmd, box->text, box->len);
-	walk->page[walk->n++] = *box;
-	return walk->n < HINTS_AT_ONCE;
-}
-
-/* What the users of the page have on disk, for the quota. */
-static enum wp_err set_sizes(struct walk *walk, struct wp_error *err)
-{
-	enum wp_err rc = WP_OK;
-
-	wp_cold_size_begin(&walk->w->cmd, walk->owned->partition);
-	for (size_t i = 0; i < walk->n && rc == WP_OK; i++) {
-		struct wp_store_size size;
-
-		rc = wp_store_size(walk->w->store, &walk->page[i], &size, err);
-		if (rc == WP_OK)
-			wp_cold_size_add(&walk->w->cmd, &walk->page[i], &size);
-	}
-	return rc == WP_OK ? run_guarded(walk, "to note sizes", err) : rc;
+	return ++walk->n < HINTS_AT_ONCE;
 }
 
 /* No store transaction is open while Redis is talked to: page by page. */
@@ -132,8 +115,6 @@ static enum wp_err set_hints(struct walk *walk, struct wp_error *err)
 				    &users, err);
 		if (rc == WP_OK && walk->n > 0)
 			rc = run_guarded(walk, "to set hints", err);
-		if (rc == WP_OK && walk->n > 0)
-			rc = set_sizes(walk, err);
 	} while (rc == WP_OK && !place.is_end);
 	return rc;
 }
@@ -165,42 +146,39 @@ static enum wp_err walk_on(struct walk *walk, const char *run_id,
 
 /*
  * Raise ingress above every id in the cold store, set a hint for every user
- * with cold rows and note how much that is, open the gate; nothing when it is
- * open already.
+ * with cold rows, open the gate; nothing when it is open already. How much they
+ * have there is told later.
  *
  * The run_id is read once. If Redis is replaced on the way, the gate is set for
  * a life that is over, which is as good as not at all.
  *
  * *was_closed_out: there was something to do, and it is done
+ * *is_unsized_out: and that is to be told
  * Errors:  WP_ERR_STALE    the lease is lost
  *          WP_ERR_PROTO    Redis does not do it for this partition
  *          WP_ERR_UNAVAIL  Redis or the cold store; begin again later
  */
 static enum wp_err reconcile(struct wp_worker *w, const struct wp_owned *owned,
-			     bool *was_closed_out, struct wp_error *err)
+			     bool *was_closed_out, bool *is_unsized_out,
+			     struct wp_error *err)
 {
 	struct walk walk = { .w = w, .owned = owned };
 	char run_id[RUN_ID_MAX + 1] = "";
-	bool is_open = false;
+	struct wp_gate gate = { .is_open = false };
 	enum wp_err rc;
 
 	*was_closed_out = false;
-	walk.page = calloc(HINTS_AT_ONCE, sizeof(*walk.page));
-	if (walk.page == NULL) {
-		(void)wp_error_set(err, WP_ERR_NOMEM, "out of memory");
-		return WP_ERR_UNAVAIL;
-	}
 	rc = wp_redis_connect(w->redis, err);
 	if (rc == WP_OK) {
 		(void)snprintf(run_id, sizeof(run_id), "%s",
 			       wp_redis_run_id(w->redis));
-		rc = read_gate(&walk, run_id, &is_open, err);
+		rc = read_gate(&walk, run_id, &gate, err);
 	}
-	if (rc == WP_OK && !is_open) {
+	if (rc == WP_OK && !gate.is_open) {
 		rc = walk_on(&walk, run_id, err);
 		*was_closed_out = rc == WP_OK;
 	}
-	free(walk.page);
+	*is_unsized_out = gate.is_unsized || !gate.is_open;
 	if (rc == WP_OK || rc == WP_ERR_STALE || rc == WP_ERR_PROTO)
 		return rc;
 	return WP_ERR_UNAVAIL;
@@ -227,10 +205,11 @@ static enum wp_err try_one(struct wp_gates *gates, const struct wp_owned *owned,
 {
 	struct wp_worker *w = gates->w;
 	bool was_closed = false;
+	bool is_unsized = false;
 	enum wp_err rc;
 
 	*is_open_out = false;
-	rc = reconcile(w, owned, &was_closed, err);
+	rc = reconcile(w, owned, &was_closed, &is_unsized, err);
 	if (rc == WP_ERR_STALE) {
 		wp_worker_lost(w, owned->partition, owned->owner);
 		return WP_OK;
@@ -240,6 +219,8 @@ static enum wp_err try_one(struct wp_gates *gates, const struct wp_owned *owned,
 	*is_open_out = true;
 	wp_metric_add(w->metrics, WP_WM_GATES, was_closed);
 	wp_table_set_open(w->table, owned->partition, owned->owner, true);
+	if (is_unsized)
+		wp_sizes_want(gates->sizes, owned->partition);
 	return WP_OK;
 }
 

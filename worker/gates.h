@@ -8,17 +8,20 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "worker/sizes.h"
 #include "worker/worker.h"
 
 struct wp_gates {
 	struct wp_worker *w;
+	struct wp_sizes *sizes; /* borrowed; what is to be told behind gates */
 	struct wp_log log;
 	struct wp_log_limit limit;
 	uint64_t ailing_ms; /* when to try again those that failed */
 	uint64_t epoch;     /* of the connection whose Redis was looked at */
 };
 
-void wp_gates_init(struct wp_gates *gates, struct wp_worker *w);
+void wp_gates_init(struct wp_gates *gates, struct wp_worker *w,
+		   struct wp_sizes *sizes);
 
 /*
  * Reconcile what is closed, and all of it when this Redis has its memory and

@@ -118,6 +118,32 @@ void wp_gate_open_build(struct wp_cmd *cmd, const struct wp_lease *lease,
 	wp_cmd_str(cmd, run_id);
 }
 
+void wp_sized_build(struct wp_cmd *cmd, const struct wp_lease *lease)
+{
+	wp_cmd_script(cmd, WP_SCRIPT_SIZED, lease->partition);
+	wp_cmd_str(cmd, lease->owner);
+}
+
+void wp_gate_ask_build(struct wp_cmd *cmd, uint32_t partition)
+{
+	char unsized[32];
+
+	(void)snprintf(unsized, sizeof(unsized), "wp:{%" PRIu32 "}:unsized",
+		       partition);
+	wp_cmd_key(cmd, "MGET", partition, "gate");
+	wp_cmd_str(cmd, unsized);
+}
+
+void wp_gate_ask_parse(const struct wp_reply *reply, const char *run_id,
+		       struct wp_gate *out)
+{
+	*out = (struct wp_gate){
+		.is_open = wp_reply_is(wp_reply_at(reply, 0), run_id),
+		.is_unsized =
+			wp_reply_type(wp_reply_at(reply, 1)) == WP_REPLY_STR,
+	};
+}
+
 void wp_cold_size_begin(struct wp_cmd *cmd, uint32_t partition)
 {
 	wp_cmd_script(cmd, WP_SCRIPT_COLD_SIZE, partition);

@@ -74,6 +74,19 @@ void wp_hint_set_begin(struct wp_cmd *cmd, const struct wp_lease *lease);
 void wp_gate_open_build(struct wp_cmd *cmd, const struct wp_lease *lease,
 			const char *run_id);
 
+/* The quota knows all sizes again. wp_script_done(), as above. */
+void wp_sized_build(struct wp_cmd *cmd, const struct wp_lease *lease);
+
+/* Ask whether the gate is open for this run_id, and sizes are missing behind
+ * it. */
+void wp_gate_ask_build(struct wp_cmd *cmd, uint32_t partition);
+struct wp_gate {
+	bool is_open;
+	bool is_unsized;
+};
+void wp_gate_ask_parse(const struct wp_reply *reply, const char *run_id,
+		       struct wp_gate *out);
+
 /* Note sizes of mailboxes in the cold store, for the quota; then add users.
  * Needs no lease. */
 void wp_cold_size_begin(struct wp_cmd *cmd, uint32_t partition);

@@ -616,7 +616,14 @@ static const struct scene scenes[] = {
 		.script = WP_SCRIPT_GATE_OPEN,
 		.setup = { "SET " WP_P "gate of-before" },
 		.args = "1:own run",
-		.observe = { "GET " WP_P "gate" },
+		.observe = { "GET " WP_P "gate", "EXISTS " WP_P "unsized" },
+	},
+	{
+		.name = "sized",
+		.script = WP_SCRIPT_SIZED,
+		.setup = { "SET " WP_P "unsized 1" },
+		.args = "1:own",
+		.observe = { "EXISTS " WP_P "unsized" },
 	},
 	{
 		.name = "join",

@@ -21,6 +21,7 @@ struct rig {
 	struct wp_world *w;
 	struct wp_worker worker;
 	struct wp_gates gates;
+	struct wp_sizes sizes;
 	int calls_until_well;
 };
 
@@ -34,11 +35,13 @@ static void rig_init(struct rig *rig, struct wp_world *w)
 		wp_rig_own(&rig->worker, w, p);
 		wp_table_set_open(rig->worker.table, p, w->owner, false);
 	}
-	wp_gates_init(&rig->gates, &rig->worker);
+	assert_int_equal(wp_sizes_init(&rig->sizes, &rig->worker, NULL), WP_OK);
+	wp_gates_init(&rig->gates, &rig->worker, &rig->sizes);
 }
 
 static void rig_release(struct rig *rig)
 {
+	wp_sizes_release(&rig->sizes);
 	wp_rig_release(&rig->worker);
 }
 

@@ -72,7 +72,7 @@ static void tell_all(struct wp_drain *drain)
 
 	for (size_t slot = 0; slot < n; slot++)
 		n_open += open_at(drain, slot) != NULL;
-	for (size_t slot = 0; slot < n; slot++) {
+	for (size_t slot = 0; slot < n && n_open > 0; slot++) {
 		struct wp_conn *conn = open_at(drain, slot);
 
 		if (conn == NULL)

@@ -55,8 +55,11 @@ static int compare(const void *a, const void *b)
 
 static void tell(struct run *run)
 {
+	uint64_t median;
+
 	qsort(run->took_us, (size_t)run->n, sizeof(run->took_us[0]), compare);
-	printf(" %.1f (%.1f–%.1f) |", (double)run->took_us[run->n / 2] / 1000,
+	median = run->took_us[run->n / 2];
+	printf(" %.1f (%.1f–%.1f) |", (double)median / 1000,
 	       (double)run->took_us[0] / 1000,
 	       (double)run->took_us[run->n - 1] / 1000);
 }

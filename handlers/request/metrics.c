@@ -34,7 +34,7 @@
 		.type = WP_COUNTER,                                          \
 	},
 #define REFUSED(reason_, name_)                                     \
-	[WP_H_AUTH_REFUSED + reason_] = {                           \
+	[WP_H_AUTH_REFUSED + (reason_)] = {                         \
 		.name = "waypost_auth_refused_total",               \
 		.labels = "reason=\"" name_ "\"",                   \
 		.help = "Tokens that were refused, by the reason.", \

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/base/encode.h"
 #include "lib/base/utf8.h"
 
 enum {
@@ -73,9 +74,7 @@ static enum wp_err read_chars(struct judged *judged, const char *text,
 	if (at < len)
 		return weak(err, "a password has at most 1024 characters");
 	for (size_t i = 0; i < len; i++)
-		judged->text[i] = text[i] >= 'A' && text[i] <= 'Z'
-					  ? (char)(text[i] - 'A' + 'a')
-					  : text[i];
+		judged->text[i] = wp_ascii_lower(text[i]);
 	judged->len = len;
 	return WP_OK;
 }

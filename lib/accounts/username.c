@@ -9,6 +9,8 @@
 #include <assert.h>
 #include <string.h>
 
+#include "lib/base/encode.h"
+
 static const char *const reserved[] = {
 	"admin", "root",     "system",  "waypost",   "support",  "help",
 	"null",  "security", "service", "anonymous", "everyone",
@@ -19,11 +21,6 @@ static bool is_alphanumeric(char c)
 	return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
 }
 
-static char lower(char c)
-{
-	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
-}
-
 enum wp_err wp_username_read(struct wp_username *out, const char *text,
 			     size_t len, struct wp_error *err)
 {
@@ -32,7 +29,7 @@ enum wp_err wp_username_read(struct wp_username *out, const char *text,
 				    "a user name has %d to %d characters",
 				    WP_USERNAME_MIN, WP_USERNAME_MAX);
 	for (size_t i = 0; i < len; i++) {
-		char c = lower(text[i]);
+		char c = wp_ascii_lower(text[i]);
 
 		if (!is_alphanumeric(c) && c != '.' && c != '_' && c != '-')
 			return wp_error_set(err, WP_ERR_INVAL,

@@ -67,4 +67,10 @@ bool wp_base64url_decode(const char *text, size_t len, void *out,
 bool wp_base64_normalize(const char *text, size_t len, char *out,
 			 size_t *len_out);
 
+/* A letter of ASCII as its small one, whatever the locale; others unchanged. */
+static inline char wp_ascii_lower(char c)
+{
+	return (char)(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
+}
+
 #endif /* WP_LIB_BASE_ENCODE_H */

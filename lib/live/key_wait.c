@@ -4,6 +4,7 @@
  */
 #include "lib/live/key_wait.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -40,6 +41,7 @@ static void put(struct wp_key_wait *wait, struct wp_key_waiter *waiter)
 
 static void take(struct wp_key_wait *wait, struct wp_key_waiter *waiter)
 {
+	assert(waiter->link != NULL);
 	*waiter->link = waiter->next;
 	if (waiter->next != NULL)
 		waiter->next->link = waiter->link;

@@ -244,7 +244,7 @@ enum wp_err wp_deployment_join(struct wp_redis *redis,
 	struct wp_store *store = NULL;
 	bool was_empty = false, has_life = false;
 	struct wp_error why = { 0 };
-	struct meta meta;
+	struct meta meta = { 0 };
 	enum wp_err rc, one;
 
 	store_id_out[0] = '\0';
@@ -324,7 +324,7 @@ enum wp_err wp_deployment_compare(struct wp_redis *redis,
 				  const struct wp_conf *conf,
 				  struct wp_error *err)
 {
-	struct meta meta;
+	struct meta meta = { 0 };
 	bool was_empty;
 
 	return check_meta(redis, conf, &meta, &was_empty, err);
@@ -347,7 +347,7 @@ enum wp_err wp_deployment_check(struct wp_redis *redis,
 				const struct wp_conf *conf,
 				const char *store_id, struct wp_error *err)
 {
-	struct meta meta;
+	struct meta meta = { 0 };
 	bool was_empty;
 	enum wp_err rc;
 
@@ -364,7 +364,7 @@ enum wp_err wp_deployment_open(struct wp_store **out, struct wp_redis *redis,
 			       char store_id_out[WP_STORE_ID_LEN + 1],
 			       struct wp_error *err)
 {
-	struct meta meta;
+	struct meta meta = { 0 };
 	bool was_empty;
 	enum wp_err rc;
 
@@ -384,7 +384,7 @@ enum wp_err wp_deployment_match(struct wp_redis *redis,
 				const struct wp_conf *conf,
 				const char *store_id, struct wp_error *err)
 {
-	struct meta meta;
+	struct meta meta = { 0 };
 	enum wp_err rc = read_meta(redis, &meta, err);
 
 	return rc == WP_OK ? match(redis, conf, &meta, store_id, err) : rc;
@@ -395,7 +395,7 @@ enum wp_err wp_deployment_partitions(struct wp_redis *redis,
 				     uint32_t *partitions_out,
 				     struct wp_error *err)
 {
-	struct meta meta;
+	struct meta meta = { 0 };
 	int64_t n;
 	enum wp_err rc = read_meta(redis, &meta, err);
 

@@ -85,7 +85,8 @@ static enum wp_err take_apart(const char *text, size_t len, struct piece *host,
 	authority.at = text + scheme_len;
 	authority.len = 0;
 	while (scheme_len + authority.len < len &&
-	       memchr("/?", authority.at[authority.len], 2) == NULL)
+	       authority.at[authority.len] != '/' &&
+	       authority.at[authority.len] != '?')
 		authority.len++;
 	if (memchr(authority.at, '@', authority.len) != NULL)
 		return malformed(err, must_be);

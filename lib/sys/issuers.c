@@ -7,6 +7,7 @@
 #include "lib/sys/issuers.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -178,15 +179,14 @@ static enum wp_err read_claims(const struct reading *reading,
 /* Would a URN have it as its namespace? */
 static bool is_namespace(const char *ns)
 {
-	char text[NS_MAX + 16] = "urn:";
+	char text[NS_MAX + 16];
 	struct wp_urn urn;
 	size_t len = strlen(ns);
 
 	if (len == 0 || len > NS_MAX || strchr(ns, ':') != NULL)
 		return false;
-	memcpy(text + 4, ns, len);
-	memcpy(text + 4 + len, ":user:x", 8);
-	return wp_urn_parse(&urn, text, strlen(text), NULL) == WP_OK;
+	len = (size_t)snprintf(text, sizeof(text), "urn:%s:user:x", ns);
+	return wp_urn_parse(&urn, text, len, NULL) == WP_OK;
 }
 
 static enum wp_err read_option(const struct reading *reading,

@@ -4,12 +4,9 @@
 #include <string.h>
 #include <strings.h>
 
-enum { PADDED = 256, LATER_S = 300 };
+#include "lib/base/encode.h"
 
-static char small(char c)
-{
-	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
-}
+enum { PADDED = 256, LATER_S = 300 };
 
 bool wp_web_origin(const char *endpoint, char out[WP_WEB_ORIGIN_MAX])
 {
@@ -27,7 +24,7 @@ bool wp_web_origin(const char *endpoint, char out[WP_WEB_ORIGIN_MAX])
 		   sizeof(usual) - 1) == 0)
 		len -= sizeof(usual) - 1;
 	for (size_t i = 0; i < len; i++)
-		out[i] = small(endpoint[i]);
+		out[i] = wp_ascii_lower(endpoint[i]);
 	out[len] = '\0';
 	return true;
 }

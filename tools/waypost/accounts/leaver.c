@@ -222,7 +222,7 @@ static enum wp_err name_session(const struct wp_cli *cli,
 	enum wp_err rc;
 
 	wp_hex_write(digits, sid, WP_SID_LEN);
-	rc = wp_name_hash(cli->conf.accounts.issuer, digits, 2 * WP_SID_LEN,
+	rc = wp_name_hash(cli->conf.accounts.issuer, digits, sizeof(digits) - 1,
 			  hash);
 	if (rc == WP_OK)
 		wp_revoked_key_session(out, hash);

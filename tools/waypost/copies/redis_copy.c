@@ -79,6 +79,21 @@ enum wp_err wp_redis_copy(const struct wp_conf *conf, const char *to,
 }
 
 /* The number before the word, in a line "[info] 12 keys read". */
+static bool starts_with(const char *text, const char *word)
+{
+	return strncmp(text, word, strlen(word)) == 0;
+}
+
+/* What stands behind a number, or NULL: there is none that fits. */
+static const char *read_number(const char *text, int64_t *out)
+{
+	char *end;
+
+	errno = 0;
+	*out = strtoll(text, &end, 10);
+	return end == text || errno != 0 ? NULL : end;
+}
+
 static bool find_count(const struct wp_buf *said, const char *word,
 		       int64_t *out)
 {
@@ -89,7 +104,8 @@ static bool find_count(const struct wp_buf *said, const char *word,
 		return false;
 	for (line = at; line > said->data && line[-1] != '\n';)
 		line--;
-	return sscanf(line, "[info] %" SCNd64, out) == 1;
+	return starts_with(line, "[info] ") &&
+	       read_number(line + strlen("[info] "), out) != NULL;
 }
 
 enum wp_err wp_redis_copy_count(const char *path, struct wp_copy_set *set,
@@ -237,6 +253,19 @@ static enum wp_err ask(struct stage *stage, const char *const *words,
 	return rc == WP_OK ? wp_reply_accept(reply_out, err) : rc;
 }
 
+/* A number behind this word; *text is behind it then. */
+static bool read_behind(const char **text, const char *word, int64_t *out)
+{
+	const char *end = starts_with(*text, word)
+				  ? read_number(*text + strlen(word), out)
+				  : NULL;
+
+	if (end == NULL)
+		return false;
+	*text = end;
+	return true;
+}
+
 /* Keys of all databases, and those among them that end by themselves. */
 static void count_keys(const struct wp_reply *info, int64_t *keys,
 		       int64_t *expires)
@@ -246,11 +275,12 @@ static void count_keys(const struct wp_reply *info, int64_t *keys,
 	*keys = 0;
 	*expires = 0;
 	while ((line = strstr(line, "\ndb")) != NULL) {
-		int64_t all, ending;
+		int64_t number, all, ending;
 
-		line++;
-		if (sscanf(line, "db%*d:keys=%" SCNd64 ",expires=%" SCNd64,
-			   &all, &ending) != 2)
+		line += strlen("\ndb");
+		if (!read_behind(&line, "", &number) ||
+		    !read_behind(&line, ":keys=", &all) ||
+		    !read_behind(&line, ",expires=", &ending))
 			continue;
 		*keys += all;
 		*expires += ending;

@@ -64,7 +64,7 @@ static void look_into(struct search *search, const char *path)
 static bool is_written(const char *pid, const char *fd)
 {
 	char path[96], line[64];
-	unsigned int flags = 0;
+	unsigned long flags = 0;
 	FILE *file;
 
 	(void)snprintf(path, sizeof(path), "/proc/%.20s/fdinfo/%.20s", pid, fd);
@@ -72,8 +72,8 @@ static bool is_written(const char *pid, const char *fd)
 	if (file == NULL)
 		return false;
 	while (fgets(line, sizeof(line), file) != NULL)
-		if (sscanf(line, "flags: %o", &flags) == 1)
-			break;
+		if (strncmp(line, "flags:", 6) == 0)
+			flags = strtoul(line + 6, NULL, 8);
 	fclose(file);
 	return (flags & O_ACCMODE) != O_RDONLY;
 }

@@ -43,20 +43,29 @@ static void add_groups(struct wp_doctor_web *web, const char *text)
 	}
 }
 
+/* The second of several numbers. */
+static bool read_second(const char *text, unsigned long *out)
+{
+	char *first, *second;
+
+	(void)strtoul(text, &first, 10);
+	*out = strtoul(first, &second, 10);
+	return first != text && second != first;
+}
+
 bool wp_doctor_read_status(const char *text, struct wp_doctor_web *out)
 {
 	const char *name = field(text, "Name");
 	const char *uid = field(text, "Uid");
 	const char *gid = field(text, "Gid");
 	const char *groups = field(text, "Groups");
-	unsigned long real, user, group;
+	unsigned long user, group;
 
 	*out = (struct wp_doctor_web){ .n_groups = 0 };
 	/* The second number is what counts: real, effective, saved, files. */
 	if (name == NULL || uid == NULL || gid == NULL || groups == NULL ||
-	    sscanf(name, " %15s", out->name) != 1 ||
-	    sscanf(uid, "%lu %lu", &real, &user) != 2 ||
-	    sscanf(gid, "%lu %lu", &real, &group) != 2)
+	    sscanf(name, " %15s", out->name) != 1 || !read_second(uid, &user) ||
+	    !read_second(gid, &group))
 		return false;
 	out->uid = (uid_t)user;
 	out->groups[out->n_groups++] = (gid_t)group;

@@ -126,6 +126,20 @@ static enum wp_err read_head(struct wp_socket *socket, uint64_t until_ms,
 	}
 }
 
+/* "HTTP/1.1 " and three digits. */
+static bool read_status(const char *head, int *out)
+{
+	static const char begin[] = "HTTP/1.1 ";
+	const char *digits = head + sizeof(begin) - 1;
+
+	if (strncmp(head, begin, sizeof(begin) - 1) != 0 ||
+	    strspn(digits, "0123456789") < 3)
+		return false;
+	*out = (digits[0] - '0') * 100 + (digits[1] - '0') * 10 + digits[2] -
+	       '0';
+	return true;
+}
+
 static enum wp_err shake_hands(struct wp_socket *socket,
 			       const struct wp_socket_to *to, uint64_t until_ms,
 			       int *status_out, struct wp_error *err)
@@ -150,7 +164,7 @@ static enum wp_err shake_hands(struct wp_socket *socket,
 		rc = read_head(socket, until_ms, &len, err);
 	if (rc != WP_OK)
 		return rc;
-	if (sscanf(socket->in.data, "HTTP/1.1 %3d", status_out) != 1)
+	if (!read_status(socket->in.data, status_out))
 		return wp_error_set(err, WP_ERR_PROTO,
 				    "what answers is not HTTP/1.1");
 	if (*status_out == 101 &&

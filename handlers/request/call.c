@@ -323,12 +323,37 @@ static bool is_utf8_name(const char *text)
 
 	if (text[0] == '"')
 		text++;
-	len = strcspn(text, "\"; \t");
+	len = strcspn(text, "\";, \t");
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (len == strlen(names[i]) &&
 		    strncasecmp(text, names[i], len) == 0)
 			return true;
 	return false;
+}
+
+/* Behind a parameter: at what ends it, outside of quotes. */
+static const char *skip_param(const char *text)
+{
+	bool is_quoted = false;
+
+	for (; *text != '\0' && (is_quoted || strchr(";,", *text) == NULL);
+	     text++)
+		if (*text == '"')
+			is_quoted = !is_quoted;
+	return text;
+}
+
+/* Is the list nothing but this type again, with commas between? A later nginx
+ * joins what the client said twice. */
+static bool is_repeated(const char *list, const char *type, size_t len)
+{
+	while (*list == ',') {
+		list = skip_blanks(list + 1);
+		if (strncmp(list, type, len) != 0)
+			return false;
+		list = skip_blanks(list + len);
+	}
+	return *list == '\0';
 }
 
 /*
@@ -339,26 +364,28 @@ static bool is_of_type(const struct wp_req *req, const char *wanted)
 {
 	static const char charset[] = "charset=";
 	const char *type = wp_req_param(req, "CONTENT_TYPE", NULL);
+	const char *first;
 
 	if (type == NULL)
 		return false;
-	type = skip_blanks(type);
-	if (strncasecmp(type, wanted, strlen(wanted)) != 0)
+	first = skip_blanks(type);
+	if (strncasecmp(first, wanted, strlen(wanted)) != 0)
 		return false;
-	type = skip_blanks(type + strlen(wanted));
+	type = skip_blanks(first + strlen(wanted));
 	while (*type == ';') {
 		type = skip_blanks(type + 1);
 		if (strncasecmp(type, charset, sizeof(charset) - 1) == 0 &&
 		    !is_utf8_name(type + sizeof(charset) - 1))
 			return false;
-		type += strcspn(type, ";");
+		type = skip_param(type);
 	}
-	return *type == '\0';
+	return is_repeated(type, first, (size_t)(type - first));
 }
 
 /*
- * Does the body have two types? nginx tells us the first, lighttpd refuses the
- * request by itself.
+ * Does the body have two types? nginx before 1.23 tells us the first, and each
+ * as the client wrote it; a later one joins them, which is of no type that is
+ * wanted; lighttpd refuses the request by itself.
  */
 static bool has_two_types(const struct wp_req *req)
 {

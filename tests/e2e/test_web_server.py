@@ -420,14 +420,16 @@ class Names(WebServer):
     def test_type_given_twice(self):
         body = b'{"recipientId":"bob","encryptedData":"aGk="}'
         token = "Bearer " + self.stack.token("bob")
-        for types, status in (
-                (("text/plain", "application/json"), 400),
-                (("application/json", "text/plain"), 400),
-                (("application/json", "application/json"), 202)):
+        # A later nginx joins them before we see that they are two.
+        refused = {400, 415} if WEB == "nginx" else {400}
+        for types, statuses in (
+                (("text/plain", "application/json"), refused),
+                (("application/json", "text/plain"), refused),
+                (("application/json", "application/json"), {202})):
             answer = self.stack.http().request(
                 "POST", "/api/send", body, [("Authorization", token)] +
                 [("Content-Type", kind) for kind in types])
-            self.assert_status(answer, status)
+            self.assertIn(answer.status, statuses)
 
     def test_empty_key(self):
         refused = self.differs("`Idempotency-Key:` with nothing behind it")

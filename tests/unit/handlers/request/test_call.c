@@ -13,7 +13,9 @@
 
 #include "tests/unit/handlers/fake.h"
 
-#define JSON "CONTENT_TYPE=application/json"
+#define JSON_TYPE "application/json"
+#define JSON "CONTENT_TYPE=" JSON_TYPE
+#define OF "HTTP_CONTENT_TYPE="
 
 struct stage {
 	struct fake_world world;
@@ -100,7 +102,21 @@ static void json_is_told_from_other_content_types(void **state)
 		{ "application/json charset=utf-8", false },
 		{ "application/json; charset=latin1", false },
 		{ "application/json; v=1; charset=utf-16", false },
+		{ "application/json; v=\"a,b;c\"", true },
+		{ "application/json; v=\"a", true },
+		/* Of two headers, as a later nginx joins them. */
+		{ "application/json, application/json", true },
+		{ "application/json;v=1,application/json;v=1", true },
+		{ "application/json;charset=utf-8, "
+		  "application/json;charset=utf-8",
+		  true },
+		{ "application/json, application/json, text/plain", false },
 		{ "application/json, text/plain", false },
+		{ "text/plain, application/json", false },
+		{ "application/json, ", false },
+		{ "application/json,", false },
+		{ "application/json, application/jsonp", false },
+		{ "application/json, application/json; charset=latin1", false },
 		{ "xapplication/json", false },
 	};
 
@@ -126,10 +142,10 @@ static void two_types_are_two_that_differ(void **state)
 		bool are_two;
 	} cases[] = {
 		{ "A=b", "C=d", false },
-		{ "HTTP_CONTENT_TYPE=a/b", "C=d", false },
-		{ "HTTP_CONTENT_TYPE=a/b", "HTTP_CONTENT_TYPE=a/b", false },
-		{ "HTTP_CONTENT_TYPE=a/b", "HTTP_CONTENT_TYPE=a/c", true },
-		{ "HTTP_CONTENT_TYPE=a/b", "HTTP_CONTENT_TYPE=", true },
+		{ OF JSON_TYPE, "C=d", false },
+		{ OF JSON_TYPE, OF JSON_TYPE, false },
+		{ OF JSON_TYPE, OF "a/c", true },
+		{ OF JSON_TYPE, OF, true },
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {

@@ -6,6 +6,7 @@ WAYPOST_TEST_SLOWNESS (how much slower than a release build things may be).
 """
 import itertools
 import os
+import pty
 import re
 import secrets
 import shutil
@@ -73,6 +74,15 @@ def scratch():
                               dir=os.environ.get("WAYPOST_E2E_DIR"))
     _folders.append(folder)
     return folder
+
+
+def open_terminal():
+    """(ours, its): a terminal; a test without one is skipped."""
+    try:
+        return pty.openpty()
+    except OSError:
+        raise unittest.SkipTest("there is no pseudo terminal: /dev/pts is not "
+                                "mounted") from None
 
 
 def new_stack(config=None, **how):

@@ -29,6 +29,7 @@ sys.path.insert(0, HERE)
 import harness  # noqa: E402
 from contract import Contract  # noqa: E402
 from devkit.http import Http  # noqa: E402
+from node import missing  # noqa: E402
 
 TEST_TIMEOUT_S = 90
 PROCESSES = 3
@@ -284,9 +285,15 @@ def main():
                           for complaint in each["complaints"]})
     if not part:
         seen = {tuple(answer) for each in told for answer in each["seen"]}
-        complaints += [
-            f"docs/openapi.yaml has {method} {path}, which no test calls"
-            for path, method in Contract(harness.ROOT).untouched(seen)]
+        untouched = Contract(harness.ROOT).untouched(seen)
+        # Who plays a push service is a program of Node.
+        reason = missing("oidc", "tests-provider")
+        for path, method in untouched:
+            what = f"docs/openapi.yaml has {method} {path}, which no test calls"
+            if reason is None:
+                complaints.append(what)
+            else:
+                print(f"skip  at the end: {what}: {reason}", flush=True)
     if options.times:
         say_costs({name: used for each in told
                    for name, used in each["costs"].items()})

@@ -1,12 +1,11 @@
 """`waypost capacity` computes what docs/capacity.md says, from what it says."""
 import json
 import os
-import pty
 import re
 import subprocess
 import unittest
 
-from harness import ROOT
+from harness import ROOT, open_terminal
 
 BUILD = os.environ.get("WAYPOST_E2E_BUILD",
                        os.path.join(ROOT, "build", "release"))
@@ -91,7 +90,7 @@ class Capacity(unittest.TestCase):
         self.assertEqual(version.split(".")[:2], ours.split(".")[:2])
 
     def test_people_are_told_of_when_it_is(self):
-        ours, its = pty.openpty()
+        ours, its = open_terminal()
         with os.fdopen(its, "wb") as terminal:
             subprocess.run(
                 [os.path.join(BUILD, "waypost"), "capacity", "--users", "1",

@@ -2,13 +2,12 @@
 import fcntl
 import json
 import os
-import pty
 import re
 import struct
 import subprocess
 import termios
 
-from harness import E2eTest, end_stack, new_stack, wait_for
+from harness import E2eTest, end_stack, new_stack, open_terminal, wait_for
 
 TEXT, NUMBER, FLAG = str, int, bool
 MAYBE, COUNT_OR_NULL = (str, type(None)), (int, type(None))
@@ -472,7 +471,7 @@ class Look(E2eTest):
 
     def on_terminal(self, *words, **env):
         """Start it on a terminal of 24 lines; (read_until, press, end)."""
-        ours, its = pty.openpty()
+        ours, its = open_terminal()
         self.addCleanup(os.close, ours)
         self.addCleanup(os.close, its)
         fcntl.ioctl(its, termios.TIOCSWINSZ,

@@ -2,12 +2,12 @@
 import fcntl
 import json
 import os
-import pty
 import struct
 import subprocess
 import termios
 
-from harness import E2eTest, end_stack, envelope, new_stack, wait_for
+from harness import (E2eTest, end_stack, envelope, new_stack, open_terminal,
+                     wait_for)
 
 KEPT = 10
 
@@ -100,7 +100,7 @@ class DeadLetters(E2eTest):
 
     def on_terminal(self, columns, *words, **env):
         """What it prints to a terminal of so many columns."""
-        ours, its = pty.openpty()
+        ours, its = open_terminal()
         try:
             fcntl.ioctl(its, termios.TIOCSWINSZ,
                         struct.pack("HHHH", 24, columns, 0, 0))

@@ -223,7 +223,10 @@ static void a_terminal_has_a_width_and_perhaps_colours(void **state)
 	struct wp_style style;
 
 	(void)state;
-	assert_true(fd != -1);
+	if (fd == -1) {
+		print_message("SKIPPED: there is no pseudo terminal\n");
+		skip();
+	}
 	assert_int_equal(setenv("TERM", "xterm", 1), 0);
 	assert_int_equal(unsetenv("NO_COLOR"), 0);
 	assert_int_equal(setenv("COLUMNS", "33", 1), 0);

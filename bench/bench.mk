@@ -64,7 +64,7 @@ bench-migrate: bench-build ## from accepted to on disk
 bench-ws-peers: bench-build ## WebSocket daemons: clients let in, kept and poked
 	@$(call BENCH_RUN,ws)
 
-bench-ws: bench-build ## what the WebSocket daemon is held to, side by side (7 min)
+bench-ws: bench-build ## what the WebSocket daemon is held to, side by side (4 min)
 	@$(PYTHON) bench/ws.py --rounds $(ROUNDS) --seconds 3 --build $(B) \
 		--only "waypost,waypost told,bare loop" --out $(BENCH)/held
 	@$(PYTHON) bench/ws.py --apart --rounds $(ROUNDS) --seconds 0.1 --build $(B) \

@@ -76,7 +76,8 @@ static bool on_box(void *ctx, const struct wp_box *box)
 /*
  * Send w->cmd.
  *
- * Errors: WP_ERR_STALE the lease is lost; WP_ERR_PROTO Redis refuses it
+ * Errors: WP_ERR_STALE the lease is lost; WP_ERR_FULL Redis takes nothing of
+ *         the kind now; WP_ERR_PROTO it refuses this
  */
 static enum wp_err run_script(struct wp_sizes *sizes, struct wp_error *err)
 {
@@ -87,7 +88,10 @@ static enum wp_err run_script(struct wp_sizes *sizes, struct wp_error *err)
 	if (rc == WP_OK) {
 		rc = wp_script_done(reply);
 		if (rc == WP_ERR_UNAVAIL)
-			rc = wp_error_set(err, WP_ERR_PROTO,
+			rc = wp_error_set(err,
+					  wp_reply_is_refusal(reply)
+						  ? WP_ERR_FULL
+						  : WP_ERR_PROTO,
 					  "Redis refuses sizes: %.120s",
 					  wp_reply_str(reply));
 	}
@@ -172,8 +176,11 @@ enum wp_err wp_sizes_round(struct wp_sizes *sizes, bool *is_late_out,
 	if (wp_table_owner(sizes->w->table, sizes->partition, WP_TABLE_OPEN,
 			   wp_mono_ms(), owner))
 		rc = walk_on(sizes, owner, &why);
-	if (rc == WP_ERR_PROTO)
+	if (rc == WP_ERR_PROTO || rc == WP_ERR_FULL)
 		warn(sizes, &why);
+	/* It may take them in the next round, which need not be sooner. */
+	if (rc == WP_ERR_FULL)
+		return WP_OK;
 	if (rc == WP_ERR_STALE || rc == WP_ERR_PROTO) {
 		end_walk(sizes);
 		rc = WP_OK;

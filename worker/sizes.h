@@ -41,7 +41,8 @@ void wp_sizes_want(struct wp_sizes *sizes, uint32_t partition);
 
 /*
  * Tell the sizes of one page of users. A partition that is lost meanwhile is
- * its next owner's; one for which Redis takes none is told, and given up.
+ * its next owner's; one for which Redis takes none is told, and given up unless
+ * it takes nothing at all just now.
  *
  * *is_late_out: there is more to do, set only then
  * Errors:  WP_ERR_UNAVAIL  Redis or the cold store; the page is tried again

@@ -216,6 +216,25 @@ static void a_store_that_is_away_costs_the_page_a_round(void **state)
 	rig_release(&rig);
 }
 
+/* It has lost its replicas, say: all is refused, and not for good. */
+static void a_redis_that_takes_nothing_is_asked_again(void **state)
+{
+	struct rig rig;
+
+	rig_init(&rig, *state);
+	append_one(&rig, WP_BOB);
+	reconcile(&rig);
+	wp_world_run(rig.w, "CONFIG SET min-replicas-to-write 1");
+	assert_false(go_round(&rig));
+	wp_world_run(rig.w, "CONFIG SET min-replicas-to-write 0");
+	assert_int_equal(n_known(&rig), 0);
+	assert_int_equal(rig.sizes.n_wanted, 1);
+	assert_false(go_round(&rig));
+	assert_int_equal(n_known(&rig), 1);
+	assert_int_equal(is_unsized(&rig), 0);
+	rig_release(&rig);
+}
+
 static void a_key_of_another_kind_is_given_up(void **state)
 {
 	struct rig rig;
@@ -243,6 +262,7 @@ int main(void)
 		WORLD_TEST(a_partition_that_is_lost_is_its_next_owners),
 		WORLD_TEST(a_gate_that_closes_meanwhile_begins_anew),
 		WORLD_TEST(a_store_that_is_away_costs_the_page_a_round),
+		WORLD_TEST(a_redis_that_takes_nothing_is_asked_again),
 		WORLD_TEST(a_key_of_another_kind_is_given_up),
 	};
 

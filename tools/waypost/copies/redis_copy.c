@@ -78,7 +78,6 @@ enum wp_err wp_redis_copy(const struct wp_conf *conf, const char *to,
 	return rc;
 }
 
-/* The number before the word, in a line "[info] 12 keys read". */
 static bool starts_with(const char *text, const char *word)
 {
 	return strncmp(text, word, strlen(word)) == 0;
@@ -94,6 +93,7 @@ static const char *read_number(const char *text, int64_t *out)
 	return end == text || errno != 0 ? NULL : end;
 }
 
+/* The number before the word, in a line "[info] 12 keys read". */
 static bool find_count(const struct wp_buf *said, const char *word,
 		       int64_t *out)
 {
